@@ -1,0 +1,148 @@
+//! [`Defect`]: something wrong that was found, where, how bad, and how sure.
+
+use arrayvec::ArrayVec;
+
+use crate::Score;
+
+/// What kind of defect it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub enum DefectKind {
+    /// The tray is too low or empty over two zones or more.
+    MissingProduct,
+    /// The product stands above the profile's highest allowed height.
+    Overfill,
+    /// The product's surface is inclined more than the profile allows.
+    Tilt,
+    /// More than a fifth of the tray could not be read.
+    InvalidZones,
+    /// A channel reached its full scale, so its value is unknown.
+    Saturation,
+    /// Too little light to measure.
+    LowSignal,
+    /// The oxidation index is above the profile's limit.
+    Oxidation,
+    /// An instrument gave no usable score.
+    SensorMissing,
+    /// The instruments disagree beyond what their uncertainties and the usual disparity explain.
+    SensorDisagreement,
+}
+
+impl DefectKind {
+    /// The name used on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::MissingProduct => "MissingProduct",
+            Self::Overfill => "Overfill",
+            Self::Tilt => "Tilt",
+            Self::InvalidZones => "InvalidZones",
+            Self::Saturation => "Saturation",
+            Self::LowSignal => "LowSignal",
+            Self::Oxidation => "Oxidation",
+            Self::SensorMissing => "SensorMissing",
+            Self::SensorDisagreement => "SensorDisagreement",
+        }
+    }
+}
+
+/// How much a defect weighs in the decision.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub enum Severity {
+    /// Lowers the score a little.
+    Minor,
+    /// No grade better than B.
+    Major,
+    /// The tray is rejected.
+    Critical,
+}
+
+impl Severity {
+    /// The share of the score that a certain defect of this severity takes: 0.05, 0.20 or 1.
+    #[must_use]
+    pub const fn penalty(self) -> f64 {
+        match self {
+            Self::Minor => 0.05,
+            Self::Major => 0.20,
+            Self::Critical => 1.0,
+        }
+    }
+
+    /// The name used on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Minor => "Minor",
+            Self::Major => "Major",
+            Self::Critical => "Critical",
+        }
+    }
+}
+
+/// A set of the 64 zones.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(transparent))]
+pub struct ZoneSet(u64);
+
+impl ZoneSet {
+    /// The zones (0 to 63) for which `f` holds.
+    pub fn from_fn(mut f: impl FnMut(usize) -> bool) -> Self {
+        Self((0..64).fold(0, |set, zone| set | u64::from(f(zone)) << zone))
+    }
+
+    /// Whether a zone is in the set; a number of 64 or more never is.
+    #[must_use]
+    pub const fn contains(self, zone: usize) -> bool {
+        zone < 64 && self.0 >> zone & 1 == 1
+    }
+
+    /// How many zones are in the set, 0 to 64.
+    #[must_use]
+    pub const fn len(self) -> u32 {
+        self.0.count_ones()
+    }
+
+    /// Whether no zone is in the set.
+    #[must_use]
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// The zones in ascending order.
+    pub fn iter(self) -> impl Iterator<Item = usize> {
+        (0..64).filter(move |zone| self.contains(*zone))
+    }
+}
+
+/// A defect as found by an analysis.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Defect {
+    /// What it is.
+    pub kind: DefectKind,
+    /// How much it weighs.
+    pub severity: Severity,
+    /// Where it is; empty for a defect that has no place.
+    pub zones: ZoneSet,
+    /// How likely it is that the defect is real.
+    pub probability: Score,
+}
+
+/// The defects of one analysis; analyses report at most this many and say the gravest first.
+pub type Defects = ArrayVec<Defect, 8>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec::Vec;
+
+    #[test]
+    fn a_zone_set_holds_what_was_put_in() {
+        let set = ZoneSet::from_fn(|zone| zone == 0 || zone == 63);
+        assert_eq!(set.iter().collect::<Vec<_>>(), [0, 63]);
+        assert_eq!((set.len(), set.contains(64), set.is_empty()), (2, false, false));
+    }
+}

@@ -1,0 +1,77 @@
+//! [`TofFindings`] and [`SpectralFindings`]: the measured quantities of the documented frame (ING-05, ING-07).
+
+use crate::{Grid, Measured};
+
+/// What the time-of-flight analysis measures; definitions in `docs/measurement.md`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct TofFindings {
+    /// How many of the 64 zones gave a valid distance.
+    pub valid_zones: u8,
+    /// The height of each valid or imputed zone above the tray's floor, in mm.
+    pub height_mm: Option<Grid<Option<f32>>>,
+    /// The volume of the product in mm³.
+    pub volume_mm3: Option<Measured>,
+    /// The mean height of the product in mm.
+    pub avg_height_mm: Option<Measured>,
+    /// The noise-corrected standard deviation of the height over the product, in mm.
+    pub height_variation_mm: Option<Measured>,
+    /// 1 for a flat (possibly inclined) surface, towards 0 with roughness.
+    pub surface_uniformity: Option<Measured>,
+    /// The slope of the product's surface against the tray, in degrees.
+    pub tilt_deg: Option<Measured>,
+    /// The distribution of heights.
+    pub bins_analysis: Option<HeightBins>,
+    /// The distribution of reflectance.
+    pub reflectance_analysis: Option<ReflectanceStatistics>,
+}
+
+/// Heights over the product, counted in 16 equal bins.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct HeightBins {
+    /// Zones per bin; the last bin also holds whatever is higher.
+    pub counts: [u8; 16],
+    /// The width of a bin in mm.
+    pub bin_width_mm: f64,
+    /// Shannon entropy of the distribution in bits, 0 to 4.
+    pub entropy_bits: f64,
+    /// The fullest bin (the lowest of several), 0 to 15.
+    pub mode: u8,
+}
+
+/// Reflectance at 940 nm over the valid zones of the tray, in percent.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct ReflectanceStatistics {
+    /// The mean, with the standard error of the mean.
+    pub mean: Measured,
+    /// The sample standard deviation (n − 1).
+    pub sd: f64,
+    /// The coefficient of variation; `None` when the mean is 0.
+    pub cv: Option<f64>,
+    /// The smallest value.
+    pub min: f64,
+    /// The median.
+    pub median: f64,
+    /// The largest value.
+    pub max: f64,
+}
+
+/// What the spectral analysis measures; definitions in `docs/measurement.md`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct SpectralFindings {
+    /// Counts per unit of gain and millisecond, in the order of [`Channel::ALL`](crate::Channel::ALL); `None` where saturated.
+    pub basic_counts: [Option<f64>; 10],
+    /// Reflectance against the white reference, 1 = white; `None` without reference or where saturated.
+    pub reflectance: [Option<Measured>; 10],
+    /// 0 for fresh colour, 1 for oxidised colour.
+    pub oxidation_index: Option<Measured>,
+    /// 1 for fresh.
+    pub freshness_index: Option<Measured>,
+    /// 1 for fat of the right colour; a proxy, because eight visible bands do not measure lipid.
+    pub fat_quality_index: Option<Measured>,
+    /// 1 for equal colour at several positions; one reading has one position, so it is `None` there.
+    pub color_uniformity: Option<Measured>,
+}

@@ -1,0 +1,58 @@
+//! The vocabulary of SQAL: what two instruments read, what was measured from it, and what was decided.
+//!
+//! This crate holds values and one pure contract ([`Analyzer`]); it measures nothing and stores nothing.
+//! A value that exists is valid: checks live in the constructors, and serde goes through them.
+//! *Unknown is `None`, never a default number, and nothing is ever NaN.*
+//!
+//! ```
+//! use sqal_core::{Grade, GradeScale, Measured, Score};
+//!
+//! let scale = GradeScale::default();
+//! assert_eq!(scale.grade_of(Score::new(0.89)?), Grade::A);
+//!
+//! let height = Measured::new(18.7, 1.0)?; // 18.7 mm with a standard uncertainty of 1.0 mm
+//! assert_eq!(height.value(), 18.7);
+//! assert!(Measured::new(f64::NAN, 1.0).is_err());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Features
+//!
+//! - `std`: error types of dependencies learn `std::error::Error`; no behaviour changes.
+//! - `serde`: every value can be written and read; reading checks what the constructor checks.
+#![no_std]
+
+#[cfg(feature = "std")]
+extern crate std;
+
+#[cfg(test)]
+extern crate alloc;
+
+mod analyze;
+mod defect;
+mod findings;
+mod flag;
+mod grade;
+mod grid;
+mod measured;
+mod sample;
+mod score;
+mod spectrum;
+mod tof;
+
+pub use analyze::{AnalysisError, Analyzer, Assessment};
+pub use defect::{Defect, DefectKind, Defects, Severity, ZoneSet};
+pub use findings::{HeightBins, ReflectanceStatistics, SpectralFindings, TofFindings};
+pub use flag::{Flag, Flags};
+pub use grade::{Grade, GradeScale, NotAGrade, NotAScale};
+pub use grid::Grid;
+pub use measured::{Measured, NotMeasured};
+pub use sample::{
+    Cap, DeviceId, Explanation, Inspection, Language, Meta, Name, NotAName, NotATimestamp, ProfileRef, Reported,
+    Sample, SampleId, SampleKey, Timestamp, Verdict,
+};
+pub use score::{NotAScore, Score};
+pub use spectrum::{
+    AdcStatus, Channel, Gain, IntegrationTime, InvalidSpectrum, NotAGain, NotAnIntegrationTime, Spectrum,
+};
+pub use tof::{DistanceKind, InvalidFrame, Matrix, TargetStatus, TofFrame, TofReading};

@@ -1,0 +1,402 @@
+//! [`Spectrum`]: one checked reading of the AS7341, with the gain and the integration time that give its counts a meaning.
+
+use core::fmt;
+
+/// The ten channels of the AS7341 in the order of the documented frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub enum Channel {
+    /// 415 nm.
+    F1,
+    /// 445 nm.
+    F2,
+    /// 480 nm.
+    F3,
+    /// 515 nm.
+    F4,
+    /// 555 nm.
+    F5,
+    /// 590 nm.
+    F6,
+    /// 630 nm.
+    F7,
+    /// 680 nm.
+    F8,
+    /// Broadband visible.
+    Clear,
+    /// About 910 nm.
+    Nir,
+}
+
+impl Channel {
+    /// All channels, in the order of the documented frame; [`Channel::index`] is the place in this list.
+    pub const ALL: [Self; 10] = [
+        Self::F1,
+        Self::F2,
+        Self::F3,
+        Self::F4,
+        Self::F5,
+        Self::F6,
+        Self::F7,
+        Self::F8,
+        Self::Clear,
+        Self::Nir,
+    ];
+
+    /// The name of the channel in the documented frame (ING-06).
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::F1 => "F1_415nm",
+            Self::F2 => "F2_445nm",
+            Self::F3 => "F3_480nm",
+            Self::F4 => "F4_515nm",
+            Self::F5 => "F5_555nm",
+            Self::F6 => "F6_590nm",
+            Self::F7 => "F7_630nm",
+            Self::F8 => "F8_680nm",
+            Self::Clear => "Clear",
+            Self::Nir => "NIR",
+        }
+    }
+
+    /// The place of the channel in [`Channel::ALL`], 0 to 9.
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+}
+
+/// The gain of the AS7341's amplifier as the multiplier that its documentation uses.
+///
+/// The *multiplier*, never the register code: 1, 2, 4 and 8 are both, so a number alone must be declared (SQAL declares the multiplier).
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(try_from = "f64", into = "f64"))]
+pub struct Gain(f64);
+
+/// A number that is no gain of the AS7341.
+#[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
+#[error("gain {0} is not one of the AS7341's multipliers 0.5, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512")]
+pub struct NotAGain(pub f64);
+
+impl Gain {
+    /// The gain with this multiplier.
+    ///
+    /// # Errors
+    ///
+    /// [`NotAGain`] for anything but 0.5, 1, 2, 4 … 512.
+    pub const fn from_multiplier(multiplier: f64) -> Result<Self, NotAGain> {
+        let mut code = 0;
+        while code <= 10 {
+            if let Ok(gain) = Self::from_code(code)
+                && gain.0 == multiplier
+            {
+                return Ok(gain);
+            }
+            code += 1;
+        }
+        Err(NotAGain(multiplier))
+    }
+
+    /// The gain with this register code: 0 is 0.5x, 10 is 512x.
+    ///
+    /// # Errors
+    ///
+    /// [`NotAGain`] for a code above 10.
+    pub const fn from_code(code: u8) -> Result<Self, NotAGain> {
+        if code <= 10 { Ok(Self((1_u16 << code) as f64 / 2.0)) } else { Err(NotAGain(code as f64)) }
+    }
+
+    /// The multiplier, 0.5 to 512.
+    #[must_use]
+    pub const fn multiplier(self) -> f64 {
+        self.0
+    }
+}
+
+impl TryFrom<f64> for Gain {
+    type Error = NotAGain;
+
+    fn try_from(multiplier: f64) -> Result<Self, NotAGain> {
+        Self::from_multiplier(multiplier)
+    }
+}
+
+impl From<Gain> for f64 {
+    fn from(gain: Gain) -> Self {
+        gain.0
+    }
+}
+
+/// One step of the AS7341's integration time in microseconds (AS7341 datasheet, register ASTEP).
+const STEP_US: f64 = 2.78;
+
+/// How long the AS7341 integrated; it decides the full scale of its counts.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(try_from = "f64", into = "f64"))]
+pub struct IntegrationTime {
+    millis: f64,
+    steps: u32,
+}
+
+/// An integration time that the AS7341 cannot be set to.
+#[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
+#[error("integration time {0} ms is not possible: expected 0.00556 to 46639.6 ms")]
+pub struct NotAnIntegrationTime(pub f64);
+
+impl IntegrationTime {
+    /// The integration time that the registers ATIME and ASTEP give: (ATIME + 1)(ASTEP + 1) steps of 2.78 µs.
+    ///
+    /// # Errors
+    ///
+    /// [`NotAnIntegrationTime`] for ATIME = ASTEP = 0, which the datasheet forbids, and for the reserved ASTEP 65535.
+    pub fn from_registers(atime: u8, astep: u16) -> Result<Self, NotAnIntegrationTime> {
+        let steps = (u32::from(atime) + 1) * (u32::from(astep) + 1);
+        let millis = f64::from(steps) * STEP_US / 1000.0;
+        if steps < 2 || astep == u16::MAX {
+            return Err(NotAnIntegrationTime(millis));
+        }
+        Ok(Self { millis, steps })
+    }
+
+    /// The integration time nearest to a number of milliseconds, rounded down to whole steps.
+    ///
+    /// # Errors
+    ///
+    /// [`NotAnIntegrationTime`] if the number is not finite or the registers cannot reach it.
+    pub fn from_millis(millis: f64) -> Result<Self, NotAnIntegrationTime> {
+        // A time that was computed from whole steps must come back as those steps: allow for its rounding.
+        let steps = libm::floor(millis * 1000.0 / STEP_US + 1e-6);
+        if (2.0..=16_776_960.0).contains(&steps) {
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked to be a small whole number")]
+            let steps = steps as u32;
+            Ok(Self { millis, steps })
+        } else {
+            Err(NotAnIntegrationTime(millis))
+        }
+    }
+
+    /// The time in milliseconds.
+    #[must_use]
+    pub const fn millis(self) -> f64 {
+        self.millis
+    }
+
+    /// The highest count that the converter can reach in this time: min(65535, steps), so 35 971 for 100 ms.
+    ///
+    /// Comparing with 65 535 alone misses saturation at short times. The recorded full scale of 36 real readings agrees
+    /// (see `fixtures`).
+    #[must_use]
+    pub const fn full_scale(self) -> u16 {
+        if self.steps < u16::MAX as u32 {
+            #[expect(clippy::cast_possible_truncation, reason = "just compared")]
+            let scale = self.steps as u16;
+            scale
+        } else {
+            u16::MAX
+        }
+    }
+}
+
+impl TryFrom<f64> for IntegrationTime {
+    type Error = NotAnIntegrationTime;
+
+    fn try_from(millis: f64) -> Result<Self, NotAnIntegrationTime> {
+        Self::from_millis(millis)
+    }
+}
+
+impl From<IntegrationTime> for f64 {
+    fn from(time: IntegrationTime) -> Self {
+        time.millis
+    }
+}
+
+/// What the converter said about its own limits (AS7341 register STATUS2).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
+pub enum AdcStatus {
+    /// The device did not report it.
+    #[default]
+    Unreported,
+    /// No saturation.
+    Clear,
+    /// A counter ran into its full scale.
+    DigitalSaturation,
+    /// The amplifier saturated: counts are then plausible and too low, and this report is the only witness.
+    AnalogSaturation,
+}
+
+/// A reading of the AS7341 in which every count is one that the converter can produce.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(try_from = "Raw", into = "Raw"))]
+pub struct Spectrum {
+    counts: [f32; 10],
+    gain: Gain,
+    integration_time: IntegrationTime,
+    adc_status: AdcStatus,
+}
+
+/// A count that the converter cannot have produced.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct InvalidSpectrum {
+    /// Which channel.
+    pub channel: Channel,
+    /// The count found.
+    pub value: f32,
+    /// The full scale for the integration time.
+    pub full_scale: u16,
+}
+
+impl fmt::Display for InvalidSpectrum {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { channel, value, full_scale } = self;
+        let name = channel.as_str();
+        write!(f, "{name} is {value}: expected 0 to {full_scale} counts, the full scale for the integration time")
+    }
+}
+
+impl core::error::Error for InvalidSpectrum {}
+
+impl Spectrum {
+    /// A checked reading; `counts` in the order of [`Channel::ALL`].
+    ///
+    /// Counts may be fractional, because devices average readings. A count *at* full scale is a real, saturated reading.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidSpectrum`] names the first count that is not finite, is negative, or lies over the full scale.
+    pub fn new(
+        counts: [f32; 10],
+        gain: Gain,
+        integration_time: IntegrationTime,
+        adc_status: AdcStatus,
+    ) -> Result<Self, InvalidSpectrum> {
+        let full_scale = integration_time.full_scale();
+        for (channel, value) in Channel::ALL.into_iter().zip(counts) {
+            if !(0.0..=f32::from(full_scale)).contains(&value) {
+                return Err(InvalidSpectrum { channel, value, full_scale });
+            }
+        }
+        Ok(Self { counts, gain, integration_time, adc_status })
+    }
+
+    /// The counts of a channel, 0 to [`IntegrationTime::full_scale`].
+    #[must_use]
+    pub fn counts(&self, channel: Channel) -> f64 {
+        f64::from(self.counts[channel.index()])
+    }
+
+    /// The counts in the order of [`Channel::ALL`].
+    #[must_use]
+    pub const fn all_counts(&self) -> &[f32; 10] {
+        &self.counts
+    }
+
+    /// The amplifier's gain.
+    #[must_use]
+    pub const fn gain(&self) -> Gain {
+        self.gain
+    }
+
+    /// The integration time.
+    #[must_use]
+    pub const fn integration_time(&self) -> IntegrationTime {
+        self.integration_time
+    }
+
+    /// What the converter said about its limits.
+    #[must_use]
+    pub const fn adc_status(&self) -> AdcStatus {
+        self.adc_status
+    }
+
+    /// The share of the full scale that the largest channel leaves free, 0 to 1.
+    #[must_use]
+    pub fn headroom(&self) -> f64 {
+        let largest = self.counts.iter().copied().fold(0.0_f32, f32::max);
+        1.0 - f64::from(largest) / f64::from(self.integration_time.full_scale())
+    }
+}
+
+#[cfg(feature = "serde")]
+#[derive(serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Raw {
+    counts: [f32; 10],
+    gain: Gain,
+    integration_time: IntegrationTime,
+    adc_status: AdcStatus,
+}
+
+#[cfg(feature = "serde")]
+impl TryFrom<Raw> for Spectrum {
+    type Error = InvalidSpectrum;
+
+    fn try_from(raw: Raw) -> Result<Self, InvalidSpectrum> {
+        Self::new(raw.counts, raw.gain, raw.integration_time, raw.adc_status)
+    }
+}
+
+#[cfg(feature = "serde")]
+impl From<Spectrum> for Raw {
+    fn from(spectrum: Spectrum) -> Self {
+        let Spectrum { counts, gain, integration_time, adc_status } = spectrum;
+        Self { counts, gain, integration_time, adc_status }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::string::ToString;
+    use proptest::prelude::*;
+
+    #[test]
+    fn the_full_scale_of_100_ms_is_35_971_counts() {
+        assert_eq!(IntegrationTime::from_millis(100.0).unwrap().full_scale(), 35_971);
+        assert_eq!(IntegrationTime::from_millis(182.0).unwrap().full_scale(), 65_467);
+        assert_eq!(IntegrationTime::from_millis(500.0).unwrap().full_scale(), 65_535);
+    }
+
+    #[test]
+    fn a_count_over_full_scale_is_named_with_the_limit() {
+        let mut counts = [100.0; 10];
+        counts[4] = 40_000.0;
+        let refused = Spectrum::new(
+            counts,
+            Gain::from_multiplier(4.0).unwrap(),
+            IntegrationTime::from_millis(100.0).unwrap(),
+            AdcStatus::Unreported,
+        );
+        assert_eq!(
+            refused.unwrap_err().to_string(),
+            "F5_555nm is 40000: expected 0 to 35971 counts, the full scale for the integration time"
+        );
+    }
+
+    #[test]
+    fn gains_are_the_eleven_of_the_device() {
+        for code in 0..=10_u8 {
+            let gain = Gain::from_code(code).unwrap();
+            assert_eq!(Gain::from_multiplier(gain.multiplier()), Ok(gain));
+        }
+        for wrong in [0.0, 3.0, 1024.0, f64::NAN, -1.0] {
+            assert!(Gain::from_multiplier(wrong).is_err());
+        }
+        assert!(Gain::from_code(11).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn registers_and_their_milliseconds_agree(atime in 0..=255_u8, astep in 1..65_535_u16) {
+            let exact = IntegrationTime::from_registers(atime, astep).unwrap();
+            let through_ms = IntegrationTime::from_millis(exact.millis()).unwrap();
+            prop_assert_eq!(exact.full_scale(), through_ms.full_scale());
+        }
+    }
+}

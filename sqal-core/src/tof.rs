@@ -1,0 +1,240 @@
+//! [`TofFrame`]: one checked reading of the 8x8 time-of-flight sensor.
+
+use core::fmt;
+
+use crate::Grid;
+
+/// What a distance means; a property of the sensor type, not of a frame.
+///
+/// The VL53L5/L7/L8 report the distance perpendicular to the sensor plane (a plane fit over real captures leaves 0.9 to 1.7 mm RMS
+/// so, and 13 to 26 mm if the same numbers are read as radial); the TMF8829 reports along the zone's direction.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
+pub enum DistanceKind {
+    /// Along the sensor's axis.
+    #[default]
+    Perpendicular,
+    /// Along the direction of the zone.
+    Radial,
+}
+
+/// The target status code of one zone, as ST defines it (UM3109, table 4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(transparent))]
+pub struct TargetStatus(pub u8);
+
+impl TargetStatus {
+    /// Range valid.
+    pub const VALID: Self = Self(5);
+
+    /// How far ST trusts a range with this code: 1 for code 5, 0.5 for codes 6 and 9, otherwise 0.
+    #[must_use]
+    pub const fn confidence(self) -> f64 {
+        match self.0 {
+            5 => 1.0,
+            6 | 9 => 0.5,
+            _ => 0.0,
+        }
+    }
+}
+
+/// The matrices of a frame as they were read, before they are checked.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct TofReading {
+    /// Distance in mm; the sensor's fixed point is 0.25 mm.
+    pub distance_mm: Grid<f32>,
+    /// Estimated target reflectance in percent.
+    pub reflectance_percent: Grid<f32>,
+    /// Signal per SPAD in kcps.
+    pub amplitude_kcps: Grid<f32>,
+    /// The device's estimate of the range noise (one standard deviation) in mm, if it was recorded.
+    pub sigma_mm: Option<Grid<f32>>,
+    /// The target status codes, if they were recorded.
+    pub status: Option<Grid<TargetStatus>>,
+    /// What the distance means.
+    pub distance_kind: DistanceKind,
+}
+
+/// A reading of the time-of-flight sensor in which every number is one that the sensor can produce.
+///
+/// Being possible is not being right: which zones are *valid* is for the analysis to decide.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(try_from = "TofReading", into = "TofReading"))]
+pub struct TofFrame(TofReading);
+
+/// The matrices of a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Matrix {
+    /// Distances.
+    Distance,
+    /// Reflectances.
+    Reflectance,
+    /// Amplitudes.
+    Amplitude,
+    /// Range noise.
+    Sigma,
+}
+
+impl Matrix {
+    /// The name of the matrix in the documented frame.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Distance => "distance_matrix",
+            Self::Reflectance => "reflectance_matrix",
+            Self::Amplitude => "amplitude_matrix",
+            Self::Sigma => "sigma_matrix",
+        }
+    }
+
+    /// The unit of its numbers.
+    #[must_use]
+    pub const fn unit(self) -> &'static str {
+        match self {
+            Self::Distance | Self::Sigma => "mm",
+            Self::Reflectance => "%",
+            Self::Amplitude => "kcps/SPAD",
+        }
+    }
+
+    /// The smallest and the largest number that the sensor's fixed point can hold.
+    ///
+    /// Distance is a signed 16-bit quarter millimetre, sigma an unsigned 16-bit 1/128 mm, reflectance an unsigned byte of half
+    /// percents, signal an unsigned 32-bit 1/2048 kcps (ST ULD `vl53lmz_api`).
+    #[must_use]
+    pub const fn range(self) -> (f32, f32) {
+        match self {
+            Self::Distance => (-8192.0, 8191.75),
+            Self::Reflectance => (0.0, 127.5),
+            Self::Amplitude => (0.0, 2_097_152.0),
+            Self::Sigma => (0.0, 511.992_2),
+        }
+    }
+}
+
+/// A number in a frame that the sensor cannot have produced.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct InvalidFrame {
+    /// Which matrix.
+    pub matrix: Matrix,
+    /// Which zone, 0 to 63 in row-major order.
+    pub zone: usize,
+    /// The number found.
+    pub value: f32,
+}
+
+impl fmt::Display for InvalidFrame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (min, max) = self.matrix.range();
+        let (name, unit) = (self.matrix.as_str(), self.matrix.unit());
+        let (row, column, value) = (self.zone / 8, self.zone % 8, self.value);
+        write!(f, "{name}[{row}][{column}] is {value}: expected {min} to {max} {unit}")
+    }
+}
+
+impl core::error::Error for InvalidFrame {}
+
+impl TofFrame {
+    /// A checked frame.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidFrame`] names the first number that is not finite or that the sensor's fixed point cannot hold.
+    pub fn new(reading: TofReading) -> Result<Self, InvalidFrame> {
+        let matrices = [
+            (Matrix::Distance, Some(&reading.distance_mm)),
+            (Matrix::Reflectance, Some(&reading.reflectance_percent)),
+            (Matrix::Amplitude, Some(&reading.amplitude_kcps)),
+            (Matrix::Sigma, reading.sigma_mm.as_ref()),
+        ];
+        for (matrix, grid) in matrices {
+            let (min, max) = matrix.range();
+            for (zone, value) in grid.into_iter().flat_map(|grid| grid.iter().copied().enumerate()) {
+                // A NaN is in no range.
+                if !(min..=max).contains(&value) {
+                    return Err(InvalidFrame { matrix, zone, value });
+                }
+            }
+        }
+        Ok(Self(reading))
+    }
+
+    /// The numbers of the frame.
+    #[must_use]
+    pub const fn reading(&self) -> &TofReading {
+        &self.0
+    }
+}
+
+impl TryFrom<TofReading> for TofFrame {
+    type Error = InvalidFrame;
+
+    fn try_from(reading: TofReading) -> Result<Self, InvalidFrame> {
+        Self::new(reading)
+    }
+}
+
+impl From<TofFrame> for TofReading {
+    fn from(frame: TofFrame) -> Self {
+        frame.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::string::ToString;
+    use proptest::prelude::*;
+
+    fn flat() -> TofReading {
+        TofReading {
+            distance_mm: Grid::from_fn(|_| 150.0),
+            reflectance_percent: Grid::from_fn(|_| 40.0),
+            amplitude_kcps: Grid::from_fn(|_| 900.0),
+            sigma_mm: None,
+            status: None,
+            distance_kind: DistanceKind::Perpendicular,
+        }
+    }
+
+    #[test]
+    fn a_refused_number_is_named_with_its_place_value_and_limit() {
+        let mut reading = flat();
+        reading.reflectance_percent[11] = -1.0;
+        let refused = TofFrame::new(reading).unwrap_err();
+        assert_eq!(refused.to_string(), "reflectance_matrix[1][3] is -1: expected 0 to 127.5 %");
+    }
+
+    proptest! {
+        #[test]
+        fn a_frame_exists_exactly_when_every_number_is_in_range(zone in 0..64_usize, value in proptest::num::f32::ANY) {
+            for matrix in [Matrix::Distance, Matrix::Reflectance, Matrix::Amplitude, Matrix::Sigma] {
+                let mut reading = flat();
+                match matrix {
+                    Matrix::Distance => reading.distance_mm[zone] = value,
+                    Matrix::Reflectance => reading.reflectance_percent[zone] = value,
+                    Matrix::Amplitude => reading.amplitude_kcps[zone] = value,
+                    Matrix::Sigma => {
+                        let mut sigma = Grid::from_fn(|_| 1.0);
+                        sigma[zone] = value;
+                        reading.sigma_mm = Some(sigma);
+                    }
+                }
+                let (min, max) = matrix.range();
+                let possible = value >= min && value <= max;
+                match TofFrame::new(reading) {
+                    Ok(_) => prop_assert!(possible),
+                    Err(refused) => {
+                        prop_assert!(!possible);
+                        prop_assert_eq!((refused.matrix, refused.zone), (matrix, zone));
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,802 @@
+// Live SQAL page: loads recent samples, follows the event stream and draws one card per station.
+
+const LIST_URL = "/api/v1/samples?limit=60";
+const EVENTS_URL = "/api/v1/events";
+const KEEP = 60; // samples remembered per station
+const MAX_STATIONS = 64; // device ids are untrusted: a flood of them must not exhaust the browser
+const LATE_AFTER_S = 15;
+const SATURATED = 0.98;
+const REOPEN_MS = 3000;
+const SIDE = 8;
+const GRADES = ["A+", "A", "B", "C", "REJECT"];
+const NONE = "–";
+
+/* ---------- Words ---------- */
+
+const TEXT = {
+  en: {
+    skip: "Skip to the stations", tagline: "Tray quality, live", totals: "Line totals", language: "Language",
+    stations: "Stations", seen: "Samples seen", rejectRate: "Reject rate", ofShown: "of {n} shown",
+    connecting: "connecting", live: "live", lost: "reconnecting", overview: "Overview",
+    waiting: "Waiting for the first sample.", start: "Start a station:",
+    grade: "Grade", score: "Score", confidence: "Confidence", conformity: "Conformity probability",
+    ago: "{age} ago", late: "late", REJECT: "REJECT", u: "standard uncertainty", station: "Station",
+    map: "Map", height: "Height", distance: "Distance", reflectance: "Reflectance", amplitude: "Amplitude",
+    fallback: "No height: distance shown", cell: "Row {row}, column {col}, zone {zone}", noReading: "no valid reading",
+    status: "status", valid: "{n}/64 valid", noTof: "No time-of-flight data in this sample",
+    spectrum: "Spectrum", fullScale: "full scale", ofFullScale: "of full scale", saturated: "saturated", counts: "counts", gain: "gain",
+    noSpectral: "No spectral data in this sample",
+    outputs: "Outputs", output: "Output", value: "Value", volume: "Volume", meanHeight: "Mean height",
+    heightVariation: "Height variation", uniformity: "Surface uniformity", freshness: "Freshness",
+    oxidation: "Oxidation", fat: "Fat quality (proxy)", colour: "Colour uniformity",
+    defects: "Defects", noDefects: "None", flags: "Flags", zone: "zone", zones: "zones", depth: "depth", tofScore: "ToF score",
+    spectralScore: "spectral score", coverage: "coverage", conflict: "conflict", profile: "profile", firmware: "firmware",
+    processing: "computed in", history: "Last {n} samples", historyTitle: "Last samples",
+    Minor: "Minor", Major: "Major", Critical: "Critical", MissingProduct: "Missing product", Overfill: "Overfill",
+    Tilt: "Tilt", InvalidZones: "Invalid zones", Saturation: "Saturation", LowSignal: "Low signal",
+    Oxidation: "Oxidation", SensorMissing: "Sensor missing", SensorDisagreement: "Sensors disagree",
+  },
+  fr: {
+    skip: "Aller aux postes", tagline: "Qualité des barquettes, en direct", totals: "Totaux de la ligne", language: "Langue",
+    stations: "Postes", seen: "Échantillons vus", rejectRate: "Taux de rejet", ofShown: "sur {n} affichés",
+    connecting: "connexion", live: "en direct", lost: "reconnexion", overview: "Vue d’ensemble",
+    waiting: "En attente du premier échantillon.", start: "Démarrez un poste :",
+    grade: "Classe", score: "Note", confidence: "Confiance", conformity: "Probabilité de conformité",
+    ago: "il y a {age}", late: "en retard", REJECT: "REJET", u: "incertitude-type", station: "Poste",
+    map: "Carte", height: "Hauteur", distance: "Distance", reflectance: "Réflectance", amplitude: "Amplitude",
+    fallback: "Sans hauteur : distance affichée", cell: "Ligne {row}, colonne {col}, zone {zone}", noReading: "aucune mesure valide",
+    status: "état", valid: "{n}/64 valides", noTof: "Pas de donnée temps de vol dans cet échantillon",
+    spectrum: "Spectre", fullScale: "pleine échelle", ofFullScale: "de la pleine échelle", saturated: "saturé", counts: "coups", gain: "gain",
+    noSpectral: "Pas de donnée spectrale dans cet échantillon",
+    outputs: "Résultats", output: "Résultat", value: "Valeur", volume: "Volume", meanHeight: "Hauteur moyenne",
+    heightVariation: "Variation de hauteur", uniformity: "Uniformité de surface", freshness: "Fraîcheur",
+    oxidation: "Oxydation", fat: "Qualité du gras (indicateur indirect)", colour: "Uniformité de couleur",
+    defects: "Défauts", noDefects: "Aucun", flags: "Indicateurs", zone: "zone", zones: "zones", depth: "profondeur", tofScore: "note ToF",
+    spectralScore: "note spectrale", coverage: "couverture", conflict: "conflit", profile: "profil", firmware: "micrologiciel",
+    processing: "calculé en", history: "{n} derniers échantillons", historyTitle: "Derniers échantillons",
+    Minor: "Mineur", Major: "Majeur", Critical: "Critique", MissingProduct: "Produit manquant", Overfill: "Trop-plein",
+    Tilt: "Inclinaison", InvalidZones: "Zones invalides", Saturation: "Saturation", LowSignal: "Signal faible",
+    Oxidation: "Oxydation", SensorMissing: "Capteur absent", SensorDisagreement: "Désaccord des capteurs",
+  },
+};
+
+let lang = recall("sqal-lang") ?? (navigator.language?.toLowerCase().startsWith("fr") ? "fr" : "en");
+if (!Object.hasOwn(TEXT, lang)) lang = "en";
+
+// A key we do not know is a word from the server: show it as it came.
+function t(key, values = {}) {
+  const text = Object.hasOwn(TEXT[lang], key) ? TEXT[lang][key] : String(key);
+  return text.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
+}
+
+function translate(root) {
+  for (const node of root.querySelectorAll("[data-i18n]")) node.textContent = t(node.dataset.i18n);
+  for (const node of root.querySelectorAll("[data-i18n-label]")) node.setAttribute("aria-label", t(node.dataset.i18nLabel));
+}
+
+// Storage can be forbidden by the browser; the page then simply forgets.
+function recall(key) {
+  try { return localStorage.getItem(key); } catch { return null; }
+}
+
+function remember(key, value) {
+  try { localStorage.setItem(key, value); } catch { /* see recall */ }
+}
+
+/* ---------- Numbers ---------- */
+
+const formats = new Map();
+
+function formatter(key, options) {
+  const name = `${lang} ${key}`;
+  if (!formats.has(name)) formats.set(name, new Intl.NumberFormat(lang, options));
+  return formats.get(name);
+}
+
+const finite = (x) => typeof x === "number" && Number.isFinite(x);
+const clamp = (x, low, high) => Math.min(high, Math.max(low, x));
+const list = (x) => (Array.isArray(x) ? x : []);
+
+function number(x, digits) {
+  if (!finite(x)) return NONE;
+  return formatter(digits, { minimumFractionDigits: digits, maximumFractionDigits: digits }).format(x);
+}
+
+function percent(x, digits = 0) {
+  if (!finite(x)) return NONE;
+  return formatter(`% ${digits}`, { style: "percent", maximumFractionDigits: digits }).format(x);
+}
+
+// One more digit when the uncertainty would otherwise round to nothing.
+function digitsFor(u, digits) {
+  return finite(u) && u > 0 && u < 0.95 * 10 ** -digits ? digits + 1 : digits;
+}
+
+function uncertainty(u, digits) {
+  const step = 10 ** -digits;
+  if (!finite(u)) return "";
+  return u > 0 && u < step / 2 ? `± < ${number(step, digits)}` : `± ${number(u, digits)}`;
+}
+
+function clock(ms) {
+  if (!ms) return NONE;
+  const date = new Date(ms);
+  const today = date.toDateString() === new Date().toDateString();
+  return today ? date.toLocaleTimeString(lang) : date.toLocaleString(lang);
+}
+
+function ageText(seconds) {
+  if (seconds < 120) return `${Math.floor(seconds)} s`;
+  if (seconds < 7200) return `${Math.floor(seconds / 60)} min`;
+  return seconds < 172800 ? `${Math.floor(seconds / 3600)} h` : `${Math.floor(seconds / 86400)} d`;
+}
+
+const gradeText = (grade) => (typeof grade === "string" && grade ? t(grade) : NONE);
+
+/* ---------- Building blocks ---------- */
+
+// Only textContent and attributes are ever written, so text from a device can never become markup.
+function el(tag, className = "", ...children) {
+  const node = document.createElement(tag);
+  if (className) node.className = className;
+  node.append(...children);
+  return node;
+}
+
+function label(tag, key, className) {
+  const node = el(tag, className, t(key));
+  node.dataset.i18n = key;
+  return node;
+}
+
+function svg(tag, attributes = {}, ...children) {
+  const node = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+  node.append(...children);
+  return node;
+}
+
+function titled(node, text) {
+  node.append(svg("title", {}, text));
+  return node;
+}
+
+function panel(name, titleKey, ...children) {
+  const node = el("section", `panel ${name}`, label("h3", titleKey), ...children);
+  node.dataset.i18nLabel = titleKey;
+  return node;
+}
+
+// One tab stop for a whole set of marks; arrows move inside it. `show` gets the mark under the pointer or focus, else null.
+function explorable(box, marks, columns, show) {
+  const indexOf = (target) => marks.indexOf(target.closest?.("[data-mark]"));
+  const steps = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: columns, ArrowUp: -columns, Home: -marks.length, End: marks.length };
+  marks.forEach((mark, i) => { mark.dataset.mark = ""; mark.tabIndex = i === 0 ? 0 : -1; });
+  box.addEventListener("pointerover", (event) => show(indexOf(event.target)));
+  box.addEventListener("pointerleave", () => show(marks.indexOf(document.activeElement)));
+  box.addEventListener("focusin", (event) => {
+    marks.forEach((mark) => { mark.tabIndex = mark === event.target ? 0 : -1; });
+    show(indexOf(event.target));
+  });
+  box.addEventListener("focusout", () => show(-1));
+  box.addEventListener("keydown", (event) => {
+    const from = indexOf(event.target);
+    if (from < 0 || !Object.hasOwn(steps, event.key)) return;
+    event.preventDefault();
+    const to = from + steps[event.key];
+    const far = Math.abs(steps[event.key]) === marks.length;
+    if (far || (to >= 0 && to < marks.length)) marks[clamp(to, 0, marks.length - 1)].focus();
+  });
+}
+
+/* ---------- Verdict ---------- */
+
+// Filled steps tell the grade without colour: four for A+ down to one for C, a cross for REJECT.
+function gradeMark(grade) {
+  const mark = svg("svg", { viewBox: "0 0 47 8", class: "pips", "aria-hidden": "true" });
+  if (grade === "REJECT") {
+    mark.append(svg("path", { d: "M20 0.5l7 7m0-7l-7 7", class: "cross" }));
+    return mark;
+  }
+  const filled = GRADES.includes(grade) ? 4 - GRADES.indexOf(grade) : 0;
+  for (let i = 0; i < 4; i += 1) {
+    mark.append(svg("rect", { x: 1 + i * 12, y: 1, width: 9, height: 6, rx: 1.5, class: i < filled ? "pip on" : "pip" }));
+  }
+  return mark;
+}
+
+function stat(key) {
+  const value = el("dd");
+  return { node: el("div", "stat", label("dt", key), value), value };
+}
+
+function buildVerdict(station) {
+  const badge = el("p", "grade");
+  const sampleId = el("p", "sample-id");
+  const time = el("time");
+  const age = el("span", "age");
+  const score = el("span", "score-value");
+  const u = el("span", "score-u");
+  const confidence = stat("confidence");
+  const conformity = stat("conformity");
+  const explanation = el("p", "explanation");
+  const name = el("h2", "name", el("bdi", "", station.id));
+  name.title = station.id;
+  const node = el("header", "verdict", badge,
+    el("div", "who", name, sampleId, el("p", "when", time, " ", age)),
+    el("div", "score", el("p", "score-line", label("span", "score", "score-label"), " ", score, " ", u),
+      el("dl", "stats", confidence.node, conformity.node)),
+    explanation);
+
+  function update({ sample, at }) {
+    const f = sample.fusion ?? {};
+    const digits = digitsFor(f.final_score_u, 2);
+    badge.replaceChildren(gradeText(f.final_grade), gradeMark(f.final_grade));
+    sampleId.textContent = sampleId.title = sample.sample_id ?? NONE;
+    time.textContent = clock(at);
+    if (at) time.dateTime = new Date(at).toISOString();
+    score.textContent = number(f.final_score, digits);
+    u.textContent = uncertainty(f.final_score_u, digits);
+    u.title = t("u");
+    confidence.value.textContent = percent(f.confidence);
+    conformity.value.textContent = percent(f.conformity_probability, 1);
+    explanation.textContent = f.explanation?.[lang] ?? f.explanation?.en ?? NONE;
+  }
+  return { node, update, age };
+}
+
+/* ---------- Height map ---------- */
+
+// Dark-to-light steps of near equal perceived size, so that equal heights differences look equal.
+const RAMP = ["#440154", "#482878", "#3e4a89", "#31688e", "#26828e", "#1f9e89", "#35b779", "#6ece58", "#b5de2b", "#fde725"]
+  .map((hex) => [1, 3, 5].map((i) => parseInt(hex.slice(i, i + 2), 16)));
+
+// A minimum span keeps sensor noise on a flat tray from being painted as relief.
+const MODES = {
+  height: { field: "height_matrix", unit: "mm", digits: 1, span: 4 },
+  distance: { field: "distance_matrix", unit: "mm", digits: 1, span: 4 },
+  reflectance: { field: "reflectance_matrix", unit: "%", digits: 1, span: 4 },
+  amplitude: { field: "amplitude_matrix", unit: "", digits: 0, span: 10 },
+};
+
+const withUnit = (text, unit) => (unit && text !== NONE ? `${text}\u00a0${unit}` : text);
+
+function ramp(x) {
+  const place = clamp(x, 0, 1) * (RAMP.length - 1);
+  const i = Math.min(Math.floor(place), RAMP.length - 2);
+  const mix = RAMP[i].map((from, c) => Math.round(from + (RAMP[i + 1][c] - from) * (place - i)));
+  return `rgb(${mix.join(" ")})`;
+}
+
+const at = (matrix, i) => matrix?.[Math.floor(i / SIDE)]?.[i % SIDE];
+
+function scaleOf(values, span) {
+  const valid = values.filter(finite);
+  if (!valid.length) return null;
+  const [low, high] = [Math.min(...valid), Math.max(...valid)];
+  const extra = Math.max(0, span - (high - low)) / 2;
+  return { low: low - extra, high: high + extra, valid: valid.length };
+}
+
+// The outer edge of a set of zones, as an SVG path on an 8 by 8 board.
+function outline(zones) {
+  const inside = new Set(list(zones).filter((z) => Number.isInteger(z) && z >= 0 && z < SIDE * SIDE));
+  const has = (row, col) => row >= 0 && row < SIDE && col >= 0 && col < SIDE && inside.has(row * SIDE + col);
+  let path = "";
+  for (const z of inside) {
+    const [row, col] = [Math.floor(z / SIDE), z % SIDE];
+    if (!has(row - 1, col)) path += `M${col} ${row}h1`;
+    if (!has(row + 1, col)) path += `M${col} ${row + 1}h1`;
+    if (!has(row, col - 1)) path += `M${col} ${row}v1`;
+    if (!has(row, col + 1)) path += `M${col + 1} ${row}v1`;
+  }
+  return path;
+}
+
+function buildModes(station, redraw) {
+  const box = el("div", "modes");
+  box.setAttribute("role", "radiogroup");
+  box.dataset.i18nLabel = "map";
+  const inputs = Object.keys(MODES).map((mode) => {
+    const input = el("input", "sr-only");
+    Object.assign(input, { type: "radio", name: `mode-${station.serial}`, value: mode });
+    input.addEventListener("change", () => { station.mode = mode; redraw(); });
+    box.append(el("label", "mode", input, label("span", mode)));
+    return input;
+  });
+  return { box, inputs };
+}
+
+function buildMap(station) {
+  const { box, inputs } = buildModes(station, () => draw());
+  const cells = Array.from({ length: SIDE * SIDE }, (_, i) => {
+    const cell = el("div", "zone");
+    cell.dataset.zone = i;
+    cell.setAttribute("role", "gridcell");
+    return cell;
+  });
+  const grid = el("div", "map");
+  grid.setAttribute("role", "grid");
+  grid.dataset.i18nLabel = "map";
+  for (let row = 0; row < SIDE; row += 1) {
+    const line = el("div", "map-row", ...cells.slice(row * SIDE, (row + 1) * SIDE));
+    line.setAttribute("role", "row");
+    grid.append(line);
+  }
+  const outlines = svg("svg", { viewBox: `0 0 ${SIDE} ${SIDE}`, class: "outlines", "aria-hidden": "true" });
+  const [low, high, note, bar] = [el("span"), el("span"), el("p", "note"), el("span", "ramp")];
+  bar.style.backgroundImage = `linear-gradient(to right, ${RAMP.map((c) => `rgb(${c.join(" ")})`).join(", ")})`;
+  const readout = el("p", "readout");
+  const body = el("div", "sensor", box, el("div", "map-frame", grid, outlines), el("p", "legend", low, bar, high), readout, note);
+  const missing = label("p", "noTof", "missing");
+  const node = panel("panel-map", "map", body, missing);
+  let tof = null;
+  let looked = -1;
+  let scale = null;
+
+  function modeNow() {
+    return station.mode === "height" && !Array.isArray(tof?.height_matrix) ? "distance" : station.mode;
+  }
+
+  function describe(i, mode) {
+    const { field, unit, digits } = MODES[mode];
+    const value = at(tof?.[field], i);
+    const extras = [];
+    const [sigma, status] = [at(tof?.sigma_matrix, i), at(tof?.status_matrix, i)];
+    if (finite(sigma)) extras.push(`σ ${withUnit(number(sigma, 1), "mm")}`);
+    if (finite(status)) extras.push(`${t("status")} ${status}`);
+    const where = t("cell", { row: Math.floor(i / SIDE) + 1, col: (i % SIDE) + 1, zone: i });
+    const what = finite(value) ? withUnit(number(value, digits), unit) : t("noReading");
+    return `${where}${lang === "fr" ? "\u00a0" : ""}: ${[what, ...extras].join(" · ")}`;
+  }
+
+  function look(i) {
+    looked = i;
+    const mode = modeNow();
+    if (i >= 0) readout.textContent = describe(i, mode);
+    else readout.textContent = `${t(mode)} · ${t("valid", { n: scale?.valid ?? 0 })}`;
+  }
+
+  function draw() {
+    const mode = modeNow();
+    const { field, unit, digits, span } = MODES[mode];
+    const values = cells.map((_, i) => at(tof?.[field], i));
+    scale = scaleOf(values, span);
+    cells.forEach((cell, i) => {
+      const valid = finite(values[i]);
+      cell.classList.toggle("void", !valid);
+      cell.style.backgroundColor = valid ? ramp((values[i] - scale.low) / (scale.high - scale.low)) : "";
+      cell.setAttribute("aria-label", describe(i, mode));
+    });
+    low.textContent = withUnit(number(scale?.low, digits), unit);
+    high.textContent = withUnit(number(scale?.high, digits), unit);
+    for (const input of inputs) {
+      input.checked = input.value === mode;
+      input.disabled = !Array.isArray(tof?.[MODES[input.value].field]);
+    }
+    note.textContent = mode === station.mode ? "" : t("fallback");
+    look(looked);
+  }
+
+  function update({ sample, defects }) {
+    tof = sample.vl53l8ch ?? null;
+    body.hidden = !tof;
+    missing.hidden = Boolean(tof);
+    outlines.replaceChildren(...defects.flatMap((defect) => {
+      const d = outline(defect.zones);
+      const severity = defect.severity === "Minor" ? " minor" : "";
+      return d ? [svg("path", { d, class: `halo${severity}` }), svg("path", { d, class: `edge${severity}` })] : [];
+    }));
+    if (tof) draw();
+  }
+
+  explorable(grid, cells, SIDE, look);
+  return { node, update };
+}
+
+/* ---------- Spectrum ---------- */
+
+const BANDS = ["F1_415nm", "F2_445nm", "F3_480nm", "F4_515nm", "F5_555nm", "F6_590nm", "F7_630nm", "F8_680nm", "Clear", "NIR"];
+
+const bandName = (band) => band.replace(/^(F\d)_(\d+)nm$/, "$1, $2\u00a0nm");
+
+function buildBar(band) {
+  const narrow = band.startsWith("F");
+  const share = el("span", "share");
+  const fill = el("span", "fill");
+  const node = el("div", narrow ? "band" : "wide-band", share, el("span", "column", fill),
+    el("span", "wavelength", narrow ? band.slice(3, 6) : band));
+  node.dataset.band = band;
+  node.setAttribute("role", "img");
+  return { band, node, share, fill };
+}
+
+function buildSpectrum() {
+  const bars = BANDS.map(buildBar);
+  const chart = el("div", "bands", ...bars.map((bar) => bar.node));
+  chart.setAttribute("role", "group");
+  chart.dataset.i18nLabel = "spectrum";
+  const readout = el("p", "readout");
+  const body = el("div", "sensor", chart, readout);
+  const missing = label("p", "noSpectral", "missing");
+  const node = panel("panel-spectrum", "spectrum", body, missing);
+  let spectral = null;
+  let looked = -1;
+
+  const fullScale = () => (finite(spectral?.full_scale) && spectral.full_scale > 0 ? spectral.full_scale : null);
+
+  function describe(band) {
+    const counts = spectral?.channels?.[band];
+    const reflectance = spectral?.spectral_analysis?.reflectance?.[band];
+    const parts = [finite(counts) ? `${number(counts, 0)} ${t("counts")}` : t("noReading")];
+    const share = counts / fullScale();
+    if (fullScale() && finite(counts)) parts.push(`${percent(share, 1)} ${t("ofFullScale")}${share >= SATURATED ? ` (${t("saturated")})` : ""}`);
+    if (finite(reflectance)) parts.push(`${t("reflectance").toLowerCase()} ${number(reflectance, 3)}`);
+    return `${bandName(band)}${lang === "fr" ? "\u00a0" : ""}: ${parts.join(" · ")}`;
+  }
+
+  function look(i) {
+    looked = i;
+    if (i >= 0) { readout.textContent = describe(BANDS[i]); return; }
+    const parts = [`${t("fullScale")} ${number(fullScale(), 0)}`];
+    if (finite(spectral?.gain)) parts.push(`${t("gain")} ×${number(spectral.gain, spectral.gain % 1 ? 1 : 0)}`);
+    if (finite(spectral?.integration_time)) parts.push(`${number(spectral.integration_time, 0)} ms`);
+    readout.textContent = parts.join(" · ");
+  }
+
+  // Without a known full scale the tallest band fills the chart and no percentage is claimed.
+  function update({ sample }) {
+    spectral = sample.as7341 ?? null;
+    body.hidden = !spectral;
+    missing.hidden = Boolean(spectral);
+    if (!spectral) return;
+    const top = fullScale() ?? Math.max(1, ...BANDS.map((band) => spectral.channels?.[band]).filter(finite));
+    chart.classList.toggle("unscaled", !fullScale());
+    for (const { band, node: mark, share, fill } of bars) {
+      const counts = spectral.channels?.[band];
+      const part = finite(counts) ? counts / top : 0;
+      mark.classList.toggle("saturated", Boolean(fullScale()) && part >= SATURATED);
+      share.textContent = fullScale() && finite(counts) ? Math.round(part * 100) : NONE;
+      fill.style.height = `${clamp(part, 0, 1) * 100}%`;
+      mark.setAttribute("aria-label", describe(band));
+    }
+    look(looked);
+  }
+
+  explorable(chart, bars.map((bar) => bar.node), 1, look);
+  return { node, update };
+}
+
+/* ---------- Outputs ---------- */
+
+const OUTPUTS = [
+  { key: "volume", from: "vl53l8ch", field: "volume_mm3", unit: "cm³", factor: 1e-3, digits: 1 },
+  { key: "meanHeight", from: "vl53l8ch", field: "avg_height_mm", unit: "mm", digits: 1 },
+  { key: "heightVariation", from: "vl53l8ch", field: "height_variation_mm", unit: "mm", digits: 1 },
+  { key: "uniformity", from: "vl53l8ch", field: "surface_uniformity", digits: 2 },
+  { key: "freshness", from: "as7341", field: "freshness_index", digits: 2 },
+  { key: "oxidation", from: "as7341", field: "oxidation_index", digits: 2 },
+  { key: "fat", from: "as7341", field: "fat_quality_index", digits: 2 },
+  { key: "colour", from: "as7341", field: "color_uniformity", digits: 2 },
+];
+
+function buildOutputs() {
+  const head = el("tr", "", label("th", "output"), label("th", "value"), label("th", "u"));
+  for (const cell of head.children) cell.scope = "col";
+  const rows = OUTPUTS.map((output) => {
+    const [value, u, name] = [el("td"), el("td"), label("th", output.key)];
+    name.scope = "row";
+    return { ...output, value, u, node: el("tr", "", name, value, u) };
+  });
+  const table = el("table", "outputs", el("thead", "", head), el("tbody", "", ...rows.map((row) => row.node)));
+
+  function update({ sample }) {
+    for (const { from, field, unit, factor = 1, digits, value, u } of rows) {
+      const x = sample[from]?.[field];
+      const ux = sample[from]?.uncertainty?.[field];
+      const shown = digitsFor(finite(ux) ? ux * factor : null, digits);
+      value.textContent = finite(x) ? withUnit(number(x * factor, shown), unit) : NONE;
+      u.textContent = finite(x) && finite(ux) ? uncertainty(ux * factor, shown) : NONE;
+    }
+  }
+  return { node: panel("panel-outputs", "outputs", table), update };
+}
+
+/* ---------- Defects, flags, context ---------- */
+
+// The fusion list repeats what the sensors found; the same kind on the same zones is one defect.
+function defectsOf(sample) {
+  const found = new Map();
+  for (const part of [sample.fusion, sample.vl53l8ch, sample.as7341]) {
+    for (const defect of list(part?.defects)) {
+      const key = `${defect?.kind} ${list(defect?.zones).join()}`;
+      if (defect && !found.has(key)) found.set(key, defect);
+    }
+  }
+  const rank = (defect) => ["Critical", "Major", "Minor"].indexOf(defect.severity);
+  return [...found.values()].sort((a, b) => rank(a) - rank(b));
+}
+
+function defectItem(defect) {
+  const zones = list(defect.zones);
+  const details = [];
+  if (zones.length) details.push(`${t(zones.length > 1 ? "zones" : "zone")} ${zones.slice(0, 8).join(", ")}${zones.length > 8 ? ` +${zones.length - 8}` : ""}`);
+  if (finite(defect.area_mm2)) details.push(`${number(defect.area_mm2 / 100, 1)}\u00a0cm²`);
+  if (finite(defect.depth_mm)) details.push(`${t("depth")} ${number(defect.depth_mm, 1)}\u00a0mm`);
+  if (finite(defect.probability)) details.push(`p ${percent(defect.probability)}`);
+  const severity = el("span", "severity", t(defect.severity ?? NONE));
+  const item = el("li", "defect", severity, " ", el("b", "", t(defect.kind ?? NONE)), " ", el("span", "detail", details.join(" · ")));
+  item.dataset.severity = defect.severity ?? "";
+  return item;
+}
+
+function contextLine({ fusion = {}, meta, processing_time_ms: spent }) {
+  const parts = [
+    [t("tofScore"), number(fusion?.vl53l8ch_score, 2)], [t("spectralScore"), number(fusion?.as7341_score, 2)],
+    [t("coverage"), percent(fusion?.coverage)], [t("conflict"), percent(fusion?.conflict)],
+    [t("profile"), [meta?.config_profile, meta?.profile_version].filter(Boolean).join(" ")], [t("firmware"), meta?.firmware_version],
+    ["", withUnit(number(meta?.temperature_c, 1), "°C")],
+    ["", withUnit(number(meta?.humidity_percent, 0), "% HR".slice(0, lang === "fr" ? 4 : 1) + (lang === "fr" ? "" : " RH"))],
+    [t("processing"), withUnit(number(spent, 1), "ms")],
+  ];
+  return parts.filter(([, value]) => value && value !== NONE).map(([name, value]) => `${name} ${value}`.trim()).join(" · ");
+}
+
+function buildDefects() {
+  const items = el("ul", "defects");
+  const flags = el("p", "flags");
+  const context = el("p", "context");
+
+  function update({ sample, defects }) {
+    items.replaceChildren(...(defects.length ? defects.map(defectItem) : [el("li", "no-defect", t("noDefects"))]));
+    const raised = [...new Set([...list(sample.vl53l8ch?.flags), ...list(sample.as7341?.flags)].map(String))];
+    flags.hidden = !raised.length;
+    flags.textContent = `${t("flags")}${lang === "fr" ? "\u00a0" : ""}: ${raised.join(", ")}`;
+    context.textContent = contextLine(sample);
+  }
+  return { node: panel("panel-defects", "defects", items, flags, context), update };
+}
+
+/* ---------- History ---------- */
+
+// A tick's height tells the grade without colour; REJECT hangs below the line.
+function tick(entry, x) {
+  const grade = entry.sample.fusion?.final_grade;
+  const rank = GRADES.indexOf(grade);
+  const rejected = grade === "REJECT";
+  const height = rejected ? 7 : rank < 0 ? 1 : 13 - rank * 3;
+  const node = svg("rect", { class: "tick", x: x + 0.12, width: 0.76, y: rejected ? 15 : 14 - height, height });
+  node.dataset.g = grade ?? "";
+  const digits = digitsFor(entry.sample.fusion?.final_score_u, 2);
+  const score = `${number(entry.sample.fusion?.final_score, digits)} ${uncertainty(entry.sample.fusion?.final_score_u, digits)}`;
+  return titled(node, [clock(entry.at), gradeText(grade), score.trim(), entry.sample.sample_id].filter(Boolean).join(" · "));
+}
+
+function sparkPaths(entries, start) {
+  const scores = entries.map((entry) => entry.sample.fusion?.final_score);
+  const valid = scores.filter(finite);
+  const low = valid.length ? Math.max(0, Math.floor(Math.min(...valid) * 10 - 0.5) / 10) : 0;
+  const high = valid.length ? Math.max(low + 0.1, Math.min(1, Math.ceil(Math.max(...valid) * 10) / 10)) : 1;
+  let path = "";
+  scores.forEach((score, i) => {
+    if (!finite(score)) return;
+    const y = 20 * (1 - (score - low) / (high - low));
+    path += `${finite(scores[i - 1]) ? "L" : "M"}${start + i + 0.5} ${y.toFixed(2)}`;
+    if (!finite(scores[i - 1]) && !finite(scores[i + 1])) path += "h0.01"; // a lone point still shows
+  });
+  return { path, low, high };
+}
+
+function buildHistory() {
+  const line = svg("path", { class: "spark-line" });
+  const spark = svg("svg", { class: "spark", viewBox: `0 0 ${KEEP} 20`, preserveAspectRatio: "none", "aria-hidden": "true" }, line);
+  const strip = svg("svg", { class: "strip", viewBox: `0 0 ${KEEP} 23`, preserveAspectRatio: "none", role: "img" });
+  const [high, low, tally] = [el("span"), el("span"), el("span", "tally")];
+  const title = el("h3");
+  const axis = el("p", "spark-axis", high, low);
+  axis.setAttribute("aria-hidden", "true");
+  const node = el("section", "panel panel-history", el("div", "history-head", title, tally), el("div", "spark-box", spark, axis), strip);
+  node.dataset.i18nLabel = "historyTitle";
+
+  function update(_, { entries }) {
+    const oldestFirst = [...entries].reverse();
+    const start = KEEP - oldestFirst.length; // the newest sample is always at the right edge
+    const base = svg("path", { class: "strip-base", d: `M0 14.5h${KEEP}` });
+    strip.replaceChildren(base, ...oldestFirst.map((entry, i) => tick(entry, start + i)));
+    const curve = sparkPaths(oldestFirst, start);
+    line.setAttribute("d", curve.path);
+    low.textContent = number(curve.low, 1);
+    high.textContent = number(curve.high, 1);
+    const counts = countGrades(entries);
+    const words = GRADES.filter((grade) => counts[grade]).map((grade) => `${gradeText(grade)} ${counts[grade]}`).join(" · ");
+    title.textContent = t("history", { n: entries.length });
+    tally.textContent = words;
+    strip.setAttribute("aria-label", `${title.textContent}: ${words}`);
+  }
+  return { node, update };
+}
+
+/* ---------- Stations ---------- */
+
+const stations = new Map();
+const known = new Set(); // ids of the samples in memory
+let seen = 0;
+let serial = 0;
+let serverAhead = 0; // server clock minus ours, in ms: a tablet's wrong clock must not make every station late
+
+const page = Object.fromEntries(["stations", "empty", "seen", "counts", "reject-rate", "reject-base", "connection", "overview", "announce"]
+  .map((id) => [id, document.getElementById(id)]));
+
+function createStation(id) {
+  const station = { id, serial: (serial += 1), entries: [], mode: "height", dirty: true };
+  const verdict = buildVerdict(station);
+  station.age = verdict.age;
+  station.sections = [verdict, buildMap(station), buildSpectrum(), buildOutputs(), buildDefects(), buildHistory()];
+  const panels = el("div", "panels", ...station.sections.slice(1).map((section) => section.node));
+  station.node = el("article", "station", verdict.node, panels);
+  station.node.dataset.station = id;
+  station.node.setAttribute("aria-label", id);
+  translate(station.node);
+  stations.set(id, station);
+  placeInOrder(station);
+  return station;
+}
+
+// Cards keep an alphabetical place, so that a station is always where the operator left it.
+function placeInOrder(station) {
+  const after = [...stations.values()]
+    .filter((other) => other !== station && other.id.localeCompare(station.id, "en", { numeric: true }) > 0)
+    .sort((a, b) => a.id.localeCompare(b.id, "en", { numeric: true }))[0];
+  page.stations.insertBefore(station.node, after?.node ?? null);
+}
+
+function forgetQuietestStation() {
+  const quietest = [...stations.values()].reduce((a, b) => (a.entries[0].received <= b.entries[0].received ? a : b));
+  for (const entry of quietest.entries) known.delete(entry.sample.id);
+  quietest.node.remove();
+  stations.delete(quietest.id);
+}
+
+function accept(sample, live) {
+  if (typeof sample?.id !== "string" || typeof sample.device_id !== "string" || known.has(sample.id)) return;
+  const received = Date.parse(sample.received_at) || Date.parse(sample.timestamp) || Date.now() + serverAhead;
+  const entry = { sample, received, at: Date.parse(sample.timestamp) || received, defects: defectsOf(sample) };
+  if (!stations.has(sample.device_id) && stations.size >= MAX_STATIONS) forgetQuietestStation();
+  const station = stations.get(sample.device_id) ?? createStation(sample.device_id);
+  const place = station.entries.findIndex((other) => other.at <= entry.at);
+  const index = place < 0 ? station.entries.length : place;
+  if (index >= KEEP) return;
+  station.entries.splice(index, 0, entry);
+  known.add(sample.id);
+  for (const dropped of station.entries.splice(KEEP)) known.delete(dropped.sample.id);
+  seen += 1;
+  station.dirty = true;
+  if (live && index === 0) announceReject(station);
+  schedule();
+}
+
+// Screen readers hear a station turn to REJECT, not every tray.
+function announceReject({ id, entries: [now, before] }) {
+  const turned = now.sample.fusion?.final_grade === "REJECT" && before?.sample.fusion?.final_grade !== "REJECT";
+  if (turned) page.announce.textContent = `${t("station")} ${id}: ${t("REJECT")}`;
+}
+
+function drawStation(station) {
+  const latest = station.entries[0];
+  station.node.dataset.sampleId = latest.sample.sample_id ?? "";
+  station.node.dataset.grade = latest.sample.fusion?.final_grade ?? "";
+  for (const section of station.sections) section.update(latest, station);
+  station.dirty = false;
+}
+
+function drawAges() {
+  for (const { node, age, entries } of stations.values()) {
+    if (!entries.length) continue;
+    const seconds = Math.max(0, (Date.now() + serverAhead - entries[0].received) / 1000);
+    const late = seconds > LATE_AFTER_S;
+    const text = t("ago", { age: ageText(seconds) });
+    age.textContent = late ? `${t("late")} · ${text}` : text;
+    node.classList.toggle("late", late);
+  }
+}
+
+function countGrades(entries) {
+  const counts = Object.fromEntries(GRADES.map((grade) => [grade, 0]));
+  for (const { sample } of entries) {
+    const grade = sample.fusion?.final_grade;
+    if (Object.hasOwn(counts, grade)) counts[grade] += 1;
+  }
+  return counts;
+}
+
+function drawTotals() {
+  const entries = [...stations.values()].flatMap((station) => station.entries);
+  const counts = countGrades(entries);
+  page.seen.textContent = number(seen, 0);
+  page.counts.replaceChildren(...GRADES.map((grade) => {
+    const item = el("li", "count", el("b", "", gradeText(grade)), " ", number(counts[grade], 0));
+    item.dataset.g = grade;
+    return item;
+  }));
+  page["reject-rate"].textContent = entries.length ? percent(counts.REJECT / entries.length, 1) : NONE;
+  page["reject-base"].textContent = entries.length ? t("ofShown", { n: number(entries.length, 0) }) : "";
+}
+
+let scheduled = false;
+
+// Many samples may arrive at once (the first list): draw each card once per frame at most.
+function schedule() {
+  if (scheduled) return;
+  scheduled = true;
+  requestAnimationFrame(() => {
+    scheduled = false;
+    page.empty.hidden = stations.size > 0;
+    for (const station of stations.values()) if (station.dirty && station.entries.length) drawStation(station);
+    drawTotals();
+    drawAges();
+  });
+}
+
+/* ---------- Server ---------- */
+
+async function loadRecent() {
+  try {
+    const answer = await fetch(LIST_URL, { headers: { accept: "application/json" }, cache: "no-store" });
+    if (!answer.ok) return;
+    const served = Date.parse(answer.headers.get("date"));
+    if (served) serverAhead = served - Date.now();
+    const { items } = await answer.json();
+    for (const sample of list(items).reverse()) accept(sample, false);
+  } catch { /* the event stream shows the lost connection and its return asks again */ }
+}
+
+function setConnection(state) {
+  page.connection.dataset.state = state;
+  page.connection.dataset.i18n = state;
+  page.connection.textContent = t(state);
+}
+
+function follow() {
+  const events = new EventSource(EVENTS_URL);
+  // Each (re)opening asks for the list again: it fills whatever gap the stream had.
+  events.addEventListener("open", () => { setConnection("live"); loadRecent(); });
+  events.addEventListener("sample", (event) => {
+    try { accept(JSON.parse(event.data), true); } catch { /* one unreadable event must not stop the page */ }
+  });
+  events.addEventListener("error", () => {
+    setConnection("lost");
+    // The browser retries a cut stream by itself, but gives up for good on an HTTP error (a proxy's 502).
+    if (events.readyState === EventSource.CLOSED) setTimeout(follow, REOPEN_MS);
+  });
+}
+
+/* ---------- Controls ---------- */
+
+function setLanguage(next) {
+  lang = next;
+  document.documentElement.lang = lang;
+  for (const button of document.querySelectorAll("[data-lang]")) button.setAttribute("aria-pressed", button.dataset.lang === lang);
+  translate(document);
+  for (const station of stations.values()) station.dirty = true;
+  schedule();
+}
+
+// Overview keeps only verdict and history, in larger type, for a screen read from across the line.
+function setOverview(on) {
+  document.body.classList.toggle("overview", on);
+  page.overview.setAttribute("aria-pressed", on);
+}
+
+for (const button of document.querySelectorAll("[data-lang]")) {
+  button.addEventListener("click", () => { remember("sqal-lang", button.dataset.lang); setLanguage(button.dataset.lang); });
+}
+page.overview.addEventListener("click", () => {
+  const on = !document.body.classList.contains("overview");
+  remember("sqal-overview", on ? "1" : "0");
+  setOverview(on);
+});
+
+setOverview(recall("sqal-overview") === "1");
+setLanguage(lang);
+setInterval(drawAges, 1000);
+loadRecent().finally(follow);
