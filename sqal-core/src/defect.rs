@@ -112,7 +112,7 @@ impl ZoneSet {
     }
 
     /// The zones in ascending order.
-    pub fn iter(self) -> impl Iterator<Item = usize> {
+    pub fn iter(self) -> impl Iterator<Item = usize> + Clone {
         (0..64).filter(move |zone| self.contains(*zone))
     }
 }

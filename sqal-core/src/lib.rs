@@ -35,6 +35,8 @@ mod flag;
 mod grade;
 mod grid;
 mod measured;
+mod normal;
+mod power_mean;
 mod sample;
 mod score;
 mod spectrum;
@@ -47,6 +49,8 @@ pub use flag::{Flag, Flags};
 pub use grade::{Grade, GradeScale, NotAGrade, NotAScale};
 pub use grid::Grid;
 pub use measured::{Measured, NotMeasured};
+pub use normal::normal_cdf;
+pub use power_mean::{Exponent, MAX_TERMS, NotAnExponent, PowerMean, power_mean};
 pub use sample::{
     Cap, DeviceId, Explanation, Inspection, Language, Meta, Name, NotAName, NotATimestamp, ProfileRef, Reported,
     Sample, SampleId, SampleKey, Timestamp, Verdict,

@@ -1,1 +1,38 @@
-//! placeholder
+//! Fusion of scored sensors into a grade that can be defended.
+//!
+//! Shape and colour are *different attributes* of one product, not two readings of one quantity: they are joined by a weighted power
+//! mean ([`PowerMeanRule`]), never by inverse variance. The decision is guarded acceptance ([`Decision`], JCGM 106:2012): the best
+//! grade that is certain enough. [`Inspector`] puts two analysers, a rule and a decision together.
+//!
+//! ```
+//! use sqal_core::{Grade, Measured, Score};
+//! use sqal_fusion::{Decision, Evidence, FusionRule, PowerMeanRule};
+//!
+//! let shape = Evidence::new(Measured::new(0.88, 0.03)?, 1.0, Score::ONE)?;
+//! let colour = Evidence::new(Measured::new(0.90, 0.03)?, 1.0, Score::ONE)?;
+//! let fused = PowerMeanRule::default().fuse(&[shape, colour])?;
+//! assert!((fused.score.value() - 0.8899).abs() < 1e-4 && (fused.score.u() - 0.021).abs() < 1e-3);
+//! assert_eq!(Decision::default().decide(&fused).grade, Grade::A);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Features
+//!
+//! - `std`: error types of dependencies learn `std::error::Error`.
+//! - `serde`: configurations can be read and written; reading checks what the constructor checks.
+#![no_std]
+
+#[cfg(any(feature = "std", test))]
+extern crate std;
+
+mod decision;
+mod evidence;
+mod inspector;
+mod power_mean;
+mod rule;
+
+pub use decision::{Decided, Decision, Guard};
+pub use evidence::{Evidence, NotEvidence};
+pub use inspector::{Inspector, SensorWeights};
+pub use power_mean::{NotARule, PowerMeanRule};
+pub use rule::{Fused, FusionError, FusionRule};

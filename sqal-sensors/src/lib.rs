@@ -1,1 +1,51 @@
-//! placeholder
+//! Analysis of the two instruments of SQAL: the 8x8 time-of-flight frame and the AS7341 spectrum become measured quantities with
+//! uncertainty, findings and a score.
+//!
+//! Everything here is pure: no clock, no randomness, no allocation; the same reading gives the same bits on every machine. What a
+//! plant must tune stands in a profile ([`TofProfile`], [`SpectralProfile`]). Every output is defined, with its formula and source, in
+//! `docs/measurement.md`.
+//!
+//! ```
+//! use sqal_core::{Analyzer, DistanceKind, Grid, TofFrame, TofReading};
+//! use sqal_sensors::{TofAnalyzer, TofProfile};
+//!
+//! // A tray with its floor 150 mm below the sensor, filled 20 mm high.
+//! let frame = TofFrame::new(TofReading {
+//!     distance_mm: Grid::from_fn(|_| 130.0),
+//!     reflectance_percent: Grid::from_fn(|_| 45.0),
+//!     amplitude_kcps: Grid::from_fn(|_| 900.0),
+//!     sigma_mm: Some(Grid::from_fn(|_| 1.0)),
+//!     status: Some(Grid::from_fn(|_| sqal_core::TargetStatus::VALID)),
+//!     distance_kind: DistanceKind::Perpendicular,
+//! })?;
+//! let assessment = TofAnalyzer::new(TofProfile::example()).analyze(&frame)?;
+//! let height = assessment.findings.avg_height_mm.unwrap();
+//! assert!((height.value() - 20.0).abs() < 1e-9 && height.u() > 1.0);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Features
+//!
+//! - `std`: error types of dependencies learn `std::error::Error`.
+//! - `serde`: profiles can be read and written; unknown keys are refused.
+#![no_std]
+
+#[cfg(any(feature = "std", test))]
+extern crate std;
+
+mod desirability;
+mod moments;
+mod profile;
+mod robust;
+mod spectral;
+mod tof;
+
+pub use desirability::{Desirability, NotADesirability};
+pub use moments::Moments;
+pub use profile::{
+    Anchors, HeightReference, InvalidProfile, NoiseModel, SpectralProfile, SpectralWeights, TofProfile, TofWeights, Tray,
+    WhiteReference,
+};
+pub use robust::{Plane, Point, robust_plane};
+pub use spectral::SpectralAnalyzer;
+pub use tof::{TofAnalyzer, UldError, decode_uld_frame};

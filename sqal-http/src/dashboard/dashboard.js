@@ -13,60 +13,59 @@ const NONE = "–";
 
 /* ---------- Words ---------- */
 
+const LANGUAGES = ["en", "fr"];
+
+// Each word in the order of LANGUAGES.
 const TEXT = {
-  en: {
-    skip: "Skip to the stations", tagline: "Tray quality, live", totals: "Line totals", language: "Language",
-    stations: "Stations", seen: "Samples seen", rejectRate: "Reject rate", ofShown: "of {n} shown",
-    connecting: "connecting", live: "live", lost: "reconnecting", overview: "Overview",
-    waiting: "Waiting for the first sample.", start: "Start a station:",
-    grade: "Grade", score: "Score", confidence: "Confidence", conformity: "Conformity probability",
-    ago: "{age} ago", late: "late", REJECT: "REJECT", u: "standard uncertainty", station: "Station",
-    map: "Map", height: "Height", distance: "Distance", reflectance: "Reflectance", amplitude: "Amplitude",
-    fallback: "No height: distance shown", cell: "Row {row}, column {col}, zone {zone}", noReading: "no valid reading",
-    status: "status", valid: "{n}/64 valid", noTof: "No time-of-flight data in this sample",
-    spectrum: "Spectrum", fullScale: "full scale", ofFullScale: "of full scale", saturated: "saturated", counts: "counts", gain: "gain",
-    noSpectral: "No spectral data in this sample",
-    outputs: "Outputs", output: "Output", value: "Value", volume: "Volume", meanHeight: "Mean height",
-    heightVariation: "Height variation", uniformity: "Surface uniformity", freshness: "Freshness",
-    oxidation: "Oxidation", fat: "Fat quality (proxy)", colour: "Colour uniformity",
-    defects: "Defects", noDefects: "None", flags: "Flags", zone: "zone", zones: "zones", depth: "depth", tofScore: "ToF score",
-    spectralScore: "spectral score", coverage: "coverage", conflict: "conflict", profile: "profile", firmware: "firmware",
-    processing: "computed in", history: "Last {n} samples", historyTitle: "Last samples",
-    Minor: "Minor", Major: "Major", Critical: "Critical", MissingProduct: "Missing product", Overfill: "Overfill",
-    Tilt: "Tilt", InvalidZones: "Invalid zones", Saturation: "Saturation", LowSignal: "Low signal",
-    Oxidation: "Oxidation", SensorMissing: "Sensor missing", SensorDisagreement: "Sensors disagree",
-  },
-  fr: {
-    skip: "Aller aux postes", tagline: "Qualité des barquettes, en direct", totals: "Totaux de la ligne", language: "Langue",
-    stations: "Postes", seen: "Échantillons vus", rejectRate: "Taux de rejet", ofShown: "sur {n} affichés",
-    connecting: "connexion", live: "en direct", lost: "reconnexion", overview: "Vue d’ensemble",
-    waiting: "En attente du premier échantillon.", start: "Démarrez un poste :",
-    grade: "Classe", score: "Note", confidence: "Confiance", conformity: "Probabilité de conformité",
-    ago: "il y a {age}", late: "en retard", REJECT: "REJET", u: "incertitude-type", station: "Poste",
-    map: "Carte", height: "Hauteur", distance: "Distance", reflectance: "Réflectance", amplitude: "Amplitude",
-    fallback: "Sans hauteur : distance affichée", cell: "Ligne {row}, colonne {col}, zone {zone}", noReading: "aucune mesure valide",
-    status: "état", valid: "{n}/64 valides", noTof: "Pas de donnée temps de vol dans cet échantillon",
-    spectrum: "Spectre", fullScale: "pleine échelle", ofFullScale: "de la pleine échelle", saturated: "saturé", counts: "coups", gain: "gain",
-    noSpectral: "Pas de donnée spectrale dans cet échantillon",
-    outputs: "Résultats", output: "Résultat", value: "Valeur", volume: "Volume", meanHeight: "Hauteur moyenne",
-    heightVariation: "Variation de hauteur", uniformity: "Uniformité de surface", freshness: "Fraîcheur",
-    oxidation: "Oxydation", fat: "Qualité du gras (indicateur indirect)", colour: "Uniformité de couleur",
-    defects: "Défauts", noDefects: "Aucun", flags: "Indicateurs", zone: "zone", zones: "zones", depth: "profondeur", tofScore: "note ToF",
-    spectralScore: "note spectrale", coverage: "couverture", conflict: "conflit", profile: "profil", firmware: "micrologiciel",
-    processing: "calculé en", history: "{n} derniers échantillons", historyTitle: "Derniers échantillons",
-    Minor: "Mineur", Major: "Majeur", Critical: "Critique", MissingProduct: "Produit manquant", Overfill: "Trop-plein",
-    Tilt: "Inclinaison", InvalidZones: "Zones invalides", Saturation: "Saturation", LowSignal: "Signal faible",
-    Oxidation: "Oxydation", SensorMissing: "Capteur absent", SensorDisagreement: "Désaccord des capteurs",
-  },
+  skip: ["Skip to the stations", "Aller aux postes"], tagline: ["Tray quality, live", "Qualité des barquettes, en direct"],
+  totals: ["Line totals", "Totaux de la ligne"], language: ["Language", "Langue"], stations: ["Stations", "Postes"],
+  seen: ["Samples seen", "Échantillons vus"], rejectRate: ["Reject rate", "Taux de rejet"], ofShown: ["of {n} shown", "sur {n} affichés"],
+  connecting: ["connecting", "connexion"], live: ["live", "en direct"], lost: ["reconnecting", "reconnexion"],
+  overview: ["Overview", "Vue d’ensemble"], waiting: ["Waiting for the first sample.", "En attente du premier échantillon."],
+  start: ["Start a station:", "Démarrez un poste :"], grade: ["Grade", "Classe"], score: ["Score", "Note"],
+  confidence: ["Confidence", "Confiance"], conformity: ["Conformity probability", "Probabilité de conformité"],
+  ago: ["{age} ago", "il y a {age}"], late: ["late", "en retard"],
+  u: ["standard uncertainty", "incertitude-type"], station: ["Station", "Poste"], map: ["Map", "Carte"], height: ["Height", "Hauteur"],
+  distance: ["Distance", "Distance"], reflectance: ["Reflectance", "Réflectance"], amplitude: ["Amplitude", "Amplitude"],
+  fallback: ["No height: distance shown", "Sans hauteur : distance affichée"],
+  cell: ["Row {row}, column {col}, zone {zone}", "Ligne {row}, colonne {col}, zone {zone}"],
+  noReading: ["no valid reading", "aucune mesure valide"], status: ["status", "état"], valid: ["{n}/64 valid", "{n}/64 valides"],
+  noTof: ["No time-of-flight data in this sample", "Pas de donnée temps de vol dans cet échantillon"], spectrum: ["Spectrum", "Spectre"],
+  fullScale: ["full scale", "pleine échelle"], ofFullScale: ["of full scale", "de la pleine échelle"], saturated: ["saturated", "saturé"],
+  counts: ["counts", "coups"], gain: ["gain", "gain"],
+  noSpectral: ["No spectral data in this sample", "Pas de donnée spectrale dans cet échantillon"],
+  outputs: ["Outputs ± standard uncertainty", "Résultats ± incertitude-type"], output: ["Output", "Résultat"], value: ["Value", "Valeur"],
+  volume: ["Volume", "Volume"], meanHeight: ["Mean height", "Hauteur moyenne"],
+  heightVariation: ["Height variation", "Variation de hauteur"], uniformity: ["Surface uniformity", "Uniformité de surface"],
+  freshness: ["Freshness", "Fraîcheur"], oxidation: ["Oxidation", "Oxydation"],
+  fat: ["Fat quality (proxy)", "Qualité du gras (indicateur indirect)"], colour: ["Colour uniformity", "Uniformité de couleur"],
+  defects: ["Defects", "Défauts"], noDefects: ["None", "Aucun"], flags: ["Flags", "Indicateurs"], zone: ["zone", "zone"],
+  zones: ["zones", "zones"], depth: ["depth", "profondeur"], tofScore: ["ToF score", "note ToF"],
+  spectralScore: ["spectral score", "note spectrale"], coverage: ["coverage", "couverture"], conflict: ["conflict", "conflit"],
+  profile: ["profile", "profil"], firmware: ["firmware", "micrologiciel"], humidity: ["{n} RH", "{n} HR"], days: ["d", "j"],
+  processing: ["computed in", "calculé en"], history: ["Recent samples ({n})", "Échantillons récents ({n})"],
+  historyTitle: ["Recent samples", "Échantillons récents"],
+};
+
+// Words that come from the server; one that is not here is shown as it came.
+const SERVER_WORDS = {
+  REJECT: ["REJECT", "REJET"], Minor: ["Minor", "Mineur"], Major: ["Major", "Majeur"], Critical: ["Critical", "Critique"],
+  MissingProduct: ["Missing product", "Produit manquant"], Overfill: ["Overfill", "Trop-plein"], Tilt: ["Tilt", "Inclinaison"],
+  InvalidZones: ["Invalid zones", "Zones invalides"], Saturation: ["Saturation", "Saturation"],
+  LowSignal: ["Low signal", "Signal faible"], Oxidation: ["Oxidation", "Oxydation"], SensorMissing: ["Sensor missing", "Capteur absent"],
+  SensorDisagreement: ["Sensors disagree", "Désaccord des capteurs"],
 };
 
 let lang = recall("sqal-lang") ?? (navigator.language?.toLowerCase().startsWith("fr") ? "fr" : "en");
-if (!Object.hasOwn(TEXT, lang)) lang = "en";
+if (!LANGUAGES.includes(lang)) lang = "en";
 
-// A key we do not know is a word from the server: show it as it came.
 function t(key, values = {}) {
-  const text = Object.hasOwn(TEXT[lang], key) ? TEXT[lang][key] : String(key);
-  return text.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
+  return TEXT[key][LANGUAGES.indexOf(lang)].replace(/\{(\w+)\}/g, (_, name) => values[name]);
+}
+
+function word(text) {
+  if (text === undefined || text === null || text === "") return NONE;
+  return Object.hasOwn(SERVER_WORDS, text) ? SERVER_WORDS[text][LANGUAGES.indexOf(lang)] : String(text);
 }
 
 function translate(root) {
@@ -83,13 +82,16 @@ function remember(key, value) {
   try { localStorage.setItem(key, value); } catch { /* see recall */ }
 }
 
+// French puts a no-break space before the colon.
+const pair = (name, text) => `${name}${lang === "fr" ? "\u00a0" : ""}: ${text}`;
+
 /* ---------- Numbers ---------- */
 
-const formats = new Map();
+const formats = new Map(); // building an Intl format is slow, and hundreds are needed per second
 
-function formatter(key, options) {
-  const name = `${lang} ${key}`;
-  if (!formats.has(name)) formats.set(name, new Intl.NumberFormat(lang, options));
+function format(Kind, options) {
+  const name = `${lang} ${Kind.name} ${JSON.stringify(options)}`;
+  if (!formats.has(name)) formats.set(name, new Kind(lang, options));
   return formats.get(name);
 }
 
@@ -99,12 +101,16 @@ const list = (x) => (Array.isArray(x) ? x : []);
 
 function number(x, digits) {
   if (!finite(x)) return NONE;
-  return formatter(digits, { minimumFractionDigits: digits, maximumFractionDigits: digits }).format(x);
+  return format(Intl.NumberFormat, { minimumFractionDigits: digits, maximumFractionDigits: digits }).format(x);
 }
 
+// Rounding never claims certainty: 0.9999 is "> 99.9%", not "100%".
 function percent(x, digits = 0) {
   if (!finite(x)) return NONE;
-  return formatter(`% ${digits}`, { style: "percent", maximumFractionDigits: digits }).format(x);
+  const show = (share) => format(Intl.NumberFormat, { style: "percent", maximumFractionDigits: digits }).format(share);
+  const step = 10 ** (-digits - 2);
+  if (x > 0 && x < step / 2) return `< ${show(step)}`;
+  return x < 1 && x >= 1 - step / 2 ? `> ${show(1 - step)}` : show(x);
 }
 
 // One more digit when the uncertainty would otherwise round to nothing.
@@ -118,20 +124,23 @@ function uncertainty(u, digits) {
   return u > 0 && u < step / 2 ? `± < ${number(step, digits)}` : `± ${number(u, digits)}`;
 }
 
+function withUnit(text, unit) {
+  if (!unit || text === NONE) return text;
+  return unit === "%" && lang === "en" ? `${text}%` : `${text}\u00a0${unit}`;
+}
+
 function clock(ms) {
   if (!ms) return NONE;
-  const date = new Date(ms);
-  const today = date.toDateString() === new Date().toDateString();
-  return today ? date.toLocaleTimeString(lang) : date.toLocaleString(lang);
+  const today = new Date(ms).toDateString() === new Date().toDateString();
+  const options = { timeStyle: "medium", hourCycle: "h23", ...(today ? {} : { dateStyle: "short" }) };
+  return format(Intl.DateTimeFormat, options).format(ms);
 }
 
 function ageText(seconds) {
   if (seconds < 120) return `${Math.floor(seconds)} s`;
   if (seconds < 7200) return `${Math.floor(seconds / 60)} min`;
-  return seconds < 172800 ? `${Math.floor(seconds / 3600)} h` : `${Math.floor(seconds / 86400)} d`;
+  return seconds < 172800 ? `${Math.floor(seconds / 3600)} h` : `${Math.floor(seconds / 86400)} ${t("days")}`;
 }
-
-const gradeText = (grade) => (typeof grade === "string" && grade ? t(grade) : NONE);
 
 /* ---------- Building blocks ---------- */
 
@@ -156,18 +165,13 @@ function svg(tag, attributes = {}, ...children) {
   return node;
 }
 
-function titled(node, text) {
-  node.append(svg("title", {}, text));
-  return node;
-}
-
 function panel(name, titleKey, ...children) {
   const node = el("section", `panel ${name}`, label("h3", titleKey), ...children);
   node.dataset.i18nLabel = titleKey;
   return node;
 }
 
-// One tab stop for a whole set of marks; arrows move inside it. `show` gets the mark under the pointer or focus, else null.
+// One tab stop for a whole set of marks; arrows move inside it. `show` gets the index under the pointer or focus, else -1.
 function explorable(box, marks, columns, show) {
   const indexOf = (target) => marks.indexOf(target.closest?.("[data-mark]"));
   const steps = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: columns, ArrowUp: -columns, Home: -marks.length, End: marks.length };
@@ -212,6 +216,7 @@ function stat(key) {
 
 function buildVerdict(station) {
   const badge = el("p", "grade");
+  badge.setAttribute("role", "img");
   const sampleId = el("p", "sample-id");
   const time = el("time");
   const age = el("span", "age");
@@ -223,7 +228,7 @@ function buildVerdict(station) {
   const name = el("h2", "name", el("bdi", "", station.id));
   name.title = station.id;
   const node = el("header", "verdict", badge,
-    el("div", "who", name, sampleId, el("p", "when", time, " ", age)),
+    el("div", "who", name, sampleId, el("p", "when", time, " · ", age)),
     el("div", "score", el("p", "score-line", label("span", "score", "score-label"), " ", score, " ", u),
       el("dl", "stats", confidence.node, conformity.node)),
     explanation);
@@ -231,7 +236,8 @@ function buildVerdict(station) {
   function update({ sample, at }) {
     const f = sample.fusion ?? {};
     const digits = digitsFor(f.final_score_u, 2);
-    badge.replaceChildren(gradeText(f.final_grade), gradeMark(f.final_grade));
+    badge.replaceChildren(word(f.final_grade), gradeMark(f.final_grade));
+    badge.setAttribute("aria-label", pair(t("grade"), word(f.final_grade)));
     sampleId.textContent = sampleId.title = sample.sample_id ?? NONE;
     time.textContent = clock(at);
     if (at) time.dateTime = new Date(at).toISOString();
@@ -247,7 +253,7 @@ function buildVerdict(station) {
 
 /* ---------- Height map ---------- */
 
-// Dark-to-light steps of near equal perceived size, so that equal heights differences look equal.
+// Dark-to-light steps of near equal perceived size, so that equal height differences look equal.
 const RAMP = ["#440154", "#482878", "#3e4a89", "#31688e", "#26828e", "#1f9e89", "#35b779", "#6ece58", "#b5de2b", "#fde725"]
   .map((hex) => [1, 3, 5].map((i) => parseInt(hex.slice(i, i + 2), 16)));
 
@@ -259,8 +265,6 @@ const MODES = {
   amplitude: { field: "amplitude_matrix", unit: "", digits: 0, span: 10 },
 };
 
-const withUnit = (text, unit) => (unit && text !== NONE ? `${text}\u00a0${unit}` : text);
-
 function ramp(x) {
   const place = clamp(x, 0, 1) * (RAMP.length - 1);
   const i = Math.min(Math.floor(place), RAMP.length - 2);
@@ -268,7 +272,7 @@ function ramp(x) {
   return `rgb(${mix.join(" ")})`;
 }
 
-const at = (matrix, i) => matrix?.[Math.floor(i / SIDE)]?.[i % SIDE];
+const cellOf = (matrix, i) => matrix?.[Math.floor(i / SIDE)]?.[i % SIDE];
 
 function scaleOf(values, span) {
   const valid = values.filter(finite);
@@ -324,15 +328,13 @@ function buildMap(station) {
     grid.append(line);
   }
   const outlines = svg("svg", { viewBox: `0 0 ${SIDE} ${SIDE}`, class: "outlines", "aria-hidden": "true" });
-  const [low, high, note, bar] = [el("span"), el("span"), el("p", "note"), el("span", "ramp")];
+  const [low, high, bar] = [el("span"), el("span"), el("span", "ramp")];
   bar.style.backgroundImage = `linear-gradient(to right, ${RAMP.map((c) => `rgb(${c.join(" ")})`).join(", ")})`;
   const readout = el("p", "readout");
-  const body = el("div", "sensor", box, el("div", "map-frame", grid, outlines), el("p", "legend", low, bar, high), readout, note);
+  const body = el("div", "sensor", box, el("div", "map-frame", grid, outlines), el("p", "legend", low, bar, high), readout);
   const missing = label("p", "noTof", "missing");
   const node = panel("panel-map", "map", body, missing);
-  let tof = null;
-  let looked = -1;
-  let scale = null;
+  let [tof, defects, scale, looked] = [null, [], null, -1];
 
   function modeNow() {
     return station.mode === "height" && !Array.isArray(tof?.height_matrix) ? "distance" : station.mode;
@@ -340,27 +342,29 @@ function buildMap(station) {
 
   function describe(i, mode) {
     const { field, unit, digits } = MODES[mode];
-    const value = at(tof?.[field], i);
+    const value = cellOf(tof?.[field], i);
     const extras = [];
-    const [sigma, status] = [at(tof?.sigma_matrix, i), at(tof?.status_matrix, i)];
-    if (finite(sigma)) extras.push(`σ ${withUnit(number(sigma, 1), "mm")}`);
+    const [sigma, status] = [cellOf(tof?.sigma_matrix, i), cellOf(tof?.status_matrix, i)];
+    if (finite(sigma) && unit === "mm") extras.push(`σ ${withUnit(number(sigma, 1), "mm")}`);
     if (finite(status)) extras.push(`${t("status")} ${status}`);
+    for (const defect of defects) if (list(defect.zones).includes(i)) extras.push(word(defect.kind));
     const where = t("cell", { row: Math.floor(i / SIDE) + 1, col: (i % SIDE) + 1, zone: i });
     const what = finite(value) ? withUnit(number(value, digits), unit) : t("noReading");
-    return `${where}${lang === "fr" ? "\u00a0" : ""}: ${[what, ...extras].join(" · ")}`;
+    return pair(where, [what, ...extras].join(" · "));
   }
 
   function look(i) {
     looked = i;
     const mode = modeNow();
     if (i >= 0) readout.textContent = describe(i, mode);
-    else readout.textContent = `${t(mode)} · ${t("valid", { n: scale?.valid ?? 0 })}`;
+    else readout.textContent = `${t(mode === station.mode ? mode : "fallback")} · ${t("valid", { n: scale?.valid ?? 0 })}`;
+    readout.classList.toggle("note", i < 0 && mode !== station.mode);
   }
 
   function draw() {
     const mode = modeNow();
     const { field, unit, digits, span } = MODES[mode];
-    const values = cells.map((_, i) => at(tof?.[field], i));
+    const values = cells.map((_, i) => cellOf(tof?.[field], i));
     scale = scaleOf(values, span);
     cells.forEach((cell, i) => {
       const valid = finite(values[i]);
@@ -374,12 +378,12 @@ function buildMap(station) {
       input.checked = input.value === mode;
       input.disabled = !Array.isArray(tof?.[MODES[input.value].field]);
     }
-    note.textContent = mode === station.mode ? "" : t("fallback");
     look(looked);
   }
 
-  function update({ sample, defects }) {
-    tof = sample.vl53l8ch ?? null;
+  function update(entry) {
+    tof = entry.sample.vl53l8ch ?? null;
+    defects = entry.defects;
     body.hidden = !tof;
     missing.hidden = Boolean(tof);
     outlines.replaceChildren(...defects.flatMap((defect) => {
@@ -432,15 +436,15 @@ function buildSpectrum() {
     const share = counts / fullScale();
     if (fullScale() && finite(counts)) parts.push(`${percent(share, 1)} ${t("ofFullScale")}${share >= SATURATED ? ` (${t("saturated")})` : ""}`);
     if (finite(reflectance)) parts.push(`${t("reflectance").toLowerCase()} ${number(reflectance, 3)}`);
-    return `${bandName(band)}${lang === "fr" ? "\u00a0" : ""}: ${parts.join(" · ")}`;
+    return pair(bandName(band), parts.join(" · "));
   }
 
   function look(i) {
     looked = i;
     if (i >= 0) { readout.textContent = describe(BANDS[i]); return; }
-    const parts = [`${t("fullScale")} ${number(fullScale(), 0)}`];
+    const parts = fullScale() ? [`┄ ${percent(1)} = ${t("fullScale")} ${number(fullScale(), 0)}`] : [`${t("fullScale")} ${NONE}`];
     if (finite(spectral?.gain)) parts.push(`${t("gain")} ×${number(spectral.gain, spectral.gain % 1 ? 1 : 0)}`);
-    if (finite(spectral?.integration_time)) parts.push(`${number(spectral.integration_time, 0)} ms`);
+    if (finite(spectral?.integration_time)) parts.push(withUnit(number(spectral.integration_time, 0), "ms"));
     readout.textContent = parts.join(" · ");
   }
 
@@ -488,7 +492,7 @@ function buildOutputs() {
     name.scope = "row";
     return { ...output, value, u, node: el("tr", "", name, value, u) };
   });
-  const table = el("table", "outputs", el("thead", "", head), el("tbody", "", ...rows.map((row) => row.node)));
+  const table = el("table", "outputs", el("thead", "sr-only", head), el("tbody", "", ...rows.map((row) => row.node)));
 
   function update({ sample }) {
     for (const { from, field, unit, factor = 1, digits, value, u } of rows) {
@@ -513,8 +517,8 @@ function defectsOf(sample) {
       if (defect && !found.has(key)) found.set(key, defect);
     }
   }
-  const rank = (defect) => ["Critical", "Major", "Minor"].indexOf(defect.severity);
-  return [...found.values()].sort((a, b) => rank(a) - rank(b));
+  const rank = (defect) => ["Minor", "Major", "Critical"].indexOf(defect.severity);
+  return [...found.values()].sort((a, b) => rank(b) - rank(a));
 }
 
 function defectItem(defect) {
@@ -524,8 +528,8 @@ function defectItem(defect) {
   if (finite(defect.area_mm2)) details.push(`${number(defect.area_mm2 / 100, 1)}\u00a0cm²`);
   if (finite(defect.depth_mm)) details.push(`${t("depth")} ${number(defect.depth_mm, 1)}\u00a0mm`);
   if (finite(defect.probability)) details.push(`p ${percent(defect.probability)}`);
-  const severity = el("span", "severity", t(defect.severity ?? NONE));
-  const item = el("li", "defect", severity, " ", el("b", "", t(defect.kind ?? NONE)), " ", el("span", "detail", details.join(" · ")));
+  const severity = el("span", "severity", word(defect.severity));
+  const item = el("li", "defect", severity, " ", el("b", "", word(defect.kind)), " ", el("span", "detail", details.join(" · ")));
   item.dataset.severity = defect.severity ?? "";
   return item;
 }
@@ -536,7 +540,7 @@ function contextLine({ fusion = {}, meta, processing_time_ms: spent }) {
     [t("coverage"), percent(fusion?.coverage)], [t("conflict"), percent(fusion?.conflict)],
     [t("profile"), [meta?.config_profile, meta?.profile_version].filter(Boolean).join(" ")], [t("firmware"), meta?.firmware_version],
     ["", withUnit(number(meta?.temperature_c, 1), "°C")],
-    ["", withUnit(number(meta?.humidity_percent, 0), "% HR".slice(0, lang === "fr" ? 4 : 1) + (lang === "fr" ? "" : " RH"))],
+    ["", finite(meta?.humidity_percent) ? t("humidity", { n: percent(meta.humidity_percent / 100) }) : NONE],
     [t("processing"), withUnit(number(spent, 1), "ms")],
   ];
   return parts.filter(([, value]) => value && value !== NONE).map(([name, value]) => `${name} ${value}`.trim()).join(" · ");
@@ -545,16 +549,14 @@ function contextLine({ fusion = {}, meta, processing_time_ms: spent }) {
 function buildDefects() {
   const items = el("ul", "defects");
   const flags = el("p", "flags");
-  const context = el("p", "context");
 
   function update({ sample, defects }) {
     items.replaceChildren(...(defects.length ? defects.map(defectItem) : [el("li", "no-defect", t("noDefects"))]));
     const raised = [...new Set([...list(sample.vl53l8ch?.flags), ...list(sample.as7341?.flags)].map(String))];
     flags.hidden = !raised.length;
-    flags.textContent = `${t("flags")}${lang === "fr" ? "\u00a0" : ""}: ${raised.join(", ")}`;
-    context.textContent = contextLine(sample);
+    flags.textContent = pair(t("flags"), raised.join(", "));
   }
-  return { node: panel("panel-defects", "defects", items, flags, context), update };
+  return { node: panel("panel-defects", "defects", items, flags), update };
 }
 
 /* ---------- History ---------- */
@@ -564,12 +566,15 @@ function tick(entry, x) {
   const grade = entry.sample.fusion?.final_grade;
   const rank = GRADES.indexOf(grade);
   const rejected = grade === "REJECT";
-  const height = rejected ? 7 : rank < 0 ? 1 : 13 - rank * 3;
+  const grown = rank < 0 ? 1 : 13 - rank * 3;
+  const height = rejected ? 7 : grown;
   const node = svg("rect", { class: "tick", x: x + 0.12, width: 0.76, y: rejected ? 15 : 14 - height, height });
   node.dataset.g = grade ?? "";
   const digits = digitsFor(entry.sample.fusion?.final_score_u, 2);
   const score = `${number(entry.sample.fusion?.final_score, digits)} ${uncertainty(entry.sample.fusion?.final_score_u, digits)}`;
-  return titled(node, [clock(entry.at), gradeText(grade), score.trim(), entry.sample.sample_id].filter(Boolean).join(" · "));
+  const title = [clock(entry.at), word(grade), score.trim(), entry.sample.sample_id].filter(Boolean).join(" · ");
+  node.append(svg("title", {}, title));
+  return node;
 }
 
 function sparkPaths(entries, start) {
@@ -595,10 +600,12 @@ function buildHistory() {
   const title = el("h3");
   const axis = el("p", "spark-axis", high, low);
   axis.setAttribute("aria-hidden", "true");
-  const node = el("section", "panel panel-history", el("div", "history-head", title, tally), el("div", "spark-box", spark, axis), strip);
+  const context = el("p", "context");
+  const node = el("section", "panel panel-history", el("div", "history-head", title, tally), el("div", "spark-box", spark, axis), strip, context);
   node.dataset.i18nLabel = "historyTitle";
 
-  function update(_, { entries }) {
+  function update({ sample }, { entries }) {
+    context.textContent = contextLine(sample);
     const oldestFirst = [...entries].reverse();
     const start = KEEP - oldestFirst.length; // the newest sample is always at the right edge
     const base = svg("path", { class: "strip-base", d: `M0 14.5h${KEEP}` });
@@ -608,10 +615,10 @@ function buildHistory() {
     low.textContent = number(curve.low, 1);
     high.textContent = number(curve.high, 1);
     const counts = countGrades(entries);
-    const words = GRADES.filter((grade) => counts[grade]).map((grade) => `${gradeText(grade)} ${counts[grade]}`).join(" · ");
+    const words = GRADES.filter((grade) => counts[grade]).map((grade) => `${word(grade)} ${counts[grade]}`).join(" · ");
     title.textContent = t("history", { n: entries.length });
     tally.textContent = words;
-    strip.setAttribute("aria-label", `${title.textContent}: ${words}`);
+    strip.setAttribute("aria-label", pair(title.textContent, words));
   }
   return { node, update };
 }
@@ -678,20 +685,19 @@ function accept(sample, live) {
 // Screen readers hear a station turn to REJECT, not every tray.
 function announceReject({ id, entries: [now, before] }) {
   const turned = now.sample.fusion?.final_grade === "REJECT" && before?.sample.fusion?.final_grade !== "REJECT";
-  if (turned) page.announce.textContent = `${t("station")} ${id}: ${t("REJECT")}`;
+  if (turned) page.announce.textContent = pair(`${t("station")} ${id}`, word("REJECT"));
 }
 
 function drawStation(station) {
   const latest = station.entries[0];
   station.node.dataset.sampleId = latest.sample.sample_id ?? "";
   station.node.dataset.grade = latest.sample.fusion?.final_grade ?? "";
-  for (const section of station.sections) section.update(latest, station);
   station.dirty = false;
+  for (const section of station.sections) section.update(latest, station);
 }
 
 function drawAges() {
   for (const { node, age, entries } of stations.values()) {
-    if (!entries.length) continue;
     const seconds = Math.max(0, (Date.now() + serverAhead - entries[0].received) / 1000);
     const late = seconds > LATE_AFTER_S;
     const text = t("ago", { age: ageText(seconds) });
@@ -714,12 +720,17 @@ function drawTotals() {
   const counts = countGrades(entries);
   page.seen.textContent = number(seen, 0);
   page.counts.replaceChildren(...GRADES.map((grade) => {
-    const item = el("li", "count", el("b", "", gradeText(grade)), " ", number(counts[grade], 0));
+    const item = el("li", "count", el("b", "", word(grade)), " ", number(counts[grade], 0));
     item.dataset.g = grade;
     return item;
   }));
   page["reject-rate"].textContent = entries.length ? percent(counts.REJECT / entries.length, 1) : NONE;
   page["reject-base"].textContent = entries.length ? t("ofShown", { n: number(entries.length, 0) }) : "";
+}
+
+// One malformed sample must not stop the others.
+function harmless(action) {
+  try { action(); } catch (error) { console.warn("SQAL: sample not shown", error); }
 }
 
 let scheduled = false;
@@ -731,7 +742,7 @@ function schedule() {
   requestAnimationFrame(() => {
     scheduled = false;
     page.empty.hidden = stations.size > 0;
-    for (const station of stations.values()) if (station.dirty && station.entries.length) drawStation(station);
+    for (const station of stations.values()) if (station.dirty) harmless(() => drawStation(station));
     drawTotals();
     drawAges();
   });
@@ -746,7 +757,7 @@ async function loadRecent() {
     const served = Date.parse(answer.headers.get("date"));
     if (served) serverAhead = served - Date.now();
     const { items } = await answer.json();
-    for (const sample of list(items).reverse()) accept(sample, false);
+    for (const sample of list(items).reverse()) harmless(() => accept(sample, false));
   } catch { /* the event stream shows the lost connection and its return asks again */ }
 }
 
@@ -760,9 +771,7 @@ function follow() {
   const events = new EventSource(EVENTS_URL);
   // Each (re)opening asks for the list again: it fills whatever gap the stream had.
   events.addEventListener("open", () => { setConnection("live"); loadRecent(); });
-  events.addEventListener("sample", (event) => {
-    try { accept(JSON.parse(event.data), true); } catch { /* one unreadable event must not stop the page */ }
-  });
+  events.addEventListener("sample", (event) => harmless(() => accept(JSON.parse(event.data), true)));
   events.addEventListener("error", () => {
     setConnection("lost");
     // The browser retries a cut stream by itself, but gives up for good on an HTTP error (a proxy's 502).

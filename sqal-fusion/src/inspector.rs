@@ -1,0 +1,190 @@
+//! [`Inspector`]: two analysers, a fusion rule and a decision become one verdict.
+
+use sqal_core::{
+    Analyzer, Assessment, Cap, Defect, DefectKind, Defects, Grade, Inspection, Measured, Score, Severity, SpectralFindings,
+    Spectrum, TofFindings, TofFrame, Verdict, ZoneSet,
+};
+
+use crate::{Decision, Evidence, Fused, FusionRule, NotEvidence};
+
+/// The conflict from which two sensors are said to disagree: three standard deviations, 1 − 1/3².
+const DISAGREEMENT: f64 = 8.0 / 9.0;
+
+/// How much each sensor counts.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(try_from = "Raw", into = "Raw"))]
+pub struct SensorWeights {
+    tof: f64,
+    spectral: f64,
+}
+
+impl SensorWeights {
+    /// Two positive weights; only their ratio matters.
+    ///
+    /// # Errors
+    ///
+    /// [`NotEvidence::Weight`] if one is not finite and positive.
+    pub fn new(tof: f64, spectral: f64) -> Result<Self, NotEvidence> {
+        for weight in [tof, spectral] {
+            Evidence::missing(weight)?;
+        }
+        Ok(Self { tof, spectral })
+    }
+}
+
+impl Default for SensorWeights {
+    fn default() -> Self {
+        Self { tof: 1.0, spectral: 1.0 }
+    }
+}
+
+#[cfg(feature = "serde")]
+#[derive(serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Raw {
+    tof: f64,
+    spectral: f64,
+}
+
+#[cfg(feature = "serde")]
+impl TryFrom<Raw> for SensorWeights {
+    type Error = NotEvidence;
+
+    fn try_from(raw: Raw) -> Result<Self, NotEvidence> {
+        Self::new(raw.tof, raw.spectral)
+    }
+}
+
+#[cfg(feature = "serde")]
+impl From<SensorWeights> for Raw {
+    fn from(weights: SensorWeights) -> Self {
+        Self { tof: weights.tof, spectral: weights.spectral }
+    }
+}
+
+/// Judges one product from the readings of two sensors; pure, and the same bits on every machine.
+///
+/// What happens when a sensor is blind: the other one decides alone, the coverage falls to its share of the weight, a
+/// [`DefectKind::SensorMissing`] is added and the grade is at most B. When both are blind the grade is REJECT and the score `None`.
+#[derive(Clone, Debug)]
+pub struct Inspector<T, S, R> {
+    /// The analysis of the time-of-flight frame.
+    pub tof: T,
+    /// The analysis of the spectrum.
+    pub spectral: S,
+    /// How the two scores are joined.
+    pub rule: R,
+    /// How the joined score is graded.
+    pub decision: Decision,
+    /// How much each sensor counts.
+    pub weights: SensorWeights,
+}
+
+impl<T, S, R> Inspector<T, S, R>
+where
+    T: Analyzer<Reading = TofFrame, Findings = TofFindings>,
+    S: Analyzer<Reading = Spectrum, Findings = SpectralFindings>,
+    R: FusionRule,
+{
+    /// Inspects one product; a reading that is not there is `None`.
+    pub fn inspect(&self, frame: Option<&TofFrame>, spectrum: Option<&Spectrum>) -> Inspection {
+        let tof = frame.and_then(|frame| self.tof.analyze(frame).ok());
+        let spectral = spectrum.and_then(|spectrum| self.spectral.analyze(spectrum).ok());
+        let verdict = self.judge(Said::by(tof.as_ref()), Said::by(spectral.as_ref()));
+        Inspection { tof, spectral, verdict }
+    }
+
+    fn judge(&self, tof: Said<'_>, spectral: Said<'_>) -> Verdict {
+        let sensors = [(tof, self.weights.tof), (spectral, self.weights.spectral)];
+        let mut evidence = arrayvec::ArrayVec::<Evidence, 2>::new();
+        let mut defects = Defects::new();
+        for (said, weight) in sensors {
+            let spoken = said.score.and_then(|score| Evidence::new(score, weight, said.reliability).ok());
+            evidence.extend(spoken.or_else(|| Evidence::missing(weight).ok()));
+            if spoken.is_none_or(|one| one.effective_weight() <= 0.0) {
+                add(&mut defects, DefectKind::SensorMissing, Severity::Major);
+            }
+            for defect in said.defects.into_iter().flatten() {
+                push(&mut defects, *defect);
+            }
+        }
+        let fused = self.rule.fuse(&evidence);
+        if let Ok(fused) = &fused
+            && fused.conflict.get() >= DISAGREEMENT
+        {
+            add(&mut defects, DefectKind::SensorDisagreement, Severity::Major);
+        }
+        defects.sort_by(|a, b| b.severity.cmp(&a.severity));
+        match fused {
+            Ok(fused) => self.verdict(&fused, defects, tof.score, spectral.score),
+            Err(_) => unmeasured(defects),
+        }
+    }
+
+    fn verdict(&self, fused: &Fused, defects: Defects, tof: Option<Measured>, spectral: Option<Measured>) -> Verdict {
+        let decided = self.decision.decide_with(fused, &defects);
+        Verdict {
+            score: Some(fused.score),
+            grade: decided.grade,
+            point_grade: Some(decided.point),
+            cap: decided.cap,
+            tof_score: tof,
+            spectral_score: spectral,
+            confidence: decided.confidence_raw,
+            conformity_probability: decided.conformity_probability,
+            coverage: fused.coverage,
+            conflict: fused.conflict,
+            defects,
+        }
+    }
+}
+
+/// What one sensor's assessment contributes.
+#[derive(Clone, Copy)]
+struct Said<'a> {
+    score: Option<Measured>,
+    reliability: Score,
+    defects: Option<&'a [Defect]>,
+}
+
+impl<'a> Said<'a> {
+    fn by<F>(assessment: Option<&'a Assessment<F>>) -> Self {
+        Self {
+            score: assessment.and_then(|a| a.score),
+            reliability: assessment.map_or(Score::ZERO, |a| a.reliability),
+            defects: assessment.map(|a| a.defects.as_slice()),
+        }
+    }
+}
+
+fn add(defects: &mut Defects, kind: DefectKind, severity: Severity) {
+    push(defects, Defect { kind, severity, zones: ZoneSet::default(), probability: Score::ONE });
+}
+
+/// Adds a defect; when the list is full the least grave one gives way, so that no critical defect is ever lost.
+fn push(defects: &mut Defects, defect: Defect) {
+    if let Err(full) = defects.try_push(defect)
+        && let Some(least) = defects.iter_mut().min_by_key(|kept| kept.severity)
+        && least.severity < full.element().severity
+    {
+        *least = full.element();
+    }
+}
+
+/// The fail-safe verdict: nothing was measured, so nothing is sold.
+fn unmeasured(defects: Defects) -> Verdict {
+    Verdict {
+        score: None,
+        grade: Grade::Reject,
+        point_grade: None,
+        cap: Cap::Unmeasured,
+        tof_score: None,
+        spectral_score: None,
+        confidence: Score::ZERO,
+        conformity_probability: Score::ONE,
+        coverage: Score::ZERO,
+        conflict: Score::ZERO,
+        defects,
+    }
+}

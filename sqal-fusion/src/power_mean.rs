@@ -1,0 +1,155 @@
+//! [`PowerMeanRule`]: the rule for different attributes of one product.
+
+use sqal_core::{Exponent, MAX_TERMS, Measured, Score, power_mean};
+
+use crate::{Evidence, Fused, FusionError, FusionRule};
+
+/// The standard deviation of a score about which nothing is known: uniform on 0 to 1.
+const SIGMA_PRIOR: f64 = 0.288_675_134_594_812_9;
+
+/// The variance below which sensors count as exact; keeps the conflict finite when both claim no uncertainty.
+const LEAST_VARIANCE: f64 = 1e-18;
+
+/// The weighted power mean with GUM propagation and a Birge test against the usual disparity of the attributes.
+///
+/// With weights w' = wρ/Σwρ over the sensors that spoke:
+///
+/// ```text
+/// F        = M_p(S; w')                          coverage = Σ wρ (present) / Σ w (all)
+/// u0²      = c'Vc + ((1 − coverage)/√12)²        c = ∂F/∂S, V from u and the correlation
+/// B²       = max(1, Σ (S − m)²/v / (n − 1))      v = u² + disparity², m = Σ(S/v)/Σ(1/v)
+/// conflict = 1 − 1/B²                            u(F) = B u0
+/// ```
+///
+/// A good shape with a bad colour is ordinary, not a fault of a sensor: `disparity` says how far the two attributes usually differ,
+/// and only scatter beyond it and beyond the sensors' own uncertainties counts as conflict.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(try_from = "Raw", into = "Raw"))]
+pub struct PowerMeanRule {
+    exponent: Exponent,
+    correlation: f64,
+    disparity: f64,
+}
+
+/// Why numbers do not make a rule.
+#[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum NotARule {
+    /// The correlation between the sensors' errors.
+    #[error("correlation {0} is outside 0 to 1")]
+    Correlation(f64),
+    /// The usual disparity between the attributes.
+    #[error("disparity {0} is not a number of at least 0")]
+    Disparity(f64),
+}
+
+impl PowerMeanRule {
+    /// A rule with its exponent, the correlation between the sensors' errors (0 to 1), and the usual disparity between the
+    /// attributes (a standard deviation per sensor, at least 0; estimated on reference trays).
+    ///
+    /// # Errors
+    ///
+    /// [`NotARule`] names the number that is out of range.
+    pub fn new(exponent: Exponent, correlation: f64, disparity: f64) -> Result<Self, NotARule> {
+        if !(0.0..=1.0).contains(&correlation) {
+            Err(NotARule::Correlation(correlation))
+        } else if !(disparity >= 0.0 && disparity.is_finite()) {
+            Err(NotARule::Disparity(disparity))
+        } else {
+            Ok(Self { exponent, correlation, disparity })
+        }
+    }
+}
+
+impl Default for PowerMeanRule {
+    /// Harmonic, uncorrelated, disparity 0.10 (a placeholder that a product replaces).
+    fn default() -> Self {
+        Self { exponent: Exponent::HARMONIC, correlation: 0.0, disparity: 0.10 }
+    }
+}
+
+impl FusionRule for PowerMeanRule {
+    fn fuse(&self, evidence: &[Evidence]) -> Result<Fused, FusionError> {
+        if evidence.len() > MAX_TERMS {
+            return Err(FusionError::TooMuch(evidence.len()));
+        }
+        let mut terms = [(Score::ZERO, 0.0); MAX_TERMS];
+        let mut u = [0.0; MAX_TERMS];
+        for (k, one) in evidence.iter().enumerate() {
+            if let Some(score) = one.score() {
+                terms[k] = (Score::nearest(score.value()), one.effective_weight());
+                u[k] = score.u();
+            }
+        }
+        let terms = &terms[..evidence.len()];
+        let mean = power_mean(terms, self.exponent).ok_or(FusionError::NoEvidence)?;
+
+        // c'Vc with one correlation for every pair: (1 − r) Σ(cu)² + r (Σcu)².
+        let cu = |k: usize| mean.sensitivities[k] * u[k];
+        let sum: f64 = (0..evidence.len()).map(cu).sum();
+        let squares: f64 = (0..evidence.len()).map(|k| cu(k) * cu(k)).sum();
+        let all: f64 = evidence.iter().map(Evidence::weight).sum();
+        let there: f64 = evidence.iter().map(Evidence::effective_weight).sum();
+        let coverage = there / all;
+        let gap = (1.0 - coverage).max(0.0) * SIGMA_PRIOR;
+        let u_unscaled = libm::sqrt((1.0 - self.correlation) * squares + self.correlation * sum * sum + gap * gap);
+
+        let birge = self.birge(evidence);
+        let score = Measured::new(mean.score.get(), birge * u_unscaled).map_err(|_| FusionError::NoEvidence)?;
+        Ok(Fused {
+            score,
+            u_unscaled,
+            birge,
+            conflict: Score::nearest(1.0 - 1.0 / (birge * birge)),
+            coverage: Score::nearest(coverage),
+            sensitivities: mean.sensitivities,
+        })
+    }
+}
+
+impl PowerMeanRule {
+    /// The Birge ratio of the scores that count, against their variances and the usual disparity; 1 for a single score.
+    fn birge(&self, evidence: &[Evidence]) -> f64 {
+        let spoken = || evidence.iter().filter(|one| one.effective_weight() > 0.0).filter_map(Evidence::score);
+        let variance = |score: Measured| (score.u() * score.u() + self.disparity * self.disparity).max(LEAST_VARIANCE);
+        let (mut weights, mut weighted, mut count) = (0.0, 0.0, 0.0);
+        for score in spoken() {
+            weights += 1.0 / variance(score);
+            weighted += score.value() / variance(score);
+            count += 1.0;
+        }
+        if count < 2.0 {
+            return 1.0;
+        }
+        let mean = weighted / weights;
+        let chi2: f64 = spoken().map(|score| (score.value() - mean) * (score.value() - mean) / variance(score)).sum();
+        libm::sqrt((chi2 / (count - 1.0)).max(1.0))
+    }
+}
+
+#[cfg(feature = "serde")]
+#[derive(serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Raw {
+    exponent: Exponent,
+    correlation: f64,
+    disparity: f64,
+}
+
+#[cfg(feature = "serde")]
+impl TryFrom<Raw> for PowerMeanRule {
+    type Error = NotARule;
+
+    fn try_from(raw: Raw) -> Result<Self, NotARule> {
+        Self::new(raw.exponent, raw.correlation, raw.disparity)
+    }
+}
+
+#[cfg(feature = "serde")]
+impl From<PowerMeanRule> for Raw {
+    fn from(rule: PowerMeanRule) -> Self {
+        let PowerMeanRule { exponent, correlation, disparity } = rule;
+        Self { exponent, correlation, disparity }
+    }
+}

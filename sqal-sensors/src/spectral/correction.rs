@@ -1,0 +1,30 @@
+//! Basic counts: raw counts per unit of gain and millisecond, with their noise, and none where the converter was full.
+
+use sqal_core::{Channel, Flag, Flags, Measured, Spectrum};
+
+use crate::SpectralProfile;
+use crate::desirability::measured;
+
+/// The share of the full scale from which a channel is taken as saturated.
+const FULL: f64 = 0.98;
+
+/// Fewer counts than this are too few to divide by.
+const LEAST_COUNTS: f64 = 50.0;
+
+/// Basic counts b = raw/(gain · ms) (ams AN000633, 2.1), with var(raw) = k·raw + r² + 1/12 (photon, read and rounding noise).
+pub(super) fn basic_counts(spectrum: &Spectrum, profile: &SpectralProfile, flags: &mut Flags) -> [Option<Measured>; 10] {
+    let full_scale = f64::from(spectrum.integration_time().full_scale());
+    let unit = spectrum.gain().multiplier() * spectrum.integration_time().millis();
+    Channel::ALL.map(|channel| {
+        let raw = spectrum.counts(channel);
+        if raw >= FULL * full_scale {
+            flags.insert(Flag::Saturated);
+            return None;
+        }
+        if raw < LEAST_COUNTS {
+            flags.insert(Flag::LowSignal);
+        }
+        let variance = profile.shot_noise * raw + profile.read_noise * profile.read_noise + 1.0 / 12.0;
+        Some(measured(raw / unit, libm::sqrt(variance) / unit))
+    })
+}

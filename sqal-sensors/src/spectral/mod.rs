@@ -1,0 +1,90 @@
+//! [`SpectralAnalyzer`]: the steps from an AS7341 reading to an assessment, in order; the formulas are in the files beside.
+
+mod correction;
+mod defects;
+mod indices;
+mod reflectance;
+
+use sqal_core::{
+    AdcStatus, AnalysisError, Analyzer, Assessment, Channel, Flag, Flags, Measured, Score, SpectralFindings, Spectrum,
+};
+
+use crate::SpectralProfile;
+use crate::desirability::{join, measured};
+use crate::tof::{capped, penalised};
+
+/// Analyses spectra of one product at one station.
+#[derive(Clone, Debug)]
+pub struct SpectralAnalyzer {
+    profile: SpectralProfile,
+}
+
+impl SpectralAnalyzer {
+    /// An analyser for a profile that was [checked](SpectralProfile::check).
+    #[must_use]
+    pub const fn new(profile: SpectralProfile) -> Self {
+        Self { profile }
+    }
+
+    /// The profile.
+    #[must_use]
+    pub const fn profile(&self) -> &SpectralProfile {
+        &self.profile
+    }
+}
+
+impl Analyzer for SpectralAnalyzer {
+    type Reading = Spectrum;
+    type Findings = SpectralFindings;
+
+    fn analyze(&self, spectrum: &Spectrum) -> Result<Assessment<SpectralFindings>, AnalysisError> {
+        let profile = &self.profile;
+        let mut flags = Flags::default();
+        let basic = correction::basic_counts(spectrum, profile, &mut flags);
+        // Clear may saturate alone: it is not needed. Analogue saturation makes every count too low without a trace in it.
+        let bands = &Channel::ALL[..8];
+        let usable = bands.iter().filter(|band| basic[band.index()].is_some()).count();
+        if usable == 0 {
+            return Err(AnalysisError::NothingUsable);
+        }
+        let trusted = spectrum.adc_status() != AdcStatus::AnalogSaturation;
+        if !trusted {
+            flags.insert(Flag::AnalogSaturation);
+        }
+        let reflectance = reflectance::against_white(&basic, profile, &mut flags);
+        let absorbance = reflectance::absorbance(&reflectance);
+        let oxidation = trusted.then(|| indices::oxidation(&absorbance, profile, &mut flags)).flatten();
+        let freshness = oxidation.map(|o| indices::freshness(o, profile));
+        let fat = trusted.then(|| indices::fat_quality(&absorbance, profile)).flatten();
+        let findings = SpectralFindings {
+            basic_counts: basic.map(|one| one.map(Measured::value)),
+            reflectance,
+            oxidation_index: oxidation,
+            freshness_index: freshness,
+            fat_quality_index: fat,
+            color_uniformity: None,
+        };
+
+        let defects = defects::find(spectrum, &findings, flags, profile);
+        let weights = &profile.weights;
+        // Freshness and oxidation come from one ratio: their uncertainties add.
+        let joined = join(
+            [
+                (weights.freshness, freshness),
+                (weights.oxidation, oxidation.map(|o| measured(1.0 - o.value(), o.u()))),
+                (weights.fat, fat),
+                (weights.uniformity, None),
+                (weights.color, None),
+            ],
+            0..2,
+        );
+        let (score, coverage) = penalised(joined, &defects);
+        let grade = score.map(|score| {
+            let best = profile.scale.grade_of(Score::nearest(score.value()));
+            capped(best, defects.iter().map(|d| d.severity).max())
+        });
+        #[expect(clippy::cast_precision_loss, reason = "at most 8")]
+        let reliability = if trusted { Score::nearest(usable as f64 / 8.0) } else { Score::ZERO };
+        Ok(Assessment { findings, score, grade, reliability, coverage, defects, flags })
+    }
+}

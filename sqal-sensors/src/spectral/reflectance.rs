@@ -1,0 +1,38 @@
+//! Reflectance against a white tile, and absorbance.
+
+use sqal_core::{Flag, Flags, Measured};
+
+use crate::SpectralProfile;
+use crate::desirability::measured;
+
+/// R = ρ (b − dark)/(white − dark), clamped to 1e-4 … 1.2; all `None` without a white reference.
+pub(super) fn against_white(
+    basic: &[Option<Measured>; 10],
+    profile: &SpectralProfile,
+    flags: &mut Flags,
+) -> [Option<Measured>; 10] {
+    let Some(reference) = &profile.white_reference else {
+        flags.insert(Flag::NoWhiteReference);
+        return [None; 10];
+    };
+    core::array::from_fn(|k| {
+        let basic = basic[k]?;
+        let span = reference.white[k] - reference.dark[k];
+        let raw = reference.tile_reflectance * (basic.value() - reference.dark[k]) / span;
+        if raw > 1.05 {
+            flags.insert(Flag::WhiteDrift);
+        }
+        let value = raw.clamp(1e-4, 1.2);
+        // Quotient rule: the reading's own noise, and the reference's relative error.
+        let u = libm::hypot(reference.tile_reflectance * basic.u() / span, value * reference.u_relative);
+        Some(measured(value, u))
+    })
+}
+
+/// A = −log₁₀ R of the eight visible bands, u(A) = u(R)/(R ln 10).
+pub(super) fn absorbance(reflectance: &[Option<Measured>; 10]) -> [Option<Measured>; 8] {
+    core::array::from_fn(|k| {
+        let r = reflectance[k]?;
+        Some(measured(-libm::log10(r.value()), r.u() / (r.value() * core::f64::consts::LN_10)))
+    })
+}

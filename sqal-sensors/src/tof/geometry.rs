@@ -1,0 +1,44 @@
+//! Where each zone looks: the directions of the 8x8 zones, and what a radial distance is worth.
+
+/// Tangents of the zone centres at 0.5, 1.5, 2.5 and 3.5 zones of 5.625° from the axis.
+///
+/// A uniform grid of 5.625° fits real captures of flat targets to 0.9-1.7 mm RMS, better than either published point-cloud table.
+const TANGENTS: [f64; 4] =
+    [0.049_126_849_769_467_254, 0.148_335_987_538_347_42, 0.250_486_960_191_305_45, 0.357_805_721_314_524_1];
+
+/// The tangents of a zone's direction across and along, each from −0.36 to 0.36.
+#[must_use]
+pub(super) fn tangents(zone: usize) -> (f64, f64) {
+    let one = |k: usize| if k < 4 { -TANGENTS[3 - k] } else { TANGENTS[k - 4] };
+    (one(zone % 8), one(zone / 8))
+}
+
+/// The perpendicular distance of a point at a radial distance along a zone's direction.
+#[must_use]
+pub(super) fn perpendicular(radial_mm: f64, zone: usize) -> f64 {
+    let (x, y) = tangents(zone);
+    radial_mm / libm::sqrt(1.0 + x * x + y * y)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_directions_are_those_of_a_5_625_degree_grid_and_symmetric() {
+        for zone in 0..64_u32 {
+            let (x, y) = tangents(zone as usize);
+            let angle = |k: u32| (f64::from(k) - 3.5) * 5.625;
+            assert!((x - angle(zone % 8).to_radians().tan()).abs() < 1e-15);
+            assert!((y - angle(zone / 8).to_radians().tan()).abs() < 1e-15);
+            let (mx, my) = tangents(63 - zone as usize);
+            assert!(x == -mx && y == -my);
+        }
+    }
+
+    #[test]
+    fn a_corner_zone_sees_a_plane_13_percent_farther_than_its_height() {
+        let radial = 100.0 * (1.0 + 2.0 * 0.357_805_721_314_524_1_f64.powi(2)).sqrt();
+        assert!((perpendicular(radial, 0) - 100.0).abs() < 1e-12 && radial > 112.0);
+    }
+}

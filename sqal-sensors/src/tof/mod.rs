@@ -1,0 +1,123 @@
+//! [`TofAnalyzer`]: the steps from a time-of-flight frame to an assessment, in order; the formulas are in the files beside.
+
+mod bins;
+mod defects;
+mod geometry;
+mod reference;
+mod reflectance;
+mod surface;
+mod uld;
+mod validity;
+mod volume;
+
+use sqal_core::{AnalysisError, Analyzer, Assessment, DefectKind, Flag, Flags, Measured, Score, Severity, TofFindings, TofFrame};
+
+pub use uld::{UldError, decode_uld_frame};
+
+use crate::desirability::{Part, join, measured};
+use crate::{Desirability, TofProfile};
+
+/// Analyses frames of one product at one station.
+#[derive(Clone, Debug)]
+pub struct TofAnalyzer {
+    profile: TofProfile,
+}
+
+impl TofAnalyzer {
+    /// An analyser for a profile that was [checked](TofProfile::check).
+    #[must_use]
+    pub const fn new(profile: TofProfile) -> Self {
+        Self { profile }
+    }
+
+    /// The profile.
+    #[must_use]
+    pub const fn profile(&self) -> &TofProfile {
+        &self.profile
+    }
+}
+
+impl Analyzer for TofAnalyzer {
+    type Reading = TofFrame;
+    type Findings = TofFindings;
+
+    fn analyze(&self, frame: &TofFrame) -> Result<Assessment<TofFindings>, AnalysisError> {
+        let profile = &self.profile;
+        let tray = profile.tray.zones();
+        let mut flags = Flags::default();
+        let zones = validity::judge(frame, profile, &mut flags);
+        if zones.valid.is_empty() {
+            return Err(AnalysisError::NothingUsable);
+        }
+        let reflectance = reflectance::statistics(frame, &zones, tray);
+        let usable = validity::is_usable(&zones, tray);
+        if !usable {
+            flags.insert(Flag::InsufficientZones);
+        }
+        let surface = usable.then(|| reference::heights(&zones, tray, profile, &mut flags)).flatten();
+
+        let volume = surface.as_ref().map(|s| volume::of_tray(s, profile));
+        let height = surface.as_ref().and_then(surface::mean_height);
+        let roughness = surface.as_ref().and_then(|s| surface::roughness(s, profile));
+        if let Some(surface) = &surface {
+            if surface.product.is_empty() {
+                flags.insert(Flag::NoProduct);
+            }
+            if roughness.is_some_and(|r| r.below_noise) {
+                flags.insert(Flag::BelowNoise);
+            }
+        }
+        let findings = TofFindings {
+            valid_zones: u8::try_from(zones.valid.len()).unwrap_or(u8::MAX),
+            height_mm: surface.as_ref().map(reference::Surface::height_map),
+            volume_mm3: volume,
+            avg_height_mm: height,
+            height_variation_mm: roughness.map(|r| r.variation),
+            surface_uniformity: roughness.and_then(|r| r.uniformity),
+            tilt_deg: roughness.and_then(|r| r.tilt),
+            bins_analysis: surface.as_ref().and_then(|s| bins::histogram(s, profile)),
+            reflectance_analysis: reflectance,
+        };
+
+        let defects = defects::find(&findings, &zones, tray, surface.as_ref(), profile);
+        let part = |weight: f64, d: &Desirability, x: Option<Measured>| -> Part { (weight, x.map(|x| d.of_measured(x))) };
+        let weights = &profile.weights;
+        // Volume, height and their errors come from one height map: their uncertainties add.
+        let joined = join(
+            [
+                part(weights.volume, &profile.volume_mm3, findings.volume_mm3),
+                part(weights.height, &profile.height_mm, findings.avg_height_mm),
+                part(weights.variation, &profile.variation_mm, findings.height_variation_mm),
+                part(weights.reflectance, &profile.reflectance_percent, reflectance.map(|r| r.mean)),
+            ],
+            0..2,
+        );
+        let (score, coverage) = penalised(joined, &defects);
+        let grade = score.map(|score| {
+            let best = profile.scale.grade_of(Score::nearest(score.value()));
+            let worst = defects.iter().map(|d| d.severity).max();
+            capped(best, worst)
+        });
+        Ok(Assessment { findings, score, grade, reliability: validity::reliability(&zones, tray), coverage, defects, flags })
+    }
+}
+
+/// The score after its defects: each takes its severity's share, times its probability.
+pub(crate) fn penalised(joined: Option<(Measured, Score)>, defects: &sqal_core::Defects) -> (Option<Measured>, Score) {
+    let Some((score, coverage)) = joined else { return (None, Score::ZERO) };
+    let left: f64 = defects
+        .iter()
+        .filter(|defect| defect.kind != DefectKind::InvalidZones)
+        .map(|defect| 1.0 - defect.severity.penalty() * defect.probability.get())
+        .product();
+    (Some(measured(score.value() * left, score.u() * left)), coverage)
+}
+
+/// The best grade that the gravest defect allows: REJECT for a critical one, B for a major one.
+pub(crate) fn capped(grade: sqal_core::Grade, gravest: Option<Severity>) -> sqal_core::Grade {
+    match gravest {
+        Some(Severity::Critical) => sqal_core::Grade::Reject,
+        Some(Severity::Major) => grade.min(sqal_core::Grade::B),
+        _ => grade,
+    }
+}

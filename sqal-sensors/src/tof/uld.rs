@@ -1,0 +1,119 @@
+//! [`decode_uld_frame`]: the result buffer of ST's ultra-lite driver, as it is read over the bus, becomes a checked frame.
+//!
+//! ```text
+//! every 32-bit word is byte-swapped | 16 bytes | blocks: u32 { type:4, size:12, index:16 }, data | … | footer
+//! ```
+//!
+//! Layout and fixed point after ST's ULD `VL53LMZ_2.0.10` (`vl53lmz_api.c`, BSD-3-Clause; read, not copied).
+
+use sqal_core::{DistanceKind, Grid, InvalidFrame, TargetStatus, TofFrame, TofReading};
+
+/// Block indices of the driver's output list.
+mod block {
+    pub(super) const TARGETS: u16 = 0xDB84;
+    pub(super) const SIGNAL: u16 = 0xDBC4;
+    pub(super) const SIGMA: u16 = 0xDEC4;
+    pub(super) const DISTANCE: u16 = 0xDF44;
+    pub(super) const REFLECTANCE: u16 = 0xE044;
+    pub(super) const STATUS: u16 = 0xE084;
+}
+
+/// Why a buffer is not a frame of 8x8 zones with one target each.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum UldError {
+    /// The length is not a multiple of four, or there is no room for a header.
+    Length(usize),
+    /// The frame's number at its end is not the one at its beginning: it was overwritten while it was read.
+    Torn {
+        /// The number at the beginning.
+        header: u16,
+        /// The number at the end.
+        footer: u16,
+    },
+    /// A block that an 8x8 frame needs is missing or has another size.
+    Block(u16),
+    /// A number that the sensor cannot have produced.
+    Frame(InvalidFrame),
+}
+
+impl core::fmt::Display for UldError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Length(n) => write!(f, "buffer of {n} bytes: expected a multiple of 4, at least 24"),
+            Self::Torn { header, footer } => write!(f, "frame {header:#06x} ends as {footer:#06x}: it was overwritten while read"),
+            Self::Block(index) => write!(f, "block {index:#06x} is missing or not of 64 zones with one target"),
+            Self::Frame(refused) => write!(f, "{refused}"),
+        }
+    }
+}
+
+impl core::error::Error for UldError {}
+
+/// Decodes one result buffer of 64 zones with one target per zone.
+///
+/// Distances keep their sign: ST's driver draws negative ones up to 0, which hides how close a target was. A zone in which no target
+/// was detected gets status 255 whatever its block says, because its distance is what was left over from before.
+///
+/// # Errors
+///
+/// [`UldError`] says what is wrong with the buffer; no input panics.
+pub fn decode_uld_frame(raw: &[u8]) -> Result<TofFrame, UldError> {
+    if raw.len() < 24 || raw.len() % 4 != 0 {
+        return Err(UldError::Length(raw.len()));
+    }
+    let bytes = Swapped(raw);
+    let number = |at: usize| u16::from_be_bytes([bytes.at(at), bytes.at(at + 1)]);
+    let (header, footer) = (number(8), number(raw.len() - 4));
+    if header != footer {
+        return Err(UldError::Torn { header, footer });
+    }
+    let zones = |index: u16, size: usize| bytes.block(index, 64 * size).ok_or(UldError::Block(index));
+    let targets = zones(block::TARGETS, 1)?;
+    let signal = zones(block::SIGNAL, 4)?;
+    let sigma = zones(block::SIGMA, 2)?;
+    let distance = zones(block::DISTANCE, 2)?;
+    let reflectance = zones(block::REFLECTANCE, 1)?;
+    let status = zones(block::STATUS, 1)?;
+
+    let half = |from: usize, zone: usize| [bytes.at(from + 2 * zone), bytes.at(from + 2 * zone + 1)];
+    let word = |from: usize, zone: usize| core::array::from_fn(|k| bytes.at(from + 4 * zone + k));
+    #[expect(clippy::cast_precision_loss, reason = "a signal of 24 significant bits is far below its own noise")]
+    let reading = TofReading {
+        distance_mm: Grid::from_fn(|zone| f32::from(i16::from_le_bytes(half(distance, zone))) / 4.0),
+        reflectance_percent: Grid::from_fn(|zone| f32::from(bytes.at(reflectance + zone)) / 2.0),
+        amplitude_kcps: Grid::from_fn(|zone| u32::from_le_bytes(word(signal, zone)) as f32 / 2048.0),
+        sigma_mm: Some(Grid::from_fn(|zone| f32::from(u16::from_le_bytes(half(sigma, zone))) / 128.0)),
+        status: Some(Grid::from_fn(|zone| {
+            TargetStatus(if bytes.at(targets + zone) == 0 { 255 } else { bytes.at(status + zone) })
+        })),
+        distance_kind: DistanceKind::Perpendicular,
+    };
+    TofFrame::new(reading).map_err(UldError::Frame)
+}
+
+/// A buffer whose 32-bit words are read in the other byte order, without a copy.
+#[derive(Clone, Copy)]
+struct Swapped<'a>(&'a [u8]);
+
+impl Swapped<'_> {
+    fn at(self, k: usize) -> u8 {
+        self.0[k ^ 3]
+    }
+
+    /// Where the data of a block begin, if the block is there with this many bytes.
+    fn block(self, wanted: u16, bytes: usize) -> Option<usize> {
+        let mut at = 16;
+        while at + 4 <= self.0.len() {
+            let word = u32::from_le_bytes(core::array::from_fn(|k| self.at(at + k)));
+            let (kind, size, index) = (word & 0xF, (word >> 4) & 0xFFF, word >> 16);
+            // Types 2 to 12 are arrays of that many bytes each; others state their size in bytes.
+            let length = if (2..0xD).contains(&kind) { kind * size } else { size } as usize;
+            if index == u32::from(wanted) {
+                return (length == bytes && at + 4 + length <= self.0.len()).then_some(at + 4);
+            }
+            at += 4 + length;
+        }
+        None
+    }
+}

@@ -1,0 +1,194 @@
+//! Laws of both analyses over every reading that the sensors can produce, and over scenes whose truth is known.
+
+use fixtures::scene::{Fault, Scene, Station};
+use fixtures::strategy;
+use proptest::prelude::*;
+use sqal_core::{Analyzer, Assessment, DefectKind, Flag, Grade, Grid, Measured, Severity, TofFrame, TofReading};
+use sqal_sensors::{HeightReference, SpectralAnalyzer, SpectralProfile, TofAnalyzer, TofProfile};
+
+fn tof() -> TofAnalyzer {
+    TofAnalyzer::new(TofProfile::example())
+}
+
+fn spectral() -> SpectralAnalyzer {
+    SpectralAnalyzer::new(SpectralProfile::example())
+}
+
+fn is_honest<F>(assessment: &Assessment<F>) -> bool {
+    assessment.score.is_none_or(|s| (0.0..=1.0).contains(&s.value()))
+        && assessment.score.is_some() == assessment.grade.is_some()
+        && assessment.defects.windows(2).all(|pair| pair[0].severity >= pair[1].severity)
+        && !(assessment.defects.iter().any(|d| d.severity == Severity::Critical) && assessment.grade > Some(Grade::Reject))
+}
+
+fn flipped(frame: &TofFrame, zone: impl Fn(usize) -> usize) -> TofFrame {
+    let reading = frame.reading();
+    fn moved<T: Copy>(grid: &Grid<T>, zone: &impl Fn(usize) -> usize) -> Grid<T> {
+        Grid::from_fn(|k| grid[zone(k)])
+    }
+    TofFrame::new(TofReading {
+        distance_mm: moved(&reading.distance_mm, &zone),
+        reflectance_percent: moved(&reading.reflectance_percent, &zone),
+        amplitude_kcps: moved(&reading.amplitude_kcps, &zone),
+        sigma_mm: reading.sigma_mm.map(|grid| moved(&grid, &zone)),
+        status: reading.status.map(|grid| moved(&grid, &zone)),
+        distance_kind: reading.distance_kind,
+    })
+    .unwrap()
+}
+
+fn close(a: Option<Measured>, b: Option<Measured>) -> bool {
+    match (a, b) {
+        (Some(a), Some(b)) => {
+            (a.value() - b.value()).abs() <= 1e-9 * (1.0 + a.value().abs()) && (a.u() - b.u()).abs() <= 1e-9 * (1.0 + a.u())
+        }
+        (a, b) => a.is_none() == b.is_none(),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+
+    #[test]
+    fn any_frame_is_assessed_without_panic_and_honestly(frame in strategy::tof_frame()) {
+        for reference in [TofProfile::example().reference, HeightReference::None, HeightReference::Rim { floor_below_mm: 0.0, u_mm: 0.5 }] {
+            let profile = TofProfile { reference, ..TofProfile::example() };
+            if let Ok(assessment) = TofAnalyzer::new(profile).analyze(&frame) {
+                prop_assert!(is_honest(&assessment), "{assessment:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn any_spectrum_is_assessed_without_panic_and_honestly(spectrum in strategy::spectrum()) {
+        if let Ok(assessment) = spectral().analyze(&spectrum) {
+            prop_assert!(is_honest(&assessment), "{assessment:?}");
+        }
+    }
+
+    #[test]
+    fn turning_the_grid_by_half_or_flipping_it_changes_no_scalar(seed in any::<u64>()) {
+        let frame = Station::new(seed).next_reading().frame.unwrap();
+        let plain = tof().analyze(&frame).unwrap().findings;
+        let turns: [fn(usize) -> usize; 3] = [|k| 63 - k, |k| k / 8 * 8 + 7 - k % 8, |k| (7 - k / 8) * 8 + k % 8];
+        for turn in turns {
+            let turned = tof().analyze(&flipped(&frame, turn)).unwrap().findings;
+            prop_assert!(close(plain.volume_mm3, turned.volume_mm3));
+            prop_assert!(close(plain.avg_height_mm, turned.avg_height_mm));
+            prop_assert!(close(plain.height_variation_mm, turned.height_variation_mm));
+        }
+    }
+}
+
+#[test]
+fn the_same_reading_gives_the_same_bits() {
+    let reading = Station::new(3).next_reading();
+    let (frame, spectrum) = (reading.frame.unwrap(), reading.spectrum.unwrap());
+    assert_eq!(tof().analyze(&frame), tof().analyze(&frame));
+    assert_eq!(spectral().analyze(&spectrum), spectral().analyze(&spectrum));
+}
+
+/// Each 95 % interval of volume and mean height covers the truth of 200 good trays in at least 90 % of them.
+#[test]
+fn intervals_of_volume_and_height_cover_the_truth() {
+    let mut station = Station::new(20_261_121);
+    let (mut volume, mut height) = (0, 0);
+    for _ in 0..200 {
+        let reading = station.next_reading();
+        let good = station.read(Scene { filled: 1.0, ..reading.scene }, Fault::None);
+        let found = tof().analyze(&good.frame.unwrap()).unwrap().findings;
+        let covers = |m: Measured, truth: f64| u32::from((m.value() - truth).abs() <= 1.96 * m.u());
+        volume += covers(found.volume_mm3.unwrap(), good.scene.volume_mm3());
+        height += covers(found.avg_height_mm.unwrap(), good.scene.volume_mm3() / 6300.0);
+    }
+    assert!(volume >= 180 && height >= 180, "{volume} and {height} of 200");
+}
+
+#[test]
+fn a_flat_tray_read_with_noise_is_not_called_rough() {
+    let mut station = Station::new(5);
+    let flat = Scene { dome_mm: 0.0, slope: 0.0, ..Scene::GOOD };
+    let mut below = 0;
+    for _ in 0..50 {
+        let assessment = tof().analyze(&station.read(flat, Fault::None).frame.unwrap()).unwrap();
+        below += u32::from(assessment.flags.contains(Flag::BelowNoise));
+        assert!(assessment.findings.surface_uniformity.unwrap().value() > 0.85);
+    }
+    assert!(below >= 40, "{below} of 50");
+}
+
+#[test]
+fn half_empty_trays_and_blind_windows_are_defects() {
+    let mut station = Station::new(11);
+    let half = station.read(Scene { filled: 0.55, ..Scene::GOOD }, Fault::None);
+    let found = tof().analyze(&half.frame.unwrap()).unwrap();
+    assert!(found.defects.iter().any(|d| d.kind == DefectKind::MissingProduct), "{:?}", found.defects);
+    assert!(found.grade <= Some(Grade::B));
+
+    let empty = station.read(Scene { height_mm: 0.0, dome_mm: 0.0, ..Scene::GOOD }, Fault::None);
+    let found = tof().analyze(&empty.frame.unwrap()).unwrap();
+    assert_eq!((found.grade, found.findings.avg_height_mm), (Some(Grade::Reject), None));
+    assert!(found.flags.contains(Flag::NoProduct));
+
+    let blind = station.read(Scene::GOOD, Fault::DirtyWindow);
+    let found = tof().analyze(&blind.frame.unwrap()).unwrap();
+    assert!(found.defects.iter().any(|d| d.kind == DefectKind::InvalidZones), "{:?}", found.defects);
+    assert!(found.reliability.get() < 0.9);
+}
+
+#[test]
+fn oxidation_rises_with_the_oxidised_share_and_freshness_falls() {
+    let mut station = Station::new(2);
+    let mut last: Option<(f64, f64)> = None;
+    for met in [0.0, 0.2, 0.4, 0.6, 0.8, 1.0] {
+        let reading = station.read(Scene { met, ..Scene::GOOD }, Fault::None);
+        let found = spectral().analyze(&reading.spectrum.unwrap()).unwrap().findings;
+        let now = (found.oxidation_index.unwrap().value(), found.freshness_index.unwrap().value());
+        if let Some(last) = last {
+            assert!(now.0 > last.0 && now.1 <= last.1, "{last:?} -> {now:?}");
+        }
+        last = Some(now);
+    }
+}
+
+#[test]
+fn a_saturated_spectrum_is_unknown_where_it_is_saturated() {
+    let reading = Station::new(2).read(Scene::GOOD, Fault::Glare);
+    let found = spectral().analyze(&reading.spectrum.unwrap());
+    match found {
+        Ok(found) => {
+            assert!(found.flags.contains(Flag::Saturated));
+            assert!(found.findings.basic_counts.iter().any(Option::is_none));
+            assert!(found.defects.iter().any(|d| d.kind == DefectKind::Saturation));
+        }
+        Err(refused) => assert_eq!(refused, sqal_core::AnalysisError::NothingUsable),
+    }
+}
+
+#[test]
+fn without_a_white_reference_there_is_no_score_and_the_flag_says_why() {
+    let profile = SpectralProfile { white_reference: None, ..SpectralProfile::example() };
+    let spectrum = Station::new(2).read(Scene::GOOD, Fault::None).spectrum.unwrap();
+    let found = SpectralAnalyzer::new(profile).analyze(&spectrum).unwrap();
+    assert_eq!((found.score, found.grade), (None, None));
+    assert!(found.flags.contains(Flag::NoWhiteReference));
+}
+
+#[test]
+fn too_little_pigment_refuses_the_oxidation_ratio() {
+    let spectrum = Station::new(2).read(Scene { heme: 0.01, ..Scene::GOOD }, Fault::None).spectrum.unwrap();
+    let found = spectral().analyze(&spectrum).unwrap();
+    assert_eq!(found.findings.oxidation_index, None);
+    assert!(found.flags.contains(Flag::LowHeme));
+}
+
+#[test]
+fn a_missing_status_doubles_the_noise_and_is_flagged() {
+    let frame = Station::new(4).read(Scene::GOOD, Fault::None).frame.unwrap();
+    let told = tof().analyze(&frame).unwrap();
+    let untold = TofFrame::new(TofReading { status: None, ..*frame.reading() }).unwrap();
+    let untold = tof().analyze(&untold).unwrap();
+    assert!(untold.flags.contains(Flag::StatusMissing) && !told.flags.contains(Flag::StatusMissing));
+    assert!(untold.reliability < told.reliability);
+    assert!(untold.findings.volume_mm3.unwrap().u() > told.findings.volume_mm3.unwrap().u());
+}

@@ -1,0 +1,53 @@
+//! The decoders against recordings of real sensors.
+
+use fixtures::capture;
+use sqal_core::{Analyzer, Flag};
+use sqal_sensors::{SpectralAnalyzer, SpectralProfile, TofAnalyzer, TofProfile, UldError, decode_uld_frame};
+
+/// Oracle (a): 45 of 45 recorded result buffers decode to what the recorder's own software decoded.
+#[test]
+fn all_45_recorded_frames_decode_to_the_expected_distances_and_statuses() {
+    let buffers = capture::vl53l8_buffers().unwrap();
+    let expected = capture::vl53l8_expected().unwrap();
+    assert_eq!(expected.len(), 45);
+    for (raw, expected) in buffers.iter().zip(&expected) {
+        assert_eq!(raw.timestamp_us, expected.timestamp_us);
+        let frame = decode_uld_frame(&raw.buffer).unwrap();
+        for zone in 0..64 {
+            // The recorder rounds down to whole millimetres; we keep the quarters.
+            let floor = frame.reading().distance_mm[zone].floor();
+            assert_eq!(f64::from(floor), f64::from(expected.distance_mm[zone]), "zone {zone}");
+            assert_eq!(frame.reading().status.unwrap()[zone].0, expected.target_status[zone], "zone {zone}");
+        }
+    }
+}
+
+#[test]
+fn a_torn_or_short_buffer_is_refused_and_nothing_panics() {
+    let whole = capture::vl53l8_buffers().unwrap().remove(0).buffer;
+    assert!(matches!(decode_uld_frame(&whole[..1450]), Err(UldError::Length(1450))));
+    assert!(matches!(decode_uld_frame(&[]), Err(UldError::Length(0))));
+    let mut torn = whole.clone();
+    torn[10] ^= 0xFF; // within the swapped header word that holds the frame's number
+    assert!(matches!(decode_uld_frame(&torn), Err(UldError::Torn { .. })));
+    for cut in (24..whole.len()).step_by(4) {
+        let _ = decode_uld_frame(&whole[..cut]);
+    }
+}
+
+/// The recorded target lies 0 to 31 mm before the sensor, closer than it can measure: the analysis must say so, not invent a tray.
+#[test]
+fn recorded_readings_of_something_else_are_analysed_and_said_to_be_something_else() {
+    let analyzer = TofAnalyzer::new(TofProfile::example());
+    for raw in capture::vl53l8_buffers().unwrap() {
+        let assessment = analyzer.analyze(&decode_uld_frame(&raw.buffer).unwrap()).unwrap();
+        assert!((20..=64).contains(&assessment.findings.valid_zones));
+        assert!(assessment.score.is_none_or(|score| score.value() < 0.5), "{assessment:?}");
+    }
+    let analyzer = SpectralAnalyzer::new(SpectralProfile::example());
+    for recorded in capture::as7341_readings().unwrap() {
+        let assessment = analyzer.analyze(&recorded.spectrum).unwrap();
+        let saturated = recorded.headroom < 0.02;
+        assert_eq!(assessment.flags.contains(Flag::Saturated), saturated);
+    }
+}
