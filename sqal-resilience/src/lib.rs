@@ -1,1 +1,43 @@
-//! placeholder
+//! Fault vocabulary for services: when to ask, when to wait, when to stop asking, and how to stop.
+//!
+//! The primitives are synchronous state machines that take the time as an argument or from an injected [`Clock`]; nothing here has
+//! ever heard of a sample. The `tokio` feature adds what needs a runtime: the [`Shutdown`] coordinator.
+//!
+//! ```
+//! use std::time::Duration;
+//! use sqal_resilience::{Breaker, BreakerConfig, ManualClock, Outcome};
+//!
+//! let clock = ManualClock::new();
+//! let breaker = Breaker::new(BreakerConfig::default(), clock.clone());
+//! for _ in 0..5 {
+//!     breaker.acquire()?.report(Outcome::Failure);
+//! }
+//! let refused = breaker.acquire().unwrap_err(); // open: fail fast, and say when to come back
+//! assert_eq!(refused.retry_after, Some(Duration::from_secs(60)));
+//!
+//! clock.advance(Duration::from_secs(60));
+//! breaker.acquire()?.report(Outcome::Success); // half-open: a probe
+//! # Ok::<(), sqal_resilience::Rejected>(())
+//! ```
+//!
+//! # Features
+//!
+//! - `tokio`: the [`Shutdown`] coordinator, with its log lines through `tracing`.
+
+mod backoff;
+mod breaker;
+mod bucket;
+mod clock;
+mod outcome;
+mod rejected;
+#[cfg(feature = "tokio")]
+mod shutdown;
+
+pub use backoff::{Backoff, InvalidBackoff};
+pub use breaker::{Breaker, BreakerConfig, Permit, State};
+pub use bucket::{KeyedBuckets, Quota, TokenBucket};
+pub use clock::{Clock, ManualClock, SystemClock};
+pub use outcome::Outcome;
+pub use rejected::Rejected;
+#[cfg(feature = "tokio")]
+pub use shutdown::{Active, Drained, Shutdown};

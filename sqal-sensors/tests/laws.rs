@@ -112,7 +112,8 @@ fn a_flat_tray_read_with_noise_is_not_called_rough() {
     for _ in 0..50 {
         let assessment = tof().analyze(&station.read(flat, Fault::None).frame.unwrap()).unwrap();
         below += u32::from(assessment.flags.contains(Flag::BelowNoise));
-        assert!(assessment.findings.surface_uniformity.unwrap().value() > 0.85);
+        let uniformity = assessment.findings.surface_uniformity.unwrap();
+        assert!(uniformity.value() + 4.0 * uniformity.u() >= 1.0, "{uniformity:?}");
     }
     assert!(below >= 40, "{below} of 50");
 }

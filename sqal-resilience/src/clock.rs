@@ -1,0 +1,52 @@
+//! [`Clock`]: where monotonic time comes from; a dependency, so that tests move it by hand.
+
+use std::fmt::Debug;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// A source of monotonic time.
+pub trait Clock: Debug + Send + Sync {
+    /// The time now; never less than an earlier answer.
+    fn now(&self) -> Instant;
+}
+
+/// The machine's monotonic clock.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> Instant {
+        #[expect(clippy::disallowed_methods, reason = "the one place where monotonic time enters")]
+        Instant::now()
+    }
+}
+
+/// A clock that stands still until it is told to move; clones share one time.
+#[derive(Clone, Debug)]
+pub struct ManualClock(Arc<Mutex<Instant>>);
+
+impl ManualClock {
+    /// A clock that stands at some arbitrary instant.
+    #[must_use]
+    pub fn new() -> Self {
+        Self(Arc::new(Mutex::new(SystemClock.now())))
+    }
+
+    /// Moves the clock forward.
+    pub fn advance(&self, by: Duration) {
+        let mut now = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *now = now.checked_add(by).unwrap_or(*now);
+    }
+}
+
+impl Default for ManualClock {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> Instant {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
