@@ -1,1 +1,43 @@
-//! placeholder
+//! Where samples are kept: a port with laws, adapters that prove them, and a writer that acknowledges after the commit.
+//!
+//! [`SampleStore`] is the port; [`MemoryStore`] is always there, [`SqliteStore`] with the feature `sqlite`. The laws stand in prose on
+//! the trait and as code in `conformance`; every adapter and decorator runs all of them.
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use std::num::NonZeroU16;
+//! use sqal_storage::{MemoryStore, SampleQuery, SampleStore};
+//!
+//! let store = MemoryStore::new();
+//! let page = store.query(&SampleQuery::newest(NonZeroU16::MIN)).await?;
+//! assert!(page.items.is_empty() && page.next.is_none());
+//! # Ok(()) }
+//! ```
+//!
+//! # Features
+//!
+//! - `sqlite`: the embedded store, through sqlx.
+//! - `conformance`: the laws as public functions and a macro, for stores outside this crate.
+
+mod error;
+mod frame;
+mod guarded;
+mod memory;
+mod query;
+#[cfg(feature = "sqlite")]
+mod sqlite;
+mod store;
+mod writer;
+
+#[cfg(feature = "conformance")]
+pub mod conformance;
+
+pub use error::{StorageError, StorageErrorKind};
+pub use frame::{FrameError, decode_frame, encode_frame};
+pub use guarded::GuardedStore;
+pub use memory::MemoryStore;
+pub use query::{Cursor, NotACursor, Page, SampleQuery};
+#[cfg(feature = "sqlite")]
+pub use sqlite::{SqliteConfig, SqliteStore};
+pub use store::{Inserted, SampleStore};
+pub use writer::{BatchWriter, NotStored, Receipt, WriterConfig, WriterHandle};

@@ -1,0 +1,64 @@
+//! [`StorageError`]: what the caller must decide on, with the driver's own error behind it.
+
+use std::error::Error;
+
+/// A store could not do what was asked.
+#[derive(Debug, thiserror::Error)]
+#[error("{backend}: {kind}")]
+pub struct StorageError {
+    /// What happened.
+    pub kind: StorageErrorKind,
+    /// Which store, for the log.
+    pub backend: &'static str,
+    /// The driver's error; its type is nobody's business.
+    #[source]
+    pub source: Option<Box<dyn Error + Send + Sync>>,
+}
+
+/// What happened, as far as it changes what the caller does.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum StorageErrorKind {
+    /// The store does not answer: down, restarting, or refused by a breaker.
+    #[error("the store does not answer")]
+    Unavailable,
+    /// The store is busy: a lock or a connection was not to be had in time.
+    #[error("the store is busy")]
+    Busy,
+    /// There is no room left.
+    #[error("there is no room left")]
+    Full,
+    /// The store refuses this content, today and tomorrow.
+    #[error("the store refuses this content")]
+    Refused,
+    /// What is stored cannot be read back.
+    #[error("what is stored is damaged: {0}")]
+    Corrupt(String),
+    /// The store was written by a newer version of this program.
+    #[error("the store has schema version {found}, this program knows up to {known}: start the newer program, or restore a backup")]
+    SchemaTooNew {
+        /// The version found.
+        found: i64,
+        /// The newest version known.
+        known: i64,
+    },
+    /// Anything else.
+    #[error("the store failed")]
+    Internal,
+}
+
+impl StorageError {
+    /// An error without a driver's error behind it.
+    #[must_use]
+    pub const fn new(backend: &'static str, kind: StorageErrorKind) -> Self {
+        Self { kind, backend, source: None }
+    }
+
+    /// Whether the same call may succeed later without anybody changing anything but the world.
+    ///
+    /// The one place that decides what is retried, what counts against a breaker, and what is a 503.
+    #[must_use]
+    pub const fn is_transient(&self) -> bool {
+        matches!(self.kind, StorageErrorKind::Unavailable | StorageErrorKind::Busy | StorageErrorKind::Full)
+    }
+}

@@ -1,0 +1,129 @@
+//! [`SqliteStore`]: the embedded store; one file, one writer, many readers, and an acknowledgement that survives a power cut.
+
+mod error;
+mod migrate;
+mod rows;
+mod statements;
+
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use sqal_core::{Sample, SampleId};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+
+use crate::{Inserted, Page, SampleQuery, SampleStore, StorageError};
+use error::{corrupt, storage_error};
+
+/// How a SQLite store is opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SqliteConfig {
+    /// The database file; it is created if it is not there, its folder is not.
+    pub path: PathBuf,
+    /// How many connections read.
+    pub readers: NonZeroU32,
+    /// How long a call waits for a lock or a connection.
+    pub busy_timeout: Duration,
+}
+
+impl SqliteConfig {
+    /// A file with four readers and a wait of five seconds.
+    #[must_use]
+    pub fn at(path: impl Into<PathBuf>) -> Self {
+        let readers = NonZeroU32::new(4).unwrap_or(NonZeroU32::MIN);
+        Self { path: path.into(), readers, busy_timeout: Duration::from_secs(5) }
+    }
+}
+
+/// A store in one SQLite file in WAL mode with `synchronous = FULL`: a commit is on the disk when it returns.
+///
+/// SQLite has one writer at a time, so this store has one connection that writes; readers never wait for it.
+#[derive(Debug)]
+pub struct SqliteStore {
+    writer: SqlitePool,
+    readers: SqlitePool,
+}
+
+impl SqliteStore {
+    /// Opens the file, brings its schema up to date, and is ready.
+    ///
+    /// Safe when several processes open the same new file at once.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError`] if the file cannot be opened or written, or was written by a newer program
+    /// ([`SchemaTooNew`](crate::StorageErrorKind::SchemaTooNew)).
+    pub async fn open(config: &SqliteConfig) -> Result<Self, StorageError> {
+        let options = SqliteConnectOptions::new()
+            .filename(&config.path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(config.busy_timeout);
+        let pool = |most: u32| {
+            SqlitePoolOptions::new().max_connections(most).min_connections(1).acquire_timeout(config.busy_timeout)
+        };
+        let writer = pool(1).connect_with(options.clone()).await.map_err(storage_error)?;
+        migrate::up(&writer).await?;
+        let readers = pool(config.readers.get()).connect_with(options.read_only(true)).await.map_err(storage_error)?;
+        Ok(Self { writer, readers })
+    }
+
+    /// Closes all connections; the log is written back into the file.
+    pub async fn close(&self) {
+        self.readers.close().await;
+        self.writer.close().await;
+    }
+
+    async fn insert_in_transaction(&self, batch: &[Sample]) -> Result<Vec<Inserted>, StorageError> {
+        let mut connection = self.writer.acquire().await.map_err(storage_error)?;
+        let result = async {
+            // IMMEDIATE takes the write lock at once: a deferred transaction could fail half-way with "busy" and no retry.
+            let mut transaction = sqlx::Connection::begin_with(&mut *connection, statements::BEGIN).await.map_err(storage_error)?;
+            let mut outcomes = Vec::with_capacity(batch.len());
+            for sample in batch {
+                let row = rows::Row::from_sample(sample)?;
+                let done = row.bind(sqlx::query(statements::INSERT)).execute(&mut *transaction).await.map_err(storage_error)?;
+                outcomes.push(if done.rows_affected() == 1 { Inserted::Stored } else { Inserted::Duplicate });
+            }
+            transaction.commit().await.map_err(storage_error)?;
+            Ok(outcomes)
+        }
+        .await;
+        if result.is_err() {
+            // After a failed commit (a full disk) the connection believes itself in a transaction for ever: a new one is sound.
+            let _ = connection.close().await;
+        }
+        result
+    }
+}
+
+#[async_trait]
+impl SampleStore for SqliteStore {
+    async fn insert(&self, batch: &[Sample]) -> Result<Vec<Inserted>, StorageError> {
+        if batch.is_empty() { Ok(Vec::new()) } else { self.insert_in_transaction(batch).await }
+    }
+
+    async fn get(&self, id: &SampleId) -> Result<Option<Sample>, StorageError> {
+        let row = sqlx::query(statements::GET).bind(id.as_bytes().as_slice()).fetch_optional(&self.readers).await;
+        row.map_err(storage_error)?.map(|row| rows::to_sample(&row).map_err(corrupt)).transpose()
+    }
+
+    async fn query(&self, query: &SampleQuery) -> Result<Page, StorageError> {
+        // Without a cursor the page begins after the end of time.
+        let (micros, id) = query.after.map_or((i64::MAX, [u8::MAX; 16]), |after| (after.timestamp().micros(), *after.id().as_bytes()));
+        let statement = match &query.device_id {
+            Some(device) => sqlx::query(statements::PAGE_OF_DEVICE).bind(device.as_str().to_owned()),
+            None => sqlx::query(statements::PAGE),
+        };
+        let statement = statement.bind(micros).bind(id.to_vec()).bind(i64::from(query.limit.get()) + 1);
+        let rows = statement.fetch_all(&self.readers).await.map_err(storage_error)?;
+        let items = rows.iter().map(rows::to_sample).collect::<Result<_, _>>().map_err(corrupt)?;
+        Ok(Page::from_one_more(items, query.limit))
+    }
+
+    async fn ping(&self) -> Result<(), StorageError> {
+        sqlx::query(statements::PING).execute(&self.readers).await.map_err(storage_error).map(|_| ())
+    }
+}

@@ -1,0 +1,146 @@
+//! The laws are tested too: stores with one bug each, and the law that must catch it.
+#![cfg(feature = "conformance")]
+
+use std::num::NonZeroU16;
+use std::sync::Mutex;
+
+use async_trait::async_trait;
+use sqal_core::{Sample, SampleId};
+use sqal_storage::conformance::{self, sample};
+use sqal_storage::{Cursor, Inserted, MemoryStore, Page, SampleQuery, SampleStore, StorageError};
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Bug {
+    None,
+    Overwrites,
+    ForgetsAField,
+    ReportsDuplicatesAsStored,
+    OutcomesReversed,
+    AbsentIsSomething,
+    IdIgnoresTheName,
+    OldestFirst,
+    PageSkipsOne,
+    PageRepeatsOne,
+    IgnoresTheDevice,
+    DeviceByPrefix,
+}
+
+/// A memory store with one bug.
+#[derive(Debug)]
+struct Mutant {
+    bug: Bug,
+    store: MemoryStore,
+    overwritten: Mutex<Vec<Sample>>,
+}
+
+#[async_trait]
+impl SampleStore for Mutant {
+    async fn insert(&self, batch: &[Sample]) -> Result<Vec<Inserted>, StorageError> {
+        let batch: Vec<_> = batch.iter().cloned().map(|mut s| {
+            if self.bug == Bug::ForgetsAField {
+                s.meta.humidity_percent = None;
+            }
+            if self.bug == Bug::IdIgnoresTheName {
+                s.key.sample_id = sqal_core::Name::new("x").unwrap();
+            }
+            s
+        }).collect();
+        let mut outcomes = self.store.insert(&batch).await?;
+        match self.bug {
+            Bug::Overwrites => self.overwritten.lock().unwrap().extend(batch),
+            Bug::ReportsDuplicatesAsStored => outcomes.fill(Inserted::Stored),
+            Bug::OutcomesReversed => outcomes.reverse(),
+            _ => {}
+        }
+        Ok(outcomes)
+    }
+
+    async fn get(&self, id: &SampleId) -> Result<Option<Sample>, StorageError> {
+        if let Some(last) = self.overwritten.lock().unwrap().iter().rev().find(|s| s.id() == *id) {
+            return Ok(Some(last.clone()));
+        }
+        let found = self.store.get(id).await?;
+        Ok(if self.bug == Bug::AbsentIsSomething { found.or_else(|| Some(sample("a", 1, "a", 0.0))) } else { found })
+    }
+
+    async fn query(&self, query: &SampleQuery) -> Result<Page, StorageError> {
+        let mut query = query.clone();
+        let device = query.device_id;
+        if matches!(self.bug, Bug::IgnoresTheDevice | Bug::DeviceByPrefix) {
+            query.device_id = None;
+        }
+        if self.bug == Bug::DeviceByPrefix {
+            query.limit = NonZeroU16::new(1000).unwrap();
+        }
+        let mut page = self.store.query(&query).await?;
+        match self.bug {
+            Bug::OldestFirst => page.items.reverse(),
+            Bug::PageSkipsOne if page.next.is_some() && page.items.len() > 1 => {
+                page.items.pop();
+            }
+            Bug::PageRepeatsOne if page.next.is_some() && page.items.len() > 1 => {
+                page.next = Some(Cursor::of(&page.items[page.items.len() - 2]));
+            }
+            Bug::DeviceByPrefix => {
+                let prefix = device.map(|d| d.to_string()).unwrap_or_default();
+                page.items.retain(|s| s.key.device_id.as_str().starts_with(&prefix));
+            }
+            _ => {}
+        }
+        Ok(page)
+    }
+
+    async fn ping(&self) -> Result<(), StorageError> {
+        Ok(())
+    }
+}
+
+/// How many of the laws a store with this bug breaks.
+async fn broken_laws(bug: Bug) -> usize {
+    macro_rules! broken {
+        ($($law:ident)*) => {{
+            let mut broken = 0;
+            $(
+                let mutant = Mutant { bug, store: MemoryStore::new(), overwritten: Mutex::default() };
+                let run = tokio::spawn(async move { conformance::$law(&mutant).await });
+                broken += usize::from(run.await.is_err());
+            )*
+            broken
+        }};
+    }
+    broken! {
+        an_inserted_sample_is_got_back_equal
+        inserting_again_is_a_duplicate_and_overwrites_nothing
+        a_batch_has_one_outcome_per_sample_in_order
+        an_unknown_id_is_absent
+        device_time_and_name_tell_samples_apart
+        a_query_returns_the_newest_first
+        pages_cover_everything_once
+        a_query_for_a_device_returns_only_that_device
+    }
+}
+
+#[tokio::test]
+async fn a_store_without_a_bug_breaks_no_law() {
+    assert_eq!(broken_laws(Bug::None).await, 0);
+}
+
+#[tokio::test]
+async fn every_bug_breaks_a_law() {
+    let bugs = [
+        Bug::Overwrites,
+        Bug::ForgetsAField,
+        Bug::ReportsDuplicatesAsStored,
+        Bug::OutcomesReversed,
+        Bug::AbsentIsSomething,
+        Bug::IdIgnoresTheName,
+        Bug::OldestFirst,
+        Bug::PageSkipsOne,
+        Bug::PageRepeatsOne,
+        Bug::IgnoresTheDevice,
+        Bug::DeviceByPrefix,
+    ];
+    for bug in bugs {
+        assert!(broken_laws(bug).await > 0, "{bug:?} is caught by no law");
+    }
+}

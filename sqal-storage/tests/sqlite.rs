@@ -1,0 +1,131 @@
+//! What is particular to the embedded store: any sample comes back, starts do not collide, newer files are refused.
+#![cfg(feature = "sqlite")]
+
+use std::path::Path;
+use std::process::Command;
+
+use fixtures::strategy;
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+use sqal_storage::{
+    Inserted, MemoryStore, SampleQuery, SampleStore, SqliteConfig, SqliteStore, StorageErrorKind,
+};
+
+async fn open(folder: &Path) -> SqliteStore {
+    SqliteStore::open(&SqliteConfig::at(folder.join("samples.db"))).await.unwrap()
+}
+
+/// The same random batches go into the model and into SQLite: outcomes and contents must be the same, also after a restart.
+#[test]
+fn sqlite_is_indistinguishable_from_the_model() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let batches = prop::collection::vec(prop::collection::vec(strategy::sample(), 0..4), 1..4);
+    TestRunner::new(Config::with_cases(24))
+        .run(&batches, |batches| {
+            runtime.block_on(async {
+                let folder = tempfile::tempdir().unwrap();
+                let (store, model) = (open(folder.path()).await, MemoryStore::new());
+                for batch in batches.iter().chain(&batches[..1]) {
+                    assert_eq!(store.insert(batch).await.unwrap(), model.insert(batch).await.unwrap());
+                }
+                store.close().await;
+                let store = open(folder.path()).await;
+                let query = SampleQuery::newest(1000.try_into().unwrap());
+                assert_eq!(store.query(&query).await.unwrap(), model.query(&query).await.unwrap());
+                for sample in batches.iter().flatten() {
+                    assert_eq!(store.get(&sample.id()).await.unwrap().as_ref(), Some(sample));
+                }
+            });
+            Ok(())
+        })
+        .unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn eight_starts_at_once_on_a_new_file_all_succeed() {
+    let folder = tempfile::tempdir().unwrap();
+    let starts: Vec<_> = (0..8)
+        .map(|_| {
+            let config = SqliteConfig::at(folder.path().join("samples.db"));
+            tokio::spawn(async move { SqliteStore::open(&config).await.map(|_| ()) })
+        })
+        .collect();
+    for start in starts {
+        start.await.unwrap().unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_file_of_a_newer_program_is_refused_with_both_versions() {
+    let folder = tempfile::tempdir().unwrap();
+    open(folder.path()).await.close().await;
+    // The version stands at byte 60 of the header, big-endian (SQLite file format, 1.3).
+    let path = folder.path().join("samples.db");
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes[60..64].copy_from_slice(&99_u32.to_be_bytes());
+    std::fs::write(&path, bytes).unwrap();
+    let refused = SqliteStore::open(&SqliteConfig::at(&path)).await.unwrap_err();
+    assert_eq!(refused.kind, StorageErrorKind::SchemaTooNew { found: 99, known: 1 });
+    assert!(refused.to_string().contains("99") && !refused.is_transient(), "{refused}");
+}
+
+#[tokio::test]
+async fn a_folder_that_is_not_there_is_an_error_that_may_pass() {
+    let refused = SqliteStore::open(&SqliteConfig::at("not/there/samples.db")).await.unwrap_err();
+    assert!(refused.is_transient(), "{refused:?}");
+}
+
+/// Law 1 against the hard way: a process that is killed right after its acknowledgement.
+///
+/// The child is this test binary again; it stores a sample, says so, and is killed without warning.
+#[test]
+fn what_was_acknowledged_survives_a_kill() {
+    const CHILD: &str = "SQAL_TEST_STORE_CHILD";
+    #[expect(clippy::disallowed_methods, reason = "how the test tells its child what to do")]
+    let child_folder = std::env::var(CHILD);
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let sample = |k: i64| sqal_storage_sample(k);
+    if let Ok(folder) = child_folder {
+        runtime.block_on(async {
+            let store = open(Path::new(&folder)).await;
+            for k in 0.. {
+                assert_eq!(store.insert(&[sample(k)]).await.unwrap(), [Inserted::Stored]);
+                println!("acknowledged {k}");
+            }
+        });
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "what_was_acknowledged_survives_a_kill", "--nocapture"])
+        .env(CHILD, folder.path())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut acknowledged = -1;
+    let lines = std::io::BufRead::lines(std::io::BufReader::new(child.stdout.take().unwrap()));
+    for line in lines {
+        if let Some(k) = line.unwrap().strip_prefix("acknowledged ") {
+            acknowledged = k.parse().unwrap();
+        }
+        if acknowledged == 20 {
+            child.kill().unwrap();
+        }
+    }
+    child.wait().unwrap();
+    runtime.block_on(async {
+        let store = open(folder.path()).await;
+        for k in 0..=acknowledged {
+            assert_eq!(store.get(&sample(k).id()).await.unwrap(), Some(sample(k)), "{k} of {acknowledged}");
+        }
+    });
+    assert!(acknowledged >= 20);
+}
+
+/// The k-th sample of the kill test.
+fn sqal_storage_sample(k: i64) -> sqal_core::Sample {
+    let mut runner = TestRunner::deterministic();
+    let tree = strategy::sample().new_tree(&mut runner).unwrap();
+    let mut sample = proptest::strategy::ValueTree::current(&tree);
+    sample.key.timestamp = sqal_core::Timestamp::from_micros(1_000_000 + k).unwrap();
+    sample
+}
