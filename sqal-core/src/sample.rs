@@ -223,6 +223,16 @@ pub struct ProfileRef {
     pub hash: [u8; 16],
 }
 
+impl ProfileRef {
+    /// The hash of a profile's canonical text: the first 16 bytes of its SHA-256.
+    #[must_use]
+    pub fn hash_of(text: &str) -> [u8; 16] {
+        let mut hash = [0; 16];
+        hash.copy_from_slice(&Sha256::digest(text)[..16]);
+        hash
+    }
+}
+
 /// What a device tells about itself and its surroundings (ING-09).
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]

@@ -1,1 +1,47 @@
-//! placeholder
+//! The reference adapter of SQAL: translates HTTP and WebSocket to the domain and back, and decides nothing itself.
+//!
+//! [`router`] takes [`Services`], the pieces that a composition root has chosen, and gives an [`axum::Router`] to serve or to nest.
+//! Devices speak the documented JSON frame on `/ws/sensors`; every frame is answered, and a sample is acknowledged after its commit.
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")] async fn main() {
+//! use std::sync::Arc;
+//! use sqal_http::{Profile, Profiles, Services, router};
+//! use sqal_storage::{BatchWriter, MemoryStore, WriterConfig};
+//!
+//! let store = Arc::new(MemoryStore::new());
+//! let (writer, _task) = BatchWriter::start(store.clone(), WriterConfig::usual());
+//! let profiles = Profiles::new([("example".parse().unwrap(), Profile::example())]).unwrap();
+//! let now = || sqal_core::Timestamp::from_micros(1_729_983_600_000_000).unwrap();
+//! let app: axum::Router = router(Services::new(store, writer, profiles, now));
+//! # drop(app);
+//! # }
+//! ```
+//!
+//! # Features
+//!
+//! - `ws`: the device endpoint `/ws/sensors`.
+//! - `dashboard`: the live page at `/`.
+
+#[cfg(feature = "dashboard")]
+mod dashboard;
+#[cfg(feature = "ws")]
+mod ingest;
+mod intake;
+mod layers;
+mod problem;
+mod profile;
+mod quota;
+mod routes;
+mod state;
+mod wire;
+
+#[cfg(feature = "ws")]
+pub use ingest::WebSockets;
+pub use intake::{FrameLimits, Intake};
+pub use problem::{Problem, Violation};
+pub use profile::{NotProfiles, Profile, ProfileFile, Profiles};
+pub use quota::ConnectLimit;
+pub use routes::router;
+pub use state::{MetricsText, Services, WallClock};
+pub use wire::{Document, document};

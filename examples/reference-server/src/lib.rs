@@ -1,1 +1,9 @@
-//! Placeholder.
+//! The reference server: the family of crates composed into one process with an embedded database.
+
+mod config;
+mod observe;
+mod server;
+
+pub use config::{Config, ProfileError};
+pub use observe::{log_to_stderr, metrics_text};
+pub use server::{ServerError, serve, signal};

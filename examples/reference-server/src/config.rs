@@ -1,0 +1,89 @@
+//! What the server reads from its surroundings: arguments and environment variables, all mistakes at once.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::Parser;
+use sqal_http::{ProfileFile, Profiles};
+
+/// The profile that is built in, for a first look.
+const BUILT_IN: &str = include_str!("../profiles/config_foiegras.yaml");
+
+/// sqal-server: grades what its stations send, keeps every sample, and shows the line live.
+#[derive(Clone, Debug, Parser)]
+#[command(version, about)]
+pub struct Config {
+    /// The address to listen on; it is open to whoever can reach it, so keep it on loopback or behind a proxy.
+    #[arg(long, env = "SQAL_ADDRESS", default_value = "127.0.0.1:8000")]
+    pub address: SocketAddr,
+    /// The folder of the database; it is created if it is not there.
+    #[arg(long, env = "SQAL_DATA_DIR", default_value = "sqal-data")]
+    pub data_dir: PathBuf,
+    /// A YAML file of product profiles; without it the built-in placeholder is used.
+    #[arg(long, env = "CONFIG_PATH")]
+    pub config_path: Option<PathBuf>,
+    /// What is logged, for example `info` or `sqal_http=debug`.
+    #[arg(long, env = "SQAL_LOG", default_value = "info")]
+    pub log: String,
+}
+
+/// Why profiles could not be loaded.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ProfileError {
+    /// The file cannot be read.
+    #[error("profile file {path}: {source}")]
+    File {
+        /// Where it should be.
+        path: PathBuf,
+        /// Why it cannot be read.
+        source: std::io::Error,
+    },
+    /// The file is not a profile file.
+    #[error("profile file: {0}")]
+    Yaml(#[from] serde_saphyr::Error),
+    /// A profile cannot be used.
+    #[error(transparent)]
+    Profile(#[from] sqal_http::NotProfiles),
+}
+
+impl Config {
+    /// Loads the profiles from the file, or the built-in ones.
+    ///
+    /// # Errors
+    ///
+    /// [`ProfileError`] names the file, the place in it, and what is wrong.
+    pub fn profiles(&self) -> Result<Profiles, ProfileError> {
+        let text = match &self.config_path {
+            Some(path) => std::fs::read_to_string(path).map_err(|source| ProfileError::File { path: path.clone(), source })?,
+            None => BUILT_IN.to_owned(),
+        };
+        let file: ProfileFile = serde_saphyr::from_str(&text)?;
+        Ok(Profiles::new(file.profiles)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_built_in_profile_is_the_example_of_the_crates() {
+        let file: ProfileFile = serde_saphyr::from_str(BUILT_IN).unwrap();
+        let profile = &file.profiles[&"foiegras_standard_barquette".parse().unwrap()];
+        assert_eq!(*profile, sqal_http::Profile::example());
+    }
+
+    #[test]
+    fn a_misspelt_key_is_refused_with_its_place() {
+        let refused = serde_saphyr::from_str::<ProfileFile>(&BUILT_IN.replace("max_tilt_deg", "max_tilt")).unwrap_err();
+        let text = refused.to_string();
+        assert!(text.contains("max_tilt") && text.contains("line"), "{text}");
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_is_named() {
+        let config = Config::parse_from(["sqal-server", "--config-path", "not-there.yaml"]);
+        assert!(config.profiles().unwrap_err().to_string().contains("not-there.yaml"));
+    }
+}

@@ -1,0 +1,35 @@
+//! Logging and metrics: chosen here, by the binary, and nowhere in the libraries.
+
+use std::sync::Arc;
+
+use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder};
+use sqal_http::MetricsText;
+use tracing_subscriber::EnvFilter;
+
+/// The documented buckets of `http_request_duration_seconds` (MET-02).
+const REQUEST_SECONDS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+/// From a microsecond to a second.
+const PROCESSING_SECONDS: [f64; 9] = [1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 1e-1, 1.0];
+/// The grade thresholds and what lies between them.
+const SCORES: [f64; 10] = [0.1, 0.3, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 1.0];
+
+/// Logs to standard error, one line per event, filtered by `filter`.
+pub fn log_to_stderr(filter: &str) {
+    let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
+    // A second call, as in tests, changes nothing.
+    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).try_init();
+}
+
+/// Installs the process's metrics and gives what renders them.
+///
+/// # Errors
+///
+/// If the process has metrics already.
+pub fn metrics_text() -> Result<MetricsText, BuildError> {
+    let handle = PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Full("http_request_duration_seconds".to_owned()), &REQUEST_SECONDS)?
+        .set_buckets_for_metric(Matcher::Full("sample_processing_duration_seconds".to_owned()), &PROCESSING_SECONDS)?
+        .set_buckets_for_metric(Matcher::Full("sample_quality_score".to_owned()), &SCORES)?
+        .install_recorder()?;
+    Ok(Arc::new(move || handle.render()))
+}

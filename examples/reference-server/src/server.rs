@@ -1,0 +1,128 @@
+//! The order in which the server starts and ends (ARC-12, SHD-01): the composition of the whole family on one screen.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use sqal_core::Timestamp;
+use sqal_http::{Services, router};
+use sqal_resilience::{BreakerConfig, Clock, SystemClock};
+use sqal_storage::{BatchWriter, GuardedStore, SampleStore, SqliteConfig, SqliteStore, StorageError, WriterConfig};
+use tokio::net::TcpListener;
+use tracing::{info, warn};
+
+use crate::{Config, ProfileError, metrics_text};
+
+/// How long requests and connections may take to end.
+const DRAIN: Duration = Duration::from_secs(30);
+
+/// Why the server did not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ServerError {
+    /// The profiles.
+    #[error(transparent)]
+    Profiles(#[from] ProfileError),
+    /// The data folder.
+    #[error("data folder {path}: {source}")]
+    DataDir {
+        /// Where it should be.
+        path: PathBuf,
+        /// Why it is not.
+        source: std::io::Error,
+    },
+    /// The database.
+    #[error("database: {0}")]
+    Storage(#[from] StorageError),
+    /// The address.
+    #[error("cannot listen on {address}: {source} (is another server running there? choose another with --address)")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// The server broke while it ran.
+    #[error("server: {0}")]
+    Serve(#[from] std::io::Error),
+}
+
+/// Starts the server, tells `ready` its address, runs until `end` names a signal, and ends in order.
+///
+/// # Errors
+///
+/// [`ServerError`] says what is wrong and what to do.
+pub async fn serve(config: Config, ready: impl FnOnce(SocketAddr), end: impl Future<Output = &'static str>) -> Result<(), ServerError> {
+    let profiles = config.profiles()?;
+    // A library that embeds this server twice in one process (a test) keeps the first one's metrics.
+    let metrics = metrics_text().ok();
+    std::fs::create_dir_all(&config.data_dir)
+        .map_err(|source| ServerError::DataDir { path: config.data_dir.clone(), source })?;
+    let database = config.data_dir.join("sqal.db");
+    let sqlite = Arc::new(SqliteStore::open(&SqliteConfig::at(&database)).await?);
+    info!(database = %database.display(), "database ready");
+
+    // Inside out: the database, its breaker; the writer writes through both.
+    let store: Arc<dyn SampleStore> = Arc::new(GuardedStore::new(Arc::clone(&sqlite), BreakerConfig::default(), SystemClock));
+    let (writer, writing) = BatchWriter::start(Arc::clone(&store), WriterConfig::usual());
+    let mut services = Services::new(store, writer, profiles, wall_clock);
+    services.metrics = metrics;
+    let (shutdown, websockets) = (services.shutdown.clone(), services.websockets.clone());
+
+    let address = config.address;
+    let listener = TcpListener::bind(address).await.map_err(|source| ServerError::Listen { address, source })?;
+    let address = listener.local_addr()?;
+    if !address.ip().is_loopback() {
+        warn!(%address, "open to the network without authentication");
+    }
+    let app = router(services).into_make_service_with_connect_info::<SocketAddr>();
+    let begun = { let shutdown = shutdown.clone(); async move { shutdown.begun().await } };
+    let mut server = tokio::spawn(axum::serve(listener, app).with_graceful_shutdown(begun).into_future());
+    info!("listening on http://{address}");
+    ready(address);
+
+    let signal = tokio::select! {
+        signal = end => signal,
+        // Without a signal the server ends only by breaking.
+        broken = &mut server => return broken.map_err(std::io::Error::other)?.map_err(ServerError::from),
+    };
+    let begun = SystemClock.now();
+    shutdown.begin(signal);
+    let abandoned = shutdown.drain(DRAIN).await.abandoned + websockets.close_all(DRAIN).await;
+    if abandoned > 0 {
+        warn!(abandoned, "requests and connections that did not end in time");
+    }
+    // Idle connections hold nothing that was promised: they are given a moment and then cut.
+    let _ = tokio::time::timeout(Duration::from_secs(2), &mut server).await;
+    server.abort();
+    // The last handle of the writer went with the router; what was handed in is now written.
+    let _ = tokio::time::timeout(DRAIN, writing.finished()).await;
+    info!("Closing database pool");
+    sqlite.close().await;
+    info!("Graceful shutdown completed in {:.1}s", since(begun).as_secs_f64());
+    Ok(())
+}
+
+fn since(begun: Instant) -> Duration {
+    SystemClock.now().saturating_duration_since(begun)
+}
+
+/// The machine's wall clock; the one place where the server reads it.
+fn wall_clock() -> Timestamp {
+    #[expect(clippy::disallowed_methods, reason = "wall time enters here, and is data everywhere else")]
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let micros = i64::try_from(now.as_micros()).unwrap_or(i64::MAX);
+    // A clock beyond the year 9999 is broken; the year 1970 makes every frame "in the future", which is noticed at once.
+    Timestamp::from_micros(micros).or_else(|_| Timestamp::from_micros(0)).unwrap_or_else(|_| unreachable!("1970 is a year"))
+}
+
+/// Waits for Ctrl-C or SIGTERM and names it.
+pub async fn signal() -> &'static str {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else { return std::future::pending().await };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => "SIGINT",
+        _ = terminate.recv() => "SIGTERM",
+    }
+}

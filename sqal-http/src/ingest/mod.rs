@@ -1,0 +1,8 @@
+//! The device stream: frames in, one answer per frame out, in order, and a sample's acknowledgement after its commit.
+
+mod answer;
+mod session;
+mod sockets;
+
+pub(crate) use session::upgrade;
+pub use sockets::WebSockets;

@@ -1,0 +1,60 @@
+//! The middleware stack in order, with the reasons.
+//!
+//! From the outside in:
+//!
+//! 1. *metrics*, outermost, so that refusals are counted too;
+//! 2. *shutdown*, before any work, so that a process that ends takes nothing new, and what runs is waited for;
+//! 3. *headers* that forbid a browser everything the page does not need.
+
+use axum::Router;
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{HeaderName, HeaderValue, header};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+
+use crate::{Problem, Services};
+
+/// Puts the stack around the routes.
+pub(crate) fn around(routes: Router<Services>, services: Services) -> Router {
+    routes
+        .layer(from_fn(headers))
+        .layer(from_fn_with_state(services.clone(), refuse_while_ending))
+        .layer(from_fn_with_state(services.clone(), count))
+        .with_state(services)
+}
+
+/// Counts requests and their time by method, route and status (MET-01, MET-02); unknown paths share one label.
+async fn count(State(services): State<Services>, request: Request, next: Next) -> Response {
+    let begun = services.clock.now();
+    let method = request.method().as_str().to_owned();
+    let endpoint = request.extensions().get::<MatchedPath>().map_or("unknown", MatchedPath::as_str).to_owned();
+    let response = next.run(request).await;
+    let status = response.status().as_str().to_owned();
+    let seconds = services.clock.now().saturating_duration_since(begun).as_secs_f64();
+    metrics::counter!("http_requests_total", "method" => method.clone(), "endpoint" => endpoint.clone(), "status" => status).increment(1);
+    metrics::histogram!("http_request_duration_seconds", "method" => method, "endpoint" => endpoint).record(seconds);
+    response
+}
+
+/// Refuses new requests once the shutdown has begun (SHD-01), but never the probes: they must tell why.
+async fn refuse_while_ending(State(services): State<Services>, request: Request, next: Next) -> Response {
+    if request.uri().path().starts_with("/health") {
+        return next.run(request).await;
+    }
+    match services.shutdown.track() {
+        Some(_active) => next.run(request).await,
+        None => Problem::shutting_down().into_response(),
+    }
+}
+
+async fn headers(request: Request, next: Next) -> Response {
+    const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; \
+                          base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'";
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.insert(HeaderName::from_static("cross-origin-opener-policy"), HeaderValue::from_static("same-origin"));
+    response
+}

@@ -1,0 +1,172 @@
+//! [`Problem`]: every refusal in one shape, RFC 9457 with the documented French members (API-07).
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use sqal_storage::{NotACursor, NotStored, StorageError};
+
+/// One thing that is wrong with a request: where, what was found, and what would be right.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Violation {
+    /// A JSON pointer (RFC 6901) into the body, or `?name` for a query parameter.
+    pub pointer: String,
+    /// What was found.
+    pub value: String,
+    /// What would be right.
+    pub limit: String,
+    #[serde(skip)]
+    french: String,
+}
+
+impl Violation {
+    /// A violation with its limit in English and French.
+    pub fn new(pointer: impl Into<String>, value: impl fmt::Display, limit: impl Into<String>, french: impl Into<String>) -> Self {
+        let mut value = value.to_string();
+        // What a client sent is echoed, but not megabytes of it.
+        if let Some((end, _)) = value.char_indices().nth(80) {
+            value.truncate(end);
+            value.push('…');
+        }
+        Self { pointer: pointer.into(), value, limit: limit.into(), french: french.into() }
+    }
+}
+
+/// A refusal as a client sees it; what only the log may see never enters it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Problem {
+    /// What kind of problem it is, as a path that explains it.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The kind in words.
+    pub title: &'static str,
+    /// The HTTP status.
+    pub status: u16,
+    /// What happened this time.
+    pub detail: String,
+    /// Everything that is wrong with the request.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub violations: Vec<Violation>,
+    /// The documented French summary.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message: Option<&'static str>,
+    /// The documented French messages by field.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub errors: BTreeMap<String, Vec<String>>,
+    /// After how many seconds the same request may succeed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry_after: Option<u32>,
+}
+
+/// The kinds of problems: name, status, title, and what the page at their type says.
+pub(crate) const KINDS: [(&str, u16, &str, &str); 7] = [
+    ("invalid-frame", 400, "The frame is not valid", "A device sent a frame with a value that cannot be. Each violation names the place as a JSON pointer, the value found, and the limit. Correct the device; sending the same frame again has the same answer."),
+    ("frame-too-large", 413, "The frame is too large", "A frame was larger than the limit named. A documented frame has about 4 KB."),
+    ("invalid-query", 400, "The query is not valid", "A query parameter has a value that cannot be. Each violation names the parameter, the value found, and the limit."),
+    ("not-found", 404, "There is no such thing", "The path or the id is not known here."),
+    ("storage-unavailable", 503, "Samples cannot be stored or read now", "The database did not answer in time. Nothing was acknowledged; send the same again after the time named. Sending twice does no harm."),
+    ("storage-refused", 500, "The sample cannot be stored", "The database refuses this sample whenever it is offered. It was not acknowledged; tell the operator."),
+    ("shutting-down", 503, "The server is shutting down", "The server finishes what is under way and takes nothing new. Connect again."),
+];
+
+impl Problem {
+    fn of(name: &'static str, detail: impl Into<String>) -> Self {
+        let (_, status, title, _) = KINDS.into_iter().find(|(known, ..)| *known == name).unwrap_or(KINDS[3]);
+        Self {
+            kind: format!("/problems/{name}"),
+            title,
+            status,
+            detail: detail.into(),
+            violations: Vec::new(),
+            message: None,
+            errors: BTreeMap::new(),
+            retry_after: None,
+        }
+    }
+
+    fn with_violations(name: &'static str, violations: Vec<Violation>) -> Self {
+        let one = |v: &Violation| format!("{} is {}: expected {}", if v.pointer.is_empty() { "the frame" } else { &v.pointer }, v.value, v.limit);
+        let mut problem = Self::of(name, violations.iter().map(one).collect::<Vec<_>>().join("; "));
+        for violation in &violations {
+            let field = violation.pointer.trim_start_matches(['/', '?']).replace('/', ".");
+            let text = format!("valeur {} refusée ; attendu : {}", violation.value, violation.french);
+            problem.errors.entry(field).or_default().push(text);
+        }
+        problem.message = Some("Erreur de validation des données");
+        problem.violations = violations;
+        problem
+    }
+
+    /// A frame with values that cannot be.
+    #[must_use]
+    pub fn invalid_frame(violations: Vec<Violation>) -> Self {
+        Self::with_violations("invalid-frame", violations)
+    }
+
+    /// A query with values that cannot be.
+    #[must_use]
+    pub fn invalid_query(violations: Vec<Violation>) -> Self {
+        Self::with_violations("invalid-query", violations)
+    }
+
+    /// A frame of more bytes than the limit.
+    #[must_use]
+    pub fn frame_too_large(bytes: usize, limit: usize) -> Self {
+        let violation = Violation::new("", format!("{bytes} bytes"), format!("at most {limit} bytes"), format!("au plus {limit} octets"));
+        Self::with_violations("frame-too-large", vec![violation])
+    }
+
+    /// Something that is not here.
+    #[must_use]
+    pub fn not_found(what: impl Into<String>) -> Self {
+        Self::of("not-found", what)
+    }
+
+    /// The process is ending.
+    #[must_use]
+    pub fn shutting_down() -> Self {
+        Self { retry_after: Some(5), ..Self::of("shutting-down", "the server is ending; connect again") }
+    }
+}
+
+impl From<StorageError> for Problem {
+    fn from(error: StorageError) -> Self {
+        if error.is_transient() {
+            Self { retry_after: Some(5), ..Self::of("storage-unavailable", "the database did not answer in time") }
+        } else {
+            tracing::error!(?error, "storage failed");
+            Self::of("storage-refused", "the database cannot do this; the log says why")
+        }
+    }
+}
+
+impl From<NotStored> for Problem {
+    fn from(why: NotStored) -> Self {
+        match why {
+            NotStored::Refused(_) => Self::of("storage-refused", "the database refuses this sample; the log says why"),
+            NotStored::Stopped => Self::shutting_down(),
+            _ => Self { retry_after: Some(5), ..Self::of("storage-unavailable", "the database did not answer in time") },
+        }
+    }
+}
+
+impl From<NotACursor> for Violation {
+    fn from(why: NotACursor) -> Self {
+        Self::new("?after", "no cursor", why.to_string(), "le champ next d'une page précédente")
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let retry_after = self.retry_after;
+        let mut response = (status, axum::Json(self)).into_response();
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if let Some(seconds) = retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
+    }
+}

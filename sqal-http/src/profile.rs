@@ -1,0 +1,165 @@
+//! [`Profile`] and [`Profiles`]: the named, versioned and hashed rules by which products are judged.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use sqal_core::{GradeScale, Inspection, Name, ProfileRef, Spectrum, TofFrame};
+use sqal_fusion::{Decision, Guard, Inspector, PowerMeanRule, SensorWeights};
+use sqal_sensors::{InvalidProfile, SpectralAnalyzer, SpectralProfile, TofAnalyzer, TofProfile};
+
+/// Everything that a product and its station decide: both sensors' profiles, the fusion and the grades.
+///
+/// Unknown keys are refused: a misspelt threshold must not silently become a default.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Profile {
+    /// Counted up by whoever changes the profile.
+    pub version: u32,
+    /// The time-of-flight sensor.
+    pub tof: TofProfile,
+    /// The spectral sensor.
+    pub spectral: SpectralProfile,
+    /// How the two scores are joined.
+    pub fusion: PowerMeanRule,
+    /// How much each sensor counts.
+    pub weights: SensorWeights,
+    /// The score that each grade of the verdict begins at.
+    pub scale: GradeScale,
+    /// How certain each grade must be.
+    pub guard: Guard,
+}
+
+impl Profile {
+    /// A complete profile of an imagined product, for examples and tests.
+    #[must_use]
+    pub fn example() -> Self {
+        Self {
+            version: 1,
+            tof: TofProfile::example(),
+            spectral: SpectralProfile::example(),
+            fusion: PowerMeanRule::default(),
+            weights: SensorWeights::default(),
+            scale: GradeScale::default(),
+            guard: Guard::default(),
+        }
+    }
+}
+
+/// A file of profiles, by name: the shape of `config_foiegras.yaml` (CFG-05).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProfileFile {
+    /// The profiles.
+    pub profiles: BTreeMap<Name<64>, Profile>,
+}
+
+/// A profile that is ready to judge.
+#[derive(Debug)]
+struct Ready {
+    reference: ProfileRef,
+    inspector: Inspector<TofAnalyzer, SpectralAnalyzer, PowerMeanRule>,
+}
+
+/// The profiles that a service judges by, by name.
+#[derive(Debug)]
+pub struct Profiles(BTreeMap<Name<64>, Ready>);
+
+/// Why profiles cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum NotProfiles {
+    /// There is none.
+    #[error("there is no profile: at least one is needed")]
+    None,
+    /// A profile has a number that cannot be.
+    #[error("profile {name}: {source}")]
+    Invalid {
+        /// The profile's name.
+        name: Name<64>,
+        /// What is wrong.
+        source: InvalidProfile,
+    },
+    /// A profile cannot be written down, so it cannot be hashed.
+    #[error("profile {name} has a number that cannot be written: {source}")]
+    Text {
+        /// The profile's name.
+        name: Name<64>,
+        /// What is wrong.
+        source: serde_json::Error,
+    },
+}
+
+impl Profiles {
+    /// Checks and hashes profiles.
+    ///
+    /// # Errors
+    ///
+    /// [`NotProfiles`] if there is none, or names the first that is wrong.
+    pub fn new(profiles: impl IntoIterator<Item = (Name<64>, Profile)>) -> Result<Self, NotProfiles> {
+        let mut ready = BTreeMap::new();
+        for (name, profile) in profiles {
+            profile
+                .tof
+                .check()
+                .and_then(|()| profile.spectral.check())
+                .map_err(|source| NotProfiles::Invalid { name, source })?;
+            // Fields in the order of the type: one profile has one text, whatever file it came from.
+            let text = serde_json::to_string(&profile).map_err(|source| NotProfiles::Text { name, source })?;
+            let reference = ProfileRef { name, version: profile.version, hash: ProfileRef::hash_of(&text) };
+            let inspector = Inspector {
+                tof: TofAnalyzer::new(profile.tof),
+                spectral: SpectralAnalyzer::new(profile.spectral),
+                rule: profile.fusion,
+                decision: Decision { scale: profile.scale, guard: profile.guard },
+                weights: profile.weights,
+            };
+            ready.insert(name, Ready { reference, inspector });
+        }
+        if ready.is_empty() { Err(NotProfiles::None) } else { Ok(Self(ready)) }
+    }
+
+    /// The names of the profiles, in order.
+    pub fn names(&self) -> impl Iterator<Item = &Name<64>> {
+        self.0.keys()
+    }
+
+    /// Judges a product by a profile; `None` if there is no profile of that name.
+    #[must_use]
+    pub fn inspect(&self, name: &Name<64>, frame: Option<&TofFrame>, spectrum: Option<&Spectrum>) -> Option<(Inspection, ProfileRef)> {
+        let ready = self.0.get(name)?;
+        Some((ready.inspector.inspect(frame, spectrum), ready.reference))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_misspelt_key_is_refused_and_named() {
+        let text = serde_json::to_string(&Profile::example()).unwrap().replace("max_tilt_deg", "max_tild_deg");
+        let refused = serde_json::from_str::<Profile>(&text).unwrap_err().to_string();
+        assert!(refused.contains("max_tild_deg"), "{refused}");
+    }
+
+    #[test]
+    fn the_hash_follows_every_number() {
+        let hash = |profile: Profile| {
+            let name: Name<64> = "p".parse().unwrap();
+            Profiles::new([(name, profile)]).unwrap().inspect(&name, None, None).unwrap().1.hash
+        };
+        let mut other = Profile::example();
+        other.tof.max_tilt_deg += 1e-9;
+        assert_eq!(hash(Profile::example()), hash(Profile::example()));
+        assert_ne!(hash(Profile::example()), hash(other));
+    }
+
+    #[test]
+    fn a_wrong_number_is_named_with_its_profile() {
+        let mut profile = Profile::example();
+        profile.spectral.shot_noise = 0.0;
+        let refused = Profiles::new([("foie".parse().unwrap(), profile)]).unwrap_err().to_string();
+        assert_eq!(refused, "profile foie: spectral.shot_noise is 0: expected a positive number");
+        assert!(matches!(Profiles::new([]), Err(NotProfiles::None)));
+    }
+}

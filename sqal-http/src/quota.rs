@@ -1,0 +1,32 @@
+//! [`ConnectLimit`]: how often one address may open a device connection (ING-12, RTL-01).
+
+use std::net::IpAddr;
+use std::time::Instant;
+
+use sqal_resilience::{KeyedBuckets, Quota};
+
+/// The addresses that are remembered; more at a time are refused rather than let past.
+const MOST_ADDRESSES: usize = 10_000;
+
+/// A token bucket per address; by default 100 connections in 60 seconds.
+#[derive(Clone, Debug)]
+pub struct ConnectLimit(KeyedBuckets<IpAddr>);
+
+impl ConnectLimit {
+    /// A limit with another quota.
+    #[must_use]
+    pub fn new(quota: Quota) -> Self {
+        Self(KeyedBuckets::new(quota, MOST_ADDRESSES))
+    }
+
+    /// Whether the address may connect now; if so, that counts.
+    pub fn allows(&mut self, address: IpAddr, now: Instant) -> bool {
+        self.0.take(address, now).is_ok()
+    }
+}
+
+impl Default for ConnectLimit {
+    fn default() -> Self {
+        Self::new(Quota::default())
+    }
+}

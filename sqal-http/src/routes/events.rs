@@ -1,0 +1,35 @@
+//! `GET /api/v1/events`: samples as they are stored, for pages that watch the line (server-sent events).
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::IntoResponse;
+use tokio::sync::broadcast::error::RecvError;
+
+use crate::Services;
+
+/// Streams until the page leaves or the server ends.
+pub(super) async fn stream(State(services): State<Services>) -> impl IntoResponse {
+    let receiver = services.events.subscribe();
+    let stream = samples(receiver, services);
+    Sse::new(stream).keep_alive(KeepAlive::new().interval(Duration::from_secs(15)))
+}
+
+type Receiver = tokio::sync::broadcast::Receiver<std::sync::Arc<str>>;
+
+fn samples(receiver: Receiver, services: Services) -> impl futures_util::Stream<Item = Result<Event, Infallible>> {
+    futures_util::stream::unfold((receiver, services), |(mut receiver, services)| async move {
+        let event = tokio::select! {
+            () = services.shutdown.begun() => return None,
+            received = receiver.recv() => match received {
+                Ok(text) => Event::default().event("sample").data(&*text),
+                // A slow page is told how much it missed; it fetches the list again.
+                Err(RecvError::Lagged(missed)) => Event::default().event("missed").data(missed.to_string()),
+                Err(RecvError::Closed) => return None,
+            },
+        };
+        Some((Ok(event), (receiver, services)))
+    })
+}

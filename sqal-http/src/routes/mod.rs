@@ -1,0 +1,36 @@
+//! Every route, on one screen.
+
+mod events;
+mod health;
+mod metrics;
+mod problems;
+mod samples;
+
+use axum::Router;
+use axum::routing::get;
+
+use crate::{Problem, Services, layers};
+
+/// The application: serve it, or nest it in your own.
+pub fn router(services: Services) -> Router {
+    let routes = Router::new()
+        // Samples.
+        .route("/api/sqal/latest", get(samples::latest))
+        .route("/api/v1/samples", get(samples::list))
+        .route("/api/v1/samples/{id}", get(samples::one))
+        .route("/api/v1/events", get(events::stream))
+        // Whoever watches the process.
+        .route("/health", get(health::basic))
+        .route("/health/startup", get(health::startup))
+        .route("/health/live", get(health::live))
+        .route("/health/ready", get(health::ready))
+        .route("/metrics", get(metrics::text))
+        // What a problem's type means.
+        .route("/problems/{name}", get(problems::page));
+    // Devices. Both spellings are documented (C-04), and a WebSocket client follows no redirect.
+    #[cfg(feature = "ws")]
+    let routes = routes.route("/ws/sensors", get(crate::ingest::upgrade)).route("/ws/sensors/", get(crate::ingest::upgrade));
+    #[cfg(feature = "dashboard")]
+    let routes = routes.merge(crate::dashboard::routes());
+    layers::around(routes.fallback(|| async { Problem::not_found("no such path") }), services)
+}

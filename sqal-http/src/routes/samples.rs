@@ -1,0 +1,86 @@
+//! Stored samples: the latest, a page of them, one of them.
+
+use std::num::NonZeroU16;
+
+use axum::Json;
+use axum::extract::{Path, Query, State};
+use serde::{Deserialize, Serialize};
+use sqal_core::{DeviceId, Name, SampleId};
+use sqal_storage::SampleQuery;
+
+use crate::{Document, Problem, Services, Violation, document};
+
+/// The most samples on a page.
+const LARGEST_PAGE: u16 = 500;
+
+/// Which samples; every parameter is text first, so that a wrong one can be named.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Which {
+    device_id: Option<String>,
+    after: Option<String>,
+    limit: Option<String>,
+}
+
+/// A page of samples.
+#[derive(Debug, Serialize)]
+pub(super) struct Listed {
+    items: Vec<Document>,
+    /// What to pass as `after` for the next page.
+    next: Option<String>,
+}
+
+impl Which {
+    fn query(self, usual: u16) -> Result<SampleQuery, Problem> {
+        let mut wrong = Vec::new();
+        let limit = self.limit.map_or(NonZeroU16::new(usual), |text| {
+            let limit = text.parse().ok().filter(|limit: &NonZeroU16| limit.get() <= LARGEST_PAGE);
+            if limit.is_none() {
+                let (limit, french) = (format!("a whole number from 1 to {LARGEST_PAGE}"), format!("un entier de 1 à {LARGEST_PAGE}"));
+                wrong.push(Violation::new("?limit", text, limit, french));
+            }
+            limit
+        });
+        let device_id: Option<DeviceId> = self.device_id.and_then(|text| {
+            let name = Name::new(&text);
+            if name.is_err() {
+                wrong.push(Violation::new("?device_id", format!("{text:?}"), "1 to 100 bytes of printable text", "1 à 100 octets de texte imprimable"));
+            }
+            name.ok()
+        });
+        let after = self.after.and_then(|text| text.parse().map_err(|refused| wrong.push(Violation::from(refused))).ok());
+        match limit {
+            Some(limit) if wrong.is_empty() => Ok(SampleQuery { device_id, after, limit }),
+            _ => Err(Problem::invalid_query(wrong)),
+        }
+    }
+}
+
+/// `GET /api/sqal/latest[?device_id=]`: the newest sample (DSH-03).
+pub(super) async fn latest(State(services): State<Services>, Query(which): Query<Which>) -> Result<Json<Document>, Problem> {
+    let query = Which { limit: None, ..which }.query(1)?;
+    let page = services.store.query(&query).await?;
+    page.items.first().map(|sample| Json(document(sample))).ok_or_else(|| Problem::not_found("no sample yet"))
+}
+
+/// `GET /api/v1/samples[?device_id=&limit=&after=]`: samples, newest first.
+pub(super) async fn list(State(services): State<Services>, Query(which): Query<Which>) -> Result<Json<Listed>, Problem> {
+    let page = services.store.query(&which.query(50)?).await?;
+    let items = page.items.iter().map(document).collect();
+    Ok(Json(Listed { items, next: page.next.map(|cursor| cursor.to_string()) }))
+}
+
+/// `GET /api/v1/samples/{id}`: one sample.
+pub(super) async fn one(State(services): State<Services>, Path(id): Path<String>) -> Result<Json<Document>, Problem> {
+    let unknown = || Problem::not_found(format!("no sample {}", id.chars().take(40).collect::<String>()));
+    let id = parse_id(&id).ok_or_else(unknown)?;
+    let sample = services.store.get(&id).await?.ok_or_else(unknown)?;
+    Ok(Json(document(&sample)))
+}
+
+/// An id as it is written: 32 hexadecimal digits with hyphens.
+fn parse_id(text: &str) -> Option<SampleId> {
+    let digits: String = text.split('-').collect();
+    let right = text.len() == 36 && digits.len() == 32 && digits.bytes().all(|b| b.is_ascii_hexdigit());
+    let number = right.then(|| u128::from_str_radix(&digits, 16).ok()).flatten()?;
+    Some(SampleId::from_bytes(number.to_be_bytes()))
+}

@@ -1,0 +1,166 @@
+//! A stored sample as JSON: the documented frame with our analysis in it, each quantity's standard uncertainty beside it.
+
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+use sqal_core::{
+    Assessment, Channel, Defect, Grid, Language, Measured, Sample, SpectralFindings, Spectrum, TofFindings, TofFrame, Verdict,
+};
+
+use super::time::rfc3339;
+
+/// A sample as clients read it; its shape is the documented frame's (ING-03 to ING-09), so it can be sent as one.
+#[derive(Debug, Serialize)]
+pub struct Document {
+    id: String,
+    r#type: &'static str,
+    timestamp: String,
+    received_at: String,
+    device_id: String,
+    sample_id: String,
+    vl53l8ch: Option<Value>,
+    as7341: Option<Value>,
+    fusion: Value,
+    meta: Value,
+    processing_time_ms: f64,
+}
+
+/// The document of a sample.
+#[must_use]
+pub fn document(sample: &Sample) -> Document {
+    let inspection = &sample.inspection;
+    Document {
+        id: sample.id().to_string(),
+        r#type: "sensor_data",
+        timestamp: rfc3339(sample.key.timestamp),
+        received_at: rfc3339(sample.received_at),
+        device_id: sample.key.device_id.to_string(),
+        sample_id: sample.key.sample_id.to_string(),
+        vl53l8ch: sample.tof.as_ref().map(|frame| tof(frame, inspection.tof.as_ref())),
+        as7341: sample.spectrum.as_ref().map(|spectrum| spectral(spectrum, inspection.spectral.as_ref())),
+        fusion: fusion(&inspection.verdict, sample),
+        meta: json!({
+            "firmware_version": sample.meta.firmware_version.map(|version| version.to_string()),
+            "temperature_c": sample.meta.temperature_c,
+            "humidity_percent": sample.meta.humidity_percent,
+            "config_profile": sample.profile.name.to_string(),
+            "profile_version": sample.profile.version,
+            "profile_hash": sample.profile.hash.iter().map(|byte| format!("{byte:02x}")).collect::<String>(),
+        }),
+        processing_time_ms: f64::from(sample.processing_micros) / 1000.0,
+    }
+}
+
+fn rows<T: Serialize>(grid: &Grid<T>) -> Value {
+    json!(grid.rows())
+}
+
+fn tof(frame: &TofFrame, assessment: Option<&Assessment<TofFindings>>) -> Value {
+    let reading = frame.reading();
+    let mut block = Map::new();
+    let mut put = |name: &str, value: Value| block.insert(name.to_owned(), value);
+    put("distance_matrix", rows(&reading.distance_mm));
+    put("reflectance_matrix", rows(&reading.reflectance_percent));
+    put("amplitude_matrix", rows(&reading.amplitude_kcps));
+    if let Some(sigma) = &reading.sigma_mm {
+        put("sigma_matrix", rows(sigma));
+    }
+    if let Some(status) = &reading.status {
+        put("status_matrix", rows(&status.map(|status| status.0)));
+    }
+    put("distance_kind", json!(reading.distance_kind));
+    let findings = assessment.map(|a| &a.findings);
+    put("height_matrix", findings.and_then(|f| f.height_mm.as_ref()).map_or(Value::Null, rows));
+    put("bins_analysis", findings.and_then(|f| f.bins_analysis).map_or(json!({}), |bins| json!(bins)));
+    let reflectance = findings.and_then(|f| f.reflectance_analysis).map(|r| {
+        json!({ "mean": r.mean.value(), "mean_u": r.mean.u(), "sd": r.sd, "cv": r.cv, "min": r.min, "median": r.median, "max": r.max })
+    });
+    put("reflectance_analysis", reflectance.unwrap_or_else(|| json!({})));
+    put("valid_zones", json!(findings.map(|f| f.valid_zones)));
+    let measured = |f: fn(&TofFindings) -> Option<Measured>| findings.and_then(f);
+    let quantities = [
+        ("volume_mm3", measured(|f| f.volume_mm3)),
+        ("avg_height_mm", measured(|f| f.avg_height_mm)),
+        ("surface_uniformity", measured(|f| f.surface_uniformity)),
+        ("height_variation_mm", measured(|f| f.height_variation_mm)),
+        ("tilt_deg", measured(|f| f.tilt_deg)),
+        ("quality_score", assessment.and_then(|a| a.score)),
+    ];
+    finish(block, &quantities, assessment)
+}
+
+fn spectral(spectrum: &Spectrum, assessment: Option<&Assessment<SpectralFindings>>) -> Value {
+    let by_channel = |value: &dyn Fn(Channel) -> Value| -> Value {
+        Channel::ALL.into_iter().map(|channel| (channel.as_str().to_owned(), value(channel))).collect::<Map<_, _>>().into()
+    };
+    let findings = assessment.map(|a| &a.findings);
+    let mut block = Map::new();
+    let mut put = |name: &str, value: Value| block.insert(name.to_owned(), value);
+    put("channels", by_channel(&|channel| json!(spectrum.counts(channel))));
+    put("integration_time", json!(spectrum.integration_time().millis()));
+    put("gain", json!(spectrum.gain().multiplier()));
+    put("full_scale", json!(spectrum.integration_time().full_scale()));
+    put("adc_status", json!(spectrum.adc_status()));
+    let known = findings.filter(|f| f.reflectance.iter().any(Option::is_some));
+    let reflectance = known.map(|f| by_channel(&|channel| json!(f.reflectance[channel.index()].map(Measured::value))));
+    let basic = findings.map(|f| by_channel(&|channel| json!(f.basic_counts[channel.index()])));
+    put("spectral_analysis", json!({ "basic_counts": basic, "reflectance": reflectance }));
+    // Colour needs a chart calibration, which no profile carries yet: nothing is claimed.
+    put("color_analysis", json!({}));
+    let measured = |f: fn(&SpectralFindings) -> Option<Measured>| findings.and_then(f);
+    let quantities = [
+        ("freshness_index", measured(|f| f.freshness_index)),
+        ("fat_quality_index", measured(|f| f.fat_quality_index)),
+        ("oxidation_index", measured(|f| f.oxidation_index)),
+        ("color_uniformity", measured(|f| f.color_uniformity)),
+        ("quality_score", assessment.and_then(|a| a.score)),
+    ];
+    finish(block, &quantities, assessment)
+}
+
+/// What both blocks have: quantities with their uncertainties, grade, defects, flags.
+fn finish<F>(mut block: Map<String, Value>, quantities: &[(&str, Option<Measured>)], assessment: Option<&Assessment<F>>) -> Value {
+    let mut uncertainty = Map::new();
+    for (name, quantity) in quantities {
+        block.insert((*name).to_owned(), json!(quantity.map(Measured::value)));
+        uncertainty.insert((*name).to_owned(), json!(quantity.map(Measured::u)));
+    }
+    block.insert("uncertainty".to_owned(), uncertainty.into());
+    block.insert("grade".to_owned(), json!(assessment.and_then(|a| a.grade)));
+    block.insert("defects".to_owned(), assessment.map_or(json!([]), |a| defects(&a.defects)));
+    let flags = assessment.map_or_else(Vec::new, |a| a.flags.iter().map(|flag| flag.as_str().into()).collect());
+    block.insert("flags".to_owned(), Value::Array(flags));
+    block.into()
+}
+
+fn defects(defects: &[Defect]) -> Value {
+    let one = |defect: &Defect| {
+        json!({
+            "kind": defect.kind.as_str(),
+            "severity": defect.severity.as_str(),
+            "zones": defect.zones.iter().collect::<Vec<_>>(),
+            "probability": defect.probability.get(),
+        })
+    };
+    defects.iter().map(one).collect()
+}
+
+fn fusion(verdict: &Verdict, sample: &Sample) -> Value {
+    json!({
+        "final_score": verdict.score.map(Measured::value),
+        "final_score_u": verdict.score.map(Measured::u),
+        "final_grade": verdict.grade,
+        "point_grade": verdict.point_grade,
+        "vl53l8ch_score": verdict.tof_score.map(Measured::value),
+        "as7341_score": verdict.spectral_score.map(Measured::value),
+        "confidence": verdict.confidence,
+        "conformity_probability": verdict.conformity_probability,
+        "coverage": verdict.coverage,
+        "conflict": verdict.conflict,
+        "defects": defects(&verdict.defects),
+        "explanation": {
+            "en": verdict.explain(Language::English).to_string(),
+            "fr": verdict.explain(Language::French).to_string(),
+        },
+        "reported": sample.reported.map(|r| json!({ "final_score": r.score, "final_grade": r.grade })),
+    })
+}

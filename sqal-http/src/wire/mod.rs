@@ -1,0 +1,9 @@
+//! JSON shapes and their conversions both ways; no default here hides missing data.
+
+mod document;
+mod frame;
+mod time;
+
+pub use document::{Document, document};
+pub(crate) use frame::{Incoming, parse, sample_id_of};
+pub(crate) use time::rfc3339;

@@ -1,0 +1,41 @@
+//! RFC 3339 text and timestamps.
+
+use sqal_core::Timestamp;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+/// A timestamp as RFC 3339 text in UTC, with as many digits as it has.
+pub(crate) fn rfc3339(timestamp: Timestamp) -> String {
+    let nanos = i128::from(timestamp.micros()) * 1000;
+    let written = OffsetDateTime::from_unix_timestamp_nanos(nanos).ok().and_then(|time| time.format(&Rfc3339).ok());
+    // A timestamp lies in the years 0 to 9999, which RFC 3339 can write.
+    written.unwrap_or_default()
+}
+
+/// The timestamp of an RFC 3339 text; digits beyond microseconds are cut.
+pub(super) fn parse(text: &str) -> Option<Timestamp> {
+    let time = OffsetDateTime::parse(text, &Rfc3339).ok()?;
+    let micros = time.unix_timestamp_nanos().div_euclid(1000);
+    i64::try_from(micros).ok().and_then(|micros| Timestamp::from_micros(micros).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn every_timestamp_is_read_back(micros in -62_167_219_200_000_000..=253_402_300_799_999_999_i64) {
+            let timestamp = Timestamp::from_micros(micros).unwrap();
+            prop_assert_eq!(parse(&rfc3339(timestamp)), Some(timestamp));
+        }
+    }
+
+    #[test]
+    fn the_documented_form_and_offsets_are_read() {
+        assert_eq!(parse("2024-10-26T23:00:00Z").map(Timestamp::micros), Some(1_729_983_600_000_000));
+        assert_eq!(parse("2024-10-27T01:00:00+02:00").map(Timestamp::micros), Some(1_729_983_600_000_000));
+        assert_eq!(parse("2024-10-26"), None);
+    }
+}
