@@ -134,10 +134,34 @@ pub struct Defect {
 /// The defects of one analysis; analyses report at most this many and say the gravest first.
 pub type Defects = ArrayVec<Defect, 8>;
 
+/// Puts the gravest defects first and keeps the order of equals; a stable sort that needs no allocator.
+pub fn gravest_first(defects: &mut [Defect]) {
+    for end in 1..defects.len() {
+        let mut at = end;
+        while at > 0 && defects[at - 1].severity < defects[at].severity {
+            defects.swap(at - 1, at);
+            at -= 1;
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use alloc::vec::Vec;
+
+    #[test]
+    fn the_gravest_come_first_and_equals_keep_their_order() {
+        use Severity::{Critical, Major, Minor};
+        let made = |(k, severity): (usize, &Severity)| {
+            let zones = ZoneSet::from_fn(|zone| zone == k);
+            Defect { kind: DefectKind::Tilt, severity: *severity, zones, probability: Score::ONE }
+        };
+        let mut defects: Vec<_> = [Minor, Major, Critical, Major, Minor].iter().enumerate().map(made).collect();
+        gravest_first(&mut defects);
+        let order: Vec<_> = defects.iter().map(|d| d.zones.iter().next()).collect();
+        assert_eq!(order, [Some(2), Some(1), Some(3), Some(0), Some(4)]);
+    }
 
     #[test]
     fn a_zone_set_holds_what_was_put_in() {

@@ -43,7 +43,7 @@ mod spectrum;
 mod tof;
 
 pub use analyze::{AnalysisError, Analyzer, Assessment};
-pub use defect::{Defect, DefectKind, Defects, Severity, ZoneSet};
+pub use defect::{Defect, DefectKind, Defects, Severity, ZoneSet, gravest_first};
 pub use findings::{HeightBins, ReflectanceStatistics, SpectralFindings, TofFindings};
 pub use flag::{Flag, Flags};
 pub use grade::{Grade, GradeScale, NotAGrade, NotAScale};

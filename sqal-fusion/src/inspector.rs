@@ -2,7 +2,7 @@
 
 use sqal_core::{
     Analyzer, Assessment, Cap, Defect, DefectKind, Defects, Grade, Inspection, Measured, Score, Severity, SpectralFindings,
-    Spectrum, TofFindings, TofFrame, Verdict, ZoneSet,
+    Spectrum, TofFindings, TofFrame, Verdict, ZoneSet, gravest_first,
 };
 
 use crate::{Decision, Evidence, Fused, FusionRule, NotEvidence};
@@ -115,7 +115,7 @@ where
         {
             add(&mut defects, DefectKind::SensorDisagreement, Severity::Major);
         }
-        defects.sort_by(|a, b| b.severity.cmp(&a.severity));
+        gravest_first(&mut defects);
         match fused {
             Ok(fused) => self.verdict(&fused, defects, tof.score, spectral.score),
             Err(_) => unmeasured(defects),

@@ -56,8 +56,7 @@ fn close(name: &str, k: usize, ours: f64, theirs: Option<f64>) {
 
 #[test]
 fn all_fusion_vectors_agree_to_1e_12() {
-    let text = include_str!("../../fixtures/data/spec_vectors.json");
-    let vectors: Vectors = serde_json::from_str(text).unwrap();
+    let vectors: Vectors = serde_json::from_str(fixtures::SPEC_VECTORS).unwrap();
     assert_eq!(vectors.fusion.len(), 300);
     let mut measured = 0;
     for (k, case) in vectors.fusion.iter().enumerate() {

@@ -255,8 +255,7 @@ mod tests {
     /// The vectors of the measurement model, section 3.5: expectation and standard deviation to 1e-12.
     #[test]
     fn all_180_desirability_vectors_agree() {
-        let text = include_str!("../../fixtures/data/spec_vectors.json");
-        let all: serde_json::Value = serde_json::from_str(text).unwrap();
+        let all: serde_json::Value = serde_json::from_str(fixtures::SPEC_VECTORS).unwrap();
         let cases = all["desirability_larger"].as_array().unwrap();
         assert_eq!(cases.len(), 180);
         for case in cases {

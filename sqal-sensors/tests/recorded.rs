@@ -28,7 +28,7 @@ fn a_torn_or_short_buffer_is_refused_and_nothing_panics() {
     assert!(matches!(decode_uld_frame(&whole[..1450]), Err(UldError::Length(1450))));
     assert!(matches!(decode_uld_frame(&[]), Err(UldError::Length(0))));
     let mut torn = whole.clone();
-    torn[10] ^= 0xFF; // within the swapped header word that holds the frame's number
+    torn[11] ^= 0xFF; // the swapped header word that holds the frame's number
     assert!(matches!(decode_uld_frame(&torn), Err(UldError::Torn { .. })));
     for cut in (24..whole.len()).step_by(4) {
         let _ = decode_uld_frame(&whole[..cut]);

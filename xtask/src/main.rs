@@ -1,1 +1,35 @@
-fn main(){}
+//! `cargo xtask check | test | demo | tidy`: the checks and commands of this repository.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use xtask::process::Interrupts;
+use xtask::report::say;
+use xtask::{check, demo, test, tidy};
+
+const USAGE: &str = "usage: cargo xtask <command>
+
+  check   everything that needs no service: format, lints, docs, layers, features, licences
+  test    every test; installs and starts PostgreSQL, Redis and a browser for itself, and stops them
+  demo    the line in a box: server and two simulated stations on http://127.0.0.1:8000 (cargo demo)
+  tidy    the structural part of check alone: arrows, names, first lines, the find-it table";
+
+fn main() -> ExitCode {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or_else(|| Path::new("."));
+    let interrupts = Interrupts::install();
+    let command = std::env::args().nth(1).unwrap_or_default();
+    let done = interrupts.and_then(|interrupts| match command.as_str() {
+        "check" => check::run(root, &interrupts),
+        "test" => test::run(root, &interrupts),
+        "demo" => demo::run(root, &interrupts),
+        "tidy" => tidy::run(root),
+        _ => Err(xtask::Failed(USAGE.to_owned())),
+    });
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failed) => {
+            say(&failed.to_string());
+            ExitCode::FAILURE
+        }
+    }
+}

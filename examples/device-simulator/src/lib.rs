@@ -1,1 +1,11 @@
-//! Placeholder.
+//! A station as a program: it reads simulated or recorded sensors, judges them itself as a device would, and sends the documented frame.
+
+mod config;
+mod link;
+mod source;
+mod station;
+
+pub use config::Config;
+pub use link::{LinkError, Summary, run};
+pub use source::{Source, SourceError};
+pub use station::{Shot, Station};

@@ -123,7 +123,8 @@ fn diagnose(text: &str) -> Violation {
             serde_path_to_error::Segment::Seq { index } => format!("/{index}"),
             serde_path_to_error::Segment::Map { key } => format!("/{}", key.replace('~', "~0").replace('/', "~1")),
             serde_path_to_error::Segment::Enum { variant } => format!("/{variant}"),
-            serde_path_to_error::Segment::Unknown => "/?".to_owned(),
+            // Nothing was read there yet: the place is the parent.
+            serde_path_to_error::Segment::Unknown => String::new(),
         })
         .collect();
     let error = error.into_inner();
@@ -141,14 +142,16 @@ fn diagnose(text: &str) -> Violation {
         }
         return Violation::new(pointer, message, "a valid value", "une valeur valable");
     }
-    let token = token_at(text, error.line(), error.column());
-    let (value, what) = if token.is_empty() { ("end of text", "a whole JSON object") } else { (token, "JSON") };
+    if error.is_eof() {
+        return Violation::new(pointer, "end of text", "a whole JSON object", "un objet JSON entier");
+    }
+    let value = token_at(text, error.line(), error.column());
     match value {
         "NaN" | "Infinity" | "-Infinity" | "nan" | "inf" => {
             Violation::new(pointer, value, "a finite number: JSON has no NaN and no Infinity", "un nombre fini : JSON n'a ni NaN ni Infinity")
         }
         _ if message.contains("number out of range") => Violation::new(pointer, value, "a number below 1e308", "un nombre inférieur à 1e308"),
-        _ => Violation::new(pointer, format!("{value} ({message})"), what, "un objet JSON"),
+        _ => Violation::new(pointer, format!("{value} ({message})"), "JSON", "du JSON"),
     }
 }
 
@@ -175,7 +178,8 @@ fn token_at(text: &str, line: usize, column: usize) -> &str {
         return "";
     }
     let begin = (0..at).rev().take_while(|k| is_word(bytes[*k])).last().unwrap_or(at);
-    let end = (at..bytes.len()).take_while(|k| is_word(bytes[*k])).last().map_or(at + 1, |last| last + 1);
+    let after = if begin < at { at } else { at + 1 };
+    let end = (at..bytes.len()).take_while(|k| is_word(bytes[*k])).last().map_or(after, |last| last + 1);
     // Both ends lie beside ASCII or at the given place; a place within a letter has no word to show.
     line.get(begin..end).unwrap_or("")
 }

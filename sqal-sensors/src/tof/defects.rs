@@ -1,6 +1,6 @@
 //! Defects of shape that a threshold of the profile decides: missing product, overfill, tilt, and zones that could not be read.
 
-use sqal_core::{Defect, DefectKind, Defects, Measured, Score, Severity, TofFindings, ZoneSet, normal_cdf};
+use sqal_core::{Defect, DefectKind, Defects, Measured, Score, Severity, TofFindings, ZoneSet, gravest_first, normal_cdf};
 
 use super::reference::Surface;
 use super::validity::{Zones, valid_in};
@@ -47,7 +47,7 @@ pub(super) fn find(
         let product = surface.map_or_else(ZoneSet::default, |s| s.product);
         add(DefectKind::Tilt, Severity::Minor, product, probability_above(tilt, profile.max_tilt_deg));
     }
-    defects.sort_by(|a, b| b.severity.cmp(&a.severity));
+    gravest_first(&mut defects);
     defects
 }
 

@@ -1,7 +1,8 @@
 //! [`decode_uld_frame`]: the result buffer of ST's ultra-lite driver, as it is read over the bus, becomes a checked frame.
 //!
 //! ```text
-//! every 32-bit word is byte-swapped | 16 bytes | blocks: u32 { type:4, size:12, index:16 }, data | … | footer
+//! every 32-bit word is byte-swapped
+//! 8 bytes | u32 frame number | u32 13 | blocks: u32 { type:4, size:12, index:16 }, data | … | u32 14 | u32 15 | u32 frame number | padding
 //! ```
 //!
 //! Layout and fixed point after ST's ULD `VL53LMZ_2.0.10` (`vl53lmz_api.c`, BSD-3-Clause; read, not copied).
@@ -27,9 +28,9 @@ pub enum UldError {
     /// The frame's number at its end is not the one at its beginning: it was overwritten while it was read.
     Torn {
         /// The number at the beginning.
-        header: u16,
-        /// The number at the end.
-        footer: u16,
+        header: u32,
+        /// The number at the end; `None` if there is no end.
+        footer: Option<u32>,
     },
     /// A block that an 8x8 frame needs is missing or has another size.
     Block(u16),
@@ -41,7 +42,8 @@ impl core::fmt::Display for UldError {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         match self {
             Self::Length(n) => write!(f, "buffer of {n} bytes: expected a multiple of 4, at least 24"),
-            Self::Torn { header, footer } => write!(f, "frame {header:#06x} ends as {footer:#06x}: it was overwritten while read"),
+            Self::Torn { header, footer: Some(footer) } => write!(f, "frame {header} ends as {footer}: it was overwritten while read"),
+            Self::Torn { header, footer: None } => write!(f, "frame {header} has no end: it was cut or overwritten while read"),
             Self::Block(index) => write!(f, "block {index:#06x} is missing or not of 64 zones with one target"),
             Self::Frame(refused) => write!(f, "{refused}"),
         }
@@ -63,9 +65,8 @@ pub fn decode_uld_frame(raw: &[u8]) -> Result<TofFrame, UldError> {
         return Err(UldError::Length(raw.len()));
     }
     let bytes = Swapped(raw);
-    let number = |at: usize| u16::from_be_bytes([bytes.at(at), bytes.at(at + 1)]);
-    let (header, footer) = (number(8), number(raw.len() - 4));
-    if header != footer {
+    let (header, footer) = (bytes.word(8), bytes.footer());
+    if footer != Some(header) {
         return Err(UldError::Torn { header, footer });
     }
     let zones = |index: u16, size: usize| bytes.block(index, 64 * size).ok_or(UldError::Block(index));
@@ -101,19 +102,45 @@ impl Swapped<'_> {
         self.0[k ^ 3]
     }
 
-    /// Where the data of a block begin, if the block is there with this many bytes.
-    fn block(self, wanted: u16, bytes: usize) -> Option<usize> {
+    fn word(self, at: usize) -> u32 {
+        u32::from_le_bytes(core::array::from_fn(|k| self.at(at + k)))
+    }
+
+    /// The places of the block headers with their type, index and length in bytes, up to the end of the buffer.
+    fn blocks(self) -> impl Iterator<Item = Block> {
         let mut at = 16;
-        while at + 4 <= self.0.len() {
-            let word = u32::from_le_bytes(core::array::from_fn(|k| self.at(at + k)));
-            let (kind, size, index) = (word & 0xF, (word >> 4) & 0xFFF, word >> 16);
+        core::iter::from_fn(move || {
+            if at + 4 > self.0.len() {
+                return None;
+            }
+            let word = self.word(at);
+            let (kind, size) = (word & 0xF, (word >> 4) & 0xFFF);
             // Types 2 to 12 are arrays of that many bytes each; others state their size in bytes.
             let length = if (2..0xD).contains(&kind) { kind * size } else { size } as usize;
-            if index == u32::from(wanted) {
-                return (length == bytes && at + 4 + length <= self.0.len()).then_some(at + 4);
-            }
+            let block = Block { kind, index: word >> 16, data: at + 4, length };
             at += 4 + length;
-        }
-        None
+            Some(block)
+        })
     }
+
+    /// Where the data of a block begin, if the block is there with this many bytes.
+    fn block(self, wanted: u16, bytes: usize) -> Option<usize> {
+        let found = self.blocks().find(|block| block.index == u32::from(wanted))?;
+        (found.length == bytes && found.data + bytes <= self.0.len()).then_some(found.data)
+    }
+
+    /// The frame's number after the footer's mark, if the buffer has one.
+    fn footer(self) -> Option<u32> {
+        let mark = self.blocks().find(|block| block.kind == 0xF)?;
+        (mark.data + 4 <= self.0.len()).then(|| self.word(mark.data))
+    }
+}
+
+/// One block header.
+#[derive(Clone, Copy)]
+struct Block {
+    kind: u32,
+    index: u32,
+    data: usize,
+    length: usize,
 }

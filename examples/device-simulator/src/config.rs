@@ -1,0 +1,47 @@
+//! What the simulator reads from its surroundings (SIM-03).
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Parser;
+
+/// sqal-simulator: a station with both sensors, simulated from a seed or replayed from recordings of real ones.
+#[derive(Clone, Debug, Parser)]
+#[command(version, about)]
+pub struct Config {
+    /// Where the server listens for stations.
+    #[arg(long, env = "BACKEND_WS_URL", default_value = "ws://127.0.0.1:8000/ws/sensors/")]
+    pub url: String,
+    /// A YAML file of product profiles, as the server reads it; without it the built-in placeholder is used.
+    #[arg(long, env = "CONFIG_PATH")]
+    pub config_path: Option<PathBuf>,
+    /// Seconds between two samples; 0 sends as fast as the server answers.
+    #[arg(long, env = "GENERATION_INTERVAL", default_value = "5", value_parser = seconds)]
+    pub interval: Duration,
+    /// The name of the station.
+    #[arg(long, default_value = "ESP32_SIM_0001")]
+    pub device_id: String,
+    /// The profile that the product is judged by.
+    #[arg(long, default_value = "foiegras_standard_barquette")]
+    pub profile: String,
+    /// The seed of everything random: the same seed gives the same products and the same noise.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Replay the recordings of real sensors instead of simulating; ends after the last one.
+    #[arg(long)]
+    pub replay: bool,
+    /// End after so many samples were acknowledged.
+    #[arg(long)]
+    pub count: Option<u64>,
+    /// Append the truth of every simulated sample to this file, one JSON object per line.
+    #[arg(long)]
+    pub truth: Option<PathBuf>,
+    /// What is logged.
+    #[arg(long, env = "SQAL_LOG", default_value = "info")]
+    pub log: String,
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| format!("{text} is not a number of seconds"))?;
+    Duration::try_from_secs_f64(seconds).map_err(|_| format!("{text}: expected 0 seconds or more"))
+}

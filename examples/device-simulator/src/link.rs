@@ -1,0 +1,229 @@
+//! The connection to the server: every frame is kept until it is acknowledged, and sent again after a reconnect.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::Write;
+use std::time::Duration;
+
+use futures_util::{SinkExt, StreamExt};
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{RngCore, SeedableRng};
+use serde::Deserialize;
+use sqal_core::Timestamp;
+use sqal_resilience::{Backoff, InvalidBackoff};
+use tokio::net::TcpStream;
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+use tracing::{info, warn};
+
+use crate::{Config, Shot, SourceError, Station};
+
+/// Frames that may be under way; the server's own credit is the same.
+const WINDOW: usize = 32;
+
+/// Frames that are kept while the server is away; when there are more, the station stops measuring.
+const MOST_KEPT: usize = 1000;
+
+/// How long a connection may take to open, and an answer to come.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+
+/// What became of the frames.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Frames measured.
+    pub measured: u64,
+    /// Samples acknowledged as new.
+    pub persisted: u64,
+    /// Samples acknowledged as known.
+    pub duplicate: u64,
+    /// Frames refused for good.
+    pub rejected: u64,
+    /// Connections that were opened.
+    pub connections: u64,
+    /// The ids that the server gave to acknowledged samples, in order.
+    pub ids: Vec<String>,
+}
+
+/// Why the station cannot run at all; a server that is away is not a reason.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LinkError {
+    /// Its source or its profiles.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// Its backoff.
+    #[error(transparent)]
+    Backoff(#[from] InvalidBackoff),
+    /// The file for the truth.
+    #[error("truth file: {0}")]
+    Truth(#[from] std::io::Error),
+}
+
+#[derive(Deserialize)]
+struct Answer {
+    status: String,
+    id: Option<String>,
+    final_grade: Option<String>,
+    problem: Option<Problem>,
+}
+
+#[derive(Deserialize)]
+struct Problem {
+    status: u16,
+    detail: String,
+}
+
+/// A station at work: what it still has to send, and what became of the rest.
+struct Work {
+    station: Station,
+    interval: Duration,
+    count: Option<u64>,
+    truth: Option<File>,
+    /// Measured and not acknowledged, oldest first; the first `under_way` are sent on this connection.
+    kept: VecDeque<Shot>,
+    under_way: usize,
+    dry: bool,
+    summary: Summary,
+    now: fn() -> Timestamp,
+}
+
+/// Runs a station until its recordings or its count are done, or `stop` is.
+///
+/// A server that is away is waited for: 250 ms, doubling to 10 s, with jitter from the seed.
+///
+/// # Errors
+///
+/// [`LinkError`] if the station cannot be set up.
+pub async fn run(config: &Config, now: fn() -> Timestamp, stop: impl Future<Output = ()>) -> Result<Summary, LinkError> {
+    let truth = config.truth.as_ref().map(|path| File::options().create(true).append(true).open(path)).transpose()?;
+    let backoff = Backoff::new(Duration::from_millis(250), Duration::from_secs(10))?;
+    let mut random = ChaCha8Rng::seed_from_u64(config.seed);
+    let mut work = Work {
+        station: Station::open(config)?,
+        interval: config.interval,
+        count: config.count,
+        truth,
+        kept: VecDeque::new(),
+        under_way: 0,
+        dry: false,
+        summary: Summary::default(),
+        now,
+    };
+    tokio::pin!(stop);
+    let mut attempt = 0;
+    while !work.is_done() {
+        let acknowledged = work.summary.ids.len();
+        tokio::select! {
+            () = &mut stop => break,
+            ended = work.converse(&config.url) => match ended {
+                Ok(()) => continue,
+                Err(why) => warn!(url = config.url, "connection: {why}"),
+            },
+        }
+        // Progress means that the server is well: begin with the shortest wait again.
+        attempt = if work.summary.ids.len() > acknowledged { 0 } else { attempt + 1 };
+        let delay = backoff.delay(attempt, f64::from(random.next_u32()) / f64::from(u32::MAX));
+        info!("Retrying connection in {:.1} seconds", delay.as_secs_f64());
+        tokio::select! {
+            () = &mut stop => break,
+            () = sleep(delay) => {}
+        }
+    }
+    Ok(work.summary)
+}
+
+impl Work {
+    fn is_done(&self) -> bool {
+        let enough = self.count.is_some_and(|count| self.summary.persisted + self.summary.duplicate >= count);
+        enough || (self.dry && self.kept.is_empty())
+    }
+
+    /// Whether another product is to be measured.
+    fn wants_more(&self) -> bool {
+        let room = if self.interval.is_zero() { WINDOW } else { MOST_KEPT };
+        !self.dry && self.kept.len() < room && self.count.is_none_or(|count| self.summary.measured < count)
+    }
+
+    fn measure(&mut self) {
+        match self.station.shoot((self.now)()) {
+            Some(shot) => {
+                self.summary.measured += 1;
+                if let (Some(file), Some(truth)) = (&mut self.truth, &shot.truth)
+                    && let Err(error) = writeln!(file, "{truth}")
+                {
+                    warn!(%error, "truth not written");
+                }
+                self.kept.push_back(shot);
+            }
+            None => self.dry = true,
+        }
+    }
+
+    /// One connection, until it breaks or there is nothing left to do.
+    async fn converse(&mut self, url: &str) -> Result<(), String> {
+        let opening = timeout(PATIENCE, connect_async(url)).await.map_err(|_| "no answer".to_owned())?;
+        let (mut socket, _) = opening.map_err(|error| error.to_string())?;
+        self.summary.connections += 1;
+        self.under_way = 0;
+        info!(url, waiting = self.kept.len(), "connected");
+        let mut ticks = interval(self.interval.max(Duration::from_millis(1)));
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        while !self.is_done() {
+            while self.under_way < self.kept.len().min(WINDOW) {
+                let text = self.kept[self.under_way].text.clone();
+                socket.send(Message::text(text)).await.map_err(|error| error.to_string())?;
+                self.under_way += 1;
+            }
+            if self.interval.is_zero() && self.wants_more() {
+                self.measure();
+                continue;
+            }
+            tokio::select! {
+                _ = ticks.tick(), if self.wants_more() && !self.interval.is_zero() => self.measure(),
+                answer = timeout(PATIENCE, socket.next()), if self.under_way > 0 => {
+                    let answer = answer.map_err(|_| "no answer".to_owned())?;
+                    self.take(answer.ok_or("closed")?.map_err(|error| error.to_string())?)?;
+                }
+            }
+        }
+        close(socket).await;
+        Ok(())
+    }
+
+    /// Takes one message of the server: answers come in the order of the frames.
+    fn take(&mut self, message: Message) -> Result<(), String> {
+        let text = match &message {
+            Message::Text(text) => text.as_str(),
+            Message::Close(frame) => return Err(frame.as_ref().map_or_else(|| "closed".to_owned(), ToString::to_string)),
+            _ => return Ok(()),
+        };
+        let answer: Answer = serde_json::from_str(text).map_err(|error| format!("answer not understood: {error}"))?;
+        let Some(shot) = self.kept.front() else { return Err("an answer to nothing".to_owned()) };
+        let grade = answer.final_grade.as_deref().unwrap_or("-");
+        match (answer.status.as_str(), &answer.problem) {
+            ("persisted", _) => self.summary.persisted += 1,
+            ("duplicate", _) => self.summary.duplicate += 1,
+            // The server cannot store now: keep the frame, come back later.
+            (_, Some(problem)) if problem.status == 503 => return Err(problem.detail.clone()),
+            (_, problem) => {
+                self.summary.rejected += 1;
+                warn!("Échantillon {} rejected: {}", shot.sample_id, problem.as_ref().map_or("no reason given", |p| &p.detail));
+            }
+        }
+        if let Some(id) = answer.id {
+            info!("Échantillon {} {}: {grade}; device: {}", shot.sample_id, answer.status, shot.conclusion);
+            self.summary.ids.push(id);
+        }
+        self.kept.pop_front();
+        self.under_way -= 1;
+        Ok(())
+    }
+}
+
+async fn close(mut socket: Socket) {
+    // Everything is acknowledged; how the connection ends no longer matters.
+    let _ = socket.close(None).await;
+}

@@ -1,0 +1,133 @@
+//! [`Source`]: where a station's readings come from.
+
+use std::path::PathBuf;
+
+use fixtures::capture::{self, BadRecording, RecordedSpectrum};
+use fixtures::scene;
+use sqal_core::{Spectrum, TofFrame};
+use sqal_http::{NotProfiles, ProfileFile, Profiles};
+use sqal_sensors::{UldError, decode_uld_frame};
+
+/// The profile that is built in, for a first look; the server's own.
+const BUILT_IN: &str = include_str!("../../reference-server/profiles/config_foiegras.yaml");
+
+/// One reading of both instruments.
+#[derive(Clone, Debug)]
+pub(crate) struct Reading {
+    pub(crate) tof: Option<TofFrame>,
+    pub(crate) spectrum: Option<Spectrum>,
+    pub(crate) temperature_c: Option<f32>,
+    pub(crate) humidity_percent: Option<f32>,
+    /// The truth, where it is known.
+    pub(crate) truth: Option<serde_json::Value>,
+}
+
+/// Simulated products without end, or recordings until their last.
+#[derive(Debug)]
+pub enum Source {
+    /// Seeded scenes.
+    Simulated(Box<scene::Station>),
+    /// Recorded result buffers of a VL53L8 and counts of an AS7341, decoded as a device's driver would.
+    Recorded(std::vec::IntoIter<(TofFrame, Spectrum)>),
+}
+
+/// Why a source or its profiles could not be opened.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SourceError {
+    /// A name that is none.
+    #[error("{what} {why}")]
+    Name {
+        /// Whose name.
+        what: &'static str,
+        /// Why not.
+        why: sqal_core::NotAName,
+    },
+    /// A recording is damaged.
+    #[error(transparent)]
+    Recording(#[from] BadRecording),
+    /// A recorded buffer cannot be decoded.
+    #[error("recorded frame {index}: {source}")]
+    Buffer {
+        /// Which one, from 0.
+        index: usize,
+        /// Why.
+        source: UldError,
+    },
+    /// The profile file cannot be read.
+    #[error("profile file {path}: {source}")]
+    File {
+        /// Where it should be.
+        path: PathBuf,
+        /// Why it cannot be read.
+        source: std::io::Error,
+    },
+    /// The profile file is not one.
+    #[error("profile file: {0}")]
+    Yaml(#[from] serde_saphyr::Error),
+    /// A profile cannot be used.
+    #[error(transparent)]
+    Profile(#[from] NotProfiles),
+}
+
+impl Source {
+    /// Simulated products from a seed.
+    #[must_use]
+    pub fn simulated(seed: u64) -> Self {
+        Self::Simulated(Box::new(scene::Station::new(seed)))
+    }
+
+    /// The 45 recorded VL53L8 frames whose values are known, each with one of the 36 recorded AS7341 readings.
+    ///
+    /// # Errors
+    ///
+    /// [`SourceError`] if a recording is damaged.
+    pub fn recorded() -> Result<Self, SourceError> {
+        let spectra = capture::as7341_readings()?;
+        let known = capture::vl53l8_expected()?.len();
+        let mut readings = Vec::with_capacity(known);
+        for (index, raw) in capture::vl53l8_buffers()?.into_iter().take(known).enumerate() {
+            let frame = decode_uld_frame(&raw.buffer).map_err(|source| SourceError::Buffer { index, source })?;
+            let RecordedSpectrum { spectrum, .. } = spectra[index % spectra.len()];
+            readings.push((frame, spectrum));
+        }
+        Ok(Self::Recorded(readings.into_iter()))
+    }
+
+    /// The next reading; `None` after the last recording.
+    pub(crate) fn next(&mut self) -> Option<Reading> {
+        match self {
+            Self::Simulated(station) => {
+                let reading = station.next_reading();
+                Some(Reading {
+                    tof: reading.frame,
+                    spectrum: reading.spectrum,
+                    temperature_c: Some(reading.temperature_c),
+                    humidity_percent: Some(reading.humidity_percent),
+                    truth: Some(serde_json::json!({
+                        "scene": reading.scene,
+                        "volume_mm3": reading.scene.volume_mm3(),
+                        "fault": reading.fault,
+                    })),
+                })
+            }
+            Self::Recorded(readings) => readings.next().map(|(tof, spectrum)| Reading {
+                tof: Some(tof),
+                spectrum: Some(spectrum),
+                temperature_c: None,
+                humidity_percent: None,
+                truth: None,
+            }),
+        }
+    }
+}
+
+/// Loads profiles from a file, or the built-in ones.
+pub(crate) fn profiles(path: Option<&PathBuf>) -> Result<Profiles, SourceError> {
+    let text = match path {
+        Some(path) => std::fs::read_to_string(path).map_err(|source| SourceError::File { path: path.clone(), source })?,
+        None => BUILT_IN.to_owned(),
+    };
+    let file: ProfileFile = serde_saphyr::from_str(&text)?;
+    Ok(Profiles::new(file.profiles)?)
+}

@@ -1,0 +1,262 @@
+//! Stations over a real WebSocket: good frames are acknowledged after their commit, bad ones are answered, and the line goes on.
+#![cfg(feature = "ws")]
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use futures_util::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use sqal_core::Timestamp;
+use sqal_http::{ConnectLimit, Profile, Profiles, Services, WebSockets, router};
+use sqal_resilience::Quota;
+use sqal_storage::{BatchWriter, MemoryStore, SampleQuery, SampleStore, WriterConfig};
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+
+/// 2024-10-26T23:00:10Z: ten seconds after the documented frame was measured.
+const NOW: i64 = 1_729_983_610_000_000;
+
+struct Line {
+    address: SocketAddr,
+    store: Arc<MemoryStore>,
+    websockets: WebSockets,
+}
+
+async fn line(adjust: impl FnOnce(&mut Services)) -> Line {
+    let store = Arc::new(MemoryStore::new());
+    let (writer, _task) = BatchWriter::start(store.clone(), WriterConfig::usual());
+    let profiles = Profiles::new([("foiegras_standard_barquette".parse().unwrap(), Profile::example())]).unwrap();
+    let mut services = Services::new(store.clone(), writer, profiles, || Timestamp::from_micros(NOW).unwrap());
+    adjust(&mut services);
+    let websockets = services.websockets.clone();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let app = router(services).into_make_service_with_connect_info::<SocketAddr>();
+    tokio::spawn(axum::serve(listener, app).into_future());
+    Line { address, store, websockets }
+}
+
+struct Device(WebSocketStream<MaybeTlsStream<tokio::net::TcpStream>>);
+
+impl Device {
+    async fn connect(line: &Line) -> Self {
+        Self::at(line, "/ws/sensors/").await
+    }
+
+    async fn at(line: &Line, path: &str) -> Self {
+        let (socket, _) = connect_async(format!("ws://{}{path}", line.address)).await.unwrap();
+        Self(socket)
+    }
+
+    async fn send(&mut self, text: impl Into<String>) {
+        self.0.send(Message::text(text.into())).await.unwrap();
+    }
+
+    async fn answer(&mut self) -> Value {
+        match self.0.next().await.unwrap().unwrap() {
+            Message::Text(text) => serde_json::from_str(&text).unwrap(),
+            other => panic!("expected an answer, not {other:?}"),
+        }
+    }
+
+    async fn ask(&mut self, text: impl Into<String>) -> Value {
+        self.send(text).await;
+        self.answer().await
+    }
+
+    async fn close_code(&mut self) -> (CloseCode, String) {
+        loop {
+            match self.0.next().await.unwrap().unwrap() {
+                Message::Close(Some(frame)) => return (frame.code, frame.reason.to_string()),
+                Message::Text(_) => {}
+                other => panic!("expected a close, not {other:?}"),
+            }
+        }
+    }
+}
+
+/// The documented frame with another name and one change.
+fn frame(name: &str, change: impl FnOnce(&mut Value)) -> String {
+    let mut frame: Value = serde_json::from_str(fixtures::DOCUMENTED_FRAME).unwrap();
+    frame["sample_id"] = json!(name);
+    change(&mut frame);
+    frame.to_string()
+}
+
+async fn stored(line: &Line) -> usize {
+    line.store.query(&SampleQuery::newest(500.try_into().unwrap())).await.unwrap().items.len()
+}
+
+/// ING-03 to ING-10: the documented frame, byte for byte as it stands, on both spellings of the path (C-04).
+#[tokio::test]
+async fn the_documented_frame_is_persisted_and_sent_again_a_duplicate() {
+    let line = line(|_| {}).await;
+    let first = Device::at(&line, "/ws/sensors").await.ask(fixtures::DOCUMENTED_FRAME).await;
+    assert_eq!((first["type"].as_str(), first["status"].as_str()), (Some("ack"), Some("persisted")), "{first}");
+    assert_eq!(first["sample_id"], "SAMPLE-20241026-230000-0001");
+    let again = Device::at(&line, "/ws/sensors/").await.ask(fixtures::DOCUMENTED_FRAME).await;
+    assert_eq!((again["status"].as_str(), &again["id"]), (Some("duplicate"), &first["id"]), "{again}");
+    assert_eq!(stored(&line).await, 1);
+
+    let sample = &line.store.query(&SampleQuery::newest(1.try_into().unwrap())).await.unwrap().items[0];
+    let reported = sample.reported.unwrap();
+    assert_eq!((reported.score.map(f64::from), reported.grade), (Some(0.89), Some(sqal_core::Grade::A)));
+    assert!(sample.inspection.tof.as_ref().unwrap().flags.contains(sqal_core::Flag::StatusMissing));
+    assert_eq!(sample.meta.firmware_version.unwrap().as_str(), "1.0.0");
+}
+
+struct Bad {
+    what: &'static str,
+    text: String,
+    pointer: &'static str,
+    value: &'static str,
+    limit: &'static str,
+}
+
+fn bad_frames() -> Vec<Bad> {
+    let bad = |what, text, pointer, value, limit| Bad { what, text, pointer, value, limit };
+    let documented = fixtures::DOCUMENTED_FRAME;
+    let with_nan = {
+        // Python's json.dumps writes NaN; serde's does not, so the text is changed.
+        let marked = frame("nan", |f| f["vl53l8ch"]["distance_matrix"][3][4] = json!(987_654.25));
+        marked.replace("987654.25", "NaN")
+    };
+    assert!(with_nan.contains("NaN"));
+    vec![
+        bad("not JSON", "this is no frame".to_owned(), "", "this (expected ident)", "JSON"),
+        bad("half a frame", documented.split("\"channels\"").next().unwrap().to_owned(), "/as7341", "end of text", "a whole JSON object"),
+        bad("a 7x8 matrix", frame("7x8", |f| { f["vl53l8ch"]["distance_matrix"].as_array_mut().unwrap().pop(); }), "/vl53l8ch/distance_matrix", "length 7", "8x8"),
+        bad("an 8x7 matrix", frame("8x7", |f| { f["vl53l8ch"]["amplitude_matrix"][2].as_array_mut().unwrap().pop(); }), "/vl53l8ch/amplitude_matrix/2", "length 7", "8x8"),
+        bad("a NaN", with_nan, "/vl53l8ch/distance_matrix/3/4", "NaN", "finite"),
+        bad("a null distance", frame("null", |f| f["vl53l8ch"]["distance_matrix"][0][7] = Value::Null), "/vl53l8ch/distance_matrix/0/7", "null", "a number"),
+        bad("a distance beyond the sensor", frame("far", |f| f["vl53l8ch"]["distance_matrix"][1][2] = json!(9000)), "/vl53l8ch/distance_matrix/1/2", "9000", "-8192 to 8191.75 mm"),
+        bad("an infinite amplitude", frame("inf", |f| f["vl53l8ch"]["amplitude_matrix"][1][2] = json!(1e39)), "/vl53l8ch/amplitude_matrix/1/2", "inf", "0 to 2097152 kcps/SPAD"),
+        bad("a negative count", frame("negative", |f| f["as7341"]["channels"]["F3_480nm"] = json!(-1)), "/as7341/channels/F3_480nm", "-1", "0 to 35971 counts"),
+        bad("a count over full scale", frame("over", |f| f["as7341"]["channels"]["F7_630nm"] = json!(40_000)), "/as7341/channels/F7_630nm", "40000", "35971 counts, the full scale at 100 ms"),
+        bad("a missing channel", frame("missing", |f| { f["as7341"]["channels"].as_object_mut().unwrap().remove("NIR"); }), "/as7341/channels/NIR", "missing", "the field"),
+        bad("a gain that is a register code", frame("gain", |f| f["as7341"]["gain"] = json!(10)), "/as7341/gain", "10", "multiplier"),
+        bad("no gain at all", frame("no gain", |f| { f["as7341"].as_object_mut().unwrap().remove("gain"); }), "/as7341/gain", "missing", "the field"),
+        bad("an impossible integration time", frame("time", |f| f["as7341"]["integration_time"] = json!(-3)), "/as7341/integration_time", "-3", "ms"),
+        bad("an unknown profile", frame("profile", |f| f["meta"]["config_profile"] = json!("foie_gras_xxl")), "/meta/config_profile", "foie_gras_xxl", "one of foiegras_standard_barquette"),
+        bad("a wrong type", frame("type", |f| f["meta"]["temperature_c"] = json!("warm")), "/meta/temperature_c", "string \"warm\"", "a number"),
+        bad("another message", frame("message", |f| f["type"] = json!("heartbeat")), "/type", "heartbeat", "sensor_data"),
+        bad("a future timestamp", frame("future", |f| f["timestamp"] = json!("2099-01-01T00:00:00Z")), "/timestamp", "2099-01-01T00:00:00Z", "at most 300 s after the server's clock (2024-10-26T23:00:10Z)"),
+        bad("a clock that was never set", frame("1970", |f| f["timestamp"] = json!("1970-01-01T00:00:07Z")), "/timestamp", "1970-01-01T00:00:07Z", "not before 2020-01-01"),
+        bad("a timestamp of another form", frame("form", |f| f["timestamp"] = json!("26/10/2024 23:00")), "/timestamp", "26/10/2024 23:00", "RFC 3339"),
+        bad("a name with a control character", frame("name", |f| f["device_id"] = json!("ESP\u{1b}[2J")), "/device_id", "ESP", "printable"),
+        bad("neither instrument", frame("blind", |f| { f["vl53l8ch"] = Value::Null; f["as7341"] = Value::Null; }), "", "a frame without readings", "vl53l8ch"),
+        bad("a score beyond one", frame("score", |f| f["fusion"]["final_score"] = json!(1.5)), "/fusion/final_score", "1.5", "0 to 1"),
+        bad("3 MB", frame("big", |f| f["padding"] = json!("x".repeat(3_000_000))), "", "30", "at most 262144 bytes"),
+    ]
+}
+
+/// Every bad frame is answered with the field, the value and the limit, in English and in the documented French shape; connection,
+/// server and the other station go on.
+#[tokio::test]
+async fn each_bad_frame_is_answered_and_the_line_goes_on() {
+    let line = line(|_| {}).await;
+    let (mut one, mut other) = (Device::connect(&line).await, Device::connect(&line).await);
+    let bad_frames = bad_frames();
+    for (k, bad) in bad_frames.iter().enumerate() {
+        let answer = one.ask(&bad.text).await;
+        let what = bad.what;
+        assert_eq!(answer["status"], "rejected", "{what}: {answer}");
+        let problem = &answer["problem"];
+        let violation = &problem["violations"][0];
+        let field = |name: &str| violation[name].as_str().unwrap().to_owned();
+        assert_eq!(field("pointer"), bad.pointer, "{what}: {answer}");
+        assert!(field("value").contains(bad.value), "{what}: {answer}");
+        assert!(field("limit").contains(bad.limit), "{what}: {answer}");
+        assert!(problem["type"].as_str().unwrap().starts_with("/problems/"), "{what}: {answer}");
+        assert_eq!(problem["message"], "Erreur de validation des données", "{what}");
+        assert_eq!(problem["errors"].as_object().unwrap().len(), 1, "{what}: {answer}");
+        // The same connection and the other station take a good frame.
+        let good = one.ask(frame(&format!("after {k}"), |_| {})).await;
+        assert_eq!(good["status"], "persisted", "after {what}: {good}");
+        let good = other.ask(frame(&format!("beside {k}"), |f| f["device_id"] = json!("OTHER"))).await;
+        assert_eq!(good["status"], "persisted", "beside {what}: {good}");
+    }
+    assert_eq!(stored(&line).await, 2 * bad_frames.len());
+}
+
+#[tokio::test]
+async fn several_faults_of_one_frame_are_named_at_once() {
+    let line = line(|_| {}).await;
+    let text = frame("many", |f| {
+        f["timestamp"] = json!("yesterday");
+        f["vl53l8ch"]["reflectance_matrix"][0][0] = json!(200);
+        f["as7341"]["channels"]["Clear"] = json!(70_000);
+        f["meta"]["humidity_percent"] = json!(120);
+    });
+    let answer = Device::connect(&line).await.ask(text).await;
+    let pointers: Vec<_> =
+        answer["problem"]["violations"].as_array().unwrap().iter().map(|v| v["pointer"].as_str().unwrap()).collect();
+    assert_eq!(
+        pointers,
+        ["/timestamp", "/meta/humidity_percent", "/vl53l8ch/reflectance_matrix/0/0", "/as7341/channels/Clear"]
+    );
+}
+
+#[tokio::test]
+async fn answers_come_in_the_order_of_the_frames() {
+    let line = line(|_| {}).await;
+    let mut device = Device::connect(&line).await;
+    for k in 0..200 {
+        let text = if k % 7 == 3 { "broken".to_owned() } else { frame(&format!("{k}"), |_| {}) };
+        device.send(text).await;
+    }
+    for k in 0..200_u64 {
+        let answer = device.answer().await;
+        assert_eq!(answer["sequence"], k + 1);
+        assert_eq!(answer["status"], if k % 7 == 3 { "rejected" } else { "persisted" }, "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn one_instrument_alone_is_graded_at_most_b_and_said_so() {
+    let line = line(|_| {}).await;
+    let answer = Device::connect(&line).await.ask(frame("alone", |f| f["as7341"] = Value::Null)).await;
+    assert_eq!(answer["status"], "persisted");
+    let verdict = line.store.query(&SampleQuery::newest(1.try_into().unwrap())).await.unwrap().items[0].inspection.verdict.clone();
+    assert!(verdict.grade <= sqal_core::Grade::B, "{verdict:?}");
+    assert!(verdict.defects.iter().any(|d| d.kind == sqal_core::DefectKind::SensorMissing));
+}
+
+#[tokio::test]
+async fn a_binary_message_is_answered_and_a_message_over_the_ceiling_ends_the_connection_with_1009() {
+    let line = line(|_| {}).await;
+    let mut device = Device::connect(&line).await;
+    device.0.send(Message::binary(vec![1, 2, 3])).await.unwrap();
+    let answer = device.answer().await;
+    assert!(answer["problem"]["detail"].as_str().unwrap().contains("binary message of 3 bytes"), "{answer}");
+    // The server may close before it has taken everything; then sending fails, and the close is still there to read.
+    let _ = device.0.send(Message::text("x".repeat(9_000_000))).await;
+    assert_eq!(device.close_code().await.0, CloseCode::Size);
+    let good = Device::connect(&line).await.ask(frame("later", |_| {})).await;
+    assert_eq!(good["status"], "persisted");
+}
+
+/// ING-12: an address over its quota is refused with 1008 and the documented reason.
+#[tokio::test]
+async fn too_many_connections_are_refused_with_1008() {
+    let quota = Quota { burst: 2.try_into().unwrap(), period: Duration::from_secs(3600) };
+    let line = line(|services| services.connect_limit = Arc::new(Mutex::new(ConnectLimit::new(quota)))).await;
+    let (mut first, _second) = (Device::connect(&line).await, Device::connect(&line).await);
+    let refused = Device::connect(&line).await.close_code().await;
+    assert_eq!(refused, (CloseCode::Policy, "Rate limit exceeded".to_owned()));
+    assert_eq!(first.ask(frame("first", |_| {})).await["status"], "persisted");
+}
+
+#[tokio::test]
+async fn a_restart_answers_what_was_taken_and_closes_with_1012() {
+    let line = line(|_| {}).await;
+    let mut device = Device::connect(&line).await;
+    assert_eq!(device.ask(frame("before", |_| {})).await["status"], "persisted");
+    let websockets = line.websockets.clone();
+    assert_eq!(websockets.open(), 1);
+    let closing = tokio::spawn(async move { websockets.close_all(Duration::from_secs(30)).await });
+    assert_eq!(device.close_code().await.0, CloseCode::Restart);
+    assert_eq!(closing.await.unwrap(), 0);
+}

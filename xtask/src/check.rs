@@ -1,0 +1,77 @@
+//! `cargo xtask check`: everything that needs no service.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::Failed;
+use crate::process::Interrupts;
+use crate::report::say;
+use crate::{tidy, tools};
+
+fn cargo(root: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new("cargo");
+    command.args(arguments).current_dir(root);
+    command
+}
+
+/// Runs every check, the quick ones first; stops at the first that fails.
+///
+/// # Errors
+///
+/// [`Failed`] names the check.
+pub fn run(root: &Path, interrupts: &Interrupts) -> Result<(), Failed> {
+    say("== format");
+    interrupts.run(&mut cargo(root, &["fmt", "--all", "--check"]))?;
+    say("== tidy");
+    tidy::run(root)?;
+    say("== lints");
+    lints(root, interrupts)?;
+    say("== docs");
+    docs(root, interrupts)?;
+    say("== each feature alone");
+    features(root, interrupts)?;
+    say("== unused dependencies");
+    let machete = tools::tool(root, interrupts, &tools::MACHETE)?;
+    interrupts.run(Command::new(machete).arg(root))?;
+    say("== bans, licences, sources");
+    let deny = tools::tool(root, interrupts, &tools::DENY)?;
+    let mut command = Command::new(deny);
+    command.args(["--log-level", "error", "check", "--hide-inclusion-graph", "bans", "licenses", "sources"]).current_dir(root);
+    interrupts.run(&mut command)?;
+    say("== all checks passed");
+    Ok(())
+}
+
+/// Clippy with our table as errors, with tests and without: dev-dependencies turn on features that users may not have.
+///
+/// # Errors
+///
+/// [`Failed`] if a lint fires.
+pub fn lints(root: &Path, interrupts: &Interrupts) -> Result<(), Failed> {
+    for targets in [&["--all-targets"][..], &[]] {
+        let arguments = [&["clippy", "--quiet", "--workspace", "--all-features"], targets, &["--", "-D", "warnings"]].concat();
+        interrupts.run(&mut cargo(root, &arguments))?;
+    }
+    Ok(())
+}
+
+/// The documentation with every warning an error, private items included.
+///
+/// # Errors
+///
+/// [`Failed`] if a link is broken or a public item has no words.
+pub fn docs(root: &Path, interrupts: &Interrupts) -> Result<(), Failed> {
+    let arguments = ["doc", "--quiet", "--workspace", "--no-deps", "--document-private-items", "--all-features"];
+    interrupts.run(cargo(root, &arguments).env("RUSTDOCFLAGS", "-D warnings"))
+}
+
+/// Every library with no feature and with each feature alone: a feature adds, and needs no other.
+fn features(root: &Path, interrupts: &Interrupts) -> Result<(), Failed> {
+    for (name, features) in tidy::features(root)? {
+        interrupts.run(&mut cargo(root, &["check", "--quiet", "-p", &name, "--no-default-features"]))?;
+        for feature in features {
+            interrupts.run(&mut cargo(root, &["check", "--quiet", "-p", &name, "--no-default-features", "--features", &feature]))?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,22 @@
+//! The checks of this repository as a program; a library so that its own negative tests can call them.
+
+pub mod check;
+pub mod demo;
+pub mod packages;
+pub mod process;
+pub mod report;
+pub mod services;
+pub mod test;
+pub mod tidy;
+pub mod tools;
+
+/// A check or a command did not succeed; the text says what and where.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Failed(pub String);
+
+impl From<std::io::Error> for Failed {
+    fn from(error: std::io::Error) -> Self {
+        Self(error.to_string())
+    }
+}

@@ -1,0 +1,71 @@
+//! `cargo xtask test`: every test of the workspace, with every service that a test needs.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::Failed;
+use crate::packages;
+use crate::process::Interrupts;
+use crate::report::say;
+use crate::services::Services;
+
+/// Installs what is missing, starts the services, runs everything, and stops what it started.
+///
+/// # Errors
+///
+/// [`Failed`] names the step; nothing is skipped, a test that cannot run fails.
+pub fn run(root: &Path, interrupts: &Interrupts) -> Result<(), Failed> {
+    let programs = packages::ready(interrupts)?;
+    let services = Services::start(&programs, interrupts)?;
+    say("== tests, doctests, examples");
+    let mut tests = Command::new("cargo");
+    tests.args(["test", "--workspace", "--all-features", "--no-fail-fast"]).current_dir(root);
+    tests.env("SQAL_TEST_POSTGRES_URL", &services.postgres_url).env("SQAL_TEST_REDIS_URL", &services.redis_url);
+    tests.env("SQAL_TEST_CHROMIUM", &programs.chromium);
+    interrupts.run(&mut tests)?;
+    say("== grading links without std and without an allocator");
+    links_without_std(root, interrupts)?;
+    say("== offline grading knows no runtime");
+    knows_no_runtime(root, &["offline-grading", "edge-grading", "sqal-core", "sqal-sensors", "sqal-fusion"])?;
+    say("== all tests passed");
+    Ok(())
+}
+
+/// Links `examples/edge-grading` as a shared library with nothing but the C library's memory functions.
+///
+/// A second panic handler (that is, std) or a missing allocator ends the link; so does any other undefined symbol. Dead code is kept,
+/// so that the link holds the whole chain; that it does is checked too.
+fn links_without_std(root: &Path, interrupts: &Interrupts) -> Result<(), Failed> {
+    let mut link = Command::new("cargo");
+    link.args(["rustc", "--quiet", "-p", "edge-grading", "--profile", "edge", "--crate-type", "cdylib", "--"]);
+    link.args(["--cfg", "edge", "-C", "link-dead-code", "-C", "link-arg=-nostdlib", "-C", "link-arg=-lc"]);
+    // The host's compiled core names the unwinder's personality; a microcontroller's does not.
+    link.args(["-C", "link-arg=-Wl,--no-undefined", "-C", "link-arg=-Wl,--defsym=rust_eh_personality=0"]);
+    interrupts.run(link.current_dir(root))?;
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), std::path::PathBuf::from);
+    let linked = std::fs::read(target.join("edge/libedge_grading.so"))?;
+    for part in ["decode_uld_frame", "TofAnalyzer", "SpectralAnalyzer", "PowerMeanRule", "Decision"] {
+        if !linked.windows(part.len()).any(|window| window == part.as_bytes()) {
+            return Err(Failed(format!("the linked library does not hold {part}: the proof proves nothing")));
+        }
+    }
+    Ok(())
+}
+
+/// Asks cargo whether a crate's tree holds tokio, as a user gets it.
+fn knows_no_runtime(root: &Path, crates: &[&str]) -> Result<(), Failed> {
+    for name in crates {
+        let output = Command::new("cargo")
+            .args(["tree", "-p", name, "--edges", "normal", "--no-default-features", "--prefix", "none"])
+            .current_dir(root)
+            .output()?;
+        let tree = String::from_utf8_lossy(&output.stdout).into_owned();
+        if !output.status.success() || !tree.starts_with(name) {
+            return Err(Failed(format!("cargo tree -p {name}: {}", String::from_utf8_lossy(&output.stderr))));
+        }
+        if let Some(line) = tree.lines().find(|line| ["tokio ", "mio ", "socket2 "].iter().any(|runtime| line.starts_with(runtime))) {
+            return Err(Failed(format!("{name} knows a runtime: {line}")));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,39 @@
+//! Checking tools from the registry, built once into the target folder.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::Failed;
+use crate::process::Interrupts;
+use crate::report::say;
+
+/// A tool and the version that the checks were written for.
+#[derive(Clone, Copy, Debug)]
+pub struct Tool {
+    name: &'static str,
+    version: &'static str,
+}
+
+/// Finds dependencies that nobody names.
+pub const MACHETE: Tool = Tool { name: "cargo-machete", version: "0.9.2" };
+
+/// Holds the tree of dependencies against `deny.toml`.
+pub const DENY: Tool = Tool { name: "cargo-deny", version: "0.20.2" };
+
+/// The path of a tool; builds it if it is not there.
+///
+/// # Errors
+///
+/// [`Failed`] if it cannot be built.
+pub fn tool(root: &Path, interrupts: &Interrupts, tool: &Tool) -> Result<PathBuf, Failed> {
+    let Tool { name, version } = tool;
+    let folder = root.join("target/tools");
+    let path = folder.join("bin").join(name);
+    if !path.exists() {
+        say(&format!("building {name} {version} (once; some minutes)"));
+        let mut install = Command::new("cargo");
+        install.args(["install", "--quiet", "--locked", "--version", version, name, "--root"]).arg(&folder);
+        interrupts.run(&mut install)?;
+    }
+    Ok(path)
+}
