@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder};
 use sqal_http::MetricsText;
 use tracing_subscriber::EnvFilter;
@@ -31,5 +32,22 @@ pub fn metrics_text() -> Result<MetricsText, BuildError> {
         .set_buckets_for_metric(Matcher::Full("sample_processing_duration_seconds".to_owned()), &PROCESSING_SECONDS)?
         .set_buckets_for_metric(Matcher::Full("sample_quality_score".to_owned()), &SCORES)?
         .install_recorder()?;
+    describe();
     Ok(Arc::new(move || handle.render()))
+}
+
+/// Describes the documented metrics and begins the counters at 0: a rate over a series that is not there yet is no zero (C-26).
+fn describe() {
+    describe_counter!("http_requests_total", "HTTP requests by method, route and status");
+    describe_histogram!("http_request_duration_seconds", Unit::Seconds, "Time to answer an HTTP request");
+    describe_gauge!("websocket_connections_active", "Open device connections");
+    describe_counter!("websocket_messages_received_total", "Frames received from devices");
+    describe_counter!("websocket_messages_sent_total", "Answers sent to devices");
+    describe_counter!("websocket_errors_total", "Frames refused and connections broken");
+    describe_histogram!("sample_processing_duration_seconds", Unit::Seconds, "Time to check and judge a sample");
+    describe_histogram!("sample_quality_score", "Fused quality scores by final grade");
+    gauge!("websocket_connections_active").set(0.0);
+    for name in ["websocket_messages_received_total", "websocket_messages_sent_total", "websocket_errors_total"] {
+        counter!(name).absolute(0);
+    }
 }

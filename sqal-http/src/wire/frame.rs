@@ -150,7 +150,7 @@ fn diagnose(text: &str) -> Violation {
         "NaN" | "Infinity" | "-Infinity" | "nan" | "inf" => {
             Violation::new(pointer, value, "a finite number: JSON has no NaN and no Infinity", "un nombre fini : JSON n'a ni NaN ni Infinity")
         }
-        _ if message.contains("number out of range") => Violation::new(pointer, value, "a number below 1e308", "un nombre inférieur à 1e308"),
+        _ if message.contains("number out of range") => Violation::new(pointer, value, "a number below 3e38", "un nombre inférieur à 3e38"),
         _ => Violation::new(pointer, format!("{value} ({message})"), "JSON", "du JSON"),
     }
 }

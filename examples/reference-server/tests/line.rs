@@ -1,0 +1,151 @@
+//! The whole way: real recordings and simulated products through a real server, kills, restarts and an orderly end.
+
+mod process;
+
+use std::collections::HashSet;
+
+use process::{Server, free_address, run};
+
+/// The proof of the line: every recorded frame of real sensors is sent, acknowledged and a row.
+#[test]
+fn recorded_captures_of_real_sensors_are_sent_acknowledged_and_stored_one_for_one() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), "127.0.0.1:0");
+    let mut config = server.station(1);
+    config.replay = true;
+    let summary = run(&config);
+    assert_eq!((summary.measured, summary.persisted, summary.duplicate, summary.rejected), (45, 45, 0, 0));
+
+    let samples = server.samples();
+    assert_eq!(samples.len(), 45);
+    let stored: HashSet<_> = samples.iter().map(|s| s["id"].as_str().unwrap()).collect();
+    assert!(summary.ids.iter().all(|id| stored.contains(id.as_str())));
+    // Raw and analysed: the recorded numbers are there, and the verdict explains itself.
+    for sample in &samples {
+        assert_eq!(sample["vl53l8ch"]["distance_matrix"].as_array().unwrap().len(), 8);
+        assert!(sample["as7341"]["full_scale"].as_u64().unwrap() > 0);
+        assert!(sample["fusion"]["explanation"]["en"].as_str().unwrap().contains("REJECT"), "{}", sample["fusion"]);
+    }
+    let verdicts: Vec<_> = samples.iter().rev().step_by(20).map(|s| s["fusion"]["explanation"]["en"].as_str().unwrap()).collect();
+    println!("three verdicts on recorded readings:\n{}", verdicts.join("\n"));
+}
+
+#[test]
+fn simulated_products_get_grades_and_their_truth_is_exported() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), "127.0.0.1:0");
+    let mut config = server.station(5);
+    config.count = Some(60);
+    config.truth = Some(data.path().join("truth.jsonl"));
+    let summary = run(&config);
+    assert_eq!(summary.persisted, 60);
+    let samples = server.samples();
+    let grades: HashSet<_> = samples.iter().map(|s| s["fusion"]["final_grade"].as_str().unwrap().to_owned()).collect();
+    assert!(grades.contains("REJECT") && grades.len() >= 3, "{grades:?}");
+
+    // The truth of every sample is exported, and most volumes lie within two standard uncertainties of it.
+    let text = std::fs::read_to_string(config.truth.unwrap()).unwrap();
+    let (mut within, mut known) = (0, 0);
+    for line in text.lines() {
+        let truth: serde_json::Value = serde_json::from_str(line).unwrap();
+        let sample = samples.iter().find(|s| s["sample_id"] == truth["sample_id"]).unwrap();
+        let block = &sample["vl53l8ch"];
+        if let (Some(v), Some(u)) = (block["volume_mm3"].as_f64(), block["uncertainty"]["volume_mm3"].as_f64()) {
+            known += 1;
+            within += usize::from((v - truth["volume_mm3"].as_f64().unwrap()).abs() <= 2.0 * u);
+        }
+    }
+    assert!(known >= 55 && within * 10 >= known * 8, "{within} of {known}");
+}
+
+/// A server killed without warning, again and again, while a station sends: what was acknowledged is there, once.
+#[test]
+fn every_acknowledged_sample_survives_kills_and_restarts() {
+    let data = tempfile::tempdir().unwrap();
+    let address = free_address();
+    let mut server = Server::start(data.path(), &address);
+    let mut config = server.station(9);
+    config.count = Some(1000);
+    let station = std::thread::spawn(move || run(&config));
+    for kill_after in [40, 130, 90] {
+        // The station sends on; the server dies in the middle of whatever it does after so many answers of this life.
+        while answers(&server) < kill_after {}
+        server.kill();
+        server = Server::start(data.path(), &address);
+    }
+    let summary = station.join().unwrap();
+    assert_eq!(summary.persisted + summary.duplicate, 1000);
+    assert!(summary.connections >= 4, "{} connections", summary.connections);
+    let samples = server.samples();
+    let stored: HashSet<_> = samples.iter().map(|s| s["id"].as_str().unwrap()).collect();
+    assert_eq!(stored.len(), samples.len(), "a sample is stored twice");
+    for id in &summary.ids {
+        assert!(stored.contains(id.as_str()), "{id} was acknowledged and is gone");
+    }
+}
+
+/// How many answers a server has sent since it started.
+fn answers(server: &Server) -> u32 {
+    let (_, metrics) = server.get("/metrics");
+    let line = metrics.as_str().unwrap().lines().find_map(|line| line.strip_prefix("websocket_messages_sent_total "));
+    line.map_or(0, |count| count.parse().unwrap())
+}
+
+/// SHD-03: the documented lines, in order, and a clean exit.
+#[test]
+fn sigterm_ends_in_order_and_says_so() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), "127.0.0.1:0");
+    let mut config = server.station(2);
+    config.count = Some(5);
+    run(&config);
+    let (log, orderly) = server.terminate();
+    assert!(orderly, "{log}");
+    let mut rest = log.as_str();
+    for line in [
+        "Shutdown signal received (SIGTERM)",
+        "Rejecting new requests (503)",
+        "All requests completed",
+        "Closing WebSocket connections (",
+        "Closing database pool",
+        "Graceful shutdown completed in ",
+    ] {
+        let at = rest.find(line).unwrap_or_else(|| panic!("{line:?} is missing or out of order in:\n{log}"));
+        rest = &rest[at + line.len()..];
+    }
+}
+
+#[test]
+fn an_address_in_use_is_said_with_what_to_do() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), "127.0.0.1:0");
+    let other = std::process::Command::new(env!("CARGO_BIN_EXE_sqal-server"))
+        .args(["--address", &server.address, "--data-dir"])
+        .arg(data.path())
+        .output()
+        .unwrap();
+    let log = String::from_utf8_lossy(&other.stderr).into_owned();
+    assert!(!other.status.success() && log.contains("choose another with --address"), "{log}");
+}
+
+#[test]
+fn probes_and_metrics_answer() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), "127.0.0.1:0");
+    let mut config = server.station(3);
+    config.count = Some(3);
+    run(&config);
+    assert_eq!(server.get("/health").1["database"], "connected");
+    assert_eq!(server.get("/health/ready").0, 200);
+    let (_, metrics) = server.get("/metrics");
+    let metrics = metrics.as_str().unwrap();
+    for line in [
+        "websocket_messages_received_total 3",
+        "websocket_messages_sent_total 3",
+        "sample_processing_duration_seconds_count 3",
+        "http_requests_total{method=\"GET\",endpoint=\"/health\",status=\"200\"} 1",
+        "http_request_duration_seconds_bucket{method=\"GET\",endpoint=\"/health\",le=\"0.005\"}",
+    ] {
+        assert!(metrics.contains(line), "{line} is missing in\n{metrics}");
+    }
+}

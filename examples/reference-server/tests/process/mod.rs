@@ -1,0 +1,106 @@
+//! The real `sqal-server` as a child process, for tests that start, ask, signal and kill it.
+
+use std::io::{BufRead, BufReader, Read};
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use device_simulator::{Config, Summary};
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use sqal_core::Timestamp;
+
+/// A running server; killed when dropped.
+pub(crate) struct Server {
+    child: Child,
+    pub(crate) address: String,
+}
+
+/// An address of this machine on which nobody listens now.
+pub(crate) fn free_address() -> String {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
+}
+
+impl Server {
+    /// Starts the server on a data folder and waits until it is ready.
+    pub(crate) fn start(data: &Path, address: &str) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_sqal-server"))
+            .args(["--address", address, "--data-dir"])
+            .arg(data)
+            .env_remove("CONFIG_PATH")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let address = line.split("http://").nth(1).and_then(|rest| rest.split('/').next());
+        let address = address.unwrap_or_else(|| panic!("the server did not start: {line:?}")).to_owned();
+        Self { child, address }
+    }
+
+    /// The JSON at a path, with its status.
+    pub(crate) fn get(&self, path: &str) -> (u16, Value) {
+        let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+        let mut response = agent.get(format!("http://{}{path}", self.address)).call().unwrap();
+        let text = response.body_mut().with_config().limit(50_000_000).read_to_string().unwrap();
+        (response.status().as_u16(), serde_json::from_str(&text).unwrap_or(Value::String(text)))
+    }
+
+    /// All stored samples, through the pages.
+    pub(crate) fn samples(&self) -> Vec<Value> {
+        let (mut all, mut after) = (Vec::new(), String::new());
+        loop {
+            let (status, page) = self.get(&format!("/api/v1/samples?limit=100{after}"));
+            assert_eq!(status, 200, "{page}");
+            all.extend(page["items"].as_array().unwrap().clone());
+            match page["next"].as_str() {
+                Some(next) => after = format!("&after={next}"),
+                None => return all,
+            }
+        }
+    }
+
+    /// Ends without warning, as a power cut or `kill -9`.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Sends SIGTERM, waits for the end, and gives what was logged and whether the end was orderly.
+    pub(crate) fn terminate(mut self) -> (String, bool) {
+        kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
+        let mut log = String::new();
+        self.child.stderr.take().unwrap().read_to_string(&mut log).unwrap();
+        (log, self.child.wait().unwrap().success())
+    }
+
+    /// A station of this server, as fast as the server answers.
+    pub(crate) fn station(&self, seed: u64) -> Config {
+        use clap::Parser;
+        let url = format!("ws://{}/ws/sensors/", self.address);
+        let (seed, name) = (seed.to_string(), format!("STATION_{seed}"));
+        Config::parse_from(["sqal-simulator", "--url", &url, "--interval", "0", "--seed", &seed, "--device-id", &name])
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Already ended is what was wanted.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Runs a station to its end.
+pub(crate) fn run(config: &Config) -> Summary {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(device_simulator::run(config, now, std::future::pending())).unwrap()
+}
+
+/// The wall clock of the tests' stations.
+pub(crate) fn now() -> Timestamp {
+    #[expect(clippy::disallowed_methods, reason = "a station stamps its samples with its own clock")]
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    Timestamp::from_micros(i64::try_from(now.as_micros()).unwrap()).unwrap()
+}
