@@ -1,1 +1,42 @@
-fn main(){}
+//! How long one tray takes to judge, from two readings to a verdict; beside the usual tray, the degenerate ones.
+
+use std::hint::black_box;
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use fixtures::scene::{Fault, Scene, Station};
+use sqal_core::Analyzer;
+use sqal_fusion::{Decision, Inspector, PowerMeanRule, SensorWeights};
+use sqal_sensors::{SpectralAnalyzer, SpectralProfile, TofAnalyzer, TofProfile};
+
+fn inspect(c: &mut Criterion) {
+    let inspector = Inspector {
+        tof: TofAnalyzer::new(TofProfile::example()),
+        spectral: SpectralAnalyzer::new(SpectralProfile::example()),
+        rule: PowerMeanRule::default(),
+        decision: Decision::default(),
+        weights: SensorWeights::default(),
+    };
+    let mut station = Station::new(1);
+    let flat = Scene { dome_mm: 0.0, slope: 0.0, ..Scene::GOOD };
+    let empty = Scene { height_mm: 0.0, dome_mm: 0.0, ..Scene::GOOD };
+    let readings = [
+        ("usual", station.read(Scene::GOOD, Fault::None)),
+        ("flat", station.read(flat, Fault::None)),
+        ("empty", station.read(empty, Fault::None)),
+        ("saturated", station.read(Scene::GOOD, Fault::Glare)),
+        ("half blind", station.read(Scene::GOOD, Fault::DirtyWindow)),
+    ];
+    let mut group = c.benchmark_group("inspect");
+    for (name, reading) in &readings {
+        group.bench_function(*name, |b| {
+            b.iter(|| inspector.inspect(black_box(reading.frame.as_ref()), black_box(reading.spectrum.as_ref())));
+        });
+    }
+    group.bench_function("spectrum alone", |b| {
+        b.iter(|| readings[0].1.spectrum.as_ref().map(|spectrum| inspector.spectral.analyze(black_box(spectrum))));
+    });
+    group.finish();
+}
+
+criterion_group!(benches, inspect);
+criterion_main!(benches);

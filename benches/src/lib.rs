@@ -1,1 +1,1 @@
-//! Placeholder.
+//! Nothing but benches: `cargo bench -p benches`.

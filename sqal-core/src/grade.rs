@@ -179,7 +179,10 @@ mod tests {
     fn thresholds_out_of_order_are_refused_with_both_grades_named() {
         let refused = GradeScale::new(0.95, 0.70, 0.70, 0.5);
         assert_eq!(refused, Err(NotAScale::Order { better: Grade::A, worse: Grade::B }));
-        assert!(matches!(GradeScale::new(0.95, 0.85, f64::NAN, 0.5), Err(NotAScale::Threshold { grade: Grade::B, .. })));
+        assert!(matches!(
+            GradeScale::new(0.95, 0.85, f64::NAN, 0.5),
+            Err(NotAScale::Threshold { grade: Grade::B, .. })
+        ));
     }
 
     proptest! {

@@ -79,7 +79,8 @@ mod tests {
 
     #[test]
     fn what_is_not_finite_or_has_a_negative_uncertainty_cannot_be_built() {
-        for (value, u) in [(f64::NAN, 1.0), (f64::INFINITY, 1.0), (1.0, f64::NAN), (1.0, -1e-300), (1.0, f64::INFINITY)] {
+        for (value, u) in [(f64::NAN, 1.0), (f64::INFINITY, 1.0), (1.0, f64::NAN), (1.0, -1e-300), (1.0, f64::INFINITY)]
+        {
             assert!(Measured::new(value, u).is_err(), "{value} {u}");
         }
         assert_eq!(Measured::new(1.5, 0.0).map(Measured::value), Ok(1.5));

@@ -92,7 +92,10 @@ pub struct PowerMean {
 pub fn power_mean(terms: &[(Score, f64)], exponent: Exponent) -> Option<PowerMean> {
     let total: f64 = terms.iter().map(|(_, weight)| weight).sum();
     let usable = |weight: f64| weight.is_finite() && weight >= 0.0;
-    if terms.len() > MAX_TERMS || !terms.iter().all(|(_, weight)| usable(*weight)) || !(total > 0.0 && total.is_finite()) {
+    if terms.len() > MAX_TERMS
+        || !terms.iter().all(|(_, weight)| usable(*weight))
+        || !(total > 0.0 && total.is_finite())
+    {
         return None;
     }
     let present = terms.iter().map(|(score, weight)| (score.get(), weight / total)).filter(|(_, weight)| *weight > 0.0);
@@ -112,10 +115,7 @@ pub fn power_mean(terms: &[(Score, f64)], exponent: Exponent) -> Option<PowerMea
         }
     };
     // In exact arithmetic the mean lies between its scores; the clamp removes the last bit of rounding.
-    Some(PowerMean {
-        score: Score::nearest(mean.clamp(worst, best)),
-        sensitivities: terms.iter().map(slope).collect(),
-    })
+    Some(PowerMean { score: Score::nearest(mean.clamp(worst, best)), sensitivities: terms.iter().map(slope).collect() })
 }
 
 /// The mean of positive-weight terms; scaled by the worst score, so that no power overflows.

@@ -368,7 +368,10 @@ impl fmt::Display for Explanation<'_> {
                 "{} {:.0} %{} {point}",
                 tell("; only", " ; seulement"),
                 v.coverage.get() * 100.0,
-                tell(" of the evidence was there, the score alone gives", " des indices étaient là, la note seule donne")
+                tell(
+                    " of the evidence was there, the score alone gives",
+                    " des indices étaient là, la note seule donne"
+                )
             )?,
             Cap::MajorDefect | Cap::CriticalDefect => write!(
                 f,

@@ -30,18 +30,8 @@ pub enum Channel {
 
 impl Channel {
     /// All channels, in the order of the documented frame; [`Channel::index`] is the place in this list.
-    pub const ALL: [Self; 10] = [
-        Self::F1,
-        Self::F2,
-        Self::F3,
-        Self::F4,
-        Self::F5,
-        Self::F6,
-        Self::F7,
-        Self::F8,
-        Self::Clear,
-        Self::Nir,
-    ];
+    pub const ALL: [Self; 10] =
+        [Self::F1, Self::F2, Self::F3, Self::F4, Self::F5, Self::F6, Self::F7, Self::F8, Self::Clear, Self::Nir];
 
     /// The name of the channel in the documented frame (ING-06).
     #[must_use]
@@ -90,7 +80,7 @@ impl Gain {
         let mut code = 0;
         while code <= 10 {
             if let Ok(gain) = Self::from_code(code)
-                && gain.0 == multiplier
+                && gain.0.to_bits() == multiplier.to_bits()
             {
                 return Ok(gain);
             }
@@ -170,7 +160,11 @@ impl IntegrationTime {
         // A time that was computed from whole steps must come back as those steps: allow for its rounding.
         let steps = libm::floor(millis * 1000.0 / STEP_US + 1e-6);
         if (2.0..=16_776_960.0).contains(&steps) {
-            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked to be a small whole number")]
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "checked to be a small whole number"
+            )]
             let steps = steps as u32;
             Ok(Self { millis, steps })
         } else {

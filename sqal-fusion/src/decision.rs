@@ -139,9 +139,5 @@ impl Decision {
 
 /// P(quality ≥ threshold) for a quality of N(score, u); without uncertainty it is certain one way or the other.
 fn probability_of_reaching(score: f64, u: f64, threshold: f64) -> f64 {
-    if u > 0.0 {
-        normal_cdf((score - threshold) / u)
-    } else {
-        f64::from(u8::from(score >= threshold))
-    }
+    if u > 0.0 { normal_cdf((score - threshold) / u) } else { f64::from(u8::from(score >= threshold)) }
 }

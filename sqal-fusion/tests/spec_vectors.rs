@@ -1,4 +1,5 @@
 //! The 300 fusion vectors of the measurement model (section 3.6), agreed to 1e-12.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use serde::Deserialize;
 use sqal_core::{Exponent, Grade, Measured, Score};
@@ -76,7 +77,11 @@ fn all_fusion_vectors_agree_to_1e_12() {
         let fused = match rule.fuse(&evidence) {
             Ok(fused) => fused,
             Err(refused) => {
-                assert_eq!((refused, out.score, out.grade.as_str()), (FusionError::NoEvidence, None, "REJECT"), "case {k}");
+                assert_eq!(
+                    (refused, out.score, out.grade.as_str()),
+                    (FusionError::NoEvidence, None, "REJECT"),
+                    "case {k}"
+                );
                 assert_eq!(out.status, "unmeasured", "case {k}");
                 continue;
             }

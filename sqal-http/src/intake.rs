@@ -23,8 +23,9 @@ pub struct FrameLimits {
 impl Default for FrameLimits {
     /// 256 KiB, 300 seconds ahead, not before 2020-01-01T00:00:00Z.
     fn default() -> Self {
-        let not_before = Timestamp::from_micros(1_577_836_800_000_000).unwrap_or_else(|_| unreachable!("2020 is a year"));
-        Self { bytes: 256 * 1024, ahead: Duration::from_secs(300), not_before }
+        let not_before =
+            Timestamp::from_micros(1_577_836_800_000_000).unwrap_or_else(|_| unreachable!("2020 is a year"));
+        Self { bytes: 256 * 1024, ahead: Duration::from_mins(5), not_before }
     }
 }
 
@@ -67,7 +68,8 @@ impl Intake {
         let begun = self.clock.now();
         let incoming = wire::parse(text).map_err(Problem::invalid_frame)?;
         let received_at = (self.now)();
-        self.check_time(incoming.key.timestamp, received_at).map_err(|violation| Problem::invalid_frame(vec![violation]))?;
+        self.check_time(incoming.key.timestamp, received_at)
+            .map_err(|violation| Problem::invalid_frame(vec![violation]))?;
         let Incoming { key, tof, spectrum, reported, meta, profile } = incoming;
         let Some((inspection, profile)) = self.profiles.inspect(&profile, tof.as_ref(), spectrum.as_ref()) else {
             let known = self.profiles.names().map(ToString::to_string).collect::<Vec<_>>().join(", ");
@@ -91,7 +93,8 @@ impl Intake {
     fn check_time(&self, timestamp: Timestamp, now: Timestamp) -> Result<(), Violation> {
         let ahead = i64::try_from(self.limits.ahead.as_micros()).unwrap_or(i64::MAX);
         let latest = now.micros().saturating_add(ahead);
-        let refuse = |limit: String, french: String| Err(Violation::new("/timestamp", wire::rfc3339(timestamp), limit, french));
+        let refuse =
+            |limit: String, french: String| Err(Violation::new("/timestamp", wire::rfc3339(timestamp), limit, french));
         if timestamp.micros() > latest {
             let (seconds, now) = (self.limits.ahead.as_secs(), wire::rfc3339(now));
             refuse(
@@ -100,7 +103,10 @@ impl Intake {
             )
         } else if timestamp < self.limits.not_before {
             let first = wire::rfc3339(self.limits.not_before);
-            refuse(format!("not before {first}: set the device's clock"), format!("pas avant {first} : régler l'horloge de l'appareil"))
+            refuse(
+                format!("not before {first}: set the device's clock"),
+                format!("pas avant {first} : régler l'horloge de l'appareil"),
+            )
         } else {
             Ok(())
         }

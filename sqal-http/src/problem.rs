@@ -23,7 +23,12 @@ pub struct Violation {
 
 impl Violation {
     /// A violation with its limit in English and French.
-    pub fn new(pointer: impl Into<String>, value: impl fmt::Display, limit: impl Into<String>, french: impl Into<String>) -> Self {
+    pub fn new(
+        pointer: impl Into<String>,
+        value: impl fmt::Display,
+        limit: impl Into<String>,
+        french: impl Into<String>,
+    ) -> Self {
         let mut value = value.to_string();
         // What a client sent is echoed, but not megabytes of it.
         if let Some((end, _)) = value.char_indices().nth(80) {
@@ -39,7 +44,7 @@ impl Violation {
 pub struct Problem {
     /// What kind of problem it is, as a path that explains it.
     #[serde(rename = "type")]
-    pub kind: String,
+    pub kind: Box<str>,
     /// The kind in words.
     pub title: &'static str,
     /// The HTTP status.
@@ -54,7 +59,7 @@ pub struct Problem {
     pub message: Option<&'static str>,
     /// The documented French messages by field.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub errors: BTreeMap<String, Vec<String>>,
+    pub errors: Box<BTreeMap<String, Vec<String>>>,
     /// After how many seconds the same request may succeed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_after: Option<u32>,
@@ -62,32 +67,69 @@ pub struct Problem {
 
 /// The kinds of problems: name, status, title, and what the page at their type says.
 pub(crate) const KINDS: [(&str, u16, &str, &str); 7] = [
-    ("invalid-frame", 400, "The frame is not valid", "A device sent a frame with a value that cannot be. Each violation names the place as a JSON pointer, the value found, and the limit. Correct the device; sending the same frame again has the same answer."),
-    ("frame-too-large", 413, "The frame is too large", "A frame was larger than the limit named. A documented frame has about 4 KB."),
-    ("invalid-query", 400, "The query is not valid", "A query parameter has a value that cannot be. Each violation names the parameter, the value found, and the limit."),
+    (
+        "invalid-frame",
+        400,
+        "The frame is not valid",
+        "A device sent a frame with a value that cannot be. Each violation names the place as a JSON pointer, the value found, and the limit. Correct the device; sending the same frame again has the same answer.",
+    ),
+    (
+        "frame-too-large",
+        413,
+        "The frame is too large",
+        "A frame was larger than the limit named. A documented frame has about 4 KB.",
+    ),
+    (
+        "invalid-query",
+        400,
+        "The query is not valid",
+        "A query parameter has a value that cannot be. Each violation names the parameter, the value found, and the limit.",
+    ),
     ("not-found", 404, "There is no such thing", "The path or the id is not known here."),
-    ("storage-unavailable", 503, "Samples cannot be stored or read now", "The database did not answer in time. Nothing was acknowledged; send the same again after the time named. Sending twice does no harm."),
-    ("storage-refused", 500, "The sample cannot be stored", "The database refuses this sample whenever it is offered. It was not acknowledged; tell the operator."),
-    ("shutting-down", 503, "The server is shutting down", "The server finishes what is under way and takes nothing new. Connect again."),
+    (
+        "storage-unavailable",
+        503,
+        "Samples cannot be stored or read now",
+        "The database did not answer in time. Nothing was acknowledged; send the same again after the time named. Sending twice does no harm.",
+    ),
+    (
+        "storage-refused",
+        500,
+        "The sample cannot be stored",
+        "The database refuses this sample whenever it is offered. It was not acknowledged; tell the operator.",
+    ),
+    (
+        "shutting-down",
+        503,
+        "The server is shutting down",
+        "The server finishes what is under way and takes nothing new. Connect again.",
+    ),
 ];
 
 impl Problem {
     fn of(name: &'static str, detail: impl Into<String>) -> Self {
         let (_, status, title, _) = KINDS.into_iter().find(|(known, ..)| *known == name).unwrap_or(KINDS[3]);
         Self {
-            kind: format!("/problems/{name}"),
+            kind: format!("/problems/{name}").into(),
             title,
             status,
             detail: detail.into(),
             violations: Vec::new(),
             message: None,
-            errors: BTreeMap::new(),
+            errors: Box::default(),
             retry_after: None,
         }
     }
 
     fn with_violations(name: &'static str, violations: Vec<Violation>) -> Self {
-        let one = |v: &Violation| format!("{} is {}: expected {}", if v.pointer.is_empty() { "the frame" } else { &v.pointer }, v.value, v.limit);
+        let one = |v: &Violation| {
+            format!(
+                "{} is {}: expected {}",
+                if v.pointer.is_empty() { "the frame" } else { &v.pointer },
+                v.value,
+                v.limit
+            )
+        };
         let mut problem = Self::of(name, violations.iter().map(one).collect::<Vec<_>>().join("; "));
         for violation in &violations {
             let field = violation.pointer.trim_start_matches(['/', '?']).replace('/', ".");
@@ -114,7 +156,12 @@ impl Problem {
     /// A frame of more bytes than the limit.
     #[must_use]
     pub fn frame_too_large(bytes: usize, limit: usize) -> Self {
-        let violation = Violation::new("", format!("{bytes} bytes"), format!("at most {limit} bytes"), format!("au plus {limit} octets"));
+        let violation = Violation::new(
+            "",
+            format!("{bytes} bytes"),
+            format!("at most {limit} bytes"),
+            format!("au plus {limit} octets"),
+        );
         Self::with_violations("frame-too-large", vec![violation])
     }
 
@@ -147,7 +194,9 @@ impl From<NotStored> for Problem {
         match why {
             NotStored::Refused(_) => Self::of("storage-refused", "the database refuses this sample; the log says why"),
             NotStored::Stopped => Self::shutting_down(),
-            _ => Self { retry_after: Some(5), ..Self::of("storage-unavailable", "the database did not answer in time") },
+            _ => {
+                Self { retry_after: Some(5), ..Self::of("storage-unavailable", "the database did not answer in time") }
+            }
         }
     }
 }

@@ -125,7 +125,12 @@ impl Profiles {
 
     /// Judges a product by a profile; `None` if there is no profile of that name.
     #[must_use]
-    pub fn inspect(&self, name: &Name<64>, frame: Option<&TofFrame>, spectrum: Option<&Spectrum>) -> Option<(Inspection, ProfileRef)> {
+    pub fn inspect(
+        &self,
+        name: &Name<64>,
+        frame: Option<&TofFrame>,
+        spectrum: Option<&Spectrum>,
+    ) -> Option<(Inspection, ProfileRef)> {
         let ready = self.0.get(name)?;
         Some((ready.inspector.inspect(frame, spectrum), ready.reference))
     }

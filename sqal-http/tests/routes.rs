@@ -1,4 +1,5 @@
 //! Every route with a good and a bad call, through the router as it is served.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::sync::Arc;
 
@@ -24,10 +25,24 @@ async fn app(samples: usize) -> (Router, Services, Vec<Sample>) {
         let (inspection, profile) = profiles.inspect(&name, reading.frame.as_ref(), reading.spectrum.as_ref()).unwrap();
         let timestamp = Timestamp::from_micros(1_729_983_600_000_000 + i64::try_from(k).unwrap()).unwrap();
         let device = if k % 2 == 0 { "EVEN" } else { "ODD" };
-        let key = SampleKey { device_id: Name::new(device).unwrap(), timestamp, sample_id: Name::new(&format!("S{k}")).unwrap() };
+        let key = SampleKey {
+            device_id: Name::new(device).unwrap(),
+            timestamp,
+            sample_id: Name::new(&format!("S{k}")).unwrap(),
+        };
         let meta = Meta { firmware_version: None, temperature_c: None, humidity_percent: None };
         let (tof, spectrum) = (reading.frame, reading.spectrum);
-        made.push(Sample { key, received_at: timestamp, tof, spectrum, inspection, reported: None, meta, profile, processing_micros: 5 });
+        made.push(Sample {
+            key,
+            received_at: timestamp,
+            tof,
+            spectrum,
+            inspection,
+            reported: None,
+            meta,
+            profile,
+            processing_micros: 5,
+        });
     }
     store.insert(&made).await.unwrap();
     let mut services = Services::new(store, writer, profiles, || Timestamp::from_micros(0).unwrap());
@@ -88,9 +103,19 @@ async fn pages_follow_each_other_and_filter() {
 #[tokio::test]
 async fn wrong_parameters_are_named() {
     let (app, ..) = app(1).await;
-    for (query, pointer) in [("limit=0", "?limit"), ("limit=501", "?limit"), ("limit=x", "?limit"), ("after=zz", "?after"), ("device_id=", "?device_id")] {
+    for (query, pointer) in [
+        ("limit=0", "?limit"),
+        ("limit=501", "?limit"),
+        ("limit=x", "?limit"),
+        ("after=zz", "?after"),
+        ("device_id=", "?device_id"),
+    ] {
         let (status, problem, _) = get(&app, &format!("/api/v1/samples?{query}")).await;
-        assert_eq!((status, problem["violations"][0]["pointer"].as_str()), (StatusCode::BAD_REQUEST, Some(pointer)), "{problem}");
+        assert_eq!(
+            (status, problem["violations"][0]["pointer"].as_str()),
+            (StatusCode::BAD_REQUEST, Some(pointer)),
+            "{problem}"
+        );
     }
     for id in ["nonsense", "00000000-0000-7000-8000-000000000000", "+1aaaaaa-0000-7000-8000-000000000000"] {
         assert_eq!(get(&app, &format!("/api/v1/samples/{id}")).await.0, StatusCode::NOT_FOUND);

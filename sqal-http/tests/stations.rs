@@ -1,5 +1,6 @@
 //! Stations over a real WebSocket: good frames are acknowledged after their commit, bad ones are answered, and the line goes on.
 #![cfg(feature = "ws")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -126,28 +127,165 @@ fn bad_frames() -> Vec<Bad> {
     assert!(with_nan.contains("NaN"));
     vec![
         bad("not JSON", "this is no frame".to_owned(), "", "this (expected ident)", "JSON"),
-        bad("half a frame", documented.split("\"channels\"").next().unwrap().to_owned(), "/as7341", "end of text", "a whole JSON object"),
-        bad("a 7x8 matrix", frame("7x8", |f| { f["vl53l8ch"]["distance_matrix"].as_array_mut().unwrap().pop(); }), "/vl53l8ch/distance_matrix", "length 7", "8x8"),
-        bad("an 8x7 matrix", frame("8x7", |f| { f["vl53l8ch"]["amplitude_matrix"][2].as_array_mut().unwrap().pop(); }), "/vl53l8ch/amplitude_matrix/2", "length 7", "8x8"),
+        bad(
+            "half a frame",
+            documented.split("\"channels\"").next().unwrap().to_owned(),
+            "/as7341",
+            "end of text",
+            "a whole JSON object",
+        ),
+        bad(
+            "a 7x8 matrix",
+            frame("7x8", |f| {
+                f["vl53l8ch"]["distance_matrix"].as_array_mut().unwrap().pop();
+            }),
+            "/vl53l8ch/distance_matrix",
+            "length 7",
+            "8x8",
+        ),
+        bad(
+            "an 8x7 matrix",
+            frame("8x7", |f| {
+                f["vl53l8ch"]["amplitude_matrix"][2].as_array_mut().unwrap().pop();
+            }),
+            "/vl53l8ch/amplitude_matrix/2",
+            "length 7",
+            "8x8",
+        ),
         bad("a NaN", with_nan, "/vl53l8ch/distance_matrix/3/4", "NaN", "finite"),
-        bad("a null distance", frame("null", |f| f["vl53l8ch"]["distance_matrix"][0][7] = Value::Null), "/vl53l8ch/distance_matrix/0/7", "null", "a number"),
-        bad("a distance beyond the sensor", frame("far", |f| f["vl53l8ch"]["distance_matrix"][1][2] = json!(9000)), "/vl53l8ch/distance_matrix/1/2", "9000", "-8192 to 8191.75 mm"),
-        bad("an amplitude beyond every number", frame("inf", |f| f["vl53l8ch"]["amplitude_matrix"][1][2] = json!(1e39)), "/vl53l8ch/amplitude_matrix/1/2", "1e+39", "a number below 3e38"),
-        bad("a negative count", frame("negative", |f| f["as7341"]["channels"]["F3_480nm"] = json!(-1)), "/as7341/channels/F3_480nm", "-1", "0 to 35971 counts"),
-        bad("a count over full scale", frame("over", |f| f["as7341"]["channels"]["F7_630nm"] = json!(40_000)), "/as7341/channels/F7_630nm", "40000", "35971 counts, the full scale at 100 ms"),
-        bad("a missing channel", frame("missing", |f| { f["as7341"]["channels"].as_object_mut().unwrap().remove("NIR"); }), "/as7341/channels/NIR", "missing", "the field"),
-        bad("a gain that is a register code", frame("gain", |f| f["as7341"]["gain"] = json!(10)), "/as7341/gain", "10", "multiplier"),
-        bad("no gain at all", frame("no gain", |f| { f["as7341"].as_object_mut().unwrap().remove("gain"); }), "/as7341/gain", "missing", "the field"),
-        bad("an impossible integration time", frame("time", |f| f["as7341"]["integration_time"] = json!(-3)), "/as7341/integration_time", "-3", "ms"),
-        bad("an unknown profile", frame("profile", |f| f["meta"]["config_profile"] = json!("foie_gras_xxl")), "/meta/config_profile", "foie_gras_xxl", "one of foiegras_standard_barquette"),
-        bad("a wrong type", frame("type", |f| f["meta"]["temperature_c"] = json!("warm")), "/meta/temperature_c", "string \"warm\"", "a number"),
-        bad("another message", frame("message", |f| f["type"] = json!("heartbeat")), "/type", "heartbeat", "sensor_data"),
-        bad("a future timestamp", frame("future", |f| f["timestamp"] = json!("2099-01-01T00:00:00Z")), "/timestamp", "2099-01-01T00:00:00Z", "at most 300 s after the server's clock (2024-10-26T23:00:10Z)"),
-        bad("a clock that was never set", frame("1970", |f| f["timestamp"] = json!("1970-01-01T00:00:07Z")), "/timestamp", "1970-01-01T00:00:07Z", "not before 2020-01-01"),
-        bad("a timestamp of another form", frame("form", |f| f["timestamp"] = json!("26/10/2024 23:00")), "/timestamp", "26/10/2024 23:00", "RFC 3339"),
-        bad("a name with a control character", frame("name", |f| f["device_id"] = json!("ESP\u{1b}[2J")), "/device_id", "ESP", "printable"),
-        bad("neither instrument", frame("blind", |f| { f["vl53l8ch"] = Value::Null; f["as7341"] = Value::Null; }), "", "a frame without readings", "vl53l8ch"),
-        bad("a score beyond one", frame("score", |f| f["fusion"]["final_score"] = json!(1.5)), "/fusion/final_score", "1.5", "0 to 1"),
+        bad(
+            "a null distance",
+            frame("null", |f| f["vl53l8ch"]["distance_matrix"][0][7] = Value::Null),
+            "/vl53l8ch/distance_matrix/0/7",
+            "null",
+            "a number",
+        ),
+        bad(
+            "a distance beyond the sensor",
+            frame("far", |f| f["vl53l8ch"]["distance_matrix"][1][2] = json!(9000)),
+            "/vl53l8ch/distance_matrix/1/2",
+            "9000",
+            "-8192 to 8191.75 mm",
+        ),
+        bad(
+            "an amplitude beyond every number",
+            frame("inf", |f| f["vl53l8ch"]["amplitude_matrix"][1][2] = json!(1e39)),
+            "/vl53l8ch/amplitude_matrix/1/2",
+            "1e+39",
+            "a number below 3e38",
+        ),
+        bad(
+            "a negative count",
+            frame("negative", |f| f["as7341"]["channels"]["F3_480nm"] = json!(-1)),
+            "/as7341/channels/F3_480nm",
+            "-1",
+            "0 to 35971 counts",
+        ),
+        bad(
+            "a count over full scale",
+            frame("over", |f| f["as7341"]["channels"]["F7_630nm"] = json!(40_000)),
+            "/as7341/channels/F7_630nm",
+            "40000",
+            "35971 counts, the full scale at 100 ms",
+        ),
+        bad(
+            "a missing channel",
+            frame("missing", |f| {
+                f["as7341"]["channels"].as_object_mut().unwrap().remove("NIR");
+            }),
+            "/as7341/channels/NIR",
+            "missing",
+            "the field",
+        ),
+        bad(
+            "a gain that is a register code",
+            frame("gain", |f| f["as7341"]["gain"] = json!(10)),
+            "/as7341/gain",
+            "10",
+            "multiplier",
+        ),
+        bad(
+            "no gain at all",
+            frame("no gain", |f| {
+                f["as7341"].as_object_mut().unwrap().remove("gain");
+            }),
+            "/as7341/gain",
+            "missing",
+            "the field",
+        ),
+        bad(
+            "an impossible integration time",
+            frame("time", |f| f["as7341"]["integration_time"] = json!(-3)),
+            "/as7341/integration_time",
+            "-3",
+            "ms",
+        ),
+        bad(
+            "an unknown profile",
+            frame("profile", |f| f["meta"]["config_profile"] = json!("foie_gras_xxl")),
+            "/meta/config_profile",
+            "foie_gras_xxl",
+            "one of foiegras_standard_barquette",
+        ),
+        bad(
+            "a wrong type",
+            frame("type", |f| f["meta"]["temperature_c"] = json!("warm")),
+            "/meta/temperature_c",
+            "string \"warm\"",
+            "a number",
+        ),
+        bad(
+            "another message",
+            frame("message", |f| f["type"] = json!("heartbeat")),
+            "/type",
+            "heartbeat",
+            "sensor_data",
+        ),
+        bad(
+            "a future timestamp",
+            frame("future", |f| f["timestamp"] = json!("2099-01-01T00:00:00Z")),
+            "/timestamp",
+            "2099-01-01T00:00:00Z",
+            "at most 300 s after the server's clock (2024-10-26T23:00:10Z)",
+        ),
+        bad(
+            "a clock that was never set",
+            frame("1970", |f| f["timestamp"] = json!("1970-01-01T00:00:07Z")),
+            "/timestamp",
+            "1970-01-01T00:00:07Z",
+            "not before 2020-01-01",
+        ),
+        bad(
+            "a timestamp of another form",
+            frame("form", |f| f["timestamp"] = json!("26/10/2024 23:00")),
+            "/timestamp",
+            "26/10/2024 23:00",
+            "RFC 3339",
+        ),
+        bad(
+            "a name with a control character",
+            frame("name", |f| f["device_id"] = json!("ESP\u{1b}[2J")),
+            "/device_id",
+            "ESP",
+            "printable",
+        ),
+        bad(
+            "neither instrument",
+            frame("blind", |f| {
+                f["vl53l8ch"] = Value::Null;
+                f["as7341"] = Value::Null;
+            }),
+            "",
+            "a frame without readings",
+            "vl53l8ch",
+        ),
+        bad(
+            "a score beyond one",
+            frame("score", |f| f["fusion"]["final_score"] = json!(1.5)),
+            "/fusion/final_score",
+            "1.5",
+            "0 to 1",
+        ),
         bad("3 MB", frame("big", |f| f["padding"] = json!("x".repeat(3_000_000))), "", "30", "at most 262144 bytes"),
     ]
 }
@@ -219,7 +357,10 @@ async fn one_instrument_alone_is_graded_at_most_b_and_said_so() {
     let line = line(|_| {}).await;
     let answer = Device::connect(&line).await.ask(frame("alone", |f| f["as7341"] = Value::Null)).await;
     assert_eq!(answer["status"], "persisted");
-    let verdict = line.store.query(&SampleQuery::newest(1.try_into().unwrap())).await.unwrap().items[0].inspection.verdict.clone();
+    let verdict = line.store.query(&SampleQuery::newest(1.try_into().unwrap())).await.unwrap().items[0]
+        .inspection
+        .verdict
+        .clone();
     assert!(verdict.grade <= sqal_core::Grade::B, "{verdict:?}");
     assert!(verdict.defects.iter().any(|d| d.kind == sqal_core::DefectKind::SensorMissing));
 }
@@ -241,7 +382,7 @@ async fn a_binary_message_is_answered_and_a_message_over_the_ceiling_ends_the_co
 /// ING-12: an address over its quota is refused with 1008 and the documented reason.
 #[tokio::test]
 async fn too_many_connections_are_refused_with_1008() {
-    let quota = Quota { burst: 2.try_into().unwrap(), period: Duration::from_secs(3600) };
+    let quota = Quota { burst: 2.try_into().unwrap(), period: Duration::from_hours(1) };
     let line = line(|services| services.connect_limit = Arc::new(Mutex::new(ConnectLimit::new(quota)))).await;
     let (mut first, _second) = (Device::connect(&line).await, Device::connect(&line).await);
     let refused = Device::connect(&line).await.close_code().await;

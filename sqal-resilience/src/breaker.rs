@@ -39,7 +39,12 @@ impl Default for BreakerConfig {
     /// 5 failures, 2 successes, 60 seconds, 3 probes.
     fn default() -> Self {
         let n = |n| NonZeroU32::new(n).unwrap_or(NonZeroU32::MIN);
-        Self { failure_threshold: n(5), success_threshold: n(2), open_for: Duration::from_secs(60), half_open_max_calls: n(3) }
+        Self {
+            failure_threshold: n(5),
+            success_threshold: n(2),
+            open_for: Duration::from_mins(1),
+            half_open_max_calls: n(3),
+        }
     }
 }
 
@@ -222,7 +227,7 @@ mod tests {
     fn half_open_admits_three_probes_and_two_successes_close_it() {
         let (breaker, clock) = breaker();
         fail(&breaker, 5);
-        clock.advance(Duration::from_secs(60));
+        clock.advance(Duration::from_mins(1));
         let probes: Vec<_> = (0..3).map(|_| breaker.acquire().unwrap()).collect();
         assert_eq!(breaker.acquire().unwrap_err(), Rejected { retry_after: None });
         let mut probes = probes.into_iter();
@@ -236,7 +241,7 @@ mod tests {
     fn a_failed_probe_opens_it_again_for_the_whole_time() {
         let (breaker, clock) = breaker();
         fail(&breaker, 5);
-        clock.advance(Duration::from_secs(60));
+        clock.advance(Duration::from_mins(1));
         fail(&breaker, 1);
         clock.advance(Duration::from_secs(59));
         assert_eq!(breaker.acquire().unwrap_err().retry_after, Some(Duration::from_secs(1)));
@@ -246,7 +251,7 @@ mod tests {
     fn a_cancelled_call_is_no_evidence_and_frees_its_probe() {
         let (breaker, clock) = breaker();
         fail(&breaker, 5);
-        clock.advance(Duration::from_secs(60));
+        clock.advance(Duration::from_mins(1));
         for _ in 0..10 {
             drop(breaker.acquire().unwrap());
         }
@@ -258,7 +263,7 @@ mod tests {
         let (breaker, clock) = breaker();
         let late = breaker.acquire().unwrap();
         fail(&breaker, 5);
-        clock.advance(Duration::from_secs(60));
+        clock.advance(Duration::from_mins(1));
         let probe = breaker.acquire().unwrap();
         late.report(Outcome::Failure);
         assert_eq!(breaker.state(), State::HalfOpen, "the late failure must not open a new era");

@@ -97,7 +97,8 @@ impl Desirability {
             Self::Smaller { at, width } => one_sided((at - mu) / libm::hypot(width, u), width, u),
             Self::Target { lo, hi, width } => {
                 let spread = libm::hypot(width, u);
-                let mean = (normal_cdf((mu - lo) / spread) - normal_cdf((mu - hi) / spread)) / Self::peak(lo, hi, width);
+                let mean =
+                    (normal_cdf((mu - lo) / spread) - normal_cdf((mu - hi) / spread)) / Self::peak(lo, hi, width);
                 let square = gauss_hermite(|z| {
                     let d = self.of(mu + u * z).get() - mean;
                     d * d
@@ -120,7 +121,9 @@ impl Desirability {
 /// A measurement whose numbers are known to be finite by construction; should rounding ever break that, an unknown value has the
 /// widest uncertainty there is.
 pub(crate) fn measured(value: f64, u: f64) -> Measured {
-    Measured::new(value, u).or_else(|_| Measured::new(0.0, 1.0)).unwrap_or_else(|_| unreachable!("0 ± 1 is a measurement"))
+    Measured::new(value, u)
+        .or_else(|_| Measured::new(0.0, 1.0))
+        .unwrap_or_else(|_| unreachable!("0 ± 1 is a measurement"))
 }
 
 fn one_sided(h: f64, width: f64, u: f64) -> (f64, f64) {
@@ -167,9 +170,9 @@ fn gauss_hermite(f: impl Fn(f64) -> f64) -> f64 {
         (4.499_990_707_309_392, 8.589_649_899_633_293e-10),
     ];
     let at = |node: f64| f(core::f64::consts::SQRT_2 * node);
-    NODES.iter().fold(0.0, |sum, (node, weight)| {
-        sum + weight * if *node == 0.0 { at(0.0) } else { at(*node) + at(-*node) }
-    })
+    NODES
+        .iter()
+        .fold(0.0, |sum, (node, weight)| sum + weight * if *node == 0.0 { at(0.0) } else { at(*node) + at(-*node) })
 }
 
 /// One part of a quality score: its weight, and its desirability if it could be measured.

@@ -43,8 +43,8 @@ mod tof;
 pub use desirability::{Desirability, NotADesirability};
 pub use moments::Moments;
 pub use profile::{
-    Anchors, HeightReference, InvalidProfile, NoiseModel, SpectralProfile, SpectralWeights, TofProfile, TofWeights, Tray,
-    WhiteReference,
+    Anchors, HeightReference, InvalidProfile, NoiseModel, SpectralProfile, SpectralWeights, TofProfile, TofWeights,
+    Tray, WhiteReference,
 };
 pub use robust::{Plane, Point, robust_plane};
 pub use spectral::SpectralAnalyzer;

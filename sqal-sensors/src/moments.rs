@@ -2,7 +2,7 @@
 
 /// Count, mean, and the sum of squared deviations of a set of numbers, in two passes.
 ///
-/// The second pass corrects itself for the rounding of the mean (Chan, Golub & LeVeque 1983, the "corrected two-pass algorithm").
+/// The second pass corrects itself for the rounding of the mean (Chan, Golub & `LeVeque` 1983, the "corrected two-pass algorithm").
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Moments {
     /// How many numbers.
@@ -54,7 +54,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// NIST StRD `NumAcc2`: 1.2, then 1.1 and 1.3 five hundred times; certified mean 1.2, sample standard deviation 0.1.
+    /// NIST `StRD` `NumAcc2`: 1.2, then 1.1 and 1.3 five hundred times; certified mean 1.2, sample standard deviation 0.1.
     #[test]
     fn numacc2_is_exact_to_13_digits() {
         let data = std::iter::once(1.2).chain((0..1000).map(|k| if k % 2 == 0 { 1.1 } else { 1.3 }));
@@ -62,10 +62,11 @@ mod tests {
         assert!((moments.mean - 1.2).abs() < 1e-13 && (moments.sample_sd() - 0.1).abs() < 1e-13);
     }
 
-    /// NIST StRD `NumAcc4`: the same pattern on 10 000 000; certified standard deviation 0.1, at least 8 digits asked.
+    /// NIST `StRD` `NumAcc4`: the same pattern on 10 000 000; certified standard deviation 0.1, at least 8 digits asked.
     #[test]
     fn numacc4_keeps_at_least_8_digits() {
-        let data = std::iter::once(10_000_000.2).chain((0..1000).map(|k| 10_000_000.0 + if k % 2 == 0 { 0.1 } else { 0.3 }));
+        let data =
+            std::iter::once(10_000_000.2).chain((0..1000).map(|k| 10_000_000.0 + if k % 2 == 0 { 0.1 } else { 0.3 }));
         let moments = Moments::of(data).unwrap();
         assert!((moments.sample_sd() - 0.1).abs() < 1e-9, "{}", moments.sample_sd());
     }

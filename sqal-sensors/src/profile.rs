@@ -8,6 +8,7 @@ use crate::{Desirability, NotADesirability};
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(deny_unknown_fields, rename_all = "snake_case"))]
+#[expect(clippy::large_enum_variant, reason = "one per profile, and there is no allocator to box it with")]
 pub enum HeightReference {
     /// A flat floor at one distance, from a calibration with the empty tray.
     Flat {
@@ -383,7 +384,10 @@ mod tests {
     fn a_wrong_number_is_named_with_its_value_and_what_is_expected() {
         let mut profile = TofProfile::example();
         profile.u_systematic_mm = -1.0;
-        assert_eq!(profile.check().unwrap_err().to_string(), "tof.u_systematic_mm is -1: expected a number of at least 0");
+        assert_eq!(
+            profile.check().unwrap_err().to_string(),
+            "tof.u_systematic_mm is -1: expected a number of at least 0"
+        );
         let mut profile = TofProfile::example();
         profile.tray.rows = [3, 8];
         assert!(profile.check().unwrap_err().to_string().starts_with("tof.tray.rows is 8"));

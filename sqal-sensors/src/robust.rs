@@ -46,9 +46,9 @@ impl Plane {
     }
 
     /// The plane through three points; `None` if they lie on one line as seen from above.
-    fn through([p, q, r]: [&Point; 3]) -> Option<Self> {
-        let (qx, qy, qz) = (q.x - p.x, q.y - p.y, q.z - p.z);
-        let (rx, ry, rz) = (r.x - p.x, r.y - p.y, r.z - p.z);
+    fn through([origin, q, r]: [&Point; 3]) -> Option<Self> {
+        let (qx, qy, qz) = (q.x - origin.x, q.y - origin.y, q.z - origin.z);
+        let (rx, ry, rz) = (r.x - origin.x, r.y - origin.y, r.z - origin.z);
         let det = qx * ry - qy * rx;
         // Twice the triangle's area against its sides: thinner than one in a million counts as a line.
         if det * det <= 1e-12 * (qx * qx + qy * qy) * (rx * rx + ry * ry) {
@@ -56,7 +56,7 @@ impl Plane {
         }
         let b = (qz * ry - qy * rz) / det;
         let c = (qx * rz - qz * rx) / det;
-        Some(Self { a: p.z - b * p.x - c * p.y, b, c })
+        Some(Self { a: origin.z - b * origin.x - c * origin.y, b, c })
     }
 
     /// The least-squares plane; `None` for fewer than three points or points on one line.
@@ -164,7 +164,8 @@ mod tests {
     fn grid(f: impl Fn(usize, f64, f64) -> f64) -> Vec<Point> {
         (0..64)
             .map(|k| {
-                let (x, y) = (f64::from(u8::try_from(k % 8).unwrap()) * 15.0, f64::from(u8::try_from(k / 8).unwrap()) * 15.0);
+                let (x, y) =
+                    (f64::from(u8::try_from(k % 8).unwrap()) * 15.0, f64::from(u8::try_from(k / 8).unwrap()) * 15.0);
                 Point { x, y, z: f(k, x, y) }
             })
             .collect()

@@ -1,4 +1,5 @@
 //! Laws of both analyses over every reading that the sensors can produce, and over scenes whose truth is known.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use fixtures::scene::{Fault, Scene, Station};
 use fixtures::strategy;
@@ -18,14 +19,16 @@ fn is_honest<F>(assessment: &Assessment<F>) -> bool {
     assessment.score.is_none_or(|s| (0.0..=1.0).contains(&s.value()))
         && assessment.score.is_some() == assessment.grade.is_some()
         && assessment.defects.windows(2).all(|pair| pair[0].severity >= pair[1].severity)
-        && !(assessment.defects.iter().any(|d| d.severity == Severity::Critical) && assessment.grade > Some(Grade::Reject))
+        && !(assessment.defects.iter().any(|d| d.severity == Severity::Critical)
+            && assessment.grade > Some(Grade::Reject))
+}
+
+fn moved<T: Copy>(grid: &Grid<T>, zone: &impl Fn(usize) -> usize) -> Grid<T> {
+    Grid::from_fn(|k| grid[zone(k)])
 }
 
 fn flipped(frame: &TofFrame, zone: impl Fn(usize) -> usize) -> TofFrame {
     let reading = frame.reading();
-    fn moved<T: Copy>(grid: &Grid<T>, zone: &impl Fn(usize) -> usize) -> Grid<T> {
-        Grid::from_fn(|k| grid[zone(k)])
-    }
     TofFrame::new(TofReading {
         distance_mm: moved(&reading.distance_mm, &zone),
         reflectance_percent: moved(&reading.reflectance_percent, &zone),
@@ -40,7 +43,8 @@ fn flipped(frame: &TofFrame, zone: impl Fn(usize) -> usize) -> TofFrame {
 fn close(a: Option<Measured>, b: Option<Measured>) -> bool {
     match (a, b) {
         (Some(a), Some(b)) => {
-            (a.value() - b.value()).abs() <= 1e-9 * (1.0 + a.value().abs()) && (a.u() - b.u()).abs() <= 1e-9 * (1.0 + a.u())
+            (a.value() - b.value()).abs() <= 1e-9 * (1.0 + a.value().abs())
+                && (a.u() - b.u()).abs() <= 1e-9 * (1.0 + a.u())
         }
         (a, b) => a.is_none() == b.is_none(),
     }
@@ -113,7 +117,7 @@ fn a_flat_tray_read_with_noise_is_not_called_rough() {
         let assessment = tof().analyze(&station.read(flat, Fault::None).frame.unwrap()).unwrap();
         below += u32::from(assessment.flags.contains(Flag::BelowNoise));
         let uniformity = assessment.findings.surface_uniformity.unwrap();
-        assert!(uniformity.value() + 4.0 * uniformity.u() >= 1.0, "{uniformity:?}");
+        assert!(4.0f64.mul_add(uniformity.u(), uniformity.value()) >= 1.0, "{uniformity:?}");
     }
     assert!(below >= 40, "{below} of 50");
 }

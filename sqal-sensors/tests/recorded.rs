@@ -1,4 +1,5 @@
 //! The decoders against recordings of real sensors.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use fixtures::capture;
 use sqal_core::{Analyzer, Flag};
@@ -16,7 +17,7 @@ fn all_45_recorded_frames_decode_to_the_expected_distances_and_statuses() {
         for zone in 0..64 {
             // The recorder rounds down to whole millimetres; we keep the quarters.
             let floor = frame.reading().distance_mm[zone].floor();
-            assert_eq!(f64::from(floor), f64::from(expected.distance_mm[zone]), "zone {zone}");
+            assert!((f64::from(floor) - f64::from(expected.distance_mm[zone])).abs() < 0.5, "zone {zone}");
             assert_eq!(frame.reading().status.unwrap()[zone].0, expected.target_status[zone], "zone {zone}");
         }
     }

@@ -35,7 +35,9 @@ pub enum StorageErrorKind {
     #[error("what is stored is damaged: {0}")]
     Corrupt(String),
     /// The store was written by a newer version of this program.
-    #[error("the store has schema version {found}, this program knows up to {known}: start the newer program, or restore a backup")]
+    #[error(
+        "the store has schema version {found}, this program knows up to {known}: start the newer program, or restore a backup"
+    )]
     SchemaTooNew {
         /// The version found.
         found: i64,

@@ -8,9 +8,7 @@
 //!
 //! A tenth of the size of JSON in JSONB, sixty times as fast, and SQL needs none of the zones: what is queried has columns of its own.
 
-use sqal_core::{
-    AdcStatus, DistanceKind, Gain, Grid, IntegrationTime, Spectrum, TargetStatus, TofFrame, TofReading,
-};
+use sqal_core::{AdcStatus, DistanceKind, Gain, Grid, IntegrationTime, Spectrum, TargetStatus, TofFrame, TofReading};
 
 const MAGIC: [u8; 2] = *b"SQ";
 const VERSION: u8 = 1;
@@ -116,7 +114,8 @@ pub fn decode_frame(bytes: &[u8]) -> Result<(Option<TofFrame>, Option<Spectrum>)
             *count = f32::from_le_bytes(take(&mut rest)?);
         }
         let gain = Gain::from_multiplier(f64::from_le_bytes(take(&mut rest)?)).map_err(|_| FrameError::Content)?;
-        let time = IntegrationTime::from_millis(f64::from_le_bytes(take(&mut rest)?)).map_err(|_| FrameError::Content)?;
+        let time =
+            IntegrationTime::from_millis(f64::from_le_bytes(take(&mut rest)?)).map_err(|_| FrameError::Content)?;
         let status = match take(&mut rest)? {
             [0] => AdcStatus::Unreported,
             [1] => AdcStatus::Clear,

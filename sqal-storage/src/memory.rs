@@ -50,7 +50,8 @@ impl SampleStore for MemoryStore {
 
     async fn query(&self, query: &SampleQuery) -> Result<Page, StorageError> {
         let samples = self.samples();
-        let older = |key: &(Timestamp, SampleId)| query.after.is_none_or(|after| *key < (after.timestamp(), after.id()));
+        let older =
+            |key: &(Timestamp, SampleId)| query.after.is_none_or(|after| *key < (after.timestamp(), after.id()));
         let wanted = |sample: &Sample| query.device_id.is_none_or(|device| sample.key.device_id == device);
         let items = samples.iter().rev().filter(|(key, sample)| older(key) && wanted(sample));
         let items = items.map(|(_, sample)| sample.clone()).take(usize::from(query.limit.get()) + 1).collect();

@@ -160,7 +160,11 @@ fn refuse(count: usize, why: &NotStored) -> Vec<Result<Inserted, NotStored>> {
     (0..count).map(|_| Err(why.clone())).collect()
 }
 
-async fn insert_patiently(store: &dyn SampleStore, config: &WriterConfig, samples: &[Sample]) -> Result<Vec<Inserted>, StorageError> {
+async fn insert_patiently(
+    store: &dyn SampleStore,
+    config: &WriterConfig,
+    samples: &[Sample],
+) -> Result<Vec<Inserted>, StorageError> {
     let mut attempt = 0;
     loop {
         match store.insert(samples).await {

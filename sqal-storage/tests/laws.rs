@@ -1,5 +1,6 @@
 //! Every law on every store and decorator of this crate: one named test per law and store.
 #![cfg(all(feature = "conformance", feature = "sqlite"))]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::sync::Arc;
 

@@ -1,5 +1,6 @@
 //! The laws are tested too: stores with one bug each, and the law that must catch it.
 #![cfg(feature = "conformance")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::num::NonZeroU16;
 use std::sync::Mutex;
@@ -36,15 +37,19 @@ struct Mutant {
 #[async_trait]
 impl SampleStore for Mutant {
     async fn insert(&self, batch: &[Sample]) -> Result<Vec<Inserted>, StorageError> {
-        let batch: Vec<_> = batch.iter().cloned().map(|mut s| {
-            if self.bug == Bug::ForgetsAField {
-                s.meta.humidity_percent = None;
-            }
-            if self.bug == Bug::IdIgnoresTheName {
-                s.key.sample_id = sqal_core::Name::new("x").unwrap();
-            }
-            s
-        }).collect();
+        let batch: Vec<_> = batch
+            .iter()
+            .cloned()
+            .map(|mut s| {
+                if self.bug == Bug::ForgetsAField {
+                    s.meta.humidity_percent = None;
+                }
+                if self.bug == Bug::IdIgnoresTheName {
+                    s.key.sample_id = sqal_core::Name::new("x").unwrap();
+                }
+                s
+            })
+            .collect();
         let mut outcomes = self.store.insert(&batch).await?;
         match self.bug {
             Bug::Overwrites => self.overwritten.lock().unwrap().extend(batch),

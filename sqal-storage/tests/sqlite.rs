@@ -1,5 +1,6 @@
 //! What is particular to the embedded store: any sample comes back, starts do not collide, newer files are refused.
 #![cfg(feature = "sqlite")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::path::Path;
 use std::process::Command;
@@ -7,9 +8,7 @@ use std::process::Command;
 use fixtures::strategy;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
-use sqal_storage::{
-    Inserted, MemoryStore, SampleQuery, SampleStore, SqliteConfig, SqliteStore, StorageErrorKind,
-};
+use sqal_storage::{Inserted, MemoryStore, SampleQuery, SampleStore, SqliteConfig, SqliteStore, StorageErrorKind};
 
 async fn open(folder: &Path) -> SqliteStore {
     SqliteStore::open(&SqliteConfig::at(folder.join("samples.db"))).await.unwrap()

@@ -1,5 +1,6 @@
 //! The writer: receipts after the commit, poison alone, patience with a store that is away, and back-pressure.
 #![cfg(feature = "conformance")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -9,7 +10,8 @@ use async_trait::async_trait;
 use sqal_core::{Sample, SampleId};
 use sqal_storage::conformance::sample;
 use sqal_storage::{
-    BatchWriter, Inserted, MemoryStore, NotStored, Page, SampleQuery, SampleStore, StorageError, StorageErrorKind, WriterConfig,
+    BatchWriter, Inserted, MemoryStore, NotStored, Page, SampleQuery, SampleStore, StorageError, StorageErrorKind,
+    WriterConfig,
 };
 use tokio::sync::Semaphore;
 

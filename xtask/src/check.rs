@@ -36,7 +36,9 @@ pub fn run(root: &Path, interrupts: &Interrupts) -> Result<(), Failed> {
     say("== bans, licences, sources");
     let deny = tools::tool(root, interrupts, &tools::DENY)?;
     let mut command = Command::new(deny);
-    command.args(["--log-level", "error", "check", "--hide-inclusion-graph", "bans", "licenses", "sources"]).current_dir(root);
+    command
+        .args(["--log-level", "error", "check", "--hide-inclusion-graph", "bans", "licenses", "sources"])
+        .current_dir(root);
     interrupts.run(&mut command)?;
     say("== all checks passed");
     Ok(())
@@ -49,7 +51,8 @@ pub fn run(root: &Path, interrupts: &Interrupts) -> Result<(), Failed> {
 /// [`Failed`] if a lint fires.
 pub fn lints(root: &Path, interrupts: &Interrupts) -> Result<(), Failed> {
     for targets in [&["--all-targets"][..], &[]] {
-        let arguments = [&["clippy", "--quiet", "--workspace", "--all-features"], targets, &["--", "-D", "warnings"]].concat();
+        let arguments =
+            [&["clippy", "--quiet", "--workspace", "--all-features"], targets, &["--", "-D", "warnings"]].concat();
         interrupts.run(&mut cargo(root, &arguments))?;
     }
     Ok(())
@@ -70,7 +73,10 @@ fn features(root: &Path, interrupts: &Interrupts) -> Result<(), Failed> {
     for (name, features) in tidy::features(root)? {
         interrupts.run(&mut cargo(root, &["check", "--quiet", "-p", &name, "--no-default-features"]))?;
         for feature in features {
-            interrupts.run(&mut cargo(root, &["check", "--quiet", "-p", &name, "--no-default-features", "--features", &feature]))?;
+            interrupts.run(&mut cargo(
+                root,
+                &["check", "--quiet", "-p", &name, "--no-default-features", "--features", &feature],
+            ))?;
         }
     }
     Ok(())

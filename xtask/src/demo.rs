@@ -25,13 +25,24 @@ pub fn run(root: &Path, interrupts: &Interrupts) -> Result<(), Failed> {
     let mut server = Command::new(built.join("sqal-server"));
     server.env("SQAL_DATA_DIR", &data).stdout(Stdio::piped()).current_dir(root);
     let mut server = interrupts.spawn(&mut server)?.ending_with(Signal::INT);
-    let ready = server.until("SQAL is ready").map_err(|_| Failed("the server did not start; it says above why".to_owned()))?;
-    let address = ready.split("http://").nth(1).and_then(|rest| rest.split('/').next()).unwrap_or("127.0.0.1:8000").to_owned();
+    let ready =
+        server.until("SQAL is ready").map_err(|_| Failed("the server did not start; it says above why".to_owned()))?;
+    let address =
+        ready.split("http://").nth(1).and_then(|rest| rest.split('/').next()).unwrap_or("127.0.0.1:8000").to_owned();
 
     let mut stations = Vec::new();
     for (name, seed) in [("ESP32_SIM_0001", "1"), ("ESP32_SIM_0002", "2")] {
         let mut station = Command::new(built.join("sqal-simulator"));
-        station.args(["--device-id", name, "--seed", seed, "--interval", "2", "--url", &format!("ws://{address}/ws/sensors/")]);
+        station.args([
+            "--device-id",
+            name,
+            "--seed",
+            seed,
+            "--interval",
+            "2",
+            "--url",
+            &format!("ws://{address}/ws/sensors/"),
+        ]);
         stations.push(interrupts.spawn(&mut station)?.ending_with(Signal::INT));
     }
     say(&format!(

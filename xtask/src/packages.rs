@@ -41,15 +41,20 @@ pub fn ready(interrupts: &Interrupts) -> Result<Programs, Failed> {
     if !missing.is_empty() {
         install(&missing, interrupts)?;
     }
-    let found = |need: &Need| (need.find)().ok_or_else(|| Failed(format!("{} is installed, but its programs are not found", need.package)));
+    let found = |need: &Need| {
+        (need.find)().ok_or_else(|| Failed(format!("{} is installed, but its programs are not found", need.package)))
+    };
     Ok(Programs { postgres: found(&NEEDS[0])?, redis: found(&NEEDS[1])?, chromium: found(&NEEDS[2])? })
 }
 
 fn install(missing: &[&str], interrupts: &Interrupts) -> Result<(), Failed> {
     let packages = missing.join(" ");
-    let by_hand = format!("the tests need {packages}: run\n\n    sudo apt-get install --no-install-recommends {packages}\n");
+    let by_hand =
+        format!("the tests need {packages}: run\n\n    sudo apt-get install --no-install-recommends {packages}\n");
     if on_path("apt-get").is_none() {
-        return Err(Failed(format!("the tests need the programs of the Debian packages {packages}; install them by your system's means")));
+        return Err(Failed(format!(
+            "the tests need the programs of the Debian packages {packages}; install them by your system's means"
+        )));
     }
     if !rustix::process::geteuid().is_root() {
         return Err(Failed(by_hand));

@@ -63,7 +63,9 @@ fn knows_no_runtime(root: &Path, crates: &[&str]) -> Result<(), Failed> {
         if !output.status.success() || !tree.starts_with(name) {
             return Err(Failed(format!("cargo tree -p {name}: {}", String::from_utf8_lossy(&output.stderr))));
         }
-        if let Some(line) = tree.lines().find(|line| ["tokio ", "mio ", "socket2 "].iter().any(|runtime| line.starts_with(runtime))) {
+        if let Some(line) =
+            tree.lines().find(|line| ["tokio ", "mio ", "socket2 "].iter().any(|runtime| line.starts_with(runtime)))
+        {
             return Err(Failed(format!("{name} knows a runtime: {line}")));
         }
     }

@@ -29,7 +29,8 @@ const VAGUE: [&str; 11] =
     ["utils", "util", "helpers", "helper", "common", "misc", "types", "prelude", "manager", "stuff", "shared"];
 
 /// Marks of unfinished work, in two halves so that this file has none.
-const UNFINISHED: [[&str; 2]; 5] = [["todo", "!("], ["unimplemented", "!("], ["dbg", "!("], ["#[ig", "nore"], ["FIX", "ME"]];
+const UNFINISHED: [[&str; 2]; 5] =
+    [["todo", "!("], ["unimplemented", "!("], ["dbg", "!("], ["#[ig", "nore"], ["FIX", "ME"]];
 
 /// Runs all of them and reports everything that is wrong at once.
 ///
@@ -70,7 +71,8 @@ struct Dependency {
 }
 
 fn metadata(root: &Path) -> Result<Metadata, Failed> {
-    let output = Command::new("cargo").args(["metadata", "--no-deps", "--format-version", "1"]).current_dir(root).output()?;
+    let output =
+        Command::new("cargo").args(["metadata", "--no-deps", "--format-version", "1"]).current_dir(root).output()?;
     if !output.status.success() {
         return Err(Failed(String::from_utf8_lossy(&output.stderr).into_owned()));
     }
@@ -83,7 +85,8 @@ fn metadata(root: &Path) -> Result<Metadata, Failed> {
 ///
 /// [`Failed`] if cargo cannot read the workspace.
 pub fn features(root: &Path) -> Result<Vec<(String, Vec<String>)>, Failed> {
-    let library = |package: &Package| ARROWS.iter().any(|(name, _)| package.name == *name && package.name.starts_with("sqal-"));
+    let library =
+        |package: &Package| ARROWS.iter().any(|(name, _)| package.name == *name && package.name.starts_with("sqal-"));
     let packages = metadata(root)?.packages.into_iter().filter(library);
     Ok(packages.map(|package| (package.name, package.features.into_keys().collect())).collect())
 }
@@ -99,7 +102,8 @@ pub fn arrows(root: &Path) -> Result<Vec<String>, Failed> {
         let Some((_, allowed)) = ARROWS.iter().find(|(name, _)| *name == package.name) else {
             // Composition roots: examples, benches, xtask. Whatever else appears needs a line in the table.
             let folder = package.manifest_path.parent().and_then(|folder| folder.strip_prefix(root).ok());
-            let is_root = folder.is_some_and(|f| f.starts_with("examples") || f == Path::new("benches") || f == Path::new("xtask"));
+            let is_root = folder
+                .is_some_and(|f| f.starts_with("examples") || f == Path::new("benches") || f == Path::new("xtask"));
             if !is_root {
                 found.push(format!("{}: this crate is not in the arrow table", package.name));
             }
@@ -110,7 +114,10 @@ pub fn arrows(root: &Path) -> Result<Vec<String>, Failed> {
             let to = dependency.name.as_str();
             let may = allowed.contains(&to) || (in_tests && (to == "fixtures" || to == package.name));
             if !may {
-                found.push(format!("{} -> {to}: not an arrow of the house (see ARROWS in xtask/src/tidy.rs)", package.name));
+                found.push(format!(
+                    "{} -> {to}: not an arrow of the house (see ARROWS in xtask/src/tidy.rs)",
+                    package.name
+                ));
             }
         }
     }
@@ -179,11 +186,13 @@ fn files(root: &Path) -> Result<Vec<PathBuf>, Failed> {
 ///
 /// [`Failed`] if the document cannot be read.
 pub fn find_it(root: &Path) -> Result<Vec<String>, Failed> {
-    let text = fs::read_to_string(root.join("ARCHITECTURE.md")).map_err(|error| Failed(format!("ARCHITECTURE.md: {error}")))?;
+    let text = fs::read_to_string(root.join("ARCHITECTURE.md"))
+        .map_err(|error| Failed(format!("ARCHITECTURE.md: {error}")))?;
     let table = text.split("## Find it in a minute").nth(1).unwrap_or_default();
     let table = table.split("\n## ").next().unwrap_or_default();
     let cells = table.lines().filter(|line| line.starts_with('|')).filter_map(|line| line.split('|').nth(2));
-    let paths: Vec<_> = cells.flat_map(|cell| cell.split('`').skip(1).step_by(2)).filter(|word| word.contains('/')).collect();
+    let paths: Vec<_> =
+        cells.flat_map(|cell| cell.split('`').skip(1).step_by(2)).filter(|word| word.contains('/')).collect();
     let mut found: Vec<_> = paths
         .iter()
         .filter(|path| !root.join(path).exists())

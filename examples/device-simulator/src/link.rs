@@ -97,7 +97,11 @@ struct Work {
 /// # Errors
 ///
 /// [`LinkError`] if the station cannot be set up.
-pub async fn run(config: &Config, now: fn() -> Timestamp, stop: impl Future<Output = ()>) -> Result<Summary, LinkError> {
+pub async fn run(
+    config: &Config,
+    now: fn() -> Timestamp,
+    stop: impl Future<Output = ()>,
+) -> Result<Summary, LinkError> {
     let truth = config.truth.as_ref().map(|path| File::options().create(true).append(true).open(path)).transpose()?;
     let backoff = Backoff::new(Duration::from_millis(250), Duration::from_secs(10))?;
     let mut random = ChaCha8Rng::seed_from_u64(config.seed);
@@ -185,7 +189,7 @@ impl Work {
                 _ = ticks.tick(), if self.wants_more() && !self.interval.is_zero() => self.measure(),
                 answer = timeout(PATIENCE, socket.next()), if self.under_way > 0 => {
                     let answer = answer.map_err(|_| "no answer".to_owned())?;
-                    self.take(answer.ok_or("closed")?.map_err(|error| error.to_string())?)?;
+                    self.take(&answer.ok_or("closed")?.map_err(|error| error.to_string())?)?;
                 }
             }
         }
@@ -194,10 +198,12 @@ impl Work {
     }
 
     /// Takes one message of the server: answers come in the order of the frames.
-    fn take(&mut self, message: Message) -> Result<(), String> {
-        let text = match &message {
+    fn take(&mut self, message: &Message) -> Result<(), String> {
+        let text = match message {
             Message::Text(text) => text.as_str(),
-            Message::Close(frame) => return Err(frame.as_ref().map_or_else(|| "closed".to_owned(), ToString::to_string)),
+            Message::Close(frame) => {
+                return Err(frame.as_ref().map_or_else(|| "closed".to_owned(), ToString::to_string));
+            }
             _ => return Ok(()),
         };
         let answer: Answer = serde_json::from_str(text).map_err(|error| format!("answer not understood: {error}"))?;
@@ -210,7 +216,11 @@ impl Work {
             (_, Some(problem)) if problem.status == 503 => return Err(problem.detail.clone()),
             (_, problem) => {
                 self.summary.rejected += 1;
-                warn!("Échantillon {} rejected: {}", shot.sample_id, problem.as_ref().map_or("no reason given", |p| &p.detail));
+                warn!(
+                    "Échantillon {} rejected: {}",
+                    shot.sample_id,
+                    problem.as_ref().map_or("no reason given", |p| &p.detail)
+                );
             }
         }
         if let Some(id) = answer.id {

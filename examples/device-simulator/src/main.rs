@@ -11,7 +11,12 @@ use tracing_subscriber::EnvFilter;
 fn main() -> ExitCode {
     let config = Config::parse();
     let filter = EnvFilter::try_new(&config.log).unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).with_target(false).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
+        .with_target(false)
+        .init();
     let stop = async {
         // Without a signal handler the process simply ends.
         let _ = tokio::signal::ctrl_c().await;
@@ -26,7 +31,10 @@ fn main() -> ExitCode {
     match runtime.block_on(run(&config, wall_clock, stop)) {
         Ok(summary) => {
             let (measured, persisted, duplicate) = (summary.measured, summary.persisted, summary.duplicate);
-            tracing::info!("measured {measured}, persisted {persisted}, duplicate {duplicate}, rejected {}", summary.rejected);
+            tracing::info!(
+                "measured {measured}, persisted {persisted}, duplicate {duplicate}, rejected {}",
+                summary.rejected
+            );
             ExitCode::SUCCESS
         }
         Err(error) => {
@@ -41,5 +49,7 @@ fn wall_clock() -> Timestamp {
     #[expect(clippy::disallowed_methods, reason = "a station stamps its samples with its own clock")]
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let micros = i64::try_from(now.as_micros()).unwrap_or(i64::MAX);
-    Timestamp::from_micros(micros).or_else(|_| Timestamp::from_micros(0)).unwrap_or_else(|_| unreachable!("1970 is a year"))
+    Timestamp::from_micros(micros)
+        .or_else(|_| Timestamp::from_micros(0))
+        .unwrap_or_else(|_| unreachable!("1970 is a year"))
 }

@@ -125,7 +125,9 @@ impl Source {
 /// Loads profiles from a file, or the built-in ones.
 pub(crate) fn profiles(path: Option<&PathBuf>) -> Result<Profiles, SourceError> {
     let text = match path {
-        Some(path) => std::fs::read_to_string(path).map_err(|source| SourceError::File { path: path.clone(), source })?,
+        Some(path) => {
+            std::fs::read_to_string(path).map_err(|source| SourceError::File { path: path.clone(), source })?
+        }
         None => BUILT_IN.to_owned(),
     };
     let file: ProfileFile = serde_saphyr::from_str(&text)?;

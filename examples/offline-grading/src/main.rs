@@ -38,6 +38,9 @@ mod tests {
         grade_trays(10, &mut out).unwrap();
         let text = String::from_utf8(out).unwrap();
         assert_eq!(text.lines().count(), 10);
-        assert!(text.lines().all(|line| ["A+", "A", "B", "C", "REJECT"].iter().any(|g| line.contains(&format!(": {g}: ")))), "{text}");
+        assert!(
+            text.lines().all(|line| ["A+", "A", "B", "C", "REJECT"].iter().any(|g| line.contains(&format!(": {g}: ")))),
+            "{text}"
+        );
     }
 }

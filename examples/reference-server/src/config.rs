@@ -55,7 +55,9 @@ impl Config {
     /// [`ProfileError`] names the file, the place in it, and what is wrong.
     pub fn profiles(&self) -> Result<Profiles, ProfileError> {
         let text = match &self.config_path {
-            Some(path) => std::fs::read_to_string(path).map_err(|source| ProfileError::File { path: path.clone(), source })?,
+            Some(path) => {
+                std::fs::read_to_string(path).map_err(|source| ProfileError::File { path: path.clone(), source })?
+            }
             None => BUILT_IN.to_owned(),
         };
         let file: ProfileFile = serde_saphyr::from_str(&text)?;

@@ -53,7 +53,11 @@ pub enum ServerError {
 /// # Errors
 ///
 /// [`ServerError`] says what is wrong and what to do.
-pub async fn serve(config: Config, ready: impl FnOnce(SocketAddr), end: impl Future<Output = &'static str>) -> Result<(), ServerError> {
+pub async fn serve(
+    config: Config,
+    ready: impl FnOnce(SocketAddr),
+    end: impl Future<Output = &'static str>,
+) -> Result<(), ServerError> {
     let profiles = config.profiles()?;
     // A library that embeds this server twice in one process (a test) keeps the first one's metrics.
     let metrics = metrics_text().ok();
@@ -64,7 +68,8 @@ pub async fn serve(config: Config, ready: impl FnOnce(SocketAddr), end: impl Fut
     info!(database = %database.display(), "database ready");
 
     // Inside out: the database, its breaker; the writer writes through both.
-    let store: Arc<dyn SampleStore> = Arc::new(GuardedStore::new(Arc::clone(&sqlite), BreakerConfig::default(), SystemClock));
+    let store: Arc<dyn SampleStore> =
+        Arc::new(GuardedStore::new(Arc::clone(&sqlite), BreakerConfig::default(), SystemClock));
     let (writer, writing) = BatchWriter::start(Arc::clone(&store), WriterConfig::usual());
     let mut services = Services::new(store, writer, profiles, wall_clock);
     services.metrics = metrics;
@@ -77,7 +82,10 @@ pub async fn serve(config: Config, ready: impl FnOnce(SocketAddr), end: impl Fut
         warn!(%address, "open to the network without authentication");
     }
     let app = router(services).into_make_service_with_connect_info::<SocketAddr>();
-    let begun = { let shutdown = shutdown.clone(); async move { shutdown.begun().await } };
+    let begun = {
+        let shutdown = shutdown.clone();
+        async move { shutdown.begun().await }
+    };
     let mut server = tokio::spawn(axum::serve(listener, app).with_graceful_shutdown(begun).into_future());
     info!("listening on http://{address}");
     ready(address);
@@ -114,7 +122,9 @@ fn wall_clock() -> Timestamp {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let micros = i64::try_from(now.as_micros()).unwrap_or(i64::MAX);
     // A clock beyond the year 9999 is broken; the year 1970 makes every frame "in the future", which is noticed at once.
-    Timestamp::from_micros(micros).or_else(|_| Timestamp::from_micros(0)).unwrap_or_else(|_| unreachable!("1970 is a year"))
+    Timestamp::from_micros(micros)
+        .or_else(|_| Timestamp::from_micros(0))
+        .unwrap_or_else(|_| unreachable!("1970 is a year"))
 }
 
 /// Waits for Ctrl-C or SIGTERM and names it.

@@ -1,4 +1,5 @@
 //! The whole way: real recordings and simulated products through a real server, kills, restarts and an orderly end.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod process;
 
@@ -26,7 +27,8 @@ fn recorded_captures_of_real_sensors_are_sent_acknowledged_and_stored_one_for_on
         assert!(sample["as7341"]["full_scale"].as_u64().unwrap() > 0);
         assert!(sample["fusion"]["explanation"]["en"].as_str().unwrap().contains("REJECT"), "{}", sample["fusion"]);
     }
-    let verdicts: Vec<_> = samples.iter().rev().step_by(20).map(|s| s["fusion"]["explanation"]["en"].as_str().unwrap()).collect();
+    let verdicts: Vec<_> =
+        samples.iter().rev().step_by(20).map(|s| s["fusion"]["explanation"]["en"].as_str().unwrap()).collect();
     println!("three verdicts on recorded readings:\n{}", verdicts.join("\n"));
 }
 

@@ -1,4 +1,5 @@
 //! The live page in a real browser: two stations appear, with map, spectrum and verdict, and a new sample replaces the old one.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod browser;
 #[expect(dead_code, reason = "each test file uses its part of the support")]
@@ -41,14 +42,26 @@ async fn the_page_shows_the_line_and_follows_it() {
 
         // What the page shows is what the server stored.
         let latest = tokio::task::block_in_place(|| server.get("/api/sqal/latest?device_id=STATION_2").1);
-        browser.until(&format!("document.querySelector('[data-sample-id=\"{}\"]') !== null", latest["sample_id"].as_str().unwrap())).await;
+        browser
+            .until(&format!(
+                "document.querySelector('[data-sample-id=\"{}\"]') !== null",
+                latest["sample_id"].as_str().unwrap()
+            ))
+            .await;
         let grade = latest["fusion"]["final_grade"].as_str().unwrap();
-        browser.until(&format!("document.querySelector('[data-station=\"STATION_2\"]').dataset.grade === '{grade}'")).await;
+        browser
+            .until(&format!("document.querySelector('[data-station=\"STATION_2\"]').dataset.grade === '{grade}'"))
+            .await;
 
         // A further sample arrives without a reload.
         send(&one, 1).await;
         let newest = tokio::task::block_in_place(|| server.get("/api/sqal/latest?device_id=STATION_1").1);
-        browser.until(&format!("document.querySelector('[data-sample-id=\"{}\"]') !== null", newest["sample_id"].as_str().unwrap())).await;
+        browser
+            .until(&format!(
+                "document.querySelector('[data-sample-id=\"{}\"]') !== null",
+                newest["sample_id"].as_str().unwrap()
+            ))
+            .await;
         assert_eq!(browser.complaints, Vec::<String>::new());
 
         #[expect(clippy::disallowed_methods, reason = "how a person asks for the picture of the README")]
@@ -56,5 +69,5 @@ async fn the_page_shows_the_line_and_follows_it() {
             std::fs::write(path, browser.screenshot().await).unwrap();
         }
     };
-    tokio::time::timeout(Duration::from_secs(120), look).await.expect("the page shows the line within two minutes");
+    tokio::time::timeout(Duration::from_mins(2), look).await.expect("the page shows the line within two minutes");
 }

@@ -45,7 +45,15 @@ impl Answer {
 
     /// The answer to a frame that was refused.
     pub(super) fn refused(sequence: u64, sample_id: Option<String>, problem: Problem) -> Self {
-        Self { r#type: "ack", status: "rejected", sequence, sample_id, id: None, final_grade: None, problem: Some(problem) }
+        Self {
+            r#type: "ack",
+            status: "rejected",
+            sequence,
+            sample_id,
+            id: None,
+            final_grade: None,
+            problem: Some(problem),
+        }
     }
 
     /// The JSON text.

@@ -24,7 +24,11 @@ const LARGEST_MESSAGE: usize = 8 * 1024 * 1024;
 type PendingAnswer = Pin<Box<dyn Future<Output = Answer> + Send>>;
 
 /// `GET /ws/sensors`: the device endpoint (ING-01).
-pub(crate) async fn upgrade(ws: WebSocketUpgrade, State(services): State<Services>, extensions: Extensions) -> Response {
+pub(crate) async fn upgrade(
+    ws: WebSocketUpgrade,
+    State(services): State<Services>,
+    extensions: Extensions,
+) -> Response {
     let peer = extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0);
     ws.max_message_size(LARGEST_MESSAGE).max_frame_size(LARGEST_MESSAGE).on_upgrade(move |mut socket| async move {
         if services.may_connect(peer.map(|peer| peer.ip())) {

@@ -9,7 +9,9 @@ use crate::{Problem, Services};
 /// The metrics, or 404 where the process keeps none.
 pub(super) async fn text(State(services): State<Services>) -> Response {
     match &services.metrics {
-        Some(render) => ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], render()).into_response(),
+        Some(render) => {
+            ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], render()).into_response()
+        }
         None => Problem::not_found("this process keeps no metrics").into_response(),
     }
 }

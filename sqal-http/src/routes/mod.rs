@@ -29,7 +29,8 @@ pub fn router(services: Services) -> Router {
         .route("/problems/{name}", get(problems::page));
     // Devices. Both spellings are documented (C-04), and a WebSocket client follows no redirect.
     #[cfg(feature = "ws")]
-    let routes = routes.route("/ws/sensors", get(crate::ingest::upgrade)).route("/ws/sensors/", get(crate::ingest::upgrade));
+    let routes =
+        routes.route("/ws/sensors", get(crate::ingest::upgrade)).route("/ws/sensors/", get(crate::ingest::upgrade));
     #[cfg(feature = "dashboard")]
     let routes = routes.merge(crate::dashboard::routes());
     layers::around(routes.fallback(|| async { Problem::not_found("no such path") }), services)

@@ -35,7 +35,8 @@ impl Which {
         let limit = self.limit.map_or(NonZeroU16::new(usual), |text| {
             let limit = text.parse().ok().filter(|limit: &NonZeroU16| limit.get() <= LARGEST_PAGE);
             if limit.is_none() {
-                let (limit, french) = (format!("a whole number from 1 to {LARGEST_PAGE}"), format!("un entier de 1 à {LARGEST_PAGE}"));
+                let (limit, french) =
+                    (format!("a whole number from 1 to {LARGEST_PAGE}"), format!("un entier de 1 à {LARGEST_PAGE}"));
                 wrong.push(Violation::new("?limit", text, limit, french));
             }
             limit
@@ -43,11 +44,17 @@ impl Which {
         let device_id: Option<DeviceId> = self.device_id.and_then(|text| {
             let name = Name::new(&text);
             if name.is_err() {
-                wrong.push(Violation::new("?device_id", format!("{text:?}"), "1 to 100 bytes of printable text", "1 à 100 octets de texte imprimable"));
+                wrong.push(Violation::new(
+                    "?device_id",
+                    format!("{text:?}"),
+                    "1 to 100 bytes of printable text",
+                    "1 à 100 octets de texte imprimable",
+                ));
             }
             name.ok()
         });
-        let after = self.after.and_then(|text| text.parse().map_err(|refused| wrong.push(Violation::from(refused))).ok());
+        let after =
+            self.after.and_then(|text| text.parse().map_err(|refused| wrong.push(Violation::from(refused))).ok());
         match limit {
             Some(limit) if wrong.is_empty() => Ok(SampleQuery { device_id, after, limit }),
             _ => Err(Problem::invalid_query(wrong)),
@@ -56,14 +63,20 @@ impl Which {
 }
 
 /// `GET /api/sqal/latest[?device_id=]`: the newest sample (DSH-03).
-pub(super) async fn latest(State(services): State<Services>, Query(which): Query<Which>) -> Result<Json<Document>, Problem> {
+pub(super) async fn latest(
+    State(services): State<Services>,
+    Query(which): Query<Which>,
+) -> Result<Json<Document>, Problem> {
     let query = Which { limit: None, ..which }.query(1)?;
     let page = services.store.query(&query).await?;
     page.items.first().map(|sample| Json(document(sample))).ok_or_else(|| Problem::not_found("no sample yet"))
 }
 
 /// `GET /api/v1/samples[?device_id=&limit=&after=]`: samples, newest first.
-pub(super) async fn list(State(services): State<Services>, Query(which): Query<Which>) -> Result<Json<Listed>, Problem> {
+pub(super) async fn list(
+    State(services): State<Services>,
+    Query(which): Query<Which>,
+) -> Result<Json<Listed>, Problem> {
     let page = services.store.query(&which.query(50)?).await?;
     let items = page.items.iter().map(document).collect();
     Ok(Json(Listed { items, next: page.next.map(|cursor| cursor.to_string()) }))

@@ -3,7 +3,8 @@
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use sqal_core::{
-    Assessment, Channel, Defect, Grid, Language, Measured, Sample, SpectralFindings, Spectrum, TofFindings, TofFrame, Verdict,
+    Assessment, Channel, Defect, Grid, Language, Measured, Sample, SpectralFindings, Spectrum, TofFindings, TofFrame,
+    Verdict,
 };
 
 use super::time::rfc3339;
@@ -44,7 +45,7 @@ pub fn document(sample: &Sample) -> Document {
             "humidity_percent": sample.meta.humidity_percent,
             "config_profile": sample.profile.name.to_string(),
             "profile_version": sample.profile.version,
-            "profile_hash": sample.profile.hash.iter().map(|byte| format!("{byte:02x}")).collect::<String>(),
+            "profile_hash": format!("{:032x}", u128::from_be_bytes(sample.profile.hash)),
         }),
         processing_time_ms: f64::from(sample.processing_micros) / 1000.0,
     }
@@ -90,7 +91,11 @@ fn tof(frame: &TofFrame, assessment: Option<&Assessment<TofFindings>>) -> Value 
 
 fn spectral(spectrum: &Spectrum, assessment: Option<&Assessment<SpectralFindings>>) -> Value {
     let by_channel = |value: &dyn Fn(Channel) -> Value| -> Value {
-        Channel::ALL.into_iter().map(|channel| (channel.as_str().to_owned(), value(channel))).collect::<Map<_, _>>().into()
+        Channel::ALL
+            .into_iter()
+            .map(|channel| (channel.as_str().to_owned(), value(channel)))
+            .collect::<Map<_, _>>()
+            .into()
     };
     let findings = assessment.map(|a| &a.findings);
     let mut block = Map::new();
@@ -118,7 +123,11 @@ fn spectral(spectrum: &Spectrum, assessment: Option<&Assessment<SpectralFindings
 }
 
 /// What both blocks have: quantities with their uncertainties, grade, defects, flags.
-fn finish<F>(mut block: Map<String, Value>, quantities: &[(&str, Option<Measured>)], assessment: Option<&Assessment<F>>) -> Value {
+fn finish<F>(
+    mut block: Map<String, Value>,
+    quantities: &[(&str, Option<Measured>)],
+    assessment: Option<&Assessment<F>>,
+) -> Value {
     let mut uncertainty = Map::new();
     for (name, quantity) in quantities {
         block.insert((*name).to_owned(), json!(quantity.map(Measured::value)));

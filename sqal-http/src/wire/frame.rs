@@ -2,8 +2,8 @@
 
 use serde::Deserialize;
 use sqal_core::{
-    AdcStatus, Channel, DistanceKind, Gain, Grade, Grid, IntegrationTime, Matrix, Meta, Name, Reported, SampleKey, Score, Spectrum,
-    TargetStatus, TofFrame, TofReading,
+    AdcStatus, Channel, DistanceKind, Gain, Grade, Grid, IntegrationTime, Matrix, Meta, Name, Reported, SampleKey,
+    Score, Spectrum, TargetStatus, TofFrame, TofReading,
 };
 
 use super::time;
@@ -111,10 +111,9 @@ pub(crate) fn sample_id_of(text: &str) -> Option<String> {
 /// Finds the place, the value and the limit of what could not be read.
 fn diagnose(text: &str) -> Violation {
     let mut json = serde_json::Deserializer::from_str(text);
-    let error = match serde_path_to_error::deserialize::<_, Frame>(&mut json) {
-        Err(error) => error,
+    let Err(error) = serde_path_to_error::deserialize::<_, Frame>(&mut json) else {
         // The frame itself was read: what follows it is wrong.
-        Ok(_) => return Violation::new("", "text after the frame", "one JSON object", "un seul objet JSON"),
+        return Violation::new("", "text after the frame", "one JSON object", "un seul objet JSON");
     };
     let pointer: String = error
         .path()
@@ -133,7 +132,10 @@ fn diagnose(text: &str) -> Violation {
     if error.is_data() {
         // serde says "invalid type: string \"x\", expected f32" or "missing field `x`".
         if let Some((found, expected)) = message.split_once(", expected ") {
-            let found = found.trim_start_matches("invalid type: ").trim_start_matches("invalid value: ").trim_start_matches("invalid ");
+            let found = found
+                .trim_start_matches("invalid type: ")
+                .trim_start_matches("invalid value: ")
+                .trim_start_matches("invalid ");
             let (limit, french) = translated(expected);
             return Violation::new(pointer, found, limit, french);
         }
@@ -147,10 +149,15 @@ fn diagnose(text: &str) -> Violation {
     }
     let value = token_at(text, error.line(), error.column());
     match value {
-        "NaN" | "Infinity" | "-Infinity" | "nan" | "inf" => {
-            Violation::new(pointer, value, "a finite number: JSON has no NaN and no Infinity", "un nombre fini : JSON n'a ni NaN ni Infinity")
+        "NaN" | "Infinity" | "-Infinity" | "nan" | "inf" => Violation::new(
+            pointer,
+            value,
+            "a finite number: JSON has no NaN and no Infinity",
+            "un nombre fini : JSON n'a ni NaN ni Infinity",
+        ),
+        _ if message.contains("number out of range") => {
+            Violation::new(pointer, value, "a number below 3e38", "un nombre inférieur à 3e38")
         }
-        _ if message.contains("number out of range") => Violation::new(pointer, value, "a number below 3e38", "un nombre inférieur à 3e38"),
         _ => Violation::new(pointer, format!("{value} ({message})"), "JSON", "du JSON"),
     }
 }
@@ -192,18 +199,29 @@ fn check(frame: Frame) -> Result<Incoming, Vec<Violation>> {
     let timestamp = time::parse(&frame.timestamp);
     if timestamp.is_none() {
         let limit = "an RFC 3339 time, for example 2024-10-26T23:00:00Z";
-        wrong.push(Violation::new("/timestamp", &frame.timestamp, limit, "une date RFC 3339, par exemple 2024-10-26T23:00:00Z"));
+        wrong.push(Violation::new(
+            "/timestamp",
+            &frame.timestamp,
+            limit,
+            "une date RFC 3339, par exemple 2024-10-26T23:00:00Z",
+        ));
     }
     let device_id = name("/device_id", &frame.device_id, &mut wrong);
     let sample_id = name("/sample_id", &frame.sample_id, &mut wrong);
     let profile = name("/meta/config_profile", &frame.meta.config_profile, &mut wrong);
-    let firmware_version = frame.meta.firmware_version.and_then(|text| name("/meta/firmware_version", &text, &mut wrong));
+    let firmware_version =
+        frame.meta.firmware_version.and_then(|text| name("/meta/firmware_version", &text, &mut wrong));
     let temperature_c = within("/meta/temperature_c", frame.meta.temperature_c, -60.0, 120.0, "°C", &mut wrong);
     let humidity_percent = within("/meta/humidity_percent", frame.meta.humidity_percent, 0.0, 100.0, "%", &mut wrong);
     if frame.vl53l8ch.is_none() && frame.as7341.is_none() {
-        wrong.push(Violation::new("", "a frame without readings", "a vl53l8ch block, an as7341 block, or both", "un bloc vl53l8ch ou as7341"));
+        wrong.push(Violation::new(
+            "",
+            "a frame without readings",
+            "a vl53l8ch block, an as7341 block, or both",
+            "un bloc vl53l8ch ou as7341",
+        ));
     }
-    let tof = frame.vl53l8ch.and_then(|block| tof(block, &mut wrong));
+    let tof = frame.vl53l8ch.and_then(|block| tof(&block, &mut wrong));
     let spectrum = frame.as7341.and_then(|block| spectrum(&block, &mut wrong));
     let reported = frame.fusion.map(|block| reported(&block, &mut wrong));
     match (timestamp, device_id, sample_id, profile) {
@@ -228,7 +246,14 @@ fn name<const N: usize>(pointer: &str, text: &str, wrong: &mut Vec<Violation>) -
     checked.ok()
 }
 
-fn within(pointer: &str, value: Option<f32>, min: f32, max: f32, unit: &str, wrong: &mut Vec<Violation>) -> Option<f32> {
+fn within(
+    pointer: &str,
+    value: Option<f32>,
+    min: f32,
+    max: f32,
+    unit: &str,
+    wrong: &mut Vec<Violation>,
+) -> Option<f32> {
     let value = value?;
     if !(min..=max).contains(&value) {
         wrong.push(Violation::new(pointer, value, format!("{min} to {max} {unit}"), format!("{min} à {max} {unit}")));
@@ -236,7 +261,7 @@ fn within(pointer: &str, value: Option<f32>, min: f32, max: f32, unit: &str, wro
     Some(value)
 }
 
-fn tof(block: TofBlock, wrong: &mut Vec<Violation>) -> Option<TofFrame> {
+fn tof(block: &TofBlock, wrong: &mut Vec<Violation>) -> Option<TofFrame> {
     let reading = TofReading {
         distance_mm: Grid::new(block.distance_matrix),
         reflectance_percent: Grid::new(block.reflectance_matrix),
@@ -252,7 +277,12 @@ fn tof(block: TofBlock, wrong: &mut Vec<Violation>) -> Option<TofFrame> {
     let (min, max) = refused.matrix.range();
     let (matrix, unit): (Matrix, _) = (refused.matrix, refused.matrix.unit());
     let pointer = format!("/vl53l8ch/{}/{}/{}", matrix.as_str(), refused.zone / 8, refused.zone % 8);
-    wrong.push(Violation::new(pointer, refused.value, format!("{min} to {max} {unit}"), format!("{min} à {max} {unit}")));
+    wrong.push(Violation::new(
+        pointer,
+        refused.value,
+        format!("{min} to {max} {unit}"),
+        format!("{min} à {max} {unit}"),
+    ));
     None
 }
 
@@ -264,7 +294,12 @@ fn spectrum(block: &SpectralBlock, wrong: &mut Vec<Violation>) -> Option<Spectru
     }
     let time = IntegrationTime::from_millis(block.integration_time);
     if time.is_err() {
-        wrong.push(Violation::new("/as7341/integration_time", block.integration_time, "0.00556 to 46639.9 ms", "0,00556 à 46639,9 ms"));
+        wrong.push(Violation::new(
+            "/as7341/integration_time",
+            block.integration_time,
+            "0.00556 to 46639.9 ms",
+            "0,00556 à 46639,9 ms",
+        ));
     }
     let (gain, time) = (gain.ok()?, time.ok()?);
     let Channels { f1, f2, f3, f4, f5, f6, f7, f8, clear, nir } = block.channels;

@@ -12,7 +12,11 @@ const FULL: f64 = 0.98;
 const LEAST_COUNTS: f64 = 50.0;
 
 /// Basic counts b = raw/(gain · ms) (ams AN000633, 2.1), with var(raw) = k·raw + r² + 1/12 (photon, read and rounding noise).
-pub(super) fn basic_counts(spectrum: &Spectrum, profile: &SpectralProfile, flags: &mut Flags) -> [Option<Measured>; 10] {
+pub(super) fn basic_counts(
+    spectrum: &Spectrum,
+    profile: &SpectralProfile,
+    flags: &mut Flags,
+) -> [Option<Measured>; 10] {
     let full_scale = f64::from(spectrum.integration_time().full_scale());
     let unit = spectrum.gain().multiplier() * spectrum.integration_time().millis();
     Channel::ALL.map(|channel| {

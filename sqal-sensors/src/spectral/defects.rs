@@ -1,11 +1,18 @@
 //! Defects of colour that a threshold decides: oxidation, saturation, too little light.
 
-use sqal_core::{Channel, Defect, DefectKind, Defects, Flag, Flags, Score, Severity, SpectralFindings, Spectrum, ZoneSet, normal_cdf};
+use sqal_core::{
+    Channel, Defect, DefectKind, Defects, Flag, Flags, Score, Severity, SpectralFindings, Spectrum, ZoneSet, normal_cdf,
+};
 
 use crate::SpectralProfile;
 
 /// The defects, gravest first.
-pub(super) fn find(spectrum: &Spectrum, findings: &SpectralFindings, flags: Flags, profile: &SpectralProfile) -> Defects {
+pub(super) fn find(
+    spectrum: &Spectrum,
+    findings: &SpectralFindings,
+    flags: Flags,
+    profile: &SpectralProfile,
+) -> Defects {
     let mut defects = Defects::new();
     let mut add = |kind, severity, probability: f64| {
         let defect = Defect { kind, severity, zones: ZoneSet::default(), probability: Score::nearest(probability) };

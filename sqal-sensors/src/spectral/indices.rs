@@ -17,7 +17,11 @@ fn at(absorbance: &[Option<Measured>; 8], channel: Channel) -> Option<Measured> 
 ///
 /// The denominator H is the pigment signal. Below ten times its own uncertainty the ratio means nothing: `None`, and
 /// [`Flag::LowHeme`]. First-order propagation with ∂q/∂A630 = 1/H, ∂q/∂A680 = (q − 1)/H, ∂q/∂A555 = −q/H.
-pub(super) fn oxidation(absorbance: &[Option<Measured>; 8], profile: &SpectralProfile, flags: &mut Flags) -> Option<Measured> {
+pub(super) fn oxidation(
+    absorbance: &[Option<Measured>; 8],
+    profile: &SpectralProfile,
+    flags: &mut Flags,
+) -> Option<Measured> {
     let [a5, a7, a8] = [at(absorbance, Channel::F5)?, at(absorbance, Channel::F7)?, at(absorbance, Channel::F8)?];
     let h = a5.value() - a8.value();
     if h < 10.0 * libm::hypot(a5.u(), a8.u()) || h <= 0.0 {

@@ -1,6 +1,8 @@
 //! Defects of shape that a threshold of the profile decides: missing product, overfill, tilt, and zones that could not be read.
 
-use sqal_core::{Defect, DefectKind, Defects, Measured, Score, Severity, TofFindings, ZoneSet, gravest_first, normal_cdf};
+use sqal_core::{
+    Defect, DefectKind, Defects, Measured, Score, Severity, TofFindings, ZoneSet, gravest_first, normal_cdf,
+};
 
 use super::reference::Surface;
 use super::validity::{Zones, valid_in};
@@ -33,13 +35,15 @@ pub(super) fn find(
         if empty.len() >= 2 {
             let whole = empty.len() * 2 > tray.len();
             let severity = if whole { Severity::Critical } else { Severity::Major };
-            let highest = empty.iter().map(|zone| certainty_below(surface, zone, profile.min_product_mm)).fold(0.0, f64::max);
+            let highest =
+                empty.iter().map(|zone| certainty_below(surface, zone, profile.min_product_mm)).fold(0.0, f64::max);
             // An empty tray is a fact whatever single zones say.
             add(DefectKind::MissingProduct, severity, empty, if whole { 1.0 } else { highest });
         }
         let high = ZoneSet::from_fn(|zone| measured(zone) && surface.height_mm[zone] > profile.max_height_mm);
         if !high.is_empty() {
-            let highest = high.iter().map(|zone| 1.0 - certainty_below(surface, zone, profile.max_height_mm)).fold(0.0, f64::max);
+            let highest =
+                high.iter().map(|zone| 1.0 - certainty_below(surface, zone, profile.max_height_mm)).fold(0.0, f64::max);
             add(DefectKind::Overfill, Severity::Major, high, highest);
         }
     }

@@ -32,7 +32,7 @@ mod tests {
             assert!((x - angle(zone % 8).to_radians().tan()).abs() < 1e-15);
             assert!((y - angle(zone / 8).to_radians().tan()).abs() < 1e-15);
             let (mx, my) = tangents(63 - zone as usize);
-            assert!(x == -mx && y == -my);
+            assert_eq!((x.to_bits(), y.to_bits()), ((-mx).to_bits(), (-my).to_bits()));
         }
     }
 

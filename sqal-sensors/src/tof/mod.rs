@@ -10,7 +10,9 @@ mod uld;
 mod validity;
 mod volume;
 
-use sqal_core::{AnalysisError, Analyzer, Assessment, DefectKind, Flag, Flags, Measured, Score, Severity, TofFindings, TofFrame};
+use sqal_core::{
+    AnalysisError, Analyzer, Assessment, DefectKind, Flag, Flags, Measured, Score, Severity, TofFindings, TofFrame,
+};
 
 pub use uld::{UldError, decode_uld_frame};
 
@@ -80,7 +82,8 @@ impl Analyzer for TofAnalyzer {
         };
 
         let defects = defects::find(&findings, &zones, tray, surface.as_ref(), profile);
-        let part = |weight: f64, d: &Desirability, x: Option<Measured>| -> Part { (weight, x.map(|x| d.of_measured(x))) };
+        let part =
+            |weight: f64, d: &Desirability, x: Option<Measured>| -> Part { (weight, x.map(|x| d.of_measured(x))) };
         let weights = &profile.weights;
         // Volume, height and their errors come from one height map: their uncertainties add.
         let joined = join(
@@ -98,7 +101,15 @@ impl Analyzer for TofAnalyzer {
             let worst = defects.iter().map(|d| d.severity).max();
             capped(best, worst)
         });
-        Ok(Assessment { findings, score, grade, reliability: validity::reliability(&zones, tray), coverage, defects, flags })
+        Ok(Assessment {
+            findings,
+            score,
+            grade,
+            reliability: validity::reliability(&zones, tray),
+            coverage,
+            defects,
+            flags,
+        })
     }
 }
 

@@ -37,8 +37,8 @@ pub(super) struct Roughness {
 
 /// Height variation, uniformity and tilt; `None` for fewer than eight product zones.
 ///
-/// Sq_c² = max(0, Sq² − s̄²) with s̄² = mean σ² (n − 1)/n, and u(Sq²) = √(2 s̄⁴ (n − 1) + 4 n s̄² Sq_c²)/n. A flat tray read with 3 mm of
-/// noise shows a raw Sq of 2.9 mm; corrected it is 0.5 mm. Uniformity = exp(−Sq_lev,c²/(2 s₀²)) with the plane removed (n − 3 degrees of
+/// `Sq_c²` = max(0, Sq² − s̄²) with s̄² = mean σ² (n − 1)/n, and u(Sq²) = √(2 s̄⁴ (n − 1) + 4 n s̄² `Sq_c²)/n`. A flat tray read with 3 mm of
+/// noise shows a raw Sq of 2.9 mm; corrected it is 0.5 mm. Uniformity = `exp(−Sq_lev,c²/(2` s₀²)) with the plane removed (n − 3 degrees of
 /// freedom), so it does not change with offset or tilt; it is to be read with its uncertainty, because noise can only hide roughness.
 pub(super) fn roughness(surface: &Surface, profile: &TofProfile) -> Option<Roughness> {
     let product = surface.product;

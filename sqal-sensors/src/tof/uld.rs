@@ -42,8 +42,12 @@ impl core::fmt::Display for UldError {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         match self {
             Self::Length(n) => write!(f, "buffer of {n} bytes: expected a multiple of 4, at least 24"),
-            Self::Torn { header, footer: Some(footer) } => write!(f, "frame {header} ends as {footer}: it was overwritten while read"),
-            Self::Torn { header, footer: None } => write!(f, "frame {header} has no end: it was cut or overwritten while read"),
+            Self::Torn { header, footer: Some(footer) } => {
+                write!(f, "frame {header} ends as {footer}: it was overwritten while read")
+            }
+            Self::Torn { header, footer: None } => {
+                write!(f, "frame {header} has no end: it was cut or overwritten while read")
+            }
             Self::Block(index) => write!(f, "block {index:#06x} is missing or not of 64 zones with one target"),
             Self::Frame(refused) => write!(f, "{refused}"),
         }
@@ -61,7 +65,7 @@ impl core::error::Error for UldError {}
 ///
 /// [`UldError`] says what is wrong with the buffer; no input panics.
 pub fn decode_uld_frame(raw: &[u8]) -> Result<TofFrame, UldError> {
-    if raw.len() < 24 || raw.len() % 4 != 0 {
+    if raw.len() < 24 || !raw.len().is_multiple_of(4) {
         return Err(UldError::Length(raw.len()));
     }
     let bytes = Swapped(raw);

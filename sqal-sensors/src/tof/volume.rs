@@ -10,12 +10,13 @@ use crate::TofProfile;
 use crate::desirability::measured;
 
 /// V = A·h̄ with h̄ the mean of max(h, 0) over the tray's known zones;
-/// u² = A²(Σw²σ² + u_common²) + h̄² u(A)².
+/// u² = A²(Σw²σ² + `u_common²`) + h̄² u(A)².
 pub(super) fn of_tray(surface: &Surface, profile: &TofProfile) -> Measured {
     let n = f64::from(surface.known.len().max(1));
     let mean = surface.known.iter().map(|zone| surface.height_mm[zone].max(0.0)).sum::<f64>() / n;
     let noise: f64 = surface.known.iter().map(|zone| surface.sigma_mm[zone] * surface.sigma_mm[zone]).sum();
     let (area, u_area) = (profile.tray.area_mm2, profile.tray.u_area_mm2);
-    let variance = area * area * (noise / (n * n) + surface.u_common_mm * surface.u_common_mm) + mean * mean * u_area * u_area;
+    let variance =
+        area * area * (noise / (n * n) + surface.u_common_mm * surface.u_common_mm) + mean * mean * u_area * u_area;
     measured(area * mean, libm::sqrt(variance))
 }

@@ -12,7 +12,8 @@
 use std::num::NonZeroU16;
 
 use sqal_core::{
-    Cap, Defects, DeviceId, Grade, Inspection, Meta, Name, ProfileRef, Sample, SampleId, SampleKey, Score, Timestamp, Verdict,
+    Cap, Defects, DeviceId, Grade, Inspection, Meta, Name, ProfileRef, Sample, SampleId, SampleKey, Score, Timestamp,
+    Verdict,
 };
 
 use crate::{Inserted, SampleQuery, SampleStore};

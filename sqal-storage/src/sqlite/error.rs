@@ -5,7 +5,9 @@ use crate::{StorageError, StorageErrorKind};
 /// Classifies by SQLite's primary result code (the low byte of the extended one).
 pub(super) fn storage_error(error: sqlx::Error) -> StorageError {
     let code = match &error {
-        sqlx::Error::Database(database) => database.code().and_then(|code| code.parse::<i32>().ok()).map(|code| code & 0xFF),
+        sqlx::Error::Database(database) => {
+            database.code().and_then(|code| code.parse::<i32>().ok()).map(|code| code & 0xFF)
+        }
         _ => None,
     };
     let kind = match (&error, code) {

@@ -80,11 +80,16 @@ impl SqliteStore {
         let mut connection = self.writer.acquire().await.map_err(storage_error)?;
         let result = async {
             // IMMEDIATE takes the write lock at once: a deferred transaction could fail half-way with "busy" and no retry.
-            let mut transaction = sqlx::Connection::begin_with(&mut *connection, statements::BEGIN).await.map_err(storage_error)?;
+            let mut transaction =
+                sqlx::Connection::begin_with(&mut *connection, statements::BEGIN).await.map_err(storage_error)?;
             let mut outcomes = Vec::with_capacity(batch.len());
             for sample in batch {
                 let row = rows::Row::from_sample(sample)?;
-                let done = row.bind(sqlx::query(statements::INSERT)).execute(&mut *transaction).await.map_err(storage_error)?;
+                let done = row
+                    .bind(sqlx::query(statements::INSERT))
+                    .execute(&mut *transaction)
+                    .await
+                    .map_err(storage_error)?;
                 outcomes.push(if done.rows_affected() == 1 { Inserted::Stored } else { Inserted::Duplicate });
             }
             transaction.commit().await.map_err(storage_error)?;
@@ -112,7 +117,8 @@ impl SampleStore for SqliteStore {
 
     async fn query(&self, query: &SampleQuery) -> Result<Page, StorageError> {
         // Without a cursor the page begins after the end of time.
-        let (micros, id) = query.after.map_or((i64::MAX, [u8::MAX; 16]), |after| (after.timestamp().micros(), *after.id().as_bytes()));
+        let (micros, id) =
+            query.after.map_or((i64::MAX, [u8::MAX; 16]), |after| (after.timestamp().micros(), *after.id().as_bytes()));
         let statement = match &query.device_id {
             Some(device) => sqlx::query(statements::PAGE_OF_DEVICE).bind(device.as_str().to_owned()),
             None => sqlx::query(statements::PAGE),

@@ -47,7 +47,7 @@ impl<'a> Row<'a> {
     }
 
     /// Binds the values in the order of the statement.
-    pub(super) fn bind<'q>(self, query: Query<'q, Sqlite, SqliteArguments>) -> Query<'q, Sqlite, SqliteArguments> {
+    pub(super) fn bind(self, query: Query<'_, Sqlite, SqliteArguments>) -> Query<'_, Sqlite, SqliteArguments> {
         let sample = self.sample;
         let value = |measured: Option<Measured>| measured.map(Measured::value);
         let tof = sample.inspection.tof.as_ref();
@@ -81,13 +81,17 @@ impl<'a> Row<'a> {
 
 /// The sample of a row; the error says what about the row is damaged.
 pub(super) fn to_sample(row: &SqliteRow) -> Result<Sample, String> {
-    fn column<'r, T: sqlx::Decode<'r, Sqlite> + sqlx::Type<Sqlite>>(row: &'r SqliteRow, name: &str) -> Result<T, String> {
+    fn column<'r, T: sqlx::Decode<'r, Sqlite> + sqlx::Type<Sqlite>>(
+        row: &'r SqliteRow,
+        name: &str,
+    ) -> Result<T, String> {
         sqlx::Row::try_get(row, name).map_err(|error| format!("{name}: {error}"))
     }
     let time = |name| Timestamp::from_micros(column(row, name)?).map_err(|error| format!("{name}: {error}"));
     let name = |name| Name::new(column(row, name)?).map_err(|error| format!("{name} {error}"));
     let (tof, spectrum) = decode_frame(column(row, "frame")?).map_err(|error| error.to_string())?;
-    let analysis: Analysis = serde_json::from_str(column(row, "analysis")?).map_err(|error| format!("analysis: {error}"))?;
+    let analysis: Analysis =
+        serde_json::from_str(column(row, "analysis")?).map_err(|error| format!("analysis: {error}"))?;
     Ok(Sample {
         key: SampleKey { device_id: name("device_id")?, timestamp: time("timestamp")?, sample_id: name("sample_id")? },
         received_at: time("created_at")?,

@@ -55,7 +55,8 @@ INSERT INTO sensor_samples (
 ON CONFLICT (id) DO NOTHING";
 
 /// One sample by id.
-pub(super) const GET: &str = "SELECT timestamp, device_id, sample_id, created_at, frame, analysis FROM sensor_samples WHERE id = ?";
+pub(super) const GET: &str =
+    "SELECT timestamp, device_id, sample_id, created_at, frame, analysis FROM sensor_samples WHERE id = ?";
 
 /// A page of all devices, newest first: bind time, id, limit.
 pub(super) const PAGE: &str = "

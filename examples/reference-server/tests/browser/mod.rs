@@ -1,4 +1,4 @@
-//! A headless Chromium, spoken to by the DevTools protocol over its WebSocket.
+//! A headless Chromium, spoken to by the `DevTools` protocol over its WebSocket.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
@@ -46,7 +46,7 @@ impl Browser {
         Self { child, _profile: profile, socket, session: None, calls: 0, complaints: Vec::new() }
     }
 
-    /// Calls a DevTools method.
+    /// Calls a `DevTools` method.
     pub(crate) async fn call(&mut self, method: &str, params: Value) -> Value {
         self.calls += 1;
         let id = self.calls;
