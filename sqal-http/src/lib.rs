@@ -45,3 +45,8 @@ pub use quota::ConnectLimit;
 pub use routes::router;
 pub use state::{MetricsText, Services, WallClock};
 pub use wire::{Document, document};
+
+/// The README's example, compiled with the documentation's tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

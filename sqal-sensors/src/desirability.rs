@@ -25,7 +25,7 @@ pub enum Desirability {
         /// How soft the limit is.
         width: f64,
     },
-    /// Best in the middle: [Φ((x − lo)/width) − Φ((x − hi)/width)] / (2Φ((hi − lo)/(2 width)) − 1).
+    /// Best in the middle: (Φ((x − lo)/width) − Φ((x − hi)/width)) / (2Φ((hi − lo)/(2 width)) − 1).
     Target {
         /// The lower limit.
         lo: f64,
@@ -87,7 +87,7 @@ impl Desirability {
 
     /// The desirability of a measured value, with the standard uncertainty that it inherits.
     ///
-    /// For x ~ N(μ, u²): E = Φ(h) with h = (μ − at)/√(width² + u²), and E[d²] = Φ(h) − 2T(h, √((1 − ρ)/(1 + ρ))) with
+    /// For x ~ N(μ, u²): E = Φ(h) with h = (μ − at)/√(width² + u²), and E(d²) = Φ(h) − 2T(h, √((1 − ρ)/(1 + ρ))) with
     /// ρ = u²/(width² + u²) and Owen's T. A target is a difference of two; its variance is integrated by 15-node Gauss-Hermite.
     #[must_use]
     pub fn of_measured(&self, x: Measured) -> Measured {
