@@ -71,12 +71,9 @@ pub fn docs(root: &Path, interrupts: &Interrupts) -> Result<(), Failed> {
 /// Every library with no feature and with each feature alone: a feature adds, and needs no other.
 fn features(root: &Path, interrupts: &Interrupts) -> Result<(), Failed> {
     for (name, features) in tidy::features(root)? {
-        interrupts.run(&mut cargo(root, &["check", "--quiet", "-p", &name, "--no-default-features"]))?;
-        for feature in features {
-            interrupts.run(&mut cargo(
-                root,
-                &["check", "--quiet", "-p", &name, "--no-default-features", "--features", &feature],
-            ))?;
+        for feature in std::iter::once(String::new()).chain(features) {
+            let package = ["clippy", "--quiet", "-p", &name, "--no-default-features", "--features", &feature];
+            interrupts.run(&mut cargo(root, &[&package[..], &["--", "-D", "warnings"]].concat()))?;
         }
     }
     Ok(())

@@ -5,5 +5,7 @@ mod frame;
 mod time;
 
 pub use document::{Document, document};
-pub(crate) use frame::{Incoming, parse, sample_id_of};
+#[cfg(feature = "ws")]
+pub(crate) use frame::sample_id_of;
+pub(crate) use frame::{Incoming, parse};
 pub(crate) use time::rfc3339;
