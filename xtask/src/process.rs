@@ -17,6 +17,7 @@ use crate::Failed;
 #[derive(Clone, Debug, Default)]
 pub struct Interrupts {
     interrupted: Arc<AtomicBool>,
+    quiet: bool,
     groups: Arc<Mutex<Vec<u32>>>,
 }
 
@@ -39,6 +40,12 @@ impl Interrupts {
         Ok(interrupts)
     }
 
+    /// Takes over nothing, and runs commands without a word: for checks that are expected to fail.
+    #[must_use]
+    pub fn quiet() -> Self {
+        Self { quiet: true, ..Self::default() }
+    }
+
     /// Whether an interrupt came.
     #[must_use]
     pub fn came(&self) -> bool {
@@ -56,6 +63,9 @@ impl Interrupts {
     /// [`Failed`] if it cannot be started, fails, or an interrupt came.
     pub fn run(&self, command: &mut Command) -> Result<(), Failed> {
         let shown = shown(command);
+        if self.quiet {
+            command.stdout(Stdio::null()).stderr(Stdio::null());
+        }
         let status = self.spawn(command)?.wait()?;
         match status {
             _ if self.came() => Err(Failed("interrupted".to_owned())),

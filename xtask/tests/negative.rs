@@ -51,8 +51,8 @@ fn refused(tree: &TempDir) -> String {
 fn a_sound_tree_is_green() {
     let tree = sound_tree();
     tidy::run(tree.path()).unwrap();
-    check::lints(tree.path(), &Interrupts::default()).unwrap();
-    check::docs(tree.path(), &Interrupts::default()).unwrap();
+    check::lints(tree.path(), &Interrupts::quiet()).unwrap();
+    check::docs(tree.path(), &Interrupts::quiet()).unwrap();
 }
 
 #[test]
@@ -111,14 +111,14 @@ fn an_undocumented_public_item_is_red() {
     let tree = sound_tree();
     write(&tree, "sqal-core/src/lib.rs", &format!("{SOUND}\npub const SECRET: u8 = 7;\n"));
     tidy::run(tree.path()).unwrap();
-    assert!(check::lints(tree.path(), &Interrupts::default()).is_err(), "clippy with the table must refuse it");
+    assert!(check::lints(tree.path(), &Interrupts::quiet()).is_err(), "clippy with the table must refuse it");
 }
 
 #[test]
 fn a_broken_link_in_the_docs_is_red() {
     let tree = sound_tree();
     write(&tree, "sqal-core/src/lib.rs", &SOUND.replace("The answer.", "The [`Question`]."));
-    assert!(check::docs(tree.path(), &Interrupts::default()).is_err());
+    assert!(check::docs(tree.path(), &Interrupts::quiet()).is_err());
 }
 
 #[test]
@@ -126,7 +126,7 @@ fn unsafe_code_is_red() {
     let tree = sound_tree();
     let text = format!("{SOUND}\n/// Reads.\npub fn read(p: *const u8) -> u8 {{\n    unsafe {{ *p }}\n}}\n");
     write(&tree, "sqal-core/src/lib.rs", &text);
-    assert!(check::lints(tree.path(), &Interrupts::default()).is_err());
+    assert!(check::lints(tree.path(), &Interrupts::quiet()).is_err());
 }
 
 #[test]
