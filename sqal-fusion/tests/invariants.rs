@@ -1,0 +1,269 @@
+//! The invariants of fusion (measurement model, section 3.6) over random evidence, and its fail-safe ends.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use proptest::prelude::*;
+use sqal_core::{
+    AnalysisError, Analyzer, Assessment, Cap, Defect, DefectKind, Defects, Exponent, Flags, Grade, Measured, Score,
+    Severity, SpectralFindings, Spectrum, TofFindings, TofFrame, ZoneSet,
+};
+use sqal_fusion::{Decided, Decision, Evidence, Fused, FusionRule, Inspector, PowerMeanRule, SensorWeights};
+
+/// Score, uncertainty, weight, reliability.
+type Sensor = (f64, f64, f64, f64);
+
+fn sensor() -> impl Strategy<Value = Sensor> {
+    let score = prop_oneof![4 => 0.0..=1.0_f64, 1 => Just(0.0), 1 => Just(1.0)];
+    (score, 0.001..0.3_f64, 0.05..5.0_f64, 0.05..=1.0_f64)
+}
+
+fn sensors() -> impl Strategy<Value = Vec<Sensor>> {
+    prop::collection::vec(sensor(), 1..=4)
+}
+
+fn rule() -> impl Strategy<Value = PowerMeanRule> {
+    (-4.0..=1.0_f64, 0.0..=1.0_f64, 0.01..0.3_f64)
+        .prop_map(|(p, r, tau)| PowerMeanRule::new(Exponent::new(p).unwrap(), r, tau).unwrap())
+}
+
+fn evidence(sensors: &[Sensor]) -> Vec<Evidence> {
+    let one = |(score, u, weight, reliability): &Sensor| {
+        Evidence::new(Measured::new(*score, *u).unwrap(), *weight, Score::nearest(*reliability)).unwrap()
+    };
+    sensors.iter().map(one).collect()
+}
+
+fn judged(rule: &PowerMeanRule, sensors: &[Sensor]) -> (Fused, Decided) {
+    let fused = rule.fuse(&evidence(sensors)).unwrap();
+    let decided = Decision::default().decide(&fused);
+    (fused, decided)
+}
+
+fn close(a: f64, b: f64) -> bool {
+    (a - b).abs() <= 1e-9 * (1.0 + a.abs())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    #[test]
+    fn inv_1_2_3_the_score_lies_between_and_probabilities_are_probabilities(rule in rule(), sensors in sensors()) {
+        let (fused, decided) = judged(&rule, &sensors);
+        let scores = || sensors.iter().map(|s| s.0);
+        let (low, high) = (scores().fold(1.0, f64::min), scores().fold(0.0, f64::max));
+        prop_assert!((low..=high).contains(&fused.score.value()));
+        prop_assert!(decided.probabilities.iter().all(|p| *p >= 0.0));
+        prop_assert!(close(decided.probabilities.iter().sum(), 1.0));
+        prop_assert!(fused.birge >= 1.0 && fused.score.u() >= fused.u_unscaled);
+    }
+
+    #[test]
+    fn inv_4_the_order_of_the_sensors_changes_nothing(rule in rule(), sensors in sensors()) {
+        let (a, da) = judged(&rule, &sensors);
+        let reversed: Vec<_> = sensors.iter().rev().copied().collect();
+        let (b, db) = judged(&rule, &reversed);
+        prop_assert!(close(a.score.value(), b.score.value()) && close(a.score.u(), b.score.u()));
+        prop_assert!(close(a.conflict.get(), b.conflict.get()) && close(a.coverage.get(), b.coverage.get()));
+        prop_assert!(close(da.confidence_raw.get(), db.confidence_raw.get()));
+    }
+
+    #[test]
+    fn inv_5_equal_scores_fuse_to_that_score_without_conflict(rule in rule(), sensors in sensors(), score in 0.0..=1.0_f64) {
+        let equal: Vec<_> = sensors.iter().map(|s| (score, s.1, s.2, s.3)).collect();
+        let (fused, _) = judged(&rule, &equal);
+        prop_assert!(close(fused.score.value(), score) && fused.conflict.get() < 1e-12);
+    }
+
+    #[test]
+    fn inv_6_a_better_score_never_lowers_the_fused_score(rule in rule(), sensors in sensors(), k in 0..4_usize, by in 0.0..1.0_f64) {
+        let k = k % sensors.len();
+        let mut better = sensors.clone();
+        better[k].0 = (better[k].0 + by).min(1.0);
+        prop_assert!(judged(&rule, &better).0.score.value() >= judged(&rule, &sensors).0.score.value() - 1e-12);
+    }
+
+    #[test]
+    fn inv_7_8_more_uncertainty_widens_and_explains_conflict(rule in rule(), sensors in sensors(), k in 0..4_usize, by in 0.0..0.5_f64) {
+        let k = k % sensors.len();
+        let mut wider = sensors.clone();
+        wider[k].1 += by;
+        let (a, b) = (judged(&rule, &sensors).0, judged(&rule, &wider).0);
+        prop_assert!(b.u_unscaled >= a.u_unscaled - 1e-12);
+        prop_assert!(b.conflict.get() <= a.conflict.get() + 1e-12);
+    }
+
+    #[test]
+    fn inv_9_without_conflict_the_grade_follows_the_score_and_shuns_uncertainty(sensors in sensors(), k in 0..4_usize, by in 0.0..0.5_f64) {
+        // A very large disparity is the model's "tau = infinite": no scatter counts as conflict.
+        let rule = PowerMeanRule::new(Exponent::HARMONIC, 0.0, 1e6).unwrap();
+        let k = k % sensors.len();
+        let (mut better, mut wider) = (sensors.clone(), sensors.clone());
+        better[k].0 = (better[k].0 + by).min(1.0);
+        wider[k].1 += by;
+        let (_, base) = judged(&rule, &sensors);
+        // The harmonic mean of a better sensor may be less certain (its sensitivity falls more slowly), so the point grade is the claim.
+        prop_assert!(judged(&rule, &better).1.point >= base.point);
+        let (_, uncertain) = judged(&rule, &wider);
+        prop_assert!(uncertain.grade <= base.grade);
+        prop_assert!(uncertain.confidence_raw.get() <= base.confidence_raw.get() + 1e-12);
+    }
+
+    #[test]
+    fn inv_11_the_final_grade_is_never_better_than_the_point_grade(rule in rule(), sensors in sensors()) {
+        let (_, decided) = judged(&rule, &sensors);
+        prop_assert!(decided.grade <= decided.point);
+        prop_assert_eq!(decided.cap == Cap::None, decided.grade == decided.point);
+    }
+
+    #[test]
+    fn inv_12_13_a_missing_or_unreliable_sensor_lowers_the_coverage(rule in rule(), one in sensor(), other in sensor()) {
+        let both = rule.fuse(&evidence(&[one, other])).unwrap();
+        let alone = rule.fuse(&[evidence(&[one])[0], Evidence::missing(other.2).unwrap()]).unwrap();
+        prop_assert!(close(alone.score.value(), one.0));
+        prop_assert!(alone.coverage < both.coverage);
+        let doubted = rule.fuse(&evidence(&[one, (other.0, other.1, other.2, other.3 / 2.0)])).unwrap();
+        prop_assert!(doubted.coverage < both.coverage);
+    }
+
+    #[test]
+    fn inv_14_scaling_all_weights_changes_nothing(rule in rule(), sensors in sensors(), c in 0.01..100.0_f64) {
+        let scaled: Vec<_> = sensors.iter().map(|s| (s.0, s.1, s.2 * c, s.3)).collect();
+        let (a, b) = (judged(&rule, &sensors).0, judged(&rule, &scaled).0);
+        prop_assert!(close(a.score.value(), b.score.value()) && close(a.score.u(), b.score.u()));
+        prop_assert!(close(a.coverage.get(), b.coverage.get()));
+    }
+
+    #[test]
+    fn inv_15_a_defect_never_raises_the_grade(rule in rule(), sensors in sensors(), severity in 0..3_usize) {
+        let (fused, plain) = judged(&rule, &sensors);
+        let severity = [Severity::Minor, Severity::Major, Severity::Critical][severity];
+        let defect = Defect { kind: DefectKind::Tilt, severity, zones: ZoneSet::default(), probability: Score::ONE };
+        let with = Decision::default().decide_with(&fused, &[defect]);
+        prop_assert!(with.grade <= plain.grade);
+        prop_assert!(severity != Severity::Critical || with.grade == Grade::Reject);
+        prop_assert!(severity != Severity::Major || with.grade <= Grade::B);
+    }
+}
+
+/// The three worked cases of the model.
+#[test]
+fn the_worked_cases_come_out() {
+    let rule = PowerMeanRule::default();
+    let (fused, decided) = judged(&rule, &[(0.88, 0.03, 1.0, 1.0), (0.90, 0.03, 1.0, 1.0)]);
+    assert!((fused.score.value() - 0.8899).abs() < 5e-5 && (fused.score.u() - 0.021).abs() < 5e-4);
+    assert_eq!((decided.grade, (decided.confidence_raw.get() * 1000.0).round()), (Grade::A, 968.0));
+
+    let (fused, decided) = judged(&rule, &[(0.98, 0.03, 1.0, 1.0), (0.45, 0.03, 1.0, 1.0)]);
+    // The model prints this case without its uncertainties: its score and its decision do not depend on them.
+    assert!((fused.score.value() - 0.617).abs() < 5e-4 && fused.conflict.get() > 8.0 / 9.0);
+    assert_eq!((decided.point, decided.grade), (Grade::C, Grade::Reject));
+
+    let alone = [evidence(&[(0.97, 0.03, 1.0, 1.0)])[0], Evidence::missing(1.0).unwrap()];
+    let fused = rule.fuse(&alone).unwrap();
+    assert!((fused.score.u() - 0.146).abs() < 1e-3 && (fused.coverage.get() - 0.5).abs() < 1e-12);
+    assert_eq!(Decision::default().decide(&fused).grade, Grade::A);
+    let capped = Decision::default().decide_with(&fused, &[]);
+    assert_eq!((capped.grade, capped.cap), (Grade::B, Cap::Coverage));
+}
+
+/// An analyser that says what it is told.
+struct Told<R, F>(Option<Assessment<F>>, std::marker::PhantomData<R>);
+
+impl<R, F: Clone> Analyzer for Told<R, F> {
+    type Reading = R;
+    type Findings = F;
+
+    fn analyze(&self, _: &R) -> Result<Assessment<F>, AnalysisError> {
+        self.0.clone().ok_or(AnalysisError::NothingUsable)
+    }
+}
+
+fn told<F>(findings: F, score: Option<f64>, reliability: f64, defects: Defects) -> Assessment<F> {
+    let score = score.map(|score| Measured::new(score, 0.02).unwrap());
+    let reliability = Score::nearest(reliability);
+    Assessment { findings, score, grade: None, reliability, coverage: Score::ONE, defects, flags: Flags::default() }
+}
+
+fn inspector(
+    tof: Option<Assessment<TofFindings>>,
+    spectral: Option<Assessment<SpectralFindings>>,
+) -> Inspector<Told<TofFrame, TofFindings>, Told<Spectrum, SpectralFindings>, PowerMeanRule> {
+    Inspector {
+        tof: Told(tof, std::marker::PhantomData),
+        spectral: Told(spectral, std::marker::PhantomData),
+        rule: PowerMeanRule::default(),
+        decision: Decision::default(),
+        weights: SensorWeights::default(),
+    }
+}
+
+const SHAPE: TofFindings = TofFindings {
+    valid_zones: 64,
+    height_mm: None,
+    volume_mm3: None,
+    avg_height_mm: None,
+    height_variation_mm: None,
+    surface_uniformity: None,
+    tilt_deg: None,
+    bins_analysis: None,
+    reflectance_analysis: None,
+};
+
+const COLOUR: SpectralFindings = SpectralFindings {
+    basic_counts: [None; 10],
+    reflectance: [None; 10],
+    oxidation_index: None,
+    freshness_index: None,
+    fat_quality_index: None,
+    color_uniformity: None,
+};
+
+fn readings() -> (TofFrame, Spectrum) {
+    let reading = fixtures::scene::Station::new(1).read(fixtures::scene::Scene::GOOD, fixtures::scene::Fault::None);
+    (reading.frame.unwrap(), reading.spectrum.unwrap())
+}
+
+#[test]
+fn both_sensors_blind_is_a_reject_without_a_score() {
+    let (frame, spectrum) = readings();
+    for (frame, spectrum) in [(None, None), (Some(&frame), Some(&spectrum))] {
+        let verdict = inspector(None, None).inspect(frame, spectrum).verdict;
+        assert_eq!((verdict.grade, verdict.score, verdict.cap), (Grade::Reject, None, Cap::Unmeasured));
+        assert_eq!(verdict.defects.iter().filter(|d| d.kind == DefectKind::SensorMissing).count(), 2);
+        assert_eq!(verdict.confidence, Score::ZERO);
+    }
+}
+
+#[test]
+fn a_sensor_without_any_reliability_counts_as_missing() {
+    let (frame, spectrum) = readings();
+    let shape = told(SHAPE, Some(0.99), 1.0, Defects::new());
+    let colour = told(COLOUR, Some(0.01), 0.0, Defects::new());
+    let verdict = inspector(Some(shape), Some(colour)).inspect(Some(&frame), Some(&spectrum)).verdict;
+    assert!((verdict.score.unwrap().value() - 0.99).abs() < 1e-12);
+    assert_eq!(verdict.grade, Grade::B);
+    assert!(verdict.defects.iter().any(|d| d.kind == DefectKind::SensorMissing));
+}
+
+#[test]
+fn sensors_that_disagree_beyond_reason_are_named() {
+    let (frame, spectrum) = readings();
+    let shape = told(SHAPE, Some(0.98), 1.0, Defects::new());
+    let colour = told(COLOUR, Some(0.20), 1.0, Defects::new());
+    let verdict = inspector(Some(shape), Some(colour)).inspect(Some(&frame), Some(&spectrum)).verdict;
+    assert!(verdict.defects.iter().any(|d| d.kind == DefectKind::SensorDisagreement));
+    assert_eq!(verdict.grade, Grade::Reject);
+}
+
+#[test]
+fn no_critical_defect_is_lost_when_the_list_is_full() {
+    let (frame, spectrum) = readings();
+    let defect =
+        |severity| Defect { kind: DefectKind::Tilt, severity, zones: ZoneSet::default(), probability: Score::ONE };
+    let minor: Defects = std::iter::repeat_n(defect(Severity::Minor), 8).collect();
+    let critical: Defects = std::iter::once(defect(Severity::Critical)).collect();
+    let shape = told(SHAPE, Some(0.98), 1.0, minor);
+    let colour = told(COLOUR, Some(0.97), 1.0, critical);
+    let verdict = inspector(Some(shape), Some(colour)).inspect(Some(&frame), Some(&spectrum)).verdict;
+    assert_eq!((verdict.grade, verdict.cap), (Grade::Reject, Cap::CriticalDefect));
+    assert_eq!(verdict.defects[0].severity, Severity::Critical);
+}
