@@ -35,12 +35,15 @@ mod flag;
 mod grade;
 mod grid;
 mod measured;
+mod name;
 mod normal;
 mod power_mean;
 mod sample;
 mod score;
 mod spectrum;
+mod timestamp;
 mod tof;
+mod verdict;
 
 pub use analyze::{AnalysisError, Analyzer, Assessment};
 pub use defect::{Defect, DefectKind, Defects, Severity, ZoneSet, gravest_first};
@@ -49,14 +52,14 @@ pub use flag::{Flag, Flags};
 pub use grade::{Grade, GradeScale, NotAGrade, NotAScale};
 pub use grid::Grid;
 pub use measured::{Measured, NotMeasured};
+pub use name::{DeviceId, Name, NotAName};
 pub use normal::normal_cdf;
 pub use power_mean::{Exponent, MAX_TERMS, NotAnExponent, PowerMean, power_mean};
-pub use sample::{
-    Cap, DeviceId, Explanation, Inspection, Language, Meta, Name, NotAName, NotATimestamp, ProfileRef, Reported,
-    Sample, SampleId, SampleKey, Timestamp, Verdict,
-};
+pub use sample::{Meta, ProfileRef, Reported, Sample, SampleId, SampleKey};
 pub use score::{NotAScore, Score};
 pub use spectrum::{
     AdcStatus, Channel, Gain, IntegrationTime, InvalidSpectrum, NotAGain, NotAnIntegrationTime, Spectrum,
 };
+pub use timestamp::{NotATimestamp, Timestamp};
 pub use tof::{DistanceKind, InvalidFrame, Matrix, TargetStatus, TofFrame, TofReading};
+pub use verdict::{Cap, Explanation, Inspection, Language, Verdict};

@@ -4,7 +4,7 @@ use sqal_core::{Flag, Flags, Grid, ZoneSet};
 
 use super::geometry;
 use super::validity::Zones;
-use crate::{HeightReference, Point, TofProfile, robust_plane};
+use crate::{HeightReference, Moments, Point, TofProfile, robust_plane};
 
 /// The tray as a surface of heights.
 #[derive(Clone, Debug)]
@@ -48,7 +48,7 @@ pub(super) fn heights(zones: &Zones, tray: ZoneSet, profile: &TofProfile, flags:
         measured.contains(zone) && height_mm[zone] > profile.min_product_mm.max(3.0 * zones.sigma_mm[zone])
     });
 
-    let spread = super::surface::raw_variance(measured, &height_mm);
+    let spread = Moments::of(measured.iter().map(|zone| height_mm[zone])).map_or(0.0, |m| m.population_variance());
     let mut known = measured;
     for zone in tray.iter().filter(|zone| !measured.contains(*zone)) {
         if let Some((height, variance)) = from_neighbours(zone, measured, &height_mm, &zones.sigma_mm) {

@@ -1,6 +1,6 @@
 //! Mean height and roughness of the product, with the sensor's noise taken out before a surface is called rough.
 
-use sqal_core::{Grid, Measured, ZoneSet};
+use sqal_core::Measured;
 
 use super::reference::Surface;
 use crate::desirability::measured;
@@ -15,11 +15,6 @@ pub(super) fn mean_height(surface: &Surface) -> Option<Measured> {
     let noise: f64 = surface.product.iter().map(|zone| surface.sigma_mm[zone] * surface.sigma_mm[zone]).sum();
     let u = libm::sqrt(noise / (moments.n * moments.n) + surface.u_common_mm * surface.u_common_mm);
     Some(measured(moments.mean, u))
-}
-
-/// The population variance of the heights of some zones, 0 for none.
-pub(super) fn raw_variance(zones: ZoneSet, height_mm: &Grid<f64>) -> f64 {
-    Moments::of(zones.iter().map(|zone| height_mm[zone])).map_or(0.0, |moments| moments.population_variance())
 }
 
 /// How rough the product is.
@@ -47,7 +42,7 @@ pub(super) fn roughness(surface: &Surface, profile: &TofProfile) -> Option<Rough
     }
     let n = f64::from(product.len());
     let noise = product.iter().map(|zone| surface.sigma_mm[zone] * surface.sigma_mm[zone]).sum::<f64>() / n;
-    let square = raw_variance(product, &surface.height_mm);
+    let square = Moments::of(product.iter().map(|zone| surface.height_mm[zone]))?.population_variance();
     let (corrected, u_square) = corrected(square, noise, n, n - 1.0);
     let below_noise = corrected <= 2.0 * u_square;
     let variation = libm::sqrt(corrected);
