@@ -20,10 +20,38 @@ pub struct TofFindings {
     pub surface_uniformity: Option<Measured>,
     /// The slope of the product's surface against the tray, in degrees.
     pub tilt_deg: Option<Measured>,
+    /// The height parameters of ISO 25178-2 over the product, as it lies.
+    pub areal: Option<ArealParameters>,
+    /// The same with the least-squares plane taken out.
+    pub areal_levelled: Option<ArealParameters>,
     /// The distribution of heights.
     pub bins_analysis: Option<HeightBins>,
     /// The distribution of reflectance.
     pub reflectance_analysis: Option<ReflectanceStatistics>,
+}
+
+/// The height parameters of ISO 25178-2:2021 from deviations about the mean, in mm; population moments, not corrected for noise.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct ArealParameters {
+    /// Arithmetical mean height.
+    pub sa: f64,
+    /// Root mean square height.
+    pub sq: f64,
+    /// Highest peak.
+    pub sp: f64,
+    /// Deepest pit, as a positive number.
+    pub sv: f64,
+    /// Highest peak and deepest pit together.
+    pub sz: f64,
+    /// Skewness, dimensionless; `None` for a flat surface.
+    pub ssk: Option<f64>,
+    /// Kurtosis, dimensionless, 3 for a Gaussian surface; `None` for a flat surface.
+    pub sku: Option<f64>,
+    /// Root mean square gradient, dimensionless; `None` without neighbours in both directions.
+    pub sdq: Option<f64>,
+    /// Developed interfacial area ratio, dimensionless; `None` without a whole cell.
+    pub sdr: Option<f64>,
 }
 
 /// Heights over the product, counted in 16 equal bins.

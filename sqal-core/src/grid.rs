@@ -39,7 +39,7 @@ impl<T> Grid<T> {
     }
 
     /// The values in zone order.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = &T> + DoubleEndedIterator {
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &T> + DoubleEndedIterator + Clone {
         self.0.as_flattened().iter()
     }
 

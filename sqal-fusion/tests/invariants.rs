@@ -207,6 +207,8 @@ const SHAPE: TofFindings = TofFindings {
     height_variation_mm: None,
     surface_uniformity: None,
     tilt_deg: None,
+    areal: None,
+    areal_levelled: None,
     bins_analysis: None,
     reflectance_analysis: None,
 };

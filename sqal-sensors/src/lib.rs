@@ -48,4 +48,4 @@ pub use profile::{
 };
 pub use robust::{Plane, Point, robust_plane};
 pub use spectral::SpectralAnalyzer;
-pub use tof::{TofAnalyzer, UldError, decode_uld_frame};
+pub use tof::{TofAnalyzer, UldError, areal_parameters, decode_uld_frame, levelled};

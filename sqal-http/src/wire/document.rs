@@ -3,8 +3,8 @@
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use sqal_core::{
-    Assessment, Channel, Defect, Grid, Language, Measured, Sample, SpectralFindings, Spectrum, TofFindings, TofFrame,
-    Verdict,
+    ArealParameters, Assessment, Channel, Defect, Grid, Language, Measured, Sample, SpectralFindings, Spectrum,
+    TofFindings, TofFrame, Verdict,
 };
 
 use super::time::rfc3339;
@@ -76,6 +76,8 @@ fn tof(frame: &TofFrame, assessment: Option<&Assessment<TofFindings>>) -> Value 
         json!({ "mean": r.mean.value(), "mean_u": r.mean.u(), "sd": r.sd, "cv": r.cv, "min": r.min, "median": r.median, "max": r.max })
     });
     put("reflectance_analysis", reflectance.unwrap_or_else(|| json!({})));
+    let areal = |f: fn(&TofFindings) -> Option<ArealParameters>| json!(findings.and_then(f));
+    put("areal", json!({ "raw": areal(|f| f.areal), "levelled": areal(|f| f.areal_levelled) }));
     put("valid_zones", json!(findings.map(|f| f.valid_zones)));
     let measured = |f: fn(&TofFindings) -> Option<Measured>| findings.and_then(f);
     let quantities = [

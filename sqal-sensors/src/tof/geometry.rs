@@ -13,6 +13,12 @@ pub(super) fn tangents(zone: usize) -> (f64, f64) {
     (one(zone % 8), one(zone / 8))
 }
 
+/// How many zones a column or row lies from the axis: −3.5 to 3.5.
+#[must_use]
+pub(super) fn steps(k: usize) -> f64 {
+    f64::from(u8::try_from(k).unwrap_or(u8::MAX)) - 3.5
+}
+
 /// The perpendicular distance of a point at a radial distance along a zone's direction.
 #[must_use]
 pub(super) fn perpendicular(radial_mm: f64, zone: usize) -> f64 {

@@ -1,5 +1,6 @@
 //! [`TofAnalyzer`]: the steps from a time-of-flight frame to an assessment, in order; the formulas are in the files beside.
 
+mod areal;
 mod bins;
 mod defects;
 mod geometry;
@@ -11,9 +12,11 @@ mod validity;
 mod volume;
 
 use sqal_core::{
-    AnalysisError, Analyzer, Assessment, DefectKind, Flag, Flags, Measured, Score, Severity, TofFindings, TofFrame,
+    AnalysisError, Analyzer, Assessment, DefectKind, Flag, Flags, Grid, Measured, Score, Severity, TofFindings,
+    TofFrame,
 };
 
+pub use areal::{areal_parameters, levelled};
 pub use uld::{UldError, decode_uld_frame};
 
 use crate::desirability::{Part, join, measured};
@@ -69,6 +72,8 @@ impl Analyzer for TofAnalyzer {
                 flags.insert(Flag::BelowNoise);
             }
         }
+        let product = surface.as_ref().map(|s| (s.product_heights(), s.spacing_mm()));
+        let parameters = |heights: &Grid<Option<f64>>, (dx, dy)| areal_parameters(heights, dx, dy);
         let findings = TofFindings {
             valid_zones: u8::try_from(zones.valid.len()).unwrap_or(u8::MAX),
             height_mm: surface.as_ref().map(reference::Surface::height_map),
@@ -77,6 +82,10 @@ impl Analyzer for TofAnalyzer {
             height_variation_mm: roughness.map(|r| r.variation),
             surface_uniformity: roughness.and_then(|r| r.uniformity),
             tilt_deg: roughness.and_then(|r| r.tilt),
+            areal: product.as_ref().and_then(|(heights, spacing)| parameters(heights, *spacing)),
+            areal_levelled: product
+                .as_ref()
+                .and_then(|(heights, (dx, dy))| parameters(&levelled(heights, *dx, *dy)?, (*dx, *dy))),
             bins_analysis: surface.as_ref().and_then(|s| bins::histogram(s, profile)),
             reflectance_analysis: reflectance,
         };

@@ -24,6 +24,22 @@ pub(super) struct Surface {
 }
 
 impl Surface {
+    /// The heights of the product's zones.
+    pub(super) fn product_heights(&self) -> Grid<Option<f64>> {
+        Grid::from_fn(|zone| self.product.contains(zone).then(|| self.height_mm[zone]))
+    }
+
+    /// The mean distance between neighbouring columns and rows on the product, in mm.
+    ///
+    /// Zones lie on a grid of equal angles, so their spacing follows the distance; the grid's unevenness is below 4 %.
+    pub(super) fn spacing_mm(&self) -> (f64, f64) {
+        let mean = |place: fn((f64, f64)) -> f64, across: fn(usize) -> usize| {
+            let one = |zone: usize| place(self.place_mm[zone]) / geometry::steps(across(zone));
+            Moments::of(self.known.iter().map(one)).map_or(1.0, |moments| moments.mean)
+        };
+        (mean(|p| p.0, |zone| zone % 8), mean(|p| p.1, |zone| zone / 8))
+    }
+
     /// The heights to show, as stored: mm, `None` where nothing is known.
     pub(super) fn height_map(&self) -> Grid<Option<f32>> {
         #[expect(clippy::cast_possible_truncation, reason = "a height in mm to seven digits")]
