@@ -94,6 +94,8 @@ pub struct SpectralFindings {
     pub basic_counts: [Option<f64>; 10],
     /// Reflectance against the white reference, 1 = white; `None` without reference or where saturated.
     pub reflectance: [Option<Measured>; 10],
+    /// The colour; `None` without a colour map, or with bands missing.
+    pub color: Option<ColorFindings>,
     /// 0 for fresh colour, 1 for oxidised colour.
     pub oxidation_index: Option<Measured>,
     /// 1 for fresh.
@@ -102,4 +104,39 @@ pub struct SpectralFindings {
     pub fat_quality_index: Option<Measured>,
     /// 1 for equal colour at several positions; one reading has one position, so it is `None` there.
     pub color_uniformity: Option<Measured>,
+}
+
+/// A colour of CIE 1976 under the white of the calibration that made it (D65, 2° unless the profile says otherwise).
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
+pub struct Lab {
+    /// Lightness, 0 to 100.
+    pub l: f64,
+    /// Green (negative) to red.
+    pub a: f64,
+    /// Blue (negative) to yellow.
+    pub b: f64,
+}
+
+/// The product's colour through a device's own map; `None` in [`SpectralFindings`] without one.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct ColorFindings {
+    /// Tristimulus values, white at Y = 100.
+    pub xyz: [f64; 3],
+    /// L*.
+    pub l: Measured,
+    /// a*.
+    pub a: Measured,
+    /// b*.
+    pub b: Measured,
+    /// C*, the distance from grey.
+    pub chroma: Measured,
+    /// The hue angle from 0 to 360 degrees; `None` near grey.
+    pub hue_deg: Option<Measured>,
+    /// The yellowness index of ASTM E313; `None` for black.
+    pub yellowness: Option<f64>,
+    /// CIEDE2000 to the product's target; `None` without a target.
+    pub delta_e00: Option<Measured>,
 }

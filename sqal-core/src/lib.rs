@@ -47,7 +47,9 @@ mod verdict;
 
 pub use analyze::{AnalysisError, Analyzer, Assessment};
 pub use defect::{Defect, DefectKind, Defects, Severity, ZoneSet, gravest_first};
-pub use findings::{ArealParameters, HeightBins, ReflectanceStatistics, SpectralFindings, TofFindings};
+pub use findings::{
+    ArealParameters, ColorFindings, HeightBins, Lab, ReflectanceStatistics, SpectralFindings, TofFindings,
+};
 pub use flag::{Flag, Flags};
 pub use grade::{Grade, GradeScale, NotAGrade, NotAScale};
 pub use grid::Grid;

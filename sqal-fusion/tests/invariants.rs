@@ -216,6 +216,7 @@ const SHAPE: TofFindings = TofFindings {
 const COLOUR: SpectralFindings = SpectralFindings {
     basic_counts: [None; 10],
     reflectance: [None; 10],
+    color: None,
     oxidation_index: None,
     freshness_index: None,
     fat_quality_index: None,

@@ -34,6 +34,7 @@
 extern crate std;
 
 mod desirability;
+mod least_squares;
 mod moments;
 mod profile;
 mod robust;
@@ -41,11 +42,14 @@ mod spectral;
 mod tof;
 
 pub use desirability::{Desirability, NotADesirability};
+pub use least_squares::LeastSquares;
 pub use moments::Moments;
 pub use profile::{
-    Anchors, HeightReference, InvalidProfile, NoiseModel, SpectralProfile, SpectralWeights, TofProfile, TofWeights,
-    Tray, WhiteReference,
+    Anchors, ColorTarget, HeightReference, InvalidProfile, NoiseModel, SpectralProfile, SpectralWeights, TofProfile,
+    TofWeights, Tray, WhiteReference,
 };
 pub use robust::{Plane, Point, robust_plane};
-pub use spectral::SpectralAnalyzer;
+pub use spectral::{
+    ColorCalibration, ColorFit, NotFitted, SpectralAnalyzer, ciede2000, lab, tristimulus, yellowness_e313,
+};
 pub use tof::{TofAnalyzer, UldError, areal_parameters, decode_uld_frame, levelled};

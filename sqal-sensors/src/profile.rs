@@ -1,8 +1,8 @@
 //! [`TofProfile`] and [`SpectralProfile`]: everything a plant must tune, and nothing that is physics.
 
-use sqal_core::{DistanceKind, GradeScale, Grid, ZoneSet};
+use sqal_core::{DistanceKind, GradeScale, Grid, Lab, ZoneSet};
 
-use crate::{Desirability, NotADesirability};
+use crate::{ColorCalibration, Desirability, NotADesirability};
 
 /// Where the tray's floor is.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -160,6 +160,17 @@ pub struct Anchors {
     pub measured: bool,
 }
 
+/// The colour that the product should have.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
+pub struct ColorTarget {
+    /// The colour under the white of the colour map.
+    pub lab: Lab,
+    /// The specification of the CIEDE2000 difference to it.
+    pub delta_e00: Desirability,
+}
+
 /// What each part counts in the spectral quality score.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -184,6 +195,12 @@ pub struct SpectralWeights {
 pub struct SpectralProfile {
     /// The white reference of the station, if one was taken.
     pub white_reference: Option<WhiteReference>,
+    /// The device's colour map, if a chart was measured.
+    pub color: Option<ColorCalibration>,
+    /// The product's target colour, if there is one.
+    pub color_target: Option<ColorTarget>,
+    /// The specification of L*, if pale fat is wanted; needs a colour map.
+    pub lightness: Option<Desirability>,
     /// What the oxidation ratio means.
     pub anchors: Anchors,
     /// The specification of the oxidation index for a fresh product.
@@ -329,6 +346,18 @@ impl SpectralProfile {
                 number("spectral.white_reference.white (above dark)", white - dark, POSITIVE)?;
             }
         }
+        if let Some(map) = &self.color {
+            number("spectral.color.u_lab", map.u_lab, NOT_NEGATIVE)?;
+            for white in map.white() {
+                number("spectral.color.matrix (sum of a row)", white, POSITIVE)?;
+            }
+        }
+        if let Some(target) = &self.color_target {
+            specification("spectral.color_target.delta_e00", &target.delta_e00)?;
+        }
+        if let Some(lightness) = &self.lightness {
+            specification("spectral.lightness", lightness)?;
+        }
         let span = self.anchors.oxidation_full - self.anchors.oxidation_fresh;
         number("spectral.anchors.oxidation_full (above oxidation_fresh)", span, POSITIVE)?;
         specification("spectral.oxidation", &self.oxidation)?;
@@ -356,6 +385,19 @@ impl SpectralProfile {
                 tile_reflectance: 0.98,
                 u_relative: 0.002,
             }),
+            color: Some(ColorCalibration {
+                matrix: [
+                    [7.1398, 10.4257, 3.8122, 1.7004, 15.0397, 34.6229, 25.3038, -3.0021],
+                    [0.4303, -0.1001, 5.5390, 29.0479, 34.5516, 22.6556, 9.6749, -1.7992],
+                    [36.5603, 46.8991, 43.4655, -0.9597, 1.7744, -6.0030, -3.1700, -9.7056],
+                ],
+                u_lab: 0.2,
+            }),
+            color_target: Some(ColorTarget {
+                lab: Lab { l: 72.2, a: 5.6, b: 17.1 },
+                delta_e00: Desirability::Smaller { at: 6.0, width: 2.0 },
+            }),
+            lightness: Some(Desirability::Larger { at: 60.0, width: 3.0 }),
             anchors: Anchors { oxidation_fresh: 0.03, oxidation_full: 0.55, measured: true },
             oxidation: Desirability::Smaller { at: 0.45, width: 0.12 },
             carotenoid: Desirability::Target { lo: 0.02, hi: 0.20, width: 0.02 },

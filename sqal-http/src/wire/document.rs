@@ -111,8 +111,25 @@ fn spectral(spectrum: &Spectrum, assessment: Option<&Assessment<SpectralFindings
     let reflectance = known.map(|f| by_channel(&|channel| json!(f.reflectance[channel.index()].map(Measured::value))));
     let basic = findings.map(|f| by_channel(&|channel| json!(f.basic_counts[channel.index()])));
     put("spectral_analysis", json!({ "basic_counts": basic, "reflectance": reflectance }));
-    // Colour needs a chart calibration, which no profile carries yet: nothing is claimed.
-    put("color_analysis", json!({}));
+    let color = findings.and_then(|f| f.color).map(|c| {
+        let quantities = [
+            ("L", Some(c.l)),
+            ("a", Some(c.a)),
+            ("b", Some(c.b)),
+            ("C", Some(c.chroma)),
+            ("h_deg", c.hue_deg),
+            ("delta_e00", c.delta_e00),
+        ];
+        let values = quantities.iter().map(|(name, q)| ((*name).to_owned(), json!(q.map(Measured::value))));
+        let us = quantities.iter().map(|(name, q)| ((*name).to_owned(), json!(q.map(Measured::u))));
+        let mut block: Map<_, _> = values.collect();
+        block.insert("uncertainty".to_owned(), us.collect::<Map<_, _>>().into());
+        block.insert("xyz".to_owned(), json!(c.xyz));
+        block.insert("yellowness_e313".to_owned(), json!(c.yellowness));
+        Value::Object(block)
+    });
+    // Without a colour map nothing is claimed.
+    put("color_analysis", color.unwrap_or_else(|| json!({})));
     let measured = |f: fn(&SpectralFindings) -> Option<Measured>| findings.and_then(f);
     let quantities = [
         ("freshness_index", measured(|f| f.freshness_index)),

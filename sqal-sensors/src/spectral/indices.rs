@@ -3,10 +3,10 @@
 //! Published meat formulas (Krzywicki, K/S 572/525) do not transfer to bands 40-50 nm wide on fatty liver. What is left is a ratio that
 //! follows the oxidised share of the pigment whatever its amount, anchored by two references of the product itself.
 
-use sqal_core::{Channel, Exponent, Flag, Flags, Measured, Score, power_mean};
+use sqal_core::{Channel, Flag, Flags, Measured};
 
 use crate::SpectralProfile;
-use crate::desirability::measured;
+use crate::desirability::{join, measured};
 
 /// A(x) by channel; `None` if the channel is not known.
 fn at(absorbance: &[Option<Measured>; 8], channel: Channel) -> Option<Measured> {
@@ -39,23 +39,35 @@ pub(super) fn oxidation(
     Some(measured(((q - anchors.oxidation_fresh) / span).clamp(0.0, 1.0), u_q / span))
 }
 
-/// Without a colour calibration freshness is the desirability of the oxidation index alone.
-pub(super) fn freshness(oxidation: Measured, profile: &SpectralProfile) -> Measured {
-    profile.oxidation.of_measured(oxidation)
+/// The harmonic mean of "little oxidised" and "the product's colour", of which one may be unknown; `None` when both are.
+///
+/// Both come from the same bands, so their uncertainties add; an unknown part widens the result by the prior's spread of its half.
+pub(super) fn freshness(
+    oxidation: Option<Measured>,
+    likeness: Option<Measured>,
+    profile: &SpectralProfile,
+) -> Option<Measured> {
+    let fresh = oxidation.map(|oxidation| profile.oxidation.of_measured(oxidation));
+    join([(1.0, fresh), (if profile.color_target.is_some() { 1.0 } else { 0.0 }, likeness)], 0..2)
+        .map(|(joined, _)| joined)
 }
 
-/// The harmonic mean of "yellow enough" (A480 − A515, carotenoid) and "little blood" (A555 − A680, haemoglobin).
+/// The harmonic mean of "yellow enough" (A480 − A515, carotenoid), "little blood" (A555 − A680, haemoglobin) and, with a colour map,
+/// "pale" (L*).
 ///
 /// A proxy: eight visible bands do not measure lipid.
-pub(super) fn fat_quality(absorbance: &[Option<Measured>; 8], profile: &SpectralProfile) -> Option<Measured> {
+pub(super) fn fat_quality(
+    absorbance: &[Option<Measured>; 8],
+    lightness: Option<Measured>,
+    profile: &SpectralProfile,
+) -> Option<Measured> {
     let difference = |a: Channel, b: Channel| {
         let (a, b) = (at(absorbance, a)?, at(absorbance, b)?);
         Some(measured(a.value() - b.value(), libm::hypot(a.u(), b.u())))
     };
     let yellow = profile.carotenoid.of_measured(difference(Channel::F3, Channel::F4)?);
     let blood = profile.heme.of_measured(difference(Channel::F5, Channel::F8)?);
-    let terms = [yellow, blood].map(|part| (Score::nearest(part.value()), 1.0));
-    let mean = power_mean(&terms, Exponent::HARMONIC)?;
-    let u = libm::hypot(mean.sensitivities[0] * yellow.u(), mean.sensitivities[1] * blood.u());
-    Some(measured(mean.score.get(), u))
+    let pale = profile.lightness.as_ref().and_then(|limit| Some(limit.of_measured(lightness?)));
+    let expected = if profile.lightness.is_some() { 1.0 } else { 0.0 };
+    join([(1.0, Some(yellow)), (1.0, Some(blood)), (expected, pale)], 0..3).map(|(joined, _)| joined)
 }

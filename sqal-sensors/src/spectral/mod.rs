@@ -1,5 +1,6 @@
 //! [`SpectralAnalyzer`]: the steps from an AS7341 reading to an assessment, in order; the formulas are in the files beside.
 
+mod color;
 mod correction;
 mod defects;
 mod indices;
@@ -8,6 +9,8 @@ mod reflectance;
 use sqal_core::{
     AdcStatus, AnalysisError, Analyzer, Assessment, Channel, Flag, Flags, Measured, Score, SpectralFindings, Spectrum,
 };
+
+pub use color::{ColorCalibration, ColorFit, NotFitted, ciede2000, lab, tristimulus, yellowness_e313};
 
 use crate::SpectralProfile;
 use crate::desirability::{join, measured};
@@ -52,13 +55,20 @@ impl Analyzer for SpectralAnalyzer {
             flags.insert(Flag::AnalogSaturation);
         }
         let reflectance = reflectance::against_white(&basic, profile, &mut flags);
+        let target = profile.color_target.as_ref().map(|target| target.lab);
+        let color = profile.color.as_ref().filter(|_| trusted);
+        let color = color.and_then(|map| color::of_product(&reflectance, map, target));
+        let distance = color.and_then(|color| color.delta_e00);
+        let likeness = distance.zip(profile.color_target.as_ref()).map(|(d, target)| target.delta_e00.of_measured(d));
         let absorbance = reflectance::absorbance(&reflectance);
         let oxidation = trusted.then(|| indices::oxidation(&absorbance, profile, &mut flags)).flatten();
-        let freshness = oxidation.map(|o| indices::freshness(o, profile));
-        let fat = trusted.then(|| indices::fat_quality(&absorbance, profile)).flatten();
+        let freshness = indices::freshness(oxidation, likeness, profile);
+        let lightness = color.map(|color| color.l);
+        let fat = trusted.then(|| indices::fat_quality(&absorbance, lightness, profile)).flatten();
         let findings = SpectralFindings {
             basic_counts: basic.map(|one| one.map(Measured::value)),
             reflectance,
+            color,
             oxidation_index: oxidation,
             freshness_index: freshness,
             fat_quality_index: fat,
@@ -67,16 +77,16 @@ impl Analyzer for SpectralAnalyzer {
 
         let defects = defects::find(spectrum, &findings, flags, profile);
         let weights = &profile.weights;
-        // Freshness and oxidation come from one ratio: their uncertainties add.
+        // Freshness, oxidation, fat and colour come from the same eight bands: their uncertainties add.
         let joined = join(
             [
                 (weights.freshness, freshness),
                 (weights.oxidation, oxidation.map(|o| measured(1.0 - o.value(), o.u()))),
                 (weights.fat, fat),
                 (weights.uniformity, None),
-                (weights.color, None),
+                (weights.color, likeness),
             ],
-            0..2,
+            0..5,
         );
         let (score, coverage) = penalised(joined, &defects);
         let grade = score.map(|score| {
