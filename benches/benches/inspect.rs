@@ -10,8 +10,8 @@ use sqal_sensors::{SpectralAnalyzer, SpectralProfile, TofAnalyzer, TofProfile};
 
 fn inspect(c: &mut Criterion) {
     let inspector = Inspector {
-        tof: TofAnalyzer::new(TofProfile::example()),
-        spectral: SpectralAnalyzer::new(SpectralProfile::example()),
+        tof: TofAnalyzer::new(TofProfile::example()).expect("the example is valid"),
+        spectral: SpectralAnalyzer::new(SpectralProfile::example()).expect("the example is valid"),
         rule: PowerMeanRule::default(),
         decision: Decision::default(),
         weights: SensorWeights::default(),

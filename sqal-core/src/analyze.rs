@@ -31,7 +31,9 @@ pub struct Assessment<F> {
     pub findings: F,
     /// The quality score from 0 to 1 with its standard uncertainty; `None` when no part of it could be measured.
     pub score: Option<Measured>,
-    /// The grade of the score by simple acceptance, capped by the defects found.
+    /// The score before its defects: what the agreement of sensors is judged on, so that a defect found by one is no disagreement.
+    pub undefected: Option<Measured>,
+    /// The grade of the score by simple acceptance, capped by the defects found and by the coverage.
     pub grade: Option<Grade>,
     /// How far the reading is to be trusted, as a factor on its weight in a fusion.
     pub reliability: Score,

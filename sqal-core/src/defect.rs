@@ -30,6 +30,15 @@ pub enum DefectKind {
 }
 
 impl DefectKind {
+    /// Whether it says something of the reading and not of the product: such a defect caps the grade and takes nothing from the score.
+    #[must_use]
+    pub const fn is_of_the_reading(self) -> bool {
+        matches!(
+            self,
+            Self::InvalidZones | Self::Saturation | Self::LowSignal | Self::SensorMissing | Self::SensorDisagreement
+        )
+    }
+
     /// The name used on the wire.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

@@ -30,7 +30,8 @@ impl Measured {
     /// [`NotMeasured`] if either number is not finite, or if `u` is negative.
     pub const fn new(value: f64, u: f64) -> Result<Self, NotMeasured> {
         if value.is_finite() && u.is_finite() && u >= 0.0 {
-            Ok(Self { value, u })
+            // Adding 0.0 turns -0.0 into +0.0, so that equal values have equal bits.
+            Ok(Self { value: value + 0.0, u: u + 0.0 })
         } else {
             Err(NotMeasured { value, u })
         }

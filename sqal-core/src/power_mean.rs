@@ -102,8 +102,13 @@ pub fn power_mean(terms: &[(Score, f64)], exponent: Exponent) -> Option<PowerMea
     let worst = present.clone().map(|(score, _)| score).fold(1.0, f64::min);
     let best = present.clone().map(|(score, _)| score).fold(0.0, f64::max);
 
-    let mean = raw_mean(present.clone(), worst, exponent.get());
-    let floored = raw_mean(present.map(|(score, weight)| (score.max(FLOOR), weight)), worst.max(FLOOR), exponent.get());
+    let mean = raw_mean(present.clone(), worst, best, exponent.get());
+    let floored = raw_mean(
+        present.map(|(score, weight)| (score.max(FLOOR), weight)),
+        worst.max(FLOOR),
+        best.max(FLOOR),
+        exponent.get(),
+    );
     let slope = |(score, weight): &(Score, f64)| {
         let (score, weight) = (score.get().max(FLOOR), weight / total);
         if weight <= 0.0 {
@@ -118,14 +123,16 @@ pub fn power_mean(terms: &[(Score, f64)], exponent: Exponent) -> Option<PowerMea
     Some(PowerMean { score: Score::nearest(mean.clamp(worst, best)), sensitivities: terms.iter().map(slope).collect() })
 }
 
-/// The mean of positive-weight terms; scaled by the worst score, so that no power overflows.
-fn raw_mean(terms: impl Iterator<Item = (f64, f64)>, worst: f64, p: f64) -> f64 {
-    if p == f64::NEG_INFINITY || (worst <= 0.0 && p <= 0.0) {
+/// The mean of positive-weight terms.
+fn raw_mean(terms: impl Iterator<Item = (f64, f64)>, worst: f64, best: f64, p: f64) -> f64 {
+    if p == f64::NEG_INFINITY || best <= 0.0 || (worst <= 0.0 && p < 1e-9) {
         worst
-    } else if p == 0.0 {
+    } else if p.abs() < 1e-9 {
+        // The limit; closer to 0 the powers are all 1 and their root is noise.
         libm::exp(terms.map(|(score, weight)| weight * libm::log(score)).sum())
     } else {
-        let scale = if worst > 0.0 { worst } else { 1.0 };
+        // The term that dominates is scaled to one, so that no power overflows.
+        let scale = if p > 0.0 { best } else { worst };
         let sum: f64 = terms.map(|(score, weight)| weight * libm::pow(score / scale, p)).sum();
         scale * libm::pow(sum, 1.0 / p)
     }
@@ -137,7 +144,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn score() -> impl Strategy<Value = Score> {
-        prop_oneof![Just(0.0), Just(1.0), 0.0..=1.0_f64].prop_map(Score::nearest)
+        prop_oneof![Just(0.0), Just(5e-324), Just(1e-312), Just(1.0), 0.0..=1.0_f64].prop_map(Score::nearest)
     }
 
     fn exponent() -> impl Strategy<Value = Exponent> {
@@ -145,6 +152,8 @@ mod tests {
             Just(Exponent::MINIMUM),
             Just(Exponent::HARMONIC),
             Just(Exponent(0.0)),
+            Just(Exponent(1e-16)),
+            Just(Exponent(-1e-16)),
             Just(Exponent::ARITHMETIC),
             (-60.0..=1.0).prop_map(Exponent)
         ]

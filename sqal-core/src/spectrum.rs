@@ -133,7 +133,7 @@ pub struct IntegrationTime {
 
 /// An integration time that the AS7341 cannot be set to.
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
-#[error("integration time {0} ms is not possible: expected 0.00556 to 46639.6 ms")]
+#[error("integration time {0} ms is not possible: expected 0.00556 to 46639.9 ms")]
 pub struct NotAnIntegrationTime(pub f64);
 
 impl IntegrationTime {
@@ -194,6 +194,23 @@ impl IntegrationTime {
     }
 }
 
+impl IntegrationTime {
+    /// The highest count that is taken as possible: the full scale, and 1 % for a time that a device rounded before it sent it.
+    ///
+    /// A device that integrates 50.04 ms and says 50 has a full scale of 18 000 where 17 985 is computed: its saturated reading is real.
+    #[must_use]
+    pub const fn largest_count(self) -> u16 {
+        let steps = self.steps as u64 * 101 / 100 + 1;
+        if steps < u16::MAX as u64 {
+            #[expect(clippy::cast_possible_truncation, reason = "just compared")]
+            let count = steps as u16;
+            count
+        } else {
+            u16::MAX
+        }
+    }
+}
+
 impl TryFrom<f64> for IntegrationTime {
     type Error = NotAnIntegrationTime;
 
@@ -242,15 +259,15 @@ pub struct InvalidSpectrum {
     pub channel: Channel,
     /// The count found.
     pub value: f32,
-    /// The full scale for the integration time.
-    pub full_scale: u16,
+    /// The highest count that is possible in the integration time; see [`IntegrationTime::largest_count`].
+    pub largest: u16,
 }
 
 impl fmt::Display for InvalidSpectrum {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { channel, value, full_scale } = self;
+        let Self { channel, value, largest } = self;
         let name = channel.as_str();
-        write!(f, "{name} is {value}: expected 0 to {full_scale} counts, the full scale for the integration time")
+        write!(f, "{name} is {value}: expected 0 to {largest} counts, the full scale for the integration time and 1 %")
     }
 }
 
@@ -259,21 +276,22 @@ impl core::error::Error for InvalidSpectrum {}
 impl Spectrum {
     /// A checked reading; `counts` in the order of [`Channel::ALL`].
     ///
-    /// Counts may be fractional, because devices average readings. A count *at* full scale is a real, saturated reading.
+    /// Counts may be fractional, because devices average readings. A count *at* full scale is a real, saturated reading, and one just
+    /// above it the same reading of a device that rounds its integration time.
     ///
     /// # Errors
     ///
-    /// [`InvalidSpectrum`] names the first count that is not finite, is negative, or lies over the full scale.
+    /// [`InvalidSpectrum`] names the first count that is not finite, is negative, or lies over the largest possible count.
     pub fn new(
         counts: [f32; 10],
         gain: Gain,
         integration_time: IntegrationTime,
         adc_status: AdcStatus,
     ) -> Result<Self, InvalidSpectrum> {
-        let full_scale = integration_time.full_scale();
+        let largest = integration_time.largest_count();
         for (channel, value) in Channel::ALL.into_iter().zip(counts) {
-            if !(0.0..=f32::from(full_scale)).contains(&value) {
-                return Err(InvalidSpectrum { channel, value, full_scale });
+            if !(0.0..=f32::from(largest)).contains(&value) {
+                return Err(InvalidSpectrum { channel, value, largest });
             }
         }
         Ok(Self { counts, gain, integration_time, adc_status })
@@ -309,7 +327,7 @@ impl Spectrum {
         self.adc_status
     }
 
-    /// The share of the full scale that the largest channel leaves free, 0 to 1.
+    /// The share of the full scale that the largest channel leaves free, at most 1.
     #[must_use]
     pub fn headroom(&self) -> f64 {
         let largest = self.counts.iter().copied().fold(0.0_f32, f32::max);
@@ -369,7 +387,7 @@ mod tests {
         );
         assert_eq!(
             refused.unwrap_err().to_string(),
-            "F5_555nm is 40000: expected 0 to 35971 counts, the full scale for the integration time"
+            "F5_555nm is 40000: expected 0 to 36331 counts, the full scale for the integration time and 1 %"
         );
     }
 

@@ -23,6 +23,24 @@ pub enum Cap {
     Unmeasured,
 }
 
+impl Cap {
+    /// The share of the evidence below which no grade better than B is given.
+    pub const LEAST_COVERAGE: f64 = 0.75;
+
+    /// The best grade that defects and coverage allow, and what it is that holds a grade back to it.
+    ///
+    /// A critical defect rejects; too little evidence, or a major defect, allows at most B.
+    #[must_use]
+    pub fn on(gravest: Option<Severity>, coverage: Score) -> Option<(Grade, Self)> {
+        match gravest {
+            Some(Severity::Critical) => Some((Grade::Reject, Self::CriticalDefect)),
+            _ if coverage.get() < Self::LEAST_COVERAGE => Some((Grade::B, Self::Coverage)),
+            Some(Severity::Major) => Some((Grade::B, Self::MajorDefect)),
+            _ => None,
+        }
+    }
+}
+
 /// The decision on one sample, with everything needed to defend it.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -39,11 +57,11 @@ pub struct Verdict {
     pub tof_score: Option<Measured>,
     /// The score of the spectral sensor.
     pub spectral_score: Option<Measured>,
-    /// The probability that the point grade is the true grade; uncalibrated unless the profile says otherwise.
+    /// The probability that the point grade is the true grade, before any calibration.
     pub confidence: Score,
     /// The probability that the quality is at least that of the printed grade.
     pub conformity_probability: Score,
-    /// The share of the evidence that was there.
+    /// The share of the evidence that was there: by weight, reliability, and each sensor's own coverage.
     pub coverage: Score,
     /// 0 when the instruments agree as well as their uncertainties promise, towards 1 with disagreement.
     pub conflict: Score,
@@ -138,6 +156,10 @@ impl fmt::Display for Explanation<'_> {
                 Severity::Critical => tell("critical", "critique"),
             };
             write!(f, "{before}{} ({severity})", defect.kind.as_str())?;
+        }
+        if v.grade == Grade::Reject {
+            // A rejected tray conforms to nothing.
+            return f.write_str(".");
         }
         write!(
             f,

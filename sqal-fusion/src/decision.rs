@@ -1,11 +1,8 @@
 //! [`Decision`]: from a fused score to a grade, by guarded acceptance (JCGM 106:2012, 8.3).
 
-use sqal_core::{Cap, Defect, Grade, GradeScale, Score, Severity, normal_cdf};
+use sqal_core::{Cap, Defect, Grade, GradeScale, Score, normal_cdf};
 
 use crate::Fused;
-
-/// The coverage below which no grade better than B is given.
-const LEAST_COVERAGE: f64 = 0.75;
 
 /// How certain a grade must be: the least probability that the quality reaches it.
 ///
@@ -113,18 +110,12 @@ impl Decision {
         }
     }
 
-    /// Decides, then caps: a critical defect rejects; a major defect, or a coverage below 0.75, allows at most B.
+    /// Decides, then caps by the defects and by `coverage`, the share of the evidence that was there; see [`Cap::on`].
     #[must_use]
-    pub fn decide_with(&self, fused: &Fused, defects: &[Defect]) -> Decided {
+    pub fn decide_with(&self, fused: &Fused, defects: &[Defect], coverage: Score) -> Decided {
         let decided = self.decide(fused);
         let gravest = defects.iter().map(|defect| defect.severity).max();
-        let limit = match gravest {
-            Some(Severity::Critical) => Some((Grade::Reject, Cap::CriticalDefect)),
-            _ if fused.coverage.get() < LEAST_COVERAGE => Some((Grade::B, Cap::Coverage)),
-            Some(Severity::Major) => Some((Grade::B, Cap::MajorDefect)),
-            _ => None,
-        };
-        match limit {
+        match Cap::on(gravest, coverage) {
             Some((best, cap)) if best < decided.grade => {
                 let reached = match best {
                     Grade::Reject => 1.0,

@@ -8,6 +8,7 @@ use sqal_core::{Measured, Score};
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Evidence {
     score: Option<Measured>,
+    before_defects: Option<Measured>,
     weight: f64,
     reliability: Score,
 }
@@ -34,7 +35,27 @@ impl Evidence {
         if !(0.0..=1.0).contains(&score.value()) {
             return Err(NotEvidence::Score(score.value()));
         }
-        Self::missing(weight).map(|missing| Self { score: Some(score), reliability, ..missing })
+        Self::missing(weight).map(|missing| Self {
+            score: Some(score),
+            before_defects: Some(score),
+            reliability,
+            ..missing
+        })
+    }
+
+    /// The same evidence with the score that the sensor would have given without its defects.
+    ///
+    /// Agreement is judged on that score: a defect that one sensor found lowers the fused score, and is no disagreement. Otherwise a
+    /// defect on the better sensor would bring the two together, narrow the uncertainty, and could *raise* the grade.
+    #[must_use]
+    pub const fn before_defects(mut self, score: Measured) -> Self {
+        self.before_defects = Some(score);
+        self
+    }
+
+    /// What agreement is judged on.
+    pub(crate) const fn claim(&self) -> Option<Measured> {
+        self.before_defects
     }
 
     /// A sensor that should have spoken and did not.
@@ -44,7 +65,7 @@ impl Evidence {
     /// [`NotEvidence::Weight`] if the weight is not finite and positive.
     pub fn missing(weight: f64) -> Result<Self, NotEvidence> {
         if weight.is_finite() && weight > 0.0 {
-            Ok(Self { score: None, weight, reliability: Score::ZERO })
+            Ok(Self { score: None, before_defects: None, weight, reliability: Score::ZERO })
         } else {
             Err(NotEvidence::Weight(weight))
         }

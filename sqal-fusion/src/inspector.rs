@@ -5,7 +5,7 @@ use sqal_core::{
     SpectralFindings, Spectrum, TofFindings, TofFrame, Verdict, ZoneSet, gravest_first,
 };
 
-use crate::{Decision, Evidence, Fused, FusionRule, NotEvidence};
+use crate::{Decided, Decision, Evidence, Fused, FusionRule, NotEvidence};
 
 /// The conflict from which two sensors are said to disagree: three standard deviations, 1 − 1/3².
 const DISAGREEMENT: f64 = 8.0 / 9.0;
@@ -26,7 +26,8 @@ impl SensorWeights {
     ///
     /// [`NotEvidence::Weight`] if one is not finite and positive.
     pub fn new(tof: f64, spectral: f64) -> Result<Self, NotEvidence> {
-        for weight in [tof, spectral] {
+        // The sum too: two weights that add to infinity weigh nothing.
+        for weight in [tof, spectral, tof + spectral] {
             Evidence::missing(weight)?;
         }
         Ok(Self { tof, spectral })
@@ -99,8 +100,13 @@ where
         let sensors = [(tof, self.weights.tof), (spectral, self.weights.spectral)];
         let mut evidence = arrayvec::ArrayVec::<Evidence, 2>::new();
         let mut defects = Defects::new();
+        // Each sensor's own coverage: a score of a quarter of its parts is a score, and no grade above B.
+        let (mut least, mut covered) = (Score::ONE, 0.0);
         for (said, weight) in sensors {
             let spoken = said.score.and_then(|score| Evidence::new(score, weight, said.reliability).ok());
+            let spoken = spoken.map(|one| said.undefected.map_or(one, |claim| one.before_defects(claim)));
+            least = least.min(said.coverage);
+            covered += spoken.map_or(0.0, |one| one.effective_weight() * said.coverage.get());
             evidence.extend(spoken.or_else(|| Evidence::missing(weight).ok()));
             if spoken.is_none_or(|one| one.effective_weight() <= 0.0) {
                 add(&mut defects, DefectKind::SensorMissing, Severity::Major);
@@ -117,26 +123,35 @@ where
         }
         gravest_first(&mut defects);
         match fused {
-            Ok(fused) => self.verdict(&fused, defects, tof.score, spectral.score),
+            Ok(fused) => {
+                let coverage = Score::nearest(covered / (self.weights.tof + self.weights.spectral));
+                let decided = self.decision.decide_with(&fused, &defects, least.min(fused.coverage));
+                verdict(&fused, &decided, coverage, defects, [tof.score, spectral.score])
+            }
             Err(_) => unmeasured(defects),
         }
     }
+}
 
-    fn verdict(&self, fused: &Fused, defects: Defects, tof: Option<Measured>, spectral: Option<Measured>) -> Verdict {
-        let decided = self.decision.decide_with(fused, &defects);
-        Verdict {
-            score: Some(fused.score),
-            grade: decided.grade,
-            point_grade: Some(decided.point),
-            cap: decided.cap,
-            tof_score: tof,
-            spectral_score: spectral,
-            confidence: decided.confidence_raw,
-            conformity_probability: decided.conformity_probability,
-            coverage: fused.coverage,
-            conflict: fused.conflict,
-            defects,
-        }
+fn verdict(
+    fused: &Fused,
+    decided: &Decided,
+    coverage: Score,
+    defects: Defects,
+    [tof_score, spectral_score]: [Option<Measured>; 2],
+) -> Verdict {
+    Verdict {
+        score: Some(fused.score),
+        grade: decided.grade,
+        point_grade: Some(decided.point),
+        cap: decided.cap,
+        tof_score,
+        spectral_score,
+        confidence: decided.confidence_raw,
+        conformity_probability: decided.conformity_probability,
+        coverage,
+        conflict: fused.conflict,
+        defects,
     }
 }
 
@@ -144,7 +159,9 @@ where
 #[derive(Clone, Copy)]
 struct Said<'a> {
     score: Option<Measured>,
+    undefected: Option<Measured>,
     reliability: Score,
+    coverage: Score,
     defects: Option<&'a [Defect]>,
 }
 
@@ -152,6 +169,8 @@ impl<'a> Said<'a> {
     fn by<F>(assessment: Option<&'a Assessment<F>>) -> Self {
         Self {
             score: assessment.and_then(|a| a.score),
+            undefected: assessment.and_then(|a| a.undefected),
+            coverage: assessment.map_or(Score::ZERO, |a| a.coverage),
             reliability: assessment.map_or(Score::ZERO, |a| a.reliability),
             defects: assessment.map(|a| a.defects.as_slice()),
         }

@@ -17,7 +17,7 @@ const LEAST_VARIANCE: f64 = 1e-18;
 /// ```text
 /// F        = M_p(S; w')                          coverage = Σ wρ (present) / Σ w (all)
 /// u0²      = c'Vc + ((1 − coverage)/√12)²        c = ∂F/∂S, V from u and the correlation
-/// B²       = max(1, Σ (S − m)²/v / (n − 1))      v = u² + disparity², m = Σ(S/v)/Σ(1/v)
+/// B²       = max(1, Σ (S − m)²/v / (n − 1))      v = u² + disparity², m = Σ(S/v)/Σ(1/v), S before defects
 /// conflict = 1 − 1/B²                            u(F) = B u0
 /// ```
 ///
@@ -111,7 +111,7 @@ impl FusionRule for PowerMeanRule {
 impl PowerMeanRule {
     /// The Birge ratio of the scores that count, against their variances and the usual disparity; 1 for a single score.
     fn birge(&self, evidence: &[Evidence]) -> f64 {
-        let spoken = || evidence.iter().filter(|one| one.effective_weight() > 0.0).filter_map(Evidence::score);
+        let spoken = || evidence.iter().filter(|one| one.effective_weight() > 0.0).filter_map(Evidence::claim);
         let variance = |score: Measured| (score.u() * score.u() + self.disparity * self.disparity).max(LEAST_VARIANCE);
         let (mut weights, mut weighted, mut count) = (0.0, 0.0, 0.0);
         for score in spoken() {

@@ -100,8 +100,7 @@ proptest! {
         better[k].0 = (better[k].0 + by).min(1.0);
         wider[k].1 += by;
         let (_, base) = judged(&rule, &sensors);
-        // The harmonic mean of a better sensor may be less certain (its sensitivity falls more slowly), so the point grade is the claim.
-        prop_assert!(judged(&rule, &better).1.point >= base.point);
+        prop_assert!(judged(&rule, &better).1.grade >= base.grade);
         let (_, uncertain) = judged(&rule, &wider);
         prop_assert!(uncertain.grade <= base.grade);
         prop_assert!(uncertain.confidence_raw.get() <= base.confidence_raw.get() + 1e-12);
@@ -137,7 +136,7 @@ proptest! {
         let (fused, plain) = judged(&rule, &sensors);
         let severity = [Severity::Minor, Severity::Major, Severity::Critical][severity];
         let defect = Defect { kind: DefectKind::Tilt, severity, zones: ZoneSet::default(), probability: Score::ONE };
-        let with = Decision::default().decide_with(&fused, &[defect]);
+        let with = Decision::default().decide_with(&fused, &[defect], Score::ONE);
         prop_assert!(with.grade <= plain.grade);
         prop_assert!(severity != Severity::Critical || with.grade == Grade::Reject);
         prop_assert!(severity != Severity::Major || with.grade <= Grade::B);
@@ -164,7 +163,7 @@ fn the_worked_cases_come_out() {
     let decided = Decision::default().decide(&fused);
     assert_eq!((decided.grade, (decided.conformity_probability.get() * 1000.0).round()), (Grade::A, 795.0));
     assert!((decided.confidence_raw.get() - 0.277).abs() < 5e-4);
-    let capped = Decision::default().decide_with(&fused, &[]);
+    let capped = Decision::default().decide_with(&fused, &[], fused.coverage);
     assert_eq!((capped.grade, capped.cap), (Grade::B, Cap::Coverage));
 }
 
@@ -183,7 +182,16 @@ impl<R, F: Clone> Analyzer for Told<R, F> {
 fn told<F>(findings: F, score: Option<f64>, reliability: f64, defects: Defects) -> Assessment<F> {
     let score = score.map(|score| Measured::new(score, 0.02).unwrap());
     let reliability = Score::nearest(reliability);
-    Assessment { findings, score, grade: None, reliability, coverage: Score::ONE, defects, flags: Flags::default() }
+    Assessment {
+        findings,
+        score,
+        undefected: score,
+        grade: None,
+        reliability,
+        coverage: Score::ONE,
+        defects,
+        flags: Flags::default(),
+    }
 }
 
 fn inspector(
@@ -272,4 +280,82 @@ fn no_critical_defect_is_lost_when_the_list_is_full() {
     let verdict = inspector(Some(shape), Some(colour)).inspect(Some(&frame), Some(&spectrum)).verdict;
     assert_eq!((verdict.grade, verdict.cap), (Grade::Reject, Cap::CriticalDefect));
     assert_eq!(verdict.defects[0].severity, Severity::Critical);
+}
+
+/// Invariant 15 through the whole inspector: whatever a sensor finds wrong never raises score or grade, and accuses no sensor.
+#[test]
+fn a_defect_found_by_a_sensor_never_raises_the_verdict() {
+    let (frame, spectrum) = readings();
+    let config = ProptestConfig::with_cases(2000);
+    let strategy = ((0.0..=1.0_f64, 0.002..0.2_f64), (0.0..=1.0_f64, 0.002..0.2_f64), 0..3_usize, any::<bool>());
+    proptest::test_runner::TestRunner::new(config)
+        .run(&strategy, |(shape, colour, severity, of_shape)| {
+            let measured = |(score, u): (f64, f64)| Measured::new(score, u).unwrap();
+            let severity = [Severity::Minor, Severity::Major, Severity::Critical][severity];
+            let defect =
+                Defect { kind: DefectKind::Overfill, severity, zones: ZoneSet::default(), probability: Score::ONE };
+            // What an analyser makes of a defect: the score falls, the score before it stays.
+            let with = |claim: Measured, found: bool| {
+                let left = if found { 1.0 - severity.penalty() } else { 1.0 };
+                let defects = if found { std::iter::once(defect).collect() } else { Defects::new() };
+                (Some(Measured::new(claim.value() * left, claim.u()).unwrap()), Some(claim), defects)
+            };
+            let judge = |found: bool| {
+                let (score, undefected, defects) = with(measured(shape), found && of_shape);
+                let tof = Assessment { score, undefected, defects, ..told(SHAPE, None, 1.0, Defects::new()) };
+                let (score, undefected, defects) = with(measured(colour), found && !of_shape);
+                let spectral = Assessment { score, undefected, defects, ..told(COLOUR, None, 1.0, Defects::new()) };
+                inspector(Some(tof), Some(spectral)).inspect(Some(&frame), Some(&spectrum)).verdict
+            };
+            let (plain, defective) = (judge(false), judge(true));
+            prop_assert!(defective.grade <= plain.grade, "{plain:?} {defective:?}");
+            prop_assert!(defective.score.unwrap().value() <= plain.score.unwrap().value() + 1e-12);
+            let accused =
+                |verdict: &sqal_core::Verdict| verdict.defects.iter().any(|d| d.kind == DefectKind::SensorDisagreement);
+            prop_assert_eq!(accused(&plain), accused(&defective));
+            Ok(())
+        })
+        .unwrap();
+}
+
+/// A score made of a fifth of its parts is a score, and no grade above B, and the coverage says how much was there.
+#[test]
+fn a_sensor_that_measured_little_caps_the_grade() {
+    let (frame, spectrum) = readings();
+    let shape = Assessment { coverage: Score::nearest(0.2), ..told(SHAPE, Some(0.99), 1.0, Defects::new()) };
+    let colour = told(COLOUR, Some(0.97), 1.0, Defects::new());
+    let verdict = inspector(Some(shape), Some(colour)).inspect(Some(&frame), Some(&spectrum)).verdict;
+    assert_eq!((verdict.grade, verdict.cap), (Grade::B, Cap::Coverage));
+    assert!((verdict.coverage.get() - 0.6).abs() < 1e-12);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    #[test]
+    fn inv_10_spreading_two_scores_about_their_average_never_lowers_conflict_nor_raises_confidence(
+        middle in 0.2..0.8_f64, near in 0.0..0.2_f64, farther in 0.0..0.2_f64, u in 0.01..0.2_f64,
+    ) {
+        let rule = PowerMeanRule::new(Exponent::ARITHMETIC, 0.0, 0.05).unwrap();
+        let spread = |d: f64| judged(&rule, &[(middle - d, u, 1.0, 1.0), (middle + d, u, 1.0, 1.0)]);
+        let far = (near + farther).min(middle).min(1.0 - middle);
+        let (close_by, apart) = (spread(near.min(far)), spread(far));
+        prop_assert!(close(close_by.0.score.value(), apart.0.score.value()));
+        prop_assert!(apart.0.conflict.get() >= close_by.0.conflict.get() - 1e-12);
+        prop_assert!(apart.1.confidence_raw.get() <= close_by.1.confidence_raw.get() + 1e-12);
+    }
+
+    #[test]
+    fn extreme_uncertainties_and_weights_stay_finite(
+        scores in prop::collection::vec((0.0..=1.0_f64, 0..3_usize, 0..3_usize), 1..=3), tau in 0..2_usize,
+    ) {
+        let (us, weights) = ([0.0, 1e-300, 1e300], [1e-300, 1.0, 1e300]);
+        let sensors: Vec<_> = scores.iter().map(|(score, u, w)| (*score, us[*u], weights[*w], 1.0)).collect();
+        let rule = PowerMeanRule::new(Exponent::HARMONIC, 0.0, [0.0, 0.1][tau]).unwrap();
+        if let Ok(fused) = rule.fuse(&evidence(&sensors)) {
+            let decided = Decision::default().decide(&fused);
+            prop_assert!(decided.probabilities.iter().all(|p| (0.0..=1.0).contains(p)));
+            prop_assert!(close(decided.probabilities.iter().sum(), 1.0));
+        }
+    }
 }

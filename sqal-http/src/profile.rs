@@ -98,17 +98,13 @@ impl Profiles {
     pub fn new(profiles: impl IntoIterator<Item = (Name<64>, Profile)>) -> Result<Self, NotProfiles> {
         let mut ready = BTreeMap::new();
         for (name, profile) in profiles {
-            profile
-                .tof
-                .check()
-                .and_then(|()| profile.spectral.check())
-                .map_err(|source| NotProfiles::Invalid { name, source })?;
+            let invalid = |source| NotProfiles::Invalid { name, source };
             // Fields in the order of the type: one profile has one text, whatever file it came from.
             let text = serde_json::to_string(&profile).map_err(|source| NotProfiles::Text { name, source })?;
             let reference = ProfileRef { name, version: profile.version, hash: ProfileRef::hash_of(&text) };
             let inspector = Inspector {
-                tof: TofAnalyzer::new(profile.tof),
-                spectral: SpectralAnalyzer::new(profile.spectral),
+                tof: TofAnalyzer::new(profile.tof).map_err(invalid)?,
+                spectral: SpectralAnalyzer::new(profile.spectral).map_err(invalid)?,
                 rule: profile.fusion,
                 decision: Decision { scale: profile.scale, guard: profile.guard },
                 weights: profile.weights,
@@ -164,7 +160,7 @@ mod tests {
         let mut profile = Profile::example();
         profile.spectral.shot_noise = 0.0;
         let refused = Profiles::new([("foie".parse().unwrap(), profile)]).unwrap_err().to_string();
-        assert_eq!(refused, "profile foie: spectral.shot_noise is 0: expected a positive number");
+        assert_eq!(refused, "profile foie: spectral.shot_noise is 0: expected a positive number below 1e12");
         assert!(matches!(Profiles::new([]), Err(NotProfiles::None)));
     }
 }

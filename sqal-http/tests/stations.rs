@@ -179,14 +179,14 @@ fn bad_frames() -> Vec<Bad> {
             frame("negative", |f| f["as7341"]["channels"]["F3_480nm"] = json!(-1)),
             "/as7341/channels/F3_480nm",
             "-1",
-            "0 to 35971 counts",
+            "0 to 36331 counts",
         ),
         bad(
             "a count over full scale",
             frame("over", |f| f["as7341"]["channels"]["F7_630nm"] = json!(40_000)),
             "/as7341/channels/F7_630nm",
             "40000",
-            "35971 counts, the full scale at 100 ms",
+            "the full scale at 100 ms is 35971",
         ),
         bad(
             "a missing channel",

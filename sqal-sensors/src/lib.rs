@@ -18,7 +18,7 @@
 //!     status: Some(Grid::from_fn(|_| sqal_core::TargetStatus::VALID)),
 //!     distance_kind: DistanceKind::Perpendicular,
 //! })?;
-//! let assessment = TofAnalyzer::new(TofProfile::example()).analyze(&frame)?;
+//! let assessment = TofAnalyzer::new(TofProfile::example())?.analyze(&frame)?;
 //! let height = assessment.findings.avg_height_mm.unwrap();
 //! assert!((height.value() - 20.0).abs() < 1e-9 && height.u() > 1.0);
 //! # Ok::<(), Box<dyn std::error::Error>>(())

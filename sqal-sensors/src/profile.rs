@@ -1,6 +1,6 @@
 //! [`TofProfile`] and [`SpectralProfile`]: everything a plant must tune, and nothing that is physics.
 
-use sqal_core::{DistanceKind, GradeScale, Grid, Lab, ZoneSet};
+use sqal_core::{GradeScale, Grid, Lab, ZoneSet};
 
 use crate::{ColorCalibration, Desirability, NotADesirability};
 
@@ -96,8 +96,6 @@ pub struct TofProfile {
     pub tray: Tray,
     /// Where its floor is.
     pub reference: HeightReference,
-    /// What the sensor's distances mean.
-    pub distance_kind: DistanceKind,
     /// The standard uncertainty in mm that all zones share (offset, temperature, penetration).
     ///
     /// 4.4 mm is what the datasheet leaves without a calibration on site (±12 mm at 2.7σ, DS14161); 1 mm is usual after one.
@@ -245,11 +243,14 @@ pub enum InvalidProfile {
     },
 }
 
-const POSITIVE: &str = "a positive number";
-const NOT_NEGATIVE: &str = "a number of at least 0";
+const POSITIVE: &str = "a positive number below 1e12";
+const NOT_NEGATIVE: &str = "a number from 0 to 1e12";
+
+/// No quantity of a tray is larger; below it no product of three overflows.
+const LARGEST: f64 = 1e12;
 
 fn number(field: &'static str, value: f64, expected: &'static str) -> Result<(), InvalidProfile> {
-    let right = value.is_finite() && (value > 0.0 || value == 0.0 && expected == NOT_NEGATIVE);
+    let right = value < LARGEST && (value > 0.0 || value == 0.0 && expected == NOT_NEGATIVE);
     if right { Ok(()) } else { Err(InvalidProfile::Number { field, value, expected }) }
 }
 
@@ -270,18 +271,31 @@ impl TofProfile {
                 return Err(InvalidProfile::Number { field, value, expected: "two increasing numbers from 0 to 7" });
             }
         }
-        let (reference, u_reference) = match &self.reference {
-            HeightReference::Flat { distance_mm, u_mm } => (*distance_mm, *u_mm),
-            HeightReference::Map { distance_mm, u_mm } => {
-                (distance_mm.iter().copied().fold(f64::INFINITY, f64::min), *u_mm)
+        match &self.reference {
+            HeightReference::Flat { distance_mm, u_mm } => {
+                number("tof.reference.flat.distance_mm", *distance_mm, POSITIVE)?;
+                number("tof.reference.flat.u_mm", *u_mm, NOT_NEGATIVE)?;
             }
-            HeightReference::Rim { floor_below_mm, u_mm } => (floor_below_mm.abs() + 1.0, *u_mm),
-            HeightReference::None => (1.0, 0.0),
-        };
+            HeightReference::Map { distance_mm, u_mm } => {
+                for distance in distance_mm.iter() {
+                    number("tof.reference.map.distance_mm", *distance, POSITIVE)?;
+                }
+                number("tof.reference.map.u_mm", *u_mm, NOT_NEGATIVE)?;
+            }
+            HeightReference::Rim { floor_below_mm, u_mm } => {
+                number("tof.reference.rim.floor_below_mm", *floor_below_mm, NOT_NEGATIVE)?;
+                number("tof.reference.rim.u_mm", *u_mm, NOT_NEGATIVE)?;
+                let edges = [self.tray.rows, self.tray.columns];
+                if edges.iter().any(|[first, last]| *first == 0 || *last == 7) {
+                    let expected = "rows and columns within 1 to 6, so that the rim looks past the tray";
+                    let value = f64::from(edges.iter().map(|[_, last]| *last).max().unwrap_or(7));
+                    return Err(InvalidProfile::Number { field: "tof.tray (with a rim reference)", value, expected });
+                }
+            }
+            HeightReference::None => {}
+        }
         number("tof.tray.area_mm2", self.tray.area_mm2, POSITIVE)?;
         number("tof.tray.u_area_mm2", self.tray.u_area_mm2, NOT_NEGATIVE)?;
-        number("tof.reference.distance_mm", reference, POSITIVE)?;
-        number("tof.reference.u_mm", u_reference, NOT_NEGATIVE)?;
         number("tof.u_systematic_mm", self.u_systematic_mm, NOT_NEGATIVE)?;
         number("tof.penetration_bias_mm", self.penetration_bias_mm, NOT_NEGATIVE)?;
         number("tof.noise.sigma_mm", self.noise.sigma_mm, POSITIVE)?;
@@ -311,7 +325,6 @@ impl TofProfile {
         Self {
             tray: Tray { area_mm2: 6300.0, u_area_mm2: 30.0, rows: [2, 5], columns: [1, 6] },
             reference: HeightReference::Flat { distance_mm: 150.0, u_mm: 0.3 },
-            distance_kind: DistanceKind::Perpendicular,
             u_systematic_mm: 1.0,
             penetration_bias_mm: 0.0,
             noise: NoiseModel { sigma_mm: 2.0, amplitude_kcps: 900.0, distance_mm: 150.0 },
@@ -428,7 +441,7 @@ mod tests {
         profile.u_systematic_mm = -1.0;
         assert_eq!(
             profile.check().unwrap_err().to_string(),
-            "tof.u_systematic_mm is -1: expected a number of at least 0"
+            "tof.u_systematic_mm is -1: expected a number from 0 to 1e12"
         );
         let mut profile = TofProfile::example();
         profile.tray.rows = [3, 8];

@@ -98,8 +98,9 @@ const MOST: usize = 64;
 
 /// The plane that fits the better half of the points: exhaustive least median of squares, then reweighted least squares.
 ///
-/// Rousseeuw & Leroy 1987, chapter 5: every triple proposes a plane, the one with the smallest median squared residual wins; points
-/// within 2.5 of its scale s = 1.4826 (1 + 5/(n − 3)) √median are then fitted by least squares. Ties go to the first triple in order,
+/// Rousseeuw & Leroy 1987, chapter 5: every triple proposes a plane, the one with the smallest h-th squared residual wins, h = n/2 + 2
+/// (the highest breakdown point for three parameters); points within 2.5 of its scale s = 1.4826 (1 + 5/(n − 3)) √(that residual) are then
+/// fitted by least squares. The h-th lies above the median, so the scale is generous by 20 % (n = 64) to 70 % (n = 8). Ties go to the first triple in order,
 /// so the result is the same bits on every run. Points beyond the 64th are ignored; points that are not finite are too.
 ///
 /// `None` for fewer than three points, or when all lie on one line as seen from above.

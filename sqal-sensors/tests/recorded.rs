@@ -39,13 +39,13 @@ fn a_torn_or_short_buffer_is_refused_and_nothing_panics() {
 /// The recorded target lies 0 to 31 mm before the sensor, closer than it can measure: the analysis must say so, not invent a tray.
 #[test]
 fn recorded_readings_of_something_else_are_analysed_and_said_to_be_something_else() {
-    let analyzer = TofAnalyzer::new(TofProfile::example());
+    let analyzer = TofAnalyzer::new(TofProfile::example()).unwrap();
     for raw in capture::vl53l8_buffers().unwrap() {
         let assessment = analyzer.analyze(&decode_uld_frame(&raw.buffer).unwrap()).unwrap();
         assert!((20..=64).contains(&assessment.findings.valid_zones));
         assert!(assessment.score.is_none_or(|score| score.value() < 0.5), "{assessment:?}");
     }
-    let analyzer = SpectralAnalyzer::new(SpectralProfile::example());
+    let analyzer = SpectralAnalyzer::new(SpectralProfile::example()).unwrap();
     for recorded in capture::as7341_readings().unwrap() {
         let assessment = analyzer.analyze(&recorded.spectrum).unwrap();
         let saturated = recorded.headroom < 0.02;

@@ -16,9 +16,13 @@ use sqal_sensors::{SpectralAnalyzer, SpectralProfile, TofAnalyzer, TofProfile, d
 #[must_use]
 pub fn grade(uld_buffer: Option<&[u8]>, spectrum: Option<&Spectrum>) -> Grade {
     let frame: Option<TofFrame> = uld_buffer.and_then(|buffer| decode_uld_frame(buffer).ok());
+    let analyzers =
+        TofAnalyzer::new(TofProfile::example()).ok().zip(SpectralAnalyzer::new(SpectralProfile::example()).ok());
+    // A firmware whose profile is wrong sells nothing.
+    let Some((tof, spectral)) = analyzers else { return Grade::Reject };
     let inspector = Inspector {
-        tof: TofAnalyzer::new(TofProfile::example()),
-        spectral: SpectralAnalyzer::new(SpectralProfile::example()),
+        tof,
+        spectral,
         rule: PowerMeanRule::default(),
         decision: Decision::default(),
         weights: SensorWeights::default(),

@@ -13,8 +13,8 @@ fn main() -> io::Result<()> {
 
 fn grade_trays(count: usize, out: &mut impl Write) -> io::Result<()> {
     let inspector = Inspector {
-        tof: TofAnalyzer::new(TofProfile::example()),
-        spectral: SpectralAnalyzer::new(SpectralProfile::example()),
+        tof: TofAnalyzer::new(TofProfile::example()).map_err(io::Error::other)?,
+        spectral: SpectralAnalyzer::new(SpectralProfile::example()).map_err(io::Error::other)?,
         rule: PowerMeanRule::default(),
         decision: Decision::default(),
         weights: SensorWeights::default(),

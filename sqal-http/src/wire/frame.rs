@@ -309,12 +309,12 @@ fn spectrum(block: &SpectralBlock, wrong: &mut Vec<Violation>) -> Option<Spectru
         Err(refused) => refused,
     };
     let channel: Channel = refused.channel;
-    let (full_scale, millis) = (refused.full_scale, time.millis());
+    let (largest, full_scale, millis) = (refused.largest, time.full_scale(), time.millis());
     wrong.push(Violation::new(
         format!("/as7341/channels/{}", channel.as_str()),
         refused.value,
-        format!("0 to {full_scale} counts, the full scale at {millis} ms"),
-        format!("0 à {full_scale} coups, la pleine échelle à {millis} ms"),
+        format!("0 to {largest} counts: the full scale at {millis} ms is {full_scale}"),
+        format!("0 à {largest} coups : la pleine échelle à {millis} ms est {full_scale}"),
     ));
     None
 }

@@ -9,7 +9,7 @@ use crate::desirability::measured;
 const FULL: f64 = 0.98;
 
 /// Fewer counts than this are too few to divide by.
-const LEAST_COUNTS: f64 = 50.0;
+pub(super) const LEAST_COUNTS: f64 = 50.0;
 
 /// Basic counts b = raw/(gain · ms) (ams AN000633, 2.1), with var(raw) = k·raw + r² + 1/12 (photon, read and rounding noise).
 pub(super) fn basic_counts(

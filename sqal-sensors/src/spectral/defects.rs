@@ -1,7 +1,8 @@
 //! Defects of colour that a threshold decides: oxidation, saturation, too little light.
 
 use sqal_core::{
-    Channel, Defect, DefectKind, Defects, Flag, Flags, Score, Severity, SpectralFindings, Spectrum, ZoneSet, normal_cdf,
+    AdcStatus, Channel, Defect, DefectKind, Defects, Flag, Flags, Score, Severity, SpectralFindings, Spectrum, ZoneSet,
+    normal_cdf,
 };
 
 use crate::SpectralProfile;
@@ -24,7 +25,7 @@ pub(super) fn find(
         add(DefectKind::Oxidation, Severity::Major, probability);
     }
     let full = Channel::ALL[..8].iter().any(|band| findings.basic_counts[band.index()].is_none());
-    if full || flags.contains(Flag::AnalogSaturation) {
+    if full || flags.contains(Flag::AnalogSaturation) || spectrum.adc_status() == AdcStatus::DigitalSaturation {
         add(DefectKind::Saturation, Severity::Major, 1.0);
     }
     // Fewer than 50 counts in half of the bands: the reading is of darkness.

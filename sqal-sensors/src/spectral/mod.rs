@@ -12,9 +12,10 @@ use sqal_core::{
 
 pub use color::{ColorCalibration, ColorFit, NotFitted, ciede2000, lab, tristimulus, yellowness_e313};
 
-use crate::SpectralProfile;
 use crate::desirability::{join, measured};
-use crate::tof::{capped, penalised};
+use crate::tof::judged;
+use crate::{InvalidProfile, SpectralProfile};
+use correction::LEAST_COUNTS;
 
 /// Analyses spectra of one product at one station.
 #[derive(Clone, Debug)]
@@ -23,10 +24,13 @@ pub struct SpectralAnalyzer {
 }
 
 impl SpectralAnalyzer {
-    /// An analyser for a profile that was [checked](SpectralProfile::check).
-    #[must_use]
-    pub const fn new(profile: SpectralProfile) -> Self {
-        Self { profile }
+    /// An analyser for a profile.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidProfile`] names the first field that is wrong.
+    pub fn new(profile: SpectralProfile) -> Result<Self, InvalidProfile> {
+        profile.check().map(|()| Self { profile })
     }
 
     /// The profile.
@@ -54,7 +58,13 @@ impl Analyzer for SpectralAnalyzer {
         if !trusted {
             flags.insert(Flag::AnalogSaturation);
         }
-        let reflectance = reflectance::against_white(&basic, profile, &mut flags);
+        if spectrum.adc_status() == AdcStatus::DigitalSaturation {
+            // One clipped shot in an average leaves no trace in the counts.
+            flags.insert(Flag::Saturated);
+        }
+        // Analogue saturation makes every count too low: counts are shown, nothing is derived from them.
+        let untrusted = [None; 10];
+        let reflectance = reflectance::against_white(if trusted { &basic } else { &untrusted }, profile, &mut flags);
         let target = profile.color_target.as_ref().map(|target| target.lab);
         let color = profile.color.as_ref().filter(|_| trusted);
         let color = color.and_then(|map| color::of_product(&reflectance, map, target));
@@ -88,13 +98,22 @@ impl Analyzer for SpectralAnalyzer {
             ],
             0..5,
         );
-        let (score, coverage) = penalised(joined, &defects);
-        let grade = score.map(|score| {
-            let best = profile.scale.grade_of(Score::nearest(score.value()));
-            capped(best, defects.iter().map(|d| d.severity).max())
-        });
+        let judged = judged(joined, &defects, &profile.scale);
+        let seen = bands
+            .iter()
+            .filter(|band| basic[band.index()].is_some() && spectrum.counts(**band) >= LEAST_COUNTS)
+            .count();
         #[expect(clippy::cast_precision_loss, reason = "at most 8")]
-        let reliability = if trusted { Score::nearest(usable as f64 / 8.0) } else { Score::ZERO };
-        Ok(Assessment { findings, score, grade, reliability, coverage, defects, flags })
+        let reliability = if trusted { Score::nearest(seen as f64 / 8.0) } else { Score::ZERO };
+        Ok(Assessment {
+            findings,
+            score: judged.score,
+            undefected: judged.undefected,
+            grade: judged.grade,
+            reliability,
+            coverage: judged.coverage,
+            defects,
+            flags,
+        })
     }
 }

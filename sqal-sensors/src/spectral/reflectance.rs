@@ -5,6 +5,12 @@ use sqal_core::{Flag, Flags, Measured};
 use crate::SpectralProfile;
 use crate::desirability::measured;
 
+/// The least reflectance that is shown.
+const LOWEST: f64 = 1e-4;
+
+/// The greatest reflectance that is shown.
+const HIGHEST: f64 = 1.2;
+
 /// R = ρ (b − dark)/(white − dark), clamped to 1e-4 … 1.2; all `None` without a white reference.
 pub(super) fn against_white(
     basic: &[Option<Measured>; 10],
@@ -22,17 +28,20 @@ pub(super) fn against_white(
         if raw > 1.05 {
             flags.insert(Flag::WhiteDrift);
         }
-        let value = raw.clamp(1e-4, 1.2);
+        let value = raw.clamp(LOWEST, HIGHEST);
         // Quotient rule: the reading's own noise, and the reference's relative error.
         let u = libm::hypot(reference.tile_reflectance * basic.u() / span, value * reference.u_relative);
         Some(measured(value, u))
     })
 }
 
-/// A = −log₁₀ R of the eight visible bands, u(A) = u(R)/(R ln 10).
+/// A = −log₁₀ R of the eight visible bands, u(A) = u(R)/(R ln 10); `None` where R stands at an end of its range or is below 3 u(R).
+///
+/// A dead channel has R at its lower end: its absorbance is unknown, not 4.
 pub(super) fn absorbance(reflectance: &[Option<Measured>; 10]) -> [Option<Measured>; 8] {
     core::array::from_fn(|k| {
         let r = reflectance[k]?;
-        Some(measured(-libm::log10(r.value()), r.u() / (r.value() * core::f64::consts::LN_10)))
+        let usable = r.value() > LOWEST && r.value() < HIGHEST && r.value() > 3.0 * r.u();
+        usable.then(|| measured(-libm::log10(r.value()), r.u() / (r.value() * core::f64::consts::LN_10)))
     })
 }

@@ -12,7 +12,8 @@ const FLAT_MM: f64 = 1e-9;
 /// Heights in mm, spacing of the columns and of the rows in mm. Deviations are from the mean over the known zones, moments are divided by
 /// n (ISO 25178-2:2021, 4.2), and `sku` is not excess: a Gaussian surface has 3 (Gwyddion prints 3 less). `sdq` and `sdr` take the pairs
 /// and the cells whose zones are all known: `sdq` averages each direction over its own differences, and `sdr` splits each cell along
-/// both diagonals and takes the mean of the two areas (D.3, eq. D.15). Both are `None` where no cell is whole.
+/// both diagonals and takes the mean of the two areas (D.3, eq. D.15). `sdq` is `None` without a pair in each direction, `sdr` without a
+/// whole cell.
 #[must_use]
 pub fn areal_parameters(heights: &Grid<Option<f64>>, dx_mm: f64, dy_mm: f64) -> Option<ArealParameters> {
     let known = || heights.iter().copied().flatten();

@@ -26,7 +26,7 @@ pub(super) fn histogram(surface: &Surface, profile: &TofProfile) -> Option<Heigh
         .map(|p| -p * libm::log2(p))
         .sum::<f64>()
         // A single full bin gives −0.0.
-        .max(0.0);
+        + 0.0;
     let mode = (0_u8..16).max_by_key(|bin| (counts[usize::from(*bin)], u8::MAX - bin)).unwrap_or(0);
     Some(HeightBins { counts, bin_width_mm, entropy_bits, mode })
 }

@@ -31,20 +31,21 @@ pub(super) fn find(
     }
     if let Some(surface) = surface {
         let measured = |zone: usize| surface.known.contains(zone) && zones.valid.contains(zone);
-        let empty = ZoneSet::from_fn(|zone| measured(zone) && !surface.product.contains(zone));
+        let empty = ZoneSet::from_fn(|zone| measured(zone) && surface.height_mm[zone] < profile.min_product_mm);
         if empty.len() >= 2 {
             let whole = empty.len() * 2 > tray.len();
             let severity = if whole { Severity::Critical } else { Severity::Major };
-            let highest =
-                empty.iter().map(|zone| certainty_below(surface, zone, profile.min_product_mm)).fold(0.0, f64::max);
-            // An empty tray is a fact whatever single zones say.
-            add(DefectKind::MissingProduct, severity, empty, if whole { 1.0 } else { highest });
+            // Two zones make the defect, so it is as certain as the second of them.
+            let certainty =
+                second_largest(empty.iter().map(|zone| certainty_below(surface, zone, profile.min_product_mm)));
+            add(DefectKind::MissingProduct, severity, empty, certainty);
         }
-        let high = ZoneSet::from_fn(|zone| measured(zone) && surface.height_mm[zone] > profile.max_height_mm);
+        // The highest of n noisy zones is high by chance: a zone counts only if it would be remarkable among all of them (Šidák).
+        let n = f64::from(surface.known.len().max(1));
+        let over = |zone: usize| libm::pow(1.0 - certainty_below(surface, zone, profile.max_height_mm), n);
+        let high = ZoneSet::from_fn(|zone| measured(zone) && over(zone) > 0.5);
         if !high.is_empty() {
-            let highest =
-                high.iter().map(|zone| 1.0 - certainty_below(surface, zone, profile.max_height_mm)).fold(0.0, f64::max);
-            add(DefectKind::Overfill, Severity::Major, high, highest);
+            add(DefectKind::Overfill, Severity::Major, high, high.iter().map(over).fold(0.0, f64::max));
         }
     }
     if let Some(tilt) = findings.tilt_deg.filter(|tilt| tilt.value() > profile.max_tilt_deg) {
@@ -53,6 +54,12 @@ pub(super) fn find(
     }
     gravest_first(&mut defects);
     defects
+}
+
+/// The second largest of some numbers, 0 if there are fewer than two.
+fn second_largest(numbers: impl Iterator<Item = f64>) -> f64 {
+    let keep = |(first, second): (f64, f64), x: f64| if x > first { (x, first) } else { (first, second.max(x)) };
+    numbers.fold((0.0, 0.0), keep).1
 }
 
 /// The probability that a zone's true height is below a limit.

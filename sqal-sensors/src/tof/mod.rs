@@ -12,15 +12,15 @@ mod validity;
 mod volume;
 
 use sqal_core::{
-    AnalysisError, Analyzer, Assessment, DefectKind, Flag, Flags, Grid, Measured, Score, Severity, TofFindings,
-    TofFrame,
+    AnalysisError, Analyzer, Assessment, Cap, Defects, Flag, Flags, Grade, GradeScale, Grid, Measured, Score,
+    TofFindings, TofFrame,
 };
 
 pub use areal::{areal_parameters, levelled};
 pub use uld::{UldError, decode_uld_frame};
 
 use crate::desirability::{Part, join, measured};
-use crate::{Desirability, TofProfile};
+use crate::{Desirability, InvalidProfile, TofProfile};
 
 /// Analyses frames of one product at one station.
 #[derive(Clone, Debug)]
@@ -29,10 +29,13 @@ pub struct TofAnalyzer {
 }
 
 impl TofAnalyzer {
-    /// An analyser for a profile that was [checked](TofProfile::check).
-    #[must_use]
-    pub const fn new(profile: TofProfile) -> Self {
-        Self { profile }
+    /// An analyser for a profile.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidProfile`] names the first field that is wrong.
+    pub fn new(profile: TofProfile) -> Result<Self, InvalidProfile> {
+        profile.check().map(|()| Self { profile })
     }
 
     /// The profile.
@@ -72,7 +75,7 @@ impl Analyzer for TofAnalyzer {
                 flags.insert(Flag::BelowNoise);
             }
         }
-        let product = surface.as_ref().map(|s| (s.product_heights(), s.spacing_mm()));
+        let product = surface.as_ref().and_then(|s| Some((s.product_heights(), s.spacing_mm()?)));
         let parameters = |heights: &Grid<Option<f64>>, (dx, dy)| areal_parameters(heights, dx, dy);
         let findings = TofFindings {
             valid_zones: u8::try_from(zones.valid.len()).unwrap_or(u8::MAX),
@@ -104,40 +107,40 @@ impl Analyzer for TofAnalyzer {
             ],
             0..2,
         );
-        let (score, coverage) = penalised(joined, &defects);
-        let grade = score.map(|score| {
-            let best = profile.scale.grade_of(Score::nearest(score.value()));
-            let worst = defects.iter().map(|d| d.severity).max();
-            capped(best, worst)
-        });
+        let judged = judged(joined, &defects, &profile.scale);
         Ok(Assessment {
             findings,
-            score,
-            grade,
+            score: judged.score,
+            undefected: judged.undefected,
+            grade: judged.grade,
             reliability: validity::reliability(&zones, tray),
-            coverage,
+            coverage: judged.coverage,
             defects,
             flags,
         })
     }
 }
 
-/// The score after its defects: each takes its severity's share, times its probability.
-pub(crate) fn penalised(joined: Option<(Measured, Score)>, defects: &sqal_core::Defects) -> (Option<Measured>, Score) {
-    let Some((score, coverage)) = joined else { return (None, Score::ZERO) };
-    let left: f64 = defects
-        .iter()
-        .filter(|defect| defect.kind != DefectKind::InvalidZones)
-        .map(|defect| 1.0 - defect.severity.penalty() * defect.probability.get())
-        .product();
-    (Some(measured(score.value() * left, score.u() * left)), coverage)
+/// The score of one sensor, before and after its defects.
+pub(crate) struct Judged {
+    pub(crate) score: Option<Measured>,
+    pub(crate) undefected: Option<Measured>,
+    pub(crate) grade: Option<Grade>,
+    pub(crate) coverage: Score,
 }
 
-/// The best grade that the gravest defect allows: REJECT for a critical one, B for a major one.
-pub(crate) fn capped(grade: sqal_core::Grade, gravest: Option<Severity>) -> sqal_core::Grade {
-    match gravest {
-        Some(Severity::Critical) => sqal_core::Grade::Reject,
-        Some(Severity::Major) => grade.min(sqal_core::Grade::B),
-        _ => grade,
-    }
+/// Takes from the score what its defects are worth, grades it by simple acceptance, and caps the grade.
+///
+/// Each defect of the product takes its severity's share times its probability. The uncertainty stays: a score of 0 for a tray that is
+/// thought empty is not known any better than the score that it would have had.
+pub(crate) fn judged(joined: Option<(Measured, Score)>, defects: &Defects, scale: &GradeScale) -> Judged {
+    let Some((undefected, coverage)) = joined else {
+        return Judged { score: None, undefected: None, grade: None, coverage: Score::ZERO };
+    };
+    let of_the_product = defects.iter().filter(|defect| !defect.kind.is_of_the_reading());
+    let left: f64 = of_the_product.map(|defect| 1.0 - defect.severity.penalty() * defect.probability.get()).product();
+    let score = measured(undefected.value() * left, undefected.u());
+    let best = Cap::on(defects.iter().map(|d| d.severity).max(), coverage).map_or(Grade::APlus, |(best, _)| best);
+    let grade = scale.grade_of(Score::nearest(score.value())).min(best);
+    Judged { score: Some(score), undefected: Some(undefected), grade: Some(grade), coverage }
 }

@@ -4,7 +4,7 @@ use sqal_core::{Flag, Flags, Grid, ZoneSet};
 
 use super::geometry;
 use super::validity::Zones;
-use crate::{HeightReference, Moments, Point, TofProfile, robust_plane};
+use crate::{HeightReference, Moments, Plane, Point, TofProfile, robust_plane};
 
 /// The tray as a surface of heights.
 #[derive(Clone, Debug)]
@@ -29,15 +29,15 @@ impl Surface {
         Grid::from_fn(|zone| self.product.contains(zone).then(|| self.height_mm[zone]))
     }
 
-    /// The mean distance between neighbouring columns and rows on the product, in mm.
+    /// The mean distance between neighbouring columns and rows over the product, in mm; `None` without product.
     ///
-    /// Zones lie on a grid of equal angles, so their spacing follows the distance; the grid's unevenness is below 4 %.
-    pub(super) fn spacing_mm(&self) -> (f64, f64) {
+    /// Zones lie on a grid of equal angles: their spacing grows with the distance, and by 9 % from the axis to the corner.
+    pub(super) fn spacing_mm(&self) -> Option<(f64, f64)> {
         let mean = |place: fn((f64, f64)) -> f64, across: fn(usize) -> usize| {
             let one = |zone: usize| place(self.place_mm[zone]) / geometry::steps(across(zone));
-            Moments::of(self.known.iter().map(one)).map_or(1.0, |moments| moments.mean)
+            Moments::of(self.product.iter().map(one)).map(|moments| moments.mean)
         };
-        (mean(|p| p.0, |zone| zone % 8), mean(|p| p.1, |zone| zone / 8))
+        Some((mean(|p| p.0, |zone| zone % 8)?, mean(|p| p.1, |zone| zone / 8)?))
     }
 
     /// The heights to show, as stored: mm, `None` where nothing is known.
@@ -49,7 +49,7 @@ impl Surface {
 
 /// The heights of the tray; `None` without a reference surface.
 ///
-/// Height = reference − distance + penetration bias. A zone is product if it is higher than the profile's least height and than three
+/// Height = reference − distance, and on product the penetration bias more. A zone is product if it is higher than the profile's least height and than three
 /// standard uncertainties of its own noise. At most 40 % of the tray is filled in (the frame would not be usable otherwise).
 pub(super) fn heights(zones: &Zones, tray: ZoneSet, profile: &TofProfile, flags: &mut Flags) -> Option<Surface> {
     let place_mm = Grid::from_fn(|zone| {
@@ -58,11 +58,14 @@ pub(super) fn heights(zones: &Zones, tray: ZoneSet, profile: &TofProfile, flags:
     });
     let (floor, u_reference) = floor(zones, &place_mm, profile, flags)?;
     let measured = ZoneSet::from_fn(|zone| zones.valid.contains(zone) && tray.contains(zone));
-    let mut height_mm = Grid::from_fn(|zone| floor[zone] - zones.distance_mm[zone] + profile.penetration_bias_mm);
-    let mut sigma_mm = zones.sigma_mm;
+    let above = |zone: usize| floor[zone] - zones.distance_mm[zone];
+    // The mask is drawn before the bias: bare floor is not translucent, and must not be lifted into product.
     let product = ZoneSet::from_fn(|zone| {
-        measured.contains(zone) && height_mm[zone] > profile.min_product_mm.max(3.0 * zones.sigma_mm[zone])
+        measured.contains(zone) && above(zone) > profile.min_product_mm.max(3.0 * zones.sigma_mm[zone])
     });
+    let bias = |zone: usize| if product.contains(zone) { profile.penetration_bias_mm } else { 0.0 };
+    let mut height_mm = Grid::from_fn(|zone| above(zone) + bias(zone));
+    let mut sigma_mm = zones.sigma_mm;
 
     let spread = Moments::of(measured.iter().map(|zone| height_mm[zone])).map_or(0.0, |m| m.population_variance());
     let mut known = measured;
@@ -89,34 +92,62 @@ fn floor(
         HeightReference::Flat { distance_mm, u_mm } => Some((Grid::from_fn(|_| *distance_mm), *u_mm)),
         HeightReference::Map { distance_mm, u_mm } => Some((*distance_mm, *u_mm)),
         HeightReference::Rim { floor_below_mm, u_mm } => {
-            let mut points = [Point { x: 0.0, y: 0.0, z: 0.0 }; 28];
-            let mut n = 0;
-            let rim = |zone: &usize| matches!(zone / 8, 0 | 7) || matches!(zone % 8, 0 | 7);
-            for zone in zones.valid.iter().filter(rim) {
-                let (x, y) = geometry::tangents(zone);
-                // In tangent space a plane z = a + bX + cY is 1/z = linear, so the fit is of 1/z and needs no place of its own.
-                points[n] = Point { x, y, z: 1.0 / zones.distance_mm[zone] };
-                n += 1;
-            }
-            let plane = (n >= 12).then(|| robust_plane(&points[..n])).flatten();
-            if plane.is_none() {
+            let rim = rim_plane(zones);
+            let Some((plane, u_fit)) = rim else {
                 flags.insert(Flag::NoReference);
-            }
-            let plane = plane?;
+                return None;
+            };
             flags.insert(Flag::RimReference);
-            // The floor under a product point lies on its vertical, not on the zone's ray.
+            // The floor under a product point lies on its vertical, not on the zone's ray: 1/z = p + q tx + r ty and tx = x/z give
+            // z = (1 − q x − r y)/p.
             let floor = Grid::from_fn(|zone| {
                 let (x, y) = place_mm[zone];
-                // 1/z = p + q tx + r ty and tx = x/z give z = (1 − q x − r y)/p.
                 (1.0 - plane.b * x - plane.c * y) / plane.a + floor_below_mm
             });
-            floor.iter().all(|z| z.is_finite()).then_some((floor, *u_mm))
+            Some((floor, libm::hypot(*u_mm, u_fit)))
         }
         HeightReference::None => {
             flags.insert(Flag::NoReference);
             None
         }
     }
+}
+
+/// The plane that the rim sees, as 1/z = a + b tx + c ty in the tangents of the zones, and the standard uncertainty that the fit leaves
+/// over the tray, in mm; `None` when the rim does not look like one plane.
+///
+/// In tangent space a plane is linear in 1/z, so the fit needs no places of its own. It is refused when fewer than 16 rim zones or fewer
+/// than three of the four sides were seen, or when fewer than 60 % of the zones lie within three of their own noise: then the rim is
+/// not one surface, and whichever part won would be an accident.
+fn rim_plane(zones: &Zones) -> Option<(Plane, f64)> {
+    let is_rim = |zone: &usize| matches!(zone / 8, 0 | 7) || matches!(zone % 8, 0 | 7);
+    let mut points = [Point { x: 0.0, y: 0.0, z: 0.0 }; 28];
+    let mut n = 0;
+    let mut sides = [false; 4];
+    for zone in zones.valid.iter().filter(is_rim) {
+        let (x, y) = geometry::tangents(zone);
+        points[n] = Point { x, y, z: 1.0 / zones.distance_mm[zone] };
+        n += 1;
+        for (seen, there) in sides.iter_mut().zip([zone / 8 == 0, zone / 8 == 7, zone % 8 == 0, zone % 8 == 7]) {
+            *seen |= there;
+        }
+    }
+    let plane = robust_plane(&points[..n])?;
+    let off_mm = |zone: usize| {
+        let (x, y) = geometry::tangents(zone);
+        let z = zones.distance_mm[zone];
+        (1.0 / z - plane.at(x, y)) * z * z
+    };
+    // Half a millimetre is the sensor's own step twice: no zone is better than that.
+    let agrees = |zone: &usize| off_mm(*zone).abs() <= 3.0 * zones.sigma_mm[*zone].max(0.5);
+    let agreeing = zones.valid.iter().filter(is_rim).filter(agrees);
+    let scatter = Moments::of(agreeing.map(off_mm))?;
+    let usable = n >= 16
+        && sides.iter().filter(|seen| **seen).count() >= 3
+        && scatter.n * 5.0 >= f64::from(u8::try_from(n).unwrap_or(u8::MAX)) * 3.0
+        && plane.a > 0.0;
+    // A mean of n would be known to s/√n; the plane's slopes and the zones that the fit set aside make it half as much again.
+    usable.then(|| (plane, 1.5 * scatter.sample_sd() / libm::sqrt(scatter.n)))
 }
 
 /// The inverse-distance mean over the measured 8-neighbours, with their mean variance; `None` without any.

@@ -6,13 +6,17 @@ use super::validity::Zones;
 use crate::Moments;
 use crate::desirability::measured;
 
-/// The statistics in percent; `None` without a valid zone in the tray.
+/// The statistics in percent; `None` with fewer than two valid zones in the tray.
 pub(super) fn statistics(frame: &TofFrame, zones: &Zones, tray: ZoneSet) -> Option<ReflectanceStatistics> {
     let mut values = [0.0; 64];
     let mut n = 0;
     for zone in tray.iter().filter(|zone| zones.valid.contains(*zone)) {
         values[n] = f64::from(frame.reading().reflectance_percent[zone]);
         n += 1;
+    }
+    // One value has no spread, and so no uncertainty that could be stated.
+    if n < 2 {
+        return None;
     }
     let values = &mut values[..n];
     let moments = Moments::of(values.iter().copied())?;

@@ -5,6 +5,9 @@ use sqal_core::{DistanceKind, Flag, Flags, Grid, Score, TofFrame, ZoneSet};
 use super::geometry;
 use crate::TofProfile;
 
+/// The noise of the sensor's own step of 0.25 mm.
+const STEP_SIGMA_MM: f64 = 0.072_168_783_648_703_22;
+
 /// What is known of each zone after judging the frame.
 #[derive(Clone, Debug)]
 pub(super) struct Zones {
@@ -29,11 +32,15 @@ pub(super) fn judge(frame: &TofFrame, profile: &TofProfile, flags: &mut Flags) -
     if reading.sigma_mm.is_none() {
         flags.insert(Flag::SigmaModelled);
     }
-    let kind = profile.distance_kind;
     let confidence = Grid::from_fn(|zone| reading.status.map_or(0.5, |status| status[zone].confidence()));
+    // Radial noise shortens with the distance that it belongs to.
+    let along_axis = |mm: f64, zone: usize| match reading.distance_kind {
+        DistanceKind::Radial => geometry::perpendicular(mm, zone),
+        DistanceKind::Perpendicular => mm,
+    };
     let distance_mm = Grid::from_fn(|zone| {
         let distance = f64::from(reading.distance_mm[zone]);
-        if kind == DistanceKind::Radial { geometry::perpendicular(distance, zone) } else { distance }
+        along_axis(distance, zone)
     });
     let sigma_mm = Grid::from_fn(|zone| {
         let modelled = || {
@@ -42,7 +49,9 @@ pub(super) fn judge(frame: &TofFrame, profile: &TofProfile, flags: &mut Flags) -
             let signal = libm::sqrt(noise.amplitude_kcps / amplitude);
             noise.sigma_mm * signal * (distance_mm[zone].max(0.0) / noise.distance_mm)
         };
-        let sigma = reading.sigma_mm.map_or_else(modelled, |sigma| f64::from(sigma[zone]));
+        let reported = |sigma: Grid<f32>| along_axis(f64::from(sigma[zone]), zone);
+        // A step of a quarter millimetre is uniform noise of 0.25/√12 whatever the device says.
+        let sigma = reading.sigma_mm.map_or_else(modelled, reported).max(STEP_SIGMA_MM);
         if confidence[zone] < 1.0 { 2.0 * sigma } else { sigma }
     });
     let valid = ZoneSet::from_fn(|zone| {
@@ -59,15 +68,15 @@ pub(super) fn valid_in(zones: &Zones, tray: ZoneSet) -> u32 {
     ZoneSet::from_fn(|zone| zones.valid.contains(zone) && tray.contains(zone)).len()
 }
 
-/// Whether the frame can carry three-dimensional results: 32 of 64 zones, and 12 zones or 60 % of the tray's.
+/// Whether the frame can carry three-dimensional results: 32 of 64 zones, 60 % of the tray's, and at least 12 of those (or all, of a tray
+/// that has fewer).
 pub(super) fn is_usable(zones: &Zones, tray: ZoneSet) -> bool {
     let in_tray = valid_in(zones, tray);
     zones.valid.len() >= 32 && in_tray >= 12.min(tray.len()) && in_tray * 5 >= tray.len() * 3
 }
 
-/// The share of the tray that was seen, times the mean trust of what was seen.
+/// The share of the tray that was seen, each zone counted by how far the device trusts it: the mean trust over the tray's zones.
 pub(super) fn reliability(zones: &Zones, tray: ZoneSet) -> Score {
     let trust: f64 = tray.iter().filter(|zone| zones.valid.contains(*zone)).map(|zone| zones.confidence[zone]).sum();
-    // Half trust doubles the noise already; here it only says how often ST finds such a range wrong.
-    Score::nearest(libm::sqrt(trust / f64::from(tray.len().max(1))))
+    Score::nearest(trust / f64::from(tray.len().max(1)))
 }

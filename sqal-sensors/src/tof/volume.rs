@@ -13,7 +13,9 @@ use crate::desirability::measured;
 /// u² = A²(Σw²σ² + `u_common²`) + h̄² u(A)².
 pub(super) fn of_tray(surface: &Surface, profile: &TofProfile) -> Measured {
     let n = f64::from(surface.known.len().max(1));
-    let mean = surface.known.iter().map(|zone| surface.height_mm[zone].max(0.0)).sum::<f64>() / n;
+    // Noise on bare floor is positive half of the time: an empty tray holds nothing, not the mean of that.
+    let counts = |zone: usize| if surface.product.is_empty() { 0.0 } else { surface.height_mm[zone].max(0.0) };
+    let mean = surface.known.iter().map(counts).sum::<f64>() / n;
     let noise: f64 = surface.known.iter().map(|zone| surface.sigma_mm[zone] * surface.sigma_mm[zone]).sum();
     let (area, u_area) = (profile.tray.area_mm2, profile.tray.u_area_mm2);
     let variance =
