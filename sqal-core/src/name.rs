@@ -29,8 +29,8 @@ pub enum NotAName {
         /// The largest length in bytes.
         max: usize,
     },
-    /// The text has a control character, which would corrupt logs and terminals.
-    #[error("has a control character at byte {at}: expected printable text")]
+    /// The text has a control character or an invisible one, which would corrupt logs and terminals, or read as another name.
+    #[error("has a control or invisible character at byte {at}: expected printable text")]
     Control {
         /// Where the character begins.
         at: usize,
@@ -47,7 +47,7 @@ impl<const N: usize> Name<N> {
         if text.is_empty() {
             return Err(NotAName::Empty { max: N });
         }
-        if let Some((at, _)) = text.char_indices().find(|(_, c)| c.is_control()) {
+        if let Some((at, _)) = text.char_indices().find(|(_, c)| c.is_control() || is_invisible(*c)) {
             return Err(NotAName::Control { at });
         }
         ArrayString::from(text).map(Self).map_err(|_| NotAName::TooLong { len: text.len(), max: N })
@@ -58,6 +58,11 @@ impl<const N: usize> Name<N> {
     pub fn as_str(&self) -> &str {
         self.0.as_str()
     }
+}
+
+/// Characters that show nothing and change how a text reads: zero-width ones, line separators, direction marks.
+const fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{00AD}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}')
 }
 
 impl<const N: usize> fmt::Display for Name<N> {
@@ -100,6 +105,7 @@ mod tests {
         assert_eq!(Name::<4>::new(""), Err(NotAName::Empty { max: 4 }));
         assert_eq!(Name::<4>::new("abcde"), Err(NotAName::TooLong { len: 5, max: 4 }));
         assert_eq!(Name::<4>::new("a\n"), Err(NotAName::Control { at: 1 }));
+        assert_eq!(Name::<9>::new("a\u{202E}b"), Err(NotAName::Control { at: 1 }));
         assert_eq!(Name::<4>::new("é1").unwrap().as_str(), "é1");
     }
 }

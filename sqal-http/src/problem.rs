@@ -29,14 +29,19 @@ impl Violation {
         limit: impl Into<String>,
         french: impl Into<String>,
     ) -> Self {
-        let mut value = value.to_string();
         // What a client sent is echoed, but not megabytes of it.
-        if let Some((end, _)) = value.char_indices().nth(80) {
-            value.truncate(end);
-            value.push('…');
-        }
-        Self { pointer: pointer.into(), value, limit: limit.into(), french: french.into() }
+        let (pointer, value) = (cut(pointer.into(), 120), cut(value.to_string(), 80));
+        Self { pointer, value, limit: limit.into(), french: french.into() }
     }
+}
+
+/// A text of at most so many characters.
+fn cut(mut text: String, most: usize) -> String {
+    if let Some((end, _)) = text.char_indices().nth(most) {
+        text.truncate(end);
+        text.push('…');
+    }
+    text
 }
 
 /// A refusal as a client sees it; what only the log may see never enters it.
@@ -66,7 +71,7 @@ pub struct Problem {
 }
 
 /// The kinds of problems: name, status, title, and what the page at their type says.
-pub(crate) const KINDS: [(&str, u16, &str, &str); 7] = [
+pub(crate) const KINDS: [(&str, u16, &str, &str); 10] = [
     (
         "invalid-frame",
         400,
@@ -97,6 +102,24 @@ pub(crate) const KINDS: [(&str, u16, &str, &str); 7] = [
         500,
         "The sample cannot be stored",
         "The database refuses this sample whenever it is offered. It was not acknowledged; tell the operator.",
+    ),
+    (
+        "storage-failed",
+        503,
+        "The database is broken",
+        "The database answered with something other than samples: its file is damaged, was replaced, or belongs to a newer program. Nothing is acknowledged; devices keep what they have. Somebody must look: the log says what was found.",
+    ),
+    (
+        "method-not-allowed",
+        405,
+        "The method is not allowed here",
+        "The path exists, and answers other methods; the header Allow names them.",
+    ),
+    (
+        "forbidden-origin",
+        403,
+        "A page of another site may not connect",
+        "A browser tried to open a device connection for a page that this server did not send. Devices send no Origin.",
     ),
     (
         "shutting-down",
@@ -171,6 +194,18 @@ impl Problem {
         Self::of("not-found", what)
     }
 
+    /// A path that answers other methods.
+    #[must_use]
+    pub fn method_not_allowed() -> Self {
+        Self::of("method-not-allowed", "this path answers other methods")
+    }
+
+    /// A page of another site that would speak as a device.
+    #[must_use]
+    pub fn forbidden_origin() -> Self {
+        Self::of("forbidden-origin", "a page of another site may not open a device connection")
+    }
+
     /// The process is ending.
     #[must_use]
     pub fn shutting_down() -> Self {
@@ -180,11 +215,12 @@ impl Problem {
 
 impl From<StorageError> for Problem {
     fn from(error: StorageError) -> Self {
+        let after = error.retry_after.map_or(5, |after| u32::try_from(after.as_secs() + 1).unwrap_or(u32::MAX));
         if error.is_transient() {
-            Self { retry_after: Some(5), ..Self::of("storage-unavailable", "the database did not answer in time") }
+            Self { retry_after: Some(after), ..Self::of("storage-unavailable", "the database did not answer in time") }
         } else {
             tracing::error!(?error, "storage failed");
-            Self::of("storage-refused", "the database cannot do this; the log says why")
+            Self { retry_after: Some(60), ..Self::of("storage-failed", "the database is broken; the log says how") }
         }
     }
 }
@@ -194,8 +230,15 @@ impl From<NotStored> for Problem {
         match why {
             NotStored::Refused(_) => Self::of("storage-refused", "the database refuses this sample; the log says why"),
             NotStored::Stopped => Self::shutting_down(),
+            NotStored::Unavailable(error) => {
+                let after = error.retry_after.map_or(5, |after| u32::try_from(after.as_secs() + 1).unwrap_or(u32::MAX));
+                Self {
+                    retry_after: Some(after),
+                    ..Self::of("storage-unavailable", "the database did not take it in time")
+                }
+            }
             _ => {
-                Self { retry_after: Some(5), ..Self::of("storage-unavailable", "the database did not answer in time") }
+                Self { retry_after: Some(5), ..Self::of("storage-unavailable", "the database did not take it in time") }
             }
         }
     }

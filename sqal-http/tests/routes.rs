@@ -121,6 +121,21 @@ async fn wrong_parameters_are_named() {
         assert_eq!(get(&app, &format!("/api/v1/samples/{id}")).await.0, StatusCode::NOT_FOUND);
     }
     assert_eq!(get(&app, "/no/such/path").await.0, StatusCode::NOT_FOUND);
+    for (path, status) in [
+        ("/api/v1/samples?limit=1&limit=2", StatusCode::BAD_REQUEST),
+        ("/api/v1/samples/%ff", StatusCode::NOT_FOUND),
+        ("/ws/sensors", StatusCode::BAD_REQUEST),
+    ] {
+        let (got, problem, headers) = get(&app, path).await;
+        assert_eq!(
+            (got, &headers["content-type"]),
+            (status, &"application/problem+json".parse().unwrap()),
+            "{path}: {problem}"
+        );
+    }
+    let post = app.clone().oneshot(Request::post("/health").body(Body::empty()).unwrap()).await.unwrap();
+    assert_eq!(post.status(), StatusCode::METHOD_NOT_ALLOWED);
+    assert_eq!(post.headers()["content-type"], "application/problem+json");
 }
 
 /// HLT-01 to HLT-04, and readiness that turns before the process ends.

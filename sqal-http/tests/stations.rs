@@ -401,3 +401,47 @@ async fn a_restart_answers_what_was_taken_and_closes_with_1012() {
     assert_eq!(device.close_code().await.0, CloseCode::Restart);
     assert_eq!(closing.await.unwrap(), 0);
 }
+
+/// A page of another site that the operator's browser shows must not speak as a device.
+#[tokio::test]
+async fn a_browser_page_of_another_site_may_not_connect() {
+    use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+    let line = line(|_| {}).await;
+    let with_origin = |origin: String| {
+        let mut request = format!("ws://{}/ws/sensors", line.address).into_client_request().unwrap();
+        request.headers_mut().insert("origin", origin.parse().unwrap());
+        request
+    };
+    let refused = connect_async(with_origin("http://evil.example".to_owned())).await.unwrap_err();
+    assert!(refused.to_string().contains("403"), "{refused}");
+    assert!(connect_async(with_origin(format!("http://{}", line.address))).await.is_ok());
+}
+
+/// A device that closes gets its close back (RFC 6455, 5.5.1), and what it sent is stored whether or not it waited.
+#[tokio::test]
+async fn a_device_that_closes_gets_its_close_back_and_its_samples_are_stored() {
+    let line = line(|_| {}).await;
+    let mut device = Device::connect(&line).await;
+    for k in 0..10 {
+        device.send(frame(&format!("{k}"), |_| {})).await;
+    }
+    device.0.close(None).await.unwrap();
+    let mut closed = false;
+    while let Some(message) = device.0.next().await {
+        closed = closed || matches!(message, Ok(Message::Close(_)));
+    }
+    assert!(closed, "the close was not answered");
+    while line.websockets.open() > 0 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(stored(&line).await, 10);
+}
+
+/// What a device writes into its frame is echoed short and never raw.
+#[tokio::test]
+async fn a_long_key_is_echoed_short() {
+    let line = line(|_| {}).await;
+    let text = format!("{{\"meta\":{{\"{}\":{{\"a\":}}}}}}", "k".repeat(200_000));
+    let answer = Device::connect(&line).await.ask(text).await.to_string();
+    assert!(answer.len() < 2_000, "{} bytes", answer.len());
+}

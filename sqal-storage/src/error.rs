@@ -1,6 +1,7 @@
 //! [`StorageError`]: what the caller must decide on, with the driver's own error behind it.
 
 use std::error::Error;
+use std::time::Duration;
 
 /// A store could not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -10,6 +11,8 @@ pub struct StorageError {
     pub kind: StorageErrorKind,
     /// Which store, for the log.
     pub backend: &'static str,
+    /// When the same call may succeed, if the store or its breaker knows.
+    pub retry_after: Option<Duration>,
     /// The driver's error; its type is nobody's business.
     #[source]
     pub source: Option<Box<dyn Error + Send + Sync>>,
@@ -53,7 +56,7 @@ impl StorageError {
     /// An error without a driver's error behind it.
     #[must_use]
     pub const fn new(backend: &'static str, kind: StorageErrorKind) -> Self {
-        Self { kind, backend, source: None }
+        Self { kind, backend, retry_after: None, source: None }
     }
 
     /// Whether the same call may succeed later without anybody changing anything but the world.

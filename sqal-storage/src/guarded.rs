@@ -6,51 +6,67 @@ use sqal_resilience::{Breaker, BreakerConfig, Clock, Outcome, State};
 
 use crate::{Inserted, Page, SampleQuery, SampleStore, StorageError, StorageErrorKind};
 
-/// A decorator: calls pass while the breaker allows them; transient errors count against the store, refused content does not.
+/// A decorator: calls pass while the breaker of their kind allows them.
+///
+/// Writing and reading have a breaker each: a full disk can still be read, and a storm of readers must not stop the line. For writing,
+/// every transient error counts against the store. For reading, [`StorageErrorKind::Busy`] does not: it says that many ask, not that
+/// the store is down. What the store refuses for its content counts for neither.
 #[derive(Debug)]
 pub struct GuardedStore<S, C> {
     store: S,
-    breaker: Breaker<C>,
+    writing: Breaker<C>,
+    reading: Breaker<C>,
 }
 
-impl<S: SampleStore, C: Clock + 'static> GuardedStore<S, C> {
-    /// A store behind a closed breaker.
+impl<S: SampleStore, C: Clock + Clone + 'static> GuardedStore<S, C> {
+    /// A store behind closed breakers.
     #[must_use]
-    pub const fn new(store: S, config: BreakerConfig, clock: C) -> Self {
-        Self { store, breaker: Breaker::new(config, clock) }
+    pub fn new(store: S, writing: BreakerConfig, reading: BreakerConfig, clock: C) -> Self {
+        Self { store, writing: Breaker::new(writing, clock.clone()), reading: Breaker::new(reading, clock) }
     }
 
-    /// The breaker's state, for a metric.
+    /// The states of the breakers for writing and for reading.
     #[must_use]
-    pub fn state(&self) -> State {
-        self.breaker.state()
+    pub fn states(&self) -> [State; 2] {
+        [self.writing.state(), self.reading.state()]
     }
+}
 
-    async fn call<T>(&self, call: impl Future<Output = Result<T, StorageError>> + Send) -> Result<T, StorageError> {
-        let Ok(permit) = self.breaker.acquire() else {
-            return Err(StorageError::new("breaker", StorageErrorKind::Unavailable));
-        };
-        let result = call.await;
-        permit.report(match &result {
-            Err(error) if error.is_transient() => Outcome::Failure,
-            _ => Outcome::Success,
-        });
-        result
-    }
+/// Calls the store if its breaker allows, and reports what came of it.
+async fn call<T, C: Clock>(
+    breaker: &Breaker<C>,
+    counts: fn(&StorageError) -> Outcome,
+    call: impl Future<Output = Result<T, StorageError>> + Send,
+) -> Result<T, StorageError> {
+    let permit = breaker.acquire().map_err(|refused| StorageError {
+        retry_after: refused.retry_after,
+        ..StorageError::new("breaker", StorageErrorKind::Unavailable)
+    })?;
+    let result = call.await;
+    permit.report(result.as_ref().map_or_else(counts, |_| Outcome::Success));
+    result
+}
+
+fn while_writing(error: &StorageError) -> Outcome {
+    if error.is_transient() { Outcome::Failure } else { Outcome::Success }
+}
+
+fn while_reading(error: &StorageError) -> Outcome {
+    if error.kind == StorageErrorKind::Busy { Outcome::Ignored } else { while_writing(error) }
 }
 
 #[async_trait]
-impl<S: SampleStore, C: Clock + 'static> SampleStore for GuardedStore<S, C> {
+impl<S: SampleStore, C: Clock + Clone + 'static> SampleStore for GuardedStore<S, C> {
     async fn insert(&self, batch: &[Sample]) -> Result<Vec<Inserted>, StorageError> {
-        self.call(self.store.insert(batch)).await
+        call(&self.writing, while_writing, self.store.insert(batch)).await
     }
 
     async fn get(&self, id: &SampleId) -> Result<Option<Sample>, StorageError> {
-        self.call(self.store.get(id)).await
+        call(&self.reading, while_reading, self.store.get(id)).await
     }
 
     async fn query(&self, query: &SampleQuery) -> Result<Page, StorageError> {
-        self.call(self.store.query(query)).await
+        call(&self.reading, while_reading, self.store.query(query)).await
     }
 
     /// Asks the store itself: a health check must see a recovery that the breaker has not tried yet.

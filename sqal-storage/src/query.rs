@@ -67,6 +67,12 @@ impl Cursor {
         Self { timestamp: sample.key.timestamp, id: sample.id() }
     }
 
+    /// The place of a sample of which only the key is known.
+    #[must_use]
+    pub const fn at(timestamp: Timestamp, id: SampleId) -> Self {
+        Self { timestamp, id }
+    }
+
     /// The time of the place.
     #[must_use]
     pub const fn timestamp(&self) -> Timestamp {

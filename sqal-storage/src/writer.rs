@@ -9,11 +9,11 @@ use std::time::Duration;
 
 use sqal_core::Sample;
 use sqal_resilience::Backoff;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinHandle;
-use tracing::warn;
+use tracing::{error, warn};
 
-use crate::{Inserted, SampleStore, StorageError};
+use crate::{Inserted, SampleStore, StorageError, StorageErrorKind};
 
 /// How much a writer takes at once, and how patient it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +46,7 @@ impl WriterConfig {
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum NotStored {
-    /// The store was away for longer than the writer's patience: try again later.
+    /// The store was away for longer than the writer's patience, or is broken: try again later.
     #[error("the store is away, try again later")]
     Unavailable(#[source] Arc<StorageError>),
     /// The store refuses this sample whenever it is offered.
@@ -94,16 +94,23 @@ impl WriterHandle {
         self.0.send(Pending { sample, receipt }).await.map_err(|_| NotStored::Stopped)?;
         Ok(Receipt(outcome))
     }
+
+    /// Whether samples can be handed in: false once the writer has stopped.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        !self.0.is_closed()
+    }
 }
 
 /// The task that writes.
 #[derive(Debug)]
 pub struct BatchWriter {
     task: JoinHandle<()>,
+    close: Arc<Notify>,
 }
 
 impl BatchWriter {
-    /// Starts a writer on a store; it ends when the last handle is dropped and everything handed in is written.
+    /// Starts a writer on a store; it ends when it is closed, or when the last handle is dropped, and everything handed in is written.
     ///
     /// # Panics
     ///
@@ -111,20 +118,42 @@ impl BatchWriter {
     #[must_use]
     pub fn start(store: Arc<dyn SampleStore>, config: WriterConfig) -> (WriterHandle, Self) {
         let (sender, queue) = mpsc::channel(config.queue.get());
-        let task = tokio::spawn(run(store, config, queue));
-        (WriterHandle(sender), Self { task })
+        let close = Arc::new(Notify::new());
+        let task = tokio::spawn(run(store, config, queue, Arc::clone(&close)));
+        (WriterHandle(sender), Self { task, close })
     }
 
-    /// Waits until everything handed in is written; drop all handles first.
-    pub async fn finished(self) {
-        // The task cannot be aborted from outside, and a panic in it would already have dropped every receipt.
-        let _ = self.task.await;
+    /// Takes nothing more; what was handed in is still written.
+    pub fn close(&self) {
+        self.close.notify_one();
+    }
+
+    /// Waits until the writer has ended: everything handed in is written, or nothing will be written any more.
+    pub async fn finished(&mut self) {
+        // A panic in the task has dropped every receipt, which tells their holders; here the end is all that counts.
+        let _ = (&mut self.task).await;
     }
 }
 
-async fn run(store: Arc<dyn SampleStore>, config: WriterConfig, mut queue: mpsc::Receiver<Pending>) {
+async fn run(
+    store: Arc<dyn SampleStore>,
+    config: WriterConfig,
+    mut queue: mpsc::Receiver<Pending>,
+    close: Arc<Notify>,
+) {
     let mut waiting = Vec::with_capacity(config.batch.get());
-    while queue.recv_many(&mut waiting, config.batch.get()).await > 0 {
+    loop {
+        let taken = tokio::select! {
+            biased;
+            () = close.notified(), if !queue.is_closed() => {
+                queue.close();
+                continue;
+            }
+            taken = queue.recv_many(&mut waiting, config.batch.get()) => taken,
+        };
+        if taken == 0 {
+            return;
+        }
         let (mut samples, mut receipts) = (Vec::with_capacity(waiting.len()), Vec::with_capacity(waiting.len()));
         for pending in waiting.drain(..) {
             samples.push(*pending.sample);
@@ -141,10 +170,14 @@ async fn run(store: Arc<dyn SampleStore>, config: WriterConfig, mut queue: mpsc:
 async fn write(store: &dyn SampleStore, config: &WriterConfig, samples: &[Sample]) -> Vec<Result<Inserted, NotStored>> {
     match insert_patiently(store, config, samples).await {
         Ok(outcomes) => outcomes.into_iter().map(Ok).collect(),
-        Err(error) if error.is_transient() => refuse(samples.len(), &NotStored::Unavailable(Arc::new(error))),
+        // Only content is refused for ever. Whatever else is wrong is wrong with the store, and the sender keeps its samples.
+        Err(error) if error.kind != StorageErrorKind::Refused => {
+            error!(?error, samples = samples.len(), "the store fails, samples are given back");
+            refuse(samples.len(), &NotStored::Unavailable(Arc::new(error)))
+        }
         Err(error) if samples.len() == 1 => {
             let key = &samples[0].key;
-            warn!(device_id = %key.device_id, sample_id = %key.sample_id, %error, "sample refused by the store");
+            warn!(device_id = %key.device_id, sample_id = %key.sample_id, ?error, "sample refused by the store");
             refuse(1, &NotStored::Refused(Arc::new(error)))
         }
         Err(_) => {
@@ -171,7 +204,7 @@ async fn insert_patiently(
             Err(error) if error.is_transient() && attempt + 1 < config.tries => {
                 // One writer per store: there is no herd to spread, so the middle of the jitter will do.
                 let delay = config.backoff.delay(attempt, 0.5);
-                warn!(%error, ?delay, samples = samples.len(), "store away, trying again");
+                warn!(?error, ?delay, samples = samples.len(), "store away, trying again");
                 tokio::time::sleep(delay).await;
                 attempt += 1;
             }

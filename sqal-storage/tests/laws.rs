@@ -58,5 +58,7 @@ mod sqlite {
 
 mod guarded {
     use super::*;
-    sample_store_conformance!(async { GuardedStore::new(MemoryStore::new(), BreakerConfig::default(), SystemClock) });
+    sample_store_conformance!(async {
+        GuardedStore::new(MemoryStore::new(), BreakerConfig::default(), BreakerConfig::default(), SystemClock)
+    });
 }

@@ -128,3 +128,43 @@ fn sqal_storage_sample(k: i64) -> sqal_core::Sample {
     sample.key.timestamp = sqal_core::Timestamp::from_micros(1_000_000 + k).unwrap();
     sample
 }
+
+/// A row whose bytes were lost is left out of pages and named when it is asked for; the samples around it are there.
+#[tokio::test]
+async fn a_damaged_row_hides_no_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path()).await;
+    let mut samples: Vec<_> = (0..5).map(sqal_storage_sample).collect();
+    // A reading of its own, so that its bytes are found in the file.
+    samples[3].spectrum = fixtures::scene::Station::new(3).next_reading().spectrum;
+    assert!(samples[3].spectrum.is_some());
+    store.insert(&samples).await.unwrap();
+    store.close().await;
+    let path = folder.path().join("samples.db");
+    let mut bytes = std::fs::read(&path).unwrap();
+    let frame = sqal_storage::encode_frame(samples[3].tof.as_ref(), samples[3].spectrum.as_ref());
+    let at = bytes.windows(frame.len()).position(|window| window == frame).unwrap();
+    bytes[at] = b'X';
+    std::fs::write(&path, bytes).unwrap();
+
+    let store = open(folder.path()).await;
+    let query = SampleQuery::newest(2.try_into().unwrap());
+    let page = store.query(&query).await.unwrap();
+    assert_eq!(page.items, [samples[4].clone()]);
+    let rest = store.query(&SampleQuery { after: page.next, ..query }).await.unwrap();
+    assert_eq!(rest.items, [samples[2].clone(), samples[1].clone()]);
+    let refused = store.get(&samples[3].id()).await.unwrap_err();
+    assert!(matches!(refused.kind, StorageErrorKind::Corrupt(_)), "{refused:?}");
+}
+
+/// An empty file put in place of the database is no healthy store.
+#[tokio::test]
+async fn a_ping_sees_that_the_samples_are_gone() {
+    let folder = tempfile::tempdir().unwrap();
+    open(folder.path()).await.close().await;
+    let config = SqliteConfig::at(folder.path().join("samples.db"));
+    let store = SqliteStore::open(&config).await.unwrap();
+    store.ping().await.unwrap();
+    store.close().await;
+    assert!(store.ping().await.is_err());
+}

@@ -66,7 +66,7 @@ fn samples(n: usize) -> Vec<Sample> {
 #[tokio::test]
 async fn a_poison_sample_fails_alone_and_its_neighbours_are_stored() {
     let store = Moody::new(0, 1000);
-    let (handle, writer) = BatchWriter::start(Arc::clone(&store) as _, WriterConfig::usual());
+    let (handle, mut writer) = BatchWriter::start(Arc::clone(&store) as _, WriterConfig::usual());
     let mut receipts = Vec::new();
     for one in samples(50) {
         receipts.push(handle.submit(Box::new(one)).await.unwrap());
@@ -138,10 +138,57 @@ async fn futures_poll<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
 #[tokio::test]
 async fn what_was_handed_in_is_written_even_if_nobody_waits_for_it() {
     let store = Moody::new(0, 1000);
-    let (handle, writer) = BatchWriter::start(Arc::clone(&store) as _, WriterConfig::usual());
+    let (handle, mut writer) = BatchWriter::start(Arc::clone(&store) as _, WriterConfig::usual());
     let one = sample("good", 1, "one", 0.0);
     drop(handle.submit(Box::new(one.clone())).await.unwrap());
     drop(handle);
     writer.finished().await;
     assert_eq!(store.get(&one.id()).await.unwrap(), Some(one));
+}
+
+/// A store that is broken (not away, and not refusing content) gives samples back to be sent again: nothing is thrown away.
+#[derive(Debug)]
+struct Broken(StorageErrorKind);
+
+#[async_trait]
+impl SampleStore for Broken {
+    async fn insert(&self, _: &[Sample]) -> Result<Vec<Inserted>, StorageError> {
+        Err(StorageError::new("broken", self.0.clone()))
+    }
+    async fn get(&self, _: &SampleId) -> Result<Option<Sample>, StorageError> {
+        Err(StorageError::new("broken", self.0.clone()))
+    }
+    async fn query(&self, _: &SampleQuery) -> Result<Page, StorageError> {
+        Err(StorageError::new("broken", self.0.clone()))
+    }
+    async fn ping(&self) -> Result<(), StorageError> {
+        Err(StorageError::new("broken", self.0.clone()))
+    }
+}
+
+#[tokio::test]
+async fn a_broken_store_refuses_no_sample_for_ever() {
+    let kinds = [
+        StorageErrorKind::Internal,
+        StorageErrorKind::Corrupt("page 3".to_owned()),
+        StorageErrorKind::SchemaTooNew { found: 9, known: 1 },
+    ];
+    for kind in kinds {
+        let (handle, _writer) = BatchWriter::start(Arc::new(Broken(kind.clone())), WriterConfig::usual());
+        let receipt = handle.submit(Box::new(sample("good", 1, "one", 0.0))).await.unwrap();
+        assert!(matches!(receipt.outcome().await, Err(NotStored::Unavailable(_))), "{kind:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_closed_writer_writes_what_it_has_and_takes_nothing_more_whoever_still_holds_it() {
+    let store = Moody::new(0, 1000);
+    let (handle, mut writer) = BatchWriter::start(Arc::clone(&store) as _, WriterConfig::usual());
+    let receipt = handle.submit(Box::new(sample("good", 1, "one", 0.0))).await.unwrap();
+    assert!(handle.is_open());
+    writer.close();
+    writer.finished().await;
+    assert_eq!(receipt.outcome().await.unwrap(), Inserted::Stored);
+    assert!(!handle.is_open());
+    assert!(matches!(handle.submit(Box::new(sample("good", 2, "two", 0.0))).await, Err(NotStored::Stopped)));
 }

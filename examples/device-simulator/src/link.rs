@@ -12,7 +12,7 @@ use serde::Deserialize;
 use sqal_core::Timestamp;
 use sqal_resilience::{Backoff, InvalidBackoff};
 use tokio::net::TcpStream;
-use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout, timeout_at};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 use tracing::{info, warn};
@@ -142,7 +142,9 @@ pub async fn run(
 impl Work {
     fn is_done(&self) -> bool {
         let enough = self.count.is_some_and(|count| self.summary.persisted + self.summary.duplicate >= count);
-        enough || (self.dry && self.kept.is_empty())
+        // Refused frames count too: a station that has measured all it was to and has nothing left to send is done.
+        let all_measured = self.dry || self.count.is_some_and(|count| self.summary.measured >= count);
+        enough || (all_measured && self.kept.is_empty())
     }
 
     /// Whether another product is to be measured.
@@ -175,10 +177,16 @@ impl Work {
         info!(url, waiting = self.kept.len(), "connected");
         let mut ticks = interval(self.interval.max(Duration::from_millis(1)));
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        // The server has its patience from the oldest unanswered frame on, however often we measure meanwhile.
+        let mut heard = Instant::now();
         while !self.is_done() {
             while self.under_way < self.kept.len().min(WINDOW) {
                 let text = self.kept[self.under_way].text.clone();
-                socket.send(Message::text(text)).await.map_err(|error| error.to_string())?;
+                let sending = timeout(PATIENCE, socket.send(Message::text(text))).await;
+                sending.map_err(|_| "not taken".to_owned())?.map_err(|error| error.to_string())?;
+                if self.under_way == 0 {
+                    heard = Instant::now();
+                }
                 self.under_way += 1;
             }
             if self.interval.is_zero() && self.wants_more() {
@@ -187,8 +195,9 @@ impl Work {
             }
             tokio::select! {
                 _ = ticks.tick(), if self.wants_more() && !self.interval.is_zero() => self.measure(),
-                answer = timeout(PATIENCE, socket.next()), if self.under_way > 0 => {
+                answer = timeout_at(heard + PATIENCE, socket.next()), if self.under_way > 0 => {
                     let answer = answer.map_err(|_| "no answer".to_owned())?;
+                    heard = Instant::now();
                     self.take(&answer.ok_or("closed")?.map_err(|error| error.to_string())?)?;
                 }
             }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::Parser;
 use sqal_http::{ProfileFile, Profiles};
+use tracing_subscriber::EnvFilter;
 
 /// The profile that is built in, for a first look.
 const BUILT_IN: &str = include_str!("../profiles/config_foiegras.yaml");
@@ -23,8 +24,13 @@ pub struct Config {
     #[arg(long, env = "CONFIG_PATH")]
     pub config_path: Option<PathBuf>,
     /// What is logged, for example `info` or `sqal_http=debug`.
-    #[arg(long, env = "SQAL_LOG", default_value = "info")]
+    #[arg(long, env = "SQAL_LOG", default_value = "info", value_parser = log_filter)]
     pub log: String,
+}
+
+/// A wrong filter is refused at the start, not replaced in silence.
+fn log_filter(text: &str) -> Result<String, String> {
+    EnvFilter::try_new(text).map(|_| text.to_owned()).map_err(|error| error.to_string())
 }
 
 /// Why profiles could not be loaded.

@@ -5,10 +5,11 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use reference_server::{Config, log_to_stderr, serve, signal};
+use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
     let config = Config::parse();
-    log_to_stderr(&config.log);
+    log_to_stderr(EnvFilter::new(&config.log));
     let data_dir = config.data_dir.display().to_string();
     let ready = move |address| {
         // Standard output is for whoever started the server; a closed pipe is no reason to stop grading.
@@ -25,8 +26,21 @@ fn main() -> ExitCode {
     match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            tracing::error!("{error}");
+            tracing::error!("{}", with_causes(&error));
             ExitCode::FAILURE
         }
     }
+}
+
+/// An error with what is behind it: the store says "does not answer", the driver says why.
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    let mut text = error.to_string();
+    for cause in causes.map(ToString::to_string) {
+        // Transparent errors repeat the text of their cause.
+        if !text.ends_with(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
 }

@@ -1,10 +1,12 @@
 //! Logging and metrics: chosen here, by the binary, and nowhere in the libraries.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder};
 use sqal_http::MetricsText;
+use tokio::task::JoinHandle;
 use tracing_subscriber::EnvFilter;
 
 /// The documented buckets of `http_request_duration_seconds` (MET-02).
@@ -15,10 +17,11 @@ const PROCESSING_SECONDS: [f64; 9] = [1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 
 const SCORES: [f64; 10] = [0.1, 0.3, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 1.0];
 
 /// Logs to standard error, one line per event, filtered by `filter`.
-pub fn log_to_stderr(filter: &str) {
-    let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
+pub fn log_to_stderr(filter: EnvFilter) {
     // A second call, as in tests, changes nothing.
+    // A log that nobody reads any more must not stop the line: what cannot be written is dropped without a word.
     let _ = tracing_subscriber::fmt()
+        .log_internal_errors(false)
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
@@ -26,19 +29,28 @@ pub fn log_to_stderr(filter: &str) {
         .try_init();
 }
 
-/// Installs the process's metrics and gives what renders them.
+/// Installs the process's metrics; gives what renders them, and the task that sweeps them.
 ///
 /// # Errors
 ///
 /// If the process has metrics already.
-pub fn metrics_text() -> Result<MetricsText, BuildError> {
+pub fn metrics_text() -> Result<(MetricsText, JoinHandle<()>), BuildError> {
     let handle = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Full("http_request_duration_seconds".to_owned()), &REQUEST_SECONDS)?
         .set_buckets_for_metric(Matcher::Full("sample_processing_duration_seconds".to_owned()), &PROCESSING_SECONDS)?
         .set_buckets_for_metric(Matcher::Full("sample_quality_score".to_owned()), &SCORES)?
         .install_recorder()?;
     describe();
-    Ok(Arc::new(move || handle.render()))
+    // Histograms keep what they were given until they are rendered; without a scraper somebody else must sweep.
+    let sweeper = handle.clone();
+    let sweeping = tokio::spawn(async move {
+        let mut ticks = tokio::time::interval(Duration::from_secs(5));
+        loop {
+            ticks.tick().await;
+            sweeper.run_upkeep();
+        }
+    });
+    Ok((Arc::new(move || handle.render()), sweeping))
 }
 
 /// Describes the documented metrics and begins the counters at 0: a rate over a series that is not there yet is no zero (C-26).

@@ -43,6 +43,9 @@ pub enum ServerError {
         /// Why not.
         source: std::io::Error,
     },
+    /// The writer stopped while the server ran.
+    #[error("the writer has stopped: samples cannot be stored any more")]
+    Writer,
     /// The server broke while it ran.
     #[error("server: {0}")]
     Serve(#[from] std::io::Error),
@@ -60,17 +63,19 @@ pub async fn serve(
 ) -> Result<(), ServerError> {
     let profiles = config.profiles()?;
     // A library that embeds this server twice in one process (a test) keeps the first one's metrics.
-    let metrics = metrics_text().ok();
+    let (metrics, sweeping) = metrics_text().ok().unzip();
     std::fs::create_dir_all(&config.data_dir)
         .map_err(|source| ServerError::DataDir { path: config.data_dir.clone(), source })?;
     let database = config.data_dir.join("sqal.db");
     let sqlite = Arc::new(SqliteStore::open(&SqliteConfig::at(&database)).await?);
     info!(database = %database.display(), "database ready");
 
-    // Inside out: the database, its breaker; the writer writes through both.
+    // A probe of a file on this machine costs nothing: the line must go on seconds after there is room again, not a minute.
+    let writing_breaker = BreakerConfig { open_for: Duration::from_secs(5), ..BreakerConfig::default() };
+    // Inside out: the database, its breakers; the writer writes through both.
     let store: Arc<dyn SampleStore> =
-        Arc::new(GuardedStore::new(Arc::clone(&sqlite), BreakerConfig::default(), SystemClock));
-    let (writer, writing) = BatchWriter::start(Arc::clone(&store), WriterConfig::usual());
+        Arc::new(GuardedStore::new(Arc::clone(&sqlite), writing_breaker, BreakerConfig::default(), SystemClock));
+    let (writer, mut writing) = BatchWriter::start(Arc::clone(&store), WriterConfig::usual());
     let mut services = Services::new(store, writer, profiles, wall_clock);
     services.metrics = metrics;
     let (shutdown, websockets) = (services.shutdown.clone(), services.websockets.clone());
@@ -94,18 +99,27 @@ pub async fn serve(
         signal = end => signal,
         // Without a signal the server ends only by breaking.
         broken = &mut server => return broken.map_err(std::io::Error::other)?.map_err(ServerError::from),
+        // A server that cannot store must not look alive: whoever supervises it starts a new one.
+        () = writing.finished() => return Err(ServerError::Writer),
     };
     let begun = SystemClock.now();
     shutdown.begin(signal);
-    let abandoned = shutdown.drain(DRAIN).await.abandoned + websockets.close_all(DRAIN).await;
+    // One limit for all of it: requests, connections and the writer share the thirty seconds.
+    let left = || DRAIN.saturating_sub(since(begun));
+    let mut abandoned = shutdown.drain(left()).await.abandoned;
+    abandoned += websockets.close_all(left().max(Duration::from_secs(1))).await;
     if abandoned > 0 {
         warn!(abandoned, "requests and connections that did not end in time");
     }
     // Idle connections hold nothing that was promised: they are given a moment and then cut.
-    let _ = tokio::time::timeout(Duration::from_secs(2), &mut server).await;
+    let _ = tokio::time::timeout(Duration::from_secs(1), &mut server).await;
     server.abort();
-    // The last handle of the writer went with the router; what was handed in is now written.
-    let _ = tokio::time::timeout(DRAIN, writing.finished()).await;
+    // Whoever still holds the writer, it takes nothing more; what was handed in is written.
+    writing.close();
+    let _ = tokio::time::timeout(left().max(Duration::from_secs(5)), writing.finished()).await;
+    if let Some(sweeping) = sweeping {
+        sweeping.abort();
+    }
     info!("Closing database pool");
     sqlite.close().await;
     info!("Graceful shutdown completed in {:.1}s", since(begun).as_secs_f64());

@@ -2,13 +2,17 @@
 
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::time::Duration;
 
+use axum::body::Bytes;
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade, close_code};
 use axum::extract::{ConnectInfo, State};
-use axum::http::Extensions;
-use axum::response::Response;
+use axum::http::{Extensions, HeaderMap, HeaderValue, header};
+use axum::response::{IntoResponse, Response};
 use futures_util::stream::FuturesOrdered;
 use futures_util::{SinkExt, StreamExt};
+use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 use tracing::{debug, info, warn};
 
 use super::answer::Answer;
@@ -21,14 +25,39 @@ const CREDIT: usize = 64;
 /// A message this large ends the connection with 1009; a frame that is only over the frame limit is answered and the connection goes on.
 const LARGEST_MESSAGE: usize = 8 * 1024 * 1024;
 
+/// How often a silent device is asked whether it is there.
+const PING_EVERY: Duration = Duration::from_secs(20);
+
+/// After so long without a sign the device is gone: it lost its power or its network, and nobody will say so.
+const SILENCE: Duration = Duration::from_secs(60);
+
+/// How long a device may take to take an answer.
+const SEND_LIMIT: Duration = Duration::from_secs(10);
+
 type PendingAnswer = Pin<Box<dyn Future<Output = Answer> + Send>>;
 
 /// `GET /ws/sensors`: the device endpoint (ING-01).
+///
+/// A browser names the page that asks; a page of another site is refused, because the operator's own browser reaches loopback too.
 pub(crate) async fn upgrade(
-    ws: WebSocketUpgrade,
+    ws: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
     State(services): State<Services>,
+    headers: HeaderMap,
     extensions: Extensions,
 ) -> Response {
+    let ws = match ws {
+        Ok(ws) => ws,
+        Err(refused) => {
+            let violation = Violation::new("", refused.body_text(), "a WebSocket upgrade", "une connexion WebSocket");
+            return Problem::invalid_query(vec![violation]).into_response();
+        }
+    };
+    let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+    if let Some(origin) = text(header::ORIGIN)
+        && origin.split("://").nth(1) != text(header::HOST)
+    {
+        return Problem::forbidden_origin().into_response();
+    }
     let peer = extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0);
     ws.max_message_size(LARGEST_MESSAGE).max_frame_size(LARGEST_MESSAGE).on_upgrade(move |mut socket| async move {
         if services.may_connect(peer.map(|peer| peer.ip())) {
@@ -41,10 +70,26 @@ pub(crate) async fn upgrade(
     })
 }
 
+/// Sends a message unless the device takes too long to take it.
+async fn send(sink: &mut (impl SinkExt<Message> + Unpin), message: Message) -> Result<(), ()> {
+    match timeout(SEND_LIMIT, sink.send(message)).await {
+        Ok(Ok(())) => Ok(()),
+        _ => Err(()),
+    }
+}
+
 async fn close(socket: &mut (impl SinkExt<Message> + Unpin), code: u16, reason: &'static str) {
     let frame = CloseFrame { code, reason: Utf8Bytes::from_static(reason) };
     // The device may be gone already; then there is nobody to tell.
-    let _ = socket.send(Message::Close(Some(frame))).await;
+    let _ = send(socket, Message::Close(Some(frame))).await;
+}
+
+/// Why a connection ends.
+enum End {
+    /// The device closed, or cannot be reached.
+    Device,
+    /// We close, with this code and reason.
+    Us(u16, &'static str),
 }
 
 async fn serve(socket: WebSocket, services: Services, peer: Option<SocketAddr>) {
@@ -54,52 +99,78 @@ async fn serve(socket: WebSocket, services: Services, peer: Option<SocketAddr>) 
     let mut sequence = 0;
     let closing = services.websockets.closing();
     tokio::pin!(closing);
+    let mut pings = interval_at(Instant::now() + PING_EVERY, PING_EVERY);
+    pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut heard = Instant::now();
     let end = loop {
         tokio::select! {
             biased;
-            () = &mut closing => break Some((close_code::RESTART, "the server restarts, connect again")),
+            () = &mut closing => break End::Us(close_code::RESTART, "the server restarts, connect again"),
             Some(answer) = pending.next(), if !pending.is_empty() => {
-                if sink.send(Message::text(answer.text())).await.is_err() {
-                    break None;
+                if send(&mut sink, Message::text(answer.text())).await.is_err() {
+                    break End::Device;
                 }
                 metrics::counter!("websocket_messages_sent_total").increment(1);
             }
-            message = stream.next(), if pending.len() < CREDIT => match message {
-                Some(Ok(Message::Text(text))) => {
-                    sequence += 1;
-                    metrics::counter!("websocket_messages_received_total").increment(1);
-                    pending.push_back(take(&services, sequence, text.as_str()));
+            message = stream.next(), if pending.len() < CREDIT => {
+                heard = Instant::now();
+                match message {
+                    Some(Ok(Message::Text(text))) => {
+                        sequence += 1;
+                        metrics::counter!("websocket_messages_received_total").increment(1);
+                        pending.push_back(take(&services, sequence, text.as_str()));
+                    }
+                    Some(Ok(Message::Binary(bytes))) => {
+                        sequence += 1;
+                        metrics::counter!("websocket_messages_received_total").increment(1);
+                        let found = format!("a binary message of {} bytes", bytes.len());
+                        let violation =
+                            Violation::new("", found, "a text message with one JSON frame", "un message texte avec une trame JSON");
+                        let problem = Problem::invalid_frame(vec![violation]);
+                        pending.push_back(Box::pin(std::future::ready(Answer::refused(sequence, None, problem))));
+                    }
+                    Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+                    Some(Ok(Message::Close(_))) | None => break End::Device,
+                    Some(Err(error)) => {
+                        metrics::counter!("websocket_errors_total").increment(1);
+                        debug!(?peer, %error, "device connection broke");
+                        break broken(error);
+                    }
                 }
-                Some(Ok(Message::Binary(bytes))) => {
-                    sequence += 1;
-                    metrics::counter!("websocket_messages_received_total").increment(1);
-                    let found = format!("a binary message of {} bytes", bytes.len());
-                    let violation = Violation::new("", found, "a text message with one JSON frame", "un message texte avec une trame JSON");
-                    let problem = Problem::invalid_frame(vec![violation]);
-                    pending.push_back(Box::pin(std::future::ready(Answer::refused(sequence, None, problem))));
+            }
+            _ = pings.tick() => {
+                if heard.elapsed() > SILENCE && pending.is_empty() {
+                    break End::Us(close_code::AWAY, "no sign of life for 60 s");
                 }
-                Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
-                Some(Ok(Message::Close(_))) | None => break None,
-                Some(Err(error)) => {
-                    metrics::counter!("websocket_errors_total").increment(1);
-                    debug!(?peer, %error, "device connection broke");
-                    break Some((close_code::SIZE, "message over 8388608 bytes, or not WebSocket"));
+                if send(&mut sink, Message::Ping(Bytes::new())).await.is_err() {
+                    break End::Device;
                 }
             }
         }
     };
-    // What was taken is answered, whoever ends the connection: the device learns what is durable.
+    // What was taken is answered as long as the device listens: it learns what is durable. A device that has closed does not listen any
+    // more; it sends again what was not answered.
+    let mut listening = matches!(end, End::Us(..));
     while let Some(answer) = pending.next().await {
-        if sink.send(Message::text(answer.text())).await.is_err() {
-            break;
-        }
+        listening = listening && send(&mut sink, Message::text(answer.text())).await.is_ok();
     }
-    // What nobody listens to any more is still written.
-    while pending.next().await.is_some() {}
-    if let Some((code, reason)) = end {
-        close(&mut sink, code, reason).await;
+    match end {
+        End::Us(code, reason) => close(&mut sink, code, reason).await,
+        // The reply to the device's own close is waiting to be sent.
+        End::Device => drop(timeout(SEND_LIMIT, sink.close()).await),
     }
     info!(?peer, frames = sequence, "device disconnected");
+}
+
+/// What a broken connection is told: the codes of RFC 6455, 7.4.1.
+fn broken(error: axum::Error) -> End {
+    use tungstenite::Error;
+    match error.into_inner().downcast_ref::<Error>() {
+        Some(Error::Capacity(_)) => End::Us(close_code::SIZE, "message over 8388608 bytes"),
+        Some(Error::Utf8(_)) => End::Us(close_code::INVALID, "text that is not UTF-8"),
+        Some(Error::Protocol(_)) => End::Us(close_code::PROTOCOL, "not WebSocket (RFC 6455)"),
+        _ => End::Device,
+    }
 }
 
 /// Judges a frame at once and hands it to the writer; the future is its answer.
@@ -108,7 +179,8 @@ fn take(services: &Services, sequence: u64, text: &str) -> PendingAnswer {
         Ok(sample) => sample,
         Err(problem) => {
             let sample_id = sample_id_of(text);
-            warn!(?sample_id, detail = %problem.detail, "frame rejected");
+            // A device chose this text: quoted, so that it can forge no line and move no cursor.
+            warn!(?sample_id, detail = ?problem.detail, "frame rejected");
             metrics::counter!("websocket_errors_total").increment(1);
             return Box::pin(std::future::ready(Answer::refused(sequence, sample_id, problem)));
         }

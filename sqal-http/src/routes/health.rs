@@ -36,9 +36,10 @@ pub(super) async fn live(State(services): State<Services>) -> Json<Value> {
 /// `GET /health/ready`: whether traffic should come here.
 pub(super) async fn ready(State(services): State<Services>) -> (StatusCode, Json<Value>) {
     let database = database_answers(&services).await;
-    let ready = database && !services.shutdown.has_begun();
+    let writer = services.writer.is_open();
+    let ready = database && writer && !services.shutdown.has_begun();
     let status = if ready { "ready" } else { "not ready" };
-    (ok_or_503(ready), Json(json!({ "status": status, "components": { "database": database } })))
+    (ok_or_503(ready), Json(json!({ "status": status, "components": { "database": database, "writer": writer } })))
 }
 
 /// `GET /health/startup`: the router exists only when everything has started.

@@ -33,5 +33,8 @@ pub fn router(services: Services) -> Router {
         routes.route("/ws/sensors", get(crate::ingest::upgrade)).route("/ws/sensors/", get(crate::ingest::upgrade));
     #[cfg(feature = "dashboard")]
     let routes = routes.merge(crate::dashboard::routes());
-    layers::around(routes.fallback(|| async { Problem::not_found("no such path") }), services)
+    let routes = routes
+        .fallback(|| async { Problem::not_found("no such path") })
+        .method_not_allowed_fallback(|| async { Problem::method_not_allowed() });
+    layers::around(routes, services)
 }

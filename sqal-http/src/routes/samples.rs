@@ -3,6 +3,7 @@
 use std::num::NonZeroU16;
 
 use axum::Json;
+use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use serde::{Deserialize, Serialize};
 use sqal_core::{DeviceId, Name, SampleId};
@@ -62,12 +63,26 @@ impl Which {
     }
 }
 
+/// The parameters, or what is wrong with the query as a whole.
+fn readable(which: Result<Query<Which>, QueryRejection>) -> Result<Which, Problem> {
+    let unreadable = |refused: QueryRejection| {
+        let limit = "device_id, limit and after, each at most once";
+        Problem::invalid_query(vec![Violation::new(
+            "?",
+            refused.body_text(),
+            limit,
+            "device_id, limit et after, chacun au plus une fois",
+        )])
+    };
+    which.map(|Query(which)| which).map_err(unreadable)
+}
+
 /// `GET /api/sqal/latest[?device_id=]`: the newest sample (DSH-03).
 pub(super) async fn latest(
     State(services): State<Services>,
-    Query(which): Query<Which>,
+    which: Result<Query<Which>, QueryRejection>,
 ) -> Result<Json<Document>, Problem> {
-    let query = Which { limit: None, ..which }.query(1)?;
+    let query = Which { limit: None, ..readable(which)? }.query(1)?;
     let page = services.store.query(&query).await?;
     page.items.first().map(|sample| Json(document(sample))).ok_or_else(|| Problem::not_found("no sample yet"))
 }
@@ -75,15 +90,19 @@ pub(super) async fn latest(
 /// `GET /api/v1/samples[?device_id=&limit=&after=]`: samples, newest first.
 pub(super) async fn list(
     State(services): State<Services>,
-    Query(which): Query<Which>,
+    which: Result<Query<Which>, QueryRejection>,
 ) -> Result<Json<Listed>, Problem> {
-    let page = services.store.query(&which.query(50)?).await?;
+    let page = services.store.query(&readable(which)?.query(50)?).await?;
     let items = page.items.iter().map(document).collect();
     Ok(Json(Listed { items, next: page.next.map(|cursor| cursor.to_string()) }))
 }
 
 /// `GET /api/v1/samples/{id}`: one sample.
-pub(super) async fn one(State(services): State<Services>, Path(id): Path<String>) -> Result<Json<Document>, Problem> {
+pub(super) async fn one(
+    State(services): State<Services>,
+    id: Result<Path<String>, PathRejection>,
+) -> Result<Json<Document>, Problem> {
+    let Path(id) = id.map_err(|refused| Problem::not_found(refused.body_text()))?;
     let unknown = || Problem::not_found(format!("no sample {}", id.chars().take(40).collect::<String>()));
     let id = parse_id(&id).ok_or_else(unknown)?;
     let sample = services.store.get(&id).await?.ok_or_else(unknown)?;

@@ -95,6 +95,10 @@ struct MetaBlock {
 ///
 /// The first pass knows nothing of places, because most frames are right; a frame that is not is read again to say where.
 pub(crate) fn parse(text: &str) -> Result<Incoming, Vec<Violation>> {
+    // serde reads a struct from an array too; a frame is an object.
+    if text.trim_start().starts_with('[') {
+        return Err(vec![Violation::new("", "an array", "one JSON object", "un seul objet JSON")]);
+    }
     let frame: Frame = serde_json::from_str(text).map_err(|_| vec![diagnose(text)])?;
     check(frame)
 }

@@ -21,7 +21,7 @@ pub(super) fn storage_error(error: sqlx::Error) -> StorageError {
         (_, Some(18..=20)) => StorageErrorKind::Refused,                    // TOOBIG, CONSTRAINT, MISMATCH
         _ => StorageErrorKind::Internal,
     };
-    StorageError { kind, backend: "sqlite", source: Some(error.into()) }
+    StorageError { kind, backend: "sqlite", retry_after: None, source: Some(error.into()) }
 }
 
 /// A row that cannot be read back.

@@ -12,8 +12,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use sqal_core::{Sample, SampleId};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use tracing::error;
 
-use crate::{Inserted, Page, SampleQuery, SampleStore, StorageError};
+use crate::{Inserted, Page, SampleQuery, SampleStore, StorageError, StorageErrorKind};
 use error::{corrupt, storage_error};
 
 /// How a SQLite store is opened.
@@ -64,8 +65,11 @@ impl SqliteStore {
         let pool = |most: u32| {
             SqlitePoolOptions::new().max_connections(most).min_connections(1).acquire_timeout(config.busy_timeout)
         };
-        let writer = pool(1).connect_with(options.clone()).await.map_err(storage_error)?;
+        let writer = first_connection(|| pool(1).connect_with(options.clone()), config.busy_timeout).await?;
         migrate::up(&writer).await?;
+        // A file that vanishes later is an error, not an empty database.
+        let options = options.create_if_missing(false);
+        writer.set_connect_options(options.clone());
         let readers = pool(config.readers.get()).connect_with(options.read_only(true)).await.map_err(storage_error)?;
         Ok(Self { writer, readers })
     }
@@ -104,6 +108,25 @@ impl SqliteStore {
     }
 }
 
+/// Opens the first connection, again while the file is locked: the switch to the write-ahead log asks for an exclusive lock and does not
+/// wait for it, so that of several processes that start on one new file at once, some would fail.
+async fn first_connection<F>(open: impl Fn() -> F, patience: Duration) -> Result<SqlitePool, StorageError>
+where
+    F: Future<Output = Result<SqlitePool, sqlx::Error>>,
+{
+    const PAUSE: Duration = Duration::from_millis(20);
+    let mut waited = Duration::ZERO;
+    loop {
+        match open().await.map_err(storage_error) {
+            Err(error) if error.kind == StorageErrorKind::Busy && waited < patience => {
+                tokio::time::sleep(PAUSE).await;
+                waited += PAUSE;
+            }
+            opened => return opened,
+        }
+    }
+}
+
 #[async_trait]
 impl SampleStore for SqliteStore {
     async fn insert(&self, batch: &[Sample]) -> Result<Vec<Inserted>, StorageError> {
@@ -125,8 +148,12 @@ impl SampleStore for SqliteStore {
         };
         let statement = statement.bind(micros).bind(id.to_vec()).bind(i64::from(query.limit.get()) + 1);
         let rows = statement.fetch_all(&self.readers).await.map_err(storage_error)?;
-        let items = rows.iter().map(rows::to_sample).collect::<Result<_, _>>().map_err(corrupt)?;
-        Ok(Page::from_one_more(items, query.limit))
+        let limit = usize::from(query.limit.get());
+        // One damaged row must not hide the others: it is left out and said in the log; asked for by its id it is an error.
+        let readable = |row| rows::to_sample(row).map_err(|what| error!(what, "a stored sample is damaged")).ok();
+        let items = rows.iter().take(limit).filter_map(readable).collect();
+        let last = rows.get(limit - 1).filter(|_| rows.len() > limit);
+        Ok(Page { items, next: last.map(rows::cursor).transpose().map_err(corrupt)? })
     }
 
     async fn ping(&self) -> Result<(), StorageError> {

@@ -1,11 +1,11 @@
 //! The only mapping between a sample and a row of `sensor_samples`.
 
-use sqal_core::{Inspection, Measured, Meta, Name, ProfileRef, Reported, Sample, SampleKey, Timestamp};
+use sqal_core::{Inspection, Measured, Meta, Name, ProfileRef, Reported, Sample, SampleId, SampleKey, Timestamp};
 use sqlx::query::Query;
 use sqlx::sqlite::{Sqlite, SqliteArguments, SqliteRow};
 
 use super::error::storage_error;
-use crate::{StorageError, StorageErrorKind, decode_frame, encode_frame};
+use crate::{Cursor, StorageError, StorageErrorKind, decode_frame, encode_frame};
 
 /// What stands in the column `analysis`: everything that has no column of its own.
 #[derive(serde::Serialize, serde::Deserialize)]
@@ -37,6 +37,7 @@ impl<'a> Row<'a> {
         let refused = |error: serde_json::Error| StorageError {
             kind: StorageErrorKind::Refused,
             backend: "sqlite",
+            retry_after: None,
             source: Some(error.into()),
         };
         Ok(Self {
@@ -79,22 +80,35 @@ impl<'a> Row<'a> {
     }
 }
 
+/// A column of a row; the error names it.
+fn column<'r, T: sqlx::Decode<'r, Sqlite> + sqlx::Type<Sqlite>>(row: &'r SqliteRow, name: &str) -> Result<T, String> {
+    sqlx::Row::try_get(row, name).map_err(|error| format!("{name}: {error}"))
+}
+
+fn time(row: &SqliteRow, name: &str) -> Result<Timestamp, String> {
+    Timestamp::from_micros(column(row, name)?).map_err(|error| format!("{name}: {error}"))
+}
+
+/// The place of a row in the order of samples.
+pub(super) fn cursor(row: &SqliteRow) -> Result<Cursor, String> {
+    let id: &[u8] = column(row, "id")?;
+    let id = id.try_into().map_err(|_| format!("id has {} bytes", id.len()))?;
+    Ok(Cursor::at(time(row, "timestamp")?, SampleId::from_bytes(id)))
+}
+
 /// The sample of a row; the error says what about the row is damaged.
 pub(super) fn to_sample(row: &SqliteRow) -> Result<Sample, String> {
-    fn column<'r, T: sqlx::Decode<'r, Sqlite> + sqlx::Type<Sqlite>>(
-        row: &'r SqliteRow,
-        name: &str,
-    ) -> Result<T, String> {
-        sqlx::Row::try_get(row, name).map_err(|error| format!("{name}: {error}"))
-    }
-    let time = |name| Timestamp::from_micros(column(row, name)?).map_err(|error| format!("{name}: {error}"));
     let name = |name| Name::new(column(row, name)?).map_err(|error| format!("{name} {error}"));
     let (tof, spectrum) = decode_frame(column(row, "frame")?).map_err(|error| error.to_string())?;
     let analysis: Analysis =
         serde_json::from_str(column(row, "analysis")?).map_err(|error| format!("analysis: {error}"))?;
     Ok(Sample {
-        key: SampleKey { device_id: name("device_id")?, timestamp: time("timestamp")?, sample_id: name("sample_id")? },
-        received_at: time("created_at")?,
+        key: SampleKey {
+            device_id: name("device_id")?,
+            timestamp: time(row, "timestamp")?,
+            sample_id: name("sample_id")?,
+        },
+        received_at: time(row, "created_at")?,
         tof,
         spectrum,
         inspection: analysis.inspection,

@@ -3,8 +3,8 @@
 /// Begins a transaction that holds the write lock.
 pub(super) const BEGIN: &str = "BEGIN IMMEDIATE";
 
-/// Asks for nothing, to see whether there is an answer.
-pub(super) const PING: &str = "SELECT 1";
+/// Asks for little, to see whether the samples can be read: an empty file, or one that is no database, has no such table.
+pub(super) const PING: &str = "SELECT 1 FROM sensor_samples LIMIT 1";
 
 /// The schema version, kept in the file's header.
 pub(super) const VERSION: &str = "PRAGMA user_version";
@@ -60,10 +60,10 @@ pub(super) const GET: &str =
 
 /// A page of all devices, newest first: bind time, id, limit.
 pub(super) const PAGE: &str = "
-SELECT timestamp, device_id, sample_id, created_at, frame, analysis FROM sensor_samples
+SELECT id, timestamp, device_id, sample_id, created_at, frame, analysis FROM sensor_samples
 WHERE (timestamp, id) < (?, ?) ORDER BY timestamp DESC, id DESC LIMIT ?";
 
 /// A page of one device, newest first: bind device, time, id, limit.
 pub(super) const PAGE_OF_DEVICE: &str = "
-SELECT timestamp, device_id, sample_id, created_at, frame, analysis FROM sensor_samples
+SELECT id, timestamp, device_id, sample_id, created_at, frame, analysis FROM sensor_samples
 WHERE device_id = ? AND (timestamp, id) < (?, ?) ORDER BY timestamp DESC, id DESC LIMIT ?";
