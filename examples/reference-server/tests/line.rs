@@ -151,3 +151,28 @@ fn probes_and_metrics_answer() {
         assert!(metrics.contains(line), "{line} is missing in\n{metrics}");
     }
 }
+
+/// A log that nobody reads any more stops neither the line nor an orderly end.
+#[test]
+fn a_server_whose_log_is_closed_goes_on() {
+    let data = tempfile::tempdir().unwrap();
+    let mut server = Server::start(data.path(), "127.0.0.1:0");
+    server.close_log();
+    let mut config = server.station(4);
+    config.count = Some(20);
+    assert_eq!(run(&config).persisted, 20);
+    assert!(server.terminate().1, "the end was not orderly");
+}
+
+/// A station that is refused for good ends all the same, and says how often.
+#[test]
+fn a_station_whose_every_frame_is_refused_ends_with_its_count() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), "127.0.0.1:0");
+    let mut config = server.station(6);
+    config.profile = "nobody_knows".to_owned();
+    config.count = Some(3);
+    let summary = run(&config);
+    assert_eq!((summary.measured, summary.rejected, summary.persisted), (3, 3, 0));
+    assert_eq!(server.samples().len(), 0);
+}

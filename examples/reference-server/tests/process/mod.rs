@@ -67,11 +67,18 @@ impl Server {
         self.child.wait().unwrap();
     }
 
+    /// Closes the pipe that the server logs into.
+    pub(crate) fn close_log(&mut self) {
+        drop(self.child.stderr.take());
+    }
+
     /// Sends SIGTERM, waits for the end, and gives what was logged and whether the end was orderly.
     pub(crate) fn terminate(mut self) -> (String, bool) {
         kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
         let mut log = String::new();
-        self.child.stderr.take().unwrap().read_to_string(&mut log).unwrap();
+        if let Some(mut stderr) = self.child.stderr.take() {
+            stderr.read_to_string(&mut log).unwrap();
+        }
         (log, self.child.wait().unwrap().success())
     }
 
