@@ -128,12 +128,14 @@ fn chart(shift_nm: f64) -> Vec<([f64; 8], [f64; 3])> {
     let at = |patch: usize, nm: f64| {
         let k = ((nm - 380.0) / 10.0).floor().clamp(0.0, 34.0);
         let part = ((nm - 380.0) / 10.0 - k).clamp(0.0, 1.0);
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to 0 to 34")]
         let k = k as usize;
-        rows[k][patch + 1] * (1.0 - part) + rows[k + 1][patch + 1] * part
+        rows[k][patch + 1].mul_add(1.0 - part, rows[k + 1][patch + 1] * part)
     };
     let observer = ["xbar2", "ybar2", "zbar2"].map(|name| column(name, 360.0));
     let (day, led) = (column("D65", 360.0), column("LED-B5", 360.0));
-    let wavelengths: Vec<f64> = (0..day.len()).map(|k| 360.0 + 5.0 * f64::from(u32::try_from(k).unwrap())).collect();
+    let wavelengths: Vec<f64> =
+        (0..day.len()).map(|k| 5.0f64.mul_add(f64::from(u32::try_from(k).unwrap()), 360.0)).collect();
     (0..24)
         .map(|patch| {
             let reflectance: Vec<f64> = wavelengths.iter().map(|nm| at(patch, *nm)).collect();

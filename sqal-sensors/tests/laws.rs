@@ -99,10 +99,11 @@ fn noise_alone_makes_no_gross_defect() {
         let spread = |zone: usize| {
             // A fixed, seeded scatter of ±1.5 σ: what a noisy frame looks like.
             let k = u32::try_from(zone).unwrap().wrapping_mul(2_654_435_761).wrapping_add(seed.wrapping_mul(40_503));
-            ((k >> 8) % 1000) as f32 / 1000.0 * 3.0 - 1.5
+            let share = f32::from(u16::try_from((k >> 8) % 1000).unwrap()) / 1000.0;
+            share.mul_add(3.0, -1.5)
         };
         let frame = TofFrame::new(TofReading {
-            distance_mm: Grid::from_fn(|zone| 150.0 - height + sigma * spread(zone)),
+            distance_mm: Grid::from_fn(|zone| sigma.mul_add(spread(zone), 150.0 - height)),
             reflectance_percent: Grid::from_fn(|_| 45.0),
             amplitude_kcps: Grid::from_fn(|_| 900.0),
             sigma_mm: Some(Grid::from_fn(|_| sigma)),
@@ -172,7 +173,9 @@ fn a_radial_frame_is_brought_to_the_axis() {
     let radial = TofFrame::new(TofReading {
         distance_mm: Grid::from_fn(|zone| {
             let (x, y) = (tangent(zone % 8).to_radians().tan(), tangent(zone / 8).to_radians().tan());
-            (130.0 * (1.0 + x * x + y * y).sqrt()) as f32
+            #[expect(clippy::cast_possible_truncation, reason = "a distance to seven digits")]
+            let radial = (130.0 * y.mul_add(y, x.mul_add(x, 1.0)).sqrt()) as f32;
+            radial
         }),
         reflectance_percent: Grid::from_fn(|_| 45.0),
         amplitude_kcps: Grid::from_fn(|_| 900.0),
@@ -211,7 +214,7 @@ fn the_uncertainty_of_volume_and_height_is_the_closed_form() {
         distance_kind: sqal_core::DistanceKind::Perpendicular,
     });
     let found = tof().analyze(&frame.unwrap()).unwrap().findings;
-    let u_height = (1.25_f64.powi(2) / 24.0 + 1.0 + 0.3 * 0.3).sqrt();
+    let u_height = 0.3f64.mul_add(0.3, 1.25_f64.powi(2) / 24.0 + 1.0).sqrt();
     let u_volume = (6300.0 * u_height).hypot(20.0 * 30.0);
     assert!((found.avg_height_mm.unwrap().u() - u_height).abs() < 1e-12);
     let volume = found.volume_mm3.unwrap();

@@ -29,7 +29,7 @@ const LARGEST_MESSAGE: usize = 8 * 1024 * 1024;
 const PING_EVERY: Duration = Duration::from_secs(20);
 
 /// After so long without a sign the device is gone: it lost its power or its network, and nobody will say so.
-const SILENCE: Duration = Duration::from_secs(60);
+const SILENCE: Duration = Duration::from_mins(1);
 
 /// How long a device may take to take an answer.
 const SEND_LIMIT: Duration = Duration::from_secs(10);

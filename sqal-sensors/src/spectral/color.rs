@@ -46,6 +46,7 @@ fn cube_root_or_line(t: f64) -> (f64, f64) {
 ///
 /// Our own and not the library palette's: palette 0.7.7 misses the agreement of 1e-9 with colour-science that this has on the same pairs.
 #[must_use]
+#[expect(clippy::many_single_char_names, reason = "the standard's own symbols: g, l, c, h, t")]
 pub fn ciede2000(one: Lab, other: Lab) -> f64 {
     const POW25_7: f64 = 6_103_515_625.0;
     let seventh = |x: f64| libm::pow(x, 7.0);
