@@ -9,6 +9,10 @@ use crate::Score;
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum DefectKind {
+    /// A group of zones lies below the product's own smooth surface.
+    Dent,
+    /// A group of zones lies above it.
+    Bump,
     /// The tray is too low or empty over two zones or more.
     MissingProduct,
     /// The product stands above the profile's highest allowed height.
@@ -43,6 +47,8 @@ impl DefectKind {
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::Dent => "Dent",
+            Self::Bump => "Bump",
             Self::MissingProduct => "MissingProduct",
             Self::Overfill => "Overfill",
             Self::Tilt => "Tilt",
@@ -138,6 +144,28 @@ pub struct Defect {
     pub zones: ZoneSet,
     /// How likely it is that the defect is real.
     pub probability: Score,
+    /// How large it is, where that can be measured.
+    pub extent: Option<DefectExtent>,
+}
+
+/// How large a defect of shape is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct DefectExtent {
+    /// The area of its zones in mm².
+    pub area_mm2: f64,
+    /// The distance of its farthest zone from the product's surface in mm; negative below it.
+    pub depth_mm: f64,
+    /// The volume between its zones and the product's surface in mm³; negative below it.
+    pub volume_mm3: f64,
+}
+
+impl Defect {
+    /// A defect without a size of its own.
+    #[must_use]
+    pub const fn new(kind: DefectKind, severity: Severity, zones: ZoneSet, probability: Score) -> Self {
+        Self { kind, severity, zones, probability, extent: None }
+    }
 }
 
 /// The defects of one analysis; analyses report at most this many and say the gravest first.
@@ -164,7 +192,7 @@ mod tests {
         use Severity::{Critical, Major, Minor};
         let made = |(k, severity): (usize, &Severity)| {
             let zones = ZoneSet::from_fn(|zone| zone == k);
-            Defect { kind: DefectKind::Tilt, severity: *severity, zones, probability: Score::ONE }
+            Defect::new(DefectKind::Tilt, *severity, zones, Score::ONE)
         };
         let mut defects: Vec<_> = [Minor, Major, Critical, Major, Minor].iter().enumerate().map(made).collect();
         gravest_first(&mut defects);

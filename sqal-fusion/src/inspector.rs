@@ -178,7 +178,7 @@ impl<'a> Said<'a> {
 }
 
 fn add(defects: &mut Defects, kind: DefectKind, severity: Severity) {
-    push(defects, Defect { kind, severity, zones: ZoneSet::default(), probability: Score::ONE });
+    push(defects, Defect::new(kind, severity, ZoneSet::default(), Score::ONE));
 }
 
 /// Adds a defect; when the list is full the least grave one gives way, so that no critical defect is ever lost.

@@ -135,7 +135,7 @@ proptest! {
     fn inv_15_a_defect_never_raises_the_grade(rule in rule(), sensors in sensors(), severity in 0..3_usize) {
         let (fused, plain) = judged(&rule, &sensors);
         let severity = [Severity::Minor, Severity::Major, Severity::Critical][severity];
-        let defect = Defect { kind: DefectKind::Tilt, severity, zones: ZoneSet::default(), probability: Score::ONE };
+        let defect = Defect::new(DefectKind::Tilt, severity, ZoneSet::default(), Score::ONE);
         let with = Decision::default().decide_with(&fused, &[defect], Score::ONE);
         prop_assert!(with.grade <= plain.grade);
         prop_assert!(severity != Severity::Critical || with.grade == Grade::Reject);
@@ -271,8 +271,7 @@ fn sensors_that_disagree_beyond_reason_are_named() {
 #[test]
 fn no_critical_defect_is_lost_when_the_list_is_full() {
     let (frame, spectrum) = readings();
-    let defect =
-        |severity| Defect { kind: DefectKind::Tilt, severity, zones: ZoneSet::default(), probability: Score::ONE };
+    let defect = |severity| Defect::new(DefectKind::Tilt, severity, ZoneSet::default(), Score::ONE);
     let minor: Defects = std::iter::repeat_n(defect(Severity::Minor), 8).collect();
     let critical: Defects = std::iter::once(defect(Severity::Critical)).collect();
     let shape = told(SHAPE, Some(0.98), 1.0, minor);
@@ -292,8 +291,7 @@ fn a_defect_found_by_a_sensor_never_raises_the_verdict() {
         .run(&strategy, |(shape, colour, severity, of_shape)| {
             let measured = |(score, u): (f64, f64)| Measured::new(score, u).unwrap();
             let severity = [Severity::Minor, Severity::Major, Severity::Critical][severity];
-            let defect =
-                Defect { kind: DefectKind::Overfill, severity, zones: ZoneSet::default(), probability: Score::ONE };
+            let defect = Defect::new(DefectKind::Overfill, severity, ZoneSet::default(), Score::ONE);
             // What an analyser makes of a defect: the score falls, the score before it stays.
             let with = |claim: Measured, found: bool| {
                 let left = if found { 1.0 - severity.penalty() } else { 1.0 };

@@ -30,7 +30,8 @@ impl<const N: usize> LeastSquares<N> {
             if row[k] == 0.0 {
                 continue;
             }
-            let length = libm::hypot(self.triangle[k][k], row[k]);
+            // Rows are of moderate size, so the plain root neither overflows nor loses more than the rotation does.
+            let length = libm::sqrt(self.triangle[k][k] * self.triangle[k][k] + row[k] * row[k]);
             let (c, s) = (self.triangle[k][k] / length, row[k] / length);
             for (r, a) in self.triangle[k].iter_mut().zip(&mut row).skip(k) {
                 (*r, *a) = (c * *r + s * *a, c * *a - s * *r);
@@ -56,6 +57,24 @@ impl<const N: usize> LeastSquares<N> {
             x[k] = (self.right[k] - known) / pivot;
         }
         Some(x)
+    }
+
+    /// How far a row pulls the fit towards its own value: x'(A'A)⁻¹x, 0 to 1 for an equation of the fit; 0 for a fit without a solution.
+    #[must_use]
+    pub fn leverage(&self, row: &[f64; N]) -> f64 {
+        // With A'A = R'R this is |R'⁻¹x|², by forward substitution.
+        let mut w = [0.0; N];
+        let mut sum = 0.0;
+        for k in 0..N {
+            let pivot = self.triangle[k][k];
+            if pivot == 0.0 {
+                return 0.0;
+            }
+            let known: f64 = (0..k).map(|j| self.triangle[j][k] * w[j]).sum();
+            w[k] = (row[k] - known) / pivot;
+            sum += w[k] * w[k];
+        }
+        sum
     }
 
     /// The sum of squared residuals of the best fit.
@@ -107,6 +126,21 @@ mod tests {
                 prop_assert!((direct - fit.residual_squares()).abs() < 1e-8 * (1.0 + direct));
             }
         }
+    }
+
+    /// The leverages of a fit's own equations sum to its unknowns.
+    #[test]
+    fn leverages_sum_to_the_number_of_unknowns() {
+        let rows: [[f64; 3]; 7] = core::array::from_fn(|k| {
+            let x = k as f64;
+            [1.0, x, x * x]
+        });
+        let mut fit = LeastSquares::<3>::default();
+        for row in rows {
+            fit.push(row, 1.0, 1.0);
+        }
+        let sum: f64 = rows.iter().map(|row| fit.leverage(row)).sum();
+        assert!((sum - 3.0).abs() < 1e-9, "{sum}");
     }
 
     #[test]

@@ -39,6 +39,7 @@ mod moments;
 mod profile;
 mod robust;
 mod spectral;
+mod student;
 mod tof;
 
 pub use desirability::{Desirability, NotADesirability};

@@ -114,6 +114,10 @@ pub struct TofProfile {
     pub max_height_mm: f64,
     /// A surface inclined more, in degrees, is a defect.
     pub max_tilt_deg: f64,
+    /// A dent or bump less deep, in mm, is none.
+    pub minor_depth_mm: f64,
+    /// A dent or bump this deep, in mm, is a major defect.
+    pub major_depth_mm: f64,
     /// The roughness in mm at which the surface uniformity has fallen to e^(-1/2).
     pub uniformity_scale_mm: f64,
     /// The specification of the volume, in mm³.
@@ -306,6 +310,12 @@ impl TofProfile {
         number("tof.min_product_mm", self.min_product_mm, POSITIVE)?;
         number("tof.max_height_mm", self.max_height_mm, POSITIVE)?;
         number("tof.max_tilt_deg", self.max_tilt_deg, POSITIVE)?;
+        number("tof.minor_depth_mm", self.minor_depth_mm, POSITIVE)?;
+        number(
+            "tof.major_depth_mm (at least minor_depth_mm)",
+            self.major_depth_mm - self.minor_depth_mm,
+            NOT_NEGATIVE,
+        )?;
         number("tof.uniformity_scale_mm", self.uniformity_scale_mm, POSITIVE)?;
         specification("tof.volume_mm3", &self.volume_mm3)?;
         specification("tof.height_mm", &self.height_mm)?;
@@ -333,6 +343,8 @@ impl TofProfile {
             min_product_mm: 2.0,
             max_height_mm: 30.0,
             max_tilt_deg: 5.0,
+            minor_depth_mm: 3.0,
+            major_depth_mm: 6.0,
             uniformity_scale_mm: 2.0,
             volume_mm3: Desirability::Target { lo: 100_000.0, hi: 152_000.0, width: 5_000.0 },
             height_mm: Desirability::Target { lo: 15.0, hi: 25.0, width: 1.0 },

@@ -120,6 +120,49 @@ fn noise_alone_makes_no_gross_defect() {
     }
 }
 
+/// One frame of pure noise in a hundred shows a dent or a bump, as designed: 0.01 ± 0.003 over 20 000 frames.
+#[test]
+fn the_family_error_of_dents_and_bumps_is_one_in_a_hundred() {
+    let profile = TofProfile { minor_depth_mm: 1e-6, major_depth_mm: 1e6, ..TofProfile::example() };
+    let analyzer = TofAnalyzer::new(profile).unwrap();
+    let mut station = Station::new(77);
+    let frames = 20_000;
+    let found = (0..frames).filter(|_| {
+        let noise = station.noise(130.0, 2.0);
+        let assessment = analyzer.analyze(&noise).unwrap();
+        assessment.defects.iter().any(|d| matches!(d.kind, DefectKind::Dent | DefectKind::Bump))
+    });
+    let share = f64::from(u32::try_from(found.count()).unwrap()) / f64::from(frames);
+    println!("family error over {frames} frames of noise: {share:.4}");
+    assert!((0.007..=0.013).contains(&share), "{share}");
+}
+
+/// A deep dent is found where it is, with its sign, about its depth, and one defect; the power grows with the depth.
+#[test]
+fn dents_are_found_where_they_are_and_the_deeper_the_surer() {
+    let mut station = Station::new(31);
+    let mut last = 0;
+    println!("detection power of a dent of one zone at sigma 1.2 mm:");
+    for dent_mm in [0.0, 4.0, 6.0, 8.0, 10.0, 12.0, 14.0] {
+        let mut hits = 0;
+        for _ in 0..200 {
+            let frame = station.read(Scene { dent_mm, ..Scene::GOOD }, Fault::None).frame.unwrap();
+            let found = tof().analyze(&frame).unwrap();
+            if let Some(dent) = found.defects.iter().find(|d| d.kind == DefectKind::Dent) {
+                let extent = dent.extent.unwrap();
+                // The dent's middle lies in front of row 4, column 5.
+                let right_place = dent.zones.contains(4 * 8 + 5);
+                hits +=
+                    u32::from(right_place && extent.depth_mm < 0.0 && extent.volume_mm3 < 0.0 && extent.area_mm2 > 0.0);
+            }
+        }
+        println!("  {dent_mm:>4} mm: {:.3}", f64::from(hits) / 200.0);
+        assert!(hits + 20 >= last, "the power fell from {last} to {hits} of 200 at {dent_mm} mm");
+        last = hits;
+    }
+    assert!(last >= 150, "a dent of 14 mm is found in {last} of 200");
+}
+
 /// A dead channel is unknown: it makes no oxidation index, and certainly not a fresh one.
 #[test]
 fn a_dead_channel_is_not_fresh() {

@@ -167,6 +167,9 @@ fn defects(defects: &[Defect]) -> Value {
             "severity": defect.severity.as_str(),
             "zones": defect.zones.iter().collect::<Vec<_>>(),
             "probability": defect.probability.get(),
+            "area_mm2": defect.extent.map(|extent| extent.area_mm2),
+            "depth_mm": defect.extent.map(|extent| extent.depth_mm),
+            "volume_mm3": defect.extent.map(|extent| extent.volume_mm3),
         })
     };
     defects.iter().map(one).collect()

@@ -16,7 +16,7 @@ pub(super) fn find(
 ) -> Defects {
     let mut defects = Defects::new();
     let mut add = |kind, severity, probability: f64| {
-        let defect = Defect { kind, severity, zones: ZoneSet::default(), probability: Score::nearest(probability) };
+        let defect = Defect::new(kind, severity, ZoneSet::default(), Score::nearest(probability));
         // Fewer kinds than places: the list cannot be full here.
         let _ = defects.try_push(defect);
     };

@@ -1,9 +1,11 @@
-//! Defects of shape that a threshold of the profile decides: missing product, overfill, tilt, and zones that could not be read.
+//! Defects of shape: missing product, overfill, tilt, zones that could not be read, and dents and bumps of the product's own surface.
 
 use sqal_core::{
-    Defect, DefectKind, Defects, Measured, Score, Severity, TofFindings, ZoneSet, gravest_first, normal_cdf,
+    Defect, DefectExtent, DefectKind, Defects, Measured, Score, Severity, TofFindings, ZoneSet, gravest_first,
+    normal_cdf,
 };
 
+use super::outliers::{self, Blob};
 use super::reference::Surface;
 use super::validity::{Zones, valid_in};
 use crate::TofProfile;
@@ -18,9 +20,8 @@ pub(super) fn find(
 ) -> Defects {
     let mut defects = Defects::new();
     let mut add = |kind, severity, zones, probability: f64| {
-        let defect = Defect { kind, severity, zones, probability: Score::nearest(probability) };
-        // Fewer kinds than places: the list cannot be full here.
-        let _ = defects.try_push(defect);
+        // At most four blobs and four other kinds: the list cannot be full here.
+        let _ = defects.try_push(Defect::new(kind, severity, zones, Score::nearest(probability)));
     };
 
     // More than a fifth of the tray unseen: whatever is said of the rest, it is not said of this tray.
@@ -51,6 +52,17 @@ pub(super) fn find(
     if let Some(tilt) = findings.tilt_deg.filter(|tilt| tilt.value() > profile.max_tilt_deg) {
         let product = surface.map_or_else(ZoneSet::default, |s| s.product);
         add(DefectKind::Tilt, Severity::Minor, product, probability_above(tilt, profile.max_tilt_deg));
+    }
+    for blob in surface.map(outliers::find).unwrap_or_default() {
+        let depth = blob.depth_mm.abs();
+        if depth < profile.minor_depth_mm {
+            continue;
+        }
+        let kind = if blob.depth_mm < 0.0 { DefectKind::Dent } else { DefectKind::Bump };
+        let severity = if depth < profile.major_depth_mm { Severity::Minor } else { Severity::Major };
+        let Blob { zones, area_mm2, depth_mm, volume_mm3, probability } = blob;
+        let extent = Some(DefectExtent { area_mm2, depth_mm, volume_mm3 });
+        let _ = defects.try_push(Defect { extent, ..Defect::new(kind, severity, zones, Score::nearest(probability)) });
     }
     gravest_first(&mut defects);
     defects

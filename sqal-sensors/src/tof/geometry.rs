@@ -19,6 +19,16 @@ pub(super) fn steps(k: usize) -> f64 {
     f64::from(u8::try_from(k).unwrap_or(u8::MAX)) - 3.5
 }
 
+/// The width of a column or row in tangents: tan of its far edge less tan of its near one.
+#[must_use]
+pub(super) fn width(k: usize) -> f64 {
+    /// Tangents of 0, 5.625°, 11.25°, 16.875° and 22.5°.
+    const EDGES: [f64; 5] =
+        [0.0, 0.098_491_403_357_164_25, 0.198_912_367_379_658, 0.303_346_683_607_342_37, 0.414_213_562_373_095_03];
+    let out = if k < 4 { 3 - k } else { k - 4 };
+    EDGES[out + 1] - EDGES[out]
+}
+
 /// The perpendicular distance of a point at a radial distance along a zone's direction.
 #[must_use]
 pub(super) fn perpendicular(radial_mm: f64, zone: usize) -> f64 {

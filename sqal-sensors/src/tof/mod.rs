@@ -4,6 +4,7 @@ mod areal;
 mod bins;
 mod defects;
 mod geometry;
+mod outliers;
 mod reference;
 mod reflectance;
 mod surface;

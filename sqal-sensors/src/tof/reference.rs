@@ -40,6 +40,15 @@ impl Surface {
         Some((mean(|p| p.0, |zone| zone % 8)?, mean(|p| p.1, |zone| zone / 8)?))
     }
 
+    /// The area that a zone sees on the product, in mm²: its solid angle's tangents times the square of its distance.
+    pub(super) fn area_mm2(&self, zone: usize) -> f64 {
+        let (x, y) = self.place_mm[zone];
+        let (tx, ty) = geometry::tangents(zone);
+        // place = tangent · distance, so the distance is known again; a zone of 5.625° is 0.0982 wide near the axis.
+        let (wide, high) = (geometry::width(zone % 8), geometry::width(zone / 8));
+        wide * high * (x / tx) * (y / ty)
+    }
+
     /// The heights to show, as stored: mm, `None` where nothing is known.
     pub(super) fn height_map(&self) -> Grid<Option<f32>> {
         #[expect(clippy::cast_possible_truncation, reason = "a height in mm to seven digits")]

@@ -1,0 +1,143 @@
+//! Dents and bumps: zones that lie off the product's own smooth surface by more than chance explains.
+//!
+//! The smooth surface is a second-order one (six coefficients). A zone is judged by its externally studentised residual, that is against
+//! a scale from all the other zones, with Student's distribution and Šidák's correction for the number of zones: on a surface with nothing
+//! but noise, one frame in a hundred shows a defect. (The popular "minus the median of the eight neighbours" shows half as many again.)
+//! Zones found remarkable are then left out, the surface is fitted again, and their neighbours are judged against it: a dent of several
+//! zones pulls the first fit towards itself.
+//!
+//! At 150 mm a zone is 15 mm wide: nothing smaller than about one zone and four times its noise deep can be found.
+
+use sqal_core::{Grid, ZoneSet};
+
+use super::reference::Surface;
+use crate::{LeastSquares, student};
+
+/// The share of frames of pure noise that show a defect.
+const FAMILY_ERROR: f64 = 0.01;
+
+/// The unknowns of a second-order surface.
+const TERMS: usize = 6;
+
+/// The fewest zones in which a defect is looked for: twice the unknowns.
+const LEAST_ZONES: u32 = 12;
+
+/// A group of neighbouring zones on one side of the surface.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Blob {
+    /// The zones.
+    pub(super) zones: ZoneSet,
+    /// The residual farthest from the surface, in mm; negative for a dent.
+    pub(super) depth_mm: f64,
+    /// The area seen by the zones, in mm².
+    pub(super) area_mm2: f64,
+    /// The volume between the zones and the surface, in mm³; negative for a dent.
+    pub(super) volume_mm3: f64,
+    /// One minus the probability of anything as remarkable on a surface with nothing but noise.
+    pub(super) probability: f64,
+}
+
+/// The remarkable groups of a product, in the order of their first zones; none where there are too few zones.
+pub(super) fn find(surface: &Surface) -> arrayvec::ArrayVec<Blob, 4> {
+    let product = surface.product;
+    let mut blobs = arrayvec::ArrayVec::new();
+    if product.len() < LEAST_ZONES {
+        return blobs;
+    }
+    let n = f64::from(product.len());
+    let family = |p: f64| 1.0 - libm::pow(1.0 - p, n);
+    let Some(first) = Fit::of(surface, product) else { return blobs };
+    let remarkable = ZoneSet::from_fn(|zone| product.contains(zone) && family(first.chance(zone)) < FAMILY_ERROR);
+    if remarkable.is_empty() {
+        return blobs;
+    }
+    let rest = ZoneSet::from_fn(|zone| product.contains(zone) && !remarkable.contains(zone));
+    // Too few zones left to fit again: what the first fit says has to do.
+    let second = (rest.len() >= LEAST_ZONES).then(|| Fit::of(surface, rest)).flatten();
+    let fit = second.as_ref().unwrap_or(&first);
+    let off = ZoneSet::from_fn(|zone| {
+        product.contains(zone) && (remarkable.contains(zone) || family(fit.chance(zone)) < FAMILY_ERROR)
+    });
+
+    let mut left = off;
+    while let Some(seed) = left.iter().next() {
+        let sign = fit.residual(seed) > 0.0;
+        let zones = connected(seed, ZoneSet::from_fn(|zone| left.contains(zone) && (fit.residual(zone) > 0.0) == sign));
+        left = ZoneSet::from_fn(|zone| left.contains(zone) && !zones.contains(zone));
+        let farthest = |a: f64, b: f64| if b.abs() > a.abs() { b } else { a };
+        let blob = Blob {
+            zones,
+            depth_mm: zones.iter().map(|zone| fit.residual(zone)).fold(0.0, farthest),
+            area_mm2: zones.iter().map(|zone| surface.area_mm2(zone)).sum(),
+            volume_mm3: zones.iter().map(|zone| fit.residual(zone) * surface.area_mm2(zone)).sum(),
+            probability: 1.0
+                - zones.iter().map(|zone| family(first.chance(zone).min(fit.chance(zone)))).fold(1.0, f64::min),
+        };
+        if blobs.try_push(blob).is_err() {
+            break;
+        }
+    }
+    blobs
+}
+
+/// A second-order surface through some zones.
+struct Fit<'a> {
+    surface: &'a Surface,
+    used: ZoneSet,
+    squares: LeastSquares<TERMS>,
+    terms: [f64; TERMS],
+}
+
+impl<'a> Fit<'a> {
+    fn of(surface: &'a Surface, used: ZoneSet) -> Option<Self> {
+        let mut squares = LeastSquares::default();
+        for zone in used.iter() {
+            squares.push(row(&surface.place_mm, zone), surface.height_mm[zone], 1.0);
+        }
+        let terms = squares.solve()?;
+        Some(Self { surface, used, squares, terms })
+    }
+
+    fn residual(&self, zone: usize) -> f64 {
+        let fitted: f64 = row(&self.surface.place_mm, zone).iter().zip(self.terms).map(|(a, x)| a * x).sum();
+        self.surface.height_mm[zone] - fitted
+    }
+
+    /// The probability of so large a residual by chance, judged against all the zones of the fit but this one.
+    fn chance(&self, zone: usize) -> f64 {
+        let n = f64::from(self.used.len());
+        let p = f64::from(u8::try_from(TERMS).unwrap_or(u8::MAX));
+        let leverage = self.squares.leverage(&row(&self.surface.place_mm, zone));
+        let (residual, rss) = (self.residual(zone), self.squares.residual_squares());
+        let (t, degrees) = if self.used.contains(zone) {
+            // Externally studentised: the zone's own square is taken out of the scale (Cook & Weisberg 1982, 2.2).
+            let share = (1.0 - leverage).max(1e-9);
+            let degrees = n - p - 1.0;
+            let others = ((rss - residual * residual / share) / degrees).max(0.0);
+            (residual / libm::sqrt((others * share).max(1e-18)), degrees)
+        } else {
+            let degrees = n - p;
+            (residual / libm::sqrt((rss / degrees * (1.0 + leverage)).max(1e-18)), degrees)
+        };
+        student::two_sided(t, degrees)
+    }
+}
+
+/// The terms 1, x, y, x², xy, y² of a zone, in units of 50 mm so that all are of one size.
+fn row(place_mm: &Grid<(f64, f64)>, zone: usize) -> [f64; TERMS] {
+    let (x, y) = (place_mm[zone].0 / 50.0, place_mm[zone].1 / 50.0);
+    [1.0, x, y, x * x, x * y, y * y]
+}
+
+/// The zones of a set that hang together with one of them, corners included.
+fn connected(seed: usize, among: ZoneSet) -> ZoneSet {
+    let touches = |a: usize, b: usize| (a / 8).abs_diff(b / 8) <= 1 && (a % 8).abs_diff(b % 8) <= 1;
+    let mut group = ZoneSet::from_fn(|zone| zone == seed);
+    loop {
+        let grown = ZoneSet::from_fn(|zone| among.contains(zone) && group.iter().any(|member| touches(member, zone)));
+        if grown == group {
+            return group;
+        }
+        group = grown;
+    }
+}
