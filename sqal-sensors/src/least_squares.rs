@@ -132,7 +132,7 @@ mod tests {
     #[test]
     fn leverages_sum_to_the_number_of_unknowns() {
         let rows: [[f64; 3]; 7] = core::array::from_fn(|k| {
-            let x = k as f64;
+            let x = f64::from(u8::try_from(k).unwrap());
             [1.0, x, x * x]
         });
         let mut fit = LeastSquares::<3>::default();

@@ -11,7 +11,7 @@ pub(crate) fn two_sided(t: f64, degrees: f64) -> f64 {
     incomplete_beta(degrees / (degrees + t * t), degrees / 2.0, 0.5)
 }
 
-/// I_x(a, b) by its continued fraction (DLMF 8.17.22), evaluated by Lentz's method on the side where it converges.
+/// `I_x(a, b)` by its continued fraction (DLMF 8.17.22), evaluated by Lentz's method on the side where it converges.
 fn incomplete_beta(x: f64, a: f64, b: f64) -> f64 {
     if x <= 0.0 {
         return 0.0;
@@ -29,6 +29,7 @@ fn incomplete_beta(x: f64, a: f64, b: f64) -> f64 {
 }
 
 /// The continued fraction of the incomplete beta function.
+#[expect(clippy::many_single_char_names, reason = "the symbols of DLMF 8.17.22 and of Lentz's method")]
 fn fraction(x: f64, a: f64, b: f64) -> f64 {
     const TINY: f64 = 1e-300;
     let away = |v: f64| if v.abs() < TINY { TINY } else { v };

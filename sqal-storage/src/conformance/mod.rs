@@ -133,7 +133,7 @@ pub async fn an_unknown_id_is_absent(store: &dyn SampleStore) {
 ///
 /// If the store breaks the law.
 pub async fn device_time_and_name_tell_samples_apart(store: &dyn SampleStore) {
-    let batch = [
+    let batch = vec![
         sample("a", 1_000_000, "one", 0.0),
         sample("b", 1_000_000, "one", 0.0),
         sample("a", 1_000_001, "one", 0.0),
