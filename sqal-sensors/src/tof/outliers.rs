@@ -19,6 +19,9 @@ const FAMILY_ERROR: f64 = 0.01;
 /// The unknowns of a second-order surface.
 const TERMS: usize = 6;
 
+/// The same as a number.
+const TERMS_F64: f64 = 6.0;
+
 /// The fewest zones in which a defect is looked for: twice the unknowns.
 const LEAST_ZONES: u32 = 12;
 
@@ -47,10 +50,13 @@ pub(super) fn find(surface: &Surface) -> arrayvec::ArrayVec<Blob, 4> {
     let n = f64::from(product.len());
     let family = |p: f64| 1.0 - libm::pow(1.0 - p, n);
     let Some(first) = Fit::of(surface, product) else { return blobs };
-    let remarkable = ZoneSet::from_fn(|zone| product.contains(zone) && family(first.chance(zone)) < FAMILY_ERROR);
-    if remarkable.is_empty() {
+    // One probability decides nearly every frame: that of the largest residual. The others are not more remarkable.
+    let largest = product.iter().map(|zone| first.studentised(zone).0.abs()).fold(0.0, f64::max);
+    let degrees = n - TERMS_F64 - 1.0;
+    if family(student::two_sided(largest, degrees)) >= FAMILY_ERROR {
         return blobs;
     }
+    let remarkable = ZoneSet::from_fn(|zone| product.contains(zone) && family(first.chance(zone)) < FAMILY_ERROR);
     let rest = ZoneSet::from_fn(|zone| product.contains(zone) && !remarkable.contains(zone));
     // Too few zones left to fit again: what the first fit says has to do.
     let second = (rest.len() >= LEAST_ZONES).then(|| Fit::of(surface, rest)).flatten();
@@ -103,13 +109,19 @@ impl<'a> Fit<'a> {
         self.surface.height_mm[zone] - fitted
     }
 
-    /// The probability of so large a residual by chance, judged against all the zones of the fit but this one.
+    /// The probability of so large a residual by chance.
     fn chance(&self, zone: usize) -> f64 {
+        let (t, degrees) = self.studentised(zone);
+        student::two_sided(t, degrees)
+    }
+
+    /// A zone's residual over its scale, judged against all the zones of the fit but this one, and the degrees of freedom of that scale.
+    fn studentised(&self, zone: usize) -> (f64, f64) {
         let n = f64::from(self.used.len());
-        let p = f64::from(u8::try_from(TERMS).unwrap_or(u8::MAX));
+        let p = TERMS_F64;
         let leverage = self.squares.leverage(&row(&self.surface.place_mm, zone));
         let (residual, rss) = (self.residual(zone), self.squares.residual_squares());
-        let (t, degrees) = if self.used.contains(zone) {
+        if self.used.contains(zone) {
             // Externally studentised: the zone's own square is taken out of the scale (Cook & Weisberg 1982, 2.2).
             let share = (1.0 - leverage).max(1e-9);
             let degrees = n - p - 1.0;
@@ -118,8 +130,7 @@ impl<'a> Fit<'a> {
         } else {
             let degrees = n - p;
             (residual / libm::sqrt((rss / degrees * (1.0 + leverage)).max(1e-18)), degrees)
-        };
-        student::two_sided(t, degrees)
+        }
     }
 }
 
