@@ -79,13 +79,30 @@ pub enum Language {
 }
 
 impl Verdict {
+    /// The fail-safe verdict: nothing was measured, so nothing is sold.
+    #[must_use]
+    pub const fn unmeasured(defects: Defects) -> Self {
+        Self {
+            score: None,
+            grade: Grade::Reject,
+            point_grade: None,
+            cap: Cap::Unmeasured,
+            tof_score: None,
+            spectral_score: None,
+            confidence: Score::ZERO,
+            conformity_probability: Score::ONE,
+            coverage: Score::ZERO,
+            conflict: Score::ZERO,
+            defects,
+        }
+    }
+
     /// One sentence that says why the grade is what it is.
     ///
     /// ```
-    /// # use sqal_core::*;
-    /// # let verdict = Verdict { score: None, grade: Grade::Reject, point_grade: None, cap: Cap::Unmeasured, tof_score: None,
-    /// #     spectral_score: None, confidence: Score::ZERO, conformity_probability: Score::ONE, coverage: Score::ZERO,
-    /// #     conflict: Score::ZERO, defects: Defects::new() };
+    /// use sqal_core::{Defects, Language, Verdict};
+    ///
+    /// let verdict = Verdict::unmeasured(Defects::new());
     /// assert_eq!(verdict.explain(Language::English).to_string(), "REJECT: no instrument gave a usable score.");
     /// ```
     #[must_use]

@@ -128,7 +128,7 @@ where
                 let decided = self.decision.decide_with(&fused, &defects, least.min(fused.coverage));
                 verdict(&fused, &decided, coverage, defects, [tof.score, spectral.score])
             }
-            Err(_) => unmeasured(defects),
+            Err(_) => Verdict::unmeasured(defects),
         }
     }
 }
@@ -188,22 +188,5 @@ fn push(defects: &mut Defects, defect: Defect) {
         && least.severity < full.element().severity
     {
         *least = full.element();
-    }
-}
-
-/// The fail-safe verdict: nothing was measured, so nothing is sold.
-fn unmeasured(defects: Defects) -> Verdict {
-    Verdict {
-        score: None,
-        grade: Grade::Reject,
-        point_grade: None,
-        cap: Cap::Unmeasured,
-        tof_score: None,
-        spectral_score: None,
-        confidence: Score::ZERO,
-        conformity_probability: Score::ONE,
-        coverage: Score::ZERO,
-        conflict: Score::ZERO,
-        defects,
     }
 }

@@ -12,8 +12,7 @@
 use std::num::NonZeroU16;
 
 use sqal_core::{
-    Cap, Defects, DeviceId, Grade, Inspection, Meta, Name, ProfileRef, Sample, SampleId, SampleKey, Score, Timestamp,
-    Verdict,
+    Defects, DeviceId, Inspection, Meta, Name, ProfileRef, Sample, SampleId, SampleKey, Timestamp, Verdict,
 };
 
 use crate::{Inserted, SampleQuery, SampleStore};
@@ -31,25 +30,12 @@ pub fn sample(device: &str, micros: i64, sample_id: &str, humidity: f32) -> Samp
         timestamp,
         sample_id: Name::new(sample_id).expect("a short name"),
     };
-    let verdict = Verdict {
-        score: None,
-        grade: Grade::Reject,
-        point_grade: None,
-        cap: Cap::Unmeasured,
-        tof_score: None,
-        spectral_score: None,
-        confidence: Score::ZERO,
-        conformity_probability: Score::ONE,
-        coverage: Score::ZERO,
-        conflict: Score::ZERO,
-        defects: Defects::new(),
-    };
     Sample {
         key,
         received_at: timestamp,
         tof: None,
         spectrum: None,
-        inspection: Inspection { tof: None, spectral: None, verdict },
+        inspection: Inspection { tof: None, spectral: None, verdict: Verdict::unmeasured(Defects::new()) },
         reported: None,
         meta: Meta { firmware_version: None, temperature_c: None, humidity_percent: Some(humidity) },
         profile: ProfileRef { name: Name::new("conformance").expect("a short name"), version: 1, hash: [7; 16] },
