@@ -1,8 +1,8 @@
 //! [`Inspector`]: two analysers, a fusion rule and a decision become one verdict.
 
 use sqal_core::{
-    Analyzer, Assessment, Cap, Defect, DefectKind, Defects, Grade, Inspection, Measured, Score, Severity,
-    SpectralFindings, Spectrum, TofFindings, TofFrame, Verdict, ZoneSet, gravest_first,
+    Analyzer, Assessment, Defect, DefectKind, Defects, Inspection, Measured, Score, Severity, SpectralFindings,
+    Spectrum, TofFindings, TofFrame, Verdict, ZoneSet, gravest_first,
 };
 
 use crate::{Decided, Decision, Evidence, Fused, FusionRule, NotEvidence};
