@@ -53,4 +53,7 @@ pub use robust::{Plane, Point, robust_plane};
 pub use spectral::{
     ColorCalibration, ColorFit, NotFitted, SpectralAnalyzer, ciede2000, lab, tristimulus, yellowness_e313,
 };
-pub use tof::{TofAnalyzer, UldError, areal_parameters, decode_uld_frame, levelled};
+pub use tof::{
+    CNH_BIN_MM, CnhError, CnhHistograms, TofAnalyzer, UldError, areal_parameters, cnh_bin_centre_mm, decode_uld_frame,
+    levelled,
+};

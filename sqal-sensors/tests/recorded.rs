@@ -3,7 +3,10 @@
 
 use fixtures::capture;
 use sqal_core::{Analyzer, Flag};
-use sqal_sensors::{SpectralAnalyzer, SpectralProfile, TofAnalyzer, TofProfile, UldError, decode_uld_frame};
+use sqal_sensors::{
+    CnhHistograms, SpectralAnalyzer, SpectralProfile, TofAnalyzer, TofProfile, UldError, cnh_bin_centre_mm,
+    decode_uld_frame,
+};
 
 /// Oracle (a): 45 of 45 recorded result buffers decode to what the recorder's own software decoded.
 #[test]
@@ -19,6 +22,46 @@ fn all_45_recorded_frames_decode_to_the_expected_distances_and_statuses() {
             let floor = frame.reading().distance_mm[zone].floor();
             assert!((f64::from(floor) - f64::from(expected.distance_mm[zone])).abs() < 0.5, "zone {zone}");
             assert_eq!(frame.reading().status.unwrap()[zone].0, expected.target_status[zone], "zone {zone}");
+        }
+    }
+}
+
+/// Oracle (b): the golden CNH vector of a real VL53L8CH, 320 bins bit for bit.
+#[test]
+fn the_recorded_cnh_block_decodes_bit_for_bit() {
+    let recorded = capture::vl53l8_cnh().unwrap();
+    assert_eq!(recorded.block.len(), 1708);
+    let cnh = CnhHistograms::new(&recorded.block).unwrap();
+    assert_eq!((cnh.aggregates(), cnh.bins(), recorded.aggregates.len()), (16, 20, 16));
+    let mut least = f64::INFINITY;
+    for (k, bins) in recorded.aggregates.iter().enumerate() {
+        for (bin, (count, scaler)) in bins.iter().enumerate() {
+            let exact = f64::from(*count) / 2.0_f64.powi(i32::from(*scaler));
+            let ours = cnh.value(k, bin).unwrap();
+            assert_eq!(ours.to_bits(), exact.to_bits(), "aggregate {k}, bin {bin}");
+            least = least.min(ours);
+        }
+    }
+    // Figures that the description of the recording prints.
+    assert!((cnh.value(0, 0).unwrap() - 17.906).abs() < 5e-4 && (cnh.ambient(0).unwrap() - 2.912).abs() < 5e-4);
+    assert!((least + 1.96).abs() < 5e-3 && (cnh.reference_residual() - 768.55).abs() < 5e-3);
+    assert!((cnh_bin_centre_mm(10, 2, 19) - 1839.2).abs() < 0.05);
+    assert_eq!((cnh.value(16, 0), cnh.value(0, 20), cnh.ambient(16)), (None, None, None));
+}
+
+#[test]
+fn a_damaged_cnh_block_is_refused_and_nothing_panics() {
+    let block = capture::vl53l8_cnh().unwrap().block;
+    for cut in 0..block.len() {
+        assert!(CnhHistograms::new(&block[..cut]).is_err(), "{cut} bytes");
+    }
+    for at in 0..20 {
+        for value in [0, 1, 0x7F, 0xFF] {
+            let mut damaged = block.clone();
+            damaged[at] = value;
+            if let Ok(cnh) = CnhHistograms::new(&damaged) {
+                let _ = (cnh.value(cnh.aggregates() - 1, cnh.bins() - 1), cnh.ambient(cnh.aggregates() - 1));
+            }
         }
     }
 }

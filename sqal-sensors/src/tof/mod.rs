@@ -2,6 +2,7 @@
 
 mod areal;
 mod bins;
+mod cnh;
 mod defects;
 mod geometry;
 mod outliers;
@@ -18,6 +19,7 @@ use sqal_core::{
 };
 
 pub use areal::{areal_parameters, levelled};
+pub use cnh::{CNH_BIN_MM, CnhError, CnhHistograms, cnh_bin_centre_mm};
 pub use uld::{UldError, decode_uld_frame};
 
 use crate::desirability::{Part, join, measured};
