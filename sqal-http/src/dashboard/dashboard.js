@@ -245,7 +245,8 @@ function buildVerdict(station) {
     u.textContent = uncertainty(f.final_score_u, digits);
     u.title = t("u");
     confidence.value.textContent = percent(f.confidence);
-    conformity.value.textContent = percent(f.conformity_probability, 1);
+    // A rejected tray conforms to nothing: its 100 % would read as praise.
+    conformity.value.textContent = f.final_grade === "REJECT" ? "–" : percent(f.conformity_probability, 1);
     explanation.textContent = f.explanation?.[lang] ?? f.explanation?.en ?? NONE;
   }
   return { node, update, age };

@@ -30,7 +30,7 @@ impl Browser {
         let mut child = Command::new(program)
             .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"])
             .args(["--disable-background-networking", "--disable-component-update", "--disable-sync"])
-            .args(["--disable-dev-shm-usage", "--remote-debugging-port=0", "--window-size=1280,900"])
+            .args(["--disable-dev-shm-usage", "--remote-debugging-port=0", "--window-size=1280,1040"])
             .arg(format!("--user-data-dir={}", profile.path().display()))
             .arg("about:blank")
             .stdout(Stdio::null())
