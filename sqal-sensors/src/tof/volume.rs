@@ -10,7 +10,7 @@ use crate::TofProfile;
 use crate::desirability::measured;
 
 /// V = A·h̄ with h̄ the mean of max(h, 0) over the tray's known zones;
-/// u² = A²(Σw²σ² + u_c²) + h̄² u(A)², with u_c the error that all zones share.
+/// u² = A²(Σw²σ² + c²) + h̄² u(A)², with c the standard uncertainty that all zones share.
 pub(super) fn of_tray(surface: &Surface, profile: &TofProfile) -> Measured {
     let n = f64::from(surface.known.len().max(1));
     // Noise on bare floor is positive half of the time: an empty tray holds nothing, not the mean of that.
