@@ -15,10 +15,14 @@ pub enum DefectKind {
     Bump,
     /// The tray is too low or empty over two zones or more.
     MissingProduct,
+    /// Two zones or more are empty, all of them at the edge of the tray and fewer than a quarter of it.
+    EdgeGap,
     /// The product stands above the profile's highest allowed height.
     Overfill,
     /// The product's surface is inclined more than the profile allows.
     Tilt,
+    /// A group of zones reflects more or less than the product around it.
+    ReflectanceSpot,
     /// More than a fifth of the tray could not be read.
     InvalidZones,
     /// A channel reached its full scale, so its value is unknown.
@@ -27,6 +31,14 @@ pub enum DefectKind {
     LowSignal,
     /// The oxidation index is above the profile's limit.
     Oxidation,
+    /// The colour is farther from the product's than the profile allows.
+    Discoloration,
+    /// There is more blood pigment than the profile allows.
+    BloodSpot,
+    /// The spectrum is not the product's, and its hue is that of bile.
+    BileStain,
+    /// The spectrum is not one of the product's: whatever the indices say, they were not made for it.
+    SpectralOutOfDistribution,
     /// An instrument gave no usable score.
     SensorMissing,
     /// The instruments disagree beyond what their uncertainties and the usual disparity explain.
@@ -50,12 +62,18 @@ impl DefectKind {
             Self::Dent => "Dent",
             Self::Bump => "Bump",
             Self::MissingProduct => "MissingProduct",
+            Self::EdgeGap => "EdgeGap",
             Self::Overfill => "Overfill",
             Self::Tilt => "Tilt",
+            Self::ReflectanceSpot => "ReflectanceSpot",
             Self::InvalidZones => "InvalidZones",
             Self::Saturation => "Saturation",
             Self::LowSignal => "LowSignal",
             Self::Oxidation => "Oxidation",
+            Self::Discoloration => "Discoloration",
+            Self::BloodSpot => "BloodSpot",
+            Self::BileStain => "BileStain",
+            Self::SpectralOutOfDistribution => "SpectralOutOfDistribution",
             Self::SensorMissing => "SensorMissing",
             Self::SensorDisagreement => "SensorDisagreement",
         }
@@ -169,7 +187,7 @@ impl Defect {
 }
 
 /// The defects of one analysis; analyses report at most this many and say the gravest first.
-pub type Defects = ArrayVec<Defect, 8>;
+pub type Defects = ArrayVec<Defect, 12>;
 
 /// Puts the gravest defects first and keeps the order of equals; a stable sort that needs no allocator.
 pub fn gravest_first(defects: &mut [Defect]) {

@@ -26,6 +26,8 @@ pub struct TofFindings {
     pub areal_levelled: Option<ArealParameters>,
     /// The distribution of heights.
     pub bins_analysis: Option<HeightBins>,
+    /// The shape of the returned pulses; `None` without histograms.
+    pub pulse_analysis: Option<PulseStatistics>,
     /// The distribution of reflectance.
     pub reflectance_analysis: Option<ReflectanceStatistics>,
 }
@@ -68,6 +70,22 @@ pub struct HeightBins {
     pub mode: u8,
 }
 
+/// What the histograms of the device (CNH) say of the whole frame.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct PulseStatistics {
+    /// How many groups of zones had a histogram with a return in it.
+    pub seen: u8,
+    /// The share of them with more than one return, 0 to 1.
+    pub multiple: f64,
+    /// The median width of their strongest return at half its height, in mm; `None` where no return falls to half on both sides.
+    pub median_width_mm: Option<f64>,
+    /// That width over the width on an opaque target: above 1 where light comes back from below the surface.
+    pub broadening: Option<f64>,
+    /// The median signal-to-noise ratio of the strongest return.
+    pub median_snr: f64,
+}
+
 /// Reflectance at 940 nm over the valid zones of the tray, in percent.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -80,10 +98,18 @@ pub struct ReflectanceStatistics {
     pub cv: Option<f64>,
     /// The smallest value.
     pub min: f64,
+    /// The 5 % quantile (type 7 of Hyndman & Fan 1996, as the two below).
+    pub p05: f64,
     /// The median.
     pub median: f64,
+    /// The 95 % quantile.
+    pub p95: f64,
     /// The largest value.
     pub max: f64,
+    /// 1 for an even surface, towards 0 with the noise-corrected coefficient of variation; `None` when the mean is 0.
+    pub uniformity: Option<Measured>,
+    /// Moran's I over neighbours that share an edge: near 0 for a random pattern, towards 1 for patches; `None` for an even surface.
+    pub morans_i: Option<f64>,
 }
 
 /// What the spectral analysis measures; definitions in `docs/measurement.md`.
@@ -94,8 +120,16 @@ pub struct SpectralFindings {
     pub basic_counts: [Option<f64>; 10],
     /// Reflectance against the white reference, 1 = white; `None` without reference or where saturated.
     pub reflectance: [Option<Measured>; 10],
+    /// The least ratio of a band's reading to its own noise over F1 to F8; `None` where a band is saturated.
+    pub snr: Option<f64>,
+    /// The reflectance in the near infrared over that of the broad channel; `None` without reference or where saturated.
+    pub nir_to_clear: Option<Measured>,
+    /// How far the spectrum lies from those of the product; `None` without a product reference, or with bands missing.
+    pub outlier: Option<OutlierTest>,
     /// The colour; `None` without a colour map, or with bands missing.
     pub color: Option<ColorFindings>,
+    /// How well the colour meets the product's target, 0 to 1; `None` without colour or target.
+    pub color_score: Option<Measured>,
     /// 0 for fresh colour, 1 for oxidised colour.
     pub oxidation_index: Option<Measured>,
     /// 1 for fresh.
@@ -104,6 +138,16 @@ pub struct SpectralFindings {
     pub fat_quality_index: Option<Measured>,
     /// 1 for equal colour at several positions; one reading has one position, so it is `None` there.
     pub color_uniformity: Option<Measured>,
+}
+
+/// Hotelling's test of a spectrum against those of the product.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct OutlierTest {
+    /// The squared distance from the product's mean absorbances, in units of their covariance and the reading's own noise.
+    pub t2: f64,
+    /// The probability of so large a distance for a spectrum of the product (χ² of 8 degrees of freedom).
+    pub p: f64,
 }
 
 /// A colour of CIE 1976 under the white of the calibration that made it (D65, 2° unless the profile says otherwise).

@@ -35,11 +35,17 @@ pub enum Flag {
     Uncalibrated,
     /// The device reported analogue saturation.
     AnalogSaturation,
+    /// The tray's area is unknown: the volume is a sum over the areas that the zones see.
+    ZoneAreas,
+    /// Some zones saw more than one surface: their noise counts twice.
+    MultiTarget,
+    /// A bin of a histogram stands at the converter's end.
+    HistogramSaturated,
 }
 
 impl Flag {
     /// Every flag, in order.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 18] = [
         Self::StatusMissing,
         Self::SigmaModelled,
         Self::InsufficientZones,
@@ -55,6 +61,9 @@ impl Flag {
         Self::LowHeme,
         Self::Uncalibrated,
         Self::AnalogSaturation,
+        Self::ZoneAreas,
+        Self::MultiTarget,
+        Self::HistogramSaturated,
     ];
 
     /// The name used on the wire.
@@ -76,6 +85,9 @@ impl Flag {
             Self::LowHeme => "LowHeme",
             Self::Uncalibrated => "Uncalibrated",
             Self::AnalogSaturation => "AnalogSaturation",
+            Self::ZoneAreas => "ZoneAreas",
+            Self::MultiTarget => "MultiTarget",
+            Self::HistogramSaturated => "HistogramSaturated",
         }
     }
 }

@@ -48,7 +48,8 @@ mod verdict;
 pub use analyze::{AnalysisError, Analyzer, Assessment};
 pub use defect::{Defect, DefectExtent, DefectKind, Defects, Severity, ZoneSet, gravest_first};
 pub use findings::{
-    ArealParameters, ColorFindings, HeightBins, Lab, ReflectanceStatistics, SpectralFindings, TofFindings,
+    ArealParameters, ColorFindings, HeightBins, Lab, OutlierTest, PulseStatistics, ReflectanceStatistics,
+    SpectralFindings, TofFindings,
 };
 pub use flag::{Flag, Flags};
 pub use grade::{Grade, GradeScale, NotAGrade, NotAScale};

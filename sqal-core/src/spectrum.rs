@@ -98,6 +98,13 @@ impl Gain {
         if code <= 10 { Ok(Self((1_u16 << code) as f64 / 2.0)) } else { Err(NotAGain(code as f64)) }
     }
 
+    /// The register code, 0 for 0.5x to 10 for 512x.
+    #[must_use]
+    pub fn code(self) -> u8 {
+        // The exponent of a power of two, one more because the first gain is a half.
+        u8::try_from(libm::ilogb(self.0) + 1).unwrap_or(0)
+    }
+
     /// The multiplier, 0.5 to 512.
     #[must_use]
     pub const fn multiplier(self) -> f64 {
@@ -395,7 +402,7 @@ mod tests {
     fn gains_are_the_eleven_of_the_device() {
         for code in 0..=10_u8 {
             let gain = Gain::from_code(code).unwrap();
-            assert_eq!(Gain::from_multiplier(gain.multiplier()), Ok(gain));
+            assert_eq!((Gain::from_multiplier(gain.multiplier()), gain.code()), (Ok(gain), code));
         }
         for wrong in [0.0, 3.0, 1024.0, f64::NAN, -1.0] {
             assert!(Gain::from_multiplier(wrong).is_err());

@@ -219,6 +219,7 @@ const SHAPE: TofFindings = TofFindings {
     areal_levelled: None,
     bins_analysis: None,
     reflectance_analysis: None,
+    pulse_analysis: None,
 };
 
 const COLOUR: SpectralFindings = SpectralFindings {
@@ -229,6 +230,10 @@ const COLOUR: SpectralFindings = SpectralFindings {
     freshness_index: None,
     fat_quality_index: None,
     color_uniformity: None,
+    snr: None,
+    nir_to_clear: None,
+    outlier: None,
+    color_score: None,
 };
 
 fn readings() -> (TofFrame, Spectrum) {

@@ -6,6 +6,8 @@
 
 use sqal_core::{Exponent, Measured, Score, normal_cdf, power_mean};
 
+use crate::owens_t::{bivariate_normal_cdf, owens_t};
+
 /// A soft specification on one quantity; limits and widths in the unit of the quantity.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -136,53 +138,6 @@ fn one_sided(h: f64, width: f64, u: f64) -> (f64, f64) {
     let rho = u * u / (width * width + u * u);
     let square = mean - 2.0 * owens_t(h, libm::sqrt((1.0 - rho) / (1.0 + rho)));
     (mean, libm::sqrt((square - mean * mean).max(0.0)))
-}
-
-/// Owen's T(h, a) for 0 ≤ a ≤ 1: (1/2π) ∫₀ᵃ exp(−h²(1 + x²)/2)/(1 + x²) dx (Owen 1956), by 20-node Gauss-Legendre.
-///
-/// The integrand is analytic and the interval at most 1, so the rule is exact to the last digits wherever T matters.
-fn owens_t(h: f64, a: f64) -> f64 {
-    /// Positive nodes and weights of the 20-node Gauss-Legendre rule.
-    const NODES: [(f64, f64); 10] = [
-        (0.076_526_521_133_497_34, 0.152_753_387_130_726_28),
-        (0.227_785_851_141_645_07, 0.149_172_986_472_604_24),
-        (0.373_706_088_715_419_55, 0.142_096_109_318_382_4),
-        (0.510_867_001_950_827_1, 0.131_688_638_449_176_9),
-        (0.636_053_680_726_515, 0.118_194_531_961_518_5),
-        (0.746_331_906_460_150_8, 0.101_930_119_817_240_7),
-        (0.839_116_971_822_218_8, 0.083_276_741_576_704_71),
-        (0.912_234_428_251_326, 0.062_672_048_334_108_79),
-        (0.963_971_927_277_913_8, 0.040_601_429_800_386_446),
-        (0.993_128_599_185_095, 0.017_614_007_139_150_893),
-    ];
-    let half = a / 2.0;
-    let f = |x: f64| libm::exp(-0.5 * h * h * (1.0 + x * x)) / (1.0 + x * x);
-    let sum: f64 = NODES.iter().map(|(node, weight)| weight * (f(half - half * node) + f(half + half * node))).sum();
-    half * sum / core::f64::consts::TAU
-}
-
-/// P(X < h, Y < k) for standard normals of correlation ρ, 0 ≤ ρ < 1 (Owen 1956, eq. 3.1).
-fn bivariate_normal_cdf(h: f64, k: f64, rho: f64) -> f64 {
-    // At 0 the formula divides by it; a step far below every rounding stands in for the limit.
-    let off_zero = |x: f64| if x == 0.0 { 1e-150 } else { x };
-    let (h, k) = (off_zero(h), off_zero(k));
-    let root = libm::sqrt(1.0 - rho * rho);
-    let t = |h: f64, k: f64| signed_owens_t(h, (k - rho * h) / (h * root));
-    let crossing = if h * k < 0.0 { 0.5 } else { 0.0 };
-    f64::midpoint(normal_cdf(h), normal_cdf(k)) - t(h, k) - t(k, h) - crossing
-}
-
-/// Owen's T for any a: odd in a, and for a > 1 by T(h, a) = ½Φ(h) + ½Φ(ah) − Φ(h)Φ(ah) − T(ah, 1/a) with h ≥ 0 (Owen 1956, eq. 2.3).
-fn signed_owens_t(h: f64, a: f64) -> f64 {
-    let (h, positive) = (h.abs(), a.abs());
-    let t = if positive <= 1.0 {
-        owens_t(h, positive)
-    } else {
-        let scaled = positive * h;
-        let (p, q) = (normal_cdf(h), normal_cdf(scaled));
-        f64::midpoint(p, q) - p * q - if scaled > 40.0 { 0.0 } else { owens_t(scaled, 1.0 / positive) }
-    };
-    if a < 0.0 { -t } else { t }
 }
 
 /// One part of a quality score: its weight, and its desirability if it could be measured.

@@ -36,6 +36,7 @@ extern crate std;
 mod desirability;
 mod least_squares;
 mod moments;
+mod owens_t;
 mod profile;
 mod robust;
 mod spectral;
@@ -47,13 +48,14 @@ pub use least_squares::LeastSquares;
 pub use moments::Moments;
 pub use profile::{
     Anchors, ColorTarget, HeightReference, InvalidProfile, NoiseModel, SpectralProfile, SpectralWeights, TofProfile,
-    TofWeights, Tray, WhiteReference,
+    TofWeights, Tray, U_SYSTEMATIC_UNCALIBRATED_MM, WhiteReference,
 };
 pub use robust::{Plane, Point, robust_plane};
 pub use spectral::{
-    ColorCalibration, ColorFit, NotFitted, SpectralAnalyzer, ciede2000, lab, tristimulus, yellowness_e313,
+    Averaged, ColorCalibration, ColorFit, MAX_SHOTS, NotAReference, NotAveraged, NotFitted, ProductReference,
+    SpectralAnalyzer, average_shots, ciede2000, color_uniformity, lab, tristimulus, yellowness_e313,
 };
 pub use tof::{
-    CNH_BIN_MM, CnhError, CnhHistograms, TofAnalyzer, UldError, areal_parameters, cnh_bin_centre_mm, decode_uld_frame,
-    levelled,
+    CNH_BIN_MM, CnhError, CnhHistograms, CnhLayout, Pulse, TofAnalyzer, UldError, areal_parameters, cnh_bin_centre_mm,
+    decode_uld_frame, levelled, pulse,
 };

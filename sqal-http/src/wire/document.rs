@@ -71,9 +71,18 @@ fn tof(frame: &TofFrame, assessment: Option<&Assessment<TofFindings>>) -> Value 
     put("distance_kind", json!(reading.distance_kind));
     let findings = assessment.map(|a| &a.findings);
     put("height_matrix", findings.and_then(|f| f.height_mm.as_ref()).map_or(Value::Null, rows));
-    put("bins_analysis", findings.and_then(|f| f.bins_analysis).map_or(json!({}), |bins| json!(bins)));
+    let mut bins = findings.and_then(|f| f.bins_analysis).map_or_else(|| json!({}), |bins| json!(bins));
+    if let Some(pulses) = findings.and_then(|f| f.pulse_analysis) {
+        bins["pulses"] = json!(pulses);
+    }
+    put("bins_analysis", bins);
     let reflectance = findings.and_then(|f| f.reflectance_analysis).map(|r| {
-        json!({ "mean": r.mean.value(), "mean_u": r.mean.u(), "sd": r.sd, "cv": r.cv, "min": r.min, "median": r.median, "max": r.max })
+        json!({
+            "mean": r.mean.value(), "mean_u": r.mean.u(), "sd": r.sd, "cv": r.cv,
+            "min": r.min, "p05": r.p05, "median": r.median, "p95": r.p95, "max": r.max,
+            "uniformity": r.uniformity.map(Measured::value), "uniformity_u": r.uniformity.map(Measured::u),
+            "morans_i": r.morans_i,
+        })
     });
     put("reflectance_analysis", reflectance.unwrap_or_else(|| json!({})));
     let areal = |f: fn(&TofFindings) -> Option<ArealParameters>| json!(findings.and_then(f));
@@ -110,7 +119,16 @@ fn spectral(spectrum: &Spectrum, assessment: Option<&Assessment<SpectralFindings
     let known = findings.filter(|f| f.reflectance.iter().any(Option::is_some));
     let reflectance = known.map(|f| by_channel(&|channel| json!(f.reflectance[channel.index()].map(Measured::value))));
     let basic = findings.map(|f| by_channel(&|channel| json!(f.basic_counts[channel.index()])));
-    put("spectral_analysis", json!({ "basic_counts": basic, "reflectance": reflectance }));
+    put(
+        "spectral_analysis",
+        json!({
+            "basic_counts": basic,
+            "reflectance": reflectance,
+            "snr": findings.and_then(|f| f.snr),
+            "nir_to_clear": findings.and_then(|f| f.nir_to_clear).map(Measured::value),
+            "outlier": findings.and_then(|f| f.outlier),
+        }),
+    );
     let color = findings.and_then(|f| f.color).map(|c| {
         let quantities = [
             ("L", Some(c.l)),
@@ -136,6 +154,7 @@ fn spectral(spectrum: &Spectrum, assessment: Option<&Assessment<SpectralFindings
         ("fat_quality_index", measured(|f| f.fat_quality_index)),
         ("oxidation_index", measured(|f| f.oxidation_index)),
         ("color_uniformity", measured(|f| f.color_uniformity)),
+        ("color_score", measured(|f| f.color_score)),
         ("quality_score", assessment.and_then(|a| a.score)),
     ];
     finish(block, &quantities, assessment)

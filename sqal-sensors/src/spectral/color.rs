@@ -5,8 +5,9 @@
 
 use sqal_core::{ColorFindings, Lab, Measured};
 
-use super::super::desirability::measured;
+use super::dual::{Dual, Number};
 use crate::LeastSquares;
+use crate::desirability::measured;
 
 /// The tristimulus values of a reflecting surface: X = k Σ R S x̄ with k = 100/Σ S ȳ (CIE 15), by the plain sum over equal steps.
 ///
@@ -46,46 +47,69 @@ fn cube_root_or_line(t: f64) -> (f64, f64) {
 ///
 /// Our own and not the library palette's: palette 0.7.7 misses the agreement of 1e-9 with colour-science that this has on the same pairs.
 #[must_use]
-#[expect(clippy::many_single_char_names, reason = "the standard's own symbols: g, l, c, h, t")]
 pub fn ciede2000(one: Lab, other: Lab) -> f64 {
+    difference([one.l, one.a, one.b], [other.l, other.a, other.b])
+}
+
+/// The difference and its derivatives along L*, a* and b* of the first colour.
+fn ciede2000_with_gradient(one: Lab, other: Lab) -> (f64, [f64; 3]) {
+    let [l, a, b] = [one.l, one.a, one.b];
+    let along = |value, k: usize| Dual { value, slope: core::array::from_fn(|i| if i == k { 1.0 } else { 0.0 }) };
+    let found = difference([along(l, 0), along(a, 1), along(b, 2)], [other.l, other.a, other.b].map(Dual::constant));
+    (found.value, found.slope)
+}
+
+#[inline]
+#[expect(clippy::many_single_char_names, reason = "the standard's own symbols: g, l, c, h, t")]
+fn difference<N: Number>([l1, a1, b1]: [N; 3], [l2, a2, b2]: [N; 3]) -> N {
     const POW25_7: f64 = 6_103_515_625.0;
-    let seventh = |x: f64| libm::pow(x, 7.0);
-    let mean_chroma = f64::midpoint(libm::hypot(one.a, one.b), libm::hypot(other.a, other.b));
-    let g = 0.5 * (1.0 - libm::sqrt(seventh(mean_chroma) / (seventh(mean_chroma) + POW25_7)));
-    let (a1, a2) = ((1.0 + g) * one.a, (1.0 + g) * other.a);
-    let (c1, c2) = (libm::hypot(a1, one.b), libm::hypot(a2, other.b));
-    let (h1, h2) = (hue(a1, one.b), hue(a2, other.b));
+    let number = N::constant;
+    let length = |a: N, b: N| (a * a + b * b).sqrt();
+    let mean = |a: N, b: N| (a + b) * number(0.5);
+    let seventh_share = |c: N| {
+        let cube = c * c * c;
+        let seventh = cube * cube * c;
+        (seventh / (seventh + number(POW25_7))).sqrt()
+    };
+    let g = number(0.5) * (number(1.0) - seventh_share(mean(length(a1, b1), length(a2, b2))));
+    let (a1, a2) = ((number(1.0) + g) * a1, (number(1.0) + g) * a2);
+    let (c1, c2) = (length(a1, b1), length(a2, b2));
+    let turn = |angle: N| if angle.value() < 0.0 { angle + number(360.0) } else { angle };
+    let (h1, h2) = (turn(b1.degrees_from(a1)), turn(b2.degrees_from(a2)));
 
-    let grey = c1 * c2 == 0.0;
+    let grey = c1.value() * c2.value() == 0.0;
     let apart = h2 - h1;
-    let turn = match apart {
-        _ if grey => 0.0,
-        apart if apart.abs() <= 180.0 => apart,
-        apart if apart > 180.0 => apart - 360.0,
-        apart => apart + 360.0,
+    let turn = match apart.value() {
+        _ if grey => number(0.0),
+        angle if angle.abs() <= 180.0 => apart,
+        angle if angle > 180.0 => apart - number(360.0),
+        _ => apart + number(360.0),
     };
-    let sine = |degrees: f64| libm::sin(degrees.to_radians());
-    let cosine = |degrees: f64| libm::cos(degrees.to_radians());
-    let (dl, dc, dh) = (other.l - one.l, c2 - c1, 2.0 * libm::sqrt(c1 * c2) * sine(turn / 2.0));
+    let (dl, dc, dh) = (l2 - l1, c2 - c1, number(2.0) * (c1 * c2).sqrt() * (turn * number(0.5)).sin_degrees());
 
-    let (l, c) = (f64::midpoint(one.l, other.l), f64::midpoint(c1, c2));
+    let (l, c) = (mean(l1, l2), mean(c1, c2));
     let sum = h1 + h2;
-    let h = match apart.abs() {
+    let h = match apart.value().abs() {
         _ if grey => sum,
-        apart if apart <= 180.0 => sum / 2.0,
-        _ if sum < 360.0 => f64::midpoint(sum, 360.0),
-        _ => (sum - 360.0) / 2.0,
+        angle if angle <= 180.0 => sum * number(0.5),
+        _ if sum.value() < 360.0 => mean(sum, number(360.0)),
+        _ => (sum - number(360.0)) * number(0.5),
     };
-    let t = 1.0 - 0.17 * cosine(h - 30.0) + 0.24 * cosine(2.0 * h) + 0.32 * cosine(3.0 * h + 6.0)
-        - 0.20 * cosine(4.0 * h - 63.0);
-    let from_middle = (l - 50.0) * (l - 50.0);
-    let sl = 1.0 + 0.015 * from_middle / libm::sqrt(20.0 + from_middle);
-    let (sc, sh) = (1.0 + 0.045 * c, 1.0 + 0.015 * c * t);
-    let blue = (h - 275.0) / 25.0;
-    let rotation = 60.0 * libm::exp(-blue * blue);
-    let rt = -2.0 * libm::sqrt(seventh(c) / (seventh(c) + POW25_7)) * sine(rotation);
+    // cos x = sin(x + 90°).
+    let cosine = |times: f64, shift: f64| (number(times) * h + number(shift + 90.0)).sin_degrees();
+    let t = number(1.0) - number(0.17) * cosine(1.0, -30.0)
+        + number(0.24) * cosine(2.0, 0.0)
+        + number(0.32) * cosine(3.0, 6.0)
+        - number(0.20) * cosine(4.0, -63.0);
+    let from_middle = (l - number(50.0)) * (l - number(50.0));
+    let sl = number(1.0) + number(0.015) * from_middle / (number(20.0) + from_middle).sqrt();
+    let (sc, sh) = (number(1.0) + number(0.045) * c, number(1.0) + number(0.015) * c * t);
+    let blue = (h - number(275.0)) / number(25.0);
+    let rotation = number(60.0) * (number(0.0) - blue * blue).exp();
+    let rt = number(-2.0) * seventh_share(c) * rotation.sin_degrees();
     let (dl, dc, dh) = (dl / sl, dc / sc, dh / sh);
-    libm::sqrt((dl * dl + dc * dc + dh * dh + rt * dc * dh).max(0.0))
+    let square = dl * dl + dc * dc + dh * dh + rt * dc * dh;
+    if square.value() > 0.0 { square.sqrt() } else { number(0.0) }
 }
 
 /// The hue angle from 0 to 360 degrees; 0 for grey.
@@ -260,15 +284,11 @@ pub(super) fn of_product(
     })
 }
 
-/// ΔE00 to a target with its uncertainty from the gradient, by central differences; close to the target, where the distance has no
-/// gradient, from the spread in all directions.
+/// ΔE00 to a target with its uncertainty from the gradient; close to the target, where the distance has no gradient, from the spread in
+/// all directions.
 fn distance(color: Lab, target: Lab, spread: &impl Fn([f64; 3]) -> f64) -> Measured {
-    const STEP: f64 = 1e-4;
-    let at = |dl: f64, da: f64, db: f64| ciede2000(Lab { l: color.l + dl, a: color.a + da, b: color.b + db }, target);
-    let slope = |dl: f64, da: f64, db: f64| (at(dl, da, db) - at(-dl, -da, -db)) / (2.0 * STEP);
-    let gradient = [slope(STEP, 0.0, 0.0), slope(0.0, STEP, 0.0), slope(0.0, 0.0, STEP)];
+    let (value, gradient) = ciede2000_with_gradient(color, target);
     let all = [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]].map(spread);
     let widest = libm::sqrt(all.iter().map(|u| u * u).sum());
-    let value = at(0.0, 0.0, 0.0);
     measured(value, if value < 2.0 * widest { widest } else { spread(gradient) })
 }

@@ -11,14 +11,15 @@ const FULL: f64 = 0.98;
 /// Fewer counts than this are too few to divide by.
 pub(super) const LEAST_COUNTS: f64 = 50.0;
 
-/// Basic counts b = raw/(gain · ms) (ams AN000633, 2.1), with var(raw) = k·raw + r² + 1/12 (photon, read and rounding noise).
+/// Basic counts b = raw/(gain · correction · ms) (ams AN000633, 2.1), with var(raw) = k·raw + r² + 1/12 (photon, read and rounding noise).
 pub(super) fn basic_counts(
     spectrum: &Spectrum,
     profile: &SpectralProfile,
     flags: &mut Flags,
 ) -> [Option<Measured>; 10] {
     let full_scale = f64::from(spectrum.integration_time().full_scale());
-    let unit = spectrum.gain().multiplier() * spectrum.integration_time().millis();
+    let correction = profile.gain_correction.map_or(1.0, |table| table[usize::from(spectrum.gain().code())]);
+    let unit = spectrum.gain().multiplier() * correction * spectrum.integration_time().millis();
     Channel::ALL.map(|channel| {
         let raw = spectrum.counts(channel);
         if raw >= FULL * full_scale {
@@ -31,4 +32,10 @@ pub(super) fn basic_counts(
         let variance = profile.shot_noise * raw + profile.read_noise * profile.read_noise + 1.0 / 12.0;
         Some(measured(raw / unit, libm::sqrt(variance) / unit))
     })
+}
+
+/// The least ratio of a band's reading to its own noise over F1 to F8; `None` where a band is saturated.
+pub(super) fn least_snr(basic: &[Option<Measured>; 10]) -> Option<f64> {
+    let ratio = |band: &Option<Measured>| Some((*band)?.value() / (*band)?.u());
+    basic[..8].iter().map(ratio).try_fold(f64::INFINITY, |least, one| Some(least.min(one?)))
 }

@@ -1,16 +1,23 @@
-//! Defects of colour that a threshold decides: oxidation, saturation, too little light.
+//! Defects of colour: oxidation, discoloration, blood, bile, a spectrum that is not the product's; and readings with too much or too little light.
 
 use sqal_core::{
-    AdcStatus, Channel, Defect, DefectKind, Defects, Flag, Flags, Score, Severity, SpectralFindings, Spectrum, ZoneSet,
-    normal_cdf,
+    AdcStatus, Channel, Defect, DefectKind, Defects, Flag, Flags, Measured, Score, Severity, SpectralFindings,
+    Spectrum, ZoneSet, normal_cdf,
 };
 
 use crate::SpectralProfile;
+
+/// A spectrum less probable than this among those of the product is not one of them.
+pub(super) const FOREIGN: f64 = 0.001;
+
+/// The hues of bile in degrees: yellow-green.
+const BILE_HUES: core::ops::RangeInclusive<f64> = 95.0..=140.0;
 
 /// The defects, gravest first.
 pub(super) fn find(
     spectrum: &Spectrum,
     findings: &SpectralFindings,
+    heme: Option<Measured>,
     flags: Flags,
     profile: &SpectralProfile,
 ) -> Defects {
@@ -20,9 +27,28 @@ pub(super) fn find(
         // Fewer kinds than places: the list cannot be full here.
         let _ = defects.try_push(defect);
     };
-    if let Some(oxidation) = findings.oxidation_index.filter(|o| o.value() > profile.max_oxidation) {
-        let probability = normal_cdf((oxidation.value() - profile.max_oxidation) / oxidation.u().max(1e-9));
+    let above = |x: Option<Measured>, limit: f64| {
+        let x = x.filter(|x| x.value() > limit)?;
+        Some(normal_cdf((x.value() - limit) / x.u().max(1e-9)))
+    };
+    if let Some(probability) = above(findings.oxidation_index, profile.max_oxidation) {
         add(DefectKind::Oxidation, Severity::Major, probability);
+    }
+    if let Some(probability) = above(heme, profile.max_heme) {
+        add(DefectKind::BloodSpot, Severity::Major, probability);
+    }
+    let distance = findings.color.and_then(|color| color.delta_e00);
+    let limit = profile.color_target.as_ref().map_or(f64::INFINITY, |target| target.max_delta_e00);
+    if let Some(probability) = above(distance, limit) {
+        add(DefectKind::Discoloration, Severity::Major, probability);
+    }
+    if let Some(outlier) = findings.outlier.filter(|outlier| outlier.p < FOREIGN) {
+        add(DefectKind::SpectralOutOfDistribution, Severity::Major, 1.0 - outlier.p);
+        let hue = findings.color.and_then(|color| color.hue_deg);
+        if let Some(hue) = hue.filter(|hue| BILE_HUES.contains(&hue.value())) {
+            let within = |limit: f64| normal_cdf((limit - hue.value()) / hue.u().max(1e-9));
+            add(DefectKind::BileStain, Severity::Major, within(*BILE_HUES.end()) - within(*BILE_HUES.start()));
+        }
     }
     let full = Channel::ALL[..8].iter().any(|band| findings.basic_counts[band.index()].is_none());
     if full || flags.contains(Flag::AnalogSaturation) || spectrum.adc_status() == AdcStatus::DigitalSaturation {

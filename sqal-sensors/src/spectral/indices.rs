@@ -39,6 +39,16 @@ pub(super) fn oxidation(
     Some(measured(((q - anchors.oxidation_fresh) / span).clamp(0.0, 1.0), u_q / span))
 }
 
+/// H = A555 − A680, the signal of blood pigment; `None` with a band missing.
+pub(super) fn heme(absorbance: &[Option<Measured>; 8]) -> Option<Measured> {
+    difference(absorbance, Channel::F5, Channel::F8)
+}
+
+fn difference(absorbance: &[Option<Measured>; 8], a: Channel, b: Channel) -> Option<Measured> {
+    let (a, b) = (at(absorbance, a)?, at(absorbance, b)?);
+    Some(measured(a.value() - b.value(), libm::hypot(a.u(), b.u())))
+}
+
 /// The harmonic mean of "little oxidised" and "the product's colour", of which one may be unknown; `None` when both are.
 ///
 /// Both come from the same bands, so their uncertainties add; an unknown part widens the result by the prior's spread of its half.
@@ -61,12 +71,8 @@ pub(super) fn fat_quality(
     lightness: Option<Measured>,
     profile: &SpectralProfile,
 ) -> Option<Measured> {
-    let difference = |a: Channel, b: Channel| {
-        let (a, b) = (at(absorbance, a)?, at(absorbance, b)?);
-        Some(measured(a.value() - b.value(), libm::hypot(a.u(), b.u())))
-    };
-    let yellow = profile.carotenoid.of_measured(difference(Channel::F3, Channel::F4)?);
-    let blood = profile.heme.of_measured(difference(Channel::F5, Channel::F8)?);
+    let yellow = profile.carotenoid.of_measured(difference(absorbance, Channel::F3, Channel::F4)?);
+    let blood = profile.heme.of_measured(heme(absorbance)?);
     let pale = profile.lightness.as_ref().and_then(|limit| Some(limit.of_measured(lightness?)));
     let expected = if profile.lightness.is_some() { 1.0 } else { 0.0 };
     join([(1.0, Some(yellow)), (1.0, Some(blood)), (expected, pale)], 0..3).map(|(joined, _)| joined)

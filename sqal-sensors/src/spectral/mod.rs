@@ -3,7 +3,10 @@
 mod color;
 mod correction;
 mod defects;
+mod dual;
 mod indices;
+mod outlier;
+mod positions;
 mod reflectance;
 
 use sqal_core::{
@@ -11,6 +14,8 @@ use sqal_core::{
 };
 
 pub use color::{ColorCalibration, ColorFit, NotFitted, ciede2000, lab, tristimulus, yellowness_e313};
+pub use outlier::{NotAReference, ProductReference};
+pub use positions::{Averaged, MAX_SHOTS, NotAveraged, average_shots, color_uniformity};
 
 use crate::desirability::{join, measured};
 use crate::tof::judged;
@@ -75,17 +80,23 @@ impl Analyzer for SpectralAnalyzer {
         let freshness = indices::freshness(oxidation, likeness, profile);
         let lightness = color.map(|color| color.l);
         let fat = trusted.then(|| indices::fat_quality(&absorbance, lightness, profile)).flatten();
+        let outlier = profile.reference.as_ref().and_then(|reference| reference.test(&absorbance));
         let findings = SpectralFindings {
             basic_counts: basic.map(|one| one.map(Measured::value)),
             reflectance,
+            snr: correction::least_snr(&basic),
+            nir_to_clear: reflectance::nir_to_clear(&reflectance),
+            outlier,
             color,
+            color_score: likeness,
             oxidation_index: oxidation,
             freshness_index: freshness,
             fat_quality_index: fat,
             color_uniformity: None,
         };
 
-        let defects = defects::find(spectrum, &findings, flags, profile);
+        let heme = indices::heme(&absorbance);
+        let defects = defects::find(spectrum, &findings, heme, flags, profile);
         let weights = &profile.weights;
         // Freshness, oxidation, fat and colour come from the same eight bands: their uncertainties add.
         let joined = join(
@@ -104,7 +115,13 @@ impl Analyzer for SpectralAnalyzer {
             .filter(|band| basic[band.index()].is_some() && spectrum.counts(**band) >= LEAST_COUNTS)
             .count();
         #[expect(clippy::cast_precision_loss, reason = "at most 8")]
-        let reliability = if trusted { Score::nearest(seen as f64 / 8.0) } else { Score::ZERO };
+        let seen = seen as f64 / 8.0;
+        let foreign = outlier.is_some_and(|outlier| outlier.p < defects::FOREIGN);
+        let reliability = match (trusted, foreign) {
+            (false, _) => Score::ZERO,
+            (true, true) => Score::nearest(0.3 * seen),
+            (true, false) => Score::nearest(seen),
+        };
         Ok(Assessment {
             findings,
             score: judged.score,

@@ -1,6 +1,6 @@
 //! Reflectance against a white tile, and absorbance.
 
-use sqal_core::{Flag, Flags, Measured};
+use sqal_core::{Channel, Flag, Flags, Measured};
 
 use crate::SpectralProfile;
 use crate::desirability::measured;
@@ -43,5 +43,16 @@ pub(super) fn absorbance(reflectance: &[Option<Measured>; 10]) -> [Option<Measur
         let r = reflectance[k]?;
         let usable = r.value() > LOWEST && r.value() < HIGHEST && r.value() > 3.0 * r.u();
         usable.then(|| measured(-libm::log10(r.value()), r.u() / (r.value() * core::f64::consts::LN_10)))
+    })
+}
+
+/// The reflectance in the near infrared over that of the broad channel; `None` where either is unknown or the latter is below 3 u.
+///
+/// A dimensionless shape of the spectrum that the lamp's brightness does not move.
+pub(super) fn nir_to_clear(reflectance: &[Option<Measured>; 10]) -> Option<Measured> {
+    let (nir, clear) = (reflectance[Channel::Nir.index()]?, reflectance[Channel::Clear.index()]?);
+    (clear.value() > 3.0 * clear.u()).then(|| {
+        let ratio = nir.value() / clear.value();
+        measured(ratio, libm::hypot(nir.u(), ratio * clear.u()) / clear.value())
     })
 }

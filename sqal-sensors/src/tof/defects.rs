@@ -1,11 +1,12 @@
-//! Defects of shape: missing product, overfill, tilt, zones that could not be read, and dents and bumps of the product's own surface.
+//! Defects of shape: missing product, gaps, overfill, tilt, zones that could not be read, dents and bumps, and spots of reflectance.
 
 use sqal_core::{
     Defect, DefectExtent, DefectKind, Defects, Measured, Score, Severity, TofFindings, ZoneSet, gravest_first,
     normal_cdf,
 };
 
-use super::outliers::{self, Blob};
+use super::geometry;
+use super::outliers::Blob;
 use super::reference::Surface;
 use super::validity::{Zones, valid_in};
 use crate::TofProfile;
@@ -16,11 +17,13 @@ pub(super) fn find(
     zones: &Zones,
     tray: ZoneSet,
     surface: Option<&Surface>,
+    dents: &[Blob],
+    spots: &[Blob],
     profile: &TofProfile,
 ) -> Defects {
     let mut defects = Defects::new();
     let mut add = |kind, severity, zones, probability: f64| {
-        // At most four blobs and four other kinds: the list cannot be full here.
+        // At most four blobs of each kind and four other kinds: the list cannot be full here.
         let _ = defects.try_push(Defect::new(kind, severity, zones, Score::nearest(probability)));
     };
 
@@ -35,16 +38,23 @@ pub(super) fn find(
         let empty = ZoneSet::from_fn(|zone| measured(zone) && surface.height_mm[zone] < profile.min_product_mm);
         if empty.len() >= 2 {
             let whole = empty.len() * 2 > tray.len();
-            let severity = if whole { Severity::Critical } else { Severity::Major };
+            let only_at_edge = empty.len() * 4 < tray.len() && empty.iter().all(|zone| at_edge(zone, tray));
+            let (kind, severity) = match (whole, only_at_edge) {
+                (true, _) => (DefectKind::MissingProduct, Severity::Critical),
+                (false, true) => (DefectKind::EdgeGap, Severity::Minor),
+                (false, false) => (DefectKind::MissingProduct, Severity::Major),
+            };
             // Two zones make the defect, so it is as certain as the second of them.
             let certainty =
                 second_largest(empty.iter().map(|zone| certainty_below(surface, zone, profile.min_product_mm)));
-            add(DefectKind::MissingProduct, severity, empty, certainty);
+            add(kind, severity, empty, certainty);
         }
         // The highest of n noisy zones is high by chance: a zone counts only if it would be remarkable among all of them (Šidák).
+        // That needs a height above the limit at the least, which hardly any tray has: the others are not judged further.
         let n = f64::from(surface.known.len().max(1));
         let over = |zone: usize| libm::pow(1.0 - certainty_below(surface, zone, profile.max_height_mm), n);
-        let high = ZoneSet::from_fn(|zone| measured(zone) && over(zone) > 0.5);
+        let is_high = |zone: usize| surface.height_mm[zone] >= profile.max_height_mm && over(zone) > 0.5;
+        let high = ZoneSet::from_fn(|zone| measured(zone) && is_high(zone));
         if !high.is_empty() {
             add(DefectKind::Overfill, Severity::Major, high, high.iter().map(over).fold(0.0, f64::max));
         }
@@ -53,19 +63,32 @@ pub(super) fn find(
         let product = surface.map_or_else(ZoneSet::default, |s| s.product);
         add(DefectKind::Tilt, Severity::Minor, product, probability_above(tilt, profile.max_tilt_deg));
     }
-    for blob in surface.map(outliers::find).unwrap_or_default() {
-        let depth = blob.depth_mm.abs();
-        if depth < profile.minor_depth_mm {
+    for Blob { zones, area_mm2, depth, volume, probability } in dents {
+        let (zones, probability) = (*zones, *probability);
+        if depth.abs() < profile.minor_depth_mm {
             continue;
         }
-        let kind = if blob.depth_mm < 0.0 { DefectKind::Dent } else { DefectKind::Bump };
-        let severity = if depth < profile.major_depth_mm { Severity::Minor } else { Severity::Major };
-        let Blob { zones, area_mm2, depth_mm, volume_mm3, probability } = blob;
-        let extent = Some(DefectExtent { area_mm2, depth_mm, volume_mm3 });
+        let kind = if *depth < 0.0 { DefectKind::Dent } else { DefectKind::Bump };
+        let severity = if depth.abs() < profile.major_depth_mm { Severity::Minor } else { Severity::Major };
+        let extent = Some(DefectExtent { area_mm2: *area_mm2, depth_mm: *depth, volume_mm3: *volume });
         let _ = defects.try_push(Defect { extent, ..Defect::new(kind, severity, zones, Score::nearest(probability)) });
+    }
+    for spot in spots {
+        let away = spot.depth.abs();
+        if away < profile.minor_spot_percent {
+            continue;
+        }
+        let severity = if away < profile.major_spot_percent { Severity::Minor } else { Severity::Major };
+        let probability = Score::nearest(spot.probability);
+        let _ = defects.try_push(Defect::new(DefectKind::ReflectanceSpot, severity, spot.zones, probability));
     }
     gravest_first(&mut defects);
     defects
+}
+
+/// Whether a zone of the tray has a neighbour across an edge that is not of the tray.
+fn at_edge(zone: usize, tray: ZoneSet) -> bool {
+    geometry::neighbours(zone).filter(|next| tray.contains(*next)).count() < 4
 }
 
 /// The second largest of some numbers, 0 if there are fewer than two.
@@ -76,7 +99,7 @@ fn second_largest(numbers: impl Iterator<Item = f64>) -> f64 {
 
 /// The probability that a zone's true height is below a limit.
 fn certainty_below(surface: &Surface, zone: usize, limit_mm: f64) -> f64 {
-    let u = libm::hypot(surface.sigma_mm[zone], surface.u_common_mm).max(1e-9);
+    let u = libm::hypot(surface.sigma_mm[zone], surface.u_common_mm()).max(1e-9);
     normal_cdf((limit_mm - surface.height_mm[zone]) / u)
 }
 

@@ -36,6 +36,23 @@ pub(super) fn perpendicular(radial_mm: f64, zone: usize) -> f64 {
     radial_mm / libm::sqrt(1.0 + x * x + y * y)
 }
 
+/// The zones that share an edge with a zone.
+pub(super) fn neighbours(zone: usize) -> impl Iterator<Item = usize> {
+    let (row, column) = (zone / 8, zone % 8);
+    let above = (row > 0).then(|| zone.wrapping_sub(8));
+    let left = (column > 0).then(|| zone.wrapping_sub(1));
+    let right = (column < 7).then_some(zone + 1);
+    let below = (row < 7).then_some(zone + 8);
+    [above, left, right, below].into_iter().flatten()
+}
+
+/// The terms 1, x, y, x², xy, y² of a place in mm, in units of 50 mm so that all are of one size.
+#[must_use]
+pub(super) fn second_order((x, y): (f64, f64)) -> [f64; 6] {
+    let (x, y) = (x / 50.0, y / 50.0);
+    [1.0, x, y, x * x, x * y, y * y]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -6,8 +6,10 @@ mod cnh;
 mod defects;
 mod geometry;
 mod outliers;
+mod pulses;
 mod reference;
 mod reflectance;
+mod screen;
 mod surface;
 mod uld;
 mod validity;
@@ -20,6 +22,7 @@ use sqal_core::{
 
 pub use areal::{areal_parameters, levelled};
 pub use cnh::{CNH_BIN_MM, CnhError, CnhHistograms, cnh_bin_centre_mm};
+pub use pulses::{CnhLayout, Pulse, pulse};
 pub use uld::{UldError, decode_uld_frame};
 
 use crate::desirability::{Part, join, measured};
@@ -46,6 +49,25 @@ impl TofAnalyzer {
     pub const fn profile(&self) -> &TofProfile {
         &self.profile
     }
+
+    /// Analyses a frame with the histograms that came with it.
+    ///
+    /// The same as [`Analyzer::analyze`], and `pulse_analysis` besides; zones that see more than one surface count with twice their
+    /// noise, and zones without any return do not count.
+    ///
+    /// # Errors
+    ///
+    /// [`AnalysisError`] if not one zone is usable.
+    pub fn analyze_with_histograms(
+        &self,
+        frame: &TofFrame,
+        histograms: &CnhHistograms<'_>,
+        layout: CnhLayout,
+    ) -> Result<Assessment<TofFindings>, AnalysisError> {
+        let mut flags = Flags::default();
+        let seen = pulses::judge(histograms, layout, &self.profile, &mut flags);
+        self.judge(frame, Some(&seen), flags)
+    }
 }
 
 impl Analyzer for TofAnalyzer {
@@ -53,22 +75,40 @@ impl Analyzer for TofAnalyzer {
     type Findings = TofFindings;
 
     fn analyze(&self, frame: &TofFrame) -> Result<Assessment<TofFindings>, AnalysisError> {
+        self.judge(frame, None, Flags::default())
+    }
+}
+
+impl TofAnalyzer {
+    fn judge(
+        &self,
+        frame: &TofFrame,
+        pulses: Option<&pulses::Seen>,
+        mut flags: Flags,
+    ) -> Result<Assessment<TofFindings>, AnalysisError> {
         let profile = &self.profile;
         let tray = profile.tray.zones();
-        let mut flags = Flags::default();
-        let zones = validity::judge(frame, profile, &mut flags);
+        let zones = validity::judge(frame, profile, pulses, &mut flags);
         if zones.valid.is_empty() {
             return Err(AnalysisError::NothingUsable);
         }
-        let reflectance = reflectance::statistics(frame, &zones, tray);
+        let reflectance = reflectance::statistics(frame, &zones, tray, profile);
         let usable = validity::is_usable(&zones, tray);
         if !usable {
             flags.insert(Flag::InsufficientZones);
         }
         let surface = usable.then(|| reference::heights(&zones, tray, profile, &mut flags)).flatten();
 
-        let volume = surface.as_ref().map(|s| volume::of_tray(s, profile));
-        let height = surface.as_ref().and_then(surface::mean_height);
+        // A tray of known area was sampled by its zones; a product that stands free is the sum of what they see.
+        let areas = surface.as_ref().filter(|_| profile.tray.area_mm2.is_none()).map(volume::zone_areas);
+        let volume = surface.as_ref().map(|s| match &areas {
+            Some(areas) => volume::of_zones(s, areas),
+            None => volume::of_tray(s, profile),
+        });
+        if areas.is_some() {
+            flags.insert(Flag::ZoneAreas);
+        }
+        let height = surface.as_ref().and_then(|s| surface::mean_height(s, areas.as_ref()));
         let roughness = surface.as_ref().and_then(|s| surface::roughness(s, profile));
         if let Some(surface) = &surface {
             if surface.product.is_empty() {
@@ -93,10 +133,14 @@ impl Analyzer for TofAnalyzer {
                 .as_ref()
                 .and_then(|(heights, (dx, dy))| parameters(&levelled(heights, *dx, *dy)?, (*dx, *dy))),
             bins_analysis: surface.as_ref().and_then(|s| bins::histogram(s, profile)),
+            pulse_analysis: pulses.and_then(|seen| seen.statistics),
             reflectance_analysis: reflectance,
         };
 
-        let defects = defects::find(&findings, &zones, tray, surface.as_ref(), profile);
+        let percent = frame.reading().reflectance_percent.map(|percent| f64::from(*percent));
+        let dents = surface.as_ref().map(|s| outliers::find(&s.height_mm, s)).unwrap_or_default();
+        let spots = surface.as_ref().map(|s| outliers::find(&percent, s)).unwrap_or_default();
+        let defects = defects::find(&findings, &zones, tray, surface.as_ref(), &dents, &spots, profile);
         let part =
             |weight: f64, d: &Desirability, x: Option<Measured>| -> Part { (weight, x.map(|x| d.of_measured(x))) };
         let weights = &profile.weights;

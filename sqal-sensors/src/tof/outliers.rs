@@ -1,4 +1,4 @@
-//! Dents and bumps: zones that lie off the product's own smooth surface by more than chance explains.
+//! Dents, bumps and spots: zones that lie off the product's own smooth surface of heights or reflectances by more than chance explains.
 //!
 //! The smooth surface is a second-order one (six coefficients). A zone is judged by its externally studentised residual, that is against
 //! a scale from all the other zones, with Student's distribution and Šidák's correction for the number of zones: on a surface with nothing
@@ -6,11 +6,15 @@
 //! Zones found remarkable are then left out, the surface is fitted again, and their neighbours are judged against it: a dent of several
 //! zones pulls the first fit towards itself.
 //!
+//! Hardly any frame has one, so a screen that needs no division of probabilities goes before all that (`screen.rs`).
+//!
 //! At 150 mm a zone is 15 mm wide: nothing smaller than about one zone and four times its noise deep can be found.
 
 use sqal_core::{Grid, ZoneSet};
 
+use super::geometry::second_order;
 use super::reference::Surface;
+use super::screen;
 use crate::{LeastSquares, student};
 
 /// The share of frames of pure noise that show a defect.
@@ -30,36 +34,36 @@ const LEAST_ZONES: u32 = 12;
 pub(super) struct Blob {
     /// The zones.
     pub(super) zones: ZoneSet,
-    /// The residual farthest from the surface, in mm; negative for a dent.
-    pub(super) depth_mm: f64,
+    /// The residual farthest from the surface, in the unit of the values; negative for a dent or a dark spot.
+    pub(super) depth: f64,
     /// The area seen by the zones, in mm².
     pub(super) area_mm2: f64,
-    /// The volume between the zones and the surface, in mm³; negative for a dent.
-    pub(super) volume_mm3: f64,
+    /// The residuals times the areas, summed: for heights the volume between the zones and the surface, in mm³; negative for a dent.
+    pub(super) volume: f64,
     /// One minus the probability of anything as remarkable on a surface with nothing but noise.
     pub(super) probability: f64,
 }
 
-/// The remarkable groups of a product, in the order of their first zones; none where there are too few zones.
-pub(super) fn find(surface: &Surface) -> arrayvec::ArrayVec<Blob, 4> {
+/// At most so many groups are reported.
+pub(super) type Blobs = arrayvec::ArrayVec<Blob, 4>;
+
+/// The remarkable groups among some values of a product, in the order of their first zones; none where there are too few zones.
+pub(super) fn find(values: &Grid<f64>, surface: &Surface) -> Blobs {
     let product = surface.product;
-    let mut blobs = arrayvec::ArrayVec::new();
-    if product.len() < LEAST_ZONES {
+    let mut blobs = Blobs::new();
+    if product.len() < LEAST_ZONES || !screen::may_be_remarkable(values, surface) {
         return blobs;
     }
     let n = f64::from(product.len());
     let family = |p: f64| 1.0 - libm::pow(1.0 - p, n);
-    let Some(first) = Fit::of(surface, product) else { return blobs };
-    // One probability decides nearly every frame: that of the largest residual. The others are not more remarkable.
-    let largest = product.iter().map(|zone| first.studentised(zone).0.abs()).fold(0.0, f64::max);
-    let degrees = n - TERMS_F64 - 1.0;
-    if family(student::two_sided(largest, degrees)) >= FAMILY_ERROR {
+    let Some(first) = Fit::of(values, surface, product) else { return blobs };
+    let remarkable = ZoneSet::from_fn(|zone| product.contains(zone) && family(first.chance(zone)) < FAMILY_ERROR);
+    if remarkable.is_empty() {
         return blobs;
     }
-    let remarkable = ZoneSet::from_fn(|zone| product.contains(zone) && family(first.chance(zone)) < FAMILY_ERROR);
     let rest = ZoneSet::from_fn(|zone| product.contains(zone) && !remarkable.contains(zone));
     // Too few zones left to fit again: what the first fit says has to do.
-    let second = (rest.len() >= LEAST_ZONES).then(|| Fit::of(surface, rest)).flatten();
+    let second = (rest.len() >= LEAST_ZONES).then(|| Fit::of(values, surface, rest)).flatten();
     let fit = second.as_ref().unwrap_or(&first);
     let off = ZoneSet::from_fn(|zone| {
         product.contains(zone) && (remarkable.contains(zone) || family(fit.chance(zone)) < FAMILY_ERROR)
@@ -73,9 +77,9 @@ pub(super) fn find(surface: &Surface) -> arrayvec::ArrayVec<Blob, 4> {
         let farthest = |a: f64, b: f64| if b.abs() > a.abs() { b } else { a };
         let blob = Blob {
             zones,
-            depth_mm: zones.iter().map(|zone| fit.residual(zone)).fold(0.0, farthest),
+            depth: zones.iter().map(|zone| fit.residual(zone)).fold(0.0, farthest),
             area_mm2: zones.iter().map(|zone| surface.area_mm2(zone)).sum(),
-            volume_mm3: zones.iter().map(|zone| fit.residual(zone) * surface.area_mm2(zone)).sum(),
+            volume: zones.iter().map(|zone| fit.residual(zone) * surface.area_mm2(zone)).sum(),
             probability: 1.0
                 - zones.iter().map(|zone| family(first.chance(zone).min(fit.chance(zone)))).fold(1.0, f64::min),
         };
@@ -88,6 +92,7 @@ pub(super) fn find(surface: &Surface) -> arrayvec::ArrayVec<Blob, 4> {
 
 /// A second-order surface through some zones.
 struct Fit<'a> {
+    values: &'a Grid<f64>,
     surface: &'a Surface,
     used: ZoneSet,
     squares: LeastSquares<TERMS>,
@@ -95,18 +100,18 @@ struct Fit<'a> {
 }
 
 impl<'a> Fit<'a> {
-    fn of(surface: &'a Surface, used: ZoneSet) -> Option<Self> {
+    fn of(values: &'a Grid<f64>, surface: &'a Surface, used: ZoneSet) -> Option<Self> {
         let mut squares = LeastSquares::default();
         for zone in used.iter() {
-            squares.push(row(&surface.place_mm, zone), surface.height_mm[zone], 1.0);
+            squares.push(second_order(surface.place_mm[zone]), values[zone], 1.0);
         }
         let terms = squares.solve()?;
-        Some(Self { surface, used, squares, terms })
+        Some(Self { values, surface, used, squares, terms })
     }
 
     fn residual(&self, zone: usize) -> f64 {
-        let fitted: f64 = row(&self.surface.place_mm, zone).iter().zip(self.terms).map(|(a, x)| a * x).sum();
-        self.surface.height_mm[zone] - fitted
+        let fitted: f64 = second_order(self.surface.place_mm[zone]).iter().zip(self.terms).map(|(a, x)| a * x).sum();
+        self.values[zone] - fitted
     }
 
     /// The probability of so large a residual by chance.
@@ -119,7 +124,7 @@ impl<'a> Fit<'a> {
     fn studentised(&self, zone: usize) -> (f64, f64) {
         let n = f64::from(self.used.len());
         let p = TERMS_F64;
-        let leverage = self.squares.leverage(&row(&self.surface.place_mm, zone));
+        let leverage = self.squares.leverage(&second_order(self.surface.place_mm[zone]));
         let (residual, rss) = (self.residual(zone), self.squares.residual_squares());
         if self.used.contains(zone) {
             // Externally studentised: the zone's own square is taken out of the scale (Cook & Weisberg 1982, 2.2).
@@ -132,12 +137,6 @@ impl<'a> Fit<'a> {
             (residual / libm::sqrt((rss / degrees * (1.0 + leverage)).max(1e-18)), degrees)
         }
     }
-}
-
-/// The terms 1, x, y, x², xy, y² of a zone, in units of 50 mm so that all are of one size.
-fn row(place_mm: &Grid<(f64, f64)>, zone: usize) -> [f64; TERMS] {
-    let (x, y) = (place_mm[zone].0 / 50.0, place_mm[zone].1 / 50.0);
-    [1.0, x, y, x * x, x * y, y * y]
 }
 
 /// The zones of a set that hang together with one of them, corners included.

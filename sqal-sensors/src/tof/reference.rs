@@ -19,11 +19,23 @@ pub(super) struct Surface {
     pub(super) sigma_mm: Grid<f64>,
     /// Where each zone's point lies across and along, in mm from the axis.
     pub(super) place_mm: Grid<(f64, f64)>,
-    /// The standard uncertainty that all heights share, in mm.
-    pub(super) u_common_mm: f64,
+    /// The standard uncertainty that all distances share, in mm.
+    pub(super) u_systematic_mm: f64,
+    /// The standard uncertainty of the reference surface, in mm.
+    pub(super) u_reference_mm: f64,
 }
 
 impl Surface {
+    /// The standard uncertainty that all heights share, in mm.
+    pub(super) fn u_common_mm(&self) -> f64 {
+        libm::hypot(self.u_systematic_mm, self.u_reference_mm)
+    }
+
+    /// The perpendicular distance of a zone's point, in mm: its place is the zone's tangent times that.
+    pub(super) fn distance_mm(&self, zone: usize) -> f64 {
+        self.place_mm[zone].0 / geometry::tangents(zone).0
+    }
+
     /// The heights of the product's zones.
     pub(super) fn product_heights(&self) -> Grid<Option<f64>> {
         Grid::from_fn(|zone| self.product.contains(zone).then(|| self.height_mm[zone]))
@@ -42,11 +54,8 @@ impl Surface {
 
     /// The area that a zone sees on the product, in mm²: its solid angle's tangents times the square of its distance.
     pub(super) fn area_mm2(&self, zone: usize) -> f64 {
-        let (x, y) = self.place_mm[zone];
-        let (tx, ty) = geometry::tangents(zone);
-        // place = tangent · distance, so the distance is known again; a zone of 5.625° is 0.0982 wide near the axis.
-        let (wide, high) = (geometry::width(zone % 8), geometry::width(zone / 8));
-        wide * high * (x / tx) * (y / ty)
+        let distance = self.distance_mm(zone);
+        geometry::width(zone % 8) * geometry::width(zone / 8) * distance * distance
     }
 
     /// The heights to show, as stored: mm, `None` where nothing is known.
@@ -86,8 +95,8 @@ pub(super) fn heights(zones: &Zones, tray: ZoneSet, profile: &TofProfile, flags:
             flags.insert(Flag::Imputed);
         }
     }
-    let u_common_mm = libm::hypot(profile.u_systematic_mm, u_reference);
-    Some(Surface { known, product, height_mm, sigma_mm, place_mm, u_common_mm })
+    let (u_systematic_mm, u_reference_mm) = (profile.u_systematic_mm, u_reference);
+    Some(Surface { known, product, height_mm, sigma_mm, place_mm, u_systematic_mm, u_reference_mm })
 }
 
 /// The distance of the tray's floor for each zone, and its common uncertainty.

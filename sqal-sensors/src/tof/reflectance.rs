@@ -1,17 +1,25 @@
-//! Reflectance at 940 nm over the valid zones of the tray: mean, spread and order statistics.
+//! Reflectance at 940 nm over the valid zones of the tray: mean, spread, order statistics, evenness and pattern.
 
-use sqal_core::{ReflectanceStatistics, TofFrame, ZoneSet};
+use sqal_core::{Grid, Measured, ReflectanceStatistics, TofFrame, ZoneSet};
 
+use super::geometry;
 use super::validity::Zones;
-use crate::Moments;
 use crate::desirability::measured;
+use crate::{Moments, TofProfile};
 
 /// The statistics in percent; `None` with fewer than two valid zones in the tray.
-pub(super) fn statistics(frame: &TofFrame, zones: &Zones, tray: ZoneSet) -> Option<ReflectanceStatistics> {
+pub(super) fn statistics(
+    frame: &TofFrame,
+    zones: &Zones,
+    tray: ZoneSet,
+    profile: &TofProfile,
+) -> Option<ReflectanceStatistics> {
+    let seen = ZoneSet::from_fn(|zone| tray.contains(zone) && zones.valid.contains(zone));
+    let percent = frame.reading().reflectance_percent.map(|percent| f64::from(*percent));
     let mut values = [0.0; 64];
     let mut n = 0;
-    for zone in tray.iter().filter(|zone| zones.valid.contains(*zone)) {
-        values[n] = f64::from(frame.reading().reflectance_percent[zone]);
+    for zone in seen.iter() {
+        values[n] = percent[zone];
         n += 1;
     }
     // One value has no spread, and so no uncertainty that could be stated.
@@ -21,15 +29,91 @@ pub(super) fn statistics(frame: &TofFrame, zones: &Zones, tray: ZoneSet) -> Opti
     let values = &mut values[..n];
     let moments = Moments::of(values.iter().copied())?;
     values.sort_unstable_by(f64::total_cmp);
-    // The median of an even count is the mean of the middle two (type 7 of Hyndman & Fan 1996).
-    let median = f64::midpoint(values[(n - 1) / 2], values[n / 2]);
     let sd = moments.sample_sd();
     Some(ReflectanceStatistics {
         mean: measured(moments.mean, sd / libm::sqrt(moments.n)),
         sd,
         cv: (moments.mean > 0.0).then(|| sd / moments.mean),
         min: values[0],
-        median,
+        p05: quantile(values, 0.05),
+        median: quantile(values, 0.5),
+        p95: quantile(values, 0.95),
         max: values[n - 1],
+        uniformity: uniformity(&moments, profile),
+        morans_i: morans_i(&percent, seen, &moments),
     })
+}
+
+/// The quantile of ordered values by linear interpolation at (n − 1) q (type 7 of Hyndman & Fan 1996).
+fn quantile(ordered: &[f64], q: f64) -> f64 {
+    #[expect(clippy::cast_precision_loss, reason = "at most 64")]
+    let at = (ordered.len() - 1) as f64 * q;
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 63")]
+    let below = at as usize;
+    let above = (below + 1).min(ordered.len() - 1);
+    ordered[below] + (at - libm::floor(at)) * (ordered[above] - ordered[below])
+}
+
+/// exp(−cv²/(2 c₀²)) with the zone's own noise taken out of the coefficient of variation; `None` when the mean is 0.
+///
+/// With s² = τ² + σ² from n zones u(s²) = s² √(2/(n − 1)), so u = value · u(s²)/(2 c₀² mean²).
+fn uniformity(moments: &Moments, profile: &TofProfile) -> Option<Measured> {
+    let noise = profile.reflectance_noise_percent * profile.reflectance_noise_percent;
+    let square = moments.squares / (moments.n - 1.0);
+    let scale = 2.0 * profile.reflectance_uniformity_scale * profile.reflectance_uniformity_scale;
+    let per = 1.0 / (scale * moments.mean * moments.mean);
+    (moments.mean > 0.0 && per.is_finite()).then(|| {
+        let value = libm::exp(-(square - noise).max(0.0) * per);
+        let u = value * square.max(noise) * libm::sqrt(2.0 / (moments.n - 1.0)) * per;
+        // A number on 0 to 1 is never known worse than by half.
+        measured(value, u.min(0.5))
+    })
+}
+
+/// Moran's I over pairs of zones that share an edge, each zone's neighbours weighing one together (Moran 1950): −1/(n − 1) on average for
+/// a random pattern, towards 1 for patches. `None` for a surface without variation or without neighbours.
+fn morans_i(percent: &Grid<f64>, seen: ZoneSet, moments: &Moments) -> Option<f64> {
+    let (mut sum, mut weight) = (0.0, 0.0);
+    for zone in seen.iter() {
+        let (mut near, mut n) = (0.0, 0.0);
+        for next in geometry::neighbours(zone).filter(|next| seen.contains(*next)) {
+            near += percent[next] - moments.mean;
+            n += 1.0;
+        }
+        if n > 0.0 {
+            sum += (percent[zone] - moments.mean) * near / n;
+            weight += 1.0;
+        }
+    }
+    // Rounding of the mean alone is no variation.
+    let varies = moments.squares > 1e-18 * moments.mean * moments.mean * moments.n;
+    (varies && weight > 0.0).then(|| moments.n / weight * sum / moments.squares)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn moran_of(f: impl Fn(usize) -> f64) -> Option<f64> {
+        let percent = Grid::from_fn(f);
+        morans_i(&percent, ZoneSet::from_fn(|_| true), &Moments::of(percent.iter().copied()).unwrap())
+    }
+
+    /// A chessboard is as unlike its neighbours as can be, two halves nearly as like: 112 pairs of which 8 differ, rows standardised.
+    #[test]
+    fn moran_s_i_of_known_patterns() {
+        assert!((moran_of(|k| f64::from((k / 8 + k % 8) % 2 == 0)).unwrap() + 1.0).abs() < 1e-12);
+        let halves = moran_of(|k| f64::from(k % 8 < 4)).unwrap();
+        // Of 64 zones, 16 stand at the border: 12 of them with 2 of 4 more alike than not, 4 at the edge with 1 of 3.
+        let expected = (48.0 + 12.0 * 0.5 + 4.0 / 3.0) / 64.0;
+        assert!((halves - expected).abs() < 1e-12, "{halves} {expected}");
+        assert_eq!(moran_of(|_| 45.1), None);
+    }
+
+    #[test]
+    fn quantiles_are_those_of_type_7() {
+        let values = [1.0, 2.0, 4.0, 8.0];
+        assert!((quantile(&values, 0.5) - 3.0).abs() < 1e-15 && (quantile(&values, 0.05) - 1.15).abs() < 1e-15);
+        assert!((quantile(&values, 1.0) - 8.0).abs() < 1e-15 && (quantile(&values, 0.0) - 1.0).abs() < 1e-15);
+    }
 }

@@ -1,6 +1,6 @@
 //! Mean height and roughness of the product, with the sensor's noise taken out before a surface is called rough.
 
-use sqal_core::Measured;
+use sqal_core::{Grid, Measured};
 
 use super::reference::Surface;
 use crate::desirability::measured;
@@ -10,11 +10,20 @@ use crate::{Moments, Plane, Point, TofProfile};
 const LEAST_ZONES: u32 = 8;
 
 /// The mean height over the product, with the error that all zones share; `None` without product.
-pub(super) fn mean_height(surface: &Surface) -> Option<Measured> {
-    let moments = Moments::of(surface.product.iter().map(|zone| surface.height_mm[zone]))?;
-    let noise: f64 = surface.product.iter().map(|zone| surface.sigma_mm[zone] * surface.sigma_mm[zone]).sum();
-    let u = libm::sqrt(noise / (moments.n * moments.n) + surface.u_common_mm * surface.u_common_mm);
-    Some(measured(moments.mean, u))
+///
+/// In a tray of known area every zone counts alike, because the tray is what was sampled; a product that stands free is weighed by the
+/// areas that its zones see, so that its volume is this height times their sum.
+pub(super) fn mean_height(surface: &Surface, areas: Option<&Grid<f64>>) -> Option<Measured> {
+    let weight = |zone: usize| areas.map_or(1.0, |areas| areas[zone]);
+    let (mut total, mut sum, mut noise) = (0.0, 0.0, 0.0);
+    for zone in surface.product.iter() {
+        let w = weight(zone);
+        total += w;
+        sum += w * surface.height_mm[zone];
+        noise += (w * surface.sigma_mm[zone]) * (w * surface.sigma_mm[zone]);
+    }
+    let u = libm::hypot(libm::sqrt(noise) / total, surface.u_common_mm());
+    (total > 0.0).then(|| measured(sum / total, u))
 }
 
 /// How rough the product is.

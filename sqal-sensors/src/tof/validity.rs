@@ -3,6 +3,7 @@
 use sqal_core::{DistanceKind, Flag, Flags, Grid, Score, TofFrame, ZoneSet};
 
 use super::geometry;
+use super::pulses::Seen;
 use crate::TofProfile;
 
 /// The noise of the sensor's own step of 0.25 mm.
@@ -24,7 +25,9 @@ pub(super) struct Zones {
 /// Judges every zone: valid if the device trusts it at all, it saw something in front of it, with enough signal and little enough noise.
 ///
 /// A zone that the device trusts by half (status 6 and 9, or no status at all) counts with twice its noise.
-pub(super) fn judge(frame: &TofFrame, profile: &TofProfile, flags: &mut Flags) -> Zones {
+///
+/// So does a zone whose histogram shows more than one surface (`doubtful`); one whose histogram is empty (`dark`) does not count.
+pub(super) fn judge(frame: &TofFrame, profile: &TofProfile, pulses: Option<&Seen>, flags: &mut Flags) -> Zones {
     let reading = frame.reading();
     if reading.status.is_none() {
         flags.insert(Flag::StatusMissing);
@@ -32,7 +35,14 @@ pub(super) fn judge(frame: &TofFrame, profile: &TofProfile, flags: &mut Flags) -
     if reading.sigma_mm.is_none() {
         flags.insert(Flag::SigmaModelled);
     }
-    let confidence = Grid::from_fn(|zone| reading.status.map_or(0.5, |status| status[zone].confidence()));
+    let confidence = Grid::from_fn(|zone| {
+        let told = reading.status.map_or(0.5, |status| status[zone].confidence());
+        match pulses {
+            Some(seen) if seen.dark.contains(zone) => 0.0,
+            Some(seen) if seen.doubtful.contains(zone) => told.min(0.5),
+            _ => told,
+        }
+    });
     // Radial noise shortens with the distance that it belongs to.
     let along_axis = |mm: f64, zone: usize| match reading.distance_kind {
         DistanceKind::Radial => geometry::perpendicular(mm, zone),

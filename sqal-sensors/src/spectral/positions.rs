@@ -1,0 +1,125 @@
+//! Several readings of one product: shots of one place become one reading, colours of several places a uniformity.
+
+use sqal_core::{Channel, InvalidSpectrum, Lab, Measured, Spectrum};
+
+use super::color::ciede2000;
+use crate::Moments;
+use crate::desirability::measured;
+
+/// The most shots that are averaged at once.
+pub const MAX_SHOTS: usize = 32;
+
+/// The mean of several shots of one place.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Averaged {
+    /// The mean, as one spectrum.
+    pub spectrum: Spectrum,
+    /// How many shots went into it.
+    pub shots: u8,
+    /// How much more the shots scatter than their counts explain (Birge ratio, at least 1): vibration, flicker, a moving product.
+    pub birge: f64,
+}
+
+/// Why shots have no mean.
+#[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum NotAveraged {
+    /// No shots, or more than [`MAX_SHOTS`].
+    #[error("{0} shots: expected 1 to 32")]
+    Count(usize),
+    /// Two shots were taken with different gains or integration times.
+    #[error("shot {0} has another gain or integration time than the first")]
+    Mixed(usize),
+    /// The mean is no reading.
+    #[error(transparent)]
+    Invalid(InvalidSpectrum),
+}
+
+/// The mean of shots taken with one gain and one integration time, robust against a shot that went wrong.
+///
+/// Huber's mean with k = 1.345 and the scale 1.4826 times the median absolute deviation, but no less than the counts' own noise √x: a shot
+/// during which the tray was pushed counts little, one that merely scatters counts fully (Huber 1981, 6.7). The worst converter status of
+/// the shots is the status of the mean.
+///
+/// # Errors
+///
+/// [`NotAveraged`] for no shots, too many, or shots of different settings.
+pub fn average_shots(shots: &[Spectrum]) -> Result<Averaged, NotAveraged> {
+    let (first, count) = match shots {
+        [first, ..] if shots.len() <= MAX_SHOTS => (first, shots.len()),
+        _ => return Err(NotAveraged::Count(shots.len())),
+    };
+    let same = |shot: &Spectrum| shot.gain() == first.gain() && shot.integration_time() == first.integration_time();
+    if let Some(other) = shots.iter().position(|shot| !same(shot)) {
+        return Err(NotAveraged::Mixed(other));
+    }
+    let mut counts = [0.0_f32; 10];
+    let (mut squares, mut degrees) = (0.0, 0.0);
+    for channel in Channel::ALL {
+        let mut values = [0.0; MAX_SHOTS];
+        for (value, shot) in values.iter_mut().zip(shots) {
+            *value = shot.counts(channel);
+        }
+        let values = &mut values[..count];
+        let mean = huber_mean(values);
+        let noise = mean.max(1.0);
+        squares += values.iter().map(|x| (x - mean) * (x - mean) / noise).sum::<f64>();
+        degrees += f64::from(u8::try_from(count - 1).unwrap_or(u8::MAX));
+        #[expect(clippy::cast_possible_truncation, reason = "a mean of counts to seven digits")]
+        let mean = mean as f32;
+        counts[channel.index()] = mean;
+    }
+    let status = shots.iter().map(Spectrum::adc_status).max_by_key(|status| *status as u8).unwrap_or_default();
+    let spectrum =
+        Spectrum::new(counts, first.gain(), first.integration_time(), status).map_err(NotAveraged::Invalid)?;
+    let birge = if degrees > 0.0 { libm::sqrt(squares / degrees).max(1.0) } else { 1.0 };
+    Ok(Averaged { spectrum, shots: u8::try_from(count).unwrap_or(u8::MAX), birge })
+}
+
+/// Huber's mean of a few values; the values are put in order.
+fn huber_mean(values: &mut [f64]) -> f64 {
+    let middle = |values: &mut [f64]| {
+        values.sort_unstable_by(f64::total_cmp);
+        f64::midpoint(values[(values.len() - 1) / 2], values[values.len() / 2])
+    };
+    let median = middle(values);
+    let mut off = [0.0; MAX_SHOTS];
+    for (off, x) in off.iter_mut().zip(values.iter()) {
+        *off = (x - median).abs();
+    }
+    let spread = 1.4826 * middle(&mut off[..values.len()]);
+    let reach = 1.345 * spread.max(libm::sqrt(median.max(1.0)));
+    let mut mean = median;
+    for _ in 0..20 {
+        let weight = |x: f64| (reach / (x - mean).abs().max(1e-300)).min(1.0);
+        let (sum, weights) =
+            values.iter().fold((0.0, 0.0), |(sum, weights), x| (sum + weight(*x) * x, weights + weight(*x)));
+        let next = sum / weights;
+        if (next - mean).abs() <= 1e-12 * mean.abs() {
+            return next;
+        }
+        mean = next;
+    }
+    mean
+}
+
+/// How even the colour of a product is over several places: exp(−m²/(2 e₀²)), with m the noise-corrected mean of the colour differences
+/// from the mean colour (MCDM, CIEDE2000).
+///
+/// `repeatability` is the mean difference that the same place shows when it is read again, `scale` the e₀ of the product (2.0 is a visible
+/// difference). `None` for fewer than two places: one place cannot be even. The mean of n differences is known to sd/√n.
+#[must_use]
+pub fn color_uniformity(places: &[Lab], repeatability: f64, scale: f64) -> Option<Measured> {
+    if places.len() < 2 || !(scale > 0.0 && repeatability >= 0.0) {
+        return None;
+    }
+    let mean = |f: fn(&Lab) -> f64| Moments::of(places.iter().map(f)).map(|m| m.mean);
+    let centre = Lab { l: mean(|c| c.l)?, a: mean(|c| c.a)?, b: mean(|c| c.b)? };
+    let off = Moments::of(places.iter().map(|place| ciede2000(*place, centre)))?;
+    let square = (off.mean * off.mean - repeatability * repeatability).max(0.0);
+    let value = libm::exp(-square / (2.0 * scale * scale));
+    // d exp(−m²/2e²) = −m/e² · value · dm; where the difference drowns in the repeatability, it is only known to that.
+    let u_mean = off.sample_sd() / libm::sqrt(off.n);
+    let slope = libm::sqrt(square).max(if square > 0.0 { 0.0 } else { repeatability }) / (scale * scale);
+    Some(measured(value, (value * slope * u_mean).min(1.0)))
+}

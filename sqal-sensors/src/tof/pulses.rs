@@ -1,0 +1,276 @@
+//! [`Pulse`]: the light that came back to one group of zones, from its histogram: ambient, strongest return, width, further returns.
+//!
+//! A frame gives one distance per zone; the histogram says how that distance came about. Two returns mean two surfaces (a film over the
+//! product, an edge); a return wider than that of an opaque target means light from below the surface.
+
+use sqal_core::{Flag, Flags, Measured, PulseStatistics, ZoneSet};
+
+use super::cnh::{CnhHistograms, cnh_bin_centre_mm};
+use crate::TofProfile;
+use crate::desirability::measured;
+
+/// How the zones of a frame were put together into histograms, as the driver was told (`cnh_init_config`, `cnh_create_agg_map`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
+pub struct CnhLayout {
+    /// The first of the device's bins.
+    pub start_bin: u8,
+    /// How many of the device's bins are summed into one.
+    pub sub_sample: u8,
+    /// The first column and row of zones that are used.
+    pub start: [u8; 2],
+    /// How many columns and rows of zones are put together; at least 1.
+    pub merge: [u8; 2],
+    /// How many columns and rows of groups there are.
+    pub groups: [u8; 2],
+}
+
+impl CnhLayout {
+    /// The group that a zone belongs to; `None` for a zone that is not used.
+    #[must_use]
+    pub fn aggregate_of(self, zone: usize) -> Option<usize> {
+        let place = |k: usize, axis: usize| {
+            let from = k.checked_sub(usize::from(self.start[axis]))?;
+            let group = from / usize::from(self.merge[axis].max(1));
+            (group < usize::from(self.groups[axis])).then_some(group)
+        };
+        (zone < 64).then_some(())?;
+        Some(place(zone / 8, 1)? * usize::from(self.groups[0]) + place(zone % 8, 0)?)
+    }
+}
+
+/// One group's histogram in a few numbers, in the device's unit unless stated.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Pulse {
+    /// The light that is there without a return: the lower quartile of the bins.
+    pub ambient: f64,
+    /// Everything above it.
+    pub total: f64,
+    /// The fullest bin.
+    pub peak_bin: u8,
+    /// What is in it, above the ambient light.
+    pub peak: f64,
+    /// The centroid of the fullest bin and its two neighbours, in mm from the sensor; counts are taken as Poisson.
+    pub centroid_mm: Measured,
+    /// The width at half height, by linear interpolation, in mm; `None` where the return is cut off.
+    pub width_mm: Option<f64>,
+    /// The peak over √(peak + twice the ambient light), the noise of a difference of counts.
+    pub snr: f64,
+    /// How many returns there are, the strongest included.
+    pub returns: u8,
+    /// Whether a bin stands at the end of its range.
+    pub saturated: bool,
+}
+
+/// The pulse of one group; `None` for a group that is not there, or whose histogram holds nothing.
+///
+/// A further return is a bin above its neighbours and above the ambient light by five times its noise, with a valley before it of less
+/// than half of the smaller of the two.
+#[must_use]
+pub fn pulse(histograms: &CnhHistograms<'_>, aggregate: usize, layout: CnhLayout) -> Option<Pulse> {
+    let mut bins = [0.0_f64; 255];
+    let n = histograms.bins();
+    for (k, bin) in bins.iter_mut().enumerate().take(n) {
+        *bin = histograms.value(aggregate, k)?;
+    }
+    let bins = &bins[..n];
+    let peak_bin = (0..n).max_by(|a, b| bins[*a].total_cmp(&bins[*b]).then(b.cmp(a)))?;
+    let mut ordered = [0.0_f64; 255];
+    ordered[..n].copy_from_slice(bins);
+    ordered[..n].sort_unstable_by(f64::total_cmp);
+    let ambient = ordered[(n - 1) / 4];
+    let above = |k: usize| bins[k] - ambient;
+    let peak = above(peak_bin);
+    if peak <= 0.0 {
+        return None;
+    }
+    let centre = |k: usize| cnh_bin_centre_mm(layout.start_bin, layout.sub_sample, u8::try_from(k).unwrap_or(u8::MAX));
+    let (mut weight, mut sum, mut variance) = (0.0, 0.0, 0.0);
+    let near = peak_bin.saturating_sub(1)..(peak_bin + 2).min(n);
+    for k in near.clone() {
+        weight += above(k).max(0.0);
+        sum += above(k).max(0.0) * centre(k);
+    }
+    let centroid = sum / weight;
+    for k in near {
+        variance += (centre(k) - centroid) * (centre(k) - centroid) * bins[k].abs();
+    }
+    let noise = libm::sqrt(ambient.max(1.0));
+    Some(Pulse {
+        ambient,
+        total: (0..n).map(|k| above(k).max(0.0)).sum(),
+        peak_bin: u8::try_from(peak_bin).unwrap_or(u8::MAX),
+        peak,
+        centroid_mm: measured(centroid, libm::sqrt(variance) / weight),
+        width_mm: width(bins, ambient, peak_bin).map(|wide| wide * (centre(1) - centre(0))),
+        snr: peak / libm::sqrt(peak + 2.0 * ambient.max(0.0)),
+        returns: returns(bins, ambient + 5.0 * noise, peak_bin),
+        saturated: bins.iter().any(|bin| *bin >= f64::from(i32::MAX)),
+    })
+}
+
+/// The width at half height in bins, between the points where straight lines through the bins cross it; `None` where they do not.
+fn width(bins: &[f64], ambient: f64, peak: usize) -> Option<f64> {
+    let half = f64::midpoint(bins[peak], ambient);
+    let index = |k: usize| f64::from(u32::try_from(k).unwrap_or(u32::MAX));
+    let right = (peak + 1..bins.len()).find(|k| bins[*k] < half)?;
+    let left = (0..peak).rev().find(|k| bins[*k] < half)?;
+    let share = |low: usize, high: usize| (half - bins[low]) / (bins[high] - bins[low]);
+    Some((index(right) - share(right, right - 1)) - (index(left) + share(left, left + 1)))
+}
+
+/// How many returns stand above a limit, each parted from the one before by a valley of less than half of the smaller.
+fn returns(bins: &[f64], limit: f64, peak: usize) -> u8 {
+    let (mut count, mut top, mut valley) = (0_u8, 0.0_f64, f64::INFINITY);
+    for (k, bin) in bins.iter().enumerate() {
+        valley = valley.min(*bin);
+        let local = (k == 0 || bins[k - 1] <= *bin) && (k + 1 == bins.len() || bins[k + 1] < *bin);
+        let counts = local && (*bin > limit || k == peak);
+        if counts && (count == 0 || valley < 0.5 * bin.min(top)) {
+            count = count.saturating_add(1);
+            (top, valley) = (*bin, *bin);
+        } else if counts && *bin > top {
+            // The same return, higher: what came before was its shoulder.
+            (top, valley) = (*bin, *bin);
+        }
+    }
+    count
+}
+
+/// What the histograms say of the frame.
+pub(super) struct Seen {
+    /// The summary.
+    pub(super) statistics: Option<PulseStatistics>,
+    /// The zones whose light came from more than one surface.
+    pub(super) doubtful: ZoneSet,
+    /// The zones whose histogram holds nothing.
+    pub(super) dark: ZoneSet,
+}
+
+/// Judges all groups.
+pub(super) fn judge(
+    histograms: &CnhHistograms<'_>,
+    layout: CnhLayout,
+    profile: &TofProfile,
+    flags: &mut Flags,
+) -> Seen {
+    let (mut widths, mut ratios) = ([0.0; 64], [0.0; 64]);
+    let (mut n, mut wide, mut multiple) = (0, 0, 0_u8);
+    let (mut several, mut empty) = ([false; 64], [false; 64]);
+    for aggregate in 0..histograms.aggregates() {
+        let Some(pulse) = pulse(histograms, aggregate, layout) else {
+            empty[aggregate] = true;
+            continue;
+        };
+        ratios[n] = pulse.snr;
+        n += 1;
+        if let Some(width) = pulse.width_mm {
+            widths[wide] = width;
+            wide += 1;
+        }
+        several[aggregate] = pulse.returns > 1;
+        multiple += u8::from(pulse.returns > 1);
+        if pulse.saturated {
+            flags.insert(Flag::HistogramSaturated);
+        }
+    }
+    let is = |of: &[bool; 64], zone: usize| {
+        layout.aggregate_of(zone).is_some_and(|group| group < histograms.aggregates() && of[group])
+    };
+    if multiple > 0 {
+        flags.insert(Flag::MultiTarget);
+    }
+    let statistics = median(&mut ratios[..n]).map(|median_snr| {
+        let median_width_mm = median(&mut widths[..wide]);
+        let seen = u8::try_from(n).unwrap_or(u8::MAX);
+        PulseStatistics {
+            seen,
+            multiple: f64::from(multiple) / f64::from(seen),
+            median_width_mm,
+            broadening: median_width_mm.zip(profile.pulse_width_mm).map(|(width, opaque)| width / opaque),
+            median_snr,
+        }
+    });
+    Seen {
+        statistics,
+        doubtful: ZoneSet::from_fn(|zone| is(&several, zone)),
+        dark: ZoneSet::from_fn(|zone| is(&empty, zone)),
+    }
+}
+
+/// The median; the values are put in order. `None` without any.
+fn median(values: &mut [f64]) -> Option<f64> {
+    values.sort_unstable_by(f64::total_cmp);
+    let n = values.len();
+    (n > 0).then(|| f64::midpoint(values[(n - 1) / 2], values[n / 2]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::vec::Vec;
+
+    const LAYOUT: CnhLayout = CnhLayout { start_bin: 0, sub_sample: 2, start: [0, 0], merge: [2, 2], groups: [4, 4] };
+
+    /// A block of one group with these counts and no scaling.
+    fn block(counts: &[i32]) -> Vec<u8> {
+        let mut bytes: Vec<u8> = Vec::new();
+        let shape = u32::try_from(counts.len()).unwrap() << 16 | 1;
+        for word in [0, 0, 0, 0, shape, 0, 0] {
+            bytes.extend(word.to_le_bytes());
+        }
+        for count in counts {
+            bytes.extend(count.to_le_bytes());
+        }
+        bytes.extend(std::iter::repeat_n(0, counts.len().next_multiple_of(4)));
+        bytes.extend([0; 8]);
+        bytes
+    }
+
+    fn pulse_of(counts: &[i32]) -> Option<Pulse> {
+        let bytes = block(counts);
+        pulse(&CnhHistograms::new(&bytes).unwrap(), 0, LAYOUT)
+    }
+
+    #[test]
+    fn a_triangle_has_its_centre_and_its_width() {
+        // Bins of 75 mm; the peak of 400 stands in bin 6, half of it is crossed midway to the bins beside.
+        let found = pulse_of(&[0, 0, 0, 0, 0, 0, 400, 0, 0, 0, 0, 0]).unwrap();
+        assert_eq!((found.peak_bin, found.returns, found.ambient), (6, 1, 0.0));
+        assert!((found.centroid_mm.value() - 37.5348 * 13.0).abs() < 1e-9);
+        assert!((found.width_mm.unwrap() - 75.0696).abs() < 1e-9, "{:?}", found.width_mm);
+        assert!((found.snr - 20.0).abs() < 1e-12 && (found.total - 400.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn two_surfaces_are_two_returns_and_a_shoulder_is_none() {
+        assert_eq!(pulse_of(&[2, 2, 300, 90, 3, 2, 60, 200, 40, 2, 2, 2]).unwrap().returns, 2);
+        assert_eq!(pulse_of(&[2, 2, 300, 250, 260, 120, 40, 2, 2, 2, 2, 2]).unwrap().returns, 1);
+        // A bump of a few counts is noise.
+        assert_eq!(pulse_of(&[2, 2, 300, 90, 3, 2, 6, 2, 2, 2, 2, 2]).unwrap().returns, 1);
+    }
+
+    #[test]
+    fn an_empty_or_cut_histogram_is_said_to_be_one() {
+        assert_eq!(pulse_of(&[0; 12]), None);
+        assert_eq!(pulse_of(&[5; 12]), None);
+        assert_eq!(pulse_of(&[400, 300, 100, 0, 0, 0]).unwrap().width_mm, None);
+        let full = pulse_of(&[0, 0, i32::MAX, 0, 0, 0]).unwrap();
+        assert!(full.saturated);
+    }
+
+    #[test]
+    fn zones_belong_to_the_groups_that_the_driver_makes() {
+        assert_eq!(
+            (LAYOUT.aggregate_of(0), LAYOUT.aggregate_of(63), LAYOUT.aggregate_of(64)),
+            (Some(0), Some(15), None)
+        );
+        assert_eq!(LAYOUT.aggregate_of(8 * 3 + 5), Some(4 + 2));
+        let inner = CnhLayout { start: [2, 2], merge: [1, 1], ..LAYOUT };
+        assert_eq!(
+            (inner.aggregate_of(0), inner.aggregate_of(18), inner.aggregate_of(8 * 6 + 6)),
+            (None, Some(0), None)
+        );
+    }
+}
