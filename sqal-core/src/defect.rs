@@ -144,11 +144,55 @@ impl ZoneSet {
         self.0 == 0
     }
 
+    /// The zones that are in both sets.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
+    /// The zones of this set that are not in the other.
+    #[must_use]
+    pub const fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
+    }
+
     /// The zones in ascending order.
-    pub fn iter(self) -> impl Iterator<Item = usize> + Clone {
-        (0..64).filter(move |zone| self.contains(*zone))
+    #[must_use]
+    pub const fn iter(self) -> Zones {
+        Zones(self.0)
     }
 }
+
+impl IntoIterator for ZoneSet {
+    type Item = usize;
+    type IntoIter = Zones;
+
+    fn into_iter(self) -> Zones {
+        self.iter()
+    }
+}
+
+/// The zones of a [`ZoneSet`] in ascending order.
+#[derive(Clone, Debug)]
+pub struct Zones(u64);
+
+impl Iterator for Zones {
+    type Item = usize;
+
+    fn next(&mut self) -> Option<usize> {
+        let zone = self.0.trailing_zeros() as usize;
+        // Takes the lowest bit away; of an empty set there is none.
+        self.0 &= self.0.checked_sub(1)?;
+        Some(zone)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let left = self.0.count_ones() as usize;
+        (left, Some(left))
+    }
+}
+
+impl ExactSizeIterator for Zones {}
 
 /// A defect as found by an analysis.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -223,5 +267,8 @@ mod tests {
         let set = ZoneSet::from_fn(|zone| zone == 0 || zone == 63);
         assert_eq!(set.iter().collect::<Vec<_>>(), [0, 63]);
         assert_eq!((set.len(), set.contains(64), set.is_empty()), (2, false, false));
+        let low = ZoneSet::from_fn(|zone| zone < 32);
+        assert_eq!((set.and(low).iter().collect::<Vec<_>>(), set.without(low).iter().len()), (Vec::from([0]), 1));
+        assert_eq!(ZoneSet::from_fn(|_| true).iter().collect::<Vec<_>>(), (0..64).collect::<Vec<_>>());
     }
 }

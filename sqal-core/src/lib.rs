@@ -46,7 +46,7 @@ mod tof;
 mod verdict;
 
 pub use analyze::{AnalysisError, Analyzer, Assessment};
-pub use defect::{Defect, DefectExtent, DefectKind, Defects, Severity, ZoneSet, gravest_first};
+pub use defect::{Defect, DefectExtent, DefectKind, Defects, Severity, ZoneSet, Zones, gravest_first};
 pub use findings::{
     ArealParameters, ColorFindings, HeightBins, Lab, OutlierTest, PulseStatistics, ReflectanceStatistics,
     SpectralFindings, TofFindings,

@@ -116,11 +116,18 @@ pub fn power_mean(terms: &[(Score, f64)], exponent: Exponent) -> Option<PowerMea
         } else if exponent.get() == f64::NEG_INFINITY {
             f64::from(u8::from(score <= floored))
         } else {
-            weight * libm::pow(score / floored, exponent.get() - 1.0)
+            weight * power(score / floored, exponent.get() - 1.0)
         }
     };
     // In exact arithmetic the mean lies between its scores; the clamp removes the last bit of rounding.
     Some(PowerMean { score: Score::nearest(mean.clamp(worst, best)), sensitivities: terms.iter().map(slope).collect() })
+}
+
+/// xᵖ; the powers of the arithmetic and the harmonic mean, which nearly everybody uses, without logarithms.
+fn power(x: f64, p: f64) -> f64 {
+    const WHOLE: [(f64, fn(f64) -> f64); 4] =
+        [(-2.0, |x| 1.0 / (x * x)), (-1.0, |x| 1.0 / x), (0.0, |_| 1.0), (1.0, |x| x)];
+    WHOLE.iter().find(|(whole, _)| whole.to_bits() == p.to_bits()).map_or_else(|| libm::pow(x, p), |(_, f)| f(x))
 }
 
 /// The mean of positive-weight terms.
@@ -133,8 +140,8 @@ fn raw_mean(terms: impl Iterator<Item = (f64, f64)>, worst: f64, best: f64, p: f
     } else {
         // The term that dominates is scaled to one, so that no power overflows.
         let scale = if p > 0.0 { best } else { worst };
-        let sum: f64 = terms.map(|(score, weight)| weight * libm::pow(score / scale, p)).sum();
-        scale * libm::pow(sum, 1.0 / p)
+        let sum: f64 = terms.map(|(score, weight)| weight * power(score / scale, p)).sum();
+        scale * power(sum, 1.0 / p)
     }
 }
 

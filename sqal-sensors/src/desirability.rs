@@ -102,15 +102,15 @@ impl Desirability {
             Self::Smaller { at, width } => one_sided((at - mu) / libm::hypot(width, u), width, u),
             Self::Target { lo, hi, width } => {
                 let spread = libm::hypot(width, u);
-                let mean =
-                    (normal_cdf((mu - lo) / spread) - normal_cdf((mu - hi) / spread)) / Self::peak(lo, hi, width);
                 let peak = Self::peak(lo, hi, width);
                 let (h, k) = ((mu - lo) / spread, (mu - hi) / spread);
+                let (p, q) = (normal_cdf(h), normal_cdf(k));
                 let rho = u * u / (spread * spread);
-                let square_of = |h: f64| normal_cdf(h) - 2.0 * owens_t(h, libm::sqrt((1.0 - rho) / (1.0 + rho)));
-                let both = bivariate_normal_cdf(h, k, rho);
-                let square = (square_of(h) + square_of(k) - 2.0 * both) / (peak * peak) - mean * mean;
-                (mean, libm::sqrt(square.max(0.0)))
+                let a = libm::sqrt((1.0 - rho) / (1.0 + rho));
+                let mean = (p - q) / peak;
+                let both = bivariate_normal_cdf((h, p), (k, q), rho);
+                let square = (p - 2.0 * owens_t(h, a) + q - 2.0 * owens_t(k, a) - 2.0 * both) / (peak * peak);
+                (mean, libm::sqrt((square - mean * mean).max(0.0)))
             }
         };
         let mean = mean.clamp(0.0, 1.0);

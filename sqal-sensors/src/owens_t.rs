@@ -51,6 +51,10 @@ const WEIGHTS: [f64; N] = [
 ///
 /// The integrand is analytic and the interval at most 1, so the rule is exact to the last digits wherever T matters.
 pub(crate) fn owens_t(h: f64, a: f64) -> f64 {
+    // T(h, a) < Φ(−|h|)/2: beyond this there is less than 1e-17 of it.
+    if h.abs() > 8.5 {
+        return 0.0;
+    }
     let half = a / 2.0;
     let square: [f64; N] = core::array::from_fn(|k| {
         let x = half + half * NODES[k];
@@ -101,26 +105,27 @@ const INVERSES: [f64; 12] = [
     1.0,
 ];
 
-/// P(X < h, Y < k) for standard normals of correlation ρ, 0 ≤ ρ < 1 (Owen 1956, eq. 3.1).
-pub(crate) fn bivariate_normal_cdf(h: f64, k: f64, rho: f64) -> f64 {
+/// P(X < h, Y < k) for standard normals of correlation ρ, 0 ≤ ρ < 1 (Owen 1956, eq. 3.1); each limit comes with its own Φ.
+pub(crate) fn bivariate_normal_cdf((h, p): (f64, f64), (k, q): (f64, f64), rho: f64) -> f64 {
     // At 0 the formula divides by it; a step far below every rounding stands in for the limit.
     let off_zero = |x: f64| if x == 0.0 { 1e-150 } else { x };
     let (h, k) = (off_zero(h), off_zero(k));
     let root = libm::sqrt(1.0 - rho * rho);
-    let t = |h: f64, k: f64| signed_owens_t(h, (k - rho * h) / (h * root));
     let crossing = if h * k < 0.0 { 0.5 } else { 0.0 };
-    f64::midpoint(normal_cdf(h), normal_cdf(k)) - t(h, k) - t(k, h) - crossing
+    let (along, across) = ((k - rho * h) / (h * root), (h - rho * k) / (k * root));
+    f64::midpoint(p, q) - signed_owens_t(h, p, along) - signed_owens_t(k, q, across) - crossing
 }
 
-/// Owen's T for any a: odd in a, and for a > 1 by T(h, a) = ½Φ(h) + ½Φ(ah) − Φ(h)Φ(ah) − T(ah, 1/a) with h ≥ 0 (Owen 1956, eq. 2.3).
-fn signed_owens_t(h: f64, a: f64) -> f64 {
-    let (h, positive) = (h.abs(), a.abs());
+/// Owen's T for any a, given p = Φ(h): odd in a, and for a > 1 by T(h, a) = ½Φ(h) + ½Φ(ah) − Φ(h)Φ(ah) − T(ah, 1/a) with h ≥ 0 (Owen 1956,
+/// eq. 2.3).
+fn signed_owens_t(h: f64, p: f64, a: f64) -> f64 {
+    let (p, h, positive) = (if h < 0.0 { 1.0 - p } else { p }, h.abs(), a.abs());
     let t = if positive <= 1.0 {
         owens_t(h, positive)
     } else {
         let scaled = positive * h;
-        let (p, q) = (normal_cdf(h), normal_cdf(scaled));
-        f64::midpoint(p, q) - p * q - if scaled > 40.0 { 0.0 } else { owens_t(scaled, 1.0 / positive) }
+        let q = normal_cdf(scaled);
+        f64::midpoint(p, q) - p * q - owens_t(scaled, 1.0 / positive)
     };
     if a < 0.0 { -t } else { t }
 }

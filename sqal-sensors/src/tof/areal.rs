@@ -1,6 +1,6 @@
 //! [`areal_parameters`]: the height parameters of ISO 25178-2 on an 8x8 grid, of which any zones may be missing.
 
-use sqal_core::{ArealParameters, Grid};
+use sqal_core::{ArealParameters, Grid, ZoneSet};
 
 use crate::{Moments, Plane, Point};
 
@@ -16,10 +16,14 @@ const FLAT_MM: f64 = 1e-9;
 /// whole cell.
 #[must_use]
 pub fn areal_parameters(heights: &Grid<Option<f64>>, dx_mm: f64, dy_mm: f64) -> Option<ArealParameters> {
-    let known = || heights.iter().copied().flatten();
-    let moments = Moments::of(known())?;
+    let known = Known {
+        zones: ZoneSet::from_fn(|zone| heights[zone].is_some()),
+        z: heights.map(|height| height.unwrap_or(0.0)),
+    };
+    let values = || known.zones.iter().map(|zone| known.z[zone]);
+    let moments = Moments::of(values())?;
     let (mut sa, mut sp, mut sv, mut cube, mut fourth) = (0.0, 0.0_f64, 0.0_f64, 0.0, 0.0);
-    for z in known() {
+    for z in values() {
         let d = z - moments.mean;
         let square = d * d;
         sa += d.abs();
@@ -39,8 +43,8 @@ pub fn areal_parameters(heights: &Grid<Option<f64>>, dx_mm: f64, dy_mm: f64) -> 
         sz: sp + sv,
         ssk: rough.then(|| cube / moments.n / (variance * sq)),
         sku: rough.then(|| fourth / moments.n / (variance * variance)),
-        sdq: root_mean_square_gradient(heights, dx_mm, dy_mm),
-        sdr: developed_area_ratio(heights, dx_mm, dy_mm),
+        sdq: root_mean_square_gradient(&known, dx_mm, dy_mm),
+        sdr: developed_area_ratio(&known, dx_mm, dy_mm),
     })
 }
 
@@ -64,41 +68,47 @@ fn index(k: usize) -> f64 {
     f64::from(u8::try_from(k).unwrap_or(u8::MAX))
 }
 
+/// The zones whose height is known, with the heights; those that are not known stand as 0 and are never used.
+struct Known {
+    zones: ZoneSet,
+    z: Grid<f64>,
+}
+
+impl Known {
+    /// The known zones whose neighbours at all of these steps are known too; no step may leave the grid.
+    fn with_next(&self, columns: usize, rows: usize) -> ZoneSet {
+        let inside = |zone: usize| zone % 8 < 8 - columns && zone / 8 < 8 - rows;
+        let steps = [0, columns, 8 * rows, columns + 8 * rows];
+        ZoneSet::from_fn(|zone| inside(zone) && steps.iter().all(|step| self.zones.contains(zone + step)))
+    }
+}
+
 /// √(mean (∂z/∂x)² + mean (∂z/∂y)²) over differences of neighbours.
-fn root_mean_square_gradient(heights: &Grid<Option<f64>>, dx_mm: f64, dy_mm: f64) -> Option<f64> {
-    let mean_square = |step: usize, spacing: f64, has_next: fn(usize) -> bool| {
-        let (mut sum, mut n) = (0.0, 0.0);
-        for zone in (0..64).filter(|zone| has_next(*zone)) {
-            if let (Some(a), Some(b)) = (heights[zone], heights[zone + step]) {
-                let slope = (b - a) / spacing;
-                sum += slope * slope;
-                n += 1.0;
-            }
-        }
-        (n > 0.0).then(|| sum / n)
+fn root_mean_square_gradient(known: &Known, dx_mm: f64, dy_mm: f64) -> Option<f64> {
+    let mean_square = |pairs: ZoneSet, step: usize, spacing: f64| {
+        let slope = |zone: usize| (known.z[zone + step] - known.z[zone]) / spacing;
+        let sum: f64 = pairs.iter().map(|zone| slope(zone) * slope(zone)).sum();
+        (!pairs.is_empty()).then(|| sum / f64::from(pairs.len()))
     };
-    let across = mean_square(1, dx_mm, |zone| zone % 8 < 7)?;
-    let along = mean_square(8, dy_mm, |zone| zone / 8 < 7)?;
+    let across = mean_square(known.with_next(1, 0), 1, dx_mm)?;
+    let along = mean_square(known.with_next(0, 1), 8, dy_mm)?;
     Some(libm::sqrt(across + along))
 }
 
 /// The area of the surface over the area below it, less one.
-fn developed_area_ratio(heights: &Grid<Option<f64>>, dx_mm: f64, dy_mm: f64) -> Option<f64> {
-    let (mut area, mut cells) = (0.0, 0.0);
+fn developed_area_ratio(known: &Known, dx_mm: f64, dy_mm: f64) -> Option<f64> {
+    let cells = known.with_next(1, 1);
     let flat = dx_mm * dy_mm;
-    for zone in (0..64).filter(|zone| zone % 8 < 7 && zone / 8 < 7) {
-        let corners = [heights[zone], heights[zone + 1], heights[zone + 8], heights[zone + 9]];
-        if let [Some(a), Some(b), Some(c), Some(d)] = corners {
-            // Each corner's triangle is spanned by one x edge and one y edge of the cell.
-            let (top, bottom, left, right) = (b - a, d - c, c - a, d - b);
-            let triangle = |x_edge: f64, y_edge: f64| {
-                let (u, v) = (dy_mm * x_edge, dx_mm * y_edge);
-                libm::sqrt(u * u + v * v + flat * flat)
-            };
-            area +=
-                0.25 * (triangle(top, left) + triangle(top, right) + triangle(bottom, left) + triangle(bottom, right));
-            cells += 1.0;
-        }
+    let mut area = 0.0;
+    for zone in cells {
+        let [a, b, c, d] = [zone, zone + 1, zone + 8, zone + 9].map(|zone| known.z[zone]);
+        // Each corner's triangle is spanned by one x edge and one y edge of the cell.
+        let (top, bottom, left, right) = (b - a, d - c, c - a, d - b);
+        let triangle = |x_edge: f64, y_edge: f64| {
+            let (u, v) = (dy_mm * x_edge, dx_mm * y_edge);
+            libm::sqrt(u * u + v * v + flat * flat)
+        };
+        area += 0.25 * (triangle(top, left) + triangle(top, right) + triangle(bottom, left) + triangle(bottom, right));
     }
-    (cells > 0.0).then(|| area / (cells * flat) - 1.0)
+    (!cells.is_empty()).then(|| area / (f64::from(cells.len()) * flat) - 1.0)
 }
