@@ -37,6 +37,8 @@ pub enum Flag {
     AnalogSaturation,
     /// The tray's area is unknown: the volume is a sum over the areas that the zones see.
     ZoneAreas,
+    /// What all zones of the frame share was taken out: the floor beside the product showed it.
+    ZeroedOnFloor,
     /// Some zones saw more than one surface: their noise counts twice.
     MultiTarget,
     /// A bin of a histogram stands at the converter's end.
@@ -45,7 +47,7 @@ pub enum Flag {
 
 impl Flag {
     /// Every flag, in order.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::StatusMissing,
         Self::SigmaModelled,
         Self::InsufficientZones,
@@ -62,6 +64,7 @@ impl Flag {
         Self::Uncalibrated,
         Self::AnalogSaturation,
         Self::ZoneAreas,
+        Self::ZeroedOnFloor,
         Self::MultiTarget,
         Self::HistogramSaturated,
     ];
@@ -86,6 +89,7 @@ impl Flag {
             Self::Uncalibrated => "Uncalibrated",
             Self::AnalogSaturation => "AnalogSaturation",
             Self::ZoneAreas => "ZoneAreas",
+            Self::ZeroedOnFloor => "ZeroedOnFloor",
             Self::MultiTarget => "MultiTarget",
             Self::HistogramSaturated => "HistogramSaturated",
         }

@@ -53,7 +53,7 @@ pub use profile::{
 pub use robust::{Plane, Point, robust_plane};
 pub use spectral::{
     Averaged, ColorCalibration, ColorFit, MAX_SHOTS, NotAReference, NotAveraged, NotFitted, ProductReference,
-    SpectralAnalyzer, average_shots, ciede2000, color_uniformity, lab, tristimulus, yellowness_e313,
+    SpectralAnalyzer, absorbance, average_shots, ciede2000, color_uniformity, lab, tristimulus, yellowness_e313,
 };
 pub use tof::{
     CNH_BIN_MM, CnhError, CnhHistograms, CnhLayout, Pulse, TofAnalyzer, UldError, areal_parameters, cnh_bin_centre_mm,

@@ -105,13 +105,15 @@ pub struct TofProfile {
     pub tray: Tray,
     /// Where its floor is.
     pub reference: HeightReference,
-    /// The standard uncertainty in mm that all zones share (offset, temperature, penetration).
+    /// The standard uncertainty in mm that all distances share (offset, temperature).
     ///
     /// [`U_SYSTEMATIC_UNCALIBRATED_MM`] unless the profile says otherwise; 1 mm is usual after a calibration on site.
     #[cfg_attr(feature = "serde", serde(default = "uncalibrated"))]
     pub u_systematic_mm: f64,
     /// How much deeper than the surface the light is reflected, in mm; measured once on the product with a ruler.
     pub penetration_bias_mm: f64,
+    /// The standard uncertainty of that bias in mm.
+    pub u_penetration_mm: f64,
     /// The noise of a zone whose device does not report it.
     pub noise: NoiseModel,
     /// A zone noisier than this, in mm, is invalid.
@@ -194,6 +196,7 @@ impl TofProfile {
         number("tof.tray.u_area_mm2", self.tray.u_area_mm2, NOT_NEGATIVE)?;
         number("tof.u_systematic_mm", self.u_systematic_mm, NOT_NEGATIVE)?;
         number("tof.penetration_bias_mm", self.penetration_bias_mm, NOT_NEGATIVE)?;
+        number("tof.u_penetration_mm", self.u_penetration_mm, NOT_NEGATIVE)?;
         number("tof.noise.sigma_mm", self.noise.sigma_mm, POSITIVE)?;
         number("tof.noise.amplitude_kcps", self.noise.amplitude_kcps, POSITIVE)?;
         number("tof.noise.distance_mm", self.noise.distance_mm, POSITIVE)?;
@@ -235,6 +238,7 @@ impl TofProfile {
             reference: HeightReference::Flat { distance_mm: 150.0, u_mm: 0.3 },
             u_systematic_mm: 1.0,
             penetration_bias_mm: 0.0,
+            u_penetration_mm: 0.0,
             noise: NoiseModel { sigma_mm: 2.0, amplitude_kcps: 900.0, distance_mm: 150.0 },
             max_sigma_mm: 15.0,
             min_amplitude_kcps: 5.0,

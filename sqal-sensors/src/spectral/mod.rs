@@ -16,6 +16,7 @@ use sqal_core::{
 pub use color::{ColorCalibration, ColorFit, NotFitted, ciede2000, lab, tristimulus, yellowness_e313};
 pub use outlier::{NotAReference, ProductReference};
 pub use positions::{Averaged, MAX_SHOTS, NotAveraged, average_shots, color_uniformity};
+pub use reflectance::absorbance;
 
 use crate::desirability::{join, measured};
 use crate::tof::judged;

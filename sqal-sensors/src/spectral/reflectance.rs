@@ -37,8 +37,11 @@ pub(super) fn against_white(
 
 /// A = −log₁₀ R of the eight visible bands, u(A) = u(R)/(R ln 10); `None` where R stands at an end of its range or is below 3 u(R).
 ///
-/// A dead channel has R at its lower end: its absorbance is unknown, not 4.
-pub(super) fn absorbance(reflectance: &[Option<Measured>; 10]) -> [Option<Measured>; 8] {
+/// A dead channel has R at its lower end: its absorbance is unknown, not 4. These are what [`ProductReference::fit`] takes.
+///
+/// [`ProductReference::fit`]: crate::ProductReference::fit
+#[must_use]
+pub fn absorbance(reflectance: &[Option<Measured>; 10]) -> [Option<Measured>; 8] {
     core::array::from_fn(|k| {
         let r = reflectance[k]?;
         let usable = r.value() > LOWEST && r.value() < HIGHEST && r.value() > 3.0 * r.u();

@@ -46,6 +46,12 @@ pub(super) fn neighbours(zone: usize) -> impl Iterator<Item = usize> {
     [above, left, right, below].into_iter().flatten()
 }
 
+/// The zones that share an edge or a corner with a zone.
+pub(super) fn around(zone: usize) -> impl Iterator<Item = usize> {
+    let touches = move |other: usize| (zone / 8).abs_diff(other / 8).max((zone % 8).abs_diff(other % 8)) == 1;
+    (zone.saturating_sub(9)..(zone + 10).min(64)).filter(move |other| touches(*other))
+}
+
 /// The terms 1, x, y, x², xy, y² of a place in mm, in units of 50 mm so that all are of one size.
 #[must_use]
 pub(super) fn second_order((x, y): (f64, f64)) -> [f64; 6] {

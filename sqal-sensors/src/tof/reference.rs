@@ -76,11 +76,22 @@ pub(super) fn heights(zones: &Zones, tray: ZoneSet, profile: &TofProfile, flags:
     });
     let (floor, u_reference) = floor(zones, &place_mm, profile, flags)?;
     let measured = ZoneSet::from_fn(|zone| zones.valid.contains(zone) && tray.contains(zone));
-    let above = |zone: usize| floor[zone] - zones.distance_mm[zone];
+    let seen = Grid::from_fn(|zone| floor[zone] - zones.distance_mm[zone]);
     // The mask is drawn before the bias: bare floor is not translucent, and must not be lifted into product.
-    let product = ZoneSet::from_fn(|zone| {
-        measured.contains(zone) && above(zone) > profile.min_product_mm.max(3.0 * zones.sigma_mm[zone])
-    });
+    let higher_than = |zero: f64| {
+        ZoneSet::from_fn(|zone| {
+            measured.contains(zone) && seen[zone] - zero > profile.min_product_mm.max(3.0 * zones.sigma_mm[zone])
+        })
+    };
+    let (mut zero, mut u_systematic_mm, mut u_reference_mm) = (0.0, profile.u_systematic_mm, u_reference);
+    if profile.tray.area_mm2.is_none()
+        && let Some((offset, u)) = zero_on_floor(&seen, &zones.sigma_mm, measured.without(higher_than(0.0)))
+    {
+        flags.insert(Flag::ZeroedOnFloor);
+        (zero, u_systematic_mm, u_reference_mm) = (offset, u, 0.0);
+    }
+    let product = higher_than(zero);
+    let above = |zone: usize| seen[zone] - zero;
     let bias = |zone: usize| if product.contains(zone) { profile.penetration_bias_mm } else { 0.0 };
     let mut height_mm = Grid::from_fn(|zone| above(zone) + bias(zone));
     let mut sigma_mm = zones.sigma_mm;
@@ -95,8 +106,31 @@ pub(super) fn heights(zones: &Zones, tray: ZoneSet, profile: &TofProfile, flags:
             flags.insert(Flag::Imputed);
         }
     }
-    let (u_systematic_mm, u_reference_mm) = (profile.u_systematic_mm, u_reference);
+    let u_systematic_mm = libm::hypot(u_systematic_mm, profile.u_penetration_mm);
     Some(Surface { known, product, height_mm, sigma_mm, place_mm, u_systematic_mm, u_reference_mm })
+}
+
+/// The mean height of the floor beside a product that stands free, and its standard uncertainty; `None` where too little of it is seen.
+///
+/// Whatever all zones of the frame share (offset, temperature, the error of the reference) the floor shows too, so it is taken out and
+/// only the noise of that mean is left. Zones that touch the product see a part of it: they count only where there are hardly any others,
+/// and like all only within three of their own noise of the median.
+fn zero_on_floor(seen: &Grid<f64>, sigma: &Grid<f64>, bare: ZoneSet) -> Option<(f64, f64)> {
+    let apart = ZoneSet::from_fn(|zone| bare.contains(zone) && geometry::around(zone).all(|next| bare.contains(next)));
+    let floor = if apart.len() >= 8 { apart } else { bare };
+    if floor.len() < 8 {
+        return None;
+    }
+    let mut heights = [0.0; 64];
+    let n = floor.iter().len();
+    for (height, zone) in heights.iter_mut().zip(floor) {
+        *height = seen[zone];
+    }
+    let (_, median, _) = heights[..n].select_nth_unstable_by(n / 2, f64::total_cmp);
+    let near = floor.iter().filter(|zone| (seen[*zone] - *median).abs() <= 3.0 * sigma[*zone]);
+    let moments = Moments::of(near.clone().map(|zone| seen[zone]))?;
+    let noise: f64 = near.map(|zone| sigma[zone] * sigma[zone]).sum();
+    Some((moments.mean, libm::sqrt(noise) / moments.n))
 }
 
 /// The distance of the tray's floor for each zone, and its common uncertainty.

@@ -1,9 +1,9 @@
 //! The volume of a product: the tray's known area times the mean height over it, or the sum over what the zones see.
 //!
 //! In a tray of known area no sum of zone areas: ray-cast trays show that constant zone areas err by 60 %, areas that grow with distance
-//! by 14 %, and area times mean height by 4 %. A common error of 1 mm is 4.4 % of the volume at 22 mm, so it is carried as fully correlated.
+//! by 14 %, and area times mean height by 4 %. A product that stands free has no area but what the zones see. A common error of 1 mm is 4.4 % of the volume at 22 mm, so it is carried as fully correlated.
 
-use sqal_core::{Grid, Measured};
+use sqal_core::{Grid, Measured, ZoneSet};
 
 use super::geometry;
 use super::reference::Surface;
@@ -24,51 +24,58 @@ pub(super) fn of_tray(surface: &Surface, profile: &TofProfile) -> Measured {
     measured(area * mean, libm::sqrt(variance))
 }
 
-/// V = Σ h·A over the product, with the areas that its zones see; for a product that stands free.
+/// V = Σ h·A over the product and the zones around it, with the areas that they see; for a product that stands free.
 ///
-/// u² = Σ(∂V/∂z)²σ² + (Σ ∂V/∂z)² s² + (ΣA)² r², with s the standard uncertainty that all distances share, r that of the reference, and
-/// ∂V/∂z = −A + h ∂A/∂z: a point that is nearer is higher, and its zone narrower. The zones at the outline see product only in part, or floor with product in it; that is worth half a zone along the outline,
-/// h·A/√12 each and independent.
+/// The zones around it hold its foot, which is too low to be told from noise; their heights count with their signs, so that their noise
+/// adds nothing on average. u² = Σ(∂V/∂z)²σ² + (Σ ∂V/∂z)² s² + (ΣA)² r² + Σ(h·A)²/12, with s the standard uncertainty that all distances
+/// share, r that of the reference, and ∂V/∂z = −A + h ∂A/∂z: a point that is nearer is higher, and its zone narrower. The last term is
+/// over the product's outermost zones, of which an unknown part is covered.
 pub(super) fn of_zones(surface: &Surface, areas: &Grid<f64>) -> Measured {
+    let on_product = |zone: usize| surface.product.contains(zone);
+    if surface.product.is_empty() {
+        // Nothing stands out of what the common error could hide.
+        let seen: f64 = surface.known.iter().map(|zone| areas[zone]).sum();
+        return measured(0.0, seen * surface.u_common_mm());
+    }
+    let near = ZoneSet::from_fn(|zone| {
+        surface.known.contains(zone) && (on_product(zone) || geometry::around(zone).any(on_product))
+    });
     let (mut volume, mut area, mut along, mut squares) = (0.0, 0.0, 0.0, 0.0);
-    for zone in surface.product.iter() {
+    for zone in near {
         let (h, a) = (surface.height_mm[zone], areas[zone]);
         // A grows with the square of the distance.
         let slope = -a + h * 2.0 * a / surface.distance_mm(zone);
-        let outline = geometry::neighbours(zone).any(|next| !surface.product.contains(next));
-        let edge = if outline { h * a / libm::sqrt(12.0) } else { 0.0 };
+        let outermost = on_product(zone) && !geometry::neighbours(zone).all(on_product);
         volume += h * a;
         area += a;
         along += slope;
-        squares += (slope * surface.sigma_mm[zone]) * (slope * surface.sigma_mm[zone]) + edge * edge;
+        squares += (slope * surface.sigma_mm[zone]) * (slope * surface.sigma_mm[zone]);
+        squares += if outermost { h * a * (h * a) / 12.0 } else { 0.0 };
     }
     let (system, reference) = (along * surface.u_systematic_mm, area * surface.u_reference_mm);
-    measured(volume, libm::sqrt(squares + system * system + reference * reference))
+    measured(volume.max(0.0), libm::sqrt(squares + system * system + reference * reference))
 }
 
-/// The area that each zone of the product sees from above, in mm²: the Jacobian of (x, y) = (u z, v z) in the zone's tangents u and v,
+/// The area that each known zone sees from above, in mm²: the Jacobian of (x, y) = (u z, v z) in the zone's tangents u and v,
 /// z (z + u ∂z/∂u + v ∂z/∂v)₊ du dv, with slopes limited to the smaller of both sides; 0 elsewhere.
 ///
 /// On a flat product it is z² du dv. At the outline a slope to the floor is not the product's, so only neighbours on product count, and a
 /// limited slope is 0 where the sides disagree.
 pub(super) fn zone_areas(surface: &Surface) -> Grid<f64> {
     let z = |zone: usize| surface.distance_mm(zone);
+    let flatter = |a: f64, b: f64| if a.abs() < b.abs() { a } else { b };
     let slope = |zone: usize, before: Option<usize>, after: Option<usize>, tangent: fn(usize) -> f64| {
-        let on_product = |next: Option<usize>| next.filter(|next| surface.product.contains(*next));
-        let side = |next: usize| (z(next) - z(zone)) / (tangent(next) - tangent(zone));
-        match (on_product(before).map(side), on_product(after).map(side)) {
-            (Some(a), Some(b)) if a * b > 0.0 => {
-                if a.abs() < b.abs() {
-                    a
-                } else {
-                    b
-                }
-            }
+        let side = |next: Option<usize>| {
+            let next = next.filter(|next| surface.product.contains(*next))?;
+            Some((z(next) - z(zone)) / (tangent(next) - tangent(zone)))
+        };
+        match (side(before), side(after)) {
+            (Some(a), Some(b)) if a * b > 0.0 => flatter(a, b),
             _ => 0.0,
         }
     };
     Grid::from_fn(|zone| {
-        if !surface.product.contains(zone) {
+        if !surface.known.contains(zone) {
             return 0.0;
         }
         let (row, column) = (zone / 8, zone % 8);

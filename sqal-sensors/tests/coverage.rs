@@ -1,0 +1,157 @@
+//! Uncertainty is true: how often each field's 95 % interval covers the truth, scene by scene, as a table.
+//!
+//! `SQAL_TRAYS=10000 SQAL_WRITE=1 cargo test --release -p sqal-sensors --test coverage` writes the table that `docs/coverage.md` keeps;
+//! without these variables 600 trays a scene are simulated and every field is held to wider limits, as so few allow.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use fixtures::scene::{Fault, LABELLED, Labelled, Scene, Station, WHITE};
+use sqal_core::{Analyzer, Flag, Flags, Gain, IntegrationTime, Measured, SpectralFindings, Spectrum, TofFindings};
+use sqal_sensors::{ColorCalibration, SpectralAnalyzer, SpectralProfile, TofAnalyzer, TofProfile};
+
+/// The table's rows, and which flag explains a field that is out of 93 to 97 %.
+const FIELDS: [(&str, &[Flag]); 13] = [
+    ("volume_mm3", &[]),
+    ("avg_height_mm", &[]),
+    ("height_variation_mm", &[Flag::BelowNoise]),
+    ("surface_uniformity", &[Flag::BelowNoise]),
+    ("tilt_deg", &[Flag::BelowNoise]),
+    ("reflectance mean", &[]),
+    ("L*", &[]),
+    ("a*", &[]),
+    ("b*", &[]),
+    ("C*", &[]),
+    ("oxidation_index", &[]),
+    ("freshness_index", &[]),
+    ("fat_quality_index", &[]),
+];
+
+/// The scenes whose truth the fields can be held to: no fault, and light from the surface itself.
+fn scenes() -> impl Iterator<Item = &'static Labelled> {
+    LABELLED.iter().filter(|labelled| labelled.fault == Fault::None && labelled.name != "half empty")
+}
+
+fn shape(found: &TofFindings) -> [Option<Measured>; 6] {
+    [
+        found.volume_mm3,
+        found.avg_height_mm,
+        found.height_variation_mm,
+        found.surface_uniformity,
+        found.tilt_deg,
+        found.reflectance_analysis.map(|r| r.mean),
+    ]
+}
+
+fn colour(found: &SpectralFindings) -> [Option<Measured>; 7] {
+    let color = found.color;
+    [
+        color.map(|c| c.l),
+        color.map(|c| c.a),
+        color.map(|c| c.b),
+        color.map(|c| c.chroma),
+        found.oxidation_index,
+        found.freshness_index,
+        found.fat_quality_index,
+    ]
+}
+
+/// The truth: geometry from the scene itself, what only zones can show from a frame without noise, colour from counts without noise.
+fn truth(scene: &Scene, tof: &TofAnalyzer, spectral: &SpectralAnalyzer) -> Vec<Option<f64>> {
+    let frame = Station::noiseless(scene);
+    let mut shape = shape(&tof.analyze(&frame).unwrap().findings).map(|m| m.map(Measured::value));
+    let (volume, area) = scene.volume_and_area();
+    (shape[0], shape[1]) = (Some(volume), Some(volume / area));
+    let (gain, time) = (Gain::from_multiplier(512.0).unwrap(), IntegrationTime::from_millis(182.0).unwrap());
+    let reflectance = scene.reflectance();
+    #[expect(clippy::cast_possible_truncation, reason = "the reading's own precision")]
+    let counts = core::array::from_fn(|k| (WHITE[k] * reflectance[k] / 0.98 * 350.0) as f32);
+    let exact = Spectrum::new(counts, gain, time, sqal_core::AdcStatus::Clear).unwrap();
+    // The same basic counts by a profile whose white was read in these units; the noise of so many counts is what u says, and not in them.
+    let unit = 350.0 / (gain.multiplier() * time.millis());
+    let mut profile = spectral.profile().clone();
+    let reference = profile.white_reference.as_mut().unwrap();
+    reference.white = reference.white.map(|white| white * unit);
+    let found = SpectralAnalyzer::new(SpectralProfile { shot_noise: 1e-9, read_noise: 0.0, ..profile }).unwrap();
+    let colour = colour(&found.analyze(&exact).unwrap().findings).map(|m| m.map(Measured::value));
+    shape.into_iter().chain(colour).collect()
+}
+
+#[test]
+fn ninety_five_percent_intervals_cover_the_truth() {
+    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u32>().ok());
+    let trays = number("SQAL_TRAYS").unwrap_or(600);
+    let tof = TofAnalyzer::new(TofProfile::example()).unwrap();
+    // The simulated device is mapped exactly, so the map adds nothing to u.
+    let exact_map = SpectralProfile::example().color.map(|map| ColorCalibration { u_lab: 0.0, ..map });
+    let spectral = SpectralAnalyzer::new(SpectralProfile { color: exact_map, ..SpectralProfile::example() }).unwrap();
+
+    let mut table = BTreeMap::<(usize, &str), (f64, Flags)>::new();
+    for labelled in scenes() {
+        let mut station = Station::new(20_261_121);
+        let truth = truth(&labelled.scene, &tof, &spectral);
+        let mut covered = [(0_u32, 0_u32); FIELDS.len()];
+        let mut flags = Flags::default();
+        for _ in 0..trays {
+            let reading = station.read(labelled.scene, Fault::None);
+            let shaped = tof.analyze(&reading.frame.unwrap()).unwrap();
+            let coloured = spectral.analyze(&reading.spectrum.unwrap()).unwrap();
+            flags = shaped.flags.iter().chain(coloured.flags.iter()).fold(flags, Flags::with);
+            let found = shape(&shaped.findings).into_iter().chain(colour(&coloured.findings));
+            for ((found, truth), (hits, n)) in found.zip(&truth).zip(&mut covered) {
+                if let (Some(found), Some(truth)) = (found, truth) {
+                    *n += 1;
+                    *hits += u32::from((found.value() - truth).abs() <= 1.959_964 * found.u());
+                }
+            }
+        }
+        for (field, (hits, n)) in covered.into_iter().enumerate().filter(|(_, (_, n))| *n > 0) {
+            table.insert((field, labelled.name), (f64::from(hits) / f64::from(n), flags));
+        }
+    }
+
+    let text = markdown(&table, trays);
+    println!("{text}");
+    if std::env::var_os("SQAL_WRITE").is_some() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/coverage.md");
+        std::fs::write(path, &text).unwrap();
+    }
+    // Four standard errors of a share of 0.95, added to what is promised.
+    let slack = 4.0 * (0.95 * 0.05 / f64::from(trays)).sqrt();
+    let out: Vec<String> = table
+        .iter()
+        .filter(|((field, _), (share, flags))| {
+            let excused = FIELDS[*field].1.iter().any(|flag| flags.contains(*flag));
+            !excused && !(0.93 - slack..=0.97 + slack).contains(share)
+        })
+        .map(|((field, scene), (share, _))| format!("{} in {scene}: {share:.4}", FIELDS[*field].0))
+        .collect();
+    assert!(out.is_empty(), "out of 93 to 97 % and without a flag:\n{}", out.join("\n"));
+}
+
+fn markdown(table: &BTreeMap<(usize, &str), (f64, Flags)>, trays: u32) -> String {
+    let names: Vec<_> = scenes().map(|labelled| labelled.name).collect();
+    let mut text = format!(
+        "# How often an interval covers the truth\n\nShare of {trays} simulated trays per scene whose 95 % interval (value ± 1.96 u) covers \
+         the truth, in percent; the promise is 93 to 97.\nA star: a flag of the scene says that this field is below the noise, where an \
+         interval is an upper limit and covers more often.\nMade by `SQAL_TRAYS=10000 SQAL_WRITE=1 cargo test --release -p sqal-sensors \
+         --test coverage`; truths and errors stand in `fixtures/src/scene`.\n\n| field | {} |\n|---|{}\n",
+        names.join(" | "),
+        "---|".repeat(names.len())
+    );
+    for (field, (name, excuses)) in FIELDS.iter().enumerate() {
+        let _ = write!(text, "| `{name}` |");
+        for scene in &names {
+            let _ = match table.get(&(field, *scene)) {
+                Some((share, flags)) => {
+                    let star = if excuses.iter().any(|flag| flags.contains(*flag)) { "*" } else { "" };
+                    write!(text, " {:.1}{star} |", 100.0 * share)
+                }
+                None => write!(text, " – |"),
+            };
+        }
+        text.push('\n');
+    }
+    text
+}
