@@ -90,7 +90,7 @@ pub struct PulseStatistics {
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct ReflectanceStatistics {
-    /// The mean, with the standard error of the mean.
+    /// The mean over the zones, with the standard uncertainty that their noise leaves.
     pub mean: Measured,
     /// The sample standard deviation (n − 1).
     pub sd: f64,

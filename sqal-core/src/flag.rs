@@ -19,6 +19,10 @@ pub enum Flag {
     Imputed,
     /// Height variation is below the noise floor.
     BelowNoise,
+    /// Once the plane is taken out, what is left of the height variation is below the noise floor.
+    LevelledBelowNoise,
+    /// An index lies within three standard uncertainties of an end of its range: its interval covers more often than it says.
+    NearLimit,
     /// No product was found on the tray.
     NoProduct,
     /// A spectral channel reached its full scale.
@@ -47,7 +51,7 @@ pub enum Flag {
 
 impl Flag {
     /// Every flag, in order.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 21] = [
         Self::StatusMissing,
         Self::SigmaModelled,
         Self::InsufficientZones,
@@ -55,6 +59,8 @@ impl Flag {
         Self::RimReference,
         Self::Imputed,
         Self::BelowNoise,
+        Self::LevelledBelowNoise,
+        Self::NearLimit,
         Self::NoProduct,
         Self::Saturated,
         Self::LowSignal,
@@ -80,6 +86,8 @@ impl Flag {
             Self::RimReference => "RimReference",
             Self::Imputed => "Imputed",
             Self::BelowNoise => "BelowNoise",
+            Self::LevelledBelowNoise => "LevelledBelowNoise",
+            Self::NearLimit => "NearLimit",
             Self::NoProduct => "NoProduct",
             Self::Saturated => "Saturated",
             Self::LowSignal => "LowSignal",

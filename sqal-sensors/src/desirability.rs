@@ -118,6 +118,15 @@ impl Desirability {
         measured(mean, sd.min(libm::sqrt(mean * (1.0 - mean))))
     }
 
+    /// Whether a little more is better, at a value.
+    pub(crate) fn rises_at(&self, x: f64) -> bool {
+        match *self {
+            Self::Larger { .. } => true,
+            Self::Smaller { .. } => false,
+            Self::Target { lo, hi, .. } => x < f64::midpoint(lo, hi),
+        }
+    }
+
     /// The height of the two-sided curve in its middle, which is scaled to one.
     fn peak(lo: f64, hi: f64, width: f64) -> f64 {
         2.0 * normal_cdf((hi - lo) / (2.0 * width)) - 1.0
@@ -144,7 +153,7 @@ fn one_sided(h: f64, width: f64, u: f64) -> (f64, f64) {
 pub(crate) type Part = (f64, Option<Measured>);
 
 /// The standard deviation of a score about which nothing is known: uniform on 0 to 1.
-const SIGMA_PRIOR: f64 = 0.288_675_134_594_812_9;
+pub(crate) const SIGMA_PRIOR: f64 = 0.288_675_134_594_812_9;
 
 /// The harmonic mean of the parts that are known, its uncertainty, and the share of the weight that was known.
 ///

@@ -6,6 +6,7 @@
 use sqal_core::{ColorFindings, Lab, Measured};
 
 use super::dual::{Dual, Number};
+use super::traced::Traced;
 use crate::LeastSquares;
 use crate::desirability::measured;
 
@@ -221,6 +222,16 @@ impl ColorCalibration {
     }
 }
 
+/// The product's colour, and what the indices need of it with its history.
+pub(super) struct ProductColor {
+    /// The colour.
+    pub(super) findings: ColorFindings,
+    /// L*.
+    pub(super) lightness: Traced,
+    /// ΔE00 to the product's target.
+    pub(super) distance: Option<Traced>,
+}
+
 /// The product's colour, and how far it lies from the product's target.
 ///
 /// Needs at least seven of the eight bands; one missing band between two others is filled in by their mean and counts with three times
@@ -229,7 +240,7 @@ pub(super) fn of_product(
     reflectance: &[Option<Measured>; 10],
     calibration: &ColorCalibration,
     target: Option<Lab>,
-) -> Option<ColorFindings> {
+) -> Option<ProductColor> {
     let mut r = [0.0; 8];
     let mut u = [0.0; 8];
     let mut missing = 0;
@@ -258,12 +269,25 @@ pub(super) fn of_product(
             [dx * calibration.matrix[0][i], dy * calibration.matrix[1][i], dz * calibration.matrix[2][i]];
         [116.0 * fy, 500.0 * (fx - fy), 200.0 * (fy - fz)]
     });
-    let spread = |gradient: [f64; 3]| {
+    let traced = |value: f64, gradient: [f64; 3]| {
         let along = |column: &[f64; 3]| gradient.iter().zip(column).map(|(g, c)| g * c).sum::<f64>();
-        let readings: f64 = columns.iter().zip(u).map(|(column, u)| (along(column) * u) * (along(column) * u)).sum();
         let map: f64 = gradient.iter().map(|g| (g * calibration.u_lab) * (g * calibration.u_lab)).sum();
-        libm::sqrt(readings + map)
+        Traced { value, along: core::array::from_fn(|k| along(&columns[k]) * u[k]), apart: map }
     };
+    let spread = |gradient: [f64; 3]| traced(0.0, gradient).u();
+    let lightness = traced(color.l, [1.0, 0.0, 0.0]);
+    let distance = target.map(|target| {
+        let (value, gradient) = ciede2000_with_gradient(color, target);
+        let slope = traced(value, gradient);
+        // Close to the target the distance has no gradient: its spread there is that in all directions.
+        let all = [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]].map(spread);
+        let widest: f64 = all.iter().map(|u| u * u).sum();
+        let near = value * value < 4.0 * widest;
+        Traced {
+            apart: if near { slope.apart + (widest - slope.u() * slope.u()).max(0.0) } else { slope.apart },
+            ..slope
+        }
+    });
     let chroma = libm::hypot(color.a, color.b);
     let u_plane = libm::hypot(spread([0.0, 1.0, 0.0]), spread([0.0, 0.0, 1.0]));
     // Near grey the direction of a colour is only noise.
@@ -272,23 +296,15 @@ pub(super) fn of_product(
         measured(hue(color.a, color.b), spread(gradient).to_degrees())
     });
     let gradient = if chroma > 0.0 { [0.0, color.a / chroma, color.b / chroma] } else { [0.0, 1.0, 0.0] };
-    Some(ColorFindings {
+    let findings = ColorFindings {
         xyz,
-        l: measured(color.l, spread([1.0, 0.0, 0.0])),
+        l: lightness.measured(),
         a: measured(color.a, spread([0.0, 1.0, 0.0])),
         b: measured(color.b, spread([0.0, 0.0, 1.0])),
         chroma: measured(chroma, spread(gradient)),
         hue_deg: direction,
         yellowness: yellowness_e313(xyz),
-        delta_e00: target.map(|target| distance(color, target, &spread)),
-    })
-}
-
-/// ΔE00 to a target with its uncertainty from the gradient; close to the target, where the distance has no gradient, from the spread in
-/// all directions.
-fn distance(color: Lab, target: Lab, spread: &impl Fn([f64; 3]) -> f64) -> Measured {
-    let (value, gradient) = ciede2000_with_gradient(color, target);
-    let all = [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]].map(spread);
-    let widest = libm::sqrt(all.iter().map(|u| u * u).sum());
-    measured(value, if value < 2.0 * widest { widest } else { spread(gradient) })
+        delta_e00: distance.map(|distance| distance.measured()),
+    };
+    Some(ProductColor { findings, lightness, distance })
 }

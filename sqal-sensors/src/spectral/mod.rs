@@ -8,6 +8,7 @@ mod indices;
 mod outlier;
 mod positions;
 mod reflectance;
+mod traced;
 
 use sqal_core::{
     AdcStatus, AnalysisError, Analyzer, Assessment, Channel, Flag, Flags, Measured, Score, SpectralFindings, Spectrum,
@@ -18,10 +19,10 @@ pub use outlier::{NotAReference, ProductReference};
 pub use positions::{Averaged, MAX_SHOTS, NotAveraged, average_shots, color_uniformity};
 pub use reflectance::absorbance;
 
-use crate::desirability::{join, measured};
 use crate::tof::judged;
 use crate::{InvalidProfile, SpectralProfile};
 use correction::LEAST_COUNTS;
+use traced::{Traced, join};
 
 /// Analyses spectra of one product at one station.
 #[derive(Clone, Debug)]
@@ -74,42 +75,44 @@ impl Analyzer for SpectralAnalyzer {
         let target = profile.color_target.as_ref().map(|target| target.lab);
         let color = profile.color.as_ref().filter(|_| trusted);
         let color = color.and_then(|map| color::of_product(&reflectance, map, target));
-        let distance = color.and_then(|color| color.delta_e00);
-        let likeness = distance.zip(profile.color_target.as_ref()).map(|(d, target)| target.delta_e00.of_measured(d));
-        let absorbance = reflectance::absorbance(&reflectance);
+        let likeness = color.as_ref().and_then(|color| Some(color.distance?.meets(&profile.color_target?.delta_e00)));
+        let absorbance = absorbance(&reflectance);
         let oxidation = trusted.then(|| indices::oxidation(&absorbance, profile, &mut flags)).flatten();
         let freshness = indices::freshness(oxidation, likeness, profile);
-        let lightness = color.map(|color| color.l);
+        let lightness = color.as_ref().map(|color| color.lightness);
         let fat = trusted.then(|| indices::fat_quality(&absorbance, lightness, profile)).flatten();
         let outlier = profile.reference.as_ref().and_then(|reference| reference.test(&absorbance));
+        let stated = |index: Option<Traced>| index.map(|index| index.measured());
         let findings = SpectralFindings {
             basic_counts: basic.map(|one| one.map(Measured::value)),
             reflectance,
             snr: correction::least_snr(&basic),
             nir_to_clear: reflectance::nir_to_clear(&reflectance),
             outlier,
-            color,
-            color_score: likeness,
-            oxidation_index: oxidation,
-            freshness_index: freshness,
-            fat_quality_index: fat,
+            color: color.as_ref().map(|color| color.findings),
+            color_score: stated(likeness),
+            oxidation_index: stated(oxidation),
+            freshness_index: stated(freshness),
+            fat_quality_index: stated(fat),
             color_uniformity: None,
         };
+        let near_limit = |index: &Measured| index.value().min(1.0 - index.value()) < 3.0 * index.u();
+        let indices = [findings.oxidation_index, findings.freshness_index, findings.fat_quality_index];
+        if indices.iter().flatten().any(near_limit) {
+            flags.insert(Flag::NearLimit);
+        }
 
-        let heme = indices::heme(&absorbance);
+        let heme = indices::heme(&absorbance).map(|heme| heme.measured());
         let defects = defects::find(spectrum, &findings, heme, flags, profile);
         let weights = &profile.weights;
-        // Freshness, oxidation, fat and colour come from the same eight bands: their uncertainties add.
-        let joined = join(
-            [
-                (weights.freshness, freshness),
-                (weights.oxidation, oxidation.map(|o| measured(1.0 - o.value(), o.u()))),
-                (weights.fat, fat),
-                (weights.uniformity, None),
-                (weights.color, likeness),
-            ],
-            0..5,
-        );
+        let joined = join([
+            (weights.freshness, freshness),
+            (weights.oxidation, oxidation.map(|o| o.through(1.0 - o.value, -1.0))),
+            (weights.fat, fat),
+            (weights.uniformity, None),
+            (weights.color, likeness),
+        ]);
+        let joined = joined.map(|(score, coverage)| (score.measured(), coverage));
         let judged = judged(joined, &defects, &profile.scale);
         let seen = bands
             .iter()

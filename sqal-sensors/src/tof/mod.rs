@@ -108,7 +108,8 @@ impl TofAnalyzer {
         if areas.is_some() {
             flags.insert(Flag::ZoneAreas);
         }
-        let height = surface.as_ref().and_then(|s| surface::mean_height(s, areas.as_ref()));
+        let height =
+            surface.as_ref().and_then(|s| surface::mean_height(s, areas.as_ref(), volume::unseen_mm(s, profile)));
         let roughness = surface.as_ref().and_then(|s| surface::roughness(s, profile));
         if let Some(surface) = &surface {
             if surface.product.is_empty() {
@@ -116,6 +117,9 @@ impl TofAnalyzer {
             }
             if roughness.is_some_and(|r| r.below_noise) {
                 flags.insert(Flag::BelowNoise);
+            }
+            if roughness.is_some_and(|r| r.levelled_below_noise) {
+                flags.insert(Flag::LevelledBelowNoise);
             }
         }
         let product = surface.as_ref().and_then(|s| Some((s.product_heights(), s.spacing_mm()?)));

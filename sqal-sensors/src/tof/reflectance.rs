@@ -7,6 +7,9 @@ use super::validity::Zones;
 use crate::desirability::measured;
 use crate::{Moments, TofProfile};
 
+/// The standard deviation of the sensor's own step of 0.5 %.
+const STEP: f64 = 0.144_337_567_297_406_44;
+
 /// The statistics in percent; `None` with fewer than two valid zones in the tray.
 pub(super) fn statistics(
     frame: &TofFrame,
@@ -31,7 +34,8 @@ pub(super) fn statistics(
     values.sort_unstable_by(f64::total_cmp);
     let sd = moments.sample_sd();
     Some(ReflectanceStatistics {
-        mean: measured(moments.mean, sd / libm::sqrt(moments.n)),
+        // What varies from zone to zone is the product's own; only the noise of the zones makes the mean of just these uncertain.
+        mean: measured(moments.mean, libm::hypot(profile.reflectance_noise_percent, STEP) / libm::sqrt(moments.n)),
         sd,
         cv: (moments.mean > 0.0).then(|| sd / moments.mean),
         min: values[0],

@@ -13,7 +13,7 @@ const LEAST_ZONES: u32 = 8;
 ///
 /// In a tray of known area every zone counts alike, because the tray is what was sampled; a product that stands free is weighed by the
 /// areas that its zones see, so that its volume is this height times their sum.
-pub(super) fn mean_height(surface: &Surface, areas: Option<&Grid<f64>>) -> Option<Measured> {
+pub(super) fn mean_height(surface: &Surface, areas: Option<&Grid<f64>>, unseen_mm: f64) -> Option<Measured> {
     let weight = |zone: usize| areas.map_or(1.0, |areas| areas[zone]);
     let (mut total, mut sum, mut noise) = (0.0, 0.0, 0.0);
     for zone in surface.product.iter() {
@@ -22,7 +22,7 @@ pub(super) fn mean_height(surface: &Surface, areas: Option<&Grid<f64>>) -> Optio
         sum += w * surface.height_mm[zone];
         noise += (w * surface.sigma_mm[zone]) * (w * surface.sigma_mm[zone]);
     }
-    let u = libm::hypot(libm::sqrt(noise) / total, surface.u_common_mm());
+    let u = libm::hypot(libm::hypot(libm::sqrt(noise) / total, surface.u_common_mm()), unseen_mm);
     (total > 0.0).then(|| measured(sum / total, u))
 }
 
@@ -37,14 +37,15 @@ pub(super) struct Roughness {
     pub(super) tilt: Option<Measured>,
     /// Whether the variation cannot be told from noise.
     pub(super) below_noise: bool,
+    /// Whether what is left of it without the plane cannot.
+    pub(super) levelled_below_noise: bool,
 }
 
 /// Height variation, uniformity and tilt; `None` for fewer than eight product zones.
 ///
-/// The noise is taken out before a surface is called rough. With s̄² the mean of σ² and d degrees of freedom, a surface of true mean square
-/// q shows q + s̄² d/n, with standard uncertainty √(2 s̄⁴ d + 4 n s̄² q)/n: a flat tray read with 3 mm of noise shows a raw Sq of 2.9 mm.
-/// Variation takes d = n − 1. Uniformity = exp(−q/(2 s₀²)) takes the least-squares plane out first (d = n − 3), so it does not change with
-/// offset or tilt. It is to be read with its uncertainty, because noise can only hide roughness.
+/// The noise is taken out before a surface is called rough (`MeanSquare`). Variation is about the mean. Uniformity = exp(−q/(2 s₀²)) takes
+/// the least-squares plane out first, so it does not change with offset or tilt. It is to be read with its uncertainty, because noise can
+/// only hide roughness.
 ///
 /// The plane is that of least squares, not the robust one: a robust plane leaves 7 % more noise in its residuals than the n − 3 degrees of
 /// freedom account for (measured over 24 zones), and a dent belongs to the roughness.
@@ -53,49 +54,78 @@ pub(super) fn roughness(surface: &Surface, profile: &TofProfile) -> Option<Rough
     if product.len() < LEAST_ZONES {
         return None;
     }
-    let n = f64::from(product.len());
-    let noise = product.iter().map(|zone| surface.sigma_mm[zone] * surface.sigma_mm[zone]).sum::<f64>() / n;
-    let square = Moments::of(product.iter().map(|zone| surface.height_mm[zone]))?.population_variance();
-    let (corrected, u_square) = without_noise(square, noise, n, n - 1.0);
-    let below_noise = corrected <= 2.0 * u_square;
-    let variation = libm::sqrt(corrected);
-    let u_variation = if below_noise {
-        // Where the first-order rule fails the truth lies between 0 and the upper 95 % limit: the root mean square distance from the
-        // value to a point of that interval.
-        let upper = libm::sqrt(corrected + 1.645 * u_square);
-        libm::sqrt(upper * upper / 3.0 - upper * variation + corrected)
-    } else {
-        u_square / (2.0 * variation)
-    };
-
     let points = product.iter().map(|zone| {
         let (x, y) = surface.place_mm[zone];
         Point { x, y, z: surface.height_mm[zone] }
     });
+    let mean = Moments::of(points.clone().map(|p| p.z))?.mean;
+    let variances = product.iter().map(|zone| surface.sigma_mm[zone] * surface.sigma_mm[zone]);
+    let about_mean = MeanSquare::of(points.clone().map(|p| p.z - mean).zip(variances.clone()), 1.0);
     let levelled = Plane::least_squares(points.clone()).map(|plane| {
-        let square = points.clone().map(|p| plane.residual(&p) * plane.residual(&p)).sum::<f64>() / n;
-        let (corrected, u_square) = without_noise(square, noise, n, n - 3.0);
+        let off = points.clone().map(|p| plane.residual(&p));
+        let left = MeanSquare::of(off.zip(variances.clone()), 3.0);
         let scale = 2.0 * profile.uniformity_scale_mm * profile.uniformity_scale_mm;
-        let uniformity = libm::exp(-corrected / scale);
-        (measured(uniformity, uniformity * u_square / scale), tilt(&plane, points, noise))
+        let uniformity = libm::exp(-left.value / scale);
+        let noise = variances.sum::<f64>() / f64::from(product.len());
+        (measured(uniformity, uniformity * left.u / scale), tilt(&plane, points, noise), left.is_below_noise())
     });
     Some(Roughness {
-        variation: measured(variation, u_variation),
-        uniformity: levelled.map(|(uniformity, _)| uniformity),
-        tilt: levelled.map(|(_, tilt)| tilt),
-        below_noise,
+        variation: about_mean.root(),
+        uniformity: levelled.map(|(uniformity, _, _)| uniformity),
+        tilt: levelled.map(|(_, tilt, _)| tilt),
+        below_noise: about_mean.is_below_noise(),
+        levelled_below_noise: levelled.is_some_and(|(_, _, below)| below),
     })
 }
 
-/// A mean square with its noise of so many degrees of freedom taken out, and its standard uncertainty.
-fn without_noise(square: f64, noise: f64, n: f64, degrees: f64) -> (f64, f64) {
-    let corrected = (square - noise * degrees / n).max(0.0);
-    (corrected, libm::sqrt(2.0 * noise * noise * degrees + 4.0 * n * noise * corrected) / n)
+/// A mean square of deviations with the noise taken out of it.
+///
+/// With p parameters fitted, deviations dᵢ of n zones with noise σᵢ show Σδᵢ²/n + (n − p)/n · s̄² for true deviations δᵢ, where s̄² is the
+/// mean of σᵢ²: a flat tray read with 3 mm of noise shows a raw Sq of 2.9 mm. Its variance is (2 (n − p)/n Σσᵢ⁴ + 4 Σδᵢ²σᵢ²)/n², zone by
+/// zone because a bright zone that stands out is known better than the others.
+#[derive(Clone, Copy, Debug)]
+struct MeanSquare {
+    value: f64,
+    u: f64,
+}
+
+impl MeanSquare {
+    fn of(deviations: impl Iterator<Item = (f64, f64)>, parameters: f64) -> Self {
+        let (mut n, mut square, mut noise, mut fourth, mut mixed) = (0.0, 0.0, 0.0, 0.0, 0.0);
+        for (d, variance) in deviations {
+            n += 1.0;
+            square += d * d;
+            noise += variance;
+            fourth += variance * variance;
+            mixed += d * d * variance;
+        }
+        let free = (n - parameters) / n;
+        let value = ((square - free * noise) / n).max(0.0);
+        // What is seen of δ² has the noise in it, too.
+        let true_mixed = (mixed - free * fourth).max(0.0);
+        Self { value, u: libm::sqrt(2.0 * free * fourth + 4.0 * true_mixed) / n }
+    }
+
+    fn is_below_noise(self) -> bool {
+        self.value <= 2.0 * self.u
+    }
+
+    /// The root, with u(√q) = u(q)/(2√q).
+    ///
+    /// Below the noise that rule fails: the truth lies between 0 and the upper 95 % limit √(q + 1.645 u), and u is such that value ± 1.95 u
+    /// reaches both.
+    fn root(self) -> Measured {
+        let root = libm::sqrt(self.value);
+        let upper = libm::sqrt(self.value + 1.645 * self.u);
+        let reach = root.max(upper - root) / 1.95;
+        measured(root, if self.is_below_noise() { reach } else { self.u / (2.0 * root) })
+    }
 }
 
 /// The slope of the product in degrees, with the noise's own slope taken out, and its standard uncertainty.
 ///
-/// u²(slope) is σ² over the smallest eigenvalue of the places' scatter: across the direction in which they spread least.
+/// With S the scatter of the places, the slopes have the covariance σ² S⁻¹: u of the slope is taken along its own direction, and for a
+/// slope that cannot be told from noise across the direction in which the places spread least.
 fn tilt(plane: &Plane, points: impl Iterator<Item = Point> + Clone, noise: f64) -> Measured {
     let mean = |f: fn(&Point) -> f64| Moments::of(points.clone().map(|p| f(&p))).map_or(0.0, |m| m.mean);
     let (mx, my) = (mean(|p| p.x), mean(|p| p.y));
@@ -106,10 +136,14 @@ fn tilt(plane: &Plane, points: impl Iterator<Item = Point> + Clone, noise: f64) 
         xy += x * y;
         yy += y * y;
     }
+    let determinant = (xx * yy - xy * xy).max(1e-9);
     let root = libm::sqrt((xx - yy) * (xx - yy) / 4.0 + xy * xy);
-    let (least, most) = ((f64::midpoint(xx, yy) - root).max(1e-9), f64::midpoint(xx, yy) + root);
+    let widest = noise / (f64::midpoint(xx, yy) - root).max(1e-9);
+    let seen = plane.b * plane.b + plane.c * plane.c;
     // A flat surface read with noise has a slope all the same: u²(b) + u²(c) of it on average.
-    let square = (plane.b * plane.b + plane.c * plane.c - noise / least - noise / most).max(0.0);
+    let square = (seen - noise * (xx + yy) / determinant).max(0.0);
+    let along = noise * (plane.b * plane.b * yy - 2.0 * plane.b * plane.c * xy + plane.c * plane.c * xx) / determinant;
+    let variance = if seen > 9.0 * widest { along / seen } else { widest };
     let degrees = libm::atan(libm::sqrt(square)).to_degrees();
-    measured(degrees, libm::sqrt(noise / least).to_degrees() / (1.0 + square))
+    measured(degrees, libm::sqrt(variance).to_degrees() / (1.0 + square))
 }

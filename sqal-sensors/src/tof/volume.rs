@@ -11,17 +11,42 @@ use crate::TofProfile;
 use crate::desirability::measured;
 
 /// V = A·h̄ with h̄ the mean of max(h, 0) over the tray's known zones;
-/// u² = A²(Σw²σ² + c²) + h̄² u(A)², with c the standard uncertainty that all zones share.
+/// u² = A²(Σw²σ² + c² + e²) + h̄² u(A)², with c the standard uncertainty that all zones share and e that of what no zone sees
+/// ([`unseen_mm`]).
 pub(super) fn of_tray(surface: &Surface, profile: &TofProfile) -> Measured {
     let n = f64::from(surface.known.len().max(1));
     // Noise on bare floor is positive half of the time: an empty tray holds nothing, not the mean of that.
     let counts = |zone: usize| if surface.product.is_empty() { 0.0 } else { surface.height_mm[zone].max(0.0) };
     let mean = surface.known.iter().map(counts).sum::<f64>() / n;
     let noise: f64 = surface.known.iter().map(|zone| surface.sigma_mm[zone] * surface.sigma_mm[zone]).sum();
-    let (u_common, u_area) = (surface.u_common_mm(), profile.tray.u_area_mm2);
+    let (u_common, u_area) = (libm::hypot(surface.u_common_mm(), unseen_mm(surface, profile)), profile.tray.u_area_mm2);
     let area = profile.tray.area_mm2.unwrap_or(0.0);
     let variance = area * area * (noise / (n * n) + u_common * u_common) + mean * mean * u_area * u_area;
     measured(area * mean, libm::sqrt(variance))
+}
+
+/// How far the mean height of a tray's product may lie from that of the zones within it, in mm: the zones lie wholly inside, and the margin
+/// beyond them is seen by none.
+///
+/// On a domed product the margin is lower than the middle, by about as much as the outermost zones are lower than the inner ones. The
+/// difference of their medians (a dent must not count), times the share of the tray that is not seen. 0 for a product that stands free.
+pub(super) fn unseen_mm(surface: &Surface, profile: &TofProfile) -> f64 {
+    let Some(area) = profile.tray.area_mm2 else { return 0.0 };
+    let tray = profile.tray.zones();
+    let seen: f64 = tray.and(surface.known).iter().map(|zone| surface.area_mm2(zone)).sum();
+    let inner = ZoneSet::from_fn(|zone| {
+        surface.product.contains(zone) && geometry::neighbours(zone).filter(|next| tray.contains(*next)).count() == 4
+    });
+    let median = |zones: ZoneSet| {
+        let mut heights = [0.0; 64];
+        let n = zones.iter().len();
+        for (height, zone) in heights.iter_mut().zip(zones) {
+            *height = surface.height_mm[zone];
+        }
+        (n > 0).then(|| *heights[..n].select_nth_unstable_by(n / 2, f64::total_cmp).1)
+    };
+    let difference = median(inner).zip(median(surface.product.without(inner))).map_or(0.0, |(a, b)| (a - b).abs());
+    (1.0 - seen / area).max(0.0) * difference
 }
 
 /// V = Σ h·A over the product and the zones around it, with the areas that they see; for a product that stands free.

@@ -1,0 +1,107 @@
+//! [`Traced`]: a quantity that remembers how much of its uncertainty comes from each band, so that quantities made of the same reading are
+//! joined with their true correlation.
+
+use sqal_core::{Exponent, Measured, Score, power_mean};
+
+use crate::Desirability;
+use crate::desirability::{SIGMA_PRIOR, measured};
+
+/// A value, the part of its standard uncertainty that each of F1 to F8 brings (with its sign), and the variance from elsewhere.
+///
+/// The first-order rule of the GUM (JCGM 100:2008, 5.2) with the eight readings as its inputs: u² = Σ(∂f/∂Rₖ u(Rₖ))² + the rest.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Traced {
+    pub(super) value: f64,
+    pub(super) along: [f64; 8],
+    pub(super) apart: f64,
+}
+
+impl Traced {
+    /// A quantity of one band alone.
+    pub(super) fn of_band(band: usize, quantity: Measured) -> Self {
+        let along = core::array::from_fn(|k| if k == band { quantity.u() } else { 0.0 });
+        Self { value: quantity.value(), along, apart: 0.0 }
+    }
+
+    /// a·self + b·other + constant.
+    pub(super) fn plus(self, a: f64, other: Self, b: f64) -> Self {
+        Self {
+            value: a * self.value + b * other.value,
+            along: core::array::from_fn(|k| a * self.along[k] + b * other.along[k]),
+            apart: a * a * self.apart + b * b * other.apart,
+        }
+    }
+
+    /// A function of this quantity alone: its value, and its slope there.
+    pub(super) fn through(self, value: f64, slope: f64) -> Self {
+        Self { value, along: self.along.map(|a| slope * a), apart: slope * slope * self.apart }
+    }
+
+    /// The standard uncertainty.
+    pub(super) fn u(&self) -> f64 {
+        libm::sqrt(self.along.iter().map(|a| a * a).sum::<f64>() + self.apart)
+    }
+
+    /// The quantity without its history.
+    pub(super) fn measured(&self) -> Measured {
+        measured(self.value, self.u())
+    }
+
+    /// How well it meets a specification: the closed form's value and standard uncertainty, along the same bands.
+    pub(super) fn meets(self, specification: &Desirability) -> Self {
+        let found = specification.of_measured(self.measured());
+        let (u, rising) = (self.u(), specification.rises_at(self.value));
+        let slope = if u > 0.0 { found.u() / u } else { 0.0 };
+        self.through(found.value(), if rising { slope } else { -slope })
+    }
+}
+
+/// The harmonic mean of the parts that are known, and the share of the weight that was known; `None` when none is.
+///
+/// What is unknown adds the spread of a score of which nothing is known times its share of the weight.
+pub(super) fn join<const N: usize>(parts: [(f64, Option<Traced>); N]) -> Option<(Traced, Score)> {
+    let terms =
+        parts.map(|(weight, part)| part.map_or((Score::ZERO, 0.0), |part| (Score::nearest(part.value), weight)));
+    let mean = power_mean(&terms, Exponent::HARMONIC)?;
+    let total: f64 = parts.iter().map(|(weight, _)| weight).sum();
+    let coverage = terms.iter().map(|(_, weight)| weight).sum::<f64>() / total;
+    let gap = (1.0 - coverage).max(0.0) * SIGMA_PRIOR;
+    let mut joined = Traced { value: mean.score.get(), along: [0.0; 8], apart: gap * gap };
+    for ((_, part), c) in parts.iter().zip(&mean.sensitivities) {
+        if let Some(part) = part {
+            for (sum, a) in joined.along.iter_mut().zip(part.along) {
+                *sum += c * a;
+            }
+            joined.apart += c * c * part.apart;
+        }
+    }
+    Some((joined, Score::nearest(coverage)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn band(k: usize, value: f64, u: f64) -> Traced {
+        Traced::of_band(k, Measured::new(value, u).unwrap())
+    }
+
+    #[test]
+    fn what_comes_from_one_band_adds_and_from_two_adds_in_squares() {
+        let a = band(2, 0.5, 0.03);
+        assert!((a.plus(1.0, band(2, 0.1, 0.04), 1.0).u() - 0.07).abs() < 1e-15);
+        assert!((a.plus(1.0, band(3, 0.1, 0.04), 1.0).u() - 0.05).abs() < 1e-15);
+        // A reading less itself is exactly nothing.
+        assert!(a.plus(1.0, a, -1.0).u() < 1e-15);
+    }
+
+    #[test]
+    fn two_scores_of_one_reading_that_pull_apart_steady_their_mean() {
+        let x = band(0, 0.0, 0.5);
+        let up = x.meets(&Desirability::Larger { at: 0.0, width: 1.0 });
+        let down = x.meets(&Desirability::Smaller { at: 0.0, width: 1.0 });
+        let (opposed, _) = join([(1.0, Some(up)), (1.0, Some(down))]).unwrap();
+        let (alike, _) = join([(1.0, Some(up)), (1.0, Some(up))]).unwrap();
+        assert!(opposed.u() < 1e-12 && (alike.u() - up.u()).abs() < 1e-12);
+    }
+}
