@@ -125,8 +125,8 @@ pub fn power_mean(terms: &[(Score, f64)], exponent: Exponent) -> Option<PowerMea
 
 /// xᵖ; the powers of the arithmetic and the harmonic mean, which nearly everybody uses, without logarithms.
 fn power(x: f64, p: f64) -> f64 {
-    const WHOLE: [(f64, fn(f64) -> f64); 4] =
-        [(-2.0, |x| 1.0 / (x * x)), (-1.0, |x| 1.0 / x), (0.0, |_| 1.0), (1.0, |x| x)];
+    type Power = fn(f64) -> f64;
+    const WHOLE: [(f64, Power); 4] = [(-2.0, |x| 1.0 / (x * x)), (-1.0, |x| 1.0 / x), (0.0, |_| 1.0), (1.0, |x| x)];
     WHOLE.iter().find(|(whole, _)| whole.to_bits() == p.to_bits()).map_or_else(|| libm::pow(x, p), |(_, f)| f(x))
 }
 

@@ -95,6 +95,7 @@ impl Desirability {
     /// For x ~ N(μ, u²): E = Φ(h) with h = (μ − at)/√(width² + u²), and E(d²) = Φ(h) − 2T(h, √((1 − ρ)/(1 + ρ))) with
     /// ρ = u²/(width² + u²) and Owen's T. A target is a difference of two, whose product has the expectation of a bivariate normal.
     #[must_use]
+    #[expect(clippy::many_single_char_names, reason = "the symbols of Owen's paper")]
     pub fn of_measured(&self, x: Measured) -> Measured {
         let (mu, u) = (x.value(), x.u());
         let (mean, sd) = match *self {

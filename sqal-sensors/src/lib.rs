@@ -33,6 +33,7 @@
 #[cfg(any(feature = "std", test))]
 extern crate std;
 
+mod calibration;
 mod desirability;
 mod least_squares;
 mod moments;
@@ -43,6 +44,7 @@ mod spectral;
 mod student;
 mod tof;
 
+pub use calibration::{CalibrationRecord, Drift, EmptyTray, NoEmptyTray, NoWhiteTile, WhiteTile};
 pub use desirability::{Desirability, NotADesirability};
 pub use least_squares::LeastSquares;
 pub use moments::Moments;

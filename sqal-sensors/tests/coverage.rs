@@ -80,6 +80,7 @@ fn truth(scene: &Scene, tof: &TofAnalyzer, spectral: &SpectralAnalyzer) -> Vec<O
 
 #[test]
 fn ninety_five_percent_intervals_cover_the_truth() {
+    #[expect(clippy::disallowed_methods, reason = "a study takes its size from its caller")]
     let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u32>().ok());
     let trays = number("SQAL_TRAYS").unwrap_or(600);
     // The simulated device is mapped exactly, so the map adds nothing to u.

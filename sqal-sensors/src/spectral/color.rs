@@ -138,6 +138,8 @@ pub struct ColorCalibration {
 
 /// The fit of a colour map and how well it reproduces its own chart.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
 pub struct ColorFit {
     /// The map, with the root mean square of its residual ΔE00 as its uncertainty.
     pub calibration: ColorCalibration,

@@ -101,9 +101,10 @@ fn developed_area_ratio(known: &Known, dx_mm: f64, dy_mm: f64) -> Option<f64> {
     let flat = dx_mm * dy_mm;
     let mut area = 0.0;
     for zone in cells {
-        let [a, b, c, d] = [zone, zone + 1, zone + 8, zone + 9].map(|zone| known.z[zone]);
+        let rise = |from: usize, to: usize| known.z[to] - known.z[from];
         // Each corner's triangle is spanned by one x edge and one y edge of the cell.
-        let (top, bottom, left, right) = (b - a, d - c, c - a, d - b);
+        let (top, bottom) = (rise(zone, zone + 1), rise(zone + 8, zone + 9));
+        let (left, right) = (rise(zone, zone + 8), rise(zone + 1, zone + 9));
         let triangle = |x_edge: f64, y_edge: f64| {
             let (u, v) = (dy_mm * x_edge, dx_mm * y_edge);
             libm::sqrt(u * u + v * v + flat * flat)

@@ -6,13 +6,13 @@ mod cnh;
 mod defects;
 mod geometry;
 mod outliers;
-mod pulses;
+pub(crate) mod pulses;
 mod reference;
 mod reflectance;
 mod screen;
 mod surface;
 mod uld;
-mod validity;
+pub(crate) mod validity;
 mod volume;
 
 use sqal_core::{

@@ -102,7 +102,7 @@ struct Fit<'a> {
 impl<'a> Fit<'a> {
     fn of(values: &'a Grid<f64>, surface: &'a Surface, used: ZoneSet) -> Option<Self> {
         let mut squares = LeastSquares::default();
-        for zone in used.iter() {
+        for zone in used {
             squares.push(second_order(surface.place_mm[zone]), values[zone], 1.0);
         }
         let terms = squares.solve()?;

@@ -139,13 +139,13 @@ fn returns(bins: &[f64], limit: f64, peak: usize) -> u8 {
 }
 
 /// What the histograms say of the frame.
-pub(super) struct Seen {
+pub(crate) struct Seen {
     /// The summary.
-    pub(super) statistics: Option<PulseStatistics>,
+    pub(crate) statistics: Option<PulseStatistics>,
     /// The zones whose light came from more than one surface.
-    pub(super) doubtful: ZoneSet,
+    pub(crate) doubtful: ZoneSet,
     /// The zones whose histogram holds nothing.
-    pub(super) dark: ZoneSet,
+    pub(crate) dark: ZoneSet,
 }
 
 /// Judges all groups.

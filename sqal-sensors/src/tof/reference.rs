@@ -205,7 +205,7 @@ fn rim_plane(zones: &Zones) -> Option<(Plane, f64)> {
 /// The inverse-distance mean over the measured 8-neighbours, with their mean variance; `None` without any.
 fn from_neighbours(zone: usize, measured: ZoneSet, height: &Grid<f64>, sigma: &Grid<f64>) -> Option<(f64, f64)> {
     let (mut weight, mut sum, mut variance, mut n) = (0.0, 0.0, 0.0, 0.0);
-    for other in measured.iter() {
+    for other in measured {
         let (dr, dc) = ((other / 8).abs_diff(zone / 8), (other % 8).abs_diff(zone % 8));
         if dr.max(dc) == 1 {
             let w = if dr + dc == 1 { 1.0 } else { core::f64::consts::FRAC_1_SQRT_2 };

@@ -21,7 +21,7 @@ pub(super) fn statistics(
     let percent = frame.reading().reflectance_percent.map(|percent| f64::from(*percent));
     let mut values = [0.0; 64];
     let mut n = 0;
-    for zone in seen.iter() {
+    for zone in seen {
         values[n] = percent[zone];
         n += 1;
     }
@@ -78,7 +78,7 @@ fn uniformity(moments: &Moments, profile: &TofProfile) -> Option<Measured> {
 /// a random pattern, towards 1 for patches. `None` for a surface without variation or without neighbours.
 fn morans_i(percent: &Grid<f64>, seen: ZoneSet, moments: &Moments) -> Option<f64> {
     let (mut sum, mut weight) = (0.0, 0.0);
-    for zone in seen.iter() {
+    for zone in seen {
         let (mut near, mut n) = (0.0, 0.0);
         for next in geometry::neighbours(zone).filter(|next| seen.contains(*next)) {
             near += percent[next] - moments.mean;

@@ -77,7 +77,7 @@ pub(super) fn may_be_remarkable(values: &Grid<f64>, surface: &Surface) -> bool {
     let mut columns = [[0.0_f64; 64]; TERMS];
     let mut residual = [0.0_f64; 64];
     let mut n = 0;
-    for zone in surface.product.iter() {
+    for zone in surface.product {
         for (column, term) in columns.iter_mut().zip(second_order(surface.place_mm[zone])) {
             column[n] = term;
         }

@@ -16,7 +16,7 @@ const LEAST_ZONES: u32 = 8;
 pub(super) fn mean_height(surface: &Surface, areas: Option<&Grid<f64>>, unseen_mm: f64) -> Option<Measured> {
     let weight = |zone: usize| areas.map_or(1.0, |areas| areas[zone]);
     let (mut total, mut sum, mut noise) = (0.0, 0.0, 0.0);
-    for zone in surface.product.iter() {
+    for zone in surface.product {
         let w = weight(zone);
         total += w;
         sum += w * surface.height_mm[zone];

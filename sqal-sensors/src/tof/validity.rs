@@ -11,15 +11,15 @@ const STEP_SIGMA_MM: f64 = 0.072_168_783_648_703_22;
 
 /// What is known of each zone after judging the frame.
 #[derive(Clone, Debug)]
-pub(super) struct Zones {
+pub(crate) struct Zones {
     /// The zones whose distance counts.
-    pub(super) valid: ZoneSet,
+    pub(crate) valid: ZoneSet,
     /// The perpendicular distance in mm; meaningless where not valid.
-    pub(super) distance_mm: Grid<f64>,
+    pub(crate) distance_mm: Grid<f64>,
     /// The standard uncertainty of the range noise in mm; meaningless where not valid.
-    pub(super) sigma_mm: Grid<f64>,
+    pub(crate) sigma_mm: Grid<f64>,
     /// How far the device trusts the zone, 0 to 1.
-    pub(super) confidence: Grid<f64>,
+    pub(crate) confidence: Grid<f64>,
 }
 
 /// Judges every zone: valid if the device trusts it at all, it saw something in front of it, with enough signal and little enough noise.
@@ -27,7 +27,7 @@ pub(super) struct Zones {
 /// A zone that the device trusts by half (status 6 and 9, or no status at all) counts with twice its noise.
 ///
 /// So does a zone whose histogram shows more than one surface (`doubtful`); one whose histogram is empty (`dark`) does not count.
-pub(super) fn judge(frame: &TofFrame, profile: &TofProfile, pulses: Option<&Seen>, flags: &mut Flags) -> Zones {
+pub(crate) fn judge(frame: &TofFrame, profile: &TofProfile, pulses: Option<&Seen>, flags: &mut Flags) -> Zones {
     let reading = frame.reading();
     if reading.status.is_none() {
         flags.insert(Flag::StatusMissing);
@@ -74,19 +74,19 @@ pub(super) fn judge(frame: &TofFrame, profile: &TofProfile, pulses: Option<&Seen
 }
 
 /// How many zones of the tray are valid.
-pub(super) fn valid_in(zones: &Zones, tray: ZoneSet) -> u32 {
+pub(crate) fn valid_in(zones: &Zones, tray: ZoneSet) -> u32 {
     ZoneSet::from_fn(|zone| zones.valid.contains(zone) && tray.contains(zone)).len()
 }
 
 /// Whether the frame can carry three-dimensional results: 32 of 64 zones, 60 % of the tray's, and at least 12 of those (or all, of a tray
 /// that has fewer).
-pub(super) fn is_usable(zones: &Zones, tray: ZoneSet) -> bool {
+pub(crate) fn is_usable(zones: &Zones, tray: ZoneSet) -> bool {
     let in_tray = valid_in(zones, tray);
     zones.valid.len() >= 32 && in_tray >= 12.min(tray.len()) && in_tray * 5 >= tray.len() * 3
 }
 
 /// The share of the tray that was seen, each zone counted by how far the device trusts it: the mean trust over the tray's zones.
-pub(super) fn reliability(zones: &Zones, tray: ZoneSet) -> Score {
+pub(crate) fn reliability(zones: &Zones, tray: ZoneSet) -> Score {
     let trust: f64 = tray.iter().filter(|zone| zones.valid.contains(*zone)).map(|zone| zones.confidence[zone]).sum();
     Score::nearest(trust / f64::from(tray.len().max(1)))
 }

@@ -100,7 +100,8 @@ pub async fn a_batch_has_one_outcome_per_sample_in_order(store: &dyn SampleStore
     let known = sample("a", 2_000_000, "known", 0.0);
     insert(store, std::slice::from_ref(&known)).await;
     let new = sample("a", 1_000_000, "new", 0.0);
-    let outcomes = insert(store, &[new.clone(), known, new]).await;
+    let batch = vec![new.clone(), known, new];
+    let outcomes = insert(store, &batch).await;
     assert_eq!(outcomes, [Inserted::Stored, Inserted::Duplicate, Inserted::Duplicate]);
 }
 
