@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
-use fixtures::scene::Station;
+use fixtures::scene::{Fault, Scene, Station};
 use serde_json::Value;
 use sqal_core::{Meta, Name, Sample, SampleKey, Timestamp};
 use sqal_http::{Profile, Profiles, Services, router};
@@ -21,7 +21,7 @@ async fn app(samples: usize) -> (Router, Services, Vec<Sample>) {
     let mut station = Station::new(1);
     let mut made = Vec::new();
     for k in 0..samples {
-        let reading = station.next_reading();
+        let reading = station.read(Scene::GOOD, Fault::None);
         let (inspection, profile) = profiles.inspect(&name, reading.frame.as_ref(), reading.spectrum.as_ref()).unwrap();
         let timestamp = Timestamp::from_micros(1_729_983_600_000_000 + i64::try_from(k).unwrap()).unwrap();
         let device = if k % 2 == 0 { "EVEN" } else { "ODD" };
