@@ -6,7 +6,7 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use fixtures::scene::{Fault, Scene, Station};
 use sqal_core::Analyzer;
 use sqal_fusion::{Decision, Inspector, PowerMeanRule, SensorWeights};
-use sqal_sensors::{SpectralAnalyzer, SpectralProfile, TofAnalyzer, TofProfile};
+use sqal_sensors::{HeightReference, SpectralAnalyzer, SpectralProfile, TofAnalyzer, TofProfile};
 
 fn inspect(c: &mut Criterion) {
     let inspector = Inspector {
@@ -34,6 +34,14 @@ fn inspect(c: &mut Criterion) {
     }
     group.bench_function("spectrum alone", |b| {
         b.iter(|| readings[0].1.spectrum.as_ref().map(|spectrum| inspector.spectral.analyze(black_box(spectrum))));
+    });
+    group.bench_function("frame alone", |b| {
+        b.iter(|| readings[0].1.frame.as_ref().map(|frame| inspector.tof.analyze(black_box(frame))));
+    });
+    let reference = HeightReference::Rim { floor_below_mm: 0.0, u_mm: 0.5 };
+    let rim = TofAnalyzer::new(TofProfile { reference, ..TofProfile::example() }).expect("the rim looks past the tray");
+    group.bench_function("frame alone, plane fitted to its rim", |b| {
+        b.iter(|| readings[0].1.frame.as_ref().map(|frame| rim.analyze(black_box(frame))));
     });
     group.finish();
 }

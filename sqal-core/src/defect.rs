@@ -126,6 +126,18 @@ impl ZoneSet {
         Self((0..64).fold(0, |set, zone| set | u64::from(f(zone)) << zone))
     }
 
+    /// The set with one bit per zone, zone 0 the lowest.
+    #[must_use]
+    pub const fn from_bits(bits: u64) -> Self {
+        Self(bits)
+    }
+
+    /// One bit per zone, zone 0 the lowest.
+    #[must_use]
+    pub const fn bits(self) -> u64 {
+        self.0
+    }
+
     /// Whether a zone is in the set; a number of 64 or more never is.
     #[must_use]
     pub const fn contains(self, zone: usize) -> bool {
@@ -267,6 +279,7 @@ mod tests {
         let set = ZoneSet::from_fn(|zone| zone == 0 || zone == 63);
         assert_eq!(set.iter().collect::<Vec<_>>(), [0, 63]);
         assert_eq!((set.len(), set.contains(64), set.is_empty()), (2, false, false));
+        assert_eq!((set.bits(), ZoneSet::from_bits(set.bits())), (1 << 63 | 1, set));
         let low = ZoneSet::from_fn(|zone| zone < 32);
         assert_eq!((set.and(low).iter().collect::<Vec<_>>(), set.without(low).iter().len()), (Vec::from([0]), 1));
         assert_eq!(ZoneSet::from_fn(|_| true).iter().collect::<Vec<_>>(), (0..64).collect::<Vec<_>>());

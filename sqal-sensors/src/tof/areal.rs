@@ -2,6 +2,7 @@
 
 use sqal_core::{ArealParameters, Grid, ZoneSet};
 
+use super::geometry;
 use crate::{Moments, Plane, Point};
 
 /// Below this root mean square height, in mm, a surface is flat and its skewness and kurtosis are 0/0.
@@ -16,71 +17,72 @@ const FLAT_MM: f64 = 1e-9;
 /// whole cell.
 #[must_use]
 pub fn areal_parameters(heights: &Grid<Option<f64>>, dx_mm: f64, dy_mm: f64) -> Option<ArealParameters> {
-    let known = Known {
-        zones: ZoneSet::from_fn(|zone| heights[zone].is_some()),
-        z: heights.map(|height| height.unwrap_or(0.0)),
-    };
-    let values = || known.zones.iter().map(|zone| known.z[zone]);
-    let moments = Moments::of(values())?;
-    let (mut sa, mut sp, mut sv, mut cube, mut fourth) = (0.0, 0.0_f64, 0.0_f64, 0.0, 0.0);
-    for z in values() {
-        let d = z - moments.mean;
-        let square = d * d;
-        sa += d.abs();
-        sp = sp.max(d);
-        sv = sv.max(-d);
-        cube += square * d;
-        fourth += square * square;
-    }
-    let variance = moments.population_variance();
-    let sq = libm::sqrt(variance);
-    let rough = sq >= FLAT_MM;
-    Some(ArealParameters {
-        sa: sa / moments.n,
-        sq,
-        sp,
-        sv,
-        sz: sp + sv,
-        ssk: rough.then(|| cube / moments.n / (variance * sq)),
-        sku: rough.then(|| fourth / moments.n / (variance * variance)),
-        sdq: root_mean_square_gradient(&known, dx_mm, dy_mm),
-        sdr: developed_area_ratio(&known, dx_mm, dy_mm),
-    })
+    Known::of(heights).areal_parameters(dx_mm, dy_mm)
 }
 
 /// The heights with their least-squares plane taken out, over places on a regular grid; `None` for fewer than three known zones, or
 /// when they lie on one line.
 #[must_use]
 pub fn levelled(heights: &Grid<Option<f64>>, dx_mm: f64, dy_mm: f64) -> Option<Grid<Option<f64>>> {
-    let place = |zone: usize| (index(zone % 8) * dx_mm, index(zone / 8) * dy_mm);
-    let points = heights.iter().enumerate().filter_map(|(zone, z)| {
-        let (x, y) = place(zone);
-        z.map(|z| Point { x, y, z })
-    });
-    let plane = Plane::least_squares(points)?;
-    Some(Grid::from_fn(|zone| {
-        let (x, y) = place(zone);
-        heights[zone].map(|z| z - plane.at(x, y))
-    }))
+    let level = Known::of(heights).levelled(dx_mm, dy_mm)?;
+    Some(Grid::from_fn(|zone| level.zones.contains(zone).then(|| level.z[zone])))
+}
+
+/// The zones whose height is known, with the heights; those that are not known stand as anything and are never used.
+#[derive(Clone, Debug)]
+pub(super) struct Known {
+    /// The zones.
+    pub(super) zones: ZoneSet,
+    /// Their heights.
+    pub(super) z: Grid<f64>,
+}
+
+impl Known {
+    fn of(heights: &Grid<Option<f64>>) -> Self {
+        Self { zones: ZoneSet::from_fn(|zone| heights[zone].is_some()), z: heights.map(|height| height.unwrap_or(0.0)) }
+    }
+
+    /// See [`levelled`].
+    pub(super) fn levelled(&self, dx_mm: f64, dy_mm: f64) -> Option<Self> {
+        let place = |zone: usize| (index(zone % 8) * dx_mm, index(zone / 8) * dy_mm);
+        let point = |zone: usize| Point { x: place(zone).0, y: place(zone).1, z: self.z[zone] };
+        let plane = Plane::least_squares(self.zones.iter().map(point))?;
+        Some(Self { zones: self.zones, z: Grid::from_fn(|zone| plane.residual(&point(zone))) })
+    }
+
+    /// See [`areal_parameters`].
+    pub(super) fn areal_parameters(&self, dx_mm: f64, dy_mm: f64) -> Option<ArealParameters> {
+        let values = || self.zones.iter().map(|zone| self.z[zone]);
+        let moments = Moments::of(values())?;
+        let (mut sa, mut sp, mut sv, mut cube, mut fourth) = (0.0, 0.0_f64, 0.0_f64, 0.0, 0.0);
+        for z in values() {
+            let d = z - moments.mean;
+            let square = d * d;
+            sa += d.abs();
+            sp = sp.max(d);
+            sv = sv.max(-d);
+            cube += square * d;
+            fourth += square * square;
+        }
+        let variance = moments.population_variance();
+        let sq = libm::sqrt(variance);
+        let rough = sq >= FLAT_MM;
+        Some(ArealParameters {
+            sa: sa / moments.n,
+            sq,
+            sp,
+            sv,
+            sz: sp + sv,
+            ssk: rough.then(|| cube / moments.n / (variance * sq)),
+            sku: rough.then(|| fourth / moments.n / (variance * variance)),
+            sdq: root_mean_square_gradient(self, dx_mm, dy_mm),
+            sdr: developed_area_ratio(self, dx_mm, dy_mm),
+        })
+    }
 }
 
 fn index(k: usize) -> f64 {
     f64::from(u8::try_from(k).unwrap_or(u8::MAX))
-}
-
-/// The zones whose height is known, with the heights; those that are not known stand as 0 and are never used.
-struct Known {
-    zones: ZoneSet,
-    z: Grid<f64>,
-}
-
-impl Known {
-    /// The known zones whose neighbours at all of these steps are known too; no step may leave the grid.
-    fn with_next(&self, columns: usize, rows: usize) -> ZoneSet {
-        let inside = |zone: usize| zone % 8 < 8 - columns && zone / 8 < 8 - rows;
-        let steps = [0, columns, 8 * rows, columns + 8 * rows];
-        ZoneSet::from_fn(|zone| inside(zone) && steps.iter().all(|step| self.zones.contains(zone + step)))
-    }
 }
 
 /// √(mean (∂z/∂x)² + mean (∂z/∂y)²) over differences of neighbours.
@@ -90,14 +92,18 @@ fn root_mean_square_gradient(known: &Known, dx_mm: f64, dy_mm: f64) -> Option<f6
         let sum: f64 = pairs.iter().map(|zone| slope(zone) * slope(zone)).sum();
         (!pairs.is_empty()).then(|| sum / f64::from(pairs.len()))
     };
-    let across = mean_square(known.with_next(1, 0), 1, dx_mm)?;
-    let along = mean_square(known.with_next(0, 1), 8, dy_mm)?;
+    let [_, has_right, _, has_below] = geometry::beside(known.zones);
+    let across = mean_square(known.zones.and(has_right), 1, dx_mm)?;
+    let along = mean_square(known.zones.and(has_below), 8, dy_mm)?;
     Some(libm::sqrt(across + along))
 }
 
 /// The area of the surface over the area below it, less one.
 fn developed_area_ratio(known: &Known, dx_mm: f64, dy_mm: f64) -> Option<f64> {
-    let cells = known.with_next(1, 1);
+    // The zones with all four corners of the cell to their right and below.
+    let [_, has_right, ..] = geometry::beside(known.zones);
+    let pairs = known.zones.and(has_right);
+    let cells = pairs.and(geometry::beside(pairs)[3]);
     let flat = dx_mm * dy_mm;
     let mut area = 0.0;
     for zone in cells {

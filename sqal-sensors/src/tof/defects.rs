@@ -38,7 +38,7 @@ pub(super) fn find(
         let empty = ZoneSet::from_fn(|zone| measured(zone) && surface.height_mm[zone] < profile.min_product_mm);
         if empty.len() >= 2 {
             let whole = empty.len() * 2 > tray.len();
-            let only_at_edge = empty.len() * 4 < tray.len() && empty.iter().all(|zone| at_edge(zone, tray));
+            let only_at_edge = empty.len() * 4 < tray.len() && empty.and(geometry::inside(tray)).is_empty();
             let (kind, severity) = match (whole, only_at_edge) {
                 (true, _) => (DefectKind::MissingProduct, Severity::Critical),
                 (false, true) => (DefectKind::EdgeGap, Severity::Minor),
@@ -84,11 +84,6 @@ pub(super) fn find(
     }
     gravest_first(&mut defects);
     defects
-}
-
-/// Whether a zone of the tray has a neighbour across an edge that is not of the tray.
-fn at_edge(zone: usize, tray: ZoneSet) -> bool {
-    geometry::neighbours(zone).filter(|next| tray.contains(*next)).count() < 4
 }
 
 /// The second largest of some numbers, 0 if there are fewer than two.

@@ -1,5 +1,7 @@
 //! Where each zone looks: the directions of the 8x8 zones, and what a radial distance is worth.
 
+use sqal_core::ZoneSet;
+
 /// Tangents of the zone centres at 0.5, 1.5, 2.5 and 3.5 zones of 5.625° from the axis.
 ///
 /// A uniform grid of 5.625° fits real captures of flat targets to 0.9-1.7 mm RMS, better than either published point-cloud table.
@@ -36,20 +38,36 @@ pub(super) fn perpendicular(radial_mm: f64, zone: usize) -> f64 {
     radial_mm / libm::sqrt(1.0 + x * x + y * y)
 }
 
-/// The zones that share an edge with a zone.
-pub(super) fn neighbours(zone: usize) -> impl Iterator<Item = usize> {
-    let (row, column) = (zone / 8, zone % 8);
-    let above = (row > 0).then(|| zone.wrapping_sub(8));
-    let left = (column > 0).then(|| zone.wrapping_sub(1));
-    let right = (column < 7).then_some(zone + 1);
-    let below = (row < 7).then_some(zone + 8);
-    [above, left, right, below].into_iter().flatten()
+/// One bit for each zone of the first column.
+const FIRST_COLUMN: u64 = 0x0101_0101_0101_0101;
+
+/// For each of the four sides, the zones whose neighbour there is in the set: left, right, above, below.
+#[must_use]
+pub(super) fn beside(set: ZoneSet) -> [ZoneSet; 4] {
+    let bits = set.bits();
+    [bits << 1 & !FIRST_COLUMN, bits >> 1 & !(FIRST_COLUMN << 7), bits << 8, bits >> 8].map(ZoneSet::from_bits)
 }
 
-/// The zones that share an edge or a corner with a zone.
-pub(super) fn around(zone: usize) -> impl Iterator<Item = usize> {
-    let touches = move |other: usize| (zone / 8).abs_diff(other / 8).max((zone % 8).abs_diff(other % 8)) == 1;
-    (zone.saturating_sub(9)..(zone + 10).min(64)).filter(move |other| touches(*other))
+/// The zones of a set all of whose neighbours across an edge are in it too; a zone at the edge of the grid never is.
+#[must_use]
+pub(super) fn inside(set: ZoneSet) -> ZoneSet {
+    beside(set).into_iter().fold(set, ZoneSet::and)
+}
+
+/// The set and every zone that shares an edge or a corner with it.
+#[must_use]
+pub(super) fn grown(set: ZoneSet) -> ZoneSet {
+    let bits = |set: ZoneSet| set.bits();
+    let [left, right, ..] = beside(set);
+    let wide = ZoneSet::from_bits(bits(set) | bits(left) | bits(right));
+    let [_, _, above, below] = beside(wide);
+    ZoneSet::from_bits(bits(wide) | bits(above) | bits(below))
+}
+
+/// The zones that share an edge with a zone.
+pub(super) fn neighbours(zone: usize) -> ZoneSet {
+    let one = ZoneSet::from_bits(1 << zone);
+    ZoneSet::from_bits(beside(one).into_iter().fold(0, |all, set| all | set.bits()))
 }
 
 /// The terms 1, x, y, x², xy, y² of a place in mm, in units of 50 mm so that all are of one size.
@@ -73,6 +91,18 @@ mod tests {
             let (mx, my) = tangents(63 - zone as usize);
             assert_eq!((x.to_bits(), y.to_bits()), ((-mx).to_bits(), (-my).to_bits()));
         }
+    }
+
+    #[test]
+    fn neighbours_stay_on_the_grid() {
+        let set = |zones: &[usize]| ZoneSet::from_fn(|zone| zones.contains(&zone));
+        assert_eq!(neighbours(0), set(&[1, 8]));
+        assert_eq!(neighbours(23), set(&[15, 22, 31]));
+        assert_eq!(neighbours(27), set(&[19, 26, 28, 35]));
+        assert_eq!(grown(set(&[7])), set(&[6, 7, 14, 15]));
+        assert_eq!(grown(set(&[56])), set(&[48, 49, 56, 57]));
+        let all = ZoneSet::from_fn(|_| true);
+        assert_eq!(inside(all), ZoneSet::from_fn(|zone| (1..7).contains(&(zone / 8)) && (1..7).contains(&(zone % 8))));
     }
 
     #[test]

@@ -123,7 +123,6 @@ impl TofAnalyzer {
             }
         }
         let product = surface.as_ref().and_then(|s| Some((s.product_heights(), s.spacing_mm()?)));
-        let parameters = |heights: &Grid<Option<f64>>, (dx, dy)| areal_parameters(heights, dx, dy);
         let findings = TofFindings {
             valid_zones: u8::try_from(zones.valid.len()).unwrap_or(u8::MAX),
             height_mm: surface.as_ref().map(reference::Surface::height_map),
@@ -132,18 +131,23 @@ impl TofAnalyzer {
             height_variation_mm: roughness.map(|r| r.variation),
             surface_uniformity: roughness.and_then(|r| r.uniformity),
             tilt_deg: roughness.and_then(|r| r.tilt),
-            areal: product.as_ref().and_then(|(heights, spacing)| parameters(heights, *spacing)),
+            areal: product.as_ref().and_then(|(heights, (dx, dy))| heights.areal_parameters(*dx, *dy)),
             areal_levelled: product
                 .as_ref()
-                .and_then(|(heights, (dx, dy))| parameters(&levelled(heights, *dx, *dy)?, (*dx, *dy))),
+                .and_then(|(heights, (dx, dy))| heights.levelled(*dx, *dy)?.areal_parameters(*dx, *dy)),
             bins_analysis: surface.as_ref().and_then(|s| bins::histogram(s, profile)),
             pulse_analysis: pulses.and_then(|seen| seen.statistics),
             reflectance_analysis: reflectance,
         };
 
         let percent = frame.reading().reflectance_percent.map(|percent| f64::from(*percent));
-        let dents = surface.as_ref().map(|s| outliers::find(&s.height_mm, s)).unwrap_or_default();
-        let spots = surface.as_ref().map(|s| outliers::find(&percent, s)).unwrap_or_default();
+        let smooth = surface.as_ref().and_then(screen::Smooth::of);
+        let remarkable = |values: &Grid<f64>| {
+            let (smooth, surface) = (smooth.as_ref()?, surface.as_ref()?);
+            smooth.may_be_remarkable(values).then(|| outliers::find(values, surface))
+        };
+        let dents = surface.as_ref().and_then(|s| remarkable(&s.height_mm)).unwrap_or_default();
+        let spots = remarkable(&percent).unwrap_or_default();
         let defects = defects::find(&findings, &zones, tray, surface.as_ref(), &dents, &spots, profile);
         let part =
             |weight: f64, d: &Desirability, x: Option<Measured>| -> Part { (weight, x.map(|x| d.of_measured(x))) };

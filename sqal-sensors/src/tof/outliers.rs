@@ -12,9 +12,8 @@
 
 use sqal_core::{Grid, ZoneSet};
 
-use super::geometry::second_order;
+use super::geometry::{self, second_order};
 use super::reference::Surface;
-use super::screen;
 use crate::{LeastSquares, student};
 
 /// The share of frames of pure noise that show a defect.
@@ -27,7 +26,7 @@ const TERMS: usize = 6;
 const TERMS_F64: f64 = 6.0;
 
 /// The fewest zones in which a defect is looked for: twice the unknowns.
-const LEAST_ZONES: u32 = 12;
+pub(super) const LEAST_ZONES: u32 = 12;
 
 /// A group of neighbouring zones on one side of the surface.
 #[derive(Clone, Copy, Debug)]
@@ -51,7 +50,7 @@ pub(super) type Blobs = arrayvec::ArrayVec<Blob, 4>;
 pub(super) fn find(values: &Grid<f64>, surface: &Surface) -> Blobs {
     let product = surface.product;
     let mut blobs = Blobs::new();
-    if product.len() < LEAST_ZONES || !screen::may_be_remarkable(values, surface) {
+    if product.len() < LEAST_ZONES {
         return blobs;
     }
     let n = f64::from(product.len());
@@ -141,13 +140,12 @@ impl<'a> Fit<'a> {
 
 /// The zones of a set that hang together with one of them, corners included.
 fn connected(seed: usize, among: ZoneSet) -> ZoneSet {
-    let touches = |a: usize, b: usize| (a / 8).abs_diff(b / 8) <= 1 && (a % 8).abs_diff(b % 8) <= 1;
-    let mut group = ZoneSet::from_fn(|zone| zone == seed);
+    let mut group = ZoneSet::from_bits(1 << seed);
     loop {
-        let grown = ZoneSet::from_fn(|zone| among.contains(zone) && group.iter().any(|member| touches(member, zone)));
-        if grown == group {
+        let more = geometry::grown(group).and(among);
+        if more == group {
             return group;
         }
-        group = grown;
+        group = more;
     }
 }

@@ -2,6 +2,7 @@
 
 use sqal_core::{Flag, Flags, Grid, ZoneSet};
 
+use super::areal::Known;
 use super::geometry;
 use super::validity::Zones;
 use crate::{HeightReference, Moments, Plane, Point, TofProfile, robust_plane};
@@ -37,8 +38,8 @@ impl Surface {
     }
 
     /// The heights of the product's zones.
-    pub(super) fn product_heights(&self) -> Grid<Option<f64>> {
-        Grid::from_fn(|zone| self.product.contains(zone).then(|| self.height_mm[zone]))
+    pub(super) fn product_heights(&self) -> Known {
+        Known { zones: self.product, z: self.height_mm }
     }
 
     /// The mean distance between neighbouring columns and rows over the product, in mm; `None` without product.
@@ -116,7 +117,7 @@ pub(super) fn heights(zones: &Zones, tray: ZoneSet, profile: &TofProfile, flags:
 /// only the noise of that mean is left. Zones that touch the product see a part of it: they count only where there are hardly any others,
 /// and like all only within three of their own noise of the median.
 fn zero_on_floor(seen: &Grid<f64>, sigma: &Grid<f64>, bare: ZoneSet) -> Option<(f64, f64)> {
-    let apart = ZoneSet::from_fn(|zone| bare.contains(zone) && geometry::around(zone).all(|next| bare.contains(next)));
+    let apart = bare.without(geometry::grown(ZoneSet::from_bits(!bare.bits())));
     let floor = if apart.len() >= 8 { apart } else { bare };
     if floor.len() < 8 {
         return None;

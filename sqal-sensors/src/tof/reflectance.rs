@@ -80,7 +80,7 @@ fn morans_i(percent: &Grid<f64>, seen: ZoneSet, moments: &Moments) -> Option<f64
     let (mut sum, mut weight) = (0.0, 0.0);
     for zone in seen {
         let (mut near, mut n) = (0.0, 0.0);
-        for next in geometry::neighbours(zone).filter(|next| seen.contains(*next)) {
+        for next in geometry::neighbours(zone).and(seen) {
             near += percent[next] - moments.mean;
             n += 1.0;
         }

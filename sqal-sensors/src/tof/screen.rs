@@ -3,9 +3,10 @@
 //! The fit is that of `outliers.rs`, by modified Gram-Schmidt over whole columns of zones (Björck 1967), which a processor does for several
 //! zones at once; it also gives every zone's leverage for nothing. The largest residual is compared with a table instead of a probability.
 
-use sqal_core::Grid;
+use sqal_core::{Grid, ZoneSet};
 
 use super::geometry::second_order;
+use super::outliers;
 use super::reference::Surface;
 
 /// The unknowns of a second-order surface.
@@ -70,51 +71,71 @@ const CRITICAL_SQUARE: [f64; 53] = [
     16.394_188_206_983,
 ];
 
-/// Whether the largest residual may be beyond chance: false only if `outliers::find` would find nothing.
-///
-/// The two fits differ by rounding, so the screen lets through what is within a millionth of the limit.
-pub(super) fn may_be_remarkable(values: &Grid<f64>, surface: &Surface) -> bool {
-    let mut columns = [[0.0_f64; 64]; TERMS];
-    let mut residual = [0.0_f64; 64];
-    let mut n = 0;
-    for zone in surface.product {
-        for (column, term) in columns.iter_mut().zip(second_order(surface.place_mm[zone])) {
-            column[n] = term;
+/// The directions of all second-order surfaces over a product, which are the same for its heights and its reflectances.
+#[derive(Debug)]
+pub(super) struct Smooth {
+    zones: ZoneSet,
+    directions: [[f64; 64]; TERMS],
+    leverage: [f64; 64],
+}
+
+impl Smooth {
+    /// The directions; `None` for a product of fewer than 12 zones, in which nothing is looked for, or one that lies on a line.
+    pub(super) fn of(surface: &Surface) -> Option<Self> {
+        let zones = surface.product;
+        if zones.len() < outliers::LEAST_ZONES {
+            return None;
         }
-        residual[n] = values[zone];
-        n += 1;
+        let mut directions = [[0.0_f64; 64]; TERMS];
+        let used = zones.iter().len().next_multiple_of(8);
+        // Zeros beyond the last zone add nothing to any sum.
+        for (n, zone) in zones.iter().enumerate() {
+            for (column, term) in directions.iter_mut().zip(second_order(surface.place_mm[zone])) {
+                column[n] = term;
+            }
+        }
+        let mut leverage = [0.0_f64; 64];
+        for k in 0..TERMS {
+            let (before, from) = directions.split_at_mut(k);
+            let column = &mut from[0][..used];
+            for earlier in before.iter() {
+                take_out(&earlier[..used], column);
+            }
+            let length = libm::sqrt(dot(column, column));
+            if length < 1e-9 {
+                return None;
+            }
+            let per = 1.0 / length;
+            for (sum, a) in leverage.iter_mut().zip(column.iter_mut()) {
+                *a *= per;
+                *sum += *a * *a;
+            }
+        }
+        Some(Self { zones, directions, leverage })
     }
-    // Zeros beyond the last zone add nothing to any sum.
-    let used = n.next_multiple_of(8);
-    let mut leverage = [0.0_f64; 64];
-    for k in 0..TERMS {
-        let (before, from) = columns.split_at_mut(k);
-        let column = &mut from[0][..used];
-        for earlier in before.iter() {
-            take_out(&earlier[..used], column);
+
+    /// Whether the largest residual of some values may be beyond chance: false only if `outliers::find` would find nothing.
+    ///
+    /// The two fits differ by rounding, so the screen lets through what is within a millionth of the limit.
+    pub(super) fn may_be_remarkable(&self, values: &Grid<f64>) -> bool {
+        let mut residual = [0.0_f64; 64];
+        let n = self.zones.iter().len();
+        let used = n.next_multiple_of(8);
+        for (residual, zone) in residual.iter_mut().zip(self.zones) {
+            *residual = values[zone];
         }
-        let length = libm::sqrt(dot(column, column));
-        if length < 1e-9 {
-            // Zones on a line determine no surface: the full fit says so.
-            return true;
+        for direction in &self.directions {
+            take_out(&direction[..used], &mut residual[..used]);
         }
-        for a in column.iter_mut() {
-            *a /= length;
-        }
-        take_out(column, &mut residual[..used]);
-        for (sum, q) in leverage.iter_mut().zip(column.iter()) {
-            *sum += q * q;
-        }
+        let Some(limit) = n.checked_sub(12).and_then(|k| CRITICAL_SQUARE.get(k)) else { return true };
+        let degrees = f64::from(self.zones.len()) - 7.0;
+        let squares = dot(&residual[..used], &residual[..used]);
+        // t² = r²ν/(rss (1 − h) − r²): compared without dividing.
+        residual[..n].iter().zip(self.leverage).any(|(r, leverage)| {
+            let (square, share) = (r * r, (1.0 - leverage).max(1e-9));
+            square * degrees >= limit * (1.0 - 1e-6) * (squares * share - square)
+        })
     }
-    let Some(limit) = n.checked_sub(12).and_then(|k| CRITICAL_SQUARE.get(k)) else { return true };
-    #[expect(clippy::cast_precision_loss, reason = "at most 64")]
-    let degrees = (n - 7) as f64;
-    let squares = dot(&residual[..used], &residual[..used]);
-    // t² = r²ν/(rss (1 − h) − r²): compared without dividing.
-    (0..n).any(|k| {
-        let (square, share) = (residual[k] * residual[k], (1.0 - leverage[k]).max(1e-9));
-        square * degrees >= limit * (1.0 - 1e-6) * (squares * share - square)
-    })
 }
 
 /// Takes out of a column what it has along another of length one.

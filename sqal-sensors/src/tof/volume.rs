@@ -34,9 +34,7 @@ pub(super) fn unseen_mm(surface: &Surface, profile: &TofProfile) -> f64 {
     let Some(area) = profile.tray.area_mm2 else { return 0.0 };
     let tray = profile.tray.zones();
     let seen: f64 = tray.and(surface.known).iter().map(|zone| surface.area_mm2(zone)).sum();
-    let inner = ZoneSet::from_fn(|zone| {
-        surface.product.contains(zone) && geometry::neighbours(zone).filter(|next| tray.contains(*next)).count() == 4
-    });
+    let inner = surface.product.and(geometry::inside(tray));
     let median = |zones: ZoneSet| {
         let mut heights = [0.0; 64];
         let n = zones.iter().len();
@@ -56,26 +54,23 @@ pub(super) fn unseen_mm(surface: &Surface, profile: &TofProfile) -> f64 {
 /// share, r that of the reference, and ∂V/∂z = −A + h ∂A/∂z: a point that is nearer is higher, and its zone narrower. The last term is
 /// over the product's outermost zones, of which an unknown part is covered.
 pub(super) fn of_zones(surface: &Surface, areas: &Grid<f64>) -> Measured {
-    let on_product = |zone: usize| surface.product.contains(zone);
     if surface.product.is_empty() {
         // Nothing stands out of what the common error could hide.
         let seen: f64 = surface.known.iter().map(|zone| areas[zone]).sum();
         return measured(0.0, seen * surface.u_common_mm());
     }
-    let near = ZoneSet::from_fn(|zone| {
-        surface.known.contains(zone) && (on_product(zone) || geometry::around(zone).any(on_product))
-    });
+    let near = surface.known.and(geometry::grown(surface.product));
+    let outline = surface.product.without(geometry::inside(surface.product));
     let (mut volume, mut area, mut along, mut squares) = (0.0, 0.0, 0.0, 0.0);
     for zone in near {
         let (h, a) = (surface.height_mm[zone], areas[zone]);
         // A grows with the square of the distance.
         let slope = -a + h * 2.0 * a / surface.distance_mm(zone);
-        let outermost = on_product(zone) && !geometry::neighbours(zone).all(on_product);
         volume += h * a;
         area += a;
         along += slope;
         squares += (slope * surface.sigma_mm[zone]) * (slope * surface.sigma_mm[zone]);
-        squares += if outermost { h * a * (h * a) / 12.0 } else { 0.0 };
+        squares += if outline.contains(zone) { h * a * (h * a) / 12.0 } else { 0.0 };
     }
     let (system, reference) = (along * surface.u_systematic_mm, area * surface.u_reference_mm);
     measured(volume.max(0.0), libm::sqrt(squares + system * system + reference * reference))
