@@ -28,22 +28,26 @@ impl<T> Grid<T> {
     }
 
     /// A grid whose zone `k` (0 to 63) holds `f(k)`.
+    #[inline]
     pub fn from_fn(mut f: impl FnMut(usize) -> T) -> Self {
         Self(core::array::from_fn(|row| core::array::from_fn(|column| f(row * 8 + column))))
     }
 
     /// The eight rows.
     #[must_use]
+    #[inline]
     pub const fn rows(&self) -> &[[T; 8]; 8] {
         &self.0
     }
 
     /// The values in zone order.
+    #[inline]
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &T> + DoubleEndedIterator + Clone {
         self.0.as_flattened().iter()
     }
 
     /// A grid of the same shape with `f` applied to every zone.
+    #[inline]
     pub fn map<U>(&self, mut f: impl FnMut(&T) -> U) -> Grid<U> {
         Grid::from_fn(|zone| f(&self[zone]))
     }
@@ -57,12 +61,14 @@ impl<T> core::ops::Index<usize> for Grid<T> {
     /// # Panics
     ///
     /// If `zone` is 64 or more.
+    #[inline]
     fn index(&self, zone: usize) -> &T {
         &self.0.as_flattened()[zone]
     }
 }
 
 impl<T> core::ops::IndexMut<usize> for Grid<T> {
+    #[inline]
     fn index_mut(&mut self, zone: usize) -> &mut T {
         &mut self.0.as_flattened_mut()[zone]
     }

@@ -26,6 +26,7 @@
 //!
 //! # Features
 //!
+//! - `batch`: thousands of frames from `ndarray` arrays at once, with the vector instructions and all the cores that the machine has.
 //! - `std`: error types of dependencies learn `std::error::Error`.
 //! - `serde`: profiles can be read and written; unknown keys are refused.
 #![no_std]
@@ -33,10 +34,13 @@
 #[cfg(any(feature = "std", test))]
 extern crate std;
 
+#[cfg(feature = "batch")]
+mod batch;
 mod calibration;
 mod desirability;
 mod least_squares;
 mod moments;
+mod order;
 mod owens_t;
 mod profile;
 mod robust;
@@ -44,6 +48,8 @@ mod spectral;
 mod student;
 mod tof;
 
+#[cfg(feature = "batch")]
+pub use batch::{Frames, NotAFrame, NotFrames};
 pub use calibration::{CalibrationRecord, Drift, EmptyTray, NoEmptyTray, NoWhiteTile, WhiteTile};
 pub use desirability::{Desirability, NotADesirability};
 pub use least_squares::LeastSquares;

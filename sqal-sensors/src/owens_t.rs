@@ -42,17 +42,21 @@ const WEIGHTS: [f64; N] = [
 /// Owen's T(h, a) for 0 ≤ a ≤ 1: (1/2π) ∫₀ᵃ exp(−h²(1 + x²)/2)/(1 + x²) dx (Owen 1956), by 12-node Gauss-Legendre.
 ///
 /// The integrand is analytic and the interval at most 1, so the rule is exact to the last digits wherever T matters.
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "so that a batch compiles it with its own instructions")]
 pub(crate) fn owens_t(h: f64, a: f64) -> f64 {
     // T(h, a) < Φ(−|h|)/2: beyond this there is less than 1e-17 of it.
     if h.abs() > 8.5 {
         return 0.0;
     }
     let half = a / 2.0;
-    let square: [f64; N] = core::array::from_fn(|k| {
-        let x = half + half * NODES[k];
-        1.0 + x * x
-    });
-    let power = exp_of_negative(square.map(|s| -0.5 * h * h * s));
+    let (mut square, mut power) = ([0.0; N], [0.0; N]);
+    for (k, node) in NODES.iter().enumerate() {
+        let x = half + half * node;
+        square[k] = 1.0 + x * x;
+        power[k] = -0.5 * h * h * square[k];
+    }
+    let power = exp_of_negative(power);
     let sum: f64 = (0..N).map(|k| WEIGHTS[k] * power[k] / square[k]).sum();
     half * sum / core::f64::consts::TAU
 }
@@ -61,13 +65,14 @@ pub(crate) fn owens_t(h: f64, a: f64) -> f64 {
 /// whose remainder is 1.7e-16. Below −700 it is e⁻⁷⁰⁰, which is nothing here.
 ///
 /// Without a branch, so that a processor computes several at once.
-#[inline]
+#[inline(always)]
 fn exp_of_negative(x: [f64; N]) -> [f64; N] {
     /// Adding and taking it away again rounds to a whole number, which then stands in the lowest bits.
     const ROUND: f64 = 6_755_399_441_055_744.0;
     /// ln 2 in two parts, the first with zeros enough that its product with k is exact (as in `FreeBSD`'s libm).
     const LN_2: [f64; 2] = [6.931_471_803_691_238e-1, 1.908_214_929_270_587_7e-10];
-    x.map(|x| {
+    let mut power = [0.0; N];
+    for (power, x) in power.iter_mut().zip(x) {
         let x = x.max(-700.0);
         let shifted = x * core::f64::consts::LOG2_E + ROUND;
         let k = shifted - ROUND;
@@ -77,8 +82,9 @@ fn exp_of_negative(x: [f64; N]) -> [f64; N] {
         for inverse in INVERSES {
             series = 1.0 + r * inverse * series;
         }
-        series * f64::from_bits(shifted.to_bits().wrapping_add(1023) << 52)
-    })
+        *power = series * f64::from_bits(shifted.to_bits().wrapping_add(1023) << 52);
+    }
+    power
 }
 
 /// 1/12, 1/11, … 1/1.
@@ -98,6 +104,8 @@ const INVERSES: [f64; 12] = [
 ];
 
 /// P(X < h, Y < k) for standard normals of correlation ρ, 0 ≤ ρ < 1 (Owen 1956, eq. 3.1); each limit comes with its own Φ.
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "so that a batch compiles it with its own instructions")]
 pub(crate) fn bivariate_normal_cdf((h, p): (f64, f64), (k, q): (f64, f64), rho: f64) -> f64 {
     // At 0 the formula divides by it; a step far below every rounding stands in for the limit.
     let off_zero = |x: f64| if x == 0.0 { 1e-150 } else { x };
@@ -110,6 +118,8 @@ pub(crate) fn bivariate_normal_cdf((h, p): (f64, f64), (k, q): (f64, f64), rho: 
 
 /// Owen's T for any a, given p = Φ(h): odd in a, and for a > 1 by T(h, a) = ½Φ(h) + ½Φ(ah) − Φ(h)Φ(ah) − T(ah, 1/a) with h ≥ 0 (Owen 1956,
 /// eq. 2.3).
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "so that a batch compiles it with its own instructions")]
 fn signed_owens_t(h: f64, p: f64, a: f64) -> f64 {
     let (p, h, positive) = (if h < 0.0 { 1.0 - p } else { p }, h.abs(), a.abs());
     let t = if positive <= 1.0 {

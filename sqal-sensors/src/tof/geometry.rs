@@ -2,17 +2,31 @@
 
 use sqal_core::ZoneSet;
 
-/// Tangents of the zone centres at 0.5, 1.5, 2.5 and 3.5 zones of 5.625° from the axis.
+/// Tangents of the zone centres at −3.5 to 3.5 zones of 5.625° from the axis.
 ///
 /// A uniform grid of 5.625° fits real captures of flat targets to 0.9-1.7 mm RMS, better than either published point-cloud table.
-const TANGENTS: [f64; 4] =
-    [0.049_126_849_769_467_254, 0.148_335_987_538_347_42, 0.250_486_960_191_305_45, 0.357_805_721_314_524_1];
+const TANGENTS: [f64; 8] = [
+    -0.357_805_721_314_524_1,
+    -0.250_486_960_191_305_45,
+    -0.148_335_987_538_347_42,
+    -0.049_126_849_769_467_254,
+    0.049_126_849_769_467_254,
+    0.148_335_987_538_347_42,
+    0.250_486_960_191_305_45,
+    0.357_805_721_314_524_1,
+];
 
 /// The tangents of a zone's direction across and along, each from −0.36 to 0.36.
 #[must_use]
 pub(super) fn tangents(zone: usize) -> (f64, f64) {
-    let one = |k: usize| if k < 4 { -TANGENTS[3 - k] } else { TANGENTS[k - 4] };
-    (one(zone % 8), one(zone / 8))
+    (TANGENTS[zone % 8], TANGENTS[zone / 8 % 8])
+}
+
+/// Where the point of a zone at a distance lies across and along, in mm from the axis.
+#[must_use]
+pub(super) fn place(zone: usize, distance_mm: f64) -> (f64, f64) {
+    let (x, y) = tangents(zone);
+    (x * distance_mm, y * distance_mm)
 }
 
 /// How many zones a column or row lies from the axis: −3.5 to 3.5.

@@ -80,7 +80,10 @@ impl Analyzer for TofAnalyzer {
 }
 
 impl TofAnalyzer {
-    fn judge(
+    /// All steps; inlined, so that a caller who has more of the processor's instructions at hand compiles them with these.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "instructions of the caller do not reach into a function of its own")]
+    pub(crate) fn judge(
         &self,
         frame: &TofFrame,
         pulses: Option<&pulses::Seen>,
@@ -101,15 +104,15 @@ impl TofAnalyzer {
 
         // A tray of known area was sampled by its zones; a product that stands free is the sum of what they see.
         let areas = surface.as_ref().filter(|_| profile.tray.area_mm2.is_none()).map(volume::zone_areas);
+        let unseen_mm = surface.as_ref().map_or(0.0, |s| volume::unseen_mm(s, profile));
         let volume = surface.as_ref().map(|s| match &areas {
             Some(areas) => volume::of_zones(s, areas),
-            None => volume::of_tray(s, profile),
+            None => volume::of_tray(s, unseen_mm, profile),
         });
         if areas.is_some() {
             flags.insert(Flag::ZoneAreas);
         }
-        let height =
-            surface.as_ref().and_then(|s| surface::mean_height(s, areas.as_ref(), volume::unseen_mm(s, profile)));
+        let height = surface.as_ref().and_then(|s| surface::mean_height(s, areas.as_ref(), unseen_mm));
         let roughness = surface.as_ref().and_then(|s| surface::roughness(s, profile));
         if let Some(surface) = &surface {
             if surface.product.is_empty() {

@@ -102,14 +102,14 @@ impl<'a> Fit<'a> {
     fn of(values: &'a Grid<f64>, surface: &'a Surface, used: ZoneSet) -> Option<Self> {
         let mut squares = LeastSquares::default();
         for zone in used {
-            squares.push(second_order(surface.place_mm[zone]), values[zone], 1.0);
+            squares.push(second_order(surface.place_mm(zone)), values[zone], 1.0);
         }
         let terms = squares.solve()?;
         Some(Self { values, surface, used, squares, terms })
     }
 
     fn residual(&self, zone: usize) -> f64 {
-        let fitted: f64 = second_order(self.surface.place_mm[zone]).iter().zip(self.terms).map(|(a, x)| a * x).sum();
+        let fitted: f64 = second_order(self.surface.place_mm(zone)).iter().zip(self.terms).map(|(a, x)| a * x).sum();
         self.values[zone] - fitted
     }
 
@@ -123,7 +123,7 @@ impl<'a> Fit<'a> {
     fn studentised(&self, zone: usize) -> (f64, f64) {
         let n = f64::from(self.used.len());
         let p = TERMS_F64;
-        let leverage = self.squares.leverage(&second_order(self.surface.place_mm[zone]));
+        let leverage = self.squares.leverage(&second_order(self.surface.place_mm(zone)));
         let (residual, rss) = (self.residual(zone), self.squares.residual_squares());
         if self.used.contains(zone) {
             // Externally studentised: the zone's own square is taken out of the scale (Cook & Weisberg 1982, 2.2).

@@ -8,6 +8,7 @@ use sqal_core::{Flag, Flags, Measured, PulseStatistics, ZoneSet};
 use super::cnh::{CnhHistograms, cnh_bin_centre_mm};
 use crate::TofProfile;
 use crate::desirability::measured;
+use crate::order::median;
 
 /// How the zones of a frame were put together into histograms, as the driver was told (`cnh_init_config`, `cnh_create_agg_map`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -181,8 +182,8 @@ pub(super) fn judge(
     if multiple > 0 {
         flags.insert(Flag::MultiTarget);
     }
-    let statistics = median(&mut ratios[..n]).map(|median_snr| {
-        let median_width_mm = median(&mut widths[..wide]);
+    let statistics = median(ratios[..n].iter().copied()).map(|median_snr| {
+        let median_width_mm = median(widths[..wide].iter().copied());
         let seen = u8::try_from(n).unwrap_or(u8::MAX);
         PulseStatistics {
             seen,
@@ -197,13 +198,6 @@ pub(super) fn judge(
         doubtful: ZoneSet::from_fn(|zone| is(&several, zone)),
         dark: ZoneSet::from_fn(|zone| is(&empty, zone)),
     }
-}
-
-/// The median; the values are put in order. `None` without any.
-fn median(values: &mut [f64]) -> Option<f64> {
-    values.sort_unstable_by(f64::total_cmp);
-    let n = values.len();
-    (n > 0).then(|| f64::midpoint(values[(n - 1) / 2], values[n / 2]))
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use sqal_core::{Flag, Flags, Grid, ZoneSet};
 use super::areal::Known;
 use super::geometry;
 use super::validity::Zones;
+use crate::order::median;
 use crate::{HeightReference, Moments, Plane, Point, TofProfile, robust_plane};
 
 /// The tray as a surface of heights.
@@ -18,8 +19,8 @@ pub(super) struct Surface {
     pub(super) height_mm: Grid<f64>,
     /// The independent standard uncertainty of each height in mm.
     pub(super) sigma_mm: Grid<f64>,
-    /// Where each zone's point lies across and along, in mm from the axis.
-    pub(super) place_mm: Grid<(f64, f64)>,
+    /// The perpendicular distance of each zone's point in mm.
+    pub(super) distance_mm: Grid<f64>,
     /// The standard uncertainty that all distances share, in mm.
     pub(super) u_systematic_mm: f64,
     /// The standard uncertainty of the reference surface, in mm.
@@ -32,9 +33,9 @@ impl Surface {
         libm::hypot(self.u_systematic_mm, self.u_reference_mm)
     }
 
-    /// The perpendicular distance of a zone's point, in mm: its place is the zone's tangent times that.
-    pub(super) fn distance_mm(&self, zone: usize) -> f64 {
-        self.place_mm[zone].0 / geometry::tangents(zone).0
+    /// Where a zone's point lies across and along, in mm from the axis.
+    pub(super) fn place_mm(&self, zone: usize) -> (f64, f64) {
+        geometry::place(zone, self.distance_mm[zone])
     }
 
     /// The heights of the product's zones.
@@ -47,7 +48,7 @@ impl Surface {
     /// Zones lie on a grid of equal angles: their spacing grows with the distance, and by 9 % from the axis to the corner.
     pub(super) fn spacing_mm(&self) -> Option<(f64, f64)> {
         let mean = |place: fn((f64, f64)) -> f64, across: fn(usize) -> usize| {
-            let one = |zone: usize| place(self.place_mm[zone]) / geometry::steps(across(zone));
+            let one = |zone: usize| place(self.place_mm(zone)) / geometry::steps(across(zone));
             Moments::of(self.product.iter().map(one)).map(|moments| moments.mean)
         };
         Some((mean(|p| p.0, |zone| zone % 8)?, mean(|p| p.1, |zone| zone / 8)?))
@@ -55,7 +56,7 @@ impl Surface {
 
     /// The area that a zone sees on the product, in mm²: its solid angle's tangents times the square of its distance.
     pub(super) fn area_mm2(&self, zone: usize) -> f64 {
-        let distance = self.distance_mm(zone);
+        let distance = self.distance_mm[zone];
         geometry::width(zone % 8) * geometry::width(zone / 8) * distance * distance
     }
 
@@ -71,11 +72,7 @@ impl Surface {
 /// Height = reference − distance, and on product the penetration bias more. A zone is product if it is higher than the profile's least height and than three
 /// standard uncertainties of its own noise. At most 40 % of the tray is filled in (the frame would not be usable otherwise).
 pub(super) fn heights(zones: &Zones, tray: ZoneSet, profile: &TofProfile, flags: &mut Flags) -> Option<Surface> {
-    let place_mm = Grid::from_fn(|zone| {
-        let (x, y) = geometry::tangents(zone);
-        (x * zones.distance_mm[zone], y * zones.distance_mm[zone])
-    });
-    let (floor, u_reference) = floor(zones, &place_mm, profile, flags)?;
+    let (floor, u_reference) = floor(zones, profile, flags)?;
     let measured = ZoneSet::from_fn(|zone| zones.valid.contains(zone) && tray.contains(zone));
     let seen = Grid::from_fn(|zone| floor[zone] - zones.distance_mm[zone]);
     // The mask is drawn before the bias: bare floor is not translucent, and must not be lifted into product.
@@ -108,7 +105,15 @@ pub(super) fn heights(zones: &Zones, tray: ZoneSet, profile: &TofProfile, flags:
         }
     }
     let u_systematic_mm = libm::hypot(u_systematic_mm, profile.u_penetration_mm);
-    Some(Surface { known, product, height_mm, sigma_mm, place_mm, u_systematic_mm, u_reference_mm })
+    Some(Surface {
+        known,
+        product,
+        height_mm,
+        sigma_mm,
+        distance_mm: zones.distance_mm,
+        u_systematic_mm,
+        u_reference_mm,
+    })
 }
 
 /// The mean height of the floor beside a product that stands free, and its standard uncertainty; `None` where too little of it is seen.
@@ -122,25 +127,15 @@ fn zero_on_floor(seen: &Grid<f64>, sigma: &Grid<f64>, bare: ZoneSet) -> Option<(
     if floor.len() < 8 {
         return None;
     }
-    let mut heights = [0.0; 64];
-    let n = floor.iter().len();
-    for (height, zone) in heights.iter_mut().zip(floor) {
-        *height = seen[zone];
-    }
-    let (_, median, _) = heights[..n].select_nth_unstable_by(n / 2, f64::total_cmp);
-    let near = floor.iter().filter(|zone| (seen[*zone] - *median).abs() <= 3.0 * sigma[*zone]);
+    let median = median(floor.iter().map(|zone| seen[zone]))?;
+    let near = floor.iter().filter(|zone| (seen[*zone] - median).abs() <= 3.0 * sigma[*zone]);
     let moments = Moments::of(near.clone().map(|zone| seen[zone]))?;
     let noise: f64 = near.map(|zone| sigma[zone] * sigma[zone]).sum();
     Some((moments.mean, libm::sqrt(noise) / moments.n))
 }
 
 /// The distance of the tray's floor for each zone, and its common uncertainty.
-fn floor(
-    zones: &Zones,
-    place_mm: &Grid<(f64, f64)>,
-    profile: &TofProfile,
-    flags: &mut Flags,
-) -> Option<(Grid<f64>, f64)> {
+fn floor(zones: &Zones, profile: &TofProfile, flags: &mut Flags) -> Option<(Grid<f64>, f64)> {
     match &profile.reference {
         HeightReference::Flat { distance_mm, u_mm } => Some((Grid::from_fn(|_| *distance_mm), *u_mm)),
         HeightReference::Map { distance_mm, u_mm } => Some((*distance_mm, *u_mm)),
@@ -154,7 +149,7 @@ fn floor(
             // The floor under a product point lies on its vertical, not on the zone's ray: 1/z = p + q tx + r ty and tx = x/z give
             // z = (1 − q x − r y)/p.
             let floor = Grid::from_fn(|zone| {
-                let (x, y) = place_mm[zone];
+                let (x, y) = geometry::place(zone, zones.distance_mm[zone]);
                 (1.0 - plane.b * x - plane.c * y) / plane.a + floor_below_mm
             });
             Some((floor, libm::hypot(*u_mm, u_fit)))

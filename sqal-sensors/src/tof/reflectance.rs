@@ -5,6 +5,7 @@ use sqal_core::{Grid, Measured, ReflectanceStatistics, TofFrame, ZoneSet};
 use super::geometry;
 use super::validity::Zones;
 use crate::desirability::measured;
+use crate::order::ordered;
 use crate::{Moments, TofProfile};
 
 /// The standard deviation of the sensor's own step of 0.5 %.
@@ -19,19 +20,13 @@ pub(super) fn statistics(
 ) -> Option<ReflectanceStatistics> {
     let seen = ZoneSet::from_fn(|zone| tray.contains(zone) && zones.valid.contains(zone));
     let percent = frame.reading().reflectance_percent.map(|percent| f64::from(*percent));
-    let mut values = [0.0; 64];
-    let mut n = 0;
-    for zone in seen {
-        values[n] = percent[zone];
-        n += 1;
-    }
+    let (values, n) = ordered(seen.iter().map(|zone| percent[zone]));
     // One value has no spread, and so no uncertainty that could be stated.
     if n < 2 {
         return None;
     }
-    let values = &mut values[..n];
+    let values = &values[..n];
     let moments = Moments::of(values.iter().copied())?;
-    values.sort_unstable_by(f64::total_cmp);
     let sd = moments.sample_sd();
     Some(ReflectanceStatistics {
         // What varies from zone to zone is the product's own; only the noise of the zones makes the mean of just these uncertain.

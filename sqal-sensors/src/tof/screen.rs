@@ -81,6 +81,8 @@ pub(super) struct Smooth {
 
 impl Smooth {
     /// The directions; `None` for a product of fewer than 12 zones, in which nothing is looked for, or one that lies on a line.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "so that a batch compiles it with its own instructions")]
     pub(super) fn of(surface: &Surface) -> Option<Self> {
         let zones = surface.product;
         if zones.len() < outliers::LEAST_ZONES {
@@ -90,7 +92,7 @@ impl Smooth {
         let used = zones.iter().len().next_multiple_of(8);
         // Zeros beyond the last zone add nothing to any sum.
         for (n, zone) in zones.iter().enumerate() {
-            for (column, term) in directions.iter_mut().zip(second_order(surface.place_mm[zone])) {
+            for (column, term) in directions.iter_mut().zip(second_order(surface.place_mm(zone))) {
                 column[n] = term;
             }
         }
@@ -117,6 +119,8 @@ impl Smooth {
     /// Whether the largest residual of some values may be beyond chance: false only if `outliers::find` would find nothing.
     ///
     /// The two fits differ by rounding, so the screen lets through what is within a millionth of the limit.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "so that a batch compiles it with its own instructions")]
     pub(super) fn may_be_remarkable(&self, values: &Grid<f64>) -> bool {
         let mut residual = [0.0_f64; 64];
         let n = self.zones.iter().len();
@@ -139,6 +143,8 @@ impl Smooth {
 }
 
 /// Takes out of a column what it has along another of length one.
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "so that a batch compiles it with its own instructions")]
 fn take_out(along: &[f64], column: &mut [f64]) {
     let share = dot(along, column);
     for (a, q) in column.iter_mut().zip(along) {
@@ -147,6 +153,8 @@ fn take_out(along: &[f64], column: &mut [f64]) {
 }
 
 /// The scalar product, in eight running sums so that it has one order on every machine and needs no waiting for the sum before.
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "so that a batch compiles it with its own instructions")]
 fn dot(a: &[f64], b: &[f64]) -> f64 {
     let mut sums = [0.0; 8];
     for (a, b) in a.chunks_exact(8).zip(b.chunks_exact(8)) {

@@ -55,7 +55,7 @@ pub(super) fn roughness(surface: &Surface, profile: &TofProfile) -> Option<Rough
         return None;
     }
     let points = product.iter().map(|zone| {
-        let (x, y) = surface.place_mm[zone];
+        let (x, y) = surface.place_mm(zone);
         Point { x, y, z: surface.height_mm[zone] }
     });
     let mean = Moments::of(points.clone().map(|p| p.z))?.mean;

@@ -9,17 +9,18 @@ use super::geometry;
 use super::reference::Surface;
 use crate::TofProfile;
 use crate::desirability::measured;
+use crate::order::median;
 
 /// V = A·h̄ with h̄ the mean of max(h, 0) over the tray's known zones;
 /// u² = A²(Σw²σ² + c² + e²) + h̄² u(A)², with c the standard uncertainty that all zones share and e that of what no zone sees
 /// ([`unseen_mm`]).
-pub(super) fn of_tray(surface: &Surface, profile: &TofProfile) -> Measured {
+pub(super) fn of_tray(surface: &Surface, unseen_mm: f64, profile: &TofProfile) -> Measured {
     let n = f64::from(surface.known.len().max(1));
     // Noise on bare floor is positive half of the time: an empty tray holds nothing, not the mean of that.
     let counts = |zone: usize| if surface.product.is_empty() { 0.0 } else { surface.height_mm[zone].max(0.0) };
     let mean = surface.known.iter().map(counts).sum::<f64>() / n;
     let noise: f64 = surface.known.iter().map(|zone| surface.sigma_mm[zone] * surface.sigma_mm[zone]).sum();
-    let (u_common, u_area) = (libm::hypot(surface.u_common_mm(), unseen_mm(surface, profile)), profile.tray.u_area_mm2);
+    let (u_common, u_area) = (libm::hypot(surface.u_common_mm(), unseen_mm), profile.tray.u_area_mm2);
     let area = profile.tray.area_mm2.unwrap_or(0.0);
     let variance = area * area * (noise / (n * n) + u_common * u_common) + mean * mean * u_area * u_area;
     measured(area * mean, libm::sqrt(variance))
@@ -35,14 +36,7 @@ pub(super) fn unseen_mm(surface: &Surface, profile: &TofProfile) -> f64 {
     let tray = profile.tray.zones();
     let seen: f64 = tray.and(surface.known).iter().map(|zone| surface.area_mm2(zone)).sum();
     let inner = surface.product.and(geometry::inside(tray));
-    let median = |zones: ZoneSet| {
-        let mut heights = [0.0; 64];
-        let n = zones.iter().len();
-        for (height, zone) in heights.iter_mut().zip(zones) {
-            *height = surface.height_mm[zone];
-        }
-        (n > 0).then(|| *heights[..n].select_nth_unstable_by(n / 2, f64::total_cmp).1)
-    };
+    let median = |zones: ZoneSet| median(zones.iter().map(|zone| surface.height_mm[zone]));
     let difference = median(inner).zip(median(surface.product.without(inner))).map_or(0.0, |(a, b)| (a - b).abs());
     (1.0 - seen / area).max(0.0) * difference
 }
@@ -65,7 +59,7 @@ pub(super) fn of_zones(surface: &Surface, areas: &Grid<f64>) -> Measured {
     for zone in near {
         let (h, a) = (surface.height_mm[zone], areas[zone]);
         // A grows with the square of the distance.
-        let slope = -a + h * 2.0 * a / surface.distance_mm(zone);
+        let slope = -a + h * 2.0 * a / surface.distance_mm[zone];
         volume += h * a;
         area += a;
         along += slope;
@@ -82,7 +76,7 @@ pub(super) fn of_zones(surface: &Surface, areas: &Grid<f64>) -> Measured {
 /// On a flat product it is z² du dv. At the outline a slope to the floor is not the product's, so only neighbours on product count, and a
 /// limited slope is 0 where the sides disagree.
 pub(super) fn zone_areas(surface: &Surface) -> Grid<f64> {
-    let z = |zone: usize| surface.distance_mm(zone);
+    let z = |zone: usize| surface.distance_mm[zone];
     let flatter = |a: f64, b: f64| if a.abs() < b.abs() { a } else { b };
     let slope = |zone: usize, before: Option<usize>, after: Option<usize>, tangent: fn(usize) -> f64| {
         let side = |next: Option<usize>| {
