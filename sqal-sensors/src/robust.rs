@@ -107,6 +107,9 @@ const MOST: usize = 64;
 /// to the first triple in order, so the result is the same bits on every run. Points beyond the 64th are ignored; points that are not
 /// finite are too.
 ///
+/// No fit of this kind can tell which of two planes is meant where each holds half of the points: a rim whose one side is covered wholly
+/// lies, with the opposite side, on a second plane.
+///
 /// `None` for fewer than three points, or when all lie on one line as seen from above.
 #[must_use]
 pub fn robust_plane(points: &[Point]) -> Option<Plane> {

@@ -4,7 +4,7 @@
 use fixtures::capture;
 use sqal_core::{Analyzer, Flag};
 use sqal_sensors::{
-    CnhHistograms, SpectralAnalyzer, SpectralProfile, TofAnalyzer, TofProfile, UldError, cnh_bin_centre_mm,
+    CnhHistograms, Moments, SpectralAnalyzer, SpectralProfile, TofAnalyzer, TofProfile, UldError, cnh_bin_centre_mm,
     decode_uld_frame,
 };
 
@@ -77,6 +77,33 @@ fn a_torn_or_short_buffer_is_refused_and_nothing_panics() {
     for cut in (24..whole.len()).step_by(4) {
         let _ = decode_uld_frame(&whole[..cut]);
     }
+}
+
+/// The noise that the device claims is the noise that it has: over the recorded frames, zone by zone, within a factor of two.
+#[test]
+fn the_recorded_noise_is_what_the_device_claims() {
+    let frames: Vec<_> =
+        capture::vl53l8_buffers().unwrap().iter().map(|raw| decode_uld_frame(&raw.buffer).unwrap()).collect();
+    let (mut found, mut claimed, mut zones) = (0.0, 0.0, 0.0);
+    for zone in 0..64 {
+        let valid = || {
+            frames
+                .iter()
+                .filter(move |f| f.reading().status.unwrap()[zone].0 == 5 && f.reading().distance_mm[zone] > 0.0)
+        };
+        if valid().count() < 40 {
+            continue;
+        }
+        // Differences of neighbouring frames: what the hand moved meanwhile must not count. Their variance is twice the noise's.
+        let steps = valid()
+            .zip(valid().skip(1))
+            .map(|(a, b)| f64::from(b.reading().distance_mm[zone] - a.reading().distance_mm[zone]));
+        found += Moments::of(steps).unwrap().sample_sd() / 2.0_f64.sqrt();
+        claimed += Moments::of(valid().map(|f| f64::from(f.reading().sigma_mm.unwrap()[zone]))).unwrap().mean;
+        zones += 1.0;
+    }
+    println!("{zones} zones: {:.2} mm of noise, {:.2} mm claimed", found / zones, claimed / zones);
+    assert!(zones >= 20.0 && (0.5..2.0).contains(&(found / claimed)), "{zones} zones, {found} {claimed}");
 }
 
 /// The recorded target lies 0 to 31 mm before the sensor, closer than it can measure: the analysis must say so, not invent a tray.
