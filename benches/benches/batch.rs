@@ -11,6 +11,11 @@ use sqal_sensors::{Frames, TofAnalyzer, TofProfile};
 
 const FRAMES: usize = 4096;
 
+/// What a study keeps: a number and its uncertainty.
+fn volume<E>(outcome: Result<Assessment<TofFindings>, E>) -> Option<Measured> {
+    outcome.ok()?.findings.volume_mm3
+}
+
 fn batch(c: &mut Criterion) {
     let mut station = Station::new(1);
     let frames: Vec<TofFrame> = (0..FRAMES).filter_map(|_| station.read(Scene::GOOD, Fault::None).frame).collect();
@@ -35,10 +40,6 @@ fn batch(c: &mut Criterion) {
     let analyzer = TofAnalyzer::new(TofProfile::example()).expect("the example is valid");
     let mut group = c.benchmark_group("batch of 4096 frames");
     group.throughput(Throughput::Elements(FRAMES as u64));
-    // What a study keeps: the number and its uncertainty.
-    fn volume<E>(outcome: Result<Assessment<TofFindings>, E>) -> Option<Measured> {
-        outcome.ok()?.findings.volume_mm3
-    }
     group.bench_function("one by one", |b| {
         b.iter(|| frames.iter().map(|frame| volume(analyzer.analyze(black_box(frame)))).collect::<Vec<_>>());
     });

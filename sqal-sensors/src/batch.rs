@@ -75,19 +75,19 @@ impl Frames<'_> {
     }
 
     fn reading(&self, k: usize) -> TofReading {
-        fn grid<T: Copy>(view: ArrayView3<'_, T>, k: usize) -> Grid<T> {
-            let frame = view.index_axis_move(Axis(0), k);
+        fn grid<T: Copy>(view: &ArrayView3<'_, T>, k: usize) -> Grid<T> {
+            let frame = view.index_axis(Axis(0), k);
             match frame.as_slice().and_then(|zones| <&[T; 64]>::try_from(zones).ok()) {
                 Some(zones) => Grid::from_fn(|zone| zones[zone]),
                 None => Grid::from_fn(|zone| frame[(zone / 8, zone % 8)]),
             }
         }
         TofReading {
-            distance_mm: grid(self.distance_mm, k),
-            reflectance_percent: grid(self.reflectance_percent, k),
-            amplitude_kcps: grid(self.amplitude_kcps, k),
-            sigma_mm: self.sigma_mm.map(|view| grid(view, k)),
-            status: self.status.map(|view| grid(view, k).map(|code| TargetStatus(*code))),
+            distance_mm: grid(&self.distance_mm, k),
+            reflectance_percent: grid(&self.reflectance_percent, k),
+            amplitude_kcps: grid(&self.amplitude_kcps, k),
+            sigma_mm: self.sigma_mm.map(|view| grid(&view, k)),
+            status: self.status.map(|view| grid(&view, k).map(|code| TargetStatus(*code))),
             distance_kind: self.distance_kind,
         }
     }

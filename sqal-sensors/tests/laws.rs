@@ -1,6 +1,8 @@
 //! Laws of both analyses over every reading that the sensors can produce, and over scenes whose truth is known.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::fmt::Write as _;
+
 use fixtures::scene::{Fault, Scene, Station};
 use fixtures::strategy;
 use proptest::prelude::*;
@@ -87,7 +89,8 @@ proptest! {
             TofAnalyzer::new(profile).unwrap().analyze(frame).unwrap()
         };
         let plain = analyze(&frame, false);
-        let turns: [(bool, fn(usize) -> usize); 7] = [
+        type Turn = fn(usize) -> usize;
+        let turns: [(bool, Turn); 7] = [
             (false, |k| 63 - k),
             (false, |k| k / 8 * 8 + 7 - k % 8),
             (false, |k| (7 - k / 8) * 8 + k % 8),
@@ -178,7 +181,7 @@ fn dents_are_found_where_they_are_and_the_deeper_the_surer() {
         for depth in [0.0, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0] {
             let dent_mm = depth * sigma;
             // A dent whose ground is within three of its noise of the floor is missing product, and no dent.
-            if dent_mm > 19.5 - 3.0 * sigma {
+            if 3.0f64.mul_add(sigma, dent_mm) > 19.5 {
                 continue;
             }
             let mut hits = 0;
@@ -192,7 +195,7 @@ fn dents_are_found_where_they_are_and_the_deeper_the_surer() {
                     assert!(extent.depth_mm < 0.0 && extent.volume_mm3 < 0.0 && extent.area_mm2 > 0.0, "{extent:?}");
                 }
             }
-            line += &format!(" {depth:.0}σ {:.2}", f64::from(hits) / 200.0);
+            let _ = write!(line, " {depth:.0}σ {:.2}", f64::from(hits) / 200.0);
             assert!(hits + 20 >= last, "the power fell from {last} to {hits} of 200 at {dent_mm} mm");
             last = hits;
         }
