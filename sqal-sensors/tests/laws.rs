@@ -29,6 +29,9 @@ fn is_honest<F>(assessment: &Assessment<F>) -> bool {
             && assessment.grade > Some(Grade::Reject))
 }
 
+/// Where each zone comes from when the grid is turned or flipped.
+type Turn = fn(usize) -> usize;
+
 fn moved<T: Copy>(grid: &Grid<T>, zone: &impl Fn(usize) -> usize) -> Grid<T> {
     Grid::from_fn(|k| grid[zone(k)])
 }
@@ -89,7 +92,6 @@ proptest! {
             TofAnalyzer::new(profile).unwrap().analyze(frame).unwrap()
         };
         let plain = analyze(&frame, false);
-        type Turn = fn(usize) -> usize;
         let turns: [(bool, Turn); 7] = [
             (false, |k| 63 - k),
             (false, |k| k / 8 * 8 + 7 - k % 8),
