@@ -26,6 +26,7 @@
 //!
 //! # Features
 //!
+//! - `as7341`, `vl53-8x8`: readings of the driver crates of these names become spectra and frames.
 //! - `batch`: thousands of frames from `ndarray` arrays at once, with the vector instructions and all the cores that the machine has.
 //! - `std`: error types of dependencies learn `std::error::Error`.
 //! - `serde`: profiles can be read and written; unknown keys are refused.
@@ -38,6 +39,8 @@ extern crate std;
 mod batch;
 mod calibration;
 mod desirability;
+#[cfg(any(feature = "as7341", feature = "vl53-8x8"))]
+mod drivers;
 mod least_squares;
 mod moments;
 mod order;
@@ -52,6 +55,10 @@ mod tof;
 pub use batch::{Frames, NotAFrame, NotFrames};
 pub use calibration::{CalibrationRecord, Drift, EmptyTray, NoEmptyTray, NoWhiteTile, WhiteTile};
 pub use desirability::{Desirability, NotADesirability};
+#[cfg(feature = "vl53-8x8")]
+pub use drivers::{DriverUnits, frame_from_vl53_8x8};
+#[cfg(feature = "as7341")]
+pub use drivers::{NotASpectrum, spectrum_from_as7341};
 pub use least_squares::LeastSquares;
 pub use moments::Moments;
 pub use profile::{

@@ -30,6 +30,9 @@ pub struct Config {
     /// Replay the recordings of real sensors instead of simulating; ends after the last one.
     #[arg(long)]
     pub replay: bool,
+    /// Read the simulated products through simulated devices on an I2C bus, with the driver crates of others.
+    #[arg(long, conflicts_with = "replay")]
+    pub i2c: bool,
     /// End after so many samples were acknowledged.
     #[arg(long)]
     pub count: Option<u64>,

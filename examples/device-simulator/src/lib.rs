@@ -4,8 +4,10 @@ mod config;
 mod link;
 mod source;
 mod station;
+mod wired;
 
 pub use config::Config;
 pub use link::{LinkError, Summary, run};
 pub use source::{Source, SourceError};
 pub use station::{Shot, Station};
+pub use wired::{NotWired, WiredStation};

@@ -8,6 +8,8 @@ use sqal_core::{Spectrum, TofFrame};
 use sqal_http::{NotProfiles, ProfileFile, Profiles};
 use sqal_sensors::{UldError, decode_uld_frame};
 
+use crate::wired::{NotWired, WiredStation};
+
 /// The profile that is built in, for a first look; the server's own.
 const BUILT_IN: &str = include_str!("../../reference-server/profiles/config_foiegras.yaml");
 
@@ -22,11 +24,29 @@ pub(crate) struct Reading {
     pub(crate) truth: Option<serde_json::Value>,
 }
 
+impl Reading {
+    fn of_scene(reading: &scene::Reading) -> Self {
+        Self {
+            tof: reading.frame,
+            spectrum: reading.spectrum,
+            temperature_c: Some(reading.temperature_c),
+            humidity_percent: Some(reading.humidity_percent),
+            truth: Some(serde_json::json!({
+                "scene": reading.scene,
+                "volume_mm3": reading.scene.volume_mm3(),
+                "fault": reading.fault,
+            })),
+        }
+    }
+}
+
 /// Simulated products without end, or recordings until their last.
 #[derive(Debug)]
 pub enum Source {
     /// Seeded scenes.
     Simulated(Box<scene::Station>),
+    /// The same, through devices on a bus and the drivers of others.
+    Wired(Box<WiredStation>),
     /// Recorded result buffers of a VL53L8 and counts of an AS7341, decoded as a device's driver would.
     Recorded(std::vec::IntoIter<(TofFrame, Spectrum)>),
 }
@@ -65,6 +85,9 @@ pub enum SourceError {
     /// The profile file is not one.
     #[error("profile file: {0}")]
     Yaml(#[from] serde_saphyr::Error),
+    /// A driver does not find its device.
+    #[error(transparent)]
+    Wires(#[from] NotWired),
     /// A profile cannot be used.
     #[error(transparent)]
     Profile(#[from] NotProfiles),
@@ -75,6 +98,15 @@ impl Source {
     #[must_use]
     pub fn simulated(seed: u64) -> Self {
         Self::Simulated(Box::new(scene::Station::new(seed)))
+    }
+
+    /// Simulated products from a seed, read over I2C.
+    ///
+    /// # Errors
+    ///
+    /// [`SourceError`] if a driver does not find its device.
+    pub fn wired(seed: u64) -> Result<Self, SourceError> {
+        Ok(Self::Wired(Box::new(WiredStation::boot(seed)?)))
     }
 
     /// The 45 recorded VL53L8 frames whose values are known, each with one of the 36 recorded AS7341 readings.
@@ -97,20 +129,8 @@ impl Source {
     /// The next reading; `None` after the last recording.
     pub(crate) fn next(&mut self) -> Option<Reading> {
         match self {
-            Self::Simulated(station) => {
-                let reading = station.next_reading();
-                Some(Reading {
-                    tof: reading.frame,
-                    spectrum: reading.spectrum,
-                    temperature_c: Some(reading.temperature_c),
-                    humidity_percent: Some(reading.humidity_percent),
-                    truth: Some(serde_json::json!({
-                        "scene": reading.scene,
-                        "volume_mm3": reading.scene.volume_mm3(),
-                        "fault": reading.fault,
-                    })),
-                })
-            }
+            Self::Simulated(station) => Some(Reading::of_scene(&station.next_reading())),
+            Self::Wired(station) => Some(Reading::of_scene(&station.next_reading())),
             Self::Recorded(readings) => readings.next().map(|(tof, spectrum)| Reading {
                 tof: Some(tof),
                 spectrum: Some(spectrum),

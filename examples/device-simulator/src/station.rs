@@ -37,7 +37,11 @@ impl Station {
     ///
     /// [`SourceError`] if its recordings or profiles cannot be opened, or a name is none.
     pub fn open(config: &Config) -> Result<Self, SourceError> {
-        let source = if config.replay { Source::recorded()? } else { Source::simulated(config.seed) };
+        let source = match (config.replay, config.i2c) {
+            (true, _) => Source::recorded()?,
+            (false, true) => Source::wired(config.seed)?,
+            (false, false) => Source::simulated(config.seed),
+        };
         let profiles = profiles(config.config_path.as_ref())?;
         Ok(Self {
             device_id: Name::new(&config.device_id).map_err(|why| SourceError::Name { what: "device id", why })?,

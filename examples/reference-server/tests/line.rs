@@ -32,6 +32,33 @@ fn recorded_captures_of_real_sensors_are_sent_acknowledged_and_stored_one_for_on
     println!("three verdicts on recorded readings:\n{}", verdicts.join("\n"));
 }
 
+/// SIM-01: bus, device, driver, analysis, fusion, and on to the server; the drivers are those of others.
+#[test]
+fn products_read_over_i2c_by_the_drivers_of_others_are_graded_and_stored() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), "127.0.0.1:0");
+    let (mut wired, mut direct) = (server.station(5), server.station(5));
+    (wired.i2c, wired.count, wired.device_id) = (true, Some(60), "WIRED".to_owned());
+    (direct.count, direct.device_id) = (Some(60), "DIRECT".to_owned());
+    assert_eq!((run(&wired).persisted, run(&direct).persisted), (60, 60));
+    let samples = server.samples();
+    let of = |device: &str| -> Vec<_> { samples.iter().filter(|s| s["device_id"] == device).collect() };
+    let (wired, direct) = (of("WIRED"), of("DIRECT"));
+    // The same products: what the wires lose (fractions of a millimetre) moves hardly a grade.
+    let same = wired.iter().zip(&direct).filter(|(a, b)| a["fusion"]["final_grade"] == b["fusion"]["final_grade"]);
+    let same = same.count();
+    println!("same grade over I2C: {same} of 60");
+    assert!(same >= 50, "{same} of 60");
+    for (a, b) in wired.iter().zip(&direct) {
+        let volume = |s: &serde_json::Value| s["vl53l8ch"]["volume_mm3"].as_f64();
+        if let (Some(a), Some(b)) = (volume(a), volume(b)) {
+            assert!((a - b).abs() < 0.6 * 6300.0, "{a} {b}");
+        }
+        let dark = |s: &serde_json::Value| s["as7341"].is_null();
+        assert_eq!(dark(a), dark(b));
+    }
+}
+
 #[test]
 fn simulated_products_get_grades_and_their_truth_is_exported() {
     let data = tempfile::tempdir().unwrap();

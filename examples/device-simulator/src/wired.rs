@@ -1,0 +1,131 @@
+//! [`WiredStation`]: the simulated station through its wires (SIM-01): bus, device, driver, reading; analysis and fusion follow as everywhere.
+//!
+//! The scene goes into simulated devices, register by register, and driver crates that others wrote read it out again over I2C. What is
+//! lost on the way is what those drivers lose: the one for the time-of-flight sensor hands out whole millimetres.
+
+use std::sync::{Arc, Mutex};
+
+use as7341::{As7341, Gain};
+use embedded_hal::i2c::I2c;
+use fixtures::i2c::{Bus, NoDevice, Shared, SimulatedAs7341, SimulatedVl53l8, SkippedTime, Zone, open};
+use fixtures::scene;
+use futures_util::FutureExt;
+use sqal_core::{AdcStatus, Channel, Spectrum, TofFrame};
+use sqal_sensors::{DriverUnits, frame_from_vl53_8x8, spectrum_from_as7341};
+use vl53_8x8::{BlockingI2c, Resolution, Sensor};
+
+/// ATIME and ASTEP for 99.9 ms.
+const TIMING: (u8, u16) = (59, 598);
+
+/// The station: the scenes, both devices, and a driver for each.
+pub struct WiredStation {
+    scenes: scene::Station,
+    bus: Bus,
+    eyes: Shared<SimulatedVl53l8>,
+    colours: Shared<SimulatedAs7341>,
+    ranging: Box<Sensor<BlockingI2c<Bus>, SkippedTime>>,
+    spectral: As7341<Bus, SkippedTime>,
+}
+
+impl std::fmt::Debug for WiredStation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("WiredStation").field("bus", &self.bus).finish_non_exhaustive()
+    }
+}
+
+/// Why a driver does not read its device.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum NotWired {
+    /// The driver of the spectral sensor gave up.
+    #[error("AS7341 driver: {0}")]
+    Spectral(String),
+    /// The driver of the time-of-flight sensor gave up.
+    #[error("VL53L8 driver: {0}")]
+    Ranging(String),
+}
+
+impl WiredStation {
+    /// A station whose drivers have booted both devices.
+    ///
+    /// # Errors
+    ///
+    /// [`NotWired`] if a driver does not find its device.
+    pub fn boot(seed: u64) -> Result<Self, NotWired> {
+        let eyes = Arc::new(Mutex::new(SimulatedVl53l8::default()));
+        let colours = Arc::new(Mutex::new(SimulatedAs7341::default()));
+        let bus = Bus::default().with(&eyes).with(&colours);
+        let mut ranging = Box::new(Sensor::new(BlockingI2c(bus.clone()), SkippedTime(bus.clone())));
+        now(ranging.init())?;
+        now(ranging.set_resolution(Resolution::Res8x8))?;
+        now(ranging.start_ranging())?;
+        let mut spectral = As7341::new(bus.clone(), SkippedTime(bus.clone()));
+        spectral.init()?;
+        spectral.set_gain(Gain::X4)?;
+        spectral.set_atime(TIMING.0)?;
+        spectral.set_astep(TIMING.1)?;
+        Ok(Self { scenes: scene::Station::new(seed), bus, eyes, colours, ranging, spectral })
+    }
+
+    /// The next reading of both instruments, with its truth; an instrument whose driver fails is silent.
+    pub fn next_reading(&mut self) -> scene::Reading {
+        let reading = self.scenes.next_reading();
+        let frame = reading.frame.and_then(|frame| self.range(&frame).ok());
+        let spectrum = reading.spectrum.and_then(|spectrum| self.colour(&spectrum).ok());
+        scene::Reading { frame, spectrum, ..reading }
+    }
+
+    fn range(&mut self, frame: &TofFrame) -> Result<TofFrame, NotWired> {
+        open(&self.eyes).measure(zones(frame), 25);
+        now(self.ranging.check_data_ready())?;
+        let results = now(self.ranging.get_ranging_data())?;
+        frame_from_vl53_8x8(&results, DriverUnits::Whole).map_err(|refused| NotWired::Ranging(refused.to_string()))
+    }
+
+    fn colour(&mut self, spectrum: &Spectrum) -> Result<Spectrum, NotWired> {
+        let unit = spectrum.gain().multiplier() * spectrum.integration_time().millis();
+        open(&self.colours).set_light(Channel::ALL.map(|channel| spectrum.counts(channel) / unit));
+        let data = self.spectral.read_all_channels()?;
+        // The driver reads no flags: STATUS2 says what the converter thought of the second pass.
+        let mut status = [0];
+        let read = self.bus.write_read(SimulatedAs7341::ADDRESS, &[0xA3], &mut status);
+        read.map_err(|nobody| NotWired::Spectral(nobody.to_string()))?;
+        let status = match status[0] & 0b1_1000 {
+            0 => AdcStatus::Clear,
+            0b1_0000 => AdcStatus::DigitalSaturation,
+            _ => AdcStatus::AnalogSaturation,
+        };
+        spectrum_from_as7341(&data, Gain::X4, TIMING, status).map_err(|refused| NotWired::Spectral(refused.to_string()))
+    }
+}
+
+/// A frame in the device's own fixed point.
+fn zones(frame: &TofFrame) -> [Zone; 64] {
+    let reading = frame.reading();
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the sensor's own fixed point")]
+    core::array::from_fn(|zone| Zone {
+        distance: (reading.distance_mm[zone] * 4.0) as i16,
+        sigma: (reading.sigma_mm.map_or(1.0, |sigma| sigma[zone]) * 128.0) as u16,
+        signal: (reading.amplitude_kcps[zone] * 2048.0) as u32,
+        ambient: 0,
+        reflectance: (reading.reflectance_percent[zone] * 2.0) as u8,
+        status: reading.status.map_or(5, |status| status[zone].0),
+        targets: 1,
+    })
+}
+
+/// Nothing on this bus waits, so every future is done at once.
+fn now<T>(future: impl Future<Output = Result<T, vl53_8x8::Error<NoDevice>>>) -> Result<T, NotWired> {
+    let done = future.now_or_never().ok_or_else(|| NotWired::Ranging("the bus waits for something".to_owned()))?;
+    done.map_err(|error| NotWired::Ranging(format!("{error:?}")))
+}
+
+impl From<as7341::Error<NoDevice>> for NotWired {
+    fn from(error: as7341::Error<NoDevice>) -> Self {
+        match error {
+            as7341::Error::I2c(nobody) => Self::Spectral(nobody.to_string()),
+            as7341::Error::InvalidDeviceId(id) => Self::Spectral(format!("device id {id:#04x}: expected 0x24")),
+            as7341::Error::Timeout => Self::Spectral("the measurement did not end".to_owned()),
+        }
+    }
+}
