@@ -46,6 +46,27 @@ pub enum DefectKind {
 }
 
 impl DefectKind {
+    /// Every kind.
+    pub const ALL: [Self; 17] = [
+        Self::Dent,
+        Self::Bump,
+        Self::MissingProduct,
+        Self::EdgeGap,
+        Self::Overfill,
+        Self::Tilt,
+        Self::ReflectanceSpot,
+        Self::InvalidZones,
+        Self::Saturation,
+        Self::LowSignal,
+        Self::Oxidation,
+        Self::Discoloration,
+        Self::BloodSpot,
+        Self::BileStain,
+        Self::SpectralOutOfDistribution,
+        Self::SensorMissing,
+        Self::SensorDisagreement,
+    ];
+
     /// Whether it says something of the reading and not of the product: such a defect caps the grade and takes nothing from the score.
     #[must_use]
     pub const fn is_of_the_reading(self) -> bool {
@@ -53,6 +74,30 @@ impl DefectKind {
             self,
             Self::InvalidZones | Self::Saturation | Self::LowSignal | Self::SensorMissing | Self::SensorDisagreement
         )
+    }
+
+    /// What an operator who reads French calls it.
+    #[must_use]
+    pub const fn french(self) -> &'static str {
+        match self {
+            Self::Dent => "creux",
+            Self::Bump => "bosse",
+            Self::MissingProduct => "produit manquant",
+            Self::EdgeGap => "vide au bord",
+            Self::Overfill => "trop-plein",
+            Self::Tilt => "inclinaison",
+            Self::ReflectanceSpot => "tache de réflectance",
+            Self::InvalidZones => "zones invalides",
+            Self::Saturation => "saturation",
+            Self::LowSignal => "signal faible",
+            Self::Oxidation => "oxydation",
+            Self::Discoloration => "décoloration",
+            Self::BloodSpot => "tache de sang",
+            Self::BileStain => "tache de bile",
+            Self::SpectralOutOfDistribution => "spectre étranger au produit",
+            Self::SensorMissing => "capteur absent",
+            Self::SensorDisagreement => "désaccord des capteurs",
+        }
     }
 
     /// The name used on the wire.

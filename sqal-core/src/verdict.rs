@@ -172,7 +172,8 @@ impl fmt::Display for Explanation<'_> {
                 Severity::Major => tell("major", "majeur"),
                 Severity::Critical => tell("critical", "critique"),
             };
-            write!(f, "{before}{} ({severity})", defect.kind.as_str())?;
+            let kind = tell(defect.kind.as_str(), defect.kind.french());
+            write!(f, "{before}{kind} ({severity})")?;
         }
         if v.grade == Grade::Reject {
             // A rejected tray conforms to nothing.

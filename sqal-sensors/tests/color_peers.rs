@@ -3,8 +3,10 @@
 
 use proptest::prelude::*;
 use serde_json::Value;
-use sqal_core::Lab;
-use sqal_sensors::{ColorCalibration, NotFitted, ciede2000, lab, tristimulus, yellowness_e313};
+use sqal_core::{Analyzer, Lab};
+use sqal_sensors::{
+    ColorCalibration, NotFitted, SpectralAnalyzer, SpectralProfile, ciede2000, lab, tristimulus, yellowness_e313,
+};
 
 fn numbers(value: &Value) -> Vec<f64> {
     value.as_array().unwrap().iter().map(|v| v.as_f64().unwrap()).collect()
@@ -200,5 +202,55 @@ proptest! {
         prop_assert!(one.l.is_finite() && one.a.is_finite() && one.b.is_finite());
         prop_assert!(ciede2000(one, other).is_finite());
         prop_assert!(yellowness_e313(xyz).is_none_or(f64::is_finite));
+    }
+}
+
+/// The worked example of the ams evaluation kit (AS7341 EVK workbook, gain 512, 182 ms): raw counts to basic counts to corrected counts.
+///
+/// The workbook multiplies by its gain correction, which recorded data contradict; the profile divides, so it is given the inverse here.
+#[test]
+fn the_worked_example_of_ams_comes_out() {
+    const RAW: [f32; 10] = [1074.0, 1910.0, 2749.0, 3156.0, 3378.0, 3304.0, 3852.0, 4193.0, 12407.0, 5032.0];
+    const BASIC: [f64; 10] = [
+        0.011_525_71,
+        0.020_497_306,
+        0.029_501_097,
+        0.033_868_847,
+        0.036_251_257,
+        0.035_457_12,
+        0.041_338_023,
+        0.044_997_49,
+        0.133_146_638,
+        0.054_001_28,
+    ];
+    const CORRECTED: [f64; 10] = [
+        0.011_057_181_6,
+        0.019_664_075_3,
+        0.028_301_855,
+        0.032_492_053_2,
+        0.034_777_615_9,
+        0.034_015_761_6,
+        0.039_657_601,
+        0.043_168_307_7,
+        0.127_734_126_7,
+        0.051_806_087_3,
+    ];
+    const CORRECTION: f64 = 0.959_349_243_600_411;
+    let gain = sqal_core::Gain::from_multiplier(512.0).unwrap();
+    let time = sqal_core::IntegrationTime::from_millis(182.0).unwrap();
+    let spectrum = sqal_core::Spectrum::new(RAW, gain, time, sqal_core::AdcStatus::Clear).unwrap();
+    let basic = |gain_correction| {
+        let profile = SpectralProfile { gain_correction, ..SpectralProfile::example() };
+        SpectralAnalyzer::new(profile).unwrap().analyze(&spectrum).unwrap().findings.basic_counts.map(Option::unwrap)
+    };
+    let mut table = [1.0; 11];
+    table[10] = 1.0 / CORRECTION;
+    let (plain, corrected) = (basic(None), basic(Some(table)));
+    for k in 0..10 {
+        // The workbook's time is 181.998 ms, which it prints as 182.
+        assert!((plain[k] - BASIC[k]).abs() < 1e-4 * BASIC[k], "{} {}", plain[k], BASIC[k]);
+        assert!((corrected[k] / plain[k] - CORRECTION).abs() < 1e-7);
+        assert!((corrected[k] - CORRECTED[k]).abs() < 1e-4 * CORRECTED[k], "{} {}", corrected[k], CORRECTED[k]);
+        assert!((CORRECTED[k] / BASIC[k] - CORRECTION).abs() < 1e-7, "the workbook agrees with itself");
     }
 }

@@ -50,10 +50,24 @@ const TEXT = {
 // Words that come from the server; one that is not here is shown as it came.
 const SERVER_WORDS = {
   REJECT: ["REJECT", "REJET"], Minor: ["Minor", "Mineur"], Major: ["Major", "Majeur"], Critical: ["Critical", "Critique"],
+  Dent: ["Dent", "Creux"], Bump: ["Bump", "Bosse"], EdgeGap: ["Gap at the edge", "Vide au bord"],
+  ReflectanceSpot: ["Reflectance spot", "Tache de réflectance"], Discoloration: ["Discoloration", "Décoloration"],
+  BloodSpot: ["Blood spot", "Tache de sang"], BileStain: ["Bile stain", "Tache de bile"],
+  SpectralOutOfDistribution: ["Spectrum not the product's", "Spectre étranger au produit"],
   MissingProduct: ["Missing product", "Produit manquant"], Overfill: ["Overfill", "Trop-plein"], Tilt: ["Tilt", "Inclinaison"],
   InvalidZones: ["Invalid zones", "Zones invalides"], Saturation: ["Saturation", "Saturation"],
   LowSignal: ["Low signal", "Signal faible"], Oxidation: ["Oxidation", "Oxydation"], SensorMissing: ["Sensor missing", "Capteur absent"],
   SensorDisagreement: ["Sensors disagree", "Désaccord des capteurs"],
+  StatusMissing: ["no target status", "statut des zones absent"], SigmaModelled: ["noise modelled", "bruit modélisé"],
+  InsufficientZones: ["too few zones", "trop peu de zones"], NoReference: ["no height reference", "sans référence de hauteur"],
+  RimReference: ["reference from the rim", "référence prise sur le bord"], Imputed: ["zones filled in", "zones complétées"],
+  BelowNoise: ["variation below noise", "variation sous le bruit"], NoProduct: ["no product", "sans produit"],
+  LevelledBelowNoise: ["roughness below noise", "rugosité sous le bruit"], NearLimit: ["index near its limit", "indice près de sa limite"],
+  Saturated: ["channel saturated", "canal saturé"], NoWhiteReference: ["no white reference", "sans référence blanche"],
+  WhiteDrift: ["white drift", "dérive du blanc"], LowHeme: ["little pigment", "peu de pigment"],
+  Uncalibrated: ["uncalibrated", "non étalonné"], AnalogSaturation: ["amplifier saturated", "amplificateur saturé"],
+  ZoneAreas: ["free-standing product", "produit sans barquette"], ZeroedOnFloor: ["zeroed on the floor", "zéro pris sur le fond"],
+  MultiTarget: ["several surfaces", "plusieurs surfaces"], HistogramSaturated: ["histogram saturated", "histogramme saturé"],
 };
 
 let lang = recall("sqal-lang") ?? (navigator.language?.toLowerCase().startsWith("fr") ? "fr" : "en");
@@ -555,7 +569,7 @@ function buildDefects() {
     items.replaceChildren(...(defects.length ? defects.map(defectItem) : [el("li", "no-defect", t("noDefects"))]));
     const raised = [...new Set([...list(sample.vl53l8ch?.flags), ...list(sample.as7341?.flags)].map(String))];
     flags.hidden = !raised.length;
-    flags.textContent = pair(t("flags"), raised.join(", "));
+    flags.textContent = pair(t("flags"), raised.map(word).join(", "));
   }
   return { node: panel("panel-defects", "defects", items, flags), update };
 }
