@@ -201,6 +201,12 @@ impl ZoneSet {
         self.0 == 0
     }
 
+    /// The zones of this set for which `f` holds.
+    #[must_use]
+    pub fn filter(self, mut f: impl FnMut(usize) -> bool) -> Self {
+        self.iter().fold(Self::default(), |set, zone| Self(set.0 | u64::from(f(zone)) << zone))
+    }
+
     /// The zones that are in both sets.
     #[must_use]
     pub const fn and(self, other: Self) -> Self {
@@ -326,6 +332,7 @@ mod tests {
         assert_eq!((set.len(), set.contains(64), set.is_empty()), (2, false, false));
         assert_eq!((set.bits(), ZoneSet::from_bits(set.bits())), (1 << 63 | 1, set));
         let low = ZoneSet::from_fn(|zone| zone < 32);
+        assert_eq!(set.filter(|zone| zone > 5), set.without(low));
         assert_eq!((set.and(low).iter().collect::<Vec<_>>(), set.without(low).iter().len()), (Vec::from([0]), 1));
         assert_eq!(ZoneSet::from_fn(|_| true).iter().collect::<Vec<_>>(), (0..64).collect::<Vec<_>>());
     }

@@ -145,6 +145,7 @@ impl TofFrame {
     /// # Errors
     ///
     /// [`InvalidFrame`] names the first number that is not finite or that the sensor's fixed point cannot hold.
+    #[inline]
     pub fn new(reading: TofReading) -> Result<Self, InvalidFrame> {
         let matrices = [
             (Matrix::Distance, Some(&reading.distance_mm)),
@@ -154,9 +155,13 @@ impl TofFrame {
         ];
         for (matrix, grid) in matrices {
             let (min, max) = matrix.range();
-            for (zone, value) in grid.into_iter().flat_map(|grid| grid.iter().copied().enumerate()) {
-                // A NaN is in no range.
-                if !(min..=max).contains(&value) {
+            let Some(grid) = grid else { continue };
+            // A NaN is in no range. All are compared side by side; which one is wrong matters only then.
+            let possible = |value: f32| value >= min && value <= max;
+            let wrong: u32 = grid.iter().map(|value| u32::from(!possible(*value))).sum();
+            if wrong > 0 {
+                let mut zones = grid.iter().copied().enumerate();
+                if let Some((zone, value)) = zones.find(|(_, value)| !possible(*value)) {
                     return Err(InvalidFrame { matrix, zone, value });
                 }
             }

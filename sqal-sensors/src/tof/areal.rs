@@ -47,7 +47,11 @@ impl Known {
         let place = |zone: usize| (index(zone % 8) * dx_mm, index(zone / 8) * dy_mm);
         let point = |zone: usize| Point { x: place(zone).0, y: place(zone).1, z: self.z[zone] };
         let plane = Plane::least_squares(self.zones.iter().map(point))?;
-        Some(Self { zones: self.zones, z: Grid::from_fn(|zone| plane.residual(&point(zone))) })
+        let mut z = Grid::from_fn(|_| 0.0);
+        for zone in self.zones {
+            z[zone] = plane.residual(&point(zone));
+        }
+        Some(Self { zones: self.zones, z })
     }
 
     /// See [`areal_parameters`].

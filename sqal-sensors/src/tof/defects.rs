@@ -30,12 +30,12 @@ pub(super) fn find(
     // More than a fifth of the tray unseen: whatever is said of the rest, it is not said of this tray.
     let unseen = tray.len() - valid_in(zones, tray);
     if unseen * 5 > tray.len() {
-        let blind = ZoneSet::from_fn(|zone| tray.contains(zone) && !zones.valid.contains(zone));
+        let blind = tray.without(zones.valid);
         add(DefectKind::InvalidZones, Severity::Major, blind, 1.0);
     }
     if let Some(surface) = surface {
-        let measured = |zone: usize| surface.known.contains(zone) && zones.valid.contains(zone);
-        let empty = ZoneSet::from_fn(|zone| measured(zone) && surface.height_mm[zone] < profile.min_product_mm);
+        let measured = surface.known.and(zones.valid);
+        let empty = measured.filter(|zone| surface.height_mm[zone] < profile.min_product_mm);
         if empty.len() >= 2 {
             let whole = empty.len() * 2 > tray.len();
             let only_at_edge = empty.len() * 4 < tray.len() && empty.and(geometry::inside(tray)).is_empty();
@@ -54,7 +54,7 @@ pub(super) fn find(
         let n = f64::from(surface.known.len().max(1));
         let over = |zone: usize| libm::pow(1.0 - certainty_below(surface, zone, profile.max_height_mm), n);
         let is_high = |zone: usize| surface.height_mm[zone] >= profile.max_height_mm && over(zone) > 0.5;
-        let high = ZoneSet::from_fn(|zone| measured(zone) && is_high(zone));
+        let high = measured.filter(is_high);
         if !high.is_empty() {
             add(DefectKind::Overfill, Severity::Major, high, high.iter().map(over).fold(0.0, f64::max));
         }

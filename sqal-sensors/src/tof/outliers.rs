@@ -56,23 +56,21 @@ pub(super) fn find(values: &Grid<f64>, surface: &Surface) -> Blobs {
     let n = f64::from(product.len());
     let family = |p: f64| 1.0 - libm::pow(1.0 - p, n);
     let Some(first) = Fit::of(values, surface, product) else { return blobs };
-    let remarkable = ZoneSet::from_fn(|zone| product.contains(zone) && family(first.chance(zone)) < FAMILY_ERROR);
+    let remarkable = product.filter(|zone| family(first.chance(zone)) < FAMILY_ERROR);
     if remarkable.is_empty() {
         return blobs;
     }
-    let rest = ZoneSet::from_fn(|zone| product.contains(zone) && !remarkable.contains(zone));
+    let rest = product.without(remarkable);
     // Too few zones left to fit again: what the first fit says has to do.
     let second = (rest.len() >= LEAST_ZONES).then(|| Fit::of(values, surface, rest)).flatten();
     let fit = second.as_ref().unwrap_or(&first);
-    let off = ZoneSet::from_fn(|zone| {
-        product.contains(zone) && (remarkable.contains(zone) || family(fit.chance(zone)) < FAMILY_ERROR)
-    });
+    let off = product.filter(|zone| remarkable.contains(zone) || family(fit.chance(zone)) < FAMILY_ERROR);
 
     let mut left = off;
     while let Some(seed) = left.iter().next() {
         let sign = fit.residual(seed) > 0.0;
-        let zones = connected(seed, ZoneSet::from_fn(|zone| left.contains(zone) && (fit.residual(zone) > 0.0) == sign));
-        left = ZoneSet::from_fn(|zone| left.contains(zone) && !zones.contains(zone));
+        let zones = connected(seed, left.filter(|zone| (fit.residual(zone) > 0.0) == sign));
+        left = left.without(zones);
         let farthest = |a: f64, b: f64| if b.abs() > a.abs() { b } else { a };
         let blob = Blob {
             zones,

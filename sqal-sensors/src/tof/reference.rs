@@ -73,14 +73,14 @@ impl Surface {
 /// standard uncertainties of its own noise. At most 40 % of the tray is filled in (the frame would not be usable otherwise).
 pub(super) fn heights(zones: &Zones, tray: ZoneSet, profile: &TofProfile, flags: &mut Flags) -> Option<Surface> {
     let (floor, u_reference) = floor(zones, profile, flags)?;
-    let measured = ZoneSet::from_fn(|zone| zones.valid.contains(zone) && tray.contains(zone));
-    let seen = Grid::from_fn(|zone| floor[zone] - zones.distance_mm[zone]);
+    let measured = zones.valid.and(tray);
+    let mut seen = Grid::from_fn(|_| 0.0);
+    for zone in tray {
+        seen[zone] = floor[zone] - zones.distance_mm[zone];
+    }
     // The mask is drawn before the bias: bare floor is not translucent, and must not be lifted into product.
-    let higher_than = |zero: f64| {
-        ZoneSet::from_fn(|zone| {
-            measured.contains(zone) && seen[zone] - zero > profile.min_product_mm.max(3.0 * zones.sigma_mm[zone])
-        })
-    };
+    let higher_than =
+        |zero: f64| measured.filter(|zone| seen[zone] - zero > profile.min_product_mm.max(3.0 * zones.sigma_mm[zone]));
     let (mut zero, mut u_systematic_mm, mut u_reference_mm) = (0.0, profile.u_systematic_mm, u_reference);
     if profile.tray.area_mm2.is_none()
         && let Some((offset, u)) = zero_on_floor(&seen, &zones.sigma_mm, measured.without(higher_than(0.0)))
@@ -89,9 +89,10 @@ pub(super) fn heights(zones: &Zones, tray: ZoneSet, profile: &TofProfile, flags:
         (zero, u_systematic_mm, u_reference_mm) = (offset, u, 0.0);
     }
     let product = higher_than(zero);
-    let above = |zone: usize| seen[zone] - zero;
-    let bias = |zone: usize| if product.contains(zone) { profile.penetration_bias_mm } else { 0.0 };
-    let mut height_mm = Grid::from_fn(|zone| above(zone) + bias(zone));
+    let mut height_mm = seen;
+    for zone in tray {
+        height_mm[zone] += if product.contains(zone) { profile.penetration_bias_mm - zero } else { -zero };
+    }
     let mut sigma_mm = zones.sigma_mm;
 
     let spread = Moments::of(measured.iter().map(|zone| height_mm[zone])).map_or(0.0, |m| m.population_variance());
@@ -100,7 +101,7 @@ pub(super) fn heights(zones: &Zones, tray: ZoneSet, profile: &TofProfile, flags:
         if let Some((height, variance)) = from_neighbours(zone, measured, &height_mm, &zones.sigma_mm) {
             height_mm[zone] = height;
             sigma_mm[zone] = libm::sqrt(variance + spread);
-            known = ZoneSet::from_fn(|k| k == zone || known.contains(k));
+            known = ZoneSet::from_bits(known.bits() | 1 << zone);
             flags.insert(Flag::Imputed);
         }
     }

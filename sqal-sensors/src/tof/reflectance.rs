@@ -18,7 +18,7 @@ pub(super) fn statistics(
     tray: ZoneSet,
     profile: &TofProfile,
 ) -> Option<ReflectanceStatistics> {
-    let seen = ZoneSet::from_fn(|zone| tray.contains(zone) && zones.valid.contains(zone));
+    let seen = tray.and(zones.valid);
     let percent = frame.reading().reflectance_percent.map(|percent| f64::from(*percent));
     let (values, n) = ordered(seen.iter().map(|zone| percent[zone]));
     // One value has no spread, and so no uncertainty that could be stated.

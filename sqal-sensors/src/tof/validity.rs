@@ -35,47 +35,52 @@ pub(crate) fn judge(frame: &TofFrame, profile: &TofProfile, pulses: Option<&Seen
     if reading.sigma_mm.is_none() {
         flags.insert(Flag::SigmaModelled);
     }
-    let confidence = Grid::from_fn(|zone| {
-        let told = reading.status.map_or(0.5, |status| status[zone].confidence());
-        match pulses {
+    let noise = &profile.noise;
+    let mut zones = Zones {
+        valid: ZoneSet::default(),
+        distance_mm: Grid::from_fn(|_| 0.0),
+        sigma_mm: Grid::from_fn(|_| 0.0),
+        confidence: Grid::from_fn(|_| 0.0),
+    };
+    let mut valid = 0_u64;
+    for zone in 0..64 {
+        let told = reading.status.as_ref().map_or(0.5, |status| status[zone].confidence());
+        let confidence = match pulses {
             Some(seen) if seen.dark.contains(zone) => 0.0,
             Some(seen) if seen.doubtful.contains(zone) => told.min(0.5),
             _ => told,
-        }
-    });
-    // Radial noise shortens with the distance that it belongs to.
-    let along_axis = |mm: f64, zone: usize| match reading.distance_kind {
-        DistanceKind::Radial => geometry::perpendicular(mm, zone),
-        DistanceKind::Perpendicular => mm,
-    };
-    let distance_mm = Grid::from_fn(|zone| {
-        let distance = f64::from(reading.distance_mm[zone]);
-        along_axis(distance, zone)
-    });
-    let sigma_mm = Grid::from_fn(|zone| {
-        let modelled = || {
-            let noise = &profile.noise;
-            let amplitude = f64::from(reading.amplitude_kcps[zone]).max(1e-6);
-            let signal = libm::sqrt(noise.amplitude_kcps / amplitude);
-            noise.sigma_mm * signal * (distance_mm[zone].max(0.0) / noise.distance_mm)
         };
-        let reported = |sigma: Grid<f32>| along_axis(f64::from(sigma[zone]), zone);
+        // Radial noise shortens with the distance that it belongs to.
+        let along_axis = |mm: f64| match reading.distance_kind {
+            DistanceKind::Radial => geometry::perpendicular(mm, zone),
+            DistanceKind::Perpendicular => mm,
+        };
+        let amplitude = f64::from(reading.amplitude_kcps[zone]);
+        let distance = along_axis(f64::from(reading.distance_mm[zone]));
+        let sigma = if let Some(sigma) = &reading.sigma_mm {
+            along_axis(f64::from(sigma[zone]))
+        } else {
+            let signal = libm::sqrt(noise.amplitude_kcps / amplitude.max(1e-6));
+            noise.sigma_mm * signal * (distance.max(0.0) / noise.distance_mm)
+        };
         // A step of a quarter millimetre is uniform noise of 0.25/√12 whatever the device says.
-        let sigma = reading.sigma_mm.map_or_else(modelled, reported).max(STEP_SIGMA_MM);
-        if confidence[zone] < 1.0 { 2.0 * sigma } else { sigma }
-    });
-    let valid = ZoneSet::from_fn(|zone| {
-        confidence[zone] > 0.0
-            && distance_mm[zone] > 0.0
-            && sigma_mm[zone] <= profile.max_sigma_mm
-            && f64::from(reading.amplitude_kcps[zone]) >= profile.min_amplitude_kcps
-    });
-    Zones { valid, distance_mm, sigma_mm, confidence }
+        let sigma = sigma.max(STEP_SIGMA_MM) * if confidence < 1.0 { 2.0 } else { 1.0 };
+        let counts = confidence > 0.0
+            && distance > 0.0
+            && sigma <= profile.max_sigma_mm
+            && amplitude >= profile.min_amplitude_kcps;
+        valid |= u64::from(counts) << zone;
+        zones.distance_mm[zone] = distance;
+        zones.sigma_mm[zone] = sigma;
+        zones.confidence[zone] = confidence;
+    }
+    zones.valid = ZoneSet::from_bits(valid);
+    zones
 }
 
 /// How many zones of the tray are valid.
 pub(crate) fn valid_in(zones: &Zones, tray: ZoneSet) -> u32 {
-    ZoneSet::from_fn(|zone| zones.valid.contains(zone) && tray.contains(zone)).len()
+    zones.valid.and(tray).len()
 }
 
 /// Whether the frame can carry three-dimensional results: 32 of 64 zones, 60 % of the tray's, and at least 12 of those (or all, of a tray
@@ -87,6 +92,6 @@ pub(crate) fn is_usable(zones: &Zones, tray: ZoneSet) -> bool {
 
 /// The share of the tray that was seen, each zone counted by how far the device trusts it: the mean trust over the tray's zones.
 pub(crate) fn reliability(zones: &Zones, tray: ZoneSet) -> Score {
-    let trust: f64 = tray.iter().filter(|zone| zones.valid.contains(*zone)).map(|zone| zones.confidence[zone]).sum();
+    let trust: f64 = tray.and(zones.valid).iter().map(|zone| zones.confidence[zone]).sum();
     Score::nearest(trust / f64::from(tray.len().max(1)))
 }
