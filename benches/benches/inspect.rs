@@ -5,6 +5,7 @@ use std::hint::black_box;
 use criterion::{Criterion, criterion_group, criterion_main};
 use fixtures::scene::{Fault, Scene, Station};
 use sqal_core::Analyzer;
+use sqal_fusion::calibration::Calibration;
 use sqal_fusion::{Decision, Inspector, PowerMeanRule, SensorWeights};
 use sqal_sensors::{HeightReference, SpectralAnalyzer, SpectralProfile, TofAnalyzer, TofProfile};
 
@@ -15,6 +16,7 @@ fn inspect(c: &mut Criterion) {
         rule: PowerMeanRule::default(),
         decision: Decision::default(),
         weights: SensorWeights::default(),
+        calibration: Calibration::NONE,
     };
     let mut station = Station::new(1);
     let flat = Scene { dome_mm: 0.0, slope: 0.0, ..Scene::GOOD };

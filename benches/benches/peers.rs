@@ -12,6 +12,7 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use fixtures::scene::{Fault, Scene, Station};
 use serde_json::{Value, json};
 use sqal_core::{Grid, Inspection, Measured, Spectrum, TofFrame};
+use sqal_fusion::calibration::Calibration;
 use sqal_fusion::{Decision, Inspector, PowerMeanRule, SensorWeights};
 use sqal_sensors::{SpectralAnalyzer, SpectralProfile, TofAnalyzer, TofProfile};
 
@@ -118,6 +119,7 @@ fn peers(c: &mut Criterion) {
         rule: PowerMeanRule::default(),
         decision: Decision::default(),
         weights: SensorWeights::default(),
+        calibration: Calibration::NONE,
     };
     let mut station = Station::new(1);
     let readings: Vec<_> = (0..30)

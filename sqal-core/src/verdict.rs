@@ -41,6 +41,88 @@ impl Cap {
     }
 }
 
+/// One of the two instruments of a station.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub enum Instrument {
+    /// The time-of-flight sensor, which sees the shape.
+    Tof,
+    /// The spectral sensor, which sees the colour.
+    Spectral,
+}
+
+/// By what kind of rule scores were joined.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub enum RuleKind {
+    /// The weighted harmonic mean.
+    HarmonicMean,
+    /// The weighted average, as the prototype did.
+    WeightedAverage,
+    /// The worst score alone.
+    WorstScore,
+    /// A power mean of another exponent.
+    PowerMean,
+    /// A rule of somebody else, or one that was not recorded.
+    #[default]
+    Other,
+}
+
+impl RuleKind {
+    /// What it is called; `None` for a rule that nobody here knows.
+    #[must_use]
+    pub const fn name(self, language: Language) -> Option<&'static str> {
+        let (english, french) = match self {
+            Self::HarmonicMean => ("harmonic mean", "moyenne harmonique"),
+            Self::WeightedAverage => ("weighted average", "moyenne pondérée"),
+            Self::WorstScore => ("worst score", "note la plus basse"),
+            Self::PowerMean => ("power mean", "moyenne de puissance"),
+            Self::Other => return None,
+        };
+        Some(match language {
+            Language::English => english,
+            Language::French => french,
+        })
+    }
+}
+
+/// The nearest better grade and the least that it would have taken.
+///
+/// When a cap held the grade back, `score` and `u` are `None`: lifting the cap is what it takes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Alternative {
+    /// The better grade.
+    pub grade: Grade,
+    /// The fused score from which it is given at the uncertainty there was; `None` if no score of at most 1 is enough.
+    pub score: Option<Score>,
+    /// The standard uncertainty up to which it is given for the score there was; `None` if none is small enough.
+    pub u: Option<f64>,
+}
+
+/// Why a verdict is what it is: which rule, which term, and what would have changed it.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Reasons {
+    /// By what kind of rule the scores were joined.
+    pub rule: RuleKind,
+    /// The instrument whose score costs the verdict most: where being perfect would gain most, to first order.
+    pub weakest: Option<Instrument>,
+    /// What would have given a better grade; `None` for the best grade and for a verdict without a score.
+    pub next: Option<Alternative>,
+}
+
+/// A confidence that was held against samples of known grade, and by which calibration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct CalibratedConfidence {
+    /// How often a verdict like this has the true grade as its point grade.
+    pub confidence: Score,
+    /// The version of the calibration, at least 1.
+    pub version: u32,
+}
+
 /// The decision on one sample, with everything needed to defend it.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -59,6 +141,9 @@ pub struct Verdict {
     pub spectral_score: Option<Measured>,
     /// The probability that the point grade is the true grade, before any calibration.
     pub confidence: Score,
+    /// The same after calibration; `None` if the line was not calibrated.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub calibrated: Option<CalibratedConfidence>,
     /// The probability that the quality is at least that of the printed grade.
     pub conformity_probability: Score,
     /// The share of the evidence that was there: by weight, reliability, and each sensor's own coverage.
@@ -67,6 +152,9 @@ pub struct Verdict {
     pub conflict: Score,
     /// All defects, the gravest first.
     pub defects: Defects,
+    /// Why the verdict is what it is.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub reasons: Reasons,
 }
 
 /// A language for operators.
@@ -90,14 +178,22 @@ impl Verdict {
             tof_score: None,
             spectral_score: None,
             confidence: Score::ZERO,
+            calibrated: None,
             conformity_probability: Score::ONE,
             coverage: Score::ZERO,
             conflict: Score::ZERO,
             defects,
+            reasons: Reasons { rule: RuleKind::Other, weakest: None, next: None },
         }
     }
 
-    /// One sentence that says why the grade is what it is.
+    /// The confidence to show: the calibrated one if there is one.
+    #[must_use]
+    pub fn stated_confidence(&self) -> Score {
+        self.calibrated.map_or(self.confidence, |calibrated| calibrated.confidence)
+    }
+
+    /// One sentence that says why the grade is what it is: which rule, which term, and what would have changed it.
     ///
     /// ```
     /// use sqal_core::{Defects, Language, Verdict};
@@ -132,6 +228,9 @@ impl fmt::Display for Explanation<'_> {
             ));
         };
         write!(f, "{} {:.3} ± {:.3}", tell("fused score", "note fusionnée"), score.value(), score.u())?;
+        if let Some(rule) = v.reasons.rule.name(self.language) {
+            write!(f, " ({rule})")?;
+        }
         for (name, part) in [(tell("shape", "forme"), v.tof_score), (tell("colour", "couleur"), v.spectral_score)] {
             match part {
                 Some(part) => write!(f, ", {name} {:.3} ± {:.3}", part.value(), part.u())?,
@@ -165,6 +264,7 @@ impl fmt::Display for Explanation<'_> {
             )?,
             Cap::Unmeasured => {}
         }
+        self.what_would_have_changed_it(f)?;
         for (k, defect) in v.defects.iter().enumerate() {
             let before = if k == 0 { tell("; defects: ", " ; défauts : ") } else { ", " };
             let severity = match defect.severity {
@@ -188,6 +288,49 @@ impl fmt::Display for Explanation<'_> {
     }
 }
 
+impl Explanation<'_> {
+    fn what_would_have_changed_it(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (v, french) = (self.verdict, self.language == Language::French);
+        let tell = |en: &'static str, fr: &'static str| if french { fr } else { en };
+        let Some(next) = v.reasons.next else { return Ok(()) };
+        match v.cap {
+            Cap::Coverage => {
+                f.write_str(tell("; with all of it the grade would be ", " ; avec tous, le grade serait "))?;
+                f.write_str(next.grade.as_str())?;
+            }
+            Cap::MajorDefect | Cap::CriticalDefect => {
+                f.write_str(tell("; without it the grade would be ", " ; sans lui, le grade serait "))?;
+                f.write_str(next.grade.as_str())?;
+            }
+            Cap::None | Cap::Guard | Cap::Unmeasured => {
+                let would = tell("would take", "demanderait");
+                let (score, u) = (
+                    tell("a score of at least", "une note d'au moins"),
+                    tell("an uncertainty of at most", "une incertitude d'au plus"),
+                );
+                let begin = tell("; ", " ; ");
+                match (next.score, next.u) {
+                    (Some(least), Some(most)) => write!(
+                        f,
+                        "{begin}{} {would} {score} {:.3}, {} {u} {most:.3}",
+                        next.grade,
+                        least.get(),
+                        tell("or", "ou")
+                    )?,
+                    (Some(least), None) => write!(f, "{begin}{} {would} {score} {:.3}", next.grade, least.get())?,
+                    (None, Some(most)) => write!(f, "{begin}{} {would} {u} {most:.3}", next.grade)?,
+                    (None, None) => {}
+                }
+            }
+        }
+        match v.reasons.weakest {
+            Some(Instrument::Tof) => f.write_str(tell("; the shape costs most", " ; la forme coûte le plus")),
+            Some(Instrument::Spectral) => f.write_str(tell("; the colour costs most", " ; la couleur coûte le plus")),
+            None => Ok(()),
+        }
+    }
+}
+
 /// What two analyses and a fusion made of one pair of readings.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -205,9 +348,8 @@ mod tests {
     use super::*;
     use alloc::string::{String, ToString};
 
-    #[test]
-    fn a_verdict_explains_itself_in_both_languages() {
-        let verdict = Verdict {
+    fn verdict() -> Verdict {
+        Verdict {
             score: Measured::new(0.8899, 0.021).ok(),
             grade: Grade::B,
             point_grade: Some(Grade::A),
@@ -215,21 +357,112 @@ mod tests {
             tof_score: Measured::new(0.88, 0.03).ok(),
             spectral_score: None,
             confidence: Score::ONE,
+            calibrated: None,
             conformity_probability: Score::nearest(0.97),
-            coverage: Score::ONE,
+            coverage: Score::nearest(0.6),
             conflict: Score::ZERO,
             defects: Defects::new(),
+            reasons: Reasons {
+                rule: RuleKind::HarmonicMean,
+                weakest: Some(Instrument::Tof),
+                next: Some(Alternative { grade: Grade::A, score: Some(Score::nearest(0.912)), u: Some(0.004) }),
+            },
+        }
+    }
+
+    fn text(verdict: &Verdict, language: Language) -> String {
+        verdict.explain(language).to_string()
+    }
+
+    #[test]
+    fn a_verdict_explains_itself_in_both_languages() {
+        assert_eq!(
+            text(&verdict(), Language::English),
+            "B: fused score 0.890 ± 0.021 (harmonic mean), shape 0.880 ± 0.030, colour missing; the score alone gives A, but \
+             that is not certain enough; A would take a score of at least 0.912, or an uncertainty of at most 0.004; the shape \
+             costs most; probability of conforming 97 %."
+        );
+        assert_eq!(
+            text(&verdict(), Language::French),
+            "B : note fusionnée 0.890 ± 0.021 (moyenne harmonique), forme 0.880 ± 0.030, couleur absente ; la note seule donne \
+             A, mais ce n'est pas assez certain ; A demanderait une note d'au moins 0.912, ou une incertitude d'au plus 0.004 ; \
+             la forme coûte le plus ; probabilité de conformité 97 %."
+        );
+    }
+
+    #[test]
+    fn each_cap_says_what_lifting_it_would_give() {
+        let lifted = Some(Alternative { grade: Grade::A, score: None, u: None });
+        let capped = |cap, language| {
+            let reasons = Reasons { weakest: Some(Instrument::Spectral), next: lifted, rule: RuleKind::Other };
+            text(&Verdict { cap, reasons, ..verdict() }, language)
         };
-        let text = |language| -> String { verdict.explain(language).to_string() };
         assert_eq!(
-            text(Language::English),
-            "B: fused score 0.890 ± 0.021, shape 0.880 ± 0.030, colour missing; the score alone gives A, but that is not \
-             certain enough; probability of conforming 97 %."
+            capped(Cap::Coverage, Language::English),
+            "B: fused score 0.890 ± 0.021, shape 0.880 ± 0.030, colour missing; only 60 % of the evidence was there, the score \
+             alone gives A; with all of it the grade would be A; the colour costs most; probability of conforming 97 %."
+        );
+        assert!(
+            capped(Cap::Coverage, Language::French)
+                .contains("60 % des indices étaient là, la note seule donne A ; avec tous, le grade serait A")
+        );
+        for cap in [Cap::MajorDefect, Cap::CriticalDefect] {
+            assert!(
+                capped(cap, Language::English)
+                    .contains("a defect holds it back; without it the grade would be A; the colour")
+            );
+            assert!(
+                capped(cap, Language::French)
+                    .contains("un défaut la retient ; sans lui, le grade serait A ; la couleur")
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_out_of_reach_is_not_promised() {
+        let with = |score: Option<f64>, u| {
+            let next = Some(Alternative { grade: Grade::APlus, score: score.map(Score::nearest), u });
+            let reasons = Reasons { rule: RuleKind::WorstScore, weakest: None, next };
+            text(&Verdict { cap: Cap::None, reasons, ..verdict() }, Language::English)
+        };
+        assert!(with(Some(0.97), None).contains("gives A; A+ would take a score of at least 0.970; probability"));
+        assert!(with(None, Some(0.01)).contains("gives A; A+ would take an uncertainty of at most 0.010; probability"));
+        assert!(with(None, None).contains("gives A; probability"));
+        assert!(with(None, None).contains("(worst score)"));
+    }
+
+    #[test]
+    fn each_rule_has_a_name_in_both_languages() {
+        let names = |language| {
+            [
+                RuleKind::HarmonicMean,
+                RuleKind::WeightedAverage,
+                RuleKind::WorstScore,
+                RuleKind::PowerMean,
+                RuleKind::Other,
+            ]
+            .map(|kind| kind.name(language))
+        };
+        assert_eq!(
+            names(Language::English),
+            [Some("harmonic mean"), Some("weighted average"), Some("worst score"), Some("power mean"), None]
         );
         assert_eq!(
-            text(Language::French),
-            "B : note fusionnée 0.890 ± 0.021, forme 0.880 ± 0.030, couleur absente ; la note seule donne A, mais ce n'est \
-             pas assez certain ; probabilité de conformité 97 %."
+            names(Language::French),
+            [
+                Some("moyenne harmonique"),
+                Some("moyenne pondérée"),
+                Some("note la plus basse"),
+                Some("moyenne de puissance"),
+                None
+            ]
         );
+    }
+
+    #[test]
+    fn the_calibrated_confidence_is_the_one_to_show() {
+        let calibrated = Some(CalibratedConfidence { confidence: Score::nearest(0.7), version: 3 });
+        assert_eq!(Verdict { calibrated, ..verdict() }.stated_confidence(), Score::nearest(0.7));
+        assert_eq!(verdict().stated_confidence(), Score::ONE);
     }
 }

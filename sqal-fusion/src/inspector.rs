@@ -1,11 +1,14 @@
 //! [`Inspector`]: two analysers, a fusion rule and a decision become one verdict.
 
+use core::cmp::Ordering;
+
 use sqal_core::{
-    Analyzer, Assessment, Defect, DefectKind, Defects, Inspection, Measured, Score, Severity, SpectralFindings,
-    Spectrum, TofFindings, TofFrame, Verdict, ZoneSet, gravest_first,
+    Analyzer, Assessment, CalibratedConfidence, Defect, DefectKind, Defects, Inspection, Instrument, Measured, Reasons,
+    Score, Severity, SpectralFindings, Spectrum, TofFindings, TofFrame, Verdict, ZoneSet, gravest_first,
 };
 
-use crate::{Decided, Decision, Evidence, Fused, FusionRule, NotEvidence};
+use crate::calibration::Calibration;
+use crate::{Decision, Evidence, Fused, FusionRule, NotEvidence};
 
 /// The conflict from which two sensors are said to disagree: three standard deviations, 1 − 1/3².
 const DISAGREEMENT: f64 = 8.0 / 9.0;
@@ -80,23 +83,34 @@ pub struct Inspector<T, S, R> {
     pub decision: Decision,
     /// How much each sensor counts.
     pub weights: SensorWeights,
+    /// What makes the confidence mean what it says; [`Calibration::NONE`] until samples of known grade are there.
+    pub calibration: Calibration,
 }
 
 impl<T, S, R> Inspector<T, S, R>
 where
     T: Analyzer<Reading = TofFrame, Findings = TofFindings>,
     S: Analyzer<Reading = Spectrum, Findings = SpectralFindings>,
-    R: FusionRule,
+    R: FusionRule<Evidence = Evidence, Fused = Fused>,
 {
     /// Inspects one product; a reading that is not there is `None`.
     pub fn inspect(&self, frame: Option<&TofFrame>, spectrum: Option<&Spectrum>) -> Inspection {
         let tof = frame.and_then(|frame| self.tof.analyze(frame).ok());
         let spectral = spectrum.and_then(|spectrum| self.spectral.analyze(spectrum).ok());
-        let verdict = self.judge(Said::by(tof.as_ref()), Said::by(spectral.as_ref()));
+        let verdict = self.judge(tof.as_ref(), spectral.as_ref());
         Inspection { tof, spectral, verdict }
     }
 
-    fn judge(&self, tof: Said<'_>, spectral: Said<'_>) -> Verdict {
+    /// The verdict on what two analyses found, wherever they were made; an instrument that found nothing is `None`.
+    pub fn judge(
+        &self,
+        tof: Option<&Assessment<TofFindings>>,
+        spectral: Option<&Assessment<SpectralFindings>>,
+    ) -> Verdict {
+        self.weigh(Said::by(tof), Said::by(spectral))
+    }
+
+    fn weigh(&self, tof: Said<'_>, spectral: Said<'_>) -> Verdict {
         let sensors = [(tof, self.weights.tof), (spectral, self.weights.spectral)];
         let mut evidence = arrayvec::ArrayVec::<Evidence, 2>::new();
         let mut defects = Defects::new();
@@ -122,36 +136,44 @@ where
             add(&mut defects, DefectKind::SensorDisagreement, Severity::Major);
         }
         gravest_first(&mut defects);
-        match fused {
-            Ok(fused) => {
-                let coverage = Score::nearest(covered / (self.weights.tof + self.weights.spectral));
-                let decided = self.decision.decide_with(&fused, &defects, least.min(fused.coverage));
-                verdict(&fused, &decided, coverage, defects, [tof.score, spectral.score])
-            }
-            Err(_) => Verdict::unmeasured(defects),
+        let Ok(fused) = fused else { return Verdict::unmeasured(defects) };
+        let decided = self.decision.decide_with(&fused, &defects, least.min(fused.coverage));
+        // No distribution on 0 to 1 has a standard deviation above a half (Popoviciu): beyond it a first-order uncertainty only says
+        // that nothing is known. The decision has used it as it is.
+        let score = Measured::new(fused.score.value(), fused.score.u().min(0.5)).ok();
+        let calibrated = self.calibration.is_calibrated().then(|| CalibratedConfidence {
+            confidence: self.calibration.calibrate(decided.confidence_raw),
+            version: self.calibration.version,
+        });
+        Verdict {
+            score,
+            grade: decided.grade,
+            point_grade: Some(decided.point),
+            cap: decided.cap,
+            tof_score: tof.score,
+            spectral_score: spectral.score,
+            confidence: decided.confidence_raw,
+            calibrated,
+            conformity_probability: decided.conformity_probability,
+            coverage: Score::nearest(covered / (self.weights.tof + self.weights.spectral)),
+            conflict: fused.conflict,
+            defects,
+            reasons: Reasons { rule: self.rule.kind(), weakest: weakest(&fused, &evidence), next: decided.next },
         }
     }
 }
 
-fn verdict(
-    fused: &Fused,
-    decided: &Decided,
-    coverage: Score,
-    defects: Defects,
-    [tof_score, spectral_score]: [Option<Measured>; 2],
-) -> Verdict {
-    Verdict {
-        score: Some(fused.score),
-        grade: decided.grade,
-        point_grade: Some(decided.point),
-        cap: decided.cap,
-        tof_score,
-        spectral_score,
-        confidence: decided.confidence_raw,
-        conformity_probability: decided.conformity_probability,
-        coverage,
-        conflict: fused.conflict,
-        defects,
+/// The instrument whose perfection would gain most, to first order: the largest c(1 − S). `None` unless two spoke and differ.
+fn weakest(fused: &Fused, evidence: &[Evidence]) -> Option<Instrument> {
+    let gain = |k: usize| {
+        let sensitivity = fused.sensitivities.get(k).filter(|sensitivity| **sensitivity > 0.0)?;
+        Some(sensitivity * (1.0 - evidence.get(k)?.score()?.value()))
+    };
+    let (tof, spectral) = (gain(0)?, gain(1)?);
+    match tof.total_cmp(&spectral) {
+        Ordering::Greater => Some(Instrument::Tof),
+        Ordering::Less => Some(Instrument::Spectral),
+        Ordering::Equal => None,
     }
 }
 

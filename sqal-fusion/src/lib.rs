@@ -18,21 +18,34 @@
 //!
 //! # Features
 //!
-//! - `std`: error types of dependencies learn `std::error::Error`.
+//! - `alloc`: calibrations, reliability diagrams and conformal sets can be *fitted*; applying them never allocates.
+//! - `std`: `alloc`, and error types of dependencies learn `std::error::Error`.
 //! - `serde`: configurations can be read and written; reading checks what the constructor checks.
 #![no_std]
 
+#[cfg(feature = "alloc")]
+extern crate alloc;
 #[cfg(any(feature = "std", test))]
 extern crate std;
 
+mod belief;
+pub mod calibration;
+pub mod conformity;
+mod covariance;
 mod decision;
 mod evidence;
 mod inspector;
 mod power_mean;
+pub mod process;
+pub mod propagate;
+mod redundant;
 mod rule;
 
+pub use belief::{Agreed, Belief, BeliefRule, MAX_HYPOTHESES, MAX_SOURCES, NotABelief};
+pub use covariance::{Covariance, NotACovariance};
 pub use decision::{Decided, Decision, Guard};
 pub use evidence::{Evidence, NotEvidence};
 pub use inspector::{Inspector, SensorWeights};
 pub use power_mean::{NotARule, PowerMeanRule};
+pub use redundant::{Combined, Estimate, InverseVariance, NotAReplicate, Replicate, covariance_intersection};
 pub use rule::{Fused, FusionError, FusionRule};

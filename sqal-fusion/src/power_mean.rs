@@ -1,6 +1,6 @@
 //! [`PowerMeanRule`]: the rule for different attributes of one product.
 
-use sqal_core::{Exponent, MAX_TERMS, Measured, Score, power_mean};
+use sqal_core::{Exponent, MAX_TERMS, Measured, RuleKind, Score, power_mean};
 
 use crate::{Evidence, Fused, FusionError, FusionRule};
 
@@ -70,9 +70,21 @@ impl Default for PowerMeanRule {
 }
 
 impl FusionRule for PowerMeanRule {
+    type Evidence = Evidence;
+    type Fused = Fused;
+
+    fn kind(&self) -> RuleKind {
+        match self.exponent {
+            Exponent::HARMONIC => RuleKind::HarmonicMean,
+            Exponent::ARITHMETIC => RuleKind::WeightedAverage,
+            Exponent::MINIMUM => RuleKind::WorstScore,
+            _ => RuleKind::PowerMean,
+        }
+    }
+
     fn fuse(&self, evidence: &[Evidence]) -> Result<Fused, FusionError> {
         if evidence.len() > MAX_TERMS {
-            return Err(FusionError::TooMuch(evidence.len()));
+            return Err(FusionError::TooMuch { given: evidence.len(), most: MAX_TERMS });
         }
         let mut terms = [(Score::ZERO, 0.0); MAX_TERMS];
         let mut u = [0.0; MAX_TERMS];
@@ -96,7 +108,7 @@ impl FusionRule for PowerMeanRule {
         let u_unscaled = libm::sqrt((1.0 - self.correlation) * squares + self.correlation * sum * sum + gap * gap);
 
         let birge = self.birge(evidence);
-        let score = Measured::new(mean.score.get(), birge * u_unscaled).map_err(|_| FusionError::NoEvidence)?;
+        let score = Measured::new(mean.score.get(), birge * u_unscaled).map_err(|_| FusionError::OutOfRange)?;
         Ok(Fused {
             score,
             u_unscaled,

@@ -1,29 +1,46 @@
 //! [`FusionRule`]: how several pieces of evidence become one score.
 
 use arrayvec::ArrayVec;
-use sqal_core::{MAX_TERMS, Measured, Score};
+use sqal_core::{MAX_TERMS, Measured, RuleKind, Score};
 
-use crate::Evidence;
-
-/// Joins evidence into one score.
+/// Joins several pieces of evidence into one.
+///
+/// What is joined is part of the rule's type, because joining the wrong things is the classic mistake of fusion:
+///
+/// | question | evidence | rules |
+/// |---|---|---|
+/// | how good is it, by several *different attributes*? | [`crate::Evidence`]: a score, a weight, a reliability | [`crate::PowerMeanRule`] |
+/// | how large is it, by several readings of *one measurand*? | [`crate::Replicate`]: a value with its uncertainty | [`crate::InverseVariance`] |
+/// | which one is it, by several *witnesses*? | [`crate::Belief`]: masses on sets of hypotheses | [`crate::BeliefRule`] |
 ///
 /// # Laws
 ///
 /// For every rule, whatever the evidence (property tests in this crate hold each rule to them):
 ///
-/// 1. the fused score lies between the smallest and the largest score;
-/// 2. the order of the evidence changes nothing;
-/// 3. equal scores fuse to that score, without conflict;
+/// 1. a fused value lies between the smallest and the largest one;
+/// 2. the order of the evidence changes nothing (to rounding);
+/// 3. equal values fuse to that value, without conflict;
 /// 4. scaling all weights by one positive factor changes nothing;
-/// 5. a missing sensor changes the coverage, never invents a score.
+/// 5. evidence that is missing changes the coverage, never invents a value.
+///
+/// For beliefs, 1 and 3 hold for what is certain: a hypothesis that every witness excludes gets nothing.
 pub trait FusionRule {
+    /// What is joined.
+    type Evidence;
+    /// What it becomes.
+    type Fused;
+
     /// Fuses the evidence.
     ///
     /// # Errors
     ///
-    /// [`FusionError::NoEvidence`] if no sensor gave a score that counts; [`FusionError::TooMuch`] for more than
-    /// [`MAX_TERMS`] pieces of evidence.
-    fn fuse(&self, evidence: &[Evidence]) -> Result<Fused, FusionError>;
+    /// [`FusionError::NoEvidence`] if there is none that counts; the rest depends on the rule.
+    fn fuse(&self, evidence: &[Self::Evidence]) -> Result<Self::Fused, FusionError>;
+
+    /// What a verdict that explains itself calls this rule.
+    fn kind(&self) -> RuleKind {
+        RuleKind::Other
+    }
 }
 
 /// Why evidence could not be fused.
@@ -33,9 +50,23 @@ pub enum FusionError {
     /// No sensor gave a score that counts.
     #[error("no sensor gave a score that counts")]
     NoEvidence,
-    /// More pieces of evidence than a mean takes.
-    #[error("{0} pieces of evidence: at most {MAX_TERMS} can be fused")]
-    TooMuch(usize),
+    /// More pieces of evidence than the rule takes.
+    #[error("{given} pieces of evidence: at most {most} can be fused")]
+    TooMuch {
+        /// How many there are.
+        given: usize,
+        /// How many the rule takes.
+        most: usize,
+    },
+    /// The witnesses contradict each other in everything: whatever were concluded would be invented.
+    #[error("the witnesses contradict each other in everything")]
+    TotalConflict,
+    /// The beliefs are about different numbers of hypotheses.
+    #[error("the beliefs answer different questions")]
+    DifferentQuestions,
+    /// The numbers are so large, so small or so exact that the result is not a finite number.
+    #[error("the numbers are too large, too small or too exact to be fused")]
+    OutOfRange,
 }
 
 /// A fused score and how it came about.

@@ -1,12 +1,14 @@
 //! The invariants of fusion (measurement model, section 3.6) over random evidence, and its fail-safe ends.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::suboptimal_flops, reason = "numbers and formulas as they are printed")]
 
 use proptest::prelude::*;
 use sqal_core::{
-    AnalysisError, Analyzer, Assessment, Cap, Defect, DefectKind, Defects, Exponent, Flags, Grade, Measured, Score,
-    Severity, SpectralFindings, Spectrum, TofFindings, TofFrame, ZoneSet,
+    AnalysisError, Analyzer, Assessment, Cap, Defect, DefectKind, Defects, Exponent, Flags, Grade, Instrument,
+    Measured, RuleKind, Score, Severity, SpectralFindings, Spectrum, TofFindings, TofFrame, ZoneSet,
 };
-use sqal_fusion::{Decided, Decision, Evidence, Fused, FusionRule, Inspector, PowerMeanRule, SensorWeights};
+use sqal_fusion::calibration::Calibration;
+use sqal_fusion::{Decided, Decision, Evidence, Fused, FusionRule, Guard, Inspector, PowerMeanRule, SensorWeights};
 
 /// Score, uncertainty, weight, reliability.
 type Sensor = (f64, f64, f64, f64);
@@ -43,7 +45,7 @@ fn close(a: f64, b: f64) -> bool {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2000))]
+    #![proptest_config(ProptestConfig::with_cases(10_000))]
 
     #[test]
     fn inv_1_2_3_the_score_lies_between_and_probabilities_are_probabilities(rule in rule(), sensors in sensors()) {
@@ -54,6 +56,9 @@ proptest! {
         prop_assert!(decided.probabilities.iter().all(|p| *p >= 0.0));
         prop_assert!(close(decided.probabilities.iter().sum(), 1.0));
         prop_assert!(fused.birge >= 1.0 && fused.score.u() >= fused.u_unscaled);
+        for share in [fused.conflict, fused.coverage, decided.confidence_raw, decided.conformity_probability] {
+            prop_assert!((0.0..=1.0).contains(&share.get()));
+        }
     }
 
     #[test]
@@ -121,6 +126,17 @@ proptest! {
         prop_assert!(alone.coverage < both.coverage);
         let doubted = rule.fuse(&evidence(&[one, (other.0, other.1, other.2, other.3 / 2.0)])).unwrap();
         prop_assert!(doubted.coverage < both.coverage);
+    }
+
+    /// The rest of 12: of two equal scores one is lost, and nobody grows surer.
+    #[test]
+    fn inv_12_losing_one_of_two_equal_sensors_never_makes_the_verdict_surer(rule in rule(), one in sensor()) {
+        let (score, u, weight, _) = one;
+        let both = judged(&rule, &[(score, u, weight, 1.0), (score, u, weight, 1.0)]).1;
+        let alone = [evidence(&[(score, u, weight, 1.0)])[0], Evidence::missing(weight).unwrap()];
+        let alone = Decision::default().decide(&rule.fuse(&alone).unwrap());
+        prop_assert!(alone.confidence_raw <= both.confidence_raw);
+        prop_assert!(alone.grade <= both.grade);
     }
 
     #[test]
@@ -204,6 +220,7 @@ fn inspector(
         rule: PowerMeanRule::default(),
         decision: Decision::default(),
         weights: SensorWeights::default(),
+        calibration: Calibration::NONE,
     }
 }
 
@@ -290,7 +307,7 @@ fn no_critical_defect_is_lost_when_the_list_is_full() {
 #[test]
 fn a_defect_found_by_a_sensor_never_raises_the_verdict() {
     let (frame, spectrum) = readings();
-    let config = ProptestConfig::with_cases(2000);
+    let config = ProptestConfig::with_cases(10_000);
     let strategy = ((0.0..=1.0_f64, 0.002..0.2_f64), (0.0..=1.0_f64, 0.002..0.2_f64), 0..3_usize, any::<bool>());
     proptest::test_runner::TestRunner::new(config)
         .run(&strategy, |(shape, colour, severity, of_shape)| {
@@ -333,7 +350,7 @@ fn a_sensor_that_measured_little_caps_the_grade() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2000))]
+    #![proptest_config(ProptestConfig::with_cases(10_000))]
 
     #[test]
     fn inv_10_spreading_two_scores_about_their_average_never_lowers_conflict_nor_raises_confidence(
@@ -360,5 +377,192 @@ proptest! {
             prop_assert!(decided.probabilities.iter().all(|p| (0.0..=1.0).contains(p)));
             prop_assert!(close(decided.probabilities.iter().sum(), 1.0));
         }
+    }
+}
+
+/// What is *not* monotone (measurement model 3.6), each with a case that shows it: documented, and not to be "mended".
+mod not_monotone {
+    use super::*;
+
+    fn two(a: (f64, f64), b: (f64, f64)) -> (Fused, Decided) {
+        judged(&PowerMeanRule::default(), &[(a.0, a.1, 1.0, 1.0), (b.0, b.1, 1.0, 1.0)])
+    }
+
+    /// Raising the better sensor raises the conflict, hence the uncertainty, hence the guard band: C becomes REJECT.
+    #[test]
+    fn the_grade_in_one_score_while_conflict_widens() {
+        let (before, after) = (two((0.70, 0.06), (0.52, 0.06)), two((0.98, 0.06), (0.52, 0.06)));
+        assert!(after.0.score.value() > before.0.score.value());
+        assert_eq!((before.1.grade, after.1.grade), (Grade::C, Grade::Reject));
+    }
+
+    /// A tray that the guard moved down lies outside the bin of its final grade: more uncertainty puts more probability into that bin.
+    #[test]
+    fn the_probability_of_the_final_grade_in_the_uncertainty() {
+        let probability = |u: f64| {
+            let (_, decided) = judged(&PowerMeanRule::default(), &[(0.955, u, 1.0, 1.0)]);
+            assert_eq!((decided.point, decided.grade), (Grade::APlus, Grade::A));
+            decided.probabilities[1]
+        };
+        assert!(probability(0.05) > probability(0.007));
+    }
+
+    /// Bins have unequal widths: more uncertainty can fill a wide one.
+    #[test]
+    fn the_largest_probability_in_the_uncertainty() {
+        let largest = |u: f64| {
+            judged(&PowerMeanRule::default(), &[(0.30, u, 1.0, 1.0)]).1.probabilities.into_iter().fold(0.0, f64::max)
+        };
+        let near = |u: f64| {
+            judged(&PowerMeanRule::default(), &[(0.86, u, 1.0, 1.0)]).1.probabilities.into_iter().fold(0.0, f64::max)
+        };
+        assert!(largest(0.3) < largest(0.05));
+        assert!(near(1.5) > near(0.08), "{} {}", near(1.5), near(0.08));
+    }
+
+    /// Doubting a sensor shifts weight to the other one: the score may move either way.
+    #[test]
+    fn the_score_in_a_reliability() {
+        let rule = PowerMeanRule::default();
+        let score = |a: f64, b: f64| judged(&rule, &[(0.9, 0.02, 1.0, a), (0.6, 0.02, 1.0, b)]).0.score.value();
+        assert!(score(1.0, 0.5) > score(1.0, 1.0) && score(0.5, 1.0) < score(1.0, 1.0));
+    }
+
+    /// Losing the worse sensor raises the score; the cap by coverage is what prevents a better grade than B.
+    #[test]
+    fn the_score_in_a_missing_sensor() {
+        let rule = PowerMeanRule::default();
+        let both = judged(&rule, &[(0.97, 0.005, 1.0, 1.0), (0.80, 0.005, 1.0, 1.0)]);
+        let alone = rule.fuse(&[evidence(&[(0.97, 0.005, 1.0, 1.0)])[0], Evidence::missing(1.0).unwrap()]).unwrap();
+        assert!(alone.score.value() > both.0.score.value());
+        let capped = Decision::default().decide_with(&alone, &[], alone.coverage);
+        assert_eq!((capped.grade, capped.cap), (Grade::B, Cap::Coverage));
+    }
+
+    /// A calibrated confidence has plateaus: it rises weakly, not strictly.
+    #[test]
+    fn a_calibrated_confidence_in_the_raw_one() {
+        use sqal_fusion::calibration::{Isotonic, Knot};
+        let knot =
+            |raw, calibrated| Knot { raw: Score::nearest(raw), calibrated: Score::nearest(calibrated), labels: 10 };
+        let curve = Isotonic::new(&[knot(0.2, 0.5), knot(0.6, 0.5), knot(0.9, 0.8)]).unwrap();
+        assert_eq!(curve.at(Score::nearest(0.3)), curve.at(Score::nearest(0.5)));
+    }
+}
+
+/// The uncertainty that a verdict states is one that a score can have, even when two sensors disagree about everything.
+#[test]
+fn a_verdict_never_states_an_uncertainty_above_a_half() {
+    let (frame, spectrum) = readings();
+    let with = |score: f64, u: f64| Some(Measured::new(score, u).unwrap());
+    let shape =
+        Assessment { score: with(1.0, 0.001), undefected: with(1.0, 0.001), ..told(SHAPE, None, 1.0, Defects::new()) };
+    let colour =
+        Assessment { score: with(0.0, 0.3), undefected: with(0.0, 0.001), ..told(COLOUR, None, 1.0, Defects::new()) };
+    let verdict = inspector(Some(shape), Some(colour)).inspect(Some(&frame), Some(&spectrum)).verdict;
+    assert_eq!((verdict.grade, verdict.score.unwrap().u()), (Grade::Reject, 0.5));
+}
+
+/// A verdict knows its rule, the term that costs most, and what would have changed it; and what it promises holds.
+#[test]
+fn a_verdict_knows_its_reasons() {
+    let (frame, spectrum) = readings();
+    let judge = |shape: f64, colour: f64, severity: Option<Severity>| {
+        let defects =
+            severity.map(|s| Defect::new(DefectKind::Tilt, s, ZoneSet::default(), Score::ONE)).into_iter().collect();
+        inspector(Some(told(SHAPE, Some(shape), 1.0, defects)), Some(told(COLOUR, Some(colour), 1.0, Defects::new())))
+            .inspect(Some(&frame), Some(&spectrum))
+            .verdict
+    };
+    let verdict = judge(0.80, 0.90, None);
+    assert_eq!(verdict.reasons.rule, RuleKind::HarmonicMean);
+    assert_eq!(verdict.reasons.weakest, Some(Instrument::Tof));
+    assert_eq!(judge(0.90, 0.80, None).reasons.weakest, Some(Instrument::Spectral));
+    assert_eq!(judge(0.85, 0.85, None).reasons.weakest, None);
+    let next = verdict.reasons.next.unwrap();
+    assert_eq!((verdict.grade, next.grade), (Grade::B, Grade::A));
+    assert_eq!(next.score, Some(Score::nearest(0.85)), "A has no guard: its threshold is what it takes");
+    assert_eq!(next.u, None);
+
+    // Held back by a defect: lifting it gives what the score alone gives.
+    let held = judge(0.90, 0.90, Some(Severity::Major));
+    assert_eq!((held.grade, held.cap), (Grade::B, Cap::MajorDefect));
+    assert_eq!(held.reasons.next.map(|next| next.grade), Some(Grade::A));
+    let text = held.explain(sqal_core::Language::English).to_string();
+    assert!(text.contains("(harmonic mean)") && text.contains("without it the grade would be A"), "{text}");
+    assert_eq!(judge(1.0, 1.0, None).reasons.next, None, "there is nothing better than A+");
+    assert_eq!(inspector(None, None).inspect(None, None).verdict.reasons, sqal_core::Reasons::default());
+}
+
+/// The confidence goes through the calibration, and the verdict says which one.
+#[test]
+fn a_calibrated_inspector_states_the_calibrated_confidence() {
+    use sqal_fusion::calibration::{Calibrator, Isotonic, Knot};
+    let (frame, spectrum) = readings();
+    let knot = |raw, calibrated| Knot { raw: Score::nearest(raw), calibrated: Score::nearest(calibrated), labels: 10 };
+    let calibrator = Calibrator::Isotonic(Isotonic::new(&[knot(0.0, 0.25), knot(1.0, 0.75)]).unwrap());
+    let mut inspector = inspector(
+        Some(told(SHAPE, Some(0.9), 1.0, Defects::new())),
+        Some(told(COLOUR, Some(0.9), 1.0, Defects::new())),
+    );
+    assert_eq!(inspector.inspect(Some(&frame), Some(&spectrum)).verdict.calibrated, None);
+    inspector.calibration = Calibration { version: 4, labels: 300, calibrator };
+    let verdict = inspector.inspect(Some(&frame), Some(&spectrum)).verdict;
+    let calibrated = verdict.calibrated.unwrap();
+    assert_eq!(calibrated.version, 4);
+    assert!(close(calibrated.confidence.get(), 0.25 + 0.5 * verdict.confidence.get()));
+    assert_eq!(verdict.stated_confidence(), calibrated.confidence);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(10_000))]
+
+    /// What a decision promises holds: with the score or the uncertainty that it names, the better grade is given; with less, it is not.
+    #[test]
+    fn what_would_have_changed_the_grade_does(score in 0.0..=1.0_f64, u in 0.0..0.3_f64, guards in prop::array::uniform4(0.05..0.99_f64)) {
+        let [a, b, c, d] = guards.map(Score::nearest);
+        let decision = Decision { guard: Guard::new(a, b, c, d), ..Decision::default() };
+        let fused = |score: f64, u: f64| {
+            let rule = PowerMeanRule::default();
+            rule.fuse(&evidence(&[(score, u, 1.0, 1.0)])).unwrap()
+        };
+        let decided = decision.decide(&fused(score, u));
+        let Some(next) = decided.next else { prop_assert_eq!(decided.grade, Grade::APlus); return Ok(()) };
+        prop_assert!(next.grade > decided.grade);
+        if let Some(least) = next.score {
+            let least = least.get();
+            prop_assert!(least >= score - 1e-9);
+            prop_assert!(decision.decide(&fused((least + 1e-9).min(1.0), u)).grade >= next.grade || least > 1.0 - 1e-9);
+            prop_assert!(decision.decide(&fused((least - 1e-6).max(0.0), u)).grade < next.grade);
+        }
+        if let Some(most) = next.u {
+            prop_assert!(most < u);
+            prop_assert!(decision.decide(&fused(score, most * (1.0 - 1e-9))).grade >= next.grade);
+            prop_assert!(decision.decide(&fused(score, most * (1.0 + 1e-6) + 1e-12)).grade < next.grade);
+        }
+    }
+
+    /// The guard by its definition: the best grade no better than the point grade whose probability is enough.
+    #[test]
+    fn the_final_grade_is_the_best_that_is_certain_enough(score in 0.0..=1.0_f64, u in 0.0..0.3_f64, guards in prop::array::uniform4(0.05..0.99_f64)) {
+        let least = guards.map(Score::nearest);
+        let guard = Guard::new(least[0], least[1], least[2], least[3]);
+        let decision = Decision { guard, ..Decision::default() };
+        let fused = PowerMeanRule::default().fuse(&evidence(&[(score, u, 1.0, 1.0)])).unwrap();
+        let decided = decision.decide(&fused);
+        let alone = Decision { guard: guard.each_alone(), ..decision }.decide(&fused);
+        // P(at least this grade), from the probabilities of exactly one.
+        let reached: Vec<f64> = (0..5).map(|k| decided.probabilities[..=k].iter().sum()).collect();
+        let enough = |k: usize| reached[k] >= least[k].get();
+        prop_assume!((0..4).all(|k| (reached[k] - least[k].get()).abs() > 1e-9));
+        let point = Grade::ALL.iter().position(|grade| *grade == decided.point).unwrap();
+        let expected = (point..4).find(|k| (*k..4).all(enough)).unwrap_or(4);
+        prop_assert_eq!(decided.grade, Grade::ALL[expected]);
+        prop_assert_eq!(alone.grade, Grade::ALL[(point..4).find(|k| enough(*k)).unwrap_or(4)]);
+        prop_assert!(decided.grade <= alone.grade);
+        prop_assert!(close(decided.conformity_probability.get(), reached[expected]));
+        prop_assert!(Grade::ALL.into_iter().zip(least).all(|(grade, least)| guard.of(grade) == least));
+        prop_assert_eq!(guard.of(Grade::Reject), Score::ZERO);
+        prop_assert_eq!(decided.point, decision.scale.grade_of(Score::nearest(score)));
     }
 }

@@ -3,7 +3,7 @@
 
 use serde::Deserialize;
 use sqal_core::{Exponent, Grade, Measured, Score};
-use sqal_fusion::{Decision, Evidence, FusionError, FusionRule, PowerMeanRule};
+use sqal_fusion::{Decision, Evidence, FusionError, FusionRule, Guard, PowerMeanRule};
 
 #[derive(Deserialize)]
 struct Vectors {
@@ -87,7 +87,9 @@ fn all_fusion_vectors_agree_to_1e_12() {
             }
         };
         measured += 1;
-        let decided = Decision::default().decide(&fused);
+        // The model asks each grade for its own probability only.
+        let model = Decision { guard: Guard::default().each_alone(), ..Decision::default() };
+        let decided = model.decide(&fused);
         close("score", k, fused.score.value(), out.score);
         close("u", k, fused.score.u(), out.u);
         close("u_unscaled", k, fused.u_unscaled, out.u_unscaled);

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use sqal_core::{GradeScale, Inspection, Name, ProfileRef, Spectrum, TofFrame};
+use sqal_fusion::calibration::Calibration;
 use sqal_fusion::{Decision, Guard, Inspector, PowerMeanRule, SensorWeights};
 use sqal_sensors::{InvalidProfile, SpectralAnalyzer, SpectralProfile, TofAnalyzer, TofProfile};
 
@@ -27,6 +28,9 @@ pub struct Profile {
     pub scale: GradeScale,
     /// How certain each grade must be.
     pub guard: Guard,
+    /// What makes the confidence mean what it says, fitted from samples of known grade; `null` (or left out) until there are some.
+    #[serde(default)]
+    pub calibration: Option<Calibration>,
 }
 
 impl Profile {
@@ -41,6 +45,7 @@ impl Profile {
             weights: SensorWeights::default(),
             scale: GradeScale::default(),
             guard: Guard::default(),
+            calibration: None,
         }
     }
 }
@@ -108,6 +113,7 @@ impl Profiles {
                 rule: profile.fusion,
                 decision: Decision { scale: profile.scale, guard: profile.guard },
                 weights: profile.weights,
+                calibration: profile.calibration.unwrap_or_default(),
             };
             ready.insert(name, Ready { reference, inspector });
         }

@@ -5,6 +5,7 @@
 #![no_std]
 
 use sqal_core::{Grade, Spectrum, TofFrame};
+use sqal_fusion::calibration::Calibration;
 use sqal_fusion::{Decision, Inspector, PowerMeanRule, SensorWeights};
 use sqal_sensors::{SpectralAnalyzer, SpectralProfile, TofAnalyzer, TofProfile, decode_uld_frame};
 
@@ -26,6 +27,7 @@ pub fn grade(uld_buffer: Option<&[u8]>, spectrum: Option<&Spectrum>) -> Grade {
         rule: PowerMeanRule::default(),
         decision: Decision::default(),
         weights: SensorWeights::default(),
+        calibration: Calibration::NONE,
     };
     inspector.inspect(frame.as_ref(), spectrum).verdict.grade
 }

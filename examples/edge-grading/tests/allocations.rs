@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use fixtures::scene::{LABELLED, Station};
+use sqal_fusion::calibration::Calibration;
 use sqal_fusion::{Decision, Inspector, PowerMeanRule, SensorWeights};
 use sqal_sensors::{HeightReference, SpectralAnalyzer, SpectralProfile, TofAnalyzer, TofProfile};
 
@@ -14,6 +15,7 @@ fn a_sample_allocates_nothing() {
             rule: PowerMeanRule::default(),
             decision: Decision::default(),
             weights: SensorWeights::default(),
+            calibration: Calibration::NONE,
         };
         for labelled in LABELLED {
             let reading = Station::new(5).read(labelled.scene, labelled.fault);

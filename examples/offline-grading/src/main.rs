@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use fixtures::scene::Station;
 use sqal_core::Language;
+use sqal_fusion::calibration::Calibration;
 use sqal_fusion::{Decision, Inspector, PowerMeanRule, SensorWeights};
 use sqal_sensors::{SpectralAnalyzer, SpectralProfile, TofAnalyzer, TofProfile};
 
@@ -18,6 +19,7 @@ fn grade_trays(count: usize, out: &mut impl Write) -> io::Result<()> {
         rule: PowerMeanRule::default(),
         decision: Decision::default(),
         weights: SensorWeights::default(),
+        calibration: Calibration::NONE,
     };
     let mut station = Station::new(1);
     for tray in 1..=count {

@@ -71,7 +71,7 @@ impl<'a> Row<'a> {
             .bind(spectral.and_then(|s| s.grade).map(sqal_core::Grade::as_str))
             .bind(value(verdict.score))
             .bind(verdict.grade.as_str())
-            .bind(verdict.confidence.get())
+            .bind(verdict.stated_confidence().get())
             .bind(self.defects)
             .bind(f64::from(sample.processing_micros) / 1000.0)
             .bind(sample.received_at.micros())

@@ -1,0 +1,223 @@
+//! Conformity with a tolerance: the probability of it, and the risks of deciding on a measurement (JCGM 106:2012).
+
+use sqal_core::{Measured, Score, normal_cdf};
+
+/// The interval in which a quantity conforms; a one-sided one is open to infinity on the other side.
+///
+/// Tools disagree on risks because they read one-sided limits differently; here the open side has no limit at all.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Tolerance {
+    low: f64,
+    high: f64,
+}
+
+/// Two limits that enclose nothing.
+#[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
+#[error("limits {low} to {high} enclose nothing: the lower must be below the upper, and one of them finite")]
+pub struct NotATolerance {
+    /// The lower limit offered.
+    pub low: f64,
+    /// The upper limit offered.
+    pub high: f64,
+}
+
+impl Tolerance {
+    /// At least `low`.
+    ///
+    /// # Errors
+    ///
+    /// [`NotATolerance`] if it is not finite.
+    pub const fn at_least(low: f64) -> Result<Self, NotATolerance> {
+        Self::between(low, f64::INFINITY)
+    }
+
+    /// At most `high`.
+    ///
+    /// # Errors
+    ///
+    /// [`NotATolerance`] if it is not finite.
+    pub const fn at_most(high: f64) -> Result<Self, NotATolerance> {
+        Self::between(f64::NEG_INFINITY, high)
+    }
+
+    /// From `low` to `high`, limits included.
+    ///
+    /// # Errors
+    ///
+    /// [`NotATolerance`] if the lower limit is not below the upper, or neither is finite.
+    pub const fn between(low: f64, high: f64) -> Result<Self, NotATolerance> {
+        if low < high && (low.is_finite() || high.is_finite()) {
+            Ok(Self { low, high })
+        } else {
+            Err(NotATolerance { low, high })
+        }
+    }
+
+    /// The lower limit; −∞ if there is none.
+    #[must_use]
+    pub const fn low(&self) -> f64 {
+        self.low
+    }
+
+    /// The upper limit; ∞ if there is none.
+    #[must_use]
+    pub const fn high(&self) -> f64 {
+        self.high
+    }
+
+    /// Whether a value lies within the limits.
+    #[must_use]
+    pub fn holds(&self, value: f64) -> bool {
+        (self.low..=self.high).contains(&value)
+    }
+
+    /// The interval of measured values that are accepted when each limit is drawn in by a guard band `w` (negative: let out).
+    ///
+    /// # Errors
+    ///
+    /// [`NotATolerance`] if the guard bands meet: then nothing can be accepted.
+    pub const fn guarded(&self, w: f64) -> Result<Self, NotATolerance> {
+        Self::between(self.low + w, self.high - w)
+    }
+
+    /// The probability that the quantity conforms, given what was measured and nothing else (JCGM 106:2012, 7).
+    ///
+    /// ```
+    /// use sqal_core::Measured;
+    /// use sqal_fusion::conformity::Tolerance;
+    ///
+    /// let viscosity = Tolerance::between(12.5, 16.3)?;
+    /// assert!((viscosity.probability(Measured::new(13.6, 1.8)?).get() - 0.66).abs() < 5e-3);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn probability(&self, measured: Measured) -> Score {
+        Score::nearest(self.mass(measured.value(), measured.u()))
+    }
+
+    /// P(low ≤ X ≤ high) for X of N(mean, u).
+    fn mass(&self, mean: f64, u: f64) -> f64 {
+        if u > 0.0 {
+            let (low, high) = ((self.low - mean) / u, (self.high - mean) / u);
+            // In the upper tail both are nearly 1 and their difference is noise: mirrored, it is not.
+            if low > 0.0 { normal_cdf(-low) - normal_cdf(-high) } else { normal_cdf(high) - normal_cdf(low) }
+        } else {
+            f64::from(u8::from(self.holds(mean)))
+        }
+    }
+}
+
+/// What deciding on measurements does to a whole production (JCGM 106:2012, 9.5; "global" risks).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Risk {
+    /// The share of all items that do not conform and are accepted: the consumer's risk (PFA).
+    pub consumer: f64,
+    /// The share of all items that conform and are rejected: the producer's risk (PFR).
+    pub producer: f64,
+    /// The share of all items that are accepted.
+    pub accepted: f64,
+}
+
+impl Risk {
+    /// The share of the *accepted* items that do not conform (CPFA): what a customer sees. `None` if nothing is accepted.
+    #[must_use]
+    pub fn consumer_among_accepted(&self) -> Option<f64> {
+        (self.accepted > 0.0).then_some(self.consumer / self.accepted)
+    }
+}
+
+/// What is made, before anybody measures: a distribution of the true values over production.
+#[derive(Clone, Copy, Debug)]
+pub struct Production<D> {
+    /// The probability density of the true value.
+    pub density: D,
+    /// Where the true values lie, but for a share that does not matter.
+    pub range: (f64, f64),
+}
+
+impl Production<()> {
+    /// A production whose true values are normal.
+    #[must_use]
+    pub fn normal(values: Measured) -> Production<impl Fn(f64) -> f64> {
+        let (mean, sd) = (values.value(), values.u());
+        let density = move |x: f64| {
+            let z = (x - mean) / sd;
+            libm::exp(-0.5 * z * z) / sd * 0.398_942_280_401_432_7
+        };
+        Production { density, range: (mean - 9.0 * sd, mean + 9.0 * sd) }
+    }
+}
+
+impl<D: Fn(f64) -> f64> Production<D> {
+    /// The risks of accepting what measures within `acceptance`, with a standard uncertainty of measurement `u`, when `tolerance` is meant.
+    ///
+    /// Integrated by Gauss-Legendre in steps of half of `u` (at least 64 panels), cut at every limit; for densities as smooth as a normal one
+    /// the result is good to about 1e-12.
+    #[must_use]
+    pub fn risk(&self, u: f64, tolerance: &Tolerance, acceptance: &Tolerance) -> Risk {
+        let accepted = |x: f64| (self.density)(x) * acceptance.mass(x, u);
+        let rejected = |x: f64| (self.density)(x) * (1.0 - acceptance.mass(x, u));
+        let (low, high) = self.range;
+        let (from, to) = (tolerance.low.clamp(low, high), tolerance.high.clamp(low, high));
+        // Acceptance is a step of width u at each of its limits: cut there, so that no step lies within a panel.
+        let cuts = [acceptance.low.clamp(low, high), acceptance.high.clamp(low, high)];
+        let consumer = integral(&accepted, low, from, cuts, u) + integral(&accepted, to, high, cuts, u);
+        let conforming = integral(&accepted, from, to, cuts, u);
+        Risk { consumer, producer: integral(&rejected, from, to, cuts, u), accepted: consumer + conforming }
+    }
+
+    /// The guard band that brings the consumer's risk down to `target` (JCGM 106:2012, 9.5.4); negative if less than that is run already.
+    ///
+    /// `None` if no guard band within the range of production does it.
+    #[must_use]
+    pub fn guard_band(&self, u: f64, tolerance: &Tolerance, target: f64) -> Option<f64> {
+        // Drawn in by this much nothing is left to accept: the middle of two limits, the far end of one.
+        let width = tolerance.high - tolerance.low;
+        let most = if width.is_finite() { 0.5 * width } else { self.range.1 - self.range.0 };
+        let consumer =
+            |w: f64| tolerance.guarded(w).map_or(0.0, |acceptance| self.risk(u, tolerance, &acceptance).consumer);
+        let (mut low, mut high) = (-most, most);
+        if consumer(low) < target || consumer(high) > target {
+            return None;
+        }
+        for _ in 0..60 {
+            let middle = 0.5 * (low + high);
+            *(if consumer(middle) > target { &mut low } else { &mut high }) = middle;
+        }
+        Some(high)
+    }
+}
+
+/// Nodes and weights of the ten-point Gauss-Legendre rule on −1 to 1 (the positive half).
+const GAUSS: [(f64, f64); 5] = [
+    (0.148_874_338_981_631_2, 0.295_524_224_714_752_9),
+    (0.433_395_394_129_247_2, 0.269_266_719_309_996_4),
+    (0.679_409_568_299_024_4, 0.219_086_362_515_982),
+    (0.865_063_366_688_984_5, 0.149_451_349_150_580_6),
+    (0.973_906_528_517_171_7, 0.066_671_344_308_688_14),
+];
+
+/// ∫f from `from` to `to`, cut where `cuts` say.
+fn integral(f: &impl Fn(f64) -> f64, from: f64, to: f64, mut cuts: [f64; 2], u: f64) -> f64 {
+    if cuts[0] > cuts[1] {
+        cuts.swap(0, 1);
+    }
+    let [first, second] = cuts.map(|cut| cut.clamp(from, to));
+    [(from, first), (first, second), (second, to)].into_iter().map(|(a, b)| smooth_integral(f, a, b, u)).sum()
+}
+
+pub(crate) fn smooth_integral(f: &impl Fn(f64) -> f64, from: f64, to: f64, u: f64) -> f64 {
+    if to <= from {
+        return 0.0;
+    }
+    // An uncertainty of next to nothing is a step, and the steps are cut at already.
+    let wanted = libm::ceil((to - from) / (0.5 * u)).clamp(64.0, 4096.0);
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "64 to 4096")]
+    let panels = wanted as u32;
+    let half = 0.5 * (to - from) / wanted;
+    let panel = |k: u32| -> f64 {
+        let middle = from + half * (2.0 * f64::from(k) + 1.0);
+        GAUSS.iter().map(|(node, weight)| weight * (f(middle - half * node) + f(middle + half * node))).sum()
+    };
+    half * (0..panels).map(panel).sum::<f64>()
+}

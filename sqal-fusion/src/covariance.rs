@@ -1,0 +1,162 @@
+//! [`Covariance`]: how uncertain several quantities are, and how much of that they share.
+
+/// A covariance matrix of `N` quantities: symmetric and positive semi-definite, so that no combination of them has a negative variance.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Covariance<const N: usize>([[f64; N]; N]);
+
+/// Why a matrix is not a covariance.
+#[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum NotACovariance {
+    /// An entry is not finite.
+    #[error("entry {row}, {column} is {value}: expected a finite number")]
+    NotFinite {
+        /// Its row, from 0.
+        row: usize,
+        /// Its column, from 0.
+        column: usize,
+        /// The number.
+        value: f64,
+    },
+    /// Two entries that must be equal are not.
+    #[error("entries {row}, {column} and {column}, {row} differ: a covariance is symmetric")]
+    NotSymmetric {
+        /// The row of one of them, from 0.
+        row: usize,
+        /// Its column, from 0.
+        column: usize,
+    },
+    /// Some combination of the quantities would have a negative variance.
+    #[error("quantity {0} together with those before it has a negative variance")]
+    Negative(usize),
+}
+
+impl<const N: usize> Covariance<N> {
+    /// A checked covariance matrix; entries that differ by rounding only (1e-12 of their scale) are averaged.
+    ///
+    /// # Errors
+    ///
+    /// [`NotACovariance`] names the entry that is not finite or not symmetric, or the first quantity with a negative variance.
+    pub fn new(matrix: [[f64; N]; N]) -> Result<Self, NotACovariance> {
+        let mut m = matrix;
+        for row in 0..N {
+            for column in 0..N {
+                let value = matrix[row][column];
+                if !value.is_finite() {
+                    return Err(NotACovariance::NotFinite { row, column, value });
+                }
+                let scale = libm::sqrt(libm::fabs(matrix[row][row]) * libm::fabs(matrix[column][column]));
+                if libm::fabs(value - matrix[column][row]) > 1e-12 * scale.max(libm::fabs(value)) {
+                    return Err(NotACovariance::NotSymmetric { row, column });
+                }
+                m[row][column] = 0.5 * (value + matrix[column][row]);
+            }
+        }
+        Self(m).pivots().map(|_| Self(m))
+    }
+
+    /// The covariance of independent quantities from their standard uncertainties.
+    ///
+    /// # Errors
+    ///
+    /// [`NotACovariance::NotFinite`] for an uncertainty whose square is not finite.
+    pub fn independent(u: [f64; N]) -> Result<Self, NotACovariance> {
+        let mut m = [[0.0; N]; N];
+        for (k, u) in u.into_iter().enumerate() {
+            m[k][k] = u * u;
+        }
+        Self::new(m)
+    }
+
+    /// The covariance of quantities from their standard uncertainties and their correlations (1 on the diagonal).
+    ///
+    /// # Errors
+    ///
+    /// [`NotACovariance`], as for [`Covariance::new`]; correlations that contradict each other make a negative variance.
+    pub fn correlated(u: [f64; N], correlation: [[f64; N]; N]) -> Result<Self, NotACovariance> {
+        let mut m = correlation;
+        for (row, correlations) in m.iter_mut().enumerate() {
+            for (column, r) in correlations.iter_mut().enumerate() {
+                *r *= u[row] * u[column];
+            }
+        }
+        Self::new(m)
+    }
+
+    /// The matrix.
+    #[must_use]
+    pub const fn matrix(&self) -> &[[f64; N]; N] {
+        &self.0
+    }
+
+    /// The sum of the variances.
+    #[must_use]
+    pub fn trace(&self) -> f64 {
+        (0..N).map(|k| self.0[k][k]).sum()
+    }
+
+    /// a' V b: the covariance of two linear combinations of the quantities; the variance of one when both are the same.
+    #[must_use]
+    pub fn between(&self, a: &[f64; N], b: &[f64; N]) -> f64 {
+        let row = |k: usize| -> f64 { self.0[k].iter().zip(b).map(|(v, b)| v * b).sum() };
+        (0..N).map(|k| a[k] * row(k)).sum()
+    }
+
+    /// The inverse, that is the information matrix; `None` if some combination of the quantities is known exactly.
+    #[must_use]
+    pub fn inverse(&self) -> Option<[[f64; N]; N]> {
+        let (lower, pivots) = self.pivots().ok()?;
+        if pivots.iter().any(|pivot| *pivot <= 0.0) {
+            return None;
+        }
+        let mut inverse = [[0.0; N]; N];
+        for column in 0..N {
+            // L D L' x = e: forwards, divided by the pivots, and backwards.
+            let mut x = [0.0; N];
+            x[column] = 1.0;
+            for row in 0..N {
+                for k in 0..row {
+                    x[row] -= lower[row][k] * x[k];
+                }
+            }
+            for row in 0..N {
+                x[row] /= pivots[row];
+            }
+            for row in (0..N).rev() {
+                for k in row + 1..N {
+                    x[row] -= lower[k][row] * x[k];
+                }
+            }
+            for row in 0..N {
+                inverse[row][column] = x[row];
+            }
+        }
+        Some(inverse)
+    }
+
+    /// V = L D L' with a unit lower triangle; a pivot that is zero within rounding is zero, and its column must be too.
+    fn pivots(&self) -> Result<([[f64; N]; N], [f64; N]), NotACovariance> {
+        let (mut lower, mut pivots) = ([[0.0; N]; N], [0.0; N]);
+        for k in 0..N {
+            let taken: f64 = (0..k).map(|j| lower[k][j] * lower[k][j] * pivots[j]).sum();
+            let pivot = self.0[k][k] - taken;
+            let rounding = 1e-12 * libm::fabs(self.0[k][k]);
+            if pivot < -rounding {
+                return Err(NotACovariance::Negative(k));
+            }
+            pivots[k] = if pivot <= rounding { 0.0 } else { pivot };
+            lower[k][k] = 1.0;
+            for row in k + 1..N {
+                let taken: f64 = (0..k).map(|j| lower[row][j] * lower[k][j] * pivots[j]).sum();
+                let left = self.0[row][k] - taken;
+                if pivots[k] > 0.0 {
+                    lower[row][k] = left / pivots[k];
+                } else if libm::fabs(left) > 1e-9 * libm::sqrt(self.0[row][row].max(0.0) * self.0[k][k].max(0.0)) {
+                    // What has no variance of its own cannot vary with anything.
+                    return Err(NotACovariance::Negative(row));
+                }
+            }
+        }
+        Ok((lower, pivots))
+    }
+}

@@ -1,0 +1,198 @@
+//! Slow change of an instrument: EWMA and CUSUM charts, and a local-level Kalman filter for the readings of references.
+//!
+//! Sources: NIST/SEMATECH e-Handbook 6.3.2.3 and 6.3.2.4; Durbin and Koopman (2012), 2.2.
+
+/// The exponentially weighted moving average of a stream and its control limits.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
+pub struct Ewma {
+    target: f64,
+    sigma: f64,
+    lambda: f64,
+    width: f64,
+    average: f64,
+    /// (1 − λ)²ᵗ: how far the limits are from their final width.
+    fading: f64,
+}
+
+/// Settings that make no chart.
+#[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
+#[error("{name} is {value}: expected {expected}")]
+pub struct NotAChart {
+    /// Which setting.
+    pub name: &'static str,
+    /// Its value.
+    pub value: f64,
+    /// What would do.
+    pub expected: &'static str,
+}
+
+fn check(name: &'static str, value: f64, holds: bool, expected: &'static str) -> Result<(), NotAChart> {
+    if holds { Ok(()) } else { Err(NotAChart { name, value, expected }) }
+}
+
+impl Ewma {
+    /// A chart about `target` for values of standard deviation `sigma`: each value counts `lambda` (0.2 is usual), limits `width` (3) standard
+    /// deviations of the average away.
+    ///
+    /// # Errors
+    ///
+    /// [`NotAChart`] names the setting that is out of range.
+    pub fn new(target: f64, sigma: f64, lambda: f64, width: f64) -> Result<Self, NotAChart> {
+        check("target", target, target.is_finite(), "a finite number")?;
+        check("sigma", sigma, sigma > 0.0 && sigma.is_finite(), "a positive number")?;
+        check("lambda", lambda, lambda > 0.0 && lambda <= 1.0, "more than 0 and at most 1")?;
+        check("width", width, width > 0.0 && width.is_finite(), "a positive number")?;
+        Ok(Self { target, sigma, lambda, width, average: target, fading: 1.0 })
+    }
+
+    /// Takes the next value and says whether the average has left its limits; a value that is not finite changes nothing.
+    pub fn push(&mut self, x: f64) -> bool {
+        if x.is_finite() {
+            self.average += self.lambda * (x - self.average);
+            self.fading *= (1.0 - self.lambda) * (1.0 - self.lambda);
+        }
+        libm::fabs(self.average - self.target) > self.half_width()
+    }
+
+    /// The average.
+    #[must_use]
+    pub const fn average(&self) -> f64 {
+        self.average
+    }
+
+    /// How far from the target the limits are now: Lσ√(λ/(2 − λ) (1 − (1 − λ)²ᵗ)).
+    #[must_use]
+    pub fn half_width(&self) -> f64 {
+        self.final_half_width() * libm::sqrt(1.0 - self.fading)
+    }
+
+    /// How far from the target the limits are in the long run.
+    #[must_use]
+    pub fn final_half_width(&self) -> f64 {
+        self.width * self.sigma * libm::sqrt(self.lambda / (2.0 - self.lambda))
+    }
+}
+
+/// The cumulative sums of deviations above and below a target (Page 1954), in the units of the values.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
+pub struct Cusum {
+    target: f64,
+    allowance: f64,
+    decision: f64,
+    above: f64,
+    below: f64,
+}
+
+impl Cusum {
+    /// Sums of what exceeds `target` ± `allowance` (half the shift to be found), with the decision interval `decision` (4 to 5 standard deviations).
+    ///
+    /// # Errors
+    ///
+    /// [`NotAChart`] names the setting that is out of range.
+    pub fn new(target: f64, allowance: f64, decision: f64) -> Result<Self, NotAChart> {
+        check("target", target, target.is_finite(), "a finite number")?;
+        check("allowance", allowance, allowance >= 0.0 && allowance.is_finite(), "a number of at least 0")?;
+        check("decision", decision, decision > 0.0 && decision.is_finite(), "a positive number")?;
+        Ok(Self { target, allowance, decision, above: 0.0, below: 0.0 })
+    }
+
+    /// Takes the next value and says whether one of the sums exceeds the decision interval; a value that is not finite changes nothing.
+    pub fn push(&mut self, x: f64) -> bool {
+        if x.is_finite() {
+            self.above = (self.above + x - self.target - self.allowance).max(0.0);
+            self.below = (self.below + self.target - self.allowance - x).max(0.0);
+        }
+        self.above > self.decision || self.below > self.decision
+    }
+
+    /// The sum of what lay too high.
+    #[must_use]
+    pub const fn above(&self) -> f64 {
+        self.above
+    }
+
+    /// The sum of what lay too low.
+    #[must_use]
+    pub const fn below(&self) -> f64 {
+        self.below
+    }
+
+    /// Both sums begin again, as after the cause was mended.
+    pub const fn reset(&mut self) {
+        self.above = 0.0;
+        self.below = 0.0;
+    }
+}
+
+/// A reading of something that does not change: an empty tray, a white tile.
+///
+/// A type of its own, so that nobody filters the quality of products: each product is a different item, and smoothing across them
+/// hides exactly the bad ones.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ReferenceReading(pub f64);
+
+/// The level of a reference as an instrument sees it, drifting by a random walk (local-level model): x ← x + w, z = x + v.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
+pub struct ReferenceLevel {
+    level: f64,
+    variance: f64,
+    drift: f64,
+    noise: f64,
+}
+
+/// What one reading of a reference said.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Innovation {
+    /// The reading minus what was expected.
+    pub residual: f64,
+    /// The square of the residual over its variance: χ² with one degree of freedom while the model holds.
+    pub normalized_square: f64,
+}
+
+impl ReferenceLevel {
+    /// A filter from a first guess with its variance, the variance `drift` that the level gains between readings, and the variance
+    /// `noise` of one reading.
+    ///
+    /// # Errors
+    ///
+    /// [`NotAChart`] names the setting that is out of range.
+    pub fn new(level: f64, variance: f64, drift: f64, noise: f64) -> Result<Self, NotAChart> {
+        let variance_like = |x: f64| x >= 0.0 && x.is_finite();
+        check("level", level, level.is_finite(), "a finite number")?;
+        check("variance", variance, variance_like(variance), "a number of at least 0")?;
+        check("drift", drift, variance_like(drift), "a number of at least 0")?;
+        check("noise", noise, noise > 0.0 && noise.is_finite(), "a positive number")?;
+        Ok(Self { level, variance, drift, noise })
+    }
+
+    /// One interval later, with the reading if there was one; without it the level only becomes less certain.
+    pub fn advance(&mut self, reading: Option<ReferenceReading>) -> Option<Innovation> {
+        self.variance += self.drift;
+        let residual = reading.map(|reading| reading.0 - self.level).filter(|residual| residual.is_finite())?;
+        let expected = self.variance + self.noise;
+        let gain = self.variance / expected;
+        self.level += gain * residual;
+        // Joseph's form: a sum of squares, so that rounding cannot make it negative.
+        let kept = 1.0 - gain;
+        self.variance = kept * kept * self.variance + gain * gain * self.noise;
+        Some(Innovation { residual, normalized_square: residual * residual / expected })
+    }
+
+    /// The level.
+    #[must_use]
+    pub const fn level(&self) -> f64 {
+        self.level
+    }
+
+    /// Its variance.
+    #[must_use]
+    pub const fn variance(&self) -> f64 {
+        self.variance
+    }
+}
