@@ -1,6 +1,6 @@
 //! [`Decision`]: from a fused score to a grade, by guarded acceptance (JCGM 106:2012, 8.3).
 
-use sqal_core::{Alternative, Cap, Defect, Grade, GradeScale, Score, normal_cdf, normal_quantile};
+use sqal_core::{Alternative, Cap, Defect, Grade, GradeScale, Measured, Score, normal_cdf, normal_quantile};
 
 use crate::Fused;
 
@@ -100,12 +100,22 @@ impl From<Guard> for Raw {
 /// point = the grade of F by simple acceptance
 /// final = the best g with Φ((F − T_g)/u_F) ≥ γ_g, never better than point, then the caps
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Decision {
     /// Where each grade begins.
     pub scale: GradeScale,
     /// How certain each grade must be.
     pub guard: Guard,
+    /// The best grade of a tray of which too little was measured ([`Cap::LEAST_COVERAGE`]): B by default, REJECT to hold it back.
+    ///
+    /// What was not measured can be anything. Where a blind sensor must never sell a tray, this is the setting.
+    pub incomplete: Grade,
+}
+
+impl Default for Decision {
+    fn default() -> Self {
+        Self { scale: GradeScale::default(), guard: Guard::default(), incomplete: Grade::B }
+    }
 }
 
 /// A decided grade and its probabilities.
@@ -135,14 +145,7 @@ impl Decision {
     pub fn decide(&self, fused: &Fused) -> Decided {
         let (score, u) = (fused.score.value(), fused.score.u());
         let from = ACCEPTED.map(|grade| self.scale.from(grade).get());
-        // The probability of reaching each grade or better; anybody reaches REJECT.
-        let reached = from.map(|threshold| probability_of_reaching(score, u, threshold));
-        let mut probabilities = [0.0; 5];
-        let mut above = 0.0;
-        for (slot, reached) in probabilities.iter_mut().zip(reached.into_iter().chain([1.0])) {
-            *slot = (reached - above).max(0.0);
-            above = reached;
-        }
+        let (reached, probabilities) = self.reached(fused.score);
 
         // Places in the order of `Grade::ALL`; 4 is REJECT.
         let point = from.iter().position(|threshold| score >= *threshold).unwrap_or(4);
@@ -169,12 +172,34 @@ impl Decision {
         }
     }
 
+    /// The probability of each grade for a score with its uncertainty, in the order of [`Grade::ALL`]; they sum to 1.
+    #[must_use]
+    pub fn probabilities(&self, score: Measured) -> [f64; 5] {
+        self.reached(score).1
+    }
+
+    /// The probability of reaching each grade that is sold or a better one, and of being exactly each grade.
+    fn reached(&self, score: Measured) -> ([f64; 4], [f64; 5]) {
+        let reach = |grade| probability_of_reaching(score.value(), score.u(), self.scale.from(grade).get());
+        let reached = ACCEPTED.map(reach);
+        let mut probabilities = [0.0; 5];
+        let mut above = 0.0;
+        // Anybody reaches REJECT.
+        for (slot, reached) in probabilities.iter_mut().zip(reached.into_iter().chain([1.0])) {
+            *slot = (reached - above).max(0.0);
+            above = reached;
+        }
+        (reached, probabilities)
+    }
+
     /// Decides, then caps by the defects and by `coverage`, the share of the evidence that was there; see [`Cap::on`].
     #[must_use]
     pub fn decide_with(&self, fused: &Fused, defects: &[Defect], coverage: Score) -> Decided {
         let decided = self.decide(fused);
         let gravest = defects.iter().map(|defect| defect.severity).max();
-        match Cap::on(gravest, coverage) {
+        let cap = Cap::on(gravest, coverage);
+        let cap = cap.map(|(best, cap)| (if cap == Cap::Coverage { best.min(self.incomplete) } else { best }, cap));
+        match cap {
             Some((best, cap)) if best < decided.grade => {
                 // The probabilities are of exactly one grade; of that one or better they sum.
                 let reached = Grade::ALL.iter().zip(decided.probabilities).filter(|(grade, _)| **grade >= best);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use sqal_core::{GradeScale, Inspection, Name, ProfileRef, Spectrum, TofFrame};
+use sqal_core::{Grade, GradeScale, Inspection, Name, ProfileRef, Spectrum, TofFrame};
 use sqal_fusion::calibration::Calibration;
 use sqal_fusion::{Decision, Guard, Inspector, PowerMeanRule, SensorWeights};
 use sqal_sensors::{InvalidProfile, SpectralAnalyzer, SpectralProfile, TofAnalyzer, TofProfile};
@@ -28,9 +28,16 @@ pub struct Profile {
     pub scale: GradeScale,
     /// How certain each grade must be.
     pub guard: Guard,
+    /// The best grade of a tray of which too little was measured: B if left out, REJECT to hold it back.
+    #[serde(default = "incomplete")]
+    pub incomplete: Grade,
     /// What makes the confidence mean what it says, fitted from samples of known grade; `null` (or left out) until there are some.
     #[serde(default)]
     pub calibration: Option<Calibration>,
+}
+
+fn incomplete() -> Grade {
+    Decision::default().incomplete
 }
 
 impl Profile {
@@ -45,6 +52,7 @@ impl Profile {
             weights: SensorWeights::default(),
             scale: GradeScale::default(),
             guard: Guard::default(),
+            incomplete: incomplete(),
             calibration: None,
         }
     }
@@ -111,7 +119,7 @@ impl Profiles {
                 tof: TofAnalyzer::new(profile.tof).map_err(invalid)?,
                 spectral: SpectralAnalyzer::new(profile.spectral).map_err(invalid)?,
                 rule: profile.fusion,
-                decision: Decision { scale: profile.scale, guard: profile.guard },
+                decision: Decision { scale: profile.scale, guard: profile.guard, incomplete: profile.incomplete },
                 weights: profile.weights,
                 calibration: profile.calibration.unwrap_or_default(),
             };

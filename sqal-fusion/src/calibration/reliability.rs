@@ -48,7 +48,7 @@ fn outcome(label: &Label) -> f64 {
 pub enum Binning {
     /// Bins of equal width from 0 to 1; empty ones are left out.
     EqualWidth(usize),
-    /// Bins of as equal a number of samples as can be, in the order of confidence.
+    /// Bins of as equal a number of samples as can be, in the order of confidence; samples of one confidence are all in one bin.
     EqualMass(usize),
 }
 
@@ -95,8 +95,7 @@ impl Reliability {
     #[must_use]
     pub fn of(labels: &[Label], binning: Binning) -> Option<Self> {
         let mut sorted = labels.to_vec();
-        // By outcome too, so that the order in which ties come changes no bin.
-        sorted.sort_by_key(|label| (label.confidence, label.correct));
+        sorted.sort_by_key(|label| label.confidence);
         let bins = match binning {
             Binning::EqualWidth(0) | Binning::EqualMass(0) => return None,
             Binning::EqualWidth(count) => of_equal_width(&sorted, count),
@@ -147,17 +146,20 @@ fn of_equal_width(sorted: &[Label], count: usize) -> Vec<Bin> {
 }
 
 fn of_equal_mass(sorted: &[Label], count: usize) -> Vec<Bin> {
-    // The first `larger` bins have one sample more.
+    // The first `larger` bins have one sample more. Equal confidences are never parted: which of them were right would be chance.
     let (each, larger) = (sorted.len() / count, sorted.len() % count);
-    let mut rest = sorted;
-    let sizes = (0..count).map(|k| each + usize::from(k < larger)).filter(|size| *size > 0);
-    sizes
-        .map(|size| {
-            let (bin, after) = rest.split_at(size);
-            rest = after;
-            Bin::of(bin)
-        })
-        .collect()
+    let mut bins = Vec::new();
+    let (mut start, mut wanted) = (0, 0);
+    for k in 0..count {
+        wanted += each + usize::from(k < larger);
+        if wanted > start {
+            let last = sorted[wanted - 1].confidence;
+            let end = sorted.partition_point(|label| label.confidence <= last);
+            bins.push(Bin::of(&sorted[start..end]));
+            start = end;
+        }
+    }
+    bins
 }
 
 /// The Brier score that the best rising recalibration would have.
