@@ -122,6 +122,14 @@ impl GradeScale {
         }
     }
 
+    /// The scores at which A+, A, B and C begin, as numbers.
+    #[must_use]
+    #[inline]
+    pub const fn thresholds(&self) -> [f64; 4] {
+        let [a_plus, a, b, c] = self.from;
+        [a_plus.get(), a.get(), b.get(), c.get()]
+    }
+
     /// The grade of a score by simple acceptance, that is without regard to uncertainty.
     #[must_use]
     pub fn grade_of(&self, score: Score) -> Grade {

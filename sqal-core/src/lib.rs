@@ -56,7 +56,7 @@ pub use grade::{Grade, GradeScale, NotAGrade, NotAScale};
 pub use grid::Grid;
 pub use measured::{Measured, NotMeasured};
 pub use name::{DeviceId, Name, NotAName};
-pub use normal::{normal_cdf, normal_quantile};
+pub use normal::{exponentials, normal_cdf, normal_cdfs, normal_quantile};
 pub use power_mean::{Exponent, MAX_TERMS, NotAnExponent, PowerMean, power_mean};
 pub use sample::{Meta, ProfileRef, Reported, Sample, SampleId, SampleKey};
 pub use score::{NotAScore, Score};

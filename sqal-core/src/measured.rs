@@ -28,6 +28,7 @@ impl Measured {
     /// # Errors
     ///
     /// [`NotMeasured`] if either number is not finite, or if `u` is negative.
+    #[inline]
     pub const fn new(value: f64, u: f64) -> Result<Self, NotMeasured> {
         if value.is_finite() && u.is_finite() && u >= 0.0 {
             // Adding 0.0 turns -0.0 into +0.0, so that equal values have equal bits.
@@ -39,12 +40,14 @@ impl Measured {
 
     /// The best estimate.
     #[must_use]
+    #[inline]
     pub const fn value(self) -> f64 {
         self.value
     }
 
     /// The standard uncertainty, at least 0.
     #[must_use]
+    #[inline]
     pub const fn u(self) -> f64 {
         self.u
     }

@@ -89,6 +89,8 @@ pub struct PowerMean {
 /// # Ok::<(), sqal_core::NotAScore>(())
 /// ```
 #[must_use]
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "so that a batch compiles it with its own instructions")]
 pub fn power_mean(terms: &[(Score, f64)], exponent: Exponent) -> Option<PowerMean> {
     let total: f64 = terms.iter().map(|(_, weight)| weight).sum();
     let usable = |weight: f64| weight.is_finite() && weight >= 0.0;
@@ -102,13 +104,16 @@ pub fn power_mean(terms: &[(Score, f64)], exponent: Exponent) -> Option<PowerMea
     let worst = present.clone().map(|(score, _)| score).fold(1.0, f64::min);
     let best = present.clone().map(|(score, _)| score).fold(0.0, f64::max);
 
+    if exponent == Exponent::HARMONIC && worst >= FLOOR {
+        return Some(harmonic_mean(terms, total, worst, best));
+    }
     let mean = raw_mean(present.clone(), worst, best, exponent.get());
-    let floored = raw_mean(
-        present.map(|(score, weight)| (score.max(FLOOR), weight)),
-        worst.max(FLOOR),
-        best.max(FLOOR),
-        exponent.get(),
-    );
+    let floored = if worst >= FLOOR {
+        mean
+    } else {
+        let present = present.map(|(score, weight)| (score.max(FLOOR), weight));
+        raw_mean(present, worst.max(FLOOR), best.max(FLOOR), exponent.get())
+    };
     let slope = |(score, weight): &(Score, f64)| {
         let (score, weight) = (score.get().max(FLOOR), weight / total);
         if weight <= 0.0 {
@@ -123,11 +128,33 @@ pub fn power_mean(terms: &[(Score, f64)], exponent: Exponent) -> Option<PowerMea
     Some(PowerMean { score: Score::nearest(mean.clamp(worst, best)), sensitivities: terms.iter().map(slope).collect() })
 }
 
+/// The mean that nearly everybody uses, of scores that are not next to nothing, without a power.
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "so that a batch compiles it with its own instructions")]
+fn harmonic_mean(terms: &[(Score, f64)], total: f64, worst: f64, best: f64) -> PowerMean {
+    // A term without weight may have any score, 0 too: it counts nothing.
+    let part = |(score, weight): &(Score, f64)| if *weight > 0.0 { weight / (score.get() * total) } else { 0.0 };
+    let mean = 1.0 / terms.iter().map(part).sum::<f64>();
+    // w (M/s)² = (w/s) M · M/s.
+    let slope = |term: &(Score, f64)| if term.1 > 0.0 { part(term) * mean * (mean / term.0.get()) } else { 0.0 };
+    PowerMean { score: Score::nearest(mean.clamp(worst, best)), sensitivities: terms.iter().map(slope).collect() }
+}
+
 /// xᵖ; the powers of the arithmetic and the harmonic mean, which nearly everybody uses, without logarithms.
+#[expect(clippy::float_cmp, reason = "exactly these")]
+#[inline]
 fn power(x: f64, p: f64) -> f64 {
-    type Power = fn(f64) -> f64;
-    const WHOLE: [(f64, Power); 4] = [(-2.0, |x| 1.0 / (x * x)), (-1.0, |x| 1.0 / x), (0.0, |_| 1.0), (1.0, |x| x)];
-    WHOLE.iter().find(|(whole, _)| whole.to_bits() == p.to_bits()).map_or_else(|| libm::pow(x, p), |(_, f)| f(x))
+    if p == -1.0 {
+        1.0 / x
+    } else if p == -2.0 {
+        1.0 / (x * x)
+    } else if p == 1.0 {
+        x
+    } else if p == 0.0 {
+        1.0
+    } else {
+        libm::pow(x, p)
+    }
 }
 
 /// The mean of positive-weight terms.

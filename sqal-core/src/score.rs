@@ -45,6 +45,7 @@ impl Score {
     ///
     /// For results of formulas whose range is 0 to 1 in exact arithmetic. Zero is the fail-safe end.
     #[must_use]
+    #[inline]
     pub const fn nearest(value: f64) -> Self {
         if value >= 1.0 {
             Self::ONE
@@ -57,6 +58,7 @@ impl Score {
 
     /// The number, from 0 to 1.
     #[must_use]
+    #[inline]
     pub const fn get(self) -> f64 {
         self.0
     }

@@ -1,6 +1,6 @@
 //! [`Decision`]: from a fused score to a grade, by guarded acceptance (JCGM 106:2012, 8.3).
 
-use sqal_core::{Alternative, Cap, Defect, Grade, GradeScale, Measured, Score, normal_cdf, normal_quantile};
+use sqal_core::{Alternative, Cap, Defect, Grade, GradeScale, Measured, Score, normal_cdfs, normal_quantile};
 
 use crate::Fused;
 
@@ -142,10 +142,25 @@ pub struct Decided {
 impl Decision {
     /// Decides without regard to defects; see [`Decision::decide_with`].
     #[must_use]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "so that a batch compiles it with its own instructions")]
     pub fn decide(&self, fused: &Fused) -> Decided {
+        self.decide_given(fused, normal_cdfs(self.margins(fused.score)))
+    }
+
+    /// How far the score lies above each threshold, in standard uncertainties; without uncertainty that is infinitely far.
+    #[inline]
+    pub(crate) fn margins(&self, score: Measured) -> [f64; 4] {
+        margins(score.value(), score.u(), self.scale.thresholds())
+    }
+
+    /// Decides from the probabilities of reaching each grade that is sold or a better one.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "half of a verdict's time is in here")]
+    pub(crate) fn decide_given(&self, fused: &Fused, reached: [f64; 4]) -> Decided {
         let (score, u) = (fused.score.value(), fused.score.u());
-        let from = ACCEPTED.map(|grade| self.scale.from(grade).get());
-        let (reached, probabilities) = self.reached(fused.score);
+        let from = self.scale.thresholds();
+        let probabilities = exactly(reached);
 
         // Places in the order of `Grade::ALL`; 4 is REJECT.
         let point = from.iter().position(|threshold| score >= *threshold).unwrap_or(4);
@@ -154,8 +169,9 @@ impl Decision {
 
         // The probability of the point grade's interval, from the uncertainty that the sensors state themselves.
         let point_probability = if fused.u_unscaled < u {
-            let reach = |k: usize| probability_of_reaching(score, fused.u_unscaled, from[k]);
-            (if point < 4 { reach(point) } else { 1.0 }) - point.checked_sub(1).map_or(0.0, reach)
+            let reached = normal_cdfs(margins(score, fused.u_unscaled, from));
+            reached.get(point).map_or(1.0, |reached| *reached)
+                - point.checked_sub(1).map_or(0.0, |better| reached[better])
         } else {
             probabilities[point]
         };
@@ -168,32 +184,19 @@ impl Decision {
             conformity_probability: Score::nearest(reached.get(decided).map_or(1.0, |reached| *reached)),
             point_probability: Score::nearest(point_probability),
             confidence_raw: Score::nearest(point_probability * agreement * fused.coverage.get()),
-            next: self.nearest_better(decided, score, u),
+            next: self.nearest_better(decided, &from, score, u),
         }
     }
 
     /// The probability of each grade for a score with its uncertainty, in the order of [`Grade::ALL`]; they sum to 1.
     #[must_use]
     pub fn probabilities(&self, score: Measured) -> [f64; 5] {
-        self.reached(score).1
-    }
-
-    /// The probability of reaching each grade that is sold or a better one, and of being exactly each grade.
-    fn reached(&self, score: Measured) -> ([f64; 4], [f64; 5]) {
-        let reach = |grade| probability_of_reaching(score.value(), score.u(), self.scale.from(grade).get());
-        let reached = ACCEPTED.map(reach);
-        let mut probabilities = [0.0; 5];
-        let mut above = 0.0;
-        // Anybody reaches REJECT.
-        for (slot, reached) in probabilities.iter_mut().zip(reached.into_iter().chain([1.0])) {
-            *slot = (reached - above).max(0.0);
-            above = reached;
-        }
-        (reached, probabilities)
+        exactly(normal_cdfs(self.margins(score)))
     }
 
     /// Decides, then caps by the defects and by `coverage`, the share of the evidence that was there; see [`Cap::on`].
     #[must_use]
+    #[inline]
     pub fn decide_with(&self, fused: &Fused, defects: &[Defect], coverage: Score) -> Decided {
         let decided = self.decide(fused);
         let gravest = defects.iter().map(|defect| defect.severity).max();
@@ -212,20 +215,34 @@ impl Decision {
     }
 
     /// The better grade that takes the lowest score at this uncertainty, and what it takes.
-    fn nearest_better(&self, decided: usize, score: f64, u: f64) -> Option<Alternative> {
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "so that a batch compiles it with its own instructions")]
+    fn nearest_better(&self, decided: usize, from: &[f64; 4], score: f64, u: f64) -> Option<Alternative> {
+        let mut nearest: Option<(usize, f64)> = None;
         // From the next better grade on: of two that take the same score, the worse is nearer.
-        let needed = |place: usize| {
-            let from = |k: usize| self.scale.from(ACCEPTED[k]).get();
+        for place in (0..decided).rev() {
             // Never below the grade's own threshold: the guard only ever asks for more.
-            let guarded = self.guard.asked_for(place).map(|k| from(k) + self.guard.width[k] * u);
-            (place, guarded.fold(from(place), f64::max))
-        };
-        let (place, needed) = (0..decided).rev().map(needed).min_by(|a, b| a.1.total_cmp(&b.1))?;
+            let mut needed = from[place];
+            for k in self.guard.asked_for(place) {
+                needed = needed.max(from[k] + self.guard.width[k] * u);
+            }
+            if nearest.is_none_or(|(_, least)| needed < least) {
+                nearest = Some((place, needed));
+            }
+            if self.guard.nested {
+                // A better grade asks for everything that a worse one does.
+                break;
+            }
+        }
+        let (place, needed) = nearest?;
         // The score as it is must reach the grade; then each guard asks for an uncertainty of at most margin/width.
-        let margin = |k: usize| score - self.scale.from(ACCEPTED[k]).get();
-        let widest = self.guard.asked_for(place).filter(|k| self.guard.width[*k] > 0.0);
-        let most = widest.map(|k| margin(k) / self.guard.width[k]).fold(f64::INFINITY, f64::min);
-        let reachable = margin(place) >= 0.0 && most > 0.0 && most < u;
+        let mut most = f64::INFINITY;
+        for k in self.guard.asked_for(place) {
+            if self.guard.width[k] > 0.0 {
+                most = most.min((score - from[k]) / self.guard.width[k]);
+            }
+        }
+        let reachable = score >= from[place] && most > 0.0 && most < u;
         Some(Alternative { grade: ACCEPTED[place], score: Score::new(needed).ok(), u: reachable.then_some(most) })
     }
 }
@@ -233,7 +250,23 @@ impl Decision {
 /// The grades that are sold, from best to worst.
 const ACCEPTED: [Grade; 4] = [Grade::APlus, Grade::A, Grade::B, Grade::C];
 
-/// P(quality ≥ threshold) for a quality of N(score, u); without uncertainty it is certain one way or the other.
-fn probability_of_reaching(score: f64, u: f64, threshold: f64) -> f64 {
-    if u > 0.0 { normal_cdf((score - threshold) / u) } else { f64::from(u8::from(score >= threshold)) }
+/// The probability of being exactly each grade, from those of reaching it; anybody reaches REJECT.
+#[inline]
+fn exactly([a_plus, a, b, c]: [f64; 4]) -> [f64; 5] {
+    [a_plus, a - a_plus, b - a, c - b, 1.0 - c].map(|probability| probability.max(0.0))
+}
+
+/// How far a score lies above each threshold, in standard uncertainties. Its Φ is P(quality ≥ threshold) for a quality of N(score, u); without
+/// uncertainty that is certain one way or the other.
+#[inline]
+fn margins(score: f64, u: f64, thresholds: [f64; 4]) -> [f64; 4] {
+    let mut margins = thresholds;
+    for margin in &mut margins {
+        *margin = score - *margin;
+    }
+    if u > 0.0 {
+        margins.map(|margin| margin / u)
+    } else {
+        margins.map(|margin| if margin >= 0.0 { f64::INFINITY } else { f64::NEG_INFINITY })
+    }
 }

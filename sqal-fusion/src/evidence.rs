@@ -73,18 +73,21 @@ impl Evidence {
 
     /// The score, if the sensor gave one.
     #[must_use]
+    #[inline]
     pub const fn score(&self) -> Option<Measured> {
         self.score
     }
 
     /// The weight, positive.
     #[must_use]
+    #[inline]
     pub const fn weight(&self) -> f64 {
         self.weight
     }
 
     /// The weight times the reliability: what the sensor counts now, 0 if it is missing.
     #[must_use]
+    #[inline]
     pub fn effective_weight(&self) -> f64 {
         if self.score.is_some() { self.weight * self.reliability.get() } else { 0.0 }
     }

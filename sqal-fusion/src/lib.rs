@@ -19,6 +19,7 @@
 //! # Features
 //!
 //! - `alloc`: calibrations, reliability diagrams and conformal sets can be *fitted*; applying them never allocates.
+//! - `batch`: [`decide_all`], thousands of trays at once.
 //! - `std`: `alloc`, and error types of dependencies learn `std::error::Error`.
 //! - `serde`: configurations can be read and written; reading checks what the constructor checks.
 #![no_std]
@@ -28,6 +29,8 @@ extern crate alloc;
 #[cfg(any(feature = "std", test))]
 extern crate std;
 
+#[cfg(feature = "batch")]
+mod batch;
 mod belief;
 pub mod calibration;
 pub mod conformity;
@@ -41,6 +44,8 @@ pub mod propagate;
 mod redundant;
 mod rule;
 
+#[cfg(feature = "batch")]
+pub use batch::decide_all;
 pub use belief::{Agreed, Belief, BeliefRule, MAX_HYPOTHESES, MAX_SOURCES, NotABelief};
 pub use covariance::{Covariance, NotACovariance};
 pub use decision::{Decided, Decision, Guard};

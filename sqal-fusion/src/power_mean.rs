@@ -82,25 +82,26 @@ impl FusionRule for PowerMeanRule {
         }
     }
 
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "so that a batch compiles it with its own instructions")]
     fn fuse(&self, evidence: &[Evidence]) -> Result<Fused, FusionError> {
         if evidence.len() > MAX_TERMS {
             return Err(FusionError::TooMuch { given: evidence.len(), most: MAX_TERMS });
         }
         let mut terms = [(Score::ZERO, 0.0); MAX_TERMS];
-        let mut u = [0.0; MAX_TERMS];
-        for (k, one) in evidence.iter().enumerate() {
-            if let Some(score) = one.score() {
-                terms[k] = (Score::nearest(score.value()), one.effective_weight());
-                u[k] = score.u();
-            }
+        for (term, one) in terms.iter_mut().zip(evidence) {
+            let score = one.score().map_or(Score::ZERO, |score| Score::nearest(score.value()));
+            *term = (score, one.effective_weight());
         }
-        let terms = &terms[..evidence.len()];
-        let mean = power_mean(terms, self.exponent).ok_or(FusionError::NoEvidence)?;
+        let mean = power_mean(&terms[..evidence.len()], self.exponent).ok_or(FusionError::NoEvidence)?;
 
         // c'Vc with one correlation for every pair: (1 − r) Σ(cu)² + r (Σcu)².
-        let cu = |k: usize| mean.sensitivities[k] * u[k];
-        let sum: f64 = (0..evidence.len()).map(cu).sum();
-        let squares: f64 = (0..evidence.len()).map(|k| cu(k) * cu(k)).sum();
+        let (mut sum, mut squares) = (0.0, 0.0);
+        for (one, sensitivity) in evidence.iter().zip(&mean.sensitivities) {
+            let cu = sensitivity * one.score().map_or(0.0, Measured::u);
+            sum += cu;
+            squares += cu * cu;
+        }
         let all: f64 = evidence.iter().map(Evidence::weight).sum();
         let there: f64 = evidence.iter().map(Evidence::effective_weight).sum();
         let coverage = there / all;
@@ -122,21 +123,31 @@ impl FusionRule for PowerMeanRule {
 
 impl PowerMeanRule {
     /// The Birge ratio of the scores that count, against their variances and the usual disparity; 1 for a single score.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "so that a batch compiles it with its own instructions")]
     fn birge(&self, evidence: &[Evidence]) -> f64 {
-        let spoken = || evidence.iter().filter(|one| one.effective_weight() > 0.0).filter_map(Evidence::claim);
-        let variance = |score: Measured| (score.u() * score.u() + self.disparity * self.disparity).max(LEAST_VARIANCE);
-        let (mut weights, mut weighted, mut count) = (0.0, 0.0, 0.0);
-        for score in spoken() {
-            weights += 1.0 / variance(score);
-            weighted += score.value() / variance(score);
-            count += 1.0;
+        // Value and variance of each score that counts.
+        let (mut spoken, mut count) = ([(0.0, 0.0); MAX_TERMS], 0);
+        for one in evidence {
+            if let Some(claim) = one.claim().filter(|_| one.effective_weight() > 0.0) {
+                let variance = claim.u() * claim.u() + self.disparity * self.disparity;
+                spoken[count] = (claim.value(), variance.max(LEAST_VARIANCE));
+                count += 1;
+            }
         }
-        if count < 2.0 {
-            return 1.0;
-        }
-        let mean = weighted / weights;
-        let chi2: f64 = spoken().map(|score| (score.value() - mean) * (score.value() - mean) / variance(score)).sum();
-        libm::sqrt((chi2 / (count - 1.0)).max(1.0))
+        let chi2 = match &spoken[..count] {
+            [] | [_] => return 1.0,
+            // The same for two, without a mean.
+            [(a, v), (b, w)] => (a - b) * (a - b) / (v + w),
+            several => {
+                let weights: f64 = several.iter().map(|(_, variance)| 1.0 / variance).sum();
+                let mean = several.iter().map(|(value, variance)| value / variance).sum::<f64>() / weights;
+                several.iter().map(|(value, variance)| (value - mean) * (value - mean) / variance).sum()
+            }
+        };
+        #[expect(clippy::cast_precision_loss, reason = "at most 7")]
+        let freedom = (count - 1) as f64;
+        libm::sqrt((chi2 / freedom).max(1.0))
     }
 }
 

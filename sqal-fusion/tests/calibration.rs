@@ -313,7 +313,20 @@ fn equal_mass_bins_share_the_samples_and_bands_hold_what_they_should() {
     close(bin.band.1, (bin.confidence + half).min(1.0), 1e-12, "band");
     assert!(reliability.bins[0].band.0.abs() < 1e-15);
     // A plateau is one bin, whatever its size: parted, its wrong and right halves would look like two lies.
-    let plateau: Vec<Label> = (0..100).map(|k| label(if k < 5 { 0.1 } else if k < 95 { 0.5 } else { 0.9 }, k % 2 == 0)).collect();
+    let plateau: Vec<Label> = (0..100)
+        .map(|k| {
+            label(
+                if k < 5 {
+                    0.1
+                } else if k < 95 {
+                    0.5
+                } else {
+                    0.9
+                },
+                k % 2 == 0,
+            )
+        })
+        .collect();
     let on_it = Reliability::of(&plateau, Binning::EqualMass(10)).unwrap();
     assert_eq!(on_it.bins.iter().map(|bin| bin.samples).collect::<Vec<_>>(), [95, 5]);
     let tied: Vec<Label> = (0..90).map(|k| label(0.5, k >= 45)).collect();

@@ -566,3 +566,143 @@ proptest! {
         prop_assert_eq!(decided.point, decision.scale.grade_of(Score::nearest(score)));
     }
 }
+
+/// What a decision says of a capped tray: the probability of at least the capped grade, and of each grade alone.
+#[test]
+fn a_capped_decision_states_the_probability_of_its_own_grade() {
+    let half = Score::nearest(0.5);
+    let decision = Decision { guard: Guard::new(half, half, half, half), ..Decision::default() };
+    let fused = PowerMeanRule::default().fuse(&evidence(&[(0.88, 0.2, 1.0, 1.0), (0.90, 0.2, 1.0, 1.0)])).unwrap();
+    let defect = |severity| [Defect::new(DefectKind::Tilt, severity, ZoneSet::default(), Score::ONE)];
+    let plain = decision.decide(&fused);
+    assert!(decision.probabilities(fused.score).iter().zip(plain.probabilities).all(|(a, b)| close(*a, b)));
+    assert!(close(plain.probabilities.iter().sum(), 1.0) && plain.probabilities.iter().all(|p| *p > 0.0));
+    let at_least = |k: usize| -> f64 { plain.probabilities[..=k].iter().sum() };
+    assert!(close(plain.conformity_probability.get(), at_least(1)));
+    let capped = decision.decide_with(&fused, &defect(Severity::Major), Score::ONE);
+    assert_eq!((capped.grade, capped.cap), (Grade::B, Cap::MajorDefect));
+    assert!(close(capped.conformity_probability.get(), at_least(2)) && at_least(2) > at_least(1) + 1e-3);
+    let rejected = decision.decide_with(&fused, &defect(Severity::Critical), Score::ONE);
+    assert!(close(rejected.conformity_probability.get(), 1.0));
+    // A cap at the grade that is given anyway holds nothing back.
+    let b = PowerMeanRule::default().fuse(&evidence(&[(0.75, 0.01, 1.0, 1.0), (0.76, 0.01, 1.0, 1.0)])).unwrap();
+    let held = decision.decide_with(&b, &defect(Severity::Major), Score::ONE);
+    assert_eq!((held.grade, held.cap), (Grade::B, Cap::None));
+    assert_eq!(held.next.map(|next| next.grade), Some(Grade::A));
+}
+
+/// What was not measured can be anything: a plant may hold such a tray back.
+#[test]
+fn an_incomplete_tray_can_be_held_back() {
+    let (frame, spectrum) = readings();
+    let alone = |incomplete| {
+        let mut inspector = inspector(Some(told(SHAPE, Some(0.99), 1.0, Defects::new())), None);
+        inspector.decision.incomplete = incomplete;
+        inspector.inspect(Some(&frame), Some(&spectrum)).verdict
+    };
+    assert_eq!((alone(Grade::B).grade, alone(Grade::B).cap), (Grade::B, Cap::Coverage));
+    assert_eq!((alone(Grade::Reject).grade, alone(Grade::Reject).cap), (Grade::Reject, Cap::Coverage));
+    assert_eq!(alone(Grade::APlus).grade, Grade::B, "never better than the documented cap");
+    // With everything there it holds nothing back.
+    let mut whole = inspector(
+        Some(told(SHAPE, Some(0.99), 1.0, Defects::new())),
+        Some(told(COLOUR, Some(0.99), 1.0, Defects::new())),
+    );
+    whole.decision.incomplete = Grade::Reject;
+    assert_eq!(whole.inspect(Some(&frame), Some(&spectrum)).verdict.grade, Grade::APlus);
+}
+
+/// The instrument that costs most is the one whose perfection would raise the fused score most, to first order.
+#[test]
+fn the_term_that_costs_most_is_found_by_what_perfection_would_gain() {
+    let (frame, spectrum) = readings();
+    let weakest = |shape: f64, colour: f64, weights: SensorWeights| {
+        let mut inspector = inspector(
+            Some(told(SHAPE, Some(shape), 1.0, Defects::new())),
+            Some(told(COLOUR, Some(colour), 1.0, Defects::new())),
+        );
+        inspector.weights = weights;
+        // With the plain average a sensor's gain is its weight times what it lacks.
+        inspector.rule = PowerMeanRule::new(Exponent::ARITHMETIC, 0.0, 0.1).unwrap();
+        let verdict = inspector.inspect(Some(&frame), Some(&spectrum)).verdict;
+        assert_eq!(verdict.reasons.rule, RuleKind::WeightedAverage);
+        verdict.reasons.weakest
+    };
+    // 3 × 0.1 against 1 × 0.2, and 3 × 0.05 against 1 × 0.2.
+    assert_eq!(weakest(0.90, 0.80, SensorWeights::new(3.0, 1.0).unwrap()), Some(Instrument::Tof));
+    assert_eq!(weakest(0.95, 0.80, SensorWeights::new(3.0, 1.0).unwrap()), Some(Instrument::Spectral));
+    assert_eq!(weakest(0.10, 0.95, SensorWeights::new(1.0, 30.0).unwrap()), Some(Instrument::Spectral));
+    for (exponent, kind) in
+        [(-1.0, RuleKind::HarmonicMean), (f64::NEG_INFINITY, RuleKind::WorstScore), (-2.0, RuleKind::PowerMean)]
+    {
+        let rule = PowerMeanRule::new(Exponent::new(exponent).unwrap(), 0.0, 0.1).unwrap();
+        assert_eq!(rule.kind(), kind);
+    }
+}
+
+#[test]
+fn a_full_list_of_defects_keeps_the_gravest_and_drops_the_least() {
+    let (frame, spectrum) = readings();
+    let defect = |kind, severity| Defect::new(kind, severity, ZoneSet::default(), Score::ONE);
+    let mut shape: Defects = std::iter::repeat_n(defect(DefectKind::Bump, Severity::Major), 11).collect();
+    shape.push(defect(DefectKind::Dent, Severity::Minor));
+    let colour: Defects =
+        [defect(DefectKind::Oxidation, Severity::Major), defect(DefectKind::Discoloration, Severity::Minor)]
+            .into_iter()
+            .collect();
+    let verdict = inspector(Some(told(SHAPE, Some(0.9), 1.0, shape)), Some(told(COLOUR, Some(0.9), 1.0, colour)))
+        .inspect(Some(&frame), Some(&spectrum))
+        .verdict;
+    let kinds: Vec<_> = verdict.defects.iter().map(|defect| defect.kind).collect();
+    assert!(kinds.contains(&DefectKind::Oxidation) && !kinds.contains(&DefectKind::Dent), "{kinds:?}");
+    assert_eq!(kinds.iter().filter(|kind| **kind == DefectKind::Bump).count(), 11);
+}
+
+#[test]
+fn weights_that_are_no_weights_are_refused() {
+    for weight in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+        assert!(Evidence::missing(weight).is_err() && SensorWeights::new(1.0, weight).is_err(), "{weight}");
+    }
+    assert!(SensorWeights::new(f64::MAX, f64::MAX).is_err());
+}
+
+/// What must be changed is said exactly at the edges: a guard of one half asks for nothing, and an uncertainty that is small enough is no obstacle.
+#[test]
+fn what_it_takes_at_the_edges() {
+    let half = Score::nearest(0.5);
+    let decide = |guard: Guard, score: f64, u: f64| {
+        let fused = PowerMeanRule::default().fuse(&evidence(&[(score, u, 1.0, 1.0)])).unwrap();
+        Decision { guard, ..Decision::default() }.decide(&fused).next
+    };
+    // Without guards no uncertainty would help: only the score counts.
+    let open = Guard::new(half, half, half, half);
+    assert_eq!(decide(open, 0.80, 0.1).map(|next| (next.grade, next.u)), Some((Grade::A, None)));
+    // On the threshold itself a guard above a half is met by no uncertainty at all.
+    let strict = Guard::new(half, Score::nearest(0.9), half, half);
+    assert_eq!(decide(strict, 0.85, 0.1).map(|next| (next.grade, next.u)), Some((Grade::A, None)));
+    let above = decide(strict, 0.86, 0.1).unwrap();
+    assert!(close(above.u.unwrap(), 0.01 / sqal_core::normal_quantile(0.9)));
+    assert!(close(above.score.unwrap().get(), 0.85 + 0.1 * sqal_core::normal_quantile(0.9)));
+    // Guards each alone: B may be nearer than C.
+    let odd = Guard::new(half, half, half, Score::nearest(0.999)).each_alone();
+    assert_eq!(decide(odd, 0.55, 0.1).map(|next| next.grade), Some(Grade::B));
+    assert_eq!(
+        decide(Guard::new(half, half, half, Score::nearest(0.999)), 0.55, 0.1).map(|next| next.grade),
+        Some(Grade::C)
+    );
+}
+
+#[cfg(feature = "serde")]
+#[test]
+fn a_guard_is_nested_unless_it_says_otherwise() {
+    let read = |text: &str| serde_json::from_str::<Guard>(text);
+    let plain = read(r#"{"a_plus":0.8,"a":0.5,"b":0.5,"c":0.95}"#).unwrap();
+    assert_eq!(plain, Guard::default());
+    let alone = read(r#"{"a_plus":0.8,"a":0.5,"b":0.5,"c":0.95,"nested":false}"#).unwrap();
+    assert_eq!(alone, Guard::default().each_alone());
+    assert_ne!(alone, plain);
+    for guard in [plain, alone] {
+        assert_eq!(read(&serde_json::to_string(&guard).unwrap()).unwrap(), guard);
+    }
+    assert!(read(r#"{"a_plus":0.8,"a":0.5,"b":0.5,"c":0.95,"d":1}"#).is_err());
+}

@@ -2,7 +2,7 @@
 //!
 //! Every desirability of a measured value needs several of these, so the exponentials of all nodes are computed side by side.
 
-use sqal_core::normal_cdf;
+use sqal_core::{exponentials, normal_cdf};
 
 /// The order of the Gauss-Legendre rule.
 const N: usize = 12;
@@ -56,52 +56,10 @@ pub(crate) fn owens_t(h: f64, a: f64) -> f64 {
         square[k] = 1.0 + x * x;
         power[k] = -0.5 * h * h * square[k];
     }
-    let power = exp_of_negative(power);
+    let power = exponentials(power);
     let sum: f64 = (0..N).map(|k| WEIGHTS[k] * power[k] / square[k]).sum();
     half * sum / core::f64::consts::TAU
 }
-
-/// The exponentials of N numbers of at most 0, to the last two bits: 2ᵏ·eʳ with |r| ≤ ln 2/2 and Taylor's series to the twelfth term,
-/// whose remainder is 1.7e-16. Below −700 it is e⁻⁷⁰⁰, which is nothing here.
-///
-/// Without a branch, so that a processor computes several at once.
-#[inline(always)]
-fn exp_of_negative(x: [f64; N]) -> [f64; N] {
-    /// Adding and taking it away again rounds to a whole number, which then stands in the lowest bits.
-    const ROUND: f64 = 6_755_399_441_055_744.0;
-    /// ln 2 in two parts, the first with zeros enough that its product with k is exact (as in `FreeBSD`'s libm).
-    const LN_2: [f64; 2] = [6.931_471_803_691_238e-1, 1.908_214_929_270_587_7e-10];
-    let mut power = [0.0; N];
-    for (power, x) in power.iter_mut().zip(x) {
-        let x = x.max(-700.0);
-        let shifted = x * core::f64::consts::LOG2_E + ROUND;
-        let k = shifted - ROUND;
-        let r = x - k * LN_2[0] - k * LN_2[1];
-        let mut series = 1.0;
-        // Horner's scheme: 1 + r/1 (1 + r/2 (1 + r/3 (…))).
-        for inverse in INVERSES {
-            series = 1.0 + r * inverse * series;
-        }
-        *power = series * f64::from_bits(shifted.to_bits().wrapping_add(1023) << 52);
-    }
-    power
-}
-
-/// 1/12, 1/11, … 1/1.
-const INVERSES: [f64; 12] = [
-    1.0 / 12.0,
-    1.0 / 11.0,
-    1.0 / 10.0,
-    1.0 / 9.0,
-    1.0 / 8.0,
-    1.0 / 7.0,
-    1.0 / 6.0,
-    1.0 / 5.0,
-    1.0 / 4.0,
-    1.0 / 3.0,
-    1.0 / 2.0,
-    1.0,
-];
 
 /// P(X < h, Y < k) for standard normals of correlation ρ, 0 ≤ ρ < 1 (Owen 1956, eq. 3.1); each limit comes with its own Φ.
 #[inline(always)]
@@ -136,17 +94,6 @@ fn signed_owens_t(h: f64, p: f64, a: f64) -> f64 {
 mod tests {
     use super::*;
 
-    #[test]
-    fn the_exponentials_are_those_of_the_library() {
-        for k in 0..70_000 {
-            let x = -f64::from(k) / 100.0;
-            let (ours, library) = (exp_of_negative([x; N])[0], libm::exp(x));
-            assert!((ours - library).abs() <= 4.5e-16 * library, "{x}: {ours:e} {library:e}");
-        }
-        assert!(exp_of_negative([f64::NEG_INFINITY; N])[3] < 1e-300);
-    }
-
-    /// Owen 1956: T(0, a) = atan(a)/2π, T(h, 1) = Φ(h)(1 − Φ(h))/2.
     #[test]
     fn the_closed_forms_come_out() {
         for k in 0..=100 {

@@ -39,7 +39,9 @@ impl Row {
 
 /// What calibration is fitted on.
 pub(crate) fn labels(rows: &[Row]) -> Vec<Label> {
-    rows.iter().map(|row| Label { confidence: row.confidence_raw, correct: row.point_grade == row.true_grade }).collect()
+    rows.iter()
+        .map(|row| Label { confidence: row.confidence_raw, correct: row.point_grade == row.true_grade })
+        .collect()
 }
 
 /// Reads labelled samples; an error names the line and the column.

@@ -88,7 +88,8 @@ fn true_grade(scene: &Scene, perfect: &Judge) -> Grade {
     let counts = std::array::from_fn(|k| (WHITE[k] * reflectance[k] / 0.98 * EXACT_UNIT) as f32);
     let spectrum = Spectrum::new(counts, gain, time, AdcStatus::Clear).expect("within the full scale");
     let verdict = perfect.inspect(Some(&Station::noiseless(scene)), Some(&spectrum)).verdict;
-    let gravest = verdict.defects.iter().filter(|defect| !defect.kind.is_of_the_reading()).map(|defect| defect.severity).max();
+    let gravest =
+        verdict.defects.iter().filter(|defect| !defect.kind.is_of_the_reading()).map(|defect| defect.severity).max();
     let point = verdict.point_grade.unwrap_or(Grade::Reject);
     Cap::on(gravest, Score::ONE).map_or(point, |(best, _)| point.min(best))
 }
@@ -131,7 +132,8 @@ const SHIFT: u32 = 2500;
 /// If the example profiles were not valid.
 pub(crate) fn run(trays: u32, seed: u64) -> Result<Vec<Judged>, InvalidProfile> {
     let (instruments, perfect) = (judge(TofProfile::example(), SpectralProfile::example())?, perfect()?);
-    let shifts: Vec<(u64, u32)> = (0..trays.div_ceil(SHIFT)).map(|k| (u64::from(k), SHIFT.min(trays - k * SHIFT))).collect();
+    let shifts: Vec<(u64, u32)> =
+        (0..trays.div_ceil(SHIFT)).map(|k| (u64::from(k), SHIFT.min(trays - k * SHIFT))).collect();
     let one = |(number, trays): &(u64, u32)| -> Vec<Judged> {
         let mut station = Station::new(seed.wrapping_add(*number));
         (0..*trays)
@@ -148,7 +150,10 @@ pub(crate) fn run(trays: u32, seed: u64) -> Result<Vec<Judged>, InvalidProfile> 
     let cores = thread::available_parallelism().map_or(1, usize::from);
     let each = shifts.len().div_ceil(cores).max(1);
     let done = thread::scope(|scope| {
-        let workers: Vec<_> = shifts.chunks(each).map(|chunk| scope.spawn(move || chunk.iter().flat_map(one).collect::<Vec<_>>())).collect();
+        let workers: Vec<_> = shifts
+            .chunks(each)
+            .map(|chunk| scope.spawn(move || chunk.iter().flat_map(one).collect::<Vec<_>>()))
+            .collect();
         workers.into_iter().flat_map(|worker| worker.join().expect("a worker does not panic")).collect()
     });
     Ok(done)

@@ -98,7 +98,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 }
 
 /// The reliability diagram and its figures, and the size of conformal sets.
-fn verify(out: &mut impl io::Write, rows: &[labels::Row], calibration: &Calibration) -> Result<(), Box<dyn std::error::Error>> {
+fn verify(
+    out: &mut impl io::Write,
+    rows: &[labels::Row],
+    calibration: &Calibration,
+) -> Result<(), Box<dyn std::error::Error>> {
     let calibrated: Vec<Label> = labels::labels(rows)
         .into_iter()
         .map(|label| Label { confidence: calibration.calibrate(label.confidence), ..label })
@@ -112,7 +116,11 @@ fn verify(out: &mut impl io::Write, rows: &[labels::Row], calibration: &Calibrat
         writeln!(out, "{samples:7}  {confidence:10.4}  {frequency:9.4}  {low:.4} to {high:.4}{outside}")?;
     }
     let skill = reliability.skill.map_or_else(|| "none".to_owned(), |skill| format!("{skill:.4}"));
-    writeln!(out, "ECE {:.4}, MCE {:.4}, Brier {:.4}, skill {skill}", reliability.ece, reliability.mce, reliability.brier)?;
+    writeln!(
+        out,
+        "ECE {:.4}, MCE {:.4}, Brier {:.4}, skill {skill}",
+        reliability.ece, reliability.mce, reliability.brier
+    )?;
     writeln!(
         out,
         "miscalibration {:.4}, discrimination {:.4}, uncertainty {:.4}",
@@ -126,8 +134,16 @@ fn verify(out: &mut impl io::Write, rows: &[labels::Row], calibration: &Calibrat
             let sets: Vec<_> = new.iter().map(|(p, truth)| (conformal.contiguous(p), truth)).collect();
             let held = sets.iter().filter(|(set, truth)| set.contains(truth)).count();
             let grades: usize = sets.iter().map(|(set, _)| set.len()).sum();
-            let share = |count: usize| f64::from(u32::try_from(count).unwrap_or(u32::MAX)) / f64::from(u32::try_from(new.len()).unwrap_or(1).max(1));
-            writeln!(out, "grade sets of 90 %: {:.1} % hold the true grade, {:.2} grades each", share(held) * 100.0, share(grades))?;
+            let share = |count: usize| {
+                f64::from(u32::try_from(count).unwrap_or(u32::MAX))
+                    / f64::from(u32::try_from(new.len()).unwrap_or(1).max(1))
+            };
+            writeln!(
+                out,
+                "grade sets of 90 %: {:.1} % hold the true grade, {:.2} grades each",
+                share(held) * 100.0,
+                share(grades)
+            )?;
         }
         Err(refused) => writeln!(out, "no grade sets: {refused}")?,
     }

@@ -35,8 +35,14 @@ const FAULTS: [(&str, Fault); 5] = [
 const LABELS: usize = 500;
 const TRIES: usize = 40;
 
+/// What makes an opinion of a tray.
+type Rule = fn(&Judged) -> Opinion;
+
+/// A line of the table: its name, and how a rule's figures fill a cell.
+type Row = (&'static str, fn(&Column) -> String);
+
 /// The rules, by what the table calls them.
-const RULES: [(&str, fn(&Judged) -> Opinion); 6] = [
+const RULES: [(&str, Rule); 6] = [
     ("SQAL, strict", strict),
     ("SQAL, defaults", ours),
     ("SQAL, each guard alone", each_alone),
@@ -62,7 +68,10 @@ fn each_alone(judged: &Judged) -> Opinion {
 /// For a plant that must not sell a bad tray: C needs a margin of 5.2 standard uncertainties, and what was not measured is held back.
 fn strict(judged: &Judged) -> Opinion {
     let [a_plus, a, c] = [0.80, 0.50, 0.999_999_9].map(Score::nearest);
-    decided_by(judged, &Decision { guard: Guard::new(a_plus, a, a, c), incomplete: Grade::Reject, ..Decision::default() })
+    decided_by(
+        judged,
+        &Decision { guard: Guard::new(a_plus, a, a, c), incomplete: Grade::Reject, ..Decision::default() },
+    )
 }
 
 /// The grade that another decision gives to the same fused score.
@@ -125,7 +134,12 @@ fn dempster(judged: &Judged) -> Opinion {
     let pignistic = agreed.belief.pignistic();
     let best = Grade::ALL.into_iter().zip(pignistic).max_by(|a, b| a.1.total_cmp(&b.1));
     let (point, confidence) = best.unwrap_or((Grade::Reject, 0.0));
-    Opinion { grade: capped(judged, point), point, confidence: Score::nearest(confidence), alarm: agreed.conflict.get() > 0.9 }
+    Opinion {
+        grade: capped(judged, point),
+        point,
+        confidence: Score::nearest(confidence),
+        alarm: agreed.conflict.get() > 0.9,
+    }
 }
 
 /// The probability of a grade.
@@ -148,8 +162,8 @@ pub(crate) fn table(line: &[Judged], trays: u32, seed: u64) -> Result<String, st
     writeln!(text, "{trays} simulated trays, seed {seed}. True grades:{}.", grades(line))?;
     writeln!(text, "\n| | {} |", RULES.map(|(name, _)| name).join(" | "))?;
     writeln!(text, "|---|{}", "---:|".repeat(RULES.len()))?;
-    let columns = RULES.map(|(_, rule)| Column::of(&line.iter().map(|judged| (judged, rule(judged))).collect::<Vec<_>>()));
-    type Row = (&'static str, fn(&Column) -> String);
+    let columns =
+        RULES.map(|(_, rule)| Column::of(&line.iter().map(|judged| (judged, rule(judged))).collect::<Vec<_>>()));
     let rows: [Row; 13] = [
         ("accepted", |c| format!("{:.2} %", c.accepted * 100.0)),
         ("truly REJECT among accepted", |c| format!("{} ({:.4} %)", c.bad, c.bad_share * 100.0)),
@@ -172,7 +186,7 @@ pub(crate) fn table(line: &[Judged], trays: u32, seed: u64) -> Result<String, st
     writeln!(text, "|---|---:|---:|---:|---:|---:|")?;
     for (name, fault) in FAULTS {
         let trays: Vec<_> = line.iter().filter(|judged| judged.fault == fault).collect();
-        let sold = |rule: fn(&Judged) -> Opinion| {
+        let sold = |rule: Rule| {
             let sold: Vec<_> = trays.iter().filter(|judged| rule(judged).grade != Grade::Reject).collect();
             let bad = sold.iter().filter(|judged| judged.true_grade == Grade::Reject).count();
             format!("{} | {bad}", sold.len())
@@ -183,7 +197,9 @@ pub(crate) fn table(line: &[Judged], trays: u32, seed: u64) -> Result<String, st
 }
 
 fn grades(line: &[Judged]) -> String {
-    let one = |grade: Grade| format!(" {grade} {:.1} %", 100.0 * share(line.iter().filter(|j| j.true_grade == grade).count(), line.len()));
+    let one = |grade: Grade| {
+        format!(" {grade} {:.1} %", 100.0 * share(line.iter().filter(|j| j.true_grade == grade).count(), line.len()))
+    };
     Grade::ALL.map(one).join(",")
 }
 
@@ -207,13 +223,17 @@ struct Column {
 impl Column {
     fn of(line: &[(&Judged, Opinion)]) -> Self {
         let all = line.len();
-        let count = |f: &dyn Fn(&Judged, &Opinion) -> bool| line.iter().filter(|(judged, opinion)| f(judged, opinion)).count();
+        let count =
+            |f: &dyn Fn(&Judged, &Opinion) -> bool| line.iter().filter(|(judged, opinion)| f(judged, opinion)).count();
         let accepted = count(&|_, o| o.grade != Grade::Reject);
         let bad = count(&|j, o| o.grade != Grade::Reject && j.true_grade == Grade::Reject);
         let faults = count(&|j, _| j.fault != Fault::None);
         let labels: Vec<Label> = line
             .iter()
-            .map(|(judged, opinion)| Label { confidence: opinion.confidence, correct: opinion.point == judged.true_grade })
+            .map(|(judged, opinion)| Label {
+                confidence: opinion.confidence,
+                correct: opinion.point == judged.true_grade,
+            })
             .collect();
         // Two-sided 90 % leaves 5 % above.
         let bound = clopper_pearson(bad as u64, accepted as u64, Score::nearest(0.90)).1;
@@ -249,8 +269,10 @@ fn calibrated(labels: &[Label]) -> (f64, f64) {
             labels.iter().enumerate().partition(|(k, _)| k % step == start % step && k / step < LABELS);
         let known: Vec<Label> = known.into_iter().map(|(_, label)| *label).collect();
         let calibration = Calibration::fit(&known, 1).ok()?;
-        let new: Vec<Label> =
-            new.into_iter().map(|(_, label)| Label { confidence: calibration.calibrate(label.confidence), ..*label }).collect();
+        let new: Vec<Label> = new
+            .into_iter()
+            .map(|(_, label)| Label { confidence: calibration.calibrate(label.confidence), ..*label })
+            .collect();
         Some(ece(&new))
     };
     let mut tries: Vec<f64> = (0..TRIES).filter_map(one).collect();
