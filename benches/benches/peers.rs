@@ -4,10 +4,9 @@
 //! SciPy; `PEER_PYTHON` names another interpreter.
 
 use std::hint::black_box;
-use std::io::{BufRead, BufReader, Write};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
+use benches::Peer;
 use criterion::{Criterion, criterion_group, criterion_main};
 use fixtures::scene::{Fault, Scene, Station};
 use serde_json::{Value, json};
@@ -15,53 +14,6 @@ use sqal_core::{Grid, Inspection, Measured, Spectrum, TofFrame};
 use sqal_fusion::calibration::Calibration;
 use sqal_fusion::{Decision, Inspector, PowerMeanRule, SensorWeights};
 use sqal_sensors::{SpectralAnalyzer, SpectralProfile, TofAnalyzer, TofProfile};
-
-/// The peer as a process that analyses on demand and says how long it took.
-struct Peer {
-    process: Child,
-    input: ChildStdin,
-    output: BufReader<ChildStdout>,
-}
-
-impl Peer {
-    fn start(samples: &Value) -> Self {
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "which interpreter has the peer's libraries is the caller's affair"
-        )]
-        let python = std::env::var("PEER_PYTHON").unwrap_or_else(|_| "python3".to_owned());
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/peers/inspect_sample.py");
-        let mut process = Command::new(python)
-            .arg(script)
-            .envs([("OMP_NUM_THREADS", "1"), ("OPENBLAS_NUM_THREADS", "1")])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("a Python with NumPy and SciPy; PEER_PYTHON names it");
-        let input = process.stdin.take().expect("piped");
-        let output = BufReader::new(process.stdout.take().expect("piped"));
-        let mut peer = Self { process, input, output };
-        let wrong: Vec<String> =
-            serde_json::from_str(&peer.ask(&samples.to_string())).expect("a list of disagreements");
-        assert!(wrong.is_empty(), "the peer does not compute the same:\n{}", wrong.join("\n"));
-        peer
-    }
-
-    fn ask(&mut self, line: &str) -> String {
-        writeln!(self.input, "{line}").expect("the peer listens");
-        let mut answer = String::new();
-        self.output.read_line(&mut answer).expect("the peer answers");
-        answer
-    }
-}
-
-impl Drop for Peer {
-    fn drop(&mut self) {
-        // It ends by itself when nobody asks any more.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
 
 fn sample(frame: &TofFrame, spectrum: &Spectrum, found: &Inspection) -> Value {
     let reading = frame.reading();
@@ -133,7 +85,7 @@ fn peers(c: &mut Criterion) {
         })
         .collect();
     let samples = readings.iter().map(|(frame, spectrum, found)| sample(frame, spectrum, found)).collect();
-    let mut peer = Peer::start(&samples);
+    let mut peer = Peer::start("inspect_sample.py", &samples);
 
     let mut group = c.benchmark_group("sample");
     let mut next = 0;
@@ -146,7 +98,7 @@ fn peers(c: &mut Criterion) {
     });
     group.sample_size(10);
     group.bench_function("NumPy and SciPy", |b| {
-        b.iter_custom(|n| Duration::from_nanos(peer.ask(&n.to_string()).trim().parse().expect("nanoseconds")));
+        b.iter_custom(|n| Duration::from_nanos(peer.nanoseconds(&n.to_string())));
     });
     group.finish();
 }

@@ -249,6 +249,56 @@ fn jcgm_106_conformity_probabilities() {
     }
 }
 
+#[test]
+fn what_cancels_has_no_uncertainty_and_no_imaginary_one() {
+    // Two readings of one error, scaled against each other: the variance is 0 but for rounding, on either side of it.
+    for k in 1..200_i32 {
+        let (u, scale) = (0.1 + 0.013 * f64::from(k), 1.0 + 0.37 * f64::from(k));
+        let covariance = Covariance::correlated([u, u * scale], [[1.0, 1.0], [1.0, 1.0]]).unwrap();
+        let inputs = Inputs::new([1.0, scale], covariance).unwrap();
+        let [a, b] = inputs.quantities();
+        let difference = inputs.measured(&(a * scale - b)).unwrap();
+        assert!(difference.u() < 1e-6 * u * scale, "{difference:?}");
+        assert!((inputs.correlation(&a, &b).unwrap() - 1.0).abs() < 1e-12);
+    }
+    let wrong = Inputs::independent([Measured::new(-1.0, 0.1).unwrap()]).unwrap();
+    assert!(
+        wrong.measured(&wrong.quantities()[0].sqrt()).is_err() && wrong.measured(&wrong.quantities()[0].ln()).is_err()
+    );
+    assert!(Inputs::new([f64::NAN], Covariance::independent([1.0]).unwrap()).is_err());
+}
+
+#[test]
+fn probabilities_far_out_keep_their_digits_on_both_sides() {
+    let far = Tolerance::between(6.0, 7.0).unwrap();
+    assert!((far.low() - 6.0).abs() < 1e-15 && (far.high() - 7.0).abs() < 1e-15);
+    let here = far.probability(Measured::new(0.0, 1.0).unwrap()).get();
+    let mirrored = Tolerance::between(-7.0, -6.0).unwrap().probability(Measured::new(0.0, 1.0).unwrap()).get();
+    // Φ(−6) − Φ(−7).
+    assert!((here / 9.853_064_648_1e-10 - 1.0).abs() < 1e-6 && (here / mirrored - 1.0).abs() < 1e-12, "{here}");
+    assert!(
+        Tolerance::at_least(1.0).unwrap().high().is_infinite() && Tolerance::at_most(1.0).unwrap().low().is_infinite()
+    );
+}
+
+/// Whatever the spread of production, all of it is counted.
+#[test]
+fn a_normal_production_is_whole() {
+    let everything = Tolerance::between(-1e6, 1e6).unwrap();
+    for sd in [0.01, 0.3, 1.0, 40.0] {
+        let production = Production::normal(Measured::new(3.0, sd).unwrap());
+        let risk = production.risk(0.1 * sd, &everything, &everything);
+        assert!((risk.accepted - 1.0).abs() < 1e-10 && risk.consumer < 1e-12 && risk.producer < 1e-12, "{sd} {risk:?}");
+        // Half of it lies on either side of its mean, and a guard band in the middle of nothing is found.
+        let half = production.risk(0.1 * sd, &Tolerance::at_least(3.0).unwrap(), &Tolerance::at_least(3.0).unwrap());
+        assert!((half.accepted - 0.5).abs() < 1e-10, "{half:?}");
+        let guarded = production.guard_band(0.1 * sd, &Tolerance::at_least(3.0).unwrap(), 0.5 * half.consumer).unwrap();
+        let after =
+            production.risk(0.1 * sd, &Tolerance::at_least(3.0).unwrap(), &Tolerance::at_least(3.0 + guarded).unwrap());
+        assert!(guarded > 0.0 && (after.consumer / half.consumer - 0.5).abs() < 1e-6, "{after:?}");
+    }
+}
+
 /// JCGM 106:2012, 9.5.4: ball bearings. Published: 0.042, 0.008, and 1.67 µm for a consumer's risk of 0.001.
 #[test]
 fn jcgm_106_ball_bearing() {
@@ -375,8 +425,8 @@ proptest! {
     /// Every rule of differentiation against a difference quotient.
     #[test]
     fn gradients_are_derivatives(x in 0.2..3.0_f64, y in 0.2..3.0_f64) {
-        fn all(a: Quantity<2>, b: Quantity<2>) -> [Quantity<2>; 12] {
-            [a + b, a - b, a * b, a / b, -a, a.sqrt(), a.exp(), a.ln(), a.powf(2.7), a.sin() * b, a.cos() * b, a.normal_cdf() * b + 3.0]
+        fn all(a: Quantity<2>, b: Quantity<2>) -> [Quantity<2>; 13] {
+            [a * 2.5, a + b, a - b, a * b, a / b, -a, a.sqrt(), a.exp(), a.ln(), a.powf(2.7), a.sin() * b, a.cos() * b, a.normal_cdf() * b + 3.0]
         }
         let at = |x: f64, y: f64| {
             let inputs = Inputs::independent([Measured::new(x, 0.1).unwrap(), Measured::new(y, 0.1).unwrap()]).unwrap();
@@ -384,7 +434,7 @@ proptest! {
             all(a, b)
         };
         let h = 1e-5;
-        for k in 0..12 {
+        for k in 0..13 {
             let dx = (at(x + h, y)[k].value() - at(x - h, y)[k].value()) / (2.0 * h);
             let dy = (at(x, y + h)[k].value() - at(x, y - h)[k].value()) / (2.0 * h);
             let gradient = at(x, y)[k].gradient().to_owned();

@@ -187,6 +187,8 @@ fn a_matrix_that_is_no_covariance_is_refused_and_named() {
     assert_eq!(Covariance::new([[1.0, 2.0], [2.0, 1.0]]), Err(NotACovariance::Negative(1)));
     assert_eq!(Covariance::new([[-1.0]]), Err(NotACovariance::Negative(0)));
     assert_eq!(Covariance::new([[0.0, 0.5], [0.5, 1.0]]), Err(NotACovariance::Negative(1)));
+    assert_eq!(Covariance::new([[0.0, 1e-12], [1e-12, 1.0]]), Err(NotACovariance::Negative(1)));
+    assert!(Covariance::new([[0.0, 0.0], [0.0, 1.0]]).is_ok());
     assert_eq!(Covariance::correlated([1.0, 2.0], [[1.0, 0.5], [0.5, 1.0]]).unwrap().matrix()[0][1], 1.0);
     let singular = Covariance::new([[4.0, 2.0], [2.0, 1.0]]).unwrap();
     assert!(singular.inverse().is_none() && (singular.trace() - 5.0).abs() < 1e-15);

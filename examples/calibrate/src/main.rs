@@ -14,6 +14,7 @@ mod study;
 use std::fs::File;
 use std::io::{self, Write as _};
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use sqal_core::Score;
@@ -69,9 +70,20 @@ enum Task {
     },
 }
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
+fn main() -> ExitCode {
+    match run(Arguments::parse().task) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Nothing is left to do if nobody listens.
+            let _ = writeln!(io::stderr(), "calibrate: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(task: Task) -> Result<(), Box<dyn std::error::Error>> {
     let mut out = io::stdout().lock();
-    match Arguments::parse().task {
+    match task {
         Task::Simulate { trays, seed } => labels::write(&mut out, line::run(trays, seed)?.iter().map(labels::Row::of))?,
         Task::Fit { labels, version } => {
             let calibration = Calibration::fit(&labels::labels(&labels::read(File::open(labels)?)?), version)?;

@@ -42,10 +42,9 @@ fn what_cannot_be_fitted_is_refused_and_says_why() {
     fs::write(folder.path().join("few.csv"), &csv).unwrap();
     let refused = calibrate(&["fit", "few.csv", "--version", "1"], folder.path());
     assert!(!refused.status.success());
-    assert!(said(&refused).1.contains("at least 50 are needed") || said(&refused).1.contains("TooFewLabels"), "{:?}", said(&refused));
+    assert!(said(&refused).1.contains("at least 50 are needed"), "{:?}", said(&refused));
 
-    let broken: String = csv.lines().map(|line| format!("{}\n", line.replace("REJECT", "GOOD"))).collect();
-    fs::write(folder.path().join("broken.csv"), broken).unwrap();
+    fs::write(folder.path().join("broken.csv"), csv.replace("REJECT", "GOOD")).unwrap();
     let refused = calibrate(&["verify", "broken.csv"], folder.path());
     assert!(!refused.status.success() && said(&refused).1.contains("line"), "{:?}", said(&refused));
 }
