@@ -32,6 +32,12 @@ impl ManualClock {
         Self(Arc::new(Mutex::new(SystemClock.now())))
     }
 
+    /// Moves the clock backward, which no monotonic clock does and some virtual machines did.
+    pub fn rewind(&self, by: Duration) {
+        let mut now = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *now = now.checked_sub(by).unwrap_or(*now);
+    }
+
     /// Moves the clock forward.
     pub fn advance(&self, by: Duration) {
         let mut now = self.0.lock().unwrap_or_else(PoisonError::into_inner);

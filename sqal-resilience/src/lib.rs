@@ -8,7 +8,7 @@
 //! use sqal_resilience::{Breaker, BreakerConfig, ManualClock, Outcome};
 //!
 //! let clock = ManualClock::new();
-//! let breaker = Breaker::new(BreakerConfig::default(), clock.clone());
+//! let breaker = Breaker::new(BreakerConfig::default(), clock.clone())?;
 //! for _ in 0..5 {
 //!     breaker.acquire()?.report(Outcome::Failure);
 //! }
@@ -17,7 +17,7 @@
 //!
 //! clock.advance(Duration::from_secs(60));
 //! breaker.acquire()?.report(Outcome::Success); // half-open: a probe
-//! # Ok::<(), sqal_resilience::Rejected>(())
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
 //! # Features
@@ -32,9 +32,13 @@ mod outcome;
 mod rejected;
 #[cfg(feature = "tokio")]
 mod shutdown;
+mod sync;
 
 pub use backoff::{Backoff, InvalidBackoff};
-pub use breaker::{Breaker, BreakerConfig, Permit, State};
+pub use breaker::{
+    Abandoned, Breaker, BreakerConfig, Breakers, CallError, Cause, Counts, Event, InvalidBreaker, NoRoom, Observer,
+    OpenFor, OwnedPermit, Permit, Rates, SlowCalls, Snapshot, State, Window,
+};
 pub use bucket::{KeyedBuckets, Quota, TokenBucket};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use outcome::Outcome;

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use sqal_core::{Sample, SampleId};
-use sqal_resilience::{Breaker, BreakerConfig, Clock, Outcome, State};
+use sqal_resilience::{Breaker, BreakerConfig, Clock, InvalidBreaker, Outcome, State};
 
 use crate::{Inserted, Page, SampleQuery, SampleStore, StorageError, StorageErrorKind};
 
@@ -20,9 +20,12 @@ pub struct GuardedStore<S, C> {
 
 impl<S: SampleStore, C: Clock + Clone + 'static> GuardedStore<S, C> {
     /// A store behind closed breakers.
-    #[must_use]
-    pub fn new(store: S, writing: BreakerConfig, reading: BreakerConfig, clock: C) -> Self {
-        Self { store, writing: Breaker::new(writing, clock.clone()), reading: Breaker::new(reading, clock) }
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidBreaker`] names the setting that no breaker can have.
+    pub fn new(store: S, writing: BreakerConfig, reading: BreakerConfig, clock: C) -> Result<Self, InvalidBreaker> {
+        Ok(Self { store, writing: Breaker::new(writing, clock.clone())?, reading: Breaker::new(reading, clock)? })
     }
 
     /// The states of the breakers for writing and for reading.

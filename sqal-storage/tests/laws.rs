@@ -59,6 +59,6 @@ mod sqlite {
 mod guarded {
     use super::*;
     sample_store_conformance!(async {
-        GuardedStore::new(MemoryStore::new(), BreakerConfig::default(), BreakerConfig::default(), SystemClock)
+        GuardedStore::new(MemoryStore::new(), BreakerConfig::default(), BreakerConfig::default(), SystemClock).unwrap()
     });
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use sqal_core::Timestamp;
 use sqal_http::{Services, router};
-use sqal_resilience::{BreakerConfig, Clock, SystemClock};
+use sqal_resilience::{BreakerConfig, Clock, InvalidBreaker, OpenFor, SystemClock};
 use sqal_storage::{BatchWriter, GuardedStore, SampleStore, SqliteConfig, SqliteStore, StorageError, WriterConfig};
 use tokio::net::TcpListener;
 use tracing::{info, warn};
@@ -32,6 +32,9 @@ pub enum ServerError {
         /// Why it is not.
         source: std::io::Error,
     },
+    /// The breakers around the database.
+    #[error("breaker: {0}")]
+    Breaker(#[from] InvalidBreaker),
     /// The database.
     #[error("database: {0}")]
     Storage(#[from] StorageError),
@@ -71,10 +74,11 @@ pub async fn serve(
     info!(database = %database.display(), "database ready");
 
     // A probe of a file on this machine costs nothing: the line must go on seconds after there is room again, not a minute.
-    let writing_breaker = BreakerConfig { open_for: Duration::from_secs(5), ..BreakerConfig::default() };
+    let writing_breaker =
+        BreakerConfig { open_for: OpenFor::always(Duration::from_secs(5)), ..BreakerConfig::default() };
     // Inside out: the database, its breakers; the writer writes through both.
     let store: Arc<dyn SampleStore> =
-        Arc::new(GuardedStore::new(Arc::clone(&sqlite), writing_breaker, BreakerConfig::default(), SystemClock));
+        Arc::new(GuardedStore::new(Arc::clone(&sqlite), writing_breaker, BreakerConfig::default(), SystemClock)?);
     let (writer, mut writing) = BatchWriter::start(Arc::clone(&store), WriterConfig::usual());
     let mut services = Services::new(store, writer, profiles, wall_clock);
     services.metrics = metrics;

@@ -1,0 +1,240 @@
+//! [`BreakerConfig`]: when a breaker opens, for how long, and how it finds out that its target is back.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+/// The settings of a breaker (CBR-02). Whichever rule is met first opens it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct BreakerConfig {
+    /// So many failures in a row open it; `None` to open by rates only.
+    pub failure_threshold: Option<NonZeroU32>,
+    /// Rates over the last calls or the last while open it; `None` to open by failures in a row only.
+    pub rates: Option<Rates>,
+    /// So many successes of probes close it when it is half open; at most `half_open_max_calls`.
+    pub success_threshold: NonZeroU32,
+    /// How long it stays open.
+    pub open_for: OpenFor,
+    /// How many probes it admits in one half-open period, those that succeeded included.
+    pub half_open_max_calls: NonZeroU32,
+    /// How long probes may keep it half open; then it begins a new period, so that a probe that hangs cannot block it. `None`: as long as it was
+    /// open.
+    pub half_open_max_wait: Option<Duration>,
+    /// What a permit means that was dropped without a report.
+    pub abandoned: Abandoned,
+}
+
+impl Default for BreakerConfig {
+    /// 5 failures, 2 successes, 60 seconds, 3 probes.
+    fn default() -> Self {
+        let n = |n| NonZeroU32::new(n).unwrap_or(NonZeroU32::MIN);
+        Self {
+            failure_threshold: Some(n(5)),
+            rates: None,
+            success_threshold: n(2),
+            open_for: OpenFor::always(Duration::from_mins(1)),
+            half_open_max_calls: n(3),
+            half_open_max_wait: None,
+            abandoned: Abandoned::Ignore,
+        }
+    }
+}
+
+/// Rates over a window, evaluated at every report, also of a success: what leaves the window can raise a rate too.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Rates {
+    /// Which calls count.
+    pub window: Window,
+    /// With fewer calls in the window no rate is taken for true; at most the size of a count window.
+    pub min_calls: NonZeroU32,
+    /// The share of failures from which the breaker opens, above 0 and at most 1.
+    pub failure_rate: f64,
+    /// When calls are slow, and the share of them from which the breaker opens.
+    pub slow: Option<SlowCalls>,
+}
+
+/// Which calls count for a rate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Window {
+    /// The last so many calls.
+    Calls(NonZeroU32),
+    /// The calls of the last while, forgotten in steps of a sixteenth of it.
+    Time(Duration),
+}
+
+/// When calls are too slow to be healthy.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct SlowCalls {
+    /// From this time on a call is slow.
+    pub from: Duration,
+    /// The share of slow calls from which the breaker opens, above 0 and at most 1.
+    pub rate: f64,
+}
+
+/// How long a breaker stays open: `base · factorˡᵉᵛᵉˡ` with jitter, never above `max`.
+///
+/// The level rises by one with each recovery that fails, and falls by one for each `base` that the breaker was closed: one lucky probe does
+/// not forget a bad hour.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct OpenFor {
+    /// The first open time, above 0.
+    pub base: Duration,
+    /// By how much it grows, at least 1.
+    pub factor: f64,
+    /// The longest open time, jitter included; at least `base`.
+    pub max: Duration,
+    /// The share of it by which it varies up or down, 0 to 1, so that a fleet does not probe in step.
+    pub jitter: f64,
+    /// What the jitter is drawn from: the same seed gives the same times.
+    pub seed: u64,
+}
+
+impl OpenFor {
+    /// The same open time always.
+    #[must_use]
+    pub const fn always(time: Duration) -> Self {
+        Self { base: time, factor: 1.0, max: time, jitter: 0.0, seed: 0 }
+    }
+
+    /// An open time that doubles with each recovery that fails, up to `max`.
+    #[must_use]
+    pub const fn doubling(base: Duration, max: Duration) -> Self {
+        Self { base, factor: 2.0, max, jitter: 0.0, seed: 0 }
+    }
+
+    /// The open time of a level; no level overflows.
+    pub(super) fn at(&self, level: u32, generation: u64) -> Duration {
+        let exponent = i32::try_from(level).unwrap_or(i32::MAX);
+        let plain = self.base.as_secs_f64() * self.factor.powi(exponent);
+        let jittered = plain * (1.0 + self.jitter * (2.0 * unit(self.seed ^ generation) - 1.0));
+        // Not a number of seconds that a duration holds: it is above any limit.
+        Duration::try_from_secs_f64(jittered.min(self.max.as_secs_f64())).unwrap_or(self.max).min(self.max)
+    }
+}
+
+/// A number from 0 to 1 from a seed (SplitMix64, Steele, Lea and Flood 2014).
+fn unit(seed: u64) -> f64 {
+    let mut z = seed.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    z ^= z >> 31;
+    // The upper 32 bits: enough for a jitter.
+    f64::from(u32::try_from(z >> 32).unwrap_or(u32::MAX)) / f64::from(u32::MAX)
+}
+
+/// What a permit means that was dropped without a report: the caller gave up, and nobody knows how the call went.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Abandoned {
+    /// Nothing.
+    Ignore,
+    /// A failure.
+    AsFailure,
+    /// Nothing, until more than this share of the calls in the window was abandoned: then the breaker opens. Needs rates.
+    RateAbove(f64),
+}
+
+/// Settings that no breaker can have.
+#[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidBreaker {
+    /// Nothing would ever open it.
+    #[error("neither failure_threshold nor rates is set: nothing would ever open the breaker")]
+    NoRule,
+    /// It could never close.
+    #[error("success_threshold {successes} is above half_open_max_calls {probes}: the breaker could never close")]
+    NeverCloses {
+        /// The successes it would take.
+        successes: u32,
+        /// The probes there are.
+        probes: u32,
+    },
+    /// A share is not above 0 and at most 1.
+    #[error("{name} is {value}: expected more than 0 and at most 1")]
+    Rate {
+        /// Which one.
+        name: &'static str,
+        /// Its value.
+        value: f64,
+    },
+    /// A number of the open time is out of range.
+    #[error("open_for.{name} is {value}: expected {expected}")]
+    OpenFor {
+        /// Which one.
+        name: &'static str,
+        /// Its value, in seconds if it is a time.
+        value: f64,
+        /// What would do.
+        expected: &'static str,
+    },
+    /// The window holds nothing, or fewer calls than a rate needs.
+    #[error("the window of {window} can never hold min_calls {min_calls}")]
+    Window {
+        /// Its size in calls, or in nanoseconds.
+        window: u128,
+        /// How many calls a rate needs.
+        min_calls: u32,
+    },
+    /// The share of abandoned calls needs a window.
+    #[error("abandoned calls are judged by a rate, and there is no window: set rates")]
+    AbandonedWithoutWindow,
+    /// More failures in a row than are counted.
+    #[error("failure_threshold {0} is above 65535")]
+    Threshold(u32),
+}
+
+impl BreakerConfig {
+    /// Whether a breaker can have these settings.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidBreaker`] names the first that it cannot.
+    pub fn check(&self) -> Result<(), InvalidBreaker> {
+        if self.failure_threshold.is_none() && self.rates.is_none() {
+            return Err(InvalidBreaker::NoRule);
+        }
+        if let Some(threshold) = self.failure_threshold
+            && threshold.get() > u32::from(u16::MAX)
+        {
+            return Err(InvalidBreaker::Threshold(threshold.get()));
+        }
+        let (successes, probes) = (self.success_threshold.get(), self.half_open_max_calls.get());
+        if successes > probes {
+            return Err(InvalidBreaker::NeverCloses { successes, probes });
+        }
+        let share = |name, value: f64| {
+            if value > 0.0 && value <= 1.0 { Ok(()) } else { Err(InvalidBreaker::Rate { name, value }) }
+        };
+        if let Some(rates) = &self.rates {
+            share("failure_rate", rates.failure_rate)?;
+            if let Some(slow) = rates.slow {
+                share("slow.rate", slow.rate)?;
+            }
+            let (window, holds) = match rates.window {
+                Window::Calls(size) => (u128::from(size.get()), size >= rates.min_calls),
+                // A step of a sixteenth must be at least a nanosecond.
+                Window::Time(length) => (length.as_nanos(), length.as_nanos() >= 16),
+            };
+            if !holds {
+                return Err(InvalidBreaker::Window { window, min_calls: rates.min_calls.get() });
+            }
+        }
+        if let Abandoned::RateAbove(rate) = self.abandoned {
+            share("abandoned", rate)?;
+            if self.rates.is_none() {
+                return Err(InvalidBreaker::AbandonedWithoutWindow);
+            }
+        }
+        let OpenFor { base, factor, max, jitter, .. } = self.open_for;
+        let out = |name, value, expected| Err(InvalidBreaker::OpenFor { name, value, expected });
+        if base.is_zero() {
+            out("base", 0.0, "more than 0 seconds")
+        } else if !(factor >= 1.0 && factor.is_finite()) {
+            out("factor", factor, "a number of at least 1")
+        } else if max < base {
+            out("max", max.as_secs_f64(), "at least the base")
+        } else if !(0.0..=1.0).contains(&jitter) {
+            out("jitter", jitter, "0 to 1")
+        } else {
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,650 @@
+//! [`Breaker`]: stop calling what is down, and find out gently when it is back.
+//!
+//! ```text
+//!              failures in a row, or a rate
+//!    +--------+ ----------------------------------> +------+
+//!    | CLOSED |                                     | OPEN | <-----------+
+//!    +--------+ <--------+                          +------+             |
+//!        ^ |             | success_threshold           |  after open_for |  any failure
+//!        +-+             | successes                   v                 |
+//!      success:          |                        +-----------+          |
+//!      forget failures   +----------------------- | HALF_OPEN | ---------+
+//!                                                 +-----------+
+//!                     at most half_open_max_calls probes in a period; hung ones end it
+//!
+//!    by hand: FORCED_OPEN (refuses all), DISABLED (admits all), METRICS_ONLY (admits and counts all)
+//! ```
+//!
+//! Ask ([`Breaker::acquire`]), act, report ([`Permit::report`]). A permit that is dropped frees its place as a probe at once; whether it
+//! counts is a setting. One that is dropped by a panic is a failure. A report from before a change of state is ignored: it speaks of
+//! another time.
+//!
+//! While all is well a call costs two loads and writes nothing, so threads do not slow each other down. Everything else happens under
+//! one lock, under which no code of anybody else runs.
+
+mod call;
+mod config;
+mod event;
+mod registry;
+mod window;
+
+use std::fmt;
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
+
+pub use call::CallError;
+pub use config::{Abandoned, BreakerConfig, InvalidBreaker, OpenFor, Rates, SlowCalls, Window};
+pub use event::{Cause, Event, Observer};
+pub use registry::{Breakers, NoRoom};
+pub use window::Counts;
+use window::{Calls, Kind};
+
+use crate::sync::{AtomicU64, Mutex, MutexGuard, Ordering};
+use crate::{Clock, Outcome, Rejected};
+
+/// The state of a breaker; the numbers are those of the metric `circuit_breaker_state`, as resilience4j has them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Calls pass.
+    Closed = 0,
+    /// Calls are refused for a while.
+    Open = 1,
+    /// A few probes pass.
+    HalfOpen = 2,
+    /// Calls pass and nothing is counted, until somebody says otherwise.
+    Disabled = 3,
+    /// Calls are refused, until somebody says otherwise.
+    ForcedOpen = 4,
+    /// Calls pass and are counted, and nothing opens the breaker.
+    MetricsOnly = 5,
+}
+
+/// The state word: generation (43 bits), failures in a row (16), whether calls are timed, whether they are counted in a window, state (3).
+///
+/// It is written under the lock only, so one load of it is a consistent view.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Word(u64);
+
+impl Word {
+    const COUNTED: u64 = 1 << 3;
+    const TIMED: u64 = 1 << 4;
+    const FAILURES: u32 = 5;
+    const GENERATION: u32 = 21;
+
+    const fn state(self) -> State {
+        match self.0 & 7 {
+            0 => State::Closed,
+            1 => State::Open,
+            2 => State::HalfOpen,
+            3 => State::Disabled,
+            4 => State::ForcedOpen,
+            _ => State::MetricsOnly,
+        }
+    }
+
+    const fn generation(self) -> u64 {
+        self.0 >> Self::GENERATION
+    }
+
+    /// Whether a success of this generation changes nothing: closed, no failure to forget, and no window to count in.
+    const fn success_changes_nothing(self, generation: u64) -> bool {
+        self.0 & ((1 << Self::GENERATION) - 1) & !Self::TIMED == 0 && self.generation() == generation
+    }
+}
+
+/// What the lock guards.
+struct Inner {
+    config: BreakerConfig,
+    state: State,
+    /// Counts changes of state; a report of an older one is ignored.
+    generation: u64,
+    failures: u32,
+    /// In a half-open period: the probes under way, and those that succeeded.
+    probes: u32,
+    successes: u32,
+    /// When the state began, and when an open or half-open one ends.
+    since: u64,
+    until: u64,
+    /// How many recoveries failed, less the healthy time since.
+    level: u32,
+    calls: Option<Calls>,
+    /// What the observer has not been told yet, and whether somebody is telling it.
+    untold: std::collections::VecDeque<Event>,
+    telling: bool,
+}
+
+/// A circuit breaker for one target; share it by reference or in an `Arc`.
+pub struct Breaker<C> {
+    clock: C,
+    /// Times are counted from here, so that a clock that steps back does not underflow.
+    origin: Instant,
+    word: AtomicU64,
+    open_until: AtomicU64,
+    /// The last time that was seen under the lock, and after how much more of it a refusal takes the lock to see it again.
+    seen: AtomicU64,
+    look_again: AtomicU64,
+    observer: Option<Arc<dyn Observer>>,
+    inner: Mutex<Inner>,
+}
+
+/// Where the origin lies in nanoseconds: 146 years on either side of it.
+const ORIGIN: u64 = 1 << 62;
+
+impl<C: Clock> Breaker<C> {
+    /// A closed breaker.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidBreaker`] names the setting that no breaker can have.
+    pub fn new(config: BreakerConfig, clock: C) -> Result<Self, InvalidBreaker> {
+        config.check()?;
+        let origin = clock.now();
+        let inner = Inner {
+            config,
+            state: State::Closed,
+            generation: 0,
+            failures: 0,
+            probes: 0,
+            successes: 0,
+            since: ORIGIN,
+            until: 0,
+            level: 0,
+            calls: config.rates.map(|rates| Calls::new(rates.window)),
+            untold: std::collections::VecDeque::new(),
+            telling: false,
+        };
+        let word = AtomicU64::new(inner.word().0);
+        Ok(Self {
+            clock,
+            origin,
+            word,
+            open_until: AtomicU64::new(0),
+            seen: AtomicU64::new(ORIGIN),
+            look_again: AtomicU64::new(0),
+            observer: None,
+            inner: Mutex::new(inner),
+        })
+    }
+
+    /// The same breaker, which tells somebody of its changes.
+    #[must_use]
+    pub fn observed_by(self, observer: impl Observer + 'static) -> Self {
+        Self { observer: Some(Arc::new(observer)), ..self }
+    }
+
+    /// Asks for permission to call the target.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejected`] while the breaker is open, with the time until it lets a probe through; while it is half open and all probes are
+    /// under way, or forced open, without a time.
+    #[inline]
+    pub fn acquire(&self) -> Result<Permit<'_, C>, Rejected> {
+        self.admit().map(|claim| Permit { breaker: self, claim, reported: false })
+    }
+
+    /// The same for a call that outlives the borrow, such as a future or a stream.
+    ///
+    /// # Errors
+    ///
+    /// As [`Breaker::acquire`].
+    pub fn acquire_owned(self: &Arc<Self>) -> Result<OwnedPermit<C>, Rejected> {
+        self.admit().map(|claim| OwnedPermit { breaker: Arc::clone(self), claim, reported: false })
+    }
+
+    #[inline]
+    fn admit(&self) -> Result<Claim, Rejected> {
+        let word = Word(self.word.load(Ordering::Acquire));
+        if word.state() == State::Closed && word.0 & Word::TIMED == 0 {
+            return Ok(Claim { generation: word.generation(), probe: false, started: 0 });
+        }
+        self.admit_otherwise(word)
+    }
+
+    #[cold]
+    fn admit_otherwise(&self, word: Word) -> Result<Claim, Rejected> {
+        let now = self.now();
+        let passes = |word: Word| Claim { generation: word.generation(), probe: false, started: now };
+        match word.state() {
+            State::Closed | State::Disabled | State::MetricsOnly => return Ok(passes(word)),
+            State::ForcedOpen => return Err(Rejected { retry_after: None }),
+            State::Open => {
+                let until = self.open_until.load(Ordering::Acquire);
+                let seen = self.seen.load(Ordering::Relaxed);
+                // Now and then the lock is taken to remember the time, so that a clock that steps back is found out; what it took back is not
+                // waited for again.
+                if now < until && now >= seen && now - seen <= self.look_again.load(Ordering::Relaxed) {
+                    return Err(Rejected { retry_after: Some(Duration::from_nanos(until - now)) });
+                }
+            }
+            State::HalfOpen => {}
+        }
+        let mut inner = self.lock();
+        self.settle(&mut inner, now);
+        let admitted = match inner.state {
+            State::Closed | State::Disabled | State::MetricsOnly => Ok(passes(inner.word())),
+            State::ForcedOpen => Err(Rejected { retry_after: None }),
+            State::Open => Err(Rejected { retry_after: Some(Duration::from_nanos(inner.until.saturating_sub(now))) }),
+            State::HalfOpen if inner.probes + inner.successes < inner.config.half_open_max_calls.get() => {
+                inner.probes += 1;
+                Ok(Claim { generation: inner.generation, probe: true, started: now })
+            }
+            State::HalfOpen => Err(Rejected { retry_after: None }),
+        };
+        self.unlock(inner);
+        admitted
+    }
+
+    /// The state now.
+    #[must_use]
+    pub fn state(&self) -> State {
+        self.snapshot().state
+    }
+
+    /// A consistent view of the breaker now.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        let now = self.now();
+        let mut inner = self.lock();
+        self.settle(&mut inner, now);
+        let snapshot = Snapshot {
+            state: inner.state,
+            generation: inner.generation,
+            failures_in_a_row: inner.failures,
+            probes: inner.probes,
+            successes: inner.successes,
+            window: inner.calls.as_ref().map(|calls| calls.counts(now)),
+            retry_after: (inner.state == State::Open).then(|| Duration::from_nanos(inner.until.saturating_sub(now))),
+            level: inner.level,
+        };
+        self.unlock(inner);
+        snapshot
+    }
+
+    /// Closes the breaker and forgets everything; reports of calls that are under way are ignored.
+    pub fn reset(&self) {
+        self.by_hand(State::Closed);
+    }
+
+    /// Refuses every call until [`Breaker::reset`].
+    pub fn force_open(&self) {
+        self.by_hand(State::ForcedOpen);
+    }
+
+    /// Begins a half-open period now.
+    pub fn force_half_open(&self) {
+        self.by_hand(State::HalfOpen);
+    }
+
+    /// Admits every call and counts none until [`Breaker::reset`].
+    pub fn disable(&self) {
+        self.by_hand(State::Disabled);
+    }
+
+    /// Admits and counts every call and never opens, until [`Breaker::reset`].
+    pub fn metrics_only(&self) {
+        self.by_hand(State::MetricsOnly);
+    }
+
+    fn by_hand(&self, to: State) {
+        let now = self.now();
+        let mut inner = self.lock();
+        if to == State::Closed {
+            inner.level = 0;
+        }
+        self.change(&mut inner, to, Cause::ByHand, now);
+        self.unlock(inner);
+    }
+
+    /// Changes the settings. An open or half-open period that has begun ends as it would have; counts begin anew.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidBreaker`] names the setting that no breaker can have; nothing has changed then.
+    pub fn reconfigure(&self, config: BreakerConfig) -> Result<(), InvalidBreaker> {
+        config.check()?;
+        let mut inner = self.lock();
+        inner.config = config;
+        inner.failures = 0;
+        inner.calls = config.rates.map(|rates| Calls::new(rates.window));
+        self.word.store(inner.word().0, Ordering::Release);
+        self.unlock(inner);
+        Ok(())
+    }
+
+    fn now(&self) -> u64 {
+        let now = self.clock.now();
+        let nanos = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(ORIGIN).min(ORIGIN);
+        match now.checked_duration_since(self.origin) {
+            Some(after) => ORIGIN + nanos(after),
+            None => ORIGIN - nanos(self.origin.duration_since(now)),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        // No code of anybody else runs under the lock, so a poisoned one still guards a whole state.
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Gives the lock back and tells the observer what happened, in order; one thread tells at a time.
+    fn unlock(&self, mut inner: MutexGuard<'_, Inner>) {
+        let Some(observer) = &self.observer else { return };
+        if inner.telling || inner.untold.is_empty() || std::thread::panicking() {
+            return;
+        }
+        inner.telling = true;
+        drop(inner);
+        let telling = Telling(self);
+        loop {
+            let event = self.lock().untold.pop_front();
+            match event {
+                Some(event) => observer.changed(&event),
+                None => break,
+            }
+        }
+        drop(telling);
+    }
+
+    /// What time alone changes: an open breaker whose time is over is half open, and a half-open period that hangs begins anew.
+    fn settle(&self, inner: &mut Inner, now: u64) {
+        let seen = self.seen.load(Ordering::Relaxed);
+        if now < seen && matches!(inner.state, State::Open | State::HalfOpen) {
+            // The clock stepped back: what is left to wait is what was left.
+            inner.until = now.saturating_add(inner.until.saturating_sub(seen));
+            self.open_until.store(inner.until, Ordering::Release);
+        }
+        inner.since = inner.since.min(now);
+        self.seen.store(now, Ordering::Relaxed);
+        if now < inner.until {
+            return;
+        }
+        match inner.state {
+            State::Open => self.change(inner, State::HalfOpen, Cause::OpenTimeOver, now),
+            State::HalfOpen => self.change(inner, State::HalfOpen, Cause::ProbesHung, now),
+            State::Closed | State::Disabled | State::ForcedOpen | State::MetricsOnly => {}
+        }
+    }
+
+    fn change(&self, inner: &mut Inner, to: State, cause: Cause, now: u64) {
+        let from = inner.state;
+        let open_for = inner.config.open_for;
+        let nanos = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        inner.generation += 1;
+        match (from, to) {
+            // A recovery that failed: longer this time.
+            (State::HalfOpen, State::Open) => inner.level = inner.level.saturating_add(1),
+            // Each healthy open time takes a step back.
+            (State::Closed, State::Open) => {
+                let healthy = now.saturating_sub(inner.since) / nanos(open_for.base).max(1);
+                inner.level = inner.level.saturating_sub(u32::try_from(healthy).unwrap_or(u32::MAX));
+            }
+            _ => {}
+        }
+        let lasts = match to {
+            State::Open => open_for.at(inner.level, inner.generation),
+            State::HalfOpen => {
+                inner.config.half_open_max_wait.unwrap_or_else(|| open_for.at(inner.level, inner.generation))
+            }
+            State::Closed | State::Disabled | State::ForcedOpen | State::MetricsOnly => Duration::MAX,
+        };
+        (inner.state, inner.since, inner.until) = (to, now, now.saturating_add(nanos(lasts)));
+        (inner.failures, inner.probes, inner.successes) = (0, 0, 0);
+        if let Some(calls) = &mut inner.calls {
+            calls.clear();
+        }
+        if self.observer.is_some() {
+            inner.untold.push_back(Event { from, to, cause, generation: inner.generation });
+        }
+        self.seen.store(now, Ordering::Relaxed);
+        self.look_again.store(nanos(lasts) / 64, Ordering::Relaxed);
+        // The end of the open time first: whoever sees the new state sees its end.
+        self.open_until.store(inner.until, Ordering::Release);
+        self.word.store(inner.word().0, Ordering::Release);
+    }
+
+    #[inline]
+    fn finish(&self, claim: Claim, said: Said) {
+        let word = Word(self.word.load(Ordering::Acquire));
+        if said == Said::Reported(Outcome::Success) && word.success_changes_nothing(claim.generation) {
+            return;
+        }
+        if word.generation() == claim.generation {
+            self.record(claim, said);
+        }
+    }
+
+    #[cold]
+    fn record(&self, claim: Claim, said: Said) {
+        let now = self.now();
+        let mut inner = self.lock();
+        // Again, under the lock: another report may have changed the state.
+        if inner.generation == claim.generation {
+            self.count(&mut inner, claim, said, now);
+            if inner.generation == claim.generation {
+                self.word.store(inner.word().0, Ordering::Release);
+            }
+        }
+        self.unlock(inner);
+    }
+
+    fn count(&self, inner: &mut Inner, claim: Claim, said: Said, now: u64) {
+        if claim.probe {
+            inner.probes = inner.probes.saturating_sub(1);
+        }
+        let rates = inner.config.rates;
+        let took = now.saturating_sub(claim.started);
+        let slow = rates.and_then(|rates| rates.slow).is_some_and(|slow| u128::from(took) >= slow.from.as_nanos());
+        let abandoned = said == Said::Abandoned;
+        let outcome = match (said, inner.config.abandoned) {
+            (Said::Reported(outcome), _) => outcome,
+            (Said::Abandoned, Abandoned::AsFailure) => Outcome::Failure,
+            (Said::Abandoned, Abandoned::Ignore | Abandoned::RateAbove(_)) => Outcome::Ignored,
+        };
+        match inner.state {
+            State::Closed | State::MetricsOnly => {
+                self.count_call(inner, outcome, slow, abandoned, now);
+            }
+            State::HalfOpen => match outcome {
+                Outcome::Failure => self.change(inner, State::Open, Cause::ProbeFailed, now),
+                // A slow success is no sign of health, and no failure either.
+                Outcome::Success if !slow => {
+                    inner.successes += 1;
+                    if inner.successes >= inner.config.success_threshold.get() {
+                        self.change(inner, State::Closed, Cause::ProbesSucceeded, now);
+                    }
+                }
+                Outcome::Success | Outcome::Ignored => {}
+            },
+            State::Open | State::Disabled | State::ForcedOpen => {}
+        }
+    }
+
+    fn count_call(&self, inner: &mut Inner, outcome: Outcome, slow: bool, abandoned: bool, now: u64) {
+        match outcome {
+            Outcome::Success => inner.failures = 0,
+            Outcome::Failure => inner.failures = inner.failures.saturating_add(1).min(u32::from(u16::MAX)),
+            Outcome::Ignored => {}
+        }
+        let judged =
+            outcome != Outcome::Ignored || (abandoned && matches!(inner.config.abandoned, Abandoned::RateAbove(_)));
+        if let Some(calls) = inner.calls.as_mut().filter(|_| judged) {
+            calls.record(Kind { failed: outcome == Outcome::Failure, slow, abandoned }, now);
+        }
+        if inner.state == State::Closed
+            && let Some(cause) = inner.trips(now)
+        {
+            self.change(inner, State::Open, cause, now);
+        }
+    }
+}
+
+impl Inner {
+    fn word(&self) -> Word {
+        let flag = |set: bool, bit: u64| if set { bit } else { 0 };
+        let timed = self.config.rates.is_some_and(|rates| rates.slow.is_some());
+        let state = self.state as u64;
+        Word(
+            state
+                | flag(self.calls.is_some(), Word::COUNTED)
+                | flag(timed, Word::TIMED)
+                | u64::from(self.failures) << Word::FAILURES
+                | self.generation << Word::GENERATION,
+        )
+    }
+
+    /// Which rule is met, if one is.
+    fn trips(&self, now: u64) -> Option<Cause> {
+        if self.config.failure_threshold.is_some_and(|threshold| self.failures >= threshold.get()) {
+            return Some(Cause::Failures);
+        }
+        let (rates, counts) = (self.config.rates?, self.calls.as_ref()?.counts(now));
+        if counts.calls < rates.min_calls.get() {
+            return None;
+        }
+        let share = |part: u32| f64::from(part) / f64::from(counts.calls);
+        if share(counts.failures) >= rates.failure_rate {
+            Some(Cause::FailureRate)
+        } else if rates.slow.is_some_and(|slow| share(counts.slow) >= slow.rate) {
+            Some(Cause::SlowRate)
+        } else if matches!(self.config.abandoned, Abandoned::RateAbove(most) if share(counts.abandoned) > most) {
+            Some(Cause::AbandonedRate)
+        } else {
+            None
+        }
+    }
+}
+
+/// Ends the telling of events, also when an observer panics.
+struct Telling<'a, C: Clock>(&'a Breaker<C>);
+
+impl<C: Clock> Drop for Telling<'_, C> {
+    fn drop(&mut self) {
+        self.0.lock().telling = false;
+    }
+}
+
+impl<C: fmt::Debug> fmt::Debug for Breaker<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let word = Word(self.word.load(Ordering::Acquire));
+        f.debug_struct("Breaker")
+            .field("state", &word.state())
+            .field("generation", &word.generation())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A breaker at one moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Snapshot {
+    /// Its state.
+    pub state: State,
+    /// How often it has changed.
+    pub generation: u64,
+    /// Failures since the last success.
+    pub failures_in_a_row: u32,
+    /// Probes under way; 0 unless it is half open.
+    pub probes: u32,
+    /// Probes that succeeded in this half-open period.
+    pub successes: u32,
+    /// The calls of the window, if there is one.
+    pub window: Option<Counts>,
+    /// The time until a probe is let through; `None` unless it is open.
+    pub retry_after: Option<Duration>,
+    /// How many recoveries have failed, less the healthy time since.
+    pub level: u32,
+}
+
+/// What a permit was given for.
+#[derive(Clone, Copy, Debug)]
+struct Claim {
+    generation: u64,
+    probe: bool,
+    /// Only if calls are timed, or the breaker was not simply closed.
+    started: u64,
+}
+
+/// What became of a permit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Said {
+    Reported(Outcome),
+    Abandoned,
+}
+
+/// What a permit means that is dropped: a panic is a failure, anything else nobody knows.
+fn dropped() -> Said {
+    if std::thread::panicking() { Said::Reported(Outcome::Failure) } else { Said::Abandoned }
+}
+
+/// Permission for one call; report how it went. Dropped, it counts as [`Abandoned`] says; dropped by a panic, as a failure.
+#[must_use = "a permit that is dropped is no evidence; report how the call went"]
+pub struct Permit<'a, C: Clock> {
+    breaker: &'a Breaker<C>,
+    claim: Claim,
+    reported: bool,
+}
+
+/// A [`Permit`] that owns its breaker, for what outlives a borrow: it can move into a future, a stream or a body and be reported at its end.
+#[must_use = "a permit that is dropped is no evidence; report how the call went"]
+pub struct OwnedPermit<C: Clock> {
+    breaker: Arc<Breaker<C>>,
+    claim: Claim,
+    reported: bool,
+}
+
+impl<C: Clock> Permit<'_, C> {
+    /// Reports how the call went.
+    #[inline]
+    pub fn report(mut self, outcome: Outcome) {
+        self.reported = true;
+        self.breaker.finish(self.claim, Said::Reported(outcome));
+    }
+
+    /// Whether this call is a probe of a half-open breaker.
+    #[must_use]
+    pub const fn is_probe(&self) -> bool {
+        self.claim.probe
+    }
+}
+
+impl<C: Clock> OwnedPermit<C> {
+    /// Reports how the call went.
+    pub fn report(mut self, outcome: Outcome) {
+        self.reported = true;
+        self.breaker.finish(self.claim, Said::Reported(outcome));
+    }
+
+    /// Whether this call is a probe of a half-open breaker.
+    #[must_use]
+    pub const fn is_probe(&self) -> bool {
+        self.claim.probe
+    }
+}
+
+impl<C: Clock> Drop for Permit<'_, C> {
+    #[inline]
+    fn drop(&mut self) {
+        if !self.reported {
+            self.breaker.finish(self.claim, dropped());
+        }
+    }
+}
+
+impl<C: Clock> Drop for OwnedPermit<C> {
+    fn drop(&mut self) {
+        if !self.reported {
+            self.breaker.finish(self.claim, dropped());
+        }
+    }
+}
+
+impl<C: Clock> fmt::Debug for Permit<'_, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Permit").field("probe", &self.claim.probe).finish_non_exhaustive()
+    }
+}
+
+impl<C: Clock> fmt::Debug for OwnedPermit<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OwnedPermit").field("probe", &self.claim.probe).finish_non_exhaustive()
+    }
+}
