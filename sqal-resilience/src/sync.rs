@@ -1,10 +1,10 @@
 //! The few pieces of `std::sync` that state machines are built of, replaced by those of loom when it checks their interleavings.
 
-#[cfg(loom)]
+#[cfg(model_check)]
 pub(crate) use loom::sync::atomic::{AtomicU64, Ordering};
-#[cfg(loom)]
+#[cfg(model_check)]
 pub(crate) use loom::sync::{Mutex, MutexGuard};
-#[cfg(not(loom))]
+#[cfg(not(model_check))]
 pub(crate) use std::sync::atomic::{AtomicU64, Ordering};
-#[cfg(not(loom))]
+#[cfg(not(model_check))]
 pub(crate) use std::sync::{Mutex, MutexGuard};

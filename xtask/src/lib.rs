@@ -5,6 +5,7 @@ pub mod demo;
 pub mod packages;
 pub mod process;
 pub mod report;
+pub mod scenarios;
 pub mod services;
 pub mod test;
 pub mod tidy;

@@ -5,13 +5,14 @@ use std::process::ExitCode;
 
 use xtask::process::Interrupts;
 use xtask::report::say;
-use xtask::{check, demo, test, tidy};
+use xtask::{check, demo, scenarios, test, tidy};
 
 const USAGE: &str = "usage: cargo xtask <command>
 
   check   everything that needs no service: format, lints, docs, layers, features, licences
   test    every test; installs and starts PostgreSQL, Redis and a browser for itself, and stops them
   demo    the line in a box: server and two simulated stations on http://127.0.0.1:8000 (cargo demo)
+  scenarios  the tests that bear a scenario's id, as the table of docs/resilience.md
   tidy    the structural part of check alone: arrows, names, first lines, the find-it table";
 
 fn main() -> ExitCode {
@@ -22,6 +23,7 @@ fn main() -> ExitCode {
         "check" => check::run(root, &interrupts),
         "test" => test::run(root, &interrupts),
         "demo" => demo::run(root, &interrupts),
+        "scenarios" => scenarios::run(root),
         "tidy" => tidy::run(root),
         _ => Err(xtask::Failed(USAGE.to_owned())),
     });

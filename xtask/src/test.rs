@@ -23,10 +23,23 @@ pub fn run(root: &Path, interrupts: &Interrupts) -> Result<(), Failed> {
     tests.env("SQAL_TEST_POSTGRES_URL", &services.postgres_url).env("SQAL_TEST_REDIS_URL", &services.redis_url);
     tests.env("SQAL_TEST_CHROMIUM", &programs.chromium);
     interrupts.run(&mut tests)?;
+    say("== every interleaving of a few threads");
+    let mut interleavings = Command::new("cargo");
+    interleavings.args([
+        "test",
+        "-p",
+        "sqal-resilience",
+        "--test",
+        "interleavings",
+        "--target-dir",
+        "target/model_check",
+    ]);
+    interrupts.run(interleavings.env("RUSTFLAGS", "--cfg model_check").current_dir(root))?;
     say("== grading links without std and without an allocator");
     links_without_std(root, interrupts)?;
     say("== offline grading knows no runtime");
-    knows_no_runtime(root, &["offline-grading", "edge-grading", "sqal-core", "sqal-sensors", "sqal-fusion"])?;
+    let pure = ["offline-grading", "edge-grading", "sqal-core", "sqal-sensors", "sqal-fusion", "sqal-resilience"];
+    knows_no_runtime(root, &pure)?;
     say("== all tests passed");
     Ok(())
 }
@@ -63,8 +76,9 @@ fn knows_no_runtime(root: &Path, crates: &[&str]) -> Result<(), Failed> {
         if !output.status.success() || !tree.starts_with(name) {
             return Err(Failed(format!("cargo tree -p {name}: {}", String::from_utf8_lossy(&output.stderr))));
         }
-        if let Some(line) =
-            tree.lines().find(|line| ["tokio ", "mio ", "socket2 "].iter().any(|runtime| line.starts_with(runtime)))
+        if let Some(line) = tree
+            .lines()
+            .find(|line| ["tokio ", "mio ", "socket2 ", "tower "].iter().any(|runtime| line.starts_with(runtime)))
         {
             return Err(Failed(format!("{name} knows a runtime: {line}")));
         }

@@ -1,0 +1,110 @@
+//! `cargo xtask scenarios`: runs the tests that bear the id of a scenario and writes what came of them into `docs/resilience.md`.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use crate::Failed;
+use crate::report::say;
+
+/// The groups of scenarios: prefix, what they are about, and how many there are.
+const GROUPS: [(&str, &str, u32); 11] = [
+    ("cb", "circuit breaker", 53),
+    ("rl", "rate limiter", 29),
+    ("rt", "retry, backoff, budget, replay", 29),
+    ("to", "timeout and deadline", 9),
+    ("bh", "bulkhead, adaptive limit, shedding", 14),
+    ("sf", "single-flight", 13),
+    ("sd", "shutdown", 27),
+    ("hr", "health", 15),
+    ("tw", "tower integration", 12),
+    ("dx", "distributed buckets", 10),
+    ("ev", "events, metrics, configuration", 8),
+];
+
+/// The marks between which the table stands.
+const MARKS: [&str; 2] = ["<!-- scenarios -->\n", "<!-- /scenarios -->"];
+
+/// A test's name, taken apart: the ids it shows, and what it says.
+fn parts(name: &str) -> Option<(&'static str, Vec<u32>, String)> {
+    let (prefix, mut rest) = name.split_once('_')?;
+    let (prefix, ..) = GROUPS.into_iter().find(|(group, ..)| *group == prefix)?;
+    let mut ids = Vec::new();
+    while let Some((word, after)) = rest.split_once('_')
+        && let Ok(id) = word.parse()
+    {
+        ids.push(id);
+        rest = after;
+    }
+    (!ids.is_empty()).then(|| (prefix, ids, rest.replace('_', " ")))
+}
+
+/// The table of all scenarios, from the lines that the test runner prints.
+fn table(output: &str) -> Result<String, std::fmt::Error> {
+    let mut shown = BTreeMap::<(&str, u32), (String, &str)>::new();
+    for line in output.lines() {
+        let Some((name, result)) = line.strip_prefix("test ").and_then(|test| test.split_once(" ... ")) else {
+            continue;
+        };
+        if let Some((prefix, ids, says)) = parts(name) {
+            shown.extend(ids.into_iter().map(|id| ((prefix, id), (says.clone(), result))));
+        }
+    }
+    let mut text = String::from("| scenarios | shown by a test | of |\n|---|---:|---:|\n");
+    for (prefix, about, of) in GROUPS {
+        let count = shown.keys().filter(|(group, _)| *group == prefix).count();
+        writeln!(text, "| {}: {about} | {count} | {of} |", prefix.to_uppercase())?;
+    }
+    text.push_str("\n| id | what is shown | result |\n|---|---|---|\n");
+    for ((prefix, id), (says, result)) in shown {
+        writeln!(text, "| {}-{id:02} | {says} | {result} |", prefix.to_uppercase())?;
+    }
+    Ok(text)
+}
+
+/// Runs the tests and writes the table.
+///
+/// # Errors
+///
+/// [`Failed`] if the tests cannot run, one fails, or the document has no marks.
+pub fn run(root: &Path) -> Result<(), Failed> {
+    let output = Command::new("cargo")
+        .args(["test", "-p", "sqal-resilience", "--all-features", "--no-fail-fast", "--tests"])
+        .current_dir(root)
+        .output()?;
+    let printed = String::from_utf8_lossy(&output.stdout);
+    let table = table(&printed).map_err(|error| Failed(error.to_string()))?;
+    let path = root.join("docs/resilience.md");
+    let text = fs::read_to_string(&path)?;
+    let between = text.split_once(MARKS[0]).and_then(|(before, rest)| Some((before, rest.split_once(MARKS[1])?.1)));
+    let Some((before, after)) = between else {
+        return Err(Failed(format!("{}: there are no marks {MARKS:?}", path.display())));
+    };
+    fs::write(&path, format!("{before}{}{table}{}{after}", MARKS[0], MARKS[1]))?;
+    say(&table);
+    if output.status.success() { Ok(()) } else { Err(Failed(String::from_utf8_lossy(&output.stderr).into_owned())) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_says_which_scenarios_it_shows() {
+        let says = |name: &str| parts(name).map(|(prefix, ids, says)| (prefix.to_owned(), ids, says));
+        assert_eq!(says("cb_13_14_late_ones"), Some(("cb".to_owned(), vec![13, 14], "late ones".to_owned())));
+        assert_eq!(says("breaker::tests::cb_13_x"), None);
+        assert_eq!(says("cb_late_ones"), None);
+        assert_eq!(says("xx_13_late"), None);
+    }
+
+    #[test]
+    fn a_failed_test_is_a_failed_scenario() {
+        let table = table("test cb_01_a_b ... ok\ntest cb_02_c ... FAILED\nrunning 3 tests\ntest other ... ok\n")
+            .unwrap_or_default();
+        assert!(table.contains("| CB: circuit breaker | 2 | 53 |") && table.contains("| RL: rate limiter | 0 | 29 |"));
+        assert!(table.contains("| CB-01 | a b | ok |\n| CB-02 | c | FAILED |\n"));
+    }
+}
