@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use failsafe::{CircuitBreaker as _, backoff, failure_policy};
-use sqal_resilience::{Breaker, BreakerConfig, OpenFor, Outcome, Rates, SystemClock, Window};
+use sqal_resilience::{Breaker, BreakerConfig, Clock, OpenFor, Outcome, Rates, SystemClock, Window};
 
 fn breaker(config: BreakerConfig) -> Breaker<SystemClock> {
     Breaker::new(config, SystemClock).expect("valid settings")
@@ -52,6 +52,8 @@ fn open(c: &mut Criterion) {
         ours.acquire().expect("closed").report(Outcome::Failure);
     }
     group.bench_function("SQAL", |b| b.iter(|| black_box(ours.acquire().is_err())));
+    let now = SystemClock.now();
+    group.bench_function("SQAL, time known", |b| b.iter(|| black_box(ours.acquire_at(black_box(now)).is_err())));
     let recloser = recloser::Recloser::custom().closed_len(2).open_wait(hour).build();
     for _ in 0..10 {
         let _ = recloser.call(|| Err::<(), ()>(()));

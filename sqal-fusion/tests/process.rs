@@ -241,8 +241,8 @@ fn attribute_charts() {
     assert!(chart.p(0).is_none() && chart.u(0).is_none());
     let mut half = Attributes::default();
     half.push(50, 4);
-    half.push(50, 6);
     let mut other = Attributes::default();
+    other.push(50, 6);
     other.push(50, 3);
     other.push(50, 7);
     assert_eq!(half.merged(&other), chart);
@@ -350,6 +350,12 @@ fn nist_capability() {
         cpm.low < cpm.value && cpm.value < cpm.high && (cpm.high - cpm.low) / cpm.value < (cp.high - cp.low) / cp.value
     );
     close(capability.nonconforming, normal_cdf(-4.0) + normal_cdf(-2.0), 1e-15, "outside");
+    // By the quantiles of scipy.
+    close(cpm.low, 0.622_278_580_781_629_3, 1e-9, "lower Cpm");
+    close(cpm.high, 0.791_808_851_369_895_1, 1e-9, "upper Cpm");
+    let nearer = Capability::of(&moments(&values), 0.0, &tolerance, Some(14.5), level).unwrap().cpm.unwrap();
+    close(nearer.value, 0.8, 1e-12, "Cpm");
+    close(nearer.low, 0.696_627_034_444_493_6, 1e-9, "lower Cpm");
 
     // The measurement's own spread is taken out: s² = 4 of which 1.75 is measurement.
     let without = Capability::of(&moments(&values), 1.75_f64.sqrt(), &tolerance, None, level).unwrap();

@@ -186,10 +186,20 @@ fn all_code_letters_of_the_military_standard() {
     assert_eq!(plan('K', 1.1, Severity::Normal), Err(NotInStandard::Aql(1.1)));
 }
 
+/// So large that the terms outgrow what a number holds, unless they are scaled; by scipy.
+#[test]
+fn large_samples_neither_overflow_nor_vanish() {
+    let half = AttributePlan { sample: 5000, accept: 2520 };
+    close(half.acceptance(0.5), 0.718_982_380_953_400_4, 1e-10, "binomial");
+    let third = AttributePlan { sample: 5000, accept: 1480 };
+    close(third.acceptance(0.3), 0.274_098_564_938_942_9, 1e-10, "binomial");
+}
+
 #[test]
 fn the_k_method_decides_by_the_distance_to_the_limit() {
     let plan = VariablesPlan { sample: 10, k: 2.0, sigma_known: true };
     assert!(plan.accepts_below(8.0, 1.0, 10.0) && !plan.accepts_below(8.1, 1.0, 10.0));
+    assert!(plan.accepts_above(14.0, 2.0, 10.0) && !plan.accepts_above(13.9, 2.0, 10.0));
     assert!(plan.accepts_above(12.0, 1.0, 10.0) && !plan.accepts_above(11.9, 1.0, 10.0));
     // With σ known: a share of Φ(−k) beyond the limit is accepted half of the time.
     close(plan.acceptance(sqal_core::normal_cdf(-2.0)), 0.5, 1e-12, "σ known");

@@ -1,5 +1,11 @@
 //! The breaker's scenarios CB-01 to CB-53, each by its id; what peers fail is what these are about.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(
+    clippy::duration_suboptimal_units,
+    clippy::suboptimal_flops,
+    clippy::unchecked_time_subtraction,
+    reason = "times as the scenarios print them"
+)]
 
 use std::num::NonZeroU32;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -10,7 +16,7 @@ use std::thread;
 use std::time::Duration;
 
 use sqal_resilience::{
-    Abandoned, Breaker, BreakerConfig, Breakers, CallError, Cause, Event, InvalidBreaker, ManualClock, OpenFor,
+    Abandoned, Breaker, BreakerConfig, Breakers, CallError, Cause, Clock, Event, InvalidBreaker, ManualClock, OpenFor,
     Outcome, Rates, Rejected, SlowCalls, State, Window,
 };
 
@@ -104,6 +110,10 @@ fn cb_04_a_refusal_says_when_to_come_back() {
     assert_eq!(breaker.snapshot().retry_after, Some(Duration::from_millis(750)));
     let allocated = allocation_counter::measure(|| assert!(breaker.acquire().is_err()));
     assert_eq!(allocated.count_total, 0);
+    // One look at the clock for several primitives.
+    let known = clock.now() + Duration::from_millis(50);
+    assert_eq!(breaker.acquire_at(known).unwrap_err().retry_after, Some(Duration::from_millis(700)));
+    assert!(breaker.acquire_at(known + Duration::from_millis(700)).unwrap().is_probe());
 }
 
 #[test]

@@ -105,13 +105,19 @@ impl OpenFor {
     pub(super) fn at(&self, level: u32, generation: u64) -> Duration {
         let exponent = i32::try_from(level).unwrap_or(i32::MAX);
         let plain = self.base.as_secs_f64() * self.factor.powi(exponent);
-        let jittered = plain * (1.0 + self.jitter * (2.0 * unit(self.seed ^ generation) - 1.0));
+        let swing = self.jitter * 2.0f64.mul_add(unit(self.seed ^ generation), -1.0);
+        let jittered = plain * (1.0 + swing);
         // Not a number of seconds that a duration holds: it is above any limit.
         Duration::try_from_secs_f64(jittered.min(self.max.as_secs_f64())).unwrap_or(self.max).min(self.max)
     }
 }
 
-/// A number from 0 to 1 from a seed (SplitMix64, Steele, Lea and Flood 2014).
+/// A time in nanoseconds, at most 584 years of them.
+pub(super) fn nanos(time: Duration) -> u64 {
+    time.as_secs().saturating_mul(1_000_000_000).saturating_add(u64::from(time.subsec_nanos()))
+}
+
+/// A number from 0 to 1 from a seed (`SplitMix64`, Steele, Lea and Flood 2014).
 fn unit(seed: u64) -> f64 {
     let mut z = seed.wrapping_add(0x9E37_79B9_7F4A_7C15);
     z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -169,7 +175,7 @@ pub enum InvalidBreaker {
     #[error("the window of {window} can never hold min_calls {min_calls}")]
     Window {
         /// Its size in calls, or in nanoseconds.
-        window: u128,
+        window: u64,
         /// How many calls a rate needs.
         min_calls: u32,
     },
@@ -209,9 +215,9 @@ impl BreakerConfig {
                 share("slow.rate", slow.rate)?;
             }
             let (window, holds) = match rates.window {
-                Window::Calls(size) => (u128::from(size.get()), size >= rates.min_calls),
+                Window::Calls(size) => (u64::from(size.get()), size >= rates.min_calls),
                 // A step of a sixteenth must be at least a nanosecond.
-                Window::Time(length) => (length.as_nanos(), length.as_nanos() >= 16),
+                Window::Time(length) => (nanos(length), nanos(length) >= 16),
             };
             if !holds {
                 return Err(InvalidBreaker::Window { window, min_calls: rates.min_calls.get() });

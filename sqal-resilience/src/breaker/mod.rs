@@ -20,7 +20,7 @@
 //! another time.
 //!
 //! While all is well a call costs two loads and writes nothing, so threads do not slow each other down. Everything else happens under
-//! one lock, under which no code of anybody else runs.
+//! one lock, under which no code of anybody else runs but the clock's.
 
 mod call;
 mod config;
@@ -29,10 +29,12 @@ mod registry;
 mod window;
 
 use std::fmt;
+use std::mem::ManuallyDrop;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 pub use call::CallError;
+use config::nanos;
 pub use config::{Abandoned, BreakerConfig, InvalidBreaker, OpenFor, Rates, SlowCalls, Window};
 pub use event::{Cause, Event, Observer};
 pub use registry::{Breakers, NoRoom};
@@ -180,7 +182,17 @@ impl<C: Clock> Breaker<C> {
     /// under way, or forced open, without a time.
     #[inline]
     pub fn acquire(&self) -> Result<Permit<'_, C>, Rejected> {
-        self.admit().map(|claim| Permit { breaker: self, claim, reported: false })
+        self.admit(|| self.clock.now()).map(|claim| Permit { breaker: self, claim })
+    }
+
+    /// The same for one who knows the time already: several primitives can share one look at the clock, which costs more than all of them.
+    ///
+    /// # Errors
+    ///
+    /// As [`Breaker::acquire`].
+    #[inline]
+    pub fn acquire_at(&self, now: Instant) -> Result<Permit<'_, C>, Rejected> {
+        self.admit(|| now).map(|claim| Permit { breaker: self, claim })
     }
 
     /// The same for a call that outlives the borrow, such as a future or a stream.
@@ -189,22 +201,21 @@ impl<C: Clock> Breaker<C> {
     ///
     /// As [`Breaker::acquire`].
     pub fn acquire_owned(self: &Arc<Self>) -> Result<OwnedPermit<C>, Rejected> {
-        self.admit().map(|claim| OwnedPermit { breaker: Arc::clone(self), claim, reported: false })
+        self.admit(|| self.clock.now()).map(|claim| OwnedPermit { breaker: Some(Arc::clone(self)), claim })
     }
 
     #[inline]
-    fn admit(&self) -> Result<Claim, Rejected> {
+    fn admit(&self, now: impl FnOnce() -> Instant) -> Result<Claim, Rejected> {
         let word = Word(self.word.load(Ordering::Acquire));
         if word.state() == State::Closed && word.0 & Word::TIMED == 0 {
-            return Ok(Claim { generation: word.generation(), probe: false, started: 0 });
+            return Ok(Claim::new(word.generation(), false, 0));
         }
-        self.admit_otherwise(word)
+        self.admit_otherwise(word, self.nanos(now()))
     }
 
-    #[cold]
-    fn admit_otherwise(&self, word: Word) -> Result<Claim, Rejected> {
-        let now = self.now();
-        let passes = |word: Word| Claim { generation: word.generation(), probe: false, started: now };
+    #[inline(never)]
+    fn admit_otherwise(&self, word: Word, now: u64) -> Result<Claim, Rejected> {
+        let passes = |word: Word| Claim::new(word.generation(), false, now);
         match word.state() {
             State::Closed | State::Disabled | State::MetricsOnly => return Ok(passes(word)),
             State::ForcedOpen => return Err(Rejected { retry_after: None }),
@@ -223,13 +234,12 @@ impl<C: Clock> Breaker<C> {
         self.settle(&mut inner, now);
         let admitted = match inner.state {
             State::Closed | State::Disabled | State::MetricsOnly => Ok(passes(inner.word())),
-            State::ForcedOpen => Err(Rejected { retry_after: None }),
             State::Open => Err(Rejected { retry_after: Some(Duration::from_nanos(inner.until.saturating_sub(now))) }),
             State::HalfOpen if inner.probes + inner.successes < inner.config.half_open_max_calls.get() => {
                 inner.probes += 1;
-                Ok(Claim { generation: inner.generation, probe: true, started: now })
+                Ok(Claim::new(inner.generation, true, now))
             }
-            State::HalfOpen => Err(Rejected { retry_after: None }),
+            State::HalfOpen | State::ForcedOpen => Err(Rejected { retry_after: None }),
         };
         self.unlock(inner);
         admitted
@@ -313,16 +323,18 @@ impl<C: Clock> Breaker<C> {
     }
 
     fn now(&self) -> u64 {
-        let now = self.clock.now();
-        let nanos = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(ORIGIN).min(ORIGIN);
+        self.nanos(self.clock.now())
+    }
+
+    fn nanos(&self, now: Instant) -> u64 {
         match now.checked_duration_since(self.origin) {
-            Some(after) => ORIGIN + nanos(after),
-            None => ORIGIN - nanos(self.origin.duration_since(now)),
+            Some(after) => ORIGIN + nanos(after).min(ORIGIN),
+            None => ORIGIN - nanos(self.origin.duration_since(now)).min(ORIGIN),
         }
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
-        // No code of anybody else runs under the lock, so a poisoned one still guards a whole state.
+        // Nothing that can panic runs under the lock, so a poisoned one still guards a whole state.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -368,7 +380,6 @@ impl<C: Clock> Breaker<C> {
     fn change(&self, inner: &mut Inner, to: State, cause: Cause, now: u64) {
         let from = inner.state;
         let open_for = inner.config.open_for;
-        let nanos = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
         inner.generation += 1;
         match (from, to) {
             // A recovery that failed: longer this time.
@@ -405,35 +416,34 @@ impl<C: Clock> Breaker<C> {
     #[inline]
     fn finish(&self, claim: Claim, said: Said) {
         let word = Word(self.word.load(Ordering::Acquire));
-        if said == Said::Reported(Outcome::Success) && word.success_changes_nothing(claim.generation) {
+        if said == Said::Reported(Outcome::Success) && word.success_changes_nothing(claim.generation()) {
             return;
         }
-        if word.generation() == claim.generation {
+        if word.generation() == claim.generation() {
             self.record(claim, said);
         }
     }
 
-    #[cold]
+    #[inline(never)]
     fn record(&self, claim: Claim, said: Said) {
-        let now = self.now();
         let mut inner = self.lock();
         // Again, under the lock: another report may have changed the state.
-        if inner.generation == claim.generation {
-            self.count(&mut inner, claim, said, now);
-            if inner.generation == claim.generation {
+        if inner.generation == claim.generation() {
+            self.count(&mut inner, claim, said);
+            if inner.generation == claim.generation() {
                 self.word.store(inner.word().0, Ordering::Release);
             }
         }
         self.unlock(inner);
     }
 
-    fn count(&self, inner: &mut Inner, claim: Claim, said: Said, now: u64) {
-        if claim.probe {
+    fn count(&self, inner: &mut Inner, claim: Claim, said: Said) {
+        if claim.is_probe() {
             inner.probes = inner.probes.saturating_sub(1);
         }
-        let rates = inner.config.rates;
-        let took = now.saturating_sub(claim.started);
-        let slow = rates.and_then(|rates| rates.slow).is_some_and(|slow| u128::from(took) >= slow.from.as_nanos());
+        // The clock is the dearest part of a report: it is read only where something depends on it.
+        let slow_from = inner.config.rates.and_then(|rates| rates.slow).map(|slow| slow.from.as_nanos());
+        let slow = slow_from.is_some_and(|from| u128::from(self.now().saturating_sub(claim.started)) >= from);
         let abandoned = said == Said::Abandoned;
         let outcome = match (said, inner.config.abandoned) {
             (Said::Reported(outcome), _) => outcome,
@@ -441,16 +451,14 @@ impl<C: Clock> Breaker<C> {
             (Said::Abandoned, Abandoned::Ignore | Abandoned::RateAbove(_)) => Outcome::Ignored,
         };
         match inner.state {
-            State::Closed | State::MetricsOnly => {
-                self.count_call(inner, outcome, slow, abandoned, now);
-            }
+            State::Closed | State::MetricsOnly => self.count_call(inner, outcome, slow, abandoned),
             State::HalfOpen => match outcome {
-                Outcome::Failure => self.change(inner, State::Open, Cause::ProbeFailed, now),
+                Outcome::Failure => self.change(inner, State::Open, Cause::ProbeFailed, self.now()),
                 // A slow success is no sign of health, and no failure either.
                 Outcome::Success if !slow => {
                     inner.successes += 1;
                     if inner.successes >= inner.config.success_threshold.get() {
-                        self.change(inner, State::Closed, Cause::ProbesSucceeded, now);
+                        self.change(inner, State::Closed, Cause::ProbesSucceeded, self.now());
                     }
                 }
                 Outcome::Success | Outcome::Ignored => {}
@@ -459,7 +467,7 @@ impl<C: Clock> Breaker<C> {
         }
     }
 
-    fn count_call(&self, inner: &mut Inner, outcome: Outcome, slow: bool, abandoned: bool, now: u64) {
+    fn count_call(&self, inner: &mut Inner, outcome: Outcome, slow: bool, abandoned: bool) {
         match outcome {
             Outcome::Success => inner.failures = 0,
             Outcome::Failure => inner.failures = inner.failures.saturating_add(1).min(u32::from(u16::MAX)),
@@ -467,13 +475,14 @@ impl<C: Clock> Breaker<C> {
         }
         let judged =
             outcome != Outcome::Ignored || (abandoned && matches!(inner.config.abandoned, Abandoned::RateAbove(_)));
+        let now = if inner.calls.as_ref().is_some_and(Calls::depends_on_time) { self.now() } else { 0 };
         if let Some(calls) = inner.calls.as_mut().filter(|_| judged) {
             calls.record(Kind { failed: outcome == Outcome::Failure, slow, abandoned }, now);
         }
         if inner.state == State::Closed
             && let Some(cause) = inner.trips(now)
         {
-            self.change(inner, State::Open, cause, now);
+            self.change(inner, State::Open, cause, self.now());
         }
     }
 }
@@ -554,13 +563,26 @@ pub struct Snapshot {
     pub level: u32,
 }
 
-/// What a permit was given for.
+/// What a permit was given for: the generation, and in the lowest bit whether it is a probe. Two words, so that it stays in registers.
 #[derive(Clone, Copy, Debug)]
 struct Claim {
-    generation: u64,
-    probe: bool,
+    era: u64,
     /// Only if calls are timed, or the breaker was not simply closed.
     started: u64,
+}
+
+impl Claim {
+    const fn new(generation: u64, probe: bool, started: u64) -> Self {
+        Self { era: generation << 1 | probe as u64, started }
+    }
+
+    const fn generation(self) -> u64 {
+        self.era >> 1
+    }
+
+    const fn is_probe(self) -> bool {
+        self.era & 1 == 1
+    }
 }
 
 /// What became of a permit.
@@ -580,71 +602,70 @@ fn dropped() -> Said {
 pub struct Permit<'a, C: Clock> {
     breaker: &'a Breaker<C>,
     claim: Claim,
-    reported: bool,
 }
 
 /// A [`Permit`] that owns its breaker, for what outlives a borrow: it can move into a future, a stream or a body and be reported at its end.
 #[must_use = "a permit that is dropped is no evidence; report how the call went"]
 pub struct OwnedPermit<C: Clock> {
-    breaker: Arc<Breaker<C>>,
+    /// Taken when the permit is settled.
+    breaker: Option<Arc<Breaker<C>>>,
     claim: Claim,
-    reported: bool,
 }
 
 impl<C: Clock> Permit<'_, C> {
     /// Reports how the call went.
     #[inline]
-    pub fn report(mut self, outcome: Outcome) {
-        self.reported = true;
-        self.breaker.finish(self.claim, Said::Reported(outcome));
+    pub fn report(self, outcome: Outcome) {
+        // It is said: dropping has nothing to add.
+        let said = ManuallyDrop::new(self);
+        said.breaker.finish(said.claim, Said::Reported(outcome));
     }
 
     /// Whether this call is a probe of a half-open breaker.
     #[must_use]
     pub const fn is_probe(&self) -> bool {
-        self.claim.probe
+        self.claim.is_probe()
     }
 }
 
 impl<C: Clock> OwnedPermit<C> {
     /// Reports how the call went.
     pub fn report(mut self, outcome: Outcome) {
-        self.reported = true;
-        self.breaker.finish(self.claim, Said::Reported(outcome));
+        if let Some(breaker) = self.breaker.take() {
+            breaker.finish(self.claim, Said::Reported(outcome));
+        }
     }
 
     /// Whether this call is a probe of a half-open breaker.
     #[must_use]
     pub const fn is_probe(&self) -> bool {
-        self.claim.probe
+        self.claim.is_probe()
     }
 }
 
 impl<C: Clock> Drop for Permit<'_, C> {
     #[inline]
     fn drop(&mut self) {
-        if !self.reported {
-            self.breaker.finish(self.claim, dropped());
-        }
+        self.breaker.finish(self.claim, dropped());
     }
 }
 
 impl<C: Clock> Drop for OwnedPermit<C> {
     fn drop(&mut self) {
-        if !self.reported {
-            self.breaker.finish(self.claim, dropped());
+        if let Some(breaker) = self.breaker.take() {
+            breaker.finish(self.claim, dropped());
         }
     }
 }
 
 impl<C: Clock> fmt::Debug for Permit<'_, C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Permit").field("probe", &self.claim.probe).finish_non_exhaustive()
+        f.debug_struct("Permit").field("probe", &self.claim.is_probe()).finish_non_exhaustive()
     }
 }
 
 impl<C: Clock> fmt::Debug for OwnedPermit<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("OwnedPermit").field("probe", &self.claim.probe).finish_non_exhaustive()
+        f.debug_struct("OwnedPermit").field("probe", &self.claim.is_probe()).finish_non_exhaustive()
     }
 }

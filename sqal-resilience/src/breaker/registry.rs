@@ -14,7 +14,7 @@ pub struct Breakers<K, C> {
     config: BreakerConfig,
     clock: C,
     most: usize,
-    breakers: Mutex<HashMap<K, Arc<Breaker<C>>>>,
+    watched: Mutex<HashMap<K, Arc<Breaker<C>>>>,
 }
 
 /// The table is full of breakers that must not be forgotten.
@@ -33,7 +33,7 @@ impl<K: Eq + Hash, C: Clock + Clone> Breakers<K, C> {
     /// [`InvalidBreaker`] names the setting that no breaker can have.
     pub fn new(config: BreakerConfig, clock: C, most: usize) -> Result<Self, InvalidBreaker> {
         config.check()?;
-        Ok(Self { config, clock, most, breakers: Mutex::default() })
+        Ok(Self { config, clock, most, watched: Mutex::default() })
     }
 
     /// The breaker of a target; a new one is closed.
@@ -42,7 +42,7 @@ impl<K: Eq + Hash, C: Clock + Clone> Breakers<K, C> {
     ///
     /// [`NoRoom`] if the target is new and the table is full of breakers that must not be forgotten.
     pub fn get(&self, key: K) -> Result<Arc<Breaker<C>>, NoRoom> {
-        let mut breakers = self.breakers.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut breakers = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(breaker) = breakers.get(&key) {
             return Ok(Arc::clone(breaker));
         }
@@ -60,7 +60,7 @@ impl<K: Eq + Hash, C: Clock + Clone> Breakers<K, C> {
     /// How many targets are watched.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.breakers.lock().unwrap_or_else(PoisonError::into_inner).len()
+        self.watched.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 
     /// Whether no target is watched.

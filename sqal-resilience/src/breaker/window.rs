@@ -3,7 +3,7 @@
 use super::config::Window;
 
 /// The steps in which a window of time forgets.
-const STEPS: u64 = 16;
+const STEPS: usize = 16;
 
 /// What one call adds to the counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -48,7 +48,7 @@ pub(super) enum Calls {
     /// A ring of the last calls with their sums.
     Last { ring: Box<[Kind]>, next: usize, filled: usize, sum: Counts },
     /// Counts for each of the last steps of time; a slot knows which step it counts, so that an old one is not taken for a new one.
-    Recent { step: u64, slots: Box<[(u64, Counts); STEPS as usize]> },
+    Recent { step: u64, slots: Box<[(u64, Counts); STEPS]> },
 }
 
 impl Calls {
@@ -61,10 +61,14 @@ impl Calls {
                 sum: Counts::default(),
             },
             Window::Time(length) => {
-                let step = u64::try_from(length.as_nanos() / u128::from(STEPS)).unwrap_or(u64::MAX).max(1);
-                Self::Recent { step, slots: Box::new([(u64::MAX, Counts::default()); STEPS as usize]) }
+                let step = u64::try_from(length.as_nanos() / STEPS as u128).unwrap_or(u64::MAX).max(1);
+                Self::Recent { step, slots: Box::new([(u64::MAX, Counts::default()); STEPS]) }
             }
         }
+    }
+
+    pub(super) const fn depends_on_time(&self) -> bool {
+        matches!(self, Self::Recent { .. })
     }
 
     pub(super) fn clear(&mut self) {
@@ -89,7 +93,7 @@ impl Calls {
             Self::Recent { step, slots } => {
                 let slice = now / *step;
                 #[expect(clippy::cast_possible_truncation, reason = "below 16")]
-                let (counted, counts) = &mut slots[(slice % STEPS) as usize];
+                let (counted, counts) = &mut slots[(slice % STEPS as u64) as usize];
                 if *counted != slice {
                     (*counted, *counts) = (slice, Counts::default());
                 }
@@ -104,7 +108,7 @@ impl Calls {
             Self::Last { sum, .. } => *sum,
             Self::Recent { step, slots } => {
                 let slice = now / step;
-                let recent = |counted: u64| counted <= slice && slice - counted < STEPS;
+                let recent = |counted: u64| counted <= slice && slice - counted < STEPS as u64;
                 let mut sum = Counts::default();
                 for (_, counts) in slots.iter().filter(|(counted, _)| recent(*counted)) {
                     sum.calls = sum.calls.saturating_add(counts.calls);
