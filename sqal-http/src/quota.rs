@@ -3,30 +3,33 @@
 use std::net::IpAddr;
 use std::time::Instant;
 
-use sqal_resilience::{KeyedBuckets, Quota};
+use sqal_resilience::{InvalidQuota, KeyedBuckets, Quota};
 
 /// The addresses that are remembered; more at a time are refused rather than let past.
 const MOST_ADDRESSES: usize = 10_000;
 
 /// A token bucket per address; by default 100 connections in 60 seconds.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct ConnectLimit(KeyedBuckets<IpAddr>);
 
 impl ConnectLimit {
     /// A limit with another quota.
-    #[must_use]
-    pub fn new(quota: Quota) -> Self {
-        Self(KeyedBuckets::new(quota, MOST_ADDRESSES))
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidQuota`] for a rate that no bucket can keep.
+    pub fn new(quota: Quota) -> Result<Self, InvalidQuota> {
+        KeyedBuckets::new(quota, MOST_ADDRESSES).map(Self)
     }
 
     /// Whether the address may connect now; if so, that counts.
-    pub fn allows(&mut self, address: IpAddr, now: Instant) -> bool {
-        self.0.take(address, now).is_ok()
+    pub fn allows(&self, address: IpAddr, now: Instant) -> bool {
+        self.0.take(address, 1, now).allowed
     }
 }
 
 impl Default for ConnectLimit {
     fn default() -> Self {
-        Self::new(Quota::default())
+        Self::new(Quota::default()).expect("100 in 60 seconds is a quota")
     }
 }

@@ -1,7 +1,7 @@
 //! [`Services`]: the pieces that a composition root hands to the router.
 
 use std::fmt;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use sqal_core::Timestamp;
 use sqal_resilience::{Clock, Shutdown, SystemClock};
@@ -30,7 +30,7 @@ pub struct Services {
     /// The end of the process.
     pub shutdown: Shutdown,
     /// How often one address may connect.
-    pub connect_limit: Arc<Mutex<ConnectLimit>>,
+    pub connect_limit: Arc<ConnectLimit>,
     /// The metrics, if the process keeps any.
     pub metrics: Option<MetricsText>,
     /// The open device connections.
@@ -58,7 +58,7 @@ impl Services {
             started: clock.now(),
             clock,
             shutdown: Shutdown::new(),
-            connect_limit: Arc::new(Mutex::new(ConnectLimit::default())),
+            connect_limit: Arc::new(ConnectLimit::default()),
             metrics: None,
             #[cfg(feature = "ws")]
             websockets: crate::WebSockets::default(),
@@ -81,8 +81,7 @@ impl Services {
     /// Whether an address may connect now.
     #[cfg(feature = "ws")]
     pub(crate) fn may_connect(&self, peer: Option<std::net::IpAddr>) -> bool {
-        let mut limit = self.connect_limit.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        peer.is_none_or(|peer| limit.allows(peer, self.clock.now()))
+        peer.is_none_or(|peer| self.connect_limit.allows(peer, self.clock.now()))
     }
 }
 

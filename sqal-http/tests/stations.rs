@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
@@ -382,8 +382,8 @@ async fn a_binary_message_is_answered_and_a_message_over_the_ceiling_ends_the_co
 /// ING-12: an address over its quota is refused with 1008 and the documented reason.
 #[tokio::test]
 async fn too_many_connections_are_refused_with_1008() {
-    let quota = Quota { burst: 2.try_into().unwrap(), period: Duration::from_hours(1) };
-    let line = line(|services| services.connect_limit = Arc::new(Mutex::new(ConnectLimit::new(quota)))).await;
+    let quota = Quota::new(2.try_into().unwrap(), Duration::from_hours(1));
+    let line = line(|services| services.connect_limit = Arc::new(ConnectLimit::new(quota).unwrap())).await;
     let (mut first, _second) = (Device::connect(&line).await, Device::connect(&line).await);
     let refused = Device::connect(&line).await.close_code().await;
     assert_eq!(refused, (CloseCode::Policy, "Rate limit exceeded".to_owned()));

@@ -39,7 +39,9 @@ pub use breaker::{
     Abandoned, Breaker, BreakerConfig, Breakers, CallError, Cause, Counts, Event, InvalidBreaker, NoRoom, Observer,
     OpenFor, OwnedPermit, Permit, Rates, SlowCalls, Snapshot, State, Window,
 };
-pub use bucket::{KeyedBuckets, Quota, TokenBucket};
+pub use bucket::{Answer, Decision, InvalidQuota, KeyedBuckets, Quota, TokenBucket, Usage, take_all};
+#[cfg(feature = "tokio")]
+pub use bucket::{ExceedsCapacity, FairBucket};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use outcome::Outcome;
 pub use rejected::Rejected;

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use loom::thread;
-use sqal_resilience::{Breaker, BreakerConfig, ManualClock, OpenFor, Outcome, State};
+use sqal_resilience::{Breaker, BreakerConfig, ManualClock, OpenFor, Outcome, Quota, State, TokenBucket};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -92,5 +92,28 @@ fn a_success_beside_a_failure() {
         bad.report(Outcome::Failure);
         other.join().unwrap();
         assert!(breaker.snapshot().failures_in_a_row <= 1);
+    });
+}
+
+/// RL-07: two threads that race for the last token; one gets it, and a refund beside a take loses nothing.
+#[test]
+fn the_last_token_is_taken_once() {
+    loom::model(|| {
+        let quota = Quota::new(NonZeroU32::new(2).unwrap(), SECOND);
+        let bucket = Arc::new(TokenBucket::new(quota, ManualClock::new()).unwrap());
+        assert!(bucket.take(1).allowed);
+        let other = {
+            let bucket = Arc::clone(&bucket);
+            thread::spawn(move || u32::from(bucket.take(1).allowed))
+        };
+        let here = u32::from(bucket.take(1).allowed);
+        assert_eq!(here + other.join().unwrap(), 1);
+        let putting_back = {
+            let bucket = Arc::clone(&bucket);
+            thread::spawn(move || bucket.refund(1))
+        };
+        let taken = u32::from(bucket.take(1).allowed);
+        putting_back.join().unwrap();
+        assert_eq!(bucket.usage().current, 1 - taken);
     });
 }

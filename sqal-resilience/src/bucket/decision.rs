@@ -1,0 +1,157 @@
+//! [`Decision`]: the answer of a bucket, with everything that a client wants to know.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use super::quota::{Quota, Rate};
+use crate::Rejected;
+
+/// The answer to "may I take so many?". What else there is to know is computed when it is asked for: most callers only look at `allowed`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Decision {
+    /// Whether they were taken.
+    pub allowed: bool,
+    /// In units of the rate: what is left, and what must come back before the answer is yes.
+    left: u64,
+    wait: u64,
+    rate: Rate,
+}
+
+/// To wait for what never comes.
+const NEVER: u64 = u64::MAX;
+
+impl Decision {
+    /// The most that the bucket holds.
+    #[must_use]
+    pub fn limit(&self) -> u32 {
+        tokens(self.rate.full, &self.rate)
+    }
+
+    /// How many are left.
+    #[must_use]
+    pub fn remaining(&self) -> u32 {
+        tokens(self.left, &self.rate)
+    }
+
+    /// The least time after which the same question is answered with yes; zero if it was, `None` if it never will be.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        (self.wait != NEVER).then(|| self.rate.time(self.wait))
+    }
+
+    /// The time after which the bucket is full again.
+    #[must_use]
+    pub fn reset_after(&self) -> Duration {
+        self.rate.time(self.rate.full - self.left)
+    }
+
+    /// All of it at once.
+    #[must_use]
+    pub fn answer(&self) -> Answer {
+        Answer {
+            allowed: self.allowed,
+            limit: self.limit(),
+            remaining: self.remaining(),
+            retry_after: self.retry_after(),
+            reset_after: self.reset_after(),
+        }
+    }
+
+    /// The decision as a result.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejected`] if the tokens were not taken.
+    pub fn into_result(self) -> Result<Self, Rejected> {
+        if self.allowed { Ok(self) } else { Err(Rejected { retry_after: self.retry_after() }) }
+    }
+
+    /// A refusal that has nothing to do with tokens: there is no room, and may be after so many units.
+    pub(super) const fn no_room(wait: u64, rate: Rate) -> Self {
+        Self { allowed: false, left: 0, wait, rate }
+    }
+}
+
+fn tokens(units: u64, rate: &Rate) -> u32 {
+    u32::try_from(units / rate.token).unwrap_or(u32::MAX)
+}
+
+/// A decision with everything that a client wants to know; of several buckets, the tightest of each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// Whether the tokens were taken.
+    pub allowed: bool,
+    /// The most that the bucket holds.
+    pub limit: u32,
+    /// How many are left.
+    pub remaining: u32,
+    /// The least time after which the same question is answered with yes; zero if it was, `None` if it never will be.
+    pub retry_after: Option<Duration>,
+    /// The time after which the bucket is full again.
+    pub reset_after: Duration,
+}
+
+impl Answer {
+    /// The value of a `Retry-After` field: whole seconds, rounded up, at least 1; `None` if trying again never helps.
+    #[must_use]
+    pub fn retry_after_seconds(&self) -> Option<u64> {
+        self.retry_after.map(|time| whole_seconds(time).max(1))
+    }
+
+    /// The value of a `RateLimit` field (IETF draft-ietf-httpapi-ratelimit-headers-10) for a policy of this name.
+    ///
+    /// The name must be printable ASCII without quotes and backslashes; what is not is left out.
+    #[must_use]
+    pub fn field(&self, policy: &str) -> String {
+        let mut text = named(policy);
+        let _ = write!(text, ";r={};t={}", self.remaining, whole_seconds(self.reset_after));
+        text
+    }
+}
+
+impl Quota {
+    /// The value of a `RateLimit-Policy` field (IETF draft-ietf-httpapi-ratelimit-headers-10) for a policy of this name.
+    ///
+    /// ```
+    /// use sqal_resilience::Quota;
+    ///
+    /// assert_eq!(Quota::default().field("default"), r#""default";q=100;w=60"#);
+    /// ```
+    #[must_use]
+    pub fn field(&self, policy: &str) -> String {
+        let mut text = named(policy);
+        let _ = write!(text, ";q={};w={}", self.refill, whole_seconds(self.period).max(1));
+        text
+    }
+}
+
+/// A name as a structured field's string.
+fn named(policy: &str) -> String {
+    let plain = policy.chars().filter(|c| (' '..='~').contains(c) && !matches!(c, '"' | '\\'));
+    std::iter::once('"').chain(plain).chain(std::iter::once('"')).collect()
+}
+
+fn whole_seconds(time: Duration) -> u64 {
+    time.as_secs().saturating_add(u64::from(time.subsec_nanos() > 0))
+}
+
+/// What a question does to a bucket that will be full at a time (all times in units that wrap around): the new time, if it changes, and the answer.
+///
+/// The generic cell rate algorithm: storing when the bucket will be full instead of how full it is needs no refill step and loses nothing to
+/// rounding. A bucket that would be full later than an empty one could be has seen the clock step back: it is empty, and that is *written*, for a
+/// limit that is only computed would move along with the time and never be reached.
+#[inline]
+pub(super) fn ask(full_at: u64, now: u64, n: u32, rate: &Rate) -> (Option<u64>, Decision) {
+    let ahead = full_at.wrapping_sub(now).cast_signed().max(0).cast_unsigned();
+    let (missing, stepped_back) = (ahead.min(rate.full), ahead > rate.full);
+    // More than the bucket holds costs more than any time.
+    let cost = rate.token.saturating_mul(u64::from(n));
+    let after = missing.saturating_add(cost);
+    if after <= rate.full {
+        let decision = Decision { allowed: true, left: rate.full - after, wait: 0, rate: *rate };
+        return (Some(now.wrapping_add(after)), decision);
+    }
+    let wait = if cost <= rate.full { after - rate.full } else { NEVER };
+    let decision = Decision { allowed: false, left: rate.full - missing, wait, rate: *rate };
+    (stepped_back.then(|| now.wrapping_add(missing)), decision)
+}

@@ -1,0 +1,87 @@
+//! [`KeyedBuckets`]: one bucket per key, with bounded memory.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+use super::decision::{Decision, ask};
+use super::nanos_since;
+use super::quota::{InvalidQuota, Quota, Rate};
+
+/// One bucket per key, with bounded memory.
+///
+/// When the table is full, full buckets are forgotten, which changes no answer; if none is full, an unknown key is refused rather than
+/// let past the limit, and no limited key is forgotten to be reset.
+#[derive(Debug)]
+pub struct KeyedBuckets<K> {
+    rate: Rate,
+    most_keys: usize,
+    /// When the last sweep for full buckets found none, it is not repeated before one can be: an attacker does not make every question a sweep.
+    table: Mutex<Table<K>>,
+}
+
+#[derive(Debug)]
+struct Table<K> {
+    origin: Option<Instant>,
+    full_at: HashMap<K, u64>,
+    sweep_after: u64,
+}
+
+impl<K: Eq + Hash> KeyedBuckets<K> {
+    /// Buckets of one quota for at most so many keys at a time.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidQuota`] for a rate that no bucket can keep.
+    pub fn new(quota: Quota, most_keys: usize) -> Result<Self, InvalidQuota> {
+        let table = Table { origin: None, full_at: HashMap::new(), sweep_after: 0 };
+        Ok(Self { rate: Rate::of(&quota)?, most_keys, table: Mutex::new(table) })
+    }
+
+    /// Takes `n` tokens of a key.
+    pub fn take(&self, key: K, n: u32, now: Instant) -> Decision {
+        let mut guard = self.table.lock().unwrap_or_else(PoisonError::into_inner);
+        let table = &mut *guard;
+        let now = self.rate.units(nanos_since(*table.origin.get_or_insert(now), now));
+        if let Some(full_at) = table.full_at.get_mut(&key) {
+            let (changed, decision) = ask(*full_at, now, n, &self.rate);
+            *full_at = changed.unwrap_or(*full_at);
+            return decision;
+        }
+        if table.full_at.len() >= self.most_keys && !self.make_room(table, now) {
+            return Decision::no_room(table.sweep_after.wrapping_sub(now), self.rate);
+        }
+        let (changed, decision) = ask(now, now, n, &self.rate);
+        table.full_at.insert(key, changed.unwrap_or(now));
+        decision
+    }
+
+    /// Forgets full buckets; whether there is room now.
+    fn make_room(&self, table: &mut Table<K>, now: u64) -> bool {
+        if table.sweep_after != 0 && (table.sweep_after.wrapping_sub(now)).cast_signed() > 0 {
+            return false;
+        }
+        let mut first = self.rate.full;
+        table.full_at.retain(|_, full_at| {
+            let ahead = full_at.wrapping_sub(now).cast_signed().max(0).cast_unsigned();
+            first = if ahead > 0 { first.min(ahead) } else { first };
+            ahead > 0
+        });
+        let room = table.full_at.len() < self.most_keys;
+        table.sweep_after = if room { 0 } else { now.wrapping_add(first) };
+        room
+    }
+
+    /// How many keys are remembered.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner).full_at.len()
+    }
+
+    /// Whether no key is remembered.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}

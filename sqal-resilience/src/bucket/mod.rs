@@ -1,0 +1,226 @@
+//! [`TokenBucket`], [`KeyedBuckets`] and [`take_all`]: so many in a period, with a burst (RTL-01).
+
+mod decision;
+mod keyed;
+mod quota;
+#[cfg(feature = "tokio")]
+mod waiting;
+
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use decision::ask;
+pub use decision::{Answer, Decision};
+pub use keyed::KeyedBuckets;
+use quota::Rate;
+pub use quota::{InvalidQuota, Quota};
+#[cfg(feature = "tokio")]
+pub use waiting::{ExceedsCapacity, FairBucket};
+
+use crate::Clock;
+use crate::sync::{AtomicU64, Ordering};
+
+/// Where the origin of times lies in nanoseconds: 146 years on either side of it.
+const ORIGIN: u64 = 1 << 62;
+
+/// A time in nanoseconds after an origin, which may lie after it.
+fn nanos_since(origin: Instant, now: Instant) -> u64 {
+    let nanos =
+        |time: Duration| time.as_secs().saturating_mul(1_000_000_000).saturating_add(u64::from(time.subsec_nanos()));
+    match now.checked_duration_since(origin) {
+        Some(after) => ORIGIN + nanos(after).min(ORIGIN),
+        None => ORIGIN - nanos(origin.duration_since(now)).min(ORIGIN),
+    }
+}
+
+/// One bucket, shared by reference: one word, one compare-and-swap to take, one load to refuse.
+///
+/// A bucket that nobody asked for four years may take an answer for an older one; every question within that time is exact.
+///
+/// ```
+/// use std::num::NonZeroU32;
+/// use std::time::Duration;
+/// use sqal_resilience::{ManualClock, Quota, TokenBucket};
+///
+/// let clock = ManualClock::new();
+/// let bucket = TokenBucket::new(Quota::default(), clock.clone())?; // 100 in 60 seconds
+/// assert!(bucket.take(100).allowed);
+/// let refused = bucket.take(1);
+/// assert_eq!(refused.retry_after(), Some(Duration::from_millis(600)));
+/// clock.advance(Duration::from_millis(600));
+/// assert!(bucket.take(1).allowed);
+/// # Ok::<(), sqal_resilience::InvalidQuota>(())
+/// ```
+pub struct TokenBucket<C> {
+    clock: C,
+    origin: Instant,
+    full_at: AtomicU64,
+    token: AtomicU64,
+    full: AtomicU64,
+    /// How finely time is told: set once, for the first quota.
+    shift: i32,
+}
+
+/// How full a bucket is (RTL-03).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Usage {
+    /// Tokens there are now.
+    pub current: u32,
+    /// Tokens there can be.
+    pub max: u32,
+    /// Tokens that come back per second.
+    pub refill_rate: f64,
+}
+
+impl<C: Clock> TokenBucket<C> {
+    /// A full bucket.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidQuota`] for a rate that no bucket can keep.
+    pub fn new(quota: Quota, clock: C) -> Result<Self, InvalidQuota> {
+        let rate = Rate::of(&quota)?;
+        let origin = clock.now();
+        Ok(Self {
+            clock,
+            origin,
+            full_at: AtomicU64::new(rate.units(ORIGIN)),
+            token: AtomicU64::new(rate.token),
+            full: AtomicU64::new(rate.full),
+            shift: rate.shift,
+        })
+    }
+
+    /// Takes `n` tokens if they are there.
+    #[inline]
+    pub fn take(&self, n: u32) -> Decision {
+        self.take_at(n, self.clock.now())
+    }
+
+    /// The same for one who knows the time already.
+    #[inline]
+    pub fn take_at(&self, n: u32, now: Instant) -> Decision {
+        let rate = self.rate();
+        let now = rate.units(nanos_since(self.origin, now));
+        let mut seen = self.full_at.load(Ordering::Relaxed);
+        loop {
+            let (full_at, decision) = ask(seen, now, n, &rate);
+            let Some(full_at) = full_at else { return decision };
+            match self.full_at.compare_exchange_weak(seen, full_at, Ordering::Relaxed, Ordering::Relaxed) {
+                Ok(_) => return decision,
+                Err(other) => seen = other,
+            }
+        }
+    }
+
+    /// What taking `n` tokens would be answered, without taking them.
+    #[must_use]
+    pub fn peek(&self, n: u32) -> Decision {
+        let rate = self.rate();
+        ask(self.full_at.load(Ordering::Relaxed), self.now(&rate), n, &rate).1
+    }
+
+    /// Puts `n` tokens back; what would overflow is lost.
+    pub fn refund(&self, n: u32) {
+        let rate = self.rate();
+        let now = self.now(&rate);
+        let mut seen = self.full_at.load(Ordering::Relaxed);
+        loop {
+            let ahead = seen.wrapping_sub(now).cast_signed().max(0).cast_unsigned();
+            let full_at = now.wrapping_add(ahead.saturating_sub(rate.token.saturating_mul(u64::from(n))));
+            match self.full_at.compare_exchange_weak(seen, full_at, Ordering::Relaxed, Ordering::Relaxed) {
+                Ok(_) => return,
+                Err(other) => seen = other,
+            }
+        }
+    }
+
+    /// Changes the quota from now on. The share of the bucket that is missing stays missing, in tokens of the new quota at most all of them.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidQuota`] for a rate that this bucket cannot keep; nothing has changed then.
+    pub fn set_quota(&self, quota: Quota) -> Result<(), InvalidQuota> {
+        let rate = Rate::of(&quota)?;
+        if rate.shift < self.shift {
+            // So slow a rate needs coarser time than this bucket tells.
+            return Err(InvalidQuota { refill: quota.refill.get(), period: quota.period });
+        }
+        let finer = (rate.shift - self.shift).unsigned_abs();
+        let token = rate.token.div_ceil(1 << finer).max(1);
+        let (old, now) = (self.rate(), self.now(&self.rate()));
+        let seen = self.full_at.load(Ordering::Relaxed);
+        let missing = seen.wrapping_sub(now).cast_signed().max(0).cast_unsigned().min(old.full);
+        // Tokens that are missing, at the new price.
+        let new_full = token.saturating_mul(u64::from(quota.burst.get()));
+        let price = u128::from(missing) * u128::from(token) / u128::from(old.token);
+        let missing = u64::try_from(price).unwrap_or(u64::MAX).min(new_full);
+        self.token.store(token, Ordering::Relaxed);
+        self.full.store(new_full, Ordering::Relaxed);
+        self.full_at.store(now.wrapping_add(missing), Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// How full the bucket is.
+    #[must_use]
+    pub fn usage(&self) -> Usage {
+        let (decision, rate) = (self.peek(0), self.rate());
+        Usage {
+            current: decision.remaining(),
+            max: decision.limit(),
+            refill_rate: 1.0 / rate.time(rate.token).as_secs_f64(),
+        }
+    }
+
+    fn rate(&self) -> Rate {
+        Rate { token: self.token.load(Ordering::Relaxed), full: self.full.load(Ordering::Relaxed), shift: self.shift }
+    }
+
+    fn now(&self, rate: &Rate) -> u64 {
+        rate.units(nanos_since(self.origin, self.clock.now()))
+    }
+}
+
+impl<C: fmt::Debug> fmt::Debug for TokenBucket<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TokenBucket").field("clock", &self.clock).finish_non_exhaustive()
+    }
+}
+
+/// Takes so many tokens of each bucket, or none of any: what was taken before one refused is put back.
+///
+/// The answer is that of the tightest bucket: the fewest remaining, and the longest time to wait.
+pub fn take_all<C: Clock>(buckets: &[(&TokenBucket<C>, u32)]) -> Option<Answer> {
+    let mut tightest: Option<Answer> = None;
+    let mut taken = 0;
+    for (bucket, n) in buckets {
+        let decision = bucket.take(*n);
+        taken += usize::from(decision.allowed);
+        tightest = Some(tightest.map_or(decision.answer(), |so_far| tighter(so_far, decision.answer())));
+        if !decision.allowed {
+            break;
+        }
+    }
+    if taken < buckets.len() {
+        for (bucket, n) in &buckets[..taken] {
+            bucket.refund(*n);
+        }
+        // Those that were not asked may have to be waited for still longer.
+        for (bucket, n) in &buckets[(taken + 1).min(buckets.len())..] {
+            tightest = tightest.map(|so_far| tighter(so_far, bucket.peek(*n).answer()));
+        }
+    }
+    tightest
+}
+
+fn tighter(a: Answer, b: Answer) -> Answer {
+    let retry_after = a.retry_after.zip(b.retry_after).map(|(a, b)| a.max(b));
+    let (limit, remaining) = if a.remaining <= b.remaining { (a.limit, a.remaining) } else { (b.limit, b.remaining) };
+    Answer {
+        allowed: a.allowed && b.allowed,
+        limit,
+        remaining,
+        retry_after,
+        reset_after: a.reset_after.max(b.reset_after),
+    }
+}
