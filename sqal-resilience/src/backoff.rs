@@ -2,7 +2,22 @@
 
 use std::time::Duration;
 
-/// Exponential delays with ±50 % jitter and a cap: `min(cap, base · 2^attempt) · (0.5 … 1.5)`, never above the cap.
+/// How delays are spread, so that clients that failed together do not come back together. Whatever is drawn, no delay exceeds the cap.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Jitter {
+    /// Not at all.
+    None,
+    /// Anywhere from nothing to the delay.
+    Full,
+    /// Anywhere from half the delay to all of it.
+    Equal,
+    /// By this share up or down, 0 to 1.
+    Proportional(f64),
+    /// Anywhere from the base to three times the delay before; the attempt does not matter (Brooker 2015).
+    Decorrelated,
+}
+
+/// Exponential delays with jitter and a cap: `min(cap, base · 2^attempt)`, by default ±50 %.
 ///
 /// ```
 /// use std::time::Duration;
@@ -14,20 +29,28 @@ use std::time::Duration;
 /// assert_eq!(backoff.delay(u32::MAX, 0.99), Duration::from_secs(30));
 /// # Ok::<(), sqal_resilience::InvalidBackoff>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Backoff {
     base: Duration,
     cap: Duration,
+    jitter: Jitter,
 }
 
-/// Two durations that make no backoff.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("base {base:?} and cap {cap:?}: expected a base above 0 and a cap of at least the base")]
-pub struct InvalidBackoff {
-    /// The first delay.
-    pub base: Duration,
-    /// The longest delay.
-    pub cap: Duration,
+/// Numbers that make no backoff.
+#[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidBackoff {
+    /// The delays.
+    #[error("base {base:?} and cap {cap:?}: expected a base above 0 and a cap of at least the base")]
+    Delays {
+        /// The first delay.
+        base: Duration,
+        /// The longest delay.
+        cap: Duration,
+    },
+    /// The share of a proportional jitter.
+    #[error("jitter {0}: expected a share from 0 to 1")]
+    Jitter(f64),
 }
 
 impl Backoff {
@@ -37,18 +60,80 @@ impl Backoff {
     ///
     /// [`InvalidBackoff`] for a base of 0 or a cap below the base.
     pub fn new(base: Duration, cap: Duration) -> Result<Self, InvalidBackoff> {
-        if base.is_zero() || cap < base { Err(InvalidBackoff { base, cap }) } else { Ok(Self { base, cap }) }
+        if base.is_zero() || cap < base {
+            return Err(InvalidBackoff::Delays { base, cap });
+        }
+        Ok(Self { base, cap, jitter: Jitter::Proportional(0.5) })
     }
 
-    /// The delay before the try after `attempt` failed ones (0 for the first), with a random number from 0 to 1.
+    /// The same delays, spread otherwise.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidBackoff::Jitter`] for a share that is none.
+    pub fn with_jitter(self, jitter: Jitter) -> Result<Self, InvalidBackoff> {
+        match jitter {
+            Jitter::Proportional(share) if !(0.0..=1.0).contains(&share) => Err(InvalidBackoff::Jitter(share)),
+            _ => Ok(Self { jitter, ..self }),
+        }
+    }
+
+    /// The delay before the try after `attempt` failed ones (0 for the first), with a random number from 0 to 1; for decorrelated delays, the one
+    /// after a delay of the base.
     ///
     /// A number outside 0 to 1 is drawn to the nearer end; no attempt overflows.
     #[must_use]
     pub fn delay(&self, attempt: u32, random: f64) -> Duration {
+        self.delay_after(attempt, self.base, random)
+    }
+
+    /// The delay after another one, which matters to decorrelated delays only.
+    #[must_use]
+    pub fn delay_after(&self, attempt: u32, previous: Duration, random: f64) -> Duration {
         let doubled = 2_u32.checked_pow(attempt).and_then(|factor| self.base.checked_mul(factor));
         let plain = doubled.unwrap_or(self.cap).min(self.cap);
         let random = if random.is_nan() { 0.5 } else { random.clamp(0.0, 1.0) };
-        plain.mul_f64(0.5 + random).min(self.cap)
+        let between = |low: Duration, high: Duration| {
+            let high = high.max(low);
+            let part = high.saturating_sub(low).as_secs_f64() * random;
+            low.saturating_add(Duration::try_from_secs_f64(part).unwrap_or(self.cap))
+        };
+        let drawn = match self.jitter {
+            Jitter::None => plain,
+            Jitter::Full => between(Duration::ZERO, plain),
+            Jitter::Equal => between(plain / 2, plain),
+            Jitter::Proportional(share) => {
+                let factor = share.mul_add(2.0f64.mul_add(random, -1.0), 1.0);
+                Duration::try_from_secs_f64(plain.as_secs_f64() * factor).unwrap_or(self.cap)
+            }
+            Jitter::Decorrelated => between(self.base, previous.saturating_mul(3).min(self.cap)),
+        };
+        drawn.min(self.cap)
+    }
+
+    /// The delays one after another, each with a number of `random` (from 0 to 1).
+    pub const fn delays<R: FnMut() -> f64>(&self, random: R) -> Delays<R> {
+        Delays { backoff: *self, attempt: 0, previous: self.base, random }
+    }
+}
+
+/// The delays of a [`Backoff`], without an end.
+#[derive(Clone, Debug)]
+pub struct Delays<R> {
+    backoff: Backoff,
+    attempt: u32,
+    previous: Duration,
+    random: R,
+}
+
+impl<R: FnMut() -> f64> Iterator for Delays<R> {
+    type Item = Duration;
+
+    fn next(&mut self) -> Option<Duration> {
+        let delay = self.backoff.delay_after(self.attempt, self.previous, (self.random)());
+        self.attempt = self.attempt.saturating_add(1);
+        self.previous = delay;
+        Some(delay)
     }
 }
 
@@ -72,5 +157,9 @@ mod tests {
     fn nonsense_is_refused() {
         assert!(Backoff::new(Duration::ZERO, Duration::from_secs(1)).is_err());
         assert!(Backoff::new(Duration::from_secs(2), Duration::from_secs(1)).is_err());
+        let backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(2)).unwrap();
+        for share in [-0.1, 1.1, f64::NAN] {
+            assert!(matches!(backoff.with_jitter(Jitter::Proportional(share)), Err(InvalidBackoff::Jitter(_))));
+        }
     }
 }

@@ -27,14 +27,18 @@
 mod backoff;
 mod breaker;
 mod bucket;
+mod budget;
 mod clock;
 mod outcome;
+mod random;
 mod rejected;
+#[cfg(feature = "tokio")]
+mod retry;
 #[cfg(feature = "tokio")]
 mod shutdown;
 mod sync;
 
-pub use backoff::{Backoff, InvalidBackoff};
+pub use backoff::{Backoff, Delays, InvalidBackoff, Jitter};
 pub use breaker::{
     Abandoned, Breaker, BreakerConfig, Breakers, CallError, Cause, Counts, Event, InvalidBreaker, NoRoom, Observer,
     OpenFor, OwnedPermit, Permit, Rates, SlowCalls, Snapshot, State, Window,
@@ -42,8 +46,11 @@ pub use breaker::{
 pub use bucket::{Answer, Decision, InvalidQuota, KeyedBuckets, Quota, TokenBucket, Usage, take_all};
 #[cfg(feature = "tokio")]
 pub use bucket::{ExceedsCapacity, FairBucket};
+pub use budget::{InvalidBudget, RetryBudget};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use outcome::Outcome;
 pub use rejected::Rejected;
+#[cfg(feature = "tokio")]
+pub use retry::{Again, GaveUp, Plain, Retry, RetryError, RetryPolicy, Retryable};
 #[cfg(feature = "tokio")]
 pub use shutdown::{Active, Drained, Shutdown};

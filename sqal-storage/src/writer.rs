@@ -16,7 +16,7 @@ use tracing::{error, warn};
 use crate::{Inserted, SampleStore, StorageError, StorageErrorKind};
 
 /// How much a writer takes at once, and how patient it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct WriterConfig {
     /// Samples that may wait; when so many wait, callers wait too.
     pub queue: NonZeroUsize,

@@ -3,6 +3,8 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use crate::random::Random;
+
 /// The settings of a breaker (CBR-02). Whichever rule is met first opens it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct BreakerConfig {
@@ -105,7 +107,7 @@ impl OpenFor {
     pub(super) fn at(&self, level: u32, generation: u64) -> Duration {
         let exponent = i32::try_from(level).unwrap_or(i32::MAX);
         let plain = self.base.as_secs_f64() * self.factor.powi(exponent);
-        let swing = self.jitter * 2.0f64.mul_add(unit(self.seed ^ generation), -1.0);
+        let swing = self.jitter * 2.0f64.mul_add(Random(self.seed ^ generation).next(), -1.0);
         let jittered = plain * (1.0 + swing);
         // Not a number of seconds that a duration holds: it is above any limit.
         Duration::try_from_secs_f64(jittered.min(self.max.as_secs_f64())).unwrap_or(self.max).min(self.max)
@@ -115,16 +117,6 @@ impl OpenFor {
 /// A time in nanoseconds, at most 584 years of them.
 pub(super) fn nanos(time: Duration) -> u64 {
     time.as_secs().saturating_mul(1_000_000_000).saturating_add(u64::from(time.subsec_nanos()))
-}
-
-/// A number from 0 to 1 from a seed (`SplitMix64`, Steele, Lea and Flood 2014).
-fn unit(seed: u64) -> f64 {
-    let mut z = seed.wrapping_add(0x9E37_79B9_7F4A_7C15);
-    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    z ^= z >> 31;
-    // The upper 32 bits: enough for a jitter.
-    f64::from(u32::try_from(z >> 32).unwrap_or(u32::MAX)) / f64::from(u32::MAX)
 }
 
 /// What a permit means that was dropped without a report: the caller gave up, and nobody knows how the call went.

@@ -1,0 +1,73 @@
+//! What retrying costs when nothing has to be tried again, a delay, and a budget; backon and tower beside them in the same run.
+
+use std::future::ready;
+use std::hint::black_box;
+use std::num::NonZeroU32;
+use std::pin::pin;
+use std::task::{Context, Waker};
+use std::time::Duration;
+
+use backon::{BackoffBuilder as _, ExponentialBuilder};
+use criterion::{Criterion, criterion_group, criterion_main};
+use sqal_resilience::{Backoff, Jitter, RetryBudget, RetryPolicy, Retryable, SystemClock};
+use tower::retry::budget::{Budget as _, TpsBudget};
+
+fn now<T>(future: impl Future<Output = T>) -> bool {
+    pin!(future).poll(&mut Context::from_waker(Waker::noop())).is_ready()
+}
+
+fn first_try(c: &mut Criterion) {
+    let mut group = c.benchmark_group("first try");
+    let backoff = Backoff::new(Duration::from_millis(250), Duration::from_secs(30)).expect("in order");
+    let policy = RetryPolicy::new(3, backoff);
+    group.bench_function("SQAL", |b| {
+        b.iter(|| now(Retryable::retry(|| ready(black_box(Ok::<_, ()>(1))), black_box(policy)).run()));
+    });
+    group.bench_function("backon", |b| {
+        b.iter(|| {
+            now(backon::Retryable::retry(|| ready(black_box(Ok::<_, ()>(1))), black_box(ExponentialBuilder::default()))
+                .sleep(|_| ready(()))
+                .into_future())
+        });
+    });
+    group.finish();
+}
+
+fn delay(c: &mut Criterion) {
+    let mut group = c.benchmark_group("delay with jitter");
+    let backoff = Backoff::new(Duration::from_millis(1), Duration::from_secs(30)).expect("in order");
+    let full = backoff.with_jitter(Jitter::Full).expect("no share");
+    let mut random = 0.0;
+    let mut delays = full.delays(move || {
+        random = (random + 0.618_033_988_749_895) % 1.0;
+        random
+    });
+    group.bench_function("SQAL", |b| b.iter(|| black_box(delays.next())));
+    let builder = ExponentialBuilder::default().with_jitter().with_max_times(usize::MAX);
+    let mut theirs = builder.build();
+    group.bench_function("backon", |b| b.iter(|| black_box(theirs.next())));
+    group.finish();
+}
+
+fn budget(c: &mut Criterion) {
+    let mut group = c.benchmark_group("budget");
+    let most = NonZeroU32::new(1000).expect("not 0");
+    let ours = RetryBudget::new(1.0, most, NonZeroU32::MIN, SystemClock).expect("a ratio");
+    let theirs = TpsBudget::new(Duration::from_secs(10), 10, 1.0);
+    group.bench_function("SQAL, earn and spend", |b| {
+        b.iter(|| {
+            ours.earn();
+            black_box(ours.spend())
+        });
+    });
+    group.bench_function("tower, deposit and withdraw", |b| {
+        b.iter(|| {
+            theirs.deposit();
+            black_box(theirs.withdraw())
+        });
+    });
+    group.finish();
+}
+
+criterion_group!(benches, first_try, delay, budget);
+criterion_main!(benches);

@@ -1,0 +1,240 @@
+//! [`Retry`]: try again, but not for ever, not at once, and not what cannot be helped.
+
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher, Hasher};
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep_until, timeout_at};
+
+use crate::random::Random;
+use crate::{Backoff, Clock, RetryBudget};
+
+/// Whether an error is worth another try.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Again {
+    /// No: another try would fail as well, or do harm.
+    Never,
+    /// Yes, after the usual delay.
+    Yes,
+    /// Yes, not before this time: what the target itself asked for (`Retry-After`).
+    After(Duration),
+}
+
+/// How often and how long.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RetryPolicy {
+    /// So many tries after the first.
+    pub max_retries: u32,
+    /// How long to wait between them.
+    pub backoff: Backoff,
+    /// The time for all tries and waits together; an attempt that is under way then is dropped. `None` for no limit.
+    pub deadline: Option<Duration>,
+    /// The longest that a target may make us wait; if it asks for more, we give up.
+    pub max_retry_after: Duration,
+}
+
+impl RetryPolicy {
+    /// So many retries with this backoff, no deadline, and at most 20 seconds at the target's wish.
+    #[must_use]
+    pub const fn new(max_retries: u32, backoff: Backoff) -> Self {
+        Self { max_retries, backoff, deadline: None, max_retry_after: Duration::from_secs(20) }
+    }
+}
+
+/// Why there was no success.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum GaveUp {
+    /// As many retries as there may be.
+    Retries,
+    /// The error is not worth another try.
+    NotWorthIt,
+    /// The next try would begin after the deadline.
+    Deadline,
+    /// The target asked for more patience than the policy has.
+    RetryAfter,
+    /// The budget for retries is spent.
+    Budget,
+}
+
+/// No success: the last error, after how many tries, and why there was no other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RetryError<E> {
+    /// The last try failed.
+    #[error("gave up after {attempts} tries ({why:?})")]
+    Failed {
+        /// What the last try said.
+        #[source]
+        error: E,
+        /// How many tries there were.
+        attempts: u32,
+        /// Why there was no other.
+        why: GaveUp,
+    },
+    /// The deadline passed while a try was under way.
+    #[error("the deadline passed during try {attempts}")]
+    DeadlinePassed {
+        /// How many tries there were, the last one included.
+        attempts: u32,
+    },
+}
+
+/// A retry that takes every error for worth another try and tells nobody.
+pub type Plain<O, E> = Retry<O, fn(&E) -> Again, fn(u32, &E, Duration)>;
+
+/// A closure that can be tried again: `(|| async { … }).retry(policy).run().await`.
+pub trait Retryable<T, E>: Sized {
+    /// The same operation, tried as the policy says.
+    fn retry(self, policy: RetryPolicy) -> Plain<Self, E>;
+}
+
+impl<T, E, F: Future<Output = Result<T, E>>, O: FnMut() -> F> Retryable<T, E> for O {
+    fn retry(self, policy: RetryPolicy) -> Plain<Self, E> {
+        Retry { operation: self, policy, when: |_| Again::Yes, notify: |_, _, _| {}, seed: None }
+    }
+}
+
+/// An operation and how it is tried again.
+///
+/// ```
+/// use std::time::Duration;
+/// use sqal_resilience::{Backoff, RetryPolicy, Retryable};
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let policy = RetryPolicy::new(3, Backoff::new(Duration::from_millis(250), Duration::from_secs(30))?);
+/// let mut tries = 0;
+/// let answer = (|| {
+///     tries += 1;
+///     let works = tries == 3;
+///     async move { if works { Ok(42) } else { Err("not yet") } }
+/// })
+/// .retry(policy)
+/// .run()
+/// .await;
+/// assert_eq!((answer, tries), (Ok(42), 3));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+#[must_use = "nothing happens before `run` is awaited"]
+pub struct Retry<O, W, N> {
+    operation: O,
+    policy: RetryPolicy,
+    when: W,
+    notify: N,
+    seed: Option<u64>,
+}
+
+impl<O, W, N> Retry<O, W, N> {
+    /// Says which errors are worth another try; by default all are.
+    pub fn when<E, V: FnMut(&E) -> Again>(self, when: V) -> Retry<O, V, N> {
+        Retry { operation: self.operation, policy: self.policy, when, notify: self.notify, seed: self.seed }
+    }
+
+    /// Is told of each failed try that is followed by another: which one it was (from 1), its error, and how long is waited.
+    pub fn notify<E, M: FnMut(u32, &E, Duration)>(self, notify: M) -> Retry<O, W, M> {
+        Retry { operation: self.operation, policy: self.policy, when: self.when, notify, seed: self.seed }
+    }
+
+    /// Draws the jitter from a seed: the same seed gives the same delays. By default every run has its own.
+    pub fn seeded(self, seed: u64) -> Self {
+        Self { seed: Some(seed), ..self }
+    }
+
+    /// Tries until there is a success, or no reason to go on.
+    ///
+    /// # Errors
+    ///
+    /// [`RetryError`] with the last error, the number of tries and the reason.
+    pub async fn run<T, E, F>(self) -> Result<T, RetryError<E>>
+    where
+        F: Future<Output = Result<T, E>>,
+        O: FnMut() -> F,
+        W: FnMut(&E) -> Again,
+        N: FnMut(u32, &E, Duration),
+    {
+        self.run_within::<T, E, F, crate::SystemClock>(None).await
+    }
+
+    /// The same with a budget: each run earns its share, and each retry costs one.
+    ///
+    /// # Errors
+    ///
+    /// As [`Retry::run`].
+    pub async fn run_on<T, E, F, C: Clock>(self, budget: &RetryBudget<C>) -> Result<T, RetryError<E>>
+    where
+        F: Future<Output = Result<T, E>>,
+        O: FnMut() -> F,
+        W: FnMut(&E) -> Again,
+        N: FnMut(u32, &E, Duration),
+    {
+        self.run_within(Some(budget)).await
+    }
+
+    async fn run_within<T, E, F, C: Clock>(mut self, budget: Option<&RetryBudget<C>>) -> Result<T, RetryError<E>>
+    where
+        F: Future<Output = Result<T, E>>,
+        O: FnMut() -> F,
+        W: FnMut(&E) -> Again,
+        N: FnMut(u32, &E, Duration),
+    {
+        if let Some(budget) = budget {
+            budget.earn();
+        }
+        // Without a deadline no clock is read before the first failure.
+        let end = self.policy.deadline.map(|time| {
+            let now = Instant::now();
+            now.checked_add(time).unwrap_or(now + Duration::from_hours(24 * 365 * 30))
+        });
+        let mut random = None;
+        let (mut attempts, mut previous) = (0_u32, Duration::ZERO);
+        loop {
+            attempts = attempts.saturating_add(1);
+            let result = match end {
+                Some(end) => match timeout_at(end, (self.operation)()).await {
+                    Ok(result) => result,
+                    Err(_) => return Err(RetryError::DeadlinePassed { attempts }),
+                },
+                None => (self.operation)().await,
+            };
+            let error = match result {
+                Ok(value) => return Ok(value),
+                Err(error) => error,
+            };
+            let failed = |error, why| Err(RetryError::Failed { error, attempts, why });
+            let again = (self.when)(&error);
+            if again == Again::Never {
+                return failed(error, GaveUp::NotWorthIt);
+            }
+            if attempts > self.policy.max_retries {
+                return failed(error, GaveUp::Retries);
+            }
+            let random = random.get_or_insert_with(|| Random(self.seed.unwrap_or_else(fresh_seed)));
+            let base = if attempts == 1 { self.policy.backoff.delay(0, 0.5) } else { previous };
+            let mut delay = self.policy.backoff.delay_after(attempts - 1, base, random.next());
+            previous = delay;
+            if let Again::After(asked) = again {
+                if asked > self.policy.max_retry_after {
+                    return failed(error, GaveUp::RetryAfter);
+                }
+                delay = delay.max(asked);
+            }
+            let wake = Instant::now() + delay;
+            if end.is_some_and(|end| wake >= end) {
+                return failed(error, GaveUp::Deadline);
+            }
+            if budget.is_some_and(|budget| !budget.spend()) {
+                return failed(error, GaveUp::Budget);
+            }
+            (self.notify)(attempts, &error, delay);
+            drop(error);
+            sleep_until(wake).await;
+        }
+    }
+}
+
+/// A seed that differs from run to run: the standard library's hasher is keyed at random.
+fn fresh_seed() -> u64 {
+    RandomState::new().build_hasher().finish()
+}
