@@ -36,6 +36,7 @@ mod rejected;
 mod retry;
 #[cfg(feature = "tokio")]
 mod shutdown;
+mod single_flight;
 mod sync;
 
 pub use backoff::{Backoff, Delays, InvalidBackoff, Jitter};
@@ -54,3 +55,4 @@ pub use rejected::Rejected;
 pub use retry::{Again, GaveUp, Plain, Retry, RetryError, RetryPolicy, Retryable};
 #[cfg(feature = "tokio")]
 pub use shutdown::{Active, Drained, Shutdown};
+pub use single_flight::{Landed, SingleFlight};

@@ -709,6 +709,15 @@ fn cb_44_a_reset_ignores_the_probes_that_are_under_way() {
     }
     let snapshot = breaker.snapshot();
     assert_eq!((snapshot.state, snapshot.failures_in_a_row, snapshot.level), (State::Closed, 0, 0));
+    // A reset forgets failed recoveries; nothing else does.
+    let (breaker, clock) = with(doubling());
+    fail(&breaker, 5);
+    clock.advance(MINUTE);
+    fail(&breaker, 1);
+    breaker.force_half_open();
+    assert_eq!(breaker.snapshot().level, 1);
+    breaker.reset();
+    assert_eq!(breaker.snapshot().level, 0);
 }
 
 #[test]

@@ -1,0 +1,275 @@
+//! [`SingleFlight`]: many ask for the same thing at once, one fetches it, all get it.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher, RandomState};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+/// How many parts the table has, so that different keys seldom wait for one lock.
+const PARTS: usize = 16;
+
+/// At most one flight per key at a time. Nothing is kept: who asks after the landing flies again.
+///
+/// If the leader gives up (its future is dropped) or panics, one of the waiters takes over with *its own* closure and the others go on waiting;
+/// a panic is the leader's alone. Whatever must not be shared between callers (a tenant, an authorisation) belongs into the key. A flight that
+/// asks for its own key waits for itself, for ever.
+///
+/// ```
+/// use sqal_resilience::SingleFlight;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let flights = SingleFlight::new();
+/// let fetched = flights.run("tray 7", || async { 42 }).await;
+/// assert_eq!((fetched.value, fetched.shared), (42, false));
+/// # }
+/// ```
+pub struct SingleFlight<K, V> {
+    hasher: RandomState,
+    parts: [Mutex<Table<K, V>>; PARTS],
+}
+
+/// The flights of one part of the keys.
+type Table<K, V> = HashMap<Hashed<K>, Arc<Flight<V>>, BuildHasherDefault<AsItIs>>;
+
+/// A key with its hash, which is computed once for all that a flight does with the table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Hashed<K> {
+    hash: u64,
+    key: K,
+}
+
+impl<K> Hash for Hashed<K> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.hash);
+    }
+}
+
+/// Takes a hash for what it is.
+#[derive(Debug, Default)]
+struct AsItIs(u64);
+
+impl Hasher for AsItIs {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        // Only whole hashes are written; whatever else came would still be told apart.
+        self.0 = bytes.iter().fold(self.0, |hash, byte| hash.rotate_left(8) ^ u64::from(*byte));
+    }
+}
+
+/// What a flight brought, and whether somebody else fetched it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Landed<V> {
+    /// The value.
+    pub value: V,
+    /// Whether another caller's closure made it.
+    pub shared: bool,
+}
+
+#[derive(Debug)]
+struct Flight<V>(Mutex<Seats<V>>);
+
+#[derive(Debug)]
+struct Seats<V> {
+    landed: Option<V>,
+    /// Nobody flies: the next waiter that looks takes over.
+    abandoned: bool,
+    /// In the order in which they came; a ticket is never used twice.
+    waiting: Vec<(u64, Waker)>,
+    tickets: u64,
+}
+
+impl<V> Flight<V> {
+    fn seats(&self) -> MutexGuard<'_, Seats<V>> {
+        // No code of anybody else runs under the lock, so a poisoned one still guards a whole state.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<K: Eq + Hash + Clone, V: Clone> SingleFlight<K, V> {
+    /// No flights yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { hasher: RandomState::new(), parts: std::array::from_fn(|_| Mutex::default()) }
+    }
+
+    fn hashed(&self, key: K) -> Hashed<K> {
+        Hashed { hash: self.hasher.hash_one(&key), key }
+    }
+
+    fn part(&self, key: &Hashed<K>) -> MutexGuard<'_, Table<K, V>> {
+        // The upper bits choose the part, the lower ones the place in it.
+        let part = usize::try_from(key.hash >> 60).unwrap_or(0) % PARTS;
+        self.parts[part].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Gets what the key stands for: by `fetch`, or by the flight of somebody else that is under way.
+    pub async fn run<F: Future<Output = V>>(&self, key: K, fetch: impl FnOnce() -> F) -> Landed<V> {
+        let key = self.hashed(key);
+        let (flight, leads) = {
+            let mut part = self.part(&key);
+            if let Some(flight) = part.get(&key) {
+                (Arc::clone(flight), false)
+            } else {
+                let seats = Seats { landed: None, abandoned: false, waiting: Vec::new(), tickets: 0 };
+                let flight = Arc::new(Flight(Mutex::new(seats)));
+                part.insert(key.clone(), Arc::clone(&flight));
+                (flight, true)
+            }
+        };
+        if !leads && let Some(value) = (Wait { table: self, key: &key, flight: &flight, ticket: None }).await {
+            return Landed { value, shared: true };
+        }
+        let leader = Leader { table: self, key: &key, flight: &flight };
+        let value = fetch().await;
+        leader.land(value.clone());
+        Landed { value, shared: false }
+    }
+
+    /// Whoever asks for the key from now on flies anew; those who wait for the old flight still get its value.
+    pub fn forget(&self, key: K) {
+        let key = self.hashed(key);
+        self.part(&key).remove(&key);
+    }
+
+    /// How many flights are under way.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.parts.iter().map(|part| part.lock().unwrap_or_else(PoisonError::into_inner).len()).sum()
+    }
+
+    /// Whether none is under way.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Takes the flight out of the table, if it is still the one of its key.
+    fn remove(&self, key: &Hashed<K>, flight: &Arc<Flight<V>>) {
+        let mut part = self.part(key);
+        if part.get(key).is_some_and(|current| Arc::ptr_eq(current, flight)) {
+            part.remove(key);
+        }
+    }
+
+    /// Nobody flies any more: the first waiter is woken to take over; without one the flight is forgotten.
+    fn abandon(&self, key: &Hashed<K>, flight: &Arc<Flight<V>>) {
+        // The table first: nobody may join between the look and the removal.
+        let mut part = self.part(key);
+        let mut seats = flight.seats();
+        seats.abandoned = true;
+        let next = if seats.waiting.is_empty() { None } else { Some(seats.waiting.remove(0).1) };
+        // A woken waiter has no ticket any more, but it lives: the flight is its to take, or to abandon again.
+        if next.is_none()
+            && Arc::strong_count(flight) <= 2
+            && part.get(key).is_some_and(|current| Arc::ptr_eq(current, flight))
+        {
+            part.remove(key);
+        }
+        drop((seats, part));
+        if let Some(waker) = next {
+            waker.wake();
+        }
+    }
+}
+
+impl<K: Eq + Hash + Clone, V: Clone> Default for SingleFlight<K, V> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<K, V> fmt::Debug for SingleFlight<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SingleFlight").finish_non_exhaustive()
+    }
+}
+
+/// The one who fetches. Dropped before the landing, it abandons the flight.
+struct Leader<'a, K: Eq + Hash + Clone, V: Clone> {
+    table: &'a SingleFlight<K, V>,
+    key: &'a Hashed<K>,
+    flight: &'a Arc<Flight<V>>,
+}
+
+impl<K: Eq + Hash + Clone, V: Clone> Leader<'_, K, V> {
+    fn land(self, value: V) {
+        self.table.remove(self.key, self.flight);
+        let mut seats = self.flight.seats();
+        seats.landed = Some(value);
+        let waiting = std::mem::take(&mut seats.waiting);
+        drop(seats);
+        for (_, waker) in waiting {
+            waker.wake();
+        }
+    }
+}
+
+impl<K: Eq + Hash + Clone, V: Clone> Drop for Leader<'_, K, V> {
+    fn drop(&mut self) {
+        let landed = self.flight.seats().landed.is_some();
+        if !landed {
+            self.table.abandon(self.key, self.flight);
+        }
+    }
+}
+
+/// One who waits: ends with the value, or with `None` for "take over".
+struct Wait<'a, K: Eq + Hash + Clone, V: Clone> {
+    table: &'a SingleFlight<K, V>,
+    key: &'a Hashed<K>,
+    flight: &'a Arc<Flight<V>>,
+    ticket: Option<u64>,
+}
+
+impl<K: Eq + Hash + Clone, V: Clone> Future for Wait<'_, K, V> {
+    type Output = Option<V>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<V>> {
+        let flight = self.flight;
+        let mut seats = flight.seats();
+        if let Some(value) = &seats.landed {
+            return Poll::Ready(Some(value.clone()));
+        }
+        if seats.abandoned {
+            seats.abandoned = false;
+            let ticket = self.ticket.take();
+            seats.waiting.retain(|(waiting, _)| Some(*waiting) != ticket);
+            return Poll::Ready(None);
+        }
+        if let Some(seat) =
+            self.ticket.and_then(|ticket| seats.waiting.iter_mut().find(|(waiting, _)| *waiting == ticket))
+        {
+            seat.1.clone_from(context.waker());
+        } else {
+            let ticket = seats.tickets;
+            seats.tickets += 1;
+            seats.waiting.push((ticket, context.waker().clone()));
+            self.ticket = Some(ticket);
+        }
+        Poll::Pending
+    }
+}
+
+impl<K: Eq + Hash + Clone, V: Clone> Drop for Wait<'_, K, V> {
+    fn drop(&mut self) {
+        let Some(ticket) = self.ticket else { return };
+        let mut seats = self.flight.seats();
+        seats.waiting.retain(|(waiting, _)| *waiting != ticket);
+        let takes_over = seats.abandoned && seats.landed.is_none();
+        drop(seats);
+        if takes_over {
+            // It was woken to take over and leaves instead: the next one is woken.
+            self.table.abandon(self.key, self.flight);
+        }
+    }
+}
