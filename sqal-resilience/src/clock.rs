@@ -10,6 +10,24 @@ pub trait Clock: Debug + Send + Sync {
     fn now(&self) -> Instant;
 }
 
+/// Where the origin of times lies in nanoseconds: 146 years on either side of it.
+pub(crate) const ORIGIN: u64 = 1 << 62;
+
+/// A time in nanoseconds after an origin, which may lie after it: a clock that steps back does not underflow.
+#[inline]
+pub(crate) fn nanos_since(origin: Instant, now: Instant) -> u64 {
+    match now.checked_duration_since(origin) {
+        Some(after) => ORIGIN + nanos(after).min(ORIGIN),
+        None => ORIGIN - nanos(origin.duration_since(now)).min(ORIGIN),
+    }
+}
+
+/// A span in nanoseconds, at most 584 years of them.
+#[inline]
+pub(crate) fn nanos(time: Duration) -> u64 {
+    time.as_secs().saturating_mul(1_000_000_000).saturating_add(u64::from(time.subsec_nanos()))
+}
+
 /// The machine's monotonic clock.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock;

@@ -3,6 +3,7 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use crate::clock::nanos;
 use crate::random::Random;
 
 /// The settings of a breaker (CBR-02). Whichever rule is met first opens it.
@@ -112,11 +113,6 @@ impl OpenFor {
         // Not a number of seconds that a duration holds: it is above any limit.
         Duration::try_from_secs_f64(jittered.min(self.max.as_secs_f64())).unwrap_or(self.max).min(self.max)
     }
-}
-
-/// A time in nanoseconds, at most 584 years of them.
-pub(super) fn nanos(time: Duration) -> u64 {
-    time.as_secs().saturating_mul(1_000_000_000).saturating_add(u64::from(time.subsec_nanos()))
 }
 
 /// What a permit means that was dropped without a report: the caller gave up, and nobody knows how the call went.

@@ -34,13 +34,13 @@ use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 pub use call::CallError;
-use config::nanos;
 pub use config::{Abandoned, BreakerConfig, InvalidBreaker, OpenFor, Rates, SlowCalls, Window};
 pub use event::{Cause, Event, Observer};
 pub use registry::{Breakers, NoRoom};
 pub use window::Counts;
 use window::{Calls, Kind};
 
+use crate::clock::{ORIGIN, nanos, nanos_since};
 use crate::sync::{AtomicU64, Mutex, MutexGuard, Ordering};
 use crate::{Clock, Outcome, Rejected};
 
@@ -129,9 +129,6 @@ pub struct Breaker<C> {
     inner: Mutex<Inner>,
 }
 
-/// Where the origin lies in nanoseconds: 146 years on either side of it.
-const ORIGIN: u64 = 1 << 62;
-
 impl<C: Clock> Breaker<C> {
     /// A closed breaker.
     ///
@@ -210,7 +207,7 @@ impl<C: Clock> Breaker<C> {
         if word.state() == State::Closed && word.0 & Word::TIMED == 0 {
             return Ok(Claim::new(word.generation(), false, 0));
         }
-        self.admit_otherwise(word, self.nanos(now()))
+        self.admit_otherwise(word, nanos_since(self.origin, now()))
     }
 
     #[inline(never)]
@@ -323,14 +320,7 @@ impl<C: Clock> Breaker<C> {
     }
 
     fn now(&self) -> u64 {
-        self.nanos(self.clock.now())
-    }
-
-    fn nanos(&self, now: Instant) -> u64 {
-        match now.checked_duration_since(self.origin) {
-            Some(after) => ORIGIN + nanos(after).min(ORIGIN),
-            None => ORIGIN - nanos(self.origin.duration_since(now)).min(ORIGIN),
-        }
+        nanos_since(self.origin, self.clock.now())
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {

@@ -6,8 +6,8 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use super::decision::{Decision, ask};
-use super::nanos_since;
 use super::quota::{InvalidQuota, Quota, Rate};
+use crate::clock::nanos_since;
 
 /// One bucket per key, with bounded memory.
 ///

@@ -7,7 +7,7 @@ mod quota;
 mod waiting;
 
 use std::fmt;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use decision::ask;
 pub use decision::{Answer, Decision};
@@ -18,20 +18,8 @@ pub use quota::{InvalidQuota, Quota};
 pub use waiting::{ExceedsCapacity, FairBucket};
 
 use crate::Clock;
+use crate::clock::{ORIGIN, nanos_since};
 use crate::sync::{AtomicU64, Ordering};
-
-/// Where the origin of times lies in nanoseconds: 146 years on either side of it.
-const ORIGIN: u64 = 1 << 62;
-
-/// A time in nanoseconds after an origin, which may lie after it.
-fn nanos_since(origin: Instant, now: Instant) -> u64 {
-    let nanos =
-        |time: Duration| time.as_secs().saturating_mul(1_000_000_000).saturating_add(u64::from(time.subsec_nanos()));
-    match now.checked_duration_since(origin) {
-        Some(after) => ORIGIN + nanos(after).min(ORIGIN),
-        None => ORIGIN - nanos(origin.duration_since(now)).min(ORIGIN),
-    }
-}
 
 /// One bucket, shared by reference: one word, one compare-and-swap to take, one load to refuse.
 ///
