@@ -97,7 +97,9 @@ impl Tolerance {
 
     /// P(low ≤ X ≤ high) for X of N(mean, u).
     fn mass(&self, mean: f64, u: f64) -> f64 {
-        if u > 0.0 {
+        if u.is_nan() || u < 0.0 {
+            f64::NAN
+        } else if u > 0.0 {
             let (low, high) = ((self.low - mean) / u, (self.high - mean) / u);
             // In the upper tail both are nearly 1 and their difference is noise: mirrored, it is not.
             if low > 0.0 { normal_cdf(-low) - normal_cdf(-high) } else { normal_cdf(high) - normal_cdf(low) }
@@ -129,55 +131,80 @@ impl Risk {
 /// What is made, before anybody measures: a distribution of the true values over production.
 #[derive(Clone, Copy, Debug)]
 pub struct Production<D> {
-    /// The probability density of the true value.
-    pub density: D,
-    /// Where the true values lie, but for a share that does not matter.
-    pub range: (f64, f64),
+    density: D,
+    range: (f64, f64),
 }
 
 impl Production<()> {
     /// A production whose true values are normal.
-    #[must_use]
-    pub fn normal(values: Measured) -> Production<impl Fn(f64) -> f64> {
+    ///
+    /// # Errors
+    ///
+    /// [`NotATolerance`] if they do not scatter: then there is nothing to decide.
+    pub fn normal(values: Measured) -> Result<Production<impl Fn(f64) -> f64>, NotATolerance> {
         let (mean, sd) = (values.value(), values.u());
         let density = move |x: f64| {
             let z = (x - mean) / sd;
             libm::exp(-0.5 * z * z) / sd * 0.398_942_280_401_432_7
         };
-        Production { density, range: (mean - 9.0 * sd, mean + 9.0 * sd) }
+        Production::new(density, mean - 9.0 * sd, mean + 9.0 * sd)
     }
 }
 
 impl<D: Fn(f64) -> f64> Production<D> {
+    /// A production from the probability density of its true values, and where they lie but for a share that does not matter.
+    ///
+    /// # Errors
+    ///
+    /// [`NotATolerance`] if the range is not finite, or encloses nothing.
+    pub fn new(density: D, low: f64, high: f64) -> Result<Self, NotATolerance> {
+        if low < high && low.is_finite() && high.is_finite() {
+            Ok(Self { density, range: (low, high) })
+        } else {
+            Err(NotATolerance { low, high })
+        }
+    }
+
     /// The risks of accepting what measures within `acceptance`, with a standard uncertainty of measurement `u`, when `tolerance` is meant.
     ///
-    /// Integrated by Gauss-Legendre in steps of half of `u` (at least 64 panels), cut at every limit; for densities as smooth as a normal one
-    /// the result is good to about 1e-12.
+    /// Integrated by Gauss-Legendre, cut at every limit and nine `u` on either side of it, where acceptance changes; for densities as smooth as a
+    /// normal one the result is good to about 1e-12. A `u` that is negative or NaN gives NaN.
     #[must_use]
     pub fn risk(&self, u: f64, tolerance: &Tolerance, acceptance: &Tolerance) -> Risk {
         let accepted = |x: f64| (self.density)(x) * acceptance.mass(x, u);
         let rejected = |x: f64| (self.density)(x) * (1.0 - acceptance.mass(x, u));
         let (low, high) = self.range;
         let (from, to) = (tolerance.low.clamp(low, high), tolerance.high.clamp(low, high));
-        // Acceptance is a step of width u at each of its limits: cut there, so that no step lies within a panel.
-        let cuts = [acceptance.low.clamp(low, high), acceptance.high.clamp(low, high)];
-        let consumer = integral(&accepted, low, from, cuts, u) + integral(&accepted, to, high, cuts, u);
-        let conforming = integral(&accepted, from, to, cuts, u);
-        Risk { consumer, producer: integral(&rejected, from, to, cuts, u), accepted: consumer + conforming }
+        // Acceptance is a step of width u at each of its limits: cut there and around it, so that panels resolve it.
+        let mut cuts = [-9.0 * u, 0.0, 9.0 * u, -9.0 * u, 0.0, 9.0 * u];
+        for (k, cut) in cuts.iter_mut().enumerate() {
+            let at = if k < 3 { acceptance.low } else { acceptance.high };
+            *cut = (at + *cut).clamp(low, high);
+        }
+        cuts.sort_unstable_by(f64::total_cmp);
+        let consumer = integral(&accepted, low, from, &cuts, u) + integral(&accepted, to, high, &cuts, u);
+        let conforming = integral(&accepted, from, to, &cuts, u);
+        Risk { consumer, producer: integral(&rejected, from, to, &cuts, u), accepted: consumer + conforming }
     }
 
-    /// The guard band that brings the consumer's risk down to `target` (JCGM 106:2012, 9.5.4); negative if less than that is run already.
+    /// The least guard band that brings the consumer's risk down to `target` (JCGM 106:2012, 9.5.4); negative if less than that is run already, as far as
+    /// the search goes if any acceptance would do.
     ///
-    /// `None` if no guard band within the range of production does it.
+    /// `None` if no guard band does it: for two limits, at least one that leaves something to accept.
     #[must_use]
     pub fn guard_band(&self, u: f64, tolerance: &Tolerance, target: f64) -> Option<f64> {
-        // Drawn in by this much nothing is left to accept: the middle of two limits, the far end of one.
+        // Drawn in by this much nothing is left to accept: the middle of two limits; of one, beyond whatever is made and nine u more.
         let width = tolerance.high - tolerance.low;
-        let most = if width.is_finite() { 0.5 * width } else { self.range.1 - self.range.0 };
+        let limit = if tolerance.low.is_finite() { tolerance.low } else { tolerance.high };
+        let farthest = (self.range.1 - limit).abs().max((self.range.0 - limit).abs());
+        let most = if width.is_finite() { 0.5 * width } else { farthest + 9.0 * u };
         let consumer =
             |w: f64| tolerance.guarded(w).map_or(0.0, |acceptance| self.risk(u, tolerance, &acceptance).consumer);
         let (mut low, mut high) = (-most, most);
-        if consumer(low) < target || consumer(high) > target {
+        if consumer(low) <= target {
+            return Some(low);
+        }
+        if consumer(high) > target {
             return None;
         }
         for _ in 0..60 {
@@ -197,13 +224,14 @@ const GAUSS: [(f64, f64); 5] = [
     (0.973_906_528_517_171_7, 0.066_671_344_308_688_14),
 ];
 
-/// ∫f from `from` to `to`, cut where `cuts` say.
-fn integral(f: &impl Fn(f64) -> f64, from: f64, to: f64, mut cuts: [f64; 2], u: f64) -> f64 {
-    if cuts[0] > cuts[1] {
-        cuts.swap(0, 1);
+/// ∫f from `from` to `to`, cut where `cuts` say, which are in order.
+fn integral(f: &impl Fn(f64) -> f64, from: f64, to: f64, cuts: &[f64], u: f64) -> f64 {
+    let (mut sum, mut begin) = (0.0, from);
+    for cut in cuts.iter().map(|cut| cut.clamp(from, to)).chain([to]) {
+        sum += smooth_integral(f, begin, cut, u);
+        begin = cut;
     }
-    let [first, second] = cuts.map(|cut| cut.clamp(from, to));
-    [(from, first), (first, second), (second, to)].into_iter().map(|(a, b)| smooth_integral(f, a, b, u)).sum()
+    sum
 }
 
 pub(crate) fn smooth_integral(f: &impl Fn(f64) -> f64, from: f64, to: f64, u: f64) -> f64 {

@@ -26,6 +26,22 @@ pub enum NotACovariance {
         /// Its column, from 0.
         column: usize,
     },
+    /// A standard uncertainty is negative or not a number.
+    #[error("standard uncertainty {u} of quantity {quantity}: expected a number of at least 0")]
+    Uncertainty {
+        /// Which quantity.
+        quantity: usize,
+        /// Its uncertainty.
+        u: f64,
+    },
+    /// A quantity is not wholly correlated with itself.
+    #[error("the correlation of quantity {quantity} with itself is {r}: expected 1")]
+    WithItself {
+        /// Which quantity.
+        quantity: usize,
+        /// Its correlation with itself.
+        r: f64,
+    },
     /// Some combination of the quantities would have a negative variance.
     #[error("quantity {0} together with those before it has a negative variance")]
     Negative(usize),
@@ -45,11 +61,11 @@ impl<const N: usize> Covariance<N> {
                 if !value.is_finite() {
                     return Err(NotACovariance::NotFinite { row, column, value });
                 }
-                let scale = libm::sqrt(libm::fabs(matrix[row][row]) * libm::fabs(matrix[column][column]));
+                let scale = libm::sqrt(libm::fabs(matrix[row][row])) * libm::sqrt(libm::fabs(matrix[column][column]));
                 if libm::fabs(value - matrix[column][row]) > 1e-12 * scale.max(libm::fabs(value)) {
                     return Err(NotACovariance::NotSymmetric { row, column });
                 }
-                m[row][column] = 0.5 * (value + matrix[column][row]);
+                m[row][column] = 0.5 * value + 0.5 * matrix[column][row];
             }
         }
         Self(m).pivots().map(|_| Self(m))
@@ -61,6 +77,7 @@ impl<const N: usize> Covariance<N> {
     ///
     /// [`NotACovariance::NotFinite`] for an uncertainty whose square is not finite.
     pub fn independent(u: [f64; N]) -> Result<Self, NotACovariance> {
+        uncertainties(&u)?;
         let mut m = [[0.0; N]; N];
         for (k, u) in u.into_iter().enumerate() {
             m[k][k] = u * u;
@@ -74,6 +91,13 @@ impl<const N: usize> Covariance<N> {
     ///
     /// [`NotACovariance`], as for [`Covariance::new`]; correlations that contradict each other make a negative variance.
     pub fn correlated(u: [f64; N], correlation: [[f64; N]; N]) -> Result<Self, NotACovariance> {
+        uncertainties(&u)?;
+        for (quantity, row) in correlation.iter().enumerate() {
+            let off = libm::fabs(row[quantity] - 1.0);
+            if off.is_nan() || off > 1e-12 {
+                return Err(NotACovariance::WithItself { quantity, r: row[quantity] });
+            }
+        }
         let mut m = correlation;
         for (row, correlations) in m.iter_mut().enumerate() {
             for (column, r) in correlations.iter_mut().enumerate() {
@@ -140,7 +164,8 @@ impl<const N: usize> Covariance<N> {
         for k in 0..N {
             let taken: f64 = (0..k).map(|j| lower[k][j] * lower[k][j] * pivots[j]).sum();
             let pivot = self.0[k][k] - taken;
-            let rounding = 1e-12 * libm::fabs(self.0[k][k]);
+            // A few units in the last place for each term taken.
+            let rounding = 1e-14 * libm::fabs(self.0[k][k]);
             if pivot < -rounding {
                 return Err(NotACovariance::Negative(k));
             }
@@ -151,12 +176,21 @@ impl<const N: usize> Covariance<N> {
                 let left = self.0[row][k] - taken;
                 if pivots[k] > 0.0 {
                     lower[row][k] = left / pivots[k];
-                } else if libm::fabs(left) > 1e-9 * libm::sqrt(self.0[row][row].max(0.0) * self.0[k][k].max(0.0)) {
+                } else if libm::fabs(left)
+                    > 1e-7 * libm::sqrt(self.0[row][row].max(0.0)) * libm::sqrt(self.0[k][k].max(0.0))
+                {
                     // What has no variance of its own cannot vary with anything.
                     return Err(NotACovariance::Negative(row));
                 }
             }
         }
         Ok((lower, pivots))
+    }
+}
+
+fn uncertainties(u: &[f64]) -> Result<(), NotACovariance> {
+    match u.iter().position(|u| u.is_nan() || *u < 0.0) {
+        Some(quantity) => Err(NotACovariance::Uncertainty { quantity, u: u[quantity] }),
+        None => Ok(()),
     }
 }

@@ -70,8 +70,8 @@ impl<const N: usize> Inputs<N> {
     /// The correlation of two results, −1 to 1; `None` if one of them has no uncertainty.
     #[must_use]
     pub fn correlation(&self, a: &Quantity<N>, b: &Quantity<N>) -> Option<f64> {
-        let variances = self.covariance(a, a) * self.covariance(b, b);
-        (variances > 0.0).then(|| (self.covariance(a, b) / libm::sqrt(variances)).clamp(-1.0, 1.0))
+        let (va, vb) = (self.covariance(a, a), self.covariance(b, b));
+        (va > 0.0 && vb > 0.0).then(|| (self.covariance(a, b) / libm::sqrt(va) / libm::sqrt(vb)).clamp(-1.0, 1.0))
     }
 
     /// A result with its standard uncertainty √(c'Vc).
@@ -228,7 +228,8 @@ impl<const N: usize> Mul<f64> for Quantity<N> {
 
 /// The effective degrees of freedom of a combined uncertainty (Welch-Satterthwaite, JCGM 100:2008, G.4.1).
 ///
-/// Each part is a contribution cᵢu(xᵢ) with the degrees of freedom of its u; infinite ones are given as `f64::INFINITY`.
+/// Each part is a contribution cᵢu(xᵢ) with the degrees of freedom of its u; infinite ones are given as `f64::INFINITY`. The formula holds for parts
+/// that are *not* correlated. Without any uncertain part the answer is infinite.
 ///
 /// ```
 /// use sqal_fusion::propagate::effective_degrees_of_freedom;
@@ -240,5 +241,5 @@ impl<const N: usize> Mul<f64> for Quantity<N> {
 pub fn effective_degrees_of_freedom(parts: &[(f64, f64)]) -> f64 {
     let variance: f64 = parts.iter().map(|(part, _)| part * part).sum();
     let spread: f64 = parts.iter().map(|(part, freedom)| part * part * (part * part) / freedom).sum();
-    variance * variance / spread
+    if spread > 0.0 { variance * variance / spread } else { f64::INFINITY }
 }

@@ -122,6 +122,9 @@ impl FusionRule for InverseVariance {
         #[expect(clippy::cast_precision_loss, reason = "nobody has 2^53 replicates")]
         let freedom = (replicates.len() - 1) as f64;
         let (mean, sum, chi2) = weighted(replicates, 0.0);
+        if !(sum.is_finite() && chi2.is_finite()) {
+            return Err(FusionError::OutOfRange);
+        }
         let birge = if freedom > 0.0 { libm::sqrt(chi2 / freedom) } else { 1.0 };
         let between = match self {
             Self::Internal | Self::Birge => 0.0,

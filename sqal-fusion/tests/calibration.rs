@@ -227,6 +227,18 @@ fn a_contiguous_set_has_no_gap_and_is_never_empty() {
 }
 
 #[test]
+fn what_is_not_a_number_is_never_the_best_case() {
+    let sure = ([0.9, 0.1, 0.0, 0.0, 0.0], Grade::APlus);
+    let conformal = ConformalGrades::fit(&[sure; 20], Score::nearest(0.1)).unwrap();
+    assert!(conformal.grades(&[f64::NAN; 5]).is_empty());
+    let broken = ([f64::NAN, 0.0, 0.0, 0.0, 0.0], Grade::APlus);
+    assert_eq!(ConformalGrades::fit(&[broken; 20], Score::nearest(0.1)).unwrap().threshold(), Score::ONE);
+    let infinite = Point { x: 0.0, y: 1.0, weight: f64::INFINITY };
+    assert!(pool_adjacent_violators(&[infinite]).is_empty());
+    assert_eq!(clopper_pearson(1, 0, Score::nearest(0.95)), (0.0, 1.0));
+}
+
+#[test]
 fn too_few_labels_are_refused_and_few_get_two_parameters_only() {
     let some = |n: usize| -> Vec<Label> { (0..n).map(|k| label((k % 10) as f64 / 10.0, k % 3 == 0)).collect() };
     assert_eq!(Calibration::fit(&some(49), 1), Err(NotCalibrated::TooFewLabels { given: 49 }));

@@ -286,7 +286,7 @@ fn probabilities_far_out_keep_their_digits_on_both_sides() {
 fn a_normal_production_is_whole() {
     let everything = Tolerance::between(-1e6, 1e6).unwrap();
     for sd in [0.01, 0.3, 1.0, 40.0] {
-        let production = Production::normal(Measured::new(3.0, sd).unwrap());
+        let production = Production::normal(Measured::new(3.0, sd).unwrap()).unwrap();
         let risk = production.risk(0.1 * sd, &everything, &everything);
         assert!((risk.accepted - 1.0).abs() < 1e-10 && risk.consumer < 1e-12 && risk.producer < 1e-12, "{sd} {risk:?}");
         // Half of it lies on either side of its mean, and a guard band in the middle of nothing is found.
@@ -304,7 +304,7 @@ fn a_normal_production_is_whole() {
 fn jcgm_106_ball_bearing() {
     // Gamma with shape 4 and rate 4, in micrometres.
     let density = |x: f64| if x > 0.0 { 4.0_f64.powi(4) / 6.0 * x.powi(3) * (-4.0 * x).exp() } else { 0.0 };
-    let production = Production { density, range: (0.0, 15.0) };
+    let production = Production::new(density, 0.0, 15.0).unwrap();
     let tolerance = Tolerance::at_most(2.0).unwrap();
     let all = Tolerance::at_most(1e9).unwrap();
     let without = production.risk(0.25, &tolerance, &all);
@@ -318,7 +318,7 @@ fn jcgm_106_ball_bearing() {
     close(2.0 - guard_band, 1.67, 5e-3, "acceptance limit");
     let guarded = production.risk(0.25, &tolerance, &tolerance.guarded(guard_band).unwrap());
     close(guarded.producer, 0.075_493_876_102_497_76, 1e-8, "producer's risk with the guard band");
-    assert_eq!(production.guard_band(0.25, &tolerance, 0.05), None, "more risk than there is cannot be run");
+    assert!(production.guard_band(0.25, &tolerance, 0.05).unwrap() < -10.0, "all that is made is less risk than that");
 }
 
 #[test]
@@ -330,7 +330,7 @@ fn jcgm_106_global_risks_of_a_normal_production() {
         (1.0, 0.25, 2.0, 2.0, 0.008_006_084_834_450_092, 0.014_850_884_211_254_906),
         (1.0, 0.5, 2.0, 2.0, 0.012_388_749_307_823_299, 0.040_526_755_531_767_544),
     ] {
-        let production = Production::normal(Measured::new(0.0, u0).unwrap());
+        let production = Production::normal(Measured::new(0.0, u0).unwrap()).unwrap();
         let both = |limit: f64| Tolerance::between(-limit, limit).unwrap();
         let risk = production.risk(um, &both(limit), &both(acceptance));
         close(risk.consumer, consumer, 1e-12, "R_C");
@@ -344,7 +344,7 @@ fn rp_19_and_deaver() {
     let unit = Tolerance::between(-1.0, 1.0).unwrap();
     let risk = |sl: f64, tur: f64, factor: f64| {
         // The tolerance lies `sl` standard deviations of production out; the ratio is that of the two standard deviations.
-        let production = Production::normal(Measured::new(0.0, 1.0 / sl).unwrap());
+        let production = Production::normal(Measured::new(0.0, 1.0 / sl).unwrap()).unwrap();
         production.risk(1.0 / (sl * tur), &unit, &Tolerance::between(-factor, factor).unwrap())
     };
     for (itp, ufar, cfar) in [
@@ -376,7 +376,7 @@ fn all_conformity_risks_agree_with_suncal_to_1e_6() {
     let peers: Peers = serde_json::from_str(fixtures::GUM_FUSION).unwrap();
     assert_eq!(peers.suncal_risk.rows.len(), 36);
     for row in &peers.suncal_risk.rows {
-        let production = Production::normal(Measured::new(row.prior[0], row.prior[1]).unwrap());
+        let production = Production::normal(Measured::new(row.prior[0], row.prior[1]).unwrap()).unwrap();
         let tolerance = Tolerance::between(row.ll, row.ul).unwrap();
         let risk = production.risk(row.u_m, &tolerance, &tolerance.guarded(row.gb).unwrap());
         close(risk.consumer, row.pfa, 1e-6, "PFA");
@@ -395,7 +395,7 @@ fn limits_that_enclose_nothing_are_refused() {
     assert!(tolerance.holds(0.0) && tolerance.holds(1.0) && !tolerance.holds(1.1) && !tolerance.holds(-0.1));
     let exact = |x: f64| tolerance.probability(Measured::new(x, 0.0).unwrap()).get();
     assert!((exact(1.0) - 1.0).abs() < 1e-15 && exact(1.01) < 1e-15);
-    let nothing = Production { density: |_: f64| 0.0, range: (0.0, 1.0) };
+    let nothing = Production::new(|_: f64| 0.0, 0.0, 1.0).unwrap();
     assert_eq!(nothing.risk(0.1, &tolerance, &tolerance).consumer_among_accepted(), None);
 }
 
@@ -450,7 +450,7 @@ proptest! {
     /// A guard band only ever trades the consumer's risk for the producer's.
     #[test]
     fn a_wider_guard_band_protects_the_consumer(mean in -1.0..1.0_f64, sd in 0.2..1.5_f64, u in 0.02..0.5_f64, w in 0.0..0.4_f64, more in 0.0..0.4_f64) {
-        let production = Production::normal(Measured::new(mean, sd).unwrap());
+        let production = Production::normal(Measured::new(mean, sd).unwrap()).unwrap();
         let tolerance = Tolerance::between(-1.0, 1.0).unwrap();
         let narrow = production.risk(u, &tolerance, &tolerance.guarded(w).unwrap());
         let wide = production.risk(u, &tolerance, &tolerance.guarded(w + more).unwrap());
@@ -459,4 +459,39 @@ proptest! {
         let conforming = tolerance.probability(Measured::new(mean, sd).unwrap()).get();
         prop_assert!((narrow.accepted - narrow.consumer + narrow.producer - conforming).abs() < 1e-9);
     }
+}
+
+/// An instrument a hundred thousand times finer than production scatters: the consumer's risk at a limit in the middle is atan(u/σ)/2π.
+#[test]
+fn a_fine_instrument_has_a_small_risk_and_not_none() {
+    let production = Production::normal(Measured::new(0.0, 1.0).unwrap()).unwrap();
+    let tolerance = Tolerance::at_least(0.0).unwrap();
+    for u in [0.5, 1e-3, 1e-4, 1e-5, 1e-7] {
+        let risk = production.risk(u, &tolerance, &tolerance);
+        let exact = f64::atan(u) / std::f64::consts::TAU;
+        assert!(
+            (risk.consumer / exact - 1.0).abs() < 1e-8 && (risk.producer / exact - 1.0).abs() < 1e-8,
+            "{u}: {risk:?}"
+        );
+    }
+    // A coarse one: the guard band may lie far outside of what is made.
+    let narrow = Production::normal(Measured::new(0.0, 0.01).unwrap()).unwrap();
+    let band = narrow.guard_band(0.1, &tolerance, 1e-3).unwrap();
+    let risk = narrow.risk(0.1, &tolerance, &tolerance.guarded(band).unwrap());
+    assert!((risk.consumer - 1e-3).abs() < 1e-9, "{band} {risk:?}");
+    assert!(Production::normal(Measured::new(1.0, 0.0).unwrap()).is_err());
+    assert!(Production::new(|_: f64| 1.0, 5.0, 1.0).is_err() && Production::new(|_: f64| 1.0, f64::NAN, 1.0).is_err());
+    assert!(narrow.risk(-0.1, &tolerance, &tolerance).consumer.is_nan());
+}
+
+#[test]
+fn quantities_at_the_ends_of_the_numbers() {
+    for u in [1e80, 1e-82, 1.0] {
+        let inputs = Inputs::independent([Measured::new(1.0, u).unwrap()]).unwrap();
+        let [a] = inputs.quantities();
+        assert!((inputs.correlation(&a, &a).unwrap() - 1.0).abs() < 1e-12, "{u}");
+    }
+    assert!(
+        effective_degrees_of_freedom(&[]).is_infinite() && effective_degrees_of_freedom(&[(0.0, 4.0)]).is_infinite()
+    );
 }

@@ -172,9 +172,12 @@ fn what_cannot_be_weighed_is_refused() {
     assert_eq!(InverseVariance::Birge.fuse(&[]), Err(FusionError::NoEvidence));
     let known = Estimate { value: [1.0, 2.0], covariance: Covariance::new([[1.0, 0.0], [0.0, 0.0]]).unwrap() };
     assert_eq!(covariance_intersection(&known, &known), Err(FusionError::OutOfRange));
-    // Readings so far apart that their scatter is not a number.
-    let far = replicates(&[1e300, -1e300], &[1e-100, 1e-100]);
-    assert_eq!(InverseVariance::Birge.fuse(&far), Err(FusionError::OutOfRange));
+    // Readings so far apart that their scatter is not a number, or so sure that their weights are not.
+    for (x, u) in [([1e300, -1e300], 1e-100), ([1e160, -1e160], 1.0), ([1.0, 2.0], 1e-154)] {
+        for rule in [InverseVariance::Birge, InverseVariance::PauleMandel, InverseVariance::DerSimonianLaird] {
+            assert_eq!(rule.fuse(&replicates(&x, &[u, u])), Err(FusionError::OutOfRange), "{x:?} {u}");
+        }
+    }
 }
 
 #[test]
@@ -190,6 +193,16 @@ fn a_matrix_that_is_no_covariance_is_refused_and_named() {
     assert_eq!(Covariance::new([[0.0, 1e-12], [1e-12, 1.0]]), Err(NotACovariance::Negative(1)));
     assert!(Covariance::new([[0.0, 0.0], [0.0, 1.0]]).is_ok());
     assert_eq!(Covariance::correlated([1.0, 2.0], [[1.0, 0.5], [0.5, 1.0]]).unwrap().matrix()[0][1], 1.0);
+    assert!(Covariance::new([[1e308]]).unwrap().trace().is_finite());
+    assert_eq!(
+        Covariance::new([[1e200, 1e199], [2e199, 1e200]]),
+        Err(NotACovariance::NotSymmetric { row: 0, column: 1 })
+    );
+    let hair = [[1.0, 1.0, 0.0], [1.0, 1.0 + 5e-13, 7e-7], [0.0, 7e-7, 1.0]];
+    assert!(Covariance::new(hair).is_ok(), "two quantities that differ by a hair");
+    assert_eq!(Covariance::independent([1.0, -1.0]), Err(NotACovariance::Uncertainty { quantity: 1, u: -1.0 }));
+    let empty = Covariance::correlated([0.1, 0.2], [[0.0; 2]; 2]);
+    assert_eq!(empty, Err(NotACovariance::WithItself { quantity: 0, r: 0.0 }));
     let singular = Covariance::new([[4.0, 2.0], [2.0, 1.0]]).unwrap();
     assert!(singular.inverse().is_none() && (singular.trace() - 5.0).abs() < 1e-15);
 }

@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 use serde::Deserialize;
 use sqal_core::{Measured, Score, normal_cdf};
+use sqal_fusion::calibration::Calibration;
 use sqal_fusion::conformity::Tolerance;
 use sqal_fusion::process::Moments;
 use sqal_fusion::process::capability::{Capability, NoCapability};
@@ -135,6 +136,31 @@ fn settings_out_of_range_are_named() {
     );
 }
 
+/// What was stored is checked as what is made.
+#[cfg(feature = "serde")]
+#[test]
+fn a_stored_state_that_cannot_be_is_refused() {
+    fn refused<T: serde::de::DeserializeOwned>(text: &str) -> String {
+        serde_json::from_str::<T>(text).err().expect("refused").to_string()
+    }
+    let ewma = |lambda: f64, fading: f64| {
+        refused::<Ewma>(&format!(
+            r#"{{"target":0,"sigma":1,"lambda":{lambda},"width":3,"average":0,"fading":{fading}}}"#
+        ))
+    };
+    assert!(ewma(2.5, 1.0).contains("lambda is 2.5") && ewma(0.2, 2.0).contains("fading is 2"));
+    let cusum = refused::<Cusum>(r#"{"target":0,"allowance":0.5,"decision":5,"above":-1,"below":0}"#);
+    assert!(cusum.contains("above is -1"), "{cusum}");
+    let level = refused::<ReferenceLevel>(r#"{"level":0,"variance":-1,"drift":0,"noise":1}"#);
+    assert!(level.contains("variance is -1"), "{level}");
+    let empty = r#"{"count":0,"mean":0,"squares":0}"#;
+    let subgroups = format!(r#"{{"size":100,"means":{empty},"ranges":{empty},"deviations":{empty}}}"#);
+    assert!(refused::<Subgroups>(&subgroups).contains("100"));
+    let calibration = r#"{"version":0,"labels":60,"calibrator":{"platt":{"a":-1,"b":0,"covariance":[1,1,0]}}}"#;
+    assert!(refused::<Calibration>(calibration).contains("versions begin at 1"));
+    assert!(serde_json::from_str::<Calibration>(&calibration.replace("\"version\":0", "\"version\":1")).is_ok());
+}
+
 /// The constants again, from their definitions.
 #[test]
 fn shewhart_constants_are_those_of_the_normal_distribution() {
@@ -246,6 +272,13 @@ fn attribute_charts() {
     other.push(50, 3);
     other.push(50, 7);
     assert_eq!(half.merged(&other), chart);
+    // A limit that is cut off at 1 says nothing of the standard deviation.
+    let mut good = Attributes::default();
+    good.push(1000, 950);
+    let cut = good.p(10).unwrap();
+    close(cut.high, 1.0, 1e-15, "a share is not above 1");
+    close(cut.z(0.80).unwrap(), -0.15 / (0.95 * 0.05 / 10.0_f64).sqrt(), 1e-12, "z");
+    close(good.np(10).unwrap().z(8.0).unwrap(), cut.z(0.80).unwrap(), 1e-12, "z of np");
     let mut worse = Attributes::default();
     worse.push(2, 2);
     close(worse.p(2).unwrap().high, 1.0, 1e-15, "a share is not above 1");
@@ -361,6 +394,11 @@ fn nist_capability() {
     let without = Capability::of(&moments(&values), 1.75_f64.sqrt(), &tolerance, None, level).unwrap();
     close(without.cp.unwrap().value, 12.0 / 6.0 / 1.5, 1e-12, "Cp without the measurement");
     assert_eq!(without.cpm, None);
+    // And the intervals grow: 2.25 of 4 are left, known as if from 99 · 0.5625² degrees of freedom.
+    let (cp, freedom) = (without.cp.unwrap(), 99.0 * 0.5625_f64.powi(2));
+    assert!((cp.high - cp.low) / cp.value > 1.7 * (1.0 * (128.422_f64 / 99.0).sqrt() - (73.361_f64 / 99.0).sqrt()));
+    let half = 1.959_963_984_540_054 * (4.0 / (900.0 * 2.25) + without.cpk.value.powi(2) / (2.0 * freedom)).sqrt();
+    close(without.cpk.high - without.cpk.value, half, 1e-9, "half of the interval of Cpk");
 
     let one_sided =
         Capability::of(&moments(&values), 0.0, &Tolerance::at_most(20.0).unwrap(), Some(14.0), level).unwrap();

@@ -90,8 +90,12 @@ impl Backoff {
     /// The delay after another one, which matters to decorrelated delays only.
     #[must_use]
     pub fn delay_after(&self, attempt: u32, previous: Duration, random: f64) -> Duration {
-        let doubled = 2_u32.checked_pow(attempt).and_then(|factor| self.base.checked_mul(factor));
-        let plain = doubled.unwrap_or(self.cap).min(self.cap);
+        let doubled = 1_u128.checked_shl(attempt).and_then(|factor| self.base.as_nanos().checked_mul(factor));
+        let plain = doubled.filter(|nanos| *nanos < self.cap.as_nanos()).map_or(self.cap, |nanos| {
+            // Below the cap, which is a duration.
+            let (seconds, rest) = (nanos / 1_000_000_000, nanos % 1_000_000_000);
+            Duration::new(u64::try_from(seconds).unwrap_or(u64::MAX), u32::try_from(rest).unwrap_or(0))
+        });
         let random = if random.is_nan() { 0.5 } else { random.clamp(0.0, 1.0) };
         let between = |low: Duration, high: Duration| {
             let high = high.max(low);

@@ -11,7 +11,7 @@ const ONE: u64 = 1 << 20;
 
 /// Each call earns a share of a retry, and each retry costs one; a small reserve that time refills lets a quiet client retry at all.
 ///
-/// Two threads cannot spend the same token, and no ratio is rounded to another.
+/// Two threads cannot spend the same token, and a ratio is kept to a millionth.
 #[derive(Debug)]
 pub struct RetryBudget<C> {
     earned: AtomicU64,
@@ -48,7 +48,7 @@ impl<C: Clock> RetryBudget<C> {
             clippy::cast_sign_loss,
             reason = "0 to 2^20"
         )]
-        let per_call = (ratio * ONE as f64).round() as u64;
+        let per_call = (ratio * ONE as f64).ceil() as u64;
         let reserve = TokenBucket::new(Quota::new(per_second, Duration::from_secs(1)), clock)?;
         Ok(Self { earned: AtomicU64::new(0), per_call, most: ONE * u64::from(most.get()), reserve })
     }

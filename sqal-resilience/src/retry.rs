@@ -187,8 +187,7 @@ impl<O, W, N> Retry<O, W, N> {
             let now = Instant::now();
             now.checked_add(time).unwrap_or(now + Duration::from_hours(24 * 365 * 30))
         });
-        let mut random = None;
-        let (mut attempts, mut previous) = (0_u32, Duration::ZERO);
+        let (mut delays, mut attempts) = (None, 0_u32);
         loop {
             attempts = attempts.saturating_add(1);
             let result = match end {
@@ -210,20 +209,24 @@ impl<O, W, N> Retry<O, W, N> {
             if attempts > self.policy.max_retries {
                 return failed(error, GaveUp::Retries);
             }
-            let random = random.get_or_insert_with(|| Random(self.seed.unwrap_or_else(fresh_seed)));
-            let base = if attempts == 1 { self.policy.backoff.delay(0, 0.5) } else { previous };
-            let mut delay = self.policy.backoff.delay_after(attempts - 1, base, random.next());
-            previous = delay;
+            let seed = self.seed;
+            let delays = delays.get_or_insert_with(|| {
+                let mut random = Random(seed.unwrap_or_else(fresh_seed));
+                self.policy.backoff.delays(move || random.next())
+            });
+            // Delays have no end.
+            let mut delay = delays.next().unwrap_or_default();
             if let Again::After(asked) = again {
                 if asked > self.policy.max_retry_after {
                     return failed(error, GaveUp::RetryAfter);
                 }
                 delay = delay.max(asked);
             }
-            let wake = Instant::now() + delay;
-            if end.is_some_and(|end| wake >= end) {
+            // A wait that no clock reaches is one that passes any deadline.
+            let wake = Instant::now().checked_add(delay);
+            let Some(wake) = wake.filter(|wake| end.is_none_or(|end| *wake < end)) else {
                 return failed(error, GaveUp::Deadline);
-            }
+            };
             if budget.is_some_and(|budget| !budget.spend()) {
                 return failed(error, GaveUp::Budget);
             }

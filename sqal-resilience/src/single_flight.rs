@@ -80,7 +80,9 @@ struct Flight<V>(Mutex<Seats<V>>);
 
 #[derive(Debug)]
 struct Seats<V> {
-    landed: Option<V>,
+    landed: Option<Arc<V>>,
+    /// Everybody who flies or waits.
+    people: usize,
     /// Nobody flies: the next waiter that looks takes over.
     abandoned: bool,
     /// In the order in which they came; a ticket is never used twice.
@@ -118,18 +120,20 @@ impl<K: Eq + Hash + Clone, V: Clone> SingleFlight<K, V> {
         let (flight, leads) = {
             let mut part = self.part(&key);
             if let Some(flight) = part.get(&key) {
+                flight.seats().people += 1;
                 (Arc::clone(flight), false)
             } else {
-                let seats = Seats { landed: None, abandoned: false, waiting: Vec::new(), tickets: 0 };
+                let seats = Seats { landed: None, people: 1, abandoned: false, waiting: Vec::new(), tickets: 0 };
                 let flight = Arc::new(Flight(Mutex::new(seats)));
                 part.insert(key.clone(), Arc::clone(&flight));
                 (flight, true)
             }
         };
-        if !leads && let Some(value) = (Wait { table: self, key: &key, flight: &flight, ticket: None }).await {
-            return Landed { value, shared: true };
+        let member = Member { table: self, key, flight };
+        if !leads && let Some(value) = (Wait { flight: &member.flight, ticket: None }).await {
+            return Landed { value: V::clone(&value), shared: true };
         }
-        let leader = Leader { table: self, key: &key, flight: &flight };
+        let leader = Leader(&member);
         let value = fetch().await;
         leader.land(value.clone());
         Landed { value, shared: false }
@@ -160,26 +164,6 @@ impl<K: Eq + Hash + Clone, V: Clone> SingleFlight<K, V> {
             part.remove(key);
         }
     }
-
-    /// Nobody flies any more: the first waiter is woken to take over; without one the flight is forgotten.
-    fn abandon(&self, key: &Hashed<K>, flight: &Arc<Flight<V>>) {
-        // The table first: nobody may join between the look and the removal.
-        let mut part = self.part(key);
-        let mut seats = flight.seats();
-        seats.abandoned = true;
-        let next = if seats.waiting.is_empty() { None } else { Some(seats.waiting.remove(0).1) };
-        // A woken waiter has no ticket any more, but it lives: the flight is its to take, or to abandon again.
-        if next.is_none()
-            && Arc::strong_count(flight) <= 2
-            && part.get(key).is_some_and(|current| Arc::ptr_eq(current, flight))
-        {
-            part.remove(key);
-        }
-        drop((seats, part));
-        if let Some(waker) = next {
-            waker.wake();
-        }
-    }
 }
 
 impl<K: Eq + Hash + Clone, V: Clone> Default for SingleFlight<K, V> {
@@ -194,18 +178,34 @@ impl<K, V> fmt::Debug for SingleFlight<K, V> {
     }
 }
 
-/// The one who fetches. Dropped before the landing, it abandons the flight.
-struct Leader<'a, K: Eq + Hash + Clone, V: Clone> {
+/// One who flies or waits. The last to leave takes the flight out of the table.
+struct Member<'a, K: Eq + Hash + Clone, V: Clone> {
     table: &'a SingleFlight<K, V>,
-    key: &'a Hashed<K>,
-    flight: &'a Arc<Flight<V>>,
+    key: Hashed<K>,
+    flight: Arc<Flight<V>>,
 }
 
-impl<K: Eq + Hash + Clone, V: Clone> Leader<'_, K, V> {
-    fn land(self, value: V) {
-        self.table.remove(self.key, self.flight);
+impl<K: Eq + Hash + Clone, V: Clone> Drop for Member<'_, K, V> {
+    fn drop(&mut self) {
+        // The table first: nobody may join between the look and the removal.
+        let mut part = self.table.part(&self.key);
         let mut seats = self.flight.seats();
-        seats.landed = Some(value);
+        seats.people -= 1;
+        if seats.people == 0 && part.get(&self.key).is_some_and(|current| Arc::ptr_eq(current, &self.flight)) {
+            part.remove(&self.key);
+        }
+    }
+}
+
+/// The one who fetches. Dropped before the landing, it abandons the flight: the first waiter is woken to take over.
+struct Leader<'m, 'a, K: Eq + Hash + Clone, V: Clone>(&'m Member<'a, K, V>);
+
+impl<K: Eq + Hash + Clone, V: Clone> Leader<'_, '_, K, V> {
+    fn land(self, value: V) {
+        let Member { table, key, flight } = self.0;
+        table.remove(key, flight);
+        let mut seats = flight.seats();
+        seats.landed = Some(Arc::new(value));
         let waiting = std::mem::take(&mut seats.waiting);
         drop(seats);
         for (_, waker) in waiting {
@@ -214,62 +214,77 @@ impl<K: Eq + Hash + Clone, V: Clone> Leader<'_, K, V> {
     }
 }
 
-impl<K: Eq + Hash + Clone, V: Clone> Drop for Leader<'_, K, V> {
+impl<K: Eq + Hash + Clone, V: Clone> Drop for Leader<'_, '_, K, V> {
     fn drop(&mut self) {
-        let landed = self.flight.seats().landed.is_some();
-        if !landed {
-            self.table.abandon(self.key, self.flight);
+        let mut seats = self.0.flight.seats();
+        if seats.landed.is_none() {
+            seats.abandoned = true;
+            wake_next(seats);
         }
+    }
+}
+
+/// Wakes the one who has waited longest.
+fn wake_next<V>(mut seats: MutexGuard<'_, Seats<V>>) {
+    let next = if seats.waiting.is_empty() { None } else { Some(seats.waiting.remove(0).1) };
+    drop(seats);
+    if let Some(waker) = next {
+        waker.wake();
     }
 }
 
 /// One who waits: ends with the value, or with `None` for "take over".
-struct Wait<'a, K: Eq + Hash + Clone, V: Clone> {
-    table: &'a SingleFlight<K, V>,
-    key: &'a Hashed<K>,
-    flight: &'a Arc<Flight<V>>,
+struct Wait<'a, V> {
+    flight: &'a Flight<V>,
     ticket: Option<u64>,
 }
 
-impl<K: Eq + Hash + Clone, V: Clone> Future for Wait<'_, K, V> {
-    type Output = Option<V>;
+impl<V> Future for Wait<'_, V> {
+    type Output = Option<Arc<V>>;
 
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<V>> {
-        let flight = self.flight;
-        let mut seats = flight.seats();
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Arc<V>>> {
+        // Cloned before and dropped after the lock is held: wakers are somebody else's code.
+        let waker = context.waker().clone();
+        let mut seats = self.flight.seats();
         if let Some(value) = &seats.landed {
-            return Poll::Ready(Some(value.clone()));
+            return Poll::Ready(Some(Arc::clone(value)));
         }
+        let seat = self.ticket.and_then(|ticket| seats.waiting.iter().position(|(waiting, _)| *waiting == ticket));
         if seats.abandoned {
             seats.abandoned = false;
-            let ticket = self.ticket.take();
-            seats.waiting.retain(|(waiting, _)| Some(*waiting) != ticket);
+            let old = seat.map(|seat| seats.waiting.remove(seat));
+            drop(seats);
+            drop(old);
+            self.ticket = None;
             return Poll::Ready(None);
         }
-        if let Some(seat) =
-            self.ticket.and_then(|ticket| seats.waiting.iter_mut().find(|(waiting, _)| *waiting == ticket))
-        {
-            seat.1.clone_from(context.waker());
+        let old = if let Some(seat) = seat {
+            Some(std::mem::replace(&mut seats.waiting[seat].1, waker))
         } else {
             let ticket = seats.tickets;
             seats.tickets += 1;
-            seats.waiting.push((ticket, context.waker().clone()));
+            seats.waiting.push((ticket, waker));
             self.ticket = Some(ticket);
-        }
+            None
+        };
+        drop(seats);
+        drop(old);
         Poll::Pending
     }
 }
 
-impl<K: Eq + Hash + Clone, V: Clone> Drop for Wait<'_, K, V> {
+impl<V> Drop for Wait<'_, V> {
     fn drop(&mut self) {
         let Some(ticket) = self.ticket else { return };
         let mut seats = self.flight.seats();
-        seats.waiting.retain(|(waiting, _)| *waiting != ticket);
-        let takes_over = seats.abandoned && seats.landed.is_none();
-        drop(seats);
-        if takes_over {
-            // It was woken to take over and leaves instead: the next one is woken.
-            self.table.abandon(self.key, self.flight);
+        let seat = seats.waiting.iter().position(|(waiting, _)| *waiting == ticket);
+        let old = seat.map(|seat| seats.waiting.remove(seat));
+        if seats.abandoned && seats.landed.is_none() {
+            // Perhaps it was woken to take over, and leaves instead: the next one is woken.
+            wake_next(seats);
+        } else {
+            drop(seats);
         }
+        drop(old);
     }
 }

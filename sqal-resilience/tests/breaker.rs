@@ -743,6 +743,91 @@ fn cb_45_a_clock_that_steps_back_neither_admits_early_nor_waits_for_ever() {
     drop(hung);
 }
 
+/// Two threads that read the clock in one order and ask in the other: nobody is admitted early, and no period is cut short.
+#[test]
+fn times_out_of_order_shorten_nothing() {
+    let (breaker, clock) = breaker();
+    fail(&breaker, 5);
+    let begin = clock.now();
+    let at = |millis: u64| breaker.acquire_at(begin + Duration::from_millis(millis)).is_ok();
+    for k in 0..100 {
+        assert!(!at(30_000 + k) && !at(29_500 + k), "{k}");
+    }
+    assert!(!at(59_999) && !at(59_500) && at(60_000));
+    // Half open: refusals take the lock, and their times may be out of order too.
+    let probes: Vec<_> = (0..3).map(|_| breaker.acquire_at(begin + MINUTE).unwrap()).collect();
+    for k in 0..100 {
+        assert!(!at(90_000 + k) && !at(89_500 + k), "{k}");
+    }
+    clock.advance(MINUTE + Duration::from_secs(31));
+    assert_eq!(breaker.snapshot().probes, 3, "the period goes on");
+    drop(probes);
+}
+
+#[test]
+fn probes_have_time_and_hanging_ones_make_it_longer() {
+    let none = BreakerConfig { half_open_max_wait: Some(Duration::ZERO), ..BreakerConfig::default() };
+    assert_eq!(none.check(), Err(InvalidBreaker::NoTimeForProbes));
+    // Open for a blink, and a target that takes longer than that to answer: its answer still counts.
+    let (blink, clock) =
+        with(BreakerConfig { open_for: OpenFor::always(Duration::from_millis(100)), ..BreakerConfig::default() });
+    fail(&blink, 5);
+    clock.advance(Duration::from_millis(100));
+    let probes: Vec<_> = (0..2).map(|_| blink.acquire().unwrap()).collect();
+    clock.advance(Duration::from_millis(200));
+    for probe in probes {
+        probe.report(Outcome::Success);
+    }
+    assert_eq!(blink.state(), State::Closed);
+    let (growing, clock) = with(doubling());
+    fail(&growing, 5);
+    clock.advance(MINUTE);
+    let hung = growing.acquire().unwrap();
+    clock.advance(MINUTE);
+    assert_eq!((growing.state(), growing.snapshot().level), (State::HalfOpen, 1));
+    drop(hung);
+}
+
+#[test]
+fn new_settings_neither_misread_nor_block_what_is_under_way() {
+    // Calls that were not timed are not slow.
+    let (plain, clock) = breaker();
+    let permits: Vec<_> = (0..20).map(|_| plain.acquire().unwrap()).collect();
+    clock.advance(Duration::from_secs(1));
+    plain.reconfigure(slow(0.5)).unwrap();
+    for permit in permits {
+        permit.report(Outcome::Success);
+    }
+    assert_eq!((plain.state(), plain.snapshot().window.unwrap().slow), (State::Closed, 0));
+    // Successes under old settings fill no place under new ones.
+    let three = BreakerConfig { success_threshold: n(3), ..BreakerConfig::default() };
+    let (half, clock) = with(BreakerConfig { half_open_max_wait: Some(Duration::MAX), ..three });
+    fail(&half, 5);
+    clock.advance(MINUTE);
+    succeed(&half, 2);
+    half.reconfigure(BreakerConfig { success_threshold: n(1), half_open_max_calls: n(1), ..three }).unwrap();
+    succeed(&half, 1);
+    assert_eq!(half.state(), State::Closed);
+}
+
+#[test]
+fn a_registry_forgets_those_that_recovered_long_ago() {
+    let clock = ManualClock::new();
+    let registry = Breakers::new(doubling(), clock.clone(), 2).unwrap();
+    for key in 0..2 {
+        let breaker = registry.get(key).unwrap();
+        fail(&breaker, 5);
+        clock.advance(MINUTE);
+        fail(&breaker, 1);
+        clock.advance(2 * MINUTE);
+        succeed(&breaker, 2);
+        assert_eq!(breaker.snapshot().level, 1);
+    }
+    clock.advance(10 * MINUTE);
+    assert_eq!(registry.get(0).unwrap().snapshot().level, 0);
+    assert!(registry.get(7).is_ok(), "there is room again");
+}
+
 #[test]
 fn cb_46_a_clock_that_leaps_ahead_ends_the_open_time_and_nothing_else() {
     let window = rates(Window::Time(Duration::from_secs(10)), 50, 0.5);

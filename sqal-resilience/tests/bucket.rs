@@ -190,6 +190,20 @@ fn rl_08_two_clocks_a_millisecond_apart_differ_by_a_millisecond_and_no_more() {
     assert!(bucket.usage().current >= 998);
 }
 
+/// Callers whose times are out of order mint nothing, however often they ask.
+#[test]
+fn times_out_of_order_mint_nothing() {
+    let (bucket, clock) = bucket(Quota::default());
+    let begin = clock.now();
+    assert!(bucket.take_at(100, begin + Duration::from_secs(10)).allowed);
+    let mut passed = 0;
+    for _ in 0..1000 {
+        passed += u32::from(bucket.take_at(1, begin + Duration::from_millis(9100)).allowed);
+        passed += u32::from(bucket.take_at(1, begin + Duration::from_secs(10)).allowed);
+    }
+    assert_eq!(passed, 0);
+}
+
 #[test]
 fn rl_09_a_slow_quota_with_a_large_burst_does_not_overflow() {
     let (bucket, clock) = bucket(Quota::new(n(1), Duration::from_hours(24)).with_burst(n(250_000)));
@@ -269,6 +283,11 @@ fn rl_21_a_quota_can_be_changed_while_it_runs() {
     assert_eq!(bucket.usage().current, 170, "ten a second from now on");
     bucket.set_quota(Quota::new(n(10), Duration::from_secs(10))).unwrap();
     assert_eq!((bucket.usage().current, bucket.usage().max), (0, 10), "more are missing than it holds now");
+    let coarse =
+        TokenBucket::new(Quota::new(n(1), Duration::from_hours(24)).with_burst(n(u32::MAX)), ManualClock::new())
+            .unwrap();
+    assert!(coarse.set_quota(Quota::new(n(10_000), Duration::from_secs(1))).is_err(), "it tells time too coarsely");
+    assert!(coarse.set_quota(Quota::new(n(2), Duration::from_hours(24))).is_ok());
     assert!(bucket.set_quota(Quota::new(n(1), Duration::MAX).with_burst(n(u32::MAX))).is_err());
     assert_eq!(bucket.usage().max, 10);
 }
@@ -287,6 +306,7 @@ fn rl_22_a_million_strangers_take_a_bounded_table_and_free_no_limited_key() {
     let stranger = keyed.take(5_000_000, 1, now);
     assert_eq!((stranger.allowed, stranger.remaining()), (false, 0));
     assert_eq!(stranger.retry_after(), Some(Duration::from_millis(500)), "when the first is full again there is room");
+    assert_eq!(keyed.take(5_000_000, 3, now).retry_after(), None, "three are never there");
     now += Duration::from_millis(500);
     assert!(keyed.take(5_000_000, 1, now).allowed);
     assert_eq!(keyed.len(), 2, "the full ones were forgotten, the limited one was not");
@@ -434,6 +454,22 @@ mod waiting {
         assert_eq!(*served.lock().unwrap(), [0, 2, 3, 4]);
         let took = Paused.now().duration_since(begin);
         assert!(took >= Duration::from_millis(1290) && took <= Duration::from_millis(1310), "{took:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_waits_sees_what_is_put_back() {
+        let quota = Quota::new(n(1), Duration::from_hours(1));
+        let line = Arc::new(FairBucket::new(TokenBucket::new(quota, Paused).unwrap()));
+        assert!(line.bucket().take(1).allowed);
+        let waiting = {
+            let line = Arc::clone(&line);
+            tokio::spawn(async move { line.acquire(1).await })
+        };
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        line.bucket().refund(1);
+        let begin = Paused.now();
+        assert!(waiting.await.unwrap().unwrap().allowed);
+        assert!(Paused.now().duration_since(begin) <= Duration::from_secs(1));
     }
 
     #[tokio::test(start_paused = true)]

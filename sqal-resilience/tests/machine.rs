@@ -115,6 +115,7 @@ proptest! {
             success_threshold: n(successes),
             half_open_max_calls: n(successes + more),
             open_for: OpenFor::always(Duration::from_secs(1)),
+            half_open_max_wait: Some(Duration::from_secs(1)),
             ..BreakerConfig::default()
         };
         let clock = ManualClock::new();

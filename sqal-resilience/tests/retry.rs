@@ -189,6 +189,20 @@ async fn rt_11_12_a_target_is_obeyed_within_reason() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_wait_for_ever_is_not_begun() {
+    let forever = RetryPolicy { max_retry_after: Duration::MAX, ..quick() };
+    let result = works_after(1, &Cell::new(0)).retry(forever).when(|_: &u32| Again::After(Duration::MAX)).run().await;
+    assert_eq!(result, Err(RetryError::Failed { error: 1, attempts: 1, why: GaveUp::Deadline }));
+    let decorrelated = RetryPolicy::new(1, backoff(1000, 60_000, Jitter::Decorrelated));
+    for seed in 0..200 {
+        let (seen, asked) = (Cell::new(Duration::ZERO), Cell::new(0));
+        let run = works_after(1, &asked).retry(decorrelated).seeded(seed).notify(|_, _: &u32, delay| seen.set(delay));
+        assert!(run.run().await.is_ok());
+        assert!(seen.get() >= millis(1000) && seen.get() <= millis(3000), "{:?}", seen.get());
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn rt_13_what_is_not_worth_it_is_not_tried_again() {
     let asked = Cell::new(0);
     let result = works_after(9, &asked).retry(quick()).when(|_: &u32| Again::Never).run().await;

@@ -108,5 +108,7 @@ impl ConformalGrades {
 /// 1 − the probability of a grade.
 fn strangeness(probabilities: &[f64; 5], grade: Grade) -> Score {
     let at = Grade::ALL.iter().position(|one| *one == grade);
-    Score::nearest(1.0 - at.map_or(0.0, |at| probabilities[at]))
+    // What is not a number is as strange as can be.
+    let probability = at.map_or(0.0, |at| probabilities[at]);
+    if probability.is_nan() { Score::ONE } else { Score::nearest(1.0 - probability) }
 }

@@ -144,7 +144,8 @@ impl Block {
 #[cfg(feature = "alloc")]
 #[must_use]
 pub fn pool_adjacent_violators(points: &[Point]) -> Vec<Block> {
-    let usable = |point: &&Point| point.x.is_finite() && point.y.is_finite() && point.weight > 0.0;
+    let usable =
+        |point: &&Point| point.x.is_finite() && point.y.is_finite() && point.weight > 0.0 && point.weight.is_finite();
     let mut sorted: Vec<Point> = points.iter().filter(usable).copied().collect();
     sorted.sort_by(|a, b| a.x.total_cmp(&b.x));
     let mut blocks: Vec<Block> = Vec::new();
@@ -166,7 +167,8 @@ pub fn pool_adjacent_violators(points: &[Point]) -> Vec<Block> {
 
 #[cfg(feature = "alloc")]
 impl Isotonic {
-    /// The fit to labels, each frequency drawn in from 0 and 1 by 1/(n + 2): nobody is certain after n observations.
+    /// The fit to labels, each frequency kept 1/(n + 2) away from 0 and 1 for n labels in all: nobody is certain. How few of them a frequency rests on
+    /// is said by its uncertainty.
     pub(super) fn fit(labels: &[super::Label]) -> Self {
         let points: Vec<Point> = labels
             .iter()

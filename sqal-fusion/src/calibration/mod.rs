@@ -51,7 +51,7 @@ pub enum Calibrator {
 /// A calibrator with what is needed to trust it, or not: a value one can store and inspect.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
+#[cfg_attr(feature = "serde", serde(try_from = "Stored"))]
 pub struct Calibration {
     /// Which calibration this is; it travels with every verdict. 0 is none.
     pub version: u32,
@@ -59,6 +59,27 @@ pub struct Calibration {
     pub labels: u32,
     /// The curve.
     pub calibrator: Calibrator,
+}
+
+/// What is read back before it is checked.
+#[cfg(feature = "serde")]
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Stored {
+    version: u32,
+    labels: u32,
+    calibrator: Calibrator,
+}
+
+#[cfg(feature = "serde")]
+impl TryFrom<Stored> for Calibration {
+    type Error = NotCalibrated;
+
+    fn try_from(stored: Stored) -> Result<Self, NotCalibrated> {
+        let Stored { version, labels, calibrator } = stored;
+        let read = Self { version, labels, calibrator };
+        if read.is_calibrated() && version == 0 { Err(NotCalibrated::Version) } else { Ok(read) }
+    }
 }
 
 /// Why labels do not make a calibration.

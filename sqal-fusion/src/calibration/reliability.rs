@@ -185,10 +185,10 @@ fn recalibrated_brier(labels: &[Label]) -> f64 {
 /// ```
 #[must_use]
 pub fn clopper_pearson(hits: u64, samples: u64, coverage: Score) -> (f64, f64) {
-    let tail = 0.5 * (1.0 - coverage.get());
+    let (hits, tail) = (hits.min(samples), 0.5 * (1.0 - coverage.get()));
     #[expect(clippy::cast_precision_loss, reason = "nobody counts to 2^53")]
-    let (x, n) = (hits.min(samples) as f64, samples as f64);
+    let (x, n) = (hits as f64, samples as f64);
     let low = if hits == 0 { 0.0 } else { statrs::function::beta::inv_beta_reg(x, n - x + 1.0, tail) };
-    let high = if hits >= samples { 1.0 } else { statrs::function::beta::inv_beta_reg(x + 1.0, n - x, 1.0 - tail) };
+    let high = if hits == samples { 1.0 } else { statrs::function::beta::inv_beta_reg(x + 1.0, n - x, 1.0 - tail) };
     (low, high)
 }

@@ -77,7 +77,7 @@ impl AttributePlan {
     /// The probability of accepting when nonconformities per 100 items are counted instead (Poisson with mean n·share).
     #[must_use]
     pub fn acceptance_of_nonconformities(&self, share: f64) -> f64 {
-        let mean = f64::from(self.sample) * share.max(0.0);
+        let mean = f64::from(self.sample) * if share < 0.0 { 0.0 } else { share };
         cumulative(-mean, self.accept, |k| mean / (k + 1.0))
     }
 
@@ -215,18 +215,19 @@ impl VariablesPlan {
         };
         // The probability falls as the sample grows: double, then halve the interval.
         let mut high = 2;
+        let mut low = 2;
         while fits(high).is_none() {
-            high *= 2;
-            if high > MOST {
+            if high == MOST {
                 return Err(NoPlan::TooLarge(MOST));
             }
+            low = high;
+            high = (2 * high).min(MOST);
         }
-        let mut low = high / 2;
         while high - low > 1 {
             let middle = low + (high - low) / 2;
             *(if fits(middle).is_some() { &mut high } else { &mut low }) = middle;
         }
-        Ok(Self::through(if low >= 2 && fits(low).is_some() { low } else { high }, good))
+        Ok(Self::through(high, good))
     }
 
     /// The plan of this size whose characteristic goes through a point.

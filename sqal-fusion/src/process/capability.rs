@@ -89,18 +89,21 @@ impl Capability {
         let width = tolerance.high() - tolerance.low();
         let two_sided = width.is_finite();
         let value = (tolerance.high() - mean).min(mean - tolerance.low()) / (3.0 * sd);
-        let half = -normal_quantile(tail) * libm::sqrt(1.0 / (9.0 * n) + value * value / (2.0 * (n - 1.0)));
+        // What is left of s² after the measurement's part scatters as s² does: relatively more, as if there were fewer values.
+        let freedom = (n - 1.0) * (spread / variance) * (spread / variance);
+        let of_mean = variance / (9.0 * n * spread);
+        let half = -normal_quantile(tail) * libm::sqrt(of_mean + value * value / (2.0 * freedom));
         let cpm = target.filter(|_| two_sided).map(|target| {
             let off = (mean - target) / sd;
             let value = width / (6.0 * libm::sqrt(spread + (mean - target) * (mean - target)));
             let square = off * off;
-            let freedom = n * (1.0 + square) * (1.0 + square) / (1.0 + 2.0 * square);
-            interval(value, freedom, tail)
+            let boyles = n * (1.0 + square) * (1.0 + square) / (1.0 + 2.0 * square);
+            interval(value, boyles * freedom / (n - 1.0), tail)
         });
         let outside = |limit: f64| normal_cdf(-libm::fabs(limit - mean) / sd);
         let beyond = |limit: f64, wrong_side: bool| if wrong_side { 1.0 - outside(limit) } else { outside(limit) };
         Ok(Self {
-            cp: two_sided.then(|| interval(width / (6.0 * sd), n - 1.0, tail)),
+            cp: two_sided.then(|| interval(width / (6.0 * sd), freedom, tail)),
             cpk: Index { value, low: value - half, high: value + half },
             cpm,
             nonconforming: beyond(tolerance.low(), mean < tolerance.low())

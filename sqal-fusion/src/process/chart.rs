@@ -15,11 +15,13 @@ pub struct Limits {
     pub center: f64,
     /// The upper control limit.
     pub high: f64,
+    /// One standard deviation; limits that were cut off at 0 or 1 lie nearer than three of them.
+    pub sigma: f64,
 }
 
 impl Limits {
     const fn about(center: f64, three_sigma: f64) -> Self {
-        Self { low: center - three_sigma, center, high: center + three_sigma }
+        Self { low: center - three_sigma, center, high: center + three_sigma, sigma: three_sigma / 3.0 }
     }
 
     /// The same limits where a count or share cannot be below 0.
@@ -36,8 +38,7 @@ impl Limits {
     /// How many standard deviations a point lies from the centre, which [`super::run_rules::RunRules`] takes. `None` for limits without width.
     #[must_use]
     pub fn z(&self, x: f64) -> Option<f64> {
-        let sigma = (self.high - self.center) / 3.0;
-        (sigma > 0.0).then(|| (x - self.center) / sigma)
+        (self.sigma > 0.0).then(|| (x - self.center) / self.sigma)
     }
 }
 
@@ -130,12 +131,33 @@ impl Constants {
 /// Subgroups of equal size, 2 to 10: charts for their means, ranges and standard deviations.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
+#[cfg_attr(feature = "serde", serde(try_from = "StoredSubgroups"))]
 pub struct Subgroups {
     size: usize,
     means: Moments,
     ranges: Moments,
     deviations: Moments,
+}
+
+/// What is read back before it is checked.
+#[cfg(feature = "serde")]
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StoredSubgroups {
+    size: usize,
+    means: Moments,
+    ranges: Moments,
+    deviations: Moments,
+}
+
+#[cfg(feature = "serde")]
+impl TryFrom<StoredSubgroups> for Subgroups {
+    type Error = NotASubgroup;
+
+    fn try_from(stored: StoredSubgroups) -> Result<Self, NotASubgroup> {
+        let StoredSubgroups { size, means, ranges, deviations } = stored;
+        Ok(Self { means, ranges, deviations, ..Self::of(size)? })
+    }
 }
 
 /// A subgroup that the chart cannot take.
@@ -284,7 +306,7 @@ impl Attributes {
     #[must_use]
     pub fn np(&self, n: u32) -> Option<Limits> {
         let (p, n) = (self.p(n)?, f64::from(n));
-        Some(Limits { low: p.low * n, center: p.center * n, high: p.high * n })
+        Some(Limits { low: p.low * n, center: p.center * n, high: p.high * n, sigma: p.sigma * n })
     }
 
     /// The c chart: the number of nonconformities in a sample of constant size.

@@ -5,7 +5,7 @@
 /// The exponentially weighted moving average of a stream and its control limits.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
+#[cfg_attr(feature = "serde", serde(try_from = "stored::Ewma"))]
 pub struct Ewma {
     target: f64,
     sigma: f64,
@@ -78,7 +78,7 @@ impl Ewma {
 /// The cumulative sums of deviations above and below a target (Page 1954), in the units of the values.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
+#[cfg_attr(feature = "serde", serde(try_from = "stored::Cusum"))]
 pub struct Cusum {
     target: f64,
     allowance: f64,
@@ -138,7 +138,7 @@ pub struct ReferenceReading(pub f64);
 /// The level of a reference as an instrument sees it, drifting by a random walk (local-level model): x ← x + w, z = x + v.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
+#[cfg_attr(feature = "serde", serde(try_from = "stored::ReferenceLevel"))]
 pub struct ReferenceLevel {
     level: f64,
     variance: f64,
@@ -194,5 +194,74 @@ impl ReferenceLevel {
     #[must_use]
     pub const fn variance(&self) -> f64 {
         self.variance
+    }
+}
+
+/// What is read back before it is checked.
+#[cfg(feature = "serde")]
+mod stored {
+    use serde::Deserialize;
+
+    use super::{NotAChart, check};
+
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    pub(super) struct Ewma {
+        target: f64,
+        sigma: f64,
+        lambda: f64,
+        width: f64,
+        average: f64,
+        fading: f64,
+    }
+
+    impl TryFrom<Ewma> for super::Ewma {
+        type Error = NotAChart;
+
+        fn try_from(stored: Ewma) -> Result<Self, NotAChart> {
+            let Ewma { target, sigma, lambda, width, average, fading } = stored;
+            check("average", average, average.is_finite(), "a finite number")?;
+            check("fading", fading, (0.0..=1.0).contains(&fading), "0 to 1")?;
+            Ok(Self { average, fading, ..Self::new(target, sigma, lambda, width)? })
+        }
+    }
+
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    pub(super) struct Cusum {
+        target: f64,
+        allowance: f64,
+        decision: f64,
+        above: f64,
+        below: f64,
+    }
+
+    impl TryFrom<Cusum> for super::Cusum {
+        type Error = NotAChart;
+
+        fn try_from(stored: Cusum) -> Result<Self, NotAChart> {
+            let Cusum { target, allowance, decision, above, below } = stored;
+            for (name, sum) in [("above", above), ("below", below)] {
+                check(name, sum, sum >= 0.0 && sum.is_finite(), "a number of at least 0")?;
+            }
+            Ok(Self { above, below, ..Self::new(target, allowance, decision)? })
+        }
+    }
+
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    pub(super) struct ReferenceLevel {
+        level: f64,
+        variance: f64,
+        drift: f64,
+        noise: f64,
+    }
+
+    impl TryFrom<ReferenceLevel> for super::ReferenceLevel {
+        type Error = NotAChart;
+
+        fn try_from(stored: ReferenceLevel) -> Result<Self, NotAChart> {
+            Self::new(stored.level, stored.variance, stored.drift, stored.noise)
+        }
     }
 }

@@ -20,7 +20,7 @@ pub struct BreakerConfig {
     /// How many probes it admits in one half-open period, those that succeeded included.
     pub half_open_max_calls: NonZeroU32,
     /// How long probes may keep it half open; then it begins a new period, so that a probe that hangs cannot block it. `None`: as long as it was
-    /// open.
+    /// open, and at least ten seconds.
     pub half_open_max_wait: Option<Duration>,
     /// What a permit means that was dropped without a report.
     pub abandoned: Abandoned,
@@ -75,7 +75,7 @@ pub struct SlowCalls {
 
 /// How long a breaker stays open: `base · factorˡᵉᵛᵉˡ` with jitter, never above `max`.
 ///
-/// The level rises by one with each recovery that fails, and falls by one for each `base` that the breaker was closed: one lucky probe does
+/// The level rises by one with each recovery that fails or hangs, and falls by one for each `base` that the breaker was closed: one lucky probe does
 /// not forget a bad hour.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct OpenFor {
@@ -170,6 +170,9 @@ pub enum InvalidBreaker {
     /// The share of abandoned calls needs a window.
     #[error("abandoned calls are judged by a rate, and there is no window: set rates")]
     AbandonedWithoutWindow,
+    /// Probes that have no time at all.
+    #[error("half_open_max_wait is 0: no probe could ever report in time")]
+    NoTimeForProbes,
     /// More failures in a row than are counted.
     #[error("failure_threshold {0} is above 65535")]
     Threshold(u32),
@@ -189,6 +192,9 @@ impl BreakerConfig {
             && threshold.get() > u32::from(u16::MAX)
         {
             return Err(InvalidBreaker::Threshold(threshold.get()));
+        }
+        if self.half_open_max_wait.is_some_and(|time| time.is_zero()) {
+            return Err(InvalidBreaker::NoTimeForProbes);
         }
         let (successes, probes) = (self.success_threshold.get(), self.half_open_max_calls.get());
         if successes > probes {

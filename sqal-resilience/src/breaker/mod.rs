@@ -94,6 +94,12 @@ impl Word {
     }
 }
 
+/// Threads' times may lie so far apart (in nanoseconds) without being taken for a clock that stepped back.
+const SKEW: u64 = 1_000_000_000;
+
+/// Probes are given at least this time unless a setting says otherwise.
+const LEAST_WAIT: Duration = Duration::from_secs(10);
+
 /// What the lock guards.
 struct Inner {
     config: BreakerConfig,
@@ -221,7 +227,10 @@ impl<C: Clock> Breaker<C> {
                 let seen = self.seen.load(Ordering::Relaxed);
                 // Now and then the lock is taken to remember the time, so that a clock that steps back is found out; what it took back is not
                 // waited for again.
-                if now < until && now >= seen && now - seen <= self.look_again.load(Ordering::Relaxed) {
+                let look_again = self.look_again.load(Ordering::Relaxed);
+                // The same state still: otherwise these times are of another one.
+                let same = self.word.load(Ordering::Acquire) == word.0;
+                if same && now < until && now >= seen && now - seen <= look_again {
                     return Err(Rejected { retry_after: Some(Duration::from_nanos(until - now)) });
                 }
             }
@@ -262,7 +271,7 @@ impl<C: Clock> Breaker<C> {
             successes: inner.successes,
             window: inner.calls.as_ref().map(|calls| calls.counts(now)),
             retry_after: (inner.state == State::Open).then(|| Duration::from_nanos(inner.until.saturating_sub(now))),
-            level: inner.level,
+            level: if inner.state == State::Closed { inner.level_at(now) } else { inner.level },
         };
         self.unlock(inner);
         snapshot
@@ -312,7 +321,9 @@ impl<C: Clock> Breaker<C> {
         config.check()?;
         let mut inner = self.lock();
         inner.config = config;
-        inner.failures = 0;
+        // What is under way was asked by other rules: its reports are ignored, and its places are free.
+        inner.generation += 1;
+        (inner.failures, inner.probes, inner.successes) = (0, 0, 0);
         inner.calls = config.rates.map(|rates| Calls::new(rates.window));
         self.word.store(inner.word().0, Ordering::Release);
         self.unlock(inner);
@@ -336,26 +347,36 @@ impl<C: Clock> Breaker<C> {
         }
         inner.telling = true;
         drop(inner);
-        let telling = Telling(self);
+        let mut telling = Telling { breaker: self, done: false };
         loop {
-            let event = self.lock().untold.pop_front();
-            match event {
-                Some(event) => observer.changed(&event),
-                None => break,
-            }
+            let mut inner = self.lock();
+            let Some(event) = inner.untold.pop_front() else {
+                // Under the same lock as the look: whoever adds an event now tells it.
+                inner.telling = false;
+                telling.done = true;
+                return;
+            };
+            drop(inner);
+            observer.changed(&event);
         }
-        drop(telling);
     }
 
     /// What time alone changes: an open breaker whose time is over is half open, and a half-open period that hangs begins anew.
+    ///
+    /// Two threads may read the clock in one order and come here in the other; only a second or more is a clock that stepped back.
     fn settle(&self, inner: &mut Inner, now: u64) {
         let seen = self.seen.load(Ordering::Relaxed);
-        if now < seen && matches!(inner.state, State::Open | State::HalfOpen) {
-            // The clock stepped back: what is left to wait is what was left.
-            inner.until = now.saturating_add(inner.until.saturating_sub(seen));
-            self.open_until.store(inner.until, Ordering::Release);
-        }
-        inner.since = inner.since.min(now);
+        let now = if now.saturating_add(SKEW) < seen {
+            if matches!(inner.state, State::Open | State::HalfOpen) {
+                // What is left to wait is what was left.
+                inner.until = now.saturating_add(inner.until.saturating_sub(seen));
+                self.open_until.store(inner.until, Ordering::Release);
+            }
+            inner.since = inner.since.min(now);
+            now
+        } else {
+            now.max(seen)
+        };
         self.seen.store(now, Ordering::Relaxed);
         if now < inner.until {
             return;
@@ -373,18 +394,17 @@ impl<C: Clock> Breaker<C> {
         inner.generation += 1;
         match (from, to) {
             // A recovery that failed: longer this time.
-            (State::HalfOpen, State::Open) => inner.level = inner.level.saturating_add(1),
-            // Each healthy open time takes a step back.
-            (State::Closed, State::Open) => {
-                let healthy = now.saturating_sub(inner.since) / nanos(open_for.base).max(1);
-                inner.level = inner.level.saturating_sub(u32::try_from(healthy).unwrap_or(u32::MAX));
+            (State::HalfOpen, State::Open | State::HalfOpen) if cause != Cause::ByHand => {
+                inner.level = inner.level.saturating_add(1);
             }
+            (State::Closed, State::Open) => inner.level = inner.level_at(now),
             _ => {}
         }
         let lasts = match to {
             State::Open => open_for.at(inner.level, inner.generation),
             State::HalfOpen => {
-                inner.config.half_open_max_wait.unwrap_or_else(|| open_for.at(inner.level, inner.generation))
+                let as_long = || open_for.at(inner.level, inner.generation).max(LEAST_WAIT);
+                inner.config.half_open_max_wait.unwrap_or_else(as_long)
             }
             State::Closed | State::Disabled | State::ForcedOpen | State::MetricsOnly => Duration::MAX,
         };
@@ -478,6 +498,12 @@ impl<C: Clock> Breaker<C> {
 }
 
 impl Inner {
+    /// How many recoveries failed, less one for each open time that the breaker was closed since.
+    fn level_at(&self, now: u64) -> u32 {
+        let healthy = now.saturating_sub(self.since) / nanos(self.config.open_for.base).max(1);
+        self.level.saturating_sub(u32::try_from(healthy).unwrap_or(u32::MAX))
+    }
+
     fn word(&self) -> Word {
         let flag = |set: bool, bit: u64| if set { bit } else { 0 };
         let timed = self.config.rates.is_some_and(|rates| rates.slow.is_some());
@@ -513,12 +539,17 @@ impl Inner {
     }
 }
 
-/// Ends the telling of events, also when an observer panics.
-struct Telling<'a, C: Clock>(&'a Breaker<C>);
+/// Ends the telling of events when an observer panics.
+struct Telling<'a, C: Clock> {
+    breaker: &'a Breaker<C>,
+    done: bool,
+}
 
 impl<C: Clock> Drop for Telling<'_, C> {
     fn drop(&mut self) {
-        self.0.lock().telling = false;
+        if !self.done {
+            self.breaker.lock().telling = false;
+        }
     }
 }
 

@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::{Breaker, BreakerConfig, InvalidBreaker, State};
 use crate::Clock;
 
-/// A breaker per key. When the table is full, healthy breakers that nobody holds are forgotten, which changes no answer; one that is not closed, or
-/// has seen a failure, never is.
+/// A breaker per key. When the table is full, healthy breakers that nobody holds are forgotten; one that is not closed, or
+/// has seen a failure, never is. What is forgotten with them are successes only, which a rate over calls would have counted.
 #[derive(Debug)]
 pub struct Breakers<K, C> {
     config: BreakerConfig,
@@ -70,7 +70,7 @@ impl<K: Eq + Hash, C: Clock + Clone> Breakers<K, C> {
     }
 }
 
-/// Whether forgetting a breaker and making a new one changes no answer.
+/// Whether a breaker has seen nothing but successes.
 fn is_like_new<C: Clock>(breaker: &Breaker<C>) -> bool {
     let snapshot = breaker.snapshot();
     snapshot.state == State::Closed

@@ -139,11 +139,12 @@ fn whole_seconds(time: Duration) -> u64 {
 ///
 /// The generic cell rate algorithm: storing when the bucket will be full instead of how full it is needs no refill step and loses nothing to
 /// rounding. A bucket that would be full later than an empty one could be has seen the clock step back: it is empty, and that is *written*, for a
-/// limit that is only computed would move along with the time and never be reached.
+/// limit that is only computed would move along with the time and never be reached. Only a second or more is taken for a step: two callers who read
+/// the clock in one order and ask in the other must not mint what lies between them.
 #[inline]
 pub(super) fn ask(full_at: u64, now: u64, n: u32, rate: &Rate) -> (Option<u64>, Decision) {
     let ahead = full_at.wrapping_sub(now).cast_signed().max(0).cast_unsigned();
-    let (missing, stepped_back) = (ahead.min(rate.full), ahead > rate.full);
+    let (missing, stepped_back) = (ahead.min(rate.full), ahead > rate.full.saturating_add(rate.skew()));
     // More than the bucket holds costs more than any time.
     let cost = rate.token.saturating_mul(u64::from(n));
     let after = missing.saturating_add(cost);

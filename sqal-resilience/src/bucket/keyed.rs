@@ -17,7 +17,6 @@ use crate::clock::nanos_since;
 pub struct KeyedBuckets<K> {
     rate: Rate,
     most_keys: usize,
-    /// When the last sweep for full buckets found none, it is not repeated before one can be: an attacker does not make every question a sweep.
     table: Mutex<Table<K>>,
 }
 
@@ -26,6 +25,7 @@ struct Table<K> {
     origin: Option<Instant>,
     full_at: HashMap<K, u64>,
     sweep_after: u64,
+    swept: bool,
 }
 
 impl<K: Eq + Hash> KeyedBuckets<K> {
@@ -35,7 +35,7 @@ impl<K: Eq + Hash> KeyedBuckets<K> {
     ///
     /// [`InvalidQuota`] for a rate that no bucket can keep.
     pub fn new(quota: Quota, most_keys: usize) -> Result<Self, InvalidQuota> {
-        let table = Table { origin: None, full_at: HashMap::new(), sweep_after: 0 };
+        let table = Table { origin: None, full_at: HashMap::new(), sweep_after: 0, swept: false };
         Ok(Self { rate: Rate::of(&quota)?, most_keys, table: Mutex::new(table) })
     }
 
@@ -50,26 +50,33 @@ impl<K: Eq + Hash> KeyedBuckets<K> {
             return decision;
         }
         if table.full_at.len() >= self.most_keys && !self.make_room(table, now) {
-            return Decision::no_room(table.sweep_after.wrapping_sub(now), self.rate);
+            let never = self.rate.token.saturating_mul(u64::from(n)) > self.rate.full;
+            let wait = if never { u64::MAX } else { table.sweep_after.wrapping_sub(now) };
+            return Decision::no_room(wait, self.rate);
         }
         let (changed, decision) = ask(now, now, n, &self.rate);
         table.full_at.insert(key, changed.unwrap_or(now));
         decision
     }
 
-    /// Forgets full buckets; whether there is room now.
+    /// Forgets full buckets; whether there is room now. At most one question in a sixty-fourth of the time to fill a bucket sweeps.
     fn make_room(&self, table: &mut Table<K>, now: u64) -> bool {
-        if table.sweep_after != 0 && (table.sweep_after.wrapping_sub(now)).cast_signed() > 0 {
+        let ahead = |full_at: u64| full_at.wrapping_sub(now).cast_signed().max(0).cast_unsigned();
+        // Farther ahead than any bucket fills: the clock stepped back.
+        if table.swept && (1..=self.rate.full).contains(&ahead(table.sweep_after)) {
             return false;
         }
         let mut first = self.rate.full;
         table.full_at.retain(|_, full_at| {
-            let ahead = full_at.wrapping_sub(now).cast_signed().max(0).cast_unsigned();
-            first = if ahead > 0 { first.min(ahead) } else { first };
-            ahead > 0
+            let missing = ahead(*full_at).min(self.rate.full);
+            *full_at = now.wrapping_add(missing);
+            first = if missing > 0 { first.min(missing) } else { first };
+            missing > 0
         });
         let room = table.full_at.len() < self.most_keys;
-        table.sweep_after = if room { 0 } else { now.wrapping_add(first) };
+        let pause = self.rate.full / 64;
+        table.sweep_after = now.wrapping_add(if room { pause } else { first.max(pause).min(self.rate.full) });
+        table.swept = true;
         room
     }
 

@@ -7,6 +7,7 @@ mod quota;
 mod waiting;
 
 use std::fmt;
+use std::sync::PoisonError;
 use std::time::Instant;
 
 use decision::ask;
@@ -19,7 +20,7 @@ pub use waiting::{ExceedsCapacity, FairBucket};
 
 use crate::Clock;
 use crate::clock::{ORIGIN, nanos_since};
-use crate::sync::{AtomicU64, Ordering};
+use crate::sync::{AtomicU64, Mutex, Ordering};
 
 /// One bucket, shared by reference: one word, one compare-and-swap to take, one load to refuse.
 ///
@@ -45,6 +46,9 @@ pub struct TokenBucket<C> {
     full_at: AtomicU64,
     token: AtomicU64,
     full: AtomicU64,
+    /// Odd while the quota is being changed, and another number after it.
+    version: AtomicU64,
+    changing: Mutex<()>,
     /// How finely time is told: set once, for the first quota.
     shift: i32,
 }
@@ -75,6 +79,8 @@ impl<C: Clock> TokenBucket<C> {
             full_at: AtomicU64::new(rate.units(ORIGIN)),
             token: AtomicU64::new(rate.token),
             full: AtomicU64::new(rate.full),
+            version: AtomicU64::new(0),
+            changing: Mutex::new(()),
             shift: rate.shift,
         })
     }
@@ -85,7 +91,7 @@ impl<C: Clock> TokenBucket<C> {
         self.take_at(n, self.clock.now())
     }
 
-    /// The same for one who knows the time already.
+    /// The same for one who knows the time already; callers' times may lie up to a second apart.
     #[inline]
     pub fn take_at(&self, n: u32, now: Instant) -> Decision {
         let rate = self.rate();
@@ -135,17 +141,31 @@ impl<C: Clock> TokenBucket<C> {
             return Err(InvalidQuota { refill: quota.refill.get(), period: quota.period });
         }
         let finer = (rate.shift - self.shift).unsigned_abs();
-        let token = rate.token.div_ceil(1 << finer).max(1);
-        let (old, now) = (self.rate(), self.now(&self.rate()));
-        let seen = self.full_at.load(Ordering::Relaxed);
-        let missing = seen.wrapping_sub(now).cast_signed().max(0).cast_unsigned().min(old.full);
-        // Tokens that are missing, at the new price.
-        let new_full = token.saturating_mul(u64::from(quota.burst.get()));
-        let price = u128::from(missing) * u128::from(token) / u128::from(old.token);
-        let missing = u64::try_from(price).unwrap_or(u64::MAX).min(new_full);
-        self.token.store(token, Ordering::Relaxed);
-        self.full.store(new_full, Ordering::Relaxed);
-        self.full_at.store(now.wrapping_add(missing), Ordering::Relaxed);
+        let token = 1_u64.checked_shl(finer).map_or(0, |step| rate.token.div_ceil(step));
+        let error = (u128::from(token) << finer.min(63)).abs_diff(u128::from(rate.token));
+        // This bucket tells time too coarsely for so fast a rate.
+        if token == 0 || error > u128::from(rate.token) / 1000 {
+            return Err(InvalidQuota { refill: quota.refill.get(), period: quota.period });
+        }
+        let _one_at_a_time = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let (old, new_full) = (self.rate(), token.saturating_mul(u64::from(quota.burst.get())));
+        let now = self.now(&old);
+        self.version.fetch_add(1, Ordering::AcqRel);
+        self.token.store(token, Ordering::Release);
+        self.full.store(new_full, Ordering::Release);
+        let mut seen = self.full_at.load(Ordering::Relaxed);
+        loop {
+            let missing = seen.wrapping_sub(now).cast_signed().max(0).cast_unsigned().min(old.full);
+            // Tokens that are missing, at the new price.
+            let price = u128::from(missing) * u128::from(token) / u128::from(old.token);
+            let missing = u64::try_from(price).unwrap_or(u64::MAX).min(new_full);
+            let full_at = now.wrapping_add(missing);
+            match self.full_at.compare_exchange_weak(seen, full_at, Ordering::Relaxed, Ordering::Relaxed) {
+                Ok(_) => break,
+                Err(other) => seen = other,
+            }
+        }
+        self.version.fetch_add(1, Ordering::AcqRel);
         Ok(())
     }
 
@@ -160,8 +180,21 @@ impl<C: Clock> TokenBucket<C> {
         }
     }
 
+    /// Price and size of one quota, never of two: while they are changed the reader looks again.
+    #[inline]
     fn rate(&self) -> Rate {
-        Rate { token: self.token.load(Ordering::Relaxed), full: self.full.load(Ordering::Relaxed), shift: self.shift }
+        loop {
+            let version = self.version.load(Ordering::Acquire);
+            let rate = Rate {
+                token: self.token.load(Ordering::Acquire),
+                full: self.full.load(Ordering::Acquire),
+                shift: self.shift,
+            };
+            if version.is_multiple_of(2) && self.version.load(Ordering::Acquire) == version {
+                return rate;
+            }
+            std::hint::spin_loop();
+        }
     }
 
     fn now(&self, rate: &Rate) -> u64 {

@@ -64,6 +64,9 @@ pub(super) struct Rate {
     pub(super) shift: i32,
 }
 
+/// Callers' times may differ by so much (in nanoseconds) without being taken for a clock that stepped back.
+const SKEW: u64 = 1_000_000_000;
+
 /// The finest units: 2⁻⁶ ns, so that half a nanosecond is 32 of them.
 const FINEST: i32 = 6;
 
@@ -85,6 +88,11 @@ impl Rate {
     /// Nanoseconds in units; they wrap around, and only differences of them are used.
     pub(super) const fn units(&self, nanos: u64) -> u64 {
         if self.shift >= 0 { nanos << self.shift.unsigned_abs() } else { nanos >> self.shift.unsigned_abs() }
+    }
+
+    /// How far callers' times may lie apart.
+    pub(super) const fn skew(&self) -> u64 {
+        self.units(SKEW)
     }
 
     /// Units in whole nanoseconds, rounded up.

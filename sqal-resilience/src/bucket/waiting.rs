@@ -1,5 +1,7 @@
 //! [`FairBucket`]: waiting for tokens, first come, first served.
 
+use std::time::Duration;
+
 use tokio::sync::Semaphore;
 use tokio::time::sleep;
 
@@ -14,6 +16,9 @@ pub struct FairBucket<C> {
     /// One permit: the head of the line. Tokio's semaphore is first come, first served, and gives a dropped place to the next.
     head: Semaphore,
 }
+
+/// How long the first in line sleeps at most before it looks again.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// More tokens than the bucket can ever hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -54,7 +59,8 @@ impl<C: Clock> FairBucket<C> {
             let decision = self.bucket.take(n);
             match decision.retry_after() {
                 _ if decision.allowed => return Ok(decision),
-                Some(time) => sleep(time).await,
+                // Not longer than a look: somebody may put tokens back, or raise the quota.
+                Some(time) => sleep(time.min(LOOK)).await,
                 // The quota was lowered while we waited.
                 None => return Err(ExceedsCapacity { asked: n, limit: decision.limit() }),
             }
