@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 use serde::Deserialize;
 use sqal_core::{Measured, Score, normal_cdf};
+#[cfg(feature = "serde")]
 use sqal_fusion::calibration::Calibration;
 use sqal_fusion::conformity::Tolerance;
 use sqal_fusion::process::Moments;

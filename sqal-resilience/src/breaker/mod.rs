@@ -363,9 +363,11 @@ impl<C: Clock> Breaker<C> {
 
     /// What time alone changes: an open breaker whose time is over is half open, and a half-open period that hangs begins anew.
     ///
-    /// Two threads may read the clock in one order and come here in the other; only a second or more is a clock that stepped back.
+    /// Two threads may read the clock in one order and come here in the other, and one may have slept in between: what looks like a clock that
+    /// stepped back is asked for again here, where all come one after the other, and less than a second is none.
     fn settle(&self, inner: &mut Inner, now: u64) {
         let seen = self.seen.load(Ordering::Relaxed);
+        let now = if now.saturating_add(SKEW) < seen { self.now() } else { now };
         let now = if now.saturating_add(SKEW) < seen {
             if matches!(inner.state, State::Open | State::HalfOpen) {
                 // What is left to wait is what was left.
