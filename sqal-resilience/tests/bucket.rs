@@ -479,3 +479,15 @@ mod waiting {
         assert!(line.acquire(10).await.unwrap().allowed);
     }
 }
+
+#[test]
+fn a_caller_who_slept_mints_nothing() {
+    let quota = Quota::new(n(10), Duration::from_secs(1));
+    let (bucket, clock) = bucket(quota);
+    let before = clock.now();
+    clock.advance(Duration::from_secs(60));
+    assert!(bucket.take(10).allowed);
+    // Its time is a minute old, which no clock that steps back explains: the clock still says now.
+    assert!(!bucket.take_at(1, before).allowed);
+    assert!(!bucket.take(1).allowed, "the bucket is as empty as it was");
+}

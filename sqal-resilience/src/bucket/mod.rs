@@ -95,11 +95,17 @@ impl<C: Clock> TokenBucket<C> {
     #[inline]
     pub fn take_at(&self, n: u32, now: Instant) -> Decision {
         let rate = self.rate();
-        let now = rate.units(nanos_since(self.origin, now));
+        let mut now = rate.units(nanos_since(self.origin, now));
         let mut seen = self.full_at.load(Ordering::Relaxed);
+        let mut asked_again = false;
         loop {
             let (full_at, decision) = ask(seen, now, n, &rate);
             let Some(full_at) = full_at else { return decision };
+            if !decision.allowed && !asked_again {
+                // It looks as if the clock stepped back; a caller that slept since it read the clock looks the same.
+                (now, asked_again) = (self.now(&rate), true);
+                continue;
+            }
             match self.full_at.compare_exchange_weak(seen, full_at, Ordering::Relaxed, Ordering::Relaxed) {
                 Ok(_) => return decision,
                 Err(other) => seen = other,
