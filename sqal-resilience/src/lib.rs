@@ -28,7 +28,14 @@ mod backoff;
 mod breaker;
 mod bucket;
 mod budget;
+mod bulkhead;
+mod call_error;
 mod clock;
+#[cfg(feature = "tokio")]
+mod deadline;
+#[cfg(feature = "tokio")]
+mod hedge;
+mod limit;
 mod outcome;
 mod random;
 mod rejected;
@@ -41,16 +48,25 @@ mod sync;
 
 pub use backoff::{Backoff, Delays, InvalidBackoff, Jitter};
 pub use breaker::{
-    Abandoned, Breaker, BreakerConfig, Breakers, CallError, Cause, Counts, Event, InvalidBreaker, NoRoom, Observer,
-    OpenFor, OwnedPermit, Permit, Rates, SlowCalls, Snapshot, State, Window,
+    Abandoned, Breaker, BreakerConfig, Breakers, Cause, Counts, Event, InvalidBreaker, NoRoom, Observer, OpenFor,
+    OwnedPermit, Permit, Rates, SlowCalls, Snapshot, State, Window,
 };
 pub use bucket::{Answer, Decision, InvalidQuota, KeyedBuckets, Quota, TokenBucket, Usage, take_all};
 #[cfg(feature = "tokio")]
 pub use bucket::{ExceedsCapacity, FairBucket};
 pub use budget::{InvalidBudget, RetryBudget};
+pub use bulkhead::{Bulkhead, BulkheadConfig, BulkheadPermit, Occupancy, OwnedBulkheadPermit, Shed};
+pub use call_error::{CallError, TimedOut};
+#[cfg(feature = "tokio")]
+pub use clock::TokioClock;
 pub use clock::{Clock, ManualClock, SystemClock};
+#[cfg(feature = "tokio")]
+pub use deadline::{Deadline, Timeout, timeout};
+#[cfg(feature = "tokio")]
+pub use hedge::{Hedged, hedge};
+pub use limit::{AdaptiveBulkhead, AdaptivePermit, Aimd, Gradient, Limit, Range, Sample};
 pub use outcome::Outcome;
-pub use rejected::Rejected;
+pub use rejected::{Reason, Rejected};
 #[cfg(feature = "tokio")]
 pub use retry::{Again, GaveUp, Plain, Retry, RetryError, RetryPolicy, Retryable};
 #[cfg(feature = "tokio")]

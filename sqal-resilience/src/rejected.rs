@@ -1,11 +1,101 @@
-//! [`Rejected`]: a call that was not attempted, and when it may be tried again.
+//! [`Rejected`]: a call that was not attempted, why, and when it may be tried again.
 
+use std::fmt;
 use std::time::Duration;
+
+/// Why a call was not attempted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Reason {
+    /// The breaker is open: the target was failing a moment ago.
+    CircuitOpen,
+    /// Somebody opened the breaker by hand.
+    CircuitForcedOpen,
+    /// The breaker is half open and all its probes are under way.
+    ProbesExhausted,
+    /// There are not so many tokens in the bucket.
+    RateLimited,
+    /// The bucket can never hold so many tokens.
+    ExceedsCapacity,
+    /// As many calls as there may be are under way, and as many as may wait are waiting.
+    BulkheadFull,
+    /// The time to wait for a place was over.
+    QueueTimeout,
+    /// Those who wait have waited too long already.
+    Overloaded,
+    /// The process is ending.
+    ShuttingDown,
+}
+
+impl Reason {
+    /// A name for logs and labels, which does not change.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::CircuitOpen => "circuit_open",
+            Self::CircuitForcedOpen => "circuit_forced_open",
+            Self::ProbesExhausted => "probes_exhausted",
+            Self::RateLimited => "rate_limited",
+            Self::ExceedsCapacity => "exceeds_capacity",
+            Self::BulkheadFull => "bulkhead_full",
+            Self::QueueTimeout => "queue_timeout",
+            Self::Overloaded => "overloaded",
+            Self::ShuttingDown => "shutting_down",
+        }
+    }
+
+    /// The HTTP status that says it best: 429 if the caller asked for too much, 503 if this service cannot.
+    #[must_use]
+    pub const fn http_status(self) -> u16 {
+        match self {
+            Self::RateLimited | Self::ExceedsCapacity => 429,
+            _ => 503,
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::CircuitOpen => "the circuit is open",
+            Self::CircuitForcedOpen => "the circuit was opened by hand",
+            Self::ProbesExhausted => "the circuit is half open and its probes are under way",
+            Self::RateLimited => "too many in this time",
+            Self::ExceedsCapacity => "more at once than the limit can ever pass",
+            Self::BulkheadFull => "all places are taken and the line is full",
+            Self::QueueTimeout => "no place became free in time",
+            Self::Overloaded => "those who wait have waited too long already",
+            Self::ShuttingDown => "the process is ending",
+        })
+    }
+}
 
 /// The call was refused before it was attempted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("refused without being attempted{}", .retry_after.map_or_else(String::new, |after| format!("; try again in {after:?}")))]
+#[error("not attempted: {reason}{}", .retry_after.map_or_else(String::new, |after| format!("; try again in {after:?}")))]
 pub struct Rejected {
+    /// Why.
+    pub reason: Reason,
     /// The least time to wait before another try can succeed, if that is known.
     pub retry_after: Option<Duration>,
+}
+
+impl Rejected {
+    /// A refusal that does not know when another try can succeed.
+    #[must_use]
+    pub const fn because(reason: Reason) -> Self {
+        Self { reason, retry_after: None }
+    }
+
+    /// A refusal that names the least time to wait.
+    #[must_use]
+    pub const fn until(reason: Reason, time: Duration) -> Self {
+        Self { reason, retry_after: Some(time) }
+    }
+
+    /// The value of a `Retry-After` field: whole seconds, rounded up, at least 1; `None` if that is not known.
+    #[must_use]
+    pub fn retry_after_seconds(&self) -> Option<u64> {
+        self.retry_after.map(|time| time.as_secs().saturating_add(u64::from(time.subsec_nanos() > 0)).max(1))
+    }
 }

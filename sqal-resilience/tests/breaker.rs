@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use sqal_resilience::{
     Abandoned, Breaker, BreakerConfig, Breakers, CallError, Cause, Clock, Event, InvalidBreaker, ManualClock, OpenFor,
-    Outcome, Rates, Rejected, SlowCalls, State, Window,
+    Outcome, Rates, Reason, Rejected, SlowCalls, State, Window,
 };
 
 type Manual = Breaker<ManualClock>;
@@ -106,7 +106,7 @@ fn cb_04_a_refusal_says_when_to_come_back() {
     let (breaker, clock) = breaker();
     fail(&breaker, 5);
     clock.advance(Duration::from_millis(59_250));
-    assert_eq!(breaker.acquire().unwrap_err(), Rejected { retry_after: Some(Duration::from_millis(750)) });
+    assert_eq!(breaker.acquire().unwrap_err(), Rejected::until(Reason::CircuitOpen, Duration::from_millis(750)));
     assert_eq!(breaker.snapshot().retry_after, Some(Duration::from_millis(750)));
     let allocated = allocation_counter::measure(|| assert!(breaker.acquire().is_err()));
     assert_eq!(allocated.count_total, 0);
@@ -160,7 +160,7 @@ fn cb_07_a_failed_probe_opens_it_for_a_whole_time() {
 fn cb_08_a_dropped_probe_frees_its_place_at_once() {
     let (breaker, _) = half_open();
     let mut probes: Vec<_> = (0..3).map(|_| breaker.acquire().unwrap()).collect();
-    assert_eq!(breaker.acquire().unwrap_err(), Rejected { retry_after: None });
+    assert_eq!(breaker.acquire().unwrap_err(), Rejected::because(Reason::ProbesExhausted));
     drop(probes.pop());
     assert_eq!((breaker.state(), breaker.snapshot().probes), (State::HalfOpen, 2));
     assert!(breaker.acquire().is_ok());
@@ -668,7 +668,7 @@ fn cb_41_forced_open_refuses_until_somebody_says_otherwise() {
     let (breaker, clock) = breaker();
     let under_way = breaker.acquire().unwrap();
     breaker.force_open();
-    assert_eq!(breaker.acquire().unwrap_err(), Rejected { retry_after: None });
+    assert_eq!(breaker.acquire().unwrap_err(), Rejected::because(Reason::CircuitForcedOpen));
     under_way.report(Outcome::Success);
     clock.advance(Duration::from_hours(1000));
     assert_eq!((breaker.state(), breaker.state() as u8), (State::ForcedOpen, 4));

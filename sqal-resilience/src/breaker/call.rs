@@ -1,18 +1,7 @@
 //! Calls through a breaker: ask, act, classify and report in one step.
 
 use super::Breaker;
-use crate::{Clock, Outcome, Rejected};
-
-/// A call that did not succeed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum CallError<E> {
-    /// It was not attempted.
-    #[error(transparent)]
-    Rejected(#[from] Rejected),
-    /// It was attempted and failed.
-    #[error("the call failed")]
-    Inner(#[source] E),
-}
+use crate::{CallError, Clock, Outcome};
 
 fn error_is_failure<T, E>(result: &Result<T, E>) -> Outcome {
     if result.is_ok() { Outcome::Success } else { Outcome::Failure }

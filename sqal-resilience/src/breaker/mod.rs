@@ -33,7 +33,6 @@ use std::mem::ManuallyDrop;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
-pub use call::CallError;
 pub use config::{Abandoned, BreakerConfig, InvalidBreaker, OpenFor, Rates, SlowCalls, Window};
 pub use event::{Cause, Event, Observer};
 pub use registry::{Breakers, NoRoom};
@@ -42,7 +41,7 @@ use window::{Calls, Kind};
 
 use crate::clock::{ORIGIN, nanos, nanos_since};
 use crate::sync::{AtomicU64, Mutex, MutexGuard, Ordering};
-use crate::{Clock, Outcome, Rejected};
+use crate::{Clock, Outcome, Reason, Rejected};
 
 /// The state of a breaker; the numbers are those of the metric `circuit_breaker_state`, as resilience4j has them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -221,7 +220,7 @@ impl<C: Clock> Breaker<C> {
         let passes = |word: Word| Claim::new(word.generation(), false, now);
         match word.state() {
             State::Closed | State::Disabled | State::MetricsOnly => return Ok(passes(word)),
-            State::ForcedOpen => return Err(Rejected { retry_after: None }),
+            State::ForcedOpen => return Err(Rejected::because(Reason::CircuitForcedOpen)),
             State::Open => {
                 let until = self.open_until.load(Ordering::Acquire);
                 let seen = self.seen.load(Ordering::Relaxed);
@@ -231,7 +230,7 @@ impl<C: Clock> Breaker<C> {
                 // The same state still: otherwise these times are of another one.
                 let same = self.word.load(Ordering::Acquire) == word.0;
                 if same && now < until && now >= seen && now - seen <= look_again {
-                    return Err(Rejected { retry_after: Some(Duration::from_nanos(until - now)) });
+                    return Err(open_for(until - now));
                 }
             }
             State::HalfOpen => {}
@@ -240,12 +239,13 @@ impl<C: Clock> Breaker<C> {
         self.settle(&mut inner, now);
         let admitted = match inner.state {
             State::Closed | State::Disabled | State::MetricsOnly => Ok(passes(inner.word())),
-            State::Open => Err(Rejected { retry_after: Some(Duration::from_nanos(inner.until.saturating_sub(now))) }),
+            State::Open => Err(open_for(inner.until.saturating_sub(now))),
             State::HalfOpen if inner.probes + inner.successes < inner.config.half_open_max_calls.get() => {
                 inner.probes += 1;
                 Ok(Claim::new(inner.generation, true, now))
             }
-            State::HalfOpen | State::ForcedOpen => Err(Rejected { retry_after: None }),
+            State::HalfOpen => Err(Rejected::because(Reason::ProbesExhausted)),
+            State::ForcedOpen => Err(Rejected::because(Reason::CircuitForcedOpen)),
         };
         self.unlock(inner);
         admitted
@@ -497,6 +497,11 @@ impl<C: Clock> Breaker<C> {
             self.change(inner, State::Open, cause, self.now());
         }
     }
+}
+
+/// A refusal of an open breaker.
+const fn open_for(nanos: u64) -> Rejected {
+    Rejected::until(Reason::CircuitOpen, Duration::from_nanos(nanos))
 }
 
 impl Inner {

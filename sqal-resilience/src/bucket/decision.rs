@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::quota::{Quota, Rate};
-use crate::Rejected;
+use crate::{Reason, Rejected};
 
 /// The answer to "may I take so many?". What else there is to know is computed when it is asked for: most callers only look at `allowed`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,7 +63,12 @@ impl Decision {
     ///
     /// [`Rejected`] if the tokens were not taken.
     pub fn into_result(self) -> Result<Self, Rejected> {
-        if self.allowed { Ok(self) } else { Err(Rejected { retry_after: self.retry_after() }) }
+        if self.allowed {
+            return Ok(self);
+        }
+        let retry_after = self.retry_after();
+        let reason = if retry_after.is_some() { Reason::RateLimited } else { Reason::ExceedsCapacity };
+        Err(Rejected { reason, retry_after })
     }
 
     /// A refusal that has nothing to do with tokens: there is no room, and may be after so many units.

@@ -1,0 +1,179 @@
+//! The line before a [`Bulkhead`]: first come, first served; who leaves it leaves nothing behind.
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::Thread;
+use std::time::{Duration, Instant};
+
+use super::{Bulkhead, ONE_WAITING};
+use crate::sync::{AtomicU64, Ordering};
+use crate::{Clock, Reason, Rejected, SystemClock};
+
+/// What a seat has been told.
+const NOTHING: u64 = 0;
+const SERVED: u64 = 1;
+const FULL: u64 = 2;
+const OVERLOADED: u64 = 3;
+const ENDING: u64 = 4;
+
+/// One who waits. It is told once, under the lock of the line.
+#[derive(Debug)]
+pub(super) struct Seat(AtomicU64);
+
+/// Those who wait, the first at the front.
+#[derive(Debug, Default)]
+pub(super) struct Line(VecDeque<Standing>);
+
+#[derive(Debug)]
+struct Standing {
+    seat: Arc<Seat>,
+    came: Instant,
+    /// Once it has been polled.
+    waker: Option<Waker>,
+}
+
+impl Line {
+    /// When the first came.
+    pub(super) fn first_came(&self) -> Option<Instant> {
+        self.0.front().map(|first| first.came)
+    }
+
+    pub(super) fn join(&mut self, now: Instant) -> Arc<Seat> {
+        let seat = Arc::new(Seat(AtomicU64::new(NOTHING)));
+        self.0.push_back(Standing { seat: Arc::clone(&seat), came: now, waker: None });
+        seat
+    }
+
+    pub(super) fn serve_first(&mut self) -> Option<Waker> {
+        self.tell_first(SERVED)
+    }
+
+    pub(super) fn send_first_away(&mut self, reason: Reason) -> Option<Waker> {
+        self.tell_first(code(reason))
+    }
+
+    /// Sends all away.
+    pub(super) fn empty(&mut self, reason: Reason) -> Vec<Option<Waker>> {
+        let all = self.0.len();
+        (0..all).map(|_| self.tell_first(code(reason))).collect()
+    }
+
+    fn tell_first(&mut self, what: u64) -> Option<Waker> {
+        let first = self.0.pop_front()?;
+        first.seat.0.store(what, Ordering::Release);
+        first.waker
+    }
+}
+
+const fn code(reason: Reason) -> u64 {
+    match reason {
+        Reason::ShuttingDown => ENDING,
+        Reason::Overloaded => OVERLOADED,
+        _ => FULL,
+    }
+}
+
+/// A code as an answer; whoever is sent away for the slow line may come back when that much time has passed.
+const fn told(code: u64, slow_after: Option<Duration>) -> Option<Result<(), Rejected>> {
+    match code {
+        NOTHING => None,
+        SERVED => Some(Ok(())),
+        ENDING => Some(Err(Rejected::because(Reason::ShuttingDown))),
+        OVERLOADED => Some(Err(Rejected { reason: Reason::Overloaded, retry_after: slow_after })),
+        _ => Some(Err(Rejected::because(Reason::BulkheadFull))),
+    }
+}
+
+/// The wait of one: ends with a place that the caller owes back, or with a refusal.
+pub(super) struct Waiting<'a, C: Clock> {
+    bulkhead: &'a Bulkhead<C>,
+    /// `None` if it was served at once, or has taken what it was told.
+    seat: Option<Arc<Seat>>,
+}
+
+impl<'a, C: Clock> Waiting<'a, C> {
+    pub(super) const fn served(bulkhead: &'a Bulkhead<C>) -> Self {
+        Self { bulkhead, seat: None }
+    }
+
+    pub(super) const fn for_seat(bulkhead: &'a Bulkhead<C>, seat: Arc<Seat>) -> Self {
+        Self { bulkhead, seat: Some(seat) }
+    }
+}
+
+impl<C: Clock> Future for Waiting<'_, C> {
+    type Output = Result<(), Rejected>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let slow_after = self.bulkhead.config.slow_after;
+        let Some(seat) = &self.seat else { return Poll::Ready(Ok(())) };
+        if let Some(answer) = told(seat.0.load(Ordering::Acquire), slow_after) {
+            self.seat = None;
+            return Poll::Ready(answer);
+        }
+        // Cloned before and dropped after the lock is held: wakers are somebody else's code.
+        let waker = context.waker().clone();
+        let mut line = self.bulkhead.line();
+        let standing = line.0.iter_mut().find(|standing| Arc::ptr_eq(&standing.seat, seat));
+        let old = match standing {
+            Some(standing) => standing.waker.replace(waker),
+            // It was told since: whoever stands in no line has an answer.
+            None => Some(waker),
+        };
+        let answer = told(seat.0.load(Ordering::Acquire), slow_after);
+        drop(line);
+        drop(old);
+        match answer {
+            Some(answer) => {
+                self.seat = None;
+                Poll::Ready(answer)
+            }
+            None => Poll::Pending,
+        }
+    }
+}
+
+impl<C: Clock> Drop for Waiting<'_, C> {
+    fn drop(&mut self) {
+        let Some(seat) = self.seat.take() else { return };
+        let mut line = self.bulkhead.line();
+        let place = line.0.iter().position(|standing| Arc::ptr_eq(&standing.seat, &seat));
+        let gone = place.and_then(|place| line.0.remove(place));
+        if gone.is_some() {
+            self.bulkhead.word.fetch_sub(ONE_WAITING, Ordering::AcqRel);
+        }
+        drop(line);
+        if seat.0.load(Ordering::Acquire) == SERVED {
+            // A place that nobody took.
+            self.bulkhead.leave();
+        }
+    }
+}
+
+/// Wakes a thread.
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+/// Lets this thread sleep until the wait ends, at most for `limit` of real time.
+pub(super) fn block_on<C: Clock>(waiting: Waiting<'_, C>, limit: Duration) -> Result<(), Rejected> {
+    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+    let mut waiting = std::pin::pin!(waiting);
+    let begun = SystemClock.now();
+    loop {
+        if let Poll::Ready(answer) = waiting.as_mut().poll(&mut Context::from_waker(&waker)) {
+            return answer;
+        }
+        let left = limit.saturating_sub(SystemClock.now().saturating_duration_since(begun));
+        if left.is_zero() {
+            return Err(Rejected::because(Reason::QueueTimeout));
+        }
+        std::thread::park_timeout(left);
+    }
+}

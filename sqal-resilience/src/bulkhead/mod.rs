@@ -1,0 +1,374 @@
+//! [`Bulkhead`]: so many calls at a time, a short line for the rest, and a clear no to whoever finds it full.
+//!
+//! ```text
+//!                      a place is free, nobody waits
+//!     try_acquire ------------------------------------> running (max_concurrent)
+//!         |                                                 ^            |
+//!         |  all taken          the one who waited longest  |            | a permit is dropped
+//!         +------------> line (max_queued, max_wait) -------+ <----------+
+//!                          |
+//!                          +--> refused: the line is full, the time is over, or those in it have waited too long
+//! ```
+//!
+//! A free place costs one compare-and-swap to take and one subtraction to give back; the lock guards the line only.
+
+mod line;
+
+use std::fmt;
+use std::num::NonZeroU32;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use line::{Line, Waiting};
+
+use crate::sync::{AtomicU64, Mutex, MutexGuard, Ordering};
+use crate::{Clock, Reason, Rejected};
+
+/// Who is sent away when there are too many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Shed {
+    /// The one who comes: those who wait have waited longer.
+    #[default]
+    Newest,
+    /// The one who has waited longest: a caller that is about to give up is not worth the place.
+    Oldest,
+}
+
+/// How many at a time, and who may wait for how long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BulkheadConfig {
+    /// So many calls at a time; 25 by default.
+    pub max_concurrent: NonZeroU32,
+    /// So many may wait (at most 2³¹ - 1 do); none by default.
+    pub max_queued: u32,
+    /// So long each of them waits; not at all by default.
+    pub max_wait: Duration,
+    /// Who is sent away when the line is full, or too slow.
+    pub shed: Shed,
+    /// From this waiting time of the first in line on the line is too slow; `None`, as by default, if it never is.
+    pub slow_after: Option<Duration>,
+}
+
+impl Default for BulkheadConfig {
+    fn default() -> Self {
+        Self {
+            max_concurrent: NonZeroU32::new(25).unwrap_or(NonZeroU32::MIN),
+            max_queued: 0,
+            max_wait: Duration::ZERO,
+            shed: Shed::Newest,
+            slow_after: None,
+        }
+    }
+}
+
+/// The word: whether the bulkhead is closed (1 bit), how many wait (31), how many run (32).
+const RUNNING: u64 = u32::MAX as u64;
+const ONE_WAITING: u64 = 1 << 32;
+const CLOSED: u64 = 1 << 63;
+
+const fn running(word: u64) -> u64 {
+    word & RUNNING
+}
+
+const fn waiting(word: u64) -> u64 {
+    (word & !CLOSED) >> 32
+}
+
+/// At most so many calls at a time; share it by reference or in an `Arc`.
+///
+/// ```
+/// use std::num::NonZeroU32;
+/// use sqal_resilience::{Bulkhead, BulkheadConfig, Reason, SystemClock};
+///
+/// let two = BulkheadConfig { max_concurrent: NonZeroU32::new(2).unwrap(), ..BulkheadConfig::default() };
+/// let bulkhead = Bulkhead::new(two, SystemClock);
+/// let (first, _second) = (bulkhead.try_acquire()?, bulkhead.try_acquire()?);
+/// assert_eq!(bulkhead.try_acquire().unwrap_err().reason, Reason::BulkheadFull);
+/// drop(first);
+/// assert!(bulkhead.try_acquire().is_ok());
+/// # Ok::<(), sqal_resilience::Rejected>(())
+/// ```
+// The word comes first, next to the counts of an `Arc`: whoever owns a permit touches both.
+#[repr(C)]
+pub struct Bulkhead<C> {
+    word: AtomicU64,
+    limit: AtomicU64,
+    config: BulkheadConfig,
+    line: Mutex<Line>,
+    clock: C,
+}
+
+/// A bulkhead at one moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Occupancy {
+    /// Calls under way.
+    pub running: u32,
+    /// Callers in line.
+    pub waiting: u32,
+    /// Calls that may be under way; fewer than `running` after it was made smaller.
+    pub limit: u32,
+    /// Whether it takes nobody any more.
+    pub closed: bool,
+}
+
+impl<C: Clock> Bulkhead<C> {
+    /// An empty bulkhead.
+    pub fn new(config: BulkheadConfig, clock: C) -> Self {
+        Self {
+            word: AtomicU64::new(0),
+            limit: AtomicU64::new(u64::from(config.max_concurrent.get())),
+            config,
+            line: Mutex::new(Line::default()),
+            clock,
+        }
+    }
+
+    /// Takes a place if one is free and nobody waits for it.
+    ///
+    /// # Errors
+    ///
+    /// [`Reason::BulkheadFull`] if there is none, [`Reason::ShuttingDown`] after [`Bulkhead::close`].
+    #[inline]
+    pub fn try_acquire(&self) -> Result<BulkheadPermit<'_, C>, Rejected> {
+        self.enter()?;
+        Ok(BulkheadPermit { bulkhead: self })
+    }
+
+    /// The same for a call that outlives the borrow, such as a future or the body of a response.
+    ///
+    /// # Errors
+    ///
+    /// As [`Bulkhead::try_acquire`].
+    #[inline]
+    pub fn try_acquire_owned(self: &Arc<Self>) -> Result<OwnedBulkheadPermit<C>, Rejected> {
+        self.enter()?;
+        Ok(OwnedBulkheadPermit { bulkhead: Arc::clone(self) })
+    }
+
+    /// Takes a place, and waits in line for it at most for the time that the settings allow. A future that is dropped leaves the line.
+    ///
+    /// # Errors
+    ///
+    /// [`Reason::BulkheadFull`] at once if the line is full, [`Reason::QueueTimeout`] when the time is over, [`Reason::Overloaded`] if the line is
+    /// too slow, [`Reason::ShuttingDown`] after [`Bulkhead::close`], also for those who wait.
+    #[cfg(feature = "tokio")]
+    pub async fn acquire(&self) -> Result<BulkheadPermit<'_, C>, Rejected> {
+        self.enter_or_wait().await?;
+        Ok(BulkheadPermit { bulkhead: self })
+    }
+
+    /// The same for a call that outlives the borrow.
+    ///
+    /// # Errors
+    ///
+    /// As [`Bulkhead::acquire`].
+    #[cfg(feature = "tokio")]
+    pub async fn acquire_owned(self: Arc<Self>) -> Result<OwnedBulkheadPermit<C>, Rejected> {
+        self.enter_or_wait().await?;
+        Ok(OwnedBulkheadPermit { bulkhead: self })
+    }
+
+    #[cfg(feature = "tokio")]
+    async fn enter_or_wait(&self) -> Result<(), Rejected> {
+        match self.enter() {
+            Err(_) if self.has_line() => {
+                let waiting = self.stand_in_line()?;
+                crate::timeout(self.config.max_wait, waiting)
+                    .await
+                    .unwrap_or_else(|_| Err(Rejected::because(Reason::QueueTimeout)))
+            }
+            answer => answer,
+        }
+    }
+
+    const fn has_line(&self) -> bool {
+        self.config.max_queued > 0 && !self.config.max_wait.is_zero()
+    }
+
+    /// Takes a place, and lets the thread sleep in line for it at most for the time that the settings allow.
+    ///
+    /// # Errors
+    ///
+    /// As for those who wait without blocking a thread: the line is full or too slow, the time is over, the process ends.
+    pub fn acquire_blocking(&self) -> Result<BulkheadPermit<'_, C>, Rejected> {
+        match self.enter() {
+            Err(_) if self.has_line() => line::block_on(self.stand_in_line()?, self.config.max_wait)?,
+            answer => answer?,
+        }
+        Ok(BulkheadPermit { bulkhead: self })
+    }
+
+    #[inline]
+    fn enter(&self) -> Result<(), Rejected> {
+        let limit = self.limit.load(Ordering::Relaxed);
+        let mut seen = self.word.load(Ordering::Relaxed);
+        loop {
+            if seen >= limit {
+                // More than the limit runs, somebody waits, or it is closed: all of these make the word large.
+                let reason = if seen & CLOSED == 0 { Reason::BulkheadFull } else { Reason::ShuttingDown };
+                return Err(Rejected::because(reason));
+            }
+            match self.word.compare_exchange_weak(seen, seen + 1, Ordering::Acquire, Ordering::Relaxed) {
+                Ok(_) => return Ok(()),
+                Err(other) => seen = other,
+            }
+        }
+    }
+
+    #[inline]
+    fn leave(&self) {
+        if waiting(self.word.fetch_sub(1, Ordering::AcqRel)) > 0 {
+            self.serve();
+        }
+    }
+
+    /// Changes how many may run at a time. Those who run go on; if it is fewer now, new ones wait until so many have left.
+    pub fn resize(&self, max_concurrent: NonZeroU32) {
+        self.limit.store(u64::from(max_concurrent.get()), Ordering::Release);
+        self.serve();
+    }
+
+    /// Takes nobody any more: those in line are refused at once, those who run go on.
+    pub fn close(&self) {
+        self.word.fetch_or(CLOSED, Ordering::AcqRel);
+        let mut line = self.line();
+        let sent_away = line.empty(Reason::ShuttingDown);
+        self.word.fetch_sub(ONE_WAITING * sent_away.len() as u64, Ordering::AcqRel);
+        drop(line);
+        sent_away.into_iter().flatten().for_each(std::task::Waker::wake);
+    }
+
+    /// How full it is now.
+    #[must_use]
+    pub fn occupancy(&self) -> Occupancy {
+        let word = self.word.load(Ordering::Acquire);
+        let few = |n: u64| u32::try_from(n).unwrap_or(u32::MAX);
+        Occupancy {
+            running: few(running(word)),
+            waiting: few(waiting(word)),
+            limit: few(self.limit.load(Ordering::Acquire)),
+            closed: word & CLOSED != 0,
+        }
+    }
+
+    fn line(&self) -> MutexGuard<'_, Line> {
+        // Nothing that can panic runs under the lock, so a poisoned one still guards a whole line.
+        self.line.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes a place if one has become free, or stands in line.
+    fn stand_in_line(&self) -> Result<Waiting<'_, C>, Rejected> {
+        let most = u64::from(self.config.max_queued.min(u32::MAX >> 1));
+        let now = self.clock.now();
+        let mut line = self.line();
+        let mut seen = self.word.load(Ordering::Acquire);
+        let too_slow = self
+            .config
+            .slow_after
+            .filter(|slow| line.first_came().is_some_and(|came| now.saturating_duration_since(came) > *slow));
+        let change = |seen: u64, word: u64| {
+            self.word.compare_exchange(seen, word, Ordering::AcqRel, Ordering::Acquire).map(|_| ())
+        };
+        let sent_away = loop {
+            if seen & CLOSED != 0 {
+                return Err(Rejected::because(Reason::ShuttingDown));
+            }
+            if waiting(seen) == 0 && running(seen) < self.limit.load(Ordering::Acquire) {
+                match change(seen, seen + 1) {
+                    Ok(()) => return Ok(Waiting::served(self)),
+                    Err(other) => seen = other,
+                }
+                continue;
+            }
+            let full = waiting(seen) >= most;
+            if (full || too_slow.is_some()) && (self.config.shed == Shed::Newest || waiting(seen) == 0) {
+                return Err(match too_slow {
+                    Some(slow) => Rejected::until(Reason::Overloaded, slow),
+                    None => Rejected::because(Reason::BulkheadFull),
+                });
+            }
+            if full || too_slow.is_some() {
+                // The first goes, the last comes: as many wait as before. Only under the lock does that number change.
+                break line.send_first_away(if full { Reason::BulkheadFull } else { Reason::Overloaded });
+            }
+            match change(seen, seen + ONE_WAITING) {
+                Ok(()) => break None,
+                Err(other) => seen = other,
+            }
+        };
+        let seat = line.join(now);
+        drop(line);
+        if let Some(waker) = sent_away {
+            waker.wake();
+        }
+        Ok(Waiting::for_seat(self, seat))
+    }
+
+    /// Gives free places to those who have waited longest.
+    fn serve(&self) {
+        let mut line = self.line();
+        let mut served = Vec::new();
+        loop {
+            let seen = self.word.load(Ordering::Acquire);
+            if waiting(seen) == 0 || running(seen) >= self.limit.load(Ordering::Acquire) {
+                break;
+            }
+            let next = seen + 1 - ONE_WAITING;
+            if self.word.compare_exchange(seen, next, Ordering::AcqRel, Ordering::Acquire).is_ok() {
+                served.extend(line.serve_first());
+            }
+        }
+        drop(line);
+        // Wakers are somebody else's code: outside the lock.
+        served.into_iter().for_each(std::task::Waker::wake);
+    }
+}
+
+impl<C> fmt::Debug for Bulkhead<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let word = self.word.load(Ordering::Relaxed);
+        f.debug_struct("Bulkhead")
+            .field("running", &running(word))
+            .field("waiting", &waiting(word))
+            .field("closed", &(word & CLOSED != 0))
+            .finish_non_exhaustive()
+    }
+}
+
+/// A place in a [`Bulkhead`]; dropping it gives it back.
+#[must_use = "a permit that is dropped gives its place back at once"]
+pub struct BulkheadPermit<'a, C: Clock> {
+    bulkhead: &'a Bulkhead<C>,
+}
+
+/// A [`BulkheadPermit`] that owns its bulkhead: it can move into a future or the body of a response.
+#[must_use = "a permit that is dropped gives its place back at once"]
+pub struct OwnedBulkheadPermit<C: Clock> {
+    bulkhead: Arc<Bulkhead<C>>,
+}
+
+impl<C: Clock> Drop for BulkheadPermit<'_, C> {
+    #[inline]
+    fn drop(&mut self) {
+        self.bulkhead.leave();
+    }
+}
+
+impl<C: Clock> Drop for OwnedBulkheadPermit<C> {
+    #[inline]
+    fn drop(&mut self) {
+        self.bulkhead.leave();
+    }
+}
+
+impl<C: Clock> fmt::Debug for BulkheadPermit<'_, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("BulkheadPermit").field(&self.bulkhead).finish()
+    }
+}
+
+impl<C: Clock> fmt::Debug for OwnedBulkheadPermit<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("OwnedBulkheadPermit").field(&self.bulkhead).finish()
+    }
+}

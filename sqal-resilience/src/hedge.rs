@@ -1,0 +1,75 @@
+//! [`hedge`]: a second try for the tail, before the first has failed.
+
+use std::pin::pin;
+use std::time::Duration;
+
+use tokio::time::sleep;
+
+use crate::{Clock, RetryBudget};
+
+/// What a hedged call brought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hedged<T, E> {
+    /// The first success, or the last error.
+    pub result: Result<T, E>,
+    /// How many calls were begun: 1 or 2.
+    pub begun: u32,
+    /// Whether the second call won.
+    pub second_won: bool,
+}
+
+/// Calls; if there is no answer after `delay` and the budget allows, calls again, and takes whichever succeeds first. The other one is dropped.
+///
+/// Only for what may be done twice. The call earns its share of the budget and the second one costs a token, as a retry does: a target that is slow for
+/// everybody is not asked twice for everything. A first call that *fails* is not hedged; that is what [`Retry`](crate::Retry) is for.
+///
+/// ```
+/// use std::num::NonZeroU32;
+/// use std::time::Duration;
+/// use sqal_resilience::{RetryBudget, SystemClock, hedge};
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let budget = RetryBudget::new(0.2, NonZeroU32::MIN, NonZeroU32::MIN, SystemClock)?;
+/// let mut replicas = [Duration::from_secs(9), Duration::from_millis(10)].into_iter();
+/// let answer = hedge(Duration::from_millis(100), &budget, || {
+///     let takes = replicas.next().unwrap_or_default();
+///     async move { tokio::time::sleep(takes).await; Ok::<_, std::io::Error>(42) }
+/// });
+/// let answer = answer.await;
+/// assert_eq!((answer.result?, answer.begun, answer.second_won), (42, 2, true));
+/// # Ok(())
+/// # }
+/// ```
+pub async fn hedge<T, E, F, C>(
+    delay: Duration,
+    budget: &RetryBudget<C>,
+    mut operation: impl FnMut() -> F,
+) -> Hedged<T, E>
+where
+    F: Future<Output = Result<T, E>>,
+    C: Clock,
+{
+    budget.earn();
+    let mut first = pin!(operation());
+    tokio::select! {
+        biased;
+        result = &mut first => return Hedged { result, begun: 1, second_won: false },
+        () = sleep(delay) => {}
+    }
+    if !budget.spend() {
+        return Hedged { result: first.await, begun: 1, second_won: false };
+    }
+    let mut second = pin!(operation());
+    let (result, second_won) = tokio::select! {
+        biased;
+        result = &mut first => (result, false),
+        result = &mut second => (result, true),
+    };
+    if result.is_ok() {
+        return Hedged { result, begun: 2, second_won };
+    }
+    // One has failed: the other one is the last hope.
+    let result = if second_won { first.await } else { second.await };
+    Hedged { second_won: !second_won && result.is_ok(), result, begun: 2 }
+}
