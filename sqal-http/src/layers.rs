@@ -44,8 +44,8 @@ async fn refuse_while_ending(State(services): State<Services>, request: Request,
         return next.run(request).await;
     }
     match services.shutdown.track() {
-        Some(_active) => next.run(request).await,
-        None => Problem::shutting_down().into_response(),
+        Ok(_active) => next.run(request).await,
+        Err(_) => Problem::shutting_down().into_response(),
     }
 }
 

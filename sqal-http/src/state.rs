@@ -57,7 +57,7 @@ impl Services {
             intake: Arc::new(Intake::new(profiles, FrameLimits::default(), Arc::new(now), clock.clone())),
             started: clock.now(),
             clock,
-            shutdown: Shutdown::new(),
+            shutdown: Shutdown::default(),
             connect_limit: Arc::new(ConnectLimit::default()),
             metrics: None,
             #[cfg(feature = "ws")]

@@ -34,6 +34,8 @@ mod clock;
 #[cfg(feature = "tokio")]
 mod deadline;
 #[cfg(feature = "tokio")]
+mod health;
+#[cfg(feature = "tokio")]
 mod hedge;
 mod limit;
 mod outcome;
@@ -63,12 +65,16 @@ pub use clock::{Clock, ManualClock, SystemClock};
 #[cfg(feature = "tokio")]
 pub use deadline::{Deadline, Timeout, timeout};
 #[cfg(feature = "tokio")]
+pub use health::{CheckConfig, Component, DuplicateComponent, HealthRegistry, HealthReport, Status};
+#[cfg(feature = "tokio")]
 pub use hedge::{Hedged, hedge};
 pub use limit::{AdaptiveBulkhead, AdaptivePermit, Aimd, Gradient, Limit, Range, Sample};
 pub use outcome::Outcome;
 pub use rejected::{Reason, Rejected};
 #[cfg(feature = "tokio")]
 pub use retry::{Again, GaveUp, Plain, Retry, RetryError, RetryPolicy, Retryable};
+#[cfg(all(feature = "tokio", unix))]
+pub use shutdown::Signals;
 #[cfg(feature = "tokio")]
-pub use shutdown::{Active, Drained, Shutdown};
+pub use shutdown::{Active, Closed, HowClosed, Kind, Phase, Report, Shutdown, ShutdownConfig, Stage};
 pub use single_flight::{Landed, SingleFlight};

@@ -6,4 +6,4 @@ mod server;
 
 pub use config::{Config, ProfileError};
 pub use observe::{log_to_stderr, metrics_text};
-pub use server::{ServerError, serve, signal};
+pub use server::{ServerError, serve};

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
-use reference_server::{Config, log_to_stderr, serve, signal};
+use reference_server::{Config, log_to_stderr, serve};
 use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
@@ -22,7 +22,7 @@ fn main() -> ExitCode {
         .enable_all()
         .build()
         .map_err(reference_server::ServerError::from)
-        .and_then(|runtime| runtime.block_on(serve(config, ready, signal())));
+        .and_then(|runtime| runtime.block_on(serve(config, ready)));
     match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -3,19 +3,25 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use sqal_core::Timestamp;
 use sqal_http::{Services, router};
-use sqal_resilience::{BreakerConfig, Clock, InvalidBreaker, OpenFor, SystemClock};
+use sqal_resilience::{
+    BreakerConfig, InvalidBreaker, OpenFor, Phase, Report, Shutdown, ShutdownConfig, Signals, Stage, SystemClock,
+};
 use sqal_storage::{BatchWriter, GuardedStore, SampleStore, SqliteConfig, SqliteStore, StorageError, WriterConfig};
 use tokio::net::TcpListener;
 use tracing::{info, warn};
 
 use crate::{Config, ProfileError, metrics_text};
 
-/// How long requests and connections may take to end.
-const DRAIN: Duration = Duration::from_secs(30);
+/// Thirty seconds for requests, ten for connections, ten for what they have handed in.
+const ENDING: ShutdownConfig =
+    ShutdownConfig { ready_delay: Duration::ZERO, drain: Duration::from_secs(30), close: Duration::from_secs(10) };
+
+/// How long connections may take to end once requests have.
+const CLOSE: Duration = Duration::from_secs(8);
 
 /// Why the server did not start.
 #[derive(Debug, thiserror::Error)]
@@ -49,21 +55,22 @@ pub enum ServerError {
     /// The writer stopped while the server ran.
     #[error("the writer has stopped: samples cannot be stored any more")]
     Writer,
+    /// Not everything ended in time, or somebody would not wait.
+    #[error("not everything ended in order: {} requests abandoned, {:?}{}", .0.abandoned_requests, .0.closed, if .0.forced { ", forced" } else { "" })]
+    Unfinished(Report),
     /// The server broke while it ran.
     #[error("server: {0}")]
     Serve(#[from] std::io::Error),
 }
 
-/// Starts the server, tells `ready` its address, runs until `end` names a signal, and ends in order.
+/// Starts the server, tells `ready` its address, runs until SIGTERM or SIGINT, and ends in order; a second signal ends it at once.
 ///
 /// # Errors
 ///
 /// [`ServerError`] says what is wrong and what to do.
-pub async fn serve(
-    config: Config,
-    ready: impl FnOnce(SocketAddr),
-    end: impl Future<Output = &'static str>,
-) -> Result<(), ServerError> {
+pub async fn serve(config: Config, ready: impl FnOnce(SocketAddr)) -> Result<(), ServerError> {
+    // First of all, so that a signal while we start is not lost.
+    let (signals, shutdown) = (Signals::install()?, Shutdown::new(ENDING));
     let profiles = config.profiles()?;
     // A library that embeds this server twice in one process (a test) keeps the first one's metrics.
     let (metrics, sweeping) = metrics_text().ok().unzip();
@@ -82,7 +89,8 @@ pub async fn serve(
     let (writer, mut writing) = BatchWriter::start(Arc::clone(&store), WriterConfig::usual());
     let mut services = Services::new(store, writer, profiles, wall_clock);
     services.metrics = metrics;
-    let (shutdown, websockets) = (services.shutdown.clone(), services.websockets.clone());
+    services.shutdown = shutdown.clone();
+    let websockets = services.websockets.clone();
 
     let address = config.address;
     let listener = TcpListener::bind(address).await.map_err(|source| ServerError::Listen { address, source })?;
@@ -91,47 +99,49 @@ pub async fn serve(
         warn!(%address, "open to the network without authentication");
     }
     let app = router(services).into_make_service_with_connect_info::<SocketAddr>();
-    let begun = {
+    let draining = {
         let shutdown = shutdown.clone();
-        async move { shutdown.begun().await }
+        async move { shutdown.reached(Phase::Draining).await }
     };
-    let mut server = tokio::spawn(axum::serve(listener, app).with_graceful_shutdown(begun).into_future());
+    let mut server = tokio::spawn(axum::serve(listener, app).with_graceful_shutdown(draining).into_future());
     info!("listening on http://{address}");
     ready(address);
 
-    let signal = tokio::select! {
-        signal = end => signal,
+    let listening = tokio::spawn({
+        let shutdown = shutdown.clone();
+        async move { shutdown.listen(signals).await }
+    });
+    tokio::select! {
+        () = shutdown.reached(Phase::NotReady) => {}
         // Without a signal the server ends only by breaking.
         broken = &mut server => return broken.map_err(std::io::Error::other)?.map_err(ServerError::from),
         // A server that cannot store must not look alive: whoever supervises it starts a new one.
         () = writing.finished() => return Err(ServerError::Writer),
-    };
-    let begun = SystemClock.now();
-    shutdown.begin(signal);
-    // One limit for all of it: requests, connections and the writer share the thirty seconds.
-    let left = || DRAIN.saturating_sub(since(begun));
-    let mut abandoned = shutdown.drain(left()).await.abandoned;
-    abandoned += websockets.close_all(left().max(Duration::from_secs(1))).await;
-    if abandoned > 0 {
-        warn!(abandoned, "requests and connections that did not end in time");
     }
-    // Idle connections hold nothing that was promised: they are given a moment and then cut.
-    let _ = tokio::time::timeout(Duration::from_secs(1), &mut server).await;
-    server.abort();
-    // Whoever still holds the writer, it takes nothing more; what was handed in is written.
-    writing.close();
-    let _ = tokio::time::timeout(left().max(Duration::from_secs(5)), writing.finished()).await;
+    let open = websockets.clone();
+    let connections = move || async move {
+        let left = websockets.close_all(CLOSE).await;
+        // Idle connections hold nothing that was promised: they are given a moment and then cut.
+        let _ = tokio::time::timeout(Duration::from_secs(1), &mut server).await;
+        server.abort();
+        if left == 0 { Ok(()) } else { Err(format!("{left} did not end in time")) }
+    };
+    let database = move || async move {
+        // Whoever still holds the writer, it takes nothing more; what was handed in is written.
+        writing.close();
+        writing.finished().await;
+        sqlite.close().await;
+        Ok(())
+    };
+    // The registry of the end takes closers until it has run them all.
+    let _ = shutdown.on_close_counted(Stage::CONNECTIONS, "WebSocket connections", move || open.open(), connections);
+    let _ = shutdown.on_close(Stage::STORES, "database pool", database);
+    let report = shutdown.run().await;
+    listening.abort();
     if let Some(sweeping) = sweeping {
         sweeping.abort();
     }
-    info!("Closing database pool");
-    sqlite.close().await;
-    info!("Graceful shutdown completed in {:.1}s", since(begun).as_secs_f64());
-    Ok(())
-}
-
-fn since(begun: Instant) -> Duration {
-    SystemClock.now().saturating_duration_since(begun)
+    if report.exit_code() == 0 { Ok(()) } else { Err(ServerError::Unfinished(report)) }
 }
 
 /// The machine's wall clock; the one place where the server reads it.
@@ -143,14 +153,4 @@ fn wall_clock() -> Timestamp {
     Timestamp::from_micros(micros)
         .or_else(|_| Timestamp::from_micros(0))
         .unwrap_or_else(|_| unreachable!("1970 is a year"))
-}
-
-/// Waits for Ctrl-C or SIGTERM and names it.
-pub async fn signal() -> &'static str {
-    use tokio::signal::unix::{SignalKind, signal};
-    let Ok(mut terminate) = signal(SignalKind::terminate()) else { return std::future::pending().await };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => "SIGINT",
-        _ = terminate.recv() => "SIGTERM",
-    }
 }

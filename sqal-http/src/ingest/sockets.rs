@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tracing::info;
 
 /// The open device connections of a process; clones share them.
 #[derive(Clone, Debug)]
@@ -30,7 +29,6 @@ impl WebSockets {
     ///
     /// Returns how many were still open when the time was over.
     pub async fn close_all(&self, limit: Duration) -> usize {
-        info!("Closing WebSocket connections ({} active)", self.open());
         self.closing.send_replace(true);
         let mut open = self.open.subscribe();
         // An elapsed limit is not an error here: the count says it.

@@ -8,6 +8,8 @@ use axum::response::IntoResponse;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use tokio::sync::broadcast::error::RecvError;
 
+use sqal_resilience::Phase;
+
 use crate::Services;
 
 /// Streams until the page leaves or the server ends.
@@ -22,7 +24,7 @@ type Receiver = tokio::sync::broadcast::Receiver<std::sync::Arc<str>>;
 fn samples(receiver: Receiver, services: Services) -> impl futures_util::Stream<Item = Result<Event, Infallible>> {
     futures_util::stream::unfold((receiver, services), |(mut receiver, services)| async move {
         let event = tokio::select! {
-            () = services.shutdown.begun() => return None,
+            () = services.shutdown.reached(Phase::Draining) => return None,
             received = receiver.recv() => match received {
                 Ok(text) => Event::default().event("sample").data(&*text),
                 // A slow page is told how much it missed; it fetches the list again.

@@ -37,7 +37,7 @@ pub(super) async fn live(State(services): State<Services>) -> Json<Value> {
 pub(super) async fn ready(State(services): State<Services>) -> (StatusCode, Json<Value>) {
     let database = database_answers(&services).await;
     let writer = services.writer.is_open();
-    let ready = database && writer && !services.shutdown.has_begun();
+    let ready = database && writer && services.shutdown.is_ready();
     let status = if ready { "ready" } else { "not ready" };
     (ok_or_503(ready), Json(json!({ "status": status, "components": { "database": database, "writer": writer } })))
 }

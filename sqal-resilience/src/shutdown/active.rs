@@ -1,0 +1,204 @@
+//! [`Active`]: something under way, counted in the word that also says whether new work is refused.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use tokio::task::JoinHandle;
+
+use super::{Core, Phase, Shutdown, lock};
+use crate::sync::Ordering;
+use crate::{Reason, Rejected};
+
+/// What is under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// A request; the log counts them.
+    Request,
+    /// Anything else: a worker, a connection, a job.
+    Task,
+}
+
+/// The word: phase (3 bits), tasks (29), requests (32).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Word(pub(super) u64);
+
+impl Word {
+    const PHASE: u32 = 61;
+    const TASK: u32 = 32;
+
+    pub(super) const fn phase(self) -> Phase {
+        match self.0 >> Self::PHASE {
+            0 => Phase::Running,
+            1 => Phase::NotReady,
+            2 => Phase::Draining,
+            3 => Phase::Closing,
+            4 => Phase::Done,
+            _ => Phase::Forced,
+        }
+    }
+
+    pub(super) const fn with_phase(self, phase: Phase) -> Self {
+        Self(self.0 & ((1 << Self::PHASE) - 1) | (phase as u64) << Self::PHASE)
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "the lower half")]
+    pub(super) const fn requests(self) -> u32 {
+        self.0 as u32
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "29 bits")]
+    pub(super) const fn tasks(self) -> u32 {
+        (self.0 >> Self::TASK) as u32 & ((1 << (Self::PHASE - Self::TASK)) - 1)
+    }
+
+    const fn one(kind: Kind) -> u64 {
+        match kind {
+            Kind::Request => 1,
+            Kind::Task => 1 << Self::TASK,
+        }
+    }
+}
+
+/// Names of what is under way, and of what panicked.
+#[derive(Debug, Default)]
+pub(super) struct Names(Mutex<Known>);
+
+#[derive(Debug, Default)]
+struct Known {
+    next: u64,
+    under_way: BTreeMap<u64, String>,
+    panicked: Vec<String>,
+}
+
+/// So many panics are remembered by name; a process that panics for years must not grow.
+const PANICS: usize = 100;
+
+impl Names {
+    pub(super) fn under_way(&self) -> Vec<String> {
+        lock(&self.0).under_way.values().cloned().collect()
+    }
+
+    pub(super) fn panicked(&self) -> Vec<String> {
+        lock(&self.0).panicked.clone()
+    }
+
+    fn add(&self, name: String) -> u64 {
+        let mut known = lock(&self.0);
+        known.next += 1;
+        let id = known.next;
+        known.under_way.insert(id, name);
+        id
+    }
+
+    fn end(&self, id: Option<u64>, panicked: bool) {
+        if id.is_none() && !panicked {
+            return;
+        }
+        let mut known = lock(&self.0);
+        let name = id.and_then(|id| known.under_way.remove(&id));
+        if panicked && known.panicked.len() < PANICS {
+            known.panicked.push(name.unwrap_or_else(|| "unnamed".to_owned()));
+        }
+    }
+}
+
+/// Something under way; dropping it ends it. Dropped by a panic, the panic is reported.
+#[derive(Debug)]
+#[must_use = "what is dropped is no longer waited for"]
+pub struct Active {
+    core: Arc<Core>,
+    kind: Kind,
+    name: Option<u64>,
+}
+
+impl Active {
+    /// Something that this one has begun: counted too, even if new work is refused by now.
+    pub fn child(&self) -> Self {
+        self.core.word.fetch_add(Word::one(self.kind), Ordering::AcqRel);
+        Self { core: Arc::clone(&self.core), kind: self.kind, name: None }
+    }
+}
+
+impl Drop for Active {
+    fn drop(&mut self) {
+        self.core.names.end(self.name, std::thread::panicking());
+        let before = Word(self.core.word.fetch_sub(Word::one(self.kind), Ordering::AcqRel));
+        if before.phase() >= Phase::Draining {
+            self.core.ended.notify_one();
+        }
+    }
+}
+
+impl Shutdown {
+    /// Begins a request: one addition now, one subtraction at its end.
+    ///
+    /// # Errors
+    ///
+    /// [`Reason::ShuttingDown`] once new work is refused.
+    #[inline]
+    pub fn track(&self) -> Result<Active, Rejected> {
+        self.begin_work(Kind::Request, None)
+    }
+
+    /// Begins something whose name is reported if it does not end in time, or panics.
+    ///
+    /// # Errors
+    ///
+    /// As [`Shutdown::track`].
+    pub fn track_named(&self, kind: Kind, name: impl Into<String>) -> Result<Active, Rejected> {
+        self.begin_work(kind, Some(name.into()))
+    }
+
+    #[inline]
+    fn begin_work(&self, kind: Kind, name: Option<String>) -> Result<Active, Rejected> {
+        // Counted and looked at in one step: no request slips between the look and the drain.
+        let before = Word(self.0.word.fetch_add(Word::one(kind), Ordering::AcqRel));
+        let mut active = Active { core: Arc::clone(&self.0), kind, name: None };
+        if before.phase() >= Phase::Draining {
+            return Err(Rejected::because(Reason::ShuttingDown));
+        }
+        active.name = name.map(|name| self.0.names.add(name));
+        Ok(active)
+    }
+
+    /// Spawns a task that the end waits for; it should watch [`Shutdown::reached`] to know when to stop.
+    ///
+    /// # Errors
+    ///
+    /// As [`Shutdown::track`]; the future is dropped then.
+    pub fn spawn<F>(&self, name: impl Into<String>, future: F) -> Result<JoinHandle<F::Output>, Rejected>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        let active = self.track_named(Kind::Task, name)?;
+        Ok(tokio::spawn(async move {
+            let _active = active;
+            future.await
+        }))
+    }
+
+    /// Spawns a job on a thread for blocking work, which the end waits for. It cannot be interrupted: a runtime that is dropped waits for it, unless it is
+    /// told to by `Runtime::shutdown_timeout`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Shutdown::track`]; the job is not begun then.
+    pub fn spawn_blocking<T: Send + 'static>(
+        &self,
+        name: impl Into<String>,
+        job: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<JoinHandle<T>, Rejected> {
+        let active = self.track_named(Kind::Task, name)?;
+        Ok(tokio::task::spawn_blocking(move || {
+            let _active = active;
+            job()
+        }))
+    }
+
+    /// How many requests are under way.
+    #[must_use]
+    pub fn active_requests(&self) -> u32 {
+        Word(self.0.word.load(Ordering::Acquire)).requests()
+    }
+}

@@ -1,0 +1,133 @@
+//! What is closed at the end: stage by stage, the last registered first, each within its time.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use tracing::{info, warn};
+
+use super::lock;
+use crate::{Reason, Rejected, timeout};
+
+/// When something is closed; the smaller the earlier.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Stage(pub u8);
+
+impl Stage {
+    /// What brings work: sockets, subscriptions.
+    pub const CONNECTIONS: Self = Self(0);
+    /// What does work: writers, jobs.
+    pub const WORKERS: Self = Self(64);
+    /// What keeps results: databases.
+    pub const STORES: Self = Self(128);
+    /// What keeps copies: caches.
+    pub const CACHES: Self = Self(192);
+}
+
+/// How closing went.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HowClosed {
+    /// As it should.
+    Well,
+    /// It said why not.
+    Failed(String),
+    /// It panicked.
+    Panicked,
+    /// It took too long and was dropped.
+    TimedOut,
+}
+
+/// One thing that was closed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Closed {
+    /// Its name.
+    pub name: String,
+    /// How that went.
+    pub how: HowClosed,
+}
+
+type Close = Box<dyn FnOnce() -> Pin<Box<dyn Future<Output = Result<(), String>> + Send>> + Send>;
+type Count = Box<dyn FnOnce() -> usize + Send>;
+
+struct Closer {
+    stage: Stage,
+    name: String,
+    count: Option<Count>,
+    close: Close,
+}
+
+/// The closers that have not run; `None` when no more are taken.
+pub(super) struct Closers(Mutex<Option<Vec<Closer>>>);
+
+impl Default for Closers {
+    fn default() -> Self {
+        Self(Mutex::new(Some(Vec::new())))
+    }
+}
+
+impl Closers {
+    pub(super) fn add<F>(
+        &self,
+        stage: Stage,
+        name: String,
+        count: Option<Count>,
+        close: impl FnOnce() -> F + Send + 'static,
+    ) -> Result<(), Rejected>
+    where
+        F: Future<Output = Result<(), String>> + Send + 'static,
+    {
+        let mut closers = lock(&self.0);
+        let closers = closers.as_mut().ok_or(Rejected::because(Reason::ShuttingDown))?;
+        closers.push(Closer { stage, name, count, close: Box::new(move || Box::pin(close())) });
+        Ok(())
+    }
+
+    /// Takes the next one: of the earliest stage the last registered. When there is none, no more are taken.
+    fn next(&self) -> Option<Closer> {
+        let mut closers = lock(&self.0);
+        let waiting = closers.as_mut()?;
+        let earliest = waiting.iter().map(|closer| closer.stage).min();
+        let next = waiting.iter().rposition(|closer| Some(closer.stage) == earliest);
+        match next {
+            Some(next) => Some(waiting.remove(next)),
+            None => {
+                *closers = None;
+                None
+            }
+        }
+    }
+
+    /// Runs all, also those that are registered meanwhile.
+    pub(super) async fn run(&self, limit: Duration, closed: &mut Vec<Closed>) {
+        while let Some(Closer { name, count, close, .. }) = self.next() {
+            match count {
+                Some(count) => info!("Closing {name} ({} active)", count()),
+                None => info!("Closing {name}"),
+            }
+            // A task of its own: its panic ends it, and nothing else.
+            let mut task = tokio::spawn(async move { close().await });
+            let how = match timeout(limit, &mut task).await {
+                Ok(Ok(Ok(()))) => HowClosed::Well,
+                Ok(Ok(Err(why))) => HowClosed::Failed(why),
+                Ok(Err(_)) => HowClosed::Panicked,
+                Err(_) => {
+                    task.abort();
+                    HowClosed::TimedOut
+                }
+            };
+            if how != HowClosed::Well {
+                warn!(what = name, ?how, "not closed as it should be");
+            }
+            closed.push(Closed { name, how });
+        }
+    }
+}
+
+impl fmt::Debug for Closers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let closers = lock(&self.0);
+        let names = closers.iter().flatten().map(|closer| &closer.name);
+        f.debug_list().entries(names).finish()
+    }
+}

@@ -1,0 +1,269 @@
+//! The scenarios of the health registry (HR-01 to HR-14; the bodies of HR-15 are the server's).
+#![cfg(feature = "tokio")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::Duration;
+
+use sqal_resilience::{
+    Breaker, BreakerConfig, CheckConfig, Clock, DuplicateComponent, HealthRegistry, ManualClock, Outcome, Shutdown,
+    Status, TokioClock,
+};
+use tokio::time::sleep;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn registry() -> HealthRegistry<TokioClock> {
+    HealthRegistry::new(TokioClock, Shutdown::default())
+}
+
+/// A part that a test breaks and mends, and that counts its checks.
+#[derive(Clone, Default)]
+struct Part {
+    broken: Arc<AtomicBool>,
+    checks: Arc<AtomicU32>,
+}
+
+impl Part {
+    fn check(&self) -> impl Fn() -> std::future::Ready<Result<(), String>> + Send + Sync + 'static {
+        let part = self.clone();
+        move || {
+            part.checks.fetch_add(1, Ordering::SeqCst);
+            let broken = part.broken.load(Ordering::SeqCst);
+            std::future::ready(if broken { Err("connection refused".to_owned()) } else { Ok(()) })
+        }
+    }
+
+    fn broken(&self, broken: bool) {
+        self.broken.store(broken, Ordering::SeqCst);
+    }
+
+    fn checks(&self) -> u32 {
+        self.checks.load(Ordering::SeqCst)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn hr_01_02_03_live_asks_nobody_and_ready_asks_for_what_is_critical() {
+    let (health, database, cache) = (registry(), Part::default(), Part::default());
+    health.register("database", CheckConfig::critical(), database.check()).unwrap();
+    health.register("cache", CheckConfig::optional(), cache.check()).unwrap();
+    assert!(health.is_live() && !health.is_ready());
+    assert_eq!((health.report().status, database.checks()), (Status::Unknown, 0), "whoever asks makes no check");
+    health.look().await;
+    assert!(health.is_ready());
+    assert_eq!(health.report().status, Status::Up);
+
+    cache.broken(true);
+    health.look().await;
+    let report = health.report();
+    assert!(report.ready && health.is_ready());
+    assert_eq!(report.status, Status::Degraded);
+    assert_eq!((report.components[0].name.as_str(), report.components[0].status), ("cache", Status::Down));
+    assert_eq!(report.components[0].complaint.as_deref(), Some("connection refused"));
+
+    database.broken(true);
+    health.look().await;
+    assert!(!health.is_ready() && !health.report().ready && health.is_live());
+    assert_eq!(health.report().status, Status::Down);
+}
+
+#[test]
+fn hr_04_starting_ends_once_and_for_good() {
+    let clock = ManualClock::new();
+    let health = HealthRegistry::new(clock.clone(), Shutdown::default());
+    assert_eq!(health.started(), None, "nothing has been marked");
+    health.expect("metrics");
+    health.expect("database");
+    clock.advance(SECOND);
+    health.mark_started("metrics");
+    assert_eq!((health.started(), health.missing()), (None, vec!["database".to_owned()]));
+    clock.advance(SECOND);
+    health.mark_started("database");
+    assert_eq!(health.started(), Some(2 * SECOND));
+    clock.advance(SECOND);
+    health.expect("a latecomer");
+    health.mark_started("another");
+    assert_eq!((health.started(), health.missing()), (Some(2 * SECOND), vec![]));
+    assert_eq!(health.uptime(), 3 * SECOND);
+}
+
+#[tokio::test(start_paused = true)]
+async fn hr_05_a_check_that_hangs_is_cut_and_holds_up_nobody() {
+    let (health, other) = (registry(), Part::default());
+    health.register("hangs", CheckConfig::critical(), || std::future::pending()).unwrap();
+    health.register("works", CheckConfig::critical(), other.check()).unwrap();
+    let running = tokio::spawn({
+        let health = health.clone();
+        async move { health.run(SECOND / 10).await }
+    });
+    sleep(SECOND).await;
+    let seen = |name: &str| health.report().components.into_iter().find(|component| component.name == name).unwrap();
+    assert_eq!((seen("hangs").status, seen("works").status), (Status::Unknown, Status::Up));
+    assert!(health.is_live());
+    sleep(SECOND + SECOND / 5).await;
+    assert_eq!(seen("hangs").status, Status::Down);
+    assert_eq!(seen("hangs").complaint.as_deref(), Some("no answer in 2s"));
+    assert!(!health.is_ready());
+    running.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn hr_06_however_often_somebody_asks_a_check_is_made_once_in_its_interval() {
+    let (health, database) = (registry(), Part::default());
+    health.register("database", CheckConfig::critical(), database.check()).unwrap();
+    let running = tokio::spawn({
+        let health = health.clone();
+        async move { health.run(SECOND / 10).await }
+    });
+    for _ in 0..10_000 {
+        sleep(Duration::from_millis(1)).await;
+        let _ = (health.is_ready(), health.report());
+    }
+    assert_eq!(database.checks(), 2, "ten seconds: at 0 and at 5");
+    running.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn hr_07_a_check_that_panics_is_down_and_the_others_go_on() {
+    let (health, other) = (registry(), Part::default());
+    health.register("panics", CheckConfig::optional(), || async { panic!("on purpose") }).unwrap();
+    health
+        .register("panics at once", CheckConfig::optional(), || -> std::future::Ready<_> { panic!("on purpose") })
+        .unwrap();
+    health.register("works", CheckConfig::critical(), other.check()).unwrap();
+    health.look().await;
+    health.look().await;
+    let statuses: Vec<_> = health.report().components.into_iter().map(|component| component.status).collect();
+    assert_eq!((statuses, other.checks()), (vec![Status::Down, Status::Down, Status::Up], 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn hr_08_a_check_that_flaps_does_not_make_readiness_flap() {
+    let (health, part) = (registry(), Part::default());
+    let config = CheckConfig { down_after: 3, up_after: 2, ..CheckConfig::critical() };
+    health.register("flaps", config, part.check()).unwrap();
+    let mut ready = Vec::new();
+    for works in [true, false, false, true, false, false, false, true, false, true, true] {
+        part.broken(!works);
+        health.look().await;
+        ready.push(health.is_ready());
+    }
+    let t = true;
+    assert_eq!(ready, [t, t, t, t, t, t, false, false, false, false, t]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn hr_09_what_is_not_heard_of_any_more_is_unknown() {
+    let (health, part) = (registry(), Part::default());
+    health.register("database", CheckConfig::critical(), part.check()).unwrap();
+    let checker = tokio::spawn({
+        let health = health.clone();
+        async move { health.run(SECOND).await }
+    });
+    sleep(12 * SECOND).await;
+    assert!(health.is_ready());
+    checker.abort(); // it died; the last check was at 10 seconds
+    sleep(28 * SECOND).await;
+    assert!(health.is_ready());
+    sleep(SECOND).await;
+    assert!(!health.is_ready());
+    assert_eq!(health.report().components[0].status, Status::Unknown);
+}
+
+#[tokio::test(start_paused = true)]
+async fn hr_10_a_runtime_that_does_not_get_on_is_not_alive() {
+    let clock = ManualClock::new();
+    let health = HealthRegistry::new(clock.clone(), Shutdown::default());
+    let beating = tokio::spawn({
+        let health = health.clone();
+        async move { health.run(SECOND).await }
+    });
+    tokio::task::yield_now().await;
+    clock.advance(10 * SECOND);
+    assert!(health.is_live());
+    clock.advance(Duration::from_nanos(1)); // eleven beats, and the task has not been polled
+    assert!(!health.is_live());
+    sleep(2 * SECOND).await;
+    assert!(health.is_live(), "it got on");
+    beating.abort();
+}
+
+#[test]
+fn hr_11_an_open_breaker_is_known_to_be_down_without_asking() {
+    let clock = ManualClock::new();
+    let one = BreakerConfig { failure_threshold: NonZeroU32::new(1), ..BreakerConfig::default() };
+    let breaker = Arc::new(Breaker::new(one, clock.clone()).unwrap());
+    let health = HealthRegistry::new(clock.clone(), Shutdown::default());
+    health.register_breaker("database", true, Arc::clone(&breaker)).unwrap();
+    health.register_breaker("cache", false, Arc::clone(&breaker)).unwrap();
+    assert!(health.is_ready());
+    breaker.acquire().unwrap().report(Outcome::Failure);
+    assert!(!health.is_ready());
+    assert_eq!(health.report().status, Status::Down);
+    clock.advance(60 * SECOND);
+    assert_eq!((health.is_ready(), health.report().status), (true, Status::Degraded), "half open");
+}
+
+#[test]
+fn hr_12_two_parts_of_one_name_are_refused() {
+    let health = registry();
+    health.register("database", CheckConfig::critical(), || async { Ok(()) }).unwrap();
+    let twice = health.register("database", CheckConfig::optional(), || async { Ok(()) });
+    assert_eq!(twice, Err(DuplicateComponent("database".to_owned())));
+    assert!(health.report().components[0].critical, "the first stays");
+}
+
+#[test]
+fn hr_13_a_report_is_of_one_moment() {
+    let health = HealthRegistry::new(ManualClock::new(), Shutdown::default());
+    let flip = Arc::new(AtomicBool::new(false));
+    let shared = Arc::clone(&flip);
+    let check = move || {
+        let broken = shared.load(Ordering::SeqCst);
+        async move { if broken { Err("broken".to_owned()) } else { Ok(()) } }
+    };
+    health.register("part", CheckConfig::critical(), check).unwrap();
+    std::thread::scope(|scope| {
+        let writer = scope.spawn(|| {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+            for k in 0..20_000 {
+                flip.store(k % 2 == 0, Ordering::SeqCst);
+                runtime.block_on(health.look());
+            }
+        });
+        while !writer.is_finished() {
+            let report = health.report();
+            let part = &report.components[0];
+            // Status and complaint of one check, never of two.
+            assert_eq!(part.complaint.is_some(), part.status == Status::Down, "{part:?}");
+            assert_eq!(report.ready, part.status == Status::Up);
+            std::thread::yield_now();
+        }
+        writer.join().unwrap();
+    });
+}
+
+#[tokio::test(start_paused = true)]
+async fn hr_14_when_the_end_begins_readiness_says_no_first() {
+    let shutdown = Shutdown::default();
+    let health = HealthRegistry::new(TokioClock, shutdown.clone());
+    health.register("database", CheckConfig::critical(), || async { Ok(()) }).unwrap();
+    health.look().await;
+    assert!(health.is_ready());
+    shutdown.begin("SIGTERM");
+    let report = health.report();
+    assert!(!health.is_ready() && !report.ready && report.ending);
+    assert_eq!((report.status, health.is_live()), (Status::Up, true), "its parts still work, and it lives");
+}
+
+#[test]
+fn a_clock_that_the_registry_was_born_by_counts_from_there() {
+    let clock = ManualClock::new();
+    let born = clock.now();
+    let health = HealthRegistry::new(clock.clone(), Shutdown::default());
+    clock.advance(SECOND);
+    assert_eq!(health.uptime(), clock.now() - born);
+}
