@@ -112,6 +112,8 @@ pub async fn serve(config: Config, ready: impl FnOnce(SocketAddr)) -> Result<(),
         async move { shutdown.listen(signals).await }
     });
     tokio::select! {
+        // First: once the end has begun the server may end too, and that is no breaking.
+        biased;
         () = shutdown.reached(Phase::NotReady) => {}
         // Without a signal the server ends only by breaking.
         broken = &mut server => return broken.map_err(std::io::Error::other)?.map_err(ServerError::from),
