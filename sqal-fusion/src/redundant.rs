@@ -78,14 +78,15 @@ fn weighted(replicates: &[Replicate], between: f64) -> (f64, f64, f64) {
 
 /// τ² of Der Simonian and Laird.
 fn moments(replicates: &[Replicate], chi2: f64, freedom: f64) -> f64 {
-    let (mut sum, mut squares) = (0.0, 0.0);
+    // Σw − Σw²/Σw as the sum of products that it is: a difference would lose all digits where one reading outweighs the others.
+    let (mut sum, mut products) = (0.0, 0.0);
     for one in replicates {
         let weight = 1.0 / (one.0.u() * one.0.u());
+        products += weight * sum;
         sum += weight;
-        squares += weight * weight;
     }
-    // For a single reading both are 0.
-    let scale = sum - squares / sum;
+    // For a single reading it is 0.
+    let scale = 2.0 * products / sum;
     if scale > 0.0 { ((chi2 - freedom) / scale).max(0.0) } else { 0.0 }
 }
 

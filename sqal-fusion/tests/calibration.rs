@@ -373,6 +373,20 @@ fn some_labels() -> impl Strategy<Value = Vec<Label>> {
     )
 }
 
+/// Between two knots of the same height the curve is level, to the last digit.
+#[test]
+fn an_isotonic_curve_does_not_fall_by_rounding() {
+    // Whatever the heights: some of them are rounded up at the right knot.
+    let label = |confidence: f64, correct: bool| Label { confidence: Score::nearest(confidence), correct };
+    for right in 20..180 {
+        let below = (0..21).map(|k| label(0.025, k == 0));
+        let above = (0..188).map(|k| label(0.05, k < right));
+        let calibration = Calibration::fit(&below.chain(above).collect::<Vec<_>>(), 1).unwrap();
+        let curve: Vec<_> = (0..=1000).map(|k| calibration.calibrate(Score::nearest(f64::from(k) / 1000.0))).collect();
+        assert!(curve.is_sorted(), "{right} right of 188");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(500))]
 

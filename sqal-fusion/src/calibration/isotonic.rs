@@ -76,7 +76,8 @@ impl Isotonic {
     pub fn at(&self, raw: Score) -> Score {
         let (left, right, share) = self.between(raw);
         let (low, high) = (left.calibrated.get(), right.calibrated.get());
-        Score::nearest(low + share * (high - low))
+        // Rounding must not lead beyond a knot, or the curve would fall by a last digit.
+        Score::nearest((low + share * (high - low)).clamp(low, high))
     }
 
     /// Its standard uncertainty: of a frequency among so many labels (the posterior deviation from a uniform prior).
