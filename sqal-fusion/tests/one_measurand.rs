@@ -210,12 +210,18 @@ fn a_matrix_that_is_no_covariance_is_refused_and_named() {
 /// A reading that outweighs the others a million times: the order in which they are summed does not matter.
 #[test]
 fn one_sharp_reading_does_not_make_the_order_matter() {
-    let (x, u) = ([-56.476_522_997_884_97, 0.0, 63.832_360_528_697_17], [6.424_064_795_399_947, 9.615_234_220_061_607, 0.01]);
+    let (x, u) =
+        ([-56.476_522_997_884_97, 0.0, 63.832_360_528_697_17], [6.424_064_795_399_947, 9.615_234_220_061_607, 0.01]);
     let readings = replicates(&x, &u);
     let reversed: Vec<_> = readings.iter().copied().rev().collect();
     for rule in [InverseVariance::DerSimonianLaird, InverseVariance::PauleMandel] {
         let (a, b) = (rule.fuse(&readings).unwrap(), rule.fuse(&reversed).unwrap());
-        assert!((a.value.u() - b.value.u()).abs() < 1e-12 * a.value.u(), "{rule:?}: {} and {}", a.value.u(), b.value.u());
+        assert!(
+            (a.value.u() - b.value.u()).abs() < 1e-12 * a.value.u(),
+            "{rule:?}: {} and {}",
+            a.value.u(),
+            b.value.u()
+        );
     }
 }
 

@@ -66,6 +66,12 @@ impl Backoff {
         Ok(Self { base, cap, jitter: Jitter::Proportional(0.5) })
     }
 
+    /// The first delay.
+    #[must_use]
+    pub const fn base(&self) -> Duration {
+        self.base
+    }
+
     /// The same delays, spread otherwise.
     ///
     /// # Errors

@@ -1,6 +1,8 @@
 //! [`RetryBudget`]: retries as a share of calls, so that retrying cannot turn a slow target into a dead one.
 
 use std::num::NonZeroU32;
+use std::ops::Deref;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::sync::{AtomicU64, Ordering};
@@ -18,6 +20,24 @@ pub struct RetryBudget<C> {
     per_call: u64,
     most: u64,
     reserve: TokenBucket<C>,
+    concurrency: Option<Concurrency>,
+}
+
+/// How many retries there may be at a time, those that wait for their delay included.
+#[derive(Debug)]
+struct Concurrency {
+    /// Retries (upper 32 bits) and calls (lower 32) under way.
+    word: AtomicU64,
+    share: f64,
+    least: u32,
+}
+
+/// A call that a [`RetryBudget`] knows of, with its retries; it ends when this is dropped.
+#[derive(Debug)]
+#[must_use = "a call that is dropped has ended"]
+pub struct Call<B: Deref<Target = RetryBudget<C>>, C: Clock> {
+    budget: B,
+    retrying: bool,
 }
 
 /// Numbers that make no budget.
@@ -50,7 +70,41 @@ impl<C: Clock> RetryBudget<C> {
         )]
         let per_call = (ratio * ONE as f64).ceil() as u64;
         let reserve = TokenBucket::new(Quota::new(per_second, Duration::from_secs(1)), clock)?;
-        Ok(Self { earned: AtomicU64::new(0), per_call, most: ONE * u64::from(most.get()), reserve })
+        Ok(Self { earned: AtomicU64::new(0), per_call, most: ONE * u64::from(most.get()), reserve, concurrency: None })
+    }
+
+    /// The same, and of the calls under way at most this share (above 0, at most 1) may be retries, but always `least`. A retry that waits for its delay
+    /// is under way: a thousand callers who wait are a thousand calls to come.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidBudget::Ratio`] for a share that is none.
+    pub fn at_a_time(self, share: f64, least: u32) -> Result<Self, InvalidBudget> {
+        if !(share > 0.0 && share <= 1.0) {
+            return Err(InvalidBudget::Ratio(share));
+        }
+        Ok(Self { concurrency: Some(Concurrency { word: AtomicU64::new(0), share, least }), ..self })
+    }
+
+    /// Begins a call, which earns its share.
+    pub fn begin(&self) -> Call<&Self, C> {
+        self.earn();
+        self.enter();
+        Call { budget: self, retrying: false }
+    }
+
+    /// The same for a call that outlives the borrow.
+    pub fn begin_owned(self: Arc<Self>) -> Call<Arc<Self>, C> {
+        self.earn();
+        self.enter();
+        Call { budget: self, retrying: false }
+    }
+
+    #[inline]
+    fn enter(&self) {
+        if let Some(concurrency) = &self.concurrency {
+            concurrency.word.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     /// A call was made: it earns its share. While the savings are full this is one load.
@@ -76,5 +130,62 @@ impl<C: Clock> RetryBudget<C> {
             }
         }
         self.reserve.take(1).allowed
+    }
+}
+
+const RETRY: u64 = 1 << 32;
+
+impl Concurrency {
+    /// Counts one more retry, if there may be one.
+    fn enter(&self) -> bool {
+        let mut seen = self.word.load(Ordering::Relaxed);
+        loop {
+            let (retries, calls) = (seen >> 32, seen & (RETRY - 1));
+            #[expect(clippy::cast_precision_loss, reason = "fewer than 2^32 calls")]
+            let share = calls as f64 * self.share;
+            #[expect(clippy::cast_precision_loss, reason = "fewer than 2^32 retries")]
+            let one_more = (retries + 1) as f64;
+            if one_more > share.max(f64::from(self.least)) {
+                return false;
+            }
+            match self.word.compare_exchange_weak(seen, seen + RETRY, Ordering::Relaxed, Ordering::Relaxed) {
+                Ok(_) => return true,
+                Err(other) => seen = other,
+            }
+        }
+    }
+}
+
+impl<B: Deref<Target = RetryBudget<C>>, C: Clock> Call<B, C> {
+    /// Whether the call may be made again; if so, that is paid for, and it counts as a retry until it ends.
+    #[must_use]
+    pub fn retry(&mut self) -> bool {
+        let budget = &*self.budget;
+        let entered = match &budget.concurrency {
+            Some(concurrency) if !self.retrying => concurrency.enter(),
+            _ => true,
+        };
+        if !entered {
+            return false;
+        }
+        let paid = budget.spend();
+        if let Some(concurrency) = &budget.concurrency
+            && !self.retrying
+        {
+            if paid {
+                self.retrying = true;
+            } else {
+                concurrency.word.fetch_sub(RETRY, Ordering::Relaxed);
+            }
+        }
+        paid
+    }
+}
+
+impl<B: Deref<Target = RetryBudget<C>>, C: Clock> Drop for Call<B, C> {
+    fn drop(&mut self) {
+        if let Some(concurrency) = &self.budget.concurrency {
+            concurrency.word.fetch_sub(1 + if self.retrying { RETRY } else { 0 }, Ordering::Relaxed);
+        }
     }
 }

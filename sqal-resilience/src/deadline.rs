@@ -48,8 +48,8 @@ pin_project! {
 impl<F: Future> Timeout<F> {
     /// The same with a waiting that began earlier, such as for the target to be ready.
     #[cfg(feature = "tower")]
-    pub(crate) const fn since(self, began: Option<Instant>) -> Self {
-        Self { future: self.future, limit: self.limit, began, sleep: None }
+    pub(crate) fn since(self, began: Option<Instant>) -> Self {
+        Self { began, ..self }
     }
 }
 

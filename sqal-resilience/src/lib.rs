@@ -30,6 +30,7 @@ mod bucket;
 mod budget;
 mod bulkhead;
 mod call_error;
+mod classify;
 mod clock;
 #[cfg(feature = "tokio")]
 mod deadline;
@@ -37,6 +38,8 @@ mod deadline;
 mod health;
 #[cfg(feature = "tokio")]
 mod hedge;
+#[cfg(feature = "tower")]
+pub mod layer;
 mod limit;
 mod outcome;
 mod random;
@@ -56,9 +59,12 @@ pub use breaker::{
 pub use bucket::{Answer, Decision, InvalidQuota, KeyedBuckets, Quota, TokenBucket, Usage, take_all};
 #[cfg(feature = "tokio")]
 pub use bucket::{ExceedsCapacity, FairBucket};
-pub use budget::{InvalidBudget, RetryBudget};
+pub use budget::{Call, InvalidBudget, RetryBudget};
+#[cfg(feature = "tokio")]
+pub use bulkhead::AcquireOwned;
 pub use bulkhead::{Bulkhead, BulkheadConfig, BulkheadPermit, Occupancy, OwnedBulkheadPermit, Shed};
 pub use call_error::{CallError, TimedOut};
+pub use classify::{Classify, ErrorIsFailure};
 #[cfg(feature = "tokio")]
 pub use clock::TokioClock;
 pub use clock::{Clock, ManualClock, SystemClock};

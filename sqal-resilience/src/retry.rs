@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until, timeout_at};
 
+use crate::budget::Call;
 use crate::random::Random;
 use crate::{Backoff, Clock, RetryBudget};
 
@@ -179,15 +180,13 @@ impl<O, W, N> Retry<O, W, N> {
         W: FnMut(&E) -> Again,
         N: FnMut(u32, &E, Duration),
     {
-        if let Some(budget) = budget {
-            budget.earn();
-        }
+        let mut call = budget.map(RetryBudget::begin);
         // Without a deadline no clock is read before the first failure.
         let end = self.policy.deadline.map(|time| {
             let now = Instant::now();
             now.checked_add(time).unwrap_or(now + Duration::from_hours(24 * 365 * 30))
         });
-        let (mut delays, mut attempts) = (None, 0_u32);
+        let (mut tries, mut attempts) = (None::<Tries>, 0_u32);
         loop {
             attempts = attempts.saturating_add(1);
             let result = match end {
@@ -201,35 +200,14 @@ impl<O, W, N> Retry<O, W, N> {
                 Ok(value) => return Ok(value),
                 Err(error) => error,
             };
-            let failed = |error, why| Err(RetryError::Failed { error, attempts, why });
             let again = (self.when)(&error);
-            if again == Again::Never {
-                return failed(error, GaveUp::NotWorthIt);
-            }
-            if attempts > self.policy.max_retries {
-                return failed(error, GaveUp::Retries);
-            }
             let seed = self.seed;
-            let delays = delays.get_or_insert_with(|| {
-                let mut random = Random(seed.unwrap_or_else(fresh_seed));
-                self.policy.backoff.delays(move || random.next())
-            });
-            // Delays have no end.
-            let mut delay = delays.next().unwrap_or_default();
-            if let Again::After(asked) = again {
-                if asked > self.policy.max_retry_after {
-                    return failed(error, GaveUp::RetryAfter);
-                }
-                delay = delay.max(asked);
-            }
-            // A wait that no clock reaches is one that passes any deadline.
-            let wake = Instant::now().checked_add(delay);
-            let Some(wake) = wake.filter(|wake| end.is_none_or(|end| *wake < end)) else {
-                return failed(error, GaveUp::Deadline);
+            let tries = tries.get_or_insert_with(|| Tries::new(&self.policy, Random(seed.unwrap_or_else(fresh_seed))));
+            let next = tries.next(&self.policy, again, end, || call.as_mut().is_none_or(Call::retry));
+            let (delay, wake) = match next {
+                Ok(next) => next,
+                Err(why) => return Err(RetryError::Failed { error, attempts, why }),
             };
-            if budget.is_some_and(|budget| !budget.spend()) {
-                return failed(error, GaveUp::Budget);
-            }
             (self.notify)(attempts, &error, delay);
             drop(error);
             sleep_until(wake).await;
@@ -237,7 +215,59 @@ impl<O, W, N> Retry<O, W, N> {
     }
 }
 
+/// The tries of one call: how many there were, and when the next one is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Tries {
+    random: Random,
+    begun: u32,
+    previous: Duration,
+}
+
+impl Tries {
+    pub(crate) const fn new(policy: &RetryPolicy, random: Random) -> Self {
+        Self { random, begun: 0, previous: policy.backoff.base() }
+    }
+
+    /// How many retries have begun.
+    #[cfg(feature = "tower")]
+    pub(crate) const fn begun(&self) -> u32 {
+        self.begun
+    }
+
+    /// How long to wait for the next try and until when, if there is one; `may` pays for it.
+    pub(crate) fn next(
+        &mut self,
+        policy: &RetryPolicy,
+        again: Again,
+        end: Option<Instant>,
+        may: impl FnOnce() -> bool,
+    ) -> Result<(Duration, Instant), GaveUp> {
+        if again == Again::Never {
+            return Err(GaveUp::NotWorthIt);
+        }
+        if self.begun >= policy.max_retries {
+            return Err(GaveUp::Retries);
+        }
+        let mut delay = policy.backoff.delay_after(self.begun, self.previous, self.random.next());
+        self.previous = delay;
+        if let Again::After(asked) = again {
+            if asked > policy.max_retry_after {
+                return Err(GaveUp::RetryAfter);
+            }
+            delay = delay.max(asked);
+        }
+        // A wait that no clock reaches is one that passes any deadline.
+        let wake = Instant::now().checked_add(delay).filter(|wake| end.is_none_or(|end| *wake < end));
+        let wake = wake.ok_or(GaveUp::Deadline)?;
+        if !may() {
+            return Err(GaveUp::Budget);
+        }
+        self.begun += 1;
+        Ok((delay, wake))
+    }
+}
+
 /// A seed that differs from run to run: the standard library's hasher is keyed at random.
-fn fresh_seed() -> u64 {
+pub(crate) fn fresh_seed() -> u64 {
     RandomState::new().build_hasher().finish()
 }

@@ -1,11 +1,7 @@
 //! Calls through a breaker: ask, act, classify and report in one step.
 
 use super::Breaker;
-use crate::{CallError, Clock, Outcome};
-
-fn error_is_failure<T, E>(result: &Result<T, E>) -> Outcome {
-    if result.is_ok() { Outcome::Success } else { Outcome::Failure }
-}
+use crate::{CallError, Classify, Clock, ErrorIsFailure};
 
 impl<C: Clock> Breaker<C> {
     /// Calls `f` if the breaker allows; an error counts as a failure, and so does a panic, which goes on.
@@ -24,7 +20,7 @@ impl<C: Clock> Breaker<C> {
     ///
     /// [`CallError::Rejected`] if the breaker refuses, [`CallError::Inner`] with the error of `f`.
     pub fn call_sync<T, E>(&self, f: impl FnOnce() -> Result<T, E>) -> Result<T, CallError<E>> {
-        self.call_sync_with(error_is_failure, f)
+        self.call_sync_with(ErrorIsFailure, f)
     }
 
     /// The same with a say in what counts: a request that was itself wrong is a success of the target, for it answered.
@@ -34,12 +30,12 @@ impl<C: Clock> Breaker<C> {
     /// As [`Breaker::call_sync`].
     pub fn call_sync_with<T, E>(
         &self,
-        classify: impl FnOnce(&Result<T, E>) -> Outcome,
+        classify: impl Classify<T, E>,
         f: impl FnOnce() -> Result<T, E>,
     ) -> Result<T, CallError<E>> {
         let permit = self.acquire()?;
         let result = f();
-        permit.report(classify(&result));
+        permit.report(classify.classify(&result));
         result.map_err(CallError::Inner)
     }
 
@@ -49,7 +45,7 @@ impl<C: Clock> Breaker<C> {
     ///
     /// As [`Breaker::call_sync`].
     pub async fn call<T, E, F: Future<Output = Result<T, E>>>(&self, f: impl FnOnce() -> F) -> Result<T, CallError<E>> {
-        self.call_with(error_is_failure, f).await
+        self.call_with(ErrorIsFailure, f).await
     }
 
     /// The same with a say in what counts.
@@ -59,12 +55,12 @@ impl<C: Clock> Breaker<C> {
     /// As [`Breaker::call_sync`].
     pub async fn call_with<T, E, F: Future<Output = Result<T, E>>>(
         &self,
-        classify: impl FnOnce(&Result<T, E>) -> Outcome,
+        classify: impl Classify<T, E>,
         f: impl FnOnce() -> F,
     ) -> Result<T, CallError<E>> {
         let permit = self.acquire()?;
         let result = f().await;
-        permit.report(classify(&result));
+        permit.report(classify.classify(&result));
         result.map_err(CallError::Inner)
     }
 }

@@ -251,6 +251,16 @@ impl<C: Clock> Breaker<C> {
         admitted
     }
 
+    /// Whether a call would be refused now and for some time: it is open, and its time is not over.
+    #[cfg(feature = "tower")]
+    pub(crate) fn refuses(&self) -> bool {
+        match Word(self.word.load(Ordering::Acquire)).state() {
+            State::ForcedOpen => true,
+            State::Open => self.now() < self.open_until.load(Ordering::Acquire),
+            State::Closed | State::HalfOpen | State::Disabled | State::MetricsOnly => false,
+        }
+    }
+
     /// The state now.
     #[must_use]
     pub fn state(&self) -> State {

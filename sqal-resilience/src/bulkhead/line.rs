@@ -1,6 +1,7 @@
 //! The line before a [`Bulkhead`]: first come, first served; who leaves it leaves nothing behind.
 
 use std::collections::VecDeque;
+use std::ops::Deref;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
@@ -87,23 +88,20 @@ const fn told(code: u64, slow_after: Option<Duration>) -> Option<Result<(), Reje
 }
 
 /// The wait of one: ends with a place that the caller owes back, or with a refusal.
-pub(super) struct Waiting<'a, C: Clock> {
-    bulkhead: &'a Bulkhead<C>,
+#[derive(Debug)]
+pub(crate) struct Waiting<B: Deref<Target = Bulkhead<C>>, C: Clock> {
+    bulkhead: B,
     /// `None` if it was served at once, or has taken what it was told.
     seat: Option<Arc<Seat>>,
 }
 
-impl<'a, C: Clock> Waiting<'a, C> {
-    pub(super) const fn served(bulkhead: &'a Bulkhead<C>) -> Self {
-        Self { bulkhead, seat: None }
-    }
-
-    pub(super) const fn for_seat(bulkhead: &'a Bulkhead<C>, seat: Arc<Seat>) -> Self {
-        Self { bulkhead, seat: Some(seat) }
+impl<B: Deref<Target = Bulkhead<C>>, C: Clock> Waiting<B, C> {
+    pub(super) const fn new(bulkhead: B, seat: Option<Arc<Seat>>) -> Self {
+        Self { bulkhead, seat }
     }
 }
 
-impl<C: Clock> Future for Waiting<'_, C> {
+impl<B: Deref<Target = Bulkhead<C>> + Unpin, C: Clock> Future for Waiting<B, C> {
     type Output = Result<(), Rejected>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
@@ -135,7 +133,7 @@ impl<C: Clock> Future for Waiting<'_, C> {
     }
 }
 
-impl<C: Clock> Drop for Waiting<'_, C> {
+impl<B: Deref<Target = Bulkhead<C>>, C: Clock> Drop for Waiting<B, C> {
     fn drop(&mut self) {
         let Some(seat) = self.seat.take() else { return };
         let mut line = self.bulkhead.line();
@@ -162,7 +160,7 @@ impl Wake for Unpark {
 }
 
 /// Lets this thread sleep until the wait ends, at most for `limit` of real time.
-pub(super) fn block_on<C: Clock>(waiting: Waiting<'_, C>, limit: Duration) -> Result<(), Rejected> {
+pub(super) fn block_on<C: Clock>(waiting: Waiting<&Bulkhead<C>, C>, limit: Duration) -> Result<(), Rejected> {
     let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
     let mut waiting = std::pin::pin!(waiting);
     let begun = SystemClock.now();

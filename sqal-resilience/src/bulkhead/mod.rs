@@ -12,14 +12,19 @@
 //!
 //! A free place costs one compare-and-swap to take and one subtraction to give back; the lock guards the line only.
 
+#[cfg(feature = "tokio")]
+mod acquire;
 mod line;
 
 use std::fmt;
 use std::num::NonZeroU32;
+use std::ops::Deref;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use line::{Line, Waiting};
+#[cfg(feature = "tokio")]
+pub use acquire::AcquireOwned;
+use line::{Line, Seat, Waiting};
 
 use crate::sync::{AtomicU64, Mutex, MutexGuard, Ordering};
 use crate::{Clock, Reason, Rejected};
@@ -163,25 +168,24 @@ impl<C: Clock> Bulkhead<C> {
     ///
     /// As [`Bulkhead::acquire`].
     #[cfg(feature = "tokio")]
-    pub async fn acquire_owned(self: Arc<Self>) -> Result<OwnedBulkheadPermit<C>, Rejected> {
-        self.enter_or_wait().await?;
-        Ok(OwnedBulkheadPermit { bulkhead: self })
+    #[must_use]
+    pub const fn acquire_owned(self: Arc<Self>) -> AcquireOwned<C> {
+        AcquireOwned::new(self)
     }
 
     #[cfg(feature = "tokio")]
     async fn enter_or_wait(&self) -> Result<(), Rejected> {
         match self.enter() {
             Err(_) if self.has_line() => {
-                let waiting = self.stand_in_line()?;
-                crate::timeout(self.config.max_wait, waiting)
-                    .await
-                    .unwrap_or_else(|_| Err(Rejected::because(Reason::QueueTimeout)))
+                let waiting = crate::timeout(self.config.max_wait, Self::stand_in_line(self)?);
+                waiting.await.unwrap_or_else(|_| Err(Rejected::because(Reason::QueueTimeout)))
             }
             answer => answer,
         }
     }
 
-    const fn has_line(&self) -> bool {
+    /// Whether anybody may wait.
+    pub(crate) const fn has_line(&self) -> bool {
         self.config.max_queued > 0 && !self.config.max_wait.is_zero()
     }
 
@@ -192,7 +196,7 @@ impl<C: Clock> Bulkhead<C> {
     /// As for those who wait without blocking a thread: the line is full or too slow, the time is over, the process ends.
     pub fn acquire_blocking(&self) -> Result<BulkheadPermit<'_, C>, Rejected> {
         match self.enter() {
-            Err(_) if self.has_line() => line::block_on(self.stand_in_line()?, self.config.max_wait)?,
+            Err(_) if self.has_line() => line::block_on(Self::stand_in_line(self)?, self.config.max_wait)?,
             answer => answer?,
         }
         Ok(BulkheadPermit { bulkhead: self })
@@ -257,7 +261,13 @@ impl<C: Clock> Bulkhead<C> {
     }
 
     /// Takes a place if one has become free, or stands in line.
-    fn stand_in_line(&self) -> Result<Waiting<'_, C>, Rejected> {
+    fn stand_in_line<B: Deref<Target = Self>>(this: B) -> Result<Waiting<B, C>, Rejected> {
+        let seat = this.find_seat()?;
+        Ok(Waiting::new(this, seat))
+    }
+
+    /// A seat in line, or none if a place has become free and is taken.
+    fn find_seat(&self) -> Result<Option<Arc<Seat>>, Rejected> {
         let most = u64::from(self.config.max_queued.min(u32::MAX >> 1));
         let now = self.clock.now();
         let mut line = self.line();
@@ -275,7 +285,7 @@ impl<C: Clock> Bulkhead<C> {
             }
             if waiting(seen) == 0 && running(seen) < self.limit.load(Ordering::Acquire) {
                 match change(seen, seen + 1) {
-                    Ok(()) => return Ok(Waiting::served(self)),
+                    Ok(()) => return Ok(None),
                     Err(other) => seen = other,
                 }
                 continue;
@@ -301,7 +311,7 @@ impl<C: Clock> Bulkhead<C> {
         if let Some(waker) = sent_away {
             waker.wake();
         }
-        Ok(Waiting::for_seat(self, seat))
+        Ok(Some(seat))
     }
 
     /// Gives free places to those who have waited longest.

@@ -1,0 +1,158 @@
+//! [`BreakerLayer`]: calls a service only while its breaker allows.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use pin_project_lite::pin_project;
+use tower_layer::Layer;
+use tower_service::Service;
+
+use super::release;
+use crate::{Breaker, Classify, Clock, ErrorIsFailure, OwnedPermit, Rejected};
+
+/// Puts one [`Breaker`] before every service it is given.
+#[derive(Debug)]
+pub struct BreakerLayer<C, K = ErrorIsFailure> {
+    breaker: Arc<Breaker<C>>,
+    classify: K,
+}
+
+impl<C> BreakerLayer<C> {
+    /// A layer that takes an error for a failure and everything else for a success.
+    pub const fn new(breaker: Arc<Breaker<C>>) -> Self {
+        Self { breaker, classify: ErrorIsFailure }
+    }
+}
+
+impl<C, K> BreakerLayer<C, K> {
+    /// The same with another judgement of results.
+    pub fn classified_by<J>(self, classify: J) -> BreakerLayer<C, J> {
+        BreakerLayer { breaker: self.breaker, classify }
+    }
+}
+
+impl<C, K: Clone> Clone for BreakerLayer<C, K> {
+    fn clone(&self) -> Self {
+        Self { breaker: Arc::clone(&self.breaker), classify: self.classify.clone() }
+    }
+}
+
+impl<S, C, K: Clone> Layer<S> for BreakerLayer<C, K> {
+    type Service = BreakerService<S, C, K>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        BreakerService { inner, ready: false, breaker: Arc::clone(&self.breaker), classify: self.classify.clone() }
+    }
+}
+
+/// The service of a [`BreakerLayer`].
+#[derive(Debug)]
+pub struct BreakerService<S, C, K = ErrorIsFailure> {
+    inner: S,
+    /// Whether the service below has said that it is ready.
+    ready: bool,
+    breaker: Arc<Breaker<C>>,
+    classify: K,
+}
+
+impl<S: Clone, C, K: Clone> Clone for BreakerService<S, C, K> {
+    fn clone(&self) -> Self {
+        let (inner, breaker, classify) = (self.inner.clone(), Arc::clone(&self.breaker), self.classify.clone());
+        // A clone has reserved nothing.
+        Self { inner, ready: false, breaker, classify }
+    }
+}
+
+impl<S, Request, C, K> Service<Request> for BreakerService<S, C, K>
+where
+    S: Service<Request> + Clone,
+    S::Error: From<Rejected>,
+    C: Clock,
+    K: Classify<S::Response, S::Error> + Clone,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = BreakerFuture<S::Future, C, K>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        // A call that will be refused needs no service that is ready.
+        if self.ready || self.breaker.refuses() {
+            return Poll::Ready(Ok(()));
+        }
+        let answer = ready!(self.inner.poll_ready(context));
+        self.ready = answer.is_ok();
+        let Err(error) = answer else { return Poll::Ready(Ok(())) };
+        // A target that cannot even be made ready has failed.
+        let failed = Err(error);
+        if let Ok(permit) = self.breaker.acquire() {
+            permit.report(self.classify.classify(&failed));
+        }
+        Poll::Ready(failed.map(|_: S::Response| ()))
+    }
+
+    #[inline]
+    fn call(&mut self, request: Request) -> Self::Future {
+        let classify = self.classify.clone();
+        match self.breaker.acquire_owned() {
+            Ok(permit) if self.ready => {
+                self.ready = false;
+                BreakerFuture { inner: Some(self.inner.call(request)), permit: Some(permit), refused: None, classify }
+            }
+            Ok(permit) => {
+                // It would have refused a moment ago, so nobody asked the service below: the next one is the probe.
+                permit.report(crate::Outcome::Ignored);
+                let refused = Rejected::until(crate::Reason::CircuitOpen, std::time::Duration::ZERO);
+                BreakerFuture { inner: None, permit: None, refused: Some(refused), classify }
+            }
+            Err(refused) => {
+                if std::mem::take(&mut self.ready) {
+                    release(&mut self.inner);
+                }
+                BreakerFuture { inner: None, permit: None, refused: Some(refused), classify }
+            }
+        }
+    }
+}
+
+pin_project! {
+    /// The future of a [`BreakerService`]; dropped before its end it frees its permit at once.
+    #[must_use = "futures do nothing unless polled"]
+    pub struct BreakerFuture<F, C: Clock, K> {
+        #[pin]
+        inner: Option<F>,
+        permit: Option<OwnedPermit<C>>,
+        refused: Option<Rejected>,
+        classify: K,
+    }
+}
+
+impl<F, C: Clock, K> std::fmt::Debug for BreakerFuture<F, C, K> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("BreakerFuture").field("refused", &self.refused).finish_non_exhaustive()
+    }
+}
+
+impl<T, E, F, C, K> Future for BreakerFuture<F, C, K>
+where
+    E: From<Rejected>,
+    F: Future<Output = Result<T, E>>,
+    C: Clock,
+    K: Classify<T, E>,
+{
+    type Output = Result<T, E>;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        if let Some(inner) = this.inner.as_pin_mut() {
+            let result = ready!(inner.poll(context));
+            if let Some(permit) = this.permit.take() {
+                permit.report(this.classify.classify(&result));
+            }
+            return Poll::Ready(result);
+        }
+        // A refusal is told once; polled again, it has nothing more to say.
+        this.refused.take().map_or(Poll::Pending, |refused| Poll::Ready(Err(refused.into())))
+    }
+}

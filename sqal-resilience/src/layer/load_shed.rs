@@ -1,0 +1,64 @@
+//! [`LoadShedLayer`]: a service that is not ready refuses instead of letting wait.
+
+use std::task::{Context, Poll};
+
+use tower_layer::Layer;
+use tower_service::Service;
+
+use super::Refusable;
+use crate::{Reason, Rejected};
+
+/// Refuses what cannot be begun at once.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct LoadShedLayer;
+
+impl<S> Layer<S> for LoadShedLayer {
+    type Service = LoadShedService<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        LoadShedService { inner, ready: false }
+    }
+}
+
+/// The service of a [`LoadShedLayer`]; it is always ready.
+#[derive(Debug)]
+pub struct LoadShedService<S> {
+    inner: S,
+    ready: bool,
+}
+
+impl<S: Clone> Clone for LoadShedService<S> {
+    fn clone(&self) -> Self {
+        Self { inner: self.inner.clone(), ready: false }
+    }
+}
+
+impl<S, Request> Service<Request> for LoadShedService<S>
+where
+    S: Service<Request>,
+    S::Error: From<Rejected>,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = Refusable<S::Future>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        if !self.ready {
+            match self.inner.poll_ready(context) {
+                Poll::Ready(Ok(())) => self.ready = true,
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending => {}
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    #[inline]
+    fn call(&mut self, request: Request) -> Self::Future {
+        if std::mem::take(&mut self.ready) {
+            Refusable::called(self.inner.call(request), ())
+        } else {
+            Refusable::refused(Rejected::because(Reason::Overloaded))
+        }
+    }
+}

@@ -1,0 +1,244 @@
+//! [`RetryLayer`]: calls a service again, as a policy says.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use pin_project_lite::pin_project;
+use tokio::time::{Instant, Sleep, sleep_until};
+use tower_layer::Layer;
+use tower_service::Service;
+
+use super::take_ready;
+use crate::budget::Call;
+use crate::random::Random;
+use crate::retry::{Tries, fresh_seed};
+use crate::{Again, Clock, RetryBudget, RetryPolicy, SystemClock};
+
+/// How a request is made again.
+pub trait Replay<Request> {
+    /// The same request for another try; `None` if there is none, such as for a body that was too large to keep. Asked before each call that may be
+    /// followed by another.
+    fn replay(&self, request: &Request) -> Option<Request>;
+}
+
+/// Clones the request.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ReplayClone;
+
+impl<Request: Clone> Replay<Request> for ReplayClone {
+    fn replay(&self, request: &Request) -> Option<Request> {
+        Some(request.clone())
+    }
+}
+
+impl<Request, F: Fn(&Request) -> Option<Request>> Replay<Request> for F {
+    fn replay(&self, request: &Request) -> Option<Request> {
+        self(request)
+    }
+}
+
+/// Calls again what failed, as a [`RetryPolicy`] says, after the service below has said again that it is ready.
+///
+/// Of several such layers around each other only the outermost tries again, so that three tries at three levels are three and not twenty-seven. The
+/// deadline of the policy says when no other try is begun; to cut a try that is under way put a [`TimeoutLayer`](super::TimeoutLayer) outside.
+#[derive(Debug)]
+pub struct RetryLayer<W = EveryError, P = ReplayClone, C = SystemClock> {
+    policy: RetryPolicy,
+    when: W,
+    replay: P,
+    budget: Option<Arc<RetryBudget<C>>>,
+}
+
+/// Which results are worth another try. Any function of the result says so.
+pub trait WorthIt<T, E> {
+    /// Whether to try again after this result.
+    fn again(&self, result: &Result<T, E>) -> Again;
+}
+
+/// Every error is.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct EveryError;
+
+impl<T, E> WorthIt<T, E> for EveryError {
+    #[inline]
+    fn again(&self, result: &Result<T, E>) -> Again {
+        if result.is_ok() { Again::Never } else { Again::Yes }
+    }
+}
+
+impl<T, E, F: Fn(&Result<T, E>) -> Again> WorthIt<T, E> for F {
+    #[inline]
+    fn again(&self, result: &Result<T, E>) -> Again {
+        self(result)
+    }
+}
+
+impl RetryLayer<EveryError> {
+    /// A layer that takes every error for worth another try, and clones requests.
+    #[must_use]
+    pub const fn new(policy: RetryPolicy) -> Self {
+        Self { policy, when: EveryError, replay: ReplayClone, budget: None }
+    }
+}
+
+impl<W, P, C> RetryLayer<W, P, C> {
+    /// Says which results are worth another try; a response can be, too.
+    pub fn when<V>(self, when: V) -> RetryLayer<V, P, C> {
+        RetryLayer { policy: self.policy, when, replay: self.replay, budget: self.budget }
+    }
+
+    /// Says how a request is made again.
+    pub fn replayed_by<Q>(self, replay: Q) -> RetryLayer<W, Q, C> {
+        RetryLayer { policy: self.policy, when: self.when, replay, budget: self.budget }
+    }
+
+    /// Pays for every retry from a budget.
+    pub fn paid_from<D: Clock>(self, budget: Arc<RetryBudget<D>>) -> RetryLayer<W, P, D> {
+        RetryLayer { policy: self.policy, when: self.when, replay: self.replay, budget: Some(budget) }
+    }
+}
+
+impl<W: Clone, P: Clone, C> Clone for RetryLayer<W, P, C> {
+    fn clone(&self) -> Self {
+        let (when, replay) = (self.when.clone(), self.replay.clone());
+        Self { policy: self.policy, when, replay, budget: self.budget.clone() }
+    }
+}
+
+impl<S, W: Clone, P: Clone, C> Layer<S> for RetryLayer<W, P, C> {
+    type Service = RetryService<S, W, P, C>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        RetryService { inner, of: self.clone() }
+    }
+}
+
+/// The service of a [`RetryLayer`].
+#[derive(Debug)]
+pub struct RetryService<S, W = EveryError, P = ReplayClone, C = SystemClock> {
+    inner: S,
+    of: RetryLayer<W, P, C>,
+}
+
+impl<S: Clone, W: Clone, P: Clone, C> Clone for RetryService<S, W, P, C> {
+    fn clone(&self) -> Self {
+        Self { inner: self.inner.clone(), of: self.of.clone() }
+    }
+}
+
+tokio::task_local! {
+    /// Set while an outer layer tries: the inner ones do not.
+    static TRYING: ();
+}
+
+impl<S, Request, W, P, C> Service<Request> for RetryService<S, W, P, C>
+where
+    S: Service<Request> + Clone,
+    W: WorthIt<S::Response, S::Error> + Clone,
+    P: Replay<Request> + Clone,
+    C: Clock,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = RetryFuture<S, Request, W, P, C>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    #[inline]
+    fn call(&mut self, request: Request) -> Self::Future {
+        let paying = self.of.budget.clone().map(RetryBudget::begin_owned);
+        let alone = TRYING.try_with(|()| ()).is_err();
+        let again = if alone && self.of.policy.max_retries > 0 { self.of.replay.replay(&request) } else { None };
+        // The one that said it is ready makes the call, and is kept for the next try.
+        let mut inner = take_ready(&mut self.inner);
+        let running = TRYING.sync_scope((), || inner.call(request));
+        let began = self.of.policy.deadline.map(|_| Instant::now());
+        RetryFuture {
+            state: State::Running { inner: running },
+            inner,
+            again,
+            tries: None,
+            began,
+            paying,
+            of: self.of.clone(),
+        }
+    }
+}
+
+pin_project! {
+    /// The future of a [`RetryService`]: it ends with the first result that is not worth another try, or the last one.
+    #[must_use = "futures do nothing unless polled"]
+    pub struct RetryFuture<S: Service<R>, R, W, P, C: Clock> {
+        #[pin]
+        state: State<S::Future>,
+        inner: S,
+        // The request for the next try, if there may be one.
+        again: Option<R>,
+        tries: Option<Tries>,
+        began: Option<Instant>,
+        paying: Option<Call<Arc<RetryBudget<C>>, C>>,
+        of: RetryLayer<W, P, C>,
+    }
+}
+
+pin_project! {
+    #[project = StateNow]
+    enum State<F> {
+        Running { #[pin] inner: F },
+        Sleeping { #[pin] sleep: Sleep },
+        Readying,
+    }
+}
+
+impl<S: Service<R>, R, W, P, C: Clock> std::fmt::Debug for RetryFuture<S, R, W, P, C> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RetryFuture").field("tries", &self.tries).finish_non_exhaustive()
+    }
+}
+
+impl<S, R, W, P, C> Future for RetryFuture<S, R, W, P, C>
+where
+    S: Service<R>,
+    W: WorthIt<S::Response, S::Error>,
+    P: Replay<R>,
+    C: Clock,
+{
+    type Output = Result<S::Response, S::Error>;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        loop {
+            let next = match this.state.as_mut().project() {
+                StateNow::Running { inner } => {
+                    let result = ready!(TRYING.sync_scope((), || inner.poll(context)));
+                    let again = this.of.when.again(&result);
+                    if again == Again::Never || this.again.is_none() {
+                        return Poll::Ready(result);
+                    }
+                    let tries = this.tries.get_or_insert_with(|| Tries::new(&this.of.policy, Random(fresh_seed())));
+                    let end = this.began.zip(this.of.policy.deadline).and_then(|(began, time)| began.checked_add(time));
+                    match tries.next(&this.of.policy, again, end, || this.paying.as_mut().is_none_or(Call::retry)) {
+                        Ok((_, wake)) => State::Sleeping { sleep: sleep_until(wake) },
+                        Err(_) => return Poll::Ready(result),
+                    }
+                }
+                StateNow::Sleeping { sleep } => {
+                    ready!(sleep.poll(context));
+                    State::Readying
+                }
+                StateNow::Readying => {
+                    ready!(TRYING.sync_scope((), || this.inner.poll_ready(context)))?;
+                    let Some(request) = this.again.take() else { return Poll::Pending };
+                    let last = this.tries.as_ref().is_some_and(|tries| tries.begun() >= this.of.policy.max_retries);
+                    *this.again = if last { None } else { this.of.replay.replay(&request) };
+                    State::Running { inner: TRYING.sync_scope((), || this.inner.call(request)) }
+                }
+            };
+            this.state.set(next);
+        }
+    }
+}
