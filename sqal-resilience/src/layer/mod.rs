@@ -30,12 +30,12 @@
 //! use sqal_resilience::{
 //!     Again, Backoff, Breaker, BreakerConfig, Bulkhead, BulkheadConfig, CallError, RetryPolicy, TokioClock,
 //! };
-//! use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
+//! use tower::{ServiceBuilder, ServiceExt, service_fn};
 //!
 //! # #[tokio::main(flavor = "current_thread", start_paused = true)]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let policy = RetryPolicy::new(3, Backoff::new(Duration::from_millis(250), Duration::from_secs(30))?);
-//! let mut client = ServiceBuilder::new()
+//! let client = ServiceBuilder::new()
 //!     .layer(BulkheadLayer::new(Arc::new(Bulkhead::new(BulkheadConfig::default(), TokioClock))))
 //!     .layer(TimeoutLayer::new(Duration::from_secs(10)))
 //!     .layer(RetryLayer::new(policy).when(|result: &Result<u32, CallError<&str>>| match result {
@@ -47,8 +47,8 @@
 //!     .layer(CallErrors)
 //!     .service(service_fn(|half: u32| async move { if half % 2 == 0 { Ok(half / 2) } else { Err("odd") } }));
 //!
-//! assert_eq!(client.ready().await?.call(42).await, Ok(21));
-//! assert_eq!(client.ready().await?.call(7).await, Err(CallError::Inner("odd"))); // after four tries
+//! assert_eq!(client.clone().oneshot(42).await, Ok(21));
+//! assert_eq!(client.oneshot(7).await, Err(CallError::Inner("odd"))); // after four tries
 //! # Ok(())
 //! # }
 //! ```
