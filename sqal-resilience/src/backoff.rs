@@ -4,6 +4,8 @@ use std::time::Duration;
 
 /// How delays are spread, so that clients that failed together do not come back together. Whatever is drawn, no delay exceeds the cap.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum Jitter {
     /// Not at all.
     None,
@@ -30,10 +32,37 @@ pub enum Jitter {
 /// # Ok::<(), sqal_resilience::InvalidBackoff>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(try_from = "WrittenBackoff"))]
 pub struct Backoff {
+    #[cfg_attr(feature = "serde", serde(with = "crate::written"))]
     base: Duration,
+    #[cfg_attr(feature = "serde", serde(with = "crate::written"))]
     cap: Duration,
     jitter: Jitter,
+}
+
+/// A backoff as it is written, before it is checked.
+#[cfg(feature = "serde")]
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenBackoff {
+    #[serde(with = "crate::written")]
+    base: Duration,
+    #[serde(with = "crate::written")]
+    cap: Duration,
+    #[serde(default)]
+    jitter: Option<Jitter>,
+}
+
+#[cfg(feature = "serde")]
+impl TryFrom<WrittenBackoff> for Backoff {
+    type Error = InvalidBackoff;
+
+    fn try_from(written: WrittenBackoff) -> Result<Self, InvalidBackoff> {
+        let backoff = Self::new(written.base, written.cap)?;
+        written.jitter.map_or(Ok(backoff), |jitter| backoff.with_jitter(jitter))
+    }
 }
 
 /// Numbers that make no backoff.

@@ -41,6 +41,10 @@ mod hedge;
 #[cfg(feature = "tower")]
 pub mod layer;
 mod limit;
+#[cfg(feature = "tracing")]
+mod log;
+#[cfg(feature = "metrics")]
+mod metered;
 mod outcome;
 mod random;
 mod rejected;
@@ -50,6 +54,8 @@ mod retry;
 mod shutdown;
 mod single_flight;
 mod sync;
+#[cfg(feature = "serde")]
+mod written;
 
 pub use backoff::{Backoff, Delays, InvalidBackoff, Jitter};
 pub use breaker::{
@@ -75,6 +81,10 @@ pub use health::{CheckConfig, Component, DuplicateComponent, HealthRegistry, Hea
 #[cfg(feature = "tokio")]
 pub use hedge::{Hedged, hedge};
 pub use limit::{AdaptiveBulkhead, AdaptivePermit, Aimd, Gradient, Limit, Range, Sample};
+#[cfg(feature = "tracing")]
+pub use log::{LogChanges, log_retry};
+#[cfg(feature = "metrics")]
+pub use metered::{MeteredBreaker, MeteredPermit, StateGauge};
 pub use outcome::Outcome;
 pub use rejected::{Reason, Rejected};
 #[cfg(feature = "tokio")]

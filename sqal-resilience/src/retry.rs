@@ -23,22 +23,31 @@ pub enum Again {
 
 /// How often and how long.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
 pub struct RetryPolicy {
     /// So many tries after the first.
     pub max_retries: u32,
     /// How long to wait between them.
     pub backoff: Backoff,
     /// The time for all tries and waits together; an attempt that is under way then is dropped. `None` for no limit.
+    #[cfg_attr(feature = "serde", serde(default, with = "crate::written::optional"))]
     pub deadline: Option<Duration>,
     /// The longest that a target may make us wait; if it asks for more, we give up.
+    #[cfg_attr(feature = "serde", serde(with = "crate::written", default = "twenty_seconds"))]
     pub max_retry_after: Duration,
+}
+
+/// The longest that a target may make us wait, unless a policy says otherwise.
+const fn twenty_seconds() -> Duration {
+    Duration::from_secs(20)
 }
 
 impl RetryPolicy {
     /// So many retries with this backoff, no deadline, and at most 20 seconds at the target's wish.
     #[must_use]
     pub const fn new(max_retries: u32, backoff: Backoff) -> Self {
-        Self { max_retries, backoff, deadline: None, max_retry_after: Duration::from_secs(20) }
+        Self { max_retries, backoff, deadline: None, max_retry_after: twenty_seconds() }
     }
 }
 

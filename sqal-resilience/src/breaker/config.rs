@@ -8,6 +8,8 @@ use crate::random::Random;
 
 /// The settings of a breaker (CBR-02). Whichever rule is met first opens it.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 pub struct BreakerConfig {
     /// So many failures in a row open it; `None` to open by rates only.
     pub failure_threshold: Option<NonZeroU32>,
@@ -16,11 +18,13 @@ pub struct BreakerConfig {
     /// So many successes of probes close it when it is half open; at most `half_open_max_calls`.
     pub success_threshold: NonZeroU32,
     /// How long it stays open.
+    #[cfg_attr(feature = "serde", serde(alias = "timeout"))]
     pub open_for: OpenFor,
     /// How many probes it admits in one half-open period, those that succeeded included.
     pub half_open_max_calls: NonZeroU32,
     /// How long probes may keep it half open; then it begins a new period, so that a probe that hangs cannot block it. `None`: as long as it was
     /// open, and at least ten seconds.
+    #[cfg_attr(feature = "serde", serde(default, with = "crate::written::optional"))]
     pub half_open_max_wait: Option<Duration>,
     /// What a permit means that was dropped without a report.
     pub abandoned: Abandoned,
@@ -44,6 +48,8 @@ impl Default for BreakerConfig {
 
 /// Rates over a window, evaluated at every report, also of a success: what leaves the window can raise a rate too.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
 pub struct Rates {
     /// Which calls count.
     pub window: Window,
@@ -57,17 +63,22 @@ pub struct Rates {
 
 /// Which calls count for a rate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum Window {
     /// The last so many calls.
     Calls(NonZeroU32),
     /// The calls of the last while, forgotten in steps of a sixteenth of it.
-    Time(Duration),
+    Time(#[cfg_attr(feature = "serde", serde(with = "crate::written"))] Duration),
 }
 
 /// When calls are too slow to be healthy.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
 pub struct SlowCalls {
     /// From this time on a call is slow.
+    #[cfg_attr(feature = "serde", serde(with = "crate::written"))]
     pub from: Duration,
     /// The share of slow calls from which the breaker opens, above 0 and at most 1.
     pub rate: f64,
@@ -78,17 +89,57 @@ pub struct SlowCalls {
 /// The level rises by one with each recovery that fails or hangs, and falls by one for each `base` that the breaker was closed: one lucky probe does
 /// not forget a bad hour.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(from = "WrittenOpenFor"))]
 pub struct OpenFor {
     /// The first open time, above 0.
+    #[cfg_attr(feature = "serde", serde(with = "crate::written"))]
     pub base: Duration,
     /// By how much it grows, at least 1.
     pub factor: f64,
     /// The longest open time, jitter included; at least `base`.
+    #[cfg_attr(feature = "serde", serde(with = "crate::written"))]
     pub max: Duration,
     /// The share of it by which it varies up or down, 0 to 1, so that a fleet does not probe in step.
     pub jitter: f64,
     /// What the jitter is drawn from: the same seed gives the same times.
     pub seed: u64,
+}
+
+/// An open time as it is written: `"60s"`, or how it grows.
+#[cfg(feature = "serde")]
+#[derive(serde::Deserialize)]
+#[serde(untagged, expecting = "a time such as \"60s\", or base, factor and max (jitter, seed) of one that grows")]
+enum WrittenOpenFor {
+    Always(#[serde(with = "crate::written")] Duration),
+    Grows(Growing),
+}
+
+#[cfg(feature = "serde")]
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Growing {
+    #[serde(with = "crate::written")]
+    base: Duration,
+    factor: f64,
+    #[serde(with = "crate::written")]
+    max: Duration,
+    #[serde(default)]
+    jitter: f64,
+    #[serde(default)]
+    seed: u64,
+}
+
+#[cfg(feature = "serde")]
+impl From<WrittenOpenFor> for OpenFor {
+    fn from(written: WrittenOpenFor) -> Self {
+        match written {
+            WrittenOpenFor::Always(time) => Self::always(time),
+            WrittenOpenFor::Grows(Growing { base, factor, max, jitter, seed }) => {
+                Self { base, factor, max, jitter, seed }
+            }
+        }
+    }
 }
 
 impl OpenFor {
@@ -117,6 +168,8 @@ impl OpenFor {
 
 /// What a permit means that was dropped without a report: the caller gave up, and nobody knows how the call went.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum Abandoned {
     /// Nothing.
     Ignore,

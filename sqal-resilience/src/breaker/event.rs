@@ -47,6 +47,14 @@ pub trait Observer: Send + Sync {
     fn changed(&self, event: &Event);
 }
 
+/// Two observers, told one after the other.
+impl<A: Observer, B: Observer> Observer for (A, B) {
+    fn changed(&self, event: &Event) {
+        self.0.changed(event);
+        self.1.changed(event);
+    }
+}
+
 impl<F: Fn(&Event) + Send + Sync> Observer for F {
     fn changed(&self, event: &Event) {
         self(event);

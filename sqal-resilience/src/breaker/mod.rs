@@ -60,6 +60,21 @@ pub enum State {
     MetricsOnly = 5,
 }
 
+impl State {
+    /// A name for logs and labels, which does not change.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::Open => "open",
+            Self::HalfOpen => "half_open",
+            Self::Disabled => "disabled",
+            Self::ForcedOpen => "forced_open",
+            Self::MetricsOnly => "metrics_only",
+        }
+    }
+}
+
 /// The state word: generation (43 bits), failures in a row (16), whether calls are timed, whether they are counted in a window, state (3).
 ///
 /// It is written under the lock only, so one load of it is a consistent view.

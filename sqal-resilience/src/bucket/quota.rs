@@ -5,12 +5,15 @@ use std::time::Duration;
 
 /// How many in which period.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
 pub struct Quota {
     /// The most that may pass at once.
     pub burst: NonZeroU32,
     /// So many tokens come back in each period.
     pub refill: NonZeroU32,
     /// The period.
+    #[cfg_attr(feature = "serde", serde(with = "crate::written"))]
     pub period: Duration,
 }
 

@@ -31,6 +31,8 @@ use crate::{Clock, Reason, Rejected};
 
 /// Who is sent away when there are too many.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum Shed {
     /// The one who comes: those who wait have waited longer.
     #[default]
@@ -41,16 +43,20 @@ pub enum Shed {
 
 /// How many at a time, and who may wait for how long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 pub struct BulkheadConfig {
     /// So many calls at a time; 25 by default.
     pub max_concurrent: NonZeroU32,
     /// So many may wait (at most 2³¹ - 1 do); none by default.
     pub max_queued: u32,
     /// So long each of them waits; not at all by default.
+    #[cfg_attr(feature = "serde", serde(with = "crate::written"))]
     pub max_wait: Duration,
     /// Who is sent away when the line is full, or too slow.
     pub shed: Shed,
     /// From this waiting time of the first in line on the line is too slow; `None`, as by default, if it never is.
+    #[cfg_attr(feature = "serde", serde(default, with = "crate::written::optional"))]
     pub slow_after: Option<Duration>,
 }
 

@@ -39,19 +39,31 @@ impl Status {
 
 /// How a part is checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 pub struct CheckConfig {
     /// Whether nothing can be done without it.
     pub critical: bool,
     /// So long a check may take; 2 seconds by default.
+    #[cfg_attr(feature = "serde", serde(with = "crate::written"))]
     pub timeout: Duration,
     /// So often it is checked; every 5 seconds by default.
+    #[cfg_attr(feature = "serde", serde(with = "crate::written"))]
     pub interval: Duration,
     /// So long an answer is believed; 30 seconds by default.
+    #[cfg_attr(feature = "serde", serde(with = "crate::written"))]
     pub stale_after: Duration,
     /// After so many failures in a row it is down; after the first by default.
     pub down_after: u32,
     /// After so many successes in a row it is up again; after the first by default.
     pub up_after: u32,
+}
+
+impl Default for CheckConfig {
+    /// A critical part.
+    fn default() -> Self {
+        Self::critical()
+    }
 }
 
 impl CheckConfig {

@@ -49,12 +49,17 @@ pub enum Phase {
 
 /// How long each phase may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 pub struct ShutdownConfig {
     /// So long work is still taken after readiness said no, until balancers have noticed; not at all by default.
+    #[cfg_attr(feature = "serde", serde(with = "crate::written"))]
     pub ready_delay: Duration,
     /// So long what is under way may take; 30 seconds by default.
+    #[cfg_attr(feature = "serde", serde(with = "crate::written"))]
     pub drain: Duration,
     /// So long each closer may take; 5 seconds by default.
+    #[cfg_attr(feature = "serde", serde(with = "crate::written"))]
     pub close: Duration,
 }
 
