@@ -405,11 +405,11 @@ fn cb_25_the_caller_says_what_counts() {
         _ => Outcome::Success,
     };
     for _ in 0..20 {
-        assert_eq!(breaker.call_sync_with(by_status, || Err::<(), _>(404)), Err(CallError::Inner(404)));
+        assert_eq!(breaker.call_sync_with(&by_status, || Err::<(), _>(404)), Err(CallError::Inner(404)));
     }
     assert_eq!(breaker.state(), State::Closed);
     for _ in 0..5 {
-        assert_eq!(breaker.call_sync_with(by_status, || Err::<(), _>(503)), Err(CallError::Inner(503)));
+        assert_eq!(breaker.call_sync_with(&by_status, || Err::<(), _>(503)), Err(CallError::Inner(503)));
     }
     assert_eq!(breaker.state(), State::Open);
 }

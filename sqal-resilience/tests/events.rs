@@ -1,6 +1,7 @@
 //! The scenarios of events, metrics and configuration (EV-02, EV-04 to EV-08).
 #![cfg(all(feature = "metrics", feature = "serde", feature = "tokio", feature = "tracing"))]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::float_cmp, reason = "counts are whole numbers")]
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;

@@ -93,7 +93,7 @@ fn hr_04_starting_ends_once_and_for_good() {
 #[tokio::test(start_paused = true)]
 async fn hr_05_a_check_that_hangs_is_cut_and_holds_up_nobody() {
     let (health, other) = (registry(), Part::default());
-    health.register("hangs", CheckConfig::critical(), || std::future::pending()).unwrap();
+    health.register("hangs", CheckConfig::critical(), std::future::pending).unwrap();
     health.register("works", CheckConfig::critical(), other.check()).unwrap();
     let running = tokio::spawn({
         let health = health.clone();

@@ -82,6 +82,23 @@ impl Service<()> for Unreachable {
     }
 }
 
+/// A service whose future answers as often as it is asked.
+#[derive(Clone)]
+struct Repeats;
+impl Service<()> for Repeats {
+    type Response = ();
+    type Error = Failure;
+    type Future = std::future::PollFn<fn(&mut Context<'_>) -> Poll<Result<(), Failure>>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Failure>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, (): ()) -> Self::Future {
+        std::future::poll_fn(|_| Poll::Ready(Err(CallError::Inner("down"))))
+    }
+}
+
 /// A service below which there is one slot, reserved by `poll_ready`; it panics when it is called without.
 fn one_slot() -> impl Service<u32, Response = u32, Error = Failure, Future: Send> + Clone {
     ServiceBuilder::new()
@@ -244,23 +261,7 @@ async fn tw_07_cb_10_a_response_that_is_dropped_gives_its_permit_back() {
 #[tokio::test]
 async fn tw_08_a_response_that_is_polled_again_counts_once() {
     let (breaker, _) = breaker_of(2);
-    // A service whose future answers as often as it is asked.
-    #[derive(Clone)]
-    struct Again;
-    impl Service<()> for Again {
-        type Response = ();
-        type Error = Failure;
-        type Future = std::future::PollFn<fn(&mut Context<'_>) -> Poll<Result<(), Failure>>>;
-
-        fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Failure>> {
-            Poll::Ready(Ok(()))
-        }
-
-        fn call(&mut self, (): ()) -> Self::Future {
-            std::future::poll_fn(|_| Poll::Ready(Err(CallError::Inner("down"))))
-        }
-    }
-    let mut service = BreakerLayer::new(Arc::clone(&breaker)).layer(Again);
+    let mut service = BreakerLayer::new(Arc::clone(&breaker)).layer(Repeats);
     let mut response = pin!(service.ready().await.unwrap().call(()));
     let mut context = Context::from_waker(Waker::noop());
     for _ in 0..5 {

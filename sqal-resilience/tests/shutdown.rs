@@ -1,4 +1,4 @@
-//! The scenarios of the shutdown (SD-01 to SD-27, but for those of HTTP and WebSockets, which are the server's).
+//! The scenarios of the shutdown (SD-01 to SD-27, but for those of HTTP and `WebSockets`, which are the server's).
 #![cfg(feature = "tokio")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -39,7 +39,7 @@ impl Write for Lines {
 }
 
 impl Lines {
-    fn listen() -> Self {
+    fn listen() {
         static ONCE: Once = Once::new();
         ONCE.call_once(|| {
             let subscriber = tracing_subscriber::fmt()
@@ -51,17 +51,16 @@ impl Lines {
             tracing::subscriber::set_global_default(subscriber).unwrap();
         });
         LINES.take();
-        Self
     }
 
-    fn read(&self) -> Vec<String> {
+    fn read() -> Vec<String> {
         let text = LINES.with_borrow(|lines| String::from_utf8(lines.clone()).unwrap());
         text.lines().map(|line| line.trim().to_owned()).collect()
     }
 }
 
-fn tidy() -> impl Future<Output = Result<(), String>> {
-    async { Ok(()) }
+async fn tidy() -> Result<(), String> {
+    Ok(())
 }
 
 async fn ran(shutdown: &Shutdown) -> tokio::task::JoinHandle<sqal_resilience::Report> {
@@ -85,7 +84,7 @@ fn kill(signal: &str) {
 async fn sd_01_02_03_a_signal_begins_the_end_and_a_second_forces_it() {
     use sqal_resilience::Signals;
     for (signal, name) in [("-TERM", "SIGTERM"), ("-INT", "SIGINT"), ("-HUP", "SIGHUP")] {
-        let lines = Lines::listen();
+        Lines::listen();
         let shutdown = Shutdown::default();
         let signals = Signals::install().unwrap().and_hangup().unwrap();
         kill(signal); // before anybody listens: the handlers are there, so it is not lost
@@ -95,7 +94,7 @@ async fn sd_01_02_03_a_signal_begins_the_end_and_a_second_forces_it() {
             async move { shutdown.listen(signals).await }
         });
         shutdown.reached(Phase::Draining).await;
-        assert_eq!(lines.read()[0], format!("INFO Shutdown signal received ({name})"));
+        assert_eq!(Lines::read()[0], format!("INFO Shutdown signal received ({name})"));
         let running = ran(&shutdown).await;
         kill("-TERM");
         let report = running.await.unwrap();
@@ -145,7 +144,7 @@ async fn sd_05_first_readiness_says_no_and_work_is_still_done() {
     assert!(shutdown.is_ready());
     shutdown.begin("SIGTERM");
     assert!(!shutdown.is_ready() && !shutdown.is_draining());
-    sleep(3 * SECOND - Duration::from_millis(1)).await;
+    sleep((3 * SECOND).checked_sub(Duration::from_millis(1)).unwrap()).await;
     assert!(shutdown.track().is_ok(), "until the very end of the delay");
     sleep(Duration::from_millis(2)).await;
     assert_eq!(shutdown.track().unwrap_err().reason, Reason::ShuttingDown);
@@ -203,7 +202,7 @@ async fn sd_10_what_runs_may_begin_more_and_that_is_waited_for_too() {
 
 #[tokio::test(start_paused = true)]
 async fn sd_11_the_lines_are_those_that_are_documented() {
-    let lines = Lines::listen();
+    Lines::listen();
     let shutdown = Shutdown::default();
     shutdown.on_close(Stage::CACHES, "Redis cache", tidy).unwrap();
     shutdown.on_close(Stage::STORES, "database pool", tidy).unwrap();
@@ -228,7 +227,7 @@ async fn sd_11_the_lines_are_those_that_are_documented() {
         "INFO Closing Redis cache",
         "INFO Graceful shutdown completed in 4.2s",
     ];
-    assert_eq!(lines.read(), expected);
+    assert_eq!(Lines::read(), expected);
 }
 
 #[tokio::test(start_paused = true)]
@@ -253,11 +252,11 @@ async fn sd_12_27_thirty_seconds_are_thirty_seconds_and_what_is_left_is_named() 
 
 #[tokio::test(start_paused = true)]
 async fn sd_13_with_nothing_under_way_nothing_is_waited_for() {
-    let lines = Lines::listen();
+    Lines::listen();
     let shutdown = Shutdown::default();
     shutdown.begin("SIGTERM");
     assert_eq!(shutdown.run().await.took, Duration::ZERO);
-    assert!(!lines.read().iter().any(|line| line.contains("Waiting")));
+    assert!(!Lines::read().iter().any(|line| line.contains("Waiting")));
 }
 
 #[tokio::test(start_paused = true)]

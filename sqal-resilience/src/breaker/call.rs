@@ -20,7 +20,7 @@ impl<C: Clock> Breaker<C> {
     ///
     /// [`CallError::Rejected`] if the breaker refuses, [`CallError::Inner`] with the error of `f`.
     pub fn call_sync<T, E>(&self, f: impl FnOnce() -> Result<T, E>) -> Result<T, CallError<E>> {
-        self.call_sync_with(ErrorIsFailure, f)
+        self.call_sync_with(&ErrorIsFailure, f)
     }
 
     /// The same with a say in what counts: a request that was itself wrong is a success of the target, for it answered.
@@ -30,7 +30,7 @@ impl<C: Clock> Breaker<C> {
     /// As [`Breaker::call_sync`].
     pub fn call_sync_with<T, E>(
         &self,
-        classify: impl Classify<T, E>,
+        classify: &impl Classify<T, E>,
         f: impl FnOnce() -> Result<T, E>,
     ) -> Result<T, CallError<E>> {
         let permit = self.acquire()?;
@@ -45,7 +45,7 @@ impl<C: Clock> Breaker<C> {
     ///
     /// As [`Breaker::call_sync`].
     pub async fn call<T, E, F: Future<Output = Result<T, E>>>(&self, f: impl FnOnce() -> F) -> Result<T, CallError<E>> {
-        self.call_with(ErrorIsFailure, f).await
+        self.call_with(&ErrorIsFailure, f).await
     }
 
     /// The same with a say in what counts.
@@ -55,7 +55,7 @@ impl<C: Clock> Breaker<C> {
     /// As [`Breaker::call_sync`].
     pub async fn call_with<T, E, F: Future<Output = Result<T, E>>>(
         &self,
-        classify: impl Classify<T, E>,
+        classify: &impl Classify<T, E>,
         f: impl FnOnce() -> F,
     ) -> Result<T, CallError<E>> {
         let permit = self.acquire()?;

@@ -174,7 +174,6 @@ impl<C: Clock> Bulkhead<C> {
     ///
     /// As [`Bulkhead::acquire`].
     #[cfg(feature = "tokio")]
-    #[must_use]
     pub const fn acquire_owned(self: Arc<Self>) -> AcquireOwned<C> {
         AcquireOwned::new(self)
     }

@@ -46,7 +46,6 @@ impl Word {
         self.0 as u32
     }
 
-    #[expect(clippy::cast_possible_truncation, reason = "29 bits")]
     pub(super) const fn tasks(self) -> u32 {
         (self.0 >> Self::TASK) as u32 & ((1 << (Self::PHASE - Self::TASK)) - 1)
     }

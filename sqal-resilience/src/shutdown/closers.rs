@@ -89,21 +89,21 @@ impl Closers {
         let waiting = closers.as_mut()?;
         let earliest = waiting.iter().map(|closer| closer.stage).min();
         let next = waiting.iter().rposition(|closer| Some(closer.stage) == earliest);
-        match next {
-            Some(next) => Some(waiting.remove(next)),
-            None => {
-                *closers = None;
-                None
-            }
+        if let Some(next) = next {
+            Some(waiting.remove(next))
+        } else {
+            *closers = None;
+            None
         }
     }
 
     /// Runs all, also those that are registered meanwhile.
     pub(super) async fn run(&self, limit: Duration, closed: &mut Vec<Closed>) {
         while let Some(Closer { name, count, close, .. }) = self.next() {
-            match count {
-                Some(count) => info!("Closing {name} ({} active)", count()),
-                None => info!("Closing {name}"),
+            if let Some(count) = count {
+                info!("Closing {name} ({} active)", count());
+            } else {
+                info!("Closing {name}");
             }
             // A task of its own: its panic ends it, and nothing else.
             let mut task = tokio::spawn(async move { close().await });

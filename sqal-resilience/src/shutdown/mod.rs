@@ -344,12 +344,11 @@ impl Shutdown {
             }
         };
         // A time that no clock reaches is waited for without a limit.
-        let in_time = match Instant::now().checked_add(self.0.config.drain) {
-            Some(end) => timeout_at(end, emptied).await.is_ok(),
-            None => {
-                emptied.await;
-                true
-            }
+        let in_time = if let Some(end) = Instant::now().checked_add(self.0.config.drain) {
+            timeout_at(end, emptied).await.is_ok()
+        } else {
+            emptied.await;
+            true
         };
         if in_time {
             info!("All requests completed");
