@@ -150,6 +150,13 @@ impl Backoff {
         drawn.min(self.cap)
     }
 
+    /// By how much those who were told the same time come later than that: up to the base and `most`, unless there is no
+    /// jitter.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn spread(&self, most: Duration, random: f64) -> Duration {
+        if self.jitter == Jitter::None { Duration::ZERO } else { self.base.min(most).mul_f64(random) }
+    }
+
     /// The delays one after another, each with a number of `random` (from 0 to 1).
     pub const fn delays<R: FnMut() -> f64>(&self, random: R) -> Delays<R> {
         Delays { backoff: *self, attempt: 0, previous: self.base, random }

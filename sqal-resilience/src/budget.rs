@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::sync::{AtomicU64, Ordering};
-use crate::{Clock, InvalidQuota, Quota, TokenBucket};
+use crate::{Clock, InvalidQuota, Quota, SystemClock, TokenBucket};
 
 /// One retry, in fixed point: a ratio is kept to a millionth.
 const ONE: u64 = 1 << 20;
@@ -15,7 +15,7 @@ const ONE: u64 = 1 << 20;
 ///
 /// Two threads cannot spend the same token, and a ratio is kept to a millionth.
 #[derive(Debug)]
-pub struct RetryBudget<C> {
+pub struct RetryBudget<C = SystemClock> {
     earned: AtomicU64,
     per_call: u64,
     most: u64,

@@ -1,6 +1,19 @@
-//! [`Classify`]: what a result says of the target, decided once for everybody who wants to know.
+//! [`Classify`] and [`WorthIt`]: what a result says of the target, and whether it is worth another try; decided once for everybody who wants to know.
 
-use crate::Outcome;
+use std::time::Duration;
+
+use crate::{CallError, Outcome};
+
+/// Whether a result is worth another try.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Again {
+    /// No: another try would fail as well, or do harm.
+    Never,
+    /// Yes, after the usual delay.
+    Yes,
+    /// Yes, not before this time: what the target itself asked for (`Retry-After`).
+    After(Duration),
+}
 
 /// Judges results. Any function of the result is one.
 pub trait Classify<T, E> {
@@ -23,5 +36,55 @@ impl<T, E, F: Fn(&Result<T, E>) -> Outcome> Classify<T, E> for F {
     #[inline]
     fn classify(&self, result: &Result<T, E>) -> Outcome {
         self(result)
+    }
+}
+
+/// Which results are worth another try. Any function of the result says so.
+pub trait WorthIt<T, E> {
+    /// Whether to try again after this result.
+    fn again(&self, result: &Result<T, E>) -> Again;
+}
+
+/// Every error is.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct EveryError;
+
+impl<T, E> WorthIt<T, E> for EveryError {
+    #[inline]
+    fn again(&self, result: &Result<T, E>) -> Again {
+        if result.is_ok() { Again::Never } else { Again::Yes }
+    }
+}
+
+impl<T, E, F: Fn(&Result<T, E>) -> Again> WorthIt<T, E> for F {
+    #[inline]
+    fn again(&self, result: &Result<T, E>) -> Again {
+        self(result)
+    }
+}
+
+/// The judgement of a [`CallError`]: a refusal of a layer below says nothing of the target and is not tried again; a timeout or an error of the target is a
+/// failure, and worth another try. A response is a success, whatever its status: who knows better says so by a function.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ByCallError;
+
+impl<T, E> Classify<T, CallError<E>> for ByCallError {
+    #[inline]
+    fn classify(&self, result: &Result<T, CallError<E>>) -> Outcome {
+        match result {
+            Ok(_) => Outcome::Success,
+            Err(CallError::Rejected(_)) => Outcome::Ignored,
+            Err(CallError::TimedOut(_) | CallError::Inner(_)) => Outcome::Failure,
+        }
+    }
+}
+
+impl<T, E> WorthIt<T, CallError<E>> for ByCallError {
+    #[inline]
+    fn again(&self, result: &Result<T, CallError<E>>) -> Again {
+        match result {
+            Err(CallError::TimedOut(_) | CallError::Inner(_)) => Again::Yes,
+            Ok(_) | Err(CallError::Rejected(_)) => Again::Never,
+        }
     }
 }

@@ -10,6 +10,18 @@ pub trait Clock: Debug + Send + Sync {
     fn now(&self) -> Instant;
 }
 
+impl<C: Clock + ?Sized> Clock for Arc<C> {
+    fn now(&self) -> Instant {
+        (**self).now()
+    }
+}
+
+impl<C: Clock + ?Sized> Clock for &C {
+    fn now(&self) -> Instant {
+        (**self).now()
+    }
+}
+
 /// Where the origin of times lies in nanoseconds: 146 years on either side of it.
 pub(crate) const ORIGIN: u64 = 1 << 62;
 

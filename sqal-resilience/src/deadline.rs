@@ -5,6 +5,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use pin_project_lite::pin_project;
+use tokio::task::coop::{Unconstrained, unconstrained};
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::TimedOut;
@@ -32,7 +33,6 @@ pub const fn timeout<F: Future>(limit: Duration, future: F) -> Timeout<F> {
 
 pin_project! {
     /// The future of [`timeout`].
-    #[derive(Debug)]
     #[must_use = "futures do nothing unless polled"]
     pub struct Timeout<F> {
         #[pin]
@@ -40,14 +40,20 @@ pin_project! {
         limit: Duration,
         // When the waiting began, if not at the first pending poll.
         began: Option<Instant>,
+        // Polled outside tokio's budget: a future that uses all of it up at every poll must not keep its own end away.
         #[pin]
-        sleep: Option<Sleep>,
+        sleep: Option<Unconstrained<Sleep>>,
+    }
+}
+
+impl<F> std::fmt::Debug for Timeout<F> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Timeout").field("limit", &self.limit).field("began", &self.began).finish_non_exhaustive()
     }
 }
 
 impl<F: Future> Timeout<F> {
     /// The same with a waiting that began earlier, such as for the target to be ready.
-    #[cfg(feature = "tower")]
     pub(crate) fn since(self, began: Option<Instant>) -> Self {
         Self { began, ..self }
     }
@@ -69,7 +75,7 @@ impl<F: Future> Future for Timeout<F> {
             let end = this.began.unwrap_or_else(Instant::now).checked_add(*this.limit);
             // A time that no clock reaches needs no timer.
             let Some(end) = end else { return Poll::Pending };
-            this.sleep.set(Some(sleep_until(end)));
+            this.sleep.set(Some(unconstrained(sleep_until(end))));
         }
         let over =
             this.limit.is_zero() || this.sleep.as_mut().as_pin_mut().is_none_or(|sleep| sleep.poll(context).is_ready());
@@ -142,6 +148,9 @@ impl Deadline {
     /// [`TimedOut`] with the time that was left at the beginning.
     pub async fn within<F: Future>(self, future: F) -> Result<F::Output, TimedOut> {
         let deadline = self.earlier(Self::current());
-        timeout(deadline.remaining().unwrap_or(Duration::MAX), CURRENT.scope(deadline, future)).await
+        let limit = deadline.remaining().unwrap_or(Duration::MAX);
+        // From now on, not from the first poll that brings nothing.
+        let now = deadline.0.map(|_| Instant::now());
+        timeout(limit, CURRENT.scope(deadline, future)).since(now).await
     }
 }

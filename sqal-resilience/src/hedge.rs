@@ -9,6 +9,7 @@ use crate::{Clock, RetryBudget};
 
 /// What a hedged call brought.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "the call may have failed: look at `result`"]
 pub struct Hedged<T, E> {
     /// The first success, or the last error.
     pub result: Result<T, E>,
@@ -50,14 +51,14 @@ where
     F: Future<Output = Result<T, E>>,
     C: Clock,
 {
-    budget.earn();
+    let mut call = budget.begin();
     let mut first = pin!(operation());
     tokio::select! {
         biased;
         result = &mut first => return Hedged { result, begun: 1, second_won: false },
         () = sleep(delay) => {}
     }
-    if !budget.spend() {
+    if !call.retry() {
         return Hedged { result: first.await, begun: 1, second_won: false };
     }
     let mut second = pin!(operation());

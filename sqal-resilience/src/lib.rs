@@ -68,16 +68,16 @@ pub use bucket::{ExceedsCapacity, FairBucket};
 pub use budget::{Call, InvalidBudget, RetryBudget};
 #[cfg(feature = "tokio")]
 pub use bulkhead::AcquireOwned;
-pub use bulkhead::{Bulkhead, BulkheadConfig, BulkheadPermit, Occupancy, OwnedBulkheadPermit, Shed};
+pub use bulkhead::{Bulkhead, BulkheadConfig, BulkheadPermit, InvalidBulkhead, Occupancy, OwnedBulkheadPermit, Shed};
 pub use call_error::{CallError, TimedOut};
-pub use classify::{Classify, ErrorIsFailure};
+pub use classify::{Again, ByCallError, Classify, ErrorIsFailure, EveryError, WorthIt};
 #[cfg(feature = "tokio")]
 pub use clock::TokioClock;
 pub use clock::{Clock, ManualClock, SystemClock};
 #[cfg(feature = "tokio")]
 pub use deadline::{Deadline, Timeout, timeout};
 #[cfg(feature = "tokio")]
-pub use health::{CheckConfig, Component, DuplicateComponent, HealthRegistry, HealthReport, Status};
+pub use health::{CheckConfig, Component, HealthRegistry, HealthReport, InvalidComponent, Status};
 #[cfg(feature = "tokio")]
 pub use hedge::{Hedged, hedge};
 pub use limit::{AdaptiveBulkhead, AdaptivePermit, Aimd, Gradient, Limit, Range, Sample};
@@ -88,7 +88,7 @@ pub use metered::{MeteredBreaker, MeteredPermit, StateGauge};
 pub use outcome::Outcome;
 pub use rejected::{Reason, Rejected};
 #[cfg(feature = "tokio")]
-pub use retry::{Again, GaveUp, Plain, Retry, RetryError, RetryPolicy, Retryable};
+pub use retry::{GaveUp, Plain, Retry, RetryError, RetryPolicy, Retryable};
 #[cfg(all(feature = "tokio", unix))]
 pub use shutdown::Signals;
 #[cfg(feature = "tokio")]

@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::{Bulkhead, BulkheadConfig, BulkheadPermit, Clock, Outcome, Rejected};
+use crate::{Bulkhead, BulkheadConfig, BulkheadPermit, Clock, InvalidBulkhead, Outcome, Rejected};
 
 /// What one call tells of the room that there is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -184,11 +184,11 @@ impl Limit for Gradient {
 /// ```
 /// use sqal_resilience::{AdaptiveBulkhead, BulkheadConfig, Gradient, Outcome, Range, SystemClock};
 ///
-/// let bulkhead = AdaptiveBulkhead::new(BulkheadConfig::default(), Gradient::new(Range::default()), SystemClock);
+/// let bulkhead = AdaptiveBulkhead::new(BulkheadConfig::default(), Gradient::new(Range::default()), SystemClock)?;
 /// let permit = bulkhead.try_acquire()?;
 /// permit.report(Outcome::Success); // took so long, with so many under way
 /// assert_eq!(bulkhead.occupancy().limit, 20);
-/// # Ok::<(), sqal_resilience::Rejected>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
 pub struct AdaptiveBulkhead<L, C> {
@@ -199,9 +199,13 @@ pub struct AdaptiveBulkhead<L, C> {
 
 impl<L: Limit, C: Clock + Clone> AdaptiveBulkhead<L, C> {
     /// A bulkhead with the line of these settings and the size of the limit.
-    pub fn new(config: BulkheadConfig, limit: L, clock: C) -> Self {
+    ///
+    /// # Errors
+    ///
+    /// As [`Bulkhead::new`].
+    pub fn new(config: BulkheadConfig, limit: L, clock: C) -> Result<Self, InvalidBulkhead> {
         let config = BulkheadConfig { max_concurrent: limit.current(), ..config };
-        Self { bulkhead: Bulkhead::new(config, clock.clone()), limit: Mutex::new(limit), clock }
+        Ok(Self { bulkhead: Bulkhead::new(config, clock.clone())?, limit: Mutex::new(limit), clock })
     }
 
     /// Takes a place if one is free and nobody waits for it.
@@ -263,13 +267,16 @@ impl<L: Limit, C: Clock + Clone> AdaptivePermit<'_, L, C> {
         let ended = self.of.clock.now();
         let sample =
             Sample { began: self.began, ended, in_flight: self.in_flight, dropped: outcome == Outcome::Failure };
-        let limit = {
+        let larger = {
             let mut limit = self.of.limit.lock().unwrap_or_else(PoisonError::into_inner);
+            let before = limit.current();
             limit.learn(&sample);
-            limit.current()
+            // Under the lock, so that of two reports the later one stays.
+            self.of.bulkhead.set_limit(limit.current());
+            limit.current() > before
         };
-        if self.of.bulkhead.occupancy().limit != limit.get() {
-            self.of.bulkhead.resize(limit);
+        if larger {
+            self.of.bulkhead.serve();
         }
     }
 

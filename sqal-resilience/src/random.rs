@@ -1,5 +1,8 @@
 //! [`Random`]: numbers from a seed, for jitter; not for secrets.
 
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher, Hasher};
+
 /// Numbers from a seed (`SplitMix64`; Steele, Lea and Flood 2014): the same seed gives the same numbers.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Random(pub(crate) u64);
@@ -15,4 +18,9 @@ impl Random {
         // The upper 32 bits: enough for a jitter.
         f64::from(u32::try_from(z >> 32).unwrap_or(u32::MAX)) / f64::from(u32::MAX)
     }
+}
+
+/// A seed that differs from call to call and from process to process: the standard library's hasher is keyed at random.
+pub(crate) fn fresh_seed() -> u64 {
+    RandomState::new().build_hasher().finish()
 }

@@ -1,25 +1,12 @@
 //! [`Retry`]: try again, but not for ever, not at once, and not what cannot be helped.
 
-use std::collections::hash_map::RandomState;
-use std::hash::{BuildHasher, Hasher};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::budget::Call;
-use crate::random::Random;
-use crate::{Backoff, Clock, RetryBudget};
-
-/// Whether an error is worth another try.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Again {
-    /// No: another try would fail as well, or do harm.
-    Never,
-    /// Yes, after the usual delay.
-    Yes,
-    /// Yes, not before this time: what the target itself asked for (`Retry-After`).
-    After(Duration),
-}
+use crate::random::{Random, fresh_seed};
+use crate::{Again, Backoff, Clock, RetryBudget};
 
 /// How often and how long.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -136,17 +123,21 @@ pub struct Retry<O, W, N> {
     seed: Option<u64>,
 }
 
-impl<O, W, N> Retry<O, W, N> {
+impl<O, N, E> Retry<O, fn(&E) -> Again, N> {
     /// Says which errors are worth another try; by default all are.
-    pub fn when<E, V: FnMut(&E) -> Again>(self, when: V) -> Retry<O, V, N> {
+    pub fn when<V: FnMut(&E) -> Again>(self, when: V) -> Retry<O, V, N> {
         Retry { operation: self.operation, policy: self.policy, when, notify: self.notify, seed: self.seed }
     }
+}
 
+impl<O, W, E> Retry<O, W, fn(u32, &E, Duration)> {
     /// Is told of each failed try that is followed by another: which one it was (from 1), its error, and how long is waited.
-    pub fn notify<E, M: FnMut(u32, &E, Duration)>(self, notify: M) -> Retry<O, W, M> {
+    pub fn notify<M: FnMut(u32, &E, Duration)>(self, notify: M) -> Retry<O, W, M> {
         Retry { operation: self.operation, policy: self.policy, when: self.when, notify, seed: self.seed }
     }
+}
 
+impl<O, W, N> Retry<O, W, N> {
     /// Draws the jitter from a seed: the same seed gives the same delays. By default every run has its own.
     pub fn seeded(self, seed: u64) -> Self {
         Self { seed: Some(seed), ..self }
@@ -263,7 +254,9 @@ impl Tries {
             if asked > policy.max_retry_after {
                 return Err(GaveUp::RetryAfter);
             }
-            delay = delay.max(asked);
+            // Those who were told the same must not come back at the same instant: up to one first delay later.
+            let later = policy.backoff.spread(policy.max_retry_after.saturating_sub(asked), self.random.next());
+            delay = delay.max(asked.saturating_add(later));
         }
         // A wait that no clock reaches is one that passes any deadline.
         let wake = Instant::now().checked_add(delay).filter(|wake| end.is_none_or(|end| *wake < end));
@@ -274,9 +267,4 @@ impl Tries {
         self.begun += 1;
         Ok((delay, wake))
     }
-}
-
-/// A seed that differs from run to run: the standard library's hasher is keyed at random.
-pub(crate) fn fresh_seed() -> u64 {
-    RandomState::new().build_hasher().finish()
 }

@@ -556,7 +556,7 @@ fn cb_36_the_open_time_grows_with_each_recovery_that_fails() {
         fail(&breaker, 1);
     }
     // With jitter it varies within its share, and never above the longest.
-    let jitter = OpenFor { jitter: 0.5, seed: 7, ..OpenFor::doubling(MINUTE, 10 * MINUTE) };
+    let jitter = OpenFor { jitter: 0.5, seed: Some(7), ..OpenFor::doubling(MINUTE, 10 * MINUTE) };
     let (breaker, clock) = with(BreakerConfig { open_for: jitter, ..BreakerConfig::default() });
     fail(&breaker, 5);
     let mut times = Vec::new();

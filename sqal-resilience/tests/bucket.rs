@@ -244,7 +244,7 @@ fn rl_11_12_nothing_is_always_there_and_too_much_never() {
 #[test]
 fn rl_15_what_is_put_back_is_there_and_never_more_than_the_burst() {
     let (bucket, clock) = bucket(Quota::default());
-    bucket.take(5);
+    let _ = bucket.take(5);
     bucket.refund(5);
     assert_eq!(bucket.usage().current, 100);
     bucket.refund(50);
@@ -265,7 +265,7 @@ fn rl_16_all_or_none() {
     assert_eq!(take_all::<ManualClock>(&[]), None);
     let both = take_all(&[(&a, 1), (&b, 2)]).unwrap();
     assert_eq!((both.allowed, both.remaining, both.limit), (true, 0, 2));
-    c.take(1);
+    let _ = c.take(1);
     let refused = take_all(&[(&a, 1), (&b, 1), (&c, 1)]).unwrap();
     assert_eq!((refused.allowed, refused.retry_after), (false, Some(Duration::from_secs(100))), "the longest of all");
     assert_eq!((a.usage().current, b.usage().current), (99, 0));
@@ -276,7 +276,7 @@ fn rl_16_all_or_none() {
 #[test]
 fn rl_21_a_quota_can_be_changed_while_it_runs() {
     let (bucket, clock) = bucket(Quota::default());
-    bucket.take(40);
+    let _ = bucket.take(40);
     bucket.set_quota(Quota::new(n(200), Duration::from_secs(20))).unwrap();
     assert_eq!((bucket.usage().current, bucket.usage().max), (160, 200), "forty are missing, of two hundred");
     clock.advance(Duration::from_secs(1));
@@ -299,7 +299,7 @@ fn rl_22_a_million_strangers_take_a_bounded_table_and_free_no_limited_key() {
     let mut now = clock.now();
     assert!(keyed.is_empty() && keyed.take(u64::MAX, 2, now).allowed && !keyed.is_empty());
     for key in 0..1_000_000_u64 {
-        keyed.take(key, 1, now);
+        let _ = keyed.take(key, 1, now);
     }
     assert_eq!(keyed.len(), 1000);
     assert!(!keyed.take(u64::MAX, 1, now).allowed, "it is still limited");
@@ -316,7 +316,7 @@ fn rl_22_a_million_strangers_take_a_bounded_table_and_free_no_limited_key() {
 #[test]
 fn rl_25_header_fields_are_those_of_the_draft() {
     let (bucket, clock) = bucket(Quota::default());
-    bucket.take(100);
+    let _ = bucket.take(100);
     clock.advance(Duration::from_millis(400));
     let refused = bucket.take(1).answer();
     assert_eq!(refused.retry_after_seconds(), Some(1));
@@ -414,7 +414,7 @@ mod waiting {
             .map(|k| {
                 let (line, served) = (Arc::clone(&line), Arc::clone(&served));
                 let waiting = async move {
-                    line.acquire(1).await.unwrap();
+                    let _ = line.acquire(1).await.unwrap();
                     served.lock().unwrap().push(k);
                 };
                 tokio::spawn(Polled(Box::pin(waiting), Arc::clone(&polls)))
@@ -437,7 +437,7 @@ mod waiting {
         let wait = |k: u32, tokens: u32| {
             let (line, served) = (Arc::clone(&line), Arc::clone(&served));
             tokio::spawn(async move {
-                line.acquire(tokens).await.unwrap();
+                let _ = line.acquire(tokens).await.unwrap();
                 served.lock().unwrap().push(k);
             })
         };

@@ -32,7 +32,7 @@ fn poll<F: Future>(future: std::pin::Pin<&mut F>) -> Poll<F::Output> {
 
 #[tokio::test]
 async fn bh_01_the_twenty_sixth_is_refused_at_once() {
-    let bulkhead = Bulkhead::new(BulkheadConfig::default(), SystemClock);
+    let bulkhead = Bulkhead::new(BulkheadConfig::default(), SystemClock).unwrap();
     let running: Vec<_> = (0..25).map(|_| bulkhead.try_acquire().unwrap()).collect();
     assert_eq!(bulkhead.try_acquire().unwrap_err().reason, Reason::BulkheadFull);
     assert_eq!(bulkhead.acquire().await.unwrap_err().reason, Reason::BulkheadFull);
@@ -43,7 +43,7 @@ async fn bh_01_the_twenty_sixth_is_refused_at_once() {
 
 #[tokio::test(start_paused = true)]
 async fn bh_02_the_line_is_served_in_order_and_ends() {
-    let bulkhead = Arc::new(Bulkhead::new(with_line(1, 10, 100 * MS), TokioClock));
+    let bulkhead = Arc::new(Bulkhead::new(with_line(1, 10, 100 * MS), TokioClock).unwrap());
     let running = bulkhead.try_acquire().unwrap();
     let served = Arc::new(std::sync::Mutex::new(Vec::new()));
     let mut tasks = Vec::new();
@@ -77,7 +77,7 @@ async fn bh_02_the_line_is_served_in_order_and_ends() {
 
 #[test]
 fn bh_03_whoever_leaves_the_line_leaves_nothing_behind() {
-    let bulkhead = Arc::new(Bulkhead::new(with_line(1, 3, Duration::from_secs(9)), SystemClock));
+    let bulkhead = Arc::new(Bulkhead::new(with_line(1, 3, Duration::from_secs(9)), SystemClock).unwrap());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     let _entered = runtime.enter();
     let running = bulkhead.try_acquire().unwrap();
@@ -101,7 +101,7 @@ fn bh_03_whoever_leaves_the_line_leaves_nothing_behind() {
 
 #[test]
 fn bh_04_a_call_that_panics_gives_its_place_back() {
-    let bulkhead = Arc::new(Bulkhead::new(with_line(1, 0, Duration::ZERO), SystemClock));
+    let bulkhead = Arc::new(Bulkhead::new(with_line(1, 0, Duration::ZERO), SystemClock).unwrap());
     let panicked = catch_unwind(AssertUnwindSafe(|| {
         let _place = bulkhead.try_acquire().unwrap();
         panic!("the call");
@@ -113,7 +113,7 @@ fn bh_04_a_call_that_panics_gives_its_place_back() {
 
 #[test]
 fn bh_06_a_smaller_bulkhead_lets_those_inside_finish() {
-    let bulkhead = Bulkhead::new(BulkheadConfig::default(), SystemClock);
+    let bulkhead = Bulkhead::new(BulkheadConfig::default(), SystemClock).unwrap();
     let mut running: Vec<_> = (0..20).map(|_| bulkhead.try_acquire().unwrap()).collect();
     bulkhead.resize(n(5));
     assert_eq!((bulkhead.occupancy().running, bulkhead.occupancy().limit), (20, 5));
@@ -129,7 +129,7 @@ fn bh_06_a_smaller_bulkhead_lets_those_inside_finish() {
 
 #[test]
 fn a_larger_bulkhead_serves_the_line() {
-    let bulkhead = Bulkhead::new(with_line(1, 2, Duration::from_secs(9)), SystemClock);
+    let bulkhead = Bulkhead::new(with_line(1, 2, Duration::from_secs(9)), SystemClock).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     let _entered = runtime.enter();
     let _running = bulkhead.try_acquire().unwrap();
@@ -141,7 +141,7 @@ fn a_larger_bulkhead_serves_the_line() {
 
 #[test]
 fn bh_07_two_threads_are_never_inside_one_place() {
-    let bulkhead = Arc::new(Bulkhead::new(with_line(1, 2, Duration::from_mins(5)), SystemClock));
+    let bulkhead = Arc::new(Bulkhead::new(with_line(1, 2, Duration::from_mins(5)), SystemClock).unwrap());
     let inside = AtomicU32::new(0);
     let enter = || {
         for k in 0..200_000 {
@@ -161,7 +161,7 @@ fn bh_07_two_threads_are_never_inside_one_place() {
 
 #[test]
 fn bh_09_a_thread_that_sleeps_in_line_is_woken() {
-    let bulkhead = Bulkhead::new(with_line(1, 1, Duration::from_mins(5)), SystemClock);
+    let bulkhead = Bulkhead::new(with_line(1, 1, Duration::from_mins(5)), SystemClock).unwrap();
     std::thread::scope(|scope| {
         let place = bulkhead.try_acquire().unwrap();
         let sleeper = scope.spawn(|| bulkhead.acquire_blocking().map(drop));
@@ -173,7 +173,7 @@ fn bh_09_a_thread_that_sleeps_in_line_is_woken() {
         assert_eq!(sleeper.join().unwrap(), Ok(()));
     });
     let _place = bulkhead.try_acquire().unwrap();
-    let short = Bulkhead::new(with_line(1, 1, MS), SystemClock);
+    let short = Bulkhead::new(with_line(1, 1, MS), SystemClock).unwrap();
     let _taken = short.try_acquire().unwrap();
     assert_eq!(short.acquire_blocking().unwrap_err().reason, Reason::QueueTimeout);
 }
@@ -224,7 +224,7 @@ fn bh_11_a_burst_of_drops_lowers_the_limit_once() {
 fn bh_12_what_says_nothing_leaves_the_limit_and_gives_its_place_back() {
     let clock = ManualClock::new();
     let range = Range { least: n(1), first: n(2), most: n(9) };
-    let bulkhead = AdaptiveBulkhead::new(BulkheadConfig::default(), Aimd::new(range), clock.clone());
+    let bulkhead = AdaptiveBulkhead::new(BulkheadConfig::default(), Aimd::new(range), clock.clone()).unwrap();
     bulkhead.try_acquire().unwrap().report(Outcome::Ignored);
     drop(bulkhead.try_acquire().unwrap());
     assert_eq!((bulkhead.occupancy().running, bulkhead.occupancy().limit), (0, 2));
@@ -262,7 +262,7 @@ fn a_target_that_slows_down_gets_fewer_calls() {
 async fn bh_13_a_line_that_is_too_slow_sends_somebody_away() {
     for shed in [Shed::Newest, Shed::Oldest] {
         let config = BulkheadConfig { shed, slow_after: Some(50 * MS), ..with_line(1, 5, Duration::from_secs(9)) };
-        let bulkhead = Arc::new(Bulkhead::new(config, TokioClock));
+        let bulkhead = Arc::new(Bulkhead::new(config, TokioClock).unwrap());
         let running = bulkhead.try_acquire().unwrap();
         let spawn = || tokio::spawn(Arc::clone(&bulkhead).acquire_owned());
         let old = spawn();
@@ -286,7 +286,7 @@ async fn bh_13_a_line_that_is_too_slow_sends_somebody_away() {
 #[tokio::test(start_paused = true)]
 async fn a_full_line_sheds_the_oldest_if_so_configured() {
     let config = BulkheadConfig { shed: Shed::Oldest, ..with_line(1, 1, Duration::from_secs(9)) };
-    let bulkhead = Arc::new(Bulkhead::new(config, TokioClock));
+    let bulkhead = Arc::new(Bulkhead::new(config, TokioClock).unwrap());
     let running = bulkhead.try_acquire().unwrap();
     let old = tokio::spawn(Arc::clone(&bulkhead).acquire_owned());
     tokio::task::yield_now().await;
@@ -299,7 +299,7 @@ async fn a_full_line_sheds_the_oldest_if_so_configured() {
 
 #[tokio::test(start_paused = true)]
 async fn bh_14_when_the_end_begins_the_line_is_sent_away_and_the_running_finish() {
-    let bulkhead = Arc::new(Bulkhead::new(with_line(1, 10, Duration::from_secs(9)), TokioClock));
+    let bulkhead = Arc::new(Bulkhead::new(with_line(1, 10, Duration::from_secs(9)), TokioClock).unwrap());
     let running = bulkhead.try_acquire().unwrap();
     let waiting: Vec<_> = (0..10).map(|_| tokio::spawn(Arc::clone(&bulkhead).acquire_owned())).collect();
     tokio::task::yield_now().await;
@@ -359,7 +359,7 @@ proptest! {
     fn a_bulkhead_does_what_the_simple_one_does(steps in prop::collection::vec(step(), 0..60)) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         let _entered = runtime.enter();
-        let bulkhead = Arc::new(Bulkhead::new(with_line(2, 3, Duration::from_hours(1)), SystemClock));
+        let bulkhead = Arc::new(Bulkhead::new(with_line(2, 3, Duration::from_hours(1)), SystemClock).unwrap());
         let mut simple = Simple { limit: 2, most_waiting: 3, ..Simple::default() };
         let (mut inside, mut line) = (Vec::new(), Vec::new());
         for (k, step) in (0..).zip(steps) {

@@ -161,3 +161,45 @@ async fn a_hedge_whose_calls_both_fail_gives_the_last_error() {
     let quick = hedge(SECOND, &budget, || async { Err::<(), i32>(7) }).await;
     assert_eq!((quick.result, quick.begun), (Err(7), 1), "a first call that fails is not hedged");
 }
+
+#[tokio::test]
+async fn a_future_that_uses_up_its_budget_at_every_poll_times_out_too() {
+    // Tokio pauses a task whose channel never runs empty; the end must not be paused with it.
+    let (sender, mut receiver) = tokio::sync::mpsc::unbounded_channel();
+    for _ in 0..1000 {
+        sender.send(()).unwrap();
+    }
+    let busy = async {
+        while receiver.recv().await.is_some() {
+            sender.send(()).unwrap();
+        }
+    };
+    assert!(timeout(Duration::from_millis(20), busy).await.is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deadline_is_an_instant_and_not_a_time_from_the_first_pause() {
+    let begun = Instant::now();
+    let late = Deadline::after(SECOND).within(async {
+        tokio::time::advance(SECOND / 2).await; // half a second of computing
+        std::future::pending::<()>().await;
+    });
+    assert!(late.await.is_err());
+    assert_eq!(begun.elapsed(), SECOND);
+}
+
+#[tokio::test(start_paused = true)]
+async fn hedges_at_a_time_are_bounded() {
+    let budget = RetryBudget::new(1.0, NonZeroU32::new(1000).unwrap(), NonZeroU32::MIN, ManualClock::new()).unwrap();
+    let (budget, calls) = (budget.at_a_time(0.1, 1).unwrap(), Cell::new(0));
+    let slow = || {
+        calls.set(calls.get() + 1);
+        async {
+            sleep(9 * SECOND).await;
+            Ok::<_, ()>(())
+        }
+    };
+    let hedged = futures_util::future::join_all((0..100).map(|_| hedge(SECOND, &budget, slow))).await;
+    assert!(hedged.iter().all(|hedged| hedged.result.is_ok()));
+    assert_eq!(calls.get(), 110, "a tenth of those under way");
+}

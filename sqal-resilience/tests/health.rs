@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use sqal_resilience::{
-    Breaker, BreakerConfig, CheckConfig, Clock, DuplicateComponent, HealthRegistry, ManualClock, Outcome, Shutdown,
-    Status, TokioClock,
+    Breaker, BreakerConfig, CheckConfig, Clock, Event, HealthRegistry, InvalidComponent, ManualClock, Outcome,
+    Shutdown, Status, TokioClock,
 };
 use tokio::time::sleep;
 
@@ -93,7 +93,7 @@ fn hr_04_starting_ends_once_and_for_good() {
 #[tokio::test(start_paused = true)]
 async fn hr_05_a_check_that_hangs_is_cut_and_holds_up_nobody() {
     let (health, other) = (registry(), Part::default());
-    health.register("hangs", CheckConfig::critical(), std::future::pending).unwrap();
+    health.register("hangs", CheckConfig::critical(), std::future::pending::<Result<(), String>>).unwrap();
     health.register("works", CheckConfig::critical(), other.check()).unwrap();
     let running = tokio::spawn({
         let health = health.clone();
@@ -129,9 +129,13 @@ async fn hr_06_however_often_somebody_asks_a_check_is_made_once_in_its_interval(
 #[tokio::test(start_paused = true)]
 async fn hr_07_a_check_that_panics_is_down_and_the_others_go_on() {
     let (health, other) = (registry(), Part::default());
-    health.register("panics", CheckConfig::optional(), || async { panic!("on purpose") }).unwrap();
     health
-        .register("panics at once", CheckConfig::optional(), || -> std::future::Ready<_> { panic!("on purpose") })
+        .register("panics", CheckConfig::optional(), || async { panic!("on purpose") as Result<(), String> })
+        .unwrap();
+    health
+        .register("panics at once", CheckConfig::optional(), || -> std::future::Ready<Result<(), String>> {
+            panic!("on purpose")
+        })
         .unwrap();
     health.register("works", CheckConfig::critical(), other.check()).unwrap();
     health.look().await;
@@ -171,6 +175,53 @@ async fn hr_09_what_is_not_heard_of_any_more_is_unknown() {
     sleep(SECOND).await;
     assert!(!health.is_ready());
     assert_eq!(health.report().components[0].status, Status::Unknown);
+    assert!(health.is_live(), "nobody looks any more: that is no reason to kill the process");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_known_long_ago_does_not_outvote_what_is_heard_now() {
+    let (health, part) = (registry(), Part::default());
+    let config = CheckConfig { down_after: 3, ..CheckConfig::critical() };
+    health.register("database", config, part.check()).unwrap();
+    health.look().await;
+    assert!(health.is_ready());
+    sleep(600 * SECOND).await; // the checker stalled
+    part.broken(true);
+    health.look().await;
+    assert!(!health.is_ready(), "one failure is all that is known");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_interval_must_be_shorter_than_belief_and_one_for_ever_is_once() {
+    let (health, part) = (registry(), Part::default());
+    let long = CheckConfig { interval: 60 * SECOND, ..CheckConfig::critical() };
+    let refused = health.register("database", long, part.check()).unwrap_err();
+    assert!(matches!(&refused, InvalidComponent::Stale { least, .. } if *least == 62 * SECOND), "{refused}");
+    let once = CheckConfig { interval: Duration::MAX, stale_after: Duration::MAX, ..CheckConfig::critical() };
+    health.register("license", once, part.check()).unwrap();
+    let running = tokio::spawn({
+        let health = health.clone();
+        async move { health.run(SECOND).await }
+    });
+    sleep(100 * SECOND).await;
+    assert_eq!((part.checks(), health.is_ready()), (1, true));
+    running.abort();
+}
+
+#[test]
+fn a_breaker_may_tell_of_its_change_to_somebody_who_asks_the_registry() {
+    let clock = ManualClock::new();
+    let health = HealthRegistry::new(clock.clone(), Shutdown::default());
+    let asks = health.clone();
+    let one = BreakerConfig { failure_threshold: NonZeroU32::new(1), ..BreakerConfig::default() };
+    let breaker = Breaker::new(one, clock.clone()).unwrap().observed_by(move |_: &Event| {
+        let _ = (asks.is_ready(), asks.report());
+    });
+    let breaker = Arc::new(breaker);
+    health.register_breaker("database", true, Arc::clone(&breaker)).unwrap();
+    breaker.acquire().unwrap().report(Outcome::Failure);
+    clock.advance(60 * SECOND);
+    assert!(health.is_ready(), "half open: the look itself made it so, and told");
 }
 
 #[tokio::test(start_paused = true)]
@@ -210,9 +261,9 @@ fn hr_11_an_open_breaker_is_known_to_be_down_without_asking() {
 #[test]
 fn hr_12_two_parts_of_one_name_are_refused() {
     let health = registry();
-    health.register("database", CheckConfig::critical(), || async { Ok(()) }).unwrap();
-    let twice = health.register("database", CheckConfig::optional(), || async { Ok(()) });
-    assert_eq!(twice, Err(DuplicateComponent("database".to_owned())));
+    health.register("database", CheckConfig::critical(), || async { Ok::<_, String>(()) }).unwrap();
+    let twice = health.register("database", CheckConfig::optional(), || async { Ok::<_, String>(()) });
+    assert_eq!(twice, Err(InvalidComponent::Duplicate("database".to_owned())));
     assert!(health.report().components[0].critical, "the first stays");
 }
 
@@ -250,7 +301,7 @@ fn hr_13_a_report_is_of_one_moment() {
 async fn hr_14_when_the_end_begins_readiness_says_no_first() {
     let shutdown = Shutdown::default();
     let health = HealthRegistry::new(TokioClock, shutdown.clone());
-    health.register("database", CheckConfig::critical(), || async { Ok(()) }).unwrap();
+    health.register("database", CheckConfig::critical(), || async { Ok::<_, String>(()) }).unwrap();
     health.look().await;
     assert!(health.is_ready());
     shutdown.begin("SIGTERM");

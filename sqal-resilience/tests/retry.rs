@@ -189,6 +189,25 @@ async fn rt_11_12_a_target_is_obeyed_within_reason() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn those_who_were_told_the_same_do_not_come_back_at_the_same_instant() {
+    let policy = RetryPolicy::new(1, Backoff::new(millis(1000), millis(9000)).unwrap());
+    let mut delays = Vec::new();
+    for seed in 0..200 {
+        let (seen, asked) = (Cell::new(Duration::ZERO), Cell::new(0));
+        let again = works_after(1, &asked).retry(policy).seeded(seed).when(|_| Again::After(millis(19_500)));
+        assert_eq!(again.notify(|_, _, delay| seen.set(delay)).run().await, Ok(2));
+        delays.push(seen.get());
+    }
+    assert!(
+        delays.iter().all(|delay| (millis(19_500)..=millis(20_000)).contains(delay)),
+        "no earlier, and within the policy"
+    );
+    delays.sort();
+    delays.dedup();
+    assert!(delays.len() > 90, "{} different ones", delays.len());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_wait_for_ever_is_not_begun() {
     let forever = RetryPolicy { max_retry_after: Duration::MAX, ..quick() };
     let result = works_after(1, &Cell::new(0)).retry(forever).when(|_: &u32| Again::After(Duration::MAX)).run().await;

@@ -6,7 +6,7 @@ use std::cell::RefCell;
 use std::io::Write;
 use std::num::NonZeroU32;
 use std::pin::pin;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, Once};
 use std::task::{Context, Waker};
 use std::time::Duration;
@@ -119,7 +119,7 @@ async fn sd_04_phases_go_forward_one_by_one_and_each_can_be_seen() {
     shutdown
         .on_close(Stage::STORES, "store", || async {
             sleep(SECOND).await;
-            Ok(())
+            Ok::<_, String>(())
         })
         .unwrap();
     let request = shutdown.track().unwrap();
@@ -153,26 +153,35 @@ async fn sd_05_first_readiness_says_no_and_work_is_still_done() {
 
 #[test]
 fn sd_08_what_comes_while_the_end_begins_is_counted_or_refused() {
-    for _ in 0..200 {
+    for _ in 0..100 {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-        let (shutdown, served) = (Shutdown::default(), AtomicU32::new(0));
+        let (shutdown, served, over) = (Shutdown::default(), AtomicU32::new(0), AtomicBool::new(false));
         std::thread::scope(|scope| {
-            let worker = scope.spawn(|| {
+            let worker = || {
                 let mut begun = 0;
-                while let Ok(active) = shutdown.track() {
-                    begun += 1;
-                    served.fetch_add(1, Ordering::SeqCst);
-                    drop(active);
+                // It goes on asking after it was refused: a refusal must not be counted anywhere.
+                while !over.load(Ordering::SeqCst) {
+                    if let Ok(active) = shutdown.track() {
+                        begun += 1;
+                        served.fetch_add(1, Ordering::SeqCst);
+                        drop(active);
+                    }
                 }
                 begun
-            });
+            };
+            let workers = [scope.spawn(worker), scope.spawn(worker)];
+            while served.load(Ordering::SeqCst) < 100 {
+                std::thread::yield_now();
+            }
             shutdown.begin("SIGTERM");
             let report = runtime.block_on(shutdown.run());
             let at_the_end = served.load(Ordering::SeqCst);
-            assert_eq!(report.exit_code(), 0);
-            assert_eq!(worker.join().unwrap(), at_the_end, "nothing was served after the drain had ended");
+            assert_eq!((report.exit_code(), report.abandoned_requests), (0, 0));
+            assert_eq!(shutdown.active_requests(), 0);
+            over.store(true, Ordering::SeqCst);
+            let begun: u32 = workers.into_iter().map(|worker| worker.join().unwrap()).sum();
+            assert_eq!(begun, at_the_end, "nothing was served after the drain had ended");
         });
-        assert_eq!(shutdown.active_requests(), 0);
     }
 }
 
@@ -313,7 +322,7 @@ async fn sd_19_a_closer_that_comes_late_runs_or_is_refused() {
             let ran_too = Arc::clone(&ran);
             let close = move || async move {
                 ran_too.fetch_add(1, Ordering::SeqCst);
-                Ok(())
+                Ok::<_, String>(())
             };
             shutdown.on_close(Stage::CONNECTIONS, "found while closing", close).map_err(|refused| refused.to_string())
         }
@@ -359,7 +368,7 @@ async fn sd_21_a_blocking_job_is_waited_for_and_named() {
 
 #[tokio::test(start_paused = true)]
 async fn sd_22_work_that_is_cancelled_anywhere_gives_back_what_it_held() {
-    let bulkhead = Arc::new(Bulkhead::new(BulkheadConfig::default(), TokioClock));
+    let bulkhead = Arc::new(Bulkhead::new(BulkheadConfig::default(), TokioClock).unwrap());
     for cancelled_after in 0..6 {
         let shutdown = Shutdown::default();
         let work = async {
@@ -418,10 +427,10 @@ async fn sd_26_whoever_waits_is_released_when_the_end_begins() {
     let shutdown = Shutdown::default();
     let one = NonZeroU32::MIN;
     let bucket = FairBucket::new(TokenBucket::new(Quota::new(one, 3600 * SECOND), TokioClock).unwrap());
-    bucket.acquire(1).await.unwrap();
+    let _ = bucket.acquire(1).await.unwrap();
     let config =
         BulkheadConfig { max_concurrent: one, max_queued: 9, max_wait: 3600 * SECOND, ..BulkheadConfig::default() };
-    let bulkhead = Bulkhead::new(config, TokioClock);
+    let bulkhead = Bulkhead::new(config, TokioClock).unwrap();
     let _taken = bulkhead.try_acquire().unwrap();
     let policy = RetryPolicy::new(9, Backoff::new(3600 * SECOND, 3600 * SECOND).unwrap());
     let begun = Instant::now();
@@ -437,4 +446,83 @@ async fn sd_26_whoever_waits_is_released_when_the_end_begins() {
     let reasons = [token.unwrap_err().reason, place.unwrap_err().reason, retried.unwrap_err().reason];
     assert_eq!(reasons, [Reason::ShuttingDown; 3]);
     assert_eq!((begun.elapsed(), bulkhead.occupancy().waiting), (SECOND, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_count_that_panics_keeps_nothing_from_closing() {
+    let shutdown = Shutdown::default();
+    shutdown.on_close_counted(Stage::CONNECTIONS, "sockets", || panic!("on purpose"), tidy).unwrap();
+    shutdown.on_close(Stage::STORES, "store", tidy).unwrap();
+    shutdown.begin("SIGTERM");
+    let report = shutdown.run().await;
+    assert_eq!((report.closed.len(), report.exit_code()), (2, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn sd_02_19_what_is_forced_names_what_was_not_closed_and_takes_no_more() {
+    let shutdown = Shutdown::default();
+    let half_way = Arc::new(AtomicBool::new(false));
+    let guard = half_way.clone();
+    shutdown
+        .on_close(Stage::CONNECTIONS, "hangs", move || async move {
+            let _dropped = Dropped(guard);
+            std::future::pending::<Result<(), String>>().await
+        })
+        .unwrap();
+    shutdown.on_close(Stage::STORES, "store", tidy).unwrap();
+    let running = ran(&shutdown).await;
+    shutdown.begin("SIGTERM");
+    sleep(SECOND).await;
+    shutdown.force();
+    let report = running.await.unwrap();
+    let closed = |name: &str| Closed { name: name.to_owned(), how: HowClosed::Forced };
+    assert_eq!((report.closed, report.forced), (vec![closed("hangs"), closed("store")], true));
+    tokio::task::yield_now().await;
+    assert!(half_way.load(Ordering::SeqCst), "the closer under way was dropped, not left behind");
+    assert!(shutdown.on_close(Stage::STORES, "late", tidy).is_err());
+}
+
+/// Notes that it was dropped.
+struct Dropped(Arc<AtomicBool>);
+
+impl Drop for Dropped {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_end_that_nobody_waits_for_goes_on_and_is_the_same_for_whoever_asks_again() {
+    let shutdown = Shutdown::default();
+    shutdown
+        .on_close(Stage::WORKERS, "fails", || async {
+            sleep(3 * SECOND).await;
+            Err("no")
+        })
+        .unwrap();
+    shutdown.begin("SIGTERM");
+    assert!(tokio::time::timeout(SECOND, shutdown.run()).await.is_err(), "given up after a second");
+    let report = shutdown.run().await;
+    assert_eq!(report.took, 3 * SECOND);
+    assert_eq!(report.closed, [Closed { name: "fails".to_owned(), how: HowClosed::Failed("no".to_owned()) }]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_outlives_the_drain_is_reported_though_it_ends_while_closing() {
+    Lines::listen();
+    let shutdown = Shutdown::default();
+    let request = shutdown.track_named(Kind::Request, "GET /slow").unwrap();
+    let closes_slowly = || async {
+        sleep(4 * SECOND).await;
+        Ok::<_, String>(())
+    };
+    shutdown.on_close(Stage::STORES, "store", closes_slowly).unwrap();
+    let running = ran(&shutdown).await;
+    shutdown.begin("SIGTERM");
+    sleep(31 * SECOND).await;
+    drop(request);
+    let report = running.await.unwrap();
+    assert_eq!((report.abandoned_requests, report.exit_code()), (1, 1));
+    assert_eq!(report.abandoned, ["GET /slow"]);
+    assert!(!Lines::read().iter().any(|line| line.contains("Graceful")), "it was not");
 }

@@ -133,7 +133,7 @@ pub async fn serve(config: Config, ready: impl FnOnce(SocketAddr)) -> Result<(),
         writing.close();
         writing.finished().await;
         sqlite.close().await;
-        Ok(())
+        Ok::<_, std::convert::Infallible>(())
     };
     // The registry of the end takes closers until it has run them all.
     let _ = shutdown.on_close_counted(Stage::CONNECTIONS, "WebSocket connections", move || open.open(), connections);

@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use crate::clock::nanos;
-use crate::random::Random;
+use crate::random::{Random, fresh_seed};
 
 /// The settings of a breaker (CBR-02). Whichever rule is met first opens it.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -43,6 +43,14 @@ impl Default for BreakerConfig {
             half_open_max_wait: None,
             abandoned: Abandoned::Ignore,
         }
+    }
+}
+
+impl BreakerConfig {
+    /// The same with a seed of its own, if none was given.
+    pub(super) fn seeded(self) -> Self {
+        let seed = self.open_for.seed.or_else(|| (self.open_for.jitter > 0.0).then(fresh_seed));
+        Self { open_for: OpenFor { seed, ..self.open_for }, ..self }
     }
 }
 
@@ -102,8 +110,8 @@ pub struct OpenFor {
     pub max: Duration,
     /// The share of it by which it varies up or down, 0 to 1, so that a fleet does not probe in step.
     pub jitter: f64,
-    /// What the jitter is drawn from: the same seed gives the same times.
-    pub seed: u64,
+    /// What the jitter is drawn from: the same seed gives the same times. `None`, as by default: each breaker draws its own, so that a fleet does not.
+    pub seed: Option<u64>,
 }
 
 /// An open time as it is written: `"60s"`, or how it grows.
@@ -127,7 +135,7 @@ struct Growing {
     #[serde(default)]
     jitter: f64,
     #[serde(default)]
-    seed: u64,
+    seed: Option<u64>,
 }
 
 #[cfg(feature = "serde")]
@@ -146,20 +154,20 @@ impl OpenFor {
     /// The same open time always.
     #[must_use]
     pub const fn always(time: Duration) -> Self {
-        Self { base: time, factor: 1.0, max: time, jitter: 0.0, seed: 0 }
+        Self { base: time, factor: 1.0, max: time, jitter: 0.0, seed: None }
     }
 
     /// An open time that doubles with each recovery that fails, up to `max`.
     #[must_use]
     pub const fn doubling(base: Duration, max: Duration) -> Self {
-        Self { base, factor: 2.0, max, jitter: 0.0, seed: 0 }
+        Self { base, factor: 2.0, max, jitter: 0.0, seed: None }
     }
 
     /// The open time of a level; no level overflows.
     pub(super) fn at(&self, level: u32, generation: u64) -> Duration {
         let exponent = i32::try_from(level).unwrap_or(i32::MAX);
         let plain = self.base.as_secs_f64() * self.factor.powi(exponent);
-        let swing = self.jitter * 2.0f64.mul_add(Random(self.seed ^ generation).next(), -1.0);
+        let swing = self.jitter * 2.0f64.mul_add(Random(self.seed.unwrap_or(0) ^ generation).next(), -1.0);
         let jittered = plain * (1.0 + swing);
         // Not a number of seconds that a duration holds: it is above any limit.
         Duration::try_from_secs_f64(jittered.min(self.max.as_secs_f64())).unwrap_or(self.max).min(self.max)

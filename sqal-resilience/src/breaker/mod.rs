@@ -41,7 +41,7 @@ use window::{Calls, Kind};
 
 use crate::clock::{ORIGIN, nanos, nanos_since};
 use crate::sync::{AtomicU64, Mutex, MutexGuard, Ordering};
-use crate::{Clock, Outcome, Reason, Rejected};
+use crate::{Clock, Outcome, Reason, Rejected, SystemClock};
 
 /// The state of a breaker; the numbers are those of the metric `circuit_breaker_state`, as resilience4j has them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -133,10 +133,13 @@ struct Inner {
     /// What the observer has not been told yet, and whether somebody is telling it.
     untold: std::collections::VecDeque<Event>,
     telling: bool,
+    /// It has opened, and those who wait have not been woken.
+    #[cfg(feature = "tower")]
+    opened: bool,
 }
 
 /// A circuit breaker for one target; share it by reference or in an `Arc`.
-pub struct Breaker<C> {
+pub struct Breaker<C = SystemClock> {
     clock: C,
     /// Times are counted from here, so that a clock that steps back does not underflow.
     origin: Instant,
@@ -146,6 +149,9 @@ pub struct Breaker<C> {
     seen: AtomicU64,
     look_again: AtomicU64,
     observer: Option<Arc<dyn Observer>>,
+    /// Wakes those who wait for a target that is not ready.
+    #[cfg(feature = "tower")]
+    opened: Arc<tokio::sync::Notify>,
     inner: Mutex<Inner>,
 }
 
@@ -157,6 +163,7 @@ impl<C: Clock> Breaker<C> {
     /// [`InvalidBreaker`] names the setting that no breaker can have.
     pub fn new(config: BreakerConfig, clock: C) -> Result<Self, InvalidBreaker> {
         config.check()?;
+        let config = config.seeded();
         let origin = clock.now();
         let inner = Inner {
             config,
@@ -171,6 +178,8 @@ impl<C: Clock> Breaker<C> {
             calls: config.rates.map(|rates| Calls::new(rates.window)),
             untold: std::collections::VecDeque::new(),
             telling: false,
+            #[cfg(feature = "tower")]
+            opened: false,
         };
         let word = AtomicU64::new(inner.word().0);
         Ok(Self {
@@ -181,6 +190,8 @@ impl<C: Clock> Breaker<C> {
             seen: AtomicU64::new(ORIGIN),
             look_again: AtomicU64::new(0),
             observer: None,
+            #[cfg(feature = "tower")]
+            opened: Arc::default(),
             inner: Mutex::new(inner),
         })
     }
@@ -276,6 +287,12 @@ impl<C: Clock> Breaker<C> {
         }
     }
 
+    /// Ends when the breaker opens.
+    #[cfg(feature = "tower")]
+    pub(crate) fn opened(&self) -> tokio::sync::futures::OwnedNotified {
+        Arc::clone(&self.opened).notified_owned()
+    }
+
     /// The state now.
     #[must_use]
     pub fn state(&self) -> State {
@@ -345,7 +362,7 @@ impl<C: Clock> Breaker<C> {
     pub fn reconfigure(&self, config: BreakerConfig) -> Result<(), InvalidBreaker> {
         config.check()?;
         let mut inner = self.lock();
-        inner.config = config;
+        inner.config = config.seeded();
         // What is under way was asked by other rules: its reports are ignored, and its places are free.
         inner.generation += 1;
         (inner.failures, inner.probes, inner.successes) = (0, 0, 0);
@@ -366,6 +383,17 @@ impl<C: Clock> Breaker<C> {
 
     /// Gives the lock back and tells the observer what happened, in order; one thread tells at a time.
     fn unlock(&self, mut inner: MutexGuard<'_, Inner>) {
+        #[cfg(feature = "tower")]
+        let mut inner = {
+            if std::mem::take(&mut inner.opened) {
+                // Wakers are somebody else's code: outside the lock.
+                drop(inner);
+                self.opened.notify_waiters();
+                self.lock()
+            } else {
+                inner
+            }
+        };
         let Some(observer) = &self.observer else { return };
         if inner.telling || inner.untold.is_empty() || std::thread::panicking() {
             return;
@@ -435,6 +463,10 @@ impl<C: Clock> Breaker<C> {
             }
             State::Closed | State::Disabled | State::ForcedOpen | State::MetricsOnly => Duration::MAX,
         };
+        #[cfg(feature = "tower")]
+        {
+            inner.opened |= matches!(to, State::Open | State::ForcedOpen);
+        }
         (inner.state, inner.since, inner.until) = (to, now, now.saturating_add(nanos(lasts)));
         (inner.failures, inner.probes, inner.successes) = (0, 0, 0);
         if let Some(calls) = &mut inner.calls {

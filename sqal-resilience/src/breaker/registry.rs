@@ -1,11 +1,12 @@
 //! [`Breakers`]: one breaker per target, with bounded memory.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::{Breaker, BreakerConfig, InvalidBreaker, State};
-use crate::Clock;
+use super::{Breaker, BreakerConfig, InvalidBreaker, Observer, State};
+use crate::{Clock, Reason, Rejected};
 
 /// A breaker per key. When the table is full, healthy breakers that nobody holds are forgotten; one that is not closed, or
 /// has seen a failure, never is. What is forgotten with them are successes only, which a rate over calls would have counted.
@@ -15,6 +16,18 @@ pub struct Breakers<K, C> {
     clock: C,
     most: usize,
     watched: Mutex<HashMap<K, Arc<Breaker<C>>>>,
+    observe: Option<Observe<K>>,
+}
+
+/// Makes the observer of a key's breaker.
+struct Observe<K>(Box<ObserverOf<K>>);
+
+type ObserverOf<K> = dyn Fn(&K) -> Arc<dyn Observer> + Send + Sync;
+
+impl<K> fmt::Debug for Observe<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Observe")
+    }
 }
 
 /// The table is full of breakers that must not be forgotten.
@@ -25,6 +38,12 @@ pub struct NoRoom {
     pub most: usize,
 }
 
+impl From<NoRoom> for Rejected {
+    fn from(_: NoRoom) -> Self {
+        Self::because(Reason::Overloaded)
+    }
+}
+
 impl<K: Eq + Hash, C: Clock + Clone> Breakers<K, C> {
     /// A registry whose breakers all have the same settings, for at most so many targets.
     ///
@@ -33,7 +52,23 @@ impl<K: Eq + Hash, C: Clock + Clone> Breakers<K, C> {
     /// [`InvalidBreaker`] names the setting that no breaker can have.
     pub fn new(config: BreakerConfig, clock: C, most: usize) -> Result<Self, InvalidBreaker> {
         config.check()?;
-        Ok(Self { config, clock, most, watched: Mutex::default() })
+        Ok(Self { config, clock, most, watched: Mutex::default(), observe: None })
+    }
+
+    /// The same, and somebody is told of the changes of each breaker. (Shared metrics should not be labelled by a key that strangers choose.)
+    #[must_use]
+    pub fn observed_by(self, observe: impl Fn(&K) -> Arc<dyn Observer> + Send + Sync + 'static) -> Self {
+        Self { observe: Some(Observe(Box::new(observe))), ..self }
+    }
+
+    /// Every target that is watched, with its breaker.
+    #[must_use]
+    pub fn all(&self) -> Vec<(K, Arc<Breaker<C>>)>
+    where
+        K: Clone,
+    {
+        let breakers = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
+        breakers.iter().map(|(key, breaker)| (key.clone(), Arc::clone(breaker))).collect()
     }
 
     /// The breaker of a target; a new one is closed.
@@ -52,7 +87,9 @@ impl<K: Eq + Hash, C: Clock + Clone> Breakers<K, C> {
         let room = breakers.len() < self.most;
         // The settings were checked when the registry was made.
         let breaker = room.then(|| Breaker::new(self.config, self.clock.clone()).ok()).flatten();
-        let breaker = Arc::new(breaker.ok_or(NoRoom { most: self.most })?);
+        let mut breaker = breaker.ok_or(NoRoom { most: self.most })?;
+        breaker.observer = self.observe.as_ref().map(|observe| (observe.0)(&key));
+        let breaker = Arc::new(breaker);
         breakers.insert(key, Arc::clone(&breaker));
         Ok(breaker)
     }

@@ -8,6 +8,7 @@ use crate::{Reason, Rejected};
 
 /// The answer to "may I take so many?". What else there is to know is computed when it is asked for: most callers only look at `allowed`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "the tokens may not have been taken: look at `allowed`"]
 pub struct Decision {
     /// Whether they were taken.
     pub allowed: bool,
@@ -15,6 +16,12 @@ pub struct Decision {
     left: u64,
     wait: u64,
     rate: Rate,
+}
+
+/// A refusal of a bucket.
+const fn refusal(retry_after: Option<Duration>) -> Rejected {
+    let reason = if retry_after.is_some() { Reason::RateLimited } else { Reason::ExceedsCapacity };
+    Rejected { reason, retry_after }
 }
 
 /// To wait for what never comes.
@@ -66,9 +73,7 @@ impl Decision {
         if self.allowed {
             return Ok(self);
         }
-        let retry_after = self.retry_after();
-        let reason = if retry_after.is_some() { Reason::RateLimited } else { Reason::ExceedsCapacity };
-        Err(Rejected { reason, retry_after })
+        Err(refusal(self.retry_after()))
     }
 
     /// A refusal that has nothing to do with tokens: there is no room, and may be after so many units.
@@ -97,10 +102,19 @@ pub struct Answer {
 }
 
 impl Answer {
+    /// The answer as a result.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejected`] if the tokens were not taken.
+    pub const fn into_result(self) -> Result<Self, Rejected> {
+        if self.allowed { Ok(self) } else { Err(refusal(self.retry_after)) }
+    }
+
     /// The value of a `Retry-After` field: whole seconds, rounded up, at least 1; `None` if trying again never helps.
     #[must_use]
     pub fn retry_after_seconds(&self) -> Option<u64> {
-        self.retry_after.map(|time| whole_seconds(time).max(1))
+        self.retry_after.and_then(|time| Rejected::until(Reason::RateLimited, time).retry_after_seconds())
     }
 
     /// The value of a `RateLimit` field (IETF draft-ietf-httpapi-ratelimit-headers-10) for a policy of this name.

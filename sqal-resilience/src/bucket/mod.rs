@@ -18,9 +18,9 @@ pub use quota::{InvalidQuota, Quota};
 #[cfg(feature = "tokio")]
 pub use waiting::{ExceedsCapacity, FairBucket};
 
-use crate::Clock;
 use crate::clock::{ORIGIN, nanos_since};
 use crate::sync::{AtomicU64, Mutex, Ordering};
+use crate::{Clock, SystemClock};
 
 /// One bucket, shared by reference: one word, one compare-and-swap to take, one load to refuse.
 ///
@@ -40,7 +40,7 @@ use crate::sync::{AtomicU64, Mutex, Ordering};
 /// assert!(bucket.take(1).allowed);
 /// # Ok::<(), sqal_resilience::InvalidQuota>(())
 /// ```
-pub struct TokenBucket<C> {
+pub struct TokenBucket<C = SystemClock> {
     clock: C,
     origin: Instant,
     full_at: AtomicU64,
@@ -114,7 +114,6 @@ impl<C: Clock> TokenBucket<C> {
     }
 
     /// What taking `n` tokens would be answered, without taking them.
-    #[must_use]
     pub fn peek(&self, n: u32) -> Decision {
         let rate = self.rate();
         ask(self.full_at.load(Ordering::Relaxed), self.now(&rate), n, &rate).1
@@ -216,7 +215,8 @@ impl<C: fmt::Debug> fmt::Debug for TokenBucket<C> {
 
 /// Takes so many tokens of each bucket, or none of any: what was taken before one refused is put back.
 ///
-/// The answer is that of the tightest bucket: the fewest remaining, and the longest time to wait.
+/// The answer is that of the tightest bucket: the fewest remaining, and the longest time to wait. `None` for no buckets at all.
+#[must_use = "the tokens may not have been taken"]
 pub fn take_all<C: Clock>(buckets: &[(&TokenBucket<C>, u32)]) -> Option<Answer> {
     let mut tightest: Option<Answer> = None;
     let mut taken = 0;

@@ -1,5 +1,6 @@
 //! [`FairBucket`]: waiting for tokens, first come, first served.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
@@ -12,7 +13,7 @@ use crate::Clock;
 /// however many wait, and a large request is not overtaken by small ones.
 #[derive(Debug)]
 pub struct FairBucket<C> {
-    bucket: TokenBucket<C>,
+    bucket: Arc<TokenBucket<C>>,
     /// One permit: the head of the line. Tokio's semaphore is first come, first served, and gives a dropped place to the next.
     head: Semaphore,
 }
@@ -31,15 +32,14 @@ pub struct ExceedsCapacity {
 }
 
 impl<C: Clock> FairBucket<C> {
-    /// A line before a bucket.
-    #[must_use]
-    pub const fn new(bucket: TokenBucket<C>) -> Self {
-        Self { bucket, head: Semaphore::const_new(1) }
+    /// A line before a bucket, which others may share.
+    pub fn new(bucket: impl Into<Arc<TokenBucket<C>>>) -> Self {
+        Self { bucket: bucket.into(), head: Semaphore::const_new(1) }
     }
 
     /// The bucket itself; who takes from it directly does not stand in line.
     #[must_use]
-    pub const fn bucket(&self) -> &TokenBucket<C> {
+    pub const fn bucket(&self) -> &Arc<TokenBucket<C>> {
         &self.bucket
     }
 

@@ -20,6 +20,7 @@ use std::fmt;
 use std::num::NonZeroU32;
 use std::ops::Deref;
 use std::sync::{Arc, PoisonError};
+use std::task::Waker;
 use std::time::Duration;
 
 #[cfg(feature = "tokio")]
@@ -27,7 +28,7 @@ pub use acquire::AcquireOwned;
 use line::{Line, Seat, Waiting};
 
 use crate::sync::{AtomicU64, Mutex, MutexGuard, Ordering};
-use crate::{Clock, Reason, Rejected};
+use crate::{Clock, Reason, Rejected, SystemClock};
 
 /// Who is sent away when there are too many.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -92,16 +93,16 @@ const fn waiting(word: u64) -> u64 {
 /// use sqal_resilience::{Bulkhead, BulkheadConfig, Reason, SystemClock};
 ///
 /// let two = BulkheadConfig { max_concurrent: NonZeroU32::new(2).unwrap(), ..BulkheadConfig::default() };
-/// let bulkhead = Bulkhead::new(two, SystemClock);
+/// let bulkhead = Bulkhead::new(two, SystemClock)?;
 /// let (first, _second) = (bulkhead.try_acquire()?, bulkhead.try_acquire()?);
 /// assert_eq!(bulkhead.try_acquire().unwrap_err().reason, Reason::BulkheadFull);
 /// drop(first);
 /// assert!(bulkhead.try_acquire().is_ok());
-/// # Ok::<(), sqal_resilience::Rejected>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 // The word comes first, next to the counts of an `Arc`: whoever owns a permit touches both.
 #[repr(C)]
-pub struct Bulkhead<C> {
+pub struct Bulkhead<C = SystemClock> {
     word: AtomicU64,
     limit: AtomicU64,
     config: BulkheadConfig,
@@ -122,16 +123,34 @@ pub struct Occupancy {
     pub closed: bool,
 }
 
+/// Settings that no bulkhead can have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("max_queued is {max_queued} and max_wait is {max_wait:?}: a line needs both above 0, and no line has neither")]
+pub struct InvalidBulkhead {
+    /// How many may wait.
+    pub max_queued: u32,
+    /// For how long.
+    pub max_wait: Duration,
+}
+
 impl<C: Clock> Bulkhead<C> {
     /// An empty bulkhead.
-    pub fn new(config: BulkheadConfig, clock: C) -> Self {
-        Self {
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidBulkhead`] for a line in which nobody may stand, or nobody may wait.
+    pub fn new(config: BulkheadConfig, clock: C) -> Result<Self, InvalidBulkhead> {
+        let BulkheadConfig { max_queued, max_wait, .. } = config;
+        if (max_queued > 0) == max_wait.is_zero() {
+            return Err(InvalidBulkhead { max_queued, max_wait });
+        }
+        Ok(Self {
             word: AtomicU64::new(0),
             limit: AtomicU64::new(u64::from(config.max_concurrent.get())),
             config,
             line: Mutex::new(Line::default()),
             clock,
-        }
+        })
     }
 
     /// Takes a place if one is free and nobody waits for it.
@@ -233,8 +252,13 @@ impl<C: Clock> Bulkhead<C> {
 
     /// Changes how many may run at a time. Those who run go on; if it is fewer now, new ones wait until so many have left.
     pub fn resize(&self, max_concurrent: NonZeroU32) {
-        self.limit.store(u64::from(max_concurrent.get()), Ordering::Release);
+        self.set_limit(max_concurrent);
         self.serve();
+    }
+
+    /// Changes the limit; whoever makes it larger has to serve the line.
+    pub(crate) fn set_limit(&self, max_concurrent: NonZeroU32) {
+        self.limit.store(u64::from(max_concurrent.get()), Ordering::Release);
     }
 
     /// Takes nobody any more: those in line are refused at once, those who run go on.
@@ -244,7 +268,7 @@ impl<C: Clock> Bulkhead<C> {
         let sent_away = line.empty(Reason::ShuttingDown);
         self.word.fetch_sub(ONE_WAITING * sent_away.len() as u64, Ordering::AcqRel);
         drop(line);
-        sent_away.into_iter().flatten().for_each(std::task::Waker::wake);
+        sent_away.into_iter().flatten().for_each(Waker::wake);
     }
 
     /// How full it is now.
@@ -267,24 +291,30 @@ impl<C: Clock> Bulkhead<C> {
 
     /// Takes a place if one has become free, or stands in line.
     fn stand_in_line<B: Deref<Target = Self>>(this: B) -> Result<Waiting<B, C>, Rejected> {
-        let seat = this.find_seat()?;
-        Ok(Waiting::new(this, seat))
+        let mut woken = Vec::new();
+        let seat = this.find_seat(&mut woken);
+        // Made before anybody is woken: wakers are somebody else's code, and whatever they do the seat has an owner.
+        let waiting = seat.map(|seat| Waiting::new(this, seat));
+        woken.into_iter().for_each(Waker::wake);
+        waiting
     }
 
     /// A seat in line, or none if a place has become free and is taken.
-    fn find_seat(&self) -> Result<Option<Arc<Seat>>, Rejected> {
+    fn find_seat(&self, woken: &mut Vec<Waker>) -> Result<Option<Arc<Seat>>, Rejected> {
         let most = u64::from(self.config.max_queued.min(u32::MAX >> 1));
         let now = self.clock.now();
         let mut line = self.line();
-        let mut seen = self.word.load(Ordering::Acquire);
+        // Somebody may have left whose place has not been given to the first in line yet: nobody is sent away while a place is free.
+        self.serve_line(&mut line, woken);
         let too_slow = self
             .config
             .slow_after
             .filter(|slow| line.first_came().is_some_and(|came| now.saturating_duration_since(came) > *slow));
+        let mut seen = self.word.load(Ordering::Acquire);
         let change = |seen: u64, word: u64| {
             self.word.compare_exchange(seen, word, Ordering::AcqRel, Ordering::Acquire).map(|_| ())
         };
-        let sent_away = loop {
+        loop {
             if seen & CLOSED != 0 {
                 return Err(Rejected::because(Reason::ShuttingDown));
             }
@@ -304,38 +334,36 @@ impl<C: Clock> Bulkhead<C> {
             }
             if full || too_slow.is_some() {
                 // The first goes, the last comes: as many wait as before. Only under the lock does that number change.
-                break line.send_first_away(if full { Reason::BulkheadFull } else { Reason::Overloaded });
+                woken.extend(line.send_first_away(if full { Reason::BulkheadFull } else { Reason::Overloaded }));
+                break;
             }
             match change(seen, seen + ONE_WAITING) {
-                Ok(()) => break None,
+                Ok(()) => break,
                 Err(other) => seen = other,
             }
-        };
-        let seat = line.join(now);
-        drop(line);
-        if let Some(waker) = sent_away {
-            waker.wake();
         }
-        Ok(Some(seat))
+        Ok(Some(line.join(now)))
     }
 
     /// Gives free places to those who have waited longest.
-    fn serve(&self) {
-        let mut line = self.line();
-        let mut served = Vec::new();
+    pub(crate) fn serve(&self) {
+        let mut woken = Vec::new();
+        self.serve_line(&mut self.line(), &mut woken);
+        // Wakers are somebody else's code: outside the lock.
+        woken.into_iter().for_each(Waker::wake);
+    }
+
+    fn serve_line(&self, line: &mut Line, woken: &mut Vec<Waker>) {
         loop {
             let seen = self.word.load(Ordering::Acquire);
             if waiting(seen) == 0 || running(seen) >= self.limit.load(Ordering::Acquire) {
-                break;
+                return;
             }
             let next = seen + 1 - ONE_WAITING;
             if self.word.compare_exchange(seen, next, Ordering::AcqRel, Ordering::Acquire).is_ok() {
-                served.extend(line.serve_first());
+                woken.extend(line.serve_first());
             }
         }
-        drop(line);
-        // Wakers are somebody else's code: outside the lock.
-        served.into_iter().for_each(std::task::Waker::wake);
     }
 }
 

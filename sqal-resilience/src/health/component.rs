@@ -1,5 +1,6 @@
 //! [`Component`]: one part, what was last heard of it, and when to believe it.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::Check;
@@ -105,7 +106,7 @@ pub struct Component {
 /// Where the knowledge comes from.
 pub(super) enum Source {
     Check(Check),
-    Breaker(Box<dyn Fn() -> Circuit + Send + Sync>),
+    Breaker(Arc<dyn Fn() -> Circuit + Send + Sync>),
 }
 
 /// What a check came to.
@@ -125,21 +126,40 @@ pub(super) struct Known {
     complaint: Option<String>,
     /// Answers in a row that say otherwise than the status.
     otherwise: u32,
-    /// When it is to be checked again; at once at first.
-    due: Option<Instant>,
+    /// When it was checked last.
+    begun: Option<Instant>,
+}
+
+/// What is known of a part under the lock; a breaker is asked outside of it, for it tells its observers.
+pub(super) enum Said {
+    Status(Status),
+    Ask(Arc<dyn Fn() -> Circuit + Send + Sync>),
+}
+
+impl Said {
+    pub(super) fn status(self) -> Status {
+        match self {
+            Self::Status(status) => status,
+            Self::Ask(state) => match state() {
+                Circuit::Open | Circuit::ForcedOpen => Status::Down,
+                Circuit::HalfOpen => Status::Degraded,
+                Circuit::Closed | Circuit::Disabled | Circuit::MetricsOnly => Status::Up,
+            },
+        }
+    }
 }
 
 impl Known {
     pub(super) const fn new(config: CheckConfig, source: Source) -> Self {
-        let (heard, latency, complaint, due) = (None, None, None, None);
-        Self { config, source, status: Status::Unknown, heard, latency, complaint, otherwise: 0, due }
+        let (heard, latency, complaint, begun) = (None, None, None, None);
+        Self { config, source, status: Status::Unknown, heard, latency, complaint, otherwise: 0, begun }
     }
 
     /// Whether it is to be checked now; if so, the next time is an interval later.
     pub(super) fn is_due(&mut self, now: Instant) -> bool {
-        let due = self.due.is_none_or(|due| now >= due);
+        let due = self.begun.is_none_or(|begun| now.saturating_duration_since(begun) >= self.config.interval);
         if due {
-            self.due = now.checked_add(self.config.interval);
+            self.begun = Some(now);
         }
         due
     }
@@ -158,6 +178,10 @@ impl Known {
             Ok(()) => (Status::Up, self.config.up_after),
             Err(_) => (Status::Down, self.config.down_after),
         };
+        if !self.is_fresh(now) {
+            // What was known is too old to outvote anything.
+            (self.status, self.otherwise) = (Status::Unknown, 0);
+        }
         (self.heard, self.latency, self.complaint) = (Some(now), Some(answer.took), answer.result.err());
         self.otherwise = if said == self.status { 0 } else { self.otherwise + 1 };
         if self.otherwise >= enough || self.status == Status::Unknown {
@@ -165,24 +189,22 @@ impl Known {
         }
     }
 
-    pub(super) fn status(&self, now: Instant) -> Status {
+    fn is_fresh(&self, now: Instant) -> bool {
+        self.heard.is_some_and(|heard| now.saturating_duration_since(heard) <= self.config.stale_after)
+    }
+
+    pub(super) fn said(&self, now: Instant) -> Said {
         match &self.source {
-            Source::Breaker(state) => match state() {
-                Circuit::Open | Circuit::ForcedOpen => Status::Down,
-                Circuit::HalfOpen => Status::Degraded,
-                Circuit::Closed | Circuit::Disabled | Circuit::MetricsOnly => Status::Up,
-            },
-            Source::Check(_) => {
-                let fresh = |heard| now.saturating_duration_since(heard) <= self.config.stale_after;
-                if self.heard.is_some_and(fresh) { self.status } else { Status::Unknown }
-            }
+            Source::Breaker(state) => Said::Ask(Arc::clone(state)),
+            Source::Check(_) => Said::Status(if self.is_fresh(now) { self.status } else { Status::Unknown }),
         }
     }
 
-    pub(super) fn component(&self, name: &str, now: Instant) -> Component {
+    /// The part, without its status.
+    pub(super) fn component(&self, name: &str) -> Component {
         Component {
             name: name.to_owned(),
-            status: self.status(now),
+            status: Status::Unknown,
             critical: self.config.critical,
             latency: self.latency,
             complaint: self.complaint.clone(),

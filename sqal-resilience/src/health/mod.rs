@@ -23,7 +23,10 @@ pub use component::{CheckConfig, Component, Status};
 use crate::{Breaker, Clock, Shutdown};
 
 /// A check: works, or says why not.
-pub(crate) type Check = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Result<(), String>> + Send>> + Send + Sync>;
+type Check = Arc<dyn Fn() -> Checking + Send + Sync>;
+
+/// A check under way.
+type Checking = Pin<Box<dyn Future<Output = Result<(), String>> + Send>>;
 
 /// What a process knows of its health; clones share it.
 ///
@@ -33,8 +36,8 @@ pub(crate) type Check = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Result<(), S
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let health = HealthRegistry::new(TokioClock, Shutdown::default());
-/// health.register("database", CheckConfig::critical(), || async { Ok(()) })?;
-/// health.register("cache", CheckConfig::optional(), || async { Err("connection refused".to_owned()) })?;
+/// health.register("database", CheckConfig::critical(), || async { Ok::<_, String>(()) })?;
+/// health.register("cache", CheckConfig::optional(), || async { Err("connection refused") })?;
 /// assert!(!health.is_ready()); // nobody has looked yet
 /// health.look().await;
 /// assert!(health.is_ready()); // degraded, and that is no reason to send work elsewhere
@@ -63,10 +66,26 @@ struct State {
     heartbeat: Option<(Instant, Duration)>,
 }
 
-/// There is a component of that name already.
+/// A component that cannot be watched.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("component {0:?}: there is one of that name already")]
-pub struct DuplicateComponent(pub String);
+#[non_exhaustive]
+pub enum InvalidComponent {
+    /// There is one of that name.
+    #[error("component {0:?}: there is one of that name already")]
+    Duplicate(String),
+    /// Its answers would be forgotten before the next one can come.
+    #[error(
+        "component {name:?}: stale_after {stale_after:?} is below interval and timeout together ({least:?}): it would be unknown in between"
+    )]
+    Stale {
+        /// Its name.
+        name: String,
+        /// How long an answer is believed.
+        stale_after: Duration,
+        /// How long until the next one at most.
+        least: Duration,
+    },
+}
 
 /// What is known at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -97,38 +116,47 @@ impl<C: Clock> HealthRegistry<C> {
     ///
     /// # Errors
     ///
-    /// [`DuplicateComponent`] if there is one of that name.
-    pub fn register<F>(
+    /// [`InvalidComponent`] if there is one of that name, or its answers would be forgotten too soon.
+    pub fn register<F, E>(
         &self,
         name: impl Into<String>,
         config: CheckConfig,
         check: impl Fn() -> F + Send + Sync + 'static,
-    ) -> Result<(), DuplicateComponent>
+    ) -> Result<(), InvalidComponent>
     where
-        F: Future<Output = Result<(), String>> + Send + 'static,
+        F: Future<Output = Result<(), E>> + Send + 'static,
+        E: fmt::Display,
     {
-        self.add(name.into(), config, Source::Check(Arc::new(move || Box::pin(check()))))
+        let check = move || -> Checking {
+            let checking = check();
+            Box::pin(async move { checking.await.map_err(|error| error.to_string()) })
+        };
+        self.add(name.into(), config, Source::Check(Arc::new(check)))
     }
 
     /// Adds a component whose breaker says how it is: open is down, half open is degraded. Nothing is asked over any network.
     ///
     /// # Errors
     ///
-    /// [`DuplicateComponent`] if there is one of that name.
+    /// [`InvalidComponent`] if there is one of that name, or its answers would be forgotten too soon.
     pub fn register_breaker<D: Clock + 'static>(
         &self,
         name: impl Into<String>,
         critical: bool,
         breaker: Arc<Breaker<D>>,
-    ) -> Result<(), DuplicateComponent> {
+    ) -> Result<(), InvalidComponent> {
         let config = if critical { CheckConfig::critical() } else { CheckConfig::optional() };
-        self.add(name.into(), config, Source::Breaker(Box::new(move || breaker.state())))
+        self.add(name.into(), config, Source::Breaker(Arc::new(move || breaker.state())))
     }
 
-    fn add(&self, name: String, config: CheckConfig, source: Source) -> Result<(), DuplicateComponent> {
+    fn add(&self, name: String, config: CheckConfig, source: Source) -> Result<(), InvalidComponent> {
+        let least = config.interval.saturating_add(config.timeout);
+        if config.stale_after < least {
+            return Err(InvalidComponent::Stale { name, stale_after: config.stale_after, least });
+        }
         let mut state = self.state();
         if state.components.contains_key(&name) {
-            return Err(DuplicateComponent(name));
+            return Err(InvalidComponent::Duplicate(name));
         }
         state.components.insert(name, Known::new(config, source));
         Ok(())
@@ -185,16 +213,23 @@ impl<C: Clock> HealthRegistry<C> {
             return false;
         }
         let now = self.0.clock.now();
-        let state = self.state();
-        state.components.values().all(|known| !known.config.critical || known.status(now).works())
+        let said: Vec<_> = {
+            let state = self.state();
+            state.components.values().filter(|known| known.config.critical).map(|known| known.said(now)).collect()
+        };
+        said.into_iter().all(|said| said.status().works())
     }
 
     /// What is known now.
     #[must_use]
     pub fn report(&self) -> HealthReport {
         let now = self.0.clock.now();
-        let components: Vec<_> =
-            self.state().components.iter().map(|(name, known)| known.component(name, now)).collect();
+        let said: Vec<_> = {
+            let state = self.state();
+            state.components.iter().map(|(name, known)| (known.component(name), known.said(now))).collect()
+        };
+        let told = said.into_iter().map(|(component, said)| Component { status: said.status(), ..component });
+        let components: Vec<_> = told.collect();
         let ending = !self.0.shutdown.is_ready();
         let felt = |component: &Component| match component.status {
             Status::Up => Status::Up,
@@ -242,6 +277,8 @@ impl<C: Clock> HealthRegistry<C> {
     /// `beat` is how often it looks what is due; after ten missed beats the process is taken for dead.
     pub async fn run(&self, beat: Duration) {
         let beat = beat.max(Duration::from_millis(1));
+        // When nobody makes checks any more (the process ends, say) that is no sign of death: what was known grows old.
+        let _beating = Beating(self);
         let mut checks = self.checks();
         loop {
             let now = self.0.clock.now();
@@ -255,6 +292,15 @@ impl<C: Clock> HealthRegistry<C> {
                 () = &mut pause => {}
             }
         }
+    }
+}
+
+/// Ends the heartbeat with the task that makes it.
+struct Beating<'a, C: Clock>(&'a HealthRegistry<C>);
+
+impl<C: Clock> Drop for Beating<'_, C> {
+    fn drop(&mut self) {
+        self.0.state().heartbeat = None;
     }
 }
 

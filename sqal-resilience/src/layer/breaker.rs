@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use pin_project_lite::pin_project;
+use tokio::sync::futures::OwnedNotified;
 use tower_layer::Layer;
 use tower_service::Service;
 
 use super::release;
-use crate::{Breaker, Classify, Clock, ErrorIsFailure, OwnedPermit, Rejected};
+use crate::{Breaker, Classify, Clock, ErrorIsFailure, Outcome, OwnedPermit, Rejected};
 
 /// Puts one [`Breaker`] before every service it is given.
 #[derive(Debug)]
@@ -26,8 +27,13 @@ impl<C> BreakerLayer<C> {
 }
 
 impl<C, K> BreakerLayer<C, K> {
+    /// The same with a function that judges results.
+    pub fn classified_by<T, E, J: Fn(&Result<T, E>) -> Outcome>(self, classify: J) -> BreakerLayer<C, J> {
+        self.judged_by(classify)
+    }
+
     /// The same with another judgement of results.
-    pub fn classified_by<J>(self, classify: J) -> BreakerLayer<C, J> {
+    pub fn judged_by<J>(self, classify: J) -> BreakerLayer<C, J> {
         BreakerLayer { breaker: self.breaker, classify }
     }
 }
@@ -42,7 +48,14 @@ impl<S, C, K: Clone> Layer<S> for BreakerLayer<C, K> {
     type Service = BreakerService<S, C, K>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        BreakerService { inner, ready: false, breaker: Arc::clone(&self.breaker), classify: self.classify.clone() }
+        BreakerService {
+            inner,
+            asked: false,
+            ready: false,
+            opening: None,
+            breaker: Arc::clone(&self.breaker),
+            classify: self.classify.clone(),
+        }
     }
 }
 
@@ -50,8 +63,11 @@ impl<S, C, K: Clone> Layer<S> for BreakerLayer<C, K> {
 #[derive(Debug)]
 pub struct BreakerService<S, C, K = ErrorIsFailure> {
     inner: S,
-    /// Whether the service below has said that it is ready.
+    /// Whether the service below was asked, and whether it has said that it is ready.
+    asked: bool,
     ready: bool,
+    /// Wakes whoever waits for the service below when the breaker opens.
+    opening: Option<Pin<Box<OwnedNotified>>>,
     breaker: Arc<Breaker<C>>,
     classify: K,
 }
@@ -60,7 +76,7 @@ impl<S: Clone, C, K: Clone> Clone for BreakerService<S, C, K> {
     fn clone(&self) -> Self {
         let (inner, breaker, classify) = (self.inner.clone(), Arc::clone(&self.breaker), self.classify.clone());
         // A clone has reserved nothing.
-        Self { inner, ready: false, breaker, classify }
+        Self { inner, asked: false, ready: false, opening: None, breaker, classify }
     }
 }
 
@@ -78,9 +94,19 @@ where
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         // A call that will be refused needs no service that is ready.
         if self.ready || self.breaker.refuses() {
+            self.opening = None;
             return Poll::Ready(Ok(()));
         }
-        let answer = ready!(self.inner.poll_ready(context));
+        self.asked = true;
+        let Poll::Ready(answer) = self.inner.poll_ready(context) else {
+            let opening = self.opening.get_or_insert_with(|| Box::pin(self.breaker.opened()));
+            if opening.as_mut().poll(context).is_ready() || self.breaker.refuses() {
+                self.opening = None;
+                return Poll::Ready(Ok(()));
+            }
+            return Poll::Pending;
+        };
+        self.opening = None;
         self.ready = answer.is_ok();
         let Err(error) = answer else { return Poll::Ready(Ok(())) };
         // A target that cannot even be made ready has failed.
@@ -96,22 +122,31 @@ where
         let classify = self.classify.clone();
         match self.breaker.acquire_owned() {
             Ok(permit) if self.ready => {
-                self.ready = false;
+                (self.asked, self.ready) = (false, false);
                 BreakerFuture { inner: Some(self.inner.call(request)), permit: Some(permit), refused: None, classify }
             }
             Ok(permit) => {
                 // It would have refused a moment ago, so nobody asked the service below: the next one is the probe.
-                permit.report(crate::Outcome::Ignored);
+                permit.report(Outcome::Ignored);
+                self.forget();
                 let refused = Rejected::until(crate::Reason::CircuitOpen, std::time::Duration::ZERO);
                 BreakerFuture { inner: None, permit: None, refused: Some(refused), classify }
             }
             Err(refused) => {
-                if std::mem::take(&mut self.ready) {
-                    release(&mut self.inner);
-                }
+                self.forget();
                 BreakerFuture { inner: None, permit: None, refused: Some(refused), classify }
             }
         }
+    }
+}
+
+impl<S: Clone, C, K> BreakerService<S, C, K> {
+    /// Gives back what the service below has reserved, or would be given.
+    fn forget(&mut self) {
+        if self.asked {
+            release(&mut self.inner);
+        }
+        (self.asked, self.ready) = (false, false);
     }
 }
 

@@ -8,7 +8,7 @@ use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::{release, take_ready};
+use super::{AtResponse, HandOver, release};
 use crate::{AcquireOwned, Bulkhead, Clock, OwnedBulkheadPermit, Rejected};
 
 /// Gives every call a place in one [`Bulkhead`], with the line that the bulkhead has.
@@ -16,36 +16,6 @@ use crate::{AcquireOwned, Bulkhead, Clock, OwnedBulkheadPermit, Rejected};
 pub struct BulkheadLayer<C, H = AtResponse> {
     bulkhead: Arc<Bulkhead<C>>,
     hand_over: H,
-}
-
-/// What becomes of the place when there is a response.
-pub trait HandOver<T, C: Clock> {
-    /// The response with whatever holds the place.
-    type Response;
-
-    /// Gives the place back, or into the response.
-    fn hand_over(&self, response: T, permit: OwnedBulkheadPermit<C>) -> Self::Response;
-}
-
-/// Gives the place back when there is a response, though its body may go on.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct AtResponse;
-
-impl<T, C: Clock> HandOver<T, C> for AtResponse {
-    type Response = T;
-
-    fn hand_over(&self, response: T, permit: OwnedBulkheadPermit<C>) -> T {
-        drop(permit);
-        response
-    }
-}
-
-impl<T, C: Clock, R, F: Fn(T, OwnedBulkheadPermit<C>) -> R> HandOver<T, C> for F {
-    type Response = R;
-
-    fn hand_over(&self, response: T, permit: OwnedBulkheadPermit<C>) -> R {
-        self(response, permit)
-    }
 }
 
 impl<C> BulkheadLayer<C> {
@@ -57,7 +27,10 @@ impl<C> BulkheadLayer<C> {
 
 impl<C, H> BulkheadLayer<C, H> {
     /// The same with another end: a function that puts the permit into the body of the response holds the place until the body ends or is dropped.
-    pub fn handing_over<J>(self, hand_over: J) -> BulkheadLayer<C, J> {
+    pub fn handing_over<J: Fn(T, OwnedBulkheadPermit<C>) -> R, T, R>(self, hand_over: J) -> BulkheadLayer<C, J>
+    where
+        C: Clock,
+    {
         BulkheadLayer { bulkhead: self.bulkhead, hand_over }
     }
 }
@@ -96,7 +69,7 @@ where
     S: Service<Request> + Clone,
     S::Error: From<Rejected>,
     C: Clock,
-    H: HandOver<S::Response, C> + Clone,
+    H: HandOver<S::Response, OwnedBulkheadPermit<C>> + Clone,
 {
     type Response = H::Response;
     type Error = S::Error;
@@ -110,10 +83,12 @@ where
     fn call(&mut self, request: Request) -> Self::Future {
         let state = match self.bulkhead.try_acquire_owned() {
             Ok(permit) => State::Running { permit: Some(permit), inner: self.inner.call(request) },
-            Err(_) if self.bulkhead.has_line() => State::Waiting {
-                place: Arc::clone(&self.bulkhead).acquire_owned(),
-                then: Some((take_ready(&mut self.inner), request)),
-            },
+            Err(_) if self.bulkhead.has_line() => {
+                // Whoever waits for a place must not hold the slot that those inside need: it asks for one when it has a place.
+                release(&mut self.inner);
+                let then = Some((self.inner.clone(), request));
+                State::Waiting { place: Arc::clone(&self.bulkhead).acquire_owned(), then }
+            }
             Err(refused) => {
                 release(&mut self.inner);
                 State::Refused { refused: Some(refused) }
@@ -137,6 +112,7 @@ pin_project! {
     #[project = StateNow]
     enum State<S: Service<R>, R, C: Clock> {
         Waiting { #[pin] place: AcquireOwned<C>, then: Option<(S, R)> },
+        Readying { permit: Option<OwnedBulkheadPermit<C>>, then: Option<(S, R)> },
         Running { permit: Option<OwnedBulkheadPermit<C>>, #[pin] inner: S::Future },
         Refused { refused: Option<Rejected> },
     }
@@ -153,7 +129,7 @@ where
     S: Service<R>,
     S::Error: From<Rejected>,
     C: Clock,
-    H: HandOver<S::Response, C>,
+    H: HandOver<S::Response, OwnedBulkheadPermit<C>>,
 {
     type Output = Result<H::Response, S::Error>;
 
@@ -170,8 +146,16 @@ where
                             return Poll::Ready(Err(refused.into()));
                         }
                     };
+                    State::Readying { permit: Some(permit), then: then.take() }
+                }
+                StateNow::Readying { permit, then } => {
+                    let Some((inner, _)) = then else { return Poll::Pending };
+                    if let Err(error) = ready!(inner.poll_ready(context)) {
+                        this.state.set(State::Refused { refused: None });
+                        return Poll::Ready(Err(error));
+                    }
                     let Some((mut inner, request)) = then.take() else { return Poll::Pending };
-                    State::Running { permit: Some(permit), inner: inner.call(request) }
+                    State::Running { permit: permit.take(), inner: inner.call(request) }
                 }
                 StateNow::Running { permit, inner } => {
                     let result = ready!(inner.poll(context));

@@ -5,7 +5,7 @@ use std::task::{Context, Poll};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::Refusable;
+use super::{AtResponse, Refusable, release};
 use crate::{Reason, Rejected};
 
 /// Refuses what cannot be begun at once.
@@ -35,7 +35,7 @@ impl<S: Clone> Clone for LoadShedService<S> {
 
 impl<S, Request> Service<Request> for LoadShedService<S>
 where
-    S: Service<Request>,
+    S: Service<Request> + Clone,
     S::Error: From<Rejected>,
 {
     type Response = S::Response;
@@ -56,9 +56,11 @@ where
     #[inline]
     fn call(&mut self, request: Request) -> Self::Future {
         if std::mem::take(&mut self.ready) {
-            Refusable::called(self.inner.call(request), ())
+            Refusable::called(self.inner.call(request), (), AtResponse)
         } else {
-            Refusable::refused(Rejected::because(Reason::Overloaded))
+            // It may stand in a line below, and would be given what it does not use.
+            release(&mut self.inner);
+            Refusable::refused(Rejected::because(Reason::Overloaded), AtResponse)
         }
     }
 }

@@ -1,8 +1,9 @@
 //! Layers for [tower](https://docs.rs/tower): one for each primitive, never a second implementation.
 //!
 //! The state lives in the layer, so that every service it makes shares it. Permits and tokens are taken in `call`, never in `poll_ready`: a clone
-//! that is ready and idle keeps nobody waiting. A layer that refuses gives back what the service below had reserved. Futures have names and are
-//! not boxed; they are `Send` if the service's are.
+//! that is ready and idle keeps nobody waiting. A layer that refuses gives back what the service below had reserved, by putting a clone in its place:
+//! services must be `Clone` (put `tower::buffer` around one that is not). Futures have names and are not boxed, but for single-flight's; they are
+//! `Send` if the service's are.
 //!
 //! A layer does not wrap the error of its service but asks that a refusal can be made into one (`S::Error: From<Rejected>`, and `From<TimedOut>` for
 //! timeouts). Tower's own `BoxError` can; for a service with any other error put [`CallErrors`] below all the others, and the error is a
@@ -12,12 +13,12 @@
 //!
 //! For what a service *calls*, from the outside in:
 //!
-//! 1. [`LoadShedLayer`]: what cannot be begun now is refused.
+//! 1. [`LoadShedLayer`]: a client that is not ready is refused. (A full bulkhead refuses by itself.)
 //! 2. [`BulkheadLayer`]: not too many at a time.
-//! 3. [`RateLimitLayer`]: not too many in a minute.
+//! 3. [`RateLimitLayer`]: not too many calls in a minute; inside the retries it would count tries.
 //! 4. [`TimeoutLayer`]: all tries together.
-//! 5. [`RetryLayer`]: inside the total time, outside the breaker: an open breaker ends the trying.
-//! 6. [`BreakerLayer`]: sees every try, and every try that times out.
+//! 5. [`RetryLayer`], judged by [`ByCallError`](crate::ByCallError): inside the total time, outside the breaker, so that an open breaker ends the trying.
+//! 6. [`BreakerLayer`], judged by the same: it sees every try, and every try that times out, and no refusal from below.
 //! 7. [`TimeoutLayer`]: each try.
 //!
 //! For what *calls* a service: trace, [`ShutdownLayer`], [`LoadShedLayer`], [`RateLimitLayer`], [`BulkheadLayer`], [`TimeoutLayer`], handler.
@@ -28,7 +29,7 @@
 //! use std::time::Duration;
 //! use sqal_resilience::layer::{BreakerLayer, BulkheadLayer, CallErrors, RetryLayer, TimeoutLayer};
 //! use sqal_resilience::{
-//!     Again, Backoff, Breaker, BreakerConfig, Bulkhead, BulkheadConfig, CallError, RetryPolicy, TokioClock,
+//!     Backoff, Breaker, BreakerConfig, Bulkhead, BulkheadConfig, ByCallError, CallError, RetryPolicy, TokioClock,
 //! };
 //! use tower::{ServiceBuilder, ServiceExt, service_fn};
 //!
@@ -36,13 +37,10 @@
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let policy = RetryPolicy::new(3, Backoff::new(Duration::from_millis(250), Duration::from_secs(30))?);
 //! let client = ServiceBuilder::new()
-//!     .layer(BulkheadLayer::new(Arc::new(Bulkhead::new(BulkheadConfig::default(), TokioClock))))
+//!     .layer(BulkheadLayer::new(Arc::new(Bulkhead::new(BulkheadConfig::default(), TokioClock)?)))
 //!     .layer(TimeoutLayer::new(Duration::from_secs(10)))
-//!     .layer(RetryLayer::new(policy).when(|result: &Result<u32, CallError<&str>>| match result {
-//!         Err(CallError::Inner(_) | CallError::TimedOut(_)) => Again::Yes,
-//!         _ => Again::Never, // a refusal is an answer
-//!     }))
-//!     .layer(BreakerLayer::new(Arc::new(Breaker::new(BreakerConfig::default(), TokioClock)?)))
+//!     .layer(RetryLayer::new(policy).judged_by(ByCallError)) // a refusal is an answer: it is not tried again
+//!     .layer(BreakerLayer::new(Arc::new(Breaker::new(BreakerConfig::default(), TokioClock)?)).judged_by(ByCallError))
 //!     .layer(TimeoutLayer::new(Duration::from_secs(2)))
 //!     .layer(CallErrors)
 //!     .service(service_fn(|half: u32| async move { if half % 2 == 0 { Ok(half / 2) } else { Err("odd") } }));
@@ -52,10 +50,18 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! # With axum and reqwest
+//!
+//! axum's handlers never fail (`Infallible`), and its routers want services that do not either: put [`CallErrors`] next to the handler and
+//! `axum::error_handling::HandleErrorLayer` outside of all, which makes a response of a [`CallError`] ([`CallError::http_status`],
+//! [`Rejected::retry_after_seconds`](crate::Rejected::retry_after_seconds)). For reqwest, `RetryLayer::replayed_by(reqwest::Request::try_clone)` makes a request again
+//! whose body can be, and `when` looks at the status of a response.
 
 mod breaker;
 mod bulkhead;
 mod call_errors;
+mod hand_over;
 mod load_shed;
 mod rate_limit;
 mod refusable;
@@ -65,12 +71,13 @@ mod single_flight;
 mod timeout;
 
 pub use breaker::{BreakerFuture, BreakerLayer, BreakerService};
-pub use bulkhead::{AtResponse, BulkheadFuture, BulkheadLayer, BulkheadService, HandOver};
+pub use bulkhead::{BulkheadFuture, BulkheadLayer, BulkheadService};
 pub use call_errors::{CallErrors, CallErrorsFuture, CallErrorsService};
+pub use hand_over::{AtResponse, HandOver};
 pub use load_shed::{LoadShedLayer, LoadShedService};
 pub use rate_limit::{RateLimitLayer, RateLimitService};
 pub use refusable::Refusable;
-pub use retry::{EveryError, Replay, ReplayClone, RetryFuture, RetryLayer, RetryService, WorthIt};
+pub use retry::{Replay, ReplayClone, RetryFuture, RetryLayer, RetryService};
 pub use shutdown::{ShutdownLayer, ShutdownService};
 pub use single_flight::{SingleFlightFuture, SingleFlightLayer, SingleFlightService};
 pub use timeout::{TimeoutFuture, TimeoutLayer, TimeoutService};

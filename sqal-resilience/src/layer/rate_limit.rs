@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::{Refusable, release};
+use super::{AtResponse, Refusable, release};
 use crate::{Clock, Rejected, TokenBucket};
 
 /// Takes one token of one [`TokenBucket`] for every call, whichever service makes it.
@@ -64,10 +64,10 @@ where
     #[inline]
     fn call(&mut self, request: Request) -> Self::Future {
         match self.bucket.take(1).into_result() {
-            Ok(_) => Refusable::called(self.inner.call(request), ()),
+            Ok(_) => Refusable::called(self.inner.call(request), (), AtResponse),
             Err(refused) => {
                 release(&mut self.inner);
-                Refusable::refused(refused)
+                Refusable::refused(refused, AtResponse)
             }
         }
     }

@@ -5,42 +5,56 @@ use std::task::{Context, Poll, ready};
 
 use pin_project_lite::pin_project;
 
+use super::{AtResponse, HandOver};
 use crate::Rejected;
 
 pin_project! {
     /// The future of a call that may have been refused; a guard lives as long as the call.
     #[derive(Debug)]
     #[must_use = "futures do nothing unless polled"]
-    pub struct Refusable<F, G = ()> {
+    pub struct Refusable<F, G = (), H = AtResponse> {
         #[pin]
         inner: Option<F>,
         refused: Option<Rejected>,
         guard: Option<G>,
+        hand_over: H,
     }
 }
 
-impl<F, G> Refusable<F, G> {
-    pub(super) const fn called(inner: F, guard: G) -> Self {
-        Self { inner: Some(inner), refused: None, guard: Some(guard) }
+impl<F, G, H> Refusable<F, G, H> {
+    pub(super) const fn called(inner: F, guard: G, hand_over: H) -> Self {
+        Self { inner: Some(inner), refused: None, guard: Some(guard), hand_over }
     }
 
-    pub(super) const fn refused(refused: Rejected) -> Self {
-        Self { inner: None, refused: Some(refused), guard: None }
+    pub(super) const fn refused(refused: Rejected, hand_over: H) -> Self {
+        Self { inner: None, refused: Some(refused), guard: None, hand_over }
     }
 }
 
-impl<T, E: From<Rejected>, F: Future<Output = Result<T, E>>, G> Future for Refusable<F, G> {
-    type Output = Result<T, E>;
+impl<T, E, F, G, H> Future for Refusable<F, G, H>
+where
+    E: From<Rejected>,
+    F: Future<Output = Result<T, E>>,
+    H: HandOver<T, G>,
+{
+    type Output = Result<H::Response, E>;
 
     #[inline]
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.project();
-        if let Some(inner) = this.inner.as_pin_mut() {
-            let result = ready!(inner.poll(context));
-            *this.guard = None;
-            return Poll::Ready(result);
+        let mut this = self.project();
+        let Some(inner) = this.inner.as_mut().as_pin_mut() else {
+            // A refusal is told once; polled again, it has nothing more to say.
+            return this.refused.take().map_or(Poll::Pending, |refused| Poll::Ready(Err(refused.into())));
+        };
+        let result = ready!(inner.poll(context));
+        this.inner.set(None);
+        // An error ends the call at once, a response as configured.
+        let guard = this.guard.take();
+        match (result, guard) {
+            (Ok(response), Some(guard)) => Poll::Ready(Ok(this.hand_over.hand_over(response, guard))),
+            (Err(error), _) => Poll::Ready(Err(error)),
+            // There is a guard as long as there is a call.
+            (Ok(_), None) => Poll::Pending,
         }
-        // A refusal is told once; polled again, it has nothing more to say.
-        this.refused.take().map_or(Poll::Pending, |refused| Poll::Ready(Err(refused.into())))
     }
 }

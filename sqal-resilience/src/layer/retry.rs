@@ -11,9 +11,9 @@ use tower_service::Service;
 
 use super::take_ready;
 use crate::budget::Call;
-use crate::random::Random;
-use crate::retry::{Tries, fresh_seed};
-use crate::{Again, Clock, RetryBudget, RetryPolicy, SystemClock};
+use crate::random::{Random, fresh_seed};
+use crate::retry::Tries;
+use crate::{Again, Clock, EveryError, RetryBudget, RetryPolicy, SystemClock, WorthIt};
 
 /// How a request is made again.
 pub trait Replay<Request> {
@@ -40,38 +40,15 @@ impl<Request, F: Fn(&Request) -> Option<Request>> Replay<Request> for F {
 
 /// Calls again what failed, as a [`RetryPolicy`] says, after the service below has said again that it is ready.
 ///
-/// Of several such layers around each other only the outermost tries again, so that three tries at three levels are three and not twenty-seven. The
-/// deadline of the policy says when no other try is begun; to cut a try that is under way put a [`TimeoutLayer`](super::TimeoutLayer) outside.
+/// Of several such layers around each other in one task only the outermost that can try again does, so that three tries at three levels are three and
+/// not twenty-seven; over a spawned task or a `tower::buffer` they do not know of each other. The deadline of the policy says when no other try is
+/// begun; to cut a try that is under way put a [`TimeoutLayer`](super::TimeoutLayer) outside.
 #[derive(Debug)]
 pub struct RetryLayer<W = EveryError, P = ReplayClone, C = SystemClock> {
     policy: RetryPolicy,
     when: W,
     replay: P,
     budget: Option<Arc<RetryBudget<C>>>,
-}
-
-/// Which results are worth another try. Any function of the result says so.
-pub trait WorthIt<T, E> {
-    /// Whether to try again after this result.
-    fn again(&self, result: &Result<T, E>) -> Again;
-}
-
-/// Every error is.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct EveryError;
-
-impl<T, E> WorthIt<T, E> for EveryError {
-    #[inline]
-    fn again(&self, result: &Result<T, E>) -> Again {
-        if result.is_ok() { Again::Never } else { Again::Yes }
-    }
-}
-
-impl<T, E, F: Fn(&Result<T, E>) -> Again> WorthIt<T, E> for F {
-    #[inline]
-    fn again(&self, result: &Result<T, E>) -> Again {
-        self(result)
-    }
 }
 
 impl RetryLayer<EveryError> {
@@ -83,8 +60,13 @@ impl RetryLayer<EveryError> {
 }
 
 impl<W, P, C> RetryLayer<W, P, C> {
-    /// Says which results are worth another try; a response can be, too.
-    pub fn when<V>(self, when: V) -> RetryLayer<V, P, C> {
+    /// Says by a function which results are worth another try; a response can be, too.
+    pub fn when<T, E, V: Fn(&Result<T, E>) -> Again>(self, when: V) -> RetryLayer<V, P, C> {
+        self.judged_by(when)
+    }
+
+    /// Says which results are worth another try.
+    pub fn judged_by<V>(self, when: V) -> RetryLayer<V, P, C> {
         RetryLayer { policy: self.policy, when, replay: self.replay, budget: self.budget }
     }
 
@@ -132,6 +114,11 @@ tokio::task_local! {
     static TRYING: ();
 }
 
+/// Does something that inner layers do not try again, if this one may.
+fn scoped<T>(trying: bool, f: impl FnOnce() -> T) -> T {
+    if trying { TRYING.sync_scope((), f) } else { f() }
+}
+
 impl<S, Request, W, P, C> Service<Request> for RetryService<S, W, P, C>
 where
     S: Service<Request> + Clone,
@@ -149,12 +136,14 @@ where
 
     #[inline]
     fn call(&mut self, request: Request) -> Self::Future {
-        let paying = self.of.budget.clone().map(RetryBudget::begin_owned);
         let alone = TRYING.try_with(|()| ()).is_err();
         let again = if alone && self.of.policy.max_retries > 0 { self.of.replay.replay(&request) } else { None };
+        // An inner layer's call is the outer one's try: it earns nothing.
+        let paying = if alone { self.of.budget.clone().map(RetryBudget::begin_owned) } else { None };
         // The one that said it is ready makes the call, and is kept for the next try.
         let mut inner = take_ready(&mut self.inner);
-        let running = TRYING.sync_scope((), || inner.call(request));
+        let trying = again.is_some();
+        let running = scoped(trying, || inner.call(request));
         let began = self.of.policy.deadline.map(|_| Instant::now());
         RetryFuture {
             state: State::Running { inner: running },
@@ -163,6 +152,7 @@ where
             tries: None,
             began,
             paying,
+            trying,
             of: self.of.clone(),
         }
     }
@@ -178,6 +168,8 @@ pin_project! {
         // The request for the next try, if there may be one.
         again: Option<R>,
         tries: Option<Tries>,
+        // Whether inner layers leave the trying to this one.
+        trying: bool,
         began: Option<Instant>,
         paying: Option<Call<Arc<RetryBudget<C>>, C>>,
         of: RetryLayer<W, P, C>,
@@ -214,7 +206,7 @@ where
         loop {
             let next = match this.state.as_mut().project() {
                 StateNow::Running { inner } => {
-                    let result = ready!(TRYING.sync_scope((), || inner.poll(context)));
+                    let result = ready!(scoped(*this.trying, || inner.poll(context)));
                     let again = this.of.when.again(&result);
                     if again == Again::Never || this.again.is_none() {
                         return Poll::Ready(result);
@@ -231,11 +223,11 @@ where
                     State::Readying
                 }
                 StateNow::Readying => {
-                    ready!(TRYING.sync_scope((), || this.inner.poll_ready(context)))?;
+                    ready!(scoped(*this.trying, || this.inner.poll_ready(context)))?;
                     let Some(request) = this.again.take() else { return Poll::Pending };
                     let last = this.tries.as_ref().is_some_and(|tries| tries.begun() >= this.of.policy.max_retries);
                     *this.again = if last { None } else { this.of.replay.replay(&request) };
-                    State::Running { inner: TRYING.sync_scope((), || this.inner.call(request)) }
+                    State::Running { inner: scoped(*this.trying, || this.inner.call(request)) }
                 }
             };
             this.state.set(next);

@@ -1,62 +1,103 @@
 //! [`ShutdownLayer`]: counts what is under way, and refuses once the end has begun.
 
+use std::fmt;
+use std::pin::Pin;
+use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll};
 
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::{Refusable, release};
-use crate::{Active, Rejected, Shutdown};
+use super::{AtResponse, HandOver, Refusable, release};
+use crate::{Active, Phase, Rejected, Shutdown};
 
 /// Counts every call as a request under way of one [`Shutdown`].
 #[derive(Clone, Debug)]
-pub struct ShutdownLayer(Shutdown);
+pub struct ShutdownLayer<H = AtResponse> {
+    shutdown: Shutdown,
+    hand_over: H,
+}
 
 impl ShutdownLayer {
-    /// A layer for this process's end.
+    /// A layer for this process's end; a call ends when there is a response.
     #[must_use]
     pub const fn new(shutdown: Shutdown) -> Self {
-        Self(shutdown)
+        Self { shutdown, hand_over: AtResponse }
     }
 }
 
-impl<S> Layer<S> for ShutdownLayer {
-    type Service = ShutdownService<S>;
+impl<H> ShutdownLayer<H> {
+    /// The same with another end: a function that puts the [`Active`] into the body of the response lets the process wait for downloads and streams too.
+    pub fn handing_over<J: Fn(T, Active) -> R, T, R>(self, hand_over: J) -> ShutdownLayer<J> {
+        ShutdownLayer { shutdown: self.shutdown, hand_over }
+    }
+}
+
+impl<S, H: Clone> Layer<S> for ShutdownLayer<H> {
+    type Service = ShutdownService<S, H>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        ShutdownService { inner, shutdown: self.0.clone() }
+        ShutdownService { inner, of: self.clone(), draining: None }
     }
 }
 
 /// The service of a [`ShutdownLayer`].
-#[derive(Clone, Debug)]
-pub struct ShutdownService<S> {
+pub struct ShutdownService<S, H = AtResponse> {
     inner: S,
-    shutdown: Shutdown,
+    of: ShutdownLayer<H>,
+    /// Wakes whoever waits for the service below when the end begins. (A lock that is never taken: it makes the service `Sync`.)
+    draining: Option<Mutex<Pin<Box<dyn Future<Output = ()> + Send>>>>,
 }
 
-impl<S, Request> Service<Request> for ShutdownService<S>
+impl<S: Clone, H: Clone> Clone for ShutdownService<S, H> {
+    fn clone(&self) -> Self {
+        Self { inner: self.inner.clone(), of: self.of.clone(), draining: None }
+    }
+}
+
+impl<S: fmt::Debug, H> fmt::Debug for ShutdownService<S, H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ShutdownService").field("inner", &self.inner).finish_non_exhaustive()
+    }
+}
+
+impl<S, Request, H> Service<Request> for ShutdownService<S, H>
 where
     S: Service<Request> + Clone,
     S::Error: From<Rejected>,
+    H: HandOver<S::Response, Active> + Clone,
 {
-    type Response = S::Response;
+    type Response = H::Response;
     type Error = S::Error;
-    type Future = Refusable<S::Future, Active>;
+    type Future = Refusable<S::Future, Active, H>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         // What will be refused needs no service that is ready.
-        if self.shutdown.is_draining() { Poll::Ready(Ok(())) } else { self.inner.poll_ready(context) }
+        if self.of.shutdown.is_draining() {
+            return Poll::Ready(Ok(()));
+        }
+        if let Poll::Ready(answer) = self.inner.poll_ready(context) {
+            self.draining = None;
+            return Poll::Ready(answer);
+        }
+        let shutdown = &self.of.shutdown;
+        let draining = self.draining.get_or_insert_with(|| {
+            let shutdown = shutdown.clone();
+            Mutex::new(Box::pin(async move { shutdown.reached(Phase::Draining).await }))
+        });
+        let draining = draining.get_mut().unwrap_or_else(PoisonError::into_inner);
+        draining.as_mut().poll(context).map(Ok)
     }
 
     #[inline]
     fn call(&mut self, request: Request) -> Self::Future {
+        let hand_over = self.of.hand_over.clone();
         // It never goes back from draining: whoever is let in here was asked for readiness.
-        match self.shutdown.track() {
-            Ok(active) => Refusable::called(self.inner.call(request), active),
+        match self.of.shutdown.track() {
+            Ok(active) => Refusable::called(self.inner.call(request), active, hand_over),
             Err(refused) => {
                 release(&mut self.inner);
-                Refusable::refused(refused)
+                Refusable::refused(refused, hand_over)
             }
         }
     }

@@ -1,6 +1,7 @@
 //! [`SingleFlightLayer`]: calls for the same thing at the same time are one call.
 
 use std::fmt;
+use std::future::poll_fn;
 use std::hash::Hash;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -9,7 +10,7 @@ use std::task::{Context, Poll};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::take_ready;
+use super::release;
 use crate::SingleFlight;
 
 /// Joins calls whose requests have the same key; a request without a key flies alone.
@@ -86,7 +87,13 @@ where
 
     fn call(&mut self, request: Request) -> Self::Future {
         let Some(key) = (self.of.name)(&request) else { return Box::pin(self.inner.call(request)) };
-        let (flights, mut inner) = (Arc::clone(&self.of.flights), take_ready(&mut self.inner));
-        Box::pin(async move { flights.run(key, move || inner.call(request)).await.value })
+        // Whoever joins a flight must not hold the slot that the flight needs: whoever flies asks for one.
+        release(&mut self.inner);
+        let (flights, mut inner) = (Arc::clone(&self.of.flights), self.inner.clone());
+        let fly = move || async move {
+            poll_fn(|context| inner.poll_ready(context)).await?;
+            inner.call(request).await
+        };
+        Box::pin(async move { flights.run(key, fly).await.value })
     }
 }

@@ -27,7 +27,7 @@ impl<S> Layer<S> for TimeoutLayer {
     type Service = TimeoutService<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        TimeoutService { inner, limit: self.0, waiting: None }
+        TimeoutService { inner, limit: self.0, wait: Wait::None }
     }
 }
 
@@ -36,13 +36,25 @@ impl<S> Layer<S> for TimeoutLayer {
 pub struct TimeoutService<S> {
     inner: S,
     limit: Duration,
-    /// Since when it waits for the service below, and what wakes it at the end of that.
-    waiting: Option<(Instant, Option<Pin<Box<Sleep>>>)>,
+    wait: Wait,
+}
+
+/// What a service knows of the readiness of the one below.
+#[derive(Debug)]
+enum Wait {
+    /// It was ready at once, or nobody asked.
+    None,
+    /// It was not ready at this time; the timer wakes whoever asked at the end.
+    Since(Instant, Option<Pin<Box<Sleep>>>),
+    /// It is ready after so long.
+    Took(Duration),
+    /// The time is over: the next call fails, and no other.
+    Over,
 }
 
 impl<S: Clone> Clone for TimeoutService<S> {
     fn clone(&self) -> Self {
-        Self { inner: self.inner.clone(), limit: self.limit, waiting: None }
+        Self { inner: self.inner.clone(), limit: self.limit, wait: Wait::None }
     }
 }
 
@@ -55,28 +67,43 @@ where
     type Error = S::Error;
     type Future = TimeoutFuture<S::Future>;
 
+    /// An error of `poll_ready` would say that the service is broken for good, so a readiness that comes too late is an error of the call.
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        if let Poll::Ready(answer) = self.inner.poll_ready(context) {
-            return Poll::Ready(answer);
+        if matches!(self.wait, Wait::Over) {
+            return Poll::Ready(Ok(()));
         }
         let limit = self.limit;
-        let (_, sleep) = self.waiting.get_or_insert_with(|| {
+        if let Poll::Ready(answer) = self.inner.poll_ready(context) {
+            if let Wait::Since(since, _) = self.wait {
+                // Longer than anybody waits: whoever did gave up, and this is another one.
+                let took = since.elapsed();
+                self.wait = if took < limit { Wait::Took(took) } else { Wait::None };
+            }
+            return Poll::Ready(answer);
+        }
+        // The same for a wait whose end is long past.
+        let given_up = matches!(self.wait, Wait::Since(since, _) if since.elapsed() > limit.saturating_mul(2));
+        if given_up || !matches!(self.wait, Wait::Since(..)) {
             let now = Instant::now();
             // A time that no clock reaches needs no timer.
-            (now, now.checked_add(limit).map(|end| Box::pin(sleep_until(end))))
-        });
-        let over = sleep.as_mut().is_some_and(|sleep| sleep.as_mut().poll(context).is_ready());
-        if over {
-            self.waiting = None;
-            return Poll::Ready(Err(TimedOut { after: limit }.into()));
+            self.wait = Wait::Since(now, now.checked_add(limit).map(|end| Box::pin(sleep_until(end))));
         }
-        Poll::Pending
+        let Wait::Since(_, Some(sleep)) = &mut self.wait else { return Poll::Pending };
+        ready!(sleep.as_mut().poll(context));
+        self.wait = Wait::Over;
+        Poll::Ready(Ok(()))
     }
 
     #[inline]
     fn call(&mut self, request: Request) -> Self::Future {
-        let since = self.waiting.take().map(|(since, _)| since);
-        TimeoutFuture { inner: timeout(self.limit, self.inner.call(request)).since(since) }
+        let late = TimedOut { after: self.limit };
+        let waited = match std::mem::replace(&mut self.wait, Wait::None) {
+            Wait::Over => return TimeoutFuture { inner: None, late },
+            Wait::None | Wait::Since(..) => Duration::ZERO,
+            Wait::Took(time) => time,
+        };
+        let began = if waited.is_zero() { None } else { Instant::now().checked_sub(waited) };
+        TimeoutFuture { inner: Some(timeout(self.limit, self.inner.call(request)).since(began)), late }
     }
 }
 
@@ -85,8 +112,10 @@ pin_project! {
     #[derive(Debug)]
     #[must_use = "futures do nothing unless polled"]
     pub struct TimeoutFuture<F> {
+        // None if the service was not ready in time.
         #[pin]
-        inner: Timeout<F>,
+        inner: Option<Timeout<F>>,
+        late: TimedOut,
     }
 }
 
@@ -95,6 +124,8 @@ impl<T, E: From<TimedOut>, F: Future<Output = Result<T, E>>> Future for TimeoutF
 
     #[inline]
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        Poll::Ready(ready!(self.project().inner.poll(context)).unwrap_or_else(|late| Err(late.into())))
+        let this = self.project();
+        let Some(inner) = this.inner.as_pin_mut() else { return Poll::Ready(Err((*this.late).into())) };
+        Poll::Ready(ready!(inner.poll(context)).unwrap_or_else(|late| Err(late.into())))
     }
 }

@@ -1,62 +1,12 @@
-//! [`Active`]: something under way, counted in the word that also says whether new work is refused.
+//! [`Active`]: something under way, counted until it is dropped.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use tokio::task::JoinHandle;
 
-use super::{Core, Phase, Shutdown, lock};
-use crate::sync::Ordering;
+use super::{Core, Kind, Shutdown, lock};
 use crate::{Reason, Rejected};
-
-/// What is under way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Kind {
-    /// A request; the log counts them.
-    Request,
-    /// Anything else: a worker, a connection, a job.
-    Task,
-}
-
-/// The word: phase (3 bits), tasks (29), requests (32).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Word(pub(super) u64);
-
-impl Word {
-    const PHASE: u32 = 61;
-    const TASK: u32 = 32;
-
-    pub(super) const fn phase(self) -> Phase {
-        match self.0 >> Self::PHASE {
-            0 => Phase::Running,
-            1 => Phase::NotReady,
-            2 => Phase::Draining,
-            3 => Phase::Closing,
-            4 => Phase::Done,
-            _ => Phase::Forced,
-        }
-    }
-
-    pub(super) const fn with_phase(self, phase: Phase) -> Self {
-        Self(self.0 & ((1 << Self::PHASE) - 1) | (phase as u64) << Self::PHASE)
-    }
-
-    #[expect(clippy::cast_possible_truncation, reason = "the lower half")]
-    pub(super) const fn requests(self) -> u32 {
-        self.0 as u32
-    }
-
-    pub(super) const fn tasks(self) -> u32 {
-        (self.0 >> Self::TASK) as u32 & ((1 << (Self::PHASE - Self::TASK)) - 1)
-    }
-
-    const fn one(kind: Kind) -> u64 {
-        match kind {
-            Kind::Request => 1,
-            Kind::Task => 1 << Self::TASK,
-        }
-    }
-}
 
 /// Names of what is under way, and of what panicked.
 #[derive(Debug, Default)]
@@ -113,7 +63,7 @@ pub struct Active {
 impl Active {
     /// Something that this one has begun: counted too, even if new work is refused by now.
     pub fn child(&self) -> Self {
-        self.core.word.fetch_add(Word::one(self.kind), Ordering::AcqRel);
+        self.core.tally.enter_with(self.kind);
         Self { core: Arc::clone(&self.core), kind: self.kind, name: None }
     }
 }
@@ -121,8 +71,7 @@ impl Active {
 impl Drop for Active {
     fn drop(&mut self) {
         self.core.names.end(self.name, std::thread::panicking());
-        let before = Word(self.core.word.fetch_sub(Word::one(self.kind), Ordering::AcqRel));
-        if before.phase() >= Phase::Draining {
+        if self.core.tally.leave(self.kind) {
             self.core.ended.notify_one();
         }
     }
@@ -151,11 +100,10 @@ impl Shutdown {
     #[inline]
     fn begin_work(&self, kind: Kind, name: Option<String>) -> Result<Active, Rejected> {
         // Counted and looked at in one step: no request slips between the look and the drain.
-        let before = Word(self.0.word.fetch_add(Word::one(kind), Ordering::AcqRel));
-        let mut active = Active { core: Arc::clone(&self.0), kind, name: None };
-        if before.phase() >= Phase::Draining {
+        if !self.0.tally.enter(kind) {
             return Err(Rejected::because(Reason::ShuttingDown));
         }
+        let mut active = Active { core: Arc::clone(&self.0), kind, name: None };
         active.name = name.map(|name| self.0.names.add(name));
         Ok(active)
     }
@@ -198,6 +146,6 @@ impl Shutdown {
     /// How many requests are under way.
     #[must_use]
     pub fn active_requests(&self) -> u32 {
-        Word(self.0.word.load(Ordering::Acquire)).requests()
+        self.0.tally.now().requests()
     }
 }

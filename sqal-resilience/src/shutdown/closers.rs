@@ -1,10 +1,12 @@
 //! What is closed at the end: stage by stage, the last registered first, each within its time.
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Mutex;
 use std::time::Duration;
 
+use tokio::task::JoinHandle;
 use tracing::{info, warn};
 
 use super::lock;
@@ -36,6 +38,8 @@ pub enum HowClosed {
     Panicked,
     /// It took too long and was dropped.
     TimedOut,
+    /// It was not begun, or dropped half-way: somebody would not wait.
+    Forced,
 }
 
 /// One thing that was closed.
@@ -47,7 +51,8 @@ pub struct Closed {
     pub how: HowClosed,
 }
 
-type Close = Box<dyn FnOnce() -> Pin<Box<dyn Future<Output = Result<(), String>> + Send>> + Send>;
+type Closing = Pin<Box<dyn Future<Output = Result<(), String>> + Send>>;
+type Close = Box<dyn FnOnce() -> Closing + Send>;
 type Count = Box<dyn FnOnce() -> usize + Send>;
 
 struct Closer {
@@ -67,7 +72,7 @@ impl Default for Closers {
 }
 
 impl Closers {
-    pub(super) fn add<F>(
+    pub(super) fn add<F, E>(
         &self,
         stage: Stage,
         name: String,
@@ -75,11 +80,16 @@ impl Closers {
         close: impl FnOnce() -> F + Send + 'static,
     ) -> Result<(), Rejected>
     where
-        F: Future<Output = Result<(), String>> + Send + 'static,
+        F: Future<Output = Result<(), E>> + Send + 'static,
+        E: fmt::Display,
     {
         let mut closers = lock(&self.0);
         let closers = closers.as_mut().ok_or(Rejected::because(Reason::ShuttingDown))?;
-        closers.push(Closer { stage, name, count, close: Box::new(move || Box::pin(close())) });
+        let close = move || -> Closing {
+            let closing = close();
+            Box::pin(async move { closing.await.map_err(|error| error.to_string()) })
+        };
+        closers.push(Closer { stage, name, count, close: Box::new(close) });
         Ok(())
     }
 
@@ -97,30 +107,46 @@ impl Closers {
         }
     }
 
-    /// Runs all, also those that are registered meanwhile.
+    /// Runs all, also those that are registered meanwhile. What is under way when this is dropped is dropped too, and stays noted as forced.
     pub(super) async fn run(&self, limit: Duration, closed: &mut Vec<Closed>) {
         while let Some(Closer { name, count, close, .. }) = self.next() {
-            if let Some(count) = count {
-                info!("Closing {name} ({} active)", count());
+            // A count is somebody else's code: if it panics the line goes without it.
+            if let Some(count) = count.and_then(|count| catch_unwind(AssertUnwindSafe(count)).ok()) {
+                info!("Closing {name} ({count} active)");
             } else {
                 info!("Closing {name}");
             }
+            closed.push(Closed { name: name.clone(), how: HowClosed::Forced });
             // A task of its own: its panic ends it, and nothing else.
-            let mut task = tokio::spawn(async move { close().await });
-            let how = match timeout(limit, &mut task).await {
+            let mut task = AbortOnDrop(tokio::spawn(async move { close().await }));
+            let how = match timeout(limit, &mut task.0).await {
                 Ok(Ok(Ok(()))) => HowClosed::Well,
                 Ok(Ok(Err(why))) => HowClosed::Failed(why),
                 Ok(Err(_)) => HowClosed::Panicked,
-                Err(_) => {
-                    task.abort();
-                    HowClosed::TimedOut
-                }
+                Err(_) => HowClosed::TimedOut,
             };
             if how != HowClosed::Well {
                 warn!(what = name, ?how, "not closed as it should be");
             }
-            closed.push(Closed { name, how });
+            if let Some(closed) = closed.last_mut() {
+                closed.how = how;
+            }
         }
+    }
+
+    /// Takes no more, and names those that have not run.
+    pub(super) fn give_up(&self) -> Vec<Closed> {
+        let left = lock(&self.0).take().unwrap_or_default();
+        left.into_iter().map(|closer| Closed { name: closer.name, how: HowClosed::Forced }).collect()
+    }
+}
+
+/// A task that ends with whoever waits for it.
+struct AbortOnDrop(JoinHandle<Result<(), String>>);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }
 

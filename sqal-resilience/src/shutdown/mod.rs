@@ -13,22 +13,25 @@ mod active;
 mod closers;
 #[cfg(unix)]
 mod signals;
+mod tally;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-pub use active::{Active, Kind};
-use active::{Names, Word};
+pub use active::Active;
+use active::Names;
 use closers::Closers;
 pub use closers::{Closed, HowClosed, Stage};
 #[cfg(unix)]
 pub use signals::Signals;
-use tokio::sync::{Notify, OnceCell, watch};
-use tokio::time::{Instant, sleep, timeout_at};
+pub use tally::Kind;
+use tally::Tally;
+use tokio::sync::{Notify, watch};
+use tokio::time::{Instant, sleep};
 use tracing::{info, warn};
 
-use crate::sync::{AtomicU64, Ordering};
-use crate::{Reason, Rejected};
+use crate::{Reason, Rejected, timeout};
 
 /// How far the end has come. It only ever goes forward.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -105,7 +108,7 @@ impl Report {
 /// use sqal_resilience::{Shutdown, ShutdownConfig, Stage};
 ///
 /// let shutdown = Shutdown::new(ShutdownConfig::default());
-/// shutdown.on_close(Stage::STORES, "database pool", || async { Ok(()) }).unwrap();
+/// shutdown.on_close(Stage::STORES, "database pool", || async { Ok::<_, String>(()) }).unwrap();
 /// let request = shutdown.track().unwrap();       // a request under way
 /// shutdown.begin("SIGTERM");
 /// assert!(shutdown.track().is_err());            // new ones are refused
@@ -120,14 +123,15 @@ pub struct Shutdown(Arc<Core>);
 #[derive(Debug)]
 struct Core {
     config: ShutdownConfig,
-    /// Phase and counts in one word: "refuse" and "count" are one decision.
-    word: AtomicU64,
+    tally: Tally,
     phase: watch::Sender<Phase>,
     /// Something that was under way has ended, and somebody waits for that.
     ended: Notify,
     names: Names,
     closers: Closers,
-    report: OnceCell<Report>,
+    /// Whether somebody has begun to see to the end, and how it ended.
+    running: AtomicBool,
+    report: watch::Sender<Option<Report>>,
 }
 
 impl Default for Shutdown {
@@ -142,12 +146,13 @@ impl Shutdown {
     pub fn new(config: ShutdownConfig) -> Self {
         Self(Arc::new(Core {
             config,
-            word: AtomicU64::new(0),
+            tally: Tally::new(),
             phase: watch::Sender::new(Phase::Running),
             ended: Notify::new(),
             names: Names::default(),
             closers: Closers::default(),
-            report: OnceCell::new(),
+            running: AtomicBool::new(false),
+            report: watch::Sender::new(None),
         }))
     }
 
@@ -155,7 +160,7 @@ impl Shutdown {
     #[inline]
     #[must_use]
     pub fn phase(&self) -> Phase {
-        Word(self.0.word.load(Ordering::Acquire)).phase()
+        self.0.tally.now().phase()
     }
 
     /// Whether new work should be sent here.
@@ -174,16 +179,8 @@ impl Shutdown {
 
     /// Goes forward to a phase; whether it was not there yet.
     fn advance(&self, to: Phase) -> bool {
-        let mut seen = self.0.word.load(Ordering::Acquire);
-        loop {
-            if Word(seen).phase() >= to {
-                return false;
-            }
-            let next = Word(seen).with_phase(to).0;
-            match self.0.word.compare_exchange_weak(seen, next, Ordering::AcqRel, Ordering::Acquire) {
-                Ok(_) => break,
-                Err(other) => seen = other,
-            }
+        if !self.0.tally.advance(to) {
+            return false;
         }
         // Two who advance at once may come here in the other order: what is told only goes forward too.
         self.0.phase.send_if_modified(|phase| {
@@ -258,14 +255,15 @@ impl Shutdown {
     /// # Errors
     ///
     /// [`Reason::ShuttingDown`] if everything is closed already: it would never run.
-    pub fn on_close<F>(
+    pub fn on_close<F, E>(
         &self,
         stage: Stage,
         name: impl Into<String>,
         close: impl FnOnce() -> F + Send + 'static,
     ) -> Result<(), Rejected>
     where
-        F: Future<Output = Result<(), String>> + Send + 'static,
+        F: Future<Output = Result<(), E>> + Send + 'static,
+        E: std::fmt::Display,
     {
         self.0.closers.add(stage, name.into(), None, close)
     }
@@ -275,7 +273,7 @@ impl Shutdown {
     /// # Errors
     ///
     /// As [`Shutdown::on_close`].
-    pub fn on_close_counted<F>(
+    pub fn on_close_counted<F, E>(
         &self,
         stage: Stage,
         name: impl Into<String>,
@@ -283,14 +281,27 @@ impl Shutdown {
         close: impl FnOnce() -> F + Send + 'static,
     ) -> Result<(), Rejected>
     where
-        F: Future<Output = Result<(), String>> + Send + 'static,
+        F: Future<Output = Result<(), E>> + Send + 'static,
+        E: std::fmt::Display,
     {
         self.0.closers.add(stage, name.into(), Some(Box::new(count)), close)
     }
 
     /// Waits for the end to begin and goes through it: the delay, the drain, the closers. Whoever calls it again gets the same report.
+    ///
+    /// It goes on in a task of its own, so dropping this future stops nothing.
     pub async fn run(&self) -> Report {
-        self.0.report.get_or_init(|| self.end()).await.clone()
+        if !self.0.running.swap(true, Ordering::AcqRel) {
+            let shutdown = self.clone();
+            tokio::spawn(async move {
+                let report = shutdown.end().await;
+                shutdown.0.report.send_replace(Some(report));
+            });
+        }
+        let mut report = self.0.report.subscribe();
+        // The sender lives as long as `self`, so waiting cannot fail.
+        let report = report.wait_for(Option::is_some).await;
+        report.ok().and_then(|report| Option::clone(&report)).unwrap_or_default()
     }
 
     async fn end(&self) -> Report {
@@ -300,41 +311,56 @@ impl Shutdown {
         tokio::select! {
             biased;
             () = self.reached(Phase::Forced) => {}
-            () = self.orderly(&mut report.closed) => {}
+            () = self.orderly(&mut report) => {}
         }
         self.advance(Phase::Done);
         report.forced = self.phase() == Phase::Forced;
-        let left = Word(self.0.word.load(Ordering::Acquire));
-        (report.abandoned_requests, report.abandoned_tasks) = (left.requests(), left.tasks());
-        report.abandoned = self.0.names.under_way();
+        if report.forced {
+            self.abandon(&mut report);
+        }
+        report.closed.extend(self.0.closers.give_up());
         report.panicked = self.0.names.panicked();
         report.took = begun.elapsed();
-        if left.requests() + left.tasks() > 0 {
-            warn!(requests = left.requests(), tasks = left.tasks(), named = ?report.abandoned, "abandoned");
+        if report.exit_code() == 0 {
+            info!("Graceful shutdown completed in {:.1}s", report.took.as_secs_f64());
+        } else {
+            warn!(?report, "Shutdown ended after {:.1}s, and not everything in order", report.took.as_secs_f64());
         }
-        info!("Graceful shutdown completed in {:.1}s", report.took.as_secs_f64());
         report
     }
 
-    async fn orderly(&self, closed: &mut Vec<Closed>) {
+    async fn orderly(&self, report: &mut Report) {
         if !self.is_draining() {
             sleep(self.0.config.ready_delay).await;
             self.refuse();
         }
-        self.drain().await;
+        if !self.drain().await {
+            // Now, not after the closers: what still runs loses what it stands on.
+            self.abandon(report);
+        }
         self.advance(Phase::Closing);
-        self.0.closers.run(self.0.config.close, closed).await;
+        self.0.closers.run(self.0.config.close, &mut report.closed).await;
     }
 
-    /// Waits until nothing is under way, at most so long as it may take.
-    async fn drain(&self) {
-        let now = || Word(self.0.word.load(Ordering::Acquire));
+    /// Notes what is under way as abandoned. Nothing is interrupted: it ends with the process, or when it looks at the phase.
+    fn abandon(&self, report: &mut Report) {
+        let left = self.0.tally.now();
+        (report.abandoned_requests, report.abandoned_tasks) = (left.requests(), left.tasks());
+        report.abandoned = self.0.names.under_way();
+        if left.total() > 0 {
+            warn!(requests = left.requests(), tasks = left.tasks(), named = ?report.abandoned, "abandoned");
+        }
+    }
+
+    /// Waits until nothing is under way, at most so long as it may take; whether that was enough.
+    async fn drain(&self) -> bool {
+        let now = || self.0.tally.now();
         let mut told = now().requests();
         if told > 0 {
             info!("Waiting for {told} active request{} to complete...", plural(told));
         }
         let emptied = async {
-            while now().requests() + now().tasks() > 0 {
+            while now().total() > 0 {
                 self.0.ended.notified().await;
                 let left = now().requests();
                 if left > 0 && left != told {
@@ -343,16 +369,11 @@ impl Shutdown {
                 told = left;
             }
         };
-        // A time that no clock reaches is waited for without a limit.
-        let in_time = if let Some(end) = Instant::now().checked_add(self.0.config.drain) {
-            timeout_at(end, emptied).await.is_ok()
-        } else {
-            emptied.await;
-            true
-        };
+        let in_time = timeout(self.0.config.drain, emptied).await.is_ok();
         if in_time {
             info!("All requests completed");
         }
+        in_time
     }
 }
 

@@ -1,0 +1,34 @@
+//! [`HandOver`]: what becomes of a permit when there is a response whose body goes on.
+
+/// What becomes of the guard of a call (a place, the count of what is under way) when there is a response.
+pub trait HandOver<T, G> {
+    /// The response with whatever holds the guard.
+    type Response;
+
+    /// Drops the guard, or puts it into the response.
+    fn hand_over(&self, response: T, guard: G) -> Self::Response;
+}
+
+/// The call ends when there is a response, though its body may go on.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct AtResponse;
+
+impl<T, G> HandOver<T, G> for AtResponse {
+    type Response = T;
+
+    #[inline]
+    fn hand_over(&self, response: T, guard: G) -> T {
+        drop(guard);
+        response
+    }
+}
+
+/// A function that puts the guard into the body: the call ends when the body ends or is dropped.
+impl<T, G, R, F: Fn(T, G) -> R> HandOver<T, G> for F {
+    type Response = R;
+
+    #[inline]
+    fn hand_over(&self, response: T, guard: G) -> R {
+        self(response, guard)
+    }
+}

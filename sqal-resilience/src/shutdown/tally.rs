@@ -1,0 +1,116 @@
+//! [`Tally`]: how far the end has come and what is under way, in one word, so that "refuse" and "count" are one decision.
+
+use super::Phase;
+use crate::sync::{AtomicU64, Ordering};
+
+/// What is under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// A request; the log counts them.
+    Request,
+    /// Anything else: a worker, a connection, a job.
+    Task,
+}
+
+impl Kind {
+    const fn one(self) -> u64 {
+        match self {
+            Self::Request => 1,
+            Self::Task => 1 << Word::TASK,
+        }
+    }
+}
+
+/// The word: phase (3 bits), tasks (29), requests (32).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Word(u64);
+
+impl Word {
+    const PHASE: u32 = 61;
+    const TASK: u32 = 32;
+
+    pub(crate) const fn phase(self) -> Phase {
+        match self.0 >> Self::PHASE {
+            0 => Phase::Running,
+            1 => Phase::NotReady,
+            2 => Phase::Draining,
+            3 => Phase::Closing,
+            4 => Phase::Done,
+            _ => Phase::Forced,
+        }
+    }
+
+    const fn with_phase(self, phase: Phase) -> Self {
+        Self(self.0 & ((1 << Self::PHASE) - 1) | (phase as u64) << Self::PHASE)
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "the lower half")]
+    pub(crate) const fn requests(self) -> u32 {
+        self.0 as u32
+    }
+
+    pub(crate) const fn tasks(self) -> u32 {
+        (self.0 >> Self::TASK) as u32 & ((1 << (Self::PHASE - Self::TASK)) - 1)
+    }
+
+    /// Everything under way.
+    pub(crate) const fn total(self) -> u64 {
+        self.requests() as u64 + self.tasks() as u64
+    }
+}
+
+/// The word, shared.
+#[derive(Debug)]
+pub(crate) struct Tally(AtomicU64);
+
+impl Tally {
+    pub(crate) fn new() -> Self {
+        Self(AtomicU64::new(0))
+    }
+
+    #[inline]
+    pub(crate) fn now(&self) -> Word {
+        Word(self.0.load(Ordering::Acquire))
+    }
+
+    /// Counts one more, unless new work is refused; a refusal writes nothing.
+    #[inline]
+    pub(crate) fn enter(&self, kind: Kind) -> bool {
+        let mut seen = self.0.load(Ordering::Relaxed);
+        loop {
+            if Word(seen).phase() >= Phase::Draining {
+                return false;
+            }
+            match self.0.compare_exchange_weak(seen, seen + kind.one(), Ordering::AcqRel, Ordering::Relaxed) {
+                Ok(_) => return true,
+                Err(other) => seen = other,
+            }
+        }
+    }
+
+    /// Counts one more of what is under way already, whatever the phase.
+    pub(crate) fn enter_with(&self, kind: Kind) {
+        self.0.fetch_add(kind.one(), Ordering::AcqRel);
+    }
+
+    /// Counts one less; whether somebody may wait for that.
+    #[inline]
+    pub(crate) fn leave(&self, kind: Kind) -> bool {
+        Word(self.0.fetch_sub(kind.one(), Ordering::AcqRel)).phase() >= Phase::Draining
+    }
+
+    /// Goes forward to a phase; whether it was not there yet.
+    pub(crate) fn advance(&self, to: Phase) -> bool {
+        let mut seen = self.0.load(Ordering::Acquire);
+        loop {
+            if Word(seen).phase() >= to {
+                return false;
+            }
+            let next = Word(seen).with_phase(to).0;
+            match self.0.compare_exchange_weak(seen, next, Ordering::AcqRel, Ordering::Acquire) {
+                Ok(_) => return true,
+                Err(other) => seen = other,
+            }
+        }
+    }
+}
