@@ -64,7 +64,9 @@ pub use breaker::{
 };
 pub use bucket::{Answer, Decision, InvalidQuota, KeyedBuckets, Quota, TokenBucket, Usage, take_all};
 #[cfg(feature = "tokio")]
-pub use bucket::{ExceedsCapacity, FairBucket};
+pub use bucket::{
+    AnsweredBy, BucketBackend, ExceedsCapacity, FairBucket, InvalidShared, OnOutage, SharedBuckets, SharedConfig,
+};
 pub use budget::{Call, InvalidBudget, RetryBudget};
 #[cfg(feature = "tokio")]
 pub use bulkhead::AcquireOwned;

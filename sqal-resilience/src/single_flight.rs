@@ -4,11 +4,13 @@ use std::collections::HashMap;
 use std::fmt;
 use std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher, RandomState};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll, Waker};
 
+use crate::sync::{Mutex, MutexGuard};
+
 /// How many parts the table has, so that different keys seldom wait for one lock.
-const PARTS: usize = 16;
+const PARTS: usize = if cfg!(model_check) { 1 } else { 16 };
 
 /// At most one flight per key at a time. Nothing is kept: who asks after the landing flies again.
 ///
@@ -101,7 +103,7 @@ impl<K: Eq + Hash + Clone, V: Clone> SingleFlight<K, V> {
     /// No flights yet.
     #[must_use]
     pub fn new() -> Self {
-        Self { hasher: RandomState::new(), parts: std::array::from_fn(|_| Mutex::default()) }
+        Self { hasher: RandomState::new(), parts: std::array::from_fn(|_| Mutex::new(Table::default())) }
     }
 
     fn hashed(&self, key: K) -> Hashed<K> {

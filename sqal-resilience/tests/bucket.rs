@@ -314,6 +314,23 @@ fn rl_22_a_million_strangers_take_a_bounded_table_and_free_no_limited_key() {
 }
 
 #[test]
+fn a_caller_who_slept_gives_no_tokens_of_a_key_back() {
+    let quota = Quota::new(n(10), Duration::from_secs(1));
+    let keyed = KeyedBuckets::new(quota, 100).unwrap();
+    let (clock, minute) = (ManualClock::new(), Duration::from_mins(1));
+    let early = clock.now();
+    clock.advance(minute);
+    let now = clock.now();
+    assert!(keyed.take("tray", 10, now).allowed);
+    assert!(!keyed.take("tray", 1, early).allowed, "it read the clock a minute ago");
+    assert!(!keyed.take("tray", 1, now).allowed, "and gave nothing back");
+    // A clock that did step back is believed when a second caller says so: then one refill is waited for, and no more.
+    assert!(!keyed.take("tray", 1, early).allowed);
+    assert!(!keyed.take("tray", 1, early).allowed);
+    assert!(keyed.take("tray", 1, early + Duration::from_millis(100)).allowed);
+}
+
+#[test]
 fn rl_25_header_fields_are_those_of_the_draft() {
     let (bucket, clock) = bucket(Quota::default());
     let _ = bucket.take(100);

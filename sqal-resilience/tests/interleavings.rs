@@ -6,10 +6,13 @@
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use loom::thread;
-use sqal_resilience::{Breaker, BreakerConfig, ManualClock, OpenFor, Outcome, Quota, State, TokenBucket};
+use sqal_resilience::{
+    Breaker, BreakerConfig, ManualClock, OpenFor, Outcome, Quota, RetryBudget, SingleFlight, State, TokenBucket,
+};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -115,5 +118,86 @@ fn the_last_token_is_taken_once() {
         let taken = u32::from(bucket.take(1).allowed);
         putting_back.join().unwrap();
         assert_eq!(bucket.usage().current, 1 - taken);
+    });
+}
+
+/// RT-22: two threads that race for what one call has earned; the reserve is one token, so both get one and no third comes.
+#[test]
+fn a_retry_is_paid_for_once() {
+    loom::model(|| {
+        let one = NonZeroU32::MIN;
+        let budget = Arc::new(RetryBudget::new(1.0, one, one, ManualClock::new()).unwrap());
+        budget.earn();
+        let other = {
+            let budget = Arc::clone(&budget);
+            thread::spawn(move || u32::from(budget.spend()))
+        };
+        let here = u32::from(budget.spend()) + u32::from(budget.spend());
+        assert_eq!(here + other.join().unwrap(), 2);
+    });
+}
+
+/// RT-24: of two calls that race for one retry at a time one gets it, and all of it comes back.
+#[test]
+fn one_retry_at_a_time() {
+    loom::model(|| {
+        let many = NonZeroU32::new(9).unwrap();
+        let budget = RetryBudget::new(1.0, many, many, ManualClock::new()).unwrap().at_a_time(0.5, 1).unwrap();
+        let budget = Arc::new(budget);
+        let (mut a, mut b) = (Arc::clone(&budget).begin_owned(), Arc::clone(&budget).begin_owned());
+        let other = thread::spawn(move || (a.retry(), a));
+        let here = b.retry();
+        let (there, a) = other.join().unwrap();
+        assert!(here != there);
+        drop((a, b));
+        assert!(Arc::clone(&budget).begin_owned().retry(), "it came back");
+    });
+}
+
+/// SF-07: whoever comes while a flight lands shares it or flies anew, and always gets a value; nothing stays in the table.
+#[test]
+fn a_joiner_at_the_landing_gets_a_value() {
+    loom::model(|| {
+        let flights = Arc::new(SingleFlight::<u8, u32>::new());
+        let fly = |flights: Arc<SingleFlight<u8, u32>>| {
+            move || {
+                let mut flight = std::pin::pin!(flights.run(1, || async { 42 }));
+                loop {
+                    if let Poll::Ready(landed) = flight.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+                        return landed.value;
+                    }
+                    thread::yield_now();
+                }
+            }
+        };
+        let other = thread::spawn(fly(Arc::clone(&flights)));
+        assert_eq!((fly(Arc::clone(&flights))(), other.join().unwrap()), (42, 42));
+        assert!(flights.is_empty());
+    });
+}
+
+/// SF-03: the leader gives up while somebody waits or comes: that one flies itself.
+#[test]
+fn a_leader_that_gives_up_leaves_nobody_waiting() {
+    loom::model(|| {
+        let flights = Arc::new(SingleFlight::<u8, u32>::new());
+        let other = {
+            let flights = Arc::clone(&flights);
+            thread::spawn(move || {
+                let mut flight = std::pin::pin!(flights.run(1, || async { 42 }));
+                loop {
+                    if let Poll::Ready(landed) = flight.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+                        return landed.value;
+                    }
+                    thread::yield_now();
+                }
+            })
+        };
+        {
+            let mut gives_up = std::pin::pin!(flights.run(1, || std::future::pending::<u32>()));
+            let _ = gives_up.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        }
+        assert_eq!(other.join().unwrap(), 42);
+        assert!(flights.is_empty());
     });
 }

@@ -17,6 +17,7 @@
 //! # Features
 //!
 //! - `sqlite`: the embedded store, through sqlx.
+//! - `redis`: limits that several processes share, through fred.
 //! - `conformance`: the laws as public functions and a macro, for stores outside this crate.
 
 mod error;
@@ -24,6 +25,8 @@ mod frame;
 mod guarded;
 mod memory;
 mod query;
+#[cfg(feature = "redis")]
+mod redis;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 mod store;
@@ -37,6 +40,8 @@ pub use frame::{FrameError, decode_frame, encode_frame};
 pub use guarded::GuardedStore;
 pub use memory::MemoryStore;
 pub use query::{Cursor, NotACursor, Page, SampleQuery};
+#[cfg(feature = "redis")]
+pub use redis::{EvictsLimits, RedisBuckets, RedisError, connect};
 #[cfg(feature = "sqlite")]
 pub use sqlite::{SqliteConfig, SqliteStore};
 pub use store::{Inserted, SampleStore};

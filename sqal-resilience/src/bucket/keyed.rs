@@ -23,6 +23,9 @@ pub struct KeyedBuckets<K> {
 #[derive(Debug)]
 struct Table<K> {
     origin: Option<Instant>,
+    /// The latest time of any caller, and whether one since was far before it.
+    seen: u64,
+    doubted: bool,
     full_at: HashMap<K, u64>,
     sweep_after: u64,
     swept: bool,
@@ -35,7 +38,8 @@ impl<K: Eq + Hash> KeyedBuckets<K> {
     ///
     /// [`InvalidQuota`] for a rate that no bucket can keep.
     pub fn new(quota: Quota, most_keys: usize) -> Result<Self, InvalidQuota> {
-        let table = Table { origin: None, full_at: HashMap::new(), sweep_after: 0, swept: false };
+        let table =
+            Table { origin: None, seen: 0, doubted: false, full_at: HashMap::new(), sweep_after: 0, swept: false };
         Ok(Self { rate: Rate::of(&quota)?, most_keys, table: Mutex::new(table) })
     }
 
@@ -43,7 +47,9 @@ impl<K: Eq + Hash> KeyedBuckets<K> {
     pub fn take(&self, key: K, n: u32, now: Instant) -> Decision {
         let mut guard = self.table.lock().unwrap_or_else(PoisonError::into_inner);
         let table = &mut *guard;
+        let first = table.origin.is_none();
         let now = self.rate.units(nanos_since(*table.origin.get_or_insert(now), now));
+        let now = table.time(now, first, self.rate.skew());
         if let Some(full_at) = table.full_at.get_mut(&key) {
             let (changed, decision) = ask(*full_at, now, n, &self.rate);
             *full_at = changed.unwrap_or(*full_at);
@@ -90,5 +96,26 @@ impl<K: Eq + Hash> KeyedBuckets<K> {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+}
+
+impl<K> Table<K> {
+    /// The time, as far as callers agree on it. One who slept since it read the clock comes with an old time and must not give tokens back; a clock that
+    /// stepped back is one of which two callers in a row say so.
+    const fn time(&mut self, now: u64, first: bool, skew: u64) -> u64 {
+        let behind = self.seen.wrapping_sub(now).cast_signed();
+        if first || behind <= skew.cast_signed() {
+            self.doubted = false;
+            if first || behind < 0 {
+                self.seen = now;
+            }
+            return now;
+        }
+        if self.doubted {
+            (self.seen, self.doubted) = (now, false);
+        } else {
+            self.doubted = true;
+        }
+        self.seen
     }
 }

@@ -4,6 +4,8 @@ mod decision;
 mod keyed;
 mod quota;
 #[cfg(feature = "tokio")]
+mod shared;
+#[cfg(feature = "tokio")]
 mod waiting;
 
 use std::fmt;
@@ -15,6 +17,8 @@ pub use decision::{Answer, Decision};
 pub use keyed::KeyedBuckets;
 use quota::Rate;
 pub use quota::{InvalidQuota, Quota};
+#[cfg(feature = "tokio")]
+pub use shared::{AnsweredBy, BucketBackend, InvalidShared, OnOutage, SharedBuckets, SharedConfig};
 #[cfg(feature = "tokio")]
 pub use waiting::{ExceedsCapacity, FairBucket};
 

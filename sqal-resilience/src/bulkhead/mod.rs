@@ -14,6 +14,8 @@
 
 #[cfg(feature = "tokio")]
 mod acquire;
+#[cfg(all(test, model_check))]
+mod interleavings;
 mod line;
 
 use std::fmt;

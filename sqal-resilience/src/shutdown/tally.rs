@@ -114,3 +114,49 @@ impl Tally {
         }
     }
 }
+
+/// Every interleaving of a few threads, by loom (SD-08).
+#[cfg(all(test, model_check))]
+mod interleavings {
+    use std::sync::Arc;
+
+    use loom::thread;
+
+    use super::*;
+
+    /// A request that comes while the end begins is counted before the drain looks, or refused and never counted.
+    #[test]
+    fn a_request_is_counted_or_refused() {
+        loom::model(|| {
+            let tally = Arc::new(Tally::new());
+            let request = {
+                let tally = Arc::clone(&tally);
+                thread::spawn(move || tally.enter(Kind::Request))
+            };
+            assert!(tally.advance(Phase::Draining));
+            let seen = tally.now().requests();
+            let served = request.join().unwrap();
+            assert_eq!(seen, u32::from(served), "what the drain sees is what was let in");
+            if served {
+                assert!(tally.leave(Kind::Request), "whoever waits is told");
+            }
+            assert_eq!(tally.now().total(), 0);
+        });
+    }
+
+    /// Two who advance at once: each phase is reached once, and none is left again.
+    #[test]
+    fn a_phase_is_reached_once() {
+        loom::model(|| {
+            let tally = Arc::new(Tally::new());
+            let other = {
+                let tally = Arc::clone(&tally);
+                thread::spawn(move || tally.advance(Phase::Draining))
+            };
+            let here = tally.advance(Phase::Draining);
+            assert!(here != other.join().unwrap());
+            assert!(!tally.advance(Phase::NotReady));
+            assert_eq!(tally.now().phase(), Phase::Draining);
+        });
+    }
+}

@@ -1,0 +1,208 @@
+//! [`SharedBuckets`]: one limit for several processes, kept by somebody else, and what is done while that one is away.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::decision::Answer;
+use super::keyed::KeyedBuckets;
+use super::quota::{InvalidQuota, Quota};
+use crate::{Breaker, BreakerConfig, Clock, InvalidBreaker, OpenFor, Outcome, SystemClock, timeout};
+
+/// Who keeps the buckets, such as a Redis. Its own clock counts: those of its clients may differ.
+pub trait BucketBackend: Send + Sync {
+    /// Why there is no answer.
+    type Error: std::error::Error + Send;
+
+    /// Takes `n` tokens of a key if they are there, in one step.
+    fn take(&self, key: &str, n: u32) -> impl Future<Output = Result<Answer, Self::Error>> + Send;
+}
+
+/// What is answered while the backend is away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
+pub enum OnOutage {
+    /// Yes: rather too many than none.
+    Allow,
+    /// No: rather none than too many.
+    Deny,
+    /// What a bucket of this process alone says: each process passes as much as all of them should.
+    #[default]
+    Local,
+}
+
+/// The settings of shared buckets.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct SharedConfig {
+    /// The limit of each key; the backend must have the same one.
+    pub quota: Quota,
+    /// What is answered while the backend is away.
+    pub on_outage: OnOutage,
+    /// So long an answer may take before it counts as none; 50 ms by default.
+    pub patience: Duration,
+    /// When the backend is not asked any more: after 5 failures for one second by default.
+    pub breaker: BreakerConfig,
+    /// So many keys are remembered as refused, and as many locally.
+    pub most_keys: usize,
+}
+
+impl SharedConfig {
+    /// The usual settings for a limit.
+    #[must_use]
+    pub fn new(quota: Quota) -> Self {
+        let open_for = OpenFor::always(Duration::from_secs(1));
+        Self {
+            quota,
+            on_outage: OnOutage::default(),
+            patience: Duration::from_millis(50),
+            breaker: BreakerConfig { open_for, ..BreakerConfig::default() },
+            most_keys: 10_000,
+        }
+    }
+}
+
+/// Settings that no shared buckets can have.
+#[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidShared {
+    /// The limit.
+    #[error(transparent)]
+    Quota(#[from] InvalidQuota),
+    /// The breaker around the backend.
+    #[error(transparent)]
+    Breaker(#[from] InvalidBreaker),
+}
+
+/// Who has answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AnsweredBy {
+    /// The backend.
+    Backend,
+    /// What the backend has said before: the key is refused until the time that it named.
+    Memory,
+    /// The setting for an outage.
+    Outage,
+}
+
+/// Buckets that several processes share.
+///
+/// A key that was refused is not asked for again before the time is over, so a caller that hammers costs no round trips. A backend that fails or is slow
+/// is cut off by a breaker, and [`OnOutage`] answers; nobody waits longer than [`SharedConfig::patience`]. No lock is held while a request is under way.
+/// If the backend loses what it knew (a failover to a replica that lagged), at most one more burst passes.
+#[derive(Debug)]
+pub struct SharedBuckets<B, C = SystemClock> {
+    backend: B,
+    config: SharedConfig,
+    breaker: Breaker<C>,
+    refused: Mutex<HashMap<String, Refused>>,
+    local: KeyedBuckets<String>,
+    outages: AtomicU64,
+    clock: C,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Refused {
+    /// So many were asked for, and there will be as many then.
+    n: u32,
+    until: Instant,
+    full_at: Instant,
+    answer: Answer,
+}
+
+impl<B: BucketBackend, C: Clock + Clone> SharedBuckets<B, C> {
+    /// Buckets kept by a backend.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidShared`] names what cannot be.
+    pub fn new(backend: B, config: SharedConfig, clock: C) -> Result<Self, InvalidShared> {
+        Ok(Self {
+            backend,
+            breaker: Breaker::new(config.breaker, clock.clone())?,
+            refused: Mutex::default(),
+            local: KeyedBuckets::new(config.quota, config.most_keys)?,
+            outages: AtomicU64::new(0),
+            config,
+            clock,
+        })
+    }
+
+    /// Takes `n` tokens of a key if they are there; the answer, and whose it is.
+    pub async fn take(&self, key: &str, n: u32) -> (Answer, AnsweredBy) {
+        if let Some(answer) = self.remembered(key, n) {
+            return (answer, AnsweredBy::Memory);
+        }
+        let Ok(permit) = self.breaker.acquire() else { return (self.without(key, n), AnsweredBy::Outage) };
+        match timeout(self.config.patience, self.backend.take(key, n)).await {
+            Ok(Ok(answer)) => {
+                permit.report(Outcome::Success);
+                if !answer.allowed {
+                    self.remember(key, n, answer);
+                }
+                (answer, AnsweredBy::Backend)
+            }
+            Ok(Err(_)) | Err(_) => {
+                permit.report(Outcome::Failure);
+                (self.without(key, n), AnsweredBy::Outage)
+            }
+        }
+    }
+
+    /// How many answers there were without the backend.
+    #[must_use]
+    pub fn outages(&self) -> u64 {
+        self.outages.load(Ordering::Relaxed)
+    }
+
+    /// The backend.
+    #[must_use]
+    pub const fn backend(&self) -> &B {
+        &self.backend
+    }
+
+    fn without(&self, key: &str, n: u32) -> Answer {
+        self.outages.fetch_add(1, Ordering::Relaxed);
+        #[cfg(feature = "metrics")]
+        metrics::counter!("rate_limit_outages_total").increment(1);
+        let quota = self.config.quota;
+        let answer = |allowed, remaining| Answer {
+            allowed,
+            limit: quota.burst.get(),
+            remaining,
+            retry_after: Some(if allowed { Duration::ZERO } else { Duration::from_secs(1) }),
+            reset_after: Duration::ZERO,
+        };
+        match self.config.on_outage {
+            OnOutage::Allow => answer(true, quota.burst.get()),
+            OnOutage::Deny => answer(false, 0),
+            OnOutage::Local => self.local.take(key.to_owned(), n, self.clock.now()).answer(),
+        }
+    }
+
+    /// A refusal that still holds.
+    fn remembered(&self, key: &str, n: u32) -> Option<Answer> {
+        let now = self.clock.now();
+        let refused = *self.refused.lock().unwrap_or_else(PoisonError::into_inner).get(key)?;
+        let until = |time: Instant| time.saturating_duration_since(now);
+        let answer =
+            Answer { retry_after: Some(until(refused.until)), reset_after: until(refused.full_at), ..refused.answer };
+        // Fewer may be there.
+        (n >= refused.n && now < refused.until).then_some(answer)
+    }
+
+    fn remember(&self, key: &str, n: u32, answer: Answer) {
+        let now = self.clock.now();
+        // What never comes is not waited for, and one who knows better may ask again.
+        let Some(until) = answer.retry_after.and_then(|time| now.checked_add(time)) else { return };
+        let full_at = now.checked_add(answer.reset_after).unwrap_or(until);
+        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        if refused.len() >= self.config.most_keys {
+            refused.retain(|_, refused| now < refused.until);
+        }
+        if refused.len() < self.config.most_keys {
+            refused.insert(key.to_owned(), Refused { n, until, full_at, answer });
+        }
+    }
+}

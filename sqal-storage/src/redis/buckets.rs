@@ -1,0 +1,112 @@
+//! [`RedisBuckets`]: token buckets in Redis, one script and one round trip for each answer.
+
+use std::time::Duration;
+
+use fred::prelude::{Client, ConfigInterface, LuaInterface};
+use sqal_resilience::{Answer, BucketBackend, Quota};
+use tokio::sync::OnceCell;
+
+use super::RedisError;
+
+/// The generic cell rate algorithm on the server's clock, in microseconds (a double keeps a quarter of one for the next centuries).
+///
+/// `KEYS[1]` holds when the bucket will be full; `ARGV` are the price of a token, the burst, and how many are asked for. The answer is whether they were
+/// taken, how many are left, the time until they are there (-1: never) and until the bucket is full, in whole microseconds rounded up. A time
+/// farther ahead than a full bucket (the clock stepped back, or another server took over) is cut to one, and that is written.
+const SCRIPT: &str = r"
+local time = redis.call('TIME')
+local now = time[1] * 1000000 + time[2]
+local price, burst, n = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local full = price * burst
+local full_at = tonumber(redis.call('GET', KEYS[1])) or now
+local missing = math.max(full_at - now, 0)
+local stepped_back = missing > full
+if stepped_back then missing = full end
+local function keep(ahead)
+  redis.call('SET', KEYS[1], string.format('%.2f', now + ahead), 'PX', math.ceil(ahead / 1000) + 1)
+end
+local function left(ahead) return math.floor((full - ahead) / price + 0.000001) end
+if n == 0 then return {1, left(missing), 0, math.ceil(missing)} end
+if n > burst then return {0, left(missing), -1, math.ceil(missing)} end
+local after = missing + n * price
+if after <= full + 0.01 then
+  keep(after)
+  return {1, left(after), 0, math.ceil(after)}
+end
+if stepped_back then keep(missing) end
+return {0, left(missing), math.ceil(after - full), math.ceil(missing)}
+";
+
+/// Buckets of one quota in a Redis, whose clock counts. Every key expires when its bucket is full.
+#[derive(Debug)]
+pub struct RedisBuckets {
+    client: Client,
+    prefix: String,
+    quota: Quota,
+    /// The script's name on the server, once it is loaded.
+    loaded: OnceCell<String>,
+}
+
+/// A Redis that throws away what it was told to keep.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "maxmemory-policy is {policy}: under pressure this Redis forgets limits, and every limited client is let in; \
+     use volatile-ttl or noeviction, or a Redis of its own"
+)]
+pub struct EvictsLimits {
+    /// The policy.
+    pub policy: String,
+}
+
+impl RedisBuckets {
+    /// Buckets whose keys begin with this prefix.
+    #[must_use]
+    pub fn new(client: Client, prefix: impl Into<String>, quota: Quota) -> Self {
+        Self { client, prefix: prefix.into(), quota, loaded: OnceCell::new() }
+    }
+
+    /// Looks whether the server may forget limits when its memory is short: to be done, and said, at start.
+    ///
+    /// # Errors
+    ///
+    /// [`RedisError`] if it does not say; the inner error if it may.
+    pub async fn check_eviction(&self) -> Result<Result<(), EvictsLimits>, RedisError> {
+        let said: Vec<String> = self.client.config_get("maxmemory-policy").await?;
+        let policy = said.into_iter().nth(1).unwrap_or_default();
+        // The volatile policies but the one by time throw away any key that expires, as all of ours do.
+        let keeps = matches!(policy.as_str(), "noeviction" | "volatile-ttl");
+        Ok(if keeps { Ok(()) } else { Err(EvictsLimits { policy }) })
+    }
+
+    async fn ask(&self, key: &str, n: u32) -> Result<[i64; 4], fred::error::Error> {
+        // The braces make a cluster keep everything of one key together.
+        let keys = vec![format!("{}:{{{key}}}", self.prefix)];
+        let price = self.quota.period.as_secs_f64() * 1e6 / f64::from(self.quota.refill.get());
+        let arguments = vec![format!("{price:.6}"), self.quota.burst.to_string(), n.to_string()];
+        let name = self.loaded.get_or_try_init(|| self.client.script_load::<String, _>(SCRIPT)).await?;
+        let answer: Vec<i64> = match self.client.evalsha(name.as_str(), keys.clone(), arguments.clone()).await {
+            // It was flushed, or the server is another one: this loads it again.
+            Err(error) if error.details().starts_with("NOSCRIPT") => self.client.eval(SCRIPT, keys, arguments).await?,
+            answer => answer?,
+        };
+        answer.try_into().map_err(|answer: Vec<i64>| {
+            fred::error::Error::new(fred::error::ErrorKind::Protocol, format!("{} numbers instead of 4", answer.len()))
+        })
+    }
+}
+
+impl BucketBackend for RedisBuckets {
+    type Error = RedisError;
+
+    async fn take(&self, key: &str, n: u32) -> Result<Answer, RedisError> {
+        let [allowed, left, wait, full] = self.ask(key, n).await?;
+        let micros = |micros: i64| u64::try_from(micros).ok().map(Duration::from_micros);
+        Ok(Answer {
+            allowed: allowed == 1,
+            limit: self.quota.burst.get(),
+            remaining: u32::try_from(left).unwrap_or(0),
+            retry_after: micros(wait),
+            reset_after: micros(full).unwrap_or_default(),
+        })
+    }
+}

@@ -1,0 +1,38 @@
+//! [`connect`]: a client that heals by itself, and never lets a caller wait for long.
+
+use std::time::Duration;
+
+use fred::prelude::{Builder, Client, ClientLike, Config, ReconnectPolicy};
+
+/// Why Redis did not answer.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("redis: {0}")]
+pub struct RedisError(#[from] fred::error::Error);
+
+/// A client of the Redis at a URL (`redis://host:port/db`). It connects by itself, now or whenever Redis is there, so a process starts without it.
+///
+/// A command that has no answer after a quarter of a second fails; a connection that answers nothing for a second is replaced. (The defaults of the
+/// library wait for ever.)
+///
+/// # Errors
+///
+/// [`RedisError`] for a URL that is none.
+pub fn connect(url: &str) -> Result<Client, RedisError> {
+    let config = Config { fail_fast: false, ..Config::from_url(url)? };
+    let mut builder = Builder::from_config(config);
+    builder
+        .with_performance_config(|performance| performance.default_command_timeout = Duration::from_millis(250))
+        .with_connection_config(|connection| {
+            connection.connection_timeout = Duration::from_millis(500);
+            connection.internal_command_timeout = Duration::from_millis(500);
+            connection.max_command_attempts = 1;
+            connection.unresponsive.max_timeout = Some(Duration::from_secs(1));
+            connection.unresponsive.interval = Duration::from_millis(250);
+        })
+        // For ever, every 50 ms at first and every 2 s at last.
+        .set_policy(ReconnectPolicy::new_exponential(0, 50, 2000, 2));
+    let client = builder.build()?;
+    // Its task ends with the last handle.
+    client.connect();
+    Ok(client)
+}
