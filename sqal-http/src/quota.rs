@@ -3,12 +3,12 @@
 use std::net::IpAddr;
 use std::time::Instant;
 
-use sqal_resilience::{InvalidQuota, KeyedBuckets, Quota};
+use sqal_resilience::{InvalidQuota, KeyedBuckets, Quota, limited_as};
 
 /// The addresses that are remembered; more at a time are refused rather than let past.
 const MOST_ADDRESSES: usize = 10_000;
 
-/// A token bucket per address; by default 100 connections in 60 seconds.
+/// A token bucket per address (per /64 of IPv6); by default 100 connections in 60 seconds.
 #[derive(Debug)]
 pub struct ConnectLimit(KeyedBuckets<IpAddr>);
 
@@ -24,7 +24,7 @@ impl ConnectLimit {
 
     /// Whether the address may connect now; if so, that counts.
     pub fn allows(&self, address: IpAddr, now: Instant) -> bool {
-        self.0.take(address, 1, now).allowed
+        self.0.take(limited_as(address), 1, now).allowed
     }
 }
 

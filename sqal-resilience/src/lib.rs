@@ -24,7 +24,10 @@
 //!
 //! - `tokio`: the [`Shutdown`] coordinator, with its log lines through `tracing`.
 
+mod address;
 mod backoff;
+#[cfg(feature = "http-body")]
+pub mod body;
 mod breaker;
 mod bucket;
 mod budget;
@@ -38,6 +41,7 @@ mod deadline;
 mod health;
 #[cfg(feature = "tokio")]
 mod hedge;
+mod idempotency;
 #[cfg(feature = "tower")]
 pub mod layer;
 mod limit;
@@ -57,6 +61,7 @@ mod sync;
 #[cfg(feature = "serde")]
 mod written;
 
+pub use address::{client_address, limited_as};
 pub use backoff::{Backoff, Delays, InvalidBackoff, Jitter};
 pub use breaker::{
     Abandoned, Breaker, BreakerConfig, Breakers, Cause, Counts, Event, InvalidBreaker, NoRoom, Observer, OpenFor,
@@ -82,6 +87,7 @@ pub use deadline::{Deadline, Timeout, timeout};
 pub use health::{CheckConfig, Component, HealthRegistry, HealthReport, InvalidComponent, Status};
 #[cfg(feature = "tokio")]
 pub use hedge::{Hedged, hedge};
+pub use idempotency::{Idempotency, Sent};
 pub use limit::{AdaptiveBulkhead, AdaptivePermit, Aimd, Gradient, Limit, Range, Sample};
 #[cfg(feature = "tracing")]
 pub use log::{LogChanges, log_retry};

@@ -20,6 +20,12 @@ pub trait Replay<Request> {
     /// The same request for another try; `None` if there is none, such as for a body that was too large to keep. Asked before each call that may be
     /// followed by another.
     fn replay(&self, request: &Request) -> Option<Request>;
+
+    /// Whether a request that was kept for another try can still be made: a body may have outgrown what is kept of it. Asked before each other try.
+    fn is_whole(&self, kept: &Request) -> bool {
+        let _ = kept;
+        true
+    }
 }
 
 /// Clones the request.
@@ -208,7 +214,8 @@ where
                 StateNow::Running { inner } => {
                     let result = ready!(scoped(*this.trying, || inner.poll(context)));
                     let again = this.of.when.again(&result);
-                    if again == Again::Never || this.again.is_none() {
+                    let kept = this.again.as_ref().is_some_and(|kept| this.of.replay.is_whole(kept));
+                    if again == Again::Never || !kept {
                         return Poll::Ready(result);
                     }
                     let tries = this.tries.get_or_insert_with(|| Tries::new(&this.of.policy, Random(fresh_seed())));

@@ -1,0 +1,23 @@
+//! Bodies of HTTP messages (feature `http-body`): one that can be sent again, and one that ends in time.
+
+mod replay;
+mod timed;
+
+pub use replay::ReplayBody;
+pub use timed::TimedBody;
+
+use crate::TimedOut;
+
+/// Why a body broke off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BodyError<E> {
+    /// The body itself.
+    #[error(transparent)]
+    Inner(E),
+    /// It took too long.
+    #[error(transparent)]
+    TimedOut(TimedOut),
+    /// More than was kept has passed since: this copy cannot be read to its end.
+    #[error("the body outgrew what is kept of it and cannot be sent again")]
+    Outgrown,
+}
