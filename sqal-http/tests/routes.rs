@@ -140,7 +140,7 @@ async fn wrong_parameters_are_named() {
 
 /// HLT-01 to HLT-04, and readiness that turns before the process ends.
 #[tokio::test]
-async fn probes_have_their_documented_bodies() {
+async fn hr_15_sd_05_07_probes_have_their_documented_bodies() {
     let (app, services, _) = app(0).await;
     let (_, health, _) = get(&app, "/health").await;
     assert_eq!(health, serde_json::json!({ "status": "healthy", "database": "connected" }));

@@ -381,7 +381,7 @@ async fn a_binary_message_is_answered_and_a_message_over_the_ceiling_ends_the_co
 
 /// ING-12: an address over its quota is refused with 1008 and the documented reason.
 #[tokio::test]
-async fn too_many_connections_are_refused_with_1008() {
+async fn rl_26_too_many_connections_are_refused_with_1008() {
     let quota = Quota::new(2.try_into().unwrap(), Duration::from_hours(1));
     let line = line(|services| services.connect_limit = Arc::new(ConnectLimit::new(quota).unwrap())).await;
     let (mut first, _second) = (Device::connect(&line).await, Device::connect(&line).await);
@@ -391,15 +391,53 @@ async fn too_many_connections_are_refused_with_1008() {
 }
 
 #[tokio::test]
-async fn a_restart_answers_what_was_taken_and_closes_with_1012() {
+async fn sd_15_16_a_restart_answers_what_was_taken_and_closes_with_1012_and_a_hint() {
     let line = line(|_| {}).await;
-    let mut device = Device::connect(&line).await;
-    assert_eq!(device.ask(frame("before", |_| {})).await["status"], "persisted");
+    let mut devices = Vec::new();
+    for k in 0..5 {
+        let mut device = Device::connect(&line).await;
+        assert_eq!(device.ask(frame(&format!("first of {k}"), |_| {})).await["status"], "persisted");
+        // Sent, and not waited for: whatever of it is taken is answered before the close.
+        for j in 0..20 {
+            device.send(frame(&format!("{j} of {k}"), |_| {})).await;
+        }
+        devices.push(device);
+    }
     let websockets = line.websockets.clone();
-    assert_eq!(websockets.open(), 1);
+    assert_eq!(websockets.open(), 5);
     let closing = tokio::spawn(async move { websockets.close_all(Duration::from_secs(30)).await });
-    assert_eq!(device.close_code().await.0, CloseCode::Restart);
+    let (mut hints, mut answered) = (Vec::new(), 5);
+    for device in &mut devices {
+        let (code, reason) = loop {
+            match device.0.next().await.unwrap().unwrap() {
+                Message::Close(Some(close)) => break (close.code, close.reason.to_string()),
+                Message::Text(text) => {
+                    assert_eq!(serde_json::from_str::<Value>(&text).unwrap()["status"], "persisted");
+                    answered += 1;
+                }
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(code, CloseCode::Restart);
+        let hint =
+            reason.strip_prefix("the server restarts, connect again in ").and_then(|rest| rest.strip_suffix(" ms"));
+        hints.push(hint.unwrap().parse::<u32>().unwrap());
+    }
     assert_eq!(closing.await.unwrap(), 0);
+    assert_eq!(stored(&line).await, answered, "what is stored was answered, and the other way round");
+    hints.sort_unstable();
+    hints.dedup();
+    assert!(hints.len() > 1 && hints.iter().all(|hint| *hint < 2000), "not all at once: {hints:?}");
+}
+
+#[tokio::test]
+async fn sd_17_no_new_connection_once_the_end_has_begun() {
+    let shutdown = sqal_resilience::Shutdown::default();
+    let line = line(|services| services.shutdown = shutdown.clone()).await;
+    assert!(connect_async(format!("ws://{}/ws/sensors", line.address)).await.is_ok());
+    shutdown.begin("SIGTERM");
+    let refused = connect_async(format!("ws://{}/ws/sensors", line.address)).await.unwrap_err();
+    assert!(refused.to_string().contains("503"), "{refused}");
 }
 
 /// A page of another site that the operator's browser shows must not speak as a device.

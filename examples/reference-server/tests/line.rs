@@ -120,6 +120,48 @@ fn answers(server: &Server) -> u32 {
     line.map_or(0, |count| count.parse().unwrap())
 }
 
+/// SHD-04: restarts in good order while a station sends: nothing that was acknowledged is lost, and nothing is rejected.
+#[test]
+fn sd_25_a_station_loses_nothing_over_orderly_restarts() {
+    let data = tempfile::tempdir().unwrap();
+    let address = free_address();
+    let mut server = Server::start(data.path(), &address);
+    let mut config = server.station(11);
+    config.count = Some(600);
+    let station = std::thread::spawn(move || run(&config));
+    for restart_after in [60, 90, 40] {
+        while answers(&server) < restart_after && !station.is_finished() {}
+        let (log, orderly) = server.terminate();
+        assert!(orderly, "{log}");
+        server = Server::start(data.path(), &address);
+    }
+    let summary = station.join().unwrap();
+    assert_eq!((summary.persisted + summary.duplicate, summary.rejected), (600, 0));
+    let samples = server.samples();
+    let stored: HashSet<_> = samples.iter().map(|s| s["id"].as_str().unwrap()).collect();
+    assert_eq!(stored.len(), samples.len(), "a sample is stored twice");
+    assert!(summary.ids.iter().all(|id| stored.contains(id.as_str())), "one was acknowledged and is gone");
+}
+
+/// A connection that is kept open and idle is closed by the end at once: it holds nothing that was promised.
+#[test]
+fn sd_14_an_idle_connection_is_closed_at_once() {
+    use std::io::{Read, Write};
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), "127.0.0.1:0");
+    let mut idle = std::net::TcpStream::connect(&server.address).unwrap();
+    idle.write_all(b"GET /health/live HTTP/1.1\r\nHost: line\r\n\r\n").unwrap();
+    let mut answer = [0; 15];
+    idle.read_exact(&mut answer).unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 200 OK");
+    let (log, orderly) = server.terminate();
+    assert!(orderly, "{log}");
+    let took = log.lines().find_map(|line| line.split("Graceful shutdown completed in ").nth(1)).unwrap();
+    assert!(took.trim_end_matches('s').parse::<f64>().unwrap() < 5.0, "nobody waited for it: {took}");
+    let mut rest = Vec::new();
+    assert!(idle.read_to_end(&mut rest).is_ok(), "it ends, and is not reset");
+}
+
 /// SHD-03: the documented lines, in order, and a clean exit.
 #[test]
 fn sigterm_ends_in_order_and_says_so() {

@@ -1,5 +1,7 @@
 //! One device connection from its upgrade to its close.
 
+use std::borrow::Cow;
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::time::Duration;
@@ -78,8 +80,8 @@ async fn send(sink: &mut (impl SinkExt<Message> + Unpin), message: Message) -> R
     }
 }
 
-async fn close(socket: &mut (impl SinkExt<Message> + Unpin), code: u16, reason: &'static str) {
-    let frame = CloseFrame { code, reason: Utf8Bytes::from_static(reason) };
+async fn close(socket: &mut (impl SinkExt<Message> + Unpin), code: u16, reason: &str) {
+    let frame = CloseFrame { code, reason: Utf8Bytes::from(reason) };
     // The device may be gone already; then there is nobody to tell.
     let _ = send(socket, Message::Close(Some(frame))).await;
 }
@@ -89,7 +91,7 @@ enum End {
     /// The device closed, or cannot be reached.
     Device,
     /// We close, with this code and reason.
-    Us(u16, &'static str),
+    Us(u16, Cow<'static, str>),
 }
 
 async fn serve(socket: WebSocket, services: Services, peer: Option<SocketAddr>) {
@@ -105,7 +107,7 @@ async fn serve(socket: WebSocket, services: Services, peer: Option<SocketAddr>) 
     let end = loop {
         tokio::select! {
             biased;
-            () = &mut closing => break End::Us(close_code::RESTART, "the server restarts, connect again"),
+            () = &mut closing => break End::Us(close_code::RESTART, come_back(fresh()).into()),
             Some(answer) = pending.next(), if !pending.is_empty() => {
                 if send(&mut sink, Message::text(answer.text())).await.is_err() {
                     break End::Device;
@@ -140,7 +142,7 @@ async fn serve(socket: WebSocket, services: Services, peer: Option<SocketAddr>) 
             }
             _ = pings.tick() => {
                 if heard.elapsed() > SILENCE && pending.is_empty() {
-                    break End::Us(close_code::AWAY, "no sign of life for 60 s");
+                    break End::Us(close_code::AWAY, "no sign of life for 60 s".into());
                 }
                 if send(&mut sink, Message::Ping(Bytes::new())).await.is_err() {
                     break End::Device;
@@ -155,20 +157,30 @@ async fn serve(socket: WebSocket, services: Services, peer: Option<SocketAddr>) 
         listening = listening && send(&mut sink, Message::text(answer.text())).await.is_ok();
     }
     match end {
-        End::Us(code, reason) => close(&mut sink, code, reason).await,
+        End::Us(code, reason) => close(&mut sink, code, &reason).await,
         // The reply to the device's own close is waiting to be sent.
         End::Device => drop(timeout(SEND_LIMIT, sink.close()).await),
     }
     info!(?peer, frames = sequence, "device disconnected");
 }
 
+/// When to connect again: not all at the same instant, for there are as many as there were. Two seconds are enough for a restart.
+fn come_back(random: u64) -> String {
+    format!("the server restarts, connect again in {} ms", random % 2000)
+}
+
+/// A number that differs from call to call: the standard library's hasher is keyed at random.
+fn fresh() -> u64 {
+    RandomState::new().build_hasher().finish()
+}
+
 /// What a broken connection is told: the codes of RFC 6455, 7.4.1.
 fn broken(error: axum::Error) -> End {
     use tungstenite::Error;
     match error.into_inner().downcast_ref::<Error>() {
-        Some(Error::Capacity(_)) => End::Us(close_code::SIZE, "message over 8388608 bytes"),
-        Some(Error::Utf8(_)) => End::Us(close_code::INVALID, "text that is not UTF-8"),
-        Some(Error::Protocol(_)) => End::Us(close_code::PROTOCOL, "not WebSocket (RFC 6455)"),
+        Some(Error::Capacity(_)) => End::Us(close_code::SIZE, "message over 8388608 bytes".into()),
+        Some(Error::Utf8(_)) => End::Us(close_code::INVALID, "text that is not UTF-8".into()),
+        Some(Error::Protocol(_)) => End::Us(close_code::PROTOCOL, "not WebSocket (RFC 6455)".into()),
         _ => End::Device,
     }
 }
