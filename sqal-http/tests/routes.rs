@@ -140,14 +140,20 @@ async fn wrong_parameters_are_named() {
 
 /// HLT-01 to HLT-04, and readiness that turns before the process ends.
 #[tokio::test]
-async fn hr_15_sd_05_07_probes_have_their_documented_bodies() {
-    let (app, services, _) = app(0).await;
+async fn hr_15_probes_have_their_documented_bodies() {
+    let (app, ..) = app(0).await;
     let (_, health, _) = get(&app, "/health").await;
     assert_eq!(health, serde_json::json!({ "status": "healthy", "database": "connected" }));
     assert_eq!(get(&app, "/health/live").await.1["status"], "alive");
     assert_eq!(get(&app, "/health/startup").await.1["status"], "started");
     let (status, ready, _) = get(&app, "/health/ready").await;
     assert_eq!((status, ready["components"]["database"].as_bool()), (StatusCode::OK, Some(true)));
+}
+
+/// A supervisor that kills what does not answer must not kill a process that ends in order.
+#[tokio::test]
+async fn sd_07_while_it_ends_a_process_is_alive_and_not_ready() {
+    let (app, services, _) = app(0).await;
     services.shutdown.begin("SIGTERM");
     assert_eq!(get(&app, "/health/ready").await.0, StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(get(&app, "/health/live").await.0, StatusCode::OK);

@@ -141,6 +141,40 @@ impl<K: Eq + Hash + Clone, V: Clone> SingleFlight<K, V> {
         Landed { value, shared: false }
     }
 
+    /// The same as a task that goes on when every caller has given up, and that the end of the process waits for: what was begun is finished, for example a
+    /// write.
+    ///
+    /// # Errors
+    ///
+    /// [`Reason::ShuttingDown`](crate::Reason::ShuttingDown) once new work is refused.
+    ///
+    /// # Panics
+    ///
+    /// If `fetch` panics: the panic goes on in the caller, as without a task.
+    #[cfg(feature = "tokio")]
+    pub async fn run_detached<F>(
+        self: Arc<Self>,
+        shutdown: &crate::Shutdown,
+        name: impl Into<String>,
+        key: K,
+        fetch: impl FnOnce() -> F + Send + 'static,
+    ) -> Result<Landed<V>, crate::Rejected>
+    where
+        F: Future<Output = V> + Send + 'static,
+        K: Send + Sync + 'static,
+        V: Send + Sync + 'static,
+    {
+        let task = shutdown.spawn(name, async move { self.run(key, fetch).await })?;
+        match task.await {
+            Ok(landed) => Ok(landed),
+            Err(broken) => match broken.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                // Nobody but the runtime cancels it, and that ends here too.
+                Err(_) => Err(crate::Rejected::because(crate::Reason::ShuttingDown)),
+            },
+        }
+    }
+
     /// Whoever asks for the key from now on flies anew; those who wait for the old flight still get its value.
     pub fn forget(&self, key: K) {
         let key = self.hashed(key);

@@ -202,3 +202,37 @@ async fn sf_12_13_different_keys_share_nothing() {
     }
     assert!(flights.is_empty());
 }
+
+#[cfg(feature = "tokio")]
+#[tokio::test(start_paused = true)]
+async fn sf_11_what_is_detached_is_finished_though_everybody_has_left() {
+    use sqal_resilience::{Reason, Shutdown};
+    let (flights, shutdown) = (Arc::new(SingleFlight::<&str, u32>::new()), Shutdown::default());
+    let finished = Arc::new(AtomicU32::new(0));
+    let save = || {
+        let finished = Arc::clone(&finished);
+        move || async move {
+            tokio::time::sleep(Duration::from_secs(5)).await;
+            finished.fetch_add(1, Ordering::SeqCst);
+            42
+        }
+    };
+    let asks = || Arc::clone(&flights).run_detached(&shutdown, "save", "tray", save());
+    let left = tokio::time::timeout(Duration::from_secs(1), async { tokio::join!(asks(), asks()) }).await;
+    assert!(left.is_err(), "both have given up");
+    shutdown.begin("SIGTERM");
+    let report = shutdown.run().await;
+    assert_eq!((report.took, report.exit_code()), (Duration::from_secs(4), 0), "the end waits for it");
+    assert_eq!((finished.load(Ordering::SeqCst), flights.len()), (1, 0), "once, and nothing stays");
+    assert_eq!(asks().await.unwrap_err().reason, Reason::ShuttingDown);
+}
+
+#[cfg(feature = "tokio")]
+#[tokio::test]
+async fn a_panic_of_a_detached_flight_goes_on_in_its_caller() {
+    let (flights, shutdown) = (Arc::new(SingleFlight::<&str, u32>::new()), sqal_resilience::Shutdown::default());
+    let asks = tokio::spawn(async move {
+        flights.run_detached(&shutdown, "save", "tray", || async { panic!("on purpose") }).await
+    });
+    assert!(asks.await.unwrap_err().is_panic());
+}

@@ -94,7 +94,7 @@ async fn dx_01_the_clocks_of_the_clients_do_not_matter() {
     assert_eq!(left, (0..10).rev().collect::<Vec<_>>(), "one bucket, whoever asks");
     for client in [a.take("tray", 1).await.0, b.take("tray", 1).await.0] {
         let wait = client.retry_after.unwrap();
-        assert!(!client.allowed && wait > Duration::from_secs(300) && wait <= Duration::from_secs(360), "{wait:?}");
+        assert!(!client.allowed && wait > Duration::from_mins(5) && wait <= Duration::from_mins(6), "{wait:?}");
     }
 }
 
@@ -163,7 +163,7 @@ async fn dx_04_while_the_server_is_away_the_setting_answers_and_nobody_waits() {
     for (on_outage, limits) in &all {
         let mut allowed = 0;
         for k in 0..8 {
-            let begun = std::time::Instant::now();
+            let begun = tokio::time::Instant::now();
             let (answer, by) = limits.take("tray", 1).await;
             assert_eq!(by, AnsweredBy::Outage);
             // Frozen, it would keep us for ever: fifty milliseconds each, and none once the breaker is open. (The rest is this machine's.)
@@ -219,7 +219,7 @@ async fn dx_06_a_script_that_was_flushed_is_loaded_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn dx_07_the_answer_is_rounded_up_and_never_means_never() {
     let redis = Redis::start();
-    let limits = RedisBuckets::new(redis.client().await, "sqal:limit", Quota::new(n(7), Duration::from_secs(60)));
+    let limits = RedisBuckets::new(redis.client().await, "sqal:limit", Quota::new(n(7), Duration::from_mins(1)));
     let all = limits.take("tray", 7).await.unwrap();
     assert_eq!((all.allowed, all.limit, all.remaining, all.retry_after), (true, 7, 0, Some(Duration::ZERO)));
     let refused = limits.take("tray", 1).await.unwrap();
@@ -236,7 +236,7 @@ async fn dx_07_the_answer_is_rounded_up_and_never_means_never() {
     for tokens in [0, 1, 3, 7] {
         let there = limits.take(&format!("key {tokens}"), tokens).await.unwrap();
         let here =
-            sqal_resilience::TokenBucket::new(Quota::new(n(7), Duration::from_secs(60)), ManualClock::new()).unwrap();
+            sqal_resilience::TokenBucket::new(Quota::new(n(7), Duration::from_mins(1)), ManualClock::new()).unwrap();
         let here = here.take(tokens).answer();
         let difference = there.reset_after.abs_diff(here.reset_after);
         assert_eq!((there.allowed, there.limit, there.remaining), (here.allowed, here.limit, here.remaining));

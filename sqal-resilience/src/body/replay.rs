@@ -143,13 +143,12 @@ impl<B: Body<Data = Bytes>> Body for ReplayBody<B> {
 
     fn is_end_stream(&self) -> bool {
         let shared = self.lock();
-        self.read == shared.passed + shared.kept.len()
-            && shared.source.as_ref().is_none_or(|source| source.is_end_stream())
+        self.read == shared.passed + shared.kept.len() && shared.source.as_ref().is_none_or(Body::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
         let shared = self.lock();
-        let rest = shared.source.as_ref().map_or_else(|| SizeHint::with_exact(0), |source| source.size_hint());
+        let rest = shared.source.as_ref().map_or_else(|| SizeHint::with_exact(0), Body::size_hint);
         let kept = shared.kept.iter().skip(self.read.saturating_sub(shared.passed));
         let kept: usize = kept.map(|kept| if let Kept::Data(data) = kept { data.len() } else { 0 }).sum();
         let kept = u64::try_from(kept).unwrap_or(u64::MAX);

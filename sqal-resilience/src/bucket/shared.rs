@@ -135,19 +135,15 @@ impl<B: BucketBackend, C: Clock + Clone> SharedBuckets<B, C> {
             return (answer, AnsweredBy::Memory);
         }
         let Ok(permit) = self.breaker.acquire() else { return (self.without(key, n), AnsweredBy::Outage) };
-        match timeout(self.config.patience, self.backend.take(key, n)).await {
-            Ok(Ok(answer)) => {
-                permit.report(Outcome::Success);
-                if !answer.allowed {
-                    self.remember(key, n, answer);
-                }
-                (answer, AnsweredBy::Backend)
-            }
-            Ok(Err(_)) | Err(_) => {
-                permit.report(Outcome::Failure);
-                (self.without(key, n), AnsweredBy::Outage)
-            }
+        let Ok(Ok(answer)) = timeout(self.config.patience, self.backend.take(key, n)).await else {
+            permit.report(Outcome::Failure);
+            return (self.without(key, n), AnsweredBy::Outage);
+        };
+        permit.report(Outcome::Success);
+        if !answer.allowed {
+            self.remember(key, n, answer);
         }
+        (answer, AnsweredBy::Backend)
     }
 
     /// How many answers there were without the backend.
