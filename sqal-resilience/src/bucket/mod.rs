@@ -1,10 +1,10 @@
 //! [`TokenBucket`], [`KeyedBuckets`] and [`take_all`]: so many in a period, with a burst (RTL-01).
 
 mod decision;
+#[cfg(feature = "tokio")]
+mod distributed;
 mod keyed;
 mod quota;
-#[cfg(feature = "tokio")]
-mod shared;
 #[cfg(feature = "tokio")]
 mod waiting;
 
@@ -14,11 +14,11 @@ use std::time::Instant;
 
 use decision::ask;
 pub use decision::{Answer, Decision};
+#[cfg(feature = "tokio")]
+pub use distributed::{AnsweredBy, BucketBackend, InvalidShared, OnOutage, SharedBuckets, SharedConfig};
 pub use keyed::KeyedBuckets;
 use quota::Rate;
 pub use quota::{InvalidQuota, Quota};
-#[cfg(feature = "tokio")]
-pub use shared::{AnsweredBy, BucketBackend, InvalidShared, OnOutage, SharedBuckets, SharedConfig};
 #[cfg(feature = "tokio")]
 pub use waiting::{ExceedsCapacity, FairBucket};
 

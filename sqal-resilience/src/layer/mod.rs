@@ -7,7 +7,7 @@
 //!
 //! A layer does not wrap the error of its service but asks that a refusal can be made into one (`S::Error: From<Rejected>`, and `From<TimedOut>` for
 //! timeouts). Tower's own `BoxError` can; for a service with any other error put [`CallErrors`] below all the others, and the error is a
-//! [`CallError`], whatever stands above.
+//! [`CallError`](crate::CallError), whatever stands above.
 //!
 //! # Order
 //!
@@ -54,7 +54,7 @@
 //! # With axum and reqwest
 //!
 //! axum's handlers never fail (`Infallible`), and its routers want services that do not either: put [`CallErrors`] next to the handler and
-//! `axum::error_handling::HandleErrorLayer` outside of all, which makes a response of a [`CallError`] ([`CallError::http_status`],
+//! `axum::error_handling::HandleErrorLayer` outside of all, which makes a response of a [`CallError`](crate::CallError) ([`http_status`](crate::CallError::http_status),
 //! [`Rejected::retry_after_seconds`](crate::Rejected::retry_after_seconds)). For reqwest, `RetryLayer::replayed_by(reqwest::Request::try_clone)` makes a request again
 //! whose body can be, and `when` looks at the status of a response.
 
