@@ -148,14 +148,14 @@ impl<O, W, N> Retry<O, W, N> {
     /// # Errors
     ///
     /// [`RetryError`] with the last error, the number of tries and the reason.
-    pub async fn run<T, E, F>(self) -> Result<T, RetryError<E>>
+    pub fn run<T, E, F>(self) -> impl Future<Output = Result<T, RetryError<E>>>
     where
         F: Future<Output = Result<T, E>>,
         O: FnMut() -> F,
         W: FnMut(&E) -> Again,
         N: FnMut(u32, &E, Duration),
     {
-        self.run_within::<T, E, F, crate::SystemClock>(None).await
+        self.run_within::<T, E, F, crate::SystemClock>(None)
     }
 
     /// The same with a budget: each run earns its share, and each retry costs one.
@@ -163,14 +163,14 @@ impl<O, W, N> Retry<O, W, N> {
     /// # Errors
     ///
     /// As [`Retry::run`].
-    pub async fn run_on<T, E, F, C: Clock>(self, budget: &RetryBudget<C>) -> Result<T, RetryError<E>>
+    pub fn run_on<T, E, F, C: Clock>(self, budget: &RetryBudget<C>) -> impl Future<Output = Result<T, RetryError<E>>>
     where
         F: Future<Output = Result<T, E>>,
         O: FnMut() -> F,
         W: FnMut(&E) -> Again,
         N: FnMut(u32, &E, Duration),
     {
-        self.run_within(Some(budget)).await
+        self.run_within(Some(budget))
     }
 
     async fn run_within<T, E, F, C: Clock>(mut self, budget: Option<&RetryBudget<C>>) -> Result<T, RetryError<E>>

@@ -47,15 +47,20 @@ use crate::{Clock, SystemClock};
 pub struct TokenBucket<C = SystemClock> {
     clock: C,
     origin: Instant,
-    full_at: AtomicU64,
+    full_at: AloneOnItsLine,
     token: AtomicU64,
     full: AtomicU64,
     /// Odd while the quota is being changed, and another number after it.
     version: AtomicU64,
     changing: Mutex<()>,
-    /// How finely time is told: set once, for the first quota.
+    /// The first quota, which also sets how finely time is told.
+    first: Rate,
     shift: i32,
 }
+
+/// The word that every taker writes: what they only read stays in each core's cache.
+#[repr(align(128))]
+struct AloneOnItsLine(AtomicU64);
 
 /// How full a bucket is (RTL-03).
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -80,11 +85,12 @@ impl<C: Clock> TokenBucket<C> {
         Ok(Self {
             clock,
             origin,
-            full_at: AtomicU64::new(rate.units(ORIGIN)),
+            full_at: AloneOnItsLine(AtomicU64::new(rate.units(ORIGIN))),
             token: AtomicU64::new(rate.token),
             full: AtomicU64::new(rate.full),
             version: AtomicU64::new(0),
             changing: Mutex::new(()),
+            first: rate,
             shift: rate.shift,
         })
     }
@@ -100,7 +106,7 @@ impl<C: Clock> TokenBucket<C> {
     pub fn take_at(&self, n: u32, now: Instant) -> Decision {
         let rate = self.rate();
         let mut now = rate.units(nanos_since(self.origin, now));
-        let mut seen = self.full_at.load(Ordering::Relaxed);
+        let mut seen = self.full_at.0.load(Ordering::Relaxed);
         let mut asked_again = false;
         loop {
             let (full_at, decision) = ask(seen, now, n, &rate);
@@ -110,7 +116,7 @@ impl<C: Clock> TokenBucket<C> {
                 (now, asked_again) = (self.now(&rate), true);
                 continue;
             }
-            match self.full_at.compare_exchange_weak(seen, full_at, Ordering::Relaxed, Ordering::Relaxed) {
+            match self.full_at.0.compare_exchange_weak(seen, full_at, Ordering::Relaxed, Ordering::Relaxed) {
                 Ok(_) => return decision,
                 Err(other) => seen = other,
             }
@@ -120,18 +126,18 @@ impl<C: Clock> TokenBucket<C> {
     /// What taking `n` tokens would be answered, without taking them.
     pub fn peek(&self, n: u32) -> Decision {
         let rate = self.rate();
-        ask(self.full_at.load(Ordering::Relaxed), self.now(&rate), n, &rate).1
+        ask(self.full_at.0.load(Ordering::Relaxed), self.now(&rate), n, &rate).1
     }
 
     /// Puts `n` tokens back; what would overflow is lost.
     pub fn refund(&self, n: u32) {
         let rate = self.rate();
         let now = self.now(&rate);
-        let mut seen = self.full_at.load(Ordering::Relaxed);
+        let mut seen = self.full_at.0.load(Ordering::Relaxed);
         loop {
             let ahead = seen.wrapping_sub(now).cast_signed().max(0).cast_unsigned();
             let full_at = now.wrapping_add(ahead.saturating_sub(rate.token.saturating_mul(u64::from(n))));
-            match self.full_at.compare_exchange_weak(seen, full_at, Ordering::Relaxed, Ordering::Relaxed) {
+            match self.full_at.0.compare_exchange_weak(seen, full_at, Ordering::Relaxed, Ordering::Relaxed) {
                 Ok(_) => return,
                 Err(other) => seen = other,
             }
@@ -162,14 +168,14 @@ impl<C: Clock> TokenBucket<C> {
         self.version.fetch_add(1, Ordering::AcqRel);
         self.token.store(token, Ordering::Release);
         self.full.store(new_full, Ordering::Release);
-        let mut seen = self.full_at.load(Ordering::Relaxed);
+        let mut seen = self.full_at.0.load(Ordering::Relaxed);
         loop {
             let missing = seen.wrapping_sub(now).cast_signed().max(0).cast_unsigned().min(old.full);
             // Tokens that are missing, at the new price.
             let price = u128::from(missing) * u128::from(token) / u128::from(old.token);
             let missing = u64::try_from(price).unwrap_or(u64::MAX).min(new_full);
             let full_at = now.wrapping_add(missing);
-            match self.full_at.compare_exchange_weak(seen, full_at, Ordering::Relaxed, Ordering::Relaxed) {
+            match self.full_at.0.compare_exchange_weak(seen, full_at, Ordering::Relaxed, Ordering::Relaxed) {
                 Ok(_) => break,
                 Err(other) => seen = other,
             }
@@ -192,6 +198,12 @@ impl<C: Clock> TokenBucket<C> {
     /// Price and size of one quota, never of two: while they are changed the reader looks again.
     #[inline]
     fn rate(&self) -> Rate {
+        // The quota of most buckets is never changed.
+        if self.version.load(Ordering::Acquire) == 0 { self.first } else { self.changed_rate() }
+    }
+
+    #[inline(never)]
+    fn changed_rate(&self) -> Rate {
         loop {
             let version = self.version.load(Ordering::Acquire);
             let rate = Rate {

@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use checks::Checks;
-use component::{Answer, Known, Source};
+use component::{Answer, Known, Said, Source};
 pub use component::{CheckConfig, Component, Status};
 
 use crate::{Breaker, Clock, Shutdown};
@@ -213,11 +213,18 @@ impl<C: Clock> HealthRegistry<C> {
             return false;
         }
         let now = self.0.clock.now();
-        let said: Vec<_> = {
+        let mut breakers = Vec::new();
+        {
             let state = self.state();
-            state.components.values().filter(|known| known.config.critical).map(|known| known.said(now)).collect()
-        };
-        said.into_iter().all(|said| said.status().works())
+            for known in state.components.values().filter(|known| known.config.critical) {
+                match known.said(now) {
+                    Said::Status(status) if status.works() => {}
+                    Said::Status(_) => return false,
+                    asked @ Said::Ask(_) => breakers.push(asked),
+                }
+            }
+        }
+        breakers.into_iter().all(|asked| asked.status().works())
     }
 
     /// What is known now.

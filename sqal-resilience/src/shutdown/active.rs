@@ -69,8 +69,12 @@ impl Active {
 }
 
 impl Drop for Active {
+    #[inline]
     fn drop(&mut self) {
-        self.core.names.end(self.name, std::thread::panicking());
+        let panicked = std::thread::panicking();
+        if panicked || self.name.is_some() {
+            self.core.names.end(self.name, panicked);
+        }
         if self.core.tally.leave(self.kind) {
             self.core.ended.notify_one();
         }
