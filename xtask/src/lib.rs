@@ -6,6 +6,7 @@ pub mod packages;
 pub mod process;
 pub mod report;
 pub mod scenarios;
+pub mod seeded;
 pub mod services;
 pub mod test;
 pub mod tidy;

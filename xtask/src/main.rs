@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use xtask::process::Interrupts;
 use xtask::report::say;
-use xtask::{check, demo, scenarios, test, tidy};
+use xtask::{check, demo, scenarios, seeded, test, tidy};
 
 const USAGE: &str = "usage: cargo xtask <command>
 
@@ -13,6 +13,7 @@ const USAGE: &str = "usage: cargo xtask <command>
   test    every test; installs and starts PostgreSQL, Redis and a browser for itself, and stops them
   demo    the line in a box: server and two simulated stations on http://127.0.0.1:8000 (cargo demo)
   scenarios  the tests that bear a scenario's id, as the table of docs/resilience.md
+  seeded     six bugs of the field put into a copy of the breaker, one at a time: the suite must go red
   tidy    the structural part of check alone: arrows, names, first lines, the find-it table";
 
 fn main() -> ExitCode {
@@ -24,6 +25,7 @@ fn main() -> ExitCode {
         "test" => test::run(root, &interrupts),
         "demo" => demo::run(root, &interrupts),
         "scenarios" => scenarios::run(root),
+        "seeded" => seeded::run(root),
         "tidy" => tidy::run(root),
         _ => Err(xtask::Failed(USAGE.to_owned())),
     });
