@@ -66,7 +66,7 @@ fn limit(c: &mut Criterion) {
     let mut group = c.benchmark_group("a time limit, ready at once");
     group.bench_function("SQAL", |b| b.iter(|| now(timeout(black_box(SECOND), ready(black_box(7)))).is_ok()));
     group.bench_function("tokio", |b| {
-        b.iter(|| now(tokio::time::timeout(black_box(SECOND), ready(black_box(7)))).is_ok())
+        b.iter(|| now(tokio::time::timeout(black_box(SECOND), ready(black_box(7)))).is_ok());
     });
     group.finish();
 }

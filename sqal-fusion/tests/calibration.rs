@@ -373,6 +373,113 @@ fn some_labels() -> impl Strategy<Value = Vec<Label>> {
     )
 }
 
+/// Two neighbours as one, by their own labels: the added squared error of it, and the level.
+fn union(a: (f64, f64), b: (f64, f64)) -> (f64, f64, f64) {
+    let (right, all) = (a.0 + b.0, a.1 + b.1);
+    let error = |(right, all): (f64, f64)| right - right * right / all;
+    (right, all, error((right, all)) - error(a) - error(b))
+}
+
+/// More steps than a curve holds: the two neighbours whose union loses least are joined, again and again.
+#[test]
+fn too_many_steps_are_joined_where_it_costs_least() {
+    // Places with rising frequencies, of different numbers of labels, so that no two unions cost the same.
+    let places: Vec<(f64, u32, u32)> = (0..160_u32)
+        .map(|k| {
+            let all = 300 + k * 37 % 101;
+            (f64::from(k) / 160.0, (all * (2 * k + 1) + 161) / 322, all)
+        })
+        .collect();
+    let labels: Vec<Label> = places
+        .iter()
+        .flat_map(|(x, right, all)| (0..*all).map(|k| Label { confidence: Score::nearest(*x), correct: k < *right }))
+        .collect();
+    let mut blocks: Vec<(f64, f64, f64, f64)> =
+        places.iter().map(|(x, right, all)| (*x, *x, f64::from(*right), f64::from(*all))).collect();
+    assert!(blocks.is_sorted_by(|a, b| a.2 / a.3 < b.2 / b.3), "each place is a step of its own");
+    while blocks.len() > MAX_KNOTS / 2 {
+        let cost = |k: usize| union((blocks[k].2, blocks[k].3), (blocks[k + 1].2, blocks[k + 1].3)).2;
+        let least = (0..blocks.len() - 1).min_by(|a, b| cost(*a).total_cmp(&cost(*b))).unwrap();
+        let (a, b) = (blocks[least], blocks.remove(least + 1));
+        blocks[least] = (a.0, b.1, a.2 + b.2, a.3 + b.3);
+    }
+    let calibration = Calibration::fit(&labels, 1).unwrap();
+    for (from, to, right, all) in &blocks {
+        for raw in [*from, *to] {
+            let level = calibration.calibrate(Score::nearest(raw)).get();
+            assert!((level - right / all).abs() < 1e-12, "{raw}: {level}, expected {}", right / all);
+        }
+    }
+    let Calibrator::Isotonic(curve) = &calibration.calibrator else { panic!("many labels") };
+    let text = serde_json::to_string(curve).unwrap();
+    assert_eq!(&serde_json::from_str::<Isotonic>(&text).unwrap(), curve, "as many knots as it holds are read back");
+    assert!(text.matches("raw").count() <= MAX_KNOTS);
+    // As many steps as there is room for are kept as they are.
+    let few = &labels[..labels.iter().position(|label| label.confidence.get() >= 64.0 / 160.0).unwrap()];
+    let calibration = Calibration::fit(few, 1).unwrap();
+    for (x, right, all) in &places[..64] {
+        let level = calibration.calibrate(Score::nearest(*x)).get();
+        assert!((level - f64::from(*right) / f64::from(*all)).abs() < 1e-12);
+    }
+}
+
+/// Nobody is certain: right every time among n labels is 1 − 1/(n + 2).
+#[test]
+fn perfect_labels_are_one_in_n_plus_two_from_certain() {
+    let labels: Vec<_> =
+        (0..400).map(|k| Label { confidence: Score::nearest(f64::from(k) / 400.0), correct: k >= 200 }).collect();
+    let calibration = Calibration::fit(&labels, 1).unwrap();
+    let at = |raw: f64| calibration.calibrate(Score::nearest(raw)).get();
+    for (raw, expected) in [(0.0, 1.0 / 402.0), (0.3, 1.0 / 402.0), (0.7, 1.0 - 1.0 / 402.0), (1.0, 1.0 - 1.0 / 402.0)]
+    {
+        assert!((at(raw) - expected).abs() < 1e-15, "{raw}: {}", at(raw));
+    }
+}
+
+/// Platt's curve is where the likelihood is greatest: its gradient is nothing there.
+#[test]
+fn platts_curve_is_stationary() {
+    for seed in 0..20_u32 {
+        let label = |k: u32| {
+            let raw = f64::from((k * 7 + seed * 13) % 97 + 1) / 99.0;
+            Label {
+                confidence: Score::nearest(raw),
+                correct: f64::from((k * 31 + seed * 17) % 100) < raw * 80.0 + 10.0,
+            }
+        };
+        let labels: Vec<_> = (0..150).map(label).collect();
+        let Calibrator::Platt(curve) = Calibration::fit(&labels, 1).unwrap().calibrator else { panic!("150 labels") };
+        let right = labels.iter().filter(|label| label.correct).count() as f64;
+        let (high, low) = ((right + 1.0) / (right + 2.0), 1.0 / (150.0 - right + 2.0));
+        let (mut a, mut b) = (0.0, 0.0);
+        for label in &labels {
+            let p = label.confidence.get();
+            let x = (p / (1.0 - p)).ln();
+            let residual = (if label.correct { high } else { low }) - 1.0 / (1.0 + (curve.a() * x + curve.b()).exp());
+            a += residual * x;
+            b += residual;
+        }
+        assert!(a.abs() < 1e-6 && b.abs() < 1e-6, "{seed}: {a:e} {b:e}");
+    }
+}
+
+proptest! {
+    /// What was pooled is all that there was, once and in order; what has no weight is left out.
+    #[test]
+    fn blocks_are_all_of_it_once_and_rising(
+        points in prop::collection::vec((0..20_u32, -1.0..1.0_f64, prop_oneof![1 => Just(0.0), 6 => 0.1..3.0_f64]), 1..60),
+    ) {
+        let points: Vec<_> = points.into_iter().map(|(x, y, weight)| Point { x: f64::from(x), y, weight }).collect();
+        let blocks = pool_adjacent_violators(&points);
+        let sum = |f: &dyn Fn(&Point) -> f64| points.iter().map(f).sum::<f64>();
+        let weight: f64 = blocks.iter().map(|block| block.weight).sum();
+        let moment: f64 = blocks.iter().map(|block| block.weight * block.level).sum();
+        prop_assert!((weight - sum(&|p| p.weight)).abs() < 1e-9 && (moment - sum(&|p| p.weight * p.y)).abs() < 1e-9);
+        prop_assert!(blocks.is_sorted_by(|a, b| a.to < b.from && a.level < b.level));
+        prop_assert!(blocks.iter().all(|block| block.from <= block.to && block.level.is_finite()));
+    }
+}
+
 /// Between two knots of the same height the curve is level, to the last digit.
 #[test]
 fn an_isotonic_curve_does_not_fall_by_rounding() {

@@ -299,6 +299,46 @@ fn a_normal_production_is_whole() {
     }
 }
 
+/// A fine instrument: near a limit the consumer's risk is φ(limit)·u/√(2π) for each limit, to first order in u.
+#[test]
+fn the_risk_of_a_fine_instrument_is_known_in_closed_form() {
+    let production = Production::normal(Measured::new(0.0, 1.0).unwrap()).unwrap();
+    let phi = |x: f64| (-0.5 * x * x).exp() / std::f64::consts::TAU.sqrt();
+    for (low, high) in [(-1.0, 1.0), (-0.5, 2.0), (0.3, 1.7)] {
+        let tolerance = Tolerance::between(low, high).unwrap();
+        for u in [1e-3, 1e-5, 1e-7] {
+            let risk = production.risk(u, &tolerance, &tolerance);
+            let exact = (phi(low) + phi(high)) * u / std::f64::consts::TAU.sqrt();
+            // The next term has the density's slope: at most u of it.
+            assert!(
+                (risk.consumer / exact - 1.0).abs() < 2.0 * u + 1e-8,
+                "{low} to {high}, {u}: {risk:?}, expected {exact}"
+            );
+            assert!((risk.producer / exact - 1.0).abs() < 2.0 * u + 1e-8, "{low} to {high}, {u}: {risk:?}");
+        }
+    }
+}
+
+/// Two limits, not about 0: the guard band that is found runs the risk that was asked for, and one that cannot be is none.
+#[test]
+fn a_guard_band_of_two_limits_is_found_if_there_is_one() {
+    let production = Production::normal(Measured::new(10.0, 1.0).unwrap()).unwrap();
+    for (low, high) in [(9.0, 11.0), (9.5, 13.0), (8.0, 10.5)] {
+        let tolerance = Tolerance::between(low, high).unwrap();
+        let without = production.risk(0.2, &tolerance, &tolerance).consumer;
+        for share in [0.9, 0.5, 0.01] {
+            let band = production.guard_band(0.2, &tolerance, share * without).unwrap();
+            let with = production.risk(0.2, &tolerance, &tolerance.guarded(band).unwrap()).consumer;
+            assert!(band > 0.0 && band < 0.5 * (high - low) && (with / without - share).abs() < 1e-9, "{band}: {with}");
+        }
+        let looser = production.guard_band(0.2, &tolerance, 1.2 * without).unwrap();
+        assert!(looser < 0.0, "less than that is run already: {looser}");
+        assert_eq!(production.guard_band(0.2, &tolerance, -1.0), None);
+    }
+    let high = Tolerance::at_most(11.0).unwrap();
+    assert_eq!(production.guard_band(0.2, &high, -1.0), None);
+}
+
 /// JCGM 106:2012, 9.5.4: ball bearings. Published: 0.042, 0.008, and 1.67 µm for a consumer's risk of 0.001.
 #[test]
 fn jcgm_106_ball_bearing() {

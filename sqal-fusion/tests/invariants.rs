@@ -5,10 +5,12 @@
 use proptest::prelude::*;
 use sqal_core::{
     AnalysisError, Analyzer, Assessment, Cap, Defect, DefectKind, Defects, Exponent, Flags, Grade, Instrument,
-    Measured, RuleKind, Score, Severity, SpectralFindings, Spectrum, TofFindings, TofFrame, ZoneSet,
+    MAX_TERMS, Measured, RuleKind, Score, Severity, SpectralFindings, Spectrum, TofFindings, TofFrame, ZoneSet,
 };
 use sqal_fusion::calibration::Calibration;
-use sqal_fusion::{Decided, Decision, Evidence, Fused, FusionRule, Guard, Inspector, PowerMeanRule, SensorWeights};
+use sqal_fusion::{
+    Decided, Decision, Evidence, Fused, FusionError, FusionRule, Guard, Inspector, PowerMeanRule, SensorWeights,
+};
 
 /// Score, uncertainty, weight, reliability.
 type Sensor = (f64, f64, f64, f64);
@@ -157,6 +159,36 @@ proptest! {
         prop_assert!(severity != Severity::Critical || with.grade == Grade::Reject);
         prop_assert!(severity != Severity::Major || with.grade <= Grade::B);
     }
+}
+
+/// As many terms as there is room for, and not one more.
+#[test]
+fn as_many_sensors_as_there_is_room_for() {
+    let one = |_| Evidence::new(Measured::new(0.8, 0.02).unwrap(), 1.0, Score::ONE).unwrap();
+    let full: Vec<_> = (0..MAX_TERMS).map(one).collect();
+    assert!(PowerMeanRule::default().fuse(&full).is_ok());
+    let over: Vec<_> = (0..=MAX_TERMS).map(one).collect();
+    assert_eq!(
+        PowerMeanRule::default().fuse(&over),
+        Err(FusionError::TooMuch { given: MAX_TERMS + 1, most: MAX_TERMS })
+    );
+    let twice: Vec<_> = (0..2 * MAX_TERMS).map(one).collect();
+    assert!(PowerMeanRule::default().fuse(&twice).is_err());
+}
+
+/// The conflict of more than two sensors is that of each with their weighted mean.
+#[test]
+fn three_sensors_disagree_as_birge_says() {
+    let tau = 0.03;
+    let rule = PowerMeanRule::new(Exponent::ARITHMETIC, 0.0, tau).unwrap();
+    let sensors = [(0.2, 0.05), (0.6, 0.02), (0.9, 0.04)];
+    let evidence = sensors.map(|(x, u)| Evidence::new(Measured::new(x, u).unwrap(), 1.0, Score::ONE).unwrap());
+    let weights = sensors.map(|(_, u)| 1.0 / (u * u + tau * tau));
+    let sum: f64 = weights.iter().sum();
+    let mean = sensors.iter().zip(weights).map(|((x, _), w)| w * x).sum::<f64>() / sum;
+    let chi2: f64 = sensors.iter().zip(weights).map(|((x, _), w)| w * (x - mean) * (x - mean)).sum();
+    let fused = rule.fuse(&evidence).unwrap();
+    assert!((fused.birge - (chi2 / 2.0).sqrt()).abs() < 1e-12, "{} and {}", fused.birge, (chi2 / 2.0).sqrt());
 }
 
 /// The three worked cases of the model.

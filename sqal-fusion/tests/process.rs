@@ -137,6 +137,35 @@ fn settings_out_of_range_are_named() {
     );
 }
 
+/// What is stored is read back as it was, and goes on as if nothing had happened.
+#[cfg(feature = "serde")]
+#[test]
+fn what_is_stored_is_read_back_as_it_was() {
+    fn again<T: serde::Serialize + serde::de::DeserializeOwned + PartialEq + std::fmt::Debug>(value: &T) {
+        let text = serde_json::to_string(value).unwrap();
+        assert_eq!(&serde_json::from_str::<T>(&text).unwrap(), value, "{text}");
+    }
+    let mut ewma = Ewma::new(50.0, 2.0, 0.3, 2.7).unwrap();
+    let mut cusum = Cusum::new(325.0, 0.3175, 4.1959).unwrap();
+    let level = ReferenceLevel::new(0.5, 0.2, 0.1, 0.4).unwrap();
+    let (mut rules, mut chart) = (RunRules::new(RuleSet::Nelson), Individuals::default());
+    let mut subgroups = Subgroups::of(3).unwrap();
+    for x in [49.6, 47.6, 49.9, 51.3, 47.8] {
+        let _ = (ewma.push(x), cusum.push(x + 275.0), rules.push(x - 50.0), chart.push(x));
+        let _ = subgroups.push(&[x, x + 1.0, x - 0.5]);
+    }
+    again(&ewma);
+    again(&cusum);
+    again(&level);
+    again(&rules);
+    again(&chart);
+    again(&subgroups);
+    again(&moments(&[1.0, 2.0, 4.0]));
+    again(&sqal_fusion::SensorWeights::new(0.3, 0.7).unwrap());
+    let rule = sqal_fusion::PowerMeanRule::new(sqal_core::Exponent::ARITHMETIC, 0.4, 0.07).unwrap();
+    again(&rule);
+}
+
 /// What was stored is checked as what is made.
 #[cfg(feature = "serde")]
 #[test]
