@@ -131,13 +131,13 @@ impl<K: Eq + Hash + Clone, V: Clone> SingleFlight<K, V> {
                 (flight, true)
             }
         };
-        let member = Member { table: self, key, flight };
+        let member = Member { table: self, key, flight, left: false };
         if !leads && let Some(value) = (Wait { flight: &member.flight, ticket: None }).await {
             return Landed { value: V::clone(&value), shared: true };
         }
-        let leader = Leader(&member);
+        let leader = Leader(member);
         let value = fetch().await;
-        leader.land(value.clone());
+        leader.land(&value);
         Landed { value, shared: false }
     }
 
@@ -192,14 +192,6 @@ impl<K: Eq + Hash + Clone, V: Clone> SingleFlight<K, V> {
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
-
-    /// Takes the flight out of the table, if it is still the one of its key.
-    fn remove(&self, key: &Hashed<K>, flight: &Arc<Flight<V>>) {
-        let mut part = self.part(key);
-        if part.get(key).is_some_and(|current| Arc::ptr_eq(current, flight)) {
-            part.remove(key);
-        }
-    }
 }
 
 impl<K: Eq + Hash + Clone, V: Clone> Default for SingleFlight<K, V> {
@@ -219,10 +211,15 @@ struct Member<'a, K: Eq + Hash + Clone, V: Clone> {
     table: &'a SingleFlight<K, V>,
     key: Hashed<K>,
     flight: Arc<Flight<V>>,
+    /// It has left already.
+    left: bool,
 }
 
 impl<K: Eq + Hash + Clone, V: Clone> Drop for Member<'_, K, V> {
     fn drop(&mut self) {
+        if self.left {
+            return;
+        }
         // The table first: nobody may join between the look and the removal.
         let mut part = self.table.part(&self.key);
         let mut seats = self.flight.seats();
@@ -234,14 +231,29 @@ impl<K: Eq + Hash + Clone, V: Clone> Drop for Member<'_, K, V> {
 }
 
 /// The one who fetches. Dropped before the landing, it abandons the flight: the first waiter is woken to take over.
-struct Leader<'m, 'a, K: Eq + Hash + Clone, V: Clone>(&'m Member<'a, K, V>);
+struct Leader<'a, K: Eq + Hash + Clone, V: Clone>(Member<'a, K, V>);
 
-impl<K: Eq + Hash + Clone, V: Clone> Leader<'_, '_, K, V> {
-    fn land(self, value: V) {
-        let Member { table, key, flight } = self.0;
-        table.remove(key, flight);
-        let mut seats = flight.seats();
-        seats.landed = Some(Arc::new(value));
+impl<K: Eq + Hash + Clone, V: Clone> Leader<'_, K, V> {
+    /// Ends the flight: takes it out of the table, if it is still the one of its key, and gives the value to those who wait. Most have nobody to give it to.
+    fn land(mut self, value: &V) {
+        let member = &mut self.0;
+        let mut part = member.table.part(&member.key);
+        if part.get(&member.key).is_some_and(|current| Arc::ptr_eq(current, &member.flight)) {
+            part.remove(&member.key);
+        }
+        let mut seats = member.flight.seats();
+        // Nobody joins any more: the table is not needed.
+        drop(part);
+        if seats.people == 1 {
+            member.left = true;
+            return;
+        }
+        drop(seats);
+        // Cloning is somebody else's code: outside the lock, and if it panics the flight has not landed, and one of those who wait takes over.
+        let landed = Arc::new(value.clone());
+        let mut seats = member.flight.seats();
+        (seats.landed, member.left) = (Some(landed), true);
+        seats.people -= 1;
         let waiting = std::mem::take(&mut seats.waiting);
         drop(seats);
         for (_, waker) in waiting {
@@ -250,13 +262,14 @@ impl<K: Eq + Hash + Clone, V: Clone> Leader<'_, '_, K, V> {
     }
 }
 
-impl<K: Eq + Hash + Clone, V: Clone> Drop for Leader<'_, '_, K, V> {
+impl<K: Eq + Hash + Clone, V: Clone> Drop for Leader<'_, K, V> {
     fn drop(&mut self) {
-        let mut seats = self.0.flight.seats();
-        if seats.landed.is_none() {
-            seats.abandoned = true;
-            wake_next(seats);
+        if self.0.left {
+            return;
         }
+        let mut seats = self.0.flight.seats();
+        seats.abandoned = true;
+        wake_next(seats);
     }
 }
 

@@ -236,3 +236,34 @@ async fn a_panic_of_a_detached_flight_goes_on_in_its_caller() {
     });
     assert!(asks.await.unwrap_err().is_panic());
 }
+
+/// A value whose first copy panics.
+struct Brittle(Arc<AtomicU32>);
+
+impl Clone for Brittle {
+    fn clone(&self) -> Self {
+        assert!(self.0.fetch_add(1, Ordering::SeqCst) > 0, "on purpose");
+        Self(Arc::clone(&self.0))
+    }
+}
+
+#[cfg(feature = "tokio")]
+#[tokio::test(start_paused = true)]
+async fn a_copy_that_panics_is_the_leaders_alone() {
+    let (flights, copies) = (Arc::new(SingleFlight::<&str, Brittle>::new()), Arc::new(AtomicU32::new(0)));
+    let ask = || {
+        let (flights, copies) = (Arc::clone(&flights), Arc::clone(&copies));
+        tokio::spawn(async move {
+            let fetch = || async {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                Brittle(copies)
+            };
+            flights.run("tray", fetch).await.shared
+        })
+    };
+    let (leader, waits, also) = (ask(), ask(), ask());
+    assert!(leader.await.unwrap_err().is_panic());
+    assert!(!waits.await.unwrap(), "one who waited flies itself");
+    assert!(also.await.unwrap(), "and the other one shares that");
+    assert!(flights.is_empty());
+}
