@@ -1,7 +1,8 @@
 //! Fault vocabulary for services: when to ask, when to wait, when to stop asking, and how to stop.
 //!
-//! The primitives are synchronous state machines that take the time as an argument or from an injected [`Clock`]; nothing here has
-//! ever heard of a sample. The `tokio` feature adds what needs a runtime: the [`Shutdown`] coordinator.
+//! The primitives are synchronous state machines that take the time as an argument or from an injected [`Clock`]; what waits (retries, limits of time, lines)
+//! does so by tokio's clock, which tests can pause. Nothing here has ever heard of a tray, a database or a web framework. The `guide` says which primitive
+//! when, in which order and why.
 //!
 //! ```
 //! use std::time::Duration;
@@ -22,7 +23,15 @@
 //!
 //! # Features
 //!
-//! - `tokio`: the [`Shutdown`] coordinator, with its log lines through `tracing`.
+//! Without any: breaker, bucket, bulkhead, backoff, budget, single-flight; no runtime.
+//!
+//! - `tokio`: what waits: retry, `timeout`, `Deadline`, `hedge`, lines before buckets and bulkheads, limits shared by processes, `Shutdown`,
+//!   `HealthRegistry`. It brings `tracing`.
+//! - `tower`: the layers. (With `http-body`, as in the documentation, also the `guide`.)
+//! - `http-body`: bodies that can be sent again, and bodies that end in time.
+//! - `serde`: settings as people write them (`"60s"`).
+//! - `metrics`: a breaker that counts its calls and shows its state.
+//! - `tracing`: the documented log lines.
 
 mod address;
 mod backoff;
@@ -37,6 +46,9 @@ mod classify;
 mod clock;
 #[cfg(feature = "tokio")]
 mod deadline;
+#[cfg(all(feature = "tokio", feature = "http-body", feature = "tower"))]
+#[doc = include_str!("guide.md")]
+pub mod guide {}
 #[cfg(feature = "tokio")]
 mod health;
 #[cfg(feature = "tokio")]
