@@ -100,7 +100,7 @@ pub use health::{CheckConfig, Component, HealthRegistry, HealthReport, InvalidCo
 #[cfg(feature = "tokio")]
 pub use hedge::{Hedged, hedge};
 pub use idempotency::{Idempotency, Sent};
-pub use limit::{AdaptiveBulkhead, AdaptivePermit, Aimd, Gradient, Limit, Range, Sample};
+pub use limit::{AdaptiveBulkhead, AdaptivePermit, Aimd, Gradient, Limit, Observation, Range};
 #[cfg(feature = "tracing")]
 pub use log::{LogChanges, log_retry};
 #[cfg(feature = "metrics")]

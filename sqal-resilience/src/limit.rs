@@ -8,7 +8,7 @@ use crate::{Bulkhead, BulkheadConfig, BulkheadPermit, Clock, InvalidBulkhead, Ou
 
 /// What one call tells of the room that there is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Sample {
+pub struct Observation {
     /// When it began.
     pub began: Instant,
     /// When it ended.
@@ -25,7 +25,7 @@ pub trait Limit: Send {
     fn current(&self) -> NonZeroU32;
 
     /// Learns from one call.
-    fn learn(&mut self, sample: &Sample);
+    fn learn(&mut self, sample: &Observation);
 }
 
 /// The bounds of a limit, and where it begins.
@@ -68,7 +68,7 @@ const AFTER_A_DROP: f64 = 0.9;
 struct Lowered(Option<Instant>);
 
 impl Lowered {
-    fn may(&mut self, sample: &Sample) -> bool {
+    fn may(&mut self, sample: &Observation) -> bool {
         let may = self.0.is_none_or(|at| sample.began > at);
         if may {
             self.0 = Some(sample.ended);
@@ -78,7 +78,7 @@ impl Lowered {
 }
 
 /// A caller that uses less than half the limit learns nothing about it.
-fn limited_by_caller(sample: &Sample, limit: f64) -> bool {
+fn limited_by_caller(sample: &Observation, limit: f64) -> bool {
     f64::from(sample.in_flight) < limit / 2.0
 }
 
@@ -103,7 +103,7 @@ impl Limit for Aimd {
         self.range.whole(self.limit)
     }
 
-    fn learn(&mut self, sample: &Sample) {
+    fn learn(&mut self, sample: &Observation) {
         if sample.dropped {
             if self.lowered.may(sample) {
                 self.limit = self.range.clamp(self.limit * AFTER_A_DROP);
@@ -161,7 +161,7 @@ impl Limit for Gradient {
         self.range.whole(self.limit)
     }
 
-    fn learn(&mut self, sample: &Sample) {
+    fn learn(&mut self, sample: &Observation) {
         if sample.dropped {
             if self.lowered.may(sample) {
                 self.limit = self.range.clamp(self.limit * AFTER_A_DROP);
@@ -266,7 +266,7 @@ impl<L: Limit, C: Clock + Clone> AdaptivePermit<'_, L, C> {
         }
         let ended = self.of.clock.now();
         let sample =
-            Sample { began: self.began, ended, in_flight: self.in_flight, dropped: outcome == Outcome::Failure };
+            Observation { began: self.began, ended, in_flight: self.in_flight, dropped: outcome == Outcome::Failure };
         let larger = {
             let mut limit = self.of.limit.lock().unwrap_or_else(PoisonError::into_inner);
             let before = limit.current();

@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use sqal_resilience::{
-    AdaptiveBulkhead, Aimd, Bulkhead, BulkheadConfig, Clock, Gradient, Limit, ManualClock, Outcome, Range, Reason,
-    Sample, Shed, SystemClock, TokioClock,
+    AdaptiveBulkhead, Aimd, Bulkhead, BulkheadConfig, Clock, Gradient, Limit, ManualClock, Observation, Outcome, Range,
+    Reason, Shed, SystemClock, TokioClock,
 };
 
 fn n(n: u32) -> NonZeroU32 {
@@ -179,10 +179,10 @@ fn bh_09_a_thread_that_sleeps_in_line_is_woken() {
 }
 
 /// A sample of a call that took so long, begun at some time.
-fn sample(clock: &ManualClock, in_flight: u32, took: Duration, dropped: bool) -> Sample {
+fn sample(clock: &ManualClock, in_flight: u32, took: Duration, dropped: bool) -> Observation {
     let began = clock.now();
     clock.advance(took);
-    Sample { began, ended: clock.now(), in_flight, dropped }
+    Observation { began, ended: clock.now(), in_flight, dropped }
 }
 
 #[test]
@@ -211,7 +211,7 @@ fn bh_11_a_burst_of_drops_lowers_the_limit_once() {
         let began = clock.now();
         clock.advance(10 * MS);
         for _ in 0..50 {
-            limit.learn(&Sample { began, ended: clock.now(), in_flight: 100, dropped: true });
+            limit.learn(&Observation { began, ended: clock.now(), in_flight: 100, dropped: true });
         }
         assert_eq!(limit.current(), n(90), "all of them began before it was lowered");
         clock.advance(MS);

@@ -41,7 +41,7 @@ pub use guarded::GuardedStore;
 pub use memory::MemoryStore;
 pub use query::{Cursor, NotACursor, Page, SampleQuery};
 #[cfg(feature = "redis")]
-pub use redis::{EvictsLimits, RedisBuckets, RedisError, connect};
+pub use redis::{EvictsLimits, Redis, RedisBuckets, RedisError};
 #[cfg(feature = "sqlite")]
 pub use sqlite::{SqliteConfig, SqliteStore};
 pub use store::{Inserted, SampleStore};

@@ -9,19 +9,21 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use fred::prelude::{Client, ClientLike, ConfigInterface, Expiration, KeysInterface, LuaInterface, ServerInterface};
+use fred::prelude::{
+    Builder, Client, ClientLike, Config, ConfigInterface, Expiration, KeysInterface, LuaInterface, ServerInterface,
+};
 use sqal_resilience::{
     AnsweredBy, BucketBackend, Clock, ManualClock, OnOutage, Quota, SharedBuckets, SharedConfig, SystemClock,
 };
-use sqal_storage::{RedisBuckets, connect};
+use sqal_storage::{Redis, RedisBuckets};
 
 /// A Redis of its own, gone with the test.
-struct Redis {
+struct Server {
     process: Child,
     url: String,
 }
 
-impl Redis {
+impl Server {
     fn start() -> Self {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         Self::start_on(port)
@@ -43,15 +45,22 @@ impl Redis {
         assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
     }
 
-    /// A client that is connected.
-    async fn client(&self) -> Client {
-        let client = connect(&self.url).unwrap();
-        client.wait_for_connect().await.unwrap();
+    /// A connection as a user has it.
+    async fn connection(&self) -> Redis {
+        let redis = Redis::connect(&self.url).unwrap();
+        redis.connected().await.unwrap();
+        redis
+    }
+
+    /// A client of the driver, to look behind.
+    async fn watcher(&self) -> Client {
+        let client = Builder::from_config(Config::from_url(&self.url).unwrap()).build().unwrap();
+        client.init().await.unwrap();
         client
     }
 }
 
-impl Drop for Redis {
+impl Drop for Server {
     fn drop(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
@@ -73,18 +82,18 @@ fn patient(quota: Quota) -> SharedConfig {
     SharedConfig { patience: Duration::from_secs(5), ..SharedConfig::new(quota) }
 }
 
-fn shared<C: Clock + Clone>(client: Client, config: SharedConfig, clock: C) -> SharedBuckets<RedisBuckets, C> {
-    SharedBuckets::new(RedisBuckets::new(client, "sqal:limit", config.quota), config, clock).unwrap()
+fn shared<C: Clock + Clone>(redis: &Redis, config: SharedConfig, clock: C) -> SharedBuckets<RedisBuckets, C> {
+    SharedBuckets::new(RedisBuckets::new(redis, "sqal:limit", config.quota), config, clock).unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn dx_01_the_clocks_of_the_clients_do_not_matter() {
-    let redis = Redis::start();
+    let redis = Server::start();
     let (early, late) = (ManualClock::new(), ManualClock::new());
     late.advance(Duration::from_secs(10));
     let quota = Quota::new(n(10), HOUR);
-    let a = shared(redis.client().await, patient(quota), early);
-    let b = shared(redis.client().await, patient(quota), late);
+    let a = shared(&redis.connection().await, patient(quota), early);
+    let b = shared(&redis.connection().await, patient(quota), late);
     let mut left = Vec::new();
     for k in 0..10 {
         let (answer, _) = if k % 2 == 0 { a.take("tray", 1).await } else { b.take("tray", 1).await };
@@ -100,12 +109,12 @@ async fn dx_01_the_clocks_of_the_clients_do_not_matter() {
 
 #[test]
 fn dx_02_four_who_ask_a_thousand_times_get_a_hundred() {
-    let redis = Redis::start();
+    let redis = Server::start();
     // Each with a runtime, a connection and a memory of its own, as processes have.
     let ask = || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
-            let buckets = RedisBuckets::new(redis.client().await, "sqal:limit", hundred());
+            let buckets = RedisBuckets::new(&redis.connection().await, "sqal:limit", hundred());
             let mut allowed = 0;
             for _ in 0..1000 {
                 allowed += u32::from(buckets.take("tray", 1).await.unwrap().allowed);
@@ -129,9 +138,9 @@ async fn commands(client: &Client) -> u64 {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn dx_03_who_was_refused_is_not_asked_for_again() {
-    let redis = Redis::start();
-    let (watcher, clock) = (redis.client().await, ManualClock::new());
-    let limits = shared(redis.client().await, patient(Quota::new(n(5), HOUR)), clock.clone());
+    let redis = Server::start();
+    let (watcher, clock) = (redis.watcher().await, ManualClock::new());
+    let limits = shared(&redis.connection().await, patient(Quota::new(n(5), HOUR)), clock.clone());
     assert!(limits.take("tray", 5).await.0.allowed);
     assert_eq!(limits.take("tray", 1).await.1, AnsweredBy::Backend);
     let before = commands(&watcher).await;
@@ -149,12 +158,12 @@ async fn dx_03_who_was_refused_is_not_asked_for_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn dx_04_while_the_server_is_away_the_setting_answers_and_nobody_waits() {
-    let mut redis = Redis::start();
+    let mut redis = Server::start();
     let policies = [OnOutage::Allow, OnOutage::Deny, OnOutage::Local];
     let mut all = Vec::new();
     for on_outage in policies {
         let config = SharedConfig { on_outage, ..SharedConfig::new(Quota::new(n(3), HOUR)) };
-        let limits = shared(redis.client().await, config, SystemClock);
+        let limits = shared(&redis.connection().await, config, SystemClock);
         // The script is loaded and the connection warm: what follows is the outage.
         while limits.take(&format!("{on_outage:?}"), 0).await.1 != AnsweredBy::Backend {}
         all.push((on_outage, limits));
@@ -182,10 +191,10 @@ async fn dx_04_while_the_server_is_away_the_setting_answers_and_nobody_waits() {
     }
     redis.signal("-CONT");
     let port = redis.url.rsplit(':').next().unwrap().trim_end_matches("/0").parse().unwrap();
-    drop(std::mem::replace(&mut redis, Redis::start())); // killed: connection refused
+    drop(std::mem::replace(&mut redis, Server::start())); // killed: connection refused
     let (_, deny) = &all[1];
     assert_eq!(deny.take("tray", 1).await.1, AnsweredBy::Outage);
-    let _again = Redis::start_on(port);
+    let _again = Server::start_on(port);
     while deny.take("tray", 1).await.1 != AnsweredBy::Backend {
         tokio::task::yield_now().await;
     }
@@ -193,9 +202,10 @@ async fn dx_04_while_the_server_is_away_the_setting_answers_and_nobody_waits() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn dx_05_every_key_expires_when_its_bucket_is_full() {
-    let redis = Redis::start();
-    let client = redis.client().await;
-    let limits = RedisBuckets::new(client.clone(), "sqal:limit", Quota::new(n(10), Duration::from_secs(100)));
+    let redis = Server::start();
+    let client = redis.watcher().await;
+    let limits =
+        RedisBuckets::new(&redis.connection().await, "sqal:limit", Quota::new(n(10), Duration::from_secs(100)));
     let _ = limits.take("tray", 3).await.unwrap();
     let left: i64 = client.pttl("sqal:limit:{tray}").await.unwrap();
     assert!((29_000..=30_001).contains(&left), "{left} ms for three tokens of ten seconds");
@@ -207,9 +217,9 @@ async fn dx_05_every_key_expires_when_its_bucket_is_full() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn dx_06_a_script_that_was_flushed_is_loaded_again() {
-    let redis = Redis::start();
-    let client = redis.client().await;
-    let limits = RedisBuckets::new(client.clone(), "sqal:limit", hundred());
+    let redis = Server::start();
+    let client = redis.watcher().await;
+    let limits = RedisBuckets::new(&redis.connection().await, "sqal:limit", hundred());
     assert_eq!(limits.take("tray", 1).await.unwrap().remaining, 99);
     let () = client.script_flush(false).await.unwrap();
     assert_eq!(limits.take("tray", 1).await.unwrap().remaining, 98);
@@ -218,8 +228,8 @@ async fn dx_06_a_script_that_was_flushed_is_loaded_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn dx_07_the_answer_is_rounded_up_and_never_means_never() {
-    let redis = Redis::start();
-    let limits = RedisBuckets::new(redis.client().await, "sqal:limit", Quota::new(n(7), Duration::from_mins(1)));
+    let redis = Server::start();
+    let limits = RedisBuckets::new(&redis.connection().await, "sqal:limit", Quota::new(n(7), Duration::from_mins(1)));
     let all = limits.take("tray", 7).await.unwrap();
     assert_eq!((all.allowed, all.limit, all.remaining, all.retry_after), (true, 7, 0, Some(Duration::ZERO)));
     let refused = limits.take("tray", 1).await.unwrap();
@@ -246,9 +256,9 @@ async fn dx_07_the_answer_is_rounded_up_and_never_means_never() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn dx_08_a_server_that_has_forgotten_lets_one_more_burst_pass() {
-    let redis = Redis::start();
-    let client = redis.client().await;
-    let limits = RedisBuckets::new(client.clone(), "sqal:limit", hundred());
+    let redis = Server::start();
+    let client = redis.watcher().await;
+    let limits = RedisBuckets::new(&redis.connection().await, "sqal:limit", hundred());
     let mut allowed = 0;
     for k in 0..400 {
         if k == 200 {
@@ -272,9 +282,9 @@ async fn dx_08_a_server_that_has_forgotten_lets_one_more_burst_pass() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn dx_09_a_server_that_may_forget_limits_is_found_out_at_start() {
-    let redis = Redis::start();
-    let client = redis.client().await;
-    let limits = RedisBuckets::new(client.clone(), "sqal:limit", hundred());
+    let redis = Server::start();
+    let client = redis.watcher().await;
+    let limits = RedisBuckets::new(&redis.connection().await, "sqal:limit", hundred());
     for (policy, keeps) in [
         ("noeviction", true),
         ("volatile-ttl", true),
@@ -293,8 +303,8 @@ async fn dx_09_a_server_that_may_forget_limits_is_found_out_at_start() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn dx_10_nothing_is_held_while_a_request_is_under_way() {
-    let redis = Redis::start();
-    let limits = Arc::new(shared(redis.client().await, patient(hundred()), SystemClock));
+    let redis = Server::start();
+    let limits = Arc::new(shared(&redis.connection().await, patient(hundred()), SystemClock));
     assert!(limits.take("tray", 1).await.0.allowed);
     // The request that took it goes on; another one and another process get their answers meanwhile.
     let (goes_on, end) = tokio::sync::oneshot::channel::<()>();
@@ -305,7 +315,7 @@ async fn dx_10_nothing_is_held_while_a_request_is_under_way() {
             end.await.unwrap();
         }
     });
-    let other = shared(redis.client().await, patient(hundred()), SystemClock);
+    let other = shared(&redis.connection().await, patient(hundred()), SystemClock);
     for _ in 0..20 {
         assert!(limits.take("tray", 1).await.0.allowed && other.take("tray", 1).await.0.allowed);
     }

@@ -6,7 +6,7 @@ use fred::prelude::{Client, ConfigInterface, LuaInterface};
 use sqal_resilience::{Answer, BucketBackend, Quota};
 use tokio::sync::OnceCell;
 
-use super::RedisError;
+use super::{Redis, RedisError};
 
 /// The generic cell rate algorithm on the server's clock, in microseconds (a double keeps a quarter of one for the next centuries).
 ///
@@ -61,8 +61,8 @@ pub struct EvictsLimits {
 impl RedisBuckets {
     /// Buckets whose keys begin with this prefix.
     #[must_use]
-    pub fn new(client: Client, prefix: impl Into<String>, quota: Quota) -> Self {
-        Self { client, prefix: prefix.into(), quota, loaded: OnceCell::new() }
+    pub fn new(redis: &Redis, prefix: impl Into<String>, quota: Quota) -> Self {
+        Self { client: redis.0.clone(), prefix: prefix.into(), quota, loaded: OnceCell::new() }
     }
 
     /// Looks whether the server may forget limits when its memory is short: to be done, and said, at start.
@@ -71,7 +71,8 @@ impl RedisBuckets {
     ///
     /// [`RedisError`] if it does not say; the inner error if it may.
     pub async fn check_eviction(&self) -> Result<Result<(), EvictsLimits>, RedisError> {
-        let said: Vec<String> = self.client.config_get("maxmemory-policy").await?;
+        let said: Vec<String> =
+            self.client.config_get("maxmemory-policy").await.map_err(|error| RedisError::of(&error))?;
         let policy = said.into_iter().nth(1).unwrap_or_default();
         // The volatile policies but the one by time throw away any key that expires, as all of ours do.
         let keeps = matches!(policy.as_str(), "noeviction" | "volatile-ttl");
@@ -99,7 +100,7 @@ impl BucketBackend for RedisBuckets {
     type Error = RedisError;
 
     async fn take(&self, key: &str, n: u32) -> Result<Answer, RedisError> {
-        let [allowed, left, wait, full] = self.ask(key, n).await?;
+        let [allowed, left, wait, full] = self.ask(key, n).await.map_err(|error| RedisError::of(&error))?;
         let micros = |micros: i64| u64::try_from(micros).ok().map(Duration::from_micros);
         Ok(Answer {
             allowed: allowed == 1,

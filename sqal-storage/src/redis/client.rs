@@ -1,4 +1,4 @@
-//! [`connect`]: a client that heals by itself, and never lets a caller wait for long.
+//! [`Redis`]: a connection that heals by itself, and never lets a caller wait for long.
 
 use std::time::Duration;
 
@@ -7,32 +7,55 @@ use fred::prelude::{Builder, Client, ClientLike, Config, ReconnectPolicy};
 /// Why Redis did not answer.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("redis: {0}")]
-pub struct RedisError(#[from] fred::error::Error);
+pub struct RedisError(String);
 
-/// A client of the Redis at a URL (`redis://host:port/db`). It connects by itself, now or whenever Redis is there, so a process starts without it.
-///
-/// A command that has no answer after a quarter of a second fails; a connection that answers nothing for a second is replaced. (The defaults of the
-/// library wait for ever.)
-///
-/// # Errors
-///
-/// [`RedisError`] for a URL that is none.
-pub fn connect(url: &str) -> Result<Client, RedisError> {
-    let config = Config { fail_fast: false, ..Config::from_url(url)? };
-    let mut builder = Builder::from_config(config);
-    builder
-        .with_performance_config(|performance| performance.default_command_timeout = Duration::from_millis(250))
-        .with_connection_config(|connection| {
-            connection.connection_timeout = Duration::from_millis(500);
-            connection.internal_command_timeout = Duration::from_millis(500);
-            connection.max_command_attempts = 1;
-            connection.unresponsive.max_timeout = Some(Duration::from_secs(1));
-            connection.unresponsive.interval = Duration::from_millis(250);
-        })
-        // For ever, every 50 ms at first and every 2 s at last.
-        .set_policy(ReconnectPolicy::new_exponential(0, 50, 2000, 2));
-    let client = builder.build()?;
-    // Its task ends with the last handle.
-    client.connect();
-    Ok(client)
+impl RedisError {
+    /// What the driver says, without the driver's type.
+    pub(super) fn of(error: &fred::error::Error) -> Self {
+        Self(error.to_string())
+    }
+}
+
+/// A connection to a Redis; clones share it.
+#[derive(Clone, Debug)]
+pub struct Redis(pub(super) Client);
+
+impl Redis {
+    /// The Redis at a URL (`redis://host:port/db`). It connects by itself, now or whenever Redis is there, so a process starts without it; to be called within
+    /// a tokio runtime.
+    ///
+    /// A command that has no answer after a quarter of a second fails; a connection that answers nothing for a second is replaced. (The defaults of the
+    /// driver wait for ever.)
+    ///
+    /// # Errors
+    ///
+    /// [`RedisError`] for a URL that is none.
+    pub fn connect(url: &str) -> Result<Self, RedisError> {
+        let config = Config::from_url(url).map_err(|error| RedisError::of(&error))?;
+        let mut builder = Builder::from_config(Config { fail_fast: false, ..config });
+        builder
+            .with_performance_config(|performance| performance.default_command_timeout = Duration::from_millis(250))
+            .with_connection_config(|connection| {
+                connection.connection_timeout = Duration::from_millis(500);
+                connection.internal_command_timeout = Duration::from_millis(500);
+                connection.max_command_attempts = 1;
+                connection.unresponsive.max_timeout = Some(Duration::from_secs(1));
+                connection.unresponsive.interval = Duration::from_millis(250);
+            })
+            // For ever, every 50 ms at first and every 2 s at last.
+            .set_policy(ReconnectPolicy::new_exponential(0, 50, 2000, 2));
+        let client = builder.build().map_err(|error| RedisError::of(&error))?;
+        // Its task ends with the last handle.
+        client.connect();
+        Ok(Self(client))
+    }
+
+    /// Waits until it is connected for the first time.
+    ///
+    /// # Errors
+    ///
+    /// [`RedisError`] if that cannot be.
+    pub async fn connected(&self) -> Result<(), RedisError> {
+        self.0.wait_for_connect().await.map_err(|error| RedisError::of(&error))
+    }
 }

@@ -4,4 +4,4 @@ mod buckets;
 mod client;
 
 pub use buckets::{EvictsLimits, RedisBuckets};
-pub use client::{RedisError, connect};
+pub use client::{Redis, RedisError};
