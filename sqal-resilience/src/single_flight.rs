@@ -241,7 +241,7 @@ impl<K: Eq + Hash + Clone, V: Clone> Leader<'_, K, V> {
         if part.get(&member.key).is_some_and(|current| Arc::ptr_eq(current, &member.flight)) {
             part.remove(&member.key);
         }
-        let mut seats = member.flight.seats();
+        let seats = member.flight.seats();
         // Nobody joins any more: the table is not needed.
         drop(part);
         if seats.people == 1 {
