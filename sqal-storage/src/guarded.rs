@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use sqal_core::{Sample, SampleId};
-use sqal_resilience::{Breaker, BreakerConfig, Clock, InvalidBreaker, Outcome, State};
+use sqal_resilience::{Breaker, BreakerConfig, Clock, InvalidBreaker, Observer, Outcome, State};
 
 use crate::{Inserted, Page, SampleQuery, SampleStore, StorageError, StorageErrorKind};
 
@@ -26,6 +26,16 @@ impl<S: SampleStore, C: Clock + Clone + 'static> GuardedStore<S, C> {
     /// [`InvalidBreaker`] names the setting that no breaker can have.
     pub fn new(store: S, writing: BreakerConfig, reading: BreakerConfig, clock: C) -> Result<Self, InvalidBreaker> {
         Ok(Self { store, writing: Breaker::new(writing, clock.clone())?, reading: Breaker::new(reading, clock)? })
+    }
+
+    /// The same, and somebody is told when the breaker for writing or the one for reading changes, for example a gauge or a log.
+    #[must_use]
+    pub fn observed_by(self, writing: impl Observer + 'static, reading: impl Observer + 'static) -> Self {
+        Self {
+            writing: self.writing.observed_by(writing),
+            reading: self.reading.observed_by(reading),
+            store: self.store,
+        }
     }
 
     /// The states of the breakers for writing and for reading.

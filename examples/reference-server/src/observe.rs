@@ -55,6 +55,10 @@ pub fn metrics_text() -> Result<(MetricsText, JoinHandle<()>), BuildError> {
 
 /// Describes the documented metrics and begins the counters at 0: a rate over a series that is not there yet is no zero (C-26).
 fn describe() {
+    describe_gauge!(
+        "circuit_breaker_state",
+        "0 closed, 1 open, 2 half open, 3 disabled, 4 forced open, 5 metrics only"
+    );
     describe_counter!("http_requests_total", "HTTP requests by method, route and status");
     describe_histogram!("http_request_duration_seconds", Unit::Seconds, "Time to answer an HTTP request");
     describe_gauge!("websocket_connections_active", "Open device connections");

@@ -8,7 +8,8 @@ use std::time::{Duration, SystemTime};
 use sqal_core::Timestamp;
 use sqal_http::{Services, router};
 use sqal_resilience::{
-    BreakerConfig, InvalidBreaker, OpenFor, Phase, Report, Shutdown, ShutdownConfig, Signals, Stage, SystemClock,
+    BreakerConfig, InvalidBreaker, LogChanges, OpenFor, Phase, Report, Shutdown, ShutdownConfig, Signals, Stage,
+    StateGauge, SystemClock,
 };
 use sqal_storage::{BatchWriter, GuardedStore, SampleStore, SqliteConfig, SqliteStore, StorageError, WriterConfig};
 use tokio::net::TcpListener;
@@ -84,8 +85,9 @@ pub async fn serve(config: Config, ready: impl FnOnce(SocketAddr)) -> Result<(),
     let writing_breaker =
         BreakerConfig { open_for: OpenFor::always(Duration::from_secs(5)), ..BreakerConfig::default() };
     // Inside out: the database, its breakers; the writer writes through both.
-    let store: Arc<dyn SampleStore> =
-        Arc::new(GuardedStore::new(Arc::clone(&sqlite), writing_breaker, BreakerConfig::default(), SystemClock)?);
+    let guarded = GuardedStore::new(Arc::clone(&sqlite), writing_breaker, BreakerConfig::default(), SystemClock)?;
+    let told = |name: &'static str| (StateGauge::new(name), LogChanges(name));
+    let store: Arc<dyn SampleStore> = Arc::new(guarded.observed_by(told("database"), told("database_reads")));
     let (writer, mut writing) = BatchWriter::start(Arc::clone(&store), WriterConfig::usual());
     let mut services = Services::new(store, writer, profiles, wall_clock);
     services.metrics = metrics;

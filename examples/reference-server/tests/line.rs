@@ -211,6 +211,8 @@ fn probes_and_metrics_answer() {
     let (_, metrics) = server.get("/metrics");
     let metrics = metrics.as_str().unwrap();
     for line in [
+        "circuit_breaker_state{name=\"database\"} 0",
+        "circuit_breaker_state{name=\"database_reads\"} 0",
         "websocket_messages_received_total 3",
         "websocket_messages_sent_total 3",
         "sample_processing_duration_seconds_count 3",
