@@ -1,0 +1,111 @@
+//! A store behind breakers: what counts against it, what does not, and who is told.
+#![cfg(feature = "conformance")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use sqal_core::{Sample, SampleId};
+use sqal_resilience::{BreakerConfig, Event, ManualClock, State};
+use sqal_storage::conformance::sample;
+use sqal_storage::{
+    GuardedStore, Inserted, MemoryStore, Page, SampleQuery, SampleStore, StorageError, StorageErrorKind,
+};
+
+/// A store that works, is away, or is busy, and counts its calls.
+#[derive(Debug, Default)]
+struct Moody {
+    store: MemoryStore,
+    /// 0 works, 1 is away, 2 is busy.
+    mood: AtomicU8,
+    calls: AtomicUsize,
+}
+
+impl Moody {
+    fn mood(&self) -> Result<(), StorageError> {
+        self.calls.fetch_add(1, Ordering::SeqCst);
+        match self.mood.load(Ordering::SeqCst) {
+            0 => Ok(()),
+            1 => Err(StorageError::new("moody", StorageErrorKind::Unavailable)),
+            _ => Err(StorageError::new("moody", StorageErrorKind::Busy)),
+        }
+    }
+}
+
+#[async_trait]
+impl SampleStore for Moody {
+    async fn insert(&self, batch: &[Sample]) -> Result<Vec<Inserted>, StorageError> {
+        self.mood()?;
+        self.store.insert(batch).await
+    }
+    async fn get(&self, id: &SampleId) -> Result<Option<Sample>, StorageError> {
+        self.mood()?;
+        self.store.get(id).await
+    }
+    async fn query(&self, query: &SampleQuery) -> Result<Page, StorageError> {
+        self.mood()?;
+        self.store.query(query).await
+    }
+    async fn ping(&self) -> Result<(), StorageError> {
+        self.mood()
+    }
+}
+
+type Told = Arc<Mutex<Vec<(State, State)>>>;
+
+fn guarded() -> (GuardedStore<Arc<Moody>, ManualClock>, Arc<Moody>, ManualClock, [Told; 2]) {
+    let (moody, clock, told) = (Arc::new(Moody::default()), ManualClock::new(), [Told::default(), Told::default()]);
+    let usual = BreakerConfig::default();
+    let observer = |told: &Told| {
+        let told = Arc::clone(told);
+        move |event: &Event| told.lock().unwrap().push((event.from, event.to))
+    };
+    let store = GuardedStore::new(Arc::clone(&moody), usual, usual, clock.clone()).unwrap();
+    (store.observed_by(observer(&told[0]), observer(&told[1])), moody, clock, told)
+}
+
+#[tokio::test]
+async fn a_store_that_is_away_is_not_asked_and_somebody_is_told() {
+    let (store, moody, clock, told) = guarded();
+    let one = [sample("ESP32_001", 1, "1", 50.0)];
+    moody.mood.store(1, Ordering::SeqCst);
+    for _ in 0..5 {
+        assert!(store.insert(&one).await.is_err());
+    }
+    assert_eq!(store.states(), [State::Open, State::Closed], "reading is another matter");
+    let asked = moody.calls.load(Ordering::SeqCst);
+    let refused = store.insert(&one).await.unwrap_err();
+    assert_eq!((refused.kind, refused.backend), (StorageErrorKind::Unavailable, "breaker"));
+    assert_eq!(refused.retry_after, Some(Duration::from_mins(1)));
+    assert_eq!(moody.calls.load(Ordering::SeqCst), asked);
+    assert!(store.ping().await.is_err(), "a ping asks the store itself");
+
+    moody.mood.store(0, Ordering::SeqCst);
+    clock.advance(Duration::from_mins(1));
+    for k in 2..=3 {
+        assert_eq!(store.insert(&[sample("ESP32_001", k, "1", 50.0)]).await.unwrap().len(), 1);
+    }
+    assert_eq!(store.states(), [State::Closed, State::Closed]);
+    let changes = [(State::Closed, State::Open), (State::Open, State::HalfOpen), (State::HalfOpen, State::Closed)];
+    assert_eq!(*told[0].lock().unwrap(), changes);
+    assert!(told[1].lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn many_who_ask_do_not_stop_the_line() {
+    let (store, moody, _, told) = guarded();
+    moody.mood.store(2, Ordering::SeqCst);
+    for _ in 0..20 {
+        assert!(store.query(&SampleQuery::newest(std::num::NonZeroU16::MIN)).await.is_err());
+    }
+    assert_eq!(store.states(), [State::Closed, State::Closed], "busy is not away");
+    moody.mood.store(1, Ordering::SeqCst);
+    let id = sample("ESP32_001", 1, "1", 50.0).id();
+    for _ in 0..5 {
+        assert!(store.get(&id).await.is_err());
+    }
+    assert_eq!(store.states(), [State::Closed, State::Open]);
+    assert_eq!(*told[1].lock().unwrap(), [(State::Closed, State::Open)]);
+}
