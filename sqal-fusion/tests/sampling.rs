@@ -243,3 +243,38 @@ proptest! {
         prop_assert!((ours - exact).abs() < 1e-10, "{ours} {exact}");
     }
 }
+
+/// All 432 constants of the transcription, and the sample size of each letter where the table has a plan and not an arrow.
+#[test]
+fn all_constants_of_mil_std_414_are_those_of_the_table() {
+    use sqal_fusion::process::military_standard::Severity;
+    use sqal_fusion::process::variables_standard::{AQL, NotInStandard, plan};
+    let (mut seen, mut own) = (0, 0);
+    for line in fixtures::MIL_STD_414.lines().filter(|line| !line.starts_with('#')) {
+        let (head, constants) = line.split_once(": ").unwrap();
+        let [severity, letter, sample] = head.split(' ').collect::<Vec<_>>()[..] else { panic!("{line}") };
+        let (severity, levels) =
+            if severity == "n" { (Severity::Normal, &AQL[..]) } else { (Severity::Tightened, &AQL[1..]) };
+        let (letter, sample) = (letter.parse::<char>().unwrap(), sample.parse::<u32>().unwrap());
+        for (k, aql) in constants.split(' ').zip(levels) {
+            let ours = plan(letter, *aql, severity).unwrap();
+            assert!((ours.k - k.parse::<f64>().unwrap()).abs() < 1e-12, "{letter} {aql}: {ours:?}");
+            assert!(ours.sample >= sample, "{letter} {aql}: an arrow points to a larger sample");
+            own += u32::from(ours.sample == sample);
+            seen += 1;
+        }
+        assert_eq!(constants.split(' ').count(), levels.len());
+    }
+    assert_eq!((seen, own), (432, 374), "the others are arrows");
+    // What a plan is for: a lot at the quality level is nearly always accepted. With the k of an arrow and the sample of the letter it would not be.
+    for (letter, aql) in [('B', 0.04), ('F', 1.0), ('K', 0.25), ('Q', 15.0), ('E', 6.5)] {
+        let ours = plan(letter, aql, Severity::Normal).unwrap();
+        let accepted = ours.acceptance(aql / 100.0);
+        assert!((0.85..0.995).contains(&accepted), "{letter} {aql} {ours:?}: {accepted}");
+    }
+    assert_eq!(plan('B', 0.04, Severity::Normal).unwrap().sample, 15);
+    assert_eq!(plan('A', 1.0, Severity::Normal), Err(NotInStandard::Letter('A')));
+    assert_eq!(plan('B', 0.05, Severity::Normal), Err(NotInStandard::Aql(0.05)));
+    assert_eq!(plan('B', 0.04, Severity::Tightened), Err(NotInStandard::Aql(0.04)));
+    assert_eq!(plan('B', 1.0, Severity::Reduced), Err(NotInStandard::Reduced));
+}

@@ -10,5 +10,6 @@ pub mod drift;
 pub mod military_standard;
 mod moments;
 pub mod run_rules;
+pub mod variables_standard;
 
 pub use moments::Moments;
