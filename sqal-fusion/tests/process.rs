@@ -137,6 +137,34 @@ fn settings_out_of_range_are_named() {
     );
 }
 
+/// The factors that the field knows by heart: D₃ and D₄ of the ranges, B₃ and B₄ of the deviations, for subgroups of five and of ten.
+#[test]
+fn the_limits_of_ranges_and_deviations_are_the_known_factors() {
+    for (n, range, deviation) in [(5, (0.0, 2.114), (0.0, 2.089)), (10, (0.223, 1.777), (0.284, 1.716))] {
+        let mut chart = Subgroups::of(n).unwrap();
+        for k in 0..20_u32 {
+            // Ranges far from 1, so that a product is not a quotient.
+            let values: Vec<f64> = (0..n).map(|j| 100.0 + f64::from(k) + 7.0 * j as f64).collect();
+            let _ = chart.push(&values);
+        }
+        let (ranges, deviations) = (chart.ranges().unwrap(), chart.deviations().unwrap());
+        for (limits, (lower, upper)) in [(ranges, range), (deviations, deviation)] {
+            close(limits.low / limits.center, lower, 1e-3, "lower factor");
+            close(limits.high / limits.center, upper, 1e-3, "upper factor");
+        }
+    }
+}
+
+/// Whichever limit is nearer decides.
+#[test]
+fn the_capability_of_a_known_process_is_that_of_the_nearer_limit() {
+    let tolerance = Tolerance::between(10.0, 20.0).unwrap();
+    for (mean, nearer) in [(12.0, 2.0), (19.0, 1.0), (15.0, 5.0), (10.5, 0.5)] {
+        let (cpk, _) = Capability::of_known(Measured::new(mean, 0.5).unwrap(), &tolerance);
+        close(cpk, nearer / 1.5, 1e-12, "Cpk");
+    }
+}
+
 /// What is stored is read back as it was, and goes on as if nothing had happened.
 #[cfg(feature = "serde")]
 #[test]

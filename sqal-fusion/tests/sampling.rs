@@ -278,3 +278,11 @@ fn all_constants_of_mil_std_414_are_those_of_the_table() {
     assert_eq!(plan('B', 0.04, Severity::Tightened), Err(NotInStandard::Aql(0.04)));
     assert_eq!(plan('B', 1.0, Severity::Reduced), Err(NotInStandard::Reduced));
 }
+
+/// k standard deviations from the limit, on either side of it.
+#[test]
+fn a_lot_is_judged_by_k_standard_deviations() {
+    let plan = VariablesPlan { sample: 10, k: 1.5, sigma_known: false };
+    assert!(plan.accepts_below(7.0, 2.0, 10.0) && !plan.accepts_below(7.01, 2.0, 10.0));
+    assert!(plan.accepts_above(13.0, 2.0, 10.0) && !plan.accepts_above(12.99, 2.0, 10.0));
+}
