@@ -188,6 +188,28 @@ async fn rt_11_12_a_target_is_obeyed_within_reason() {
     assert_eq!(begin.elapsed(), millis(7250));
 }
 
+/// Closed forms at five places of each jitter.
+#[test]
+fn rt_01_jitter_is_what_it_says() {
+    for random in [0.0, 0.25, 0.5, 0.75, 1.0] {
+        let at = |jitter, attempt| backoff(100, 10_000, jitter).delay(attempt, random).as_secs_f64();
+        for (attempt, plain) in [(0, 0.1), (3, 0.8), (6, 6.4), (7, 10.0), (60, 10.0)] {
+            let close = |jitter, expected: f64| {
+                let delay = at(jitter, attempt);
+                assert!(
+                    (delay - expected.min(10.0)).abs() < 1e-9,
+                    "{jitter:?} {attempt} {random}: {delay}, expected {expected}"
+                );
+            };
+            close(Jitter::None, plain);
+            close(Jitter::Full, plain * random);
+            close(Jitter::Equal, plain * (0.5 + 0.5 * random));
+            close(Jitter::Proportional(0.3), plain * (1.0 + 0.3 * (2.0 * random - 1.0)));
+            close(Jitter::Decorrelated, 0.1 + random * 0.2);
+        }
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn those_who_were_told_the_same_do_not_come_back_at_the_same_instant() {
     let policy = RetryPolicy::new(1, Backoff::new(millis(1000), millis(9000)).unwrap());

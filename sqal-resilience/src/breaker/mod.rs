@@ -754,3 +754,103 @@ impl<C: Clock> fmt::Debug for OwnedPermit<C> {
         f.debug_struct("OwnedPermit").field("probe", &self.claim.is_probe()).finish_non_exhaustive()
     }
 }
+
+#[cfg(all(test, not(model_check)))]
+mod tests {
+    use std::num::NonZeroU32;
+    use std::sync::atomic::AtomicU32;
+
+    use super::*;
+
+    /// A clock that counts how often it is read.
+    #[derive(Debug, Default)]
+    struct Counting(AtomicU32);
+
+    impl Clock for Counting {
+        fn now(&self) -> Instant {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            SystemClock.now()
+        }
+    }
+
+    impl Counting {
+        fn reads(&self) -> u32 {
+            self.0.load(Ordering::Relaxed)
+        }
+    }
+
+    /// CB-48: while all is well neither the lock nor the clock is touched, and nothing is written.
+    #[test]
+    fn a_healthy_call_needs_neither_lock_nor_clock() {
+        let breaker = Arc::new(Breaker::new(BreakerConfig::default(), Counting::default()).unwrap());
+        let (reads, word) = (breaker.clock.reads(), breaker.word.load(Ordering::SeqCst));
+        let held = breaker.inner.lock().unwrap();
+        let calls = std::thread::spawn({
+            let breaker = Arc::clone(&breaker);
+            move || {
+                for _ in 0..1000 {
+                    breaker.acquire().unwrap().report(Outcome::Success);
+                    breaker.acquire_owned().unwrap().report(Outcome::Success);
+                }
+            }
+        });
+        // It waits for no lock that we hold; if it did it would never end.
+        calls.join().unwrap();
+        drop(held);
+        assert_eq!((breaker.clock.reads(), breaker.word.load(Ordering::SeqCst)), (reads, word));
+    }
+
+    /// A refusal of an open breaker waits for nobody either, as long as it has looked at the time lately.
+    #[test]
+    fn a_refusal_needs_no_lock() {
+        let one = BreakerConfig { failure_threshold: NonZeroU32::new(1), ..BreakerConfig::default() };
+        for force in [false, true] {
+            let breaker = Arc::new(Breaker::new(one, Counting::default()).unwrap());
+            breaker.acquire().unwrap().report(Outcome::Failure);
+            if force {
+                breaker.force_open();
+            }
+            let held = breaker.inner.lock().unwrap();
+            let refused = std::thread::spawn({
+                let breaker = Arc::clone(&breaker);
+                move || (0..100).all(|_| breaker.acquire().is_err())
+            });
+            assert!(refused.join().unwrap());
+            drop(held);
+        }
+    }
+
+    /// What an owned permit is, and that dropping it frees its place.
+    #[test]
+    fn an_owned_permit_is_a_probe_or_not_and_comes_back() {
+        let breaker = Arc::new(Breaker::new(BreakerConfig::default(), SystemClock).unwrap());
+        assert!(!breaker.acquire_owned().unwrap().is_probe() && !breaker.acquire().unwrap().is_probe());
+        breaker.force_half_open();
+        let probe = breaker.acquire_owned().unwrap();
+        assert!(probe.is_probe());
+        assert_eq!(breaker.snapshot().probes, 1);
+        drop(probe);
+        assert_eq!(breaker.snapshot().probes, 0);
+    }
+
+    #[test]
+    fn the_word_says_every_state() {
+        let breaker = Breaker::new(BreakerConfig::default(), SystemClock).unwrap();
+        let says = || Word(breaker.word.load(Ordering::SeqCst)).state();
+        assert_eq!(says(), State::Closed);
+        for (change, state) in [
+            (Breaker::disable as fn(&Breaker), State::Disabled),
+            (Breaker::force_open, State::ForcedOpen),
+            (Breaker::metrics_only, State::MetricsOnly),
+            (Breaker::force_half_open, State::HalfOpen),
+            (Breaker::reset, State::Closed),
+        ] {
+            change(&breaker);
+            assert_eq!(says(), state);
+        }
+        for _ in 0..5 {
+            breaker.acquire().unwrap().report(Outcome::Failure);
+        }
+        assert_eq!(says(), State::Open);
+    }
+}
