@@ -142,7 +142,7 @@ async fn two_tries_at_once_wake_each_other() {
         let data = receiver.recv().await?;
         Some((Ok::<_, Infallible>(Frame::data(data)), receiver))
     });
-    let first = ReplayBody::new(StreamBody::new(stream), 1000);
+    let first = ReplayBody::new(StreamBody::new(stream), 10_000);
     let read = |body: ReplayBody<_>| tokio::spawn(async move { body.collect().await.unwrap().to_bytes() });
     let tasks = [read(first.again()), read(first.again()), read(first)];
     for k in 0..50_u8 {
@@ -262,4 +262,66 @@ fn rl_24_a_client_is_its_64_and_not_what_it_says() {
     );
     assert_eq!(client("10.0.0.1", Some("unknown, 10.0.0.2")), ip("10.0.0.2"));
     assert_eq!(client("::ffff:10.0.0.1", Some(" [2001:db8::1] ")), ip("2001:db8::1"));
+}
+
+/// A body that breaks off after one piece, and then says that it has ended.
+struct BreaksOff(u8);
+
+impl Body for BreaksOff {
+    type Data = Bytes;
+    type Error = &'static str;
+
+    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, &'static str>>> {
+        self.0 += 1;
+        Poll::Ready(match self.0 {
+            1 => Some(Ok(Frame::data(Bytes::from("abc")))),
+            2 => Some(Err("connection reset")),
+            _ => None,
+        })
+    }
+}
+
+#[tokio::test]
+async fn a_part_is_never_sent_again_as_the_whole() {
+    let first = ReplayBody::new(BreaksOff(0), 100);
+    let second = first.again();
+    assert_eq!(first.collect().await.unwrap_err(), BodyError::Inner("connection reset"));
+    assert!(!second.is_whole());
+    assert_eq!(second.collect().await.unwrap_err(), BodyError::Outgrown);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_copy_that_is_dropped_wakes_the_other_one() {
+    let (sender, receiver) = tokio::sync::mpsc::unbounded_channel::<Bytes>();
+    let stream = futures_util::stream::unfold(receiver, |mut receiver| async move {
+        let data = receiver.recv().await?;
+        Some((Ok::<_, Infallible>(Frame::data(data)), receiver))
+    });
+    let first = ReplayBody::new(StreamBody::new(stream), 1000);
+    let second = first.again();
+    let reads = tokio::spawn(async move { first.collect().await.unwrap().to_bytes() });
+    tokio::task::yield_now().await;
+    let gives_up = tokio::spawn(async move { second.collect().await.unwrap().to_bytes() });
+    tokio::task::yield_now().await;
+    gives_up.abort(); // the source knows its waker, and not that of the first
+    tokio::task::yield_now().await;
+    sender.send(Bytes::from("all")).unwrap();
+    drop(sender);
+    assert_eq!(tokio::time::timeout(SECOND, reads).await.unwrap().unwrap(), "all");
+}
+
+#[tokio::test]
+async fn crumbs_are_not_kept_without_end() {
+    let crumbs = |n: usize, piece: &'static [u8]| {
+        let pieces = std::iter::repeat_n(Bytes::from_static(piece), n).collect();
+        ReplayBody::new(Pieces { pieces, paused: false }, 1 << 20)
+    };
+    let nothing = crumbs(100_000, b"");
+    let again = nothing.again();
+    assert_eq!(nothing.collect().await.unwrap().to_bytes().len(), 0);
+    assert!(again.is_whole() && format!("{again:?}").contains("kept: 0"));
+    let bytes = crumbs(100_000, b"x");
+    let again = bytes.again();
+    assert_eq!(bytes.collect().await.unwrap().to_bytes().len(), 100_000);
+    assert!(!again.is_whole(), "a hundred thousand frames cost more than their bytes");
 }

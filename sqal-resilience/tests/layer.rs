@@ -788,3 +788,34 @@ async fn an_outer_layer_that_cannot_try_again_leaves_it_to_the_inner_one() {
     assert!(outer.oneshot(()).await.is_err());
     assert_eq!(tries.load(Ordering::SeqCst), 3, "one earned, one from the reserve");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_readiness_that_came_too_late_leaves_no_place_in_a_line_below() {
+    let slot = one_slot();
+    let mut holder = slot.clone();
+    holder.ready().await.unwrap();
+    let mut late = TimeoutLayer::new(SECOND).layer(slot.clone());
+    assert!(matches!(late.ready().await.unwrap().call(1).await, Err(CallError::TimedOut(_))));
+    drop(holder);
+    // It is idle now, and the slot is not given to it.
+    let mut other = slot.clone();
+    assert_eq!(tokio::time::timeout(SECOND, other.ready()).await.unwrap().unwrap().call(2).await, Ok(2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_join_a_flight_though_the_service_below_is_not_ready() {
+    let calls = Arc::new(AtomicU32::new(0));
+    let target = {
+        let calls = Arc::clone(&calls);
+        ServiceBuilder::new().concurrency_limit(1).service(service_fn(move |k: u32| {
+            calls.fetch_add(1, Ordering::SeqCst);
+            async move {
+                sleep(SECOND).await;
+                Ok::<_, &'static str>(k)
+            }
+        }))
+    };
+    let service = ServiceBuilder::new().layer(SingleFlightLayer::by_key(|k: &u32| Some(*k))).service(target);
+    let answers = futures_util::future::join_all((0..20).map(|_| service.clone().oneshot(7))).await;
+    assert_eq!((answers, calls.load(Ordering::SeqCst)), (vec![Ok(7); 20], 1), "joined just when it is busy");
+}

@@ -83,7 +83,7 @@ fn patient(quota: Quota) -> SharedConfig {
 }
 
 fn shared<C: Clock + Clone>(redis: &Redis, config: SharedConfig, clock: C) -> SharedBuckets<RedisBuckets, C> {
-    SharedBuckets::new(RedisBuckets::new(redis, "sqal:limit", config.quota), config, clock).unwrap()
+    SharedBuckets::new(RedisBuckets::new(redis, "sqal:limit", config.quota).unwrap(), config, clock).unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -114,7 +114,7 @@ fn dx_02_four_who_ask_a_thousand_times_get_a_hundred() {
     let ask = || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
-            let buckets = RedisBuckets::new(&redis.connection().await, "sqal:limit", hundred());
+            let buckets = RedisBuckets::new(&redis.connection().await, "sqal:limit", hundred()).unwrap();
             let mut allowed = 0;
             for _ in 0..1000 {
                 allowed += u32::from(buckets.take("tray", 1).await.unwrap().allowed);
@@ -154,6 +154,27 @@ async fn dx_03_who_was_refused_is_not_asked_for_again() {
     let wait = limits.take("tray", 1).await.0.retry_after.unwrap();
     clock.advance(wait);
     assert_eq!(limits.take("tray", 1).await.1, AnsweredBy::Backend, "when the time is over it is asked again");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_of_one_says_nothing_of_ten() {
+    let server = Server::start();
+    let quota = Quota::new(n(10), Duration::from_hours(10));
+    let limits = shared(&server.connection().await, patient(quota), ManualClock::new());
+    assert!(limits.take("tray", 10).await.0.allowed);
+    let one = limits.take("tray", 1).await.0.retry_after.unwrap();
+    let ten = limits.take("tray", 10).await.0.retry_after.unwrap();
+    assert!(ten > 9 * one, "{one:?} and {ten:?}");
+    assert_eq!(limits.take("tray", 11).await.0.retry_after, None);
+    assert_eq!(limits.take("tray", 1).await.1, AnsweredBy::Backend, "the last refusal is the one that is remembered");
+    let connection = server.connection().await;
+    for impossible in [Quota::new(n(u32::MAX), Duration::from_millis(1)), Quota::new(n(1), Duration::MAX)] {
+        assert!(RedisBuckets::new(&connection, "sqal:limit", impossible).is_err(), "{impossible:?}");
+    }
+    // Half a microsecond a token: the fastest that a script can tell well enough.
+    let fast = RedisBuckets::new(&connection, "sqal:limit", Quota::new(n(2_000_000), Duration::from_secs(1))).unwrap();
+    let first = fast.take("fast", 2_000_000).await.unwrap();
+    assert!(first.allowed && !fast.take("fast", 2_000_000).await.unwrap().allowed, "{first:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -205,7 +226,8 @@ async fn dx_05_every_key_expires_when_its_bucket_is_full() {
     let redis = Server::start();
     let client = redis.watcher().await;
     let limits =
-        RedisBuckets::new(&redis.connection().await, "sqal:limit", Quota::new(n(10), Duration::from_secs(100)));
+        RedisBuckets::new(&redis.connection().await, "sqal:limit", Quota::new(n(10), Duration::from_secs(100)))
+            .unwrap();
     let _ = limits.take("tray", 3).await.unwrap();
     let left: i64 = client.pttl("sqal:limit:{tray}").await.unwrap();
     assert!((29_000..=30_001).contains(&left), "{left} ms for three tokens of ten seconds");
@@ -219,7 +241,7 @@ async fn dx_05_every_key_expires_when_its_bucket_is_full() {
 async fn dx_06_a_script_that_was_flushed_is_loaded_again() {
     let redis = Server::start();
     let client = redis.watcher().await;
-    let limits = RedisBuckets::new(&redis.connection().await, "sqal:limit", hundred());
+    let limits = RedisBuckets::new(&redis.connection().await, "sqal:limit", hundred()).unwrap();
     assert_eq!(limits.take("tray", 1).await.unwrap().remaining, 99);
     let () = client.script_flush(false).await.unwrap();
     assert_eq!(limits.take("tray", 1).await.unwrap().remaining, 98);
@@ -229,7 +251,8 @@ async fn dx_06_a_script_that_was_flushed_is_loaded_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn dx_07_the_answer_is_rounded_up_and_never_means_never() {
     let redis = Server::start();
-    let limits = RedisBuckets::new(&redis.connection().await, "sqal:limit", Quota::new(n(7), Duration::from_mins(1)));
+    let limits =
+        RedisBuckets::new(&redis.connection().await, "sqal:limit", Quota::new(n(7), Duration::from_mins(1))).unwrap();
     let all = limits.take("tray", 7).await.unwrap();
     assert_eq!((all.allowed, all.limit, all.remaining, all.retry_after), (true, 7, 0, Some(Duration::ZERO)));
     let refused = limits.take("tray", 1).await.unwrap();
@@ -258,7 +281,7 @@ async fn dx_07_the_answer_is_rounded_up_and_never_means_never() {
 async fn dx_08_a_server_that_has_forgotten_lets_one_more_burst_pass() {
     let redis = Server::start();
     let client = redis.watcher().await;
-    let limits = RedisBuckets::new(&redis.connection().await, "sqal:limit", hundred());
+    let limits = RedisBuckets::new(&redis.connection().await, "sqal:limit", hundred()).unwrap();
     let mut allowed = 0;
     for k in 0..400 {
         if k == 200 {
@@ -284,7 +307,7 @@ async fn dx_08_a_server_that_has_forgotten_lets_one_more_burst_pass() {
 async fn dx_09_a_server_that_may_forget_limits_is_found_out_at_start() {
     let redis = Server::start();
     let client = redis.watcher().await;
-    let limits = RedisBuckets::new(&redis.connection().await, "sqal:limit", hundred());
+    let limits = RedisBuckets::new(&redis.connection().await, "sqal:limit", hundred()).unwrap();
     for (policy, keeps) in [
         ("noeviction", true),
         ("volatile-ttl", true),

@@ -13,6 +13,7 @@ use sqal_resilience::{
 };
 use sqal_storage::{BatchWriter, GuardedStore, SampleStore, SqliteConfig, SqliteStore, StorageError, WriterConfig};
 use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
 use tracing::{info, warn};
 
 use crate::{Config, ProfileError, metrics_text};
@@ -72,13 +73,21 @@ pub enum ServerError {
 pub async fn serve(config: Config, ready: impl FnOnce(SocketAddr)) -> Result<(), ServerError> {
     // First of all, so that a signal while we start is not lost.
     let (signals, shutdown) = (Signals::install()?, Shutdown::new(ENDING));
+    let _listening = AbortOnDrop(tokio::spawn({
+        let shutdown = shutdown.clone();
+        async move { shutdown.listen(signals).await }
+    }));
     let profiles = config.profiles()?;
     // A library that embeds this server twice in one process (a test) keeps the first one's metrics.
     let (metrics, sweeping) = metrics_text().ok().unzip();
+    let _sweeping = sweeping.map(AbortOnDrop);
     std::fs::create_dir_all(&config.data_dir)
         .map_err(|source| ServerError::DataDir { path: config.data_dir.clone(), source })?;
     let database = config.data_dir.join("sqal.db");
-    let sqlite = Arc::new(SqliteStore::open(&SqliteConfig::at(&database)).await?);
+    let Ok(opened) = shutdown.unless_begun(SqliteStore::open(&SqliteConfig::at(&database))).await else {
+        return Ok(()); // nothing was opened yet
+    };
+    let sqlite = Arc::new(opened?);
     info!(database = %database.display(), "database ready");
 
     // A probe of a file on this machine costs nothing: the line must go on seconds after there is room again, not a minute.
@@ -105,20 +114,17 @@ pub async fn serve(config: Config, ready: impl FnOnce(SocketAddr)) -> Result<(),
         let shutdown = shutdown.clone();
         async move { shutdown.reached(Phase::Draining).await }
     };
-    let mut server = tokio::spawn(axum::serve(listener, app).with_graceful_shutdown(draining).into_future());
+    let mut server =
+        AbortOnDrop(tokio::spawn(axum::serve(listener, app).with_graceful_shutdown(draining).into_future()));
     info!("listening on http://{address}");
     ready(address);
 
-    let listening = tokio::spawn({
-        let shutdown = shutdown.clone();
-        async move { shutdown.listen(signals).await }
-    });
     tokio::select! {
         // First: once the end has begun the server may end too, and that is no breaking.
         biased;
         () = shutdown.reached(Phase::NotReady) => {}
         // Without a signal the server ends only by breaking.
-        broken = &mut server => return broken.map_err(std::io::Error::other)?.map_err(ServerError::from),
+        broken = &mut server.0 => return broken.map_err(std::io::Error::other)?.map_err(ServerError::from),
         // A server that cannot store must not look alive: whoever supervises it starts a new one.
         () = writing.finished() => return Err(ServerError::Writer),
     }
@@ -126,8 +132,8 @@ pub async fn serve(config: Config, ready: impl FnOnce(SocketAddr)) -> Result<(),
     let connections = move || async move {
         let left = websockets.close_all(CLOSE).await;
         // Idle connections hold nothing that was promised: they are given a moment and then cut.
-        let _ = tokio::time::timeout(Duration::from_secs(1), &mut server).await;
-        server.abort();
+        let _ = tokio::time::timeout(Duration::from_secs(1), &mut server.0).await;
+        drop(server);
         if left == 0 { Ok(()) } else { Err(format!("{left} did not end in time")) }
     };
     let database = move || async move {
@@ -141,10 +147,6 @@ pub async fn serve(config: Config, ready: impl FnOnce(SocketAddr)) -> Result<(),
     let _ = shutdown.on_close_counted(Stage::CONNECTIONS, "WebSocket connections", move || open.open(), connections);
     let _ = shutdown.on_close(Stage::STORES, "database pool", database);
     let report = shutdown.run().await;
-    listening.abort();
-    if let Some(sweeping) = sweeping {
-        sweeping.abort();
-    }
     if report.exit_code() == 0 { Ok(()) } else { Err(ServerError::Unfinished(report)) }
 }
 
@@ -157,4 +159,13 @@ fn wall_clock() -> Timestamp {
     Timestamp::from_micros(micros)
         .or_else(|_| Timestamp::from_micros(0))
         .unwrap_or_else(|_| unreachable!("1970 is a year"))
+}
+
+/// A task that ends with whoever started it.
+struct AbortOnDrop<T>(JoinHandle<T>);
+
+impl<T> Drop for AbortOnDrop<T> {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }

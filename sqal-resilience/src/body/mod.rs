@@ -17,7 +17,7 @@ pub enum BodyError<E> {
     /// It took too long.
     #[error(transparent)]
     TimedOut(TimedOut),
-    /// More than was kept has passed since: this copy cannot be read to its end.
-    #[error("the body outgrew what is kept of it and cannot be sent again")]
+    /// More than was kept has passed since, or the body broke off for another reader: this copy cannot be read to its end.
+    #[error("the body outgrew what is kept of it, or broke off, and cannot be sent again")]
     Outgrown,
 }

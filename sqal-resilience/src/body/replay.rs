@@ -45,6 +45,8 @@ struct Shared<B> {
     bytes: usize,
     cap: usize,
     outgrown: bool,
+    /// It broke off: there is no end of it to read.
+    broken: bool,
     /// Whoever reads waits for the same source.
     waiting: Vec<Waker>,
 }
@@ -74,6 +76,7 @@ impl<B> ReplayBody<B> {
             bytes: 0,
             cap,
             outgrown: false,
+            broken: false,
             waiting: Vec::new(),
         };
         Self { shared: Arc::new(Mutex::new(shared)), read: 0 }
@@ -85,10 +88,11 @@ impl<B> ReplayBody<B> {
         Self { shared: Arc::clone(&self.shared), read: 0 }
     }
 
-    /// Whether it can be read from its beginning; ask before another try.
+    /// Whether it can be read from its beginning to its end; ask before another try.
     #[must_use]
     pub fn is_whole(&self) -> bool {
-        !self.lock().outgrown
+        let shared = self.lock();
+        !shared.outgrown && !shared.broken
     }
 
     fn lock(&self) -> MutexGuard<'_, Shared<B>> {
@@ -114,7 +118,10 @@ impl<B: Body<Data = Bytes>> Body for ReplayBody<B> {
             this.read += 1;
             return Poll::Ready(Some(Ok(kept.clone().frame())));
         }
-        let Some(source) = shared.source.as_mut() else { return Poll::Ready(None) };
+        let Some(source) = shared.source.as_mut() else {
+            // A part must never look like the whole.
+            return Poll::Ready(shared.broken.then_some(Err(BodyError::Outgrown)));
+        };
         let polled = source.as_mut().poll_frame(context);
         let frame = match polled {
             Poll::Pending => {
@@ -128,7 +135,12 @@ impl<B: Body<Data = Bytes>> Body for ReplayBody<B> {
                 shared.source = None;
                 None
             }
-            Poll::Ready(Some(Err(error))) => Some(Err(BodyError::Inner(error))),
+            Poll::Ready(Some(Err(error))) => {
+                (shared.source, shared.broken) = (None, true);
+                Some(Err(BodyError::Inner(error)))
+            }
+            // Nothing to keep: without a size it would never reach the cap.
+            Poll::Ready(Some(Ok(frame))) if frame.data_ref().is_some_and(Bytes::is_empty) => Some(Ok(frame)),
             Poll::Ready(Some(Ok(frame))) => {
                 shared.keep(&frame);
                 this.read += 1;
@@ -161,11 +173,22 @@ impl<B: Body<Data = Bytes>> Body for ReplayBody<B> {
     }
 }
 
+impl<B> Drop for ReplayBody<B> {
+    fn drop(&mut self) {
+        // The source knows the last reader only: if that is this one, the others look for themselves.
+        let waiting = std::mem::take(&mut self.lock().waiting);
+        waiting.into_iter().for_each(Waker::wake);
+    }
+}
+
 impl<B> Shared<B> {
     /// Keeps a frame, or nothing any more.
     fn keep(&mut self, frame: &Frame<Bytes>) {
-        let bytes = frame.data_ref().map_or(0, Bytes::len);
-        if self.outgrown || self.bytes.saturating_add(bytes) > self.cap {
+        let trailers = || frame.trailers_ref().into_iter().flatten().map(|(_, value)| value.len() + 32).sum();
+        let bytes = frame.data_ref().map_or_else(trailers, Bytes::len);
+        // Each frame costs memory beside its bytes.
+        let crumbs = self.kept.len() >= 16 + self.cap / 64;
+        if self.outgrown || crumbs || self.bytes.saturating_add(bytes) > self.cap {
             self.outgrown = true;
             self.passed += self.kept.len() + 1;
             self.kept = Vec::new();

@@ -96,10 +96,18 @@ pub struct SharedBuckets<B, C = SystemClock> {
     backend: B,
     config: SharedConfig,
     breaker: Breaker<C>,
-    refused: Mutex<HashMap<String, Refused>>,
+    refused: Mutex<Memory>,
     local: KeyedBuckets<String>,
     outages: AtomicU64,
     clock: C,
+}
+
+/// The keys that were refused.
+#[derive(Debug)]
+struct Memory {
+    refused: HashMap<String, Refused>,
+    /// The next time at which a full memory can have something to forget.
+    sweep_after: Instant,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -121,7 +129,7 @@ impl<B: BucketBackend, C: Clock + Clone> SharedBuckets<B, C> {
         Ok(Self {
             backend,
             breaker: Breaker::new(config.breaker, clock.clone())?,
-            refused: Mutex::default(),
+            refused: Mutex::new(Memory { refused: HashMap::new(), sweep_after: clock.now() }),
             local: KeyedBuckets::new(config.quota, config.most_keys)?,
             outages: AtomicU64::new(0),
             config,
@@ -180,12 +188,12 @@ impl<B: BucketBackend, C: Clock + Clone> SharedBuckets<B, C> {
     /// A refusal that still holds.
     fn remembered(&self, key: &str, n: u32) -> Option<Answer> {
         let now = self.clock.now();
-        let refused = *self.refused.lock().unwrap_or_else(PoisonError::into_inner).get(key)?;
+        let refused = *self.refused.lock().unwrap_or_else(PoisonError::into_inner).refused.get(key)?;
         let until = |time: Instant| time.saturating_duration_since(now);
         let answer =
             Answer { retry_after: Some(until(refused.until)), reset_after: until(refused.full_at), ..refused.answer };
-        // Fewer may be there.
-        (n >= refused.n && now < refused.until).then_some(answer)
+        // Fewer may be there, and more take longer.
+        (n == refused.n && now < refused.until).then_some(answer)
     }
 
     fn remember(&self, key: &str, n: u32, answer: Answer) {
@@ -193,11 +201,15 @@ impl<B: BucketBackend, C: Clock + Clone> SharedBuckets<B, C> {
         // What never comes is not waited for, and one who knows better may ask again.
         let Some(until) = answer.retry_after.and_then(|time| now.checked_add(time)) else { return };
         let full_at = now.checked_add(answer.reset_after).unwrap_or(until);
-        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
-        if refused.len() >= self.config.most_keys {
+        let mut memory = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        let Memory { refused, sweep_after } = &mut *memory;
+        let known = refused.contains_key(key);
+        if !known && refused.len() >= self.config.most_keys && now >= *sweep_after {
             refused.retain(|_, refused| now < refused.until);
+            // Nothing more can be forgotten before the next of them may come back.
+            *sweep_after = refused.values().map(|refused| refused.until).min().unwrap_or(now);
         }
-        if refused.len() < self.config.most_keys {
+        if known || refused.len() < self.config.most_keys {
             refused.insert(key.to_owned(), Refused { n, until, full_at, answer });
         }
     }

@@ -23,9 +23,9 @@ pub struct KeyedBuckets<K> {
 #[derive(Debug)]
 struct Table<K> {
     origin: Option<Instant>,
-    /// The latest time of any caller, and whether one since was far before it.
+    /// The latest time of any caller, and how many in a row since were far before it.
     seen: u64,
-    doubted: bool,
+    doubts: u8,
     full_at: HashMap<K, u64>,
     sweep_after: u64,
     swept: bool,
@@ -38,8 +38,7 @@ impl<K: Eq + Hash> KeyedBuckets<K> {
     ///
     /// [`InvalidQuota`] for a rate that no bucket can keep.
     pub fn new(quota: Quota, most_keys: usize) -> Result<Self, InvalidQuota> {
-        let table =
-            Table { origin: None, seen: 0, doubted: false, full_at: HashMap::new(), sweep_after: 0, swept: false };
+        let table = Table { origin: None, seen: 0, doubts: 0, full_at: HashMap::new(), sweep_after: 0, swept: false };
         Ok(Self { rate: Rate::of(&quota)?, most_keys, table: Mutex::new(table) })
     }
 
@@ -100,21 +99,20 @@ impl<K: Eq + Hash> KeyedBuckets<K> {
 }
 
 impl<K> Table<K> {
-    /// The time, as far as callers agree on it. One who slept since it read the clock comes with an old time and must not give tokens back; a clock that
-    /// stepped back is one of which two callers in a row say so.
+    /// The time, as far as callers agree on it. One who slept since it read the clock comes with an old time and must not give tokens back, and when a
+    /// whole process was stopped there are as many of them as threads; a clock that stepped back is one of which sixty-four callers in a row say so.
     const fn time(&mut self, now: u64, first: bool, skew: u64) -> u64 {
         let behind = self.seen.wrapping_sub(now).cast_signed();
         if first || behind <= skew.cast_signed() {
-            self.doubted = false;
+            self.doubts = 0;
             if first || behind < 0 {
                 self.seen = now;
             }
             return now;
         }
-        if self.doubted {
-            (self.seen, self.doubted) = (now, false);
-        } else {
-            self.doubted = true;
+        self.doubts += 1;
+        if self.doubts == 64 {
+            (self.seen, self.doubts) = (now, 0);
         }
         self.seen
     }

@@ -10,7 +10,6 @@ use std::task::{Context, Poll};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::release;
 use crate::SingleFlight;
 
 /// Joins calls whose requests have the same key; a request without a key flies alone.
@@ -81,19 +80,20 @@ where
     type Error = E;
     type Future = SingleFlightFuture<T, E>;
 
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), E>> {
-        self.inner.poll_ready(context)
+    /// Always ready: whoever joins a flight needs nothing of the service below, and whoever flies asks it then.
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), E>> {
+        Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, request: Request) -> Self::Future {
-        let Some(key) = (self.of.name)(&request) else { return Box::pin(self.inner.call(request)) };
-        // Whoever joins a flight must not hold the slot that the flight needs: whoever flies asks for one.
-        release(&mut self.inner);
-        let (flights, mut inner) = (Arc::clone(&self.of.flights), self.inner.clone());
+        let (key, flights, mut inner) = ((self.of.name)(&request), Arc::clone(&self.of.flights), self.inner.clone());
         let fly = move || async move {
             poll_fn(|context| inner.poll_ready(context)).await?;
             inner.call(request).await
         };
-        Box::pin(async move { flights.run(key, fly).await.value })
+        match key {
+            Some(key) => Box::pin(async move { flights.run(key, fly).await.value }),
+            None => Box::pin(fly()),
+        }
     }
 }

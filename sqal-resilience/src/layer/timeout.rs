@@ -9,6 +9,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use tower_layer::Layer;
 use tower_service::Service;
 
+use super::release;
 use crate::{TimedOut, Timeout, timeout};
 
 /// Gives each call so long, counted from when its service was first found not ready.
@@ -60,7 +61,7 @@ impl<S: Clone> Clone for TimeoutService<S> {
 
 impl<S, Request> Service<Request> for TimeoutService<S>
 where
-    S: Service<Request>,
+    S: Service<Request> + Clone,
     S::Error: From<TimedOut>,
 {
     type Response = S::Response;
@@ -98,7 +99,11 @@ where
     fn call(&mut self, request: Request) -> Self::Future {
         let late = TimedOut { after: self.limit };
         let waited = match std::mem::replace(&mut self.wait, Wait::None) {
-            Wait::Over => return TimeoutFuture { inner: None, late },
+            Wait::Over => {
+                // It still stands in a line below, and would be given what it does not use.
+                release(&mut self.inner);
+                return TimeoutFuture { inner: None, late };
+            }
             Wait::None | Wait::Since(..) => Duration::ZERO,
             Wait::Took(time) => time,
         };

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use fred::prelude::{Client, ConfigInterface, LuaInterface};
-use sqal_resilience::{Answer, BucketBackend, Quota};
+use sqal_resilience::{Answer, BucketBackend, InvalidQuota, Quota};
 use tokio::sync::OnceCell;
 
 use super::{Redis, RedisError};
@@ -29,7 +29,7 @@ local function left(ahead) return math.floor((full - ahead) / price + 0.000001) 
 if n == 0 then return {1, left(missing), 0, math.ceil(missing)} end
 if n > burst then return {0, left(missing), -1, math.ceil(missing)} end
 local after = missing + n * price
-if after <= full + 0.01 then
+if after <= full * (1 + 1e-12) then
   keep(after)
   return {1, left(after), 0, math.ceil(after)}
 end
@@ -60,9 +60,19 @@ pub struct EvictsLimits {
 
 impl RedisBuckets {
     /// Buckets whose keys begin with this prefix.
-    #[must_use]
-    pub fn new(redis: &Redis, prefix: impl Into<String>, quota: Quota) -> Self {
-        Self { client: redis.0.clone(), prefix: prefix.into(), quota, loaded: OnceCell::new() }
+    ///
+    /// The connection should give up ([`Redis::connect_within`]) before whoever asks does: a command that nobody waits for any more is still done, and paid.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidQuota`] for more than a hundred tokens per microsecond, or a bucket that takes more than thirty years to fill: a script tells
+    /// microseconds.
+    pub fn new(redis: &Redis, prefix: impl Into<String>, quota: Quota) -> Result<Self, InvalidQuota> {
+        let price = quota.period.as_secs_f64() * 1e6 / f64::from(quota.refill.get());
+        if !(price >= 0.01 && price * f64::from(quota.burst.get()) <= 1e15) {
+            return Err(InvalidQuota { refill: quota.refill.get(), period: quota.period });
+        }
+        Ok(Self { client: redis.0.clone(), prefix: prefix.into(), quota, loaded: OnceCell::new() })
     }
 
     /// Looks whether the server may forget limits when its memory is short: to be done, and said, at start.
@@ -83,7 +93,7 @@ impl RedisBuckets {
         // The braces make a cluster keep everything of one key together.
         let keys = vec![format!("{}:{{{key}}}", self.prefix)];
         let price = self.quota.period.as_secs_f64() * 1e6 / f64::from(self.quota.refill.get());
-        let arguments = vec![format!("{price:.6}"), self.quota.burst.to_string(), n.to_string()];
+        let arguments = vec![format!("{price:.17e}"), self.quota.burst.to_string(), n.to_string()];
         let name = self.loaded.get_or_try_init(|| self.client.script_load::<String, _>(SCRIPT)).await?;
         let answer: Vec<i64> = match self.client.evalsha(name.as_str(), keys.clone(), arguments.clone()).await {
             // It was flushed, or the server is another one: this loads it again.

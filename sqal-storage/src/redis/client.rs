@@ -31,14 +31,25 @@ impl Redis {
     ///
     /// [`RedisError`] for a URL that is none.
     pub fn connect(url: &str) -> Result<Self, RedisError> {
+        Self::connect_within(url, Duration::from_millis(250))
+    }
+
+    /// The same with another time for a command.
+    ///
+    /// # Errors
+    ///
+    /// As [`Redis::connect`].
+    pub fn connect_within(url: &str, answer: Duration) -> Result<Self, RedisError> {
         let config = Config::from_url(url).map_err(|error| RedisError::of(&error))?;
         let mut builder = Builder::from_config(Config { fail_fast: false, ..config });
         builder
-            .with_performance_config(|performance| performance.default_command_timeout = Duration::from_millis(250))
+            .with_performance_config(|performance| performance.default_command_timeout = answer)
             .with_connection_config(|connection| {
                 connection.connection_timeout = Duration::from_millis(500);
                 connection.internal_command_timeout = Duration::from_millis(500);
                 connection.max_command_attempts = 1;
+                // What waits for a connection is bounded too.
+                connection.max_command_buffer_len = 10_000;
                 connection.unresponsive.max_timeout = Some(Duration::from_secs(1));
                 connection.unresponsive.interval = Duration::from_millis(250);
             })
