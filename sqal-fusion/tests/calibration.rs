@@ -481,6 +481,34 @@ proptest! {
     }
 }
 
+/// Certainty that is wrong costs much and not everything, and it shares a bin with what is nearly certain.
+#[test]
+fn certainty_that_is_wrong_costs_a_finite_loss() {
+    let labels: Vec<_> = [(0.95, true), (1.0, false), (1.0, true), (0.0, false)]
+        .map(|(p, correct)| Label { confidence: Score::nearest(p), correct })
+        .to_vec();
+    let seen = Reliability::of(&labels, Binning::EqualWidth(10)).unwrap();
+    assert_eq!(seen.bins.iter().map(|bin| bin.samples).collect::<Vec<_>>(), [1, 3]);
+    let expected = -(0.95_f64.ln() + 1e-15_f64.ln()) / 4.0;
+    assert!((seen.log_loss - expected).abs() < 1e-3, "{} and {expected}", seen.log_loss);
+}
+
+/// Labels that contradict the confidence: the curve is level, as uncertain as a frequency among so many.
+#[test]
+fn a_level_curve_is_as_uncertain_as_a_frequency() {
+    let label =
+        |k: u32| Label { confidence: Score::nearest(f64::from(k % 10) / 10.0), correct: k % 10 < 4 || k % 20 == 5 };
+    let labels: Vec<_> = (0..120).map(label).collect();
+    let calibration = Calibration::fit(&labels, 1).unwrap();
+    let right = labels.iter().filter(|label| label.correct).count() as f64 / 120.0;
+    for raw in [0.1, 0.5, 0.9] {
+        let measured = calibration.measured(Score::nearest(raw)).unwrap();
+        let frequency = (right * (1.0 - right) / 120.0).sqrt();
+        assert!((measured.value() - right).abs() < 0.01, "level at {right}: {measured:?}");
+        assert!((0.9..3.0).contains(&(measured.u() / frequency)), "{} beside {frequency}", measured.u());
+    }
+}
+
 /// Between two knots of the same height the curve is level, to the last digit.
 #[test]
 fn an_isotonic_curve_does_not_fall_by_rounding() {
