@@ -339,6 +339,16 @@ fn a_guard_band_of_two_limits_is_found_if_there_is_one() {
     assert_eq!(production.guard_band(0.2, &high, -1.0), None);
 }
 
+/// What is known exactly has no uncertainty, and that is an uncertainty too.
+#[test]
+fn what_is_known_exactly_is_taken() {
+    use sqal_fusion::Covariance;
+    let exact = Covariance::independent([0.0, 1.0]).unwrap();
+    assert!(exact.matrix()[0][0].abs() < 1e-300 && Covariance::independent([-1e-9, 1.0]).is_err());
+    let inputs = Inputs::independent([Measured::new(2.0, 0.0).unwrap(), Measured::new(3.0, 0.5).unwrap()]);
+    assert!(inputs.is_ok());
+}
+
 /// JCGM 106:2012, 9.5.4: ball bearings. Published: 0.042, 0.008, and 1.67 µm for a consumer's risk of 0.001.
 #[test]
 fn jcgm_106_ball_bearing() {
