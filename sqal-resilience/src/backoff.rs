@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::clock::span;
+
 /// How delays are spread, so that clients that failed together do not come back together. Whatever is drawn, no delay exceeds the cap.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -126,11 +128,7 @@ impl Backoff {
     #[must_use]
     pub fn delay_after(&self, attempt: u32, previous: Duration, random: f64) -> Duration {
         let doubled = 1_u128.checked_shl(attempt).and_then(|factor| self.base.as_nanos().checked_mul(factor));
-        let plain = doubled.filter(|nanos| *nanos < self.cap.as_nanos()).map_or(self.cap, |nanos| {
-            // Below the cap, which is a duration.
-            let (seconds, rest) = (nanos / 1_000_000_000, nanos % 1_000_000_000);
-            Duration::new(u64::try_from(seconds).unwrap_or(u64::MAX), u32::try_from(rest).unwrap_or(0))
-        });
+        let plain = doubled.map_or(self.cap, span).min(self.cap);
         let random = if random.is_nan() { 0.5 } else { random.clamp(0.0, 1.0) };
         let between = |low: Duration, high: Duration| {
             let high = high.max(low);

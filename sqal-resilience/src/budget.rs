@@ -136,6 +136,10 @@ impl<C: Clock> RetryBudget<C> {
 const RETRY: u64 = 1 << 32;
 
 impl Concurrency {
+    fn leave(&self) {
+        self.word.fetch_sub(RETRY, Ordering::Relaxed);
+    }
+
     /// Counts one more retry, if there may be one.
     fn enter(&self) -> bool {
         let mut seen = self.word.load(Ordering::Relaxed);
@@ -161,24 +165,14 @@ impl<B: Deref<Target = RetryBudget<C>>, C: Clock> Call<B, C> {
     #[must_use]
     pub fn retry(&mut self) -> bool {
         let budget = &*self.budget;
-        let entered = match &budget.concurrency {
-            Some(concurrency) if !self.retrying => concurrency.enter(),
-            _ => true,
-        };
-        if !entered {
-            return false;
+        // A call that retries already has its place among those at a time.
+        let Some(concurrency) = budget.concurrency.as_ref().filter(|_| !self.retrying) else { return budget.spend() };
+        let entered = concurrency.enter();
+        self.retrying = entered && budget.spend();
+        if entered && !self.retrying {
+            concurrency.leave();
         }
-        let paid = budget.spend();
-        if let Some(concurrency) = &budget.concurrency
-            && !self.retrying
-        {
-            if paid {
-                self.retrying = true;
-            } else {
-                concurrency.word.fetch_sub(RETRY, Ordering::Relaxed);
-            }
-        }
-        paid
+        self.retrying
     }
 }
 

@@ -40,6 +40,23 @@ pub(crate) fn nanos(time: Duration) -> u64 {
     time.as_secs().saturating_mul(1_000_000_000).saturating_add(u64::from(time.subsec_nanos()))
 }
 
+/// So many nanoseconds as a span; a second has a thousand million of them. A number that no span holds is the longest one.
+pub(crate) fn span(nanos: u128) -> Duration {
+    const SECOND: u128 = 1_000_000_000;
+    match (u64::try_from(nanos / SECOND), u32::try_from(nanos % SECOND)) {
+        (Ok(seconds), Ok(rest)) => Duration::new(seconds, rest),
+        _ => Duration::MAX,
+    }
+}
+
+/// A span in whole seconds, rounded up.
+pub(crate) fn whole_seconds(time: Duration) -> u64 {
+    time.as_secs().saturating_add(u64::from(time.subsec_nanos() > 0))
+}
+
+/// Threads' times may lie so far apart (in nanoseconds) without being taken for a clock that stepped back.
+pub(crate) const SKEW: u64 = 1_000_000_000;
+
 /// The machine's monotonic clock.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock;

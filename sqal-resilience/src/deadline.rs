@@ -1,14 +1,14 @@
 //! [`timeout`] and [`Deadline`]: an end to waiting, for one call or for all that it calls.
 
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use pin_project_lite::pin_project;
-use tokio::task::coop::{Unconstrained, unconstrained};
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::Instant;
 
 use crate::TimedOut;
+use crate::alarm::Alarm;
 
 /// Waits for a future, at most so long after it was first found not ready.
 ///
@@ -28,34 +28,25 @@ use crate::TimedOut;
 /// ```
 #[inline]
 pub const fn timeout<F: Future>(limit: Duration, future: F) -> Timeout<F> {
-    Timeout { future: Some(future), limit, began: None, sleep: None }
+    Timeout { future: Some(future), alarm: Alarm::new(limit) }
 }
 
 pin_project! {
     /// The future of [`timeout`].
+    #[derive(Debug)]
     #[must_use = "futures do nothing unless polled"]
     pub struct Timeout<F> {
         #[pin]
         future: Option<F>,
-        limit: Duration,
-        // When the waiting began, if not at the first pending poll.
-        began: Option<Instant>,
-        // Polled outside tokio's budget: a future that uses all of it up at every poll must not keep its own end away.
         #[pin]
-        sleep: Option<Unconstrained<Sleep>>,
-    }
-}
-
-impl<F> std::fmt::Debug for Timeout<F> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Timeout").field("limit", &self.limit).field("began", &self.began).finish_non_exhaustive()
+        alarm: Alarm,
     }
 }
 
 impl<F: Future> Timeout<F> {
     /// The same with a waiting that began earlier, such as for the target to be ready.
     pub(crate) fn since(self, began: Option<Instant>) -> Self {
-        Self { began, ..self }
+        Self { alarm: self.alarm.since(began), ..self }
     }
 }
 
@@ -65,25 +56,15 @@ impl<F: Future> Future for Timeout<F> {
     #[inline]
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
-        let late = TimedOut { after: *this.limit };
+        let late = Err(TimedOut { after: this.alarm.limit() });
         // After the end it goes on saying how it ended.
-        let Some(future) = this.future.as_mut().as_pin_mut() else { return Poll::Ready(Err(late)) };
+        let Some(future) = this.future.as_mut().as_pin_mut() else { return Poll::Ready(late) };
         if let Poll::Ready(result) = future.poll(context) {
             return Poll::Ready(Ok(result));
         }
-        if this.sleep.is_none() {
-            let end = this.began.unwrap_or_else(Instant::now).checked_add(*this.limit);
-            // A time that no clock reaches needs no timer.
-            let Some(end) = end else { return Poll::Pending };
-            this.sleep.set(Some(unconstrained(sleep_until(end))));
-        }
-        let over =
-            this.limit.is_zero() || this.sleep.as_mut().as_pin_mut().is_none_or(|sleep| sleep.poll(context).is_ready());
-        if over {
-            this.future.set(None);
-            return Poll::Ready(Err(late));
-        }
-        Poll::Pending
+        ready!(this.alarm.poll(context));
+        this.future.set(None);
+        Poll::Ready(late)
     }
 }
 

@@ -34,6 +34,8 @@
 //! - `tracing`: the documented log lines.
 
 mod address;
+#[cfg(feature = "tokio")]
+mod alarm;
 mod backoff;
 #[cfg(feature = "http-body")]
 pub mod body;
@@ -87,7 +89,10 @@ pub use bucket::{
 pub use budget::{Call, InvalidBudget, RetryBudget};
 #[cfg(feature = "tokio")]
 pub use bulkhead::AcquireOwned;
-pub use bulkhead::{Bulkhead, BulkheadConfig, BulkheadPermit, InvalidBulkhead, Occupancy, OwnedBulkheadPermit, Shed};
+pub use bulkhead::{
+    AdaptiveBulkhead, AdaptivePermit, Bulkhead, BulkheadConfig, BulkheadPermit, InvalidBulkhead, Occupancy,
+    OwnedBulkheadPermit, Shed,
+};
 pub use call_error::{CallError, TimedOut};
 pub use classify::{Again, ByCallError, Classify, ErrorIsFailure, EveryError, WorthIt};
 #[cfg(feature = "tokio")]
@@ -100,12 +105,13 @@ pub use health::{CheckConfig, Component, HealthRegistry, HealthReport, InvalidCo
 #[cfg(feature = "tokio")]
 pub use hedge::{Hedged, hedge};
 pub use idempotency::{Idempotency, Sent};
-pub use limit::{AdaptiveBulkhead, AdaptivePermit, Aimd, Gradient, Limit, Observation, Range};
+pub use limit::{Aimd, Gradient, Limit, Observation, Range};
 #[cfg(feature = "tracing")]
 pub use log::{LogChanges, log_retry};
 #[cfg(feature = "metrics")]
 pub use metered::{MeteredBreaker, MeteredPermit, StateGauge};
 pub use outcome::Outcome;
+pub use random::fresh_seed;
 pub use rejected::{Reason, Rejected};
 #[cfg(feature = "tokio")]
 pub use retry::{GaveUp, Plain, Retry, RetryError, RetryPolicy, Retryable};

@@ -1,10 +1,7 @@
-//! [`AdaptiveBulkhead`]: a limit of concurrency that finds itself, from how long calls take and which are dropped.
+//! [`Limit`]: rules that find out how many calls there is room for, from how long they take and which are dropped.
 
 use std::num::NonZeroU32;
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
-
-use crate::{Bulkhead, BulkheadConfig, BulkheadPermit, Clock, InvalidBulkhead, Outcome, Rejected};
+use std::time::Instant;
 
 /// What one call tells of the room that there is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,56 +57,66 @@ impl Range {
     }
 }
 
-/// By how much a drop lowers a limit.
-const AFTER_A_DROP: f64 = 0.9;
-
-/// Once per round trip: calls that began before the limit was lowered say nothing of the lower one.
-#[derive(Clone, Copy, Debug, Default)]
-struct Lowered(Option<Instant>);
-
-impl Lowered {
-    fn may(&mut self, sample: &Observation) -> bool {
-        let may = self.0.is_none_or(|at| sample.began > at);
-        if may {
-            self.0 = Some(sample.ended);
-        }
-        may
-    }
+/// A limit within its range, and when a drop lowered it.
+#[derive(Clone, Copy, Debug)]
+struct Bounded {
+    range: Range,
+    limit: f64,
+    lowered: Option<Instant>,
 }
 
-/// A caller that uses less than half the limit learns nothing about it.
-fn limited_by_caller(sample: &Observation, limit: f64) -> bool {
-    f64::from(sample.in_flight) < limit / 2.0
+impl Bounded {
+    /// By how much a drop lowers a limit.
+    const AFTER_A_DROP: f64 = 0.9;
+
+    fn new(range: Range) -> Self {
+        Self { range, limit: range.clamp(f64::from(range.first.get())), lowered: None }
+    }
+
+    fn current(&self) -> NonZeroU32 {
+        self.range.whole(self.limit)
+    }
+
+    fn set(&mut self, limit: f64) {
+        self.limit = self.range.clamp(limit);
+    }
+
+    /// Lowers the limit once per round trip: calls that began before it was lowered say nothing of the lower one.
+    fn drop_of(&mut self, seen: &Observation) {
+        if self.lowered.is_none_or(|at| seen.began > at) {
+            self.lowered = Some(seen.ended);
+            self.set(self.limit * Self::AFTER_A_DROP);
+        }
+    }
+
+    /// A caller that uses less than half the limit learns nothing about it.
+    fn is_used_by(&self, seen: &Observation) -> bool {
+        f64::from(seen.in_flight) >= self.limit / 2.0
+    }
 }
 
 /// One more per limit of calls that go well, a tenth fewer once per round trip with drops (additive increase, multiplicative decrease).
 #[derive(Clone, Copy, Debug)]
-pub struct Aimd {
-    range: Range,
-    limit: f64,
-    lowered: Lowered,
-}
+pub struct Aimd(Bounded);
 
 impl Aimd {
     /// A limit within a range.
     #[must_use]
     pub fn new(range: Range) -> Self {
-        Self { range, limit: range.clamp(f64::from(range.first.get())), lowered: Lowered::default() }
+        Self(Bounded::new(range))
     }
 }
 
 impl Limit for Aimd {
     fn current(&self) -> NonZeroU32 {
-        self.range.whole(self.limit)
+        self.0.current()
     }
 
-    fn learn(&mut self, sample: &Observation) {
-        if sample.dropped {
-            if self.lowered.may(sample) {
-                self.limit = self.range.clamp(self.limit * AFTER_A_DROP);
-            }
-        } else if !limited_by_caller(sample, self.limit) {
-            self.limit = self.range.clamp(self.limit + 1.0 / self.limit);
+    fn learn(&mut self, seen: &Observation) {
+        if seen.dropped {
+            self.0.drop_of(seen);
+        } else if self.0.is_used_by(seen) {
+            self.0.set(self.0.limit + 1.0 / self.0.limit);
         }
     }
 }
@@ -118,12 +125,10 @@ impl Limit for Aimd {
 /// smoothing 0.2, a room of 4 for a queue, 600 samples of memory).
 #[derive(Clone, Copy, Debug)]
 pub struct Gradient {
-    range: Range,
-    limit: f64,
+    bounded: Bounded,
     /// How long calls usually take, in seconds, and how many samples say so.
     usual: f64,
     samples: u32,
-    lowered: Lowered,
 }
 
 impl Gradient {
@@ -137,8 +142,7 @@ impl Gradient {
     /// A limit within a range.
     #[must_use]
     pub fn new(range: Range) -> Self {
-        let limit = range.clamp(f64::from(range.first.get()));
-        Self { range, limit, usual: 0.0, samples: 0, lowered: Lowered::default() }
+        Self { bounded: Bounded::new(range), usual: 0.0, samples: 0 }
     }
 
     fn remember(&mut self, seconds: f64) {
@@ -158,131 +162,21 @@ impl Gradient {
 
 impl Limit for Gradient {
     fn current(&self) -> NonZeroU32 {
-        self.range.whole(self.limit)
+        self.bounded.current()
     }
 
-    fn learn(&mut self, sample: &Observation) {
-        if sample.dropped {
-            if self.lowered.may(sample) {
-                self.limit = self.range.clamp(self.limit * AFTER_A_DROP);
-            }
+    fn learn(&mut self, seen: &Observation) {
+        if seen.dropped {
+            self.bounded.drop_of(seen);
             return;
         }
-        let seconds = sample.ended.saturating_duration_since(sample.began).as_secs_f64();
+        let seconds = seen.ended.saturating_duration_since(seen.began).as_secs_f64();
         self.remember(seconds);
-        if limited_by_caller(sample, self.limit) || seconds <= 0.0 {
-            return;
+        if self.bounded.is_used_by(seen) && seconds > 0.0 {
+            let limit = self.bounded.limit;
+            let gradient = (Self::TOLERANCE * self.usual / seconds).clamp(0.5, 1.0);
+            let wanted = gradient.mul_add(limit, Self::QUEUE);
+            self.bounded.set(Self::SMOOTHING.mul_add(wanted - limit, limit));
         }
-        let gradient = (Self::TOLERANCE * self.usual / seconds).clamp(0.5, 1.0);
-        let wanted = gradient.mul_add(self.limit, Self::QUEUE);
-        self.limit = self.range.clamp(Self::SMOOTHING.mul_add(wanted - self.limit, self.limit));
-    }
-}
-
-/// A [`Bulkhead`] whose size follows a [`Limit`].
-///
-/// ```
-/// use sqal_resilience::{AdaptiveBulkhead, BulkheadConfig, Gradient, Outcome, Range, SystemClock};
-///
-/// let bulkhead = AdaptiveBulkhead::new(BulkheadConfig::default(), Gradient::new(Range::default()), SystemClock)?;
-/// let permit = bulkhead.try_acquire()?;
-/// permit.report(Outcome::Success); // took so long, with so many under way
-/// assert_eq!(bulkhead.occupancy().limit, 20);
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[derive(Debug)]
-pub struct AdaptiveBulkhead<L, C> {
-    bulkhead: Bulkhead<C>,
-    limit: Mutex<L>,
-    clock: C,
-}
-
-impl<L: Limit, C: Clock + Clone> AdaptiveBulkhead<L, C> {
-    /// A bulkhead with the line of these settings and the size of the limit.
-    ///
-    /// # Errors
-    ///
-    /// As [`Bulkhead::new`].
-    pub fn new(config: BulkheadConfig, limit: L, clock: C) -> Result<Self, InvalidBulkhead> {
-        let config = BulkheadConfig { max_concurrent: limit.current(), ..config };
-        Ok(Self { bulkhead: Bulkhead::new(config, clock.clone())?, limit: Mutex::new(limit), clock })
-    }
-
-    /// Takes a place if one is free and nobody waits for it.
-    ///
-    /// # Errors
-    ///
-    /// As [`Bulkhead::try_acquire`].
-    pub fn try_acquire(&self) -> Result<AdaptivePermit<'_, L, C>, Rejected> {
-        self.bulkhead.try_acquire().map(|place| self.permit(place))
-    }
-
-    /// Takes a place, and waits in line for it.
-    ///
-    /// # Errors
-    ///
-    /// As [`Bulkhead::acquire`].
-    #[cfg(feature = "tokio")]
-    pub async fn acquire(&self) -> Result<AdaptivePermit<'_, L, C>, Rejected> {
-        self.bulkhead.acquire().await.map(|place| self.permit(place))
-    }
-
-    fn permit<'a>(&'a self, place: BulkheadPermit<'a, C>) -> AdaptivePermit<'a, L, C> {
-        AdaptivePermit {
-            of: self,
-            in_flight: self.bulkhead.occupancy().running,
-            began: self.clock.now(),
-            _place: place,
-        }
-    }
-
-    /// How full it is now, and its limit.
-    #[must_use]
-    pub fn occupancy(&self) -> crate::Occupancy {
-        self.bulkhead.occupancy()
-    }
-
-    /// Takes nobody any more, as [`Bulkhead::close`].
-    pub fn close(&self) {
-        self.bulkhead.close();
-    }
-}
-
-/// A place in an [`AdaptiveBulkhead`]; report how the call went. Dropped, it gives its place back and teaches nothing.
-#[derive(Debug)]
-#[must_use = "a permit that is dropped teaches nothing; report how the call went"]
-pub struct AdaptivePermit<'a, L: Limit, C: Clock + Clone> {
-    of: &'a AdaptiveBulkhead<L, C>,
-    in_flight: u32,
-    began: Instant,
-    _place: BulkheadPermit<'a, C>,
-}
-
-impl<L: Limit, C: Clock + Clone> AdaptivePermit<'_, L, C> {
-    /// Reports how the call went: a failure is a drop for overload, what is ignored leaves the limit as it is.
-    pub fn report(self, outcome: Outcome) {
-        if outcome == Outcome::Ignored {
-            return;
-        }
-        let ended = self.of.clock.now();
-        let sample =
-            Observation { began: self.began, ended, in_flight: self.in_flight, dropped: outcome == Outcome::Failure };
-        let larger = {
-            let mut limit = self.of.limit.lock().unwrap_or_else(PoisonError::into_inner);
-            let before = limit.current();
-            limit.learn(&sample);
-            // Under the lock, so that of two reports the later one stays.
-            self.of.bulkhead.set_limit(limit.current());
-            limit.current() > before
-        };
-        if larger {
-            self.of.bulkhead.serve();
-        }
-    }
-
-    /// How long the call has been under way.
-    #[must_use]
-    pub fn elapsed(&self) -> Duration {
-        self.of.clock.now().saturating_duration_since(self.began)
     }
 }

@@ -21,6 +21,7 @@ impl Random {
 }
 
 /// A seed that differs from call to call and from process to process: the standard library's hasher is keyed at random.
-pub(crate) fn fresh_seed() -> u64 {
+#[must_use]
+pub fn fresh_seed() -> u64 {
     RandomState::new().build_hasher().finish()
 }

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::clock::whole_seconds;
+
 /// Why a call was not attempted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -96,6 +98,6 @@ impl Rejected {
     /// The value of a `Retry-After` field: whole seconds, rounded up, at least 1; `None` if that is not known.
     #[must_use]
     pub fn retry_after_seconds(&self) -> Option<u64> {
-        self.retry_after.map(|time| time.as_secs().saturating_add(u64::from(time.subsec_nanos() > 0)).max(1))
+        self.retry_after.map(|time| whole_seconds(time).max(1))
     }
 }

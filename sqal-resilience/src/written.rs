@@ -6,6 +6,8 @@ use std::time::Duration;
 use serde::de::{Deserialize, Deserializer, Error, Unexpected};
 use serde::ser::Serializer;
 
+use crate::clock::span;
+
 /// What is expected where a time stands.
 const EXPECTED: &str = "a time such as \"250ms\", \"60s\", \"1m30s\" or \"1.5h\" (units: ns, us, ms, s, m, h, d)";
 
@@ -28,8 +30,7 @@ fn read(text: &str) -> Option<Duration> {
             // Whole numbers exactly.
             Ok(whole) => {
                 let nanos = u128::from(whole).checked_mul(whole_nanos(nanos))?;
-                let seconds = u64::try_from(nanos / 1_000_000_000).ok()?;
-                Duration::new(seconds, u32::try_from(nanos % 1_000_000_000).ok()?)
+                Some(span(nanos)).filter(|time| time.as_nanos() == nanos)?
             }
             Err(_) => Duration::try_from_secs_f64(number.parse::<f64>().ok()? * (nanos / 1e9)).ok()?,
         };

@@ -819,3 +819,48 @@ async fn calls_join_a_flight_though_the_service_below_is_not_ready() {
     let answers = futures_util::future::join_all((0..20).map(|_| service.clone().oneshot(7))).await;
     assert_eq!((answers, calls.load(Ordering::SeqCst)), (vec![Ok(7); 20], 1), "joined just when it is busy");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_time_that_was_over_for_somebody_else_is_not_over_for_the_next() {
+    let slot = one_slot();
+    let mut holder = slot.clone();
+    holder.ready().await.unwrap();
+    let mut service = TimeoutLayer::new(SECOND).layer(slot);
+    service.ready().await.unwrap(); // too late, and whoever asked goes away without a call
+    sleep(MINUTE).await;
+    assert!(polled(&mut service).is_pending(), "whoever asks now has a second of its own");
+    drop(holder);
+    assert_eq!(service.ready().await.unwrap().call(1).await, Ok(1));
+}
+
+/// A service that uses up the budget of its task whenever it is asked, and is never ready.
+#[derive(Clone)]
+struct Greedy(Arc<Mutex<tokio::sync::mpsc::UnboundedReceiver<()>>>, tokio::sync::mpsc::UnboundedSender<()>);
+
+impl Service<()> for Greedy {
+    type Response = ();
+    type Error = Failure;
+    type Future = Ready<Result<(), Failure>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Failure>> {
+        while self.0.lock().unwrap().poll_recv(context).is_ready() {
+            self.1.send(()).unwrap();
+        }
+        Poll::Pending
+    }
+
+    fn call(&mut self, (): ()) -> Self::Future {
+        panic!("called without being ready")
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_that_uses_up_the_budget_is_waited_for_no_longer_either() {
+    let (sender, receiver) = tokio::sync::mpsc::unbounded_channel();
+    sender.send(()).unwrap();
+    let mut service = TimeoutLayer::new(SECOND).layer(Greedy(Arc::new(Mutex::new(receiver)), sender));
+    assert!(polled(&mut service).is_pending());
+    tokio::time::advance(SECOND).await;
+    assert!(polled(&mut service).is_ready());
+    assert_eq!(service.call(()).await, Err(CallError::TimedOut(TimedOut { after: SECOND })));
+}

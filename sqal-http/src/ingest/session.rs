@@ -1,7 +1,6 @@
 //! One device connection from its upgrade to its close.
 
 use std::borrow::Cow;
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::time::Duration;
@@ -14,6 +13,7 @@ use axum::http::{Extensions, HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream::FuturesOrdered;
 use futures_util::{SinkExt, StreamExt};
+use sqal_resilience::fresh_seed;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 use tracing::{debug, info, warn};
 
@@ -107,7 +107,7 @@ async fn serve(socket: WebSocket, services: Services, peer: Option<SocketAddr>) 
     let end = loop {
         tokio::select! {
             biased;
-            () = &mut closing => break End::Us(close_code::RESTART, come_back(fresh()).into()),
+            () = &mut closing => break End::Us(close_code::RESTART, come_back(fresh_seed()).into()),
             Some(answer) = pending.next(), if !pending.is_empty() => {
                 if send(&mut sink, Message::text(answer.text())).await.is_err() {
                     break End::Device;
@@ -167,11 +167,6 @@ async fn serve(socket: WebSocket, services: Services, peer: Option<SocketAddr>) 
 /// When to connect again: not all at the same instant, for there are as many as there were. Two seconds are enough for a restart.
 fn come_back(random: u64) -> String {
     format!("the server restarts, connect again in {} ms", random % 2000)
-}
-
-/// A number that differs from call to call: the standard library's hasher is keyed at random.
-fn fresh() -> u64 {
-    RandomState::new().build_hasher().finish()
 }
 
 /// What a broken connection is told: the codes of RFC 6455, 7.4.1.

@@ -39,7 +39,7 @@ pub use registry::{Breakers, NoRoom};
 pub use window::Counts;
 use window::{Calls, Kind};
 
-use crate::clock::{ORIGIN, nanos, nanos_since};
+use crate::clock::{ORIGIN, SKEW, nanos, nanos_since};
 use crate::sync::{AtomicU64, Mutex, MutexGuard, Ordering};
 use crate::{Clock, Outcome, Reason, Rejected, SystemClock};
 
@@ -107,9 +107,6 @@ impl Word {
         self.0 & ((1 << Self::GENERATION) - 1) & !Self::TIMED == 0 && self.generation() == generation
     }
 }
-
-/// Threads' times may lie so far apart (in nanoseconds) without being taken for a clock that stepped back.
-const SKEW: u64 = 1_000_000_000;
 
 /// Probes are given at least this time unless a setting says otherwise.
 const LEAST_WAIT: Duration = Duration::from_secs(10);

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::quota::{Quota, Rate};
+use crate::clock::whole_seconds;
 use crate::{Reason, Rejected};
 
 /// The answer to "may I take so many?". What else there is to know is computed when it is asked for: most callers only look at `allowed`.
@@ -148,10 +149,6 @@ impl Quota {
 fn named(policy: &str) -> String {
     let plain = policy.chars().filter(|c| (' '..='~').contains(c) && !matches!(c, '"' | '\\'));
     std::iter::once('"').chain(plain).chain(std::iter::once('"')).collect()
-}
-
-fn whole_seconds(time: Duration) -> u64 {
-    time.as_secs().saturating_add(u64::from(time.subsec_nanos() > 0))
 }
 
 /// What a question does to a bucket that will be full at a time (all times in units that wrap around): the new time, if it changes, and the answer.

@@ -175,7 +175,8 @@ impl<B: BucketBackend, C: Clock + Clone> SharedBuckets<B, C> {
             allowed,
             limit: quota.burst.get(),
             remaining,
-            retry_after: Some(if allowed { Duration::ZERO } else { Duration::from_secs(1) }),
+            // The backend is tried again when the breaker's time is over.
+            retry_after: Some(if allowed { Duration::ZERO } else { self.config.breaker.open_for.base }),
             reset_after: Duration::ZERO,
         };
         match self.config.on_outage {

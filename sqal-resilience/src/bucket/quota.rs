@@ -3,6 +3,8 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use crate::clock::{SKEW, span};
+
 /// How many in which period.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -67,9 +69,6 @@ pub(super) struct Rate {
     pub(super) shift: i32,
 }
 
-/// Callers' times may differ by so much (in nanoseconds) without being taken for a clock that stepped back.
-const SKEW: u64 = 1_000_000_000;
-
 /// The finest units: 2⁻⁶ ns, so that half a nanosecond is 32 of them.
 const FINEST: i32 = 6;
 
@@ -102,7 +101,6 @@ impl Rate {
     pub(super) fn time(&self, units: u64) -> Duration {
         let by = self.shift.unsigned_abs();
         let nanos = if self.shift >= 0 { u128::from(units).div_ceil(1 << by) } else { u128::from(units) << by };
-        let (seconds, rest) = (nanos / 1_000_000_000, nanos % 1_000_000_000);
-        Duration::new(u64::try_from(seconds).unwrap_or(u64::MAX), u32::try_from(rest).unwrap_or(0))
+        span(nanos)
     }
 }

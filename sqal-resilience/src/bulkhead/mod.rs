@@ -14,6 +14,7 @@
 
 #[cfg(feature = "tokio")]
 mod acquire;
+mod adaptive;
 #[cfg(all(test, model_check))]
 mod interleavings;
 mod line;
@@ -27,6 +28,9 @@ use std::time::Duration;
 
 #[cfg(feature = "tokio")]
 pub use acquire::AcquireOwned;
+#[cfg(feature = "tokio")]
+use acquire::Enter;
+pub use adaptive::{AdaptiveBulkhead, AdaptivePermit};
 use line::{Line, Seat, Waiting};
 
 use crate::sync::{AtomicU64, Mutex, MutexGuard, Ordering};
@@ -185,7 +189,7 @@ impl<C: Clock> Bulkhead<C> {
     /// too slow, [`Reason::ShuttingDown`] after [`Bulkhead::close`], also for those who wait.
     #[cfg(feature = "tokio")]
     pub async fn acquire(&self) -> Result<BulkheadPermit<'_, C>, Rejected> {
-        self.enter_or_wait().await?;
+        Enter::new(self).await?;
         Ok(BulkheadPermit { bulkhead: self })
     }
 
@@ -199,20 +203,10 @@ impl<C: Clock> Bulkhead<C> {
         AcquireOwned::new(self)
     }
 
-    #[cfg(feature = "tokio")]
-    async fn enter_or_wait(&self) -> Result<(), Rejected> {
-        match self.enter() {
-            Err(_) if self.has_line() => {
-                let waiting = crate::timeout(self.config.max_wait, Self::stand_in_line(self)?);
-                waiting.await.unwrap_or_else(|_| Err(Rejected::because(Reason::QueueTimeout)))
-            }
-            answer => answer,
-        }
-    }
-
     /// Whether anybody may wait.
     pub(crate) const fn has_line(&self) -> bool {
-        self.config.max_queued > 0 && !self.config.max_wait.is_zero()
+        // The settings were checked: a line has a time to wait.
+        self.config.max_queued > 0
     }
 
     /// Takes a place, and lets the thread sleep in line for it at most for the time that the settings allow.
@@ -259,7 +253,7 @@ impl<C: Clock> Bulkhead<C> {
     }
 
     /// Changes the limit; whoever makes it larger has to serve the line.
-    pub(crate) fn set_limit(&self, max_concurrent: NonZeroU32) {
+    fn set_limit(&self, max_concurrent: NonZeroU32) {
         self.limit.store(u64::from(max_concurrent.get()), Ordering::Release);
     }
 
@@ -348,7 +342,7 @@ impl<C: Clock> Bulkhead<C> {
     }
 
     /// Gives free places to those who have waited longest.
-    pub(crate) fn serve(&self) {
+    fn serve(&self) {
         let mut woken = Vec::new();
         self.serve_line(&mut self.line(), &mut woken);
         // Wakers are somebody else's code: outside the lock.

@@ -9,7 +9,7 @@ use tokio::sync::futures::OwnedNotified;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::release;
+use super::{release, told_once};
 use crate::{Breaker, Classify, Clock, ErrorIsFailure, Outcome, OwnedPermit, Rejected};
 
 /// Puts one [`Breaker`] before every service it is given.
@@ -187,7 +187,6 @@ where
             }
             return Poll::Ready(result);
         }
-        // A refusal is told once; polled again, it has nothing more to say.
-        this.refused.take().map_or(Poll::Pending, |refused| Poll::Ready(Err(refused.into())))
+        told_once(this.refused)
     }
 }

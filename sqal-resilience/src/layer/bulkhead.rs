@@ -8,7 +8,7 @@ use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::{AtResponse, HandOver, release};
+use super::{AtResponse, HandOver, release, told_once};
 use crate::{AcquireOwned, Bulkhead, Clock, OwnedBulkheadPermit, Rejected};
 
 /// Gives every call a place in one [`Bulkhead`], with the line that the bulkhead has.
@@ -168,10 +168,7 @@ where
                         (Ok(_), None) => Poll::Pending,
                     };
                 }
-                // A refusal is told once; polled again, it has nothing more to say.
-                StateNow::Refused { refused } => {
-                    return refused.take().map_or(Poll::Pending, |refused| Poll::Ready(Err(refused.into())));
-                }
+                StateNow::Refused { refused } => return told_once(refused),
             };
             this.state.set(next);
         }

@@ -82,9 +82,18 @@ pub use shutdown::{ShutdownLayer, ShutdownService};
 pub use single_flight::{SingleFlightFuture, SingleFlightLayer, SingleFlightService};
 pub use timeout::{TimeoutFuture, TimeoutLayer, TimeoutService};
 
+use std::task::Poll;
+
+use crate::Rejected;
+
 /// Takes the service that is ready out of its place and drops it, so that what it had reserved is free; a clone that has reserved nothing stays.
 fn release<S: Clone>(inner: &mut S) {
     drop(take_ready(inner));
+}
+
+/// Tells a refusal once; polled again, it has nothing more to say.
+fn told_once<T, E: From<Rejected>>(refused: &mut Option<Rejected>) -> Poll<Result<T, E>> {
+    refused.take().map_or(Poll::Pending, |refused| Poll::Ready(Err(refused.into())))
 }
 
 /// Takes the service that is ready out of its place and leaves a clone, which is not.

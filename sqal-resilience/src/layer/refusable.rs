@@ -5,7 +5,7 @@ use std::task::{Context, Poll, ready};
 
 use pin_project_lite::pin_project;
 
-use super::{AtResponse, HandOver};
+use super::{AtResponse, HandOver, told_once};
 use crate::Rejected;
 
 pin_project! {
@@ -43,8 +43,7 @@ where
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
         let Some(inner) = this.inner.as_mut().as_pin_mut() else {
-            // A refusal is told once; polled again, it has nothing more to say.
-            return this.refused.take().map_or(Poll::Pending, |refused| Poll::Ready(Err(refused.into())));
+            return told_once(this.refused);
         };
         let result = ready!(inner.poll(context));
         this.inner.set(None);

@@ -5,11 +5,12 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use pin_project_lite::pin_project;
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::Instant;
 use tower_layer::Layer;
 use tower_service::Service;
 
 use super::release;
+use crate::alarm::Alarm;
 use crate::{TimedOut, Timeout, timeout};
 
 /// Gives each call so long, counted from when its service was first found not ready.
@@ -46,11 +47,11 @@ enum Wait {
     /// It was ready at once, or nobody asked.
     None,
     /// It was not ready at this time; the timer wakes whoever asked at the end.
-    Since(Instant, Option<Pin<Box<Sleep>>>),
+    Since(Instant, Pin<Box<Alarm>>),
     /// It is ready after so long.
     Took(Duration),
-    /// The time is over: the next call fails, and no other.
-    Over,
+    /// The time was over at this time: the next call fails, and no other.
+    Over(Instant),
 }
 
 impl<S: Clone> Clone for TimeoutService<S> {
@@ -70,28 +71,29 @@ where
 
     /// An error of `poll_ready` would say that the service is broken for good, so a readiness that comes too late is an error of the call.
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        if matches!(self.wait, Wait::Over) {
-            return Poll::Ready(Ok(()));
-        }
         let limit = self.limit;
         if let Poll::Ready(answer) = self.inner.poll_ready(context) {
-            if let Wait::Since(since, _) = self.wait {
-                // Longer than anybody waits: whoever did gave up, and this is another one.
-                let took = since.elapsed();
-                self.wait = if took < limit { Wait::Took(took) } else { Wait::None };
-            }
+            self.wait = match self.wait {
+                Wait::Since(since, _) if since.elapsed() < limit => Wait::Took(since.elapsed()),
+                Wait::Took(time) => Wait::Took(time),
+                // It was ready at once; or nobody waits so long: whoever did gave up, and this is another one.
+                Wait::None | Wait::Since(..) | Wait::Over(_) => Wait::None,
+            };
             return Poll::Ready(answer);
         }
-        // The same for a wait whose end is long past.
-        let given_up = matches!(self.wait, Wait::Since(since, _) if since.elapsed() > limit.saturating_mul(2));
-        if given_up || !matches!(self.wait, Wait::Since(..)) {
-            let now = Instant::now();
-            // A time that no clock reaches needs no timer.
-            self.wait = Wait::Since(now, now.checked_add(limit).map(|end| Box::pin(sleep_until(end))));
+        let begins = match self.wait {
+            Wait::None | Wait::Took(_) => true,
+            // The end of it is long past: this is another one who asks.
+            Wait::Since(since, _) => since.elapsed() > limit.saturating_mul(2),
+            Wait::Over(at) => at.elapsed() > limit,
+        };
+        if begins {
+            self.wait = Wait::Since(Instant::now(), Box::pin(Alarm::new(limit)));
         }
-        let Wait::Since(_, Some(sleep)) = &mut self.wait else { return Poll::Pending };
-        ready!(sleep.as_mut().poll(context));
-        self.wait = Wait::Over;
+        if let Wait::Since(_, alarm) = &mut self.wait {
+            ready!(alarm.as_mut().poll(context));
+            self.wait = Wait::Over(Instant::now());
+        }
         Poll::Ready(Ok(()))
     }
 
@@ -99,7 +101,7 @@ where
     fn call(&mut self, request: Request) -> Self::Future {
         let late = TimedOut { after: self.limit };
         let waited = match std::mem::replace(&mut self.wait, Wait::None) {
-            Wait::Over => {
+            Wait::Over(_) => {
                 // It still stands in a line below, and would be given what it does not use.
                 release(&mut self.inner);
                 return TimeoutFuture { inner: None, late };

@@ -40,9 +40,6 @@ impl Names {
     }
 
     fn end(&self, id: Option<u64>, panicked: bool) {
-        if id.is_none() && !panicked {
-            return;
-        }
         let mut known = lock(&self.0);
         let name = id.and_then(|id| known.under_way.remove(&id));
         if panicked && known.panicked.len() < PANICS {

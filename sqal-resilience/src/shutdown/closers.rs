@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use tokio::task::JoinHandle;
+use tokio::task::JoinSet;
 use tracing::{info, warn};
 
 use super::lock;
@@ -117,12 +117,13 @@ impl Closers {
                 info!("Closing {name}");
             }
             closed.push(Closed { name: name.clone(), how: HowClosed::Forced });
-            // A task of its own: its panic ends it, and nothing else.
-            let mut task = AbortOnDrop(tokio::spawn(async move { close().await }));
-            let how = match timeout(limit, &mut task.0).await {
-                Ok(Ok(Ok(()))) => HowClosed::Well,
-                Ok(Ok(Err(why))) => HowClosed::Failed(why),
-                Ok(Err(_)) => HowClosed::Panicked,
+            // A task of its own: its panic ends it, and nothing else. It ends with this one, too.
+            let mut task = JoinSet::new();
+            task.spawn(async move { close().await });
+            let how = match timeout(limit, task.join_next()).await {
+                Ok(Some(Ok(Err(why)))) => HowClosed::Failed(why),
+                Ok(Some(Err(_))) => HowClosed::Panicked,
+                Ok(Some(Ok(Ok(()))) | None) => HowClosed::Well,
                 Err(_) => HowClosed::TimedOut,
             };
             if how != HowClosed::Well {
@@ -138,15 +139,6 @@ impl Closers {
     pub(super) fn give_up(&self) -> Vec<Closed> {
         let left = lock(&self.0).take().unwrap_or_default();
         left.into_iter().map(|closer| Closed { name: closer.name, how: HowClosed::Forced }).collect()
-    }
-}
-
-/// A task that ends with whoever waits for it.
-struct AbortOnDrop(JoinHandle<Result<(), String>>);
-
-impl Drop for AbortOnDrop {
-    fn drop(&mut self) {
-        self.0.abort();
     }
 }
 

@@ -1,0 +1,75 @@
+//! What shared buckets do with a backend that is slow, fails or forgets; the backend itself is tested where it lives (DX-01 to DX-10).
+#![cfg(feature = "tokio")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use sqal_resilience::{
+    Answer, AnsweredBy, BucketBackend, OnOutage, Quota, SharedBuckets, SharedConfig, TimedOut, TokioClock,
+};
+use tokio::time::Instant;
+
+/// A backend that never answers, or refuses everything for a minute, and counts.
+#[derive(Clone, Default)]
+struct Backend {
+    frozen: bool,
+    asked: Arc<AtomicU32>,
+}
+
+impl BucketBackend for Backend {
+    type Error = TimedOut;
+
+    async fn take(&self, _: &str, n: u32) -> Result<Answer, TimedOut> {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        if self.frozen {
+            std::future::pending::<()>().await;
+        }
+        let minute = Duration::from_mins(1);
+        Ok(Answer { allowed: n == 0, limit: 3, remaining: 0, retry_after: Some(minute), reset_after: 3 * minute })
+    }
+}
+
+fn config(on_outage: OnOutage) -> SharedConfig {
+    let quota = Quota::new(NonZeroU32::new(3).unwrap(), Duration::from_hours(1));
+    SharedConfig { on_outage, ..SharedConfig::new(quota) }
+}
+
+#[tokio::test(start_paused = true)]
+async fn dx_04_a_frozen_backend_costs_its_patience_five_times_and_then_nothing() {
+    for (on_outage, allowed) in [(OnOutage::Allow, 8), (OnOutage::Deny, 0), (OnOutage::Local, 3)] {
+        let backend = Backend { frozen: true, ..Backend::default() };
+        let limits = SharedBuckets::new(backend.clone(), config(on_outage), TokioClock).unwrap();
+        let mut passed = 0;
+        for k in 0..8 {
+            let begun = Instant::now();
+            let (answer, by) = limits.take("tray", 1).await;
+            let patience = if k < 5 { Duration::from_millis(50) } else { Duration::ZERO };
+            assert_eq!((begun.elapsed(), by), (patience, AnsweredBy::Outage), "the {k}th");
+            passed += u32::from(answer.allowed);
+        }
+        assert_eq!((passed, limits.outages(), backend.asked.load(Ordering::SeqCst)), (allowed, 8, 5));
+        tokio::time::advance(Duration::from_secs(1)).await;
+        let _ = limits.take("tray", 1).await;
+        assert_eq!(backend.asked.load(Ordering::SeqCst), 6, "and is tried again when the breaker says so");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn dx_03_a_memory_that_is_full_forgets_what_is_over_and_is_not_swept_for_every_stranger() {
+    let backend = Backend::default();
+    let config = SharedConfig { most_keys: 10, ..config(OnOutage::Deny) };
+    let limits = SharedBuckets::new(backend.clone(), config, TokioClock).unwrap();
+    for key in 0..20 {
+        assert_eq!(limits.take(&key.to_string(), 1).await.1, AnsweredBy::Backend);
+    }
+    for (key, by) in [(0, AnsweredBy::Memory), (9, AnsweredBy::Memory), (10, AnsweredBy::Backend)] {
+        assert_eq!(limits.take(&key.to_string(), 1).await.1, by, "{key}");
+    }
+    assert_eq!(limits.take("0", 2).await.1, AnsweredBy::Backend, "of two it has not been asked");
+    tokio::time::advance(Duration::from_mins(1)).await;
+    assert_eq!(limits.take("15", 1).await.1, AnsweredBy::Backend);
+    assert_eq!(limits.take("15", 1).await.1, AnsweredBy::Memory, "there is room again");
+}
