@@ -25,11 +25,16 @@ mod frame;
 mod guarded;
 mod memory;
 mod query;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+mod record;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+mod schema;
 #[cfg(feature = "redis")]
 mod redis;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 mod store;
+mod tally;
 mod writer;
 
 #[cfg(feature = "conformance")]
@@ -45,4 +50,5 @@ pub use redis::{EvictsLimits, Redis, RedisBuckets, RedisError};
 #[cfg(feature = "sqlite")]
 pub use sqlite::{SqliteConfig, SqliteStore};
 pub use store::{Inserted, SampleStore};
+pub use tally::{Hour, Hourly, HourlyQuery, NotASpan, Tally};
 pub use writer::{BatchWriter, NotStored, Receipt, WriterConfig, WriterHandle};

@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use sqal_core::{Sample, SampleId, Timestamp};
 
-use crate::{Inserted, Page, SampleQuery, SampleStore, StorageError};
+use crate::{Hour, Hourly, HourlyQuery, Inserted, Page, SampleQuery, SampleStore, StorageError};
 
 /// A store in memory, for tests, examples and embedders that keep nothing.
 ///
@@ -56,6 +56,15 @@ impl SampleStore for MemoryStore {
         let items = samples.iter().rev().filter(|(key, sample)| older(key) && wanted(sample));
         let items = items.map(|(_, sample)| sample.clone()).take(usize::from(query.limit.get()) + 1).collect();
         Ok(Page::from_one_more(items, query.limit))
+    }
+
+    async fn hourly(&self, query: &HourlyQuery) -> Result<Vec<Hourly>, StorageError> {
+        let samples = self.samples();
+        let hours = query.from()..query.until();
+        Ok(Hourly::of(samples.values().filter(|sample| {
+            hours.contains(&Hour::of(sample.key.timestamp))
+                && query.device_id().is_none_or(|device| *device == sample.key.device_id)
+        })))
     }
 
     async fn ping(&self) -> Result<(), StorageError> {

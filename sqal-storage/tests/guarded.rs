@@ -11,7 +11,7 @@ use sqal_core::{Sample, SampleId};
 use sqal_resilience::{BreakerConfig, Event, ManualClock, State};
 use sqal_storage::conformance::sample;
 use sqal_storage::{
-    GuardedStore, Inserted, MemoryStore, Page, SampleQuery, SampleStore, StorageError, StorageErrorKind,
+    GuardedStore, Hourly, HourlyQuery, Inserted, MemoryStore, Page, SampleQuery, SampleStore, StorageError, StorageErrorKind,
 };
 
 /// A store that works, is away, or is busy, and counts its calls.
@@ -47,6 +47,10 @@ impl SampleStore for Moody {
     async fn query(&self, query: &SampleQuery) -> Result<Page, StorageError> {
         self.mood()?;
         self.store.query(query).await
+    }
+    async fn hourly(&self, query: &HourlyQuery) -> Result<Vec<Hourly>, StorageError> {
+        self.mood()?;
+        self.store.hourly(query).await
     }
     async fn ping(&self) -> Result<(), StorageError> {
         self.mood()

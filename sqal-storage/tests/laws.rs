@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use sqal_core::{Sample, SampleId};
 use sqal_resilience::{BreakerConfig, SystemClock};
 use sqal_storage::{
-    GuardedStore, Inserted, MemoryStore, Page, SampleQuery, SampleStore, SqliteConfig, SqliteStore, StorageError,
+    GuardedStore, Hourly, HourlyQuery, Inserted, MemoryStore, Page, SampleQuery, SampleStore, SqliteConfig, SqliteStore, StorageError,
     sample_store_conformance,
 };
 
@@ -35,6 +35,9 @@ impl SampleStore for Temporary {
     }
     async fn query(&self, query: &SampleQuery) -> Result<Page, StorageError> {
         self.store.query(query).await
+    }
+    async fn hourly(&self, query: &HourlyQuery) -> Result<Vec<Hourly>, StorageError> {
+        self.store.hourly(query).await
     }
     async fn ping(&self) -> Result<(), StorageError> {
         self.store.ping().await

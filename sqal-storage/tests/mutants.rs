@@ -8,7 +8,9 @@ use std::sync::Mutex;
 use async_trait::async_trait;
 use sqal_core::{Sample, SampleId};
 use sqal_storage::conformance::{self, sample};
-use sqal_storage::{Cursor, Inserted, MemoryStore, Page, SampleQuery, SampleStore, StorageError};
+use sqal_storage::{
+    Cursor, Hour, Hourly, HourlyQuery, Inserted, MemoryStore, Page, SampleQuery, SampleStore, StorageError, Tally,
+};
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Bug {
@@ -24,6 +26,11 @@ enum Bug {
     PageRepeatsOne,
     IgnoresTheDevice,
     DeviceByPrefix,
+    HoursCountDuplicates,
+    HoursIncludeTheEnd,
+    HoursOfAllDevices,
+    HoursForgetABatch,
+    NewestHourFirst,
 }
 
 /// A memory store with one bug.
@@ -32,6 +39,7 @@ struct Mutant {
     bug: Bug,
     store: MemoryStore,
     overwritten: Mutex<Vec<Sample>>,
+    seen: Mutex<Vec<Sample>>,
 }
 
 #[async_trait]
@@ -51,6 +59,7 @@ impl SampleStore for Mutant {
             })
             .collect();
         let mut outcomes = self.store.insert(&batch).await?;
+        self.seen.lock().unwrap().extend(batch.clone());
         match self.bug {
             Bug::Overwrites => self.overwritten.lock().unwrap().extend(batch),
             Bug::ReportsDuplicatesAsStored => outcomes.fill(Inserted::Stored),
@@ -95,6 +104,39 @@ impl SampleStore for Mutant {
         Ok(page)
     }
 
+    async fn hourly(&self, query: &HourlyQuery) -> Result<Vec<Hourly>, StorageError> {
+        let mut query = *query;
+        if self.bug == Bug::HoursIncludeTheEnd {
+            let after = sqal_core::Timestamp::from_micros(query.until().begins().micros() + 3_600_000_000).unwrap();
+            let longer = HourlyQuery::new(query.from(), Hour::of(after)).unwrap();
+            query = query.device_id().map_or(longer, |device| longer.of_device(*device));
+        }
+        if self.bug == Bug::HoursOfAllDevices {
+            query = HourlyQuery::new(query.from(), query.until()).unwrap();
+        }
+        let mut hours = self.store.hourly(&query).await?;
+        let seen = self.seen.lock().unwrap();
+        match self.bug {
+            Bug::HoursCountDuplicates => {
+                for hour in &mut hours {
+                    let of_it = seen
+                        .iter()
+                        .filter(|s| query.device_id().is_none_or(|device| *device == s.key.device_id))
+                        .filter(|s| Hour::of(s.key.timestamp) == hour.hour)
+                        .map(Tally::of);
+                    hour.tally = of_it.reduce(|sum, next| sum.and(&next)).unwrap();
+                }
+            }
+            Bug::HoursForgetABatch => {
+                let last = seen.last().map(|s| Hour::of(s.key.timestamp));
+                hours.retain(|hour| Some(hour.hour) != last);
+            }
+            Bug::NewestHourFirst => hours.reverse(),
+            _ => {}
+        }
+        Ok(hours)
+    }
+
     async fn ping(&self) -> Result<(), StorageError> {
         Ok(())
     }
@@ -106,7 +148,7 @@ async fn broken_laws(bug: Bug) -> usize {
         ($($law:ident)*) => {{
             let mut broken = 0;
             $(
-                let mutant = Mutant { bug, store: MemoryStore::new(), overwritten: Mutex::default() };
+                let mutant = Mutant { bug, store: MemoryStore::new(), overwritten: Mutex::default(), seen: Mutex::default() };
                 let run = tokio::spawn(async move { conformance::$law(&mutant).await });
                 broken += usize::from(run.await.is_err());
             )*
@@ -122,6 +164,8 @@ async fn broken_laws(bug: Bug) -> usize {
         a_query_returns_the_newest_first
         pages_cover_everything_once
         a_query_for_a_device_returns_only_that_device
+        hours_add_up
+        hours_count_no_duplicate
     }
 }
 
@@ -144,6 +188,11 @@ async fn every_bug_breaks_a_law() {
         Bug::PageRepeatsOne,
         Bug::IgnoresTheDevice,
         Bug::DeviceByPrefix,
+        Bug::HoursCountDuplicates,
+        Bug::HoursIncludeTheEnd,
+        Bug::HoursOfAllDevices,
+        Bug::HoursForgetABatch,
+        Bug::NewestHourFirst,
     ];
     for bug in bugs {
         assert!(broken_laws(bug).await > 0, "{bug:?} is caught by no law");

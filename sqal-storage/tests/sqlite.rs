@@ -7,8 +7,9 @@ use std::process::Command;
 
 use fixtures::strategy;
 use proptest::prelude::*;
+use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, TestRunner};
-use sqal_storage::{Inserted, MemoryStore, SampleQuery, SampleStore, SqliteConfig, SqliteStore, StorageErrorKind};
+use sqal_storage::{Hour, HourlyQuery, Inserted, MemoryStore, SampleQuery, SampleStore, SqliteConfig, SqliteStore, StorageErrorKind};
 
 async fn open(folder: &Path) -> SqliteStore {
     SqliteStore::open(&SqliteConfig::at(folder.join("samples.db"))).await.unwrap()
@@ -64,7 +65,7 @@ async fn a_file_of_a_newer_program_is_refused_with_both_versions() {
     bytes[60..64].copy_from_slice(&99_u32.to_be_bytes());
     std::fs::write(&path, bytes).unwrap();
     let refused = SqliteStore::open(&SqliteConfig::at(&path)).await.unwrap_err();
-    assert_eq!(refused.kind, StorageErrorKind::SchemaTooNew { found: 99, known: 1 });
+    assert_eq!(refused.kind, StorageErrorKind::SchemaTooNew { found: 99, known: 3 });
     assert!(refused.to_string().contains("99") && !refused.is_transient(), "{refused}");
 }
 
@@ -124,7 +125,7 @@ fn what_was_acknowledged_survives_a_kill() {
 fn sqal_storage_sample(k: i64) -> sqal_core::Sample {
     let mut runner = TestRunner::deterministic();
     let tree = strategy::sample().new_tree(&mut runner).unwrap();
-    let mut sample = proptest::strategy::ValueTree::current(&tree);
+    let mut sample = tree.current();
     sample.key.timestamp = sqal_core::Timestamp::from_micros(1_000_000 + k).unwrap();
     sample
 }
@@ -167,4 +168,75 @@ async fn a_ping_sees_that_the_samples_are_gone() {
     store.ping().await.unwrap();
     store.close().await;
     assert!(store.ping().await.is_err());
+}
+
+/// A version down and up again on a filled file: samples and hours are what they were (BKO-02).
+#[tokio::test]
+async fn a_filled_file_goes_a_version_back_and_forth() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path()).await;
+    let mut runner = TestRunner::deterministic();
+    let batch = prop::collection::vec(strategy::sample(), 60).new_tree(&mut runner).unwrap().current();
+    store.insert(&batch).await.unwrap();
+    let newest = store.schema_version().await.unwrap();
+    let times = batch.iter().map(|s| s.key.timestamp);
+    let first = Hour::of(times.clone().min().unwrap());
+    let hours = HourlyQuery::new(first, Hour::of(times.max().unwrap()));
+    // Random times span more than one query does: the samples of the first hour stand for all.
+    let hours = hours.unwrap_or_else(|_| HourlyQuery::new(first, first).unwrap());
+    let before = store.hourly(&hours).await.unwrap();
+    let page = SampleQuery::newest(100.try_into().unwrap());
+    let samples = store.query(&page).await.unwrap();
+
+    store.migrate_to(newest - 1).await.unwrap();
+    assert!(store.hourly(&hours).await.is_err(), "the older version knows no hours");
+    store.migrate_to(newest).await.unwrap();
+    assert_eq!(store.schema_version().await.unwrap(), newest);
+    assert_eq!(store.hourly(&hours).await.unwrap(), before);
+    assert_eq!(store.query(&page).await.unwrap(), samples);
+
+    let refused = store.migrate_to(1).await.unwrap_err();
+    assert_eq!(refused.kind, StorageErrorKind::SchemaTooOld { found: 1, oldest: 2 });
+    assert_eq!(store.schema_version().await.unwrap(), newest, "nothing is changed on the way to nowhere");
+}
+
+/// Every documented column under its documented name (TSB-02 to TSB-06), with what the sample holds.
+#[tokio::test]
+async fn the_documented_columns_show_what_the_sample_holds() {
+    use sqal_core::{Channel, Grid, Measured};
+    use sqlx::{Connection, Row};
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path()).await;
+    let mut runner = TestRunner::deterministic();
+    let samples = prop::collection::vec(strategy::sample(), 30).new_tree(&mut runner).unwrap().current();
+    store.insert(&samples).await.unwrap();
+    let url = format!("sqlite://{}", folder.path().join("samples.db").display());
+    let mut connection = sqlx::SqliteConnection::connect(&url).await.unwrap();
+    let (mut frames, mut spectra) = (0, 0);
+    for sample in &samples {
+        let row = sqlx::query("SELECT * FROM sensor_samples WHERE id = ?").bind(sample.id().to_string());
+        let row = row.fetch_one(&mut connection).await.unwrap();
+        let text = |name: &str| row.get::<Option<String>, _>(name);
+        assert_eq!(text("device_id").as_deref(), Some(sample.key.device_id.as_str()));
+        let verdict = &sample.inspection.verdict;
+        assert_eq!(row.get::<Option<f64>, _>("fusion_final_score"), verdict.score.map(Measured::value));
+        assert_eq!(text("fusion_final_grade").as_deref(), Some(verdict.grade.as_str()));
+        let reading = sample.tof.as_ref().map(sqal_core::TofFrame::reading);
+        for (name, grid) in [
+            ("vl53l8ch_distance_matrix", reading.map(|r| r.distance_mm)),
+            ("vl53l8ch_reflectance_matrix", reading.map(|r| r.reflectance_percent)),
+            ("vl53l8ch_amplitude_matrix", reading.map(|r| r.amplitude_kcps)),
+        ] {
+            let shown: Option<[[f32; 8]; 8]> = text(name).map(|json| serde_json::from_str(&json).unwrap());
+            let rows = grid.map(|grid: Grid<f32>| core::array::from_fn(|r| core::array::from_fn(|c| grid[r * 8 + c])));
+            assert_eq!(shown, rows, "{name}");
+            frames += usize::from(shown.is_some());
+        }
+        let shown: Option<std::collections::BTreeMap<String, f64>> =
+            text("as7341_channels").map(|json| serde_json::from_str(&json).unwrap());
+        let counts = sample.spectrum.map(|s| Channel::ALL.map(|c| (c.as_str().to_owned(), s.counts(c))).into_iter().collect());
+        assert_eq!(shown, counts);
+        spectra += usize::from(shown.is_some());
+    }
+    assert!(frames > 10 && spectra > 5, "{frames} matrices, {spectra} spectra");
 }

@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use sqal_core::{Sample, SampleId};
 use sqal_storage::conformance::sample;
 use sqal_storage::{
-    BatchWriter, Inserted, MemoryStore, NotStored, Page, SampleQuery, SampleStore, StorageError, StorageErrorKind,
+    BatchWriter, Hourly, HourlyQuery, Inserted, MemoryStore, NotStored, Page, SampleQuery, SampleStore, StorageError, StorageErrorKind,
     WriterConfig,
 };
 use tokio::sync::Semaphore;
@@ -53,6 +53,9 @@ impl SampleStore for Moody {
     }
     async fn query(&self, query: &SampleQuery) -> Result<Page, StorageError> {
         self.store.query(query).await
+    }
+    async fn hourly(&self, query: &HourlyQuery) -> Result<Vec<Hourly>, StorageError> {
+        self.store.hourly(query).await
     }
     async fn ping(&self) -> Result<(), StorageError> {
         self.store.ping().await
@@ -159,6 +162,9 @@ impl SampleStore for Broken {
         Err(StorageError::new("broken", self.0.clone()))
     }
     async fn query(&self, _: &SampleQuery) -> Result<Page, StorageError> {
+        Err(StorageError::new("broken", self.0.clone()))
+    }
+    async fn hourly(&self, _: &HourlyQuery) -> Result<Vec<Hourly>, StorageError> {
         Err(StorageError::new("broken", self.0.clone()))
     }
     async fn ping(&self) -> Result<(), StorageError> {

@@ -12,10 +12,11 @@
 use std::num::NonZeroU16;
 
 use sqal_core::{
-    Defects, DeviceId, Inspection, Meta, Name, ProfileRef, Sample, SampleId, SampleKey, Timestamp, Verdict,
+    Defects, DeviceId, Grade, Inspection, Measured, Meta, Name, ProfileRef, Sample, SampleId, SampleKey, Score, Timestamp,
+    Verdict,
 };
 
-use crate::{Inserted, SampleQuery, SampleStore};
+use crate::{Hour, Hourly, HourlyQuery, Inserted, SampleQuery, SampleStore, Tally};
 
 /// A sample with the given key and nothing measured; `humidity` tells two samples with one key apart.
 ///
@@ -41,6 +42,21 @@ pub fn sample(device: &str, micros: i64, sample_id: &str, humidity: f32) -> Samp
         profile: ProfileRef { name: Name::new("conformance").expect("a short name"), version: 1, hash: [7; 16] },
         processing_micros: 12,
     }
+}
+
+/// The same with a score, and the grade and confidence that go with it.
+///
+/// # Panics
+///
+/// As [`sample`], or if the score is not between 0 and 1.
+#[must_use]
+pub fn scored(device: &str, micros: i64, sample_id: &str, score: f64) -> Sample {
+    let mut sample = sample(device, micros, sample_id, 50.0);
+    let verdict = &mut sample.inspection.verdict;
+    verdict.score = Some(Measured::new(score, 0.02).expect("a score and its uncertainty"));
+    verdict.confidence = Score::new(score).expect("a score");
+    verdict.grade = Grade::ALL.into_iter().find(|g| f64::from(4 - *g as u8) * 0.2 <= 1.0 - score).unwrap_or(Grade::Reject);
+    sample
 }
 
 fn at_most(limit: u16) -> NonZeroU16 {
@@ -179,6 +195,69 @@ pub async fn a_query_for_a_device_returns_only_that_device(store: &dyn SampleSto
     assert_eq!(pages(store, Some(unknown), 2).await, []);
 }
 
+const HOUR: i64 = 3_600_000_000;
+
+/// What the model of an hour says: the tallies of the samples, added up.
+fn expected(samples: &[&Sample]) -> Vec<Hourly> {
+    let mut hours: Vec<Hourly> = Vec::new();
+    let mut sorted = samples.to_vec();
+    sorted.sort_by_key(|sample| sample.key.timestamp);
+    for sample in sorted {
+        let (hour, tally) = (Hour::of(sample.key.timestamp), Tally::of(sample));
+        match hours.last_mut().filter(|last| last.hour == hour) {
+            Some(last) => last.tally = last.tally.and(&tally),
+            None => hours.push(Hourly { hour, tally }),
+        }
+    }
+    hours
+}
+
+fn hours(from: i64, until: i64) -> HourlyQuery {
+    let hour = |h: i64| Hour::of(Timestamp::from_micros(h * HOUR).expect("a time"));
+    HourlyQuery::new(hour(from), hour(until)).expect("a short span")
+}
+
+/// Law 10: hours add up, whatever comes in several batches, out of order, on their edges, before 1970 or without a score.
+///
+/// # Panics
+///
+/// If the store breaks the law.
+pub async fn hours_add_up(store: &dyn SampleStore) {
+    let batch = [
+        scored("a", 5 * HOUR, "first of its hour", 0.91),
+        scored("b", 5 * HOUR + 1, "b", 0.123_456_789_012),
+        scored("a", 6 * HOUR - 1, "last of its hour", 0.42),
+        sample("a", 5 * HOUR + 7, "without a score", 1.0),
+        scored("a", 3 * HOUR, "before", 0.7),
+        scored("a", 9 * HOUR, "after", 0.7),
+        scored("a", -1, "before 1970", 1.0),
+        scored("b", -1, "another before 1970", 0.0),
+    ];
+    insert(store, &batch[..3]).await;
+    insert(store, &batch[3..]).await;
+    let all: Vec<_> = batch.iter().collect();
+    assert_eq!(store.hourly(&hours(-1, 10)).await.expect("the store answers"), expected(&all));
+    // The end is not part of a span, the beginning is.
+    assert_eq!(store.hourly(&hours(3, 9)).await.expect("the store answers"), expected(&all[..5]));
+    assert_eq!(store.hourly(&hours(6, 9)).await.expect("the store answers"), []);
+    let device: DeviceId = Name::new("a").expect("a short name");
+    let of_a: Vec<_> = all.iter().copied().filter(|s| s.key.device_id == device).collect();
+    assert_eq!(store.hourly(&hours(-1, 10).of_device(device)).await.expect("the store answers"), expected(&of_a));
+}
+
+/// Law 10: what comes twice is counted once.
+///
+/// # Panics
+///
+/// If the store breaks the law.
+pub async fn hours_count_no_duplicate(store: &dyn SampleStore) {
+    let one = scored("a", 5 * HOUR, "one", 0.5);
+    let two = scored("a", 5 * HOUR, "two", 0.25);
+    insert(store, &[one.clone(), one.clone()]).await;
+    insert(store, &[two.clone(), one.clone()]).await;
+    assert_eq!(store.hourly(&hours(5, 6)).await.expect("the store answers"), expected(&[&one, &two]));
+}
+
 /// A store that works answers its ping.
 ///
 /// # Panics
@@ -201,6 +280,8 @@ macro_rules! sample_store_conformance {
             a_query_returns_the_newest_first
             pages_cover_everything_once
             a_query_for_a_device_returns_only_that_device
+            hours_add_up
+            hours_count_no_duplicate
             a_ping_is_answered
         }
     };

@@ -1,25 +1,32 @@
-//! Brings the schema up to date, safely when several processes start on one new file at once.
+//! Brings the schema to a version, safely when several processes start on one new file at once.
 
+use sqlx::AssertSqlSafe;
 use sqlx::sqlite::SqlitePool;
 
 use super::error::storage_error;
 use super::{rows, statements};
 use crate::{StorageError, StorageErrorKind};
 
-/// Takes the steps that the file has not seen, in one transaction that holds the write lock from its beginning.
+/// Takes the steps between the file and the version, in one transaction that holds the write lock from its beginning.
 ///
 /// The stock migrator's lock does nothing on SQLite: of four processes starting at once, half fail. With `BEGIN IMMEDIATE` the second
 /// one waits, reads the version again, and finds nothing to do.
-pub(super) async fn up(pool: &SqlitePool) -> Result<(), StorageError> {
+pub(super) async fn to(pool: &SqlitePool, target: i64) -> Result<(), StorageError> {
+    let refused = |kind: StorageErrorKind| StorageError::new("sqlite", kind);
     let mut transaction = pool.begin_with(statements::BEGIN).await.map_err(storage_error)?;
     let row = sqlx::query(statements::VERSION).fetch_one(&mut *transaction).await.map_err(storage_error)?;
     let found = rows::version(&row)?;
-    let known = i64::try_from(statements::STEPS.len()).unwrap_or(i64::MAX);
-    if found > known {
-        return Err(StorageError::new("sqlite", StorageErrorKind::SchemaTooNew { found, known }));
-    }
-    for step in statements::STEPS.iter().skip(usize::try_from(found).unwrap_or(0)) {
-        sqlx::raw_sql(*step).execute(&mut *transaction).await.map_err(storage_error)?;
+    for (version, text) in statements::SCHEMA.route(found, target).map_err(refused)? {
+        sqlx::raw_sql(text).execute(&mut *transaction).await.map_err(storage_error)?;
+        // A pragma takes no bound value; this one is a number of ours.
+        let mark = AssertSqlSafe(format!("PRAGMA user_version = {version}"));
+        sqlx::raw_sql(mark).execute(&mut *transaction).await.map_err(storage_error)?;
     }
     transaction.commit().await.map_err(storage_error)
+}
+
+/// The version of the file.
+pub(super) async fn version(pool: &SqlitePool) -> Result<i64, StorageError> {
+    let row = sqlx::query(statements::VERSION).fetch_one(pool).await.map_err(storage_error)?;
+    rows::version(&row)
 }

@@ -5,16 +5,18 @@ mod migrate;
 mod rows;
 mod statements;
 
+use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sqal_core::{Sample, SampleId};
+use sqal_core::{DeviceId, Sample, SampleId};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 use tracing::error;
 
-use crate::{Inserted, Page, SampleQuery, SampleStore, StorageError, StorageErrorKind};
+use crate::record::Batch;
+use crate::{Hourly, HourlyQuery, Inserted, Page, SampleQuery, SampleStore, StorageError, StorageErrorKind};
 use error::{corrupt, storage_error};
 
 /// How a SQLite store is opened.
@@ -66,7 +68,7 @@ impl SqliteStore {
             SqlitePoolOptions::new().max_connections(most).min_connections(1).acquire_timeout(config.busy_timeout)
         };
         let writer = first_connection(|| pool(1).connect_with(options.clone()), config.busy_timeout).await?;
-        migrate::up(&writer).await?;
+        migrate::to(&writer, statements::SCHEMA.newest()).await?;
         // A file that vanishes later is an error, not an empty database.
         let options = options.create_if_missing(false);
         writer.set_connect_options(options.clone());
@@ -80,21 +82,59 @@ impl SqliteStore {
         self.writer.close().await;
     }
 
+    /// The version of the schema.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError`] if the file cannot be read.
+    pub async fn schema_version(&self) -> Result<i64, StorageError> {
+        migrate::version(&self.readers).await
+    }
+
+    /// Takes the schema to another version, back too; what the older version does not know is given up, no sample is.
+    ///
+    /// For operations: while an older program runs on the file, this store must not.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError`] if there is no way to that version; nothing is then changed.
+    pub async fn migrate_to(&self, version: i64) -> Result<(), StorageError> {
+        migrate::to(&self.writer, version).await
+    }
+
     async fn insert_in_transaction(&self, batch: &[Sample]) -> Result<Vec<Inserted>, StorageError> {
         let mut connection = self.writer.acquire().await.map_err(storage_error)?;
         let result = async {
+            let batch = Batch::of(batch);
+            let mut records = batch.records("sqlite")?.into_iter();
+            let mut stored = Vec::with_capacity(records.len());
             // IMMEDIATE takes the write lock at once: a deferred transaction could fail half-way with "busy" and no retry.
             let mut transaction =
                 sqlx::Connection::begin_with(&mut *connection, statements::BEGIN).await.map_err(storage_error)?;
-            let mut outcomes = Vec::with_capacity(batch.len());
-            for sample in batch {
-                let row = rows::Row::from_sample(sample)?;
-                let done = row
-                    .bind(sqlx::query(statements::INSERT))
-                    .execute(&mut *transaction)
-                    .await
-                    .map_err(storage_error)?;
-                outcomes.push(if done.rows_affected() == 1 { Inserted::Stored } else { Inserted::Duplicate });
+            while records.len() > 0 {
+                let (statement, rows) = if records.len() >= statements::MANY {
+                    (statements::INSERT_MANY, statements::MANY)
+                } else {
+                    (statements::INSERT_ONE, 1)
+                };
+                let query = records.by_ref().take(rows).fold(sqlx::query(statement), rows::bind);
+                let new = query.fetch_all(&mut *transaction).await.map_err(storage_error)?;
+                for row in &new {
+                    stored.push(rows::id(row).map_err(corrupt)?);
+                }
+            }
+            let outcomes = batch.outcomes(stored);
+            let mut by_device: BTreeMap<DeviceId, Vec<&Sample>> = BTreeMap::new();
+            for sample in batch.new_samples(&outcomes) {
+                by_device.entry(sample.key.device_id).or_default().push(sample);
+            }
+            for (device, samples) in by_device {
+                for Hourly { hour, tally } in Hourly::of(samples) {
+                    rows::bind_hour(sqlx::query(statements::ADD_TO_HOUR), hour, &device, &tally)
+                        .execute(&mut *transaction)
+                        .await
+                        .map_err(storage_error)?;
+                }
             }
             transaction.commit().await.map_err(storage_error)?;
             Ok(outcomes)
@@ -154,6 +194,17 @@ impl SampleStore for SqliteStore {
         let items = rows.iter().take(limit).filter_map(readable).collect();
         let last = rows.get(limit - 1).filter(|_| rows.len() > limit);
         Ok(Page { items, next: last.map(rows::cursor).transpose().map_err(corrupt)? })
+    }
+
+    async fn hourly(&self, query: &HourlyQuery) -> Result<Vec<Hourly>, StorageError> {
+        let statement = match query.device_id() {
+            Some(device) => sqlx::query(statements::HOURS_OF_DEVICE).bind(device.as_str().to_owned()),
+            None => sqlx::query(statements::HOURS_OF_ALL),
+        };
+        let statement = statement.bind(query.from().number()).bind(query.until().number());
+        let rows = statement.fetch_all(&self.readers).await.map_err(storage_error)?;
+        let hours: Result<Vec<_>, _> = rows.iter().map(rows::to_hourly).collect();
+        Ok(Hourly::together(hours.map_err(corrupt)?))
     }
 
     async fn ping(&self) -> Result<(), StorageError> {

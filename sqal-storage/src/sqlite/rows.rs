@@ -1,83 +1,63 @@
-//! The only mapping between a sample and a row of `sensor_samples`.
+//! The only mapping between SQLite's rows and ours.
 
-use sqal_core::{Inspection, Measured, Meta, Name, ProfileRef, Reported, Sample, SampleId, SampleKey, Timestamp};
+use sqal_core::{DeviceId, Sample, SampleId, Score, Timestamp};
 use sqlx::query::Query;
 use sqlx::sqlite::{Sqlite, SqliteArguments, SqliteRow};
 
 use super::error::storage_error;
-use crate::{Cursor, StorageError, StorageErrorKind, decode_frame, encode_frame};
+use crate::record::{Record, Stored};
+use crate::{Cursor, Hour, Hourly, StorageError, Tally};
 
-/// What stands in the column `analysis`: everything that has no column of its own.
-#[derive(serde::Serialize, serde::Deserialize)]
-struct Analysis {
-    inspection: Inspection,
-    reported: Option<Reported>,
-    meta: Meta,
-    profile: ProfileRef,
-    processing_micros: u32,
+type Bound<'q> = Query<'q, Sqlite, SqliteArguments>;
+
+/// Binds a record in the order of the statement.
+pub(super) fn bind<'q>(query: Bound<'q>, record: Record<'_>) -> Bound<'q> {
+    query
+        .bind(record.id.as_bytes().to_vec())
+        .bind(record.key.timestamp.micros())
+        .bind(record.key.device_id.as_str().to_owned())
+        .bind(record.key.sample_id.as_str().to_owned())
+        .bind(record.received_at.micros())
+        .bind(record.volume_mm3)
+        .bind(record.avg_height_mm)
+        .bind(record.height_variation_mm)
+        .bind(record.surface_uniformity)
+        .bind(record.tof_score)
+        .bind(record.tof_grade)
+        .bind(record.integration_time_ms)
+        .bind(record.gain)
+        .bind(record.color_score)
+        .bind(record.freshness_index)
+        .bind(record.fat_quality_index)
+        .bind(record.oxidation_index)
+        .bind(record.color_uniformity)
+        .bind(record.spectral_score)
+        .bind(record.spectral_grade)
+        .bind(record.score)
+        .bind(record.grade)
+        .bind(record.confidence)
+        .bind(record.defects)
+        .bind(record.processing_ms)
+        .bind(record.firmware_version.map(str::to_owned))
+        .bind(record.temperature_c)
+        .bind(record.humidity_percent)
+        .bind(record.frame)
+        .bind(record.findings)
 }
 
-/// A row as it is written.
-pub(super) struct Row<'a> {
-    sample: &'a Sample,
-    analysis: String,
-    defects: String,
-}
-
-impl<'a> Row<'a> {
-    /// The row of a sample.
-    pub(super) fn from_sample(sample: &'a Sample) -> Result<Self, StorageError> {
-        let analysis = Analysis {
-            inspection: sample.inspection.clone(),
-            reported: sample.reported,
-            meta: sample.meta,
-            profile: sample.profile,
-            processing_micros: sample.processing_micros,
-        };
-        let refused = |error: serde_json::Error| StorageError {
-            kind: StorageErrorKind::Refused,
-            backend: "sqlite",
-            retry_after: None,
-            source: Some(error.into()),
-        };
-        Ok(Self {
-            sample,
-            analysis: serde_json::to_string(&analysis).map_err(refused)?,
-            defects: serde_json::to_string(&sample.inspection.verdict.defects).map_err(refused)?,
-        })
-    }
-
-    /// Binds the values in the order of the statement.
-    pub(super) fn bind(self, query: Query<'_, Sqlite, SqliteArguments>) -> Query<'_, Sqlite, SqliteArguments> {
-        let sample = self.sample;
-        let value = |measured: Option<Measured>| measured.map(Measured::value);
-        let tof = sample.inspection.tof.as_ref();
-        let spectral = sample.inspection.spectral.as_ref();
-        let verdict = &sample.inspection.verdict;
-        query
-            .bind(sample.id().as_bytes().to_vec())
-            .bind(sample.key.timestamp.micros())
-            .bind(sample.key.device_id.as_str().to_owned())
-            .bind(sample.key.sample_id.as_str().to_owned())
-            .bind(tof.and_then(|t| value(t.findings.volume_mm3)))
-            .bind(tof.and_then(|t| value(t.findings.avg_height_mm)))
-            .bind(tof.and_then(|t| value(t.findings.surface_uniformity)))
-            .bind(tof.and_then(|t| value(t.score)))
-            .bind(tof.and_then(|t| t.grade).map(sqal_core::Grade::as_str))
-            .bind(sample.spectrum.map(|s| s.integration_time().millis()))
-            .bind(sample.spectrum.map(|s| s.gain().multiplier()))
-            .bind(spectral.and_then(|s| value(s.findings.freshness_index)))
-            .bind(spectral.and_then(|s| value(s.score)))
-            .bind(spectral.and_then(|s| s.grade).map(sqal_core::Grade::as_str))
-            .bind(value(verdict.score))
-            .bind(verdict.grade.as_str())
-            .bind(verdict.stated_confidence().get())
-            .bind(self.defects)
-            .bind(f64::from(sample.processing_micros) / 1000.0)
-            .bind(sample.received_at.micros())
-            .bind(encode_frame(sample.tof.as_ref(), sample.spectrum.as_ref()))
-            .bind(self.analysis)
-    }
+/// Binds what is added to an hour.
+pub(super) fn bind_hour<'q>(query: Bound<'q>, hour: Hour, device: &DeviceId, tally: &Tally) -> Bound<'q> {
+    let query = query.bind(hour.number()).bind(device.as_str().to_owned()).bind(tally.samples);
+    let query = tally.grades.iter().fold(query, |query, count| query.bind(*count));
+    query
+        .bind(tally.scored)
+        .bind(tally.score_sum)
+        .bind(tally.score_squares)
+        .bind(tally.score_range.map(|(low, _)| low.get()))
+        .bind(tally.score_range.map(|(_, high)| high.get()))
+        .bind(tally.confidence_sum)
+        .bind(tally.first.micros())
+        .bind(tally.last.micros())
 }
 
 /// A column of a row; the error names it.
@@ -89,34 +69,51 @@ fn time(row: &SqliteRow, name: &str) -> Result<Timestamp, String> {
     Timestamp::from_micros(column(row, name)?).map_err(|error| format!("{name}: {error}"))
 }
 
+/// The id of a row.
+pub(super) fn id(row: &SqliteRow) -> Result<SampleId, String> {
+    let id: &[u8] = column(row, "id")?;
+    id.try_into().map(SampleId::from_bytes).map_err(|_| format!("id has {} bytes", id.len()))
+}
+
 /// The place of a row in the order of samples.
 pub(super) fn cursor(row: &SqliteRow) -> Result<Cursor, String> {
-    let id: &[u8] = column(row, "id")?;
-    let id = id.try_into().map_err(|_| format!("id has {} bytes", id.len()))?;
-    Ok(Cursor::at(time(row, "timestamp")?, SampleId::from_bytes(id)))
+    Ok(Cursor::at(time(row, "timestamp")?, id(row)?))
 }
 
 /// The sample of a row; the error says what about the row is damaged.
 pub(super) fn to_sample(row: &SqliteRow) -> Result<Sample, String> {
-    let name = |name| Name::new(column(row, name)?).map_err(|error| format!("{name} {error}"));
-    let (tof, spectrum) = decode_frame(column(row, "frame")?).map_err(|error| error.to_string())?;
-    let analysis: Analysis =
-        serde_json::from_str(column(row, "analysis")?).map_err(|error| format!("analysis: {error}"))?;
-    Ok(Sample {
-        key: SampleKey {
-            device_id: name("device_id")?,
-            timestamp: time(row, "timestamp")?,
-            sample_id: name("sample_id")?,
-        },
-        received_at: time(row, "created_at")?,
-        tof,
-        spectrum,
-        inspection: analysis.inspection,
-        reported: analysis.reported,
-        meta: analysis.meta,
-        profile: analysis.profile,
-        processing_micros: analysis.processing_micros,
-    })
+    let stored = Stored {
+        timestamp: column(row, "timestamp")?,
+        device_id: column(row, "device_id")?,
+        sample_id: column(row, "sample_id")?,
+        received_at: column(row, "received_at")?,
+        frame: column(row, "frame")?,
+        findings: column(row, "findings")?,
+    };
+    stored.sample()
+}
+
+/// The hour of a row.
+pub(super) fn to_hourly(row: &SqliteRow) -> Result<Hourly, String> {
+    let score = |name| -> Result<Option<Score>, String> { Ok(column::<Option<f64>>(row, name)?.map(Score::nearest)) };
+    let tally = Tally {
+        samples: column(row, "samples")?,
+        grades: [
+            column(row, "reject")?,
+            column(row, "c")?,
+            column(row, "b")?,
+            column(row, "a")?,
+            column(row, "a_plus")?,
+        ],
+        scored: column(row, "scored")?,
+        score_sum: column(row, "score_sum")?,
+        score_squares: column(row, "score_squares")?,
+        score_range: score("score_min")?.zip(score("score_max")?),
+        confidence_sum: column(row, "confidence_sum")?,
+        first: time(row, "first")?,
+        last: time(row, "last")?,
+    };
+    Ok(Hourly { hour: Hour::of(tally.first), tally })
 }
 
 /// The schema version of the file.

@@ -1,69 +1,232 @@
 //! Every SQL text of the SQLite store, one constant each.
 
+use crate::schema::{Schema, Step};
+
 /// Begins a transaction that holds the write lock.
 pub(super) const BEGIN: &str = "BEGIN IMMEDIATE";
 
 /// Asks for little, to see whether the samples can be read: an empty file, or one that is no database, has no such table.
-pub(super) const PING: &str = "SELECT 1 FROM sensor_samples LIMIT 1";
+pub(super) const PING: &str = "SELECT 1 FROM sample LIMIT 1";
 
 /// The schema version, kept in the file's header.
 pub(super) const VERSION: &str = "PRAGMA user_version";
 
-/// The steps of the schema: the first makes version 1, and so on. A step that was released is never edited.
+/// The byte of `frame` at a place that counts from 0.
+macro_rules! byte {
+    ($at:literal) => {
+        concat!(
+            "(instr('123456789ABCDEF', substr(hex(substr(frame, ", $at, " + 1, 1)), 1, 1)) * 16 + ",
+            "instr('123456789ABCDEF', substr(hex(substr(frame, ", $at, " + 1, 1)), 2, 1)))"
+        )
+    };
+}
+
+/// The number (IEEE 754 binary32, little-endian) in `frame` at a place: `at` names a column of `from`.
+macro_rules! number {
+    ($from:expr) => {
+        concat!(
+            "(SELECT CASE WHEN e = 0 THEN 0.0 WHEN e >= 150 THEN sign * m * (1 << min(e - 150, 38)) ",
+            "WHEN e >= 90 THEN sign * m * 1.0 / (1 << (150 - e)) ELSE 0.0 END FROM (",
+            "SELECT CASE WHEN b3 >= 128 THEN -1.0 ELSE 1.0 END AS sign, (b3 & 127) * 2 + (b2 >> 7) AS e, ",
+            "8388608 + (b2 & 127) * 65536 + b1 * 256 + b0 AS m FROM (SELECT ",
+            byte!("at"), " AS b0, ", byte!("at + 1"), " AS b1, ", byte!("at + 2"), " AS b2, ", byte!("at + 3"), " AS b3 FROM (",
+            $from, "))))"
+        )
+    };
+}
+
+/// One of the three documented matrices as JSON, 8 rows of 8; NULL without a time-of-flight reading.
+macro_rules! matrix {
+    ($begins:literal) => {
+        concat!(
+            "CASE WHEN ", byte!("3"), " & 1 THEN (SELECT json_group_array(json(zones)) FROM (SELECT (",
+            "SELECT json_group_array(", number!(concat!("SELECT ", $begins, " + (row.value * 8 + zone.value) * 4 AS at")),
+            ") FROM json_each('[0,1,2,3,4,5,6,7]') AS zone) AS zones FROM json_each('[0,1,2,3,4,5,6,7]') AS row ORDER BY row.value)) END"
+        )
+    };
+}
+
+/// The versions of the schema.
 ///
-/// The documented columns (TSB-02 to TSB-06) carry what is queried; `frame` holds the raw readings, `analysis` everything found and
-/// decided. `id` is a function of device, timestamp and name, so one unique index makes insertion idempotent.
-pub(super) const STEPS: [&str; 1] = ["
-CREATE TABLE sensor_samples (
+/// `sample` carries what is queried in typed columns; `frame` holds the raw readings, `findings` everything found and decided. `id` is
+/// a function of device, timestamp and name, so one unique index makes insertion idempotent. `sensor_samples` shows the documented
+/// columns under their documented names (TSB-02 to TSB-06); zones smaller than 1e-18 or beyond 3e14 are cut there, and only there.
+pub(super) const SCHEMA: Schema = Schema {
+    oldest: 2,
+    base: concat!(
+        "
+CREATE TABLE sample (
     id BLOB NOT NULL UNIQUE CHECK (length(id) = 16),
     timestamp INTEGER NOT NULL,
     device_id TEXT NOT NULL,
     sample_id TEXT NOT NULL,
-    vl53l8ch_volume_mm3 REAL,
-    vl53l8ch_avg_height_mm REAL,
-    vl53l8ch_surface_uniformity REAL,
-    vl53l8ch_quality_score REAL,
-    vl53l8ch_grade TEXT,
-    as7341_integration_time REAL,
-    as7341_gain REAL,
-    as7341_freshness_score REAL,
-    as7341_quality_score REAL,
-    as7341_grade TEXT,
-    fusion_final_score REAL,
-    fusion_final_grade TEXT NOT NULL,
-    fusion_confidence REAL NOT NULL,
-    fusion_defects TEXT NOT NULL,
-    processing_time_ms REAL NOT NULL,
-    created_at INTEGER NOT NULL,
+    received_at INTEGER NOT NULL,
+    volume_mm3 REAL,
+    avg_height_mm REAL,
+    height_variation_mm REAL,
+    surface_uniformity REAL,
+    tof_score REAL,
+    tof_grade TEXT,
+    integration_time_ms REAL,
+    gain REAL,
+    color_score REAL,
+    freshness_index REAL,
+    fat_quality_index REAL,
+    oxidation_index REAL,
+    color_uniformity REAL,
+    spectral_score REAL,
+    spectral_grade TEXT,
+    score REAL,
+    grade TEXT NOT NULL,
+    confidence REAL NOT NULL,
+    defects TEXT NOT NULL,
+    processing_ms REAL NOT NULL,
+    firmware_version TEXT,
+    temperature_c REAL,
+    humidity_percent REAL,
     frame BLOB NOT NULL,
-    analysis TEXT NOT NULL
+    findings BLOB NOT NULL
 ) STRICT;
-CREATE INDEX sensor_samples_newest ON sensor_samples (timestamp DESC, id DESC);
-CREATE INDEX sensor_samples_of_device ON sensor_samples (device_id, timestamp DESC, id DESC);
-PRAGMA user_version = 1;
-"];
+CREATE INDEX sample_newest ON sample (timestamp DESC, id DESC);
+CREATE INDEX sample_of_device ON sample (device_id, timestamp DESC, id DESC);
+CREATE VIEW sensor_samples AS SELECT
+    lower(substr(hex(id), 1, 8) || '-' || substr(hex(id), 9, 4) || '-' || substr(hex(id), 13, 4) || '-' || substr(hex(id), 17, 4)
+        || '-' || substr(hex(id), 21)) AS id,
+    strftime('%Y-%m-%dT%H:%M:%S', timestamp / 1000000 - (timestamp % 1000000 < 0), 'unixepoch')
+        || printf('.%06dZ', (timestamp % 1000000 + 1000000) % 1000000) AS timestamp,
+    device_id, sample_id,
+    ", matrix!("4"), " AS vl53l8ch_distance_matrix,
+    ", matrix!("260"), " AS vl53l8ch_reflectance_matrix,
+    ", matrix!("516"), " AS vl53l8ch_amplitude_matrix,
+    volume_mm3 AS vl53l8ch_volume_mm3, avg_height_mm AS vl53l8ch_avg_height_mm,
+    height_variation_mm AS vl53l8ch_height_variation_mm, surface_uniformity AS vl53l8ch_surface_uniformity,
+    tof_score AS vl53l8ch_quality_score, tof_grade AS vl53l8ch_grade,
+    CASE WHEN ", byte!("3"), " & 16 THEN (SELECT json_group_object(channel.value, ",
+        number!(concat!(
+            "SELECT 4 + (", byte!("3"), " & 1) * 768 + (", byte!("3"), " & 2) * 128 + (", byte!("3"), " & 4) * 16 + channel.key * 4 AS at"
+        )),
+        ") FROM json_each('[\"F1_415nm\",\"F2_445nm\",\"F3_480nm\",\"F4_515nm\",\"F5_555nm\",\"F6_590nm\",\"F7_630nm\",\"F8_680nm\",\"Clear\",\"NIR\"]')
+        AS channel) END AS as7341_channels,
+    integration_time_ms AS as7341_integration_time, gain AS as7341_gain, color_score AS as7341_color_score,
+    freshness_index AS as7341_freshness_score, fat_quality_index AS as7341_fat_quality_index,
+    oxidation_index AS as7341_oxidation_index, color_uniformity AS as7341_color_uniformity,
+    spectral_score AS as7341_quality_score, spectral_grade AS as7341_grade,
+    score AS fusion_final_score, grade AS fusion_final_grade, confidence AS fusion_confidence, defects AS fusion_defects,
+    processing_ms AS processing_time_ms,
+    strftime('%Y-%m-%dT%H:%M:%S', received_at / 1000000 - (received_at % 1000000 < 0), 'unixepoch')
+        || printf('.%06dZ', (received_at % 1000000 + 1000000) % 1000000) AS created_at,
+    firmware_version AS meta_firmware_version, temperature_c AS meta_temperature_c, humidity_percent AS meta_humidity_percent
+FROM sample;
+"
+    ),
+    steps: &[HOURS],
+};
 
-/// Stores a sample unless its id is known.
-pub(super) const INSERT: &str = "
-INSERT INTO sensor_samples (
-    id, timestamp, device_id, sample_id,
-    vl53l8ch_volume_mm3, vl53l8ch_avg_height_mm, vl53l8ch_surface_uniformity, vl53l8ch_quality_score, vl53l8ch_grade,
-    as7341_integration_time, as7341_gain, as7341_freshness_score, as7341_quality_score, as7341_grade,
-    fusion_final_score, fusion_final_grade, fusion_confidence, fusion_defects,
-    processing_time_ms, created_at, frame, analysis
-) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT (id) DO NOTHING";
+/// What the samples of each device and hour come to, kept with every insertion: a year of hours is read without a sample being read.
+///
+/// Sums are in whole billionths. An hour is its number since 1970, rounded down.
+const HOURS: Step = Step {
+    up: "
+CREATE TABLE sample_hour (
+    hour INTEGER NOT NULL,
+    device_id TEXT NOT NULL,
+    samples INTEGER NOT NULL,
+    reject INTEGER NOT NULL, c INTEGER NOT NULL, b INTEGER NOT NULL, a INTEGER NOT NULL, a_plus INTEGER NOT NULL,
+    scored INTEGER NOT NULL,
+    score_sum INTEGER NOT NULL,
+    score_squares INTEGER NOT NULL,
+    score_min REAL,
+    score_max REAL,
+    confidence_sum INTEGER NOT NULL,
+    first INTEGER NOT NULL,
+    last INTEGER NOT NULL,
+    PRIMARY KEY (device_id, hour)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX sample_hour_newest ON sample_hour (hour);
+INSERT INTO sample_hour
+SELECT timestamp / 3600000000 - (timestamp % 3600000000 < 0), device_id, count(*),
+    sum(grade = 'REJECT'), sum(grade = 'C'), sum(grade = 'B'), sum(grade = 'A'), sum(grade = 'A+'),
+    count(score), coalesce(sum(CAST(round(score * 1e9) AS INTEGER)), 0),
+    coalesce(sum(CAST(round(score * score * 1e9) AS INTEGER)), 0), min(score), max(score),
+    sum(CAST(round(confidence * 1e9) AS INTEGER)), min(timestamp), max(timestamp)
+FROM sample GROUP BY 1, 2;
+",
+    down: "DROP TABLE sample_hour;",
+};
+
+/// The columns of `sample` in the order in which [`INSERT_ONE`] and [`INSERT_MANY`] bind them.
+macro_rules! insert {
+    ($($values:expr),+) => {
+        concat!(
+            "INSERT INTO sample (id, timestamp, device_id, sample_id, received_at, volume_mm3, avg_height_mm, height_variation_mm, ",
+            "surface_uniformity, tof_score, tof_grade, integration_time_ms, gain, color_score, freshness_index, fat_quality_index, ",
+            "oxidation_index, color_uniformity, spectral_score, spectral_grade, score, grade, confidence, defects, processing_ms, ",
+            "firmware_version, temperature_c, humidity_percent, frame, findings) VALUES ",
+            $($values),+,
+            " ON CONFLICT (id) DO NOTHING RETURNING id"
+        )
+    };
+}
+
+macro_rules! row {
+    () => {
+        "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    };
+}
+
+macro_rules! five_rows {
+    () => {
+        concat!(row!(), ", ", row!(), ", ", row!(), ", ", row!(), ", ", row!())
+    };
+}
+
+/// How many samples [`INSERT_MANY`] takes.
+pub(super) const MANY: usize = 25;
+
+/// Stores a sample unless its id is known; gives its id if it is new.
+pub(super) const INSERT_ONE: &str = insert!(row!());
+
+/// The same for [`MANY`] samples.
+pub(super) const INSERT_MANY: &str =
+    insert!(five_rows!(), ", ", five_rows!(), ", ", five_rows!(), ", ", five_rows!(), ", ", five_rows!());
+
+/// Adds what came to an hour.
+pub(super) const ADD_TO_HOUR: &str = "
+INSERT INTO sample_hour VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (device_id, hour) DO UPDATE SET
+    samples = samples + excluded.samples, reject = reject + excluded.reject, c = c + excluded.c, b = b + excluded.b,
+    a = a + excluded.a, a_plus = a_plus + excluded.a_plus, scored = scored + excluded.scored,
+    score_sum = score_sum + excluded.score_sum, score_squares = score_squares + excluded.score_squares,
+    score_min = min(coalesce(score_min, excluded.score_min), coalesce(excluded.score_min, score_min)),
+    score_max = max(coalesce(score_max, excluded.score_max), coalesce(excluded.score_max, score_max)),
+    confidence_sum = confidence_sum + excluded.confidence_sum, first = min(first, excluded.first), last = max(last, excluded.last)";
 
 /// One sample by id.
 pub(super) const GET: &str =
-    "SELECT timestamp, device_id, sample_id, created_at, frame, analysis FROM sensor_samples WHERE id = ?";
+    "SELECT timestamp, device_id, sample_id, received_at, frame, findings FROM sample WHERE id = ?";
 
 /// A page of all devices, newest first: bind time, id, limit.
 pub(super) const PAGE: &str = "
-SELECT id, timestamp, device_id, sample_id, created_at, frame, analysis FROM sensor_samples
+SELECT id, timestamp, device_id, sample_id, received_at, frame, findings FROM sample
 WHERE (timestamp, id) < (?, ?) ORDER BY timestamp DESC, id DESC LIMIT ?";
 
 /// A page of one device, newest first: bind device, time, id, limit.
 pub(super) const PAGE_OF_DEVICE: &str = "
-SELECT id, timestamp, device_id, sample_id, created_at, frame, analysis FROM sensor_samples
+SELECT id, timestamp, device_id, sample_id, received_at, frame, findings FROM sample
 WHERE device_id = ? AND (timestamp, id) < (?, ?) ORDER BY timestamp DESC, id DESC LIMIT ?";
+
+/// The columns of an hour.
+macro_rules! hours {
+    ($where:expr) => {
+        concat!(
+            "SELECT hour, samples, reject, c, b, a, a_plus, scored, score_sum, score_squares, score_min, score_max, confidence_sum, ",
+            "first, last FROM sample_hour WHERE ", $where, " ORDER BY hour"
+        )
+    };
+}
+
+/// The hours of all devices, one row for each device and hour, oldest first: bind from, until.
+pub(super) const HOURS_OF_ALL: &str = hours!("hour >= ? AND hour < ?");
+
+/// The hours of one device, oldest first: bind device, from, until.
+pub(super) const HOURS_OF_DEVICE: &str = hours!("device_id = ? AND hour >= ? AND hour < ?");

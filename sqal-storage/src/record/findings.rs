@@ -1,0 +1,113 @@
+//! The binary form of everything found and decided about a sample: versioned, checked, the same bits back.
+//!
+//! ```text
+//! "SF" | version u8 = 1 | postcard of the parts below | CRC-32 of all before (IEEE), little-endian
+//! ```
+//!
+//! A seventh of the size of JSON. A postcard does not name its fields: a change of any type in it is a new version, and a test holds
+//! bytes of every version that was ever written.
+
+use sqal_core::{Inspection, Meta, ProfileRef, Reported, Sample};
+
+use crate::FrameError;
+
+const MAGIC: [u8; 2] = *b"SF";
+const VERSION: u8 = 1;
+
+/// What a sample is beside its key and its raw readings.
+#[derive(serde::Deserialize)]
+pub(crate) struct Findings {
+    pub(crate) inspection: Inspection,
+    pub(crate) reported: Option<Reported>,
+    pub(crate) meta: Meta,
+    pub(crate) profile: ProfileRef,
+    pub(crate) processing_micros: u32,
+}
+
+/// The same by reference, in the same order.
+#[derive(serde::Serialize)]
+struct FindingsRef<'a> {
+    inspection: &'a Inspection,
+    reported: &'a Option<Reported>,
+    meta: &'a Meta,
+    profile: &'a ProfileRef,
+    processing_micros: u32,
+}
+
+pub(crate) fn encode(sample: &Sample) -> Result<Vec<u8>, postcard::Error> {
+    let findings = FindingsRef {
+        inspection: &sample.inspection,
+        reported: &sample.reported,
+        meta: &sample.meta,
+        profile: &sample.profile,
+        processing_micros: sample.processing_micros,
+    };
+    let mut out = Vec::with_capacity(1536);
+    out.extend(MAGIC);
+    out.push(VERSION);
+    let mut out = postcard::to_extend(&findings, out)?;
+    out.extend(crc32fast::hash(&out).to_le_bytes());
+    Ok(out)
+}
+
+pub(crate) fn decode(bytes: &[u8]) -> Result<Findings, FrameError> {
+    let (body, checksum) = bytes.split_last_chunk::<4>().ok_or(FrameError::Format)?;
+    let (version, content) = body.strip_prefix(&MAGIC).and_then(<[u8]>::split_first).ok_or(FrameError::Format)?;
+    if *version != VERSION {
+        return Err(FrameError::Version(*version));
+    }
+    if crc32fast::hash(body) != u32::from_le_bytes(*checksum) {
+        return Err(FrameError::Checksum);
+    }
+    match postcard::take_from_bytes(content) {
+        Ok((findings, [])) => Ok(findings),
+        Ok(_) => Err(FrameError::Format),
+        Err(_) => Err(FrameError::Content),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use fixtures::strategy;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn everything_comes_back_bit_for_bit(sample in strategy::sample()) {
+            let found = decode(&encode(&sample).unwrap()).unwrap();
+            prop_assert_eq!(&found.inspection, &sample.inspection);
+            prop_assert_eq!(&found.reported, &sample.reported);
+            prop_assert_eq!(&found.meta, &sample.meta);
+            prop_assert_eq!(&found.profile, &sample.profile);
+            prop_assert_eq!(found.processing_micros, sample.processing_micros);
+        }
+
+        #[test]
+        fn a_flipped_bit_is_noticed(sample in strategy::sample(), at in any::<prop::sample::Index>(), bit in 0..8_u8) {
+            let mut bytes = encode(&sample).unwrap();
+            let at = at.index(bytes.len());
+            bytes[at] ^= 1 << bit;
+            prop_assert!(decode(&bytes).is_err());
+        }
+
+        #[test]
+        fn no_bytes_panic(content in prop::collection::vec(any::<u8>(), 0..600)) {
+            let _ = decode(&content);
+            // Past the checksum too, as a writer with a bug could make it.
+            let mut bytes = [b"SF\x01".as_slice(), &content].concat();
+            bytes.extend(crc32fast::hash(&bytes).to_le_bytes());
+            let _ = decode(&bytes);
+        }
+    }
+
+    /// Bytes that were written by version 1 are read for ever; the same findings stand beside them in JSON.
+    #[test]
+    fn bytes_of_version_1_are_read() {
+        let found = decode(include_bytes!("findings_v1.bin")).unwrap();
+        let expected: Inspection = serde_json::from_str(include_str!("findings_v1.json")).unwrap();
+        assert_eq!(found.inspection, expected);
+        assert!(expected.tof.is_some() && expected.spectral.is_some() && expected.verdict.defects.len() > 0);
+        assert_eq!((found.meta.temperature_c, found.profile.name.as_str()), (Some(4.5), "golden"));
+    }
+}

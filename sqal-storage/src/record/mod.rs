@@ -1,0 +1,163 @@
+//! [`Record`]: a sample as every SQL store writes it, and the only way back.
+
+mod findings;
+
+
+use std::collections::HashMap;
+
+use sqal_core::{Measured, Name, Sample, SampleId, SampleKey, Timestamp};
+
+use crate::{Inserted, StorageError, StorageErrorKind, decode_frame, encode_frame};
+
+
+
+/// A sample's row: typed columns for what is queried, two compact binaries for the rest.
+#[derive(Debug)]
+pub(crate) struct Record<'a> {
+    pub(crate) id: SampleId,
+    pub(crate) key: &'a SampleKey,
+    pub(crate) received_at: Timestamp,
+    pub(crate) volume_mm3: Option<f64>,
+    pub(crate) avg_height_mm: Option<f64>,
+    pub(crate) height_variation_mm: Option<f64>,
+    pub(crate) surface_uniformity: Option<f64>,
+    pub(crate) tof_score: Option<f64>,
+    pub(crate) tof_grade: Option<&'static str>,
+    pub(crate) integration_time_ms: Option<f64>,
+    pub(crate) gain: Option<f64>,
+    pub(crate) color_score: Option<f64>,
+    pub(crate) freshness_index: Option<f64>,
+    pub(crate) fat_quality_index: Option<f64>,
+    pub(crate) oxidation_index: Option<f64>,
+    pub(crate) color_uniformity: Option<f64>,
+    pub(crate) spectral_score: Option<f64>,
+    pub(crate) spectral_grade: Option<&'static str>,
+    pub(crate) score: Option<f64>,
+    pub(crate) grade: &'static str,
+    pub(crate) confidence: f64,
+    /// A JSON array, for people who ask in SQL.
+    pub(crate) defects: String,
+    pub(crate) processing_ms: f64,
+    pub(crate) firmware_version: Option<&'a str>,
+    pub(crate) temperature_c: Option<f32>,
+    pub(crate) humidity_percent: Option<f32>,
+    pub(crate) frame: Vec<u8>,
+    pub(crate) findings: Vec<u8>,
+}
+
+impl<'a> Record<'a> {
+    pub(crate) fn of(sample: &'a Sample, id: SampleId, backend: &'static str) -> Result<Self, StorageError> {
+        let refused = |source| StorageError {
+            source: Some(source),
+            ..StorageError::new(backend, StorageErrorKind::Refused)
+        };
+        let value = |measured: Option<Measured>| measured.map(Measured::value);
+        let tof = sample.inspection.tof.as_ref();
+        let spectral = sample.inspection.spectral.as_ref();
+        let verdict = &sample.inspection.verdict;
+        Ok(Self {
+            id,
+            key: &sample.key,
+            received_at: sample.received_at,
+            volume_mm3: tof.and_then(|t| value(t.findings.volume_mm3)),
+            avg_height_mm: tof.and_then(|t| value(t.findings.avg_height_mm)),
+            height_variation_mm: tof.and_then(|t| value(t.findings.height_variation_mm)),
+            surface_uniformity: tof.and_then(|t| value(t.findings.surface_uniformity)),
+            tof_score: tof.and_then(|t| value(t.score)),
+            tof_grade: tof.and_then(|t| t.grade).map(sqal_core::Grade::as_str),
+            integration_time_ms: sample.spectrum.map(|s| s.integration_time().millis()),
+            gain: sample.spectrum.map(|s| s.gain().multiplier()),
+            color_score: spectral.and_then(|s| value(s.findings.color_score)),
+            freshness_index: spectral.and_then(|s| value(s.findings.freshness_index)),
+            fat_quality_index: spectral.and_then(|s| value(s.findings.fat_quality_index)),
+            oxidation_index: spectral.and_then(|s| value(s.findings.oxidation_index)),
+            color_uniformity: spectral.and_then(|s| value(s.findings.color_uniformity)),
+            spectral_score: spectral.and_then(|s| value(s.score)),
+            spectral_grade: spectral.and_then(|s| s.grade).map(sqal_core::Grade::as_str),
+            score: value(verdict.score),
+            grade: verdict.grade.as_str(),
+            confidence: verdict.stated_confidence().get(),
+            defects: serde_json::to_string(&verdict.defects).map_err(|error| refused(error.into()))?,
+            processing_ms: f64::from(sample.processing_micros) / 1000.0,
+            firmware_version: sample.meta.firmware_version.as_ref().map(Name::as_str),
+            temperature_c: sample.meta.temperature_c,
+            humidity_percent: sample.meta.humidity_percent,
+            frame: encode_frame(sample.tof.as_ref(), sample.spectrum.as_ref()),
+            findings: findings::encode(sample).map_err(|error| refused(error.into()))?,
+        })
+    }
+}
+
+/// What is read back of a row.
+#[derive(Debug)]
+pub(crate) struct Stored<'a> {
+    pub(crate) timestamp: i64,
+    pub(crate) device_id: &'a str,
+    pub(crate) sample_id: &'a str,
+    pub(crate) received_at: i64,
+    pub(crate) frame: &'a [u8],
+    pub(crate) findings: &'a [u8],
+}
+
+impl Stored<'_> {
+    /// The sample; the error says which column is damaged.
+    pub(crate) fn sample(&self) -> Result<Sample, String> {
+        fn named<T, E: std::fmt::Display>(name: &str, read: Result<T, E>) -> Result<T, String> {
+            read.map_err(|error| format!("{name}: {error}"))
+        }
+        let (tof, spectrum) = named("frame", decode_frame(self.frame))?;
+        let findings = named("findings", findings::decode(self.findings))?;
+        Ok(Sample {
+            key: SampleKey {
+                device_id: named("device_id", Name::new(self.device_id))?,
+                timestamp: named("timestamp", Timestamp::from_micros(self.timestamp))?,
+                sample_id: named("sample_id", Name::new(self.sample_id))?,
+            },
+            received_at: named("created_at", Timestamp::from_micros(self.received_at))?,
+            tof,
+            spectrum,
+            inspection: findings.inspection,
+            reported: findings.reported,
+            meta: findings.meta,
+            profile: findings.profile,
+            processing_micros: findings.processing_micros,
+        })
+    }
+}
+
+/// A batch in the order in which every writer stores it, each id once, and the way back to one outcome per sample.
+///
+/// Two writers that hold locks of the same samples take them in the same order and cannot wait for each other in a circle.
+#[derive(Debug)]
+pub(crate) struct Batch<'a> {
+    samples: &'a [Sample],
+    ids: Vec<SampleId>,
+    /// Places in the batch, by id, first occurrences only.
+    order: Vec<usize>,
+}
+
+impl<'a> Batch<'a> {
+    pub(crate) fn of(samples: &'a [Sample]) -> Self {
+        let ids: Vec<_> = samples.iter().map(Sample::id).collect();
+        let mut order: Vec<_> = (0..samples.len()).collect();
+        order.sort_by_key(|k| ids[*k]); // stable: the first of equals stays first
+        order.dedup_by_key(|k| ids[*k]);
+        Self { samples, ids, order }
+    }
+
+    pub(crate) fn records(&self, backend: &'static str) -> Result<Vec<Record<'a>>, StorageError> {
+        self.order.iter().map(|k| Record::of(&self.samples[*k], self.ids[*k], backend)).collect()
+    }
+
+    /// The outcomes in the batch's own order, from the ids that were new.
+    pub(crate) fn outcomes(&self, stored: impl IntoIterator<Item = SampleId>) -> Vec<Inserted> {
+        let mut new: HashMap<_, _> = stored.into_iter().map(|id| (id, ())).collect();
+        let outcome = |id| if new.remove(id).is_some() { Inserted::Stored } else { Inserted::Duplicate };
+        self.ids.iter().map(outcome).collect()
+    }
+
+    /// The samples that were new.
+    pub(crate) fn new_samples<'b>(&'b self, outcomes: &'b [Inserted]) -> impl Iterator<Item = &'a Sample> + 'b {
+        self.samples.iter().zip(outcomes).filter(|(_, outcome)| **outcome == Inserted::Stored).map(|(sample, _)| sample)
+    }
+}

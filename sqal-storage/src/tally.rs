@@ -1,0 +1,302 @@
+//! [`Tally`]: what many samples come to, in sums that neither order nor engine changes.
+
+use std::collections::BTreeMap;
+
+use sqal_core::{DeviceId, Grade, Sample, Score, Timestamp};
+
+const MICROS_PER_HOUR: i64 = 3_600_000_000;
+
+/// An hour of UTC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Hour(i64);
+
+impl Hour {
+    /// The hour that a time lies in.
+    #[must_use]
+    pub const fn of(time: Timestamp) -> Self {
+        Self(time.micros().div_euclid(MICROS_PER_HOUR))
+    }
+
+    /// Its number since 1970.
+    #[must_use]
+    pub const fn number(self) -> i64 {
+        self.0
+    }
+
+    /// When it begins.
+    ///
+    /// # Panics
+    ///
+    /// Never: an hour is made from a time, and begins in the same year.
+    #[must_use]
+    pub fn begins(self) -> Timestamp {
+        Timestamp::from_micros(self.0 * MICROS_PER_HOUR).expect("an hour of a timestamp")
+    }
+}
+
+/// Which hours, oldest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HourlyQuery {
+    device_id: Option<DeviceId>,
+    from: Hour,
+    until: Hour,
+}
+
+/// A span of hours that no answer should hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a span of {hours} hours: expected 0 to {}", HourlyQuery::MOST_HOURS)]
+pub struct NotASpan {
+    /// Its length; negative if it ends before it begins.
+    pub hours: i64,
+}
+
+impl HourlyQuery {
+    /// The longest span of one query: a little more than a year.
+    pub const MOST_HOURS: i64 = 10_000;
+
+    /// The hours that begin in `from..until`.
+    ///
+    /// # Errors
+    ///
+    /// [`NotASpan`] if it ends before it begins, or is longer than [`MOST_HOURS`](Self::MOST_HOURS).
+    pub const fn new(from: Hour, until: Hour) -> Result<Self, NotASpan> {
+        let hours = until.0 - from.0;
+        if hours < 0 || hours > Self::MOST_HOURS { Err(NotASpan { hours }) } else { Ok(Self { device_id: None, from, until }) }
+    }
+
+    /// Only this device's samples.
+    #[must_use]
+    pub const fn of_device(mut self, device: DeviceId) -> Self {
+        self.device_id = Some(device);
+        self
+    }
+
+    /// The device, if it is about one.
+    #[must_use]
+    pub const fn device_id(&self) -> Option<&DeviceId> {
+        self.device_id.as_ref()
+    }
+
+    /// The first hour.
+    #[must_use]
+    pub const fn from(&self) -> Hour {
+        self.from
+    }
+
+    /// The hour after the last.
+    #[must_use]
+    pub const fn until(&self) -> Hour {
+        self.until
+    }
+}
+
+/// What the samples of one hour come to.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Hourly {
+    /// The hour.
+    pub hour: Hour,
+    /// Its samples.
+    pub tally: Tally,
+}
+
+impl Hourly {
+    /// What samples come to, by hour; the oldest first.
+    #[must_use]
+    pub fn of<'a>(samples: impl IntoIterator<Item = &'a Sample>) -> Vec<Self> {
+        Self::together(samples.into_iter().map(|sample| Self { hour: Hour::of(sample.key.timestamp), tally: Tally::of(sample) }))
+    }
+
+    /// Adds up what belongs to one hour; the oldest hour first.
+    pub(crate) fn together(parts: impl IntoIterator<Item = Self>) -> Vec<Self> {
+        let mut hours: BTreeMap<Hour, Tally> = BTreeMap::new();
+        for Self { hour, tally } in parts {
+            hours.entry(hour).and_modify(|sum| *sum = sum.and(&tally)).or_insert(tally);
+        }
+        hours.into_iter().map(|(hour, tally)| Self { hour, tally }).collect()
+    }
+}
+
+/// What at least one sample comes to.
+///
+/// Scores and confidences are added as whole billionths: such sums are exact, so that every store gives the same numbers whatever the
+/// order in which samples came, and tallies of hours add up to those of days.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Tally {
+    pub(crate) samples: i64,
+    /// In the order of [`Grade`]: from REJECT to A+.
+    pub(crate) grades: [i64; 5],
+    pub(crate) scored: i64,
+    pub(crate) score_sum: i64,
+    pub(crate) score_squares: i64,
+    pub(crate) score_range: Option<(Score, Score)>,
+    pub(crate) confidence_sum: i64,
+    pub(crate) first: Timestamp,
+    pub(crate) last: Timestamp,
+}
+
+const BILLION: f64 = 1e9;
+
+#[expect(clippy::cast_possible_truncation, reason = "a share of one has at most a billion billionths")]
+fn billionths(share: f64) -> i64 {
+    (share * BILLION).round_ties_even() as i64
+}
+
+#[expect(clippy::cast_precision_loss, reason = "the ratio of two sums: its first 15 digits")]
+fn mean(billionths: i64, of: i64) -> f64 {
+    billionths as f64 / BILLION / of as f64
+}
+
+impl Tally {
+    /// One sample.
+    #[must_use]
+    pub fn of(sample: &Sample) -> Self {
+        let verdict = &sample.inspection.verdict;
+        let score = verdict.score.map(|score| Score::nearest(score.value()));
+        let value = score.map_or(0.0, Score::get);
+        let mut grades = [0; 5];
+        grades[verdict.grade as usize] = 1;
+        Self {
+            samples: 1,
+            grades,
+            scored: i64::from(score.is_some()),
+            score_sum: billionths(value),
+            score_squares: billionths(value * value),
+            score_range: score.map(|score| (score, score)),
+            confidence_sum: billionths(verdict.stated_confidence().get()),
+            first: sample.key.timestamp,
+            last: sample.key.timestamp,
+        }
+    }
+
+    /// Both together.
+    #[must_use]
+    pub fn and(mut self, other: &Self) -> Self {
+        self.samples += other.samples;
+        for (mine, theirs) in self.grades.iter_mut().zip(other.grades) {
+            *mine += theirs;
+        }
+        self.scored += other.scored;
+        self.score_sum += other.score_sum;
+        self.score_squares += other.score_squares;
+        self.score_range = match (self.score_range, other.score_range) {
+            (Some((low, high)), Some((other_low, other_high))) => Some((low.min(other_low), high.max(other_high))),
+            (mine, theirs) => mine.or(theirs),
+        };
+        self.confidence_sum += other.confidence_sum;
+        self.first = self.first.min(other.first);
+        self.last = self.last.max(other.last);
+        self
+    }
+
+    /// How many samples.
+    #[must_use]
+    pub const fn samples(&self) -> u64 {
+        self.samples.unsigned_abs()
+    }
+
+    /// How many of this grade.
+    #[must_use]
+    pub const fn graded(&self, grade: Grade) -> u64 {
+        self.grades[grade as usize].unsigned_abs()
+    }
+
+    /// How many had a score; the others were not measurable.
+    #[must_use]
+    pub const fn scored(&self) -> u64 {
+        self.scored.unsigned_abs()
+    }
+
+    /// The mean of the scores; `None` without any.
+    #[must_use]
+    pub fn mean_score(&self) -> Option<f64> {
+        (self.scored > 0).then(|| mean(self.score_sum, self.scored))
+    }
+
+    /// The sample standard deviation of the scores; `None` with fewer than two. A spread below 0.0001 is mostly rounding.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "the difference is exact, its first 15 digits are given")]
+    pub fn sd_score(&self) -> Option<f64> {
+        let n = i128::from(self.scored);
+        let sum = i128::from(self.score_sum);
+        let spread = (n * i128::from(self.score_squares) * 1_000_000_000 - sum * sum).max(0);
+        (n > 1).then(|| (spread as f64 / (n * (n - 1)) as f64).sqrt() / BILLION)
+    }
+
+    /// The worst and the best score; `None` without any.
+    #[must_use]
+    pub const fn score_range(&self) -> Option<(Score, Score)> {
+        self.score_range
+    }
+
+    /// The mean of the stated confidences.
+    #[must_use]
+    pub fn mean_confidence(&self) -> f64 {
+        mean(self.confidence_sum, self.samples)
+    }
+
+    /// When the first and the last sample were measured.
+    #[must_use]
+    pub const fn span(&self) -> (Timestamp, Timestamp) {
+        (self.first, self.last)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use fixtures::strategy;
+    use proptest::prelude::*;
+
+    fn together(samples: &[Sample]) -> Tally {
+        let tallies: Vec<_> = samples.iter().map(Tally::of).collect();
+        tallies[1..].iter().fold(tallies[0], |sum, next| sum.and(next))
+    }
+
+    proptest! {
+        #[test]
+        fn order_does_not_matter(samples in prop::collection::vec(strategy::sample(), 1..8), by in any::<prop::sample::Index>()) {
+            let mut turned = samples.clone();
+            turned.rotate_left(by.index(samples.len()));
+            prop_assert_eq!(together(&samples), together(&turned));
+        }
+
+        /// Against the plain formulas in floating point.
+        #[test]
+        fn means_and_spread_are_those_of_the_scores(samples in prop::collection::vec(strategy::sample(), 1..40)) {
+            let tally = together(&samples);
+            let verdicts = samples.iter().map(|s| &s.inspection.verdict);
+            let scores: Vec<_> = verdicts.clone().filter_map(|v| v.score).map(|s| s.value().clamp(0.0, 1.0)).collect();
+            let n = scores.len() as f64;
+            let mean = scores.iter().sum::<f64>() / n;
+            prop_assert_eq!(tally.mean_score().is_some(), !scores.is_empty());
+            if let Some(found) = tally.mean_score() {
+                prop_assert!((found - mean).abs() < 1e-8, "{found} {mean}");
+            }
+            if let Some(found) = tally.sd_score() {
+                let expected = (scores.iter().map(|s| (s - mean).powi(2)).sum::<f64>() / (n - 1.0)).sqrt();
+                prop_assert!((found * found - expected * expected).abs() < 1e-8, "{found} {expected}");
+            }
+            let confidence = verdicts.map(|v| v.stated_confidence().get()).sum::<f64>() / samples.len() as f64;
+            prop_assert!((tally.mean_confidence() - confidence).abs() < 1e-8);
+            prop_assert_eq!(Grade::ALL.iter().map(|g| tally.graded(*g)).sum::<u64>(), tally.samples());
+        }
+
+        #[test]
+        fn an_hour_begins_before_its_times(micros in -62_167_219_200_000_000..=253_402_300_799_999_999_i64) {
+            let time = Timestamp::from_micros(micros).unwrap();
+            let begins = Hour::of(time).begins();
+            prop_assert!(begins <= time && time.micros() - begins.micros() < MICROS_PER_HOUR);
+            prop_assert_eq!(Hour::of(begins), Hour::of(time));
+        }
+    }
+
+    #[test]
+    fn a_span_is_neither_backwards_nor_endless() {
+        let hour = |h| Hour(h);
+        assert_eq!(HourlyQuery::new(hour(5), hour(4)), Err(NotASpan { hours: -1 }));
+        assert!(HourlyQuery::new(hour(5), hour(5)).is_ok());
+        assert!(HourlyQuery::new(hour(5), hour(10_005)).is_ok());
+        let refused = HourlyQuery::new(hour(5), hour(10_006)).unwrap_err();
+        assert_eq!(refused.to_string(), "a span of 10001 hours: expected 0 to 10000");
+    }
+}
