@@ -17,6 +17,7 @@
 //! # Features
 //!
 //! - `sqlite`: the embedded store, through sqlx.
+//! - `postgres`: the store of a plant, through sqlx; it uses `TimescaleDB` where that is.
 //! - `redis`: limits that several processes share, through fred.
 //! - `conformance`: the laws as public functions and a macro, for stores outside this crate.
 
@@ -24,6 +25,8 @@ mod error;
 mod frame;
 mod guarded;
 mod memory;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod query;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod record;
@@ -44,6 +47,8 @@ pub use error::{StorageError, StorageErrorKind};
 pub use frame::{FrameError, decode_frame, encode_frame};
 pub use guarded::GuardedStore;
 pub use memory::MemoryStore;
+#[cfg(feature = "postgres")]
+pub use postgres::{InvalidPostgres, PostgresConfig, PostgresStore, Timescale};
 pub use query::{Cursor, NotACursor, Page, SampleQuery};
 #[cfg(feature = "redis")]
 pub use redis::{EvictsLimits, Redis, RedisBuckets, RedisError};

@@ -1,6 +1,8 @@
 //! Every law on every store and decorator of this crate: one named test per law and store.
-#![cfg(all(feature = "conformance", feature = "sqlite"))]
+#![cfg(all(feature = "conformance", feature = "postgres", feature = "sqlite"))]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod servers;
 
 use std::sync::Arc;
 
@@ -57,6 +59,11 @@ mod memory_behind_an_arc {
 mod sqlite {
     use super::*;
     sample_store_conformance!(temporary());
+}
+
+mod postgres {
+    use super::*;
+    sample_store_conformance!(servers::fresh_store());
 }
 
 mod guarded {

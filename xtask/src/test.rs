@@ -21,6 +21,7 @@ pub fn run(root: &Path, interrupts: &Interrupts) -> Result<(), Failed> {
     let mut tests = Command::new("cargo");
     tests.args(["test", "--workspace", "--all-features", "--no-fail-fast"]).current_dir(root);
     tests.env("SQAL_TEST_POSTGRES_URL", &services.postgres_url).env("SQAL_TEST_REDIS_URL", &services.redis_url);
+    tests.env("SQAL_TEST_POSTGRES_PROGRAMS", &programs.postgres);
     tests.env("SQAL_TEST_CHROMIUM", &programs.chromium);
     interrupts.run(&mut tests)?;
     say("== every interleaving of a few threads");

@@ -55,7 +55,7 @@ pub fn scored(device: &str, micros: i64, sample_id: &str, score: f64) -> Sample 
     let verdict = &mut sample.inspection.verdict;
     verdict.score = Some(Measured::new(score, 0.02).expect("a score and its uncertainty"));
     verdict.confidence = Score::new(score).expect("a score");
-    verdict.grade = Grade::ALL.into_iter().find(|g| f64::from(4 - *g as u8) * 0.2 <= 1.0 - score).unwrap_or(Grade::Reject);
+    verdict.grade = Grade::ALL.into_iter().find(|g| f64::from(*g as u8) * 0.2 <= score).unwrap_or(Grade::Reject);
     sample
 }
 

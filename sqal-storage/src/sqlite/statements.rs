@@ -146,10 +146,10 @@ CREATE INDEX sample_hour_newest ON sample_hour (hour);
 INSERT INTO sample_hour
 SELECT timestamp / 3600000000 - (timestamp % 3600000000 < 0), device_id, count(*),
     sum(grade = 'REJECT'), sum(grade = 'C'), sum(grade = 'B'), sum(grade = 'A'), sum(grade = 'A+'),
-    count(score), coalesce(sum(CAST(round(score * 1e9) AS INTEGER)), 0),
-    coalesce(sum(CAST(round(score * score * 1e9) AS INTEGER)), 0), min(score), max(score),
+    count(share), coalesce(sum(CAST(round(share * 1e9) AS INTEGER)), 0),
+    coalesce(sum(CAST(round(share * share * 1e9) AS INTEGER)), 0), min(share), max(share),
     sum(CAST(round(confidence * 1e9) AS INTEGER)), min(timestamp), max(timestamp)
-FROM sample GROUP BY 1, 2;
+FROM (SELECT *, max(min(score, 1.0), 0.0) AS share FROM sample) GROUP BY 1, 2;
 ",
     down: "DROP TABLE sample_hour;",
 };

@@ -1,0 +1,41 @@
+//! From the driver's errors to what the caller decides on.
+
+use crate::{StorageError, StorageErrorKind};
+
+/// Classifies by the class of the SQLSTATE, where it says enough, and by the code where it does not.
+pub(super) fn storage_error(error: sqlx::Error) -> StorageError {
+    let kind = match &error {
+        sqlx::Error::Database(database) => {
+            let code = database.code();
+            let code = code.as_deref().unwrap_or_default();
+            match (code, code.get(..2).unwrap_or_default()) {
+                ("53100", _) => StorageErrorKind::Full, // disk_full
+                // lock_not_available, query_canceled (a time-out), too_many_connections; 40: serialization, deadlock.
+                ("55P03" | "57014" | "53300", _) | (_, "40") => StorageErrorKind::Busy,
+                // read_only_sql_transaction (a standby); 08 connection, 53 resources, 57 operator intervention, 58 system.
+                ("25006", _) | (_, "08" | "53" | "57" | "58") => StorageErrorKind::Unavailable,
+                (_, "22" | "23") => StorageErrorKind::Refused, // data exception, integrity constraint
+                ("XX001" | "XX002", _) => StorageErrorKind::Corrupt(database.message().to_owned()),
+                _ => StorageErrorKind::Internal,
+            }
+        }
+        sqlx::Error::PoolTimedOut => StorageErrorKind::Busy,
+        sqlx::Error::Io(_)
+        | sqlx::Error::Tls(_)
+        | sqlx::Error::Protocol(_)
+        | sqlx::Error::PoolClosed
+        | sqlx::Error::WorkerCrashed => StorageErrorKind::Unavailable,
+        _ => StorageErrorKind::Internal,
+    };
+    StorageError { kind, backend: "postgres", retry_after: None, source: Some(error.into()) }
+}
+
+/// The kind alone, without a driver's error.
+pub(super) const fn refused(kind: StorageErrorKind) -> StorageError {
+    StorageError::new("postgres", kind)
+}
+
+/// A row that cannot be read back.
+pub(super) const fn corrupt(what: String) -> StorageError {
+    refused(StorageErrorKind::Corrupt(what))
+}

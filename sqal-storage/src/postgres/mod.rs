@@ -1,0 +1,257 @@
+//! [`PostgresStore`]: the store of a plant; a partition a month, or a hypertable where `TimescaleDB` is.
+
+mod config;
+mod error;
+mod migrate;
+mod partitions;
+mod rows;
+mod statements;
+mod types;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use sqal_core::{Sample, SampleId};
+use sqlx::postgres::{PgPool, PgPoolOptions};
+use sqlx::{AssertSqlSafe, Row};
+use tracing::{error, info};
+
+use crate::record::{Batch, Record};
+use crate::schema::Schema;
+use crate::{Hourly, HourlyQuery, Inserted, Page, SampleQuery, SampleStore, StorageError, StorageErrorKind};
+use error::{corrupt, refused, storage_error};
+use partitions::Partitions;
+use types::{Id, Micros};
+
+pub use config::{InvalidPostgres, PostgresConfig};
+
+/// What a PostgreSQL can do beyond its own, found when the store is opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Timescale {
+    /// No `TimescaleDB`, or the samples were laid out before it came.
+    Absent,
+    /// The Apache edition: hypertables, no compression.
+    Apache,
+    /// The edition with compression.
+    Community,
+}
+
+/// A store in a PostgreSQL of version 14 or newer.
+///
+/// Writers and readers have a pool each, so that no storm of readers stops the line. Every call ends within the
+/// [deadline](PostgresConfig::deadline). A commit is on the disk when it returns, unless the server was told otherwise
+/// (`synchronous_commit`).
+#[derive(Debug)]
+pub struct PostgresStore {
+    writers: PgPool,
+    readers: PgPool,
+    schema_name: String,
+    deadline: Duration,
+    timescale: Timescale,
+    /// `None` on a hypertable, which makes its chunks itself.
+    partitions: Option<Partitions>,
+}
+
+impl PostgresStore {
+    /// Connects, brings the schema up to date, and is ready; what `TimescaleDB` offers is found and logged.
+    ///
+    /// Safe when several servers open the same new database at once.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError`] if the database does not answer, may not be changed, or was written by a newer program
+    /// ([`SchemaTooNew`](StorageErrorKind::SchemaTooNew)) or another one ([`SchemaMismatch`](StorageErrorKind::SchemaMismatch)).
+    pub async fn open(config: &PostgresConfig) -> Result<Self, StorageError> {
+        let millis = config.deadline.as_millis().to_string();
+        let options = config.options.clone().options([
+            ("search_path", config.schema.as_str()),
+            ("statement_timeout", &millis),
+            ("idle_in_transaction_session_timeout", &millis),
+        ]);
+        let pool = |most: u32| {
+            let pool = PgPoolOptions::new().max_connections(most).acquire_timeout(config.acquire_timeout);
+            pool.connect_lazy_with(options.clone())
+        };
+        let mut store = Self {
+            writers: pool(config.writers.get()),
+            readers: pool(config.readers.get()),
+            schema_name: config.schema.clone(),
+            deadline: config.deadline,
+            timescale: Timescale::Absent,
+            partitions: None,
+        };
+        let found = within(config.deadline, store.detect()).await?;
+        store.timescale = found;
+        store.partitions = (found == Timescale::Absent).then(Partitions::default);
+        migrate::to(&store.writers, &store.schema_name, store.schema(), None).await?;
+        info!(timescale = ?found, schema = store.schema_name, version = store.schema().newest(), "PostgreSQL store is open");
+        Ok(store)
+    }
+
+    /// What `TimescaleDB` offers.
+    #[must_use]
+    pub const fn timescale(&self) -> Timescale {
+        self.timescale
+    }
+
+    /// The version of the schema.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError`] if the database cannot be read.
+    pub async fn schema_version(&self) -> Result<i64, StorageError> {
+        let mut connection = self.readers.acquire().await.map_err(storage_error)?;
+        migrate::check(&mut connection, self.schema()).await
+    }
+
+    /// Takes the schema to another version, back too; what the older version does not know is given up, no sample is.
+    ///
+    /// For operations: while an older program runs on the database, this store must not.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError`] if there is no way to that version; nothing is then changed.
+    pub async fn migrate_to(&self, version: i64) -> Result<(), StorageError> {
+        migrate::to(&self.writers, &self.schema_name, self.schema(), Some(version)).await
+    }
+
+    /// Closes all connections.
+    pub async fn close(&self) {
+        self.readers.close().await;
+        self.writers.close().await;
+    }
+
+    const fn schema(&self) -> &'static Schema {
+        match self.timescale {
+            Timescale::Absent => &statements::PARTITIONED,
+            Timescale::Apache | Timescale::Community => &statements::HYPERTABLE,
+        }
+    }
+
+    async fn detect(&self) -> Result<Timescale, StorageError> {
+        // The name was checked: it needs no quotes.
+        let schema = AssertSqlSafe(format!("CREATE SCHEMA IF NOT EXISTS {}", self.schema_name));
+        let mut transaction = self.writers.begin().await.map_err(storage_error)?;
+        sqlx::query(statements::LOCK)
+            .bind(&self.schema_name)
+            .execute(&mut *transaction)
+            .await
+            .map_err(storage_error)?;
+        sqlx::raw_sql(schema).execute(&mut *transaction).await.map_err(storage_error)?;
+        let layout = sqlx::query(statements::LAYOUT).fetch_optional(&mut *transaction).await.map_err(storage_error)?;
+        let row = sqlx::query(statements::TIMESCALE).fetch_one(&mut *transaction).await.map_err(storage_error)?;
+        transaction.commit().await.map_err(storage_error)?;
+        let layout: Option<String> = layout.map(|row| row.try_get(0)).transpose().map_err(storage_error)?;
+        let version: Option<String> = row.try_get(0).map_err(storage_error)?;
+        let licence: Option<String> = row.try_get(1).map_err(storage_error)?;
+        Ok(match (layout.as_deref(), version, licence.as_deref()) {
+            // Laid out in partitions once, it stays so.
+            (Some("p"), _, _) | (_, None, _) => Timescale::Absent,
+            (_, Some(_), Some("timescale")) => Timescale::Community,
+            (_, Some(_), _) => Timescale::Apache,
+        })
+    }
+
+    async fn insert_records(&self, records: &[Record<'_>]) -> Result<Vec<SampleId>, StorageError> {
+        if let Some(partitions) = &self.partitions {
+            partitions.ready(&self.writers, &self.schema_name, records).await?;
+        }
+        let rows = rows::bind(sqlx::query(statements::INSERT), records).fetch_all(&self.writers).await;
+        rows.map_err(storage_error)?.iter().map(rows::id).collect::<Result<_, _>>().map_err(corrupt)
+    }
+
+    /// Whether a partition that was there has gone: PostgreSQL calls a row without one a violated constraint.
+    fn lost_a_partition(&self, error: &StorageError) -> bool {
+        let no_partition = |source: &sqlx::Error| {
+            source.as_database_error().is_some_and(|error| error.code().as_deref() == Some("23514"))
+        };
+        self.partitions.is_some()
+            && error.source.as_ref().and_then(|source| source.downcast_ref::<sqlx::Error>()).is_some_and(no_partition)
+    }
+}
+
+/// Ends a call when its time is over.
+async fn within<T>(deadline: Duration, call: impl Future<Output = Result<T, StorageError>>) -> Result<T, StorageError> {
+    tokio::time::timeout(deadline, call).await.unwrap_or(Err(refused(StorageErrorKind::Unavailable)))
+}
+
+#[async_trait]
+impl SampleStore for PostgresStore {
+    async fn insert(&self, batch: &[Sample]) -> Result<Vec<Inserted>, StorageError> {
+        if batch.is_empty() {
+            return Ok(Vec::new());
+        }
+        let batch = Batch::of(batch);
+        let records = batch.records("postgres")?;
+        within(self.deadline, async {
+            let mut stored = self.insert_records(&records).await;
+            if let Err(error) = &stored
+                && self.lost_a_partition(error)
+                && let Some(partitions) = &self.partitions
+            {
+                partitions.forget();
+                stored = self.insert_records(&records).await;
+            }
+            Ok(batch.outcomes(stored?))
+        })
+        .await
+    }
+
+    async fn get(&self, id: &SampleId) -> Result<Option<Sample>, StorageError> {
+        within(self.deadline, async {
+            let bytes = *id.as_bytes();
+            let millis = bytes[..6].iter().fold(0_i64, |millis, byte| millis << 8 | i64::from(*byte));
+            // Ids of times before 1970 say 0.
+            let from = if millis == 0 { i64::MIN } else { millis * 1000 };
+            let query = sqlx::query(statements::GET).bind(Id(bytes)).bind(Micros(from)).bind(Micros((millis + 1) * 1000));
+            let row = query.fetch_optional(&self.readers).await.map_err(storage_error)?;
+            row.map(|row| rows::to_sample(&row).map_err(corrupt)).transpose()
+        })
+        .await
+    }
+
+    async fn query(&self, query: &SampleQuery) -> Result<Page, StorageError> {
+        within(self.deadline, async {
+            // Without a cursor the page begins after the end of time.
+            let (micros, id) = query
+                .after
+                .map_or((i64::MAX, [u8::MAX; 16]), |after| (after.timestamp().micros(), *after.id().as_bytes()));
+            let statement = if query.device_id.is_some() { statements::PAGE_OF_DEVICE } else { statements::PAGE };
+            let mut statement =
+                sqlx::query(statement).bind(Micros(micros)).bind(Id(id)).bind(i64::from(query.limit.get()) + 1);
+            if let Some(device) = &query.device_id {
+                statement = statement.bind(device.as_str());
+            }
+            let rows = statement.fetch_all(&self.readers).await.map_err(storage_error)?;
+            let limit = usize::from(query.limit.get());
+            // One damaged row must not hide the others: it is left out and said in the log; asked for by its id it is an error.
+            let readable = |row| rows::to_sample(row).map_err(|what| error!(what, "a stored sample is damaged")).ok();
+            let items = rows.iter().take(limit).filter_map(readable).collect();
+            let last = rows.get(limit - 1).filter(|_| rows.len() > limit);
+            Ok(Page { items, next: last.map(rows::cursor).transpose().map_err(corrupt)? })
+        })
+        .await
+    }
+
+    async fn hourly(&self, query: &HourlyQuery) -> Result<Vec<Hourly>, StorageError> {
+        within(self.deadline, async {
+            let statement = if query.device_id().is_some() { statements::HOURS_OF_DEVICE } else { statements::HOURS_OF_ALL };
+            let (from, until) = (query.from().begins().micros(), query.until().begins().micros());
+            let mut statement = sqlx::query(statement).bind(Micros(from)).bind(Micros(until));
+            if let Some(device) = query.device_id() {
+                statement = statement.bind(device.as_str());
+            }
+            let rows = statement.fetch_all(&self.readers).await.map_err(storage_error)?;
+            rows.iter().map(rows::to_hourly).collect::<Result<_, _>>().map_err(corrupt)
+        })
+        .await
+    }
+
+    async fn ping(&self) -> Result<(), StorageError> {
+        within(self.deadline, async {
+            sqlx::query(statements::PING).execute(&self.readers).await.map_err(storage_error).map(|_| ())
+        })
+        .await
+    }
+}

@@ -1,0 +1,121 @@
+//! [`Partition`]: the month of `sample` that a time belongs to, made when its first sample comes.
+//!
+//! Times before 2020 and after 2099 share a partition each: whatever a clock says, there are at most 962.
+
+use std::collections::HashSet;
+use std::sync::{Mutex, PoisonError};
+
+use sqlx::AssertSqlSafe;
+use sqlx::postgres::PgPool;
+use time::{Month, OffsetDateTime};
+
+use super::error::storage_error;
+use super::statements;
+use crate::record::Record;
+use crate::StorageError;
+
+const FIRST_YEAR: i32 = 2020;
+const LAST_YEAR: i32 = 2099;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Partition {
+    Before,
+    Month(i32, u8),
+    After,
+}
+
+impl Partition {
+    /// The partition of a time in microseconds since 1970.
+    pub(super) fn of(micros: i64) -> Self {
+        // Years 0 to 9999 are all there.
+        let Ok(time) = OffsetDateTime::from_unix_timestamp(micros.div_euclid(1_000_000)) else { return Self::After };
+        match time.year() {
+            year if year < FIRST_YEAR => Self::Before,
+            year if year > LAST_YEAR => Self::After,
+            year => Self::Month(year, u8::from(time.month())),
+        }
+    }
+
+    pub(super) fn table(self) -> String {
+        match self {
+            Self::Before => format!("sample_before_{FIRST_YEAR}"),
+            Self::Month(year, month) => format!("sample_{year}_{month:02}"),
+            Self::After => format!("sample_after_{LAST_YEAR}"),
+        }
+    }
+
+    /// The SQL that makes it: a table of its own first, so that attaching it holds up no reader and no writer of the others.
+    fn text(self) -> String {
+        let (from, to) = match self {
+            Self::Before => ("MINVALUE".to_owned(), format!("'{FIRST_YEAR}-01-01Z'")),
+            Self::Month(year, month) => {
+                let december = Month::try_from(month).is_ok_and(|month| month == Month::December);
+                let (next_year, next_month) = if december { (year + 1, 1) } else { (year, month + 1) };
+                (format!("'{year}-{month:02}-01Z'"), format!("'{next_year}-{next_month:02}-01Z'"))
+            }
+            Self::After => (format!("'{}-01-01Z'", LAST_YEAR + 1), "MAXVALUE".to_owned()),
+        };
+        let table = self.table();
+        format!(
+            "DO $$ BEGIN IF to_regclass('{table}') IS NULL THEN
+                CREATE TABLE {table} (LIKE sample INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING STORAGE)
+                    WITH (toast_tuple_target = 8160);
+                ALTER TABLE sample ATTACH PARTITION {table} FOR VALUES FROM ({from}) TO ({to});
+            END IF; END $$"
+        )
+    }
+}
+
+/// The partitions that are known to be there.
+#[derive(Debug, Default)]
+pub(super) struct Partitions(Mutex<HashSet<Partition>>);
+
+impl Partitions {
+    fn known(&self) -> std::sync::MutexGuard<'_, HashSet<Partition>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes those that the records need and that are not known.
+    pub(super) async fn ready(&self, pool: &PgPool, schema: &str, records: &[Record<'_>]) -> Result<(), StorageError> {
+        let mut missing: Vec<_> = {
+            let known = self.known();
+            records.iter().map(|r| Partition::of(r.key.timestamp.micros())).filter(|p| !known.contains(p)).collect()
+        };
+        missing.sort_unstable();
+        missing.dedup();
+        for partition in missing {
+            let mut transaction = pool.begin().await.map_err(storage_error)?;
+            sqlx::raw_sql(statements::LOCK_TIMEOUT).execute(&mut *transaction).await.map_err(storage_error)?;
+            sqlx::query(statements::LOCK).bind(schema).execute(&mut *transaction).await.map_err(storage_error)?;
+            // Nothing in it comes from outside.
+            let text = AssertSqlSafe(partition.text());
+            sqlx::raw_sql(text).execute(&mut *transaction).await.map_err(storage_error)?;
+            transaction.commit().await.map_err(storage_error)?;
+            self.known().insert(partition);
+        }
+        Ok(())
+    }
+
+    /// Forgets what is known: somebody has dropped a partition.
+    pub(super) fn forget(&self) {
+        self.known().clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_belongs_to_its_month_or_to_one_of_the_two_ends() {
+        let of = |seconds: i64| Partition::of(seconds * 1_000_000);
+        assert_eq!(of(1_577_836_799), Partition::Before); // 2019-12-31T23:59:59Z
+        assert_eq!(of(1_577_836_800), Partition::Month(2020, 1));
+        assert_eq!(of(4_102_444_799), Partition::Month(2099, 12));
+        assert_eq!(of(4_102_444_800), Partition::After);
+        assert_eq!(Partition::of(-62_167_219_200_000_000), Partition::Before);
+        assert_eq!(Partition::of(253_402_300_799_999_999), Partition::After);
+        assert_eq!(Partition::Month(2026, 12).table(), "sample_2026_12");
+        assert!(Partition::Month(2026, 12).text().contains("FROM ('2026-12-01Z') TO ('2027-01-01Z')"));
+    }
+}

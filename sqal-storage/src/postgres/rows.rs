@@ -1,0 +1,109 @@
+//! The only mapping between PostgreSQL's rows and ours.
+
+use sqal_core::{Sample, SampleId, Score, Timestamp};
+use sqlx::postgres::{PgArguments, PgRow, Postgres};
+use sqlx::query::Query;
+
+use super::types::{Id, Micros};
+use crate::record::{Record, Stored};
+use crate::{Cursor, Hour, Hourly, Tally};
+
+type Bound<'q> = Query<'q, Postgres, PgArguments>;
+
+/// Binds records as one array a column, in the order of the statement.
+pub(super) fn bind<'q>(query: Bound<'q>, records: &[Record<'_>]) -> Bound<'q> {
+    macro_rules! column {
+        ($query:expr; $($record:ident => $value:expr),+ $(,)?) => {
+            $query$(.bind(records.iter().map(|$record| $value).collect::<Vec<_>>()))+
+        };
+    }
+    column! { query;
+        r => Id(*r.id.as_bytes()),
+        r => Micros(r.key.timestamp.micros()),
+        r => Micros(r.received_at.micros()),
+        r => r.volume_mm3,
+        r => r.avg_height_mm,
+        r => r.height_variation_mm,
+        r => r.surface_uniformity,
+        r => r.tof_score,
+        r => r.integration_time_ms,
+        r => r.gain,
+        r => r.color_score,
+        r => r.freshness_index,
+        r => r.fat_quality_index,
+        r => r.oxidation_index,
+        r => r.color_uniformity,
+        r => r.spectral_score,
+        r => r.score,
+        r => r.confidence,
+        r => r.processing_ms,
+        r => r.temperature_c,
+        r => r.humidity_percent,
+        r => r.key.device_id.as_str(),
+        r => r.key.sample_id.as_str(),
+        r => r.tof_grade,
+        r => r.spectral_grade,
+        r => r.grade,
+        r => r.firmware_version,
+        r => r.frame.as_slice(),
+        r => r.findings.as_slice(),
+        r => r.defects.as_str(),
+    }
+}
+
+/// A column of a row; the error names it.
+fn column<'r, T: sqlx::Decode<'r, Postgres> + sqlx::Type<Postgres>>(row: &'r PgRow, name: &str) -> Result<T, String> {
+    sqlx::Row::try_get(row, name).map_err(|error| format!("{name}: {error}"))
+}
+
+fn time(row: &PgRow, name: &str) -> Result<Timestamp, String> {
+    let Micros(micros) = column(row, name)?;
+    Timestamp::from_micros(micros).map_err(|error| format!("{name}: {error}"))
+}
+
+/// The id of a row.
+pub(super) fn id(row: &PgRow) -> Result<SampleId, String> {
+    column(row, "id").map(|Id(bytes)| SampleId::from_bytes(bytes))
+}
+
+/// The place of a row in the order of samples.
+pub(super) fn cursor(row: &PgRow) -> Result<Cursor, String> {
+    Ok(Cursor::at(time(row, "timestamp")?, id(row)?))
+}
+
+/// The sample of a row; the error says what about the row is damaged.
+pub(super) fn to_sample(row: &PgRow) -> Result<Sample, String> {
+    let micros = |name| column(row, name).map(|Micros(micros)| micros);
+    let stored = Stored {
+        timestamp: micros("timestamp")?,
+        device_id: column(row, "device_id")?,
+        sample_id: column(row, "sample_id")?,
+        received_at: micros("received_at")?,
+        frame: column(row, "frame")?,
+        findings: column(row, "findings")?,
+    };
+    stored.sample()
+}
+
+/// The hour of a row.
+pub(super) fn to_hourly(row: &PgRow) -> Result<Hourly, String> {
+    let score = |name| -> Result<Option<Score>, String> { Ok(column::<Option<f64>>(row, name)?.map(Score::nearest)) };
+    let tally = Tally {
+        samples: column(row, "samples")?,
+        grades: [
+            column(row, "reject")?,
+            column(row, "c")?,
+            column(row, "b")?,
+            column(row, "a")?,
+            column(row, "a_plus")?,
+        ],
+        scored: column(row, "scored")?,
+        score_sum: column(row, "score_sum")?,
+        score_squares: column(row, "score_squares")?,
+        score_range: score("score_min")?.zip(score("score_max")?),
+        confidence_sum: column(row, "confidence_sum")?,
+        first: time(row, "first")?,
+        last: time(row, "last")?,
+    };
+    Ok(Hourly { hour: Hour::of(tally.first), tally })
+}

@@ -1,0 +1,245 @@
+//! Every SQL text of the PostgreSQL store, one constant each.
+
+use crate::schema::{Schema, Step};
+
+/// What of `TimescaleDB` there is: the extension's version and its licence, NULL without it.
+pub(super) const TIMESCALE: &str = "
+SELECT (SELECT extversion FROM pg_extension WHERE extname = 'timescaledb'), current_setting('timescaledb.license', true)";
+
+/// Whether `sample` is partitioned by us ('p'); NULL when it is not there.
+pub(super) const LAYOUT: &str = "SELECT relkind::text FROM pg_class WHERE oid = to_regclass('sample')";
+
+/// Held until the transaction ends: one at a time changes the schema or its partitions.
+pub(super) const LOCK: &str = "SELECT pg_advisory_xact_lock(hashtextextended('sqal.' || $1, 0))";
+
+/// Whoever waits for a lock longer than this gives up, and the next try begins anew.
+pub(super) const LOCK_TIMEOUT: &str = "SET LOCAL lock_timeout = '3s'";
+
+/// Where the versions are written down.
+pub(super) const VERSIONS: &str = "
+CREATE TABLE IF NOT EXISTS sqal_schema (
+    version bigint PRIMARY KEY, checksum bigint NOT NULL, applied_at timestamptz NOT NULL DEFAULT now()
+)";
+
+/// The versions taken so far with the checksums of their texts; the newest is the version of the schema.
+pub(super) const VERSIONS_TAKEN: &str = "SELECT version, checksum FROM sqal_schema ORDER BY version";
+
+/// Whether versions were ever written down.
+pub(super) const HAS_VERSIONS: &str = "SELECT to_regclass('sqal_schema') IS NOT NULL";
+
+/// A version was taken.
+pub(super) const TAKEN: &str = "INSERT INTO sqal_schema (version, checksum) VALUES ($1, $2)";
+
+/// A version was taken back.
+pub(super) const TAKEN_BACK: &str = "DELETE FROM sqal_schema WHERE version > $1";
+
+/// Asks for little, to see whether the samples can be read.
+pub(super) const PING: &str = "SELECT 1 FROM sample LIMIT 1";
+
+macro_rules! base {
+    ($layout:literal, $after:literal) => {
+        concat!(
+            "
+CREATE TABLE sample (
+    id uuid NOT NULL,
+    timestamp timestamptz NOT NULL,
+    received_at timestamptz NOT NULL,
+    volume_mm3 float8,
+    avg_height_mm float8,
+    height_variation_mm float8,
+    surface_uniformity float8,
+    tof_score float8,
+    integration_time_ms float8,
+    gain float8,
+    color_score float8,
+    freshness_index float8,
+    fat_quality_index float8,
+    oxidation_index float8,
+    color_uniformity float8,
+    spectral_score float8,
+    score float8,
+    confidence float8 NOT NULL,
+    processing_ms float8 NOT NULL,
+    temperature_c float4,
+    humidity_percent float4,
+    device_id text NOT NULL,
+    sample_id text NOT NULL,
+    tof_grade text,
+    spectral_grade text,
+    grade text NOT NULL,
+    firmware_version text,
+    defects jsonb NOT NULL,
+    frame bytea NOT NULL,
+    findings bytea NOT NULL,
+    PRIMARY KEY (timestamp, id)
+)", $layout, ";
+-- Numbers of sensors do not compress; trying costs more than it saves.
+ALTER TABLE sample ALTER frame SET STORAGE EXTERNAL, ALTER findings SET STORAGE EXTERNAL;
+CREATE INDEX sample_of_device ON sample (device_id, timestamp, id);
+", $after, "
+CREATE FUNCTION sqal_number(frame bytea, place int) RETURNS float8 LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN (
+    SELECT CASE WHEN e = 0 THEN 0 ELSE sign * m * power(2::float8, e - 150) END FROM (SELECT
+        CASE WHEN get_byte(frame, place + 3) >= 128 THEN -1 ELSE 1 END AS sign,
+        (get_byte(frame, place + 3) & 127) * 2 + (get_byte(frame, place + 2) >> 7) AS e,
+        8388608 + (get_byte(frame, place + 2) & 127) * 65536 + get_byte(frame, place + 1) * 256 + get_byte(frame, place) AS m
+    ) AS parts);
+CREATE FUNCTION sqal_matrix(frame bytea, place int) RETURNS jsonb LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN
+    CASE WHEN get_byte(frame, 3) & 1 = 1 THEN (SELECT jsonb_agg(zones ORDER BY row) FROM (
+        SELECT row, jsonb_agg(sqal_number(frame, place + (row * 8 + zone) * 4)::float4 ORDER BY zone) AS zones
+        FROM generate_series(0, 7) AS row, generate_series(0, 7) AS zone GROUP BY row) AS rows) END;
+CREATE FUNCTION sqal_channels(frame bytea) RETURNS jsonb LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN
+    CASE WHEN get_byte(frame, 3) & 16 = 16 THEN (SELECT jsonb_object_agg(channel, sqal_number(frame, (
+        4 + (get_byte(frame, 3) & 1) * 768 + (get_byte(frame, 3) & 2) * 128 + (get_byte(frame, 3) & 4) * 16 + (place - 1) * 4)::int)::float4)
+        FROM unnest('{F1_415nm,F2_445nm,F3_480nm,F4_515nm,F5_555nm,F6_590nm,F7_630nm,F8_680nm,Clear,NIR}'::text[])
+        WITH ORDINALITY AS names (channel, place)) END;
+CREATE VIEW sensor_samples AS SELECT
+    id, timestamp, device_id, sample_id,
+    sqal_matrix(frame, 4) AS vl53l8ch_distance_matrix, sqal_matrix(frame, 260) AS vl53l8ch_reflectance_matrix,
+    sqal_matrix(frame, 516) AS vl53l8ch_amplitude_matrix,
+    volume_mm3 AS vl53l8ch_volume_mm3, avg_height_mm AS vl53l8ch_avg_height_mm,
+    height_variation_mm AS vl53l8ch_height_variation_mm, surface_uniformity AS vl53l8ch_surface_uniformity,
+    tof_score AS vl53l8ch_quality_score, tof_grade AS vl53l8ch_grade,
+    sqal_channels(frame) AS as7341_channels,
+    integration_time_ms AS as7341_integration_time, gain AS as7341_gain, color_score AS as7341_color_score,
+    freshness_index AS as7341_freshness_score, fat_quality_index AS as7341_fat_quality_index,
+    oxidation_index AS as7341_oxidation_index, color_uniformity AS as7341_color_uniformity,
+    spectral_score AS as7341_quality_score, spectral_grade AS as7341_grade,
+    score AS fusion_final_score, grade AS fusion_final_grade, confidence AS fusion_confidence, defects AS fusion_defects,
+    processing_ms AS processing_time_ms, received_at AS created_at,
+    firmware_version AS meta_firmware_version, temperature_c AS meta_temperature_c, humidity_percent AS meta_humidity_percent
+FROM sample;
+"
+        )
+    };
+}
+
+/// The schema on a plain PostgreSQL: `sample` in a partition a month (see `partitions`).
+///
+/// The key holds the time because every unique index of a partitioned table must; an id is a function of its time, so one id cannot
+/// come with two. `sensor_samples` shows the documented columns under their documented names (TSB-02 to TSB-06, C-02).
+pub(super) const PARTITIONED: Schema =
+    Schema { oldest: 1, base: base!(" PARTITION BY RANGE (timestamp)", ""), steps: &[HOURS] };
+
+/// The schema with `TimescaleDB`: `sample` is a hypertable with a chunk a day.
+pub(super) const HYPERTABLE: Schema = Schema {
+    oldest: 1,
+    base: base!("", "SELECT create_hypertable('sample', by_range('timestamp', INTERVAL '1 day'));"),
+    steps: &[HOURS],
+};
+
+/// What is added up of the samples of a device and hour, from any relation with their columns.
+///
+/// The time zone is named: an hour must not depend on that of the session.
+macro_rules! tallies {
+    ($from:literal) => {
+        concat!(
+            "
+SELECT device_id, date_trunc('hour', timestamp, 'UTC'), count(*),
+    count(*) FILTER (WHERE grade = 'REJECT'), count(*) FILTER (WHERE grade = 'C'), count(*) FILTER (WHERE grade = 'B'),
+    count(*) FILTER (WHERE grade = 'A'), count(*) FILTER (WHERE grade = 'A+'),
+    count(share), coalesce(sum(round(share * 1e9)::bigint), 0)::bigint, coalesce(sum(round(share * share * 1e9)::bigint), 0)::bigint,
+    min(share), max(share), sum(round(confidence * 1e9)::bigint)::bigint, min(timestamp), max(timestamp)
+FROM (SELECT *, CASE WHEN score IS NOT NULL THEN least(greatest(score, 0), 1) END AS share FROM ", $from, ") AS shares
+GROUP BY 1, 2 ORDER BY 1, 2"
+        )
+    };
+}
+
+/// What the samples of each device and hour come to, kept with every insertion: a year of hours is read without a sample being read,
+/// late samples count at once, and the hours stay when the samples are purged. Sums are in whole billionths.
+const HOURS: Step = Step {
+    up: concat!(
+        "
+CREATE TABLE sample_hour (
+    device_id text NOT NULL,
+    hour timestamptz NOT NULL,
+    samples bigint NOT NULL,
+    reject bigint NOT NULL, c bigint NOT NULL, b bigint NOT NULL, a bigint NOT NULL, a_plus bigint NOT NULL,
+    scored bigint NOT NULL,
+    score_sum bigint NOT NULL,
+    score_squares bigint NOT NULL,
+    score_min float8,
+    score_max float8,
+    confidence_sum bigint NOT NULL,
+    first timestamptz NOT NULL,
+    last timestamptz NOT NULL,
+    PRIMARY KEY (device_id, hour)
+) WITH (fillfactor = 50);
+CREATE INDEX sample_hour_newest ON sample_hour (hour);
+INSERT INTO sample_hour ",
+        tallies!("sample"),
+        ";"
+    ),
+    down: "DROP TABLE sample_hour;",
+};
+
+/// Stores samples whose ids are not known, adds them to their hours, and gives the new ids: one statement, one commit.
+///
+/// Batches come sorted by id and hours are added in order, so that two writers never wait for each other in a circle.
+pub(super) const INSERT: &str = concat!(
+    "
+WITH new AS (
+    INSERT INTO sample (id, timestamp, received_at, volume_mm3, avg_height_mm, height_variation_mm, surface_uniformity, tof_score,
+        integration_time_ms, gain, color_score, freshness_index, fat_quality_index, oxidation_index, color_uniformity,
+        spectral_score, score, confidence, processing_ms, temperature_c, humidity_percent, device_id, sample_id, tof_grade,
+        spectral_grade, grade, firmware_version, frame, findings, defects)
+    SELECT a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t, u, v, w, x, y, z, aa, ab, ac, ad::jsonb
+    FROM unnest($1::uuid[], $2::timestamptz[], $3::timestamptz[], $4::float8[], $5::float8[], $6::float8[], $7::float8[],
+        $8::float8[], $9::float8[], $10::float8[], $11::float8[], $12::float8[], $13::float8[], $14::float8[], $15::float8[],
+        $16::float8[], $17::float8[], $18::float8[], $19::float8[], $20::float4[], $21::float4[], $22::text[], $23::text[],
+        $24::text[], $25::text[], $26::text[], $27::text[], $28::bytea[], $29::bytea[], $30::text[])
+        AS rows (a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t, u, v, w, x, y, z, aa, ab, ac, ad)
+    ON CONFLICT DO NOTHING
+    RETURNING id, timestamp, device_id, grade, score, confidence
+), hours AS (
+    INSERT INTO sample_hour AS old ",
+    tallies!("new"),
+    "
+    ON CONFLICT (device_id, hour) DO UPDATE SET
+        samples = old.samples + excluded.samples, reject = old.reject + excluded.reject, c = old.c + excluded.c,
+        b = old.b + excluded.b, a = old.a + excluded.a, a_plus = old.a_plus + excluded.a_plus,
+        scored = old.scored + excluded.scored, score_sum = old.score_sum + excluded.score_sum,
+        score_squares = old.score_squares + excluded.score_squares,
+        score_min = least(old.score_min, excluded.score_min), score_max = greatest(old.score_max, excluded.score_max),
+        confidence_sum = old.confidence_sum + excluded.confidence_sum,
+        first = least(old.first, excluded.first), last = greatest(old.last, excluded.last)
+)
+SELECT id FROM new"
+);
+
+macro_rules! samples {
+    ($where:literal) => {
+        concat!("SELECT id, timestamp, device_id, sample_id, received_at, frame, findings FROM sample WHERE ", $where)
+    };
+}
+
+/// One sample: bind its id, and the times between which an id like it lies, so that one partition is read.
+pub(super) const GET: &str = samples!("id = $1 AND timestamp >= $2 AND timestamp < $3");
+
+/// A page of all devices, newest first: bind time, id, limit.
+pub(super) const PAGE: &str = samples!(
+    "timestamp <= $1 AND (timestamp, id) < ($1, $2) ORDER BY timestamp DESC, id DESC LIMIT $3"
+);
+
+/// A page of one device, newest first: bind time, id, limit, device.
+pub(super) const PAGE_OF_DEVICE: &str = samples!(
+    "device_id = $4 AND timestamp <= $1 AND (timestamp, id) < ($1, $2) ORDER BY timestamp DESC, id DESC LIMIT $3"
+);
+
+macro_rules! hours {
+    ($where:literal) => {
+        concat!(
+            "SELECT sum(samples)::bigint AS samples, sum(reject)::bigint AS reject, sum(c)::bigint AS c, sum(b)::bigint AS b, ",
+            "sum(a)::bigint AS a, sum(a_plus)::bigint AS a_plus, sum(scored)::bigint AS scored, sum(score_sum)::bigint AS score_sum, ",
+            "sum(score_squares)::bigint AS score_squares, min(score_min) AS score_min, max(score_max) AS score_max, ",
+            "sum(confidence_sum)::bigint AS confidence_sum, min(first) AS first, max(last) AS last ",
+            "FROM sample_hour WHERE ", $where, " GROUP BY hour ORDER BY hour"
+        )
+    };
+}
+
+/// The hours of all devices together, oldest first: bind from, until.
+pub(super) const HOURS_OF_ALL: &str = hours!("hour >= $1 AND hour < $2");
+
+/// The hours of one device, oldest first: bind from, until, device.
+pub(super) const HOURS_OF_DEVICE: &str = hours!("device_id = $3 AND hour >= $1 AND hour < $2");

@@ -1,0 +1,212 @@
+//! What is particular to PostgreSQL: starts that collide, versions forth and back, partitions, documented columns.
+#![cfg(all(feature = "conformance", feature = "postgres"))]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod servers;
+
+use fixtures::strategy;
+use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
+use sqal_core::{Channel, Grid, Measured, Sample, Timestamp};
+use sqal_storage::conformance::{sample, scored};
+use sqal_storage::{Hour, HourlyQuery, Inserted, PostgresStore, SampleQuery, SampleStore, StorageErrorKind};
+use sqlx::{AssertSqlSafe, Connection, PgConnection, Row};
+
+const HOUR: i64 = 3_600_000_000;
+const NOVEMBER: i64 = 1_794_000_000_000_000; // 2026-11-06
+
+fn random(count: usize) -> Vec<Sample> {
+    let mut runner = TestRunner::deterministic();
+    prop::collection::vec(strategy::sample(), count).new_tree(&mut runner).unwrap().current()
+}
+
+/// A connection of the driver into a store's schema, to look behind.
+async fn behind(config: &sqal_storage::PostgresConfig, url: &str) -> PgConnection {
+    let shown = format!("{config:?}");
+    let schema = shown.split("schema: \"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    let mut connection = PgConnection::connect(url).await.unwrap();
+    sqlx::raw_sql(AssertSqlSafe(format!("SET search_path = {schema}"))).execute(&mut connection).await.unwrap();
+    connection
+}
+
+fn url() -> String {
+    servers::variable("SQAL_TEST_POSTGRES_URL")
+}
+
+/// F13: of eight servers that start at once on a new database, all succeed.
+#[tokio::test(flavor = "multi_thread")]
+async fn f13_eight_starts_at_once_on_a_new_database_all_succeed() {
+    let config = servers::fresh_schema();
+    let starts: Vec<_> = (0..8)
+        .map(|k| {
+            let config = config.clone();
+            tokio::spawn(async move {
+                let store = PostgresStore::open(&config).await.unwrap();
+                store.insert(&[sample("a", NOVEMBER, &format!("{k}"), 0.0)]).await.unwrap()
+            })
+        })
+        .collect();
+    for start in starts {
+        assert_eq!(start.await.unwrap(), [Inserted::Stored]);
+    }
+}
+
+/// F15, F16: what a newer program wrote, or another text, is refused; nothing is changed.
+#[tokio::test]
+async fn f15_f16_a_schema_of_another_program_is_refused() {
+    let config = servers::fresh_schema();
+    let newest = PostgresStore::open(&config).await.unwrap().schema_version().await.unwrap();
+    let mut connection = behind(&config, &url()).await;
+    sqlx::raw_sql("INSERT INTO sqal_schema (version, checksum) VALUES (99, 1)").execute(&mut connection).await.unwrap();
+    let refused = PostgresStore::open(&config).await.unwrap_err();
+    assert_eq!(refused.kind, StorageErrorKind::SchemaTooNew { found: 99, known: newest });
+    assert!(!refused.is_transient() && refused.to_string().contains("99"), "{refused}");
+
+    sqlx::raw_sql("DELETE FROM sqal_schema WHERE version = 99; UPDATE sqal_schema SET checksum = 1 WHERE version = 1")
+        .execute(&mut connection)
+        .await
+        .unwrap();
+    let refused = PostgresStore::open(&config).await.unwrap_err();
+    assert_eq!(refused.kind, StorageErrorKind::SchemaMismatch { version: 1 });
+}
+
+/// F12: a step that fails half-way leaves nothing behind, and nobody waits for a lock that nobody holds.
+#[tokio::test]
+async fn f12_a_step_that_fails_is_undone_and_the_next_try_succeeds() {
+    let config = servers::fresh_schema();
+    let store = PostgresStore::open(&config).await.unwrap();
+    let newest = store.schema_version().await.unwrap();
+    store.migrate_to(newest - 1).await.unwrap();
+    let mut connection = behind(&config, &url()).await;
+    // In the way of the last statement but one of the step.
+    sqlx::raw_sql("CREATE TABLE sample_hour_newest ()").execute(&mut connection).await.unwrap();
+    assert!(store.migrate_to(newest).await.is_err());
+    assert_eq!(store.schema_version().await.unwrap(), newest - 1);
+    let there: Option<String> =
+        sqlx::query_scalar("SELECT to_regclass('sample_hour')::text").fetch_one(&mut connection).await.unwrap();
+    assert_eq!(there, None, "the step is undone whole");
+    sqlx::raw_sql("DROP TABLE sample_hour_newest").execute(&mut connection).await.unwrap();
+    store.migrate_to(newest).await.unwrap();
+    PostgresStore::open(&config).await.unwrap().ping().await.unwrap();
+}
+
+/// BKO-02: a version down and up again on a filled database: samples and hours are what they were.
+#[tokio::test]
+async fn a_filled_database_goes_a_version_back_and_forth() {
+    let config = servers::fresh_schema();
+    let store = PostgresStore::open(&config).await.unwrap();
+    let newest = store.schema_version().await.unwrap();
+    let mut batch = random(60);
+    for (k, sample) in (0_i64..).zip(&mut batch) {
+        sample.key.timestamp = Timestamp::from_micros(NOVEMBER + k * 300_000_000).unwrap();
+    }
+    store.insert(&batch).await.unwrap();
+    let hour = |micros| Hour::of(Timestamp::from_micros(micros).unwrap());
+    let hours = HourlyQuery::new(hour(NOVEMBER), hour(NOVEMBER + 6 * HOUR)).unwrap();
+    let before = store.hourly(&hours).await.unwrap();
+    assert!(before.len() > 3);
+    let page = SampleQuery::newest(100.try_into().unwrap());
+    let samples = store.query(&page).await.unwrap();
+    store.migrate_to(newest - 1).await.unwrap();
+    assert!(store.hourly(&hours).await.is_err(), "the older version knows no hours");
+    store.migrate_to(newest).await.unwrap();
+    assert_eq!(store.hourly(&hours).await.unwrap(), before);
+    assert_eq!(store.query(&page).await.unwrap(), samples);
+    assert_eq!(store.schema_version().await.unwrap(), newest);
+}
+
+/// F9: whatever a clock says, a sample finds a partition; a partition that was dropped comes back.
+#[tokio::test]
+async fn f9_every_time_has_a_partition_also_after_one_was_dropped() {
+    let config = servers::fresh_schema();
+    let store = PostgresStore::open(&config).await.unwrap();
+    let times = [-62_167_219_200_000_000, 0, NOVEMBER, NOVEMBER + 40 * 24 * HOUR, 253_402_300_799_999_999];
+    let batch: Vec<_> = times.iter().map(|t| scored("a", *t, "x", 0.5)).collect();
+    assert_eq!(store.insert(&batch).await.unwrap(), [Inserted::Stored; 5]);
+    let mut connection = behind(&config, &url()).await;
+    let names: Vec<String> = sqlx::query_scalar(
+        "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'sample'::regclass ORDER BY 1",
+    )
+    .fetch_all(&mut connection)
+    .await
+    .unwrap();
+    assert_eq!(names, ["sample_2026_11", "sample_2026_12", "sample_after_2099", "sample_before_2020"]);
+    for sample in &batch {
+        assert_eq!(store.get(&sample.id()).await.unwrap().as_ref(), Some(sample));
+    }
+    sqlx::raw_sql("DROP TABLE sample_2026_11").execute(&mut connection).await.unwrap();
+    let late = scored("a", NOVEMBER + 1, "late", 0.5);
+    assert_eq!(store.insert(std::slice::from_ref(&late)).await.unwrap(), [Inserted::Stored]);
+    assert_eq!(store.get(&late.id()).await.unwrap(), Some(late));
+}
+
+/// A page reads no more partitions than it must: without it, each would cost as much as all of them.
+#[tokio::test]
+async fn a_sample_is_looked_for_in_one_partition() {
+    let config = servers::fresh_schema();
+    let store = PostgresStore::open(&config).await.unwrap();
+    let batch: Vec<_> = (0..12).map(|month| scored("a", NOVEMBER + month * 31 * 24 * HOUR, "x", 0.5)).collect();
+    store.insert(&batch).await.unwrap();
+    let mut connection = behind(&config, &url()).await;
+    let plan: Vec<String> = sqlx::query_scalar(
+        "EXPLAIN (ANALYZE, COSTS off) SELECT id FROM sample WHERE id = '00000000-0000-7000-8000-000000000000'
+            AND timestamp >= '2026-11-06 12:00Z' AND timestamp < '2026-11-06 12:00:00.001Z'",
+    )
+    .fetch_all(&mut connection)
+    .await
+    .unwrap();
+    assert_eq!(plan.iter().filter(|line| line.contains("sample_20")).count(), 1, "{plan:#?}");
+    let plan: Vec<String> = sqlx::query_scalar(
+        "EXPLAIN (ANALYZE, COSTS off) SELECT id FROM sample WHERE device_id = 'a' AND timestamp <= 'infinity'
+            AND (timestamp, id) < ('infinity', 'ffffffff-ffff-ffff-ffff-ffffffffffff') ORDER BY timestamp DESC, id DESC LIMIT 3",
+    )
+    .fetch_all(&mut connection)
+    .await
+    .unwrap();
+    let read = plan.iter().filter(|line| line.contains("sample_20") && !line.contains("never executed")).count();
+    assert!(read <= 3 && plan.iter().any(|line| line.contains("never executed")), "{plan:#?}");
+}
+
+/// Every documented column under its documented name (TSB-02 to TSB-06), with what the sample holds.
+#[tokio::test]
+async fn the_documented_columns_show_what_the_sample_holds() {
+    let config = servers::fresh_schema();
+    let store = PostgresStore::open(&config).await.unwrap();
+    let samples = random(30);
+    store.insert(&samples).await.unwrap();
+    let mut connection = behind(&config, &url()).await;
+    let columns = "id::text, timestamp::text, device_id, sample_id, vl53l8ch_distance_matrix::text,
+        vl53l8ch_reflectance_matrix::text, vl53l8ch_amplitude_matrix::text, vl53l8ch_volume_mm3, vl53l8ch_avg_height_mm,
+        vl53l8ch_surface_uniformity, vl53l8ch_quality_score, vl53l8ch_grade, as7341_channels::text, as7341_integration_time,
+        as7341_gain, as7341_color_score, as7341_freshness_score, as7341_quality_score, as7341_grade, fusion_final_score,
+        fusion_final_grade, fusion_confidence, fusion_defects::text, processing_time_ms, created_at::text";
+    let (mut frames, mut spectra) = (0, 0);
+    for sample in &samples {
+        let text = AssertSqlSafe(format!("SELECT {columns} FROM sensor_samples WHERE id = '{}'", sample.id()));
+        let row = sqlx::raw_sql(text).fetch_one(&mut connection).await.unwrap();
+        let text = |name: &str| row.get::<Option<String>, _>(name);
+        assert_eq!(text("sample_id").as_deref(), Some(sample.key.sample_id.as_str()));
+        let verdict = &sample.inspection.verdict;
+        assert_eq!(row.get::<Option<f64>, _>("fusion_final_score"), verdict.score.map(Measured::value));
+        assert_eq!(text("fusion_final_grade").as_deref(), Some(verdict.grade.as_str()));
+        let reading = sample.tof.as_ref().map(sqal_core::TofFrame::reading);
+        for (name, grid) in [
+            ("vl53l8ch_distance_matrix", reading.map(|r| r.distance_mm)),
+            ("vl53l8ch_reflectance_matrix", reading.map(|r| r.reflectance_percent)),
+            ("vl53l8ch_amplitude_matrix", reading.map(|r| r.amplitude_kcps)),
+        ] {
+            let shown: Option<[[f32; 8]; 8]> = text(name).map(|json| serde_json::from_str(&json).unwrap());
+            let rows = grid.map(|grid: Grid<f32>| core::array::from_fn(|r| core::array::from_fn(|c| grid[r * 8 + c])));
+            assert_eq!(shown, rows, "{name}");
+            frames += usize::from(shown.is_some());
+        }
+        let shown: Option<std::collections::BTreeMap<String, f64>> =
+            text("as7341_channels").map(|json| serde_json::from_str(&json).unwrap());
+        let counts =
+            sample.spectrum.map(|s| Channel::ALL.map(|c| (c.as_str().to_owned(), s.counts(c))).into_iter().collect());
+        assert_eq!(shown, counts);
+        spectra += usize::from(shown.is_some());
+    }
+    assert!(frames > 10 && spectra > 5, "{frames} matrices, {spectra} spectra");
+}
