@@ -35,6 +35,8 @@ mod schema;
 #[cfg(feature = "redis")]
 mod redis;
 #[cfg(feature = "sqlite")]
+mod spooled;
+#[cfg(feature = "sqlite")]
 mod sqlite;
 mod store;
 mod tally;
@@ -52,6 +54,8 @@ pub use postgres::{InvalidPostgres, PostgresConfig, PostgresStore, Timescale};
 pub use query::{Cursor, NotACursor, Page, SampleQuery};
 #[cfg(feature = "redis")]
 pub use redis::{EvictsLimits, Redis, RedisBuckets, RedisError};
+#[cfg(feature = "sqlite")]
+pub use spooled::SpooledStore;
 #[cfg(feature = "sqlite")]
 pub use sqlite::{SqliteConfig, SqliteStore};
 pub use store::{Inserted, SampleStore};

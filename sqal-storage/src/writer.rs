@@ -1,7 +1,7 @@
 //! [`BatchWriter`]: many samples, few commits, and a receipt for each sample after its commit.
 //!
-//! There is no timer. Whatever is waiting when the last commit ends goes into the next one, so one lonely sample is written at once and
-//! a thousand are written together: batches grow exactly as the load does.
+//! There is no timer. Whatever is waiting when a commit ends goes into the next one, so one lonely sample is written at once and a
+//! thousand are written together: batches grow exactly as the load does.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use std::time::Duration;
 use sqal_core::Sample;
 use sqal_resilience::Backoff;
 use tokio::sync::{Notify, mpsc, oneshot};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 use tracing::{error, warn};
 
 use crate::{Inserted, SampleStore, StorageError, StorageErrorKind};
@@ -22,6 +22,8 @@ pub struct WriterConfig {
     pub queue: NonZeroUsize,
     /// Samples in one commit.
     pub batch: NonZeroUsize,
+    /// Commits under way at once: with two, one batch travels while another waits for the disk. A store with one writer wants one.
+    pub commits: NonZeroUsize,
     /// How long to wait between tries when the store is away.
     pub backoff: Backoff,
     /// How often a batch is tried before its samples are given back as not stored.
@@ -29,7 +31,7 @@ pub struct WriterConfig {
 }
 
 impl WriterConfig {
-    /// 1024 waiting, 500 in a commit, six tries over about eight seconds.
+    /// 1024 waiting, 500 in a commit, one commit at a time, six tries over about eight seconds.
     ///
     /// # Panics
     ///
@@ -38,7 +40,7 @@ impl WriterConfig {
     pub fn usual() -> Self {
         let n = |n| NonZeroUsize::new(n).unwrap_or(NonZeroUsize::MIN);
         let backoff = Backoff::new(Duration::from_millis(250), Duration::from_secs(10)).expect("constants in order");
-        Self { queue: n(1024), batch: n(500), backoff, tries: 6 }
+        Self { queue: n(1024), batch: n(500), commits: n(1), backoff, tries: 6 }
     }
 }
 
@@ -141,28 +143,38 @@ async fn run(
     mut queue: mpsc::Receiver<Pending>,
     close: Arc<Notify>,
 ) {
-    let mut waiting = Vec::with_capacity(config.batch.get());
+    let mut commits = JoinSet::new();
     loop {
-        let taken = tokio::select! {
-            biased;
-            () = close.notified(), if !queue.is_closed() => {
-                queue.close();
-                continue;
+        // A commit that panicked has dropped its receipts, which tells their holders; a store with such a bug is written to no more.
+        if commits.len() >= config.commits.get() && commits.join_next().await.is_some_and(|ended| ended.is_err()) {
+            break;
+        }
+        let mut waiting = Vec::with_capacity(config.batch.get());
+        let taken = loop {
+            tokio::select! {
+                biased;
+                () = close.notified(), if !queue.is_closed() => queue.close(),
+                taken = queue.recv_many(&mut waiting, config.batch.get()) => break taken,
             }
-            taken = queue.recv_many(&mut waiting, config.batch.get()) => taken,
         };
         if taken == 0 {
-            return;
+            break;
         }
-        let (mut samples, mut receipts) = (Vec::with_capacity(waiting.len()), Vec::with_capacity(waiting.len()));
-        for pending in waiting.drain(..) {
-            samples.push(*pending.sample);
-            receipts.push(pending.receipt);
-        }
-        for (receipt, outcome) in receipts.into_iter().zip(write(&*store, &config, &samples).await) {
-            // Nobody listening any more is fine: the sample is stored all the same.
-            let _ = receipt.send(outcome);
-        }
+        commits.spawn(commit(Arc::clone(&store), config, waiting));
+    }
+    queue.close();
+    while commits.join_next().await.is_some() {}
+}
+
+async fn commit(store: Arc<dyn SampleStore>, config: WriterConfig, waiting: Vec<Pending>) {
+    let (mut samples, mut receipts) = (Vec::with_capacity(waiting.len()), Vec::with_capacity(waiting.len()));
+    for pending in waiting {
+        samples.push(*pending.sample);
+        receipts.push(pending.receipt);
+    }
+    for (receipt, outcome) in receipts.into_iter().zip(write(&*store, &config, &samples).await) {
+        // Nobody listening any more is fine: the sample is stored all the same.
+        let _ = receipt.send(outcome);
     }
 }
 

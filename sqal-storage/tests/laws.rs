@@ -10,25 +10,34 @@ use async_trait::async_trait;
 use sqal_core::{Sample, SampleId};
 use sqal_resilience::{BreakerConfig, SystemClock};
 use sqal_storage::{
-    GuardedStore, Hourly, HourlyQuery, Inserted, MemoryStore, Page, SampleQuery, SampleStore, SqliteConfig, SqliteStore, StorageError,
+    GuardedStore, Hourly, HourlyQuery, Inserted, MemoryStore, Page, SampleQuery, SampleStore, SpooledStore, SqliteConfig, SqliteStore, StorageError,
     sample_store_conformance,
 };
 
-/// A SQLite store in a folder of its own that goes with it.
+/// A store that lives in a folder of its own, which goes with it.
 #[derive(Debug)]
-struct Temporary {
-    store: SqliteStore,
+struct Temporary<S> {
+    store: S,
     _folder: tempfile::TempDir,
 }
 
-async fn temporary() -> Temporary {
+async fn sqlite_in(folder: &tempfile::TempDir) -> SqliteStore {
+    SqliteStore::open(&SqliteConfig::at(folder.path().join("samples.db"))).await.unwrap()
+}
+
+async fn sqlite() -> Temporary<SqliteStore> {
     let folder = tempfile::tempdir().unwrap();
-    let store = SqliteStore::open(&SqliteConfig::at(folder.path().join("samples.db"))).await.unwrap();
+    Temporary { store: sqlite_in(&folder).await, _folder: folder }
+}
+
+async fn spooled() -> Temporary<SpooledStore<MemoryStore>> {
+    let folder = tempfile::tempdir().unwrap();
+    let store = SpooledStore::new(MemoryStore::new(), Arc::new(sqlite_in(&folder).await), 1000).await.unwrap();
     Temporary { store, _folder: folder }
 }
 
 #[async_trait]
-impl SampleStore for Temporary {
+impl<S: SampleStore> SampleStore for Temporary<S> {
     async fn insert(&self, batch: &[Sample]) -> Result<Vec<Inserted>, StorageError> {
         self.store.insert(batch).await
     }
@@ -58,12 +67,17 @@ mod memory_behind_an_arc {
 
 mod sqlite {
     use super::*;
-    sample_store_conformance!(temporary());
+    sample_store_conformance!(sqlite());
 }
 
 mod postgres {
     use super::*;
     sample_store_conformance!(servers::fresh_store());
+}
+
+mod spooled {
+    use super::*;
+    sample_store_conformance!(spooled());
 }
 
 mod guarded {

@@ -3,6 +3,7 @@
 mod error;
 mod migrate;
 mod rows;
+mod spool;
 mod statements;
 
 use std::collections::BTreeMap;
@@ -12,7 +13,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use sqal_core::{DeviceId, Sample, SampleId};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::sqlite::{
+    Sqlite, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+use sqlx::{Connection, Transaction};
 use tracing::error;
 
 use crate::record::Batch;
@@ -102,42 +106,18 @@ impl SqliteStore {
         migrate::to(&self.writer, version).await
     }
 
-    async fn insert_in_transaction(&self, batch: &[Sample]) -> Result<Vec<Inserted>, StorageError> {
+    /// Does something in one transaction on the one connection that writes.
+    async fn in_transaction<T>(
+        &self,
+        work: impl AsyncFnOnce(&mut Transaction<'_, Sqlite>) -> Result<T, StorageError>,
+    ) -> Result<T, StorageError> {
         let mut connection = self.writer.acquire().await.map_err(storage_error)?;
         let result = async {
-            let batch = Batch::of(batch);
-            let mut records = batch.records("sqlite")?.into_iter();
-            let mut stored = Vec::with_capacity(records.len());
             // IMMEDIATE takes the write lock at once: a deferred transaction could fail half-way with "busy" and no retry.
-            let mut transaction =
-                sqlx::Connection::begin_with(&mut *connection, statements::BEGIN).await.map_err(storage_error)?;
-            while records.len() > 0 {
-                let (statement, rows) = if records.len() >= statements::MANY {
-                    (statements::INSERT_MANY, statements::MANY)
-                } else {
-                    (statements::INSERT_ONE, 1)
-                };
-                let query = records.by_ref().take(rows).fold(sqlx::query(statement), rows::bind);
-                let new = query.fetch_all(&mut *transaction).await.map_err(storage_error)?;
-                for row in &new {
-                    stored.push(rows::id(row).map_err(corrupt)?);
-                }
-            }
-            let outcomes = batch.outcomes(stored);
-            let mut by_device: BTreeMap<DeviceId, Vec<&Sample>> = BTreeMap::new();
-            for sample in batch.new_samples(&outcomes) {
-                by_device.entry(sample.key.device_id).or_default().push(sample);
-            }
-            for (device, samples) in by_device {
-                for Hourly { hour, tally } in Hourly::of(samples) {
-                    rows::bind_hour(sqlx::query(statements::ADD_TO_HOUR), hour, &device, &tally)
-                        .execute(&mut *transaction)
-                        .await
-                        .map_err(storage_error)?;
-                }
-            }
+            let mut transaction = connection.begin_with(statements::BEGIN).await.map_err(storage_error)?;
+            let done = work(&mut transaction).await?;
             transaction.commit().await.map_err(storage_error)?;
-            Ok(outcomes)
+            Ok(done)
         }
         .await;
         if result.is_err() {
@@ -146,6 +126,35 @@ impl SqliteStore {
         }
         result
     }
+}
+
+/// Stores what is new of a batch and adds it to its hours.
+async fn store(transaction: &mut Transaction<'_, Sqlite>, batch: &Batch<'_>) -> Result<Vec<Inserted>, StorageError> {
+    let mut records = batch.records("sqlite")?.into_iter();
+    let mut stored = Vec::with_capacity(records.len());
+    while records.len() > 0 {
+        let (statement, count) = if records.len() >= statements::MANY {
+            (statements::INSERT_MANY, statements::MANY)
+        } else {
+            (statements::INSERT_ONE, 1)
+        };
+        let query = records.by_ref().take(count).fold(sqlx::query(statement), rows::bind);
+        for row in query.fetch_all(&mut **transaction).await.map_err(storage_error)? {
+            stored.push(rows::id(&row).map_err(corrupt)?);
+        }
+    }
+    let outcomes = batch.outcomes(stored);
+    let mut by_device: BTreeMap<DeviceId, Vec<&Sample>> = BTreeMap::new();
+    for sample in batch.new_samples(&outcomes) {
+        by_device.entry(sample.key.device_id).or_default().push(sample);
+    }
+    for (device, samples) in by_device {
+        for Hourly { hour, tally } in Hourly::of(samples) {
+            let query = rows::bind_hour(sqlx::query(statements::ADD_TO_HOUR), hour, &device, &tally);
+            query.execute(&mut **transaction).await.map_err(storage_error)?;
+        }
+    }
+    Ok(outcomes)
 }
 
 /// Opens the first connection, again while the file is locked: the switch to the write-ahead log asks for an exclusive lock and does not
@@ -170,7 +179,11 @@ where
 #[async_trait]
 impl SampleStore for SqliteStore {
     async fn insert(&self, batch: &[Sample]) -> Result<Vec<Inserted>, StorageError> {
-        if batch.is_empty() { Ok(Vec::new()) } else { self.insert_in_transaction(batch).await }
+        if batch.is_empty() {
+            return Ok(Vec::new());
+        }
+        let batch = Batch::of(batch);
+        self.in_transaction(async |transaction| store(transaction, &batch).await).await
     }
 
     async fn get(&self, id: &SampleId) -> Result<Option<Sample>, StorageError> {

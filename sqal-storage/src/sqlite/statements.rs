@@ -122,11 +122,28 @@ FROM sample;
     steps: &[HOURS],
 };
 
+/// What is added up of the samples of a device and hour.
+macro_rules! tallies {
+    ($where:literal) => {
+        concat!(
+            "
+INSERT INTO sample_hour
+SELECT timestamp / 3600000000 - (timestamp % 3600000000 < 0), device_id, count(*),
+    sum(grade = 'REJECT'), sum(grade = 'C'), sum(grade = 'B'), sum(grade = 'A'), sum(grade = 'A+'),
+    count(share), coalesce(sum(CAST(round(share * 1e9) AS INTEGER)), 0),
+    coalesce(sum(CAST(round(share * share * 1e9) AS INTEGER)), 0), min(share), max(share),
+    sum(CAST(round(confidence * 1e9) AS INTEGER)), min(timestamp), max(timestamp)
+FROM (SELECT *, max(min(score, 1.0), 0.0) AS share FROM sample ", $where, ") GROUP BY 1, 2"
+        )
+    };
+}
+
 /// What the samples of each device and hour come to, kept with every insertion: a year of hours is read without a sample being read.
 ///
 /// Sums are in whole billionths. An hour is its number since 1970, rounded down.
 const HOURS: Step = Step {
-    up: "
+    up: concat!(
+        "
 CREATE TABLE sample_hour (
     hour INTEGER NOT NULL,
     device_id TEXT NOT NULL,
@@ -143,14 +160,9 @@ CREATE TABLE sample_hour (
     PRIMARY KEY (device_id, hour)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX sample_hour_newest ON sample_hour (hour);
-INSERT INTO sample_hour
-SELECT timestamp / 3600000000 - (timestamp % 3600000000 < 0), device_id, count(*),
-    sum(grade = 'REJECT'), sum(grade = 'C'), sum(grade = 'B'), sum(grade = 'A'), sum(grade = 'A+'),
-    count(share), coalesce(sum(CAST(round(share * 1e9) AS INTEGER)), 0),
-    coalesce(sum(CAST(round(share * share * 1e9) AS INTEGER)), 0), min(share), max(share),
-    sum(CAST(round(confidence * 1e9) AS INTEGER)), min(timestamp), max(timestamp)
-FROM (SELECT *, max(min(score, 1.0), 0.0) AS share FROM sample) GROUP BY 1, 2;
 ",
+        tallies!("")
+    ),
     down: "DROP TABLE sample_hour;",
 };
 
@@ -230,3 +242,23 @@ pub(super) const HOURS_OF_ALL: &str = hours!("hour >= ? AND hour < ?");
 
 /// The hours of one device, oldest first: bind device, from, until.
 pub(super) const HOURS_OF_DEVICE: &str = hours!("device_id = ? AND hour >= ? AND hour < ?");
+
+/// How many samples there are.
+pub(super) const COUNT: &str = "SELECT count(*) FROM sample";
+
+/// The samples that came first: bind the limit.
+pub(super) const FIRST_COME: &str =
+    "SELECT timestamp, device_id, sample_id, received_at, frame, findings FROM sample ORDER BY rowid LIMIT ?";
+
+/// Whether an id is there.
+pub(super) const IS_KNOWN: &str = "SELECT EXISTS (SELECT 1 FROM sample WHERE id = ?)";
+
+/// Takes a sample out; its hour must be counted anew.
+pub(super) const TAKE_OUT: &str = "DELETE FROM sample WHERE id = ?";
+
+/// Forgets an hour of a device: bind device, hour.
+pub(super) const FORGET_HOUR: &str = "DELETE FROM sample_hour WHERE device_id = ? AND hour = ?";
+
+/// Counts an hour of a device anew from its samples: bind device, hour.
+pub(super) const COUNT_HOUR: &str =
+    tallies!("WHERE device_id = ?1 AND timestamp >= ?2 * 3600000000 AND timestamp < (?2 + 1) * 3600000000");

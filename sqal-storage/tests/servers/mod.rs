@@ -49,7 +49,7 @@ pub(crate) struct Postgres {
     data: PathBuf,
     port: u16,
     pub(crate) url: String,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Postgres {
@@ -76,7 +76,7 @@ impl Postgres {
         assert!(done.unwrap().success());
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let url = format!("postgres://sqal@127.0.0.1:{port}/postgres");
-        let mut server = Self { process: None, programs, data, port, url, _folder: folder };
+        let mut server = Self { process: None, programs, data, port, url, folder };
         server.run();
         server
     }
@@ -110,6 +110,26 @@ impl Postgres {
     pub(crate) fn signal(&self, signal: rustix::process::Signal) {
         let id = self.process.as_ref().unwrap().id().try_into().unwrap();
         rustix::process::kill_process(rustix::process::Pid::from_raw(id).unwrap(), signal).unwrap();
+    }
+
+    /// To the server and all its processes.
+    pub(crate) fn signal_all(&self, signal: rustix::process::Signal) {
+        let id = self.process.as_ref().unwrap().id().to_string();
+        let name = if signal == rustix::process::Signal::STOP { "-STOP" } else { "-CONT" };
+        self.signal(signal);
+        Command::new("pkill").args([name, "-P", &id]).status().unwrap();
+    }
+
+    /// Puts the write-ahead log on another disk than the data.
+    pub(crate) fn move_wal_away(&mut self) {
+        self.stop_immediately();
+        let (inside, outside) = (self.data.join("pg_wal"), self.folder.path().join("pg_wal"));
+        let moved = Command::new("cp").arg("-a").args([&inside, &outside]).status().unwrap();
+        assert!(moved.success());
+        fs::set_permissions(self.folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        fs::remove_dir_all(&inside).unwrap();
+        std::os::unix::fs::symlink(&outside, &inside).unwrap();
+        self.run();
     }
 
     /// Kills the server with all its processes, as a crash of the machine does.

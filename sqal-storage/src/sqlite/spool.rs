@@ -1,0 +1,61 @@
+//! What a [`Spool`](crate::SpooledStore) asks of the embedded store beyond the port: the oldest arrivals, and taking samples out.
+
+use std::collections::BTreeSet;
+
+use sqal_core::{Sample, SampleId};
+use sqlx::Row;
+use tracing::error;
+
+use super::error::{corrupt, storage_error};
+use super::{SqliteStore, rows, statements};
+use crate::{Hour, StorageError};
+
+impl SqliteStore {
+    /// How many samples there are.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError`] if the file cannot be read.
+    pub async fn count(&self) -> Result<u64, StorageError> {
+        let row = sqlx::query(statements::COUNT).fetch_one(&self.readers).await.map_err(storage_error)?;
+        row.try_get::<i64, _>(0).map(i64::unsigned_abs).map_err(storage_error)
+    }
+
+    /// The samples that came first, in the order in which they came; a damaged one is left out and said in the log.
+    pub(crate) async fn first_come(&self, limit: u16) -> Result<Vec<Sample>, StorageError> {
+        let rows = sqlx::query(statements::FIRST_COME).bind(limit).fetch_all(&self.readers).await.map_err(storage_error)?;
+        let readable = |row| rows::to_sample(row).map_err(|what| error!(what, "a spooled sample is damaged")).ok();
+        Ok(rows.iter().filter_map(readable).collect())
+    }
+
+    /// Takes samples out, and out of their hours.
+    pub(crate) async fn take_out(&self, samples: &[Sample]) -> Result<(), StorageError> {
+        let hours: BTreeSet<_> = samples.iter().map(|s| (s.key.device_id, Hour::of(s.key.timestamp))).collect();
+        self.in_transaction(async |transaction| {
+            for id in samples.iter().map(Sample::id) {
+                let query = sqlx::query(statements::TAKE_OUT).bind(id.as_bytes().to_vec());
+                query.execute(&mut **transaction).await.map_err(storage_error)?;
+            }
+            for (device, hour) in &hours {
+                for statement in [statements::FORGET_HOUR, statements::COUNT_HOUR] {
+                    let query = sqlx::query(statement).bind(device.as_str().to_owned()).bind(hour.number());
+                    query.execute(&mut **transaction).await.map_err(storage_error)?;
+                }
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// Which of these are there.
+    pub(crate) async fn known(&self, ids: &[SampleId]) -> Result<Vec<bool>, StorageError> {
+        let mut connection = self.readers.acquire().await.map_err(storage_error)?;
+        let mut known = Vec::with_capacity(ids.len());
+        for id in ids {
+            let query = sqlx::query(statements::IS_KNOWN).bind(id.as_bytes().to_vec());
+            let row = query.fetch_one(&mut *connection).await.map_err(storage_error)?;
+            known.push(row.try_get(0).map_err(|error| corrupt(error.to_string()))?);
+        }
+        Ok(known)
+    }
+}

@@ -1,0 +1,210 @@
+//! The spool: samples that wait in a file while the store is away are acknowledged, found, moved in order, and counted once.
+#![cfg(all(feature = "conformance", feature = "sqlite"))]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use sqal_core::{Sample, SampleId, Timestamp};
+use sqal_resilience::Backoff;
+use sqal_storage::conformance::scored;
+use sqal_storage::{
+    Hour, Hourly, HourlyQuery, Inserted, MemoryStore, Page, SampleQuery, SampleStore, SpooledStore, SqliteConfig,
+    SqliteStore, StorageError, StorageErrorKind,
+};
+
+/// A store that is away when it is told to be, refuses the device `poison`, and remembers in which order samples came.
+#[derive(Debug, Default)]
+struct Remote {
+    store: MemoryStore,
+    away: AtomicBool,
+    tries: AtomicUsize,
+    order: Mutex<Vec<String>>,
+}
+
+impl Remote {
+    fn there(&self) -> Result<(), StorageError> {
+        self.tries.fetch_add(1, Ordering::SeqCst);
+        if self.away.load(Ordering::SeqCst) {
+            return Err(StorageError::new("remote", StorageErrorKind::Unavailable));
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl SampleStore for Remote {
+    async fn insert(&self, batch: &[Sample]) -> Result<Vec<Inserted>, StorageError> {
+        self.there()?;
+        if batch.iter().any(|s| s.key.device_id.as_str() == "poison") {
+            return Err(StorageError::new("remote", StorageErrorKind::Refused));
+        }
+        self.order.lock().unwrap().extend(batch.iter().map(|s| s.key.sample_id.to_string()));
+        self.store.insert(batch).await
+    }
+    async fn get(&self, id: &SampleId) -> Result<Option<Sample>, StorageError> {
+        self.there()?;
+        self.store.get(id).await
+    }
+    async fn query(&self, query: &SampleQuery) -> Result<Page, StorageError> {
+        self.there()?;
+        self.store.query(query).await
+    }
+    async fn hourly(&self, query: &HourlyQuery) -> Result<Vec<Hourly>, StorageError> {
+        self.there()?;
+        self.store.hourly(query).await
+    }
+    async fn ping(&self) -> Result<(), StorageError> {
+        self.there()
+    }
+}
+
+async fn spool(folder: &Path) -> Arc<SqliteStore> {
+    Arc::new(SqliteStore::open(&SqliteConfig::at(folder.join("spool.db"))).await.unwrap())
+}
+
+async fn spooled(most: u64) -> (SpooledStore<Arc<Remote>>, Arc<Remote>, tempfile::TempDir) {
+    let (folder, remote) = (tempfile::tempdir().unwrap(), Arc::new(Remote::default()));
+    let store = SpooledStore::new(Arc::clone(&remote), spool(folder.path()).await, most).await.unwrap();
+    (store, remote, folder)
+}
+
+fn samples(device: &str, range: std::ops::Range<i64>) -> Vec<Sample> {
+    // Times run against the order of arrival.
+    range.map(|k| scored(device, 1_000_000_000_000 - k * 60_000_000, &format!("{k}"), 0.5)).collect()
+}
+
+fn hours() -> HourlyQuery {
+    let hour = |micros| Hour::of(Timestamp::from_micros(micros).unwrap());
+    HourlyQuery::new(hour(0), hour(2_000_000_000_000)).unwrap()
+}
+
+#[tokio::test]
+async fn what_the_store_could_not_take_is_acknowledged_found_and_moved_in_the_order_it_came() {
+    let (store, remote, _folder) = spooled(1000).await;
+    let (before, during, after) = (samples("a", 0..5), samples("a", 5..130), samples("a", 130..135));
+    assert_eq!(store.insert(&before).await.unwrap(), [Inserted::Stored; 5]);
+    remote.away.store(true, Ordering::SeqCst);
+    for one in &during {
+        assert_eq!(store.insert(std::slice::from_ref(one)).await.unwrap(), [Inserted::Stored]);
+    }
+    assert_eq!(store.insert(&during[..2]).await.unwrap(), [Inserted::Duplicate; 2], "what waits is known");
+    assert_eq!(store.waiting(), 125);
+    store.ping().await.unwrap();
+    assert_eq!(store.get(&during[7].id()).await.unwrap().as_ref(), Some(&during[7]));
+
+    remote.away.store(false, Ordering::SeqCst);
+    assert_eq!(store.insert(&after).await.unwrap(), [Inserted::Stored; 5]);
+    assert_eq!(store.insert(&during[3..5]).await.unwrap(), [Inserted::Duplicate; 2]);
+    let all = [before, during.clone(), after].concat();
+    let mut expected = all.clone();
+    expected.sort_by_key(|s| std::cmp::Reverse((s.key.timestamp, s.id())));
+    for moved in [0, 100, 25, 0] {
+        if moved > 0 {
+            assert_eq!(store.forward(100).await.unwrap(), moved);
+        }
+        // The pages and the hours are the same however many have moved.
+        let mut query = SampleQuery::newest(7.try_into().unwrap());
+        let mut seen = Vec::new();
+        loop {
+            let page = store.query(&query).await.unwrap();
+            seen.extend(page.items);
+            let Some(next) = page.next else { break };
+            query.after = Some(next);
+        }
+        assert_eq!(seen, expected);
+        assert_eq!(store.hourly(&hours()).await.unwrap(), Hourly::of(&all));
+    }
+    assert_eq!((store.waiting(), store.forward(100).await.unwrap()), (0, 0));
+    let order = remote.order.lock().unwrap();
+    let spooled: Vec<_> = order.iter().filter(|name| (5..130).contains(&name.parse::<i32>().unwrap())).collect();
+    assert_eq!(spooled, during.iter().map(|s| s.key.sample_id.to_string()).collect::<Vec<_>>().iter().collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn what_an_earlier_process_left_is_moved_too() {
+    let (store, remote, folder) = spooled(1000).await;
+    remote.away.store(true, Ordering::SeqCst);
+    let left = samples("a", 0..3);
+    store.insert(&left).await.unwrap();
+    drop(store);
+    remote.away.store(false, Ordering::SeqCst);
+    let store = SpooledStore::new(Arc::clone(&remote), spool(folder.path()).await, 1000).await.unwrap();
+    assert_eq!(store.waiting(), 3);
+    assert_eq!(store.forward(500).await.unwrap(), 3);
+    assert_eq!(remote.store.get(&left[0].id()).await.unwrap().as_ref(), Some(&left[0]));
+}
+
+/// A crash between the store's commit and the spool's moves a sample twice: it is stored once.
+#[tokio::test]
+async fn a_sample_that_moves_twice_is_stored_and_seen_once() {
+    let (store, remote, _folder) = spooled(1000).await;
+    remote.away.store(true, Ordering::SeqCst);
+    let one = samples("a", 0..1);
+    store.insert(&one).await.unwrap();
+    remote.store.insert(&one).await.unwrap();
+    remote.away.store(false, Ordering::SeqCst);
+    let page = store.query(&SampleQuery::newest(10.try_into().unwrap())).await.unwrap();
+    assert_eq!((page.items.as_slice(), page.next), (one.as_slice(), None));
+    assert_eq!(store.forward(10).await.unwrap(), 1);
+    assert_eq!(store.hourly(&hours()).await.unwrap(), Hourly::of(&one));
+}
+
+#[tokio::test]
+async fn a_full_spool_gives_samples_back_and_says_so() {
+    let (store, remote, _folder) = spooled(4).await;
+    remote.away.store(true, Ordering::SeqCst);
+    store.insert(&samples("a", 0..4)).await.unwrap();
+    let refused = store.insert(&samples("a", 4..5)).await.unwrap_err();
+    assert!(refused.is_transient(), "{refused:?}");
+    assert!(store.ping().await.is_err(), "nothing can be stored any more");
+    remote.away.store(false, Ordering::SeqCst);
+    assert_eq!(store.insert(&samples("a", 4..5)).await.unwrap(), [Inserted::Stored]);
+}
+
+#[tokio::test]
+async fn a_sample_that_the_store_refuses_stays_and_stops_no_other() {
+    let (store, remote, _folder) = spooled(100).await;
+    remote.away.store(true, Ordering::SeqCst);
+    let poison = samples("poison", 50..51);
+    store.insert(&samples("a", 0..3)).await.unwrap();
+    store.insert(&poison).await.unwrap();
+    store.insert(&samples("a", 3..6)).await.unwrap();
+    remote.away.store(false, Ordering::SeqCst);
+    assert_eq!(store.forward(100).await.unwrap(), 6);
+    assert_eq!(store.waiting(), 1);
+    assert!(store.forward(100).await.is_err());
+    assert_eq!(store.get(&poison[0].id()).await.unwrap().as_ref(), Some(&poison[0]), "nothing is lost");
+    // A refusal of the store itself is no reason to spool.
+    assert_eq!(store.insert(&samples("poison", 60..61)).await.unwrap_err().kind, StorageErrorKind::Refused);
+}
+
+#[tokio::test]
+async fn forwarding_goes_on_by_itself_when_the_store_is_back() {
+    let (store, remote, _folder) = spooled(1000).await;
+    let store = Arc::new(store);
+    let backoff = Backoff::new(Duration::from_millis(1), Duration::from_millis(2)).unwrap();
+    let forwarding = tokio::spawn({
+        let store = Arc::clone(&store);
+        async move { store.keep_forwarding(backoff).await }
+    });
+    for outage in 0..3 {
+        remote.away.store(true, Ordering::SeqCst);
+        store.insert(&samples("a", outage * 10..outage * 10 + 10)).await.unwrap();
+        // It has tried and failed at least once more.
+        let tries = remote.tries.load(Ordering::SeqCst);
+        while remote.tries.load(Ordering::SeqCst) == tries {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(store.waiting(), 10);
+        remote.away.store(false, Ordering::SeqCst);
+        while store.waiting() > 0 {
+            tokio::task::yield_now().await;
+        }
+    }
+    assert_eq!(store.hourly(&hours()).await.unwrap(), Hourly::of(&samples("a", 0..30)));
+    forwarding.abort();
+}
