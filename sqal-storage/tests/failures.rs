@@ -299,7 +299,10 @@ async fn an_outage_is_bridged_by_the_spool() {
     let mut server = Postgres::start();
     let folder = tempfile::tempdir().unwrap();
     let spool = Arc::new(SqliteStore::open(&SqliteConfig::at(folder.path().join("spool.db"))).await.unwrap());
-    let postgres = PostgresStore::open(&server.config()).await.unwrap();
+    let mut config = server.config();
+    // Without a breaker in front every batch looks for a connection first.
+    config.acquire_timeout = Duration::from_millis(50);
+    let postgres = PostgresStore::open(&config).await.unwrap();
     let store = Arc::new(SpooledStore::new(postgres, spool, 100_000).await.unwrap());
     let (handle, mut writing) = writer(Arc::clone(&store) as _);
     let (stop, acknowledged) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));

@@ -1,0 +1,236 @@
+//! Durable ingest, as a ratio: our batches beside binary COPY of the same rows into the same table, row by row, and the best batch by hand.
+//!
+//! Needs PostgreSQL: `cargo xtask bench storage` starts one. Every measured batch ends in a commit that waits for the disk.
+
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use fixtures::scene::Station;
+use sqal_core::{Meta, Name, ProfileRef, Sample, SampleKey, Timestamp};
+use sqal_fusion::calibration::Calibration;
+use sqal_fusion::{Decision, Inspector, PowerMeanRule, SensorWeights};
+use sqal_sensors::{SpectralAnalyzer, SpectralProfile, TofAnalyzer, TofProfile};
+use sqal_storage::{PostgresConfig, PostgresStore, SampleStore, SqliteConfig, SqliteStore};
+use sqlx::postgres::PgConnection;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
+use sqlx::{AssertSqlSafe, Connection, Row};
+
+/// What twenty stations saw, judged as the server judges: real numbers, which do not compress.
+fn samples(count: usize) -> Vec<Sample> {
+    let inspector = Inspector {
+        tof: TofAnalyzer::new(TofProfile::example()).expect("valid"),
+        spectral: SpectralAnalyzer::new(SpectralProfile::example()).expect("valid"),
+        rule: PowerMeanRule::default(),
+        decision: Decision::default(),
+        weights: SensorWeights::default(),
+        calibration: Calibration::NONE,
+    };
+    let mut stations: Vec<_> = (0..20).map(Station::new).collect();
+    (0..count)
+        .map(|k| {
+            let reading = stations[k % 20].next_reading();
+            let inspection = inspector.inspect(reading.frame.as_ref(), reading.spectrum.as_ref());
+            let micros = 1_794_000_000_000_000 + i64::try_from(k).expect("few") * 50_000;
+            let timestamp = Timestamp::from_micros(micros).expect("in range");
+            Sample {
+                key: SampleKey {
+                    device_id: Name::new(&format!("ESP32_{:03}", k % 20)).expect("short"),
+                    timestamp,
+                    sample_id: Name::new(&format!("SAMPLE-{k:08}")).expect("short"),
+                },
+                received_at: timestamp,
+                tof: reading.frame,
+                spectrum: reading.spectrum,
+                inspection,
+                reported: None,
+                meta: Meta { firmware_version: Name::new("2.1.0").ok(), temperature_c: Some(4.5), humidity_percent: Some(81.0) },
+                profile: ProfileRef { name: Name::new("bench").expect("short"), version: 1, hash: [7; 16] },
+                processing_micros: 11,
+            }
+        })
+        .collect()
+}
+
+#[expect(clippy::disallowed_methods, reason = "a bench measures time, and is told where its server is")]
+fn measure(now: Option<Instant>) -> (Instant, Duration, Option<String>) {
+    let at = Instant::now();
+    (at, now.map_or(Duration::ZERO, |begun| at - begun), std::env::var("SQAL_TEST_POSTGRES_URL").ok())
+}
+
+fn now() -> Instant {
+    measure(None).0
+}
+
+fn postgres(c: &mut Criterion) {
+    let Some(url) = measure(None).2 else { panic!("run `cargo xtask bench storage`, which starts PostgreSQL") };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let batch = samples(1000);
+    let config = PostgresConfig::new(&url).and_then(|config| config.in_schema("bench")).expect("a URL");
+    let (store, mut behind) = runtime.block_on(async {
+        let store = PostgresStore::open(&config).await.expect("PostgreSQL answers");
+        let mut behind = PgConnection::connect(&url).await.expect("PostgreSQL answers");
+        sqlx::raw_sql("SET search_path = bench; TRUNCATE sample, sample_hour").execute(&mut behind).await.expect("it does");
+        (store, behind)
+    });
+    // The rows as COPY wants them, made by the server from the rows that we stored.
+    let rows = runtime.block_on(async {
+        store.insert(&batch).await.expect("it stores");
+        let mut out = behind.copy_out_raw("COPY (SELECT * FROM sample) TO STDOUT (FORMAT binary)").await.expect("it copies");
+        let mut rows = Vec::new();
+        while let Some(part) = futures_util::StreamExt::next(&mut out).await {
+            rows.extend_from_slice(&part.expect("it copies"));
+        }
+        drop(out);
+        let text = "SELECT sum(pg_total_relation_size(inhrelid)) / 1000 FROM pg_inherits WHERE inhparent = 'sample'::regclass";
+        let bytes: i64 = sqlx::query_scalar(&*Box::leak(format!("SELECT ({text})::bigint").into_boxed_str()))
+            .fetch_one(&mut behind)
+            .await
+            .expect("it counts");
+        println!("bytes per sample on disk, with its indexes: {bytes}; as COPY sends it: {}", rows.len() / 1000);
+        rows
+    });
+    let mut group = c.benchmark_group("PostgreSQL, 1000 samples");
+    group.sample_size(20).measurement_time(Duration::from_secs(6)).warm_up_time(Duration::from_secs(1));
+    group.throughput(Throughput::Elements(1000));
+    let truncate = "TRUNCATE sample, sample_hour";
+    group.bench_function("SQAL, one batch", |b| {
+        b.iter_custom(|n| {
+            runtime.block_on(async {
+                let mut total = Duration::ZERO;
+                for _ in 0..n {
+                    sqlx::raw_sql(truncate).execute(&mut behind).await.expect("it truncates");
+                    let begun = now();
+                    black_box(store.insert(&batch).await.expect("it stores"));
+                    total += measure(Some(begun)).1;
+                }
+                total
+            })
+        });
+    });
+    group.bench_function("binary COPY of the same rows", |b| {
+        b.iter_custom(|n| {
+            runtime.block_on(async {
+                let mut total = Duration::ZERO;
+                for _ in 0..n {
+                    sqlx::raw_sql(truncate).execute(&mut behind).await.expect("it truncates");
+                    let begun = now();
+                    let mut copy = behind.copy_in_raw("COPY sample FROM STDIN (FORMAT binary)").await.expect("it copies");
+                    copy.send(rows.as_slice()).await.expect("it copies");
+                    copy.finish().await.expect("it copies");
+                    total += measure(Some(begun)).1;
+                }
+                total
+            })
+        });
+    });
+    group.throughput(Throughput::Elements(50));
+    group.bench_function("row by row, 50 samples", |b| {
+        b.iter_custom(|n| {
+            runtime.block_on(async {
+                let mut total = Duration::ZERO;
+                for _ in 0..n {
+                    sqlx::raw_sql(truncate).execute(&mut behind).await.expect("it truncates");
+                    let begun = now();
+                    for sample in &batch[..50] {
+                        black_box(store.insert(std::slice::from_ref(sample)).await.expect("it stores"));
+                    }
+                    total += measure(Some(begun)).1;
+                }
+                total
+            })
+        });
+    });
+    group.finish();
+}
+
+/// A row as the driver gives it: what a hand-written batch binds again.
+enum Value {
+    Integer(i64),
+    Real(f64),
+    Text(String),
+    Blob(Vec<u8>),
+    Null,
+}
+
+fn sqlite(c: &mut Criterion) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let batch = samples(1000);
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("samples.db");
+    let (store, mut behind, rows) = runtime.block_on(async {
+        let store = SqliteStore::open(&SqliteConfig::at(&path)).await.expect("it opens");
+        store.insert(&batch).await.expect("it stores");
+        let options = SqliteConnectOptions::new()
+            .filename(&path)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(Duration::from_secs(5));
+        let mut behind = SqliteConnection::connect_with(&options).await.expect("it opens");
+        let read = sqlx::query("SELECT * FROM sample").fetch_all(&mut behind).await.expect("it reads");
+        let value = |row: &sqlx::sqlite::SqliteRow, k: usize| {
+            row.try_get::<Option<i64>, _>(k)
+                .map(|v| v.map_or(Value::Null, Value::Integer))
+                .or_else(|_| row.try_get::<f64, _>(k).map(Value::Real))
+                .or_else(|_| row.try_get::<String, _>(k).map(Value::Text))
+                .or_else(|_| row.try_get::<Vec<u8>, _>(k).map(Value::Blob))
+                .expect("one of the four")
+        };
+        let rows: Vec<Vec<Value>> = read.iter().map(|row| (0..row.len()).map(|k| value(row, k)).collect()).collect();
+        (store, behind, rows)
+    });
+    let columns = rows[0].len();
+    let one = format!("({})", vec!["?"; columns].join(", "));
+    let text = |rows: usize| format!("INSERT INTO sample VALUES {} ON CONFLICT DO NOTHING", vec![one.as_str(); rows].join(", "));
+    let (fifty, one) = (text(50), text(1));
+    let clear = "DELETE FROM sample; DELETE FROM sample_hour";
+    let mut group = c.benchmark_group("SQLite, 1000 samples");
+    group.sample_size(20).measurement_time(Duration::from_secs(6)).warm_up_time(Duration::from_secs(1));
+    group.throughput(Throughput::Elements(1000));
+    group.bench_function("SQAL, one batch", |b| {
+        b.iter_custom(|n| {
+            runtime.block_on(async {
+                let mut total = Duration::ZERO;
+                for _ in 0..n {
+                    sqlx::raw_sql(clear).execute(&mut behind).await.expect("it clears");
+                    let begun = now();
+                    black_box(store.insert(&batch).await.expect("it stores"));
+                    total += measure(Some(begun)).1;
+                }
+                total
+            })
+        });
+    });
+    for (name, text, at_once) in [("by hand, 50 rows a statement", &fifty, 50), ("by hand, 1 row a statement", &one, 1)] {
+        group.bench_function(name, |b| {
+            b.iter_custom(|n| {
+                runtime.block_on(async {
+                    let mut total = Duration::ZERO;
+                    for _ in 0..n {
+                        sqlx::raw_sql(clear).execute(&mut behind).await.expect("it clears");
+                        let begun = now();
+                        let mut transaction = behind.begin_with("BEGIN IMMEDIATE").await.expect("it begins");
+                        for rows in rows.chunks(at_once) {
+                            let query = sqlx::query(AssertSqlSafe(text.as_str()));
+                            let query = rows.iter().flatten().fold(query, |query, value| match value {
+                                Value::Integer(v) => query.bind(*v),
+                                Value::Real(v) => query.bind(*v),
+                                Value::Text(v) => query.bind(v.as_str()),
+                                Value::Blob(v) => query.bind(v.as_slice()),
+                                Value::Null => query.bind(None::<i64>),
+                            });
+                            query.execute(&mut *transaction).await.expect("it stores");
+                        }
+                        transaction.commit().await.expect("it commits");
+                        total += measure(Some(begun)).1;
+                    }
+                    total
+                })
+            });
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, postgres, sqlite);
+criterion_main!(benches);
