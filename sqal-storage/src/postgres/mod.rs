@@ -1,6 +1,7 @@
 //! [`PostgresStore`]: the store of a plant; a partition a month, or a hypertable where `TimescaleDB` is.
 
 mod config;
+mod copy;
 mod error;
 mod migrate;
 mod partitions;
@@ -8,12 +9,14 @@ mod rows;
 mod statements;
 mod types;
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use sqal_core::{Sample, SampleId};
-use sqlx::postgres::{PgPool, PgPoolOptions};
-use sqlx::{AssertSqlSafe, Row};
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::{PgPool, PgPoolOptions, Postgres};
+use sqlx::{AssertSqlSafe, Connection, Row};
 use tracing::{error, info};
 
 use crate::record::{Batch, Record};
@@ -51,6 +54,8 @@ pub struct PostgresStore {
     timescale: Timescale,
     /// `None` on a hypertable, which makes its chunks itself.
     partitions: Option<Partitions>,
+    /// How many large batches are still inserted, not copied.
+    doubt: AtomicU32,
 }
 
 impl PostgresStore {
@@ -80,6 +85,7 @@ impl PostgresStore {
             deadline: config.deadline,
             timescale: Timescale::Absent,
             partitions: None,
+            doubt: AtomicU32::new(0),
         };
         let found = within(config.deadline, store.detect()).await?;
         store.timescale = found;
@@ -153,21 +159,97 @@ impl PostgresStore {
         })
     }
 
-    async fn insert_records(&self, records: &[Record<'_>]) -> Result<Vec<SampleId>, StorageError> {
+    /// Stores a batch the way that suits it.
+    ///
+    /// COPY is the fastest there is, and knows no duplicates: a large batch is copied in the belief that all of it is new. When it is
+    /// not, it is inserted, and so are the next ones: a device that repeats itself seldom stops after one.
+    async fn store(&self, batch: &Batch<'_>, records: &[Record<'_>]) -> Result<Vec<Inserted>, StorageError> {
         if let Some(partitions) = &self.partitions {
             partitions.ready(&self.writers, &self.schema_name, records).await?;
         }
+        let doubt = self.doubt.load(Ordering::Relaxed);
+        if records.len() >= WORTH_A_COPY {
+            self.doubt.store(doubt.saturating_sub(1), Ordering::Relaxed);
+            if doubt == 0 {
+                match self.copy(batch, records).await {
+                    Err(error) if has_code(&error, UNIQUE_VIOLATION) => self.doubt.store(BATCHES_IN_DOUBT, Ordering::Relaxed),
+                    result => return result,
+                }
+            }
+        }
         let rows = rows::bind(sqlx::query(statements::INSERT), records).fetch_all(&self.writers).await;
-        rows.map_err(storage_error)?.iter().map(rows::id).collect::<Result<_, _>>().map_err(corrupt)
+        let stored: Result<Vec<_>, _> = rows.map_err(storage_error)?.iter().map(rows::id).collect();
+        Ok(batch.outcomes(stored.map_err(corrupt)?))
     }
 
-    /// Whether a partition that was there has gone: PostgreSQL calls a row without one a violated constraint.
-    fn lost_a_partition(&self, error: &StorageError) -> bool {
-        let no_partition = |source: &sqlx::Error| {
-            source.as_database_error().is_some_and(|error| error.code().as_deref() == Some("23514"))
-        };
-        self.partitions.is_some()
-            && error.source.as_ref().and_then(|source| source.downcast_ref::<sqlx::Error>()).is_some_and(no_partition)
+    async fn copy(&self, batch: &Batch<'_>, records: &[Record<'_>]) -> Result<Vec<Inserted>, StorageError> {
+        let mut connection = Unfinished(Some(self.writers.acquire().await.map_err(storage_error)?));
+        let outcomes = batch.outcomes(records.iter().map(|record| record.id));
+        {
+            let mut transaction = connection.get().begin().await.map_err(storage_error)?;
+            let mut copy = transaction.copy_in_raw(statements::COPY).await.map_err(storage_error)?;
+            let sent = copy.send(copy::encode(records)).await.map(|_| ());
+            let copied = match sent {
+                Ok(()) => copy.finish().await.map(|_| ()),
+                Err(error) => copy.abort("not sent whole").await.and(Err(error)),
+            };
+            let hours = batch.hours(&outcomes);
+            let added = match copied {
+                Ok(()) => {
+                    rows::bind_hours(sqlx::query(statements::ADD_TO_HOURS), &hours).execute(&mut *transaction).await.map(|_| ())
+                }
+                Err(error) => Err(error),
+            };
+            match added {
+                Ok(()) => transaction.commit().await.map_err(storage_error)?,
+                Err(error) => {
+                    transaction.rollback().await.map_err(storage_error)?;
+                    connection.finished();
+                    return Err(storage_error(error));
+                }
+            }
+        }
+        connection.finished();
+        Ok(outcomes)
+    }
+}
+
+/// A batch this large is copied: below it the round trips of a copy cost more than it saves.
+const WORTH_A_COPY: usize = 100;
+
+/// So many large batches after one with a duplicate are inserted, not copied.
+const BATCHES_IN_DOUBT: u32 = 16;
+
+/// SQLSTATE of a row whose key is there.
+const UNIQUE_VIOLATION: &str = "23505";
+
+/// SQLSTATE of a row that a check refuses, or for which there is no partition.
+const CHECK_VIOLATION: &str = "23514";
+
+fn has_code(error: &StorageError, code: &str) -> bool {
+    let source = error.source.as_ref().and_then(|source| source.downcast_ref::<sqlx::Error>());
+    source.and_then(sqlx::Error::as_database_error).is_some_and(|error| error.code().as_deref() == Some(code))
+}
+
+/// A connection in the middle of something: dropped there (a deadline, a lost line) it is closed and never used again.
+struct Unfinished(Option<PoolConnection<Postgres>>);
+
+impl Unfinished {
+    fn get(&mut self) -> &mut PoolConnection<Postgres> {
+        self.0.as_mut().expect("there until it is finished")
+    }
+
+    /// It is sound, and goes back to its pool.
+    fn finished(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        if let Some(mut connection) = self.0.take() {
+            connection.close_on_drop();
+        }
     }
 }
 
@@ -185,15 +267,15 @@ impl SampleStore for PostgresStore {
         let batch = Batch::of(batch);
         let records = batch.records("postgres")?;
         within(self.deadline, async {
-            let mut stored = self.insert_records(&records).await;
-            if let Err(error) = &stored
-                && self.lost_a_partition(error)
-                && let Some(partitions) = &self.partitions
-            {
-                partitions.forget();
-                stored = self.insert_records(&records).await;
+            let stored = self.store(&batch, &records).await;
+            match (&stored, &self.partitions) {
+                // A partition that was there may have been dropped meanwhile.
+                (Err(error), Some(partitions)) if has_code(error, CHECK_VIOLATION) => {
+                    partitions.forget();
+                    self.store(&batch, &records).await
+                }
+                _ => stored,
             }
-            Ok(batch.outcomes(stored?))
         })
         .await
     }

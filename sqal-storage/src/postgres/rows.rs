@@ -1,6 +1,6 @@
 //! The only mapping between PostgreSQL's rows and ours.
 
-use sqal_core::{Sample, SampleId, Score, Timestamp};
+use sqal_core::{DeviceId, Sample, SampleId, Score, Timestamp};
 use sqlx::postgres::{PgArguments, PgRow, Postgres};
 use sqlx::query::Query;
 
@@ -48,6 +48,34 @@ pub(super) fn bind<'q>(query: Bound<'q>, records: &[Record<'_>]) -> Bound<'q> {
         r => r.frame.as_slice(),
         r => r.findings.as_slice(),
         r => r.defects.as_str(),
+    }
+}
+
+/// Binds what is added to hours as one array a column.
+pub(super) fn bind_hours<'q>(query: Bound<'q>, hours: &[(DeviceId, Hourly)]) -> Bound<'q> {
+    macro_rules! column {
+        ($query:expr; $($tally:ident => $value:expr),+ $(,)?) => {
+            $query$(.bind(hours.iter().map(|(_, Hourly { tally: $tally, .. })| $value).collect::<Vec<_>>()))+
+        };
+    }
+    let query = query
+        .bind(hours.iter().map(|(device, _)| device.as_str()).collect::<Vec<_>>())
+        .bind(hours.iter().map(|(_, hourly)| Micros(hourly.hour.begins().micros())).collect::<Vec<_>>());
+    column! { query;
+        t => t.samples,
+        t => t.grades[0],
+        t => t.grades[1],
+        t => t.grades[2],
+        t => t.grades[3],
+        t => t.grades[4],
+        t => t.scored,
+        t => t.score_sum,
+        t => t.score_squares,
+        t => t.score_range.map(|(low, _)| low.get()),
+        t => t.score_range.map(|(_, high)| high.get()),
+        t => t.confidence_sum,
+        t => Micros(t.first.micros()),
+        t => Micros(t.last.micros()),
     }
 }
 

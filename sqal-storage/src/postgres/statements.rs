@@ -173,16 +173,52 @@ INSERT INTO sample_hour ",
     down: "DROP TABLE sample_hour;",
 };
 
+/// The columns of `sample` in the order in which they are written.
+macro_rules! columns {
+    () => {
+        "(id, timestamp, received_at, volume_mm3, avg_height_mm, height_variation_mm, surface_uniformity, tof_score, integration_time_ms,
+    gain, color_score, freshness_index, fat_quality_index, oxidation_index, color_uniformity, spectral_score, score, confidence,
+    processing_ms, temperature_c, humidity_percent, device_id, sample_id, tof_grade, spectral_grade, grade, firmware_version, frame,
+    findings, defects)"
+    };
+}
+
+/// What happens when an hour is already there.
+macro_rules! add_to_hours {
+    () => {
+        "
+    ON CONFLICT (device_id, hour) DO UPDATE SET
+        samples = old.samples + excluded.samples, reject = old.reject + excluded.reject, c = old.c + excluded.c,
+        b = old.b + excluded.b, a = old.a + excluded.a, a_plus = old.a_plus + excluded.a_plus,
+        scored = old.scored + excluded.scored, score_sum = old.score_sum + excluded.score_sum,
+        score_squares = old.score_squares + excluded.score_squares,
+        score_min = least(old.score_min, excluded.score_min), score_max = greatest(old.score_max, excluded.score_max),
+        confidence_sum = old.confidence_sum + excluded.confidence_sum,
+        first = least(old.first, excluded.first), last = greatest(old.last, excluded.last)"
+    };
+}
+
+/// Stores samples of which none may be known: one that is, ends it all.
+pub(super) const COPY: &str = concat!("COPY sample ", columns!(), " FROM STDIN (FORMAT binary)");
+
+/// Adds to hours what came to them: one array a column, sorted by device and hour.
+pub(super) const ADD_TO_HOURS: &str = concat!(
+    "
+INSERT INTO sample_hour AS old
+SELECT * FROM unnest($1::text[], $2::timestamptz[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[],
+    $9::bigint[], $10::bigint[], $11::bigint[], $12::float8[], $13::float8[], $14::bigint[], $15::timestamptz[], $16::timestamptz[])",
+    add_to_hours!()
+);
+
 /// Stores samples whose ids are not known, adds them to their hours, and gives the new ids: one statement, one commit.
 ///
 /// Batches come sorted by id and hours are added in order, so that two writers never wait for each other in a circle.
 pub(super) const INSERT: &str = concat!(
     "
 WITH new AS (
-    INSERT INTO sample (id, timestamp, received_at, volume_mm3, avg_height_mm, height_variation_mm, surface_uniformity, tof_score,
-        integration_time_ms, gain, color_score, freshness_index, fat_quality_index, oxidation_index, color_uniformity,
-        spectral_score, score, confidence, processing_ms, temperature_c, humidity_percent, device_id, sample_id, tof_grade,
-        spectral_grade, grade, firmware_version, frame, findings, defects)
+    INSERT INTO sample ",
+    columns!(),
+    "
     SELECT a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t, u, v, w, x, y, z, aa, ab, ac, ad::jsonb
     FROM unnest($1::uuid[], $2::timestamptz[], $3::timestamptz[], $4::float8[], $5::float8[], $6::float8[], $7::float8[],
         $8::float8[], $9::float8[], $10::float8[], $11::float8[], $12::float8[], $13::float8[], $14::float8[], $15::float8[],
@@ -194,15 +230,8 @@ WITH new AS (
 ), hours AS (
     INSERT INTO sample_hour AS old ",
     tallies!("new"),
+    add_to_hours!(),
     "
-    ON CONFLICT (device_id, hour) DO UPDATE SET
-        samples = old.samples + excluded.samples, reject = old.reject + excluded.reject, c = old.c + excluded.c,
-        b = old.b + excluded.b, a = old.a + excluded.a, a_plus = old.a_plus + excluded.a_plus,
-        scored = old.scored + excluded.scored, score_sum = old.score_sum + excluded.score_sum,
-        score_squares = old.score_squares + excluded.score_squares,
-        score_min = least(old.score_min, excluded.score_min), score_max = greatest(old.score_max, excluded.score_max),
-        confidence_sum = old.confidence_sum + excluded.confidence_sum,
-        first = least(old.first, excluded.first), last = greatest(old.last, excluded.last)
 )
 SELECT id FROM new"
 );

@@ -6,7 +6,7 @@ use sqlx::postgres::{PgArgumentBuffer, PgHasArrayType, PgTypeInfo, PgValueRef, P
 use sqlx::{Decode, Encode, Type};
 
 /// 2000-01-01 in microseconds since 1970: where PostgreSQL counts from.
-const EPOCH: i64 = 946_684_800_000_000;
+pub(super) const EPOCH: i64 = 946_684_800_000_000;
 
 /// A `timestamptz`, in microseconds since 1970 on our side: exact over the whole range, which no floating second is.
 ///

@@ -3,11 +3,11 @@
 mod findings;
 
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
-use sqal_core::{Measured, Name, Sample, SampleId, SampleKey, Timestamp};
+use sqal_core::{DeviceId, Measured, Name, Sample, SampleId, SampleKey, Timestamp};
 
-use crate::{Inserted, StorageError, StorageErrorKind, decode_frame, encode_frame};
+use crate::{Hourly, Inserted, StorageError, StorageErrorKind, decode_frame, encode_frame};
 
 
 
@@ -156,8 +156,13 @@ impl<'a> Batch<'a> {
         self.ids.iter().map(outcome).collect()
     }
 
-    /// The samples that were new.
-    pub(crate) fn new_samples<'b>(&'b self, outcomes: &'b [Inserted]) -> impl Iterator<Item = &'a Sample> + 'b {
-        self.samples.iter().zip(outcomes).filter(|(_, outcome)| **outcome == Inserted::Stored).map(|(sample, _)| sample)
+    /// What the new ones come to, by device and hour, in that order.
+    pub(crate) fn hours(&self, outcomes: &[Inserted]) -> Vec<(DeviceId, Hourly)> {
+        let mut by_device: BTreeMap<DeviceId, Vec<&Sample>> = BTreeMap::new();
+        for (sample, _) in self.samples.iter().zip(outcomes).filter(|(_, outcome)| **outcome == Inserted::Stored) {
+            by_device.entry(sample.key.device_id).or_default().push(sample);
+        }
+        let hours = by_device.into_iter().map(|(device, samples)| (device, Hourly::of(samples)));
+        hours.flat_map(|(device, hours)| hours.into_iter().map(move |hour| (device, hour))).collect()
     }
 }

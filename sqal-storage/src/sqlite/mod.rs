@@ -6,13 +6,12 @@ mod rows;
 mod spool;
 mod statements;
 
-use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sqal_core::{DeviceId, Sample, SampleId};
+use sqal_core::{Sample, SampleId};
 use sqlx::sqlite::{
     Sqlite, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
@@ -144,15 +143,9 @@ async fn store(transaction: &mut Transaction<'_, Sqlite>, batch: &Batch<'_>) -> 
         }
     }
     let outcomes = batch.outcomes(stored);
-    let mut by_device: BTreeMap<DeviceId, Vec<&Sample>> = BTreeMap::new();
-    for sample in batch.new_samples(&outcomes) {
-        by_device.entry(sample.key.device_id).or_default().push(sample);
-    }
-    for (device, samples) in by_device {
-        for Hourly { hour, tally } in Hourly::of(samples) {
-            let query = rows::bind_hour(sqlx::query(statements::ADD_TO_HOUR), hour, &device, &tally);
-            query.execute(&mut **transaction).await.map_err(storage_error)?;
-        }
+    for (device, Hourly { hour, tally }) in batch.hours(&outcomes) {
+        let query = rows::bind_hour(sqlx::query(statements::ADD_TO_HOUR), hour, &device, &tally);
+        query.execute(&mut **transaction).await.map_err(storage_error)?;
     }
     Ok(outcomes)
 }

@@ -1,0 +1,83 @@
+//! Records in PostgreSQL's binary form of COPY: what a large batch travels in, half the work of an INSERT for both sides.
+//!
+//! The format is that of the manual's page on COPY: a header, then for each row the number of fields and each field as its length and
+//! its bytes, all big-endian; a length of -1 is NULL.
+
+use super::types::EPOCH;
+use crate::record::Record;
+
+const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
+const END: [u8; 2] = (-1_i16).to_be_bytes();
+const FIELDS: i16 = 30;
+
+/// The records in the order of the columns of [`COPY`](super::statements::COPY).
+pub(super) fn encode(records: &[Record<'_>]) -> Vec<u8> {
+    let mut rows = Rows(Vec::with_capacity(HEADER.len() + records.len() * 3200));
+    rows.0.extend_from_slice(HEADER);
+    for record in records {
+        rows.0.extend_from_slice(&FIELDS.to_be_bytes());
+        rows.field(record.id.as_bytes());
+        rows.field(&(record.key.timestamp.micros() - EPOCH).to_be_bytes());
+        rows.field(&(record.received_at.micros() - EPOCH).to_be_bytes());
+        for number in [
+            record.volume_mm3,
+            record.avg_height_mm,
+            record.height_variation_mm,
+            record.surface_uniformity,
+            record.tof_score,
+            record.integration_time_ms,
+            record.gain,
+            record.color_score,
+            record.freshness_index,
+            record.fat_quality_index,
+            record.oxidation_index,
+            record.color_uniformity,
+            record.spectral_score,
+            record.score,
+            Some(record.confidence),
+            Some(record.processing_ms),
+        ] {
+            rows.optional(number.map(f64::to_be_bytes).as_ref().map(<[u8; 8]>::as_slice));
+        }
+        for number in [record.temperature_c, record.humidity_percent] {
+            rows.optional(number.map(f32::to_be_bytes).as_ref().map(<[u8; 4]>::as_slice));
+        }
+        rows.field(record.key.device_id.as_str().as_bytes());
+        rows.field(record.key.sample_id.as_str().as_bytes());
+        for text in [record.tof_grade, record.spectral_grade, Some(record.grade), record.firmware_version] {
+            rows.optional(text.map(str::as_bytes));
+        }
+        rows.field(&record.frame);
+        rows.field(&record.findings);
+        // The binary form of jsonb is a 1 and the text.
+        rows.length(record.defects.len() + 1);
+        rows.0.push(1);
+        rows.0.extend_from_slice(record.defects.as_bytes());
+    }
+    rows.0.extend_from_slice(&END);
+    rows.0
+}
+
+struct Rows(Vec<u8>);
+
+impl Rows {
+    /// # Panics
+    ///
+    /// Never: a frame, a name and a list of defects are short.
+    fn length(&mut self, length: usize) {
+        let length = i32::try_from(length).expect("no field has two gigabytes");
+        self.0.extend_from_slice(&length.to_be_bytes());
+    }
+
+    fn field(&mut self, bytes: &[u8]) {
+        self.length(bytes.len());
+        self.0.extend_from_slice(bytes);
+    }
+
+    fn optional(&mut self, bytes: Option<&[u8]>) {
+        match bytes {
+            Some(bytes) => self.field(bytes),
+            None => self.0.extend_from_slice(&(-1_i32).to_be_bytes()),
+        }
+    }
+}
