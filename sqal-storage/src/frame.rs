@@ -53,8 +53,12 @@ pub fn encode_frame(tof: Option<&TofFrame>, spectrum: Option<&Spectrum>) -> Vec<
     );
     if let Some(reading) = reading {
         let grids = [Some(&reading.distance_mm), Some(&reading.reflectance_percent), Some(&reading.amplitude_kcps)];
-        for value in grids.into_iter().chain([reading.sigma_mm.as_ref()]).flatten().flat_map(Grid::iter) {
-            out.extend(value.to_le_bytes());
+        for grid in grids.into_iter().chain([reading.sigma_mm.as_ref()]).flatten() {
+            let mut bytes = [0; 256];
+            for (place, value) in bytes.as_chunks_mut::<4>().0.iter_mut().zip(grid.iter()) {
+                *place = value.to_le_bytes();
+            }
+            out.extend_from_slice(&bytes);
         }
         if let Some(status) = &reading.status {
             out.extend(status.iter().map(|status| status.0));

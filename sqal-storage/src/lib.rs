@@ -18,9 +18,12 @@
 //!
 //! - `sqlite`: the embedded store, through sqlx.
 //! - `postgres`: the store of a plant, through sqlx; it uses `TimescaleDB` where that is.
+//! - `cache`: what may be forgotten: in memory through moka, and with `redis` shared by several processes.
 //! - `redis`: limits that several processes share, through fred.
 //! - `conformance`: the laws as public functions and a macro, for stores outside this crate.
 
+#[cfg(feature = "cache")]
+mod cache;
 mod error;
 mod frame;
 mod guarded;
@@ -45,6 +48,10 @@ mod writer;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 
+#[cfg(feature = "cache")]
+pub use cache::{
+    Cache, CacheAway, CacheKey, CacheKind, CacheScope, CacheStats, Cached, NearCache, NotAScope, ReadThrough,
+};
 pub use error::{StorageError, StorageErrorKind};
 pub use frame::{FrameError, decode_frame, encode_frame};
 pub use guarded::GuardedStore;
@@ -52,6 +59,8 @@ pub use memory::MemoryStore;
 #[cfg(feature = "postgres")]
 pub use postgres::{InvalidPostgres, PostgresConfig, PostgresStore, Timescale};
 pub use query::{Cursor, NotACursor, Page, SampleQuery};
+#[cfg(all(feature = "cache", feature = "redis"))]
+pub use redis::RedisCache;
 #[cfg(feature = "redis")]
 pub use redis::{EvictsLimits, Redis, RedisBuckets, RedisError};
 #[cfg(feature = "sqlite")]

@@ -2,70 +2,20 @@
 #![cfg(feature = "redis")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::io::{BufRead, BufReader};
-use std::net::TcpListener;
+mod servers;
+
 use std::num::NonZeroU32;
-use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
 use fred::prelude::{
-    Builder, Client, ClientLike, Config, ConfigInterface, Expiration, KeysInterface, LuaInterface, ServerInterface,
+    Client, ClientLike, ConfigInterface, Expiration, KeysInterface, LuaInterface, ServerInterface,
 };
 use sqal_resilience::{
     AnsweredBy, BucketBackend, Clock, ManualClock, OnOutage, Quota, SharedBuckets, SharedConfig, SystemClock,
 };
+use servers::RedisServer as Server;
 use sqal_storage::{Redis, RedisBuckets};
-
-/// A Redis of its own, gone with the test.
-struct Server {
-    process: Child,
-    url: String,
-}
-
-impl Server {
-    fn start() -> Self {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        Self::start_on(port)
-    }
-
-    fn start_on(port: u16) -> Self {
-        let mut process = Command::new("redis-server")
-            .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("redis-server is needed: `cargo xtask test` installs it");
-        let ready = BufReader::new(process.stdout.as_mut().unwrap()).lines().map_while(Result::ok);
-        assert!(ready.into_iter().any(|line| line.contains("Ready to accept connections")), "it did not start");
-        Self { process, url: format!("redis://127.0.0.1:{port}/0") }
-    }
-
-    fn signal(&self, signal: &str) {
-        let id = self.process.id().to_string();
-        assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
-    }
-
-    /// A connection as a user has it.
-    async fn connection(&self) -> Redis {
-        let redis = Redis::connect(&self.url).unwrap();
-        redis.connected().await.unwrap();
-        redis
-    }
-
-    /// A client of the driver, to look behind.
-    async fn watcher(&self) -> Client {
-        let client = Builder::from_config(Config::from_url(&self.url).unwrap()).build().unwrap();
-        client.init().await.unwrap();
-        client
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
 
 fn n(n: u32) -> NonZeroU32 {
     NonZeroU32::new(n).unwrap()

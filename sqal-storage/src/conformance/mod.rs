@@ -9,6 +9,9 @@
 //! # fn main() {}
 //! ```
 
+#[cfg(feature = "cache")]
+pub mod cache;
+
 use std::num::NonZeroU16;
 
 use sqal_core::{

@@ -1,7 +1,11 @@
-//! Redis, through `fred`: a client that never hangs, and the limits that several processes share.
+//! Redis, through `fred`: a client that never hangs, and the limits and the cache that several processes share.
 
 mod buckets;
+#[cfg(feature = "cache")]
+mod cache;
 mod client;
 
 pub use buckets::{EvictsLimits, RedisBuckets};
+#[cfg(feature = "cache")]
+pub use cache::RedisCache;
 pub use client::{Redis, RedisError};

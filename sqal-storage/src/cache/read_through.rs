@@ -1,0 +1,326 @@
+//! [`ReadThrough`]: asks the cache, then the source, once for all who ask at the same time; a cache that is away never fails a read.
+
+use std::collections::HashSet;
+use std::fmt::Debug;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use moka::sync::Cache as Moka;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use sqal_resilience::{Breaker, BreakerConfig, Clock, InvalidBreaker, Outcome, SingleFlight};
+use tracing::debug;
+
+use super::{Cache, CacheAway, CacheKey, CacheKind, CacheScope};
+
+/// Values of one kind, near (in this process) and, if there is one, far (shared by several).
+///
+/// - A value is fresh for its kind's time, spread by ±10 % so that what came together does not go together.
+/// - After that it is stale for half its time: the first who asks fetches it anew, everybody else gets the stale one at once.
+/// - Of all who ask for what is not there, one fetches it.
+/// - The far cache stands behind a circuit breaker: while it is away nobody waits for it, and reads go to the source.
+pub struct ReadThrough<T, C> {
+    kind: CacheKind,
+    near: Moka<CacheKey, Entry<T>>,
+    far: Option<(Arc<dyn Cache>, Breaker<C>)>,
+    /// Counts the clearings: a value that was fetched before one must not be kept after it.
+    cleared: AtomicU64,
+    flights: SingleFlight<CacheKey, Option<Arc<T>>>,
+    refreshing: Refreshing,
+    hasher: RandomState,
+    clock: C,
+    counts: Counts,
+}
+
+#[derive(Debug)]
+struct Entry<T> {
+    value: Arc<T>,
+    fresh_until: Instant,
+    stale_until: Instant,
+}
+
+impl<T> Clone for Entry<T> {
+    fn clone(&self) -> Self {
+        Self { value: Arc::clone(&self.value), ..*self }
+    }
+}
+
+/// Keys that somebody fetches anew while others get the stale value.
+type Refreshing = Mutex<HashSet<CacheKey>>;
+
+#[derive(Debug, Default)]
+struct Counts {
+    hits: AtomicU64,
+    misses: AtomicU64,
+    bypasses: AtomicU64,
+    stale: AtomicU64,
+}
+
+/// What a cache has done so far (CCH-05, CCH-11).
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct CacheStats {
+    /// Reads that the cache answered.
+    pub hits: u64,
+    /// Reads that went to the source.
+    pub misses: u64,
+    /// Of the misses: those where the far cache was not asked, or did not answer.
+    pub bypasses: u64,
+    /// Of the hits: those that got a stale value while somebody fetched a fresh one.
+    pub stale: u64,
+    /// Values in the near cache.
+    pub total_keys: u64,
+}
+
+impl CacheStats {
+    /// Hits of all reads, between 0 and 1; `None` before the first read.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "a ratio of counts")]
+    pub fn hit_rate(&self) -> Option<f64> {
+        let reads = self.hits + self.misses;
+        (reads > 0).then(|| self.hits as f64 / reads as f64)
+    }
+}
+
+impl<T: Send + Sync + 'static, C: Clock + Clone> ReadThrough<T, C> {
+    /// A near cache of at most so many values.
+    #[must_use]
+    pub fn new(kind: CacheKind, most_values: u64, clock: C) -> Self {
+        Self {
+            kind,
+            near: Moka::new(most_values),
+            far: None,
+            cleared: AtomicU64::new(0),
+            flights: SingleFlight::new(),
+            refreshing: Refreshing::default(),
+            hasher: RandomState::new(),
+            clock,
+            counts: Counts::default(),
+        }
+    }
+
+    /// The same with a far cache that several processes share.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidBreaker`] for a breaker that cannot be.
+    pub fn with_far(mut self, far: Arc<dyn Cache>, breaker: BreakerConfig) -> Result<Self, InvalidBreaker> {
+        self.far = Some((far, Breaker::new(breaker, self.clock.clone())?));
+        Ok(self)
+    }
+
+    /// What it has done so far.
+    #[must_use]
+    pub fn stats(&self) -> CacheStats {
+        self.near.run_pending_tasks();
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        CacheStats {
+            hits: count(&self.counts.hits),
+            misses: count(&self.counts.misses),
+            bypasses: count(&self.counts.bypasses),
+            stale: count(&self.counts.stale),
+            total_keys: self.near.entry_count(),
+        }
+    }
+
+    /// The value in the near cache, if it is fresh: no waiting, no fetching.
+    #[must_use]
+    pub fn peek(&self, key: &CacheKey) -> Option<Arc<T>> {
+        let now = self.clock.now();
+        let value = self.near.get(key).filter(|entry| now < entry.fresh_until)?.value;
+        self.counts.hits.fetch_add(1, Ordering::Relaxed);
+        Some(value)
+    }
+}
+
+impl<T: Serialize + DeserializeOwned + Send + Sync + 'static, C: Clock + Clone> ReadThrough<T, C> {
+    /// The value under a key; `fetch` brings it from its source.
+    ///
+    /// # Errors
+    ///
+    /// Those of `fetch`, never those of a cache. Who joins another's fetch and finds that it failed, fetches for itself.
+    pub async fn get<E, F: Future<Output = Result<T, E>>>(
+        &self,
+        key: &CacheKey,
+        fetch: impl FnOnce() -> F,
+    ) -> Result<Arc<T>, E> {
+        if let Some(value) = self.peek(key) {
+            debug!("Cache HIT: {}:{}", self.kind.as_str(), key.name);
+            return Ok(value);
+        }
+        let now = self.clock.now();
+        if let Some(entry) = self.near.get(key).filter(|entry| now < entry.stale_until) {
+            return match Refresh::begin(&self.refreshing, key) {
+                Some(_refresh) => self.fetch(key, fetch).await,
+                None => {
+                    self.counts.hits.fetch_add(1, Ordering::Relaxed);
+                    self.counts.stale.fetch_add(1, Ordering::Relaxed);
+                    Ok(entry.value)
+                }
+            };
+        }
+        // The leader's error is its own; it lands with nothing, and the others try for themselves.
+        let mut failed = None;
+        let mut fetch = Some(fetch);
+        let landed = self
+            .flights
+            .run(key.clone(), || async {
+                let fetch = fetch.take()?;
+                match self.far_or_fetch(key, fetch).await {
+                    Ok(value) => Some(value),
+                    Err(error) => {
+                        failed = Some(error);
+                        None
+                    }
+                }
+            })
+            .await;
+        match (landed.value, failed, fetch) {
+            (Some(value), _, _) => {
+                if landed.shared {
+                    self.counts.hits.fetch_add(1, Ordering::Relaxed);
+                }
+                Ok(value)
+            }
+            (None, Some(error), _) => Err(error),
+            (None, None, Some(fetch)) => self.fetch(key, fetch).await,
+            (None, None, None) => unreachable!("a fetch ends with a value or an error"),
+        }
+    }
+
+    async fn far_or_fetch<E, F: Future<Output = Result<T, E>>>(
+        &self,
+        key: &CacheKey,
+        fetch: impl FnOnce() -> F,
+    ) -> Result<Arc<T>, E> {
+        if let Some((value, left)) = self.from_far(key).await {
+            self.counts.hits.fetch_add(1, Ordering::Relaxed);
+            let value = Arc::new(value);
+            self.keep_near(key, &value, left);
+            return Ok(value);
+        }
+        self.fetch(key, fetch).await
+    }
+
+    async fn fetch<E, F: Future<Output = Result<T, E>>>(
+        &self,
+        key: &CacheKey,
+        fetch: impl FnOnce() -> F,
+    ) -> Result<Arc<T>, E> {
+        self.counts.misses.fetch_add(1, Ordering::Relaxed);
+        debug!("Cache MISS: {}:{}", self.kind.as_str(), key.name);
+        let cleared = self.cleared.load(Ordering::Acquire);
+        let value = Arc::new(fetch().await?);
+        let still = || self.cleared.load(Ordering::Acquire) == cleared;
+        if still() {
+            self.keep(key, &value).await;
+            if !still() {
+                // It was cleared while it was kept, and must be fetched anew.
+                self.near.invalidate(key);
+            }
+        }
+        Ok(value)
+    }
+
+    /// Keeps a value that somebody knows without asking, for example the latest sample after its commit.
+    pub async fn keep(&self, key: &CacheKey, value: &Arc<T>) {
+        let fresh = self.spread(key);
+        self.keep_near(key, value, fresh);
+        if let Some((far, breaker)) = &self.far
+            && let Ok(permit) = breaker.acquire()
+            && let Ok(bytes) = postcard::to_stdvec(&**value)
+        {
+            permit.report(outcome(&far.put(key, bytes.into(), fresh).await));
+        }
+    }
+
+    /// Forgets a scope, near and far.
+    ///
+    /// # Errors
+    ///
+    /// [`CacheAway`] if the far cache does not answer; it gives nothing from the scope to this process until it could be cleared.
+    pub async fn clear(&self, scope: &CacheScope) -> Result<(), CacheAway> {
+        self.cleared.fetch_add(1, Ordering::AcqRel);
+        match scope {
+            CacheScope::All => self.near.invalidate_all(),
+            CacheScope::Device(device) => {
+                let keys: Vec<_> =
+                    self.near.iter().map(|(key, _)| key).filter(|key| key.device.as_ref() == Some(device)).collect();
+                keys.iter().for_each(|key| self.near.invalidate(&**key));
+            }
+        }
+        match &self.far {
+            // Not through the breaker: what was not forgotten must not be given.
+            Some((far, _)) => far.clear(scope).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn from_far(&self, key: &CacheKey) -> Option<(T, Duration)> {
+        let (far, breaker) = self.far.as_ref()?;
+        let Ok(permit) = breaker.acquire() else {
+            self.counts.bypasses.fetch_add(1, Ordering::Relaxed);
+            return None;
+        };
+        let got = far.get(key).await;
+        permit.report(outcome(&got));
+        match got {
+            Ok(cached) => {
+                let cached = cached?;
+                // What another version wrote is not there for us.
+                postcard::from_bytes(&cached.value).ok().map(|value| (value, cached.left))
+            }
+            Err(_) => {
+                self.counts.bypasses.fetch_add(1, Ordering::Relaxed);
+                None
+            }
+        }
+    }
+
+    fn keep_near(&self, key: &CacheKey, value: &Arc<T>, fresh: Duration) {
+        let fresh_until = self.clock.now() + fresh;
+        let entry = Entry { value: Arc::clone(value), fresh_until, stale_until: fresh_until + fresh / 2 };
+        self.near.insert(key.clone(), entry);
+    }
+
+    /// The kind's time ±10 %, by the key and how often was fetched: no two processes agree.
+    fn spread(&self, key: &CacheKey) -> Duration {
+        let hash = self.hasher.hash_one((key, self.counts.misses.load(Ordering::Relaxed)));
+        let permille = u32::try_from(hash % 201).unwrap_or(0) + 900;
+        self.kind.time_to_live() * permille / 1000
+    }
+}
+
+fn outcome<T>(result: &Result<T, CacheAway>) -> Outcome {
+    if result.is_ok() { Outcome::Success } else { Outcome::Failure }
+}
+
+/// A key that is being fetched anew, until this is dropped.
+struct Refresh<'a> {
+    keys: &'a Refreshing,
+    key: CacheKey,
+}
+
+impl<'a> Refresh<'a> {
+    fn begin(keys: &'a Refreshing, key: &CacheKey) -> Option<Self> {
+        let new = keys.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone());
+        new.then(|| Self { keys, key: key.clone() })
+    }
+}
+
+impl Drop for Refresh<'_> {
+    fn drop(&mut self) {
+        self.keys.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.key);
+    }
+}
+
+impl<T, C: Debug> Debug for ReadThrough<T, C> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ReadThrough")
+            .field("kind", &self.kind)
+            .field("far", &self.far)
+            .field("counts", &self.counts)
+            .finish_non_exhaustive()
+    }
+}
