@@ -1,5 +1,6 @@
 //! What the server reads from its surroundings: arguments and environment variables, all mistakes at once.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -20,12 +21,32 @@ pub struct Config {
     /// The folder of the database; it is created if it is not there.
     #[arg(long, env = "SQAL_DATA_DIR", default_value = "sqal-data")]
     pub data_dir: PathBuf,
+    /// A PostgreSQL to keep the samples in, for example `postgres://sqal_user:password@db/sqal_db`; without it a file in the data folder.
+    /// Samples wait in a file of the data folder while the database is away.
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
+    pub database_url: Option<DatabaseUrl>,
     /// A YAML file of product profiles; without it the built-in placeholder is used.
     #[arg(long, env = "CONFIG_PATH")]
     pub config_path: Option<PathBuf>,
     /// What is logged, for example `info` or `sqal_http=debug`.
     #[arg(long, env = "SQAL_LOG", default_value = "info", value_parser = log_filter)]
     pub log: String,
+}
+
+/// A URL that may hold a password: its `Debug` shows nothing, and it is checked where an error does not repeat it.
+#[derive(Clone)]
+pub struct DatabaseUrl(pub(crate) String);
+
+impl fmt::Debug for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("DatabaseUrl(..)")
+    }
+}
+
+impl From<String> for DatabaseUrl {
+    fn from(url: String) -> Self {
+        Self(url)
+    }
 }
 
 /// A wrong filter is refused at the start, not replaced in silence.

@@ -7,15 +7,13 @@ use std::time::{Duration, SystemTime};
 
 use sqal_core::Timestamp;
 use sqal_http::{Services, router};
-use sqal_resilience::{
-    BreakerConfig, InvalidBreaker, LogChanges, OpenFor, Phase, Report, Shutdown, ShutdownConfig, Signals, Stage,
-    StateGauge, SystemClock,
-};
-use sqal_storage::{BatchWriter, GuardedStore, SampleStore, SqliteConfig, SqliteStore, StorageError, WriterConfig};
+use sqal_resilience::{InvalidBreaker, Phase, Report, Shutdown, ShutdownConfig, Signals, Stage};
+use sqal_storage::{BatchWriter, InvalidPostgres, StorageError};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tracing::{info, warn};
 
+use crate::database::Database;
 use crate::{Config, ProfileError, metrics_text};
 
 /// Thirty seconds for requests, ten for connections, ten for what they have handed in.
@@ -43,6 +41,9 @@ pub enum ServerError {
     /// The breakers around the database.
     #[error("breaker: {0}")]
     Breaker(#[from] InvalidBreaker),
+    /// Where the database should be.
+    #[error("DATABASE_URL: {0}")]
+    DatabaseUrl(#[from] InvalidPostgres),
     /// The database.
     #[error("database: {0}")]
     Storage(#[from] StorageError),
@@ -83,21 +84,12 @@ pub async fn serve(config: Config, ready: impl FnOnce(SocketAddr)) -> Result<(),
     let _sweeping = sweeping.map(AbortOnDrop);
     std::fs::create_dir_all(&config.data_dir)
         .map_err(|source| ServerError::DataDir { path: config.data_dir.clone(), source })?;
-    let database = config.data_dir.join("sqal.db");
-    let Ok(opened) = shutdown.unless_begun(SqliteStore::open(&SqliteConfig::at(&database))).await else {
+    let Ok(opened) = shutdown.unless_begun(Database::open(&config)).await else {
         return Ok(()); // nothing was opened yet
     };
-    let sqlite = Arc::new(opened?);
-    info!(database = %database.display(), "database ready");
-
-    // A probe of a file on this machine costs nothing: the line must go on seconds after there is room again, not a minute.
-    let writing_breaker =
-        BreakerConfig { open_for: OpenFor::always(Duration::from_secs(5)), ..BreakerConfig::default() };
-    // Inside out: the database, its breakers; the writer writes through both.
-    let guarded = GuardedStore::new(Arc::clone(&sqlite), writing_breaker, BreakerConfig::default(), SystemClock)?;
-    let told = |name: &'static str| (StateGauge::new(name), LogChanges(name));
-    let store: Arc<dyn SampleStore> = Arc::new(guarded.observed_by(told("database"), told("database_reads")));
-    let (writer, mut writing) = BatchWriter::start(Arc::clone(&store), WriterConfig::usual());
+    let database = opened?;
+    let store = Arc::clone(&database.store);
+    let (writer, mut writing) = BatchWriter::start(Arc::clone(&store), database.writer);
     let mut services = Services::new(store, writer, profiles, wall_clock);
     services.metrics = metrics;
     services.shutdown = shutdown.clone();
@@ -136,16 +128,16 @@ pub async fn serve(config: Config, ready: impl FnOnce(SocketAddr)) -> Result<(),
         drop(server);
         if left == 0 { Ok(()) } else { Err(format!("{left} did not end in time")) }
     };
-    let database = move || async move {
+    let close = move || async move {
         // Whoever still holds the writer, it takes nothing more; what was handed in is written.
         writing.close();
         writing.finished().await;
-        sqlite.close().await;
+        database.close().await;
         Ok::<_, std::convert::Infallible>(())
     };
     // The registry of the end takes closers until it has run them all.
     let _ = shutdown.on_close_counted(Stage::CONNECTIONS, "WebSocket connections", move || open.open(), connections);
-    let _ = shutdown.on_close(Stage::STORES, "database pool", database);
+    let _ = shutdown.on_close(Stage::STORES, "database pool", close);
     let report = shutdown.run().await;
     if report.exit_code() == 0 { Ok(()) } else { Err(ServerError::Unfinished(report)) }
 }
@@ -162,7 +154,7 @@ fn wall_clock() -> Timestamp {
 }
 
 /// A task that ends with whoever started it.
-struct AbortOnDrop<T>(JoinHandle<T>);
+pub(crate) struct AbortOnDrop<T>(pub(crate) JoinHandle<T>);
 
 impl<T> Drop for AbortOnDrop<T> {
     fn drop(&mut self) {

@@ -90,9 +90,21 @@ fn simulated_products_get_grades_and_their_truth_is_exported() {
 /// A server killed without warning, again and again, while a station sends: what was acknowledged is there, once.
 #[test]
 fn every_acknowledged_sample_survives_kills_and_restarts() {
+    survives_kills_and_restarts(None);
+}
+
+/// The same with a PostgreSQL behind it.
+#[test]
+fn every_acknowledged_sample_survives_kills_and_restarts_with_postgres() {
+    #[expect(clippy::disallowed_methods, reason = "how the test command tells tests where servers are")]
+    let url = std::env::var("SQAL_TEST_POSTGRES_URL");
+    survives_kills_and_restarts(Some(&url.expect("run `cargo xtask test`, which starts PostgreSQL")));
+}
+
+fn survives_kills_and_restarts(database: Option<&str>) {
     let data = tempfile::tempdir().unwrap();
     let address = free_address();
-    let mut server = Server::start(data.path(), &address);
+    let mut server = Server::start_on(database, data.path(), &address);
     let mut config = server.station(9);
     config.count = Some(1000);
     let station = std::thread::spawn(move || run(&config));
@@ -100,7 +112,7 @@ fn every_acknowledged_sample_survives_kills_and_restarts() {
         // The station sends on; the server dies in the middle of whatever it does after so many answers of this life.
         while answers(&server) < kill_after && !station.is_finished() {}
         server.kill();
-        server = Server::start(data.path(), &address);
+        server = Server::start_on(database, data.path(), &address);
     }
     let summary = station.join().unwrap();
     assert_eq!(summary.persisted + summary.duplicate, 1000);

@@ -1,0 +1,92 @@
+//! Which database, and what stands around it: breakers, and a spool where the database is elsewhere.
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqal_resilience::{BreakerConfig, LogChanges, OpenFor, StateGauge, SystemClock};
+use sqal_storage::{
+    GuardedStore, PostgresConfig, PostgresStore, SampleStore, SpooledStore, SqliteConfig, SqliteStore, WriterConfig,
+};
+use tracing::info;
+
+use crate::server::{AbortOnDrop, ServerError};
+use crate::Config;
+
+/// A spool holds at most so many samples: 4 GB, five weeks of a line of twenty stations.
+const SPOOL: u64 = 2_000_000;
+
+/// An opened database.
+pub(crate) struct Database {
+    pub(crate) store: Arc<dyn SampleStore>,
+    pub(crate) writer: WriterConfig,
+    connections: Connections,
+    _forwarding: Option<AbortOnDrop<()>>,
+}
+
+/// What must be closed at the end.
+enum Connections {
+    Embedded(Arc<SqliteStore>),
+    Remote(Arc<PostgresStore>, Arc<SqliteStore>),
+}
+
+impl Database {
+    /// Opens what the configuration names.
+    pub(crate) async fn open(config: &Config) -> Result<Self, ServerError> {
+        match &config.database_url {
+            None => Self::embedded(config).await,
+            Some(url) => Self::remote(config, &PostgresConfig::new(&url.0)?).await,
+        }
+    }
+
+    async fn embedded(config: &Config) -> Result<Self, ServerError> {
+        let path = config.data_dir.join("sqal.db");
+        let sqlite = Arc::new(SqliteStore::open(&SqliteConfig::at(&path)).await?);
+        info!(database = %path.display(), "database ready");
+        Ok(Self {
+            store: Arc::new(guarded(Arc::clone(&sqlite))?),
+            writer: WriterConfig::usual(),
+            connections: Connections::Embedded(sqlite),
+            _forwarding: None,
+        })
+    }
+
+    /// A PostgreSQL, and a local file in which samples wait while it is away.
+    async fn remote(config: &Config, database: &PostgresConfig) -> Result<Self, ServerError> {
+        let postgres = Arc::new(PostgresStore::open(database).await?);
+        info!(?database, timescale = ?postgres.timescale(), "database ready");
+        let spool = Arc::new(SqliteStore::open(&SqliteConfig::at(config.data_dir.join("spool.db"))).await?);
+        let store = Arc::new(SpooledStore::new(guarded(Arc::clone(&postgres))?, Arc::clone(&spool), SPOOL).await?);
+        let forwarding = tokio::spawn({
+            let store = Arc::clone(&store);
+            async move { store.keep_forwarding(WriterConfig::usual().backoff).await }
+        });
+        let two = NonZeroUsize::new(2).unwrap_or(NonZeroUsize::MIN);
+        Ok(Self {
+            store,
+            writer: WriterConfig { commits: two, ..WriterConfig::usual() },
+            connections: Connections::Remote(postgres, spool),
+            _forwarding: Some(AbortOnDrop(forwarding)),
+        })
+    }
+
+    /// Closes the connections; what is in the spool stays there and moves at the next start.
+    pub(crate) async fn close(&self) {
+        match &self.connections {
+            Connections::Embedded(sqlite) => sqlite.close().await,
+            Connections::Remote(postgres, spool) => {
+                postgres.close().await;
+                spool.close().await;
+            }
+        }
+    }
+}
+
+/// The store behind breakers that are told to the metrics and to the log.
+fn guarded<S: SampleStore>(store: S) -> Result<GuardedStore<S, SystemClock>, ServerError> {
+    // A probe costs little: the line must go on seconds after there is room again, not a minute.
+    let writing = BreakerConfig { open_for: OpenFor::always(Duration::from_secs(5)), ..BreakerConfig::default() };
+    let told = |name: &'static str| (StateGauge::new(name), LogChanges(name));
+    let guarded = GuardedStore::new(store, writing, BreakerConfig::default(), SystemClock)?;
+    Ok(guarded.observed_by(told("database"), told("database_reads")))
+}
