@@ -22,8 +22,11 @@
 //! - `redis`: limits that several processes share, through fred.
 //! - `conformance`: the laws as public functions and a macro, for stores outside this crate.
 
+mod audit;
 #[cfg(feature = "cache")]
 mod cache;
+mod custody;
+mod digest;
 mod error;
 mod frame;
 mod guarded;
@@ -48,6 +51,9 @@ mod writer;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 
+pub use audit::{Action, AuditEntry, BrokenChain, Head};
+pub use custody::{Custody, Gone, Purge, Retention};
+pub use digest::Contents;
 #[cfg(feature = "cache")]
 pub use cache::{
     Cache, CacheAway, CacheKey, CacheKind, CacheScope, CacheStats, Cached, NearCache, NotAScope, ReadThrough,

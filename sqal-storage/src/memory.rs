@@ -5,17 +5,37 @@ use std::collections::btree_map::Entry;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use sqal_core::{Sample, SampleId, Timestamp};
+use sqal_core::{DeviceId, Sample, SampleId, Timestamp};
 
-use crate::{Hour, Hourly, HourlyQuery, Inserted, Page, SampleQuery, SampleStore, StorageError};
+use crate::{
+    Action, AuditEntry, Custody, Gone, Head, Hour, Hourly, HourlyQuery, Inserted, Page, Purge, SampleQuery, SampleStore, StorageError,
+    Tally,
+};
 
 /// A store in memory, for tests, examples and embedders that keep nothing.
 ///
 /// It obeys every law but durability across the end of the process, which no memory can.
 #[derive(Debug, Default)]
 pub struct MemoryStore {
+    kept: Mutex<Kept>,
+}
+
+#[derive(Debug, Default)]
+struct Kept {
     // Ordered by time and id, so that a page is a walk backwards.
-    samples: Mutex<BTreeMap<(Timestamp, SampleId), Sample>>,
+    samples: BTreeMap<(Timestamp, SampleId), Sample>,
+    // Of their own: they outlive their samples.
+    hours: BTreeMap<(Hour, DeviceId), Tally>,
+    audit: Vec<AuditEntry>,
+}
+
+impl Kept {
+    fn write_down(&mut self, action: Action) -> AuditEntry {
+        let last = self.audit.last().map(|entry| Head { number: entry.number, hash: entry.hash });
+        let entry = AuditEntry::after(last.as_ref(), action);
+        self.audit.push(entry.clone());
+        entry
+    }
 }
 
 impl MemoryStore {
@@ -25,19 +45,23 @@ impl MemoryStore {
         Self::default()
     }
 
-    fn samples(&self) -> MutexGuard<'_, BTreeMap<(Timestamp, SampleId), Sample>> {
-        self.samples.lock().unwrap_or_else(PoisonError::into_inner)
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 #[async_trait]
 impl SampleStore for MemoryStore {
     async fn insert(&self, batch: &[Sample]) -> Result<Vec<Inserted>, StorageError> {
-        let mut samples = self.samples();
+        let mut kept = self.kept();
+        let Kept { samples, hours, .. } = &mut *kept;
         let insert = |sample: &Sample| match samples.entry((sample.key.timestamp, sample.id())) {
             Entry::Occupied(_) => Inserted::Duplicate,
             Entry::Vacant(place) => {
                 place.insert(sample.clone());
+                let one = Tally::of(sample);
+                let hour = (Hour::of(sample.key.timestamp), sample.key.device_id);
+                hours.entry(hour).and_modify(|sum| *sum = sum.and(&one)).or_insert(one);
                 Inserted::Stored
             }
         };
@@ -45,11 +69,12 @@ impl SampleStore for MemoryStore {
     }
 
     async fn get(&self, id: &SampleId) -> Result<Option<Sample>, StorageError> {
-        Ok(self.samples().iter().find(|((_, known), _)| known == id).map(|(_, sample)| sample.clone()))
+        Ok(self.kept().samples.iter().find(|((_, known), _)| known == id).map(|(_, sample)| sample.clone()))
     }
 
     async fn query(&self, query: &SampleQuery) -> Result<Page, StorageError> {
-        let samples = self.samples();
+        let kept = self.kept();
+        let samples = &kept.samples;
         let older =
             |key: &(Timestamp, SampleId)| query.after.is_none_or(|after| *key < (after.timestamp(), after.id()));
         let wanted = |sample: &Sample| query.device_id.is_none_or(|device| sample.key.device_id == device);
@@ -59,15 +84,57 @@ impl SampleStore for MemoryStore {
     }
 
     async fn hourly(&self, query: &HourlyQuery) -> Result<Vec<Hourly>, StorageError> {
-        let samples = self.samples();
-        let hours = query.from()..query.until();
-        Ok(Hourly::of(samples.values().filter(|sample| {
-            hours.contains(&Hour::of(sample.key.timestamp))
-                && query.device_id().is_none_or(|device| *device == sample.key.device_id)
-        })))
+        let span = query.from()..query.until();
+        let kept = self.kept();
+        let hours = kept.hours.iter().filter(|((hour, device), _)| {
+            span.contains(hour) && query.device_id().is_none_or(|wanted| wanted == device)
+        });
+        Ok(Hourly::together(hours.map(|((hour, _), tally)| Hourly { hour: *hour, tally: *tally })))
     }
 
     async fn ping(&self) -> Result<(), StorageError> {
         Ok(())
     }
+}
+
+#[async_trait]
+impl Custody for MemoryStore {
+    async fn would_purge(&self, purge: &Purge) -> Result<Gone, StorageError> {
+        let kept = self.kept();
+        let samples = kept.samples.keys().filter(|(time, _)| *time < purge.samples_before).count();
+        let hours = kept.hours.keys().filter(|(hour, _)| *hour < purge.hours_before).count();
+        Ok(gone(samples, hours))
+    }
+
+    async fn purge(&self, purge: &Purge, action: Action) -> Result<Gone, StorageError> {
+        let mut kept = self.kept();
+        let before = (kept.samples.len(), kept.hours.len());
+        kept.samples.retain(|(time, _), _| *time >= purge.samples_before);
+        kept.hours.retain(|(hour, _), _| *hour >= purge.hours_before);
+        kept.write_down(action);
+        Ok(gone(before.0 - kept.samples.len(), before.1 - kept.hours.len()))
+    }
+
+    async fn erase_device(&self, device: &DeviceId, action: Action) -> Result<Gone, StorageError> {
+        let mut kept = self.kept();
+        let before = (kept.samples.len(), kept.hours.len());
+        kept.samples.retain(|_, sample| sample.key.device_id != *device);
+        kept.hours.retain(|(_, of), _| of != device);
+        kept.write_down(action);
+        Ok(gone(before.0 - kept.samples.len(), before.1 - kept.hours.len()))
+    }
+
+    async fn log_action(&self, action: Action) -> Result<AuditEntry, StorageError> {
+        Ok(self.kept().write_down(action))
+    }
+
+    async fn audit(&self, after: u64, limit: u16) -> Result<Vec<AuditEntry>, StorageError> {
+        let kept = self.kept();
+        Ok(kept.audit.iter().filter(|entry| entry.number > after).take(usize::from(limit)).cloned().collect())
+    }
+}
+
+fn gone(samples: usize, hours: usize) -> Gone {
+    let count = |count| u64::try_from(count).unwrap_or(u64::MAX);
+    Gone { samples: count(samples), hours: count(hours) }
 }

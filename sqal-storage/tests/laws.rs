@@ -7,11 +7,11 @@ mod servers;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use sqal_core::{Sample, SampleId};
+use sqal_core::{DeviceId, Sample, SampleId};
 use sqal_resilience::{BreakerConfig, SystemClock};
 use sqal_storage::{
-    GuardedStore, Hourly, HourlyQuery, Inserted, MemoryStore, Page, SampleQuery, SampleStore, SpooledStore, SqliteConfig, SqliteStore, StorageError,
-    sample_store_conformance,
+    Action, AuditEntry, Custody, Gone, GuardedStore, Hourly, HourlyQuery, Inserted, MemoryStore, Page, Purge, SampleQuery, SampleStore, SpooledStore, SqliteConfig, SqliteStore, StorageError,
+    custody_conformance, sample_store_conformance,
 };
 
 /// A store that lives in a folder of its own, which goes with it.
@@ -53,6 +53,40 @@ impl<S: SampleStore> SampleStore for Temporary<S> {
     async fn ping(&self) -> Result<(), StorageError> {
         self.store.ping().await
     }
+}
+
+#[async_trait]
+impl<S: Custody> Custody for Temporary<S> {
+    async fn would_purge(&self, purge: &Purge) -> Result<Gone, StorageError> {
+        self.store.would_purge(purge).await
+    }
+    async fn purge(&self, purge: &Purge, action: Action) -> Result<Gone, StorageError> {
+        self.store.purge(purge, action).await
+    }
+    async fn erase_device(&self, device: &DeviceId, action: Action) -> Result<Gone, StorageError> {
+        self.store.erase_device(device, action).await
+    }
+    async fn log_action(&self, action: Action) -> Result<AuditEntry, StorageError> {
+        self.store.log_action(action).await
+    }
+    async fn audit(&self, after: u64, limit: u16) -> Result<Vec<AuditEntry>, StorageError> {
+        self.store.audit(after, limit).await
+    }
+}
+
+mod custody_of_memory {
+    use super::*;
+    custody_conformance!(async { MemoryStore::new() });
+}
+
+mod custody_of_sqlite {
+    use super::*;
+    custody_conformance!(sqlite());
+}
+
+mod custody_of_postgres {
+    use super::*;
+    custody_conformance!(servers::fresh_store());
 }
 
 mod memory {

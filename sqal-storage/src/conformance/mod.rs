@@ -11,6 +11,7 @@
 
 #[cfg(feature = "cache")]
 pub mod cache;
+pub mod custody;
 
 use std::num::NonZeroU16;
 

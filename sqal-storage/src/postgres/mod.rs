@@ -2,6 +2,7 @@
 
 mod config;
 mod copy;
+mod custody;
 mod error;
 mod migrate;
 mod partitions;
@@ -16,7 +17,7 @@ use async_trait::async_trait;
 use sqal_core::{Sample, SampleId};
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgPool, PgPoolOptions, Postgres};
-use sqlx::{AssertSqlSafe, Connection, Row};
+use sqlx::{AssertSqlSafe, Connection, Row, Transaction};
 use tracing::{error, info};
 
 use crate::record::{Batch, Record};
@@ -157,6 +158,18 @@ impl PostgresStore {
             (_, Some(_), Some("timescale")) => Timescale::Community,
             (_, Some(_), _) => Timescale::Apache,
         })
+    }
+
+    /// Does something for operators in one transaction, however long it takes; on an error it is undone.
+    async fn in_transaction<T>(
+        &self,
+        work: impl AsyncFnOnce(&mut Transaction<'_, Postgres>) -> Result<T, StorageError>,
+    ) -> Result<T, StorageError> {
+        let mut transaction = self.writers.begin().await.map_err(storage_error)?;
+        sqlx::raw_sql(statements::NO_TIMEOUT).execute(&mut *transaction).await.map_err(storage_error)?;
+        let done = work(&mut transaction).await?;
+        transaction.commit().await.map_err(storage_error)?;
+        Ok(done)
     }
 
     /// Stores a batch the way that suits it.

@@ -5,8 +5,8 @@
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
 
-use sqlx::AssertSqlSafe;
-use sqlx::postgres::PgPool;
+use sqlx::postgres::{PgPool, Postgres};
+use sqlx::{AssertSqlSafe, Transaction};
 use time::{Month, OffsetDateTime};
 
 use super::error::storage_error;
@@ -42,6 +42,17 @@ impl Partition {
             Self::Month(year, month) => format!("sample_{year}_{month:02}"),
             Self::After => format!("sample_after_{LAST_YEAR}"),
         }
+    }
+
+    /// The partition of a table's name, if it is one.
+    fn named(table: &str) -> Option<Self> {
+        let (year, month) = table.strip_prefix("sample_")?.split_once('_')?;
+        let partition = match (year, month) {
+            ("before", _) => Self::Before,
+            ("after", _) => Self::After,
+            (year, month) => Self::Month(year.parse().ok()?, month.parse().ok()?),
+        };
+        (partition.table() == table).then_some(partition)
     }
 
     /// The SQL that makes it: a table of its own first, so that attaching it holds up no reader and no writer of the others.
@@ -96,6 +107,31 @@ impl Partitions {
         Ok(())
     }
 
+    /// Drops those that are older than a time as a whole; says how many samples went with them.
+    pub(super) async fn drop_before(
+        &self,
+        transaction: &mut Transaction<'_, Postgres>,
+        micros: i64,
+    ) -> Result<u64, StorageError> {
+        let cut = Partition::of(micros);
+        let there: Vec<String> =
+            sqlx::query_scalar(statements::PARTITIONS).fetch_all(&mut **transaction).await.map_err(storage_error)?;
+        let mut dropped = 0;
+        for table in there {
+            // Only what this module has named, and only what comes before the one that the time cuts.
+            if !Partition::named(&table).is_some_and(|partition| partition < cut) {
+                continue;
+            }
+            let count = AssertSqlSafe(format!("SELECT count(*) FROM {table}"));
+            let count: i64 = sqlx::query_scalar(count).fetch_one(&mut **transaction).await.map_err(storage_error)?;
+            let drop = AssertSqlSafe(format!("DROP TABLE {table}"));
+            sqlx::raw_sql(drop).execute(&mut **transaction).await.map_err(storage_error)?;
+            dropped += count.unsigned_abs();
+        }
+        self.forget();
+        Ok(dropped)
+    }
+
     /// Forgets what is known: somebody has dropped a partition.
     pub(super) fn forget(&self) {
         self.known().clear();
@@ -115,6 +151,13 @@ mod tests {
         assert_eq!(of(4_102_444_800), Partition::After);
         assert_eq!(Partition::of(-62_167_219_200_000_000), Partition::Before);
         assert_eq!(Partition::of(253_402_300_799_999_999), Partition::After);
+        for partition in [Partition::Before, Partition::Month(2026, 12), Partition::After] {
+            assert_eq!(Partition::named(&partition.table()), Some(partition));
+        }
+        for table in ["sample_hour", "sample_2026_1", "sample_2026_12; DROP", "sample_before_1999", "other_2026_12"] {
+            assert_eq!(Partition::named(table), None, "{table}");
+        }
+        assert!(Partition::Before < Partition::Month(2020, 1) && Partition::Month(2099, 12) < Partition::After);
         assert_eq!(Partition::Month(2026, 12).table(), "sample_2026_12");
         assert!(Partition::Month(2026, 12).text().contains("FROM ('2026-12-01Z') TO ('2027-01-01Z')"));
     }

@@ -1,12 +1,12 @@
 //! The only mapping between PostgreSQL's rows and ours.
 
-use sqal_core::{DeviceId, Sample, SampleId, Score, Timestamp};
+use sqal_core::{DeviceId, Name, Sample, SampleId, Score, Timestamp};
 use sqlx::postgres::{PgArguments, PgRow, Postgres};
 use sqlx::query::Query;
 
 use super::types::{Id, Micros};
 use crate::record::{Record, Stored};
-use crate::{Cursor, Hour, Hourly, Tally};
+use crate::{Action, AuditEntry, Cursor, Head, Hour, Hourly, Tally};
 
 type Bound<'q> = Query<'q, Postgres, PgArguments>;
 
@@ -134,4 +134,42 @@ pub(super) fn to_hourly(row: &PgRow) -> Result<Hourly, String> {
         last: time(row, "last")?,
     };
     Ok(Hourly { hour: Hour::of(tally.first), tally })
+}
+
+/// Binds a line of the audit log.
+pub(super) fn bind_audit<'q>(query: Bound<'q>, entry: &AuditEntry) -> Bound<'q> {
+    query
+        .bind(entry.number.cast_signed())
+        .bind(Micros(entry.action.at.micros()))
+        .bind(entry.action.actor.as_str().to_owned())
+        .bind(entry.action.category.as_str().to_owned())
+        .bind(entry.action.what.as_str().to_owned())
+        .bind(entry.previous.to_vec())
+        .bind(entry.hash.to_vec())
+}
+
+/// The end of the audit log.
+pub(super) fn to_head(row: &PgRow) -> Result<Head, String> {
+    Ok(Head { number: column::<i64>(row, "number")?.cast_unsigned(), hash: hash(row, "hash")? })
+}
+
+/// A line of the audit log.
+pub(super) fn to_audit(row: &PgRow) -> Result<AuditEntry, String> {
+    let action = Action {
+        at: time(row, "at")?,
+        actor: name(row, "actor")?,
+        category: name(row, "category")?,
+        what: name(row, "what")?,
+    };
+    let Head { number, hash: own } = to_head(row)?;
+    Ok(AuditEntry { number, action, previous: hash(row, "previous")?, hash: own })
+}
+
+fn name<const N: usize>(row: &PgRow, column_name: &str) -> Result<Name<N>, String> {
+    Name::new(column(row, column_name)?).map_err(|error| format!("{column_name} {error}"))
+}
+
+fn hash(row: &PgRow, name: &str) -> Result<[u8; 32], String> {
+    let bytes: &[u8] = column(row, name)?;
+    bytes.try_into().map_err(|_| format!("{name} has {} bytes", bytes.len()))
 }

@@ -118,13 +118,13 @@ FROM sample;
 /// The key holds the time because every unique index of a partitioned table must; an id is a function of its time, so one id cannot
 /// come with two. `sensor_samples` shows the documented columns under their documented names (TSB-02 to TSB-06, C-02).
 pub(super) const PARTITIONED: Schema =
-    Schema { oldest: 1, base: base!(" PARTITION BY RANGE (timestamp)", ""), steps: &[HOURS] };
+    Schema { oldest: 1, base: base!(" PARTITION BY RANGE (timestamp)", ""), steps: &[HOURS, AUDIT_LOGS] };
 
 /// The schema with `TimescaleDB`: `sample` is a hypertable with a chunk a day.
 pub(super) const HYPERTABLE: Schema = Schema {
     oldest: 1,
     base: base!("", "SELECT create_hypertable('sample', by_range('timestamp', INTERVAL '1 day'));"),
-    steps: &[HOURS],
+    steps: &[HOURS, AUDIT_LOGS],
 };
 
 /// What is added up of the samples of a device and hour, from any relation with their columns.
@@ -171,6 +171,22 @@ INSERT INTO sample_hour ",
         ";"
     ),
     down: "DROP TABLE sample_hour;",
+};
+
+/// Who did what to what was kept (TSB-12, AUD-01).
+const AUDIT_LOGS: Step = Step {
+    up: "
+CREATE TABLE audit_logs (
+    number bigint PRIMARY KEY,
+    at timestamptz NOT NULL,
+    actor text NOT NULL,
+    category text NOT NULL,
+    what text NOT NULL,
+    previous bytea NOT NULL,
+    hash bytea NOT NULL
+);
+",
+    down: "DROP TABLE audit_logs;",
 };
 
 /// The columns of `sample` in the order in which they are written.
@@ -272,3 +288,42 @@ pub(super) const HOURS_OF_ALL: &str = hours!("hour >= $1 AND hour < $2");
 
 /// The hours of one device, oldest first: bind from, until, device.
 pub(super) const HOURS_OF_DEVICE: &str = hours!("device_id = $3 AND hour >= $1 AND hour < $2");
+
+/// Writes a line of the audit log.
+pub(super) const AUDIT: &str =
+    "INSERT INTO audit_logs (number, at, actor, category, what, previous, hash) VALUES ($1, $2, $3, $4, $5, $6, $7)";
+
+/// Held while a line is written: readers go on.
+pub(super) const AUDIT_LOCK: &str = "LOCK TABLE audit_logs IN SHARE ROW EXCLUSIVE MODE";
+
+/// The end of the audit log.
+pub(super) const AUDIT_HEAD: &str = "SELECT number, hash FROM audit_logs ORDER BY number DESC LIMIT 1";
+
+/// Lines of the audit log, oldest first: bind the number before the first, and the limit.
+pub(super) const AUDIT_AFTER: &str = "
+SELECT number, at, actor, category, what, previous, hash FROM audit_logs WHERE number > $1 ORDER BY number LIMIT $2";
+
+/// What a purge would take of the samples: bind the time.
+pub(super) const COUNT_SAMPLES_BEFORE: &str = "SELECT count(*) FROM sample WHERE timestamp < $1";
+
+/// What a purge would take of the hours: bind the hour.
+pub(super) const COUNT_HOURS_BEFORE: &str = "SELECT count(*) FROM sample_hour WHERE hour < $1";
+
+/// Takes samples before a time; their hours stay.
+pub(super) const PURGE_SAMPLES: &str = "DELETE FROM sample WHERE timestamp < $1";
+
+/// Takes hours before an hour.
+pub(super) const PURGE_HOURS: &str = "DELETE FROM sample_hour WHERE hour < $1";
+
+/// Takes the samples of a device.
+pub(super) const ERASE_SAMPLES: &str = "DELETE FROM sample WHERE device_id = $1";
+
+/// Takes the hours of a device.
+pub(super) const ERASE_HOURS: &str = "DELETE FROM sample_hour WHERE device_id = $1";
+
+/// The partitions of `sample`.
+pub(super) const PARTITIONS: &str = "
+SELECT relname::text FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid WHERE inhparent = 'sample'::regclass";
+
+/// What operators do may take its time; the deadline is that of the line.
+pub(super) const NO_TIMEOUT: &str = "SET LOCAL statement_timeout = 0";

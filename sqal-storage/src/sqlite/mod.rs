@@ -1,5 +1,6 @@
 //! [`SqliteStore`]: the embedded store; one file, one writer, many readers, and an acknowledgement that survives a power cut.
 
+mod custody;
 mod error;
 mod migrate;
 mod rows;

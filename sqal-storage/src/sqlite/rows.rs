@@ -1,12 +1,12 @@
 //! The only mapping between SQLite's rows and ours.
 
-use sqal_core::{DeviceId, Sample, SampleId, Score, Timestamp};
+use sqal_core::{DeviceId, Name, Sample, SampleId, Score, Timestamp};
 use sqlx::query::Query;
 use sqlx::sqlite::{Sqlite, SqliteArguments, SqliteRow};
 
 use super::error::storage_error;
 use crate::record::{Record, Stored};
-use crate::{Cursor, Hour, Hourly, StorageError, Tally};
+use crate::{Action, AuditEntry, Cursor, Head, Hour, Hourly, StorageError, Tally};
 
 type Bound<'q> = Query<'q, Sqlite, SqliteArguments>;
 
@@ -114,6 +114,44 @@ pub(super) fn to_hourly(row: &SqliteRow) -> Result<Hourly, String> {
         last: time(row, "last")?,
     };
     Ok(Hourly { hour: Hour::of(tally.first), tally })
+}
+
+/// Binds a line of the audit log.
+pub(super) fn bind_audit<'q>(query: Bound<'q>, entry: &AuditEntry) -> Bound<'q> {
+    query
+        .bind(entry.number.cast_signed())
+        .bind(entry.action.at.micros())
+        .bind(entry.action.actor.as_str().to_owned())
+        .bind(entry.action.category.as_str().to_owned())
+        .bind(entry.action.what.as_str().to_owned())
+        .bind(entry.previous.to_vec())
+        .bind(entry.hash.to_vec())
+}
+
+/// The end of the audit log.
+pub(super) fn to_head(row: &SqliteRow) -> Result<Head, String> {
+    Ok(Head { number: column::<i64>(row, "number")?.cast_unsigned(), hash: hash(row, "hash")? })
+}
+
+/// A line of the audit log.
+pub(super) fn to_audit(row: &SqliteRow) -> Result<AuditEntry, String> {
+    let action = Action {
+        at: time(row, "at")?,
+        actor: name(row, "actor")?,
+        category: name(row, "category")?,
+        what: name(row, "what")?,
+    };
+    let Head { number, hash: own } = to_head(row)?;
+    Ok(AuditEntry { number, action, previous: hash(row, "previous")?, hash: own })
+}
+
+fn name<const N: usize>(row: &SqliteRow, column_name: &str) -> Result<Name<N>, String> {
+    Name::new(column(row, column_name)?).map_err(|error| format!("{column_name} {error}"))
+}
+
+fn hash(row: &SqliteRow, name: &str) -> Result<[u8; 32], String> {
+    let bytes: &[u8] = column(row, name)?;
+    bytes.try_into().map_err(|_| format!("{name} has {} bytes", bytes.len()))
 }
 
 /// The schema version of the file.

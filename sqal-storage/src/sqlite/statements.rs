@@ -119,7 +119,7 @@ CREATE VIEW sensor_samples AS SELECT
 FROM sample;
 "
     ),
-    steps: &[HOURS],
+    steps: &[HOURS, AUDIT_LOGS],
 };
 
 /// What is added up of the samples of a device and hour.
@@ -164,6 +164,22 @@ CREATE INDEX sample_hour_newest ON sample_hour (hour);
         tallies!("")
     ),
     down: "DROP TABLE sample_hour;",
+};
+
+/// Who did what to what was kept (TSB-12, AUD-01).
+const AUDIT_LOGS: Step = Step {
+    up: "
+CREATE TABLE audit_logs (
+    number INTEGER PRIMARY KEY,
+    at INTEGER NOT NULL,
+    actor TEXT NOT NULL,
+    category TEXT NOT NULL,
+    what TEXT NOT NULL,
+    previous BLOB NOT NULL,
+    hash BLOB NOT NULL
+) STRICT;
+",
+    down: "DROP TABLE audit_logs;",
 };
 
 /// The columns of `sample` in the order in which [`INSERT_ONE`] and [`INSERT_MANY`] bind them.
@@ -262,3 +278,38 @@ pub(super) const FORGET_HOUR: &str = "DELETE FROM sample_hour WHERE device_id = 
 /// Counts an hour of a device anew from its samples: bind device, hour.
 pub(super) const COUNT_HOUR: &str =
     tallies!("WHERE device_id = ?1 AND timestamp >= ?2 * 3600000000 AND timestamp < (?2 + 1) * 3600000000");
+
+/// Writes a line of the audit log.
+pub(super) const AUDIT: &str =
+    "INSERT INTO audit_logs (number, at, actor, category, what, previous, hash) VALUES (?, ?, ?, ?, ?, ?, ?)";
+
+/// The end of the audit log.
+pub(super) const AUDIT_HEAD: &str = "SELECT number, hash FROM audit_logs ORDER BY number DESC LIMIT 1";
+
+/// Lines of the audit log, oldest first: bind the number before the first, and the limit.
+pub(super) const AUDIT_AFTER: &str = "
+SELECT number, at, actor, category, what, previous, hash FROM audit_logs WHERE number > ? ORDER BY number LIMIT ?";
+
+/// What a purge would take of the samples: bind the time.
+pub(super) const COUNT_SAMPLES_BEFORE: &str = "SELECT count(*) FROM sample WHERE timestamp < ?";
+
+/// What a purge would take of the hours: bind the hour.
+pub(super) const COUNT_HOURS_BEFORE: &str = "SELECT count(*) FROM sample_hour WHERE hour < ?";
+
+/// Takes samples before a time; their hours stay.
+pub(super) const PURGE_SAMPLES: &str = "DELETE FROM sample WHERE timestamp < ?";
+
+/// Takes hours before an hour.
+pub(super) const PURGE_HOURS: &str = "DELETE FROM sample_hour WHERE hour < ?";
+
+/// Takes the samples of a device.
+pub(super) const ERASE_SAMPLES: &str = "DELETE FROM sample WHERE device_id = ?";
+
+/// Takes the hours of a device.
+pub(super) const ERASE_HOURS: &str = "DELETE FROM sample_hour WHERE device_id = ?";
+
+/// Writes the database into a new file: bind its path.
+pub(super) const BACKUP: &str = "VACUUM INTO ?";
+
+/// Checks the whole file; `ok`, or what is wrong.
+pub(super) const INTEGRITY: &str = "PRAGMA integrity_check(1)";

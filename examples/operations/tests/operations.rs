@@ -1,0 +1,111 @@
+//! `sqal` as an operator runs it, on a file and on PostgreSQL.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::process::Command;
+
+use fixtures::strategy;
+use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
+use sqal_core::{Name, Sample, Timestamp};
+use sqal_storage::{PostgresConfig, PostgresStore, SampleStore, SqliteConfig, SqliteStore};
+
+fn sqal(arguments: &[&str]) -> Result<String, String> {
+    let output = Command::new(env!("CARGO_BIN_EXE_sqal")).args(arguments).env_remove("DATABASE_URL").output().unwrap();
+    let (out, error) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+    if output.status.success() { Ok(out.trim().to_owned()) } else { Err(error.trim().to_owned()) }
+}
+
+/// Samples of two devices, half of them from 2001.
+fn samples() -> Vec<Sample> {
+    let mut runner = TestRunner::deterministic();
+    let mut samples = prop::collection::vec(strategy::sample(), 200).new_tree(&mut runner).unwrap().current();
+    for (k, sample) in (0_i64..).zip(&mut samples) {
+        let year = if k % 2 == 0 { 1_794_000_000_000_000 } else { 1_000_000_000_000_000 };
+        sample.key.timestamp = Timestamp::from_micros(year + k * 1_000_000).unwrap();
+        sample.key.device_id = Name::new(["ESP32_001", "ESP32_002"][usize::try_from(k / 2 % 2).unwrap()]).unwrap();
+    }
+    samples
+}
+
+fn block_on<F: Future>(future: F) -> F::Output {
+    tokio::runtime::Runtime::new().unwrap().block_on(future)
+}
+
+/// The same story on any database: `scratch` is an empty one of the same kind.
+fn story(database: &str, scratch: &str, backup: &str) {
+    let sound = sqal(&["verify", "--database", database]).unwrap();
+    assert!(sound.starts_with("sound: 200 samples, sum ") && sound.contains("audit log of 0 lines"), "{sound}");
+    let sum = sound.split("sum ").nth(1).unwrap().split(';').next().unwrap().to_owned();
+
+    let said = sqal(&["backup", "--database", database, "--to", backup]).unwrap();
+    assert!(said.starts_with("backed up into "), "{said}");
+    assert!(sqal(&["backup", "--database", database, "--to", backup]).unwrap_err().contains("is there already"));
+    let said = sqal(&["drill", "--database", database, "--scratch", scratch]).unwrap();
+    assert!(said.starts_with(&format!("drill passed: 200 samples, sum {sum}")) && said.contains("(RTO)"), "{said}");
+
+    assert_eq!(sqal(&["purge", "--database", database, "--dry-run"]).unwrap(), "would purge 100 samples and 2 hours");
+    assert_eq!(sqal(&["purge", "--database", database]).unwrap(), "purged 100 samples and 2 hours");
+    let export = sqal(&["export", "--database", database, "--device", "ESP32_002"]).unwrap();
+    let exported: Vec<Sample> = export.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(exported.len(), 50);
+    assert!(exported.iter().all(|sample| samples().contains(sample)));
+    let erased = sqal(&["erase", "--database", database, "--device", "ESP32_002"]).unwrap();
+    assert!(erased.starts_with("erased 50 samples"), "{erased}");
+    let sound = sqal(&["verify", "--database", database]).unwrap();
+    assert!(sound.starts_with("sound: 50 samples") && sound.contains("audit log of 2 lines"), "{sound}");
+
+    assert!(sqal(&["restore", "--from", backup, "--database", database]).is_err(), "what is there is not replaced in silence");
+    let restored = sqal(&["restore", "--from", backup, "--database", database, "--force"]).unwrap();
+    assert_eq!(restored, format!("restored 200 samples, sum {sum}"));
+    // The log of what was done since is that of the backup again: its head, kept elsewhere, shows it.
+    assert!(sqal(&["verify", "--database", database]).unwrap().contains("audit log of 0 lines"));
+
+    let version: i64 = sqal(&["migrate", "--database", database]).unwrap().rsplit(' ').next().unwrap().parse().unwrap();
+    let back = (version - 1).to_string();
+    assert_eq!(sqal(&["migrate", "--database", database, "--to", &back]).unwrap(), format!("schema version {back}"));
+    // Opening takes it to this program's version again.
+    assert_eq!(sqal(&["migrate", "--database", database]).unwrap(), format!("schema version {version}"));
+}
+
+#[test]
+fn the_story_of_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    block_on(async {
+        let store = SqliteStore::open(&SqliteConfig::at(path("sqal.db"))).await.unwrap();
+        store.insert(&samples()).await.unwrap();
+        store.close().await;
+    });
+    story(&path("sqal.db"), &path("scratch.db"), &path("monday.db"));
+    let refused = sqal(&["verify", "--database", &path("nothing.db")]).unwrap_err();
+    assert!(refused.contains("nothing.db is not there"), "{refused}");
+    // A backup whose bytes were lost is not restored.
+    let mut bytes = std::fs::read(path("monday.db")).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle..middle + 4096].fill(0xA5);
+    std::fs::write(path("monday.db"), bytes).unwrap();
+    assert!(sqal(&["restore", "--from", &path("monday.db"), "--database", &path("sqal.db"), "--force"]).is_err());
+    assert!(sqal(&["verify", "--database", &path("sqal.db")]).unwrap().starts_with("sound: 200 samples"));
+}
+
+#[test]
+fn the_story_of_a_postgres() {
+    #[expect(clippy::disallowed_methods, reason = "how the test command tells tests where servers are")]
+    let variable = |name| std::env::var(name).expect("run `cargo xtask test`, which starts PostgreSQL");
+    let (server, programs) = (variable("SQAL_TEST_POSTGRES_URL"), variable("SQAL_TEST_POSTGRES_PROGRAMS"));
+    let create = |name: &str| {
+        let name = format!("{name}_{}", std::process::id());
+        let made = Command::new(format!("{programs}/psql")).args([&server, "-qc", &format!("CREATE DATABASE {name}")]).status();
+        assert!(made.unwrap().success());
+        format!("{}/{name}", server.rsplit_once('/').unwrap().0)
+    };
+    let (database, scratch) = (create("story"), create("scratch"));
+    block_on(async {
+        let store = PostgresStore::open(&PostgresConfig::new(&database).unwrap()).await.unwrap();
+        store.insert(&samples()).await.unwrap();
+        store.close().await;
+    });
+    let folder = tempfile::tempdir().unwrap();
+    story(&database, &scratch, folder.path().join("monday.dump").to_str().unwrap());
+}
