@@ -49,7 +49,8 @@ fn story(database: &str, scratch: &str, backup: &str) {
     let export = sqal(&["export", "--database", database, "--device", "ESP32_002"]).unwrap();
     let exported: Vec<Sample> = export.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(exported.len(), 50);
-    assert!(exported.iter().all(|sample| samples().contains(sample)));
+    let known = samples();
+    assert!(exported.iter().all(|sample| known.contains(sample)));
     let erased = sqal(&["erase", "--database", database, "--device", "ESP32_002"]).unwrap();
     assert!(erased.starts_with("erased 50 samples"), "{erased}");
     let sound = sqal(&["verify", "--database", database]).unwrap();
