@@ -98,6 +98,25 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
+    fn times_are_written_in_the_largest_units_that_are_exact() {
+        for (nanos, text) in [
+            (0, "0s"),
+            (1, "1ns"),
+            (999, "999ns"),
+            (1_000, "1us"),
+            (1_001, "1001ns"),
+            (250_000_000, "250ms"),
+            (250_001_000, "250001us"),
+            (1_000_000_000, "1s"),
+            (60_000_000_000, "60s"),
+            (1_500_000_000, "1s500ms"),
+            (1_000_000_001, "1s1ns"),
+        ] {
+            assert_eq!(write(Duration::from_nanos(nanos)), text);
+        }
+    }
+
+    #[test]
     fn times_are_read_as_people_write_them() {
         for (text, time) in [
             ("60s", Duration::from_mins(1)),
