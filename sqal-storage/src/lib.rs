@@ -20,6 +20,7 @@
 //! - `postgres`: the store of a plant, through sqlx; it uses `TimescaleDB` where that is.
 //! - `cache`: what may be forgotten: in memory through moka, and with `redis` shared by several processes.
 //! - `redis`: limits that several processes share, through fred.
+//! - `profile`: how many queries a piece of work sends, and which it repeats.
 //! - `conformance`: the laws as public functions and a macro, for stores outside this crate.
 
 mod audit;
@@ -33,6 +34,8 @@ mod guarded;
 mod memory;
 #[cfg(feature = "postgres")]
 mod postgres;
+#[cfg(feature = "profile")]
+mod queries;
 mod query;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod record;
@@ -64,6 +67,8 @@ pub use guarded::GuardedStore;
 pub use memory::MemoryStore;
 #[cfg(feature = "postgres")]
 pub use postgres::{InvalidPostgres, PostgresConfig, PostgresStore, Timescale};
+#[cfg(feature = "profile")]
+pub use queries::{QueryLayer, QueryLimits, QueryReport, QueryScope};
 pub use query::{Cursor, NotACursor, Page, SampleQuery};
 #[cfg(all(feature = "cache", feature = "redis"))]
 pub use redis::RedisCache;

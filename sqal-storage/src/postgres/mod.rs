@@ -11,14 +11,14 @@ mod statements;
 mod types;
 
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use sqal_core::{Sample, SampleId};
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgPool, PgPoolOptions, Postgres};
 use sqlx::{AssertSqlSafe, Connection, Row, Transaction};
-use tracing::{error, info};
+use tracing::{debug, error, info};
 
 use crate::record::{Batch, Record};
 use crate::schema::Schema;
@@ -200,12 +200,22 @@ impl PostgresStore {
         let outcomes = batch.outcomes(records.iter().map(|record| record.id));
         {
             let mut transaction = connection.get().begin().await.map_err(storage_error)?;
+            #[expect(clippy::disallowed_methods, reason = "the driver measures its queries too, but for this one")]
+            let begun = Instant::now();
             let mut copy = transaction.copy_in_raw(statements::COPY).await.map_err(storage_error)?;
             let sent = copy.send(copy::encode(records)).await.map(|_| ());
             let copied = match sent {
                 Ok(()) => copy.finish().await.map(|_| ()),
                 Err(error) => copy.abort("not sent whole").await.and(Err(error)),
             };
+            // The driver says every query but this.
+            debug!(
+                target: "sqlx::query",
+                summary = "COPY sample …",
+                db.statement = statements::COPY,
+                rows_affected = records.len(),
+                elapsed_secs = begun.elapsed().as_secs_f64(),
+            );
             let hours = batch.hours(&outcomes);
             let added = match copied {
                 Ok(()) => {

@@ -2,8 +2,11 @@
 
 use sqlx::encode::IsNull;
 use sqlx::error::BoxDynError;
+use sqlx::postgres::types::Oid;
 use sqlx::postgres::{PgArgumentBuffer, PgHasArrayType, PgTypeInfo, PgValueRef, Postgres};
 use sqlx::{Decode, Encode, Type};
+
+// The numbers of types that are built into PostgreSQL are the same everywhere (its pg_type.dat): no server has to be asked.
 
 /// 2000-01-01 in microseconds since 1970: where PostgreSQL counts from.
 pub(super) const EPOCH: i64 = 946_684_800_000_000;
@@ -16,13 +19,13 @@ pub(super) struct Micros(pub(super) i64);
 
 impl Type<Postgres> for Micros {
     fn type_info() -> PgTypeInfo {
-        PgTypeInfo::with_name("timestamptz")
+        PgTypeInfo::with_oid(Oid(1184))
     }
 }
 
 impl PgHasArrayType for Micros {
     fn array_type_info() -> PgTypeInfo {
-        PgTypeInfo::array_of("timestamptz")
+        PgTypeInfo::with_oid(Oid(1185))
     }
 }
 
@@ -50,13 +53,13 @@ pub(super) struct Id(pub(super) [u8; 16]);
 
 impl Type<Postgres> for Id {
     fn type_info() -> PgTypeInfo {
-        PgTypeInfo::with_name("uuid")
+        PgTypeInfo::with_oid(Oid(2950))
     }
 }
 
 impl PgHasArrayType for Id {
     fn array_type_info() -> PgTypeInfo {
-        PgTypeInfo::array_of("uuid")
+        PgTypeInfo::with_oid(Oid(2951))
     }
 }
 

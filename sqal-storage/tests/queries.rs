@@ -1,0 +1,109 @@
+//! Queries are counted in their scope and in no other, on both databases; a loop that should be one query is named.
+#![cfg(all(feature = "conformance", feature = "postgres", feature = "profile", feature = "sqlite"))]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod servers;
+
+use std::time::Duration;
+
+use sqal_storage::conformance::scored;
+use sqal_storage::{
+    QueryLayer, QueryLimits, QueryReport, QueryScope, SampleQuery, SampleStore, SqliteConfig, SqliteStore,
+    assert_query_budget,
+};
+use tracing::Instrument;
+use tracing_subscriber::prelude::*;
+
+async fn in_scope<F: Future>(work: F) -> QueryReport {
+    let scope = QueryScope::begin();
+    work.instrument(scope.span().clone()).await;
+    scope.report()
+}
+
+async fn counts(store: &dyn SampleStore) {
+    let samples: Vec<_> = (0..300).map(|k| scored("a", 1_794_000_000_000_000 + k, "x", 0.5)).collect();
+    // A new connection sends queries of its own.
+    store.get(&samples[0].id()).await.unwrap();
+    let one = QueryScope::begin();
+    let page = SampleQuery::newest(10.try_into().unwrap());
+    async { store.query(&page).await.unwrap() }.instrument(one.span().clone()).await;
+    assert_eq!(one.report().queries, 1);
+    assert!(one.report().time > Duration::ZERO);
+    assert_query_budget!(one, 1);
+
+    // However many samples: a batch is a handful of statements, and none is repeated for each of them.
+    let batch = in_scope(store.insert(&samples)).await;
+    assert!(batch.queries > 0 && batch.queries <= 20, "{batch}");
+    store.query(&page).await.unwrap();
+    assert_eq!(one.report().queries, 1, "work outside the scope is not counted in it");
+
+    let looped = in_scope(async {
+        for sample in &samples[..7] {
+            store.get(&sample.id()).await.unwrap();
+        }
+    })
+    .await;
+    assert_eq!(looped.queries, 7);
+    assert_eq!(looped.repeated.len(), 1);
+    assert_eq!(looped.repeated[0].1, 7);
+    assert!(looped.repeated[0].0.contains("WHERE id = "), "{looped}");
+    assert!(looped.to_string().contains("; 7 times SELECT "), "{looped}");
+}
+
+/// The subscriber is the process's: SQLite's driver says its queries in a thread of its own.
+fn with_layer(test: impl AsyncFnOnce()) {
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    ONCE.call_once(|| tracing_subscriber::registry().with(QueryLayer::new(QueryLimits::default())).init());
+    tokio::runtime::Runtime::new().unwrap().block_on(test());
+}
+
+async fn sqlite(folder: &tempfile::TempDir) -> SqliteStore {
+    let config = SqliteConfig { readers: std::num::NonZeroU32::MIN, ..SqliteConfig::at(folder.path().join("samples.db")) };
+    SqliteStore::open(&config).await.unwrap()
+}
+
+#[test]
+fn queries_of_sqlite_are_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    with_layer(async || counts(&sqlite(&folder).await).await);
+}
+
+#[test]
+fn queries_of_postgres_are_counted() {
+    with_layer(async || counts(&servers::fresh_store().await).await);
+}
+
+/// With a limit of nothing every query is slow.
+#[test]
+fn a_slow_query_is_counted_as_slow() {
+    let limits = QueryLimits { slow: Duration::ZERO, ..QueryLimits::default() };
+    let subscriber = tracing_subscriber::registry().with(QueryLayer::new(limits));
+    // PostgreSQL's driver says its queries in the thread that asks.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let report = tracing::subscriber::with_default(subscriber, || {
+        runtime.block_on(async {
+            let store = servers::fresh_store().await;
+            store.ping().await.unwrap();
+            in_scope(async { store.ping().await.unwrap() }).await
+        })
+    });
+    assert_eq!((report.queries, report.slow), (1, 1));
+}
+
+#[test]
+fn a_budget_that_is_not_kept_fails_and_says_by_which_statement() {
+    let folder = tempfile::tempdir().unwrap();
+    with_layer(async || {
+        let (store, scope) = (sqlite(&folder).await, QueryScope::begin());
+        async {
+            for _ in 0..6 {
+                store.ping().await.unwrap();
+            }
+        }
+        .instrument(scope.span().clone())
+        .await;
+        let failed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| assert_query_budget!(scope, 10)));
+        let said = *failed.unwrap_err().downcast::<String>().unwrap();
+        assert!(said.contains("6 times SELECT 1 FROM sample LIMIT 1"), "{said}");
+    });
+}
