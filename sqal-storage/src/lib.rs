@@ -59,7 +59,7 @@ pub use custody::{Custody, Gone, Purge, Retention};
 pub use digest::Contents;
 #[cfg(feature = "cache")]
 pub use cache::{
-    Cache, CacheAway, CacheKey, CacheKind, CacheScope, CacheStats, Cached, NearCache, NotAScope, ReadThrough,
+    Cache, CacheAway, CacheKey, CacheKind, CacheScope, CacheStats, Cached, Got, NearCache, NotAScope, ReadThrough, Stamp,
 };
 pub use error::{StorageError, StorageErrorKind};
 pub use frame::{FrameError, decode_frame, encode_frame};

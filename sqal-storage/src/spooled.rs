@@ -2,23 +2,24 @@
 
 use std::cmp::Reverse;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use async_trait::async_trait;
-use sqal_core::{Sample, SampleId};
+use sqal_core::{Sample, SampleId, SampleKey};
 use sqal_resilience::Backoff;
 use tokio::sync::{Notify, RwLock};
 use tracing::{error, info, warn};
 
 use crate::{
-    Hourly, HourlyQuery, Inserted, Page, SampleQuery, SampleStore, SqliteStore, StorageError, StorageErrorKind,
+    Cursor, Hourly, HourlyQuery, Inserted, Page, SampleQuery, SampleStore, SqliteStore, StorageError, StorageErrorKind,
 };
 
 /// A decorator: when the store behind it is away, samples are acknowledged from a local SQLite file instead.
 ///
 /// Both commits are durable, so an acknowledgement is worth the same. What waits in the file is found by every read, moves to the store
-/// in the order in which its batches came, and is taken out only after the store's commit; a crash in between moves it twice, and the second
-/// time is a duplicate. While the store is away, a sample that only the store knows is [`Inserted::Stored`] again, and once.
+/// in the order in which its batches came, and is taken out only after the store's commit; a crash in between moves it twice, and the
+/// second time is a duplicate. While the store is away, a sample that only the store knows is [`Inserted::Stored`] again, and once.
+/// When the store commits a batch and its answer is lost, the batch waits here too: until it has moved, `hourly` counts it twice.
 ///
 /// Somebody must [forward](Self::keep_forwarding): a library starts no task.
 #[derive(Debug)]
@@ -26,10 +27,15 @@ pub struct SpooledStore<S> {
     store: S,
     spool: Arc<SqliteStore>,
     most: u64,
+    /// Never less than there are: it is raised before something is put in, and counted anew when nothing is found.
     waiting: AtomicU64,
     arrived: Notify,
-    /// Held for writing while samples move: a reader sees each of them once.
+    /// The last one that the store refused: what came after it must not wait for it.
+    refused_until: AtomicI64,
+    /// Held for writing while samples move: hours count each of them once. Nothing else waits for it.
     moving: RwLock<()>,
+    /// Held for reading while something is put in, for writing while it is counted anew: both ask this machine's file only.
+    counting: RwLock<()>,
 }
 
 impl<S: SampleStore> SpooledStore<S> {
@@ -40,7 +46,8 @@ impl<S: SampleStore> SpooledStore<S> {
     /// [`StorageError`] if the spool cannot be read.
     pub async fn new(store: S, spool: Arc<SqliteStore>, most: u64) -> Result<Self, StorageError> {
         let waiting = AtomicU64::new(spool.count().await?);
-        Ok(Self { store, spool, most, waiting, arrived: Notify::new(), moving: RwLock::new(()) })
+        let (arrived, refused_until) = (Notify::new(), AtomicI64::new(0));
+        Ok(Self { store, spool, most, waiting, arrived, refused_until, moving: RwLock::new(()), counting: RwLock::new(()) })
     }
 
     /// How many samples wait in the spool.
@@ -49,51 +56,68 @@ impl<S: SampleStore> SpooledStore<S> {
         self.waiting.load(Ordering::Acquire)
     }
 
-    /// Moves one batch to the store; says how many moved.
+    /// Moves one batch to the store; says how many moved. What the store refuses stays, and is tried again when all else has moved.
     ///
     /// # Errors
     ///
     /// [`StorageError`] of the store, or of the spool; what did not move stays.
     pub async fn forward(&self, limit: u16) -> Result<usize, StorageError> {
-        let batch = self.spool.first_come(limit).await?;
-        if batch.is_empty() {
-            return Ok(0);
-        }
-        let _moving = self.moving.write().await;
-        match self.store.insert(&batch).await {
-            Ok(_) => {}
-            // One sample that the store refuses must not stop the others: it stays here, and is found here.
-            Err(error) if error.kind == StorageErrorKind::Refused && batch.len() > 1 => {
-                return self.forward_one_by_one(&batch).await;
+        loop {
+            let after = self.refused_until.load(Ordering::Acquire);
+            let (batch, last) = self.spool.first_come(after, limit).await?;
+            let Some(last) = last else {
+                if after > 0 {
+                    // All that is left was refused: the next call tries it again.
+                    self.refused_until.store(0, Ordering::Release);
+                } else {
+                    let _nothing_comes_in = self.counting.write().await;
+                    self.waiting.store(self.spool.count().await?, Ordering::Release);
+                }
+                return Ok(0);
+            };
+            let moved = {
+                let _moving = self.moving.write().await;
+                let moved = self.move_what_is_taken(&batch).await?;
+                self.spool.take_out(&moved).await?;
+                moved.len()
+            };
+            // A damaged one cannot move either.
+            if moved < batch.len() || batch.is_empty() {
+                self.refused_until.store(last, Ordering::Release);
             }
-            Err(error) => return Err(error),
+            if moved > 0 {
+                self.lower(moved);
+                return Ok(moved);
+            }
         }
-        self.take_out(&batch).await?;
-        Ok(batch.len())
     }
 
-    async fn forward_one_by_one(&self, batch: &[Sample]) -> Result<usize, StorageError> {
-        let mut moved = Vec::new();
-        for sample in batch {
-            match self.store.insert(std::slice::from_ref(sample)).await {
-                Ok(_) => moved.push(sample.clone()),
+    /// Puts a batch into the store; halves it as long as the store refuses it. Gives what the store has taken.
+    async fn move_what_is_taken(&self, batch: &[Sample]) -> Result<Vec<Sample>, StorageError> {
+        let (mut taken, mut parts) = (Vec::with_capacity(batch.len()), vec![batch]);
+        while let Some(part) = parts.pop() {
+            match self.store.insert(part).await {
+                Ok(_) => taken.extend_from_slice(part),
+                Err(error) if error.kind == StorageErrorKind::Refused && part.len() > 1 => {
+                    let (first, second) = part.split_at(part.len() / 2);
+                    parts.extend([second, first]);
+                }
                 Err(error) if error.kind == StorageErrorKind::Refused => {
-                    error!(?error, device_id = %sample.key.device_id, sample_id = %sample.key.sample_id, "a spooled sample is refused");
+                    for SampleKey { device_id, sample_id, .. } in part.iter().map(|sample| &sample.key) {
+                        error!(?error, %device_id, %sample_id, "a spooled sample is refused");
+                    }
                 }
-                Err(error) => {
-                    self.take_out(&moved).await?;
-                    return Err(error);
-                }
+                // What was taken before is taken out at the next try: the store knows it then.
+                Err(error) => return Err(error),
             }
         }
-        self.take_out(&moved).await?;
-        Ok(moved.len())
+        Ok(taken)
     }
 
-    async fn take_out(&self, samples: &[Sample]) -> Result<(), StorageError> {
-        self.spool.take_out(samples).await?;
-        self.waiting.store(self.spool.count().await?, Ordering::Release);
-        Ok(())
+    fn lower(&self, by: usize) {
+        let by = u64::try_from(by).unwrap_or(u64::MAX);
+        // Never below nothing: somebody may have counted anew meanwhile.
+        let _ = self.waiting.fetch_update(Ordering::AcqRel, Ordering::Acquire, |waiting| Some(waiting.saturating_sub(by)));
     }
 
     /// Moves what waits whenever something waits, with pauses while the store is away. Never ends; drop it to stop it.
@@ -122,13 +146,21 @@ impl<S: SampleStore> SpooledStore<S> {
     /// Stores in the spool what the store could not take.
     async fn spool(&self, batch: &[Sample], error: StorageError) -> Result<Vec<Inserted>, StorageError> {
         let count = u64::try_from(batch.len()).unwrap_or(u64::MAX);
-        if self.waiting().saturating_add(count) > self.most {
+        let _not_counted_now = self.counting.read().await;
+        // Before it is put in: a caller that gives up in between leaves too high a number, which is put right, and no hidden sample.
+        if self.waiting.fetch_add(count, Ordering::AcqRel).saturating_add(count) > self.most {
+            self.lower(batch.len());
             warn!(waiting = self.waiting(), most = self.most, "the spool is full");
             return Err(error);
         }
-        let outcomes = self.spool.insert(batch).await?;
-        let new = outcomes.iter().filter(|outcome| **outcome == Inserted::Stored).count();
-        self.waiting.fetch_add(u64::try_from(new).unwrap_or(0), Ordering::AcqRel);
+        let outcomes = match self.spool.insert(batch).await {
+            Ok(outcomes) => outcomes,
+            Err(error) => {
+                self.lower(batch.len());
+                return Err(error);
+            }
+        };
+        self.lower(outcomes.iter().filter(|outcome| **outcome == Inserted::Duplicate).count());
         warn!(?error, samples = batch.len(), waiting = self.waiting(), "the store is away, samples wait in the spool");
         self.arrived.notify_one();
         Ok(outcomes)
@@ -138,7 +170,6 @@ impl<S: SampleStore> SpooledStore<S> {
 #[async_trait]
 impl<S: SampleStore> SampleStore for SpooledStore<S> {
     async fn insert(&self, batch: &[Sample]) -> Result<Vec<Inserted>, StorageError> {
-        let _still = self.moving.read().await;
         if self.waiting() == 0 {
             return match self.store.insert(batch).await {
                 Err(error) if error.is_transient() => self.spool(batch, error).await,
@@ -159,7 +190,7 @@ impl<S: SampleStore> SampleStore for SpooledStore<S> {
     }
 
     async fn get(&self, id: &SampleId) -> Result<Option<Sample>, StorageError> {
-        let _still = self.moving.read().await;
+        // The spool first: what moves meanwhile is then in the store.
         if self.waiting() > 0
             && let Some(sample) = self.spool.get(id).await?
         {
@@ -169,21 +200,21 @@ impl<S: SampleStore> SampleStore for SpooledStore<S> {
     }
 
     async fn query(&self, query: &SampleQuery) -> Result<Page, StorageError> {
-        let _still = self.moving.read().await;
-        let page = self.store.query(query).await?;
         if self.waiting() == 0 {
-            return Ok(page);
+            return self.store.query(query).await;
         }
+        // The spool first: what moves meanwhile is then in the store, and what is in both is given once.
         let spooled = self.spool.query(query).await?;
-        let more = page.next.is_some() || spooled.next.is_some();
+        let page = self.store.query(query).await?;
+        // Beyond the end of a page that has a next one, nothing is known of its half.
+        let horizon = page.next.max(spooled.next);
         let mut items = [page.items, spooled.items].concat();
-        items.sort_by_cached_key(|sample| Reverse((sample.key.timestamp, sample.id())));
-        // A crash may have left a sample in both.
+        items.retain(|sample| horizon.is_none_or(|horizon| Cursor::of(sample) >= horizon));
+        items.sort_by_cached_key(|sample| Reverse(Cursor::of(sample)));
         items.dedup_by_key(|sample| sample.key);
         let limit = usize::from(query.limit.get());
-        let more = more || items.len() > limit;
+        let next = if items.len() > limit { items.get(limit - 1).map(Cursor::of) } else { horizon };
         items.truncate(limit);
-        let next = items.last().filter(|_| more).map(crate::Cursor::of);
         Ok(Page { items, next })
     }
 

@@ -107,7 +107,8 @@ impl WriterHandle {
 /// The task that writes.
 #[derive(Debug)]
 pub struct BatchWriter {
-    task: JoinHandle<()>,
+    /// `None` once its end was seen.
+    task: Option<JoinHandle<()>>,
     close: Arc<Notify>,
 }
 
@@ -122,7 +123,7 @@ impl BatchWriter {
         let (sender, queue) = mpsc::channel(config.queue.get());
         let close = Arc::new(Notify::new());
         let task = tokio::spawn(run(store, config, queue, Arc::clone(&close)));
-        (WriterHandle(sender), Self { task, close })
+        (WriterHandle(sender), Self { task: Some(task), close })
     }
 
     /// Takes nothing more; what was handed in is still written.
@@ -133,7 +134,10 @@ impl BatchWriter {
     /// Waits until the writer has ended: everything handed in is written, or nothing will be written any more.
     pub async fn finished(&mut self) {
         // A panic in the task has dropped every receipt, which tells their holders; here the end is all that counts.
-        let _ = (&mut self.task).await;
+        if let Some(task) = &mut self.task {
+            let _ = task.await;
+            self.task = None;
+        }
     }
 }
 

@@ -14,7 +14,7 @@ use servers::RedisServer;
 use sqal_core::{DeviceId, Name};
 use sqal_resilience::{BreakerConfig, Clock, ManualClock, OpenFor, SystemClock};
 use sqal_storage::{
-    Cache, CacheAway, CacheKey, CacheKind, CacheScope, Cached, NearCache, ReadThrough, Redis, RedisCache,
+    Cache, CacheAway, CacheKey, CacheKind, CacheScope, Got, NearCache, ReadThrough, Redis, RedisCache, Stamp,
     cache_conformance,
 };
 
@@ -37,11 +37,11 @@ async fn far() -> Far {
 
 #[async_trait::async_trait]
 impl Cache for Far {
-    async fn get(&self, key: &CacheKey) -> Result<Option<Cached>, CacheAway> {
+    async fn get(&self, key: &CacheKey) -> Result<Got, CacheAway> {
         self.cache.get(key).await
     }
-    async fn put(&self, key: &CacheKey, value: Arc<[u8]>, keep: Duration) -> Result<(), CacheAway> {
-        self.cache.put(key, value, keep).await
+    async fn put(&self, key: &CacheKey, stamp: Stamp, value: Arc<[u8]>, keep: Duration) -> Result<(), CacheAway> {
+        self.cache.put(key, stamp, value, keep).await
     }
     async fn clear(&self, scope: &CacheScope) -> Result<(), CacheAway> {
         self.cache.clear(scope).await
@@ -216,8 +216,13 @@ async fn f11_a_redis_that_comes_later_is_used_then() {
     assert!(far.get(&key()).await.is_err());
     server.start_again();
     let value: Arc<[u8]> = [1, 2, 3].as_slice().into();
-    while far.put(&key(), Arc::clone(&value), Duration::from_mins(1)).await.is_err() {}
-    assert_eq!(far.get(&key()).await.unwrap().unwrap().value, value);
+    let stamp = loop {
+        if let Ok(got) = far.get(&key()).await {
+            break got.stamp;
+        }
+    };
+    far.put(&key(), stamp, Arc::clone(&value), Duration::from_mins(1)).await.unwrap();
+    assert_eq!(far.get(&key()).await.unwrap().cached.unwrap().value, value);
 }
 
 /// A write that Redis does late, after its scope was cleared, is dead when it comes.
@@ -225,7 +230,8 @@ async fn f11_a_redis_that_comes_later_is_used_then() {
 async fn a_write_from_before_a_clearing_that_comes_after_it_is_dead() {
     let server = RedisServer::start();
     let far = RedisCache::new(&server.connection().await, "sqal:cache");
-    far.put(&key(), [9].as_slice().into(), Duration::from_mins(1)).await.unwrap();
+    let stamp = far.get(&key()).await.unwrap().stamp;
+    far.put(&key(), stamp, [9].as_slice().into(), Duration::from_mins(1)).await.unwrap();
     let behind = server.watcher().await;
     // The name is a part of what other versions must not understand; here it is known.
     let place = "sqal:cache:1:latest_sample:1:a:latest";
@@ -233,5 +239,24 @@ async fn a_write_from_before_a_clearing_that_comes_after_it_is_dead() {
     far.clear(&CacheScope::Device(device("a"))).await.unwrap();
     let expires = Some(Expiration::PX(60_000));
     behind.set::<(), _, _>(place, late.as_slice(), expires, None, false).await.unwrap();
-    assert_eq!(far.get(&key()).await.unwrap(), None);
+    assert_eq!(far.get(&key()).await.unwrap().cached, None);
+}
+
+/// Who asks after a clearing joins no flight from before it.
+#[tokio::test]
+async fn a_flight_from_before_a_clearing_takes_nobody_from_after_it() {
+    let (source, gate) = (Source::default(), tokio::sync::Semaphore::new(0));
+    let cache = ReadThrough::new(CacheKind::DeviceStats, 100, SystemClock);
+    let first_key = key();
+    let mut before = Box::pin(cache.get(&first_key, || async {
+        let old = source.next().await;
+        drop(gate.acquire().await.unwrap());
+        old
+    }));
+    assert!(futures_util::poll!(&mut before).is_pending());
+    cache.clear(&CacheScope::All).await.unwrap();
+    assert_eq!(source.asked(&cache).await, 2);
+    gate.add_permits(1);
+    assert_eq!(*before.await.unwrap(), 1, "who asked before gets what was there then");
+    assert_eq!(source.asked(&cache).await, 2, "and leaves nothing behind");
 }

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use sqal_core::Name;
 use sqal_resilience::SystemClock;
 use sqal_storage::conformance::cache as laws;
-use sqal_storage::{Cache, CacheAway, CacheKey, CacheKind, CacheScope, Cached, NearCache};
+use sqal_storage::{Cache, CacheAway, CacheKey, CacheKind, CacheScope, Cached, Got, NearCache, Stamp};
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Bug {
@@ -23,6 +23,7 @@ enum Bug {
     ClearsNothing,
     ClearsEverything,
     KeepsForEver,
+    StampsAtThePut,
 }
 
 /// A cache in memory with one bug.
@@ -45,23 +46,26 @@ impl Mutant {
 
 #[async_trait]
 impl Cache for Mutant {
-    async fn get(&self, key: &CacheKey) -> Result<Option<Cached>, CacheAway> {
-        let got = self.cache.get(&self.key(key)).await?;
-        Ok(match self.bug {
+    async fn get(&self, key: &CacheKey) -> Result<Got, CacheAway> {
+        let Got { cached: got, stamp } = self.cache.get(&self.key(key)).await?;
+        let cached = match self.bug {
             Bug::LosesTheLastByte => got.map(|c| Cached { value: c.value[..c.value.len().saturating_sub(1)].into(), ..c }),
             Bug::ItsTimeGrows => got.map(|c| Cached { left: Duration::from_mins(20).saturating_sub(c.left), ..c }),
             Bug::AbsentIsEmpty => got.or_else(|| Some(Cached { value: [].into(), left: Duration::from_secs(1) })),
             _ => got,
-        })
+        };
+        Ok(Got { cached, stamp })
     }
 
-    async fn put(&self, key: &CacheKey, value: Arc<[u8]>, keep: Duration) -> Result<(), CacheAway> {
+    async fn put(&self, key: &CacheKey, stamp: Stamp, value: Arc<[u8]>, keep: Duration) -> Result<(), CacheAway> {
         let key = self.key(key);
-        if self.bug == Bug::TheFirstPutCounts && self.cache.get(&key).await?.is_some() {
+        let now = self.cache.get(&key).await?;
+        let stamp = if self.bug == Bug::StampsAtThePut { now.stamp } else { stamp };
+        if self.bug == Bug::TheFirstPutCounts && now.cached.is_some() {
             return Ok(());
         }
         let keep = if self.bug == Bug::KeepsForEver { Duration::from_hours(1) } else { keep };
-        self.cache.put(&key, value, keep).await
+        self.cache.put(&key, stamp, value, keep).await
     }
 
     async fn clear(&self, scope: &CacheScope) -> Result<(), CacheAway> {
@@ -97,6 +101,7 @@ async fn broken_laws(bug: Bug) -> usize {
     }
     broken! {
         what_was_put_is_got absent_is_not_an_error the_last_put_counts keys_are_told_apart a_cleared_scope_is_empty its_time_comes
+        what_was_seen_before_a_clearing_is_not_put_after_it
     }
 }
 
@@ -113,6 +118,7 @@ async fn every_bug_breaks_a_law_and_no_bug_breaks_none() {
         Bug::ClearsNothing,
         Bug::ClearsEverything,
         Bug::KeepsForEver,
+        Bug::StampsAtThePut,
     ] {
         assert!(broken_laws(bug).await > 0, "{bug:?} is caught by no law");
     }

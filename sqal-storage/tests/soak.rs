@@ -177,7 +177,12 @@ fn random_kills_of_our_process_and_of_postgres_lose_nothing() {
             }
             _ => {
                 server.signal_all(rustix::process::Signal::STOP);
-                // For as long as the child needs to say what it had already been told.
+                // Nothing can be acknowledged now; a while is a real one, for the child's calls to be under way.
+                let begun = std::time::SystemTime::now();
+                let a_while = Duration::from_millis(soak.below(700));
+                while begun.elapsed().is_ok_and(|passed| passed < a_while) {
+                    std::thread::yield_now();
+                }
                 server.signal_all(rustix::process::Signal::CONT);
             }
         }

@@ -132,7 +132,7 @@ async fn a_damaged_row_hides_no_other() {
     assert!(matches!(refused.kind, StorageErrorKind::Corrupt(_)), "{refused:?}");
 }
 
-/// An empty file put in place of the database is no healthy store.
+/// A database without its samples is no healthy store.
 #[tokio::test]
 async fn a_ping_sees_that_the_samples_are_gone() {
     let folder = tempfile::tempdir().unwrap();
@@ -140,7 +140,9 @@ async fn a_ping_sees_that_the_samples_are_gone() {
     let config = SqliteConfig::at(folder.path().join("samples.db"));
     let store = SqliteStore::open(&config).await.unwrap();
     store.ping().await.unwrap();
-    store.close().await;
+    let url = format!("sqlite://{}", config.path.display());
+    let mut connection = <sqlx::SqliteConnection as sqlx::Connection>::connect(&url).await.unwrap();
+    sqlx::raw_sql("DROP VIEW sensor_samples; DROP TABLE sample").execute(&mut connection).await.unwrap();
     assert!(store.ping().await.is_err());
 }
 
@@ -150,15 +152,17 @@ async fn a_filled_file_goes_a_version_back_and_forth() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path()).await;
     let mut runner = TestRunner::deterministic();
-    let batch = prop::collection::vec(strategy::sample(), 60).new_tree(&mut runner).unwrap().current();
+    const START: i64 = 1_794_000_000_000_000;
+    let mut batch = prop::collection::vec(strategy::sample(), 60).new_tree(&mut runner).unwrap().current();
+    for (k, sample) in (0_i64..).zip(&mut batch) {
+        sample.key.timestamp = sqal_core::Timestamp::from_micros(START + k * 300_000_000).unwrap();
+    }
     store.insert(&batch).await.unwrap();
     let newest = store.schema_version().await.unwrap();
-    let times = batch.iter().map(|s| s.key.timestamp);
-    let first = Hour::of(times.clone().min().unwrap());
-    let hours = HourlyQuery::new(first, Hour::of(times.max().unwrap()));
-    // Random times span more than one query does: the samples of the first hour stand for all.
-    let hours = hours.unwrap_or_else(|_| HourlyQuery::new(first, first).unwrap());
+    let at = |micros| Hour::of(sqal_core::Timestamp::from_micros(micros).unwrap());
+    let hours = HourlyQuery::new(at(START), at(START + 10 * 3_600_000_000)).unwrap();
     let before = store.hourly(&hours).await.unwrap();
+    assert!(before.len() > 3);
     let page = SampleQuery::newest(100.try_into().unwrap());
     let samples = store.query(&page).await.unwrap();
 

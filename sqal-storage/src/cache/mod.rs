@@ -26,21 +26,23 @@ pub use read_through::{CacheStats, ReadThrough};
 /// 4. *Keys are told apart*: by kind, device and name, whatever characters they have.
 /// 5. *A cleared scope is empty*: nothing that was put before `clear` returned is got from the scope after it. What is outside stays.
 /// 6. *Its time comes*: a value is not got after its time.
+/// 7. *What was seen before a clearing is not put after it*: a value is put with the [`Stamp`] of the look that found nothing, and if
+///    its scope was cleared since, it is not got.
 #[async_trait]
 pub trait Cache: Debug + Send + Sync + 'static {
-    /// The value under a key.
+    /// Looks for the value under a key.
     ///
     /// # Errors
     ///
     /// [`CacheAway`] if the cache does not answer; whoever asks goes to the source.
-    async fn get(&self, key: &CacheKey) -> Result<Option<Cached>, CacheAway>;
+    async fn get(&self, key: &CacheKey) -> Result<Got, CacheAway>;
 
-    /// Keeps a value for so long.
+    /// Keeps a value for so long, unless its scope was cleared since the stamp was given.
     ///
     /// # Errors
     ///
     /// [`CacheAway`] if the cache does not answer; the value may be there all the same.
-    async fn put(&self, key: &CacheKey, value: Arc<[u8]>, keep: Duration) -> Result<(), CacheAway>;
+    async fn put(&self, key: &CacheKey, stamp: Stamp, value: Arc<[u8]>, keep: Duration) -> Result<(), CacheAway>;
 
     /// Forgets everything in a scope.
     ///
@@ -56,6 +58,19 @@ pub trait Cache: Debug + Send + Sync + 'static {
     /// [`CacheAway`] if the cache does not answer.
     async fn count(&self) -> Result<u64, CacheAway>;
 }
+
+/// What a look into a cache gives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Got {
+    /// The value, if it is there.
+    pub cached: Option<Cached>,
+    /// What a value that is fetched now is put with.
+    pub stamp: Stamp,
+}
+
+/// How often everything, and the key's device, had been cleared when somebody looked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Stamp(pub(crate) [u64; 2]);
 
 /// A value that was found, and how long it is still good for.
 #[derive(Clone, Debug, PartialEq, Eq)]

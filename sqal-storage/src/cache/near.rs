@@ -11,21 +11,18 @@ use moka::sync::Cache as Moka;
 use sqal_core::DeviceId;
 use sqal_resilience::Clock;
 
-use super::{Cache, CacheAway, CacheKey, CacheScope, Cached};
+use super::{Cache, CacheAway, CacheKey, CacheScope, Cached, Got, Stamp};
 
 /// A cache in memory. What is cleared is not looked for any more at once, and its memory is given back when its time is over or
 /// room is needed.
 #[derive(Debug)]
 pub struct NearCache<C> {
-    values: Moka<(Generation, CacheKey), Kept>,
+    values: Moka<(Stamp, CacheKey), Kept>,
     clock: C,
     all: AtomicU64,
     /// How often a device was cleared; only of those that were.
     devices: RwLock<HashMap<DeviceId, u64>>,
 }
-
-/// How often everything, and the key's device, were cleared when a value was put.
-type Generation = (u64, u64);
 
 #[derive(Clone, Debug)]
 struct Kept {
@@ -37,14 +34,14 @@ struct Kept {
 /// Each value goes when its own time is over.
 struct OwnTime;
 
-impl Expiry<(Generation, CacheKey), Kept> for OwnTime {
-    fn expire_after_create(&self, _: &(Generation, CacheKey), kept: &Kept, _: Instant) -> Option<Duration> {
+impl Expiry<(Stamp, CacheKey), Kept> for OwnTime {
+    fn expire_after_create(&self, _: &(Stamp, CacheKey), kept: &Kept, _: Instant) -> Option<Duration> {
         Some(kept.keep)
     }
 
     fn expire_after_update(
         &self,
-        _: &(Generation, CacheKey),
+        _: &(Stamp, CacheKey),
         kept: &Kept,
         _: Instant,
         _: Option<Duration>,
@@ -57,31 +54,32 @@ impl<C: Clock> NearCache<C> {
     /// An empty cache of at most so many bytes.
     #[must_use]
     pub fn new(most_bytes: u64, clock: C) -> Self {
-        let weight = |(_, key): &(Generation, CacheKey), kept: &Kept| {
+        let weight = |(_, key): &(Stamp, CacheKey), kept: &Kept| {
             u32::try_from(kept.value.len() + key.name.len() + 200).unwrap_or(u32::MAX)
         };
         let values = Moka::builder().max_capacity(most_bytes).weigher(weight).expire_after(OwnTime).build();
         Self { values, clock, all: AtomicU64::new(0), devices: RwLock::default() }
     }
 
-    fn place(&self, key: &CacheKey) -> (Generation, CacheKey) {
+    fn stamp(&self, key: &CacheKey) -> Stamp {
         let devices = self.devices.read().unwrap_or_else(PoisonError::into_inner);
         let device = key.device.as_ref().and_then(|device| devices.get(device)).copied().unwrap_or(0);
-        ((self.all.load(Ordering::Acquire), device), key.clone())
+        Stamp([self.all.load(Ordering::Acquire), device])
     }
 }
 
 #[async_trait]
 impl<C: Clock + 'static> Cache for NearCache<C> {
-    async fn get(&self, key: &CacheKey) -> Result<Option<Cached>, CacheAway> {
-        let now = self.clock.now();
-        let kept = self.values.get(&self.place(key)).filter(|kept| now < kept.until);
-        Ok(kept.map(|kept| Cached { left: kept.until - now, value: kept.value }))
+    async fn get(&self, key: &CacheKey) -> Result<Got, CacheAway> {
+        let (stamp, now) = (self.stamp(key), self.clock.now());
+        let kept = self.values.get(&(stamp, key.clone())).filter(|kept| now < kept.until);
+        Ok(Got { cached: kept.map(|kept| Cached { left: kept.until - now, value: kept.value }), stamp })
     }
 
-    async fn put(&self, key: &CacheKey, value: Arc<[u8]>, keep: Duration) -> Result<(), CacheAway> {
+    async fn put(&self, key: &CacheKey, stamp: Stamp, value: Arc<[u8]>, keep: Duration) -> Result<(), CacheAway> {
         let until = self.clock.now() + keep;
-        self.values.insert(self.place(key), Kept { value, keep, until });
+        // Under an old stamp nobody looks for it.
+        self.values.insert((stamp, key.clone()), Kept { value, keep, until });
         Ok(())
     }
 

@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 use sqal_resilience::{Breaker, BreakerConfig, Clock, InvalidBreaker, Outcome, SingleFlight};
 use tracing::debug;
 
-use super::{Cache, CacheAway, CacheKey, CacheKind, CacheScope};
+use super::{Cache, CacheAway, CacheKey, CacheKind, CacheScope, Got, Stamp};
 
 /// Values of one kind, near (in this process) and, if there is one, far (shared by several).
 ///
@@ -27,7 +27,8 @@ pub struct ReadThrough<T, C> {
     far: Option<(Arc<dyn Cache>, Breaker<C>)>,
     /// Counts the clearings: a value that was fetched before one must not be kept after it.
     cleared: AtomicU64,
-    flights: SingleFlight<CacheKey, Option<Arc<T>>>,
+    /// By how often was cleared too: who asks after a clearing joins no flight from before it.
+    flights: SingleFlight<(u64, CacheKey), Option<Arc<T>>>,
     refreshing: Refreshing,
     hasher: RandomState,
     clock: C,
@@ -45,6 +46,13 @@ impl<T> Clone for Entry<T> {
     fn clone(&self) -> Self {
         Self { value: Arc::clone(&self.value), ..*self }
     }
+}
+
+/// What is known of the far cache when a value is fetched.
+enum Far {
+    HasNothing(Stamp),
+    Away,
+    NotAsked,
 }
 
 /// Keys that somebody fetches anew while others get the stale value.
@@ -152,7 +160,7 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static, C: Clock + Clone> 
         let now = self.clock.now();
         if let Some(entry) = self.near.get(key).filter(|entry| now < entry.stale_until) {
             return match Refresh::begin(&self.refreshing, key) {
-                Some(_refresh) => self.fetch(key, fetch).await,
+                Some(_refresh) => self.fetch(key, Far::NotAsked, fetch).await,
                 None => {
                     self.counts.hits.fetch_add(1, Ordering::Relaxed);
                     self.counts.stale.fetch_add(1, Ordering::Relaxed);
@@ -165,7 +173,7 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static, C: Clock + Clone> 
         let mut fetch = Some(fetch);
         let landed = self
             .flights
-            .run(key.clone(), || async {
+            .run((self.cleared.load(Ordering::Acquire), key.clone()), || async {
                 let fetch = fetch.take()?;
                 match self.far_or_fetch(key, fetch).await {
                     Ok(value) => Some(value),
@@ -184,7 +192,7 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static, C: Clock + Clone> 
                 Ok(value)
             }
             (None, Some(error), _) => Err(error),
-            (None, None, Some(fetch)) => self.fetch(key, fetch).await,
+            (None, None, Some(fetch)) => self.fetch(key, Far::NotAsked, fetch).await,
             (None, None, None) => unreachable!("a fetch ends with a value or an error"),
         }
     }
@@ -194,44 +202,58 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static, C: Clock + Clone> 
         key: &CacheKey,
         fetch: impl FnOnce() -> F,
     ) -> Result<Arc<T>, E> {
-        if let Some((value, left)) = self.from_far(key).await {
-            self.counts.hits.fetch_add(1, Ordering::Relaxed);
-            let value = Arc::new(value);
-            self.keep_near(key, &value, left);
-            return Ok(value);
+        let cleared = self.cleared.load(Ordering::Acquire);
+        match self.from_far(key).await {
+            Some((Some((value, left)), _)) => {
+                self.counts.hits.fetch_add(1, Ordering::Relaxed);
+                let value = Arc::new(value);
+                self.keep_near(key, &value, left, cleared);
+                Ok(value)
+            }
+            Some((None, stamp)) => self.fetch(key, Far::HasNothing(stamp), fetch).await,
+            None => self.fetch(key, Far::Away, fetch).await,
         }
-        self.fetch(key, fetch).await
     }
 
+    /// Fetches a value and keeps it.
     async fn fetch<E, F: Future<Output = Result<T, E>>>(
         &self,
         key: &CacheKey,
+        far: Far,
         fetch: impl FnOnce() -> F,
     ) -> Result<Arc<T>, E> {
         self.counts.misses.fetch_add(1, Ordering::Relaxed);
         debug!("Cache MISS: {}:{}", self.kind.as_str(), key.name);
         let cleared = self.cleared.load(Ordering::Acquire);
+        let stamp = match far {
+            Far::HasNothing(stamp) => Some(stamp),
+            Far::Away => None,
+            Far::NotAsked => self.look_far(key).await.map(|got| got.stamp),
+        };
         let value = Arc::new(fetch().await?);
-        let still = || self.cleared.load(Ordering::Acquire) == cleared;
-        if still() {
-            self.keep(key, &value).await;
-            if !still() {
-                // It was cleared while it was kept, and must be fetched anew.
-                self.near.invalidate(key);
-            }
+        let fresh = self.spread(key);
+        self.keep_near(key, &value, fresh, cleared);
+        if let Some(stamp) = stamp {
+            self.keep_far(key, stamp, &value, fresh).await;
         }
         Ok(value)
     }
 
     /// Keeps a value that somebody knows without asking, for example the latest sample after its commit.
     pub async fn keep(&self, key: &CacheKey, value: &Arc<T>) {
-        let fresh = self.spread(key);
-        self.keep_near(key, value, fresh);
+        let (fresh, cleared) = (self.spread(key), self.cleared.load(Ordering::Acquire));
+        self.keep_near(key, value, fresh, cleared);
+        if let Some(got) = self.look_far(key).await {
+            self.keep_far(key, got.stamp, value, fresh).await;
+        }
+    }
+
+    async fn keep_far(&self, key: &CacheKey, stamp: Stamp, value: &Arc<T>, fresh: Duration) {
         if let Some((far, breaker)) = &self.far
-            && let Ok(permit) = breaker.acquire()
             && let Ok(bytes) = postcard::to_stdvec(&**value)
+            && let Ok(permit) = breaker.acquire()
         {
-            permit.report(outcome(&far.put(key, bytes.into(), fresh).await));
+            permit.report(outcome(&far.put(key, stamp, bytes.into(), fresh).await));
         }
     }
 
@@ -241,6 +263,16 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static, C: Clock + Clone> 
     ///
     /// [`CacheAway`] if the far cache does not answer; it gives nothing from the scope to this process until it could be cleared.
     pub async fn clear(&self, scope: &CacheScope) -> Result<(), CacheAway> {
+        self.clear_near(scope);
+        let Some((far, _)) = &self.far else { return Ok(()) };
+        // Not through the breaker: what was not forgotten must not be given.
+        let cleared = far.clear(scope).await;
+        // Who looked far before it was cleared may have kept near what he found.
+        self.clear_near(scope);
+        cleared
+    }
+
+    fn clear_near(&self, scope: &CacheScope) {
         self.cleared.fetch_add(1, Ordering::AcqRel);
         match scope {
             CacheScope::All => self.near.invalidate_all(),
@@ -250,14 +282,10 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static, C: Clock + Clone> 
                 keys.iter().for_each(|key| self.near.invalidate(&**key));
             }
         }
-        match &self.far {
-            // Not through the breaker: what was not forgotten must not be given.
-            Some((far, _)) => far.clear(scope).await,
-            None => Ok(()),
-        }
     }
 
-    async fn from_far(&self, key: &CacheKey) -> Option<(T, Duration)> {
+    /// What the far cache has, if it answers.
+    async fn look_far(&self, key: &CacheKey) -> Option<Got> {
         let (far, breaker) = self.far.as_ref()?;
         let Ok(permit) = breaker.acquire() else {
             self.counts.bypasses.fetch_add(1, Ordering::Relaxed);
@@ -265,23 +293,32 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static, C: Clock + Clone> 
         };
         let got = far.get(key).await;
         permit.report(outcome(&got));
-        match got {
-            Ok(cached) => {
-                let cached = cached?;
-                // What another version wrote is not there for us.
-                postcard::from_bytes(&cached.value).ok().map(|value| (value, cached.left))
-            }
-            Err(_) => {
-                self.counts.bypasses.fetch_add(1, Ordering::Relaxed);
-                None
-            }
+        if got.is_err() {
+            self.counts.bypasses.fetch_add(1, Ordering::Relaxed);
         }
+        got.ok()
     }
 
-    fn keep_near(&self, key: &CacheKey, value: &Arc<T>, fresh: Duration) {
+    async fn from_far(&self, key: &CacheKey) -> Option<(Option<(T, Duration)>, Stamp)> {
+        let Got { cached, stamp } = self.look_far(key).await?;
+        // What another version wrote is not there for us.
+        let value = cached.and_then(|cached| Some((postcard::from_bytes(&cached.value).ok()?, cached.left)));
+        Some((value, stamp))
+    }
+
+    /// Keeps a value near, unless there was a clearing since `cleared` was read.
+    fn keep_near(&self, key: &CacheKey, value: &Arc<T>, fresh: Duration, cleared: u64) {
+        let still = || self.cleared.load(Ordering::Acquire) == cleared;
+        if !still() {
+            return;
+        }
         let fresh_until = self.clock.now() + fresh;
         let entry = Entry { value: Arc::clone(value), fresh_until, stale_until: fresh_until + fresh / 2 };
         self.near.insert(key.clone(), entry);
+        if !still() {
+            // It was cleared while it was kept.
+            self.near.invalidate(key);
+        }
     }
 
     /// The kind's time ±10 %, by the key and how often was fetched: no two processes agree.

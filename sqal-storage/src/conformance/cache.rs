@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sqal_core::{DeviceId, Name};
 
-use crate::{Cache, CacheKey, CacheKind, CacheScope};
+use crate::{Cache, CacheKey, CacheKind, CacheScope, Cached};
 
 const LONG: Duration = Duration::from_mins(10);
 
@@ -18,11 +18,20 @@ fn bytes(text: &str) -> Arc<[u8]> {
 }
 
 async fn put(cache: &dyn Cache, key: &CacheKey, text: &str) {
-    cache.put(key, bytes(text), LONG).await.expect("the cache answers");
+    keep(cache, key, bytes(text), LONG).await;
+}
+
+async fn keep(cache: &dyn Cache, key: &CacheKey, value: Arc<[u8]>, time: Duration) {
+    let stamp = cache.get(key).await.expect("the cache answers").stamp;
+    cache.put(key, stamp, value, time).await.expect("the cache answers");
+}
+
+async fn look(cache: &dyn Cache, key: &CacheKey) -> Option<Cached> {
+    cache.get(key).await.expect("the cache answers").cached
 }
 
 async fn got(cache: &dyn Cache, key: &CacheKey) -> Option<String> {
-    let cached = cache.get(key).await.expect("the cache answers")?;
+    let cached = look(cache, key).await?;
     Some(String::from_utf8(cached.value.to_vec()).expect("what was put"))
 }
 
@@ -34,11 +43,11 @@ async fn got(cache: &dyn Cache, key: &CacheKey) -> Option<String> {
 pub async fn what_was_put_is_got(cache: &dyn Cache) {
     let key = CacheKey::of_line(CacheKind::LatestSample, "latest");
     for value in [vec![], vec![0, 255, 10, 13], vec![7; 100_000]] {
-        cache.put(&key, value.clone().into(), LONG).await.expect("the cache answers");
-        let first = cache.get(&key).await.expect("the cache answers").expect("it was put");
+        keep(cache, &key, value.clone().into(), LONG).await;
+        let first = look(cache, &key).await.expect("it was put");
         assert_eq!(*first.value, *value);
         assert!(first.left <= LONG && first.left > LONG / 2, "{:?}", first.left);
-        let second = cache.get(&key).await.expect("the cache answers").expect("it was put");
+        let second = look(cache, &key).await.expect("it was put");
         assert!(second.left <= first.left, "its time grows");
     }
 }
@@ -128,13 +137,32 @@ pub async fn a_cleared_scope_is_empty(cache: &dyn Cache) {
 /// If the cache breaks the law.
 pub async fn its_time_comes(cache: &dyn Cache) {
     let key = CacheKey::of_line(CacheKind::LatestSample, "short");
-    cache.put(&key, bytes("x"), Duration::from_millis(1)).await.expect("the cache answers");
+    keep(cache, &key, bytes("x"), Duration::from_millis(1)).await;
     // Asked so often that a millisecond is over, however slow or fast this machine is.
     let begun = std::time::SystemTime::now();
     while begun.elapsed().is_ok_and(|passed| passed < Duration::from_millis(20)) {
         tokio::task::yield_now().await;
     }
     assert_eq!(got(cache, &key).await, None, "it is there after its time");
+}
+
+/// Law 7: what was seen before a clearing is not put after it.
+///
+/// # Panics
+///
+/// If the cache breaks the law.
+pub async fn what_was_seen_before_a_clearing_is_not_put_after_it(cache: &dyn Cache) {
+    for scope in [CacheScope::Device(device("a")), CacheScope::All] {
+        let key = CacheKey::of_device(CacheKind::DeviceStats, device("a"), "x");
+        let other = CacheKey::of_device(CacheKind::DeviceStats, device("b"), "x");
+        let before = cache.get(&key).await.expect("the cache answers").stamp;
+        let others = cache.get(&other).await.expect("the cache answers").stamp;
+        cache.clear(&scope).await.expect("the cache answers");
+        cache.put(&key, before, bytes("old"), LONG).await.expect("the cache answers");
+        assert_eq!(got(cache, &key).await, None, "a value from before a clearing");
+        cache.put(&other, others, bytes("x"), LONG).await.expect("the cache answers");
+        assert_eq!(got(cache, &other).await.is_some(), scope != CacheScope::All, "only the scope is concerned");
+    }
 }
 
 /// One named test per law for a cache: give an async expression that makes an empty one.
@@ -148,6 +176,7 @@ macro_rules! cache_conformance {
             keys_are_told_apart
             a_cleared_scope_is_empty
             its_time_comes
+            what_was_seen_before_a_clearing_is_not_put_after_it
         }
     };
     (@each $make:expr; $($law:ident)*) => {

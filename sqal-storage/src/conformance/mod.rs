@@ -236,13 +236,16 @@ pub async fn hours_add_up(store: &dyn SampleStore) {
         scored("a", 9 * HOUR, "after", 0.7),
         scored("a", -1, "before 1970", 1.0),
         scored("b", -1, "another before 1970", 0.0),
+        scored("b", 5 * HOUR + 2, "of no worth", 1e-200),
+        // Half a billionth is rounded to the even one, by every engine.
+        scored("b", 5 * HOUR + 3, "tie", 0.031_25),
     ];
     insert(store, &batch[..3]).await;
     insert(store, &batch[3..]).await;
     let all: Vec<_> = batch.iter().collect();
     assert_eq!(store.hourly(&hours(-1, 10)).await.expect("the store answers"), expected(&all));
     // The end is not part of a span, the beginning is.
-    assert_eq!(store.hourly(&hours(3, 9)).await.expect("the store answers"), expected(&all[..5]));
+    assert_eq!(store.hourly(&hours(3, 9)).await.expect("the store answers"), expected(&[&all[..5], &all[8..]].concat()));
     assert_eq!(store.hourly(&hours(6, 9)).await.expect("the store answers"), []);
     let device: DeviceId = Name::new("a").expect("a short name");
     let of_a: Vec<_> = all.iter().copied().filter(|s| s.key.device_id == device).collect();

@@ -3,9 +3,10 @@
 use async_trait::async_trait;
 use sqal_core::DeviceId;
 use sqlx::postgres::Postgres;
-use sqlx::Transaction;
+use sqlx::{Connection, Transaction};
 
 use super::error::{corrupt, storage_error};
+use super::partitions::Partition;
 use super::types::Micros;
 use super::{PostgresStore, rows, statements};
 use crate::{Action, AuditEntry, Custody, Gone, Purge, StorageError};
@@ -28,37 +29,43 @@ async fn write_down(transaction: Inside<'_, '_>, action: Action) -> Result<Audit
 #[async_trait]
 impl Custody for PostgresStore {
     async fn would_purge(&self, purge: &Purge) -> Result<Gone, StorageError> {
-        let count = async |statement, before: Micros| {
-            let count: i64 = sqlx::query_scalar(statement)
-                .bind(before)
-                .fetch_one(&self.readers)
-                .await
-                .map_err(storage_error)?;
-            Ok::<_, StorageError>(count.unsigned_abs())
-        };
-        Ok(Gone {
-            samples: count(statements::COUNT_SAMPLES_BEFORE, Micros(purge.samples_before.micros())).await?,
-            hours: count(statements::COUNT_HOURS_BEFORE, Micros(purge.hours_before.begins().micros())).await?,
-        })
+        let (samples, hours) = (Micros(purge.samples_before.micros()), Micros(purge.hours_before.begins().micros()));
+        let [samples, hours]: [i64; 2] = self
+            .readers
+            .with(async |connection| {
+                let mut transaction = connection.begin().await?;
+                sqlx::raw_sql(statements::NO_TIMEOUT).execute(&mut *transaction).await?;
+                let mut counts = [0, 0];
+                for (count, (statement, before)) in counts
+                    .iter_mut()
+                    .zip([(statements::COUNT_SAMPLES_BEFORE, samples), (statements::COUNT_HOURS_BEFORE, hours)])
+                {
+                    *count = sqlx::query_scalar(statement).bind(before).fetch_one(&mut *transaction).await?;
+                }
+                transaction.commit().await?;
+                Ok(counts)
+            })
+            .await?;
+        Ok(Gone { samples: samples.unsigned_abs(), hours: hours.unsigned_abs() })
     }
 
     /// Whole partitions are dropped, which costs nothing; only the one that the time cuts is deleted from.
     async fn purge(&self, purge: &Purge, action: Action) -> Result<Gone, StorageError> {
-        let steps = [
-            (statements::PURGE_SAMPLES, Micros(purge.samples_before.micros())),
-            (statements::PURGE_HOURS, Micros(purge.hours_before.begins().micros())),
-        ];
+        let before = purge.samples_before.micros();
+        // What is older goes with its partition; a hypertable has none of ours.
+        let from = if self.partitions.is_some() { Partition::beginning_of(before) } else { i64::MIN };
+        let hours = Micros(purge.hours_before.begins().micros());
         self.in_transaction(async |transaction| {
-            let mut gone = [0, 0];
+            let samples = sqlx::query(statements::PURGE_SAMPLES).bind(Micros(from)).bind(Micros(before));
+            let samples = samples.execute(&mut **transaction).await.map_err(storage_error)?.rows_affected();
+            let hours = sqlx::query(statements::PURGE_HOURS).bind(hours).execute(&mut **transaction).await;
+            let hours = hours.map_err(storage_error)?.rows_affected();
+            // Last: from here until the commit, which is next, the line waits.
             let dropped = match &self.partitions {
-                Some(partitions) => partitions.drop_before(transaction, purge.samples_before.micros()).await?,
+                Some(partitions) => partitions.drop_before(transaction, before).await?,
                 None => 0,
             };
-            for ((statement, before), gone) in steps.into_iter().zip(&mut gone) {
-                let done = sqlx::query(statement).bind(before).execute(&mut **transaction).await;
-                *gone = done.map_err(storage_error)?.rows_affected();
-            }
-            gone[0] += dropped;
+            let gone = [samples + dropped, hours];
             write_down(transaction, action).await?;
             Ok(Gone { samples: gone[0], hours: gone[1] })
         })
@@ -84,7 +91,7 @@ impl Custody for PostgresStore {
 
     async fn audit(&self, after: u64, limit: u16) -> Result<Vec<AuditEntry>, StorageError> {
         let query = sqlx::query(statements::AUDIT_AFTER).bind(after.cast_signed()).bind(i64::from(limit));
-        let rows = query.fetch_all(&self.readers).await.map_err(storage_error)?;
+        let rows = self.readers.with(async |connection| query.fetch_all(connection).await).await?;
         rows.iter().map(rows::to_audit).collect::<Result<_, _>>().map_err(corrupt)
     }
 }

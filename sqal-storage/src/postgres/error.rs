@@ -12,8 +12,14 @@ pub(super) fn storage_error(error: sqlx::Error) -> StorageError {
                 ("53100", _) => StorageErrorKind::Full, // disk_full
                 // lock_not_available, query_canceled (a time-out), too_many_connections; 40: serialization, deadlock.
                 ("55P03" | "57014" | "53300", _) | (_, "40") => StorageErrorKind::Busy,
-                // read_only_sql_transaction (a standby); 08 connection, 53 resources, 57 operator intervention, 58 system.
-                ("25006", _) | (_, "08" | "53" | "57" | "58") => StorageErrorKind::Unavailable,
+                // read_only_sql_transaction (a standby); insufficient_privilege, undefined_table, duplicate_table (a restore or an
+                // archive under way); 08 connection, 28 authorisation (a password that was changed), 3D no such database,
+                // 53 resources, 57 operator intervention, 58 system: the world may change, the content is not at fault.
+                ("25006" | "42501" | "42P01" | "42P07", _) | (_, "08" | "28" | "3D" | "53" | "57" | "58") => {
+                    StorageErrorKind::Unavailable
+                }
+                // A row without a partition is refused like a violated constraint, but no constraint is named.
+                ("23514", _) if database.constraint().is_none() => StorageErrorKind::Unavailable,
                 (_, "22" | "23") => StorageErrorKind::Refused, // data exception, integrity constraint
                 ("XX001" | "XX002", _) => StorageErrorKind::Corrupt(database.message().to_owned()),
                 _ => StorageErrorKind::Internal,

@@ -1,9 +1,10 @@
 //! Brings the schema to a version, safely when several servers start on one new database at once.
 
-use sqlx::postgres::{PgConnection, PgPool};
+use sqlx::postgres::PgConnection;
 use sqlx::{Connection, Row};
 
 use super::error::{refused, storage_error};
+use super::line::Line;
 use super::statements;
 use crate::schema::Schema;
 use crate::{StorageError, StorageErrorKind};
@@ -12,14 +13,16 @@ use crate::{StorageError, StorageErrorKind};
 ///
 /// The stock migrator's lock outlives an error, on a connection that goes back to the pool: the next server waits for ever.
 pub(super) async fn to(
-    pool: &PgPool,
+    line: &Line,
     schema_name: &str,
     schema: &Schema,
     target: Option<i64>,
 ) -> Result<(), StorageError> {
-    let mut connection = pool.acquire().await.map_err(storage_error)?;
+    let mut taken = line.take().await?;
     let result = async {
-        let mut transaction = connection.begin().await.map_err(storage_error)?;
+        let mut transaction = taken.get().begin().await.map_err(storage_error)?;
+        // A filled database takes its time.
+        sqlx::raw_sql(statements::NO_TIMEOUT).execute(&mut *transaction).await.map_err(storage_error)?;
         sqlx::query(statements::LOCK).bind(schema_name).execute(&mut *transaction).await.map_err(storage_error)?;
         sqlx::raw_sql(statements::VERSIONS).execute(&mut *transaction).await.map_err(storage_error)?;
         let found = check(&mut transaction, schema).await?;
@@ -36,9 +39,9 @@ pub(super) async fn to(
         transaction.commit().await.map_err(storage_error)
     }
     .await;
-    if result.is_err() {
-        // Whatever state an error left it in, no other call shall find it.
-        let _ = connection.close().await;
+    // Whatever state an error left it in, no other call shall find it.
+    if result.is_ok() {
+        taken.finished();
     }
     result
 }

@@ -4,6 +4,7 @@ mod config;
 mod copy;
 mod custody;
 mod error;
+mod line;
 mod migrate;
 mod partitions;
 mod rows;
@@ -15,8 +16,7 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use sqal_core::{Sample, SampleId};
-use sqlx::pool::PoolConnection;
-use sqlx::postgres::{PgPool, PgPoolOptions, Postgres};
+use sqlx::postgres::{PgConnection, PgPoolOptions, Postgres};
 use sqlx::{AssertSqlSafe, Connection, Row, Transaction};
 use tracing::{debug, error, info};
 
@@ -24,6 +24,7 @@ use crate::record::{Batch, Record};
 use crate::schema::Schema;
 use crate::{Hourly, HourlyQuery, Inserted, Page, SampleQuery, SampleStore, StorageError, StorageErrorKind};
 use error::{corrupt, refused, storage_error};
+use line::Line;
 use partitions::Partitions;
 use types::{Id, Micros};
 
@@ -43,13 +44,13 @@ pub enum Timescale {
 
 /// A store in a PostgreSQL of version 14 or newer.
 ///
-/// Writers and readers have a pool each, so that no storm of readers stops the line. Every call ends within the
-/// [deadline](PostgresConfig::deadline). A commit is on the disk when it returns, unless the server was told otherwise
+/// Writers and readers have a pool each, so that no storm of readers stops the line. Every call of [`SampleStore`] ends within the
+/// [deadline](PostgresConfig::deadline); what operators do (opening, migrating, purging) takes as long as it takes. A commit is on the disk when it returns, unless the server was told otherwise
 /// (`synchronous_commit`).
 #[derive(Debug)]
 pub struct PostgresStore {
-    writers: PgPool,
-    readers: PgPool,
+    writers: Line,
+    readers: Line,
     schema_name: String,
     deadline: Duration,
     timescale: Timescale,
@@ -77,7 +78,7 @@ impl PostgresStore {
         ]);
         let pool = |most: u32| {
             let pool = PgPoolOptions::new().max_connections(most).acquire_timeout(config.acquire_timeout);
-            pool.connect_lazy_with(options.clone())
+            Line::new(pool.connect_lazy_with(options.clone()), most)
         };
         let mut store = Self {
             writers: pool(config.writers.get()),
@@ -108,8 +109,15 @@ impl PostgresStore {
     ///
     /// [`StorageError`] if the database cannot be read.
     pub async fn schema_version(&self) -> Result<i64, StorageError> {
-        let mut connection = self.readers.acquire().await.map_err(storage_error)?;
-        migrate::check(&mut connection, self.schema()).await
+        within(self.deadline, async {
+            let mut connection = self.readers.take().await?;
+            let version = migrate::check(connection.get(), self.schema()).await;
+            if version.is_ok() {
+                connection.finished();
+            }
+            version
+        })
+        .await
     }
 
     /// Takes the schema to another version, back too; what the older version does not know is given up, no sample is.
@@ -125,8 +133,8 @@ impl PostgresStore {
 
     /// Closes all connections.
     pub async fn close(&self) {
-        self.readers.close().await;
-        self.writers.close().await;
+        self.readers.pool.close().await;
+        self.writers.pool.close().await;
     }
 
     const fn schema(&self) -> &'static Schema {
@@ -139,16 +147,16 @@ impl PostgresStore {
     async fn detect(&self) -> Result<Timescale, StorageError> {
         // The name was checked: it needs no quotes.
         let schema = AssertSqlSafe(format!("CREATE SCHEMA IF NOT EXISTS {}", self.schema_name));
-        let mut transaction = self.writers.begin().await.map_err(storage_error)?;
-        sqlx::query(statements::LOCK)
-            .bind(&self.schema_name)
-            .execute(&mut *transaction)
-            .await
-            .map_err(storage_error)?;
-        sqlx::raw_sql(schema).execute(&mut *transaction).await.map_err(storage_error)?;
-        let layout = sqlx::query(statements::LAYOUT).fetch_optional(&mut *transaction).await.map_err(storage_error)?;
-        let row = sqlx::query(statements::TIMESCALE).fetch_one(&mut *transaction).await.map_err(storage_error)?;
-        transaction.commit().await.map_err(storage_error)?;
+        let found = self.writers.with(async |connection| {
+            let mut transaction = connection.begin().await?;
+            sqlx::query(statements::LOCK).bind(&self.schema_name).execute(&mut *transaction).await?;
+            sqlx::raw_sql(schema).execute(&mut *transaction).await?;
+            let layout = sqlx::query(statements::LAYOUT).fetch_optional(&mut *transaction).await?;
+            let row = sqlx::query(statements::TIMESCALE).fetch_one(&mut *transaction).await?;
+            transaction.commit().await?;
+            Ok((layout, row))
+        });
+        let (layout, row) = found.await?;
         let layout: Option<String> = layout.map(|row| row.try_get(0)).transpose().map_err(storage_error)?;
         let version: Option<String> = row.try_get(0).map_err(storage_error)?;
         let licence: Option<String> = row.try_get(1).map_err(storage_error)?;
@@ -165,11 +173,20 @@ impl PostgresStore {
         &self,
         work: impl AsyncFnOnce(&mut Transaction<'_, Postgres>) -> Result<T, StorageError>,
     ) -> Result<T, StorageError> {
-        let mut transaction = self.writers.begin().await.map_err(storage_error)?;
-        sqlx::raw_sql(statements::NO_TIMEOUT).execute(&mut *transaction).await.map_err(storage_error)?;
-        let done = work(&mut transaction).await?;
-        transaction.commit().await.map_err(storage_error)?;
-        Ok(done)
+        let mut taken = self.writers.take().await?;
+        let result = async {
+            let mut transaction = taken.get().begin().await.map_err(storage_error)?;
+            sqlx::raw_sql(statements::NO_TIMEOUT).execute(&mut *transaction).await.map_err(storage_error)?;
+            let done = work(&mut transaction).await?;
+            transaction.commit().await.map_err(storage_error)?;
+            Ok(done)
+        }
+        .await;
+        // After an error a new connection is the surest way to one without a transaction.
+        if result.is_ok() {
+            taken.finished();
+        }
+        result
     }
 
     /// Stores a batch the way that suits it.
@@ -190,13 +207,15 @@ impl PostgresStore {
                 }
             }
         }
-        let rows = rows::bind(sqlx::query(statements::INSERT), records).fetch_all(&self.writers).await;
-        let stored: Result<Vec<_>, _> = rows.map_err(storage_error)?.iter().map(rows::id).collect();
+        let insert = async |connection: &mut PgConnection| {
+            rows::bind(sqlx::query(statements::INSERT), records).fetch_all(connection).await
+        };
+        let stored: Result<Vec<_>, _> = self.writers.with(insert).await?.iter().map(rows::id).collect();
         Ok(batch.outcomes(stored.map_err(corrupt)?))
     }
 
     async fn copy(&self, batch: &Batch<'_>, records: &[Record<'_>]) -> Result<Vec<Inserted>, StorageError> {
-        let mut connection = Unfinished(Some(self.writers.acquire().await.map_err(storage_error)?));
+        let mut connection = self.writers.take().await?;
         let outcomes = batch.outcomes(records.iter().map(|record| record.id));
         {
             let mut transaction = connection.get().begin().await.map_err(storage_error)?;
@@ -254,28 +273,6 @@ fn has_code(error: &StorageError, code: &str) -> bool {
     source.and_then(sqlx::Error::as_database_error).is_some_and(|error| error.code().as_deref() == Some(code))
 }
 
-/// A connection in the middle of something: dropped there (a deadline, a lost line) it is closed and never used again.
-struct Unfinished(Option<PoolConnection<Postgres>>);
-
-impl Unfinished {
-    fn get(&mut self) -> &mut PoolConnection<Postgres> {
-        self.0.as_mut().expect("there until it is finished")
-    }
-
-    /// It is sound, and goes back to its pool.
-    fn finished(mut self) {
-        self.0 = None;
-    }
-}
-
-impl Drop for Unfinished {
-    fn drop(&mut self) {
-        if let Some(mut connection) = self.0.take() {
-            connection.close_on_drop();
-        }
-    }
-}
-
 /// Ends a call when its time is over.
 async fn within<T>(deadline: Duration, call: impl Future<Output = Result<T, StorageError>>) -> Result<T, StorageError> {
     tokio::time::timeout(deadline, call).await.unwrap_or(Err(refused(StorageErrorKind::Unavailable)))
@@ -310,7 +307,7 @@ impl SampleStore for PostgresStore {
             // Ids of times before 1970 say 0.
             let from = if millis == 0 { i64::MIN } else { millis * 1000 };
             let query = sqlx::query(statements::GET).bind(Id(bytes)).bind(Micros(from)).bind(Micros((millis + 1) * 1000));
-            let row = query.fetch_optional(&self.readers).await.map_err(storage_error)?;
+            let row = self.readers.with(async |connection| query.fetch_optional(connection).await).await?;
             row.map(|row| rows::to_sample(&row).map_err(corrupt)).transpose()
         })
         .await
@@ -328,7 +325,7 @@ impl SampleStore for PostgresStore {
             if let Some(device) = &query.device_id {
                 statement = statement.bind(device.as_str());
             }
-            let rows = statement.fetch_all(&self.readers).await.map_err(storage_error)?;
+            let rows = self.readers.with(async |connection| statement.fetch_all(connection).await).await?;
             let limit = usize::from(query.limit.get());
             // One damaged row must not hide the others: it is left out and said in the log; asked for by its id it is an error.
             let readable = |row| rows::to_sample(row).map_err(|what| error!(what, "a stored sample is damaged")).ok();
@@ -347,7 +344,7 @@ impl SampleStore for PostgresStore {
             if let Some(device) = query.device_id() {
                 statement = statement.bind(device.as_str());
             }
-            let rows = statement.fetch_all(&self.readers).await.map_err(storage_error)?;
+            let rows = self.readers.with(async |connection| statement.fetch_all(connection).await).await?;
             rows.iter().map(rows::to_hourly).collect::<Result<_, _>>().map_err(corrupt)
         })
         .await
@@ -355,7 +352,7 @@ impl SampleStore for PostgresStore {
 
     async fn ping(&self) -> Result<(), StorageError> {
         within(self.deadline, async {
-            sqlx::query(statements::PING).execute(&self.readers).await.map_err(storage_error).map(|_| ())
+            self.readers.with(async |connection| sqlx::query(statements::PING).execute(connection).await.map(|_| ())).await
         })
         .await
     }

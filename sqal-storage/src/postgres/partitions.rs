@@ -5,11 +5,12 @@
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
 
-use sqlx::postgres::{PgPool, Postgres};
-use sqlx::{AssertSqlSafe, Transaction};
+use sqlx::postgres::Postgres;
+use sqlx::{AssertSqlSafe, Connection, Transaction};
 use time::{Month, OffsetDateTime};
 
 use super::error::storage_error;
+use super::line::Line;
 use super::statements;
 use crate::record::Record;
 use crate::StorageError;
@@ -44,6 +45,23 @@ impl Partition {
         }
     }
 
+    /// When it begins, in microseconds since 1970; the smallest number for the one without a beginning.
+    fn begins(self) -> i64 {
+        let (year, month) = match self {
+            Self::Before => return i64::MIN,
+            Self::Month(year, month) => (year, month),
+            Self::After => (LAST_YEAR + 1, 1),
+        };
+        let month = Month::try_from(month).unwrap_or(Month::January);
+        let first = time::Date::from_calendar_date(year, month, 1).map(|date| date.midnight().assume_utc());
+        first.map_or(i64::MIN, |first| first.unix_timestamp() * 1_000_000)
+    }
+
+    /// Where the partition of a time begins.
+    pub(super) fn beginning_of(micros: i64) -> i64 {
+        Self::of(micros).begins()
+    }
+
     /// The partition of a table's name, if it is one.
     fn named(table: &str) -> Option<Self> {
         let (year, month) = table.strip_prefix("sample_")?.split_once('_')?;
@@ -68,7 +86,8 @@ impl Partition {
         };
         let table = self.table();
         format!(
-            "DO $$ BEGIN IF to_regclass('{table}') IS NULL THEN
+            "DO $$ BEGIN IF NOT EXISTS (SELECT 1 FROM pg_inherits
+                WHERE inhparent = 'sample'::regclass AND inhrelid = to_regclass('{table}')) THEN
                 CREATE TABLE {table} (LIKE sample INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING STORAGE)
                     WITH (toast_tuple_target = 8160);
                 ALTER TABLE sample ATTACH PARTITION {table} FOR VALUES FROM ({from}) TO ({to});
@@ -87,7 +106,7 @@ impl Partitions {
     }
 
     /// Makes those that the records need and that are not known.
-    pub(super) async fn ready(&self, pool: &PgPool, schema: &str, records: &[Record<'_>]) -> Result<(), StorageError> {
+    pub(super) async fn ready(&self, line: &Line, schema: &str, records: &[Record<'_>]) -> Result<(), StorageError> {
         let mut missing: Vec<_> = {
             let known = self.known();
             records.iter().map(|r| Partition::of(r.key.timestamp.micros())).filter(|p| !known.contains(p)).collect()
@@ -95,13 +114,16 @@ impl Partitions {
         missing.sort_unstable();
         missing.dedup();
         for partition in missing {
-            let mut transaction = pool.begin().await.map_err(storage_error)?;
-            sqlx::raw_sql(statements::LOCK_TIMEOUT).execute(&mut *transaction).await.map_err(storage_error)?;
-            sqlx::query(statements::LOCK).bind(schema).execute(&mut *transaction).await.map_err(storage_error)?;
             // Nothing in it comes from outside.
             let text = AssertSqlSafe(partition.text());
-            sqlx::raw_sql(text).execute(&mut *transaction).await.map_err(storage_error)?;
-            transaction.commit().await.map_err(storage_error)?;
+            line.with(async |connection| {
+                let mut transaction = connection.begin().await?;
+                sqlx::raw_sql(statements::LOCK_TIMEOUT).execute(&mut *transaction).await?;
+                sqlx::query(statements::LOCK).bind(schema).execute(&mut *transaction).await?;
+                sqlx::raw_sql(text).execute(&mut *transaction).await?;
+                transaction.commit().await
+            })
+            .await?;
             self.known().insert(partition);
         }
         Ok(())
@@ -116,12 +138,16 @@ impl Partitions {
         let cut = Partition::of(micros);
         let there: Vec<String> =
             sqlx::query_scalar(statements::PARTITIONS).fetch_all(&mut **transaction).await.map_err(storage_error)?;
+        sqlx::raw_sql(statements::LOCK_TIMEOUT).execute(&mut **transaction).await.map_err(storage_error)?;
         let mut dropped = 0;
         for table in there {
             // Only what this module has named, and only what comes before the one that the time cuts.
             if !Partition::named(&table).is_some_and(|partition| partition < cut) {
                 continue;
             }
+            // Nothing can come in any more, so that what is counted is what goes; whoever reads it is waited for, not for long.
+            let lock = AssertSqlSafe(format!("LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE"));
+            sqlx::raw_sql(lock).execute(&mut **transaction).await.map_err(storage_error)?;
             let count = AssertSqlSafe(format!("SELECT count(*) FROM {table}"));
             let count: i64 = sqlx::query_scalar(count).fetch_one(&mut **transaction).await.map_err(storage_error)?;
             let drop = AssertSqlSafe(format!("DROP TABLE {table}"));
@@ -158,6 +184,10 @@ mod tests {
             assert_eq!(Partition::named(table), None, "{table}");
         }
         assert!(Partition::Before < Partition::Month(2020, 1) && Partition::Month(2099, 12) < Partition::After);
+        assert_eq!(Partition::beginning_of(1_577_836_800_000_001), 1_577_836_800_000_000);
+        assert_eq!(Partition::beginning_of(4_102_444_799_000_000), 4_099_766_400_000_000); // 2099-12-01
+        assert_eq!(Partition::beginning_of(4_102_444_800_000_007), 4_102_444_800_000_000);
+        assert_eq!(Partition::beginning_of(0), i64::MIN);
         assert_eq!(Partition::Month(2026, 12).table(), "sample_2026_12");
         assert!(Partition::Month(2026, 12).text().contains("FROM ('2026-12-01Z') TO ('2027-01-01Z')"));
     }

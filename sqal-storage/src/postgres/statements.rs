@@ -129,7 +129,7 @@ pub(super) const HYPERTABLE: Schema = Schema {
 
 /// What is added up of the samples of a device and hour, from any relation with their columns.
 ///
-/// The time zone is named: an hour must not depend on that of the session.
+/// A product that underflows is an error of PostgreSQL's: what is smaller is 0 in billionths anyway. The time zone is named: an hour must not depend on that of the session.
 macro_rules! tallies {
     ($from:literal) => {
         concat!(
@@ -137,7 +137,7 @@ macro_rules! tallies {
 SELECT device_id, date_trunc('hour', timestamp, 'UTC'), count(*),
     count(*) FILTER (WHERE grade = 'REJECT'), count(*) FILTER (WHERE grade = 'C'), count(*) FILTER (WHERE grade = 'B'),
     count(*) FILTER (WHERE grade = 'A'), count(*) FILTER (WHERE grade = 'A+'),
-    count(share), coalesce(sum(round(share * 1e9)::bigint), 0)::bigint, coalesce(sum(round(share * share * 1e9)::bigint), 0)::bigint,
+    count(share), coalesce(sum(round(share * 1e9)::bigint), 0)::bigint, coalesce(sum(round(CASE WHEN share > 1e-20 THEN share * share * 1e9 ELSE 0 END)::bigint), 0)::bigint,
     min(share), max(share), sum(round(confidence * 1e9)::bigint)::bigint, min(timestamp), max(timestamp)
 FROM (SELECT *, CASE WHEN score IS NOT NULL THEN least(greatest(score, 0), 1) END AS share FROM ", $from, ") AS shares
 GROUP BY 1, 2 ORDER BY 1, 2"
@@ -217,12 +217,13 @@ macro_rules! add_to_hours {
 /// Stores samples of which none may be known: one that is, ends it all.
 pub(super) const COPY: &str = concat!("COPY sample ", columns!(), " FROM STDIN (FORMAT binary)");
 
-/// Adds to hours what came to them: one array a column, sorted by device and hour.
+/// Adds to hours what came to them: one array a column. In the database's own order, as [`INSERT`] does: theirs may differ from ours.
 pub(super) const ADD_TO_HOURS: &str = concat!(
     "
 INSERT INTO sample_hour AS old
 SELECT * FROM unnest($1::text[], $2::timestamptz[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[],
-    $9::bigint[], $10::bigint[], $11::bigint[], $12::float8[], $13::float8[], $14::bigint[], $15::timestamptz[], $16::timestamptz[])",
+    $9::bigint[], $10::bigint[], $11::bigint[], $12::float8[], $13::float8[], $14::bigint[], $15::timestamptz[], $16::timestamptz[])
+ORDER BY 1, 2",
     add_to_hours!()
 );
 
@@ -309,8 +310,8 @@ pub(super) const COUNT_SAMPLES_BEFORE: &str = "SELECT count(*) FROM sample WHERE
 /// What a purge would take of the hours: bind the hour.
 pub(super) const COUNT_HOURS_BEFORE: &str = "SELECT count(*) FROM sample_hour WHERE hour < $1";
 
-/// Takes samples before a time; their hours stay.
-pub(super) const PURGE_SAMPLES: &str = "DELETE FROM sample WHERE timestamp < $1";
+/// Takes samples from a time until before another; their hours stay.
+pub(super) const PURGE_SAMPLES: &str = "DELETE FROM sample WHERE timestamp >= $1 AND timestamp < $2";
 
 /// Takes hours before an hour.
 pub(super) const PURGE_HOURS: &str = "DELETE FROM sample_hour WHERE hour < $1";

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use fred::prelude::{Client, ConfigInterface, LuaInterface};
+use fred::prelude::{ConfigInterface, LuaInterface};
 use sqal_resilience::{Answer, BucketBackend, InvalidQuota, Quota};
 use tokio::sync::OnceCell;
 
@@ -40,7 +40,7 @@ return {0, left(missing), math.ceil(after - full), math.ceil(missing)}
 /// Buckets of one quota in a Redis, whose clock counts. Every key expires when its bucket is full.
 #[derive(Debug)]
 pub struct RedisBuckets {
-    client: Client,
+    redis: Redis,
     prefix: String,
     quota: Quota,
     /// The script's name on the server, once it is loaded.
@@ -72,7 +72,7 @@ impl RedisBuckets {
         if !(price >= 0.01 && price * f64::from(quota.burst.get()) <= 1e15) {
             return Err(InvalidQuota { refill: quota.refill.get(), period: quota.period });
         }
-        Ok(Self { client: redis.0.clone(), prefix: prefix.into(), quota, loaded: OnceCell::new() })
+        Ok(Self { redis: redis.clone(), prefix: prefix.into(), quota, loaded: OnceCell::new() })
     }
 
     /// Looks whether the server may forget limits when its memory is short: to be done, and said, at start.
@@ -82,7 +82,7 @@ impl RedisBuckets {
     /// [`RedisError`] if it does not say; the inner error if it may.
     pub async fn check_eviction(&self) -> Result<Result<(), EvictsLimits>, RedisError> {
         let said: Vec<String> =
-            self.client.config_get("maxmemory-policy").await.map_err(|error| RedisError::of(&error))?;
+            self.redis.client.config_get("maxmemory-policy").await.map_err(|error| RedisError::of(&error))?;
         let policy = said.into_iter().nth(1).unwrap_or_default();
         // The volatile policies but the one by time throw away any key that expires, as all of ours do.
         let keeps = matches!(policy.as_str(), "noeviction" | "volatile-ttl");
@@ -94,10 +94,10 @@ impl RedisBuckets {
         let keys = vec![format!("{}:{{{key}}}", self.prefix)];
         let price = self.quota.period.as_secs_f64() * 1e6 / f64::from(self.quota.refill.get());
         let arguments = vec![format!("{price:.17e}"), self.quota.burst.to_string(), n.to_string()];
-        let name = self.loaded.get_or_try_init(|| self.client.script_load::<String, _>(SCRIPT)).await?;
-        let answer: Vec<i64> = match self.client.evalsha(name.as_str(), keys.clone(), arguments.clone()).await {
+        let name = self.loaded.get_or_try_init(|| self.redis.client.script_load::<String, _>(SCRIPT)).await?;
+        let answer: Vec<i64> = match self.redis.client.evalsha(name.as_str(), keys.clone(), arguments.clone()).await {
             // It was flushed, or the server is another one: this loads it again.
-            Err(error) if error.details().starts_with("NOSCRIPT") => self.client.eval(SCRIPT, keys, arguments).await?,
+            Err(error) if error.details().starts_with("NOSCRIPT") => self.redis.client.eval(SCRIPT, keys, arguments).await?,
             answer => answer?,
         };
         answer.try_into().map_err(|answer: Vec<i64>| {

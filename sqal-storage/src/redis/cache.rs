@@ -1,30 +1,35 @@
 //! [`RedisCache`]: a cache that several processes share.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use fred::prelude::{Client, Expiration, KeysInterface, ServerInterface};
+use fred::prelude::{Expiration, KeysInterface, ServerInterface};
 use sqal_core::DeviceId;
 
 use super::Redis;
-use crate::{Cache, CacheAway, CacheKey, CacheScope, Cached};
+use crate::{Cache, CacheAway, CacheKey, CacheScope, Cached, Got, Stamp};
 
 /// The version of what is in the values: another version of this program finds nothing of this one's.
 const VERSION: u32 = 1;
 
+/// A counter outlives every value that it says something about: the longest time, and half as long again, four times.
+const COUNTER_MILLIS: i64 = 4 * 90 * 60 * 1000;
+
 /// A cache in a Redis. Every key expires.
 ///
-/// What is cleared is left to expire: a counter in each value says how often its scope had been cleared when it was put, so clearing a
-/// scope is one `INCR` however much is in it, and a write that Redis does late, after its sender had given up, is dead when it comes.
+/// What is cleared is left to expire: each value carries the number that its scope had when the look that led to it found nothing, and
+/// clearing gives the scope another number, however much is in it. A write that Redis does late, after its sender had given up, is
+/// dead when it comes. The numbers are drawn at random, so that one that was evicted or lost in a fail-over is not given twice; a Redis
+/// that evicts keys of any kind (`allkeys-*`) may still forget that a scope was cleared, and give what was in it until its time is over.
 #[derive(Debug)]
 pub struct RedisCache {
-    client: Client,
+    redis: Redis,
     prefix: String,
-    /// Scopes that could not be cleared: nothing is given from them until they are.
-    uncleared: Mutex<HashSet<CacheScope>>,
+    /// Scopes that could not be cleared, with how often that was tried: nothing is given from them until they are.
+    uncleared: Mutex<HashMap<CacheScope, u64>>,
     any_uncleared: AtomicBool,
 }
 
@@ -33,14 +38,14 @@ impl RedisCache {
     #[must_use]
     pub fn new(redis: &Redis, prefix: impl Into<String>) -> Self {
         Self {
-            client: redis.0.clone(),
+            redis: redis.clone(),
             prefix: prefix.into(),
             uncleared: Mutex::default(),
             any_uncleared: AtomicBool::new(false),
         }
     }
 
-    fn uncleared(&self) -> std::sync::MutexGuard<'_, HashSet<CacheScope>> {
+    fn uncleared(&self) -> std::sync::MutexGuard<'_, HashMap<CacheScope, u64>> {
         self.uncleared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -61,31 +66,27 @@ impl RedisCache {
         [self.counter(&CacheScope::All), self.counter(&device)]
     }
 
-    async fn generation(&self, key: &CacheKey) -> Result<[u64; 2], CacheAway> {
-        let [all, device] = self.counters(key);
-        let pipeline = self.client.pipeline();
-        let _: () = pipeline.get(all).await.map_err(away)?;
-        let _: () = pipeline.get(device).await.map_err(away)?;
-        let counts: Vec<Option<u64>> = pipeline.all().await.map_err(away)?;
-        Ok([0, 1].map(|k| counts.get(k).copied().flatten().unwrap_or(0)))
-    }
-
     /// Clears what could not be cleared before.
     async fn catch_up(&self) -> Result<(), CacheAway> {
         if !self.any_uncleared.load(Ordering::Acquire) {
             return Ok(());
         }
-        let scopes: Vec<_> = self.uncleared().iter().copied().collect();
-        for scope in scopes {
-            self.clear_now(&scope).await?;
+        let scopes: Vec<_> = self.uncleared().iter().map(|(scope, tries)| (*scope, *tries)).collect();
+        for (scope, tries) in scopes {
+            self.clear_now(&scope, tries).await?;
         }
         Ok(())
     }
 
-    async fn clear_now(&self, scope: &CacheScope) -> Result<(), CacheAway> {
-        let _: u64 = self.client.incr(self.counter(scope)).await.map_err(away)?;
+    async fn clear_now(&self, scope: &CacheScope, tries: u64) -> Result<(), CacheAway> {
+        let number = sqal_resilience::fresh_seed().cast_signed();
+        let expires = Some(Expiration::PX(COUNTER_MILLIS));
+        let _: () = self.redis.client.set(self.counter(scope), number, expires, None, false).await.map_err(away)?;
         let mut uncleared = self.uncleared();
-        uncleared.remove(scope);
+        // Somebody who tried again meanwhile must not be taken for cleared by this answer.
+        if uncleared.get(scope) == Some(&tries) {
+            uncleared.remove(scope);
+        }
         self.any_uncleared.store(!uncleared.is_empty(), Ordering::Release);
         Ok(())
     }
@@ -98,51 +99,54 @@ fn away(error: fred::error::Error) -> CacheAway {
 
 #[async_trait]
 impl Cache for RedisCache {
-    async fn get(&self, key: &CacheKey) -> Result<Option<Cached>, CacheAway> {
+    async fn get(&self, key: &CacheKey) -> Result<Got, CacheAway> {
         self.catch_up().await?;
         let [all, device] = self.counters(key);
         let text = self.text(key);
-        // One round trip; in a cluster each command finds its own server.
-        let pipeline = self.client.pipeline();
-        let _: () = pipeline.get(text.as_str()).await.map_err(away)?;
-        let _: () = pipeline.pttl(text.as_str()).await.map_err(away)?;
+        // One round trip; in a cluster each command finds its own server. The numbers first: what they do not know yet is not got.
+        let pipeline = self.redis.client.pipeline();
         let _: () = pipeline.get(all).await.map_err(away)?;
         let _: () = pipeline.get(device).await.map_err(away)?;
-        let (value, left, all, device): (Option<Vec<u8>>, i64, Option<u64>, Option<u64>) =
+        let _: () = pipeline.get(text.as_str()).await.map_err(away)?;
+        let _: () = pipeline.pttl(text.as_str()).await.map_err(away)?;
+        let (all, device, value, left): (Option<i64>, Option<i64>, Option<Vec<u8>>, i64) =
             pipeline.all().await.map_err(away)?;
-        let generation = [all.unwrap_or(0), device.unwrap_or(0)];
-        let found = value.as_deref().and_then(<[u8]>::split_first_chunk::<16>);
-        let (Some((put, value)), Ok(left)) = (found, u64::try_from(left)) else { return Ok(None) };
-        if *put != stamp(generation) || left == 0 {
-            return Ok(None);
-        }
-        Ok(Some(Cached { value: value.into(), left: Duration::from_millis(left) }))
+        let stamp = Stamp([all, device].map(|number| number.unwrap_or(0).cast_unsigned()));
+        let found = value.as_deref().and_then(<[u8]>::split_first_chunk::<16>).filter(|(put, _)| **put == written(stamp));
+        let left = u64::try_from(left).ok().filter(|left| *left > 0).map(Duration::from_millis);
+        let cached = found.zip(left).map(|((_, value), left)| Cached { value: value.into(), left });
+        Ok(Got { cached, stamp })
     }
 
-    async fn put(&self, key: &CacheKey, value: Arc<[u8]>, keep: Duration) -> Result<(), CacheAway> {
-        self.catch_up().await?;
-        let stamped = [stamp(self.generation(key).await?).as_slice(), &value].concat();
+    async fn put(&self, key: &CacheKey, stamp: Stamp, value: Arc<[u8]>, keep: Duration) -> Result<(), CacheAway> {
+        let stamped = [written(stamp).as_slice(), &value].concat();
         let millis = i64::try_from(keep.as_millis()).unwrap_or(i64::MAX).max(1);
         let expires = Some(Expiration::PX(millis));
-        self.client.set::<(), _, _>(self.text(key), stamped.as_slice(), expires, None, false).await.map_err(away)
+        self.redis.client.set::<(), _, _>(self.text(key), stamped.as_slice(), expires, None, false).await.map_err(away)
     }
 
     async fn clear(&self, scope: &CacheScope) -> Result<(), CacheAway> {
         // First, so that a caller who gives up waiting leaves it marked.
-        self.uncleared().insert(*scope);
+        let tries = {
+            let mut uncleared = self.uncleared();
+            let tries = uncleared.entry(*scope).or_default();
+            *tries += 1;
+            *tries
+        };
         self.any_uncleared.store(true, Ordering::Release);
-        self.clear_now(scope).await
+        self.clear_now(scope, tries).await
     }
 
     /// All keys of the database, whoever's.
     async fn count(&self) -> Result<u64, CacheAway> {
-        self.client.dbsize().await.map_err(away)
+        self.redis.client.dbsize().await.map_err(away)
     }
 }
 
-fn stamp([all, device]: [u64; 2]) -> [u8; 16] {
-    let mut stamp = [0; 16];
-    stamp[..8].copy_from_slice(&all.to_le_bytes());
-    stamp[8..].copy_from_slice(&device.to_le_bytes());
-    stamp
+/// A stamp at the head of a value.
+fn written(Stamp([all, device]): Stamp) -> [u8; 16] {
+    let mut written = [0; 16];
+    written[..8].copy_from_slice(&all.to_le_bytes());
+    written[8..].copy_from_slice(&device.to_le_bytes());
+    written
 }

@@ -1,5 +1,6 @@
 //! [`Redis`]: a connection that heals by itself, and never lets a caller wait for long.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use fred::prelude::{Builder, Client, ClientLike, Config, ReconnectPolicy};
@@ -18,7 +19,20 @@ impl RedisError {
 
 /// A connection to a Redis; clones share it.
 #[derive(Clone, Debug)]
-pub struct Redis(pub(super) Client);
+pub struct Redis {
+    pub(super) client: Client,
+    _connecting: Arc<Connecting>,
+}
+
+/// The driver's task, which would go on for ever: it ends with the last handle of ours.
+#[derive(Debug)]
+struct Connecting(fred::types::ConnectHandle);
+
+impl Drop for Connecting {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
 
 impl Redis {
     /// The Redis at a URL (`redis://host:port/db`). It connects by itself, now or whenever Redis is there, so a process starts without it; to be called within
@@ -56,9 +70,8 @@ impl Redis {
             // For ever, every 50 ms at first and every 2 s at last.
             .set_policy(ReconnectPolicy::new_exponential(0, 50, 2000, 2));
         let client = builder.build().map_err(|error| RedisError::of(&error))?;
-        // Its task ends with the last handle.
-        client.connect();
-        Ok(Self(client))
+        let connecting = Arc::new(Connecting(client.connect()));
+        Ok(Self { client, _connecting: connecting })
     }
 
     /// Waits until it is connected for the first time.
@@ -67,6 +80,6 @@ impl Redis {
     ///
     /// [`RedisError`] if that cannot be.
     pub async fn connected(&self) -> Result<(), RedisError> {
-        self.0.wait_for_connect().await.map_err(|error| RedisError::of(&error))
+        self.client.wait_for_connect().await.map_err(|error| RedisError::of(&error))
     }
 }

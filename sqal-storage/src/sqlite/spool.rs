@@ -21,11 +21,14 @@ impl SqliteStore {
         row.try_get::<i64, _>(0).map(i64::unsigned_abs).map_err(storage_error)
     }
 
-    /// The samples that came first, in the order in which they came; a damaged one is left out and said in the log.
-    pub(crate) async fn first_come(&self, limit: u16) -> Result<Vec<Sample>, StorageError> {
-        let rows = sqlx::query(statements::FIRST_COME).bind(limit).fetch_all(&self.readers).await.map_err(storage_error)?;
+    /// The samples that came first after a place, in the order in which they came, and the place of the last; a damaged one is left out
+    /// and said in the log.
+    pub(crate) async fn first_come(&self, after: i64, limit: u16) -> Result<(Vec<Sample>, Option<i64>), StorageError> {
+        let query = sqlx::query(statements::FIRST_COME).bind(after).bind(limit);
+        let rows = query.fetch_all(&self.readers).await.map_err(storage_error)?;
         let readable = |row| rows::to_sample(row).map_err(|what| error!(what, "a spooled sample is damaged")).ok();
-        Ok(rows.iter().filter_map(readable).collect())
+        let last = rows.last().map(|row| row.try_get("rowid")).transpose().map_err(storage_error)?;
+        Ok((rows.iter().filter_map(readable).collect(), last))
     }
 
     /// Takes samples out, and out of their hours.

@@ -122,6 +122,15 @@ FROM sample;
     steps: &[HOURS, AUDIT_LOGS],
 };
 
+/// The nearest whole number, and of two the even one: SQLite's own rounding takes the one farther from 0.
+macro_rules! billionths {
+    ($x:literal) => {
+        concat!(
+            "(CAST(round(", $x, ") AS INTEGER) - (", $x, " - CAST(", $x, " AS INTEGER) = 0.5 AND CAST(", $x, " AS INTEGER) % 2 = 0))"
+        )
+    };
+}
+
 /// What is added up of the samples of a device and hour.
 macro_rules! tallies {
     ($where:literal) => {
@@ -130,9 +139,9 @@ macro_rules! tallies {
 INSERT INTO sample_hour
 SELECT timestamp / 3600000000 - (timestamp % 3600000000 < 0), device_id, count(*),
     sum(grade = 'REJECT'), sum(grade = 'C'), sum(grade = 'B'), sum(grade = 'A'), sum(grade = 'A+'),
-    count(share), coalesce(sum(CAST(round(share * 1e9) AS INTEGER)), 0),
-    coalesce(sum(CAST(round(share * share * 1e9) AS INTEGER)), 0), min(share), max(share),
-    sum(CAST(round(confidence * 1e9) AS INTEGER)), min(timestamp), max(timestamp)
+    count(share), coalesce(sum(", billionths!("share * 1e9"), "), 0),
+    coalesce(sum(", billionths!("share * share * 1e9"), "), 0), min(share), max(share),
+    sum(", billionths!("confidence * 1e9"), "), min(timestamp), max(timestamp)
 FROM (SELECT *, max(min(score, 1.0), 0.0) AS share FROM sample ", $where, ") GROUP BY 1, 2"
         )
     };
@@ -262,9 +271,9 @@ pub(super) const HOURS_OF_DEVICE: &str = hours!("device_id = ? AND hour >= ? AND
 /// How many samples there are.
 pub(super) const COUNT: &str = "SELECT count(*) FROM sample";
 
-/// The samples that came first: bind the limit.
-pub(super) const FIRST_COME: &str =
-    "SELECT timestamp, device_id, sample_id, received_at, frame, findings FROM sample ORDER BY rowid LIMIT ?";
+/// The samples that came first after a place: bind the place and the limit.
+pub(super) const FIRST_COME: &str = "
+SELECT rowid, timestamp, device_id, sample_id, received_at, frame, findings FROM sample WHERE rowid > ? ORDER BY rowid LIMIT ?";
 
 /// Whether an id is there.
 pub(super) const IS_KNOWN: &str = "SELECT EXISTS (SELECT 1 FROM sample WHERE id = ?)";

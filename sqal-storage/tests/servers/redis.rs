@@ -21,7 +21,8 @@ impl RedisServer {
     }
 
     pub(crate) fn start_on(port: u16) -> Self {
-        let mut process = Command::new("redis-server")
+        let mut process = Command::new("setpriv")
+            .args(["--pdeathsig", "KILL", "redis-server"])
             .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
             .stdout(Stdio::piped())
             .spawn()
