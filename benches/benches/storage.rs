@@ -1,6 +1,7 @@
 //! Durable ingest, as a ratio: our batches beside binary COPY of the same rows into the same table, row by row, and the best batch by hand.
 //!
 //! Needs PostgreSQL: `cargo xtask bench storage` starts one. Every measured batch ends in a commit that waits for the disk.
+#![allow(clippy::print_stdout, reason = "a figure that is no time")]
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -44,7 +45,11 @@ fn samples(count: usize) -> Vec<Sample> {
                 spectrum: reading.spectrum,
                 inspection,
                 reported: None,
-                meta: Meta { firmware_version: Name::new("2.1.0").ok(), temperature_c: Some(4.5), humidity_percent: Some(81.0) },
+                meta: Meta {
+                    firmware_version: Name::new("2.1.0").ok(),
+                    temperature_c: Some(4.5),
+                    humidity_percent: Some(81.0),
+                },
                 profile: ProfileRef { name: Name::new("bench").expect("short"), version: 1, hash: [7; 16] },
                 processing_micros: 11,
             }
@@ -70,19 +75,24 @@ fn postgres(c: &mut Criterion) {
     let (store, mut behind) = runtime.block_on(async {
         let store = PostgresStore::open(&config).await.expect("PostgreSQL answers");
         let mut behind = PgConnection::connect(&url).await.expect("PostgreSQL answers");
-        sqlx::raw_sql("SET search_path = bench; TRUNCATE sample, sample_hour").execute(&mut behind).await.expect("it does");
+        sqlx::raw_sql("SET search_path = bench; TRUNCATE sample, sample_hour")
+            .execute(&mut behind)
+            .await
+            .expect("it does");
         (store, behind)
     });
     // The rows as COPY wants them, made by the server from the rows that we stored.
     let rows = runtime.block_on(async {
         store.insert(&batch).await.expect("it stores");
-        let mut out = behind.copy_out_raw("COPY (SELECT * FROM sample) TO STDOUT (FORMAT binary)").await.expect("it copies");
+        let mut out =
+            behind.copy_out_raw("COPY (SELECT * FROM sample) TO STDOUT (FORMAT binary)").await.expect("it copies");
         let mut rows = Vec::new();
         while let Some(part) = futures_util::StreamExt::next(&mut out).await {
             rows.extend_from_slice(&part.expect("it copies"));
         }
         drop(out);
-        let text = "SELECT sum(pg_total_relation_size(inhrelid)) / 1000 FROM pg_inherits WHERE inhparent = 'sample'::regclass";
+        let text =
+            "SELECT sum(pg_total_relation_size(inhrelid)) / 1000 FROM pg_inherits WHERE inhparent = 'sample'::regclass";
         let bytes: i64 = sqlx::query_scalar(&*Box::leak(format!("SELECT ({text})::bigint").into_boxed_str()))
             .fetch_one(&mut behind)
             .await
@@ -115,7 +125,8 @@ fn postgres(c: &mut Criterion) {
                 for _ in 0..n {
                     sqlx::raw_sql(truncate).execute(&mut behind).await.expect("it truncates");
                     let begun = now();
-                    let mut copy = behind.copy_in_raw("COPY sample FROM STDIN (FORMAT binary)").await.expect("it copies");
+                    let mut copy =
+                        behind.copy_in_raw("COPY sample FROM STDIN (FORMAT binary)").await.expect("it copies");
                     copy.send(rows.as_slice()).await.expect("it copies");
                     copy.finish().await.expect("it copies");
                     total += measure(Some(begun)).1;
@@ -181,7 +192,9 @@ fn sqlite(c: &mut Criterion) {
     });
     let columns = rows[0].len();
     let one = format!("({})", vec!["?"; columns].join(", "));
-    let text = |rows: usize| format!("INSERT INTO sample VALUES {} ON CONFLICT DO NOTHING", vec![one.as_str(); rows].join(", "));
+    let text = |rows: usize| {
+        format!("INSERT INTO sample VALUES {} ON CONFLICT DO NOTHING", vec![one.as_str(); rows].join(", "))
+    };
     let (fifty, one) = (text(50), text(1));
     let clear = "DELETE FROM sample; DELETE FROM sample_hour";
     let mut group = c.benchmark_group("SQLite, 1000 samples");
@@ -201,7 +214,8 @@ fn sqlite(c: &mut Criterion) {
             })
         });
     });
-    for (name, text, at_once) in [("by hand, 50 rows a statement", &fifty, 50), ("by hand, 1 row a statement", &one, 1)] {
+    for (name, text, at_once) in [("by hand, 50 rows a statement", &fifty, 50), ("by hand, 1 row a statement", &one, 1)]
+    {
         group.bench_function(name, |b| {
             b.iter_custom(|n| {
                 runtime.block_on(async {

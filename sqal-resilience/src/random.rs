@@ -33,10 +33,9 @@ mod tests {
     /// The upper halves of the algorithm's numbers, computed elsewhere (in Python).
     #[test]
     fn the_numbers_are_those_of_the_algorithm() {
-        for (seed, upper) in [
-            (0, [0xe220_a839_u32, 0x6e78_9e6a, 0x06c4_5d18]),
-            (1_234_567, [0x599e_d017, 0x2c73_f084, 0x883e_bce5]),
-        ] {
+        for (seed, upper) in
+            [(0, [0xe220_a839_u32, 0x6e78_9e6a, 0x06c4_5d18]), (1_234_567, [0x599e_d017, 0x2c73_f084, 0x883e_bce5])]
+        {
             let mut random = Random(seed);
             for expected in upper {
                 let found = random.next() * f64::from(u32::MAX);

@@ -115,7 +115,8 @@ mod tests {
             .map(|k| {
                 let what = Name::new(&format!("{k} samples")).unwrap();
                 let at = Timestamp::from_micros(k.cast_signed()).unwrap();
-                let action = Action { at, actor: Name::new("test").unwrap(), category: Name::new("gdpr_purge").unwrap(), what };
+                let action =
+                    Action { at, actor: Name::new("test").unwrap(), category: Name::new("gdpr_purge").unwrap(), what };
                 let entry = AuditEntry::after(Some(&head), action);
                 head = entry.follows(&head).unwrap();
                 entry

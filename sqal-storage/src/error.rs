@@ -48,7 +48,9 @@ pub enum StorageErrorKind {
         known: i64,
     },
     /// The store was written by a version of this program that is too old to go on from.
-    #[error("the store has schema version {found}, this program goes on from version {oldest}: it needs a program in between")]
+    #[error(
+        "the store has schema version {found}, this program goes on from version {oldest}: it needs a program in between"
+    )]
     SchemaTooOld {
         /// The version found.
         found: i64,
@@ -56,7 +58,9 @@ pub enum StorageErrorKind {
         oldest: i64,
     },
     /// A step of the schema is not what this program would have done.
-    #[error("schema version {version} of the store was made by another text than this program's: the two have grown apart")]
+    #[error(
+        "schema version {version} of the store was made by another text than this program's: the two have grown apart"
+    )]
     SchemaMismatch {
         /// The version whose text differs.
         version: i64,

@@ -39,10 +39,10 @@ mod queries;
 mod query;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod record;
-#[cfg(any(feature = "postgres", feature = "sqlite"))]
-mod schema;
 #[cfg(feature = "redis")]
 mod redis;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+mod schema;
 #[cfg(feature = "sqlite")]
 mod spooled;
 #[cfg(feature = "sqlite")]
@@ -55,12 +55,13 @@ mod writer;
 pub mod conformance;
 
 pub use audit::{Action, AuditEntry, BrokenChain, Head};
-pub use custody::{Custody, Gone, Purge, Retention};
-pub use digest::Contents;
 #[cfg(feature = "cache")]
 pub use cache::{
-    Cache, CacheAway, CacheKey, CacheKind, CacheScope, CacheStats, Cached, Got, NearCache, NotAScope, ReadThrough, Stamp,
+    Cache, CacheAway, CacheKey, CacheKind, CacheScope, CacheStats, Cached, Got, NearCache, NotAScope, ReadThrough,
+    Stamp,
 };
+pub use custody::{Custody, Gone, Purge, Retention};
+pub use digest::Contents;
 pub use error::{StorageError, StorageErrorKind};
 pub use frame::{FrameError, decode_frame, encode_frame};
 pub use guarded::GuardedStore;

@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use sqal_core::{DeviceId, Sample, SampleId, Timestamp};
 
 use crate::{
-    Action, AuditEntry, Custody, Gone, Head, Hour, Hourly, HourlyQuery, Inserted, Page, Purge, SampleQuery, SampleStore, StorageError,
-    Tally,
+    Action, AuditEntry, Custody, Gone, Head, Hour, Hourly, HourlyQuery, Inserted, Page, Purge, SampleQuery,
+    SampleStore, StorageError, Tally,
 };
 
 /// A store in memory, for tests, examples and embedders that keep nothing.

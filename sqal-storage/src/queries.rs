@@ -165,7 +165,9 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for QueryLayer {
             return;
         }
         let scope = context.event_scope(event).into_iter().flatten();
-        let Some(counts) = scope.into_iter().find_map(|span| span.extensions().get::<Counts>().cloned()) else { return };
+        let Some(counts) = scope.into_iter().find_map(|span| span.extensions().get::<Counts>().cloned()) else {
+            return;
+        };
         let mut said = Said::default();
         event.record(&mut said);
         let mut counted = counts.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -201,7 +203,8 @@ impl Visit for Said {
 
     fn record_str(&mut self, field: &Field, value: &str) {
         // The driver leaves the statement empty when its summary is the whole of it.
-        if field.name() == "db.statement" && !value.is_empty() || field.name() == "summary" && self.statement.is_empty() {
+        if field.name() == "db.statement" && !value.is_empty() || field.name() == "summary" && self.statement.is_empty()
+        {
             value.clone_into(&mut self.statement);
         }
     }
@@ -214,6 +217,10 @@ impl Visit for Said {
 macro_rules! assert_query_budget {
     ($scope:expr, $most:expr) => {{
         let report = $crate::QueryScope::report(&$scope);
-        assert!(report.queries <= $most && report.repeated.is_empty(), "more than {} queries, or repeated ones: {report}", $most);
+        assert!(
+            report.queries <= $most && report.repeated.is_empty(),
+            "more than {} queries, or repeated ones: {report}",
+            $most
+        );
     }};
 }

@@ -59,8 +59,11 @@ impl Schema {
 mod tests {
     use super::*;
 
-    const SCHEMA: Schema =
-        Schema { oldest: 2, base: "base", steps: &[Step { up: "to 3", down: "to 2" }, Step { up: "to 4", down: "back to 3" }] };
+    const SCHEMA: Schema = Schema {
+        oldest: 2,
+        base: "base",
+        steps: &[Step { up: "to 3", down: "to 2" }, Step { up: "to 4", down: "back to 3" }],
+    };
 
     #[test]
     fn every_route_passes_every_version_between() {

@@ -47,7 +47,16 @@ impl<S: SampleStore> SpooledStore<S> {
     pub async fn new(store: S, spool: Arc<SqliteStore>, most: u64) -> Result<Self, StorageError> {
         let waiting = AtomicU64::new(spool.count().await?);
         let (arrived, refused_until) = (Notify::new(), AtomicI64::new(0));
-        Ok(Self { store, spool, most, waiting, arrived, refused_until, moving: RwLock::new(()), counting: RwLock::new(()) })
+        Ok(Self {
+            store,
+            spool,
+            most,
+            waiting,
+            arrived,
+            refused_until,
+            moving: RwLock::new(()),
+            counting: RwLock::new(()),
+        })
     }
 
     /// How many samples wait in the spool.
@@ -117,7 +126,8 @@ impl<S: SampleStore> SpooledStore<S> {
     fn lower(&self, by: usize) {
         let by = u64::try_from(by).unwrap_or(u64::MAX);
         // Never below nothing: somebody may have counted anew meanwhile.
-        let _ = self.waiting.fetch_update(Ordering::AcqRel, Ordering::Acquire, |waiting| Some(waiting.saturating_sub(by)));
+        let _ =
+            self.waiting.fetch_update(Ordering::AcqRel, Ordering::Acquire, |waiting| Some(waiting.saturating_sub(by)));
     }
 
     /// Moves what waits whenever something waits, with pauses while the store is away. Never ends; drop it to stop it.
@@ -179,7 +189,8 @@ impl<S: SampleStore> SampleStore for SpooledStore<S> {
         // What waits here is known, though the store does not know it yet.
         let ids: Vec<_> = batch.iter().map(Sample::id).collect();
         let known = self.spool.known(&ids).await?;
-        let new: Vec<_> = batch.iter().zip(&known).filter(|(_, known)| !**known).map(|(sample, _)| sample.clone()).collect();
+        let new: Vec<_> =
+            batch.iter().zip(&known).filter(|(_, known)| !**known).map(|(sample, _)| sample.clone()).collect();
         let mut outcomes = match self.store.insert(&new).await {
             Err(error) if error.is_transient() => self.spool(&new, error).await?,
             result => result?,

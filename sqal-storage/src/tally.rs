@@ -61,7 +61,11 @@ impl HourlyQuery {
     /// [`NotASpan`] if it ends before it begins, or is longer than [`MOST_HOURS`](Self::MOST_HOURS).
     pub const fn new(from: Hour, until: Hour) -> Result<Self, NotASpan> {
         let hours = until.0 - from.0;
-        if hours < 0 || hours > Self::MOST_HOURS { Err(NotASpan { hours }) } else { Ok(Self { device_id: None, from, until }) }
+        if hours < 0 || hours > Self::MOST_HOURS {
+            Err(NotASpan { hours })
+        } else {
+            Ok(Self { device_id: None, from, until })
+        }
     }
 
     /// Only this device's samples.
@@ -103,7 +107,9 @@ impl Hourly {
     /// What samples come to, by hour; the oldest first.
     #[must_use]
     pub fn of<'a>(samples: impl IntoIterator<Item = &'a Sample>) -> Vec<Self> {
-        Self::together(samples.into_iter().map(|sample| Self { hour: Hour::of(sample.key.timestamp), tally: Tally::of(sample) }))
+        Self::together(
+            samples.into_iter().map(|sample| Self { hour: Hour::of(sample.key.timestamp), tally: Tally::of(sample) }),
+        )
     }
 
     /// Adds up what belongs to one hour; the oldest hour first.
@@ -242,6 +248,7 @@ impl Tally {
 }
 
 #[cfg(test)]
+#[allow(clippy::cast_precision_loss, clippy::suboptimal_flops, reason = "the plain formulas, on few samples")]
 mod tests {
     use super::*;
     use fixtures::strategy;
@@ -249,7 +256,7 @@ mod tests {
 
     fn together(samples: &[Sample]) -> Tally {
         let tallies: Vec<_> = samples.iter().map(Tally::of).collect();
-        tallies[1..].iter().fold(tallies[0], |sum, next| sum.and(next))
+        tallies[1..].iter().fold(tallies[0], Tally::and)
     }
 
     proptest! {
@@ -274,7 +281,7 @@ mod tests {
             }
             if let Some(found) = tally.sd_score() {
                 let expected = (scores.iter().map(|s| (s - mean).powi(2)).sum::<f64>() / (n - 1.0)).sqrt();
-                prop_assert!((found * found - expected * expected).abs() < 1e-8, "{found} {expected}");
+                prop_assert!(found.mul_add(found, -(expected * expected)).abs() < 1e-8, "{found} {expected}");
             }
             let confidence = verdicts.map(|v| v.stated_confidence().get()).sum::<f64>() / samples.len() as f64;
             prop_assert!((tally.mean_confidence() - confidence).abs() < 1e-8);

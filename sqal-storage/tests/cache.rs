@@ -69,6 +69,7 @@ fn key() -> CacheKey {
 struct Source(AtomicU64);
 
 impl Source {
+    #[expect(clippy::unused_async, reason = "a source is asked and waited for")]
     async fn next(&self) -> Result<u64, Infallible> {
         Ok(self.0.fetch_add(1, Ordering::SeqCst) + 1)
     }
@@ -177,7 +178,8 @@ async fn f11_a_redis_that_is_away_fails_no_read_and_comes_back_without_lies() {
     let redis = server.connection().await;
     let far = Arc::new(RedisCache::new(&redis, "sqal:cache"));
     let breaker = BreakerConfig { open_for: OpenFor::always(Duration::from_millis(50)), ..BreakerConfig::default() };
-    let fresh = || ReadThrough::new(CacheKind::DeviceStats, 100, SystemClock).with_far(Arc::clone(&far) as _, breaker).unwrap();
+    let fresh =
+        || ReadThrough::new(CacheKind::DeviceStats, 100, SystemClock).with_far(Arc::clone(&far) as _, breaker).unwrap();
     let source = Source::default();
     assert_eq!(source.asked(&fresh()).await, 1);
     assert_eq!(source.asked(&fresh()).await, 1, "it is in the far cache");

@@ -49,7 +49,9 @@ impl Cache for Mutant {
     async fn get(&self, key: &CacheKey) -> Result<Got, CacheAway> {
         let Got { cached: got, stamp } = self.cache.get(&self.key(key)).await?;
         let cached = match self.bug {
-            Bug::LosesTheLastByte => got.map(|c| Cached { value: c.value[..c.value.len().saturating_sub(1)].into(), ..c }),
+            Bug::LosesTheLastByte => {
+                got.map(|c| Cached { value: c.value[..c.value.len().saturating_sub(1)].into(), ..c })
+            }
             Bug::ItsTimeGrows => got.map(|c| Cached { left: Duration::from_mins(20).saturating_sub(c.left), ..c }),
             Bug::AbsentIsEmpty => got.or_else(|| Some(Cached { value: [].into(), left: Duration::from_secs(1) })),
             _ => got,

@@ -17,8 +17,8 @@ use sqal_core::Sample;
 use sqal_resilience::Backoff;
 use sqal_storage::conformance::{sample, scored};
 use sqal_storage::{
-    BatchWriter, Hourly, HourlyQuery, Inserted, NotStored, PostgresStore, SampleQuery, SampleStore,
-    SpooledStore, SqliteConfig, SqliteStore, StorageErrorKind, WriterConfig, WriterHandle,
+    BatchWriter, Hourly, HourlyQuery, Inserted, NotStored, PostgresStore, SampleQuery, SampleStore, SpooledStore,
+    SqliteConfig, SqliteStore, StorageErrorKind, WriterConfig, WriterHandle,
 };
 use sqlx::{Connection, PgConnection};
 
@@ -112,7 +112,11 @@ async fn f1_f2_f17_a_database_that_is_killed_while_it_commits_loses_nothing() {
     let producing = tokio::spawn(produce(handle, Arc::clone(&stop), Arc::clone(&acknowledged)));
     for cycle in 0..4 {
         more(&acknowledged, 200).await;
-        if cycle % 2 == 0 { server.kill() } else { server.stop_immediately() }
+        if cycle % 2 == 0 {
+            server.kill();
+        } else {
+            server.stop_immediately();
+        }
         server.run();
     }
     more(&acknowledged, 200).await;
@@ -134,6 +138,7 @@ async fn a_frozen_database_holds_nobody_past_the_deadline() {
     let batch = [nth(0, 0)];
     store.insert(&batch).await.unwrap();
     server.signal_all(Signal::STOP);
+    #[expect(clippy::disallowed_methods, reason = "a deadline of real calls is measured")]
     let begun = Instant::now();
     let late = [nth(0, 1)];
     for _ in 0..2 {
@@ -197,7 +202,10 @@ async fn waits_for_a_lock(url: &str) -> bool {
 #[tokio::test(flavor = "multi_thread")]
 async fn f6_f7_two_writers_of_the_same_samples_in_opposite_orders_do_not_deadlock() {
     let server = Postgres::start();
-    let stores = [Arc::new(PostgresStore::open(&server.config()).await.unwrap()), Arc::new(PostgresStore::open(&server.config()).await.unwrap())];
+    let stores = [
+        Arc::new(PostgresStore::open(&server.config()).await.unwrap()),
+        Arc::new(PostgresStore::open(&server.config()).await.unwrap()),
+    ];
     for round in 0..16 {
         let batch: Vec<_> = (0..200).map(|k| nth(usize::try_from(k % 7).unwrap(), round * 1000 + k)).collect();
         let turned: Vec<_> = batch.iter().rev().cloned().collect();
@@ -210,7 +218,10 @@ async fn f6_f7_two_writers_of_the_same_samples_in_opposite_orders_do_not_deadloc
         assert_eq!(outcomes.iter().filter(|o| **o == Inserted::Stored).count(), 200);
     }
     let mut connection = PgConnection::connect(&server.url).await.unwrap();
-    let deadlocks: i64 = sqlx::query_scalar("SELECT sum(deadlocks)::bigint FROM pg_stat_database").fetch_one(&mut connection).await.unwrap();
+    let deadlocks: i64 = sqlx::query_scalar("SELECT sum(deadlocks)::bigint FROM pg_stat_database")
+        .fetch_one(&mut connection)
+        .await
+        .unwrap();
     assert_eq!(deadlocks, 0);
     assert_eq!(contents(&*stores[0]).await.len(), 16 * 200);
 }
@@ -265,7 +276,7 @@ async fn f25_a_read_only_database_is_away_for_writers_only() {
 #[tokio::test(flavor = "multi_thread")]
 async fn f3_a_full_disk_stops_the_line_and_loses_nothing() {
     let disk = SmallDisk::new(48);
-    let mut server = Postgres::start_in(disk.folder(), disk.path.join("data"));
+    let mut server = Postgres::start_in(tempfile::tempdir().unwrap(), disk.path.join("data"));
     // The log of the database is elsewhere: without room for it PostgreSQL itself stops, which is another scenario (F1).
     server.move_wal_away();
     let store = Arc::new(PostgresStore::open(&server.config()).await.unwrap());
@@ -309,7 +320,9 @@ async fn an_outage_is_bridged_by_the_spool() {
     let producing = tokio::spawn(produce(handle, Arc::clone(&stop), Arc::clone(&acknowledged)));
     let forwarding = tokio::spawn({
         let store = Arc::clone(&store);
-        async move { store.keep_forwarding(Backoff::new(Duration::from_millis(20), Duration::from_millis(100)).unwrap()).await }
+        async move {
+            store.keep_forwarding(Backoff::new(Duration::from_millis(20), Duration::from_millis(100)).unwrap()).await;
+        }
     });
     more(&acknowledged, 100).await;
     server.kill();
@@ -346,10 +359,6 @@ impl SmallDisk {
             .unwrap();
         assert!(mounted.success(), "a small disk needs the right to mount: run the tests as root");
         Self { path, _folder: folder }
-    }
-
-    fn folder(&self) -> tempfile::TempDir {
-        tempfile::tempdir().unwrap()
     }
 
     /// Leaves no room; gives the file to remove.

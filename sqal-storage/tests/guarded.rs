@@ -11,7 +11,8 @@ use sqal_core::{Sample, SampleId};
 use sqal_resilience::{BreakerConfig, Event, ManualClock, State};
 use sqal_storage::conformance::sample;
 use sqal_storage::{
-    GuardedStore, Hourly, HourlyQuery, Inserted, MemoryStore, Page, SampleQuery, SampleStore, StorageError, StorageErrorKind,
+    GuardedStore, Hourly, HourlyQuery, Inserted, MemoryStore, Page, SampleQuery, SampleStore, StorageError,
+    StorageErrorKind,
 };
 
 /// A store that works, is away, or is busy, and counts its calls.

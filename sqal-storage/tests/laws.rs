@@ -10,8 +10,9 @@ use async_trait::async_trait;
 use sqal_core::{DeviceId, Sample, SampleId};
 use sqal_resilience::{BreakerConfig, SystemClock};
 use sqal_storage::{
-    Action, AuditEntry, Custody, Gone, GuardedStore, Hourly, HourlyQuery, Inserted, MemoryStore, Page, Purge, SampleQuery, SampleStore, SpooledStore, SqliteConfig, SqliteStore, StorageError,
-    custody_conformance, sample_store_conformance,
+    Action, AuditEntry, Custody, Gone, GuardedStore, Hourly, HourlyQuery, Inserted, MemoryStore, Page, Purge,
+    SampleQuery, SampleStore, SpooledStore, SqliteConfig, SqliteStore, StorageError, custody_conformance,
+    sample_store_conformance,
 };
 
 /// A store that lives in a folder of its own, which goes with it.

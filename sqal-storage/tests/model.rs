@@ -18,23 +18,30 @@ enum Command {
     /// Samples of an earlier batch again, with others between them.
     InsertAgain(prop::sample::Index, Vec<Sample>),
     Get(prop::sample::Index),
-    Page { device: Option<prop::sample::Index>, after: Option<prop::sample::Index>, limit: u16 },
-    Hourly { device: Option<prop::sample::Index>, around: prop::sample::Index, hours: i64 },
+    Page {
+        device: Option<prop::sample::Index>,
+        after: Option<prop::sample::Index>,
+        limit: u16,
+    },
+    Hourly {
+        device: Option<prop::sample::Index>,
+        around: prop::sample::Index,
+        hours: i64,
+    },
     /// The store is closed and opened.
     Reopen,
 }
 
 /// Any sample, from few devices and often from the same hours.
 fn sample() -> impl Strategy<Value = Sample> {
-    (strategy::sample(), 0..3_usize, prop_oneof![4 => (0..30_000_000_000_i64).prop_map(Some), 1 => Just(None)]).prop_map(
-        |(mut sample, device, micros)| {
+    (strategy::sample(), 0..3_usize, prop_oneof![4 => (0..30_000_000_000_i64).prop_map(Some), 1 => Just(None)])
+        .prop_map(|(mut sample, device, micros)| {
             sample.key.device_id = Name::new(["ESP32_001", "ESP32_00", "é 100 % \"'\\"][device]).unwrap();
             if let Some(micros) = micros {
                 sample.key.timestamp = Timestamp::from_micros(1_780_000_000_000_000 + micros).unwrap();
             }
             sample
-        },
-    )
+        })
 }
 
 fn command() -> impl Strategy<Value = Command> {

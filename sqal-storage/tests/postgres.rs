@@ -228,8 +228,12 @@ async fn a_purge_drops_the_partitions_that_are_all_too_old() {
     let expected = Gone { samples: 80, hours: 0 };
     assert_eq!(store.would_purge(&purge).await.unwrap(), expected);
     let name = |text| Name::new(text).unwrap();
-    let action =
-        Action { at: at(NOVEMBER), actor: Name::new("test").unwrap(), category: Name::new("gdpr_purge").unwrap(), what: name("x") };
+    let action = Action {
+        at: at(NOVEMBER),
+        actor: Name::new("test").unwrap(),
+        category: Name::new("gdpr_purge").unwrap(),
+        what: name("x"),
+    };
     assert_eq!(store.purge(&purge, action).await.unwrap(), expected);
     let mut connection = behind(&config, &url()).await;
     let names: Vec<String> = sqlx::query_scalar(

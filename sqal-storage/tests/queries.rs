@@ -58,7 +58,8 @@ fn with_layer(test: impl AsyncFnOnce()) {
 }
 
 async fn sqlite(folder: &tempfile::TempDir) -> SqliteStore {
-    let config = SqliteConfig { readers: std::num::NonZeroU32::MIN, ..SqliteConfig::at(folder.path().join("samples.db")) };
+    let config =
+        SqliteConfig { readers: std::num::NonZeroU32::MIN, ..SqliteConfig::at(folder.path().join("samples.db")) };
     SqliteStore::open(&config).await.unwrap()
 }
 

@@ -8,13 +8,11 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fred::prelude::{
-    Client, ClientLike, ConfigInterface, Expiration, KeysInterface, LuaInterface, ServerInterface,
-};
+use fred::prelude::{Client, ClientLike, ConfigInterface, Expiration, KeysInterface, LuaInterface, ServerInterface};
+use servers::RedisServer as Server;
 use sqal_resilience::{
     AnsweredBy, BucketBackend, Clock, ManualClock, OnOutage, Quota, SharedBuckets, SharedConfig, SystemClock,
 };
-use servers::RedisServer as Server;
 use sqal_storage::{Redis, RedisBuckets};
 
 fn n(n: u32) -> NonZeroU32 {

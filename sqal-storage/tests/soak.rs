@@ -3,6 +3,7 @@
 //! A short run belongs to the tests. `cargo xtask soak` runs it for longer; the seed is printed, and given back with `SQAL_SOAK_SEED`.
 #![cfg(all(feature = "conformance", feature = "postgres", feature = "sqlite"))]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::print_stdout, reason = "a soak says its seed, and a child what was acknowledged")]
 
 mod servers;
 
@@ -105,7 +106,7 @@ impl Soak {
         Self { state: seed, cycles }
     }
 
-    /// SplitMix64 (Steele, Lea and Flood 2014): enough to choose whom to kill.
+    /// `SplitMix64` (Steele, Lea and Flood 2014): enough to choose whom to kill.
     fn below(&mut self, limit: u64) -> u64 {
         self.state = self.state.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.state;
@@ -178,6 +179,7 @@ fn random_kills_of_our_process_and_of_postgres_lose_nothing() {
             _ => {
                 server.signal_all(rustix::process::Signal::STOP);
                 // Nothing can be acknowledged now; a while is a real one, for the child's calls to be under way.
+                #[expect(clippy::disallowed_methods, reason = "how long another process is frozen")]
                 let begun = std::time::SystemTime::now();
                 let a_while = Duration::from_millis(soak.below(700));
                 while begun.elapsed().is_ok_and(|passed| passed < a_while) {

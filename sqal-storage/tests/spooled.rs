@@ -128,7 +128,10 @@ async fn what_the_store_could_not_take_is_acknowledged_found_and_moved_in_the_or
     assert_eq!((store.waiting(), store.forward(100).await.unwrap()), (0, 0));
     let order = remote.order.lock().unwrap();
     let spooled: Vec<_> = order.iter().filter(|name| (5..130).contains(&name.parse::<i32>().unwrap())).collect();
-    assert_eq!(spooled, during.iter().map(|s| s.key.sample_id.to_string()).collect::<Vec<_>>().iter().collect::<Vec<_>>());
+    assert_eq!(
+        spooled,
+        during.iter().map(|s| s.key.sample_id.to_string()).collect::<Vec<_>>().iter().collect::<Vec<_>>()
+    );
 }
 
 #[tokio::test]

@@ -9,7 +9,9 @@ use fixtures::strategy;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
-use sqal_storage::{Hour, HourlyQuery, Inserted, SampleQuery, SampleStore, SqliteConfig, SqliteStore, StorageErrorKind};
+use sqal_storage::{
+    Hour, HourlyQuery, Inserted, SampleQuery, SampleStore, SqliteConfig, SqliteStore, StorageErrorKind,
+};
 
 async fn open(folder: &Path) -> SqliteStore {
     SqliteStore::open(&SqliteConfig::at(folder.join("samples.db"))).await.unwrap()
@@ -146,13 +148,15 @@ async fn a_ping_sees_that_the_samples_are_gone() {
     assert!(store.ping().await.is_err());
 }
 
+/// 2026-11-06.
+const START: i64 = 1_794_000_000_000_000;
+
 /// Down to the oldest version and up again on a filled file: samples and hours are what they were (BKO-02).
 #[tokio::test]
 async fn a_filled_file_goes_a_version_back_and_forth() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path()).await;
     let mut runner = TestRunner::deterministic();
-    const START: i64 = 1_794_000_000_000_000;
     let mut batch = prop::collection::vec(strategy::sample(), 60).new_tree(&mut runner).unwrap().current();
     for (k, sample) in (0_i64..).zip(&mut batch) {
         sample.key.timestamp = sqal_core::Timestamp::from_micros(START + k * 300_000_000).unwrap();
@@ -212,7 +216,8 @@ async fn the_documented_columns_show_what_the_sample_holds() {
         }
         let shown: Option<std::collections::BTreeMap<String, f64>> =
             text("as7341_channels").map(|json| serde_json::from_str(&json).unwrap());
-        let counts = sample.spectrum.map(|s| Channel::ALL.map(|c| (c.as_str().to_owned(), s.counts(c))).into_iter().collect());
+        let counts =
+            sample.spectrum.map(|s| Channel::ALL.map(|c| (c.as_str().to_owned(), s.counts(c))).into_iter().collect());
         assert_eq!(shown, counts);
         spectra += usize::from(shown.is_some());
     }

@@ -10,8 +10,8 @@ use async_trait::async_trait;
 use sqal_core::{Sample, SampleId};
 use sqal_storage::conformance::sample;
 use sqal_storage::{
-    BatchWriter, Hourly, HourlyQuery, Inserted, MemoryStore, NotStored, Page, SampleQuery, SampleStore, StorageError, StorageErrorKind,
-    WriterConfig,
+    BatchWriter, Hourly, HourlyQuery, Inserted, MemoryStore, NotStored, Page, SampleQuery, SampleStore, StorageError,
+    StorageErrorKind, WriterConfig,
 };
 use tokio::sync::Semaphore;
 

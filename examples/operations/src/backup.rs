@@ -74,7 +74,14 @@ pub(crate) async fn restore(from: &Path, place: &str, force: bool) -> Result<Dat
         let script = folder.path().join("restore.sql");
         run(Command::new("pg_restore").args(["--no-owner", "--file"]).arg(&script).arg(from))?;
         let mut psql = Command::new("psql");
-        psql.args(["--quiet", "--no-psqlrc", "--single-transaction", "--set=ON_ERROR_STOP=1", "--output=/dev/null", "--command"]);
+        psql.args([
+            "--quiet",
+            "--no-psqlrc",
+            "--single-transaction",
+            "--set=ON_ERROR_STOP=1",
+            "--output=/dev/null",
+            "--command",
+        ]);
         run(with_password(psql.arg(DROP_OURS).arg("--file").arg(&script), place))?;
     } else {
         let path = Path::new(place);

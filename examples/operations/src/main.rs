@@ -118,7 +118,9 @@ enum Failed {
     InTheWay(PathBuf),
     #[error("the database holds {0} samples already; --force replaces them")]
     NotEmpty(u64),
-    #[error("a hypertable needs TimescaleDB's own steps around a restore: use its tools (timescaledb-backup, or a base backup)")]
+    #[error(
+        "a hypertable needs TimescaleDB's own steps around a restore: use its tools (timescaledb-backup, or a base backup)"
+    )]
     Hypertable,
     #[error("what came back is not what was there: expected {expected:?}, found {found:?}")]
     Different { expected: Contents, found: Contents },
@@ -191,7 +193,7 @@ async fn run(command: What) -> Result<String, Failed> {
             let head = database.custody().verify_audit().await??;
             let contents = Contents::of(&*database.custody()).await?;
             database.close().await;
-            let hash: String = head.hash.iter().map(|byte| format!("{byte:02x}")).collect();
+            let hash = head.hash.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
             Ok(format!(
                 "sound: {} samples, sum {:016x}; audit log of {} lines, head {hash}",
                 contents.samples, contents.sum, head.number
@@ -214,7 +216,8 @@ async fn run(command: What) -> Result<String, Failed> {
             if dry_run {
                 return Ok(format!("would purge {} samples and {} hours", would.samples, would.hours));
             }
-            let what = format!("purge of {samples} and {analytics} days: {} samples, {} hours", would.samples, would.hours);
+            let what =
+                format!("purge of {samples} and {analytics} days: {} samples, {} hours", would.samples, would.hours);
             let gone = custody.purge(&purge, action(actor, &what)).await?;
             database.close().await;
             Ok(format!("purged {} samples and {} hours", gone.samples, gone.hours))

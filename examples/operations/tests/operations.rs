@@ -56,7 +56,10 @@ fn story(database: &str, scratch: &str, backup: &str) {
     let sound = sqal(&["verify", "--database", database]).unwrap();
     assert!(sound.starts_with("sound: 50 samples") && sound.contains("audit log of 2 lines"), "{sound}");
 
-    assert!(sqal(&["restore", "--from", backup, "--database", database]).is_err(), "what is there is not replaced in silence");
+    assert!(
+        sqal(&["restore", "--from", backup, "--database", database]).is_err(),
+        "what is there is not replaced in silence"
+    );
     let restored = sqal(&["restore", "--from", backup, "--database", database, "--force"]).unwrap();
     assert_eq!(restored, format!("restored 200 samples, sum {sum}"));
     // The log of what was done since is that of the backup again: its head, kept elsewhere, shows it.
@@ -97,7 +100,9 @@ fn the_story_of_a_postgres() {
     let (server, programs) = (variable("SQAL_TEST_POSTGRES_URL"), variable("SQAL_TEST_POSTGRES_PROGRAMS"));
     let create = |name: &str| {
         let name = format!("{name}_{}", std::process::id());
-        let made = Command::new(format!("{programs}/psql")).args([&server, "-qc", &format!("CREATE DATABASE {name}")]).status();
+        let made = Command::new(format!("{programs}/psql"))
+            .args([&server, "-qc", &format!("CREATE DATABASE {name}")])
+            .status();
         assert!(made.unwrap().success());
         format!("{}/{name}", server.rsplit_once('/').unwrap().0)
     };

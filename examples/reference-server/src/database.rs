@@ -10,8 +10,8 @@ use sqal_storage::{
 };
 use tracing::info;
 
-use crate::server::{AbortOnDrop, ServerError};
 use crate::Config;
+use crate::server::{AbortOnDrop, ServerError};
 
 /// A spool holds at most so many samples: 4 GB, five weeks of a line of twenty stations.
 const SPOOL: u64 = 2_000_000;

@@ -84,7 +84,7 @@ pub async fn serve(config: Config, ready: impl FnOnce(SocketAddr)) -> Result<(),
     let _sweeping = sweeping.map(AbortOnDrop);
     std::fs::create_dir_all(&config.data_dir)
         .map_err(|source| ServerError::DataDir { path: config.data_dir.clone(), source })?;
-    let Ok(opened) = shutdown.unless_begun(Database::open(&config)).await else {
+    let Ok(opened) = shutdown.unless_begun(Box::pin(Database::open(&config))).await else {
         return Ok(()); // nothing was opened yet
     };
     let database = opened?;

@@ -159,13 +159,12 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static, C: Clock + Clone> 
         }
         let now = self.clock.now();
         if let Some(entry) = self.near.get(key).filter(|entry| now < entry.stale_until) {
-            return match Refresh::begin(&self.refreshing, key) {
-                Some(_refresh) => self.fetch(key, Far::NotAsked, fetch).await,
-                None => {
-                    self.counts.hits.fetch_add(1, Ordering::Relaxed);
-                    self.counts.stale.fetch_add(1, Ordering::Relaxed);
-                    Ok(entry.value)
-                }
+            return if let Some(_refresh) = Refresh::begin(&self.refreshing, key) {
+                self.fetch(key, Far::NotAsked, fetch).await
+            } else {
+                self.counts.hits.fetch_add(1, Ordering::Relaxed);
+                self.counts.stale.fetch_add(1, Ordering::Relaxed);
+                Ok(entry.value)
             };
         }
         // The leader's error is its own; it lands with nothing, and the others try for themselves.
@@ -203,7 +202,7 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static, C: Clock + Clone> 
         fetch: impl FnOnce() -> F,
     ) -> Result<Arc<T>, E> {
         let cleared = self.cleared.load(Ordering::Acquire);
-        match self.from_far(key).await {
+        match self.far_value(key).await {
             Some((Some((value, left)), _)) => {
                 self.counts.hits.fetch_add(1, Ordering::Relaxed);
                 let value = Arc::new(value);
@@ -279,7 +278,9 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static, C: Clock + Clone> 
             CacheScope::Device(device) => {
                 let keys: Vec<_> =
                     self.near.iter().map(|(key, _)| key).filter(|key| key.device.as_ref() == Some(device)).collect();
-                keys.iter().for_each(|key| self.near.invalidate(&**key));
+                for key in keys {
+                    self.near.invalidate(&*key);
+                }
             }
         }
     }
@@ -299,7 +300,7 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static, C: Clock + Clone> 
         got.ok()
     }
 
-    async fn from_far(&self, key: &CacheKey) -> Option<(Option<(T, Duration)>, Stamp)> {
+    async fn far_value(&self, key: &CacheKey) -> Option<(Option<(T, Duration)>, Stamp)> {
         let Got { cached, stamp } = self.look_far(key).await?;
         // What another version wrote is not there for us.
         let value = cached.and_then(|cached| Some((postcard::from_bytes(&cached.value).ok()?, cached.left)));

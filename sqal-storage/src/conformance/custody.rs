@@ -18,7 +18,8 @@ fn action(what: &str) -> Action {
 
 /// Ten samples of two devices, one an hour.
 async fn filled(store: &dyn Custody) -> Vec<Sample> {
-    let samples: Vec<_> = (0..10).map(|k| scored(["a", "b"][k % 2], HOUR * i64::try_from(k).expect("few"), "x", 0.5)).collect();
+    let samples: Vec<_> =
+        (0..10).map(|k| scored(["a", "b"][k % 2], HOUR * i64::try_from(k).expect("few"), "x", 0.5)).collect();
     store.insert(&samples).await.expect("the store takes the batch");
     samples
 }

@@ -16,8 +16,8 @@ pub mod custody;
 use std::num::NonZeroU16;
 
 use sqal_core::{
-    Defects, DeviceId, Grade, Inspection, Measured, Meta, Name, ProfileRef, Sample, SampleId, SampleKey, Score, Timestamp,
-    Verdict,
+    Defects, DeviceId, Grade, Inspection, Measured, Meta, Name, ProfileRef, Sample, SampleId, SampleKey, Score,
+    Timestamp, Verdict,
 };
 
 use crate::{Hour, Hourly, HourlyQuery, Inserted, SampleQuery, SampleStore, Tally};
@@ -227,7 +227,7 @@ fn hours(from: i64, until: i64) -> HourlyQuery {
 ///
 /// If the store breaks the law.
 pub async fn hours_add_up(store: &dyn SampleStore) {
-    let batch = [
+    let batch = vec![
         scored("a", 5 * HOUR, "first of its hour", 0.91),
         scored("b", 5 * HOUR + 1, "b", 0.123_456_789_012),
         scored("a", 6 * HOUR - 1, "last of its hour", 0.42),
@@ -245,7 +245,10 @@ pub async fn hours_add_up(store: &dyn SampleStore) {
     let all: Vec<_> = batch.iter().collect();
     assert_eq!(store.hourly(&hours(-1, 10)).await.expect("the store answers"), expected(&all));
     // The end is not part of a span, the beginning is.
-    assert_eq!(store.hourly(&hours(3, 9)).await.expect("the store answers"), expected(&[&all[..5], &all[8..]].concat()));
+    assert_eq!(
+        store.hourly(&hours(3, 9)).await.expect("the store answers"),
+        expected(&[&all[..5], &all[8..]].concat())
+    );
     assert_eq!(store.hourly(&hours(6, 9)).await.expect("the store answers"), []);
     let device: DeviceId = Name::new("a").expect("a short name");
     let of_a: Vec<_> = all.iter().copied().filter(|s| s.key.device_id == device).collect();

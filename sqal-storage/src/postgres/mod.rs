@@ -202,7 +202,9 @@ impl PostgresStore {
             self.doubt.store(doubt.saturating_sub(1), Ordering::Relaxed);
             if doubt == 0 {
                 match self.copy(batch, records).await {
-                    Err(error) if has_code(&error, UNIQUE_VIOLATION) => self.doubt.store(BATCHES_IN_DOUBT, Ordering::Relaxed),
+                    Err(error) if has_code(&error, UNIQUE_VIOLATION) => {
+                        self.doubt.store(BATCHES_IN_DOUBT, Ordering::Relaxed);
+                    }
                     result => return result,
                 }
             }
@@ -237,9 +239,10 @@ impl PostgresStore {
             );
             let hours = batch.hours(&outcomes);
             let added = match copied {
-                Ok(()) => {
-                    rows::bind_hours(sqlx::query(statements::ADD_TO_HOURS), &hours).execute(&mut *transaction).await.map(|_| ())
-                }
+                Ok(()) => rows::bind_hours(sqlx::query(statements::ADD_TO_HOURS), &hours)
+                    .execute(&mut *transaction)
+                    .await
+                    .map(|_| ()),
                 Err(error) => Err(error),
             };
             match added {
@@ -306,7 +309,8 @@ impl SampleStore for PostgresStore {
             let millis = bytes[..6].iter().fold(0_i64, |millis, byte| millis << 8 | i64::from(*byte));
             // Ids of times before 1970 say 0.
             let from = if millis == 0 { i64::MIN } else { millis * 1000 };
-            let query = sqlx::query(statements::GET).bind(Id(bytes)).bind(Micros(from)).bind(Micros((millis + 1) * 1000));
+            let query =
+                sqlx::query(statements::GET).bind(Id(bytes)).bind(Micros(from)).bind(Micros((millis + 1) * 1000));
             let row = self.readers.with(async |connection| query.fetch_optional(connection).await).await?;
             row.map(|row| rows::to_sample(&row).map_err(corrupt)).transpose()
         })
@@ -338,7 +342,8 @@ impl SampleStore for PostgresStore {
 
     async fn hourly(&self, query: &HourlyQuery) -> Result<Vec<Hourly>, StorageError> {
         within(self.deadline, async {
-            let statement = if query.device_id().is_some() { statements::HOURS_OF_DEVICE } else { statements::HOURS_OF_ALL };
+            let statement =
+                if query.device_id().is_some() { statements::HOURS_OF_DEVICE } else { statements::HOURS_OF_ALL };
             let (from, until) = (query.from().begins().micros(), query.until().begins().micros());
             let mut statement = sqlx::query(statement).bind(Micros(from)).bind(Micros(until));
             if let Some(device) = query.device_id() {
@@ -352,7 +357,9 @@ impl SampleStore for PostgresStore {
 
     async fn ping(&self) -> Result<(), StorageError> {
         within(self.deadline, async {
-            self.readers.with(async |connection| sqlx::query(statements::PING).execute(connection).await.map(|_| ())).await
+            self.readers
+                .with(async |connection| sqlx::query(statements::PING).execute(connection).await.map(|_| ()))
+                .await
         })
         .await
     }

@@ -12,8 +12,8 @@ use time::{Month, OffsetDateTime};
 use super::error::storage_error;
 use super::line::Line;
 use super::statements;
-use crate::record::Record;
 use crate::StorageError;
+use crate::record::Record;
 
 const FIRST_YEAR: i32 = 2020;
 const LAST_YEAR: i32 = 2099;
@@ -142,7 +142,7 @@ impl Partitions {
         let mut dropped = 0;
         for table in there {
             // Only what this module has named, and only what comes before the one that the time cuts.
-            if !Partition::named(&table).is_some_and(|partition| partition < cut) {
+            if Partition::named(&table).is_none_or(|partition| partition >= cut) {
                 continue;
             }
             // Nothing can come in any more, so that what is counted is what goes; whoever reads it is waited for, not for long.

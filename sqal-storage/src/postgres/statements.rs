@@ -263,9 +263,8 @@ macro_rules! samples {
 pub(super) const GET: &str = samples!("id = $1 AND timestamp >= $2 AND timestamp < $3");
 
 /// A page of all devices, newest first: bind time, id, limit.
-pub(super) const PAGE: &str = samples!(
-    "timestamp <= $1 AND (timestamp, id) < ($1, $2) ORDER BY timestamp DESC, id DESC LIMIT $3"
-);
+pub(super) const PAGE: &str =
+    samples!("timestamp <= $1 AND (timestamp, id) < ($1, $2) ORDER BY timestamp DESC, id DESC LIMIT $3");
 
 /// A page of one device, newest first: bind time, id, limit, device.
 pub(super) const PAGE_OF_DEVICE: &str = samples!(

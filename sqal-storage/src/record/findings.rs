@@ -111,7 +111,7 @@ mod tests {
         let found = decode(include_bytes!("findings_v1.bin")).unwrap();
         let expected: Inspection = serde_json::from_str(include_str!("findings_v1.json")).unwrap();
         assert_eq!(found.inspection, expected);
-        assert!(expected.tof.is_some() && expected.spectral.is_some() && expected.verdict.defects.len() > 0);
+        assert!(expected.tof.is_some() && expected.spectral.is_some() && !expected.verdict.defects.is_empty());
         assert_eq!((found.meta.temperature_c, found.profile.name.as_str()), (Some(4.5), "golden"));
     }
 }

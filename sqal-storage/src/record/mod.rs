@@ -2,14 +2,11 @@
 
 mod findings;
 
-
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashSet};
 
 use sqal_core::{DeviceId, Measured, Name, Sample, SampleId, SampleKey, Timestamp};
 
 use crate::{Hourly, Inserted, StorageError, StorageErrorKind, decode_frame, encode_frame};
-
-
 
 /// A sample's row: typed columns for what is queried, two compact binaries for the rest.
 #[derive(Debug)]
@@ -47,10 +44,8 @@ pub(crate) struct Record<'a> {
 
 impl<'a> Record<'a> {
     pub(crate) fn of(sample: &'a Sample, id: SampleId, backend: &'static str) -> Result<Self, StorageError> {
-        let refused = |source| StorageError {
-            source: Some(source),
-            ..StorageError::new(backend, StorageErrorKind::Refused)
-        };
+        let refused =
+            |source| StorageError { source: Some(source), ..StorageError::new(backend, StorageErrorKind::Refused) };
         let value = |measured: Option<Measured>| measured.map(Measured::value);
         let tof = sample.inspection.tof.as_ref();
         let spectral = sample.inspection.spectral.as_ref();
@@ -151,8 +146,8 @@ impl<'a> Batch<'a> {
 
     /// The outcomes in the batch's own order, from the ids that were new.
     pub(crate) fn outcomes(&self, stored: impl IntoIterator<Item = SampleId>) -> Vec<Inserted> {
-        let mut new: HashMap<_, _> = stored.into_iter().map(|id| (id, ())).collect();
-        let outcome = |id| if new.remove(id).is_some() { Inserted::Stored } else { Inserted::Duplicate };
+        let mut new: HashSet<_> = stored.into_iter().collect();
+        let outcome = |id| if new.remove(id) { Inserted::Stored } else { Inserted::Duplicate };
         self.ids.iter().map(outcome).collect()
     }
 

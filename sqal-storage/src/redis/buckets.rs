@@ -97,7 +97,9 @@ impl RedisBuckets {
         let name = self.loaded.get_or_try_init(|| self.redis.client.script_load::<String, _>(SCRIPT)).await?;
         let answer: Vec<i64> = match self.redis.client.evalsha(name.as_str(), keys.clone(), arguments.clone()).await {
             // It was flushed, or the server is another one: this loads it again.
-            Err(error) if error.details().starts_with("NOSCRIPT") => self.redis.client.eval(SCRIPT, keys, arguments).await?,
+            Err(error) if error.details().starts_with("NOSCRIPT") => {
+                self.redis.client.eval(SCRIPT, keys, arguments).await?
+            }
             answer => answer?,
         };
         answer.try_into().map_err(|answer: Vec<i64>| {

@@ -112,7 +112,8 @@ impl Cache for RedisCache {
         let (all, device, value, left): (Option<i64>, Option<i64>, Option<Vec<u8>>, i64) =
             pipeline.all().await.map_err(away)?;
         let stamp = Stamp([all, device].map(|number| number.unwrap_or(0).cast_unsigned()));
-        let found = value.as_deref().and_then(<[u8]>::split_first_chunk::<16>).filter(|(put, _)| **put == written(stamp));
+        let found =
+            value.as_deref().and_then(<[u8]>::split_first_chunk::<16>).filter(|(put, _)| **put == written(stamp));
         let left = u64::try_from(left).ok().filter(|left| *left > 0).map(Duration::from_millis);
         let cached = found.zip(left).map(|((_, value), left)| Cached { value: value.into(), left });
         Ok(Got { cached, stamp })

@@ -27,11 +27,8 @@ async fn write_down(transaction: Inside<'_, '_>, action: Action) -> Result<Audit
 impl Custody for SqliteStore {
     async fn would_purge(&self, purge: &Purge) -> Result<Gone, StorageError> {
         let count = async |statement, before: i64| {
-            let count: i64 = sqlx::query_scalar(statement)
-                .bind(before)
-                .fetch_one(&self.readers)
-                .await
-                .map_err(storage_error)?;
+            let count: i64 =
+                sqlx::query_scalar(statement).bind(before).fetch_one(&self.readers).await.map_err(storage_error)?;
             Ok::<_, StorageError>(count.unsigned_abs())
         };
         Ok(Gone {

@@ -13,9 +13,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use sqal_core::{Sample, SampleId};
-use sqlx::sqlite::{
-    Sqlite, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
-};
+use sqlx::sqlite::{Sqlite, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Connection, Transaction};
 use tracing::error;
 

@@ -15,8 +15,12 @@ pub(super) const VERSION: &str = "PRAGMA user_version";
 macro_rules! byte {
     ($at:literal) => {
         concat!(
-            "(instr('123456789ABCDEF', substr(hex(substr(frame, ", $at, " + 1, 1)), 1, 1)) * 16 + ",
-            "instr('123456789ABCDEF', substr(hex(substr(frame, ", $at, " + 1, 1)), 2, 1)))"
+            "(instr('123456789ABCDEF', substr(hex(substr(frame, ",
+            $at,
+            " + 1, 1)), 1, 1)) * 16 + ",
+            "instr('123456789ABCDEF', substr(hex(substr(frame, ",
+            $at,
+            " + 1, 1)), 2, 1)))"
         )
     };
 }
@@ -29,8 +33,16 @@ macro_rules! number {
             "WHEN e >= 90 THEN sign * m * 1.0 / (1 << (150 - e)) ELSE 0.0 END FROM (",
             "SELECT CASE WHEN b3 >= 128 THEN -1.0 ELSE 1.0 END AS sign, (b3 & 127) * 2 + (b2 >> 7) AS e, ",
             "8388608 + (b2 & 127) * 65536 + b1 * 256 + b0 AS m FROM (SELECT ",
-            byte!("at"), " AS b0, ", byte!("at + 1"), " AS b1, ", byte!("at + 2"), " AS b2, ", byte!("at + 3"), " AS b3 FROM (",
-            $from, "))))"
+            byte!("at"),
+            " AS b0, ",
+            byte!("at + 1"),
+            " AS b1, ",
+            byte!("at + 2"),
+            " AS b2, ",
+            byte!("at + 3"),
+            " AS b3 FROM (",
+            $from,
+            "))))"
         )
     };
 }
@@ -126,7 +138,15 @@ FROM sample;
 macro_rules! billionths {
     ($x:literal) => {
         concat!(
-            "(CAST(round(", $x, ") AS INTEGER) - (", $x, " - CAST(", $x, " AS INTEGER) = 0.5 AND CAST(", $x, " AS INTEGER) % 2 = 0))"
+            "(CAST(round(",
+            $x,
+            ") AS INTEGER) - (",
+            $x,
+            " - CAST(",
+            $x,
+            " AS INTEGER) = 0.5 AND CAST(",
+            $x,
+            " AS INTEGER) % 2 = 0))"
         )
     };
 }
@@ -139,10 +159,18 @@ macro_rules! tallies {
 INSERT INTO sample_hour
 SELECT timestamp / 3600000000 - (timestamp % 3600000000 < 0), device_id, count(*),
     sum(grade = 'REJECT'), sum(grade = 'C'), sum(grade = 'B'), sum(grade = 'A'), sum(grade = 'A+'),
-    count(share), coalesce(sum(", billionths!("share * 1e9"), "), 0),
-    coalesce(sum(", billionths!("share * share * 1e9"), "), 0), min(share), max(share),
-    sum(", billionths!("confidence * 1e9"), "), min(timestamp), max(timestamp)
-FROM (SELECT *, max(min(score, 1.0), 0.0) AS share FROM sample ", $where, ") GROUP BY 1, 2"
+    count(share), coalesce(sum(",
+            billionths!("share * 1e9"),
+            "), 0),
+    coalesce(sum(",
+            billionths!("share * share * 1e9"),
+            "), 0), min(share), max(share),
+    sum(",
+            billionths!("confidence * 1e9"),
+            "), min(timestamp), max(timestamp)
+FROM (SELECT *, max(min(score, 1.0), 0.0) AS share FROM sample ",
+            $where,
+            ") GROUP BY 1, 2"
         )
     };
 }
