@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::Failed;
-use crate::packages;
+use crate::packages::{self, Programs};
 use crate::process::Interrupts;
 use crate::report::say;
 use crate::services::Services;
@@ -20,9 +20,7 @@ pub fn run(root: &Path, interrupts: &Interrupts) -> Result<(), Failed> {
     say("== tests, doctests, examples");
     let mut tests = Command::new("cargo");
     tests.args(["test", "--workspace", "--all-features", "--no-fail-fast"]).current_dir(root);
-    tests.env("SQAL_TEST_POSTGRES_URL", &services.postgres_url).env("SQAL_TEST_REDIS_URL", &services.redis_url);
-    tests.env("SQAL_TEST_POSTGRES_PROGRAMS", &programs.postgres);
-    tests.env("SQAL_TEST_CHROMIUM", &programs.chromium);
+    tells(&mut tests, &programs, &services);
     interrupts.run(&mut tests)?;
     say("== every interleaving of a few threads");
     let mut interleavings = Command::new("cargo");
@@ -46,6 +44,44 @@ pub fn run(root: &Path, interrupts: &Interrupts) -> Result<(), Failed> {
     knows_no_runtime(root, &pure)?;
     say("== all tests passed");
     Ok(())
+}
+
+/// Tells a command where the servers and their programs are.
+fn tells(command: &mut Command, programs: &Programs, services: &Services) {
+    command.env("SQAL_TEST_POSTGRES_URL", &services.postgres_url).env("SQAL_TEST_REDIS_URL", &services.redis_url);
+    command.env("SQAL_TEST_POSTGRES_PROGRAMS", &programs.postgres).env("SQAL_TEST_CHROMIUM", &programs.chromium);
+}
+
+/// Kills our process and the databases at random for so many cycles (200 without a number); the seed is printed.
+///
+/// # Errors
+///
+/// [`Failed`] if something acknowledged was lost, or a server does not start.
+pub fn soak(root: &Path, interrupts: &Interrupts, cycles: Option<&str>) -> Result<(), Failed> {
+    let cycles = cycles.unwrap_or("200");
+    let number = cycles.parse::<u32>().map_err(|error| Failed(format!("soak: {cycles:?} cycles: {error}")))?;
+    let programs = packages::ready(interrupts)?;
+    let services = Services::start(&programs, interrupts)?;
+    let mut soak = Command::new("cargo");
+    soak.args(["test", "-p", "sqal-storage", "--all-features", "--test", "soak", "--", "--nocapture"])
+        .current_dir(root);
+    tells(&mut soak, &programs, &services);
+    interrupts.run(soak.env("SQAL_SOAK_CYCLES", number.to_string()))
+}
+
+/// Runs a bench that needs servers, with those of this run.
+///
+/// # Errors
+///
+/// [`Failed`] if there is no such bench, or a server does not start.
+pub fn bench(root: &Path, interrupts: &Interrupts, name: Option<&str>) -> Result<(), Failed> {
+    let name = name.ok_or_else(|| Failed("usage: cargo xtask bench <name>, for example storage".to_owned()))?;
+    let programs = packages::ready(interrupts)?;
+    let services = Services::start(&programs, interrupts)?;
+    let mut bench = Command::new("cargo");
+    bench.args(["bench", "-p", "benches", "--bench", name]).current_dir(root);
+    tells(&mut bench, &programs, &services);
+    interrupts.run(&mut bench)
 }
 
 /// Links `examples/edge-grading` as a shared library with nothing but the C library's memory functions.

@@ -3,7 +3,7 @@
 //! The format is that of the manual's page on COPY: a header, then for each row the number of fields and each field as its length and
 //! its bytes, all big-endian; a length of -1 is NULL.
 
-use super::types::EPOCH;
+use super::encoding::EPOCH;
 use crate::record::Record;
 
 const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";

@@ -5,9 +5,9 @@ use sqal_core::DeviceId;
 use sqlx::postgres::Postgres;
 use sqlx::{Connection, Transaction};
 
+use super::encoding::Micros;
 use super::error::{corrupt, storage_error};
 use super::partitions::Partition;
-use super::types::Micros;
 use super::{PostgresStore, rows, statements};
 use crate::{Action, AuditEntry, Custody, Gone, Purge, StorageError};
 

@@ -3,13 +3,13 @@
 mod config;
 mod copy;
 mod custody;
+mod encoding;
 mod error;
 mod line;
 mod migrate;
 mod partitions;
 mod rows;
 mod statements;
-mod types;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -23,10 +23,10 @@ use tracing::{debug, error, info};
 use crate::record::{Batch, Record};
 use crate::schema::Schema;
 use crate::{Hourly, HourlyQuery, Inserted, Page, SampleQuery, SampleStore, StorageError, StorageErrorKind};
+use encoding::{Id, Micros};
 use error::{corrupt, refused, storage_error};
 use line::Line;
 use partitions::Partitions;
-use types::{Id, Micros};
 
 pub use config::{InvalidPostgres, PostgresConfig};
 

@@ -4,7 +4,7 @@ use sqal_core::{DeviceId, Name, Sample, SampleId, Score, Timestamp};
 use sqlx::postgres::{PgArguments, PgRow, Postgres};
 use sqlx::query::Query;
 
-use super::types::{Id, Micros};
+use super::encoding::{Id, Micros};
 use crate::record::{Record, Stored};
 use crate::{Action, AuditEntry, Cursor, Head, Hour, Hourly, Tally};
 

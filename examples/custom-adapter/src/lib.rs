@@ -1,0 +1,86 @@
+//! [`LogStore`]: a store of one's own, in ninety lines: a file of JSON lines that is only ever appended to, and an index in memory.
+//!
+//! It is no store for a line (it reads its whole file at the start and keeps all of it in memory). It shows what an adapter owes: the
+//! laws of [`SampleStore`], which its tests run by one macro.
+
+use std::fs::{File, OpenOptions};
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+use async_trait::async_trait;
+use sqal_core::{Sample, SampleId};
+use sqal_storage::{
+    Hourly, HourlyQuery, Inserted, MemoryStore, Page, SampleQuery, SampleStore, StorageError, StorageErrorKind,
+};
+
+/// A store in a file of JSON lines.
+#[derive(Debug)]
+pub struct LogStore {
+    file: Mutex<File>,
+    /// The memory store answers; the file remembers.
+    index: MemoryStore,
+}
+
+fn error(kind: StorageErrorKind, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> StorageError {
+    StorageError { source: Some(source.into()), ..StorageError::new("log", kind) }
+}
+
+impl LogStore {
+    /// Opens a file, or makes it, and reads what is in it. A last line without an end is what a crash has cut, and is taken off.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError`] if the file cannot be read or written, or a line is no sample.
+    pub async fn open(path: &Path) -> Result<Self, StorageError> {
+        let unavailable = |source| error(StorageErrorKind::Unavailable, source);
+        let mut file = OpenOptions::new().create(true).read(true).append(true).open(path).map_err(unavailable)?;
+        let (index, mut whole) = (MemoryStore::new(), 0);
+        let mut lines = BufReader::new(&mut file);
+        let mut line = String::new();
+        while lines.read_line(&mut line).map_err(unavailable)? > 0 && line.ends_with('\n') {
+            let corrupt = |source| error(StorageErrorKind::Corrupt(format!("at byte {whole}")), source);
+            let batch: Vec<Sample> = serde_json::from_str(&line).map_err(corrupt)?;
+            index.insert(&batch).await?;
+            whole += line.len() as u64;
+            line.clear();
+        }
+        file.set_len(whole).map_err(unavailable)?;
+        Ok(Self { file: Mutex::new(file), index })
+    }
+}
+
+#[async_trait]
+impl SampleStore for LogStore {
+    async fn insert(&self, batch: &[Sample]) -> Result<Vec<Inserted>, StorageError> {
+        // A batch is a line: it is there whole or not at all.
+        let mut line = serde_json::to_vec(batch).map_err(|source| error(StorageErrorKind::Refused, source))?;
+        line.push(b'\n');
+        {
+            let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+            let before = file.metadata().map_err(|source| error(StorageErrorKind::Unavailable, source))?.len();
+            if let Err(source) = file.write_all(&line).and_then(|()| file.sync_data()) {
+                // A half of a line must not stand before the next one.
+                let _ = file.set_len(before);
+                return Err(error(StorageErrorKind::Full, source));
+            }
+        }
+        self.index.insert(batch).await
+    }
+
+    async fn get(&self, id: &SampleId) -> Result<Option<Sample>, StorageError> {
+        self.index.get(id).await
+    }
+
+    async fn query(&self, query: &SampleQuery) -> Result<Page, StorageError> {
+        self.index.query(query).await
+    }
+
+    async fn hourly(&self, query: &HourlyQuery) -> Result<Vec<Hourly>, StorageError> {
+        self.index.hourly(query).await
+    }
+
+    async fn ping(&self) -> Result<(), StorageError> {
+        self.index.ping().await
+    }
+}
