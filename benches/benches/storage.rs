@@ -4,6 +4,7 @@
 #![allow(clippy::print_stdout, reason = "a figure that is no time")]
 
 use std::hint::black_box;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
@@ -11,8 +12,12 @@ use fixtures::scene::Station;
 use sqal_core::{Meta, Name, ProfileRef, Sample, SampleKey, Timestamp};
 use sqal_fusion::calibration::Calibration;
 use sqal_fusion::{Decision, Inspector, PowerMeanRule, SensorWeights};
+use sqal_resilience::SystemClock;
 use sqal_sensors::{SpectralAnalyzer, SpectralProfile, TofAnalyzer, TofProfile};
-use sqal_storage::{PostgresConfig, PostgresStore, SampleStore, SqliteConfig, SqliteStore};
+use sqal_storage::{
+    CacheKey, CacheKind, Hour, HourlyQuery, PostgresConfig, PostgresStore, ReadThrough, SampleQuery, SampleStore,
+    SqliteConfig, SqliteStore,
+};
 use sqlx::postgres::PgConnection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{AssertSqlSafe, Connection, Row};
@@ -246,5 +251,66 @@ fn sqlite(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, postgres, sqlite);
+/// The latest hundred of a device and the last six hours, with ten times as many samples behind them.
+fn growth(c: &mut Criterion) {
+    let Some(url) = measure(None).2 else { panic!("run `cargo xtask bench storage`, which starts PostgreSQL") };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let config = PostgresConfig::new(&url).and_then(|config| config.in_schema("bench_growth")).expect("a URL");
+    let store = runtime.block_on(PostgresStore::open(&config)).expect("PostgreSQL answers");
+    let seen = samples(1000);
+    let device = seen[0].key.device_id;
+    let latest = SampleQuery { device_id: Some(device), ..SampleQuery::newest(100.try_into().expect("not zero")) };
+    let mut group = c.benchmark_group("growth");
+    group.sample_size(30).measurement_time(Duration::from_secs(3)).warm_up_time(Duration::from_millis(500));
+    let mut batches = 0;
+    for rows in [100_000, 1_000_000] {
+        // A sample of each station every five seconds: a million is three days of twenty stations.
+        runtime.block_on(async {
+            while batches * 1000 < rows {
+                let later = |(k, sample): (i64, &Sample)| {
+                    let micros = 1_794_000_000_000_000 + (batches * 1000 + k) / 20 * 5_000_000;
+                    let timestamp = Timestamp::from_micros(micros).expect("in range");
+                    Sample { key: SampleKey { timestamp, ..sample.key }, ..sample.clone() }
+                };
+                let batch: Vec<_> = (0..).zip(&seen).map(later).collect();
+                store.insert(&batch).await.expect("it stores");
+                batches += 1;
+            }
+        });
+        let end = Timestamp::from_micros(1_794_000_000_000_000 + rows / 20 * 5_000_000).expect("in range");
+        let before = Timestamp::from_micros(end.micros() - 6 * 3_600_000_000).expect("in range");
+        let shift = HourlyQuery::new(Hour::of(before), Hour::of(end)).expect("six hours");
+        group.bench_function(format!("latest 100 of a device, {rows} samples"), |b| {
+            b.iter(|| runtime.block_on(store.query(&latest)).expect("it answers"));
+        });
+        group.bench_function(format!("six hours of all devices, {rows} samples"), |b| {
+            b.iter(|| runtime.block_on(store.hourly(&shift)).expect("it answers"));
+        });
+    }
+    group.finish();
+}
+
+/// The latest sample from the cache, beside a bare look into the library that keeps it.
+fn cached(c: &mut Criterion) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let sample = Arc::new(samples(1).remove(0));
+    let key = CacheKey::of_device(CacheKind::LatestSample, sample.key.device_id, "latest");
+    let cache: ReadThrough<Sample, _> = ReadThrough::new(CacheKind::LatestSample, 1000, SystemClock);
+    runtime.block_on(cache.keep(&key, &sample));
+    let bare: moka::sync::Cache<CacheKey, Arc<Sample>> = moka::sync::Cache::new(1000);
+    bare.insert(key.clone(), Arc::clone(&sample));
+    let mut group = c.benchmark_group("latest sample");
+    group.bench_function("SQAL, peek", |b| {
+        b.iter(|| {
+            cache.peek(black_box(&key)).or_else(|| {
+                runtime.block_on(cache.keep(&key, &sample));
+                None
+            })
+        })
+    });
+    group.bench_function("moka, get", |b| b.iter(|| bare.get(black_box(&key))));
+    group.finish();
+}
+
+criterion_group!(benches, postgres, sqlite, growth, cached);
 criterion_main!(benches);

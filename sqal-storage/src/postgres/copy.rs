@@ -10,10 +10,14 @@ const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
 const END: [u8; 2] = (-1_i16).to_be_bytes();
 const FIELDS: i16 = 30;
 
-/// The records in the order of the columns of [`COPY`](super::statements::COPY).
-pub(super) fn encode(records: &[Record<'_>]) -> Vec<u8> {
-    let mut rows = Rows(Vec::with_capacity(HEADER.len() + records.len() * 3200));
-    rows.0.extend_from_slice(HEADER);
+/// What comes before the first row.
+pub(super) fn header() -> Vec<u8> {
+    HEADER.to_vec()
+}
+
+/// Rows in the order of the columns of [`COPY`](super::statements::COPY).
+pub(super) fn rows(records: &[Record<'_>]) -> Vec<u8> {
+    let mut rows = Rows(Vec::with_capacity(records.len() * 3200));
     for record in records {
         rows.0.extend_from_slice(&FIELDS.to_be_bytes());
         rows.field(record.id.as_bytes());
@@ -54,8 +58,12 @@ pub(super) fn encode(records: &[Record<'_>]) -> Vec<u8> {
         rows.0.push(1);
         rows.0.extend_from_slice(record.defects.as_bytes());
     }
-    rows.0.extend_from_slice(&END);
     rows.0
+}
+
+/// What comes after the last row.
+pub(super) fn end() -> Vec<u8> {
+    END.to_vec()
 }
 
 struct Rows(Vec<u8>);

@@ -20,7 +20,7 @@ use sqlx::postgres::{PgConnection, PgPoolOptions, Postgres};
 use sqlx::{AssertSqlSafe, Connection, Row, Transaction};
 use tracing::{debug, error, info};
 
-use crate::record::{Batch, Record};
+use crate::record::Batch;
 use crate::schema::Schema;
 use crate::{Hourly, HourlyQuery, Inserted, Page, SampleQuery, SampleStore, StorageError, StorageErrorKind};
 use encoding::{Id, Micros};
@@ -193,15 +193,15 @@ impl PostgresStore {
     ///
     /// COPY is the fastest there is, and knows no duplicates: a large batch is copied in the belief that all of it is new. When it is
     /// not, it is inserted, and so are the next ones: a device that repeats itself seldom stops after one.
-    async fn store(&self, batch: &Batch<'_>, records: &[Record<'_>]) -> Result<Vec<Inserted>, StorageError> {
+    async fn store(&self, batch: &Batch<'_>) -> Result<Vec<Inserted>, StorageError> {
         if let Some(partitions) = &self.partitions {
-            partitions.ready(&self.writers, &self.schema_name, records).await?;
+            partitions.ready(&self.writers, &self.schema_name, batch.timestamps()).await?;
         }
         let doubt = self.doubt.load(Ordering::Relaxed);
-        if records.len() >= WORTH_A_COPY {
+        if batch.len() >= WORTH_A_COPY {
             self.doubt.store(doubt.saturating_sub(1), Ordering::Relaxed);
             if doubt == 0 {
-                match self.copy(batch, records).await {
+                match self.copy(batch).await {
                     Err(error) if has_code(&error, UNIQUE_VIOLATION) => {
                         self.doubt.store(BATCHES_IN_DOUBT, Ordering::Relaxed);
                     }
@@ -209,22 +209,39 @@ impl PostgresStore {
                 }
             }
         }
+        let records = batch.records("postgres")?;
         let insert = async |connection: &mut PgConnection| {
-            rows::bind(sqlx::query(statements::INSERT), records).fetch_all(connection).await
+            rows::bind(sqlx::query(statements::INSERT), &records).fetch_all(connection).await
         };
         let stored: Result<Vec<_>, _> = self.writers.with(insert).await?.iter().map(rows::id).collect();
         Ok(batch.outcomes(stored.map_err(corrupt)?))
     }
 
-    async fn copy(&self, batch: &Batch<'_>, records: &[Record<'_>]) -> Result<Vec<Inserted>, StorageError> {
+    /// The server stores one part while the next is written.
+    async fn copy(&self, batch: &Batch<'_>) -> Result<Vec<Inserted>, StorageError> {
         let mut connection = self.writers.take().await?;
-        let outcomes = batch.outcomes(records.iter().map(|record| record.id));
+        let outcomes = batch.outcomes(batch.ids());
         {
             let mut transaction = connection.get().begin().await.map_err(storage_error)?;
             #[expect(clippy::disallowed_methods, reason = "the driver measures its queries too, but for this one")]
             let begun = Instant::now();
             let mut copy = transaction.copy_in_raw(statements::COPY).await.map_err(storage_error)?;
-            let sent = copy.send(copy::encode(records)).await.map(|_| ());
+            let mut refused = None;
+            let sent = async {
+                copy.send(copy::header()).await?;
+                for records in batch.parts(PART, "postgres") {
+                    match records {
+                        Ok(records) => copy.send(copy::rows(&records)).await.map(|_| ())?,
+                        // Ours to say, not the driver's: it ends the copy, and is what the caller is told.
+                        Err(error) => {
+                            refused = Some(error);
+                            return Err(sqlx::Error::RowNotFound);
+                        }
+                    }
+                }
+                copy.send(copy::end()).await.map(|_| ())
+            }
+            .await;
             let copied = match sent {
                 Ok(()) => copy.finish().await.map(|_| ()),
                 Err(error) => copy.abort("not sent whole").await.and(Err(error)),
@@ -234,7 +251,7 @@ impl PostgresStore {
                 target: "sqlx::query",
                 summary = "COPY sample …",
                 db.statement = statements::COPY,
-                rows_affected = records.len(),
+                rows_affected = batch.len(),
                 elapsed_secs = begun.elapsed().as_secs_f64(),
             );
             let hours = batch.hours(&outcomes);
@@ -250,7 +267,7 @@ impl PostgresStore {
                 Err(error) => {
                     transaction.rollback().await.map_err(storage_error)?;
                     connection.finished();
-                    return Err(storage_error(error));
+                    return Err(refused.unwrap_or_else(|| storage_error(error)));
                 }
             }
         }
@@ -261,6 +278,9 @@ impl PostgresStore {
 
 /// A batch this large is copied: below it the round trips of a copy cost more than it saves.
 const WORTH_A_COPY: usize = 100;
+
+/// So many rows are written at a time.
+const PART: usize = 64;
 
 /// So many large batches after one with a duplicate are inserted, not copied.
 const BATCHES_IN_DOUBT: u32 = 16;
@@ -288,14 +308,13 @@ impl SampleStore for PostgresStore {
             return Ok(Vec::new());
         }
         let batch = Batch::of(batch);
-        let records = batch.records("postgres")?;
         within(self.deadline, async {
-            let stored = self.store(&batch, &records).await;
+            let stored = self.store(&batch).await;
             match (&stored, &self.partitions) {
                 // A partition that was there may have been dropped meanwhile.
                 (Err(error), Some(partitions)) if has_code(error, CHECK_VIOLATION) => {
                     partitions.forget();
-                    self.store(&batch, &records).await
+                    self.store(&batch).await
                 }
                 _ => stored,
             }

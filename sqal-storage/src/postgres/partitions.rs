@@ -5,6 +5,7 @@
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
 
+use sqal_core::Timestamp;
 use sqlx::postgres::Postgres;
 use sqlx::{AssertSqlSafe, Connection, Transaction};
 use time::{Month, OffsetDateTime};
@@ -13,7 +14,6 @@ use super::error::storage_error;
 use super::line::Line;
 use super::statements;
 use crate::StorageError;
-use crate::record::Record;
 
 const FIRST_YEAR: i32 = 2020;
 const LAST_YEAR: i32 = 2099;
@@ -105,11 +105,16 @@ impl Partitions {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Makes those that the records need and that are not known.
-    pub(super) async fn ready(&self, line: &Line, schema: &str, records: &[Record<'_>]) -> Result<(), StorageError> {
+    /// Makes those that the times need and that are not known.
+    pub(super) async fn ready(
+        &self,
+        line: &Line,
+        schema: &str,
+        times: impl Iterator<Item = Timestamp>,
+    ) -> Result<(), StorageError> {
         let mut missing: Vec<_> = {
             let known = self.known();
-            records.iter().map(|r| Partition::of(r.key.timestamp.micros())).filter(|p| !known.contains(p)).collect()
+            times.map(|time| Partition::of(time.micros())).filter(|p| !known.contains(p)).collect()
         };
         missing.sort_unstable();
         missing.dedup();

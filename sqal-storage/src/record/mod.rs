@@ -140,8 +140,35 @@ impl<'a> Batch<'a> {
         Self { samples, ids, order }
     }
 
+    /// How many different samples there are.
+    pub(crate) fn len(&self) -> usize {
+        self.order.len()
+    }
+
+    /// Their ids, in the order in which they are stored.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = SampleId> {
+        self.order.iter().map(|k| self.ids[*k])
+    }
+
+    /// When they were measured.
+    pub(crate) fn timestamps(&self) -> impl Iterator<Item = Timestamp> {
+        self.order.iter().map(|k| self.samples[*k].key.timestamp)
+    }
+
+    /// All rows, in the order in which they are stored.
     pub(crate) fn records(&self, backend: &'static str) -> Result<Vec<Record<'a>>, StorageError> {
-        self.order.iter().map(|k| Record::of(&self.samples[*k], self.ids[*k], backend)).collect()
+        self.parts(self.len().max(1), backend).next().unwrap_or_else(|| Ok(Vec::new()))
+    }
+
+    /// The same in parts, each made when it is asked for.
+    pub(crate) fn parts(
+        &self,
+        size: usize,
+        backend: &'static str,
+    ) -> impl Iterator<Item = Result<Vec<Record<'a>>, StorageError>> {
+        self.order
+            .chunks(size)
+            .map(move |part| part.iter().map(|k| Record::of(&self.samples[*k], self.ids[*k], backend)).collect())
     }
 
     /// The outcomes in the batch's own order, from the ids that were new.
