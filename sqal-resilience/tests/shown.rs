@@ -4,12 +4,13 @@
 
 use std::fmt::Debug;
 use std::num::NonZeroU32;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use sqal_resilience::{
-    Breaker, BreakerConfig, Bulkhead, BulkheadConfig, CallError, HealthRegistry, InvalidBudget, Quota, Reason,
-    Rejected, RetryBudget, Shutdown, ShutdownConfig, SingleFlight, StateGauge, SystemClock, TokenBucket,
+    AdaptiveBulkhead, Aimd, Breaker, BreakerConfig, Breakers, Bulkhead, BulkheadConfig, CallError, Event,
+    HealthRegistry, InvalidBudget, ManualClock, Observer, Outcome, Quota, Range, Rates, Reason, Rejected, RetryBudget,
+    Shutdown, ShutdownConfig, SingleFlight, State, StateGauge, Status, SystemClock, TokenBucket, Window,
 };
 
 fn shows(value: &dyn Debug, parts: &[&str]) {
@@ -100,4 +101,69 @@ fn a_share_of_retries_at_a_time_counts_calls_under_way_only() {
     }
     let mut call = budget.begin();
     assert!(!call.retry(), "half of one call under way is no retry");
+}
+
+#[test]
+fn every_state_of_health_has_a_name_of_its_own() {
+    let names = [Status::Up, Status::Degraded, Status::Unknown, Status::Down].map(Status::as_str);
+    assert_eq!(names, ["up", "degraded", "unknown", "down"]);
+}
+
+/// A closed adaptive bulkhead lets nobody in, and says that the process ends.
+#[test]
+fn a_closed_adaptive_bulkhead_lets_nobody_in() {
+    let bulkhead = AdaptiveBulkhead::new(BulkheadConfig::default(), Aimd::new(Range::default()), SystemClock).unwrap();
+    assert!(bulkhead.try_acquire().is_ok());
+    bulkhead.close();
+    assert_eq!(bulkhead.try_acquire().unwrap_err().reason, Reason::ShuttingDown);
+    assert!(bulkhead.occupancy().closed);
+}
+
+/// A registry gives all its breakers, and whoever observes them is told of each by its key.
+#[test]
+fn a_registry_gives_all_and_tells_whose_breaker_it_was() {
+    let told: Arc<Mutex<Vec<&str>>> = Arc::default();
+    let observe = {
+        let told = Arc::clone(&told);
+        move |key: &&'static str| -> Arc<dyn Observer> {
+            let (told, key) = (Arc::clone(&told), *key);
+            Arc::new(move |_: &Event| told.lock().unwrap().push(key))
+        }
+    };
+    let breakers = Breakers::new(BreakerConfig::default(), SystemClock, 10).unwrap().observed_by(observe);
+    for key in ["a", "b"] {
+        breakers.get(key).unwrap();
+    }
+    let mut all: Vec<_> = breakers.all().into_iter().map(|(key, _)| key).collect();
+    all.sort_unstable();
+    assert_eq!(all, ["a", "b"]);
+    let b = breakers.get("b").unwrap();
+    for _ in 0..5 {
+        b.acquire().unwrap().report(Outcome::Failure);
+    }
+    assert_eq!(*told.lock().unwrap(), ["b"]);
+    shows(&breakers, &["Breakers"]);
+}
+
+/// A window begins anew with a closed breaker: what opened it once does not open it again at the first failure.
+#[test]
+fn a_breaker_that_closes_again_has_an_empty_window() {
+    let clock = ManualClock::new();
+    let ten = NonZeroU32::new(10).unwrap();
+    let rates = Rates { window: Window::Calls(ten), min_calls: ten, failure_rate: 0.5, slow: None };
+    let config = BreakerConfig { failure_threshold: None, rates: Some(rates), ..BreakerConfig::default() };
+    let breaker = Breaker::new(config, clock.clone()).unwrap();
+    for _ in 0..10 {
+        if let Ok(permit) = breaker.acquire() {
+            permit.report(Outcome::Failure);
+        }
+    }
+    assert_eq!(breaker.state(), State::Open);
+    clock.advance(Duration::from_mins(2));
+    for _ in 0..2 {
+        breaker.acquire().unwrap().report(Outcome::Success);
+    }
+    assert_eq!(breaker.state(), State::Closed);
+    let counts = breaker.snapshot().window.unwrap();
+    assert_eq!(counts.failures, 0, "{counts:?}");
 }

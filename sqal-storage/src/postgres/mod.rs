@@ -280,7 +280,7 @@ impl PostgresStore {
 const WORTH_A_COPY: usize = 100;
 
 /// So many rows are written at a time.
-const PART: usize = 64;
+const PART: usize = 250;
 
 /// So many large batches after one with a duplicate are inserted, not copied.
 const BATCHES_IN_DOUBT: u32 = 16;
