@@ -306,7 +306,7 @@ fn cached(c: &mut Criterion) {
                 runtime.block_on(cache.keep(&key, &sample));
                 None
             })
-        })
+        });
     });
     group.bench_function("moka, get", |b| b.iter(|| bare.get(black_box(&key))));
     group.finish();

@@ -146,11 +146,13 @@ impl<'a> Batch<'a> {
     }
 
     /// Their ids, in the order in which they are stored.
+    #[cfg(feature = "postgres")]
     pub(crate) fn ids(&self) -> impl Iterator<Item = SampleId> {
         self.order.iter().map(|k| self.ids[*k])
     }
 
     /// When they were measured.
+    #[cfg(feature = "postgres")]
     pub(crate) fn timestamps(&self) -> impl Iterator<Item = Timestamp> {
         self.order.iter().map(|k| self.samples[*k].key.timestamp)
     }
