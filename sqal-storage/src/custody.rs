@@ -35,7 +35,7 @@ impl Purge {
     #[must_use]
     pub fn of(retention: &Retention, now: Timestamp) -> Self {
         let days_ago = |days: u32| {
-            let micros = now.micros() - i64::from(days) * 86_400_000_000;
+            let micros = now.micros().saturating_sub(i64::from(days).saturating_mul(86_400_000_000));
             Timestamp::from_micros(micros).unwrap_or(FIRST)
         };
         Self { samples_before: days_ago(retention.samples), hours_before: Hour::of(days_ago(retention.analytics)) }
@@ -56,6 +56,9 @@ pub struct Gone {
     /// Hours, counted for each device.
     pub hours: u64,
 }
+
+/// The line that tells of what went; it is asked inside the transaction, when that is known.
+pub type ActionOf<'a> = &'a (dyn Fn(Gone) -> Action + Send + Sync);
 
 /// What may be done to kept samples besides keeping them.
 ///
@@ -82,14 +85,14 @@ pub trait Custody: SampleStore {
     /// # Errors
     ///
     /// [`StorageError`]; nothing is then gone and nothing is written down.
-    async fn purge(&self, purge: &Purge, action: Action) -> Result<Gone, StorageError>;
+    async fn purge(&self, purge: &Purge, action: ActionOf<'_>) -> Result<Gone, StorageError>;
 
     /// Takes everything of a device, and writes the action down.
     ///
     /// # Errors
     ///
     /// [`StorageError`]; nothing is then gone and nothing is written down.
-    async fn erase_device(&self, device: &DeviceId, action: Action) -> Result<Gone, StorageError>;
+    async fn erase_device(&self, device: &DeviceId, action: ActionOf<'_>) -> Result<Gone, StorageError>;
 
     /// Writes an action down.
     ///

@@ -60,7 +60,7 @@ pub use cache::{
     Cache, CacheAway, CacheKey, CacheKind, CacheScope, CacheStats, Cached, Got, NearCache, NotAScope, ReadThrough,
     Stamp,
 };
-pub use custody::{Custody, Gone, Purge, Retention};
+pub use custody::{ActionOf, Custody, Gone, Purge, Retention};
 pub use digest::Contents;
 pub use error::{StorageError, StorageErrorKind};
 pub use frame::{FrameError, decode_frame, encode_frame};

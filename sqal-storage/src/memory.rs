@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use sqal_core::{DeviceId, Sample, SampleId, Timestamp};
 
 use crate::{
-    Action, AuditEntry, Custody, Gone, Head, Hour, Hourly, HourlyQuery, Inserted, Page, Purge, SampleQuery,
+    Action, ActionOf, AuditEntry, Custody, Gone, Head, Hour, Hourly, HourlyQuery, Inserted, Page, Purge, SampleQuery,
     SampleStore, StorageError, Tally,
 };
 
@@ -106,22 +106,24 @@ impl Custody for MemoryStore {
         Ok(gone(samples, hours))
     }
 
-    async fn purge(&self, purge: &Purge, action: Action) -> Result<Gone, StorageError> {
+    async fn purge(&self, purge: &Purge, action: ActionOf<'_>) -> Result<Gone, StorageError> {
         let mut kept = self.kept();
         let before = (kept.samples.len(), kept.hours.len());
         kept.samples.retain(|(time, _), _| *time >= purge.samples_before);
         kept.hours.retain(|(hour, _), _| *hour >= purge.hours_before);
-        kept.write_down(action);
-        Ok(gone(before.0 - kept.samples.len(), before.1 - kept.hours.len()))
+        let gone = gone(before.0 - kept.samples.len(), before.1 - kept.hours.len());
+        kept.write_down(action(gone));
+        Ok(gone)
     }
 
-    async fn erase_device(&self, device: &DeviceId, action: Action) -> Result<Gone, StorageError> {
+    async fn erase_device(&self, device: &DeviceId, action: ActionOf<'_>) -> Result<Gone, StorageError> {
         let mut kept = self.kept();
         let before = (kept.samples.len(), kept.hours.len());
         kept.samples.retain(|_, sample| sample.key.device_id != *device);
         kept.hours.retain(|(_, of), _| of != device);
-        kept.write_down(action);
-        Ok(gone(before.0 - kept.samples.len(), before.1 - kept.hours.len()))
+        let gone = gone(before.0 - kept.samples.len(), before.1 - kept.hours.len());
+        kept.write_down(action(gone));
+        Ok(gone)
     }
 
     async fn log_action(&self, action: Action) -> Result<AuditEntry, StorageError> {

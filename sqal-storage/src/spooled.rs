@@ -87,7 +87,8 @@ impl<S: SampleStore> SpooledStore<S> {
             let moved = {
                 let _moving = self.moving.write().await;
                 let moved = self.move_what_is_taken(&batch).await?;
-                self.spool.take_out(&moved).await?;
+                // Another forwarder may have moved the same: it has counted them.
+                self.lower(self.spool.take_out(&moved).await?);
                 moved.len()
             };
             // A damaged one cannot move either.
@@ -95,7 +96,6 @@ impl<S: SampleStore> SpooledStore<S> {
                 self.refused_until.store(last, Ordering::Release);
             }
             if moved > 0 {
-                self.lower(moved);
                 return Ok(moved);
             }
         }
@@ -123,8 +123,7 @@ impl<S: SampleStore> SpooledStore<S> {
         Ok(taken)
     }
 
-    fn lower(&self, by: usize) {
-        let by = u64::try_from(by).unwrap_or(u64::MAX);
+    fn lower(&self, by: u64) {
         // Never below nothing: somebody may have counted anew meanwhile.
         let _ =
             self.waiting.fetch_update(Ordering::AcqRel, Ordering::Acquire, |waiting| Some(waiting.saturating_sub(by)));
@@ -159,20 +158,22 @@ impl<S: SampleStore> SpooledStore<S> {
         let _not_counted_now = self.counting.read().await;
         // Before it is put in: a caller that gives up in between leaves too high a number, which is put right, and no hidden sample.
         if self.waiting.fetch_add(count, Ordering::AcqRel).saturating_add(count) > self.most {
-            self.lower(batch.len());
+            self.lower(count);
             warn!(waiting = self.waiting(), most = self.most, "the spool is full");
             return Err(error);
         }
+        // Before too: a forwarder that comes too early waits until this is counted.
+        self.arrived.notify_one();
         let outcomes = match self.spool.insert(batch).await {
             Ok(outcomes) => outcomes,
             Err(error) => {
-                self.lower(batch.len());
+                self.lower(count);
                 return Err(error);
             }
         };
-        self.lower(outcomes.iter().filter(|outcome| **outcome == Inserted::Duplicate).count());
+        let known = outcomes.iter().filter(|outcome| **outcome == Inserted::Duplicate).count();
+        self.lower(u64::try_from(known).unwrap_or(0));
         warn!(?error, samples = batch.len(), waiting = self.waiting(), "the store is away, samples wait in the spool");
-        self.arrived.notify_one();
         Ok(outcomes)
     }
 }

@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use sqal_core::{DeviceId, Sample, SampleId};
 use sqal_resilience::{BreakerConfig, SystemClock};
 use sqal_storage::{
-    Action, AuditEntry, Custody, Gone, GuardedStore, Hourly, HourlyQuery, Inserted, MemoryStore, Page, Purge,
+    Action, ActionOf, AuditEntry, Custody, Gone, GuardedStore, Hourly, HourlyQuery, Inserted, MemoryStore, Page, Purge,
     SampleQuery, SampleStore, SpooledStore, SqliteConfig, SqliteStore, StorageError, custody_conformance,
     sample_store_conformance,
 };
@@ -61,10 +61,10 @@ impl<S: Custody> Custody for Temporary<S> {
     async fn would_purge(&self, purge: &Purge) -> Result<Gone, StorageError> {
         self.store.would_purge(purge).await
     }
-    async fn purge(&self, purge: &Purge, action: Action) -> Result<Gone, StorageError> {
+    async fn purge(&self, purge: &Purge, action: ActionOf<'_>) -> Result<Gone, StorageError> {
         self.store.purge(purge, action).await
     }
-    async fn erase_device(&self, device: &DeviceId, action: Action) -> Result<Gone, StorageError> {
+    async fn erase_device(&self, device: &DeviceId, action: ActionOf<'_>) -> Result<Gone, StorageError> {
         self.store.erase_device(device, action).await
     }
     async fn log_action(&self, action: Action) -> Result<AuditEntry, StorageError> {

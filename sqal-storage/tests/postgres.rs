@@ -228,13 +228,13 @@ async fn a_purge_drops_the_partitions_that_are_all_too_old() {
     let expected = Gone { samples: 80, hours: 0 };
     assert_eq!(store.would_purge(&purge).await.unwrap(), expected);
     let name = |text| Name::new(text).unwrap();
-    let action = Action {
+    let action = |_| Action {
         at: at(NOVEMBER),
         actor: Name::new("test").unwrap(),
         category: Name::new("gdpr_purge").unwrap(),
         what: name("x"),
     };
-    assert_eq!(store.purge(&purge, action).await.unwrap(), expected);
+    assert_eq!(store.purge(&purge, &action).await.unwrap(), expected);
     let mut connection = behind(&config, &url()).await;
     let names: Vec<String> = sqlx::query_scalar(
         "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'sample'::regclass ORDER BY 1",

@@ -1,17 +1,34 @@
 //! Backup and restore: a compact copy of a SQLite file, or `pg_dump` and `pg_restore`; and the drill that measures both (BKP-01 to BKP-05).
 
-use std::path::Path;
+use std::fs::File;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use sqal_storage::{Contents, SqliteConfig, SqliteStore};
+use sqal_storage::{Contents, SqliteConfig, SqliteStore, StorageErrorKind};
 
 use crate::Failed;
 use crate::database::Database;
 
+/// In one transaction with what follows: nobody is waited for long, and unless it is forced, nothing of ours may be there.
+const NOTHING_THERE: &str = "SET LOCAL lock_timeout = '10s';
+DO $$ DECLARE ours text; filled boolean; BEGIN
+    FOREACH ours IN ARRAY ARRAY['sample', 'sample_hour', 'audit_logs'] LOOP
+        IF to_regclass(ours) IS NOT NULL THEN
+            EXECUTE format('LOCK TABLE %I IN ACCESS EXCLUSIVE MODE', ours);
+            EXECUTE format('SELECT EXISTS (SELECT FROM %I)', ours) INTO filled;
+            IF filled THEN RAISE EXCEPTION 'the database is not empty: % holds something; --force replaces it', ours; END IF;
+        END IF;
+    END LOOP;
+END $$;";
+
 /// Everything of ours. What is somebody else's stays, and is in the way of its copy in the backup, which ends the restore.
-const DROP_OURS: &str = "DROP VIEW sensor_samples; DROP TABLE sample, sample_hour, audit_logs, sqal_schema;
-    DROP FUNCTION sqal_matrix, sqal_channels, sqal_number;";
+const DROP_OURS: &str = "SET LOCAL lock_timeout = '10s'; DROP VIEW IF EXISTS sensor_samples;
+    DROP TABLE IF EXISTS sample, sample_hour, audit_logs, sqal_schema;
+    DROP FUNCTION IF EXISTS sqal_matrix, sqal_channels, sqal_number;";
+
+/// A backup of something else is none of ours.
+const IS_OURS: &str = "SELECT 1 FROM sample LIMIT 1; SELECT 1 / count(*) FROM sqal_schema;";
 
 /// What a drill has measured.
 #[derive(Debug)]
@@ -33,6 +50,34 @@ fn now() -> Instant {
     Instant::now()
 }
 
+/// A name beside a file for what is not finished: what is half-written must not look whole.
+fn unfinished(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".unfinished");
+    PathBuf::from(name)
+}
+
+/// Gives a finished file its name, so that it is there after a power cut too.
+fn finish(unfinished: &Path, path: &Path) -> Result<(), Failed> {
+    File::open(unfinished)?.sync_all()?;
+    std::fs::rename(unfinished, path)?;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
+    Ok(File::open(folder)?.sync_all()?)
+}
+
+/// Removes what an earlier command left, with the logs of SQLite beside it.
+fn remove_unfinished(path: &Path) -> Result<(), Failed> {
+    for end in ["", "-wal", "-shm", "-journal"] {
+        let mut name = path.as_os_str().to_owned();
+        name.push(end);
+        match std::fs::remove_file(Path::new(&name)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
 /// Writes a backup into a new file.
 pub(crate) async fn backup(database: &Database, to: &Path) -> Result<(), Failed> {
     if to.exists() {
@@ -41,16 +86,15 @@ pub(crate) async fn backup(database: &Database, to: &Path) -> Result<(), Failed>
     if database.is_hypertable() {
         return Err(Failed::Hypertable);
     }
+    let unfinished = unfinished(to);
+    remove_unfinished(&unfinished)?;
     match database {
-        Database::Sqlite(store) => store.backup_to(to).await?,
+        Database::Sqlite(store) => store.backup_to(&unfinished).await?,
         Database::Postgres(_, url) => {
-            // A half-written dump must not look like one.
-            let unfinished = to.with_extension("unfinished");
-            run(with_password(Command::new("pg_dump").args(["--format=custom", "--file"]).arg(&unfinished), url))?;
-            std::fs::rename(&unfinished, to)?;
+            run(as_user(Command::new("pg_dump").args(["--format=custom", "--file"]).arg(&unfinished), url))?;
         }
     }
-    Ok(())
+    finish(&unfinished, to)
 }
 
 /// Brings a backup into a place where nothing is, or replaces what is there if that is wanted.
@@ -59,65 +103,104 @@ pub(crate) async fn restore(from: &Path, place: &str, force: bool) -> Result<Dat
         return Err(Failed::Absent(from.to_owned()));
     }
     if place.contains("://") {
-        let there = Database::open(place).await?;
-        if there.is_hypertable() {
-            return Err(Failed::Hypertable);
-        }
-        let contents = Contents::of(&*there.custody()).await?;
-        there.close().await;
-        if contents.samples > 0 && !force {
-            return Err(Failed::NotEmpty(contents.samples));
-        }
-        // One transaction drops what is there and brings what was: cut off anywhere, it leaves what was there. (pg_restore's own
-        // --clean cannot drop what a partition inherits.)
-        let folder = tempfile::tempdir()?;
-        let script = folder.path().join("restore.sql");
-        run(Command::new("pg_restore").args(["--no-owner", "--file"]).arg(&script).arg(from))?;
-        let mut psql = Command::new("psql");
-        psql.args([
-            "--quiet",
-            "--no-psqlrc",
-            "--single-transaction",
-            "--set=ON_ERROR_STOP=1",
-            "--output=/dev/null",
-            "--command",
-        ]);
-        run(with_password(psql.arg(DROP_OURS).arg("--file").arg(&script), place))?;
+        restore_postgres(from, place, force)?;
     } else {
-        let path = Path::new(place);
-        if path.exists() && !force {
-            return Err(Failed::InTheWay(path.to_owned()));
-        }
-        // Beside the place, then into it: a restore that is cut off leaves what was there.
-        let unfinished = path.with_extension("unfinished");
-        std::fs::copy(from, &unfinished)?;
-        let copy = SqliteStore::open(&SqliteConfig::at(&unfinished)).await?;
-        copy.check_integrity().await?;
-        copy.close().await;
-        for log in ["-wal", "-shm"] {
-            let _ = std::fs::remove_file(format!("{place}{log}"));
-        }
-        std::fs::rename(&unfinished, path)?;
+        restore_sqlite(from, Path::new(place), force).await?;
     }
     Database::open(place).await
 }
 
+/// One transaction drops what is there and brings what was: cut off anywhere, it leaves what was there. (`pg_restore`'s own `--clean`
+/// cannot drop what a partition inherits.)
+fn restore_postgres(from: &Path, url: &str, force: bool) -> Result<(), Failed> {
+    let folder = tempfile::tempdir()?;
+    let script = folder.path().join("restore.sql");
+    run(Command::new("pg_restore").args(["--no-owner", "--file"]).arg(&script).arg(from))?;
+    let mut psql = Command::new("psql");
+    psql.args(["--quiet", "--no-psqlrc", "--single-transaction", "--set=ON_ERROR_STOP=1", "--output=/dev/null"]);
+    if !force {
+        psql.args(["--command", NOTHING_THERE]);
+    }
+    psql.args(["--command", DROP_OURS, "--file"]).arg(&script);
+    // The script forgets where tables are looked for.
+    psql.args(["--command", "SET search_path = public", "--command", IS_OURS]);
+    run(as_user(&mut psql, url)).map(|_| ())
+}
+
+/// A sound copy is made beside the place; nobody may have open what it replaces.
+async fn restore_sqlite(from: &Path, place: &Path, force: bool) -> Result<(), Failed> {
+    let unfinished = unfinished(place);
+    if place.exists() && !force {
+        return Err(Failed::InTheWay(place.to_owned()));
+    }
+    if same_file(from, place) || same_file(from, &unfinished) {
+        return Err(Failed::Itself(from.to_owned()));
+    }
+    remove_unfinished(&unfinished)?;
+    // Through SQLite: what stands in a log beside the backup belongs to it.
+    let backup = SqliteStore::open_as_it_is(&SqliteConfig::at(from)).await?;
+    backup.check_integrity().await?;
+    backup.backup_to(&unfinished).await?;
+    backup.close().await;
+    let copy = SqliteStore::open_as_it_is(&SqliteConfig::at(&unfinished)).await?;
+    copy.check_integrity().await?;
+    copy.close().await;
+    if place.exists() {
+        match SqliteStore::retire(place).await {
+            Ok(()) => {}
+            Err(error) if error.kind == StorageErrorKind::Busy => return Err(Failed::InUse(place.to_owned())),
+            // Too damaged to be opened: it is put aside with its log, and whoever can may look at it.
+            Err(_) => {
+                for end in ["-wal", "-shm", ""] {
+                    let name = |tail: &str| PathBuf::from(format!("{}{tail}{end}", place.display()));
+                    if name("").exists() {
+                        std::fs::rename(name(""), name(".replaced"))?;
+                    }
+                }
+            }
+        }
+    }
+    finish(&unfinished, place)
+}
+
+fn same_file(a: &Path, b: &Path) -> bool {
+    matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
+}
+
+/// Whether two URLs lead to one database, by whatever names.
+fn same_database(a: &str, b: &str) -> Result<bool, Failed> {
+    let who = |url| {
+        let mut psql = Command::new("psql");
+        psql.args(["--no-psqlrc", "--tuples-only", "--no-align", "--command"]);
+        psql.arg("SELECT system_identifier, current_database() FROM pg_control_system()");
+        run(as_user(&mut psql, url))
+    };
+    Ok(who(a)? == who(b)?)
+}
+
 /// Backs up, restores elsewhere, and compares: a backup that was never restored is a hope.
-pub(crate) async fn drill(database: &Database, scratch: &str) -> Result<Drill, Failed> {
+pub(crate) async fn drill(place: &str, database: &Database, scratch: &str, force: bool) -> Result<Drill, Failed> {
+    let same = match database {
+        Database::Sqlite(_) => same_file(Path::new(place), Path::new(scratch)),
+        Database::Postgres(_, url) => scratch.contains("://") && same_database(url, scratch)?,
+    };
+    if same || scratch.contains("://") != place.contains("://") {
+        return Err(Failed::NoScratch);
+    }
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("drill.backup");
-    let before = Contents::of(&*database.custody()).await?;
+    let before = database.contents().await?;
     let begun = now();
     backup(database, &file).await?;
     let backup = begun.elapsed();
     let begun = now();
-    let restored = restore(&file, scratch, true).await?;
+    let restored = restore(&file, scratch, force).await?;
     restored.custody().ping().await?;
     let restore = begun.elapsed();
-    let contents = Contents::of(&*restored.custody()).await?;
+    let contents = restored.contents().await?;
     restored.close().await;
     // The line may have gone on while it was backed up: the backup is from between.
-    let after = Contents::of(&*database.custody()).await?;
+    let after = database.contents().await?;
     let between = before.samples <= contents.samples && contents.samples <= after.samples;
     if !between || (before == after && contents != before) {
         return Err(Failed::Different { expected: before, found: contents });
@@ -127,17 +210,27 @@ pub(crate) async fn drill(database: &Database, scratch: &str) -> Result<Drill, F
     Ok(Drill { contents, backup, restore, lost, bytes: std::fs::metadata(&file)?.len() })
 }
 
-/// The password of a URL travels in the environment: arguments are seen by every user of the machine.
-fn with_password<'c>(command: &'c mut Command, url: &str) -> &'c mut Command {
+/// Calls a program of PostgreSQL with a URL; its password travels in the environment: arguments are seen by every user of the machine.
+fn as_user<'c>(command: &'c mut Command, url: &str) -> &'c mut Command {
     let (scheme, rest) = url.split_once("://").unwrap_or(("postgres", url));
     let scheme = scheme.split_once('+').map_or(scheme, |(scheme, _)| scheme);
-    let (user, host) = rest.rsplit_once('@').unwrap_or(("", rest));
-    let (user, password) = user.split_once(':').map_or((user, None), |(user, password)| (user, Some(password)));
+    let (authority, tail) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+    let (user, host) = authority.rsplit_once('@').unwrap_or(("", authority));
+    let (user, mut password) = user.split_once(':').map_or((user, None), |(user, password)| (user, Some(password)));
+    let (path, query) = tail.split_once('?').unwrap_or((tail, ""));
+    let mut kept = Vec::new();
+    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        match pair.strip_prefix("password=") {
+            Some(given) => password = Some(given),
+            None => kept.push(pair),
+        }
+    }
     if let Some(password) = password {
         command.env("PGPASSWORD", percent_decoded(password));
     }
-    let at = if user.is_empty() { "" } else { "@" };
-    command.arg(format!("--dbname={scheme}://{user}{at}{host}"))
+    let (at, mark) = (if user.is_empty() { "" } else { "@" }, if kept.is_empty() { "" } else { "?" });
+    // Nobody is there to be asked for one.
+    command.arg("--no-password").arg(format!("--dbname={scheme}://{user}{at}{host}{path}{mark}{}", kept.join("&")))
 }
 
 fn percent_decoded(text: &str) -> String {
@@ -156,11 +249,12 @@ fn percent_decoded(text: &str) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-fn run(command: &mut Command) -> Result<(), Failed> {
+/// Runs a program to its end; gives what it printed.
+fn run(command: &mut Command) -> Result<String, Failed> {
     let program = command.get_program().to_string_lossy().into_owned();
     let output = command.output().map_err(|source| Failed::Program { program: program.clone(), source })?;
     if output.status.success() {
-        return Ok(());
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
     let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
     Err(Failed::Ended { program, said })
@@ -173,13 +267,20 @@ mod tests {
     #[test]
     fn a_password_is_in_no_argument() {
         let mut command = Command::new("pg_dump");
-        with_password(&mut command, "postgresql+asyncpg://me:p%40ss:w@db:5433/sqal?sslmode=require");
+        as_user(&mut command, "postgresql+asyncpg://me:p%40ss:w@db:5433/sqal?sslmode=require");
         let arguments: Vec<_> = command.get_args().map(|argument| argument.to_string_lossy().into_owned()).collect();
-        assert_eq!(arguments, ["--dbname=postgresql://me@db:5433/sqal?sslmode=require"]);
+        assert_eq!(arguments, ["--no-password", "--dbname=postgresql://me@db:5433/sqal?sslmode=require"]);
         let password = command.get_envs().find(|(name, _)| *name == "PGPASSWORD").and_then(|(_, value)| value);
         assert_eq!(password.unwrap(), "p@ss:w");
         let mut command = Command::new("pg_dump");
-        with_password(&mut command, "postgres://db/sqal");
+        as_user(&mut command, "postgres://me@prod/sqal?application_name=a@b&password=s3cret&sslmode=require");
+        let shown = format!("{:?}", command.get_args().collect::<Vec<_>>());
+        assert!(
+            shown.contains("me@prod/sqal?application_name=a@b&sslmode=require") && !shown.contains("s3cret"),
+            "{shown}"
+        );
+        let mut command = Command::new("pg_dump");
+        as_user(&mut command, "postgres://db/sqal");
         assert!(command.get_envs().next().is_none());
         assert_eq!(percent_decoded("%zz%4"), "%zz%4");
     }

@@ -1,13 +1,16 @@
-//! [`Database`]: the two databases that a reference server may keep its samples in, opened by one argument.
+//! [`Database`]: the two databases that a reference server may keep its samples in, opened by one argument and left as they are.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use sqal_storage::{Custody, PostgresConfig, PostgresStore, SqliteConfig, SqliteStore, Timescale};
+use sqal_core::{DeviceId, Timestamp};
+use sqal_storage::{
+    Contents, Custody, Hour, PostgresConfig, PostgresStore, Purge, SampleQuery, SqliteConfig, SqliteStore, Timescale,
+};
 
 use crate::Failed;
 
-/// An opened database.
+/// An opened database. Opening changes nothing of it: a newer program that looks must not lock out an older one that runs.
 pub(crate) enum Database {
     /// A file.
     Sqlite(Arc<SqliteStore>),
@@ -19,15 +22,22 @@ impl Database {
     /// Opens a URL of PostgreSQL, or a file that is there.
     pub(crate) async fn open(place: &str) -> Result<Self, Failed> {
         if place.contains("://") {
-            let store = PostgresStore::open(&PostgresConfig::new(place)?).await?;
+            let store = PostgresStore::open_as_it_is(&PostgresConfig::new(place)?).await?;
             return Ok(Self::Postgres(Arc::new(store), place.to_owned()));
         }
         let path = PathBuf::from(place);
         if !path.exists() {
             return Err(Failed::Absent(path));
         }
-        let store = SqliteStore::open(&SqliteConfig::at(&path)).await?;
+        let store = SqliteStore::open_as_it_is(&SqliteConfig::at(&path)).await?;
         Ok(Self::Sqlite(Arc::new(store)))
+    }
+
+    /// The same, if its schema is this program's.
+    pub(crate) async fn open_current(place: &str) -> Result<Self, Failed> {
+        let database = Self::open(place).await?;
+        let (version, newest) = (database.schema_version().await?, database.newest());
+        if version == newest { Ok(database) } else { Err(Failed::Older { version, newest }) }
     }
 
     /// What may be done to it whatever it is.
@@ -38,12 +48,47 @@ impl Database {
         }
     }
 
+    /// Everything that can be read, and an error if there is more than that.
+    pub(crate) async fn contents(&self) -> Result<Contents, Failed> {
+        let contents = Contents::of(&*self.custody()).await?;
+        // All but the last microsecond of the year 9999.
+        let end = Timestamp::from_micros(253_402_300_799_999_999).unwrap_or_else(|_| unreachable!("the last one"));
+        let all = Purge { samples_before: end, hours_before: Hour::of(end) };
+        let rows = self.custody().would_purge(&all).await?.samples;
+        if rows > contents.samples { Err(Failed::Damaged(rows - contents.samples)) } else { Ok(contents) }
+    }
+
+    /// The samples of a device, page by page.
+    pub(crate) async fn each_of(
+        &self,
+        device: DeviceId,
+        mut each: impl FnMut(&sqal_core::Sample) -> Result<(), Failed>,
+    ) -> Result<(), Failed> {
+        let mut query = SampleQuery { device_id: Some(device), ..SampleQuery::newest(std::num::NonZeroU16::MIN) };
+        query.limit = query.limit.saturating_add(499);
+        let custody = self.custody();
+        loop {
+            let page = custody.query(&query).await?;
+            page.items.iter().try_for_each(&mut each)?;
+            let Some(next) = page.next else { return Ok(()) };
+            query.after = Some(next);
+        }
+    }
+
     /// The version of its schema.
     pub(crate) async fn schema_version(&self) -> Result<i64, Failed> {
         Ok(match self {
             Self::Sqlite(store) => store.schema_version().await?,
             Self::Postgres(store, _) => store.schema_version().await?,
         })
+    }
+
+    /// The version that this program goes up to.
+    pub(crate) const fn newest(&self) -> i64 {
+        match self {
+            Self::Sqlite(_) => SqliteStore::NEWEST_SCHEMA,
+            Self::Postgres(..) => PostgresStore::NEWEST_SCHEMA,
+        }
     }
 
     /// Takes its schema to a version.

@@ -11,7 +11,7 @@ use std::time::SystemTime;
 use clap::{Parser, Subcommand};
 use database::Database;
 use sqal_core::{DeviceId, Name, Timestamp};
-use sqal_storage::{Action, BrokenChain, Contents, InvalidPostgres, Purge, Retention, SampleQuery, StorageError};
+use sqal_storage::{Action, BrokenChain, Contents, Gone, InvalidPostgres, Purge, Retention, StorageError};
 
 /// What operators do to what a SQAL server keeps.
 #[derive(Debug, Parser)]
@@ -49,9 +49,12 @@ enum What {
         /// A SQLite file, or a URL of PostgreSQL.
         #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
         database: String,
-        /// A scratch database of the same kind; what is in it goes.
+        /// An empty scratch database of the same kind.
         #[arg(long)]
         scratch: String,
+        /// Replace what is in the scratch database.
+        #[arg(long)]
+        force: bool,
     },
     /// Read everything and check it: samples, audit log, the file.
     Verify {
@@ -64,11 +67,14 @@ enum What {
         /// A SQLite file, or a URL of PostgreSQL.
         #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
         database: String,
-        /// The version; the one of this program is taken when the database is opened.
+        /// The version.
         #[arg(long)]
         to: Option<i64>,
+        /// Go to an older version too, and give up what it does not know: the audit log, hours whose samples were purged.
+        #[arg(long)]
+        force: bool,
     },
-    /// Take what is older than it may be.
+    /// Take what is older than it may be. A SQLite file takes nothing else meanwhile.
     Purge {
         /// A SQLite file, or a URL of PostgreSQL.
         #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
@@ -94,6 +100,9 @@ enum What {
         /// The device.
         #[arg(long)]
         device: DeviceId,
+        /// The file in which samples wait while the database is away (`spool.db` of the data folder): it is erased there too.
+        #[arg(long)]
+        spool: Option<String>,
         /// Who does it.
         #[arg(long, default_value = "sqal erase")]
         actor: Name<64>,
@@ -116,8 +125,22 @@ enum Failed {
     Absent(PathBuf),
     #[error("{0} is there already (--force replaces it, where there is such a switch)")]
     InTheWay(PathBuf),
-    #[error("the database holds {0} samples already; --force replaces them")]
-    NotEmpty(u64),
+    #[error("{0} would be replaced by itself")]
+    Itself(PathBuf),
+    #[error("{0} is open: stop the server that runs on it first")]
+    InUse(PathBuf),
+    #[error("the scratch database must be another one of the same kind")]
+    NoScratch,
+    #[error("{0} samples are damaged and cannot be read; restore a backup, or look at the log of the server")]
+    Damaged(u64),
+    #[error(
+        "the database has schema version {version}, this program works on version {newest}: `sqal migrate --to {newest}` first"
+    )]
+    Older { version: i64, newest: i64 },
+    #[error(
+        "version {to} is older than {version} and does not know everything: --force gives it up (take a backup first)"
+    )]
+    Downgrade { version: i64, to: i64 },
     #[error(
         "a hypertable needs TimescaleDB's own steps around a restore: use its tools (timescaledb-backup, or a base backup)"
     )]
@@ -172,13 +195,18 @@ async fn run(command: What) -> Result<String, Failed> {
         }
         What::Restore { from, database, force } => {
             let database = backup::restore(&from, &database, force).await?;
-            let contents = Contents::of(&*database.custody()).await?;
+            let contents = database.contents().await?;
+            let version = database.schema_version().await?;
+            if version == database.newest() {
+                let what = format!("restored a backup of {} samples", contents.samples);
+                database.custody().log_action(action(word("sqal restore"), "restore", &what)).await?;
+            }
             database.close().await;
-            Ok(format!("restored {} samples, sum {:016x}", contents.samples, contents.sum))
+            Ok(format!("restored {} samples, sum {:016x}, schema version {version}", contents.samples, contents.sum))
         }
-        What::Drill { database, scratch } => {
-            let database = Database::open(&database).await?;
-            let drill = backup::drill(&database, &scratch).await?;
+        What::Drill { database: place, scratch, force } => {
+            let database = Database::open(&place).await?;
+            let drill = backup::drill(&place, &database, &scratch, force).await?;
             database.close().await;
             Ok(format!(
                 "drill passed: {} samples, sum {:016x}, {} bytes; backup {:.1?}, recovery time (RTO) {:.1?}, recovery point (RPO) {:.1?} of samples",
@@ -186,12 +214,12 @@ async fn run(command: What) -> Result<String, Failed> {
             ))
         }
         What::Verify { database } => {
-            let database = Database::open(&database).await?;
+            let database = Database::open_current(&database).await?;
             if let Database::Sqlite(store) = &database {
                 store.check_integrity().await?;
             }
             let head = database.custody().verify_audit().await??;
-            let contents = Contents::of(&*database.custody()).await?;
+            let contents = database.contents().await?;
             database.close().await;
             let hash = head.hash.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
             Ok(format!(
@@ -199,60 +227,79 @@ async fn run(command: What) -> Result<String, Failed> {
                 contents.samples, contents.sum, head.number
             ))
         }
-        What::Migrate { database, to } => {
+        What::Migrate { database, to, force } => {
             let database = Database::open(&database).await?;
-            if let Some(version) = to {
-                database.migrate_to(version).await?;
-            }
             let version = database.schema_version().await?;
+            if let Some(to) = to {
+                if to < version && !force {
+                    return Err(Failed::Downgrade { version, to });
+                }
+                database.migrate_to(to).await?;
+            }
+            let (version, newest) = (database.schema_version().await?, database.newest());
             database.close().await;
-            Ok(format!("schema version {version}"))
+            Ok(format!("schema version {version} of {newest}"))
         }
         What::Purge { database, samples, analytics, dry_run, actor } => {
-            let database = Database::open(&database).await?;
+            let database = Database::open_current(&database).await?;
             let purge = Purge::of(&Retention { samples, analytics }, now());
             let custody = database.custody();
-            let would = custody.would_purge(&purge).await?;
-            if dry_run {
-                return Ok(format!("would purge {} samples and {} hours", would.samples, would.hours));
-            }
-            let what =
-                format!("purge of {samples} and {analytics} days: {} samples, {} hours", would.samples, would.hours);
-            let gone = custody.purge(&purge, action(actor, &what)).await?;
+            let said = if dry_run {
+                let would = custody.would_purge(&purge).await?;
+                format!("would purge {} samples and {} hours", would.samples, would.hours)
+            } else {
+                let line = move |gone: Gone| {
+                    let what = format!(
+                        "purge of {samples} and {analytics} days: {} samples, {} hours",
+                        gone.samples, gone.hours
+                    );
+                    action(actor, "gdpr_purge", &what)
+                };
+                let gone = custody.purge(&purge, &line).await?;
+                format!("purged {} samples and {} hours", gone.samples, gone.hours)
+            };
             database.close().await;
-            Ok(format!("purged {} samples and {} hours", gone.samples, gone.hours))
+            Ok(said)
         }
-        What::Erase { database, device, actor } => {
-            let database = Database::open(&database).await?;
-            let gone = database.custody().erase_device(&device, action(actor, &format!("erased {device}"))).await?;
-            database.close().await;
-            Ok(format!("erased {} samples and {} hours of {device}", gone.samples, gone.hours))
+        What::Erase { database, device, spool, actor } => {
+            let line = move |gone: Gone| {
+                let what = format!("erased {} samples, {} hours of {device}", gone.samples, gone.hours);
+                action(actor, "gdpr_erase", &what)
+            };
+            let mut total = Gone::default();
+            // The spool first: what moves meanwhile is then erased where it comes to.
+            for place in spool.into_iter().chain([database]) {
+                let database = Database::open_current(&place).await?;
+                let gone = database.custody().erase_device(&device, &line).await?;
+                database.close().await;
+                total = Gone { samples: total.samples + gone.samples, hours: total.hours + gone.hours };
+            }
+            Ok(format!("erased {} samples and {} hours of {device}", total.samples, total.hours))
         }
         What::Export { database, device } => {
-            let database = Database::open(&database).await?;
-            let custody = database.custody();
-            let mut query = SampleQuery { device_id: Some(device), ..SampleQuery::newest(std::num::NonZeroU16::MIN) };
-            query.limit = query.limit.saturating_add(499);
+            let database = Database::open_current(&database).await?;
+            // Nothing is exported as if it were all when something cannot be read.
+            database.contents().await?;
             let mut out = std::io::stdout().lock();
-            loop {
-                let page = custody.query(&query).await?;
-                for sample in page.items {
-                    serde_json::to_writer(&mut out, &sample)?;
-                    out.write_all(b"\n")?;
-                }
-                let Some(next) = page.next else { break };
-                query.after = Some(next);
-            }
-            drop(out);
+            let write = |sample: &sqal_core::Sample| {
+                serde_json::to_writer(&mut out, sample)?;
+                Ok(out.write_all(b"\n")?)
+            };
+            database.each_of(device, write).await?;
             database.close().await;
             Ok(String::new())
         }
     }
 }
 
+/// A short text as a name.
+fn word<const N: usize>(text: &str) -> Name<N> {
+    Name::new(text).unwrap_or_else(|_| unreachable!("a short word"))
+}
+
 /// A line of the audit log, now.
-fn action(actor: Name<64>, what: &str) -> Action {
-    let category = Name::new("gdpr_purge").unwrap_or_else(|_| unreachable!("a short word"));
+fn action(actor: Name<64>, category: &str, what: &str) -> Action {
+    let category = word(category);
     // A device's name may be longer than a line has room for.
     let end = what.char_indices().map(|(at, _)| at).take_while(|at| *at < 250).last().unwrap_or(0);
     let what = Name::new(what).or_else(|_| Name::new(&what[..end]));

@@ -56,20 +56,40 @@ fn story(database: &str, scratch: &str, backup: &str) {
     let sound = sqal(&["verify", "--database", database]).unwrap();
     assert!(sound.starts_with("sound: 50 samples") && sound.contains("audit log of 2 lines"), "{sound}");
 
-    assert!(
-        sqal(&["restore", "--from", backup, "--database", database]).is_err(),
-        "what is there is not replaced in silence"
-    );
+    let refused = sqal(&["restore", "--from", backup, "--database", database]).unwrap_err();
+    assert!(refused.contains("--force"), "what is there is not replaced in silence: {refused}");
     let restored = sqal(&["restore", "--from", backup, "--database", database, "--force"]).unwrap();
-    assert_eq!(restored, format!("restored 200 samples, sum {sum}"));
-    // The log of what was done since is that of the backup again: its head, kept elsewhere, shows it.
-    assert!(sqal(&["verify", "--database", database]).unwrap().contains("audit log of 0 lines"));
+    assert!(restored.starts_with(&format!("restored 200 samples, sum {sum}")), "{restored}");
+    // The log is that of the backup again, and the restore is its next line; a head that was kept elsewhere shows the difference.
+    assert!(sqal(&["verify", "--database", database]).unwrap().contains("audit log of 1 lines"));
 
-    let version: i64 = sqal(&["migrate", "--database", database]).unwrap().rsplit(' ').next().unwrap().parse().unwrap();
-    let back = (version - 1).to_string();
-    assert_eq!(sqal(&["migrate", "--database", database, "--to", &back]).unwrap(), format!("schema version {back}"));
-    // Opening takes it to this program's version again.
-    assert_eq!(sqal(&["migrate", "--database", database]).unwrap(), format!("schema version {version}"));
+    // A drill never touches what it drills.
+    assert!(
+        sqal(&["drill", "--database", database, "--scratch", database, "--force"]).unwrap_err().contains("scratch")
+    );
+    assert!(
+        sqal(&["drill", "--database", database, "--scratch", scratch]).is_err(),
+        "the scratch database is not empty any more"
+    );
+    assert!(
+        sqal(&["drill", "--database", database, "--scratch", scratch, "--force"])
+            .unwrap()
+            .starts_with("drill passed: 200")
+    );
+
+    let said = sqal(&["migrate", "--database", database]).unwrap();
+    let version: i64 = said.rsplit(' ').next().unwrap().parse().unwrap();
+    let (back, newest) = ((version - 1).to_string(), version.to_string());
+    assert!(sqal(&["migrate", "--database", database, "--to", &back]).unwrap_err().contains("--force"));
+    let said = sqal(&["migrate", "--database", database, "--to", &back, "--force"]).unwrap();
+    assert_eq!(said, format!("schema version {back} of {newest}"));
+    // Looking changes nothing, and a backup of an older version is one.
+    assert_eq!(sqal(&["migrate", "--database", database]).unwrap(), format!("schema version {back} of {newest}"));
+    assert!(sqal(&["verify", "--database", database]).unwrap_err().contains("sqal migrate --to"));
+    sqal(&["backup", "--database", database, "--to", &format!("{backup}.old")]).unwrap();
+    let said = sqal(&["migrate", "--database", database, "--to", &newest]).unwrap();
+    assert_eq!(said, format!("schema version {newest} of {newest}"));
+    assert!(sqal(&["verify", "--database", database]).unwrap().starts_with("sound: 200 samples"));
 }
 
 #[test]
@@ -84,13 +104,39 @@ fn the_story_of_a_file() {
     story(&path("sqal.db"), &path("scratch.db"), &path("monday.db"));
     let refused = sqal(&["verify", "--database", &path("nothing.db")]).unwrap_err();
     assert!(refused.contains("nothing.db is not there"), "{refused}");
-    // A backup whose bytes were lost is not restored.
+    // A backup whose bytes were lost is not restored, nor is an empty file, nor somebody else's, nor the file itself.
     let mut bytes = std::fs::read(path("monday.db")).unwrap();
     let middle = bytes.len() / 2;
     bytes[middle..middle + 4096].fill(0xA5);
-    std::fs::write(path("monday.db"), bytes).unwrap();
-    assert!(sqal(&["restore", "--from", &path("monday.db"), "--database", &path("sqal.db"), "--force"]).is_err());
+    std::fs::write(path("lost.db"), bytes).unwrap();
+    std::fs::write(path("empty.db"), []).unwrap();
+    std::fs::write(path("text.db"), "no database").unwrap();
+    for from in ["lost.db", "empty.db", "text.db", "sqal.db"] {
+        assert!(
+            sqal(&["restore", "--from", &path(from), "--database", &path("sqal.db"), "--force"]).is_err(),
+            "{from}"
+        );
+        assert!(from == "sqal.db" || sqal(&["verify", "--database", &path(from)]).is_err(), "{from}");
+    }
+    // A file that a server has open is not replaced under it.
+    block_on(async {
+        let server = SqliteStore::open(&SqliteConfig::at(path("sqal.db"))).await.unwrap();
+        let refused =
+            sqal(&["restore", "--from", &path("monday.db"), "--database", &path("sqal.db"), "--force"]).unwrap_err();
+        assert!(refused.contains("is open"), "{refused}");
+        server.close().await;
+    });
     assert!(sqal(&["verify", "--database", &path("sqal.db")]).unwrap().starts_with("sound: 200 samples"));
+    // One row whose bytes were lost inside a sound file.
+    let sample = samples().into_iter().find(|sample| sample.spectrum.is_some()).unwrap();
+    let frame = sqal_storage::encode_frame(sample.tof.as_ref(), sample.spectrum.as_ref());
+    let mut bytes = std::fs::read(path("monday.db")).unwrap();
+    let at = bytes.windows(frame.len()).position(|window| window == frame).unwrap();
+    bytes[at + 3] ^= 1;
+    std::fs::write(path("monday.db"), bytes).unwrap();
+    let refused = sqal(&["verify", "--database", &path("monday.db")]).unwrap_err();
+    assert!(refused.contains("1 samples are damaged"), "{refused}");
+    assert!(sqal(&["export", "--database", &path("monday.db"), "--device", "ESP32_001"]).is_err());
 }
 
 #[test]

@@ -22,7 +22,7 @@ pub struct Config {
     #[arg(long, env = "SQAL_DATA_DIR", default_value = "sqal-data")]
     pub data_dir: PathBuf,
     /// A PostgreSQL to keep the samples in, for example `postgres://sqal_user:password@db/sqal_db`; without it a file in the data folder.
-    /// Samples wait in a file of the data folder while the database is away.
+    /// Samples wait in a file of the data folder while the database is away; at the start it must be there.
     #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
     pub database_url: Option<DatabaseUrl>,
     /// A YAML file of product profiles; without it the built-in placeholder is used.

@@ -11,6 +11,11 @@ fn at(micros: i64) -> Timestamp {
     Timestamp::from_micros(micros).expect("a time")
 }
 
+/// A line that tells what went.
+fn told(what: &'static str) -> impl Fn(Gone) -> Action + Send + Sync {
+    move |gone| action(&format!("{what}: {} samples, {} hours", gone.samples, gone.hours))
+}
+
 fn action(what: &str) -> Action {
     let (actor, category) = (Name::new("conformance").expect("short"), Name::new("gdpr_purge").expect("short"));
     Action { at: at(1_794_000_000_000_000), actor, category, what: Name::new(what).expect("short") }
@@ -43,12 +48,12 @@ async fn hours(store: &dyn Custody) -> Vec<Hourly> {
 pub async fn purging_takes_what_is_older_and_nothing_else(store: &dyn Custody) {
     let samples = filled(store).await;
     let purge = Purge { samples_before: at(4 * HOUR), hours_before: Hour::of(at(2 * HOUR)) };
-    let gone = store.purge(&purge, action("purge")).await.expect("the store purges");
+    let gone = store.purge(&purge, &told("purge")).await.expect("the store purges");
     assert_eq!(gone, Gone { samples: 4, hours: 2 });
     assert_eq!(contents(store).await, samples[4..]);
     assert_eq!(hours(store).await, Hourly::of(&samples[2..]), "an hour outlives its samples");
     assert_eq!(store.get(&samples[0].id()).await.expect("the store answers"), None);
-    assert_eq!(store.purge(&purge, action("again")).await.expect("the store purges"), Gone::default());
+    assert_eq!(store.purge(&purge, &told("again")).await.expect("the store purges"), Gone::default());
 }
 
 /// Law 2: what would go is what goes.
@@ -63,7 +68,7 @@ pub async fn what_would_go_is_what_goes(store: &dyn Custody) {
     assert_eq!(contents(store).await, samples, "a dry run took something");
     assert_eq!(hours(store).await, Hourly::of(&samples), "a dry run took something");
     assert_eq!(store.audit(0, 10).await.expect("the store answers"), [], "a dry run is no action");
-    assert_eq!(store.purge(&purge, action("purge")).await.expect("the store purges"), would);
+    assert_eq!(store.purge(&purge, &told("purge")).await.expect("the store purges"), would);
     assert_eq!(would, Gone { samples: 7, hours: 5 });
 }
 
@@ -75,7 +80,7 @@ pub async fn what_would_go_is_what_goes(store: &dyn Custody) {
 pub async fn an_erased_device_is_gone(store: &dyn Custody) {
     let samples = filled(store).await;
     let device: DeviceId = Name::new("a").expect("short");
-    let gone = store.erase_device(&device, action("erase a")).await.expect("the store erases");
+    let gone = store.erase_device(&device, &told("erase a")).await.expect("the store erases");
     assert_eq!(gone, Gone { samples: 5, hours: 5 });
     let left: Vec<_> = samples.iter().filter(|s| s.key.device_id != device).cloned().collect();
     assert_eq!(contents(store).await, left);
@@ -96,11 +101,14 @@ pub async fn what_was_done_is_written_down_in_a_chain(store: &dyn Custody) {
     assert_eq!(first.number, 1);
     filled(store).await;
     let purge = Purge { samples_before: at(4 * HOUR), hours_before: Hour::of(at(0)) };
-    store.purge(&purge, action("four samples")).await.expect("the store purges");
-    store.erase_device(&Name::new("a").expect("short"), action("device a")).await.expect("the store erases");
+    store.purge(&purge, &told("purge")).await.expect("the store purges");
+    store.erase_device(&Name::new("a").expect("short"), &told("erase")).await.expect("the store erases");
     let entries = store.audit(0, 10).await.expect("the store answers");
     let written: Vec<_> = entries.iter().map(|entry| entry.action.clone()).collect();
-    assert_eq!(written, [action("profile activated"), action("four samples"), action("device a")]);
+    assert_eq!(
+        written,
+        [action("profile activated"), action("purge: 4 samples, 0 hours"), action("erase: 3 samples, 5 hours")]
+    );
     assert_eq!(store.audit(1, 1).await.expect("the store answers"), entries[1..2]);
     let head = Head { number: 3, hash: entries[2].hash };
     assert_eq!(store.verify_audit().await.expect("the store answers"), Ok(head));

@@ -9,7 +9,7 @@ use super::encoding::Micros;
 use super::error::{corrupt, storage_error};
 use super::partitions::Partition;
 use super::{PostgresStore, rows, statements};
-use crate::{Action, AuditEntry, Custody, Gone, Purge, StorageError};
+use crate::{Action, ActionOf, AuditEntry, Custody, Gone, Purge, StorageError};
 
 type Inside<'a, 'c> = &'a mut Transaction<'c, Postgres>;
 
@@ -49,8 +49,8 @@ impl Custody for PostgresStore {
         Ok(Gone { samples: samples.unsigned_abs(), hours: hours.unsigned_abs() })
     }
 
-    /// Whole partitions are dropped, which costs nothing; only the one that the time cuts is deleted from.
-    async fn purge(&self, purge: &Purge, action: Action) -> Result<Gone, StorageError> {
+    /// Whole partitions are counted and dropped; only the one that the time cuts is deleted from.
+    async fn purge(&self, purge: &Purge, action: ActionOf<'_>) -> Result<Gone, StorageError> {
         let before = purge.samples_before.micros();
         // What is older goes with its partition; a hypertable has none of ours.
         let from = if self.partitions.is_some() { Partition::beginning_of(before) } else { i64::MIN };
@@ -60,27 +60,28 @@ impl Custody for PostgresStore {
             let samples = samples.execute(&mut **transaction).await.map_err(storage_error)?.rows_affected();
             let hours = sqlx::query(statements::PURGE_HOURS).bind(hours).execute(&mut **transaction).await;
             let hours = hours.map_err(storage_error)?.rows_affected();
-            // Last: from here until the commit, which is next, the line waits.
+            // Last: from the first drop until the commit, which is next, the line waits.
             let dropped = match &self.partitions {
                 Some(partitions) => partitions.drop_before(transaction, before).await?,
                 None => 0,
             };
-            let gone = [samples + dropped, hours];
-            write_down(transaction, action).await?;
-            Ok(Gone { samples: gone[0], hours: gone[1] })
+            let gone = Gone { samples: samples + dropped, hours };
+            write_down(transaction, action(gone)).await?;
+            Ok(gone)
         })
         .await
     }
 
-    async fn erase_device(&self, device: &DeviceId, action: Action) -> Result<Gone, StorageError> {
+    async fn erase_device(&self, device: &DeviceId, action: ActionOf<'_>) -> Result<Gone, StorageError> {
         self.in_transaction(async |transaction| {
             let mut gone = [0, 0];
             for (statement, gone) in [statements::ERASE_SAMPLES, statements::ERASE_HOURS].into_iter().zip(&mut gone) {
                 let done = sqlx::query(statement).bind(device.as_str()).execute(&mut **transaction).await;
                 *gone = done.map_err(storage_error)?.rows_affected();
             }
-            write_down(transaction, action).await?;
-            Ok(Gone { samples: gone[0], hours: gone[1] })
+            let gone = Gone { samples: gone[0], hours: gone[1] };
+            write_down(transaction, action(gone)).await?;
+            Ok(gone)
         })
         .await
     }

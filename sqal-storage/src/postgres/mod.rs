@@ -70,6 +70,40 @@ impl PostgresStore {
     /// [`StorageError`] if the database does not answer, may not be changed, or was written by a newer program
     /// ([`SchemaTooNew`](StorageErrorKind::SchemaTooNew)) or another one ([`SchemaMismatch`](StorageErrorKind::SchemaMismatch)).
     pub async fn open(config: &PostgresConfig) -> Result<Self, StorageError> {
+        let mut store = Self::connect(config);
+        within(config.deadline, store.make_schema()).await?;
+        store.look().await?;
+        migrate::to(&store.writers, &store.schema_name, store.schema(), None).await?;
+        let version = Self::NEWEST_SCHEMA;
+        info!(timescale = ?store.timescale, schema = store.schema_name, version, "PostgreSQL store is open");
+        Ok(store)
+    }
+
+    /// Opens a database of ours, whatever version it is, and changes nothing of it: for operators, who look and back up before anything
+    /// is brought up to date.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError`] if the database does not answer, or is none of ours: [`SchemaTooNew`](StorageErrorKind::SchemaTooNew), or
+    /// [`SchemaTooOld`](StorageErrorKind::SchemaTooOld) with version 0 for an empty or foreign one.
+    pub async fn open_as_it_is(config: &PostgresConfig) -> Result<Self, StorageError> {
+        let mut store = Self::connect(config);
+        store.look().await?;
+        let (found, known) = (store.schema_version().await?, Self::NEWEST_SCHEMA);
+        let oldest = store.schema().oldest;
+        if found > known {
+            return Err(refused(StorageErrorKind::SchemaTooNew { found, known }));
+        }
+        if found < oldest {
+            return Err(refused(StorageErrorKind::SchemaTooOld { found, oldest }));
+        }
+        Ok(store)
+    }
+
+    /// The version that [`open`](Self::open) brings a database to.
+    pub const NEWEST_SCHEMA: i64 = statements::PARTITIONED.newest();
+
+    fn connect(config: &PostgresConfig) -> Self {
         let millis = config.deadline.as_millis().to_string();
         let options = config.options.clone().options([
             ("search_path", config.schema.as_str()),
@@ -80,7 +114,7 @@ impl PostgresStore {
             let pool = PgPoolOptions::new().max_connections(most).acquire_timeout(config.acquire_timeout);
             Line::new(pool.connect_lazy_with(options.clone()), most)
         };
-        let mut store = Self {
+        Self {
             writers: pool(config.writers.get()),
             readers: pool(config.readers.get()),
             schema_name: config.schema.clone(),
@@ -88,13 +122,14 @@ impl PostgresStore {
             timescale: Timescale::Absent,
             partitions: None,
             doubt: AtomicU32::new(0),
-        };
-        let found = within(config.deadline, store.detect()).await?;
-        store.timescale = found;
-        store.partitions = (found == Timescale::Absent).then(Partitions::default);
-        migrate::to(&store.writers, &store.schema_name, store.schema(), None).await?;
-        info!(timescale = ?found, schema = store.schema_name, version = store.schema().newest(), "PostgreSQL store is open");
-        Ok(store)
+        }
+    }
+
+    /// Finds out how the samples are laid out, or will be.
+    async fn look(&mut self) -> Result<(), StorageError> {
+        self.timescale = within(self.deadline, self.detect()).await?;
+        self.partitions = (self.timescale == Timescale::Absent).then(Partitions::default);
+        Ok(())
     }
 
     /// What `TimescaleDB` offers.
@@ -144,17 +179,22 @@ impl PostgresStore {
         }
     }
 
-    async fn detect(&self) -> Result<Timescale, StorageError> {
+    async fn make_schema(&self) -> Result<(), StorageError> {
         // The name was checked: it needs no quotes.
         let schema = AssertSqlSafe(format!("CREATE SCHEMA IF NOT EXISTS {}", self.schema_name));
-        let found = self.writers.with(async |connection| {
+        let make = async |connection: &mut PgConnection| {
             let mut transaction = connection.begin().await?;
             sqlx::query(statements::LOCK).bind(&self.schema_name).execute(&mut *transaction).await?;
             sqlx::raw_sql(schema).execute(&mut *transaction).await?;
-            let layout = sqlx::query(statements::LAYOUT).fetch_optional(&mut *transaction).await?;
-            let row = sqlx::query(statements::TIMESCALE).fetch_one(&mut *transaction).await?;
-            transaction.commit().await?;
-            Ok((layout, row))
+            transaction.commit().await
+        };
+        self.writers.with(make).await
+    }
+
+    async fn detect(&self) -> Result<Timescale, StorageError> {
+        let found = self.readers.with(async |connection| {
+            let layout = sqlx::query(statements::LAYOUT).fetch_optional(&mut *connection).await?;
+            Ok((layout, sqlx::query(statements::TIMESCALE).fetch_one(connection).await?))
         });
         let (layout, row) = found.await?;
         let layout: Option<String> = layout.map(|row| row.try_get(0)).transpose().map_err(storage_error)?;

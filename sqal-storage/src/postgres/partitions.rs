@@ -144,23 +144,28 @@ impl Partitions {
         let there: Vec<String> =
             sqlx::query_scalar(statements::PARTITIONS).fetch_all(&mut **transaction).await.map_err(storage_error)?;
         sqlx::raw_sql(statements::LOCK_TIMEOUT).execute(&mut **transaction).await.map_err(storage_error)?;
+        // Only what this module has named, and only what comes before the one that the time cuts.
+        let old = |table: &String| Self::is_before(table, cut);
+        let old: Vec<_> = there.into_iter().filter(old).collect();
         let mut dropped = 0;
-        for table in there {
-            // Only what this module has named, and only what comes before the one that the time cuts.
-            if Partition::named(&table).is_none_or(|partition| partition >= cut) {
-                continue;
-            }
-            // Nothing can come in any more, so that what is counted is what goes; whoever reads it is waited for, not for long.
-            let lock = AssertSqlSafe(format!("LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE"));
+        for table in &old {
+            // Nothing can come in any more, so that what is counted is what goes; reading goes on.
+            let lock = AssertSqlSafe(format!("LOCK TABLE {table} IN SHARE MODE"));
             sqlx::raw_sql(lock).execute(&mut **transaction).await.map_err(storage_error)?;
             let count = AssertSqlSafe(format!("SELECT count(*) FROM {table}"));
             let count: i64 = sqlx::query_scalar(count).fetch_one(&mut **transaction).await.map_err(storage_error)?;
+            dropped += count.unsigned_abs();
+        }
+        for table in &old {
             let drop = AssertSqlSafe(format!("DROP TABLE {table}"));
             sqlx::raw_sql(drop).execute(&mut **transaction).await.map_err(storage_error)?;
-            dropped += count.unsigned_abs();
         }
         self.forget();
         Ok(dropped)
+    }
+
+    fn is_before(table: &str, cut: Partition) -> bool {
+        Partition::named(table).is_some_and(|partition| partition < cut)
     }
 
     /// Forgets what is known: somebody has dropped a partition.

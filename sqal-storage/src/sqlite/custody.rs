@@ -8,7 +8,7 @@ use sqlx::{Sqlite, Transaction};
 
 use super::error::{corrupt, storage_error};
 use super::{SqliteStore, rows, statements};
-use crate::{Action, AuditEntry, Custody, Gone, Purge, StorageError};
+use crate::{Action, ActionOf, AuditEntry, Custody, Gone, Purge, StorageError};
 
 type Inside<'a, 'c> = &'a mut Transaction<'c, Sqlite>;
 
@@ -37,7 +37,7 @@ impl Custody for SqliteStore {
         })
     }
 
-    async fn purge(&self, purge: &Purge, action: Action) -> Result<Gone, StorageError> {
+    async fn purge(&self, purge: &Purge, action: ActionOf<'_>) -> Result<Gone, StorageError> {
         let steps = [
             (statements::PURGE_SAMPLES, purge.samples_before.micros()),
             (statements::PURGE_HOURS, purge.hours_before.number()),
@@ -48,23 +48,31 @@ impl Custody for SqliteStore {
                 let done = sqlx::query(statement).bind(before).execute(&mut **transaction).await;
                 *gone = done.map_err(storage_error)?.rows_affected();
             }
-            write_down(transaction, action).await?;
-            Ok(Gone { samples: gone[0], hours: gone[1] })
+            let gone = Gone { samples: gone[0], hours: gone[1] };
+            write_down(transaction, action(gone)).await?;
+            Ok(gone)
         })
         .await
     }
 
-    async fn erase_device(&self, device: &DeviceId, action: Action) -> Result<Gone, StorageError> {
-        self.in_transaction(async |transaction| {
-            let mut gone = [0, 0];
-            for (statement, gone) in [statements::ERASE_SAMPLES, statements::ERASE_HOURS].into_iter().zip(&mut gone) {
-                let done = sqlx::query(statement).bind(device.as_str().to_owned()).execute(&mut **transaction).await;
-                *gone = done.map_err(storage_error)?.rows_affected();
-            }
-            write_down(transaction, action).await?;
-            Ok(Gone { samples: gone[0], hours: gone[1] })
-        })
-        .await
+    async fn erase_device(&self, device: &DeviceId, action: ActionOf<'_>) -> Result<Gone, StorageError> {
+        let gone = self
+            .in_transaction(async |transaction| {
+                let mut gone = [0, 0];
+                for (statement, gone) in [statements::ERASE_SAMPLES, statements::ERASE_HOURS].into_iter().zip(&mut gone)
+                {
+                    let done =
+                        sqlx::query(statement).bind(device.as_str().to_owned()).execute(&mut **transaction).await;
+                    *gone = done.map_err(storage_error)?.rows_affected();
+                }
+                let gone = Gone { samples: gone[0], hours: gone[1] };
+                write_down(transaction, action(gone)).await?;
+                Ok(gone)
+            })
+            .await?;
+        // What was erased must not be readable in the log; a reader in the way leaves that to the next checkpoint.
+        let _ = sqlx::raw_sql(statements::TRUNCATE_LOG).execute(&self.writer).await;
+        Ok(gone)
     }
 
     async fn log_action(&self, action: Action) -> Result<AuditEntry, StorageError> {

@@ -8,7 +8,7 @@ mod spool;
 mod statements;
 
 use std::num::NonZeroU32;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -65,6 +65,8 @@ impl SqliteStore {
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
+            // What is erased is not to be read in what is left of the page.
+            .pragma("secure_delete", "ON")
             .busy_timeout(config.busy_timeout);
         let pool = |most: u32| {
             SqlitePoolOptions::new().max_connections(most).min_connections(1).acquire_timeout(config.busy_timeout)
@@ -76,6 +78,52 @@ impl SqliteStore {
         writer.set_connect_options(options.clone());
         let readers = pool(config.readers.get()).connect_with(options.read_only(true)).await.map_err(storage_error)?;
         Ok(Self { writer, readers })
+    }
+
+    /// Opens a file that is there, whatever version of ours it is, and changes nothing of it: for operators, who look and back up before
+    /// anything is brought up to date.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError`] if the file cannot be opened, or is none of ours: [`SchemaTooNew`](StorageErrorKind::SchemaTooNew), or
+    /// [`SchemaTooOld`](StorageErrorKind::SchemaTooOld) with version 0 for an empty or foreign one.
+    pub async fn open_as_it_is(config: &SqliteConfig) -> Result<Self, StorageError> {
+        let options = SqliteConnectOptions::new()
+            .filename(&config.path)
+            .busy_timeout(config.busy_timeout)
+            .pragma("secure_delete", "ON");
+        let pool = |most: u32| SqlitePoolOptions::new().max_connections(most).acquire_timeout(config.busy_timeout);
+        let readers =
+            pool(config.readers.get()).connect_with(options.clone().read_only(true)).await.map_err(storage_error)?;
+        let store = Self { writer: pool(1).connect_lazy_with(options.synchronous(SqliteSynchronous::Full)), readers };
+        let (found, known) = (store.schema_version().await?, Self::NEWEST_SCHEMA);
+        let oldest = statements::SCHEMA.oldest;
+        let refused = |kind: StorageErrorKind| StorageError::new("sqlite", kind);
+        if found > known {
+            return Err(refused(StorageErrorKind::SchemaTooNew { found, known }));
+        }
+        if found < oldest {
+            return Err(refused(StorageErrorKind::SchemaTooOld { found, oldest }));
+        }
+        store.ping().await?;
+        Ok(store)
+    }
+
+    /// The version that [`open`](Self::open) brings a file to.
+    pub const NEWEST_SCHEMA: i64 = statements::SCHEMA.newest();
+
+    /// Makes sure that nobody has a file open, and that everything is in it and nothing in a log beside it.
+    ///
+    /// # Errors
+    ///
+    /// [`Busy`](StorageErrorKind::Busy) if another process has it open.
+    pub async fn retire(path: &Path) -> Result<(), StorageError> {
+        let options = SqliteConnectOptions::new().filename(path).busy_timeout(Duration::from_secs(1));
+        let mut connection = sqlx::SqliteConnection::connect_with(&options).await.map_err(storage_error)?;
+        let mode = sqlx::query_scalar::<_, String>(statements::WITHOUT_LOG).fetch_one(&mut connection).await;
+        let mode = mode.map_err(storage_error);
+        let closed = connection.close().await.map_err(storage_error);
+        if mode? == "delete" { closed } else { Err(StorageError::new("sqlite", StorageErrorKind::Busy)) }
     }
 
     /// Closes all connections; the log is written back into the file.

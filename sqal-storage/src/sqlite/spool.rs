@@ -31,13 +31,14 @@ impl SqliteStore {
         Ok((rows.iter().filter_map(readable).collect(), last))
     }
 
-    /// Takes samples out, and out of their hours.
-    pub(crate) async fn take_out(&self, samples: &[Sample]) -> Result<(), StorageError> {
+    /// Takes samples out, and out of their hours; says how many were there.
+    pub(crate) async fn take_out(&self, samples: &[Sample]) -> Result<u64, StorageError> {
         let hours: BTreeSet<_> = samples.iter().map(|s| (s.key.device_id, Hour::of(s.key.timestamp))).collect();
         self.in_transaction(async |transaction| {
+            let mut gone = 0;
             for id in samples.iter().map(Sample::id) {
                 let query = sqlx::query(statements::TAKE_OUT).bind(id.as_bytes().to_vec());
-                query.execute(&mut **transaction).await.map_err(storage_error)?;
+                gone += query.execute(&mut **transaction).await.map_err(storage_error)?.rows_affected();
             }
             for (device, hour) in &hours {
                 for statement in [statements::FORGET_HOUR, statements::COUNT_HOUR] {
@@ -45,7 +46,7 @@ impl SqliteStore {
                     query.execute(&mut **transaction).await.map_err(storage_error)?;
                 }
             }
-            Ok(())
+            Ok(gone)
         })
         .await
     }

@@ -350,3 +350,9 @@ pub(super) const BACKUP: &str = "VACUUM INTO ?";
 
 /// Checks the whole file; `ok`, or what is wrong.
 pub(super) const INTEGRITY: &str = "PRAGMA integrity_check(1)";
+
+/// Writes the log into the file and empties it.
+pub(super) const TRUNCATE_LOG: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
+
+/// Takes the file out of the mode with a log; only who has the file alone can.
+pub(super) const WITHOUT_LOG: &str = "PRAGMA journal_mode = DELETE";
