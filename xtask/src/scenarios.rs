@@ -37,7 +37,7 @@ const TESTS: [&[&str]; 4] = [
     &["-p", "sqal-resilience", "--all-features", "--tests"],
     &["-p", "sqal-storage", "--all-features", "--test", "shared_limits"],
     &["-p", "sqal-http", "--all-features", "--tests"],
-    &["-p", "reference-server", "--test", "line"],
+    &["-p", "reference-server", "--test", "line", "--", "--skip", "postgres"],
 ];
 
 /// The marks between which the table stands.
