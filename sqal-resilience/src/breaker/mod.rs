@@ -422,7 +422,9 @@ impl<C: Clock> Breaker<C> {
             if matches!(inner.state, State::Open | State::HalfOpen) {
                 // What is left to wait is what was left.
                 inner.until = now.saturating_add(inner.until.saturating_sub(seen));
-                self.open_until.store(inner.until, Ordering::Release);
+                if inner.state == State::Open {
+                    self.open_until.store(inner.until, Ordering::Release);
+                }
             }
             inner.since = inner.since.min(now);
             now
@@ -474,8 +476,11 @@ impl<C: Clock> Breaker<C> {
         }
         self.seen.store(now, Ordering::Relaxed);
         self.look_again.store(nanos(lasts) / 64, Ordering::Relaxed);
-        // The end of the open time first: whoever sees the new state sees its end.
-        self.open_until.store(inner.until, Ordering::Release);
+        if to == State::Open {
+            // The end of the open time first: whoever sees the new state sees its end. That of no other state: who still sees the open one
+            // would take it for the open one's, and refuse the first probe.
+            self.open_until.store(inner.until, Ordering::Release);
+        }
         self.word.store(inner.word().0, Ordering::Release);
     }
 
