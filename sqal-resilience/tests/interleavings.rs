@@ -55,6 +55,22 @@ fn one_probe_and_never_two() {
     });
 }
 
+/// CB-05, CB-49: who asks after the open time is not refused because somebody else makes it half open just then.
+#[test]
+fn the_first_probe_is_let_in_whoever_looks_meanwhile() {
+    loom::model(|| {
+        let (breaker, clock) = breaker(1, 1, 1);
+        breaker.acquire().unwrap().report(Outcome::Failure);
+        clock.advance(SECOND);
+        let other = thread::spawn({
+            let breaker = Arc::clone(&breaker);
+            move || drop(breaker.snapshot())
+        });
+        assert!(breaker.acquire().is_ok(), "the open time is over and there is room for a probe");
+        other.join().unwrap();
+    });
+}
+
 /// CB-18: two failures that race for the threshold make one transition.
 #[test]
 fn one_transition_for_two_failures() {
