@@ -20,17 +20,23 @@
 //! - `postgres`: the store of a plant, through sqlx; it uses `TimescaleDB` where that is.
 //! - `cache`: what may be forgotten: in memory through moka, and with `redis` shared by several processes.
 //! - `redis`: limits that several processes share, through fred.
+//! - `keyring`: confidential fields, sealed with keys that change while work goes on.
 //! - `profile`: how many queries a piece of work sends, and which it repeats.
 //! - `conformance`: the laws as public functions and a macro, for stores outside this crate.
 
 mod audit;
 #[cfg(feature = "cache")]
 mod cache;
+#[cfg(feature = "keyring")]
+mod confidential;
 mod custody;
 mod digest;
 mod error;
+mod fields;
 mod frame;
 mod guarded;
+#[cfg(feature = "keyring")]
+mod keyring;
 mod memory;
 #[cfg(feature = "postgres")]
 mod postgres;
@@ -60,11 +66,16 @@ pub use cache::{
     Cache, CacheAway, CacheKey, CacheKind, CacheScope, CacheStats, Cached, Got, NearCache, NotAScope, ReadThrough,
     Stamp,
 };
+#[cfg(feature = "keyring")]
+pub use confidential::{Confidential, FieldError, Resealed};
 pub use custody::{ActionOf, Custody, Gone, Purge, Retention};
 pub use digest::Contents;
 pub use error::{StorageError, StorageErrorKind};
+pub use fields::{ErasureOf, FieldKey, FieldName, KeyId, Sealed, SealedFields, Subject};
 pub use frame::{FrameError, decode_frame, encode_frame};
 pub use guarded::GuardedStore;
+#[cfg(feature = "keyring")]
+pub use keyring::{InvalidKeyRing, Key, KeyRing, NoRandomness, Nonce, NotAKey, Plain, Unreadable};
 pub use memory::MemoryStore;
 #[cfg(feature = "postgres")]
 pub use postgres::{InvalidPostgres, PostgresConfig, PostgresStore, Timescale};

@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use sqal_core::{DeviceId, Sample, SampleId, Timestamp};
 
 use crate::{
-    Action, ActionOf, AuditEntry, Custody, Gone, Head, Hour, Hourly, HourlyQuery, Inserted, Page, Purge, SampleQuery,
-    SampleStore, StorageError, Tally,
+    Action, ActionOf, AuditEntry, Custody, ErasureOf, FieldKey, FieldName, Gone, Head, Hour, Hourly, HourlyQuery,
+    Inserted, KeyId, Page, Purge, SampleQuery, SampleStore, Sealed, SealedFields, StorageError, Subject, Tally,
 };
 
 /// A store in memory, for tests, examples and embedders that keep nothing.
@@ -27,6 +27,7 @@ struct Kept {
     // Of their own: they outlive their samples.
     hours: BTreeMap<(Hour, DeviceId), Tally>,
     audit: Vec<AuditEntry>,
+    fields: BTreeMap<FieldKey, Sealed>,
 }
 
 impl Kept {
@@ -136,7 +137,55 @@ impl Custody for MemoryStore {
     }
 }
 
+#[async_trait]
+impl SealedFields for MemoryStore {
+    async fn put_field(&self, key: &FieldKey, sealed: &Sealed) -> Result<(), StorageError> {
+        self.kept().fields.insert(*key, sealed.clone());
+        Ok(())
+    }
+
+    async fn field(&self, key: &FieldKey) -> Result<Option<Sealed>, StorageError> {
+        Ok(self.kept().fields.get(key).cloned())
+    }
+
+    async fn fields_of(&self, subject: &Subject) -> Result<Vec<(FieldName, Sealed)>, StorageError> {
+        let kept = self.kept();
+        let theirs = kept.fields.iter().filter(|(key, _)| key.subject == *subject);
+        Ok(theirs.map(|(key, sealed)| (key.field, sealed.clone())).collect())
+    }
+
+    async fn fields_not_under(
+        &self,
+        key: KeyId,
+        after: Option<&FieldKey>,
+        limit: u16,
+    ) -> Result<Vec<(FieldKey, Sealed)>, StorageError> {
+        let kept = self.kept();
+        let others =
+            kept.fields.iter().filter(|(at, sealed)| sealed.key != key && after.is_none_or(|after| *at > after));
+        Ok(others.map(|(at, sealed)| (*at, sealed.clone())).take(usize::from(limit)).collect())
+    }
+
+    async fn replace_field(&self, key: &FieldKey, old: &Sealed, new: &Sealed) -> Result<bool, StorageError> {
+        let mut kept = self.kept();
+        let there = kept.fields.get_mut(key).filter(|sealed| *sealed == old);
+        Ok(there.map(|sealed| *sealed = new.clone()).is_some())
+    }
+
+    async fn erase_subject(&self, subject: &Subject, action: ErasureOf<'_>) -> Result<u64, StorageError> {
+        let mut kept = self.kept();
+        let before = kept.fields.len();
+        kept.fields.retain(|key, _| key.subject != *subject);
+        let count = count(before - kept.fields.len());
+        kept.write_down(action(count));
+        Ok(count)
+    }
+}
+
+fn count(count: usize) -> u64 {
+    u64::try_from(count).unwrap_or(u64::MAX)
+}
+
 fn gone(samples: usize, hours: usize) -> Gone {
-    let count = |count| u64::try_from(count).unwrap_or(u64::MAX);
     Gone { samples: count(samples), hours: count(hours) }
 }

@@ -10,8 +10,9 @@ use async_trait::async_trait;
 use sqal_core::{DeviceId, Sample, SampleId};
 use sqal_resilience::{BreakerConfig, SystemClock};
 use sqal_storage::{
-    Action, ActionOf, AuditEntry, Custody, Gone, GuardedStore, Hourly, HourlyQuery, Inserted, MemoryStore, Page, Purge,
-    SampleQuery, SampleStore, SpooledStore, SqliteConfig, SqliteStore, StorageError, custody_conformance,
+    Action, ActionOf, AuditEntry, Custody, ErasureOf, FieldKey, FieldName, Gone, GuardedStore, Hourly, HourlyQuery,
+    Inserted, KeyId, MemoryStore, Page, Purge, SampleQuery, SampleStore, Sealed, SealedFields, SpooledStore,
+    SqliteConfig, SqliteStore, StorageError, Subject, custody_conformance, fields_conformance,
     sample_store_conformance,
 };
 
@@ -73,6 +74,48 @@ impl<S: Custody> Custody for Temporary<S> {
     async fn audit(&self, after: u64, limit: u16) -> Result<Vec<AuditEntry>, StorageError> {
         self.store.audit(after, limit).await
     }
+}
+
+#[async_trait]
+impl<S: SealedFields> SealedFields for Temporary<S> {
+    async fn put_field(&self, key: &FieldKey, sealed: &Sealed) -> Result<(), StorageError> {
+        self.store.put_field(key, sealed).await
+    }
+    async fn field(&self, key: &FieldKey) -> Result<Option<Sealed>, StorageError> {
+        self.store.field(key).await
+    }
+    async fn fields_of(&self, subject: &Subject) -> Result<Vec<(FieldName, Sealed)>, StorageError> {
+        self.store.fields_of(subject).await
+    }
+    async fn fields_not_under(
+        &self,
+        key: KeyId,
+        after: Option<&FieldKey>,
+        limit: u16,
+    ) -> Result<Vec<(FieldKey, Sealed)>, StorageError> {
+        self.store.fields_not_under(key, after, limit).await
+    }
+    async fn replace_field(&self, key: &FieldKey, old: &Sealed, new: &Sealed) -> Result<bool, StorageError> {
+        self.store.replace_field(key, old, new).await
+    }
+    async fn erase_subject(&self, subject: &Subject, action: ErasureOf<'_>) -> Result<u64, StorageError> {
+        self.store.erase_subject(subject, action).await
+    }
+}
+
+mod fields_of_memory {
+    use super::*;
+    fields_conformance!(async { MemoryStore::new() });
+}
+
+mod fields_of_sqlite {
+    use super::*;
+    fields_conformance!(sqlite());
+}
+
+mod fields_of_postgres {
+    use super::*;
+    fields_conformance!(servers::fresh_store());
 }
 
 mod custody_of_memory {

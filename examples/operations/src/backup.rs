@@ -24,7 +24,7 @@ END $$;";
 
 /// Everything of ours. What is somebody else's stays, and is in the way of its copy in the backup, which ends the restore.
 const DROP_OURS: &str = "SET LOCAL lock_timeout = '10s'; DROP VIEW IF EXISTS sensor_samples;
-    DROP TABLE IF EXISTS sample, sample_hour, audit_logs, sqal_schema;
+    DROP TABLE IF EXISTS sample, sample_hour, audit_logs, sealed_field, sqal_schema;
     DROP FUNCTION IF EXISTS sqal_matrix, sqal_channels, sqal_number;";
 
 /// A backup of something else is none of ours.

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use sqal_core::{DeviceId, Timestamp};
 use sqal_storage::{
-    Contents, Custody, Hour, PostgresConfig, PostgresStore, Purge, SampleQuery, SqliteConfig, SqliteStore, Timescale,
+    Contents, Custody, Hour, PostgresConfig, PostgresStore, Purge, SampleQuery, SealedFields, SqliteConfig,
+    SqliteStore, Timescale,
 };
 
 use crate::Failed;
@@ -42,6 +43,14 @@ impl Database {
 
     /// What may be done to it whatever it is.
     pub(crate) fn custody(&self) -> Arc<dyn Custody> {
+        match self {
+            Self::Sqlite(store) => Arc::clone(store) as _,
+            Self::Postgres(store, _) => Arc::clone(store) as _,
+        }
+    }
+
+    /// Its confidential fields, sealed.
+    pub(crate) fn fields(&self) -> Arc<dyn SealedFields> {
         match self {
             Self::Sqlite(store) => Arc::clone(store) as _,
             Self::Postgres(store, _) => Arc::clone(store) as _,

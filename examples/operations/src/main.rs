@@ -2,16 +2,23 @@
 
 mod backup;
 mod database;
+mod keys;
+mod rotation;
 
-use std::io::Write;
+use std::io::{Read, Write};
+use std::num::NonZeroU16;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::SystemTime;
 
 use clap::{Parser, Subcommand};
 use database::Database;
+use keys::Keys;
 use sqal_core::{DeviceId, Name, Timestamp};
-use sqal_storage::{Action, BrokenChain, Contents, Gone, InvalidPostgres, Purge, Retention, StorageError};
+use sqal_storage::{
+    Action, BrokenChain, Contents, FieldError, FieldKey, FieldName, Gone, InvalidKeyRing, InvalidPostgres, Purge,
+    Retention, StorageError, Subject,
+};
 
 /// What operators do to what a SQAL server keeps.
 #[derive(Debug, Parser)]
@@ -70,7 +77,7 @@ enum What {
         /// The version.
         #[arg(long)]
         to: Option<i64>,
-        /// Go to an older version too, and give up what it does not know: the audit log, hours whose samples were purged.
+        /// Go to an older version too, and give up what it does not know: confidential fields, the audit log, hours whose samples were purged.
         #[arg(long)]
         force: bool,
     },
@@ -92,14 +99,17 @@ enum What {
         #[arg(long, default_value = "sqal purge")]
         actor: Name<64>,
     },
-    /// Take everything of one device.
+    /// Take everything of one device, or all confidential fields of one subject.
     Erase {
         /// A SQLite file, or a URL of PostgreSQL.
         #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
         database: String,
         /// The device.
-        #[arg(long)]
-        device: DeviceId,
+        #[arg(long, required_unless_present = "subject")]
+        device: Option<DeviceId>,
+        /// The subject.
+        #[arg(long, conflicts_with_all = ["device", "spool"])]
+        subject: Option<Subject>,
         /// The file in which samples wait while the database is away (`spool.db` of the data folder): it is erased there too.
         #[arg(long)]
         spool: Option<String>,
@@ -107,14 +117,51 @@ enum What {
         #[arg(long, default_value = "sqal erase")]
         actor: Name<64>,
     },
-    /// Write every sample of a device to standard output, one JSON object a line, newest first (GDP-05).
+    /// Write every sample of a device, newest first, or every confidential field of a subject to standard output, one JSON object a line
+    /// (GDP-05).
     Export {
         /// A SQLite file, or a URL of PostgreSQL.
         #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
         database: String,
         /// The device.
+        #[arg(long, required_unless_present = "subject")]
+        device: Option<DeviceId>,
+        /// The subject.
+        #[arg(long, conflicts_with = "device")]
+        subject: Option<Subject>,
+        #[command(flatten)]
+        keys: Keys,
+    },
+    /// Seal what comes on standard input as a confidential field of a subject; whatever was there is replaced.
+    Seal {
+        /// A SQLite file, or a URL of PostgreSQL.
+        #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
+        database: String,
+        /// Whom it is about.
         #[arg(long)]
-        device: DeviceId,
+        subject: Subject,
+        /// What it is called.
+        #[arg(long)]
+        field: FieldName,
+        #[command(flatten)]
+        keys: Keys,
+    },
+    /// Seal every confidential field anew that is not under the master key; the server may run. Cut off, it goes on where it was.
+    Rotate {
+        /// A SQLite file, or a URL of PostgreSQL.
+        #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
+        database: String,
+        /// How many fields are read at a time.
+        #[arg(long, default_value = "500")]
+        batch: NonZeroU16,
+        /// Only say how many fields are under which other key.
+        #[arg(long)]
+        dry_run: bool,
+        /// Who does it.
+        #[arg(long, default_value = "sqal rotate")]
+        actor: Name<64>,
+        #[command(flatten)]
+        keys: Keys,
     },
 }
 
@@ -147,6 +194,16 @@ enum Failed {
     Hypertable,
     #[error("what came back is not what was there: expected {expected:?}, found {found:?}")]
     Different { expected: Contents, found: Contents },
+    #[error("there is no key: give MASTER_ENCRYPTION_KEY, or a file of it with --master-key-file")]
+    NoKey,
+    #[error("{0}")]
+    Keys(InvalidKeyRing),
+    #[error("the key file {} cannot be read: {source}", .file.display())]
+    KeyFile { file: PathBuf, source: std::io::Error },
+    #[error("{count} confidential fields cannot be opened, the first: {first}")]
+    Unreadable { count: usize, first: String },
+    #[error("{0}")]
+    Field(#[from] FieldError),
     #[error("the audit log: {0}")]
     Audit(#[from] BrokenChain),
     #[error("{0}")]
@@ -261,7 +318,15 @@ async fn run(command: What) -> Result<String, Failed> {
             database.close().await;
             Ok(said)
         }
-        What::Erase { database, device, spool, actor } => {
+        What::Erase { database, device: None, subject, actor, .. } => {
+            let subject = subject.unwrap_or_else(|| unreachable!("one of the two is required"));
+            let database = Database::open_current(&database).await?;
+            let line = move |count: u64| action(actor, "gdpr_erase", &format!("erased {count} fields of {subject}"));
+            let count = database.fields().erase_subject(&subject, &line).await?;
+            database.close().await;
+            Ok(format!("erased {count} fields of {subject}"))
+        }
+        What::Erase { database, device: Some(device), spool, actor, .. } => {
             let line = move |gone: Gone| {
                 let what = format!("erased {} samples, {} hours of {device}", gone.samples, gone.hours);
                 action(actor, "gdpr_erase", &what)
@@ -276,7 +341,52 @@ async fn run(command: What) -> Result<String, Failed> {
             }
             Ok(format!("erased {} samples and {} hours of {device}", total.samples, total.hours))
         }
-        What::Export { database, device } => {
+        What::Seal { database, subject, field, keys } => {
+            let database = Database::open_current(&database).await?;
+            let fields = keys.fields(database.fields())?;
+            let mut value = Vec::new();
+            // One more than fits is enough to be refused.
+            std::io::stdin().take(70_000).read_to_end(&mut value)?;
+            // The end of the line is the terminal's, not the value's.
+            let value =
+                value.strip_suffix(b"\n").map_or(&value[..], |value| value.strip_suffix(b"\r").unwrap_or(value));
+            fields.write(&FieldKey { subject, field }, value).await?;
+            database.close().await;
+            Ok(format!("sealed {field} of {subject} with the key {}", fields.ring().active()))
+        }
+        What::Rotate { database, batch, dry_run, actor, keys } => {
+            let database = Database::open_current(&database).await?;
+            let fields = keys.fields(database.fields())?;
+            let said = if dry_run {
+                rotation::look(&database, &fields).await?
+            } else {
+                rotation::rotate(&database, &fields, batch, actor).await?
+            };
+            database.close().await;
+            Ok(said)
+        }
+        What::Export { database, device: None, subject, keys } => {
+            let subject = subject.unwrap_or_else(|| unreachable!("one of the two is required"));
+            let database = Database::open_current(&database).await?;
+            let export = keys.fields(database.fields())?.export(&subject).await?;
+            let (mut out, mut unreadable) = (std::io::stdout().lock(), Vec::new());
+            for (field, value) in export {
+                match value {
+                    // What is no text is shown as near to one as can be, and said to be so.
+                    Ok(value) => {
+                        let text = String::from_utf8_lossy(value.as_bytes());
+                        let exact = text.as_bytes() == value.as_bytes();
+                        let line = serde_json::json!({"subject": subject.as_str(), "field": field.as_str(), "value": text, "exact": exact});
+                        writeln!(out, "{line}")?;
+                    }
+                    Err(why) => unreadable.push(format!("{field} of {subject}: {why}")),
+                }
+            }
+            database.close().await;
+            rotation::all_opened(&unreadable)?;
+            Ok(String::new())
+        }
+        What::Export { database, device: Some(device), .. } => {
             let database = Database::open_current(&database).await?;
             // Nothing is exported as if it were all when something cannot be read.
             database.contents().await?;

@@ -1,7 +1,8 @@
 //! `sqal` as an operator runs it, on a file and on PostgreSQL.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::process::Command;
+use std::io::Write;
+use std::process::{Command, Stdio};
 
 use fixtures::strategy;
 use proptest::prelude::*;
@@ -92,6 +93,51 @@ fn story(database: &str, scratch: &str, backup: &str) {
     assert!(sqal(&["verify", "--database", database]).unwrap().starts_with("sound: 200 samples"));
 }
 
+const MONDAY: &str = "0101010101010101010101010101010101010101010101010101010101010101";
+const TUESDAY: &str = "AgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI=";
+
+/// `sqal` with keys in its environment, and something to read.
+fn sqal_with(keys: (&str, &str), input: &str, arguments: &[&str]) -> Result<String, String> {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sqal"));
+    command.args(arguments).env_remove("DATABASE_URL");
+    command.env("MASTER_ENCRYPTION_KEY", keys.0).env("LEGACY_ENCRYPTION_KEYS", keys.1);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let (out, error) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+    if output.status.success() { Ok(out.trim().to_owned()) } else { Err(error.trim().to_owned()) }
+}
+
+/// Confidential fields: sealed, exported, under a new key, erased.
+fn story_of_fields(database: &str) {
+    let at = |command: &'static str| [command, "--database", database];
+    let seal = |keys, field, value| {
+        sqal_with(keys, value, &[&at("seal")[..], &["--subject", "user 7", "--field", field]].concat()).unwrap()
+    };
+    let export = |keys| sqal_with(keys, "", &[&at("export")[..], &["--subject", "user 7"]].concat());
+    assert!(seal((MONDAY, ""), "name", "Marie Ménard\n").starts_with("sealed name of user 7 with the key "));
+    seal((TUESDAY, MONDAY), "mail", "m@example.org");
+    assert_eq!(
+        export((TUESDAY, MONDAY)).unwrap(),
+        "{\"exact\":true,\"field\":\"mail\",\"subject\":\"user 7\",\"value\":\"m@example.org\"}\n\
+         {\"exact\":true,\"field\":\"name\",\"subject\":\"user 7\",\"value\":\"Marie Ménard\"}"
+    );
+    let missing = export((TUESDAY, "")).unwrap_err();
+    assert!(missing.contains("1 confidential fields cannot be opened, the first: name of user 7"), "{missing}");
+    assert!(export(("", "")).unwrap_err().contains("MASTER_ENCRYPTION_KEY"));
+    let look = sqal_with((TUESDAY, MONDAY), "", &[&at("rotate")[..], &["--dry-run"]].concat()).unwrap();
+    assert!(look.starts_with("1 fields are not under the master key ") && look.contains(", 1 under "), "{look}");
+    assert!(sqal_with((TUESDAY, ""), "", &at("rotate")).unwrap_err().contains("cannot be opened"));
+    let done = sqal_with((TUESDAY, MONDAY), "", &at("rotate")).unwrap();
+    assert!(done.starts_with("sealed 1 fields anew; all are under the master key"), "{done}");
+    // Nothing needs the old key any more.
+    assert_eq!(export((TUESDAY, "")).unwrap().lines().count(), 2);
+    let erased = sqal(&["erase", "--database", database, "--subject", "user 7"]).unwrap();
+    assert_eq!(erased, "erased 2 fields of user 7");
+    assert_eq!(export((TUESDAY, "")).unwrap(), "");
+    assert!(sqal(&["verify", "--database", database]).unwrap().contains("audit log of "));
+}
+
 #[test]
 fn the_story_of_a_file() {
     let folder = tempfile::tempdir().unwrap();
@@ -102,6 +148,7 @@ fn the_story_of_a_file() {
         store.close().await;
     });
     story(&path("sqal.db"), &path("scratch.db"), &path("monday.db"));
+    story_of_fields(&path("sqal.db"));
     let refused = sqal(&["verify", "--database", &path("nothing.db")]).unwrap_err();
     assert!(refused.contains("nothing.db is not there"), "{refused}");
     // A backup whose bytes were lost is not restored, nor is an empty file, nor somebody else's, nor the file itself.
@@ -160,4 +207,5 @@ fn the_story_of_a_postgres() {
     });
     let folder = tempfile::tempdir().unwrap();
     story(&database, &scratch, folder.path().join("monday.dump").to_str().unwrap());
+    story_of_fields(&database);
 }

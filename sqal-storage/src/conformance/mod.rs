@@ -12,6 +12,7 @@
 #[cfg(feature = "cache")]
 pub mod cache;
 pub mod custody;
+pub mod fields;
 
 use std::num::NonZeroU16;
 

@@ -11,9 +11,11 @@ use super::partitions::Partition;
 use super::{PostgresStore, rows, statements};
 use crate::{Action, ActionOf, AuditEntry, Custody, Gone, Purge, StorageError};
 
-type Inside<'a, 'c> = &'a mut Transaction<'c, Postgres>;
+/// A transaction that is under way.
+pub(super) type Inside<'a, 'c> = &'a mut Transaction<'c, Postgres>;
 
-async fn write_down(transaction: Inside<'_, '_>, action: Action) -> Result<AuditEntry, StorageError> {
+/// Writes a line of the audit log as a part of a transaction.
+pub(super) async fn write_down(transaction: Inside<'_, '_>, action: Action) -> Result<AuditEntry, StorageError> {
     // One line at a time: each holds the hash of the one before.
     sqlx::query(statements::AUDIT_LOCK).execute(&mut **transaction).await.map_err(storage_error)?;
     let last = sqlx::query(statements::AUDIT_HEAD).fetch_optional(&mut **transaction).await.map_err(storage_error)?;

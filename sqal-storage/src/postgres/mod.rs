@@ -5,6 +5,7 @@ mod copy;
 mod custody;
 mod encoding;
 mod error;
+mod fields;
 mod line;
 mod migrate;
 mod partitions;

@@ -6,7 +6,7 @@ use sqlx::query::Query;
 
 use super::encoding::{Id, Micros};
 use crate::record::{Record, Stored};
-use crate::{Action, AuditEntry, Cursor, Head, Hour, Hourly, Tally};
+use crate::{Action, AuditEntry, Cursor, FieldKey, FieldName, Head, Hour, Hourly, KeyId, Sealed, Tally};
 
 type Bound<'q> = Query<'q, Postgres, PgArguments>;
 
@@ -163,6 +163,23 @@ pub(super) fn to_audit(row: &PgRow) -> Result<AuditEntry, String> {
     };
     let Head { number, hash: own } = to_head(row)?;
     Ok(AuditEntry { number, action, previous: hash(row, "previous")?, hash: own })
+}
+
+/// A sealed field.
+pub(super) fn to_sealed(row: &PgRow) -> Result<Sealed, String> {
+    let id: &[u8] = column(row, "key_id")?;
+    let id = id.try_into().map_err(|_| format!("key_id has {} bytes", id.len()))?;
+    Ok(Sealed { key: KeyId::from_bytes(id), bytes: column(row, "sealed")? })
+}
+
+/// What a field is called.
+pub(super) fn to_field(row: &PgRow) -> Result<FieldName, String> {
+    name(row, "field")
+}
+
+/// Whose field it is, and what it is called.
+pub(super) fn to_field_key(row: &PgRow) -> Result<FieldKey, String> {
+    Ok(FieldKey { subject: name(row, "subject")?, field: to_field(row)? })
 }
 
 fn name<const N: usize>(row: &PgRow, column_name: &str) -> Result<Name<N>, String> {

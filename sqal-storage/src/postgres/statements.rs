@@ -117,14 +117,17 @@ FROM sample;
 ///
 /// The key holds the time because every unique index of a partitioned table must; an id is a function of its time, so one id cannot
 /// come with two. `sensor_samples` shows the documented columns under their documented names (TSB-02 to TSB-06, C-02).
-pub(super) const PARTITIONED: Schema =
-    Schema { oldest: 1, base: base!(" PARTITION BY RANGE (timestamp)", ""), steps: &[HOURS, AUDIT_LOGS] };
+pub(super) const PARTITIONED: Schema = Schema {
+    oldest: 1,
+    base: base!(" PARTITION BY RANGE (timestamp)", ""),
+    steps: &[HOURS, AUDIT_LOGS, SEALED_FIELDS],
+};
 
 /// The schema with `TimescaleDB`: `sample` is a hypertable with a chunk a day.
 pub(super) const HYPERTABLE: Schema = Schema {
     oldest: 1,
     base: base!("", "SELECT create_hypertable('sample', by_range('timestamp', INTERVAL '1 day'));"),
-    steps: &[HOURS, AUDIT_LOGS],
+    steps: &[HOURS, AUDIT_LOGS, SEALED_FIELDS],
 };
 
 /// What is added up of the samples of a device and hour, from any relation with their columns.
@@ -187,6 +190,20 @@ CREATE TABLE audit_logs (
 );
 ",
     down: "DROP TABLE audit_logs;",
+};
+
+/// Confidential fields, each sealed with the key that is named beside it (SEC-01).
+const SEALED_FIELDS: Step = Step {
+    up: "
+CREATE TABLE sealed_field (
+    subject text COLLATE \"C\" NOT NULL,
+    field text COLLATE \"C\" NOT NULL,
+    key_id bytea NOT NULL CHECK (length(key_id) = 8),
+    sealed bytea NOT NULL,
+    PRIMARY KEY (subject, field)
+);
+",
+    down: "DROP TABLE sealed_field;",
 };
 
 /// The columns of `sample` in the order in which they are written.
@@ -327,3 +344,26 @@ SELECT relname::text FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid W
 
 /// What operators do may take its time; the deadline is that of the line.
 pub(super) const NO_TIMEOUT: &str = "SET LOCAL statement_timeout = 0";
+
+/// Puts a field there: bind subject, field, key, what is sealed.
+pub(super) const PUT_FIELD: &str = "
+INSERT INTO sealed_field (subject, field, key_id, sealed) VALUES ($1, $2, $3, $4)
+ON CONFLICT (subject, field) DO UPDATE SET key_id = excluded.key_id, sealed = excluded.sealed";
+
+/// A field: bind subject, field.
+pub(super) const FIELD: &str = "SELECT key_id, sealed FROM sealed_field WHERE subject = $1 AND field = $2";
+
+/// The fields of a subject, by name.
+pub(super) const FIELDS_OF: &str = "SELECT field, key_id, sealed FROM sealed_field WHERE subject = $1 ORDER BY field";
+
+/// Fields that another key has sealed: bind the key, subject and field of the one before, limit.
+pub(super) const FIELDS_NOT_UNDER: &str = "
+SELECT subject, field, key_id, sealed FROM sealed_field
+WHERE key_id <> $1 AND (subject, field) > ($2, $3) ORDER BY subject, field LIMIT $4";
+
+/// Puts a field in the place of another: bind the new key and what it sealed, subject, field, the old key and what it sealed.
+pub(super) const REPLACE_FIELD: &str = "
+UPDATE sealed_field SET key_id = $1, sealed = $2 WHERE subject = $3 AND field = $4 AND key_id = $5 AND sealed = $6";
+
+/// Takes the fields of a subject.
+pub(super) const ERASE_SUBJECT: &str = "DELETE FROM sealed_field WHERE subject = $1";

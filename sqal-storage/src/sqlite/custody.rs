@@ -10,9 +10,11 @@ use super::error::{corrupt, storage_error};
 use super::{SqliteStore, rows, statements};
 use crate::{Action, ActionOf, AuditEntry, Custody, Gone, Purge, StorageError};
 
-type Inside<'a, 'c> = &'a mut Transaction<'c, Sqlite>;
+/// A transaction that is under way.
+pub(super) type Inside<'a, 'c> = &'a mut Transaction<'c, Sqlite>;
 
-async fn write_down(transaction: Inside<'_, '_>, action: Action) -> Result<AuditEntry, StorageError> {
+/// Writes a line of the audit log as a part of a transaction.
+pub(super) async fn write_down(transaction: Inside<'_, '_>, action: Action) -> Result<AuditEntry, StorageError> {
     let last = sqlx::query(statements::AUDIT_HEAD).fetch_optional(&mut **transaction).await.map_err(storage_error)?;
     let last = last.as_ref().map(rows::to_head).transpose().map_err(corrupt)?;
     let entry = AuditEntry::after(last.as_ref(), action);

@@ -2,6 +2,7 @@
 
 mod custody;
 mod error;
+mod fields;
 mod migrate;
 mod rows;
 mod spool;

@@ -6,7 +6,7 @@ use sqlx::sqlite::{Sqlite, SqliteArguments, SqliteRow};
 
 use super::error::storage_error;
 use crate::record::{Record, Stored};
-use crate::{Action, AuditEntry, Cursor, Head, Hour, Hourly, StorageError, Tally};
+use crate::{Action, AuditEntry, Cursor, FieldKey, FieldName, Head, Hour, Hourly, KeyId, Sealed, StorageError, Tally};
 
 type Bound<'q> = Query<'q, Sqlite, SqliteArguments>;
 
@@ -143,6 +143,23 @@ pub(super) fn to_audit(row: &SqliteRow) -> Result<AuditEntry, String> {
     };
     let Head { number, hash: own } = to_head(row)?;
     Ok(AuditEntry { number, action, previous: hash(row, "previous")?, hash: own })
+}
+
+/// A sealed field.
+pub(super) fn to_sealed(row: &SqliteRow) -> Result<Sealed, String> {
+    let id: &[u8] = column(row, "key_id")?;
+    let id = id.try_into().map_err(|_| format!("key_id has {} bytes", id.len()))?;
+    Ok(Sealed { key: KeyId::from_bytes(id), bytes: column(row, "sealed")? })
+}
+
+/// What a field is called.
+pub(super) fn to_field(row: &SqliteRow) -> Result<FieldName, String> {
+    name(row, "field")
+}
+
+/// Whose field it is, and what it is called.
+pub(super) fn to_field_key(row: &SqliteRow) -> Result<FieldKey, String> {
+    Ok(FieldKey { subject: name(row, "subject")?, field: to_field(row)? })
 }
 
 fn name<const N: usize>(row: &SqliteRow, column_name: &str) -> Result<Name<N>, String> {

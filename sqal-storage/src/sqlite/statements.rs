@@ -131,7 +131,7 @@ CREATE VIEW sensor_samples AS SELECT
 FROM sample;
 "
     ),
-    steps: &[HOURS, AUDIT_LOGS],
+    steps: &[HOURS, AUDIT_LOGS, SEALED_FIELDS],
 };
 
 /// The nearest whole number, and of two the even one: SQLite's own rounding takes the one farther from 0.
@@ -217,6 +217,20 @@ CREATE TABLE audit_logs (
 ) STRICT;
 ",
     down: "DROP TABLE audit_logs;",
+};
+
+/// Confidential fields, each sealed with the key that is named beside it (SEC-01).
+const SEALED_FIELDS: Step = Step {
+    up: "
+CREATE TABLE sealed_field (
+    subject TEXT NOT NULL,
+    field TEXT NOT NULL,
+    key_id BLOB NOT NULL CHECK (length(key_id) = 8),
+    sealed BLOB NOT NULL,
+    PRIMARY KEY (subject, field)
+) STRICT, WITHOUT ROWID;
+",
+    down: "DROP TABLE sealed_field;",
 };
 
 /// The columns of `sample` in the order in which [`INSERT_ONE`] and [`INSERT_MANY`] bind them.
@@ -356,3 +370,26 @@ pub(super) const TRUNCATE_LOG: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
 
 /// Takes the file out of the mode with a log; only who has the file alone can.
 pub(super) const WITHOUT_LOG: &str = "PRAGMA journal_mode = DELETE";
+
+/// Puts a field there: bind subject, field, key, what is sealed.
+pub(super) const PUT_FIELD: &str = "
+INSERT INTO sealed_field (subject, field, key_id, sealed) VALUES (?, ?, ?, ?)
+ON CONFLICT (subject, field) DO UPDATE SET key_id = excluded.key_id, sealed = excluded.sealed";
+
+/// A field: bind subject, field.
+pub(super) const FIELD: &str = "SELECT key_id, sealed FROM sealed_field WHERE subject = ? AND field = ?";
+
+/// The fields of a subject, by name.
+pub(super) const FIELDS_OF: &str = "SELECT field, key_id, sealed FROM sealed_field WHERE subject = ? ORDER BY field";
+
+/// Fields that another key has sealed: bind the key, subject and field of the one before, limit.
+pub(super) const FIELDS_NOT_UNDER: &str = "
+SELECT subject, field, key_id, sealed FROM sealed_field
+WHERE key_id <> ? AND (subject, field) > (?, ?) ORDER BY subject, field LIMIT ?";
+
+/// Puts a field in the place of another: bind the new key and what it sealed, subject, field, the old key and what it sealed.
+pub(super) const REPLACE_FIELD: &str = "
+UPDATE sealed_field SET key_id = ?, sealed = ? WHERE subject = ? AND field = ? AND key_id = ? AND sealed = ?";
+
+/// Takes the fields of a subject.
+pub(super) const ERASE_SUBJECT: &str = "DELETE FROM sealed_field WHERE subject = ?";

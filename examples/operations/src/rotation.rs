@@ -1,0 +1,75 @@
+//! `sqal rotate`: confidential fields change keys, batch by batch, while the server runs.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroU16;
+use std::sync::Arc;
+
+use sqal_core::Name;
+use sqal_storage::SealedFields;
+
+use crate::database::Database;
+use crate::keys::Fields;
+use crate::{Failed, action};
+
+type Kept = Arc<dyn SealedFields>;
+
+/// How many fields wait to be sealed anew, and whether that is possible.
+pub(crate) async fn look(database: &Database, fields: &Fields<Kept>) -> Result<String, Failed> {
+    let (mut waiting, mut unreadable, mut after) = (BTreeMap::new(), Vec::new(), None);
+    loop {
+        let page = database.fields().fields_not_under(fields.ring().active(), after.as_ref(), 500).await?;
+        let Some((last, _)) = page.last() else { break };
+        after = Some(*last);
+        for (key, sealed) in &page {
+            *waiting.entry(sealed.key).or_insert(0_usize) += 1;
+            if let Err(why) = fields.ring().open(key, sealed) {
+                unreadable.push(format!("{} of {}: {why}", key.field, key.subject));
+            }
+        }
+    }
+    all_opened(&unreadable)?;
+    let total: usize = waiting.values().sum();
+    let each = waiting.iter().fold(String::new(), |text, (key, count)| format!("{text}, {count} under {key}"));
+    Ok(format!("{total} fields are not under the master key {}{each}", fields.ring().active()))
+}
+
+/// Seals all fields anew that are not under the master key, until a run finds none, and writes it down.
+pub(crate) async fn rotate(
+    database: &Database,
+    fields: &Fields<Kept>,
+    batch: NonZeroU16,
+    actor: Name<64>,
+) -> Result<String, Failed> {
+    let (mut resealed, mut unreadable) = (0, Vec::new());
+    loop {
+        let (mut found, mut after) = (0, None);
+        unreadable.clear();
+        loop {
+            let done = fields.reseal(after.as_ref(), batch).await?;
+            resealed += done.resealed;
+            found += done.resealed + done.overtaken;
+            let lines = done.unreadable.iter().map(|(key, why)| format!("{} of {}: {why}", key.field, key.subject));
+            unreadable.extend(lines);
+            after = done.next;
+            if after.is_none() {
+                break;
+            }
+        }
+        if found == 0 {
+            break;
+        }
+    }
+    let key = fields.ring().active();
+    let what = format!("sealed {resealed} fields anew with {key}, {} could not be opened", unreadable.len());
+    database.custody().log_action(action(actor, "key_rotation", &what)).await?;
+    all_opened(&unreadable)?;
+    Ok(format!("sealed {resealed} fields anew; all are under the master key {key} now"))
+}
+
+/// An error that names the first of what cannot be opened.
+pub(crate) fn all_opened(unreadable: &[String]) -> Result<(), Failed> {
+    match unreadable.first() {
+        None => Ok(()),
+        Some(first) => Err(Failed::Unreadable { count: unreadable.len(), first: first.clone() }),
+    }
+}
