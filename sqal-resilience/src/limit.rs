@@ -241,4 +241,30 @@ mod tests {
         };
         assert_eq!([drop_of(0, 10), drop_of(1, 11), drop_of(10, 12), drop_of(11, 13)], [90, 90, 90, 81]);
     }
+
+    #[test]
+    fn a_gradient_remembers_as_its_formula_says() {
+        let mut gradient = Gradient::new(range(20));
+        (0..10).for_each(|_| gradient.remember(0.1));
+        gradient.remember(0.2);
+        assert!((gradient.usual - (2.0f64 / 601.0).mul_add(0.1, 0.1)).abs() < 1e-12, "{}", gradient.usual);
+        // Exactly twice as fast as usual is not yet fast again: 0.25 is the plain average of the two.
+        let mut gradient = Gradient::new(range(20));
+        gradient.remember(0.375);
+        gradient.remember(0.125);
+        assert!((gradient.usual - 0.25).abs() < 1e-15, "{}", gradient.usual);
+    }
+
+    #[test]
+    fn a_call_that_took_no_time_teaches_a_gradient_nothing() {
+        let now = some_instant();
+        let mut gradient = Gradient::new(range(20));
+        gradient.learn(&Observation { began: now, ended: now, in_flight: 20, dropped: false });
+        assert_eq!(gradient.current().get(), 20);
+        gradient.learn(&Observation { began: now, ended: now + Duration::from_secs(1), in_flight: 20, dropped: false });
+        gradient.learn(&Observation { began: now, ended: now, in_flight: 20, dropped: false });
+        let before = gradient.current();
+        gradient.learn(&Observation { began: now, ended: now, in_flight: 20, dropped: false });
+        assert_eq!(gradient.current(), before);
+    }
 }

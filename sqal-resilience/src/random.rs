@@ -44,6 +44,14 @@ mod tests {
         }
     }
 
+    /// The thousandth of a seed, computed elsewhere (in Python), and a sum over all of them: no bit is left out.
+    #[test]
+    fn the_sum_of_a_thousand_is_that_of_the_algorithm() {
+        let mut random = Random(42);
+        let sum: f64 = (0..1000).map(|_| (random.next() * f64::from(u32::MAX)).round()).sum();
+        assert_eq!(format!("{sum}"), "2103566242333");
+    }
+
     #[test]
     fn fresh_seeds_differ() {
         assert_ne!(fresh_seed(), fresh_seed());

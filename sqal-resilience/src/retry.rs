@@ -184,7 +184,7 @@ impl<O, W, N> Retry<O, W, N> {
         // Without a deadline no clock is read before the first failure.
         let end = self.policy.deadline.map(|time| {
             let now = Instant::now();
-            now.checked_add(time).unwrap_or(now + Duration::from_hours(24 * 365 * 30))
+            now.checked_add(time).unwrap_or(now + FAR)
         });
         let (mut tries, mut attempts) = (None::<Tries>, 0_u32);
         loop {
@@ -214,6 +214,9 @@ impl<O, W, N> Retry<O, W, N> {
         }
     }
 }
+
+/// Longer than any process runs, and no clock overflows.
+const FAR: Duration = Duration::from_secs(1 << 30);
 
 /// The tries of one call: how many there were, and when the next one is.
 #[derive(Clone, Copy, Debug)]

@@ -252,8 +252,8 @@ impl<K: Eq + Hash + Clone, V: Clone> Leader<'_, K, V> {
         // Cloning is somebody else's code: outside the lock, and if it panics the flight has not landed, and one of those who wait takes over.
         let landed = Arc::new(value.clone());
         let mut seats = member.flight.seats();
+        // Nobody counts the people any more: its flight is out of the table.
         (seats.landed, member.left) = (Some(landed), true);
-        seats.people -= 1;
         let waiting = std::mem::take(&mut seats.waiting);
         drop(seats);
         for (_, waker) in waiting {
@@ -335,5 +335,40 @@ impl<V> Drop for Wait<'_, V> {
             drop(seats);
         }
         drop(old);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::hash::BuildHasher;
+
+    use super::*;
+
+    #[test]
+    fn a_key_is_found_by_its_hash_and_told_apart_by_itself() {
+        let build = BuildHasherDefault::<AsItIs>::default();
+        let key = |hash, key| Hashed { hash, key };
+        assert_eq!(build.hash_one(key(7, "a")), 7);
+        assert_eq!(build.hash_one(key(u64::MAX, "a")), u64::MAX);
+        assert_ne!(key(7, "a"), key(7, "b"));
+        // Bytes are folded in, the last one lowest.
+        let mut hasher = AsItIs::default();
+        hasher.write(&[0x12, 0x34]);
+        hasher.write(&[0x35]);
+        assert_eq!(hasher.finish(), 0x0012_3435);
+        let mut hasher = AsItIs(0x8100_0000_0000_0000);
+        hasher.write(&[0x83]);
+        assert_eq!(hasher.finish(), 0x81 ^ 0x83);
+    }
+
+    #[test]
+    fn keys_are_spread_over_all_parts() {
+        let flights: SingleFlight<u8, u8> = SingleFlight::new();
+        for part in 0..PARTS {
+            let key = Hashed { hash: (part as u64) << 60 | 5, key: 7 };
+            let held = flights.part(&key);
+            assert!(flights.parts[part].try_lock().is_err(), "the {part}th");
+            drop(held);
+        }
     }
 }

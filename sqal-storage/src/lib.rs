@@ -21,6 +21,7 @@
 //! - `cache`: what may be forgotten: in memory through moka, and with `redis` shared by several processes.
 //! - `redis`: limits that several processes share, through fred.
 //! - `keyring`: confidential fields, sealed with keys that change while work goes on.
+//! - `metrics`: the documented metrics of stores, pools and caches.
 //! - `profile`: how many queries a piece of work sends, and which it repeats.
 //! - `conformance`: the laws as public functions and a macro, for stores outside this crate.
 
@@ -38,6 +39,9 @@ mod guarded;
 #[cfg(feature = "keyring")]
 mod keyring;
 mod memory;
+#[cfg(feature = "metrics")]
+mod metered;
+mod pool_use;
 #[cfg(feature = "postgres")]
 mod postgres;
 #[cfg(feature = "profile")]
@@ -77,6 +81,11 @@ pub use guarded::GuardedStore;
 #[cfg(feature = "keyring")]
 pub use keyring::{InvalidKeyRing, Key, KeyRing, NoRandomness, Nonce, NotAKey, Plain, Unreadable};
 pub use memory::MemoryStore;
+#[cfg(all(feature = "cache", feature = "metrics"))]
+pub use metered::{MeteredCache, report_caches};
+#[cfg(feature = "metrics")]
+pub use metered::{MeteredStore, report_pools};
+pub use pool_use::PoolUse;
 #[cfg(feature = "postgres")]
 pub use postgres::{InvalidPostgres, PostgresConfig, PostgresStore, Timescale};
 #[cfg(feature = "profile")]

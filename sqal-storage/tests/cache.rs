@@ -1,5 +1,5 @@
 //! Every law on every cache, and what a read-through promises while its far cache is killed, frozen, or was never there.
-#![cfg(all(feature = "cache", feature = "conformance", feature = "redis"))]
+#![cfg(all(feature = "cache", feature = "metrics", feature = "conformance", feature = "redis"))]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod servers;
@@ -14,8 +14,8 @@ use servers::RedisServer;
 use sqal_core::{DeviceId, Name};
 use sqal_resilience::{BreakerConfig, Clock, ManualClock, OpenFor, SystemClock};
 use sqal_storage::{
-    Cache, CacheAway, CacheKey, CacheKind, CacheScope, Got, NearCache, ReadThrough, Redis, RedisCache, Stamp,
-    cache_conformance,
+    Cache, CacheAway, CacheKey, CacheKind, CacheScope, Got, MeteredCache, NearCache, ReadThrough, Redis, RedisCache,
+    Stamp, cache_conformance,
 };
 
 mod near {
@@ -49,6 +49,11 @@ impl Cache for Far {
     async fn count(&self) -> Result<u64, CacheAway> {
         self.cache.count().await
     }
+}
+
+mod metered {
+    use super::*;
+    cache_conformance!(async { MeteredCache::new(NearCache::new(1_000_000, SystemClock), SystemClock) });
 }
 
 mod redis {

@@ -184,10 +184,13 @@ async fn f5_an_exhausted_pool_refuses_readers_in_time_and_writers_never() {
         async move { store.hourly(&HourlyQuery::new(hour, hour).unwrap()).await }
     });
     while !waits_for_a_lock(&server.url).await {}
+    let available = || store.pools().map(|pool| (pool.name, pool.available()));
+    assert_eq!(available(), [("writers", config.writers.get()), ("readers", 0)], "TSB-10: it can be seen");
     let refused = store.ping().await.unwrap_err();
     assert_eq!(refused.kind, StorageErrorKind::Busy);
     sqlx::raw_sql("ROLLBACK").execute(&mut holder).await.unwrap();
     reading.await.unwrap().unwrap();
+    assert_eq!(available(), [("writers", config.writers.get()), ("readers", 1)]);
     assert_eq!(store.insert(&[nth(0, 1)]).await.unwrap(), [Inserted::Stored]);
     store.ping().await.unwrap();
 }

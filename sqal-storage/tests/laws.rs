@@ -1,5 +1,5 @@
 //! Every law on every store and decorator of this crate: one named test per law and store.
-#![cfg(all(feature = "conformance", feature = "postgres", feature = "sqlite"))]
+#![cfg(all(feature = "conformance", feature = "metrics", feature = "postgres", feature = "sqlite"))]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod servers;
@@ -11,8 +11,8 @@ use sqal_core::{DeviceId, Sample, SampleId};
 use sqal_resilience::{BreakerConfig, SystemClock};
 use sqal_storage::{
     Action, ActionOf, AuditEntry, Custody, ErasureOf, FieldKey, FieldName, Gone, GuardedStore, Hourly, HourlyQuery,
-    Inserted, KeyId, MemoryStore, Page, Purge, SampleQuery, SampleStore, Sealed, SealedFields, SpooledStore,
-    SqliteConfig, SqliteStore, StorageError, Subject, custody_conformance, fields_conformance,
+    Inserted, KeyId, MemoryStore, MeteredStore, Page, Purge, SampleQuery, SampleStore, Sealed, SealedFields,
+    SpooledStore, SqliteConfig, SqliteStore, StorageError, Subject, custody_conformance, fields_conformance,
     sample_store_conformance,
 };
 
@@ -156,6 +156,11 @@ mod postgres {
 mod spooled {
     use super::*;
     sample_store_conformance!(spooled());
+}
+
+mod metered {
+    use super::*;
+    sample_store_conformance!(async { MeteredStore::new(MemoryStore::new(), SystemClock) });
 }
 
 mod guarded {

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use sqal_resilience::{BreakerConfig, LogChanges, OpenFor, StateGauge, SystemClock};
 use sqal_storage::{
-    GuardedStore, PostgresConfig, PostgresStore, SampleStore, SpooledStore, SqliteConfig, SqliteStore, WriterConfig,
+    GuardedStore, MeteredStore, PoolUse, PostgresConfig, PostgresStore, SampleStore, SpooledStore, SqliteConfig,
+    SqliteStore, WriterConfig,
 };
 use tracing::info;
 
@@ -20,7 +21,7 @@ const SPOOL: u64 = 2_000_000;
 pub(crate) struct Database {
     pub(crate) store: Arc<dyn SampleStore>,
     pub(crate) writer: WriterConfig,
-    connections: Connections,
+    connections: Arc<Connections>,
     _forwarding: Option<AbortOnDrop<()>>,
 }
 
@@ -46,7 +47,7 @@ impl Database {
         Ok(Self {
             store: Arc::new(guarded(Arc::clone(&sqlite))?),
             writer: WriterConfig::usual(),
-            connections: Connections::Embedded(sqlite),
+            connections: Arc::new(Connections::Embedded(sqlite)),
             _forwarding: None,
         })
     }
@@ -65,14 +66,23 @@ impl Database {
         Ok(Self {
             store,
             writer: WriterConfig { commits: two, ..WriterConfig::usual() },
-            connections: Connections::Remote(postgres, spool),
+            connections: Arc::new(Connections::Remote(postgres, spool)),
             _forwarding: Some(AbortOnDrop(forwarding)),
         })
     }
 
+    /// Says how full its pools are, as long as somebody asks.
+    pub(crate) fn pools(&self) -> impl Fn() -> [PoolUse; 2] + Send + Sync + 'static {
+        let connections = Arc::clone(&self.connections);
+        move || match &*connections {
+            Connections::Embedded(sqlite) => sqlite.pools(),
+            Connections::Remote(postgres, _) => postgres.pools(),
+        }
+    }
+
     /// Closes the connections; what is in the spool stays there and moves at the next start.
     pub(crate) async fn close(&self) {
-        match &self.connections {
+        match &*self.connections {
             Connections::Embedded(sqlite) => sqlite.close().await,
             Connections::Remote(postgres, spool) => {
                 postgres.close().await;
@@ -82,11 +92,14 @@ impl Database {
     }
 }
 
-/// The store behind breakers that are told to the metrics and to the log.
-fn guarded<S: SampleStore>(store: S) -> Result<GuardedStore<S, SystemClock>, ServerError> {
+type Guarded<S> = GuardedStore<MeteredStore<S, SystemClock>, SystemClock>;
+
+/// The store, measured, behind breakers that are told to the metrics and to the log.
+fn guarded<S: SampleStore>(store: S) -> Result<Guarded<S>, ServerError> {
     // A probe costs little: the line must go on seconds after there is room again, not a minute.
     let writing = BreakerConfig { open_for: OpenFor::always(Duration::from_secs(5)), ..BreakerConfig::default() };
     let told = |name: &'static str| (StateGauge::new(name), LogChanges(name));
-    let guarded = GuardedStore::new(store, writing, BreakerConfig::default(), SystemClock)?;
+    let guarded =
+        GuardedStore::new(MeteredStore::new(store, SystemClock), writing, BreakerConfig::default(), SystemClock)?;
     Ok(guarded.observed_by(told("database"), told("database_reads")))
 }

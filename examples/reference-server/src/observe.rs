@@ -13,6 +13,8 @@ use tracing_subscriber::EnvFilter;
 const REQUEST_SECONDS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 /// From a microsecond to a second.
 const PROCESSING_SECONDS: [f64; 9] = [1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 1e-1, 1.0];
+/// From a tenth of a millisecond to the deadline of a call.
+const QUERY_SECONDS: [f64; 10] = [1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0, 5.0];
 /// The grade thresholds and what lies between them.
 const SCORES: [f64; 10] = [0.1, 0.3, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 1.0];
 
@@ -39,6 +41,7 @@ pub fn metrics_text() -> Result<(MetricsText, JoinHandle<()>), BuildError> {
         .set_buckets_for_metric(Matcher::Full("http_request_duration_seconds".to_owned()), &REQUEST_SECONDS)?
         .set_buckets_for_metric(Matcher::Full("sample_processing_duration_seconds".to_owned()), &PROCESSING_SECONDS)?
         .set_buckets_for_metric(Matcher::Full("sample_quality_score".to_owned()), &SCORES)?
+        .set_buckets_for_metric(Matcher::Full("db_query_duration_seconds".to_owned()), &QUERY_SECONDS)?
         .install_recorder()?;
     describe();
     // Histograms keep what they were given until they are rendered; without a scraper somebody else must sweep.
@@ -51,6 +54,14 @@ pub fn metrics_text() -> Result<(MetricsText, JoinHandle<()>), BuildError> {
         }
     });
     Ok((Arc::new(move || handle.render()), sweeping))
+}
+
+/// The same text, after states (pools, caches) were looked at: they are as old as the scrape.
+pub(crate) fn shown_with(render: MetricsText, report: impl Fn() + Send + Sync + 'static) -> MetricsText {
+    Arc::new(move || {
+        report();
+        render()
+    })
 }
 
 /// Describes the documented metrics and begins the counters at 0: a rate over a series that is not there yet is no zero (C-26).
@@ -67,6 +78,10 @@ fn describe() {
     describe_counter!("websocket_errors_total", "Frames refused and connections broken");
     describe_histogram!("sample_processing_duration_seconds", Unit::Seconds, "Time to check and judge a sample");
     describe_histogram!("sample_quality_score", "Fused quality scores by final grade");
+    describe_histogram!("db_query_duration_seconds", Unit::Seconds, "Time of a call of the database by query_type");
+    describe_gauge!("db_connection_pool_size", "Connections that the fullest pool may have");
+    describe_gauge!("db_connection_pool_available", "Connections that are free in the fullest pool");
+    describe_gauge!("db_connections_in_use", "Connections that are in use, by pool");
     gauge!("websocket_connections_active").set(0.0);
     for name in ["websocket_messages_received_total", "websocket_messages_sent_total", "websocket_errors_total"] {
         counter!(name).absolute(0);

@@ -8,12 +8,13 @@ use std::time::{Duration, SystemTime};
 use sqal_core::Timestamp;
 use sqal_http::{Services, router};
 use sqal_resilience::{InvalidBreaker, Phase, Report, Shutdown, ShutdownConfig, Signals, Stage};
-use sqal_storage::{BatchWriter, InvalidPostgres, StorageError};
+use sqal_storage::{BatchWriter, InvalidPostgres, StorageError, report_pools};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tracing::{info, warn};
 
 use crate::database::Database;
+use crate::observe::shown_with;
 use crate::{Config, ProfileError, metrics_text};
 
 /// Thirty seconds for requests, ten for connections, ten for what they have handed in.
@@ -91,7 +92,8 @@ pub async fn serve(config: Config, ready: impl FnOnce(SocketAddr)) -> Result<(),
     let store = Arc::clone(&database.store);
     let (writer, mut writing) = BatchWriter::start(Arc::clone(&store), database.writer);
     let mut services = Services::new(store, writer, profiles, wall_clock);
-    services.metrics = metrics;
+    let pools = database.pools();
+    services.metrics = metrics.map(|render| shown_with(render, move || report_pools(&pools())));
     services.shutdown = shutdown.clone();
     let websockets = services.websockets.clone();
 

@@ -114,7 +114,7 @@ impl<B: Body<Data = Bytes>> Body for ReplayBody<B> {
         if this.read < shared.passed {
             return Poll::Ready(Some(Err(BodyError::Outgrown)));
         }
-        if let Some(kept) = shared.kept.get(this.read - shared.passed) {
+        if let Some(kept) = shared.kept.get(this.read) {
             this.read += 1;
             return Poll::Ready(Some(Ok(kept.clone().frame())));
         }
@@ -161,7 +161,7 @@ impl<B: Body<Data = Bytes>> Body for ReplayBody<B> {
     fn size_hint(&self) -> SizeHint {
         let shared = self.lock();
         let rest = shared.source.as_ref().map_or_else(|| SizeHint::with_exact(0), Body::size_hint);
-        let kept = shared.kept.iter().skip(self.read.saturating_sub(shared.passed));
+        let kept = shared.kept.iter().skip(self.read);
         let kept: usize = kept.map(|kept| if let Kept::Data(data) = kept { data.len() } else { 0 }).sum();
         let kept = u64::try_from(kept).unwrap_or(u64::MAX);
         let mut hint = SizeHint::new();

@@ -30,6 +30,7 @@ mod window;
 
 use std::fmt;
 use std::mem::ManuallyDrop;
+use std::ops::BitOr;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -417,8 +418,9 @@ impl<C: Clock> Breaker<C> {
     /// stepped back is asked for again here, where all come one after the other, and less than a second is none.
     fn settle(&self, inner: &mut Inner, now: u64) {
         let seen = self.seen.load(Ordering::Relaxed);
-        let now = if now.saturating_add(SKEW) < seen { self.now() } else { now };
-        let now = if now.saturating_add(SKEW) < seen {
+        let stepped_back = |now: u64| now.saturating_add(SKEW) < seen;
+        let now = if stepped_back(now) { self.now() } else { now };
+        let now = if stepped_back(now) {
             if matches!(inner.state, State::Open | State::HalfOpen) {
                 // What is left to wait is what was left.
                 inner.until = now.saturating_add(inner.until.saturating_sub(seen));
@@ -573,14 +575,14 @@ impl Inner {
     fn word(&self) -> Word {
         let flag = |set: bool, bit: u64| if set { bit } else { 0 };
         let timed = self.config.rates.is_some_and(|rates| rates.slow.is_some());
-        let state = self.state as u64;
-        Word(
-            state
-                | flag(self.calls.is_some(), Word::COUNTED)
-                | flag(timed, Word::TIMED)
-                | u64::from(self.failures) << Word::FAILURES
-                | self.generation << Word::GENERATION,
-        )
+        let parts = [
+            self.state as u64,
+            flag(self.calls.is_some(), Word::COUNTED),
+            flag(timed, Word::TIMED),
+            u64::from(self.failures) << Word::FAILURES,
+            self.generation << Word::GENERATION,
+        ];
+        Word(parts.into_iter().fold(0, BitOr::bitor))
     }
 
     /// Which rule is met, if one is.

@@ -172,3 +172,21 @@ pub(super) fn ask(full_at: u64, now: u64, n: u32, rate: &Rate) -> (Option<u64>, 
     let decision = Decision { allowed: false, left: rate.full - missing, wait, rate: *rate };
     (stepped_back.then(|| now.wrapping_add(missing)), decision)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU32;
+
+    use super::*;
+    use crate::Quota;
+
+    /// Up to a second ahead of what an empty bucket can be is two callers in the wrong order; more is a clock that stepped back, and is written.
+    #[test]
+    fn a_second_ahead_is_no_step_of_the_clock() {
+        let rate = Rate::of(&Quota::new(NonZeroU32::MIN, Duration::from_mins(1))).unwrap();
+        let now = 1_000_000;
+        let furthest = now + rate.full + rate.skew();
+        assert_eq!(ask(furthest, now, 1, &rate).0, None);
+        assert_eq!(ask(furthest + 1, now, 1, &rate).0, Some(now + rate.full));
+    }
+}

@@ -75,7 +75,8 @@ impl<K: Eq + Hash> KeyedBuckets<K> {
         table.full_at.retain(|_, full_at| {
             let missing = ahead(*full_at).min(self.rate.full);
             *full_at = now.wrapping_add(missing);
-            first = if missing > 0 { first.min(missing) } else { first };
+            // One that is full makes room, and then nobody asks for the first.
+            first = first.min(missing);
             missing > 0
         });
         let room = table.full_at.len() < self.most_keys;

@@ -249,7 +249,7 @@ pub fn take_all<C: Clock>(buckets: &[(&TokenBucket<C>, u32)]) -> Option<Answer> 
             bucket.refund(*n);
         }
         // Those that were not asked may have to be waited for still longer.
-        for (bucket, n) in &buckets[(taken + 1).min(buckets.len())..] {
+        for (bucket, n) in &buckets[taken..] {
             tightest = tightest.map(|so_far| tighter(so_far, bucket.peek(*n).answer()));
         }
     }

@@ -297,7 +297,7 @@ impl<C: Clock> Bulkhead<C> {
 
     /// A seat in line, or none if a place has become free and is taken.
     fn find_seat(&self, woken: &mut Vec<Waker>) -> Result<Option<Arc<Seat>>, Rejected> {
-        let most = u64::from(self.config.max_queued.min(u32::MAX >> 1));
+        let most = u64::from(self.config.max_queued.min(i32::MAX.cast_unsigned()));
         let now = self.clock.now();
         let mut line = self.line();
         // Somebody may have left whose place has not been given to the first in line yet: nobody is sent away while a place is free.

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use moka::notification::RemovalCause;
 use moka::sync::Cache as Moka;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -32,12 +33,14 @@ pub struct ReadThrough<T, C> {
     refreshing: Refreshing,
     hasher: RandomState,
     clock: C,
-    counts: Counts,
+    counts: Arc<Counts>,
 }
 
 #[derive(Debug)]
 struct Entry<T> {
     value: Arc<T>,
+    /// What it would take as bytes.
+    bytes: u64,
     fresh_until: Instant,
     stale_until: Instant,
 }
@@ -64,6 +67,9 @@ struct Counts {
     misses: AtomicU64,
     bypasses: AtomicU64,
     stale: AtomicU64,
+    bytes: AtomicU64,
+    evictions: AtomicU64,
+    expirations: AtomicU64,
 }
 
 /// What a cache has done so far (CCH-05, CCH-11).
@@ -79,6 +85,12 @@ pub struct CacheStats {
     pub stale: u64,
     /// Values in the near cache.
     pub total_keys: u64,
+    /// What these values would take as bytes; a fetched value is weighed once, when it is kept.
+    pub bytes: u64,
+    /// Values that went because there was no room.
+    pub evictions: u64,
+    /// Values whose time was over when somebody asked for them.
+    pub expirations: u64,
 }
 
 impl CacheStats {
@@ -95,16 +107,24 @@ impl<T: Send + Sync + 'static, C: Clock + Clone> ReadThrough<T, C> {
     /// A near cache of at most so many values.
     #[must_use]
     pub fn new(kind: CacheKind, most_values: u64, clock: C) -> Self {
+        let counts = Arc::new(Counts::default());
+        let seen = Arc::clone(&counts);
+        let leaves = move |_: Arc<CacheKey>, entry: Entry<T>, why: RemovalCause| {
+            seen.bytes.fetch_sub(entry.bytes, Ordering::Relaxed);
+            if why == RemovalCause::Size {
+                seen.evictions.fetch_add(1, Ordering::Relaxed);
+            }
+        };
         Self {
             kind,
-            near: Moka::new(most_values),
+            near: Moka::builder().max_capacity(most_values).eviction_listener(leaves).build(),
             far: None,
             cleared: AtomicU64::new(0),
             flights: SingleFlight::new(),
             refreshing: Refreshing::default(),
             hasher: RandomState::new(),
             clock,
-            counts: Counts::default(),
+            counts,
         }
     }
 
@@ -118,6 +138,12 @@ impl<T: Send + Sync + 'static, C: Clock + Clone> ReadThrough<T, C> {
         Ok(self)
     }
 
+    /// What it keeps.
+    #[must_use]
+    pub const fn kind(&self) -> CacheKind {
+        self.kind
+    }
+
     /// What it has done so far.
     #[must_use]
     pub fn stats(&self) -> CacheStats {
@@ -129,6 +155,9 @@ impl<T: Send + Sync + 'static, C: Clock + Clone> ReadThrough<T, C> {
             bypasses: count(&self.counts.bypasses),
             stale: count(&self.counts.stale),
             total_keys: self.near.entry_count(),
+            bytes: count(&self.counts.bytes),
+            evictions: count(&self.counts.evictions),
+            expirations: count(&self.counts.expirations),
         }
     }
 
@@ -158,7 +187,11 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static, C: Clock + Clone> 
             return Ok(value);
         }
         let now = self.clock.now();
-        if let Some(entry) = self.near.get(key).filter(|entry| now < entry.stale_until) {
+        let kept = self.near.get(key);
+        if kept.is_some() {
+            self.counts.expirations.fetch_add(1, Ordering::Relaxed);
+        }
+        if let Some(entry) = kept.filter(|entry| now < entry.stale_until) {
             return if let Some(_refresh) = Refresh::begin(&self.refreshing, key) {
                 self.fetch(key, Far::NotAsked, fetch).await
             } else {
@@ -314,7 +347,10 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static, C: Clock + Clone> 
             return;
         }
         let fresh_until = self.clock.now() + fresh;
-        let entry = Entry { value: Arc::clone(value), fresh_until, stale_until: fresh_until + fresh / 2 };
+        let bytes = postcard::serialize_with_flavor(&**value, postcard::ser_flavors::Size::default()).unwrap_or(0);
+        let bytes = u64::try_from(bytes).unwrap_or(0);
+        self.counts.bytes.fetch_add(bytes, Ordering::Relaxed);
+        let entry = Entry { value: Arc::clone(value), bytes, fresh_until, stale_until: fresh_until + fresh / 2 };
         self.near.insert(key.clone(), entry);
         if !still() {
             // It was cleared while it was kept.

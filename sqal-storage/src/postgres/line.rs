@@ -6,7 +6,7 @@ use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnection, PgPool, Postgres};
 
 use super::error::{refused, storage_error};
-use crate::{StorageError, StorageErrorKind};
+use crate::{PoolUse, StorageError, StorageErrorKind};
 
 /// A pool, and how many of its connections are out.
 #[derive(Debug)]
@@ -19,6 +19,11 @@ pub(super) struct Line {
 impl Line {
     pub(super) const fn new(pool: PgPool, most: u32) -> Self {
         Self { pool, most, out: AtomicU32::new(0) }
+    }
+
+    /// How full it is.
+    pub(super) fn pool_use(&self, name: &'static str) -> PoolUse {
+        PoolUse { name, most: self.most, in_use: self.out.load(Ordering::Relaxed) }
     }
 
     /// A connection; whoever is done with it says so.

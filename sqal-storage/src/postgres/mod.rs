@@ -23,7 +23,7 @@ use tracing::{debug, error, info};
 
 use crate::record::Batch;
 use crate::schema::Schema;
-use crate::{Hourly, HourlyQuery, Inserted, Page, SampleQuery, SampleStore, StorageError, StorageErrorKind};
+use crate::{Hourly, HourlyQuery, Inserted, Page, PoolUse, SampleQuery, SampleStore, StorageError, StorageErrorKind};
 use encoding::{Id, Micros};
 use error::{corrupt, refused, storage_error};
 use line::Line;
@@ -165,6 +165,12 @@ impl PostgresStore {
     /// [`StorageError`] if there is no way to that version; nothing is then changed.
     pub async fn migrate_to(&self, version: i64) -> Result<(), StorageError> {
         migrate::to(&self.writers, &self.schema_name, self.schema(), Some(version)).await
+    }
+
+    /// How full its pools are.
+    #[must_use]
+    pub fn pools(&self) -> [PoolUse; 2] {
+        [self.writers.pool_use("writers"), self.readers.pool_use("readers")]
     }
 
     /// Closes all connections.

@@ -19,7 +19,7 @@ use sqlx::{Connection, Transaction};
 use tracing::error;
 
 use crate::record::Batch;
-use crate::{Hourly, HourlyQuery, Inserted, Page, SampleQuery, SampleStore, StorageError, StorageErrorKind};
+use crate::{Hourly, HourlyQuery, Inserted, Page, PoolUse, SampleQuery, SampleStore, StorageError, StorageErrorKind};
 use error::{corrupt, storage_error};
 
 /// How a SQLite store is opened.
@@ -125,6 +125,15 @@ impl SqliteStore {
         let mode = mode.map_err(storage_error);
         let closed = connection.close().await.map_err(storage_error);
         if mode? == "delete" { closed } else { Err(StorageError::new("sqlite", StorageErrorKind::Busy)) }
+    }
+
+    /// How full its pools are.
+    #[must_use]
+    pub fn pools(&self) -> [PoolUse; 2] {
+        [("writers", &self.writer), ("readers", &self.readers)].map(|(name, pool)| {
+            let idle = u32::try_from(pool.num_idle()).unwrap_or(u32::MAX);
+            PoolUse { name, most: pool.options().get_max_connections(), in_use: pool.size().saturating_sub(idle) }
+        })
     }
 
     /// Closes all connections; the log is written back into the file.

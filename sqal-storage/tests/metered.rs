@@ -1,0 +1,160 @@
+//! MET-06 to MET-14: the documented metrics have their names, labels and values.
+#![cfg(all(feature = "cache", feature = "conformance", feature = "metrics"))]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use metrics_util::debugging::{DebugValue, DebuggingRecorder};
+use sqal_core::{Sample, SampleId};
+use sqal_resilience::{ManualClock, SystemClock};
+use sqal_storage::conformance::sample;
+use sqal_storage::{
+    Cache, CacheKey, CacheKind, CacheScope, Hour, Hourly, HourlyQuery, Inserted, MeteredCache, MeteredStore, NearCache,
+    Page, PoolUse, ReadThrough, SampleQuery, SampleStore, StorageError, StorageErrorKind, report_caches, report_pools,
+};
+
+/// Every series with its labels as text, and its value, or all values of a histogram.
+fn series(recorder: &DebuggingRecorder) -> BTreeMap<String, Vec<f64>> {
+    let all = recorder.snapshotter().snapshot().into_vec().into_iter();
+    all.map(|(key, _, _, value)| {
+        let labels: Vec<_> = key.key().labels().map(|label| format!("{}={}", label.key(), label.value())).collect();
+        let values = match value {
+            DebugValue::Counter(n) => vec![f64::from(u32::try_from(n).unwrap())],
+            DebugValue::Gauge(value) => vec![value.0],
+            DebugValue::Histogram(values) => values.iter().map(|value| value.0).collect(),
+        };
+        (format!("{}{{{}}}", key.key().name(), labels.join(",")), values)
+    })
+    .collect()
+}
+
+fn expected(series: &[(&str, &[f64])]) -> BTreeMap<String, Vec<f64>> {
+    series.iter().map(|(name, values)| ((*name).to_owned(), values.to_vec())).collect()
+}
+
+/// A store that takes a while for everything.
+#[derive(Debug)]
+struct Slow(ManualClock);
+
+impl Slow {
+    fn away<T>(&self, millis: u64) -> Result<T, StorageError> {
+        self.0.advance(Duration::from_millis(millis));
+        Err(StorageError::new("slow", StorageErrorKind::Unavailable))
+    }
+}
+
+#[async_trait]
+impl SampleStore for Slow {
+    async fn insert(&self, batch: &[Sample]) -> Result<Vec<Inserted>, StorageError> {
+        self.0.advance(Duration::from_millis(125));
+        Ok(vec![Inserted::Stored; batch.len()])
+    }
+    async fn get(&self, _: &SampleId) -> Result<Option<Sample>, StorageError> {
+        self.away(250)
+    }
+    async fn query(&self, _: &SampleQuery) -> Result<Page, StorageError> {
+        self.away(500)
+    }
+    async fn hourly(&self, _: &HourlyQuery) -> Result<Vec<Hourly>, StorageError> {
+        self.away(1000)
+    }
+    async fn ping(&self) -> Result<(), StorageError> {
+        self.away(2000)
+    }
+}
+
+#[tokio::test]
+async fn met_14_queries_take_their_time_whether_they_succeed_or_not() {
+    let recorder = DebuggingRecorder::new();
+    let _local = metrics::set_default_local_recorder(&recorder);
+    let clock = ManualClock::new();
+    let store = MeteredStore::new(Slow(clock.clone()), clock);
+    let sample = sample("a", 0, "x", 1.0);
+    store.insert(std::slice::from_ref(&sample)).await.unwrap();
+    assert!(store.get(&sample.id()).await.is_err());
+    assert!(store.query(&SampleQuery::newest(std::num::NonZeroU16::MIN)).await.is_err());
+    let hour = Hour::of(sample.key.timestamp);
+    assert!(store.hourly(&HourlyQuery::new(hour, hour).unwrap()).await.is_err());
+    assert!(store.ping().await.is_err());
+    let wanted: [(&str, &[f64]); 2] = [
+        ("db_query_duration_seconds{query_type=insert}", &[0.125]),
+        ("db_query_duration_seconds{query_type=select}", &[0.25, 0.5, 1.0]),
+    ];
+    assert_eq!(series(&recorder), expected(&wanted));
+}
+
+#[test]
+fn met_12_13_the_fullest_pool_is_the_one_that_is_shown() {
+    let recorder = DebuggingRecorder::new();
+    metrics::with_local_recorder(&recorder, || {
+        report_pools(&[
+            PoolUse { name: "writers", most: 2, in_use: 2 },
+            PoolUse { name: "readers", most: 8, in_use: 3 },
+        ]);
+    });
+    let wanted: [(&str, &[f64]); 4] = [
+        ("db_connection_pool_available{}", &[0.0]),
+        ("db_connection_pool_size{}", &[2.0]),
+        ("db_connections_in_use{pool=readers}", &[3.0]),
+        ("db_connections_in_use{pool=writers}", &[2.0]),
+    ];
+    assert_eq!(series(&recorder), expected(&wanted));
+}
+
+#[tokio::test]
+async fn met_06_to_11_what_caches_have_done() {
+    let recorder = DebuggingRecorder::new();
+    let _local = metrics::set_default_local_recorder(&recorder);
+    let clock = ManualClock::new();
+    let latest: ReadThrough<String, _> = ReadThrough::new(CacheKind::LatestSample, 2, clock.clone());
+    let stats: ReadThrough<String, _> = ReadThrough::new(CacheKind::DeviceStats, 100, clock.clone());
+    let key = |name: &str| CacheKey::of_line(CacheKind::LatestSample, name);
+    let get = async |cache: &ReadThrough<String, ManualClock>, name: &str| {
+        cache.get(&key(name), || async { Ok::<_, Infallible>("x".repeat(9)) }).await.unwrap();
+    };
+    get(&latest, "a").await;
+    get(&latest, "a").await;
+    // Long after its time.
+    clock.advance(Duration::from_mins(5));
+    get(&latest, "a").await;
+    get(&stats, "a").await;
+    // Two have room.
+    get(&latest, "b").await;
+    get(&latest, "c").await;
+    report_caches(&[(latest.kind(), latest.stats()), (stats.kind(), stats.stats())]);
+    let wanted: [(&str, &[f64]); 7] = [
+        ("cache_hits_total{cache_type=latest_sample}", &[1.0]),
+        ("cache_misses_total{cache_type=latest_sample}", &[4.0]),
+        ("cache_hits_total{cache_type=device_stats}", &[0.0]),
+        ("cache_misses_total{cache_type=device_stats}", &[1.0]),
+        // Three values of nine characters and a length.
+        ("cache_size_bytes{}", &[30.0]),
+        ("cache_evictions_total{}", &[1.0]),
+        ("cache_expirations_total{}", &[1.0]),
+    ];
+    assert_eq!(series(&recorder), expected(&wanted));
+
+    // What was cleared takes no room.
+    latest.clear(&CacheScope::All).await.unwrap();
+    assert_eq!((latest.stats().bytes, latest.stats().evictions), (0, 1));
+    assert_eq!(stats.stats().bytes, 10);
+}
+
+#[tokio::test]
+async fn met_08_a_shared_cache_takes_its_time() {
+    let recorder = DebuggingRecorder::new();
+    let _local = metrics::set_default_local_recorder(&recorder);
+    let cache = MeteredCache::new(NearCache::new(1000, SystemClock), SystemClock);
+    let key = CacheKey::of_device(CacheKind::LatestSample, sqal_core::Name::new("a").unwrap(), "x");
+    let got = cache.get(&key).await.unwrap();
+    cache.put(&key, got.stamp, Arc::from([1, 2]), Duration::from_mins(1)).await.unwrap();
+    cache.get(&key).await.unwrap();
+    cache.clear(&CacheScope::All).await.unwrap();
+    let counts: BTreeMap<_, _> = series(&recorder).into_iter().map(|(name, values)| (name, values.len())).collect();
+    let of = |operation: &str| format!("cache_latency_seconds{{operation={operation}}}");
+    assert_eq!(counts, BTreeMap::from([(of("get"), 2), (of("set"), 1), (of("clear"), 1)]));
+}
