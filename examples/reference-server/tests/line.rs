@@ -220,6 +220,7 @@ fn probes_and_metrics_answer() {
     run(&config);
     assert_eq!(server.get("/health").1["database"], "connected");
     assert_eq!(server.get("/health/ready").0, 200);
+    assert_eq!(server.get("/api/sqal/latest").0, 200);
     let (_, metrics) = server.get("/metrics");
     let metrics = metrics.as_str().unwrap();
     for line in [
@@ -228,6 +229,11 @@ fn probes_and_metrics_answer() {
         "websocket_messages_received_total 3",
         "websocket_messages_sent_total 3",
         "sample_processing_duration_seconds_count 3",
+        "db_query_duration_seconds_count{query_type=\"insert\"}",
+        "db_query_duration_seconds_bucket{query_type=\"select\",le=\"0.001\"}",
+        "db_connection_pool_size ",
+        "db_connection_pool_available ",
+        "db_connections_in_use{pool=\"readers\"} 0",
         "http_requests_total{method=\"GET\",endpoint=\"/health\",status=\"200\"} 1",
         "http_request_duration_seconds_bucket{method=\"GET\",endpoint=\"/health\",le=\"0.005\"}",
     ] {
