@@ -4,6 +4,7 @@
 #![allow(clippy::print_stdout, reason = "a figure that is no time")]
 
 use std::hint::black_box;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -15,8 +16,8 @@ use sqal_fusion::{Decision, Inspector, PowerMeanRule, SensorWeights};
 use sqal_resilience::SystemClock;
 use sqal_sensors::{SpectralAnalyzer, SpectralProfile, TofAnalyzer, TofProfile};
 use sqal_storage::{
-    CacheKey, CacheKind, Hour, HourlyQuery, PostgresConfig, PostgresStore, ReadThrough, SampleQuery, SampleStore,
-    SqliteConfig, SqliteStore,
+    BatchWriter, CacheKey, CacheKind, Hour, HourlyQuery, PostgresConfig, PostgresStore, ReadThrough, SampleQuery,
+    SampleStore, SqliteConfig, SqliteStore, WriterConfig,
 };
 use sqlx::postgres::PgConnection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
@@ -158,6 +159,103 @@ fn postgres(c: &mut Criterion) {
         });
     });
     group.finish();
+}
+
+/// Everything on the way of a sample, from the hand that gives it in to its receipt, beside COPY of the same rows, a commit for each thousand
+/// on both sides. Taken in turns, so that what else the machine does falls on both alike.
+fn sustained(_: &mut Criterion) {
+    const BATCHES: usize = 10;
+    let Some(url) = measure(None).2 else { panic!("run `cargo xtask bench storage`, which starts PostgreSQL") };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let seen = samples(BATCHES * 1000);
+    let config = PostgresConfig::new(&url).and_then(|config| config.in_schema("bench")).expect("a URL");
+    // A task of the runtime's own for both: who blocks on one is woken through another thread.
+    let both = runtime.spawn(async move {
+        let store = Arc::new(PostgresStore::open(&config).await.expect("PostgreSQL answers"));
+        let mut behind = PgConnection::connect(&url).await.expect("PostgreSQL answers");
+        let clear = "SET search_path = bench; TRUNCATE sample, sample_hour";
+        let mut rows = Vec::new();
+        for batch in seen.chunks(1000) {
+            sqlx::raw_sql(clear).execute(&mut behind).await.expect("it does");
+            store.insert(batch).await.expect("it stores");
+            let mut out =
+                behind.copy_out_raw("COPY (SELECT * FROM sample) TO STDOUT (FORMAT binary)").await.expect("it copies");
+            let mut part = Vec::new();
+            while let Some(bytes) = futures_util::StreamExt::next(&mut out).await {
+                part.extend_from_slice(&bytes.expect("it copies"));
+            }
+            rows.push(part);
+        }
+        let by_hand = statements_by_hand(&mut behind).await;
+        let n = |n| NonZeroUsize::new(n).expect("not zero");
+        let mut all = Vec::new();
+        for commits in [1, 2] {
+            let (mut ours, mut theirs, mut singly) = (Vec::new(), Vec::new(), Vec::new());
+            for round in 0..31 {
+                sqlx::raw_sql(clear).execute(&mut behind).await.expect("it clears");
+                let usual = WriterConfig { queue: n(2000), batch: n(1000), commits: n(commits), ..WriterConfig::usual() };
+                let (writer, mut writing) = BatchWriter::start(Arc::clone(&store) as _, usual);
+                let handed_in: Vec<_> = seen.iter().map(|sample| Box::new(sample.clone())).collect();
+                let begun = now();
+                let mut receipts = Vec::with_capacity(seen.len());
+                for sample in handed_in {
+                    receipts.push(writer.submit(sample).await.expect("it takes it"));
+                }
+                for receipt in receipts {
+                    black_box(receipt.outcome().await.expect("it stores"));
+                }
+                ours.push(measure(Some(begun)).1);
+                writing.close();
+                writing.finished().await;
+                sqlx::raw_sql(clear).execute(&mut behind).await.expect("it clears");
+                let begun = now();
+                for part in &rows {
+                    let mut copy =
+                        behind.copy_in_raw("COPY sample FROM STDIN (FORMAT binary)").await.expect("it copies");
+                    copy.send(part.as_slice()).await.expect("it copies");
+                    copy.finish().await.expect("it copies");
+                }
+                theirs.push(measure(Some(begun)).1);
+                sqlx::raw_sql(clear).execute(&mut behind).await.expect("it clears");
+                let begun = now();
+                for statement in &by_hand {
+                    sqlx::raw_sql(AssertSqlSafe(statement.as_str())).execute(&mut behind).await.expect("it stores");
+                }
+                singly.push(measure(Some(begun)).1);
+                if round == 0 {
+                    // The first of each fills caches and opens connections.
+                    (ours, theirs, singly) = (Vec::new(), Vec::new(), Vec::new());
+                }
+            }
+            all.push((commits, median(ours), median(theirs), median(singly)));
+        }
+        for (commits, ours, theirs, singly) in all {
+            let each = |time: Duration, of: usize| time.as_secs_f64() * 1e6 / f64::from(u32::try_from(of).expect("few"));
+            let (ours, theirs, singly) =
+                (each(ours, seen.len()), each(theirs, seen.len()), each(singly, by_hand.len()));
+            println!(
+                "{commits} commits under way, µs a sample: {ours:.1}; binary COPY {theirs:.1}: {:.0} % of COPY; INSERT row by row {singly:.1}: {:.1} times",
+                theirs / ours * 100.0,
+                singly / ours
+            );
+        }
+    });
+    runtime.block_on(both).expect("no panic");
+}
+
+/// Hundred rows as INSERT statements with their values in them, written by the server.
+async fn statements_by_hand(behind: &mut PgConnection) -> Vec<String> {
+    let columns =
+        "SELECT string_agg('quote_nullable(' || attname || ')', ' || '', '' || ' ORDER BY attnum) FROM pg_attribute
+        WHERE attrelid = 'sample'::regclass AND attnum > 0 AND NOT attisdropped";
+    let columns: String = sqlx::query_scalar(columns).fetch_one(&mut *behind).await.expect("it answers");
+    let text = format!("SELECT 'INSERT INTO sample VALUES (' || {columns} || ')' FROM sample LIMIT 100");
+    sqlx::query_scalar(AssertSqlSafe(text)).fetch_all(behind).await.expect("it answers")
+}
+
+fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort_unstable();
+    times[times.len() / 2]
 }
 
 /// A row as the driver gives it: what a hand-written batch binds again.
@@ -312,5 +410,5 @@ fn cached(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, postgres, sqlite, growth, cached);
+criterion_group!(benches, postgres, sustained, sqlite, growth, cached);
 criterion_main!(benches);

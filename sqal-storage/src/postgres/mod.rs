@@ -273,20 +273,21 @@ impl PostgresStore {
             #[expect(clippy::disallowed_methods, reason = "the driver measures its queries too, but for this one")]
             let begun = Instant::now();
             let mut copy = transaction.copy_in_raw(statements::COPY).await.map_err(storage_error)?;
-            let mut refused = None;
+            let (mut refused, mut buffer) = (None, Vec::new());
             let sent = async {
-                copy.send(copy::header()).await?;
-                for records in batch.parts(PART, "postgres") {
-                    match records {
-                        Ok(records) => copy.send(copy::rows(&records)).await.map(|_| ())?,
-                        // Ours to say, not the driver's: it ends the copy, and is what the caller is told.
-                        Err(error) => {
-                            refused = Some(error);
-                            return Err(sqlx::Error::RowNotFound);
-                        }
-                    }
+                let mut parts = batch.parts(PART, "postgres").peekable();
+                let mut first = true;
+                while let Some(records) = parts.next() {
+                    // Ours to say, not the driver's: it ends the copy, and is what the caller is told.
+                    let records = records.map_err(|error| {
+                        refused = Some(error);
+                        sqlx::Error::RowNotFound
+                    })?;
+                    copy::part(&records, first, parts.peek().is_none(), &mut buffer);
+                    copy.send(buffer.as_slice()).await?;
+                    first = false;
                 }
-                copy.send(copy::end()).await.map(|_| ())
+                Ok(())
             }
             .await;
             let copied = match sent {
@@ -327,7 +328,7 @@ impl PostgresStore {
 const WORTH_A_COPY: usize = 100;
 
 /// So many rows are written at a time.
-const PART: usize = 250;
+const PART: usize = 100;
 
 /// So many large batches after one with a duplicate are inserted, not copied.
 const BATCHES_IN_DOUBT: u32 = 16;
