@@ -3,18 +3,17 @@
 //! Needs PostgreSQL: `cargo xtask bench storage` starts one. Every measured batch ends in a commit that waits for the disk.
 #![allow(clippy::print_stdout, reason = "a figure that is no time")]
 
+mod line;
+
 use std::hint::black_box;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use fixtures::scene::Station;
-use sqal_core::{Meta, Name, ProfileRef, Sample, SampleKey, Timestamp};
-use sqal_fusion::calibration::Calibration;
-use sqal_fusion::{Decision, Inspector, PowerMeanRule, SensorWeights};
+use line::samples;
+use sqal_core::{Inspection, Sample, SampleKey, Timestamp};
 use sqal_resilience::SystemClock;
-use sqal_sensors::{SpectralAnalyzer, SpectralProfile, TofAnalyzer, TofProfile};
 use sqal_storage::{
     BatchWriter, CacheKey, CacheKind, Hour, HourlyQuery, PostgresConfig, PostgresStore, ReadThrough, SampleQuery,
     SampleStore, SqliteConfig, SqliteStore, WriterConfig,
@@ -22,46 +21,6 @@ use sqal_storage::{
 use sqlx::postgres::PgConnection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{AssertSqlSafe, Connection, Row};
-
-/// What twenty stations saw, judged as the server judges: real numbers, which do not compress.
-fn samples(count: usize) -> Vec<Sample> {
-    let inspector = Inspector {
-        tof: TofAnalyzer::new(TofProfile::example()).expect("valid"),
-        spectral: SpectralAnalyzer::new(SpectralProfile::example()).expect("valid"),
-        rule: PowerMeanRule::default(),
-        decision: Decision::default(),
-        weights: SensorWeights::default(),
-        calibration: Calibration::NONE,
-    };
-    let mut stations: Vec<_> = (0..20).map(Station::new).collect();
-    (0..count)
-        .map(|k| {
-            let reading = stations[k % 20].next_reading();
-            let inspection = inspector.inspect(reading.frame.as_ref(), reading.spectrum.as_ref());
-            let micros = 1_794_000_000_000_000 + i64::try_from(k).expect("few") * 50_000;
-            let timestamp = Timestamp::from_micros(micros).expect("in range");
-            Sample {
-                key: SampleKey {
-                    device_id: Name::new(&format!("ESP32_{:03}", k % 20)).expect("short"),
-                    timestamp,
-                    sample_id: Name::new(&format!("SAMPLE-{k:08}")).expect("short"),
-                },
-                received_at: timestamp,
-                tof: reading.frame,
-                spectrum: reading.spectrum,
-                inspection,
-                reported: None,
-                meta: Meta {
-                    firmware_version: Name::new("2.1.0").ok(),
-                    temperature_c: Some(4.5),
-                    humidity_percent: Some(81.0),
-                },
-                profile: ProfileRef { name: Name::new("bench").expect("short"), version: 1, hash: [7; 16] },
-                processing_micros: 11,
-            }
-        })
-        .collect()
-}
 
 #[expect(clippy::disallowed_methods, reason = "a bench measures time, and is told where its server is")]
 fn measure(now: Option<Instant>) -> (Instant, Duration, Option<String>) {
@@ -97,13 +56,17 @@ fn postgres(c: &mut Criterion) {
             rows.extend_from_slice(&part.expect("it copies"));
         }
         drop(out);
+        let json = as_json(&mut behind, &batch).await;
         let text =
             "SELECT sum(pg_total_relation_size(inhrelid)) / 1000 FROM pg_inherits WHERE inhparent = 'sample'::regclass";
         let bytes: i64 = sqlx::query_scalar(&*Box::leak(format!("SELECT ({text})::bigint").into_boxed_str()))
             .fetch_one(&mut behind)
             .await
             .expect("it counts");
-        println!("bytes per sample on disk, with its indexes: {bytes}; as COPY sends it: {}", rows.len() / 1000);
+        println!(
+            "bytes per sample on disk, with its indexes: {bytes}; the documented columns with JSONB: {}, with the findings as JSONB too: {}; as COPY sends it: {}",
+            json[0], json[1], rows.len() / 1000
+        );
         rows
     });
     let mut group = c.benchmark_group("PostgreSQL, 1000 samples");
@@ -243,6 +206,34 @@ fn sustained(_: &mut Criterion) {
     runtime.block_on(both).expect("no panic");
 }
 
+/// The same samples in the documented columns, matrices and channels as JSONB, and then with everything found as JSONB beside them: bytes a
+/// sample, with the same two indexes.
+async fn as_json(behind: &mut PgConnection, batch: &[Sample]) -> [i64; 2] {
+    sqlx::raw_sql("CREATE TEMPORARY TABLE found (id uuid, findings jsonb)")
+        .execute(&mut *behind)
+        .await
+        .expect("it does");
+    for sample in batch {
+        let findings = serde_json::to_string(&sample.inspection).expect("it is JSON");
+        let id = u128::from_be_bytes(*sample.id().as_bytes());
+        let text = format!("INSERT INTO found VALUES ('{id:032x}', '{findings}')");
+        sqlx::raw_sql(AssertSqlSafe(text)).execute(&mut *behind).await.expect("it stores");
+    }
+    let mut sizes = [0; 2];
+    for (size, columns) in sizes.iter_mut().zip(["sensor_samples.*", "sensor_samples.*, findings"]) {
+        let text = format!(
+            "CREATE TABLE documented AS SELECT {columns} FROM sensor_samples JOIN found USING (id);
+            ALTER TABLE documented ADD PRIMARY KEY (timestamp, id);
+            CREATE INDEX ON documented (device_id, timestamp, id)"
+        );
+        sqlx::raw_sql(AssertSqlSafe(text)).execute(&mut *behind).await.expect("it does");
+        let text = "SELECT (pg_total_relation_size('documented') / 1000)::bigint";
+        *size = sqlx::query_scalar(text).fetch_one(&mut *behind).await.expect("it answers");
+        sqlx::raw_sql("DROP TABLE documented").execute(&mut *behind).await.expect("it does");
+    }
+    sizes
+}
+
 /// Hundred rows as INSERT statements with their values in them, written by the server.
 async fn statements_by_hand(behind: &mut PgConnection) -> Vec<String> {
     let columns =
@@ -349,30 +340,41 @@ fn sqlite(c: &mut Criterion) {
     group.finish();
 }
 
-/// The latest hundred of a device and the last six hours, with ten times as many samples behind them.
+/// The latest hundred of a device and the last six hours, with ten and a hundred times as many samples behind them.
+///
+/// Samples whose sensors saw nothing: what grows is the same, and ten million of them fit a disk.
 fn growth(c: &mut Criterion) {
     let Some(url) = measure(None).2 else { panic!("run `cargo xtask bench storage`, which starts PostgreSQL") };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let config = PostgresConfig::new(&url).and_then(|config| config.in_schema("bench_growth")).expect("a URL");
     let store = runtime.block_on(PostgresStore::open(&config)).expect("PostgreSQL answers");
-    let seen = samples(1000);
+    let blind = |sample: Sample| {
+        let inspection = Inspection { tof: None, spectral: None, ..sample.inspection };
+        Sample { tof: None, spectrum: None, inspection, ..sample }
+    };
+    let seen: Vec<_> = samples(1000).into_iter().map(blind).collect();
     let device = seen[0].key.device_id;
     let latest = SampleQuery { device_id: Some(device), ..SampleQuery::newest(100.try_into().expect("not zero")) };
     let mut group = c.benchmark_group("growth");
     group.sample_size(30).measurement_time(Duration::from_secs(3)).warm_up_time(Duration::from_millis(500));
     let mut batches = 0;
-    for rows in [100_000, 1_000_000] {
-        // A sample of each station every five seconds: a million is three days of twenty stations.
+    for rows in [100_000, 1_000_000, 10_000_000] {
+        // A sample of each station every five seconds: ten million are a month of twenty stations.
         runtime.block_on(async {
             while batches * 1000 < rows {
-                let later = |(k, sample): (i64, &Sample)| {
-                    let micros = 1_794_000_000_000_000 + (batches * 1000 + k) / 20 * 5_000_000;
-                    let timestamp = Timestamp::from_micros(micros).expect("in range");
-                    Sample { key: SampleKey { timestamp, ..sample.key }, ..sample.clone() }
+                let batch = |batch: i64| -> Vec<_> {
+                    let later = |(k, sample): (i64, &Sample)| {
+                        let micros = 1_794_000_000_000_000 + (batch * 1000 + k) / 20 * 5_000_000;
+                        let timestamp = Timestamp::from_micros(micros).expect("in range");
+                        Sample { key: SampleKey { timestamp, ..sample.key }, ..sample.clone() }
+                    };
+                    (0..).zip(&seen).map(later).collect()
                 };
-                let batch: Vec<_> = (0..).zip(&seen).map(later).collect();
-                store.insert(&batch).await.expect("it stores");
-                batches += 1;
+                let two = [batch(batches), batch(batches + 1)];
+                let [one, other] = two.each_ref().map(|batch| store.insert(batch));
+                let (one, other) = futures_util::future::join(one, other).await;
+                one.and(other).expect("it stores");
+                batches += 2;
             }
         });
         let end = Timestamp::from_micros(1_794_000_000_000_000 + rows / 20 * 5_000_000).expect("in range");

@@ -69,6 +69,55 @@ pub fn soak(root: &Path, interrupts: &Interrupts, cycles: Option<&str>) -> Resul
     interrupts.run(soak.env("SQAL_SOAK_CYCLES", number.to_string()))
 }
 
+/// Fills a file and a PostgreSQL with so many samples (a million without a number), and backs each up, restores it and compares.
+///
+/// # Errors
+///
+/// [`Failed`] if what came back is not what was there, or a server does not start.
+pub fn drill(root: &Path, interrupts: &Interrupts, samples: Option<&str>) -> Result<(), Failed> {
+    let samples = samples.unwrap_or("1000000");
+    samples.parse::<u32>().map_err(|error| Failed(format!("drill: {samples:?} samples: {error}")))?;
+    let programs = packages::ready(interrupts)?;
+    let services = Services::start(&programs, interrupts)?;
+    for name in ["filled", "scratch"] {
+        let mut psql = Command::new(programs.postgres.join("psql"));
+        interrupts.run(psql.args([&services.postgres_url, "-qc", &format!("CREATE DATABASE {name}")]))?;
+    }
+    for embedded in [true, false] {
+        // A folder for each: a million samples are three gigabytes, and as many restored.
+        let folder = tempfile::tempdir_in(root.join("target"))?;
+        let place = |name: &str| {
+            if embedded {
+                folder.path().join(name).display().to_string()
+            } else {
+                format!("{}{name}", services.postgres_url.trim_end_matches("postgres"))
+            }
+        };
+        let mut fill = Command::new("cargo");
+        fill.args([
+            "run",
+            "--quiet",
+            "--release",
+            "-p",
+            "benches",
+            "--example",
+            "fill",
+            "--",
+            &place("filled"),
+            samples,
+        ]);
+        interrupts.run(fill.current_dir(root))?;
+        let mut drill = Command::new("cargo");
+        drill.args(["run", "--quiet", "--release", "-p", "operations", "--bin", "sqal", "--", "drill"]);
+        drill.args(["--database", &place("filled"), "--scratch", &place("scratch")]).env("TMPDIR", folder.path());
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let paths = std::iter::once(programs.postgres.clone()).chain(std::env::split_paths(&path));
+        drill.env("PATH", std::env::join_paths(paths).map_err(|error| Failed(error.to_string()))?);
+        interrupts.run(drill.current_dir(root))?;
+    }
+    Ok(())
+}
+
 /// Runs a bench that needs servers, with those of this run.
 ///
 /// # Errors

@@ -13,7 +13,7 @@ use crate::database::Database;
 /// In one transaction with what follows: nobody is waited for long, and unless it is forced, nothing of ours may be there.
 const NOTHING_THERE: &str = "SET LOCAL lock_timeout = '10s';
 DO $$ DECLARE ours text; filled boolean; BEGIN
-    FOREACH ours IN ARRAY ARRAY['sample', 'sample_hour', 'audit_logs'] LOOP
+    FOREACH ours IN ARRAY ARRAY['sample', 'sample_hour', 'audit_logs', 'sealed_field'] LOOP
         IF to_regclass(ours) IS NOT NULL THEN
             EXECUTE format('LOCK TABLE %I IN ACCESS EXCLUSIVE MODE', ours);
             EXECUTE format('SELECT EXISTS (SELECT FROM %I)', ours) INTO filled;

@@ -1,0 +1,36 @@
+//! Fills an empty database with judged samples of twenty stations: `fill <SQLite file or URL of PostgreSQL> <how many>`.
+#![allow(clippy::print_stdout, reason = "a program for people")]
+
+#[path = "../benches/line/mod.rs"]
+mod line;
+
+use std::sync::Arc;
+
+use sqal_core::{Sample, SampleKey, Timestamp};
+use sqal_storage::{PostgresConfig, PostgresStore, SampleStore, SqliteConfig, SqliteStore};
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let arguments: Vec<_> = std::env::args().skip(1).collect();
+    let [place, count] = arguments.as_slice() else { return Err("usage: fill <database> <samples>".into()) };
+    let count: i64 = count.parse()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let store: Arc<dyn SampleStore> = if place.contains("://") {
+            Arc::new(PostgresStore::open(&PostgresConfig::new(place)?).await?)
+        } else {
+            Arc::new(SqliteStore::open(&SqliteConfig::at(place)).await?)
+        };
+        let seen = line::samples(1000);
+        for first in (0..count).step_by(1000) {
+            // A sample of each station every five seconds.
+            let later = |(k, sample): (i64, &Sample)| -> Result<Sample, sqal_core::NotATimestamp> {
+                let timestamp = Timestamp::from_micros(1_794_000_000_000_000 + (first + k) / 20 * 5_000_000)?;
+                Ok(Sample { key: SampleKey { timestamp, ..sample.key }, received_at: timestamp, ..sample.clone() })
+            };
+            let batch: Result<Vec<_>, _> = (0..count - first).zip(&seen).map(later).collect();
+            store.insert(&batch?).await?;
+        }
+        println!("{place} holds {count} samples more");
+        Ok(())
+    })
+}
