@@ -346,8 +346,6 @@ fn sqlite(c: &mut Criterion) {
 fn growth(c: &mut Criterion) {
     let Some(url) = measure(None).2 else { panic!("run `cargo xtask bench storage`, which starts PostgreSQL") };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    let config = PostgresConfig::new(&url).and_then(|config| config.in_schema("bench_growth")).expect("a URL");
-    let store = runtime.block_on(PostgresStore::open(&config)).expect("PostgreSQL answers");
     let blind = |sample: Sample| {
         let inspection = Inspection { tof: None, spectral: None, ..sample.inspection };
         Sample { tof: None, spectrum: None, inspection, ..sample }
@@ -355,39 +353,56 @@ fn growth(c: &mut Criterion) {
     let seen: Vec<_> = samples(1000).into_iter().map(blind).collect();
     let device = seen[0].key.device_id;
     let latest = SampleQuery { device_id: Some(device), ..SampleQuery::newest(100.try_into().expect("not zero")) };
+    let stores = [100_000, 1_000_000, 10_000_000].map(|rows| (rows, runtime.block_on(filled(&url, &seen, rows))));
     let mut group = c.benchmark_group("growth");
-    group.sample_size(30).measurement_time(Duration::from_secs(3)).warm_up_time(Duration::from_millis(500));
-    let mut batches = 0;
-    for rows in [100_000, 1_000_000, 10_000_000] {
-        // A sample of each station every five seconds: ten million are a month of twenty stations.
-        runtime.block_on(async {
-            while batches * 1000 < rows {
-                let batch = |batch: i64| -> Vec<_> {
-                    let later = |(k, sample): (i64, &Sample)| {
-                        let micros = 1_794_000_000_000_000 + (batch * 1000 + k) / 20 * 5_000_000;
-                        let timestamp = Timestamp::from_micros(micros).expect("in range");
-                        Sample { key: SampleKey { timestamp, ..sample.key }, ..sample.clone() }
-                    };
-                    (0..).zip(&seen).map(later).collect()
-                };
-                let two = [batch(batches), batch(batches + 1)];
-                let [one, other] = two.each_ref().map(|batch| store.insert(batch));
-                let (one, other) = futures_util::future::join(one, other).await;
-                one.and(other).expect("it stores");
-                batches += 2;
-            }
-        });
-        let end = Timestamp::from_micros(1_794_000_000_000_000 + rows / 20 * 5_000_000).expect("in range");
-        let before = Timestamp::from_micros(end.micros() - 6 * 3_600_000_000).expect("in range");
-        let shift = HourlyQuery::new(Hour::of(before), Hour::of(end)).expect("six hours");
+    group.sample_size(50).measurement_time(Duration::from_secs(3)).warm_up_time(Duration::from_millis(500));
+    for (rows, store) in &stores {
         group.bench_function(format!("latest 100 of a device, {rows} samples"), |b| {
             b.iter(|| runtime.block_on(store.query(&latest)).expect("it answers"));
         });
+    }
+    for (rows, store) in &stores {
+        let end = Timestamp::from_micros(BEGIN + rows / 20 * 5_000_000).expect("in range");
+        let before = Timestamp::from_micros(end.micros() - 6 * 3_600_000_000).expect("in range");
+        let shift = HourlyQuery::new(Hour::of(before), Hour::of(end)).expect("six hours");
         group.bench_function(format!("six hours of all devices, {rows} samples"), |b| {
             b.iter(|| runtime.block_on(store.hourly(&shift)).expect("it answers"));
         });
     }
     group.finish();
+}
+
+/// When the line began.
+const BEGIN: i64 = 1_794_000_000_000_000;
+
+/// A store with so many samples in a schema of its own, filled unless it is; a sample of each station every five seconds: ten million are a
+/// month of twenty stations.
+async fn filled(url: &str, seen: &[Sample], rows: i64) -> PostgresStore {
+    let schema = format!("bench_{rows}");
+    let config = PostgresConfig::new(url).and_then(|config| config.in_schema(&schema)).expect("a URL");
+    let store = PostgresStore::open(&config).await.expect("PostgreSQL answers");
+    let mut behind = PgConnection::connect(url).await.expect("PostgreSQL answers");
+    let count = format!("SELECT count(*) FROM {schema}.sample");
+    let mut count: i64 = sqlx::query_scalar(AssertSqlSafe(count)).fetch_one(&mut behind).await.expect("it counts");
+    while count < rows {
+        let batch = |first: i64| -> Vec<_> {
+            let later = |(k, sample): (i64, &Sample)| {
+                let timestamp = Timestamp::from_micros(BEGIN + (first + k) / 20 * 5_000_000).expect("in range");
+                Sample { key: SampleKey { timestamp, ..sample.key }, ..sample.clone() }
+            };
+            (0..).zip(seen).map(later).collect()
+        };
+        let two = [batch(count), batch(count + 1000)];
+        let [one, other] = two.each_ref().map(|batch| store.insert(batch));
+        let (one, other) = futures_util::future::join(one, other).await;
+        one.and(other).expect("it stores");
+        count += 2000;
+    }
+    // What the database does by itself some time later.
+    let tidy = format!("VACUUM ANALYZE {schema}.sample");
+    sqlx::query(AssertSqlSafe(tidy)).execute(&mut behind).await.expect("it does");
+    sqlx::raw_sql("CHECKPOINT").execute(&mut behind).await.expect("it does");
+    store
 }
 
 /// The latest sample from the cache, beside a bare look into the library that keeps it.

@@ -12,6 +12,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 use sqal_resilience::body::{ReplayBody, TimedBody};
@@ -469,6 +470,31 @@ async fn a_body_of_crumbs_outgrows_its_cap_by_their_number() {
         let copy = body.again();
         assert_eq!(body.collect().await.unwrap().to_bytes().len(), frames as usize);
         assert_eq!(copy.is_whole(), whole, "{frames}");
+    }
+}
+
+/// A body of trailers alone.
+struct Trailing(Option<HeaderMap>);
+
+impl Body for Trailing {
+    type Data = Bytes;
+    type Error = &'static str;
+
+    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, &'static str>>> {
+        Poll::Ready(self.0.take().map(|trailers| Ok(Frame::trailers(trailers))))
+    }
+}
+
+/// A trailer costs its value and 32 bytes.
+#[tokio::test]
+async fn a_body_of_trailers_outgrows_its_cap_by_their_size() {
+    for (cap, whole) in [(42, true), (41, false)] {
+        let trailers =
+            HeaderMap::from_iter([(HeaderName::from_static("x-sum"), HeaderValue::from_static("0123456789"))]);
+        let body = ReplayBody::new(Trailing(Some(trailers)), cap);
+        let copy = body.again();
+        assert_eq!(body.collect().await.unwrap().trailers().unwrap().len(), 1);
+        assert_eq!(copy.is_whole(), whole, "{cap}");
     }
 }
 

@@ -241,6 +241,7 @@ async fn sd_11_the_lines_are_those_that_are_documented() {
 
 #[tokio::test(start_paused = true)]
 async fn sd_12_27_thirty_seconds_are_thirty_seconds_and_what_is_left_is_named() {
+    Lines::listen();
     let shutdown = Shutdown::default();
     let stuck = shutdown.track_named(Kind::Request, "POST /api/v1/samples").unwrap();
     let worker = shutdown.spawn("exporter", std::future::pending::<()>()).unwrap();
@@ -252,6 +253,8 @@ async fn sd_12_27_thirty_seconds_are_thirty_seconds_and_what_is_left_is_named() 
     assert_eq!((report.abandoned_requests, report.abandoned_tasks), (1, 1));
     assert_eq!(report.abandoned, ["POST /api/v1/samples", "exporter"]);
     assert_ne!(report.exit_code(), 0);
+    let said = Lines::read().into_iter().find(|line| line.starts_with("WARN abandoned")).unwrap();
+    assert_eq!(said, r#"WARN abandoned requests=1 tasks=1 named=["POST /api/v1/samples", "exporter"]"#);
     worker.abort();
     drop(stuck);
     let forever = Shutdown::new(ShutdownConfig { drain: Duration::MAX, ..ShutdownConfig::default() });

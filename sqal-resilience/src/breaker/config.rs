@@ -299,3 +299,21 @@ impl BreakerConfig {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `base · factorˡᵉᵛᵉˡ · (1 + jitter · (2r - 1))`, with `r` from seed and generation.
+    #[test]
+    fn an_open_time_is_what_its_formula_says() {
+        let open_for =
+            OpenFor { jitter: 0.5, seed: Some(7), ..OpenFor::doubling(Duration::from_mins(1), Duration::MAX) };
+        for (level, generation) in [(0, 1), (1, 2), (3, 9)] {
+            let r = Random(7 ^ generation).next();
+            let expected = 60.0 * f64::from(1 << level) * 0.5f64.mul_add(2.0f64.mul_add(r, -1.0), 1.0);
+            let found = open_for.at(level, generation).as_secs_f64();
+            assert!((found - expected).abs() < 1e-6, "{found} {expected}");
+        }
+    }
+}
