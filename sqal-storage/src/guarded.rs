@@ -4,7 +4,9 @@ use async_trait::async_trait;
 use sqal_core::{Sample, SampleId};
 use sqal_resilience::{Breaker, BreakerConfig, Clock, InvalidBreaker, Observer, Outcome, State};
 
-use crate::{Hourly, HourlyQuery, Inserted, Page, SampleQuery, SampleStore, StorageError, StorageErrorKind};
+use crate::{
+    DeviceTally, Hourly, HourlyQuery, Inserted, Page, SampleQuery, SampleStore, StorageError, StorageErrorKind,
+};
 
 /// A decorator: calls pass while the breaker of their kind allows them.
 ///
@@ -84,6 +86,10 @@ impl<S: SampleStore, C: Clock + Clone + 'static> SampleStore for GuardedStore<S,
 
     async fn hourly(&self, query: &HourlyQuery) -> Result<Vec<Hourly>, StorageError> {
         call(&self.reading, while_reading, self.store.hourly(query)).await
+    }
+
+    async fn by_device(&self, query: &HourlyQuery) -> Result<Vec<DeviceTally>, StorageError> {
+        call(&self.reading, while_reading, self.store.by_device(query)).await
     }
 
     /// Asks the store itself: a health check must see a recovery that the breaker has not tried yet.

@@ -100,5 +100,5 @@ pub use spooled::SpooledStore;
 #[cfg(feature = "sqlite")]
 pub use sqlite::{SqliteConfig, SqliteStore};
 pub use store::{Inserted, SampleStore};
-pub use tally::{Hour, Hourly, HourlyQuery, NotASpan, Tally};
+pub use tally::{DeviceTally, Hour, Hourly, HourlyQuery, NotASpan, Tally};
 pub use writer::{BatchWriter, NotStored, Receipt, WriterConfig, WriterHandle};

@@ -8,8 +8,9 @@ use async_trait::async_trait;
 use sqal_core::{DeviceId, Sample, SampleId, Timestamp};
 
 use crate::{
-    Action, ActionOf, AuditEntry, Custody, ErasureOf, FieldKey, FieldName, Gone, Head, Hour, Hourly, HourlyQuery,
-    Inserted, KeyId, Page, Purge, SampleQuery, SampleStore, Sealed, SealedFields, StorageError, Subject, Tally,
+    Action, ActionOf, AuditEntry, Custody, DeviceTally, ErasureOf, FieldKey, FieldName, Gone, Head, Hour, Hourly,
+    HourlyQuery, Inserted, KeyId, Page, Purge, SampleQuery, SampleStore, Sealed, SealedFields, StorageError, Subject,
+    Tally,
 };
 
 /// A store in memory, for tests, examples and embedders that keep nothing.
@@ -31,6 +32,12 @@ struct Kept {
 }
 
 impl Kept {
+    fn hours_of(&self, query: &HourlyQuery) -> impl Iterator<Item = (Hour, DeviceId, Tally)> {
+        let (span, wanted) = (query.from()..query.until(), query.device_id().copied());
+        let hours = self.hours.iter().map(|((hour, device), tally)| (*hour, *device, *tally));
+        hours.filter(move |(hour, device, _)| span.contains(hour) && wanted.is_none_or(|wanted| wanted == *device))
+    }
+
     fn write_down(&mut self, action: Action) -> AuditEntry {
         let last = self.audit.last().map(|entry| Head { number: entry.number, hash: entry.hash });
         let entry = AuditEntry::after(last.as_ref(), action);
@@ -85,12 +92,13 @@ impl SampleStore for MemoryStore {
     }
 
     async fn hourly(&self, query: &HourlyQuery) -> Result<Vec<Hourly>, StorageError> {
-        let span = query.from()..query.until();
         let kept = self.kept();
-        let hours = kept.hours.iter().filter(|((hour, device), _)| {
-            span.contains(hour) && query.device_id().is_none_or(|wanted| wanted == device)
-        });
-        Ok(Hourly::together(hours.map(|((hour, _), tally)| Hourly { hour: *hour, tally: *tally })))
+        Ok(Hourly::together(kept.hours_of(query).map(|(hour, _, tally)| Hourly { hour, tally })))
+    }
+
+    async fn by_device(&self, query: &HourlyQuery) -> Result<Vec<DeviceTally>, StorageError> {
+        let kept = self.kept();
+        Ok(DeviceTally::together(kept.hours_of(query).map(|(_, device_id, tally)| DeviceTally { device_id, tally })))
     }
 
     async fn ping(&self) -> Result<(), StorageError> {

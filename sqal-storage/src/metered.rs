@@ -16,7 +16,7 @@ use sqal_resilience::Clock;
 
 #[cfg(feature = "cache")]
 use crate::{Cache, CacheAway, CacheKey, CacheKind, CacheScope, CacheStats, Got, Stamp};
-use crate::{Hourly, HourlyQuery, Inserted, Page, PoolUse, SampleQuery, SampleStore, StorageError};
+use crate::{DeviceTally, Hourly, HourlyQuery, Inserted, Page, PoolUse, SampleQuery, SampleStore, StorageError};
 
 /// A decorator: how long a store takes, as `db_query_duration_seconds` by `query_type` (`select`, `insert`), failed calls too (MET-14).
 ///
@@ -67,6 +67,10 @@ impl<S: SampleStore, C: Clock + 'static> SampleStore for MeteredStore<S, C> {
 
     async fn hourly(&self, query: &HourlyQuery) -> Result<Vec<Hourly>, StorageError> {
         timed(&self.clock, &self.select, self.store.hourly(query)).await
+    }
+
+    async fn by_device(&self, query: &HourlyQuery) -> Result<Vec<DeviceTally>, StorageError> {
+        timed(&self.clock, &self.select, self.store.by_device(query)).await
     }
 
     /// Not measured: nobody waits for a probe.

@@ -11,7 +11,8 @@ use tokio::sync::{Notify, RwLock};
 use tracing::{error, info, warn};
 
 use crate::{
-    Cursor, Hourly, HourlyQuery, Inserted, Page, SampleQuery, SampleStore, SqliteStore, StorageError, StorageErrorKind,
+    Cursor, DeviceTally, Hourly, HourlyQuery, Inserted, Page, SampleQuery, SampleStore, SqliteStore, StorageError,
+    StorageErrorKind,
 };
 
 /// A decorator: when the store behind it is away, samples are acknowledged from a local SQLite file instead.
@@ -237,6 +238,15 @@ impl<S: SampleStore> SampleStore for SpooledStore<S> {
             return Ok(hours);
         }
         Ok(Hourly::together(hours.into_iter().chain(self.spool.hourly(query).await?)))
+    }
+
+    async fn by_device(&self, query: &HourlyQuery) -> Result<Vec<DeviceTally>, StorageError> {
+        let _still = self.moving.read().await;
+        let devices = self.store.by_device(query).await?;
+        if self.waiting() == 0 {
+            return Ok(devices);
+        }
+        Ok(DeviceTally::together(devices.into_iter().chain(self.spool.by_device(query).await?)))
     }
 
     /// Whether samples can be stored: in the store, or as long as there is room in the spool.

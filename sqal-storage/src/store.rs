@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use async_trait::async_trait;
 use sqal_core::{Sample, SampleId};
 
-use crate::{Hourly, HourlyQuery, Page, SampleQuery, StorageError};
+use crate::{DeviceTally, Hourly, HourlyQuery, Page, SampleQuery, StorageError};
 
 /// Keeps samples for ever and gives them back unchanged.
 ///
@@ -23,7 +23,7 @@ use crate::{Hourly, HourlyQuery, Page, SampleQuery, StorageError};
 /// 7. *Newest first*: `query` orders by timestamp, then by id, both descending.
 /// 8. *Pages cover everything once*: following [`Page::next`] visits each sample that was there at the start exactly once.
 /// 9. *Filters filter*: a query for a device returns that device's samples and no others.
-/// 10. *Hours add up*: `hourly` counts every sample that was ever stored once, duplicates not at all, in the hour it was measured.
+/// 10. *Hours and devices add up*: `hourly` and `by_device` count every sample that was ever stored once, duplicates not at all, in the hour it was measured.
 #[async_trait]
 pub trait SampleStore: Debug + Send + Sync + 'static {
     /// Stores a batch in one transaction and says for each sample whether it is new.
@@ -53,6 +53,14 @@ pub trait SampleStore: Debug + Send + Sync + 'static {
     ///
     /// [`StorageError`] if the store cannot be read.
     async fn hourly(&self, query: &HourlyQuery) -> Result<Vec<Hourly>, StorageError>;
+
+    /// What the samples of each device come to in the same span of hours, in the order of the devices' names (as bytes); a device without
+    /// samples is left out.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError`] if the store cannot be read.
+    async fn by_device(&self, query: &HourlyQuery) -> Result<Vec<DeviceTally>, StorageError>;
 
     /// Whether the store answers.
     ///
@@ -87,6 +95,10 @@ impl<S: SampleStore + ?Sized> SampleStore for std::sync::Arc<S> {
 
     async fn hourly(&self, query: &HourlyQuery) -> Result<Vec<Hourly>, StorageError> {
         (**self).hourly(query).await
+    }
+
+    async fn by_device(&self, query: &HourlyQuery) -> Result<Vec<DeviceTally>, StorageError> {
+        (**self).by_device(query).await
     }
 
     async fn ping(&self) -> Result<(), StorageError> {

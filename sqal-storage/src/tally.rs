@@ -122,6 +122,33 @@ impl Hourly {
     }
 }
 
+/// What the samples of one device come to.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct DeviceTally {
+    /// The device.
+    pub device_id: DeviceId,
+    /// Its samples.
+    pub tally: Tally,
+}
+
+impl DeviceTally {
+    /// What samples come to, by device; in the order of their names' bytes.
+    #[must_use]
+    pub fn of<'a>(samples: impl IntoIterator<Item = &'a Sample>) -> Vec<Self> {
+        let one = |sample: &Sample| Self { device_id: sample.key.device_id, tally: Tally::of(sample) };
+        Self::together(samples.into_iter().map(one))
+    }
+
+    /// Adds up what belongs to one device; in the order of their names' bytes.
+    pub(crate) fn together(parts: impl IntoIterator<Item = Self>) -> Vec<Self> {
+        let mut devices: BTreeMap<DeviceId, Tally> = BTreeMap::new();
+        for Self { device_id, tally } in parts {
+            devices.entry(device_id).and_modify(|sum| *sum = sum.and(&tally)).or_insert(tally);
+        }
+        devices.into_iter().map(|(device_id, tally)| Self { device_id, tally }).collect()
+    }
+}
+
 /// What at least one sample comes to.
 ///
 /// Scores and confidences are added as whole billionths: such sums are exact, so that every store gives the same numbers whatever the

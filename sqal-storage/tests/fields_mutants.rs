@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use sqal_core::{DeviceId, Sample, SampleId};
 use sqal_storage::conformance::fields;
 use sqal_storage::{
-    Action, ActionOf, AuditEntry, Custody, ErasureOf, FieldKey, FieldName, Gone, Hourly, HourlyQuery, Inserted, KeyId,
-    MemoryStore, Page, Purge, SampleQuery, SampleStore, Sealed, SealedFields, StorageError, Subject,
+    Action, ActionOf, AuditEntry, Custody, DeviceTally, ErasureOf, FieldKey, FieldName, Gone, Hourly, HourlyQuery,
+    Inserted, KeyId, MemoryStore, Page, Purge, SampleQuery, SampleStore, Sealed, SealedFields, StorageError, Subject,
 };
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -158,6 +158,9 @@ impl SampleStore for Mutant {
     }
     async fn hourly(&self, query: &HourlyQuery) -> Result<Vec<Hourly>, StorageError> {
         self.store.hourly(query).await
+    }
+    async fn by_device(&self, query: &HourlyQuery) -> Result<Vec<DeviceTally>, StorageError> {
+        self.store.by_device(query).await
     }
     async fn ping(&self) -> Result<(), StorageError> {
         self.store.ping().await

@@ -11,8 +11,8 @@ use sqal_core::{Sample, SampleId};
 use sqal_resilience::{BreakerConfig, Event, ManualClock, State};
 use sqal_storage::conformance::sample;
 use sqal_storage::{
-    GuardedStore, Hourly, HourlyQuery, Inserted, MemoryStore, Page, SampleQuery, SampleStore, StorageError,
-    StorageErrorKind,
+    DeviceTally, GuardedStore, Hourly, HourlyQuery, Inserted, MemoryStore, Page, SampleQuery, SampleStore,
+    StorageError, StorageErrorKind,
 };
 
 /// A store that works, is away, or is busy, and counts its calls.
@@ -52,6 +52,10 @@ impl SampleStore for Moody {
     async fn hourly(&self, query: &HourlyQuery) -> Result<Vec<Hourly>, StorageError> {
         self.mood()?;
         self.store.hourly(query).await
+    }
+    async fn by_device(&self, query: &HourlyQuery) -> Result<Vec<DeviceTally>, StorageError> {
+        self.mood()?;
+        self.store.by_device(query).await
     }
     async fn ping(&self) -> Result<(), StorageError> {
         self.mood()

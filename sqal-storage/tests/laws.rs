@@ -10,10 +10,10 @@ use async_trait::async_trait;
 use sqal_core::{DeviceId, Sample, SampleId};
 use sqal_resilience::{BreakerConfig, SystemClock};
 use sqal_storage::{
-    Action, ActionOf, AuditEntry, Custody, ErasureOf, FieldKey, FieldName, Gone, GuardedStore, Hourly, HourlyQuery,
-    Inserted, KeyId, MemoryStore, MeteredStore, Page, Purge, SampleQuery, SampleStore, Sealed, SealedFields,
-    SpooledStore, SqliteConfig, SqliteStore, StorageError, Subject, custody_conformance, fields_conformance,
-    sample_store_conformance,
+    Action, ActionOf, AuditEntry, Custody, DeviceTally, ErasureOf, FieldKey, FieldName, Gone, GuardedStore, Hourly,
+    HourlyQuery, Inserted, KeyId, MemoryStore, MeteredStore, Page, Purge, SampleQuery, SampleStore, Sealed,
+    SealedFields, SpooledStore, SqliteConfig, SqliteStore, StorageError, Subject, custody_conformance,
+    fields_conformance, sample_store_conformance,
 };
 
 /// A store that lives in a folder of its own, which goes with it.
@@ -51,6 +51,9 @@ impl<S: SampleStore> SampleStore for Temporary<S> {
     }
     async fn hourly(&self, query: &HourlyQuery) -> Result<Vec<Hourly>, StorageError> {
         self.store.hourly(query).await
+    }
+    async fn by_device(&self, query: &HourlyQuery) -> Result<Vec<DeviceTally>, StorageError> {
+        self.store.by_device(query).await
     }
     async fn ping(&self) -> Result<(), StorageError> {
         self.store.ping().await

@@ -13,8 +13,9 @@ use sqal_core::{Sample, SampleId};
 use sqal_resilience::{ManualClock, SystemClock};
 use sqal_storage::conformance::sample;
 use sqal_storage::{
-    Cache, CacheKey, CacheKind, CacheScope, Hour, Hourly, HourlyQuery, Inserted, MeteredCache, MeteredStore, NearCache,
-    Page, PoolUse, ReadThrough, SampleQuery, SampleStore, StorageError, StorageErrorKind, report_caches, report_pools,
+    Cache, CacheKey, CacheKind, CacheScope, DeviceTally, Hour, Hourly, HourlyQuery, Inserted, MeteredCache,
+    MeteredStore, NearCache, Page, PoolUse, ReadThrough, SampleQuery, SampleStore, StorageError, StorageErrorKind,
+    report_caches, report_pools,
 };
 
 /// Every series with its labels as text, and its value, or all values of a histogram.
@@ -61,6 +62,9 @@ impl SampleStore for Slow {
     }
     async fn hourly(&self, _: &HourlyQuery) -> Result<Vec<Hourly>, StorageError> {
         self.away(1000)
+    }
+    async fn by_device(&self, _: &HourlyQuery) -> Result<Vec<DeviceTally>, StorageError> {
+        self.away(1500)
     }
     async fn ping(&self) -> Result<(), StorageError> {
         self.away(2000)

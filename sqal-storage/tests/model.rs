@@ -104,6 +104,7 @@ async fn compare<R: Reopen>(place: R, commands: Vec<Command>) {
                 let query = HourlyQuery::new(from, until).unwrap();
                 let query = device.map_or(query, |at| query.of_device(at.get(&seen).key.device_id));
                 assert_eq!(store.hourly(&query).await.unwrap(), model.hourly(&query).await.unwrap());
+                assert_eq!(store.by_device(&query).await.unwrap(), model.by_device(&query).await.unwrap());
             }
             Command::Reopen => store = place.open().await,
         }

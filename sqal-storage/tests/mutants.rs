@@ -9,7 +9,8 @@ use async_trait::async_trait;
 use sqal_core::{Sample, SampleId};
 use sqal_storage::conformance::{self, sample};
 use sqal_storage::{
-    Cursor, Hour, Hourly, HourlyQuery, Inserted, MemoryStore, Page, SampleQuery, SampleStore, StorageError, Tally,
+    Cursor, DeviceTally, Hour, Hourly, HourlyQuery, Inserted, MemoryStore, Page, SampleQuery, SampleStore,
+    StorageError, Tally,
 };
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -31,7 +32,17 @@ enum Bug {
     HoursOfAllDevices,
     HoursForgetABatch,
     NewestHourFirst,
+    DevicesForgetOne,
+    DevicesInAnyOrder,
+    DevicesAllTheSame,
+    DevicesOfAllTimes,
 }
+
+/// The hour before 1970.
+const FIRST: Hour = Hour::of(match sqal_core::Timestamp::from_micros(-1) {
+    Ok(time) => time,
+    Err(_) => unreachable!(),
+});
 
 /// A memory store with one bug.
 #[derive(Debug)]
@@ -137,6 +148,21 @@ impl SampleStore for Mutant {
         Ok(hours)
     }
 
+    async fn by_device(&self, query: &HourlyQuery) -> Result<Vec<DeviceTally>, StorageError> {
+        let query = match self.bug {
+            Bug::DevicesOfAllTimes => &HourlyQuery::new(FIRST, query.until()).unwrap(),
+            _ => query,
+        };
+        let mut devices = self.store.by_device(query).await?;
+        match self.bug {
+            Bug::DevicesForgetOne => drop(devices.pop()),
+            Bug::DevicesInAnyOrder => devices.reverse(),
+            Bug::DevicesAllTheSame if !devices.is_empty() => devices[0].tally = devices.last().unwrap().tally,
+            _ => {}
+        }
+        Ok(devices)
+    }
+
     async fn ping(&self) -> Result<(), StorageError> {
         Ok(())
     }
@@ -193,6 +219,10 @@ async fn every_bug_breaks_a_law() {
         Bug::HoursOfAllDevices,
         Bug::HoursForgetABatch,
         Bug::NewestHourFirst,
+        Bug::DevicesForgetOne,
+        Bug::DevicesInAnyOrder,
+        Bug::DevicesAllTheSame,
+        Bug::DevicesOfAllTimes,
     ];
     for bug in bugs {
         assert!(broken_laws(bug).await > 0, "{bug:?} is caught by no law");

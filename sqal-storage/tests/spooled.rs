@@ -12,8 +12,8 @@ use sqal_core::{Sample, SampleId, Timestamp};
 use sqal_resilience::Backoff;
 use sqal_storage::conformance::scored;
 use sqal_storage::{
-    Hour, Hourly, HourlyQuery, Inserted, MemoryStore, Page, SampleQuery, SampleStore, SpooledStore, SqliteConfig,
-    SqliteStore, StorageError, StorageErrorKind,
+    DeviceTally, Hour, Hourly, HourlyQuery, Inserted, MemoryStore, Page, SampleQuery, SampleStore, SpooledStore,
+    SqliteConfig, SqliteStore, StorageError, StorageErrorKind,
 };
 
 /// A store that is away when it is told to be, refuses the device `poison`, and remembers in which order samples came.
@@ -63,6 +63,10 @@ impl SampleStore for Remote {
     async fn hourly(&self, query: &HourlyQuery) -> Result<Vec<Hourly>, StorageError> {
         self.there()?;
         self.store.hourly(query).await
+    }
+    async fn by_device(&self, query: &HourlyQuery) -> Result<Vec<DeviceTally>, StorageError> {
+        self.there()?;
+        self.store.by_device(query).await
     }
     async fn ping(&self) -> Result<(), StorageError> {
         self.there()

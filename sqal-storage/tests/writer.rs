@@ -10,8 +10,8 @@ use async_trait::async_trait;
 use sqal_core::{Sample, SampleId};
 use sqal_storage::conformance::sample;
 use sqal_storage::{
-    BatchWriter, Hourly, HourlyQuery, Inserted, MemoryStore, NotStored, Page, SampleQuery, SampleStore, StorageError,
-    StorageErrorKind, WriterConfig,
+    BatchWriter, DeviceTally, Hourly, HourlyQuery, Inserted, MemoryStore, NotStored, Page, SampleQuery, SampleStore,
+    StorageError, StorageErrorKind, WriterConfig,
 };
 use tokio::sync::Semaphore;
 
@@ -56,6 +56,9 @@ impl SampleStore for Moody {
     }
     async fn hourly(&self, query: &HourlyQuery) -> Result<Vec<Hourly>, StorageError> {
         self.store.hourly(query).await
+    }
+    async fn by_device(&self, query: &HourlyQuery) -> Result<Vec<DeviceTally>, StorageError> {
+        self.store.by_device(query).await
     }
     async fn ping(&self) -> Result<(), StorageError> {
         self.store.ping().await
@@ -165,6 +168,9 @@ impl SampleStore for Broken {
         Err(StorageError::new("broken", self.0.clone()))
     }
     async fn hourly(&self, _: &HourlyQuery) -> Result<Vec<Hourly>, StorageError> {
+        Err(StorageError::new("broken", self.0.clone()))
+    }
+    async fn by_device(&self, _: &HourlyQuery) -> Result<Vec<DeviceTally>, StorageError> {
         Err(StorageError::new("broken", self.0.clone()))
     }
     async fn ping(&self) -> Result<(), StorageError> {

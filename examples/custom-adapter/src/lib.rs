@@ -11,7 +11,8 @@ use std::sync::{Mutex, PoisonError};
 use async_trait::async_trait;
 use sqal_core::{Sample, SampleId};
 use sqal_storage::{
-    Hourly, HourlyQuery, Inserted, MemoryStore, Page, SampleQuery, SampleStore, StorageError, StorageErrorKind,
+    DeviceTally, Hourly, HourlyQuery, Inserted, MemoryStore, Page, SampleQuery, SampleStore, StorageError,
+    StorageErrorKind,
 };
 
 /// A store in a file of JSON lines.
@@ -78,6 +79,9 @@ impl SampleStore for LogStore {
 
     async fn hourly(&self, query: &HourlyQuery) -> Result<Vec<Hourly>, StorageError> {
         self.index.hourly(query).await
+    }
+    async fn by_device(&self, query: &HourlyQuery) -> Result<Vec<DeviceTally>, StorageError> {
+        self.index.by_device(query).await
     }
 
     async fn ping(&self) -> Result<(), StorageError> {

@@ -21,7 +21,7 @@ use sqal_core::{
     Timestamp, Verdict,
 };
 
-use crate::{Hour, Hourly, HourlyQuery, Inserted, SampleQuery, SampleStore, Tally};
+use crate::{DeviceTally, Hour, Hourly, HourlyQuery, Inserted, SampleQuery, SampleStore, Tally};
 
 /// A sample with the given key and nothing measured; `humidity` tells two samples with one key apart.
 ///
@@ -222,7 +222,7 @@ fn hours(from: i64, until: i64) -> HourlyQuery {
     HourlyQuery::new(hour(from), hour(until)).expect("a short span")
 }
 
-/// Law 10: hours add up, whatever comes in several batches, out of order, on their edges, before 1970 or without a score.
+/// Law 10: hours and devices add up, whatever comes in several batches, out of order, on their edges, before 1970 or without a score.
 ///
 /// # Panics
 ///
@@ -251,9 +251,14 @@ pub async fn hours_add_up(store: &dyn SampleStore) {
         expected(&[&all[..5], &all[8..]].concat())
     );
     assert_eq!(store.hourly(&hours(6, 9)).await.expect("the store answers"), []);
+    let devices = async |query: HourlyQuery| store.by_device(&query).await.expect("the store answers");
+    assert_eq!(devices(hours(-1, 10)).await, DeviceTally::of(all.iter().copied()));
+    assert_eq!(devices(hours(3, 9)).await, DeviceTally::of([&all[..5], &all[8..]].concat()));
+    assert_eq!(devices(hours(6, 9)).await, []);
     let device: DeviceId = Name::new("a").expect("a short name");
     let of_a: Vec<_> = all.iter().copied().filter(|s| s.key.device_id == device).collect();
     assert_eq!(store.hourly(&hours(-1, 10).of_device(device)).await.expect("the store answers"), expected(&of_a));
+    assert_eq!(devices(hours(-1, 10).of_device(device)).await, DeviceTally::of(of_a));
 }
 
 /// Law 10: what comes twice is counted once.

@@ -17,13 +17,15 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use sqal_core::{Sample, SampleId};
-use sqlx::postgres::{PgConnection, PgPoolOptions, Postgres};
+use sqlx::postgres::{PgConnection, PgPoolOptions, PgRow, Postgres};
 use sqlx::{AssertSqlSafe, Connection, Row, Transaction};
 use tracing::{debug, error, info};
 
 use crate::record::Batch;
 use crate::schema::Schema;
-use crate::{Hourly, HourlyQuery, Inserted, Page, PoolUse, SampleQuery, SampleStore, StorageError, StorageErrorKind};
+use crate::{
+    DeviceTally, Hourly, HourlyQuery, Inserted, Page, PoolUse, SampleQuery, SampleStore, StorageError, StorageErrorKind,
+};
 use encoding::{Id, Micros};
 use error::{corrupt, refused, storage_error};
 use line::Line;
@@ -264,6 +266,26 @@ impl PostgresStore {
         Ok(batch.outcomes(stored.map_err(corrupt)?))
     }
 
+    /// Reads hours of a span, of all devices or of one.
+    async fn hours<T>(
+        &self,
+        [of_all, of_one]: [&'static str; 2],
+        query: &HourlyQuery,
+        to: impl Fn(&PgRow) -> Result<T, String>,
+    ) -> Result<Vec<T>, StorageError> {
+        within(self.deadline, async {
+            let (from, until) = (query.from().begins().micros(), query.until().begins().micros());
+            let statement = if query.device_id().is_some() { of_one } else { of_all };
+            let mut statement = sqlx::query(statement).bind(Micros(from)).bind(Micros(until));
+            if let Some(device) = query.device_id() {
+                statement = statement.bind(device.as_str());
+            }
+            let rows = self.readers.with(async |connection| statement.fetch_all(connection).await).await?;
+            rows.iter().map(to).collect::<Result<_, _>>().map_err(corrupt)
+        })
+        .await
+    }
+
     /// The server stores one part while the next is written.
     async fn copy(&self, batch: &Batch<'_>) -> Result<Vec<Inserted>, StorageError> {
         let mut connection = self.writers.take().await?;
@@ -408,18 +430,11 @@ impl SampleStore for PostgresStore {
     }
 
     async fn hourly(&self, query: &HourlyQuery) -> Result<Vec<Hourly>, StorageError> {
-        within(self.deadline, async {
-            let statement =
-                if query.device_id().is_some() { statements::HOURS_OF_DEVICE } else { statements::HOURS_OF_ALL };
-            let (from, until) = (query.from().begins().micros(), query.until().begins().micros());
-            let mut statement = sqlx::query(statement).bind(Micros(from)).bind(Micros(until));
-            if let Some(device) = query.device_id() {
-                statement = statement.bind(device.as_str());
-            }
-            let rows = self.readers.with(async |connection| statement.fetch_all(connection).await).await?;
-            rows.iter().map(rows::to_hourly).collect::<Result<_, _>>().map_err(corrupt)
-        })
-        .await
+        self.hours([statements::HOURS_OF_ALL, statements::HOURS_OF_DEVICE], query, rows::to_hourly).await
+    }
+
+    async fn by_device(&self, query: &HourlyQuery) -> Result<Vec<DeviceTally>, StorageError> {
+        self.hours([statements::DEVICES, statements::DEVICE], query, rows::to_device_tally).await
     }
 
     async fn ping(&self) -> Result<(), StorageError> {

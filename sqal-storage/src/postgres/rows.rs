@@ -6,7 +6,7 @@ use sqlx::query::Query;
 
 use super::encoding::{Id, Micros};
 use crate::record::{Record, Stored};
-use crate::{Action, AuditEntry, Cursor, FieldKey, FieldName, Head, Hour, Hourly, KeyId, Sealed, Tally};
+use crate::{Action, AuditEntry, Cursor, DeviceTally, FieldKey, FieldName, Head, Hour, Hourly, KeyId, Sealed, Tally};
 
 type Bound<'q> = Query<'q, Postgres, PgArguments>;
 
@@ -115,8 +115,18 @@ pub(super) fn to_sample(row: &PgRow) -> Result<Sample, String> {
 
 /// The hour of a row.
 pub(super) fn to_hourly(row: &PgRow) -> Result<Hourly, String> {
+    let tally = tally(row)?;
+    Ok(Hourly { hour: Hour::of(tally.first), tally })
+}
+
+/// The device of a row, and what it comes to.
+pub(super) fn to_device_tally(row: &PgRow) -> Result<DeviceTally, String> {
+    Ok(DeviceTally { device_id: name(row, "device_id")?, tally: tally(row)? })
+}
+
+fn tally(row: &PgRow) -> Result<Tally, String> {
     let score = |name| -> Result<Option<Score>, String> { Ok(column::<Option<f64>>(row, name)?.map(Score::nearest)) };
-    let tally = Tally {
+    Ok(Tally {
         samples: column(row, "samples")?,
         grades: [
             column(row, "reject")?,
@@ -132,8 +142,7 @@ pub(super) fn to_hourly(row: &PgRow) -> Result<Hourly, String> {
         confidence_sum: column(row, "confidence_sum")?,
         first: time(row, "first")?,
         last: time(row, "last")?,
-    };
-    Ok(Hourly { hour: Hour::of(tally.first), tally })
+    })
 }
 
 /// Binds a line of the audit log.

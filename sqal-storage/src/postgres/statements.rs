@@ -289,22 +289,28 @@ pub(super) const PAGE_OF_DEVICE: &str = samples!(
 );
 
 macro_rules! hours {
-    ($where:literal) => {
+    ($by:literal, $order:literal, $where:literal) => {
         concat!(
-            "SELECT sum(samples)::bigint AS samples, sum(reject)::bigint AS reject, sum(c)::bigint AS c, sum(b)::bigint AS b, ",
+            "SELECT ", $by, ", sum(samples)::bigint AS samples, sum(reject)::bigint AS reject, sum(c)::bigint AS c, sum(b)::bigint AS b, ",
             "sum(a)::bigint AS a, sum(a_plus)::bigint AS a_plus, sum(scored)::bigint AS scored, sum(score_sum)::bigint AS score_sum, ",
             "sum(score_squares)::bigint AS score_squares, min(score_min) AS score_min, max(score_max) AS score_max, ",
             "sum(confidence_sum)::bigint AS confidence_sum, min(first) AS first, max(last) AS last ",
-            "FROM sample_hour WHERE ", $where, " GROUP BY hour ORDER BY hour"
+            "FROM sample_hour WHERE ", $where, " GROUP BY ", $by, " ORDER BY ", $order
         )
     };
 }
 
 /// The hours of all devices together, oldest first: bind from, until.
-pub(super) const HOURS_OF_ALL: &str = hours!("hour >= $1 AND hour < $2");
+pub(super) const HOURS_OF_ALL: &str = hours!("hour", "hour", "hour >= $1 AND hour < $2");
 
 /// The hours of one device, oldest first: bind from, until, device.
-pub(super) const HOURS_OF_DEVICE: &str = hours!("device_id = $3 AND hour >= $1 AND hour < $2");
+pub(super) const HOURS_OF_DEVICE: &str = hours!("hour", "hour", "device_id = $3 AND hour >= $1 AND hour < $2");
+
+/// What each device came to in a span of hours: bind from, until.
+pub(super) const DEVICES: &str = hours!("device_id", "device_id COLLATE \"C\"", "hour >= $1 AND hour < $2");
+
+/// What one device came to: bind from, until, device.
+pub(super) const DEVICE: &str = hours!("device_id", "device_id", "device_id = $3 AND hour >= $1 AND hour < $2");
 
 /// Writes a line of the audit log.
 pub(super) const AUDIT: &str =

@@ -14,12 +14,16 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use sqal_core::{Sample, SampleId};
-use sqlx::sqlite::{Sqlite, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::sqlite::{
+    Sqlite, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
+};
 use sqlx::{Connection, Transaction};
 use tracing::error;
 
 use crate::record::Batch;
-use crate::{Hourly, HourlyQuery, Inserted, Page, PoolUse, SampleQuery, SampleStore, StorageError, StorageErrorKind};
+use crate::{
+    DeviceTally, Hourly, HourlyQuery, Inserted, Page, PoolUse, SampleQuery, SampleStore, StorageError, StorageErrorKind,
+};
 use error::{corrupt, storage_error};
 
 /// How a SQLite store is opened.
@@ -184,6 +188,23 @@ impl SqliteStore {
     }
 }
 
+impl SqliteStore {
+    /// What each row of the hours of a span comes to.
+    async fn hours<T>(
+        &self,
+        query: &HourlyQuery,
+        to: impl Fn(&SqliteRow) -> Result<T, String>,
+    ) -> Result<Vec<T>, StorageError> {
+        let statement = match query.device_id() {
+            Some(device) => sqlx::query(statements::HOURS_OF_DEVICE).bind(device.as_str().to_owned()),
+            None => sqlx::query(statements::HOURS_OF_ALL),
+        };
+        let statement = statement.bind(query.from().number()).bind(query.until().number());
+        let rows = statement.fetch_all(&self.readers).await.map_err(storage_error)?;
+        rows.iter().map(to).collect::<Result<_, _>>().map_err(corrupt)
+    }
+}
+
 /// Stores what is new of a batch and adds it to its hours.
 async fn store(transaction: &mut Transaction<'_, Sqlite>, batch: &Batch<'_>) -> Result<Vec<Inserted>, StorageError> {
     let mut records = batch.records("sqlite")?.into_iter();
@@ -260,14 +281,11 @@ impl SampleStore for SqliteStore {
     }
 
     async fn hourly(&self, query: &HourlyQuery) -> Result<Vec<Hourly>, StorageError> {
-        let statement = match query.device_id() {
-            Some(device) => sqlx::query(statements::HOURS_OF_DEVICE).bind(device.as_str().to_owned()),
-            None => sqlx::query(statements::HOURS_OF_ALL),
-        };
-        let statement = statement.bind(query.from().number()).bind(query.until().number());
-        let rows = statement.fetch_all(&self.readers).await.map_err(storage_error)?;
-        let hours: Result<Vec<_>, _> = rows.iter().map(rows::to_hourly).collect();
-        Ok(Hourly::together(hours.map_err(corrupt)?))
+        Ok(Hourly::together(self.hours(query, rows::to_hourly).await?))
+    }
+
+    async fn by_device(&self, query: &HourlyQuery) -> Result<Vec<DeviceTally>, StorageError> {
+        Ok(DeviceTally::together(self.hours(query, rows::to_device_tally).await?))
     }
 
     async fn ping(&self) -> Result<(), StorageError> {

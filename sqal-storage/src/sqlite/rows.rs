@@ -6,7 +6,10 @@ use sqlx::sqlite::{Sqlite, SqliteArguments, SqliteRow};
 
 use super::error::storage_error;
 use crate::record::{Record, Stored};
-use crate::{Action, AuditEntry, Cursor, FieldKey, FieldName, Head, Hour, Hourly, KeyId, Sealed, StorageError, Tally};
+use crate::{
+    Action, AuditEntry, Cursor, DeviceTally, FieldKey, FieldName, Head, Hour, Hourly, KeyId, Sealed, StorageError,
+    Tally,
+};
 
 type Bound<'q> = Query<'q, Sqlite, SqliteArguments>;
 
@@ -95,8 +98,18 @@ pub(super) fn to_sample(row: &SqliteRow) -> Result<Sample, String> {
 
 /// The hour of a row.
 pub(super) fn to_hourly(row: &SqliteRow) -> Result<Hourly, String> {
+    let tally = tally(row)?;
+    Ok(Hourly { hour: Hour::of(tally.first), tally })
+}
+
+/// The device of a row, and what it comes to.
+pub(super) fn to_device_tally(row: &SqliteRow) -> Result<DeviceTally, String> {
+    Ok(DeviceTally { device_id: name(row, "device_id")?, tally: tally(row)? })
+}
+
+fn tally(row: &SqliteRow) -> Result<Tally, String> {
     let score = |name| -> Result<Option<Score>, String> { Ok(column::<Option<f64>>(row, name)?.map(Score::nearest)) };
-    let tally = Tally {
+    Ok(Tally {
         samples: column(row, "samples")?,
         grades: [
             column(row, "reject")?,
@@ -112,8 +125,7 @@ pub(super) fn to_hourly(row: &SqliteRow) -> Result<Hourly, String> {
         confidence_sum: column(row, "confidence_sum")?,
         first: time(row, "first")?,
         last: time(row, "last")?,
-    };
-    Ok(Hourly { hour: Hour::of(tally.first), tally })
+    })
 }
 
 /// Binds a line of the audit log.

@@ -298,7 +298,7 @@ WHERE device_id = ? AND (timestamp, id) < (?, ?) ORDER BY timestamp DESC, id DES
 macro_rules! hours {
     ($where:expr) => {
         concat!(
-            "SELECT hour, samples, reject, c, b, a, a_plus, scored, score_sum, score_squares, score_min, score_max, confidence_sum, ",
+            "SELECT device_id, hour, samples, reject, c, b, a, a_plus, scored, score_sum, score_squares, score_min, score_max, confidence_sum, ",
             "first, last FROM sample_hour WHERE ", $where, " ORDER BY hour"
         )
     };
