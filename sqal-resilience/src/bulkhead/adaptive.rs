@@ -95,17 +95,10 @@ impl<L: Limit, C: Clock + Clone> AdaptivePermit<'_, L, C> {
         let ended = self.of.clock.now();
         let sample =
             Observation { began: self.began, ended, in_flight: self.in_flight, dropped: outcome == Outcome::Failure };
-        let larger = {
-            let mut limit = self.of.limit.lock().unwrap_or_else(PoisonError::into_inner);
-            let before = limit.current();
-            limit.learn(&sample);
-            // Under the lock, so that of two reports the later one stays.
-            self.of.bulkhead.set_limit(limit.current());
-            limit.current() > before
-        };
-        if larger {
-            self.of.bulkhead.serve();
-        }
+        let mut limit = self.of.limit.lock().unwrap_or_else(PoisonError::into_inner);
+        limit.learn(&sample);
+        // Under the lock, so that of two reports the later one stays. Whoever waits is served when this permit gives its place back, next.
+        self.of.bulkhead.set_limit(limit.current());
     }
 
     /// How long the call has been under way.
