@@ -126,7 +126,14 @@ pub(super) const PARTITIONED: Schema = Schema {
 /// The schema with `TimescaleDB`: `sample` is a hypertable with a chunk a day.
 pub(super) const HYPERTABLE: Schema = Schema {
     oldest: 1,
-    base: base!("", "SELECT create_hypertable('sample', by_range('timestamp', INTERVAL '1 day'));"),
+    base: base!(
+        "",
+        "
+-- The extension may live in any schema, and ours is the only one that is looked into.
+DO $$ DECLARE extension text := (SELECT extnamespace::regnamespace::text FROM pg_extension WHERE extname = 'timescaledb'); BEGIN
+    EXECUTE format('SELECT %1$s.create_hypertable(''sample'', %1$s.by_range(''timestamp'', INTERVAL ''1 day''), create_default_indexes => false)', extension);
+END $$;"
+    ),
     steps: &[HOURS, AUDIT_LOGS, SEALED_FIELDS],
 };
 
