@@ -20,14 +20,16 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         } else {
             Arc::new(SqliteStore::open(&SqliteConfig::at(place)).await?)
         };
-        let seen = line::samples(1000);
+        // Twenty thousand different ones: what repeats itself would be compressed as no line is.
+        let seen = line::samples(20_000);
         for first in (0..count).step_by(1000) {
             // A sample of each station every five seconds.
             let later = |(k, sample): (i64, &Sample)| -> Result<Sample, sqal_core::NotATimestamp> {
                 let timestamp = Timestamp::from_micros(1_794_000_000_000_000 + (first + k) / 20 * 5_000_000)?;
                 Ok(Sample { key: SampleKey { timestamp, ..sample.key }, received_at: timestamp, ..sample.clone() })
             };
-            let batch: Result<Vec<_>, _> = (0..count - first).zip(&seen).map(later).collect();
+            let from = usize::try_from(first)? % seen.len();
+            let batch: Result<Vec<_>, _> = (0..(count - first).min(1000)).zip(&seen[from..]).map(later).collect();
             store.insert(&batch?).await?;
         }
         println!("{place} holds {count} samples more");

@@ -20,6 +20,8 @@ pub struct PostgresConfig {
     pub acquire_timeout: Duration,
     /// How long a call takes at most, all in all. The server gives up at the same time.
     pub deadline: Duration,
+    /// After how many days samples are compressed, where `TimescaleDB` can (a chunk a day, about half the size); `None` leaves them as they are.
+    pub compress_after_days: Option<NonZeroU32>,
 }
 
 /// A PostgreSQL store that cannot be.
@@ -35,7 +37,7 @@ pub enum InvalidPostgres {
 }
 
 impl PostgresConfig {
-    /// The database at a URL, in its schema `public`; two writers, eight readers, 2 s for a connection, 10 s for a call.
+    /// The database at a URL, in its schema `public`; two writers, eight readers, 2 s for a connection, 10 s for a call, compression after a week.
     ///
     /// `postgresql://` and the `+driver` of another language's URL (`postgresql+asyncpg://`) are understood (C-27).
     ///
@@ -57,6 +59,7 @@ impl PostgresConfig {
             readers: n(8),
             acquire_timeout: Duration::from_secs(2),
             deadline: Duration::from_secs(10),
+            compress_after_days: Some(n(7)),
         })
     }
 
@@ -86,6 +89,7 @@ impl fmt::Debug for PostgresConfig {
             .field("readers", &self.readers)
             .field("acquire_timeout", &self.acquire_timeout)
             .field("deadline", &self.deadline)
+            .field("compress_after_days", &self.compress_after_days)
             .finish_non_exhaustive()
     }
 }

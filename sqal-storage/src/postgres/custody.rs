@@ -14,6 +14,9 @@ use crate::{Action, ActionOf, AuditEntry, Custody, Gone, Purge, StorageError};
 /// A transaction that is under way.
 pub(super) type Inside<'a, 'c> = &'a mut Transaction<'c, Postgres>;
 
+/// A chunk of a hypertable, in microseconds; chunks begin at midnight UTC.
+const DAY: i64 = 86_400_000_000;
+
 /// Writes a line of the audit log as a part of a transaction.
 pub(super) async fn write_down(transaction: Inside<'_, '_>, action: Action) -> Result<AuditEntry, StorageError> {
     // One line at a time: each holds the hash of the one before.
@@ -51,13 +54,23 @@ impl Custody for PostgresStore {
         Ok(Gone { samples: samples.unsigned_abs(), hours: hours.unsigned_abs() })
     }
 
-    /// Whole partitions are counted and dropped; only the one that the time cuts is deleted from.
+    /// Whole partitions, or chunks, are counted and dropped; only the one that the time cuts is deleted from.
     async fn purge(&self, purge: &Purge, action: ActionOf<'_>) -> Result<Gone, StorageError> {
         let before = purge.samples_before.micros();
         // What is older goes with its partition; a hypertable has none of ours.
         let from = if self.partitions.is_some() { Partition::beginning_of(before) } else { i64::MIN };
         let hours = Micros(purge.hours_before.begins().micros());
         self.in_transaction(async |transaction| {
+            let mut in_chunks = 0;
+            if self.partitions.is_none() {
+                // Whole chunks are counted and dropped, compressed or not; the rows of the one that the time cuts are deleted.
+                let chunk_begins = before.div_euclid(DAY) * DAY;
+                let count = sqlx::query_scalar::<_, i64>(statements::COUNT_SAMPLES_BEFORE).bind(Micros(chunk_begins));
+                in_chunks = count.fetch_one(&mut **transaction).await.map_err(storage_error)?.unsigned_abs();
+                let told = sqlx::query(statements::TELL).bind("drop_before").bind(chunk_begins.to_string());
+                told.execute(&mut **transaction).await.map_err(storage_error)?;
+                sqlx::raw_sql(statements::DROP_CHUNKS).execute(&mut **transaction).await.map_err(storage_error)?;
+            }
             let samples = sqlx::query(statements::PURGE_SAMPLES).bind(Micros(from)).bind(Micros(before));
             let samples = samples.execute(&mut **transaction).await.map_err(storage_error)?.rows_affected();
             let hours = sqlx::query(statements::PURGE_HOURS).bind(hours).execute(&mut **transaction).await;
@@ -67,7 +80,7 @@ impl Custody for PostgresStore {
                 Some(partitions) => partitions.drop_before(transaction, before).await?,
                 None => 0,
             };
-            let gone = Gone { samples: samples + dropped, hours };
+            let gone = Gone { samples: samples + dropped + in_chunks, hours };
             write_down(transaction, action(gone)).await?;
             Ok(gone)
         })

@@ -12,6 +12,7 @@ mod partitions;
 mod rows;
 mod statements;
 
+use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
@@ -77,6 +78,9 @@ impl PostgresStore {
         within(config.deadline, store.make_schema()).await?;
         store.look().await?;
         migrate::to(&store.writers, &store.schema_name, store.schema(), None).await?;
+        if let Some(days) = config.compress_after_days.filter(|_| store.timescale == Timescale::Community) {
+            store.compress_after(days).await?;
+        }
         let version = Self::NEWEST_SCHEMA;
         info!(timescale = ?store.timescale, schema = store.schema_name, version, "PostgreSQL store is open");
         Ok(store)
@@ -186,6 +190,19 @@ impl PostgresStore {
             Timescale::Absent => &statements::PARTITIONED,
             Timescale::Apache | Timescale::Community => &statements::HYPERTABLE,
         }
+    }
+
+    /// Lets the server compress what is older than so many days.
+    async fn compress_after(&self, days: NonZeroU32) -> Result<(), StorageError> {
+        self.in_transaction(async |transaction| {
+            let lock = sqlx::query(statements::LOCK).bind(&self.schema_name);
+            lock.execute(&mut **transaction).await.map_err(storage_error)?;
+            let tell = sqlx::query(statements::TELL).bind("compress_after").bind(format!("{days} days"));
+            tell.execute(&mut **transaction).await.map_err(storage_error)?;
+            sqlx::raw_sql(statements::COMPRESS).execute(&mut **transaction).await.map_err(storage_error)?;
+            Ok(())
+        })
+        .await
     }
 
     async fn make_schema(&self) -> Result<(), StorageError> {

@@ -6,6 +6,35 @@ use crate::schema::{Schema, Step};
 pub(super) const TIMESCALE: &str = "
 SELECT (SELECT extversion FROM pg_extension WHERE extname = 'timescaledb'), current_setting('timescaledb.license', true)";
 
+/// What the two texts after this one are told: no block takes parameters. Bind a name and a value; it lasts as long as the transaction.
+pub(super) const TELL: &str = "SELECT set_config('sqal.' || $1, $2, true)";
+
+/// Compresses chunks that are old enough, about half an hour after the server was told, and then every half a day: told `compress_after`.
+/// Told the same again it changes nothing.
+pub(super) const COMPRESS: &str = "
+DO $$ DECLARE
+    extension text := (SELECT extnamespace::regnamespace::text FROM pg_extension WHERE extname = 'timescaledb');
+    after interval := current_setting('sqal.compress_after')::interval;
+BEGIN
+    IF NOT (SELECT compression_enabled FROM timescaledb_information.hypertables
+            WHERE hypertable_schema = current_schema() AND hypertable_name = 'sample') THEN
+        ALTER TABLE sample SET (timescaledb.compress, timescaledb.compress_segmentby = 'device_id', timescaledb.compress_orderby = 'timestamp DESC, id');
+    END IF;
+    IF NOT EXISTS (SELECT FROM timescaledb_information.jobs WHERE hypertable_schema = current_schema()
+            AND hypertable_name = 'sample' AND (config->>'compress_after')::interval = after) THEN
+        EXECUTE format('SELECT %1$s.remove_compression_policy(''sample'', if_exists => true)', extension);
+        EXECUTE format('SELECT %1$s.add_compression_policy(''sample'', %2$L::interval)', extension, after);
+    END IF;
+END $$";
+
+/// Drops the chunks that are all older than a time: told `drop_before`, in microseconds since 1970.
+pub(super) const DROP_CHUNKS: &str = "
+DO $$ BEGIN
+    EXECUTE format('SELECT %1$s.drop_chunks(''sample'', older_than => %2$L::timestamptz)',
+        (SELECT extnamespace::regnamespace::text FROM pg_extension WHERE extname = 'timescaledb'),
+        timestamptz 'epoch' + current_setting('sqal.drop_before')::bigint * interval '1 microsecond');
+END $$";
+
 /// Whether `sample` is partitioned by us ('p'); NULL when it is not there.
 pub(super) const LAYOUT: &str = "SELECT relkind::text FROM pg_class WHERE oid = to_regclass('sample')";
 
