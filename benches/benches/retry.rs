@@ -4,6 +4,7 @@ use std::future::ready;
 use std::hint::black_box;
 use std::num::NonZeroU32;
 use std::pin::pin;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Waker};
 use std::time::Duration;
 
@@ -22,6 +23,16 @@ fn first_try(c: &mut Criterion) {
     let policy = RetryPolicy::new(3, backoff);
     group.bench_function("SQAL", |b| {
         b.iter(|| now(Retryable::retry(|| ready(black_box(Ok::<_, ()>(1))), black_box(policy)).run()));
+    });
+    // What the harness itself costs: the policy is copied in, a future is made and polled, and nothing is tried again.
+    group.bench_function("floor: the policy copied, a future polled", |b| {
+        b.iter(|| {
+            let (policy, operation) = (black_box(policy), || ready(black_box(Ok::<_, ()>(1))));
+            now(async move {
+                let result = operation().await;
+                if result.is_err() { black_box(policy.max_retries) } else { 0 }
+            })
+        });
     });
     group.bench_function("backon", |b| {
         b.iter(|| {
@@ -58,6 +69,17 @@ fn budget(c: &mut Criterion) {
         b.iter(|| {
             ours.earn();
             black_box(ours.spend())
+        });
+    });
+    // What no budget that several threads share can do without: one atomic change to earn, and one to spend.
+    let word = AtomicU64::new(1 << 20);
+    group.bench_function("floor: two compare-and-swaps of one word", |b| {
+        b.iter(|| {
+            let change = |by: u64| {
+                let seen = word.load(Ordering::Relaxed);
+                word.compare_exchange(seen, seen.wrapping_add(by), Ordering::Relaxed, Ordering::Relaxed)
+            };
+            (black_box(change(1)), black_box(change(u64::MAX)))
         });
     });
     group.bench_function("tower, deposit and withdraw", |b| {

@@ -1,8 +1,10 @@
 //! What a flight costs that nobody joins; a peer beside it in the same run.
 
+use std::collections::HashMap;
 use std::future::ready;
 use std::hint::black_box;
 use std::pin::pin;
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Waker};
 
 use criterion::{Criterion, criterion_group, criterion_main};
@@ -16,6 +18,18 @@ fn leader(c: &mut Criterion) {
     let mut group = c.benchmark_group("a flight that nobody joins");
     let ours = SingleFlight::<u64, u64>::new();
     group.bench_function("SQAL", |b| b.iter(|| now(ours.run(black_box(7), || ready(black_box(1))))));
+    // What no flight can do without that others may join: a hash that strangers cannot predict, an entry in a table under a lock, something on
+    // the heap that outlives whoever made it, and the entry's end under the lock again.
+    let table: Mutex<HashMap<u64, Arc<Mutex<u64>>>> = Mutex::default();
+    group.bench_function("floor: an entry in a table, and out of it", |b| {
+        b.iter(|| {
+            let key = black_box(7);
+            let flight = Arc::new(Mutex::new(0));
+            table.lock().expect("nobody panics").insert(key, Arc::clone(&flight));
+            *flight.lock().expect("nobody panics") = now(ready(black_box(1))).into();
+            table.lock().expect("nobody panics").remove(&key)
+        });
+    });
     let theirs = singleflight_async::SingleFlight::<u64, u64>::new();
     group.bench_function("singleflight-async", |b| {
         b.iter(|| now(theirs.work(black_box(7), || ready(black_box(1)))));

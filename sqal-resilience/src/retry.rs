@@ -1,5 +1,6 @@
 //! [`Retry`]: try again, but not for ever, not at once, and not what cannot be helped.
 
+use std::ops::Deref;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until, timeout_at};
@@ -186,8 +187,45 @@ impl<O, W, N> Retry<O, W, N> {
             let now = Instant::now();
             now.checked_add(time).unwrap_or(now + FAR)
         });
-        let (mut tries, mut attempts) = (None::<Tries>, 0_u32);
+        let result = match end {
+            Some(end) => match timeout_at(end, (self.operation)()).await {
+                Ok(result) => result,
+                Err(_) => return Err(RetryError::DeadlinePassed { attempts: 1 }),
+            },
+            None => (self.operation)().await,
+        };
+        match result {
+            Ok(value) => Ok(value),
+            // On the heap, so that a call that needs no other try does not carry what the other tries need.
+            Err(error) => Box::pin(self.after(error, call.as_mut(), end)).await,
+        }
+    }
+
+    /// The tries after the first, which has failed.
+    async fn after<T, E, F, P: Deref<Target = RetryBudget<C>>, C: Clock>(
+        mut self,
+        mut error: E,
+        mut call: Option<&mut Call<P, C>>,
+        end: Option<Instant>,
+    ) -> Result<T, RetryError<E>>
+    where
+        F: Future<Output = Result<T, E>>,
+        O: FnMut() -> F,
+        W: FnMut(&E) -> Again,
+        N: FnMut(u32, &E, Duration),
+    {
+        let mut tries = Tries::new(&self.policy, Random(self.seed.unwrap_or_else(fresh_seed)));
+        let mut attempts = 1_u32;
         loop {
+            let again = (self.when)(&error);
+            let next = tries.next(&self.policy, again, end, || call.as_mut().is_none_or(|call| call.retry()));
+            let (delay, wake) = match next {
+                Ok(next) => next,
+                Err(why) => return Err(RetryError::Failed { error, attempts, why }),
+            };
+            (self.notify)(attempts, &error, delay);
+            drop(error);
+            sleep_until(wake).await;
             attempts = attempts.saturating_add(1);
             let result = match end {
                 Some(end) => match timeout_at(end, (self.operation)()).await {
@@ -196,21 +234,10 @@ impl<O, W, N> Retry<O, W, N> {
                 },
                 None => (self.operation)().await,
             };
-            let error = match result {
+            match result {
                 Ok(value) => return Ok(value),
-                Err(error) => error,
-            };
-            let again = (self.when)(&error);
-            let seed = self.seed;
-            let tries = tries.get_or_insert_with(|| Tries::new(&self.policy, Random(seed.unwrap_or_else(fresh_seed))));
-            let next = tries.next(&self.policy, again, end, || call.as_mut().is_none_or(Call::retry));
-            let (delay, wake) = match next {
-                Ok(next) => next,
-                Err(why) => return Err(RetryError::Failed { error, attempts, why }),
-            };
-            (self.notify)(attempts, &error, delay);
-            drop(error);
-            sleep_until(wake).await;
+                Err(another) => error = another,
+            }
         }
     }
 }
