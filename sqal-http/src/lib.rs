@@ -23,22 +23,27 @@
 //! - `ws`: the device endpoint `/ws/sensors`.
 //! - `dashboard`: the live page at `/`.
 
+mod caches;
 #[cfg(feature = "dashboard")]
 mod dashboard;
 #[cfg(feature = "ws")]
 mod ingest;
 mod intake;
 mod layers;
+mod presence;
 mod problem;
 mod profile;
 mod quota;
+mod recent;
 mod routes;
 mod state;
 mod wire;
 
+pub use caches::Caches;
 #[cfg(feature = "ws")]
 pub use ingest::WebSockets;
 pub use intake::{FrameLimits, Intake};
+pub use presence::{Heard, Presence, Present};
 pub use problem::{Problem, Violation};
 pub use profile::{NotProfiles, Profile, ProfileFile, Profiles};
 pub use quota::ConnectLimit;

@@ -4,11 +4,12 @@ use std::fmt;
 use std::sync::Arc;
 
 use sqal_core::Timestamp;
-use sqal_resilience::{Clock, Shutdown, SystemClock};
+use sqal_resilience::{CheckConfig, Clock, HealthRegistry, Shutdown, SystemClock};
 use sqal_storage::{SampleStore, WriterHandle};
 use tokio::sync::broadcast;
 
-use crate::{ConnectLimit, FrameLimits, Intake, Profiles};
+use crate::recent::Recent;
+use crate::{Caches, ConnectLimit, FrameLimits, Intake, Presence, Profiles};
 
 /// Where wall time comes from; time is data, so a test passes its own.
 pub type WallClock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -33,6 +34,13 @@ pub struct Services {
     pub connect_limit: Arc<ConnectLimit>,
     /// The metrics, if the process keeps any.
     pub metrics: Option<MetricsText>,
+    /// What the routes remember.
+    pub caches: Arc<Caches>,
+    /// The devices that were heard from.
+    pub presence: Arc<Presence>,
+    /// How the parts of the process are; `database` and `writer` are there already, add yours. Somebody should
+    /// [run](HealthRegistry::run) its checks, so that no probe waits for one.
+    pub health: HealthRegistry<Arc<dyn Clock>>,
     /// The open device connections.
     #[cfg(feature = "ws")]
     pub websockets: crate::WebSockets,
@@ -40,6 +48,10 @@ pub struct Services {
     pub(crate) events: broadcast::Sender<Arc<str>>,
     /// When the router was made.
     pub(crate) started: std::time::Instant,
+    /// Wall time.
+    pub(crate) now: WallClock,
+    /// What the line did lately.
+    pub(crate) recent: Arc<Recent>,
 }
 
 impl Services {
@@ -50,14 +62,21 @@ impl Services {
         profiles: Profiles,
         now: impl Fn() -> Timestamp + Send + Sync + 'static,
     ) -> Self {
-        let clock = Arc::new(SystemClock);
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let (now, started): (WallClock, _) = (Arc::new(now), clock.now());
+        let shutdown = Shutdown::default();
         Self {
+            health: health_of(&store, &writer, &clock, &shutdown),
+            caches: Arc::new(Caches::near(&clock)),
+            presence: Arc::default(),
+            recent: Arc::new(Recent::new(started)),
             store,
             writer,
-            intake: Arc::new(Intake::new(profiles, FrameLimits::default(), Arc::new(now), clock.clone())),
-            started: clock.now(),
+            intake: Arc::new(Intake::new(profiles, FrameLimits::default(), Arc::clone(&now), Arc::clone(&clock))),
+            started,
+            now,
             clock,
-            shutdown: Shutdown::default(),
+            shutdown,
             connect_limit: Arc::new(ConnectLimit::default()),
             metrics: None,
             #[cfg(feature = "ws")]
@@ -67,9 +86,13 @@ impl Services {
         }
     }
 
-    /// Tells the live pages of a sample that was just stored.
+    /// A sample was just stored: the latest is another, its device is there, and the live pages are told.
     #[cfg(feature = "ws")]
     pub(crate) fn publish(&self, sample: &sqal_core::Sample) {
+        let now = self.clock.now();
+        self.caches.stored(sample.key.device_id);
+        self.presence.heard(sample.key.device_id, (self.now)(), now);
+        self.recent.add(&sample.inspection.verdict, now);
         if self.events.receiver_count() > 0
             && let Ok(text) = serde_json::to_string(&crate::document(sample))
         {
@@ -83,6 +106,26 @@ impl Services {
     pub(crate) fn may_connect(&self, peer: Option<std::net::IpAddr>) -> bool {
         peer.is_none_or(|peer| self.connect_limit.allows(peer, self.clock.now()))
     }
+}
+
+/// The parts that every server has: without either, nothing can be acknowledged.
+fn health_of(
+    store: &Arc<dyn SampleStore>,
+    writer: &WriterHandle,
+    clock: &Arc<dyn Clock>,
+    shutdown: &Shutdown,
+) -> HealthRegistry<Arc<dyn Clock>> {
+    let health = HealthRegistry::new(Arc::clone(clock), shutdown.clone());
+    let (store, writer) = (Arc::clone(store), writer.clone());
+    let database = move || {
+        let store = Arc::clone(&store);
+        async move { store.ping().await }
+    };
+    let writing = move || std::future::ready(if writer.is_open() { Ok(()) } else { Err("the writer has stopped") });
+    // The registry is new, and the settings are its own.
+    let _ = health.register("database", CheckConfig::critical(), database);
+    let _ = health.register("writer", CheckConfig::critical(), writing);
+    health
 }
 
 impl fmt::Debug for Services {

@@ -9,8 +9,9 @@ use axum::http::{Request, StatusCode};
 use fixtures::scene::{Fault, Scene, Station};
 use serde_json::Value;
 use sqal_core::{Meta, Name, Sample, SampleKey, Timestamp};
-use sqal_http::{Profile, Profiles, Services, router};
-use sqal_storage::{BatchWriter, MemoryStore, SampleStore, WriterConfig};
+use sqal_http::{Caches, Profile, Profiles, Services, router};
+use sqal_resilience::{CheckConfig, Clock, ManualClock};
+use sqal_storage::{BatchWriter, CacheKind, CacheScope, MemoryStore, SampleStore, WriterConfig};
 use tower::ServiceExt;
 
 async fn app(samples: usize) -> (Router, Services, Vec<Sample>) {
@@ -100,6 +101,106 @@ async fn pages_follow_each_other_and_filter() {
     assert_eq!(one["sample_id"], "S4");
 }
 
+/// What was stored is the latest at once where it was stored; what another process stores, after ten seconds.
+#[tokio::test]
+async fn the_latest_is_remembered_for_ten_seconds() {
+    let (_, mut services, made) = app(2).await;
+    let clock = ManualClock::new();
+    services.caches = Arc::new(Caches::near(&(Arc::new(clock.clone()) as Arc<dyn Clock>)));
+    let app = router(services.clone());
+    assert_eq!(get(&app, "/api/sqal/latest").await.1["sample_id"], "S1");
+    let mut later = made[1].clone();
+    later.key.timestamp = Timestamp::from_micros(made[1].key.timestamp.micros() + 9).unwrap();
+    later.key.sample_id = Name::new("S9").unwrap();
+    services.store.insert(&[later]).await.unwrap();
+    let (_, latest, headers) = get(&app, "/api/sqal/latest").await;
+    assert_eq!((&latest["sample_id"], &headers["content-type"]), (&"S1".into(), &"application/json".parse().unwrap()));
+    clock.advance(std::time::Duration::from_secs(11));
+    assert_eq!(get(&app, "/api/sqal/latest").await.1["sample_id"], "S9");
+    let [(kind, stats), ..] = services.caches.stats();
+    assert_eq!((kind, stats.hits, stats.misses), (CacheKind::LatestSample, 1, 2));
+    // Told to forget, they ask at once.
+    services.caches.clear(&CacheScope::All).await.unwrap();
+    assert_eq!(get(&app, "/api/sqal/latest").await.0, StatusCode::OK);
+    assert_eq!(services.caches.stats()[0].1.misses, 3);
+}
+
+/// The samples of `app` lie in the hour from 23:00 of 2024-10-26; here it is 23:30.
+async fn that_night(samples: usize) -> (Router, Vec<Sample>) {
+    let (_, services, made) = app(samples).await;
+    let now = || Timestamp::from_micros(1_729_985_400_000_000).unwrap();
+    let profiles = Profiles::new([("example".parse().unwrap(), Profile::example())]).unwrap();
+    (router(Services::new(services.store, services.writer, profiles, now)), made)
+}
+
+#[tokio::test]
+async fn devices_are_listed_with_what_their_samples_come_to() {
+    let (app, made) = that_night(5).await;
+    let (status, devices, _) = get(&app, "/api/v1/devices").await;
+    assert_eq!((status, devices["hours"].as_i64()), (StatusCode::OK, Some(10_000)));
+    let items = devices["items"].as_array().unwrap();
+    let of =
+        |item: &Value| (item["device_id"].clone(), item["presence"].clone(), item["statistics"]["samples"].clone());
+    let wanted = [("EVEN", 3), ("ODD", 2)].map(|(name, n)| (name.into(), "offline".into(), n.into()));
+    assert_eq!(items.iter().map(of).collect::<Vec<_>>(), wanted);
+    let (status, even, _) = get(&app, "/api/v1/devices/EVEN").await;
+    assert_eq!((status, of(&even)), (StatusCode::OK, of(&items[0])));
+    let scores: Vec<f64> =
+        made.iter().step_by(2).map(|sample| sample.inspection.verdict.score.unwrap().value()).collect();
+    let mean = even["statistics"]["average_quality_score"].as_f64().unwrap();
+    assert!((mean - scores.iter().sum::<f64>() / 3.0).abs() < 1e-9, "{mean} {scores:?}");
+    assert_eq!(even["statistics"]["first_sample_at"], "2024-10-26T23:00:00Z");
+    assert_eq!(even["statistics"]["conformity_rate_percent"], 100.0);
+    for unknown in ["EVE", "%ff", "%00", &"x".repeat(101)] {
+        assert_eq!(get(&app, &format!("/api/v1/devices/{unknown}")).await.0, StatusCode::NOT_FOUND, "{unknown}");
+    }
+    let empty = that_night(0).await.0;
+    assert_eq!(get(&empty, "/api/v1/devices").await.1["items"], serde_json::json!([]));
+}
+
+#[tokio::test]
+async fn hours_are_listed_in_their_span() {
+    let (app, _) = that_night(5).await;
+    let (status, hours, _) = get(&app, "/api/v1/aggregates/hourly").await;
+    assert_eq!(status, StatusCode::OK);
+    assert_eq!((&hours["from"], &hours["until"]), (&"2024-10-26T00:00:00Z".into(), &"2024-10-27T00:00:00Z".into()));
+    let hour = &hours["items"].as_array().unwrap()[0];
+    assert_eq!((&hour["hour"], &hour["statistics"]["samples"]), (&"2024-10-26T23:00:00Z".into(), &5.into()));
+    let path = "/api/v1/aggregates/hourly?from=2024-10-26T23:59:59Z&until=2024-10-27T00:00:00%2B00:00&device_id=ODD";
+    assert_eq!(get(&app, path).await.1["items"][0]["statistics"]["samples"], 2);
+    let (_, before, _) = get(&app, "/api/v1/aggregates/hourly?until=2024-10-26T23:59:59Z").await;
+    assert_eq!(before["items"], serde_json::json!([]), "the hour of the end is not part of the span");
+    for (query, pointer) in [
+        ("from=yesterday", "?from"),
+        ("until=2024-10-26", "?until"),
+        ("device_id=", "?device_id"),
+        ("from=2024-10-26T00:00:00Z&until=2024-10-25T00:00:00Z", "?from"),
+        ("from=2020-01-01T00:00:00Z", "?from"),
+        ("from=0000-01-01T00:00:00Z&until=9999-12-31T23:59:59Z", "?from"),
+        ("from=2024-10-26T00:00:00Z&from=2024-10-26T00:00:00Z", "?"),
+    ] {
+        let (status, problem, _) = get(&app, &format!("/api/v1/aggregates/hourly?{query}")).await;
+        let named = problem["violations"][0]["pointer"].as_str();
+        assert_eq!((status, named), (StatusCode::BAD_REQUEST, Some(pointer)), "{query}: {problem}");
+    }
+    for edge in ["until=0000-01-01T00:00:00Z", "until=9999-12-31T23:59:59Z"] {
+        assert_eq!(get(&app, &format!("/api/v1/aggregates/hourly?{edge}")).await.0, StatusCode::OK, "{edge}");
+    }
+}
+
+#[tokio::test]
+async fn the_dashboard_shows_the_last_day_under_both_paths() {
+    let (app, _) = that_night(5).await;
+    let (status, line, _) = get(&app, "/api/dashboard/metrics/").await;
+    assert_eq!((status, &line["statistics"]["samples"], &line["hours"]), (StatusCode::OK, &5.into(), &24.into()));
+    assert_eq!(line["devices"], serde_json::json!({ "online": 0, "late": 0, "offline": 0 }));
+    assert_eq!(line["statistics"]["reject_rate_percent"], 0.0);
+    assert_eq!(get(&app, "/api/v1/dashboard/metrics").await.1, line);
+    let (_, nothing, _) = get(&that_night(0).await.0, "/api/dashboard/metrics/").await;
+    assert_eq!(nothing["statistics"]["samples"], 0);
+    assert_eq!(nothing["statistics"]["average_quality_score"], Value::Null, "unknown is no number");
+}
+
 #[tokio::test]
 async fn wrong_parameters_are_named() {
     let (app, ..) = app(1).await;
@@ -143,11 +244,35 @@ async fn wrong_parameters_are_named() {
 async fn hr_15_probes_have_their_documented_bodies() {
     let (app, ..) = app(0).await;
     let (_, health, _) = get(&app, "/health").await;
-    assert_eq!(health, serde_json::json!({ "status": "healthy", "database": "connected" }));
+    assert_eq!(health, serde_json::json!({ "status": "healthy", "database": "connected", "writer": "up" }));
     assert_eq!(get(&app, "/health/live").await.1["status"], "alive");
     assert_eq!(get(&app, "/health/startup").await.1["status"], "started");
     let (status, ready, _) = get(&app, "/health/ready").await;
     assert_eq!((status, ready["components"]["database"].as_bool()), (StatusCode::OK, Some(true)));
+    // The other documented words (HLT-08, HLT-11).
+    assert_eq!(get(&app, "/api/health").await.1, serde_json::json!({ "status": "ok" }));
+    for path in ["/ready", "/api/ready"] {
+        let checks = serde_json::json!({ "database": "ok", "writer": "ok" });
+        assert_eq!(get(&app, path).await.1, serde_json::json!({ "status": "ready", "checks": checks }));
+    }
+}
+
+/// A part of an embedder's own: without it nothing is ready if it is critical, and everything goes on if it is not.
+#[tokio::test]
+async fn an_embedders_own_parts_are_checked_too() {
+    let (app, services, _) = app(0).await;
+    services.health.register("cache", CheckConfig::optional(), || async { Err("connection refused") }).unwrap();
+    let (status, ready, _) = get(&app, "/health/ready").await;
+    assert_eq!((status, &ready["components"]["cache"]), (StatusCode::OK, &false.into()));
+    assert_eq!(get(&app, "/ready").await.1["checks"]["cache"], "down");
+    services.health.register("scale", CheckConfig::critical(), || async { Err("unplugged") }).unwrap();
+    assert_eq!(get(&app, "/health/ready").await.0, StatusCode::SERVICE_UNAVAILABLE);
+    let (status, health, _) = get(&app, "/health").await;
+    assert_eq!(
+        (status, &health["status"], &health["scale"]),
+        (StatusCode::SERVICE_UNAVAILABLE, &"unhealthy".into(), &"down".into())
+    );
+    assert_eq!(get(&app, "/health/live").await.0, StatusCode::OK, "no dependency makes it dead");
 }
 
 /// A supervisor that kills what does not answer must not kill a process that ends in order.

@@ -23,6 +23,21 @@ impl Hour {
         self.0
     }
 
+    /// The hour that is so many hours later, or earlier: at most the last of the year 9999, at least the first of the year 0.
+    #[must_use]
+    pub const fn later(self, hours: i64) -> Self {
+        const FIRST: i64 = -62_167_219_200 / 3600;
+        const LAST: i64 = 253_402_300_799 / 3600;
+        let later = self.0.saturating_add(hours);
+        Self(if later < FIRST {
+            FIRST
+        } else if later > LAST {
+            LAST
+        } else {
+            later
+        })
+    }
+
     /// When it begins.
     ///
     /// # Panics

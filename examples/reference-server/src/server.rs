@@ -95,6 +95,10 @@ pub async fn serve(config: Config, ready: impl FnOnce(SocketAddr)) -> Result<(),
     let pools = database.pools();
     services.metrics = metrics.map(|render| shown_with(render, move || report_pools(&pools())));
     services.shutdown = shutdown.clone();
+    let _checking = AbortOnDrop(tokio::spawn({
+        let health = services.health.clone();
+        async move { health.run(Duration::from_secs(1)).await }
+    }));
     let websockets = services.websockets.clone();
 
     let address = config.address;

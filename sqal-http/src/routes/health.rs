@@ -1,45 +1,78 @@
-//! Probes with their documented bodies (HLT-01 to HLT-04); liveness never checks a dependency.
-
-use std::time::Duration;
+//! Probes with their documented bodies (HLT-01 to HLT-04, HLT-08, HLT-11); they read what is known and ask no dependency themselves.
 
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
+use sqal_resilience::{HealthReport, Status};
 
 use crate::Services;
 
-/// How long the database may take to answer a probe.
-const PATIENCE: Duration = Duration::from_secs(2);
-
-async fn database_answers(services: &Services) -> bool {
-    tokio::time::timeout(PATIENCE, services.store.ping()).await.is_ok_and(|answer| answer.is_ok())
+/// What is known. Where nobody makes the checks (an embedder's choice), whoever asks first makes them, and again when what is known is old.
+async fn known(services: &Services) -> HealthReport {
+    let report = services.health.report();
+    if report.components.iter().any(|component| component.status == Status::Unknown) {
+        services.health.look().await;
+        return services.health.report();
+    }
+    report
 }
 
 const fn ok_or_503(ok: bool) -> StatusCode {
     if ok { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }
 }
 
-/// `GET /health`: for people and containers.
-pub(super) async fn basic(State(services): State<Services>) -> (StatusCode, Json<Value>) {
-    let connected = database_answers(&services).await;
-    let (status, database) = if connected { ("healthy", "connected") } else { ("unhealthy", "disconnected") };
-    (ok_or_503(connected), Json(json!({ "status": status, "database": database })))
+fn works(report: &HealthReport, name: &str) -> bool {
+    report.components.iter().any(|component| component.name == name && component.status.works())
 }
 
-/// `GET /health/live`: the process answers, so it lives.
-pub(super) async fn live(State(services): State<Services>) -> Json<Value> {
-    let uptime = services.clock.now().saturating_duration_since(services.started);
-    Json(json!({ "status": "alive", "uptime": uptime.as_secs() }))
+/// What each component is, by name.
+fn by_name(report: &HealthReport, what: impl Fn(Status) -> Value) -> Map<String, Value> {
+    report.components.iter().map(|component| (component.name.clone(), what(component.status))).collect()
+}
+
+/// `GET /health`: for people and containers.
+pub(super) async fn basic(State(services): State<Services>) -> (StatusCode, Json<Value>) {
+    let report = known(&services).await;
+    let database = if works(&report, "database") { "connected" } else { "disconnected" };
+    // A process that ends in order is no patient.
+    let healthy = report.status.works();
+    let status = if healthy { "healthy" } else { "unhealthy" };
+    let mut body = json!({ "status": status, "database": database });
+    for component in report.components.iter().filter(|component| component.name != "database") {
+        body[&component.name] = component.status.as_str().into();
+    }
+    (ok_or_503(healthy), Json(body))
+}
+
+/// `GET /api/health`: it answers (HLT-08).
+pub(super) async fn answers() -> Json<Value> {
+    Json(json!({ "status": "ok" }))
+}
+
+/// `GET /health/live`: whether the process goes on; no dependency is asked.
+pub(super) async fn live(State(services): State<Services>) -> (StatusCode, Json<Value>) {
+    let alive = services.health.is_live();
+    let status = if alive { "alive" } else { "stuck" };
+    (ok_or_503(alive), Json(json!({ "status": status, "uptime": services.health.uptime().as_secs() })))
 }
 
 /// `GET /health/ready`: whether traffic should come here.
 pub(super) async fn ready(State(services): State<Services>) -> (StatusCode, Json<Value>) {
-    let database = database_answers(&services).await;
-    let writer = services.writer.is_open();
-    let ready = database && writer && services.shutdown.is_ready();
+    let report = known(&services).await;
+    let ready = report.status.works() && services.shutdown.is_ready();
     let status = if ready { "ready" } else { "not ready" };
-    (ok_or_503(ready), Json(json!({ "status": status, "components": { "database": database, "writer": writer } })))
+    let components = by_name(&report, |status| status.works().into());
+    (ok_or_503(ready), Json(json!({ "status": status, "components": components })))
+}
+
+/// `GET /ready` and `GET /api/ready`: the same in the other documented words (HLT-08).
+pub(super) async fn checks(State(services): State<Services>) -> (StatusCode, Json<Value>) {
+    let report = known(&services).await;
+    let ready = report.status.works() && services.shutdown.is_ready();
+    let status = if ready { "ready" } else { "not ready" };
+    let checks = by_name(&report, |status| if status.works() { "ok".into() } else { status.as_str().into() });
+    (ok_or_503(ready), Json(json!({ "status": status, "checks": checks })))
 }
 
 /// `GET /health/startup`: the router exists only when everything has started.

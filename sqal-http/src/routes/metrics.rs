@@ -8,6 +8,8 @@ use crate::{Problem, Services};
 
 /// The metrics, or 404 where the process keeps none.
 pub(super) async fn text(State(services): State<Services>) -> Response {
+    services.caches.report();
+    services.recent.report(services.clock.now());
     match &services.metrics {
         Some(render) => {
             ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], render()).into_response()

@@ -1,7 +1,9 @@
 //! Every route, on one screen.
 
+mod devices;
 mod events;
 mod health;
+mod hours;
 mod metrics;
 mod problems;
 mod samples;
@@ -19,11 +21,20 @@ pub fn router(services: Services) -> Router {
         .route("/api/v1/samples", get(samples::list))
         .route("/api/v1/samples/{id}", get(samples::one))
         .route("/api/v1/events", get(events::stream))
+        // Devices and hours.
+        .route("/api/v1/devices", get(devices::list))
+        .route("/api/v1/devices/{device_id}", get(devices::one))
+        .route("/api/v1/aggregates/hourly", get(hours::hourly))
+        .route("/api/v1/dashboard/metrics", get(hours::dashboard))
+        .route("/api/dashboard/metrics/", get(hours::dashboard))
         // Whoever watches the process.
         .route("/health", get(health::basic))
         .route("/health/startup", get(health::startup))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
+        .route("/api/health", get(health::answers))
+        .route("/ready", get(health::checks))
+        .route("/api/ready", get(health::checks))
         .route("/metrics", get(metrics::text))
         // What a problem's type means.
         .route("/problems/{name}", get(problems::page));

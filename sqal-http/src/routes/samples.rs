@@ -5,11 +5,13 @@ use std::num::NonZeroU16;
 use axum::Json;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use sqal_core::{DeviceId, Name, SampleId};
 use sqal_storage::SampleQuery;
 
-use crate::{Document, Problem, Services, Violation, document};
+use crate::{Caches, Document, Problem, Services, Violation, document};
 
 /// The most samples on a page.
 const LARGEST_PAGE: u16 = 500;
@@ -42,18 +44,7 @@ impl Which {
             }
             limit
         });
-        let device_id: Option<DeviceId> = self.device_id.and_then(|text| {
-            let name = Name::new(&text);
-            if name.is_err() {
-                wrong.push(Violation::new(
-                    "?device_id",
-                    format!("{text:?}"),
-                    "1 to 100 bytes of printable text",
-                    "1 à 100 octets de texte imprimable",
-                ));
-            }
-            name.ok()
-        });
+        let device_id = device_of(self.device_id, &mut wrong);
         let after =
             self.after.and_then(|text| text.parse().map_err(|refused| wrong.push(Violation::from(refused))).ok());
         match limit {
@@ -65,26 +56,40 @@ impl Which {
 
 /// The parameters, or what is wrong with the query as a whole.
 fn readable(which: Result<Query<Which>, QueryRejection>) -> Result<Which, Problem> {
-    let unreadable = |refused: QueryRejection| {
-        let limit = "device_id, limit and after, each at most once";
-        Problem::invalid_query(vec![Violation::new(
-            "?",
-            refused.body_text(),
-            limit,
-            "device_id, limit et after, chacun au plus une fois",
-        )])
-    };
-    which.map(|Query(which)| which).map_err(unreadable)
+    which.map(|Query(which)| which).map_err(|refused| unreadable(&refused, "device_id, limit and after"))
 }
 
-/// `GET /api/sqal/latest[?device_id=]`: the newest sample (DSH-03).
+/// A query that is none.
+pub(super) fn unreadable(refused: &QueryRejection, parameters: &str) -> Problem {
+    let french = format!("{}, chacun au plus une fois", parameters.replace(" and ", " et "));
+    let limit = format!("{parameters}, each at most once");
+    Problem::invalid_query(vec![Violation::new("?", refused.body_text(), limit, french)])
+}
+
+/// A device's name, if it is one.
+pub(super) fn device_of(text: Option<String>, wrong: &mut Vec<Violation>) -> Option<DeviceId> {
+    let text = text?;
+    let name = Name::new(&text);
+    if name.is_err() {
+        let (limit, french) = ("1 to 100 bytes of printable text", "1 à 100 octets de texte imprimable");
+        wrong.push(Violation::new("?device_id", format!("{text:?}"), limit, french));
+    }
+    name.ok()
+}
+
+/// `GET /api/sqal/latest[?device_id=]`: the newest sample (DSH-03), from the cache as it was written for the first who asked.
 pub(super) async fn latest(
     State(services): State<Services>,
     which: Result<Query<Which>, QueryRejection>,
-) -> Result<Json<Document>, Problem> {
-    let query = Which { limit: None, ..readable(which)? }.query(1)?;
-    let page = services.store.query(&query).await?;
-    page.items.first().map(|sample| Json(document(sample))).ok_or_else(|| Problem::not_found("no sample yet"))
+) -> Result<Response, Problem> {
+    let query = Which { limit: None, after: None, ..readable(which)? }.query(1)?;
+    let fetch = async || {
+        let page = services.store.query(&query).await?;
+        let sample = page.items.first().ok_or_else(|| Problem::not_found("no sample yet"))?;
+        serde_json::to_string(&document(sample)).map_err(|_| Problem::not_found("no sample that can be written"))
+    };
+    let text = services.caches.latest.get(&Caches::latest_key(query.device_id), fetch).await?;
+    Ok(([(header::CONTENT_TYPE, "application/json")], (*text).clone()).into_response())
 }
 
 /// `GET /api/v1/samples[?device_id=&limit=&after=]`: samples, newest first.

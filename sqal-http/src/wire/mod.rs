@@ -2,10 +2,12 @@
 
 mod document;
 mod frame;
+mod statistics;
 mod time;
 
 pub use document::{Document, document};
 #[cfg(feature = "ws")]
 pub(crate) use frame::sample_id_of;
 pub(crate) use frame::{Incoming, parse};
-pub(crate) use time::rfc3339;
+pub(crate) use statistics::{DeviceStatistics, HourDocument, Totals};
+pub(crate) use time::{parse as timestamp, rfc3339};

@@ -161,6 +161,12 @@ impl<T: Send + Sync + 'static, C: Clock + Clone> ReadThrough<T, C> {
         }
     }
 
+    /// Forgets a value that was overtaken, near: for values that no other process keeps. A value that is being fetched is not kept either.
+    pub fn forget(&self, key: &CacheKey) {
+        self.cleared.fetch_add(1, Ordering::AcqRel);
+        self.near.invalidate(key);
+    }
+
     /// The value in the near cache, if it is fresh: no waiting, no fetching.
     #[must_use]
     pub fn peek(&self, key: &CacheKey) -> Option<Arc<T>> {

@@ -1,0 +1,99 @@
+//! Devices: which there are, whether they are heard from, and what their samples come to (DSH-06).
+
+use axum::Json;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, State};
+use serde::Serialize;
+use sqal_core::{DeviceId, Name};
+use sqal_storage::{CacheKey, CacheKind, Hour, HourlyQuery};
+
+use crate::presence::{Heard, Present};
+use crate::wire::{DeviceStatistics, Totals, rfc3339};
+use crate::{Problem, Services};
+
+/// A device as clients read it.
+#[derive(Debug, Serialize)]
+#[expect(clippy::struct_field_names, reason = "the documented name")]
+pub(super) struct Device {
+    device_id: String,
+    presence: Heard,
+    /// When this process last stored a sample of it.
+    last_heard_at: Option<String>,
+    usual_interval_secs: Option<f64>,
+    /// What its samples come to, at most a quarter of an hour old; null for one that is newer than that.
+    statistics: Option<Totals>,
+}
+
+/// All devices.
+#[derive(Debug, Serialize)]
+pub(super) struct Devices {
+    items: Vec<Device>,
+    /// How many hours back the statistics go.
+    hours: i64,
+}
+
+impl Device {
+    fn of(device_id: String, present: Option<Present>, statistics: Option<Totals>) -> Self {
+        Self {
+            device_id,
+            presence: present.map_or(Heard::Offline, |present| present.heard),
+            last_heard_at: present.map(|present| rfc3339(present.last)),
+            usual_interval_secs: present.and_then(|present| present.interval).map(|interval| interval.as_secs_f64()),
+            statistics,
+        }
+    }
+}
+
+/// The longest span of hours until the end of this one.
+fn all_hours(services: &Services) -> HourlyQuery {
+    let until = Hour::of((services.now)()).later(1);
+    HourlyQuery::new(until.later(-HourlyQuery::MOST_HOURS), until).unwrap_or_else(|_| unreachable!("just long enough"))
+}
+
+/// What devices came to, from the cache; of one device, or of all.
+async fn statistics(services: &Services, device: Option<DeviceId>) -> Result<Vec<DeviceStatistics>, Problem> {
+    let query = all_hours(services);
+    let (key, query) = match device {
+        Some(device) => (CacheKey::of_device(CacheKind::DeviceStats, device, "statistics"), query.of_device(device)),
+        None => (CacheKey::of_line(CacheKind::DeviceStats, "statistics"), query),
+    };
+    let fetch = async || {
+        let devices = services.store.by_device(&query).await?;
+        Ok::<_, Problem>(devices.iter().map(DeviceStatistics::of).collect())
+    };
+    Ok((*services.caches.devices.get(&key, fetch).await?).clone())
+}
+
+/// `GET /api/v1/devices`: all devices that were heard from or have samples, by name.
+pub(super) async fn list(State(services): State<Services>) -> Result<Json<Devices>, Problem> {
+    let mut known = statistics(&services, None).await?;
+    let now = services.clock.now();
+    let mut items: Vec<_> = services
+        .presence
+        .all(now)
+        .into_iter()
+        .map(|(device, present)| {
+            let at = known.iter().position(|known| known.device_id == device.as_str());
+            Device::of(device.to_string(), Some(present), at.map(|at| known.swap_remove(at).statistics))
+        })
+        .collect();
+    items.extend(known.into_iter().map(|known| Device::of(known.device_id, None, Some(known.statistics))));
+    items.sort_unstable_by(|a, b| a.device_id.cmp(&b.device_id));
+    Ok(Json(Devices { items, hours: HourlyQuery::MOST_HOURS }))
+}
+
+/// `GET /api/v1/devices/{device_id}`: one device.
+pub(super) async fn one(
+    State(services): State<Services>,
+    device: Result<Path<String>, PathRejection>,
+) -> Result<Json<Device>, Problem> {
+    let Path(name) = device.map_err(|refused| Problem::not_found(refused.body_text()))?;
+    let unknown = || Problem::not_found(format!("no device {:?}", name.chars().take(40).collect::<String>()));
+    let device: DeviceId = Name::new(&name).map_err(|_| unknown())?;
+    let present = services.presence.of(&device, services.clock.now());
+    let statistics = statistics(&services, Some(device)).await?.into_iter().next().map(|known| known.statistics);
+    if present.is_none() && statistics.is_none() {
+        return Err(unknown());
+    }
+    Ok(Json(Device::of(device.to_string(), present, statistics)))
+}

@@ -1,0 +1,126 @@
+//! Hours: what the samples of each hour come to (TSB-07), and what the line of the last day comes to (DSH-02, DSH-05).
+
+use axum::Json;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
+use serde::{Deserialize, Serialize};
+use sqal_core::{DeviceId, Timestamp};
+use sqal_storage::{CacheKey, CacheKind, Hour, HourlyQuery, NotASpan, Tally};
+
+use super::samples::{device_of, unreadable};
+use crate::presence::Heard;
+use crate::wire::{HourDocument, Totals, rfc3339, timestamp};
+use crate::{Problem, Services, Violation};
+
+/// How many hours there are without a word of which.
+const USUAL: i64 = 24;
+
+/// Which hours; every parameter is text first, so that a wrong one can be named.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Span {
+    device_id: Option<String>,
+    from: Option<String>,
+    until: Option<String>,
+}
+
+/// Hours of a span, the oldest first; an hour without samples is left out.
+#[derive(Debug, Serialize)]
+pub(super) struct Hours {
+    items: Vec<HourDocument>,
+    from: String,
+    until: String,
+}
+
+impl Span {
+    /// From the hour that `from` lies in to that of `until`, which is not part of it; without them the last day with the present hour.
+    fn query(self, now: Timestamp) -> Result<HourlyQuery, Problem> {
+        let mut wrong = Vec::new();
+        let device: Option<DeviceId> = device_of(self.device_id, &mut wrong);
+        let mut hour = |name: &str, text: Option<String>| {
+            text.map(|text| {
+                let time = timestamp(&text);
+                if time.is_none() {
+                    let (limit, french) = ("a time as RFC 3339 writes it", "une date au format RFC 3339");
+                    wrong.push(Violation::new(format!("?{name}"), text, limit, french));
+                }
+                time.map(Hour::of)
+            })
+        };
+        let (from, until) = (hour("from", self.from), hour("until", self.until));
+        if !wrong.is_empty() {
+            return Err(Problem::invalid_query(wrong));
+        }
+        let until = until.flatten().unwrap_or_else(|| Hour::of(now).later(1));
+        let from = from.flatten().unwrap_or_else(|| until.later(-USUAL));
+        let query = HourlyQuery::new(from, until).map_err(|NotASpan { hours }| {
+            let most = HourlyQuery::MOST_HOURS;
+            let (limit, french) = (format!("a span of 0 to {most} hours"), format!("une durée de 0 à {most} heures"));
+            Problem::invalid_query(vec![Violation::new("?from", format!("{hours} hours before ?until"), limit, french)])
+        })?;
+        Ok(device.map_or(query, |device| query.of_device(device)))
+    }
+}
+
+/// `GET /api/v1/aggregates/hourly[?device_id=&from=&until=]`: what each hour came to.
+pub(super) async fn hourly(
+    State(services): State<Services>,
+    span: Result<Query<Span>, QueryRejection>,
+) -> Result<Json<Hours>, Problem> {
+    let Query(span) = span.map_err(|refused| unreadable(&refused, "device_id, from and until"))?;
+    let query = span.query((services.now)())?;
+    let name = format!("{} {}", query.from().number(), query.until().number());
+    let key = match query.device_id() {
+        Some(device) => CacheKey::of_device(CacheKind::HourlyAggregates, *device, name),
+        None => CacheKey::of_line(CacheKind::HourlyAggregates, name),
+    };
+    let fetch = async || Ok::<_, Problem>(services.store.hourly(&query).await?.iter().map(HourDocument::of).collect());
+    let items = (*services.caches.hours.get(&key, fetch).await?).clone();
+    let (from, until) = (rfc3339(query.from().begins()), rfc3339(query.until().begins()));
+    Ok(Json(Hours { items, from, until }))
+}
+
+/// The line at a glance.
+#[derive(Debug, Serialize)]
+pub(super) struct Dashboard {
+    /// How many hours `statistics` covers; they are at most five minutes old.
+    hours: i64,
+    statistics: Totals,
+    /// The rest is of this moment and this process.
+    samples_per_hour: f64,
+    devices: Heads,
+    websocket_connections: usize,
+}
+
+#[derive(Debug, Default, Serialize)]
+struct Heads {
+    online: usize,
+    late: usize,
+    offline: usize,
+}
+
+/// `GET /api/dashboard/metrics/` and `GET /api/v1/dashboard/metrics`.
+pub(super) async fn dashboard(State(services): State<Services>) -> Result<Json<Dashboard>, Problem> {
+    let query = Span::default().query((services.now)())?;
+    let key = CacheKey::of_line(CacheKind::DashboardMetrics, "day");
+    let fetch = async || {
+        let hours = services.store.hourly(&query).await?;
+        let sum = hours.into_iter().map(|hour| hour.tally).reduce(|sum: Tally, next| sum.and(&next));
+        Ok::<_, Problem>(sum.as_ref().map(Totals::of).unwrap_or_default())
+    };
+    let statistics = (*services.caches.dashboard.get(&key, fetch).await?).clone();
+    let now = services.clock.now();
+    let mut devices = Heads::default();
+    for (_, present) in services.presence.all(now) {
+        *match present.heard {
+            Heard::Online => &mut devices.online,
+            Heard::Late => &mut devices.late,
+            Heard::Offline => &mut devices.offline,
+        } += 1;
+    }
+    #[cfg(feature = "ws")]
+    let websocket_connections = services.websockets.open();
+    #[cfg(not(feature = "ws"))]
+    let websocket_connections = 0;
+    let samples_per_hour = services.recent.line(now).per_second * 3600.0;
+    Ok(Json(Dashboard { hours: USUAL, statistics, samples_per_hour, devices, websocket_connections }))
+}

@@ -1,0 +1,96 @@
+//! What samples come to, as JSON: of an hour, of a device, of the line.
+
+use serde::{Deserialize, Serialize};
+use sqal_core::Grade;
+use sqal_storage::{DeviceTally, Hourly, Tally};
+
+use super::time::rfc3339;
+
+/// What samples come to; without any, what is not known is null.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Totals {
+    samples: u64,
+    scored: u64,
+    average_quality_score: Option<f64>,
+    quality_score_sd: Option<f64>,
+    quality_score_min: Option<f64>,
+    quality_score_max: Option<f64>,
+    average_confidence: Option<f64>,
+    /// Percent graded C or better.
+    conformity_rate_percent: Option<f64>,
+    reject_rate_percent: Option<f64>,
+    grades: Grades,
+    first_sample_at: Option<String>,
+    last_sample_at: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Grades {
+    #[serde(rename = "A+")]
+    a_plus: u64,
+    #[serde(rename = "A")]
+    a: u64,
+    #[serde(rename = "B")]
+    b: u64,
+    #[serde(rename = "C")]
+    c: u64,
+    #[serde(rename = "REJECT")]
+    reject: u64,
+}
+
+impl Totals {
+    /// What a tally says.
+    pub(crate) fn of(tally: &Tally) -> Self {
+        let (samples, rejected) = (tally.samples(), tally.graded(Grade::Reject));
+        #[expect(clippy::cast_precision_loss, reason = "a ratio of counts")]
+        let percent = |part: u64| (samples > 0).then(|| part as f64 / samples as f64 * 100.0);
+        let range = tally.score_range();
+        let (first, last) = tally.span();
+        Self {
+            samples,
+            scored: tally.scored(),
+            average_quality_score: tally.mean_score(),
+            quality_score_sd: tally.sd_score(),
+            quality_score_min: range.map(|(least, _)| least.get()),
+            quality_score_max: range.map(|(_, most)| most.get()),
+            average_confidence: Some(tally.mean_confidence()),
+            conformity_rate_percent: percent(samples - rejected),
+            reject_rate_percent: percent(rejected),
+            grades: Grades {
+                a_plus: tally.graded(Grade::APlus),
+                a: tally.graded(Grade::A),
+                b: tally.graded(Grade::B),
+                c: tally.graded(Grade::C),
+                reject: rejected,
+            },
+            first_sample_at: Some(rfc3339(first)),
+            last_sample_at: Some(rfc3339(last)),
+        }
+    }
+}
+
+/// What an hour came to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct HourDocument {
+    hour: String,
+    statistics: Totals,
+}
+
+impl HourDocument {
+    pub(crate) fn of(hour: &Hourly) -> Self {
+        Self { hour: rfc3339(hour.hour.begins()), statistics: Totals::of(&hour.tally) }
+    }
+}
+
+/// What a device came to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct DeviceStatistics {
+    pub(crate) device_id: String,
+    pub(crate) statistics: Totals,
+}
+
+impl DeviceStatistics {
+    pub(crate) fn of(device: &DeviceTally) -> Self {
+        Self { device_id: device.device_id.to_string(), statistics: Totals::of(&device.tally) }
+    }
+}
