@@ -7,6 +7,7 @@
 //! 3. *headers* that forbid a browser everything the page does not need.
 
 use axum::Router;
+use axum::body::{Body, HttpBody};
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderName, HeaderValue, Method, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
@@ -23,19 +24,49 @@ pub(crate) fn around(routes: Router<Services>, services: Services) -> Router {
         .with_state(services)
 }
 
-/// Counts requests and their time by method, route and status (MET-01, MET-02); unknown paths share one label.
+/// Counts requests, their time and their sizes by method, route and status (MET-01 to MET-05); unknown paths share one label.
 async fn count(State(services): State<Services>, request: Request, next: Next) -> Response {
     let begun = services.clock.now();
     // A client may invent methods without end, and each would be a series for ever.
     let known = [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS];
     let method = known.iter().find(|known| *known == request.method()).map_or("other", Method::as_str).to_owned();
     let endpoint = request.extensions().get::<MatchedPath>().map_or("unknown", MatchedPath::as_str).to_owned();
-    let response = next.run(request).await;
+    let in_progress =
+        metrics::gauge!("http_requests_in_progress", "method" => method.clone(), "endpoint" => endpoint.clone());
+    metrics::histogram!("http_request_size_bytes").record(size(request.body()));
+    let response = {
+        let _counted = Counted::new(in_progress);
+        next.run(request).await
+    };
+    metrics::histogram!("http_response_size_bytes").record(size(response.body()));
     let status = response.status().as_str().to_owned();
     let seconds = services.clock.now().saturating_duration_since(begun).as_secs_f64();
     metrics::counter!("http_requests_total", "method" => method.clone(), "endpoint" => endpoint.clone(), "status" => status).increment(1);
     metrics::histogram!("http_request_duration_seconds", "method" => method, "endpoint" => endpoint).record(seconds);
     response
+}
+
+/// The size of a body as far as it is known before it is read: of a stream, what it has at least.
+#[expect(clippy::cast_precision_loss, reason = "a histogram takes floating numbers")]
+fn size(body: &Body) -> f64 {
+    let hint = body.size_hint();
+    hint.exact().unwrap_or_else(|| hint.lower()) as f64
+}
+
+/// One more in progress, until it is dropped: also by a client that leaves.
+struct Counted(metrics::Gauge);
+
+impl Counted {
+    fn new(gauge: metrics::Gauge) -> Self {
+        gauge.increment(1.0);
+        Self(gauge)
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.decrement(1.0);
+    }
 }
 
 /// Refuses new requests once the shutdown has begun (SHD-01), but never the probes: they must tell why.

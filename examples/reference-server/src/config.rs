@@ -24,7 +24,11 @@ pub struct Config {
     /// A PostgreSQL to keep the samples in, for example `postgres://sqal_user:password@db/sqal_db`; without it a file in the data folder.
     /// Samples wait in a file of the data folder while the database is away; at the start it must be there.
     #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
-    pub database_url: Option<DatabaseUrl>,
+    pub database_url: Option<SecretUrl>,
+    /// A Redis to share what is remembered with other servers, for example `redis://cache:6379/0`; without it each remembers for itself. The
+    /// server starts and goes on without it.
+    #[arg(long, env = "REDIS_URL", hide_env_values = true)]
+    pub redis_url: Option<SecretUrl>,
     /// A YAML file of product profiles; without it the built-in placeholder is used.
     #[arg(long, env = "CONFIG_PATH")]
     pub config_path: Option<PathBuf>,
@@ -35,15 +39,15 @@ pub struct Config {
 
 /// A URL that may hold a password: its `Debug` shows nothing, and it is checked where an error does not repeat it.
 #[derive(Clone)]
-pub struct DatabaseUrl(pub(crate) String);
+pub struct SecretUrl(pub(crate) String);
 
-impl fmt::Debug for DatabaseUrl {
+impl fmt::Debug for SecretUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("DatabaseUrl(..)")
+        f.write_str("SecretUrl(..)")
     }
 }
 
-impl From<String> for DatabaseUrl {
+impl From<String> for SecretUrl {
     fn from(url: String) -> Self {
         Self(url)
     }

@@ -15,6 +15,8 @@ const REQUEST_SECONDS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.
 const PROCESSING_SECONDS: [f64; 9] = [1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 1e-1, 1.0];
 /// From a tenth of a millisecond to the deadline of a call.
 const QUERY_SECONDS: [f64; 10] = [1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0, 5.0];
+/// From a short answer to a page of samples.
+const BYTES: [f64; 8] = [0.0, 100.0, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8];
 /// The grade thresholds and what lies between them.
 const SCORES: [f64; 10] = [0.1, 0.3, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 1.0];
 
@@ -41,6 +43,8 @@ pub fn metrics_text() -> Result<(MetricsText, JoinHandle<()>), BuildError> {
         .set_buckets_for_metric(Matcher::Full("http_request_duration_seconds".to_owned()), &REQUEST_SECONDS)?
         .set_buckets_for_metric(Matcher::Full("sample_processing_duration_seconds".to_owned()), &PROCESSING_SECONDS)?
         .set_buckets_for_metric(Matcher::Full("sample_quality_score".to_owned()), &SCORES)?
+        .set_buckets_for_metric(Matcher::Full("cache_latency_seconds".to_owned()), &QUERY_SECONDS)?
+        .set_buckets_for_metric(Matcher::Suffix("_size_bytes".to_owned()), &BYTES)?
         .set_buckets_for_metric(Matcher::Full("db_query_duration_seconds".to_owned()), &QUERY_SECONDS)?
         .install_recorder()?;
     describe();
@@ -82,6 +86,22 @@ fn describe() {
     describe_gauge!("db_connection_pool_size", "Connections that the fullest pool may have");
     describe_gauge!("db_connection_pool_available", "Connections that are free in the fullest pool");
     describe_gauge!("db_connections_in_use", "Connections that are in use, by pool");
+    describe_histogram!("http_request_size_bytes", Unit::Bytes, "Size of requests");
+    describe_histogram!("http_response_size_bytes", Unit::Bytes, "Size of answers");
+    describe_gauge!("http_requests_in_progress", "HTTP requests that are being answered, by method and route");
+    describe_counter!("cache_hits_total", "Reads that a cache answered, by cache_type");
+    describe_counter!("cache_misses_total", "Reads that went to the database, by cache_type");
+    describe_histogram!("cache_latency_seconds", Unit::Seconds, "Time of a call of the shared cache, by operation");
+    describe_gauge!("cache_size_bytes", Unit::Bytes, "What the values in this process would take as bytes");
+    describe_counter!("cache_evictions_total", "Values that went because there was no room");
+    describe_counter!("cache_expirations_total", "Values whose time was over when somebody asked");
+    describe_gauge!("samples_throughput_per_second", "Samples stored a second over the last five minutes");
+    describe_gauge!(
+        "conformity_rate_percent",
+        "Samples of the last five minutes that were graded C or better; NaN without any"
+    );
+    describe_gauge!("reject_rate_percent", "Samples of the last five minutes that were rejected; NaN without any");
+    describe_gauge!("average_quality_score", "Mean fused score of the last five minutes; NaN without any");
     gauge!("websocket_connections_active").set(0.0);
     for name in ["websocket_messages_received_total", "websocket_messages_sent_total", "websocket_errors_total"] {
         counter!(name).absolute(0);

@@ -8,11 +8,12 @@ use std::time::{Duration, SystemTime};
 use sqal_core::Timestamp;
 use sqal_http::{Services, router};
 use sqal_resilience::{InvalidBreaker, Phase, Report, Shutdown, ShutdownConfig, Signals, Stage};
-use sqal_storage::{BatchWriter, InvalidPostgres, StorageError, report_pools};
+use sqal_storage::{BatchWriter, InvalidPostgres, RedisError, StorageError, report_pools};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tracing::{info, warn};
 
+use crate::cache;
 use crate::database::Database;
 use crate::observe::shown_with;
 use crate::{Config, ProfileError, metrics_text};
@@ -45,6 +46,9 @@ pub enum ServerError {
     /// Where the database should be.
     #[error("DATABASE_URL: {0}")]
     DatabaseUrl(#[from] InvalidPostgres),
+    /// Where the cache should be.
+    #[error("REDIS_URL: {0}")]
+    RedisUrl(#[from] RedisError),
     /// The database.
     #[error("database: {0}")]
     Storage(#[from] StorageError),
@@ -95,6 +99,7 @@ pub async fn serve(config: Config, ready: impl FnOnce(SocketAddr)) -> Result<(),
     let pools = database.pools();
     services.metrics = metrics.map(|render| shown_with(render, move || report_pools(&pools())));
     services.shutdown = shutdown.clone();
+    cache::share(&mut services, config.redis_url.as_ref(), &shutdown)?;
     let _checking = AbortOnDrop(tokio::spawn({
         let health = services.health.clone();
         async move { health.run(Duration::from_secs(1)).await }

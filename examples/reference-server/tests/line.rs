@@ -90,7 +90,7 @@ fn simulated_products_get_grades_and_their_truth_is_exported() {
 /// A server killed without warning, again and again, while a station sends: what was acknowledged is there, once.
 #[test]
 fn every_acknowledged_sample_survives_kills_and_restarts() {
-    survives_kills_and_restarts(None);
+    survives_kills_and_restarts(&[]);
 }
 
 /// The same with a PostgreSQL behind it.
@@ -98,13 +98,14 @@ fn every_acknowledged_sample_survives_kills_and_restarts() {
 fn every_acknowledged_sample_survives_kills_and_restarts_with_postgres() {
     #[expect(clippy::disallowed_methods, reason = "how the test command tells tests where servers are")]
     let url = std::env::var("SQAL_TEST_POSTGRES_URL");
-    survives_kills_and_restarts(Some(&url.expect("run `cargo xtask test`, which starts PostgreSQL")));
+    let url = url.expect("run `cargo xtask test`, which starts PostgreSQL");
+    survives_kills_and_restarts(&[("DATABASE_URL", &url)]);
 }
 
-fn survives_kills_and_restarts(database: Option<&str>) {
+fn survives_kills_and_restarts(elsewhere: &[(&str, &str)]) {
     let data = tempfile::tempdir().unwrap();
     let address = free_address();
-    let mut server = Server::start_on(database, data.path(), &address);
+    let mut server = Server::start_with(elsewhere, data.path(), &address);
     let mut config = server.station(9);
     config.count = Some(1000);
     let station = std::thread::spawn(move || run(&config));
@@ -112,7 +113,7 @@ fn survives_kills_and_restarts(database: Option<&str>) {
         // The station sends on; the server dies in the middle of whatever it does after so many answers of this life.
         while answers(&server) < kill_after && !station.is_finished() {}
         server.kill();
-        server = Server::start_on(database, data.path(), &address);
+        server = Server::start_with(elsewhere, data.path(), &address);
     }
     let summary = station.join().unwrap();
     assert_eq!(summary.persisted + summary.duplicate, 1000);
@@ -220,7 +221,12 @@ fn probes_and_metrics_answer() {
     run(&config);
     assert_eq!(server.get("/health").1["database"], "connected");
     assert_eq!(server.get("/health/ready").0, 200);
-    assert_eq!(server.get("/api/sqal/latest").0, 200);
+    let (_, latest) = server.get("/api/sqal/latest");
+    // The latest is known at once, and its device is there.
+    assert_eq!(latest["sample_id"], server.samples()[0]["sample_id"]);
+    let device = format!("/api/v1/devices/{}", latest["device_id"].as_str().unwrap());
+    assert_eq!(server.get(&device).1["presence"], "online");
+    assert_eq!(server.get("/api/dashboard/metrics/").1["devices"]["online"], 1);
     let (_, metrics) = server.get("/metrics");
     let metrics = metrics.as_str().unwrap();
     for line in [
@@ -232,12 +238,97 @@ fn probes_and_metrics_answer() {
         "db_query_duration_seconds_count{query_type=\"insert\"}",
         "db_query_duration_seconds_bucket{query_type=\"select\",le=\"0.001\"}",
         "db_connection_pool_size ",
+        "cache_misses_total{cache_type=\"latest_sample\"} 1",
+        "cache_hits_total{cache_type=\"hourly_aggregates\"} 0",
+        "samples_throughput_per_second ",
+        "conformity_rate_percent ",
+        "reject_rate_percent ",
+        "average_quality_score 0.",
+        "http_requests_in_progress{method=\"GET\",endpoint=\"/metrics\"} 1",
+        "http_response_size_bytes_count ",
+        "http_request_size_bytes_count ",
         "db_connection_pool_available ",
         "db_connections_in_use{pool=\"readers\"} 0",
         "http_requests_total{method=\"GET\",endpoint=\"/health\",status=\"200\"} 1",
         "http_request_duration_seconds_bucket{method=\"GET\",endpoint=\"/health\",le=\"0.005\"}",
     ] {
         assert!(metrics.contains(line), "{line} is missing in\n{metrics}");
+    }
+}
+
+/// ARC-13: a Redis is shared, watched, measured and closed last; without it, and after its death, everything is answered.
+#[test]
+fn a_redis_is_shared_and_nothing_fails_without_it() {
+    let port = free_address().rsplit(':').next().unwrap().to_owned();
+    let url = format!("redis://127.0.0.1:{port}/0");
+    let elsewhere = [("REDIS_URL", url.as_str())];
+    let data = tempfile::tempdir().unwrap();
+    // It is not there when the server starts.
+    let server = Server::start_with(&elsewhere, data.path(), "127.0.0.1:0");
+    let mut config = server.station(3);
+    config.count = Some(5);
+    run(&config);
+    let samples = |server: &Server| server.get("/api/dashboard/metrics/").1["statistics"]["samples"].clone();
+    assert_eq!((samples(&server), server.get("/health/ready").0), (5.into(), 200));
+    assert_eq!(server.get("/health/ready").1["components"]["cache"], false);
+
+    let mut redis = Redis::start(&port);
+    while server.get("/health/ready").1["components"]["cache"] != true {}
+    // Two servers of one Redis: what one has fetched the other gets, though its own database is empty.
+    let one = tempfile::tempdir().unwrap();
+    let one = Server::start_with(&elsewhere, one.path(), "127.0.0.1:0");
+    let other = tempfile::tempdir().unwrap();
+    let other = Server::start_with(&elsewhere, other.path(), "127.0.0.1:0");
+    while [&one, &other].iter().any(|server| server.get("/health/ready").1["components"]["cache"] != true) {}
+    let mut config = one.station(4);
+    config.count = Some(7);
+    run(&config);
+    assert_eq!((samples(&one), samples(&other)), (7.into(), 7.into()));
+    let metrics = other.get("/metrics").1;
+    for line in [
+        "cache_hits_total{cache_type=\"dashboard_metrics\"} 1",
+        "cache_latency_seconds_count{operation=\"get\"}",
+        "cache_size_bytes ",
+    ] {
+        assert!(metrics.as_str().unwrap().contains(line), "{line} is missing in\n{metrics}");
+    }
+
+    redis.kill();
+    assert_eq!(server.get("/api/v1/devices").0, 200);
+    assert_eq!(server.get("/api/v1/aggregates/hourly").0, 200);
+    let (log, orderly) = server.terminate();
+    assert!(orderly, "{log}");
+    let closing: Vec<_> = log
+        .lines()
+        .filter_map(|line| line.split(" INFO ").nth(1))
+        .map(str::trim)
+        .filter(|line| line.starts_with("Closing "))
+        .collect();
+    assert_eq!(closing[closing.len() - 2..], ["Closing database pool", "Closing Redis cache"], "{log}");
+}
+
+/// A Redis of this test's own.
+struct Redis(std::process::Child);
+
+impl Redis {
+    fn start(port: &str) -> Self {
+        let redis = std::process::Command::new("setpriv")
+            .args(["--pdeathsig", "KILL", "redis-server", "--port", port, "--bind", "127.0.0.1", "--save", ""])
+            .stdout(std::process::Stdio::null())
+            .spawn();
+        Self(redis.expect("redis-server is needed: `cargo xtask test` installs it"))
+    }
+
+    fn kill(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 

@@ -74,6 +74,24 @@ impl Redis {
         Ok(Self { client, _connecting: connecting })
     }
 
+    /// Whether it answers.
+    ///
+    /// # Errors
+    ///
+    /// [`RedisError`] if it does not, within the time for a command.
+    pub async fn ping(&self) -> Result<(), RedisError> {
+        self.client.ping::<()>(None).await.map_err(|error| RedisError::of(&error))
+    }
+
+    /// Ends the connection, at most in the time for a command; the last handle that is dropped ends it too.
+    ///
+    /// # Errors
+    ///
+    /// [`RedisError`] if Redis did not take the farewell; the connection is gone all the same.
+    pub async fn close(&self) -> Result<(), RedisError> {
+        self.client.quit().await.map_err(|error| RedisError::of(&error))
+    }
+
     /// Waits until it is connected for the first time.
     ///
     /// # Errors

@@ -24,17 +24,18 @@ pub(crate) fn free_address() -> String {
 impl Server {
     /// Starts the server on a data folder and waits until it is ready.
     pub(crate) fn start(data: &Path, address: &str) -> Self {
-        Self::start_on(None, data, address)
+        Self::start_with(&[], data, address)
     }
 
-    /// The same on another database than the embedded one.
-    pub(crate) fn start_on(database: Option<&str>, data: &Path, address: &str) -> Self {
+    /// The same with variables that say where its database and its cache are.
+    pub(crate) fn start_with(elsewhere: &[(&str, &str)], data: &Path, address: &str) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_sqal-server"))
             .args(["--address", address, "--data-dir"])
             .arg(data)
             .env_remove("CONFIG_PATH")
             .env_remove("DATABASE_URL")
-            .envs(database.map(|url| ("DATABASE_URL", url)))
+            .env_remove("REDIS_URL")
+            .envs(elsewhere.iter().copied())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()

@@ -1,0 +1,37 @@
+//! What the routes remember: in this process, and in a Redis if there is one; without it, or while it is away, everything goes on (ARC-13).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqal_http::{Caches, Services};
+use sqal_resilience::{BreakerConfig, CheckConfig, OpenFor, Shutdown, Stage, SystemClock};
+use sqal_storage::{Cache, MeteredCache, Redis, RedisCache};
+use tracing::{info, warn};
+
+use crate::config::SecretUrl;
+use crate::server::ServerError;
+
+/// Gives the services a shared cache, if there is one: watched, measured, and closed last.
+pub(crate) fn share(services: &mut Services, url: Option<&SecretUrl>, shutdown: &Shutdown) -> Result<(), ServerError> {
+    let Some(url) = url else {
+        info!("no REDIS_URL: values are remembered in this process only");
+        return Ok(());
+    };
+    let redis = Redis::connect(&url.0)?;
+    let cache: Arc<dyn Cache> = Arc::new(MeteredCache::new(RedisCache::new(&redis, "sqal"), SystemClock));
+    // A probe costs a quarter of a second at most, and one reader in five seconds.
+    let breaker = BreakerConfig { open_for: OpenFor::always(Duration::from_secs(5)), ..BreakerConfig::default() };
+    services.caches = Arc::new(Caches::near(&services.clock).with_far(&cache, breaker)?);
+    let asked = redis.clone();
+    let answers = move || {
+        let redis = asked.clone();
+        async move { redis.ping().await }
+    };
+    if let Err(twice) = services.health.register("cache", CheckConfig::optional(), answers) {
+        warn!(%twice, "the cache is not watched");
+    }
+    let close = move || async move { redis.close().await };
+    // The registry of the end takes closers until it has run them all.
+    let _ = shutdown.on_close(Stage::CACHES, "Redis cache", close);
+    Ok(())
+}
