@@ -60,7 +60,6 @@ impl Caches {
     }
 
     /// A sample of a device was stored: what was the latest may not be any more.
-    #[cfg(feature = "ws")]
     pub(crate) fn stored(&self, device: DeviceId) {
         for key in [Self::latest_key(Some(device)), Self::latest_key(None)] {
             self.latest.forget(&key);

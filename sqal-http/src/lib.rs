@@ -23,6 +23,7 @@
 //! - `ws`: the device endpoint `/ws/sensors`.
 //! - `dashboard`: the live page at `/`.
 
+mod answer;
 mod caches;
 #[cfg(feature = "dashboard")]
 mod dashboard;
@@ -30,6 +31,7 @@ mod dashboard;
 mod ingest;
 mod intake;
 mod layers;
+mod origin;
 mod presence;
 mod problem;
 mod profile;

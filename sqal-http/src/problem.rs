@@ -71,7 +71,7 @@ pub struct Problem {
 }
 
 /// The kinds of problems: name, status, title, and what the page at their type says.
-pub(crate) const KINDS: [(&str, u16, &str, &str); 10] = [
+pub(crate) const KINDS: [(&str, u16, &str, &str); 14] = [
     (
         "invalid-frame",
         400,
@@ -83,6 +83,25 @@ pub(crate) const KINDS: [(&str, u16, &str, &str); 10] = [
         413,
         "The frame is too large",
         "A frame was larger than the limit named. A documented frame has about 4 KB.",
+    ),
+    ("not-text", 400, "The body is not text", "The body is not UTF-8. A batch is NDJSON: one documented frame a line."),
+    (
+        "batch-too-large",
+        413,
+        "The batch is too large",
+        "A batch had more frames or bytes than the limit named. Nothing of it was taken; send it in parts.",
+    ),
+    (
+        "too-slow",
+        408,
+        "The request took too long",
+        "The body did not come in time, or broke off. Nothing of it was taken; send it again.",
+    ),
+    (
+        "busy",
+        503,
+        "Too much is under way",
+        "As many requests of this kind as are taken at a time are under way. Nothing of this one was taken; send it again after the time named.",
     ),
     (
         "invalid-query",
@@ -131,7 +150,7 @@ pub(crate) const KINDS: [(&str, u16, &str, &str); 10] = [
 
 impl Problem {
     fn of(name: &'static str, detail: impl Into<String>) -> Self {
-        let (_, status, title, _) = KINDS.into_iter().find(|(known, ..)| *known == name).unwrap_or(KINDS[3]);
+        let (_, status, title, _) = KINDS.into_iter().find(|(known, ..)| *known == name).unwrap_or(KINDS[0]);
         Self {
             kind: format!("/problems/{name}").into(),
             title,
@@ -145,13 +164,14 @@ impl Problem {
     }
 
     fn with_violations(name: &'static str, violations: Vec<Violation>) -> Self {
+        let whole = match name {
+            "batch-too-large" => "the batch",
+            "invalid-query" => "the request",
+            _ => "the frame",
+        };
         let one = |v: &Violation| {
-            format!(
-                "{} is {}: expected {}",
-                if v.pointer.is_empty() { "the frame" } else { &v.pointer },
-                v.value,
-                v.limit
-            )
+            let what = if v.pointer.is_empty() { whole } else { &v.pointer };
+            format!("{what} is {}: expected {}", v.value, v.limit)
         };
         let mut problem = Self::of(name, violations.iter().map(one).collect::<Vec<_>>().join("; "));
         for violation in &violations {
@@ -186,6 +206,31 @@ impl Problem {
             format!("au plus {limit} octets"),
         );
         Self::with_violations("frame-too-large", vec![violation])
+    }
+
+    /// A body that is not UTF-8.
+    #[must_use]
+    pub fn not_text() -> Self {
+        Self::of("not-text", "the body is not UTF-8")
+    }
+
+    /// A batch of more frames or bytes than the limit.
+    #[must_use]
+    pub fn batch_too_large(found: &str, limit: &str) -> Self {
+        let french = format!("au plus {}", limit.replace("frames", "trames").replace("bytes", "octets"));
+        Self::with_violations("batch-too-large", vec![Violation::new("", found, format!("at most {limit}"), french)])
+    }
+
+    /// A request that did not come in time.
+    #[must_use]
+    pub fn too_slow(what: &str) -> Self {
+        Self::of("too-slow", what)
+    }
+
+    /// As much as is taken at a time is under way.
+    #[must_use]
+    pub fn busy(what: &str) -> Self {
+        Self { retry_after: Some(1), ..Self::of("busy", what) }
     }
 
     /// Something that is not here.

@@ -4,11 +4,12 @@ use std::fmt;
 use std::sync::Arc;
 
 use sqal_core::Timestamp;
-use sqal_resilience::{CheckConfig, Clock, HealthRegistry, Shutdown, SystemClock};
+use sqal_resilience::{Bulkhead, CheckConfig, Clock, HealthRegistry, Shutdown, SystemClock};
 use sqal_storage::{SampleStore, WriterHandle};
 use tokio::sync::broadcast;
 
 use crate::recent::Recent;
+use crate::routes::at_a_time;
 use crate::{Caches, ConnectLimit, FrameLimits, Intake, Presence, Profiles};
 
 /// Where wall time comes from; time is data, so a test passes its own.
@@ -50,6 +51,8 @@ pub struct Services {
     pub(crate) started: std::time::Instant,
     /// Wall time.
     pub(crate) now: WallClock,
+    /// Batches that are being taken.
+    pub(crate) batches: Arc<Bulkhead<Arc<dyn Clock>>>,
     /// What the line did lately.
     pub(crate) recent: Arc<Recent>,
 }
@@ -69,6 +72,7 @@ impl Services {
             health: health_of(&store, &writer, &clock, &shutdown),
             caches: Arc::new(Caches::near(&clock)),
             presence: Arc::default(),
+            batches: Arc::new(batches_of(&clock)),
             recent: Arc::new(Recent::new(started)),
             store,
             writer,
@@ -87,7 +91,6 @@ impl Services {
     }
 
     /// A sample was just stored: the latest is another, its device is there, and the live pages are told.
-    #[cfg(feature = "ws")]
     pub(crate) fn publish(&self, sample: &sqal_core::Sample) {
         let now = self.clock.now();
         self.caches.stored(sample.key.device_id);
@@ -106,6 +109,11 @@ impl Services {
     pub(crate) fn may_connect(&self, peer: Option<std::net::IpAddr>) -> bool {
         peer.is_none_or(|peer| self.connect_limit.allows(peer, self.clock.now()))
     }
+}
+
+/// A place for each batch that is being taken.
+fn batches_of(clock: &Arc<dyn Clock>) -> Bulkhead<Arc<dyn Clock>> {
+    Bulkhead::new(at_a_time(), Arc::clone(clock)).unwrap_or_else(|_| unreachable!("four places and no line"))
 }
 
 /// The parts that every server has: without either, nothing can be acknowledged.

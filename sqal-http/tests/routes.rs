@@ -129,7 +129,7 @@ async fn the_latest_is_remembered_for_ten_seconds() {
 async fn that_night(samples: usize) -> (Router, Vec<Sample>) {
     let (_, services, made) = app(samples).await;
     let now = || Timestamp::from_micros(1_729_985_400_000_000).unwrap();
-    let profiles = Profiles::new([("example".parse().unwrap(), Profile::example())]).unwrap();
+    let profiles = Profiles::new([("foiegras_standard_barquette".parse().unwrap(), Profile::example())]).unwrap();
     (router(Services::new(services.store, services.writer, profiles, now)), made)
 }
 
@@ -199,6 +199,102 @@ async fn the_dashboard_shows_the_last_day_under_both_paths() {
     let (_, nothing, _) = get(&that_night(0).await.0, "/api/dashboard/metrics/").await;
     assert_eq!(nothing["statistics"]["samples"], 0);
     assert_eq!(nothing["statistics"]["average_quality_score"], Value::Null, "unknown is no number");
+}
+
+async fn post(app: &Router, body: impl Into<Body>, origin: Option<&str>) -> (StatusCode, Value, axum::http::HeaderMap) {
+    let mut request = Request::post("/api/v1/samples:batch").header("host", "line:8000");
+    if let Some(origin) = origin {
+        request = request.header("origin", origin);
+    }
+    let response = app.clone().oneshot(request.body(body.into()).unwrap()).await.unwrap();
+    let (status, headers) = (response.status(), response.headers().clone());
+    let bytes = axum::body::to_bytes(response.into_body(), 10_000_000).await.unwrap();
+    (status, serde_json::from_slice(&bytes).unwrap(), headers)
+}
+
+/// The documented frame with another name.
+fn frame(sample_id: &str) -> String {
+    let mut frame: Value = serde_json::from_str(fixtures::DOCUMENTED_FRAME).unwrap();
+    frame["sample_id"] = sample_id.into();
+    frame.to_string()
+}
+
+#[tokio::test]
+async fn a_batch_has_a_result_for_each_row() {
+    let (app, _) = that_night(0).await;
+    let body =
+        [frame("one"), String::new(), "{}".to_owned(), frame("two"), frame("one"), "nonsense".to_owned()].join("\r\n");
+    let (status, results, _) = post(&app, body, None).await;
+    assert_eq!(status, StatusCode::OK, "{results}");
+    let items = results["items"].as_array().unwrap();
+    let of = |item: &Value| (item["sequence"].as_u64().unwrap(), item["status"].as_str().unwrap().to_owned());
+    let rows: Vec<_> = items.iter().map(of).collect();
+    let wanted = [(1, "persisted"), (2, "rejected"), (3, "persisted"), (4, "duplicate"), (5, "rejected")];
+    assert_eq!(rows, wanted.map(|(row, status)| (row, status.to_owned())), "{results}");
+    assert_eq!([&results["persisted"], &results["duplicate"], &results["rejected"]], [2, 1, 2]);
+    assert_eq!(items[1]["problem"]["type"], "/problems/invalid-frame");
+    assert_eq!((&items[0]["sample_id"], &items[3]["id"]), (&"one".into(), &items[0]["id"]));
+    // What was stored is there at once: the sample, its device, its hour.
+    let (_, one, _) = get(&app, &format!("/api/v1/samples/{}", items[2]["id"].as_str().unwrap())).await;
+    assert_eq!(one["sample_id"], "two");
+    let device = one["device_id"].as_str().unwrap();
+    assert_eq!(get(&app, &format!("/api/v1/devices/{device}")).await.1["presence"], "online");
+    assert_eq!(get(&app, &format!("/api/sqal/latest?device_id={device}")).await.0, StatusCode::OK);
+    let nothing = serde_json::json!({ "items": [], "persisted": 0, "duplicate": 0, "rejected": 0 });
+    assert_eq!(post(&app, "\n \n", None).await.1, nothing);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_that_cannot_be_taken_is_refused_as_a_whole() {
+    let (app, _) = that_night(0).await;
+    let kind = |problem: &Value| problem["type"].as_str().unwrap().to_owned();
+    let too_many = "{}\n".repeat(1001);
+    let too_large = " ".repeat(8 * 1024 * 1024 + 1);
+    for (body, status, name) in [
+        (Body::from(too_many), StatusCode::PAYLOAD_TOO_LARGE, "batch-too-large"),
+        (Body::from(too_large), StatusCode::PAYLOAD_TOO_LARGE, "batch-too-large"),
+        (Body::from(vec![b'{', 0xff, b'}']), StatusCode::BAD_REQUEST, "not-text"),
+        // A client that never ends.
+        (
+            Body::from_stream(futures_util::stream::pending::<Result<String, String>>()),
+            StatusCode::REQUEST_TIMEOUT,
+            "too-slow",
+        ),
+        (
+            Body::from_stream(futures_util::stream::iter([Err::<String, _>("gone")])),
+            StatusCode::REQUEST_TIMEOUT,
+            "too-slow",
+        ),
+    ] {
+        let (found, problem, headers) = post(&app, body, None).await;
+        assert_eq!((found, kind(&problem)), (status, format!("/problems/{name}")));
+        assert_eq!(headers["content-type"], "application/problem+json");
+    }
+    // A page of another site may not speak as a device; our own may.
+    let (status, problem, _) = post(&app, frame("x"), Some("https://evil.example")).await;
+    assert_eq!((status, kind(&problem)), (StatusCode::FORBIDDEN, "/problems/forbidden-origin".to_owned()));
+    assert_eq!(post(&app, frame("x"), Some("http://line:8000")).await.0, StatusCode::OK);
+}
+
+/// Four at a time bound the memory that batches take; the fifth is told when to come back, and comes in when one has left.
+#[tokio::test]
+async fn a_fifth_batch_is_told_to_come_back() {
+    let (app, _) = that_night(0).await;
+    let hanging: Vec<_> = (0..4)
+        .map(|_| {
+            let app = app.clone();
+            let forever = futures_util::stream::pending::<Result<String, String>>();
+            tokio::spawn(async move { post(&app, Body::from_stream(forever), None).await })
+        })
+        .collect();
+    tokio::task::yield_now().await;
+    let (status, problem, headers) = post(&app, frame("x"), None).await;
+    assert_eq!((status, &problem["type"]), (StatusCode::SERVICE_UNAVAILABLE, &"/problems/busy".into()));
+    assert_eq!(headers["retry-after"], "1");
+    hanging[0].abort();
+    while post(&app, frame("x"), None).await.0 != StatusCode::OK {
+        tokio::task::yield_now().await;
+    }
 }
 
 #[tokio::test]

@@ -1,6 +1,5 @@
 //! The device stream: frames in, one answer per frame out, in order, and a sample's acknowledgement after its commit.
 
-mod answer;
 mod session;
 mod sockets;
 

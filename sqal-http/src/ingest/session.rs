@@ -9,7 +9,7 @@ use axum::body::Bytes;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade, close_code};
 use axum::extract::{ConnectInfo, State};
-use axum::http::{Extensions, HeaderMap, HeaderValue, header};
+use axum::http::{Extensions, HeaderMap};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream::FuturesOrdered;
 use futures_util::{SinkExt, StreamExt};
@@ -17,9 +17,9 @@ use sqal_resilience::fresh_seed;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 use tracing::{debug, info, warn};
 
-use super::answer::Answer;
+use crate::answer::{Answer, hand_in};
 use crate::wire::sample_id_of;
-use crate::{Problem, Services, Violation};
+use crate::{Problem, Services, Violation, origin};
 
 /// Frames that may be under way on one connection; then it is not read until the oldest is answered, and the device's TCP feels it.
 const CREDIT: usize = 64;
@@ -39,8 +39,6 @@ const SEND_LIMIT: Duration = Duration::from_secs(10);
 type PendingAnswer = Pin<Box<dyn Future<Output = Answer> + Send>>;
 
 /// `GET /ws/sensors`: the device endpoint (ING-01).
-///
-/// A browser names the page that asks; a page of another site is refused, because the operator's own browser reaches loopback too.
 pub(crate) async fn upgrade(
     ws: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
     State(services): State<Services>,
@@ -54,11 +52,8 @@ pub(crate) async fn upgrade(
             return Problem::invalid_query(vec![violation]).into_response();
         }
     };
-    let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
-    if let Some(origin) = text(header::ORIGIN)
-        && origin.split("://").nth(1) != text(header::HOST)
-    {
-        return Problem::forbidden_origin().into_response();
+    if let Err(problem) = origin::same(&headers) {
+        return problem.into_response();
     }
     let peer = extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0);
     ws.max_message_size(LARGEST_MESSAGE).max_frame_size(LARGEST_MESSAGE).on_upgrade(move |mut socket| async move {
@@ -194,18 +189,7 @@ fn take(services: &Services, sequence: u64, text: &str) -> PendingAnswer {
     };
     let services = services.clone();
     Box::pin(async move {
-        let outcome = match services.writer.submit(Box::new(sample.clone())).await {
-            Ok(receipt) => receipt.outcome().await,
-            Err(why) => Err(why),
-        };
-        if outcome.as_ref().is_ok_and(|inserted| *inserted == sqal_storage::Inserted::Stored) {
-            let verdict = &sample.inspection.verdict;
-            metrics::histogram!("sample_processing_duration_seconds").record(f64::from(sample.processing_micros) / 1e6);
-            if let Some(score) = verdict.score {
-                metrics::histogram!("sample_quality_score", "grade" => verdict.grade.as_str()).record(score.value());
-            }
-            services.publish(&sample);
-        }
+        let outcome = hand_in(&services, &sample).await;
         Answer::to_sample(sequence, &sample, outcome)
     })
 }

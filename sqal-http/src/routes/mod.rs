@@ -1,5 +1,6 @@
 //! Every route, on one screen.
 
+mod batch;
 mod devices;
 mod events;
 mod health;
@@ -9,7 +10,9 @@ mod problems;
 mod samples;
 
 use axum::Router;
-use axum::routing::get;
+use axum::routing::{get, post};
+
+pub(crate) use batch::at_a_time;
 
 use crate::{Problem, Services, layers};
 
@@ -20,6 +23,7 @@ pub fn router(services: Services) -> Router {
         .route("/api/sqal/latest", get(samples::latest))
         .route("/api/v1/samples", get(samples::list))
         .route("/api/v1/samples/{id}", get(samples::one))
+        .route("/api/v1/samples:batch", post(batch::take))
         .route("/api/v1/events", get(events::stream))
         // Devices and hours.
         .route("/api/v1/devices", get(devices::list))

@@ -104,7 +104,6 @@ pub(crate) fn parse(text: &str) -> Result<Incoming, Vec<Violation>> {
 }
 
 /// The `sample_id` of a text that may be no frame at all, to answer by.
-#[cfg(feature = "ws")]
 pub(crate) fn sample_id_of(text: &str) -> Option<String> {
     #[derive(Deserialize)]
     struct Id {

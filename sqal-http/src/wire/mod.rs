@@ -6,8 +6,6 @@ mod statistics;
 mod time;
 
 pub use document::{Document, document};
-#[cfg(feature = "ws")]
-pub(crate) use frame::sample_id_of;
-pub(crate) use frame::{Incoming, parse};
+pub(crate) use frame::{Incoming, parse, sample_id_of};
 pub(crate) use statistics::{DeviceStatistics, HourDocument, Totals};
 pub(crate) use time::{parse as timestamp, rfc3339};

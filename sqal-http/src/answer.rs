@@ -1,17 +1,34 @@
-//! What a device is answered: `persisted`, `duplicate` or `rejected` with the problem.
+//! A sample is handed in, and its sender is answered: `persisted`, `duplicate` or `rejected` with the problem.
 
 use serde::Serialize;
 use sqal_core::{Grade, Sample};
 use sqal_storage::{Inserted, NotStored};
 
-use crate::Problem;
+use crate::{Problem, Services};
+
+/// Hands a sample in, waits until it is durable, and tells whoever watches the line.
+pub(crate) async fn hand_in(services: &Services, sample: &Sample) -> Result<Inserted, NotStored> {
+    let outcome = match services.writer.submit(Box::new(sample.clone())).await {
+        Ok(receipt) => receipt.outcome().await,
+        Err(why) => Err(why),
+    };
+    if outcome.as_ref().is_ok_and(|inserted| *inserted == Inserted::Stored) {
+        let verdict = &sample.inspection.verdict;
+        metrics::histogram!("sample_processing_duration_seconds").record(f64::from(sample.processing_micros) / 1e6);
+        if let Some(score) = verdict.score {
+            metrics::histogram!("sample_quality_score", "grade" => verdict.grade.as_str()).record(score.value());
+        }
+        services.publish(sample);
+    }
+    outcome
+}
 
 /// One answer, as JSON on the wire.
 #[derive(Debug, Serialize)]
-pub(super) struct Answer {
+pub(crate) struct Answer {
     r#type: &'static str,
     status: &'static str,
-    /// Which frame of this connection it answers, from 1.
+    /// Which frame of this connection, or row of this batch, it answers, from 1.
     sequence: u64,
     sample_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -24,7 +41,7 @@ pub(super) struct Answer {
 
 impl Answer {
     /// The answer to a sample that was handed in.
-    pub(super) fn to_sample(sequence: u64, sample: &Sample, outcome: Result<Inserted, NotStored>) -> Self {
+    pub(crate) fn to_sample(sequence: u64, sample: &Sample, outcome: Result<Inserted, NotStored>) -> Self {
         let (status, problem) = match outcome {
             Ok(Inserted::Stored) => ("persisted", None),
             Ok(Inserted::Duplicate) => ("duplicate", None),
@@ -44,7 +61,7 @@ impl Answer {
     }
 
     /// The answer to a frame that was refused.
-    pub(super) fn refused(sequence: u64, sample_id: Option<String>, problem: Problem) -> Self {
+    pub(crate) fn refused(sequence: u64, sample_id: Option<String>, problem: Problem) -> Self {
         Self {
             r#type: "ack",
             status: "rejected",
@@ -56,8 +73,14 @@ impl Answer {
         }
     }
 
+    /// `persisted`, `duplicate` or `rejected`.
+    pub(crate) const fn status(&self) -> &'static str {
+        self.status
+    }
+
     /// The JSON text.
-    pub(super) fn text(&self) -> String {
+    #[cfg(feature = "ws")]
+    pub(crate) fn text(&self) -> String {
         // Names and numbers that were checked cannot fail to be written.
         serde_json::to_string(self).unwrap_or_default()
     }

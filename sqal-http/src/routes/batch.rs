@@ -1,0 +1,83 @@
+//! `POST /api/v1/samples:batch`: frames as NDJSON, one a line, each judged, stored and answered by itself, for gateways and for what a device kept.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use axum::Json;
+use axum::body::{Body, to_bytes};
+use axum::extract::State;
+use axum::http::HeaderMap;
+use futures_util::future::join_all;
+use serde::Serialize;
+use sqal_resilience::BulkheadConfig;
+
+use crate::answer::{Answer, hand_in};
+use crate::wire::sample_id_of;
+use crate::{Problem, Services, origin};
+
+/// The largest batch in bytes; with [`at_a_time`] it bounds the memory that batches take.
+const LARGEST: usize = 8 * 1024 * 1024;
+
+/// The most frames in a batch.
+const MOST_ROWS: usize = 1000;
+
+/// How long a client may take to send a batch.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Four batches are taken at a time; the next is told to come back.
+pub(crate) fn at_a_time() -> BulkheadConfig {
+    BulkheadConfig { max_concurrent: NonZeroU32::new(4).unwrap_or(NonZeroU32::MIN), ..BulkheadConfig::default() }
+}
+
+/// A result for each row, in their order; empty lines are no rows.
+#[derive(Debug, Serialize)]
+pub(super) struct Results {
+    items: Vec<Answer>,
+    persisted: usize,
+    duplicate: usize,
+    rejected: usize,
+}
+
+/// Takes a batch. It is answered when every row that was taken is durable.
+pub(super) async fn take(
+    State(services): State<Services>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<Results>, Problem> {
+    origin::same(&headers)?;
+    let _place = services.batches.try_acquire().map_err(|_| Problem::busy("four batches are being taken"))?;
+    let text = read(body).await?;
+    let rows: Vec<_> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+    if rows.len() > MOST_ROWS {
+        return Err(Problem::batch_too_large(&format!("{} frames", rows.len()), &format!("{MOST_ROWS} frames")));
+    }
+    let answers = (1..).zip(rows).map(async |(row, text)| match services.intake.accept(text) {
+        Ok(sample) => {
+            let outcome = hand_in(&services, &sample).await;
+            Answer::to_sample(row, &sample, outcome)
+        }
+        Err(problem) => Answer::refused(row, sample_id_of(text), problem),
+    });
+    let items = join_all(answers).await;
+    let count = |status: &str| items.iter().filter(|answer| answer.status() == status).count();
+    Ok(Json(Results {
+        persisted: count("persisted"),
+        duplicate: count("duplicate"),
+        rejected: count("rejected"),
+        items,
+    }))
+}
+
+/// The text of a body that is neither too large nor too slow.
+async fn read(body: Body) -> Result<String, Problem> {
+    let bytes = match tokio::time::timeout(PATIENCE, to_bytes(body, LARGEST)).await {
+        Ok(Ok(bytes)) => bytes,
+        Ok(Err(error)) if error.to_string() == "length limit exceeded" => {
+            return Err(Problem::batch_too_large(&format!("more than {LARGEST} bytes"), &format!("{LARGEST} bytes")));
+        }
+        // The client is gone, and nobody reads this.
+        Ok(Err(_)) => return Err(Problem::too_slow("the body broke off")),
+        Err(_) => return Err(Problem::too_slow("the body took more than 30 s")),
+    };
+    String::from_utf8(bytes.into()).map_err(|_| Problem::not_text())
+}
