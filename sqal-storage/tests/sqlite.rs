@@ -12,6 +12,8 @@ use proptest::test_runner::TestRunner;
 use sqal_storage::{
     Hour, HourlyQuery, Inserted, SampleQuery, SampleStore, SqliteConfig, SqliteStore, StorageErrorKind,
 };
+use sqlx::Connection;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 
 async fn open(folder: &Path) -> SqliteStore {
     SqliteStore::open(&SqliteConfig::at(folder.join("samples.db"))).await.unwrap()
@@ -134,6 +136,42 @@ async fn a_damaged_row_hides_no_other() {
     assert!(matches!(refused.kind, StorageErrorKind::Corrupt(_)), "{refused:?}");
 }
 
+/// F26: a reader that takes long holds up no writer, and the log that grew beside it is small again when the reader has left.
+#[tokio::test]
+async fn f26_a_long_reader_makes_the_log_grow_and_not_for_ever() {
+    const LIMIT: u64 = 16 * 1024 * 1024;
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path()).await;
+    let log = || std::fs::metadata(folder.path().join("samples.db-wal")).unwrap().len();
+    let one = sqal_storage_sample(0);
+    let mut next = 0_i64;
+    let mut batch = || {
+        next += 500;
+        let later = |k| {
+            let mut sample = one.clone();
+            sample.key.timestamp = sqal_core::Timestamp::from_micros(1_000_000 + k).unwrap();
+            sample
+        };
+        (next..next + 500).map(later).collect::<Vec<_>>()
+    };
+    store.insert(&batch()).await.unwrap();
+    let options = SqliteConnectOptions::new().filename(folder.path().join("samples.db"));
+    let mut reader = SqliteConnection::connect_with(&options).await.unwrap();
+    sqlx::raw_sql("BEGIN; SELECT count(*) FROM sample").execute(&mut reader).await.unwrap();
+    while log() <= 2 * LIMIT {
+        let stored = store.insert(&batch()).await.unwrap();
+        assert!(stored.iter().all(|inserted| *inserted == Inserted::Stored));
+    }
+    let seen: i64 = sqlx::query_scalar("SELECT count(*) FROM sample").fetch_one(&mut reader).await.unwrap();
+    assert_eq!(seen, 500, "it sees what it began with");
+    sqlx::raw_sql("COMMIT").execute(&mut reader).await.unwrap();
+    // The next commits write the log back, and begin it anew.
+    for _ in 0..4 {
+        store.insert(&batch()).await.unwrap();
+    }
+    assert!(log() <= LIMIT, "{} bytes", log());
+}
+
 /// A database without its samples is no healthy store.
 #[tokio::test]
 async fn a_ping_sees_that_the_samples_are_gone() {
@@ -143,7 +181,7 @@ async fn a_ping_sees_that_the_samples_are_gone() {
     let store = SqliteStore::open(&config).await.unwrap();
     store.ping().await.unwrap();
     let url = format!("sqlite://{}", config.path.display());
-    let mut connection = <sqlx::SqliteConnection as sqlx::Connection>::connect(&url).await.unwrap();
+    let mut connection = <SqliteConnection as Connection>::connect(&url).await.unwrap();
     sqlx::raw_sql("DROP VIEW sensor_samples; DROP TABLE sample").execute(&mut connection).await.unwrap();
     assert!(store.ping().await.is_err());
 }
@@ -193,7 +231,7 @@ async fn the_documented_columns_show_what_the_sample_holds() {
     let samples = prop::collection::vec(strategy::sample(), 30).new_tree(&mut runner).unwrap().current();
     store.insert(&samples).await.unwrap();
     let url = format!("sqlite://{}", folder.path().join("samples.db").display());
-    let mut connection = sqlx::SqliteConnection::connect(&url).await.unwrap();
+    let mut connection = SqliteConnection::connect(&url).await.unwrap();
     let (mut frames, mut spectra) = (0, 0);
     for sample in &samples {
         let row = sqlx::query("SELECT * FROM sensor_samples WHERE id = ?").bind(sample.id().to_string());

@@ -72,6 +72,8 @@ impl SqliteStore {
             .synchronous(SqliteSynchronous::Full)
             // What is erased is not to be read in what is left of the page.
             .pragma("secure_delete", "ON")
+            // A reader that takes long keeps the log from being written back, and it grows; what it grew beyond this is given back.
+            .pragma("journal_size_limit", LOG_LIMIT.to_string())
             .busy_timeout(config.busy_timeout);
         let pool = |most: u32| {
             SqlitePoolOptions::new().max_connections(most).min_connections(1).acquire_timeout(config.busy_timeout)
@@ -204,6 +206,9 @@ impl SqliteStore {
         rows.iter().map(to).collect::<Result<_, _>>().map_err(corrupt)
     }
 }
+
+/// The log is about a quarter of this while nobody reads for long: 16 MiB.
+const LOG_LIMIT: u32 = 16 * 1024 * 1024;
 
 /// Stores what is new of a batch and adds it to its hours.
 async fn store(transaction: &mut Transaction<'_, Sqlite>, batch: &Batch<'_>) -> Result<Vec<Inserted>, StorageError> {
