@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use line::samples;
 use sqal_core::{Inspection, Sample, SampleKey, Timestamp};
-use sqal_resilience::SystemClock;
+use sqal_resilience::{Clock, SystemClock};
 use sqal_storage::{
     BatchWriter, CacheKey, CacheKind, Hour, HourlyQuery, PostgresConfig, PostgresStore, ReadThrough, SampleQuery,
     SampleStore, SqliteConfig, SqliteStore, WriterConfig,
@@ -415,6 +415,7 @@ fn cached(c: &mut Criterion) {
     let bare: moka::sync::Cache<CacheKey, Arc<Sample>> = moka::sync::Cache::new(1000);
     bare.insert(key.clone(), Arc::clone(&sample));
     let mut group = c.benchmark_group("latest sample");
+    group.bench_function("the clock alone", |b| b.iter(|| black_box(SystemClock.now())));
     group.bench_function("SQAL, peek", |b| {
         b.iter(|| {
             cache.peek(black_box(&key)).or_else(|| {

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use foldhash::fast::RandomState as Seeded;
 use moka::notification::RemovalCause;
 use moka::sync::Cache as Moka;
 use serde::Serialize;
@@ -24,7 +25,8 @@ use super::{Cache, CacheAway, CacheKey, CacheKind, CacheScope, Got, Stamp};
 /// - The far cache stands behind a circuit breaker: while it is away nobody waits for it, and reads go to the source.
 pub struct ReadThrough<T, C> {
     kind: CacheKind,
-    near: Moka<CacheKey, Entry<T>>,
+    /// Bounded, and seeded at random: a hash that is faster than the standard library's is safe enough from who would choose its keys.
+    near: Moka<CacheKey, Entry<T>, Seeded>,
     far: Option<(Arc<dyn Cache>, Breaker<C>)>,
     /// Counts the clearings: a value that was fetched before one must not be kept after it.
     cleared: AtomicU64,
@@ -33,7 +35,9 @@ pub struct ReadThrough<T, C> {
     refreshing: Refreshing,
     hasher: RandomState,
     clock: C,
-    counts: Arc<Counts>,
+    counts: Counts,
+    /// Shared with whoever is told what leaves the near cache.
+    left: Arc<Left>,
 }
 
 #[derive(Debug)]
@@ -67,9 +71,13 @@ struct Counts {
     misses: AtomicU64,
     bypasses: AtomicU64,
     stale: AtomicU64,
+    expirations: AtomicU64,
+}
+
+#[derive(Debug, Default)]
+struct Left {
     bytes: AtomicU64,
     evictions: AtomicU64,
-    expirations: AtomicU64,
 }
 
 /// What a cache has done so far (CCH-05, CCH-11).
@@ -107,8 +115,8 @@ impl<T: Send + Sync + 'static, C: Clock + Clone> ReadThrough<T, C> {
     /// A near cache of at most so many values.
     #[must_use]
     pub fn new(kind: CacheKind, most_values: u64, clock: C) -> Self {
-        let counts = Arc::new(Counts::default());
-        let seen = Arc::clone(&counts);
+        let left = Arc::new(Left::default());
+        let seen = Arc::clone(&left);
         let leaves = move |_: Arc<CacheKey>, entry: Entry<T>, why: RemovalCause| {
             seen.bytes.fetch_sub(entry.bytes, Ordering::Relaxed);
             if why == RemovalCause::Size {
@@ -117,14 +125,18 @@ impl<T: Send + Sync + 'static, C: Clock + Clone> ReadThrough<T, C> {
         };
         Self {
             kind,
-            near: Moka::builder().max_capacity(most_values).eviction_listener(leaves).build(),
+            near: Moka::builder()
+                .max_capacity(most_values)
+                .eviction_listener(leaves)
+                .build_with_hasher(Seeded::default()),
             far: None,
             cleared: AtomicU64::new(0),
             flights: SingleFlight::new(),
             refreshing: Refreshing::default(),
             hasher: RandomState::new(),
             clock,
-            counts,
+            counts: Counts::default(),
+            left,
         }
     }
 
@@ -155,8 +167,8 @@ impl<T: Send + Sync + 'static, C: Clock + Clone> ReadThrough<T, C> {
             bypasses: count(&self.counts.bypasses),
             stale: count(&self.counts.stale),
             total_keys: self.near.entry_count(),
-            bytes: count(&self.counts.bytes),
-            evictions: count(&self.counts.evictions),
+            bytes: count(&self.left.bytes),
+            evictions: count(&self.left.evictions),
             expirations: count(&self.counts.expirations),
         }
     }
@@ -355,7 +367,7 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static, C: Clock + Clone> 
         let fresh_until = self.clock.now() + fresh;
         let bytes = postcard::serialize_with_flavor(&**value, postcard::ser_flavors::Size::default()).unwrap_or(0);
         let bytes = u64::try_from(bytes).unwrap_or(0);
-        self.counts.bytes.fetch_add(bytes, Ordering::Relaxed);
+        self.left.bytes.fetch_add(bytes, Ordering::Relaxed);
         let entry = Entry { value: Arc::clone(value), bytes, fresh_until, stale_until: fresh_until + fresh / 2 };
         self.near.insert(key.clone(), entry);
         if !still() {
