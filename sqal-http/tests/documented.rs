@@ -92,3 +92,32 @@ fn every_definition_points_to_a_file() {
         }
     }
 }
+
+/// Every route is in `docs/http.md`, every path there is a route, and every kind of problem has its line.
+#[test]
+fn every_route_and_every_problem_is_documented() {
+    let (text, routes) = (include_str!("../../docs/http.md"), include_str!("../src/routes/mod.rs"));
+    let quoted = |text: &str, before: &str| -> BTreeSet<String> {
+        text.split(before).skip(1).filter_map(|rest| rest.split('"').next()).map(str::to_owned).collect()
+    };
+    let routed = quoted(routes, ".route(\"");
+    let paths = text.split("## A batch").next().unwrap().split('`');
+    let written: BTreeSet<String> = paths
+        .filter_map(|code| code.strip_prefix("GET ").or_else(|| code.strip_prefix("POST ")))
+        .map(str::to_owned)
+        .collect();
+    assert!(routed.len() > 20);
+    assert_eq!(routed, written);
+    let kinds = include_str!("../src/problem.rs").split("pub(crate) const KINDS").nth(1).unwrap().split("];").next();
+    let kinds: BTreeSet<String> = kinds
+        .unwrap()
+        .lines()
+        .filter_map(|line| line.trim().trim_start_matches('(').strip_prefix('"'))
+        .filter_map(|rest| rest.split('"').next())
+        .filter(|name| !name.contains(' ') && !name.is_empty())
+        .map(|name| format!("/problems/{name}"))
+        .collect();
+    let written: BTreeSet<String> =
+        text.split('`').filter(|code| code.starts_with("/problems/")).map(str::to_owned).collect();
+    assert_eq!(kinds, written);
+}
