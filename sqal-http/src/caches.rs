@@ -25,15 +25,15 @@ pub struct Caches {
 }
 
 impl Caches {
-    /// Caches in this process: a thousand latest samples, a thousand spans of hours.
+    /// Caches in this process: a thousand latest samples (16 MB), two hundred spans of at most two hundred hours (14 MB), two hundred devices.
     #[must_use]
     pub fn near(clock: &Arc<dyn Clock>) -> Self {
         let clock = || Arc::clone(clock);
         Self {
             latest: ReadThrough::new(CacheKind::LatestSample, 1000, clock()),
             dashboard: ReadThrough::new(CacheKind::DashboardMetrics, 10, clock()),
-            devices: ReadThrough::new(CacheKind::DeviceStats, 1000, clock()),
-            hours: ReadThrough::new(CacheKind::HourlyAggregates, 1000, clock()),
+            devices: ReadThrough::new(CacheKind::DeviceStats, 200, clock()),
+            hours: ReadThrough::new(CacheKind::HourlyAggregates, 200, clock()),
         }
     }
 
@@ -66,17 +66,19 @@ impl Caches {
         }
     }
 
-    /// Forgets what is known of a device, or everything, for example after an erasure (CCH-03, CCH-04).
+    /// Forgets everything, here and in the shared cache, for example after an erasure (CCH-03, CCH-04): what is known of a device is also in what
+    /// is known of the line.
     ///
     /// # Errors
     ///
     /// [`CacheAway`] if the shared cache does not answer; it gives nothing from the scope to this process until it could be cleared.
-    pub async fn clear(&self, scope: &CacheScope) -> Result<(), CacheAway> {
+    pub async fn clear(&self) -> Result<(), CacheAway> {
+        let all = &CacheScope::All;
         let results = [
-            self.latest.clear(scope).await,
-            self.dashboard.clear(&CacheScope::All).await,
-            self.devices.clear(&CacheScope::All).await,
-            self.hours.clear(scope).await,
+            self.latest.clear(all).await,
+            self.dashboard.clear(all).await,
+            self.devices.clear(all).await,
+            self.hours.clear(all).await,
         ];
         results.into_iter().collect()
     }

@@ -69,9 +69,15 @@ impl Drop for Counted {
     }
 }
 
+/// What is answered to the end: who watches the process must see it end.
+const PROBES: [&str; 8] =
+    ["/health", "/health/startup", "/health/live", "/health/ready", "/ready", "/api/ready", "/api/health", "/metrics"];
+
 /// Refuses new requests once the shutdown has begun (SHD-01), but never the probes: they must tell why.
 async fn refuse_while_ending(State(services): State<Services>, request: Request, next: Next) -> Response {
-    if request.uri().path().starts_with("/health") {
+    // By its template: nested in another application the path begins with somebody else's prefix.
+    let asked = request.extensions().get::<MatchedPath>().map_or(request.uri().path(), MatchedPath::as_str);
+    if PROBES.iter().any(|probe| asked.ends_with(probe)) {
         return next.run(request).await;
     }
     match services.shutdown.track() {

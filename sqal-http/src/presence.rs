@@ -41,6 +41,7 @@ pub struct Presence(Mutex<HashMap<DeviceId, Known>>);
 struct Known {
     last: Timestamp,
     at: Instant,
+    measured: Timestamp,
     interval: Option<Duration>,
 }
 
@@ -55,8 +56,10 @@ impl Presence {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A sample of a device was stored.
-    pub fn heard(&self, device: DeviceId, wall: Timestamp, now: Instant) {
+    /// A sample of a device was stored: when it was measured, the wall clock, and now.
+    ///
+    /// The interval is learned from when samples were measured: what a device kept and sends at once says how often it measures all the same.
+    pub fn heard(&self, device: DeviceId, measured: Timestamp, wall: Timestamp, now: Instant) {
         let mut known = self.known();
         if known.len() >= Self::MOST
             && !known.contains_key(&device)
@@ -64,16 +67,17 @@ impl Presence {
         {
             known.remove(&silent);
         }
-        let seen = known.entry(device).or_insert(Known { last: wall, at: now, interval: None });
-        let since = now.saturating_duration_since(seen.at);
-        if !since.is_zero() {
+        let seen = known.entry(device).or_insert(Known { last: wall, at: now, measured, interval: None });
+        let since = u64::try_from(measured.micros() - seen.measured.micros()).unwrap_or(0);
+        if since > 0 {
+            let since = Duration::from_micros(since);
             let usual = seen.interval.unwrap_or(since);
             // What comes after a silence says nothing of the usual interval.
             let newest = since.min(usual * 3);
             let average = Self::NEWEST.mul_add(newest.as_secs_f64() - usual.as_secs_f64(), usual.as_secs_f64());
             seen.interval = Some(Duration::from_secs_f64(average));
         }
-        (seen.last, seen.at) = (wall, now);
+        (seen.last, seen.at, seen.measured) = (wall, now, seen.measured.max(measured));
     }
 
     /// How a device is now.
@@ -125,7 +129,8 @@ mod tests {
         for interval in [5, 60] {
             let (clock, presence) = (ManualClock::new(), Presence::default());
             for k in 0..5 {
-                presence.heard(device("a"), wall(k), clock.now());
+                let measured = wall(k * i64::try_from(interval).unwrap());
+                presence.heard(device("a"), measured, wall(k), clock.now());
                 clock.advance(Duration::from_secs(interval));
             }
             let heard = || presence.of(&device("a"), clock.now()).unwrap();
@@ -139,18 +144,27 @@ mod tests {
             assert_eq!(heard().heard, Heard::Late, "ten intervals");
             clock.advance(Duration::from_millis(1));
             assert_eq!(heard().heard, Heard::Offline);
-            presence.heard(device("a"), wall(9), clock.now());
+            let interval_secs = i64::try_from(interval).unwrap();
+            presence.heard(device("a"), wall(14 * interval_secs), wall(9), clock.now());
             assert_eq!(heard().heard, Heard::Online);
             assert!(heard().interval.unwrap() < Duration::from_secs(2 * interval), "a silence is no interval");
+            // What it kept comes at once, measured at its own pace; and one that comes late changes nothing.
+            let before = heard().interval;
+            for k in 0..100 {
+                presence.heard(device("a"), wall((15 + k) * interval_secs), wall(9), clock.now());
+            }
+            presence.heard(device("a"), wall(interval_secs), wall(9), clock.now());
+            assert!(heard().interval < before && heard().interval >= Some(Duration::from_secs(interval)));
         }
     }
 
     #[test]
     fn a_fast_device_is_not_late_for_three_packets_and_a_new_one_has_a_minute() {
         let (clock, presence) = (ManualClock::new(), Presence::default());
-        presence.heard(device("new"), wall(0), clock.now());
-        for _ in 0..10 {
-            presence.heard(device("fast"), wall(0), clock.now());
+        presence.heard(device("new"), wall(0), wall(0), clock.now());
+        for k in 0..10 {
+            let measured = Timestamp::from_micros(k * 10_000).unwrap();
+            presence.heard(device("fast"), measured, wall(0), clock.now());
             clock.advance(Duration::from_millis(10));
         }
         clock.advance(Duration::from_secs(2));
@@ -166,7 +180,7 @@ mod tests {
     fn the_memory_is_bounded_and_the_most_silent_goes() {
         let (clock, presence) = (ManualClock::new(), Presence::default());
         for k in 0..=Presence::MOST {
-            presence.heard(device(&format!("{k}")), wall(0), clock.now());
+            presence.heard(device(&format!("{k}")), wall(0), wall(0), clock.now());
             clock.advance(Duration::from_millis(1));
         }
         assert_eq!(presence.all(clock.now()).len(), Presence::MOST);

@@ -138,7 +138,7 @@ pub(crate) const KINDS: [(&str, u16, &str, &str); 14] = [
         "forbidden-origin",
         403,
         "A page of another site may not connect",
-        "A browser tried to open a device connection for a page that this server did not send. Devices send no Origin.",
+        "A browser tried to send frames for a page that this server did not send, or under a name instead of an address. Devices and programs send no Origin.",
     ),
     (
         "shutting-down",
@@ -248,7 +248,7 @@ impl Problem {
     /// A page of another site that would speak as a device.
     #[must_use]
     pub fn forbidden_origin() -> Self {
-        Self::of("forbidden-origin", "a page of another site may not open a device connection")
+        Self::of("forbidden-origin", "a page of another site may not speak as a device; a program sends no Origin")
     }
 
     /// The process is ending.

@@ -67,7 +67,7 @@ impl Recent {
     pub(crate) fn line(&self, now: Instant) -> Line {
         let newest = self.number(now);
         let slots = *self.slots.lock().unwrap_or_else(PoisonError::into_inner);
-        let recent = slots.iter().filter(|slot| slot.number > 0 && newest - slot.number < SLOTS as u64);
+        let recent = slots.iter().filter(|slot| slot.number > 0 && newest.saturating_sub(slot.number) < SLOTS as u64);
         let sum = recent.fold(Slot::default(), |sum, slot| Slot {
             number: 0,
             samples: sum.samples + slot.samples,

@@ -18,7 +18,7 @@ pub type WallClock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 /// Renders the metrics in Prometheus' text format.
 pub type MetricsText = Arc<dyn Fn() -> String + Send + Sync>;
 
-/// What the router needs; every field can be replaced before it is handed over.
+/// What the router needs; what is public can be replaced before it is handed over.
 #[derive(Clone)]
 pub struct Services {
     /// Where samples are read.
@@ -28,9 +28,9 @@ pub struct Services {
     /// Turns frames into judged samples.
     pub intake: Arc<Intake>,
     /// Monotonic time.
-    pub clock: Arc<dyn Clock>,
-    /// The end of the process.
-    pub shutdown: Shutdown,
+    pub(crate) clock: Arc<dyn Clock>,
+    /// The end of the process: see [`ending_with`](Self::ending_with).
+    pub(crate) shutdown: Shutdown,
     /// How often one address may connect.
     pub connect_limit: Arc<ConnectLimit>,
     /// The metrics, if the process keeps any.
@@ -90,11 +90,19 @@ impl Services {
         }
     }
 
+    /// The same with the end of the process that they are part of: its health is not ready any more when that begins.
+    #[must_use]
+    pub fn ending_with(mut self, shutdown: &Shutdown) -> Self {
+        self.shutdown = shutdown.clone();
+        self.health = health_of(&self.store, &self.writer, &self.clock, shutdown);
+        self
+    }
+
     /// A sample was just stored: the latest is another, its device is there, and the live pages are told.
     pub(crate) fn publish(&self, sample: &sqal_core::Sample) {
         let now = self.clock.now();
         self.caches.stored(sample.key.device_id);
-        self.presence.heard(sample.key.device_id, (self.now)(), now);
+        self.presence.heard(sample.key.device_id, sample.key.timestamp, (self.now)(), now);
         self.recent.add(&sample.inspection.verdict, now);
         if self.events.receiver_count() > 0
             && let Ok(text) = serde_json::to_string(&crate::document(sample))

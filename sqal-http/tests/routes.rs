@@ -10,8 +10,8 @@ use fixtures::scene::{Fault, Scene, Station};
 use serde_json::Value;
 use sqal_core::{Meta, Name, Sample, SampleKey, Timestamp};
 use sqal_http::{Caches, Profile, Profiles, Services, router};
-use sqal_resilience::{CheckConfig, Clock, ManualClock};
-use sqal_storage::{BatchWriter, CacheKind, CacheScope, MemoryStore, SampleStore, WriterConfig};
+use sqal_resilience::{CheckConfig, Clock, ManualClock, Shutdown};
+use sqal_storage::{BatchWriter, CacheKind, MemoryStore, SampleStore, WriterConfig};
 use tower::ServiceExt;
 
 async fn app(samples: usize) -> (Router, Services, Vec<Sample>) {
@@ -120,7 +120,7 @@ async fn the_latest_is_remembered_for_ten_seconds() {
     let [(kind, stats), ..] = services.caches.stats();
     assert_eq!((kind, stats.hits, stats.misses), (CacheKind::LatestSample, 1, 2));
     // Told to forget, they ask at once.
-    services.caches.clear(&CacheScope::All).await.unwrap();
+    services.caches.clear().await.unwrap();
     assert_eq!(get(&app, "/api/sqal/latest").await.0, StatusCode::OK);
     assert_eq!(services.caches.stats()[0].1.misses, 3);
 }
@@ -202,7 +202,7 @@ async fn the_dashboard_shows_the_last_day_under_both_paths() {
 }
 
 async fn post(app: &Router, body: impl Into<Body>, origin: Option<&str>) -> (StatusCode, Value, axum::http::HeaderMap) {
-    let mut request = Request::post("/api/v1/samples:batch").header("host", "line:8000");
+    let mut request = Request::post("/api/v1/samples:batch").header("host", "127.0.0.1:8000");
     if let Some(origin) = origin {
         request = request.header("origin", origin);
     }
@@ -273,7 +273,7 @@ async fn a_batch_that_cannot_be_taken_is_refused_as_a_whole() {
     // A page of another site may not speak as a device; our own may.
     let (status, problem, _) = post(&app, frame("x"), Some("https://evil.example")).await;
     assert_eq!((status, kind(&problem)), (StatusCode::FORBIDDEN, "/problems/forbidden-origin".to_owned()));
-    assert_eq!(post(&app, frame("x"), Some("http://line:8000")).await.0, StatusCode::OK);
+    assert_eq!(post(&app, frame("x"), Some("http://127.0.0.1:8000")).await.0, StatusCode::OK);
 }
 
 /// Four at a time bound the memory that batches take; the fifth is told when to come back, and comes in when one has left.
@@ -374,10 +374,20 @@ async fn an_embedders_own_parts_are_checked_too() {
 /// A supervisor that kills what does not answer must not kill a process that ends in order.
 #[tokio::test]
 async fn sd_07_while_it_ends_a_process_is_alive_and_not_ready() {
-    let (app, services, _) = app(0).await;
-    services.shutdown.begin("SIGTERM");
+    let (_, services, _) = app(0).await;
+    let shutdown = Shutdown::default();
+    let services = services.ending_with(&shutdown);
+    let app = router(services.clone());
+    shutdown.begin("SIGTERM");
+    assert!(services.health.report().ending);
     assert_eq!(get(&app, "/health/ready").await.0, StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(get(&app, "/health/live").await.0, StatusCode::OK);
+    assert_eq!(get(&app, "/api/health").await.0, StatusCode::OK);
+    assert_eq!(get(&app, "/metrics").await.0, StatusCode::OK);
+    for path in ["/ready", "/api/ready"] {
+        let (status, ready, _) = get(&app, path).await;
+        assert_eq!((status, &ready["status"]), (StatusCode::SERVICE_UNAVAILABLE, &"not ready".into()), "{path}");
+    }
     let (status, problem, headers) = get(&app, "/api/sqal/latest").await;
     assert_eq!((status, problem["type"].as_str()), (StatusCode::SERVICE_UNAVAILABLE, Some("/problems/shutting-down")));
     assert_eq!(headers["retry-after"], "5");

@@ -433,7 +433,7 @@ async fn sd_15_16_a_restart_answers_what_was_taken_and_closes_with_1012_and_a_hi
 #[tokio::test]
 async fn sd_17_no_new_connection_once_the_end_has_begun() {
     let shutdown = sqal_resilience::Shutdown::default();
-    let line = line(|services| services.shutdown = shutdown.clone()).await;
+    let line = line(|services| *services = services.clone().ending_with(&shutdown)).await;
     assert!(connect_async(format!("ws://{}/ws/sensors", line.address)).await.is_ok());
     shutdown.begin("SIGTERM");
     let refused = connect_async(format!("ws://{}/ws/sensors", line.address)).await.unwrap_err();

@@ -24,7 +24,7 @@ pub struct Key {
 #[non_exhaustive]
 pub enum NotAKey {
     /// It is neither.
-    #[error("it is neither 64 hexadecimal digits nor base64")]
+    #[error("it is neither 64 hexadecimal digits nor base64 of 32 bytes")]
     Unreadable,
     /// It has another length.
     #[error("it has {0} bytes, a key has 32")]
@@ -61,6 +61,10 @@ impl Key {
                 .find_map(|alphabet| lenient(alphabet).decode(text).ok())
                 .ok_or(NotAKey::Unreadable)?,
         });
+        // About as long as 64 digits: a digit is wrong, or one is missing, and as base64 it would have another length than anybody meant.
+        if bytes.len() != 32 && (62..=66).contains(&text.len()) {
+            return Err(NotAKey::Unreadable);
+        }
         let bytes: [u8; 32] = bytes.as_slice().try_into().map_err(|_| NotAKey::Length(bytes.len()))?;
         Ok(Self::from_bytes(bytes))
     }
@@ -356,8 +360,8 @@ mod tests {
         let said = wrong.to_string();
         assert_eq!(
             said,
-            "MASTER_ENCRYPTION_KEY: it is neither 64 hexadecimal digits nor base64; \
-             LEGACY_ENCRYPTION_KEYS, number 2: it has 6 bytes, a key has 32; LEGACY_ENCRYPTION_KEYS, number 3: it has 48 bytes, a key has 32"
+            "MASTER_ENCRYPTION_KEY: it is neither 64 hexadecimal digits nor base64 of 32 bytes; \
+             LEGACY_ENCRYPTION_KEYS, number 2: it has 6 bytes, a key has 32; LEGACY_ENCRYPTION_KEYS, number 3: it is neither 64 hexadecimal digits nor base64 of 32 bytes"
         );
         assert_eq!(
             KeyRing::from_texts("", "").unwrap_err().0,

@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use sqal_core::{Sample, SampleId, SampleKey};
@@ -14,6 +15,9 @@ use crate::{
     Cursor, DeviceTally, Hourly, HourlyQuery, Inserted, Page, SampleQuery, SampleStore, SqliteStore, StorageError,
     StorageErrorKind,
 };
+
+/// How long the store is asked whether it answers.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// A decorator: when the store behind it is away, samples are acknowledged from a local SQLite file instead.
 ///
@@ -251,7 +255,10 @@ impl<S: SampleStore> SampleStore for SpooledStore<S> {
 
     /// Whether samples can be stored: in the store, or as long as there is room in the spool.
     async fn ping(&self) -> Result<(), StorageError> {
-        match self.store.ping().await {
+        // A dead host answers nothing: who asks for health has little patience, and the spool is asked after it.
+        let patience = tokio::time::timeout(PATIENCE, self.store.ping());
+        let answer = patience.await.unwrap_or_else(|_| Err(StorageError::new("spool", StorageErrorKind::Unavailable)));
+        match answer {
             Err(error) if error.is_transient() && self.waiting() < self.most => self.spool.ping().await,
             result => result,
         }

@@ -41,6 +41,6 @@ fn text(file: Option<&PathBuf>, variable: &str) -> Result<Option<String>, Failed
             read.map(Some).map_err(|source| Failed::KeyFile { file: file.clone(), source })
         }
         #[expect(clippy::disallowed_methods, reason = "a binary reads its environment; an argument would show the key")]
-        None => Ok(std::env::var(variable).ok()),
+        None => Ok(std::env::var(variable).ok().filter(|text| !text.is_empty())),
     }
 }

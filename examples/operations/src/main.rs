@@ -11,9 +11,12 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::SystemTime;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use clap::{Parser, Subcommand};
 use database::Database;
 use keys::Keys;
+use serde_json::json;
 use sqal_core::{DeviceId, Name, Timestamp};
 use sqal_storage::{
     Action, BrokenChain, Contents, FieldError, FieldKey, FieldName, Gone, InvalidKeyRing, InvalidPostgres, Purge,
@@ -132,7 +135,7 @@ enum What {
         #[command(flatten)]
         keys: Keys,
     },
-    /// Seal what comes on standard input as a confidential field of a subject; whatever was there is replaced.
+    /// Seal what comes on standard input as a confidential field of a subject, without the end of a last line; whatever was there is replaced.
     Seal {
         /// A SQLite file, or a URL of PostgreSQL.
         #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
@@ -143,6 +146,9 @@ enum What {
         /// What it is called.
         #[arg(long)]
         field: FieldName,
+        /// Seal the end of a last line too: for keys and other bytes.
+        #[arg(long)]
+        exact: bool,
         #[command(flatten)]
         keys: Keys,
     },
@@ -202,6 +208,10 @@ enum Failed {
     KeyFile { file: PathBuf, source: std::io::Error },
     #[error("{count} confidential fields cannot be opened, the first: {first}")]
     Unreadable { count: usize, first: String },
+    #[error(
+        "sealed {resealed} fields anew, and somebody still seals with another key: give everyone the new one, and rotate again"
+    )]
+    StillSealing { resealed: usize },
     #[error("{0}")]
     Field(#[from] FieldError),
     #[error("the audit log: {0}")]
@@ -341,15 +351,14 @@ async fn run(command: What) -> Result<String, Failed> {
             }
             Ok(format!("erased {} samples and {} hours of {device}", total.samples, total.hours))
         }
-        What::Seal { database, subject, field, keys } => {
+        What::Seal { database, subject, field, exact, keys } => {
             let database = Database::open_current(&database).await?;
             let fields = keys.fields(database.fields())?;
             let mut value = Vec::new();
-            // One more than fits is enough to be refused.
-            std::io::stdin().take(70_000).read_to_end(&mut value)?;
-            // The end of the line is the terminal's, not the value's.
-            let value =
-                value.strip_suffix(b"\n").map_or(&value[..], |value| value.strip_suffix(b"\r").unwrap_or(value));
+            // Far more than fits is enough to be refused.
+            std::io::stdin().take(1 << 20).read_to_end(&mut value)?;
+            let line = value.strip_suffix(b"\n").filter(|_| !exact);
+            let value = line.map_or(&value[..], |line| line.strip_suffix(b"\r").unwrap_or(line));
             fields.write(&FieldKey { subject, field }, value).await?;
             database.close().await;
             Ok(format!("sealed {field} of {subject} with the key {}", fields.ring().active()))
@@ -372,11 +381,13 @@ async fn run(command: What) -> Result<String, Failed> {
             let (mut out, mut unreadable) = (std::io::stdout().lock(), Vec::new());
             for (field, value) in export {
                 match value {
-                    // What is no text is shown as near to one as can be, and said to be so.
+                    // What is no text is written as base64.
                     Ok(value) => {
-                        let text = String::from_utf8_lossy(value.as_bytes());
-                        let exact = text.as_bytes() == value.as_bytes();
-                        let line = serde_json::json!({"subject": subject.as_str(), "field": field.as_str(), "value": text, "exact": exact});
+                        let (name, value) = match std::str::from_utf8(value.as_bytes()) {
+                            Ok(text) => ("value", text.to_owned()),
+                            Err(_) => ("base64", STANDARD.encode(value.as_bytes())),
+                        };
+                        let line = json!({ "subject": subject.as_str(), "field": field.as_str(), name: value });
                         writeln!(out, "{line}")?;
                     }
                     Err(why) => unreadable.push(format!("{field} of {subject}: {why}")),

@@ -27,13 +27,17 @@ pub(crate) async fn look(database: &Database, fields: &Fields<Kept>) -> Result<S
             }
         }
     }
-    all_opened(&unreadable)?;
     let total: usize = waiting.values().sum();
     let each = waiting.iter().fold(String::new(), |text, (key, count)| format!("{text}, {count} under {key}"));
-    Ok(format!("{total} fields are not under the master key {}{each}", fields.ring().active()))
+    let said = format!("{total} fields are not under the master key {}{each}", fields.ring().active());
+    match unreadable.first() {
+        None => Ok(said),
+        Some(first) => Err(Failed::Unreadable { count: unreadable.len(), first: format!("{first}; {said}") }),
+    }
 }
 
-/// Seals all fields anew that are not under the master key, until a run finds none, and writes it down.
+/// Seals all fields anew that are not under the master key, until a run finds none, and writes down what was done, also when it is cut off
+/// by an error.
 pub(crate) async fn rotate(
     database: &Database,
     fields: &Fields<Kept>,
@@ -41,12 +45,35 @@ pub(crate) async fn rotate(
     actor: Name<64>,
 ) -> Result<String, Failed> {
     let (mut resealed, mut unreadable) = (0, Vec::new());
-    loop {
+    let done = runs(fields, batch, &mut resealed, &mut unreadable).await;
+    let key = fields.ring().active();
+    let end = if done.is_ok() { "" } else { ", and was cut off" };
+    let what = format!("sealed {resealed} fields anew with {key}, {} could not be opened{end}", unreadable.len());
+    let written = database.custody().log_action(action(actor, "key_rotation", &what)).await;
+    done?;
+    written?;
+    all_opened(&unreadable)?;
+    let rest = database.fields().fields_not_under(key, None, 1).await?;
+    if rest.is_empty() {
+        Ok(format!("sealed {resealed} fields anew; all are under the master key {key} now"))
+    } else {
+        Err(Failed::StillSealing { resealed })
+    }
+}
+
+/// Runs from the beginning until one finds nothing to do, at most ten: who still seals with another key must be given the new one first.
+async fn runs(
+    fields: &Fields<Kept>,
+    batch: NonZeroU16,
+    resealed: &mut usize,
+    unreadable: &mut Vec<String>,
+) -> Result<(), Failed> {
+    for _ in 0..10 {
         let (mut found, mut after) = (0, None);
         unreadable.clear();
         loop {
             let done = fields.reseal(after.as_ref(), batch).await?;
-            resealed += done.resealed;
+            *resealed += done.resealed;
             found += done.resealed + done.overtaken;
             let lines = done.unreadable.iter().map(|(key, why)| format!("{} of {}: {why}", key.field, key.subject));
             unreadable.extend(lines);
@@ -59,11 +86,7 @@ pub(crate) async fn rotate(
             break;
         }
     }
-    let key = fields.ring().active();
-    let what = format!("sealed {resealed} fields anew with {key}, {} could not be opened", unreadable.len());
-    database.custody().log_action(action(actor, "key_rotation", &what)).await?;
-    all_opened(&unreadable)?;
-    Ok(format!("sealed {resealed} fields anew; all are under the master key {key} now"))
+    Ok(())
 }
 
 /// An error that names the first of what cannot be opened.

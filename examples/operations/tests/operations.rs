@@ -119,9 +119,18 @@ fn story_of_fields(database: &str) {
     seal((TUESDAY, MONDAY), "mail", "m@example.org");
     assert_eq!(
         export((TUESDAY, MONDAY)).unwrap(),
-        "{\"exact\":true,\"field\":\"mail\",\"subject\":\"user 7\",\"value\":\"m@example.org\"}\n\
-         {\"exact\":true,\"field\":\"name\",\"subject\":\"user 7\",\"value\":\"Marie Ménard\"}"
+        "{\"field\":\"mail\",\"subject\":\"user 7\",\"value\":\"m@example.org\"}\n\
+         {\"field\":\"name\",\"subject\":\"user 7\",\"value\":\"Marie Ménard\"}"
     );
+    // Bytes are bytes, and the end of a line is one when it is asked for.
+    sqal_with(
+        (TUESDAY, MONDAY),
+        "k\n",
+        &[&at("seal")[..], &["--subject", "user 8", "--field", "key", "--exact"]].concat(),
+    )
+    .unwrap();
+    let exact = sqal_with((TUESDAY, MONDAY), "", &[&at("export")[..], &["--subject", "user 8"]].concat()).unwrap();
+    assert_eq!(exact, r#"{"field":"key","subject":"user 8","value":"k\n"}"#);
     let missing = export((TUESDAY, "")).unwrap_err();
     assert!(missing.contains("1 confidential fields cannot be opened, the first: name of user 7"), "{missing}");
     assert!(export(("", "")).unwrap_err().contains("MASTER_ENCRYPTION_KEY"));

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sqal_http::{Caches, Services};
-use sqal_resilience::{BreakerConfig, CheckConfig, OpenFor, Shutdown, Stage, SystemClock};
+use sqal_resilience::{BreakerConfig, CheckConfig, Clock, OpenFor, Shutdown, Stage, SystemClock};
 use sqal_storage::{Cache, MeteredCache, Redis, RedisCache};
 use tracing::{info, warn};
 
@@ -21,7 +21,7 @@ pub(crate) fn share(services: &mut Services, url: Option<&SecretUrl>, shutdown: 
     let cache: Arc<dyn Cache> = Arc::new(MeteredCache::new(RedisCache::new(&redis, "sqal"), SystemClock));
     // A probe costs a quarter of a second at most, and one reader in five seconds.
     let breaker = BreakerConfig { open_for: OpenFor::always(Duration::from_secs(5)), ..BreakerConfig::default() };
-    services.caches = Arc::new(Caches::near(&services.clock).with_far(&cache, breaker)?);
+    services.caches = Arc::new(Caches::near(&(Arc::new(SystemClock) as Arc<dyn Clock>)).with_far(&cache, breaker)?);
     let asked = redis.clone();
     let answers = move || {
         let redis = asked.clone();

@@ -95,10 +95,9 @@ pub async fn serve(config: Config, ready: impl FnOnce(SocketAddr)) -> Result<(),
     let database = opened?;
     let store = Arc::clone(&database.store);
     let (writer, mut writing) = BatchWriter::start(Arc::clone(&store), database.writer);
-    let mut services = Services::new(store, writer, profiles, wall_clock);
+    let mut services = Services::new(store, writer, profiles, wall_clock).ending_with(&shutdown);
     let pools = database.pools();
     services.metrics = metrics.map(|render| shown_with(render, move || report_pools(&pools())));
-    services.shutdown = shutdown.clone();
     cache::share(&mut services, config.redis_url.as_ref(), &shutdown)?;
     let _checking = AbortOnDrop(tokio::spawn({
         let health = services.health.clone();

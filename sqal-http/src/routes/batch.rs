@@ -45,27 +45,33 @@ pub(super) async fn take(
     body: Body,
 ) -> Result<Json<Results>, Problem> {
     origin::same(&headers)?;
-    let _place = services.batches.try_acquire().map_err(|_| Problem::busy("four batches are being taken"))?;
+    let place = services.batches.try_acquire_owned().map_err(|_| Problem::busy("four batches are being taken"))?;
     let text = read(body).await?;
-    let rows: Vec<_> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+    // In a task of its own: a client that leaves does not take back what was handed in, and whoever watches the line is told all the same.
+    let taking = services.shutdown.clone().spawn("batch", async move {
+        let _place = place;
+        rows(&services, &text).await
+    });
+    let taken = taking.map_err(|_| Problem::shutting_down())?.await;
+    taken.unwrap_or_else(|_| Err(Problem::shutting_down())).map(Json)
+}
+
+/// Judges and stores every row.
+async fn rows(services: &Services, text: &str) -> Result<Results, Problem> {
+    let rows: Vec<_> = text.lines().filter(|line| !line.trim().is_empty()).take(MOST_ROWS + 1).collect();
     if rows.len() > MOST_ROWS {
-        return Err(Problem::batch_too_large(&format!("{} frames", rows.len()), &format!("{MOST_ROWS} frames")));
+        return Err(Problem::batch_too_large(&format!("more than {MOST_ROWS} frames"), &format!("{MOST_ROWS} frames")));
     }
     let answers = (1..).zip(rows).map(async |(row, text)| match services.intake.accept(text) {
         Ok(sample) => {
-            let outcome = hand_in(&services, &sample).await;
+            let outcome = hand_in(services, &sample).await;
             Answer::to_sample(row, &sample, outcome)
         }
         Err(problem) => Answer::refused(row, sample_id_of(text), problem),
     });
     let items = join_all(answers).await;
     let count = |status: &str| items.iter().filter(|answer| answer.status() == status).count();
-    Ok(Json(Results {
-        persisted: count("persisted"),
-        duplicate: count("duplicate"),
-        rejected: count("rejected"),
-        items,
-    }))
+    Ok(Results { persisted: count("persisted"), duplicate: count("duplicate"), rejected: count("rejected"), items })
 }
 
 /// The text of a body that is neither too large nor too slow.

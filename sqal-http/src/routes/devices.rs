@@ -20,7 +20,7 @@ pub(super) struct Device {
     /// When this process last stored a sample of it.
     last_heard_at: Option<String>,
     usual_interval_secs: Option<f64>,
-    /// What its samples come to, at most a quarter of an hour old; null for one that is newer than that.
+    /// What its samples come to, a quarter of an hour old, half as much more while somebody looks anew; null for one that is newer than that.
     statistics: Option<Totals>,
 }
 
@@ -57,11 +57,16 @@ async fn statistics(services: &Services, device: Option<DeviceId>) -> Result<Vec
         Some(device) => (CacheKey::of_device(CacheKind::DeviceStats, device, "statistics"), query.of_device(device)),
         None => (CacheKey::of_line(CacheKind::DeviceStats, "statistics"), query),
     };
+    // Nothing is not kept: strangers' names would take the room of devices, and a new device would stay unknown.
     let fetch = async || {
-        let devices = services.store.by_device(&query).await?;
-        Ok::<_, Problem>(devices.iter().map(DeviceStatistics::of).collect())
+        let devices = services.store.by_device(&query).await.map_err(|error| Some(Problem::from(error)))?;
+        if devices.is_empty() { Err(None) } else { Ok(devices.iter().map(DeviceStatistics::of).collect()) }
     };
-    Ok((*services.caches.devices.get(&key, fetch).await?).clone())
+    match services.caches.devices.get(&key, fetch).await {
+        Ok(known) => Ok((*known).clone()),
+        Err(None) => Ok(Vec::new()),
+        Err(Some(problem)) => Err(problem),
+    }
 }
 
 /// `GET /api/v1/devices`: all devices that were heard from or have samples, by name.

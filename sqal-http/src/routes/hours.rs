@@ -15,6 +15,9 @@ use crate::{Problem, Services, Violation};
 /// How many hours there are without a word of which.
 const USUAL: i64 = 24;
 
+/// The longest span that is remembered, in hours: eight days.
+const LONGEST_REMEMBERED: i64 = 200;
+
 /// Which hours; every parameter is text first, so that a wrong one can be named.
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Span {
@@ -74,7 +77,12 @@ pub(super) async fn hourly(
         None => CacheKey::of_line(CacheKind::HourlyAggregates, name),
     };
     let fetch = async || Ok::<_, Problem>(services.store.hourly(&query).await?.iter().map(HourDocument::of).collect());
-    let items = (*services.caches.hours.get(&key, fetch).await?).clone();
+    // A span that nobody asks for twice would take the room of a hundred that everybody asks for.
+    let items = if query.until().number() - query.from().number() > LONGEST_REMEMBERED {
+        fetch().await?
+    } else {
+        (*services.caches.hours.get(&key, fetch).await?).clone()
+    };
     let (from, until) = (rfc3339(query.from().begins()), rfc3339(query.until().begins()));
     Ok(Json(Hours { items, from, until }))
 }
@@ -82,7 +90,7 @@ pub(super) async fn hourly(
 /// The line at a glance.
 #[derive(Debug, Serialize)]
 pub(super) struct Dashboard {
-    /// How many hours `statistics` covers; they are at most five minutes old.
+    /// How many hours `statistics` covers; they are five minutes old, half as much more while somebody looks anew.
     hours: i64,
     statistics: Totals,
     /// The rest is of this moment and this process.

@@ -57,30 +57,34 @@ impl Custody for PostgresStore {
     /// Whole partitions, or chunks, are counted and dropped; only the one that the time cuts is deleted from.
     async fn purge(&self, purge: &Purge, action: ActionOf<'_>) -> Result<Gone, StorageError> {
         let before = purge.samples_before.micros();
-        // What is older goes with its partition; a hypertable has none of ours.
-        let from = if self.partitions.is_some() { Partition::beginning_of(before) } else { i64::MIN };
+        // What is older goes with its partition, or chunk.
+        let from = Partition::beginning_of(before);
         let hours = Micros(purge.hours_before.begins().micros());
         self.in_transaction(async |transaction| {
-            let mut in_chunks = 0;
+            // The rows of the chunk that the time cuts; everything else of a plain table's partitions.
+            let chunk_begins = before.div_euclid(DAY) * DAY;
+            let from = if self.partitions.is_some() { from } else { chunk_begins };
             if self.partitions.is_none() {
-                // Whole chunks are counted and dropped, compressed or not; the rows of the one that the time cuts are deleted.
-                let chunk_begins = before.div_euclid(DAY) * DAY;
-                let count = sqlx::query_scalar::<_, i64>(statements::COUNT_SAMPLES_BEFORE).bind(Micros(chunk_begins));
-                in_chunks = count.fetch_one(&mut **transaction).await.map_err(storage_error)?.unsigned_abs();
-                let told = sqlx::query(statements::TELL).bind("drop_before").bind(chunk_begins.to_string());
-                told.execute(&mut **transaction).await.map_err(storage_error)?;
-                sqlx::raw_sql(statements::DROP_CHUNKS).execute(&mut **transaction).await.map_err(storage_error)?;
+                sqlx::query(statements::UNCOMPRESS_ALL).execute(&mut **transaction).await.map_err(storage_error)?;
             }
             let samples = sqlx::query(statements::PURGE_SAMPLES).bind(Micros(from)).bind(Micros(before));
             let samples = samples.execute(&mut **transaction).await.map_err(storage_error)?.rows_affected();
             let hours = sqlx::query(statements::PURGE_HOURS).bind(hours).execute(&mut **transaction).await;
             let hours = hours.map_err(storage_error)?.rows_affected();
             // Last: from the first drop until the commit, which is next, the line waits.
-            let dropped = match &self.partitions {
-                Some(partitions) => partitions.drop_before(transaction, before).await?,
-                None => 0,
+            let dropped = if let Some(partitions) = &self.partitions {
+                partitions.drop_before(transaction, before).await?
+            } else {
+                // Whole chunks are counted and dropped, compressed or not.
+                let begins = Micros(chunk_begins);
+                let count = sqlx::query_scalar::<_, i64>(statements::COUNT_SAMPLES_BEFORE).bind(begins);
+                let count = count.fetch_one(&mut **transaction).await.map_err(storage_error)?;
+                let told = sqlx::query(statements::TELL).bind("drop_before").bind(chunk_begins.to_string());
+                told.execute(&mut **transaction).await.map_err(storage_error)?;
+                sqlx::raw_sql(statements::DROP_CHUNKS).execute(&mut **transaction).await.map_err(storage_error)?;
+                count.unsigned_abs()
             };
-            let gone = Gone { samples: samples + dropped + in_chunks, hours };
+            let gone = Gone { samples: samples + dropped, hours };
             write_down(transaction, action(gone)).await?;
             Ok(gone)
         })
@@ -89,6 +93,9 @@ impl Custody for PostgresStore {
 
     async fn erase_device(&self, device: &DeviceId, action: ActionOf<'_>) -> Result<Gone, StorageError> {
         self.in_transaction(async |transaction| {
+            if self.partitions.is_none() {
+                sqlx::query(statements::UNCOMPRESS_ALL).execute(&mut **transaction).await.map_err(storage_error)?;
+            }
             let mut gone = [0, 0];
             for (statement, gone) in [statements::ERASE_SAMPLES, statements::ERASE_HOURS].into_iter().zip(&mut gone) {
                 let done = sqlx::query(statement).bind(device.as_str()).execute(&mut **transaction).await;

@@ -27,6 +27,10 @@ BEGIN
     END IF;
 END $$";
 
+/// Lets this transaction delete from compressed chunks however many rows that are: a limit would end every purge at the same row.
+pub(super) const UNCOMPRESS_ALL: &str =
+    "SELECT set_config('timescaledb.max_tuples_decompressed_per_dml_transaction', '0', true)";
+
 /// Drops the chunks that are all older than a time: told `drop_before`, in microseconds since 1970.
 pub(super) const DROP_CHUNKS: &str = "
 DO $$ BEGIN
