@@ -49,6 +49,41 @@ pub struct Resealed {
 }
 
 /// Fields in a store, sealed with the keys of a ring.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use std::num::NonZeroU16;
+/// use std::sync::Arc;
+///
+/// use sqal_core::Name;
+/// use sqal_storage::{Confidential, FieldKey, Key, KeyRing, MemoryStore, Nonce};
+///
+/// let store = Arc::new(MemoryStore::new()); // or a SqliteStore, or a PostgresStore
+/// let monday = KeyRing::new(Key::from_bytes([1; 32])); // in earnest KeyRing::from_texts
+/// let fields = Confidential::new(Arc::clone(&store), monday.clone(), Nonce::random);
+/// let name = FieldKey { subject: Name::new("user 7")?, field: Name::new("name")? };
+/// fields.write(&name, "Marie".as_bytes()).await?;
+///
+/// // Another key from now on: a new ring, and what is there is sealed anew, batch by batch, until a run from the beginning seals nothing.
+/// let fields = Confidential::new(store, monday.rotated_to(Key::from_bytes([2; 32])), Nonce::random);
+/// loop {
+///     let (mut sealed, mut after) = (0, None);
+///     loop {
+///         let done = fields.reseal(after.as_ref(), NonZeroU16::MAX).await?;
+///         assert!(done.unreadable.is_empty(), "a key is missing");
+///         sealed += done.resealed + done.overtaken;
+///         after = done.next;
+///         if after.is_none() {
+///             break;
+///         }
+///     }
+///     if sealed == 0 {
+///         break;
+///     }
+/// }
+/// assert_eq!(fields.read(&name).await?.unwrap().as_bytes(), b"Marie");
+/// # Ok(()) }
+/// ```
 #[derive(Debug)]
 pub struct Confidential<S, N = fn() -> Result<Nonce, NoRandomness>> {
     store: S,

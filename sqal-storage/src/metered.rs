@@ -93,7 +93,7 @@ pub fn report_pools(pools: &[PoolUse]) {
 }
 
 /// Shows what caches have done: `cache_hits_total` and `cache_misses_total` by `cache_type`, `cache_size_bytes`, `cache_evictions_total` and
-/// `cache_expirations_total` of all together (MET-06, MET-07, MET-09 to MET-11).
+/// `cache_expirations_total`, `cache_bypass_total` and `cache_hit_rate` (0 to 1) of all together (MET-06, MET-07, MET-09 to MET-11, MET-33, MET-34).
 #[cfg(feature = "cache")]
 #[expect(clippy::cast_precision_loss, reason = "a gauge is a floating number")]
 pub fn report_caches(caches: &[(CacheKind, CacheStats)]) {
@@ -102,6 +102,9 @@ pub fn report_caches(caches: &[(CacheKind, CacheStats)]) {
         metrics::counter!("cache_misses_total", "cache_type" => kind.as_str()).absolute(stats.misses);
     }
     let sum = |of: fn(&CacheStats) -> u64| caches.iter().map(|(_, stats)| of(stats)).sum::<u64>();
+    let all = CacheStats { hits: sum(|stats| stats.hits), misses: sum(|stats| stats.misses), ..CacheStats::default() };
+    gauge!("cache_hit_rate").set(all.hit_rate().unwrap_or(f64::NAN));
+    metrics::counter!("cache_bypass_total").absolute(sum(|stats| stats.bypasses));
     gauge!("cache_size_bytes").set(sum(|stats| stats.bytes) as f64);
     metrics::counter!("cache_evictions_total").absolute(sum(|stats| stats.evictions));
     metrics::counter!("cache_expirations_total").absolute(sum(|stats| stats.expirations));

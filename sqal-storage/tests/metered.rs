@@ -130,7 +130,9 @@ async fn met_06_to_11_what_caches_have_done() {
     get(&latest, "b").await;
     get(&latest, "c").await;
     report_caches(&[(latest.kind(), latest.stats()), (stats.kind(), stats.stats())]);
-    let wanted: [(&str, &[f64]); 7] = [
+    let wanted: [(&str, &[f64]); 9] = [
+        ("cache_hit_rate{}", &[1.0 / 6.0]),
+        ("cache_bypass_total{}", &[0.0]),
         ("cache_hits_total{cache_type=latest_sample}", &[1.0]),
         ("cache_misses_total{cache_type=latest_sample}", &[4.0]),
         ("cache_hits_total{cache_type=device_stats}", &[0.0]),

@@ -23,6 +23,8 @@ struct Remote {
     away: AtomicBool,
     tries: AtomicUsize,
     order: Mutex<Vec<String>>,
+    /// While it is set, pings are not answered.
+    frozen: AtomicBool,
     /// While it is set, insertions wait.
     gate: AtomicBool,
     at_gate: AtomicUsize,
@@ -69,8 +71,23 @@ impl SampleStore for Remote {
         self.store.by_device(query).await
     }
     async fn ping(&self) -> Result<(), StorageError> {
+        if self.frozen.load(Ordering::SeqCst) {
+            std::future::pending::<()>().await;
+        }
         self.there()
     }
+}
+
+/// A host that answers nothing is away, and samples can be stored all the same: whoever asks for health is told so before they give up.
+#[tokio::test]
+async fn a_frozen_store_is_ready_as_long_as_the_spool_has_room() {
+    let (store, remote, _folder) = spooled(1).await;
+    remote.frozen.store(true, Ordering::SeqCst);
+    let asked = tokio::time::timeout(Duration::from_secs(2), store.ping());
+    asked.await.expect("within the time of a health check").unwrap();
+    remote.away.store(true, Ordering::SeqCst);
+    assert_eq!(store.insert(&samples("a", 0..1)).await.unwrap(), [Inserted::Stored]);
+    assert!(store.ping().await.unwrap_err().is_transient(), "the spool is full");
 }
 
 async fn spool(folder: &Path) -> Arc<SqliteStore> {

@@ -102,7 +102,7 @@ enum What {
         #[arg(long, default_value = "sqal purge")]
         actor: Name<64>,
     },
-    /// Take everything of one device, or all confidential fields of one subject.
+    /// Take everything of one device, or all confidential fields of one subject. Servers and Redis may show its figures for 25 minutes more.
     Erase {
         /// A SQLite file, or a URL of PostgreSQL.
         #[arg(long, env = "DATABASE_URL", hide_env_values = true)]

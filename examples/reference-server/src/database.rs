@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use sqal_resilience::{BreakerConfig, LogChanges, OpenFor, StateGauge, SystemClock};
 use sqal_storage::{
-    GuardedStore, MeteredStore, PoolUse, PostgresConfig, PostgresStore, SampleStore, SpooledStore, SqliteConfig,
-    SqliteStore, WriterConfig,
+    GuardedStore, MeteredStore, PostgresConfig, PostgresStore, SampleStore, SpooledStore, SqliteConfig, SqliteStore,
+    WriterConfig, report_pools,
 };
 use tracing::info;
 
@@ -22,6 +22,8 @@ pub(crate) struct Database {
     pub(crate) store: Arc<dyn SampleStore>,
     pub(crate) writer: WriterConfig,
     connections: Arc<Connections>,
+    /// How many samples wait in the spool, if there is one.
+    waiting: Option<Arc<dyn Fn() -> u64 + Send + Sync>>,
     _forwarding: Option<AbortOnDrop<()>>,
 }
 
@@ -48,6 +50,7 @@ impl Database {
             store: Arc::new(guarded(Arc::clone(&sqlite))?),
             writer: WriterConfig::usual(),
             connections: Arc::new(Connections::Embedded(sqlite)),
+            waiting: None,
             _forwarding: None,
         })
     }
@@ -62,21 +65,29 @@ impl Database {
             let store = Arc::clone(&store);
             async move { store.keep_forwarding(WriterConfig::usual().backoff).await }
         });
+        let spooled = Arc::clone(&store);
+        let waiting: Arc<dyn Fn() -> u64 + Send + Sync> = Arc::new(move || spooled.waiting());
         let two = NonZeroUsize::new(2).unwrap_or(NonZeroUsize::MIN);
         Ok(Self {
             store,
             writer: WriterConfig { commits: two, ..WriterConfig::usual() },
             connections: Arc::new(Connections::Remote(postgres, spool)),
+            waiting: Some(waiting),
             _forwarding: Some(AbortOnDrop(forwarding)),
         })
     }
 
-    /// Says how full its pools are, as long as somebody asks.
-    pub(crate) fn pools(&self) -> impl Fn() -> [PoolUse; 2] + Send + Sync + 'static {
+    /// Shows how full its pools and its spool are, as long as somebody asks.
+    pub(crate) fn report(&self) -> impl Fn() + Send + Sync + 'static {
         let connections = Arc::clone(&self.connections);
-        move || match &*connections {
-            Connections::Embedded(sqlite) => sqlite.pools(),
-            Connections::Remote(postgres, _) => postgres.pools(),
+        let waiting = self.waiting.clone();
+        move || {
+            report_pools(&match &*connections {
+                Connections::Embedded(sqlite) => sqlite.pools(),
+                Connections::Remote(postgres, _) => postgres.pools(),
+            });
+            #[expect(clippy::cast_precision_loss, reason = "a gauge is a floating number")]
+            metrics::gauge!("spool_samples_waiting").set(waiting.as_ref().map_or(0, |waiting| waiting()) as f64);
         }
     }
 

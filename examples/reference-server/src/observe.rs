@@ -92,6 +92,9 @@ fn describe() {
     describe_counter!("cache_hits_total", "Reads that a cache answered, by cache_type");
     describe_counter!("cache_misses_total", "Reads that went to the database, by cache_type");
     describe_histogram!("cache_latency_seconds", Unit::Seconds, "Time of a call of the shared cache, by operation");
+    describe_gauge!("spool_samples_waiting", "Samples that were acknowledged and wait for the database");
+    describe_counter!("cache_bypass_total", "Reads that went past a shared cache that was away");
+    describe_gauge!("cache_hit_rate", "Share of reads that a cache answered, 0 to 1; NaN before the first");
     describe_gauge!("cache_size_bytes", Unit::Bytes, "What the values in this process would take as bytes");
     describe_counter!("cache_evictions_total", "Values that went because there was no room");
     describe_counter!("cache_expirations_total", "Values whose time was over when somebody asked");

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use sqal_core::Timestamp;
 use sqal_http::{Services, router};
 use sqal_resilience::{InvalidBreaker, Phase, Report, Shutdown, ShutdownConfig, Signals, Stage};
-use sqal_storage::{BatchWriter, InvalidPostgres, RedisError, StorageError, report_pools};
+use sqal_storage::{BatchWriter, InvalidPostgres, RedisError, StorageError};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tracing::{info, warn};
@@ -96,8 +96,8 @@ pub async fn serve(config: Config, ready: impl FnOnce(SocketAddr)) -> Result<(),
     let store = Arc::clone(&database.store);
     let (writer, mut writing) = BatchWriter::start(Arc::clone(&store), database.writer);
     let mut services = Services::new(store, writer, profiles, wall_clock).ending_with(&shutdown);
-    let pools = database.pools();
-    services.metrics = metrics.map(|render| shown_with(render, move || report_pools(&pools())));
+    let report = database.report();
+    services.metrics = metrics.map(|render| shown_with(render, report));
     cache::share(&mut services, config.redis_url.as_ref(), &shutdown)?;
     let _checking = AbortOnDrop(tokio::spawn({
         let health = services.health.clone();

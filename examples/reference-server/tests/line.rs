@@ -240,6 +240,9 @@ fn probes_and_metrics_answer() {
         "db_connection_pool_size ",
         "cache_misses_total{cache_type=\"latest_sample\"} 1",
         "cache_hits_total{cache_type=\"hourly_aggregates\"} 0",
+        "spool_samples_waiting 0",
+        "cache_bypass_total 0",
+        "cache_hit_rate ",
         "samples_throughput_per_second ",
         "conformity_rate_percent ",
         "reject_rate_percent ",
@@ -248,7 +251,7 @@ fn probes_and_metrics_answer() {
         "http_response_size_bytes_count ",
         "http_request_size_bytes_count ",
         "db_connection_pool_available ",
-        "db_connections_in_use{pool=\"readers\"} 0",
+        "db_connections_in_use{pool=\"readers\"} ",
         "http_requests_total{method=\"GET\",endpoint=\"/health\",status=\"200\"} 1",
         "http_request_duration_seconds_bucket{method=\"GET\",endpoint=\"/health\",le=\"0.005\"}",
     ] {
