@@ -3,8 +3,8 @@
 //! From the outside in:
 //!
 //! 1. *metrics*, outermost, so that refusals are counted too;
-//! 2. *shutdown*, before any work, so that a process that ends takes nothing new, and what runs is waited for;
-//! 3. *headers* that forbid a browser everything the page does not need.
+//! 2. *headers* that forbid a browser everything the page does not need;
+//! 3. *shutdown*, before any work, so that a process that ends takes nothing new, and what runs is waited for (SHD-01); probes are no work.
 
 use axum::Router;
 use axum::body::{Body, HttpBody};
@@ -15,11 +15,13 @@ use axum::response::{IntoResponse, Response};
 
 use crate::{Problem, Services};
 
-/// Puts the stack around the routes.
-pub(crate) fn around(routes: Router<Services>, services: Services) -> Router {
-    routes
+/// Puts the stack around the routes; probes are answered to the end, for they must tell of it.
+pub(crate) fn around(work: Router<Services>, probes: Router<Services>, services: Services) -> Router {
+    work.layer(from_fn_with_state(services.clone(), refuse_while_ending))
+        .merge(probes)
+        .fallback(|| async { Problem::not_found("no such path") })
+        .method_not_allowed_fallback(|| async { Problem::method_not_allowed() })
         .layer(from_fn(headers))
-        .layer(from_fn_with_state(services.clone(), refuse_while_ending))
         .layer(from_fn_with_state(services.clone(), count))
         .with_state(services)
 }
@@ -69,17 +71,8 @@ impl Drop for Counted {
     }
 }
 
-/// What is answered to the end: who watches the process must see it end.
-const PROBES: [&str; 8] =
-    ["/health", "/health/startup", "/health/live", "/health/ready", "/ready", "/api/ready", "/api/health", "/metrics"];
-
-/// Refuses new requests once the shutdown has begun (SHD-01), but never the probes: they must tell why.
+/// Refuses new requests once the shutdown has begun.
 async fn refuse_while_ending(State(services): State<Services>, request: Request, next: Next) -> Response {
-    // By its template: nested in another application the path begins with somebody else's prefix.
-    let asked = request.extensions().get::<MatchedPath>().map_or(request.uri().path(), MatchedPath::as_str);
-    if PROBES.iter().any(|probe| asked.ends_with(probe)) {
-        return next.run(request).await;
-    }
     match services.shutdown.track() {
         Ok(_active) => next.run(request).await,
         Err(_) => Problem::shutting_down().into_response(),

@@ -388,6 +388,7 @@ async fn sd_07_while_it_ends_a_process_is_alive_and_not_ready() {
         let (status, ready, _) = get(&app, path).await;
         assert_eq!((status, &ready["status"]), (StatusCode::SERVICE_UNAVAILABLE, &"not ready".into()), "{path}");
     }
+    assert_eq!(get(&app, "/api/v1/dashboard/metrics").await.0, StatusCode::SERVICE_UNAVAILABLE);
     let (status, problem, headers) = get(&app, "/api/sqal/latest").await;
     assert_eq!((status, problem["type"].as_str()), (StatusCode::SERVICE_UNAVAILABLE, Some("/problems/shutting-down")));
     assert_eq!(headers["retry-after"], "5");

@@ -14,7 +14,7 @@ use axum::routing::{get, post};
 
 pub(crate) use batch::at_a_time;
 
-use crate::{Problem, Services, layers};
+use crate::{Services, layers};
 
 /// The application: serve it, or nest it in your own.
 pub fn router(services: Services) -> Router {
@@ -31,7 +31,10 @@ pub fn router(services: Services) -> Router {
         .route("/api/v1/aggregates/hourly", get(hours::hourly))
         .route("/api/v1/dashboard/metrics", get(hours::dashboard))
         .route("/api/dashboard/metrics/", get(hours::dashboard))
-        // Whoever watches the process.
+        // What a problem's type means.
+        .route("/problems/{name}", get(problems::page));
+    // Whoever watches the process: answered to its end.
+    let probes = Router::new()
         .route("/health", get(health::basic))
         .route("/health/startup", get(health::startup))
         .route("/health/live", get(health::live))
@@ -39,17 +42,12 @@ pub fn router(services: Services) -> Router {
         .route("/api/health", get(health::answers))
         .route("/ready", get(health::checks))
         .route("/api/ready", get(health::checks))
-        .route("/metrics", get(metrics::text))
-        // What a problem's type means.
-        .route("/problems/{name}", get(problems::page));
+        .route("/metrics", get(metrics::text));
     // Devices. Both spellings are documented (C-04), and a WebSocket client follows no redirect.
     #[cfg(feature = "ws")]
     let routes =
         routes.route("/ws/sensors", get(crate::ingest::upgrade)).route("/ws/sensors/", get(crate::ingest::upgrade));
     #[cfg(feature = "dashboard")]
     let routes = routes.merge(crate::dashboard::routes());
-    let routes = routes
-        .fallback(|| async { Problem::not_found("no such path") })
-        .method_not_allowed_fallback(|| async { Problem::method_not_allowed() });
-    layers::around(routes, services)
+    layers::around(routes, probes, services)
 }
