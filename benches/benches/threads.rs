@@ -2,6 +2,7 @@
 
 use std::hint::black_box;
 use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Barrier};
 use std::time::{Duration, Instant};
 
@@ -64,6 +65,16 @@ fn two_threads(c: &mut Criterion) {
         RateLimiter::direct_with_clock(theirs, MonotonicClock);
     bench("token: governor, same clock", &|| {
         black_box(governor.check().is_ok());
+    });
+    // What no bucket that is one word can do without: a look at the clock, and a change of the word that the other thread changes too.
+    let word = AtomicU64::new(0);
+    bench("token: floor, the clock and one compare-and-swap", &|| {
+        let now = black_box(sqal_resilience::Clock::now(&SystemClock));
+        let mut seen = word.load(Ordering::Relaxed);
+        while let Err(other) = word.compare_exchange_weak(seen, seen + 1, Ordering::Relaxed, Ordering::Relaxed) {
+            seen = other;
+        }
+        black_box(now);
     });
     let keyed = KeyedBuckets::new(quota, 100_000).expect("a rate");
     let now = sqal_resilience::Clock::now(&SystemClock);

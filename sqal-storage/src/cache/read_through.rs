@@ -97,7 +97,7 @@ pub struct CacheStats {
     pub bytes: u64,
     /// Values that went because there was no room.
     pub evictions: u64,
-    /// Values whose time was over when somebody asked for them.
+    /// Reads that found a value whose time was over.
     pub expirations: u64,
 }
 
