@@ -76,6 +76,20 @@ fn two_threads(c: &mut Criterion) {
         }
         black_box(now);
     });
+    // The same with as much arithmetic between the look and the change as a rate needs: the line is lost to the other thread in between.
+    let word = AtomicU64::new(0);
+    bench("token: floor, a few nanoseconds between look and change", &|| {
+        let now = black_box(sqal_resilience::Clock::now(&SystemClock));
+        let mut seen = word.load(Ordering::Relaxed);
+        loop {
+            let next = (0..6).fold(seen, |next, _| black_box(next).wrapping_mul(0x9E37_79B9_7F4A_7C15));
+            match word.compare_exchange_weak(seen, next, Ordering::Relaxed, Ordering::Relaxed) {
+                Ok(_) => break,
+                Err(other) => seen = other,
+            }
+        }
+        black_box(now);
+    });
     let keyed = KeyedBuckets::new(quota, 100_000).expect("a rate");
     let now = sqal_resilience::Clock::now(&SystemClock);
     bench("token of one hot key: SQAL, time known", &|| {

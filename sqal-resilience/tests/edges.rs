@@ -312,7 +312,7 @@ impl Limit for Jumps {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_limit_that_grows_lets_in_who_waits() {
     let config = BulkheadConfig { max_queued: 5, max_wait: MINUTE, ..BulkheadConfig::default() };
     let bulkhead = AdaptiveBulkhead::new(config, Jumps(n(1)), TokioClock).unwrap();
@@ -321,6 +321,8 @@ async fn a_limit_that_grows_lets_in_who_waits() {
     let mut fourth = pin!(bulkhead.acquire());
     assert!(once(second.as_mut()).is_pending() && once(third.as_mut()).is_pending());
     assert!(once(fourth.as_mut()).is_pending());
+    tokio::time::advance(SECOND).await;
+    assert_eq!(first.elapsed(), SECOND);
     first.report(Outcome::Success);
     // One place became free and two are new.
     assert_eq!(bulkhead.occupancy().waiting, 0);
