@@ -35,8 +35,8 @@ pub enum FieldError {
     NoRandomness(#[from] NoRandomness),
 }
 
-/// What became of one batch of a rotation.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What became of a batch of a rotation, or of several.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Resealed {
     /// Fields that are under the active key now.
     pub resealed: usize,
@@ -56,7 +56,7 @@ pub struct Resealed {
 /// use std::sync::Arc;
 ///
 /// use sqal_core::Name;
-/// use sqal_storage::{Confidential, FieldKey, Key, KeyRing, MemoryStore, Nonce};
+/// use sqal_storage::{Confidential, FieldKey, Key, KeyRing, MemoryStore, Nonce, Resealed};
 ///
 /// let store = Arc::new(MemoryStore::new()); // or a SqliteStore, or a PostgresStore
 /// let monday = KeyRing::new(Key::from_bytes([1; 32])); // in earnest KeyRing::from_texts
@@ -67,17 +67,10 @@ pub struct Resealed {
 /// // Another key from now on: a new ring, and what is there is sealed anew, batch by batch, until a run from the beginning seals nothing.
 /// let fields = Confidential::new(store, monday.rotated_to(Key::from_bytes([2; 32])), Nonce::random);
 /// loop {
-///     let (mut sealed, mut after) = (0, None);
-///     loop {
-///         let done = fields.reseal(after.as_ref(), NonZeroU16::MAX).await?;
-///         assert!(done.unreadable.is_empty(), "a key is missing");
-///         sealed += done.resealed + done.overtaken;
-///         after = done.next;
-///         if after.is_none() {
-///             break;
-///         }
-///     }
-///     if sealed == 0 {
+///     let mut done = Resealed::default();
+///     fields.reseal_all(NonZeroU16::MAX, &mut done).await?;
+///     assert!(done.unreadable.is_empty(), "a key is missing");
+///     if done.resealed + done.overtaken == 0 {
 ///         break;
 ///     }
 /// }
@@ -165,9 +158,36 @@ impl<S: SealedFields, N: Fn() -> Result<Nonce, NoRandomness>> Confidential<S, N>
     ///
     /// [`FieldError`] if the store failed; what was sealed anew before stays so.
     pub async fn reseal(&self, after: Option<&FieldKey>, limit: NonZeroU16) -> Result<Resealed, FieldError> {
+        let mut done = Resealed::default();
+        self.reseal_batch(after, limit, &mut done).await?;
+        Ok(done)
+    }
+
+    /// One run from the beginning to the end, `limit` fields at a time. What it does is added to `done`, so that a run that is cut off by an
+    /// error has still said what it did.
+    ///
+    /// # Errors
+    ///
+    /// [`FieldError`] if the store failed; what was sealed anew before stays so.
+    pub async fn reseal_all(&self, limit: NonZeroU16, done: &mut Resealed) -> Result<(), FieldError> {
+        done.next = None;
+        loop {
+            let after = done.next;
+            self.reseal_batch(after.as_ref(), limit, done).await?;
+            if done.next.is_none() {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn reseal_batch(
+        &self,
+        after: Option<&FieldKey>,
+        limit: NonZeroU16,
+        done: &mut Resealed,
+    ) -> Result<(), FieldError> {
         let page = self.store.fields_not_under(self.ring.active(), after, limit.get()).await?;
         let next = page.last().filter(|_| page.len() >= usize::from(limit.get())).map(|(key, _)| *key);
-        let mut done = Resealed { resealed: 0, overtaken: 0, unreadable: Vec::new(), next };
         for (key, old) in page {
             match self.ring.open(&key, &old) {
                 Ok(plain) => {
@@ -178,6 +198,7 @@ impl<S: SealedFields, N: Fn() -> Result<Nonce, NoRandomness>> Confidential<S, N>
                 Err(why) => done.unreadable.push((key, why)),
             }
         }
-        Ok(done)
+        done.next = next;
+        Ok(())
     }
 }

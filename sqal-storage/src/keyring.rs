@@ -82,7 +82,8 @@ impl Key {
 
 /// 64 digits as 32 bytes; base64 of 32 bytes is shorter, so that no text is both.
 fn hexadecimal(text: &str) -> Option<Vec<u8>> {
-    if text.len() != 64 || !text.is_ascii() {
+    // `from_str_radix` takes a sign, too.
+    if text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return None;
     }
     (0..32).map(|k| u8::from_str_radix(&text[2 * k..2 * k + 2], 16).ok()).collect()
@@ -316,6 +317,12 @@ mod tests {
             let forged = Sealed { key: other.active(), ..sealed };
             prop_assert_eq!(other.open(&here, &forged), Err(Unreadable::Altered));
         }
+    }
+
+    #[test]
+    fn a_sign_is_no_digit() {
+        assert!(Key::from_text(&"0f".repeat(32)).is_ok());
+        assert!(Key::from_text(&"+f".repeat(32)).is_err());
     }
 
     /// Draft-irtf-cfrg-xchacha-03, A.3.1: the published vector, so that what is sealed here is what other tools would seal.

@@ -112,29 +112,17 @@ async fn a_rotation_that_is_cut_off_goes_on_where_it_was() {
         old.write(key, key.subject.as_str().as_bytes()).await.unwrap();
     }
     let new = Confidential::new(store.clone(), ring(1).rotated_to(Key::from_bytes([2; 32])), Nonce::random);
-    let (mut cut_off, mut resealed, mut after) = (0, 0, None);
+    let (mut cut_off, mut done) = (0, Resealed::default());
     store.until_away.store(17, Ordering::Relaxed);
-    loop {
-        match new.reseal(after.as_ref(), limit(7)).await {
-            Ok(done) => {
-                resealed += done.resealed;
-                assert_eq!((done.overtaken, done.unreadable.len()), (0, 0));
-                after = done.next;
-                if after.is_none() {
-                    break;
-                }
-            }
-            Err(error) => {
-                // The process ends here; the next one begins at the beginning.
-                assert!(matches!(error, FieldError::Storage(_)), "{error}");
-                cut_off += 1;
-                after = None;
-                store.until_away.store(17, Ordering::Relaxed);
-            }
-        }
+    while let Err(error) = new.reseal_all(limit(7), &mut done).await {
+        // The process ends here; the next one begins at the beginning.
+        assert!(matches!(error, FieldError::Storage(_)), "{error}");
+        cut_off += 1;
+        store.until_away.store(17, Ordering::Relaxed);
     }
-    assert!(cut_off >= 2, "{cut_off}");
-    assert!(resealed < 50, "what the cut-off batches did was not done again: {resealed}");
+    assert_eq!(cut_off, 2, "three times seventeen are enough");
+    // What was done before a cut is counted, and not done again.
+    assert_eq!(done, Resealed { resealed: 50, ..Resealed::default() });
     assert_eq!(store.fields_not_under(new.ring().active(), None, 100).await.unwrap(), []);
     let alone = Confidential::new(store, ring(2), Nonce::random);
     for key in &keys {
@@ -170,19 +158,10 @@ async fn rotate_under_load(store: impl SealedFields) {
         })
         .collect();
     let rotation = Confidential::new(store.clone(), rotated, Nonce::random);
-    let mut resealed = 0;
+    let mut done = Resealed::default();
     for _ in 0..10 {
-        let mut after = None;
-        loop {
-            let done = rotation.reseal(after.as_ref(), limit(5)).await.unwrap();
-            resealed += done.resealed;
-            assert_eq!(done.unreadable, []);
-            after = done.next;
-            tokio::task::yield_now().await;
-            if after.is_none() {
-                break;
-            }
-        }
+        rotation.reseal_all(limit(5), &mut done).await.unwrap();
+        tokio::task::yield_now().await;
     }
     over.store(true, Ordering::Relaxed);
     let mut wrote = Vec::new();
@@ -190,17 +169,10 @@ async fn rotate_under_load(store: impl SealedFields) {
         wrote.push(writer.await.unwrap());
     }
     // Everyone has the new ring now: one run from the beginning ends it.
-    let mut after = None;
-    loop {
-        let done = rotation.reseal(after.as_ref(), limit(5)).await.unwrap();
-        assert_eq!(done.overtaken, 0);
-        resealed += done.resealed;
-        after = done.next;
-        if after.is_none() {
-            break;
-        }
-    }
-    assert!(resealed >= 2 * SUBJECTS, "{resealed}");
+    let overtaken = done.overtaken;
+    rotation.reseal_all(limit(5), &mut done).await.unwrap();
+    assert_eq!((done.overtaken, &done.unreadable[..]), (overtaken, &[][..]));
+    assert!(done.resealed >= 2 * SUBJECTS, "{done:?}");
     let alone = Confidential::new(store, ring(2), Nonce::random);
     for (writer, last) in wrote {
         for k in 0..SUBJECTS {

@@ -5,7 +5,7 @@ use std::num::NonZeroU16;
 use std::sync::Arc;
 
 use sqal_core::Name;
-use sqal_storage::SealedFields;
+use sqal_storage::{FieldError, FieldKey, Resealed, SealedFields, Unreadable};
 
 use crate::database::Database;
 use crate::keys::Fields;
@@ -23,7 +23,7 @@ pub(crate) async fn look(database: &Database, fields: &Fields<Kept>) -> Result<S
         for (key, sealed) in &page {
             *waiting.entry(sealed.key).or_insert(0_usize) += 1;
             if let Err(why) = fields.ring().open(key, sealed) {
-                unreadable.push(format!("{} of {}: {why}", key.field, key.subject));
+                unreadable.push(unopened(key, why));
             }
         }
     }
@@ -44,13 +44,15 @@ pub(crate) async fn rotate(
     batch: NonZeroU16,
     actor: Name<64>,
 ) -> Result<String, Failed> {
-    let (mut resealed, mut unreadable) = (0, Vec::new());
-    let done = runs(fields, batch, &mut resealed, &mut unreadable).await;
+    let mut done = Resealed::default();
+    let ended = runs(fields, batch, &mut done).await;
+    let Resealed { resealed, unreadable, .. } = done;
+    let unreadable: Vec<_> = unreadable.iter().map(|(key, why)| unopened(key, *why)).collect();
     let key = fields.ring().active();
-    let end = if done.is_ok() { "" } else { ", and was cut off" };
+    let end = if ended.is_ok() { "" } else { ", and was cut off" };
     let what = format!("sealed {resealed} fields anew with {key}, {} could not be opened{end}", unreadable.len());
     let written = database.custody().log_action(action(actor, "key_rotation", &what)).await;
-    done?;
+    ended?;
     written?;
     all_opened(&unreadable)?;
     let rest = database.fields().fields_not_under(key, None, 1).await?;
@@ -62,31 +64,21 @@ pub(crate) async fn rotate(
 }
 
 /// Runs from the beginning until one finds nothing to do, at most ten: who still seals with another key must be given the new one first.
-async fn runs(
-    fields: &Fields<Kept>,
-    batch: NonZeroU16,
-    resealed: &mut usize,
-    unreadable: &mut Vec<String>,
-) -> Result<(), Failed> {
+async fn runs(fields: &Fields<Kept>, batch: NonZeroU16, done: &mut Resealed) -> Result<(), FieldError> {
     for _ in 0..10 {
-        let (mut found, mut after) = (0, None);
-        unreadable.clear();
-        loop {
-            let done = fields.reseal(after.as_ref(), batch).await?;
-            *resealed += done.resealed;
-            found += done.resealed + done.overtaken;
-            let lines = done.unreadable.iter().map(|(key, why)| format!("{} of {}: {why}", key.field, key.subject));
-            unreadable.extend(lines);
-            after = done.next;
-            if after.is_none() {
-                break;
-            }
-        }
-        if found == 0 {
+        let before = done.resealed + done.overtaken;
+        done.unreadable.clear();
+        fields.reseal_all(batch, done).await?;
+        if done.resealed + done.overtaken == before {
             break;
         }
     }
     Ok(())
+}
+
+/// Which field cannot be opened, and why not.
+fn unopened(key: &FieldKey, why: Unreadable) -> String {
+    format!("{} of {}: {why}", key.field, key.subject)
 }
 
 /// An error that names the first of what cannot be opened.
