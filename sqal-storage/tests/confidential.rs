@@ -5,8 +5,8 @@
 mod servers;
 
 use std::num::NonZeroU16;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use sqal_core::Name;
@@ -27,16 +27,17 @@ fn limit(limit: u16) -> NonZeroU16 {
     NonZeroU16::new(limit).unwrap()
 }
 
-/// A store that several rings share, and that is away for a while after so many replacements.
+/// A store that several rings share, that is away for a while after so many replacements, and where somebody may write just after a list was read.
 #[derive(Clone, Debug)]
 struct Shared {
     store: Arc<dyn SealedFields>,
     until_away: Arc<AtomicI64>,
+    meanwhile: Arc<Mutex<Vec<(FieldKey, Sealed)>>>,
 }
 
 impl Shared {
     fn new(store: impl SealedFields) -> Self {
-        Self { store: Arc::new(store), until_away: Arc::new(AtomicI64::new(i64::MAX)) }
+        Self { store: Arc::new(store), until_away: Arc::new(AtomicI64::new(i64::MAX)), meanwhile: Arc::default() }
     }
 }
 
@@ -57,7 +58,12 @@ impl SealedFields for Shared {
         after: Option<&FieldKey>,
         limit: u16,
     ) -> Result<Vec<(FieldKey, Sealed)>, StorageError> {
-        self.store.fields_not_under(key, after, limit).await
+        let page = self.store.fields_not_under(key, after, limit).await?;
+        let meanwhile = std::mem::take(&mut *self.meanwhile.lock().unwrap());
+        for (key, sealed) in meanwhile {
+            self.store.put_field(&key, &sealed).await?;
+        }
+        Ok(page)
     }
     async fn replace_field(&self, key: &FieldKey, old: &Sealed, new: &Sealed) -> Result<bool, StorageError> {
         if self.until_away.fetch_sub(1, Ordering::Relaxed) <= 0 {
@@ -128,6 +134,24 @@ async fn a_rotation_that_is_cut_off_goes_on_where_it_was() {
     for key in &keys {
         assert_eq!(alone.read(key).await.unwrap().unwrap().as_bytes(), key.subject.as_str().as_bytes());
     }
+}
+
+#[tokio::test]
+async fn what_somebody_writes_while_a_run_seals_is_what_stays() {
+    let store = Shared::new(MemoryStore::new());
+    let (name, mail) = (key("user 7", "name"), key("user 7", "mail"));
+    let old = Confidential::new(store.clone(), ring(1), Nonce::random);
+    old.write(&name, b"Marie").await.unwrap();
+    old.write(&mail, b"m@example.org").await.unwrap();
+    let rotated = ring(1).rotated_to(Key::from_bytes([2; 32]));
+    let wrote = rotated.seal(&name, b"Marie-Claire", Nonce::random().unwrap());
+    store.meanwhile.lock().unwrap().push((name, wrote));
+    let new = Confidential::new(store, rotated, Nonce::random);
+    let mut done = Resealed::default();
+    new.reseal_all(limit(10), &mut done).await.unwrap();
+    assert_eq!(done, Resealed { resealed: 1, overtaken: 1, ..Resealed::default() });
+    assert_eq!(new.read(&name).await.unwrap().unwrap().as_bytes(), b"Marie-Claire");
+    assert_eq!(new.read(&mail).await.unwrap().unwrap().as_bytes(), b"m@example.org");
 }
 
 /// Four tasks write, half of them with the old ring, while a fifth seals anew: nothing that was acknowledged is lost.
