@@ -27,6 +27,31 @@ const DROP_OURS: &str = "SET LOCAL lock_timeout = '10s'; DROP VIEW IF EXISTS sen
     DROP TABLE IF EXISTS sample, sample_hour, audit_logs, sealed_field, sqal_schema;
     DROP FUNCTION IF EXISTS sqal_matrix, sqal_channels, sqal_number;";
 
+/// A block that runs only where there is `TimescaleDB`; `%1$s` of the statement is the schema of its functions.
+macro_rules! where_there_are_chunks {
+    ($statement:literal) => {
+        concat!(
+            "DO $$ DECLARE extension text; BEGIN
+                SELECT extnamespace::regnamespace INTO extension FROM pg_extension WHERE extname = 'timescaledb';
+                IF FOUND THEN EXECUTE format('",
+            $statement,
+            "', extension); END IF;
+            END $$;"
+        )
+    };
+}
+
+/// A hypertable that is dropped leaves what its chunks were compressed into (2.28); chunks that are dropped do not.
+const DROP_CHUNKS: &str = where_there_are_chunks!(
+    "SELECT %1$s.drop_chunks(to_regclass(''sample''), created_before => ''infinity''::timestamptz)
+        WHERE EXISTS (SELECT FROM _timescaledb_catalog.hypertable
+            WHERE to_regclass(format(''%%I.%%I'', schema_name, table_name)) = to_regclass(''sample''))"
+);
+
+/// `TimescaleDB`'s own steps around a restore; they are undone like everything else if the restore fails.
+const BEFORE_CHUNKS: &str = where_there_are_chunks!("SELECT %1$s.timescaledb_pre_restore()");
+const AFTER_CHUNKS: &str = where_there_are_chunks!("SELECT %1$s.timescaledb_post_restore()");
+
 /// A backup of something else is none of ours.
 const IS_OURS: &str = "SELECT 1 FROM sample LIMIT 1; SELECT 1 / count(*) FROM sqal_schema;";
 
@@ -83,9 +108,6 @@ pub(crate) async fn backup(database: &Database, to: &Path) -> Result<(), Failed>
     if to.exists() {
         return Err(Failed::InTheWay(to.to_owned()));
     }
-    if database.is_hypertable() {
-        return Err(Failed::Hypertable);
-    }
     let unfinished = unfinished(to);
     remove_unfinished(&unfinished)?;
     match database {
@@ -121,9 +143,12 @@ fn restore_postgres(from: &Path, url: &str, force: bool) -> Result<(), Failed> {
     if !force {
         psql.args(["--command", NOTHING_THERE]);
     }
-    psql.args(["--command", DROP_OURS, "--file"]).arg(&script);
+    for step in [DROP_CHUNKS, DROP_OURS, BEFORE_CHUNKS] {
+        psql.args(["--command", step]);
+    }
+    psql.arg("--file").arg(&script);
     // The script forgets where tables are looked for.
-    psql.args(["--command", "SET search_path = public", "--command", IS_OURS]);
+    psql.args(["--command", "SET search_path = public", "--command", AFTER_CHUNKS, "--command", IS_OURS]);
     run(as_user(&mut psql, url)).map(|_| ())
 }
 

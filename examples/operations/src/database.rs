@@ -5,8 +5,7 @@ use std::sync::Arc;
 
 use sqal_core::{DeviceId, Timestamp};
 use sqal_storage::{
-    Contents, Custody, Hour, PostgresConfig, PostgresStore, Purge, SampleQuery, SealedFields, SqliteConfig,
-    SqliteStore, Timescale,
+    Contents, Custody, Hour, PostgresConfig, PostgresStore, Purge, SampleQuery, SealedFields, SqliteConfig, SqliteStore,
 };
 
 use crate::Failed;
@@ -107,11 +106,6 @@ impl Database {
             Self::Postgres(store, _) => store.migrate_to(version).await?,
         }
         Ok(())
-    }
-
-    /// Whether backups of it need what was not tested here.
-    pub(crate) fn is_hypertable(&self) -> bool {
-        matches!(self, Self::Postgres(store, _) if store.timescale() != Timescale::Absent)
     }
 
     /// Closes its connections.

@@ -194,10 +194,6 @@ enum Failed {
         "version {to} is older than {version} and does not know everything: --force gives it up (take a backup first)"
     )]
     Downgrade { version: i64, to: i64 },
-    #[error(
-        "a hypertable needs TimescaleDB's own steps around a restore: use its tools (timescaledb-backup, or a base backup)"
-    )]
-    Hypertable,
     #[error("what came back is not what was there: expected {expected:?}, found {found:?}")]
     Different { expected: Contents, found: Contents },
     #[error("there is no key: give MASTER_ENCRYPTION_KEY, or a file of it with --master-key-file")]

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 use sqal_core::{Name, Sample, Timestamp};
-use sqal_storage::{PostgresConfig, PostgresStore, SampleStore, SqliteConfig, SqliteStore};
+use sqal_storage::{Inserted, PostgresConfig, PostgresStore, SampleStore, SqliteConfig, SqliteStore};
 
 fn sqal(arguments: &[&str]) -> Result<String, String> {
     let output = Command::new(env!("CARGO_BIN_EXE_sqal")).args(arguments).env_remove("DATABASE_URL").output().unwrap();
@@ -195,26 +195,72 @@ fn the_story_of_a_file() {
     assert!(sqal(&["export", "--database", &path("monday.db"), "--device", "ESP32_001"]).is_err());
 }
 
-#[test]
-fn the_story_of_a_postgres() {
-    #[expect(clippy::disallowed_methods, reason = "how the test command tells tests where servers are")]
-    let variable = |name| std::env::var(name).expect("run `cargo xtask test`, which starts PostgreSQL");
-    let (server, programs) = (variable("SQAL_TEST_POSTGRES_URL"), variable("SQAL_TEST_POSTGRES_PROGRAMS"));
-    let create = |name: &str| {
-        let name = format!("{name}_{}", std::process::id());
-        let made = Command::new(format!("{programs}/psql"))
-            .args([&server, "-qc", &format!("CREATE DATABASE {name}")])
-            .status();
-        assert!(made.unwrap().success());
-        format!("{}/{name}", server.rsplit_once('/').unwrap().0)
-    };
-    let (database, scratch) = (create("story"), create("scratch"));
+/// What a program of PostgreSQL says of a database.
+fn psql(database: &str, text: &str) -> String {
+    let program = format!("{}/psql", variable("SQAL_TEST_POSTGRES_PROGRAMS"));
+    let output = Command::new(program).args(["--dbname", database, "-qAtc", text]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+#[expect(clippy::disallowed_methods, reason = "how the test command tells tests where servers are")]
+fn variable(name: &str) -> String {
+    std::env::var(name).expect("run `cargo xtask test`, which starts PostgreSQL")
+}
+
+/// A new database of the server.
+fn create(name: &str) -> String {
+    let (server, name) = (variable("SQAL_TEST_POSTGRES_URL"), format!("{name}_{}", std::process::id()));
+    psql(&server, &format!("CREATE DATABASE {name}"));
+    format!("{}/{name}", server.rsplit_once('/').unwrap().0)
+}
+
+fn fill(database: &str) {
     block_on(async {
-        let store = PostgresStore::open(&PostgresConfig::new(&database).unwrap()).await.unwrap();
+        let store = PostgresStore::open(&PostgresConfig::new(database).unwrap()).await.unwrap();
         store.insert(&samples()).await.unwrap();
         store.close().await;
     });
+}
+
+#[test]
+fn the_story_of_a_postgres() {
+    let (database, scratch) = (create("story"), create("scratch"));
+    fill(&database);
     let folder = tempfile::tempdir().unwrap();
     story(&database, &scratch, folder.path().join("monday.dump").to_str().unwrap());
+    story_of_fields(&database);
+}
+
+/// The same where chunks are compressed: run with `RUSTFLAGS="--cfg timescale"` on a server that has `TimescaleDB` (see `sqal-storage/tests/timescale.rs`).
+#[cfg_attr(timescale, test)]
+#[cfg_attr(not(timescale), allow(dead_code, reason = "compiled, so that it does not rot"))]
+fn the_story_of_a_hypertable() {
+    let (database, scratch) = (create("chunks"), create("no_chunks"));
+    for database in [&database, &scratch] {
+        psql(database, "CREATE EXTENSION IF NOT EXISTS timescaledb");
+    }
+    fill(&database);
+    psql(&database, "SELECT compress_chunk(c) FROM show_chunks('sample') c");
+    let chunks = "SELECT count(*), count(*) FILTER (WHERE is_compressed) FROM timescaledb_information.chunks";
+    assert_eq!(psql(&database, chunks), "2|2");
+    let folder = tempfile::tempdir().unwrap();
+    story(&database, &scratch, folder.path().join("monday.dump").to_str().unwrap());
+    let jobs = "SELECT count(*) FROM timescaledb_information.jobs WHERE hypertable_name = 'sample'";
+    for restored in [&database, &scratch] {
+        assert_eq!(psql(restored, chunks), "2|2", "compressed as it was");
+        assert_eq!(psql(restored, jobs), "1", "and goes on compressing");
+        assert_eq!(psql(restored, "SHOW timescaledb.restoring"), "off");
+        // What is there is known there, and a new sample is taken.
+        block_on(async {
+            let store = PostgresStore::open(&PostgresConfig::new(restored).unwrap()).await.unwrap();
+            let mut samples = samples();
+            assert_eq!(store.insert(&samples).await.unwrap(), [Inserted::Duplicate; 200]);
+            samples[0].key.timestamp = Timestamp::from_micros(1_794_900_000_000_000).unwrap();
+            assert_eq!(store.insert(&samples[..1]).await.unwrap(), [Inserted::Stored]);
+            store.close().await;
+        });
+        assert_eq!(psql(restored, chunks), "3|2");
+    }
     story_of_fields(&database);
 }

@@ -8,14 +8,11 @@ use sqlx::{Connection, Transaction};
 use super::encoding::Micros;
 use super::error::{corrupt, storage_error};
 use super::partitions::Partition;
-use super::{PostgresStore, rows, statements};
+use super::{PostgresStore, chunks, rows, statements};
 use crate::{Action, ActionOf, AuditEntry, Custody, Gone, Purge, StorageError};
 
 /// A transaction that is under way.
 pub(super) type Inside<'a, 'c> = &'a mut Transaction<'c, Postgres>;
-
-/// A chunk of a hypertable, in microseconds; chunks begin at midnight UTC.
-const DAY: i64 = 86_400_000_000;
 
 /// Writes a line of the audit log as a part of a transaction.
 pub(super) async fn write_down(transaction: Inside<'_, '_>, action: Action) -> Result<AuditEntry, StorageError> {
@@ -29,6 +26,13 @@ pub(super) async fn write_down(transaction: Inside<'_, '_>, action: Action) -> R
         .await
         .map_err(storage_error)?;
     Ok(entry)
+}
+
+impl PostgresStore {
+    /// However many rows are deleted, wherever they are kept: a limit would end every try at the same row.
+    async fn may_delete(&self, transaction: Inside<'_, '_>) -> Result<(), StorageError> {
+        if self.partitions.is_some() { Ok(()) } else { chunks::lift_limit(transaction).await }
+    }
 }
 
 #[async_trait]
@@ -58,31 +62,19 @@ impl Custody for PostgresStore {
     async fn purge(&self, purge: &Purge, action: ActionOf<'_>) -> Result<Gone, StorageError> {
         let before = purge.samples_before.micros();
         // What is older goes with its partition, or chunk.
-        let from = Partition::beginning_of(before);
+        let from =
+            if self.partitions.is_some() { Partition::beginning_of(before) } else { chunks::beginning_of(before) };
         let hours = Micros(purge.hours_before.begins().micros());
         self.in_transaction(async |transaction| {
-            // The rows of the chunk that the time cuts; everything else of a plain table's partitions.
-            let chunk_begins = before.div_euclid(DAY) * DAY;
-            let from = if self.partitions.is_some() { from } else { chunk_begins };
-            if self.partitions.is_none() {
-                sqlx::query(statements::UNCOMPRESS_ALL).execute(&mut **transaction).await.map_err(storage_error)?;
-            }
+            self.may_delete(transaction).await?;
             let samples = sqlx::query(statements::PURGE_SAMPLES).bind(Micros(from)).bind(Micros(before));
             let samples = samples.execute(&mut **transaction).await.map_err(storage_error)?.rows_affected();
             let hours = sqlx::query(statements::PURGE_HOURS).bind(hours).execute(&mut **transaction).await;
             let hours = hours.map_err(storage_error)?.rows_affected();
             // Last: from the first drop until the commit, which is next, the line waits.
-            let dropped = if let Some(partitions) = &self.partitions {
-                partitions.drop_before(transaction, before).await?
-            } else {
-                // Whole chunks are counted and dropped, compressed or not.
-                let begins = Micros(chunk_begins);
-                let count = sqlx::query_scalar::<_, i64>(statements::COUNT_SAMPLES_BEFORE).bind(begins);
-                let count = count.fetch_one(&mut **transaction).await.map_err(storage_error)?;
-                let told = sqlx::query(statements::TELL).bind("drop_before").bind(chunk_begins.to_string());
-                told.execute(&mut **transaction).await.map_err(storage_error)?;
-                sqlx::raw_sql(statements::DROP_CHUNKS).execute(&mut **transaction).await.map_err(storage_error)?;
-                count.unsigned_abs()
+            let dropped = match &self.partitions {
+                Some(partitions) => partitions.drop_before(transaction, before).await?,
+                None => chunks::drop_before(transaction, before).await?,
             };
             let gone = Gone { samples: samples + dropped, hours };
             write_down(transaction, action(gone)).await?;
@@ -93,9 +85,7 @@ impl Custody for PostgresStore {
 
     async fn erase_device(&self, device: &DeviceId, action: ActionOf<'_>) -> Result<Gone, StorageError> {
         self.in_transaction(async |transaction| {
-            if self.partitions.is_none() {
-                sqlx::query(statements::UNCOMPRESS_ALL).execute(&mut **transaction).await.map_err(storage_error)?;
-            }
+            self.may_delete(transaction).await?;
             let mut gone = [0, 0];
             for (statement, gone) in [statements::ERASE_SAMPLES, statements::ERASE_HOURS].into_iter().zip(&mut gone) {
                 let done = sqlx::query(statement).bind(device.as_str()).execute(&mut **transaction).await;

@@ -1,5 +1,6 @@
 //! [`PostgresStore`]: the store of a plant; a partition a month, or a hypertable where `TimescaleDB` is.
 
+mod chunks;
 mod config;
 mod copy;
 mod custody;
@@ -197,10 +198,7 @@ impl PostgresStore {
         self.in_transaction(async |transaction| {
             let lock = sqlx::query(statements::LOCK).bind(&self.schema_name);
             lock.execute(&mut **transaction).await.map_err(storage_error)?;
-            let tell = sqlx::query(statements::TELL).bind("compress_after").bind(format!("{days} days"));
-            tell.execute(&mut **transaction).await.map_err(storage_error)?;
-            sqlx::raw_sql(statements::COMPRESS).execute(&mut **transaction).await.map_err(storage_error)?;
-            Ok(())
+            chunks::compress_after(transaction, days).await
         })
         .await
     }

@@ -6,7 +6,7 @@ use crate::schema::{Schema, Step};
 pub(super) const TIMESCALE: &str = "
 SELECT (SELECT extversion FROM pg_extension WHERE extname = 'timescaledb'), current_setting('timescaledb.license', true)";
 
-/// What the two texts after this one are told: no block takes parameters. Bind a name and a value; it lasts as long as the transaction.
+/// What the blocks about chunks are told: no block takes parameters. Bind a name and a value; it lasts as long as the transaction.
 pub(super) const TELL: &str = "SELECT set_config('sqal.' || $1, $2, true)";
 
 /// Compresses chunks that are old enough, about half an hour after the server was told, and then every half a day: told `compress_after`.
@@ -27,8 +27,8 @@ BEGIN
     END IF;
 END $$";
 
-/// Lets this transaction delete from compressed chunks however many rows that are: a limit would end every purge at the same row.
-pub(super) const UNCOMPRESS_ALL: &str =
+/// Lets this transaction delete from compressed chunks however many rows that are.
+pub(super) const LIFT_LIMIT: &str =
     "SELECT set_config('timescaledb.max_tuples_decompressed_per_dml_transaction', '0', true)";
 
 /// Drops the chunks that are all older than a time: told `drop_before`, in microseconds since 1970.
