@@ -19,8 +19,8 @@ use keys::Keys;
 use serde_json::json;
 use sqal_core::{DeviceId, Name, Timestamp};
 use sqal_storage::{
-    Action, BrokenChain, Contents, FieldError, FieldKey, FieldName, Gone, InvalidKeyRing, InvalidPostgres, Purge,
-    Retention, StorageError, Subject,
+    Action, BrokenChain, Cache, CacheScope, Contents, FieldError, FieldKey, FieldName, Gone, InvalidKeyRing,
+    InvalidPostgres, Purge, Redis, RedisCache, Retention, StorageError, Subject,
 };
 
 /// What operators do to what a SQAL server keeps.
@@ -102,7 +102,7 @@ enum What {
         #[arg(long, default_value = "sqal purge")]
         actor: Name<64>,
     },
-    /// Take everything of one device, or all confidential fields of one subject. Servers and Redis may show its figures for 25 minutes more.
+    /// Take everything of one device, or all confidential fields of one subject. Servers that run may show its figures for 25 minutes more.
     Erase {
         /// A SQLite file, or a URL of PostgreSQL.
         #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
@@ -116,6 +116,9 @@ enum What {
         /// The file in which samples wait while the database is away (`spool.db` of the data folder): it is erased there too.
         #[arg(long)]
         spool: Option<String>,
+        /// The Redis in which servers share what they remember: all of it is forgotten.
+        #[arg(long, env = "REDIS_URL", hide_env_values = true)]
+        redis: Option<String>,
         /// Who does it.
         #[arg(long, default_value = "sqal erase")]
         actor: Name<64>,
@@ -210,6 +213,8 @@ enum Failed {
     StillSealing { resealed: usize },
     #[error("{0}")]
     Field(#[from] FieldError),
+    #[error("{said}; but Redis may give it for 25 minutes more: {why}")]
+    Remembered { said: String, why: String },
     #[error("the audit log: {0}")]
     Audit(#[from] BrokenChain),
     #[error("{0}")]
@@ -332,7 +337,7 @@ async fn run(command: What) -> Result<String, Failed> {
             database.close().await;
             Ok(format!("erased {count} fields of {subject}"))
         }
-        What::Erase { database, device: Some(device), spool, actor, .. } => {
+        What::Erase { database, device: Some(device), spool, redis, actor, .. } => {
             let line = move |gone: Gone| {
                 let what = format!("erased {} samples, {} hours of {device}", gone.samples, gone.hours);
                 action(actor, "gdpr_erase", &what)
@@ -345,7 +350,12 @@ async fn run(command: What) -> Result<String, Failed> {
                 database.close().await;
                 total = Gone { samples: total.samples + gone.samples, hours: total.hours + gone.hours };
             }
-            Ok(format!("erased {} samples and {} hours of {device}", total.samples, total.hours))
+            let said = format!("erased {} samples and {} hours of {device}", total.samples, total.hours);
+            if let Some(redis) = redis {
+                // What is known of a device is also in what is known of the line.
+                forget(&redis).await.map_err(|why| Failed::Remembered { said: said.clone(), why })?;
+            }
+            Ok(said)
         }
         What::Seal { database, subject, field, exact, keys } => {
             let database = Database::open_current(&database).await?;
@@ -407,6 +417,14 @@ async fn run(command: What) -> Result<String, Failed> {
             Ok(String::new())
         }
     }
+}
+
+/// Empties the cache that reference servers share.
+async fn forget(url: &str) -> Result<(), String> {
+    let redis = Redis::connect(url).map_err(|error| error.to_string())?;
+    let cleared = RedisCache::new(&redis, "sqal").clear(&CacheScope::All).await;
+    let _ = redis.close().await;
+    cleared.map_err(|away| away.to_string())
 }
 
 /// A short text as a name.

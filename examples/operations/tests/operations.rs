@@ -3,13 +3,18 @@
 
 use std::io::Write;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
 
 use fixtures::strategy;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 use sqal_core::{Name, Sample, Timestamp};
-use sqal_storage::{Inserted, PostgresConfig, PostgresStore, SampleStore, SqliteConfig, SqliteStore};
+use sqal_storage::{
+    Cache, CacheKey, CacheKind, Inserted, PostgresConfig, PostgresStore, Redis, RedisCache, SampleStore, SqliteConfig,
+    SqliteStore,
+};
 
 fn sqal(arguments: &[&str]) -> Result<String, String> {
     let output = Command::new(env!("CARGO_BIN_EXE_sqal")).args(arguments).env_remove("DATABASE_URL").output().unwrap();
@@ -221,6 +226,36 @@ fn fill(database: &str) {
         store.insert(&samples()).await.unwrap();
         store.close().await;
     });
+}
+
+#[test]
+fn who_is_erased_is_forgotten_in_redis_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = folder.path().join("sqal.db").display().to_string();
+    block_on(async {
+        let store = SqliteStore::open(&SqliteConfig::at(&database)).await.unwrap();
+        store.insert(&samples()).await.unwrap();
+        store.close().await;
+    });
+    let url = format!("{}/7", variable("SQAL_TEST_REDIS_URL").trim_end_matches('/'));
+    let erase = |redis: &str| {
+        sqal(&["erase", "--database", &database, "--device", "ESP32_001", "--redis", redis]).map_err(|said| {
+            assert!(said.contains("erased 0 samples") && said.contains("25 minutes"), "{said}");
+        })
+    };
+    block_on(async {
+        let redis = Redis::connect(&url).unwrap();
+        let cache = RedisCache::new(&redis, "sqal");
+        let key = CacheKey::of_line(CacheKind::DeviceStats, "statistics");
+        let nothing = cache.get(&key).await.unwrap();
+        cache.put(&key, nothing.stamp, Arc::from(*b"all devices"), Duration::from_mins(1)).await.unwrap();
+        assert!(cache.get(&key).await.unwrap().cached.is_some());
+        assert!(erase(&url).unwrap().starts_with("erased 100 samples"));
+        assert!(cache.get(&key).await.unwrap().cached.is_none(), "it is forgotten");
+        redis.close().await.unwrap();
+    });
+    // A port that nobody listens on: what was done is said, and what was not.
+    erase("redis://127.0.0.1:1/").unwrap_err();
 }
 
 #[test]
