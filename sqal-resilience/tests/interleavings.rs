@@ -137,6 +137,27 @@ fn the_last_token_is_taken_once() {
     });
 }
 
+/// RTL-03: who reads a bucket while its quota is changed reads one quota or the other, never the price of one and the size of the other.
+#[test]
+fn a_quota_is_never_read_in_halves() {
+    loom::model(|| {
+        let quota = |burst, seconds| Quota {
+            burst: NonZeroU32::new(burst).unwrap(),
+            refill: NonZeroU32::MIN,
+            period: Duration::from_secs(seconds),
+        };
+        let bucket = Arc::new(TokenBucket::new(quota(2, 1), ManualClock::new()).unwrap());
+        // The first quota is read another way.
+        bucket.set_quota(quota(4, 1)).unwrap();
+        let other = Arc::clone(&bucket);
+        let change = thread::spawn(move || other.set_quota(quota(3, 2)).unwrap());
+        let look = thread::spawn(move || bucket.usage());
+        let usage = look.join().unwrap();
+        assert!([(4, 1.0), (3, 0.5)].contains(&(usage.max, usage.refill_rate)), "{usage:?}");
+        change.join().unwrap();
+    });
+}
+
 /// RT-22: two threads that race for what one call has earned; the reserve is one token, so both get one and no third comes.
 #[test]
 fn a_retry_is_paid_for_once() {

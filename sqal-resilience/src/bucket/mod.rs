@@ -23,7 +23,7 @@ pub use quota::{InvalidQuota, Quota};
 pub use waiting::{ExceedsCapacity, FairBucket};
 
 use crate::clock::{ORIGIN, nanos_since};
-use crate::sync::{AtomicU64, Mutex, Ordering};
+use crate::sync::{AtomicU64, Mutex, Ordering, spin_loop};
 use crate::{Clock, SystemClock};
 
 /// One bucket, shared by reference: one word, one compare-and-swap to take, one load to refuse.
@@ -125,8 +125,11 @@ impl<C: Clock> TokenBucket<C> {
 
     /// What taking `n` tokens would be answered, without taking them.
     pub fn peek(&self, n: u32) -> Decision {
-        let rate = self.rate();
-        ask(self.full_at.0.load(Ordering::Relaxed), self.now(&rate), n, &rate).1
+        self.peek_with(&self.rate(), n)
+    }
+
+    fn peek_with(&self, rate: &Rate, n: u32) -> Decision {
+        ask(self.full_at.0.load(Ordering::Relaxed), self.now(rate), n, rate).1
     }
 
     /// Puts `n` tokens back; what would overflow is lost.
@@ -187,7 +190,8 @@ impl<C: Clock> TokenBucket<C> {
     /// How full the bucket is.
     #[must_use]
     pub fn usage(&self) -> Usage {
-        let (decision, rate) = (self.peek(0), self.rate());
+        let rate = self.rate();
+        let decision = self.peek_with(&rate, 0);
         Usage {
             current: decision.remaining(),
             max: decision.limit(),
@@ -214,7 +218,7 @@ impl<C: Clock> TokenBucket<C> {
             if version.is_multiple_of(2) && self.version.load(Ordering::Acquire) == version {
                 return rate;
             }
-            std::hint::spin_loop();
+            spin_loop();
         }
     }
 
