@@ -12,7 +12,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::ready;
-use http_body::{Body, Frame};
+use http::{HeaderMap, HeaderName, HeaderValue};
+use http_body::{Body, Frame, SizeHint};
 use http_body_util::{BodyExt, Empty, Full, StreamBody};
 use proptest::prelude::*;
 use sqal_resilience::body::{BodyError, ReplayBody, TimedBody};
@@ -164,7 +165,7 @@ async fn an_empty_body_and_trailers_are_kept_too() {
     assert_eq!((full.size_hint().exact(), full.is_end_stream()), (Some(12), false));
     full.collect().await.unwrap();
     assert_eq!((again.size_hint().exact(), again.is_end_stream()), (Some(12), false), "all of it is still to be read");
-    let mut trailers = http::HeaderMap::new();
+    let mut trailers = HeaderMap::new();
     trailers.insert("x-checksum", "42".parse().unwrap());
     let with = ReplayBody::new(Full::new(Bytes::from("data")).with_trailers(ready(Some(Ok(trailers.clone())))), 100);
     let again = with.again();
@@ -324,4 +325,72 @@ async fn crumbs_are_not_kept_without_end() {
     let again = bytes.again();
     assert_eq!(bytes.collect().await.unwrap().to_bytes().len(), 100_000);
     assert!(!again.is_whole(), "a hundred thousand frames cost more than their bytes");
+}
+
+/// A body of so many frames of one byte.
+struct Crumbs(u32);
+
+impl Body for Crumbs {
+    type Data = Bytes;
+    type Error = &'static str;
+
+    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, &'static str>>> {
+        let left = self.0.checked_sub(1);
+        if let Some(left) = left {
+            self.0 = left;
+        }
+        Poll::Ready(left.map(|_| Ok(Frame::data(Bytes::from_static(b"x")))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0 == 0
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.0.into())
+    }
+}
+
+#[tokio::test]
+async fn a_body_with_a_limit_says_of_its_size_what_it_is_told() {
+    let body = TimedBody::new(Crumbs(3), SECOND);
+    assert_eq!((body.size_hint().exact(), body.is_end_stream()), (Some(3), false));
+    let body = TimedBody::new(Crumbs(0), SECOND);
+    assert_eq!((body.size_hint().exact(), body.is_end_stream()), (Some(0), true));
+}
+
+/// Each frame costs memory beside its bytes: 16, and one for each 64 bytes of the cap, are kept.
+#[tokio::test]
+async fn a_body_of_crumbs_outgrows_its_cap_by_their_number() {
+    for (frames, whole) in [(16 + 100, true), (16 + 101, false)] {
+        let body = ReplayBody::new(Crumbs(frames), 6400);
+        let copy = body.again();
+        assert_eq!(body.collect().await.unwrap().to_bytes().len(), frames as usize);
+        assert_eq!(copy.is_whole(), whole, "{frames}");
+    }
+}
+
+/// A body of trailers alone.
+struct Trailing(Option<HeaderMap>);
+
+impl Body for Trailing {
+    type Data = Bytes;
+    type Error = &'static str;
+
+    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, &'static str>>> {
+        Poll::Ready(self.0.take().map(|trailers| Ok(Frame::trailers(trailers))))
+    }
+}
+
+/// A trailer costs its value and 32 bytes.
+#[tokio::test]
+async fn a_body_of_trailers_outgrows_its_cap_by_their_size() {
+    for (cap, whole) in [(42, true), (41, false)] {
+        let trailers =
+            HeaderMap::from_iter([(HeaderName::from_static("x-sum"), HeaderValue::from_static("0123456789"))]);
+        let body = ReplayBody::new(Trailing(Some(trailers)), cap);
+        let copy = body.again();
+        assert_eq!(body.collect().await.unwrap().trailers().unwrap().len(), 1);
+        assert_eq!(copy.is_whole(), whole, "{cap}");
+    }
 }

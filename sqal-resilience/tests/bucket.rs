@@ -25,6 +25,8 @@ fn bucket(quota: Quota) -> (TokenBucket<ManualClock>, ManualClock) {
 }
 
 const NANO: Duration = Duration::from_nanos(1);
+const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_mins(1);
 
 #[test]
 fn rl_01_a_new_bucket_is_full() {
@@ -508,4 +510,59 @@ fn a_caller_who_slept_mints_nothing() {
     // Its time is a minute old, which no clock that steps back explains: the clock still says now.
     assert!(!bucket.take_at(1, before).allowed);
     assert!(!bucket.take(1).allowed, "the bucket is as empty as it was");
+}
+
+#[test]
+fn of_several_buckets_also_those_that_were_not_asked_say_how_long_to_wait() {
+    let clock = ManualClock::new();
+    let bucket = |period: Duration| TokenBucket::new(Quota::new(n(1), period), clock.clone()).unwrap();
+    let (short, long) = (bucket(SECOND), bucket(MINUTE));
+    assert!(take_all(&[(&short, 1), (&long, 1)]).unwrap().allowed);
+    // The first refuses, the second was not asked.
+    let answer = take_all(&[(&short, 1), (&long, 1)]).unwrap();
+    assert_eq!((answer.allowed, answer.retry_after), (false, Some(MINUTE)));
+    let answer = take_all(&[(&long, 1), (&short, 1)]).unwrap();
+    assert_eq!((answer.allowed, answer.retry_after), (false, Some(MINUTE)));
+}
+
+#[test]
+fn a_stranger_who_finds_no_room_is_told_when_to_come_back() {
+    let start = some_instant();
+    let buckets = KeyedBuckets::new(Quota::new(n(10), 10 * SECOND), 1).unwrap();
+    assert!(buckets.take("a", 10, start).allowed);
+    // All that a bucket holds is not too much for any time.
+    let refused = buckets.take("b", 10, start).answer();
+    assert!(!refused.allowed);
+    assert_eq!(refused.retry_after, Some(10 * SECOND));
+    assert_eq!(buckets.take("b", 11, start).answer().retry_after, None);
+}
+
+/// Sweeping costs a look at every key: at most once in a sixty-fourth of the time in which a bucket fills.
+#[test]
+fn a_full_table_is_not_swept_for_every_stranger() {
+    let start = some_instant();
+    let tenths = |count: u32| start + count * SECOND / 10;
+    let buckets = KeyedBuckets::new(Quota::new(n(640), 64 * SECOND), 1).unwrap();
+    assert!(buckets.take("a", 1, start).allowed);
+    assert!(buckets.take("b", 1, tenths(1)).allowed, "the first is full again and makes room");
+    let refused = buckets.take("c", 1, tenths(3)).answer();
+    assert_eq!((refused.allowed, refused.retry_after), (false, Some(SECOND * 8 / 10)), "not swept yet");
+    assert!(buckets.take("c", 1, tenths(11)).allowed);
+}
+
+/// One who slept after it read the clock gives nobody's tokens back.
+#[test]
+fn an_old_time_mints_no_tokens() {
+    let start = some_instant();
+    let buckets = KeyedBuckets::new(Quota::new(n(1), 10 * SECOND), 10).unwrap();
+    assert!(buckets.take("other", 1, start).allowed);
+    assert!(buckets.take("a", 1, start + 10 * SECOND).allowed);
+    assert!(!buckets.take("a", 1, start + 5 * SECOND).allowed);
+    assert!(!buckets.take("a", 1, start + 16 * SECOND).allowed);
+    assert!(buckets.take("a", 1, start + 20 * SECOND).allowed);
+}
+
+#[expect(clippy::disallowed_methods, reason = "some instant to count from; none can be made otherwise")]
+fn some_instant() -> std::time::Instant {
+    std::time::Instant::now()
 }

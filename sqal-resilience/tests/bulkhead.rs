@@ -21,6 +21,7 @@ fn n(n: u32) -> NonZeroU32 {
 }
 
 const MS: Duration = Duration::from_millis(1);
+const SECOND: Duration = Duration::from_secs(1);
 
 fn with_line(running: u32, waiting: u32, wait: Duration) -> BulkheadConfig {
     BulkheadConfig { max_concurrent: n(running), max_queued: waiting, max_wait: wait, ..BulkheadConfig::default() }
@@ -256,6 +257,44 @@ fn a_target_that_slows_down_gets_fewer_calls() {
         gradient.learn(&sample(&clock, in_flight, 60 * MS, false));
     }
     assert!(gradient.current().get() < fast / 3, "six times slower: {}", gradient.current());
+}
+
+/// A limit that jumps when it learns.
+struct Jumps(NonZeroU32);
+
+impl Limit for Jumps {
+    fn current(&self) -> NonZeroU32 {
+        self.0
+    }
+
+    fn learn(&mut self, _: &Observation) {
+        self.0 = n(3);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_limit_that_grows_lets_in_who_waits() {
+    let config = BulkheadConfig { max_queued: 5, max_wait: Duration::from_mins(1), ..BulkheadConfig::default() };
+    let bulkhead = AdaptiveBulkhead::new(config, Jumps(n(1)), TokioClock).unwrap();
+    let first = bulkhead.try_acquire().unwrap();
+    let (mut second, mut third) = (pin!(bulkhead.acquire()), pin!(bulkhead.acquire()));
+    let mut fourth = pin!(bulkhead.acquire());
+    assert!(poll(second.as_mut()).is_pending() && poll(third.as_mut()).is_pending());
+    assert!(poll(fourth.as_mut()).is_pending());
+    tokio::time::advance(SECOND).await;
+    assert_eq!(first.elapsed(), SECOND);
+    first.report(Outcome::Success);
+    // One place became free and two are new.
+    assert_eq!(bulkhead.occupancy().waiting, 0);
+    let mut places = Vec::new();
+    for waiting in [second, third, fourth] {
+        let mut waiting = waiting;
+        match poll(waiting.as_mut()) {
+            Poll::Ready(place) => places.push(place.unwrap()),
+            Poll::Pending => panic!("there is a place"),
+        }
+    }
+    assert_eq!(bulkhead.occupancy().running, 3);
 }
 
 #[tokio::test(start_paused = true)]

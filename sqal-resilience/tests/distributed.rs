@@ -12,6 +12,8 @@ use sqal_resilience::{
 };
 use tokio::time::Instant;
 
+const SECOND: Duration = Duration::from_secs(1);
+
 /// A backend that never answers, or refuses everything for a minute, and counts.
 #[derive(Clone, Default)]
 struct Backend {
@@ -72,4 +74,16 @@ async fn dx_03_a_memory_that_is_full_forgets_what_is_over_and_is_not_swept_for_e
     tokio::time::advance(Duration::from_mins(1)).await;
     assert_eq!(limits.take("15", 1).await.1, AnsweredBy::Backend);
     assert_eq!(limits.take("15", 1).await.1, AnsweredBy::Memory, "there is room again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_that_is_remembered_grows_shorter_and_ends_at_its_time() {
+    let limits = SharedBuckets::new(Backend::default(), config(OnOutage::Deny), TokioClock).unwrap();
+    assert_eq!(limits.take("a", 1).await.1, AnsweredBy::Backend);
+    tokio::time::advance(20 * SECOND).await;
+    let (answer, by) = limits.take("a", 1).await;
+    assert_eq!(by, AnsweredBy::Memory);
+    assert_eq!((answer.retry_after, answer.reset_after), (Some(40 * SECOND), 160 * SECOND));
+    tokio::time::advance(40 * SECOND).await;
+    assert_eq!(limits.take("a", 1).await.1, AnsweredBy::Backend, "its time is over");
 }

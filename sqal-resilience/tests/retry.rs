@@ -174,6 +174,18 @@ async fn rt_10_a_try_that_is_under_way_is_cut_at_the_deadline() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_retry_that_would_begin_at_the_deadline_is_not_waited_for() {
+    let backoff = backoff(1000, 60_000, Jitter::None);
+    for (deadline, attempts, waited) in [(millis(1000), 1, Duration::ZERO), (millis(1500), 2, millis(1000))] {
+        let begun = Instant::now();
+        let policy = RetryPolicy { deadline: Some(deadline), ..RetryPolicy::new(5, backoff) };
+        let result = (|| async { Err::<(), _>("away") }).retry(policy).run().await;
+        let RetryError::Failed { attempts: made, why, .. } = result.unwrap_err() else { panic!("it failed") };
+        assert_eq!((made, why, begun.elapsed()), (attempts, GaveUp::Deadline, waited));
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn rt_11_12_a_target_is_obeyed_within_reason() {
     let asks = |seconds: u64| move |_: &u32| Again::After(Duration::from_secs(seconds));
     let begin = Instant::now();
@@ -208,6 +220,13 @@ fn rt_01_jitter_is_what_it_says() {
             close(Jitter::Decorrelated, 0.1 + random * 0.2);
         }
     }
+}
+
+#[test]
+fn delays_are_those_of_the_backoff() {
+    let backoff = backoff(1000, 60_000, Jitter::None);
+    let delays: Vec<_> = backoff.delays(|| 0.5).take(8).map(|delay| delay.as_secs()).collect();
+    assert_eq!(delays, [1, 2, 4, 8, 16, 32, 60, 60]);
 }
 
 #[tokio::test(start_paused = true)]

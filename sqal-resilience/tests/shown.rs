@@ -1,17 +1,22 @@
-//! What a log sees of the primitives: each says its name and its state, and no closure or waker stands in the way.
-#![cfg(all(feature = "metrics", feature = "tokio"))]
+//! What a log sees of the primitives and the layers: each says its name and its state, and no closure or waker stands in the way.
+#![cfg(all(feature = "metrics", feature = "tower"))]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::fmt::Debug;
+use std::future::{Ready, pending, ready};
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use sqal_resilience::layer::{BreakerLayer, BulkheadLayer, RetryLayer, ShutdownLayer, SingleFlightLayer};
 use sqal_resilience::{
-    AdaptiveBulkhead, Aimd, Breaker, BreakerConfig, Breakers, Bulkhead, BulkheadConfig, CallError, Event,
-    HealthRegistry, InvalidBudget, ManualClock, Observer, Outcome, Quota, Range, Rates, Reason, Rejected, RetryBudget,
-    Shutdown, ShutdownConfig, SingleFlight, State, StateGauge, Status, SystemClock, TokenBucket, Window,
+    AdaptiveBulkhead, Aimd, Backoff, Breaker, BreakerConfig, Breakers, Bulkhead, BulkheadConfig, CallError, Event,
+    HealthRegistry, InvalidBudget, ManualClock, MeteredBreaker, Observer, Outcome, Quota, Range, Rates, Reason,
+    Rejected, RetryBudget, RetryPolicy, Shutdown, ShutdownConfig, SingleFlight, Stage, State, StateGauge, Status,
+    SystemClock, TokenBucket, TokioClock, Window,
 };
+use tower::{Layer, Service};
 
 fn shows(value: &dyn Debug, parts: &[&str]) {
     let shown = format!("{value:?}");
@@ -166,4 +171,50 @@ fn a_breaker_that_closes_again_has_an_empty_window() {
     assert_eq!(breaker.state(), State::Closed);
     let counts = breaker.snapshot().window.unwrap();
     assert_eq!(counts.failures, 0, "{counts:?}");
+}
+
+/// A service that is always ready and does nothing.
+#[derive(Clone, Debug)]
+struct Idle;
+
+impl Service<()> for Idle {
+    type Response = ();
+    type Error = CallError<&'static str>;
+    type Future = Ready<Result<(), Self::Error>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, (): ()) -> Self::Future {
+        ready(Ok(()))
+    }
+}
+
+fn is_ready<S: Service<()>>(service: &mut S) -> bool {
+    service.poll_ready(&mut Context::from_waker(Waker::noop())).is_ready()
+}
+
+#[tokio::test]
+async fn every_future_and_layer_shows_its_name() {
+    let breaker = Arc::new(Breaker::new(BreakerConfig::default(), TokioClock).unwrap());
+    let mut service = BreakerLayer::new(breaker).layer(Idle);
+    assert!(is_ready(&mut service));
+    shows(&service.call(()), &["BreakerFuture"]);
+    let bulkhead = Arc::new(Bulkhead::new(BulkheadConfig::default(), TokioClock).unwrap());
+    shows(&BulkheadLayer::new(bulkhead).layer(Idle).call(()), &["BulkheadFuture"]);
+    let policy = RetryPolicy::new(2, Backoff::new(Duration::from_secs(1), Duration::from_mins(1)).unwrap());
+    shows(&RetryLayer::new(policy).layer(Idle).call(()), &["RetryFuture"]);
+    let shutdown = Shutdown::new(ShutdownConfig::default());
+    shows(&ShutdownLayer::new(shutdown.clone()).layer(Idle), &["ShutdownService"]);
+    let flights: SingleFlightLayer<u8, (), CallError<&'static str>, _> = SingleFlightLayer::by_key(|(): &()| Some(7));
+    shows(&flights, &["SingleFlightLayer"]);
+    let metered = MeteredBreaker::new("database", BreakerConfig::default(), TokioClock).unwrap();
+    shows(&metered, &["MeteredBreaker"]);
+    shows(&metered.acquire().unwrap(), &["MeteredPermit"]);
+    let breakers: Breakers<&str, _> = Breakers::new(BreakerConfig::default(), TokioClock, 10).unwrap();
+    shows(&breakers.observed_by(|_| Arc::new(StateGauge::new("one"))), &["Observe"]);
+    shutdown.on_close(Stage::STORES, "database pool", || async { Ok::<_, String>(()) }).unwrap();
+    shows(&shutdown, &["database pool"]);
+    shows(&sqal_resilience::timeout(Duration::from_secs(1), pending::<()>()), &["Alarm"]);
 }

@@ -529,3 +529,34 @@ async fn what_outlives_the_drain_is_reported_though_it_ends_while_closing() {
     assert_eq!(report.abandoned, ["GET /slow"]);
     assert!(!Lines::read().iter().any(|line| line.contains("Graceful")), "it was not");
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_was_left_under_way_is_no_good_end_and_what_ended_well_did_not_panic() {
+    let shutdown = Shutdown::new(ShutdownConfig { drain: SECOND, ..ShutdownConfig::default() });
+    drop(shutdown.track_named(Kind::Request, "well").unwrap());
+    let task = shutdown.track_named(Kind::Task, "slow").unwrap();
+    shutdown.begin("SIGTERM");
+    let report = shutdown.run().await;
+    assert_eq!((report.abandoned_requests, report.abandoned_tasks, report.exit_code()), (0, 1, 1));
+    assert!(report.panicked.is_empty(), "{:?}", report.panicked);
+    drop(task);
+    // What is over cannot be forced.
+    assert_eq!(shutdown.phase(), Phase::Done);
+    shutdown.force();
+    assert_eq!(shutdown.phase(), Phase::Done);
+}
+
+#[tokio::test]
+async fn only_so_many_panics_are_remembered() {
+    let shutdown = Shutdown::new(ShutdownConfig::default());
+    for _ in 0..102 {
+        let active = shutdown.track_named(Kind::Task, "worker").unwrap();
+        let panics = tokio::spawn(async move {
+            let _active = active;
+            panic!("on purpose");
+        });
+        assert!(panics.await.is_err());
+    }
+    shutdown.begin("SIGTERM");
+    assert_eq!(shutdown.run().await.panicked.len(), 100);
+}

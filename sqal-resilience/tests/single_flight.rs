@@ -2,8 +2,11 @@
 #![cfg(feature = "tokio")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::future::{pending, ready};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use sqal_resilience::{Landed, SingleFlight};
@@ -265,5 +268,62 @@ async fn a_copy_that_panics_is_the_leaders_alone() {
     assert!(leader.await.unwrap_err().is_panic());
     assert!(!waits.await.unwrap(), "one who waited flies itself");
     assert!(also.await.unwrap(), "and the other one shares that");
+    assert!(flights.is_empty());
+}
+
+fn once<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
+    future.poll(&mut Context::from_waker(Waker::noop()))
+}
+
+/// A waker that counts.
+#[derive(Default)]
+struct Woken(AtomicU32);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+impl Woken {
+    fn times(&self) -> u32 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Who is woken to take over and leaves instead, wakes the next.
+#[test]
+fn a_place_that_is_left_goes_to_the_next() {
+    let flights: SingleFlight<&str, u8> = SingleFlight::new();
+    let wakers: [Arc<Woken>; 3] = Default::default();
+    let mut leader = Box::pin(flights.run("a", pending));
+    let mut waiting: Vec<_> = (0..3).map(|_| Box::pin(flights.run("a", || ready(7)))).collect();
+    assert!(once(leader.as_mut()).is_pending());
+    for (flight, woken) in waiting.iter_mut().zip(&wakers) {
+        let waker = Waker::from(Arc::clone(woken));
+        assert!(flight.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    }
+    // One who waits and leaves wakes nobody.
+    drop(waiting.remove(2));
+    assert_eq!(wakers.each_ref().map(|woken| woken.times()), [0, 0, 0]);
+    drop(leader);
+    assert_eq!(wakers.each_ref().map(|woken| woken.times()), [1, 0, 0]);
+    drop(waiting.remove(0));
+    assert_eq!(wakers.each_ref().map(|woken| woken.times()), [1, 1, 0]);
+    assert!(matches!(once(waiting[0].as_mut()), Poll::Ready(landed) if landed.value == 7));
+    drop(waiting);
+    assert!(flights.is_empty());
+}
+
+#[test]
+fn a_flight_that_everybody_left_is_gone() {
+    let flights: SingleFlight<&str, u8> = SingleFlight::new();
+    let mut leader = Box::pin(flights.run("a", pending));
+    assert!(once(leader.as_mut()).is_pending());
+    let mut waiting = Box::pin(flights.run("a", pending));
+    assert!(once(waiting.as_mut()).is_pending());
+    drop(waiting);
+    assert_eq!(flights.len(), 1, "somebody flies");
+    drop(leader);
     assert!(flights.is_empty());
 }
