@@ -10,7 +10,8 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use criterion::measurement::WallTime;
+use criterion::{Bencher, BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
 use line::samples;
 use sqal_core::{Inspection, Sample, SampleKey, Timestamp};
 use sqal_resilience::{Clock, SystemClock};
@@ -21,6 +22,7 @@ use sqal_storage::{
 use sqlx::postgres::PgConnection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{AssertSqlSafe, Connection, Row};
+use tokio::runtime::{Builder, Runtime};
 
 #[expect(clippy::disallowed_methods, reason = "a bench measures time, and is told where its server is")]
 fn measure(now: Option<Instant>) -> (Instant, Duration, Option<String>) {
@@ -32,30 +34,50 @@ fn now() -> Instant {
     measure(None).0
 }
 
-fn postgres(c: &mut Criterion) {
-    let Some(url) = measure(None).2 else { panic!("run `cargo xtask bench storage`, which starts PostgreSQL") };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    let batch = samples(1000);
-    let config = PostgresConfig::new(&url).and_then(|config| config.in_schema("bench")).expect("a URL");
-    let (store, mut behind) = runtime.block_on(async {
-        let store = PostgresStore::open(&config).await.expect("PostgreSQL answers");
-        let mut behind = PgConnection::connect(&url).await.expect("PostgreSQL answers");
-        sqlx::raw_sql("SET search_path = bench; TRUNCATE sample, sample_hour")
-            .execute(&mut behind)
-            .await
-            .expect("it does");
-        (store, behind)
+fn url() -> String {
+    measure(None).2.expect("run `cargo xtask bench storage`, which starts PostgreSQL")
+}
+
+fn runtime() -> Runtime {
+    Builder::new_current_thread().enable_all().build().expect("a runtime")
+}
+
+/// For rounds of a thousand samples; it takes its time, since each of them waits for the disk.
+fn thousands<'c>(c: &'c mut Criterion, name: &str) -> BenchmarkGroup<'c, WallTime> {
+    let mut group = c.benchmark_group(name);
+    group.sample_size(20).measurement_time(Duration::from_secs(6)).warm_up_time(Duration::from_secs(1));
+    group.throughput(Throughput::Elements(1000));
+    group
+}
+
+/// Rounds that each find empty tables; emptying them is outside of the time.
+fn rounds<C>(
+    b: &mut Bencher<'_>,
+    runtime: &Runtime,
+    behind: &mut C,
+    mut empty: impl AsyncFnMut(&mut C),
+    mut round: impl AsyncFnMut(&mut C),
+) {
+    b.iter_custom(|n| {
+        runtime.block_on(async {
+            let mut total = Duration::ZERO;
+            for _ in 0..n {
+                empty(&mut *behind).await;
+                let begun = now();
+                round(&mut *behind).await;
+                total += measure(Some(begun)).1;
+            }
+            total
+        })
     });
-    // The rows as COPY wants them, made by the server from the rows that we stored.
+}
+
+fn postgres(c: &mut Criterion) {
+    let (url, runtime) = (url(), runtime());
+    let batch = samples(1000);
+    let (store, mut behind) = runtime.block_on(opened(&url, "bench"));
     let rows = runtime.block_on(async {
-        store.insert(&batch).await.expect("it stores");
-        let mut out =
-            behind.copy_out_raw("COPY (SELECT * FROM sample) TO STDOUT (FORMAT binary)").await.expect("it copies");
-        let mut rows = Vec::new();
-        while let Some(part) = futures_util::StreamExt::next(&mut out).await {
-            rows.extend_from_slice(&part.expect("it copies"));
-        }
-        drop(out);
+        let rows = as_copy(&store, &mut behind, &batch).await;
         let json = as_json(&mut behind, &batch).await;
         let text =
             "SELECT sum(pg_total_relation_size(inhrelid)) / 1000 FROM pg_inherits WHERE inhparent = 'sample'::regclass";
@@ -69,85 +91,44 @@ fn postgres(c: &mut Criterion) {
         );
         rows
     });
-    let mut group = c.benchmark_group("PostgreSQL, 1000 samples");
-    group.sample_size(20).measurement_time(Duration::from_secs(6)).warm_up_time(Duration::from_secs(1));
-    group.throughput(Throughput::Elements(1000));
-    let truncate = "TRUNCATE sample, sample_hour";
+    let mut group = thousands(c, "PostgreSQL, 1000 samples");
     group.bench_function("SQAL, one batch", |b| {
-        b.iter_custom(|n| {
-            runtime.block_on(async {
-                let mut total = Duration::ZERO;
-                for _ in 0..n {
-                    sqlx::raw_sql(truncate).execute(&mut behind).await.expect("it truncates");
-                    let begun = now();
-                    black_box(store.insert(&batch).await.expect("it stores"));
-                    total += measure(Some(begun)).1;
-                }
-                total
-            })
+        rounds(b, &runtime, &mut behind, truncate, async |_| {
+            black_box(store.insert(&batch).await.expect("it stores"));
         });
     });
     group.bench_function("binary COPY of the same rows", |b| {
-        b.iter_custom(|n| {
-            runtime.block_on(async {
-                let mut total = Duration::ZERO;
-                for _ in 0..n {
-                    sqlx::raw_sql(truncate).execute(&mut behind).await.expect("it truncates");
-                    let begun = now();
-                    let mut copy =
-                        behind.copy_in_raw("COPY sample FROM STDIN (FORMAT binary)").await.expect("it copies");
-                    copy.send(rows.as_slice()).await.expect("it copies");
-                    copy.finish().await.expect("it copies");
-                    total += measure(Some(begun)).1;
-                }
-                total
-            })
-        });
+        rounds(b, &runtime, &mut behind, truncate, async |behind| copy_in(behind, &rows).await);
     });
     group.throughput(Throughput::Elements(50));
     group.bench_function("row by row, 50 samples", |b| {
-        b.iter_custom(|n| {
-            runtime.block_on(async {
-                let mut total = Duration::ZERO;
-                for _ in 0..n {
-                    sqlx::raw_sql(truncate).execute(&mut behind).await.expect("it truncates");
-                    let begun = now();
-                    for sample in &batch[..50] {
-                        black_box(store.insert(std::slice::from_ref(sample)).await.expect("it stores"));
-                    }
-                    total += measure(Some(begun)).1;
-                }
-                total
-            })
+        rounds(b, &runtime, &mut behind, truncate, async |_| {
+            for sample in &batch[..50] {
+                black_box(store.insert(std::slice::from_ref(sample)).await.expect("it stores"));
+            }
         });
     });
     group.finish();
+}
+
+/// What [`clear`] does, once the connection knows the schema.
+async fn truncate(behind: &mut PgConnection) {
+    sqlx::raw_sql("TRUNCATE sample, sample_hour").execute(behind).await.expect("it truncates");
 }
 
 /// Everything on the way of a sample, from the hand that gives it in to its receipt, beside COPY of the same rows, a commit for each thousand
 /// on both sides. Taken in turns, so that what else the machine does falls on both alike.
 fn sustained(_: &mut Criterion) {
     const BATCHES: usize = 10;
-    let Some(url) = measure(None).2 else { panic!("run `cargo xtask bench storage`, which starts PostgreSQL") };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let (url, runtime) = (url(), runtime());
     let seen = samples(BATCHES * 1000);
-    let config = PostgresConfig::new(&url).and_then(|config| config.in_schema("bench")).expect("a URL");
     // A task of the runtime's own for both: who blocks on one is woken through another thread.
     let both = runtime.spawn(async move {
-        let store = Arc::new(PostgresStore::open(&config).await.expect("PostgreSQL answers"));
-        let mut behind = PgConnection::connect(&url).await.expect("PostgreSQL answers");
-        let clear = "SET search_path = bench; TRUNCATE sample, sample_hour";
+        let (store, mut behind) = opened(&url, "bench").await;
+        let store = Arc::new(store);
         let mut rows = Vec::new();
         for batch in seen.chunks(1000) {
-            sqlx::raw_sql(clear).execute(&mut behind).await.expect("it does");
-            store.insert(batch).await.expect("it stores");
-            let mut out =
-                behind.copy_out_raw("COPY (SELECT * FROM sample) TO STDOUT (FORMAT binary)").await.expect("it copies");
-            let mut part = Vec::new();
-            while let Some(bytes) = futures_util::StreamExt::next(&mut out).await {
-                part.extend_from_slice(&bytes.expect("it copies"));
-            }
-            rows.push(part);
+            rows.push(as_copy(&store, &mut behind, batch).await);
         }
         let by_hand = statements_by_hand(&mut behind).await;
         let n = |n| NonZeroUsize::new(n).expect("not zero");
@@ -155,7 +136,7 @@ fn sustained(_: &mut Criterion) {
         for commits in [1, 2] {
             let (mut ours, mut theirs, mut singly) = (Vec::new(), Vec::new(), Vec::new());
             for round in 0..31 {
-                sqlx::raw_sql(clear).execute(&mut behind).await.expect("it clears");
+                clear(&mut behind).await;
                 let usual = WriterConfig { queue: n(2000), batch: n(1000), commits: n(commits), ..WriterConfig::usual() };
                 let (writer, mut writing) = BatchWriter::start(Arc::clone(&store) as _, usual);
                 let handed_in: Vec<_> = seen.iter().map(|sample| Box::new(sample.clone())).collect();
@@ -170,16 +151,13 @@ fn sustained(_: &mut Criterion) {
                 ours.push(measure(Some(begun)).1);
                 writing.close();
                 writing.finished().await;
-                sqlx::raw_sql(clear).execute(&mut behind).await.expect("it clears");
+                clear(&mut behind).await;
                 let begun = now();
                 for part in &rows {
-                    let mut copy =
-                        behind.copy_in_raw("COPY sample FROM STDIN (FORMAT binary)").await.expect("it copies");
-                    copy.send(part.as_slice()).await.expect("it copies");
-                    copy.finish().await.expect("it copies");
+                    copy_in(&mut behind, part).await;
                 }
                 theirs.push(measure(Some(begun)).1);
-                sqlx::raw_sql(clear).execute(&mut behind).await.expect("it clears");
+                clear(&mut behind).await;
                 let begun = now();
                 for statement in &by_hand {
                     sqlx::raw_sql(AssertSqlSafe(statement.as_str())).execute(&mut behind).await.expect("it stores");
@@ -204,6 +182,40 @@ fn sustained(_: &mut Criterion) {
         }
     });
     runtime.block_on(both).expect("no panic");
+}
+
+/// The store in this schema, and a connection that goes behind its back.
+async fn opened(url: &str, schema: &str) -> (PostgresStore, PgConnection) {
+    let config = PostgresConfig::new(url).and_then(|config| config.in_schema(schema)).expect("a URL");
+    let store = PostgresStore::open(&config).await.expect("PostgreSQL answers");
+    let behind = PgConnection::connect(url).await.expect("PostgreSQL answers");
+    (store, behind)
+}
+
+/// Empties both tables, and first says of which schema: a connection of its own does not know the store's.
+async fn clear(behind: &mut PgConnection) {
+    let text = "SET search_path = bench; TRUNCATE sample, sample_hour";
+    sqlx::raw_sql(text).execute(behind).await.expect("it clears");
+}
+
+/// The rows as COPY wants them, made by the server from the rows that we stored; they alone are then in the tables.
+async fn as_copy(store: &PostgresStore, behind: &mut PgConnection, batch: &[Sample]) -> Vec<u8> {
+    clear(behind).await;
+    store.insert(batch).await.expect("it stores");
+    let mut out =
+        behind.copy_out_raw("COPY (SELECT * FROM sample) TO STDOUT (FORMAT binary)").await.expect("it copies");
+    let mut rows = Vec::new();
+    while let Some(part) = futures_util::StreamExt::next(&mut out).await {
+        rows.extend_from_slice(&part.expect("it copies"));
+    }
+    rows
+}
+
+/// The peer; each call ends in a commit.
+async fn copy_in(behind: &mut PgConnection, rows: &[u8]) {
+    let mut copy = behind.copy_in_raw("COPY sample FROM STDIN (FORMAT binary)").await.expect("it copies");
+    copy.send(rows).await.expect("it copies");
+    copy.finish().await.expect("it copies");
 }
 
 /// The same samples in the documented columns, matrices and channels as JSONB, and then with everything found as JSONB beside them: bytes a
@@ -259,7 +271,7 @@ enum Value {
 }
 
 fn sqlite(c: &mut Criterion) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let runtime = runtime();
     let batch = samples(1000);
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("samples.db");
@@ -290,62 +302,44 @@ fn sqlite(c: &mut Criterion) {
         format!("INSERT INTO sample VALUES {} ON CONFLICT DO NOTHING", vec![one.as_str(); rows].join(", "))
     };
     let (fifty, one) = (text(50), text(1));
-    let clear = "DELETE FROM sample; DELETE FROM sample_hour";
-    let mut group = c.benchmark_group("SQLite, 1000 samples");
-    group.sample_size(20).measurement_time(Duration::from_secs(6)).warm_up_time(Duration::from_secs(1));
-    group.throughput(Throughput::Elements(1000));
+    let mut group = thousands(c, "SQLite, 1000 samples");
     group.bench_function("SQAL, one batch", |b| {
-        b.iter_custom(|n| {
-            runtime.block_on(async {
-                let mut total = Duration::ZERO;
-                for _ in 0..n {
-                    sqlx::raw_sql(clear).execute(&mut behind).await.expect("it clears");
-                    let begun = now();
-                    black_box(store.insert(&batch).await.expect("it stores"));
-                    total += measure(Some(begun)).1;
-                }
-                total
-            })
+        rounds(b, &runtime, &mut behind, delete, async |_| {
+            black_box(store.insert(&batch).await.expect("it stores"));
         });
     });
     for (name, text, at_once) in [("by hand, 50 rows a statement", &fifty, 50), ("by hand, 1 row a statement", &one, 1)]
     {
         group.bench_function(name, |b| {
-            b.iter_custom(|n| {
-                runtime.block_on(async {
-                    let mut total = Duration::ZERO;
-                    for _ in 0..n {
-                        sqlx::raw_sql(clear).execute(&mut behind).await.expect("it clears");
-                        let begun = now();
-                        let mut transaction = behind.begin_with("BEGIN IMMEDIATE").await.expect("it begins");
-                        for rows in rows.chunks(at_once) {
-                            let query = sqlx::query(AssertSqlSafe(text.as_str()));
-                            let query = rows.iter().flatten().fold(query, |query, value| match value {
-                                Value::Integer(v) => query.bind(*v),
-                                Value::Real(v) => query.bind(*v),
-                                Value::Text(v) => query.bind(v.as_str()),
-                                Value::Blob(v) => query.bind(v.as_slice()),
-                                Value::Null => query.bind(None::<i64>),
-                            });
-                            query.execute(&mut *transaction).await.expect("it stores");
-                        }
-                        transaction.commit().await.expect("it commits");
-                        total += measure(Some(begun)).1;
-                    }
-                    total
-                })
+            rounds(b, &runtime, &mut behind, delete, async |behind| {
+                let mut transaction = behind.begin_with("BEGIN IMMEDIATE").await.expect("it begins");
+                for rows in rows.chunks(at_once) {
+                    let query = sqlx::query(AssertSqlSafe(text.as_str()));
+                    let query = rows.iter().flatten().fold(query, |query, value| match value {
+                        Value::Integer(v) => query.bind(*v),
+                        Value::Real(v) => query.bind(*v),
+                        Value::Text(v) => query.bind(v.as_str()),
+                        Value::Blob(v) => query.bind(v.as_slice()),
+                        Value::Null => query.bind(None::<i64>),
+                    });
+                    query.execute(&mut *transaction).await.expect("it stores");
+                }
+                transaction.commit().await.expect("it commits");
             });
         });
     }
     group.finish();
 }
 
+async fn delete(behind: &mut SqliteConnection) {
+    sqlx::raw_sql("DELETE FROM sample; DELETE FROM sample_hour").execute(behind).await.expect("it clears");
+}
+
 /// The latest hundred of a device and the last six hours, with ten and a hundred times as many samples behind them.
 ///
 /// Samples whose sensors saw nothing: what grows is the same, and ten million of them fit a disk.
 fn growth(c: &mut Criterion) {
-    let Some(url) = measure(None).2 else { panic!("run `cargo xtask bench storage`, which starts PostgreSQL") };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let (url, runtime) = (url(), runtime());
     let blind = |sample: Sample| {
         let inspection = Inspection { tof: None, spectral: None, ..sample.inspection };
         Sample { tof: None, spectrum: None, inspection, ..sample }
@@ -379,9 +373,7 @@ const BEGIN: i64 = 1_794_000_000_000_000;
 /// month of twenty stations.
 async fn filled(url: &str, seen: &[Sample], rows: i64) -> PostgresStore {
     let schema = format!("bench_{rows}");
-    let config = PostgresConfig::new(url).and_then(|config| config.in_schema(&schema)).expect("a URL");
-    let store = PostgresStore::open(&config).await.expect("PostgreSQL answers");
-    let mut behind = PgConnection::connect(url).await.expect("PostgreSQL answers");
+    let (store, mut behind) = opened(url, &schema).await;
     let count = format!("SELECT count(*) FROM {schema}.sample");
     let mut count: i64 = sqlx::query_scalar(AssertSqlSafe(count)).fetch_one(&mut behind).await.expect("it counts");
     while count < rows {
@@ -407,7 +399,7 @@ async fn filled(url: &str, seen: &[Sample], rows: i64) -> PostgresStore {
 
 /// The latest sample from the cache, beside a bare look into the library that keeps it.
 fn cached(c: &mut Criterion) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let runtime = runtime();
     let sample = Arc::new(samples(1).remove(0));
     let key = CacheKey::of_device(CacheKind::LatestSample, sample.key.device_id, "latest");
     let cache: ReadThrough<Sample, _> = ReadThrough::new(CacheKind::LatestSample, 1000, SystemClock);

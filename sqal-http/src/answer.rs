@@ -4,7 +4,22 @@ use serde::Serialize;
 use sqal_core::{Grade, Sample};
 use sqal_storage::{Inserted, NotStored};
 
+use crate::access::Caller;
 use crate::{Problem, Services};
+
+/// Judges a frame of a caller who may hand in samples of its device, and not too many.
+pub(crate) fn judge(services: &Services, caller: &Caller, text: &str) -> Result<Sample, Problem> {
+    let sample = services.intake.accept(text)?;
+    let device = sample.key.device_id;
+    if !caller.speaks_for(&device) {
+        return Err(Problem::not_allowed(format!("this token is not for samples of {device}")));
+    }
+    let counting = services.quotas.take_message(device, services.clock.now());
+    match counting.filter(|answer| !answer.allowed) {
+        None => Ok(sample),
+        Some(answer) => Err(Problem::too_many_requests(answer.retry_after_seconds())),
+    }
+}
 
 /// Hands a sample in, waits until it is durable, and tells whoever watches the line.
 pub(crate) async fn hand_in(services: &Services, sample: &Sample) -> Result<Inserted, NotStored> {

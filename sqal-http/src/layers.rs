@@ -4,7 +4,10 @@
 //!
 //! 1. *metrics*, outermost, so that refusals are counted too;
 //! 2. *headers* that forbid a browser everything the page does not need;
-//! 3. *shutdown*, before any work, so that a process that ends takes nothing new, and what runs is waited for (SHD-01); probes are no work.
+//! 3. *shutdown*, before any work, so that a process that ends takes nothing new, and what runs is waited for (SHD-01); probes are no work;
+//! 4. before each route its *gate* (`routes/gate.rs`): who calls, whether they may, and how often they have.
+
+use std::sync::Arc;
 
 use axum::Router;
 use axum::body::{Body, HttpBody};
@@ -16,18 +19,18 @@ use axum::response::{IntoResponse, Response};
 use crate::{Problem, Services};
 
 /// Puts the stack around the routes; probes are answered to the end, for they must tell of it.
-pub(crate) fn around(work: Router<Services>, probes: Router<Services>, services: Services) -> Router {
-    work.layer(from_fn_with_state(services.clone(), refuse_while_ending))
+pub(crate) fn around(work: Router<Arc<Services>>, probes: Router<Arc<Services>>, services: Arc<Services>) -> Router {
+    work.layer(from_fn_with_state(Arc::clone(&services), refuse_while_ending))
         .merge(probes)
         .fallback(|| async { Problem::not_found("no such path") })
         .method_not_allowed_fallback(|| async { Problem::method_not_allowed() })
         .layer(from_fn(headers))
-        .layer(from_fn_with_state(services.clone(), count))
+        .layer(from_fn_with_state(Arc::clone(&services), count))
         .with_state(services)
 }
 
 /// Counts requests, their time and their sizes by method, route and status (MET-01 to MET-05); unknown paths share one label.
-async fn count(State(services): State<Services>, request: Request, next: Next) -> Response {
+async fn count(State(services): State<Arc<Services>>, request: Request, next: Next) -> Response {
     let begun = services.clock.now();
     // A client may invent methods without end, and each would be a series for ever.
     let known = [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS];
@@ -72,7 +75,7 @@ impl Drop for Counted {
 }
 
 /// Refuses new requests once the shutdown has begun.
-async fn refuse_while_ending(State(services): State<Services>, request: Request, next: Next) -> Response {
+async fn refuse_while_ending(State(services): State<Arc<Services>>, request: Request, next: Next) -> Response {
     match services.shutdown.track() {
         Ok(_active) => next.run(request).await,
         Err(_) => Problem::shutting_down().into_response(),

@@ -23,6 +23,7 @@
 //! - `ws`: the device endpoint `/ws/sensors`.
 //! - `dashboard`: the live page at `/`.
 
+mod access;
 mod answer;
 mod caches;
 #[cfg(feature = "dashboard")]
@@ -39,8 +40,10 @@ mod quota;
 mod recent;
 mod routes;
 mod state;
+mod version;
 mod wire;
 
+pub use access::{Access, Caller, Grant, Holder, NotAHash, NotTokens, Role, Token, TokenFile, TokenHash, Who};
 pub use caches::Caches;
 #[cfg(feature = "ws")]
 pub use ingest::WebSockets;
@@ -48,9 +51,10 @@ pub use intake::{FrameLimits, Intake};
 pub use presence::{Heard, Presence, Present};
 pub use problem::{Problem, Violation};
 pub use profile::{NotProfiles, Profile, ProfileFile, Profiles};
-pub use quota::ConnectLimit;
-pub use routes::router;
+pub use quota::{Class, ConnectLimit, Quotas};
+pub use routes::{Route, router, routes};
 pub use state::{MetricsText, Services, WallClock};
+pub use version::{EndsTooEarly, Legacy};
 pub use wire::{Document, document};
 
 /// The README's example, compiled with the documentation's tests.

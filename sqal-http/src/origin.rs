@@ -19,6 +19,15 @@ pub(crate) fn same(headers: &HeaderMap) -> Result<(), Problem> {
     if from_here { Ok(()) } else { Err(Problem::forbidden_origin()) }
 }
 
+/// Refuses what a page of another host has sent with a cookie of this one.
+pub(crate) fn same_host(headers: &HeaderMap) -> Result<(), Problem> {
+    let page = headers.get(header::ORIGIN).map(|origin| origin.as_bytes().splitn(2, |byte| *byte == b'/').last());
+    let host = headers.get(header::HOST).map(HeaderValue::as_bytes);
+    // A browser says where a page is from whenever it writes; whoever sends a cookie and no origin is none.
+    let from_here = page.is_some_and(|page| page.and_then(|page| page.strip_prefix(b"/")) == host);
+    if from_here { Ok(()) } else { Err(Problem::forbidden_origin()) }
+}
+
 fn is_an_address(host: &str) -> bool {
     let name = match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,

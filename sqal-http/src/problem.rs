@@ -6,6 +6,7 @@ use std::fmt;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use sqal_core::DeviceId;
 use sqal_storage::{NotACursor, NotStored, StorageError};
 
 /// One thing that is wrong with a request: where, what was found, and what would be right.
@@ -71,7 +72,7 @@ pub struct Problem {
 }
 
 /// The kinds of problems: name, status, title, and what the page at their type says.
-pub(crate) const KINDS: [(&str, u16, &str, &str); 14] = [
+pub(crate) const KINDS: [(&str, u16, &str, &str); 20] = [
     (
         "invalid-frame",
         400,
@@ -141,6 +142,42 @@ pub(crate) const KINDS: [(&str, u16, &str, &str); 14] = [
         "A browser tried to send frames for a page that this server did not send, or under a name instead of an address. Devices and programs send no Origin.",
     ),
     (
+        "unauthorized",
+        401,
+        "It is not known who you are",
+        "This server asks for a token: Authorization: Bearer <token>, or in a browser the form of the page. The one that was sent is missing, wrong, or over.",
+    ),
+    (
+        "not-allowed",
+        403,
+        "You may not do this",
+        "The token is known, and is for something else: a device hands in its own samples, a gateway those of any device, and people do what their role says.",
+    ),
+    (
+        "too-many-requests",
+        429,
+        "Too many requests",
+        "This path was called more often than its quota allows. The fields RateLimit-Policy and RateLimit say how often and how much is left; try again after Retry-After.",
+    ),
+    (
+        "gone",
+        410,
+        "This older path is switched off",
+        "Whoever runs this server has switched the un-versioned paths off. The field Link names the path that takes its place, with the same answer.",
+    ),
+    (
+        "invalid-body",
+        400,
+        "The body is not valid",
+        "The body has a value that cannot be. Each violation names the place as a JSON pointer, the value found, and the limit.",
+    ),
+    (
+        "device-away",
+        503,
+        "The device is not connected",
+        "The device has no connection to this server, so nothing can be asked of it. Try again when it is online.",
+    ),
+    (
         "shutting-down",
         503,
         "The server is shutting down",
@@ -167,6 +204,7 @@ impl Problem {
         let whole = match name {
             "batch-too-large" => "the batch",
             "invalid-query" => "the request",
+            "invalid-body" => "the body",
             _ => "the frame",
         };
         let one = |v: &Violation| {
@@ -251,6 +289,45 @@ impl Problem {
         Self::of("forbidden-origin", "a page of another site may not speak as a device; a program sends no Origin")
     }
 
+    /// Nobody who is known.
+    #[must_use]
+    pub fn unauthorized() -> Self {
+        Self::of("unauthorized", "a token is missing, wrong, or over")
+    }
+
+    /// Somebody who may do something else.
+    #[must_use]
+    pub fn not_allowed(what: impl Into<String>) -> Self {
+        Self::of("not-allowed", what)
+    }
+
+    /// More often than the quota.
+    #[must_use]
+    pub fn too_many_requests(retry_after: Option<u64>) -> Self {
+        let seconds = retry_after.map_or(u32::MAX, |seconds| u32::try_from(seconds).unwrap_or(u32::MAX));
+        let detail = "this path was called more often than its quota allows";
+        Self { retry_after: Some(seconds), ..Self::of("too-many-requests", detail) }
+    }
+
+    /// An older path that was switched off.
+    #[must_use]
+    pub fn gone(successor: &str) -> Self {
+        Self::of("gone", format!("use {successor}"))
+    }
+
+    /// A body with values that cannot be.
+    #[must_use]
+    pub fn invalid_body(violations: Vec<Violation>) -> Self {
+        Self::with_violations("invalid-body", violations)
+    }
+
+    /// A device that has no connection.
+    #[must_use]
+    pub fn device_away(device: &DeviceId) -> Self {
+        let detail = format!("{device} has no connection to this server");
+        Self { retry_after: Some(5), ..Self::of("device-away", detail) }
+    }
+
     /// The process is ending.
     #[must_use]
     pub fn shutting_down() -> Self {
@@ -303,6 +380,9 @@ impl IntoResponse for Problem {
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if let Some(seconds) = retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if status == StatusCode::UNAUTHORIZED {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         response
     }

@@ -1,12 +1,21 @@
-//! [`ConnectLimit`]: how often one address may open a device connection (ING-12, RTL-01).
+//! [`ConnectLimit`] and [`Quotas`]: how often an address may connect (ING-12), and how often a caller may call a route (RTL-01, RTL-05 to RTL-07).
 
+use std::fmt;
 use std::net::IpAddr;
-use std::time::Instant;
+use std::num::NonZeroU32;
+use std::time::{Duration, Instant};
 
-use sqal_resilience::{InvalidQuota, KeyedBuckets, Quota, limited_as};
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use sqal_core::DeviceId;
+use sqal_resilience::{Answer, InvalidQuota, KeyedBuckets, Quota, limited_as};
+
+use crate::access::{Caller, Holder};
 
 /// The addresses that are remembered; more at a time are refused rather than let past.
 const MOST_ADDRESSES: usize = 10_000;
+
+/// The callers that are remembered for each class, each once for every route that they call.
+const MOST_CALLERS: usize = 50_000;
 
 /// A token bucket per address (per /64 of IPv6); by default 100 connections in 60 seconds.
 #[derive(Debug)]
@@ -31,5 +40,200 @@ impl ConnectLimit {
 impl Default for ConnectLimit {
     fn default() -> Self {
         Self::new(Quota::default()).expect("100 in 60 seconds is a quota")
+    }
+}
+
+/// What kind of call a route is, which says how often it may be called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Class {
+    /// One thing, or a page of them.
+    Read,
+    /// What sums up many.
+    Summary,
+    /// Something new.
+    Create,
+    /// A frame of a device, over a connection or in a batch, whoever brings it (C-03).
+    Message,
+    /// Trying who one is; also counted for tokens that are wrong, by address.
+    SignIn,
+    /// As often as anybody likes: probes, and what a page is made of.
+    Unlimited,
+}
+
+impl Class {
+    const LIMITED: [Self; 5] = [Self::Read, Self::Summary, Self::Create, Self::Message, Self::SignIn];
+
+    /// Its name in the fields `RateLimit` and `RateLimit-Policy`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Summary => "summary",
+            Self::Create => "create",
+            Self::Message => "message",
+            Self::SignIn => "sign-in",
+            Self::Unlimited => "unlimited",
+        }
+    }
+
+    /// How often a route of the class may be called by one caller, if nothing else is set: 100 in 60 s as documented (RTL-01), trying to sign in
+    /// 5 a minute (RTL-07), and 6000 frames of a device a minute, which lets one that was away for a day catch up in three.
+    #[must_use]
+    pub fn usual(self) -> Option<Quota> {
+        let minute = |burst: u32| NonZeroU32::new(burst).map(|burst| Quota::new(burst, Duration::from_mins(1)));
+        match self {
+            Self::Read | Self::Summary | Self::Create => minute(100),
+            Self::Message => minute(6000),
+            Self::SignIn => minute(5),
+            Self::Unlimited => None,
+        }
+    }
+}
+
+/// Whose calls are counted together: those of one holder of a token, wherever from, or those from one address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Counted {
+    Holder(Holder),
+    Address(IpAddr),
+    Device(DeviceId),
+}
+
+#[derive(Debug)]
+struct Limit {
+    quota: Quota,
+    buckets: KeyedBuckets<(u16, Counted)>,
+}
+
+/// The quotas of all routes: a bucket for each caller of each route.
+pub struct Quotas([Option<Limit>; 5]);
+
+impl Quotas {
+    /// The quotas of [`Class::usual`].
+    #[must_use]
+    pub fn usual() -> Self {
+        // What is written down above can be kept.
+        Self(Class::LIMITED.map(|class| class.usual().and_then(|quota| Limit::new(quota).ok())))
+    }
+
+    /// No quotas: for a service that has its own in front.
+    #[must_use]
+    pub const fn none() -> Self {
+        Self([const { None }; 5])
+    }
+
+    /// The same with another quota for a class.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidQuota`] for a rate that no bucket can keep.
+    pub fn with(mut self, class: Class, quota: Quota) -> Result<Self, InvalidQuota> {
+        if let Some(at) = Class::LIMITED.iter().position(|known| *known == class) {
+            self.0[at] = Some(Limit::new(quota)?);
+        }
+        Ok(self)
+    }
+
+    fn of(&self, class: Class) -> Option<&Limit> {
+        let at = Class::LIMITED.iter().position(|known| *known == class)?;
+        self.0[at].as_ref()
+    }
+
+    /// Counts a frame of a device; `None` where nothing is counted.
+    pub(crate) fn take_message(&self, device: DeviceId, now: Instant) -> Option<Answer> {
+        let limit = self.of(Class::Message)?;
+        Some(limit.buckets.take((u16::MAX, Counted::Device(device)), 1, now).answer())
+    }
+
+    /// Counts a call; `None` where nothing is counted. Whoever has no token and no address is let past: it is this process that asks itself.
+    pub(crate) fn take(&self, call: Call, caller: &Caller, peer: Option<IpAddr>, now: Instant) -> Option<Counting> {
+        let limit = self.of(call.class)?;
+        let counted = match caller {
+            Caller::Known(name, _) => Counted::Holder(*name),
+            Caller::Anybody => Counted::Address(limited_as(peer?)),
+        };
+        let answer = limit.buckets.take((call.route, counted), 1, now).answer();
+        Some(Counting { answer, quota: limit.quota, class: call.class })
+    }
+}
+
+/// Which route is called.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Call {
+    pub(crate) class: Class,
+    pub(crate) route: u16,
+}
+
+impl Limit {
+    fn new(quota: Quota) -> Result<Self, InvalidQuota> {
+        Ok(Self { quota, buckets: KeyedBuckets::new(quota, MOST_CALLERS)? })
+    }
+}
+
+/// A call that was counted.
+#[derive(Debug)]
+pub(crate) struct Counting {
+    pub(crate) answer: Answer,
+    quota: Quota,
+    class: Class,
+}
+
+impl Counting {
+    /// Says in an answer how much is left (draft-ietf-httpapi-ratelimit-headers-10).
+    pub(crate) fn say(&self, headers: &mut HeaderMap) {
+        let name = self.class.as_str();
+        for (field, value) in [("ratelimit-policy", self.quota.field(name)), ("ratelimit", self.answer.field(name))] {
+            if let Ok(value) = HeaderValue::try_from(value) {
+                headers.insert(HeaderName::from_static(field), value);
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Quotas {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let quotas = self.0.iter().flatten().map(|limit| limit.quota);
+        f.debug_list().entries(quotas).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sqal_core::Name;
+    use sqal_resilience::{Clock, ManualClock};
+
+    use crate::access::{Grant, Role};
+
+    #[test]
+    fn rtl_01_each_caller_has_its_hundred_for_each_route() {
+        let (clock, quotas) = (ManualClock::new(), Quotas::usual());
+        let read = |route| Call { class: Class::Read, route };
+        let here: IpAddr = "192.0.2.1".parse().unwrap();
+        let mut take = |call, caller: &Caller, peer| quotas.take(call, caller, peer, clock.now()).unwrap().answer;
+        for k in (0..100).rev() {
+            assert_eq!(take(read(0), &Caller::Anybody, Some(here)).remaining, k);
+        }
+        let refused = take(read(0), &Caller::Anybody, Some(here));
+        assert_eq!((refused.allowed, refused.retry_after_seconds()), (false, Some(1)));
+        assert!(take(read(1), &Caller::Anybody, Some(here)).allowed, "another route");
+        assert!(take(read(0), &Caller::Anybody, Some("192.0.2.2".parse().unwrap())).allowed, "another address");
+        let marie = Caller::Known(Name::new("marie").unwrap(), Grant::Role(Role::Viewer));
+        assert!(take(read(0), &marie, Some(here)).allowed, "a holder is not counted with its address");
+        assert_eq!(take(read(0), &marie, None).remaining, 98, "and it is one holder wherever it calls from");
+        clock.advance(Duration::from_millis(600));
+        assert!(take(read(0), &Caller::Anybody, Some(here)).allowed);
+    }
+
+    #[test]
+    fn rtl_07_signing_in_is_tried_five_times_a_minute() {
+        let (clock, quotas) = (ManualClock::new(), Quotas::usual());
+        let call = Call { class: Class::SignIn, route: 0 };
+        let peer = Some("192.0.2.1".parse().unwrap());
+        let allowed =
+            (0..20).filter(|_| quotas.take(call, &Caller::Anybody, peer, clock.now()).unwrap().answer.allowed);
+        assert_eq!(allowed.count(), 5);
+        assert!(quotas.take(Call { class: Class::Unlimited, route: 0 }, &Caller::Anybody, peer, clock.now()).is_none());
+        assert!(quotas.take(call, &Caller::Anybody, None, clock.now()).is_none());
+        assert!(Quotas::none().take(call, &Caller::Anybody, peer, clock.now()).is_none());
     }
 }

@@ -1,6 +1,7 @@
 //! [`Services`]: the pieces that a composition root hands to the router.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use sqal_core::Timestamp;
@@ -10,7 +11,7 @@ use tokio::sync::broadcast;
 
 use crate::recent::Recent;
 use crate::routes::at_a_time;
-use crate::{Caches, ConnectLimit, FrameLimits, Intake, Presence, Profiles};
+use crate::{Access, Caches, ConnectLimit, FrameLimits, Intake, Legacy, Presence, Profiles, Quotas};
 
 /// Where wall time comes from; time is data, so a test passes its own.
 pub type WallClock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -33,6 +34,14 @@ pub struct Services {
     pub(crate) shutdown: Shutdown,
     /// How often one address may connect.
     pub connect_limit: Arc<ConnectLimit>,
+    /// Who may do what: everybody everything, until you say otherwise.
+    pub access: Arc<Access>,
+    /// How often a caller may call a route.
+    pub quotas: Arc<Quotas>,
+    /// Whether older paths answer.
+    pub legacy: Legacy,
+    /// Proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpAddr>,
     /// The metrics, if the process keeps any.
     pub metrics: Option<MetricsText>,
     /// What the routes remember.
@@ -58,7 +67,7 @@ pub struct Services {
 }
 
 impl Services {
-    /// Services with the documented defaults: system clock, 100 connections per address and minute, no metrics.
+    /// Services with the documented defaults: system clock, 100 connections per address and minute, the usual quotas, open to everybody, no metrics.
     pub fn new(
         store: Arc<dyn SampleStore>,
         writer: WriterHandle,
@@ -82,6 +91,10 @@ impl Services {
             clock,
             shutdown,
             connect_limit: Arc::new(ConnectLimit::default()),
+            access: Arc::new(Access::open()),
+            quotas: Arc::new(Quotas::usual()),
+            legacy: Legacy::default(),
+            trusted_proxies: Vec::new(),
             metrics: None,
             #[cfg(feature = "ws")]
             websockets: crate::WebSockets::default(),
@@ -90,7 +103,8 @@ impl Services {
         }
     }
 
-    /// The same with the end of the process that they are part of: its health is not ready any more when that begins.
+    /// The same with the end of the process that they are part of: its health is not ready any more when that begins. First of all: a part that was
+    /// registered before is not known after it.
     #[must_use]
     pub fn ending_with(mut self, shutdown: &Shutdown) -> Self {
         self.shutdown = shutdown.clone();
@@ -114,7 +128,7 @@ impl Services {
 
     /// Whether an address may connect now.
     #[cfg(feature = "ws")]
-    pub(crate) fn may_connect(&self, peer: Option<std::net::IpAddr>) -> bool {
+    pub(crate) fn may_connect(&self, peer: Option<IpAddr>) -> bool {
         peer.is_none_or(|peer| self.connect_limit.allows(peer, self.clock.now()))
     }
 }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use fixtures::scene::{Fault, Scene, Station};
 use serde_json::Value;
 use sqal_core::{Meta, Name, Sample, SampleKey, Timestamp};
-use sqal_http::{Profile, Profiles, document};
+use sqal_http::{Profile, Profiles, document, routes};
 
 /// A sample with every part in it, as clients read it.
 fn document_of_a_sample() -> Value {
@@ -93,20 +93,26 @@ fn every_definition_points_to_a_file() {
     }
 }
 
-/// Every route is in `docs/http.md`, every path there is a route, and every kind of problem has its line.
+/// Every route is in `docs/http.md` with who may and how often, every path there is a route, and every kind of problem has its line.
 #[test]
 fn every_route_and_every_problem_is_documented() {
-    let (text, routes) = (include_str!("../../docs/http.md"), include_str!("../src/routes/mod.rs"));
-    let quoted = |text: &str, before: &str| -> BTreeSet<String> {
-        text.split(before).skip(1).filter_map(|rest| rest.split('"').next()).map(str::to_owned).collect()
-    };
-    let routed = quoted(routes, ".route(\"");
-    let paths = text.split("## A batch").next().unwrap().split('`');
-    let written: BTreeSet<String> = paths
-        .filter_map(|code| code.strip_prefix("GET ").or_else(|| code.strip_prefix("POST ")))
-        .map(str::to_owned)
+    let text = include_str!("../../docs/http.md");
+    let table = text.split("\n## Paths\n").nth(1).unwrap().split("\n## ").next().unwrap();
+    let mut written = BTreeMap::new();
+    for row in table.lines().filter(|line| line.starts_with("| `")) {
+        let cells: Vec<_> = row.split('|').map(str::trim).collect();
+        let calls =
+            cells[1].split('`').filter(|code| code.split_once(' ').is_some_and(|(_, path)| path.starts_with('/')));
+        written.extend(calls.map(|call| (call.to_owned(), (cells[2].to_owned(), cells[3].to_owned()))));
+    }
+    let routed: BTreeMap<_, _> = routes()
+        .into_iter()
+        .map(|route| {
+            let call = format!("{} {}", route.method, route.path);
+            (call, (route.who.as_str().to_owned(), route.class.as_str().to_owned()))
+        })
         .collect();
-    assert!(routed.len() > 20);
+    assert!(routed.len() > 25);
     assert_eq!(routed, written);
     let kinds = include_str!("../src/problem.rs").split("pub(crate) const KINDS").nth(1).unwrap().split("];").next();
     let kinds: BTreeSet<String> = kinds

@@ -1,15 +1,15 @@
 //! One device connection from its upgrade to its close.
 
 use std::borrow::Cow;
-use std::net::SocketAddr;
+use std::net::IpAddr;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade, close_code};
-use axum::extract::{ConnectInfo, State};
-use axum::http::{Extensions, HeaderMap};
+use axum::extract::{Extension, Request, State};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream::FuturesOrdered;
 use futures_util::{SinkExt, StreamExt};
@@ -17,9 +17,11 @@ use sqal_resilience::fresh_seed;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 use tracing::{debug, info, warn};
 
-use crate::answer::{Answer, hand_in};
+use crate::access::Caller;
+use crate::answer::{Answer, hand_in, judge};
+use crate::routes::peer;
 use crate::wire::sample_id_of;
-use crate::{Problem, Services, Violation, origin};
+use crate::{Problem, Services, Violation};
 
 /// Frames that may be under way on one connection; then it is not read until the oldest is answered, and the device's TCP feels it.
 const CREDIT: usize = 64;
@@ -41,10 +43,11 @@ type PendingAnswer = Pin<Box<dyn Future<Output = Answer> + Send>>;
 /// `GET /ws/sensors`: the device endpoint (ING-01).
 pub(crate) async fn upgrade(
     ws: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
-    State(services): State<Services>,
-    headers: HeaderMap,
-    extensions: Extensions,
+    State(services): State<Arc<Services>>,
+    Extension(caller): Extension<Caller>,
+    request: Request,
 ) -> Response {
+    let peer = peer(&services, &request);
     let ws = match ws {
         Ok(ws) => ws,
         Err(refused) => {
@@ -52,14 +55,10 @@ pub(crate) async fn upgrade(
             return Problem::invalid_query(vec![violation]).into_response();
         }
     };
-    if let Err(problem) = origin::same(&headers) {
-        return problem.into_response();
-    }
-    let peer = extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0);
     ws.max_message_size(LARGEST_MESSAGE).max_frame_size(LARGEST_MESSAGE).on_upgrade(move |mut socket| async move {
-        if services.may_connect(peer.map(|peer| peer.ip())) {
+        if services.may_connect(peer) {
             let _entered = services.websockets.enter();
-            serve(socket, services, peer).await;
+            serve(socket, services, caller, peer).await;
         } else {
             warn!(?peer, "connection refused: rate limit exceeded");
             close(&mut socket, close_code::POLICY, "Rate limit exceeded").await;
@@ -89,7 +88,7 @@ enum End {
     Us(u16, Cow<'static, str>),
 }
 
-async fn serve(socket: WebSocket, services: Services, peer: Option<SocketAddr>) {
+async fn serve(socket: WebSocket, services: Arc<Services>, caller: Caller, peer: Option<IpAddr>) {
     info!(?peer, "device connected");
     let (mut sink, mut stream) = socket.split();
     let mut pending = FuturesOrdered::<PendingAnswer>::new();
@@ -98,8 +97,15 @@ async fn serve(socket: WebSocket, services: Services, peer: Option<SocketAddr>) 
     tokio::pin!(closing);
     let mut pings = interval_at(Instant::now() + PING_EVERY, PING_EVERY);
     pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut heard = Instant::now();
+    let (mut heard, mut asked) = (Instant::now(), Instant::now());
     let end = loop {
+        // Also of one that never pauses: tokens are taken back while connections are open.
+        if asked.elapsed() >= PING_EVERY {
+            asked = Instant::now();
+            if !services.access.still_knows(&caller, (services.now)()) {
+                break End::Us(close_code::POLICY, "the token was taken back".into());
+            }
+        }
         tokio::select! {
             biased;
             () = &mut closing => break End::Us(close_code::RESTART, come_back(fresh_seed()).into()),
@@ -115,7 +121,7 @@ async fn serve(socket: WebSocket, services: Services, peer: Option<SocketAddr>) 
                     Some(Ok(Message::Text(text))) => {
                         sequence += 1;
                         metrics::counter!("websocket_messages_received_total").increment(1);
-                        pending.push_back(take(&services, sequence, text.as_str()));
+                        pending.push_back(take(&services, &caller, sequence, text.as_str()));
                     }
                     Some(Ok(Message::Binary(bytes))) => {
                         sequence += 1;
@@ -176,8 +182,8 @@ fn broken(error: axum::Error) -> End {
 }
 
 /// Judges a frame at once and hands it to the writer; the future is its answer.
-fn take(services: &Services, sequence: u64, text: &str) -> PendingAnswer {
-    let sample = match services.intake.accept(text) {
+fn take(services: &Arc<Services>, caller: &Caller, sequence: u64, text: &str) -> PendingAnswer {
+    let sample = match judge(services, caller, text) {
         Ok(sample) => sample,
         Err(problem) => {
             let sample_id = sample_id_of(text);
@@ -187,7 +193,7 @@ fn take(services: &Services, sequence: u64, text: &str) -> PendingAnswer {
             return Box::pin(std::future::ready(Answer::refused(sequence, sample_id, problem)));
         }
     };
-    let services = services.clone();
+    let services = Arc::clone(services);
     Box::pin(async move {
         let outcome = hand_in(&services, &sample).await;
         Answer::to_sample(sequence, &sample, outcome)

@@ -1,19 +1,20 @@
 //! `POST /api/v1/samples:batch`: frames as NDJSON, one a line, each judged, stored and answered by itself, for gateways and for what a device kept.
 
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
 use axum::body::{Body, to_bytes};
-use axum::extract::State;
-use axum::http::HeaderMap;
+use axum::extract::{Extension, State};
 use futures_util::future::join_all;
 use serde::Serialize;
 use sqal_resilience::BulkheadConfig;
 
-use crate::answer::{Answer, hand_in};
+use crate::access::Caller;
+use crate::answer::{Answer, hand_in, judge};
 use crate::wire::sample_id_of;
-use crate::{Problem, Services, origin};
+use crate::{Problem, Services};
 
 /// The largest batch in bytes; with [`at_a_time`] it bounds the memory that batches take.
 const LARGEST: usize = 8 * 1024 * 1024;
@@ -40,29 +41,28 @@ pub(super) struct Results {
 
 /// Takes a batch. It is answered when every row that was taken is durable.
 pub(super) async fn take(
-    State(services): State<Services>,
-    headers: HeaderMap,
+    State(services): State<Arc<Services>>,
+    Extension(caller): Extension<Caller>,
     body: Body,
 ) -> Result<Json<Results>, Problem> {
-    origin::same(&headers)?;
     let place = services.batches.try_acquire_owned().map_err(|_| Problem::busy("four batches are being taken"))?;
     let text = read(body).await?;
     // In a task of its own: a client that leaves does not take back what was handed in, and whoever watches the line is told all the same.
     let taking = services.shutdown.clone().spawn("batch", async move {
         let _place = place;
-        rows(&services, &text).await
+        rows(&services, caller, &text).await
     });
     let taken = taking.map_err(|_| Problem::shutting_down())?.await;
     taken.unwrap_or_else(|_| Err(Problem::shutting_down())).map(Json)
 }
 
 /// Judges and stores every row.
-async fn rows(services: &Services, text: &str) -> Result<Results, Problem> {
+async fn rows(services: &Services, caller: Caller, text: &str) -> Result<Results, Problem> {
     let rows: Vec<_> = text.lines().filter(|line| !line.trim().is_empty()).take(MOST_ROWS + 1).collect();
     if rows.len() > MOST_ROWS {
         return Err(Problem::batch_too_large(&format!("more than {MOST_ROWS} frames"), &format!("{MOST_ROWS} frames")));
     }
-    let answers = (1..).zip(rows).map(async |(row, text)| match services.intake.accept(text) {
+    let answers = (1..).zip(rows).map(async |(row, text)| match judge(services, &caller, text) {
         Ok(sample) => {
             let outcome = hand_in(services, &sample).await;
             Answer::to_sample(row, &sample, outcome)

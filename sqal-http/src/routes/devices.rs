@@ -6,6 +6,7 @@ use axum::extract::{Path, State};
 use serde::Serialize;
 use sqal_core::{DeviceId, Name};
 use sqal_storage::{CacheKey, CacheKind, Hour, HourlyQuery};
+use std::sync::Arc;
 
 use crate::presence::{Heard, Present};
 use crate::wire::{DeviceStatistics, Totals, rfc3339};
@@ -70,7 +71,7 @@ async fn statistics(services: &Services, device: Option<DeviceId>) -> Result<Vec
 }
 
 /// `GET /api/v1/devices`: all devices that were heard from or have samples, by name.
-pub(super) async fn list(State(services): State<Services>) -> Result<Json<Devices>, Problem> {
+pub(super) async fn list(State(services): State<Arc<Services>>) -> Result<Json<Devices>, Problem> {
     let mut known = statistics(&services, None).await?;
     let now = services.clock.now();
     let mut items: Vec<_> = services
@@ -89,7 +90,7 @@ pub(super) async fn list(State(services): State<Services>) -> Result<Json<Device
 
 /// `GET /api/v1/devices/{device_id}`: one device.
 pub(super) async fn one(
-    State(services): State<Services>,
+    State(services): State<Arc<Services>>,
     device: Result<Path<String>, PathRejection>,
 ) -> Result<Json<Device>, Problem> {
     let Path(name) = device.map_err(|refused| Problem::not_found(refused.body_text()))?;

@@ -5,6 +5,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use serde_json::{Map, Value, json};
 use sqal_resilience::{HealthReport, Status};
+use std::sync::Arc;
 
 use crate::Services;
 
@@ -32,7 +33,7 @@ fn by_name(report: &HealthReport, what: impl Fn(Status) -> Value) -> Map<String,
 }
 
 /// `GET /health`: for people and containers.
-pub(super) async fn basic(State(services): State<Services>) -> (StatusCode, Json<Value>) {
+pub(super) async fn basic(State(services): State<Arc<Services>>) -> (StatusCode, Json<Value>) {
     let report = known(&services).await;
     let database = if works(&report, "database") { "connected" } else { "disconnected" };
     // A process that ends in order is no patient.
@@ -51,14 +52,14 @@ pub(super) async fn answers() -> Json<Value> {
 }
 
 /// `GET /health/live`: whether the process goes on; no dependency is asked.
-pub(super) async fn live(State(services): State<Services>) -> (StatusCode, Json<Value>) {
+pub(super) async fn live(State(services): State<Arc<Services>>) -> (StatusCode, Json<Value>) {
     let alive = services.health.is_live();
     let status = if alive { "alive" } else { "stuck" };
     (ok_or_503(alive), Json(json!({ "status": status, "uptime": services.health.uptime().as_secs() })))
 }
 
 /// `GET /health/ready`: whether traffic should come here.
-pub(super) async fn ready(State(services): State<Services>) -> (StatusCode, Json<Value>) {
+pub(super) async fn ready(State(services): State<Arc<Services>>) -> (StatusCode, Json<Value>) {
     let report = known(&services).await;
     let ready = report.status.works() && services.shutdown.is_ready();
     let status = if ready { "ready" } else { "not ready" };
@@ -67,7 +68,7 @@ pub(super) async fn ready(State(services): State<Services>) -> (StatusCode, Json
 }
 
 /// `GET /ready` and `GET /api/ready`: the same in the other documented words (HLT-08).
-pub(super) async fn checks(State(services): State<Services>) -> (StatusCode, Json<Value>) {
+pub(super) async fn checks(State(services): State<Arc<Services>>) -> (StatusCode, Json<Value>) {
     let report = known(&services).await;
     let ready = report.status.works() && services.shutdown.is_ready();
     let status = if ready { "ready" } else { "not ready" };
@@ -76,7 +77,7 @@ pub(super) async fn checks(State(services): State<Services>) -> (StatusCode, Jso
 }
 
 /// `GET /health/startup`: the router exists only when everything has started.
-pub(super) async fn startup(State(services): State<Services>) -> Json<Value> {
+pub(super) async fn startup(State(services): State<Arc<Services>>) -> Json<Value> {
     let duration = services.clock.now().saturating_duration_since(services.started);
     Json(json!({ "status": "started", "duration": duration.as_secs_f64() }))
 }

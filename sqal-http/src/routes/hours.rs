@@ -6,8 +6,9 @@ use axum::extract::{Query, State};
 use serde::{Deserialize, Serialize};
 use sqal_core::{DeviceId, Timestamp};
 use sqal_storage::{CacheKey, CacheKind, Hour, HourlyQuery, NotASpan, Tally};
+use std::sync::Arc;
 
-use super::samples::{device_of, unreadable};
+use super::parameters::{device_of, unreadable};
 use crate::presence::Heard;
 use crate::wire::{HourDocument, Totals, rfc3339, timestamp};
 use crate::{Problem, Services, Violation};
@@ -66,7 +67,7 @@ impl Span {
 
 /// `GET /api/v1/aggregates/hourly[?device_id=&from=&until=]`: what each hour came to.
 pub(super) async fn hourly(
-    State(services): State<Services>,
+    State(services): State<Arc<Services>>,
     span: Result<Query<Span>, QueryRejection>,
 ) -> Result<Json<Hours>, Problem> {
     let Query(span) = span.map_err(|refused| unreadable(&refused, "device_id, from and until"))?;
@@ -107,7 +108,7 @@ struct Heads {
 }
 
 /// `GET /api/dashboard/metrics/` and `GET /api/v1/dashboard/metrics`.
-pub(super) async fn dashboard(State(services): State<Services>) -> Result<Json<Dashboard>, Problem> {
+pub(super) async fn dashboard(State(services): State<Arc<Services>>) -> Result<Json<Dashboard>, Problem> {
     let query = Span::default().query((services.now)())?;
     let key = CacheKey::of_line(CacheKind::DashboardMetrics, "day");
     let fetch = async || {

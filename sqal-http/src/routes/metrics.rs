@@ -3,11 +3,12 @@
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
+use std::sync::Arc;
 
 use crate::{Problem, Services};
 
 /// The metrics, or 404 where the process keeps none.
-pub(super) async fn text(State(services): State<Services>) -> Response {
+pub(super) async fn text(State(services): State<Arc<Services>>) -> Response {
     services.caches.report();
     services.recent.report(services.clock.now());
     match &services.metrics {

@@ -1,53 +1,155 @@
-//! Every route, on one screen.
+//! Every route, on one screen: what it is, who may, how often, and what takes the place of an older one.
 
 mod batch;
 mod devices;
 mod events;
+mod gate;
 mod health;
 mod hours;
 mod metrics;
+mod parameters;
 mod problems;
 mod samples;
+mod session;
+
+use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::{get, post};
+use axum::handler::Handler;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{self, MethodRouter};
 
 pub(crate) use batch::at_a_time;
+pub(crate) use gate::peer;
 
+use crate::access::{Role, Who};
+use crate::quota::Class::{self, Create, Read, SignIn, Summary, Unlimited};
 use crate::{Services, layers};
+
+const ANYBODY: Who = Who::Anybody;
+const DEVICE: Who = Who::Device;
+const VIEWER: Who = Who::Person(Role::Viewer);
+
+/// What is done around the clock.
+fn work() -> Vec<Entry> {
+    vec![
+        // Samples.
+        get("/api/v1/samples/latest", VIEWER, Read, samples::latest),
+        get("/api/sqal/latest", VIEWER, Read, samples::latest).instead("/api/v1/samples/latest"),
+        get("/api/v1/samples", VIEWER, Read, samples::list),
+        get("/api/v1/samples/{id}", VIEWER, Read, samples::one),
+        post("/api/v1/samples:batch", DEVICE, Create, batch::take),
+        get("/api/v1/events", VIEWER, Read, events::stream),
+        // Devices and hours.
+        get("/api/v1/devices", VIEWER, Summary, devices::list),
+        get("/api/v1/devices/{device_id}", VIEWER, Read, devices::one),
+        get("/api/v1/aggregates/hourly", VIEWER, Summary, hours::hourly),
+        get("/api/v1/dashboard/metrics", VIEWER, Summary, hours::dashboard),
+        get("/api/dashboard/metrics/", VIEWER, Summary, hours::dashboard).instead("/api/v1/dashboard/metrics"),
+        // Who calls.
+        get("/api/v1/session", VIEWER, Read, session::show),
+        post("/api/v1/session", ANYBODY, SignIn, session::begin),
+        delete("/api/v1/session", ANYBODY, SignIn, session::end),
+        // What a problem's type means.
+        get("/problems/{name}", ANYBODY, Unlimited, problems::page),
+        // Devices. Both spellings are documented (C-04), and a WebSocket client follows no redirect. Connections have a limit of their own.
+        #[cfg(feature = "ws")]
+        get("/ws/sensors", DEVICE, Unlimited, crate::ingest::upgrade),
+        #[cfg(feature = "ws")]
+        get("/ws/sensors/", DEVICE, Unlimited, crate::ingest::upgrade),
+        #[cfg(feature = "dashboard")]
+        get("/", ANYBODY, Unlimited, crate::dashboard::page),
+        #[cfg(feature = "dashboard")]
+        get("/dashboard.css", ANYBODY, Unlimited, crate::dashboard::style),
+        #[cfg(feature = "dashboard")]
+        get("/dashboard.js", ANYBODY, Unlimited, crate::dashboard::script),
+    ]
+}
+
+/// What whoever watches the process asks: answered to its end.
+fn probes() -> Vec<Entry> {
+    vec![
+        get("/health", ANYBODY, Unlimited, health::basic),
+        get("/health/startup", ANYBODY, Unlimited, health::startup),
+        get("/health/live", ANYBODY, Unlimited, health::live),
+        get("/health/ready", ANYBODY, Unlimited, health::ready),
+        get("/api/health", ANYBODY, Unlimited, health::answers),
+        get("/ready", ANYBODY, Unlimited, health::checks),
+        get("/api/ready", ANYBODY, Unlimited, health::checks),
+        get("/metrics", ANYBODY, Unlimited, metrics::text),
+    ]
+}
+
+/// A route as the table has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Route {
+    /// `GET`, `POST` or `DELETE`.
+    pub method: &'static str,
+    /// Its path as a template.
+    pub path: &'static str,
+    /// Who may call it.
+    pub who: Who,
+    /// How often.
+    pub class: Class,
+    /// What takes its place, if it is an older one.
+    pub successor: Option<&'static str>,
+}
+
+impl Route {
+    /// Whether something is different afterwards.
+    const fn writes(self) -> bool {
+        matches!(self.who, Who::Device) || !matches!(self.method.as_bytes(), b"GET")
+    }
+}
+
+/// A route and what answers it.
+struct Entry {
+    route: Route,
+    answer: MethodRouter<Arc<Services>>,
+}
+
+macro_rules! entry {
+    ($name:ident, $method:literal) => {
+        fn $name<H, T>(path: &'static str, who: Who, class: Class, handler: H) -> Entry
+        where
+            H: Handler<T, Arc<Services>>,
+            T: 'static,
+        {
+            let route = Route { method: $method, path, who, class, successor: None };
+            Entry { route, answer: routing::$name(handler) }
+        }
+    };
+}
+
+entry!(get, "GET");
+entry!(post, "POST");
+entry!(delete, "DELETE");
+
+impl Entry {
+    /// An older path of what is at another one now.
+    fn instead(mut self, successor: &'static str) -> Self {
+        self.route.successor = Some(successor);
+        self
+    }
+}
+
+/// All routes.
+#[must_use]
+pub fn routes() -> Vec<Route> {
+    work().into_iter().chain(probes()).map(|entry| entry.route).collect()
+}
 
 /// The application: serve it, or nest it in your own.
 pub fn router(services: Services) -> Router {
-    let routes = Router::new()
-        // Samples.
-        .route("/api/sqal/latest", get(samples::latest))
-        .route("/api/v1/samples", get(samples::list))
-        .route("/api/v1/samples/{id}", get(samples::one))
-        .route("/api/v1/samples:batch", post(batch::take))
-        .route("/api/v1/events", get(events::stream))
-        // Devices and hours.
-        .route("/api/v1/devices", get(devices::list))
-        .route("/api/v1/devices/{device_id}", get(devices::one))
-        .route("/api/v1/aggregates/hourly", get(hours::hourly))
-        .route("/api/v1/dashboard/metrics", get(hours::dashboard))
-        .route("/api/dashboard/metrics/", get(hours::dashboard))
-        // What a problem's type means.
-        .route("/problems/{name}", get(problems::page));
-    // Whoever watches the process: answered to its end.
-    let probes = Router::new()
-        .route("/health", get(health::basic))
-        .route("/health/startup", get(health::startup))
-        .route("/health/live", get(health::live))
-        .route("/health/ready", get(health::ready))
-        .route("/api/health", get(health::answers))
-        .route("/ready", get(health::checks))
-        .route("/api/ready", get(health::checks))
-        .route("/metrics", get(metrics::text));
-    // Devices. Both spellings are documented (C-04), and a WebSocket client follows no redirect.
-    #[cfg(feature = "ws")]
-    let routes =
-        routes.route("/ws/sensors", get(crate::ingest::upgrade)).route("/ws/sensors/", get(crate::ingest::upgrade));
-    #[cfg(feature = "dashboard")]
-    let routes = routes.merge(crate::dashboard::routes());
-    layers::around(routes, probes, services)
+    let services = Arc::new(services);
+    let mut number = 0;
+    let mut gated = |entries: Vec<Entry>| {
+        entries.into_iter().fold(Router::new(), |router, Entry { route, answer }| {
+            let gate = gate::Gate { services: Arc::clone(&services), route, number };
+            number += 1;
+            router.route(route.path, answer.route_layer(from_fn_with_state(gate, gate::admit)))
+        })
+    };
+    let (work, probes) = (gated(work()), gated(probes()));
+    layers::around(work, probes, services)
 }

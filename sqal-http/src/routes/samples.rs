@@ -1,6 +1,7 @@
 //! Stored samples: the latest, a page of them, one of them.
 
 use std::num::NonZeroU16;
+use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::rejection::{PathRejection, QueryRejection};
@@ -8,9 +9,10 @@ use axum::extract::{Path, Query, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
-use sqal_core::{DeviceId, Name, SampleId};
+use sqal_core::SampleId;
 use sqal_storage::SampleQuery;
 
+use super::parameters::{device_of, unreadable};
 use crate::{Caches, Document, Problem, Services, Violation, document};
 
 /// The most samples on a page.
@@ -59,34 +61,18 @@ fn readable(which: Result<Query<Which>, QueryRejection>) -> Result<Which, Proble
     which.map(|Query(which)| which).map_err(|refused| unreadable(&refused, "device_id, limit and after"))
 }
 
-/// A query that is none.
-pub(super) fn unreadable(refused: &QueryRejection, parameters: &str) -> Problem {
-    let french = format!("{}, chacun au plus une fois", parameters.replace(" and ", " et "));
-    let limit = format!("{parameters}, each at most once");
-    Problem::invalid_query(vec![Violation::new("?", refused.body_text(), limit, french)])
-}
-
-/// A device's name, if it is one.
-pub(super) fn device_of(text: Option<String>, wrong: &mut Vec<Violation>) -> Option<DeviceId> {
-    let text = text?;
-    let name = Name::new(&text);
-    if name.is_err() {
-        let (limit, french) = ("1 to 100 bytes of printable text", "1 à 100 octets de texte imprimable");
-        wrong.push(Violation::new("?device_id", format!("{text:?}"), limit, french));
-    }
-    name.ok()
-}
-
-/// `GET /api/sqal/latest[?device_id=]`: the newest sample (DSH-03), from the cache as it was written for the first who asked.
+/// `GET /api/v1/samples/latest[?device_id=]`: the newest sample (DSH-03), from the cache as it was written for the first who asked.
 pub(super) async fn latest(
-    State(services): State<Services>,
+    State(services): State<Arc<Services>>,
     which: Result<Query<Which>, QueryRejection>,
 ) -> Result<Response, Problem> {
     let query = Which { limit: None, after: None, ..readable(which)? }.query(1)?;
     let fetch = async || {
         let page = services.store.query(&query).await?;
         let sample = page.items.first().ok_or_else(|| Problem::not_found("no sample yet"))?;
-        serde_json::to_string(&document(sample)).map_err(|_| Problem::not_found("no sample that can be written"))
+        Ok::<_, Problem>(
+            serde_json::to_string(&document(sample)).unwrap_or_else(|_| unreachable!("names and finite numbers")),
+        )
     };
     let text = services.caches.latest.get(&Caches::latest_key(query.device_id), fetch).await?;
     Ok(([(header::CONTENT_TYPE, "application/json")], (*text).clone()).into_response())
@@ -94,7 +80,7 @@ pub(super) async fn latest(
 
 /// `GET /api/v1/samples[?device_id=&limit=&after=]`: samples, newest first.
 pub(super) async fn list(
-    State(services): State<Services>,
+    State(services): State<Arc<Services>>,
     which: Result<Query<Which>, QueryRejection>,
 ) -> Result<Json<Listed>, Problem> {
     let page = services.store.query(&readable(which)?.query(50)?).await?;
@@ -104,7 +90,7 @@ pub(super) async fn list(
 
 /// `GET /api/v1/samples/{id}`: one sample.
 pub(super) async fn one(
-    State(services): State<Services>,
+    State(services): State<Arc<Services>>,
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Json<Document>, Problem> {
     let Path(id) = id.map_err(|refused| Problem::not_found(refused.body_text()))?;

@@ -19,6 +19,27 @@ pub(crate) fn parse(text: &str) -> Option<Timestamp> {
     i64::try_from(micros).ok().and_then(|micros| Timestamp::from_micros(micros).ok())
 }
 
+/// For `#[serde(with = …)]`: RFC 3339 text, or nothing.
+pub(crate) mod rfc3339_or_none {
+    use serde::{Deserialize, Deserializer, Serializer, de};
+    use sqal_core::Timestamp;
+
+    #[expect(clippy::ref_option, reason = "the signature that serde asks for")]
+    pub(crate) fn serialize<S: Serializer>(time: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
+        match time {
+            Some(time) => serializer.serialize_str(&super::rfc3339(*time)),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
+        let Some(text) = Option::<String>::deserialize(deserializer)? else { return Ok(None) };
+        let time = super::parse(&text);
+        time.map(Some)
+            .ok_or_else(|| de::Error::custom("expected a time as RFC 3339 writes it, for example 2027-01-01T00:00:00Z"))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,0 +1,418 @@
+//! [`Access`]: who may do what: devices and people, each known by a token of which only the hash is kept.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::str::FromStr;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use axum::http::{HeaderMap, header};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use sqal_core::{DeviceId, Name, Timestamp};
+
+use crate::Problem;
+
+/// The name of somebody who has a token, for the log and for quotas.
+pub type Holder = Name<64>;
+
+/// What a person may do; each may do what the one before may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Reads samples and watches the line.
+    Viewer,
+    /// Decides about products.
+    QualityEngineer,
+    /// Decides about devices and people.
+    Administrator,
+}
+
+/// What a route asks of whoever calls it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Who {
+    /// Nothing: probes, and pages without a sample in them.
+    Anybody,
+    /// That it is a device or a gateway.
+    Device,
+    /// That it has this role, or a higher one.
+    Person(Role),
+}
+
+impl Who {
+    /// As the documentation says it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Anybody => "anybody",
+            Self::Device => "device",
+            Self::Person(Role::Viewer) => "viewer",
+            Self::Person(Role::QualityEngineer) => "quality engineer",
+            Self::Person(Role::Administrator) => "administrator",
+        }
+    }
+}
+
+/// What a token is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Grant {
+    /// Samples of one device.
+    Device(DeviceId),
+    /// Samples of any device: what collects them on their way.
+    Gateway,
+    /// A person.
+    Role(Role),
+}
+
+/// The SHA-256 of a token. A token is 256 random bits, which no dictionary holds: a slow hash would protect nothing more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct TokenHash([u8; 32]);
+
+/// A text that is no hash of a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected a SHA-256 as 64 hexadecimal digits; `sqal token` prints it")]
+pub struct NotAHash;
+
+impl TokenHash {
+    /// The hash of a token.
+    #[must_use]
+    pub fn of(token: &str) -> Self {
+        Self(Sha256::digest(token.as_bytes()).into())
+    }
+}
+
+impl FromStr for TokenHash {
+    type Err = NotAHash;
+
+    fn from_str(text: &str) -> Result<Self, NotAHash> {
+        if text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Err(NotAHash);
+        }
+        let mut hash = [0; 32];
+        for (byte, at) in hash.iter_mut().zip((0..64).step_by(2)) {
+            *byte = u8::from_str_radix(&text[at..at + 2], 16).map_err(|_| NotAHash)?;
+        }
+        Ok(Self(hash))
+    }
+}
+
+impl TryFrom<String> for TokenHash {
+    type Error = NotAHash;
+
+    fn try_from(text: String) -> Result<Self, NotAHash> {
+        text.parse()
+    }
+}
+
+impl From<TokenHash> for String {
+    fn from(hash: TokenHash) -> Self {
+        hash.to_string()
+    }
+}
+
+impl fmt::Display for TokenHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// One token: whose, what for, and until when. A holder may have several: that is how one is replaced while the other still works.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Token {
+    /// Whose it is.
+    pub name: Holder,
+    /// What it is for.
+    pub grant: Grant,
+    /// Its hash; the token itself is nowhere.
+    pub sha256: TokenHash,
+    /// When it ends, in RFC 3339; without it, when it is taken out.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "crate::wire::rfc3339_or_none")]
+    pub until: Option<Timestamp>,
+}
+
+/// A file of tokens.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TokenFile {
+    /// The tokens.
+    pub tokens: Vec<Token>,
+}
+
+/// Tokens that cannot be used together.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum NotTokens {
+    /// None would ever be let in.
+    #[error("there is no token in it: nobody could do anything")]
+    Empty,
+    /// One token for two holders or purposes.
+    #[error("{first} and {second} have the same token")]
+    Twice {
+        /// One of them.
+        first: String,
+        /// The other.
+        second: String,
+    },
+}
+
+/// Who calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Caller {
+    /// Whoever can reach a server that asks nobody.
+    Anybody,
+    /// The holder of a token.
+    Known(Holder, Grant),
+}
+
+impl Caller {
+    /// Whether it may do what asks for this.
+    #[must_use]
+    pub fn may(&self, who: Who) -> bool {
+        match (self, who) {
+            (Self::Anybody, _)
+            | (_, Who::Anybody)
+            | (Self::Known(_, Grant::Device(_) | Grant::Gateway), Who::Device) => true,
+            (Self::Known(_, Grant::Role(role)), Who::Person(least)) => *role >= least,
+            _ => false,
+        }
+    }
+
+    /// Whether it may hand in a sample of this device.
+    #[must_use]
+    pub fn speaks_for(&self, device: &DeviceId) -> bool {
+        match self {
+            Self::Anybody | Self::Known(_, Grant::Gateway) => true,
+            Self::Known(_, Grant::Device(own)) => own == device,
+            Self::Known(_, Grant::Role(_)) => false,
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Known {
+    name: Holder,
+    grant: Grant,
+    until: Option<Timestamp>,
+}
+
+type Table = HashMap<TokenHash, Known>;
+
+/// Who is let in: everybody, or the holders of tokens. Tokens may be replaced while connections are open.
+pub struct Access(Option<RwLock<Arc<Table>>>);
+
+/// The cookie in which a browser keeps its token: a page cannot put it into a header of every request.
+pub(crate) const COOKIE: &str = "sqal_token";
+
+impl Access {
+    /// Everybody may do everything: for a server that only its own machine reaches.
+    #[must_use]
+    pub const fn open() -> Self {
+        Self(None)
+    }
+
+    /// Only holders of these tokens.
+    ///
+    /// # Errors
+    ///
+    /// [`NotTokens`] if they cannot be used together.
+    pub fn of(tokens: TokenFile) -> Result<Self, NotTokens> {
+        Ok(Self(Some(RwLock::new(Arc::new(table(tokens)?)))))
+    }
+
+    /// Whether everybody is let in.
+    #[must_use]
+    pub const fn is_open(&self) -> bool {
+        self.0.is_none()
+    }
+
+    /// Other tokens from now on. Connections of holders who still have one for the same stay open; the others are closed.
+    /// An open server stays open.
+    ///
+    /// # Errors
+    ///
+    /// [`NotTokens`]; nothing has changed then.
+    pub fn replace(&self, tokens: TokenFile) -> Result<(), NotTokens> {
+        let new = Arc::new(table(tokens)?);
+        if let Some(known) = &self.0 {
+            *known.write().unwrap_or_else(PoisonError::into_inner) = new;
+        }
+        Ok(())
+    }
+
+    fn table(&self) -> Option<Arc<Table>> {
+        self.0.as_ref().map(|known| Arc::clone(&known.read().unwrap_or_else(PoisonError::into_inner)))
+    }
+
+    /// Who has sent this request, by its `Authorization: Bearer`, or by the cookie of a browser. A token in the URL is not looked for: it would stand
+    /// in every log on the way.
+    ///
+    /// # Errors
+    ///
+    /// [`Problem`] 401 for none, a wrong one, or one whose time is over; it does not say which.
+    pub fn identify(&self, headers: &HeaderMap, now: Timestamp) -> Result<Caller, Problem> {
+        let Some(table) = self.table() else { return Ok(Caller::Anybody) };
+        let token = bearer(headers).or_else(|| cookie(headers)).ok_or_else(Problem::unauthorized)?;
+        let known = table.get(&TokenHash::of(token)).filter(|known| known.until.is_none_or(|until| now < until));
+        known.map(|known| Caller::Known(known.name, known.grant)).ok_or_else(Problem::unauthorized)
+    }
+
+    /// Whether somebody who was let in would still be.
+    #[must_use]
+    pub fn still_knows(&self, caller: &Caller, now: Timestamp) -> bool {
+        let (Some(table), Caller::Known(name, grant)) = (self.table(), caller) else { return true };
+        table
+            .values()
+            .any(|known| known.name == *name && known.grant == *grant && known.until.is_none_or(|until| now < until))
+    }
+}
+
+fn table(file: TokenFile) -> Result<Table, NotTokens> {
+    let mut table = Table::new();
+    for Token { name, grant, sha256, until } in file.tokens {
+        if let Some(other) = table.insert(sha256, Known { name, grant, until }) {
+            return Err(NotTokens::Twice { first: other.name.to_string(), second: name.to_string() });
+        }
+    }
+    if table.is_empty() { Err(NotTokens::Empty) } else { Ok(table) }
+}
+
+/// The token of an `Authorization` header; the scheme's name has no case (RFC 9110, 11.1).
+pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let text = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = text.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+fn cookie(headers: &HeaderMap) -> Option<&str> {
+    let cookies = headers.get_all(header::COOKIE).into_iter().filter_map(|value| value.to_str().ok());
+    cookies.flat_map(|text| text.split(';')).find_map(|pair| pair.trim().strip_prefix(COOKIE)?.strip_prefix('='))
+}
+
+/// Whether a request is known by its cookie alone, which a browser sends for any page.
+pub(crate) fn by_cookie(headers: &HeaderMap) -> bool {
+    bearer(headers).is_none() && cookie(headers).is_some()
+}
+
+impl fmt::Debug for Access {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.table() {
+            None => f.write_str("Access(open)"),
+            Some(table) => write!(f, "Access({} tokens)", table.len()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name<const N: usize>(text: &str) -> Name<N> {
+        Name::new(text).unwrap()
+    }
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_micros(seconds * 1_000_000).unwrap()
+    }
+
+    fn token(holder: &str, grant: Grant, text: &str, until: Option<i64>) -> Token {
+        Token { name: name(holder), grant, sha256: TokenHash::of(text), until: until.map(at) }
+    }
+
+    fn with(name: header::HeaderName, value: &str) -> HeaderMap {
+        [(name, value.parse().unwrap())].into_iter().collect()
+    }
+
+    #[test]
+    fn a_holder_is_known_by_header_or_cookie_until_its_time_and_by_nothing_else() {
+        let station = Grant::Device(name("ESP32_001"));
+        let tokens =
+            vec![token("camera", station, "s3cret", Some(100)), token("marie", Grant::Role(Role::Viewer), "m", None)];
+        let access = Access::of(TokenFile { tokens }).unwrap();
+        let known = Caller::Known(name("camera"), station);
+        for (header, value) in [
+            (header::AUTHORIZATION, "Bearer s3cret"),
+            (header::AUTHORIZATION, "bearer  s3cret "),
+            (header::COOKIE, "a=b; sqal_token=s3cret; c=d"),
+        ] {
+            assert_eq!(access.identify(&with(header, value), at(99)), Ok(known), "{value}");
+        }
+        for (header, value) in [
+            (header::AUTHORIZATION, "Bearer s3cre"),
+            (header::AUTHORIZATION, "Bearer"),
+            (header::AUTHORIZATION, "Basic s3cret"),
+            (header::COOKIE, "xsqal_token=s3cret"),
+            (header::COOKIE, "sqal_tokens=s3cret"),
+            (header::HOST, "s3cret"),
+        ] {
+            assert_eq!(access.identify(&with(header, value), at(99)).unwrap_err().status, 401, "{value}");
+        }
+        assert!(access.identify(&with(header::AUTHORIZATION, "Bearer s3cret"), at(100)).is_err());
+        assert!(access.identify(&with(header::AUTHORIZATION, "Bearer m"), at(100)).is_ok());
+        assert_eq!(format!("{access:?}"), "Access(2 tokens)");
+    }
+
+    #[test]
+    fn a_token_is_replaced_while_the_other_still_works() {
+        let grant = Grant::Device(name("ESP32_001"));
+        let file = |tokens: &[&str]| TokenFile {
+            tokens: tokens.iter().map(|text| token("camera", grant, text, None)).collect(),
+        };
+        let access = Access::of(file(&["old"])).unwrap();
+        let caller = access.identify(&with(header::AUTHORIZATION, "Bearer old"), at(0)).unwrap();
+        access.replace(file(&["old", "new"])).unwrap();
+        assert!(access.still_knows(&caller, at(0)));
+        access.replace(file(&["new"])).unwrap();
+        assert!(access.still_knows(&caller, at(0)), "its holder has another: the connection goes on");
+        assert!(access.identify(&with(header::AUTHORIZATION, "Bearer old"), at(0)).is_err());
+        let other = TokenFile { tokens: vec![token("camera", Grant::Role(Role::Viewer), "new", None)] };
+        access.replace(other).unwrap();
+        assert!(!access.still_knows(&caller, at(0)), "what it was let in for is gone");
+        assert_eq!(access.replace(TokenFile::default()), Err(NotTokens::Empty));
+        let twice = TokenFile { tokens: vec![token("a", grant, "x", None), token("b", grant, "x", None)] };
+        assert_eq!(access.replace(twice).unwrap_err().to_string(), "a and b have the same token");
+        assert!(
+            access.identify(&with(header::AUTHORIZATION, "Bearer new"), at(0)).is_ok(),
+            "what cannot be used changes nothing"
+        );
+    }
+
+    #[test]
+    fn everyone_may_what_their_role_says_and_no_more() {
+        let device = Caller::Known(name("d"), Grant::Device(name("ESP32_001")));
+        let gateway = Caller::Known(name("g"), Grant::Gateway);
+        let person = |role| Caller::Known(name("p"), Grant::Role(role));
+        let wants = [
+            Who::Anybody,
+            Who::Device,
+            Who::Person(Role::Viewer),
+            Who::Person(Role::QualityEngineer),
+            Who::Person(Role::Administrator),
+        ];
+        for (caller, may) in [
+            (Caller::Anybody, [true; 5]),
+            (device, [true, true, false, false, false]),
+            (gateway, [true, true, false, false, false]),
+            (person(Role::Viewer), [true, false, true, false, false]),
+            (person(Role::QualityEngineer), [true, false, true, true, false]),
+            (person(Role::Administrator), [true, false, true, true, true]),
+        ] {
+            assert_eq!(wants.map(|who| caller.may(who)), may, "{caller:?}");
+        }
+        assert!(device.speaks_for(&name("ESP32_001")) && !device.speaks_for(&name("ESP32_002")));
+        assert!(gateway.speaks_for(&name("ESP32_002")) && Caller::Anybody.speaks_for(&name("x")));
+        assert!(!person(Role::Administrator).speaks_for(&name("ESP32_001")), "no person makes measurements");
+    }
+
+    #[test]
+    fn a_hash_is_64_digits() {
+        let hash = TokenHash::of("abc");
+        // FIPS 180-2, B.1.
+        assert_eq!(hash.to_string(), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+        assert_eq!(hash.to_string().parse(), Ok(hash));
+        for text in ["", "ba78", &"+f".repeat(32), &"é".repeat(32)] {
+            assert_eq!(text.parse::<TokenHash>(), Err(NotAHash), "{text}");
+        }
+    }
+}

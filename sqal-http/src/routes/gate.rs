@@ -1,0 +1,106 @@
+//! What stands before every route: who calls, whether they may, and how often they have.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use axum::extract::{ConnectInfo, Request, State};
+use axum::http::{HeaderMap, HeaderName};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use sqal_resilience::client_address;
+
+use super::Route;
+use crate::access::{Caller, by_cookie};
+use crate::quota::{Call, Class};
+use crate::{Problem, Services, origin};
+
+/// A route and whom to ask.
+#[derive(Clone)]
+pub(super) struct Gate {
+    pub(super) services: Arc<Services>,
+    pub(super) route: Route,
+    pub(super) number: u16,
+}
+
+/// Lets a call in, or says why not; the route finds the [`Caller`] among the request's extensions.
+pub(super) async fn admit(State(gate): State<Gate>, mut request: Request, next: Next) -> Response {
+    let Gate { services, route, number } = gate;
+    if let Some(successor) = route.successor
+        && !services.legacy.enabled
+    {
+        let mut response = Problem::gone(successor).into_response();
+        services.legacy.say(successor, response.headers_mut());
+        return response;
+    }
+    let counting = match enter(&services, route, number, &request) {
+        Ok((caller, counting)) => {
+            request.extensions_mut().insert(caller);
+            counting
+        }
+        Err(refused) => return refused,
+    };
+    let mut response = next.run(request).await;
+    if let Some(successor) = route.successor {
+        services.legacy.say(successor, response.headers_mut());
+    }
+    if let Some(counting) = counting {
+        counting.say(response.headers_mut());
+    }
+    response
+}
+
+type Entered = (Caller, Option<crate::quota::Counting>);
+
+#[expect(clippy::result_large_err, reason = "a refusal is an answer, and rare")]
+fn enter(services: &Services, route: Route, number: u16, request: &Request) -> Result<Entered, Response> {
+    let (now, headers) = (services.clock.now(), request.headers());
+    let peer = peer(services, request);
+    let caller = match services.access.identify(headers, (services.now)()) {
+        Ok(caller) => caller,
+        Err(_) if route.who == super::Who::Anybody => Caller::Anybody,
+        Err(problem) => {
+            // Whoever guesses is slowed down; holders of tokens behind the same address are not.
+            let guess = Call { class: Class::SignIn, route: u16::MAX };
+            let counting = services.quotas.take(guess, &Caller::Anybody, peer, now);
+            return Err(counting.filter(|counting| !counting.answer.allowed).map_or_else(
+                || problem.into_response(),
+                |counting| Problem::too_many_requests(counting.answer.retry_after_seconds()).into_response(),
+            ));
+        }
+    };
+    if !caller.may(route.who) {
+        let what = format!("this path is for: {}", route.who.as_str());
+        return Err(Problem::not_allowed(what).into_response());
+    }
+    if route.writes() {
+        no_stranger(services, headers).map_err(IntoResponse::into_response)?;
+    }
+    let counting = services.quotas.take(Call { class: route.class, route: number }, &caller, peer, now);
+    match counting {
+        Some(counting) if !counting.answer.allowed => {
+            let mut response = Problem::too_many_requests(counting.answer.retry_after_seconds()).into_response();
+            counting.say(response.headers_mut());
+            Err(response)
+        }
+        counting => Ok((caller, counting)),
+    }
+}
+
+/// A browser sends what a page of another site asks for: an open server would obey it, and so would one that knows the browser by its cookie.
+fn no_stranger(services: &Services, headers: &HeaderMap) -> Result<(), Problem> {
+    if services.access.is_open() {
+        origin::same(headers)
+    } else if by_cookie(headers) {
+        origin::same_host(headers)
+    } else {
+        Ok(())
+    }
+}
+
+/// The address of the client; what a proxy says is believed if the proxy is trusted.
+pub(crate) fn peer(services: &Services, request: &Request) -> Option<IpAddr> {
+    const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>()?.0.ip();
+    let forwarded = request.headers().get(FORWARDED_FOR).and_then(|value| value.to_str().ok());
+    Some(client_address(peer, forwarded, |address| services.trusted_proxies.contains(&address)))
+}
