@@ -55,7 +55,7 @@ pub use quota::{Class, ConnectLimit, Quotas};
 pub use routes::{Route, router, routes};
 pub use state::{MetricsText, Services, WallClock};
 pub use version::{EndsTooEarly, Legacy};
-pub use wire::{Document, document};
+pub use wire::{Document, document, timestamp as parse_time};
 
 /// The README's example, compiled with the documentation's tests.
 #[cfg(doctest)]

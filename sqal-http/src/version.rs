@@ -12,7 +12,7 @@ const DEPRECATED_SINCE: i64 = 1_795_219_200;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Legacy {
     /// Whether they answer at all; without it they are 410 and name their successor.
-    pub enabled: bool,
+    pub(crate) enabled: bool,
     sunset: Option<Timestamp>,
 }
 
@@ -24,11 +24,17 @@ pub struct EndsTooEarly;
 impl Default for Legacy {
     /// They answer, and no end is promised (`API_LEGACY_ENABLED` is true).
     fn default() -> Self {
-        Self { enabled: true, sunset: None }
+        Self::answering(true)
     }
 }
 
 impl Legacy {
+    /// They answer, or not; no end is promised.
+    #[must_use]
+    pub const fn answering(enabled: bool) -> Self {
+        Self { enabled, sunset: None }
+    }
+
     /// The same with the time from which they may be gone.
     ///
     /// # Errors

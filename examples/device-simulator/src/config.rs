@@ -12,6 +12,9 @@ pub struct Config {
     /// Where the server listens for stations.
     #[arg(long, env = "BACKEND_WS_URL", default_value = "ws://127.0.0.1:8000/ws/sensors/")]
     pub url: String,
+    /// The token of the station, where the server asks for one.
+    #[arg(long, env = "SQAL_TOKEN", hide_env_values = true)]
+    pub token: Option<String>,
     /// A YAML file of product profiles, as the server reads it; without it the built-in placeholder is used.
     #[arg(long, env = "CONFIG_PATH")]
     pub config_path: Option<PathBuf>,

@@ -14,6 +14,9 @@ use sqal_resilience::{Backoff, InvalidBackoff};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout, timeout_at};
 use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::http::HeaderValue;
+use tokio_tungstenite::tungstenite::http::header::AUTHORIZATION;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 use tracing::{info, warn};
 
@@ -122,7 +125,7 @@ pub async fn run(
         let acknowledged = work.summary.ids.len();
         tokio::select! {
             () = &mut stop => break,
-            ended = work.converse(&config.url) => match ended {
+            ended = work.converse(&config.url, config.token.as_deref()) => match ended {
                 Ok(()) => continue,
                 Err(why) => warn!(url = config.url, "connection: {why}"),
             },
@@ -169,8 +172,14 @@ impl Work {
     }
 
     /// One connection, until it breaks or there is nothing left to do.
-    async fn converse(&mut self, url: &str) -> Result<(), String> {
-        let opening = timeout(PATIENCE, connect_async(url)).await.map_err(|_| "no answer".to_owned())?;
+    async fn converse(&mut self, url: &str, token: Option<&str>) -> Result<(), String> {
+        let mut request = url.into_client_request().map_err(|error| error.to_string())?;
+        if let Some(token) = token {
+            let bearer =
+                HeaderValue::try_from(format!("Bearer {token}")).map_err(|_| "the token is no text".to_owned())?;
+            request.headers_mut().insert(AUTHORIZATION, bearer);
+        }
+        let opening = timeout(PATIENCE, connect_async(request)).await.map_err(|_| "no answer".to_owned())?;
         let (mut socket, _) = opening.map_err(|error| error.to_string())?;
         self.summary.connections += 1;
         self.under_way = 0;
@@ -222,7 +231,7 @@ impl Work {
             ("persisted", _) => self.summary.persisted += 1,
             ("duplicate", _) => self.summary.duplicate += 1,
             // The server cannot store now: keep the frame, come back later.
-            (_, Some(problem)) if problem.status == 503 => return Err(problem.detail.clone()),
+            (_, Some(problem)) if matches!(problem.status, 429 | 503) => return Err(problem.detail.clone()),
             (_, problem) => {
                 self.summary.rejected += 1;
                 warn!(

@@ -4,6 +4,7 @@ mod backup;
 mod database;
 mod keys;
 mod rotation;
+mod tokens;
 
 use std::io::{Read, Write};
 use std::num::NonZeroU16;
@@ -138,6 +139,21 @@ enum What {
         #[command(flatten)]
         keys: Keys,
     },
+    /// Make a token for a device, a gateway or a person: it is printed once, and kept nowhere; its entry goes into the file of tokens of the server.
+    Token {
+        /// Whose it is.
+        #[arg(long)]
+        name: Name<64>,
+        /// For samples of this device.
+        #[arg(long, required_unless_present_any = ["gateway", "role"])]
+        device: Option<DeviceId>,
+        /// For samples of any device.
+        #[arg(long, conflicts_with = "device")]
+        gateway: bool,
+        /// For a person who may do this.
+        #[arg(long, value_enum, conflicts_with_all = ["device", "gateway"])]
+        role: Option<tokens::Role>,
+    },
     /// Seal what comes on standard input as a confidential field of a subject, without the end of a last line; whatever was there is replaced.
     Seal {
         /// A SQLite file, or a URL of PostgreSQL.
@@ -211,6 +227,8 @@ enum Failed {
         "sealed {resealed} fields anew, and somebody still seals with another key: give everyone the new one, and rotate again"
     )]
     StillSealing { resealed: usize },
+    #[error("no random bits: {0}")]
+    NoRandomness(getrandom::Error),
     #[error("{0}")]
     Field(#[from] FieldError),
     #[error("{said}; but Redis may give it for 25 minutes more: {why}")]
@@ -356,6 +374,9 @@ async fn run(command: What) -> Result<String, Failed> {
                 forget(&redis).await.map_err(|why| Failed::Remembered { said: said.clone(), why })?;
             }
             Ok(said)
+        }
+        What::Token { name, device, role, gateway: _ } => {
+            tokens::token(name, device, role).map_err(Failed::NoRandomness)
         }
         What::Seal { database, subject, field, exact, keys } => {
             let database = Database::open_current(&database).await?;

@@ -1,43 +1,54 @@
-//! What the server reads from its surroundings: arguments and environment variables, all mistakes at once.
+//! [`Config`]: what the server needs to know, checked as a whole: every mistake is told at once (CFG-01, CFG-02, CFG-05).
 
+use std::ffi::OsString;
 use std::fmt;
-use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use clap::Parser;
-use sqal_http::{ProfileFile, Profiles};
+use axum::http::HeaderValue;
+use clap::{Command, error::ErrorKind};
+use sqal_http::{Access, Class, Legacy, ProfileFile, Profiles, Quotas, TokenFile, parse_time};
+use sqal_resilience::Quota;
+use sqal_storage::PostgresConfig;
 use tracing_subscriber::EnvFilter;
+
+use crate::settings::{self, Mistake, Values};
 
 /// The profile that is built in, for a first look.
 const BUILT_IN: &str = include_str!("../profiles/config_foiegras.yaml");
 
-/// sqal-server: grades what its stations send, keeps every sample, and shows the line live.
-#[derive(Clone, Debug, Parser)]
-#[command(version, about)]
+/// What the server needs to know.
+#[derive(Debug)]
 pub struct Config {
-    /// The address to listen on; it is open to whoever can reach it, so keep it on loopback or behind a proxy.
-    #[arg(long, env = "SQAL_ADDRESS", default_value = "127.0.0.1:8000")]
+    /// The address to listen on.
     pub address: SocketAddr,
-    /// The folder of the database; it is created if it is not there.
-    #[arg(long, env = "SQAL_DATA_DIR", default_value = "sqal-data")]
+    /// The folder of the database, or of the spool.
     pub data_dir: PathBuf,
-    /// A PostgreSQL to keep the samples in, for example `postgres://sqal_user:password@db/sqal_db`; without it a file in the data folder.
-    /// Samples wait in a file of the data folder while the database is away; at the start it must be there.
-    #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
+    /// A PostgreSQL to keep the samples in.
     pub database_url: Option<SecretUrl>,
-    /// A Redis to share what is remembered with other servers, for example `redis://cache:6379/0`; without it each remembers for itself. The
-    /// server starts and goes on without it.
-    #[arg(long, env = "REDIS_URL", hide_env_values = true)]
+    /// A Redis to share what is remembered.
     pub redis_url: Option<SecretUrl>,
-    /// A YAML file of product profiles; without it the built-in placeholder is used.
-    #[arg(long, env = "CONFIG_PATH")]
-    pub config_path: Option<PathBuf>,
-    /// What is logged, for example `info` or `sqal_http=debug`.
-    #[arg(long, env = "SQAL_LOG", default_value = "info", value_parser = log_filter)]
+    /// By what products are judged.
+    pub profiles: Profiles,
+    /// Who may do what.
+    pub access: Access,
+    /// Where the tokens stand, if there are any.
+    pub tokens_file: Option<PathBuf>,
+    /// How often.
+    pub quotas: Quotas,
+    /// What becomes of older paths.
+    pub legacy: Legacy,
+    /// Proxies that are believed.
+    pub trusted_proxies: Vec<IpAddr>,
+    /// Pages of other sites that may read.
+    pub cors_origins: Vec<HeaderValue>,
+    /// What is logged.
     pub log: String,
 }
 
-/// A URL that may hold a password: its `Debug` shows nothing, and it is checked where an error does not repeat it.
+/// A URL that may hold a password: its `Debug` shows nothing.
 #[derive(Clone)]
 pub struct SecretUrl(pub(crate) String);
 
@@ -47,58 +58,218 @@ impl fmt::Debug for SecretUrl {
     }
 }
 
-impl From<String> for SecretUrl {
-    fn from(url: String) -> Self {
-        Self(url)
+/// What the command line asks for.
+#[derive(Debug)]
+pub enum Asked {
+    /// To serve.
+    Serve(Box<Config>),
+    /// To print something, and that is all.
+    Print(String),
+}
+
+/// Why it cannot be done.
+#[derive(Debug)]
+pub enum Refused {
+    /// Everything that is wrong with the settings.
+    Settings(Vec<Mistake>),
+    /// The command line is none, or asks for help.
+    Arguments(clap::Error),
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Arguments(error) => error.fmt(f),
+            Self::Settings(mistakes) => {
+                let settings = if mistakes.len() == 1 { "setting" } else { "settings" };
+                write!(f, "{} {settings} cannot be used; `sqal-server config print` shows them all", mistakes.len())?;
+                mistakes.iter().try_for_each(|mistake| write!(f, "\n  {mistake}"))
+            }
+        }
     }
 }
 
-/// A wrong filter is refused at the start, not replaced in silence.
-fn log_filter(text: &str) -> Result<String, String> {
-    EnvFilter::try_new(text).map(|_| text.to_owned()).map_err(|error| error.to_string())
+/// Reads arguments and environment.
+///
+/// # Errors
+///
+/// [`Refused`] with everything that is wrong.
+pub fn read(
+    arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>,
+    variable: impl Fn(&str) -> Option<String>,
+) -> Result<Asked, Refused> {
+    let config = Command::new("config")
+        .about("Looks at the settings, and starts nothing")
+        .subcommand_required(true)
+        .subcommand(Command::new("check").about("Says everything that is wrong with them, files too"))
+        .subcommand(Command::new("print").about("Prints each with where it is from; secrets are hidden"))
+        .subcommand(Command::new("schema").about("Prints them as a JSON Schema"));
+    let command = Command::new("sqal-server")
+        .about("Grades what its stations send, keeps every sample, and shows the line live")
+        .version(env!("CARGO_PKG_VERSION"))
+        .args(settings::arguments().map(|argument| argument.global(true)))
+        .subcommand(config);
+    let matches = command.try_get_matches_from(arguments).map_err(Refused::Arguments)?;
+    let values = Values::find(&matches, variable);
+    match matches.subcommand().and_then(|(_, config)| config.subcommand_name()) {
+        Some("schema") => Ok(Asked::Print(format!("{:#}", settings::schema()))),
+        Some("print") => Ok(Asked::Print(values.shown())),
+        Some(_) => Config::of(values).map(|_| Asked::Print("every setting can be used".to_owned())),
+        None => Config::of(values).map(|config| Asked::Serve(Box::new(config))),
+    }
 }
 
-/// Why profiles could not be loaded.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ProfileError {
-    /// The file cannot be read.
-    #[error("profile file {path}: {source}")]
-    File {
-        /// Where it should be.
-        path: PathBuf,
-        /// Why it cannot be read.
-        source: std::io::Error,
-    },
-    /// The file is not a profile file.
-    #[error("profile file: {0}")]
-    Yaml(#[from] serde_saphyr::Error),
-    /// A profile cannot be used.
-    #[error(transparent)]
-    Profile(#[from] sqal_http::NotProfiles),
+impl Refused {
+    /// Whether it is no mistake: somebody asked for help or for the version.
+    #[must_use]
+    pub fn is_help(&self) -> bool {
+        matches!(self, Self::Arguments(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion))
+    }
 }
 
 impl Config {
-    /// Loads the profiles from the file, or the built-in ones.
-    ///
-    /// # Errors
-    ///
-    /// [`ProfileError`] names the file, the place in it, and what is wrong.
-    pub fn profiles(&self) -> Result<Profiles, ProfileError> {
-        let text = match &self.config_path {
-            Some(path) => {
-                std::fs::read_to_string(path).map_err(|source| ProfileError::File { path: path.clone(), source })?
+    fn of(mut values: Values) -> Result<Self, Refused> {
+        let production = values.read("SQAL_ENV", |text| match text {
+            "production" => Some(true),
+            "development" => Some(false),
+            _ => None,
+        });
+        if production == Some(true) {
+            for name in ["SQAL_TOKENS_FILE", "CONFIG_PATH", "SQAL_DATA_DIR"] {
+                if !values.is_said(name) {
+                    values.wrong(name, "in production it must be set");
+                }
             }
-            None => BUILT_IN.to_owned(),
+        }
+        let address: Option<SocketAddr> = values.read("SQAL_ADDRESS", |text| text.parse().ok());
+        let tokens_file = values.text("SQAL_TOKENS_FILE").map(PathBuf::from);
+        let access = match &tokens_file {
+            None => Some(Access::open()),
+            Some(path) => match tokens(path).and_then(|file| Access::of(file).map_err(|error| error.to_string())) {
+                Ok(access) => Some(access),
+                Err(why) => {
+                    values.wrong("SQAL_TOKENS_FILE", why);
+                    None
+                }
+            },
         };
-        let file: ProfileFile = serde_saphyr::from_str(&text)?;
-        Ok(Profiles::new(file.profiles)?)
+        if let Some(address) = address.filter(|address| !address.ip().is_loopback() && tokens_file.is_none()) {
+            let what = format!(
+                "{address} can be reached from elsewhere, and nobody would be asked who they are: set SQAL_TOKENS_FILE (`sqal token` makes \
+                 tokens), or listen on 127.0.0.1"
+            );
+            values.wrong("SQAL_ADDRESS", what);
+        }
+        let profiles =
+            profiles(values.text("CONFIG_PATH").map(Path::new)).map_err(|why| values.wrong("CONFIG_PATH", why));
+        let database_url =
+            values.read("DATABASE_URL", |text| PostgresConfig::new(text).is_ok().then(|| SecretUrl(text.to_owned())));
+        let redis_url = values.read("REDIS_URL", |text| {
+            (text.starts_with("redis://") || text.starts_with("rediss://")).then(|| SecretUrl(text.to_owned()))
+        });
+        let listed = |text: &str| -> Vec<String> {
+            text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
+        };
+        let trusted_proxies = values.read("SQAL_TRUSTED_PROXIES", |text| {
+            listed(text).iter().map(|part| part.parse().ok()).collect::<Option<_>>()
+        });
+        let cors_origins =
+            values.read("CORS_ORIGINS", |text| listed(text).iter().map(|part| origin(part)).collect::<Option<_>>());
+        let enabled = values.read("API_LEGACY_ENABLED", |text| text.parse::<bool>().ok());
+        let legacy = enabled.map(Legacy::answering);
+        let sunset = values.read("API_LEGACY_SUNSET", |text| legacy.unwrap_or_default().ending(parse_time(text)?).ok());
+        let legacy = sunset.or(legacy);
+        let calls = values.read("SQAL_CALLS_PER_MINUTE", |text| text.parse::<u32>().ok());
+        let frames = values.read("SQAL_FRAMES_PER_MINUTE", |text| text.parse::<u32>().ok());
+        let log = values.read("SQAL_LOG", |text| EnvFilter::try_new(text).is_ok().then(|| text.to_owned()));
+        let data_dir = values.read("SQAL_DATA_DIR", |text| Some(PathBuf::from(text)));
+        let quotas = calls.zip(frames).map(|(calls, frames)| quotas(calls, frames));
+        let whole = (|| {
+            Some(Self {
+                address: address?,
+                data_dir: data_dir?,
+                database_url,
+                redis_url,
+                profiles: profiles.ok()?,
+                access: access?,
+                tokens_file,
+                quotas: quotas?,
+                legacy: legacy?,
+                trusted_proxies: trusted_proxies?,
+                cors_origins: cors_origins?,
+                log: log?,
+            })
+        })();
+        whole.filter(|_| values.mistakes.is_empty()).ok_or(Refused::Settings(values.mistakes))
     }
+}
+
+/// The tokens of a file.
+pub(crate) fn tokens(path: &Path) -> Result<TokenFile, String> {
+    let text = std::fs::read_to_string(path).map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
+    serde_saphyr::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+/// The profiles of a file, or the built-in ones; what is wrong names the file and the place in it.
+fn profiles(path: Option<&Path>) -> Result<Profiles, String> {
+    let (name, text) = match path {
+        None => ("the built-in profiles".to_owned(), BUILT_IN.to_owned()),
+        Some(path) => {
+            let name = path.display().to_string();
+            let text = std::fs::read_to_string(path).map_err(|error| format!("{name} cannot be read: {error}"))?;
+            (name, text)
+        }
+    };
+    let file: ProfileFile = serde_saphyr::from_str(&text).map_err(|error| format!("{name}: {error}"))?;
+    Profiles::new(file.profiles).map_err(|error| format!("{name}: {error}"))
+}
+
+/// An origin as a browser sends it: a scheme and a host, and no path.
+fn origin(text: &str) -> Option<HeaderValue> {
+    let (scheme, host) = text.split_once("://")?;
+    let right = matches!(scheme, "http" | "https") && !host.is_empty() && !host.contains('/');
+    HeaderValue::try_from(text).ok().filter(|_| right)
+}
+
+fn quotas(calls: u32, frames: u32) -> Quotas {
+    let minute = |count| NonZeroU32::new(count).map(|count| Quota::new(count, Duration::from_mins(1)));
+    let classes = [
+        (Class::Read, minute(calls)),
+        (Class::Summary, minute(calls)),
+        (Class::Create, minute(calls)),
+        (Class::Message, minute(frames)),
+        (Class::SignIn, Class::SignIn.usual()),
+    ];
+    classes.into_iter().fold(Quotas::none(), |quotas, (class, quota)| match quota {
+        // So many in a minute is a rate that any bucket can keep.
+        Some(quota) => quotas.with(class, quota).unwrap_or_else(|error| unreachable!("{error}")),
+        None => quotas,
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn asked(arguments: &[&str], variables: &[(&str, &str)]) -> Result<Asked, Refused> {
+        let variable =
+            |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
+        read([&["sqal-server"], arguments].concat(), variable)
+    }
+
+    fn config(arguments: &[&str], variables: &[(&str, &str)]) -> Config {
+        match asked(arguments, variables) {
+            Ok(Asked::Serve(config)) => *config,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn mistakes(arguments: &[&str], variables: &[(&str, &str)]) -> Vec<String> {
+        match asked(arguments, variables) {
+            Err(Refused::Settings(mistakes)) => mistakes.iter().map(ToString::to_string).collect(),
+            other => panic!("{other:?}"),
+        }
+    }
 
     #[test]
     fn the_built_in_profile_is_the_example_of_the_crates() {
@@ -108,15 +279,107 @@ mod tests {
     }
 
     #[test]
-    fn a_misspelt_key_is_refused_with_its_place() {
-        let refused = serde_saphyr::from_str::<ProfileFile>(&BUILT_IN.replace("max_tilt_deg", "max_tilt")).unwrap_err();
-        let text = refused.to_string();
-        assert!(text.contains("max_tilt") && text.contains("line"), "{text}");
+    fn cfg_01_every_mistake_is_told_at_once_and_no_secret_with_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let bad = folder.path().join("bad.yaml");
+        std::fs::write(&bad, BUILT_IN.replace("max_tilt_deg", "max_tilt")).unwrap();
+        let variables = [
+            ("SQAL_ADDRESS", "banana"),
+            ("DATABASE_URL", "mysql://root:hunter2@db/x"),
+            ("REDIS_URL", "hunter2"),
+            ("CONFIG_PATH", bad.to_str().unwrap()),
+            ("SQAL_TOKENS_FILE", "not-there.yaml"),
+            ("SQAL_TRUSTED_PROXIES", "10.0.0.1,proxy"),
+            ("CORS_ORIGINS", "http://ok.example,ftp://x"),
+            ("API_LEGACY_ENABLED", "yes"),
+            ("API_LEGACY_SUNSET", "2020-01-01T00:00:00Z"),
+            ("SQAL_CALLS_PER_MINUTE", "-1"),
+            ("SQAL_FRAMES_PER_MINUTE", "many"),
+            ("SQAL_LOG", "sqal=loud"),
+            ("SQAL_ENV", "staging"),
+        ];
+        let told = mistakes(&[], &variables);
+        for (name, _) in variables {
+            assert!(told.iter().any(|line| line.starts_with(&format!("{name} (environment): "))), "{name}: {told:#?}");
+        }
+        assert_eq!(told.len(), variables.len(), "{told:#?}");
+        let all = told.join("\n");
+        assert!(!all.contains("hunter2"), "{all}");
+        assert!(all.contains("max_tilt") && all.contains("line") && all.contains("not-there.yaml"), "{all}");
+        assert!(all.contains("expected an address and a port, for example 127.0.0.1:8000"), "{all}");
     }
 
     #[test]
-    fn a_file_that_is_not_there_is_named() {
-        let config = Config::parse_from(["sqal-server", "--config-path", "not-there.yaml"]);
-        assert!(config.profiles().unwrap_err().to_string().contains("not-there.yaml"));
+    fn cfg_02_production_says_what_is_missing() {
+        let told = mistakes(&[], &[("SQAL_ENV", "production")]);
+        let names: Vec<_> = told.iter().filter_map(|line| line.split(' ').next()).collect();
+        assert_eq!(names, ["SQAL_TOKENS_FILE", "CONFIG_PATH", "SQAL_DATA_DIR"]);
+    }
+
+    #[test]
+    fn a_server_that_asks_nobody_is_not_reached_from_elsewhere() {
+        let told = mistakes(&["--address", "0.0.0.0:8000"], &[]);
+        assert!(
+            told[0].starts_with("SQAL_ADDRESS (--address): 0.0.0.0:8000 can be reached from elsewhere"),
+            "{told:?}"
+        );
+        let folder = tempfile::tempdir().unwrap();
+        let tokens = folder.path().join("tokens.yaml");
+        let hash = sqal_http::TokenHash::of("x");
+        let entry = |grant: &str| format!("  - name: someone\n    grant: {grant}\n    sha256: {hash}\n");
+        std::fs::write(&tokens, format!("tokens:\n{}", entry("{ role: viewer }"))).unwrap();
+        let tokens = tokens.to_str().unwrap();
+        let config = config(&["--address", "0.0.0.0:8000", "--tokens-file", tokens], &[]);
+        assert!(!config.access.is_open());
+        for (grants, why) in [
+            (&["{ role: emperor }"][..], "emperor"),
+            (&["gateway", "{ device: ESP32_001 }"], "the same token"),
+            (&[], "tokens"),
+        ] {
+            let entries: String = grants.iter().map(|grant| entry(grant)).collect();
+            std::fs::write(tokens, format!("tokens:\n{entries}")).unwrap();
+            let told = mistakes(&["--tokens-file", tokens], &[]);
+            assert!(told.len() == 1 && told[0].contains(why), "{told:?}");
+        }
+    }
+
+    #[test]
+    fn arguments_come_before_variables_and_variables_before_files() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("url");
+        std::fs::write(&file, "postgres://me:hunter2@db/one\n").unwrap();
+        let file = file.to_str().unwrap();
+        let url = |variables: &[(&str, &str)], arguments: &[&str]| config(arguments, variables).database_url.unwrap().0;
+        assert_eq!(url(&[("DATABASE_URL_FILE", file)], &[]), "postgres://me:hunter2@db/one");
+        let both = [("DATABASE_URL_FILE", file), ("DATABASE_URL", "postgres://two/x")];
+        assert_eq!(url(&both, &[]), "postgres://two/x");
+        assert_eq!(url(&both, &["--database-url", "postgres://three/x"]), "postgres://three/x");
+        assert!(config(&[], &[("DATABASE_URL", "")]).database_url.is_none(), "an empty variable is none");
+        let told = mistakes(&[], &[("REDIS_URL_FILE", "/nowhere")]);
+        assert!(told[0].contains("REDIS_URL_FILE names cannot be read"), "{told:?}");
+
+        let Ok(Asked::Print(shown)) =
+            asked(&["config", "print"], &[("DATABASE_URL_FILE", file), ("SQAL_LOG", "debug")])
+        else {
+            panic!("it prints");
+        };
+        assert!(shown.contains("SQAL_LOG = debug    # environment"), "{shown}");
+        assert!(
+            shown.contains(&format!("DATABASE_URL = (hidden)    # file {file}")) && !shown.contains("hunter2"),
+            "{shown}"
+        );
+        assert!(shown.contains("SQAL_ADDRESS = 127.0.0.1:8000    # default"), "{shown}");
+    }
+
+    #[test]
+    fn looking_starts_nothing() {
+        assert!(matches!(asked(&["config", "check"], &[]), Ok(Asked::Print(_))));
+        assert!(matches!(asked(&["config", "check", "--address", "x"], &[]), Err(Refused::Settings(_))));
+        let Ok(Asked::Print(schema)) = asked(&["config", "schema"], &[]) else { panic!("it prints") };
+        let schema: serde_json::Value = serde_json::from_str(&schema).unwrap();
+        assert_eq!(schema["properties"]["API_LEGACY_ENABLED"]["default"], "true");
+        assert_eq!(schema["properties"]["DATABASE_URL_FILE"]["type"], "string");
+        assert!(asked(&["--help"], &[]).is_err_and(|refused| refused.is_help()));
+        assert!(asked(&["--bananas"], &[]).is_err_and(|refused| !refused.is_help()));
     }
 }

@@ -5,7 +5,10 @@ mod config;
 mod database;
 mod observe;
 mod server;
+mod settings;
+mod tokens;
 
-pub use config::{Config, ProfileError, SecretUrl};
+pub use config::{Asked, Config, Refused, SecretUrl, read};
 pub use observe::{log_to_stderr, metrics_text};
 pub use server::{ServerError, serve};
+pub use settings::{Mistake, SETTINGS, Setting, Source};

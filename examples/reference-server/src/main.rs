@@ -3,12 +3,30 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use clap::Parser;
-use reference_server::{Config, log_to_stderr, serve};
+use reference_server::{Asked, Refused, log_to_stderr, read, serve};
 use tracing_subscriber::EnvFilter;
 
+/// What `sysexits.h` calls a configuration that cannot be: who supervises the server need not try again.
+const CANNOT_BE_CONFIGURED: u8 = 78;
+
 fn main() -> ExitCode {
-    let config = Config::parse();
+    #[expect(clippy::disallowed_methods, reason = "the environment enters here")]
+    let asked = read(std::env::args_os(), |name| std::env::var(name).ok());
+    let config = match asked {
+        Ok(Asked::Serve(config)) => *config,
+        Ok(Asked::Print(text)) => {
+            let _ = writeln!(std::io::stdout(), "{text}");
+            return ExitCode::SUCCESS;
+        }
+        Err(refused) if refused.is_help() => {
+            let _ = write!(std::io::stdout(), "{refused}");
+            return ExitCode::SUCCESS;
+        }
+        Err(refused) => {
+            let _ = writeln!(std::io::stderr(), "sqal-server: {refused}");
+            return ExitCode::from(if matches!(refused, Refused::Settings(_)) { CANNOT_BE_CONFIGURED } else { 2 });
+        }
+    };
     log_to_stderr(EnvFilter::new(&config.log));
     let data_dir = config.data_dir.display().to_string();
     let ready = move |address| {

@@ -5,18 +5,20 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use axum::http::{HeaderValue, Method, header};
 use sqal_core::Timestamp;
 use sqal_http::{Services, router};
 use sqal_resilience::{InvalidBreaker, Phase, Report, Shutdown, ShutdownConfig, Signals, Stage};
 use sqal_storage::{BatchWriter, InvalidPostgres, RedisError, StorageError};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
+use tower_http::cors::CorsLayer;
 use tracing::{info, warn};
 
 use crate::cache;
 use crate::database::Database;
 use crate::observe::shown_with;
-use crate::{Config, ProfileError, metrics_text};
+use crate::{Config, metrics_text, tokens};
 
 /// Thirty seconds for requests, ten for connections, ten for what they have handed in.
 const ENDING: ShutdownConfig =
@@ -29,9 +31,6 @@ const CLOSE: Duration = Duration::from_secs(8);
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ServerError {
-    /// The profiles.
-    #[error(transparent)]
-    Profiles(#[from] ProfileError),
     /// The data folder.
     #[error("data folder {path}: {source}")]
     DataDir {
@@ -83,7 +82,6 @@ pub async fn serve(config: Config, ready: impl FnOnce(SocketAddr)) -> Result<(),
         let shutdown = shutdown.clone();
         async move { shutdown.listen(signals).await }
     }));
-    let profiles = config.profiles()?;
     // A library that embeds this server twice in one process (a test) keeps the first one's metrics.
     let (metrics, sweeping) = metrics_text().ok().unzip();
     let _sweeping = sweeping.map(AbortOnDrop);
@@ -95,7 +93,7 @@ pub async fn serve(config: Config, ready: impl FnOnce(SocketAddr)) -> Result<(),
     let database = opened?;
     let store = Arc::clone(&database.store);
     let (writer, mut writing) = BatchWriter::start(Arc::clone(&store), database.writer);
-    let mut services = Services::new(store, writer, profiles, wall_clock).ending_with(&shutdown);
+    let mut services = Services::new(store, writer, config.profiles, wall_clock).ending_with(&shutdown);
     let report = database.report();
     services.metrics = metrics.map(|render| shown_with(render, report));
     cache::share(&mut services, config.redis_url.as_ref(), &shutdown)?;
@@ -103,15 +101,22 @@ pub async fn serve(config: Config, ready: impl FnOnce(SocketAddr)) -> Result<(),
         let health = services.health.clone();
         async move { health.run(Duration::from_secs(1)).await }
     }));
+    services.access = Arc::new(config.access);
+    (services.quotas, services.legacy) = (Arc::new(config.quotas), config.legacy);
+    services.trusted_proxies = config.trusted_proxies;
+    let _following =
+        config.tokens_file.map(|path| AbortOnDrop(tokio::spawn(tokens::follow(path, Arc::clone(&services.access)))));
     let websockets = services.websockets.clone();
 
     let address = config.address;
     let listener = TcpListener::bind(address).await.map_err(|source| ServerError::Listen { address, source })?;
     let address = listener.local_addr()?;
-    if !address.ip().is_loopback() {
-        warn!(%address, "open to the network without authentication");
+    if services.access.is_open() {
+        warn!(%address, "NOBODY IS ASKED WHO THEY ARE: whoever reaches this address may do everything; SQAL_TOKENS_FILE says who may");
     }
-    let app = router(services).into_make_service_with_connect_info::<SocketAddr>();
+    let app = router(services)
+        .layer(pages_that_may_read(config.cors_origins))
+        .into_make_service_with_connect_info::<SocketAddr>();
     let draining = {
         let shutdown = shutdown.clone();
         async move { shutdown.reached(Phase::Draining).await }
@@ -150,6 +155,11 @@ pub async fn serve(config: Config, ready: impl FnOnce(SocketAddr)) -> Result<(),
     let _ = shutdown.on_close(Stage::STORES, "database pool", close);
     let report = shutdown.run().await;
     if report.exit_code() == 0 { Ok(()) } else { Err(ServerError::Unfinished(report)) }
+}
+
+/// What browsers are told of pages of other sites (ARC-14): those named may read, and none may write.
+fn pages_that_may_read(origins: Vec<HeaderValue>) -> CorsLayer {
+    CorsLayer::new().allow_origin(origins).allow_methods([Method::GET]).allow_headers([header::AUTHORIZATION])
 }
 
 /// The machine's wall clock; the one place where the server reads it.

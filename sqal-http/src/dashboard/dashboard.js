@@ -2,6 +2,7 @@
 
 const LIST_URL = "/api/v1/samples?limit=60";
 const EVENTS_URL = "/api/v1/events";
+const SESSION_URL = "/api/v1/session";
 const KEEP = 60; // samples remembered per station
 const MAX_STATIONS = 64; // device ids are untrusted: a flood of them must not exhaust the browser
 const LATE_AFTER_S = 15;
@@ -44,7 +45,10 @@ const TEXT = {
   spectralScore: ["spectral score", "note spectrale"], coverage: ["coverage", "couverture"], conflict: ["conflict", "conflit"],
   profile: ["profile", "profil"], firmware: ["firmware", "micrologiciel"], humidity: ["{n} RH", "{n} HR"], days: ["d", "j"],
   processing: ["computed in", "calculé en"], history: ["Recent samples ({n})", "Échantillons récents ({n})"],
-  historyTitle: ["Recent samples", "Échantillons récents"],
+  historyTitle: ["Recent samples", "Échantillons récents"], signIn: ["Sign in", "Connexion"],
+  token: ["Token", "Jeton"], enter: ["Sign in", "Se connecter"], wrongToken: ["This token is not known.", "Ce jeton n’est pas connu."],
+  notForPeople: ["This token is a device’s.", "Ce jeton est celui d’un appareil."],
+  tooOften: ["Tried too often: wait a minute.", "Trop d’essais : patientez une minute."],
 };
 
 // Words that come from the server; one that is not here is shown as it came.
@@ -776,13 +780,45 @@ async function loadRecent() {
   } catch { /* the event stream shows the lost connection and its return asks again */ }
 }
 
+/* ---------- Who looks ---------- */
+
+// The token goes into a cookie that no script reads; here it is forgotten with the form.
+async function signIn(token) {
+  const answer = await fetch(SESSION_URL, { method: "POST", headers: { authorization: `Bearer ${token}` } });
+  if (answer.ok) return null;
+  return { 403: "notForPeople", 429: "tooOften" }[answer.status] ?? "wrongToken";
+}
+
+const dialog = document.querySelector("#sign-in");
+// Closing it would leave a page that shows nothing and asks for nothing.
+dialog.addEventListener("cancel", (event) => event.preventDefault());
+dialog.querySelector("form").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const field = dialog.querySelector("#token");
+  let problem = "wrongToken";
+  try { problem = await signIn(field.value.trim()); } catch { problem = "lost"; }
+  dialog.querySelector("#sign-in-problem").textContent = problem ? t(problem) : "";
+  field.value = "";
+  if (problem) { field.focus(); return; }
+  dialog.close();
+  follow();
+});
+
+// Whether this browser is known; on a server that asks for no token everybody is.
+async function isKnown() {
+  try {
+    const answer = await fetch(SESSION_URL, { cache: "no-store" });
+    return answer.status !== 401 && answer.status !== 403;
+  } catch { return true; } // what is wrong is no question of who looks
+}
+
 function setConnection(state) {
   page.connection.dataset.state = state;
   page.connection.dataset.i18n = state;
   page.connection.textContent = t(state);
 }
 
-function follow() {
+function stream() {
   const events = new EventSource(EVENTS_URL);
   // Each (re)opening asks for the list again: it fills whatever gap the stream had.
   events.addEventListener("open", () => { setConnection("live"); loadRecent(); });
@@ -792,6 +828,13 @@ function follow() {
     // The browser retries a cut stream by itself, but gives up for good on an HTTP error (a proxy's 502).
     if (events.readyState === EventSource.CLOSED) setTimeout(follow, REOPEN_MS);
   });
+}
+
+// The stream says nothing of why it was refused; the session does.
+async function follow() {
+  if (await isKnown()) { stream(); return; }
+  setConnection("lost");
+  if (!dialog.open) dialog.showModal();
 }
 
 /* ---------- Controls ---------- */

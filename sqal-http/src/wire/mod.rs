@@ -8,4 +8,5 @@ mod time;
 pub use document::{Document, document};
 pub(crate) use frame::{Incoming, parse, sample_id_of};
 pub(crate) use statistics::{DeviceStatistics, HourDocument, Totals};
-pub(crate) use time::{parse as timestamp, rfc3339, rfc3339_or_none};
+pub use time::parse as timestamp;
+pub(crate) use time::{rfc3339, rfc3339_or_none};

@@ -13,7 +13,8 @@ pub(crate) fn rfc3339(timestamp: Timestamp) -> String {
 }
 
 /// The timestamp of an RFC 3339 text; digits beyond microseconds are cut.
-pub(crate) fn parse(text: &str) -> Option<Timestamp> {
+#[must_use]
+pub fn parse(text: &str) -> Option<Timestamp> {
     let time = OffsetDateTime::parse(text, &Rfc3339).ok()?;
     let micros = time.unix_timestamp_nanos().div_euclid(1000);
     i64::try_from(micros).ok().and_then(|micros| Timestamp::from_micros(micros).ok())

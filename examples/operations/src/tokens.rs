@@ -1,0 +1,42 @@
+//! `sqal token`: a new token, and the entry by which a server knows it.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use clap::ValueEnum;
+use sha2::{Digest, Sha256};
+use sqal_core::{DeviceId, Name};
+
+/// What a person may do.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Role {
+    /// Reads.
+    Viewer,
+    /// Decides about products.
+    QualityEngineer,
+    /// Decides about devices and people.
+    Administrator,
+}
+
+/// Makes one: 256 random bits, in letters that every header and file takes.
+pub(crate) fn token(name: Name<64>, device: Option<DeviceId>, role: Option<Role>) -> Result<String, getrandom::Error> {
+    let mut random = [0; 32];
+    getrandom::fill(&mut random)?;
+    let token = format!("sqal_{}", URL_SAFE_NO_PAD.encode(random));
+    let hash = Sha256::digest(token.as_bytes()).iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
+    let grant = match (device, role) {
+        (Some(device), _) => format!("{{ device: {} }}", quoted(device.as_str())),
+        (None, Some(Role::Viewer)) => "{ role: viewer }".to_owned(),
+        (None, Some(Role::QualityEngineer)) => "{ role: quality_engineer }".to_owned(),
+        (None, Some(Role::Administrator)) => "{ role: administrator }".to_owned(),
+        (None, None) => "gateway".to_owned(),
+    };
+    let name = quoted(name.as_str());
+    Ok(format!(
+        "token, shown this once: {token}\nentry under `tokens:`:\n  - name: {name}\n    grant: {grant}\n    sha256: {hash}"
+    ))
+}
+
+/// A text as YAML's JSON subset writes it.
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}

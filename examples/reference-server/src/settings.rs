@@ -1,0 +1,295 @@
+//! The settings as one table: name, flag, what is expected, and what they are when nobody says (CFG-01). Arguments come before variables of the environment, and a
+//! variable before the file that a variable with `_FILE` names (CFG-06).
+
+use std::fmt;
+use std::path::Path;
+
+use clap::{Arg, ArgMatches};
+use serde_json::{Value, json};
+
+/// One setting.
+#[derive(Debug)]
+pub struct Setting {
+    /// The variable of the environment.
+    pub name: &'static str,
+    /// What it is without a word of it; `None`: it is not set.
+    pub default: Option<&'static str>,
+    /// Whether its value is shown to nobody; it may stand in a file, whose path is in the variable with `_FILE` behind its name.
+    pub secret: bool,
+    /// What it may be.
+    pub expected: &'static str,
+    /// What it is for.
+    pub what: &'static str,
+}
+
+const fn plain(
+    name: &'static str,
+    default: Option<&'static str>,
+    expected: &'static str,
+    what: &'static str,
+) -> Setting {
+    Setting { name, default, secret: false, expected, what }
+}
+
+const fn secret(name: &'static str, expected: &'static str, what: &'static str) -> Setting {
+    Setting { name, default: None, secret: true, expected, what }
+}
+
+/// Every setting of the server.
+pub const SETTINGS: [Setting; 14] = [
+    plain(
+        "SQAL_ENV",
+        Some("development"),
+        "development or production",
+        "In production it must be said who may (SQAL_TOKENS_FILE), which products there are (CONFIG_PATH) and where samples are kept (SQAL_DATA_DIR)",
+    ),
+    plain(
+        "SQAL_ADDRESS",
+        Some("127.0.0.1:8000"),
+        "an address and a port, for example 127.0.0.1:8000",
+        "Where to listen",
+    ),
+    plain(
+        "SQAL_DATA_DIR",
+        Some("sqal-data"),
+        "a folder",
+        "The folder of the database, made if it is not there; with a DATABASE_URL samples wait there while that is away",
+    ),
+    secret(
+        "DATABASE_URL",
+        "a URL like postgres://sqal_user:password@db/sqal_db",
+        "A PostgreSQL for the samples; without it a file in the data folder. At the start it must be there",
+    ),
+    secret(
+        "REDIS_URL",
+        "a URL like redis://cache:6379/0",
+        "A Redis to share what is remembered with other servers; the server starts and goes on without it",
+    ),
+    plain(
+        "CONFIG_PATH",
+        None,
+        "a YAML file of profiles",
+        "The product profiles; without it a built-in placeholder that fits no product",
+    ),
+    plain(
+        "SQAL_TOKENS_FILE",
+        None,
+        "a YAML file of tokens, see `sqal token --help`",
+        "Who may do what; without it everybody everything, and only on loopback",
+    ),
+    plain(
+        "SQAL_TRUSTED_PROXIES",
+        Some(""),
+        "addresses with commas between",
+        "Proxies whose X-Forwarded-For is believed",
+    ),
+    plain(
+        "CORS_ORIGINS",
+        Some(""),
+        "origins like http://localhost:5173 with commas between",
+        "Pages of other sites that may read",
+    ),
+    plain("API_LEGACY_ENABLED", Some("true"), "true or false", "Whether un-versioned paths answer"),
+    plain(
+        "API_LEGACY_SUNSET",
+        None,
+        "a time like 2028-01-01T00:00:00Z, after 2026-11-21",
+        "From when on un-versioned paths may be gone",
+    ),
+    plain(
+        "SQAL_CALLS_PER_MINUTE",
+        Some("100"),
+        "a whole number; 0 counts nothing",
+        "How often a caller may call a path",
+    ),
+    plain(
+        "SQAL_FRAMES_PER_MINUTE",
+        Some("6000"),
+        "a whole number; 0 counts nothing",
+        "How many frames a device may send",
+    ),
+    plain("SQAL_LOG", Some("info"), "a filter like info or sqal_http=debug", "What is logged on standard error"),
+];
+
+impl Setting {
+    /// `--like-this`, without the dashes.
+    fn flag(&self) -> String {
+        let name = self.name.strip_prefix("SQAL_").unwrap_or(self.name);
+        name.to_lowercase().replace('_', "-")
+    }
+
+    fn file(&self) -> String {
+        format!("{}_FILE", self.name)
+    }
+}
+
+/// Where a value was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// `--flag`.
+    Argument(String),
+    /// A variable of the environment.
+    Environment,
+    /// A file that a variable names.
+    File(String),
+    /// Nobody said anything.
+    Default,
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Argument(flag) => write!(f, "--{flag}"),
+            Self::Environment => f.write_str("environment"),
+            Self::File(path) => write!(f, "file {path}"),
+            Self::Default => f.write_str("default"),
+        }
+    }
+}
+
+/// A setting that cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mistake {
+    /// Which.
+    pub name: &'static str,
+    /// Where it was found.
+    pub source: Source,
+    /// What is wrong, without what is secret.
+    pub what: String,
+}
+
+impl fmt::Display for Mistake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({}): {}", self.name, self.source, self.what)
+    }
+}
+
+/// What was found for each setting, in the order of the table.
+#[derive(Debug)]
+pub(crate) struct Values {
+    found: Vec<(Option<String>, Source)>,
+    /// What is wrong so far.
+    pub(crate) mistakes: Vec<Mistake>,
+}
+
+/// The arguments of all settings.
+pub(crate) fn arguments() -> impl Iterator<Item = Arg> {
+    SETTINGS.iter().map(|setting| {
+        let default =
+            setting.default.filter(|text| !text.is_empty()).map_or_else(String::new, |text| format!(" [{text}]"));
+        let file = if setting.secret { format!(", or a file of it: {}", setting.file()) } else { String::new() };
+        let help = format!("{}: {}{default} [{}{file}]", setting.what, setting.expected, setting.name);
+        Arg::new(setting.name).long(setting.flag()).value_name("VALUE").help(help)
+    })
+}
+
+impl Values {
+    /// Looks for every setting; `variable` is the environment.
+    pub(crate) fn find(matches: &ArgMatches, variable: impl Fn(&str) -> Option<String>) -> Self {
+        let mut mistakes = Vec::new();
+        let found = SETTINGS.iter().map(|setting| look(setting, matches, &variable, &mut mistakes)).collect();
+        Self { found, mistakes }
+    }
+
+    fn of(&self, name: &str) -> (&'static Setting, Option<&str>, &Source) {
+        let at = SETTINGS.iter().position(|setting| setting.name == name);
+        let at = at.unwrap_or_else(|| unreachable!("{name} is in the table"));
+        (&SETTINGS[at], self.found[at].0.as_deref(), &self.found[at].1)
+    }
+
+    /// The text of a setting, if there is one.
+    pub(crate) fn text(&self, name: &str) -> Option<&str> {
+        self.of(name).1
+    }
+
+    /// Whether somebody has said anything about it.
+    pub(crate) fn is_said(&self, name: &str) -> bool {
+        *self.of(name).2 != Source::Default
+    }
+
+    /// Something that can be made from the text, or a mistake more.
+    pub(crate) fn read<T>(&mut self, name: &str, make: impl FnOnce(&str) -> Option<T>) -> Option<T> {
+        let (setting, text, _) = self.of(name);
+        let text = text?.to_owned();
+        let made = make(&text);
+        if made.is_none() {
+            let shown = if setting.secret { "what it holds".to_owned() } else { format!("{text:?}") };
+            self.wrong(name, format!("{shown} cannot be used: expected {}", setting.expected));
+        }
+        made
+    }
+
+    /// One mistake more.
+    pub(crate) fn wrong(&mut self, name: &str, what: impl Into<String>) {
+        let (setting, _, source) = self.of(name);
+        let (name, source) = (setting.name, source.clone());
+        self.mistakes.push(Mistake { name, source, what: what.into() });
+    }
+
+    /// Every setting with its value and where that is from, a line each; secrets are not shown.
+    pub(crate) fn shown(&self) -> String {
+        let line = |setting: &Setting, (value, source): &(Option<String>, Source)| {
+            let value = match value {
+                None => "(not set)".to_owned(),
+                Some(_) if setting.secret => "(hidden)".to_owned(),
+                Some(value) => value.clone(),
+            };
+            format!("{} = {value}    # {source}", setting.name)
+        };
+        SETTINGS.iter().zip(&self.found).map(|(setting, found)| line(setting, found)).collect::<Vec<_>>().join("\n")
+    }
+}
+
+fn look(
+    setting: &'static Setting,
+    matches: &ArgMatches,
+    variable: impl Fn(&str) -> Option<String>,
+    mistakes: &mut Vec<Mistake>,
+) -> (Option<String>, Source) {
+    // A variable that is empty is one that somebody has unset.
+    let variable = |name: &str| variable(name).filter(|text| !text.is_empty());
+    if let Some(text) = matches.get_one::<String>(setting.name) {
+        return (Some(text.clone()), Source::Argument(setting.flag()));
+    }
+    if let Some(text) = variable(setting.name) {
+        return (Some(text), Source::Environment);
+    }
+    if let Some(path) = variable(&setting.file()).filter(|_| setting.secret) {
+        let source = Source::File(path.clone());
+        return match std::fs::read_to_string(Path::new(&path)) {
+            Ok(text) => (Some(text.trim().to_owned()), source),
+            Err(error) => {
+                let what = format!("the file that {} names cannot be read: {error}", setting.file());
+                mistakes.push(Mistake { name: setting.name, source: source.clone(), what });
+                (None, source)
+            }
+        };
+    }
+    (setting.default.map(str::to_owned), Source::Default)
+}
+
+/// The settings as a JSON Schema (2020-12), for editors and for whoever writes a chart.
+#[must_use]
+pub(crate) fn schema() -> Value {
+    let of = |setting: &Setting| {
+        let mut schema = json!({ "type": "string", "description": format!("{}: {}", setting.what, setting.expected) });
+        if let Some(default) = setting.default {
+            schema["default"] = default.into();
+        }
+        if setting.secret {
+            schema["writeOnly"] = true.into();
+        }
+        (setting.name.to_owned(), schema)
+    };
+    let file = |setting: &Setting| {
+        (setting.file(), json!({ "type": "string", "description": format!("A file that holds {}", setting.name) }))
+    };
+    let properties: serde_json::Map<_, _> =
+        SETTINGS.iter().map(of).chain(SETTINGS.iter().filter(|setting| setting.secret).map(file)).collect();
+    json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "The variables that sqal-server reads",
+        "type": "object",
+        "properties": properties,
+    })
+}
