@@ -209,7 +209,7 @@ mod tests {
         let (clock, quotas) = (ManualClock::new(), Quotas::usual());
         let read = |route| Call { class: Class::Read, route };
         let here: IpAddr = "192.0.2.1".parse().unwrap();
-        let mut take = |call, caller: &Caller, peer| quotas.take(call, caller, peer, clock.now()).unwrap().answer;
+        let take = |call, caller: &Caller, peer| quotas.take(call, caller, peer, clock.now()).unwrap().answer;
         for k in (0..100).rev() {
             assert_eq!(take(read(0), &Caller::Anybody, Some(here)).remaining, k);
         }

@@ -8,11 +8,15 @@ use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
-use sqal_core::Timestamp;
-use sqal_http::{ConnectLimit, Profile, Profiles, Services, WebSockets, router};
+use sqal_core::{Name, Timestamp};
+use sqal_http::{
+    Access, Class, ConnectLimit, Grant, Profile, Profiles, Quotas, Role, Services, Token, TokenFile, TokenHash,
+    WebSockets, router,
+};
 use sqal_resilience::Quota;
 use sqal_storage::{BatchWriter, MemoryStore, SampleQuery, SampleStore, WriterConfig};
 use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
@@ -51,14 +55,24 @@ impl Device {
         Self(socket)
     }
 
+    async fn with_token(line: &Line, token: &str) -> Result<Self, String> {
+        let mut request = format!("ws://{}/ws/sensors", line.address).into_client_request().unwrap();
+        request.headers_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
+        let (socket, _) = connect_async(request).await.map_err(|refused| refused.to_string())?;
+        Ok(Self(socket))
+    }
+
     async fn send(&mut self, text: impl Into<String>) {
         self.0.send(Message::text(text.into())).await.unwrap();
     }
 
     async fn answer(&mut self) -> Value {
-        match self.0.next().await.unwrap().unwrap() {
-            Message::Text(text) => serde_json::from_str(&text).unwrap(),
-            other => panic!("expected an answer, not {other:?}"),
+        loop {
+            match self.0.next().await.unwrap().unwrap() {
+                Message::Text(text) => return serde_json::from_str(&text).unwrap(),
+                Message::Ping(_) => {}
+                other => panic!("expected an answer, not {other:?}"),
+            }
         }
     }
 
@@ -71,7 +85,7 @@ impl Device {
         loop {
             match self.0.next().await.unwrap().unwrap() {
                 Message::Close(Some(frame)) => return (frame.code, frame.reason.to_string()),
-                Message::Text(_) => {}
+                Message::Text(_) | Message::Ping(_) => {}
                 other => panic!("expected a close, not {other:?}"),
             }
         }
@@ -443,7 +457,6 @@ async fn sd_17_no_new_connection_once_the_end_has_begun() {
 /// A page of another site that the operator's browser shows must not speak as a device.
 #[tokio::test]
 async fn a_browser_page_of_another_site_may_not_connect() {
-    use tokio_tungstenite::tungstenite::client::IntoClientRequest;
     let line = line(|_| {}).await;
     let with_origin = |origin: String| {
         let mut request = format!("ws://{}/ws/sensors", line.address).into_client_request().unwrap();
@@ -482,4 +495,62 @@ async fn a_long_key_is_echoed_short() {
     let text = format!("{{\"meta\":{{\"{}\":{{\"a\":}}}}}}", "k".repeat(200_000));
     let answer = Device::connect(&line).await.ask(text).await.to_string();
     assert!(answer.len() < 2_000, "{} bytes", answer.len());
+}
+
+fn tokens(entries: &[(&str, Grant, &str)]) -> TokenFile {
+    let token = |(name, grant, text): &(&str, Grant, &str)| Token {
+        name: Name::new(name).unwrap(),
+        grant: *grant,
+        sha256: TokenHash::of(text),
+        until: None,
+    };
+    TokenFile { tokens: entries.iter().map(token).collect() }
+}
+
+/// A device is known by its token, hands in its own samples, keeps its connection while its token is replaced, and loses it when it has none any more.
+#[tokio::test(start_paused = true)]
+async fn a_token_is_replaced_under_an_open_connection_and_taken_back_from_it() {
+    let camera = Grant::Device(Name::new("ESP32_SIM_1234").unwrap());
+    let (own, other) = (("camera", camera, "old"), ("marie", Grant::Role(Role::Viewer), "marie"));
+    let access = Arc::new(Access::of(tokens(&[own, other])).unwrap());
+    let line = line(|services| services.access = Arc::clone(&access)).await;
+    for (token, status) in [("stranger", "401"), ("marie", "403")] {
+        let refused = Device::with_token(&line, token).await.err().unwrap();
+        assert!(refused.contains(status), "{token}: {refused}");
+    }
+    assert!(connect_async(format!("ws://{}/ws/sensors?token=old", line.address)).await.is_err(), "never in a URL");
+
+    let mut device = Device::with_token(&line, "old").await.unwrap();
+    assert_eq!(device.ask(frame("first", |_| {})).await["status"], "persisted");
+    let refused = device.ask(frame("of another", |frame| frame["device_id"] = json!("ESP32_OTHER"))).await;
+    assert_eq!(
+        (&refused["status"], &refused["problem"]["type"]),
+        (&json!("rejected"), &json!("/problems/not-allowed"))
+    );
+
+    access.replace(tokens(&[own, ("camera", camera, "new"), other])).unwrap();
+    access.replace(tokens(&[("camera", camera, "new"), other])).unwrap();
+    tokio::time::sleep(Duration::from_secs(50)).await;
+    assert_eq!(device.ask(frame("second", |_| {})).await["status"], "persisted", "the connection goes on");
+    assert!(Device::with_token(&line, "old").await.is_err());
+    assert!(Device::with_token(&line, "new").await.is_ok());
+
+    access.replace(tokens(&[other])).unwrap();
+    assert_eq!(device.close_code().await, (CloseCode::Policy, "the token was taken back".to_owned()));
+    assert_eq!(stored(&line).await, 2);
+}
+
+/// C-03: a frame too many is answered, with the time after which the same one is taken; the connection goes on.
+#[tokio::test]
+async fn a_frame_too_many_is_answered_and_kept_by_the_device() {
+    let two = Quota::new(2.try_into().unwrap(), Duration::from_hours(1));
+    let line = line(|services| services.quotas = Arc::new(Quotas::none().with(Class::Message, two).unwrap())).await;
+    let mut device = Device::connect(&line).await;
+    for name in ["first", "second"] {
+        assert_eq!(device.ask(frame(name, |_| {})).await["status"], "persisted");
+    }
+    let refused = device.ask(frame("third", |_| {})).await;
+    assert_eq!((&refused["problem"]["status"], &refused["problem"]["retry_after"]), (&json!(429), &json!(1800)));
+    let other = frame("another device's", |frame| frame["device_id"] = json!("ESP32_OTHER"));
+    assert_eq!(device.ask(other).await["status"], "persisted", "each device has its own");
 }

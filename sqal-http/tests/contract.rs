@@ -1,0 +1,414 @@
+//! What every route keeps: a good call and a bad one, who may, how often, and that it is measured. A route that is missing here is a red test.
+#![cfg(all(feature = "dashboard", feature = "ws"))]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::ConnectInfo;
+use axum::http::{HeaderMap, Request, StatusCode};
+use metrics_util::debugging::DebuggingRecorder;
+use serde_json::Value;
+use sqal_core::{Name, Timestamp};
+use sqal_http::{
+    Access, Class, Grant, Legacy, Profile, Profiles, Quotas, Role, Route, Services, Token, TokenFile, TokenHash, Who,
+    router, routes,
+};
+use sqal_resilience::Quota;
+use sqal_storage::{BatchWriter, MemoryStore, WriterConfig};
+use tower::ServiceExt;
+
+/// 2024-10-26T23:00:10Z: ten seconds after the documented frame was measured.
+const NOW: i64 = 1_729_983_610_000_000;
+
+/// The id of the documented frame's sample.
+const ID: &str = "{id}";
+
+/// A route, a call that it answers, and one that it refuses, with both statuses.
+struct Calls {
+    route: &'static str,
+    good: (&'static str, u16),
+    bad: (&'static str, &'static str, u16),
+}
+
+const fn calls(route: &'static str, good: (&'static str, u16), bad: (&'static str, &'static str, u16)) -> Calls {
+    Calls { route, good, bad }
+}
+
+/// What has no parameter to be wrong is asked with a method that it does not know.
+const fn fixed(route: &'static str, path: &'static str) -> Calls {
+    calls(route, (path, 200), ("PUT", path, 405))
+}
+
+const CALLS: [Calls; 27] = [
+    calls(
+        "GET /api/v1/samples/latest",
+        ("/api/v1/samples/latest", 200),
+        ("GET", "/api/v1/samples/latest?device_id=%00", 400),
+    ),
+    calls(
+        "GET /api/sqal/latest",
+        ("/api/sqal/latest?device_id=ESP32_SIM_1234", 200),
+        ("GET", "/api/sqal/latest?device_id=nobody", 404),
+    ),
+    calls("GET /api/v1/samples", ("/api/v1/samples?limit=500", 200), ("GET", "/api/v1/samples?limit=501", 400)),
+    calls("GET /api/v1/samples/{id}", (ID, 200), ("GET", "/api/v1/samples/1", 404)),
+    calls("POST /api/v1/samples:batch", ("/api/v1/samples:batch", 200), ("GET", "/api/v1/samples:batch", 405)),
+    calls("GET /api/v1/events", ("/api/v1/events", 200), ("POST", "/api/v1/events", 405)),
+    fixed("GET /api/v1/devices", "/api/v1/devices"),
+    calls(
+        "GET /api/v1/devices/{device_id}",
+        ("/api/v1/devices/ESP32_SIM_1234", 200),
+        ("GET", "/api/v1/devices/nobody", 404),
+    ),
+    calls(
+        "GET /api/v1/aggregates/hourly",
+        ("/api/v1/aggregates/hourly", 200),
+        ("GET", "/api/v1/aggregates/hourly?from=yesterday", 400),
+    ),
+    fixed("GET /api/v1/dashboard/metrics", "/api/v1/dashboard/metrics"),
+    fixed("GET /api/dashboard/metrics/", "/api/dashboard/metrics/"),
+    fixed("GET /api/v1/session", "/api/v1/session"),
+    calls("POST /api/v1/session", ("/api/v1/session", 200), ("PUT", "/api/v1/session", 405)),
+    calls("DELETE /api/v1/session", ("/api/v1/session", 204), ("PATCH", "/api/v1/session", 405)),
+    calls("GET /problems/{name}", ("/problems/not-found", 200), ("GET", "/problems/none", 404)),
+    // That they upgrade is shown over a real connection, in `stations.rs`.
+    calls("GET /ws/sensors", ("/ws/sensors", 400), ("POST", "/ws/sensors", 405)),
+    calls("GET /ws/sensors/", ("/ws/sensors/", 400), ("POST", "/ws/sensors/", 405)),
+    fixed("GET /", "/"),
+    fixed("GET /dashboard.css", "/dashboard.css"),
+    fixed("GET /dashboard.js", "/dashboard.js"),
+    fixed("GET /health", "/health"),
+    fixed("GET /health/startup", "/health/startup"),
+    fixed("GET /health/live", "/health/live"),
+    fixed("GET /health/ready", "/health/ready"),
+    fixed("GET /api/health", "/api/health"),
+    fixed("GET /ready", "/ready"),
+    fixed("GET /api/ready", "/api/ready"),
+];
+
+/// `/metrics` shows what others were counted as.
+const METRICS: Calls = fixed("GET /metrics", "/metrics");
+
+fn every() -> impl Iterator<Item = (Route, &'static Calls)> {
+    let all: Vec<&Calls> = CALLS.iter().chain([&METRICS]).collect();
+    let here: BTreeSet<&str> = all.iter().map(|calls| calls.route).collect();
+    let there: BTreeSet<String> = routes().iter().map(|route| format!("{} {}", route.method, route.path)).collect();
+    assert_eq!(here, there.iter().map(String::as_str).collect(), "every route has its calls, and every call its route");
+    routes().into_iter().map(move |route| {
+        let name = format!("{} {}", route.method, route.path);
+        (route, *all.iter().find(|calls| calls.route == name).unwrap())
+    })
+}
+
+/// A line with the documented sample in it.
+async fn app(adjust: impl FnOnce(&mut Services)) -> Router {
+    let store = Arc::new(MemoryStore::new());
+    let (writer, _task) = BatchWriter::start(store.clone(), WriterConfig::usual());
+    let profiles = Profiles::new([("foiegras_standard_barquette".parse().unwrap(), Profile::example())]).unwrap();
+    let mut services = Services::new(store, writer, profiles, || Timestamp::from_micros(NOW).unwrap());
+    services.metrics = Some(Arc::new(|| "up 1\n".to_owned()));
+    let first = router(services.clone());
+    let taken = call(&first, "POST", "/api/v1/samples:batch", &[], fixtures::DOCUMENTED_FRAME).await;
+    assert_eq!(taken.0, StatusCode::OK);
+    adjust(&mut services);
+    router(services)
+}
+
+const PEER: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1)), 9);
+
+async fn call(
+    app: &Router,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> (StatusCode, HeaderMap, Option<Value>) {
+    let path = if path == ID { format!("/api/v1/samples/{}", sample_id(app).await) } else { path.to_owned() };
+    let mut request = Request::builder().method(method).uri(path).extension(ConnectInfo(PEER));
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    // The frame is one line of a batch.
+    let body: String = body.split_whitespace().collect();
+    let response = app.clone().oneshot(request.body(Body::from(body)).unwrap()).await.unwrap();
+    let (status, headers) = (response.status(), response.headers().clone());
+    // A stream of events has no end.
+    if headers.get("content-type").is_some_and(|kind| kind == "text/event-stream") {
+        return (status, headers, None);
+    }
+    let bytes = axum::body::to_bytes(response.into_body(), 10_000_000).await.unwrap();
+    (status, headers, serde_json::from_slice(&bytes).ok())
+}
+
+/// The id of the sample that is there, as the list says it.
+async fn sample_id(app: &Router) -> String {
+    let request = Request::get("/api/v1/samples?limit=1").header("authorization", "Bearer viewer");
+    let response = app.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+    let bytes = axum::body::to_bytes(response.into_body(), 1_000_000).await.unwrap();
+    let page: Value = serde_json::from_slice(&bytes).unwrap();
+    page["items"][0]["id"].as_str().unwrap_or("00000000-0000-7000-8000-000000000000").to_owned()
+}
+
+fn token(grant: Grant, text: &str) -> Token {
+    Token { name: Name::new(text).unwrap(), grant, sha256: TokenHash::of(text), until: None }
+}
+
+/// One token of each kind; the text of each is its name.
+fn tokens() -> Access {
+    let device = Grant::Device(Name::new("ESP32_SIM_1234").unwrap());
+    let tokens = vec![
+        token(device, "device"),
+        token(Grant::Device(Name::new("ESP32_OTHER").unwrap()), "other device"),
+        token(Grant::Gateway, "gateway"),
+        token(Grant::Role(Role::Viewer), "viewer"),
+        token(Grant::Role(Role::QualityEngineer), "engineer"),
+        token(Grant::Role(Role::Administrator), "administrator"),
+    ];
+    Access::of(TokenFile { tokens }).unwrap()
+}
+
+/// API-10: every route answers what is right, refuses what is not as a problem, and is counted under its own name (MET-01).
+#[tokio::test]
+async fn every_route_has_a_good_call_and_a_bad_one_and_is_measured() {
+    let recorder = DebuggingRecorder::new();
+    let snapshotter = recorder.snapshotter();
+    recorder.install().unwrap();
+    let app = app(|services| services.quotas = Arc::new(Quotas::none())).await;
+    for (route, calls) in every() {
+        let (good, bad) = (calls.good, calls.bad);
+        let (status, ..) = call(&app, route.method, good.0, &[], fixtures::DOCUMENTED_FRAME).await;
+        assert_eq!(status.as_u16(), good.1, "{}: {}", calls.route, good.0);
+        let (status, headers, problem) = call(&app, bad.0, bad.1, &[], "").await;
+        assert_eq!(status.as_u16(), bad.2, "{}: {} {}", calls.route, bad.0, bad.1);
+        assert_eq!(headers["content-type"], "application/problem+json", "{}", calls.route);
+        let problem = problem.unwrap();
+        assert_eq!(problem["status"], bad.2, "{problem}");
+        if bad.2 == 405 {
+            assert!(headers.contains_key("allow"), "{}", calls.route);
+        }
+        if bad.2 == 400 {
+            assert_eq!(problem["message"], "Erreur de validation des données", "{problem}");
+            assert!(!problem["errors"].as_object().unwrap().is_empty(), "{problem}");
+        }
+    }
+    let counted: BTreeSet<(String, String)> = snapshotter
+        .snapshot()
+        .into_vec()
+        .into_iter()
+        .filter(|(key, ..)| key.key().name() == "http_requests_total")
+        .map(|(key, ..)| {
+            let label = |name| key.key().labels().find(|label| label.key() == name).unwrap().value().to_owned();
+            (label("method"), label("endpoint"))
+        })
+        .collect();
+    for route in routes() {
+        let name = (route.method.to_owned(), route.path.to_owned());
+        assert!(counted.contains(&name), "{name:?} was not counted");
+    }
+}
+
+/// SEC: without a token, with a wrong one, and with one for something else.
+#[tokio::test]
+async fn every_route_asks_who_one_is_and_whether_they_may() {
+    let access = Arc::new(tokens());
+    let app = app(|services| {
+        services.access = access;
+        services.quotas = Arc::new(Quotas::none());
+    })
+    .await;
+    for (route, calls) in every() {
+        let asks = async |token: &str| {
+            let bearer = format!("Bearer {token}");
+            let (status, headers, _) = call(&app, route.method, calls.good.0, &[("authorization", &bearer)], "").await;
+            (status.as_u16(), headers)
+        };
+        let may: &[&str] = match route.who {
+            Who::Anybody => continue,
+            Who::Device => &["device", "other device", "gateway"],
+            Who::Person(Role::Viewer) => &["viewer", "engineer", "administrator"],
+            Who::Person(Role::QualityEngineer) => &["engineer", "administrator"],
+            Who::Person(Role::Administrator) => &["administrator"],
+        };
+        for token in ["device", "other device", "gateway", "viewer", "engineer", "administrator"] {
+            let (status, _) = asks(token).await;
+            let wanted = if may.contains(&token) { calls.good.1 } else { 403 };
+            assert_eq!(status, wanted, "{} as {token}", calls.route);
+        }
+        let (status, headers) = asks("stranger").await;
+        assert_eq!((status, &headers["www-authenticate"]), (401, &"Bearer".parse().unwrap()), "{}", calls.route);
+        let (status, ..) = call(&app, route.method, calls.good.0, &[], "").await;
+        assert_eq!(status, StatusCode::UNAUTHORIZED, "{}", calls.route);
+        // A token in the URL is not looked for: it would stand in every log on the way.
+        let query = format!(
+            "{}{}access_token=viewer&token=viewer",
+            calls.good.0,
+            if calls.good.0.contains('?') { '&' } else { '?' }
+        );
+        if calls.good.0 != ID {
+            let (status, ..) = call(&app, route.method, &query, &[], "").await;
+            assert_eq!(status, StatusCode::UNAUTHORIZED, "{}", calls.route);
+        }
+    }
+}
+
+/// RTL-05, RTL-06: every route that does work has a quota, says what is left of it, and refuses the call after the last.
+#[tokio::test]
+async fn every_route_is_limited() {
+    let two = Quota::new(2.try_into().unwrap(), Duration::from_hours(1));
+    let limited = [Class::Read, Class::Summary, Class::Create, Class::SignIn];
+    let app = app(|services| {
+        let quotas = limited.into_iter().try_fold(Quotas::none(), |quotas, class| quotas.with(class, two)).unwrap();
+        services.quotas = Arc::new(quotas);
+    })
+    .await;
+    let mut count = 0;
+    for (route, calls) in every() {
+        let ask = async || call(&app, route.method, calls.good.0, &[], "").await;
+        let (_, first, _) = ask().await;
+        let (_, second, _) = ask().await;
+        let (status, headers, problem) = ask().await;
+        if route.class == Class::Unlimited {
+            assert_eq!(status.as_u16(), calls.good.1, "{}", calls.route);
+            assert!(!headers.contains_key("ratelimit"), "{}", calls.route);
+            continue;
+        }
+        count += 1;
+        let name = route.class.as_str();
+        assert_eq!(first["ratelimit-policy"], format!("\"{name}\";q=2;w=3600"), "{}", calls.route);
+        assert_eq!(first["ratelimit"], format!("\"{name}\";r=1;t=1800"), "{}", calls.route);
+        assert_eq!(second["ratelimit"], format!("\"{name}\";r=0;t=3600"), "{}", calls.route);
+        assert_eq!(status, StatusCode::TOO_MANY_REQUESTS, "{}", calls.route);
+        assert_eq!(headers["retry-after"], "1800", "{}", calls.route);
+        assert_eq!(problem.unwrap()["type"], "/problems/too-many-requests", "{}", calls.route);
+    }
+    assert!(count >= 14, "{count}");
+}
+
+/// API-04, API-05, C-10, C-11: an older path answers as its successor does and says so; switched off it names it. Nothing is deprecated without a successor.
+#[tokio::test]
+async fn older_paths_say_what_takes_their_place() {
+    let known: BTreeSet<_> = routes().into_iter().map(|route| (route.method, route.path)).collect();
+    let (on, off) = (app(|_| {}).await, app(|services| services.legacy = Legacy::answering(false)).await);
+    let mut older = 0;
+    for route in routes() {
+        let Some(successor) = route.successor else { continue };
+        older += 1;
+        assert!(known.contains(&(route.method, successor)), "{successor} is there");
+        let (status, headers, body) = call(&on, route.method, route.path, &[], "").await;
+        let (_, _, same) = call(&on, route.method, successor, &[], "").await;
+        assert_eq!((status, body), (StatusCode::OK, same));
+        let link = format!("<{successor}>; rel=\"successor-version\"");
+        assert_eq!(
+            (&headers["deprecation"], &headers["link"]),
+            (&"@1795219200".parse().unwrap(), &link.parse().unwrap())
+        );
+        let (status, headers, problem) = call(&off, route.method, route.path, &[], "").await;
+        assert_eq!((status, problem.unwrap()["type"].as_str()), (StatusCode::GONE, Some("/problems/gone")));
+        assert_eq!(headers["link"], link);
+        let (status, headers, _) = call(&off, route.method, successor, &[], "").await;
+        assert_eq!((status, headers.get("deprecation")), (StatusCode::OK, None));
+    }
+    assert_eq!(older, 2);
+}
+
+/// A device hands in its own samples, a gateway anybody's, and a person none.
+#[tokio::test]
+async fn nobody_speaks_for_another_device() {
+    let access = Arc::new(tokens());
+    let app = app(|services| services.access = access).await;
+    let hand_in = async |token: &str| {
+        let bearer = format!("Bearer {token}");
+        call(&app, "POST", "/api/v1/samples:batch", &[("authorization", &bearer)], fixtures::DOCUMENTED_FRAME).await
+    };
+    for token in ["device", "gateway"] {
+        let (status, _, answer) = hand_in(token).await;
+        assert_eq!(
+            (status, answer.unwrap()["items"][0]["status"].as_str()),
+            (StatusCode::OK, Some("duplicate")),
+            "{token}"
+        );
+    }
+    let (status, _, answer) = hand_in("other device").await;
+    let answer = answer.unwrap();
+    assert_eq!((status, answer["rejected"].as_u64()), (StatusCode::OK, Some(1)));
+    assert_eq!(answer["items"][0]["problem"]["type"], "/problems/not-allowed", "{answer}");
+    assert_eq!(hand_in("administrator").await.0, StatusCode::FORBIDDEN);
+}
+
+/// Whoever guesses tokens is slowed down, by address; who has a right one there is not.
+#[tokio::test]
+async fn guessing_is_slow() {
+    let access = Arc::new(tokens());
+    let app = app(|services| services.access = access).await;
+    let mut statuses = Vec::new();
+    for k in 0..8 {
+        let guess = format!("Bearer guess {k}");
+        statuses.push(call(&app, "GET", "/api/v1/samples", &[("authorization", &guess)], "").await.0.as_u16());
+    }
+    assert_eq!(statuses, [401, 401, 401, 401, 401, 429, 429, 429]);
+    assert_eq!(call(&app, "GET", "/api/v1/samples", &[("authorization", "Bearer viewer")], "").await.0, StatusCode::OK);
+}
+
+/// What a stranger says of where it comes from is not believed; a trusted proxy is.
+#[tokio::test]
+async fn forwarding_headers_are_believed_from_trusted_proxies_only() {
+    let one = Quota::new(1.try_into().unwrap(), Duration::from_hours(1));
+    let quotas = || Arc::new(Quotas::none().with(Class::Read, one).unwrap());
+    let strangers = app(|services| services.quotas = quotas()).await;
+    let proxied = app(|services| {
+        services.quotas = quotas();
+        services.trusted_proxies = vec![PEER.ip()];
+    })
+    .await;
+    let ask = async |app: &Router, from: &str| {
+        call(app, "GET", "/api/v1/samples/latest", &[("x-forwarded-for", from)], "").await.0.as_u16()
+    };
+    assert_eq!([ask(&strangers, "203.0.113.1").await, ask(&strangers, "203.0.113.2").await], [200, 429]);
+    assert_eq!([ask(&proxied, "203.0.113.1").await, ask(&proxied, "203.0.113.2").await], [200, 200]);
+    assert_eq!(
+        ask(&proxied, "198.51.100.9, 203.0.113.2").await,
+        429,
+        "what the client said of itself is not believed either"
+    );
+}
+
+/// A browser's token is in a cookie that no script reads and no other site's page is served by.
+#[tokio::test]
+async fn a_browser_signs_in_with_a_cookie_that_only_its_own_page_uses() {
+    let access = Arc::new(tokens());
+    let app = app(|services| services.access = access).await;
+    let begin = async |token: &str, origin: &str| {
+        let bearer = format!("Bearer {token}");
+        let headers = [("authorization", bearer.as_str()), ("origin", origin), ("host", "sqal.example")];
+        call(&app, "POST", "/api/v1/session", &headers, "").await
+    };
+    let (status, headers, session) = begin("viewer", "http://sqal.example").await;
+    assert_eq!((status, session.unwrap()["role"].as_str()), (StatusCode::OK, Some("viewer")));
+    assert_eq!(headers["set-cookie"], "sqal_token=viewer; Path=/; HttpOnly; SameSite=Strict");
+    let (_, headers, _) = begin("viewer", "https://sqal.example").await;
+    assert_eq!(headers["set-cookie"], "sqal_token=viewer; Path=/; HttpOnly; SameSite=Strict; Secure");
+    let (status, headers, _) = begin("device", "http://sqal.example").await;
+    assert_eq!((status, headers.get("set-cookie")), (StatusCode::FORBIDDEN, None));
+    assert_eq!(begin("stranger", "http://sqal.example").await.0, StatusCode::UNAUTHORIZED);
+
+    let cookie = ("cookie", "theme=dark; sqal_token=viewer");
+    let (status, _, session) = call(&app, "GET", "/api/v1/session", &[cookie], "").await;
+    assert_eq!((status, session.unwrap()["name"].as_str()), (StatusCode::OK, Some("viewer")));
+    assert_eq!(call(&app, "GET", "/api/v1/samples", &[cookie], "").await.0, StatusCode::OK);
+    let end = async |origin: Option<&str>| {
+        let origin = origin.map(|origin| ("origin", origin));
+        let headers: Vec<_> = [cookie, ("host", "sqal.example")].into_iter().chain(origin).collect();
+        call(&app, "DELETE", "/api/v1/session", &headers, "").await
+    };
+    let (status, headers, _) = end(Some("http://sqal.example")).await;
+    assert_eq!(status, StatusCode::NO_CONTENT);
+    assert!(headers["set-cookie"].to_str().unwrap().contains("Max-Age=0"));
+    for origin in [Some("http://evil.example"), Some("http://sqal.example.evil.example"), Some("null"), None] {
+        assert_eq!(end(origin).await.0, StatusCode::FORBIDDEN, "{origin:?}");
+    }
+}
