@@ -10,6 +10,7 @@ use fixtures::strategy;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
+use sha2::{Digest, Sha256};
 use sqal_core::{Name, Sample, Timestamp};
 use sqal_storage::{
     Cache, CacheKey, CacheKind, Inserted, PostgresConfig, PostgresStore, Redis, RedisCache, SampleStore, SqliteConfig,
@@ -226,6 +227,28 @@ fn fill(database: &str) {
         store.insert(&samples()).await.unwrap();
         store.close().await;
     });
+}
+
+/// What is printed once is what the printed entry knows.
+#[test]
+fn a_token_is_made_with_its_entry() {
+    for (arguments, grant) in [
+        (&["--device", "ESP32_001"][..], "{ device: \"ESP32_001\" }"),
+        (&["--gateway"], "gateway"),
+        (&["--role", "quality-engineer"], "{ role: quality_engineer }"),
+    ] {
+        let said = sqal(&[&["token", "--name", "line 3"], arguments].concat()).unwrap();
+        let lines: Vec<_> = said.lines().collect();
+        let token = lines[0].strip_prefix("token, shown this once: sqal_").unwrap();
+        assert_eq!(token.len(), 43, "256 bits");
+        assert_eq!((lines[2], lines[3]), ("  - name: \"line 3\"", format!("    grant: {grant}").as_str()));
+        let hash = Sha256::digest(format!("sqal_{token}"))
+            .iter()
+            .fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
+        assert_eq!(lines[4], format!("    sha256: {hash}"));
+    }
+    assert!(sqal(&["token", "--name", "nobody"]).is_err());
+    assert!(sqal(&["token", "--name", "both", "--gateway", "--role", "viewer"]).is_err());
 }
 
 #[test]

@@ -199,6 +199,52 @@ fn sigterm_ends_in_order_and_says_so() {
     }
 }
 
+/// CFG-01: whoever supervises the server sees by the exit code that a new try does not help.
+#[test]
+fn what_cannot_be_configured_is_told_at_once_with_78() {
+    let server = std::process::Command::new(env!("CARGO_BIN_EXE_sqal-server"))
+        .args(["--address", "0.0.0.0:8000"])
+        .env("DATABASE_URL", "mysql://db")
+        .output()
+        .unwrap();
+    let log = String::from_utf8_lossy(&server.stderr).into_owned();
+    assert_eq!(server.status.code(), Some(78), "{log}");
+    assert!(log.contains("2 settings cannot be used") && log.contains("DATABASE_URL (environment)"), "{log}");
+    assert!(log.contains("set SQAL_TOKENS_FILE"), "{log}");
+}
+
+/// Tokens are in a file that is read again when it changes; a station goes on while its token is replaced.
+#[test]
+fn stations_and_people_are_known_by_their_tokens() {
+    let data = tempfile::tempdir().unwrap();
+    let file = data.path().join("tokens.yaml");
+    let entry = |name: &str, grant: &str, token: &str| {
+        format!("  - name: {name}\n    grant: {grant}\n    sha256: {}\n", sqal_http::TokenHash::of(token))
+    };
+    let write = |entries: &[String]| std::fs::write(&file, format!("tokens:\n{}", entries.concat())).unwrap();
+    let marie = entry("marie", "{ role: viewer }", "marie");
+    write(&[marie.clone(), entry("camera", "{ device: STATION_1 }", "old")]);
+    let tokens = [("SQAL_TOKENS_FILE", file.to_str().unwrap())];
+    let server = Server::start_with(&tokens, data.path(), "0.0.0.0:0");
+    assert_eq!(server.get("/api/v1/samples").0, 401);
+    assert_eq!(server.get("/health/ready").0, 200);
+    assert_eq!(server.get_as("marie", "/api/v1/samples").0, 200);
+    let mut config = server.station(1);
+    (config.count, config.token) = (Some(3), Some("old".to_owned()));
+    assert_eq!(run(&config).persisted, 3);
+
+    write(&[marie, entry("camera", "{ device: STATION_1 }", "new")]);
+    // The server looks every two seconds; nothing else tells from outside that it has.
+    config.token = Some("new".to_owned());
+    let summary = run(&config);
+    assert_eq!(summary.persisted + summary.duplicate, 3);
+    let (log, orderly) = server.terminate();
+    assert!(orderly && log.contains("other tokens from now on"), "{log}");
+    for secret in ["\"old\"", "Bearer", "\"new\""] {
+        assert!(!log.contains(secret), "{log}");
+    }
+}
+
 #[test]
 fn an_address_in_use_is_said_with_what_to_do() {
     let data = tempfile::tempdir().unwrap();

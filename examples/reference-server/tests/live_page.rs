@@ -71,3 +71,32 @@ async fn the_page_shows_the_line_and_follows_it() {
     };
     tokio::time::timeout(Duration::from_mins(2), look).await.expect("the page shows the line within two minutes");
 }
+
+/// Where tokens are asked for, the page asks for one, and says what is wrong with it.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_page_asks_who_looks() {
+    let data = tempfile::tempdir().unwrap();
+    let file = data.path().join("tokens.yaml");
+    let hash = sqal_http::TokenHash::of("marie's");
+    std::fs::write(&file, format!("tokens:\n  - name: marie\n    grant: {{ role: viewer }}\n    sha256: {hash}\n"))
+        .unwrap();
+    let server = Server::start_with(&[("SQAL_TOKENS_FILE", file.to_str().unwrap())], data.path(), "127.0.0.1:0");
+    let look = async {
+        let mut browser = Browser::start().await;
+        browser.open(&format!("http://{}/", server.address)).await;
+        browser.until("document.querySelector('#sign-in').open").await;
+        let enter = |token: &str| {
+            format!(
+                "(() => {{ document.querySelector('#token').value = \"{token}\"; document.querySelector('#sign-in form').requestSubmit(); return true; }})()"
+            )
+        };
+        browser.until(&enter("somebody's")).await;
+        browser.until("document.querySelector('#sign-in-problem').textContent === 'This token is not known.'").await;
+        browser.until(&enter("marie's")).await;
+        browser.until("!document.querySelector('#sign-in').open").await;
+        browser.until("document.querySelector('#connection[data-state=\"live\"]') !== null").await;
+        let cookie = browser.until("document.cookie === '' ? 'unseen' : document.cookie").await;
+        assert_eq!(cookie, "unseen", "no script reads the token");
+    };
+    tokio::time::timeout(Duration::from_mins(2), look).await.expect("the page lets marie in within two minutes");
+}

@@ -35,6 +35,7 @@ impl Server {
             .env_remove("CONFIG_PATH")
             .env_remove("DATABASE_URL")
             .env_remove("REDIS_URL")
+            .env_remove("SQAL_TOKENS_FILE")
             .envs(elsewhere.iter().copied())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -43,14 +44,28 @@ impl Server {
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let address = line.split("http://").nth(1).and_then(|rest| rest.split('/').next());
-        let address = address.unwrap_or_else(|| panic!("the server did not start: {line:?}")).to_owned();
+        let address =
+            address.unwrap_or_else(|| panic!("the server did not start: {line:?}")).replace("0.0.0.0", "127.0.0.1");
         Self { child, address }
     }
 
     /// The JSON at a path, with its status.
     pub(crate) fn get(&self, path: &str) -> (u16, Value) {
+        self.ask(None, path)
+    }
+
+    /// The same for the holder of a token.
+    pub(crate) fn get_as(&self, token: &str, path: &str) -> (u16, Value) {
+        self.ask(Some(token), path)
+    }
+
+    fn ask(&self, token: Option<&str>, path: &str) -> (u16, Value) {
         let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
-        let mut response = agent.get(format!("http://{}{path}", self.address)).call().unwrap();
+        let mut request = agent.get(format!("http://{}{path}", self.address));
+        if let Some(token) = token {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        let mut response = request.call().unwrap();
         let text = response.body_mut().with_config().limit(50_000_000).read_to_string().unwrap();
         (response.status().as_u16(), serde_json::from_str(&text).unwrap_or(Value::String(text)))
     }
