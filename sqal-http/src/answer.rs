@@ -40,6 +40,7 @@ pub(crate) async fn hand_in(services: &Services, sample: &Sample) -> Result<Inse
 
 /// One answer, as JSON on the wire.
 #[derive(Debug, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub(crate) struct Answer {
     r#type: &'static str,
     status: &'static str,
@@ -49,6 +50,7 @@ pub(crate) struct Answer {
     #[serde(skip_serializing_if = "Option::is_none")]
     id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(schema_with = crate::openapi::grade))]
     final_grade: Option<Grade>,
     #[serde(skip_serializing_if = "Option::is_none")]
     problem: Option<Problem>,

@@ -22,6 +22,7 @@
 //!
 //! - `ws`: the device endpoint `/ws/sensors`.
 //! - `dashboard`: the live page at `/`.
+//! - `openapi`: the description of every route at `/openapi/v1.json`, and `/docs` to read and try it.
 
 mod access;
 mod answer;
@@ -32,6 +33,8 @@ mod dashboard;
 mod ingest;
 mod intake;
 mod layers;
+#[cfg(feature = "openapi")]
+mod openapi;
 mod origin;
 mod presence;
 mod problem;
@@ -48,6 +51,8 @@ pub use caches::Caches;
 #[cfg(feature = "ws")]
 pub use ingest::WebSockets;
 pub use intake::{FrameLimits, Intake};
+#[cfg(feature = "openapi")]
+pub use openapi::openapi;
 pub use presence::{Heard, Presence, Present};
 pub use problem::{Problem, Violation};
 pub use profile::{NotProfiles, Profile, ProfileFile, Profiles};

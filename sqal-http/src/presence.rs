@@ -10,6 +10,7 @@ use sqal_core::{DeviceId, Timestamp};
 /// How a device is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum Heard {
     /// It sends as it usually does.
     Online,

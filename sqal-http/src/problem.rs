@@ -11,6 +11,7 @@ use sqal_storage::{NotACursor, NotStored, StorageError};
 
 /// One thing that is wrong with a request: where, what was found, and what would be right.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Violation {
     /// A JSON pointer (RFC 6901) into the body, or `?name` for a query parameter.
     pub pointer: String,
@@ -47,6 +48,7 @@ fn cut(mut text: String, most: usize) -> String {
 
 /// A refusal as a client sees it; what only the log may see never enters it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Problem {
     /// What kind of problem it is, as a path that explains it.
     #[serde(rename = "type")]

@@ -1,5 +1,5 @@
 //! What every route keeps: a good call and a bad one, who may, how often, and that it is measured. A route that is missing here is a red test.
-#![cfg(all(feature = "dashboard", feature = "ws"))]
+#![cfg(all(feature = "dashboard", feature = "openapi", feature = "ws"))]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::BTreeSet;
@@ -44,7 +44,7 @@ const fn fixed(route: &'static str, path: &'static str) -> Calls {
     calls(route, (path, 200), ("PUT", path, 405))
 }
 
-const CALLS: [Calls; 27] = [
+const CALLS: [Calls; 30] = [
     calls(
         "GET /api/v1/samples/latest",
         ("/api/v1/samples/latest", 200),
@@ -76,6 +76,9 @@ const CALLS: [Calls; 27] = [
     calls("POST /api/v1/session", ("/api/v1/session", 200), ("PUT", "/api/v1/session", 405)),
     calls("DELETE /api/v1/session", ("/api/v1/session", 204), ("PATCH", "/api/v1/session", 405)),
     calls("GET /problems/{name}", ("/problems/not-found", 200), ("GET", "/problems/none", 404)),
+    fixed("GET /openapi/v1.json", "/openapi/v1.json"),
+    calls("GET /docs", ("/docs", 308), ("POST", "/docs", 405)),
+    calls("GET /docs/{*file}", ("/docs/index.html", 200), ("GET", "/docs/none.html", 404)),
     // That they upgrade is shown over a real connection, in `stations.rs`.
     calls("GET /ws/sensors", ("/ws/sensors", 400), ("POST", "/ws/sensors", 405)),
     calls("GET /ws/sensors/", ("/ws/sensors/", 400), ("POST", "/ws/sensors/", 405)),

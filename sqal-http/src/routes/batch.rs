@@ -32,6 +32,7 @@ pub(crate) fn at_a_time() -> BulkheadConfig {
 
 /// A result for each row, in their order; empty lines are no rows.
 #[derive(Debug, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub(super) struct Results {
     items: Vec<Answer>,
     persisted: usize,

@@ -15,6 +15,7 @@ use crate::{Problem, Services};
 /// A device as clients read it.
 #[derive(Debug, Serialize)]
 #[expect(clippy::struct_field_names, reason = "the documented name")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub(super) struct Device {
     device_id: String,
     presence: Heard,
@@ -27,6 +28,7 @@ pub(super) struct Device {
 
 /// All devices.
 #[derive(Debug, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub(super) struct Devices {
     items: Vec<Device>,
     /// How many hours back the statistics go.

@@ -29,6 +29,7 @@ pub(super) struct Span {
 
 /// Hours of a span, the oldest first; an hour without samples is left out.
 #[derive(Debug, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub(super) struct Hours {
     items: Vec<HourDocument>,
     from: String,
@@ -90,6 +91,7 @@ pub(super) async fn hourly(
 
 /// The line at a glance.
 #[derive(Debug, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub(super) struct Dashboard {
     /// How many hours `statistics` covers; they are five minutes old, half as much more while somebody looks anew.
     hours: i64,
@@ -101,6 +103,7 @@ pub(super) struct Dashboard {
 }
 
 #[derive(Debug, Default, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 struct Heads {
     online: usize,
     late: usize,

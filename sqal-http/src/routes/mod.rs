@@ -52,6 +52,13 @@ fn work() -> Vec<Entry> {
         delete("/api/v1/session", ANYBODY, SignIn, session::end),
         // What a problem's type means.
         get("/problems/{name}", ANYBODY, Unlimited, problems::page),
+        // What all of this is.
+        #[cfg(feature = "openapi")]
+        get("/openapi/v1.json", ANYBODY, Unlimited, crate::openapi::description),
+        #[cfg(feature = "openapi")]
+        get("/docs", ANYBODY, Unlimited, crate::openapi::docs),
+        #[cfg(feature = "openapi")]
+        get("/docs/{*file}", ANYBODY, Unlimited, crate::openapi::file),
         // Devices. Both spellings are documented (C-04), and a WebSocket client follows no redirect. Connections have a limit of their own.
         #[cfg(feature = "ws")]
         get("/ws/sensors", DEVICE, Unlimited, crate::ingest::upgrade),
@@ -137,6 +144,17 @@ impl Entry {
 #[must_use]
 pub fn routes() -> Vec<Route> {
     work().into_iter().chain(probes()).map(|entry| entry.route).collect()
+}
+
+/// The types that routes answer with.
+#[cfg(feature = "openapi")]
+pub(crate) fn schemas_of_answers(schemas: &mut crate::openapi::Schemas<'_>) {
+    schemas.add::<batch::Results>();
+    schemas.add::<devices::Device>();
+    schemas.add::<devices::Devices>();
+    schemas.add::<hours::Hours>();
+    schemas.add::<hours::Dashboard>();
+    schemas.add::<session::Session>();
 }
 
 /// The application: serve it, or nest it in your own.

@@ -13,6 +13,7 @@ use crate::{Problem, Services};
 
 /// Who one is.
 #[derive(Debug, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub(super) struct Session {
     /// The holder of the token; null on a server that asks for none.
     name: Option<String>,

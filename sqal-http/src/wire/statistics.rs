@@ -8,6 +8,7 @@ use super::time::rfc3339;
 
 /// What samples come to; without any, what is not known is null.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub(crate) struct Totals {
     samples: u64,
     scored: u64,
@@ -25,6 +26,7 @@ pub(crate) struct Totals {
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 struct Grades {
     #[serde(rename = "A+")]
     a_plus: u64,
@@ -71,6 +73,7 @@ impl Totals {
 
 /// What an hour came to.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub(crate) struct HourDocument {
     hour: String,
     statistics: Totals,
