@@ -291,6 +291,11 @@ fn cookie(headers: &HeaderMap) -> Option<&str> {
     cookies.flat_map(|text| text.split(';')).find_map(|pair| pair.trim().strip_prefix(COOKIE)?.strip_prefix('='))
 }
 
+/// Whether somebody says who they are, truly or not.
+pub(crate) fn presents_a_token(headers: &HeaderMap) -> bool {
+    bearer(headers).is_some() || cookie(headers).is_some()
+}
+
 /// Whether a request is known by its cookie alone, which a browser sends for any page.
 pub(crate) fn by_cookie(headers: &HeaderMap) -> bool {
     bearer(headers).is_none() && cookie(headers).is_some()

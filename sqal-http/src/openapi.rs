@@ -15,7 +15,7 @@ use utoipa_swagger_ui::{Config, serve};
 use crate::access::{COOKIE, Role, Who};
 use crate::answer::Answer;
 use crate::presence::Heard;
-use crate::problem::{Problem, Violation};
+use crate::problem::{KINDS, Problem, Violation};
 use crate::quota::Class;
 use crate::routes::{Route, routes, schemas_of_answers};
 
@@ -281,9 +281,9 @@ fn operation(route: &Route, said: &Said) -> Value {
     }
     if route.path == "/api/v1/samples:batch" {
         operation["requestBody"] = json!({
-            "required": true,
-            "description": "Documented frames as NDJSON: at most 1000, and 8 MiB",
-            "content": { "application/x-ndjson": { "schema": { "type": "string" } } },
+            "required": false,
+            "description": "Documented frames as NDJSON: at most 1000, and 8 MiB; none is an empty batch",
+            "content": { "application/x-ndjson": { "schema": {} } },
         });
     }
     if route.who != Who::Anybody || said.id == "beginSession" {
@@ -374,7 +374,9 @@ fn problem(status: u16) -> Value {
 }
 
 fn parameter(name: &str) -> Value {
-    let device = json!({ "type": "string", "minLength": 1, "maxLength": 100 });
+    // What `sqal_core::Name` refuses, but for the length in bytes, which no schema can say.
+    let printable = r"^[^\u0000-\u001f\u007f-\u009f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]+$";
+    let device = json!({ "type": "string", "minLength": 1, "maxLength": 100, "pattern": printable });
     match name {
         "device_id" => {
             json!({ "name": "device_id", "in": "query", "description": "Only of this device: 1 to 100 bytes of printable text", "schema": device })
@@ -395,7 +397,7 @@ fn parameter(name: &str) -> Value {
             json!({ "name": "until", "in": "query", "description": "The hour after the last, at most 10 000 after the first; without it the end of the present hour", "schema": { "type": "string", "format": "date-time" } })
         }
         "name" => {
-            json!({ "name": "name", "in": "path", "required": true, "description": "The last part of a problem's type", "schema": { "type": "string", "minLength": 1 } })
+            json!({ "name": "name", "in": "path", "required": true, "description": "The last part of a problem's type", "schema": { "enum": KINDS.map(|(name, ..)| name) } })
         }
         _ => {
             json!({ "name": name, "in": "path", "required": true, "description": "The sample's id", "schema": { "type": "string", "format": "uuid" } })

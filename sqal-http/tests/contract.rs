@@ -354,6 +354,7 @@ async fn guessing_is_slow() {
         statuses.push(call(&app, "GET", "/api/v1/samples", &[("authorization", &guess)], "").await.0.as_u16());
     }
     assert_eq!(statuses, [401, 401, 401, 401, 401, 429, 429, 429]);
+    assert_eq!(call(&app, "GET", "/api/v1/samples", &[], "").await.0, StatusCode::UNAUTHORIZED, "no token is no guess");
     assert_eq!(call(&app, "GET", "/api/v1/samples", &[("authorization", "Bearer viewer")], "").await.0, StatusCode::OK);
 }
 

@@ -14,10 +14,12 @@ struct Need {
     find: fn() -> Option<PathBuf>,
 }
 
-const NEEDS: [Need; 3] = [
+const NEEDS: [Need; 5] = [
     Need { package: "postgresql", find: postgres },
     Need { package: "redis-server", find: || on_path("redis-server") },
     Need { package: "chromium", find: || on_path("chromium") },
+    Need { package: "prometheus", find: || on_path("promtool").and(on_path("prometheus")) },
+    Need { package: "python3-venv", find: python_with_venv },
 ];
 
 /// Where the programs are.
@@ -29,6 +31,10 @@ pub struct Programs {
     pub redis: PathBuf,
     /// `chromium`.
     pub chromium: PathBuf,
+    /// `prometheus`; `promtool` lies beside it.
+    pub prometheus: PathBuf,
+    /// A `python3` that makes environments.
+    pub python: PathBuf,
 }
 
 /// Finds the programs, installs what is missing as root, or names the command to run.
@@ -44,7 +50,14 @@ pub fn ready(interrupts: &Interrupts) -> Result<Programs, Failed> {
     let found = |need: &Need| {
         (need.find)().ok_or_else(|| Failed(format!("{} is installed, but its programs are not found", need.package)))
     };
-    Ok(Programs { postgres: found(&NEEDS[0])?, redis: found(&NEEDS[1])?, chromium: found(&NEEDS[2])? })
+    let [postgres, redis, chromium, prometheus, python] = &NEEDS;
+    Ok(Programs {
+        postgres: found(postgres)?,
+        redis: found(redis)?,
+        chromium: found(chromium)?,
+        prometheus: found(prometheus)?,
+        python: found(python)?,
+    })
 }
 
 fn install(missing: &[&str], interrupts: &Interrupts) -> Result<(), Failed> {
@@ -110,6 +123,14 @@ fn postgres() -> Option<PathBuf> {
         .collect();
     folders.sort();
     folders.pop().or_else(|| on_path("initdb").and_then(|path| Some(path.parent()?.to_path_buf())).filter(whole))
+}
+
+/// Debian keeps what makes environments in a package of its own.
+fn python_with_venv() -> Option<PathBuf> {
+    let python = on_path("python3")?;
+    let mut asks = Command::new(&python);
+    asks.args(["-c", "import ensurepip, venv"]).stderr(std::process::Stdio::null());
+    asks.status().is_ok_and(|status| status.success()).then_some(python)
 }
 
 fn on_path(program: &str) -> Option<PathBuf> {

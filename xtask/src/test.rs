@@ -8,6 +8,7 @@ use crate::packages::{self, Programs};
 use crate::process::Interrupts;
 use crate::report::say;
 use crate::services::Services;
+use crate::tools;
 
 /// Installs what is missing, starts the services, runs everything, and stops what it started.
 ///
@@ -21,6 +22,7 @@ pub fn run(root: &Path, interrupts: &Interrupts) -> Result<(), Failed> {
     let mut tests = Command::new("cargo");
     tests.args(["test", "--workspace", "--all-features", "--no-fail-fast"]).current_dir(root);
     tells(&mut tests, &programs, &services);
+    tests.env("SQAL_TEST_SCHEMATHESIS", tools::schemathesis(root, interrupts, &programs.python)?);
     interrupts.run(&mut tests)?;
     say("== every interleaving of a few threads");
     let mut interleavings = Command::new("cargo");
@@ -50,6 +52,8 @@ pub fn run(root: &Path, interrupts: &Interrupts) -> Result<(), Failed> {
 fn tells(command: &mut Command, programs: &Programs, services: &Services) {
     command.env("SQAL_TEST_POSTGRES_URL", &services.postgres_url).env("SQAL_TEST_REDIS_URL", &services.redis_url);
     command.env("SQAL_TEST_POSTGRES_PROGRAMS", &programs.postgres).env("SQAL_TEST_CHROMIUM", &programs.chromium);
+    command.env("SQAL_TEST_PROMETHEUS", &programs.prometheus);
+    command.env("SQAL_TEST_PROMTOOL", programs.prometheus.with_file_name("promtool"));
 }
 
 /// Kills our process and the databases at random for so many cycles (200 without a number); the seed is printed.

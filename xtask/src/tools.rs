@@ -37,3 +37,25 @@ pub fn tool(root: &Path, interrupts: &Interrupts, tool: &Tool) -> Result<PathBuf
     }
     Ok(path)
 }
+
+/// The version of schemathesis that the tests were written for.
+const SCHEMATHESIS: &str = "4.32.5";
+
+/// The path of `schemathesis`, in an environment of its own; installs it if it is not there.
+///
+/// # Errors
+///
+/// [`Failed`] if it cannot be installed.
+pub fn schemathesis(root: &Path, interrupts: &Interrupts, python: &Path) -> Result<PathBuf, Failed> {
+    let folder = root.join(format!("target/tools/schemathesis-{SCHEMATHESIS}"));
+    let (program, finished) = (folder.join("bin/schemathesis"), folder.join("finished"));
+    if !finished.exists() {
+        say(&format!("installing schemathesis {SCHEMATHESIS} (once)"));
+        interrupts.run(Command::new(python).args(["-m", "venv", "--clear"]).arg(&folder))?;
+        let mut pip = Command::new(folder.join("bin/pip"));
+        pip.args(["install", "--quiet", "--disable-pip-version-check", &format!("schemathesis=={SCHEMATHESIS}")]);
+        interrupts.run(&mut pip)?;
+        std::fs::write(finished, "")?;
+    }
+    Ok(program)
+}

@@ -181,9 +181,10 @@ impl Config {
         let legacy = sunset.or(legacy);
         let calls = values.read("SQAL_CALLS_PER_MINUTE", |text| text.parse::<u32>().ok());
         let frames = values.read("SQAL_FRAMES_PER_MINUTE", |text| text.parse::<u32>().ok());
+        let signs = values.read("SQAL_SIGN_INS_PER_MINUTE", |text| text.parse::<u32>().ok());
         let log = values.read("SQAL_LOG", |text| EnvFilter::try_new(text).is_ok().then(|| text.to_owned()));
         let data_dir = values.read("SQAL_DATA_DIR", |text| Some(PathBuf::from(text)));
-        let quotas = calls.zip(frames).map(|(calls, frames)| quotas(calls, frames));
+        let quotas = calls.zip(frames).zip(signs).map(|((calls, frames), signs)| quotas(calls, frames, signs));
         let whole = (|| {
             Some(Self {
                 address: address?,
@@ -231,14 +232,14 @@ fn origin(text: &str) -> Option<HeaderValue> {
     HeaderValue::try_from(text).ok().filter(|_| right)
 }
 
-fn quotas(calls: u32, frames: u32) -> Quotas {
+fn quotas(calls: u32, frames: u32, signs: u32) -> Quotas {
     let minute = |count| NonZeroU32::new(count).map(|count| Quota::new(count, Duration::from_mins(1)));
     let classes = [
         (Class::Read, minute(calls)),
         (Class::Summary, minute(calls)),
         (Class::Create, minute(calls)),
         (Class::Message, minute(frames)),
-        (Class::SignIn, Class::SignIn.usual()),
+        (Class::SignIn, minute(signs)),
     ];
     classes.into_iter().fold(Quotas::none(), |quotas, (class, quota)| match quota {
         // So many in a minute is a rate that any bucket can keep.

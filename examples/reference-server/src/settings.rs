@@ -36,7 +36,7 @@ const fn secret(name: &'static str, expected: &'static str, what: &'static str) 
 }
 
 /// Every setting of the server.
-pub const SETTINGS: [Setting; 14] = [
+pub const SETTINGS: [Setting; 15] = [
     plain(
         "SQAL_ENV",
         Some("development"),
@@ -107,6 +107,12 @@ pub const SETTINGS: [Setting; 14] = [
         Some("6000"),
         "a whole number; 0 counts nothing",
         "How many frames a device may send",
+    ),
+    plain(
+        "SQAL_SIGN_INS_PER_MINUTE",
+        Some("5"),
+        "a whole number; 0 counts nothing",
+        "How often an address may try a token that is wrong",
     ),
     plain("SQAL_LOG", Some("info"), "a filter like info or sqal_http=debug", "What is logged on standard error"),
 ];

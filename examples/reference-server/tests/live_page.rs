@@ -100,3 +100,18 @@ async fn the_page_asks_who_looks() {
     };
     tokio::time::timeout(Duration::from_mins(2), look).await.expect("the page lets marie in within two minutes");
 }
+
+/// API-01: the documentation is a page that shows every call, from the binary alone.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_documentation_shows_every_call() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), "127.0.0.1:0");
+    let look = async {
+        let mut browser = Browser::start().await;
+        browser.open(&format!("http://{}/docs", server.address)).await;
+        browser.until("document.querySelectorAll('.opblock').length >= 25").await;
+        browser.until("document.querySelectorAll('.opblock-deprecated').length === 2").await;
+        assert_eq!(browser.complaints, Vec::<String>::new());
+    };
+    tokio::time::timeout(Duration::from_mins(2), look).await.expect("the page shows the calls within two minutes");
+}

@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use sqal_resilience::client_address;
 
 use super::Route;
-use crate::access::{Caller, by_cookie};
+use crate::access::{Caller, by_cookie, presents_a_token};
 use crate::quota::{Call, Class};
 use crate::{Problem, Services, origin};
 
@@ -58,6 +58,7 @@ fn enter(services: &Services, route: Route, number: u16, request: &Request) -> R
     let caller = match services.access.identify(headers, (services.now)()) {
         Ok(caller) => caller,
         Err(_) if route.who == super::Who::Anybody => Caller::Anybody,
+        Err(problem) if !presents_a_token(headers) => return Err(problem.into_response()),
         Err(problem) => {
             // Whoever guesses is slowed down; holders of tokens behind the same address are not.
             let guess = Call { class: Class::SignIn, route: u16::MAX };
