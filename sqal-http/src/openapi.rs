@@ -251,7 +251,7 @@ pub fn openapi() -> String {
             "description": "What each number means is in docs/measurement.md; what devices send over WebSocket (`/ws/sensors`) is in docs/protocol.md.",
             "license": { "name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0" },
         },
-        "servers": [{ "url": "/" }],
+        "servers": [{ "url": ".." }],
         "paths": paths,
         "components": {
             "schemas": schemas(),

@@ -1,8 +1,10 @@
 // Live SQAL page: loads recent samples, follows the event stream and draws one card per station.
 
-const LIST_URL = "/api/v1/samples?limit=60";
-const EVENTS_URL = "/api/v1/events";
-const SESSION_URL = "/api/v1/session";
+// Beside this script, under whatever prefix that is.
+const beside = (path) => new URL(path, import.meta.url);
+const LIST_URL = beside("api/v1/samples?limit=60");
+const EVENTS_URL = beside("api/v1/events");
+const SESSION_URL = beside("api/v1/session");
 const KEEP = 60; // samples remembered per station
 const MAX_STATIONS = 64; // device ids are untrusted: a flood of them must not exhaust the browser
 const LATE_AFTER_S = 15;

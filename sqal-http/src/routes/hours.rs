@@ -21,6 +21,7 @@ const LONGEST_REMEMBERED: i64 = 200;
 
 /// Which hours; every parameter is text first, so that a wrong one can be named.
 #[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Span {
     device_id: Option<String>,
     from: Option<String>,

@@ -20,6 +20,7 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{self, MethodRouter};
 
 pub(crate) use batch::at_a_time;
+#[cfg(feature = "ws")]
 pub(crate) use gate::peer;
 
 use crate::access::{Role, Who};

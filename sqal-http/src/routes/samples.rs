@@ -20,10 +20,18 @@ const LARGEST_PAGE: u16 = 500;
 
 /// Which samples; every parameter is text first, so that a wrong one can be named.
 #[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Which {
     device_id: Option<String>,
     after: Option<String>,
     limit: Option<String>,
+}
+
+/// Whose newest sample.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Whose {
+    device_id: Option<String>,
 }
 
 /// A page of samples.
@@ -64,9 +72,10 @@ fn readable(which: Result<Query<Which>, QueryRejection>) -> Result<Which, Proble
 /// `GET /api/v1/samples/latest[?device_id=]`: the newest sample (DSH-03), from the cache as it was written for the first who asked.
 pub(super) async fn latest(
     State(services): State<Arc<Services>>,
-    which: Result<Query<Which>, QueryRejection>,
+    whose: Result<Query<Whose>, QueryRejection>,
 ) -> Result<Response, Problem> {
-    let query = Which { limit: None, after: None, ..readable(which)? }.query(1)?;
+    let Query(Whose { device_id }) = whose.map_err(|refused| unreadable(&refused, "device_id"))?;
+    let query = Which { device_id, ..Which::default() }.query(1)?;
     let fetch = async || {
         let page = services.store.query(&query).await?;
         let sample = page.items.first().ok_or_else(|| Problem::not_found("no sample yet"))?;
