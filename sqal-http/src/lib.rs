@@ -27,6 +27,7 @@
 mod access;
 mod answer;
 mod caches;
+mod commands;
 #[cfg(feature = "dashboard")]
 mod dashboard;
 #[cfg(feature = "ws")]

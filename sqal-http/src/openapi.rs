@@ -59,7 +59,7 @@ const fn said(
     Said { call, id, tag, summary, parameters, answer, problems }
 }
 
-const SAID: [Said; 25] = [
+const SAID: [Said; 26] = [
     said(
         "GET /api/v1/samples/latest",
         "latestSample",
@@ -123,6 +123,15 @@ const SAID: [Said; 25] = [
         &["path device_id"],
         Kind::Json("Device"),
         &[404],
+    ),
+    said(
+        "POST /api/v1/devices/{device_id}/commands",
+        "askDevice",
+        "Devices",
+        "A connected device is asked to do something, and its answer is the answer",
+        &["path device_id"],
+        Kind::Json("Answered"),
+        &[400, 404, 504],
     ),
     said(
         "GET /api/v1/aggregates/hourly",
@@ -286,6 +295,10 @@ fn operation(route: &Route, said: &Said) -> Value {
             "content": { "application/x-ndjson": { "schema": {} } },
         });
     }
+    if route.path.ends_with("/commands") {
+        let schema = json!({ "$ref": "#/components/schemas/Asked" });
+        operation["requestBody"] = json!({ "required": true, "content": { "application/json": { "schema": schema } } });
+    }
     if route.who != Who::Anybody || said.id == "beginSession" {
         operation["security"] = json!([{ "token": [] }, { "cookie": [] }]);
     }
@@ -359,6 +372,7 @@ fn problem(status: u16) -> Value {
             410 => "The older path is switched off",
             413 => "The body is too large",
             429 => "More often than the quota",
+            504 => "The device did not answer in time",
             _ => "Not now: try again",
         },
         "content": { "application/problem+json": { "schema": schema } },

@@ -74,7 +74,7 @@ pub struct Problem {
 }
 
 /// The kinds of problems: name, status, title, and what the page at their type says.
-pub(crate) const KINDS: [(&str, u16, &str, &str); 20] = [
+pub(crate) const KINDS: [(&str, u16, &str, &str); 21] = [
     (
         "invalid-frame",
         400,
@@ -178,6 +178,12 @@ pub(crate) const KINDS: [(&str, u16, &str, &str); 20] = [
         503,
         "The device is not connected",
         "The device has no connection to this server, so nothing can be asked of it. Try again when it is online.",
+    ),
+    (
+        "device-silent",
+        504,
+        "The device did not answer in time",
+        "The device was asked and has not answered. It may have done what it was asked all the same: ask for its state before asking again.",
     ),
     (
         "shutting-down",
@@ -328,6 +334,12 @@ impl Problem {
     pub fn device_away(device: &DeviceId) -> Self {
         let detail = format!("{device} has no connection to this server");
         Self { retry_after: Some(5), ..Self::of("device-away", detail) }
+    }
+
+    /// A device that was asked and did not answer.
+    #[must_use]
+    pub fn device_silent(device: &DeviceId, seconds: u64) -> Self {
+        Self::of("device-silent", format!("{device} did not answer in {seconds} s"))
     }
 
     /// The process is ending.

@@ -9,6 +9,7 @@ use sqal_resilience::{Bulkhead, CheckConfig, Clock, HealthRegistry, Shutdown, Sy
 use sqal_storage::{SampleStore, WriterHandle};
 use tokio::sync::broadcast;
 
+use crate::commands::Commands;
 use crate::recent::Recent;
 use crate::routes::at_a_time;
 use crate::{Access, Caches, ConnectLimit, FrameLimits, Intake, Legacy, Presence, Profiles, Quotas};
@@ -51,6 +52,8 @@ pub struct Services {
     /// How the parts of the process are; `database` and `writer` are there already, add yours. Somebody should
     /// [run](HealthRegistry::run) its checks, so that no probe waits for one.
     pub health: HealthRegistry<Arc<dyn Clock>>,
+    /// The devices that can be asked to do something.
+    pub(crate) commands: Commands,
     /// The open device connections.
     #[cfg(feature = "ws")]
     pub websockets: crate::WebSockets,
@@ -81,6 +84,7 @@ impl Services {
             health: health_of(&store, &writer, &clock, &shutdown),
             caches: Arc::new(Caches::near(&clock)),
             presence: Arc::default(),
+            commands: Commands::default(),
             batches: Arc::new(batches_of(&clock)),
             recent: Arc::new(Recent::new(started)),
             store,

@@ -44,7 +44,7 @@ const fn fixed(route: &'static str, path: &'static str) -> Calls {
     calls(route, (path, 200), ("PUT", path, 405))
 }
 
-const CALLS: [Calls; 30] = [
+const CALLS: [Calls; 31] = [
     calls(
         "GET /api/v1/samples/latest",
         ("/api/v1/samples/latest", 200),
@@ -60,6 +60,12 @@ const CALLS: [Calls; 30] = [
     calls("POST /api/v1/samples:batch", ("/api/v1/samples:batch", 200), ("GET", "/api/v1/samples:batch", 405)),
     calls("GET /api/v1/events", ("/api/v1/events", 200), ("POST", "/api/v1/events", 405)),
     fixed("GET /api/v1/devices", "/api/v1/devices"),
+    // That a connected device answers is shown over a real connection, in `stations.rs`.
+    calls(
+        "POST /api/v1/devices/{device_id}/commands",
+        ("/api/v1/devices/ESP32_SIM_1234/commands", 503),
+        ("PUT", "/api/v1/devices/ESP32_SIM_1234/commands", 405),
+    ),
     calls(
         "GET /api/v1/devices/{device_id}",
         ("/api/v1/devices/ESP32_SIM_1234", 200),
@@ -132,10 +138,11 @@ async fn call(
     body: &str,
 ) -> (StatusCode, HeaderMap, Option<Value>) {
     let path = if path == ID { format!("/api/v1/samples/{}", sample_id(app).await) } else { path.to_owned() };
-    let mut request = Request::builder().method(method).uri(path).extension(ConnectInfo(PEER));
+    let mut request = Request::builder().method(method).uri(&path).extension(ConnectInfo(PEER));
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
+    let body = if path.ends_with("/commands") { r#"{"name":"simulator.pause"}"# } else { body };
     // The frame is one line of a batch.
     let body: String = body.split_whitespace().collect();
     let response = app.clone().oneshot(request.body(Body::from(body)).unwrap()).await.unwrap();

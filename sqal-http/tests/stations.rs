@@ -55,6 +55,15 @@ impl Device {
         Self(socket)
     }
 
+    /// With a way of writing.
+    async fn speaking(line: &Line, protocol: &'static str) -> Self {
+        let mut request = format!("ws://{}/ws/sensors", line.address).into_client_request().unwrap();
+        request.headers_mut().insert("sec-websocket-protocol", protocol.parse().unwrap());
+        let (socket, response) = connect_async(request).await.unwrap();
+        assert_eq!(response.headers()["sec-websocket-protocol"], protocol);
+        Self(socket)
+    }
+
     async fn with_token(line: &Line, token: &str) -> Result<Self, String> {
         let mut request = format!("ws://{}/ws/sensors", line.address).into_client_request().unwrap();
         request.headers_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
@@ -553,4 +562,190 @@ async fn a_frame_too_many_is_answered_and_kept_by_the_device() {
     assert_eq!((&refused["problem"]["status"], &refused["problem"]["retry_after"]), (&json!(429), &json!(1800)));
     let other = frame("another device's", |frame| frame["device_id"] = json!("ESP32_OTHER"));
     assert_eq!(device.ask(other).await["status"], "persisted", "each device has its own");
+}
+
+/// A device that comes back is told which of its samples are durable, and sends the others.
+#[tokio::test]
+async fn who_comes_back_is_told_what_is_durable() {
+    let line = line(|_| {}).await;
+    let mut device = Device::connect(&line).await;
+    let hello = |unanswered: Value| {
+        json!({ "type": "hello", "device_id": "ESP32_SIM_1234", "unanswered": unanswered }).to_string()
+    };
+    let first = device.ask(hello(json!([]))).await;
+    assert_eq!((&first["type"], &first["credit"], &first["last"]), (&json!("welcome"), &json!(64), &Value::Null));
+    let stored = device.ask(frame("kept", |_| {})).await;
+    drop(device);
+
+    let mut device = Device::connect(&line).await;
+    let time = "2024-10-26T23:00:00Z";
+    let asked = json!([{ "timestamp": time, "sample_id": "kept" }, { "timestamp": time, "sample_id": "lost" }, { "timestamp": "2024-10-26T23:00:01Z", "sample_id": "kept" }]);
+    let welcome = device.ask(hello(asked)).await;
+    let kept = json!({ "timestamp": time, "sample_id": "kept", "id": stored["id"] });
+    assert_eq!((&welcome["last"], &welcome["persisted"]), (&kept, &json!([kept])));
+    // Answers are still numbered by the frames.
+    assert_eq!(device.ask(frame("lost", |_| {})).await["sequence"], 1);
+    let many: Vec<_> = (0..65).map(|k| json!({ "timestamp": time, "sample_id": k.to_string() })).collect();
+    let refused = device.ask(hello(json!(many))).await;
+    assert_eq!(refused["problem"]["violations"][0]["pointer"], "/unanswered", "{refused}");
+}
+
+/// ING-02: a connected device is asked over HTTP and its answer is the answer.
+#[tokio::test]
+async fn a_device_is_asked_and_answers() {
+    let mut app = None;
+    let line = line(|services| app = Some(router(services.clone()))).await;
+    let app = app.unwrap();
+    let ask = async |body: Value| {
+        let request = axum::http::Request::post("/api/v1/devices/ESP32_SIM_1234/commands")
+            .body(axum::body::Body::from(body.to_string()))
+            .unwrap();
+        let response = tower::ServiceExt::oneshot(app.clone(), request).await.unwrap();
+        let status = response.status().as_u16();
+        let bytes = axum::body::to_bytes(response.into_body(), 100_000).await.unwrap();
+        (status, serde_json::from_slice::<Value>(&bytes).unwrap())
+    };
+    let pause = json!({ "name": "simulator.pause", "arguments": { "why": "lunch" }, "timeout_secs": 5 });
+    let (status, problem) = ask(pause.clone()).await;
+    assert_eq!((status, &problem["type"]), (503, &json!("/problems/device-away")));
+
+    let mut device = Device::connect(&line).await;
+    device.ask(frame("first", |_| {})).await;
+    let answers = async {
+        let command = device.answer().await;
+        assert_eq!(
+            (&command["type"], &command["name"], &command["arguments"]),
+            (&json!("command"), &json!("simulator.pause"), &json!({ "why": "lunch" }))
+        );
+        device
+            .send(
+                json!({ "type": "command_ack", "id": command["id"], "status": "refused", "detail": "not hungry" })
+                    .to_string(),
+            )
+            .await;
+    };
+    let ((status, answer), ()) = tokio::join!(ask(pause.clone()), answers);
+    assert_eq!((status, answer), (200, json!({ "status": "refused", "detail": "not hungry", "result": null })));
+    // One that is silent is waited for as long as was said; from here on time is moved, not waited for.
+    tokio::time::pause();
+    let (status, problem) = ask(pause).await;
+    assert_eq!((status, &problem["detail"]), (504, &json!("ESP32_SIM_1234 did not answer in 5 s")));
+    assert_eq!(device.answer().await["type"], "command");
+    assert_eq!(device.ask(frame("second", |_| {})).await["status"], "persisted", "and its line goes on");
+
+    for (body, pointer) in [
+        (json!({}), "/"),
+        (json!({ "name": "Pause!" }), "/name"),
+        (json!({ "name": "x", "timeout_secs": 0 }), "/timeout_secs"),
+        (json!({ "name": "x", "timeout_secs": 61 }), "/timeout_secs"),
+        (json!({ "name": "x", "arguments": [] }), "/arguments"),
+        (json!({ "name": "x", "until": 3 }), "/until"),
+        (json!({ "name": "x", "arguments": { "much": "x".repeat(70_000) } }), ""),
+    ] {
+        let (status, problem) = ask(body).await;
+        assert_eq!((status, problem["violations"][0]["pointer"].as_str()), (400, Some(pointer)), "{problem}");
+    }
+}
+
+/// A device that has used up its credit while the database stands still is sent away, and nothing grows.
+#[tokio::test(start_paused = true)]
+async fn a_standstill_ends_with_1013() {
+    let (store, _task) = (Arc::new(Stuck), ());
+    let (writer, _writing) = BatchWriter::start(store.clone(), WriterConfig::usual());
+    let line = line(|services| {
+        let profiles = Profiles::new([("foiegras_standard_barquette".parse().unwrap(), Profile::example())]).unwrap();
+        *services = Services::new(store, writer, profiles, || Timestamp::from_micros(NOW).unwrap());
+    })
+    .await;
+    let mut device = Device::connect(&line).await;
+    for k in 0..64 {
+        device.send(frame(&k.to_string(), |_| {})).await;
+    }
+    assert_eq!(device.close_code().await, (CloseCode::Again, "no answer for 10 s: try again later".to_owned()));
+}
+
+/// A store that takes everything and never says so.
+#[derive(Debug)]
+struct Stuck;
+
+#[async_trait::async_trait]
+impl SampleStore for Stuck {
+    async fn insert(&self, _: &[sqal_core::Sample]) -> Result<Vec<sqal_storage::Inserted>, sqal_storage::StorageError> {
+        std::future::pending().await
+    }
+    async fn get(&self, _: &sqal_core::SampleId) -> Result<Option<sqal_core::Sample>, sqal_storage::StorageError> {
+        std::future::pending().await
+    }
+    async fn query(&self, _: &SampleQuery) -> Result<sqal_storage::Page, sqal_storage::StorageError> {
+        std::future::pending().await
+    }
+    async fn hourly(
+        &self,
+        _: &sqal_storage::HourlyQuery,
+    ) -> Result<Vec<sqal_storage::Hourly>, sqal_storage::StorageError> {
+        std::future::pending().await
+    }
+    async fn by_device(
+        &self,
+        _: &sqal_storage::HourlyQuery,
+    ) -> Result<Vec<sqal_storage::DeviceTally>, sqal_storage::StorageError> {
+        std::future::pending().await
+    }
+    async fn ping(&self) -> Result<(), sqal_storage::StorageError> {
+        std::future::pending().await
+    }
+}
+
+/// The documented frame as CBOR and as a CloudEvent is the same sample, bit for bit, and is answered the same way.
+#[tokio::test]
+async fn other_ways_of_writing_say_the_same() {
+    let line = line(|_| {}).await;
+    let mut documented = Device::connect(&line).await;
+    let known = documented.ask(frame("one", |_| {})).await;
+
+    let mut cbor = Device::speaking(&line, "sqal.cbor").await;
+    let mut heard = async |message: Message| {
+        cbor.0.send(message).await.unwrap();
+        match cbor.0.next().await.unwrap().unwrap() {
+            Message::Binary(bytes) => ciborium::from_reader::<Value, _>(&*bytes).unwrap(),
+            other => panic!("expected CBOR, not {other:?}"),
+        }
+    };
+    let value: Value = serde_json::from_str(&frame("one", |_| {})).unwrap();
+    let mut bytes = Vec::new();
+    ciborium::into_writer(&value, &mut bytes).unwrap();
+    let answer = heard(Message::binary(bytes.clone())).await;
+    assert_eq!((&answer["status"], &answer["id"]), (&json!("duplicate"), &known["id"]));
+    for (message, found) in [
+        (Message::binary(bytes[..100].to_vec()), "CBOR"),
+        (Message::binary(vec![0x81; 100_000]), "CBOR"),
+        (Message::text("{}"), "a text message"),
+    ] {
+        let refused = heard(message).await;
+        assert!(refused["problem"]["detail"].as_str().unwrap().contains(found), "{refused}");
+    }
+
+    let mut events = Device::speaking(&line, "cloudevents.json").await;
+    let event = |data: Value| json!({ "specversion": "1.0", "id": "1", "source": "/devices/ESP32_SIM_1234", "type": "sensor_data", "data": data });
+    let answer = events.ask(event(value).to_string()).await;
+    assert_eq!(
+        (&answer["specversion"], &answer["type"], &answer["data"]["status"]),
+        (&json!("1.0"), &json!("sqal.ack"), &json!("duplicate"))
+    );
+    for (text, pointer) in [
+        (frame("bare", |_| {}), "/specversion"),
+        (json!({ "specversion": "1.0" }).to_string(), "/data"),
+        ("{".to_owned(), ""),
+    ] {
+        let refused = events.ask(text).await;
+        assert_eq!(refused["data"]["problem"]["violations"][0]["pointer"], pointer, "{refused}");
+    }
+    // What nobody knows is not agreed on: the documented frame it is.
+    let request = {
+        let mut request = format!("ws://{}/ws/sensors", line.address).into_client_request().unwrap();
+        request.headers_mut().insert("sec-websocket-protocol", "mqtt".parse().unwrap());
+        request
+    };
+    assert!(connect_async(request).await.is_err(), "a client that insists ends the handshake itself");
+    assert_eq!(stored(&line).await, 1);
 }

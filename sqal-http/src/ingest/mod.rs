@@ -2,6 +2,7 @@
 
 mod session;
 mod sockets;
+mod speech;
 
 pub(crate) use session::upgrade;
 pub use sockets::WebSockets;

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::net::IpAddr;
+use std::num::NonZeroU16;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,14 +14,18 @@ use axum::extract::{Extension, Request, State};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream::FuturesOrdered;
 use futures_util::{SinkExt, StreamExt};
+use sqal_core::SampleId;
 use sqal_resilience::fresh_seed;
-use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
+use sqal_storage::{SampleQuery, StorageError};
+use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout};
 use tracing::{debug, info, warn};
 
-use crate::access::Caller;
+use super::speech::Speech;
+use crate::access::{Caller, Grant};
 use crate::answer::{Answer, hand_in, judge};
+use crate::commands::Line;
 use crate::routes::peer;
-use crate::wire::sample_id_of;
+use crate::wire::{Hello, Talk, Welcome, sample_id_of, talk};
 use crate::{Problem, Services, Violation};
 
 /// Frames that may be under way on one connection; then it is not read until the oldest is answered, and the device's TCP feels it.
@@ -38,7 +43,13 @@ const SILENCE: Duration = Duration::from_mins(1);
 /// How long a device may take to take an answer.
 const SEND_LIMIT: Duration = Duration::from_secs(10);
 
-type PendingAnswer = Pin<Box<dyn Future<Output = Answer> + Send>>;
+/// A device that has used up its credit and gets no answer for so long is sent away: it comes back when the database does.
+const STANDSTILL: Duration = Duration::from_secs(10);
+
+/// How many samples a hello may ask about.
+const MOST_UNANSWERED: usize = CREDIT;
+
+type PendingAnswer = Pin<Box<dyn Future<Output = String> + Send>>;
 
 /// `GET /ws/sensors`: the device endpoint (ING-01).
 pub(crate) async fn upgrade(
@@ -55,15 +66,17 @@ pub(crate) async fn upgrade(
             return Problem::invalid_query(vec![violation]).into_response();
         }
     };
-    ws.max_message_size(LARGEST_MESSAGE).max_frame_size(LARGEST_MESSAGE).on_upgrade(move |mut socket| async move {
-        if services.may_connect(peer) {
-            let _entered = services.websockets.enter();
-            serve(socket, services, caller, peer).await;
-        } else {
-            warn!(?peer, "connection refused: rate limit exceeded");
-            close(&mut socket, close_code::POLICY, "Rate limit exceeded").await;
-        }
-    })
+    ws.max_message_size(LARGEST_MESSAGE).max_frame_size(LARGEST_MESSAGE).protocols(Speech::KNOWN).on_upgrade(
+        move |mut socket| async move {
+            if services.may_connect(peer) {
+                let _entered = services.websockets.enter();
+                serve(socket, services, caller, peer).await;
+            } else {
+                warn!(?peer, "connection refused: rate limit exceeded");
+                close(&mut socket, close_code::POLICY, "Rate limit exceeded").await;
+            }
+        },
+    )
 }
 
 /// Sends a message unless the device takes too long to take it.
@@ -89,15 +102,21 @@ enum End {
 }
 
 async fn serve(socket: WebSocket, services: Arc<Services>, caller: Caller, peer: Option<IpAddr>) {
-    info!(?peer, "device connected");
+    let speech = Speech::agreed(socket.protocol().and_then(|protocol| protocol.to_str().ok()));
+    info!(?peer, ?speech, "device connected");
     let (mut sink, mut stream) = socket.split();
+    let (mut line, mut asked_of_it) = services.commands.connect();
+    if let Caller::Known(_, Grant::Device(device)) = caller {
+        line.is_of(device);
+    }
+    let mut said = 0;
     let mut pending = FuturesOrdered::<PendingAnswer>::new();
     let mut sequence = 0;
     let closing = services.websockets.closing();
     tokio::pin!(closing);
     let mut pings = interval_at(Instant::now() + PING_EVERY, PING_EVERY);
     pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let (mut heard, mut asked) = (Instant::now(), Instant::now());
+    let (mut heard, mut asked, mut answered) = (Instant::now(), Instant::now(), Instant::now());
     let end = loop {
         // Also of one that never pauses: tokens are taken back while connections are open.
         if asked.elapsed() >= PING_EVERY {
@@ -110,7 +129,20 @@ async fn serve(socket: WebSocket, services: Arc<Services>, caller: Caller, peer:
             biased;
             () = &mut closing => break End::Us(close_code::RESTART, come_back(fresh_seed()).into()),
             Some(answer) = pending.next(), if !pending.is_empty() => {
-                if send(&mut sink, Message::text(answer.text())).await.is_err() {
+                (said, answered) = (said + 1, Instant::now());
+                if send(&mut sink, speech.say(answer, said)).await.is_err() {
+                    break End::Device;
+                }
+                metrics::counter!("websocket_messages_sent_total").increment(1);
+            }
+            () = sleep_until(answered + STANDSTILL), if pending.len() >= CREDIT => {
+                // What it was not answered it sends again, and what of it is there is then a duplicate.
+                pending.clear();
+                break End::Us(close_code::AGAIN, "no answer for 10 s: try again later".into());
+            }
+            Some(command) = asked_of_it.recv() => {
+                said += 1;
+                if send(&mut sink, speech.say(command, said)).await.is_err() {
                     break End::Device;
                 }
                 metrics::counter!("websocket_messages_sent_total").increment(1);
@@ -118,19 +150,30 @@ async fn serve(socket: WebSocket, services: Arc<Services>, caller: Caller, peer:
             message = stream.next(), if pending.len() < CREDIT => {
                 heard = Instant::now();
                 match message {
-                    Some(Ok(Message::Text(text))) => {
-                        sequence += 1;
+                    Some(Ok(message @ (Message::Text(_) | Message::Binary(_)))) => {
                         metrics::counter!("websocket_messages_received_total").increment(1);
-                        pending.push_back(take(&services, &caller, sequence, text.as_str()));
-                    }
-                    Some(Ok(Message::Binary(bytes))) => {
-                        sequence += 1;
-                        metrics::counter!("websocket_messages_received_total").increment(1);
-                        let found = format!("a binary message of {} bytes", bytes.len());
-                        let violation =
-                            Violation::new("", found, "a text message with one JSON frame", "un message texte avec une trame JSON");
-                        let problem = Problem::invalid_frame(vec![violation]);
-                        pending.push_back(Box::pin(std::future::ready(Answer::refused(sequence, None, problem))));
+                        if pending.is_empty() {
+                            answered = heard;
+                        }
+                        match speech.hear(&message) {
+                            Ok(text) => match talk(&text) {
+                                Some(Talk::Hello(hello)) => {
+                                    if caller.speaks_for(&hello.device_id) {
+                                        line.is_of(hello.device_id);
+                                    }
+                                    pending.push_back(welcome(&services, &caller, hello));
+                                }
+                                Some(Talk::CommandAck(answer)) => line.answered(answer),
+                                None => {
+                                    sequence += 1;
+                                    pending.push_back(take(&services, &caller, &mut line, sequence, &text));
+                                }
+                            },
+                            Err(problem) => {
+                                sequence += 1;
+                                pending.push_back(refused(sequence, None, problem));
+                            }
+                        }
                     }
                     Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
                     Some(Ok(Message::Close(_))) | None => break End::Device,
@@ -155,7 +198,8 @@ async fn serve(socket: WebSocket, services: Arc<Services>, caller: Caller, peer:
     // more; it sends again what was not answered.
     let mut listening = matches!(end, End::Us(..));
     while let Some(answer) = pending.next().await {
-        listening = listening && send(&mut sink, Message::text(answer.text())).await.is_ok();
+        said += 1;
+        listening = listening && send(&mut sink, speech.say(answer, said)).await.is_ok();
     }
     match end {
         End::Us(code, reason) => close(&mut sink, code, &reason).await,
@@ -182,20 +226,59 @@ fn broken(error: axum::Error) -> End {
 }
 
 /// Judges a frame at once and hands it to the writer; the future is its answer.
-fn take(services: &Arc<Services>, caller: &Caller, sequence: u64, text: &str) -> PendingAnswer {
+fn take(services: &Arc<Services>, caller: &Caller, line: &mut Line, sequence: u64, text: &str) -> PendingAnswer {
     let sample = match judge(services, caller, text) {
         Ok(sample) => sample,
-        Err(problem) => {
-            let sample_id = sample_id_of(text);
-            // A device chose this text: quoted, so that it can forge no line and move no cursor.
-            warn!(?sample_id, detail = ?problem.detail, "frame rejected");
-            metrics::counter!("websocket_errors_total").increment(1);
-            return Box::pin(std::future::ready(Answer::refused(sequence, sample_id, problem)));
-        }
+        Err(problem) => return refused(sequence, sample_id_of(text), problem),
     };
+    line.is_of(sample.key.device_id);
     let services = Arc::clone(services);
     Box::pin(async move {
         let outcome = hand_in(&services, &sample).await;
-        Answer::to_sample(sequence, &sample, outcome)
+        Answer::to_sample(sequence, &sample, outcome).text()
+    })
+}
+
+fn refused(sequence: u64, sample_id: Option<String>, problem: Problem) -> PendingAnswer {
+    // A device chose these texts: quoted, so that they can forge no line and move no cursor.
+    warn!(?sample_id, detail = ?problem.detail, "frame rejected");
+    metrics::counter!("websocket_errors_total").increment(1);
+    Box::pin(std::future::ready(Answer::refused(sequence, sample_id, problem).text()))
+}
+
+/// Says what is durable: the newest sample, and which of those that were not answered. A device sends the others again, and no more.
+fn welcome(services: &Arc<Services>, caller: &Caller, hello: Hello) -> PendingAnswer {
+    let Hello { device_id, unanswered } = hello;
+    let no = |problem| Box::pin(std::future::ready(Answer::refused(0, None, problem).text()));
+    if !caller.speaks_for(&device_id) {
+        return no(Problem::not_allowed(format!("this token is not for samples of {device_id}")));
+    }
+    if unanswered.len() > MOST_UNANSWERED {
+        let found = format!("{} samples", unanswered.len());
+        let (limit, french) = (format!("at most {MOST_UNANSWERED}"), format!("au plus {MOST_UNANSWERED}"));
+        return no(Problem::invalid_frame(vec![Violation::new("/unanswered", found, limit, french)]));
+    }
+    // It is answered from the database, as a frame is.
+    if let Some(answer) = services.quotas.take_message(device_id, services.clock.now()).filter(|answer| !answer.allowed)
+    {
+        return no(Problem::too_many_requests(answer.retry_after_seconds()));
+    }
+    let services = Arc::clone(services);
+    Box::pin(async move {
+        let newest = SampleQuery { device_id: Some(device_id), ..SampleQuery::newest(NonZeroU16::MIN) };
+        let look = async {
+            let last = services.store.query(&newest).await?.items;
+            let mut persisted = Vec::new();
+            for key in unanswered.iter().filter_map(|named| named.key(device_id)) {
+                if services.store.get(&SampleId::of(&key)).await?.is_some() {
+                    persisted.push(key);
+                }
+            }
+            Ok::<_, StorageError>(Welcome::new(device_id, CREDIT, last.first(), &persisted))
+        };
+        match look.await {
+            Ok(welcome) => serde_json::to_string(&welcome).unwrap_or_default(),
+            Err(error) => Answer::refused(0, None, Problem::from(error)).text(),
+        }
     })
 }

@@ -1,6 +1,7 @@
 //! Every route, on one screen: what it is, who may, how often, and what takes the place of an older one.
 
 mod batch;
+mod commands;
 mod devices;
 mod events;
 mod gate;
@@ -30,6 +31,7 @@ use crate::{Services, layers};
 const ANYBODY: Who = Who::Anybody;
 const DEVICE: Who = Who::Device;
 const VIEWER: Who = Who::Person(Role::Viewer);
+const ADMINISTRATOR: Who = Who::Person(Role::Administrator);
 
 /// What is done around the clock.
 fn work() -> Vec<Entry> {
@@ -44,6 +46,7 @@ fn work() -> Vec<Entry> {
         // Devices and hours.
         get("/api/v1/devices", VIEWER, Summary, devices::list),
         get("/api/v1/devices/{device_id}", VIEWER, Read, devices::one),
+        post("/api/v1/devices/{device_id}/commands", ADMINISTRATOR, Create, commands::ask),
         get("/api/v1/aggregates/hourly", VIEWER, Summary, hours::hourly),
         get("/api/v1/dashboard/metrics", VIEWER, Summary, hours::dashboard),
         get("/api/dashboard/metrics/", VIEWER, Summary, hours::dashboard).instead("/api/v1/dashboard/metrics"),
@@ -151,6 +154,8 @@ pub fn routes() -> Vec<Route> {
 #[cfg(feature = "openapi")]
 pub(crate) fn schemas_of_answers(schemas: &mut crate::openapi::Schemas<'_>) {
     schemas.add::<batch::Results>();
+    schemas.add::<commands::Asked>();
+    schemas.add::<commands::Answered>();
     schemas.add::<devices::Device>();
     schemas.add::<devices::Devices>();
     schemas.add::<hours::Hours>();

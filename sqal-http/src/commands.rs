@@ -1,0 +1,208 @@
+//! [`Commands`]: what the server asks of devices that are connected to it, and their answers (ING-02).
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use sqal_core::DeviceId;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
+
+use crate::wire::CommandAck;
+
+/// Commands that may wait for one connection; then the next is told that the device is away.
+const WAITING: usize = 16;
+
+/// The connections through which devices can be asked.
+#[derive(Clone, Default)]
+pub(crate) struct Commands(Arc<Mutex<State>>);
+
+#[derive(Default)]
+struct State {
+    connections: HashMap<DeviceId, (u64, mpsc::Sender<String>)>,
+    asked: HashMap<String, (DeviceId, oneshot::Sender<CommandAck>)>,
+    count: u64,
+}
+
+/// Why a device did not answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NotAnswered {
+    /// It is not connected here, or takes nothing.
+    Away,
+    /// It was asked, and did not answer in time: it may have done it all the same.
+    Silent,
+}
+
+impl Commands {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A new connection: through which devices are asked, and what is asked.
+    pub(crate) fn connect(&self) -> (Line, mpsc::Receiver<String>) {
+        let (sender, receiver) = mpsc::channel(WAITING);
+        let mut state = self.state();
+        state.count += 1;
+        (Line { commands: self.clone(), number: state.count, sender, devices: Vec::new() }, receiver)
+    }
+
+    /// Asks a device, and waits for its answer.
+    pub(crate) async fn ask(
+        &self,
+        device: &DeviceId,
+        limit: Duration,
+        write: impl FnOnce(&str) -> String,
+    ) -> Result<CommandAck, NotAnswered> {
+        let (id, answer) = {
+            let mut state = self.state();
+            let (_, connection) = state.connections.get(device).ok_or(NotAnswered::Away)?;
+            let connection = connection.clone();
+            state.count += 1;
+            // An answer that comes after a restart is to nothing: nobody else draws this number.
+            let id = format!("{:016x}-{}", sqal_resilience::fresh_seed(), state.count);
+            connection.try_send(write(&id)).map_err(|_| NotAnswered::Away)?;
+            let (sender, answer) = oneshot::channel();
+            state.asked.insert(id.clone(), (*device, sender));
+            (id, answer)
+        };
+        let _forgotten = Forgotten { commands: self, id: &id };
+        match timeout(limit, answer).await {
+            Ok(Ok(answer)) => Ok(answer),
+            _ => Err(NotAnswered::Silent),
+        }
+    }
+}
+
+/// A question that nobody waits for any more is forgotten, also when whoever asked has left.
+struct Forgotten<'a> {
+    commands: &'a Commands,
+    id: &'a str,
+}
+
+impl Drop for Forgotten<'_> {
+    fn drop(&mut self) {
+        self.commands.state().asked.remove(self.id);
+    }
+}
+
+/// One connection: the devices that can be asked through it; they cannot any more when it is dropped.
+pub(crate) struct Line {
+    commands: Commands,
+    number: u64,
+    sender: mpsc::Sender<String>,
+    devices: Vec<DeviceId>,
+}
+
+impl Line {
+    /// Devices of one connection; a gateway has no more.
+    const MOST: usize = 256;
+
+    /// A device speaks through this connection: it is asked through it from now on, for its newest connection is the one that lives.
+    pub(crate) fn is_of(&mut self, device: DeviceId) {
+        if self.devices.contains(&device) {
+            return;
+        }
+        if self.devices.len() < Self::MOST {
+            self.devices.push(device);
+            self.commands.state().connections.insert(device, (self.number, self.sender.clone()));
+        }
+    }
+
+    /// A device has answered; only through a connection of its own.
+    pub(crate) fn answered(&self, answer: CommandAck) {
+        let mut state = self.commands.state();
+        let own = state.asked.get(&answer.id).is_some_and(|(device, _)| self.devices.contains(device));
+        if own && let Some((_, waiting)) = state.asked.remove(&answer.id) {
+            // Whoever asked may have left.
+            let _ = waiting.send(answer);
+        }
+    }
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        let mut state = self.commands.state();
+        for device in &self.devices {
+            if state.connections.get(device).is_some_and(|(number, _)| *number == self.number) {
+                state.connections.remove(device);
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Commands {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = self.state();
+        write!(f, "Commands({} devices, {} asked)", state.connections.len(), state.asked.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::Done;
+    use sqal_core::Name;
+
+    fn device(name: &str) -> DeviceId {
+        Name::new(name).unwrap()
+    }
+
+    fn ack(id: &str) -> CommandAck {
+        CommandAck { id: id.to_owned(), status: Done::Done, detail: None, result: None }
+    }
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[tokio::test(start_paused = true)]
+    async fn a_device_is_asked_through_its_newest_connection_and_answers_for_itself() {
+        let commands = Commands::default();
+        let ask = |limit| {
+            let commands = commands.clone();
+            tokio::spawn(async move { commands.ask(&device("a"), limit, str::to_owned).await.map(|ack| ack.id) })
+        };
+        assert_eq!(ask(SECOND).await.unwrap(), Err(NotAnswered::Away));
+        let ((mut old, mut old_asked), (mut new, mut asked)) = (commands.connect(), commands.connect());
+        let (mut other, _other_asked) = commands.connect();
+        old.is_of(device("a"));
+        new.is_of(device("a"));
+        other.is_of(device("b"));
+        let waiting = ask(SECOND);
+        let id = asked.recv().await.unwrap();
+        assert!(old_asked.try_recv().is_err());
+        other.answered(ack(&id));
+        old.answered(ack("nothing"));
+        assert!(!waiting.is_finished(), "nobody answers for another");
+        new.answered(ack(&id));
+        assert_eq!(waiting.await.unwrap(), Ok(id));
+        // The older connection ends later than it was replaced: the newer one stays.
+        drop(old);
+        let waiting = ask(SECOND);
+        assert!(asked.recv().await.is_some());
+        assert_eq!(waiting.await.unwrap(), Err(NotAnswered::Silent));
+        assert_eq!(format!("{commands:?}"), "Commands(2 devices, 0 asked)");
+        drop((new, asked));
+        assert_eq!(ask(SECOND).await.unwrap(), Err(NotAnswered::Away));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_nobody_takes_is_refused_and_what_nobody_waits_for_is_forgotten() {
+        let commands = Commands::default();
+        let (mut line, asked) = commands.connect();
+        line.is_of(device("a"));
+        let ask = || {
+            let commands = commands.clone();
+            tokio::spawn(async move { commands.ask(&device("a"), 60 * SECOND, str::to_owned).await.map(|ack| ack.id) })
+        };
+        let waiting: Vec<_> = (0..WAITING).map(|_| ask()).collect();
+        assert_eq!(ask().await.unwrap(), Err(NotAnswered::Away), "its line is full");
+        for one in &waiting {
+            one.abort();
+        }
+        for one in waiting {
+            assert!(one.await.is_err());
+        }
+        assert_eq!(format!("{commands:?}"), "Commands(1 devices, 0 asked)");
+        drop(asked);
+    }
+}

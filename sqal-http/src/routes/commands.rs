@@ -1,0 +1,111 @@
+//! `POST /api/v1/devices/{device_id}/commands`: a connected device is asked to do something, and its answer is the answer (ING-02, SIM-05).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::rejection::{BytesRejection, PathRejection};
+use axum::extract::{Path, State};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use sqal_core::{DeviceId, Name};
+
+use crate::commands::NotAnswered;
+use crate::wire::{Command, Done};
+use crate::{Problem, Services, Violation};
+
+/// The longest command, in bytes.
+const LONGEST: usize = 64 * 1024;
+
+/// How long a device may take, if nothing else is said.
+const USUAL_SECS: u64 = 10;
+
+/// The longest that may be waited for it.
+const MOST_SECS: u64 = 60;
+
+/// What a device is asked to do.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub(super) struct Asked {
+    /// What it is, for example `simulator.pause`.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, min_length = 1, max_length = 64, pattern = "^[a-z0-9_.]+$"))]
+    name: Name<64>,
+    /// With what.
+    #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(value_type = Object))]
+    arguments: Map<String, Value>,
+    /// How long it may take, in seconds.
+    #[serde(default = "usual_secs")]
+    #[cfg_attr(feature = "openapi", schema(minimum = 1, maximum = 60, default = 10))]
+    timeout_secs: u64,
+}
+
+const fn usual_secs() -> u64 {
+    USUAL_SECS
+}
+
+/// What a device has answered.
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub(super) struct Answered {
+    status: Done,
+    /// Why not, or what it says of it.
+    detail: Option<String>,
+    /// What came of it.
+    #[cfg_attr(feature = "openapi", schema(value_type = Object))]
+    result: Option<Value>,
+}
+
+/// Asks, and waits.
+pub(super) async fn ask(
+    State(services): State<Arc<Services>>,
+    device: Result<Path<String>, PathRejection>,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Json<Answered>, Problem> {
+    let Path(name) = device.map_err(|refused| Problem::not_found(refused.body_text()))?;
+    let unknown = || Problem::not_found(format!("no device {:?}", name.chars().take(40).collect::<String>()));
+    let device: DeviceId = Name::new(&name).map_err(|_| unknown())?;
+    let Asked { name, arguments, timeout_secs } = read(&body.map_err(|_| Problem::too_slow("the body broke off"))?)?;
+    let write = |id: &str| {
+        let command = Command { r#type: "command", id, device_id: &device, name: &name, arguments: &arguments };
+        serde_json::to_string(&command).unwrap_or_else(|_| unreachable!("texts and JSON"))
+    };
+    match services.commands.ask(&device, Duration::from_secs(timeout_secs), write).await {
+        Ok(answer) => Ok(Json(Answered { status: answer.status, detail: answer.detail, result: answer.result })),
+        Err(NotAnswered::Away) => Err(Problem::device_away(&device)),
+        Err(NotAnswered::Silent) => Err(Problem::device_silent(&device, timeout_secs)),
+    }
+}
+
+/// The command, or everything that can be said of what is wrong with it.
+fn read(body: &[u8]) -> Result<Asked, Problem> {
+    let refuse = |pointer: String, found: String, limit: &str, french: &str| {
+        Problem::invalid_body(vec![Violation::new(pointer, found, limit, french)])
+    };
+    if body.len() > LONGEST {
+        let limit = format!("at most {LONGEST} bytes");
+        return Err(refuse(String::new(), format!("{} bytes", body.len()), &limit, "au plus 65536 octets"));
+    }
+    let mut json = serde_json::Deserializer::from_slice(body);
+    let asked: Asked = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+        let pointer = format!("/{}", error.path().to_string().replace('.', "/")).replace("/?", "");
+        refuse(
+            pointer,
+            error.inner().to_string(),
+            "a command: name, arguments, timeout_secs",
+            "une commande : name, arguments, timeout_secs",
+        )
+    })?;
+    json.end().map_err(|error| refuse(String::new(), error.to_string(), "one JSON object", "un objet JSON"))?;
+    if !asked.name.as_str().bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'.')) {
+        let (limit, french) = ("letters a to z, digits, _ and .", "lettres a à z, chiffres, _ et .");
+        return Err(refuse("/name".to_owned(), format!("{:?}", asked.name.as_str()), limit, french));
+    }
+    if !(1..=MOST_SECS).contains(&asked.timeout_secs) {
+        let (limit, french) = (format!("1 to {MOST_SECS}"), format!("1 à {MOST_SECS}"));
+        return Err(refuse("/timeout_secs".to_owned(), asked.timeout_secs.to_string(), &limit, &french));
+    }
+    Ok(asked)
+}
