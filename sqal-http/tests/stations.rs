@@ -634,7 +634,7 @@ async fn a_device_is_asked_and_answers() {
     assert_eq!(device.ask(frame("second", |_| {})).await["status"], "persisted", "and its line goes on");
 
     for (body, pointer) in [
-        (json!({}), "/"),
+        (json!({}), ""),
         (json!({ "name": "Pause!" }), "/name"),
         (json!({ "name": "x", "timeout_secs": 0 }), "/timeout_secs"),
         (json!({ "name": "x", "timeout_secs": 61 }), "/timeout_secs"),
@@ -696,7 +696,7 @@ impl SampleStore for Stuck {
     }
 }
 
-/// The documented frame as CBOR and as a CloudEvent is the same sample, bit for bit, and is answered the same way.
+/// The documented frame as CBOR and as a `CloudEvent` is the same sample, bit for bit, and is answered the same way.
 #[tokio::test]
 async fn other_ways_of_writing_say_the_same() {
     let line = line(|_| {}).await;

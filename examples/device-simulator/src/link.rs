@@ -9,6 +9,7 @@ use futures_util::{SinkExt, StreamExt};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 use serde::Deserialize;
+use serde_json::{Value, json};
 use sqal_core::Timestamp;
 use sqal_resilience::{Backoff, InvalidBackoff};
 use tokio::net::TcpStream;
@@ -30,6 +31,9 @@ const MOST_KEPT: usize = 1000;
 
 /// How long a connection may take to open, and an answer to come.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Longer than a station runs.
+const FAR: Duration = Duration::from_secs(1 << 30);
 
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
@@ -65,6 +69,35 @@ pub enum LinkError {
     Truth(#[from] std::io::Error),
 }
 
+/// What the server says.
+#[derive(Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Said {
+    Ack(Answer),
+    Welcome(Welcome),
+    Command(Command),
+}
+
+/// What is durable of what was not answered.
+#[derive(Deserialize)]
+struct Welcome {
+    persisted: Vec<Known>,
+}
+
+#[derive(Deserialize)]
+struct Known {
+    sample_id: String,
+    id: String,
+}
+
+#[derive(Deserialize)]
+struct Command {
+    id: String,
+    name: String,
+    #[serde(default)]
+    arguments: Value,
+}
+
 #[derive(Deserialize)]
 struct Answer {
     status: String,
@@ -89,6 +122,8 @@ struct Work {
     kept: VecDeque<Shot>,
     under_way: usize,
     dry: bool,
+    /// Told to measure nothing for now.
+    paused: bool,
     summary: Summary,
     now: fn() -> Timestamp,
 }
@@ -116,6 +151,7 @@ pub async fn run(
         kept: VecDeque::new(),
         under_way: 0,
         dry: false,
+        paused: false,
         summary: Summary::default(),
         now,
     };
@@ -153,7 +189,10 @@ impl Work {
     /// Whether another product is to be measured.
     fn wants_more(&self) -> bool {
         let room = if self.interval.is_zero() { WINDOW } else { MOST_KEPT };
-        !self.dry && self.kept.len() < room && self.count.is_none_or(|count| self.summary.measured < count)
+        !self.dry
+            && !self.paused
+            && self.kept.len() < room
+            && self.count.is_none_or(|count| self.summary.measured < count)
     }
 
     fn measure(&mut self) {
@@ -182,7 +221,10 @@ impl Work {
         let opening = timeout(PATIENCE, connect_async(request)).await.map_err(|_| "no answer".to_owned())?;
         let (mut socket, _) = opening.map_err(|error| error.to_string())?;
         self.summary.connections += 1;
-        self.under_way = 0;
+        let sent = std::mem::take(&mut self.under_way);
+        if sent > 0 {
+            self.ask_what_is_durable(&mut socket, sent).await?;
+        }
         info!(url, waiting = self.kept.len(), "connected");
         let mut ticks = interval(self.interval.max(Duration::from_millis(1)));
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -204,10 +246,16 @@ impl Work {
             }
             tokio::select! {
                 _ = ticks.tick(), if self.wants_more() && !self.interval.is_zero() => self.measure(),
-                answer = timeout_at(heard + PATIENCE, socket.next()), if self.under_way > 0 => {
+                // With nothing under way the server owes nothing; it may still ask.
+                answer = timeout_at(if self.under_way > 0 { heard + PATIENCE } else { heard + FAR }, socket.next()) => {
                     let answer = answer.map_err(|_| "no answer".to_owned())?;
                     heard = Instant::now();
-                    self.take(&answer.ok_or("closed")?.map_err(|error| error.to_string())?)?;
+                    let message = answer.ok_or("closed")?.map_err(|error| error.to_string())?;
+                    if let Some(answer) = self.take(&message)? {
+                        socket.send(Message::text(answer)).await.map_err(|error| error.to_string())?;
+                        ticks = interval(self.interval.max(Duration::from_millis(1)));
+                        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+                    }
                 }
             }
         }
@@ -215,16 +263,79 @@ impl Work {
         Ok(())
     }
 
-    /// Takes one message of the server: answers come in the order of the frames.
-    fn take(&mut self, message: &Message) -> Result<(), String> {
+    /// The frames that were sent on an earlier connection and not answered: those that are durable are not sent again.
+    async fn ask_what_is_durable(&mut self, socket: &mut Socket, sent: usize) -> Result<(), String> {
+        let unanswered: Vec<_> = self.kept.iter().take(sent).map(|shot| &shot.key).collect();
+        let hello = json!({ "type": "hello", "device_id": self.station.device_id(), "unanswered": unanswered });
+        socket.send(Message::text(hello.to_string())).await.map_err(|error| error.to_string())?;
+        loop {
+            let message = timeout(PATIENCE, socket.next()).await.map_err(|_| "no answer".to_owned())?;
+            match message.ok_or("closed")?.map_err(|error| error.to_string())? {
+                Message::Text(text) => match serde_json::from_str(&text) {
+                    Ok(Said::Welcome(welcome)) => {
+                        for known in welcome.persisted {
+                            self.kept.retain(|shot| shot.sample_id != known.sample_id);
+                            self.summary.persisted += 1;
+                            self.summary.ids.push(known.id);
+                        }
+                        return Ok(());
+                    }
+                    // A server that cannot say it now is sent everything again.
+                    Ok(Said::Ack(_)) => return Ok(()),
+                    _ => return Err("hello not answered".to_owned()),
+                },
+                Message::Close(frame) => {
+                    return Err(frame.map_or_else(|| "closed".to_owned(), |frame| frame.to_string()));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Does what the server asks (SIM-05), and says so.
+    fn obey(&mut self, command: &Command) -> String {
+        let done = match command.name.as_str() {
+            "simulator.pause" => {
+                self.paused = true;
+                Ok(json!({ "paused": true }))
+            }
+            "simulator.resume" => {
+                self.paused = false;
+                Ok(json!({ "paused": false }))
+            }
+            "simulator.interval" => match command.arguments["seconds"].as_f64().map(Duration::try_from_secs_f64) {
+                Some(Ok(interval)) if !interval.is_zero() => {
+                    self.interval = interval;
+                    Ok(json!({ "seconds": interval.as_secs_f64() }))
+                }
+                _ => Err("seconds: expected a number above 0".to_owned()),
+            },
+            name => Err(format!("{name} is not known here: simulator.pause, simulator.resume, simulator.interval")),
+        };
+        info!(command = command.name, ?done, "asked");
+        let id = &command.id;
+        match done {
+            Ok(result) => json!({ "type": "command_ack", "id": id, "status": "done", "result": result }),
+            Err(why) => json!({ "type": "command_ack", "id": id, "status": "refused", "detail": why }),
+        }
+        .to_string()
+    }
+
+    /// Takes one message of the server: answers come in the order of the frames, commands at any time. What is to be said to it is given back.
+    fn take(&mut self, message: &Message) -> Result<Option<String>, String> {
         let text = match message {
             Message::Text(text) => text.as_str(),
             Message::Close(frame) => {
                 return Err(frame.as_ref().map_or_else(|| "closed".to_owned(), ToString::to_string));
             }
-            _ => return Ok(()),
+            _ => return Ok(None),
         };
-        let answer: Answer = serde_json::from_str(text).map_err(|error| format!("answer not understood: {error}"))?;
+        let said = serde_json::from_str(text).map_err(|error| format!("answer not understood: {error}"))?;
+        let answer = match said {
+            Said::Ack(answer) => answer,
+            Said::Command(command) => return Ok(Some(self.obey(&command))),
+            Said::Welcome(_) => return Ok(None),
+        };
         let Some(shot) = self.kept.front() else { return Err("an answer to nothing".to_owned()) };
         let grade = answer.final_grade.as_deref().unwrap_or("-");
         match (answer.status.as_str(), &answer.problem) {
@@ -247,7 +358,7 @@ impl Work {
         }
         self.kept.pop_front();
         self.under_way -= 1;
-        Ok(())
+        Ok(None)
     }
 }
 

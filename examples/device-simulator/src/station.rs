@@ -1,8 +1,10 @@
 //! [`Station`]: turns readings into documented frames, judged on the device with the same code that the server runs.
 
+use serde_json::{Value, json};
 use sqal_core::{Meta, Name, Sample, SampleKey, Timestamp};
 use sqal_http::{Profiles, document};
 use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 use crate::source::{Reading, profiles};
 use crate::{Config, Source, SourceError};
@@ -12,6 +14,8 @@ use crate::{Config, Source, SourceError};
 pub struct Shot {
     /// The device's name for the sample.
     pub sample_id: String,
+    /// Its names, as the frame has them.
+    pub key: Value,
     /// The documented frame as JSON.
     pub text: String,
     /// What the device itself concludes, in one sentence.
@@ -52,6 +56,12 @@ impl Station {
         })
     }
 
+    /// Its name.
+    #[must_use]
+    pub fn device_id(&self) -> &str {
+        self.device_id.as_str()
+    }
+
     /// The next frame, measured at `now`; `None` after the last recording.
     pub fn shoot(&mut self, now: Timestamp) -> Option<Shot> {
         let Reading { tof, spectrum, temperature_c, humidity_percent, truth } = self.source.next()?;
@@ -83,7 +93,9 @@ impl Station {
         });
         // A document of checked values cannot fail to be written.
         let text = serde_json::to_string(&document(&sample)).ok()?;
-        Some(Shot { sample_id, text, conclusion, truth })
+        let timestamp = OffsetDateTime::from_unix_timestamp_nanos(i128::from(now.micros()) * 1000).ok()?;
+        let key = json!({ "timestamp": timestamp.format(&Rfc3339).ok()?, "sample_id": sample_id });
+        Some(Shot { sample_id, key, text, conclusion, truth })
     }
 }
 

@@ -38,7 +38,6 @@ async fn signed(request: Request, next: Next) -> Response {
 /// # Panics
 ///
 /// Never: the name of the profile is one.
-#[must_use]
 pub fn app(bakery: Bakery, now: fn() -> Timestamp) -> (Router, BatchWriter) {
     let store = Arc::new(MemoryStore::new());
     let (writer, writing) = BatchWriter::start(store.clone(), WriterConfig::usual());

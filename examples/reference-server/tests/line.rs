@@ -245,6 +245,29 @@ fn stations_and_people_are_known_by_their_tokens() {
     }
 }
 
+/// SIM-05: a simulated station is paused, asked for another pace, and resumed through the interface.
+#[test]
+fn a_simulator_is_controlled_through_the_interface() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), "127.0.0.1:0");
+    let mut config = server.station(7);
+    config.count = Some(500);
+    let station = std::thread::spawn(move || run(&config));
+    let ask = |body: &str| server.post("/api/v1/devices/STATION_7/commands", body);
+    while ask(r#"{"name":"simulator.pause"}"#).0 != 200 {}
+    let paused = server.samples().len();
+    assert_eq!(ask(r#"{"name":"simulator.interval","arguments":{"seconds":0.001}}"#).1["result"]["seconds"], 0.001);
+    let refused = ask(r#"{"name":"simulator.fly"}"#).1;
+    assert_eq!(
+        (&refused["status"], refused["detail"].as_str().unwrap().contains("not known")),
+        (&"refused".into(), true)
+    );
+    // What was under way when it was paused is answered meanwhile; nothing new was measured.
+    assert!(server.samples().len() <= paused + 64);
+    assert_eq!(ask(r#"{"name":"simulator.resume"}"#).1["status"], "done");
+    assert_eq!(station.join().unwrap().persisted, 500);
+}
+
 #[test]
 fn an_address_in_use_is_said_with_what_to_do() {
     let data = tempfile::tempdir().unwrap();

@@ -90,7 +90,9 @@ fn read(body: &[u8]) -> Result<Asked, Problem> {
     }
     let mut json = serde_json::Deserializer::from_slice(body);
     let asked: Asked = serde_path_to_error::deserialize(&mut json).map_err(|error| {
-        let pointer = format!("/{}", error.path().to_string().replace('.', "/")).replace("/?", "");
+        // A path is dotted, and a point is the whole.
+        let path = error.path().to_string();
+        let pointer = if path == "." { String::new() } else { format!("/{}", path.replace('.', "/")) };
         refuse(
             pointer,
             error.inner().to_string(),

@@ -59,6 +59,14 @@ impl Server {
         self.ask(Some(token), path)
     }
 
+    /// What is answered to a JSON body.
+    pub(crate) fn post(&self, path: &str, body: &str) -> (u16, Value) {
+        let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+        let mut response = agent.post(format!("http://{}{path}", self.address)).send(body).unwrap();
+        let text = response.body_mut().read_to_string().unwrap();
+        (response.status().as_u16(), serde_json::from_str(&text).unwrap_or(Value::String(text)))
+    }
+
     fn ask(&self, token: Option<&str>, path: &str) -> (u16, Value) {
         let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
         let mut request = agent.get(format!("http://{}{path}", self.address));
