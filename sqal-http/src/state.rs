@@ -33,8 +33,8 @@ pub struct Services {
     pub(crate) clock: Arc<dyn Clock>,
     /// The end of the process: see [`ending_with`](Self::ending_with).
     pub(crate) shutdown: Shutdown,
-    /// How often one address may connect.
-    pub connect_limit: Arc<ConnectLimit>,
+    /// How often one address may connect; `None`: as often as it likes.
+    pub connect_limit: Option<Arc<ConnectLimit>>,
     /// Who may do what: everybody everything, until you say otherwise.
     pub access: Arc<Access>,
     /// How often a caller may call a route.
@@ -94,7 +94,7 @@ impl Services {
             now,
             clock,
             shutdown,
-            connect_limit: Arc::new(ConnectLimit::default()),
+            connect_limit: Some(Arc::default()),
             access: Arc::new(Access::open()),
             quotas: Arc::new(Quotas::usual()),
             legacy: Legacy::default(),
@@ -133,7 +133,8 @@ impl Services {
     /// Whether an address may connect now.
     #[cfg(feature = "ws")]
     pub(crate) fn may_connect(&self, peer: Option<IpAddr>) -> bool {
-        peer.is_none_or(|peer| self.connect_limit.allows(peer, self.clock.now()))
+        let (Some(limit), Some(peer)) = (&self.connect_limit, peer) else { return true };
+        limit.allows(peer, self.clock.now())
     }
 }
 

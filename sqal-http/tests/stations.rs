@@ -406,7 +406,7 @@ async fn a_binary_message_is_answered_and_a_message_over_the_ceiling_ends_the_co
 #[tokio::test]
 async fn rl_26_too_many_connections_are_refused_with_1008() {
     let quota = Quota::new(2.try_into().unwrap(), Duration::from_hours(1));
-    let line = line(|services| services.connect_limit = Arc::new(ConnectLimit::new(quota).unwrap())).await;
+    let line = line(|services| services.connect_limit = Some(Arc::new(ConnectLimit::new(quota).unwrap()))).await;
     let (mut first, _second) = (Device::connect(&line).await, Device::connect(&line).await);
     let refused = Device::connect(&line).await.close_code().await;
     assert_eq!(refused, (CloseCode::Policy, "Rate limit exceeded".to_owned()));

@@ -73,6 +73,24 @@ pub fn soak(root: &Path, interrupts: &Interrupts, cycles: Option<&str>) -> Resul
     interrupts.run(soak.env("SQAL_SOAK_CYCLES", number.to_string()))
 }
 
+/// Restarts and kills a server under 200 stations so many times (40 without a number), and its database and cache; the seed is printed.
+///
+/// # Errors
+///
+/// [`Failed`] if something acknowledged was lost, or a client was told something else than what is documented.
+pub fn rolling(root: &Path, interrupts: &Interrupts, cycles: Option<&str>) -> Result<(), Failed> {
+    let cycles = cycles.unwrap_or("40");
+    let number = cycles.parse::<u32>().map_err(|error| Failed(format!("rolling: {cycles:?} restarts: {error}")))?;
+    let programs = packages::ready(interrupts)?;
+    let services = Services::start(&programs, interrupts)?;
+    let mut rolling = Command::new("cargo");
+    rolling
+        .args(["test", "--release", "-p", "reference-server", "--test", "rolling", "--", "--nocapture"])
+        .current_dir(root);
+    tells(&mut rolling, &programs, &services);
+    interrupts.run(rolling.env("SQAL_ROLLING_CYCLES", number.to_string()).env("SQAL_ROLLING_STATIONS", "200"))
+}
+
 /// Fills a file and a PostgreSQL with so many samples (a million without a number), and backs each up, restores it and compares.
 ///
 /// # Errors

@@ -38,6 +38,8 @@ pub struct Config {
     pub tokens_file: Option<PathBuf>,
     /// How often.
     pub quotas: Quotas,
+    /// How often an address may connect; `None`: as often as it likes.
+    pub connections: Option<Quota>,
     /// What becomes of older paths.
     pub legacy: Legacy,
     /// Proxies that are believed.
@@ -181,6 +183,7 @@ impl Config {
         let legacy = sunset.or(legacy);
         let calls = values.read("SQAL_CALLS_PER_MINUTE", |text| text.parse::<u32>().ok());
         let frames = values.read("SQAL_FRAMES_PER_MINUTE", |text| text.parse::<u32>().ok());
+        let connections = values.read("SQAL_CONNECTIONS_PER_MINUTE", |text| text.parse::<u32>().ok());
         let signs = values.read("SQAL_SIGN_INS_PER_MINUTE", |text| text.parse::<u32>().ok());
         let log = values.read("SQAL_LOG", |text| EnvFilter::try_new(text).is_ok().then(|| text.to_owned()));
         let data_dir = values.read("SQAL_DATA_DIR", |text| Some(PathBuf::from(text)));
@@ -195,6 +198,7 @@ impl Config {
                 access: access?,
                 tokens_file,
                 quotas: quotas?,
+                connections: per_minute(connections?),
                 legacy: legacy?,
                 trusted_proxies: trusted_proxies?,
                 cors_origins: cors_origins?,
@@ -232,14 +236,18 @@ fn origin(text: &str) -> Option<HeaderValue> {
     HeaderValue::try_from(text).ok().filter(|_| right)
 }
 
+/// So many in a minute; 0 is no quota.
+fn per_minute(count: u32) -> Option<Quota> {
+    NonZeroU32::new(count).map(|count| Quota::new(count, Duration::from_mins(1)))
+}
+
 fn quotas(calls: u32, frames: u32, signs: u32) -> Quotas {
-    let minute = |count| NonZeroU32::new(count).map(|count| Quota::new(count, Duration::from_mins(1)));
     let classes = [
-        (Class::Read, minute(calls)),
-        (Class::Summary, minute(calls)),
-        (Class::Create, minute(calls)),
-        (Class::Message, minute(frames)),
-        (Class::SignIn, minute(signs)),
+        (Class::Read, per_minute(calls)),
+        (Class::Summary, per_minute(calls)),
+        (Class::Create, per_minute(calls)),
+        (Class::Message, per_minute(frames)),
+        (Class::SignIn, per_minute(signs)),
     ];
     classes.into_iter().fold(Quotas::none(), |quotas, (class, quota)| match quota {
         // So many in a minute is a rate that any bucket can keep.

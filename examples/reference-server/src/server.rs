@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use axum::http::{HeaderValue, Method, header};
 use sqal_core::Timestamp;
-use sqal_http::{Services, router};
+use sqal_http::{ConnectLimit, Services, router};
 use sqal_resilience::{InvalidBreaker, Phase, Report, Shutdown, ShutdownConfig, Signals, Stage};
 use sqal_storage::{BatchWriter, InvalidPostgres, RedisError, StorageError};
 use tokio::net::TcpListener;
@@ -103,6 +103,7 @@ pub async fn serve(config: Config, ready: impl FnOnce(SocketAddr)) -> Result<(),
     }));
     services.access = Arc::new(config.access);
     (services.quotas, services.legacy) = (Arc::new(config.quotas), config.legacy);
+    services.connect_limit = config.connections.map(|quota| Arc::new(ConnectLimit::new(quota).unwrap_or_default()));
     services.trusted_proxies = config.trusted_proxies;
     let _following =
         config.tokens_file.map(|path| AbortOnDrop(tokio::spawn(tokens::follow(path, Arc::clone(&services.access)))));

@@ -36,7 +36,7 @@ const fn secret(name: &'static str, expected: &'static str, what: &'static str) 
 }
 
 /// Every setting of the server.
-pub const SETTINGS: [Setting; 15] = [
+pub const SETTINGS: [Setting; 16] = [
     plain(
         "SQAL_ENV",
         Some("development"),
@@ -107,6 +107,12 @@ pub const SETTINGS: [Setting; 15] = [
         Some("6000"),
         "a whole number; 0 counts nothing",
         "How many frames a device may send",
+    ),
+    plain(
+        "SQAL_CONNECTIONS_PER_MINUTE",
+        Some("100"),
+        "a whole number; 0 counts nothing",
+        "How many stations may connect from one address",
     ),
     plain(
         "SQAL_SIGN_INS_PER_MINUTE",

@@ -5,7 +5,7 @@ mod process;
 
 use std::collections::HashSet;
 
-use process::{Server, free_address, run};
+use process::{Redis, Server, free_address, run};
 
 /// The proof of the line: every recorded frame of real sensors is sent, acknowledged and a row.
 #[test]
@@ -377,31 +377,6 @@ fn a_redis_is_shared_and_nothing_fails_without_it() {
         .filter(|line| line.starts_with("Closing "))
         .collect();
     assert_eq!(closing[closing.len() - 2..], ["Closing database pool", "Closing Redis cache"], "{log}");
-}
-
-/// A Redis of this test's own.
-struct Redis(std::process::Child);
-
-impl Redis {
-    fn start(port: &str) -> Self {
-        let redis = std::process::Command::new("setpriv")
-            .args(["--pdeathsig", "KILL", "redis-server", "--port", port, "--bind", "127.0.0.1", "--save", ""])
-            .stdout(std::process::Stdio::null())
-            .spawn();
-        Self(redis.expect("redis-server is needed: `cargo xtask test` installs it"))
-    }
-
-    fn kill(&mut self) {
-        self.0.kill().unwrap();
-        self.0.wait().unwrap();
-    }
-}
-
-impl Drop for Redis {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
 }
 
 /// A log that nobody reads any more stops neither the line nor an orderly end.

@@ -142,3 +142,28 @@ pub(crate) fn now() -> Timestamp {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
     Timestamp::from_micros(i64::try_from(now.as_micros()).unwrap()).unwrap()
 }
+
+/// A Redis of this test's own.
+pub(crate) struct Redis(Child);
+
+impl Redis {
+    pub(crate) fn start(port: &str) -> Self {
+        let redis = Command::new("setpriv")
+            .args(["--pdeathsig", "KILL", "redis-server", "--port", port, "--bind", "127.0.0.1", "--save", ""])
+            .stdout(Stdio::null())
+            .spawn();
+        Self(redis.expect("redis-server is needed: `cargo xtask test` installs it"))
+    }
+
+    pub(crate) fn kill(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
