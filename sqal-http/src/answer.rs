@@ -9,7 +9,9 @@ use crate::{Problem, Services};
 
 /// Judges a frame of a caller who may hand in samples of its device, and not too many.
 pub(crate) fn judge(services: &Services, caller: &Caller, text: &str) -> Result<Sample, Problem> {
-    let sample = services.intake.accept(text)?;
+    let sample = services.intake.accept(text).inspect_err(|problem| {
+        services.dead_letters.keep(text, problem, caller, (services.now)());
+    })?;
     let device = sample.key.device_id;
     if !caller.speaks_for(&device) {
         return Err(Problem::not_allowed(format!("this token is not for samples of {device}")));

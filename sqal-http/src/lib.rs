@@ -30,6 +30,7 @@ mod caches;
 mod commands;
 #[cfg(feature = "dashboard")]
 mod dashboard;
+mod dead_letters;
 #[cfg(feature = "ws")]
 mod ingest;
 mod intake;
@@ -49,6 +50,7 @@ mod wire;
 
 pub use access::{Access, Caller, Grant, Holder, NotAHash, NotTokens, Role, Token, TokenFile, TokenHash, Who};
 pub use caches::Caches;
+pub use dead_letters::{DeadLetter, DeadLetters};
 #[cfg(feature = "ws")]
 pub use ingest::WebSockets;
 pub use intake::{FrameLimits, Intake};

@@ -59,7 +59,7 @@ const fn said(
     Said { call, id, tag, summary, parameters, answer, problems }
 }
 
-const SAID: [Said; 26] = [
+const SAID: [Said; 28] = [
     said(
         "GET /api/v1/samples/latest",
         "latestSample",
@@ -96,6 +96,24 @@ const SAID: [Said; 26] = [
         &[],
         Kind::Json("Results"),
         &[400, 408, 413],
+    ),
+    said(
+        "GET /api/v1/dead-letters",
+        "listDeadLetters",
+        "Dead letters",
+        "Frames that were refused for good, the newest first",
+        &["most"],
+        Kind::Json("Letters"),
+        &[400],
+    ),
+    said(
+        "POST /api/v1/dead-letters:replay",
+        "replayDeadLetters",
+        "Dead letters",
+        "Every dead letter is judged anew; what is taken after all is none any more",
+        &[],
+        Kind::Json("Replayed"),
+        &[],
     ),
     said(
         "GET /api/v1/events",
@@ -401,6 +419,12 @@ fn parameter(name: &str) -> Value {
         "limit" => {
             json!({ "name": "limit", "in": "query", "description": "At most so many", "schema": { "type": "integer", "minimum": 1, "maximum": 500, "default": 50 } })
         }
+        "most" => json!({
+            "name": "limit",
+            "in": "query",
+            "description": "At most so many",
+            "schema": { "type": "integer", "minimum": 1, "maximum": 1000, "default": 50 },
+        }),
         "after" => {
             json!({ "name": "after", "in": "query", "description": "The `next` of an earlier page", "schema": { "type": "string", "pattern": "^[0-9a-f]{48}$" } })
         }

@@ -12,7 +12,7 @@ use tokio::sync::broadcast;
 use crate::commands::Commands;
 use crate::recent::Recent;
 use crate::routes::at_a_time;
-use crate::{Access, Caches, ConnectLimit, FrameLimits, Intake, Legacy, Presence, Profiles, Quotas};
+use crate::{Access, Caches, ConnectLimit, DeadLetters, FrameLimits, Intake, Legacy, Presence, Profiles, Quotas};
 
 /// Where wall time comes from; time is data, so a test passes its own.
 pub type WallClock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -52,6 +52,8 @@ pub struct Services {
     /// How the parts of the process are; `database` and `writer` are there already, add yours. Somebody should
     /// [run](HealthRegistry::run) its checks, so that no probe waits for one.
     pub health: HealthRegistry<Arc<dyn Clock>>,
+    /// Frames that were refused for good; in memory, unless you give it a file.
+    pub dead_letters: Arc<DeadLetters>,
     /// The devices that can be asked to do something.
     pub(crate) commands: Commands,
     /// The open device connections.
@@ -84,6 +86,7 @@ impl Services {
             health: health_of(&store, &writer, &clock, &shutdown),
             caches: Arc::new(Caches::near(&clock)),
             presence: Arc::default(),
+            dead_letters: Arc::default(),
             commands: Commands::default(),
             batches: Arc::new(batches_of(&clock)),
             recent: Arc::new(Recent::new(started)),

@@ -44,7 +44,7 @@ const fn fixed(route: &'static str, path: &'static str) -> Calls {
     calls(route, (path, 200), ("PUT", path, 405))
 }
 
-const CALLS: [Calls; 31] = [
+const CALLS: [Calls; 33] = [
     calls(
         "GET /api/v1/samples/latest",
         ("/api/v1/samples/latest", 200),
@@ -58,6 +58,16 @@ const CALLS: [Calls; 31] = [
     calls("GET /api/v1/samples", ("/api/v1/samples?limit=500", 200), ("GET", "/api/v1/samples?limit=501", 400)),
     calls("GET /api/v1/samples/{id}", (ID, 200), ("GET", "/api/v1/samples/1", 404)),
     calls("POST /api/v1/samples:batch", ("/api/v1/samples:batch", 200), ("GET", "/api/v1/samples:batch", 405)),
+    calls(
+        "GET /api/v1/dead-letters",
+        ("/api/v1/dead-letters?limit=1000", 200),
+        ("GET", "/api/v1/dead-letters?limit=1001", 400),
+    ),
+    calls(
+        "POST /api/v1/dead-letters:replay",
+        ("/api/v1/dead-letters:replay", 200),
+        ("GET", "/api/v1/dead-letters:replay", 405),
+    ),
     calls("GET /api/v1/events", ("/api/v1/events", 200), ("POST", "/api/v1/events", 405)),
     fixed("GET /api/v1/devices", "/api/v1/devices"),
     // That a connected device answers is shown over a real connection, in `stations.rs`.
@@ -422,4 +432,56 @@ async fn a_browser_signs_in_with_a_cookie_that_only_its_own_page_uses() {
     for origin in [Some("http://evil.example"), Some("http://sqal.example.evil.example"), Some("null"), None] {
         assert_eq!(end(origin).await.0, StatusCode::FORBIDDEN, "{origin:?}");
     }
+}
+
+/// Frames that were refused for good are kept with the reason, and taken after all when what was wrong is mended; only for the device that brought them.
+#[tokio::test]
+async fn dead_letters_are_kept_and_taken_after_all() {
+    let access = Arc::new(tokens());
+    let letters = Arc::new(sqal_http::DeadLetters::default());
+    let at = async |now: i64| {
+        let (access, letters) = (Arc::clone(&access), Arc::clone(&letters));
+        app(|services| {
+            services.access = access;
+            services.dead_letters = letters;
+            let profiles =
+                Profiles::new([("foiegras_standard_barquette".parse().unwrap(), Profile::example())]).unwrap();
+            let clock: Arc<dyn sqal_resilience::Clock> = Arc::new(sqal_resilience::SystemClock);
+            let now = Timestamp::from_micros(now).unwrap();
+            let limits = sqal_http::FrameLimits::default();
+            services.intake = Arc::new(sqal_http::Intake::new(profiles, limits, Arc::new(move || now), clock));
+        })
+        .await
+    };
+    // A server whose clock is an hour behind refuses what is measured now.
+    let behind = at(NOW - 3_600_000_000).await;
+    let hand_in = async |token: &str, name: &str, device: &str| {
+        let mut frame: Value = serde_json::from_str(fixtures::DOCUMENTED_FRAME).unwrap();
+        (frame["sample_id"], frame["device_id"]) = (name.into(), device.into());
+        let headers = [("authorization", &*format!("Bearer {token}"))];
+        let (_, _, answer) = call(&behind, "POST", "/api/v1/samples:batch", &headers, &frame.to_string()).await;
+        answer.unwrap()["items"][0]["problem"]["status"].clone()
+    };
+    assert_eq!(hand_in("device", "own", "ESP32_SIM_1234").await, 400);
+    assert_eq!(hand_in("other device", "forged", "ESP32_SIM_1234").await, 400);
+    assert_eq!(hand_in("gateway", "carried", "ESP32_ANY").await, 400);
+
+    let mended = at(NOW).await;
+    let ask = async |method: &str, path: &str, token: &str| {
+        let (status, _, body) =
+            call(&mended, method, path, &[("authorization", &*format!("Bearer {token}"))], "").await;
+        (status.as_u16(), body.unwrap())
+    };
+    assert_eq!(ask("GET", "/api/v1/dead-letters", "viewer").await.0, 403);
+    let (_, kept) = ask("GET", "/api/v1/dead-letters", "engineer").await;
+    let names: Vec<_> =
+        kept["items"].as_array().unwrap().iter().map(|letter| letter["sample_id"].as_str().unwrap()).collect();
+    assert_eq!(names, ["carried", "forged", "own"]);
+    assert!(kept["items"][0]["detail"].as_str().unwrap().contains("after the server's clock"), "{kept}");
+    let (_, replayed) = ask("POST", "/api/v1/dead-letters:replay", "engineer").await;
+    assert_eq!(replayed, serde_json::json!({ "taken": 2, "refused": 1 }));
+    let (_, kept) = ask("GET", "/api/v1/dead-letters", "engineer").await;
+    assert_eq!((kept["items"].as_array().unwrap().len(), &kept["items"][0]["sample_id"]), (1, &"forged".into()));
+    let (_, there) = ask("GET", "/api/v1/samples", "engineer").await;
+    assert_eq!(there["items"].as_array().unwrap().len(), 3, "the documented one, and two that were taken after all");
 }

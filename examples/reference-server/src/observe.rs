@@ -92,6 +92,7 @@ fn describe() {
     describe_counter!("cache_hits_total", "Reads that a cache answered, by cache_type");
     describe_counter!("cache_misses_total", "Reads that went to the database, by cache_type");
     describe_histogram!("cache_latency_seconds", Unit::Seconds, "Time of a call of the shared cache, by operation");
+    describe_gauge!("dead_letters", "Frames that were refused for good and are kept");
     describe_gauge!("spool_samples_waiting", "Samples that were acknowledged and wait for the database");
     describe_counter!("cache_bypass_total", "Reads that went past a shared cache that was away");
     describe_gauge!("cache_hit_rate", "Share of reads that a cache answered, 0 to 1; NaN before the first");
@@ -106,6 +107,7 @@ fn describe() {
     describe_gauge!("reject_rate_percent", "Samples of the last five minutes that were rejected; NaN without any");
     describe_gauge!("average_quality_score", "Mean fused score of the last five minutes; NaN without any");
     gauge!("websocket_connections_active").set(0.0);
+    gauge!("dead_letters").set(0.0);
     for name in ["websocket_messages_received_total", "websocket_messages_sent_total", "websocket_errors_total"] {
         counter!(name).absolute(0);
     }

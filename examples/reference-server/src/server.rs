@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use axum::http::{HeaderValue, Method, header};
 use sqal_core::Timestamp;
-use sqal_http::{ConnectLimit, Services, router};
+use sqal_http::{ConnectLimit, DeadLetters, Services, router};
 use sqal_resilience::{InvalidBreaker, Phase, Report, Shutdown, ShutdownConfig, Signals, Stage};
 use sqal_storage::{BatchWriter, InvalidPostgres, RedisError, StorageError};
 use tokio::net::TcpListener;
@@ -101,6 +101,7 @@ pub async fn serve(config: Config, ready: impl FnOnce(SocketAddr)) -> Result<(),
         let health = services.health.clone();
         async move { health.run(Duration::from_secs(1)).await }
     }));
+    services.dead_letters = Arc::new(DeadLetters::in_file(&config.data_dir.join("dead-letters.ndjson"))?);
     services.access = Arc::new(config.access);
     (services.quotas, services.legacy) = (Arc::new(config.quotas), config.legacy);
     services.connect_limit = config.connections.map(|quota| Arc::new(ConnectLimit::new(quota).unwrap_or_default()));

@@ -2,6 +2,7 @@
 
 mod batch;
 mod commands;
+mod dead_letters;
 mod devices;
 mod events;
 mod gate;
@@ -31,6 +32,7 @@ use crate::{Services, layers};
 const ANYBODY: Who = Who::Anybody;
 const DEVICE: Who = Who::Device;
 const VIEWER: Who = Who::Person(Role::Viewer);
+const ENGINEER: Who = Who::Person(Role::QualityEngineer);
 const ADMINISTRATOR: Who = Who::Person(Role::Administrator);
 
 /// What is done around the clock.
@@ -42,6 +44,8 @@ fn work() -> Vec<Entry> {
         get("/api/v1/samples", VIEWER, Read, samples::list),
         get("/api/v1/samples/{id}", VIEWER, Read, samples::one),
         post("/api/v1/samples:batch", DEVICE, Create, batch::take),
+        get("/api/v1/dead-letters", ENGINEER, Read, dead_letters::list),
+        post("/api/v1/dead-letters:replay", ENGINEER, Create, dead_letters::replay),
         get("/api/v1/events", VIEWER, Read, events::stream),
         // Devices and hours.
         get("/api/v1/devices", VIEWER, Summary, devices::list),
@@ -154,6 +158,8 @@ pub fn routes() -> Vec<Route> {
 #[cfg(feature = "openapi")]
 pub(crate) fn schemas_of_answers(schemas: &mut crate::openapi::Schemas<'_>) {
     schemas.add::<batch::Results>();
+    schemas.add::<dead_letters::Letters>();
+    schemas.add::<dead_letters::Replayed>();
     schemas.add::<commands::Asked>();
     schemas.add::<commands::Answered>();
     schemas.add::<devices::Device>();

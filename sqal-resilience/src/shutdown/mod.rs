@@ -177,11 +177,13 @@ impl Shutdown {
         self.phase() >= Phase::Draining
     }
 
-    /// Goes forward to a phase; whether it was not there yet.
-    fn advance(&self, to: Phase) -> bool {
+    /// Goes forward to a phase; whether it was not there yet. What there is to say of it is said before anybody is woken by it, so that the log
+    /// has the order of the phases.
+    fn advance(&self, to: Phase, say: impl FnOnce()) -> bool {
         if !self.0.tally.advance(to) {
             return false;
         }
+        say();
         // Two who advance at once may come here in the other order: what is told only goes forward too.
         self.0.phase.send_if_modified(|phase| {
             let forward = *phase < to;
@@ -195,23 +197,19 @@ impl Shutdown {
     ///
     /// Without a delay for readiness new work is refused from now on, otherwise [`Shutdown::run`] refuses it after that delay.
     pub fn begin(&self, signal: &str) {
-        if self.advance(Phase::NotReady) {
-            info!("Shutdown signal received ({signal})");
-            if self.0.config.ready_delay.is_zero() {
-                self.refuse();
-            }
+        let said = || info!("Shutdown signal received ({signal})");
+        if self.advance(Phase::NotReady, said) && self.0.config.ready_delay.is_zero() {
+            self.refuse();
         }
     }
 
     fn refuse(&self) {
-        if self.advance(Phase::Draining) {
-            info!("Rejecting new requests (503)");
-        }
+        self.advance(Phase::Draining, || info!("Rejecting new requests (503)"));
     }
 
     /// Waits no longer: [`Shutdown::run`] returns at once.
     pub fn force(&self) {
-        if self.phase() < Phase::Done && self.advance(Phase::Forced) {
+        if self.phase() < Phase::Done && self.advance(Phase::Forced, || {}) {
             warn!("Shutdown forced");
         }
     }
@@ -313,7 +311,7 @@ impl Shutdown {
             () = self.reached(Phase::Forced) => {}
             () = self.orderly(&mut report) => {}
         }
-        self.advance(Phase::Done);
+        self.advance(Phase::Done, || {});
         report.forced = self.phase() == Phase::Forced;
         if report.forced {
             self.abandon(&mut report);
@@ -334,11 +332,13 @@ impl Shutdown {
             sleep(self.0.config.ready_delay).await;
             self.refuse();
         }
+        // Whoever refuses has said so.
+        self.reached(Phase::Draining).await;
         if !self.drain().await {
             // Now, not after the closers: what still runs loses what it stands on.
             self.abandon(report);
         }
-        self.advance(Phase::Closing);
+        self.advance(Phase::Closing, || {});
         self.0.closers.run(self.0.config.close, &mut report.closed).await;
     }
 
