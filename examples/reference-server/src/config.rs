@@ -40,6 +40,8 @@ pub struct Config {
     pub quotas: Quotas,
     /// How often an address may connect; `None`: as often as it likes.
     pub connections: Option<Quota>,
+    /// How long a connection may be idle.
+    pub idle: Duration,
     /// What becomes of older paths.
     pub legacy: Legacy,
     /// Proxies that are believed.
@@ -184,6 +186,7 @@ impl Config {
         let calls = values.read("SQAL_CALLS_PER_MINUTE", |text| text.parse::<u32>().ok());
         let frames = values.read("SQAL_FRAMES_PER_MINUTE", |text| text.parse::<u32>().ok());
         let connections = values.read("SQAL_CONNECTIONS_PER_MINUTE", |text| text.parse::<u32>().ok());
+        let idle = values.read("SQAL_IDLE_SECONDS", |text| text.parse().ok().filter(|idle| (1..=3600).contains(idle)));
         let signs = values.read("SQAL_SIGN_INS_PER_MINUTE", |text| text.parse::<u32>().ok());
         let log = values.read("SQAL_LOG", |text| EnvFilter::try_new(text).is_ok().then(|| text.to_owned()));
         let data_dir = values.read("SQAL_DATA_DIR", |text| Some(PathBuf::from(text)));
@@ -199,6 +202,7 @@ impl Config {
                 tokens_file,
                 quotas: quotas?,
                 connections: per_minute(connections?),
+                idle: Duration::from_secs(idle?),
                 legacy: legacy?,
                 trusted_proxies: trusted_proxies?,
                 cors_origins: cors_origins?,
@@ -304,6 +308,9 @@ mod tests {
             ("API_LEGACY_SUNSET", "2020-01-01T00:00:00Z"),
             ("SQAL_CALLS_PER_MINUTE", "-1"),
             ("SQAL_FRAMES_PER_MINUTE", "many"),
+            ("SQAL_CONNECTIONS_PER_MINUTE", "1.5"),
+            ("SQAL_SIGN_INS_PER_MINUTE", "x"),
+            ("SQAL_IDLE_SECONDS", "0"),
             ("SQAL_LOG", "sqal=loud"),
             ("SQAL_ENV", "staging"),
         ];

@@ -3,6 +3,7 @@
 mod cache;
 mod config;
 mod database;
+mod listen;
 mod observe;
 mod server;
 mod settings;

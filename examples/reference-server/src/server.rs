@@ -18,7 +18,7 @@ use tracing::{info, warn};
 use crate::cache;
 use crate::database::Database;
 use crate::observe::shown_with;
-use crate::{Config, metrics_text, tokens};
+use crate::{Config, listen, metrics_text, tokens};
 
 /// Thirty seconds for requests, ten for connections, ten for what they have handed in.
 const ENDING: ShutdownConfig =
@@ -116,15 +116,12 @@ pub async fn serve(config: Config, ready: impl FnOnce(SocketAddr)) -> Result<(),
     if services.access.is_open() {
         warn!(%address, "NOBODY IS ASKED WHO THEY ARE: whoever reaches this address may do everything; SQAL_TOKENS_FILE says who may");
     }
-    let app = router(services)
-        .layer(pages_that_may_read(config.cors_origins))
-        .into_make_service_with_connect_info::<SocketAddr>();
+    let app = router(services).layer(pages_that_may_read(config.cors_origins));
     let draining = {
         let shutdown = shutdown.clone();
         async move { shutdown.reached(Phase::Draining).await }
     };
-    let mut server =
-        AbortOnDrop(tokio::spawn(axum::serve(listener, app).with_graceful_shutdown(draining).into_future()));
+    let mut server = AbortOnDrop(tokio::spawn(listen::serve(listener, app, config.idle, draining)));
     info!("listening on http://{address}");
     ready(address);
 
@@ -133,7 +130,7 @@ pub async fn serve(config: Config, ready: impl FnOnce(SocketAddr)) -> Result<(),
         biased;
         () = shutdown.reached(Phase::NotReady) => {}
         // Without a signal the server ends only by breaking.
-        broken = &mut server.0 => return broken.map_err(std::io::Error::other)?.map_err(ServerError::from),
+        broken = &mut server.0 => return broken.map_err(|broken| std::io::Error::other(broken).into()),
         // A server that cannot store must not look alive: whoever supervises it starts a new one.
         () = writing.finished() => return Err(ServerError::Writer),
     }

@@ -36,7 +36,7 @@ const fn secret(name: &'static str, expected: &'static str, what: &'static str) 
 }
 
 /// Every setting of the server.
-pub const SETTINGS: [Setting; 16] = [
+pub const SETTINGS: [Setting; 17] = [
     plain(
         "SQAL_ENV",
         Some("development"),
@@ -107,6 +107,12 @@ pub const SETTINGS: [Setting; 16] = [
         Some("6000"),
         "a whole number; 0 counts nothing",
         "How many frames a device may send",
+    ),
+    plain(
+        "SQAL_IDLE_SECONDS",
+        Some("30"),
+        "a whole number from 1 to 3600",
+        "How long a connection may be idle, or take to send the head of a request",
     ),
     plain(
         "SQAL_CONNECTIONS_PER_MINUTE",

@@ -84,7 +84,7 @@ async fn the_page_asks_who_looks() {
     let look = async {
         let mut browser = Browser::start().await;
         browser.open(&format!("http://{}/", server.address)).await;
-        browser.until("document.querySelector('#sign-in').open").await;
+        browser.until("document.querySelector('#sign-in')?.open").await;
         let enter = |token: &str| {
             format!(
                 "(() => {{ document.querySelector('#token').value = \"{token}\"; document.querySelector('#sign-in form').requestSubmit(); return true; }})()"
@@ -93,7 +93,7 @@ async fn the_page_asks_who_looks() {
         browser.until(&enter("somebody's")).await;
         browser.until("document.querySelector('#sign-in-problem').textContent === 'This token is not known.'").await;
         browser.until(&enter("marie's")).await;
-        browser.until("!document.querySelector('#sign-in').open").await;
+        browser.until("!document.querySelector('#sign-in')?.open").await;
         browser.until("document.querySelector('#connection[data-state=\"live\"]') !== null").await;
         let cookie = browser.until("document.cookie === '' ? 'unseen' : document.cookie").await;
         assert_eq!(cookie, "unseen", "no script reads the token");

@@ -38,9 +38,10 @@ pub(super) async fn list(
     how_many: Result<Query<HowMany>, QueryRejection>,
 ) -> Result<Json<Letters>, Problem> {
     let Query(HowMany { limit }) = how_many.map_err(|refused| unreadable(&refused, "limit"))?;
-    let most = limit.map_or(Ok(USUAL), |text| match text.parse() {
-        Ok(most @ 1..=MOST) => Ok(most),
-        _ => {
+    let most = limit.map_or(Ok(USUAL), |text| {
+        if let Ok(most @ 1..=MOST) = text.parse() {
+            Ok(most)
+        } else {
             let (limit, french) = (format!("a whole number from 1 to {MOST}"), format!("un entier de 1 à {MOST}"));
             Err(Problem::invalid_query(vec![Violation::new("?limit", text, limit, french)]))
         }

@@ -92,6 +92,11 @@ impl Server {
         }
     }
 
+    /// The number of its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Ends without warning, as a power cut or `kill -9`.
     pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();

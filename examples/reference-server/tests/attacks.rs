@@ -1,0 +1,186 @@
+//! What strangers try on a port, on the wire as they would: docs/security.md names the test for each.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#[expect(dead_code, reason = "each test file uses its part of the support")]
+mod process;
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use process::{Server, now, run};
+
+/// Sends bytes as they are, and reads what comes until the server closes.
+fn raw(server: &Server, bytes: &[u8]) -> String {
+    let mut stream = TcpStream::connect(&server.address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    // A server that has heard enough may close while we write.
+    let _ = stream.write_all(bytes);
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer);
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+fn get(server: &Server, target: &str, fields: &str) -> String {
+    raw(server, format!("GET {target} HTTP/1.1\r\nHost: line\r\nConnection: close\r\n{fields}\r\n").as_bytes())
+}
+
+fn post(server: &Server, fields: &str, body: &[u8]) -> String {
+    let head = format!(
+        "POST /api/v1/samples:batch HTTP/1.1\r\nHost: line\r\nConnection: close\r\nContent-Length: {}\r\n{fields}\r\n",
+        body.len()
+    );
+    raw(server, &[head.as_bytes(), body].concat())
+}
+
+fn status(answer: &str) -> u16 {
+    answer.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0)
+}
+
+/// The memory that the process has taken from the system, in KiB.
+fn resident(server: &Server) -> u64 {
+    let text = std::fs::read_to_string(format!("/proc/{}/status", server.id())).unwrap();
+    let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse().unwrap()
+}
+
+/// The line goes on: a sample is taken, and the process is alive.
+fn goes_on(server: &Server) {
+    let mut station = server.station(1);
+    station.count = Some(1);
+    assert_eq!(run(&station).persisted, 1);
+}
+
+#[test]
+fn what_is_too_large_is_refused_and_takes_no_room() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), "127.0.0.1:0");
+    goes_on(&server);
+    let before = resident(&server);
+    for _ in 0..5 {
+        assert_eq!(status(&post(&server, "", &vec![b'x'; 9 * 1024 * 1024])), 413, "a batch over 8 MiB");
+    }
+    let frame = format!("{{\"type\":\"sensor_data\",\"x\":\"{}\"}}", "x".repeat(300_000));
+    assert!(post(&server, "", frame.as_bytes()).contains("/problems/frame-too-large"));
+    let lines = "{}\n".repeat(1001);
+    assert_eq!(status(&post(&server, "", lines.as_bytes())), 413, "more than 1000 frames");
+    assert_eq!(status(&get(&server, &format!("/{}", "x".repeat(100_000)), "")), 414, "a path over 64 KiB");
+    assert_eq!(status(&get(&server, "/health", &format!("X: {}\r\n", "x".repeat(1_000_000)))), 431);
+    let many: String = (0..2000).map(|k| format!("X-{k}: y\r\n")).collect();
+    assert_eq!(status(&get(&server, "/health", &many)), 431, "two thousand fields");
+    goes_on(&server);
+    let grown = resident(&server).saturating_sub(before);
+    assert!(grown < 64 * 1024, "{grown} KiB more");
+}
+
+#[test]
+fn deep_json_is_refused_where_it_is_too_deep() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), "127.0.0.1:0");
+    for open in ["[", "{\"a\":", "{\"vl53l8ch\":{\"distance_matrix\":[["] {
+        let answer = post(&server, "", open.repeat(20_000 / open.len()).as_bytes());
+        assert!(status(&answer) == 200 && answer.contains("\"rejected\":1"), "{answer}");
+    }
+    let command = format!("{{\"name\":\"x\",\"arguments\":{}", "{\"a\":".repeat(10_000));
+    let head = format!(
+        "POST /api/v1/devices/X/commands HTTP/1.1\r\nHost: line\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
+        command.len()
+    );
+    assert_eq!(status(&raw(&server, format!("{head}{command}").as_bytes())), 400);
+    goes_on(&server);
+}
+
+#[test]
+fn no_header_is_injected_and_no_path_leads_elsewhere() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), "127.0.0.1:0");
+    for target in [
+        "/api/v1/samples/latest?device_id=x%0d%0aSet-Cookie:%20a=b",
+        "/problems/x%0d%0aSet-Cookie:%20a=b",
+        "/api/v1/devices/x%0d%0aSet-Cookie:%20a=b",
+    ] {
+        let answer = get(&server, target, "");
+        assert!(matches!(status(&answer), 400 | 404), "{answer}");
+        let head = answer.split("\r\n\r\n").next().unwrap().to_lowercase();
+        assert!(!head.contains("set-cookie"), "{answer}");
+    }
+    for target in [
+        "/docs/../../etc/passwd",
+        "/docs/..%2f..%2fetc%2fpasswd",
+        "/docs/%2e%2e/%2e%2e/etc/passwd",
+        "/docs//etc/passwd",
+        "/..",
+        "//",
+        "/dashboard.js/..",
+        "/api/v1/samples/../samples",
+        "/api/v1/samples/..;/latest",
+        "/api/v1/devices/%00",
+        "/metrics%00",
+    ] {
+        let answer = get(&server, target, "");
+        assert!(matches!(status(&answer), 400 | 404), "{target}: {answer}");
+        assert!(!answer.contains("root:"), "{target}");
+    }
+    // Two lengths, a length and chunks, a folded field: what a proxy might read in another way is not read at all.
+    for smuggled in [
+        "Content-Length: 5\r\nContent-Length: 6\r\n",
+        "Content-Length: 0\r\nTransfer-Encoding: chunked\r\n",
+        "Transfer-Encoding: chunked, identity\r\n",
+        "X: a\r\n b\r\n",
+        "X : a\r\n",
+    ] {
+        let request = format!(
+            "POST /api/v1/samples:batch HTTP/1.1\r\nHost: line\r\nConnection: close\r\n{smuggled}\r\n0\r\n\r\nGET /metrics HTTP/1.1\r\nHost: line\r\n\r\n"
+        );
+        let answer = raw(&server, request.as_bytes());
+        assert_eq!(answer.matches("HTTP/1.1 ").count(), 1, "{smuggled:?}: {answer}");
+    }
+    goes_on(&server);
+}
+
+#[test]
+fn nothing_that_is_compressed_is_unpacked() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), "127.0.0.1:0");
+    // The beginning of a gzip of nothing but zeros.
+    let bomb = [&[0x1f, 0x8b, 0x08, 0, 0, 0, 0, 0, 0, 3][..], &[0xed, 0xc1, 0x01, 0x01].repeat(1000)].concat();
+    let answer = post(&server, "Content-Encoding: gzip\r\n", &bomb);
+    assert!(status(&answer) == 400 && answer.contains("/problems/not-text"), "{answer}");
+    // No extension of WebSocket is agreed on, so that no message grows while it is read.
+    let upgrade = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+                   Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n";
+    let mut stream = TcpStream::connect(&server.address).unwrap();
+    stream.write_all(format!("GET /ws/sensors HTTP/1.1\r\nHost: line\r\n{upgrade}\r\n").as_bytes()).unwrap();
+    let mut head = [0; 1024];
+    let read = stream.read(&mut head).unwrap();
+    let head = String::from_utf8_lossy(&head[..read]).to_lowercase();
+    assert!(head.starts_with("http/1.1 101") && !head.contains("sec-websocket-extensions"), "{head}");
+}
+
+/// Who sends a head byte by byte keeps no place for ever, and who is quick is served meanwhile.
+#[test]
+fn a_slow_head_is_cut_off() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start_with(&[("SQAL_IDLE_SECONDS", "2")], data.path(), "127.0.0.1:0");
+    let mut slow: Vec<_> = (0..200)
+        .map(|_| {
+            let mut stream = TcpStream::connect(&server.address).unwrap();
+            stream.write_all(b"GET /health HTTP/1.1\r\nHost: li").unwrap();
+            stream
+        })
+        .collect();
+    let begun = now().micros();
+    goes_on(&server);
+    // One byte more does not begin the time anew.
+    for stream in &mut slow {
+        stream.write_all(b"n").unwrap();
+    }
+    for stream in &mut slow {
+        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        let mut rest = Vec::new();
+        let _ = stream.read_to_end(&mut rest);
+        assert!(rest.is_empty() || rest.starts_with(b"HTTP/1.1 408"), "{}", String::from_utf8_lossy(&rest));
+    }
+    let took = now().micros() - begun;
+    assert!((1_000_000..30_000_000).contains(&took), "cut off after {took} us");
+}
