@@ -3,6 +3,12 @@
 //! Prints the acknowledgements a second and per second of the process's own processor time, the time from a frame to its acknowledgement (median and 99 %), and
 //! the memory that the process has grown by for each connection.
 #![allow(clippy::print_stdout, reason = "a program for people")]
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    reason = "counts and shares of them"
+)]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -180,6 +180,15 @@ impl Caller {
         }
     }
 
+    /// Whose token it has.
+    #[must_use]
+    pub const fn holder(&self) -> Option<Holder> {
+        match self {
+            Self::Anybody => None,
+            Self::Known(name, _) => Some(*name),
+        }
+    }
+
     /// Whether it may hand in a sample of this device.
     #[must_use]
     pub fn speaks_for(&self, device: &DeviceId) -> bool {
@@ -187,6 +196,16 @@ impl Caller {
             Self::Anybody | Self::Known(_, Grant::Gateway) => true,
             Self::Known(_, Grant::Device(own)) => own == device,
             Self::Known(_, Grant::Role(_)) => false,
+        }
+    }
+}
+
+/// As the log says it; a name was checked, and can forge no line.
+impl fmt::Display for Caller {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Anybody => f.write_str("anybody"),
+            Self::Known(name, _) => write!(f, "{:?}", name.as_str()),
         }
     }
 }
@@ -219,7 +238,8 @@ impl Access {
     ///
     /// [`NotTokens`] if they cannot be used together.
     pub fn of(tokens: TokenFile) -> Result<Self, NotTokens> {
-        Ok(Self(Some(RwLock::new(Arc::new(table(tokens)?)))))
+        let table = table(tokens)?;
+        if table.is_empty() { Err(NotTokens::Empty) } else { Ok(Self(Some(RwLock::new(Arc::new(table))))) }
     }
 
     /// Whether everybody is let in.
@@ -228,8 +248,8 @@ impl Access {
         self.0.is_none()
     }
 
-    /// Other tokens from now on. Connections of holders who still have one for the same stay open; the others are closed.
-    /// An open server stays open.
+    /// Other tokens from now on, none too. Connections of holders who still have one by the same name for the same stay open; the others are closed within
+    /// 20 seconds. An open server stays open.
     ///
     /// # Errors
     ///
@@ -259,6 +279,16 @@ impl Access {
         known.map(|known| Caller::Known(known.name, known.grant)).ok_or_else(Problem::unauthorized)
     }
 
+    /// Whether the holder of a token may hand in samples of a device now, by any of its tokens; on an open server everybody may.
+    pub(crate) fn may_bring(&self, holder: &Holder, device: &DeviceId, now: Timestamp) -> bool {
+        let Some(table) = self.table() else { return true };
+        table.values().any(|known| {
+            known.name == *holder
+                && known.until.is_none_or(|until| now < until)
+                && Caller::Known(known.name, known.grant).speaks_for(device)
+        })
+    }
+
     /// Whether somebody who was let in would still be.
     #[must_use]
     pub fn still_knows(&self, caller: &Caller, now: Timestamp) -> bool {
@@ -276,7 +306,7 @@ fn table(file: TokenFile) -> Result<Table, NotTokens> {
             return Err(NotTokens::Twice { first: other.name.to_string(), second: name.to_string() });
         }
     }
-    if table.is_empty() { Err(NotTokens::Empty) } else { Ok(table) }
+    Ok(table)
 }
 
 /// The token of an `Authorization` header; the scheme's name has no case (RFC 9110, 11.1).
@@ -375,13 +405,15 @@ mod tests {
         let other = TokenFile { tokens: vec![token("camera", Grant::Role(Role::Viewer), "new", None)] };
         access.replace(other).unwrap();
         assert!(!access.still_knows(&caller, at(0)), "what it was let in for is gone");
-        assert_eq!(access.replace(TokenFile::default()), Err(NotTokens::Empty));
+        assert!(Access::of(TokenFile::default()).is_err_and(|error| error == NotTokens::Empty));
         let twice = TokenFile { tokens: vec![token("a", grant, "x", None), token("b", grant, "x", None)] };
         assert_eq!(access.replace(twice).unwrap_err().to_string(), "a and b have the same token");
         assert!(
             access.identify(&with(header::AUTHORIZATION, "Bearer new"), at(0)).is_ok(),
             "what cannot be used changes nothing"
         );
+        access.replace(TokenFile::default()).unwrap();
+        assert!(access.identify(&with(header::AUTHORIZATION, "Bearer new"), at(0)).is_err(), "everybody is shut out");
     }
 
     #[test]

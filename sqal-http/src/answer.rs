@@ -9,14 +9,15 @@ use crate::{Problem, Services};
 
 /// Judges a frame of a caller who may hand in samples of its device, and not too many.
 pub(crate) fn judge(services: &Services, caller: &Caller, text: &str) -> Result<Sample, Problem> {
-    let sample = services.intake.accept(text).inspect_err(|problem| {
-        services.dead_letters.keep(text, problem, caller, (services.now)());
-    })?;
+    let keep = |problem: &Problem| services.keep_letter(text, problem, caller.holder());
+    let sample = services.intake.accept(text).inspect_err(keep)?;
     let device = sample.key.device_id;
     if !caller.speaks_for(&device) {
-        return Err(Problem::not_allowed(format!("this token is not for samples of {device}")));
+        let problem = Problem::not_allowed(format!("this token is not for samples of {device}"));
+        keep(&problem);
+        return Err(problem);
     }
-    let counting = services.quotas.take_message(device, services.clock.now());
+    let counting = services.quotas.take_messages(device, 1, services.clock.now());
     match counting.filter(|answer| !answer.allowed) {
         None => Ok(sample),
         Some(answer) => Err(Problem::too_many_requests(answer.retry_after_seconds())),
@@ -29,6 +30,11 @@ pub(crate) async fn hand_in(services: &Services, sample: &Sample) -> Result<Inse
         Ok(receipt) => receipt.outcome().await,
         Err(why) => Err(why),
     };
+    if let Err(NotStored::Refused(_)) = &outcome {
+        // Its device lets it go; as a document it is a frame again.
+        let text = serde_json::to_string(&crate::document(sample)).unwrap_or_default();
+        services.keep_letter(&text, &Problem::storage_refused(), None);
+    }
     if outcome.as_ref().is_ok_and(|inserted| *inserted == Inserted::Stored) {
         let verdict = &sample.inspection.verdict;
         metrics::histogram!("sample_processing_duration_seconds").record(f64::from(sample.processing_micros) / 1e6);

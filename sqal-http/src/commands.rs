@@ -18,11 +18,27 @@ const WAITING: usize = 16;
 #[derive(Clone, Default)]
 pub(crate) struct Commands(Arc<Mutex<State>>);
 
+/// A question that waits for its answer.
+struct Question {
+    device: DeviceId,
+    through: u64,
+    answer: oneshot::Sender<CommandAck>,
+}
+
 #[derive(Default)]
 struct State {
     connections: HashMap<DeviceId, (u64, mpsc::Sender<String>)>,
-    asked: HashMap<String, (DeviceId, oneshot::Sender<CommandAck>)>,
+    asked: HashMap<String, Question>,
     count: u64,
+}
+
+impl State {
+    /// A device is not asked through this connection any more.
+    fn forget(&mut self, device: &DeviceId, number: u64) {
+        if self.connections.get(device).is_some_and(|(known, _)| *known == number) {
+            self.connections.remove(device);
+        }
+    }
 }
 
 /// Why a device did not answer.
@@ -56,14 +72,14 @@ impl Commands {
     ) -> Result<CommandAck, NotAnswered> {
         let (id, answer) = {
             let mut state = self.state();
-            let (_, connection) = state.connections.get(device).ok_or(NotAnswered::Away)?;
-            let connection = connection.clone();
+            let (through, connection) = state.connections.get(device).ok_or(NotAnswered::Away)?;
+            let (through, connection) = (*through, connection.clone());
             state.count += 1;
             // An answer that comes after a restart is to nothing: nobody else draws this number.
             let id = format!("{:016x}-{}", sqal_resilience::fresh_seed(), state.count);
             connection.try_send(write(&id)).map_err(|_| NotAnswered::Away)?;
             let (sender, answer) = oneshot::channel();
-            state.asked.insert(id.clone(), (*device, sender));
+            state.asked.insert(id.clone(), Question { device: *device, through, answer: sender });
             (id, answer)
         };
         let _forgotten = Forgotten { commands: self, id: &id };
@@ -95,27 +111,32 @@ pub(crate) struct Line {
 }
 
 impl Line {
-    /// Devices of one connection; a gateway has no more.
+    /// Devices of one connection that can be asked.
     const MOST: usize = 256;
 
-    /// A device speaks through this connection: it is asked through it from now on, for its newest connection is the one that lives.
+    /// A device speaks through this connection: it is asked through it from now on, for the connection that it spoke through last is the one that lives.
     pub(crate) fn is_of(&mut self, device: DeviceId) {
-        if self.devices.contains(&device) {
-            return;
-        }
-        if self.devices.len() < Self::MOST {
+        if !self.devices.contains(&device) {
+            if self.devices.len() >= Self::MOST {
+                // Of a gateway with more, those that spoke last can be asked.
+                let oldest = self.devices.remove(0);
+                self.commands.state().forget(&oldest, self.number);
+            }
             self.devices.push(device);
-            self.commands.state().connections.insert(device, (self.number, self.sender.clone()));
+        }
+        let mut state = self.commands.state();
+        if state.connections.get(&device).is_none_or(|(number, _)| *number != self.number) {
+            state.connections.insert(device, (self.number, self.sender.clone()));
         }
     }
 
     /// A device has answered; only through a connection of its own.
     pub(crate) fn answered(&self, answer: CommandAck) {
         let mut state = self.commands.state();
-        let own = state.asked.get(&answer.id).is_some_and(|(device, _)| self.devices.contains(device));
-        if own && let Some((_, waiting)) = state.asked.remove(&answer.id) {
+        let own = state.asked.get(&answer.id).is_some_and(|question| self.devices.contains(&question.device));
+        if own && let Some(question) = state.asked.remove(&answer.id) {
             // Whoever asked may have left.
-            let _ = waiting.send(answer);
+            let _ = question.answer.send(answer);
         }
     }
 }
@@ -124,10 +145,10 @@ impl Drop for Line {
     fn drop(&mut self) {
         let mut state = self.commands.state();
         for device in &self.devices {
-            if state.connections.get(device).is_some_and(|(number, _)| *number == self.number) {
-                state.connections.remove(device);
-            }
+            state.forget(device, self.number);
         }
+        // Who was asked through it does not answer any more.
+        state.asked.retain(|_, question| question.through != self.number);
     }
 }
 
@@ -171,12 +192,22 @@ mod tests {
         let id = asked.recv().await.unwrap();
         assert!(old_asked.try_recv().is_err());
         other.answered(ack(&id));
-        old.answered(ack("nothing"));
+        other.answered(ack("nothing"));
         assert!(!waiting.is_finished(), "nobody answers for another");
         new.answered(ack(&id));
         assert_eq!(waiting.await.unwrap(), Ok(id));
-        // The older connection ends later than it was replaced: the newer one stays.
-        drop(old);
+        let waiting = ask(SECOND);
+        assert!(asked.recv().await.is_some());
+        assert_eq!(waiting.await.unwrap(), Err(NotAnswered::Silent));
+        // It speaks through the older one again: that is where it is.
+        old.is_of(device("a"));
+        let waiting = ask(60 * SECOND);
+        assert!(old_asked.recv().await.is_some());
+        // And when that ends nobody waits for its answer, and the device is away until it speaks again.
+        drop((old, old_asked));
+        assert_eq!(waiting.await.unwrap(), Err(NotAnswered::Silent));
+        assert_eq!(ask(SECOND).await.unwrap(), Err(NotAnswered::Away));
+        new.is_of(device("a"));
         let waiting = ask(SECOND);
         assert!(asked.recv().await.is_some());
         assert_eq!(waiting.await.unwrap(), Err(NotAnswered::Silent));

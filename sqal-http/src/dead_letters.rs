@@ -1,17 +1,21 @@
 //! [`DeadLetters`]: frames that were refused for good, with the reason, so that they can be taken after all when what was wrong is mended.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Write};
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use sqal_core::{DeviceId, Timestamp};
+use sqal_resilience::{KeyedBuckets, Quota};
 use tracing::warn;
 
 use crate::Problem;
-use crate::access::{Caller, Grant};
+use crate::access::Holder;
 use crate::wire::{rfc3339, sample_id_of};
 
 /// One refused frame.
@@ -20,9 +24,9 @@ use crate::wire::{rfc3339, sample_id_of};
 pub struct DeadLetter {
     /// When it came, in RFC 3339.
     pub received_at: String,
-    /// The device whose token brought it, and whose sample it may only be; null where any device's may come.
+    /// Whose token brought it; null where nobody was asked.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
-    pub device_id: Option<DeviceId>,
+    pub holder: Option<Holder>,
     /// What it called itself, if that could be read.
     pub sample_id: Option<String>,
     /// The type of the problem.
@@ -33,16 +37,31 @@ pub struct DeadLetter {
     pub frame: String,
 }
 
-/// The newest refused frames: at most a thousand, and 8 MiB; the oldest go first.
+impl DeadLetter {
+    /// Whether the frame says that it is of this device, rightly or not.
+    fn is_of(&self, device: &DeviceId) -> bool {
+        #[derive(Deserialize)]
+        struct Named {
+            device_id: DeviceId,
+        }
+        serde_json::from_str::<Named>(&self.frame).is_ok_and(|named| named.device_id == *device)
+    }
+}
+
+/// The newest refused frames: at most a thousand, a quarter of them of one holder, and 8 MiB as they are written down; the oldest go first. Of one holder at
+/// most 120 are kept in a minute: whoever sends nothing else takes neither the room of others nor the disk.
 ///
 /// In memory, or also in a file of at most 16 MiB that outlives the process. A frame that is refused because there is no room or no time is none: its device keeps
 /// it.
-#[derive(Debug, Default)]
-pub struct DeadLetters(Mutex<Kept>);
+pub struct DeadLetters {
+    kept: Mutex<Kept>,
+    pace: KeyedBuckets<Option<Holder>>,
+}
 
 #[derive(Debug, Default)]
 struct Kept {
-    letters: VecDeque<DeadLetter>,
+    /// Each with its length as it is written down.
+    letters: VecDeque<(DeadLetter, usize)>,
     bytes: usize,
     file: Option<Book>,
 }
@@ -52,12 +71,25 @@ struct Kept {
 struct Book {
     path: PathBuf,
     file: File,
-    written: u64,
+    written: usize,
+}
+
+impl Default for DeadLetters {
+    fn default() -> Self {
+        Self::with(Kept::default())
+    }
 }
 
 impl DeadLetters {
     const MOST: usize = 1000;
+    const MOST_OF_ONE: usize = Self::MOST / 4;
     const MOST_BYTES: usize = 8 * 1024 * 1024;
+
+    fn with(kept: Kept) -> Self {
+        let quota = Quota::new(NonZeroU32::new(120).unwrap_or(NonZeroU32::MIN), Duration::from_mins(1));
+        let pace = KeyedBuckets::new(quota, 10_000).unwrap_or_else(|_| unreachable!("120 a minute is a rate"));
+        Self { kept: Mutex::new(kept), pace }
+    }
 
     /// With a file, which is read if it is there. A line that cannot be read, as the last one before a power cut, is left out.
     ///
@@ -69,8 +101,9 @@ impl DeadLetters {
         match File::open(path) {
             Ok(file) => {
                 for line in BufReader::new(file).split(b'\n') {
-                    if let Ok(letter) = serde_json::from_slice(&line?) {
-                        kept.keep(letter);
+                    let line = line?;
+                    if let Ok(letter) = serde_json::from_slice(&line) {
+                        kept.keep(letter, line.len() + 1);
                     }
                 }
             }
@@ -78,78 +111,103 @@ impl DeadLetters {
             Err(error) => return Err(error),
         }
         kept.file = Some(Book::anew(path, &kept.letters)?);
-        Ok(Self(Mutex::new(kept)))
+        kept.report();
+        Ok(Self::with(kept))
     }
 
     fn kept(&self) -> MutexGuard<'_, Kept> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Keeps a frame that was refused for good; one that may come again is let go.
-    pub(crate) fn keep(&self, frame: &str, problem: &Problem, caller: &Caller, now: Timestamp) {
-        if matches!(problem.status, 403 | 429 | 503) || frame.len() > Self::MOST_BYTES / 8 {
+    pub(crate) fn keep(&self, frame: &str, problem: &Problem, holder: Option<Holder>, wall: Timestamp, now: Instant) {
+        if matches!(problem.status, 429 | 503) || frame.len() > Self::MOST_BYTES / 8 {
+            return;
+        }
+        if !self.pace.take(holder, 1, now).allowed {
+            metrics::counter!("dead_letters_dropped_total").increment(1);
             return;
         }
         let letter = DeadLetter {
-            received_at: rfc3339(now),
-            device_id: match caller {
-                Caller::Known(_, Grant::Device(device)) => Some(*device),
-                _ => None,
-            },
+            received_at: rfc3339(wall),
+            holder,
             sample_id: sample_id_of(frame),
             problem: problem.kind.to_string(),
             detail: problem.detail.clone(),
             frame: frame.to_owned(),
         };
+        let line = line(&letter);
         let mut kept = self.kept();
-        kept.write(&letter);
-        kept.keep(letter);
-        #[expect(clippy::cast_precision_loss, reason = "at most a thousand")]
-        metrics::gauge!("dead_letters").set(kept.letters.len() as f64);
+        kept.keep(letter, line.len());
+        kept.write(&line);
+        kept.report();
     }
 
     /// The newest first, at most so many.
     #[must_use]
     pub fn newest(&self, most: usize) -> Vec<DeadLetter> {
-        self.kept().letters.iter().rev().take(most).cloned().collect()
+        self.kept().letters.iter().rev().take(most).map(|(letter, _)| letter.clone()).collect()
     }
 
     /// All of them, the oldest first.
     pub(crate) fn all(&self) -> Vec<DeadLetter> {
-        self.kept().letters.iter().cloned().collect()
+        self.kept().letters.iter().map(|(letter, _)| letter.clone()).collect()
     }
 
     /// Those that were taken after all are no dead letters any more.
     pub(crate) fn remove(&self, taken: &[DeadLetter]) {
+        self.retain(|letter| !taken.contains(letter));
+    }
+
+    /// Takes those of a device, or all; says how many.
+    pub(crate) fn erase(&self, device: Option<&DeviceId>) -> usize {
+        self.retain(|letter| device.is_some_and(|device| !letter.is_of(device)))
+    }
+
+    fn retain(&self, stays: impl Fn(&DeadLetter) -> bool) -> usize {
         let mut kept = self.kept();
-        kept.letters.retain(|letter| !taken.contains(letter));
-        kept.bytes = kept.letters.iter().map(|letter| letter.frame.len()).sum();
+        let before = kept.letters.len();
+        kept.letters.retain(|(letter, _)| stays(letter));
+        kept.bytes = kept.letters.iter().map(|(_, length)| length).sum();
         kept.anew();
-        #[expect(clippy::cast_precision_loss, reason = "at most a thousand")]
-        metrics::gauge!("dead_letters").set(kept.letters.len() as f64);
+        kept.report();
+        before - kept.letters.len()
     }
 }
 
+fn line(letter: &DeadLetter) -> Vec<u8> {
+    let mut line = serde_json::to_vec(letter).unwrap_or_default();
+    line.push(b'\n');
+    line
+}
+
 impl Kept {
-    fn keep(&mut self, letter: DeadLetter) {
-        self.bytes += letter.frame.len();
-        self.letters.push_back(letter);
+    fn keep(&mut self, letter: DeadLetter, length: usize) {
+        let own = |(other, _): &(DeadLetter, usize)| other.holder.is_some() && other.holder == letter.holder;
+        if self.letters.iter().filter(|other| own(other)).count() >= DeadLetters::MOST_OF_ONE
+            && let Some(oldest) = self.letters.iter().position(own)
+            && let Some((_, length)) = self.letters.remove(oldest)
+        {
+            self.bytes -= length;
+        }
+        self.bytes += length;
+        self.letters.push_back((letter, length));
         while self.letters.len() > DeadLetters::MOST || self.bytes > DeadLetters::MOST_BYTES {
-            let Some(oldest) = self.letters.pop_front() else { return };
-            self.bytes -= oldest.frame.len();
+            let Some((_, length)) = self.letters.pop_front() else { return };
+            self.bytes -= length;
         }
     }
 
     /// Writes it down too; a disk that is full is no reason not to answer.
-    fn write(&mut self, letter: &DeadLetter) {
+    fn write(&mut self, line: &[u8]) {
         let Some(book) = &mut self.file else { return };
-        let mut line = serde_json::to_vec(letter).unwrap_or_default();
-        line.push(b'\n');
-        book.written += line.len() as u64;
-        if let Err(error) = book.file.write_all(&line) {
+        book.written += line.len();
+        let written = book.file.write_all(line);
+        if let Err(error) = &written {
             warn!(%error, path = %book.path.display(), "dead letter not written down");
         }
-        if book.written > DeadLetters::MOST_BYTES as u64 {
+        // A line that was written in part would spoil the next.
+        if written.is_err() || book.written > DeadLetters::MOST_BYTES {
             self.anew();
         }
     }
@@ -161,18 +219,19 @@ impl Kept {
             Err(error) => warn!(%error, path = %book.path.display(), "dead letters not written anew"),
         }
     }
+
+    fn report(&self) {
+        #[expect(clippy::cast_precision_loss, reason = "at most a thousand")]
+        metrics::gauge!("dead_letters").set(self.letters.len() as f64);
+    }
 }
 
 impl Book {
     /// A file with these letters in it takes the place of the old one at once.
-    fn anew(path: &Path, letters: &VecDeque<DeadLetter>) -> io::Result<Self> {
+    fn anew(path: &Path, letters: &VecDeque<(DeadLetter, usize)>) -> io::Result<Self> {
         let mut unfinished = path.as_os_str().to_owned();
         unfinished.push(".unfinished");
-        let mut text = Vec::new();
-        for letter in letters {
-            serde_json::to_writer(&mut text, letter)?;
-            text.push(b'\n');
-        }
+        let text: Vec<u8> = letters.iter().flat_map(|(letter, _)| line(letter)).collect();
         let mut file = File::create(&unfinished)?;
         file.write_all(&text)?;
         file.sync_all()?;
@@ -181,49 +240,97 @@ impl Book {
     }
 }
 
+impl fmt::Debug for DeadLetters {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "DeadLetters({})", self.kept().letters.len())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::Violation;
+    use sqal_core::Name;
+    use sqal_resilience::{Clock, ManualClock};
 
     fn problem(detail: &str) -> Problem {
         Problem::invalid_frame(vec![Violation::new("/x", detail, "y", "y")])
     }
 
-    fn now() -> Timestamp {
+    fn wall() -> Timestamp {
         Timestamp::from_micros(0).unwrap()
+    }
+
+    /// A second passes between two letters.
+    fn keep(letters: &DeadLetters, clock: &ManualClock, holder: Option<&str>, frame: &str) {
+        clock.advance(Duration::from_secs(1));
+        let holder = holder.map(|name| Name::new(name).unwrap());
+        letters.keep(frame, &problem("wrong"), holder, wall(), clock.now());
     }
 
     #[test]
     fn the_newest_are_kept_in_number_and_in_size() {
-        let letters = DeadLetters::default();
+        let (letters, clock) = (DeadLetters::default(), ManualClock::new());
         for k in 0..1500 {
-            letters.keep(&k.to_string(), &problem("wrong"), &Caller::Anybody, now());
+            keep(&letters, &clock, None, &k.to_string());
         }
         let newest = letters.newest(2000);
         assert_eq!((newest.len(), newest[0].frame.as_str(), newest[999].frame.as_str()), (1000, "1499", "500"));
         for _ in 0..40 {
-            letters.keep(&"x".repeat(250_000), &problem("wrong"), &Caller::Anybody, now());
+            // Six times as long when it is written down.
+            keep(&letters, &clock, None, &"\u{1}".repeat(50_000));
         }
-        let kept: usize = letters.newest(2000).iter().map(|letter| letter.frame.len()).sum();
+        let kept: usize = letters.newest(2000).iter().map(|letter| line(letter).len()).sum();
         assert!(kept <= 8 * 1024 * 1024 && kept > 8_000_000, "{kept}");
-        letters.keep("later", &Problem::busy("x"), &Caller::Anybody, now());
-        letters.keep(&"y".repeat(2_000_000), &problem("wrong"), &Caller::Anybody, now());
-        assert!(letters.newest(2).iter().all(|letter| letter.frame.starts_with("xx")));
+        letters.keep("later", &Problem::busy("x"), None, wall(), clock.now());
+        letters.keep(&"y".repeat(2_000_000), &problem("wrong"), None, wall(), clock.now());
+        assert!(letters.newest(2).iter().all(|letter| letter.frame.starts_with('\u{1}')));
+    }
+
+    #[test]
+    fn nobody_takes_the_room_of_others() {
+        let (letters, clock) = (DeadLetters::default(), ManualClock::new());
+        keep(&letters, &clock, Some("marie"), "hers");
+        for k in 0..2000 {
+            keep(&letters, &clock, Some("flood"), &k.to_string());
+        }
+        let kept = letters.newest(2000);
+        assert_eq!((kept.len(), kept[250].frame.as_str(), kept[249].frame.as_str()), (251, "hers", "1750"));
+        // And not their time: at once 120 are kept, and no more.
+        let before = letters.newest(1).remove(0);
+        clock.advance(Duration::from_mins(2));
+        for k in 0..500 {
+            letters.keep(&format!("at once {k}"), &problem("wrong"), before.holder, wall(), clock.now());
+        }
+        assert_eq!(letters.newest(1)[0].frame, "at once 119");
+    }
+
+    #[test]
+    fn those_of_a_device_are_erased() {
+        let (letters, clock) = (DeadLetters::default(), ManualClock::new());
+        for frame in ["{\"device_id\": \"A\"}", "{\"device_id\": \"B\"}", "no frame"] {
+            keep(&letters, &clock, None, frame);
+        }
+        assert_eq!(letters.erase(Some(&Name::new("A").unwrap())), 1);
+        assert_eq!(
+            letters.newest(9).iter().map(|letter| letter.frame.as_str()).collect::<Vec<_>>(),
+            ["no frame", "{\"device_id\": \"B\"}"]
+        );
+        assert_eq!((letters.erase(None), letters.newest(9).len()), (2, 0));
     }
 
     #[test]
     fn what_was_written_down_is_there_after_a_restart_and_the_file_does_not_grow() {
-        let folder = tempfile::tempdir().unwrap();
+        let (folder, clock) = (tempfile::tempdir().unwrap(), ManualClock::new());
         let path = folder.path().join("dead.ndjson");
         let letters = DeadLetters::in_file(&path).unwrap();
         for k in 0..300 {
-            letters.keep(&format!("{k}{}", "x".repeat(100_000)), &problem("wrong"), &Caller::Anybody, now());
+            keep(&letters, &clock, None, &format!("{k}{}", "\u{1}".repeat(20_000)));
+            assert!(fs::metadata(&path).unwrap().len() <= 17 * 1024 * 1024);
         }
-        assert!(fs::metadata(&path).unwrap().len() <= 17 * 1024 * 1024);
         let kept = letters.newest(1000);
         letters.remove(&kept[1..]);
-        letters.keep("last\n\"line\"", &problem("wrong"), &Caller::Anybody, now());
+        keep(&letters, &clock, None, "last\n\"line\"");
         drop(letters);
         // A power cut in the middle of a line.
         File::options().append(true).open(&path).unwrap().write_all(b"{\"received_at\":\"19").unwrap();

@@ -59,7 +59,7 @@ const fn said(
     Said { call, id, tag, summary, parameters, answer, problems }
 }
 
-const SAID: [Said; 28] = [
+const SAID: [Said; 29] = [
     said(
         "GET /api/v1/samples/latest",
         "latestSample",
@@ -104,6 +104,15 @@ const SAID: [Said; 28] = [
         "Frames that were refused for good, the newest first",
         &["most"],
         Kind::Json("Letters"),
+        &[400],
+    ),
+    said(
+        "DELETE /api/v1/dead-letters",
+        "eraseDeadLetters",
+        "Dead letters",
+        "Dead letters of a device are gone, or all",
+        &["device_id"],
+        Kind::Json("Erased"),
         &[400],
     ),
     said(
@@ -178,7 +187,7 @@ const SAID: [Said; 28] = [
         Kind::Json("Dashboard"),
         &[],
     ),
-    said("GET /api/v1/session", "getSession", "Session", "Who one is", &[], Kind::Json("Session"), &[]),
+    said("GET /api/v1/session", "getSession", "Session", "Who one is", &[], Kind::Json("Session"), &[401]),
     said(
         "POST /api/v1/session",
         "beginSession",
@@ -317,7 +326,7 @@ fn operation(route: &Route, said: &Said) -> Value {
         let schema = json!({ "$ref": "#/components/schemas/Asked" });
         operation["requestBody"] = json!({ "required": true, "content": { "application/json": { "schema": schema } } });
     }
-    if route.who != Who::Anybody || said.id == "beginSession" {
+    if route.who != Who::Anybody || said.problems.contains(&401) {
         operation["security"] = json!([{ "token": [] }, { "cookie": [] }]);
     }
     if route.successor.is_some() {

@@ -342,6 +342,12 @@ impl Problem {
         Self::of("device-silent", format!("{device} did not answer in {seconds} s"))
     }
 
+    /// A sample that the database refuses for its content.
+    #[must_use]
+    pub fn storage_refused() -> Self {
+        Self::of("storage-refused", "the database refuses this sample; the log says why")
+    }
+
     /// The process is ending.
     #[must_use]
     pub fn shutting_down() -> Self {
@@ -364,7 +370,7 @@ impl From<StorageError> for Problem {
 impl From<NotStored> for Problem {
     fn from(why: NotStored) -> Self {
         match why {
-            NotStored::Refused(_) => Self::of("storage-refused", "the database refuses this sample; the log says why"),
+            NotStored::Refused(_) => Self::storage_refused(),
             NotStored::Stopped => Self::shutting_down(),
             NotStored::Unavailable(error) => {
                 let after = error.retry_after.map_or(5, |after| u32::try_from(after.as_secs() + 1).unwrap_or(u32::MAX));

@@ -138,10 +138,10 @@ impl Quotas {
         self.0[at].as_ref()
     }
 
-    /// Counts a frame of a device; `None` where nothing is counted.
-    pub(crate) fn take_message(&self, device: DeviceId, now: Instant) -> Option<Answer> {
+    /// Counts so many frames of a device; `None` where nothing is counted.
+    pub(crate) fn take_messages(&self, device: DeviceId, count: u32, now: Instant) -> Option<Answer> {
         let limit = self.of(Class::Message)?;
-        Some(limit.buckets.take((u16::MAX, Counted::Device(device)), 1, now).answer())
+        Some(limit.buckets.take((u16::MAX, Counted::Device(device)), count, now).answer())
     }
 
     /// Counts a call; `None` where nothing is counted. Whoever has no token and no address is let past: it is this process that asks itself.

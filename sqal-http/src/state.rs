@@ -133,6 +133,11 @@ impl Services {
         }
     }
 
+    /// Keeps a frame that was refused for good.
+    pub(crate) fn keep_letter(&self, text: &str, problem: &crate::Problem, holder: Option<crate::Holder>) {
+        self.dead_letters.keep(text, problem, holder, (self.now)(), self.clock.now());
+    }
+
     /// Whether an address may connect now.
     #[cfg(feature = "ws")]
     pub(crate) fn may_connect(&self, peer: Option<IpAddr>) -> bool {

@@ -11,6 +11,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::http::{HeaderMap, Request, StatusCode};
+use http_body_util::BodyExt;
 use metrics_util::debugging::DebuggingRecorder;
 use serde_json::Value;
 use sqal_core::{Name, Timestamp};
@@ -44,7 +45,7 @@ const fn fixed(route: &'static str, path: &'static str) -> Calls {
     calls(route, (path, 200), ("PUT", path, 405))
 }
 
-const CALLS: [Calls; 33] = [
+const CALLS: [Calls; 34] = [
     calls(
         "GET /api/v1/samples/latest",
         ("/api/v1/samples/latest", 200),
@@ -62,6 +63,11 @@ const CALLS: [Calls; 33] = [
         "GET /api/v1/dead-letters",
         ("/api/v1/dead-letters?limit=1000", 200),
         ("GET", "/api/v1/dead-letters?limit=1001", 400),
+    ),
+    calls(
+        "DELETE /api/v1/dead-letters",
+        ("/api/v1/dead-letters?device_id=ESP32_OTHER", 200),
+        ("DELETE", "/api/v1/dead-letters?device_id=%00", 400),
     ),
     calls(
         "POST /api/v1/dead-letters:replay",
@@ -391,6 +397,8 @@ async fn forwarding_headers_are_believed_from_trusted_proxies_only() {
     };
     assert_eq!([ask(&strangers, "203.0.113.1").await, ask(&strangers, "203.0.113.2").await], [200, 429]);
     assert_eq!([ask(&proxied, "203.0.113.1").await, ask(&proxied, "203.0.113.2").await], [200, 200]);
+    let two = [("x-forwarded-for", "198.51.100.9"), ("x-forwarded-for", "203.0.113.1")];
+    assert_eq!(call(&proxied, "GET", "/api/v1/samples/latest", &two, "").await.0.as_u16(), 429, "lines are one list");
     assert_eq!(
         ask(&proxied, "198.51.100.9, 203.0.113.2").await,
         429,
@@ -417,6 +425,17 @@ async fn a_browser_signs_in_with_a_cookie_that_only_its_own_page_uses() {
     assert_eq!((status, headers.get("set-cookie")), (StatusCode::FORBIDDEN, None));
     assert_eq!(begin("stranger", "http://sqal.example").await.0, StatusCode::UNAUTHORIZED);
 
+    // A device may ask who it is, and is told: that is how a new token is tried.
+    for (token, device, gateway) in [("device", Some("ESP32_SIM_1234"), false), ("gateway", None, true)] {
+        let (status, headers, session) =
+            call(&app, "GET", "/api/v1/session", &[("authorization", &*format!("Bearer {token}"))], "").await;
+        let session = session.unwrap();
+        assert_eq!(
+            (status, session["device_id"].as_str(), session["gateway"].as_bool()),
+            (StatusCode::OK, device, Some(gateway))
+        );
+        assert_eq!(headers["cache-control"], "no-store");
+    }
     let cookie = ("cookie", "theme=dark; sqal_token=viewer");
     let (status, _, session) = call(&app, "GET", "/api/v1/session", &[cookie], "").await;
     assert_eq!((status, session.unwrap()["name"].as_str()), (StatusCode::OK, Some("viewer")));
@@ -480,8 +499,29 @@ async fn dead_letters_are_kept_and_taken_after_all() {
     assert!(kept["items"][0]["detail"].as_str().unwrap().contains("after the server's clock"), "{kept}");
     let (_, replayed) = ask("POST", "/api/v1/dead-letters:replay", "engineer").await;
     assert_eq!(replayed, serde_json::json!({ "taken": 2, "refused": 1 }));
+    // A grant that was mistyped is mended: what its device brought is taken after all.
+    let device = Grant::Device(Name::new("ESP32_SIM_1234").unwrap());
+    let mended_grant = vec![token(device, "other device"), token(Grant::Role(Role::Administrator), "engineer")];
+    access.replace(TokenFile { tokens: mended_grant }).unwrap();
+    let (_, replayed) = ask("POST", "/api/v1/dead-letters:replay", "engineer").await;
+    assert_eq!(replayed, serde_json::json!({ "taken": 1, "refused": 0 }));
     let (_, kept) = ask("GET", "/api/v1/dead-letters", "engineer").await;
-    assert_eq!((kept["items"].as_array().unwrap().len(), &kept["items"][0]["sample_id"]), (1, &"forged".into()));
+    assert_eq!(kept["items"].as_array().unwrap().len(), 0);
     let (_, there) = ask("GET", "/api/v1/samples", "engineer").await;
-    assert_eq!(there["items"].as_array().unwrap().len(), 3, "the documented one, and two that were taken after all");
+    assert_eq!(there["items"].as_array().unwrap().len(), 4, "the documented one, and each that was taken after all");
+}
+
+/// Who watches on is asked again: events end when the token was taken back.
+#[tokio::test(start_paused = true)]
+async fn events_end_with_the_token() {
+    let access = Arc::new(tokens());
+    let same = Arc::clone(&access);
+    let app = app(|services| services.access = same).await;
+    let request = Request::get("/api/v1/events").header("authorization", "Bearer viewer").body(Body::empty()).unwrap();
+    let mut body = app.clone().oneshot(request).await.unwrap().into_body();
+    // A minute goes by, and nothing but signs of life.
+    let minute = tokio::time::timeout(Duration::from_mins(1), async { while body.frame().await.is_some() {} });
+    assert!(minute.await.is_err(), "it goes on");
+    access.replace(TokenFile::default()).unwrap();
+    tokio::time::timeout(Duration::from_secs(21), async { while body.frame().await.is_some() {} }).await.unwrap();
 }

@@ -749,3 +749,15 @@ async fn other_ways_of_writing_say_the_same() {
     assert!(connect_async(request).await.is_err(), "a client that insists ends the handshake itself");
     assert_eq!(stored(&line).await, 1);
 }
+
+/// Who sends nothing but wrong frames is cut off.
+#[tokio::test]
+async fn a_flood_of_wrong_frames_is_cut_off() {
+    let line = line(|_| {}).await;
+    let mut device = Device::connect(&line).await;
+    for _ in 0..1000 {
+        assert_eq!(device.ask("{}").await["status"], "rejected");
+    }
+    device.send("{}").await;
+    assert_eq!(device.close_code().await, (CloseCode::Policy, "too many wrong frames".to_owned()));
+}

@@ -249,9 +249,14 @@ impl Work {
                 // With nothing under way the server owes nothing; it may still ask.
                 answer = timeout_at(if self.under_way > 0 { heard + PATIENCE } else { heard + FAR }, socket.next()) => {
                     let answer = answer.map_err(|_| "no answer".to_owned())?;
-                    heard = Instant::now();
                     let message = answer.ok_or("closed")?.map_err(|error| error.to_string())?;
-                    if let Some(answer) = self.take(&message)? {
+                    let unanswered = self.under_way;
+                    let reply = self.take(&message)?;
+                    // A server that only pings has not answered.
+                    if self.under_way < unanswered {
+                        heard = Instant::now();
+                    }
+                    if let Some(answer) = reply {
                         socket.send(Message::text(answer)).await.map_err(|error| error.to_string())?;
                         ticks = interval(self.interval.max(Duration::from_millis(1)));
                         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -280,9 +285,13 @@ impl Work {
                         }
                         return Ok(());
                     }
+                    Ok(Said::Command(command)) => {
+                        let done = self.obey(&command);
+                        socket.send(Message::text(done)).await.map_err(|error| error.to_string())?;
+                    }
                     // A server that cannot say it now is sent everything again.
                     Ok(Said::Ack(_)) => return Ok(()),
-                    _ => return Err("hello not answered".to_owned()),
+                    Err(error) => return Err(format!("hello not answered: {error}")),
                 },
                 Message::Close(frame) => {
                     return Err(frame.map_or_else(|| "closed".to_owned(), |frame| frame.to_string()));
@@ -341,8 +350,8 @@ impl Work {
         match (answer.status.as_str(), &answer.problem) {
             ("persisted", _) => self.summary.persisted += 1,
             ("duplicate", _) => self.summary.duplicate += 1,
-            // The server cannot store now: keep the frame, come back later.
-            (_, Some(problem)) if matches!(problem.status, 429 | 503) => return Err(problem.detail.clone()),
+            // The server cannot store now, or this station's token is not for it yet: keep the frame, come back later.
+            (_, Some(problem)) if matches!(problem.status, 403 | 429 | 503) => return Err(problem.detail.clone()),
             (_, problem) => {
                 self.summary.rejected += 1;
                 warn!(

@@ -11,6 +11,7 @@ use axum::response::Response;
 use axum::routing::get;
 use sqal_core::Timestamp;
 use sqal_http::{Profile, Profiles, Services, router};
+use sqal_resilience::Shutdown;
 use sqal_storage::{BatchWriter, MemoryStore, WriterConfig};
 
 /// What the bakery's own routes know.
@@ -31,20 +32,21 @@ async fn signed(request: Request, next: Next) -> Response {
     response
 }
 
-/// The service: its own routes, and SQAL's under `/quality`. Keep the task: it ends with what was handed in, when the service ends.
+/// The service: its own routes, and SQAL's under `/quality`, open to everybody: `Services::access` says who may, `trusted_proxies` whom to believe, `quotas` how
+/// often. `shutdown` is the service's own end: when it begins SQAL takes nothing new, and when the router is gone the writer ends with what was handed in.
 ///
 /// Metrics go to whatever recorder the service has installed, under SQAL's names; nothing here installs one.
 ///
 /// # Panics
 ///
 /// Never: the name of the profile is one.
-pub fn app(bakery: Bakery, now: fn() -> Timestamp) -> (Router, BatchWriter) {
+pub fn app(bakery: Bakery, shutdown: &Shutdown, now: fn() -> Timestamp) -> (Router, BatchWriter) {
     let store = Arc::new(MemoryStore::new());
     let (writer, writing) = BatchWriter::start(store.clone(), WriterConfig::usual());
     let name = "foiegras_standard_barquette".parse().unwrap_or_else(|_| unreachable!("a short name"));
     let profiles =
         Profiles::new([(name, Profile::example())]).unwrap_or_else(|_| unreachable!("the example can judge"));
-    let services = Services::new(store, writer, profiles, now);
+    let services = Services::new(store, writer, profiles, now).ending_with(shutdown);
     let own = Router::new().route("/bake", get(bake)).with_state(bakery);
     (own.nest("/quality", router(services)).layer(from_fn(signed)), writing)
 }

@@ -5,14 +5,28 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use embed_in_axum::{Bakery, app};
 use sqal_core::Timestamp;
+use sqal_resilience::{Phase, Shutdown, Signals};
 use tokio::net::TcpListener;
 
 #[tokio::main]
 async fn main() -> std::io::Result<()> {
-    let (app, _writing) = app(Bakery::default(), wall_clock);
+    let (shutdown, signals) = (Shutdown::default(), Signals::install()?);
+    tokio::spawn({
+        let shutdown = shutdown.clone();
+        async move { shutdown.listen(signals).await }
+    });
+    let (app, mut writing) = app(Bakery::default(), &shutdown, wall_clock);
     let listener = TcpListener::bind("127.0.0.1:3000").await?;
+    let ending = shutdown.clone();
     // The addresses of callers are what connections and calls are counted by.
-    axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>()).await
+    axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>())
+        .with_graceful_shutdown(async move { ending.reached(Phase::Draining).await })
+        .await?;
+    // What was handed in is written before the process ends.
+    writing.close();
+    writing.finished().await;
+    shutdown.run().await;
+    Ok(())
 }
 
 /// The machine's wall clock; a time that cannot be is 1970, and frames are then told to be early.

@@ -11,6 +11,7 @@ use futures_util::{SinkExt, StreamExt};
 use metrics_util::debugging::DebuggingRecorder;
 use serde_json::Value;
 use sqal_core::Timestamp;
+use sqal_resilience::Shutdown;
 use tokio_tungstenite::connect_async;
 use tokio_tungstenite::tungstenite::Message;
 use tower::ServiceExt;
@@ -33,7 +34,7 @@ async fn a_strangers_service_grades_under_its_own_prefix() {
     let recorder = DebuggingRecorder::new();
     let snapshotter = recorder.snapshotter();
     recorder.install().unwrap();
-    let (app, _writing) = app(Bakery::default(), now);
+    let (app, _writing) = app(Bakery::default(), &Shutdown::default(), now);
     assert_eq!(get(&app, "/bake").await.2, "1 loaves");
     assert_eq!(get(&app, "/bake").await.2, "2 loaves", "its own state");
 
@@ -70,7 +71,7 @@ async fn a_strangers_service_grades_under_its_own_prefix() {
 /// Whatever a page names is found beside it, under any prefix.
 #[tokio::test]
 async fn pages_find_their_files_under_the_prefix() {
-    let (app, _writing) = app(Bakery::default(), now);
+    let (app, _writing) = app(Bakery::default(), &Shutdown::default(), now);
     let (_, _, page) = get(&app, "/quality").await;
     for path in ["/dashboard.css", "/dashboard.js", "/api/v1/samples?limit=60"] {
         let path = format!("/quality{path}");

@@ -14,7 +14,7 @@ use std::time::SystemTime;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use clap::{Parser, Subcommand};
+use clap::{ArgGroup, Parser, Subcommand};
 use database::Database;
 use keys::Keys;
 use serde_json::json;
@@ -140,18 +140,19 @@ enum What {
         keys: Keys,
     },
     /// Make a token for a device, a gateway or a person: it is printed once, and kept nowhere; its entry goes into the file of tokens of the server.
+    #[command(group = ArgGroup::new("grant").args(["device", "gateway", "role"]).required(true))]
     Token {
         /// Whose it is.
         #[arg(long)]
         name: Name<64>,
         /// For samples of this device.
-        #[arg(long, required_unless_present_any = ["gateway", "role"])]
+        #[arg(long)]
         device: Option<DeviceId>,
         /// For samples of any device.
-        #[arg(long, conflicts_with = "device")]
+        #[arg(long)]
         gateway: bool,
         /// For a person who may do this.
-        #[arg(long, value_enum, conflicts_with_all = ["device", "gateway"])]
+        #[arg(long, value_enum)]
         role: Option<tokens::Role>,
     },
     /// Seal what comes on standard input as a confidential field of a subject, without the end of a last line; whatever was there is replaced.

@@ -12,6 +12,7 @@ pub(crate) enum Role {
     /// Reads.
     Viewer,
     /// Decides about products.
+    #[value(alias = "quality_engineer")]
     QualityEngineer,
     /// Decides about devices and people.
     Administrator,

@@ -30,7 +30,13 @@ pub(crate) fn share(services: &mut Services, url: Option<&SecretUrl>, shutdown: 
     if let Err(twice) = services.health.register("cache", CheckConfig::optional(), answers) {
         warn!(%twice, "the cache is not watched");
     }
-    let close = move || async move { redis.close().await };
+    let close = move || async move {
+        // It holds nothing that was promised: one that is away just then is no end out of order.
+        if let Err(error) = redis.close().await {
+            warn!(%error, "the cache did not say goodbye");
+        }
+        Ok::<_, std::convert::Infallible>(())
+    };
     // The registry of the end takes closers until it has run them all.
     let _ = shutdown.on_close(Stage::CACHES, "Redis cache", close);
     Ok(())

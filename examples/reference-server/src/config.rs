@@ -34,8 +34,8 @@ pub struct Config {
     pub profiles: Profiles,
     /// Who may do what.
     pub access: Access,
-    /// Where the tokens stand, if there are any.
-    pub tokens_file: Option<PathBuf>,
+    /// Where the tokens stand, and what stood there.
+    pub tokens_file: Option<(PathBuf, TokenFile)>,
     /// How often.
     pub quotas: Quotas,
     /// How often an address may connect; `None`: as often as it likes.
@@ -146,16 +146,16 @@ impl Config {
             }
         }
         let address: Option<SocketAddr> = values.read("SQAL_ADDRESS", |text| text.parse().ok());
-        let tokens_file = values.text("SQAL_TOKENS_FILE").map(PathBuf::from);
-        let access = match &tokens_file {
+        let mut tokens_file = values.text("SQAL_TOKENS_FILE").map(|path| (PathBuf::from(path), TokenFile::default()));
+        let access = match &mut tokens_file {
             None => Some(Access::open()),
-            Some(path) => match tokens(path).and_then(|file| Access::of(file).map_err(|error| error.to_string())) {
-                Ok(access) => Some(access),
-                Err(why) => {
-                    values.wrong("SQAL_TOKENS_FILE", why);
-                    None
-                }
-            },
+            Some((path, stood)) => {
+                let read = tokens(path).and_then(|file| {
+                    stood.clone_from(&file);
+                    Access::of(file).map_err(|error| error.to_string())
+                });
+                read.map_err(|why| values.wrong("SQAL_TOKENS_FILE", why)).ok()
+            }
         };
         if let Some(address) = address.filter(|address| !address.ip().is_loopback() && tokens_file.is_none()) {
             let what = format!(

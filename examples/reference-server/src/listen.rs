@@ -13,6 +13,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use rustix::net::sockopt::set_tcp_user_timeout;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
@@ -25,23 +26,34 @@ const MOST: usize = 10_000;
 /// How much of a head is read: more than any browser sends.
 const LARGEST_HEAD: usize = 64 * 1024;
 
+/// How long what was sent may wait in the kernel until the client takes it, in milliseconds.
+const UNTAKEN: u32 = 60_000;
+
 /// How long nothing is taken after an error of the listener, for example when there are no descriptors left.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Serves until `draining` is over; a client may take `idle` to send the head of a request, the first as well as the next. Then it lets every connection end with the request that it is at, and waits for them.
+/// Serves; a client may take `idle` to send the head of a request, the first as well as the next. Once `draining` is over every connection ends with the request
+/// that it is at; new ones are still taken, so that whoever asks is told that this server ends, until there is none left.
 pub(crate) async fn serve(listener: TcpListener, app: Router, idle: Duration, draining: impl Future<Output = ()>) {
     let places = Arc::new(Semaphore::new(MOST));
     let ending = watch::Sender::new(false);
     let mut connections = JoinSet::new();
     tokio::pin!(draining);
     loop {
+        let is_ending = *ending.borrow();
+        if is_ending && connections.is_empty() {
+            return;
+        }
         let taken = async {
             let place = Arc::clone(&places).acquire_owned().await;
             (place, listener.accept().await)
         };
         let (place, accepted) = tokio::select! {
             biased;
-            () = &mut draining => break,
+            () = &mut draining, if !is_ending => {
+                ending.send_replace(true);
+                continue;
+            }
             // Those that have ended are forgotten as they end.
             Some(_) = connections.join_next(), if !connections.is_empty() => continue,
             taken = taken => taken,
@@ -60,13 +72,14 @@ pub(crate) async fn serve(listener: TcpListener, app: Router, idle: Duration, dr
             }
         }
     }
-    ending.send_replace(true);
-    while connections.join_next().await.is_some() {}
 }
 
 async fn converse(stream: TcpStream, peer: SocketAddr, app: Router, idle: Duration, mut ending: watch::Receiver<bool>) {
-    // Answers are small and waited for.
+    // Answers are small and waited for; and who does not take them keeps no place for ever (tcp(7)).
     let _ = stream.set_nodelay(true);
+    let _ = set_tcp_user_timeout(&stream, UNTAKEN);
+    // A connection that comes while the server ends is told so, and that is all.
+    let late = *ending.borrow_and_update();
     let answer = service_fn(move |request: Request<Incoming>| {
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(ConnectInfo(peer));
@@ -76,13 +89,14 @@ async fn converse(stream: TcpStream, peer: SocketAddr, app: Router, idle: Durati
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(idle)
+        .keep_alive(!late)
         .max_buf_size(LARGEST_HEAD)
         .serve_connection(TokioIo::new(stream), answer)
         .with_upgrades();
     tokio::pin!(connection);
     let ended = tokio::select! {
         ended = &mut connection => ended,
-        () = async { drop(ending.wait_for(|ending| *ending).await) } => {
+        () = async { drop(ending.changed().await) } => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }

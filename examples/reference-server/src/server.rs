@@ -5,9 +5,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use axum::extract::Request;
 use axum::http::{HeaderValue, Method, header};
+use axum::middleware::{Next, from_fn};
+use axum::response::{IntoResponse, Response};
 use sqal_core::Timestamp;
-use sqal_http::{ConnectLimit, DeadLetters, Services, router};
+use sqal_http::{ConnectLimit, DeadLetters, Problem, Services, router};
 use sqal_resilience::{InvalidBreaker, Phase, Report, Shutdown, ShutdownConfig, Signals, Stage};
 use sqal_storage::{BatchWriter, InvalidPostgres, RedisError, StorageError};
 use tokio::net::TcpListener;
@@ -106,8 +109,9 @@ pub async fn serve(config: Config, ready: impl FnOnce(SocketAddr)) -> Result<(),
     (services.quotas, services.legacy) = (Arc::new(config.quotas), config.legacy);
     services.connect_limit = config.connections.map(|quota| Arc::new(ConnectLimit::new(quota).unwrap_or_default()));
     services.trusted_proxies = config.trusted_proxies;
-    let _following =
-        config.tokens_file.map(|path| AbortOnDrop(tokio::spawn(tokens::follow(path, Arc::clone(&services.access)))));
+    let _following = config
+        .tokens_file
+        .map(|(path, first)| AbortOnDrop(tokio::spawn(tokens::follow(path, first, Arc::clone(&services.access)))));
     let websockets = services.websockets.clone();
 
     let address = config.address;
@@ -116,7 +120,11 @@ pub async fn serve(config: Config, ready: impl FnOnce(SocketAddr)) -> Result<(),
     if services.access.is_open() {
         warn!(%address, "NOBODY IS ASKED WHO THEY ARE: whoever reaches this address may do everything; SQAL_TOKENS_FILE says who may");
     }
-    let app = router(services).layer(pages_that_may_read(config.cors_origins));
+    let is_open = services.access.is_open();
+    let mut app = router(services).layer(pages_that_may_read(config.cors_origins));
+    if is_open {
+        app = app.layer(from_fn(no_proxy));
+    }
     let draining = {
         let shutdown = shutdown.clone();
         async move { shutdown.reached(Phase::Draining).await }
@@ -154,6 +162,16 @@ pub async fn serve(config: Config, ready: impl FnOnce(SocketAddr)) -> Result<(),
     let _ = shutdown.on_close(Stage::STORES, "database pool", close);
     let report = shutdown.run().await;
     if report.exit_code() == 0 { Ok(()) } else { Err(ServerError::Unfinished(report)) }
+}
+
+/// A proxy brings strangers to a server that asks nobody who they are.
+async fn no_proxy(request: Request, next: Next) -> Response {
+    let fields = ["x-forwarded-for", "x-real-ip", "forwarded"];
+    if fields.iter().any(|field| request.headers().contains_key(*field)) {
+        let what = "a proxy stands before a server that asks nobody who they are: give it SQAL_TOKENS_FILE";
+        return Problem::not_allowed(what).into_response();
+    }
+    next.run(request).await
 }
 
 /// What browsers are told of pages of other sites (ARC-14): those named may read, and none may write.

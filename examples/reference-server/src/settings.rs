@@ -89,7 +89,7 @@ pub const SETTINGS: [Setting; 17] = [
         "origins like http://localhost:5173 with commas between",
         "Pages of other sites that may read",
     ),
-    plain("API_LEGACY_ENABLED", Some("true"), "true or false", "Whether un-versioned paths answer"),
+    plain("API_LEGACY_ENABLED", Some("true"), "true or false", "Whether un-versioned paths with a successor answer"),
     plain(
         "API_LEGACY_SUNSET",
         None,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqal_http::Access;
+use sqal_http::{Access, TokenFile};
 use tracing::{info, warn};
 
 use crate::config::tokens;
@@ -12,9 +12,10 @@ use crate::config::tokens;
 /// How often it is looked whether it has changed.
 const EVERY: Duration = Duration::from_secs(2);
 
-/// Looks at the file for ever. One that cannot be used changes nothing, and is told once.
-pub(crate) async fn follow(path: PathBuf, access: Arc<Access>) {
-    let mut known = tokens(&path);
+/// Looks at the file for ever, from what `access` was made of on. One that cannot be used changes nothing, and is told once; one without a token in it shuts
+/// everybody out.
+pub(crate) async fn follow(path: PathBuf, first: TokenFile, access: Arc<Access>) {
+    let mut known = Ok(first);
     let mut ticks = tokio::time::interval(EVERY);
     loop {
         ticks.tick().await;

@@ -1,6 +1,7 @@
 //! The whole way: real recordings and simulated products through a real server, kills, restarts and an orderly end.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[expect(dead_code, reason = "each test file uses its part of the support")]
 mod process;
 
 use std::collections::HashSet;
@@ -240,6 +241,7 @@ fn stations_and_people_are_known_by_their_tokens() {
     assert_eq!(summary.persisted + summary.duplicate, 3);
     let (log, orderly) = server.terminate();
     assert!(orderly && log.contains("other tokens from now on"), "{log}");
+    assert!(log.contains("caller=\"camera\""), "who connects is said by name: {log}");
     for secret in ["\"old\"", "Bearer", "\"new\""] {
         assert!(!log.contains(secret), "{log}");
     }
@@ -266,6 +268,19 @@ fn a_simulator_is_controlled_through_the_interface() {
     assert!(server.samples().len() <= paused + 64);
     assert_eq!(ask(r#"{"name":"simulator.resume"}"#).1["status"], "done");
     assert_eq!(station.join().unwrap().persisted, 500);
+}
+
+/// A proxy in front makes a server on loopback one of the network: where nobody is asked, it is told so.
+#[test]
+fn an_open_server_answers_no_proxy() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), "127.0.0.1:0");
+    let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+    for field in ["X-Forwarded-For", "X-Real-IP", "Forwarded"] {
+        let answer = agent.get(format!("http://{}/api/v1/samples", server.address)).header(field, "192.0.2.1").call();
+        assert_eq!(answer.unwrap().status(), 403, "{field}");
+    }
+    assert_eq!(server.get("/api/v1/samples").0, 200);
 }
 
 #[test]

@@ -825,6 +825,8 @@ function stream() {
   // Each (re)opening asks for the list again: it fills whatever gap the stream had.
   events.addEventListener("open", () => { setConnection("live"); loadRecent(); });
   events.addEventListener("sample", (event) => harmless(() => accept(JSON.parse(event.data), true)));
+  // A page that was too slow is told so, and fills the gap.
+  events.addEventListener("missed", () => loadRecent());
   events.addEventListener("error", () => {
     setConnection("lost");
     // The browser retries a cut stream by itself, but gives up for good on an HTTP error (a proxy's 502).

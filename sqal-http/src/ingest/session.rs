@@ -20,6 +20,7 @@ use sqal_storage::{SampleQuery, StorageError};
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout};
 use tracing::{debug, info, warn};
 
+use super::WebSockets;
 use super::speech::Speech;
 use crate::access::{Caller, Grant};
 use crate::answer::{Answer, hand_in, judge};
@@ -46,6 +47,11 @@ const SEND_LIMIT: Duration = Duration::from_secs(10);
 /// A device that has used up its credit and gets no answer for so long is sent away: it comes back when the database does.
 const STANDSTILL: Duration = Duration::from_secs(10);
 
+const MINUTE: Duration = Duration::from_mins(1);
+
+/// Frames of a connection that may be refused in a minute: more than any device measures.
+const MOST_REFUSALS: u32 = 1000;
+
 /// How many samples a hello may ask about.
 const MOST_UNANSWERED: usize = CREDIT;
 
@@ -59,6 +65,9 @@ pub(crate) async fn upgrade(
     request: Request,
 ) -> Response {
     let peer = peer(&services, &request);
+    if services.websockets.open() >= WebSockets::MOST {
+        return Problem::busy("as many devices as there is room for are connected").into_response();
+    }
     let ws = match ws {
         Ok(ws) => ws,
         Err(refused) => {
@@ -103,7 +112,7 @@ enum End {
 
 async fn serve(socket: WebSocket, services: Arc<Services>, caller: Caller, peer: Option<IpAddr>) {
     let speech = Speech::agreed(socket.protocol().and_then(|protocol| protocol.to_str().ok()));
-    info!(?peer, ?speech, "device connected");
+    info!(?peer, %caller, ?speech, "device connected");
     let (mut sink, mut stream) = socket.split();
     let (mut line, mut asked_of_it) = services.commands.connect();
     if let Caller::Known(_, Grant::Device(device)) = caller {
@@ -116,12 +125,21 @@ async fn serve(socket: WebSocket, services: Arc<Services>, caller: Caller, peer:
     tokio::pin!(closing);
     let mut pings = interval_at(Instant::now() + PING_EVERY, PING_EVERY);
     pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    // Frames that were refused in this minute: who sends nothing else costs as much as a line.
+    let (mut refusals, mut minute) = (0, Instant::now());
     let (mut heard, mut asked, mut answered) = (Instant::now(), Instant::now(), Instant::now());
     let end = loop {
+        if minute.elapsed() >= MINUTE {
+            (refusals, minute) = (0, Instant::now());
+        }
+        if refusals > MOST_REFUSALS {
+            break End::Us(close_code::POLICY, "too many wrong frames".into());
+        }
         // Also of one that never pauses: tokens are taken back while connections are open.
         if asked.elapsed() >= PING_EVERY {
             asked = Instant::now();
             if !services.access.still_knows(&caller, (services.now)()) {
+                warn!(?peer, %caller, "the token was taken back: connection closed");
                 break End::Us(close_code::POLICY, "the token was taken back".into());
             }
         }
@@ -136,8 +154,9 @@ async fn serve(socket: WebSocket, services: Arc<Services>, caller: Caller, peer:
                 metrics::counter!("websocket_messages_sent_total").increment(1);
             }
             () = sleep_until(answered + STANDSTILL), if pending.len() >= CREDIT => {
-                // What it was not answered it sends again, and what of it is there is then a duplicate.
-                pending.clear();
+                // What it was not answered it sends again, and what of it is there is then a duplicate. Whoever watches the line is told all the same.
+                let rest = std::mem::take(&mut pending);
+                tokio::spawn(rest.for_each(|_| std::future::ready(())));
                 break End::Us(close_code::AGAIN, "no answer for 10 s: try again later".into());
             }
             Some(command) = asked_of_it.recv() => {
@@ -155,7 +174,7 @@ async fn serve(socket: WebSocket, services: Arc<Services>, caller: Caller, peer:
                         if pending.is_empty() {
                             answered = heard;
                         }
-                        match speech.hear(&message) {
+                        match speech.hear(&message, services.intake.limits().bytes) {
                             Ok(text) => match talk(&text) {
                                 Some(Talk::Hello(hello)) => {
                                     if caller.speaks_for(&hello.device_id) {
@@ -166,12 +185,19 @@ async fn serve(socket: WebSocket, services: Arc<Services>, caller: Caller, peer:
                                 Some(Talk::CommandAck(answer)) => line.answered(answer),
                                 None => {
                                     sequence += 1;
-                                    pending.push_back(take(&services, &caller, &mut line, sequence, &text));
+                                    pending.push_back(match take(&services, &caller, &mut line, sequence, &text) {
+                                        Ok(answer) => answer,
+                                        Err(answer) => {
+                                            refusals += 1;
+                                            answer
+                                        }
+                                    });
                                 }
                             },
                             Err(problem) => {
                                 sequence += 1;
-                                pending.push_back(refused(sequence, None, problem));
+                                refusals += 1;
+                                pending.push_back(refused(&caller, sequence, None, problem));
                             }
                         }
                     }
@@ -206,7 +232,7 @@ async fn serve(socket: WebSocket, services: Arc<Services>, caller: Caller, peer:
         // The reply to the device's own close is waiting to be sent.
         End::Device => drop(timeout(SEND_LIMIT, sink.close()).await),
     }
-    info!(?peer, frames = sequence, "device disconnected");
+    info!(?peer, %caller, frames = sequence, "device disconnected");
 }
 
 /// When to connect again: not all at the same instant, for there are as many as there were. Two seconds are enough for a restart.
@@ -225,23 +251,29 @@ fn broken(error: axum::Error) -> End {
     }
 }
 
-/// Judges a frame at once and hands it to the writer; the future is its answer.
-fn take(services: &Arc<Services>, caller: &Caller, line: &mut Line, sequence: u64, text: &str) -> PendingAnswer {
-    let sample = match judge(services, caller, text) {
-        Ok(sample) => sample,
-        Err(problem) => return refused(sequence, sample_id_of(text), problem),
-    };
+/// Judges a frame at once and hands it to the writer; the future is its answer, also of one that is refused.
+fn take(
+    services: &Arc<Services>,
+    caller: &Caller,
+    line: &mut Line,
+    sequence: u64,
+    text: &str,
+) -> Result<PendingAnswer, PendingAnswer> {
+    let sample =
+        judge(services, caller, text).map_err(|problem| refused(caller, sequence, sample_id_of(text), problem))?;
     line.is_of(sample.key.device_id);
     let services = Arc::clone(services);
-    Box::pin(async move {
+    Ok(Box::pin(async move {
         let outcome = hand_in(&services, &sample).await;
         Answer::to_sample(sequence, &sample, outcome).text()
-    })
+    }))
 }
 
-fn refused(sequence: u64, sample_id: Option<String>, problem: Problem) -> PendingAnswer {
+fn refused(caller: &Caller, sequence: u64, sample_id: Option<String>, problem: Problem) -> PendingAnswer {
     // A device chose these texts: quoted, so that they can forge no line and move no cursor.
-    warn!(?sample_id, detail = ?problem.detail, "frame rejected");
+    if problem.status != 429 {
+        warn!(%caller, ?sample_id, detail = ?problem.detail, "frame rejected");
+    }
     metrics::counter!("websocket_errors_total").increment(1);
     Box::pin(std::future::ready(Answer::refused(sequence, sample_id, problem).text()))
 }
@@ -259,8 +291,9 @@ fn welcome(services: &Arc<Services>, caller: &Caller, hello: Hello) -> PendingAn
         return no(Problem::invalid_frame(vec![Violation::new("/unanswered", found, limit, french)]));
     }
     // It is answered from the database, as a frame is.
-    if let Some(answer) = services.quotas.take_message(device_id, services.clock.now()).filter(|answer| !answer.allowed)
-    {
+    let cost = u32::try_from(unanswered.len() + 1).unwrap_or(u32::MAX);
+    let counted = services.quotas.take_messages(device_id, cost, services.clock.now());
+    if let Some(answer) = counted.filter(|answer| !answer.allowed) {
         return no(Problem::too_many_requests(answer.retry_after_seconds()));
     }
     let services = Arc::clone(services);

@@ -38,7 +38,17 @@ impl Speech {
     }
 
     /// What a device has said, as the documented JSON.
-    pub(super) fn hear(self, message: &Message) -> Result<Cow<'_, str>, Problem> {
+    ///
+    /// What is unpacked here is at most twice as long as a frame may be: an envelope needs no more.
+    pub(super) fn hear(self, message: &Message, longest: usize) -> Result<Cow<'_, str>, Problem> {
+        let bytes = match message {
+            Message::Text(text) => text.len(),
+            Message::Binary(bytes) => bytes.len(),
+            _ => 0,
+        };
+        if self != Self::Documented && bytes > longest * 2 {
+            return Err(Problem::frame_too_large(bytes, longest));
+        }
         match (self, message) {
             (Self::Documented, Message::Text(text)) => Ok(Cow::Borrowed(text.as_str())),
             (Self::CloudEvents, Message::Text(text)) => data_of(text.as_str()).map(Cow::Owned),

@@ -4,12 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
-use axum::body::Bytes;
-use axum::extract::rejection::{BytesRejection, PathRejection};
+use axum::body::{Body, Bytes};
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sqal_core::{DeviceId, Name};
+use tokio::time::timeout;
 
 use crate::commands::NotAnswered;
 use crate::wire::{Command, Done};
@@ -17,6 +19,9 @@ use crate::{Problem, Services, Violation};
 
 /// The longest command, in bytes.
 const LONGEST: usize = 64 * 1024;
+
+/// How long a client may take to send a command.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How long a device may take, if nothing else is said.
 const USUAL_SECS: u64 = 10;
@@ -62,12 +67,12 @@ pub(super) struct Answered {
 pub(super) async fn ask(
     State(services): State<Arc<Services>>,
     device: Result<Path<String>, PathRejection>,
-    body: Result<Bytes, BytesRejection>,
+    body: Body,
 ) -> Result<Json<Answered>, Problem> {
     let Path(name) = device.map_err(|refused| Problem::not_found(refused.body_text()))?;
     let unknown = || Problem::not_found(format!("no device {:?}", name.chars().take(40).collect::<String>()));
     let device: DeviceId = Name::new(&name).map_err(|_| unknown())?;
-    let Asked { name, arguments, timeout_secs } = read(&body.map_err(|_| Problem::too_slow("the body broke off"))?)?;
+    let Asked { name, arguments, timeout_secs } = read(&whole(body).await?)?;
     let write = |id: &str| {
         let command = Command { r#type: "command", id, device_id: &device, name: &name, arguments: &arguments };
         serde_json::to_string(&command).unwrap_or_else(|_| unreachable!("texts and JSON"))
@@ -79,14 +84,28 @@ pub(super) async fn ask(
     }
 }
 
+/// A body that is neither too large nor too slow; of one that is too large no more is read than shows it.
+async fn whole(body: Body) -> Result<Bytes, Problem> {
+    let read = timeout(PATIENCE, Limited::new(body, LONGEST + 1).collect()).await;
+    match read {
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_long("more than 65536 bytes")),
+        Ok(Err(_)) => Err(Problem::too_slow("the body broke off")),
+        Err(_) => Err(Problem::too_slow("the body took more than 30 s")),
+    }
+}
+
+fn too_long(found: &str) -> Problem {
+    Problem::invalid_body(vec![Violation::new("", found, "at most 65536 bytes", "au plus 65536 octets")])
+}
+
 /// The command, or everything that can be said of what is wrong with it.
 fn read(body: &[u8]) -> Result<Asked, Problem> {
     let refuse = |pointer: String, found: String, limit: &str, french: &str| {
         Problem::invalid_body(vec![Violation::new(pointer, found, limit, french)])
     };
     if body.len() > LONGEST {
-        let limit = format!("at most {LONGEST} bytes");
-        return Err(refuse(String::new(), format!("{} bytes", body.len()), &limit, "au plus 65536 octets"));
+        return Err(too_long(&format!("{} bytes", body.len())));
     }
     let mut json = serde_json::Deserializer::from_slice(body);
     let asked: Asked = serde_path_to_error::deserialize(&mut json).map_err(|error| {

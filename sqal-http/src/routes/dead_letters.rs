@@ -7,7 +7,7 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use serde::{Deserialize, Serialize};
 
-use super::parameters::unreadable;
+use super::parameters::{device_of, unreadable};
 use crate::answer::hand_in;
 use crate::dead_letters::DeadLetter;
 use crate::{Problem, Services, Violation};
@@ -60,22 +60,56 @@ pub(super) struct Replayed {
 }
 
 /// `POST /api/v1/dead-letters:replay`: every one is judged anew, by the rules of now.
-pub(super) async fn replay(State(services): State<Arc<Services>>) -> Json<Replayed> {
-    let (mut taken, mut refused) = (Vec::new(), 0);
-    for letter in services.dead_letters.all() {
-        let durable = match services.intake.accept(&letter.frame) {
-            // Whoever brought it may not have spoken for the device that it names.
-            Ok(sample) if letter.device_id.is_none_or(|device| device == sample.key.device_id) => {
-                hand_in(&services, &sample).await.is_ok()
+pub(super) async fn replay(State(services): State<Arc<Services>>) -> Result<Json<Replayed>, Problem> {
+    // In a task of its own: a client that leaves does not leave letters that were taken.
+    let shutdown = services.shutdown.clone();
+    let replaying = shutdown.spawn("replay", async move {
+        let (mut taken, mut refused) = (Vec::new(), 0);
+        for letter in services.dead_letters.all() {
+            if is_taken(&services, &letter).await {
+                taken.push(letter);
+            } else {
+                refused += 1;
             }
-            _ => false,
-        };
-        if durable {
-            taken.push(letter);
-        } else {
-            refused += 1;
         }
+        services.dead_letters.remove(&taken);
+        Replayed { taken: taken.len(), refused }
+    });
+    let replayed = replaying.map_err(|_| Problem::shutting_down())?.await;
+    replayed.map(Json).map_err(|_| Problem::shutting_down())
+}
+
+/// Whether a letter is durable now. Whoever brought it must be allowed to speak for the device that it names, by the tokens of now.
+async fn is_taken(services: &Services, letter: &DeadLetter) -> bool {
+    let Ok(sample) = services.intake.accept(&letter.frame) else { return false };
+    let may = |holder| services.access.may_bring(holder, &sample.key.device_id, (services.now)());
+    letter.holder.as_ref().is_none_or(may) && hand_in(services, &sample).await.is_ok()
+}
+
+/// Whose.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Whose {
+    device_id: Option<String>,
+}
+
+/// How many are gone.
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub(super) struct Erased {
+    erased: usize,
+}
+
+/// `DELETE /api/v1/dead-letters[?device_id=]`: those of a device, or all.
+pub(super) async fn erase(
+    State(services): State<Arc<Services>>,
+    whose: Result<Query<Whose>, QueryRejection>,
+) -> Result<Json<Erased>, Problem> {
+    let Query(Whose { device_id }) = whose.map_err(|refused| unreadable(&refused, "device_id"))?;
+    let mut wrong = Vec::new();
+    let device = device_of(device_id, &mut wrong);
+    if !wrong.is_empty() {
+        return Err(Problem::invalid_query(wrong));
     }
-    services.dead_letters.remove(&taken);
-    Json(Replayed { taken: taken.len(), refused })
+    Ok(Json(Erased { erased: services.dead_letters.erase(device.as_ref()) }))
 }

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use axum::extract::{ConnectInfo, Request, State};
-use axum::http::{HeaderMap, HeaderName};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use sqal_resilience::client_address;
@@ -42,6 +42,10 @@ pub(super) async fn admit(State(gate): State<Gate>, mut request: Request, next: 
     let mut response = next.run(request).await;
     if let Some(successor) = route.successor {
         services.legacy.say(successor, response.headers_mut());
+    }
+    if route.class != Class::Unlimited {
+        // What one person may see is kept by no proxy for another.
+        response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     }
     if let Some(counting) = counting {
         counting.say(response.headers_mut());
@@ -87,11 +91,12 @@ fn enter(services: &Services, route: Route, number: u16, request: &Request) -> R
     }
 }
 
-/// A browser sends what a page of another site asks for: an open server would obey it, and so would one that knows the browser by its cookie.
+/// A browser sends what a page of another site asks for: an open server would obey it, and so would one that knows the browser by its cookie. A page of
+/// another site that has a token may read where that is allowed, and not write.
 fn no_stranger(services: &Services, headers: &HeaderMap) -> Result<(), Problem> {
     if services.access.is_open() {
         origin::same(headers)
-    } else if by_cookie(headers) {
+    } else if by_cookie(headers) || headers.contains_key(header::ORIGIN) {
         origin::same_host(headers)
     } else {
         Ok(())
@@ -102,6 +107,9 @@ fn no_stranger(services: &Services, headers: &HeaderMap) -> Result<(), Problem> 
 pub(crate) fn peer(services: &Services, request: &Request) -> Option<IpAddr> {
     const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>()?.0.ip();
-    let forwarded = request.headers().get(FORWARDED_FOR).and_then(|value| value.to_str().ok());
-    Some(client_address(peer, forwarded, |address| services.trusted_proxies.contains(&address)))
+    // A proxy may add a line of its own behind the client's: they are one list (RFC 9110, 5.3). What is no text is no address.
+    let lines: Vec<_> =
+        request.headers().get_all(FORWARDED_FOR).iter().map(|value| value.to_str().unwrap_or("?")).collect();
+    let forwarded = (!lines.is_empty()).then(|| lines.join(","));
+    Some(client_address(peer, forwarded.as_deref(), |address| services.trusted_proxies.contains(&address)))
 }

@@ -7,7 +7,7 @@ use sqal_core::{DeviceId, Name, Sample, SampleKey};
 use super::time::{parse, rfc3339};
 
 /// A longer text is a frame: it is not looked into twice.
-const LONGEST: usize = 8 * 1024;
+const LONGEST: usize = 64 * 1024;
 
 /// What a device says that is no frame.
 #[derive(Debug, Deserialize)]
