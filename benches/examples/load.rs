@@ -16,6 +16,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use fixtures::scene::{Fault, Scene, Station};
 use futures_util::{SinkExt, StreamExt};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::json;
 use sqal_core::Channel;
 use tokio::sync::Barrier;
@@ -155,6 +156,8 @@ async fn station(load: Arc<Load>, number: u64, ready: Arc<Barrier>) -> Result<Ve
             () = tokio::time::sleep_until((begun + load.length).into()), if !over => {}
         }
     }
+    // Until everybody's memory was looked at.
+    ready.wait().await;
     let _ = sink.close().await;
     Ok(times)
 }
@@ -165,6 +168,8 @@ async fn main() -> Result<(), Failed> {
     let [url, process, stations, hertz, seconds] = arguments.as_slice() else {
         return Err("usage: load <url> <process> <stations> <frames a second of each, or 0> <seconds>".into());
     };
+    let limit = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit })?;
     let (process, stations, hertz): (u32, u64, f64) = (process.parse()?, stations.parse()?, hertz.parse()?);
     let load = Arc::new(Load {
         template: template()?,
@@ -186,11 +191,12 @@ async fn main() -> Result<(), Failed> {
     }
     ready.wait().await;
     let (before, begun) = (used(process)?, now());
+    ready.wait().await;
+    let (after, took) = (used(process)?, begun.elapsed().as_secs_f64());
     let mut times = Vec::new();
     for task in tasks {
         times.extend(task.await??);
     }
-    let (after, took) = (used(process)?, begun.elapsed().as_secs_f64());
     times.sort_unstable();
     let at =
         |share: f64| times.get((times.len() as f64 * share) as usize).map_or(0.0, |micros| f64::from(*micros) / 1000.0);

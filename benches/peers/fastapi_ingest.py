@@ -1,7 +1,7 @@
 """The ingest of a line as it is written well in FastAPI, asyncpg and NumPy: the documented frame is read, checked, analysed by the same formulas
 (`inspect_sample.py`, which must agree with the Rust program to 1e-6), stored in the documented table in batches of one commit, and acknowledged after it.
 
-The peer of `cargo xtask bench load`: `python3 -m uvicorn fastapi_ingest:app --port <port> --loop uvloop --http httptools --ws websockets`, with DATABASE_URL.
+The peer of `cargo xtask load`: `python3 -m uvicorn fastapi_ingest:app --port <port> --loop uvloop --http httptools --ws websockets`, with DATABASE_URL.
 """
 
 import asyncio

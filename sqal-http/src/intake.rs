@@ -50,6 +50,12 @@ impl Intake {
         Self { profiles, limits, now, clock }
     }
 
+    /// By what products are judged.
+    #[must_use]
+    pub const fn profiles(&self) -> &Profiles {
+        &self.profiles
+    }
+
     /// The limits.
     #[must_use]
     pub const fn limits(&self) -> &FrameLimits {

@@ -27,6 +27,7 @@
 mod access;
 mod answer;
 mod caches;
+#[cfg(feature = "ws")]
 mod commands;
 #[cfg(feature = "dashboard")]
 mod dashboard;

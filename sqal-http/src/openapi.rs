@@ -59,7 +59,7 @@ const fn said(
     Said { call, id, tag, summary, parameters, answer, problems }
 }
 
-const SAID: [Said; 29] = [
+const SAID: [Said; 32] = [
     said(
         "GET /api/v1/samples/latest",
         "latestSample",
@@ -158,7 +158,7 @@ const SAID: [Said; 29] = [
         "A connected device is asked to do something, and its answer is the answer",
         &["path device_id"],
         Kind::Json("Answered"),
-        &[400, 404, 504],
+        &[400, 404, 408, 409, 504],
     ),
     said(
         "GET /api/v1/aggregates/hourly",
@@ -186,6 +186,33 @@ const SAID: [Said; 29] = [
         &[],
         Kind::Json("Dashboard"),
         &[],
+    ),
+    said(
+        "GET /api/v1/profiles",
+        "listProfiles",
+        "Profiles",
+        "By what products are judged",
+        &[],
+        Kind::Json("Listed"),
+        &[],
+    ),
+    said(
+        "GET /api/v1/profiles/{name}",
+        "getProfile",
+        "Profiles",
+        "One profile as a whole",
+        &["profile"],
+        Kind::Json("Whole"),
+        &[304, 404],
+    ),
+    said(
+        "POST /api/v1/profiles/{name}/dry-run",
+        "tryProfile",
+        "Profiles",
+        "What a profile would have said of the newest samples; nothing is changed",
+        &["profile"],
+        Kind::Json("DryRun"),
+        &[400, 404, 408],
     ),
     said("GET /api/v1/session", "getSession", "Session", "Who one is", &[], Kind::Json("Session"), &[401]),
     said(
@@ -322,6 +349,13 @@ fn operation(route: &Route, said: &Said) -> Value {
             "content": { "application/x-ndjson": { "schema": {} } },
         });
     }
+    if route.path.ends_with("/dry-run") {
+        operation["requestBody"] = json!({
+            "required": true,
+            "description": "A profile as GET shows it; what is wrong with one is said with its place",
+            "content": { "application/json": { "schema": { "type": "object" } } },
+        });
+    }
     if route.path.ends_with("/commands") {
         let schema = json!({ "$ref": "#/components/schemas/Asked" });
         operation["requestBody"] = json!({ "required": true, "content": { "application/json": { "schema": schema } } });
@@ -388,6 +422,9 @@ fn responses(route: &Route, said: &Said) -> Value {
 }
 
 fn problem(status: u16) -> Value {
+    if status == 304 {
+        return json!({ "description": "The same as the one that is known (If-None-Match)" });
+    }
     let schema = json!({ "$ref": "#/components/schemas/Problem" });
     let mut answer = json!({
         "description": match status {
@@ -396,6 +433,7 @@ fn problem(status: u16) -> Value {
             403 => "The token is for something else",
             404 => "There is no such thing",
             408 => "The body did not come in time",
+            409 => "The device is not connected to this server",
             410 => "The older path is switched off",
             413 => "The body is too large",
             429 => "More often than the quota",
@@ -404,7 +442,7 @@ fn problem(status: u16) -> Value {
         },
         "content": { "application/problem+json": { "schema": schema } },
     });
-    if matches!(status, 429 | 503) {
+    if matches!(status, 409 | 429 | 503) {
         let field = json!({ "description": "After how many seconds to try again", "schema": { "type": "integer", "minimum": 1 } });
         answer["headers"] = json!({ "Retry-After": field });
     }
@@ -428,6 +466,13 @@ fn parameter(name: &str) -> Value {
         "limit" => {
             json!({ "name": "limit", "in": "query", "description": "At most so many", "schema": { "type": "integer", "minimum": 1, "maximum": 500, "default": 50 } })
         }
+        "profile" => json!({
+            "name": "name",
+            "in": "path",
+            "required": true,
+            "description": "The profile's name",
+            "schema": { "type": "string", "minLength": 1, "maxLength": 64, "pattern": printable },
+        }),
         "most" => json!({
             "name": "limit",
             "in": "query",

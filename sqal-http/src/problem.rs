@@ -175,7 +175,7 @@ pub(crate) const KINDS: [(&str, u16, &str, &str); 21] = [
     ),
     (
         "device-away",
-        503,
+        409,
         "The device is not connected",
         "The device has no connection to this server, so nothing can be asked of it. Try again when it is online.",
     ),
@@ -338,7 +338,7 @@ impl Problem {
 
     /// A device that was asked and did not answer.
     #[must_use]
-    pub fn device_silent(device: &DeviceId, seconds: u64) -> Self {
+    pub fn device_silent(device: &DeviceId, seconds: f64) -> Self {
         Self::of("device-silent", format!("{device} did not answer in {seconds} s"))
     }
 

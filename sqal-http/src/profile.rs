@@ -70,6 +70,7 @@ pub struct ProfileFile {
 #[derive(Debug)]
 struct Ready {
     reference: ProfileRef,
+    profile: Profile,
     inspector: Inspector<TofAnalyzer, SpectralAnalyzer, PowerMeanRule>,
 }
 
@@ -115,6 +116,7 @@ impl Profiles {
             // Fields in the order of the type: one profile has one text, whatever file it came from.
             let text = serde_json::to_string(&profile).map_err(|source| NotProfiles::Text { name, source })?;
             let reference = ProfileRef { name, version: profile.version, hash: ProfileRef::hash_of(&text) };
+            let whole = profile.clone();
             let inspector = Inspector {
                 tof: TofAnalyzer::new(profile.tof).map_err(invalid)?,
                 spectral: SpectralAnalyzer::new(profile.spectral).map_err(invalid)?,
@@ -123,7 +125,7 @@ impl Profiles {
                 weights: profile.weights,
                 calibration: profile.calibration.unwrap_or_default(),
             };
-            ready.insert(name, Ready { reference, inspector });
+            ready.insert(name, Ready { reference, profile: whole, inspector });
         }
         if ready.is_empty() { Err(NotProfiles::None) } else { Ok(Self(ready)) }
     }
@@ -131,6 +133,17 @@ impl Profiles {
     /// The names of the profiles, in order.
     pub fn names(&self) -> impl Iterator<Item = &Name<64>> {
         self.0.keys()
+    }
+
+    /// Every profile with what tells it apart, by name.
+    pub fn all(&self) -> impl Iterator<Item = (&ProfileRef, &Profile)> {
+        self.0.values().map(|ready| (&ready.reference, &ready.profile))
+    }
+
+    /// The profile of a name.
+    #[must_use]
+    pub fn get(&self, name: &Name<64>) -> Option<(&ProfileRef, &Profile)> {
+        self.0.get(name).map(|ready| (&ready.reference, &ready.profile))
     }
 
     /// Judges a product by a profile; `None` if there is no profile of that name.

@@ -9,6 +9,7 @@ use sqal_resilience::{Bulkhead, CheckConfig, Clock, HealthRegistry, Shutdown, Sy
 use sqal_storage::{SampleStore, WriterHandle};
 use tokio::sync::broadcast;
 
+#[cfg(feature = "ws")]
 use crate::commands::Commands;
 use crate::recent::Recent;
 use crate::routes::at_a_time;
@@ -55,6 +56,7 @@ pub struct Services {
     /// Frames that were refused for good; in memory, unless you give it a file.
     pub dead_letters: Arc<DeadLetters>,
     /// The devices that can be asked to do something.
+    #[cfg(feature = "ws")]
     pub(crate) commands: Commands,
     /// The open device connections.
     #[cfg(feature = "ws")]
@@ -87,6 +89,7 @@ impl Services {
             caches: Arc::new(Caches::near(&clock)),
             presence: Arc::default(),
             dead_letters: Arc::default(),
+            #[cfg(feature = "ws")]
             commands: Commands::default(),
             batches: Arc::new(batches_of(&clock)),
             recent: Arc::new(Recent::new(started)),

@@ -45,7 +45,7 @@ const fn fixed(route: &'static str, path: &'static str) -> Calls {
     calls(route, (path, 200), ("PUT", path, 405))
 }
 
-const CALLS: [Calls; 34] = [
+const CALLS: [Calls; 37] = [
     calls(
         "GET /api/v1/samples/latest",
         ("/api/v1/samples/latest", 200),
@@ -79,7 +79,7 @@ const CALLS: [Calls; 34] = [
     // That a connected device answers is shown over a real connection, in `stations.rs`.
     calls(
         "POST /api/v1/devices/{device_id}/commands",
-        ("/api/v1/devices/ESP32_SIM_1234/commands", 503),
+        ("/api/v1/devices/ESP32_SIM_1234/commands", 409),
         ("PUT", "/api/v1/devices/ESP32_SIM_1234/commands", 405),
     ),
     calls(
@@ -101,6 +101,18 @@ const CALLS: [Calls; 34] = [
     fixed("GET /openapi/v1.json", "/openapi/v1.json"),
     calls("GET /docs", ("/docs", 308), ("POST", "/docs", 405)),
     calls("GET /docs/{*file}", ("/docs/index.html", 200), ("GET", "/docs/none.html", 404)),
+    fixed("GET /api/v1/profiles", "/api/v1/profiles"),
+    calls(
+        "GET /api/v1/profiles/{name}",
+        ("/api/v1/profiles/foiegras_standard_barquette", 200),
+        ("GET", "/api/v1/profiles/truffle", 404),
+    ),
+    // What it finds is shown below; without a profile it says so.
+    calls(
+        "POST /api/v1/profiles/{name}/dry-run",
+        ("/api/v1/profiles/foiegras_standard_barquette/dry-run", 400),
+        ("POST", "/api/v1/profiles/truffle/dry-run", 404),
+    ),
     // That they upgrade is shown over a real connection, in `stations.rs`.
     calls("GET /ws/sensors", ("/ws/sensors", 400), ("POST", "/ws/sensors", 405)),
     calls("GET /ws/sensors/", ("/ws/sensors/", 400), ("POST", "/ws/sensors/", 405)),
@@ -524,4 +536,56 @@ async fn events_end_with_the_token() {
     assert!(minute.await.is_err(), "it goes on");
     access.replace(TokenFile::default()).unwrap();
     tokio::time::timeout(Duration::from_secs(21), async { while body.frame().await.is_some() {} }).await.unwrap();
+}
+
+/// CFG-05: a profile is read as it is, by its hash, and another is tried on what was measured before anybody sells by it.
+#[tokio::test]
+async fn a_profile_is_tried_on_history() {
+    let app = app(|services| services.quotas = Arc::new(Quotas::none())).await;
+    let path = "/api/v1/profiles/foiegras_standard_barquette";
+    let (_, headers, whole) = call(&app, "GET", path, &[], "").await;
+    let (whole, tag) = (whole.unwrap(), headers["etag"].to_str().unwrap().to_owned());
+    assert_eq!(tag, format!("\"{}\"", whole["hash"].as_str().unwrap()));
+    let (_, _, latest) = call(&app, "GET", "/api/v1/samples/latest", &[], "").await;
+    assert_eq!(latest.unwrap()["meta"]["profile_hash"], whole["hash"], "the one that samples name");
+    for (known, status) in [(tag.as_str(), 304), ("*", 304), ("\"other\"", 200), (&format!("\"a\", W/{tag}"), 304)] {
+        let (found, headers, body) = call(&app, "GET", path, &[("if-none-match", known)], "").await;
+        assert_eq!((found.as_u16(), body.is_none()), (status, status == 304), "{known}");
+        assert_eq!(headers["cache-control"], "private, no-cache");
+    }
+
+    let try_it = async |profile: &Value| {
+        let (status, _, body) = call(&app, "POST", &format!("{path}/dry-run"), &[], &profile.to_string()).await;
+        (status.as_u16(), body.unwrap())
+    };
+    let (status, same) = try_it(&whole["profile"]).await;
+    assert_eq!((status, &same["samples"], &same["changed"]), (200, &1.into(), &0.into()));
+    assert_eq!((&same["now"], same["grades"].as_array().unwrap().len()), (&same["tried"], 1));
+    // Nobody sells a tray that must be perfect.
+    let mut strict = whole["profile"].clone();
+    strict["version"] = 2.into();
+    strict["tof"]["max_tilt_deg"] = 0.001.into();
+    strict["incomplete"] = "REJECT".into();
+    for grade in ["a_plus", "a", "b", "c"] {
+        strict["guard"][grade] = 0.999_999.into();
+    }
+    let (status, tried) = try_it(&strict).await;
+    assert_eq!(status, 200, "{tried}");
+    assert_eq!((&tried["samples"], &tried["changed"], &tried["tried"]["version"]), (&1.into(), &1.into(), &2.into()));
+    let example = &tried["examples"][0];
+    assert_ne!(example["tried"], example["now"]);
+    assert!(example["en"].as_str().unwrap().starts_with(example["tried"].as_str().unwrap()), "{example}");
+    // It was tried, and that is all.
+    assert_eq!(call(&app, "GET", path, &[], "").await.2.unwrap(), whole);
+
+    for (place, value, pointer) in [
+        ("max_tilt_deg", Value::from("steep"), "/tof/max_tilt_deg"),
+        ("max_tild_deg", 1.into(), "/tof/max_tild_deg"),
+        ("max_tilt_deg", (-1).into(), ""),
+    ] {
+        let mut wrong = whole["profile"].clone();
+        wrong["tof"][place] = value;
+        let (status, problem) = try_it(&wrong).await;
+        assert_eq!((status, problem["violations"][0]["pointer"].as_str()), (400, Some(pointer)), "{problem}");
+    }
 }

@@ -607,7 +607,7 @@ async fn a_device_is_asked_and_answers() {
     };
     let pause = json!({ "name": "simulator.pause", "arguments": { "why": "lunch" }, "timeout_secs": 5 });
     let (status, problem) = ask(pause.clone()).await;
-    assert_eq!((status, &problem["type"]), (503, &json!("/problems/device-away")));
+    assert_eq!((status, &problem["type"]), (409, &json!("/problems/device-away")));
 
     let mut device = Device::connect(&line).await;
     device.ask(frame("first", |_| {})).await;

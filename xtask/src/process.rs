@@ -107,6 +107,12 @@ impl Running {
         self
     }
 
+    /// Its number.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Waits for the end.
     ///
     /// # Errors

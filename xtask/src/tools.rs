@@ -1,5 +1,6 @@
 //! Checking tools from the registry, built once into the target folder.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -41,21 +42,37 @@ pub fn tool(root: &Path, interrupts: &Interrupts, tool: &Tool) -> Result<PathBuf
 /// The version of schemathesis that the tests were written for.
 const SCHEMATHESIS: &str = "4.32.5";
 
-/// The path of `schemathesis`, in an environment of its own; installs it if it is not there.
+/// The path of `schemathesis`; installs it if it is not there.
 ///
 /// # Errors
 ///
 /// [`Failed`] if it cannot be installed.
 pub fn schemathesis(root: &Path, interrupts: &Interrupts, python: &Path) -> Result<PathBuf, Failed> {
-    let folder = root.join(format!("target/tools/schemathesis-{SCHEMATHESIS}"));
-    let (program, finished) = (folder.join("bin/schemathesis"), folder.join("finished"));
+    let packages = [format!("schemathesis=={SCHEMATHESIS}")];
+    let folder = environment(root, interrupts, python, &format!("schemathesis-{SCHEMATHESIS}"), &packages)?;
+    Ok(folder.join("bin/schemathesis"))
+}
+
+/// The folder of an environment of Python with these packages in it; makes it if it is not there as a whole.
+///
+/// # Errors
+///
+/// [`Failed`] if a package cannot be installed.
+pub fn environment(
+    root: &Path,
+    interrupts: &Interrupts,
+    python: &Path,
+    name: &str,
+    packages: &[impl AsRef<OsStr>],
+) -> Result<PathBuf, Failed> {
+    let folder = root.join("target/tools").join(name);
+    let finished = folder.join("finished");
     if !finished.exists() {
-        say(&format!("installing schemathesis {SCHEMATHESIS} (once)"));
+        say(&format!("installing {name} (once)"));
         interrupts.run(Command::new(python).args(["-m", "venv", "--clear"]).arg(&folder))?;
         let mut pip = Command::new(folder.join("bin/pip"));
-        pip.args(["install", "--quiet", "--disable-pip-version-check", &format!("schemathesis=={SCHEMATHESIS}")]);
-        interrupts.run(&mut pip)?;
+        interrupts.run(pip.args(["install", "--quiet", "--disable-pip-version-check"]).args(packages))?;
         std::fs::write(finished, "")?;
     }
-    Ok(program)
+    Ok(folder)
 }

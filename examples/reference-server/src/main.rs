@@ -4,6 +4,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use reference_server::{Asked, Refused, log_to_stderr, read, serve};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tracing_subscriber::EnvFilter;
 
 /// What `sysexits.h` calls a configuration that cannot be: who supervises the server need not try again.
@@ -28,6 +29,9 @@ fn main() -> ExitCode {
         }
     };
     log_to_stderr(EnvFilter::new(&config.log));
+    // A connection is a descriptor: the soft limit is for programs that use select(2).
+    let limit = getrlimit(Resource::Nofile);
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
     let data_dir = config.data_dir.display().to_string();
     let ready = move |address| {
         // Standard output is for whoever started the server; a closed pipe is no reason to stop grading.

@@ -35,6 +35,9 @@ const CREDIT: usize = 64;
 /// A message this large ends the connection with 1009; a frame that is only over the frame limit is answered and the connection goes on.
 const LARGEST_MESSAGE: usize = 8 * 1024 * 1024;
 
+/// What is read and written at a time.
+const BUFFER: usize = 8 * 1024;
+
 /// How often a silent device is asked whether it is there.
 const PING_EVERY: Duration = Duration::from_secs(20);
 
@@ -75,6 +78,8 @@ pub(crate) async fn upgrade(
             return Problem::invalid_query(vec![violation]).into_response();
         }
     };
+    // A line has thousands of connections, and a frame has a few kilobytes: buffers of 128 KiB each would be most of the memory.
+    let ws = ws.read_buffer_size(BUFFER).write_buffer_size(BUFFER);
     ws.max_message_size(LARGEST_MESSAGE).max_frame_size(LARGEST_MESSAGE).protocols(Speech::KNOWN).on_upgrade(
         move |mut socket| async move {
             if services.may_connect(peer) {

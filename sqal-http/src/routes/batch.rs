@@ -2,15 +2,15 @@
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Json;
-use axum::body::{Body, to_bytes};
+use axum::body::Body;
 use axum::extract::{Extension, State};
 use futures_util::future::join_all;
 use serde::Serialize;
 use sqal_resilience::BulkheadConfig;
 
+use super::body::whole;
 use crate::access::Caller;
 use crate::answer::{Answer, hand_in, judge};
 use crate::wire::sample_id_of;
@@ -21,9 +21,6 @@ const LARGEST: usize = 8 * 1024 * 1024;
 
 /// The most frames in a batch.
 const MOST_ROWS: usize = 1000;
-
-/// How long a client may take to send a batch.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Four batches are taken at a time; the next is told to come back.
 pub(crate) fn at_a_time() -> BulkheadConfig {
@@ -77,14 +74,7 @@ async fn rows(services: &Services, caller: Caller, text: &str) -> Result<Results
 
 /// The text of a body that is neither too large nor too slow.
 async fn read(body: Body) -> Result<String, Problem> {
-    let bytes = match tokio::time::timeout(PATIENCE, to_bytes(body, LARGEST)).await {
-        Ok(Ok(bytes)) => bytes,
-        Ok(Err(error)) if error.to_string() == "length limit exceeded" => {
-            return Err(Problem::batch_too_large(&format!("more than {LARGEST} bytes"), &format!("{LARGEST} bytes")));
-        }
-        // The client is gone, and nobody reads this.
-        Ok(Err(_)) => return Err(Problem::too_slow("the body broke off")),
-        Err(_) => return Err(Problem::too_slow("the body took more than 30 s")),
-    };
+    let too_large = || Problem::batch_too_large(&format!("more than {LARGEST} bytes"), &format!("{LARGEST} bytes"));
+    let bytes = whole(body, LARGEST, too_large).await?;
     String::from_utf8(bytes.into()).map_err(|_| Problem::not_text())
 }

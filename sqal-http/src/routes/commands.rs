@@ -4,15 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sqal_core::{DeviceId, Name};
-use tokio::time::timeout;
 
+use super::body::whole;
 use crate::commands::NotAnswered;
 use crate::wire::{Command, Done};
 use crate::{Problem, Services, Violation};
@@ -20,14 +19,11 @@ use crate::{Problem, Services, Violation};
 /// The longest command, in bytes.
 const LONGEST: usize = 64 * 1024;
 
-/// How long a client may take to send a command.
-const PATIENCE: Duration = Duration::from_secs(30);
-
 /// How long a device may take, if nothing else is said.
-const USUAL_SECS: u64 = 10;
+const USUAL_SECS: f64 = 10.0;
 
 /// The longest that may be waited for it.
-const MOST_SECS: u64 = 60;
+const MOST_SECS: f64 = 60.0;
 
 /// What a device is asked to do.
 #[derive(Debug, Deserialize)]
@@ -44,10 +40,10 @@ pub(super) struct Asked {
     /// How long it may take, in seconds.
     #[serde(default = "usual_secs")]
     #[cfg_attr(feature = "openapi", schema(minimum = 1, maximum = 60, default = 10))]
-    timeout_secs: u64,
+    timeout_secs: f64,
 }
 
-const fn usual_secs() -> u64 {
+const fn usual_secs() -> f64 {
     USUAL_SECS
 }
 
@@ -72,26 +68,16 @@ pub(super) async fn ask(
     let Path(name) = device.map_err(|refused| Problem::not_found(refused.body_text()))?;
     let unknown = || Problem::not_found(format!("no device {:?}", name.chars().take(40).collect::<String>()));
     let device: DeviceId = Name::new(&name).map_err(|_| unknown())?;
-    let Asked { name, arguments, timeout_secs } = read(&whole(body).await?)?;
+    let Asked { name, arguments, timeout_secs } =
+        read(&whole(body, LONGEST, || too_long("more than 65536 bytes")).await?)?;
     let write = |id: &str| {
         let command = Command { r#type: "command", id, device_id: &device, name: &name, arguments: &arguments };
         serde_json::to_string(&command).unwrap_or_else(|_| unreachable!("texts and JSON"))
     };
-    match services.commands.ask(&device, Duration::from_secs(timeout_secs), write).await {
+    match services.commands.ask(&device, Duration::from_secs_f64(timeout_secs), write).await {
         Ok(answer) => Ok(Json(Answered { status: answer.status, detail: answer.detail, result: answer.result })),
         Err(NotAnswered::Away) => Err(Problem::device_away(&device)),
         Err(NotAnswered::Silent) => Err(Problem::device_silent(&device, timeout_secs)),
-    }
-}
-
-/// A body that is neither too large nor too slow; of one that is too large no more is read than shows it.
-async fn whole(body: Body) -> Result<Bytes, Problem> {
-    let read = timeout(PATIENCE, Limited::new(body, LONGEST + 1).collect()).await;
-    match read {
-        Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_long("more than 65536 bytes")),
-        Ok(Err(_)) => Err(Problem::too_slow("the body broke off")),
-        Err(_) => Err(Problem::too_slow("the body took more than 30 s")),
     }
 }
 
@@ -104,9 +90,6 @@ fn read(body: &[u8]) -> Result<Asked, Problem> {
     let refuse = |pointer: String, found: String, limit: &str, french: &str| {
         Problem::invalid_body(vec![Violation::new(pointer, found, limit, french)])
     };
-    if body.len() > LONGEST {
-        return Err(too_long(&format!("{} bytes", body.len())));
-    }
     let mut json = serde_json::Deserializer::from_slice(body);
     let asked: Asked = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         // A path is dotted, and a point is the whole.
@@ -124,7 +107,7 @@ fn read(body: &[u8]) -> Result<Asked, Problem> {
         let (limit, french) = ("letters a to z, digits, _ and .", "lettres a à z, chiffres, _ et .");
         return Err(refuse("/name".to_owned(), format!("{:?}", asked.name.as_str()), limit, french));
     }
-    if !(1..=MOST_SECS).contains(&asked.timeout_secs) {
+    if !(1.0..=MOST_SECS).contains(&asked.timeout_secs) {
         let (limit, french) = (format!("1 to {MOST_SECS}"), format!("1 à {MOST_SECS}"));
         return Err(refuse("/timeout_secs".to_owned(), asked.timeout_secs.to_string(), &limit, &french));
     }

@@ -1,6 +1,8 @@
 //! Every route, on one screen: what it is, who may, how often, and what takes the place of an older one.
 
 mod batch;
+mod body;
+#[cfg(feature = "ws")]
 mod commands;
 mod dead_letters;
 mod devices;
@@ -11,6 +13,7 @@ mod hours;
 mod metrics;
 mod parameters;
 mod problems;
+mod profiles;
 mod samples;
 mod session;
 
@@ -51,10 +54,15 @@ fn work() -> Vec<Entry> {
         // Devices and hours.
         get("/api/v1/devices", VIEWER, Summary, devices::list),
         get("/api/v1/devices/{device_id}", VIEWER, Read, devices::one),
+        #[cfg(feature = "ws")]
         post("/api/v1/devices/{device_id}/commands", ADMINISTRATOR, Create, commands::ask),
         get("/api/v1/aggregates/hourly", VIEWER, Summary, hours::hourly),
         get("/api/v1/dashboard/metrics", VIEWER, Summary, hours::dashboard),
         get("/api/dashboard/metrics/", VIEWER, Summary, hours::dashboard).instead("/api/v1/dashboard/metrics"),
+        // By what products are judged.
+        get("/api/v1/profiles", VIEWER, Read, profiles::list),
+        get("/api/v1/profiles/{name}", VIEWER, Read, profiles::one),
+        post("/api/v1/profiles/{name}/dry-run", ENGINEER, Summary, profiles::dry_run),
         // Who calls.
         get("/api/v1/session", ANYBODY, Read, session::show),
         post("/api/v1/session", ANYBODY, SignIn, session::begin),
@@ -112,7 +120,7 @@ pub struct Route {
 }
 
 impl Route {
-    /// Whether something is different afterwards.
+    /// Whether something may be different afterwards.
     const fn writes(self) -> bool {
         matches!(self.who, Who::Device) || !matches!(self.method.as_bytes(), b"GET")
     }
@@ -159,10 +167,15 @@ pub fn routes() -> Vec<Route> {
 #[cfg(feature = "openapi")]
 pub(crate) fn schemas_of_answers(schemas: &mut crate::openapi::Schemas<'_>) {
     schemas.add::<batch::Results>();
+    schemas.add::<profiles::Listed>();
+    schemas.add::<profiles::Whole>();
+    schemas.add::<profiles::DryRun>();
     schemas.add::<dead_letters::Letters>();
     schemas.add::<dead_letters::Replayed>();
     schemas.add::<dead_letters::Erased>();
+    #[cfg(feature = "ws")]
     schemas.add::<commands::Asked>();
+    #[cfg(feature = "ws")]
     schemas.add::<commands::Answered>();
     schemas.add::<devices::Device>();
     schemas.add::<devices::Devices>();

@@ -3,14 +3,14 @@
 mod document;
 mod frame;
 mod statistics;
+#[cfg(feature = "ws")]
 mod talk;
 mod time;
 
 pub use document::{Document, document};
 pub(crate) use frame::{Incoming, parse, sample_id_of};
 pub(crate) use statistics::{DeviceStatistics, HourDocument, Totals};
-pub(crate) use talk::{Command, CommandAck, Done};
 #[cfg(feature = "ws")]
-pub(crate) use talk::{Hello, Talk, Welcome, talk};
+pub(crate) use talk::{Command, CommandAck, Done, Hello, Talk, Welcome, talk};
 pub use time::parse as timestamp;
 pub(crate) use time::{rfc3339, rfc3339_or_none};
