@@ -10,7 +10,7 @@ use xtask::{check, demo, load, scenarios, seeded, test, tidy};
 const USAGE: &str = "usage: cargo xtask <command>
 
   check   everything that needs no service: format, lints, docs, layers, features, licences
-  test    every test; installs and starts PostgreSQL, Redis and a browser for itself, and stops them
+  test    every test; installs and starts PostgreSQL, Redis, a browser, Prometheus and schemathesis for itself, and stops them
   load    stations as load on the server, and on a FastAPI server that does the same job, in the same run
   soak [cycles]  random kills of our process and of the databases: nothing acknowledged may be lost (SQAL_SOAK_SEED repeats one)
   rolling [restarts]  a server under 200 stations is restarted and killed, with its database and cache (SQAL_ROLLING_SEED repeats one)

@@ -42,14 +42,14 @@ pub fn tool(root: &Path, interrupts: &Interrupts, tool: &Tool) -> Result<PathBuf
 /// The version of schemathesis that the tests were written for.
 const SCHEMATHESIS: &str = "4.32.5";
 
-/// The path of `schemathesis`; installs it if it is not there.
+/// The path of `schemathesis`, with a WebSocket client and CBOR beside it; installs them if they are not there.
 ///
 /// # Errors
 ///
 /// [`Failed`] if it cannot be installed.
 pub fn schemathesis(root: &Path, interrupts: &Interrupts, python: &Path) -> Result<PathBuf, Failed> {
-    let packages = [format!("schemathesis=={SCHEMATHESIS}")];
-    let folder = environment(root, interrupts, python, &format!("schemathesis-{SCHEMATHESIS}"), &packages)?;
+    let packages = [format!("schemathesis=={SCHEMATHESIS}"), "websockets==17.4".to_owned(), "cbor2==6.2.1".to_owned()];
+    let folder = environment(root, interrupts, python, &format!("strangers-{SCHEMATHESIS}-1"), &packages)?;
     Ok(folder.join("bin/schemathesis"))
 }
 

@@ -7,6 +7,7 @@ use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogra
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder};
 use sqal_http::MetricsText;
 use tokio::task::JoinHandle;
+use tracing_appender::non_blocking::WorkerGuard;
 use tracing_subscriber::EnvFilter;
 
 /// The documented buckets of `http_request_duration_seconds` (MET-02).
@@ -20,17 +21,22 @@ const BYTES: [f64; 8] = [0.0, 100.0, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8];
 /// The grade thresholds and what lies between them.
 const SCORES: [f64; 10] = [0.1, 0.3, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 1.0];
 
-/// Logs to standard error, one line per event, filtered by `filter`.
-pub fn log_to_stderr(filter: EnvFilter) {
+/// Logs to standard error, one line per event, filtered by `filter`, until the guard is dropped.
+///
+/// A thread of its own writes the lines: whoever reads them may stop reading, and the line goes on. Lines that find no room are dropped, 128 000 later.
+#[must_use = "the log ends with the guard"]
+pub fn log_to_stderr(filter: EnvFilter) -> WorkerGuard {
+    let (writer, guard) = tracing_appender::non_blocking(std::io::stderr());
     // A second call, as in tests, changes nothing.
     // A log that nobody reads any more must not stop the line: what cannot be written is dropped without a word.
     let _ = tracing_subscriber::fmt()
         .log_internal_errors(false)
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
+        .with_writer(writer)
         .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
         .with_target(false)
         .try_init();
+    guard
 }
 
 /// Installs the process's metrics; gives what renders them, and the task that sweeps them.

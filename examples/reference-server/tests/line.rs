@@ -406,6 +406,19 @@ fn a_server_whose_log_is_closed_goes_on() {
     assert!(server.terminate().1, "the end was not orderly");
 }
 
+/// Nor does one that is kept open and not read: a pipe holds 64 KiB, and this is three times as much.
+#[test]
+fn a_server_whose_log_is_not_read_goes_on() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), "127.0.0.1:0");
+    let mut config = server.station(6);
+    (config.profile, config.count) = ("nobody_knows".to_owned(), Some(900));
+    assert_eq!(run(&config).rejected, 900);
+    let mut config = server.station(4);
+    config.count = Some(20);
+    assert_eq!(run(&config).persisted, 20);
+}
+
 /// A station that is refused for good ends all the same, and says how often.
 #[test]
 fn a_station_whose_every_frame_is_refused_ends_with_its_count() {

@@ -1,5 +1,5 @@
-//! Strangers' tools against the real server: schemathesis asks everything that the description allows and forbids, promtool reads the metrics, and a Prometheus
-//! scrapes them.
+//! Strangers' tools against the real server: schemathesis asks everything that the description allows and forbids, a WebSocket library of another language talks as a
+//! device, promtool reads the metrics, and a Prometheus scrapes them.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 #[expect(dead_code, reason = "each test file uses its part of the support")]
@@ -75,6 +75,24 @@ fn schemathesis_finds_nothing() {
     let left_out = ["/api/v1/events", "/api/v1/samples:batch", "/docs"].map(|path| ["--exclude-path", path]).concat();
     assert!(ask("administrator", &left_out) >= 28);
     assert_eq!(ask("gateway", &["--include-path", "/api/v1/samples:batch"]), 1);
+}
+
+/// A client library that shares no line with the server: every way of writing, and every close code that a client can cause.
+#[test]
+fn an_independent_websocket_client_sees_what_is_documented() {
+    let data = tempfile::tempdir().unwrap();
+    let server = server(data.path());
+    let frame = data.path().join("frame.json");
+    std::fs::write(&frame, fixtures::DOCUMENTED_FRAME).unwrap();
+    let python = Path::new(&tool("SQAL_TEST_SCHEMATHESIS")).with_file_name("python");
+    let told = Command::new(python)
+        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/strangers/websocket_client.py"))
+        .args([&format!("ws://{}/ws/sensors", server.address), frame.to_str().unwrap(), "gateway"])
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&told.stdout).into_owned();
+    assert!(told.status.success(), "{said}\n{}", String::from_utf8_lossy(&told.stderr));
+    assert_eq!(said.lines().count(), 22, "{said}");
 }
 
 #[test]

@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 use std::net::IpAddr;
-use std::num::NonZeroU16;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,23 +13,22 @@ use axum::extract::{Extension, Request, State};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream::FuturesOrdered;
 use futures_util::{SinkExt, StreamExt};
-use sqal_core::SampleId;
 use sqal_resilience::fresh_seed;
-use sqal_storage::{SampleQuery, StorageError};
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout};
 use tracing::{debug, info, warn};
 
 use super::WebSockets;
+use super::resume::welcome;
 use super::speech::Speech;
 use crate::access::{Caller, Grant};
 use crate::answer::{Answer, hand_in, judge};
 use crate::commands::Line;
 use crate::routes::peer;
-use crate::wire::{Hello, Talk, Welcome, sample_id_of, talk};
+use crate::wire::{Talk, sample_id_of, talk};
 use crate::{Problem, Services, Violation};
 
 /// Frames that may be under way on one connection; then it is not read until the oldest is answered, and the device's TCP feels it.
-const CREDIT: usize = 64;
+pub(super) const CREDIT: usize = 64;
 
 /// A message this large ends the connection with 1009; a frame that is only over the frame limit is answered and the connection goes on.
 const LARGEST_MESSAGE: usize = 8 * 1024 * 1024;
@@ -55,10 +53,7 @@ const MINUTE: Duration = Duration::from_mins(1);
 /// Frames of a connection that may be refused in a minute: more than any device measures.
 const MOST_REFUSALS: u32 = 1000;
 
-/// How many samples a hello may ask about.
-const MOST_UNANSWERED: usize = CREDIT;
-
-type PendingAnswer = Pin<Box<dyn Future<Output = String> + Send>>;
+pub(super) type PendingAnswer = Pin<Box<dyn Future<Output = String> + Send>>;
 
 /// `GET /ws/sensors`: the device endpoint (ING-01).
 pub(crate) async fn upgrade(
@@ -281,42 +276,4 @@ fn refused(caller: &Caller, sequence: u64, sample_id: Option<String>, problem: P
     }
     metrics::counter!("websocket_errors_total").increment(1);
     Box::pin(std::future::ready(Answer::refused(sequence, sample_id, problem).text()))
-}
-
-/// Says what is durable: the newest sample, and which of those that were not answered. A device sends the others again, and no more.
-fn welcome(services: &Arc<Services>, caller: &Caller, hello: Hello) -> PendingAnswer {
-    let Hello { device_id, unanswered } = hello;
-    let no = |problem| Box::pin(std::future::ready(Answer::refused(0, None, problem).text()));
-    if !caller.speaks_for(&device_id) {
-        return no(Problem::not_allowed(format!("this token is not for samples of {device_id}")));
-    }
-    if unanswered.len() > MOST_UNANSWERED {
-        let found = format!("{} samples", unanswered.len());
-        let (limit, french) = (format!("at most {MOST_UNANSWERED}"), format!("au plus {MOST_UNANSWERED}"));
-        return no(Problem::invalid_frame(vec![Violation::new("/unanswered", found, limit, french)]));
-    }
-    // It is answered from the database, as a frame is.
-    let cost = u32::try_from(unanswered.len() + 1).unwrap_or(u32::MAX);
-    let counted = services.quotas.take_messages(device_id, cost, services.clock.now());
-    if let Some(answer) = counted.filter(|answer| !answer.allowed) {
-        return no(Problem::too_many_requests(answer.retry_after_seconds()));
-    }
-    let services = Arc::clone(services);
-    Box::pin(async move {
-        let newest = SampleQuery { device_id: Some(device_id), ..SampleQuery::newest(NonZeroU16::MIN) };
-        let look = async {
-            let last = services.store.query(&newest).await?.items;
-            let mut persisted = Vec::new();
-            for key in unanswered.iter().filter_map(|named| named.key(device_id)) {
-                if services.store.get(&SampleId::of(&key)).await?.is_some() {
-                    persisted.push(key);
-                }
-            }
-            Ok::<_, StorageError>(Welcome::new(device_id, CREDIT, last.first(), &persisted))
-        };
-        match look.await {
-            Ok(welcome) => serde_json::to_string(&welcome).unwrap_or_default(),
-            Err(error) => Answer::refused(0, None, Problem::from(error)).text(),
-        }
-    })
 }

@@ -1,0 +1,40 @@
+//! `/openapi/v1.json`, and `/docs` to read and try it: Swagger UI from the binary, no network.
+
+use std::sync::{Arc, LazyLock};
+
+use axum::extract::Path;
+use axum::http::{HeaderValue, header};
+use axum::response::{IntoResponse, Redirect, Response};
+use utoipa_swagger_ui::{Config, serve};
+
+use super::openapi;
+use crate::Problem;
+
+/// `GET /openapi/v1.json`.
+pub(crate) async fn description() -> Response {
+    static WRITTEN: LazyLock<String> = LazyLock::new(openapi);
+    ([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], WRITTEN.as_str()).into_response()
+}
+
+/// `GET /docs`: its files are below it.
+pub(crate) async fn docs() -> Redirect {
+    Redirect::permanent("docs/index.html")
+}
+
+/// `GET /docs/{file}`: Swagger UI, from the binary.
+pub(crate) async fn file(Path(file): Path<String>) -> Response {
+    // It makes styles while it runs, and needs more than the live page; scripts are only its own.
+    const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; \
+                          base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+    let config = Arc::new(Config::from("../openapi/v1.json"));
+    match serve(&file, config) {
+        Ok(Some(found)) => {
+            let policy = HeaderValue::from_static(POLICY);
+            let kind = HeaderValue::try_from(&found.content_type)
+                .unwrap_or(HeaderValue::from_static("application/octet-stream"));
+            let fields = [(header::CONTENT_TYPE, kind), (header::CONTENT_SECURITY_POLICY, policy)];
+            (fields, found.bytes.into_owned()).into_response()
+        }
+        _ => Problem::not_found("no such file").into_response(),
+    }
+}
