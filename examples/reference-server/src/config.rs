@@ -14,6 +14,7 @@ use sqal_resilience::Quota;
 use sqal_storage::PostgresConfig;
 use tracing_subscriber::EnvFilter;
 
+use crate::profiling::Profiling;
 use crate::settings::{self, Mistake, Values};
 
 /// The profile that is built in, for a first look.
@@ -42,6 +43,8 @@ pub struct Config {
     pub connections: Option<Quota>,
     /// How long a connection may be idle.
     pub idle: Duration,
+    /// Whether queries are counted.
+    pub profiling: Profiling,
     /// What becomes of older paths.
     pub legacy: Legacy,
     /// Proxies that are believed.
@@ -179,13 +182,15 @@ impl Config {
         });
         let cors_origins =
             values.read("CORS_ORIGINS", |text| listed(text).iter().map(|part| origin(part)).collect::<Option<_>>());
-        let enabled = values.read("API_LEGACY_ENABLED", |text| text.parse::<bool>().ok());
-        let legacy = enabled.map(Legacy::answering);
+        let answering = values.read("API_LEGACY_ENABLED", |text| text.parse::<bool>().ok());
+        let legacy = answering.map(Legacy::answering);
         let sunset = values.read("API_LEGACY_SUNSET", |text| legacy.unwrap_or_default().ending(parse_time(text)?).ok());
         let legacy = sunset.or(legacy);
         let calls = values.read("SQAL_CALLS_PER_MINUTE", |text| text.parse::<u32>().ok());
         let frames = values.read("SQAL_FRAMES_PER_MINUTE", |text| text.parse::<u32>().ok());
         let connections = values.read("SQAL_CONNECTIONS_PER_MINUTE", |text| text.parse::<u32>().ok());
+        let enabled = values.read("ENABLE_DB_PROFILING", |text| text.parse().ok());
+        let headers = values.read("DB_PROFILING_HEADERS", |text| text.parse().ok());
         let idle = values.read("SQAL_IDLE_SECONDS", |text| text.parse().ok().filter(|idle| (1..=3600).contains(idle)));
         let signs = values.read("SQAL_SIGN_INS_PER_MINUTE", |text| text.parse::<u32>().ok());
         let log = values.read("SQAL_LOG", |text| EnvFilter::try_new(text).is_ok().then(|| text.to_owned()));
@@ -203,6 +208,7 @@ impl Config {
                 quotas: quotas?,
                 connections: per_minute(connections?),
                 idle: Duration::from_secs(idle?),
+                profiling: Profiling { enabled: enabled?, headers: headers? },
                 legacy: legacy?,
                 trusted_proxies: trusted_proxies?,
                 cors_origins: cors_origins?,
@@ -311,6 +317,8 @@ mod tests {
             ("SQAL_CONNECTIONS_PER_MINUTE", "1.5"),
             ("SQAL_SIGN_INS_PER_MINUTE", "x"),
             ("SQAL_IDLE_SECONDS", "0"),
+            ("ENABLE_DB_PROFILING", "on"),
+            ("DB_PROFILING_HEADERS", "1"),
             ("SQAL_LOG", "sqal=loud"),
             ("SQAL_ENV", "staging"),
         ];

@@ -5,11 +5,13 @@ mod config;
 mod database;
 mod listen;
 mod observe;
+mod profiling;
 mod server;
 mod settings;
 mod tokens;
 
 pub use config::{Asked, Config, Refused, SecretUrl, read};
 pub use observe::{log_to_stderr, metrics_text};
+pub use profiling::Profiling;
 pub use server::{ServerError, serve};
 pub use settings::{Mistake, SETTINGS, Setting, Source};

@@ -28,7 +28,7 @@ fn main() -> ExitCode {
             return ExitCode::from(if matches!(refused, Refused::Settings(_)) { CANNOT_BE_CONFIGURED } else { 2 });
         }
     };
-    let _log = log_to_stderr(EnvFilter::new(&config.log));
+    let _log = log_to_stderr(EnvFilter::new(&config.log), config.profiling);
     // A connection is a descriptor: the soft limit is for programs that use select(2).
     let limit = getrlimit(Resource::Nofile);
     let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });

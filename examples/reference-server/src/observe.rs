@@ -6,9 +6,14 @@ use std::time::Duration;
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder};
 use sqal_http::MetricsText;
+use sqal_storage::{QueryLayer, QueryLimits};
 use tokio::task::JoinHandle;
 use tracing_appender::non_blocking::WorkerGuard;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer};
+
+use crate::profiling::Profiling;
 
 /// The documented buckets of `http_request_duration_seconds` (MET-02).
 const REQUEST_SECONDS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
@@ -21,21 +26,22 @@ const BYTES: [f64; 8] = [0.0, 100.0, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8];
 /// The grade thresholds and what lies between them.
 const SCORES: [f64; 10] = [0.1, 0.3, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 1.0];
 
-/// Logs to standard error, one line per event, filtered by `filter`, until the guard is dropped.
+/// Logs to standard error, one line per event, filtered by `filter`, until the guard is dropped; counts queries where that is asked for.
 ///
 /// A thread of its own writes the lines: whoever reads them may stop reading, and the line goes on. Lines that find no room are dropped, 128 000 later.
 #[must_use = "the log ends with the guard"]
-pub fn log_to_stderr(filter: EnvFilter) -> WorkerGuard {
+pub fn log_to_stderr(filter: EnvFilter, profiling: Profiling) -> WorkerGuard {
     let (writer, guard) = tracing_appender::non_blocking(std::io::stderr());
     // A second call, as in tests, changes nothing.
     // A log that nobody reads any more must not stop the line: what cannot be written is dropped without a word.
-    let _ = tracing_subscriber::fmt()
+    let lines = tracing_subscriber::fmt::layer()
         .log_internal_errors(false)
-        .with_env_filter(filter)
         .with_writer(writer)
         .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
         .with_target(false)
-        .try_init();
+        .with_filter(filter);
+    let queries = profiling.enabled.then(|| QueryLayer::new(QueryLimits::default()));
+    let _ = tracing_subscriber::registry().with(lines).with(queries).try_init();
     guard
 }
 

@@ -21,7 +21,7 @@ use tracing::{info, warn};
 use crate::cache;
 use crate::database::Database;
 use crate::observe::shown_with;
-use crate::{Config, listen, metrics_text, tokens};
+use crate::{Config, listen, metrics_text, profiling, tokens};
 
 /// Thirty seconds for requests, ten for connections, ten for what they have handed in.
 const ENDING: ShutdownConfig =
@@ -120,10 +120,14 @@ pub async fn serve(config: Config, ready: impl FnOnce(SocketAddr)) -> Result<(),
     if services.access.is_open() {
         warn!(%address, "NOBODY IS ASKED WHO THEY ARE: whoever reaches this address may do everything; SQAL_TOKENS_FILE says who may");
     }
+    let profiling = config.profiling;
     let is_open = services.access.is_open();
     let mut app = router(services).layer(pages_that_may_read(config.cors_origins));
     if is_open {
         app = app.layer(from_fn(no_proxy));
+    }
+    if profiling.enabled {
+        app = app.layer(from_fn(move |request, next| profiling::count(profiling, request, next)));
     }
     let draining = {
         let shutdown = shutdown.clone();

@@ -36,7 +36,7 @@ const fn secret(name: &'static str, expected: &'static str, what: &'static str) 
 }
 
 /// Every setting of the server.
-pub const SETTINGS: [Setting; 17] = [
+pub const SETTINGS: [Setting; 19] = [
     plain(
         "SQAL_ENV",
         Some("development"),
@@ -125,6 +125,13 @@ pub const SETTINGS: [Setting; 17] = [
         Some("5"),
         "a whole number; 0 counts nothing",
         "How often an address may try a token that is wrong",
+    ),
+    plain("ENABLE_DB_PROFILING", Some("false"), "true or false", "Whether the queries of each request are counted"),
+    plain(
+        "DB_PROFILING_HEADERS",
+        Some("false"),
+        "true or false",
+        "Whether answers say how many, as X-DB-Query-Count and X-DB-Total-Time-Ms",
     ),
     plain("SQAL_LOG", Some("info"), "a filter like info or sqal_http=debug", "What is logged on standard error"),
 ];

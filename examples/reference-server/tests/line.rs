@@ -270,6 +270,36 @@ fn a_simulator_is_controlled_through_the_interface() {
     assert_eq!(station.join().unwrap().persisted, 500);
 }
 
+/// DBP-01 to DBP-03: an answer says how many queries it took, where that is asked for.
+#[test]
+fn an_answer_says_how_many_queries_it_took() {
+    let data = tempfile::tempdir().unwrap();
+    let settings = [("ENABLE_DB_PROFILING", "true"), ("DB_PROFILING_HEADERS", "true")];
+    let server = Server::start_with(&settings, data.path(), "127.0.0.1:0");
+    let mut config = server.station(3);
+    config.count = Some(3);
+    run(&config);
+    let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+    let asked = |path: &str| {
+        let answer = agent.get(format!("http://{}{path}", server.address)).call().unwrap();
+        let field =
+            |name: &str| answer.headers().get(name).map(|value| value.to_str().unwrap().parse::<f64>().unwrap());
+        (field("x-db-query-count"), field("x-db-total-time-ms"))
+    };
+    let id = server.samples()[0]["id"].as_str().unwrap().to_owned();
+    // A connection that is new sends queries of its own.
+    let one = (0..20).map(|_| asked(&format!("/api/v1/samples/{id}"))).find(|(count, _)| *count == Some(1.0));
+    assert!(one.is_some_and(|(_, time)| time > Some(0.0)), "{one:?}");
+    asked("/api/v1/samples/latest");
+    assert_eq!(asked("/api/v1/samples/latest"), (Some(0.0), Some(0.0)), "it is remembered");
+    assert_eq!(asked("/health/live"), (Some(0.0), Some(0.0)));
+    drop(server);
+    let other = tempfile::tempdir().unwrap();
+    let server = Server::start(other.path(), "127.0.0.1:0");
+    let answer = agent.get(format!("http://{}/api/v1/samples", server.address)).call().unwrap();
+    assert!(!answer.headers().contains_key("x-db-query-count"));
+}
+
 /// A proxy in front makes a server on loopback one of the network: where nobody is asked, it is told so.
 #[test]
 fn an_open_server_answers_no_proxy() {

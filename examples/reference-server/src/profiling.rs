@@ -1,0 +1,40 @@
+//! How many queries each request sends, for whoever looks for a loop that should be one query (DBP-01 to DBP-04).
+
+use std::sync::Arc;
+
+use axum::extract::{MatchedPath, Request};
+use axum::http::{HeaderName, HeaderValue};
+use axum::middleware::Next;
+use axum::response::Response;
+use sqal_storage::QueryScope;
+use tracing::{Instrument, debug, warn};
+
+/// Whether queries are counted, and whether answers say how many.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Profiling {
+    /// `ENABLE_DB_PROFILING`.
+    pub enabled: bool,
+    /// `DB_PROFILING_HEADERS`: `X-DB-Query-Count` and `X-DB-Total-Time-Ms`.
+    pub headers: bool,
+}
+
+/// Counts what one request asks of the database. What a writer does for many requests at once belongs to none of them.
+pub(crate) async fn count(profiling: Profiling, request: Request, next: Next) -> Response {
+    let endpoint = request.extensions().get::<MatchedPath>().map_or("unknown", MatchedPath::as_str);
+    let endpoint: Arc<str> = Arc::from(endpoint);
+    let scope = QueryScope::begin();
+    let mut response = next.run(request).instrument(scope.span().clone()).await;
+    let report = scope.report();
+    if report.repeated.is_empty() {
+        debug!(%endpoint, %report, "queries");
+    } else {
+        warn!(%endpoint, %report, "repeated queries: a loop that should be one query?");
+    }
+    if profiling.headers {
+        let millis = HeaderValue::try_from(format!("{:.3}", report.time.as_secs_f64() * 1000.0));
+        let headers = response.headers_mut();
+        headers.insert(HeaderName::from_static("x-db-query-count"), HeaderValue::from(report.queries));
+        headers.insert(HeaderName::from_static("x-db-total-time-ms"), millis.unwrap_or(HeaderValue::from_static("0")));
+    }
+    response
+}
