@@ -9,7 +9,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use sqal_resilience::client_address;
 
-use super::Route;
+use super::{Route, Who};
 use crate::access::{Caller, by_cookie, presents_a_token};
 use crate::quota::{Call, Class};
 use crate::{Problem, Services, origin};
@@ -61,16 +61,21 @@ fn enter(services: &Services, route: Route, number: u16, request: &Request) -> R
     let peer = peer(services, request);
     let caller = match services.access.identify(headers, (services.now)()) {
         Ok(caller) => caller,
-        Err(_) if route.who == super::Who::Anybody => Caller::Anybody,
-        Err(problem) if !presents_a_token(headers) => return Err(problem.into_response()),
         Err(problem) => {
-            // Whoever guesses is slowed down; holders of tokens behind the same address are not.
-            let guess = Call { class: Class::SignIn, route: u16::MAX };
-            let counting = services.quotas.take(guess, &Caller::Anybody, peer, now);
-            return Err(counting.filter(|counting| !counting.answer.allowed).map_or_else(
-                || problem.into_response(),
-                |counting| Problem::too_many_requests(counting.answer.retry_after_seconds()).into_response(),
-            ));
+            // Whoever guesses is slowed down, wherever an answer would tell; holders of tokens behind the same address are not.
+            let tells = route.who != Who::Anybody || route.class != Class::Unlimited;
+            if tells && presents_a_token(headers) {
+                let guess = Call { class: Class::SignIn, route: u16::MAX };
+                let counting = services.quotas.take(guess, &Caller::Anybody, peer, now);
+                if let Some(counting) = counting.filter(|counting| !counting.answer.allowed) {
+                    let after = counting.answer.retry_after_seconds();
+                    return Err(Problem::too_many_requests(after).into_response());
+                }
+            }
+            if route.who != Who::Anybody {
+                return Err(problem.into_response());
+            }
+            Caller::Anybody
         }
     };
     if !caller.may(route.who) {
