@@ -53,6 +53,7 @@ pub fn log_to_stderr(filter: EnvFilter, profiling: Profiling) -> WorkerGuard {
 pub fn metrics_text() -> Result<(MetricsText, JoinHandle<()>), BuildError> {
     let handle = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Full("http_request_duration_seconds".to_owned()), &REQUEST_SECONDS)?
+        .set_buckets_for_metric(Matcher::Full("api_slo_request_duration_seconds".to_owned()), &REQUEST_SECONDS)?
         .set_buckets_for_metric(Matcher::Full("sample_processing_duration_seconds".to_owned()), &PROCESSING_SECONDS)?
         .set_buckets_for_metric(Matcher::Full("sample_quality_score".to_owned()), &SCORES)?
         .set_buckets_for_metric(Matcher::Full("cache_latency_seconds".to_owned()), &QUERY_SECONDS)?
@@ -104,6 +105,15 @@ fn describe() {
     describe_counter!("cache_hits_total", "Reads that a cache answered, by cache_type");
     describe_counter!("cache_misses_total", "Reads that went to the database, by cache_type");
     describe_histogram!("cache_latency_seconds", Unit::Seconds, "Time of a call of the shared cache, by operation");
+    describe_counter!("api_slo_latency_breach_total", "Requests that took longer than their route's objective");
+    describe_counter!("api_slo_error_breach_total", "Requests that were answered with 500 or above");
+    describe_counter!("api_slo_availability_breach_total", "Requests that were answered with 503 or 504");
+    describe_histogram!(
+        "api_slo_request_duration_seconds",
+        Unit::Seconds,
+        "Time to answer, of routes with an objective"
+    );
+    describe_counter!("dead_letters_dropped_total", "Refused frames that were not kept: too many of one holder");
     describe_gauge!("dead_letters", "Frames that were refused for good and are kept");
     describe_gauge!("spool_samples_waiting", "Samples that were acknowledged and wait for the database");
     describe_counter!("cache_bypass_total", "Reads that went past a shared cache that was away");
@@ -120,7 +130,12 @@ fn describe() {
     describe_gauge!("average_quality_score", "Mean fused score of the last five minutes; NaN without any");
     gauge!("websocket_connections_active").set(0.0);
     gauge!("dead_letters").set(0.0);
-    for name in ["websocket_messages_received_total", "websocket_messages_sent_total", "websocket_errors_total"] {
+    for name in [
+        "dead_letters_dropped_total",
+        "websocket_messages_received_total",
+        "websocket_messages_sent_total",
+        "websocket_errors_total",
+    ] {
         counter!(name).absolute(0);
     }
 }

@@ -12,6 +12,7 @@ use sqal_resilience::client_address;
 use super::{Route, Who};
 use crate::access::{Caller, by_cookie, presents_a_token};
 use crate::quota::{Call, Class};
+use crate::slo::Objective;
 use crate::{Problem, Services, origin};
 
 /// A route and whom to ask.
@@ -23,7 +24,17 @@ pub(super) struct Gate {
 }
 
 /// Lets a call in, or says why not; the route finds the [`Caller`] among the request's extensions.
-pub(super) async fn admit(State(gate): State<Gate>, mut request: Request, next: Next) -> Response {
+pub(super) async fn admit(State(gate): State<Gate>, request: Request, next: Next) -> Response {
+    let (route, services, begun) = (gate.route, Arc::clone(&gate.services), gate.services.clock.now());
+    let response = answer(gate, request, next).await;
+    if let Some(objective) = Objective::of(&route) {
+        let took = services.clock.now().saturating_duration_since(begun);
+        objective.record(route.path, took, response.status());
+    }
+    response
+}
+
+async fn answer(gate: Gate, mut request: Request, next: Next) -> Response {
     let Gate { services, route, number } = gate;
     if let Some(successor) = route.successor
         && !services.legacy.enabled

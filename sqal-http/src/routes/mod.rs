@@ -30,6 +30,7 @@ pub(crate) use gate::peer;
 
 use crate::access::{Role, Who};
 use crate::quota::Class::{self, Create, Read, SignIn, Summary, Unlimited};
+use crate::slo::Objective;
 use crate::{Services, layers};
 
 const ANYBODY: Who = Who::Anybody;
@@ -192,6 +193,9 @@ pub fn router(services: Services) -> Router {
         entries.into_iter().fold(Router::new(), |router, Entry { route, answer }| {
             let gate = gate::Gate { services: Arc::clone(&services), route, number };
             number += 1;
+            if Objective::of(&route).is_some() {
+                Objective::begin(route.path);
+            }
             router.route(route.path, answer.route_layer(from_fn_with_state(gate, gate::admit)))
         })
     };

@@ -1,0 +1,145 @@
+//! [`Objective`]: what each route is to keep, and what counts as a breach of it (SLO-01 to SLO-03).
+//!
+//! A breach is one request. Whether an objective is kept is a ratio over weeks (C-16): these counters and the histogram are what that is computed from.
+
+use std::time::Duration;
+
+use axum::http::StatusCode;
+use metrics::{counter, histogram};
+
+use crate::quota::Class;
+use crate::routes::Route;
+
+/// What a route is to keep.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Objective {
+    /// 95 of 100 requests are answered within this time.
+    pub latency_p95: Duration,
+    /// At most this share of requests is answered with 500 or above.
+    pub error_rate: f64,
+    /// At least this share of requests is answered with something else than 503 and 504.
+    pub availability: f64,
+}
+
+const fn objective(millis: u64, error_rate: f64, availability: f64) -> Objective {
+    Objective { latency_p95: Duration::from_millis(millis), error_rate, availability }
+}
+
+/// One thing.
+const ONE: Objective = objective(300, 0.01, 0.99);
+/// A page of things, a sum of many, or something new.
+const MANY: Objective = objective(500, 0.01, 0.99);
+/// What may take long: a batch, a run over history, a device that is asked.
+const LONG: Objective = objective(5000, 0.05, 0.95);
+/// Whoever signs in waits.
+const SIGN_IN: Objective = objective(500, 0.02, 0.995);
+/// Whether it answers.
+const ALIVE: Objective = objective(100, 0.001, 0.999);
+/// Whether it is ready, as its parts say.
+const READY: Objective = objective(200, 0.001, 0.999);
+
+impl Objective {
+    /// The objective of a route, in the documented scale (SLO-02); `None` for what has no end, and for the files of pages.
+    #[must_use]
+    pub fn of(route: &Route) -> Option<Self> {
+        match (route.path, route.class) {
+            ("/api/v1/events", _) => None,
+            ("/health" | "/health/live" | "/health/startup" | "/api/health", _) => Some(ALIVE),
+            ("/health/ready" | "/ready" | "/api/ready", _) => Some(READY),
+            (path, Class::Read) if path.ends_with('}') || path.ends_with("latest") => Some(ONE),
+            (_, Class::SignIn) => Some(SIGN_IN),
+            (path, Class::Summary) if path.ends_with("dry-run") => Some(LONG),
+            (_, Class::Read | Class::Summary) => Some(MANY),
+            (_, Class::Create) => Some(LONG),
+            (_, Class::Message | Class::Unlimited) => None,
+        }
+    }
+
+    /// Begins the counters of a route at nothing: a rate over a series that is not there yet is no zero (C-26).
+    pub(crate) fn begin(endpoint: &'static str) {
+        for name in ["api_slo_latency_breach_total", "api_slo_error_breach_total", "api_slo_availability_breach_total"]
+        {
+            counter!(name, "endpoint" => endpoint).increment(0);
+        }
+    }
+
+    /// Counts one request (MET-26 to MET-29).
+    pub(crate) fn record(&self, endpoint: &'static str, took: Duration, status: StatusCode) {
+        histogram!("api_slo_request_duration_seconds", "endpoint" => endpoint).record(took.as_secs_f64());
+        let away = matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT);
+        for (name, breached) in [
+            ("api_slo_latency_breach_total", took > self.latency_p95),
+            ("api_slo_error_breach_total", status.is_server_error()),
+            ("api_slo_availability_breach_total", away),
+        ] {
+            if breached {
+                counter!(name, "endpoint" => endpoint).increment(1);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::routes;
+    use metrics_util::debugging::{DebugValue, DebuggingRecorder};
+
+    #[test]
+    fn slo_02_every_route_that_works_has_an_objective() {
+        let without: Vec<_> = routes()
+            .into_iter()
+            .filter(|route| route.class != Class::Unlimited && Objective::of(route).is_none())
+            .collect();
+        assert_eq!(without.iter().map(|route| route.path).collect::<Vec<_>>(), ["/api/v1/events"]);
+        let of = |path: &str| Objective::of(routes().iter().find(|route| route.path == path).unwrap()).unwrap();
+        for (path, millis, errors, available) in [
+            ("/api/v1/samples", 500, 0.01, 0.99),
+            ("/api/v1/samples/{id}", 300, 0.01, 0.99),
+            ("/api/v1/samples/latest", 300, 0.01, 0.99),
+            ("/api/v1/samples:batch", 5000, 0.05, 0.95),
+            ("/api/v1/profiles/{name}/dry-run", 5000, 0.05, 0.95),
+            ("/api/health", 100, 0.001, 0.999),
+            ("/api/ready", 200, 0.001, 0.999),
+        ] {
+            let objective = of(path);
+            assert_eq!(
+                (objective.latency_p95, objective.error_rate, objective.availability),
+                (Duration::from_millis(millis), errors, available),
+                "{path}"
+            );
+        }
+    }
+
+    #[test]
+    fn slo_03_a_breach_is_counted_and_what_is_kept_is_not() {
+        let recorder = DebuggingRecorder::new();
+        let snapshotter = recorder.snapshotter();
+        metrics::with_local_recorder(&recorder, || {
+            Objective::begin("/x");
+            ONE.record("/x", Duration::from_millis(300), StatusCode::OK);
+            ONE.record("/x", Duration::from_millis(301), StatusCode::NOT_FOUND);
+            ONE.record("/x", Duration::from_millis(1), StatusCode::INTERNAL_SERVER_ERROR);
+            ONE.record("/x", Duration::from_millis(1), StatusCode::SERVICE_UNAVAILABLE);
+            ONE.record("/x", Duration::from_millis(1), StatusCode::GATEWAY_TIMEOUT);
+        });
+        let mut counted: Vec<_> = snapshotter
+            .snapshot()
+            .into_vec()
+            .into_iter()
+            .map(|(key, _, _, value)| match value {
+                DebugValue::Counter(count) => (key.key().name().to_owned(), count),
+                DebugValue::Histogram(values) => (key.key().name().to_owned(), values.len() as u64),
+                DebugValue::Gauge(_) => unreachable!("no gauge"),
+            })
+            .collect();
+        counted.sort();
+        let wanted = [
+            ("availability_breach_total", 2),
+            ("error_breach_total", 3),
+            ("latency_breach_total", 1),
+            ("request_duration_seconds", 5),
+        ];
+        assert_eq!(counted, wanted.map(|(name, count)| (format!("api_slo_{name}"), count)));
+    }
+}
