@@ -1,10 +1,12 @@
-//! A body that is read whole, neither too large nor too slow.
+//! A body that is read whole, neither too large nor too slow, and as JSON with the place of what is wrong in it.
 
 use std::time::Duration;
 
 use axum::body::{Body, Bytes, to_bytes};
+use serde::de::DeserializeOwned;
 
-use crate::Problem;
+use crate::wire::pointer;
+use crate::{Problem, Violation};
 
 /// How long a client may take to send a body.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -17,5 +19,42 @@ pub(super) async fn whole(body: Body, most: usize, too_large: impl FnOnce() -> P
         // The client is gone, and nobody reads this.
         Ok(Err(_)) => Err(Problem::too_slow("the body broke off")),
         Err(_) => Err(Problem::too_slow("the body took more than 30 s")),
+    }
+}
+
+/// One JSON object and nothing behind it; `limit` and `french` say what was asked for.
+pub(super) fn json<T: DeserializeOwned>(bytes: &[u8], limit: &str, french: &str) -> Result<T, Problem> {
+    let refuse = |pointer: String, found: &serde_json::Error, limit: &str, french: &str| {
+        Problem::invalid_body(vec![Violation::new(pointer, found, limit, french)])
+    };
+    let mut json = serde_json::Deserializer::from_slice(bytes);
+    let read = serde_path_to_error::deserialize(&mut json)
+        .map_err(|error| refuse(pointer(error.path()), error.inner(), limit, french))?;
+    json.end().map_err(|error| refuse(String::new(), &error, "one JSON object", "un seul objet JSON"))?;
+    Ok(read)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+
+    #[test]
+    fn a_wrong_value_is_named_by_its_pointer() {
+        type Rows = BTreeMap<String, Vec<BTreeMap<String, f32>>>;
+        let place = |text: &str| {
+            let problem = json::<Rows>(text.as_bytes(), "rows", "des lignes").unwrap_err();
+            problem.violations[0].pointer.clone()
+        };
+        assert!(json::<Rows>(br#"{"a.b": [{"c": 1}]}"#, "rows", "des lignes").is_ok());
+        for (text, pointer) in [
+            (r#"{"rows": [{}, {"x": "two"}]}"#, "/rows/1/x"),
+            (r#"{"a.b": [{"c/d": null}]}"#, "/a.b/0/c~1d"),
+            (r#"{"a~b": 7}"#, "/a~0b"),
+            ("[]", ""),
+            (r#"{"a": []} and more"#, ""),
+        ] {
+            assert_eq!(place(text), pointer, "{text}");
+        }
     }
 }

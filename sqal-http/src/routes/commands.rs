@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sqal_core::{DeviceId, Name};
 
-use super::body::whole;
+use super::body::{json, whole};
 use crate::commands::NotAnswered;
 use crate::wire::{Command, Done};
 use crate::{Problem, Services, Violation};
@@ -87,29 +87,18 @@ fn too_long(found: &str) -> Problem {
 
 /// The command, or everything that can be said of what is wrong with it.
 fn read(body: &[u8]) -> Result<Asked, Problem> {
-    let refuse = |pointer: String, found: String, limit: &str, french: &str| {
+    let refuse = |pointer: &str, found: String, limit: &str, french: &str| {
         Problem::invalid_body(vec![Violation::new(pointer, found, limit, french)])
     };
-    let mut json = serde_json::Deserializer::from_slice(body);
-    let asked: Asked = serde_path_to_error::deserialize(&mut json).map_err(|error| {
-        // A path is dotted, and a point is the whole.
-        let path = error.path().to_string();
-        let pointer = if path == "." { String::new() } else { format!("/{}", path.replace('.', "/")) };
-        refuse(
-            pointer,
-            error.inner().to_string(),
-            "a command: name, arguments, timeout_secs",
-            "une commande : name, arguments, timeout_secs",
-        )
-    })?;
-    json.end().map_err(|error| refuse(String::new(), error.to_string(), "one JSON object", "un objet JSON"))?;
+    let asked: Asked =
+        json(body, "a command: name, arguments, timeout_secs", "une commande : name, arguments, timeout_secs")?;
     if !asked.name.as_str().bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'.')) {
         let (limit, french) = ("letters a to z, digits, _ and .", "lettres a à z, chiffres, _ et .");
-        return Err(refuse("/name".to_owned(), format!("{:?}", asked.name.as_str()), limit, french));
+        return Err(refuse("/name", format!("{:?}", asked.name.as_str()), limit, french));
     }
     if !(1.0..=MOST_SECS).contains(&asked.timeout_secs) {
         let (limit, french) = (format!("1 to {MOST_SECS}"), format!("1 à {MOST_SECS}"));
-        return Err(refuse("/timeout_secs".to_owned(), asked.timeout_secs.to_string(), &limit, &french));
+        return Err(refuse("/timeout_secs", asked.timeout_secs.to_string(), &limit, &french));
     }
     Ok(asked)
 }

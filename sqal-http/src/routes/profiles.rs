@@ -14,7 +14,7 @@ use serde::Serialize;
 use sqal_core::{Grade, Name, ProfileRef, SampleId};
 use sqal_storage::SampleQuery;
 
-use super::body::whole;
+use super::body::{json, whole};
 use crate::{Problem, Profile, Profiles, Services, Violation};
 
 /// The largest profile, in bytes: a hundred times the example.
@@ -150,9 +150,9 @@ pub(super) async fn dry_run(
 ) -> Result<Json<DryRun>, Problem> {
     let (reference, _) = known(services.intake.profiles(), name)?;
     let name = reference.name;
-    let tried = read(&whole(body, LARGEST, || refused("", format!("more than {LARGEST} bytes"), "a profile")).await?)?;
-    let tried =
-        Profiles::new([(name, tried)]).map_err(|error| refused("", error.to_string(), "a profile that can judge"))?;
+    let body = whole(body, LARGEST, || refused(format!("more than {LARGEST} bytes"), "a profile")).await?;
+    let tried = json(&body, "a profile as GET shows it", "un profil comme GET le montre")?;
+    let tried = Profiles::new([(name, tried)]).map_err(|error| refused(error, "a profile that can judge"))?;
     let query = SampleQuery::newest(NonZeroU16::new(HISTORY).unwrap_or(NonZeroU16::MIN));
     let history = services.store.query(&query).await?.items;
     let (mut grades, mut examples, mut samples, mut changed) = (BTreeMap::<_, usize>::new(), Vec::new(), 0, 0);
@@ -189,17 +189,6 @@ pub(super) async fn dry_run(
     }))
 }
 
-fn refused(pointer: &str, found: impl std::fmt::Display, limit: &str) -> Problem {
-    Problem::invalid_body(vec![Violation::new(pointer, found, limit, "un profil qui peut juger")])
-}
-
-fn read(body: &[u8]) -> Result<Profile, Problem> {
-    let mut json = serde_json::Deserializer::from_slice(body);
-    let profile = serde_path_to_error::deserialize(&mut json).map_err(|error| {
-        let path = error.path().to_string();
-        let pointer = if path == "." { String::new() } else { format!("/{}", path.replace('.', "/")) };
-        refused(&pointer, error.inner(), "a profile as GET shows it")
-    })?;
-    json.end().map_err(|error| refused("", error, "one JSON object"))?;
-    Ok(profile)
+fn refused(found: impl std::fmt::Display, limit: &str) -> Problem {
+    Problem::invalid_body(vec![Violation::new("", found, limit, "un profil qui peut juger")])
 }

@@ -119,17 +119,7 @@ fn diagnose(text: &str) -> Violation {
         // The frame itself was read: what follows it is wrong.
         return Violation::new("", "text after the frame", "one JSON object", "un seul objet JSON");
     };
-    let pointer: String = error
-        .path()
-        .iter()
-        .map(|segment| match segment {
-            serde_path_to_error::Segment::Seq { index } => format!("/{index}"),
-            serde_path_to_error::Segment::Map { key } => format!("/{}", key.replace('~', "~0").replace('/', "~1")),
-            serde_path_to_error::Segment::Enum { variant } => format!("/{variant}"),
-            // Nothing was read there yet: the place is the parent.
-            serde_path_to_error::Segment::Unknown => String::new(),
-        })
-        .collect();
+    let pointer = pointer(error.path());
     let error = error.into_inner();
     let message = error.to_string();
     let message = message.rsplit_once(" at line ").map_or(message.as_str(), |(message, _)| message);
@@ -164,6 +154,20 @@ fn diagnose(text: &str) -> Violation {
         }
         _ => Violation::new(pointer, format!("{value} ({message})"), "JSON", "du JSON"),
     }
+}
+
+/// A place as a JSON pointer (RFC 6901).
+pub(crate) fn pointer(path: &serde_path_to_error::Path) -> String {
+    use serde_path_to_error::Segment;
+    path.iter()
+        .map(|segment| match segment {
+            Segment::Seq { index } => format!("/{index}"),
+            Segment::Map { key } => format!("/{}", key.replace('~', "~0").replace('/', "~1")),
+            Segment::Enum { variant } => format!("/{variant}"),
+            // Nothing was read there yet: the place is the parent.
+            Segment::Unknown => String::new(),
+        })
+        .collect()
 }
 
 /// serde's name of what it expected, for people.

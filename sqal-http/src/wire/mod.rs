@@ -8,7 +8,7 @@ mod talk;
 mod time;
 
 pub use document::{Document, document};
-pub(crate) use frame::{Incoming, parse, sample_id_of};
+pub(crate) use frame::{Incoming, parse, pointer, sample_id_of};
 pub(crate) use statistics::{DeviceStatistics, HourDocument, Totals};
 #[cfg(feature = "ws")]
 pub(crate) use talk::{Command, CommandAck, Done, Hello, Talk, Welcome, talk};
