@@ -12,20 +12,21 @@ use crate::Problem;
 /// A name can be made to mean this machine by whoever owns it (DNS rebinding), and then both headers agree: only an address, or `localhost`, says
 /// that the page came from here.
 pub(crate) fn same(headers: &HeaderMap) -> Result<(), Problem> {
-    let text = |name| headers.get(name).map(|value: &HeaderValue| value.to_str().unwrap_or(""));
-    let Some(origin) = text(header::ORIGIN) else { return Ok(()) };
-    let host = text(header::HOST).unwrap_or("");
-    let from_here = origin.split_once("://").is_some_and(|(_, page)| page == host) && is_an_address(host);
-    if from_here { Ok(()) } else { Err(Problem::forbidden_origin()) }
+    let Some(origin) = headers.get(header::ORIGIN) else { return Ok(()) };
+    if host_of_page(origin, headers).is_some_and(is_an_address) { Ok(()) } else { Err(Problem::forbidden_origin()) }
 }
 
 /// Refuses what a page of another host has sent with a cookie of this one.
 pub(crate) fn same_host(headers: &HeaderMap) -> Result<(), Problem> {
-    let page = headers.get(header::ORIGIN).map(|origin| origin.as_bytes().splitn(2, |byte| *byte == b'/').last());
-    let host = headers.get(header::HOST).map(HeaderValue::as_bytes);
     // A browser says where a page is from whenever it writes; whoever sends a cookie and no origin is none.
-    let from_here = page.is_some_and(|page| page.and_then(|page| page.strip_prefix(b"/")) == host);
-    if from_here { Ok(()) } else { Err(Problem::forbidden_origin()) }
+    let origin = headers.get(header::ORIGIN).ok_or_else(Problem::forbidden_origin)?;
+    host_of_page(origin, headers).map(|_| ()).ok_or_else(Problem::forbidden_origin)
+}
+
+/// The host that was asked, if a page of this origin came from it.
+fn host_of_page<'a>(origin: &HeaderValue, headers: &'a HeaderMap) -> Option<&'a str> {
+    let (_, page) = origin.to_str().ok()?.split_once("://")?;
+    headers.get(header::HOST)?.to_str().ok().filter(|host| *host == page)
 }
 
 fn is_an_address(host: &str) -> bool {
@@ -68,6 +69,32 @@ mod tests {
             (Some("null"), Some("127.0.0.1:8000")),
             (Some(""), Some("")),
             (Some("http://127.0.0.1.evil.example"), Some("127.0.0.1.evil.example")),
+        ] {
+            assert!(!asks(origin, host), "{origin:?} {host:?}");
+        }
+    }
+
+    #[test]
+    fn a_cookie_is_believed_from_pages_of_this_host_only() {
+        let asks = |origin: Option<&str>, host: Option<&str>| {
+            let mut headers = HeaderMap::new();
+            for (name, value) in [(header::ORIGIN, origin), (header::HOST, host)] {
+                value.map(|value| headers.insert(name, value.parse().unwrap()));
+            }
+            same_host(&headers).is_ok()
+        };
+        assert!(asks(Some("https://line.example"), Some("line.example")));
+        assert!(asks(Some("http://line:8000"), Some("line:8000")));
+        for (origin, host) in [
+            (None, None),
+            (None, Some("line")),
+            // A page without an origin, of a request without a host: neither is the same as the other.
+            (Some("null"), None),
+            (Some("null"), Some("null")),
+            (Some(""), Some("")),
+            (Some("https://"), None),
+            (Some("https://evil.example"), Some("line.example")),
+            (Some("https://evil.example/line.example"), Some("line.example")),
         ] {
             assert!(!asks(origin, host), "{origin:?} {host:?}");
         }
