@@ -21,21 +21,20 @@ pub(super) struct Gate {
     pub(super) services: Arc<Services>,
     pub(super) route: Route,
     pub(super) number: u16,
+    pub(super) objective: Option<Objective>,
 }
 
 /// Lets a call in, or says why not; the route finds the [`Caller`] among the request's extensions.
 pub(super) async fn admit(State(gate): State<Gate>, request: Request, next: Next) -> Response {
-    let (route, services, begun) = (gate.route, Arc::clone(&gate.services), gate.services.clock.now());
+    let Some(objective) = gate.objective else { return answer(gate, request, next).await };
+    let (path, services, begun) = (gate.route.path, Arc::clone(&gate.services), gate.services.clock.now());
     let response = answer(gate, request, next).await;
-    if let Some(objective) = Objective::of(&route) {
-        let took = services.clock.now().saturating_duration_since(begun);
-        objective.record(route.path, took, response.status());
-    }
+    objective.record(path, services.clock.now().saturating_duration_since(begun), response.status());
     response
 }
 
 async fn answer(gate: Gate, mut request: Request, next: Next) -> Response {
-    let Gate { services, route, number } = gate;
+    let Gate { services, route, number, .. } = gate;
     if let Some(successor) = route.successor
         && !services.legacy.enabled
     {

@@ -191,9 +191,10 @@ pub fn router(services: Services) -> Router {
     let mut number = 0;
     let mut gated = |entries: Vec<Entry>| {
         entries.into_iter().fold(Router::new(), |router, Entry { route, answer }| {
-            let gate = gate::Gate { services: Arc::clone(&services), route, number };
+            let objective = Objective::of(&route);
+            let gate = gate::Gate { services: Arc::clone(&services), route, number, objective };
             number += 1;
-            if Objective::of(&route).is_some() {
+            if objective.is_some() {
                 Objective::begin(route.path);
             }
             router.route(route.path, answer.route_layer(from_fn_with_state(gate, gate::admit)))
