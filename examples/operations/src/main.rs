@@ -444,7 +444,7 @@ async fn run(command: What) -> Result<String, Failed> {
 /// Empties the cache that reference servers share.
 async fn forget(url: &str) -> Result<(), String> {
     let redis = Redis::connect(url).map_err(|error| error.to_string())?;
-    let cleared = RedisCache::new(&redis, "sqal").clear(&CacheScope::All).await;
+    let cleared = RedisCache::new(&redis, RedisCache::USUAL_PREFIX).clear(&CacheScope::All).await;
     let _ = redis.close().await;
     cleared.map_err(|away| away.to_string())
 }

@@ -18,7 +18,8 @@ pub(crate) fn share(services: &mut Services, url: Option<&SecretUrl>, shutdown: 
         return Ok(());
     };
     let redis = Redis::connect(&url.0)?;
-    let cache: Arc<dyn Cache> = Arc::new(MeteredCache::new(RedisCache::new(&redis, "sqal"), SystemClock));
+    let cache: Arc<dyn Cache> =
+        Arc::new(MeteredCache::new(RedisCache::new(&redis, RedisCache::USUAL_PREFIX), SystemClock));
     // A probe costs a quarter of a second at most, and one reader in five seconds.
     let breaker = BreakerConfig { open_for: OpenFor::always(Duration::from_secs(5)), ..BreakerConfig::default() };
     services.caches = Arc::new(Caches::near(&(Arc::new(SystemClock) as Arc<dyn Clock>)).with_far(&cache, breaker)?);

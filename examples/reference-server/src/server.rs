@@ -107,7 +107,10 @@ pub async fn serve(config: Config, ready: impl FnOnce(SocketAddr)) -> Result<(),
     services.dead_letters = Arc::new(DeadLetters::in_file(&config.data_dir.join("dead-letters.ndjson"))?);
     services.access = Arc::new(config.access);
     (services.quotas, services.legacy) = (Arc::new(config.quotas), config.legacy);
-    services.connect_limit = config.connections.map(|quota| Arc::new(ConnectLimit::new(quota).unwrap_or_default()));
+    services.connect_limit = config.connections.map(|quota| {
+        // So many in a minute is a rate that any bucket can keep.
+        Arc::new(ConnectLimit::new(quota).unwrap_or_else(|error| unreachable!("{error}")))
+    });
     services.trusted_proxies = config.trusted_proxies;
     let _following = config
         .tokens_file

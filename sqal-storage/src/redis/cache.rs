@@ -34,6 +34,9 @@ pub struct RedisCache {
 }
 
 impl RedisCache {
+    /// The prefix of whoever has no reason for another: processes share values, and clear them, under the same one only.
+    pub const USUAL_PREFIX: &str = "sqal";
+
     /// A cache whose keys begin with this prefix.
     #[must_use]
     pub fn new(redis: &Redis, prefix: impl Into<String>) -> Self {
