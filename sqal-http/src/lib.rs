@@ -54,7 +54,7 @@ pub use access::{Access, Caller, Grant, Holder, NotAHash, NotTokens, Role, Token
 pub use caches::Caches;
 pub use dead_letters::{DeadLetter, DeadLetters};
 #[cfg(feature = "ws")]
-pub use ingest::WebSockets;
+pub use ingest::{Speech, WebSockets};
 pub use intake::{FrameLimits, Intake};
 #[cfg(feature = "openapi")]
 pub use openapi::openapi;

@@ -2,6 +2,7 @@
 
 pub mod check;
 pub mod demo;
+pub mod fuzz;
 pub mod load;
 pub mod packages;
 pub mod process;

@@ -1,16 +1,17 @@
-//! `cargo xtask check | test | load | soak | rolling | drill | bench | demo | tidy`: the checks and commands of this repository.
+//! `cargo xtask check | test | fuzz | load | soak | rolling | drill | bench | demo | tidy`: the checks and commands of this repository.
 
 use std::path::Path;
 use std::process::ExitCode;
 
 use xtask::process::Interrupts;
 use xtask::report::say;
-use xtask::{check, demo, load, scenarios, seeded, test, tidy};
+use xtask::{check, demo, fuzz, load, scenarios, seeded, test, tidy};
 
 const USAGE: &str = "usage: cargo xtask <command>
 
   check   everything that needs no service: format, lints, docs, layers, features, licences
   test    every test; installs and starts PostgreSQL, Redis, a browser, Prometheus and schemathesis for itself, and stops them
+  fuzz [minutes] [target]  searches for bytes that break a promise of a parser (10 minutes for each of fuzz/targets)
   load    stations as load on the server, and on a FastAPI server that does the same job, in the same run
   soak [cycles]  random kills of our process and of the databases: nothing acknowledged may be lost (SQAL_SOAK_SEED repeats one)
   rolling [restarts]  a server under 200 stations is restarted and killed, with its database and cache (SQAL_ROLLING_SEED repeats one)
@@ -28,6 +29,7 @@ fn main() -> ExitCode {
     let done = interrupts.and_then(|interrupts| match command.as_str() {
         "check" => check::run(root, &interrupts),
         "test" => test::run(root, &interrupts),
+        "fuzz" => fuzz::run(root, &interrupts, std::env::args().nth(2).as_deref(), std::env::args().nth(3).as_deref()),
         "load" => load::run(root, &interrupts),
         "rolling" => test::rolling(root, &interrupts, std::env::args().nth(2).as_deref()),
         "soak" => test::soak(root, &interrupts, std::env::args().nth(2).as_deref()),

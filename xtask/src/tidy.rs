@@ -100,10 +100,11 @@ pub fn arrows(root: &Path) -> Result<Vec<String>, Failed> {
     let mut found = Vec::new();
     for package in metadata(root)?.packages {
         let Some((_, allowed)) = ARROWS.iter().find(|(name, _)| *name == package.name) else {
-            // Composition roots: examples, benches, xtask. Whatever else appears needs a line in the table.
+            // Composition roots: examples, benches, fuzz, xtask. Whatever else appears needs a line in the table.
             let folder = package.manifest_path.parent().and_then(|folder| folder.strip_prefix(root).ok());
-            let is_root = folder
-                .is_some_and(|f| f.starts_with("examples") || f == Path::new("benches") || f == Path::new("xtask"));
+            let is_root = folder.is_some_and(|f| {
+                f.starts_with("examples") || ["benches", "fuzz", "xtask"].iter().any(|root| f == Path::new(root))
+            });
             if !is_root {
                 found.push(format!("{}: this crate is not in the arrow table", package.name));
             }

@@ -21,6 +21,9 @@ pub const MACHETE: Tool = Tool { name: "cargo-machete", version: "0.9.2" };
 /// Holds the tree of dependencies against `deny.toml`.
 pub const DENY: Tool = Tool { name: "cargo-deny", version: "0.20.2" };
 
+/// Builds targets with what libFuzzer needs to see where an input leads.
+pub const FUZZ: Tool = Tool { name: "cargo-fuzz", version: "0.13.2" };
+
 /// The path of a tool; builds it if it is not there.
 ///
 /// # Errors

@@ -7,3 +7,4 @@ mod speech;
 
 pub(crate) use session::upgrade;
 pub use sockets::WebSockets;
+pub use speech::Speech;

@@ -8,8 +8,17 @@ use serde_json::{Value, json};
 use crate::{Problem, Violation};
 
 /// How both sides write on one connection.
+///
+/// ```
+/// use axum::extract::ws::Message;
+/// use sqal_http::Speech;
+///
+/// let event = r#"{"specversion":"1.0","id":"1","source":"/station/1","type":"sqal.sensor_data","data":{"type":"sensor_data"}}"#;
+/// let heard = Speech::CloudEvents.hear(&Message::text(event), 4096).unwrap();
+/// assert_eq!(heard, r#"{"type":"sensor_data"}"#);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Speech {
+pub enum Speech {
     /// The documented frame as JSON text: without a subprotocol.
     Documented,
     /// The same as CBOR (RFC 8949) in binary messages.
@@ -26,10 +35,11 @@ const CLOUD_EVENTS: &str = "cloudevents.json";
 
 impl Speech {
     /// The subprotocols that are known.
-    pub(super) const KNOWN: [&str; 2] = [CBOR, CLOUD_EVENTS];
+    pub const KNOWN: [&str; 2] = [CBOR, CLOUD_EVENTS];
 
     /// What was agreed on.
-    pub(super) fn agreed(protocol: Option<&str>) -> Self {
+    #[must_use]
+    pub fn agreed(protocol: Option<&str>) -> Self {
         match protocol {
             Some(CBOR) => Self::Cbor,
             Some(CLOUD_EVENTS) => Self::CloudEvents,
@@ -39,8 +49,12 @@ impl Speech {
 
     /// What a device has said, as the documented JSON.
     ///
-    /// What is unpacked here is at most twice as long as a frame may be: an envelope needs no more.
-    pub(super) fn hear(self, message: &Message, longest: usize) -> Result<Cow<'_, str>, Problem> {
+    /// What is unpacked here is at most twice as long as a frame may be (`longest`, in bytes): an envelope needs no more.
+    ///
+    /// # Errors
+    ///
+    /// [`Problem`] for a message that is not of this way of writing, or too long; what is in it is judged by [`Intake`](crate::Intake).
+    pub fn hear(self, message: &Message, longest: usize) -> Result<Cow<'_, str>, Problem> {
         let bytes = match message {
             Message::Text(text) => text.len(),
             Message::Binary(bytes) => bytes.len(),
@@ -71,7 +85,8 @@ impl Speech {
     }
 
     /// What we say, from the documented JSON; `number` tells apart what is said on one connection.
-    pub(super) fn say(self, text: String, number: u64) -> Message {
+    #[must_use]
+    pub fn say(self, text: String, number: u64) -> Message {
         match self {
             Self::Documented => Message::text(text),
             Self::Cbor => {

@@ -1,0 +1,96 @@
+//! A whole conversation over a WebSocket: every message is answered, or the connection is closed with a code that says why.
+
+use std::cell::RefCell;
+
+use axum::extract::ws;
+use axum::http::HeaderValue;
+use futures_util::{SinkExt, StreamExt};
+use hyper::server::conn::http1;
+use hyper_util::rt::TokioIo;
+use hyper_util::service::TowerToHyperService;
+use serde_json::{Value, json};
+use sqal_http::Speech;
+use tokio::io::DuplexStream;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::{WebSocketStream, client_async};
+
+use crate::line::Line;
+
+thread_local! {
+    static LINE: RefCell<Line> = RefCell::new(Line::new(false));
+}
+
+/// Messages of a device: the first byte says how it writes; a line each, whose first byte says whether it is text.
+pub fn conversation(data: &[u8]) {
+    let Some((speech, rest)) = data.split_first() else { return };
+    let protocol = [None, Some(Speech::KNOWN[0]), Some(Speech::KNOWN[1])][usize::from(*speech) % 3];
+    let messages = rest.split(|byte| *byte == b'\n').take(32).filter_map(|line| {
+        let (kind, said) = line.split_first()?;
+        Some(match std::str::from_utf8(said) {
+            Ok(text) if kind % 4 != 0 => Message::text(text),
+            _ => Message::binary(said.to_vec()),
+        })
+    });
+    let messages: Vec<_> = messages.chain([last(Speech::agreed(protocol))]).collect();
+    LINE.with_borrow_mut(|line| {
+        line.on(async |app| {
+            let (ours, theirs) = tokio::io::duplex(64 * 1024);
+            let service = TowerToHyperService::new(app);
+            let serving =
+                tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(theirs), service).with_upgrades());
+            let mut request = "ws://line/ws/sensors".into_client_request().expect("an address");
+            if let Some(protocol) = protocol {
+                request.headers_mut().insert("sec-websocket-protocol", HeaderValue::from_static(protocol));
+            }
+            let (socket, _) = client_async(request, ours).await.expect("a connection");
+            converse(socket, messages).await;
+            serving.await.expect("no panic").expect("HTTP");
+        });
+    });
+}
+
+/// The name of a frame that nobody else sends.
+const END: &str = "the end";
+
+/// A frame that cannot be taken, and whose answer says that those of all before it were given.
+fn last(speech: Speech) -> Message {
+    match speech.say(json!({ "type": "sensor_data", "sample_id": END }).to_string(), 0) {
+        ws::Message::Binary(bytes) => Message::binary(bytes),
+        ws::Message::Text(text) => Message::text(text.as_str()),
+        other => panic!("{other:?} says nothing"),
+    }
+}
+
+/// Says everything and hears every answer.
+async fn converse(socket: WebSocketStream<DuplexStream>, messages: Vec<Message>) {
+    let (mut sink, mut stream) = socket.split();
+    let asked = messages.len();
+    let saying = async {
+        for message in messages {
+            sink.send(message).await.expect("what is said is taken");
+        }
+    };
+    let hearing = async {
+        let mut answers = 0;
+        loop {
+            let said: Value = match stream.next().await.expect("an answer").expect("a connection") {
+                Message::Text(text) => serde_json::from_str(&text).expect("JSON"),
+                Message::Binary(bytes) => ciborium::from_reader(&*bytes).expect("CBOR"),
+                Message::Ping(_) | Message::Pong(_) => continue,
+                other => panic!("{other:?} after {answers} of {asked} answers"),
+            };
+            let said = said.get("data").unwrap_or(&said);
+            answers += 1;
+            assert!(answers <= asked, "{answers} answers to {asked} messages: {said}");
+            if let Some(problem) = said.get("problem") {
+                let status = problem["status"].as_u64();
+                assert!(status.is_some_and(|status| (400..500).contains(&status)), "{said}");
+            }
+            if said["sample_id"] == END {
+                return;
+            }
+        }
+    };
+    tokio::join!(saying, hearing);
+}

@@ -1,0 +1,74 @@
+//! Frames as text, CBOR and events, and cursors: what is taken can be written down and read back, what is not says why.
+
+use std::cell::LazyCell;
+
+use axum::extract::ws::Message;
+use sqal_http::{Intake, Problem, Speech, document};
+use sqal_storage::{Cursor, decode_frame, encode_frame};
+
+use crate::line;
+
+thread_local! {
+    static INTAKE: LazyCell<Intake> = LazyCell::new(line::intake);
+}
+
+/// Whatever is refused names what is wrong, and can be told.
+fn is_told(problem: &Problem) {
+    let text = serde_json::to_string(problem).expect("a problem can be written");
+    assert!((400..500).contains(&problem.status), "{text}");
+    assert!(problem.status == 413 || !problem.violations.is_empty(), "{text}");
+    assert!(problem.violations.iter().all(|one| one.pointer.is_empty() || one.pointer.starts_with('/')), "{text}");
+}
+
+/// A frame as text: a sample that is the same when it is written down and read back, or what is wrong with it.
+pub fn frame(data: &[u8]) {
+    if let Ok(text) = std::str::from_utf8(data) {
+        judged(text);
+    }
+}
+
+fn judged(text: &str) {
+    INTAKE.with(|intake| match intake.accept(text) {
+        Err(problem) => is_told(&problem),
+        Ok(sample) => {
+            let bytes = encode_frame(sample.tof.as_ref(), sample.spectrum.as_ref());
+            assert_eq!(decode_frame(&bytes), Ok((sample.tof, sample.spectrum)), "the raw readings");
+            if let Some(score) = sample.inspection.verdict.score {
+                assert!((0.0..=1.0).contains(&score.value()) && score.u().is_finite(), "{score:?}");
+            }
+            let shown = serde_json::to_string(&document(&sample)).expect("names and finite numbers");
+            let again = intake.accept(&shown).unwrap_or_else(|problem| panic!("{shown} is not taken: {problem:?}"));
+            assert_eq!((again.key, again.tof, again.spectrum), (sample.key, sample.tof, sample.spectrum), "{shown}");
+        }
+    });
+}
+
+fn heard(speech: Speech, message: &Message) {
+    let longest = INTAKE.with(|intake| intake.limits().bytes);
+    match speech.hear(message, longest) {
+        Err(problem) => is_told(&problem),
+        Ok(text) => judged(&text),
+    }
+}
+
+/// A frame as CBOR.
+pub fn cbor(data: &[u8]) {
+    heard(Speech::Cbor, &Message::binary(data.to_vec()));
+}
+
+/// A frame in an event.
+pub fn cloud_events(data: &[u8]) {
+    if let Ok(text) = std::str::from_utf8(data) {
+        heard(Speech::CloudEvents, &Message::text(text));
+    }
+}
+
+/// A place in a list: read back as it is written.
+pub fn cursor(data: &[u8]) {
+    if let Ok(text) = std::str::from_utf8(data)
+        && let Ok(cursor) = text.parse::<Cursor>()
+    {
+        assert_eq!(cursor.to_string(), text.to_ascii_lowercase());
+        assert_eq!(cursor.to_string().parse(), Ok(cursor));
+    }
+}

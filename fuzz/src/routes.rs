@@ -1,0 +1,110 @@
+//! What clients send over HTTP: batches, queries, fields of the head, profiles.
+
+use std::cell::RefCell;
+
+use axum::body::Body;
+use axum::http::{HeaderName, HeaderValue, Request, StatusCode, Uri};
+use sqal_http::routes;
+
+use crate::line::{Line, PROFILE, TOKEN, ask};
+
+thread_local! {
+    static OPEN: RefCell<Line> = RefCell::new(Line::new(false));
+    static GUARDED: RefCell<Line> = RefCell::new(Line::new(true));
+}
+
+fn post(path: &str, body: &[u8]) -> Request<Body> {
+    Request::post(path).body(Body::from(body.to_vec())).expect("a path")
+}
+
+/// A batch: a result for each row, in their order.
+pub fn ndjson(data: &[u8]) {
+    let (status, answer) = ask(&OPEN, post("/api/v1/samples:batch", data));
+    let Ok(text) = std::str::from_utf8(data) else { return assert_eq!(status, StatusCode::BAD_REQUEST) };
+    if status == StatusCode::OK {
+        let told = answer.json();
+        let rows = text.lines().filter(|line| !line.trim().is_empty()).count();
+        let items = told["items"].as_array().expect("a list");
+        assert_eq!(items.len(), rows);
+        assert!((1..).zip(items).all(|(row, item)| item["sequence"] == row), "{told}");
+        let count = |what: &str| told[what].as_u64().expect("a number");
+        assert_eq!(count("persisted") + count("duplicate") + count("rejected"), rows as u64, "{told}");
+    }
+}
+
+/// The routes that are read, with the names in their paths filled in.
+fn readable() -> Vec<String> {
+    let read = routes().into_iter().filter(|route| route.method == "GET" && !route.path.starts_with("/ws/"));
+    read.map(|route| {
+        let known =
+            [("{name}", PROFILE), ("{device_id}", "ESP32_SIM_1234"), ("{id}", "0192ccc4-62c0-7000-8000-000000000000")];
+        known.iter().fold(route.path.to_owned(), |path, (name, value)| path.replace(name, value))
+    })
+    .collect()
+}
+
+/// A query of any route: first a byte that says which, then the query, and behind a line's end what its path is to end with.
+pub fn query(data: &[u8]) {
+    let Some((which, rest)) = data.split_first() else { return };
+    let Ok(rest) = std::str::from_utf8(rest) else { return };
+    let (query, name) = rest.split_once('\n').unwrap_or((rest, ""));
+    let readable = readable();
+    let path = &readable[usize::from(*which) % readable.len()];
+    if let Ok(uri) = format!("{path}{name}?{query}").parse::<Uri>() {
+        let _ = ask(&OPEN, Request::get(uri).body(Body::empty()).expect("a path"));
+    }
+}
+
+/// The fields of a head that are read by us.
+const FIELDS: [&str; 12] = [
+    "authorization",
+    "cookie",
+    "origin",
+    "host",
+    "x-forwarded-for",
+    "if-none-match",
+    "if-match",
+    "idempotency-key",
+    "last-event-id",
+    "content-type",
+    "access-control-request-method",
+    "sec-fetch-site",
+];
+
+/// Fields of a head: a line each, whose first byte says which; the first line's first byte says which route, with a token or without.
+pub fn headers(data: &[u8]) {
+    let Some((which, rest)) = data.split_first() else { return };
+    let all = routes();
+    let route = all[usize::from(*which) % all.len()];
+    let path = route.path.replace("{name}", PROFILE).replace("{*file}", "index.css");
+    let mut request = Request::builder().method(route.method).uri(path.replace(['{', '}'], "x"));
+    for (at, line) in rest.split(|byte| *byte == b'\n').take(16).enumerate() {
+        let Some((field, value)) = line.split_first() else { continue };
+        if let Ok(value) = HeaderValue::from_bytes(value) {
+            request = request.header(HeaderName::from_static(FIELDS[usize::from(*field) % FIELDS.len()]), value);
+        }
+        if at == 0 && *field > 127 {
+            request = request.header("authorization", format!("Bearer {TOKEN}"));
+        }
+    }
+    let _ = ask(&GUARDED, request.body(Body::empty()).expect("a method, a path and fields"));
+}
+
+/// A profile that is tried: a sum of what it would have said, or what is wrong with it.
+pub fn profile(data: &[u8]) {
+    let stored = OPEN.with_borrow_mut(|line| line.ask(post("/api/v1/samples:batch", one_frame().as_bytes())));
+    assert_eq!(stored.0, StatusCode::OK);
+    let (status, answer) = ask(&OPEN, post(&format!("/api/v1/profiles/{PROFILE}/dry-run"), data));
+    if status == StatusCode::OK {
+        let told = answer.json();
+        assert_eq!(told["samples"], 1, "{told}");
+        let moved: u64 =
+            told["grades"].as_array().into_iter().flatten().filter_map(|one| one["samples"].as_u64()).sum();
+        assert_eq!(moved, 1, "{told}");
+    }
+}
+
+/// The documented frame in one line.
+fn one_frame() -> String {
+    fixtures::DOCUMENTED_FRAME.lines().map(str::trim).collect()
+}

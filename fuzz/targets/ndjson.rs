@@ -1,0 +1,4 @@
+//! The fuzzing target `ndjson`; what it holds is said in the library.
+#![cfg_attr(fuzzing, no_main)]
+
+fuzzing::target!(ndjson);
