@@ -20,6 +20,7 @@
 //!
 //! # Features
 //!
+//! - `client`: the other way round: how an embedding service calls others, and whom it does not.
 //! - `ws`: the device endpoint `/ws/sensors`.
 //! - `dashboard`: the live page at `/`.
 //! - `openapi`: the description of every route at `/openapi/v1.json`, and `/docs` to read and try it.
@@ -27,6 +28,8 @@
 mod access;
 mod answer;
 mod caches;
+#[cfg(feature = "client")]
+pub mod client;
 #[cfg(feature = "ws")]
 mod commands;
 #[cfg(feature = "dashboard")]

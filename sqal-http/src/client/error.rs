@@ -1,0 +1,190 @@
+//! [`SendError`]: why there is no answer, for deciding what to do next.
+
+use std::error::Error;
+use std::io;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use hyper_util::client::legacy;
+use sqal_resilience::{Rejected, Sent, TimedOut};
+
+/// A host that may not be called, and the address that says so.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("host {host} is {address}, which is not of the Internet and in no allowed network")]
+pub struct AddressRefused {
+    /// The host as it was configured.
+    pub host: String,
+    /// Its address, the first one if it has several.
+    pub address: IpAddr,
+}
+
+/// Which limit of time was over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Limit {
+    /// To find the address, to connect and to prove who is there.
+    Connect,
+    /// One attempt, from looking for a connection to the last byte of the answer.
+    Attempt,
+    /// All attempts and the waits between them, or what the caller's own deadline left of it.
+    Total,
+}
+
+impl Limit {
+    /// A name for logs, which does not change: that of the setting.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Connect => "connect",
+            Self::Attempt => "attempt",
+            Self::Total => "total",
+        }
+    }
+}
+
+/// A request that cannot be sent as it is.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidRequest {
+    /// It names a scheme or a host, or no path. What it names is not repeated: a query may hold a secret.
+    #[error("request target: expected a path that begins with / and perhaps a query, without scheme and host")]
+    Target,
+    /// CONNECT asks for a tunnel to somewhere else.
+    #[error("method CONNECT: expected any other")]
+    Connect,
+    /// A field that belongs to the connection, which several requests share.
+    #[error("header {0}: set by the client, expected none")]
+    Header(&'static str),
+}
+
+/// Why there is no answer. A status is an answer, whatever it says.
+///
+/// Nothing of a request is in it but the host: no path, no query, no header.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SendError {
+    /// Every address of the host is one that may not be called.
+    #[error(transparent)]
+    AddressRefused(#[from] AddressRefused),
+    /// The breaker refused it: the destination was failing a moment ago.
+    #[error(transparent)]
+    Rejected(#[from] Rejected),
+    /// A limit of time was over.
+    #[error("no answer in {after:?}, the limit {}", .limit.as_str())]
+    TimedOut {
+        /// Which limit.
+        limit: Limit,
+        /// How long that was.
+        after: Duration,
+    },
+    /// There is no connection: the name has no address, or nobody listens there. The request was not sent.
+    #[error("no connection to {host}, and nothing was sent")]
+    NotSent {
+        /// The host as it was configured.
+        host: String,
+        /// What went wrong.
+        #[source]
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// Whoever listens there could not show to be the host. The request was not sent.
+    #[error("{host} has no certificate that is trusted, and nothing was sent")]
+    Untrusted {
+        /// The host as it was configured.
+        host: String,
+        /// What is wrong with the certificate.
+        #[source]
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// The connection broke before the answer was whole, or what came was no answer; the request may have been done.
+    #[error("the connection to {host} broke after the request may have been sent")]
+    Broken {
+        /// The host as it was configured.
+        host: String,
+        /// What went wrong.
+        #[source]
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// The answer is longer than the destination's largest; its connection was closed.
+    #[error("an answer of more than max_answer, {limit} bytes")]
+    AnswerTooLarge {
+        /// The most that is read, in bytes.
+        limit: usize,
+    },
+    /// The request cannot be sent as it is.
+    #[error(transparent)]
+    InvalidRequest(#[from] InvalidRequest),
+}
+
+impl SendError {
+    /// Whether the same request may succeed later; whether it may be repeated is another question: [`SendError::sent`].
+    #[must_use]
+    pub const fn is_transient(&self) -> bool {
+        match self {
+            Self::Rejected(_) | Self::TimedOut { .. } | Self::NotSent { .. } | Self::Broken { .. } => true,
+            Self::AddressRefused(_)
+            | Self::Untrusted { .. }
+            | Self::AnswerTooLarge { .. }
+            | Self::InvalidRequest(_) => false,
+        }
+    }
+
+    /// Whether the destination can have seen the request.
+    #[must_use]
+    pub const fn sent(&self) -> Sent {
+        match self {
+            Self::TimedOut { limit: Limit::Attempt | Limit::Total, .. }
+            | Self::Broken { .. }
+            | Self::AnswerTooLarge { .. } => Sent::Perhaps,
+            Self::TimedOut { limit: Limit::Connect, .. }
+            | Self::AddressRefused(_)
+            | Self::Rejected(_)
+            | Self::NotSent { .. }
+            | Self::Untrusted { .. }
+            | Self::InvalidRequest(_) => Sent::No,
+        }
+    }
+
+    /// The least time to wait before another request can succeed, if that is known.
+    #[must_use]
+    pub const fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Rejected(refused) => refused.retry_after,
+            _ => None,
+        }
+    }
+
+    /// What the transport says, for deciding.
+    pub(super) fn of_transport(error: legacy::Error, host: &str, connect: Duration) -> Self {
+        let host = host.to_owned();
+        if !error.is_connect() {
+            return Self::Broken { host, source: Box::new(error) };
+        }
+        if let Some(refused) = find::<AddressRefused>(&error) {
+            return Self::AddressRefused(refused.clone());
+        }
+        // The limit is that of each address too, and one of them may ring a moment before the whole.
+        let late = find::<io::Error>(&error).is_some_and(|error| error.kind() == io::ErrorKind::TimedOut);
+        if late || find::<TimedOut>(&error).is_some() {
+            return Self::TimedOut { limit: Limit::Connect, after: connect };
+        }
+        if matches!(find::<rustls::Error>(&error), Some(rustls::Error::InvalidCertificate(_))) {
+            return Self::Untrusted { host, source: Box::new(error) };
+        }
+        Self::NotSent { host, source: Box::new(error) }
+    }
+}
+
+/// The first error of a kind in a chain. What an `io::Error` wraps is not its source, which is that of what it wraps.
+fn find<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a T> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(found) = error.downcast_ref() {
+            return Some(found);
+        }
+        next = match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+            Some(wrapped) => Some(wrapped),
+            None => error.source(),
+        };
+    }
+    None
+}

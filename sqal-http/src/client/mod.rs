@@ -1,0 +1,155 @@
+//! The client by which an embedding service calls others: one pool, limits of time for each destination, retries within a budget, a breaker, and no way inside.
+//!
+//! An [`HttpClient`] holds the connections of a process; a [`Destination`] is one service that is called, with its own limits, breaker and retries. What is
+//! called is decided by who configures and not by who asks: a destination has a fixed [`Origin`], requests are paths under it, redirects are answers like others,
+//! and addresses that are [not of the Internet](is_public) are refused unless a [`Network`] allows them.
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use axum::{Router, routing::get};
+//! use sqal_http::client::{DestinationConfig, HttpClient, HttpClientConfig, Trust};
+//!
+//! let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+//! let origin = format!("http://{}", listener.local_addr()?);
+//! tokio::spawn(async { axum::serve(listener, Router::new().route("/weather", get(|| async { "fog" }))).await });
+//!
+//! // A service inside our own network: its network is allowed, and plain http for this destination.
+//! let client = HttpClient::new(HttpClientConfig {
+//!     allowed: vec!["127.0.0.0/8".parse()?],
+//!     ..HttpClientConfig::usual(Trust::nobody())
+//! });
+//! let config = DestinationConfig { plain_allowed: true, ..DestinationConfig::usual(origin.parse()?) };
+//! let weather = client.destination("weather", config.clone())?;
+//! assert_eq!(weather.get("/weather").await?.into_body(), "fog");
+//!
+//! // Nobody allowed it: refused before anything is sent.
+//! let strict = HttpClient::new(HttpClientConfig::usual(Trust::nobody()));
+//! let refused = strict.destination("weather", config).unwrap_err().to_string();
+//! assert!(refused.starts_with("host 127.0.0.1 is 127.0.0.1, which is not of the Internet"));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! In an order that [the guide of `sqal-resilience`](sqal_resilience) explains: total time, retries, breaker, time of an attempt. There is no proxy, no cookie, no
+//! compression and no field that nobody asked for; HTTP is 1.1, and TLS is 1.2 or 1.3 (rustls with ring).
+//!
+//! # Metrics
+//!
+//! By `destination`: `outgoing_http_requests_total` (also by `outcome`: `2xx` to `5xx`, `address_refused`, `rejected`, `timed_out`, `not_sent`, `untrusted`, `broken`,
+//! `too_large`, `invalid`, `abandoned`), `outgoing_http_request_duration_seconds` (all attempts and waits), `outgoing_http_retries_total`,
+//! `outgoing_http_retry_budget_exhausted_total`; by `name`, `circuit_breaker_state` and `circuit_breaker_calls_total`.
+
+mod address;
+mod connect;
+mod destination;
+mod error;
+mod meter;
+mod network;
+mod origin;
+mod patience;
+mod resolver;
+mod send;
+mod trust;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqal_resilience::{Clock, TokioClock};
+
+pub use address::is_public;
+pub use destination::{DestinationConfig, InvalidDestination, RetryShare};
+pub use error::{AddressRefused, InvalidRequest, Limit, SendError};
+pub use network::{InvalidNetwork, Network};
+pub use origin::{InvalidOrigin, Origin};
+pub use resolver::{Resolver, Resolving, SystemResolver};
+pub use send::Destination;
+pub use trust::{InvalidTrust, Trust};
+
+use address::Reach;
+use connect::{Tasks, Transport, transport};
+
+/// What all destinations of a client share.
+#[derive(Clone, Debug)]
+pub struct HttpClientConfig {
+    /// Networks that may be called although they are not of the Internet; none by default. They belong to the client, for destinations share its connections.
+    pub allowed: Vec<Network>,
+    /// Which certificate authorities are believed.
+    pub trust: Trust,
+    /// Who knows the addresses of names.
+    pub resolver: Arc<dyn Resolver>,
+    /// The time by which breakers and budgets count. Limits and waits are by tokio's clock.
+    pub clock: Arc<dyn Clock>,
+    /// What the waits between attempts are drawn from: the same seed gives the same waits. `None`, as by default: each request draws its own.
+    pub seed: Option<u64>,
+    /// How long an idle connection is kept. Shorter than the other side keeps it, which is often 60 seconds: a request into a connection that is just being closed
+    /// fails.
+    pub idle_for: Duration,
+    /// How many idle connections to one origin are kept.
+    pub idle_per_origin: usize,
+}
+
+impl HttpClientConfig {
+    /// The Internet only, by the machine's resolver and tokio's clock; idle connections are kept for 30 seconds, 16 to an origin.
+    #[must_use]
+    pub fn usual(trust: Trust) -> Self {
+        Self {
+            allowed: Vec::new(),
+            trust,
+            resolver: Arc::new(SystemResolver),
+            clock: Arc::new(TokioClock),
+            seed: None,
+            idle_for: Duration::from_secs(30),
+            idle_per_origin: 16,
+        }
+    }
+}
+
+/// The connections of a process to others. Clones share them; when the last clone and the last destination are gone, the connections are closed and the tasks that
+/// drive them end.
+#[derive(Clone)]
+pub struct HttpClient(Arc<Shared>);
+
+/// What a client and its destinations hold.
+struct Shared {
+    transport: Transport,
+    reach: Reach,
+    clock: Arc<dyn Clock>,
+    seed: Option<u64>,
+    /// Held, for the tasks end with it.
+    _tasks: Tasks,
+}
+
+impl HttpClient {
+    /// A client without a connection.
+    #[must_use]
+    pub fn new(config: HttpClientConfig) -> Self {
+        let (transport, tasks) = transport(&config);
+        let HttpClientConfig { allowed, clock, seed, .. } = config;
+        Self(Arc::new(Shared { transport, reach: Reach(allowed), clock, seed, _tasks: tasks }))
+    }
+
+    /// A destination: made once and kept, for its breaker and its budget remember. The name is a label of metrics and logs, one of a few that are known when the
+    /// process starts.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidDestination`] names what no destination can have: an origin that is an address outside the Internet and the allowed networks, a plain one that was not
+    /// allowed, times that contradict each other, a breaker or a budget that is none. A name that leads inside is found out when it is connected to.
+    pub fn destination(
+        &self,
+        name: &'static str,
+        config: DestinationConfig,
+    ) -> Result<Destination, InvalidDestination> {
+        if let Some(address) = config.origin.literal().filter(|address| !self.0.reach.permits(*address)) {
+            return Err(AddressRefused { host: config.origin.host().to_owned(), address }.into());
+        }
+        Destination::new(name, config, Arc::clone(&self.0))
+    }
+}
+
+impl fmt::Debug for HttpClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpClient").field("allowed", &self.0.reach.0).finish_non_exhaustive()
+    }
+}
