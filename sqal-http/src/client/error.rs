@@ -104,7 +104,7 @@ pub enum SendError {
         #[source]
         source: Box<dyn Error + Send + Sync>,
     },
-    /// The answer is longer than the destination's largest; its connection was closed.
+    /// The answer is longer than the destination's largest. The rest is not waited for: unless it had come already, the connection is closed.
     #[error("an answer of more than max_answer, {limit} bytes")]
     AnswerTooLarge {
         /// The most that is read, in bytes.

@@ -252,7 +252,7 @@ impl Destination {
     }
 }
 
-/// Reads a body, if it is no longer than `limit`; a body that is left closes its connection.
+/// Reads a body, if it is no longer than `limit`. A connection whose body is left in the middle is closed by hyper.
 async fn whole(body: Incoming, limit: usize, host: &str) -> Result<Bytes, SendError> {
     let too_large = SendError::AnswerTooLarge { limit };
     // What is said to be too long is not waited for.
