@@ -161,18 +161,15 @@ mod tests {
     use super::*;
     use crate::client::{HttpClientConfig, SendError, Trust};
 
-    /// A destination refuses such an origin before; whoever comes to ask the pool itself is refused too.
+    /// A destination refuses such an origin before; whoever comes to ask the pool itself is refused too. Nobody listens there, so that it shows what was tried.
     #[tokio::test]
     async fn the_pool_itself_connects_to_no_address_that_is_refused() {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let port = listener.local_addr().unwrap().port();
+        let nobody = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
         let (transport, _tasks) = transport(&HttpClientConfig::usual(Trust::nobody()));
         for host in ["127.0.0.1", "[::ffff:127.0.0.1]", "[::1]", "0.0.0.0"] {
-            let failed = transport.get(format!("http://{host}:{port}/").parse().unwrap()).await.unwrap_err();
-            let failed = SendError::of_transport(failed, host, Duration::ZERO);
+            let uri = format!("http://{host}:{}/", nobody.port()).parse().unwrap();
+            let failed = SendError::of_transport(transport.get(uri).await.unwrap_err(), host, Duration::ZERO);
             assert!(matches!(&failed, SendError::AddressRefused(refused) if refused.host == host), "{failed:?}");
         }
-        let nobody = tokio::time::timeout(Duration::from_millis(10), listener.accept()).await;
-        assert!(nobody.is_err(), "nobody connected");
     }
 }

@@ -47,7 +47,9 @@ async fn an_answer_is_read_up_to_its_limit_and_not_a_byte_further() {
 #[tokio::test]
 async fn an_answer_that_says_it_is_too_long_is_not_waited_for() {
     let server = Server::new([Step::Say("HTTP/1.1 200 OK\r\ncontent-length: 99999999999\r\n\r\n".into())]).await;
-    let failed = destination(at(server.address)).get("/").await.unwrap_err();
+    let mut config = at(server.address);
+    (config.attempt, config.total) = (Duration::from_secs(10), Duration::from_secs(10));
+    let failed = destination(config).get("/").await.unwrap_err();
     assert!(matches!(failed, SendError::AnswerTooLarge { limit: 1_048_576 }), "{failed}");
 }
 
@@ -82,7 +84,7 @@ async fn a_name_that_nobody_answers_for_takes_the_time_to_connect_and_nothing_wa
     let client = HttpClient::new(HttpClientConfig { resolver: names.clone(), ..config() });
     let mut config = at(server.address);
     config.origin = format!("http://other.test:{}", server.address.port()).parse().unwrap();
-    config.connect = Duration::from_millis(40);
+    (config.connect, config.attempt) = (Duration::from_millis(40), Duration::from_secs(10));
     let once = DestinationConfig {
         retries: sqal_resilience::RetryPolicy { max_retries: 0, ..config.retries },
         ..config.clone()
@@ -101,7 +103,7 @@ async fn whoever_does_not_shake_hands_takes_the_time_to_connect() {
     let server = Server::new([Step::Silence]).await;
     let mut config = at(server.address);
     config.origin = format!("https://{}", server.address).parse().unwrap();
-    config.connect = Duration::from_millis(40);
+    (config.connect, config.attempt) = (Duration::from_millis(40), Duration::from_secs(10));
     config.retries.max_retries = 0;
     let failed = destination(config).get("/").await.unwrap_err();
     assert!(matches!(failed, SendError::TimedOut { limit: Limit::Connect, .. }), "{failed}");
