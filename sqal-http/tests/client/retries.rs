@@ -35,10 +35,10 @@ async fn rt_10_an_attempt_under_way_is_cut_at_the_end_of_all() {
     let mut server = Server::new([Step::Silence]).await;
     let mut config = at(server.address);
     (config.connect, config.attempt, config.total) =
-        (Duration::from_millis(60), Duration::from_millis(60), Duration::from_millis(80));
+        (Duration::from_millis(400), Duration::from_millis(400), Duration::from_millis(600));
     let failed = destination(config).get("/").await.unwrap_err();
     let SendError::TimedOut { limit: Limit::Total, after } = failed else { panic!("{failed}") };
-    assert_eq!((after, failed.sent(), failed.is_transient()), (Duration::from_millis(80), Sent::Perhaps, true));
+    assert_eq!((after, failed.sent(), failed.is_transient()), (Duration::from_millis(600), Sent::Perhaps, true));
     server.closed(2).await;
 }
 
