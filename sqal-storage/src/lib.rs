@@ -51,6 +51,7 @@ mod query;
 mod record;
 #[cfg(feature = "redis")]
 mod redis;
+mod register;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod schema;
 #[cfg(feature = "sqlite")]
@@ -95,6 +96,7 @@ pub use query::{Cursor, NotACursor, Page, SampleQuery};
 pub use redis::RedisCache;
 #[cfg(feature = "redis")]
 pub use redis::{EvictsLimits, Redis, RedisBuckets, RedisError};
+pub use register::{Entry, EntryKind, EntryName, Register};
 #[cfg(feature = "sqlite")]
 pub use spooled::SpooledStore;
 #[cfg(feature = "sqlite")]

@@ -1,16 +1,16 @@
 //! [`MemoryStore`]: the model that every other store is compared with; it lasts as long as the process.
 
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
+use std::collections::btree_map;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use sqal_core::{DeviceId, Sample, SampleId, Timestamp};
 
 use crate::{
-    Action, ActionOf, AuditEntry, Custody, DeviceTally, ErasureOf, FieldKey, FieldName, Gone, Head, Hour, Hourly,
-    HourlyQuery, Inserted, KeyId, Page, Purge, SampleQuery, SampleStore, Sealed, SealedFields, StorageError, Subject,
-    Tally,
+    Action, ActionOf, AuditEntry, Custody, DeviceTally, Entry, EntryKind, EntryName, ErasureOf, FieldKey, FieldName,
+    Gone, Head, Hour, Hourly, HourlyQuery, Inserted, KeyId, Page, Purge, Register, SampleQuery, SampleStore, Sealed,
+    SealedFields, StorageError, Subject, Tally,
 };
 
 /// A store in memory, for tests, examples and embedders that keep nothing.
@@ -29,6 +29,7 @@ struct Kept {
     hours: BTreeMap<(Hour, DeviceId), Tally>,
     audit: Vec<AuditEntry>,
     fields: BTreeMap<FieldKey, Sealed>,
+    register: BTreeMap<(EntryKind, EntryName), Vec<Entry>>,
 }
 
 impl Kept {
@@ -64,8 +65,8 @@ impl SampleStore for MemoryStore {
         let mut kept = self.kept();
         let Kept { samples, hours, .. } = &mut *kept;
         let insert = |sample: &Sample| match samples.entry((sample.key.timestamp, sample.id())) {
-            Entry::Occupied(_) => Inserted::Duplicate,
-            Entry::Vacant(place) => {
+            btree_map::Entry::Occupied(_) => Inserted::Duplicate,
+            btree_map::Entry::Vacant(place) => {
                 place.insert(sample.clone());
                 let one = Tally::of(sample);
                 let hour = (Hour::of(sample.key.timestamp), sample.key.device_id);
@@ -187,6 +188,39 @@ impl SealedFields for MemoryStore {
         let count = count(before - kept.fields.len());
         kept.write_down(action(count));
         Ok(count)
+    }
+}
+
+#[async_trait]
+impl Register for MemoryStore {
+    async fn add(&self, entry: &Entry) -> Result<bool, StorageError> {
+        let mut kept = self.kept();
+        let versions = kept.register.entry((entry.kind, entry.name)).or_default();
+        let follows = versions.last().map_or(0, |last| last.version).checked_add(1) == Some(entry.version);
+        if follows {
+            versions.push(entry.clone());
+            kept.write_down(entry.action());
+        }
+        Ok(follows)
+    }
+
+    async fn history(
+        &self,
+        kind: &EntryKind,
+        name: &EntryName,
+        before: Option<u32>,
+        limit: u16,
+    ) -> Result<Vec<Entry>, StorageError> {
+        let kept = self.kept();
+        let versions = kept.register.get(&(*kind, *name)).into_iter().flatten().rev();
+        let wanted = versions.filter(|entry| before.is_none_or(|before| entry.version < before));
+        Ok(wanted.take(usize::from(limit)).cloned().collect())
+    }
+
+    async fn newest(&self, kind: &EntryKind) -> Result<Vec<Entry>, StorageError> {
+        let kept = self.kept();
+        let of_kind = kept.register.iter().filter(|((of, _), _)| of == kind);
+        Ok(of_kind.filter_map(|(_, versions)| versions.last()).cloned().collect())
     }
 }
 

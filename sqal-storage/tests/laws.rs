@@ -10,10 +10,10 @@ use async_trait::async_trait;
 use sqal_core::{DeviceId, Sample, SampleId};
 use sqal_resilience::{BreakerConfig, SystemClock};
 use sqal_storage::{
-    Action, ActionOf, AuditEntry, Custody, DeviceTally, ErasureOf, FieldKey, FieldName, Gone, GuardedStore, Hourly,
-    HourlyQuery, Inserted, KeyId, MemoryStore, MeteredStore, Page, Purge, SampleQuery, SampleStore, Sealed,
-    SealedFields, SpooledStore, SqliteConfig, SqliteStore, StorageError, Subject, custody_conformance,
-    fields_conformance, sample_store_conformance,
+    Action, ActionOf, AuditEntry, Custody, DeviceTally, Entry, EntryKind, EntryName, ErasureOf, FieldKey, FieldName,
+    Gone, GuardedStore, Hourly, HourlyQuery, Inserted, KeyId, MemoryStore, MeteredStore, Page, Purge, Register,
+    SampleQuery, SampleStore, Sealed, SealedFields, SpooledStore, SqliteConfig, SqliteStore, StorageError, Subject,
+    custody_conformance, fields_conformance, register_conformance, sample_store_conformance,
 };
 
 /// A store that lives in a folder of its own, which goes with it.
@@ -104,6 +104,40 @@ impl<S: SealedFields> SealedFields for Temporary<S> {
     async fn erase_subject(&self, subject: &Subject, action: ErasureOf<'_>) -> Result<u64, StorageError> {
         self.store.erase_subject(subject, action).await
     }
+}
+
+#[async_trait]
+impl<S: Register> Register for Temporary<S> {
+    async fn add(&self, entry: &Entry) -> Result<bool, StorageError> {
+        self.store.add(entry).await
+    }
+    async fn history(
+        &self,
+        kind: &EntryKind,
+        name: &EntryName,
+        before: Option<u32>,
+        limit: u16,
+    ) -> Result<Vec<Entry>, StorageError> {
+        self.store.history(kind, name, before, limit).await
+    }
+    async fn newest(&self, kind: &EntryKind) -> Result<Vec<Entry>, StorageError> {
+        self.store.newest(kind).await
+    }
+}
+
+mod register_of_memory {
+    use super::*;
+    register_conformance!(async { MemoryStore::new() });
+}
+
+mod register_of_sqlite {
+    use super::*;
+    register_conformance!(sqlite());
+}
+
+mod register_of_postgres {
+    use super::*;
+    register_conformance!(servers::fresh_store());
 }
 
 mod fields_of_memory {

@@ -43,7 +43,7 @@ async fn a_file_of_a_newer_program_is_refused_with_both_versions() {
     bytes[60..64].copy_from_slice(&99_u32.to_be_bytes());
     std::fs::write(&path, bytes).unwrap();
     let refused = SqliteStore::open(&SqliteConfig::at(&path)).await.unwrap_err();
-    assert_eq!(refused.kind, StorageErrorKind::SchemaTooNew { found: 99, known: 5 });
+    assert_eq!(refused.kind, StorageErrorKind::SchemaTooNew { found: 99, known: SqliteStore::NEWEST_SCHEMA });
     assert!(refused.to_string().contains("99") && !refused.is_transient(), "{refused}");
 }
 

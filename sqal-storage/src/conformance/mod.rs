@@ -13,6 +13,7 @@
 pub mod cache;
 pub mod custody;
 pub mod fields;
+pub mod register;
 
 use std::num::NonZeroU16;
 

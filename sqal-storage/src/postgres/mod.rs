@@ -10,6 +10,7 @@ mod fields;
 mod line;
 mod migrate;
 mod partitions;
+mod register;
 mod rows;
 mod statements;
 

@@ -6,7 +6,9 @@ use sqlx::query::Query;
 
 use super::encoding::{Id, Micros};
 use crate::record::{Record, Stored};
-use crate::{Action, AuditEntry, Cursor, DeviceTally, FieldKey, FieldName, Head, Hour, Hourly, KeyId, Sealed, Tally};
+use crate::{
+    Action, AuditEntry, Cursor, DeviceTally, Entry, FieldKey, FieldName, Head, Hour, Hourly, KeyId, Sealed, Tally,
+};
 
 type Bound<'q> = Query<'q, Postgres, PgArguments>;
 
@@ -172,6 +174,31 @@ pub(super) fn to_audit(row: &PgRow) -> Result<AuditEntry, String> {
     };
     let Head { number, hash: own } = to_head(row)?;
     Ok(AuditEntry { number, action, previous: hash(row, "previous")?, hash: own })
+}
+
+/// Binds a version of the register in the order of the statement.
+pub(super) fn bind_entry<'q>(query: Bound<'q>, entry: &Entry) -> Bound<'q> {
+    query
+        .bind(entry.kind.as_str().to_owned())
+        .bind(entry.name.as_str().to_owned())
+        .bind(i64::from(entry.version))
+        .bind(entry.body.clone())
+        .bind(Micros(entry.at.micros()))
+        .bind(entry.by.map(|by| by.as_str().to_owned()))
+}
+
+/// A version of the register.
+pub(super) fn to_entry(row: &PgRow) -> Result<Entry, String> {
+    let version: i64 = column(row, "version")?;
+    let by: Option<&str> = column(row, "added_by")?;
+    Ok(Entry {
+        kind: name(row, "kind")?,
+        name: name(row, "name")?,
+        version: u32::try_from(version).map_err(|_| format!("version is {version}"))?,
+        body: column(row, "body")?,
+        at: time(row, "added_at")?,
+        by: by.map(Name::new).transpose().map_err(|error| format!("added_by {error}"))?,
+    })
 }
 
 /// A sealed field.

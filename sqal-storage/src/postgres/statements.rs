@@ -153,7 +153,7 @@ FROM sample;
 pub(super) const PARTITIONED: Schema = Schema {
     oldest: 1,
     base: base!(" PARTITION BY RANGE (timestamp)", ""),
-    steps: &[HOURS, AUDIT_LOGS, SEALED_FIELDS],
+    steps: &[HOURS, AUDIT_LOGS, SEALED_FIELDS, REGISTER],
 };
 
 /// The schema with `TimescaleDB`: `sample` is a hypertable with a chunk a day.
@@ -167,7 +167,7 @@ DO $$ DECLARE extension text := (SELECT extnamespace::regnamespace::text FROM pg
     EXECUTE format('SELECT %1$s.create_hypertable(''sample'', %1$s.by_range(''timestamp'', INTERVAL ''1 day''), create_default_indexes => false)', extension);
 END $$;"
     ),
-    steps: &[HOURS, AUDIT_LOGS, SEALED_FIELDS],
+    steps: &[HOURS, AUDIT_LOGS, SEALED_FIELDS, REGISTER],
 };
 
 /// What is added up of the samples of a device and hour, from any relation with their columns.
@@ -245,6 +245,36 @@ CREATE TABLE sealed_field (
 ",
     down: "DROP TABLE sealed_field;",
 };
+
+/// What people decide, every version of it.
+const REGISTER: Step = Step {
+    up: "
+CREATE TABLE register (
+    kind text COLLATE \"C\" NOT NULL,
+    name text COLLATE \"C\" NOT NULL,
+    version bigint NOT NULL CHECK (version > 0),
+    body text NOT NULL,
+    added_at timestamptz NOT NULL,
+    added_by text,
+    PRIMARY KEY (kind, name, version)
+);
+",
+    down: "DROP TABLE register;",
+};
+
+/// Adds a version if it follows the newest; of two who add the same at once the second waits for the first, and then adds nothing.
+pub(super) const ADD_ENTRY: &str = "
+INSERT INTO register (kind, name, version, body, added_at, added_by) SELECT $1, $2, $3, $4, $5, $6
+WHERE $3 = 1 + (SELECT coalesce(max(version), 0) FROM register WHERE kind = $1 AND name = $2)
+ON CONFLICT DO NOTHING";
+
+/// Versions of one thing before a version, newest first.
+pub(super) const HISTORY: &str = "
+SELECT kind, name, version, body, added_at, added_by FROM register WHERE kind = $1 AND name = $2 AND version < $3 ORDER BY version DESC LIMIT $4";
+
+/// The newest version of each thing of a kind.
+pub(super) const NEWEST: &str = "
+SELECT DISTINCT ON (name) kind, name, version, body, added_at, added_by FROM register WHERE kind = $1 ORDER BY name, version DESC";
 
 /// The columns of `sample` in the order in which they are written.
 macro_rules! columns {

@@ -4,6 +4,7 @@ mod custody;
 mod error;
 mod fields;
 mod migrate;
+mod register;
 mod rows;
 mod spool;
 mod statements;

@@ -131,7 +131,7 @@ CREATE VIEW sensor_samples AS SELECT
 FROM sample;
 "
     ),
-    steps: &[HOURS, AUDIT_LOGS, SEALED_FIELDS],
+    steps: &[HOURS, AUDIT_LOGS, SEALED_FIELDS, REGISTER],
 };
 
 /// The nearest whole number, and of two the even one: SQLite's own rounding takes the one farther from 0.
@@ -232,6 +232,36 @@ CREATE TABLE sealed_field (
 ",
     down: "DROP TABLE sealed_field;",
 };
+
+/// What people decide, every version of it.
+const REGISTER: Step = Step {
+    up: "
+CREATE TABLE register (
+    kind TEXT NOT NULL,
+    name TEXT NOT NULL,
+    version INTEGER NOT NULL CHECK (version > 0),
+    body TEXT NOT NULL,
+    added_at INTEGER NOT NULL,
+    added_by TEXT,
+    PRIMARY KEY (kind, name, version)
+) STRICT;
+",
+    down: "DROP TABLE register;",
+};
+
+/// Adds a version if it follows the newest. In a transaction that writes nobody else writes.
+pub(super) const ADD_ENTRY: &str = "
+INSERT INTO register (kind, name, version, body, added_at, added_by) SELECT ?1, ?2, ?3, ?4, ?5, ?6
+WHERE ?3 = 1 + (SELECT coalesce(max(version), 0) FROM register WHERE kind = ?1 AND name = ?2)";
+
+/// Versions of one thing before a version, newest first.
+pub(super) const HISTORY: &str = "
+SELECT kind, name, version, body, added_at, added_by FROM register WHERE kind = ? AND name = ? AND version < ? ORDER BY version DESC LIMIT ?";
+
+/// The newest version of each thing of a kind.
+pub(super) const NEWEST: &str = "
+SELECT kind, name, version, body, added_at, added_by FROM register AS one WHERE kind = ?
+AND version = (SELECT max(version) FROM register WHERE kind = one.kind AND name = one.name) ORDER BY name";
 
 /// The columns of `sample` in the order in which [`INSERT_ONE`] and [`INSERT_MANY`] bind them.
 macro_rules! insert {

@@ -1,0 +1,153 @@
+//! The laws of [`Register`] as code: each is a function on an empty store that panics with the sentence that broke.
+
+use sqal_core::{Name, Timestamp};
+
+use crate::{Custody, Entry, Register};
+
+fn entry(kind: &str, name: &str, version: u32, body: &str) -> Entry {
+    Entry {
+        kind: Name::new(kind).expect("short"),
+        name: Name::new(name).expect("short"),
+        version,
+        body: body.to_owned(),
+        at: Timestamp::from_micros(1_794_000_000_000_000 + i64::from(version)).expect("a time"),
+        by: version.is_multiple_of(2).then(|| Name::new("marie").expect("short")),
+    }
+}
+
+async fn add(store: &dyn Register, entry: &Entry) -> bool {
+    store.add(entry).await.expect("the store answers")
+}
+
+async fn history(store: &dyn Register, of: &Entry, before: Option<u32>, limit: u16) -> Vec<Entry> {
+    store.history(&of.kind, &of.name, before, limit).await.expect("the store answers")
+}
+
+/// Law 1: only the version after the newest is added, and of two who add the same one wins.
+///
+/// # Panics
+///
+/// If the store breaks the law.
+pub async fn versions_follow_each_other(store: &dyn Register) {
+    let first = entry("profile", "foie", 1, "a");
+    assert!(!add(store, &entry("profile", "foie", 0, "a")).await, "there is no version 0");
+    assert!(!add(store, &entry("profile", "foie", 2, "a")).await, "nothing is left out");
+    assert!(add(store, &first).await);
+    assert!(!add(store, &entry("profile", "foie", 1, "b")).await, "who comes second adds nothing");
+    assert!(!add(store, &first).await, "not even the same again");
+    assert!(add(store, &entry("profile", "foie", 2, "c")).await);
+    assert!(!add(store, &entry("profile", "foie", 1, "d")).await);
+    assert!(add(store, &entry("profile", "foi", 1, "e")).await, "another name has versions of its own");
+    assert!(add(store, &entry("calibration", "foie", 1, "f")).await, "and so has another kind");
+    let (one, other) = (entry("profile", "foie", 3, "one"), entry("profile", "foie", 3, "other"));
+    let both = tokio::join!(store.add(&one), store.add(&other));
+    let won = [both.0.expect("the store answers"), both.1.expect("the store answers")];
+    assert_eq!(won.iter().filter(|won| **won).count(), 1, "of two one wins");
+    assert_eq!(history(store, &one, None, 1).await, [if won[0] { one } else { other }]);
+}
+
+/// Law 2: what was added stays as it is, equal in every field.
+///
+/// # Panics
+///
+/// If the store breaks the law.
+pub async fn what_was_added_stays_as_it_is(store: &dyn Register) {
+    let texts = ["{\"a\": \"b\"}", "", "é \u{1f9c8} 100 % \"'\\ $1", &"long ".repeat(60_000)];
+    let added: Vec<_> = (1..).zip(texts).map(|(version, body)| entry("profile", "é '%", version, body)).collect();
+    for one in &added {
+        assert!(add(store, one).await);
+        add(store, &Entry { body: "changed".to_owned(), ..one.clone() }).await;
+    }
+    let mut found = history(store, &added[0], None, 100).await;
+    found.reverse();
+    assert_eq!(found, added);
+}
+
+/// Law 3: a history is in the order of versions, newest first, page by page; absent is not an error.
+///
+/// # Panics
+///
+/// If the store breaks the law.
+pub async fn a_history_is_newest_first(store: &dyn Register) {
+    let added: Vec<_> =
+        (1..=12).map(|version| entry("calibration", "ESP32_1", version, &version.to_string())).collect();
+    assert_eq!(history(store, &added[0], None, 5).await, []);
+    for one in &added {
+        assert!(add(store, one).await);
+        assert!(add(store, &Entry { name: Name::new("ESP32_11").expect("short"), ..one.clone() }).await);
+    }
+    for limit in [1, 5, 100] {
+        let (mut listed, mut before) = (Vec::new(), None);
+        loop {
+            let page = history(store, &added[0], before, limit).await;
+            assert!(page.len() <= usize::from(limit));
+            let Some(last) = page.last() else { break };
+            before = Some(last.version);
+            listed.extend(page);
+        }
+        assert_eq!(listed, added.iter().rev().cloned().collect::<Vec<_>>());
+    }
+    assert_eq!(history(store, &added[0], Some(1), 5).await, []);
+}
+
+/// Law 4: the newest version of each name of a kind, once, in the order of bytes.
+///
+/// # Panics
+///
+/// If the store breaks the law.
+pub async fn the_newest_of_each_name_once(store: &dyn Register) {
+    let kind = Name::new("profile").expect("short");
+    assert_eq!(store.newest(&kind).await.expect("the store answers"), []);
+    let mut wanted = Vec::new();
+    for (name, versions) in [("b", 3), ("B", 1), ("a", 11), ("\u{e9}", 2)] {
+        for version in 1..=versions {
+            assert!(add(store, &entry("profile", name, version, "x")).await);
+            assert!(add(store, &entry("profiles", name, version, "y")).await);
+        }
+        wanted.push(entry("profile", name, versions, "x"));
+    }
+    wanted.sort_by_key(|entry| entry.name);
+    assert_eq!(store.newest(&kind).await.expect("the store answers"), wanted);
+}
+
+/// Law 5: what was added is written down in the store's audit log, and only that.
+///
+/// # Panics
+///
+/// If the store breaks the law.
+pub async fn what_was_added_is_written_down(store: &dyn Register, log: &dyn Custody) {
+    let added = [entry("profile", "foie", 1, "a"), entry("profile", "foie", 2, "b")];
+    for one in &added {
+        assert!(add(store, one).await);
+        assert!(!add(store, one).await);
+    }
+    let written = log.audit(0, 10).await.expect("the store answers");
+    assert_eq!(written.into_iter().map(|line| line.action).collect::<Vec<_>>(), added.map(|entry| entry.action()));
+    assert!(log.verify_audit().await.expect("the store answers").is_ok());
+}
+
+/// One named test per law for a store: give an async expression that makes an empty one.
+#[macro_export]
+macro_rules! register_conformance {
+    ($make:expr) => {
+        $crate::register_conformance! { @each $make;
+            versions_follow_each_other(made)
+            what_was_added_stays_as_it_is(made)
+            a_history_is_newest_first(made)
+            the_newest_of_each_name_once(made)
+            what_was_added_is_written_down(made, made)
+        }
+    };
+    (@each $make:expr; $($law:ident($($made:ident),+))*) => {
+        $(
+            #[tokio::test]
+            async fn $law() {
+                $crate::register_conformance! { @run $make; $law($($made),+) }
+            }
+        )*
+    };
+    (@run $make:expr; $law:ident($first:ident $(, $made:ident)*)) => {
+        let $first = $make.await;
+        $crate::conformance::register::$law(&$first $(, &$made)*).await;
+    };
+}

@@ -1,0 +1,111 @@
+//! [`Register`]: what people decide, kept as versions that never change: profiles in force, calibrations of stations.
+
+use std::fmt::Debug;
+
+use async_trait::async_trait;
+use sha2::{Digest, Sha256};
+use sqal_core::{Name, Timestamp};
+
+use crate::{Action, StorageError};
+
+/// What kind of thing is registered, for example `profile`.
+pub type EntryKind = Name<32>;
+
+/// What is registered, for example a profile's or a device's name.
+pub type EntryName = Name<100>;
+
+/// One version of one thing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// What kind of thing it is.
+    pub kind: EntryKind,
+    /// Which one of them.
+    pub name: EntryName,
+    /// Its place among the versions of this thing, from 1.
+    pub version: u32,
+    /// What it says; a text that only its kind understands.
+    pub body: String,
+    /// When it was added, by the wall clock of who added it.
+    pub at: Timestamp,
+    /// Who added it, as far as they are known.
+    pub by: Option<Name<64>>,
+}
+
+impl Entry {
+    /// The line of the audit log that tells of it: a body that was changed afterwards has another hash.
+    #[must_use]
+    pub fn action(&self) -> Action {
+        let hash = Sha256::digest(self.body.as_bytes());
+        let hash = hash.iter().fold(String::with_capacity(64), |text, byte| text + &format!("{byte:02x}"));
+        let Self { kind, name, version, at, by, .. } = self;
+        // At most 32 + 100 + 10 + 64 bytes and three words.
+        let what = format!("{kind} {name} version {version} sha256 {hash}");
+        Action { at: *at, actor: by.unwrap_or_else(|| word("anybody")), category: word("register"), what: word(&what) }
+    }
+}
+
+fn word<const N: usize>(text: &str) -> Name<N> {
+    Name::new(text).unwrap_or_else(|_| unreachable!("printable, and shorter than {N} bytes"))
+}
+
+/// Keeps every version of what people decide; every store of samples of this crate does.
+///
+/// # Laws
+///
+/// Each is a test in `conformance` that every store runs.
+///
+/// 1. *Versions follow each other*: only the one after the newest is added, and of two who add the same one wins.
+/// 2. *What was added stays as it is*, equal in every field.
+/// 3. *Newest first*: a history is in the order of versions, page by page; absent is not an error.
+/// 4. *The newest of each*: every name of a kind once, in the order of bytes, and no other kind's.
+/// 5. *What was added is written down* in the audit log, in the same transaction, and only then.
+#[async_trait]
+pub trait Register: Debug + Send + Sync + 'static {
+    /// Adds a version and says whether it is there now: `false` if it does not follow the newest, for somebody else was first.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError`]; whether it was added may then be unknown: its place tells.
+    async fn add(&self, entry: &Entry) -> Result<bool, StorageError>;
+
+    /// Versions of one thing before a version, newest first; without one, from the newest.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError`] if the store cannot be read.
+    async fn history(
+        &self,
+        kind: &EntryKind,
+        name: &EntryName,
+        before: Option<u32>,
+        limit: u16,
+    ) -> Result<Vec<Entry>, StorageError>;
+
+    /// The newest version of each thing of a kind, by name.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError`] if the store cannot be read.
+    async fn newest(&self, kind: &EntryKind) -> Result<Vec<Entry>, StorageError>;
+}
+
+#[async_trait]
+impl<S: Register + ?Sized> Register for std::sync::Arc<S> {
+    async fn add(&self, entry: &Entry) -> Result<bool, StorageError> {
+        (**self).add(entry).await
+    }
+
+    async fn history(
+        &self,
+        kind: &EntryKind,
+        name: &EntryName,
+        before: Option<u32>,
+        limit: u16,
+    ) -> Result<Vec<Entry>, StorageError> {
+        (**self).history(kind, name, before, limit).await
+    }
+
+    async fn newest(&self, kind: &EntryKind) -> Result<Vec<Entry>, StorageError> {
+        (**self).newest(kind).await
+    }
+}

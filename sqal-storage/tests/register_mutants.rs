@@ -1,0 +1,167 @@
+//! The laws of the register are tested too: stores with one bug each, and the law that must catch it.
+#![cfg(feature = "conformance")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use async_trait::async_trait;
+use sqal_core::Name;
+use sqal_storage::conformance::register;
+use sqal_storage::{Custody, Entry, EntryKind, EntryName, MemoryStore, Register, StorageError, StorageErrorKind};
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Bug {
+    None,
+    LeavesOut,
+    BeginsAtZero,
+    OverwritesTheNewest,
+    SaysItAdded,
+    OneSeriesForAllKinds,
+    ForgetsWho,
+    CutsBodies,
+    AbsentIsAnError,
+    OldestFirst,
+    IgnoresTheLimit,
+    BeginsAgain,
+    HistoryOfAPrefix,
+    NewestOfAnyKind,
+    NewestIsTheFirst,
+    NewestInNoOrder,
+    AddsInSilence,
+    WritesDownWhatFailed,
+}
+
+/// A memory store with one bug.
+#[derive(Debug)]
+struct Mutant {
+    bug: Bug,
+    store: MemoryStore,
+}
+
+#[async_trait]
+impl Register for Mutant {
+    async fn add(&self, entry: &Entry) -> Result<bool, StorageError> {
+        let newest = self.store.history(&entry.kind, &entry.name, None, 1).await?.first().map_or(0, |one| one.version);
+        let mut entry = entry.clone();
+        match self.bug {
+            Bug::LeavesOut if entry.version > newest => entry.version = newest + 1,
+            Bug::BeginsAtZero if entry.version == 0 => return Ok(true),
+            // A version that is there comes again under the next number: the newest is what was said last.
+            Bug::OverwritesTheNewest if entry.version == newest => entry.version = newest + 1,
+            Bug::OneSeriesForAllKinds => entry.kind = Name::new("profile").unwrap(),
+            Bug::ForgetsWho => entry.by = None,
+            Bug::CutsBodies => entry.body.truncate(entry.body.floor_char_boundary(65_536)),
+            Bug::AddsInSilence => {
+                let silent = MemoryStore::new();
+                return silent.add(&Entry { version: 1, ..entry.clone() }).await.map(|_| entry.version == newest + 1);
+            }
+            _ => {}
+        }
+        let added = self.store.add(&entry).await?;
+        if self.bug == Bug::WritesDownWhatFailed && !added {
+            self.store.log_action(entry.action()).await?;
+        }
+        Ok(added || self.bug == Bug::SaysItAdded)
+    }
+
+    async fn history(
+        &self,
+        kind: &EntryKind,
+        name: &EntryName,
+        before: Option<u32>,
+        limit: u16,
+    ) -> Result<Vec<Entry>, StorageError> {
+        let limit = if self.bug == Bug::IgnoresTheLimit { limit.saturating_add(1) } else { limit };
+        let before = before.map(|before| if self.bug == Bug::BeginsAgain && before > 2 { before + 1 } else { before });
+        let name = match self.bug {
+            Bug::HistoryOfAPrefix => {
+                let all = self.store.newest(kind).await?;
+                all.into_iter()
+                    .rev()
+                    .find(|one| one.name.as_str().starts_with(name.as_str()))
+                    .map_or(*name, |one| one.name)
+            }
+            _ => *name,
+        };
+        let mut found = self.store.history(kind, &name, before, limit).await?;
+        if self.bug == Bug::OldestFirst {
+            found.reverse();
+        }
+        if self.bug == Bug::AbsentIsAnError && found.is_empty() {
+            return Err(StorageError::new("mutant", StorageErrorKind::Internal));
+        }
+        if self.bug == Bug::BeginsAgain && limit == 1 {
+            found.truncate(1);
+            if before.is_some_and(|before| before > 2) {
+                found.clear();
+            }
+        }
+        Ok(found)
+    }
+
+    async fn newest(&self, kind: &EntryKind) -> Result<Vec<Entry>, StorageError> {
+        let mut found = self.store.newest(kind).await?;
+        match self.bug {
+            Bug::NewestOfAnyKind => found.extend(self.store.newest(&Name::new("profiles").unwrap()).await?),
+            Bug::NewestIsTheFirst => {
+                for one in &mut found {
+                    *one = self.store.history(kind, &one.name, Some(2), 1).await?.remove(0);
+                }
+            }
+            Bug::NewestInNoOrder => found.sort_by_key(|one| one.name.as_str().to_lowercase()),
+            _ => {}
+        }
+        Ok(found)
+    }
+}
+
+/// How many of the laws a store with this bug breaks.
+async fn broken_laws(bug: Bug) -> usize {
+    macro_rules! broken {
+        ($($law:ident($($part:ident),*))*) => {{
+            let mut broken = 0;
+            $(
+                let mutant = Mutant { bug, store: MemoryStore::new() };
+                let run = tokio::spawn(async move { register::$law(&mutant $(, &mutant.$part)*).await });
+                broken += usize::from(run.await.is_err());
+            )*
+            broken
+        }};
+    }
+    broken! {
+        versions_follow_each_other()
+        what_was_added_stays_as_it_is()
+        a_history_is_newest_first()
+        the_newest_of_each_name_once()
+        what_was_added_is_written_down(store)
+    }
+}
+
+#[tokio::test]
+async fn a_store_without_a_bug_breaks_no_law() {
+    assert_eq!(broken_laws(Bug::None).await, 0);
+}
+
+#[tokio::test]
+async fn every_bug_breaks_a_law() {
+    let bugs = [
+        Bug::LeavesOut,
+        Bug::BeginsAtZero,
+        Bug::OverwritesTheNewest,
+        Bug::SaysItAdded,
+        Bug::OneSeriesForAllKinds,
+        Bug::ForgetsWho,
+        Bug::CutsBodies,
+        Bug::AbsentIsAnError,
+        Bug::OldestFirst,
+        Bug::IgnoresTheLimit,
+        Bug::BeginsAgain,
+        Bug::HistoryOfAPrefix,
+        Bug::NewestOfAnyKind,
+        Bug::NewestIsTheFirst,
+        Bug::NewestInNoOrder,
+        Bug::AddsInSilence,
+        Bug::WritesDownWhatFailed,
+    ];
+    for bug in bugs {
+        assert!(broken_laws(bug).await > 0, "{bug:?} is caught by no law");
+    }
+}
