@@ -1,6 +1,6 @@
 //! [`Intake`]: from the text of one frame to one judged sample, or to everything that is wrong with it.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use sqal_core::{Sample, Timestamp};
@@ -31,7 +31,7 @@ impl Default for FrameLimits {
 
 /// Checks frames and judges them by their profile; knows no socket and no store.
 pub struct Intake {
-    profiles: Profiles,
+    profiles: RwLock<Arc<Profiles>>,
     limits: FrameLimits,
     now: WallClock,
     clock: Arc<dyn Clock>,
@@ -39,7 +39,10 @@ pub struct Intake {
 
 impl std::fmt::Debug for Intake {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Intake").field("profiles", &self.profiles).field("limits", &self.limits).finish_non_exhaustive()
+        f.debug_struct("Intake")
+            .field("profiles", &self.profiles())
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
     }
 }
 
@@ -47,13 +50,21 @@ impl Intake {
     /// An intake with its profiles, limits and clocks.
     #[must_use]
     pub fn new(profiles: Profiles, limits: FrameLimits, now: WallClock, clock: Arc<dyn Clock>) -> Self {
-        Self { profiles, limits, now, clock }
+        Self { profiles: RwLock::new(Arc::new(profiles)), limits, now, clock }
     }
 
-    /// By what products are judged.
+    /// By what products are judged now.
     #[must_use]
-    pub const fn profiles(&self) -> &Profiles {
-        &self.profiles
+    pub fn profiles(&self) -> Arc<Profiles> {
+        Arc::clone(&self.profiles.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Judges by other profiles from now on; what `change` is given nobody else changes meanwhile.
+    pub(crate) fn change_profiles(&self, change: impl FnOnce(&Profiles) -> Option<Profiles>) {
+        let mut profiles = self.profiles.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(changed) = change(&profiles) {
+            *profiles = Arc::new(changed);
+        }
     }
 
     /// The limits.
@@ -77,8 +88,9 @@ impl Intake {
         self.check_time(incoming.key.timestamp, received_at)
             .map_err(|violation| Problem::invalid_frame(vec![violation]))?;
         let Incoming { key, tof, spectrum, reported, meta, profile } = incoming;
-        let Some((inspection, profile)) = self.profiles.inspect(&profile, tof.as_ref(), spectrum.as_ref()) else {
-            let known = self.profiles.names().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        let profiles = self.profiles();
+        let Some((inspection, profile)) = profiles.inspect(&profile, tof.as_ref(), spectrum.as_ref()) else {
+            let known = profiles.names().map(ToString::to_string).collect::<Vec<_>>().join(", ");
             let (limit, french) = (format!("one of {known}"), format!("l'un de {known}"));
             return Err(Problem::invalid_frame(vec![Violation::new("/meta/config_profile", profile, limit, french)]));
         };

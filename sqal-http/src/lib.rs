@@ -35,10 +35,13 @@ mod commands;
 #[cfg(feature = "dashboard")]
 mod dashboard;
 mod dead_letters;
+mod decided;
 #[cfg(feature = "ws")]
 mod ingest;
 mod intake;
+mod jobs;
 mod layers;
+mod live;
 #[cfg(feature = "openapi")]
 mod openapi;
 mod origin;
@@ -47,9 +50,11 @@ mod problem;
 mod profile;
 mod quota;
 mod recent;
+mod replies;
 mod routes;
 mod slo;
 mod state;
+mod trial;
 mod version;
 mod wire;
 

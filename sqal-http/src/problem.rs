@@ -13,7 +13,7 @@ use sqal_storage::{NotACursor, NotStored, StorageError};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Violation {
-    /// A JSON pointer (RFC 6901) into the body, or `?name` for a query parameter.
+    /// A JSON pointer (RFC 6901) into the body, `?name` for a query parameter, or the name of a field of the head.
     pub pointer: String,
     /// What was found.
     pub value: String,
@@ -74,7 +74,7 @@ pub struct Problem {
 }
 
 /// The kinds of problems: name, status, title, and what the page at their type says.
-pub(crate) const KINDS: [(&str, u16, &str, &str); 21] = [
+pub(crate) const KINDS: [(&str, u16, &str, &str); 25] = [
     (
         "invalid-frame",
         400,
@@ -110,7 +110,7 @@ pub(crate) const KINDS: [(&str, u16, &str, &str); 21] = [
         "invalid-query",
         400,
         "The query is not valid",
-        "A query parameter has a value that cannot be. Each violation names the parameter, the value found, and the limit.",
+        "A query parameter, or a field of the head, has a value that cannot be. Each violation names it, the value found, and the limit.",
     ),
     ("not-found", 404, "There is no such thing", "The path or the id is not known here."),
     (
@@ -172,6 +172,30 @@ pub(crate) const KINDS: [(&str, u16, &str, &str); 21] = [
         400,
         "The body is not valid",
         "The body has a value that cannot be. Each violation names the place as a JSON pointer, the value found, and the limit.",
+    ),
+    (
+        "precondition-required",
+        428,
+        "Name what you have seen",
+        "This changes something that others may change too. Read it, and send its ETag as If-Match; for something new send If-None-Match: *.",
+    ),
+    (
+        "precondition-failed",
+        412,
+        "It is not any more what you have seen",
+        "Somebody else was first, or it is there already: read it again, and decide again.",
+    ),
+    (
+        "key-under-way",
+        409,
+        "The same request is under way",
+        "A request with this Idempotency-Key has not been answered yet. Ask again after the time named: the answer will be the same.",
+    ),
+    (
+        "key-reused",
+        422,
+        "The key belongs to another request",
+        "This Idempotency-Key came with another path or body before. A key is for one request and its repetitions.",
     ),
     (
         "device-away",
@@ -327,6 +351,30 @@ impl Problem {
     #[must_use]
     pub fn invalid_body(violations: Vec<Violation>) -> Self {
         Self::with_violations("invalid-body", violations)
+    }
+
+    /// A change that does not name what it changes.
+    #[must_use]
+    pub fn precondition_required() -> Self {
+        Self::of("precondition-required", "If-Match is missing (for something new: If-None-Match)")
+    }
+
+    /// A change of what was changed meanwhile.
+    #[must_use]
+    pub fn precondition_failed() -> Self {
+        Self::of("precondition-failed", "this is not what is there now: read it again")
+    }
+
+    /// A request that is being done.
+    #[must_use]
+    pub fn key_under_way() -> Self {
+        Self { retry_after: Some(1), ..Self::of("key-under-way", "a request with this Idempotency-Key is under way") }
+    }
+
+    /// A key of another request.
+    #[must_use]
+    pub fn key_reused() -> Self {
+        Self::of("key-reused", "this Idempotency-Key came with another request before")
     }
 
     /// A device that has no connection.

@@ -1,6 +1,7 @@
 //! [`Profile`] and [`Profiles`]: the named, versioned and hashed rules by which products are judged.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use sqal_core::{Grade, GradeScale, Inspection, Name, ProfileRef, Spectrum, TofFrame};
@@ -74,9 +75,9 @@ struct Ready {
     inspector: Inspector<TofAnalyzer, SpectralAnalyzer, PowerMeanRule>,
 }
 
-/// The profiles that a service judges by, by name.
-#[derive(Debug)]
-pub struct Profiles(BTreeMap<Name<64>, Ready>);
+/// The profiles that a service judges by, by name. A clone shares them.
+#[derive(Clone, Debug)]
+pub struct Profiles(BTreeMap<Name<64>, Arc<Ready>>);
 
 /// Why profiles cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -103,6 +104,25 @@ pub enum NotProfiles {
     },
 }
 
+impl Ready {
+    fn new(name: Name<64>, profile: Profile) -> Result<Self, NotProfiles> {
+        let invalid = |source| NotProfiles::Invalid { name, source };
+        // Fields in the order of the type: one profile has one text, whatever file it came from.
+        let text = serde_json::to_string(&profile).map_err(|source| NotProfiles::Text { name, source })?;
+        let reference = ProfileRef { name, version: profile.version, hash: ProfileRef::hash_of(&text) };
+        let whole = profile.clone();
+        let inspector = Inspector {
+            tof: TofAnalyzer::new(profile.tof).map_err(invalid)?,
+            spectral: SpectralAnalyzer::new(profile.spectral).map_err(invalid)?,
+            rule: profile.fusion,
+            decision: Decision { scale: profile.scale, guard: profile.guard, incomplete: profile.incomplete },
+            weights: profile.weights,
+            calibration: profile.calibration.unwrap_or_default(),
+        };
+        Ok(Self { reference, profile: whole, inspector })
+    }
+}
+
 impl Profiles {
     /// Checks and hashes profiles.
     ///
@@ -112,22 +132,19 @@ impl Profiles {
     pub fn new(profiles: impl IntoIterator<Item = (Name<64>, Profile)>) -> Result<Self, NotProfiles> {
         let mut ready = BTreeMap::new();
         for (name, profile) in profiles {
-            let invalid = |source| NotProfiles::Invalid { name, source };
-            // Fields in the order of the type: one profile has one text, whatever file it came from.
-            let text = serde_json::to_string(&profile).map_err(|source| NotProfiles::Text { name, source })?;
-            let reference = ProfileRef { name, version: profile.version, hash: ProfileRef::hash_of(&text) };
-            let whole = profile.clone();
-            let inspector = Inspector {
-                tof: TofAnalyzer::new(profile.tof).map_err(invalid)?,
-                spectral: SpectralAnalyzer::new(profile.spectral).map_err(invalid)?,
-                rule: profile.fusion,
-                decision: Decision { scale: profile.scale, guard: profile.guard, incomplete: profile.incomplete },
-                weights: profile.weights,
-                calibration: profile.calibration.unwrap_or_default(),
-            };
-            ready.insert(name, Ready { reference, profile: whole, inspector });
+            ready.insert(name, Arc::new(Ready::new(name, profile)?));
         }
         if ready.is_empty() { Err(NotProfiles::None) } else { Ok(Self(ready)) }
+    }
+
+    /// The same with another profile of a name, or one more.
+    ///
+    /// # Errors
+    ///
+    /// [`NotProfiles`] if it is wrong.
+    pub fn with(mut self, name: Name<64>, profile: Profile) -> Result<Self, NotProfiles> {
+        self.0.insert(name, Arc::new(Ready::new(name, profile)?));
+        Ok(self)
     }
 
     /// The names of the profiles, in order.

@@ -5,13 +5,15 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use sqal_core::Timestamp;
-use sqal_resilience::{Bulkhead, CheckConfig, Clock, HealthRegistry, Shutdown, SystemClock};
-use sqal_storage::{SampleStore, WriterHandle};
-use tokio::sync::broadcast;
+use sqal_resilience::{Bulkhead, CheckConfig, Clock, HealthRegistry, Shutdown, SystemClock, fresh_seed};
+use sqal_storage::{MemoryStore, Register, SampleStore, WriterHandle};
 
 #[cfg(feature = "ws")]
 use crate::commands::Commands;
+use crate::jobs::Jobs;
+use crate::live::Live;
 use crate::recent::Recent;
+use crate::replies::Replies;
 use crate::routes::at_a_time;
 use crate::{Access, Caches, ConnectLimit, DeadLetters, FrameLimits, Intake, Legacy, Presence, Profiles, Quotas};
 
@@ -26,6 +28,8 @@ pub type MetricsText = Arc<dyn Fn() -> String + Send + Sync>;
 pub struct Services {
     /// Where samples are read.
     pub store: Arc<dyn SampleStore>,
+    /// What people decide; in memory, unless you give it a store's.
+    pub register: Arc<dyn Register>,
     /// Where samples are handed in.
     pub writer: WriterHandle,
     /// Turns frames into judged samples.
@@ -44,6 +48,8 @@ pub struct Services {
     pub legacy: Legacy,
     /// Proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpAddr>,
+    /// Where samples are kept, in words, for whoever asks what this server is.
+    pub database: Option<String>,
     /// The metrics, if the process keeps any.
     pub metrics: Option<MetricsText>,
     /// What the routes remember.
@@ -61,14 +67,18 @@ pub struct Services {
     /// The open device connections.
     #[cfg(feature = "ws")]
     pub websockets: crate::WebSockets,
-    /// Samples that were just stored, as the JSON that the live page reads.
-    pub(crate) events: broadcast::Sender<Arc<str>>,
+    /// Samples that were just stored.
+    pub(crate) live: Arc<Live>,
     /// When the router was made.
     pub(crate) started: std::time::Instant,
     /// Wall time.
     pub(crate) now: WallClock,
     /// Batches that are being taken.
     pub(crate) batches: Arc<Bulkhead<Arc<dyn Clock>>>,
+    /// Work that takes longer than a client waits.
+    pub(crate) jobs: Jobs,
+    /// What was answered to requests that may come twice.
+    pub(crate) replies: Replies,
     /// What the line did lately.
     pub(crate) recent: Arc<Recent>,
 }
@@ -89,10 +99,13 @@ impl Services {
             caches: Arc::new(Caches::near(&clock)),
             presence: Arc::default(),
             dead_letters: Arc::default(),
+            register: Arc::new(MemoryStore::new()),
             #[cfg(feature = "ws")]
             commands: Commands::default(),
             batches: Arc::new(batches_of(&clock)),
             recent: Arc::new(Recent::new(started)),
+            jobs: Jobs::default(),
+            replies: Replies::default(),
             store,
             writer,
             intake: Arc::new(Intake::new(profiles, FrameLimits::default(), Arc::clone(&now), Arc::clone(&clock))),
@@ -105,11 +118,11 @@ impl Services {
             quotas: Arc::new(Quotas::usual()),
             legacy: Legacy::default(),
             trusted_proxies: Vec::new(),
+            database: None,
             metrics: None,
             #[cfg(feature = "ws")]
             websockets: crate::WebSockets::default(),
-            // A page that reads slower than the line produces misses samples and says so; it never holds up the line.
-            events: broadcast::Sender::new(64),
+            live: Arc::new(Live::new(fresh_seed())),
         }
     }
 
@@ -128,12 +141,7 @@ impl Services {
         self.caches.stored(sample.key.device_id);
         self.presence.heard(sample.key.device_id, sample.key.timestamp, (self.now)(), now);
         self.recent.add(&sample.inspection.verdict, now);
-        if self.events.receiver_count() > 0
-            && let Ok(text) = serde_json::to_string(&crate::document(sample))
-        {
-            // The last page may have left since.
-            let _ = self.events.send(text.into());
-        }
+        self.live.stored(sample, now);
     }
 
     /// Keeps a frame that was refused for good.

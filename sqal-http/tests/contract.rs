@@ -45,7 +45,7 @@ const fn fixed(route: &'static str, path: &'static str) -> Calls {
     calls(route, (path, 200), ("PUT", path, 405))
 }
 
-const CALLS: [Calls; 37] = [
+const CALLS: [Calls; 46] = [
     calls(
         "GET /api/v1/samples/latest",
         ("/api/v1/samples/latest", 200),
@@ -113,6 +113,32 @@ const CALLS: [Calls; 37] = [
         ("/api/v1/profiles/foiegras_standard_barquette/dry-run", 400),
         ("POST", "/api/v1/profiles/truffle/dry-run", 404),
     ),
+    // What decisions, calibrations and jobs do is shown in `decisions.rs`; without a body they say so.
+    calls(
+        "PUT /api/v1/profiles/{name}",
+        ("/api/v1/profiles/foiegras_standard_barquette", 400),
+        ("PATCH", "/api/v1/profiles/foiegras_standard_barquette", 405),
+    ),
+    calls(
+        "GET /api/v1/profiles/{name}/decisions",
+        ("/api/v1/profiles/foiegras_standard_barquette/decisions?limit=500", 200),
+        ("GET", "/api/v1/profiles/foiegras_standard_barquette/decisions?limit=501", 400),
+    ),
+    calls(
+        "GET /api/v1/devices/{device_id}/calibrations",
+        ("/api/v1/devices/ESP32_SIM_1234/calibrations", 200),
+        ("GET", "/api/v1/devices/ESP32_SIM_1234/calibrations?limit=0", 400),
+    ),
+    calls(
+        "POST /api/v1/devices/{device_id}/calibrations",
+        ("/api/v1/devices/ESP32_SIM_1234/calibrations", 400),
+        ("PUT", "/api/v1/devices/ESP32_SIM_1234/calibrations", 405),
+    ),
+    fixed("GET /api/v1/jobs", "/api/v1/jobs"),
+    calls("POST /api/v1/jobs", ("/api/v1/jobs", 400), ("PATCH", "/api/v1/jobs", 405)),
+    calls("GET /api/v1/jobs/{id}", ("/api/v1/jobs/0-1", 404), ("PUT", "/api/v1/jobs/0-1", 405)),
+    calls("DELETE /api/v1/jobs/{id}", ("/api/v1/jobs/0-1", 404), ("PUT", "/api/v1/jobs/0-1", 405)),
+    fixed("GET /api/v1/system/capabilities", "/api/v1/system/capabilities"),
     // That they upgrade is shown over a real connection, in `stations.rs`.
     calls("GET /ws/sensors", ("/ws/sensors", 400), ("POST", "/ws/sensors", 405)),
     calls("GET /ws/sensors/", ("/ws/sensors/", 400), ("POST", "/ws/sensors/", 405)),

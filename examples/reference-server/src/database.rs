@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use sqal_resilience::{BreakerConfig, LogChanges, OpenFor, StateGauge, SystemClock};
 use sqal_storage::{
-    GuardedStore, MeteredStore, PostgresConfig, PostgresStore, SampleStore, SpooledStore, SqliteConfig, SqliteStore,
-    WriterConfig, report_pools,
+    GuardedStore, MeteredStore, PostgresConfig, PostgresStore, Register, SampleStore, SpooledStore, SqliteConfig,
+    SqliteStore, Timescale, WriterConfig, report_pools,
 };
 use tracing::info;
 
@@ -20,6 +20,10 @@ const SPOOL: u64 = 2_000_000;
 /// An opened database.
 pub(crate) struct Database {
     pub(crate) store: Arc<dyn SampleStore>,
+    /// Where decisions are kept.
+    pub(crate) register: Arc<dyn Register>,
+    /// What it is, in words.
+    pub(crate) name: String,
     pub(crate) writer: WriterConfig,
     connections: Arc<Connections>,
     /// How many samples wait in the spool, if there is one.
@@ -48,6 +52,8 @@ impl Database {
         info!(database = %path.display(), "database ready");
         Ok(Self {
             store: Arc::new(guarded(Arc::clone(&sqlite))?),
+            register: Arc::clone(&sqlite) as _,
+            name: "SQLite".to_owned(),
             writer: WriterConfig::usual(),
             connections: Arc::new(Connections::Embedded(sqlite)),
             waiting: None,
@@ -70,6 +76,11 @@ impl Database {
         let two = NonZeroUsize::new(2).unwrap_or(NonZeroUsize::MIN);
         Ok(Self {
             store,
+            register: Arc::clone(&postgres) as _,
+            name: match postgres.timescale() {
+                Timescale::Absent => "PostgreSQL".to_owned(),
+                edition => format!("PostgreSQL with TimescaleDB ({edition:?})"),
+            },
             writer: WriterConfig { commits: two, ..WriterConfig::usual() },
             connections: Arc::new(Connections::Remote(postgres, spool)),
             waiting: Some(waiting),

@@ -97,6 +97,10 @@ pub async fn serve(config: Config, ready: impl FnOnce(SocketAddr)) -> Result<(),
     let store = Arc::clone(&database.store);
     let (writer, mut writing) = BatchWriter::start(Arc::clone(&store), database.writer);
     let mut services = Services::new(store, writer, config.profiles, wall_clock).ending_with(&shutdown);
+    services.register = Arc::clone(&database.register);
+    services.database = Some(database.name.clone());
+    // Before the first tray: what was decided yesterday holds today.
+    services.take_decisions().await?;
     let report = database.report();
     services.metrics = metrics.map(|render| shown_with(render, report));
     cache::share(&mut services, config.redis_url.as_ref(), &shutdown)?;
@@ -115,6 +119,10 @@ pub async fn serve(config: Config, ready: impl FnOnce(SocketAddr)) -> Result<(),
     let _following = config
         .tokens_file
         .map(|(path, first)| AbortOnDrop(tokio::spawn(tokens::follow(path, first, Arc::clone(&services.access)))));
+    let _deciding = AbortOnDrop(tokio::spawn({
+        let services = services.clone();
+        async move { services.follow_decisions(Duration::from_secs(10)).await }
+    }));
     let websockets = services.websockets.clone();
 
     let address = config.address;

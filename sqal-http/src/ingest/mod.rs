@@ -5,6 +5,6 @@ mod session;
 mod sockets;
 mod speech;
 
-pub(crate) use session::upgrade;
+pub(crate) use session::{CREDIT, upgrade};
 pub use sockets::WebSockets;
 pub use speech::Speech;

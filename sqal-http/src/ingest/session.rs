@@ -28,7 +28,7 @@ use crate::wire::{Talk, sample_id_of, talk};
 use crate::{Problem, Services, Violation};
 
 /// Frames that may be under way on one connection; then it is not read until the oldest is answered, and the device's TCP feels it.
-pub(super) const CREDIT: usize = 64;
+pub(crate) const CREDIT: usize = 64;
 
 /// A message this large ends the connection with 1009; a frame that is only over the frame limit is answered and the connection goes on.
 const LARGEST_MESSAGE: usize = 8 * 1024 * 1024;

@@ -14,7 +14,8 @@ use crate::{Problem, Violation};
 /// use sqal_http::Speech;
 ///
 /// let event = r#"{"specversion":"1.0","id":"1","source":"/station/1","type":"sqal.sensor_data","data":{"type":"sensor_data"}}"#;
-/// let heard = Speech::CloudEvents.hear(&Message::text(event), 4096).unwrap();
+/// let message = Message::text(event);
+/// let heard = Speech::CloudEvents.hear(&message, 4096).unwrap();
 /// assert_eq!(heard, r#"{"type":"sensor_data"}"#);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -79,26 +79,13 @@ fn operation(route: &Route, said: &Said) -> Value {
         "description": format!("For: {}.{limits}", route.who.as_str()),
         "responses": responses(route, said),
     });
-    if !said.parameters.is_empty() {
-        operation["parameters"] = said.parameters.iter().map(|name| parameter(name)).collect();
+    let keyed = route.repeatable.then_some("Idempotency-Key");
+    let parameters: Vec<_> = said.parameters.iter().copied().chain(keyed).map(parameter).collect();
+    if !parameters.is_empty() {
+        operation["parameters"] = parameters.into();
     }
-    if route.path == "/api/v1/samples:batch" {
-        operation["requestBody"] = json!({
-            "required": false,
-            "description": "Documented frames as NDJSON: at most 1000, and 8 MiB; none is an empty batch",
-            "content": { "application/x-ndjson": { "schema": {} } },
-        });
-    }
-    if route.path.ends_with("/dry-run") {
-        operation["requestBody"] = json!({
-            "required": true,
-            "description": "A profile as GET shows it; what is wrong with one is said with its place",
-            "content": { "application/json": { "schema": { "type": "object" } } },
-        });
-    }
-    if route.path.ends_with("/commands") {
-        let schema = json!({ "$ref": "#/components/schemas/Asked" });
-        operation["requestBody"] = json!({ "required": true, "content": { "application/json": { "schema": schema } } });
+    if let Some(body) = request_body(route) {
+        operation["requestBody"] = body;
     }
     if route.who != Who::Anybody || said.problems.contains(&401) {
         operation["security"] = json!([{ "token": [] }, { "cookie": [] }]);
@@ -109,12 +96,36 @@ fn operation(route: &Route, said: &Said) -> Value {
     operation
 }
 
-fn responses(route: &Route, said: &Said) -> Value {
-    let (status, answer) = match said.answer {
-        Kind::Json(schema) => {
-            let schema = json!({ "$ref": format!("#/components/schemas/{schema}") });
-            ("200", json!({ "description": said.summary, "content": { "application/json": { "schema": schema } } }))
+/// What a route is sent.
+fn request_body(route: &Route) -> Option<Value> {
+    let json = |schema: Value, what: &str| json!({ "required": true, "description": what, "content": { "application/json": { "schema": schema } } });
+    let of = |name: &str| json!({ "$ref": format!("#/components/schemas/{name}") });
+    let profile = json!({ "type": "object" });
+    Some(match (route.method, route.path) {
+        ("POST", "/api/v1/samples:batch") => json!({
+            "required": false,
+            "description": "Documented frames as NDJSON: at most 1000, and 8 MiB; none is an empty batch",
+            "content": { "application/x-ndjson": { "schema": {} } },
+        }),
+        ("POST", "/api/v1/profiles/{name}/dry-run") | ("PUT", "/api/v1/profiles/{name}") => {
+            json(profile, "A profile as GET shows it; what is wrong with one is said with its place")
         }
+        ("POST", "/api/v1/devices/{device_id}/commands") => json(of("Asked"), "What the device is asked"),
+        ("POST", "/api/v1/devices/{device_id}/calibrations") => json(of("Wanted"), "From which readings"),
+        ("POST", "/api/v1/jobs") => json(of("NewJob"), "What is to be done"),
+        _ => return None,
+    })
+}
+
+fn responses(route: &Route, said: &Said) -> Value {
+    let json_of = |schema: &str| {
+        let schema = json!({ "$ref": format!("#/components/schemas/{schema}") });
+        json!({ "description": said.summary, "content": { "application/json": { "schema": schema } } })
+    };
+    let (status, answer) = match said.answer {
+        Kind::Json(schema) | Kind::ChangedOrMade(schema) => ("200", json_of(schema)),
+        Kind::Made(schema) => ("201", json_of(schema)),
+        Kind::Begun(schema) => ("202", json_of(schema)),
         Kind::Text(media) => {
             ("200", json!({ "description": said.summary, "content": { media: { "schema": { "type": "string" } } } }))
         }
@@ -137,14 +148,24 @@ fn responses(route: &Route, said: &Said) -> Value {
         );
         fields.insert("Link".to_owned(), json!({ "description": "What takes its place", "schema": { "const": link } }));
     }
+    if matches!(said.answer, Kind::Begun(_)) {
+        fields.insert(
+            "Location".to_owned(),
+            json!({ "description": "Where to ask how far it is", "schema": { "type": "string" } }),
+        );
+    }
     if !fields.is_empty() {
         answer["headers"] = fields.into();
     }
-    let mut all = Map::from_iter([(status.to_owned(), answer)]);
+    let mut all = Map::from_iter([(status.to_owned(), answer.clone())]);
+    if matches!(said.answer, Kind::ChangedOrMade(_)) {
+        all.insert("201".to_owned(), answer);
+    }
     let asks: &[u16] = if route.who == Who::Anybody { &[] } else { &[401, 403] };
     let counts: &[u16] = if route.class == Class::Unlimited { &[] } else { &[429] };
     let older: &[u16] = if route.successor.is_some() { &[410] } else { &[] };
-    let problems = said.problems.iter().chain(asks).chain(counts).chain(older).chain(&[503]);
+    let keyed: &[u16] = if route.repeatable { &[400, 408, 409, 422] } else { &[] };
+    let problems = said.problems.iter().chain(asks).chain(counts).chain(older).chain(keyed).chain(&[503]);
     for status in problems {
         all.insert(status.to_string(), problem(*status));
     }
@@ -173,9 +194,12 @@ fn problem(status: u16) -> Value {
             403 => "The token is for something else",
             404 => "There is no such thing",
             408 => "The body did not come in time",
-            409 => "The device is not connected to this server",
+            409 => "The device is not connected to this server, or a request with this Idempotency-Key is under way",
             410 => "The older path is switched off",
+            412 => "It is not any more what If-Match or If-None-Match says",
             413 => "The body is too large",
+            422 => "The Idempotency-Key came with another request before",
+            428 => "If-Match or If-None-Match is missing",
             429 => "More often than the quota",
             504 => "The device did not answer in time",
             _ => "Not now: try again",
@@ -218,6 +242,24 @@ fn parameter(name: &str) -> Value {
             "in": "query",
             "description": "At most so many",
             "schema": { "type": "integer", "minimum": 1, "maximum": 1000, "default": 50 },
+        }),
+        "job" => json!({
+            "name": "id", "in": "path", "required": true, "description": "The job's id", "schema": { "type": "string", "pattern": "^[0-9a-f]{16}-[0-9]+$" },
+        }),
+        "If-Match" => json!({
+            "name": name, "in": "header", "description": "The ETag of the profile that was read, and that this one takes the place of",
+            "schema": { "type": "string", "pattern": "^(\\*|\"[0-9a-f]{32}\")$" },
+        }),
+        "If-None-Match" => json!({
+            "name": name, "in": "header", "description": "For a new name", "schema": { "const": "*" },
+        }),
+        "Idempotency-Key" => json!({
+            "name": name, "in": "header", "description": "Of one request and its repetitions: it is done once, and answered the same for a day",
+            "schema": { "type": "string", "pattern": "^(\"[!#-+.-\\[\\]-~-]{1,255}\"|[!#-+.-\\[\\]-~-]{1,255})$" },
+        }),
+        "Last-Event-ID" => json!({
+            "name": name, "in": "header", "description": "The id of the last event that was seen: what was stored since comes first",
+            "schema": { "type": "string" },
         }),
         "after" => {
             json!({ "name": "after", "in": "query", "description": "The `next` of an earlier page", "schema": { "type": "string", "pattern": "^[0-9a-f]{48}$" } })

@@ -16,6 +16,12 @@ pub(super) struct Said {
 pub(super) enum Kind {
     /// JSON of this schema.
     Json(&'static str),
+    /// The same, of something that was made.
+    Made(&'static str),
+    /// The same, of something that was changed, or made.
+    ChangedOrMade(&'static str),
+    /// The same, of something that was begun.
+    Begun(&'static str),
     /// A text of this media type.
     Text(&'static str),
     /// Nothing.
@@ -34,7 +40,7 @@ const fn said(
     Said { call, id, tag, summary, parameters, answer, problems }
 }
 
-pub(super) const SAID: [Said; 32] = [
+pub(super) const SAID: [Said; 41] = [
     said(
         "GET /api/v1/samples/latest",
         "latestSample",
@@ -104,7 +110,7 @@ pub(super) const SAID: [Said; 32] = [
         "watchSamples",
         "Samples",
         "Samples as they are stored (server-sent events)",
-        &[],
+        &["Last-Event-ID"],
         Kind::Text("text/event-stream"),
         &[],
     ),
@@ -188,6 +194,71 @@ pub(super) const SAID: [Said; 32] = [
         &["profile"],
         Kind::Json("DryRun"),
         &[400, 404, 408],
+    ),
+    said(
+        "PUT /api/v1/profiles/{name}",
+        "decideProfile",
+        "Profiles",
+        "From now on products are judged by this profile, on every server",
+        &["profile", "If-Match", "If-None-Match"],
+        Kind::ChangedOrMade("Whole"),
+        &[400, 404, 408, 412, 428],
+    ),
+    said(
+        "GET /api/v1/profiles/{name}/decisions",
+        "listDecisions",
+        "Profiles",
+        "Who has decided on this profile, and when; the newest first",
+        &["profile", "limit"],
+        Kind::Json("Decisions"),
+        &[400, 404],
+    ),
+    said(
+        "GET /api/v1/devices/{device_id}/calibrations",
+        "listCalibrations",
+        "Devices",
+        "The calibrations of a device, the newest first",
+        &["path device_id", "limit"],
+        Kind::Json("Calibrations"),
+        &[400, 404],
+    ),
+    said(
+        "POST /api/v1/devices/{device_id}/calibrations",
+        "calibrate",
+        "Devices",
+        "A calibration is computed from stored readings, and recorded",
+        &["path device_id"],
+        Kind::Made("Calibration"),
+        &[400, 404, 408],
+    ),
+    said(
+        "GET /api/v1/jobs",
+        "listJobs",
+        "Jobs",
+        "The jobs of this server, the newest first",
+        &[],
+        Kind::Json("JobList"),
+        &[],
+    ),
+    said(
+        "POST /api/v1/jobs",
+        "beginJob",
+        "Jobs",
+        "Work that takes longer than a client waits: a profile is tried on a span of history",
+        &[],
+        Kind::Begun("Job"),
+        &[400, 408],
+    ),
+    said("GET /api/v1/jobs/{id}", "getJob", "Jobs", "How far a job is", &["job"], Kind::Json("Job"), &[404]),
+    said("DELETE /api/v1/jobs/{id}", "stopJob", "Jobs", "A job is stopped", &["job"], Kind::Json("Job"), &[404]),
+    said(
+        "GET /api/v1/system/capabilities",
+        "getCapabilities",
+        "Description",
+        "What this server is, takes and gives",
+        &[],
+        Kind::Json("Capabilities"),
+        &[],
     ),
     said("GET /api/v1/session", "getSession", "Session", "Who one is", &[], Kind::Json("Session"), &[401]),
     said(

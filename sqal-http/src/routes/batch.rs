@@ -17,10 +17,10 @@ use crate::wire::sample_id_of;
 use crate::{Problem, Services};
 
 /// The largest batch in bytes; with [`at_a_time`] it bounds the memory that batches take.
-const LARGEST: usize = 8 * 1024 * 1024;
+pub(super) const LARGEST: usize = 8 * 1024 * 1024;
 
 /// The most frames in a batch.
-const MOST_ROWS: usize = 1000;
+pub(super) const MOST_ROWS: usize = 1000;
 
 /// Four batches are taken at a time; the next is told to come back.
 pub(crate) fn at_a_time() -> BulkheadConfig {

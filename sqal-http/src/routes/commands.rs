@@ -9,9 +9,10 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use sqal_core::{DeviceId, Name};
+use sqal_core::Name;
 
 use super::body::{json, whole};
+use super::parameters::name_in_path;
 use crate::commands::NotAnswered;
 use crate::wire::{Command, Done};
 use crate::{Problem, Services, Violation};
@@ -65,9 +66,7 @@ pub(super) async fn ask(
     device: Result<Path<String>, PathRejection>,
     body: Body,
 ) -> Result<Json<Answered>, Problem> {
-    let Path(name) = device.map_err(|refused| Problem::not_found(refused.body_text()))?;
-    let unknown = || Problem::not_found(format!("no device {:?}", name.chars().take(40).collect::<String>()));
-    let device: DeviceId = Name::new(&name).map_err(|_| unknown())?;
+    let (device, _) = name_in_path(device, "device")?;
     let Asked { name, arguments, timeout_secs } =
         read(&whole(body, LONGEST, || too_long("more than 65536 bytes")).await?)?;
     let write = |id: &str| {

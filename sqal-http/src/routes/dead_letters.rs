@@ -7,23 +7,10 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use serde::{Deserialize, Serialize};
 
-use super::parameters::{device_of, unreadable};
+use super::parameters::{HowMany, device_of, unreadable};
 use crate::answer::hand_in;
 use crate::dead_letters::DeadLetter;
-use crate::{Problem, Services, Violation};
-
-/// How many there are without a word of it.
-const USUAL: usize = 50;
-
-/// The most at once.
-const MOST: usize = 1000;
-
-/// How many.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct HowMany {
-    limit: Option<String>,
-}
+use crate::{Problem, Services};
 
 /// Refused frames, the newest first.
 #[derive(Debug, Serialize)]
@@ -37,16 +24,8 @@ pub(super) async fn list(
     State(services): State<Arc<Services>>,
     how_many: Result<Query<HowMany>, QueryRejection>,
 ) -> Result<Json<Letters>, Problem> {
-    let Query(HowMany { limit }) = how_many.map_err(|refused| unreadable(&refused, "limit"))?;
-    let most = limit.map_or(Ok(USUAL), |text| {
-        if let Ok(most @ 1..=MOST) = text.parse() {
-            Ok(most)
-        } else {
-            let (limit, french) = (format!("a whole number from 1 to {MOST}"), format!("un entier de 1 à {MOST}"));
-            Err(Problem::invalid_query(vec![Violation::new("?limit", text, limit, french)]))
-        }
-    })?;
-    Ok(Json(Letters { items: services.dead_letters.newest(most) }))
+    let Query(how_many) = how_many.map_err(|refused| unreadable(&refused, "limit"))?;
+    Ok(Json(Letters { items: services.dead_letters.newest(usize::from(how_many.most(50, 1000)?)) }))
 }
 
 /// What became of them.

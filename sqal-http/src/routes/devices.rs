@@ -4,10 +4,11 @@ use axum::Json;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use serde::Serialize;
-use sqal_core::{DeviceId, Name};
+use sqal_core::DeviceId;
 use sqal_storage::{CacheKey, CacheKind, Hour, HourlyQuery};
 use std::sync::Arc;
 
+use super::parameters::name_in_path;
 use crate::presence::{Heard, Present};
 use crate::wire::{DeviceStatistics, Totals, rfc3339};
 use crate::{Problem, Services};
@@ -95,13 +96,11 @@ pub(super) async fn one(
     State(services): State<Arc<Services>>,
     device: Result<Path<String>, PathRejection>,
 ) -> Result<Json<Device>, Problem> {
-    let Path(name) = device.map_err(|refused| Problem::not_found(refused.body_text()))?;
-    let unknown = || Problem::not_found(format!("no device {:?}", name.chars().take(40).collect::<String>()));
-    let device: DeviceId = Name::new(&name).map_err(|_| unknown())?;
+    let (device, unknown) = name_in_path(device, "device")?;
     let present = services.presence.of(&device, services.clock.now());
     let statistics = statistics(&services, Some(device)).await?.into_iter().next().map(|known| known.statistics);
     if present.is_none() && statistics.is_none() {
-        return Err(unknown());
+        return Err(unknown);
     }
     Ok(Json(Device::of(device.to_string(), present, statistics)))
 }

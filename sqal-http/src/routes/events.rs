@@ -1,61 +1,87 @@
 //! `GET /api/v1/events`: samples as they are stored, for pages that watch the line (server-sent events).
 
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{Extension, State};
+use axum::http::HeaderMap;
 use axum::response::IntoResponse;
 use axum::response::sse::{Event, KeepAlive, Sse};
-use tokio::sync::broadcast::error::RecvError;
-use tokio::time::{MissedTickBehavior, interval};
-
 use sqal_resilience::Phase;
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use crate::Services;
 use crate::access::Caller;
+use crate::live::{Live, Stored};
 
 /// How often it is asked whether who watches still may.
 const ASK_EVERY: Duration = Duration::from_secs(20);
 
-/// Streams until the page leaves, the server ends, or the token of who watches was taken back.
+/// Streams until the page leaves, the server ends, or the token of who watches was taken back. Who comes back with `Last-Event-ID` is given what was stored
+/// meanwhile, as far as it is kept.
 pub(super) async fn stream(
     State(services): State<Arc<Services>>,
     Extension(caller): Extension<Caller>,
+    headers: HeaderMap,
 ) -> impl IntoResponse {
-    let receiver = services.events.subscribe();
-    let stream = samples(receiver, services, caller);
+    // What is no text is the id of nothing.
+    let last = headers.get("last-event-id").map(|last| last.to_str().unwrap_or_default());
+    let (receiver, since) = services.live.watch(last, services.clock.now());
+    let mut before = VecDeque::new();
+    if let Some(since) = since {
+        before.extend((since.missed != Some(0)).then(|| missed(since.missed)));
+        before.extend(since.kept.iter().map(|stored| sample(&services.live, stored)));
+    }
+    let mut asking = interval(ASK_EVERY);
+    asking.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let watching = Watching { services, caller, receiver, before, asking };
+    let stream = futures_util::stream::unfold(watching, async |mut watching| {
+        watching.next().await.map(|event| (Ok::<_, Infallible>(event), watching))
+    });
     Sse::new(stream).keep_alive(KeepAlive::new().interval(Duration::from_secs(15)))
 }
 
-type Receiver = tokio::sync::broadcast::Receiver<Arc<str>>;
+fn sample(live: &Live, stored: &Stored) -> Event {
+    Event::default().event("sample").id(live.id(stored.number)).data(&*stored.text)
+}
 
-fn samples(
-    receiver: Receiver,
+/// A page is told how much it missed, `null` if nobody can say; it fetches the list again.
+fn missed(count: Option<u64>) -> Event {
+    Event::default().event("missed").data(count.map_or("null".to_owned(), |count| count.to_string()))
+}
+
+/// A page that watches.
+struct Watching {
     services: Arc<Services>,
     caller: Caller,
-) -> impl futures_util::Stream<Item = Result<Event, Infallible>> {
-    let mut asking = interval(ASK_EVERY);
-    asking.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    futures_util::stream::unfold((receiver, services, asking), move |(mut receiver, services, mut asking)| async move {
+    receiver: Receiver<Stored>,
+    /// What comes before what is received.
+    before: VecDeque<Event>,
+    asking: Interval,
+}
+
+impl Watching {
+    async fn next(&mut self) -> Option<Event> {
         loop {
-            let event = tokio::select! {
+            tokio::select! {
                 biased;
-                () = services.shutdown.reached(Phase::Draining) => return None,
-                _ = asking.tick() => {
-                    if services.access.still_knows(&caller, (services.now)()) {
-                        continue;
+                () = self.services.shutdown.reached(Phase::Draining) => return None,
+                _ = self.asking.tick() => {
+                    if !self.services.access.still_knows(&self.caller, (self.services.now)()) {
+                        return None;
                     }
-                    return None;
                 }
-                received = receiver.recv() => match received {
-                    Ok(text) => Event::default().event("sample").data(&*text),
-                    // A slow page is told how much it missed; it fetches the list again.
-                    Err(RecvError::Lagged(missed)) => Event::default().event("missed").data(missed.to_string()),
-                    Err(RecvError::Closed) => return None,
+                event = async { self.before.pop_front() }, if !self.before.is_empty() => return event,
+                received = self.receiver.recv() => return match received {
+                    Ok(stored) => Some(sample(&self.services.live, &stored)),
+                    Err(RecvError::Lagged(count)) => Some(missed(Some(count))),
+                    Err(RecvError::Closed) => None,
                 },
-            };
-            return Some((Ok(event), (receiver, services, asking)));
+            }
         }
-    })
+    }
 }

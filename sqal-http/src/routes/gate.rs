@@ -3,17 +3,20 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
+use axum::body::{Body, to_bytes};
 use axum::extract::{ConnectInfo, Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use sqal_resilience::client_address;
 
+use super::body::whole;
 use super::{Route, Who};
 use crate::access::{Caller, by_cookie, presents_a_token};
 use crate::quota::{Call, Class};
+use crate::replies::{Begun, Reply, ReplyKey, fingerprint, key_of};
 use crate::slo::Objective;
-use crate::{Problem, Services, origin};
+use crate::{Problem, Services, Violation, origin};
 
 /// A route and whom to ask.
 #[derive(Clone)]
@@ -49,7 +52,8 @@ async fn answer(gate: Gate, mut request: Request, next: Next) -> Response {
         }
         Err(refused) => return refused,
     };
-    let mut response = next.run(request).await;
+    let mut response =
+        if route.repeatable { once(&services, number, request, next).await } else { next.run(request).await };
     if let Some(successor) = route.successor {
         services.legacy.say(successor, response.headers_mut());
     }
@@ -60,6 +64,61 @@ async fn answer(gate: Gate, mut request: Request, next: Next) -> Response {
     if let Some(counting) = counting {
         counting.say(response.headers_mut());
     }
+    response
+}
+
+/// Bodies of requests that may come twice are at most so long.
+const LARGEST: usize = 1024 * 1024;
+
+/// Does a request that has an `Idempotency-Key` once, and answers it as often as it comes.
+///
+/// In a task of its own: a client that leaves has it done all the same, and asks again for the answer. What was not done is not kept: a server that is busy
+/// may do it the next time.
+async fn once(services: &Arc<Services>, route: u16, request: Request, next: Next) -> Response {
+    let key = match key_of(request.headers()) {
+        Ok(None) => return next.run(request).await,
+        Ok(Some(key)) => key,
+        Err(problem) => return problem.into_response(),
+    };
+    let holder = request.extensions().get::<Caller>().and_then(Caller::holder);
+    let address = holder.is_none().then(|| peer(services, &request)).flatten();
+    let (parts, body) = request.into_parts();
+    let too_large = || {
+        let limit = format!("at most {LARGEST} bytes");
+        Problem::invalid_body(vec![Violation::new("", "more", limit, format!("au plus {LARGEST} octets"))])
+    };
+    let body = match whole(body, LARGEST, too_large).await {
+        Ok(body) => body,
+        Err(problem) => return problem.into_response(),
+    };
+    let print = fingerprint(parts.uri.path_and_query().map_or("", |path| path.as_str()), &body);
+    let begun = services.replies.begin(ReplyKey { route, holder, address, key }, print, services.clock.now());
+    let under_way = match begun {
+        Ok(Begun::New(under_way)) => under_way,
+        Ok(Begun::Done(reply)) => return said_again(reply),
+        Err(problem) => return problem.into_response(),
+    };
+    let (request, clock) = (Request::from_parts(parts, Body::from(body)), Arc::clone(&services.clock));
+    let doing = services.shutdown.spawn("keyed request", async move {
+        let (parts, body) = next.run(request).await.into_parts();
+        let Ok(body) = to_bytes(body, usize::MAX).await else { return Problem::shutting_down().into_response() };
+        // Of a device that was silent nobody knows what it has done: it is not asked again under the same key.
+        if parts.status != StatusCode::SERVICE_UNAVAILABLE {
+            let reply = Reply { status: parts.status, headers: parts.headers.clone(), body: body.clone() };
+            under_way.answered(reply, clock.now());
+        }
+        Response::from_parts(parts, Body::from(body))
+    });
+    match doing {
+        Ok(doing) => doing.await.unwrap_or_else(|_| Problem::shutting_down().into_response()),
+        Err(_) => Problem::shutting_down().into_response(),
+    }
+}
+
+fn said_again(Reply { status, headers, body }: Reply) -> Response {
+    let mut response = (status, body).into_response();
+    *response.headers_mut() = headers;
+    response.headers_mut().insert("idempotent-replayed", HeaderValue::from_static("true"));
     response
 }
 

@@ -2,20 +2,25 @@
 
 mod batch;
 mod body;
+mod calibrations;
+mod capabilities;
 #[cfg(feature = "ws")]
 mod commands;
+mod conditions;
 mod dead_letters;
 mod devices;
 mod events;
 mod gate;
 mod health;
 mod hours;
+mod jobs;
 mod metrics;
 mod parameters;
 mod problems;
 mod profiles;
 mod samples;
 mod session;
+mod span;
 
 use std::sync::Arc;
 
@@ -50,20 +55,29 @@ fn work() -> Vec<Entry> {
         post("/api/v1/samples:batch", DEVICE, Create, batch::take),
         get("/api/v1/dead-letters", ENGINEER, Read, dead_letters::list),
         delete("/api/v1/dead-letters", ADMINISTRATOR, Create, dead_letters::erase),
-        post("/api/v1/dead-letters:replay", ENGINEER, Create, dead_letters::replay),
+        post("/api/v1/dead-letters:replay", ENGINEER, Create, dead_letters::replay).once_a_key(),
         get("/api/v1/events", VIEWER, Read, events::stream),
         // Devices and hours.
         get("/api/v1/devices", VIEWER, Summary, devices::list),
         get("/api/v1/devices/{device_id}", VIEWER, Read, devices::one),
         #[cfg(feature = "ws")]
-        post("/api/v1/devices/{device_id}/commands", ADMINISTRATOR, Create, commands::ask),
+        post("/api/v1/devices/{device_id}/commands", ADMINISTRATOR, Create, commands::ask).once_a_key(),
+        get("/api/v1/devices/{device_id}/calibrations", VIEWER, Read, calibrations::list),
+        post("/api/v1/devices/{device_id}/calibrations", ENGINEER, Create, calibrations::record).once_a_key(),
         get("/api/v1/aggregates/hourly", VIEWER, Summary, hours::hourly),
         get("/api/v1/dashboard/metrics", VIEWER, Summary, hours::dashboard),
         get("/api/dashboard/metrics/", VIEWER, Summary, hours::dashboard).instead("/api/v1/dashboard/metrics"),
         // By what products are judged.
         get("/api/v1/profiles", VIEWER, Read, profiles::list),
         get("/api/v1/profiles/{name}", VIEWER, Read, profiles::one),
+        put("/api/v1/profiles/{name}", ENGINEER, Create, profiles::decide),
+        get("/api/v1/profiles/{name}/decisions", VIEWER, Read, profiles::decisions),
         post("/api/v1/profiles/{name}/dry-run", ENGINEER, Summary, profiles::dry_run),
+        get("/api/v1/jobs", VIEWER, Read, jobs::list),
+        post("/api/v1/jobs", ENGINEER, Create, jobs::begin).once_a_key(),
+        get("/api/v1/jobs/{id}", VIEWER, Read, jobs::one),
+        delete("/api/v1/jobs/{id}", ENGINEER, Create, jobs::stop),
+        get("/api/v1/system/capabilities", VIEWER, Read, capabilities::show),
         // Who calls.
         get("/api/v1/session", ANYBODY, Read, session::show),
         post("/api/v1/session", ANYBODY, SignIn, session::begin),
@@ -108,7 +122,7 @@ fn probes() -> Vec<Entry> {
 /// A route as the table has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Route {
-    /// `GET`, `POST` or `DELETE`.
+    /// `GET`, `POST`, `PUT` or `DELETE`.
     pub method: &'static str,
     /// Its path as a template.
     pub path: &'static str,
@@ -118,6 +132,8 @@ pub struct Route {
     pub class: Class,
     /// What takes its place, if it is an older one.
     pub successor: Option<&'static str>,
+    /// Whether it does something anew each time it is called, unless an `Idempotency-Key` says that it was done.
+    pub repeatable: bool,
 }
 
 impl Route {
@@ -140,7 +156,7 @@ macro_rules! entry {
             H: Handler<T, Arc<Services>>,
             T: 'static,
         {
-            let route = Route { method: $method, path, who, class, successor: None };
+            let route = Route { method: $method, path, who, class, successor: None, repeatable: false };
             Entry { route, answer: routing::$name(handler) }
         }
     };
@@ -148,12 +164,19 @@ macro_rules! entry {
 
 entry!(get, "GET");
 entry!(post, "POST");
+entry!(put, "PUT");
 entry!(delete, "DELETE");
 
 impl Entry {
     /// An older path of what is at another one now.
     fn instead(mut self, successor: &'static str) -> Self {
         self.route.successor = Some(successor);
+        self
+    }
+
+    /// Does something anew each time, unless an `Idempotency-Key` says that it was done.
+    const fn once_a_key(mut self) -> Self {
+        self.route.repeatable = true;
         self
     }
 }
@@ -170,7 +193,8 @@ pub(crate) fn schemas_of_answers(schemas: &mut crate::openapi::Schemas<'_>) {
     schemas.add::<batch::Results>();
     schemas.add::<profiles::Listed>();
     schemas.add::<profiles::Whole>();
-    schemas.add::<profiles::DryRun>();
+    schemas.add::<profiles::Decisions>();
+    schemas.add::<crate::trial::DryRun>();
     schemas.add::<dead_letters::Letters>();
     schemas.add::<dead_letters::Replayed>();
     schemas.add::<dead_letters::Erased>();
@@ -178,6 +202,12 @@ pub(crate) fn schemas_of_answers(schemas: &mut crate::openapi::Schemas<'_>) {
     schemas.add::<commands::Asked>();
     #[cfg(feature = "ws")]
     schemas.add::<commands::Answered>();
+    schemas.add::<calibrations::Wanted>();
+    schemas.add::<calibrations::Calibration>();
+    schemas.add::<calibrations::Calibrations>();
+    schemas.add::<capabilities::Capabilities>();
+    schemas.add::<jobs::NewJob>();
+    schemas.add::<jobs::JobList>();
     schemas.add::<devices::Device>();
     schemas.add::<devices::Devices>();
     schemas.add::<hours::Hours>();

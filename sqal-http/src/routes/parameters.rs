@@ -1,6 +1,8 @@
-//! Query parameters that several routes have; every one is text first, so that a wrong one can be named.
+//! Parameters that several routes have, in the path and in the query; every one is text first, so that a wrong one can be named.
 
-use axum::extract::rejection::QueryRejection;
+use axum::extract::Path;
+use axum::extract::rejection::{PathRejection, QueryRejection};
+use serde::Deserialize;
 use sqal_core::{DeviceId, Name};
 
 use crate::{Problem, Violation};
@@ -21,4 +23,46 @@ pub(super) fn device_of(text: Option<String>, wrong: &mut Vec<Violation>) -> Opt
         wrong.push(Violation::new("?device_id", format!("{text:?}"), limit, french));
     }
     name.ok()
+}
+
+/// The name of something in the path, and what to say if there is no such thing; what can be no name is the name of nothing.
+pub(super) fn name_in_path<const N: usize>(
+    name: Result<Path<String>, PathRejection>,
+    what: &str,
+) -> Result<(Name<N>, Problem), Problem> {
+    let Path(name) = name.map_err(|refused| Problem::not_found(refused.body_text()))?;
+    let unknown = Problem::not_found(format!("no {what} {:?}", name.chars().take(40).collect::<String>()));
+    match Name::new(&name) {
+        Ok(name) => Ok((name, unknown)),
+        Err(_) => Err(unknown),
+    }
+}
+
+/// How many.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct HowMany {
+    limit: Option<String>,
+}
+
+impl HowMany {
+    /// `usual` without a word of it, and at most `most`.
+    pub(super) fn most(self, usual: u16, most: u16) -> Result<u16, Problem> {
+        let mut wrong = Vec::new();
+        let limit = limit_of(self.limit, usual, most, &mut wrong);
+        if wrong.is_empty() { Ok(limit) } else { Err(Problem::invalid_query(wrong)) }
+    }
+}
+
+/// A number of things from 1 to `most`; `usual` without a word of it.
+pub(super) fn limit_of(text: Option<String>, usual: u16, most: u16, wrong: &mut Vec<Violation>) -> u16 {
+    let Some(text) = text else { return usual };
+    match text.parse() {
+        Ok(limit) if (1..=most).contains(&limit) => limit,
+        _ => {
+            let (limit, french) = (format!("a whole number from 1 to {most}"), format!("un entier de 1 à {most}"));
+            wrong.push(Violation::new("?limit", text, limit, french));
+            usual
+        }
+    }
 }

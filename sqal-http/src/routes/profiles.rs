@@ -1,48 +1,32 @@
-//! `/api/v1/profiles`: by what products are judged, and what another profile would have said of those that were measured.
+//! `/api/v1/profiles`: by what products are judged, what another profile would have said, and deciding on one.
 
-use std::collections::BTreeMap;
 use std::num::NonZeroU16;
 use std::sync::Arc;
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, State};
+use axum::extract::rejection::{PathRejection, QueryRejection};
+use axum::extract::{Extension, Path, Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use sqal_core::{Grade, Name, ProfileRef, SampleId};
-use sqal_storage::SampleQuery;
+use sqal_core::{Name, ProfileRef};
+use sqal_storage::{Entry, SampleQuery};
 
 use super::body::{json, whole};
+use super::conditions::{has_seen, is_known, tag};
+use super::parameters::{HowMany, name_in_path, unreadable};
+use crate::access::Caller;
+use crate::decided::{self, entry_name, in_force};
+use crate::trial::{DryRun, Reference, Trial};
+use crate::wire::rfc3339;
 use crate::{Problem, Profile, Profiles, Services, Violation};
 
 /// The largest profile, in bytes: a hundred times the example.
-const LARGEST: usize = 512 * 1024;
+pub(super) const LARGEST: usize = 512 * 1024;
 
 /// So many of the newest samples are judged anew.
 const HISTORY: u16 = 500;
-
-/// So many of those that would be another grade are named.
-const NAMED: usize = 20;
-
-/// A profile by what tells it apart.
-#[derive(Debug, PartialEq, Eq, Serialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-struct Reference {
-    name: String,
-    /// Counted up by whoever changes it.
-    version: u32,
-    /// The first 16 bytes of the SHA-256 of its text; each sample names the one that it was judged by.
-    hash: String,
-}
-
-impl Reference {
-    fn of(reference: &ProfileRef) -> Self {
-        let hash = format!("{:032x}", u128::from_be_bytes(reference.hash));
-        Self { name: reference.name.to_string(), version: reference.version, hash }
-    }
-}
 
 /// All profiles, by name.
 #[derive(Debug, Serialize)]
@@ -67,128 +51,146 @@ pub(super) struct Whole {
     profile: Profile,
 }
 
+/// A profile with its hash as `ETag`.
+fn shown(status: StatusCode, reference: &ProfileRef, profile: &Profile) -> Response {
+    let whole = Whole { reference: Reference::of(reference), profile: profile.clone() };
+    (status, fields(reference), Json(whole)).into_response()
+}
+
+/// Asked for again each time, and answered in a few bytes while it is the same.
+fn fields(reference: &ProfileRef) -> [(header::HeaderName, HeaderValue); 2] {
+    let tag = tag(&Reference::of(reference).hash);
+    [(header::ETAG, tag), (header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"))]
+}
+
 /// `GET /api/v1/profiles/{name}`; its hash is its `ETag`.
 pub(super) async fn one(
     State(services): State<Arc<Services>>,
     name: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let (reference, profile) = known(services.intake.profiles(), name)?;
-    let reference = Reference::of(reference);
-    let tag = format!("\"{}\"", reference.hash);
-    let asked = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
-    let same = asked
-        .flat_map(|text| text.split(','))
-        .any(|one| matches!(one.trim().trim_start_matches("W/"), t if t == tag || t == "*"));
-    // Asked for again each time, and answered in a few bytes while it is the same.
-    let fields = [
-        (header::ETAG, HeaderValue::try_from(tag).unwrap_or(HeaderValue::from_static("\"\""))),
-        (header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache")),
-    ];
-    if same {
-        return Ok((StatusCode::NOT_MODIFIED, fields).into_response());
+    let profiles = services.intake.profiles();
+    let (reference, profile) = known(&profiles, name)?;
+    if is_known(&headers, &tag(&Reference::of(reference).hash)) {
+        return Ok((StatusCode::NOT_MODIFIED, fields(reference)).into_response());
     }
-    Ok((fields, Json(Whole { reference, profile: profile.clone() })).into_response())
+    Ok(shown(StatusCode::OK, reference, profile))
 }
 
 fn known(profiles: &Profiles, name: Result<Path<String>, PathRejection>) -> Result<(&ProfileRef, &Profile), Problem> {
-    let Path(name) = name.map_err(|refused| Problem::not_found(refused.body_text()))?;
-    let unknown = || Problem::not_found(format!("no profile {:?}", name.chars().take(40).collect::<String>()));
-    let name: Name<64> = Name::new(&name).map_err(|_| unknown())?;
-    profiles.get(&name).ok_or_else(unknown)
+    let (name, unknown) = name_in_path::<64>(name, "profile")?;
+    profiles.get(&name).ok_or(unknown)
 }
 
-/// What a profile would have said.
-#[derive(Debug, Serialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub(super) struct DryRun {
-    /// By what is judged now.
-    now: Reference,
-    /// What was tried.
-    tried: Reference,
-    /// The newest samples of this profile that were judged by both.
-    samples: usize,
-    /// How many would have another grade.
-    changed: usize,
-    grades: Vec<Moved>,
-    /// The newest that would have another grade.
-    examples: Vec<Example>,
+/// A profile that can judge, from a body.
+async fn read(name: Name<64>, body: Body) -> Result<(Profiles, Profile), Problem> {
+    let body = whole(body, LARGEST, || refused("", format!("more than {LARGEST} bytes"), "a profile")).await?;
+    let profile: Profile = json(&body, "a profile as GET shows it", "un profil comme GET le montre")?;
+    Ok((judging("", name, profile.clone())?, profile))
 }
 
-/// So many samples from one grade to another, or the same.
-#[derive(Debug, Serialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-struct Moved {
-    #[cfg_attr(feature = "openapi", schema(schema_with = crate::openapi::grade))]
-    now: Grade,
-    #[cfg_attr(feature = "openapi", schema(schema_with = crate::openapi::grade))]
-    tried: Grade,
-    samples: usize,
+/// A profile by itself, if it can judge.
+pub(super) fn judging(pointer: &str, name: Name<64>, profile: Profile) -> Result<Profiles, Problem> {
+    Profiles::new([(name, profile)]).map_err(|error| refused(pointer, error, "a profile that can judge"))
 }
 
-/// A sample that would have another grade.
-#[derive(Debug, Serialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-struct Example {
-    #[cfg_attr(feature = "openapi", schema(value_type = String))]
-    id: String,
-    #[cfg_attr(feature = "openapi", schema(schema_with = crate::openapi::grade))]
-    now: Grade,
-    #[cfg_attr(feature = "openapi", schema(schema_with = crate::openapi::grade))]
-    tried: Grade,
-    /// Why, in English and French.
-    en: String,
-    fr: String,
+fn refused(pointer: &str, found: impl std::fmt::Display, limit: &str) -> Problem {
+    Problem::invalid_body(vec![Violation::new(pointer, found, limit, "un profil qui peut juger")])
 }
 
-/// `POST /api/v1/profiles/{name}/dry-run` with a profile as JSON: what it would have said of the newest samples of that name. Nothing is changed; who likes what they see writes
-/// it into the file of profiles.
+/// `POST /api/v1/profiles/{name}/dry-run` with a profile as JSON: what it would have said of the newest samples of that name. Nothing is changed.
 pub(super) async fn dry_run(
     State(services): State<Arc<Services>>,
     name: Result<Path<String>, PathRejection>,
     body: Body,
 ) -> Result<Json<DryRun>, Problem> {
-    let (reference, _) = known(services.intake.profiles(), name)?;
-    let name = reference.name;
-    let body = whole(body, LARGEST, || refused(format!("more than {LARGEST} bytes"), "a profile")).await?;
-    let tried = json(&body, "a profile as GET shows it", "un profil comme GET le montre")?;
-    let tried = Profiles::new([(name, tried)]).map_err(|error| refused(error, "a profile that can judge"))?;
+    let profiles = services.intake.profiles();
+    let name = known(&profiles, name)?.0.name;
+    let (tried, _) = read(name, body).await?;
     let query = SampleQuery::newest(NonZeroU16::new(HISTORY).unwrap_or(NonZeroU16::MIN));
-    let history = services.store.query(&query).await?.items;
-    let (mut grades, mut examples, mut samples, mut changed) = (BTreeMap::<_, usize>::new(), Vec::new(), 0, 0);
-    for sample in history.iter().filter(|sample| sample.profile.name == name) {
-        let judged = |profiles: &Profiles| profiles.inspect(&name, sample.tof.as_ref(), sample.spectrum.as_ref());
-        // Both now: a sample may be older than the profile that is in force.
-        let (Some((now, _)), Some((then, _))) = (judged(services.intake.profiles()), judged(&tried)) else { continue };
-        let (now, then) = (now.verdict, then.verdict);
-        samples += 1;
-        *grades.entry((now.grade, then.grade)).or_default() += 1;
-        if now.grade != then.grade {
-            changed += 1;
-            if examples.len() < NAMED {
-                let say = |language| then.explain(language).to_string();
-                examples.push(Example {
-                    id: SampleId::of(&sample.key).to_string(),
-                    now: now.grade,
-                    tried: then.grade,
-                    en: say(sqal_core::Language::English),
-                    fr: say(sqal_core::Language::French),
-                });
-            }
-        }
-    }
-    let grades = grades.into_iter().map(|((now, tried), samples)| Moved { now, tried, samples }).collect();
-    let tried = tried.get(&name).map(|(reference, _)| Reference::of(reference));
-    Ok(Json(DryRun {
-        now: Reference::of(reference),
-        tried: tried.unwrap_or_else(|| unreachable!("it was just made by this name")),
-        samples,
-        changed,
-        grades,
-        examples,
-    }))
+    let mut trial = Trial::new(name, (*profiles).clone(), tried);
+    services.store.query(&query).await?.items.iter().for_each(|sample| trial.judge(sample));
+    Ok(Json(trial.result()))
 }
 
-fn refused(found: impl std::fmt::Display, limit: &str) -> Problem {
-    Problem::invalid_body(vec![Violation::new("", found, limit, "un profil qui peut juger")])
+/// `PUT /api/v1/profiles/{name}` with a profile as JSON: from now on it judges, on every server. Whoever decides names what they have seen (`If-Match`, or
+/// `If-None-Match: *` for a new name), and counts the version up: samples name it.
+pub(super) async fn decide(
+    State(services): State<Arc<Services>>,
+    Extension(caller): Extension<Caller>,
+    name: Result<Path<String>, PathRejection>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    let (name, _) = name_in_path::<64>(name, "profile")?;
+    let (wanted, profile) = read(name, body).await?;
+    services.take_decisions().await?;
+    let before = in_force(&services.intake.profiles(), &name);
+    if before == in_force(&wanted, &name) {
+        // Decided already, perhaps by this very request, whose answer was lost (RFC 9110, 13.1.1).
+        return one(State(services), Ok(Path(name.to_string())), HeaderMap::new()).await;
+    }
+    has_seen(&headers, before.map(|before| tag(&Reference::of(&before).hash)).as_ref())?;
+    if let Some(before) = before.filter(|before| profile.version <= before.version) {
+        let (limit, french) = (format!("above {}", before.version), format!("supérieur à {}", before.version));
+        return Err(Problem::invalid_body(vec![Violation::new("/version", profile.version, limit, french)]));
+    }
+    if !services.decide(name, &profile, &caller).await? {
+        return Err(Problem::precondition_failed());
+    }
+    let profiles = services.intake.profiles();
+    let (reference, profile) = profiles.get(&name).unwrap_or_else(|| unreachable!("it was just put into force"));
+    Ok(shown(if before.is_none() { StatusCode::CREATED } else { StatusCode::OK }, reference, profile))
+}
+
+/// What was decided.
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub(super) struct Decisions {
+    /// The newest first; a profile of the file that was never decided on here is not among them.
+    items: Vec<Decision>,
+}
+
+/// A decision.
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+struct Decision {
+    /// Its place among the decisions on this profile, from 1.
+    number: u32,
+    decided_at: String,
+    /// Whose token it was; null on a server that asks for none.
+    decided_by: Option<String>,
+    /// The profile as it was decided on; null if this program cannot read it.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
+    profile: Option<Profile>,
+    /// By which samples name it.
+    hash: String,
+}
+
+impl Decision {
+    fn of(entry: &Entry) -> Self {
+        Self {
+            number: entry.version,
+            decided_at: rfc3339(entry.at),
+            decided_by: entry.by.map(|by| by.to_string()),
+            profile: serde_json::from_str(&entry.body).ok(),
+            hash: format!("{:032x}", u128::from_be_bytes(ProfileRef::hash_of(&entry.body))),
+        }
+    }
+}
+
+/// `GET /api/v1/profiles/{name}/decisions[?limit=]`: who has decided what, the newest first.
+pub(super) async fn decisions(
+    State(services): State<Arc<Services>>,
+    name: Result<Path<String>, PathRejection>,
+    how_many: Result<Query<HowMany>, QueryRejection>,
+) -> Result<Json<Decisions>, Problem> {
+    let (name, unknown) = name_in_path::<64>(name, "profile")?;
+    let Query(how_many) = how_many.map_err(|refused| unreadable(&refused, "limit"))?;
+    let limit = how_many.most(50, 500)?;
+    let entries = services.register.history(&decided::profiles(), &entry_name(&name), None, limit).await?;
+    if entries.is_empty() && in_force(&services.intake.profiles(), &name).is_none() {
+        return Err(unknown);
+    }
+    Ok(Json(Decisions { items: entries.iter().map(Decision::of).collect() }))
 }

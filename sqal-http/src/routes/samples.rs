@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use sqal_core::SampleId;
 use sqal_storage::SampleQuery;
 
-use super::parameters::{device_of, unreadable};
+use super::parameters::{device_of, limit_of, unreadable};
 use crate::{Caches, Document, Problem, Services, Violation, document};
 
 /// The most samples on a page.
@@ -45,21 +45,14 @@ pub(super) struct Listed {
 impl Which {
     fn query(self, usual: u16) -> Result<SampleQuery, Problem> {
         let mut wrong = Vec::new();
-        let limit = self.limit.map_or(NonZeroU16::new(usual), |text| {
-            let limit = text.parse().ok().filter(|limit: &NonZeroU16| limit.get() <= LARGEST_PAGE);
-            if limit.is_none() {
-                let (limit, french) =
-                    (format!("a whole number from 1 to {LARGEST_PAGE}"), format!("un entier de 1 à {LARGEST_PAGE}"));
-                wrong.push(Violation::new("?limit", text, limit, french));
-            }
-            limit
-        });
+        let limit = limit_of(self.limit, usual, LARGEST_PAGE, &mut wrong);
         let device_id = device_of(self.device_id, &mut wrong);
         let after =
             self.after.and_then(|text| text.parse().map_err(|refused| wrong.push(Violation::from(refused))).ok());
-        match limit {
-            Some(limit) if wrong.is_empty() => Ok(SampleQuery { device_id, after, limit }),
-            _ => Err(Problem::invalid_query(wrong)),
+        if wrong.is_empty() {
+            Ok(SampleQuery { device_id, after, limit: NonZeroU16::new(limit).unwrap_or(NonZeroU16::MIN) })
+        } else {
+            Err(Problem::invalid_query(wrong))
         }
     }
 }

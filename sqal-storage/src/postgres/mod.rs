@@ -50,7 +50,7 @@ pub enum Timescale {
 
 /// A store in a PostgreSQL of version 14 or newer.
 ///
-/// Writers and readers have a pool each, so that no storm of readers stops the line. Every call of [`SampleStore`] ends within the
+/// Writers and readers have a pool each, so that no storm of readers stops the line. Every call of [`SampleStore`] and of [`Register`](crate::Register) ends within the
 /// [deadline](PostgresConfig::deadline); what operators do (opening, migrating, purging) takes as long as it takes. A commit is on the disk when it returns, unless the server was told otherwise
 /// (`synchronous_commit`).
 #[derive(Debug)]

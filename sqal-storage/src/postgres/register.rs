@@ -4,21 +4,21 @@ use async_trait::async_trait;
 
 use super::custody::write_down;
 use super::error::{corrupt, storage_error};
-use super::{PostgresStore, rows, statements};
+use super::{PostgresStore, rows, statements, within};
 use crate::{Entry, EntryKind, EntryName, Register, StorageError};
 
 #[async_trait]
 impl Register for PostgresStore {
     async fn add(&self, entry: &Entry) -> Result<bool, StorageError> {
-        self.in_transaction(async |transaction| {
+        let adding = self.in_transaction(async |transaction| {
             let query = rows::bind_entry(sqlx::query(statements::ADD_ENTRY), entry);
             let added = query.execute(&mut **transaction).await.map_err(storage_error)?.rows_affected() == 1;
             if added {
                 write_down(transaction, entry.action()).await?;
             }
             Ok(added)
-        })
-        .await
+        });
+        within(self.deadline, adding).await
     }
 
     async fn history(
@@ -30,13 +30,15 @@ impl Register for PostgresStore {
     ) -> Result<Vec<Entry>, StorageError> {
         let query = sqlx::query(statements::HISTORY).bind(kind.as_str().to_owned()).bind(name.as_str().to_owned());
         let query = query.bind(before.map_or(i64::MAX, i64::from)).bind(i64::from(limit));
-        let rows = self.readers.with(async |connection| query.fetch_all(connection).await).await?;
+        let asking = self.readers.with(async |connection| query.fetch_all(connection).await);
+        let rows = within(self.deadline, asking).await?;
         rows.iter().map(rows::to_entry).collect::<Result<_, _>>().map_err(corrupt)
     }
 
     async fn newest(&self, kind: &EntryKind) -> Result<Vec<Entry>, StorageError> {
         let query = sqlx::query(statements::NEWEST).bind(kind.as_str().to_owned());
-        let rows = self.readers.with(async |connection| query.fetch_all(connection).await).await?;
+        let asking = self.readers.with(async |connection| query.fetch_all(connection).await);
+        let rows = within(self.deadline, asking).await?;
         rows.iter().map(rows::to_entry).collect::<Result<_, _>>().map_err(corrupt)
     }
 }

@@ -1,0 +1,237 @@
+//! [`Jobs`]: work that takes longer than a client waits: begun with one call, watched with others, and stopped if nobody wants it any more.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use serde::Serialize;
+use sqal_core::Timestamp;
+use sqal_resilience::{Phase, Shutdown, fresh_seed};
+use tokio::sync::{Semaphore, watch};
+
+use crate::trial::DryRun;
+use crate::wire::rfc3339;
+use crate::{Holder, Problem};
+
+/// Jobs that may wait or run at a time; one runs.
+const MOST_OPEN: usize = 16;
+
+/// Jobs that are remembered when they have ended.
+const MOST_ENDED: usize = 100;
+
+/// How far a job is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub(crate) enum JobState {
+    /// It waits for the one before it.
+    Enqueued,
+    /// It runs.
+    Running,
+    /// It has a result.
+    Succeeded,
+    /// It has a problem.
+    Failed,
+    /// Somebody stopped it, or the server ended.
+    Canceled,
+}
+
+/// A job as clients read it.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub(crate) struct Job {
+    /// By what it is asked for.
+    pub(crate) id: String,
+    /// What it does.
+    pub(crate) kind: &'static str,
+    pub(crate) state: JobState,
+    /// How many samples it has looked at.
+    pub(crate) done: u64,
+    /// How many there are to look at, as far as that is known.
+    pub(crate) total: Option<u64>,
+    created_at: String,
+    /// Whose token began it; null on a server that asks for none.
+    created_by: Option<String>,
+    finished_at: Option<String>,
+    /// What came of it, when it has succeeded.
+    result: Option<DryRun>,
+    /// Why it has failed.
+    problem: Option<Problem>,
+}
+
+struct Known {
+    job: Job,
+    stop: watch::Sender<bool>,
+}
+
+#[derive(Default)]
+struct State {
+    /// In the order in which they were begun.
+    jobs: BTreeMap<u64, Known>,
+    count: u64,
+}
+
+impl State {
+    fn by_id(&mut self, id: &str) -> Option<&mut Known> {
+        let number = id.rsplit_once('-').and_then(|(_, number)| number.parse().ok())?;
+        self.jobs.get_mut(&number).filter(|known| known.job.id == id)
+    }
+
+    fn is_open(job: &Job) -> bool {
+        matches!(job.state, JobState::Enqueued | JobState::Running)
+    }
+
+    /// Forgets the oldest that have ended.
+    fn forget(&mut self) {
+        let ended: Vec<u64> =
+            self.jobs.iter().filter(|(_, known)| !Self::is_open(&known.job)).map(|(number, _)| *number).collect();
+        for number in ended.iter().take(ended.len().saturating_sub(MOST_ENDED)) {
+            self.jobs.remove(number);
+        }
+    }
+}
+
+/// The jobs of this process.
+#[derive(Clone)]
+pub(crate) struct Jobs {
+    state: Arc<Mutex<State>>,
+    turn: Arc<Semaphore>,
+    /// Tells jobs of this process apart from those of another.
+    epoch: u64,
+}
+
+impl Default for Jobs {
+    fn default() -> Self {
+        Self { state: Arc::default(), turn: Arc::new(Semaphore::new(1)), epoch: fresh_seed() }
+    }
+}
+
+/// Where a job tells how far it is.
+#[derive(Clone)]
+pub(crate) struct Progress {
+    jobs: Jobs,
+    number: u64,
+}
+
+impl Progress {
+    /// So many are to be looked at.
+    pub(crate) fn total(&self, total: u64) {
+        self.jobs.change(self.number, |job| job.total = Some(total));
+    }
+
+    /// So many more were looked at.
+    pub(crate) fn more(&self, samples: usize) {
+        self.jobs.change(self.number, |job| job.done += samples as u64);
+    }
+}
+
+impl Jobs {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn change(&self, number: u64, change: impl FnOnce(&mut Job)) {
+        if let Some(known) = self.state().jobs.get_mut(&number) {
+            change(&mut known.job);
+        }
+    }
+
+    /// Begins a job; the work is dropped when it is stopped or the server ends.
+    ///
+    /// # Errors
+    ///
+    /// 503 if too many are open, or the server ends.
+    pub(crate) fn begin<W>(
+        &self,
+        kind: &'static str,
+        by: Option<Holder>,
+        shutdown: &Shutdown,
+        now: impl Fn() -> Timestamp + Send + 'static,
+        work: impl FnOnce(Progress) -> W,
+    ) -> Result<Job, Problem>
+    where
+        W: Future<Output = Result<DryRun, Problem>> + Send + 'static,
+    {
+        let (stop, mut stopped) = watch::channel(false);
+        let (number, job) = {
+            let mut state = self.state();
+            if state.jobs.values().filter(|known| State::is_open(&known.job)).count() >= MOST_OPEN {
+                return Err(Problem::busy("as many jobs as may wait are waiting"));
+            }
+            state.count += 1;
+            let number = state.count;
+            let job = Job {
+                id: format!("{:016x}-{number}", self.epoch),
+                kind,
+                state: JobState::Enqueued,
+                done: 0,
+                total: None,
+                created_at: rfc3339(now()),
+                created_by: by.map(|by| by.to_string()),
+                finished_at: None,
+                result: None,
+                problem: None,
+            };
+            state.jobs.insert(number, Known { job: job.clone(), stop });
+            (number, job)
+        };
+        let (jobs, ending) = (self.clone(), shutdown.clone());
+        let work = work(Progress { jobs: self.clone(), number });
+        let running = shutdown.spawn("job", async move {
+            let turn = async {
+                let _turn = Arc::clone(&jobs.turn).acquire_owned().await;
+                jobs.change(number, |job| job.state = JobState::Running);
+                work.await
+            };
+            let outcome = tokio::select! {
+                biased;
+                () = ending.reached(Phase::Draining) => None,
+                _ = stopped.wait_for(|stopped| *stopped) => None,
+                outcome = turn => Some(outcome),
+            };
+            jobs.change(number, |job| {
+                (job.state, job.result, job.problem) = match outcome {
+                    None => (JobState::Canceled, None, None),
+                    Some(Ok(result)) => (JobState::Succeeded, Some(result), None),
+                    Some(Err(problem)) => (JobState::Failed, None, Some(problem)),
+                };
+                job.finished_at = Some(rfc3339(now()));
+            });
+            jobs.state().forget();
+        });
+        if running.is_err() {
+            self.state().jobs.remove(&number);
+            return Err(Problem::shutting_down());
+        }
+        Ok(job)
+    }
+
+    /// All of them, the newest first.
+    pub(crate) fn all(&self) -> Vec<Job> {
+        self.state().jobs.values().rev().map(|known| known.job.clone()).collect()
+    }
+
+    /// One of them.
+    pub(crate) fn get(&self, id: &str) -> Option<Job> {
+        self.state().by_id(id).map(|known| known.job.clone())
+    }
+
+    /// Stops one of them, and says how it was; one that has ended stays as it is.
+    pub(crate) fn stop(&self, id: &str) -> Option<Job> {
+        let mut state = self.state();
+        let known = state.by_id(id)?;
+        if State::is_open(&known.job) {
+            known.job.state = JobState::Canceled;
+            // It may have ended this very moment.
+            let _ = known.stop.send(true);
+        }
+        Some(known.job.clone())
+    }
+}
+
+impl fmt::Debug for Jobs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = self.state();
+        write!(f, "Jobs({} known, {} begun)", state.jobs.len(), state.count)
+    }
+}

@@ -1,0 +1,254 @@
+//! [`Replies`]: what was answered to a request that may come twice, by the key that its sender gave it (draft-ietf-httpapi-idempotency-key-header-07).
+//!
+//! A client that lost an answer sends the request again with the same `Idempotency-Key`: it is given the same answer, and nothing is done twice.
+
+use std::collections::{HashMap, VecDeque};
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use axum::body::Bytes;
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use sha2::{Digest, Sha256};
+
+use crate::{Holder, Problem, Violation};
+
+/// How long an answer is kept.
+const KEPT_FOR: Duration = Duration::from_hours(24);
+
+/// The most answers that are kept.
+const MOST: usize = 10_000;
+
+/// The most bytes of their bodies.
+const MOST_BYTES: usize = 16 * 1024 * 1024;
+
+/// The longest key, in bytes.
+const LONGEST: usize = 255;
+
+/// Whose key it is, for which route: nobody finds the answer to somebody else.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct ReplyKey {
+    pub(crate) route: u16,
+    pub(crate) holder: Option<Holder>,
+    pub(crate) address: Option<IpAddr>,
+    pub(crate) key: String,
+}
+
+/// An answer as it was given.
+#[derive(Clone, Debug)]
+pub(crate) struct Reply {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+#[derive(Debug)]
+enum Place {
+    UnderWay { fingerprint: [u8; 32] },
+    Answered { fingerprint: [u8; 32], reply: Reply, at: Instant },
+}
+
+#[derive(Debug, Default)]
+struct State {
+    places: HashMap<ReplyKey, Place>,
+    /// Those that were answered, the oldest first.
+    order: VecDeque<ReplyKey>,
+    bytes: usize,
+}
+
+impl State {
+    /// Forgets what is too old, or too much.
+    fn forget(&mut self, now: Instant) {
+        while let Some(oldest) = self.order.front() {
+            let over = self.order.len() > MOST || self.bytes > MOST_BYTES;
+            let old = match self.places.get(oldest) {
+                Some(Place::Answered { at, .. }) => now.saturating_duration_since(*at) >= KEPT_FOR,
+                _ => true,
+            };
+            if !over && !old {
+                return;
+            }
+            if let Some(Place::Answered { reply, .. }) = self.places.remove(oldest) {
+                self.bytes -= reply.body.len();
+            }
+            self.order.pop_front();
+        }
+    }
+}
+
+/// The answers of the last day, of this process.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Replies(Arc<Mutex<State>>);
+
+/// What is to be done with a request.
+#[derive(Debug)]
+pub(crate) enum Begun {
+    /// It is new: do it, and tell what came of it.
+    New(UnderWay),
+    /// It was done: this was the answer.
+    Done(Reply),
+}
+
+/// A request that is being done; dropped without an answer it may be sent again.
+#[derive(Debug)]
+pub(crate) struct UnderWay {
+    replies: Replies,
+    key: ReplyKey,
+    fingerprint: [u8; 32],
+    answered: bool,
+}
+
+/// What tells one request from another under the same key.
+pub(crate) fn fingerprint(path: &str, body: &[u8]) -> [u8; 32] {
+    Sha256::new().chain_update(path).chain_update([0]).chain_update(body).finalize().into()
+}
+
+/// The key of a request, if it has one: a string as structured fields write it (`"8e03978e"`, RFC 8941), or the same without its quotes.
+///
+/// # Errors
+///
+/// 400 for one that cannot be.
+pub(crate) fn key_of(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+    let mut values = headers.get_all("idempotency-key").iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    let read = |value: &HeaderValue| {
+        let text = value.to_str().ok()?.trim();
+        let bare = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(text);
+        let fits = (1..=LONGEST).contains(&bare.len());
+        (fits && bare.bytes().all(|byte| matches!(byte, 0x21..=0x7e) && !matches!(byte, b'"' | b'\\' | b',')))
+            .then(|| bare.to_owned())
+    };
+    if let Some(key) = read(value).filter(|_| values.next().is_none()) {
+        return Ok(Some(key));
+    }
+    let limit =
+        format!("one string of 1 to {LONGEST} visible characters, like \"8e03978e-40d5-43e8-bc93-6894a57f9324\"");
+    let french = format!("une seule chaîne de 1 à {LONGEST} caractères visibles");
+    Err(Problem::invalid_query(vec![Violation::new("Idempotency-Key", format!("{value:?}"), limit, french)]))
+}
+
+impl Replies {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether a request was done already, or is new.
+    ///
+    /// # Errors
+    ///
+    /// 409 while it is under way, 422 for a key that another request has.
+    pub(crate) fn begin(&self, key: ReplyKey, fingerprint: [u8; 32], now: Instant) -> Result<Begun, Problem> {
+        let mut state = self.state();
+        state.forget(now);
+        match state.places.get(&key) {
+            Some(Place::UnderWay { fingerprint: known } | Place::Answered { fingerprint: known, .. })
+                if *known != fingerprint =>
+            {
+                Err(Problem::key_reused())
+            }
+            Some(Place::UnderWay { .. }) => Err(Problem::key_under_way()),
+            Some(Place::Answered { reply, .. }) => Ok(Begun::Done(reply.clone())),
+            None => {
+                state.places.insert(key.clone(), Place::UnderWay { fingerprint });
+                Ok(Begun::New(UnderWay { replies: self.clone(), key, fingerprint, answered: false }))
+            }
+        }
+    }
+}
+
+impl UnderWay {
+    /// It was done, and this is the answer.
+    pub(crate) fn answered(mut self, reply: Reply, now: Instant) {
+        self.answered = true;
+        let mut state = self.replies.state();
+        state.bytes += reply.body.len();
+        state.order.push_back(self.key.clone());
+        state.places.insert(self.key.clone(), Place::Answered { fingerprint: self.fingerprint, reply, at: now });
+        state.forget(now);
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        if !self.answered {
+            self.replies.state().places.remove(&self.key);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sqal_resilience::{Clock, ManualClock};
+
+    fn key(text: &str) -> ReplyKey {
+        ReplyKey { route: 1, holder: None, address: None, key: text.to_owned() }
+    }
+
+    fn reply(bytes: usize) -> Reply {
+        Reply { status: StatusCode::OK, headers: HeaderMap::new(), body: Bytes::from(vec![b'x'; bytes]) }
+    }
+
+    fn new(begun: Result<Begun, Problem>) -> UnderWay {
+        match begun {
+            Ok(Begun::New(under_way)) => under_way,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_request_is_done_once_and_answered_as_often_as_it_comes() {
+        let (replies, clock) = (Replies::default(), ManualClock::new());
+        let (one, other) = (fingerprint("/a", b"1"), fingerprint("/a", b"2"));
+        let begin = |print| replies.begin(key("k"), print, clock.now());
+        let under_way = new(begin(one));
+        assert_eq!(begin(one).unwrap_err().status, 409);
+        assert_eq!(begin(other).unwrap_err().status, 422);
+        new(replies.begin(ReplyKey { route: 2, ..key("k") }, other, clock.now())).answered(reply(1), clock.now());
+        under_way.answered(reply(3), clock.now());
+        assert!(matches!(begin(one), Ok(Begun::Done(reply)) if reply.body.len() == 3));
+        assert_eq!(begin(other).unwrap_err().status, 422);
+        clock.advance(KEPT_FOR.checked_sub(Duration::from_nanos(1)).unwrap());
+        assert!(matches!(begin(one), Ok(Begun::Done(_))));
+        clock.advance(Duration::from_nanos(1));
+        // Given up without an answer: whoever sends it again has it done.
+        drop(new(begin(other)));
+        new(begin(one)).answered(reply(0), clock.now());
+        let state = replies.state();
+        assert_eq!((state.places.len(), state.bytes), (1, 0));
+    }
+
+    #[test]
+    fn what_is_kept_is_bounded_in_number_and_bytes() {
+        let (replies, clock) = (Replies::default(), ManualClock::new());
+        let answer = |k: usize, bytes| {
+            new(replies.begin(key(&k.to_string()), [0; 32], clock.now())).answered(reply(bytes), clock.now());
+        };
+        (0..MOST + 5).for_each(|k| answer(k, 0));
+        let kept = |k: &str| replies.state().places.contains_key(&key(k));
+        assert_eq!(replies.state().places.len(), MOST);
+        assert!(!kept("4") && kept("5"));
+        (0..40).for_each(|k| answer(k + 2 * MOST, 1024 * 1024));
+        let state = replies.state();
+        assert_eq!((state.bytes, state.places.len(), state.order.len()), (MOST_BYTES, 16, 16));
+    }
+
+    #[test]
+    fn a_key_is_one_string() {
+        let read = |values: &[&'static str]| {
+            let headers =
+                values.iter().map(|value| ("idempotency-key".parse().unwrap(), HeaderValue::from_static(value)));
+            let headers: HeaderMap = headers.collect();
+            key_of(&headers).map_err(|problem| problem.status)
+        };
+        assert_eq!(read(&[]), Ok(None));
+        assert_eq!(read(&["\"8e03978e-40d5\""]), Ok(Some("8e03978e-40d5".to_owned())));
+        assert_eq!(read(&["8e03978e-40d5"]), Ok(Some("8e03978e-40d5".to_owned())));
+        for wrong in ["", "\"\"", "\"a", "a b", "a\\b", "a,b", "\"a\";p=1\"\""] {
+            assert_eq!(read(&[wrong]), Err(400), "{wrong:?}");
+        }
+        assert_eq!((read(&["a", "a"]), read(&["a", "b"])), (Err(400), Err(400)));
+        let long: &'static str = "k".repeat(256).leak();
+        assert_eq!((read(&[long]), read(&[&long[1..]])), (Err(400), Ok(Some(long[1..].to_owned()))));
+    }
+}

@@ -1,0 +1,77 @@
+//! `GET /api/v1/system/capabilities`: what this server is, takes and gives, so that nobody finds it out by being refused.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use serde::Serialize;
+
+use super::batch;
+use crate::Services;
+
+/// What a server can do.
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub(super) struct Capabilities {
+    /// The version of the program's libraries.
+    version: &'static str,
+    /// The versions of the interface.
+    api: [&'static str; 1],
+    /// Whether older paths answer.
+    legacy: bool,
+    /// Whether it asks for tokens.
+    tokens: bool,
+    /// Where samples are kept, as whoever runs it says; null if nobody has said.
+    database: Option<String>,
+    ingest: Ingest,
+    /// In which languages verdicts and problems are explained.
+    languages: [&'static str; 2],
+    /// The parts that this program was built with.
+    features: Vec<&'static str>,
+}
+
+/// What devices may send.
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+struct Ingest {
+    /// Of `/ws/sensors`, besides the documented frame without a subprotocol.
+    subprotocols: Vec<&'static str>,
+    /// How many frames may be under way on one connection.
+    credit: usize,
+    frame_bytes: usize,
+    batch_rows: usize,
+    batch_bytes: usize,
+    /// How far a device's clock may be ahead, in seconds.
+    clock_ahead_secs: u64,
+}
+
+/// `GET /api/v1/system/capabilities`.
+pub(super) async fn show(State(services): State<Arc<Services>>) -> Json<Capabilities> {
+    #[cfg(feature = "ws")]
+    let (subprotocols, credit) = (crate::Speech::KNOWN.to_vec(), crate::ingest::CREDIT);
+    #[cfg(not(feature = "ws"))]
+    let (subprotocols, credit) = (Vec::new(), 0);
+    let features = [
+        ("dashboard", cfg!(feature = "dashboard")),
+        ("openapi", cfg!(feature = "openapi")),
+        ("ws", cfg!(feature = "ws")),
+    ];
+    let limits = services.intake.limits();
+    Json(Capabilities {
+        version: env!("CARGO_PKG_VERSION"),
+        api: ["v1"],
+        legacy: services.legacy.enabled,
+        tokens: !services.access.is_open(),
+        database: services.database.clone(),
+        ingest: Ingest {
+            subprotocols,
+            credit,
+            frame_bytes: limits.bytes,
+            batch_rows: batch::MOST_ROWS,
+            batch_bytes: batch::LARGEST,
+            clock_ahead_secs: limits.ahead.as_secs(),
+        },
+        languages: ["en", "fr"],
+        features: features.into_iter().filter_map(|(name, there)| there.then_some(name)).collect(),
+    })
+}

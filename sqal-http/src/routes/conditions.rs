@@ -1,0 +1,79 @@
+//! Conditions on what is there (RFC 9110, 13): `If-None-Match` to read what changed, `If-Match` to change what one has seen and nothing else.
+
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+
+use crate::Problem;
+
+/// The tag of a content that is known by a hash.
+pub(super) fn tag(hash: &str) -> HeaderValue {
+    HeaderValue::try_from(format!("\"{hash}\"")).unwrap_or(HeaderValue::from_static("\"\""))
+}
+
+/// Whether a field names the tag, or any by `*`; `None` without the field. A weak tag is the same one where the comparison is weak.
+fn names(headers: &HeaderMap, field: &HeaderName, tag: Option<&HeaderValue>, weakly: bool) -> Option<bool> {
+    let mut values = headers.get_all(field).iter().peekable();
+    values.peek()?;
+    let tag = tag.and_then(|tag| tag.to_str().ok());
+    Some(values.filter_map(|value| value.to_str().ok()).flat_map(|text| text.split(',')).map(str::trim).any(|one| {
+        let one = if weakly { one.strip_prefix("W/").unwrap_or(one) } else { one };
+        tag.is_some_and(|tag| one == "*" || one == tag)
+    }))
+}
+
+/// Whether a reader has this already.
+pub(super) fn is_known(headers: &HeaderMap, tag: &HeaderValue) -> bool {
+    names(headers, &header::IF_NONE_MATCH, Some(tag), true) == Some(true)
+}
+
+/// Whether whoever changes this has seen what is there: the tag of what they have read in `If-Match`, or for something new `If-None-Match: *`.
+///
+/// # Errors
+///
+/// 428 without a condition, 412 for one that does not hold.
+pub(super) fn has_seen(headers: &HeaderMap, tag: Option<&HeaderValue>) -> Result<(), Problem> {
+    let (matches, none) =
+        (names(headers, &header::IF_MATCH, tag, false), names(headers, &header::IF_NONE_MATCH, tag, true));
+    match (matches, none) {
+        (None, None) => Err(Problem::precondition_required()),
+        (Some(false), _) | (_, Some(true)) => Err(Problem::precondition_failed()),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(fields: &[(HeaderName, &'static str)]) -> HeaderMap {
+        fields.iter().map(|(name, value)| (name.clone(), HeaderValue::from_static(value))).collect()
+    }
+
+    #[test]
+    fn who_changes_something_must_have_seen_it() {
+        let there = tag("abc");
+        let seen = |fields: &[_], there| has_seen(&asked(fields), there).map_err(|problem| problem.status);
+        for (value, with, without) in [
+            ("\"abc\"", Ok(()), Err(412)),
+            ("\"x\", \"abc\"", Ok(()), Err(412)),
+            ("*", Ok(()), Err(412)),
+            ("W/\"abc\"", Err(412), Err(412)),
+            ("abc", Err(412), Err(412)),
+            ("", Err(412), Err(412)),
+        ] {
+            assert_eq!(seen(&[(header::IF_MATCH, value)], Some(&there)), with, "{value}");
+            assert_eq!(seen(&[(header::IF_MATCH, value)], None), without, "{value}");
+        }
+        let new = [(header::IF_NONE_MATCH, "*")];
+        assert_eq!((seen(&new, None), seen(&new, Some(&there)), seen(&[], None)), (Ok(()), Err(412), Err(428)));
+        let both = [(header::IF_MATCH, "\"abc\""), (header::IF_NONE_MATCH, "*")];
+        assert_eq!(seen(&both, Some(&there)), Err(412));
+    }
+
+    #[test]
+    fn who_has_it_need_not_get_it_again() {
+        let there = tag("abc");
+        let known = |value| is_known(&asked(&[(header::IF_NONE_MATCH, value)]), &there);
+        assert!(known("\"abc\"") && known("W/\"abc\"") && known("\"x\" , \"abc\"") && known("*"));
+        assert!(!known("\"x\"") && !known("") && !is_known(&HeaderMap::new(), &there));
+    }
+}

@@ -1,0 +1,138 @@
+//! `/api/v1/jobs`: work that takes longer than a client waits. There is one kind: a profile is tried on a span of history.
+
+use std::num::NonZeroU16;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Extension, Path, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use sqal_core::{Name, SampleId, Timestamp};
+use sqal_storage::{Cursor, Hour, HourlyQuery, SampleQuery, StorageError};
+
+use super::body::{json, whole};
+use super::profiles::{LARGEST, judging};
+use super::span::Span;
+use crate::access::Caller;
+use crate::jobs::{Job, Progress};
+use crate::trial::{DryRun, Trial};
+use crate::{Problem, Profile, Services, Violation};
+
+/// What is to be done.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub(super) struct NewJob {
+    kind: Kind,
+    /// The profile's name.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, min_length = 1, max_length = 64))]
+    name: Name<64>,
+    /// The profile to try, as GET shows one.
+    #[cfg_attr(feature = "openapi", schema(value_type = Object))]
+    profile: Profile,
+    /// Of which samples.
+    span: Span,
+}
+
+/// What a job does.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+enum Kind {
+    /// What the profile would have said of every sample of its name in the span.
+    DryRun,
+}
+
+/// The jobs of this server, the newest first.
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub(super) struct JobList {
+    items: Vec<Job>,
+}
+
+/// `GET /api/v1/jobs`.
+pub(super) async fn list(State(services): State<Arc<Services>>) -> Json<JobList> {
+    Json(JobList { items: services.jobs.all() })
+}
+
+/// `GET /api/v1/jobs/{id}`.
+pub(super) async fn one(
+    State(services): State<Arc<Services>>,
+    id: Result<Path<String>, PathRejection>,
+) -> Result<Json<Job>, Problem> {
+    asked(id, |id| services.jobs.get(id))
+}
+
+/// `DELETE /api/v1/jobs/{id}`: it is stopped; one that has ended stays as it is.
+pub(super) async fn stop(
+    State(services): State<Arc<Services>>,
+    id: Result<Path<String>, PathRejection>,
+) -> Result<Json<Job>, Problem> {
+    asked(id, |id| services.jobs.stop(id))
+}
+
+fn asked(id: Result<Path<String>, PathRejection>, job: impl FnOnce(&str) -> Option<Job>) -> Result<Json<Job>, Problem> {
+    let Path(id) = id.map_err(|refused| Problem::not_found(refused.body_text()))?;
+    let unknown = || Problem::not_found(format!("no job {:?}", id.chars().take(40).collect::<String>()));
+    job(&id).map(Json).ok_or_else(unknown)
+}
+
+/// `POST /api/v1/jobs`: 202, and where to ask how far it is.
+pub(super) async fn begin(
+    State(services): State<Arc<Services>>,
+    Extension(caller): Extension<Caller>,
+    body: Body,
+) -> Result<Response, Problem> {
+    let refuse = |pointer: &str, found: String, limit: &str, french: &str| {
+        Problem::invalid_body(vec![Violation::new(pointer, found, limit, french)])
+    };
+    let most = format!("at most {LARGEST} bytes");
+    let body =
+        whole(body, LARGEST, || refuse("", "more".to_owned(), &most, &format!("au plus {LARGEST} octets"))).await?;
+    let NewJob { kind: Kind::DryRun, name, profile, span } =
+        json(&body, "a job: kind, name, profile, span", "une tâche : kind, name, profile, span")?;
+    let (from, until) = span.times("/span")?;
+    let in_force = services.intake.profiles();
+    if in_force.get(&name).is_none() {
+        let known = in_force.names().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        return Err(refuse("/name", name.to_string(), &format!("one of {known}"), &format!("l'un de {known}")));
+    }
+    let trial = Trial::new(name, (*in_force).clone(), judging("/profile", name, profile)?);
+    let (begun, now) = (Arc::clone(&services), Arc::clone(&services.now));
+    let work = |progress| async move { Ok(try_all(&begun, trial, from, until, &progress).await?) };
+    let job = services.jobs.begin("dry_run", caller.holder(), &services.shutdown, move || now(), work)?;
+    let place = HeaderValue::try_from(format!("/api/v1/jobs/{}", job.id)).ok().map(|place| [(header::LOCATION, place)]);
+    Ok((StatusCode::ACCEPTED, place, Json(job)).into_response())
+}
+
+/// Judges every sample of a span, page by page, the newest first.
+async fn try_all(
+    services: &Services,
+    mut trial: Trial,
+    from: Timestamp,
+    until: Timestamp,
+    progress: &Progress,
+) -> Result<DryRun, StorageError> {
+    if let Ok(hours) = HourlyQuery::new(Hour::of(from), Hour::of(until).later(1)) {
+        let hours = services.store.hourly(&hours).await?;
+        progress.total(hours.iter().map(|hour| hour.tally.samples()).sum());
+    }
+    // Pages are small: a page is judged in a few milliseconds, and whoever else reads has their turn between two.
+    let limit = NonZeroU16::new(100).unwrap_or(NonZeroU16::MIN);
+    let mut query =
+        SampleQuery { device_id: None, after: Some(Cursor::at(until, SampleId::from_bytes([0; 16]))), limit };
+    loop {
+        let page = services.store.query(&query).await?;
+        let wanted = page.items.iter().filter(|sample| sample.key.timestamp >= from);
+        let seen = wanted.map(|sample| trial.judge(sample)).count();
+        progress.more(seen);
+        match page.next {
+            Some(next) if seen == page.items.len() => query.after = Some(next),
+            _ => return Ok(trial.result()),
+        }
+        tokio::task::yield_now().await;
+    }
+}

@@ -1,0 +1,43 @@
+//! [`Span`]: from when until when, in a body.
+
+use serde::Deserialize;
+use sqal_core::Timestamp;
+
+use crate::wire::timestamp;
+use crate::{Problem, Violation};
+
+/// From a time until another, which is not part of it.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub(super) struct Span {
+    /// The first moment, RFC 3339.
+    #[cfg_attr(feature = "openapi", schema(format = "date-time"))]
+    from: String,
+    /// The moment after the last, RFC 3339.
+    #[cfg_attr(feature = "openapi", schema(format = "date-time"))]
+    until: String,
+}
+
+impl Span {
+    /// Both times; `place` is the pointer of the span.
+    pub(super) fn times(&self, place: &str) -> Result<(Timestamp, Timestamp), Problem> {
+        let mut wrong = Vec::new();
+        let mut time = |name: &str, text: &String| {
+            let time = timestamp(text);
+            if time.is_none() {
+                let (limit, french) = ("a time as RFC 3339 writes it", "une date au format RFC 3339");
+                wrong.push(Violation::new(format!("{place}/{name}"), text, limit, french));
+            }
+            time
+        };
+        match (time("from", &self.from), time("until", &self.until)) {
+            (Some(from), Some(until)) if from < until => Ok((from, until)),
+            (Some(_), Some(_)) => {
+                let (limit, french) = (format!("after {}", self.from), format!("après {}", self.from));
+                Err(Problem::invalid_body(vec![Violation::new(format!("{place}/until"), &self.until, limit, french)]))
+            }
+            _ => Err(Problem::invalid_body(wrong)),
+        }
+    }
+}
