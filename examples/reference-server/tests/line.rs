@@ -97,10 +97,14 @@ fn every_acknowledged_sample_survives_kills_and_restarts() {
 /// The same with a PostgreSQL behind it.
 #[test]
 fn every_acknowledged_sample_survives_kills_and_restarts_with_postgres() {
+    survives_kills_and_restarts(&[("DATABASE_URL", &postgres())]);
+}
+
+/// Where a PostgreSQL is.
+fn postgres() -> String {
     #[expect(clippy::disallowed_methods, reason = "how the test command tells tests where servers are")]
     let url = std::env::var("SQAL_TEST_POSTGRES_URL");
-    let url = url.expect("run `cargo xtask test`, which starts PostgreSQL");
-    survives_kills_and_restarts(&[("DATABASE_URL", &url)]);
+    url.expect("run `cargo xtask test`, which starts PostgreSQL")
 }
 
 fn survives_kills_and_restarts(elsewhere: &[(&str, &str)]) {
@@ -245,6 +249,37 @@ fn stations_and_people_are_known_by_their_tokens() {
     for secret in ["\"old\"", "Bearer", "\"new\""] {
         assert!(!log.contains(secret), "{log}");
     }
+}
+
+/// What was decided over the interface holds after a kill, and on another server with the same database.
+#[test]
+fn decisions_outlive_the_server() {
+    decisions_outlive(&[], true);
+}
+
+#[test]
+fn decisions_outlive_the_server_with_postgres() {
+    decisions_outlive(&[("DATABASE_URL", &postgres())], false);
+}
+
+fn decisions_outlive(elsewhere: &[(&str, &str)], same_folder: bool) {
+    let (data, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let server = Server::start_with(elsewhere, data.path(), "127.0.0.1:0");
+    let (_, all) = server.get("/api/v1/profiles");
+    let path = format!("/api/v1/profiles/{}", all["items"][0]["name"].as_str().unwrap());
+    let mut profile = server.get(&path).1["profile"].clone();
+    let version = profile["version"].as_u64().unwrap() + 1;
+    profile["version"] = version.into();
+    let (status, decided) = server.put(&path, &profile.to_string());
+    assert_eq!(status, 200, "{decided}");
+    server.kill();
+    let folder = if same_folder { data.path() } else { other.path() };
+    let server = Server::start_with(elsewhere, folder, "127.0.0.1:0");
+    assert_eq!(server.get(&path).1, decided);
+    let (_, told) = server.get(&format!("{path}/decisions"));
+    assert_eq!(told["items"][0]["hash"], decided["hash"], "{told}");
+    let (_, is) = server.get("/api/v1/system/capabilities");
+    assert!(is["database"].as_str().unwrap().starts_with(if same_folder { "SQLite" } else { "PostgreSQL" }), "{is}");
 }
 
 /// SIM-05: a simulated station is paused, asked for another pace, and resumed through the interface.
