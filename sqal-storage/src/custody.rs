@@ -87,7 +87,8 @@ pub trait Custody: SampleStore {
     /// [`StorageError`]; nothing is then gone and nothing is written down.
     async fn purge(&self, purge: &Purge, action: ActionOf<'_>) -> Result<Gone, StorageError>;
 
-    /// Takes everything of a device, and writes the action down.
+    /// Takes every sample and hour of a device, and writes the action down. What people have decided about it stays in the [register](crate::Register): it is
+    /// evidence of how others' products were judged.
     ///
     /// # Errors
     ///

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use axum::http::HeaderValue;
 use clap::{Command, error::ErrorKind};
+use sqal_core::Timestamp;
 use sqal_http::{Access, Class, Legacy, ProfileFile, Profiles, Quotas, TokenFile, parse_time};
 use sqal_resilience::Quota;
 use sqal_storage::PostgresConfig;
@@ -104,6 +105,7 @@ impl fmt::Display for Refused {
 pub fn read(
     arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>,
     variable: impl Fn(&str) -> Option<String>,
+    now: Timestamp,
 ) -> Result<Asked, Refused> {
     let config = Command::new("config")
         .about("Looks at the settings, and starts nothing")
@@ -121,8 +123,8 @@ pub fn read(
     match matches.subcommand().and_then(|(_, config)| config.subcommand_name()) {
         Some("schema") => Ok(Asked::Print(format!("{:#}", settings::schema()))),
         Some("print") => Ok(Asked::Print(values.shown())),
-        Some(_) => Config::of(values).map(|_| Asked::Print("every setting can be used".to_owned())),
-        None => Config::of(values).map(|config| Asked::Serve(Box::new(config))),
+        Some(_) => Config::of(values, now).map(|_| Asked::Print("every setting can be used".to_owned())),
+        None => Config::of(values, now).map(|config| Asked::Serve(Box::new(config))),
     }
 }
 
@@ -135,7 +137,7 @@ impl Refused {
 }
 
 impl Config {
-    fn of(mut values: Values) -> Result<Self, Refused> {
+    fn of(mut values: Values, now: Timestamp) -> Result<Self, Refused> {
         let production = values.read("SQAL_ENV", |text| match text {
             "production" => Some(true),
             "development" => Some(false),
@@ -155,6 +157,12 @@ impl Config {
             Some((path, stood)) => {
                 let read = tokens(path).and_then(|file| {
                     stood.clone_from(&file);
+                    // The file is read again while the server runs; one that lets nobody in at the start is a mistake all the same.
+                    if !file.tokens.is_empty()
+                        && file.tokens.iter().all(|token| token.until.is_some_and(|until| until <= now))
+                    {
+                        return Err(format!("{}: every token in it is over: nobody could do anything", path.display()));
+                    }
                     Access::of(file).map_err(|error| error.to_string())
                 });
                 read.map_err(|why| values.wrong("SQAL_TOKENS_FILE", why)).ok()
@@ -273,7 +281,7 @@ mod tests {
     fn asked(arguments: &[&str], variables: &[(&str, &str)]) -> Result<Asked, Refused> {
         let variable =
             |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
-        read([&["sqal-server"], arguments].concat(), variable)
+        read([&["sqal-server"], arguments].concat(), variable, Timestamp::from_micros(1_795_262_400_000_000).unwrap())
     }
 
     fn config(arguments: &[&str], variables: &[(&str, &str)]) -> Config {
@@ -364,6 +372,13 @@ mod tests {
             std::fs::write(tokens, format!("tokens:\n{entries}")).unwrap();
             let told = mistakes(&["--tokens-file", tokens], &[]);
             assert!(told.len() == 1 && told[0].contains(why), "{told:?}");
+        }
+        // The clock of these tests says 2026-11-21T12:00:00Z.
+        for (until, over) in [("2026-11-21T12:00:00Z", true), ("2026-11-21T12:00:01Z", false)] {
+            std::fs::write(tokens, format!("tokens:\n{}    until: {until}\n", entry("gateway"))).unwrap();
+            let told =
+                asked(&["--tokens-file", tokens], &[]).err().map(|refused| refused.to_string()).unwrap_or_default();
+            assert_eq!(told.contains("every token in it is over"), over, "{until}: {told}");
         }
     }
 

@@ -13,5 +13,5 @@ mod tokens;
 pub use config::{Asked, Config, Refused, SecretUrl, read};
 pub use observe::{log_to_stderr, metrics_text};
 pub use profiling::Profiling;
-pub use server::{ServerError, serve};
+pub use server::{ServerError, serve, wall_clock};
 pub use settings::{Mistake, SETTINGS, Setting, Source};

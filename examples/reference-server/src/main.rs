@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use reference_server::{Asked, Refused, log_to_stderr, read, serve};
+use reference_server::{Asked, Refused, log_to_stderr, read, serve, wall_clock};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tracing_subscriber::EnvFilter;
 
@@ -12,7 +12,7 @@ const CANNOT_BE_CONFIGURED: u8 = 78;
 
 fn main() -> ExitCode {
     #[expect(clippy::disallowed_methods, reason = "the environment enters here")]
-    let asked = read(std::env::args_os(), |name| std::env::var(name).ok());
+    let asked = read(std::env::args_os(), |name| std::env::var(name).ok(), wall_clock());
     let config = match asked {
         Ok(Asked::Serve(config)) => *config,
         Ok(Asked::Print(text)) => {

@@ -195,7 +195,8 @@ fn pages_that_may_read(origins: Vec<HeaderValue>) -> CorsLayer {
 }
 
 /// The machine's wall clock; the one place where the server reads it.
-fn wall_clock() -> Timestamp {
+#[must_use]
+pub fn wall_clock() -> Timestamp {
     #[expect(clippy::disallowed_methods, reason = "wall time enters here, and is data everywhere else")]
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let micros = i64::try_from(now.as_micros()).unwrap_or(i64::MAX);
