@@ -48,7 +48,7 @@ fn word<const N: usize>(text: &str) -> Name<N> {
     Name::new(text).unwrap_or_else(|_| unreachable!("printable, and shorter than {N} bytes"))
 }
 
-/// Keeps every version of what people decide; every store of samples of this crate does.
+/// Keeps every version of what people decide; the memory store, SQLite and PostgreSQL do.
 ///
 /// # Laws
 ///

@@ -34,6 +34,8 @@ enum Bug {
 struct Mutant {
     bug: Bug,
     store: MemoryStore,
+    /// What is looked into as the store's audit log.
+    log: MemoryStore,
 }
 
 #[async_trait]
@@ -49,15 +51,11 @@ impl Register for Mutant {
             Bug::OneSeriesForAllKinds => entry.kind = Name::new("profile").unwrap(),
             Bug::ForgetsWho => entry.by = None,
             Bug::CutsBodies => entry.body.truncate(entry.body.floor_char_boundary(65_536)),
-            Bug::AddsInSilence => {
-                let silent = MemoryStore::new();
-                return silent.add(&Entry { version: 1, ..entry.clone() }).await.map(|_| entry.version == newest + 1);
-            }
             _ => {}
         }
         let added = self.store.add(&entry).await?;
-        if self.bug == Bug::WritesDownWhatFailed && !added {
-            self.store.log_action(entry.action()).await?;
+        if if added { self.bug != Bug::AddsInSilence } else { self.bug == Bug::WritesDownWhatFailed } {
+            self.log.log_action(entry.action()).await?;
         }
         Ok(added || self.bug == Bug::SaysItAdded)
     }
@@ -113,15 +111,17 @@ impl Register for Mutant {
     }
 }
 
-/// How many of the laws a store with this bug breaks.
-async fn broken_laws(bug: Bug) -> usize {
+/// The laws that a store with this bug breaks.
+async fn broken_laws(bug: Bug) -> Vec<&'static str> {
     macro_rules! broken {
         ($($law:ident($($part:ident),*))*) => {{
-            let mut broken = 0;
+            let mut broken = Vec::new();
             $(
-                let mutant = Mutant { bug, store: MemoryStore::new() };
+                let mutant = Mutant { bug, store: MemoryStore::new(), log: MemoryStore::new() };
                 let run = tokio::spawn(async move { register::$law(&mutant $(, &mutant.$part)*).await });
-                broken += usize::from(run.await.is_err());
+                if run.await.is_err() {
+                    broken.push(stringify!($law));
+                }
             )*
             broken
         }};
@@ -131,37 +131,39 @@ async fn broken_laws(bug: Bug) -> usize {
         what_was_added_stays_as_it_is()
         a_history_is_newest_first()
         the_newest_of_each_name_once()
-        what_was_added_is_written_down(store)
+        what_was_added_is_written_down(log)
     }
 }
 
 #[tokio::test]
 async fn a_store_without_a_bug_breaks_no_law() {
-    assert_eq!(broken_laws(Bug::None).await, 0);
+    assert_eq!(broken_laws(Bug::None).await, Vec::<&str>::new());
 }
 
+/// Each by the law that is about it: a mutant that is caught by another says nothing of its own.
 #[tokio::test]
-async fn every_bug_breaks_a_law() {
+async fn every_bug_breaks_its_law() {
     let bugs = [
-        Bug::LeavesOut,
-        Bug::BeginsAtZero,
-        Bug::OverwritesTheNewest,
-        Bug::SaysItAdded,
-        Bug::OneSeriesForAllKinds,
-        Bug::ForgetsWho,
-        Bug::CutsBodies,
-        Bug::AbsentIsAnError,
-        Bug::OldestFirst,
-        Bug::IgnoresTheLimit,
-        Bug::BeginsAgain,
-        Bug::HistoryOfAPrefix,
-        Bug::NewestOfAnyKind,
-        Bug::NewestIsTheFirst,
-        Bug::NewestInNoOrder,
-        Bug::AddsInSilence,
-        Bug::WritesDownWhatFailed,
+        (Bug::LeavesOut, "versions_follow_each_other"),
+        (Bug::BeginsAtZero, "versions_follow_each_other"),
+        (Bug::OverwritesTheNewest, "versions_follow_each_other"),
+        (Bug::SaysItAdded, "versions_follow_each_other"),
+        (Bug::OneSeriesForAllKinds, "versions_follow_each_other"),
+        (Bug::ForgetsWho, "what_was_added_stays_as_it_is"),
+        (Bug::CutsBodies, "what_was_added_stays_as_it_is"),
+        (Bug::AbsentIsAnError, "a_history_is_newest_first"),
+        (Bug::OldestFirst, "a_history_is_newest_first"),
+        (Bug::IgnoresTheLimit, "a_history_is_newest_first"),
+        (Bug::BeginsAgain, "a_history_is_newest_first"),
+        (Bug::HistoryOfAPrefix, "a_history_is_newest_first"),
+        (Bug::NewestOfAnyKind, "the_newest_of_each_name_once"),
+        (Bug::NewestIsTheFirst, "the_newest_of_each_name_once"),
+        (Bug::NewestInNoOrder, "the_newest_of_each_name_once"),
+        (Bug::AddsInSilence, "what_was_added_is_written_down"),
+        (Bug::WritesDownWhatFailed, "what_was_added_is_written_down"),
     ];
-    for bug in bugs {
-        assert!(broken_laws(bug).await > 0, "{bug:?} is caught by no law");
+    for (bug, law) in bugs {
+        let broken = broken_laws(bug).await;
+        assert!(broken.contains(&law), "{bug:?} breaks {broken:?}");
     }
 }

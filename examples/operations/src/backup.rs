@@ -13,7 +13,7 @@ use crate::database::Database;
 /// In one transaction with what follows: nobody is waited for long, and unless it is forced, nothing of ours may be there.
 const NOTHING_THERE: &str = "SET LOCAL lock_timeout = '10s';
 DO $$ DECLARE ours text; filled boolean; BEGIN
-    FOREACH ours IN ARRAY ARRAY['sample', 'sample_hour', 'audit_logs', 'sealed_field'] LOOP
+    FOREACH ours IN ARRAY ARRAY['sample', 'sample_hour', 'audit_logs', 'sealed_field', 'register'] LOOP
         IF to_regclass(ours) IS NOT NULL THEN
             EXECUTE format('LOCK TABLE %I IN ACCESS EXCLUSIVE MODE', ours);
             EXECUTE format('SELECT EXISTS (SELECT FROM %I)', ours) INTO filled;
@@ -24,7 +24,7 @@ END $$;";
 
 /// Everything of ours. What is somebody else's stays, and is in the way of its copy in the backup, which ends the restore.
 const DROP_OURS: &str = "SET LOCAL lock_timeout = '10s'; DROP VIEW IF EXISTS sensor_samples;
-    DROP TABLE IF EXISTS sample, sample_hour, audit_logs, sealed_field, sqal_schema;
+    DROP TABLE IF EXISTS sample, sample_hour, audit_logs, sealed_field, register, sqal_schema;
     DROP FUNCTION IF EXISTS sqal_matrix, sqal_channels, sqal_number;";
 
 /// A block that runs only where there is `TimescaleDB`; `%1$s` of the statement is the schema of its functions.
@@ -214,7 +214,7 @@ pub(crate) async fn drill(place: &str, database: &Database, scratch: &str, force
     }
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("drill.backup");
-    let before = database.contents().await?;
+    let (before, decided) = (database.contents().await?, database.decisions().await?);
     let begun = now();
     backup(database, &file).await?;
     let backup = begun.elapsed();
@@ -222,13 +222,17 @@ pub(crate) async fn drill(place: &str, database: &Database, scratch: &str, force
     let restored = restore(&file, scratch, force).await?;
     restored.custody().ping().await?;
     let restore = begun.elapsed();
-    let contents = restored.contents().await?;
+    let (contents, brought_back) = (restored.contents().await?, restored.decisions().await?);
     restored.close().await;
     // The line may have gone on while it was backed up: the backup is from between.
     let after = database.contents().await?;
     let between = before.samples <= contents.samples && contents.samples <= after.samples;
     if !between || (before == after && contents != before) {
         return Err(Failed::Different { expected: before, found: contents });
+    }
+    // Decisions are few: who drills while one is made drills again.
+    if brought_back != decided && database.decisions().await? == decided {
+        return Err(Failed::DecisionsDiffer { expected: decided.len(), found: brought_back.len() });
     }
     let newest = |contents: &Contents| contents.newest.map_or(0, sqal_core::Timestamp::micros);
     let lost = Duration::from_micros(u64::try_from(newest(&after) - newest(&contents)).unwrap_or(0));

@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use sqal_core::{DeviceId, Timestamp};
+use sqal_core::{DeviceId, Name, Timestamp};
 use sqal_storage::{
-    Contents, Custody, Hour, PostgresConfig, PostgresStore, Purge, SampleQuery, SealedFields, SqliteConfig, SqliteStore,
+    Contents, Custody, Entry, Hour, PostgresConfig, PostgresStore, Purge, Register, SampleQuery, SealedFields,
+    SqliteConfig, SqliteStore,
 };
 
 use crate::Failed;
@@ -64,6 +65,19 @@ impl Database {
         let all = Purge { samples_before: end, hours_before: Hour::of(end) };
         let rows = self.custody().would_purge(&all).await?.samples;
         if rows > contents.samples { Err(Failed::Damaged(rows - contents.samples)) } else { Ok(contents) }
+    }
+
+    /// The newest of every profile and calibration that was decided on.
+    pub(crate) async fn decisions(&self) -> Result<Vec<Entry>, Failed> {
+        let register: Arc<dyn Register> = match self {
+            Self::Sqlite(store) => Arc::clone(store) as _,
+            Self::Postgres(store, _) => Arc::clone(store) as _,
+        };
+        let mut all = Vec::new();
+        for kind in ["profile", "calibration"] {
+            all.extend(register.newest(&Name::new(kind).unwrap_or_else(|_| unreachable!("a short name"))).await?);
+        }
+        Ok(all)
     }
 
     /// The samples of a device, page by page.

@@ -216,6 +216,11 @@ enum Failed {
     Downgrade { version: i64, to: i64 },
     #[error("what came back is not what was there: expected {expected:?}, found {found:?}")]
     Different { expected: Contents, found: Contents },
+    /// A restored backup has other decisions.
+    #[error(
+        "the restored database has other profiles or calibrations decided on ({found} names) than the one that was backed up ({expected})"
+    )]
+    DecisionsDiffer { expected: usize, found: usize },
     #[error("there is no key: give MASTER_ENCRYPTION_KEY, or a file of it with --master-key-file")]
     NoKey,
     #[error("{0}")]

@@ -1,6 +1,7 @@
 //! [`Register`] of the store of a plant.
 
 use async_trait::async_trait;
+use tracing::error;
 
 use super::custody::write_down;
 use super::error::{corrupt, storage_error};
@@ -39,6 +40,9 @@ impl Register for PostgresStore {
         let query = sqlx::query(statements::NEWEST).bind(kind.as_str().to_owned());
         let asking = self.readers.with(async |connection| query.fetch_all(connection).await);
         let rows = within(self.deadline, asking).await?;
-        rows.iter().map(rows::to_entry).collect::<Result<_, _>>().map_err(corrupt)
+        // One damaged row must not hide the others, nor keep a server from starting: it is said in the log; its own history is an error.
+        let readable =
+            |row| rows::to_entry(row).map_err(|what| error!(what, "an entry of the register is damaged")).ok();
+        Ok(rows.iter().filter_map(readable).collect())
     }
 }

@@ -249,7 +249,7 @@ CREATE TABLE sealed_field (
 /// What people decide, every version of it.
 const REGISTER: Step = Step {
     up: "
-CREATE TABLE register (
+CREATE TABLE IF NOT EXISTS register (
     kind text COLLATE \"C\" NOT NULL,
     name text COLLATE \"C\" NOT NULL,
     version bigint NOT NULL CHECK (version > 0),
@@ -259,7 +259,8 @@ CREATE TABLE register (
     PRIMARY KEY (kind, name, version)
 );
 ",
-    down: "DROP TABLE register;",
+    // It stays: a program that does not know it does it no harm, and what people have decided is there again when a newer one comes back.
+    down: "SELECT 1;",
 };
 
 /// Adds a version if it follows the newest; of two who add the same at once the second waits for the first, and then adds nothing.

@@ -236,7 +236,7 @@ CREATE TABLE sealed_field (
 /// What people decide, every version of it.
 const REGISTER: Step = Step {
     up: "
-CREATE TABLE register (
+CREATE TABLE IF NOT EXISTS register (
     kind TEXT NOT NULL,
     name TEXT NOT NULL,
     version INTEGER NOT NULL CHECK (version > 0),
@@ -246,7 +246,8 @@ CREATE TABLE register (
     PRIMARY KEY (kind, name, version)
 ) STRICT;
 ",
-    down: "DROP TABLE register;",
+    // It stays: a program that does not know it does it no harm, and what people have decided is there again when a newer one comes back.
+    down: "SELECT 1;",
 };
 
 /// Adds a version if it follows the newest. In a transaction that writes nobody else writes.
