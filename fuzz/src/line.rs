@@ -44,7 +44,8 @@ pub(crate) fn intake() -> Intake {
 fn services(access: Access) -> Services {
     let store = Arc::new(MemoryStore::new());
     let (writer, _task) = BatchWriter::start(store.clone(), WriterConfig::usual());
-    let mut services = Services::new(store, writer, profiles(), now);
+    let mut services = Services::new(store.clone(), writer, profiles(), now);
+    services.register = Some(store);
     (services.quotas, services.connect_limit) = (Arc::new(Quotas::none()), None);
     services.access = Arc::new(access);
     services

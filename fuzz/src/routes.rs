@@ -4,13 +4,14 @@ use std::cell::RefCell;
 
 use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, Request, StatusCode, Uri};
-use sqal_http::routes;
+use sqal_http::{Profile, routes};
 
 use crate::line::{Line, PROFILE, TOKEN, ask};
 
 thread_local! {
     static OPEN: RefCell<Line> = RefCell::new(Line::new(false));
     static GUARDED: RefCell<Line> = RefCell::new(Line::new(true));
+    static EXAMPLE: String = serde_json::to_string(&Profile::example()).expect("a profile can be written");
 }
 
 fn post(path: &str, body: &[u8]) -> Request<Body> {
@@ -87,7 +88,10 @@ pub fn headers(data: &[u8]) {
             request = request.header("authorization", format!("Bearer {TOKEN}"));
         }
     }
-    let _ = ask(&GUARDED, request.body(Body::empty()).expect("a method, a path and fields"));
+    // A body that is right where one is asked for, so that the fields decide.
+    let body =
+        if route.method == "PUT" { EXAMPLE.with(|example| Body::from(example.to_string())) } else { Body::empty() };
+    let _ = ask(&GUARDED, request.body(body).expect("a method, a path and fields"));
 }
 
 /// A profile that is tried: a sum of what it would have said, or what is wrong with it.

@@ -59,12 +59,14 @@ impl Intake {
         Arc::clone(&self.profiles.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Judges by other profiles from now on; what `change` is given nobody else changes meanwhile.
-    pub(crate) fn change_profiles(&self, change: impl FnOnce(&Profiles) -> Option<Profiles>) {
+    /// Judges by these too from now on, where nothing newer of their names is in force; whether something changed. Frames wait for a few pointers at most.
+    pub(crate) fn put_in_force(&self, others: &Profiles, most: usize) -> bool {
         let mut profiles = self.profiles.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some(changed) = change(&profiles) {
-            *profiles = Arc::new(changed);
+        let changed = profiles.with(others, most);
+        if let Some(changed) = &changed {
+            *profiles = Arc::new(changed.clone());
         }
+        changed.is_some()
     }
 
     /// The limits.

@@ -47,7 +47,7 @@ pub(crate) struct Job {
     pub(crate) state: JobState,
     /// How many samples it has looked at.
     pub(crate) done: u64,
-    /// How many there are to look at, as far as that is known.
+    /// How many there are to look at, at most; those of whole hours, also such as were purged. In the end as many as were.
     pub(crate) total: Option<u64>,
     created_at: String,
     /// Whose token began it; null on a server that asks for none.
@@ -88,6 +88,41 @@ impl State {
         for number in ended.iter().take(ended.len().saturating_sub(MOST_ENDED)) {
             self.jobs.remove(number);
         }
+    }
+}
+
+/// Tells how a job ended when it is dropped: also one that broke off.
+struct Ended<N: Fn() -> Timestamp> {
+    jobs: Jobs,
+    number: u64,
+    now: N,
+    outcome: Outcome,
+}
+
+type Outcome = (JobState, Option<DryRun>, Option<Problem>);
+
+impl<N: Fn() -> Timestamp> Ended<N> {
+    /// It did not break off: this came of it.
+    fn with(mut self, outcome: Outcome) {
+        self.outcome = outcome;
+    }
+}
+
+impl<N: Fn() -> Timestamp> Drop for Ended<N> {
+    fn drop(&mut self) {
+        let (state, result, problem) = std::mem::replace(&mut self.outcome, (JobState::Canceled, None, None));
+        let finished_at = rfc3339((self.now)());
+        self.jobs.change(self.number, |job| {
+            // Whoever was told that it is canceled was told the truth.
+            if job.state != JobState::Canceled {
+                (job.state, job.result, job.problem) = (state, result, problem);
+            }
+            if job.state == JobState::Succeeded {
+                job.total = Some(job.done);
+            }
+            job.finished_at = Some(finished_at);
+        });
+        self.jobs.state().forget();
     }
 }
 
@@ -177,10 +212,20 @@ impl Jobs {
         };
         let (jobs, ending) = (self.clone(), shutdown.clone());
         let work = work(Progress { jobs: self.clone(), number });
+        let ended = Ended {
+            jobs: self.clone(),
+            number,
+            now,
+            outcome: (JobState::Failed, None, Some(Problem::broken("the job broke off; the log says why"))),
+        };
         let running = shutdown.spawn("job", async move {
             let turn = async {
                 let _turn = Arc::clone(&jobs.turn).acquire_owned().await;
-                jobs.change(number, |job| job.state = JobState::Running);
+                jobs.change(number, |job| {
+                    if job.state == JobState::Enqueued {
+                        job.state = JobState::Running;
+                    }
+                });
                 work.await
             };
             let outcome = tokio::select! {
@@ -189,15 +234,11 @@ impl Jobs {
                 _ = stopped.wait_for(|stopped| *stopped) => None,
                 outcome = turn => Some(outcome),
             };
-            jobs.change(number, |job| {
-                (job.state, job.result, job.problem) = match outcome {
-                    None => (JobState::Canceled, None, None),
-                    Some(Ok(result)) => (JobState::Succeeded, Some(result), None),
-                    Some(Err(problem)) => (JobState::Failed, None, Some(problem)),
-                };
-                job.finished_at = Some(rfc3339(now()));
+            ended.with(match outcome {
+                None => (JobState::Canceled, None, None),
+                Some(Ok(result)) => (JobState::Succeeded, Some(result), None),
+                Some(Err(problem)) => (JobState::Failed, None, Some(problem)),
             });
-            jobs.state().forget();
         });
         if running.is_err() {
             self.state().jobs.remove(&number);

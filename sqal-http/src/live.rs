@@ -62,16 +62,11 @@ impl Live {
 
     /// A sample was stored.
     pub(crate) fn stored(&self, sample: &Sample, now: Instant) {
+        // Written down before its turn: samples of all connections would else wait for each other's text.
+        let text = self.is_watched(now).then(|| serde_json::to_string(&crate::document(sample)).ok()).flatten();
         let mut state = self.state();
         state.count += 1;
-        if self.sender.receiver_count() > 0 {
-            state.watched = Some(now);
-        }
-        if state.watched.is_none_or(|watched| now.saturating_duration_since(watched) > PATIENCE) {
-            state.kept.clear();
-            return;
-        }
-        let Ok(text) = serde_json::to_string(&crate::document(sample)) else { return };
+        let Some(text) = text else { return state.kept.clear() };
         let stored = Stored { number: state.count, text: text.into() };
         if state.kept.len() == KEPT {
             state.kept.pop_front();
@@ -79,6 +74,15 @@ impl Live {
         state.kept.push_back(stored.clone());
         // The last page may have left since.
         let _ = self.sender.send(stored);
+    }
+
+    /// Whether somebody watches, or did a moment ago.
+    fn is_watched(&self, now: Instant) -> bool {
+        let mut state = self.state();
+        if self.sender.receiver_count() > 0 {
+            state.watched = Some(now);
+        }
+        state.watched.is_some_and(|watched| now.saturating_duration_since(watched) <= PATIENCE)
     }
 
     /// Watches from now on; `last` is the id of the last event that was seen, if any.

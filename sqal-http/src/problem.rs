@@ -73,8 +73,12 @@ pub struct Problem {
     pub retry_after: Option<u32>,
 }
 
+/// Marks an answer to a request of which nothing was done, or which does no harm when it is done again.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct NothingDone;
+
 /// The kinds of problems: name, status, title, and what the page at their type says.
-pub(crate) const KINDS: [(&str, u16, &str, &str); 25] = [
+pub(crate) const KINDS: [(&str, u16, &str, &str); 27] = [
     (
         "invalid-frame",
         400,
@@ -186,6 +190,12 @@ pub(crate) const KINDS: [(&str, u16, &str, &str); 25] = [
         "Somebody else was first, or it is there already: read it again, and decide again.",
     ),
     (
+        "decision-unreadable",
+        409,
+        "This program cannot read what was decided",
+        "The last decision was made with a newer program, and whoever cannot read it has not seen it. Bring this server up to date, then decide.",
+    ),
+    (
         "key-under-way",
         409,
         "The same request is under way",
@@ -208,6 +218,12 @@ pub(crate) const KINDS: [(&str, u16, &str, &str); 25] = [
         504,
         "The device did not answer in time",
         "The device was asked and has not answered. It may have done what it was asked all the same: ask for its state before asking again.",
+    ),
+    (
+        "broken-off",
+        500,
+        "The server made a mistake",
+        "Something broke that should not. The log says what; tell the operator.",
     ),
     (
         "shutting-down",
@@ -347,6 +363,17 @@ impl Problem {
         Self::of("gone", format!("use {successor}"))
     }
 
+    /// A body with one value that cannot be.
+    #[must_use]
+    pub fn wrong(
+        pointer: impl Into<String>,
+        found: impl fmt::Display,
+        limit: impl Into<String>,
+        french: impl Into<String>,
+    ) -> Self {
+        Self::invalid_body(vec![Violation::new(pointer, found, limit, french)])
+    }
+
     /// A body with values that cannot be.
     #[must_use]
     pub fn invalid_body(violations: Vec<Violation>) -> Self {
@@ -363,6 +390,12 @@ impl Problem {
     #[must_use]
     pub fn precondition_failed() -> Self {
         Self::of("precondition-failed", "this is not what is there now: read it again")
+    }
+
+    /// A decision of a newer program.
+    #[must_use]
+    pub fn decision_unreadable(number: u32) -> Self {
+        Self::of("decision-unreadable", format!("decision {number} cannot be read by this program"))
     }
 
     /// A request that is being done.
@@ -394,6 +427,12 @@ impl Problem {
     #[must_use]
     pub fn storage_refused() -> Self {
         Self::of("storage-refused", "the database refuses this sample; the log says why")
+    }
+
+    /// Something of ours that broke.
+    #[must_use]
+    pub(crate) fn broken(what: &str) -> Self {
+        Self::of("broken-off", what)
     }
 
     /// The process is ending.
@@ -444,8 +483,13 @@ impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let retry_after = self.retry_after;
+        // Whoever asks again under the same key shall have it done.
+        let nothing_done = status == StatusCode::SERVICE_UNAVAILABLE || &*self.kind == "/problems/device-away";
         let mut response = (status, axum::Json(self)).into_response();
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if nothing_done {
+            response.extensions_mut().insert(NothingDone);
+        }
         if let Some(seconds) = retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }

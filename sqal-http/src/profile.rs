@@ -137,14 +137,25 @@ impl Profiles {
         if ready.is_empty() { Err(NotProfiles::None) } else { Ok(Self(ready)) }
     }
 
-    /// The same with another profile of a name, or one more.
-    ///
-    /// # Errors
-    ///
-    /// [`NotProfiles`] if it is wrong.
-    pub fn with(mut self, name: Name<64>, profile: Profile) -> Result<Self, NotProfiles> {
-        self.0.insert(name, Arc::new(Ready::new(name, profile)?));
-        Ok(self)
+    /// These with others, which take the place of those of the same name that are older or of the same version; `None` if nothing would change, or if there
+    /// would be more than `most`.
+    pub(crate) fn with(&self, others: &Self, most: usize) -> Option<Self> {
+        let mut all = self.0.clone();
+        for (name, other) in &others.0 {
+            let newer = |known: &Arc<Ready>| {
+                other.reference.version >= known.reference.version && other.reference != known.reference
+            };
+            if all.get(name).is_none_or(newer) {
+                all.insert(*name, Arc::clone(other));
+            }
+        }
+        let changed = all.len() != self.0.len() || all.iter().zip(&self.0).any(|((_, a), (_, b))| !Arc::ptr_eq(a, b));
+        (changed && all.len() <= most).then_some(Self(all))
+    }
+
+    /// How many there are.
+    pub(crate) fn count(&self) -> usize {
+        self.0.len()
     }
 
     /// The names of the profiles, in order.

@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use sqal_core::Timestamp;
 use sqal_resilience::{Bulkhead, CheckConfig, Clock, HealthRegistry, Shutdown, SystemClock, fresh_seed};
-use sqal_storage::{MemoryStore, Register, SampleStore, WriterHandle};
+use sqal_storage::{Register, SampleStore, WriterHandle};
 
 #[cfg(feature = "ws")]
 use crate::commands::Commands;
+use crate::decided::Taken;
 use crate::jobs::Jobs;
 use crate::live::Live;
 use crate::recent::Recent;
@@ -28,8 +29,10 @@ pub type MetricsText = Arc<dyn Fn() -> String + Send + Sync>;
 pub struct Services {
     /// Where samples are read.
     pub store: Arc<dyn SampleStore>,
-    /// What people decide; in memory, unless you give it a store's.
-    pub register: Arc<dyn Register>,
+    /// Where it is kept what people decide (profiles, calibrations); without one nothing can be decided here.
+    pub register: Option<Arc<dyn Register>>,
+    /// Which decisions are in force.
+    pub(crate) taken: Taken,
     /// Where samples are handed in.
     pub writer: WriterHandle,
     /// Turns frames into judged samples.
@@ -99,7 +102,8 @@ impl Services {
             caches: Arc::new(Caches::near(&clock)),
             presence: Arc::default(),
             dead_letters: Arc::default(),
-            register: Arc::new(MemoryStore::new()),
+            register: None,
+            taken: Taken::default(),
             #[cfg(feature = "ws")]
             commands: Commands::default(),
             batches: Arc::new(batches_of(&clock)),

@@ -3,30 +3,13 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use sqal_core::{Grade, Language, Name, ProfileRef, Sample, SampleId};
+use sqal_core::{Grade, Language, Name, Sample, SampleId};
 
 use crate::Profiles;
+use crate::wire::Reference;
 
 /// So many of those that would be another grade are named.
 const NAMED: usize = 20;
-
-/// A profile by what tells it apart.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub(crate) struct Reference {
-    name: String,
-    /// Counted up by whoever changes it.
-    version: u32,
-    /// The first 16 bytes of the SHA-256 of its text; each sample names the one that it was judged by.
-    pub(crate) hash: String,
-}
-
-impl Reference {
-    pub(crate) fn of(reference: &ProfileRef) -> Self {
-        let hash = format!("{:032x}", u128::from_be_bytes(reference.hash));
-        Self { name: reference.name.to_string(), version: reference.version, hash }
-    }
-}
 
 /// What a profile would have said.
 #[derive(Clone, Debug, Serialize)]

@@ -173,7 +173,8 @@ async fn app(adjust: impl FnOnce(&mut Services)) -> Router {
     let store = Arc::new(MemoryStore::new());
     let (writer, _task) = BatchWriter::start(store.clone(), WriterConfig::usual());
     let profiles = Profiles::new([("foiegras_standard_barquette".parse().unwrap(), Profile::example())]).unwrap();
-    let mut services = Services::new(store, writer, profiles, || Timestamp::from_micros(NOW).unwrap());
+    let mut services = Services::new(store.clone(), writer, profiles, || Timestamp::from_micros(NOW).unwrap());
+    services.register = Some(store);
     services.metrics = Some(Arc::new(|| "up 1\n".to_owned()));
     let first = router(services.clone());
     let taken = call(&first, "POST", "/api/v1/samples:batch", &[], fixtures::DOCUMENTED_FRAME).await;

@@ -13,7 +13,9 @@ use serde_json::{Value, json};
 use sqal_core::{Meta, Name, Sample, SampleKey, Timestamp};
 use sqal_http::{Access, Grant, Profile, Profiles, Quotas, Role, Services, Token, TokenFile, TokenHash, router};
 use sqal_resilience::{Shutdown, ShutdownConfig};
-use sqal_storage::{BatchWriter, Custody, MemoryStore, SampleStore, WriterConfig};
+use sqal_storage::{
+    BatchWriter, Custody, Entry, EntryKind, EntryName, MemoryStore, Register, SampleStore, StorageError, WriterConfig,
+};
 use tower::ServiceExt;
 
 /// 2026-11-21T12:00:00Z.
@@ -34,7 +36,7 @@ fn server(store: &Arc<MemoryStore>, version: u32) -> Server {
     let mut services =
         Services::new(Arc::clone(store) as _, writer, profiles, || Timestamp::from_micros(NOON).unwrap());
     services.quotas = Arc::new(Quotas::none());
-    services.register = Arc::clone(store) as _;
+    services.register = Some(Arc::clone(store) as _);
     Server { app: router(services.clone()), services }
 }
 
@@ -95,8 +97,11 @@ fn profile(version: u32, tilt: f64) -> Value {
 
 const FOIE: &str = "/api/v1/profiles/foie";
 
+/// The tag of what GET or PUT has shown.
 fn tag(answer: &Answer) -> String {
-    answer.headers["etag"].to_str().unwrap().to_owned()
+    let tag = format!("\"{}\"", answer.body["hash"].as_str().unwrap());
+    assert!(answer.headers.get("etag").is_none_or(|sent| *sent == tag));
+    tag
 }
 
 /// If-Match: whoever decides has seen what is in force, and of two who decide at once one is told.
@@ -115,6 +120,7 @@ async fn a_profile_is_decided_on_by_who_has_seen_the_one_before() {
     assert_eq!(wrong.status, 400);
     let decided = put(&[("if-match", &tag(&first))], &profile(2, 3.0)).await;
     assert_eq!((decided.status, &decided.body["version"]), (200, &json!(2)), "{}", decided.body);
+    assert!(!decided.headers.contains_key("etag"), "what was sent is not what GET shows (RFC 9110, 9.3.4)");
     assert_ne!(tag(&decided), tag(&first));
     let now = ask(&app, "GET", FOIE, &[], &Value::Null).await;
     assert_eq!((tag(&now), &now.body), (tag(&decided), &decided.body));
@@ -216,7 +222,7 @@ async fn a_station_is_calibrated_from_stored_readings() {
     let marie = [("authorization", "Bearer marie")];
     let calibrate = async |body: Value| ask(&app, "POST", path, &marie, &body).await;
     let empty = json!({ "from": "2026-11-21T11:58:00Z", "until": "2026-11-21T11:59:00Z" });
-    let done = calibrate(json!({ "profile": "foie", "empty_tray": empty })).await;
+    let done = calibrate(json!({ "empty_tray": { "profile": "foie", "readings": empty } })).await;
     assert_eq!(done.status, 201, "{}", done.body);
     let found = &done.body;
     assert_eq!(
@@ -238,30 +244,30 @@ async fn a_station_is_calibrated_from_stored_readings() {
     );
 
     for (body, pointer, what) in [
-        (json!({ "profile": "foie" }), "", "none or both"),
+        (json!({}), "", "none or both"),
         (
-            json!({ "profile": "foie", "empty_tray": empty, "white_tile": { "reflectance": 0.99, "white": empty, "dark": empty } }),
+            json!({ "empty_tray": { "profile": "foie", "readings": empty }, "white_tile": { "reflectance": 0.99, "white": empty, "dark": empty } }),
             "",
             "none or both",
         ),
-        (json!({ "profile": "none", "empty_tray": empty }), "/profile", "none"),
+        (json!({ "empty_tray": { "profile": "none", "readings": empty } }), "/empty_tray/profile", "none"),
         (
-            json!({ "profile": "foie", "empty_tray": { "from": "2026-11-21T11:58:00Z", "until": "2026-11-21T11:58:20Z" } }),
-            "/empty_tray",
+            json!({ "empty_tray": { "profile": "foie", "readings": { "from": "2026-11-21T11:58:00Z", "until": "2026-11-21T11:58:20Z" } } }),
+            "/empty_tray/readings",
             "20 frames of the empty tray: at least 30 are needed",
         ),
         (
-            json!({ "profile": "foie", "empty_tray": { "from": "yesterday", "until": "2026-11-21T11:58:20Z" } }),
-            "/empty_tray/from",
+            json!({ "empty_tray": { "profile": "foie", "readings": { "from": "yesterday", "until": "2026-11-21T11:58:20Z" } } }),
+            "/empty_tray/readings/from",
             "yesterday",
         ),
         (
-            json!({ "profile": "foie", "empty_tray": { "from": "2026-11-21T11:58:20Z", "until": "2026-11-21T11:58:20Z" } }),
-            "/empty_tray/until",
+            json!({ "empty_tray": { "profile": "foie", "readings": { "from": "2026-11-21T11:58:20Z", "until": "2026-11-21T11:58:20Z" } } }),
+            "/empty_tray/readings/until",
             "2026-11-21T11:58:20Z",
         ),
         (
-            json!({ "profile": "foie", "white_tile": { "reflectance": 7.0, "white": empty, "dark": empty } }),
+            json!({ "white_tile": { "reflectance": 7.0, "white": empty, "dark": empty } }),
             "/white_tile",
             "tile reflectance 7: expected a number above 0 and at most 1",
         ),
@@ -275,10 +281,21 @@ async fn a_station_is_calibrated_from_stored_readings() {
             refused.body
         );
     }
-    assert_eq!(calibrate(json!({ "profile": "foie", "empty_tray": empty })).await.body["number"], 2);
+    // By another profile it is another calibration; by the same, of the same readings, it is the same.
+    let again = async || calibrate(json!({ "empty_tray": { "profile": "foie", "readings": empty } })).await;
+    for status in [201, 200, 200] {
+        let again = again().await;
+        assert_eq!((again.status, &again.body["number"]), (status, &json!(2)), "{}", again.body);
+        assert_eq!(
+            (&again.body["profile"]["version"], &again.body["asked"]["empty_tray"]["readings"]),
+            (&json!(2), &empty)
+        );
+    }
     let all = ask(&app, "GET", path, &marie, &Value::Null).await;
     let numbers: Vec<_> = all.body["items"].as_array().unwrap().iter().map(|one| one["number"].clone()).collect();
     assert_eq!(numbers, [2, 1]);
+    let first = ask(&app, "GET", &format!("{path}?before=2&limit=1"), &marie, &Value::Null).await;
+    assert_eq!(first.body["items"][0]["number"], 1);
     let none = ask(&app, "GET", "/api/v1/devices/ESP32_2/calibrations", &marie, &Value::Null).await;
     assert_eq!((none.status, &none.body["items"]), (200, &json!([])));
 }
@@ -295,7 +312,8 @@ async fn a_job_tries_a_profile_on_a_span() {
     let begun = ask(&app, "POST", "/api/v1/jobs", &[], &job(&profile(2, 0.001), &span("2026-11-21T11:55:00Z"))).await;
     assert_eq!((begun.status, &begun.body["state"]), (202, &json!("enqueued")), "{}", begun.body);
     let place = begun.headers["location"].to_str().unwrap().to_owned();
-    assert_eq!(place, format!("/api/v1/jobs/{}", begun.body["id"].as_str().unwrap()));
+    assert_eq!(place, format!("jobs/{}", begun.body["id"].as_str().unwrap()), "relative, wherever it is nested");
+    let place = format!("/api/v1/{place}");
     let ended = async |place: &str| loop {
         let now = ask(&app, "GET", place, &[], &Value::Null).await.body;
         if !["enqueued", "running"].contains(&now["state"].as_str().unwrap()) {
@@ -373,27 +391,32 @@ async fn jobs_are_bounded_and_end_with_the_server() {
     assert_eq!(shutdown.run().await.exit_code(), 0, "nothing is left behind");
 }
 
+/// A job over the last minute.
+fn minute() -> Value {
+    json!({
+        "kind": "dry_run", "name": "foie", "profile": profile(2, 1.0),
+        "span": { "from": "2026-11-21T11:59:00Z", "until": "2026-11-21T12:00:00Z" },
+    })
+}
+
 /// RT-15: a request that comes twice under one key is done once, and whoever asks again is answered the same.
 #[tokio::test]
 async fn what_comes_twice_is_done_once() {
     let store = Arc::new(MemoryStore::new());
-    filled(&store, 120).await;
     let Server { app, .. } = server(&store, 1);
-    let path = "/api/v1/devices/ESP32_1/calibrations";
-    let body =
-        json!({ "profile": "foie", "empty_tray": { "from": "2026-11-21T11:58:00Z", "until": "2026-11-21T11:59:00Z" } });
+    let (path, body) = ("/api/v1/jobs", minute());
     let keyed =
         async |path: &str, key: &str, body: &Value| ask(&app, "POST", path, &[("idempotency-key", key)], body).await;
     let first = keyed(path, "\"one\"", &body).await;
     let again = keyed(path, "one", &body).await;
-    assert_eq!((first.status, first.headers.get("idempotent-replayed")), (201, None));
-    assert_eq!((again.status, &again.headers["idempotent-replayed"]), (201, &"true".parse().unwrap()));
-    assert_eq!(again.body, first.body);
+    assert_eq!((first.status, first.headers.get("idempotent-replayed")), (202, None));
+    assert_eq!((again.status, &again.headers["idempotent-replayed"]), (202, &"true".parse().unwrap()));
+    assert_eq!((&again.body, &again.headers["location"]), (&first.body, &first.headers["location"]));
     let mut other = body.clone();
-    other["profile"] = "other".into();
+    other["name"] = "other".into();
     assert_eq!(keyed(path, "one", &other).await.status, 422);
-    assert_eq!(keyed("/api/v1/devices/ESP32_2/calibrations", "one", &body).await.status, 422, "another path");
-    assert_eq!(keyed(path, "two", &body).await.body["number"], 2);
+    assert_eq!(keyed("/api/v1/jobs?", "one", &body).await.status, 422, "another path");
+    assert_ne!(keyed(path, "two", &body).await.body["id"], first.body["id"]);
     // What was refused is refused again, and nothing is done.
     let refused = keyed(path, "three", &other).await;
     assert_eq!((refused.status, keyed(path, "three", &other).await.status), (400, 400));
@@ -404,20 +427,32 @@ async fn what_comes_twice_is_done_once() {
         "{}",
         wrong.body
     );
+    let all = ask(&app, "GET", path, &[], &Value::Null).await;
+    assert_eq!(all.body["items"].as_array().unwrap().len(), 2);
     // Routes that may be repeated as they are take no notice of it.
     let empty = keyed("/api/v1/samples:batch", "a b", &Value::Null).await;
     assert_eq!(empty.status, 200);
+}
+
+/// Of a device that was away nothing was asked: the same request under the same key is tried again.
+#[cfg(feature = "ws")]
+#[tokio::test]
+async fn what_was_not_done_is_not_remembered() {
+    let store = Arc::new(MemoryStore::new());
+    let Server { app, .. } = server(&store, 1);
+    for _ in 0..2 {
+        let command = json!({ "name": "simulator.pause" });
+        let away = ask(&app, "POST", "/api/v1/devices/ESP32_1/commands", &[("idempotency-key", "k")], &command).await;
+        assert_eq!((away.status, away.headers.get("idempotent-replayed")), (409, None), "{}", away.body);
+    }
 }
 
 /// A client that leaves before the answer has it done all the same, and asks again for the answer.
 #[tokio::test]
 async fn who_leaves_is_answered_when_they_come_back() {
     let store = Arc::new(MemoryStore::new());
-    filled(&store, 120).await;
     let Server { app, .. } = server(&store, 1);
-    let path = "/api/v1/devices/ESP32_1/calibrations";
-    let body =
-        json!({ "profile": "foie", "empty_tray": { "from": "2026-11-21T11:58:00Z", "until": "2026-11-21T11:59:00Z" } });
+    let (path, body) = ("/api/v1/jobs", minute());
     let request = Request::post(path).header("idempotency-key", "k").body(Body::from(body.to_string())).unwrap();
     assert!(app.clone().oneshot(request).now_or_never().is_none(), "it leaves before it is answered");
     let polls = AtomicI64::new(0);
@@ -429,9 +464,149 @@ async fn who_leaves_is_answered_when_they_come_back() {
         assert!(answer.headers.contains_key("retry-after") && polls.fetch_add(1, Ordering::Relaxed) < 10_000);
         tokio::task::yield_now().await;
     };
-    assert_eq!((answer.status, answer.headers.contains_key("idempotent-replayed")), (201, true));
+    assert_eq!((answer.status, answer.headers.contains_key("idempotent-replayed")), (202, true));
     let all = ask(&app, "GET", path, &[], &Value::Null).await;
     assert_eq!(all.body["items"].as_array().unwrap().len(), 1);
+}
+
+/// A register whose every call takes a while, so that others come between.
+#[derive(Debug)]
+struct Slow(Arc<MemoryStore>);
+
+#[async_trait::async_trait]
+impl Register for Slow {
+    async fn add(&self, entry: &Entry) -> Result<bool, StorageError> {
+        tokio::task::yield_now().await;
+        let added = self.0.add(entry).await;
+        tokio::task::yield_now().await;
+        added
+    }
+
+    async fn history(
+        &self,
+        kind: &EntryKind,
+        name: &EntryName,
+        before: Option<u32>,
+        limit: u16,
+    ) -> Result<Vec<Entry>, StorageError> {
+        tokio::task::yield_now().await;
+        let history = self.0.history(kind, name, before, limit).await;
+        tokio::task::yield_now().await;
+        history
+    }
+
+    async fn newest(&self, kind: &EntryKind) -> Result<Vec<Entry>, StorageError> {
+        tokio::task::yield_now().await;
+        self.0.newest(kind).await
+    }
+}
+
+/// Of all who have seen the same profile one decides, on one server or on two, and what is in force is what they were told.
+#[tokio::test]
+async fn of_several_who_decide_at_once_one_does() {
+    let store = Arc::new(MemoryStore::new());
+    let slow = || {
+        let Server { mut services, .. } = server(&store, 1);
+        services.register = Some(Arc::new(Slow(Arc::clone(&store))));
+        (router(services.clone()), services)
+    };
+    let ((one, services), (other, others)) = (slow(), slow());
+    let seen = tag(&ask(&one, "GET", FOIE, &[], &Value::Null).await);
+    let fields = [("if-match", seen.as_str())];
+    // In every order of their versions, some behind the others by a few turns.
+    let put = async |app: &Router, version: u32, turns: u32| {
+        for _ in 0..turns {
+            tokio::task::yield_now().await;
+        }
+        ask(app, "PUT", FOIE, &fields, &profile(version, 3.0)).await
+    };
+    let answers: [Answer; 6] = tokio::join!(
+        put(&one, 3, 0),
+        put(&one, 2, 1),
+        put(&other, 4, 2),
+        put(&other, 2, 0),
+        put(&one, 5, 3),
+        put(&other, 3, 1)
+    )
+    .into();
+    let told: Vec<_> = answers.iter().map(|answer| answer.status).collect();
+    let won: Vec<_> = answers.iter().filter(|answer| answer.status == 200).collect();
+    // Two of them may have decided the same: then both are told so.
+    assert!(!won.is_empty() && won.iter().all(|answer| answer.body == won[0].body), "{told:?}");
+    assert!(answers.iter().all(|answer| [200, 412].contains(&answer.status)), "{told:?}");
+    let newest = store.newest(&Name::new("profile").unwrap()).await.unwrap();
+    assert_eq!((newest.len(), newest[0].version), (1, 1), "one decision");
+    services.take_decisions().await.unwrap();
+    others.take_decisions().await.unwrap();
+    for app in [&one, &other, &server(&store, 1).app] {
+        let is = ask(app, "GET", FOIE, &[], &Value::Null).await;
+        if is.body["version"] != 1 {
+            assert_eq!(is.body, won[0].body);
+        }
+    }
+    assert_eq!(ask(&one, "GET", FOIE, &[], &Value::Null).await.body, won[0].body);
+}
+
+/// What a newer program has decided is not decided over by who cannot read it.
+#[tokio::test]
+async fn what_cannot_be_read_was_not_seen() {
+    let store = Arc::new(MemoryStore::new());
+    let Server { app, services } = server(&store, 1);
+    let at = Timestamp::from_micros(NOON).unwrap();
+    for name in ["foie", "truffle"] {
+        let (kind, name) = (Name::new("profile").unwrap(), Name::new(name).unwrap());
+        let entry = Entry { kind, name, version: 1, body: r#"{"version":7,"of_tomorrow":1}"#.to_owned(), at, by: None };
+        assert!(store.add(&entry).await.unwrap());
+    }
+    services.take_decisions().await.unwrap();
+    let seen = tag(&ask(&app, "GET", FOIE, &[], &Value::Null).await);
+    let refused = ask(&app, "PUT", FOIE, &[("if-match", &seen)], &profile(2, 3.0)).await;
+    assert_eq!((refused.status, &refused.body["type"]), (409, &json!("/problems/decision-unreadable")));
+    let new = ask(&app, "PUT", "/api/v1/profiles/truffle", &[("if-none-match", "*")], &profile(2, 3.0)).await;
+    assert_eq!(new.status, 409);
+    let told = ask(&app, "GET", &format!("{FOIE}/decisions"), &[], &Value::Null).await;
+    assert_eq!(told.body["items"][0]["profile"]["of_tomorrow"], 1, "it is shown as it was decided");
+}
+
+/// What one server's file says is decided on for all: the same profile, in the register.
+#[tokio::test]
+async fn what_a_file_says_is_made_to_hold_everywhere() {
+    let store = Arc::new(MemoryStore::new());
+    let (newer, older) = (server(&store, 5), server(&store, 4));
+    let mut same = serde_json::to_value(Profile::example()).unwrap();
+    same["version"] = 5.into();
+    let decided = ask(&newer.app, "PUT", FOIE, &[("if-match", "*")], &same).await;
+    assert_eq!((decided.status, store.audit(0, 10).await.unwrap().len()), (200, 1), "{}", decided.body);
+    older.services.take_decisions().await.unwrap();
+    assert_eq!(ask(&older.app, "GET", FOIE, &[], &Value::Null).await.body["version"], 5);
+    for version in [4, u32::MAX] {
+        let refused = ask(&newer.app, "PUT", FOIE, &[("if-match", "*")], &profile(version, 3.0)).await;
+        assert_eq!((refused.status, &refused.body["violations"][0]["pointer"]), (400, &json!("/version")));
+    }
+}
+
+/// A service that keeps no decisions takes none: it would forget them.
+#[tokio::test]
+async fn without_a_register_nothing_is_decided() {
+    let store = Arc::new(MemoryStore::new());
+    filled(&store, 120).await;
+    let Server { mut services, .. } = server(&store, 1);
+    services.register = None;
+    services.take_decisions().await.unwrap();
+    let app = router(services);
+    let tray = json!({ "empty_tray": { "profile": "foie", "readings": { "from": "2026-11-21T11:58:00Z", "until": "2026-11-21T11:59:00Z" } } });
+    for (method, path, body) in [
+        ("PUT", FOIE, &profile(2, 3.0)),
+        ("POST", "/api/v1/devices/ESP32_1/calibrations", &tray),
+        ("GET", "/api/v1/devices/ESP32_1/calibrations", &Value::Null),
+    ] {
+        let refused = ask(&app, method, path, &[("if-match", "*")], body).await;
+        assert!(
+            refused.status == 404 && refused.body["detail"].as_str().unwrap().contains("register"),
+            "{}",
+            refused.body
+        );
+    }
 }
 
 /// A page that was cut off and comes back is given what was stored meanwhile.

@@ -46,7 +46,9 @@ pub fn app(bakery: Bakery, shutdown: &Shutdown, now: fn() -> Timestamp) -> (Rout
     let name = "foiegras_standard_barquette".parse().unwrap_or_else(|_| unreachable!("a short name"));
     let profiles =
         Profiles::new([(name, Profile::example())]).unwrap_or_else(|_| unreachable!("the example can judge"));
-    let services = Services::new(store, writer, profiles, now).ending_with(shutdown);
+    let mut services = Services::new(store.clone(), writer, profiles, now).ending_with(shutdown);
+    // A bakery with a database gives that, and calls `take_decisions` at its start.
+    services.register = Some(store);
     let own = Router::new().route("/bake", get(bake)).with_state(bakery);
     (own.nest("/quality", router(services)).layer(from_fn(signed)), writing)
 }

@@ -13,8 +13,8 @@ use proptest::test_runner::TestRunner;
 use sha2::{Digest, Sha256};
 use sqal_core::{Name, Sample, Timestamp};
 use sqal_storage::{
-    Cache, CacheKey, CacheKind, Inserted, PostgresConfig, PostgresStore, Redis, RedisCache, SampleStore, SqliteConfig,
-    SqliteStore,
+    Cache, CacheKey, CacheKind, Entry, Inserted, PostgresConfig, PostgresStore, Redis, RedisCache, Register,
+    SampleStore, SqliteConfig, SqliteStore,
 };
 
 fn sqal(arguments: &[&str]) -> Result<String, String> {
@@ -35,6 +35,13 @@ fn samples() -> Vec<Sample> {
     samples
 }
 
+/// Somebody has decided on a profile.
+fn decision() -> Entry {
+    let at = Timestamp::from_micros(1_794_000_000_000_000).unwrap();
+    let (kind, name) = (Name::new("profile").unwrap(), Name::new("foie").unwrap());
+    Entry { kind, name, version: 1, body: "{}".to_owned(), at, by: Some(Name::new("marie").unwrap()) }
+}
+
 fn block_on<F: Future>(future: F) -> F::Output {
     tokio::runtime::Runtime::new().unwrap().block_on(future)
 }
@@ -42,7 +49,7 @@ fn block_on<F: Future>(future: F) -> F::Output {
 /// The same story on any database: `scratch` is an empty one of the same kind.
 fn story(database: &str, scratch: &str, backup: &str) {
     let sound = sqal(&["verify", "--database", database]).unwrap();
-    assert!(sound.starts_with("sound: 200 samples, sum ") && sound.contains("audit log of 0 lines"), "{sound}");
+    assert!(sound.starts_with("sound: 200 samples, sum ") && sound.contains("audit log of 1 lines"), "{sound}");
     let sum = sound.split("sum ").nth(1).unwrap().split(';').next().unwrap().to_owned();
 
     let said = sqal(&["backup", "--database", database, "--to", backup]).unwrap();
@@ -61,14 +68,14 @@ fn story(database: &str, scratch: &str, backup: &str) {
     let erased = sqal(&["erase", "--database", database, "--device", "ESP32_002"]).unwrap();
     assert!(erased.starts_with("erased 50 samples"), "{erased}");
     let sound = sqal(&["verify", "--database", database]).unwrap();
-    assert!(sound.starts_with("sound: 50 samples") && sound.contains("audit log of 2 lines"), "{sound}");
+    assert!(sound.starts_with("sound: 50 samples") && sound.contains("audit log of 3 lines"), "{sound}");
 
     let refused = sqal(&["restore", "--from", backup, "--database", database]).unwrap_err();
     assert!(refused.contains("--force"), "what is there is not replaced in silence: {refused}");
     let restored = sqal(&["restore", "--from", backup, "--database", database, "--force"]).unwrap();
     assert!(restored.starts_with(&format!("restored 200 samples, sum {sum}")), "{restored}");
     // The log is that of the backup again, and the restore is its next line; a head that was kept elsewhere shows the difference.
-    assert!(sqal(&["verify", "--database", database]).unwrap().contains("audit log of 1 lines"));
+    assert!(sqal(&["verify", "--database", database]).unwrap().contains("audit log of 2 lines"));
 
     // A drill never touches what it drills.
     assert!(
@@ -160,6 +167,7 @@ fn the_story_of_a_file() {
     block_on(async {
         let store = SqliteStore::open(&SqliteConfig::at(path("sqal.db"))).await.unwrap();
         store.insert(&samples()).await.unwrap();
+        assert!(store.add(&decision()).await.unwrap());
         store.close().await;
     });
     story(&path("sqal.db"), &path("scratch.db"), &path("monday.db"));
@@ -225,6 +233,7 @@ fn fill(database: &str) {
     block_on(async {
         let store = PostgresStore::open(&PostgresConfig::new(database).unwrap()).await.unwrap();
         store.insert(&samples()).await.unwrap();
+        assert!(store.add(&decision()).await.unwrap());
         store.close().await;
     });
 }
@@ -258,6 +267,7 @@ fn who_is_erased_is_forgotten_in_redis_too() {
     block_on(async {
         let store = SqliteStore::open(&SqliteConfig::at(&database)).await.unwrap();
         store.insert(&samples()).await.unwrap();
+        assert!(store.add(&decision()).await.unwrap());
         store.close().await;
     });
     // Another database of the server than the one that its URL may name.

@@ -97,7 +97,7 @@ pub async fn serve(config: Config, ready: impl FnOnce(SocketAddr)) -> Result<(),
     let store = Arc::clone(&database.store);
     let (writer, mut writing) = BatchWriter::start(Arc::clone(&store), database.writer);
     let mut services = Services::new(store, writer, config.profiles, wall_clock).ending_with(&shutdown);
-    services.register = Arc::clone(&database.register);
+    services.register = Some(Arc::clone(&database.register));
     services.database = Some(database.name.clone());
     // Before the first tray: what was decided yesterday holds today.
     services.take_decisions().await?;

@@ -108,7 +108,7 @@ fn request_body(route: &Route) -> Option<Value> {
             "content": { "application/x-ndjson": { "schema": {} } },
         }),
         ("POST", "/api/v1/profiles/{name}/dry-run") | ("PUT", "/api/v1/profiles/{name}") => {
-            json(profile, "A profile as GET shows it; what is wrong with one is said with its place")
+            json(profile, "A profile, as GET shows it under `profile`; what is wrong with one is said with its place")
         }
         ("POST", "/api/v1/devices/{device_id}/commands") => json(of("Asked"), "What the device is asked"),
         ("POST", "/api/v1/devices/{device_id}/calibrations") => json(of("Wanted"), "From which readings"),
@@ -147,6 +147,12 @@ fn responses(route: &Route, said: &Said) -> Value {
             json!({ "description": "Since when (RFC 9745)", "schema": { "type": "string" } }),
         );
         fields.insert("Link".to_owned(), json!({ "description": "What takes its place", "schema": { "const": link } }));
+    }
+    if said.problems.contains(&304) {
+        fields.insert(
+            "ETag".to_owned(),
+            json!({ "description": "Its hash, to be named by If-Match", "schema": { "type": "string" } }),
+        );
     }
     if matches!(said.answer, Kind::Begun(_)) {
         fields.insert(
@@ -194,7 +200,7 @@ fn problem(status: u16) -> Value {
             403 => "The token is for something else",
             404 => "There is no such thing",
             408 => "The body did not come in time",
-            409 => "The device is not connected to this server, or a request with this Idempotency-Key is under way",
+            409 => "Not as things are: the device is away, a request with this key is under way, or a newer program has decided",
             410 => "The older path is switched off",
             412 => "It is not any more what If-Match or If-None-Match says",
             413 => "The body is too large",
@@ -243,6 +249,9 @@ fn parameter(name: &str) -> Value {
             "description": "At most so many",
             "schema": { "type": "integer", "minimum": 1, "maximum": 1000, "default": 50 },
         }),
+        "before" => {
+            json!({ "name": "before", "in": "query", "description": "Only what came before this number", "schema": { "type": "integer", "minimum": 1, "maximum": u32::MAX } })
+        }
         "job" => json!({
             "name": "id", "in": "path", "required": true, "description": "The job's id", "schema": { "type": "string", "pattern": "^[0-9a-f]{16}-[0-9]+$" },
         }),

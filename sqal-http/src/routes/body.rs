@@ -5,8 +5,8 @@ use std::time::Duration;
 use axum::body::{Body, Bytes, to_bytes};
 use serde::de::DeserializeOwned;
 
+use crate::Problem;
 use crate::wire::pointer;
-use crate::{Problem, Violation};
 
 /// How long a client may take to send a body.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -25,7 +25,7 @@ pub(super) async fn whole(body: Body, most: usize, too_large: impl FnOnce() -> P
 /// One JSON object and nothing behind it; `limit` and `french` say what was asked for.
 pub(super) fn json<T: DeserializeOwned>(bytes: &[u8], limit: &str, french: &str) -> Result<T, Problem> {
     let refuse = |pointer: String, found: &serde_json::Error, limit: &str, french: &str| {
-        Problem::invalid_body(vec![Violation::new(pointer, found, limit, french)])
+        Problem::wrong(pointer, found, limit, french)
     };
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let read = serde_path_to_error::deserialize(&mut json)

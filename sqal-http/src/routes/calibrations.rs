@@ -15,13 +15,14 @@ use serde_json::Value;
 use sqal_core::{DeviceId, Name, Sample, SampleId};
 use sqal_sensors::{CalibrationRecord, EmptyTray, WhiteTile};
 use sqal_storage::{Cursor, Entry, EntryKind, SampleQuery};
+use tracing::warn;
 
 use super::body::{json, whole};
-use super::parameters::{HowMany, name_in_path, unreadable};
+use super::parameters::{Versions, name_in_path};
 use super::span::Span;
 use crate::access::Caller;
-use crate::wire::rfc3339;
-use crate::{Problem, Services, Violation};
+use crate::wire::{Reference, rfc3339};
+use crate::{Problem, Services};
 
 /// The longest request, in bytes.
 const LONGEST: usize = 16 * 1024;
@@ -35,23 +36,30 @@ fn calibrations() -> EntryKind {
 }
 
 /// From which readings to calibrate: of the empty tray, or of a white tile.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub(super) struct Wanted {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    empty_tray: Option<Tray>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    white_tile: Option<Tile>,
+}
+
+/// An empty tray.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+struct Tray {
     /// The profile by which zones are judged; what it says of the tray counts.
     #[cfg_attr(feature = "openapi", schema(value_type = String, min_length = 1, max_length = 64))]
     profile: Name<64>,
     /// When the tray was empty: 30 readings or more.
-    #[serde(default)]
-    empty_tray: Option<Span>,
-    /// When the tile was shown.
-    #[serde(default)]
-    white_tile: Option<Tile>,
+    readings: Span,
 }
 
 /// A white tile, and darkness.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 struct Tile {
@@ -86,9 +94,10 @@ pub(super) struct Calibration {
     recorded_at: String,
     #[serde(default)]
     recorded_by: Option<String>,
-    /// The first and the last of the readings that it was computed from.
-    first_sample: String,
-    last_sample: String,
+    /// From which readings it was computed, as it was asked for: with the profile, enough to compute it again.
+    asked: Wanted,
+    /// The profile by which zones were judged; null for a tile.
+    profile: Option<Reference>,
     /// What was found: the mean of each zone or channel, how many readings, and their drift.
     #[cfg_attr(feature = "openapi", schema(value_type = Object))]
     found: Value,
@@ -105,9 +114,11 @@ pub(super) struct Calibrations {
 }
 
 impl Calibration {
-    /// As it was recorded; `None` for a record that this program cannot read.
+    /// As it was recorded; `None` for a record that this program cannot read, which is said in the log.
     fn of(entry: &Entry, services: &Services) -> Option<Self> {
-        let mut record: Self = serde_json::from_str(&entry.body).ok()?;
+        let unreadable =
+            |why| warn!(device = ?entry.name, number = entry.version, %why, "a calibration cannot be read");
+        let mut record: Self = serde_json::from_str(&entry.body).map_err(unreadable).ok()?;
         (record.number, record.recorded_at) = (entry.version, rfc3339(entry.at));
         record.recorded_by = entry.by.map(|by| by.to_string());
         let taken_at = crate::parse_time(&record.taken_at)?;
@@ -118,19 +129,20 @@ impl Calibration {
     }
 }
 
-/// `GET /api/v1/devices/{device_id}/calibrations[?limit=]`.
+/// `GET /api/v1/devices/{device_id}/calibrations[?limit=&before=]`.
 pub(super) async fn list(
     State(services): State<Arc<Services>>,
     device: Result<Path<String>, PathRejection>,
-    how_many: Result<Query<HowMany>, QueryRejection>,
+    which: Result<Query<Versions>, QueryRejection>,
 ) -> Result<Json<Calibrations>, Problem> {
     let (device, _) = name_in_path::<100>(device, "device")?;
-    let Query(how_many) = how_many.map_err(|refused| unreadable(&refused, "limit"))?;
-    let entries = services.register.history(&calibrations(), &device, None, how_many.most(50, 500)?).await?;
+    let (before, limit) = Versions::read(which)?;
+    let entries = services.register()?.history(&calibrations(), &device, before, limit).await?;
     Ok(Json(Calibrations { items: entries.iter().filter_map(|entry| Calibration::of(entry, &services)).collect() }))
 }
 
-/// `POST /api/v1/devices/{device_id}/calibrations`: computed from the readings of a span, and recorded.
+/// `POST /api/v1/devices/{device_id}/calibrations`: computed from the readings of a span, and recorded. Of the same readings it is the same calibration: what
+/// is recorded already is not recorded again.
 pub(super) async fn record(
     State(services): State<Arc<Services>>,
     Extension(caller): Extension<Caller>,
@@ -138,36 +150,33 @@ pub(super) async fn record(
     body: Body,
 ) -> Result<(StatusCode, Json<Calibration>), Problem> {
     let (device, _) = name_in_path::<100>(device, "device")?;
+    let register = services.register()?;
     let most = format!("at most {LONGEST} bytes");
-    let body = whole(body, LONGEST, || refuse("", "more", &most, &format!("au plus {LONGEST} octets"))).await?;
-    let wanted: Wanted = json(
-        &body,
-        "a calibration: profile, and empty_tray or white_tile",
-        "un étalonnage : profile, et empty_tray ou white_tile",
-    )?;
-    let computed = match (&wanted.empty_tray, &wanted.white_tile) {
-        (Some(span), None) => empty_tray(&services, device, &wanted.profile, span).await?,
-        (None, Some(tile)) => white_tile(&services, device, tile).await?,
-        _ => return Err(refuse("", "none or both", "empty_tray or white_tile", "empty_tray ou white_tile")),
+    let body = whole(body, LONGEST, || Problem::wrong("", "more", &*most, format!("au plus {LONGEST} octets"))).await?;
+    let wanted: Wanted =
+        json(&body, "a calibration: empty_tray or white_tile", "un étalonnage : empty_tray ou white_tile")?;
+    let computed = match wanted {
+        Wanted { empty_tray: Some(tray), white_tile: None } => empty_tray(&services, device, tray).await?,
+        Wanted { empty_tray: None, white_tile: Some(tile) } => white_tile(&services, device, tile).await?,
+        _ => return Err(Problem::wrong("", "none or both", "empty_tray or white_tile", "empty_tray ou white_tile")),
     };
     let body = serde_json::to_string(&computed).unwrap_or_else(|_| unreachable!("names and finite numbers"));
-    let mut number =
-        services.register.history(&calibrations(), &device, None, 1).await?.first().map_or(0, |e| e.version);
     // Calibrations do not depend on each other: whoever is first has the number, and the other the next.
     for _ in 0..16 {
-        number = number.saturating_add(1);
+        let newest = register.history(&calibrations(), &device, None, 50).await?;
+        let there = newest.iter().find(|entry| entry.body == body);
+        if let Some(known) = there.and_then(|entry| Calibration::of(entry, &services)) {
+            return Ok((StatusCode::OK, Json(known)));
+        }
+        let version = newest.first().map_or(0, |entry| entry.version).saturating_add(1);
         let (at, by) = ((services.now)(), caller.holder());
-        let entry = Entry { kind: calibrations(), name: device, version: number, body: body.clone(), at, by };
-        if services.register.add(&entry).await? {
+        let entry = Entry { kind: calibrations(), name: device, version, body: body.clone(), at, by };
+        if register.add(&entry).await? {
             let recorded = Calibration::of(&entry, &services).unwrap_or_else(|| unreachable!("it was just written"));
             return Ok((StatusCode::CREATED, Json(recorded)));
         }
     }
     Err(Problem::busy("too many calibrations of this device at once"))
-}
-
-fn refuse(pointer: &str, found: impl std::fmt::Display, limit: &str, french: &str) -> Problem {
-    Problem::invalid_body(vec![Violation::new(pointer, found, limit, french)])
 }
 
 /// The readings of a device in a span, the oldest first.
@@ -176,64 +185,60 @@ async fn readings(services: &Services, device: DeviceId, span: &Span, place: &st
     let limit = NonZeroU16::new(MOST_READINGS).unwrap_or(NonZeroU16::MIN);
     let after = Some(Cursor::at(until, SampleId::from_bytes([0; 16])));
     let page = services.store.query(&SampleQuery { device_id: Some(device), after, limit }).await?;
+    // Not by its length: what is damaged is left out of a page.
+    if page.next.is_some_and(|next| next.timestamp() >= from) {
+        let (limit, french) = (format!("at most {MOST_READINGS} readings"), format!("au plus {MOST_READINGS} mesures"));
+        return Err(Problem::wrong(place, "too many readings", limit, french));
+    }
     let mut samples = page.items;
     samples.retain(|sample| sample.key.timestamp >= from);
     samples.reverse();
-    if samples.len() == usize::from(MOST_READINGS) {
-        let (limit, french) =
-            (format!("at most {} readings", MOST_READINGS - 1), format!("au plus {} mesures", MOST_READINGS - 1));
-        return Err(refuse(place, "too many readings", &limit, &french));
-    }
     Ok(samples)
 }
 
-async fn empty_tray(
-    services: &Services,
-    device: DeviceId,
-    name: &Name<64>,
-    span: &Span,
-) -> Result<Calibration, Problem> {
+async fn empty_tray(services: &Services, device: DeviceId, tray: Tray) -> Result<Calibration, Problem> {
     let profiles = services.intake.profiles();
-    let Some((_, profile)) = profiles.get(name) else {
-        return Err(refuse("/profile", name, "the name of a profile", "le nom d'un profil"));
+    let Some((reference, profile)) = profiles.get(&tray.profile) else {
+        let place = "/empty_tray/profile";
+        return Err(Problem::wrong(place, tray.profile, "the name of a profile", "le nom d'un profil"));
     };
-    let samples = readings(services, device, span, "/empty_tray").await?;
+    let mut samples = readings(services, device, &tray.readings, "/empty_tray/readings").await?;
+    samples.retain(|sample| sample.tof.is_some());
     let frames = samples.iter().filter_map(|sample| sample.tof.as_ref());
     let found = EmptyTray::from_frames(frames, &profile.tof).map_err(|why| {
-        refuse(
-            "/empty_tray",
-            why,
-            "readings of an empty tray by a warm sensor",
-            "des mesures d'un plateau vide, capteur chaud",
-        )
+        let french = "des mesures d'un plateau vide, capteur chaud";
+        Problem::wrong("/empty_tray/readings", why, "readings of an empty tray by a warm sensor", french)
     })?;
-    Ok(computed(device, "empty_tray", &samples, json_of(&found), json_of(&found.reference())))
+    let asked = Wanted { empty_tray: Some(tray), white_tile: None };
+    Ok(Calibration {
+        profile: Some(Reference::of(reference)),
+        ..computed(device, "empty_tray", samples.last(), asked, &found, &found.reference())
+    })
 }
 
-async fn white_tile(services: &Services, device: DeviceId, tile: &Tile) -> Result<Calibration, Problem> {
-    let white = readings(services, device, &tile.white, "/white_tile/white").await?;
+async fn white_tile(services: &Services, device: DeviceId, tile: Tile) -> Result<Calibration, Problem> {
+    let mut white = readings(services, device, &tile.white, "/white_tile/white").await?;
+    white.retain(|sample| sample.spectrum.is_some());
     let dark = readings(services, device, &tile.dark, "/white_tile/dark").await?;
     let spectra = |samples: &'_ [Sample]| samples.iter().filter_map(|sample| sample.spectrum).collect::<Vec<_>>();
     let (lit, unlit) = (spectra(&white), spectra(&dark));
     let found = WhiteTile::from_readings(lit.iter(), unlit.iter(), tile.reflectance).map_err(|why| {
-        refuse(
-            "/white_tile",
-            why,
-            "readings of a white tile, and of darkness",
-            "des mesures d'un carreau blanc et de l'obscurité",
-        )
+        let french = "des mesures d'un carreau blanc et de l'obscurité";
+        Problem::wrong("/white_tile", why, "readings of a white tile, and of darkness", french)
     })?;
-    Ok(computed(device, "white_tile", &white, json_of(&found), json_of(&found.reference)))
+    let asked = Wanted { empty_tray: None, white_tile: Some(tile) };
+    Ok(computed(device, "white_tile", white.last(), asked, &found, &found.reference))
 }
 
-fn json_of(found: &impl Serialize) -> Value {
-    serde_json::to_value(found).unwrap_or_else(|_| unreachable!("finite numbers"))
-}
-
-/// What was found, with what it was found from; there is at least one reading.
-fn computed(device: DeviceId, kind: &str, samples: &[Sample], found: Value, reference: Value) -> Calibration {
-    let id = |sample: Option<&Sample>| sample.map(|sample| sample.id().to_string()).unwrap_or_default();
-    let last = samples.last();
+/// What was found, with what it was found from; `last` is the last of its readings.
+fn computed(
+    device: DeviceId,
+    kind: &str,
+    last: Option<&Sample>,
+    asked: Wanted,
+    found: &impl Serialize,
+    reference: &impl Serialize,
+) -> Calibration {
     Calibration {
         number: 0,
         device_id: device.to_string(),
@@ -243,9 +248,13 @@ fn computed(device: DeviceId, kind: &str, samples: &[Sample], found: Value, refe
         age_days: 0.0,
         recorded_at: String::new(),
         recorded_by: None,
-        first_sample: id(samples.first()),
-        last_sample: id(last),
-        found,
-        reference,
+        asked,
+        profile: None,
+        found: json_of(found),
+        reference: json_of(reference),
     }
+}
+
+fn json_of(found: &impl Serialize) -> Value {
+    serde_json::to_value(found).unwrap_or_else(|_| unreachable!("finite numbers"))
 }

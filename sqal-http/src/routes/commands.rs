@@ -15,7 +15,7 @@ use super::body::{json, whole};
 use super::parameters::name_in_path;
 use crate::commands::NotAnswered;
 use crate::wire::{Command, Done};
-use crate::{Problem, Services, Violation};
+use crate::{Problem, Services};
 
 /// The longest command, in bytes.
 const LONGEST: usize = 64 * 1024;
@@ -81,23 +81,20 @@ pub(super) async fn ask(
 }
 
 fn too_long(found: &str) -> Problem {
-    Problem::invalid_body(vec![Violation::new("", found, "at most 65536 bytes", "au plus 65536 octets")])
+    Problem::wrong("", found, "at most 65536 bytes", "au plus 65536 octets")
 }
 
 /// The command, or everything that can be said of what is wrong with it.
 fn read(body: &[u8]) -> Result<Asked, Problem> {
-    let refuse = |pointer: &str, found: String, limit: &str, french: &str| {
-        Problem::invalid_body(vec![Violation::new(pointer, found, limit, french)])
-    };
     let asked: Asked =
         json(body, "a command: name, arguments, timeout_secs", "une commande : name, arguments, timeout_secs")?;
     if !asked.name.as_str().bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'.')) {
         let (limit, french) = ("letters a to z, digits, _ and .", "lettres a à z, chiffres, _ et .");
-        return Err(refuse("/name", format!("{:?}", asked.name.as_str()), limit, french));
+        return Err(Problem::wrong("/name", format!("{:?}", asked.name.as_str()), limit, french));
     }
     if !(1.0..=MOST_SECS).contains(&asked.timeout_secs) {
         let (limit, french) = (format!("1 to {MOST_SECS}"), format!("1 à {MOST_SECS}"));
-        return Err(refuse("/timeout_secs", asked.timeout_secs.to_string(), &limit, &french));
+        return Err(Problem::wrong("/timeout_secs", asked.timeout_secs, limit, french));
     }
     Ok(asked)
 }

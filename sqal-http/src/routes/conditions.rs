@@ -31,11 +31,12 @@ pub(super) fn is_known(headers: &HeaderMap, tag: &HeaderValue) -> bool {
 ///
 /// 428 without a condition, 412 for one that does not hold.
 pub(super) fn has_seen(headers: &HeaderMap, tag: Option<&HeaderValue>) -> Result<(), Problem> {
-    let (matches, none) =
-        (names(headers, &header::IF_MATCH, tag, false), names(headers, &header::IF_NONE_MATCH, tag, true));
-    match (matches, none) {
-        (None, None) => Err(Problem::precondition_required()),
-        (Some(false), _) | (_, Some(true)) => Err(Problem::precondition_failed()),
+    let matches = names(headers, &header::IF_MATCH, tag, false);
+    let for_nothing = headers.get_all(header::IF_NONE_MATCH).iter().any(|value| value == "*");
+    match (matches, for_nothing) {
+        (None, false) => Err(Problem::precondition_required()),
+        (Some(false), _) => Err(Problem::precondition_failed()),
+        (_, true) if tag.is_some() => Err(Problem::precondition_failed()),
         _ => Ok(()),
     }
 }
@@ -67,6 +68,8 @@ mod tests {
         assert_eq!((seen(&new, None), seen(&new, Some(&there)), seen(&[], None)), (Ok(()), Err(412), Err(428)));
         let both = [(header::IF_MATCH, "\"abc\""), (header::IF_NONE_MATCH, "*")];
         assert_eq!(seen(&both, Some(&there)), Err(412));
+        // Whoever names another tag that it is not has not seen this one.
+        assert_eq!(seen(&[(header::IF_NONE_MATCH, "\"x\"")], Some(&there)), Err(428));
     }
 
     #[test]

@@ -31,14 +31,12 @@ pub(super) async fn stream(
     // What is no text is the id of nothing.
     let last = headers.get("last-event-id").map(|last| last.to_str().unwrap_or_default());
     let (receiver, since) = services.live.watch(last, services.clock.now());
-    let mut before = VecDeque::new();
-    if let Some(since) = since {
-        before.extend((since.missed != Some(0)).then(|| missed(since.missed)));
-        before.extend(since.kept.iter().map(|stored| sample(&services.live, stored)));
-    }
+    // Nothing missed is nothing to tell.
+    let gone = since.as_ref().filter(|since| since.missed != Some(0)).map(|since| missed(since.missed));
+    let before = since.map_or_else(VecDeque::new, |since| since.kept);
     let mut asking = interval(ASK_EVERY);
     asking.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let watching = Watching { services, caller, receiver, before, asking };
+    let watching = Watching { services, caller, receiver, gone, before, asking };
     let stream = futures_util::stream::unfold(watching, async |mut watching| {
         watching.next().await.map(|event| (Ok::<_, Infallible>(event), watching))
     });
@@ -59,13 +57,18 @@ struct Watching {
     services: Arc<Services>,
     caller: Caller,
     receiver: Receiver<Stored>,
-    /// What comes before what is received.
-    before: VecDeque<Event>,
+    /// How much is gone for ever, to be told first.
+    gone: Option<Event>,
+    /// What comes before what is received; shared with all who came back, and written out when its turn is there.
+    before: VecDeque<Stored>,
     asking: Interval,
 }
 
 impl Watching {
     async fn next(&mut self) -> Option<Event> {
+        if let Some(gone) = self.gone.take() {
+            return Some(gone);
+        }
         loop {
             tokio::select! {
                 biased;
@@ -75,7 +78,9 @@ impl Watching {
                         return None;
                     }
                 }
-                event = async { self.before.pop_front() }, if !self.before.is_empty() => return event,
+                stored = async { self.before.pop_front() }, if !self.before.is_empty() => {
+                    return stored.map(|stored| sample(&self.services.live, &stored));
+                }
                 received = self.receiver.recv() => return match received {
                     Ok(stored) => Some(sample(&self.services.live, &stored)),
                     Err(RecvError::Lagged(count)) => Some(missed(Some(count))),

@@ -5,18 +5,20 @@ use std::sync::Arc;
 
 use axum::body::{Body, to_bytes};
 use axum::extract::{ConnectInfo, Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use sqal_resilience::client_address;
+use tracing::Instrument;
 
 use super::body::whole;
 use super::{Route, Who};
 use crate::access::{Caller, by_cookie, presents_a_token};
+use crate::problem::NothingDone;
 use crate::quota::{Call, Class};
 use crate::replies::{Begun, Reply, ReplyKey, fingerprint, key_of};
 use crate::slo::Objective;
-use crate::{Problem, Services, Violation, origin};
+use crate::{Problem, Services, origin};
 
 /// A route and whom to ask.
 #[derive(Clone)]
@@ -83,10 +85,8 @@ async fn once(services: &Arc<Services>, route: u16, request: Request, next: Next
     let holder = request.extensions().get::<Caller>().and_then(Caller::holder);
     let address = holder.is_none().then(|| peer(services, &request)).flatten();
     let (parts, body) = request.into_parts();
-    let too_large = || {
-        let limit = format!("at most {LARGEST} bytes");
-        Problem::invalid_body(vec![Violation::new("", "more", limit, format!("au plus {LARGEST} octets"))])
-    };
+    let too_large =
+        || Problem::wrong("", "more", format!("at most {LARGEST} bytes"), format!("au plus {LARGEST} octets"));
     let body = match whole(body, LARGEST, too_large).await {
         Ok(body) => body,
         Err(problem) => return problem.into_response(),
@@ -99,17 +99,17 @@ async fn once(services: &Arc<Services>, route: u16, request: Request, next: Next
         Err(problem) => return problem.into_response(),
     };
     let (request, clock) = (Request::from_parts(parts, Body::from(body)), Arc::clone(&services.clock));
-    let doing = services.shutdown.spawn("keyed request", async move {
+    let doing = async move {
         let (parts, body) = next.run(request).await.into_parts();
         let Ok(body) = to_bytes(body, usize::MAX).await else { return Problem::shutting_down().into_response() };
         // Of a device that was silent nobody knows what it has done: it is not asked again under the same key.
-        if parts.status != StatusCode::SERVICE_UNAVAILABLE {
+        if parts.extensions.get::<NothingDone>().is_none() {
             let reply = Reply { status: parts.status, headers: parts.headers.clone(), body: body.clone() };
             under_way.answered(reply, clock.now());
         }
         Response::from_parts(parts, Body::from(body))
-    });
-    match doing {
+    };
+    match services.shutdown.spawn("keyed request", doing.in_current_span()) {
         Ok(doing) => doing.await.unwrap_or_else(|_| Problem::shutting_down().into_response()),
         Err(_) => Problem::shutting_down().into_response(),
     }

@@ -2,6 +2,7 @@
 
 use std::num::NonZeroU16;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
 use axum::body::Body;
@@ -19,7 +20,7 @@ use super::span::Span;
 use crate::access::Caller;
 use crate::jobs::{Job, Progress};
 use crate::trial::{DryRun, Trial};
-use crate::{Problem, Profile, Services, Violation};
+use crate::{Problem, Profile, Services};
 
 /// What is to be done.
 #[derive(Debug, Deserialize)]
@@ -86,37 +87,37 @@ pub(super) async fn begin(
     Extension(caller): Extension<Caller>,
     body: Body,
 ) -> Result<Response, Problem> {
-    let refuse = |pointer: &str, found: String, limit: &str, french: &str| {
-        Problem::invalid_body(vec![Violation::new(pointer, found, limit, french)])
-    };
     let most = format!("at most {LARGEST} bytes");
-    let body =
-        whole(body, LARGEST, || refuse("", "more".to_owned(), &most, &format!("au plus {LARGEST} octets"))).await?;
+    let body = whole(body, LARGEST, || Problem::wrong("", "more", &*most, format!("au plus {LARGEST} octets"))).await?;
     let NewJob { kind: Kind::DryRun, name, profile, span } =
         json(&body, "a job: kind, name, profile, span", "une tâche : kind, name, profile, span")?;
-    let (from, until) = span.times("/span")?;
+    let span = span.times("/span")?;
     let in_force = services.intake.profiles();
     if in_force.get(&name).is_none() {
         let known = in_force.names().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-        return Err(refuse("/name", name.to_string(), &format!("one of {known}"), &format!("l'un de {known}")));
+        return Err(Problem::wrong("/name", name, format!("one of {known}"), format!("l'un de {known}")));
     }
     let trial = Trial::new(name, (*in_force).clone(), judging("/profile", name, profile)?);
     let (begun, now) = (Arc::clone(&services), Arc::clone(&services.now));
-    let work = |progress| async move { Ok(try_all(&begun, trial, from, until, &progress).await?) };
+    let work = |progress| async move { Ok(try_all(&begun, trial, span, &progress).await?) };
     let job = services.jobs.begin("dry_run", caller.holder(), &services.shutdown, move || now(), work)?;
-    let place = HeaderValue::try_from(format!("/api/v1/jobs/{}", job.id)).ok().map(|place| [(header::LOCATION, place)]);
+    // Relative to this path, wherever the router is nested (RFC 9110, 10.2.2).
+    let place = HeaderValue::try_from(format!("jobs/{}", job.id)).ok().map(|place| [(header::LOCATION, place)]);
     Ok((StatusCode::ACCEPTED, place, Json(job)).into_response())
 }
 
-/// Judges every sample of a span, page by page, the newest first.
+/// How long a database may be away while a job goes on: it is asked again every second.
+const PATIENCE: u32 = 60;
+
+/// Judges every sample of a span that can be read, page by page, the newest first.
 async fn try_all(
     services: &Services,
     mut trial: Trial,
-    from: Timestamp,
-    until: Timestamp,
+    (from, until): (Timestamp, Timestamp),
     progress: &Progress,
 ) -> Result<DryRun, StorageError> {
-    if let Ok(hours) = HourlyQuery::new(Hour::of(from), Hour::of(until).later(1)) {
+    let last = Timestamp::from_micros(until.micros() - 1).unwrap_or(from);
+    if let Ok(hours) = HourlyQuery::new(Hour::of(from), Hour::of(last).later(1)) {
         let hours = services.store.hourly(&hours).await?;
         progress.total(hours.iter().map(|hour| hour.tally.samples()).sum());
     }
@@ -124,13 +125,21 @@ async fn try_all(
     let limit = NonZeroU16::new(100).unwrap_or(NonZeroU16::MIN);
     let mut query =
         SampleQuery { device_id: None, after: Some(Cursor::at(until, SampleId::from_bytes([0; 16]))), limit };
+    let mut away = 0;
     loop {
-        let page = services.store.query(&query).await?;
+        let page = match services.store.query(&query).await {
+            Err(error) if error.is_transient() && away < PATIENCE => {
+                away += 1;
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                continue;
+            }
+            page => page?,
+        };
+        away = 0;
         let wanted = page.items.iter().filter(|sample| sample.key.timestamp >= from);
-        let seen = wanted.map(|sample| trial.judge(sample)).count();
-        progress.more(seen);
+        progress.more(wanted.map(|sample| trial.judge(sample)).count());
         match page.next {
-            Some(next) if seen == page.items.len() => query.after = Some(next),
+            Some(next) if next.timestamp() >= from => query.after = Some(next),
             _ => return Ok(trial.result()),
         }
         tokio::task::yield_now().await;

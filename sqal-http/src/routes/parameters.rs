@@ -1,7 +1,7 @@
 //! Parameters that several routes have, in the path and in the query; every one is text first, so that a wrong one can be named.
 
-use axum::extract::Path;
 use axum::extract::rejection::{PathRejection, QueryRejection};
+use axum::extract::{Path, Query};
 use serde::Deserialize;
 use sqal_core::{DeviceId, Name};
 
@@ -51,6 +51,32 @@ impl HowMany {
         let mut wrong = Vec::new();
         let limit = limit_of(self.limit, usual, most, &mut wrong);
         if wrong.is_empty() { Ok(limit) } else { Err(Problem::invalid_query(wrong)) }
+    }
+}
+
+/// Which versions of something.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Versions {
+    limit: Option<String>,
+    before: Option<String>,
+}
+
+impl Versions {
+    /// Before which version, if any, and how many at most.
+    pub(super) fn read(query: Result<Query<Self>, QueryRejection>) -> Result<(Option<u32>, u16), Problem> {
+        let Query(Self { limit, before }) = query.map_err(|refused| unreadable(&refused, "limit and before"))?;
+        let mut wrong = Vec::new();
+        let limit = limit_of(limit, 50, 500, &mut wrong);
+        let before = before.map(|text| {
+            let number = text.parse().ok().filter(|number| *number > 0);
+            if number.is_none() {
+                let (limit, french) = ("a whole number from 1", "un entier à partir de 1");
+                wrong.push(Violation::new("?before", text, limit, french));
+            }
+            number
+        });
+        if wrong.is_empty() { Ok((before.flatten(), limit)) } else { Err(Problem::invalid_query(wrong)) }
     }
 }
 

@@ -10,17 +10,18 @@ use axum::extract::{Extension, Path, Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use serde_json::Value;
 use sqal_core::{Name, ProfileRef};
 use sqal_storage::{Entry, SampleQuery};
 
 use super::body::{json, whole};
 use super::conditions::{has_seen, is_known, tag};
-use super::parameters::{HowMany, name_in_path, unreadable};
+use super::parameters::{Versions, name_in_path};
 use crate::access::Caller;
 use crate::decided::{self, entry_name, in_force};
-use crate::trial::{DryRun, Reference, Trial};
-use crate::wire::rfc3339;
-use crate::{Problem, Profile, Profiles, Services, Violation};
+use crate::trial::{DryRun, Trial};
+use crate::wire::{Reference, hash, rfc3339};
+use crate::{Problem, Profile, Profiles, Services};
 
 /// The largest profile, in bytes: a hundred times the example.
 pub(super) const LARGEST: usize = 512 * 1024;
@@ -51,10 +52,10 @@ pub(super) struct Whole {
     profile: Profile,
 }
 
-/// A profile with its hash as `ETag`.
-fn shown(status: StatusCode, reference: &ProfileRef, profile: &Profile) -> Response {
-    let whole = Whole { reference: Reference::of(reference), profile: profile.clone() };
-    (status, fields(reference), Json(whole)).into_response()
+impl Whole {
+    fn of((reference, profile): (&ProfileRef, &Profile)) -> Json<Self> {
+        Json(Self { reference: Reference::of(reference), profile: profile.clone() })
+    }
 }
 
 /// Asked for again each time, and answered in a few bytes while it is the same.
@@ -74,7 +75,7 @@ pub(super) async fn one(
     if is_known(&headers, &tag(&Reference::of(reference).hash)) {
         return Ok((StatusCode::NOT_MODIFIED, fields(reference)).into_response());
     }
-    Ok(shown(StatusCode::OK, reference, profile))
+    Ok((fields(reference), Whole::of((reference, profile))).into_response())
 }
 
 fn known(profiles: &Profiles, name: Result<Path<String>, PathRejection>) -> Result<(&ProfileRef, &Profile), Problem> {
@@ -85,7 +86,8 @@ fn known(profiles: &Profiles, name: Result<Path<String>, PathRejection>) -> Resu
 /// A profile that can judge, from a body.
 async fn read(name: Name<64>, body: Body) -> Result<(Profiles, Profile), Problem> {
     let body = whole(body, LARGEST, || refused("", format!("more than {LARGEST} bytes"), "a profile")).await?;
-    let profile: Profile = json(&body, "a profile as GET shows it", "un profil comme GET le montre")?;
+    let profile: Profile =
+        json(&body, "a profile, as GET shows it under profile", "un profil, comme GET le montre sous profile")?;
     Ok((judging("", name, profile.clone())?, profile))
 }
 
@@ -95,7 +97,7 @@ pub(super) fn judging(pointer: &str, name: Name<64>, profile: Profile) -> Result
 }
 
 fn refused(pointer: &str, found: impl std::fmt::Display, limit: &str) -> Problem {
-    Problem::invalid_body(vec![Violation::new(pointer, found, limit, "un profil qui peut juger")])
+    Problem::wrong(pointer, found, limit, "un profil qui peut juger")
 }
 
 /// `POST /api/v1/profiles/{name}/dry-run` with a profile as JSON: what it would have said of the newest samples of that name. Nothing is changed.
@@ -114,33 +116,42 @@ pub(super) async fn dry_run(
 }
 
 /// `PUT /api/v1/profiles/{name}` with a profile as JSON: from now on it judges, on every server. Whoever decides names what they have seen (`If-Match`, or
-/// `If-None-Match: *` for a new name), and counts the version up: samples name it.
+/// `If-None-Match: *` for a new name), and counts the version up: samples name it. The answer has no `ETag`: what was sent is a part of what GET shows
+/// (RFC 9110, 9.3.4).
 pub(super) async fn decide(
     State(services): State<Arc<Services>>,
     Extension(caller): Extension<Caller>,
     name: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
     body: Body,
-) -> Result<Response, Problem> {
+) -> Result<(StatusCode, Json<Whole>), Problem> {
     let (name, _) = name_in_path::<64>(name, "profile")?;
-    let (wanted, profile) = read(name, body).await?;
-    services.take_decisions().await?;
-    let before = in_force(&services.intake.profiles(), &name);
-    if before == in_force(&wanted, &name) {
+    let (ready, profile) = read(name, body).await?;
+    let (wanted, standing) = (in_force(&ready, &name), services.standing(&name).await?);
+    let answer = |status| {
+        (status, wanted.as_ref().map_or_else(|| unreachable!("it has this name"), |of| Whole::of((of, &profile))))
+    };
+    if wanted == standing.decided && wanted == standing.in_force {
         // Decided already, perhaps by this very request, whose answer was lost (RFC 9110, 13.1.1).
-        return one(State(services), Ok(Path(name.to_string())), HeaderMap::new()).await;
+        return Ok(answer(StatusCode::OK));
     }
+    let before = standing.in_force;
     has_seen(&headers, before.map(|before| tag(&Reference::of(&before).hash)).as_ref())?;
-    if let Some(before) = before.filter(|before| profile.version <= before.version) {
-        let (limit, french) = (format!("above {}", before.version), format!("supérieur à {}", before.version));
-        return Err(Problem::invalid_body(vec![Violation::new("/version", profile.version, limit, french)]));
+    // What the file has put into force here may be decided on as it is, so that it holds everywhere.
+    let least = before.filter(|_| wanted != before).map_or(0, |before| before.version.saturating_add(1));
+    if !(least..u32::MAX).contains(&profile.version) {
+        let (limit, french) = (format!("{least} to {}", u32::MAX - 1), format!("{least} à {}", u32::MAX - 1));
+        return Err(Problem::wrong("/version", profile.version, limit, french));
     }
-    if !services.decide(name, &profile, &caller).await? {
+    if before.is_none() && services.intake.profiles().count() >= decided::MOST {
+        let (limit, french) =
+            (format!("at most {} profiles", decided::MOST), format!("au plus {} profils", decided::MOST));
+        return Err(Problem::wrong("", "one more", limit, french));
+    }
+    if !services.decide(name, (&profile, &ready), standing.number, &caller).await? {
         return Err(Problem::precondition_failed());
     }
-    let profiles = services.intake.profiles();
-    let (reference, profile) = profiles.get(&name).unwrap_or_else(|| unreachable!("it was just put into force"));
-    Ok(shown(if before.is_none() { StatusCode::CREATED } else { StatusCode::OK }, reference, profile))
+    Ok(answer(if before.is_none() { StatusCode::CREATED } else { StatusCode::OK }))
 }
 
 /// What was decided.
@@ -160,10 +171,10 @@ struct Decision {
     decided_at: String,
     /// Whose token it was; null on a server that asks for none.
     decided_by: Option<String>,
-    /// The profile as it was decided on; null if this program cannot read it.
-    #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
-    profile: Option<Profile>,
-    /// By which samples name it.
+    /// The profile as it was decided on.
+    #[cfg_attr(feature = "openapi", schema(value_type = Object))]
+    profile: Value,
+    /// The hash of that text, by which samples name it that were judged by the program that took the decision.
     hash: String,
 }
 
@@ -173,22 +184,21 @@ impl Decision {
             number: entry.version,
             decided_at: rfc3339(entry.at),
             decided_by: entry.by.map(|by| by.to_string()),
-            profile: serde_json::from_str(&entry.body).ok(),
-            hash: format!("{:032x}", u128::from_be_bytes(ProfileRef::hash_of(&entry.body))),
+            profile: serde_json::from_str(&entry.body).unwrap_or_default(),
+            hash: hash(ProfileRef::hash_of(&entry.body)),
         }
     }
 }
 
-/// `GET /api/v1/profiles/{name}/decisions[?limit=]`: who has decided what, the newest first.
+/// `GET /api/v1/profiles/{name}/decisions[?limit=&before=]`: who has decided what, the newest first.
 pub(super) async fn decisions(
     State(services): State<Arc<Services>>,
     name: Result<Path<String>, PathRejection>,
-    how_many: Result<Query<HowMany>, QueryRejection>,
+    which: Result<Query<Versions>, QueryRejection>,
 ) -> Result<Json<Decisions>, Problem> {
     let (name, unknown) = name_in_path::<64>(name, "profile")?;
-    let Query(how_many) = how_many.map_err(|refused| unreadable(&refused, "limit"))?;
-    let limit = how_many.most(50, 500)?;
-    let entries = services.register.history(&decided::profiles(), &entry_name(&name), None, limit).await?;
+    let (before, limit) = Versions::read(which)?;
+    let entries = services.register()?.history(&decided::profiles(), &entry_name(&name), before, limit).await?;
     if entries.is_empty() && in_force(&services.intake.profiles(), &name).is_none() {
         return Err(unknown);
     }

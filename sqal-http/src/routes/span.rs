@@ -1,13 +1,13 @@
 //! [`Span`]: from when until when, in a body.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use sqal_core::Timestamp;
 
 use crate::wire::timestamp;
 use crate::{Problem, Violation};
 
 /// From a time until another, which is not part of it.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub(super) struct Span {
@@ -35,7 +35,7 @@ impl Span {
             (Some(from), Some(until)) if from < until => Ok((from, until)),
             (Some(_), Some(_)) => {
                 let (limit, french) = (format!("after {}", self.from), format!("après {}", self.from));
-                Err(Problem::invalid_body(vec![Violation::new(format!("{place}/until"), &self.until, limit, french)]))
+                Err(Problem::wrong(format!("{place}/until"), &self.until, limit, french))
             }
             _ => Err(Problem::invalid_body(wrong)),
         }

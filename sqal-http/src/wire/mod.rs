@@ -2,6 +2,7 @@
 
 mod document;
 mod frame;
+mod reference;
 mod statistics;
 #[cfg(feature = "ws")]
 mod talk;
@@ -9,6 +10,7 @@ mod time;
 
 pub use document::{Document, document};
 pub(crate) use frame::{Incoming, parse, pointer, sample_id_of};
+pub(crate) use reference::{Reference, hash};
 pub(crate) use statistics::{DeviceStatistics, HourDocument, Totals};
 #[cfg(feature = "ws")]
 pub(crate) use talk::{Command, CommandAck, Done, Hello, Talk, Welcome, talk};
