@@ -277,6 +277,25 @@ async fn every_route_has_a_good_call_and_a_bad_one_and_is_measured() {
     }
 }
 
+/// Found by a search: a part of a path that is no text (`%AA`) was refused in plain words.
+#[tokio::test]
+async fn a_path_that_is_no_text_is_a_problem_too() {
+    let app = app(|services| services.quotas = Arc::new(Quotas::none())).await;
+    let mut count = 0;
+    for route in routes() {
+        let Some((start, rest)) = route.path.split_once('{') else { continue };
+        let path = format!("{start}%AA{}", rest.split_once('}').unwrap().1);
+        let (status, headers, _) = call(&app, route.method, &path, &[], "").await;
+        assert_eq!(
+            (status.as_u16(), &headers["content-type"]),
+            (404, &"application/problem+json".parse().unwrap()),
+            "{path}"
+        );
+        count += 1;
+    }
+    assert!(count >= 14, "{count}");
+}
+
 /// SEC: without a token, with a wrong one, and with one for something else.
 #[tokio::test]
 async fn every_route_asks_who_one_is_and_whether_they_may() {

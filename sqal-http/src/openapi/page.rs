@@ -3,6 +3,7 @@
 use std::sync::{Arc, LazyLock};
 
 use axum::extract::Path;
+use axum::extract::rejection::PathRejection;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use utoipa_swagger_ui::{Config, serve};
@@ -22,10 +23,11 @@ pub(crate) async fn docs() -> Redirect {
 }
 
 /// `GET /docs/{file}`: Swagger UI, from the binary.
-pub(crate) async fn file(Path(file): Path<String>) -> Response {
+pub(crate) async fn file(file: Result<Path<String>, PathRejection>) -> Result<Response, Problem> {
     // It makes styles while it runs, and needs more than the live page; scripts are only its own.
     const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; \
                           base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+    let Path(file) = file.map_err(|refused| Problem::not_found(refused.body_text()))?;
     let config = Arc::new(Config::from("../openapi/v1.json"));
     match serve(&file, config) {
         Ok(Some(found)) => {
@@ -33,8 +35,8 @@ pub(crate) async fn file(Path(file): Path<String>) -> Response {
             let kind = HeaderValue::try_from(&found.content_type)
                 .unwrap_or(HeaderValue::from_static("application/octet-stream"));
             let fields = [(header::CONTENT_TYPE, kind), (header::CONTENT_SECURITY_POLICY, policy)];
-            (fields, found.bytes.into_owned()).into_response()
+            Ok((fields, found.bytes.into_owned()).into_response())
         }
-        _ => Problem::not_found("no such file").into_response(),
+        _ => Err(Problem::not_found("no such file")),
     }
 }
