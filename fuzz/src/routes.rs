@@ -10,6 +10,8 @@ use crate::line::{Line, PROFILE, TOKEN, ask};
 
 thread_local! {
     static OPEN: RefCell<Line> = RefCell::new(Line::new(false));
+    /// With one sample and no other.
+    static TRIED: RefCell<Line> = RefCell::new(Line::new(false));
     static GUARDED: RefCell<Line> = RefCell::new(Line::new(true));
     static EXAMPLE: String = serde_json::to_string(&Profile::example()).expect("a profile can be written");
 }
@@ -96,9 +98,9 @@ pub fn headers(data: &[u8]) {
 
 /// A profile that is tried: a sum of what it would have said, or what is wrong with it.
 pub fn profile(data: &[u8]) {
-    let stored = OPEN.with_borrow_mut(|line| line.ask(post("/api/v1/samples:batch", one_frame().as_bytes())));
+    let stored = TRIED.with_borrow_mut(|line| line.ask(post("/api/v1/samples:batch", one_frame().as_bytes())));
     assert_eq!(stored.0, StatusCode::OK);
-    let (status, answer) = ask(&OPEN, post(&format!("/api/v1/profiles/{PROFILE}/dry-run"), data));
+    let (status, answer) = ask(&TRIED, post(&format!("/api/v1/profiles/{PROFILE}/dry-run"), data));
     if status == StatusCode::OK {
         let told = answer.json();
         assert_eq!(told["samples"], 1, "{told}");
