@@ -91,8 +91,7 @@ pub fn headers(data: &[u8]) {
         }
     }
     // A body that is right where one is asked for, so that the fields decide.
-    let body =
-        if route.method == "PUT" { EXAMPLE.with(|example| Body::from(example.clone())) } else { Body::empty() };
+    let body = if route.method == "PUT" { EXAMPLE.with(|example| Body::from(example.clone())) } else { Body::empty() };
     let _ = ask(&GUARDED, request.body(body).expect("a method, a path and fields"));
 }
 
