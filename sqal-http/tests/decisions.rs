@@ -10,11 +10,12 @@ use axum::http::{HeaderMap, Request, StatusCode};
 use fixtures::scene::{Fault, Scene, Station};
 use futures_util::FutureExt;
 use serde_json::{Value, json};
-use sqal_core::{Meta, Name, Sample, SampleKey, Timestamp};
+use sqal_core::{Meta, Name, Sample, SampleId, SampleKey, Timestamp};
 use sqal_http::{Access, Grant, Profile, Profiles, Quotas, Role, Services, Token, TokenFile, TokenHash, router};
 use sqal_resilience::{Shutdown, ShutdownConfig};
 use sqal_storage::{
-    BatchWriter, Custody, Entry, EntryKind, EntryName, MemoryStore, Register, SampleStore, StorageError, WriterConfig,
+    BatchWriter, Custody, DeviceTally, Entry, EntryKind, EntryName, Hourly, HourlyQuery, Inserted, MemoryStore, Page,
+    Register, SampleQuery, SampleStore, StorageError, StorageErrorKind, WriterConfig,
 };
 use tower::ServiceExt;
 
@@ -221,7 +222,8 @@ async fn a_station_is_calibrated_from_stored_readings() {
     let path = "/api/v1/devices/ESP32_1/calibrations";
     let marie = [("authorization", "Bearer marie")];
     let calibrate = async |body: Value| ask(&app, "POST", path, &marie, &body).await;
-    let empty = json!({ "from": "2026-11-21T11:58:00Z", "until": "2026-11-21T11:59:00Z" });
+    // The tray was empty from 11:58 on: what is before or after the span does not count.
+    let empty = json!({ "from": "2026-11-21T11:58:10Z", "until": "2026-11-21T11:59:00Z" });
     let done = calibrate(json!({ "empty_tray": { "profile": "foie", "readings": empty } })).await;
     assert_eq!(done.status, 201, "{}", done.body);
     let found = &done.body;
@@ -230,7 +232,7 @@ async fn a_station_is_calibrated_from_stored_readings() {
         (&json!(1), &json!("empty_tray"), &json!("marie"))
     );
     assert_eq!((&found["taken_at"], &found["temperature_c"]), (&json!("2026-11-21T11:58:59Z"), &json!(4.5)));
-    assert_eq!(found["found"]["frames"], 60);
+    assert_eq!(found["found"]["frames"], 50);
     assert!((found["age_days"].as_f64().unwrap() - 61.0 / 86_400.0).abs() < 1e-9, "{found}");
     // The reference goes into a profile as it is.
     let mut with: Value = serde_json::to_value(Profile::example()).unwrap();
@@ -370,25 +372,65 @@ async fn a_job_tries_a_profile_on_a_span() {
     }
 }
 
-/// Seventeen jobs are one too many, and the end of the server is the end of them.
+/// A store whose database is away.
+#[derive(Debug)]
+struct Away;
+
+#[async_trait::async_trait]
+impl SampleStore for Away {
+    async fn insert(&self, _: &[Sample]) -> Result<Vec<Inserted>, StorageError> {
+        Err(away())
+    }
+
+    async fn get(&self, _: &SampleId) -> Result<Option<Sample>, StorageError> {
+        Err(away())
+    }
+
+    async fn query(&self, _: &SampleQuery) -> Result<Page, StorageError> {
+        Err(away())
+    }
+
+    async fn hourly(&self, _: &HourlyQuery) -> Result<Vec<Hourly>, StorageError> {
+        Ok(Vec::new())
+    }
+
+    async fn by_device(&self, _: &HourlyQuery) -> Result<Vec<DeviceTally>, StorageError> {
+        Err(away())
+    }
+
+    async fn ping(&self) -> Result<(), StorageError> {
+        Err(away())
+    }
+}
+
+fn away() -> StorageError {
+    StorageError::new("test", StorageErrorKind::Unavailable)
+}
+
+/// Seventeen jobs are one too many; one goes on while the database is away for a moment, and the end of the server is the end of all.
 #[tokio::test(start_paused = true)]
 async fn jobs_are_bounded_and_end_with_the_server() {
-    let store = Arc::new(MemoryStore::new());
-    filled(&store, 10).await;
-    let Server { services, .. } = server(&store, 1);
+    let Server { mut services, .. } = server(&Arc::new(MemoryStore::new()), 1);
+    services.store = Arc::new(Away);
     let shutdown = Shutdown::new(ShutdownConfig::default());
     let app = router(services.ending_with(&shutdown));
-    let job = json!({ "kind": "dry_run", "name": "foie", "profile": profile(2, 1.0), "span": { "from": "2026-11-21T00:00:00Z", "until": "2026-11-22T00:00:00Z" } });
-    // None of them has its turn while this task does not wait.
     let mut statuses = Vec::new();
     for _ in 0..17 {
-        let request = Request::post("/api/v1/jobs").body(Body::from(job.to_string())).unwrap();
-        statuses.push(app.clone().oneshot(request).await.unwrap().status().as_u16());
+        statuses.push(ask(&app, "POST", "/api/v1/jobs", &[], &minute()).await.status);
     }
     assert_eq!(statuses.iter().filter(|status| **status == 202).count(), 16, "{statuses:?}");
     assert_eq!(statuses[16], 503);
+    let states = async || {
+        let all = ask(&app, "GET", "/api/v1/jobs", &[], &Value::Null).await.body;
+        all["items"].as_array().unwrap().iter().map(|job| job["state"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let waiting = ["enqueued"; 15].into_iter().chain(["running"]).collect::<Vec<_>>();
+    tokio::time::advance(std::time::Duration::from_secs(30)).await;
+    assert_eq!(states().await, waiting, "it waits for the database");
+    let begun = tokio::time::Instant::now();
     shutdown.begin("SIGTERM");
     assert_eq!(shutdown.run().await.exit_code(), 0, "nothing is left behind");
+    assert!(begun.elapsed().as_secs() < 10, "and nobody waited for them");
 }
 
 /// A job over the last minute.
@@ -432,6 +474,29 @@ async fn what_comes_twice_is_done_once() {
     // Routes that may be repeated as they are take no notice of it.
     let empty = keyed("/api/v1/samples:batch", "a b", &Value::Null).await;
     assert_eq!(empty.status, 200);
+}
+
+/// A key is its holder's: nobody is given the answer to somebody else, by guessing or by chance.
+#[tokio::test]
+async fn nobody_is_given_the_answer_to_somebody_else() {
+    let Server { mut services, .. } = server(&Arc::new(MemoryStore::new()), 1);
+    let token = |name: &str| Token {
+        name: Name::new(name).unwrap(),
+        grant: Grant::Role(Role::QualityEngineer),
+        sha256: TokenHash::of(name),
+        until: None,
+    };
+    services.access = Arc::new(Access::of(TokenFile { tokens: vec![token("marie"), token("paul")] }).unwrap());
+    let app = router(services);
+    let keyed = async |bearer: &str| {
+        let fields = [("authorization", bearer), ("idempotency-key", "k")];
+        ask(&app, "POST", "/api/v1/jobs", &fields, &minute()).await
+    };
+    let (marie, paul) = (keyed("Bearer marie").await, keyed("Bearer paul").await);
+    assert_eq!((marie.status, paul.status), (202, 202));
+    assert_ne!(marie.body["id"], paul.body["id"]);
+    assert_eq!(keyed("Bearer marie").await.body["id"], marie.body["id"]);
+    assert_eq!(keyed("Bearer nobody").await.status, 401);
 }
 
 /// Of a device that was away nothing was asked: the same request under the same key is tried again.
