@@ -85,8 +85,14 @@ impl Services {
     }
 
     fn put_in_force(&self, profile: &Profiles, entry: &Entry) {
+        let Some((decided, _)) = profile.all().next() else { return };
+        let (name, number, version) = (entry.name.as_str(), entry.version, decided.version);
+        let before = in_force(&self.intake.profiles(), &decided.name).map(|before| before.version);
         if self.intake.put_in_force(profile, MOST) {
-            info!(name = ?entry.name, number = entry.version, by = ?entry.by, "a profile that was decided on is in force");
+            info!(?name, number, version, ?before, by = ?entry.by, "a profile that was decided on is in force");
+        } else if in_force(&self.intake.profiles(), &decided.name) != Some(*decided) {
+            // Whoever wrote the file must know that it hides a decision, and who decided that it is hidden.
+            warn!(?name, number, version, in_force = ?before, "a profile that was decided on is NOT in force: that of the file is newer, or there are too many");
         }
     }
 

@@ -120,7 +120,7 @@ impl<N: Fn() -> Timestamp> Drop for Ended<N> {
             if job.state == JobState::Succeeded {
                 job.total = Some(job.done);
             }
-            job.finished_at = Some(finished_at);
+            job.finished_at.get_or_insert(finished_at);
         });
         self.jobs.state().forget();
     }
@@ -258,11 +258,11 @@ impl Jobs {
     }
 
     /// Stops one of them, and says how it was; one that has ended stays as it is.
-    pub(crate) fn stop(&self, id: &str) -> Option<Job> {
+    pub(crate) fn stop(&self, id: &str, now: Timestamp) -> Option<Job> {
         let mut state = self.state();
         let known = state.by_id(id)?;
         if State::is_open(&known.job) {
-            known.job.state = JobState::Canceled;
+            (known.job.state, known.job.finished_at) = (JobState::Canceled, Some(rfc3339(now)));
             // It may have ended this very moment.
             let _ = known.stop.send(true);
         }

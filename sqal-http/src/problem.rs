@@ -32,7 +32,7 @@ impl Violation {
         french: impl Into<String>,
     ) -> Self {
         // What a client sent is echoed, but not megabytes of it.
-        let (pointer, value) = (cut(pointer.into(), 120), cut(value.to_string(), 80));
+        let (pointer, value) = (cut(pointer.into(), 120), cut(value.to_string(), 240));
         Self { pointer, value, limit: limit.into(), french: french.into() }
     }
 }
@@ -420,7 +420,7 @@ impl Problem {
     /// A device that was asked and did not answer.
     #[must_use]
     pub fn device_silent(device: &DeviceId, seconds: f64) -> Self {
-        Self::of("device-silent", format!("{device} did not answer in {seconds} s"))
+        Self::of("device-silent", format!("{device} did not answer in {seconds} s; it may have done it all the same"))
     }
 
     /// A sample that the database refuses for its content.

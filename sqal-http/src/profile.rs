@@ -13,7 +13,7 @@ use sqal_sensors::{InvalidProfile, SpectralAnalyzer, SpectralProfile, TofAnalyze
 ///
 /// Unknown keys are refused: a misspelt threshold must not silently become a default.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a profile")]
 pub struct Profile {
     /// Counted up by whoever changes the profile.
     pub version: u32,

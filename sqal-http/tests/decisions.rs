@@ -135,6 +135,11 @@ async fn a_profile_is_decided_on_by_who_has_seen_the_one_before() {
     assert_eq!(ask(&app, "PUT", truffle, &[("if-match", "*")], &profile(1, 3.0)).await.status, 412);
     let made = ask(&app, "PUT", truffle, &[("if-none-match", "*")], &profile(1, 3.0)).await;
     assert_eq!((made.status, &made.body["name"]), (201, &json!("truffle")));
+    for name in ["truffe%CC%81", "a%2Fb", ".hidden", "a%20b"] {
+        let slip =
+            ask(&app, "PUT", &format!("/api/v1/profiles/{name}"), &[("if-none-match", "*")], &profile(1, 3.0)).await;
+        assert_eq!((slip.status, &slip.body["violations"][0]["pointer"]), (400, &json!("{name}")), "{}", slip.body);
+    }
     let all = ask(&app, "GET", "/api/v1/profiles", &[], &Value::Null).await;
     assert_eq!(all.body["items"].as_array().unwrap().len(), 2);
 }
@@ -177,7 +182,7 @@ async fn decisions_outlive_servers_and_are_shared_by_them() {
     assert_eq!(ask(&one.app, "GET", "/api/v1/profiles/none/decisions", &[], &Value::Null).await.status, 404);
     let log = store.audit(0, 10).await.unwrap();
     assert_eq!(log.len(), 2);
-    assert!(log[1].action.what.as_str().starts_with("profile foie version 2 sha256 "), "{log:?}");
+    assert!(log[1].action.what.as_str().starts_with("profile foie entry 2 sha256 "), "{log:?}");
 }
 
 /// Frames are judged by what is in force when they come, and name it.
@@ -283,11 +288,19 @@ async fn a_station_is_calibrated_from_stored_readings() {
             refused.body
         );
     }
+    // A running line is no empty tray, unless somebody says that the floor is another now.
+    let full = json!({ "from": "2026-11-21T11:59:00Z", "until": "2026-11-21T12:00:00Z" });
+    let refused = calibrate(json!({ "empty_tray": { "profile": "foie", "readings": full } })).await;
+    let value = refused.body["violations"][0]["value"].as_str().unwrap_or_default().to_owned();
+    assert!(refused.status == 400 && value.ends_with("mm off the profile's reference"), "{}", refused.body);
+    let moved = calibrate(json!({ "empty_tray": { "profile": "foie", "readings": full, "moved": true } })).await;
+    assert_eq!((moved.status, &moved.body["number"]), (201, &json!(2)), "{}", moved.body);
+
     // By another profile it is another calibration; by the same, of the same readings, it is the same.
     let again = async || calibrate(json!({ "empty_tray": { "profile": "foie", "readings": empty } })).await;
     for status in [201, 200, 200] {
         let again = again().await;
-        assert_eq!((again.status, &again.body["number"]), (status, &json!(2)), "{}", again.body);
+        assert_eq!((again.status, &again.body["number"]), (status, &json!(3)), "{}", again.body);
         assert_eq!(
             (&again.body["profile"]["version"], &again.body["asked"]["empty_tray"]["readings"]),
             (&json!(2), &empty)
@@ -295,7 +308,7 @@ async fn a_station_is_calibrated_from_stored_readings() {
     }
     let all = ask(&app, "GET", path, &marie, &Value::Null).await;
     let numbers: Vec<_> = all.body["items"].as_array().unwrap().iter().map(|one| one["number"].clone()).collect();
-    assert_eq!(numbers, [2, 1]);
+    assert_eq!(numbers, [3, 2, 1]);
     let first = ask(&app, "GET", &format!("{path}?before=2&limit=1"), &marie, &Value::Null).await;
     assert_eq!(first.body["items"][0]["number"], 1);
     let none = ask(&app, "GET", "/api/v1/devices/ESP32_2/calibrations", &marie, &Value::Null).await;
@@ -644,7 +657,7 @@ async fn what_a_file_says_is_made_to_hold_everywhere() {
     assert_eq!((decided.status, store.audit(0, 10).await.unwrap().len()), (200, 1), "{}", decided.body);
     older.services.take_decisions().await.unwrap();
     assert_eq!(ask(&older.app, "GET", FOIE, &[], &Value::Null).await.body["version"], 5);
-    for version in [4, u32::MAX] {
+    for version in [4, 5 + 1002, u32::MAX] {
         let refused = ask(&newer.app, "PUT", FOIE, &[("if-match", "*")], &profile(version, 3.0)).await;
         assert_eq!((refused.status, &refused.body["violations"][0]["pointer"]), (400, &json!("/version")));
     }
@@ -744,6 +757,14 @@ async fn a_server_says_what_it_can() {
     let body = &told.body;
     assert_eq!((&body["api"], &body["database"], &body["tokens"]), (&json!(["v1"]), &json!("SQLite"), &json!(false)));
     assert_eq!((&body["ingest"]["batch_rows"], &body["ingest"]["frame_bytes"]), (&json!(1000), &json!(262_144)));
+    // Whoever writes a station needs it most: any token is one; a stranger is not told.
+    let Server { mut services, .. } = server(&store, 1);
+    let token = Token { name: Name::new("d").unwrap(), grant: Grant::Gateway, sha256: TokenHash::of("d"), until: None };
+    services.access = Arc::new(Access::of(TokenFile { tokens: vec![token] }).unwrap());
+    let app = router(services);
+    for (fields, status) in [(&[("authorization", "Bearer d")][..], 200), (&[], 401)] {
+        assert_eq!(ask(&app, "GET", "/api/v1/system/capabilities", fields, &Value::Null).await.status, status);
+    }
     #[cfg(feature = "ws")]
     assert_eq!(body["ingest"]["subprotocols"], json!(["sqal.cbor", "cloudevents.json"]));
 }

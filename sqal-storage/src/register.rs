@@ -39,7 +39,7 @@ impl Entry {
         let hash = hash.iter().fold(String::with_capacity(64), |text, byte| text + &format!("{byte:02x}"));
         let Self { kind, name, version, at, by, .. } = self;
         // At most 32 + 100 + 10 + 64 bytes and three words.
-        let what = format!("{kind} {name} version {version} sha256 {hash}");
+        let what = format!("{kind} {name} entry {version} sha256 {hash}");
         Action { at: *at, actor: by.unwrap_or_else(|| word("anybody")), category: word("register"), what: word(&what) }
     }
 }

@@ -1,7 +1,8 @@
 //! The order in which the server starts and ends (ARC-12, SHD-01): the composition of the whole family on one screen.
 
+use std::fs::{File, TryLockError};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -42,6 +43,9 @@ pub enum ServerError {
         /// Why it is not.
         source: std::io::Error,
     },
+    /// Another server uses the data folder: both would keep what the other forgets.
+    #[error("data folder {0}: another server uses it; give each one of its own (SQAL_DATA_DIR)")]
+    DataDirTaken(PathBuf),
     /// The breakers around the database.
     #[error("breaker: {0}")]
     Breaker(#[from] InvalidBreaker),
@@ -90,6 +94,7 @@ pub async fn serve(config: Config, ready: impl FnOnce(SocketAddr)) -> Result<(),
     let _sweeping = sweeping.map(AbortOnDrop);
     std::fs::create_dir_all(&config.data_dir)
         .map_err(|source| ServerError::DataDir { path: config.data_dir.clone(), source })?;
+    let _ours = ours(&config.data_dir)?;
     let Ok(opened) = shutdown.unless_begun(Box::pin(Database::open(&config))).await else {
         return Ok(()); // nothing was opened yet
     };
@@ -177,6 +182,22 @@ pub async fn serve(config: Config, ready: impl FnOnce(SocketAddr)) -> Result<(),
     let _ = shutdown.on_close(Stage::STORES, "database pool", close);
     let report = shutdown.run().await;
     if report.exit_code() == 0 { Ok(()) } else { Err(ServerError::Unfinished(report)) }
+}
+
+/// Holds the data folder as long as it lives; a process that is killed lets it go.
+fn ours(data_dir: &Path) -> Result<File, ServerError> {
+    let path = data_dir.join("in-use");
+    let broken = |source| ServerError::DataDir { path: path.clone(), source };
+    let file = File::options().create(true).append(true).open(&path).map_err(broken)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(ServerError::DataDirTaken(data_dir.to_owned())),
+        // A file system without locks holds nobody back.
+        Err(TryLockError::Error(error)) => {
+            warn!(%error, "it is not known whether another server uses the data folder");
+            Ok(file)
+        }
+    }
 }
 
 /// A proxy brings strangers to a server that asks nobody who they are.

@@ -124,7 +124,6 @@ fn responses(route: &Route, said: &Said) -> Value {
     };
     let (status, answer) = match said.answer {
         Kind::Json(schema) | Kind::ChangedOrMade(schema) => ("200", json_of(schema)),
-        Kind::Made(schema) => ("201", json_of(schema)),
         Kind::Begun(schema) => ("202", json_of(schema)),
         Kind::Text(media) => {
             ("200", json!({ "description": said.summary, "content": { media: { "schema": { "type": "string" } } } }))
@@ -261,6 +260,10 @@ fn parameter(name: &str) -> Value {
         }),
         "If-None-Match" => json!({
             "name": name, "in": "header", "description": "For a new name", "schema": { "const": "*" },
+        }),
+        "known" => json!({
+            "name": "If-None-Match", "in": "header", "description": "The ETag of what is known: 304 while it is the same",
+            "schema": { "type": "string" },
         }),
         "Idempotency-Key" => json!({
             "name": name, "in": "header", "description": "Of one request and its repetitions: it is done once, and answered the same for a day",

@@ -16,9 +16,7 @@ pub(super) struct Said {
 pub(super) enum Kind {
     /// JSON of this schema.
     Json(&'static str),
-    /// The same, of something that was made.
-    Made(&'static str),
-    /// The same, of something that was changed, or made.
+    /// The same, of something that was there or was changed, or was made.
     ChangedOrMade(&'static str),
     /// The same, of something that was begun.
     Begun(&'static str),
@@ -182,7 +180,7 @@ pub(super) const SAID: [Said; 41] = [
         "getProfile",
         "Profiles",
         "One profile as a whole",
-        &["profile"],
+        &["profile", "known"],
         Kind::Json("Whole"),
         &[304, 404],
     ),
@@ -228,7 +226,7 @@ pub(super) const SAID: [Said; 41] = [
         "Devices",
         "A calibration is computed from stored readings, and recorded",
         &["path device_id"],
-        Kind::Made("Calibration"),
+        Kind::ChangedOrMade("Calibration"),
         &[400, 404, 408],
     ),
     said(
@@ -258,7 +256,7 @@ pub(super) const SAID: [Said; 41] = [
         "What this server is, takes and gives",
         &[],
         Kind::Json("Capabilities"),
-        &[],
+        &[401],
     ),
     said("GET /api/v1/session", "getSession", "Session", "Who one is", &[], Kind::Json("Session"), &[401]),
     said(

@@ -13,7 +13,7 @@ use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sqal_core::{DeviceId, Name, Sample, SampleId};
-use sqal_sensors::{CalibrationRecord, EmptyTray, WhiteTile};
+use sqal_sensors::{CalibrationRecord, EmptyTray, HeightReference, TofProfile, WhiteTile};
 use sqal_storage::{Cursor, Entry, EntryKind, SampleQuery};
 use tracing::warn;
 
@@ -30,6 +30,9 @@ const LONGEST: usize = 16 * 1024;
 /// The most readings of a span: a sensor that needs more has not settled.
 const MOST_READINGS: u16 = 500;
 
+/// A floor that lies farther from the profile's reference than this, in mm, is a tray with something in it, unless something was moved.
+const MOST_OFF_MM: f64 = 5.0;
+
 /// The kind of entry that a calibration is in the register.
 fn calibrations() -> EntryKind {
     Name::new("calibration").unwrap_or_else(|_| unreachable!("eleven letters"))
@@ -37,7 +40,7 @@ fn calibrations() -> EntryKind {
 
 /// From which readings to calibrate: of the empty tray, or of a white tile.
 #[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a calibration: empty_tray or white_tile")]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub(super) struct Wanted {
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -56,6 +59,9 @@ struct Tray {
     profile: Name<64>,
     /// When the tray was empty: 30 readings or more.
     readings: Span,
+    /// Whether the sensor or the tray was moved since the profile's reference was taken: the floor may then be anywhere.
+    #[serde(default)]
+    moved: bool,
 }
 
 /// A white tile, and darkness.
@@ -199,8 +205,9 @@ async fn readings(services: &Services, device: DeviceId, span: &Span, place: &st
 async fn empty_tray(services: &Services, device: DeviceId, tray: Tray) -> Result<Calibration, Problem> {
     let profiles = services.intake.profiles();
     let Some((reference, profile)) = profiles.get(&tray.profile) else {
-        let place = "/empty_tray/profile";
-        return Err(Problem::wrong(place, tray.profile, "the name of a profile", "le nom d'un profil"));
+        let (known, place) =
+            (profiles.names().map(ToString::to_string).collect::<Vec<_>>().join(", "), "/empty_tray/profile");
+        return Err(Problem::wrong(place, tray.profile, format!("one of {known}"), format!("l'un de {known}")));
     };
     let mut samples = readings(services, device, &tray.readings, "/empty_tray/readings").await?;
     samples.retain(|sample| sample.tof.is_some());
@@ -209,11 +216,33 @@ async fn empty_tray(services: &Services, device: DeviceId, tray: Tray) -> Result
         let french = "des mesures d'un plateau vide, capteur chaud";
         Problem::wrong("/empty_tray/readings", why, "readings of an empty tray by a warm sensor", french)
     })?;
+    let off = off_mm(&found, &profile.tof).filter(|off| !tray.moved && *off > MOST_OFF_MM);
+    if let Some(off) = off {
+        let limit = format!(
+            "at most {MOST_OFF_MM} mm for an empty tray, or \"moved\": true where the sensor or the tray was moved"
+        );
+        let french = format!(
+            "au plus {MOST_OFF_MM} mm pour un plateau vide, ou « moved » : true si le capteur ou le plateau a été déplacé"
+        );
+        let place = "/empty_tray/readings";
+        return Err(Problem::wrong(place, format!("{off:.1} mm off the profile's reference"), limit, french));
+    }
     let asked = Wanted { empty_tray: Some(tray), white_tile: None };
     Ok(Calibration {
         profile: Some(Reference::of(reference)),
         ..computed(device, "empty_tray", samples.last(), asked, &found, &found.reference())
     })
+}
+
+/// How far a floor lies off the profile's reference at most, in mm over the tray's zones; `None` if the profile knows no floor.
+fn off_mm(found: &EmptyTray, profile: &TofProfile) -> Option<f64> {
+    let known = |zone: usize| match profile.reference {
+        HeightReference::Flat { distance_mm, .. } => Some(distance_mm),
+        HeightReference::Map { distance_mm, .. } => Some(distance_mm[zone]),
+        _ => None,
+    };
+    let off = profile.tray.zones().iter().map(|zone| Some((found.distance_mm[zone] - known(zone)?).abs()));
+    off.collect::<Option<Vec<_>>>().map(|off| off.into_iter().fold(0.0, f64::max))
 }
 
 async fn white_tile(services: &Services, device: DeviceId, tile: Tile) -> Result<Calibration, Problem> {

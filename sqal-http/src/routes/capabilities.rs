@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{Extension, State};
 use serde::Serialize;
 
 use super::batch;
-use crate::Services;
+use crate::access::Caller;
+use crate::{Problem, Services};
 
 /// What a server can do.
 #[derive(Debug, Serialize)]
@@ -46,7 +47,14 @@ struct Ingest {
 }
 
 /// `GET /api/v1/system/capabilities`.
-pub(super) async fn show(State(services): State<Arc<Services>>) -> Json<Capabilities> {
+pub(super) async fn show(
+    State(services): State<Arc<Services>>,
+    Extension(caller): Extension<Caller>,
+) -> Result<Json<Capabilities>, Problem> {
+    // For any token: whoever writes a station needs it most.
+    if caller == Caller::Anybody && !services.access.is_open() {
+        return Err(Problem::unauthorized());
+    }
     #[cfg(feature = "ws")]
     let (subprotocols, credit) = (crate::Speech::KNOWN.to_vec(), crate::ingest::CREDIT);
     #[cfg(not(feature = "ws"))]
@@ -57,7 +65,7 @@ pub(super) async fn show(State(services): State<Arc<Services>>) -> Json<Capabili
         ("ws", cfg!(feature = "ws")),
     ];
     let limits = services.intake.limits();
-    Json(Capabilities {
+    Ok(Json(Capabilities {
         version: env!("CARGO_PKG_VERSION"),
         api: ["v1"],
         legacy: services.legacy.enabled,
@@ -73,5 +81,5 @@ pub(super) async fn show(State(services): State<Arc<Services>>) -> Json<Capabili
         },
         languages: ["en", "fr"],
         features: features.into_iter().filter_map(|(name, there)| there.then_some(name)).collect(),
-    })
+    }))
 }

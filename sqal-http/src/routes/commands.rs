@@ -6,13 +6,15 @@ use std::time::Duration;
 use axum::Json;
 use axum::body::Body;
 use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, State};
+use axum::extract::{Extension, Path, State};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sqal_core::Name;
+use tracing::info;
 
 use super::body::{json, whole};
 use super::parameters::name_in_path;
+use crate::access::Caller;
 use crate::commands::NotAnswered;
 use crate::wire::{Command, Done};
 use crate::{Problem, Services};
@@ -28,7 +30,7 @@ const MOST_SECS: f64 = 60.0;
 
 /// What a device is asked to do.
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a command: name, arguments, timeout_secs")]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub(super) struct Asked {
     /// What it is, for example `simulator.pause`.
@@ -63,6 +65,7 @@ pub(super) struct Answered {
 /// Asks, and waits.
 pub(super) async fn ask(
     State(services): State<Arc<Services>>,
+    Extension(caller): Extension<Caller>,
     device: Result<Path<String>, PathRejection>,
     body: Body,
 ) -> Result<Json<Answered>, Problem> {
@@ -73,7 +76,10 @@ pub(super) async fn ask(
         let command = Command { r#type: "command", id, device_id: &device, name: &name, arguments: &arguments };
         serde_json::to_string(&command).unwrap_or_else(|_| unreachable!("texts and JSON"))
     };
-    match services.commands.ask(&device, Duration::from_secs_f64(timeout_secs), write).await {
+    let answered = services.commands.ask(&device, Duration::from_secs_f64(timeout_secs), write).await;
+    // Who has stopped the line is asked in the morning.
+    info!(%caller, device = ?device.as_str(), name = name.as_str(), outcome = ?answered.as_ref().map(|answer| answer.status), "a device was asked");
+    match answered {
         Ok(answer) => Ok(Json(Answered { status: answer.status, detail: answer.detail, result: answer.result })),
         Err(NotAnswered::Away) => Err(Problem::device_away(&device)),
         Err(NotAnswered::Silent) => Err(Problem::device_silent(&device, timeout_secs)),

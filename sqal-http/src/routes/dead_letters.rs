@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::{Extension, Query, State};
 use serde::{Deserialize, Serialize};
+use tracing::info;
 
 use super::parameters::{HowMany, device_of, unreadable};
+use crate::access::Caller;
 use crate::answer::hand_in;
 use crate::dead_letters::DeadLetter;
 use crate::{Problem, Services};
@@ -82,6 +84,7 @@ pub(super) struct Erased {
 /// `DELETE /api/v1/dead-letters[?device_id=]`: those of a device, or all.
 pub(super) async fn erase(
     State(services): State<Arc<Services>>,
+    Extension(caller): Extension<Caller>,
     whose: Result<Query<Whose>, QueryRejection>,
 ) -> Result<Json<Erased>, Problem> {
     let Query(Whose { device_id }) = whose.map_err(|refused| unreadable(&refused, "device_id"))?;
@@ -90,5 +93,7 @@ pub(super) async fn erase(
     if !wrong.is_empty() {
         return Err(Problem::invalid_query(wrong));
     }
-    Ok(Json(Erased { erased: services.dead_letters.erase(device.as_ref()) }))
+    let erased = services.dead_letters.erase(device.as_ref());
+    info!(%caller, device = ?device.map(|device| device.to_string()), erased, "dead letters were erased");
+    Ok(Json(Erased { erased }))
 }

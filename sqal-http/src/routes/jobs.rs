@@ -24,7 +24,7 @@ use crate::{Problem, Profile, Services};
 
 /// What is to be done.
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a job: kind, name, profile, span")]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub(super) struct NewJob {
     kind: Kind,
@@ -72,7 +72,7 @@ pub(super) async fn stop(
     State(services): State<Arc<Services>>,
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Json<Job>, Problem> {
-    asked(id, |id| services.jobs.stop(id))
+    asked(id, |id| services.jobs.stop(id, (services.now)()))
 }
 
 fn asked(id: Result<Path<String>, PathRejection>, job: impl FnOnce(&str) -> Option<Job>) -> Result<Json<Job>, Problem> {

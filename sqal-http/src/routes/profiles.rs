@@ -26,6 +26,9 @@ use crate::{Problem, Profile, Profiles, Services};
 /// The largest profile, in bytes: a hundred times the example.
 pub(super) const LARGEST: usize = 512 * 1024;
 
+/// A version is counted up: who skips more than so many has mistyped, and nobody could decide after the last number there is.
+const MOST_STEP: u32 = 1000;
+
 /// So many of the newest samples are judged anew.
 const HISTORY: u16 = 500;
 
@@ -136,11 +139,21 @@ pub(super) async fn decide(
         return Ok(answer(StatusCode::OK));
     }
     let before = standing.in_force;
+    // What is decided on stays for ever, and frames and paths name it.
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
+    if before.is_none() && (!name.as_str().bytes().all(plain) || name.as_str().starts_with('.')) {
+        let (limit, french) = (
+            "letters without accents, digits, _, - and . inside",
+            "des lettres sans accent, des chiffres, _, - et . à l'intérieur",
+        );
+        return Err(Problem::wrong("{name}", format!("{:?}", name.as_str()), limit, french));
+    }
     has_seen(&headers, before.map(|before| tag(&Reference::of(&before).hash)).as_ref())?;
     // What the file has put into force here may be decided on as it is, so that it holds everywhere.
     let least = before.filter(|_| wanted != before).map_or(0, |before| before.version.saturating_add(1));
-    if !(least..u32::MAX).contains(&profile.version) {
-        let (limit, french) = (format!("{least} to {}", u32::MAX - 1), format!("{least} à {}", u32::MAX - 1));
+    let most = least.saturating_add(MOST_STEP);
+    if wanted != before && !(least..=most).contains(&profile.version) {
+        let (limit, french) = (format!("{least} to {most}"), format!("{least} à {most}"));
         return Err(Problem::wrong("/version", profile.version, limit, french));
     }
     if before.is_none() && services.intake.profiles().count() >= decided::MOST {
