@@ -30,6 +30,29 @@
 //! # }
 //! ```
 //!
+//! A webhook of a partner, which may be tried again because it has a key:
+//!
+//! ```no_run
+//! # async fn tell() -> Result<(), Box<dyn std::error::Error>> {
+//! use axum::body::Bytes;
+//! use axum::http::Request;
+//! use sqal_http::client::{DestinationConfig, HttpClient, HttpClientConfig, Trust};
+//!
+//! let client = HttpClient::new(HttpClientConfig::usual(Trust::machine()?));
+//! let partner = client.destination("partner", DestinationConfig::usual("https://partner.example".parse()?))?;
+//! let event = Request::post("/hooks/quality").header("content-type", "application/json");
+//! let event = event.header("idempotency-key", "SAMPLE-20241026-230000-0001").body(Bytes::from(r#"{"grade":"REJECT"}"#))?;
+//! match partner.send(event).await {
+//!     Ok(answer) if answer.status().is_success() => {}
+//!     Ok(answer) => return Err(format!("the partner refuses it: {}", answer.status()).into()),
+//!     // Kept, and sent again later: not before `retry_after`, and with the same key.
+//!     Err(error) if error.is_transient() => drop(error.retry_after()),
+//!     Err(error) => return Err(error.into()),
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! In an order that [the guide of `sqal-resilience`](sqal_resilience) explains: total time, retries, breaker, time of an attempt. There is no proxy, no cookie, no
 //! compression and no field that nobody asked for; HTTP is 1.1, and TLS is 1.2 or 1.3 (rustls with ring).
 //!
