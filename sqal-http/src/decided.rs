@@ -73,7 +73,7 @@ impl Services {
         for entry in register.newest(&profiles()).await? {
             if self.taken.is_new(&entry) {
                 match read(&entry) {
-                    Ok(profile) => self.put_in_force(&profile, &entry),
+                    Ok(profile) => self.put_in_force(&profile, &entry, true),
                     // Of a newer program, for example: what is in force here stays so.
                     Err(why) => {
                         warn!(name = ?entry.name, number = entry.version, why, "a profile that was decided on cannot be read");
@@ -84,13 +84,14 @@ impl Services {
         Ok(())
     }
 
-    fn put_in_force(&self, profile: &Profiles, entry: &Entry) {
+    /// `new` is an entry that nobody here has looked at: if it is hidden, that is told once.
+    fn put_in_force(&self, profile: &Profiles, entry: &Entry, new: bool) {
         let Some((decided, _)) = profile.all().next() else { return };
         let (name, number, version) = (entry.name.as_str(), entry.version, decided.version);
         let before = in_force(&self.intake.profiles(), &decided.name).map(|before| before.version);
         if self.intake.put_in_force(profile, MOST) {
             info!(?name, number, version, ?before, by = ?entry.by, "a profile that was decided on is in force");
-        } else if in_force(&self.intake.profiles(), &decided.name) != Some(*decided) {
+        } else if new && in_force(&self.intake.profiles(), &decided.name) != Some(*decided) {
             // Whoever wrote the file must know that it hides a decision, and who decided that it is hidden.
             warn!(?name, number, version, in_force = ?before, "a profile that was decided on is NOT in force: that of the file is newer, or there are too many");
         }
@@ -119,9 +120,8 @@ impl Services {
             Some(entry) => {
                 // Whoever cannot read it cannot have seen it either.
                 let profile = read(entry).map_err(|_| Problem::decision_unreadable(entry.version))?;
-                if self.taken.is_new(entry) {
-                    self.put_in_force(&profile, entry);
-                }
+                // Also if somebody else is just about to: what stands is what the register says.
+                self.put_in_force(&profile, entry, self.taken.is_new(entry));
                 (entry.version, in_force(&profile, name))
             }
         };
@@ -140,8 +140,8 @@ impl Services {
         let (at, by) = ((self.now)(), caller.holder());
         let entry = Entry { kind: profiles(), name: entry_name(&name), version: after.saturating_add(1), body, at, by };
         let decided = self.register()?.add(&entry).await?;
-        if decided && self.taken.is_new(&entry) {
-            self.put_in_force(ready, &entry);
+        if decided {
+            self.put_in_force(ready, &entry, self.taken.is_new(&entry));
         }
         Ok(decided)
     }
