@@ -113,7 +113,7 @@ const CALLS: [Calls; 46] = [
         ("/api/v1/profiles/foiegras_standard_barquette/dry-run", 400),
         ("POST", "/api/v1/profiles/truffle/dry-run", 404),
     ),
-    // What decisions, calibrations and jobs do is shown in `decisions.rs`; without a body they say so.
+    // What decisions, calibrations and jobs do is shown in `decisions/`; without a body they say so.
     calls(
         "PUT /api/v1/profiles/{name}",
         ("/api/v1/profiles/foiegras_standard_barquette", 400),

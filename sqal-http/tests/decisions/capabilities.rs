@@ -1,0 +1,31 @@
+//! A server says what it is, takes and gives.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use sqal_http::{Access, Grant, TokenFile, router};
+use sqal_storage::MemoryStore;
+
+use crate::line::{Server, ask, server, token};
+
+/// What a server is can be asked before it is found out by being refused.
+#[tokio::test]
+async fn a_server_says_what_it_can() {
+    let store = Arc::new(MemoryStore::new());
+    let Server { mut services, .. } = server(&store, 1);
+    services.database = Some("SQLite".to_owned());
+    let told = ask(&router(services), "GET", "/api/v1/system/capabilities", &[], &Value::Null).await;
+    assert_eq!(told.status, 200);
+    let body = &told.body;
+    assert_eq!((&body["api"], &body["database"], &body["tokens"]), (&json!(["v1"]), &json!("SQLite"), &json!(false)));
+    assert_eq!((&body["ingest"]["batch_rows"], &body["ingest"]["frame_bytes"]), (&json!(1000), &json!(262_144)));
+    // Whoever writes a station needs it most: any token is one; a stranger is not told.
+    let Server { mut services, .. } = server(&store, 1);
+    services.access = Arc::new(Access::of(TokenFile { tokens: vec![token("d", Grant::Gateway)] }).unwrap());
+    let app = router(services);
+    for (fields, status) in [(&[("authorization", "Bearer d")][..], 200), (&[], 401)] {
+        assert_eq!(ask(&app, "GET", "/api/v1/system/capabilities", fields, &Value::Null).await.status, status);
+    }
+    #[cfg(feature = "ws")]
+    assert_eq!(body["ingest"]["subprotocols"], json!(["sqal.cbor", "cloudevents.json"]));
+}

@@ -1,0 +1,145 @@
+//! Jobs go on while their engineer does something else, and end with the server.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use sqal_core::{Sample, SampleId};
+use sqal_http::router;
+use sqal_resilience::{Shutdown, ShutdownConfig};
+use sqal_storage::{
+    DeviceTally, Hourly, HourlyQuery, Inserted, MemoryStore, Page, SampleQuery, SampleStore, StorageError,
+    StorageErrorKind,
+};
+
+use crate::line::{Server, ask, filled, minute, profile, server};
+
+/// A profile is tried on months while its engineer does something else; what nobody wants any more is stopped.
+#[tokio::test]
+async fn a_job_tries_a_profile_on_a_span() {
+    let store = Arc::new(MemoryStore::new());
+    filled(&store, 350).await;
+    let Server { app, .. } = server(&store, 1);
+    let span = |from: &str| json!({ "from": from, "until": "2026-11-21T11:59:59Z" });
+    let job =
+        |profile: &Value, span: &Value| json!({ "kind": "dry_run", "name": "foie", "profile": profile, "span": span });
+    let begun = ask(&app, "POST", "/api/v1/jobs", &[], &job(&profile(2, 0.001), &span("2026-11-21T11:55:00Z"))).await;
+    assert_eq!((begun.status, &begun.body["state"]), (202, &json!("enqueued")), "{}", begun.body);
+    let place = begun.headers["location"].to_str().unwrap().to_owned();
+    assert_eq!(place, format!("jobs/{}", begun.body["id"].as_str().unwrap()), "relative, wherever it is nested");
+    let place = format!("/api/v1/{place}");
+    let ended = async |place: &str| loop {
+        let now = ask(&app, "GET", place, &[], &Value::Null).await.body;
+        if !["enqueued", "running"].contains(&now["state"].as_str().unwrap()) {
+            return now;
+        }
+        tokio::task::yield_now().await;
+    };
+    let done = ended(&place).await;
+    assert_eq!(
+        (&done["state"], &done["done"], &done["total"]),
+        (&json!("succeeded"), &json!(299), &json!(299)),
+        "{done}"
+    );
+    // As the dry run on the newest says it, for those of the span.
+    let result = &done["result"];
+    assert_eq!((&result["samples"], &result["tried"]["version"]), (&json!(299), &json!(2)));
+    let moved: u64 = result["grades"].as_array().unwrap().iter().map(|one| one["samples"].as_u64().unwrap()).sum();
+    assert_eq!(moved, 299);
+    let stopped = ask(&app, "DELETE", &place, &[], &Value::Null).await;
+    assert_eq!((stopped.status, &stopped.body["state"]), (200, &json!("succeeded")), "what has ended stays");
+
+    // The second waits for the first, and is stopped before its turn.
+    let whole = job(&profile(2, 1.0), &span("2026-11-21T00:00:00Z"));
+    let first = ask(&app, "POST", "/api/v1/jobs", &[], &whole).await.body;
+    let second = ask(&app, "POST", "/api/v1/jobs", &[], &whole).await.body;
+    let place = |job: &Value| format!("/api/v1/jobs/{}", job["id"].as_str().unwrap());
+    let stopped = ask(&app, "DELETE", &place(&second), &[], &Value::Null).await;
+    assert_eq!(stopped.body["state"], "canceled");
+    assert_eq!(ended(&place(&first)).await["state"], "succeeded");
+    let second = ended(&place(&second)).await;
+    assert_eq!((&second["state"], &second["result"]), (&json!("canceled"), &Value::Null));
+    let all = ask(&app, "GET", "/api/v1/jobs", &[], &Value::Null).await;
+    assert_eq!(all.body["items"].as_array().unwrap().len(), 3);
+
+    for (change, value, pointer) in [
+        ("kind", json!("train"), "/kind"),
+        ("name", json!("none"), "/name"),
+        ("profile", json!({}), "/profile"),
+        ("span", span("2026-11-22T00:00:00Z"), "/span/until"),
+        ("more", json!(1), "/more"),
+    ] {
+        let mut wrong = whole.clone();
+        wrong[change] = value;
+        let refused = ask(&app, "POST", "/api/v1/jobs", &[], &wrong).await;
+        assert_eq!(
+            (refused.status, &refused.body["violations"][0]["pointer"]),
+            (400, &json!(pointer)),
+            "{}",
+            refused.body
+        );
+    }
+    for id in ["0", "0000000000000000-1", "%00", "é-1"] {
+        assert_eq!(ask(&app, "GET", &format!("/api/v1/jobs/{id}"), &[], &Value::Null).await.status, 404, "{id}");
+    }
+}
+
+/// A store whose database is away.
+#[derive(Debug)]
+struct Away;
+
+#[async_trait::async_trait]
+impl SampleStore for Away {
+    async fn insert(&self, _: &[Sample]) -> Result<Vec<Inserted>, StorageError> {
+        Err(away())
+    }
+
+    async fn get(&self, _: &SampleId) -> Result<Option<Sample>, StorageError> {
+        Err(away())
+    }
+
+    async fn query(&self, _: &SampleQuery) -> Result<Page, StorageError> {
+        Err(away())
+    }
+
+    async fn hourly(&self, _: &HourlyQuery) -> Result<Vec<Hourly>, StorageError> {
+        Ok(Vec::new())
+    }
+
+    async fn by_device(&self, _: &HourlyQuery) -> Result<Vec<DeviceTally>, StorageError> {
+        Err(away())
+    }
+
+    async fn ping(&self) -> Result<(), StorageError> {
+        Err(away())
+    }
+}
+
+fn away() -> StorageError {
+    StorageError::new("test", StorageErrorKind::Unavailable)
+}
+
+/// Seventeen jobs are one too many; one goes on while the database is away for a moment, and the end of the server is the end of all.
+#[tokio::test(start_paused = true)]
+async fn jobs_are_bounded_and_end_with_the_server() {
+    let Server { mut services, .. } = server(&Arc::new(MemoryStore::new()), 1);
+    services.store = Arc::new(Away);
+    let shutdown = Shutdown::new(ShutdownConfig::default());
+    let app = router(services.ending_with(&shutdown));
+    let mut statuses = Vec::new();
+    for _ in 0..17 {
+        statuses.push(ask(&app, "POST", "/api/v1/jobs", &[], &minute()).await.status);
+    }
+    assert_eq!(statuses.iter().filter(|status| **status == 202).count(), 16, "{statuses:?}");
+    assert_eq!(statuses[16], 503);
+    let states = async || {
+        let all = ask(&app, "GET", "/api/v1/jobs", &[], &Value::Null).await.body;
+        all["items"].as_array().unwrap().iter().map(|job| job["state"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let waiting = ["enqueued"; 15].into_iter().chain(["running"]).collect::<Vec<_>>();
+    tokio::time::advance(std::time::Duration::from_secs(30)).await;
+    assert_eq!(states().await, waiting, "it waits for the database");
+    let begun = tokio::time::Instant::now();
+    shutdown.begin("SIGTERM");
+    assert_eq!(shutdown.run().await.exit_code(), 0, "nothing is left behind");
+    assert!(begun.elapsed().as_secs() < 10, "and nobody waited for them");
+}

@@ -1,0 +1,117 @@
+//! A line in memory for these tests: its clock says noon, and its samples are a second apart.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{HeaderMap, Request};
+use fixtures::scene::{Fault, Scene, Station};
+use serde_json::{Value, json};
+use sqal_core::{Meta, Name, Sample, SampleKey, Timestamp};
+use sqal_http::{Grant, Profile, Profiles, Quotas, Role, Services, Token, TokenHash, router};
+use sqal_storage::{BatchWriter, MemoryStore, SampleStore, WriterConfig};
+use tower::ServiceExt;
+
+/// 2026-11-21T12:00:00Z.
+pub(crate) const NOON: i64 = 1_795_262_400_000_000;
+
+pub(crate) const SECOND: i64 = 1_000_000;
+
+/// A server on a store that others may be on too.
+pub(crate) struct Server {
+    pub(crate) app: Router,
+    pub(crate) services: Services,
+}
+
+pub(crate) fn server(store: &Arc<MemoryStore>, version: u32) -> Server {
+    let (writer, _task) = BatchWriter::start(Arc::clone(store) as _, WriterConfig::usual());
+    let profile = Profile { version, ..Profile::example() };
+    let profiles = Profiles::new([("foie".parse().unwrap(), profile)]).unwrap();
+    let mut services =
+        Services::new(Arc::clone(store) as _, writer, profiles, || Timestamp::from_micros(NOON).unwrap());
+    services.quotas = Arc::new(Quotas::none());
+    services.register = Some(Arc::clone(store) as _);
+    Server { app: router(services.clone()), services }
+}
+
+/// Samples a second apart, the last a second before noon; the tray of the first half is empty.
+pub(crate) async fn filled(store: &MemoryStore, samples: i64) {
+    let name = "foie".parse().unwrap();
+    let profiles = Profiles::new([(name, Profile::example())]).unwrap();
+    let mut station = Station::new(7);
+    let mut made = Vec::new();
+    for k in 0..samples {
+        let scene = if k < samples / 2 { Scene { height_mm: 0.0, dome_mm: 0.0, ..Scene::GOOD } } else { Scene::GOOD };
+        let reading = station.read(scene, Fault::None);
+        let (inspection, profile) = profiles.inspect(&name, reading.frame.as_ref(), reading.spectrum.as_ref()).unwrap();
+        let timestamp = Timestamp::from_micros(NOON + (k - samples) * SECOND).unwrap();
+        let key = SampleKey {
+            device_id: Name::new("ESP32_1").unwrap(),
+            timestamp,
+            sample_id: Name::new(&format!("S{k}")).unwrap(),
+        };
+        made.push(Sample {
+            key,
+            received_at: timestamp,
+            tof: reading.frame,
+            spectrum: reading.spectrum,
+            inspection,
+            reported: None,
+            meta: Meta { firmware_version: None, temperature_c: Some(4.5), humidity_percent: None },
+            profile,
+            processing_micros: 5,
+        });
+    }
+    store.insert(&made).await.unwrap();
+}
+
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Value,
+}
+
+pub(crate) async fn ask(app: &Router, method: &str, path: &str, fields: &[(&str, &str)], body: &Value) -> Answer {
+    let mut request = Request::builder().method(method).uri(path);
+    for (name, value) in fields {
+        request = request.header(*name, *value);
+    }
+    let body = if body.is_null() { Body::empty() } else { Body::from(body.to_string()) };
+    let response = app.clone().oneshot(request.body(body).unwrap()).await.unwrap();
+    let (status, headers) = (response.status().as_u16(), response.headers().clone());
+    let bytes = axum::body::to_bytes(response.into_body(), 10_000_000).await.unwrap();
+    Answer { status, headers, body: serde_json::from_slice(&bytes).unwrap_or_default() }
+}
+
+pub(crate) fn profile(version: u32, tilt: f64) -> Value {
+    let mut profile = serde_json::to_value(Profile::example()).unwrap();
+    (profile["version"], profile["tof"]["max_tilt_deg"]) = (version.into(), tilt.into());
+    profile
+}
+
+pub(crate) const FOIE: &str = "/api/v1/profiles/foie";
+
+/// The tag of what GET or PUT has shown.
+pub(crate) fn tag(answer: &Answer) -> String {
+    let tag = format!("\"{}\"", answer.body["hash"].as_str().unwrap());
+    assert!(answer.headers.get("etag").is_none_or(|sent| *sent == tag));
+    tag
+}
+
+/// A job over the last minute.
+pub(crate) fn minute() -> Value {
+    json!({
+        "kind": "dry_run", "name": "foie", "profile": profile(2, 1.0),
+        "span": { "from": "2026-11-21T11:59:00Z", "until": "2026-11-21T12:00:00Z" },
+    })
+}
+
+/// A token whose text is its holder's name.
+pub(crate) fn token(name: &str, grant: Grant) -> Token {
+    Token { name: Name::new(name).unwrap(), grant, sha256: TokenHash::of(name), until: None }
+}
+
+/// That of a quality engineer.
+pub(crate) fn engineer(name: &str) -> Token {
+    token(name, Grant::Role(Role::QualityEngineer))
+}
