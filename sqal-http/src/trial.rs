@@ -45,6 +45,7 @@ struct Moved {
 struct Example {
     #[cfg_attr(feature = "openapi", schema(value_type = String))]
     id: String,
+    device_id: String,
     #[cfg_attr(feature = "openapi", schema(schema_with = crate::openapi::grade))]
     now: Grade,
     #[cfg_attr(feature = "openapi", schema(schema_with = crate::openapi::grade))]
@@ -88,6 +89,7 @@ impl Trial {
                 let say = |language| then.explain(language).to_string();
                 self.examples.push(Example {
                     id: SampleId::of(&sample.key).to_string(),
+                    device_id: sample.key.device_id.to_string(),
                     now: now.grade,
                     tried: then.grade,
                     en: say(Language::English),

@@ -11,7 +11,7 @@ use axum::extract::{Extension, Path, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
-use sqal_core::{Name, SampleId, Timestamp};
+use sqal_core::{DeviceId, Name, SampleId, Timestamp};
 use sqal_storage::{Cursor, Hour, HourlyQuery, SampleQuery, StorageError};
 
 use super::body::{json, whole};
@@ -36,6 +36,10 @@ pub(super) struct NewJob {
     profile: Profile,
     /// Of which samples.
     span: Span,
+    /// Of which device; of all without a word of it.
+    #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, min_length = 1, max_length = 100))]
+    device_id: Option<DeviceId>,
 }
 
 /// What a job does.
@@ -89,7 +93,7 @@ pub(super) async fn begin(
 ) -> Result<Response, Problem> {
     let most = format!("at most {LARGEST} bytes");
     let body = whole(body, LARGEST, || Problem::wrong("", "more", &*most, format!("au plus {LARGEST} octets"))).await?;
-    let NewJob { kind: Kind::DryRun, name, profile, span } =
+    let NewJob { kind: Kind::DryRun, name, profile, span, device_id } =
         json(&body, "a job: kind, name, profile, span", "une tâche : kind, name, profile, span")?;
     let span = span.times("/span")?;
     let in_force = services.intake.profiles();
@@ -99,7 +103,7 @@ pub(super) async fn begin(
     }
     let trial = Trial::new(name, (*in_force).clone(), judging("/profile", name, profile)?);
     let (begun, now) = (Arc::clone(&services), Arc::clone(&services.now));
-    let work = |progress| async move { Ok(try_all(&begun, trial, span, &progress).await?) };
+    let work = |progress| async move { Ok(try_all(&begun, trial, span, device_id, &progress).await?) };
     let job = services.jobs.begin("dry_run", caller.holder(), &services.shutdown, move || now(), work)?;
     // Relative to this path, wherever the router is nested (RFC 9110, 10.2.2).
     let place = HeaderValue::try_from(format!("jobs/{}", job.id)).ok().map(|place| [(header::LOCATION, place)]);
@@ -114,17 +118,18 @@ async fn try_all(
     services: &Services,
     mut trial: Trial,
     (from, until): (Timestamp, Timestamp),
+    device_id: Option<DeviceId>,
     progress: &Progress,
 ) -> Result<DryRun, StorageError> {
     let last = Timestamp::from_micros(until.micros() - 1).unwrap_or(from);
     if let Ok(hours) = HourlyQuery::new(Hour::of(from), Hour::of(last).later(1)) {
+        let hours = device_id.map_or(hours, |device| hours.of_device(device));
         let hours = services.store.hourly(&hours).await?;
         progress.total(hours.iter().map(|hour| hour.tally.samples()).sum());
     }
     // Pages are small: a page is judged in a few milliseconds, and whoever else reads has their turn between two.
     let limit = NonZeroU16::new(100).unwrap_or(NonZeroU16::MIN);
-    let mut query =
-        SampleQuery { device_id: None, after: Some(Cursor::at(until, SampleId::from_bytes([0; 16]))), limit };
+    let mut query = SampleQuery { device_id, after: Some(Cursor::at(until, SampleId::from_bytes([0; 16]))), limit };
     let mut away = 0;
     loop {
         let page = match services.store.query(&query).await {

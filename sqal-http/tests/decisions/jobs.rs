@@ -48,6 +48,17 @@ async fn a_job_tries_a_profile_on_a_span() {
     let stopped = ask(&app, "DELETE", &place, &[], &Value::Null).await;
     assert_eq!((stopped.status, &stopped.body["state"]), (200, &json!("succeeded")), "what has ended stays");
 
+    // Of one device only.
+    for (device, samples) in [("ESP32_1", 299), ("ESP32_2", 0)] {
+        let mut of_one = job(&profile(2, 0.001), &span("2026-11-21T11:55:00Z"));
+        of_one["device_id"] = device.into();
+        let begun = ask(&app, "POST", "/api/v1/jobs", &[], &of_one).await.body;
+        let done = ended(&format!("/api/v1/jobs/{}", begun["id"].as_str().unwrap())).await;
+        assert_eq!((&done["done"], &done["result"]["samples"]), (&json!(samples), &json!(samples)), "{device}");
+        let examples = done["result"]["examples"].as_array().unwrap();
+        assert!(examples.iter().all(|example| example["device_id"] == device));
+    }
+
     // The second waits for the first, and is stopped before its turn.
     let whole = job(&profile(2, 1.0), &span("2026-11-21T00:00:00Z"));
     let first = ask(&app, "POST", "/api/v1/jobs", &[], &whole).await.body;
@@ -59,7 +70,7 @@ async fn a_job_tries_a_profile_on_a_span() {
     let second = ended(&place(&second)).await;
     assert_eq!((&second["state"], &second["result"]), (&json!("canceled"), &Value::Null));
     let all = ask(&app, "GET", "/api/v1/jobs", &[], &Value::Null).await;
-    assert_eq!(all.body["items"].as_array().unwrap().len(), 3);
+    assert_eq!(all.body["items"].as_array().unwrap().len(), 5);
 
     for (change, value, pointer) in [
         ("kind", json!("train"), "/kind"),
