@@ -62,11 +62,14 @@ impl Live {
 
     /// A sample was stored.
     pub(crate) fn stored(&self, sample: &Sample, now: Instant) {
+        if !self.is_watched_or_counts(now) {
+            return;
+        }
         // Written down before its turn: samples of all connections would else wait for each other's text.
-        let text = self.is_watched(now).then(|| serde_json::to_string(&crate::document(sample)).ok()).flatten();
+        let text = serde_json::to_string(&crate::document(sample))
+            .unwrap_or_else(|_| unreachable!("names and finite numbers"));
         let mut state = self.state();
         state.count += 1;
-        let Some(text) = text else { return state.kept.clear() };
         let stored = Stored { number: state.count, text: text.into() };
         if state.kept.len() == KEPT {
             state.kept.pop_front();
@@ -76,13 +79,18 @@ impl Live {
         let _ = self.sender.send(stored);
     }
 
-    /// Whether somebody watches, or did a moment ago.
-    fn is_watched(&self, now: Instant) -> bool {
+    /// Whether somebody watches, or did a moment ago; if nobody, the sample is counted and that is all.
+    fn is_watched_or_counts(&self, now: Instant) -> bool {
         let mut state = self.state();
         if self.sender.receiver_count() > 0 {
             state.watched = Some(now);
         }
-        state.watched.is_some_and(|watched| now.saturating_duration_since(watched) <= PATIENCE)
+        let watched = state.watched.is_some_and(|watched| now.saturating_duration_since(watched) <= PATIENCE);
+        if !watched {
+            state.count += 1;
+            state.kept.clear();
+        }
+        watched
     }
 
     /// Watches from now on; `last` is the id of the last event that was seen, if any.

@@ -312,7 +312,10 @@ async fn rt_25_a_request_that_is_dropped_while_it_waits_is_not_sent_again() {
         tokio::select! { biased; _ = &mut sending => panic!("it waits"), () = tokio::task::yield_now() => {} }
     }
     drop(sending);
-    // Whatever was to come would come in this time.
-    tokio::time::sleep(Duration::from_millis(60)).await;
-    assert_eq!(server.requests().len(), 1);
+    // Whatever was to come would come in this time, and before the next request is answered.
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_millis(60)).await;
+    tokio::time::resume();
+    assert_eq!(destination.get("/").await.unwrap().status(), 200);
+    assert_eq!(server.requests().len(), 2, "the first, and the next one");
 }
