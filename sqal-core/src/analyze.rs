@@ -1,6 +1,6 @@
 //! [`Analyzer`]: the contract between a reading and what was found in it.
 
-use crate::{Defects, Flags, Grade, Measured, Score};
+use crate::{Defects, Flags, Grade, Measured, Score, Unseen};
 
 /// Turns one reading into findings with a score; pure, total and repeatable.
 ///
@@ -39,6 +39,8 @@ pub struct Assessment<F> {
     pub reliability: Score,
     /// The share of the score's weight that could be measured.
     pub coverage: Score,
+    /// What the instrument was to see and did not; shares that are another instrument's are 0.
+    pub unseen: Unseen,
     /// What is wrong, the gravest first.
     pub defects: Defects,
     /// Under which conditions the result was obtained.

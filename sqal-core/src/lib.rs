@@ -43,6 +43,7 @@ mod score;
 mod spectrum;
 mod timestamp;
 mod tof;
+mod unseen;
 mod verdict;
 
 pub use analyze::{AnalysisError, Analyzer, Assessment};
@@ -65,6 +66,7 @@ pub use spectrum::{
 };
 pub use timestamp::{NotATimestamp, Timestamp};
 pub use tof::{DistanceKind, InvalidFrame, Matrix, TargetStatus, TofFrame, TofReading};
+pub use unseen::Unseen;
 pub use verdict::{
     Alternative, CalibratedConfidence, Cap, Explanation, Inspection, Instrument, Language, Reasons, RuleKind, Verdict,
 };

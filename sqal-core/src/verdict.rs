@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use crate::{Assessment, Defects, Grade, Measured, Score, Severity, SpectralFindings, TofFindings};
+use crate::{Assessment, Defects, Grade, Measured, Score, Severity, SpectralFindings, TofFindings, Unseen};
 
 /// Why a final grade is worse than the score alone would give.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,7 +19,7 @@ pub enum Cap {
     MajorDefect,
     /// A critical defect.
     CriticalDefect,
-    /// No instrument gave a usable score.
+    /// Too little was measured: no instrument gave a usable score, or more was unseen than the profile allows for any grade that is sold.
     Unmeasured,
 }
 
@@ -139,7 +139,10 @@ pub struct Verdict {
     pub tof_score: Option<Measured>,
     /// The score of the spectral sensor.
     pub spectral_score: Option<Measured>,
-    /// The probability that the point grade is the true grade, before any calibration.
+    /// The least probability that the point grade is the true grade, before any calibration.
+    ///
+    /// 0 if a zone, a band or an instrument that the verdict rests on was not seen ([`Unseen::is_complete`]): what is hidden there can be of
+    /// any grade, so no higher number holds for every tray that looks like this one.
     pub confidence: Score,
     /// The same after calibration; `None` if the line was not calibrated.
     #[cfg_attr(feature = "serde", serde(default))]
@@ -148,6 +151,8 @@ pub struct Verdict {
     pub conformity_probability: Score,
     /// The share of the evidence that was there: by weight, reliability, and each sensor's own coverage.
     pub coverage: Score,
+    /// What was to be seen and was not.
+    pub unseen: Unseen,
     /// 0 when the instruments agree as well as their uncertainties promise, towards 1 with disagreement.
     pub conflict: Score,
     /// All defects, the gravest first.
@@ -181,10 +186,20 @@ impl Verdict {
             calibrated: None,
             conformity_probability: Score::ONE,
             coverage: Score::ZERO,
+            unseen: Unseen::EVERYTHING,
             conflict: Score::ZERO,
             defects,
             reasons: Reasons { rule: RuleKind::Other, weakest: None, next: None },
         }
+    }
+
+    /// The least probability that the tray deserves its grade, whatever is hidden in what was not seen; 0 for a rejected tray.
+    ///
+    /// [`conformity_probability`](Self::conformity_probability) takes what was not seen to be like what was. This number does not: a part that
+    /// nobody saw may hold a critical defect, and then the tray conforms to nothing.
+    #[must_use]
+    pub fn conformity_at_worst(&self) -> Score {
+        if self.unseen.is_complete() && self.grade != Grade::Reject { self.conformity_probability } else { Score::ZERO }
     }
 
     /// The confidence to show: the calibrated one if there is one.
@@ -227,6 +242,9 @@ impl fmt::Display for Explanation<'_> {
                 "aucun instrument n'a donné de note exploitable.",
             ));
         };
+        if v.cap == Cap::Unmeasured {
+            self.what_was_unseen(f)?;
+        }
         write!(f, "{} {:.3} ± {:.3}", tell("fused score", "note fusionnée"), score.value(), score.u())?;
         if let Some(rule) = v.reasons.rule.name(self.language) {
             write!(f, " ({rule})")?;
@@ -302,7 +320,9 @@ impl Explanation<'_> {
                 f.write_str(tell("; without it the grade would be ", " ; sans lui, le grade serait "))?;
                 f.write_str(next.grade.as_str())?;
             }
-            Cap::None | Cap::Guard | Cap::Unmeasured => {
+            // What a better score would have been does not matter: nobody knows the one that there is.
+            Cap::Unmeasured => {}
+            Cap::None | Cap::Guard => {
                 let would = tell("would take", "demanderait");
                 let (score, u) = (
                     tell("a score of at least", "une note d'au moins"),
@@ -328,6 +348,28 @@ impl Explanation<'_> {
             Some(Instrument::Spectral) => f.write_str(tell("; the colour costs most", " ; la couleur coûte le plus")),
             None => Ok(()),
         }
+    }
+}
+
+impl Explanation<'_> {
+    /// That the tray was not measured, and which shares were unseen.
+    fn what_was_unseen(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let french = self.language == Language::French;
+        let tell = |en: &'static str, fr: &'static str| if french { fr } else { en };
+        f.write_str(tell("not measured", "non mesuré"))?;
+        let Unseen { area, window, channels, sensors: _, evidence } = self.verdict.unseen;
+        let shares = [
+            (area, tell("of the tray's shape", "de la forme de la barquette")),
+            (window, tell("of the window", "de la fenêtre")),
+            (channels, tell("of the colour bands", "des bandes de couleur")),
+            (evidence, tell("of the evidence", "des indices")),
+        ];
+        let mut before = tell(": unseen ", " : non vu ");
+        for (share, what) in shares.into_iter().filter(|(share, _)| *share > Score::ZERO) {
+            write!(f, "{before}{:.0} % {what}", share.get() * 100.0)?;
+            before = ", ";
+        }
+        f.write_str("; ")
     }
 }
 
@@ -360,6 +402,7 @@ mod tests {
             calibrated: None,
             conformity_probability: Score::nearest(0.97),
             coverage: Score::nearest(0.6),
+            unseen: Unseen::NOTHING,
             conflict: Score::ZERO,
             defects: Defects::new(),
             reasons: Reasons {
@@ -464,5 +507,22 @@ mod tests {
         let calibrated = Some(CalibratedConfidence { confidence: Score::nearest(0.7), version: 3 });
         assert_eq!(Verdict { calibrated, ..verdict() }.stated_confidence(), Score::nearest(0.7));
         assert_eq!(verdict().stated_confidence(), Score::ONE);
+    }
+
+    #[test]
+    fn a_tray_that_was_not_measured_says_what_was_unseen() {
+        let half = Score::nearest(0.5);
+        let unseen = Unseen { area: Score::ONE, window: half, evidence: Score::nearest(0.9), ..Unseen::NOTHING };
+        let unmeasured = Verdict { grade: Grade::Reject, cap: Cap::Unmeasured, unseen, ..verdict() };
+        let english = text(&unmeasured, Language::English);
+        let begin =
+            "REJECT: not measured: unseen 100 % of the tray's shape, 50 % of the window, 90 % of the evidence; ";
+        assert!(english.starts_with(begin), "{english}");
+        let french = text(&unmeasured, Language::French);
+        assert!(
+            french.starts_with("REJET : non mesuré : non vu 100 % de la forme de la barquette, 50 % de"),
+            "{french}"
+        );
+        assert_eq!(unmeasured.conformity_at_worst(), Score::ZERO);
     }
 }

@@ -1,8 +1,8 @@
 //! [`Decision`]: from a fused score to a grade, by guarded acceptance (JCGM 106:2012, 8.3).
 
-use sqal_core::{Alternative, Cap, Defect, Grade, GradeScale, Measured, Score, normal_cdfs, normal_quantile};
+use sqal_core::{Alternative, Cap, Defect, Grade, GradeScale, Measured, Score, Unseen, normal_cdfs, normal_quantile};
 
-use crate::Fused;
+use crate::{Fused, MostUnseen};
 
 /// How certain a grade must be: the least probability that the quality reaches it.
 ///
@@ -110,11 +110,18 @@ pub struct Decision {
     ///
     /// What was not measured can be anything. Where a blind sensor must never sell a tray, this is the setting.
     pub incomplete: Grade,
+    /// How much may be unseen for each grade that is sold; a tray of which more is unseen than for any of them is REJECT, not measured.
+    pub most_unseen: MostUnseen,
 }
 
 impl Default for Decision {
     fn default() -> Self {
-        Self { scale: GradeScale::default(), guard: Guard::default(), incomplete: Grade::B }
+        Self {
+            scale: GradeScale::default(),
+            guard: Guard::default(),
+            incomplete: Grade::B,
+            most_unseen: MostUnseen::default(),
+        }
     }
 }
 
@@ -204,13 +211,40 @@ impl Decision {
         let cap = cap.map(|(best, cap)| (if cap == Cap::Coverage { best.min(self.incomplete) } else { best }, cap));
         match cap {
             Some((best, cap)) if best < decided.grade => {
-                // The probabilities are of exactly one grade; of that one or better they sum.
-                let reached = Grade::ALL.iter().zip(decided.probabilities).filter(|(grade, _)| **grade >= best);
-                let conformity_probability = Score::nearest(reached.map(|(_, probability)| probability).sum());
+                let conformity_probability = reaching(best, &decided);
                 let next = Some(Alternative { grade: decided.grade, score: None, u: None });
                 Decided { grade: best, cap, conformity_probability, next, ..decided }
             }
             _ => decided,
+        }
+    }
+
+    /// Holds a grade back to what may be given with so much unseen; REJECT, as not measured, where no grade may.
+    ///
+    /// The confidence is 0 unless all was seen: see [`Verdict::confidence`](sqal_core::Verdict::confidence).
+    #[must_use]
+    #[inline]
+    pub fn held_to(&self, decided: Decided, unseen: &Unseen) -> Decided {
+        let confidence_raw = if unseen.is_complete() { decided.confidence_raw } else { Score::ZERO };
+        let decided = Decided { confidence_raw, ..decided };
+        let next = Some(Alternative { grade: decided.grade, score: None, u: None });
+        match self.most_unseen.best(unseen) {
+            // Not measured: what the score says of the rest is no reason to reject, and none to sell.
+            None => Decided {
+                grade: Grade::Reject,
+                cap: Cap::Unmeasured,
+                conformity_probability: Score::ONE,
+                next,
+                ..decided
+            },
+            Some(best) if best < decided.grade => Decided {
+                grade: best,
+                cap: Cap::Coverage,
+                conformity_probability: reaching(best, &decided),
+                next,
+                ..decided
+            },
+            Some(_) => decided,
         }
     }
 
@@ -245,6 +279,12 @@ impl Decision {
         let reachable = score >= from[place] && most > 0.0 && most < u;
         Some(Alternative { grade: ACCEPTED[place], score: Score::new(needed).ok(), u: reachable.then_some(most) })
     }
+}
+
+/// The probability of a grade or a better one: the probabilities are of exactly one grade each, so they sum.
+fn reaching(grade: Grade, decided: &Decided) -> Score {
+    let reached = Grade::ALL.iter().zip(decided.probabilities).filter(|(one, _)| **one >= grade);
+    Score::nearest(reached.map(|(_, probability)| probability).sum())
 }
 
 /// The grades that are sold, from best to worst.

@@ -4,7 +4,7 @@ use core::cmp::Ordering;
 
 use sqal_core::{
     Analyzer, Assessment, CalibratedConfidence, Defect, DefectKind, Defects, Inspection, Instrument, Measured, Reasons,
-    Score, Severity, SpectralFindings, Spectrum, TofFindings, TofFrame, Verdict, ZoneSet, gravest_first,
+    Score, Severity, SpectralFindings, Spectrum, TofFindings, TofFrame, Unseen, Verdict, ZoneSet, gravest_first,
 };
 
 use crate::calibration::Calibration;
@@ -70,7 +70,8 @@ impl From<SensorWeights> for Raw {
 /// Judges one product from the readings of two sensors; pure, and the same bits on every machine.
 ///
 /// What happens when a sensor is blind: the other one decides alone, the coverage falls to its share of the weight, a
-/// [`DefectKind::SensorMissing`] is added and the grade is at most B. When both are blind the grade is REJECT and the score `None`.
+/// [`DefectKind::SensorMissing`] is added, and the grade is at most what [`Decision::most_unseen`] allows: by default B without a colour, and REJECT
+/// as not measured without a shape. When both are blind the score is `None`.
 #[derive(Clone, Debug)]
 pub struct Inspector<T, S, R> {
     /// The analysis of the time-of-flight frame.
@@ -115,7 +116,7 @@ where
         let mut evidence = arrayvec::ArrayVec::<Evidence, 2>::new();
         let mut defects = Defects::new();
         // Each sensor's own coverage: a score of a quarter of its parts is a score, and no grade above B.
-        let (mut least, mut covered) = (Score::ONE, 0.0);
+        let (mut least, mut covered, mut silent) = (Score::ONE, 0.0, 0.0);
         for (said, weight) in sensors {
             let spoken = said.score.and_then(|score| Evidence::new(score, weight, said.reliability).ok());
             let spoken = spoken.map(|one| said.undefected.map_or(one, |claim| one.before_defects(claim)));
@@ -123,6 +124,7 @@ where
             covered += spoken.map_or(0.0, |one| one.effective_weight() * said.coverage.get());
             evidence.extend(spoken.or_else(|| Evidence::missing(weight).ok()));
             if spoken.is_none_or(|one| one.effective_weight() <= 0.0) {
+                silent += weight;
                 add(&mut defects, DefectKind::SensorMissing, Severity::Major);
             }
             for defect in said.defects.into_iter().flatten() {
@@ -137,7 +139,16 @@ where
         }
         gravest_first(&mut defects);
         let Ok(fused) = fused else { return Verdict::unmeasured(defects) };
+        let weights = self.weights.tof + self.weights.spectral;
+        let unseen = Unseen {
+            area: tof.unseen.area,
+            window: tof.unseen.window,
+            channels: spectral.unseen.channels,
+            sensors: Score::nearest(silent / weights),
+            evidence: Score::nearest(1.0 - covered / weights),
+        };
         let decided = self.decision.decide_with(&fused, &defects, least.min(fused.coverage));
+        let decided = self.decision.held_to(decided, &unseen);
         // No distribution on 0 to 1 has a standard deviation above a half (Popoviciu): beyond it a first-order uncertainty only says
         // that nothing is known. The decision has used it as it is.
         let score = Measured::new(fused.score.value(), fused.score.u().min(0.5)).ok();
@@ -155,7 +166,8 @@ where
             confidence: decided.confidence_raw,
             calibrated,
             conformity_probability: decided.conformity_probability,
-            coverage: Score::nearest(covered / (self.weights.tof + self.weights.spectral)),
+            coverage: Score::nearest(covered / weights),
+            unseen,
             conflict: fused.conflict,
             defects,
             reasons: Reasons { rule: self.rule.kind(), weakest: weakest(&fused, &evidence), next: decided.next },
@@ -184,6 +196,7 @@ struct Said<'a> {
     undefected: Option<Measured>,
     reliability: Score,
     coverage: Score,
+    unseen: Unseen,
     defects: Option<&'a [Defect]>,
 }
 
@@ -193,6 +206,7 @@ impl<'a> Said<'a> {
             score: assessment.and_then(|a| a.score),
             undefected: assessment.and_then(|a| a.undefected),
             coverage: assessment.map_or(Score::ZERO, |a| a.coverage),
+            unseen: assessment.map_or(Unseen::EVERYTHING, |a| a.unseen),
             reliability: assessment.map_or(Score::ZERO, |a| a.reliability),
             defects: assessment.map(|a| a.defects.as_slice()),
         }

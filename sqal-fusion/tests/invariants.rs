@@ -5,11 +5,12 @@
 use proptest::prelude::*;
 use sqal_core::{
     AnalysisError, Analyzer, Assessment, Cap, Defect, DefectKind, Defects, Exponent, Flags, Grade, Instrument,
-    MAX_TERMS, Measured, RuleKind, Score, Severity, SpectralFindings, Spectrum, TofFindings, TofFrame, ZoneSet,
+    MAX_TERMS, Measured, RuleKind, Score, Severity, SpectralFindings, Spectrum, TofFindings, TofFrame, Unseen, ZoneSet,
 };
 use sqal_fusion::calibration::Calibration;
 use sqal_fusion::{
-    Decided, Decision, Evidence, Fused, FusionError, FusionRule, Guard, Inspector, PowerMeanRule, SensorWeights,
+    Decided, Decision, Evidence, Fused, FusionError, FusionRule, Guard, Inspector, MostUnseen, PowerMeanRule,
+    SensorWeights,
 };
 
 /// Score, uncertainty, weight, reliability.
@@ -237,6 +238,7 @@ fn told<F>(findings: F, score: Option<f64>, reliability: f64, defects: Defects) 
         grade: None,
         reliability,
         coverage: Score::ONE,
+        unseen: Unseen::NOTHING,
         defects,
         flags: Flags::default(),
     }
@@ -737,4 +739,29 @@ fn a_guard_is_nested_unless_it_says_otherwise() {
         assert_eq!(read(&serde_json::to_string(&guard).unwrap()).unwrap(), guard);
     }
     assert!(read(r#"{"a_plus":0.8,"a":0.5,"b":0.5,"c":0.95,"d":1}"#).is_err());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    /// With less seen, nothing that holds in the worst case rises, and no grade is above what its unseen share allows.
+    #[test]
+    fn what_is_unseen_earns_nothing(
+        shape in 0.0..=1.0_f64, colour in 0.0..=1.0_f64, area in 0.0..=1.0_f64, bands in 0..=8_u8, window in 0.0..=1.0_f64, blind in 0..4_u8,
+    ) {
+        let (frame, spectrum) = readings();
+        let judge = |shape, colour| inspector(shape, colour).inspect(Some(&frame), Some(&spectrum)).verdict;
+        let whole = judge(Some(told(SHAPE, Some(shape), 1.0, Defects::new())), Some(told(COLOUR, Some(colour), 1.0, Defects::new())));
+        let zones = Unseen { area: Score::nearest(area), window: Score::nearest(window), ..Unseen::NOTHING };
+        let channels = Unseen { channels: Score::nearest(f64::from(bands) / 8.0), ..Unseen::NOTHING };
+        let less = judge(
+            (blind & 1 == 0).then(|| Assessment { unseen: zones, ..told(SHAPE, Some(shape), 1.0 - area, Defects::new()) }),
+            (blind & 2 == 0).then(|| Assessment { unseen: channels, ..told(COLOUR, Some(colour), 1.0, Defects::new()) }),
+        );
+        prop_assert!(less.confidence <= whole.confidence);
+        prop_assert!(less.conformity_at_worst() <= whole.conformity_at_worst());
+        let allowed = MostUnseen::default().best(&less.unseen).unwrap_or(Grade::Reject);
+        prop_assert!(less.grade <= allowed, "{less:?}");
+        prop_assert!((less.cap == Cap::Unmeasured) == (allowed == Grade::Reject));
+    }
 }

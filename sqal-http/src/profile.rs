@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use sqal_core::{Grade, GradeScale, Inspection, Name, ProfileRef, Spectrum, TofFrame};
 use sqal_fusion::calibration::Calibration;
-use sqal_fusion::{Decision, Guard, Inspector, PowerMeanRule, SensorWeights};
+use sqal_fusion::{Decision, Guard, Inspector, MostUnseen, PowerMeanRule, SensorWeights};
 use sqal_sensors::{InvalidProfile, SpectralAnalyzer, SpectralProfile, TofAnalyzer, TofProfile};
 
 /// Everything that a product and its station decide: both sensors' profiles, the fusion and the grades.
@@ -32,6 +32,9 @@ pub struct Profile {
     /// The best grade of a tray of which too little was measured: B if left out, REJECT to hold it back.
     #[serde(default = "incomplete")]
     pub incomplete: Grade,
+    /// How much may be unseen for each grade: the defaults if left out. A tray of which more is unseen is REJECT, not measured.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub most_unseen: MostUnseen,
     /// What makes the confidence mean what it says, fitted from samples of known grade; `null` (or left out) until there are some.
     #[serde(default)]
     pub calibration: Option<Calibration>,
@@ -39,6 +42,11 @@ pub struct Profile {
 
 fn incomplete() -> Grade {
     Decision::default().incomplete
+}
+
+/// A profile that leaves the limits out keeps the text, and so the hash, that it had before there were any.
+fn is_default(most: &MostUnseen) -> bool {
+    *most == MostUnseen::default()
 }
 
 impl Profile {
@@ -54,6 +62,7 @@ impl Profile {
             scale: GradeScale::default(),
             guard: Guard::default(),
             incomplete: incomplete(),
+            most_unseen: MostUnseen::default(),
             calibration: None,
         }
     }
@@ -115,7 +124,12 @@ impl Ready {
             tof: TofAnalyzer::new(profile.tof).map_err(invalid)?,
             spectral: SpectralAnalyzer::new(profile.spectral).map_err(invalid)?,
             rule: profile.fusion,
-            decision: Decision { scale: profile.scale, guard: profile.guard, incomplete: profile.incomplete },
+            decision: Decision {
+                scale: profile.scale,
+                guard: profile.guard,
+                incomplete: profile.incomplete,
+                most_unseen: profile.most_unseen,
+            },
             weights: profile.weights,
             calibration: profile.calibration.unwrap_or_default(),
         };

@@ -9,7 +9,7 @@ use fixtures::scene::Fault;
 use sqal_core::{Cap, Grade, Measured, Score};
 use sqal_fusion::calibration::reliability::{Binning, Reliability, clopper_pearson};
 use sqal_fusion::calibration::{Calibration, Label};
-use sqal_fusion::{Belief, BeliefRule, Decision, Fused, FusionRule, Guard, InverseVariance, Replicate};
+use sqal_fusion::{Belief, BeliefRule, Decision, Fused, FusionRule, Guard, InverseVariance, MostUnseen, Replicate};
 
 use crate::line::{Judged, defects};
 
@@ -70,7 +70,12 @@ fn strict(judged: &Judged) -> Opinion {
     let [a_plus, a, c] = [0.80, 0.50, 0.999_999_9].map(Score::nearest);
     decided_by(
         judged,
-        &Decision { guard: Guard::new(a_plus, a, a, c), incomplete: Grade::Reject, ..Decision::default() },
+        &Decision {
+            guard: Guard::new(a_plus, a, a, c),
+            incomplete: Grade::Reject,
+            most_unseen: MostUnseen::nothing(),
+            ..Decision::default()
+        },
     )
 }
 
@@ -85,7 +90,8 @@ fn decided_by(judged: &Judged, decision: &Decision) -> Opinion {
             coverage: judged.coverage,
             sensitivities: ArrayVec::new(),
         };
-        decision.decide_with(&fused, defects(judged), judged.coverage).grade
+        let decided = decision.decide_with(&fused, defects(judged), judged.coverage);
+        decision.held_to(decided, &judged.verdict.unseen).grade
     });
     Opinion { grade, ..ours(judged) }
 }

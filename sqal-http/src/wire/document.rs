@@ -206,7 +206,15 @@ fn fusion(verdict: &Verdict, sample: &Sample) -> Value {
         "confidence_raw": verdict.confidence,
         "calibration": verdict.calibrated.map(|calibrated| calibrated.version),
         "conformity_probability": verdict.conformity_probability,
+        "conformity_at_worst": verdict.conformity_at_worst(),
         "coverage": verdict.coverage,
+        "unseen": {
+            "area": verdict.unseen.area,
+            "window": verdict.unseen.window,
+            "channels": verdict.unseen.channels,
+            "sensors": verdict.unseen.sensors,
+            "evidence": verdict.unseen.evidence,
+        },
         "conflict": verdict.conflict,
         "defects": defects(&verdict.defects),
         "explanation": {

@@ -12,6 +12,7 @@ mod traced;
 
 use sqal_core::{
     AdcStatus, AnalysisError, Analyzer, Assessment, Channel, Flag, Flags, Measured, Score, SpectralFindings, Spectrum,
+    Unseen,
 };
 
 pub use color::{ColorCalibration, ColorFit, NotFitted, ciede2000, lab, tristimulus, yellowness_e313};
@@ -126,6 +127,9 @@ impl Analyzer for SpectralAnalyzer {
             (true, true) => Score::nearest(0.3 * seen),
             (true, false) => Score::nearest(seen),
         };
+        // Of counts that are not to be trusted none is a band that was seen.
+        #[expect(clippy::cast_precision_loss, reason = "at most 8")]
+        let unseen_bands = if trusted { 1.0 - usable as f64 / 8.0 } else { 1.0 };
         Ok(Assessment {
             findings,
             score: judged.score,
@@ -133,6 +137,7 @@ impl Analyzer for SpectralAnalyzer {
             grade: judged.grade,
             reliability,
             coverage: judged.coverage,
+            unseen: Unseen { channels: Score::nearest(unseen_bands), ..Unseen::NOTHING },
             defects,
             flags,
         })

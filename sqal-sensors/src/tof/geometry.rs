@@ -68,6 +68,12 @@ pub(super) fn inside(set: ZoneSet) -> ZoneSet {
     beside(set).into_iter().fold(set, ZoneSet::and)
 }
 
+/// The 28 outermost zones, which look past a tray.
+#[must_use]
+pub(super) fn rim() -> ZoneSet {
+    ZoneSet::from_fn(|zone| matches!(zone / 8, 0 | 7) || matches!(zone % 8, 0 | 7))
+}
+
 /// The set and every zone that shares an edge or a corner with it.
 #[must_use]
 pub(super) fn grown(set: ZoneSet) -> ZoneSet {

@@ -173,6 +173,7 @@ impl TofAnalyzer {
             grade: judged.grade,
             reliability: validity::reliability(&zones, tray),
             coverage: judged.coverage,
+            unseen: validity::unseen(&zones, tray, surface.is_some(), profile),
             defects,
             flags,
         })

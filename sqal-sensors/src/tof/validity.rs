@@ -1,10 +1,10 @@
 //! Which zones count: by target status, distance, noise and signal.
 
-use sqal_core::{DistanceKind, Flag, Flags, Grid, Score, TofFrame, ZoneSet};
+use sqal_core::{DistanceKind, Flag, Flags, Grid, Score, TofFrame, Unseen, ZoneSet};
 
 use super::geometry;
 use super::pulses::Seen;
-use crate::TofProfile;
+use crate::{HeightReference, TofProfile};
 
 /// The noise of the sensor's own step of 0.25 mm.
 const STEP_SIGMA_MM: f64 = 0.072_168_783_648_703_22;
@@ -88,6 +88,21 @@ pub(crate) fn valid_in(zones: &Zones, tray: ZoneSet) -> u32 {
 pub(crate) fn is_usable(zones: &Zones, tray: ZoneSet) -> bool {
     let in_tray = valid_in(zones, tray);
     zones.valid.len() >= 32 && in_tray >= 12.min(tray.len()) && in_tray * 5 >= tray.len() * 3
+}
+
+/// Which shares of the zones were not seen: of those that the heights rest on, and of the window.
+///
+/// Heights rest on the tray's zones, and on the rim's too where the rim is the reference. Where heights were asked for and there are none, no
+/// part of the tray's shape was seen.
+pub(crate) fn unseen(zones: &Zones, tray: ZoneSet, has_heights: bool, profile: &TofProfile) -> Unseen {
+    let needed = match profile.reference {
+        HeightReference::Rim { .. } => ZoneSet::from_bits(tray.bits() | geometry::rim().bits()),
+        _ => tray,
+    };
+    let share = |of: u32, all: u32| Score::nearest(f64::from(of) / f64::from(all.max(1)));
+    let blind = !has_heights && profile.reference != HeightReference::None;
+    let area = if blind { Score::ONE } else { share(needed.without(zones.valid).len(), needed.len()) };
+    Unseen { area, window: share(64 - zones.valid.len(), 64), ..Unseen::NOTHING }
 }
 
 /// The share of the tray that was seen, each zone counted by how far the device trusts it: the mean trust over the tray's zones.

@@ -1,18 +1,19 @@
 //! The binary form of everything found and decided about a sample: versioned, checked, the same bits back.
 //!
 //! ```text
-//! "SF" | version u8 = 1 | postcard of the parts below | CRC-32 of all before (IEEE), little-endian
+//! "SF" | version u8 = 2 | postcard of the parts below | CRC-32 of all before (IEEE), little-endian
 //! ```
 //!
 //! A seventh of the size of JSON. A postcard does not name its fields: a change of any type in it is a new version, and a test holds
-//! bytes of every version that was ever written.
+//! bytes of every version that was ever written. Version 1 is read by `findings_v1.rs`.
 
 use sqal_core::{Inspection, Meta, ProfileRef, Reported, Sample};
 
+use super::findings_v1;
 use crate::FrameError;
 
 const MAGIC: [u8; 2] = *b"SF";
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 /// More than every part of a sample at its largest.
 const MOST: usize = 8192;
 
@@ -57,12 +58,20 @@ pub(crate) fn encode(sample: &Sample) -> Result<Vec<u8>, postcard::Error> {
 pub(crate) fn decode(bytes: &[u8]) -> Result<Findings, FrameError> {
     let (body, checksum) = bytes.split_last_chunk::<4>().ok_or(FrameError::Format)?;
     let (version, content) = body.strip_prefix(&MAGIC).and_then(<[u8]>::split_first).ok_or(FrameError::Format)?;
-    if *version != VERSION {
+    if !(1..=VERSION).contains(version) {
         return Err(FrameError::Version(*version));
     }
     if crc32fast::hash(body) != u32::from_le_bytes(*checksum) {
         return Err(FrameError::Checksum);
     }
+    if *version == 1 {
+        return whole::<findings_v1::Findings>(content).map(Into::into);
+    }
+    whole(content)
+}
+
+/// The parts in a postcard that ends where its bytes end.
+fn whole<'a, T: serde::Deserialize<'a>>(content: &'a [u8]) -> Result<T, FrameError> {
     match postcard::take_from_bytes(content) {
         Ok((findings, [])) => Ok(findings),
         Ok(_) => Err(FrameError::Format),
@@ -109,7 +118,8 @@ mod tests {
     #[test]
     fn bytes_of_version_1_are_read() {
         let found = decode(include_bytes!("findings_v1.bin")).unwrap();
-        let expected: Inspection = serde_json::from_str(include_str!("findings_v1.json")).unwrap();
+        let expected: findings_v1::Inspection = serde_json::from_str(include_str!("findings_v1.json")).unwrap();
+        let expected = Inspection::from(expected);
         assert_eq!(found.inspection, expected);
         assert!(expected.tof.is_some() && expected.spectral.is_some() && !expected.verdict.defects.is_empty());
         assert_eq!((found.meta.temperature_c, found.profile.name.as_str()), (Some(4.5), "golden"));

@@ -1,6 +1,7 @@
 //! [`Record`]: a sample as every SQL store writes it, and the only way back.
 
 mod findings;
+mod findings_v1;
 
 use std::collections::{BTreeMap, HashSet};
 
