@@ -116,7 +116,7 @@ impl Desirability {
         };
         let mean = mean.clamp(0.0, 1.0);
         // No variable on 0 to 1 scatters more than √(mean (1 − mean)); the clamp removes rounding.
-        measured(mean, sd.min(libm::sqrt(mean * (1.0 - mean))))
+        scored(mean, sd.min(libm::sqrt(mean * (1.0 - mean))))
     }
 
     /// Whether a little more is better, at a value.
@@ -134,13 +134,14 @@ impl Desirability {
     }
 }
 
-/// A measurement whose numbers are finite by construction: readings and profiles are bounded, so no product of theirs overflows.
-///
-/// Should that ever be wrong, the value is one of which nothing is known, and says so by its uncertainty.
-pub(crate) fn measured(value: f64, u: f64) -> Measured {
-    const NOTHING_KNOWN: f64 = 1e150;
-    let unknown = || Measured::new(0.0, NOTHING_KNOWN).unwrap_or_else(|_| unreachable!("both are finite"));
-    Measured::new(value, u).unwrap_or_else(|_| unknown())
+/// A measurement; `None` if its value or its uncertainty is not finite, for then nothing was measured.
+pub(crate) fn measured(value: f64, u: f64) -> Option<Measured> {
+    Measured::new(value, u).ok()
+}
+
+/// A score from 0 to 1 with its standard uncertainty, both finite by construction.
+fn scored(mean: f64, sd: f64) -> Measured {
+    Measured::new(mean, sd).unwrap_or_else(|_| unreachable!("a desirability and its scatter are within 0 to 1"))
 }
 
 fn one_sided(h: f64, width: f64, u: f64) -> (f64, f64) {
@@ -182,7 +183,7 @@ pub(crate) fn join<const N: usize>(parts: [Part; N], correlated: core::ops::Rang
     }
     let gap = (1.0 - coverage).max(0.0) * SIGMA_PRIOR;
     let u = libm::sqrt(squares + common * common + gap * gap);
-    Some((measured(mean.score.get(), u), Score::nearest(coverage)))
+    Some((measured(mean.score.get(), u)?, Score::nearest(coverage)))
 }
 
 #[cfg(test)]

@@ -431,7 +431,7 @@ fn without_a_white_reference_there_is_no_score_and_the_flag_says_why() {
 
 #[test]
 fn too_little_pigment_refuses_the_oxidation_ratio() {
-    let spectrum = Station::new(2).read(Scene { heme: 0.01, ..Scene::GOOD }, Fault::None).spectrum.unwrap();
+    let spectrum = Station::new(2).read(Scene { heme: 0.002, ..Scene::GOOD }, Fault::None).spectrum.unwrap();
     let found = spectral().analyze(&spectrum).unwrap();
     assert_eq!(found.findings.oxidation_index, None);
     assert!(found.flags.contains(Flag::LowHeme));

@@ -10,11 +10,11 @@ use sqal_fusion::calibration::Calibration;
 use sqal_fusion::{Decision, Inspector, MostUnseen, PowerMeanRule, SensorWeights};
 use sqal_sensors::{HeightReference, SpectralAnalyzer, SpectralProfile, TofAnalyzer, TofProfile};
 
-type Station2 = Inspector<TofAnalyzer, SpectralAnalyzer, PowerMeanRule>;
+type Line = Inspector<TofAnalyzer, SpectralAnalyzer, PowerMeanRule>;
 
-fn inspector(reference: HeightReference) -> Station2 {
+fn inspector(reference: &HeightReference) -> Line {
     Inspector {
-        tof: TofAnalyzer::new(TofProfile { reference, ..TofProfile::example() }).unwrap(),
+        tof: TofAnalyzer::new(TofProfile { reference: *reference, ..TofProfile::example() }).unwrap(),
         spectral: SpectralAnalyzer::new(SpectralProfile::example()).unwrap(),
         rule: PowerMeanRule::default(),
         decision: Decision::default(),
@@ -23,8 +23,8 @@ fn inspector(reference: HeightReference) -> Station2 {
     }
 }
 
-fn on_a_flat_floor() -> Station2 {
-    inspector(TofProfile::example().reference)
+fn on_a_flat_floor() -> Line {
+    inspector(&TofProfile::example().reference)
 }
 
 /// A frame without the zones whose bits are set: the sensor gave no valid target there.
@@ -37,7 +37,7 @@ fn without_zones(frame: &TofFrame, zones: u64) -> TofFrame {
 
 /// A spectrum in which the bands whose bits are set ran into the full scale, which leaves nothing of them.
 fn without_bands(spectrum: &Spectrum, bands: u8) -> Spectrum {
-    let full = f32::from(u16::try_from(spectrum.integration_time().full_scale()).unwrap());
+    let full = f32::from(spectrum.integration_time().full_scale());
     #[expect(clippy::cast_possible_truncation, reason = "counts are at most 65 535")]
     let counts = Channel::ALL.map(|channel| {
         let lost = channel.index() < 8 && bands >> channel.index() & 1 == 1;
@@ -83,7 +83,7 @@ proptest! {
         } else {
             TofProfile::example().reference
         };
-        let inspector = inspector(reference);
+        let inspector = inspector(&reference);
         let mut station = Station::new(seed);
         let mut reading = station.next_reading();
         for _ in 0..trays {

@@ -252,7 +252,7 @@ pub(super) fn of_product(
             None if (1..7).contains(&k) => {
                 missing += 1;
                 let (before, after) = (reflectance[k - 1]?, reflectance[k + 1]?);
-                measured(f64::midpoint(before.value(), after.value()), 3.0 * before.u().max(after.u()))
+                measured(f64::midpoint(before.value(), after.value()), 3.0 * before.u().max(after.u()))?
             }
             None => return None,
         };
@@ -300,13 +300,13 @@ pub(super) fn of_product(
     let gradient = if chroma > 0.0 { [0.0, color.a / chroma, color.b / chroma] } else { [0.0, 1.0, 0.0] };
     let findings = ColorFindings {
         xyz,
-        l: lightness.measured(),
-        a: measured(color.a, spread([0.0, 1.0, 0.0])),
-        b: measured(color.b, spread([0.0, 0.0, 1.0])),
-        chroma: measured(chroma, spread(gradient)),
-        hue_deg: direction,
+        l: lightness.measured()?,
+        a: measured(color.a, spread([0.0, 1.0, 0.0]))?,
+        b: measured(color.b, spread([0.0, 0.0, 1.0]))?,
+        chroma: measured(chroma, spread(gradient))?,
+        hue_deg: direction.flatten(),
         yellowness: yellowness_e313(xyz),
-        delta_e00: distance.map(|distance| distance.measured()),
+        delta_e00: distance.and_then(|distance| distance.measured()),
     };
     Some(ProductColor { findings, lightness, distance })
 }

@@ -5,6 +5,9 @@ use sqal_core::{Channel, Flag, Flags, Measured, Spectrum};
 use crate::SpectralProfile;
 use crate::desirability::measured;
 
+/// The gain at which the profile states its shot noise.
+const HIGHEST_GAIN: f64 = 512.0;
+
 /// The share of the full scale from which a channel is taken as saturated.
 const FULL: f64 = 0.98;
 
@@ -29,8 +32,10 @@ pub(super) fn basic_counts(
         if raw < LEAST_COUNTS {
             flags.insert(Flag::LowSignal);
         }
-        let variance = profile.shot_noise * raw + profile.read_noise * profile.read_noise + 1.0 / 12.0;
-        Some(measured(raw / unit, libm::sqrt(variance) / unit))
+        let variance = profile.shot_noise * spectrum.gain().multiplier() / HIGHEST_GAIN * raw
+            + profile.read_noise * profile.read_noise
+            + 1.0 / 12.0;
+        measured(raw / unit, libm::sqrt(variance) / unit)
     })
 }
 

@@ -56,7 +56,7 @@ pub(super) fn freshness(
     likeness: Option<Traced>,
     profile: &SpectralProfile,
 ) -> Option<Traced> {
-    let fresh = oxidation.map(|oxidation| oxidation.meets(&profile.oxidation));
+    let fresh = oxidation.and_then(|oxidation| oxidation.meets(&profile.oxidation));
     join([(1.0, fresh), (if profile.color_target.is_some() { 1.0 } else { 0.0 }, likeness)]).map(|(joined, _)| joined)
 }
 
@@ -71,7 +71,7 @@ pub(super) fn fat_quality(
 ) -> Option<Traced> {
     let yellow = difference(absorbance, Channel::F3, Channel::F4)?.meets(&profile.carotenoid);
     let blood = heme(absorbance)?.meets(&profile.heme);
-    let pale = profile.lightness.as_ref().and_then(|limit| Some(lightness?.meets(limit)));
+    let pale = profile.lightness.as_ref().and_then(|limit| lightness?.meets(limit));
     let expected = if profile.lightness.is_some() { 1.0 } else { 0.0 };
-    join([(1.0, Some(yellow)), (1.0, Some(blood)), (expected, pale)]).map(|(joined, _)| joined)
+    join([(1.0, yellow), (1.0, blood), (expected, pale)]).map(|(joined, _)| joined)
 }

@@ -76,14 +76,14 @@ impl Analyzer for SpectralAnalyzer {
         let target = profile.color_target.as_ref().map(|target| target.lab);
         let color = profile.color.as_ref().filter(|_| trusted);
         let color = color.and_then(|map| color::of_product(&reflectance, map, target));
-        let likeness = color.as_ref().and_then(|color| Some(color.distance?.meets(&profile.color_target?.delta_e00)));
+        let likeness = color.as_ref().and_then(|color| color.distance?.meets(&profile.color_target?.delta_e00));
         let absorbance = absorbance(&reflectance);
         let oxidation = trusted.then(|| indices::oxidation(&absorbance, profile, &mut flags)).flatten();
         let freshness = indices::freshness(oxidation, likeness, profile);
         let lightness = color.as_ref().map(|color| color.lightness);
         let fat = trusted.then(|| indices::fat_quality(&absorbance, lightness, profile)).flatten();
         let outlier = profile.reference.as_ref().and_then(|reference| reference.test(&absorbance));
-        let stated = |index: Option<Traced>| index.map(|index| index.measured());
+        let stated = |index: Option<Traced>| index.and_then(|index| index.measured());
         let findings = SpectralFindings {
             basic_counts: basic.map(|one| one.map(Measured::value)),
             reflectance,
@@ -103,7 +103,7 @@ impl Analyzer for SpectralAnalyzer {
             flags.insert(Flag::NearLimit);
         }
 
-        let heme = indices::heme(&absorbance).map(|heme| heme.measured());
+        let heme = indices::heme(&absorbance).and_then(|heme| heme.measured());
         let defects = defects::find(spectrum, &findings, heme, flags, profile);
         let weights = &profile.weights;
         let joined = join([
@@ -113,7 +113,7 @@ impl Analyzer for SpectralAnalyzer {
             (weights.uniformity, None),
             (weights.color, likeness),
         ]);
-        let joined = joined.map(|(score, coverage)| (score.measured(), coverage));
+        let joined = joined.and_then(|(score, coverage)| Some((score.measured()?, coverage)));
         let judged = judged(joined, &defects, &profile.scale);
         let seen = bands
             .iter()

@@ -121,5 +121,5 @@ pub fn color_uniformity(places: &[Lab], repeatability: f64, scale: f64) -> Optio
     // d exp(−m²/2e²) = −m/e² · value · dm; where the difference drowns in the repeatability, it is only known to that.
     let u_mean = off.sample_sd() / libm::sqrt(off.n);
     let slope = libm::sqrt(square).max(if square > 0.0 { 0.0 } else { repeatability }) / (scale * scale);
-    Some(measured(value, (value * slope * u_mean).min(1.0)))
+    measured(value, (value * slope * u_mean).min(1.0))
 }

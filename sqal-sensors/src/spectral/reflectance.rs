@@ -31,7 +31,7 @@ pub(super) fn against_white(
         let value = raw.clamp(LOWEST, HIGHEST);
         // Quotient rule: the reading's own noise, and the reference's relative error.
         let u = libm::hypot(reference.tile_reflectance * basic.u() / span, value * reference.u_relative);
-        Some(measured(value, u))
+        measured(value, u)
     })
 }
 
@@ -45,7 +45,7 @@ pub fn absorbance(reflectance: &[Option<Measured>; 10]) -> [Option<Measured>; 8]
     core::array::from_fn(|k| {
         let r = reflectance[k]?;
         let usable = r.value() > LOWEST && r.value() < HIGHEST && r.value() > 3.0 * r.u();
-        usable.then(|| measured(-libm::log10(r.value()), r.u() / (r.value() * core::f64::consts::LN_10)))
+        usable.then(|| measured(-libm::log10(r.value()), r.u() / (r.value() * core::f64::consts::LN_10))).flatten()
     })
 }
 
@@ -54,8 +54,10 @@ pub fn absorbance(reflectance: &[Option<Measured>; 10]) -> [Option<Measured>; 8]
 /// A dimensionless shape of the spectrum that the lamp's brightness does not move.
 pub(super) fn nir_to_clear(reflectance: &[Option<Measured>; 10]) -> Option<Measured> {
     let (nir, clear) = (reflectance[Channel::Nir.index()]?, reflectance[Channel::Clear.index()]?);
-    (clear.value() > 3.0 * clear.u()).then(|| {
-        let ratio = nir.value() / clear.value();
-        measured(ratio, libm::hypot(nir.u(), ratio * clear.u()) / clear.value())
-    })
+    (clear.value() > 3.0 * clear.u())
+        .then(|| {
+            let ratio = nir.value() / clear.value();
+            measured(ratio, libm::hypot(nir.u(), ratio * clear.u()) / clear.value())
+        })
+        .flatten()
 }

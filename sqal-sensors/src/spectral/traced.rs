@@ -43,16 +43,16 @@ impl Traced {
     }
 
     /// The quantity without its history.
-    pub(super) fn measured(&self) -> Measured {
+    pub(super) fn measured(&self) -> Option<Measured> {
         measured(self.value, self.u())
     }
 
     /// How well it meets a specification: the closed form's value and standard uncertainty, along the same bands.
-    pub(super) fn meets(self, specification: &Desirability) -> Self {
-        let found = specification.of_measured(self.measured());
+    pub(super) fn meets(self, specification: &Desirability) -> Option<Self> {
+        let found = specification.of_measured(self.measured()?);
         let (u, rising) = (self.u(), specification.rises_at(self.value));
         let slope = if u > 0.0 { found.u() / u } else { 0.0 };
-        self.through(found.value(), if rising { slope } else { -slope })
+        Some(self.through(found.value(), if rising { slope } else { -slope }))
     }
 }
 
@@ -98,8 +98,8 @@ mod tests {
     #[test]
     fn two_scores_of_one_reading_that_pull_apart_steady_their_mean() {
         let x = band(0, 0.0, 0.5);
-        let up = x.meets(&Desirability::Larger { at: 0.0, width: 1.0 });
-        let down = x.meets(&Desirability::Smaller { at: 0.0, width: 1.0 });
+        let up = x.meets(&Desirability::Larger { at: 0.0, width: 1.0 }).unwrap();
+        let down = x.meets(&Desirability::Smaller { at: 0.0, width: 1.0 }).unwrap();
         let (opposed, _) = join([(1.0, Some(up)), (1.0, Some(down))]).unwrap();
         let (alike, _) = join([(1.0, Some(up)), (1.0, Some(up))]).unwrap();
         assert!(opposed.u() < 1e-12 && (alike.u() - up.u()).abs() < 1e-12);

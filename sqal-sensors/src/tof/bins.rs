@@ -7,13 +7,13 @@ use crate::TofProfile;
 
 /// The histogram; `None` without product.
 pub(super) fn histogram(surface: &Surface, profile: &TofProfile) -> Option<HeightBins> {
-    let n = f64::from(surface.product.len());
+    let n = f64::from(surface.whole.len());
     if n == 0.0 {
         return None;
     }
     let bin_width_mm = profile.max_height_mm / 16.0;
     let mut counts = [0_u8; 16];
-    for zone in surface.product {
+    for zone in surface.whole {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to 0 to 15")]
         let bin = (surface.height_mm[zone] / bin_width_mm).clamp(0.0, 15.0) as usize;
         counts[bin] += 1;

@@ -36,9 +36,13 @@ pub(super) fn find(
     if let Some(surface) = surface {
         let measured = surface.known.and(zones.valid);
         let empty = measured.filter(|zone| surface.height_mm[zone] < profile.min_product_mm);
+        // Bare floor beside a product that stands free is not missing product; what the product encloses is.
+        let stands_free = profile.tray.area_mm2.is_none();
+        let empty = if stands_free && !surface.product.is_empty() { geometry::enclosed(empty, tray) } else { empty };
         if empty.len() >= 2 {
-            let whole = empty.len() * 2 > tray.len();
-            let only_at_edge = empty.len() * 4 < tray.len() && empty.and(geometry::inside(tray)).is_empty();
+            let whole = empty.len() * 2 > tray.len() || (stands_free && surface.product.is_empty());
+            let only_at_edge =
+                !stands_free && empty.len() * 4 < tray.len() && empty.and(geometry::inside(tray)).is_empty();
             let (kind, severity) = match (whole, only_at_edge) {
                 (true, _) => (DefectKind::MissingProduct, Severity::Critical),
                 (false, true) => (DefectKind::EdgeGap, Severity::Minor),

@@ -74,6 +74,19 @@ pub(super) fn rim() -> ZoneSet {
     ZoneSet::from_fn(|zone| matches!(zone / 8, 0 | 7) || matches!(zone % 8, 0 | 7))
 }
 
+/// The zones of a set that hang together, corners included, with no zone at the edge of another set that holds it.
+#[must_use]
+pub(super) fn enclosed(set: ZoneSet, within: ZoneSet) -> ZoneSet {
+    let mut open = set.without(inside(within));
+    loop {
+        let more = grown(open).and(set);
+        if more == open {
+            return set.without(open);
+        }
+        open = more;
+    }
+}
+
 /// The set and every zone that shares an edge or a corner with it.
 #[must_use]
 pub(super) fn grown(set: ZoneSet) -> ZoneSet {

@@ -95,17 +95,21 @@ impl TofAnalyzer {
         if zones.valid.is_empty() {
             return Err(AnalysisError::NothingUsable);
         }
-        let reflectance = reflectance::statistics(frame, &zones, tray, profile);
         let usable = validity::is_usable(&zones, tray);
         if !usable {
             flags.insert(Flag::InsufficientZones);
         }
         let surface = usable.then(|| reference::heights(&zones, tray, profile, &mut flags)).flatten();
 
+        // Beside a product that stands free lies bare floor, whose reflectance is not the product's.
+        let of_the_product =
+            surface.as_ref().map(|s| s.whole).filter(|whole| profile.tray.area_mm2.is_none() && whole.len() >= 2);
+        let reflectance = reflectance::statistics(frame, &zones, of_the_product.unwrap_or(tray), profile);
+
         // A tray of known area was sampled by its zones; a product that stands free is the sum of what they see.
         let areas = surface.as_ref().filter(|_| profile.tray.area_mm2.is_none()).map(volume::zone_areas);
         let unseen_mm = surface.as_ref().map_or(0.0, |s| volume::unseen_mm(s, profile));
-        let volume = surface.as_ref().map(|s| match &areas {
+        let volume = surface.as_ref().and_then(|s| match &areas {
             Some(areas) => volume::of_zones(s, areas),
             None => volume::of_tray(s, unseen_mm, profile),
         });
@@ -200,6 +204,6 @@ pub(crate) fn judged(joined: Option<(Measured, Score)>, defects: &Defects, scale
     let left: f64 = of_the_product.map(|defect| 1.0 - defect.severity.penalty() * defect.probability.get()).product();
     let score = measured(undefected.value() * left, undefected.u());
     let best = Cap::on(defects.iter().map(|d| d.severity).max(), coverage).map_or(Grade::APlus, |(best, _)| best);
-    let grade = scale.grade_of(Score::nearest(score.value())).min(best);
-    Judged { score: Some(score), undefected: Some(undefected), grade: Some(grade), coverage }
+    let grade = scale.grade_of(Score::nearest(undefected.value() * left)).min(best);
+    Judged { score, undefected: Some(undefected), grade: Some(grade), coverage }
 }

@@ -1,7 +1,8 @@
 //! Dents, bumps and spots: zones that lie off the product's own smooth surface of heights or reflectances by more than chance explains.
 //!
-//! The smooth surface is a second-order one (six coefficients). A zone is judged by its externally studentised residual, that is against
-//! a scale from all the other zones, with Student's distribution and Šidák's correction for the number of zones: on a surface with nothing
+//! The smooth surface is a second-order one (six coefficients), through zones that count by their own noise: a zone in a corner has two to
+//! three times that of one in the middle, and judged alike the corners of flat boards showed dents in 6 % of the frames. A zone is judged by its
+//! externally studentised residual, that is against a scale from all the other zones, with Student's distribution and Šidák's correction for the number of zones: on a surface with nothing
 //! but noise, one frame in a hundred shows a defect. (The popular "minus the median of the eight neighbours" shows half as many again.)
 //! Zones found remarkable are then left out, the surface is fitted again, and their neighbours are judged against it: a dent of several
 //! zones pulls the first fit towards itself.
@@ -48,7 +49,7 @@ pub(super) type Blobs = arrayvec::ArrayVec<Blob, 4>;
 
 /// The remarkable groups among some values of a product, in the order of their first zones; none where there are too few zones.
 pub(super) fn find(values: &Grid<f64>, surface: &Surface) -> Blobs {
-    let product = surface.product;
+    let product = surface.whole;
     let mut blobs = Blobs::new();
     if product.len() < LEAST_ZONES {
         return blobs;
@@ -100,7 +101,7 @@ impl<'a> Fit<'a> {
     fn of(values: &'a Grid<f64>, surface: &'a Surface, used: ZoneSet) -> Option<Self> {
         let mut squares = LeastSquares::default();
         for zone in used {
-            squares.push(second_order(surface.place_mm(zone)), values[zone], 1.0);
+            squares.push(second_order(surface.place_mm(zone)), values[zone], surface.trust(zone));
         }
         let terms = squares.solve()?;
         Some(Self { values, surface, used, squares, terms })
@@ -121,8 +122,10 @@ impl<'a> Fit<'a> {
     fn studentised(&self, zone: usize) -> (f64, f64) {
         let n = f64::from(self.used.len());
         let p = TERMS_F64;
-        let leverage = self.squares.leverage(&second_order(self.surface.place_mm(zone)));
-        let (residual, rss) = (self.residual(zone), self.squares.residual_squares());
+        // In units of the zone's own noise all residuals have one scale (weighted least squares, Draper & Smith 1998, 9.2).
+        let trust = self.surface.trust(zone);
+        let leverage = trust * self.squares.leverage(&second_order(self.surface.place_mm(zone)));
+        let (residual, rss) = (self.residual(zone) * libm::sqrt(trust), self.squares.residual_squares());
         if self.used.contains(zone) {
             // Externally studentised: the zone's own square is taken out of the scale (Cook & Weisberg 1982, 2.2).
             let share = (1.0 - leverage).max(1e-9);

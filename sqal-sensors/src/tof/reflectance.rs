@@ -30,7 +30,7 @@ pub(super) fn statistics(
     let sd = moments.sample_sd();
     Some(ReflectanceStatistics {
         // What varies from zone to zone is the product's own; only the noise of the zones makes the mean of just these uncertain.
-        mean: measured(moments.mean, libm::hypot(profile.reflectance_noise_percent, STEP) / libm::sqrt(moments.n)),
+        mean: measured(moments.mean, libm::hypot(profile.reflectance_noise_percent, STEP) / libm::sqrt(moments.n))?,
         sd,
         cv: (moments.mean > 0.0).then(|| sd / moments.mean),
         min: values[0],
@@ -61,12 +61,13 @@ fn uniformity(moments: &Moments, profile: &TofProfile) -> Option<Measured> {
     let square = moments.squares / (moments.n - 1.0);
     let scale = 2.0 * profile.reflectance_uniformity_scale * profile.reflectance_uniformity_scale;
     let per = 1.0 / (scale * moments.mean * moments.mean);
-    (moments.mean > 0.0 && per.is_finite()).then(|| {
-        let value = libm::exp(-(square - noise).max(0.0) * per);
-        let u = value * square.max(noise) * libm::sqrt(2.0 / (moments.n - 1.0)) * per;
-        // A number on 0 to 1 is never known worse than by half.
-        measured(value, u.min(0.5))
-    })
+    if !(moments.mean > 0.0 && per.is_finite()) {
+        return None;
+    }
+    let value = libm::exp(-(square - noise).max(0.0) * per);
+    let u = value * square.max(noise) * libm::sqrt(2.0 / (moments.n - 1.0)) * per;
+    // A number on 0 to 1 is never known worse than by half.
+    measured(value, u.min(0.5))
 }
 
 /// Moran's I over pairs of zones that share an edge, each zone's neighbours weighing one together (Moran 1950): −1/(n − 1) on average for

@@ -77,6 +77,8 @@ pub(super) struct Smooth {
     zones: ZoneSet,
     directions: [[f64; 64]; TERMS],
     leverage: [f64; 64],
+    /// One over each zone's own noise, zero beyond the last zone.
+    scale: [f64; 64],
 }
 
 impl Smooth {
@@ -84,16 +86,20 @@ impl Smooth {
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "so that a batch compiles it with its own instructions")]
     pub(super) fn of(surface: &Surface) -> Option<Self> {
-        let zones = surface.product;
+        let zones = surface.whole;
         if zones.len() < outliers::LEAST_ZONES {
             return None;
         }
         let mut directions = [[0.0_f64; 64]; TERMS];
         let used = zones.iter().len().next_multiple_of(8);
+        let mut scale = [0.0_f64; 64];
+        for (scale, zone) in scale.iter_mut().zip(zones) {
+            *scale = 1.0 / surface.sigma_mm[zone];
+        }
         // Zeros beyond the last zone add nothing to any sum.
         for (n, zone) in zones.iter().enumerate() {
             for (column, term) in directions.iter_mut().zip(second_order(surface.place_mm(zone))) {
-                column[n] = term;
+                column[n] = term * scale[n];
             }
         }
         let mut leverage = [0.0_f64; 64];
@@ -113,7 +119,7 @@ impl Smooth {
                 *sum += *a * *a;
             }
         }
-        Some(Self { zones, directions, leverage })
+        Some(Self { zones, directions, leverage, scale })
     }
 
     /// Whether the largest residual of some values may be beyond chance: false only if `outliers::find` would find nothing.
@@ -125,8 +131,8 @@ impl Smooth {
         let mut residual = [0.0_f64; 64];
         let n = self.zones.iter().len();
         let used = n.next_multiple_of(8);
-        for (residual, zone) in residual.iter_mut().zip(self.zones) {
-            *residual = values[zone];
+        for ((residual, scale), zone) in residual.iter_mut().zip(self.scale).zip(self.zones) {
+            *residual = values[zone] * scale;
         }
         for direction in &self.directions {
             take_out(&direction[..used], &mut residual[..used]);

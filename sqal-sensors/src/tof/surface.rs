@@ -16,14 +16,17 @@ const LEAST_ZONES: u32 = 8;
 pub(super) fn mean_height(surface: &Surface, areas: Option<&Grid<f64>>, unseen_mm: f64) -> Option<Measured> {
     let weight = |zone: usize| areas.map_or(1.0, |areas| areas[zone]);
     let (mut total, mut sum, mut noise) = (0.0, 0.0, 0.0);
-    for zone in surface.product {
+    for zone in surface.whole {
         let w = weight(zone);
         total += w;
         sum += w * surface.height_mm[zone];
         noise += (w * surface.sigma_mm[zone]) * (w * surface.sigma_mm[zone]);
     }
     let u = libm::hypot(libm::hypot(libm::sqrt(noise) / total, surface.u_common_mm()), unseen_mm);
-    (total > 0.0).then(|| measured(sum / total, u))
+    // In the middle of what it can be, with the spread of a number that may be anything between (GUM, JCGM 100:2008, 4.3.7).
+    let half = surface.u_covered_mm;
+    let u = libm::hypot(u, half / 1.732_050_807_568_877_2);
+    (total > 0.0).then(|| measured(sum / total + half, u)).flatten()
 }
 
 /// How rough the product is.
@@ -50,7 +53,7 @@ pub(super) struct Roughness {
 /// The plane is that of least squares, not the robust one: a robust plane leaves 7 % more noise in its residuals than the n − 3 degrees of
 /// freedom account for (measured over 24 zones), and a dent belongs to the roughness.
 pub(super) fn roughness(surface: &Surface, profile: &TofProfile) -> Option<Roughness> {
-    let product = surface.product;
+    let product = surface.whole;
     if product.len() < LEAST_ZONES {
         return None;
     }
@@ -66,13 +69,12 @@ pub(super) fn roughness(surface: &Surface, profile: &TofProfile) -> Option<Rough
         let left = MeanSquare::of(off.zip(variances.clone()), 3.0);
         let scale = 2.0 * profile.uniformity_scale_mm * profile.uniformity_scale_mm;
         let uniformity = libm::exp(-left.value / scale);
-        let noise = variances.sum::<f64>() / f64::from(product.len());
-        (measured(uniformity, uniformity * left.u / scale), tilt(&plane, points, noise), left.is_below_noise())
+        (measured(uniformity, uniformity * left.u / scale), tilt(&plane, points.zip(variances)), left.is_below_noise())
     });
     Some(Roughness {
-        variation: about_mean.root(),
-        uniformity: levelled.map(|(uniformity, _, _)| uniformity),
-        tilt: levelled.map(|(_, tilt, _)| tilt),
+        variation: about_mean.root()?,
+        uniformity: levelled.and_then(|(uniformity, _, _)| uniformity),
+        tilt: levelled.and_then(|(_, tilt, _)| tilt),
         below_noise: about_mean.is_below_noise(),
         levelled_below_noise: levelled.is_some_and(|(_, _, below)| below),
     })
@@ -114,7 +116,7 @@ impl MeanSquare {
     ///
     /// Below the noise that rule fails: the truth lies between 0 and the upper 95 % limit √(q + 1.645 u), and u is such that value ± 1.95 u
     /// reaches both.
-    fn root(self) -> Measured {
+    fn root(self) -> Option<Measured> {
         let root = libm::sqrt(self.value);
         let upper = libm::sqrt(self.value + 1.645 * self.u);
         let reach = root.max(upper - root) / 1.95;
@@ -124,25 +126,32 @@ impl MeanSquare {
 
 /// The slope of the product in degrees, with the noise's own slope taken out, and its standard uncertainty.
 ///
-/// With S the scatter of the places, the slopes have the covariance σ² S⁻¹: u of the slope is taken along its own direction, and for a
-/// slope that cannot be told from noise across the direction in which the places spread least.
-fn tilt(plane: &Plane, points: impl Iterator<Item = Point> + Clone, noise: f64) -> Measured {
-    let mean = |f: fn(&Point) -> f64| Moments::of(points.clone().map(|p| f(&p))).map_or(0.0, |m| m.mean);
+/// With S the scatter of the places and M that of the places times their zones' variances, the slopes have the covariance C = S⁻¹MS⁻¹: u of the
+/// slope is taken along its own direction, and for a slope that cannot be told from noise across the direction in which C is largest.
+fn tilt(plane: &Plane, points: impl Iterator<Item = (Point, f64)> + Clone) -> Option<Measured> {
+    let mean = |f: fn(&Point) -> f64| Moments::of(points.clone().map(|(p, _)| f(&p))).map_or(0.0, |m| m.mean);
     let (mx, my) = (mean(|p| p.x), mean(|p| p.y));
-    let (mut xx, mut xy, mut yy) = (0.0, 0.0, 0.0);
-    for p in points {
+    let (mut places, mut noisy) = ([0.0; 3], [0.0; 3]);
+    for (p, variance) in points {
         let (x, y) = (p.x - mx, p.y - my);
-        xx += x * x;
-        xy += x * y;
-        yy += y * y;
+        for (k, square) in [x * x, x * y, y * y].into_iter().enumerate() {
+            places[k] += square;
+            noisy[k] += variance * square;
+        }
     }
+    let [xx, xy, yy] = places;
     let determinant = (xx * yy - xy * xy).max(1e-9);
-    let root = libm::sqrt((xx - yy) * (xx - yy) / 4.0 + xy * xy);
-    let widest = noise / (f64::midpoint(xx, yy) - root).max(1e-9);
+    // The columns of S⁻¹, then C = S⁻¹MS⁻¹.
+    let (p, q) = ([yy / determinant, -xy / determinant], [-xy / determinant, xx / determinant]);
+    let between = |a: [f64; 2], b: [f64; 2]| {
+        a[0] * (noisy[0] * b[0] + noisy[1] * b[1]) + a[1] * (noisy[1] * b[0] + noisy[2] * b[1])
+    };
+    let (bb, bc, cc) = (between(p, p), between(p, q), between(q, q));
+    let widest = f64::midpoint(bb, cc) + libm::sqrt((bb - cc) * (bb - cc) / 4.0 + bc * bc);
     let seen = plane.b * plane.b + plane.c * plane.c;
     // A flat surface read with noise has a slope all the same: u²(b) + u²(c) of it on average.
-    let square = (seen - noise * (xx + yy) / determinant).max(0.0);
-    let along = noise * (plane.b * plane.b * yy - 2.0 * plane.b * plane.c * xy + plane.c * plane.c * xx) / determinant;
+    let square = (seen - bb - cc).max(0.0);
+    let along = plane.b * plane.b * bb + 2.0 * plane.b * plane.c * bc + plane.c * plane.c * cc;
     let variance = if seen > 9.0 * widest { along / seen } else { widest };
     let degrees = libm::atan(libm::sqrt(square)).to_degrees();
     measured(degrees, libm::sqrt(variance).to_degrees() / (1.0 + square))

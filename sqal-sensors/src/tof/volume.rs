@@ -14,7 +14,7 @@ use crate::order::median;
 /// V = A·h̄ with h̄ the mean of max(h, 0) over the tray's known zones;
 /// u² = A²(Σw²σ² + c² + e²) + h̄² u(A)², with c the standard uncertainty that all zones share and e that of what no zone sees
 /// ([`unseen_mm`]).
-pub(super) fn of_tray(surface: &Surface, unseen_mm: f64, profile: &TofProfile) -> Measured {
+pub(super) fn of_tray(surface: &Surface, unseen_mm: f64, profile: &TofProfile) -> Option<Measured> {
     let n = f64::from(surface.known.len().max(1));
     // Noise on bare floor is positive half of the time: an empty tray holds nothing, not the mean of that.
     let counts = |zone: usize| if surface.product.is_empty() { 0.0 } else { surface.height_mm[zone].max(0.0) };
@@ -47,7 +47,7 @@ pub(super) fn unseen_mm(surface: &Surface, profile: &TofProfile) -> f64 {
 /// adds nothing on average. u² = Σ(∂V/∂z)²σ² + (Σ ∂V/∂z)² s² + (ΣA)² r² + Σ(h·A)²/12, with s the standard uncertainty that all distances
 /// share, r that of the reference, and ∂V/∂z = −A + h ∂A/∂z: a point that is nearer is higher, and its zone narrower. The last term is
 /// over the product's outermost zones, of which an unknown part is covered.
-pub(super) fn of_zones(surface: &Surface, areas: &Grid<f64>) -> Measured {
+pub(super) fn of_zones(surface: &Surface, areas: &Grid<f64>) -> Option<Measured> {
     if surface.product.is_empty() {
         // Nothing stands out of what the common error could hide.
         let seen: f64 = surface.known.iter().map(|zone| areas[zone]).sum();
