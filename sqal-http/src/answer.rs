@@ -4,7 +4,8 @@ use serde::Serialize;
 use sqal_core::{Grade, Sample};
 use sqal_storage::{Inserted, NotStored};
 
-use crate::access::Caller;
+use crate::access::{Caller, Holder};
+use crate::wire::frame_of;
 use crate::{Problem, Services};
 
 /// Judges a frame of a caller who may hand in samples of its device, and not too many.
@@ -24,17 +25,35 @@ pub(crate) fn judge(services: &Services, caller: &Caller, text: &str) -> Result<
     }
 }
 
-/// Hands a sample in, waits until it is durable, and tells whoever watches the line.
-pub(crate) async fn hand_in(services: &Services, sample: &Sample) -> Result<Inserted, NotStored> {
+/// Hands in a sample that a holder brought, and waits until it is durable. One that is refused for good is kept as a dead letter.
+pub(crate) async fn hand_in(
+    services: &Services,
+    sample: &Sample,
+    holder: Option<Holder>,
+) -> Result<Inserted, NotStored> {
+    let outcome = store(services, sample).await;
+    let problem = match &outcome {
+        Err(NotStored::Refused(_)) => Some(Problem::storage_refused()),
+        Ok(Inserted::Conflict) => {
+            services.conflicts.count(&sample.key, services.clock.now());
+            Some(Problem::name_taken())
+        }
+        _ => None,
+    };
+    if let Some(problem) = problem {
+        // Its device lets it go; as a document it is a frame again.
+        let text = serde_json::to_string(&frame_of(sample)).unwrap_or_default();
+        services.keep_letter(&text, &problem, holder);
+    }
+    outcome
+}
+
+/// Stores a sample, waits until it is durable, and tells whoever watches the line; keeps no dead letter.
+pub(crate) async fn store(services: &Services, sample: &Sample) -> Result<Inserted, NotStored> {
     let outcome = match services.writer.submit(Box::new(sample.clone())).await {
         Ok(receipt) => receipt.outcome().await,
         Err(why) => Err(why),
     };
-    if let Err(NotStored::Refused(_)) = &outcome {
-        // Its device lets it go; as a document it is a frame again.
-        let text = serde_json::to_string(&crate::document(sample)).unwrap_or_default();
-        services.keep_letter(&text, &Problem::storage_refused(), None);
-    }
     if outcome.as_ref().is_ok_and(|inserted| *inserted == Inserted::Stored) {
         let verdict = &sample.inspection.verdict;
         metrics::histogram!("sample_processing_duration_seconds").record(f64::from(sample.processing_micros) / 1e6);
@@ -70,6 +89,7 @@ impl Answer {
         let (status, problem) = match outcome {
             Ok(Inserted::Stored) => ("persisted", None),
             Ok(Inserted::Duplicate) => ("duplicate", None),
+            Ok(Inserted::Conflict) => ("rejected", Some(Problem::name_taken())),
             Err(why) => ("rejected", Some(Problem::from(why))),
         };
         let known = problem.is_none();

@@ -262,9 +262,9 @@ fn take(
     let sample =
         judge(services, caller, text).map_err(|problem| refused(caller, sequence, sample_id_of(text), problem))?;
     line.is_of(sample.key.device_id);
-    let services = Arc::clone(services);
+    let (services, holder) = (Arc::clone(services), caller.holder());
     Ok(Box::pin(async move {
-        let outcome = hand_in(&services, &sample).await;
+        let outcome = hand_in(&services, &sample, holder).await;
         Answer::to_sample(sequence, &sample, outcome).text()
     }))
 }

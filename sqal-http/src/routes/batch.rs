@@ -62,7 +62,7 @@ async fn rows(services: &Services, caller: Caller, text: &str) -> Result<Results
     }
     let answers = (1..).zip(rows).map(async |(row, text)| match judge(services, &caller, text) {
         Ok(sample) => {
-            let outcome = hand_in(services, &sample).await;
+            let outcome = hand_in(services, &sample, caller.holder()).await;
             Answer::to_sample(row, &sample, outcome)
         }
         Err(problem) => Answer::refused(row, sample_id_of(text), problem),

@@ -343,6 +343,7 @@ mod tests {
     use super::*;
     use fixtures::strategy;
     use proptest::prelude::*;
+    use sqal_core::{ProfileRef, Sample};
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
@@ -356,6 +357,23 @@ mod tests {
             prop_assert_eq!(incoming.tof, sample.tof);
             prop_assert_eq!(incoming.spectrum, sample.spectrum);
             prop_assert_eq!(incoming.meta, sample.meta);
+        }
+
+        #[test]
+        fn the_frame_of_a_sample_says_what_its_device_sent(sample in strategy::sample()) {
+            prop_assume!(sample.tof.is_some() || sample.spectrum.is_some());
+            let text = serde_json::to_string(&super::super::frame_of(&sample)).unwrap();
+            let Incoming { key, tof, spectrum, reported, meta, profile } = parse(&text).unwrap();
+            prop_assert_eq!(reported, sample.reported);
+            let again = Sample {
+                key,
+                tof,
+                spectrum,
+                meta,
+                profile: ProfileRef { name: profile, ..sample.profile },
+                ..sample.clone()
+            };
+            prop_assert!(again.is_same_reading(&sample));
         }
 
         #[test]
