@@ -47,6 +47,8 @@ enum Bug {
     ForgetsAtTheEnd,
     /// Writes everything down, and reads the last of several readings back.
     LastReadingWins,
+    /// Writes a batch down, and makes it known a moment later: of two tasks another may be first in memory than on the disk.
+    WritesBeforeItKnows,
     /// Writes nothing of the hours down.
     ForgetsHoursAtTheEnd,
     /// Stores what comes before the sample that it refuses.
@@ -189,8 +191,17 @@ impl SampleStore for Mutant {
         if self.bug == Bug::LooksBeforeItInserts {
             tokio::task::yield_now().await;
         }
+        let written = {
+            let mut disk = self.disk.0.lock().unwrap();
+            disk.extend_from_slice(&batch);
+            disk.len()
+        };
+        if self.bug == Bug::WritesBeforeItKnows {
+            for _ in 0..=written % 2 {
+                tokio::task::yield_now().await;
+            }
+        }
         let mut outcomes = self.store.insert(&batch).await?;
-        self.disk.0.lock().unwrap().extend_from_slice(&batch);
         self.seen.lock().unwrap().extend(batch.clone());
         for (k, outcome) in outcomes.iter_mut().enumerate() {
             let known = before[k].as_ref();
@@ -339,6 +350,7 @@ async fn broken_laws(bug: Bug) -> Vec<String> {
     }
     run! { MutantPlace { bug, disk: Arc::default() };
         what_was_acknowledged_is_there_when_the_store_is_opened_again
+        the_first_of_several_tasks_is_there_when_the_store_is_opened_again
         a_batch_that_fails_has_stored_nothing
     }
     broken
@@ -377,6 +389,7 @@ async fn every_bug_breaks_a_law_and_the_message_is_its_sentence() {
         Bug::DevicesOfAllTimes,
         Bug::ForgetsAtTheEnd,
         Bug::LastReadingWins,
+        Bug::WritesBeforeItKnows,
         Bug::ForgetsHoursAtTheEnd,
         Bug::StoresHalfABatch,
         Bug::StoresHalfABatchOnDisk,
@@ -407,6 +420,7 @@ async fn durability_and_atomicity_are_caught_by_their_own_laws() {
     for (bug, law) in [
         (Bug::ForgetsAtTheEnd, "law 1: "),
         (Bug::LastReadingWins, "law 1: "),
+        (Bug::WritesBeforeItKnows, "law 1: "),
         (Bug::ForgetsHoursAtTheEnd, "law 1: "),
         (Bug::StoresHalfABatch, "law 4: "),
         (Bug::StoresHalfABatchOnDisk, "law 4: "),

@@ -1,11 +1,13 @@
 //! [`StorePlace`]: where a store lives, so that the laws can open it again and make an insert fail; and the laws that need it.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use sqal_core::{DeviceId, Name, Sample};
 
 use super::{
-    HOUR, assert_absent, assert_hours, assert_listed, assert_outcomes, assert_there, full_sample, hours, hours_of,
-    newest_first, other_readings, pages, sample, scored,
+    HOUR, assert_absent, assert_hours, assert_listed, assert_outcomes, assert_there, first_of_tasks, full_sample,
+    hours, hours_of, newest_first, other_readings, pages, sample, scored,
 };
 use crate::{Hourly, Inserted, SampleStore};
 
@@ -97,6 +99,24 @@ pub async fn what_was_acknowledged_is_there_when_the_store_is_opened_again<P: St
         assert_outcomes(&store, LAW, &batch, &[Inserted::Duplicate; 3]).await;
         assert_outcomes(&store, LAW, std::slice::from_ref(&others[0]), &[Inserted::Conflict]).await;
     }
+}
+
+/// Law 1: of several tasks that insert one id at once, what the first stored is there when the store is opened again, and not what
+/// another brought.
+///
+/// # Panics
+///
+/// If the store breaks the law.
+pub async fn the_first_of_several_tasks_is_there_when_the_store_is_opened_again<P: StorePlace>(place: &P) {
+    const LAW: &str = "law 1: what the first of several tasks stored is there when the store is opened again";
+    let store = Arc::new(place.open().await);
+    let firsts = first_of_tasks(&store, LAW).await;
+    drop(store);
+    let store = place.open().await;
+    for first in &firsts {
+        assert_there(&store, LAW, first).await;
+    }
+    assert_hours(LAW, &hours_of(&store, &hours(0, 10)).await, &Hourly::of(&firsts));
 }
 
 /// Law 4: a batch that fails has stored nothing, however large it is and wherever in it the fault lies.
