@@ -5,14 +5,15 @@ use sqal_core::{Grade, Sample};
 use sqal_storage::{Inserted, NotStored};
 
 use crate::access::{Caller, Holder};
+use crate::intake::Accepted;
 use crate::wire::frame_of;
 use crate::{Problem, Services};
 
 /// Judges a frame of a caller who may hand in samples of its device, and not too many.
-pub(crate) fn judge(services: &Services, caller: &Caller, text: &str) -> Result<Sample, Problem> {
+pub(crate) fn judge(services: &Services, caller: &Caller, text: &str) -> Result<Accepted, Problem> {
     let keep = |problem: &Problem| services.keep_letter(text, problem, caller.holder());
-    let sample = services.intake.accept(text).inspect_err(keep)?;
-    let device = sample.key.device_id;
+    let accepted = services.intake.accept_frame(text).inspect_err(keep)?;
+    let device = accepted.sample.key.device_id;
     if !caller.speaks_for(&device) {
         let problem = Problem::not_allowed(format!("this token is not for samples of {device}"));
         keep(&problem);
@@ -20,7 +21,7 @@ pub(crate) fn judge(services: &Services, caller: &Caller, text: &str) -> Result<
     }
     let counting = services.quotas.take_messages(device, 1, services.clock.now());
     match counting.filter(|answer| !answer.allowed) {
-        None => Ok(sample),
+        None => Ok(accepted),
         Some(answer) => Err(Problem::too_many_requests(answer.retry_after_seconds())),
     }
 }
@@ -81,11 +82,16 @@ pub(crate) struct Answer {
     final_grade: Option<Grade>,
     #[serde(skip_serializing_if = "Option::is_none")]
     problem: Option<Problem>,
+    /// What of the frame was not kept as it was sent.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Vec<String>))]
+    notes: Vec<&'static str>,
 }
 
 impl Answer {
     /// The answer to a sample that was handed in.
-    pub(crate) fn to_sample(sequence: u64, sample: &Sample, outcome: Result<Inserted, NotStored>) -> Self {
+    pub(crate) fn to_sample(sequence: u64, accepted: &Accepted, outcome: Result<Inserted, NotStored>) -> Self {
+        let Accepted { sample, time_cut } = accepted;
         let (status, problem) = match outcome {
             Ok(Inserted::Stored) => ("persisted", None),
             Ok(Inserted::Duplicate) => ("duplicate", None),
@@ -102,6 +108,7 @@ impl Answer {
             // A duplicate's grade is the one that was stored first, which this sample does not know.
             final_grade: (status == "persisted").then_some(sample.inspection.verdict.grade),
             problem,
+            notes: if *time_cut { vec!["timestamp cut to microseconds"] } else { Vec::new() },
         }
     }
 
@@ -115,6 +122,7 @@ impl Answer {
             id: None,
             final_grade: None,
             problem: Some(problem),
+            notes: Vec::new(),
         }
     }
 

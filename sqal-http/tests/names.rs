@@ -148,13 +148,16 @@ async fn a_reading_whose_time_differs_below_a_microsecond_is_not_forgotten() {
         frame["as7341"]["channels"]["F1_415nm"] = json!(count);
         frame
     };
-    assert_eq!(send(&app, &at("123456001", 100)).await["status"], "persisted");
+    let first = send(&app, &at("123456001", 100)).await;
+    assert_eq!((&first["status"], &first["notes"]), (&json!("persisted"), &json!(["timestamp cut to microseconds"])));
     assert_eq!(send(&app, &at("123456001", 100)).await["status"], "duplicate");
     let answer = send(&app, &at("123456999", 200)).await;
     assert_eq!((&answer["status"], &answer["problem"]["status"]), (&json!("rejected"), &json!(409)));
     let kept: Value = serde_json::from_str(letters(&app).await[0]["frame"].as_str().unwrap()).unwrap();
     assert_eq!(kept["as7341"]["channels"]["F1_415nm"].as_f64(), Some(200.0));
-    assert_eq!(send(&app, &at("123457000", 200)).await["status"], "persisted");
+    // Nine digits of which the last are zeros are a time in microseconds.
+    let whole = send(&app, &at("123457000", 200)).await;
+    assert_eq!((&whole["status"], &whole["notes"]), (&json!("persisted"), &Value::Null));
 }
 
 /// A replay refuses a taken name as the first time did: the letter stays, and no second one is kept.

@@ -335,7 +335,7 @@ async fn a_conflict_that_is_found_while_samples_move_is_handed_to_its_keeper() {
     let keeps = Arc::new(AtomicBool::new(false));
     let store = store.with_conflict_keeper({
         let (kept, keeps) = (Arc::clone(&kept), Arc::clone(&keeps));
-        move |sample| {
+        move |sample: &Sample| {
             kept.lock().unwrap().push(sample.clone());
             keeps.load(Ordering::SeqCst)
         }
