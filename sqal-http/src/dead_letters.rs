@@ -345,6 +345,25 @@ mod tests {
     }
 
     #[test]
+    fn an_acknowledged_sample_is_kept_whatever_the_pace_and_outlives_the_process() {
+        use proptest::strategy::{Strategy, ValueTree};
+        let (folder, clock) = (tempfile::tempdir().unwrap(), ManualClock::new());
+        let path = folder.path().join("dead.ndjson");
+        let letters = DeadLetters::in_file(&path).unwrap();
+        for k in 0..200 {
+            letters.keep(&k.to_string(), &problem("wrong"), None, wall(), clock.now());
+        }
+        let mut runner = proptest::test_runner::TestRunner::deterministic();
+        let sample = fixtures::strategy::sample().new_tree(&mut runner).unwrap().current();
+        assert!(letters.keep_conflict(&sample, wall()));
+        drop(letters);
+        let kept = DeadLetters::in_file(&path).unwrap().newest(1).remove(0);
+        assert_eq!((kept.problem.as_str(), kept.holder), ("/problems/name-taken", None));
+        assert_eq!(kept.sample_id.as_deref(), Some(sample.key.sample_id.as_str()));
+        assert!(kept.is_of(&sample.key.device_id), "{}", kept.frame);
+    }
+
+    #[test]
     fn those_of_a_device_are_erased() {
         let (letters, clock) = (DeadLetters::default(), ManualClock::new());
         for frame in ["{\"device_id\": \"A\"}", "{\"device_id\": \"B\"}", "no frame"] {
