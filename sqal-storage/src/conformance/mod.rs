@@ -13,12 +13,14 @@
 //!
 //! The tests bring their own runtime ([`run`]): the crate that is tested needs no `tokio`.
 
+mod assertions;
 #[cfg(feature = "cache")]
 pub mod cache;
 pub mod custody;
 pub mod fields;
 mod full;
 mod place;
+mod readings;
 pub mod register;
 
 use std::cmp::Reverse;
@@ -27,11 +29,12 @@ use std::sync::Arc;
 
 use sqal_core::{
     Defects, DeviceId, Grade, Inspection, Measured, Meta, Name, ProfileRef, Sample, SampleId, SampleKey, Score,
-    Spectrum, Timestamp, TofFrame, Verdict,
+    Timestamp, Verdict,
 };
 
 use crate::{DeviceTally, Hour, Hourly, HourlyQuery, Inserted, SampleQuery, SampleStore};
-use full::differences;
+use assertions::{assert_devices, assert_hours, assert_listed, assert_outcomes, assert_there, insert};
+use readings::{judged_anew, other_readings};
 
 pub use full::full_sample;
 pub use place::{
@@ -95,11 +98,6 @@ fn at_most(limit: u16) -> NonZeroU16 {
     NonZeroU16::new(limit).expect("not zero")
 }
 
-async fn insert(store: &dyn SampleStore, batch: &[Sample]) -> Vec<Inserted> {
-    let outcomes = store.insert(batch).await;
-    outcomes.unwrap_or_else(|error| panic!("the store did not take a batch of {} samples: {error}", batch.len()))
-}
-
 async fn pages(store: &dyn SampleStore, device_id: Option<DeviceId>, limit: u16) -> Vec<Sample> {
     let mut query = SampleQuery { device_id, after: None, limit: at_most(limit) };
     let mut all = Vec::new();
@@ -124,123 +122,6 @@ fn newest_first(samples: &[Sample]) -> Vec<Sample> {
     let mut sorted = samples.to_vec();
     sorted.sort_by_key(|sample| Reverse((sample.key.timestamp, sample.id())));
     sorted
-}
-
-/// Readings with the key of a full sample, each with another content in one thing that a device sends.
-fn other_readings(full: &Sample) -> Vec<Sample> {
-    let changes: [fn(&mut Sample); 8] = [
-        |s| {
-            let mut reading = *s.tof.as_ref().expect("a full sample").reading();
-            reading.distance_mm[63] += 0.25;
-            s.tof = TofFrame::new(reading).ok();
-        },
-        |s| s.tof = None,
-        |s| s.spectrum = None,
-        |s| {
-            let spectrum = s.spectrum.as_ref().expect("a full sample");
-            let mut counts = *spectrum.all_counts();
-            counts[0] += 1.0;
-            let (gain, time) = (spectrum.gain(), spectrum.integration_time());
-            s.spectrum = Spectrum::new(counts, gain, time, spectrum.adc_status()).ok();
-        },
-        |s| s.meta.temperature_c = Some(4.5),
-        |s| s.meta.humidity_percent = None,
-        |s| s.meta.firmware_version = None,
-        |s| s.profile.name = Name::new("another").expect("a short name"),
-    ];
-    let changed = |change: fn(&mut Sample)| {
-        let mut other = full.clone();
-        change(&mut other);
-        other
-    };
-    changes.map(changed).into()
-}
-
-/// The same reading as it may come again: received later, and judged by another version of its profile.
-fn judged_anew(sample: &Sample) -> Sample {
-    let mut again = sample.clone();
-    again.received_at = Timestamp::from_micros(sample.received_at.micros() + 60_000_000).expect("a time");
-    again.inspection = Inspection { tof: None, spectral: None, verdict: Verdict::unmeasured(Defects::new()) };
-    (again.profile.version, again.profile.hash) = (sample.profile.version + 1, [9; 16]);
-    again.processing_micros += 1;
-    again
-}
-
-/// What a sample is called in a message.
-fn called(sample: &Sample) -> String {
-    format!("{}/{}", sample.key.device_id, sample.key.sample_id)
-}
-
-fn list(samples: &[Sample]) -> String {
-    samples.iter().map(called).collect::<Vec<_>>().join(", ")
-}
-
-/// Panics unless a batch has these outcomes.
-async fn assert_outcomes(store: &dyn SampleStore, law: &str, batch: &[Sample], expected: &[Inserted]) {
-    let found = insert(store, batch).await;
-    let first = expected.iter().zip(&found).position(|(expected, found)| expected != found);
-    if let Some(k) = first {
-        let (name, expected, found) = (called(&batch[k]), expected[k], found[k]);
-        panic!("{law}: sample {k} of the batch ({name}) is {found:?}, expected {expected:?}");
-    }
-    let (expected, found) = (expected.len(), found.len());
-    assert!(expected == found, "law 3: one outcome per sample: {found} outcomes for {expected} samples");
-}
-
-/// Panics unless two samples are equal in every field.
-fn assert_equal(law: &str, found: &Sample, expected: &Sample) {
-    let differences = differences(expected, found);
-    assert!(differences.is_empty(), "{law}: {} differs in {}", called(expected), differences.join(", "));
-}
-
-/// Panics unless the store has this sample, equal in every field.
-async fn assert_there(store: &dyn SampleStore, law: &str, expected: &Sample) {
-    match store.get(&expected.id()).await {
-        Ok(Some(found)) => assert_equal(law, &found, expected),
-        Ok(None) => panic!("{law}: {} is not there", called(expected)),
-        Err(error) => panic!("{law}: {} cannot be read: {error}", called(expected)),
-    }
-}
-
-/// Panics if the store has a sample of this id.
-async fn assert_absent(store: &dyn SampleStore, law: &str, sample: &Sample) {
-    let found = store.get(&sample.id()).await.expect("law 6: absent is not an error");
-    assert!(found.is_none(), "{law}: {} is there", called(sample));
-}
-
-/// Panics unless these samples were listed in this order, each equal in every field.
-fn assert_listed(law: &str, found: &[Sample], expected: &[Sample]) {
-    let same = found.iter().map(|sample| sample.key).eq(expected.iter().map(|sample| sample.key));
-    assert!(same, "{law}: expected [{}], found [{}]", list(expected), list(found));
-    for (found, expected) in found.iter().zip(expected) {
-        assert_equal("law 5: a sample is given back equal in every field", found, expected);
-    }
-}
-
-/// Panics unless these are the hours.
-fn assert_hours(law: &str, found: &[Hourly], expected: &[Hourly]) {
-    let of = |hours: &[Hourly]| {
-        let one = |hourly: &Hourly| format!("hour {}: {}", hourly.hour.number(), hourly.tally.samples());
-        hours.iter().map(one).collect::<Vec<_>>().join(", ")
-    };
-    let (found_text, expected_text) = (of(found), of(expected));
-    assert!(found_text == expected_text, "{law}: expected samples by hour [{expected_text}], found [{found_text}]");
-    for (found, expected) in found.iter().zip(expected) {
-        assert!(found == expected, "{law}: hour {} has other grades, sums or ends", expected.hour.number());
-    }
-}
-
-/// Panics unless these are the devices.
-fn assert_devices(law: &str, found: &[DeviceTally], expected: &[DeviceTally]) {
-    let of = |devices: &[DeviceTally]| {
-        let one = |device: &DeviceTally| format!("{}: {}", device.device_id, device.tally.samples());
-        devices.iter().map(one).collect::<Vec<_>>().join(", ")
-    };
-    let (found_text, expected_text) = (of(found), of(expected));
-    assert!(found_text == expected_text, "{law}: expected samples by device [{expected_text}], found [{found_text}]");
-    for (found, expected) in found.iter().zip(expected) {
-        assert!(found == expected, "{law}: {} has other grades, sums or ends", expected.device_id);
-    }
 }
 
 /// Law 5: `get` and `query` return what was inserted, equal in every field, of a sample with everything in it and of one with nothing.

@@ -5,10 +5,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use sqal_core::{DeviceId, Name, Sample};
 
-use super::{
-    HOUR, assert_absent, assert_hours, assert_listed, assert_outcomes, assert_there, first_of_tasks, full_sample,
-    hours, hours_of, newest_first, other_readings, pages, sample, scored,
-};
+use super::assertions::{assert_absent, assert_hours, assert_listed, assert_outcomes, assert_there};
+use super::readings::other_readings;
+use super::{HOUR, first_of_tasks, full_sample, hours, hours_of, newest_first, pages, sample, scored};
 use crate::{Hourly, Inserted, SampleStore};
 
 /// Where a store lives: a folder, a file, a schema of a database.
