@@ -281,7 +281,8 @@ impl SampleStore for Mutant {
                         .filter(|s| query.device_id().is_none_or(|device| *device == s.key.device_id))
                         .filter(|s| Hour::of(s.key.timestamp) == hour.hour)
                         .map(Tally::of);
-                    hour.tally = of_it.reduce(|sum, next| sum.and(&next)).unwrap();
+                    // What an earlier opening has seen it does not count again.
+                    hour.tally = of_it.reduce(|sum, next| sum.and(&next)).unwrap_or(hour.tally);
                 }
             }
             Bug::HoursForgetABatch => {
