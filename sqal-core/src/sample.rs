@@ -149,6 +149,21 @@ impl Sample {
     pub fn id(&self) -> SampleId {
         SampleId::of(&self.key)
     }
+
+    /// Whether another sample has the same key and the same reading as its device sent it: both sensors, what the device said about
+    /// itself, and the name of the profile that the device asked for.
+    ///
+    /// What a server concludes or adds (`received_at`, findings, verdict, the version of the profile, processing time) is not compared,
+    /// and neither is `reported`: a device's conclusion is no reading. Delivery is idempotent for the same reading only: another reading
+    /// with a key that is taken is a conflict.
+    #[must_use]
+    pub fn is_same_reading(&self, other: &Self) -> bool {
+        self.key == other.key
+            && self.tof == other.tof
+            && self.spectrum == other.spectrum
+            && self.meta == other.meta
+            && self.profile.name == other.profile.name
+    }
 }
 
 #[cfg(test)]
@@ -172,6 +187,61 @@ mod tests {
         assert!(id.starts_with("0192cb0e-d580-7"), "{id}");
         assert!(matches!(id.as_bytes()[19], b'8' | b'9' | b'a' | b'b'), "{id}");
         assert_eq!(id.len(), 36);
+    }
+
+    fn sample() -> Sample {
+        let key = key("a", 1_000_000, "one");
+        Sample {
+            key,
+            received_at: key.timestamp,
+            tof: None,
+            spectrum: None,
+            inspection: Inspection {
+                tof: None,
+                spectral: None,
+                verdict: crate::Verdict::unmeasured(crate::Defects::new()),
+            },
+            reported: None,
+            meta: Meta { firmware_version: None, temperature_c: Some(4.0), humidity_percent: None },
+            profile: ProfileRef { name: Name::new("terrine").unwrap(), version: 1, hash: [1; 16] },
+            processing_micros: 12,
+        }
+    }
+
+    #[test]
+    fn a_reading_is_the_same_whatever_a_server_concludes_from_it() {
+        let mut again = sample();
+        again.received_at = Timestamp::from_micros(9_000_000).unwrap();
+        again.inspection.verdict.grade = Grade::A;
+        again.reported = Some(Reported { score: None, grade: Some(Grade::B) });
+        (again.profile.version, again.profile.hash) = (2, [2; 16]);
+        again.processing_micros = 99;
+        assert!(again.is_same_reading(&sample()));
+    }
+
+    #[test]
+    fn a_reading_is_another_if_anything_differs_that_the_device_sent() {
+        let changes: [fn(&mut Sample); 4] = [
+            |s| s.key.sample_id = Name::new("two").unwrap(),
+            |s| s.tof = None,
+            |s| s.meta.temperature_c = Some(4.5),
+            |s| s.profile.name = Name::new("camembert").unwrap(),
+        ];
+        let seen = crate::TofReading {
+            distance_mm: crate::Grid::from_fn(|_| 150.0),
+            reflectance_percent: crate::Grid::from_fn(|_| 40.0),
+            amplitude_kcps: crate::Grid::from_fn(|_| 900.0),
+            sigma_mm: None,
+            status: None,
+            distance_kind: crate::DistanceKind::Perpendicular,
+        };
+        let known = Sample { tof: Some(TofFrame::new(seen).unwrap()), ..sample() };
+        assert!(known.is_same_reading(&known.clone()));
+        for change in changes {
+            let mut other = known.clone();
+            change(&mut other);
+            assert!(!other.is_same_reading(&known) && !known.is_same_reading(&other), "{other:?}");
+        }
     }
 
     proptest! {

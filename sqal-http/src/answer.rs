@@ -4,14 +4,16 @@ use serde::Serialize;
 use sqal_core::{Grade, Sample};
 use sqal_storage::{Inserted, NotStored};
 
-use crate::access::Caller;
+use crate::access::{Caller, Holder};
+use crate::intake::Accepted;
+use crate::wire::frame_of;
 use crate::{Problem, Services};
 
 /// Judges a frame of a caller who may hand in samples of its device, and not too many.
-pub(crate) fn judge(services: &Services, caller: &Caller, text: &str) -> Result<Sample, Problem> {
+pub(crate) fn judge(services: &Services, caller: &Caller, text: &str) -> Result<Accepted, Problem> {
     let keep = |problem: &Problem| services.keep_letter(text, problem, caller.holder());
-    let sample = services.intake.accept(text).inspect_err(keep)?;
-    let device = sample.key.device_id;
+    let accepted = services.intake.accept_frame(text).inspect_err(keep)?;
+    let device = accepted.sample.key.device_id;
     if !caller.speaks_for(&device) {
         let problem = Problem::not_allowed(format!("this token is not for samples of {device}"));
         keep(&problem);
@@ -19,22 +21,40 @@ pub(crate) fn judge(services: &Services, caller: &Caller, text: &str) -> Result<
     }
     let counting = services.quotas.take_messages(device, 1, services.clock.now());
     match counting.filter(|answer| !answer.allowed) {
-        None => Ok(sample),
+        None => Ok(accepted),
         Some(answer) => Err(Problem::too_many_requests(answer.retry_after_seconds())),
     }
 }
 
-/// Hands a sample in, waits until it is durable, and tells whoever watches the line.
-pub(crate) async fn hand_in(services: &Services, sample: &Sample) -> Result<Inserted, NotStored> {
+/// Hands in a sample that a holder brought, and waits until it is durable. One that is refused for good is kept as a dead letter.
+pub(crate) async fn hand_in(
+    services: &Services,
+    sample: &Sample,
+    holder: Option<Holder>,
+) -> Result<Inserted, NotStored> {
+    let outcome = store(services, sample).await;
+    let problem = match &outcome {
+        Err(NotStored::Refused(_)) => Some(Problem::storage_refused()),
+        Ok(Inserted::Conflict) => {
+            services.conflicts.count(&sample.key, services.clock.now());
+            Some(Problem::name_taken())
+        }
+        _ => None,
+    };
+    if let Some(problem) = problem {
+        // Its device lets it go; as a document it is a frame again.
+        let text = serde_json::to_string(&frame_of(sample)).unwrap_or_default();
+        services.keep_letter(&text, &problem, holder);
+    }
+    outcome
+}
+
+/// Stores a sample, waits until it is durable, and tells whoever watches the line; keeps no dead letter.
+pub(crate) async fn store(services: &Services, sample: &Sample) -> Result<Inserted, NotStored> {
     let outcome = match services.writer.submit(Box::new(sample.clone())).await {
         Ok(receipt) => receipt.outcome().await,
         Err(why) => Err(why),
     };
-    if let Err(NotStored::Refused(_)) = &outcome {
-        // Its device lets it go; as a document it is a frame again.
-        let text = serde_json::to_string(&crate::document(sample)).unwrap_or_default();
-        services.keep_letter(&text, &Problem::storage_refused(), None);
-    }
     if outcome.as_ref().is_ok_and(|inserted| *inserted == Inserted::Stored) {
         let verdict = &sample.inspection.verdict;
         metrics::histogram!("sample_processing_duration_seconds").record(f64::from(sample.processing_micros) / 1e6);
@@ -62,14 +82,20 @@ pub(crate) struct Answer {
     final_grade: Option<Grade>,
     #[serde(skip_serializing_if = "Option::is_none")]
     problem: Option<Problem>,
+    /// What of the frame was not kept as it was sent.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Vec<String>))]
+    notes: Vec<&'static str>,
 }
 
 impl Answer {
     /// The answer to a sample that was handed in.
-    pub(crate) fn to_sample(sequence: u64, sample: &Sample, outcome: Result<Inserted, NotStored>) -> Self {
+    pub(crate) fn to_sample(sequence: u64, accepted: &Accepted, outcome: Result<Inserted, NotStored>) -> Self {
+        let Accepted { sample, time_cut } = accepted;
         let (status, problem) = match outcome {
             Ok(Inserted::Stored) => ("persisted", None),
             Ok(Inserted::Duplicate) => ("duplicate", None),
+            Ok(Inserted::Conflict) => ("rejected", Some(Problem::name_taken())),
             Err(why) => ("rejected", Some(Problem::from(why))),
         };
         let known = problem.is_none();
@@ -82,6 +108,7 @@ impl Answer {
             // A duplicate's grade is the one that was stored first, which this sample does not know.
             final_grade: (status == "persisted").then_some(sample.inspection.verdict.grade),
             problem,
+            notes: if *time_cut { vec!["timestamp cut to microseconds"] } else { Vec::new() },
         }
     }
 
@@ -95,6 +122,7 @@ impl Answer {
             id: None,
             final_grade: None,
             problem: Some(problem),
+            notes: Vec::new(),
         }
     }
 

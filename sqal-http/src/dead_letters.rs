@@ -10,13 +10,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
-use sqal_core::{DeviceId, Timestamp};
+use sqal_core::{DeviceId, Sample, Timestamp};
 use sqal_resilience::{KeyedBuckets, Quota};
 use tracing::warn;
 
 use crate::Problem;
 use crate::access::Holder;
-use crate::wire::{rfc3339, sample_id_of};
+use crate::wire::{frame_of, rfc3339, sample_id_of};
 
 /// One refused frame.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -143,6 +143,33 @@ impl DeadLetters {
         kept.report();
     }
 
+    /// Keeps an acknowledged sample that the database cannot hold, because another reading has its device, time and name. Returns whether
+    /// it is durable here: only then may the caller give it up. No pace limits it, for its device has forgotten it.
+    #[must_use]
+    pub fn keep_conflict(&self, sample: &Sample, wall: Timestamp) -> bool {
+        let problem = Problem::name_taken();
+        let letter = DeadLetter {
+            received_at: rfc3339(wall),
+            holder: None,
+            sample_id: Some(sample.key.sample_id.to_string()),
+            problem: problem.kind.to_string(),
+            detail: problem.detail,
+            frame: serde_json::to_string(&frame_of(sample)).unwrap_or_default(),
+        };
+        let line = line(&letter);
+        let mut kept = self.kept();
+        kept.keep(letter, line.len());
+        let written = kept.write(&line) && kept.is_synced();
+        if written {
+            metrics::counter!("samples_conflict_total").increment(1);
+        } else if let Some((_, length)) = kept.letters.pop_back() {
+            // It stays where it is and comes again.
+            kept.bytes -= length;
+        }
+        kept.report();
+        written
+    }
+
     /// The newest first, at most so many.
     #[must_use]
     pub fn newest(&self, most: usize) -> Vec<DeadLetter> {
@@ -198,9 +225,9 @@ impl Kept {
         }
     }
 
-    /// Writes it down too; a disk that is full is no reason not to answer.
-    fn write(&mut self, line: &[u8]) {
-        let Some(book) = &mut self.file else { return };
+    /// Writes it down too; a disk that is full is no reason not to answer. Returns false if it is in memory only and should not be.
+    fn write(&mut self, line: &[u8]) -> bool {
+        let Some(book) = &mut self.file else { return true };
         book.written += line.len();
         let written = book.file.write_all(line);
         if let Err(error) = &written {
@@ -208,15 +235,27 @@ impl Kept {
         }
         // A line that was written in part would spoil the next.
         if written.is_err() || book.written > DeadLetters::MOST_BYTES {
-            self.anew();
+            return self.anew();
         }
+        true
     }
 
-    fn anew(&mut self) {
-        let Some(book) = &mut self.file else { return };
+    /// Whether what was written is on the disk.
+    fn is_synced(&self) -> bool {
+        self.file.as_ref().is_none_or(|book| book.file.sync_data().is_ok())
+    }
+
+    fn anew(&mut self) -> bool {
+        let Some(book) = &mut self.file else { return true };
         match Book::anew(&book.path, &self.letters) {
-            Ok(new) => *book = new,
-            Err(error) => warn!(%error, path = %book.path.display(), "dead letters not written anew"),
+            Ok(new) => {
+                *book = new;
+                true
+            }
+            Err(error) => {
+                warn!(%error, path = %book.path.display(), "dead letters not written anew");
+                false
+            }
         }
     }
 
@@ -303,6 +342,25 @@ mod tests {
             letters.keep(&format!("at once {k}"), &problem("wrong"), before.holder, wall(), clock.now());
         }
         assert_eq!(letters.newest(1)[0].frame, "at once 119");
+    }
+
+    #[test]
+    fn an_acknowledged_sample_is_kept_whatever_the_pace_and_outlives_the_process() {
+        use proptest::strategy::{Strategy, ValueTree};
+        let (folder, clock) = (tempfile::tempdir().unwrap(), ManualClock::new());
+        let path = folder.path().join("dead.ndjson");
+        let letters = DeadLetters::in_file(&path).unwrap();
+        for k in 0..200 {
+            letters.keep(&k.to_string(), &problem("wrong"), None, wall(), clock.now());
+        }
+        let mut runner = proptest::test_runner::TestRunner::deterministic();
+        let sample = fixtures::strategy::sample().new_tree(&mut runner).unwrap().current();
+        assert!(letters.keep_conflict(&sample, wall()));
+        drop(letters);
+        let kept = DeadLetters::in_file(&path).unwrap().newest(1).remove(0);
+        assert_eq!((kept.problem.as_str(), kept.holder), ("/problems/name-taken", None));
+        assert_eq!(kept.sample_id.as_deref(), Some(sample.key.sample_id.as_str()));
+        assert!(kept.is_of(&sample.key.device_id), "{}", kept.frame);
     }
 
     #[test]

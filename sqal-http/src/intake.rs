@@ -29,6 +29,14 @@ impl Default for FrameLimits {
     }
 }
 
+/// A judged sample, and what of its frame was not kept as it was sent.
+#[derive(Debug)]
+pub(crate) struct Accepted {
+    pub(crate) sample: Sample,
+    /// The timestamp was finer than a microsecond, and was cut.
+    pub(crate) time_cut: bool,
+}
+
 /// Checks frames and judges them by their profile; knows no socket and no store.
 pub struct Intake {
     profiles: RwLock<Arc<Profiles>>,
@@ -81,6 +89,11 @@ impl Intake {
     ///
     /// A [`Problem`] that names each place, value and limit.
     pub fn accept(&self, text: &str) -> Result<Sample, Problem> {
+        self.accept_frame(text).map(|accepted| accepted.sample)
+    }
+
+    /// Judges one frame, and tells what of it was not kept as it was sent.
+    pub(crate) fn accept_frame(&self, text: &str) -> Result<Accepted, Problem> {
         if text.len() > self.limits.bytes {
             return Err(Problem::frame_too_large(text.len(), self.limits.bytes));
         }
@@ -89,7 +102,7 @@ impl Intake {
         let received_at = (self.now)();
         self.check_time(incoming.key.timestamp, received_at)
             .map_err(|violation| Problem::invalid_frame(vec![violation]))?;
-        let Incoming { key, tof, spectrum, reported, meta, profile } = incoming;
+        let Incoming { key, tof, spectrum, reported, meta, profile, time_cut } = incoming;
         let profiles = self.profiles();
         let Some((inspection, profile)) = profiles.inspect(&profile, tof.as_ref(), spectrum.as_ref()) else {
             let known = profiles.names().map(ToString::to_string).collect::<Vec<_>>().join(", ");
@@ -97,7 +110,7 @@ impl Intake {
             return Err(Problem::invalid_frame(vec![Violation::new("/meta/config_profile", profile, limit, french)]));
         };
         let processing = self.clock.now().saturating_duration_since(begun);
-        Ok(Sample {
+        let sample = Sample {
             key,
             received_at,
             tof,
@@ -107,7 +120,8 @@ impl Intake {
             meta,
             profile,
             processing_micros: u32::try_from(processing.as_micros()).unwrap_or(u32::MAX),
-        })
+        };
+        Ok(Accepted { sample, time_cut })
     }
 
     fn check_time(&self, timestamp: Timestamp, now: Timestamp) -> Result<(), Violation> {

@@ -32,6 +32,7 @@ mod caches;
 pub mod client;
 #[cfg(feature = "ws")]
 mod commands;
+mod conflicts;
 #[cfg(feature = "dashboard")]
 mod dashboard;
 mod dead_letters;

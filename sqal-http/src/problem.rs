@@ -78,7 +78,7 @@ pub struct Problem {
 pub(crate) struct NothingDone;
 
 /// The kinds of problems: name, status, title, and what the page at their type says.
-pub(crate) const KINDS: [(&str, u16, &str, &str); 27] = [
+pub(crate) const KINDS: [(&str, u16, &str, &str); 28] = [
     (
         "invalid-frame",
         400,
@@ -128,6 +128,12 @@ pub(crate) const KINDS: [(&str, u16, &str, &str); 27] = [
         500,
         "The sample cannot be stored",
         "The database refuses this sample whenever it is offered. It was not acknowledged; tell the operator.",
+    ),
+    (
+        "name-taken",
+        409,
+        "This device, time and name are taken by another reading",
+        "A sample with this device, time and name was stored before, and its reading is another: both sensors, meta and config_profile are compared. The stored one stays. This one was not stored; it is kept as a dead letter. Look for two devices with one device_id, or for a counter and a clock that both start again.",
     ),
     (
         "storage-failed",
@@ -427,6 +433,16 @@ impl Problem {
     #[must_use]
     pub fn storage_refused() -> Self {
         Self::of("storage-refused", "the database refuses this sample; the log says why")
+    }
+
+    /// A sample whose device, time and name were stored before with another reading.
+    #[must_use]
+    pub fn name_taken() -> Self {
+        let message = "Cet appareil, cette heure et ce nom sont déjà pris par un autre relevé";
+        Self {
+            message: Some(message),
+            ..Self::of("name-taken", "this device, time and name are taken by another reading")
+        }
     }
 
     /// Something of ours that broke.

@@ -10,6 +10,7 @@ use sqal_storage::{Register, SampleStore, WriterHandle};
 
 #[cfg(feature = "ws")]
 use crate::commands::Commands;
+use crate::conflicts::NameConflicts;
 use crate::decided::Taken;
 use crate::jobs::Jobs;
 use crate::live::Live;
@@ -64,6 +65,8 @@ pub struct Services {
     pub health: HealthRegistry<Arc<dyn Clock>>,
     /// Frames that were refused for good; in memory, unless you give it a file.
     pub dead_letters: Arc<DeadLetters>,
+    /// Readings whose name is taken by another reading.
+    pub(crate) conflicts: Arc<NameConflicts>,
     /// The devices that can be asked to do something.
     #[cfg(feature = "ws")]
     pub(crate) commands: Commands,
@@ -102,6 +105,7 @@ impl Services {
             caches: Arc::new(Caches::near(&clock)),
             presence: Arc::default(),
             dead_letters: Arc::default(),
+            conflicts: Arc::default(),
             register: None,
             taken: Taken::default(),
             #[cfg(feature = "ws")]

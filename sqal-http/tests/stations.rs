@@ -131,6 +131,21 @@ async fn the_documented_frame_is_persisted_and_sent_again_a_duplicate() {
     assert_eq!(sample.meta.firmware_version.unwrap().as_str(), "1.0.0");
 }
 
+/// C-01: another reading under a name that is taken is refused on the WebSocket too, and the connection goes on.
+#[tokio::test]
+async fn another_reading_under_a_name_that_is_taken_is_rejected() {
+    let line = line(|_| {}).await;
+    let mut device = Device::connect(&line).await;
+    let first = frame("SAMPLE-0001", |_| {});
+    let other = frame("SAMPLE-0001", |frame| frame["as7341"]["channels"]["F1_415nm"] = json!(77));
+    assert_eq!(device.ask(first.clone()).await["status"], "persisted");
+    let answer = device.ask(other).await;
+    assert_eq!((&answer["status"], &answer["sample_id"]), (&json!("rejected"), &json!("SAMPLE-0001")), "{answer}");
+    assert_eq!(answer["problem"]["type"], "/problems/name-taken");
+    assert_eq!(device.ask(first).await["status"], "duplicate");
+    assert_eq!(stored(&line).await, 1);
+}
+
 struct Bad {
     what: &'static str,
     text: String,

@@ -65,7 +65,8 @@ impl SampleStore for MemoryStore {
         let mut kept = self.kept();
         let Kept { samples, hours, .. } = &mut *kept;
         let insert = |sample: &Sample| match samples.entry((sample.key.timestamp, sample.id())) {
-            btree_map::Entry::Occupied(_) => Inserted::Duplicate,
+            btree_map::Entry::Occupied(known) if known.get().is_same_reading(sample) => Inserted::Duplicate,
+            btree_map::Entry::Occupied(_) => Inserted::Conflict,
             btree_map::Entry::Vacant(place) => {
                 place.insert(sample.clone());
                 let one = Tally::of(sample);

@@ -1,8 +1,10 @@
 //! [`SpooledStore`]: a store whose samples wait in a local file while it is away, and move on when it is back.
 
 use std::cmp::Reverse;
-use std::sync::Arc;
+use std::collections::HashSet;
+use std::fmt;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -26,6 +28,10 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// second time is a duplicate. While the store is away, a sample that only the store knows is [`Inserted::Stored`] again, and once.
 /// When the store commits a batch and its answer is lost, the batch waits here too: until it has moved, `hourly` counts it twice.
 ///
+/// A sample that was acknowledged from the file can turn out to be an [`Inserted::Conflict`] when it moves: the store has another reading
+/// under its key. It is then handed to the [keeper of conflicts](Self::with_conflict_keeper). Without a keeper, or if the keeper cannot
+/// keep it, it stays in the file: an acknowledged sample is never thrown away.
+///
 /// Somebody must [forward](Self::keep_forwarding): a library starts no task.
 #[derive(Debug)]
 pub struct SpooledStore<S> {
@@ -41,6 +47,18 @@ pub struct SpooledStore<S> {
     moving: RwLock<()>,
     /// Held for reading while something is put in, for writing while it is counted anew: both ask this machine's file only.
     counting: RwLock<()>,
+    keeper: Option<ConflictKeeper>,
+    /// Conflicts that no keeper has taken and that are in the log already.
+    logged_conflicts: Mutex<HashSet<SampleId>>,
+}
+
+/// Takes an acknowledged sample that the store cannot hold; returns whether it is kept.
+struct ConflictKeeper(Box<dyn Fn(&Sample) -> bool + Send + Sync>);
+
+impl fmt::Debug for ConflictKeeper {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ConflictKeeper")
+    }
 }
 
 impl<S: SampleStore> SpooledStore<S> {
@@ -61,7 +79,17 @@ impl<S: SampleStore> SpooledStore<S> {
             refused_until,
             moving: RwLock::new(()),
             counting: RwLock::new(()),
+            keeper: None,
+            logged_conflicts: Mutex::default(),
         })
+    }
+
+    /// Adds the keeper of conflicts: it is given each acknowledged sample that the store cannot hold because another reading has its key.
+    /// If it returns `true` the sample is durable elsewhere and leaves the spool; otherwise the sample stays and is offered again.
+    #[must_use]
+    pub fn with_conflict_keeper(mut self, keeper: impl Fn(&Sample) -> bool + Send + Sync + 'static) -> Self {
+        self.keeper = Some(ConflictKeeper(Box::new(keeper)));
+        self
     }
 
     /// How many samples wait in the spool.
@@ -111,7 +139,13 @@ impl<S: SampleStore> SpooledStore<S> {
         let (mut taken, mut parts) = (Vec::with_capacity(batch.len()), vec![batch]);
         while let Some(part) = parts.pop() {
             match self.store.insert(part).await {
-                Ok(_) => taken.extend_from_slice(part),
+                Ok(outcomes) => {
+                    for (sample, outcome) in part.iter().zip(outcomes) {
+                        if outcome != Inserted::Conflict || self.keeps_conflict(sample) {
+                            taken.push(sample.clone());
+                        }
+                    }
+                }
                 Err(error) if error.kind == StorageErrorKind::Refused && part.len() > 1 => {
                     let (first, second) = part.split_at(part.len() / 2);
                     parts.extend([second, first]);
@@ -126,6 +160,18 @@ impl<S: SampleStore> SpooledStore<S> {
             }
         }
         Ok(taken)
+    }
+
+    /// Hands a conflict to the keeper and logs it once; returns whether it is kept.
+    fn keeps_conflict(&self, sample: &Sample) -> bool {
+        let kept = self.keeper.as_ref().is_some_and(|keeper| (keeper.0)(sample));
+        let mut logged = self.logged_conflicts.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_new = if kept { !logged.remove(&sample.id()) } else { logged.insert(sample.id()) };
+        if is_new {
+            let SampleKey { device_id, sample_id, .. } = &sample.key;
+            error!(%device_id, %sample_id, kept, "a spooled sample has the key of another reading in the store");
+        }
+        kept
     }
 
     fn lower(&self, by: u64) {
@@ -176,7 +222,7 @@ impl<S: SampleStore> SpooledStore<S> {
                 return Err(error);
             }
         };
-        let known = outcomes.iter().filter(|outcome| **outcome == Inserted::Duplicate).count();
+        let known = outcomes.iter().filter(|outcome| **outcome != Inserted::Stored).count();
         self.lower(u64::try_from(known).unwrap_or(0));
         warn!(?error, samples = batch.len(), waiting = self.waiting(), "the store is away, samples wait in the spool");
         Ok(outcomes)
@@ -193,16 +239,16 @@ impl<S: SampleStore> SampleStore for SpooledStore<S> {
             };
         }
         // What waits here is known, though the store does not know it yet.
-        let ids: Vec<_> = batch.iter().map(Sample::id).collect();
-        let known = self.spool.known(&ids).await?;
+        let known = self.spool.known(batch).await?;
         let new: Vec<_> =
-            batch.iter().zip(&known).filter(|(_, known)| !**known).map(|(sample, _)| sample.clone()).collect();
+            batch.iter().zip(&known).filter(|(_, known)| known.is_none()).map(|(sample, _)| sample.clone()).collect();
         let mut outcomes = match self.store.insert(&new).await {
             Err(error) if error.is_transient() => self.spool(&new, error).await?,
             result => result?,
         }
         .into_iter();
-        let outcome = |known| if known { Inserted::Duplicate } else { outcomes.next().unwrap_or(Inserted::Duplicate) };
+        // A store gives one outcome per sample.
+        let outcome = |known: Option<Inserted>| known.or_else(|| outcomes.next()).unwrap_or(Inserted::Conflict);
         Ok(known.into_iter().map(outcome).collect())
     }
 

@@ -15,7 +15,9 @@ use crate::{DeviceTally, Hourly, HourlyQuery, Page, SampleQuery, StorageError};
 ///
 /// 1. *Durable*: when `insert` returns `Ok`, every sample it reports as [`Inserted::Stored`] or [`Inserted::Duplicate`] survives the
 ///    end of the process.
-/// 2. *Idempotent, never an upsert*: a sample whose id is known is a [`Inserted::Duplicate`], and what was stored first stays.
+/// 2. *Idempotent, never an upsert*: a sample whose id is known is an [`Inserted::Duplicate`] if it is the
+///    [same reading](Sample::is_same_reading) as the stored one, and an [`Inserted::Conflict`] if it is another; what was stored first
+///    stays. Of several tasks that insert one id at once, one is first.
 /// 3. *One outcome per sample, in order*, also for a batch that repeats itself or is empty.
 /// 4. *All or nothing*: a batch that fails has stored nothing.
 /// 5. *Faithful*: `get` returns what was inserted, equal in every field.
@@ -23,7 +25,7 @@ use crate::{DeviceTally, Hourly, HourlyQuery, Page, SampleQuery, StorageError};
 /// 7. *Newest first*: `query` orders by timestamp, then by id, both descending.
 /// 8. *Pages cover everything once*: following [`Page::next`] visits each sample that was there at the start exactly once.
 /// 9. *Filters filter*: a query for a device returns that device's samples and no others.
-/// 10. *Hours and devices add up*: `hourly` and `by_device` count every sample that was ever stored once, duplicates not at all, in the hour it was measured.
+/// 10. *Hours and devices add up*: `hourly` and `by_device` count every sample that was ever stored once, duplicates and conflicts not at all, in the hour it was measured.
 #[async_trait]
 pub trait SampleStore: Debug + Send + Sync + 'static {
     /// Stores a batch in one transaction and says for each sample whether it is new.
@@ -75,8 +77,10 @@ pub trait SampleStore: Debug + Send + Sync + 'static {
 pub enum Inserted {
     /// It is new and stored.
     Stored,
-    /// Its id was known; what was stored first stays.
+    /// The same reading was stored before; what was stored first stays.
     Duplicate,
+    /// Another reading has this device, time and name; what was stored first stays, and this one is not stored.
+    Conflict,
 }
 
 #[async_trait]

@@ -4,17 +4,22 @@
 
 mod servers;
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use sqal_core::{DeviceId, Sample, SampleId};
 use sqal_resilience::{BreakerConfig, SystemClock};
+use sqal_storage::conformance::{Fault, StorePlace};
 use sqal_storage::{
     Action, ActionOf, AuditEntry, Custody, DeviceTally, Entry, EntryKind, EntryName, ErasureOf, FieldKey, FieldName,
-    Gone, GuardedStore, Hourly, HourlyQuery, Inserted, KeyId, MemoryStore, MeteredStore, Page, Purge, Register,
-    SampleQuery, SampleStore, Sealed, SealedFields, SpooledStore, SqliteConfig, SqliteStore, StorageError, Subject,
-    custody_conformance, fields_conformance, register_conformance, sample_store_conformance,
+    Gone, GuardedStore, Hourly, HourlyQuery, Inserted, KeyId, MemoryStore, MeteredStore, Page, PostgresConfig,
+    PostgresStore, Purge, Register, SampleQuery, SampleStore, Sealed, SealedFields, SpooledStore, SqliteConfig,
+    SqliteStore, StorageError, Subject, custody_conformance, fields_conformance, register_conformance,
+    sample_store_conformance,
 };
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
 /// A store that lives in a folder of its own, which goes with it.
 #[derive(Debug)]
@@ -36,6 +41,78 @@ async fn spooled() -> Temporary<SpooledStore<MemoryStore>> {
     let folder = tempfile::tempdir().unwrap();
     let store = SpooledStore::new(MemoryStore::new(), Arc::new(sqlite_in(&folder).await), 1000).await.unwrap();
     Temporary { store, _folder: folder }
+}
+
+/// Memory that outlives what opens it.
+struct MemoryPlace(Arc<MemoryStore>);
+
+#[async_trait]
+impl StorePlace for MemoryPlace {
+    type Store = Arc<MemoryStore>;
+
+    async fn open(&self) -> Arc<MemoryStore> {
+        Arc::clone(&self.0)
+    }
+
+    async fn refuse(&self, _: &Arc<MemoryStore>, _: &DeviceId) -> Fault {
+        Fault::Impossible
+    }
+}
+
+struct SqlitePlace(tempfile::TempDir);
+
+#[async_trait]
+impl StorePlace for SqlitePlace {
+    type Store = SqliteStore;
+
+    async fn open(&self) -> SqliteStore {
+        sqlite_in(&self.0).await
+    }
+
+    async fn refuse(&self, _: &SqliteStore, device: &DeviceId) -> Fault {
+        let options = SqliteConnectOptions::new().filename(self.0.path().join("samples.db"));
+        let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
+        let trigger = format!(
+            "CREATE TRIGGER IF NOT EXISTS refused BEFORE INSERT ON sample WHEN new.device_id = '{device}'
+             BEGIN SELECT raise(ABORT, 'refused'); END"
+        );
+        sqlx::raw_sql(AssertSqlSafe(trigger)).execute(&mut connection).await.unwrap();
+        connection.close().await.unwrap();
+        Fault::Injected
+    }
+}
+
+struct PostgresPlace(PostgresConfig);
+
+impl PostgresPlace {
+    fn new() -> Self {
+        let mut config = servers::fresh_schema();
+        // Two writers, so that tasks meet in the database.
+        (config.writers, config.readers) = (NonZeroU32::new(2).unwrap(), NonZeroU32::MIN);
+        Self(config)
+    }
+}
+
+#[async_trait]
+impl StorePlace for PostgresPlace {
+    type Store = PostgresStore;
+
+    async fn open(&self) -> PostgresStore {
+        PostgresStore::open(&self.0).await.unwrap()
+    }
+
+    async fn refuse(&self, _: &PostgresStore, device: &DeviceId) -> Fault {
+        let shown = format!("{:?}", self.0);
+        let schema = shown.split("schema: \"").nth(1).unwrap().split('"').next().unwrap();
+        let check = format!(
+            "ALTER TABLE {schema}.sample DROP CONSTRAINT IF EXISTS refused;
+             ALTER TABLE {schema}.sample ADD CONSTRAINT refused CHECK (device_id <> '{device}')"
+        );
+        let mut connection = PgConnection::connect(&servers::variable("SQAL_TEST_POSTGRES_URL")).await.unwrap();
+        sqlx::raw_sql(AssertSqlSafe(check)).execute(&mut connection).await.unwrap();
+        connection.close().await.unwrap();
+        Fault::Injected
+    }
 }
 
 #[async_trait]
@@ -172,7 +249,7 @@ mod custody_of_postgres {
 
 mod memory {
     use super::*;
-    sample_store_conformance!(async { MemoryStore::new() });
+    sample_store_conformance!(place: async { MemoryPlace(Arc::default()) });
 }
 
 mod memory_behind_an_arc {
@@ -182,12 +259,12 @@ mod memory_behind_an_arc {
 
 mod sqlite {
     use super::*;
-    sample_store_conformance!(sqlite());
+    sample_store_conformance!(place: async { SqlitePlace(tempfile::tempdir().unwrap()) });
 }
 
 mod postgres {
     use super::*;
-    sample_store_conformance!(servers::fresh_store());
+    sample_store_conformance!(place: async { PostgresPlace::new() });
 }
 
 mod spooled {

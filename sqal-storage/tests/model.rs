@@ -17,6 +17,8 @@ enum Command {
     Insert(Vec<Sample>),
     /// Samples of an earlier batch again, with others between them.
     InsertAgain(prop::sample::Index, Vec<Sample>),
+    /// Another reading with the key of an earlier sample, before and after the earlier one, with others around them.
+    InsertAnother(prop::sample::Index, Vec<Sample>),
     Get(prop::sample::Index),
     Page {
         device: Option<prop::sample::Index>,
@@ -50,6 +52,7 @@ fn command() -> impl Strategy<Value = Command> {
     prop_oneof![
         4 => batch().prop_map(Command::Insert),
         2 => (index(), batch()).prop_map(|(at, batch)| Command::InsertAgain(at, batch)),
+        1 => (index(), batch()).prop_map(|(at, batch)| Command::InsertAnother(at, batch)),
         2 => index().prop_map(Command::Get),
         3 => (prop::option::of(index()), prop::option::of(index()), 1..6_u16)
             .prop_map(|(device, after, limit)| Command::Page { device, after, limit }),
@@ -81,6 +84,20 @@ async fn compare<R: Reopen>(place: R, commands: Vec<Command>) {
                     batch.insert(middle, again.clone());
                     batch.push(again);
                 }
+                assert_eq!(store.insert(&batch).await.unwrap(), model.insert(&batch).await.unwrap());
+                seen.extend(batch);
+            }
+            Command::InsertAnother(at, mut batch) => {
+                // Of a new sample too: then the first of the batch is stored, and the second is the conflict.
+                let all = [seen.as_slice(), batch.as_slice()].concat();
+                if all.is_empty() {
+                    continue;
+                }
+                let known = at.get(&all).clone();
+                let mut another = known.clone();
+                another.meta.temperature_c = Some(another.meta.temperature_c.unwrap_or_default() + 1.0);
+                batch.insert(batch.len() / 2, another.clone());
+                batch.extend([known, another]);
                 assert_eq!(store.insert(&batch).await.unwrap(), model.insert(&batch).await.unwrap());
                 seen.extend(batch);
             }

@@ -3,22 +3,29 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::num::NonZeroU16;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use sqal_core::{Sample, SampleId};
-use sqal_storage::conformance::{self, sample};
+use sqal_core::{DeviceId, DistanceKind, Name, Sample, SampleId, TofFrame, TofReading};
+use sqal_storage::conformance::{self, Fault, StorePlace, sample};
 use sqal_storage::{
     Cursor, DeviceTally, Hour, Hourly, HourlyQuery, Inserted, MemoryStore, Page, SampleQuery, SampleStore,
-    StorageError, Tally,
+    StorageError, StorageErrorKind, Tally,
 };
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Bug {
     None,
     Overwrites,
-    ForgetsAField,
+    /// Loses a part of each sample: a place in [`FORGOTTEN`].
+    Forgets(usize),
     ReportsDuplicatesAsStored,
+    ReportsConflictsAsDuplicates,
+    ReportsConflictsAsDuplicatesWithinABatch,
+    /// Takes a sample that was judged anew for another reading.
+    ReportsJudgementsAsConflicts,
+    /// Looks whether an id is known, and inserts a moment later.
+    LooksBeforeItInserts,
     OutcomesReversed,
     AbsentIsSomething,
     IdIgnoresTheName,
@@ -36,6 +43,57 @@ enum Bug {
     DevicesInAnyOrder,
     DevicesAllTheSame,
     DevicesOfAllTimes,
+    /// Writes nothing down.
+    ForgetsAtTheEnd,
+    /// Writes everything down, and reads the last of several readings back.
+    LastReadingWins,
+    /// Writes a batch down, and makes it known a moment later: of two tasks another may be first in memory than on the disk.
+    WritesBeforeItKnows,
+    /// Writes nothing of the hours down.
+    ForgetsHoursAtTheEnd,
+    /// Stores what comes before the sample that it refuses.
+    StoresHalfABatch,
+    /// Counts what comes before the sample that it refuses.
+    StoresHalfABatchOnDisk,
+    /// Takes a batch without the sample that it refuses.
+    SkipsWhatItRefuses,
+}
+
+/// What a store can lose of a sample, one at a time.
+const FORGOTTEN: [fn(&mut Sample); 17] = [
+    |s| s.tof = None,
+    |s| change_tof(s, |reading| reading.sigma_mm = None),
+    |s| change_tof(s, |reading| reading.status = None),
+    |s| change_tof(s, |reading| reading.distance_kind = DistanceKind::Perpendicular),
+    |s| s.spectrum = None,
+    |s| s.inspection.tof = None,
+    |s| s.inspection.spectral = None,
+    |s| s.inspection.verdict.defects.clear(),
+    |s| {
+        if let Some(tof) = &mut s.inspection.tof {
+            tof.defects.clear();
+        }
+    },
+    |s| {
+        if let Some(spectral) = &mut s.inspection.spectral {
+            spectral.findings.color = None;
+        }
+    },
+    |s| s.reported = None,
+    |s| s.meta.firmware_version = None,
+    |s| s.meta.temperature_c = None,
+    |s| s.meta.humidity_percent = None,
+    |s| s.profile.hash = [0; 16],
+    |s| s.received_at = s.key.timestamp,
+    |s| s.processing_micros = 0,
+];
+
+fn change_tof(sample: &mut Sample, change: fn(&mut TofReading)) {
+    if let Some(frame) = &sample.tof {
+        let mut reading = *frame.reading();
+        change(&mut reading);
+        sample.tof = TofFrame::new(reading).ok();
+    }
 }
 
 /// The hour before 1970.
@@ -48,32 +106,120 @@ const FIRST: Hour = Hour::of(match sqal_core::Timestamp::from_micros(-1) {
 #[derive(Debug)]
 struct Mutant {
     bug: Bug,
-    store: MemoryStore,
+    store: Arc<MemoryStore>,
     overwritten: Mutex<Vec<Sample>>,
     seen: Mutex<Vec<Sample>>,
+    refused: Mutex<Option<DeviceId>>,
+    disk: Arc<Disk>,
+}
+
+/// What outlives a store: everything that it was given, in order.
+#[derive(Debug, Default)]
+struct Disk(Mutex<Vec<Sample>>);
+
+impl Mutant {
+    fn new(bug: Bug) -> Self {
+        Self {
+            bug,
+            store: Arc::default(),
+            overwritten: Mutex::default(),
+            seen: Mutex::default(),
+            refused: Mutex::default(),
+            disk: Arc::default(),
+        }
+    }
+}
+
+/// A place of memory stores with one bug.
+struct MutantPlace {
+    bug: Bug,
+    disk: Arc<Disk>,
+}
+
+#[async_trait]
+impl StorePlace for MutantPlace {
+    type Store = Mutant;
+
+    async fn open(&self) -> Mutant {
+        let mutant = Mutant { disk: Arc::clone(&self.disk), ..Mutant::new(self.bug) };
+        let mut written = self.disk.0.lock().unwrap().clone();
+        match self.bug {
+            Bug::ForgetsAtTheEnd => written.clear(),
+            Bug::LastReadingWins => written.reverse(),
+            _ => {}
+        }
+        mutant.store.insert(&written).await.unwrap();
+        mutant
+    }
+
+    async fn refuse(&self, store: &Mutant, device: &DeviceId) -> Fault {
+        *store.refused.lock().unwrap() = Some(*device);
+        Fault::Injected
+    }
 }
 
 #[async_trait]
 impl SampleStore for Mutant {
     async fn insert(&self, batch: &[Sample]) -> Result<Vec<Inserted>, StorageError> {
+        let refused = *self.refused.lock().unwrap();
+        if let Some(at) = batch.iter().position(|sample| Some(sample.key.device_id) == refused) {
+            match self.bug {
+                Bug::StoresHalfABatch => drop(self.store.insert(&batch[..at]).await?),
+                Bug::StoresHalfABatchOnDisk => self.disk.0.lock().unwrap().extend_from_slice(&batch[..at]),
+                Bug::SkipsWhatItRefuses => return Ok(vec![Inserted::Stored; batch.len()]),
+                _ => {}
+            }
+            return Err(StorageError::new("mutant", StorageErrorKind::Refused));
+        }
         let batch: Vec<_> = batch
             .iter()
             .cloned()
             .map(|mut s| {
-                if self.bug == Bug::ForgetsAField {
-                    s.meta.humidity_percent = None;
+                if let Bug::Forgets(part) = self.bug {
+                    FORGOTTEN[part](&mut s);
                 }
                 if self.bug == Bug::IdIgnoresTheName {
-                    s.key.sample_id = sqal_core::Name::new("x").unwrap();
+                    s.key.sample_id = Name::new("x").unwrap();
                 }
                 s
             })
             .collect();
+        let mut before = Vec::new();
+        for sample in &batch {
+            before.push(self.store.get(&sample.id()).await?);
+        }
+        if self.bug == Bug::LooksBeforeItInserts {
+            tokio::task::yield_now().await;
+        }
+        let written = {
+            let mut disk = self.disk.0.lock().unwrap();
+            disk.extend_from_slice(&batch);
+            disk.len()
+        };
+        if self.bug == Bug::WritesBeforeItKnows {
+            for _ in 0..=written % 2 {
+                tokio::task::yield_now().await;
+            }
+        }
         let mut outcomes = self.store.insert(&batch).await?;
         self.seen.lock().unwrap().extend(batch.clone());
+        for (k, outcome) in outcomes.iter_mut().enumerate() {
+            let known = before[k].as_ref();
+            match self.bug {
+                Bug::ReportsDuplicatesAsStored => *outcome = Inserted::Stored,
+                Bug::ReportsConflictsAsDuplicates if *outcome == Inserted::Conflict => *outcome = Inserted::Duplicate,
+                Bug::ReportsConflictsAsDuplicatesWithinABatch if *outcome == Inserted::Conflict && known.is_none() => {
+                    *outcome = Inserted::Duplicate;
+                }
+                Bug::ReportsJudgementsAsConflicts if known.is_some_and(|known| *known != batch[k]) => {
+                    *outcome = Inserted::Conflict;
+                }
+                Bug::LooksBeforeItInserts if known.is_none() => *outcome = Inserted::Stored,
+                _ => {}
+            }
+        }
         match self.bug {
             Bug::Overwrites => self.overwritten.lock().unwrap().extend(batch),
-            Bug::ReportsDuplicatesAsStored => outcomes.fill(Inserted::Stored),
             Bug::OutcomesReversed => outcomes.reverse(),
             _ => {}
         }
@@ -135,7 +281,8 @@ impl SampleStore for Mutant {
                         .filter(|s| query.device_id().is_none_or(|device| *device == s.key.device_id))
                         .filter(|s| Hour::of(s.key.timestamp) == hour.hour)
                         .map(Tally::of);
-                    hour.tally = of_it.reduce(|sum, next| sum.and(&next)).unwrap();
+                    // What an earlier opening has seen it does not count again.
+                    hour.tally = of_it.reduce(|sum, next| sum.and(&next)).unwrap_or(hour.tally);
                 }
             }
             Bug::HoursForgetABatch => {
@@ -143,6 +290,10 @@ impl SampleStore for Mutant {
                 hours.retain(|hour| Some(hour.hour) != last);
             }
             Bug::NewestHourFirst => hours.reverse(),
+            // Only what this opening has seen.
+            Bug::ForgetsHoursAtTheEnd => {
+                hours.retain(|hour| seen.iter().any(|s| Hour::of(s.key.timestamp) == hour.hour));
+            }
             _ => {}
         }
         Ok(hours)
@@ -168,22 +319,27 @@ impl SampleStore for Mutant {
     }
 }
 
-/// How many of the laws a store with this bug breaks.
-async fn broken_laws(bug: Bug) -> usize {
-    macro_rules! broken {
-        ($($law:ident)*) => {{
-            let mut broken = 0;
+/// What the laws say that a store with this bug breaks.
+async fn broken_laws(bug: Bug) -> Vec<String> {
+    let mut broken = Vec::new();
+    macro_rules! run {
+        ($tested:expr; $($law:ident)*) => {
             $(
-                let mutant = Mutant { bug, store: MemoryStore::new(), overwritten: Mutex::default(), seen: Mutex::default() };
-                let run = tokio::spawn(async move { conformance::$law(&mutant).await });
-                broken += usize::from(run.await.is_err());
+                let tested = $tested;
+                let run = tokio::spawn(async move { conformance::$law(&tested).await });
+                if let Err(error) = run.await {
+                    let panic = error.into_panic();
+                    let text = panic.downcast_ref::<String>().cloned();
+                    broken.push(text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned())).unwrap());
+                }
             )*
-            broken
-        }};
+        };
     }
-    broken! {
+    run! { Arc::new(Mutant::new(bug));
         an_inserted_sample_is_got_back_equal
         inserting_again_is_a_duplicate_and_overwrites_nothing
+        another_reading_with_a_known_id_is_a_conflict
+        of_tasks_that_insert_one_id_at_once_one_is_first
         a_batch_has_one_outcome_per_sample_in_order
         an_unknown_id_is_absent
         device_time_and_name_tell_samples_apart
@@ -193,19 +349,28 @@ async fn broken_laws(bug: Bug) -> usize {
         hours_add_up
         hours_count_no_duplicate
     }
+    run! { MutantPlace { bug, disk: Arc::default() };
+        what_was_acknowledged_is_there_when_the_store_is_opened_again
+        the_first_of_several_tasks_is_there_when_the_store_is_opened_again
+        a_batch_that_fails_has_stored_nothing
+    }
+    broken
 }
 
 #[tokio::test]
 async fn a_store_without_a_bug_breaks_no_law() {
-    assert_eq!(broken_laws(Bug::None).await, 0);
+    assert_eq!(broken_laws(Bug::None).await, Vec::<String>::new());
 }
 
 #[tokio::test]
-async fn every_bug_breaks_a_law() {
+async fn every_bug_breaks_a_law_and_the_message_is_its_sentence() {
     let bugs = [
         Bug::Overwrites,
-        Bug::ForgetsAField,
         Bug::ReportsDuplicatesAsStored,
+        Bug::ReportsConflictsAsDuplicates,
+        Bug::ReportsConflictsAsDuplicatesWithinABatch,
+        Bug::ReportsJudgementsAsConflicts,
+        Bug::LooksBeforeItInserts,
         Bug::OutcomesReversed,
         Bug::AbsentIsSomething,
         Bug::IdIgnoresTheName,
@@ -223,8 +388,46 @@ async fn every_bug_breaks_a_law() {
         Bug::DevicesInAnyOrder,
         Bug::DevicesAllTheSame,
         Bug::DevicesOfAllTimes,
+        Bug::ForgetsAtTheEnd,
+        Bug::LastReadingWins,
+        Bug::WritesBeforeItKnows,
+        Bug::ForgetsHoursAtTheEnd,
+        Bug::StoresHalfABatch,
+        Bug::StoresHalfABatchOnDisk,
+        Bug::SkipsWhatItRefuses,
     ];
-    for bug in bugs {
-        assert!(broken_laws(bug).await > 0, "{bug:?} is caught by no law");
+    for bug in bugs.into_iter().chain((0..FORGOTTEN.len()).map(Bug::Forgets)) {
+        let broken = broken_laws(bug).await;
+        assert!(!broken.is_empty(), "{bug:?} is caught by no law");
+        for message in broken {
+            assert!(message.starts_with("law ") && message.len() < 2500, "{bug:?}: {message}");
+        }
+    }
+}
+
+/// Each part of a sample that is lost is named, so that its adapter's author need not look for it.
+#[tokio::test]
+async fn what_a_store_loses_of_a_sample_is_named() {
+    let law = "law 5: get returns what was inserted, equal in every field";
+    for (part, name) in [(1, "tof.sigma_mm"), (4, "spectrum"), (10, "reported"), (11, "meta.firmware_version")] {
+        let broken = broken_laws(Bug::Forgets(part)).await;
+        assert_eq!(broken.first(), Some(&format!("{law}: a/full differs in {name}")));
+    }
+}
+
+/// A store that lies about its end or about a fault is caught by the law of that name.
+#[tokio::test]
+async fn durability_and_atomicity_are_caught_by_their_own_laws() {
+    for (bug, law) in [
+        (Bug::ForgetsAtTheEnd, "law 1: "),
+        (Bug::LastReadingWins, "law 1: "),
+        (Bug::WritesBeforeItKnows, "law 1: "),
+        (Bug::ForgetsHoursAtTheEnd, "law 1: "),
+        (Bug::StoresHalfABatch, "law 4: "),
+        (Bug::StoresHalfABatchOnDisk, "law 4: "),
+        (Bug::SkipsWhatItRefuses, "law 4: "),
+    ] {
+        let broken = broken_laws(bug).await;
+        assert!(broken.iter().any(|message| message.starts_with(law)), "{bug:?}: {broken:?}");
     }
 }

@@ -247,3 +247,17 @@ async fn a_purge_drops_the_partitions_that_are_all_too_old() {
     // A late sample of a month that went finds its partition made again.
     assert_eq!(store.insert(&old[80..]).await.unwrap(), [Inserted::Stored; 10]);
 }
+
+/// A batch that comes again is compared row by row, over several partitions; the one reading that differs is the only conflict.
+#[tokio::test]
+async fn a_batch_that_comes_again_is_compared_over_several_partitions() {
+    let store = servers::fresh_store().await;
+    let mut batch: Vec<_> = (0..300_i64).map(|k| scored("a", NOVEMBER + k * 6 * HOUR, &format!("{k}"), 0.5)).collect();
+    assert_eq!(store.insert(&batch).await.unwrap(), vec![Inserted::Stored; 300]);
+    assert_eq!(store.insert(&batch).await.unwrap(), vec![Inserted::Duplicate; 300]);
+    batch[123].meta.humidity_percent = Some(1.0);
+    batch.push(scored("a", NOVEMBER, "new", 0.5));
+    let mut expected = vec![Inserted::Duplicate; 301];
+    (expected[123], expected[300]) = (Inserted::Conflict, Inserted::Stored);
+    assert_eq!(store.insert(&batch).await.unwrap(), expected);
+}

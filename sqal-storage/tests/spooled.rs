@@ -298,3 +298,90 @@ async fn nobody_but_hours_waits_for_what_moves() {
     remote.gate.store(false, Ordering::SeqCst);
     assert_eq!(moving.await.unwrap(), 3);
 }
+
+/// Another reading with the key of a sample.
+fn another(sample: &Sample) -> Sample {
+    let mut another = sample.clone();
+    another.meta.humidity_percent = Some(7.0);
+    assert!(!another.is_same_reading(sample));
+    another
+}
+
+#[tokio::test]
+async fn another_reading_with_the_key_of_one_that_waits_is_a_conflict() {
+    let (store, remote, _folder) = spooled(100).await;
+    remote.away.store(true, Ordering::SeqCst);
+    let all = samples("a", 0..3);
+    assert_eq!(store.insert(&all[..1]).await.unwrap(), [Inserted::Stored]);
+    let other = another(&all[0]);
+    let batch = [other.clone(), all[0].clone(), all[1].clone()];
+    let expected = [Inserted::Conflict, Inserted::Duplicate, Inserted::Stored];
+    assert_eq!(store.insert(&batch).await.unwrap(), expected);
+    assert_eq!(store.waiting(), 2, "a conflict does not wait");
+    remote.away.store(false, Ordering::SeqCst);
+    let batch = [other, all[0].clone(), all[2].clone(), another(&all[1])];
+    let expected = [Inserted::Conflict, Inserted::Duplicate, Inserted::Stored, Inserted::Conflict];
+    assert_eq!(store.insert(&batch).await.unwrap(), expected);
+    assert_eq!((store.forward(10).await.unwrap(), store.waiting()), (2, 0));
+    assert_eq!(store.hourly(&hours()).await.unwrap(), Hourly::of(&all));
+    assert_eq!(store.get(&all[0].id()).await.unwrap().as_ref(), Some(&all[0]));
+}
+
+/// A sample that was acknowledged from the spool is not lost when the store turns out to have another reading under its key.
+#[tokio::test]
+async fn a_conflict_that_is_found_while_samples_move_is_handed_to_its_keeper() {
+    let (store, remote, _folder) = spooled(100).await;
+    let kept = Arc::new(Mutex::new(Vec::new()));
+    let keeps = Arc::new(AtomicBool::new(false));
+    let store = store.with_conflict_keeper({
+        let (kept, keeps) = (Arc::clone(&kept), Arc::clone(&keeps));
+        move |sample: &Sample| {
+            kept.lock().unwrap().push(sample.clone());
+            keeps.load(Ordering::SeqCst)
+        }
+    });
+    let all = samples("a", 0..6);
+    store.insert(&all[..1]).await.unwrap();
+    remote.away.store(true, Ordering::SeqCst);
+    // The store is not there to say that it knows this key.
+    let other = another(&all[0]);
+    assert_eq!(store.insert(&all[1..3]).await.unwrap(), [Inserted::Stored; 2]);
+    assert_eq!(store.insert(std::slice::from_ref(&other)).await.unwrap(), [Inserted::Stored]);
+    assert_eq!(store.insert(&all[3..]).await.unwrap(), [Inserted::Stored; 3]);
+    remote.away.store(false, Ordering::SeqCst);
+    // As long as it is not kept elsewhere it stays here, and stops no other.
+    assert_eq!(store.forward(100).await.unwrap(), 5);
+    assert_eq!(store.waiting(), 1);
+    for _ in 0..3 {
+        assert_eq!(store.forward(100).await.unwrap(), 0);
+    }
+    assert_eq!(store.waiting(), 1);
+    keeps.store(true, Ordering::SeqCst);
+    let mut moved = 0;
+    for _ in 0..3 {
+        moved += store.forward(100).await.unwrap();
+    }
+    assert_eq!((moved, store.waiting()), (1, 0));
+    assert_eq!(kept.lock().unwrap().last(), Some(&other));
+    assert!(kept.lock().unwrap().iter().all(|sample| *sample == other), "nothing else is handed over");
+    assert_eq!(store.get(&all[0].id()).await.unwrap().as_ref(), Some(&all[0]), "what was stored first stays");
+    assert_eq!(store.hourly(&hours()).await.unwrap(), Hourly::of(&all));
+}
+
+#[tokio::test]
+async fn a_conflict_without_a_keeper_stays_in_the_spool_and_stops_no_other() {
+    let (store, remote, folder) = spooled(100).await;
+    let all = samples("a", 0..2);
+    store.insert(&all[..1]).await.unwrap();
+    remote.away.store(true, Ordering::SeqCst);
+    let other = another(&all[0]);
+    store.insert(&[other.clone(), all[1].clone()]).await.unwrap();
+    remote.away.store(false, Ordering::SeqCst);
+    for _ in 0..4 {
+        store.forward(10).await.unwrap();
+    }
+    assert_eq!(store.waiting(), 1);
+    assert_eq!(remote.store.get(&all[1].id()).await.unwrap().as_ref(), Some(&all[1]));
+    drop(store);
+    assert_eq!(spool(folder.path()).await.get(&other.id()).await.unwrap(), Some(other), "nothing is lost");
+}

@@ -261,3 +261,21 @@ async fn the_documented_columns_show_what_the_sample_holds() {
     }
     assert!(frames > 10 && spectra > 5, "{frames} matrices, {spectra} spectra");
 }
+
+/// F20: a stored reading that is damaged proves nothing: the same sample again is no duplicate, so that its sender's copy is kept.
+#[tokio::test]
+async fn a_sample_whose_stored_reading_is_damaged_is_a_conflict() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path()).await;
+    let mut runner = TestRunner::deterministic();
+    let samples = prop::collection::vec(strategy::sample(), 60).new_tree(&mut runner).unwrap().current();
+    assert_eq!(store.insert(&samples).await.unwrap(), [Inserted::Stored; 60]);
+    assert_eq!(store.insert(&samples).await.unwrap(), [Inserted::Duplicate; 60]);
+    let url = format!("sqlite://{}", folder.path().join("samples.db").display());
+    let mut connection = SqliteConnection::connect(&url).await.unwrap();
+    let damage = sqlx::query("UPDATE sample SET frame = x'00' WHERE id = ?").bind(samples[41].id().as_bytes().to_vec());
+    assert_eq!(damage.execute(&mut connection).await.unwrap().rows_affected(), 1);
+    let mut expected = [Inserted::Duplicate; 60];
+    expected[41] = Inserted::Conflict;
+    assert_eq!(store.insert(&samples).await.unwrap(), expected);
+}

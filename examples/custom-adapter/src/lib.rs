@@ -1,4 +1,4 @@
-//! [`LogStore`]: a store of one's own, in ninety lines: a file of JSON lines that is only ever appended to, and an index in memory.
+//! [`LogStore`]: a store of one's own, in a hundred lines: a file of JSON lines that is only ever appended to, and an index in memory.
 //!
 //! It is no store for a line (it reads its whole file at the start and keeps all of it in memory). It shows what an adapter owes: the
 //! laws of [`SampleStore`], which its tests run by one macro.
@@ -6,7 +6,6 @@
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
 use sqal_core::{Sample, SampleId};
@@ -14,13 +13,21 @@ use sqal_storage::{
     DeviceTally, Hourly, HourlyQuery, Inserted, MemoryStore, Page, SampleQuery, SampleStore, StorageError,
     StorageErrorKind,
 };
+use tokio::sync::Mutex;
 
 /// A store in a file of JSON lines.
 #[derive(Debug)]
 pub struct LogStore {
-    file: Mutex<File>,
+    log: Mutex<Log>,
     /// The memory store answers; the file remembers.
     index: MemoryStore,
+}
+
+#[derive(Debug)]
+struct Log {
+    file: File,
+    /// The file never has more bytes.
+    most_bytes: u64,
 }
 
 fn error(kind: StorageErrorKind, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> StorageError {
@@ -47,7 +54,27 @@ impl LogStore {
             line.clear();
         }
         file.set_len(whole).map_err(unavailable)?;
-        Ok(Self { file: Mutex::new(file), index })
+        Ok(Self { log: Mutex::new(Log { file, most_bytes: u64::MAX }), index })
+    }
+
+    /// Limits the file to a number of bytes; a batch that would make it longer is [`Full`](StorageErrorKind::Full).
+    pub async fn limit_to(&self, most_bytes: u64) {
+        self.log.lock().await.most_bytes = most_bytes;
+    }
+}
+
+impl Log {
+    /// Appends a line: it is there whole, and on the disk, or not at all.
+    fn append(&mut self, line: &[u8]) -> Result<(), StorageError> {
+        let before = self.file.metadata().map_err(|source| error(StorageErrorKind::Unavailable, source))?.len();
+        if before.saturating_add(line.len() as u64) > self.most_bytes {
+            return Err(StorageError::new("log", StorageErrorKind::Full));
+        }
+        self.file.write_all(line).and_then(|()| self.file.sync_data()).map_err(|source| {
+            // A half of a line must not stand before the next one.
+            let _ = self.file.set_len(before);
+            error(StorageErrorKind::Full, source)
+        })
     }
 }
 
@@ -57,15 +84,9 @@ impl SampleStore for LogStore {
         // A batch is a line: it is there whole or not at all.
         let mut line = serde_json::to_vec(batch).map_err(|source| error(StorageErrorKind::Refused, source))?;
         line.push(b'\n');
-        {
-            let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-            let before = file.metadata().map_err(|source| error(StorageErrorKind::Unavailable, source))?.len();
-            if let Err(source) = file.write_all(&line).and_then(|()| file.sync_data()) {
-                // A half of a line must not stand before the next one.
-                let _ = file.set_len(before);
-                return Err(error(StorageErrorKind::Full, source));
-            }
-        }
+        // Held until the index knows the batch too: of two writers of one id, file and index have the same first.
+        let mut log = self.log.lock().await;
+        log.append(&line)?;
         self.index.insert(batch).await
     }
 

@@ -1,15 +1,31 @@
-//! All laws by one macro, and the one that only a second opening can show.
+//! All laws by one macro, and what only a file shows: a line that a crash has cut.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use async_trait::async_trait;
 use custom_adapter::LogStore;
-use sqal_storage::conformance::scored;
+use sqal_core::DeviceId;
+use sqal_storage::conformance::{Fault, StorePlace, scored};
 use sqal_storage::{SampleStore, sample_store_conformance};
 
-sample_store_conformance!(async {
-    let folder = tempfile::tempdir().unwrap();
-    // The file lives on while it is open, with or without its name.
-    LogStore::open(&folder.path().join("samples.log")).await.unwrap()
-});
+/// A folder with a log in it.
+struct Folder(tempfile::TempDir);
+
+#[async_trait]
+impl StorePlace for Folder {
+    type Store = LogStore;
+
+    async fn open(&self) -> LogStore {
+        LogStore::open(&self.0.path().join("samples.log")).await.unwrap()
+    }
+
+    /// A disk without room: it refuses every device until the log is opened again.
+    async fn refuse(&self, store: &LogStore, _: &DeviceId) -> Fault {
+        store.limit_to(0).await;
+        Fault::Injected
+    }
+}
+
+sample_store_conformance!(place: async { Folder(tempfile::tempdir().unwrap()) });
 
 #[tokio::test]
 async fn what_was_stored_is_there_after_a_crash_in_the_middle_of_the_next_line() {

@@ -4,6 +4,8 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
+use sqal_core::Sample;
+use sqal_http::DeadLetters;
 use sqal_resilience::{BreakerConfig, LogChanges, OpenFor, StateGauge, SystemClock};
 use sqal_storage::{
     GuardedStore, MeteredStore, PostgresConfig, PostgresStore, Register, SampleStore, SpooledStore, SqliteConfig,
@@ -12,7 +14,7 @@ use sqal_storage::{
 use tracing::info;
 
 use crate::Config;
-use crate::server::{AbortOnDrop, ServerError};
+use crate::server::{AbortOnDrop, ServerError, wall_clock};
 
 /// A spool holds at most so many samples: 4 GB, five weeks of a line of twenty stations.
 const SPOOL: u64 = 2_000_000;
@@ -39,10 +41,10 @@ enum Connections {
 
 impl Database {
     /// Opens what the configuration names.
-    pub(crate) async fn open(config: &Config) -> Result<Self, ServerError> {
+    pub(crate) async fn open(config: &Config, letters: &Arc<DeadLetters>) -> Result<Self, ServerError> {
         match &config.database_url {
             None => Self::embedded(config).await,
-            Some(url) => Self::remote(config, &PostgresConfig::new(&url.0)?).await,
+            Some(url) => Self::remote(config, &PostgresConfig::new(&url.0)?, letters).await,
         }
     }
 
@@ -62,11 +64,20 @@ impl Database {
     }
 
     /// A PostgreSQL, and a local file in which samples wait while it is away.
-    async fn remote(config: &Config, database: &PostgresConfig) -> Result<Self, ServerError> {
+    ///
+    /// A sample from the file whose name another reading has in the database is kept as a dead letter.
+    async fn remote(
+        config: &Config,
+        database: &PostgresConfig,
+        letters: &Arc<DeadLetters>,
+    ) -> Result<Self, ServerError> {
         let postgres = Arc::new(PostgresStore::open(database).await?);
         info!(?database, timescale = ?postgres.timescale(), "database ready");
         let spool = Arc::new(SqliteStore::open(&SqliteConfig::at(config.data_dir.join("spool.db"))).await?);
-        let store = Arc::new(SpooledStore::new(guarded(Arc::clone(&postgres))?, Arc::clone(&spool), SPOOL).await?);
+        let spooled = SpooledStore::new(guarded(Arc::clone(&postgres))?, Arc::clone(&spool), SPOOL).await?;
+        let letters = Arc::clone(letters);
+        let keeper = move |sample: &Sample| letters.keep_conflict(sample, wall_clock());
+        let store = Arc::new(spooled.with_conflict_keeper(keeper));
         let forwarding = tokio::spawn({
             let store = Arc::clone(&store);
             async move { store.keep_forwarding(WriterConfig::usual().backoff).await }

@@ -114,6 +114,7 @@ fn describe() {
         "Time to answer, of routes with an objective"
     );
     describe_counter!("dead_letters_dropped_total", "Refused frames that were not kept: too many of one holder");
+    describe_counter!("samples_conflict_total", "Readings whose device, time and name another reading had");
     describe_gauge!("dead_letters", "Frames that were refused for good and are kept");
     describe_gauge!("spool_samples_waiting", "Samples that were acknowledged and wait for the database");
     describe_counter!("cache_bypass_total", "Reads that went past a shared cache that was away");
@@ -132,6 +133,7 @@ fn describe() {
     gauge!("dead_letters").set(0.0);
     for name in [
         "dead_letters_dropped_total",
+        "samples_conflict_total",
         "websocket_messages_received_total",
         "websocket_messages_sent_total",
         "websocket_errors_total",

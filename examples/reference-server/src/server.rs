@@ -95,7 +95,8 @@ pub async fn serve(config: Config, ready: impl FnOnce(SocketAddr)) -> Result<(),
     std::fs::create_dir_all(&config.data_dir)
         .map_err(|source| ServerError::DataDir { path: config.data_dir.clone(), source })?;
     let _ours = ours(&config.data_dir)?;
-    let Ok(opened) = shutdown.unless_begun(Box::pin(Database::open(&config))).await else {
+    let letters = Arc::new(DeadLetters::in_file(&config.data_dir.join("dead-letters.ndjson"))?);
+    let Ok(opened) = shutdown.unless_begun(Box::pin(Database::open(&config, &letters))).await else {
         return Ok(()); // nothing was opened yet
     };
     let database = opened?;
@@ -113,7 +114,7 @@ pub async fn serve(config: Config, ready: impl FnOnce(SocketAddr)) -> Result<(),
         let health = services.health.clone();
         async move { health.run(Duration::from_secs(1)).await }
     }));
-    services.dead_letters = Arc::new(DeadLetters::in_file(&config.data_dir.join("dead-letters.ndjson"))?);
+    services.dead_letters = letters;
     services.access = Arc::new(config.access);
     (services.quotas, services.legacy) = (Arc::new(config.quotas), config.legacy);
     services.connect_limit = config.connections.map(|quota| {

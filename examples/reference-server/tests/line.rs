@@ -411,6 +411,7 @@ fn probes_and_metrics_answer() {
         "api_slo_error_breach_total{endpoint=\"/ready\"} 0",
         "api_slo_request_duration_seconds_bucket{endpoint=\"/api/sqal/latest\",le=\"0.25\"}",
         "dead_letters_dropped_total 0",
+        "samples_conflict_total 0",
         "db_connections_in_use{pool=\"readers\"} ",
         "http_requests_total{method=\"GET\",endpoint=\"/health\",status=\"200\"} 1",
         "http_request_duration_seconds_bucket{method=\"GET\",endpoint=\"/health\",le=\"0.005\"}",

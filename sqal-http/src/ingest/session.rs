@@ -259,13 +259,13 @@ fn take(
     sequence: u64,
     text: &str,
 ) -> Result<PendingAnswer, PendingAnswer> {
-    let sample =
+    let accepted =
         judge(services, caller, text).map_err(|problem| refused(caller, sequence, sample_id_of(text), problem))?;
-    line.is_of(sample.key.device_id);
-    let services = Arc::clone(services);
+    line.is_of(accepted.sample.key.device_id);
+    let (services, holder) = (Arc::clone(services), caller.holder());
     Ok(Box::pin(async move {
-        let outcome = hand_in(&services, &sample).await;
-        Answer::to_sample(sequence, &sample, outcome).text()
+        let outcome = hand_in(&services, &accepted.sample, holder).await;
+        Answer::to_sample(sequence, &accepted, outcome).text()
     }))
 }
 

@@ -61,9 +61,9 @@ async fn rows(services: &Services, caller: Caller, text: &str) -> Result<Results
         return Err(Problem::batch_too_large(&format!("more than {MOST_ROWS} frames"), &format!("{MOST_ROWS} frames")));
     }
     let answers = (1..).zip(rows).map(async |(row, text)| match judge(services, &caller, text) {
-        Ok(sample) => {
-            let outcome = hand_in(services, &sample).await;
-            Answer::to_sample(row, &sample, outcome)
+        Ok(accepted) => {
+            let outcome = hand_in(services, &accepted.sample, caller.holder()).await;
+            Answer::to_sample(row, &accepted, outcome)
         }
         Err(problem) => Answer::refused(row, sample_id_of(text), problem),
     });

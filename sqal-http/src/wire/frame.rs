@@ -18,6 +18,8 @@ pub(crate) struct Incoming {
     pub(crate) reported: Option<Reported>,
     pub(crate) meta: Meta,
     pub(crate) profile: Name<64>,
+    /// Whether the timestamp was finer than a microsecond, and was cut.
+    pub(crate) time_cut: bool,
 }
 
 // The frame as JSON. What the device computed itself is allowed and ignored, but for its final score and grade.
@@ -240,6 +242,7 @@ fn check(frame: Frame) -> Result<Incoming, Vec<Violation>> {
             reported,
             meta: Meta { firmware_version, temperature_c, humidity_percent },
             profile,
+            time_cut: time::is_finer_than_micros(&frame.timestamp),
         }),
         _ => Err(wrong),
     }
@@ -343,6 +346,7 @@ mod tests {
     use super::*;
     use fixtures::strategy;
     use proptest::prelude::*;
+    use sqal_core::{ProfileRef, Sample};
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
@@ -356,6 +360,24 @@ mod tests {
             prop_assert_eq!(incoming.tof, sample.tof);
             prop_assert_eq!(incoming.spectrum, sample.spectrum);
             prop_assert_eq!(incoming.meta, sample.meta);
+        }
+
+        #[test]
+        fn the_frame_of_a_sample_says_what_its_device_sent(sample in strategy::sample()) {
+            prop_assume!(sample.tof.is_some() || sample.spectrum.is_some());
+            let text = serde_json::to_string(&super::super::frame_of(&sample)).unwrap();
+            let Incoming { key, tof, spectrum, reported, meta, profile, time_cut } = parse(&text).unwrap();
+            prop_assert!(!time_cut);
+            prop_assert_eq!(reported, sample.reported);
+            let again = Sample {
+                key,
+                tof,
+                spectrum,
+                meta,
+                profile: ProfileRef { name: profile, ..sample.profile },
+                ..sample.clone()
+            };
+            prop_assert!(again.is_same_reading(&sample));
         }
 
         #[test]

@@ -8,6 +8,7 @@ mod statistics;
 mod talk;
 mod time;
 
+pub(crate) use document::frame_of;
 pub use document::{Document, document};
 pub(crate) use frame::{Incoming, parse, pointer, sample_id_of};
 pub(crate) use reference::{Reference, hash};

@@ -20,6 +20,12 @@ pub fn parse(text: &str) -> Option<Timestamp> {
     i64::try_from(micros).ok().and_then(|micros| Timestamp::from_micros(micros).ok())
 }
 
+/// Whether an RFC 3339 text is finer than a microsecond: a digit other than 0 after the sixth of its fraction. [`parse`] cuts these.
+pub(crate) fn is_finer_than_micros(text: &str) -> bool {
+    let fraction = text.split_once('.').map_or("", |(_, fraction)| fraction);
+    fraction.bytes().take_while(u8::is_ascii_digit).skip(6).any(|digit| digit != b'0')
+}
+
 /// For `#[serde(with = …)]`: RFC 3339 text, or nothing.
 pub(crate) mod rfc3339_or_none {
     use serde::{Deserialize, Deserializer, Serializer, de};
@@ -59,5 +65,20 @@ mod tests {
         assert_eq!(parse("2024-10-26T23:00:00Z").map(Timestamp::micros), Some(1_729_983_600_000_000));
         assert_eq!(parse("2024-10-27T01:00:00+02:00").map(Timestamp::micros), Some(1_729_983_600_000_000));
         assert_eq!(parse("2024-10-26"), None);
+    }
+
+    #[test]
+    fn digits_beyond_microseconds_are_noticed_and_zeros_are_not() {
+        for whole in ["2024-10-26T23:00:00Z", "2024-10-26T23:00:00.123456Z", "2024-10-26T23:00:00.123456000000+02:00"] {
+            assert!(!is_finer_than_micros(whole), "{whole}");
+        }
+        for finer in [
+            "2024-10-26T23:00:00.1234561Z",
+            "2024-10-26T23:00:00.000000001-05:00",
+            "2024-10-26T23:00:00.0000000000009Z",
+        ] {
+            assert!(is_finer_than_micros(finer), "{finer}");
+            assert!(parse(finer).is_some());
+        }
     }
 }

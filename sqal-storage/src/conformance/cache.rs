@@ -182,10 +182,12 @@ macro_rules! cache_conformance {
     };
     (@each $make:expr; $($law:ident)*) => {
         $(
-            #[tokio::test]
-            async fn $law() {
-                let cache = $make.await;
-                $crate::conformance::cache::$law(&cache).await;
+            #[test]
+            fn $law() {
+                $crate::conformance::run(async {
+                    let cache = $make.await;
+                    $crate::conformance::cache::$law(&cache).await;
+                });
             }
         )*
     };

@@ -127,10 +127,12 @@ macro_rules! custody_conformance {
     };
     (@each $make:expr; $($law:ident)*) => {
         $(
-            #[tokio::test]
-            async fn $law() {
-                let store = $make.await;
-                $crate::conformance::custody::$law(&store).await;
+            #[test]
+            fn $law() {
+                $crate::conformance::run(async {
+                    let store = $make.await;
+                    $crate::conformance::custody::$law(&store).await;
+                });
             }
         )*
     };

@@ -129,9 +129,11 @@ macro_rules! fields_conformance {
     };
     (@each $make:expr; $($law:ident($($made:ident),+))*) => {
         $(
-            #[tokio::test]
-            async fn $law() {
-                $crate::fields_conformance! { @run $make; $law($($made),+) }
+            #[test]
+            fn $law() {
+                $crate::conformance::run(async {
+                    $crate::fields_conformance! { @run $make; $law($($made),+) }
+                });
             }
         )*
     };

@@ -140,9 +140,11 @@ macro_rules! register_conformance {
     };
     (@each $make:expr; $($law:ident($($made:ident),+))*) => {
         $(
-            #[tokio::test]
-            async fn $law() {
-                $crate::register_conformance! { @run $make; $law($($made),+) }
+            #[test]
+            fn $law() {
+                $crate::conformance::run(async {
+                    $crate::register_conformance! { @run $make; $law($($made),+) }
+                });
             }
         )*
     };

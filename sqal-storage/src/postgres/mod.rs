@@ -19,12 +19,12 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use sqal_core::{Sample, SampleId};
+use sqal_core::{Sample, SampleId, Timestamp};
 use sqlx::postgres::{PgConnection, PgPoolOptions, PgRow, Postgres};
 use sqlx::{AssertSqlSafe, Connection, Row, Transaction};
 use tracing::{debug, error, info};
 
-use crate::record::Batch;
+use crate::record::{Batch, Before};
 use crate::schema::Schema;
 use crate::{
     DeviceTally, Hourly, HourlyQuery, Inserted, Page, PoolUse, SampleQuery, SampleStore, StorageError, StorageErrorKind,
@@ -279,7 +279,23 @@ impl PostgresStore {
             rows::bind(sqlx::query(statements::INSERT), &records).fetch_all(connection).await
         };
         let stored: Result<Vec<_>, _> = self.writers.with(insert).await?.iter().map(rows::id).collect();
-        Ok(batch.outcomes(stored.map_err(corrupt)?))
+        let stored = stored.map_err(corrupt)?;
+        let there = self.there_before(&batch.known(&stored)).await?;
+        Ok(batch.outcomes(stored, &there))
+    }
+
+    /// The samples that were there before a batch came, to be compared with what came. A batch that is new asks for none.
+    async fn there_before(&self, known: &[(SampleId, Timestamp)]) -> Result<Vec<Before>, StorageError> {
+        if known.is_empty() {
+            return Ok(Vec::new());
+        }
+        let ids: Vec<_> = known.iter().map(|(id, _)| Id(*id.as_bytes())).collect();
+        let times: Vec<_> = known.iter().map(|(_, time)| Micros(time.micros())).collect();
+        let query = sqlx::query(statements::KNOWN).bind(ids).bind(times);
+        let found = self.writers.with(async |connection| query.fetch_all(connection).await).await?;
+        let there: Vec<_> = found.iter().map(rows::before).collect::<Result<_, _>>().map_err(corrupt)?;
+        // One that was purged or erased since the batch was inserted is durable no more: the same batch again stores it.
+        if there.len() < known.len() { Err(refused(StorageErrorKind::Busy)) } else { Ok(there) }
     }
 
     /// Reads hours of a span, of all devices or of one.
@@ -305,7 +321,7 @@ impl PostgresStore {
     /// The server stores one part while the next is written.
     async fn copy(&self, batch: &Batch<'_>) -> Result<Vec<Inserted>, StorageError> {
         let mut connection = self.writers.take().await?;
-        let outcomes = batch.outcomes(batch.ids());
+        let outcomes = batch.outcomes(batch.ids(), &[]);
         {
             let mut transaction = connection.get().begin().await.map_err(storage_error)?;
             #[expect(clippy::disallowed_methods, reason = "the driver measures its queries too, but for this one")]

@@ -3,9 +3,10 @@
 use sqal_core::{DeviceId, Name, Sample, SampleId, Score, Timestamp};
 use sqlx::postgres::{PgArguments, PgRow, Postgres};
 use sqlx::query::Query;
+use tracing::error;
 
 use super::encoding::{Id, Micros};
-use crate::record::{Record, Stored};
+use crate::record::{Before, Record, Stored};
 use crate::{
     Action, AuditEntry, Cursor, DeviceTally, Entry, FieldKey, FieldName, Head, Hour, Hourly, KeyId, Sealed, Tally,
 };
@@ -113,6 +114,12 @@ pub(super) fn to_sample(row: &PgRow) -> Result<Sample, String> {
         findings: column(row, "findings")?,
     };
     stored.sample()
+}
+
+/// A sample that was there before; a damaged one is said in the log.
+pub(super) fn before(row: &PgRow) -> Result<Before, String> {
+    let sample = to_sample(row).map_err(|what| error!(what, "a stored sample is damaged")).ok();
+    Ok(Before { id: id(row)?, sample })
 }
 
 /// The hour of a row.

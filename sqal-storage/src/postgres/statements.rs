@@ -350,6 +350,12 @@ macro_rules! samples {
 /// One sample: bind its id, and the times between which an id like it lies, so that one partition is read.
 pub(super) const GET: &str = samples!("id = $1 AND timestamp >= $2 AND timestamp < $3");
 
+/// The samples of these ids that are there: bind the ids and their times, so that one partition is read for each.
+pub(super) const KNOWN: &str = "
+SELECT id, timestamp, device_id, sample_id, received_at, frame, findings
+FROM unnest($1::uuid[], $2::timestamptz[]) AS known (known_id, known_time)
+JOIN sample ON id = known_id AND timestamp = known_time";
+
 /// A page of all devices, newest first: bind time, id, limit.
 pub(super) const PAGE: &str =
     samples!("timestamp <= $1 AND (timestamp, id) < ($1, $2) ORDER BY timestamp DESC, id DESC LIMIT $3");

@@ -3,7 +3,7 @@
 mod findings;
 mod findings_v1;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use sqal_core::{DeviceId, Measured, Name, Sample, SampleId, SampleKey, Timestamp};
 
@@ -121,6 +121,18 @@ impl Stored<'_> {
     }
 }
 
+/// A sample that was there before a batch came; `None` if its row is damaged.
+#[derive(Debug)]
+pub(crate) struct Before {
+    pub(crate) id: SampleId,
+    pub(crate) sample: Option<Sample>,
+}
+
+/// What a sample is whose id is taken. A stored one that cannot be read (`None`) is no proof that the device sent the same again.
+pub(crate) fn known_as(stored: Option<&Sample>, offered: &Sample) -> Inserted {
+    if stored.is_some_and(|stored| stored.is_same_reading(offered)) { Inserted::Duplicate } else { Inserted::Conflict }
+}
+
 /// A batch in the order in which every writer stores it, each id once, and the way back to one outcome per sample.
 ///
 /// Two writers that hold locks of the same samples take them in the same order and cannot wait for each other in a circle.
@@ -174,11 +186,39 @@ impl<'a> Batch<'a> {
             .map(move |part| part.iter().map(|k| Record::of(&self.samples[*k], self.ids[*k], backend)).collect())
     }
 
-    /// The outcomes in the batch's own order, from the ids that were new.
-    pub(crate) fn outcomes(&self, stored: impl IntoIterator<Item = SampleId>) -> Vec<Inserted> {
+    /// Which samples were there before, from the ids that were new: id and time. Empty for a batch that is new.
+    pub(crate) fn known(&self, stored: &[SampleId]) -> Vec<(SampleId, Timestamp)> {
+        if stored.len() == self.len() {
+            return Vec::new();
+        }
+        let new: HashSet<_> = stored.iter().copied().collect();
+        let all = self.order.iter().map(|k| (self.ids[*k], self.samples[*k].key.timestamp));
+        all.filter(|(id, _)| !new.contains(id)).collect()
+    }
+
+    /// The outcomes in the batch's own order, from the ids that were new and the samples that were there before.
+    pub(crate) fn outcomes(&self, stored: impl IntoIterator<Item = SampleId>, there: &[Before]) -> Vec<Inserted> {
         let mut new: HashSet<_> = stored.into_iter().collect();
-        let outcome = |id| if new.remove(id) { Inserted::Stored } else { Inserted::Duplicate };
-        self.ids.iter().map(outcome).collect()
+        // Most batches are all new: then there is nothing to compare.
+        if new.len() == self.samples.len() {
+            return vec![Inserted::Stored; self.samples.len()];
+        }
+        let mut first: HashMap<SampleId, &Sample> = HashMap::new();
+        for Before { id, sample } in there {
+            if let Some(sample) = sample {
+                first.insert(*id, sample);
+            }
+        }
+        let mut outcomes = Vec::with_capacity(self.samples.len());
+        for (id, sample) in self.ids.iter().zip(self.samples) {
+            outcomes.push(if new.remove(id) {
+                first.insert(*id, sample);
+                Inserted::Stored
+            } else {
+                known_as(first.get(id).copied(), sample)
+            });
+        }
+        outcomes
     }
 
     /// What the new ones come to, by device and hour, in that order.

@@ -226,7 +226,15 @@ async fn store(transaction: &mut Transaction<'_, Sqlite>, batch: &Batch<'_>) -> 
             stored.push(rows::id(&row).map_err(corrupt)?);
         }
     }
-    let outcomes = batch.outcomes(stored);
+    let known = batch.known(&stored);
+    let there = if known.is_empty() {
+        Vec::new()
+    } else {
+        let ids = rows::json_of(known.iter().map(|(id, _)| id));
+        let found = sqlx::query(statements::KNOWN).bind(ids).fetch_all(&mut **transaction).await;
+        found.map_err(storage_error)?.iter().map(rows::before).collect::<Result<Vec<_>, _>>().map_err(corrupt)?
+    };
+    let outcomes = batch.outcomes(stored, &there);
     for (device, Hourly { hour, tally }) in batch.hours(&outcomes) {
         let query = rows::bind_hour(sqlx::query(statements::ADD_TO_HOUR), hour, &device, &tally);
         query.execute(&mut **transaction).await.map_err(storage_error)?;

@@ -3,9 +3,10 @@
 use sqal_core::{DeviceId, Name, Sample, SampleId, Score, Timestamp};
 use sqlx::query::Query;
 use sqlx::sqlite::{Sqlite, SqliteArguments, SqliteRow};
+use tracing::error;
 
 use super::error::storage_error;
-use crate::record::{Record, Stored};
+use crate::record::{Before, Record, Stored};
 use crate::{
     Action, AuditEntry, Cursor, DeviceTally, Entry, FieldKey, FieldName, Head, Hour, Hourly, KeyId, Sealed,
     StorageError, Tally,
@@ -94,6 +95,18 @@ pub(super) fn to_sample(row: &SqliteRow) -> Result<Sample, String> {
         findings: column(row, "findings")?,
     };
     stored.sample()
+}
+
+/// A sample that was there before; a damaged one is said in the log.
+pub(super) fn before(row: &SqliteRow) -> Result<Before, String> {
+    let sample = to_sample(row).map_err(|what| error!(what, "a stored sample is damaged")).ok();
+    Ok(Before { id: id(row)?, sample })
+}
+
+/// Ids as one value to bind: a JSON array of hexadecimal texts.
+pub(super) fn json_of<'i>(ids: impl Iterator<Item = &'i SampleId>) -> String {
+    let texts: Vec<_> = ids.map(|id| format!("\"{id}\"")).collect();
+    format!("[{}]", texts.join(","))
 }
 
 /// The hour of a row.

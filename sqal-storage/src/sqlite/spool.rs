@@ -1,14 +1,15 @@
 //! What a [`Spool`](crate::SpooledStore) asks of the embedded store beyond the port: the oldest arrivals, and taking samples out.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
-use sqal_core::{Sample, SampleId};
+use sqal_core::Sample;
 use sqlx::Row;
 use tracing::error;
 
 use super::error::{corrupt, storage_error};
 use super::{SqliteStore, rows, statements};
-use crate::{Hour, StorageError};
+use crate::record::{Before, known_as};
+use crate::{Hour, Inserted, StorageError};
 
 impl SqliteStore {
     /// How many samples there are.
@@ -51,15 +52,16 @@ impl SqliteStore {
         .await
     }
 
-    /// Which of these are there.
-    pub(crate) async fn known(&self, ids: &[SampleId]) -> Result<Vec<bool>, StorageError> {
-        let mut connection = self.readers.acquire().await.map_err(storage_error)?;
-        let mut known = Vec::with_capacity(ids.len());
-        for id in ids {
-            let query = sqlx::query(statements::IS_KNOWN).bind(id.as_bytes().to_vec());
-            let row = query.fetch_one(&mut *connection).await.map_err(storage_error)?;
-            known.push(row.try_get(0).map_err(|error| corrupt(error.to_string()))?);
+    /// What each of these samples would be if it were inserted: a duplicate or a conflict if its id is there, otherwise `None`.
+    pub(crate) async fn known(&self, samples: &[Sample]) -> Result<Vec<Option<Inserted>>, StorageError> {
+        let ids: Vec<_> = samples.iter().map(Sample::id).collect();
+        let query = sqlx::query(statements::KNOWN).bind(rows::json_of(ids.iter()));
+        let mut there = HashMap::new();
+        for row in query.fetch_all(&self.readers).await.map_err(storage_error)? {
+            let Before { id, sample } = rows::before(&row).map_err(corrupt)?;
+            there.insert(id, sample);
         }
-        Ok(known)
+        let offered = ids.iter().zip(samples);
+        Ok(offered.map(|(id, sample)| there.get(id).map(|stored| known_as(stored.as_ref(), sample))).collect())
     }
 }

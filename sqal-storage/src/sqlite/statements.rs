@@ -348,8 +348,10 @@ pub(super) const COUNT: &str = "SELECT count(*) FROM sample";
 pub(super) const FIRST_COME: &str = "
 SELECT rowid, timestamp, device_id, sample_id, received_at, frame, findings FROM sample WHERE rowid > ? ORDER BY rowid LIMIT ?";
 
-/// Whether an id is there.
-pub(super) const IS_KNOWN: &str = "SELECT EXISTS (SELECT 1 FROM sample WHERE id = ?)";
+/// The samples of these ids that are there: bind a JSON array of hexadecimal texts.
+pub(super) const KNOWN: &str = "
+SELECT id, timestamp, device_id, sample_id, received_at, frame, findings FROM sample
+WHERE id IN (SELECT unhex(value, '-') FROM json_each(?))";
 
 /// Takes a sample out; its hour must be counted anew.
 pub(super) const TAKE_OUT: &str = "DELETE FROM sample WHERE id = ?";
