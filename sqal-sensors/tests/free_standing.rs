@@ -63,7 +63,7 @@ fn what_stands_free_and_is_good_is_graded_good() {
         let mut station = Station::new(9);
         let truth = analysed(&profile(1e5, 20.0, 3.5), &Station::noiseless(&scene)).findings;
         let (height, variation) =
-            (truth.avg_height_mm.unwrap().value(), truth.height_variation_mm.map_or(0.0, |v| v.value()));
+            (truth.avg_height_mm.unwrap().value(), truth.height_variation_mm.map_or(0.0, sqal_core::Measured::value));
         let profile = profile(scene.volume_mm3(), height, variation + 3.0);
         let (mut good, mut defects) = (0, Vec::new());
         for _ in 0..100 {
