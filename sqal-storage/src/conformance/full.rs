@@ -5,7 +5,7 @@ use sqal_core::{
     DefectExtent, DefectKind, Defects, DistanceKind, Flag, Flags, Gain, Grade, Grid, HeightBins, Inspection,
     Instrument, IntegrationTime, Measured, Meta, Name, OutlierTest, ProfileRef, PulseStatistics, Reasons,
     ReflectanceStatistics, Reported, RuleKind, Sample, Score, Severity, SpectralFindings, Spectrum, TargetStatus,
-    Timestamp, TofFindings, TofFrame, TofReading, Verdict, ZoneSet,
+    Timestamp, TofFindings, TofFrame, TofReading, Unseen, Verdict, ZoneSet,
 };
 
 use super::sample;
@@ -100,9 +100,15 @@ fn assessed<F>(findings: F, value: f64, kind: DefectKind) -> Assessment<F> {
         grade: Some(Grade::B),
         reliability: score(0.95),
         coverage: score(0.875),
+        unseen: unseen(),
         defects: defects(kind),
         flags: Flags::default().with(Flag::Imputed).with(Flag::RimReference),
     }
+}
+
+fn unseen() -> Unseen {
+    let [area, window, channels, sensors, evidence] = [0.0625, 0.25, 0.125, 0.5, 0.375].map(score);
+    Unseen { area, window, channels, sensors, evidence }
 }
 
 fn areal(scale: f64) -> ArealParameters {
@@ -201,6 +207,7 @@ fn verdict() -> Verdict {
         calibrated: Some(CalibratedConfidence { confidence: score(0.8125), version: 5 }),
         conformity_probability: score(0.96875),
         coverage: score(0.90625),
+        unseen: unseen(),
         conflict: score(0.125),
         defects: defects(DefectKind::Dent),
         reasons: Reasons { rule: RuleKind::HarmonicMean, weakest: Some(Instrument::Tof), next: Some(next) },
