@@ -2,7 +2,7 @@
 
 use sqal_core::{DefectKind, Flag};
 
-const PAGE: &str = include_str!("../src/dashboard/dashboard.js");
+const PAGE: &str = include_str!("../src/dashboard/script/words.js");
 
 #[test]
 fn every_defect_and_flag_has_words_in_both_languages() {
