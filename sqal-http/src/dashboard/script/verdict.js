@@ -112,17 +112,18 @@ function buildVerdict(station) {
 
   function update(entry) {
     const { grade, calibration } = entry;
-    const measurable = isMeasurable(entry.score, entry.u);
+    const measurable = !calibration && isMeasurable(entry.score, entry.u);
     const digits = digitsFor(entry.u, 2);
     badge.replaceChildren(calibration ? t("calibrationMark") : word(grade), ...(calibration ? [] : [gradeMark(grade)]));
     badge.setAttribute("aria-label", pair(t("grade"), calibration ? t("calibration") : word(grade)));
-    score.textContent = measurable ? number(entry.score, digits) : scoreText(entry.score, entry.u);
-    score.classList.toggle("no-score", finite(entry.score) && !measurable);
+    const unmeasurable = !calibration && finite(entry.score) && !measurable;
+    score.textContent = measurable ? number(entry.score, digits) : unmeasurable ? t("notMeasurable") : NONE;
+    score.classList.toggle("no-score", unmeasurable);
     u.textContent = measurable ? uncertainty(entry.u, digits) : "";
     u.title = t("u");
     confidence.value.textContent = measurable ? chance(entry.confidence) : NONE;
     // A rejected tray conforms to nothing: its 100 % would read as praise.
-    conformity.value.textContent = grade === "REJECT" ? NONE : chance(entry.conformity);
+    conformity.value.textContent = grade === "REJECT" || calibration ? NONE : chance(entry.conformity);
     reasons.replaceChildren(...fewReasons(entry).map((text) => el("li", "reason", text)));
     if (entry.sample) details.update(entry);
   }

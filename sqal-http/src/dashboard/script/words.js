@@ -7,7 +7,7 @@ const TEXT = {
   // The frame of the page.
   skip: ["Skip to the stations", "Aller aux postes"], tagline: ["Tray quality, live", "Qualité des barquettes, en direct"],
   totals: ["Line totals", "Totaux de la ligne"], language: ["Language", "Langue"], stations: ["Stations", "Postes"],
-  seen: ["Trays seen by this page", "Barquettes vues par cette page"], rejectRate: ["Reject rate", "Taux de rejet"],
+  seen: ["Trays seen here", "Barquettes vues ici"], rejectRate: ["Reject rate", "Taux de rejet"],
   ofShown: ["of {n} shown", "sur {n} affichées"], notCurrent: ["not current", "pas à jour"],
   connecting: ["connecting", "connexion"], live: ["live", "en direct"], lost: ["reconnecting", "reconnexion"],
   overview: ["Overview", "Vue d’ensemble"], waiting: ["Waiting for the first tray.", "En attente de la première barquette."],
