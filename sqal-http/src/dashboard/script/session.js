@@ -14,6 +14,7 @@ function drawWho({ name, role }) {
   page.who.replaceChildren(name ? el("bdi", "", name) : t("openServer"), ...(name && role ? [` · ${word(role)}`] : []));
   page.who.hidden = !role;
   page["sign-out"].hidden = !name;
+  document.body.classList.toggle("open-server", role !== undefined && !name);
 }
 
 let whoLooks = {};
@@ -23,7 +24,7 @@ function signInNeeded() {
   situation.signedOut = true;
   events?.close();
   events = null;
-  setConnection("lost");
+  setConnection("out");
   document.body.classList.add("signed-out");
   page["sign-in-again"].hidden = false;
   drawWho({});

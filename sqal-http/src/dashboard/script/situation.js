@@ -63,7 +63,8 @@ function drawSituation() {
   const parts = [["countOnline", online], ["countLate", late], ["countOffline", offline]].filter(([, n]) => n > 0).map(([key, n]) => t(key, { n }));
   if (leftOut > 0) parts.push(t("notShown", { n: number(leftOut, 0) }));
   const counted = t(working.length === 1 ? "countedOne" : "counted", { n: number(working.length, 0) });
-  show(page.state, away || !working.length ? counted : pair(counted, parts.join(" · ")));
+  const all = away || !parts.length ? counted : pair(counted, parts.join(" · "));
+  show(page.state, working.length ? all : null);
   const attention = away || allStopped ? [] : working.filter((station) => station.needsAttention);
   drawAttention(attention);
   const stale = away || allStopped || signedOut;

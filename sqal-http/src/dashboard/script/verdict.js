@@ -27,10 +27,9 @@ function reasonsOf(entry) {
   const profile = profileOf(entry);
   const outside = profile ? outOfLimits(entry.quantities, profile).map(limitText) : [];
   const defects = entry.graveDefects.map(({ kind, severity }) => `${word(kind)} (${word(severity).toLowerCase()})`);
-  const measured = [];
-  if (!finite(entry.score)) measured.push(t("nothingMeasured"));
-  else if (!isMeasurable(entry.score, entry.u)) measured.push(t("coversScale", { u: number(entry.u, 2) }));
-  const reasons = [...measured, ...outside, ...defects];
+  const unmeasurable = finite(entry.score) && !isMeasurable(entry.score, entry.u) ? [t("coversScale", { u: number(entry.u, 2) })] : [];
+  const unmeasured = finite(entry.score) ? [] : [t("nothingMeasured")];
+  const reasons = [...unmeasured, ...outside, ...unmeasurable, ...defects];
   const sold = entry.grade !== "REJECT";
   if (!reasons.length && finite(entry.coverage) && entry.coverage < 0.75) reasons.push(t("partUnseen", { n: percent(entry.coverage) }));
   if (!reasons.length && !profile && entry.profile.name) reasons.push(t("limitsUnknown", { profile: entry.profile.name }));

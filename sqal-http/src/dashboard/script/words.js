@@ -9,7 +9,7 @@ const TEXT = {
   totals: ["Line totals", "Totaux de la ligne"], language: ["Language", "Langue"], stations: ["Stations", "Postes"],
   seen: ["Trays seen here", "Barquettes vues ici"], rejectRate: ["Reject rate", "Taux de rejet"],
   ofShown: ["of {n} shown", "sur {n} affichées"], notCurrent: ["not current", "pas à jour"],
-  connecting: ["connecting", "connexion"], live: ["live", "en direct"], lost: ["reconnecting", "reconnexion"],
+  connecting: ["connecting", "connexion"], live: ["live", "en direct"], lost: ["reconnecting", "reconnexion"], out: ["signed out", "déconnecté"],
   overview: ["Overview", "Vue d’ensemble"], waiting: ["Waiting for the first tray.", "En attente de la première barquette."],
   stationUrl: ["Stations send their readings to", "Les postes envoient leurs mesures à"],
   stationToken: ["Each station needs a token of its own, from the administrator of this server.", "Chaque poste a besoin d’un jeton à lui, donné par l’administrateur de ce serveur."],
