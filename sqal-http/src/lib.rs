@@ -36,6 +36,7 @@ mod commands;
 mod dashboard;
 mod dead_letters;
 mod decided;
+mod found;
 #[cfg(feature = "ws")]
 mod ingest;
 mod intake;
