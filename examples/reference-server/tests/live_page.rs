@@ -220,6 +220,14 @@ async fn numbers_and_reasons_are_in_the_words_of_the_language() {
             browser.value(&with(numbers)).await,
             serde_json::json!(["not measurable", "0.98 ± 0.02", "> 99 %", "> 99 %", "92.8 %"])
         );
+        // By the normal distribution: Φ(−0.4/√(1 + 0.2²)), and Φ(−0.1/√(0.6² + 0.1²)).
+        let desired = "[page.desirability({ target: { lo: 15, hi: 25, width: 1 } }, 14.6, 0.2), \
+            page.desirability({ smaller: { at: 3.5, width: 0.6 } }, 3.6, 0.1), \
+            page.desirability({ larger: { at: 3.5, width: 0.6 } }, 3.6, 0.1)]";
+        let desired: Vec<f64> = serde_json::from_value(browser.value(&with(desired)).await).unwrap();
+        for (found, expected) in desired.iter().zip([0.347_443, 0.434_709, 0.565_291]) {
+            assert!((found - expected).abs() < 1e-5, "{found} instead of {expected}");
+        }
         browser.value("document.querySelector('.top [data-lang=\"fr\"]').click()").await;
         browser
             .until(

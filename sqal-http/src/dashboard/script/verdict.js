@@ -19,6 +19,7 @@ function stat(key) {
   return { node: el("div", "stat", label("dt", key), value), value };
 }
 
+const LEAST_COVERAGE = 0.75; // below this share of the evidence no grade better than B is given
 const MOST_REASONS = 3; // as many lines as the card reserves
 
 // What decided about a tray, in lines; a tray of which nothing is out of order has one line, too.
@@ -29,9 +30,9 @@ function reasonsOf(entry) {
   const defects = entry.graveDefects.map(({ kind, severity }) => `${word(kind)} (${word(severity).toLowerCase()})`);
   const unmeasurable = finite(entry.score) && !isMeasurable(entry.score, entry.u) ? [t("coversScale", { u: number(entry.u, 2) })] : [];
   const unmeasured = finite(entry.score) ? [] : [t("nothingMeasured")];
-  const reasons = [...unmeasured, ...outside, ...unmeasurable, ...defects];
+  const unseen = finite(entry.coverage) && entry.coverage < LEAST_COVERAGE ? [t("partUnseen", { n: percent(entry.coverage) })] : [];
+  const reasons = [...unmeasured, ...outside, ...unmeasurable, ...unseen, ...defects];
   const sold = entry.grade !== "REJECT";
-  if (!reasons.length && finite(entry.coverage) && entry.coverage < 0.75) reasons.push(t("partUnseen", { n: percent(entry.coverage) }));
   if (!reasons.length && !profile && entry.profile.name) reasons.push(t("limitsUnknown", { profile: entry.profile.name }));
   if (!reasons.length) reasons.push(t(sold ? "withinLimits" : "notCertain"));
   return reasons;
