@@ -12,7 +12,7 @@ function serverAnswered() {
   drawSituation();
 }
 
-// Away since the last answer: nobody knows what was in between.
+// Away since the last answer: what was in between is not known.
 function serverSilent() {
   if (situation.serverAwaySince !== null) return;
   situation.serverAwaySince = situation.lastAnswer ?? 0;
