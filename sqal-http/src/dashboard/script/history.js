@@ -47,6 +47,7 @@ function buildHistory() {
   const line = svg("path", { class: "spark-line" });
   const spark = svg("svg", { class: "spark", viewBox: `0 0 ${KEEP} 20`, preserveAspectRatio: "none", "aria-hidden": "true" }, line);
   const strip = svg("svg", { class: "strip", viewBox: `0 0 ${KEEP} 23`, preserveAspectRatio: "none", role: "img" });
+  strip.dataset.i18nLabel = "historyTitle";
   const [high, low, tally] = [el("span"), el("span"), el("span", "tally")];
   const title = el("h4");
   const axis = el("p", "spark-axis", high, low);

@@ -83,6 +83,7 @@ function buildMap(station) {
   const body = el("div", "sensor", box, el("div", "map-frame", grid, outlines), el("p", "legend", low, bar, high), readout);
   const missing = label("p", "noTof", "missing");
   const node = panel("panel-map", "map", body, missing);
+  body.hidden = true; // until there is a tray
   let [tof, defects, scale, looked] = [null, [], null, -1];
 
   function modeNow() {

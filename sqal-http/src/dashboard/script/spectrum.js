@@ -26,6 +26,7 @@ function buildSpectrum() {
   const body = el("div", "sensor", chart, readout);
   const missing = label("p", "noSpectral", "missing");
   const node = panel("panel-spectrum", "spectrum", body, missing);
+  body.hidden = true; // until there is a tray
   let spectral = null;
   let looked = -1;
 

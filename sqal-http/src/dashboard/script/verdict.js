@@ -104,6 +104,10 @@ function buildVerdict(station) {
     const { presence } = station;
     state.textContent = stateText();
     const latest = station.entries[0];
+    if (!latest) {
+      badge.textContent = NONE;
+      badge.setAttribute("aria-label", pair(t("grade"), t("noTray")));
+    }
     time.textContent = latest ? clock(latest.at) : t("noTray");
     if (latest?.at) time.dateTime = new Date(latest.at).toISOString();
     const seconds = latest ? Math.max(0, (Date.now() + serverAhead - latest.received) / 1000) : null;
