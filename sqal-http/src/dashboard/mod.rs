@@ -1,9 +1,15 @@
 //! The live page and its assets, served from the binary; nothing comes from anywhere else.
 
+use std::sync::LazyLock;
+
 use axum::body::Body;
 use axum::extract::OriginalUri;
-use axum::http::header;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use sqal_core::ProfileRef;
+
+use crate::routes::{is_known, tag};
+use crate::wire::hash;
 
 /// The script: its files in the order of their use, joined to one module.
 const SCRIPT: &str = concat!(
@@ -25,9 +31,24 @@ const SCRIPT: &str = concat!(
     include_str!("script/start.js"),
 );
 
-fn asset(kind: &'static str, text: impl Into<Body>) -> Response {
-    // The assets change with the binary: a browser asks each time, and gets a few kilobytes.
-    ([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "no-cache")], text.into()).into_response()
+/// What the page looks like.
+const STYLE: &str = include_str!("dashboard.css");
+
+static SCRIPT_TAG: LazyLock<HeaderValue> = LazyLock::new(|| tag_of(SCRIPT));
+static STYLE_TAG: LazyLock<HeaderValue> = LazyLock::new(|| tag_of(STYLE));
+
+/// The entity tag of an asset: a hash of its text.
+fn tag_of(text: &str) -> HeaderValue {
+    tag(&hash(ProfileRef::hash_of(text)))
+}
+
+/// An asset; a browser asks each time, because assets change with the binary, and gets no body while it has the newest.
+fn asset(headers: &HeaderMap, tag: &HeaderValue, kind: &'static str, text: &'static str) -> Response {
+    let fields = [(header::ETAG, tag.clone()), (header::CACHE_CONTROL, HeaderValue::from_static("no-cache"))];
+    if is_known(headers, tag) {
+        return (StatusCode::NOT_MODIFIED, fields).into_response();
+    }
+    (fields, [(header::CONTENT_TYPE, kind)], Body::from(text)).into_response()
 }
 
 /// The attribute that hides what this build does not have.
@@ -42,15 +63,15 @@ pub(crate) async fn page(OriginalUri(asked): OriginalUri) -> Response {
         .replace("{ws-hidden}", hidden_unless(cfg!(feature = "ws")))
         .replace("{docs-hidden}", hidden_unless(cfg!(feature = "openapi")))
         .replace("{here}", &here);
-    asset("text/html; charset=utf-8", page)
+    ([(header::CONTENT_TYPE, "text/html; charset=utf-8"), (header::CACHE_CONTROL, "no-cache")], page).into_response()
 }
 
 /// How it looks.
-pub(crate) async fn style() -> Response {
-    asset("text/css; charset=utf-8", include_str!("dashboard.css"))
+pub(crate) async fn style(headers: HeaderMap) -> Response {
+    asset(&headers, &STYLE_TAG, "text/css; charset=utf-8", STYLE)
 }
 
 /// What it does.
-pub(crate) async fn script() -> Response {
-    asset("text/javascript; charset=utf-8", SCRIPT)
+pub(crate) async fn script(headers: HeaderMap) -> Response {
+    asset(&headers, &SCRIPT_TAG, "text/javascript; charset=utf-8", SCRIPT)
 }
