@@ -37,6 +37,7 @@ let pausedUntil = 0;
 let waker = null;
 
 function later(key, path, use) {
+  if (situation.signedOut) return;
   if (!waiting.has(key)) waiting.set(key, { path, use });
   next();
 }
@@ -65,7 +66,7 @@ async function answerTo(key, { path, use }) {
     if (answer.status === 429 || answer.status === 503) {
       pausedUntil = Date.now() + Math.max(5, answer.retryAfter) * 1000;
       waiting.set(key, { path, use });
-    } else if (answer.ok) {
+    } else if (answer.ok && !situation.signedOut) {
       harmless(() => use(answer));
     }
   } catch {
@@ -76,6 +77,20 @@ async function answerTo(key, { path, use }) {
     asking -= 1;
     next();
   }
+}
+
+// Every station and every tray, on the page and on its way.
+function forgetAll() {
+  waiting.clear();
+  for (const { slot } of inOrder) { watcher.unobserve(slot); slot.remove(); }
+  stations.clear();
+  inOrder.length = 0;
+  known.clear();
+  profiles.clear();
+  triedAt.clear();
+  [seen, leftOut, totalsDue] = [0, 0, true];
+  schedule();
+  drawSituation();
 }
 
 /* ---------- Trays ---------- */
@@ -138,7 +153,7 @@ function learn(version) {
 
 async function loadDevices() {
   const { ok, body } = await ask("api/v1/devices");
-  if (!ok) return;
+  if (!ok || situation.signedOut) return;
   leftOut = 0;
   for (const device of list(body?.items)) {
     const station = typeof device?.device_id === "string" ? stationOf(device.device_id) : null;

@@ -93,8 +93,11 @@ reveal.addEventListener("click", () => {
   reveal.setAttribute("aria-pressed", field.type === "text");
 });
 
-// Everything that was shown goes with the page.
+// What was shown to one person is not left to the next.
 page["sign-out"].addEventListener("click", async () => {
-  try { await ask("api/v1/session", { method: "DELETE" }); } catch { return; }
-  location.reload();
+  try {
+    if (!(await ask("api/v1/session", { method: "DELETE" })).ok) return;
+  } catch { return; }
+  signInNeeded();
+  forgetAll();
 });

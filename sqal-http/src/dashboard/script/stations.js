@@ -126,6 +126,7 @@ function entryOf(sample) {
 }
 
 function accept(sample, live) {
+  if (situation.signedOut) return;
   if (typeof sample?.id !== "string" || typeof sample.device_id !== "string" || known.has(sample.id)) return;
   const station = stationOf(sample.device_id);
   if (!station) return;
