@@ -37,6 +37,7 @@ mod conflicts;
 mod dashboard;
 mod dead_letters;
 mod decided;
+mod found;
 #[cfg(feature = "ws")]
 mod ingest;
 mod intake;

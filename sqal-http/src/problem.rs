@@ -9,6 +9,8 @@ use serde::Serialize;
 use sqal_core::DeviceId;
 use sqal_storage::{NotACursor, NotStored, StorageError};
 
+use crate::found::refused_in_french;
+
 /// One thing that is wrong with a request: where, what was found, and what would be right.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -268,7 +270,7 @@ impl Problem {
         let mut problem = Self::of(name, violations.iter().map(one).collect::<Vec<_>>().join("; "));
         for violation in &violations {
             let field = violation.pointer.trim_start_matches(['/', '?']).replace('/', ".");
-            let text = format!("valeur {} refusée ; attendu : {}", violation.value, violation.french);
+            let text = refused_in_french(&violation.value, &violation.french);
             problem.errors.entry(field).or_default().push(text);
         }
         problem.message = Some("Erreur de validation des données");

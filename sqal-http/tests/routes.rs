@@ -394,6 +394,25 @@ async fn sd_07_while_it_ends_a_process_is_alive_and_not_ready() {
     assert_eq!(headers["retry-after"], "5");
 }
 
+/// A browser that has the newest assets gets them named, and not sent again.
+#[tokio::test]
+async fn assets_are_sent_once() {
+    let (app, ..) = app(0).await;
+    for path in ["/dashboard.css", "/dashboard.js"] {
+        let (status, text, headers) = get(&app, path).await;
+        assert!(status == StatusCode::OK && !text.as_str().unwrap().is_empty());
+        let ask = |tag: &axum::http::HeaderValue| {
+            let request = Request::get(path).header("if-none-match", tag).body(Body::empty()).unwrap();
+            app.clone().oneshot(request)
+        };
+        let again = ask(&headers["etag"]).await.unwrap();
+        assert_eq!((again.status(), &again.headers()["etag"]), (StatusCode::NOT_MODIFIED, &headers["etag"]));
+        assert!(axum::body::to_bytes(again.into_body(), 1).await.unwrap().is_empty());
+        let older = ask(&axum::http::HeaderValue::from_static("\"older\"")).await.unwrap();
+        assert_eq!(older.status(), StatusCode::OK);
+    }
+}
+
 #[tokio::test]
 async fn metrics_are_text_and_the_page_needs_nothing_from_elsewhere() {
     let (app, ..) = app(0).await;

@@ -30,6 +30,8 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{self, MethodRouter};
 
 pub(crate) use batch::at_a_time;
+#[cfg(feature = "dashboard")]
+pub(crate) use conditions::{is_known, tag};
 #[cfg(feature = "ws")]
 pub(crate) use gate::peer;
 

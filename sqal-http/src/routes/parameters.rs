@@ -11,7 +11,20 @@ use crate::{Problem, Violation};
 pub(super) fn unreadable(refused: &QueryRejection, parameters: &str) -> Problem {
     let french = format!("{}, chacun au plus une fois", parameters.replace(" and ", " et "));
     let limit = format!("{parameters}, each at most once");
-    Problem::invalid_query(vec![Violation::new("?", refused.body_text(), limit, french)])
+    Problem::invalid_query(vec![Violation::new("?", found_in_query(&refused.body_text()), limit, french)])
+}
+
+/// What is wrong with a query as a whole, in words of this interface.
+fn found_in_query(text: &str) -> String {
+    let text = text.strip_prefix("Failed to deserialize query string: ").unwrap_or(text);
+    let named = |before: &str| text.split_once(before)?.1.split_once('`').map(|(name, _)| name.to_owned());
+    if let Some(name) = named("unknown field `") {
+        format!("the unknown parameter {name:?}")
+    } else if let Some(name) = named("duplicate field `") {
+        format!("the parameter {name:?} twice")
+    } else {
+        text.to_owned()
+    }
 }
 
 /// A device's name, if it is one.
