@@ -12,7 +12,7 @@ use clap::{Command, error::ErrorKind};
 use sqal_core::Timestamp;
 use sqal_http::{Access, Class, Legacy, ProfileFile, Profiles, Quotas, TokenFile, parse_time};
 use sqal_resilience::Quota;
-use sqal_storage::PostgresConfig;
+use sqal_storage::{PostgresConfig, Redis};
 use tracing_subscriber::EnvFilter;
 
 use crate::profiling::Profiling;
@@ -88,9 +88,13 @@ impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Arguments(error) => error.fmt(f),
+            // One mistake is one line.
+            Self::Settings(mistakes) if mistakes.len() == 1 => {
+                let Mistake { name, source, what } = &mistakes[0];
+                write!(f, "{name}: {what} ({source}; `sqal-server config print` shows every setting)")
+            }
             Self::Settings(mistakes) => {
-                let settings = if mistakes.len() == 1 { "setting" } else { "settings" };
-                write!(f, "{} {settings} cannot be used; `sqal-server config print` shows them all", mistakes.len())?;
+                write!(f, "{} settings cannot be used; `sqal-server config print` shows them all", mistakes.len())?;
                 mistakes.iter().try_for_each(|mistake| write!(f, "\n  {mistake}"))
             }
         }
@@ -177,10 +181,14 @@ impl Config {
         }
         let profiles =
             profiles(values.text("CONFIG_PATH").map(Path::new)).map_err(|why| values.wrong("CONFIG_PATH", why));
-        let database_url =
-            values.read("DATABASE_URL", |text| PostgresConfig::new(text).is_ok().then(|| SecretUrl(text.to_owned())));
-        let redis_url = values.read("REDIS_URL", |text| {
-            (text.starts_with("redis://") || text.starts_with("rediss://")).then(|| SecretUrl(text.to_owned()))
+        let database_url = secret_url(&mut values, "DATABASE_URL", |url| {
+            PostgresConfig::new(url).map(|_| ()).map_err(|e| e.to_string())
+        });
+        let redis_url = secret_url(&mut values, "REDIS_URL", |url| {
+            if url.starts_with("redis-") {
+                return Err("expected one Redis, as redis://cache:6379/0".to_owned());
+            }
+            Redis::check(url).map_err(|error| error.to_string())
         });
         let listed = |text: &str| -> Vec<String> {
             text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
@@ -224,6 +232,18 @@ impl Config {
             })
         })();
         whole.filter(|_| values.mistakes.is_empty()).ok_or(Refused::Settings(values.mistakes))
+    }
+}
+
+/// A URL that may hold a password, if the driver can use it; what is wrong is said without a word of it.
+fn secret_url(values: &mut Values, name: &str, check: impl FnOnce(&str) -> Result<(), String>) -> Option<SecretUrl> {
+    let url = values.text(name)?.to_owned();
+    match check(&url) {
+        Ok(()) => Some(SecretUrl(url)),
+        Err(why) => {
+            values.wrong(name, why);
+            None
+        }
     }
 }
 
