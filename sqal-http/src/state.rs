@@ -11,6 +11,7 @@ use sqal_storage::{Register, SampleStore, WriterHandle};
 #[cfg(feature = "ws")]
 use crate::commands::Commands;
 use crate::decided::Taken;
+use crate::guesses::Guesses;
 use crate::jobs::Jobs;
 use crate::live::Live;
 use crate::recent::Recent;
@@ -45,12 +46,16 @@ pub struct Services {
     pub connect_limit: Option<Arc<ConnectLimit>>,
     /// Who may do what: everybody everything, until you say otherwise.
     pub access: Arc<Access>,
+    /// Wrong tokens by address.
+    pub(crate) guesses: Arc<Guesses>,
     /// How often a caller may call a route.
     pub quotas: Arc<Quotas>,
     /// Whether older paths answer.
     pub legacy: Legacy,
-    /// Proxies whose `X-Forwarded-For` is believed.
+    /// Proxies whose `X-Forwarded-…` and `Forwarded` are believed.
     pub trusted_proxies: Vec<IpAddr>,
+    /// Names under which a server that is open to everybody answers, beside `localhost` and addresses: a browser's name for this machine may be a stranger's.
+    pub allowed_hosts: Vec<String>,
     /// Where samples are kept, in words, for whoever asks what this server is.
     pub database: Option<String>,
     /// The metrics, if the process keeps any.
@@ -119,9 +124,11 @@ impl Services {
             shutdown,
             connect_limit: Some(Arc::default()),
             access: Arc::new(Access::open()),
+            guesses: Arc::default(),
             quotas: Arc::new(Quotas::usual()),
             legacy: Legacy::default(),
             trusted_proxies: Vec::new(),
+            allowed_hosts: Vec::new(),
             database: None,
             metrics: None,
             #[cfg(feature = "ws")]

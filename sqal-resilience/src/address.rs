@@ -31,7 +31,7 @@ pub fn limited_as(address: IpAddr) -> IpAddr {
 /// use sqal_resilience::client_address;
 ///
 /// let proxy = "10.0.0.1".parse()?;
-/// let trusted = |address| address == proxy;
+/// let trusted = |address: std::net::IpAddr| address == proxy;
 /// assert_eq!(client_address(proxy, Some("198.51.100.1:5001"), trusted), "198.51.100.1".parse::<std::net::IpAddr>()?);
 /// assert_eq!(client_address(proxy, Some("[2001:db8::7]:443"), trusted), "2001:db8::7".parse::<std::net::IpAddr>()?);
 /// assert_eq!(client_address(proxy, Some("unknown"), trusted), proxy);
@@ -120,9 +120,9 @@ fn from_the_end(text: &str, separator: char) -> impl Iterator<Item = &str> {
         let whole = rest?;
         let mut quoted = false;
         let at = whole.char_indices().rev().find_map(|(at, c)| {
-            let escapes = whole[..at].bytes().rev().take_while(|byte| *byte == b'\\').count();
-            if c == '"' && escapes.is_multiple_of(2) {
-                quoted = !quoted;
+            if c == '"' {
+                let escapes = whole[..at].bytes().rev().take_while(|byte| *byte == b'\\').count();
+                quoted ^= escapes.is_multiple_of(2);
             }
             (c == separator && !quoted).then_some(at)
         });
@@ -193,7 +193,7 @@ mod tests {
     #[test]
     fn an_entry_without_an_address_stands_for_its_proxy() {
         let proxy: IpAddr = "10.0.0.1".parse().unwrap();
-        let trusted = |address| address == proxy;
+        let trusted = |address: IpAddr| address == proxy;
         for entry in [
             "unknown",
             "_hidden",
