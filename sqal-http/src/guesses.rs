@@ -29,6 +29,8 @@ const MOST_LINES: u32 = 60;
 
 const MINUTE: Duration = Duration::from_mins(1);
 
+const HOUR: Duration = Duration::from_hours(1);
+
 /// What was tried.
 #[derive(Debug, Default)]
 pub(crate) struct Guesses(Mutex<Kept>);
@@ -39,6 +41,9 @@ struct Kept {
     /// Right tokens by address: those of late, and those before.
     right: HashSet<(IpAddr, TokenHash)>,
     right_before: HashSet<(IpAddr, TokenHash)>,
+    /// Wrong tokens since they were written down, and when that was.
+    untold: u64,
+    told: Option<Instant>,
     /// Since when lines are counted, and how many there were.
     lines: Option<(Instant, u32)>,
 }
@@ -73,6 +78,16 @@ impl Guesses {
         (!kept.right.contains(&known) && !kept.right_before.contains(&known)).then_some(left)
     }
 
+    /// How many wrong tokens there were since this was asked; at most once an hour, for what is written down stays for ever.
+    pub(crate) fn to_write_down(&self, now: Instant) -> Option<u64> {
+        let mut kept = self.kept();
+        if kept.untold == 0 || kept.told.is_some_and(|told| now.saturating_duration_since(told) < HOUR) {
+            return None;
+        }
+        kept.told = Some(now);
+        Some(mem::take(&mut kept.untold))
+    }
+
     /// A token was right: from this address it is let in whatever others there try.
     pub(crate) fn right(&self, address: IpAddr, token: TokenHash) {
         let mut kept = self.kept();
@@ -90,6 +105,7 @@ impl Guesses {
     pub(crate) fn wrong(&self, address: IpAddr, token: &str, quota: Quota, now: Instant) -> Option<Duration> {
         metrics::counter!("wrong_tokens_total").increment(1);
         let mut kept = self.kept();
+        kept.untold += 1;
         let address = kept.place_of(limited_as(address), quota, now);
         let tries = kept.wrong.entry(address).or_insert_with(|| Tries::new(now));
         let mut before = 0;
@@ -198,6 +214,19 @@ mod tests {
             assert_eq!(guesses.wrong(plant, "old", quota, clock.now()), None);
         }
         assert_eq!(guesses.refuses(plant, "new station", quota, clock.now()), None);
+    }
+
+    #[test]
+    fn what_is_written_down_is_a_number_an_hour() {
+        let (clock, guesses, quota) = (ManualClock::new(), Guesses::default(), ten());
+        assert_eq!(guesses.to_write_down(clock.now()), None);
+        for told in [Some(1), None, None] {
+            guesses.wrong(ip("192.0.2.1"), "x", quota, clock.now());
+            assert_eq!(guesses.to_write_down(clock.now()), told);
+        }
+        clock.advance(HOUR);
+        guesses.wrong(ip("192.0.2.1"), "x", quota, clock.now());
+        assert_eq!(guesses.to_write_down(clock.now()), Some(3));
     }
 
     #[test]

@@ -37,6 +37,7 @@ mod commands;
 mod dashboard;
 mod dead_letters;
 mod decided;
+mod deeds;
 mod guesses;
 #[cfg(feature = "ws")]
 mod ingest;
@@ -61,7 +62,9 @@ mod version;
 mod weak_tokens;
 mod wire;
 
-pub use access::{Access, Caller, Credential, Grant, Holder, NotAHash, NotTokens, Role, Token, TokenFile, TokenHash, Who};
+pub use access::{
+    Access, Caller, Credential, Grant, Holder, NotAHash, NotTokens, Role, Token, TokenFile, TokenHash, Who,
+};
 pub use browser_session::{RandomnessError, SessionKey};
 pub use caches::Caches;
 pub use dead_letters::{DeadLetter, DeadLetters};

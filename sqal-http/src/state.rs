@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use sqal_core::Timestamp;
 use sqal_resilience::{Bulkhead, CheckConfig, Clock, HealthRegistry, Shutdown, SystemClock, fresh_seed};
-use sqal_storage::{Register, SampleStore, WriterHandle};
+use sqal_storage::{Custody, Register, SampleStore, WriterHandle};
 
 #[cfg(feature = "ws")]
 use crate::commands::Commands;
@@ -32,6 +32,8 @@ pub struct Services {
     pub store: Arc<dyn SampleStore>,
     /// Where it is kept what people decide (profiles, calibrations); without one nothing can be decided here.
     pub register: Option<Arc<dyn Register>>,
+    /// Where it is written down what administrators do; without one only the log of the process tells of it.
+    pub custody: Option<Arc<dyn Custody>>,
     /// Which decisions are in force.
     pub(crate) taken: Taken,
     /// Where samples are handed in.
@@ -108,6 +110,7 @@ impl Services {
             presence: Arc::default(),
             dead_letters: Arc::default(),
             register: None,
+            custody: None,
             taken: Taken::default(),
             #[cfg(feature = "ws")]
             commands: Commands::default(),

@@ -22,12 +22,12 @@ fn raw(server: &Server, bytes: &[u8]) -> String {
 }
 
 fn get(server: &Server, target: &str, fields: &str) -> String {
-    raw(server, format!("GET {target} HTTP/1.1\r\nHost: line\r\nConnection: close\r\n{fields}\r\n").as_bytes())
+    raw(server, format!("GET {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{fields}\r\n").as_bytes())
 }
 
 fn post(server: &Server, fields: &str, body: &[u8]) -> String {
     let head = format!(
-        "POST /api/v1/samples:batch HTTP/1.1\r\nHost: line\r\nConnection: close\r\nContent-Length: {}\r\n{fields}\r\n",
+        "POST /api/v1/samples:batch HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {}\r\n{fields}\r\n",
         body.len()
     );
     raw(server, &[head.as_bytes(), body].concat())
@@ -83,7 +83,7 @@ fn deep_json_is_refused_where_it_is_too_deep() {
     }
     let command = format!("{{\"name\":\"x\",\"arguments\":{}", "{\"a\":".repeat(10_000));
     let head = format!(
-        "POST /api/v1/devices/X/commands HTTP/1.1\r\nHost: line\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
+        "POST /api/v1/devices/X/commands HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
         command.len()
     );
     assert_eq!(status(&raw(&server, format!("{head}{command}").as_bytes())), 400);
@@ -130,7 +130,7 @@ fn no_header_is_injected_and_no_path_leads_elsewhere() {
         "X : a\r\n",
     ] {
         let request = format!(
-            "POST /api/v1/samples:batch HTTP/1.1\r\nHost: line\r\nConnection: close\r\n{smuggled}\r\n0\r\n\r\nGET /metrics HTTP/1.1\r\nHost: line\r\n\r\n"
+            "POST /api/v1/samples:batch HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{smuggled}\r\n0\r\n\r\nGET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n"
         );
         let answer = raw(&server, request.as_bytes());
         assert_eq!(answer.matches("HTTP/1.1 ").count(), 1, "{smuggled:?}: {answer}");
@@ -150,7 +150,7 @@ fn nothing_that_is_compressed_is_unpacked() {
     let upgrade = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
                    Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n";
     let mut stream = TcpStream::connect(&server.address).unwrap();
-    stream.write_all(format!("GET /ws/sensors HTTP/1.1\r\nHost: line\r\n{upgrade}\r\n").as_bytes()).unwrap();
+    stream.write_all(format!("GET /ws/sensors HTTP/1.1\r\nHost: localhost\r\n{upgrade}\r\n").as_bytes()).unwrap();
     let mut head = [0; 1024];
     let read = stream.read(&mut head).unwrap();
     let head = String::from_utf8_lossy(&head[..read]).to_lowercase();

@@ -161,10 +161,18 @@ fn enter(services: &Services, route: Route, number: u16, request: &Request) -> R
             caller
         }
         Err(problem) => {
-            if let Some(((address, quota), token)) = guessing.zip(presented(headers))
-                && let Some(left) = services.guesses.wrong(address, token, quota, now)
-            {
-                return Err(Problem::too_many_requests(Some(seconds(left))).into_response());
+            if let Some(((address, quota), token)) = guessing.zip(presented(headers)) {
+                let wait = services.guesses.wrong(address, token, quota, now);
+                if let Some(count) = services.guesses.to_write_down(now) {
+                    services.write_down(
+                        &Caller::Anybody,
+                        "sign_in",
+                        &format!("{count} wrong tokens since the last such line"),
+                    );
+                }
+                if let Some(left) = wait {
+                    return Err(Problem::too_many_requests(Some(seconds(left))).into_response());
+                }
             }
             if route.who != Who::Anybody {
                 return Err(problem.into_response());
