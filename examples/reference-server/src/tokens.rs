@@ -159,7 +159,7 @@ mod tests {
         let now = sqal_core::Timestamp::from_micros(0).unwrap();
         let knows = |token: &str| {
             let bearer: axum::http::HeaderValue = format!("Bearer {token}").parse().unwrap();
-            let headers = [(axum::http::header::AUTHORIZATION, bearer)].into_iter().collect();
+            let headers: axum::http::HeaderMap = [(axum::http::header::AUTHORIZATION, bearer)].into_iter().collect();
             access.identify(&headers, now).is_ok()
         };
         file(folder.path(), &format!("tokens:\n{}", entry("two")));

@@ -184,3 +184,81 @@ fn a_slow_head_is_cut_off() {
     let took = now().micros() - begun;
     assert!((1_000_000..30_000_000).contains(&took), "cut off after {took} us");
 }
+
+/// Two hosts, or none: which one a proxy has checked is not known (RFC 9112, 3.2).
+#[test]
+fn a_request_without_one_host_is_refused() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), "127.0.0.1:0");
+    for (hosts, expected) in [
+        ("", 400),
+        ("Host: localhost\r\nHost: localhost\r\n", 400),
+        ("Host: localhost\r\nHost: evil.example\r\n", 400),
+        ("Host: localhost, evil.example\r\n", 400),
+        ("Host: localhost\r\n", 200),
+    ] {
+        let answer = raw(&server, format!("GET /health HTTP/1.1\r\n{hosts}Connection: close\r\n\r\n").as_bytes());
+        assert_eq!(status(&answer), expected, "{hosts:?}: {answer}");
+    }
+    assert_eq!(status(&raw(&server, b"GET /health HTTP/1.0\r\n\r\n")), 200, "older clients name none");
+}
+
+/// A name that was made to mean this machine: the page reads nothing.
+#[test]
+fn a_page_under_another_name_reads_nothing_of_an_open_server() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start_with(&[("SQAL_ALLOWED_HOSTS", "line.example")], data.path(), "127.0.0.1:0");
+    let ask = |path: &str, host: &str| {
+        status(&raw(&server, format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").as_bytes()))
+    };
+    for path in
+        ["/api/v1/samples", "/api/v1/dead-letters", "/api/v1/events", "/api/v1/session", "/metrics", "/ws/sensors"]
+    {
+        assert_eq!(ask(path, "evil.example:8000"), 403, "{path}");
+    }
+    for host in ["127.0.0.1", "localhost:8000", "[::1]", "line.example:8000"] {
+        assert_eq!(ask("/api/v1/samples", host), 200, "{host}");
+    }
+    assert_eq!(ask("/health/live", "probe"), 200);
+}
+
+/// A file of tokens that becomes a pipe, a device or too large stops nothing: the tokens stay as they were.
+#[test]
+fn a_file_of_tokens_that_is_none_stops_nothing() {
+    let data = tempfile::tempdir().unwrap();
+    let file = data.path().join("tokens.yaml");
+    let entry = format!(
+        "  - name: marie\n    grant: {{ role: viewer }}\n    sha256: {}\n",
+        sqal_http::TokenHash::of("marie's")
+    );
+    std::fs::write(&file, format!("tokens:\n{entry}")).unwrap();
+    let settings = [("SQAL_TOKENS_FILE", file.to_str().unwrap()), ("SQAL_CALLS_PER_MINUTE", "0")];
+    let server = Server::start_with(&settings, data.path(), "127.0.0.1:0");
+    std::fs::remove_file(&file).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(&file).status().unwrap().success());
+    let begun = now().micros();
+    // Long enough for several looks.
+    while now().micros() - begun < 5_000_000 {
+        assert_eq!(server.get_as("marie's", "/api/v1/samples").0, 200);
+        assert_eq!(server.get("/health/live").0, 200);
+    }
+    let (log, orderly) = server.terminate();
+    assert!(orderly && log.contains("the tokens stay as they were") && log.contains("a pipe"), "{log}");
+}
+
+/// A terminal that is closed ends the server as SIGTERM does: what it has taken is stored first.
+#[test]
+fn a_hangup_drains() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), "127.0.0.1:0");
+    goes_on(&server);
+    let state = std::fs::read_to_string(format!("/proc/{}/status", server.id())).unwrap();
+    let ignored = state.lines().find_map(|line| line.strip_prefix("SigIgn:")).unwrap();
+    if u64::from_str_radix(ignored.trim(), 16).unwrap() & 1 == 1 {
+        // These tests were started with `nohup`, and so was the server: then it goes on.
+        server.signal(rustix::process::Signal::HUP);
+        return goes_on(&server);
+    }
+    let (log, orderly) = server.end_by(rustix::process::Signal::HUP);
+    assert!(orderly && log.contains("SIGHUP"), "{log}");
+}
