@@ -20,7 +20,7 @@ use sqal_http::{
     router, routes,
 };
 use sqal_resilience::Quota;
-use sqal_storage::{BatchWriter, MemoryStore, WriterConfig};
+use sqal_storage::{BatchWriter, Custody, MemoryStore, WriterConfig};
 use tower::ServiceExt;
 
 /// 2024-10-26T23:00:10Z: ten seconds after the documented frame was measured.
@@ -718,4 +718,49 @@ async fn a_profile_is_tried_on_history() {
         let (status, problem) = try_it(&wrong).await;
         assert_eq!((status, problem["violations"][0]["pointer"].as_str()), (400, Some(pointer)), "{problem}");
     }
+}
+
+/// Who stopped a line, erased evidence or guessed tokens is asked the next morning: the audit log tells.
+#[tokio::test]
+async fn deeds_are_written_down() {
+    let (access, store) = (Arc::new(tokens()), Arc::new(MemoryStore::new()));
+    let audit = Arc::clone(&store);
+    let app = app(|services| {
+        services.access = access;
+        services.custody = Some(store);
+    })
+    .await;
+    for (method, path, token) in [
+        ("POST", "/api/v1/devices/ESP32_SIM_1234/commands", "administrator"),
+        ("POST", "/api/v1/dead-letters:replay", "engineer"),
+        ("DELETE", "/api/v1/dead-letters?device_id=ESP32_OTHER", "administrator"),
+        ("DELETE", "/api/v1/dead-letters", "administrator"),
+        ("GET", "/api/v1/samples", "a guess"),
+        ("GET", "/api/v1/samples", "viewer"),
+    ] {
+        let headers = [("authorization", &*format!("Bearer {token}"))];
+        call(&app, method, path, &headers, "").await;
+        // A deed is written down beside its answer.
+        tokio::task::yield_now().await;
+    }
+    let mut lines = Vec::new();
+    while lines.len() < 5 {
+        tokio::task::yield_now().await;
+        lines = audit.audit(0, 100).await.unwrap();
+    }
+    let told: Vec<_> = lines
+        .iter()
+        .map(|line| (line.action.actor.as_str(), line.action.category.as_str(), line.action.what.as_str()))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("administrator", "command", "command simulator.pause to ESP32_SIM_1234: away"),
+            ("engineer", "dead_letters", "dead letters replayed: 0 taken, 0 refused"),
+            ("administrator", "dead_letters", "0 dead letters erased, of ESP32_OTHER"),
+            ("administrator", "dead_letters", "0 dead letters erased, of all devices"),
+            ("anybody", "sign_in", "1 wrong tokens since the last such line"),
+        ]
+    );
+    assert!(audit.verify_audit().await.unwrap().is_ok());
 }
