@@ -245,7 +245,7 @@ impl Config {
 
 /// A URL that may hold a password, if the driver can use it; what is wrong is said without a word of it.
 fn secret_url(values: &mut Values, name: &str, check: impl FnOnce(&str) -> Result<(), String>) -> Option<SecretUrl> {
-    let url = values.text(name)?.to_owned();
+    let url = values.text(name)?.trim().to_owned();
     match check(&url) {
         Ok(()) => Some(SecretUrl(url)),
         Err(why) => {

@@ -113,6 +113,7 @@ fn describe() {
         Unit::Seconds,
         "Time to answer, of routes with an objective"
     );
+    describe_counter!("wrong_tokens_total", "Requests with a token or a session that is wrong or over");
     describe_counter!("dead_letters_dropped_total", "Refused frames that were not kept: too many of one holder");
     describe_gauge!("dead_letters", "Frames that were refused for good and are kept");
     describe_gauge!("spool_samples_waiting", "Samples that were acknowledged and wait for the database");
@@ -131,6 +132,7 @@ fn describe() {
     gauge!("websocket_connections_active").set(0.0);
     gauge!("dead_letters").set(0.0);
     for name in [
+        "wrong_tokens_total",
         "dead_letters_dropped_total",
         "websocket_messages_received_total",
         "websocket_messages_sent_total",

@@ -132,7 +132,7 @@ pub async fn serve(config: Config, ready: impl FnOnce(SocketAddr)) -> Result<(),
     services.allowed_hosts = config.allowed_hosts;
     let _following = config.tokens_file.map(|(path, first)| {
         let told = services.clone();
-        let changed = move |count| {
+        let changed = move |count: usize| {
             told.log_deed(&server_itself(), "tokens", &format!("other tokens are in force: {count}"));
             std::future::ready(())
         };

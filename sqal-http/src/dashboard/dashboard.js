@@ -50,6 +50,7 @@ const TEXT = {
   historyTitle: ["Recent samples", "Échantillons récents"], signIn: ["Sign in", "Connexion"],
   token: ["Token", "Jeton"], enter: ["Sign in", "Se connecter"], wrongToken: ["This token is not known.", "Ce jeton n’est pas connu."],
   notForPeople: ["This token is a device’s.", "Ce jeton est celui d’un appareil."],
+  otherOrigin: ["This page came under another address than the server knows: the proxy must pass the host with its port.", "Cette page est venue sous une autre adresse que celle que connaît le serveur : le proxy doit transmettre l’hôte avec son port."],
   tooOften: ["Tried too often: wait a minute.", "Trop d’essais : patientez une minute."],
 };
 
@@ -788,6 +789,9 @@ async function loadRecent() {
 async function signIn(token) {
   const answer = await fetch(SESSION_URL, { method: "POST", headers: { authorization: `Bearer ${token}` } });
   if (answer.ok) return null;
+  // What a proxy answers by itself may be no JSON.
+  const type = answer.status === 403 ? (await answer.json().catch(() => ({}))).type : "";
+  if (type === "/problems/forbidden-origin") return "otherOrigin";
   return { 403: "notForPeople", 429: "tooOften" }[answer.status] ?? "wrongToken";
 }
 
