@@ -408,11 +408,6 @@ pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
-/// The token or the session that a request shows, truly or not.
-pub(crate) fn presented(headers: &HeaderMap) -> Option<&str> {
-    bearer(headers).or_else(|| browser_session::cookie(headers))
-}
-
 /// Whether a request is known by its cookie alone, which a browser sends for any page.
 pub(crate) fn by_cookie(headers: &HeaderMap) -> bool {
     bearer(headers).is_none() && browser_session::cookie(headers).is_some()

@@ -113,7 +113,7 @@ fn describe() {
         Unit::Seconds,
         "Time to answer, of routes with an objective"
     );
-    describe_counter!("wrong_tokens_total", "Requests with a token or a session that is wrong or over");
+    describe_counter!("wrong_tokens_total", "Requests with a token in Authorization that is wrong or over");
     describe_counter!("dead_letters_dropped_total", "Refused frames that were not kept: too many of one holder");
     describe_gauge!("dead_letters", "Frames that were refused for good and are kept");
     describe_gauge!("spool_samples_waiting", "Samples that were acknowledged and wait for the database");

@@ -14,7 +14,7 @@ use tracing::Instrument;
 
 use super::body::whole;
 use super::{Route, Who};
-use crate::access::{Caller, bearer, by_cookie, presented};
+use crate::access::{Caller, bearer, by_cookie};
 use crate::problem::NothingDone;
 use crate::quota::{Call, Class};
 use crate::replies::{Begun, Reply, ReplyKey, fingerprint, key_of};
@@ -147,8 +147,9 @@ fn enter(services: &Services, route: Route, number: u16, request: &Request) -> R
         origin::known_host(headers, &services.allowed_hosts).map_err(IntoResponse::into_response)?;
     }
     let peer = peer(services, request);
-    let guessing = peer.filter(|_| tells).zip(services.quotas.wrong_tokens());
-    if let Some(((address, quota), token)) = guessing.zip(bearer(headers))
+    // A session is signed, so no cookie is a guess: one whose time is over is no attack.
+    let guess = peer.filter(|_| tells).zip(services.quotas.wrong_tokens()).zip(bearer(headers));
+    if let Some(((address, quota), token)) = guess
         && let Some(left) = services.guesses.refuses(address, token, quota, now)
     {
         return Err(Problem::too_many_requests(Some(seconds(left))).into_response());
@@ -161,7 +162,7 @@ fn enter(services: &Services, route: Route, number: u16, request: &Request) -> R
             caller
         }
         Err(problem) => {
-            if let Some(((address, quota), token)) = guessing.zip(presented(headers)) {
+            if let Some(((address, quota), token)) = guess {
                 let wait = services.guesses.wrong(address, token, quota, now);
                 if let Some(count) = services.guesses.to_write_down(now) {
                     services.write_down(
