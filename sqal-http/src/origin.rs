@@ -13,21 +13,21 @@ const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto")
 
 /// Refuses a page of another site; a program names no page.
 ///
-/// A name can be made to mean this machine by whoever owns it (DNS rebinding), and then both headers agree: only an address, or `localhost`, says
-/// that the page came from here.
-pub(crate) fn same(headers: &HeaderMap) -> Result<(), Problem> {
+/// A name can be made to mean this machine by whoever owns it (DNS rebinding), and then both headers agree: only an address, `localhost`, or a name that is allowed,
+/// says that the page came from here.
+pub(crate) fn same(headers: &HeaderMap, allowed: &[String]) -> Result<(), Problem> {
     let Some(origin) = headers.get(header::ORIGIN) else { return Ok(()) };
     let page = origin.to_str().ok().and_then(|origin| origin.split_once("://")).map(|(_, page)| page);
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
-    let from_here = page.zip(host).is_some_and(|(page, host)| page == host && is_here(host));
+    let from_here = page.zip(host).is_some_and(|(page, host)| page == host && is_known(host, allowed));
     if from_here { Ok(()) } else { Err(Problem::forbidden_origin()) }
 }
 
 /// Refuses a page of another site, for the endpoint of devices: programs there send an `Origin` that no browser sends for the page of a site. A `file://` (a default of
 /// arduinoWebSockets) and an address with a path (a default of `ArduinoWebsockets`) name no site; `null` is what a page without an origin sends.
-pub(crate) fn same_or_of_a_program(headers: &HeaderMap) -> Result<(), Problem> {
+pub(crate) fn same_or_of_a_program(headers: &HeaderMap, allowed: &[String]) -> Result<(), Problem> {
     let origin = headers.get(header::ORIGIN).and_then(|origin| origin.to_str().ok());
-    if origin.is_some_and(|origin| !may_be_of_a_page(origin)) { Ok(()) } else { same(headers) }
+    if origin.is_some_and(|origin| !may_be_of_a_page(origin)) { Ok(()) } else { same(headers, allowed) }
 }
 
 /// Whether a browser may send this as the origin of a page (RFC 6454, 6.2): `null`, or a scheme, a host and perhaps a port.
@@ -128,17 +128,18 @@ fn usual_port(scheme: &str) -> Option<u16> {
 /// an open server shows. An address and `localhost` cannot be made to mean another machine. A request without a host comes from no browser.
 pub(crate) fn known_host(headers: &HeaderMap, allowed: &[String]) -> Result<(), Problem> {
     let Some(host) = headers.get(header::HOST) else { return Ok(()) };
-    let host = host.to_str().ok().and_then(host_and_port).map(|(host, _)| host);
-    let is_known = |host: &str| is_here(host) || allowed.iter().any(|allowed| allowed.eq_ignore_ascii_case(host));
-    if host.is_some_and(is_known) { Ok(()) } else { Err(Problem::unknown_host()) }
+    let is_right = host.to_str().is_ok_and(|host| is_known(host, allowed));
+    if is_right { Ok(()) } else { Err(Problem::unknown_host()) }
 }
 
-/// Whether a host is `localhost` or an address.
-fn is_here(host: &str) -> bool {
-    let Some((name, _)) = host_and_port(host) else { return false };
-    let name = name.strip_suffix('.').unwrap_or(name);
+/// Whether a host is `localhost`, an address, or one of these names; with any port.
+fn is_known(host: &str, allowed: &[String]) -> bool {
+    let Some((host, _)) = host_and_port(host) else { return false };
+    let name = host.strip_suffix('.').unwrap_or(host);
     let address = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
-    name.eq_ignore_ascii_case("localhost") || address.parse::<IpAddr>().is_ok()
+    name.eq_ignore_ascii_case("localhost")
+        || address.parse::<IpAddr>().is_ok()
+        || allowed.iter().any(|allowed| allowed.eq_ignore_ascii_case(name))
 }
 
 #[cfg(test)]
@@ -152,7 +153,7 @@ mod tests {
             for (name, value) in [(header::ORIGIN, origin), (header::HOST, host)] {
                 value.map(|value| headers.insert(name, value.parse().unwrap()));
             }
-            same(&headers).is_ok()
+            same(&headers, &[]).is_ok()
         };
         for (origin, host) in [
             (None, Some("line:8000")),
@@ -227,12 +228,12 @@ mod tests {
             ("http://127.0.0.1:9000", false),
         ] {
             let headers = head(&[host, ("origin", origin)]);
-            assert_eq!(same_or_of_a_program(&headers).is_ok(), may, "{origin:?}");
+            assert_eq!(same_or_of_a_program(&headers, &[]).is_ok(), may, "{origin:?}");
             // Where no device connects, nothing else than this address is a page of this address.
-            assert_eq!(same(&headers).is_ok(), origin == "http://127.0.0.1:8000", "{origin:?}");
+            assert_eq!(same(&headers, &[]).is_ok(), origin == "http://127.0.0.1:8000", "{origin:?}");
         }
-        assert!(same_or_of_a_program(&head(&[host])).is_ok());
-        let refused = same_or_of_a_program(&head(&[host, ("origin", "null")])).unwrap_err();
+        assert!(same_or_of_a_program(&head(&[host]), &[]).is_ok());
+        let refused = same_or_of_a_program(&head(&[host, ("origin", "null")]), &[]).unwrap_err();
         assert!(refused.detail.contains("setExtraHeaders") && refused.detail.contains("Authorization"));
     }
 
@@ -304,5 +305,7 @@ mod tests {
             assert!(refused.status == 403 && refused.detail.contains("SQAL_ALLOWED_HOSTS"), "{host}");
         }
         assert!(known_host(&HeaderMap::new(), &[]).is_ok(), "a call of this process");
+        let page = head(&[("host", "line.example:8000"), ("origin", "http://line.example:8000")]);
+        assert!(same(&page, &allowed).is_ok() && same(&page, &[]).is_err(), "its page may write under its name");
     }
 }

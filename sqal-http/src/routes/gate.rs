@@ -214,7 +214,12 @@ fn seconds(left: Duration) -> u64 {
 fn no_stranger(services: &Services, route: Route, caller: &Caller, request: &Request) -> Result<(), Problem> {
     let headers = request.headers();
     if services.access.is_open() {
-        if route.path.starts_with("/ws/") { origin::same_or_of_a_program(headers) } else { origin::same(headers) }
+        let allowed = &services.allowed_hosts;
+        if route.path.starts_with("/ws/") {
+            origin::same_or_of_a_program(headers, allowed)
+        } else {
+            origin::same(headers, allowed)
+        }
     } else if caller.is_a_device() && bearer(headers).is_some() {
         Ok(())
     } else if by_cookie(headers) || headers.contains_key(header::ORIGIN) {
