@@ -68,14 +68,22 @@ impl Guesses {
 
     /// How long the address must wait before a token of it is looked up; `None`: it need not wait.
     pub(crate) fn refuses(&self, address: IpAddr, token: &str, quota: Quota, now: Instant) -> Option<Duration> {
-        let (address, kept) = (limited_as(address), self.kept());
-        let tries = kept.wrong.get(&address)?;
+        let (address, mut guard) = (limited_as(address), self.kept());
+        let kept = &mut *guard;
+        let tries = kept.wrong.get_mut(&address)?;
         let left = tries.left(quota, now)?;
         if tries.tokens.len() < most(quota) {
             return None;
         }
         let known = (address, TokenHash::of(token));
-        (!kept.right.contains(&known) && !kept.right_before.contains(&known)).then_some(left)
+        if kept.right.contains(&known) || kept.right_before.contains(&known) {
+            return None;
+        }
+        // Right or wrong, it is one try more.
+        tries.count += 1;
+        kept.untold += 1;
+        metrics::counter!("wrong_tokens_total").increment(1);
+        Some(left)
     }
 
     /// How many wrong tokens there were since this was asked; at most once an hour, for what is written down stays for ever.
@@ -195,6 +203,7 @@ mod tests {
             assert_eq!(guesses.wrong(guesser, &format!("guess {k}"), quota, clock.now()), None, "{k}");
         }
         assert_eq!(guesses.refuses(guesser, "right", quota, clock.now()), Some(MINUTE));
+        assert_eq!(guesses.to_write_down(clock.now()), Some(11), "what is refused unseen is counted, too");
         assert_eq!(guesses.wrong(guesser, "guess 10", quota, clock.now()), Some(MINUTE));
         assert_eq!(guesses.refuses(guesser, "station 7", quota, clock.now()), None, "known from there");
         assert_eq!(guesses.refuses(other, "right", quota, clock.now()), None, "another address");
