@@ -24,7 +24,7 @@ pub(crate) fn same(headers: &HeaderMap, allowed: &[String]) -> Result<(), Proble
 }
 
 /// Refuses a page of another site, for the endpoint of devices: programs there send an `Origin` that no browser sends for the page of a site. A `file://` (a default of
-/// arduinoWebSockets) and an address with a path (a default of `ArduinoWebsockets`) name no site; `null` is what a page without an origin sends.
+/// `arduinoWebSockets`) and an address with a path (a default of `ArduinoWebsockets`) name no site; `null` is what a page without an origin sends.
 pub(crate) fn same_or_of_a_program(headers: &HeaderMap, allowed: &[String]) -> Result<(), Problem> {
     let origin = headers.get(header::ORIGIN).and_then(|origin| origin.to_str().ok());
     if origin.is_some_and(|origin| !may_be_of_a_page(origin)) { Ok(()) } else { same(headers, allowed) }
