@@ -645,11 +645,11 @@ mod tests {
         let unmeasured = Verdict { grade: Grade::Reject, cap: Cap::Unmeasured, unseen, ..verdict() };
         let english = text(&unmeasured, Language::English);
         let begin =
-            "REJECT: not measured: unseen 100 % of the tray's shape, 50 % of the window, 90 % of the evidence; ";
+            "REJECT: not measured: unseen 100\u{a0}% of the tray's shape, 50\u{a0}% of the window, 90\u{a0}% of the evidence; ";
         assert!(english.starts_with(begin), "{english}");
         let french = text(&unmeasured, Language::French);
         assert!(
-            french.starts_with("REJET : non mesuré : non vu 100 % de la forme de la barquette, 50 % de"),
+            french.starts_with("REJET : non mesuré : non vu 100\u{a0}% de la forme de la barquette, 50\u{a0}% de"),
             "{french}"
         );
         assert_eq!(unmeasured.conformity_at_worst(), Score::ZERO);

@@ -27,6 +27,7 @@
 
 mod access;
 mod answer;
+mod browser_session;
 mod caches;
 #[cfg(feature = "client")]
 pub mod client;
@@ -38,6 +39,8 @@ mod dashboard;
 mod dead_letters;
 mod decided;
 mod found;
+mod deeds;
+mod guesses;
 #[cfg(feature = "ws")]
 mod ingest;
 mod intake;
@@ -58,9 +61,13 @@ mod slo;
 mod state;
 mod trial;
 mod version;
+mod weak_tokens;
 mod wire;
 
-pub use access::{Access, Caller, Grant, Holder, NotAHash, NotTokens, Role, Token, TokenFile, TokenHash, Who};
+pub use access::{
+    Access, Caller, Credential, Grant, Holder, NotAHash, NotTokens, Role, Token, TokenFile, TokenHash, Who,
+};
+pub use browser_session::{RandomnessError, SessionKey};
 pub use caches::Caches;
 pub use dead_letters::{DeadLetter, DeadLetters};
 #[cfg(feature = "ws")]

@@ -342,7 +342,21 @@ impl Problem {
     /// A page of another site that would speak as a device.
     #[must_use]
     pub fn forbidden_origin() -> Self {
-        Self::of("forbidden-origin", "a page of another site may not speak as a device; a program sends no Origin")
+        let detail = "a page of another site may not speak as a device; a program shows its device's token in Authorization, or sends no Origin (arduinoWebSockets: \
+                      webSocket.setExtraHeaders(\"\"))";
+        Self::of("forbidden-origin", detail)
+    }
+
+    /// A page that came from elsewhere, as far as this server can see: with what differs.
+    pub(crate) fn other_origin(detail: impl Into<String>) -> Self {
+        Self::of("forbidden-origin", detail)
+    }
+
+    /// A server that is open to everybody was asked under a name that it does not have.
+    pub(crate) fn unknown_host() -> Self {
+        let detail = "this server asks nobody who they are, so it answers under localhost, an address, or an allowed name only (SQAL_ALLOWED_HOSTS of sqal-server): \
+                      another name may be that of a page that reads through your browser";
+        Self::of("forbidden-origin", detail)
     }
 
     /// Nobody who is known.

@@ -6,12 +6,13 @@ use std::sync::Arc;
 
 use sqal_core::Timestamp;
 use sqal_resilience::{Bulkhead, CheckConfig, Clock, HealthRegistry, Shutdown, SystemClock, fresh_seed};
-use sqal_storage::{Register, SampleStore, WriterHandle};
+use sqal_storage::{Custody, Register, SampleStore, WriterHandle};
 
 #[cfg(feature = "ws")]
 use crate::commands::Commands;
 use crate::conflicts::NameConflicts;
 use crate::decided::Taken;
+use crate::guesses::Guesses;
 use crate::jobs::Jobs;
 use crate::live::Live;
 use crate::recent::Recent;
@@ -32,6 +33,8 @@ pub struct Services {
     pub store: Arc<dyn SampleStore>,
     /// Where it is kept what people decide (profiles, calibrations); without one nothing can be decided here.
     pub register: Option<Arc<dyn Register>>,
+    /// Where it is written down what administrators do; without one only the log of the process tells of it.
+    pub custody: Option<Arc<dyn Custody>>,
     /// Which decisions are in force.
     pub(crate) taken: Taken,
     /// Where samples are handed in.
@@ -46,12 +49,16 @@ pub struct Services {
     pub connect_limit: Option<Arc<ConnectLimit>>,
     /// Who may do what: everybody everything, until you say otherwise.
     pub access: Arc<Access>,
+    /// Wrong tokens by address.
+    pub(crate) guesses: Arc<Guesses>,
     /// How often a caller may call a route.
     pub quotas: Arc<Quotas>,
     /// Whether older paths answer.
     pub legacy: Legacy,
-    /// Proxies whose `X-Forwarded-For` is believed.
+    /// Proxies whose `X-Forwarded-…` and `Forwarded` are believed.
     pub trusted_proxies: Vec<IpAddr>,
+    /// Names under which a server that is open to everybody answers, beside `localhost` and addresses: a browser's name for this machine may be a stranger's.
+    pub allowed_hosts: Vec<String>,
     /// Where samples are kept, in words, for whoever asks what this server is.
     pub database: Option<String>,
     /// The metrics, if the process keeps any.
@@ -107,6 +114,7 @@ impl Services {
             dead_letters: Arc::default(),
             conflicts: Arc::default(),
             register: None,
+            custody: None,
             taken: Taken::default(),
             #[cfg(feature = "ws")]
             commands: Commands::default(),
@@ -123,9 +131,11 @@ impl Services {
             shutdown,
             connect_limit: Some(Arc::default()),
             access: Arc::new(Access::open()),
+            guesses: Arc::default(),
             quotas: Arc::new(Quotas::usual()),
             legacy: Legacy::default(),
             trusted_proxies: Vec::new(),
+            allowed_hosts: Vec::new(),
             database: None,
             metrics: None,
             #[cfg(feature = "ws")]

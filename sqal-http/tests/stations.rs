@@ -489,7 +489,29 @@ async fn a_browser_page_of_another_site_may_not_connect() {
     };
     let refused = connect_async(with_origin("http://evil.example".to_owned())).await.unwrap_err();
     assert!(refused.to_string().contains("403"), "{refused}");
-    assert!(connect_async(with_origin(format!("http://{}", line.address))).await.is_ok());
+    assert!(connect_async(with_origin("null".to_owned())).await.is_err(), "a page without an origin is a page");
+    for origin in [format!("http://{}", line.address), "file://".to_owned()] {
+        assert!(connect_async(with_origin(origin.clone())).await.is_ok(), "{origin}");
+    }
+}
+
+/// A device's token is one that no page of another site has: its holder is let in, whatever its library sends as `Origin`.
+#[tokio::test]
+async fn a_device_with_its_token_is_let_in_whatever_its_origin() {
+    let camera = Grant::Device(Name::new("ESP32_SIM_1234").unwrap());
+    let people = ("marie", Grant::Role(Role::Viewer), "marie");
+    let access = Arc::new(Access::of(tokens(&[("camera", camera, "own"), people])).unwrap());
+    let line = line(|services| services.access = access).await;
+    for origin in ["file://", "null", "http://evil.example", "https://github.com/gilmaimon/TinyWebsockets"] {
+        for (token, may) in [(Some("own"), true), (Some("marie"), false), (None, false)] {
+            let mut request = format!("ws://{}/ws/sensors", line.address).into_client_request().unwrap();
+            request.headers_mut().insert("origin", origin.parse().unwrap());
+            if let Some(token) = token {
+                request.headers_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
+            }
+            assert_eq!(connect_async(request).await.is_ok(), may, "{origin} {token:?}");
+        }
+    }
 }
 
 /// A device that closes gets its close back (RFC 6455, 5.5.1), and what it sent is stored whether or not it waited.
@@ -531,7 +553,7 @@ fn tokens(entries: &[(&str, Grant, &str)]) -> TokenFile {
     TokenFile { tokens: entries.iter().map(token).collect() }
 }
 
-/// A device is known by its token, hands in its own samples, keeps its connection while its token is replaced, and loses it when it has none any more.
+/// A device is known by its token, hands in its own samples, keeps its connection while its token is there, and loses it when that token was replaced.
 #[tokio::test(start_paused = true)]
 async fn a_token_is_replaced_under_an_open_connection_and_taken_back_from_it() {
     let camera = Grant::Device(Name::new("ESP32_SIM_1234").unwrap());
@@ -553,15 +575,19 @@ async fn a_token_is_replaced_under_an_open_connection_and_taken_back_from_it() {
     );
 
     access.replace(tokens(&[own, ("camera", camera, "new"), other])).unwrap();
-    access.replace(tokens(&[("camera", camera, "new"), other])).unwrap();
     tokio::time::sleep(Duration::from_secs(50)).await;
     assert_eq!(device.ask(frame("second", |_| {})).await["status"], "persisted", "the connection goes on");
+    access.replace(tokens(&[("camera", camera, "new"), other])).unwrap();
     assert!(Device::with_token(&line, "old").await.is_err());
-    assert!(Device::with_token(&line, "new").await.is_ok());
+    let mut renewed = Device::with_token(&line, "new").await.unwrap();
+    // Whoever has stolen the old token is shut out, though its holder has another.
+    assert_eq!(device.close_code().await, (CloseCode::Policy, "the token was taken back".to_owned()));
+    assert_eq!(renewed.ask(frame("third", |_| {})).await["status"], "persisted");
+    let mut device = renewed;
 
     access.replace(tokens(&[other])).unwrap();
     assert_eq!(device.close_code().await, (CloseCode::Policy, "the token was taken back".to_owned()));
-    assert_eq!(stored(&line).await, 2);
+    assert_eq!(stored(&line).await, 3);
 }
 
 /// C-03: a frame too many is answered, with the time after which the same one is taken; the connection goes on.

@@ -30,6 +30,8 @@ mod audit;
 mod cache;
 #[cfg(feature = "keyring")]
 mod confidential;
+#[cfg(any(feature = "postgres", feature = "redis"))]
+mod connection_url;
 mod custody;
 mod digest;
 mod error;
@@ -73,6 +75,8 @@ pub use cache::{
 };
 #[cfg(feature = "keyring")]
 pub use confidential::{Confidential, FieldError, Resealed};
+#[cfg(any(feature = "postgres", feature = "redis"))]
+pub use connection_url::InvalidConnectionUrl;
 pub use custody::{ActionOf, Custody, Gone, Purge, Retention};
 pub use digest::Contents;
 pub use error::{StorageError, StorageErrorKind};

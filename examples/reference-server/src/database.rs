@@ -8,8 +8,8 @@ use sqal_core::Sample;
 use sqal_http::DeadLetters;
 use sqal_resilience::{BreakerConfig, LogChanges, OpenFor, StateGauge, SystemClock};
 use sqal_storage::{
-    GuardedStore, MeteredStore, PostgresConfig, PostgresStore, Register, SampleStore, SpooledStore, SqliteConfig,
-    SqliteStore, Timescale, WriterConfig, report_pools,
+    Custody, GuardedStore, MeteredStore, PostgresConfig, PostgresStore, Register, SampleStore, SpooledStore,
+    SqliteConfig, SqliteStore, Timescale, WriterConfig, report_pools,
 };
 use tracing::info;
 
@@ -24,6 +24,8 @@ pub(crate) struct Database {
     pub(crate) store: Arc<dyn SampleStore>,
     /// Where decisions are kept.
     pub(crate) register: Arc<dyn Register>,
+    /// Where deeds are written down.
+    pub(crate) custody: Arc<dyn Custody>,
     /// What it is, in words.
     pub(crate) name: String,
     pub(crate) writer: WriterConfig,
@@ -55,6 +57,7 @@ impl Database {
         Ok(Self {
             store: Arc::new(guarded(Arc::clone(&sqlite))?),
             register: Arc::clone(&sqlite) as _,
+            custody: Arc::clone(&sqlite) as _,
             name: "SQLite".to_owned(),
             writer: WriterConfig::usual(),
             connections: Arc::new(Connections::Embedded(sqlite)),
@@ -88,6 +91,7 @@ impl Database {
         Ok(Self {
             store,
             register: Arc::clone(&postgres) as _,
+            custody: Arc::clone(&postgres) as _,
             name: match postgres.timescale() {
                 Timescale::Absent => "PostgreSQL".to_owned(),
                 edition => format!("PostgreSQL with TimescaleDB ({edition:?})"),

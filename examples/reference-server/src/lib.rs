@@ -5,8 +5,11 @@ mod config;
 mod database;
 mod listen;
 mod observe;
+mod one_host;
+mod plain_file;
 mod profiling;
 mod server;
+mod session_key;
 mod settings;
 mod tokens;
 

@@ -1,9 +1,9 @@
-//! `sqal-server`: reads its configuration, starts, prints where to look, and ends in order on Ctrl-C or SIGTERM.
+//! `sqal-server`: reads its configuration, starts, prints where to look, and ends in order on Ctrl-C, SIGTERM or SIGHUP.
 
 use std::io::Write;
 use std::process::ExitCode;
 
-use reference_server::{Asked, Refused, log_to_stderr, read, serve, wall_clock};
+use reference_server::{Asked, Refused, ServerError, log_to_stderr, read, serve, wall_clock};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tracing_subscriber::EnvFilter;
 
@@ -49,7 +49,8 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!("{}", with_causes(&error));
-            ExitCode::FAILURE
+            let is_a_setting = matches!(error, ServerError::DatabaseUrl(_) | ServerError::RedisUrl(_));
+            if is_a_setting { ExitCode::from(CANNOT_BE_CONFIGURED) } else { ExitCode::FAILURE }
         }
     }
 }

@@ -113,6 +113,7 @@ fn describe() {
         Unit::Seconds,
         "Time to answer, of routes with an objective"
     );
+    describe_counter!("wrong_tokens_total", "Requests with a token in Authorization that is wrong or over");
     describe_counter!("dead_letters_dropped_total", "Refused frames that were not kept: too many of one holder");
     describe_counter!("samples_conflict_total", "Readings whose device, time and name another reading had");
     describe_gauge!("dead_letters", "Frames that were refused for good and are kept");
@@ -132,6 +133,7 @@ fn describe() {
     gauge!("websocket_connections_active").set(0.0);
     gauge!("dead_letters").set(0.0);
     for name in [
+        "wrong_tokens_total",
         "dead_letters_dropped_total",
         "samples_conflict_total",
         "websocket_messages_received_total",

@@ -11,7 +11,7 @@ use axum::http::{HeaderValue, Method, header};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use sqal_core::Timestamp;
-use sqal_http::{ConnectLimit, DeadLetters, Problem, Services, router};
+use sqal_http::{ConnectLimit, DeadLetters, Holder, Problem, Services, router};
 use sqal_resilience::{InvalidBreaker, Phase, Report, Shutdown, ShutdownConfig, Signals, Stage};
 use sqal_storage::{BatchWriter, InvalidPostgres, RedisError, StorageError};
 use tokio::net::TcpListener;
@@ -22,7 +22,8 @@ use tracing::{info, warn};
 use crate::cache;
 use crate::database::Database;
 use crate::observe::shown_with;
-use crate::{Config, listen, metrics_text, profiling, tokens};
+use crate::one_host::one_host;
+use crate::{Config, listen, metrics_text, profiling, session_key, tokens};
 
 /// Thirty seconds for requests, ten for connections, ten for what they have handed in.
 const ENDING: ShutdownConfig =
@@ -77,14 +78,14 @@ pub enum ServerError {
     Serve(#[from] std::io::Error),
 }
 
-/// Starts the server, tells `ready` its address, runs until SIGTERM or SIGINT, and ends in order; a second signal ends it at once.
+/// Starts the server, tells `ready` its address, runs until SIGTERM, SIGINT or SIGHUP, and ends in order; a second signal ends it at once.
 ///
 /// # Errors
 ///
 /// [`ServerError`] says what is wrong and what to do.
 pub async fn serve(config: Config, ready: impl FnOnce(SocketAddr)) -> Result<(), ServerError> {
     // First of all, so that a signal while we start is not lost.
-    let (signals, shutdown) = (Signals::install()?, Shutdown::new(ENDING));
+    let (signals, shutdown) = (signals()?, Shutdown::new(ENDING));
     let _listening = AbortOnDrop(tokio::spawn({
         let shutdown = shutdown.clone();
         async move { shutdown.listen(signals).await }
@@ -104,6 +105,7 @@ pub async fn serve(config: Config, ready: impl FnOnce(SocketAddr)) -> Result<(),
     let (writer, mut writing) = BatchWriter::start(Arc::clone(&store), database.writer);
     let mut services = Services::new(store, writer, config.profiles, wall_clock).ending_with(&shutdown);
     services.register = Some(Arc::clone(&database.register));
+    services.custody = Some(Arc::clone(&database.custody));
     services.database = Some(database.name.clone());
     // Before the first tray: what was decided yesterday holds today.
     services.take_decisions().await?;
@@ -115,16 +117,28 @@ pub async fn serve(config: Config, ready: impl FnOnce(SocketAddr)) -> Result<(),
         async move { health.run(Duration::from_secs(1)).await }
     }));
     services.dead_letters = letters;
-    services.access = Arc::new(config.access);
+    services.access = Arc::new(if config.access.is_open() {
+        config.access
+    } else {
+        let key = session_key::of(&config.data_dir)
+            .map_err(|source| ServerError::DataDir { path: config.data_dir.clone(), source })?;
+        config.access.with_session_key(key)
+    });
     (services.quotas, services.legacy) = (Arc::new(config.quotas), config.legacy);
     services.connect_limit = config.connections.map(|quota| {
         // So many in a minute is a rate that any bucket can keep.
         Arc::new(ConnectLimit::new(quota).unwrap_or_else(|error| unreachable!("{error}")))
     });
     services.trusted_proxies = config.trusted_proxies;
-    let _following = config
-        .tokens_file
-        .map(|(path, first)| AbortOnDrop(tokio::spawn(tokens::follow(path, first, Arc::clone(&services.access)))));
+    services.allowed_hosts = config.allowed_hosts;
+    let _following = config.tokens_file.map(|(path, first)| {
+        let told = services.clone();
+        let changed = move |count: usize| {
+            told.log_deed(&server_itself(), "tokens", &format!("other tokens are in force: {count}"));
+            std::future::ready(())
+        };
+        AbortOnDrop(tokio::spawn(tokens::follow(path, first, Arc::clone(&services.access), changed)))
+    });
     let _deciding = AbortOnDrop(tokio::spawn({
         let services = services.clone();
         async move { services.follow_decisions(Duration::from_secs(10)).await }
@@ -143,6 +157,7 @@ pub async fn serve(config: Config, ready: impl FnOnce(SocketAddr)) -> Result<(),
     if is_open {
         app = app.layer(from_fn(no_proxy));
     }
+    app = app.layer(from_fn(one_host));
     if profiling.enabled {
         app = app.layer(from_fn(move |request, next| profiling::count(profiling, request, next)));
     }
@@ -185,6 +200,24 @@ pub async fn serve(config: Config, ready: impl FnOnce(SocketAddr)) -> Result<(),
     if report.exit_code() == 0 { Ok(()) } else { Err(ServerError::Unfinished(report)) }
 }
 
+/// The signals that begin the end: SIGTERM, SIGINT, and SIGHUP, unless the server was started with `nohup`, which asks for that one to be ignored.
+fn signals() -> std::io::Result<Signals> {
+    let signals = Signals::install()?;
+    if hangup_is_ignored() { Ok(signals) } else { signals.and_hangup() }
+}
+
+/// Whether this process was started with SIGHUP ignored (proc(5), `SigIgn`: a mask with the first signal in its lowest bit).
+fn hangup_is_ignored() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 == 1)
+}
+
+/// Who writes into the audit log what nobody has asked for over the interface.
+fn server_itself() -> Holder {
+    Holder::new("sqal-server").unwrap_or_else(|_| unreachable!("a name"))
+}
+
 /// Holds the data folder as long as it lives; a process that is killed lets it go.
 fn ours(data_dir: &Path) -> Result<File, ServerError> {
     let path = data_dir.join("in-use");
@@ -203,7 +236,20 @@ fn ours(data_dir: &Path) -> Result<File, ServerError> {
 
 /// A proxy brings strangers to a server that asks nobody who they are.
 async fn no_proxy(request: Request, next: Next) -> Response {
-    let fields = ["x-forwarded-for", "x-real-ip", "forwarded"];
+    let fields = [
+        "cf-connecting-ip",
+        "forwarded",
+        "true-client-ip",
+        "via",
+        "x-client-ip",
+        "x-envoy-external-address",
+        "x-forwarded-for",
+        "x-forwarded-host",
+        "x-forwarded-port",
+        "x-forwarded-proto",
+        "x-forwarded-server",
+        "x-real-ip",
+    ];
     if fields.iter().any(|field| request.headers().contains_key(*field)) {
         let what = "a proxy stands before a server that asks nobody who they are: give it SQAL_TOKENS_FILE";
         return Problem::not_allowed(what).into_response();

@@ -7,6 +7,8 @@ use std::path::Path;
 use clap::{Arg, ArgMatches};
 use serde_json::{Value, json};
 
+use crate::plain_file;
+
 /// One setting.
 #[derive(Debug)]
 pub struct Setting {
@@ -36,7 +38,7 @@ const fn secret(name: &'static str, expected: &'static str, what: &'static str) 
 }
 
 /// Every setting of the server.
-pub const SETTINGS: [Setting; 19] = [
+pub const SETTINGS: [Setting; 20] = [
     plain(
         "SQAL_ENV",
         Some("development"),
@@ -81,7 +83,13 @@ pub const SETTINGS: [Setting; 19] = [
         "SQAL_TRUSTED_PROXIES",
         Some(""),
         "addresses with commas between",
-        "Proxies whose X-Forwarded-For is believed",
+        "Proxies whose X-Forwarded-For, -Host, -Port and -Proto or Forwarded is believed",
+    ),
+    plain(
+        "SQAL_ALLOWED_HOSTS",
+        Some(""),
+        "names of hosts like line.example, without ports, with commas between",
+        "Names under which a server without a token file answers, beside localhost and addresses",
     ),
     plain(
         "CORS_ORIGINS",
@@ -280,11 +288,12 @@ fn look(
         return (Some(text), Source::Environment);
     }
     if let Some(path) = variable(&setting.file()).filter(|_| setting.secret) {
-        let source = Source::File(path.clone());
-        return match std::fs::read_to_string(Path::new(&path)) {
-            Ok(text) => (Some(text.trim().to_owned()), source),
+        return match plain_file::text_of_unnamed(Path::new(&path)) {
+            Ok(text) => (Some(text.trim().to_owned()), Source::File(path)),
             Err(error) => {
-                let what = format!("the file that {} names cannot be read: {error}", setting.file());
+                // A variable that should name a file may hold the secret itself: what names no file is not shown.
+                let (source, what) =
+                    (Source::Environment, format!("the file that {} names cannot be read: {error}", setting.file()));
                 mistakes.push(Mistake { name: setting.name, source: source.clone(), what });
                 (None, source)
             }

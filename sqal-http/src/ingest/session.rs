@@ -115,7 +115,7 @@ async fn serve(socket: WebSocket, services: Arc<Services>, caller: Caller, peer:
     info!(?peer, %caller, ?speech, "device connected");
     let (mut sink, mut stream) = socket.split();
     let (mut line, mut asked_of_it) = services.commands.connect();
-    if let Caller::Known(_, Grant::Device(device)) = caller {
+    if let Caller::Known(_, Grant::Device(device), _) = caller {
         line.is_of(device);
     }
     let mut said = 0;

@@ -13,8 +13,9 @@ use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaType, Type};
 pub(crate) use page::{description, docs, file};
 use said::{Kind, SAID, Said};
 
-use crate::access::{COOKIE, Role, Who};
+use crate::access::{Role, Who};
 use crate::answer::Answer;
+use crate::browser_session::COOKIE;
 use crate::presence::Heard;
 use crate::problem::{KINDS, Problem, Violation};
 use crate::quota::Class;
@@ -60,7 +61,7 @@ pub fn openapi() -> String {
             "schemas": schemas(),
             "securitySchemes": {
                 "token": { "type": "http", "scheme": "bearer", "description": "`sqal token` makes one" },
-                "cookie": { "type": "apiKey", "in": "cookie", "name": COOKIE, "description": "what a browser has after POST /api/v1/session" },
+                "cookie": { "type": "apiKey", "in": "cookie", "name": COOKIE, "description": "what a browser has after POST /api/v1/session; over TLS with __Host- before its name" },
             },
         },
     });

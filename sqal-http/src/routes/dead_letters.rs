@@ -42,7 +42,10 @@ pub(super) struct Replayed {
 }
 
 /// `POST /api/v1/dead-letters:replay`: every one is judged anew, by the rules of now.
-pub(super) async fn replay(State(services): State<Arc<Services>>) -> Result<Json<Replayed>, Problem> {
+pub(super) async fn replay(
+    State(services): State<Arc<Services>>,
+    Extension(caller): Extension<Caller>,
+) -> Result<Json<Replayed>, Problem> {
     // In a task of its own: a client that leaves does not leave letters that were taken.
     let shutdown = services.shutdown.clone();
     let replaying = shutdown.spawn("replay", async move {
@@ -55,6 +58,8 @@ pub(super) async fn replay(State(services): State<Arc<Services>>) -> Result<Json
             }
         }
         services.dead_letters.remove(&taken);
+        let what = format!("dead letters replayed: {} taken, {refused} refused", taken.len());
+        services.write_down(&caller, "dead_letters", &what);
         Replayed { taken: taken.len(), refused }
     });
     let replayed = replaying.map_err(|_| Problem::shutting_down())?.await;
@@ -97,6 +102,8 @@ pub(super) async fn erase(
         return Err(Problem::invalid_query(wrong));
     }
     let erased = services.dead_letters.erase(device.as_ref());
+    let whose = device.as_ref().map_or("all devices", |device| device.as_str());
+    services.write_down(&caller, "dead_letters", &format!("{erased} dead letters erased, of {whose}"));
     info!(%caller, device = ?device.map(|device| device.to_string()), erased, "dead letters were erased");
     Ok(Json(Erased { erased }))
 }

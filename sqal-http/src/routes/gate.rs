@@ -2,23 +2,24 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use sqal_resilience::client_address;
+use sqal_resilience::{client_address, forwarded_client};
 use tracing::Instrument;
 
 use super::body::whole;
 use super::{Route, Who};
-use crate::access::{Caller, by_cookie, presents_a_token};
+use crate::access::{Caller, bearer, by_cookie};
 use crate::problem::NothingDone;
 use crate::quota::{Call, Class};
 use crate::replies::{Begun, Reply, ReplyKey, fingerprint, key_of};
 use crate::slo::Objective;
-use crate::{Problem, Services, origin};
+use crate::{Problem, Services, browser_session, origin};
 
 /// A route and whom to ask.
 #[derive(Clone)]
@@ -47,10 +48,11 @@ async fn answer(gate: Gate, mut request: Request, next: Next) -> Response {
         services.legacy.say(successor, response.headers_mut());
         return response;
     }
-    let counting = match enter(&services, route, number, &request) {
+    let (counting, renewed) = match enter(&services, route, number, &request) {
         Ok((caller, counting)) => {
+            let renewed = renewed(&services, route, &caller, request.headers());
             request.extensions_mut().insert(caller);
-            counting
+            (counting, renewed)
         }
         Err(refused) => return refused,
     };
@@ -66,7 +68,19 @@ async fn answer(gate: Gate, mut request: Request, next: Next) -> Response {
     if let Some(counting) = counting {
         counting.say(response.headers_mut());
     }
+    if let Some(renewed) = renewed {
+        response.headers_mut().append(header::SET_COOKIE, renewed);
+    }
     response
+}
+
+/// The cookie of a session that is used on, when half of its time is over; a request that writes may end the session itself.
+fn renewed(services: &Services, route: Route, caller: &Caller, headers: &HeaderMap) -> Option<HeaderValue> {
+    if route.writes() {
+        return None;
+    }
+    let value = services.access.renewed_session(caller, (services.now)())?;
+    HeaderValue::try_from(browser_session::kept(&value, browser_session::is_of_host(headers))).ok()
 }
 
 /// Bodies of requests that may come twice are at most so long.
@@ -127,18 +141,38 @@ type Entered = (Caller, Option<crate::quota::Counting>);
 #[expect(clippy::result_large_err, reason = "a refusal is an answer, and rare")]
 fn enter(services: &Services, route: Route, number: u16, request: &Request) -> Result<Entered, Response> {
     let (now, headers) = (services.clock.now(), request.headers());
+    // Wherever an answer shows something, or tells whether a token is right.
+    let tells = route.who != Who::Anybody || route.class != Class::Unlimited || route.path == "/metrics";
+    if tells && services.access.is_open() {
+        origin::known_host(headers, &services.allowed_hosts).map_err(IntoResponse::into_response)?;
+    }
     let peer = peer(services, request);
+    // A session is signed, so no cookie is a guess: one whose time is over is no attack.
+    let guess = peer.filter(|_| tells).zip(services.quotas.wrong_tokens()).zip(bearer(headers));
+    if let Some(((address, quota), token)) = guess
+        && let Some(left) = services.guesses.refuses(address, token, quota, now)
+    {
+        return Err(Problem::too_many_requests(Some(seconds(left))).into_response());
+    }
     let caller = match services.access.identify(headers, (services.now)()) {
-        Ok(caller) => caller,
+        Ok(caller) => {
+            if let Some((address, token)) = peer.zip(caller.token()) {
+                services.guesses.right(address, token);
+            }
+            caller
+        }
         Err(problem) => {
-            // Whoever guesses is slowed down, wherever an answer would tell; holders of tokens behind the same address are not.
-            let tells = route.who != Who::Anybody || route.class != Class::Unlimited;
-            if tells && presents_a_token(headers) {
-                let guess = Call { class: Class::SignIn, route: u16::MAX };
-                let counting = services.quotas.take(guess, &Caller::Anybody, peer, now);
-                if let Some(counting) = counting.filter(|counting| !counting.answer.allowed) {
-                    let after = counting.answer.retry_after_seconds();
-                    return Err(Problem::too_many_requests(after).into_response());
+            if let Some(((address, quota), token)) = guess {
+                let wait = services.guesses.wrong(address, token, quota, now);
+                if let Some(count) = services.guesses.to_write_down(now) {
+                    services.write_down(
+                        &Caller::Anybody,
+                        "sign_in",
+                        &format!("{count} wrong tokens since the last such line"),
+                    );
+                }
+                if let Some(left) = wait {
+                    return Err(Problem::too_many_requests(Some(seconds(left))).into_response());
                 }
             }
             if route.who != Who::Anybody {
@@ -152,7 +186,12 @@ fn enter(services: &Services, route: Route, number: u16, request: &Request) -> R
         return Err(Problem::not_allowed(what).into_response());
     }
     if route.writes() {
-        no_stranger(services, headers).map_err(IntoResponse::into_response)?;
+        no_stranger(services, route, &caller, request).map_err(|problem| {
+            if services.guesses.may_tell(now) {
+                tracing::warn!(?peer, path = route.path, why = ?problem.detail, "a page of another site was refused");
+            }
+            problem.into_response()
+        })?;
     }
     let counting = services.quotas.take(Call { class: route.class, route: number }, &caller, peer, now);
     match counting {
@@ -165,25 +204,59 @@ fn enter(services: &Services, route: Route, number: u16, request: &Request) -> R
     }
 }
 
+/// Whole seconds after which a time is over.
+fn seconds(left: Duration) -> u64 {
+    left.as_secs() + u64::from(left.subsec_nanos() > 0)
+}
+
 /// A browser sends what a page of another site asks for: an open server would obey it, and so would one that knows the browser by its cookie. A page of
-/// another site that has a token may read where that is allowed, and not write.
-fn no_stranger(services: &Services, headers: &HeaderMap) -> Result<(), Problem> {
+/// another site that has a token may read where that is allowed, and not write. A device is no page: its token in `Authorization` is one that no other site has.
+fn no_stranger(services: &Services, route: Route, caller: &Caller, request: &Request) -> Result<(), Problem> {
+    let headers = request.headers();
     if services.access.is_open() {
-        origin::same(headers)
+        let allowed = &services.allowed_hosts;
+        if route.path.starts_with("/ws/") {
+            origin::same_or_of_a_program(headers, allowed)
+        } else {
+            origin::same(headers, allowed)
+        }
+    } else if caller.is_a_device() && bearer(headers).is_some() {
+        Ok(())
     } else if by_cookie(headers) || headers.contains_key(header::ORIGIN) {
-        origin::same_host(headers)
+        origin::same_host(headers, direct_peer(request).is_some_and(|peer| is_trusted(services, peer)))
     } else {
         Ok(())
     }
 }
 
-/// The address of the client; what a proxy says is believed if the proxy is trusted.
+/// Who is at the other end of the connection: the client, or the last proxy.
+fn direct_peer(request: &Request) -> Option<IpAddr> {
+    Some(request.extensions().get::<ConnectInfo<SocketAddr>>()?.0.ip())
+}
+
+fn is_trusted(services: &Services, address: IpAddr) -> bool {
+    services.trusted_proxies.contains(&address.to_canonical())
+}
+
+/// The address of the client; what a proxy says is believed if the proxy is trusted. Two fields that name different clients are not believed: a proxy writes one of
+/// them, and the other may be the client's own.
 pub(crate) fn peer(services: &Services, request: &Request) -> Option<IpAddr> {
     const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>()?.0.ip();
+    let peer = direct_peer(request)?.to_canonical();
+    if !is_trusted(services, peer) {
+        return Some(peer);
+    }
+    let trusted = |address| is_trusted(services, address);
     // A proxy may add a line of its own behind the client's: they are one list (RFC 9110, 5.3). What is no text is no address.
-    let lines: Vec<_> =
-        request.headers().get_all(FORWARDED_FOR).iter().map(|value| value.to_str().unwrap_or("?")).collect();
-    let forwarded = (!lines.is_empty()).then(|| lines.join(","));
-    Some(client_address(peer, forwarded.as_deref(), |address| services.trusted_proxies.contains(&address)))
+    let list = |name: HeaderName| {
+        let lines: Vec<_> = request.headers().get_all(name).iter().map(|value| value.to_str().unwrap_or("?")).collect();
+        (!lines.is_empty()).then(|| lines.join(","))
+    };
+    let by_list = list(FORWARDED_FOR).map(|list| client_address(peer, Some(&list), trusted));
+    let by_field = list(header::FORWARDED).map(|list| forwarded_client(peer, &list, trusted));
+    Some(match (by_list, by_field) {
+        (Some(one), Some(other)) if one != other => peer,
+        (Some(client), _) | (None, Some(client)) => client,
+        (None, None) => peer,
+    })
 }

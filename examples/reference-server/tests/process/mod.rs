@@ -118,8 +118,18 @@ impl Server {
     }
 
     /// Sends SIGTERM, waits for the end, and gives what was logged and whether the end was orderly.
-    pub(crate) fn terminate(mut self) -> (String, bool) {
-        kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
+    pub(crate) fn terminate(self) -> (String, bool) {
+        self.end_by(Signal::TERM)
+    }
+
+    /// Sends a signal.
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// Ends it by a signal, waits for the end, and gives what was logged and whether the end was orderly.
+    pub(crate) fn end_by(mut self, signal: Signal) -> (String, bool) {
+        self.signal(signal);
         let mut log = String::new();
         if let Some(mut stderr) = self.child.stderr.take() {
             stderr.read_to_string(&mut log).unwrap();
