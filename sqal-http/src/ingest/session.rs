@@ -18,6 +18,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout
 use tracing::{debug, info, warn};
 
 use super::WebSockets;
+use super::conduct::Conduct;
 use super::resume::welcome;
 use super::speech::Speech;
 use crate::access::{Caller, Grant};
@@ -31,7 +32,10 @@ use crate::{Problem, Services, Violation};
 pub(crate) const CREDIT: usize = 64;
 
 /// A message this large ends the connection with 1009; a frame that is only over the frame limit is answered and the connection goes on.
-const LARGEST_MESSAGE: usize = 8 * 1024 * 1024;
+const LARGEST_MESSAGE: usize = 1024 * 1024;
+
+/// Bytes that may wait for one device to take them. The largest message to a device is a command of 64 KiB, six times as long if all of it is escaped.
+const MOST_UNSENT: usize = 512 * 1024;
 
 /// What is read and written at a time.
 const BUFFER: usize = 8 * 1024;
@@ -47,11 +51,6 @@ const SEND_LIMIT: Duration = Duration::from_secs(10);
 
 /// A device that has used up its credit and gets no answer for so long is sent away: it comes back when the database does.
 const STANDSTILL: Duration = Duration::from_secs(10);
-
-const MINUTE: Duration = Duration::from_mins(1);
-
-/// Frames of a connection that may be refused in a minute: more than any device measures.
-const MOST_REFUSALS: u32 = 1000;
 
 pub(super) type PendingAnswer = Pin<Box<dyn Future<Output = String> + Send>>;
 
@@ -74,7 +73,7 @@ pub(crate) async fn upgrade(
         }
     };
     // A line has thousands of connections, and a frame has a few kilobytes: buffers of 128 KiB each would be most of the memory.
-    let ws = ws.read_buffer_size(BUFFER).write_buffer_size(BUFFER);
+    let ws = ws.read_buffer_size(BUFFER).write_buffer_size(BUFFER).max_write_buffer_size(MOST_UNSENT);
     ws.max_message_size(LARGEST_MESSAGE).max_frame_size(LARGEST_MESSAGE).protocols(Speech::KNOWN).on_upgrade(
         move |mut socket| async move {
             if services.may_connect(peer) {
@@ -91,6 +90,16 @@ pub(crate) async fn upgrade(
 /// Sends a message unless the device takes too long to take it.
 async fn send(sink: &mut (impl SinkExt<Message> + Unpin), message: Message) -> Result<(), ()> {
     match timeout(SEND_LIMIT, sink.send(message)).await {
+        Ok(Ok(())) => Ok(()),
+        _ => Err(()),
+    }
+}
+
+/// Writes what waits for the device, for example the pong that answers a ping, unless the device takes too long to take it.
+///
+/// The connection is not read meanwhile: a device that sends pings and takes no pongs is held up by its own TCP, and ends after [`SEND_LIMIT`].
+async fn flush(sink: &mut (impl SinkExt<Message> + Unpin)) -> Result<(), ()> {
+    match timeout(SEND_LIMIT, sink.flush()).await {
         Ok(Ok(())) => Ok(()),
         _ => Err(()),
     }
@@ -125,15 +134,12 @@ async fn serve(socket: WebSocket, services: Arc<Services>, caller: Caller, peer:
     tokio::pin!(closing);
     let mut pings = interval_at(Instant::now() + PING_EVERY, PING_EVERY);
     pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    // Frames that were refused in this minute: who sends nothing else costs as much as a line.
-    let (mut refusals, mut minute) = (0, Instant::now());
+    let mut conduct = Conduct::new();
     let (mut heard, mut asked, mut answered) = (Instant::now(), Instant::now(), Instant::now());
     let end = loop {
-        if minute.elapsed() >= MINUTE {
-            (refusals, minute) = (0, Instant::now());
-        }
-        if refusals > MOST_REFUSALS {
-            break End::Us(close_code::POLICY, "too many wrong frames".into());
+        if let Some(reason) = conduct.too_much() {
+            metrics::counter!("budget_refused_total", "kind" => "messages").increment(1);
+            break End::Us(close_code::POLICY, reason.into());
         }
         // Also of one that never pauses: tokens are taken back while connections are open.
         if asked.elapsed() >= PING_EVERY {
@@ -177,18 +183,22 @@ async fn serve(socket: WebSocket, services: Arc<Services>, caller: Caller, peer:
                         match speech.hear(&message, services.intake.limits().bytes) {
                             Ok(text) => match talk(&text) {
                                 Some(Talk::Hello(hello)) => {
+                                    conduct.other();
                                     if caller.speaks_for(&hello.device_id) {
                                         line.is_of(hello.device_id);
                                     }
                                     pending.push_back(welcome(&services, &caller, hello));
                                 }
-                                Some(Talk::CommandAck(answer)) => line.answered(answer),
+                                Some(Talk::CommandAck(answer)) => {
+                                    conduct.other();
+                                    line.answered(answer);
+                                }
                                 None => {
                                     sequence += 1;
                                     pending.push_back(match take(&services, &caller, &mut line, sequence, &text) {
                                         Ok(answer) => answer,
                                         Err(answer) => {
-                                            refusals += 1;
+                                            conduct.refused();
                                             answer
                                         }
                                     });
@@ -196,12 +206,19 @@ async fn serve(socket: WebSocket, services: Arc<Services>, caller: Caller, peer:
                             },
                             Err(problem) => {
                                 sequence += 1;
-                                refusals += 1;
+                                conduct.refused();
                                 pending.push_back(refused(&caller, sequence, None, problem));
                             }
                         }
                     }
-                    Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+                    Some(Ok(Message::Ping(_))) => {
+                        conduct.control();
+                        // The pong was queued while the ping was read.
+                        if flush(&mut sink).await.is_err() {
+                            break End::Device;
+                        }
+                    }
+                    Some(Ok(Message::Pong(_))) => conduct.control(),
                     Some(Ok(Message::Close(_))) | None => break End::Device,
                     Some(Err(error)) => {
                         metrics::counter!("websocket_errors_total").increment(1);
@@ -244,7 +261,7 @@ fn come_back(random: u64) -> String {
 fn broken(error: axum::Error) -> End {
     use tungstenite::Error;
     match error.into_inner().downcast_ref::<Error>() {
-        Some(Error::Capacity(_)) => End::Us(close_code::SIZE, "message over 8388608 bytes".into()),
+        Some(Error::Capacity(_)) => End::Us(close_code::SIZE, format!("message over {LARGEST_MESSAGE} bytes").into()),
         Some(Error::Utf8(_)) => End::Us(close_code::INVALID, "text that is not UTF-8".into()),
         Some(Error::Protocol(_)) => End::Us(close_code::PROTOCOL, "not WebSocket (RFC 6455)".into()),
         _ => End::Device,
