@@ -27,6 +27,7 @@
 
 mod access;
 mod answer;
+mod budget;
 mod caches;
 #[cfg(feature = "client")]
 pub mod client;
@@ -59,6 +60,7 @@ mod version;
 mod wire;
 
 pub use access::{Access, Caller, Grant, Holder, NotAHash, NotTokens, Role, Token, TokenFile, TokenHash, Who};
+pub use budget::{Budget, Connection, ExceededError, Resource, Share};
 pub use caches::Caches;
 pub use dead_letters::{DeadLetter, DeadLetters};
 #[cfg(feature = "ws")]

@@ -17,12 +17,12 @@ use sqal_resilience::fresh_seed;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout};
 use tracing::{debug, info, warn};
 
-use super::WebSockets;
 use super::conduct::Conduct;
 use super::resume::welcome;
 use super::speech::Speech;
 use crate::access::{Caller, Grant};
 use crate::answer::{Answer, hand_in, judge};
+use crate::budget::{Connection, Party, Resource};
 use crate::commands::Line;
 use crate::routes::peer;
 use crate::wire::{Talk, sample_id_of, talk};
@@ -46,6 +46,12 @@ const PING_EVERY: Duration = Duration::from_secs(20);
 /// After so long without a sign the device is gone: it lost its power or its network, and nobody will say so.
 const SILENCE: Duration = Duration::from_mins(1);
 
+/// How often a connection is asked whether it has a message that does not end.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+
+/// How long a message may take from its first byte to its last; its parts are looked at every five seconds.
+const MESSAGE_LIMIT: Duration = Duration::from_secs(10);
+
 /// How long a device may take to take an answer.
 const SEND_LIMIT: Duration = Duration::from_secs(10);
 
@@ -59,12 +65,16 @@ pub(crate) async fn upgrade(
     ws: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
     State(services): State<Arc<Services>>,
     Extension(caller): Extension<Caller>,
+    Extension(party): Extension<Party>,
     request: Request,
 ) -> Response {
     let peer = peer(&services, &request);
-    if services.websockets.open() >= WebSockets::MOST {
-        return Problem::busy("as many devices as there is room for are connected").into_response();
-    }
+    let place = match services.budget.take(Resource::WebSockets, party, 1) {
+        Ok(place) => place,
+        Err(exceeded) => return Problem::from(exceeded).into_response(),
+    };
+    // A listener that does not count what it reads has none.
+    let connection = request.extensions().get::<Connection>().cloned().unwrap_or_default();
     let ws = match ws {
         Ok(ws) => ws,
         Err(refused) => {
@@ -76,11 +86,15 @@ pub(crate) async fn upgrade(
     let ws = ws.read_buffer_size(BUFFER).write_buffer_size(BUFFER).max_write_buffer_size(MOST_UNSENT);
     ws.max_message_size(LARGEST_MESSAGE).max_frame_size(LARGEST_MESSAGE).protocols(Speech::KNOWN).on_upgrade(
         move |mut socket| async move {
+            let _place = place;
             if services.may_connect(peer) {
                 let _entered = services.websockets.enter();
-                serve(socket, services, caller, peer).await;
+                connection.speaks(&services.budget, party);
+                serve(socket, services, caller, peer, party, &connection).await;
             } else {
-                warn!(?peer, "connection refused: rate limit exceeded");
+                if let Some(left_out) = services.quiet.may_say(party, "connection refused", services.clock.now()) {
+                    warn!(?peer, left_out, "connection refused: rate limit exceeded");
+                }
                 close(&mut socket, close_code::POLICY, "Rate limit exceeded").await;
             }
         },
@@ -119,7 +133,14 @@ enum End {
     Us(u16, Cow<'static, str>),
 }
 
-async fn serve(socket: WebSocket, services: Arc<Services>, caller: Caller, peer: Option<IpAddr>) {
+async fn serve(
+    socket: WebSocket,
+    services: Arc<Services>,
+    caller: Caller,
+    peer: Option<IpAddr>,
+    party: Party,
+    connection: &Connection,
+) {
     let speech = Speech::agreed(socket.protocol().and_then(|protocol| protocol.to_str().ok()));
     info!(?peer, %caller, ?speech, "device connected");
     let (mut sink, mut stream) = socket.split();
@@ -134,6 +155,8 @@ async fn serve(socket: WebSocket, services: Arc<Services>, caller: Caller, peer:
     tokio::pin!(closing);
     let mut pings = interval_at(Instant::now() + PING_EVERY, PING_EVERY);
     pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut looks = interval_at(Instant::now() + LOOK_EVERY, LOOK_EVERY);
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut conduct = Conduct::new();
     let (mut heard, mut asked, mut answered) = (Instant::now(), Instant::now(), Instant::now());
     let end = loop {
@@ -177,6 +200,7 @@ async fn serve(socket: WebSocket, services: Arc<Services>, caller: Caller, peer:
                 match message {
                     Some(Ok(message @ (Message::Text(_) | Message::Binary(_)))) => {
                         metrics::counter!("websocket_messages_received_total").increment(1);
+                        connection.message_ended();
                         if pending.is_empty() {
                             answered = heard;
                         }
@@ -195,7 +219,7 @@ async fn serve(socket: WebSocket, services: Arc<Services>, caller: Caller, peer:
                                 }
                                 None => {
                                     sequence += 1;
-                                    pending.push_back(match take(&services, &caller, &mut line, sequence, &text) {
+                                    pending.push_back(match take(&services, &caller, party, &mut line, sequence, &text) {
                                         Ok(answer) => answer,
                                         Err(answer) => {
                                             conduct.refused();
@@ -207,24 +231,35 @@ async fn serve(socket: WebSocket, services: Arc<Services>, caller: Caller, peer:
                             Err(problem) => {
                                 sequence += 1;
                                 conduct.refused();
-                                pending.push_back(refused(&caller, sequence, None, problem));
+                                pending.push_back(refused(&services, &caller, party, sequence, None, problem));
                             }
                         }
                     }
-                    Some(Ok(Message::Ping(_))) => {
+                    Some(Ok(Message::Ping(payload))) => {
                         conduct.control();
+                        connection.control_frame(payload.len());
                         // The pong was queued while the ping was read.
                         if flush(&mut sink).await.is_err() {
                             break End::Device;
                         }
                     }
-                    Some(Ok(Message::Pong(_))) => conduct.control(),
+                    Some(Ok(Message::Pong(payload))) => {
+                        conduct.control();
+                        connection.control_frame(payload.len());
+                    }
                     Some(Ok(Message::Close(_))) | None => break End::Device,
                     Some(Err(error)) => {
                         metrics::counter!("websocket_errors_total").increment(1);
                         debug!(?peer, %error, "device connection broke");
-                        break broken(error);
+                        break if connection.exceeded() { too_many_unfinished() } else { broken(error) };
                     }
+                }
+            }
+            // With its credit used up the connection is not read: what waits may be whole messages.
+            _ = looks.tick(), if pending.len() < CREDIT => {
+                if connection.unfinished_for(Instant::now()) >= MESSAGE_LIMIT {
+                    metrics::counter!("budget_refused_total", "kind" => "message_time").increment(1);
+                    break End::Us(close_code::POLICY, "a message took more than 10 s".into());
                 }
             }
             _ = pings.tick() => {
@@ -257,6 +292,11 @@ fn come_back(random: u64) -> String {
     format!("the server restarts, connect again in {} ms", random % 2000)
 }
 
+/// All unfinished messages of a holder together are over its share: it may try again when others have ended.
+fn too_many_unfinished() -> End {
+    End::Us(close_code::AGAIN, "too many unfinished messages: try again later".into())
+}
+
 /// What a broken connection is told: the codes of RFC 6455, 7.4.1.
 fn broken(error: axum::Error) -> End {
     use tungstenite::Error;
@@ -272,12 +312,13 @@ fn broken(error: axum::Error) -> End {
 fn take(
     services: &Arc<Services>,
     caller: &Caller,
+    party: Party,
     line: &mut Line,
     sequence: u64,
     text: &str,
 ) -> Result<PendingAnswer, PendingAnswer> {
-    let sample =
-        judge(services, caller, text).map_err(|problem| refused(caller, sequence, sample_id_of(text), problem))?;
+    let sample = judge(services, caller, text)
+        .map_err(|problem| refused(services, caller, party, sequence, sample_id_of(text), problem))?;
     line.is_of(sample.key.device_id);
     let services = Arc::clone(services);
     Ok(Box::pin(async move {
@@ -286,10 +327,19 @@ fn take(
     }))
 }
 
-fn refused(caller: &Caller, sequence: u64, sample_id: Option<String>, problem: Problem) -> PendingAnswer {
-    // A device chose these texts: quoted, so that they can forge no line and move no cursor.
-    if problem.status != 429 {
-        warn!(%caller, ?sample_id, detail = ?problem.detail, "frame rejected");
+fn refused(
+    services: &Services,
+    caller: &Caller,
+    party: Party,
+    sequence: u64,
+    sample_id: Option<String>,
+    problem: Problem,
+) -> PendingAnswer {
+    // A device chose these texts: quoted, so that they can forge no line and move no cursor. It chooses their number too: one a minute is logged.
+    if problem.status != 429
+        && let Some(left_out) = services.quiet.may_say(party, "frame rejected", services.clock.now())
+    {
+        warn!(%caller, ?sample_id, detail = ?problem.detail, left_out, "frame rejected");
     }
     metrics::counter!("websocket_errors_total").increment(1);
     Box::pin(std::future::ready(Answer::refused(sequence, sample_id, problem).text()))

@@ -29,7 +29,6 @@ use axum::handler::Handler;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{self, MethodRouter};
 
-pub(crate) use batch::at_a_time;
 #[cfg(feature = "ws")]
 pub(crate) use gate::peer;
 
