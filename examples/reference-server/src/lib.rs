@@ -4,11 +4,13 @@ mod cache;
 mod config;
 mod database;
 mod listen;
+mod metered;
 mod observe;
 mod profiling;
 mod server;
 mod settings;
 mod tokens;
+mod waiting;
 
 pub use config::{Asked, Config, Refused, SecretUrl, read};
 pub use observe::{log_to_stderr, metrics_text};
