@@ -53,6 +53,7 @@ mod quota;
 mod recent;
 mod replies;
 mod routes;
+mod shown_names;
 mod slo;
 mod state;
 mod trial;
