@@ -9,7 +9,7 @@ const MINUTE: Duration = Duration::from_mins(1);
 /// Refused frames of one connection in a minute: more than any device measures.
 const MOST_REFUSALS: u32 = 1000;
 
-/// Pings, pongs of one connection in a minute: ten a second, where libraries send one in ten seconds.
+/// Pings and pongs of one connection in a minute: ten a second, where libraries send one in ten seconds.
 const MOST_CONTROLS: u32 = 600;
 
 /// Messages of one connection in a minute that are no frames (`hello`, `command_ack`): a gateway says hello for each of its devices.
