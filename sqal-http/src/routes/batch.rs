@@ -9,6 +9,7 @@ use futures_util::future::join_all;
 use serde::Serialize;
 
 use super::body::whole_within;
+use super::caught::ended;
 use crate::access::Caller;
 use crate::answer::{Answer, hand_in, judge};
 use crate::budget::{Hold, Party, Resource};
@@ -48,7 +49,7 @@ pub(super) async fn take(
         rows(&services, caller, &text).await
     });
     let taken = taking.map_err(|_| Problem::shutting_down())?.await;
-    taken.unwrap_or_else(|_| Err(Problem::shutting_down())).map(Json)
+    taken.unwrap_or_else(|error| Err(ended("batch", &error))).map(Json)
 }
 
 /// Judges and stores every row.

@@ -12,6 +12,7 @@ use sqal_resilience::client_address;
 use tracing::Instrument;
 
 use super::body::whole_within;
+use super::caught::{caught, ended};
 use super::{Route, Who};
 use crate::access::{Caller, by_cookie, presents_a_token};
 use crate::budget::{Connection, Hold, Party, Resource};
@@ -32,9 +33,10 @@ pub(super) struct Gate {
 
 /// Lets a call in, or says why not; the route finds the [`Caller`] among the request's extensions.
 pub(super) async fn admit(State(gate): State<Gate>, request: Request, next: Next) -> Response {
-    let Some(objective) = gate.objective else { return answer(gate, request, next).await };
-    let (path, services, begun) = (gate.route.path, Arc::clone(&gate.services), gate.services.clock.now());
-    let response = answer(gate, request, next).await;
+    let path = gate.route.path;
+    let Some(objective) = gate.objective else { return caught(path, answer(gate, request, next)).await };
+    let (services, begun) = (Arc::clone(&gate.services), gate.services.clock.now());
+    let response = caught(path, answer(gate, request, next)).await;
     objective.record(path, services.clock.now().saturating_duration_since(begun), response.status());
     response
 }
@@ -147,7 +149,8 @@ async fn once(services: &Arc<Services>, route: u16, party: Party, request: Reque
     let (request, clock) = (Request::from_parts(parts, Body::from(body)), Arc::clone(&services.clock));
     let doing = async move {
         let _hold = hold;
-        let (parts, body) = next.run(request).await.into_parts();
+        // What broke off may have been done in part: its key is given the same answer, and it is not done again.
+        let (parts, body) = caught("keyed request", next.run(request)).await.into_parts();
         let Ok(body) = to_bytes(body, usize::MAX).await else { return Problem::shutting_down().into_response() };
         // Of a device that was silent nobody knows what it has done: it is not asked again under the same key.
         if parts.extensions.get::<NothingDone>().is_none() {
@@ -157,7 +160,7 @@ async fn once(services: &Arc<Services>, route: u16, party: Party, request: Reque
         Response::from_parts(parts, Body::from(body))
     };
     match services.shutdown.spawn("keyed request", doing.in_current_span()) {
-        Ok(doing) => doing.await.unwrap_or_else(|_| Problem::shutting_down().into_response()),
+        Ok(doing) => doing.await.unwrap_or_else(|error| ended("keyed request", &error).into_response()),
         Err(_) => Problem::shutting_down().into_response(),
     }
 }
