@@ -17,6 +17,12 @@ struct Said {
     left_out: u64,
 }
 
+impl Said {
+    fn is_over(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.at) >= MINUTE
+    }
+}
+
 /// The lines of the log about parties that choose how many there are.
 #[derive(Debug, Default)]
 pub(crate) struct Quiet(Mutex<HashMap<(Party, &'static str), Said>>);
@@ -25,9 +31,8 @@ impl Quiet {
     /// How many lines of this kind about this party were left out since the last one; `None` if this one is left out too.
     pub(crate) fn may_say(&self, party: Party, kind: &'static str, now: Instant) -> Option<u64> {
         let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_over = |said: &Said| now.saturating_duration_since(said.at) >= MINUTE;
         if let Some(said) = lines.get_mut(&(party, kind)) {
-            if is_over(said) {
+            if said.is_over(now) {
                 let left_out = said.left_out;
                 *said = Said { at: now, left_out: 0 };
                 return Some(left_out);
@@ -35,7 +40,7 @@ impl Quiet {
             said.left_out += 1;
         } else {
             if lines.len() >= MOST {
-                lines.retain(|_, said| !is_over(said));
+                lines.retain(|_, said| !said.is_over(now));
             }
             if lines.len() < MOST {
                 lines.insert((party, kind), Said { at: now, left_out: 0 });

@@ -53,10 +53,8 @@ pub(super) async fn whole_within(
         }
         Ok::<_, Problem>(())
     };
-    match tokio::time::timeout(PATIENCE, reading).await {
-        Ok(read) => read?,
-        Err(_) => return Err(Problem::too_slow("the body took more than 30 s")),
-    }
+    let read = tokio::time::timeout(PATIENCE, reading).await;
+    read.map_err(|_| Problem::too_slow("the body took more than 30 s"))??;
     Ok((bytes, hold))
 }
 
