@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{Budget, Hold, Party, Resource};
+use super::{Budget, ExceededError, Hold, Party, Resource};
 
 /// Bytes of a message that are not counted: a frame of a device fits into the buffer that every connection has anyway.
 const FREE: u64 = 16 * 1024;
 
 #[derive(Debug, Default)]
 struct State {
-    /// The place of a connection whose caller is not known yet.
+    /// The place among connections: of an address until the caller is known, then of the caller; none of a WebSocket, which has its own.
     place: Option<Hold>,
     /// The bytes of the unfinished message, once the connection is a WebSocket.
     message: Option<Hold>,
@@ -47,10 +47,19 @@ impl Connection {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The caller is known: from now on the holder of the token is counted, not the address.
-    pub(crate) fn known(&self) {
-        let place = self.state().place.take();
-        drop(place);
+    /// The caller is known: from now on the connection is counted for the holder of the token, not for the address.
+    ///
+    /// # Errors
+    ///
+    /// [`ExceededError`] if the holder has as many connections as it may; the connection stays with its address.
+    pub(crate) fn known(&self, budget: &Arc<Budget>, party: Party) -> Result<(), ExceededError> {
+        let mut state = self.state();
+        if let Some(place) = &mut state.place
+            && !place.is_of(party)
+        {
+            *place = budget.take(Resource::Connections, party, 1)?;
+        }
+        Ok(())
     }
 
     /// Bytes were read from the connection.
@@ -73,9 +82,11 @@ impl Connection {
         })
     }
 
-    /// The connection is a WebSocket of this party from now on: what comes are messages.
+    /// The connection is a WebSocket of this party from now on: it has a place among those, and what comes are messages.
     pub(crate) fn speaks(&self, budget: &Arc<Budget>, party: Party) {
-        self.state().message = Some(Hold::nothing(Arc::clone(budget), Resource::MessageBytes, party));
+        let mut state = self.state();
+        state.place = None;
+        state.message = Some(Hold::nothing(Arc::clone(budget), Resource::MessageBytes, party));
     }
 
     /// A message has ended.

@@ -26,6 +26,11 @@ impl Hold {
         self.amount
     }
 
+    /// Whether this party holds it.
+    pub(crate) fn is_of(&self, party: Party) -> bool {
+        self.party == party
+    }
+
     /// Holds more.
     ///
     /// # Errors

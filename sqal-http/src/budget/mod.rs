@@ -100,7 +100,7 @@ impl Budget {
         self.state().all[resource.index()]
     }
 
-    /// Takes a place for a connection from this address, until its caller is known.
+    /// Takes a place for a connection from this address; once its caller is known by a token it is counted for that.
     ///
     /// # Errors
     ///
@@ -262,13 +262,24 @@ mod tests {
     #[test]
     fn addresses_of_one_network_are_one_party() {
         let budget =
-            Arc::new(Budget::usual().with(Resource::Connections, Share { device: 1, holder: 1, address: 2, all: 9 }));
+            Arc::new(Budget::usual().with(Resource::Connections, Share { device: 1, holder: 2, address: 2, all: 9 }));
         let at = |text: &str| budget.connect(text.parse().unwrap());
-        let (one, _two) = (at("2001:db8:1:2:aaaa::1").unwrap(), at("2001:db8:1:2:bbbb::2").unwrap());
+        let (one, two) = (at("2001:db8:1:2:aaaa::1").unwrap(), at("2001:db8:1:2:bbbb::2").unwrap());
         assert!(at("2001:db8:1:2::3").is_err());
         assert!(at("2001:db8:1:3::3").is_ok());
-        // A caller that is known is not counted with its address any more.
-        one.known();
-        assert!(at("2001:db8:1:2::3").is_ok());
+        // A caller that is known is counted for its token, not with its address, and once however often it calls.
+        for _ in 0..3 {
+            one.known(&budget, holder("a")).unwrap();
+        }
+        let three = at("2001:db8:1:2::3").unwrap();
+        assert!(at("2001:db8:1:2::4").is_err());
+        two.known(&budget, holder("a")).unwrap();
+        assert_eq!(three.known(&budget, holder("a")), Err(ExceededError(Resource::Connections)));
+        assert_eq!(budget.held(Resource::Connections), 3);
+        // A WebSocket is counted as one.
+        one.speaks(&budget, holder("a"));
+        three.known(&budget, holder("a")).unwrap();
+        drop((one, two, three));
+        assert_eq!(budget.held(Resource::Connections), 0);
     }
 }

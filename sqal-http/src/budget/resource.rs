@@ -5,7 +5,7 @@ use super::Party;
 /// Something of which a server has a bounded amount.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Resource {
-    /// TCP connections of callers that are not known yet.
+    /// TCP connections that are no WebSockets.
     Connections,
     /// Device connections (WebSocket).
     WebSockets,
@@ -81,7 +81,7 @@ impl Resource {
     #[must_use]
     pub const fn usual(self) -> Share {
         match self {
-            Self::Connections => Share { device: 256, holder: 256, address: 256, all: 10_000 },
+            Self::Connections => Share { device: 32, holder: 1024, address: 256, all: 10_000 },
             Self::WebSockets => Share { device: 16, holder: 4096, address: 4096, all: 10_000 },
             Self::MessageBytes => Share { device: 2 * MIB, holder: 4 * MIB, address: 4 * MIB, all: 12 * MIB },
             Self::BodyBytes => Share { device: 9 * MIB, holder: 9 * MIB, address: 9 * MIB, all: 27 * MIB },

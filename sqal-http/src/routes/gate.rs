@@ -20,7 +20,7 @@ use crate::problem::NothingDone;
 use crate::quota::{Call, Class};
 use crate::replies::{Begun, Reply, ReplyKey, fingerprint, key_of};
 use crate::slo::Objective;
-use crate::{Problem, Services, origin};
+use crate::{ExceededError, Problem, Services, origin};
 
 /// A route and whom to ask.
 #[derive(Clone)]
@@ -52,7 +52,10 @@ async fn answer(gate: Gate, mut request: Request, next: Next) -> Response {
     }
     let (party, counting) = match enter(&services, route, number, &request) {
         Ok((caller, counting)) => {
-            let party = party_of(&services, &caller, &request);
+            let party = match party_of(&services, &caller, &request) {
+                Ok(party) => party,
+                Err(exceeded) => return Problem::from(exceeded).into_response(),
+            };
             request.extensions_mut().insert(caller);
             request.extensions_mut().insert(party);
             (party, counting)
@@ -78,14 +81,15 @@ async fn answer(gate: Gate, mut request: Request, next: Next) -> Response {
 }
 
 /// Whose share a call takes from. The connection of a caller that is known is not counted with its address any more.
-fn party_of(services: &Services, caller: &Caller, request: &Request) -> Party {
+fn party_of(services: &Services, caller: &Caller, request: &Request) -> Result<Party, ExceededError> {
     if caller.holder().is_none() {
-        return Party::of(caller, peer(services, request));
+        return Ok(Party::of(caller, peer(services, request)));
     }
+    let party = Party::of(caller, None);
     if let Some(connection) = request.extensions().get::<Connection>() {
-        connection.known();
+        connection.known(&services.budget, party)?;
     }
-    Party::of(caller, None)
+    Ok(party)
 }
 
 /// Answers over this many bytes are counted until the client has taken them.
