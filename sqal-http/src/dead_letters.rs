@@ -157,7 +157,7 @@ impl DeadLetters {
         kept.report();
     }
 
-    /// Whether so many bytes of a holder may be written down now; if so, they count.
+    /// Whether this number of bytes of a holder may be written down now; if so, they count.
     fn has_time_for(&self, holder: Holder, bytes: usize, now: Instant) -> bool {
         let kib = u32::try_from(bytes.div_ceil(1024)).unwrap_or(u32::MAX);
         self.pace_of_bytes.take(holder, kib, now).allowed

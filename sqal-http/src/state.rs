@@ -51,7 +51,7 @@ pub struct Services {
     pub quotas: Arc<Quotas>,
     /// What one holder, and all of them together, may hold at once.
     pub budget: Arc<Budget>,
-    /// Which lines of the log were written about whom.
+    /// The lines of the log that were written about each party lately.
     #[cfg_attr(
         not(feature = "ws"),
         allow(dead_code, reason = "only WebSocket connections choose how many lines there are")

@@ -27,10 +27,10 @@ use tracing::{debug, warn};
 use crate::metered::Metered;
 use crate::waiting::{Seat, Waiting};
 
-/// Connections at a time: five times the stations of the largest line. A newcomer has the place of the one that has been idle longest.
+/// Connections at a time: five times the stations of the largest line. A newcomer takes the place of the connection that has been idle longest.
 const MOST: usize = 10_000;
 
-/// Places beyond those, in which only probes are answered: whoever supervises the server reaches it when every other place is in use.
+/// Places beyond those, in which only probes are answered: a supervisor reaches the server when every other place is in use.
 const FOR_PROBES: usize = 64;
 
 /// Connections that wait in the kernel until they are taken.
@@ -126,8 +126,8 @@ impl Places {
     }
 }
 
-/// Serves. Once `draining` is over every connection ends with the request that it is at; new ones are still taken, so that whoever asks is told that this server
-/// ends, until there is none left.
+/// Serves. Once `draining` is over every connection ends with the request that it is at; new connections are still taken, so that
+/// clients are told that this server ends, until there is none left.
 pub(crate) async fn serve(listener: TcpListener, app: Router, door: Door, draining: impl Future<Output = ()>) {
     let places = Places::new();
     let ending = watch::Sender::new(false);
@@ -244,7 +244,7 @@ fn waits_afterwards(response: &Response) -> bool {
     response.status() != StatusCode::SWITCHING_PROTOCOLS && response.body().size_hint().exact().is_some()
 }
 
-/// Whether a path is one that supervisors of the process ask for.
+/// Whether a path is a probe's or that of the metrics.
 fn is_probe(path: &str) -> bool {
     matches!(path, "/health" | "/ready" | "/api/health" | "/api/ready" | "/metrics") || path.starts_with("/health/")
 }

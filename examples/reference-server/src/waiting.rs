@@ -33,7 +33,7 @@ impl Waiting {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A new connection, which waits for its first head. If too many do, the one that has waited longest is cut.
+    /// Adds a connection that waits for its first head. If [`MOST_FIRST`] wait already, the connection that has waited longest is cut.
     pub(crate) fn enter(self: &Arc<Self>) -> Seat {
         let mut state = self.state();
         if state.first.len() >= MOST_FIRST
@@ -48,7 +48,7 @@ impl Waiting {
         Seat { waiting: Arc::clone(self), place: Mutex::new(Some((Head::First, number))), ended }
     }
 
-    /// Cuts the connection that has waited longest: one that has sent no head yet before one that has. Says whether there was one.
+    /// Cuts the connection that has waited longest; connections without a first head come before idle ones. Returns false if no connection waits.
     pub(crate) fn cut_oldest(&self) -> bool {
         let mut state = self.state();
         let oldest = state.first.pop_first().or_else(|| state.next.pop_first());

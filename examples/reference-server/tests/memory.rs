@@ -1,4 +1,4 @@
-//! Strangers and holders of tokens who take what they can get: the memory stays within 64 MiB of what it was, and the line and its probes are answered meanwhile.
+//! Attacks on the memory, with and without a token: it stays within 64 MiB of what it was, and the line and its probes are answered meanwhile.
 //!
 //! Each attack runs for three seconds, or for `SQAL_MEMORY_SECONDS`; from a minute on other stations' slowest acknowledgement is held to 250 ms.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]

@@ -1,4 +1,4 @@
-//! [`Resource`] and [`Share`]: what can be held, and how much of it by whom.
+//! [`Resource`] and [`Share`]: what can be held, and how much of it each party may hold.
 
 use super::Party;
 

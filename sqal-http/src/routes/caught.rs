@@ -9,14 +9,14 @@ use tracing::error;
 
 use crate::Problem;
 
-/// The answer of a route; of one that panics, a problem.
+/// Returns the answer of a route; if the route panics, a 500 problem.
 ///
 /// What a request shares with others is behind locks that ignore poison, and is whole after each of their methods.
 pub(super) async fn caught(path: &'static str, answering: impl Future<Output = Response>) -> Response {
     AssertUnwindSafe(answering).catch_unwind().await.unwrap_or_else(|_| panicked(path).into_response())
 }
 
-/// Why a task of a request has no result: it panicked, or the process ends.
+/// The problem of a request whose task has no result: the task panicked, or the process ends.
 pub(super) fn ended(task: &'static str, error: &JoinError) -> Problem {
     if error.is_panic() { panicked(task) } else { Problem::shutting_down() }
 }
