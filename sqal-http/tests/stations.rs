@@ -788,7 +788,7 @@ async fn a_flood_of_messages_that_are_no_frames_is_cut_off() {
         json!({ "type": "command_ack", "id": "x", "status": "done" }),
     ] {
         let mut device = Device::connect(&line).await;
-        for _ in 0..1001 {
+        for _ in 0..3001 {
             let _ = device.0.feed(Message::text(message.to_string())).await;
         }
         let _ = device.0.flush().await;

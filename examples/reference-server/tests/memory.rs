@@ -407,7 +407,7 @@ fn hellos_that_are_refused() {
     let hellos = masked(1, true, json!({ "type": "hello", "device_id": "D2" }).to_string().as_bytes()).repeat(100);
     let (mut socket, mut ended) = (None, 0);
     plant.bears(|plant| {
-        for _ in 0..11 {
+        for _ in 0..31 {
             let Some(open) = &mut socket else {
                 socket = plant.socket("dev-1");
                 return;

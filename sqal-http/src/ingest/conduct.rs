@@ -12,8 +12,9 @@ const MOST_REFUSALS: u32 = 1000;
 /// Pings and pongs of one connection in a minute: ten a second, where libraries send one in ten seconds.
 const MOST_CONTROLS: u32 = 600;
 
-/// Messages of one connection in a minute that are no frames (`hello`, `command_ack`): a gateway says hello for each of its devices.
-const MOST_OTHERS: u32 = 1000;
+/// Messages of one connection in a minute that are no frames (`hello`, `command_ack`): a gateway of the largest line says hello for each of 2000
+/// devices when it comes back.
+const MOST_OTHERS: u32 = 3000;
 
 /// The messages of one connection in the current minute.
 #[derive(Debug)]
