@@ -5,7 +5,7 @@ use super::Party;
 /// Something of which a server has a bounded amount.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Resource {
-    /// TCP connections that are no WebSockets.
+    /// TCP connections, each until it becomes a WebSocket.
     Connections,
     /// Device connections (WebSocket).
     WebSockets,
