@@ -301,7 +301,7 @@ fn heads_that_never_end() {
             };
             let Ok(mut stream) = runtime.block_on(connecting) else { continue };
             // A stream of the runtime does not wait: what the kernel takes is enough.
-            let _ = stream.write(head.as_bytes());
+            let _ = stream.write_all(head.as_bytes());
             open.push(stream);
         }
         if open.len() > 2000 {
