@@ -110,7 +110,8 @@ impl Plant {
             count += 1;
             let begun = now().micros();
             let ack = station.ask(&frame("D2", count));
-            assert_eq!(ack["status"], "persisted", "{ack}");
+            // In a minute it may have sent all that its quota allows; it is answered all the same.
+            assert!(ack["status"] == "persisted" || ack["problem"]["status"] == 429, "{ack}");
             let took = now().micros() - begun;
             assert_eq!(self.call("", "GET", "/health/live", "", b"").0, 200);
             took
