@@ -6,6 +6,7 @@ use std::time::Duration;
 use sqal_core::{Sample, Timestamp};
 use sqal_resilience::Clock;
 
+use crate::shown_names::ShownNames;
 use crate::wire::{self, Incoming};
 use crate::{Problem, Profiles, Violation, WallClock};
 
@@ -105,8 +106,8 @@ impl Intake {
         let Incoming { key, tof, spectrum, reported, meta, profile, time_cut } = incoming;
         let profiles = self.profiles();
         let Some((inspection, profile)) = profiles.inspect(&profile, tof.as_ref(), spectrum.as_ref()) else {
-            let known = profiles.names().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-            let (limit, french) = (format!("one of {known}"), format!("l'un de {known}"));
+            let known = ShownNames::of(profiles.names());
+            let (limit, french) = (known.english(), known.french());
             return Err(Problem::invalid_frame(vec![Violation::new("/meta/config_profile", profile, limit, french)]));
         };
         let processing = self.clock.now().saturating_duration_since(begun);

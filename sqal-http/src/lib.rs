@@ -28,6 +28,7 @@
 mod access;
 mod answer;
 mod browser_session;
+mod budget;
 mod caches;
 #[cfg(feature = "client")]
 pub mod client;
@@ -38,8 +39,8 @@ mod conflicts;
 mod dashboard;
 mod dead_letters;
 mod decided;
-mod found;
 mod deeds;
+mod found;
 mod guesses;
 #[cfg(feature = "ws")]
 mod ingest;
@@ -57,6 +58,7 @@ mod quota;
 mod recent;
 mod replies;
 mod routes;
+mod shown_names;
 mod slo;
 mod state;
 mod trial;
@@ -68,6 +70,7 @@ pub use access::{
     Access, Caller, Credential, Grant, Holder, NotAHash, NotTokens, Role, Token, TokenFile, TokenHash, Who,
 };
 pub use browser_session::{RandomnessError, SessionKey};
+pub use budget::{Budget, Connection, ExceededError, Resource, Share};
 pub use caches::Caches;
 pub use dead_letters::{DeadLetter, DeadLetters};
 #[cfg(feature = "ws")]

@@ -5,9 +5,10 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use sqal_core::Timestamp;
-use sqal_resilience::{Bulkhead, CheckConfig, Clock, HealthRegistry, Shutdown, SystemClock, fresh_seed};
+use sqal_resilience::{CheckConfig, Clock, HealthRegistry, Shutdown, SystemClock, fresh_seed};
 use sqal_storage::{Custody, Register, SampleStore, WriterHandle};
 
+use crate::budget::Quiet;
 #[cfg(feature = "ws")]
 use crate::commands::Commands;
 use crate::conflicts::NameConflicts;
@@ -17,8 +18,9 @@ use crate::jobs::Jobs;
 use crate::live::Live;
 use crate::recent::Recent;
 use crate::replies::Replies;
-use crate::routes::at_a_time;
-use crate::{Access, Caches, ConnectLimit, DeadLetters, FrameLimits, Intake, Legacy, Presence, Profiles, Quotas};
+use crate::{
+    Access, Budget, Caches, ConnectLimit, DeadLetters, FrameLimits, Intake, Legacy, Presence, Profiles, Quotas,
+};
 
 /// Where wall time comes from; time is data, so a test passes its own.
 pub type WallClock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -53,6 +55,14 @@ pub struct Services {
     pub(crate) guesses: Arc<Guesses>,
     /// How often a caller may call a route.
     pub quotas: Arc<Quotas>,
+    /// What one holder, and all of them together, may hold at once.
+    pub budget: Arc<Budget>,
+    /// The lines of the log that were written about each party lately.
+    #[cfg_attr(
+        not(feature = "ws"),
+        allow(dead_code, reason = "only WebSocket connections choose how many lines there are")
+    )]
+    pub(crate) quiet: Arc<Quiet>,
     /// Whether older paths answer.
     pub legacy: Legacy,
     /// Proxies whose `X-Forwarded-…` and `Forwarded` are believed.
@@ -86,8 +96,6 @@ pub struct Services {
     pub(crate) started: std::time::Instant,
     /// Wall time.
     pub(crate) now: WallClock,
-    /// Batches that are being taken.
-    pub(crate) batches: Arc<Bulkhead<Arc<dyn Clock>>>,
     /// Work that takes longer than a client waits.
     pub(crate) jobs: Jobs,
     /// What was answered to requests that may come twice.
@@ -118,7 +126,6 @@ impl Services {
             taken: Taken::default(),
             #[cfg(feature = "ws")]
             commands: Commands::default(),
-            batches: Arc::new(batches_of(&clock)),
             recent: Arc::new(Recent::new(started)),
             jobs: Jobs::default(),
             replies: Replies::default(),
@@ -133,6 +140,8 @@ impl Services {
             access: Arc::new(Access::open()),
             guesses: Arc::default(),
             quotas: Arc::new(Quotas::usual()),
+            budget: Arc::default(),
+            quiet: Arc::default(),
             legacy: Legacy::default(),
             trusted_proxies: Vec::new(),
             allowed_hosts: Vec::new(),
@@ -173,11 +182,6 @@ impl Services {
         let (Some(limit), Some(peer)) = (&self.connect_limit, peer) else { return true };
         limit.allows(peer, self.clock.now())
     }
-}
-
-/// A place for each batch that is being taken.
-fn batches_of(clock: &Arc<dyn Clock>) -> Bulkhead<Arc<dyn Clock>> {
-    Bulkhead::new(at_a_time(), Arc::clone(clock)).unwrap_or_else(|_| unreachable!("four places and no line"))
 }
 
 /// The parts that every server has: without either, nothing can be acknowledged.

@@ -79,7 +79,7 @@ impl Device {
         loop {
             match self.0.next().await.unwrap().unwrap() {
                 Message::Text(text) => return serde_json::from_str(&text).unwrap(),
-                Message::Ping(_) => {}
+                Message::Ping(_) | Message::Pong(_) => {}
                 other => panic!("expected an answer, not {other:?}"),
             }
         }
@@ -94,7 +94,7 @@ impl Device {
         loop {
             match self.0.next().await.unwrap().unwrap() {
                 Message::Close(Some(frame)) => return (frame.code, frame.reason.to_string()),
-                Message::Text(_) | Message::Ping(_) => {}
+                Message::Text(_) | Message::Ping(_) | Message::Pong(_) => {}
                 other => panic!("expected a close, not {other:?}"),
             }
         }
@@ -804,4 +804,63 @@ async fn a_flood_of_wrong_frames_is_cut_off() {
     }
     device.send("{}").await;
     assert_eq!(device.close_code().await, (CloseCode::Policy, "too many wrong frames".to_owned()));
+}
+
+/// Pings and pongs are answered up to ten a second; more than that of one minute end the connection.
+#[tokio::test]
+async fn a_flood_of_control_frames_is_cut_off() {
+    let line = line(|_| {}).await;
+    let mut device = Device::connect(&line).await;
+    for _ in 0..300 {
+        device.0.send(Message::Ping(vec![0; 125].into())).await.unwrap();
+        device.0.send(Message::Pong(vec![].into())).await.unwrap();
+    }
+    assert_eq!(device.ask(frame("between", |_| {})).await["status"], "persisted");
+    device.0.send(Message::Ping(vec![].into())).await.unwrap();
+    assert_eq!(device.close_code().await, (CloseCode::Policy, "too many control frames".to_owned()));
+}
+
+/// A hello costs a query, and an acknowledgement of no command is nothing: neither comes without end.
+#[tokio::test]
+async fn a_flood_of_messages_that_are_no_frames_is_cut_off() {
+    let line = line(|_| {}).await;
+    let cut_off = (CloseCode::Policy, "too many messages that are no frames".to_owned());
+    let mut device = Device::connect(&line).await;
+    let hello = json!({ "type": "hello", "device_id": "D", "unanswered": [] }).to_string();
+    for _ in 0..3000 {
+        assert_eq!(device.ask(&*hello).await["type"], "welcome");
+    }
+    device.send(&*hello).await;
+    assert_eq!(device.close_code().await, cut_off);
+    // An acknowledgement has no answer.
+    let mut device = Device::connect(&line).await;
+    let ack = json!({ "type": "command_ack", "id": "x", "status": "done" }).to_string();
+    for _ in 0..3001 {
+        device.0.feed(Message::text(&*ack)).await.unwrap();
+    }
+    device.0.flush().await.unwrap();
+    assert_eq!(device.close_code().await, cut_off);
+}
+
+/// A device token is for one device: sixteen connections are more than it has at once, however often it reconnects.
+#[tokio::test]
+async fn the_connections_of_one_device_are_bounded_and_those_of_another_are_not() {
+    let line = line(|services| {
+        let device = |name: &str| Grant::Device(Name::new(name).unwrap());
+        let tokens = tokens(&[("one", device("ONE"), "token-1"), ("two", device("TWO"), "token-2")]);
+        services.access = Arc::new(Access::of(tokens).unwrap());
+    })
+    .await;
+    let mut open = Vec::new();
+    for _ in 0..16 {
+        open.push(Device::with_token(&line, "token-1").await.unwrap());
+    }
+    let refused = Device::with_token(&line, "token-1").await.err().unwrap();
+    assert!(refused.contains("503"), "{refused}");
+    assert!(Device::with_token(&line, "token-2").await.is_ok());
+    drop(open.pop());
+    // The place is free when the server has seen the end of the connection.
+    while Device::with_token(&line, "token-1").await.is_err() {
+        tokio::task::yield_now().await;
+    }
 }

@@ -114,8 +114,15 @@ fn describe() {
         "Time to answer, of routes with an objective"
     );
     describe_counter!("wrong_tokens_total", "Requests with a token in Authorization that is wrong or over");
-    describe_counter!("dead_letters_dropped_total", "Refused frames that were not kept: too many of one holder");
     describe_counter!("samples_conflict_total", "Readings whose device, time and name another reading had");
+    describe_counter!(
+        "dead_letters_dropped_total",
+        "Refused frames that were not kept: too many or too heavy of one holder"
+    );
+    describe_gauge!("budget_held", "What is held now of what holders share, by kind");
+    describe_counter!("budget_refused_total", "Refusals because a share was used up, by kind");
+    describe_counter!("log_lines_left_out_total", "Lines about refusals that were not written, by kind");
+    describe_counter!("request_panics_total", "Requests that broke off because the server has a mistake, by endpoint");
     describe_gauge!("dead_letters", "Frames that were refused for good and are kept");
     describe_gauge!("spool_samples_waiting", "Samples that were acknowledged and wait for the database");
     describe_counter!("cache_bypass_total", "Reads that went past a shared cache that was away");

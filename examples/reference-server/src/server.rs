@@ -11,10 +11,9 @@ use axum::http::{HeaderValue, Method, header};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use sqal_core::Timestamp;
-use sqal_http::{ConnectLimit, DeadLetters, Holder, Problem, Services, router};
+use sqal_http::{Budget, ConnectLimit, DeadLetters, Holder, Problem, Resource, Services, Share, router};
 use sqal_resilience::{InvalidBreaker, Phase, Report, Shutdown, ShutdownConfig, Signals, Stage};
 use sqal_storage::{BatchWriter, InvalidPostgres, RedisError, StorageError};
-use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tower_http::cors::CorsLayer;
 use tracing::{info, warn};
@@ -131,6 +130,14 @@ pub async fn serve(config: Config, ready: impl FnOnce(SocketAddr)) -> Result<(),
     });
     services.trusted_proxies = config.trusted_proxies;
     services.allowed_hosts = config.allowed_hosts;
+    let per_address = config.connections_per_address;
+    services.budget = Arc::new(budget_for(per_address));
+    let door = listen::Door {
+        idle: config.idle,
+        budget: Arc::clone(&services.budget),
+        counts_addresses: per_address > 0 && !services.access.is_open(),
+        proxies: services.trusted_proxies.clone(),
+    };
     let _following = config.tokens_file.map(|(path, first)| {
         let told = services.clone();
         let changed = move |count: usize| {
@@ -146,7 +153,7 @@ pub async fn serve(config: Config, ready: impl FnOnce(SocketAddr)) -> Result<(),
     let websockets = services.websockets.clone();
 
     let address = config.address;
-    let listener = TcpListener::bind(address).await.map_err(|source| ServerError::Listen { address, source })?;
+    let listener = listen::bind(address).map_err(|source| ServerError::Listen { address, source })?;
     let address = listener.local_addr()?;
     if services.access.is_open() {
         warn!(%address, "NOBODY IS ASKED WHO THEY ARE: whoever reaches this address may do everything; SQAL_TOKENS_FILE says who may");
@@ -165,7 +172,7 @@ pub async fn serve(config: Config, ready: impl FnOnce(SocketAddr)) -> Result<(),
         let shutdown = shutdown.clone();
         async move { shutdown.reached(Phase::Draining).await }
     };
-    let mut server = AbortOnDrop(tokio::spawn(listen::serve(listener, app, config.idle, draining)));
+    let mut server = AbortOnDrop(tokio::spawn(listen::serve(listener, app, door, draining)));
     info!("listening on http://{address}");
     ready(address);
 
@@ -216,6 +223,12 @@ fn hangup_is_ignored() -> bool {
 /// Who writes into the audit log what nobody has asked for over the interface.
 fn server_itself() -> Holder {
     Holder::new("sqal-server").unwrap_or_else(|_| unreachable!("a name"))
+}
+
+/// The usual budget with this many connections for an address whose callers are not known.
+fn budget_for(connections_per_address: u32) -> Budget {
+    let usual = Resource::Connections.usual();
+    Budget::usual().with(Resource::Connections, Share { address: connections_per_address.into(), ..usual })
 }
 
 /// Holds the data folder as long as it lives; a process that is killed lets it go.

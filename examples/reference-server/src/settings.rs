@@ -129,6 +129,12 @@ pub const SETTINGS: [Setting; 20] = [
         "How many stations may connect from one address",
     ),
     plain(
+        "SQAL_CONNECTIONS_PER_ADDRESS",
+        Some("256"),
+        "a whole number; 0 counts nothing",
+        "How many connections an address may have at once whose callers are not known by a token; trusted proxies are not counted",
+    ),
+    plain(
         "SQAL_SIGN_INS_PER_MINUTE",
         Some("5"),
         "a whole number; 0 counts nothing",

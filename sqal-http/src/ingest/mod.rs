@@ -1,5 +1,6 @@
 //! The device stream: frames in, one answer per frame out, in order, and a sample's acknowledgement after its commit.
 
+mod conduct;
 mod resume;
 mod session;
 mod sockets;

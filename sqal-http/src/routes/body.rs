@@ -1,12 +1,15 @@
 //! A body that is read whole, neither too large nor too slow, and as JSON with the place of what is wrong in it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::{Body, Bytes, to_bytes};
+use axum::body::{Body, Bytes, HttpBody, to_bytes};
+use futures_util::StreamExt;
 use serde::de::DeserializeOwned;
 
-use crate::Problem;
+use crate::budget::{Budget, Hold, Party, Resource};
 use crate::wire::pointer;
+use crate::{ExceededError, Problem};
 
 /// How long a client may take to send a body.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -19,6 +22,45 @@ pub(super) async fn whole(body: Body, most: usize, too_large: impl FnOnce() -> P
         // The client is gone, and nobody reads this.
         Ok(Err(_)) => Err(Problem::too_slow("the body broke off")),
         Err(_) => Err(Problem::too_slow("the body took more than 30 s")),
+    }
+}
+
+/// How many bytes of a body are counted at a time.
+const STEP: usize = 64 * 1024;
+
+/// The bytes of a body as [`whole`] reads them, counted for a party as they come; they are held until the [`Hold`] is dropped.
+pub(super) async fn whole_within(
+    budget: &Arc<Budget>,
+    party: Party,
+    body: Body,
+    most: usize,
+    too_large: impl FnOnce() -> Problem,
+) -> Result<(Vec<u8>, Hold), Problem> {
+    let mut hold = Hold::nothing(Arc::clone(budget), Resource::BodyBytes, party);
+    // Room is reserved once: a buffer that doubles would take three times the bytes that are counted.
+    let expected = usize::try_from(body.size_hint().lower()).unwrap_or(most).min(most);
+    let mut bytes = Vec::with_capacity(expected);
+    let mut chunks = body.into_data_stream();
+    let reading = async {
+        while let Some(chunk) = chunks.next().await {
+            let chunk = chunk.map_err(|_| Problem::too_slow("the body broke off"))?;
+            let length = bytes.len() + chunk.len();
+            if length > most {
+                return Err(too_large());
+            }
+            hold.grow_to(u64::try_from(length.next_multiple_of(STEP)).unwrap_or(u64::MAX))?;
+            bytes.extend_from_slice(&chunk);
+        }
+        Ok::<_, Problem>(())
+    };
+    let read = tokio::time::timeout(PATIENCE, reading).await;
+    read.map_err(|_| Problem::too_slow("the body took more than 30 s"))??;
+    Ok((bytes, hold))
+}
+
+impl From<ExceededError> for Problem {
+    fn from(exceeded: ExceededError) -> Self {
+        Self::busy(&exceeded.to_string())
     }
 }
 

@@ -21,6 +21,7 @@ use super::body::{json, whole};
 use super::parameters::{Versions, name_in_path};
 use super::span::Span;
 use crate::access::Caller;
+use crate::shown_names::ShownNames;
 use crate::wire::{Reference, rfc3339};
 use crate::{Problem, Services};
 
@@ -205,9 +206,8 @@ async fn readings(services: &Services, device: DeviceId, span: &Span, place: &st
 async fn empty_tray(services: &Services, device: DeviceId, tray: Tray) -> Result<Calibration, Problem> {
     let profiles = services.intake.profiles();
     let Some((reference, profile)) = profiles.get(&tray.profile) else {
-        let (known, place) =
-            (profiles.names().map(ToString::to_string).collect::<Vec<_>>().join(", "), "/empty_tray/profile");
-        return Err(Problem::wrong(place, tray.profile, format!("one of {known}"), format!("l'un de {known}")));
+        let known = ShownNames::of(profiles.names());
+        return Err(Problem::wrong("/empty_tray/profile", tray.profile, known.english(), known.french()));
     };
     let mut samples = readings(services, device, &tray.readings, "/empty_tray/readings").await?;
     samples.retain(|sample| sample.tof.is_some());

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use sqal_storage::Inserted;
 use tracing::info;
 
+use super::caught::ended;
 use super::parameters::{HowMany, device_of, unreadable};
 use crate::access::Caller;
 use crate::answer::store;
@@ -63,7 +64,7 @@ pub(super) async fn replay(
         Replayed { taken: taken.len(), refused }
     });
     let replayed = replaying.map_err(|_| Problem::shutting_down())?.await;
-    replayed.map(Json).map_err(|_| Problem::shutting_down())
+    replayed.map(Json).map_err(|error| ended("replay", &error))
 }
 
 /// Whether a letter is durable now. Whoever brought it must be allowed to speak for the device that it names, by the tokens of now.

@@ -4,6 +4,7 @@ mod batch;
 mod body;
 mod calibrations;
 mod capabilities;
+mod caught;
 #[cfg(feature = "ws")]
 mod commands;
 mod conditions;
@@ -29,7 +30,6 @@ use axum::handler::Handler;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{self, MethodRouter};
 
-pub(crate) use batch::at_a_time;
 #[cfg(feature = "dashboard")]
 pub(crate) use conditions::{is_known, tag};
 #[cfg(feature = "ws")]
