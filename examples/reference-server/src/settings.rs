@@ -38,7 +38,7 @@ const fn secret(name: &'static str, expected: &'static str, what: &'static str) 
 }
 
 /// Every setting of the server.
-pub const SETTINGS: [Setting; 20] = [
+pub const SETTINGS: [Setting; 21] = [
     plain(
         "SQAL_ENV",
         Some("development"),
