@@ -38,6 +38,8 @@ mod frame;
 mod guarded;
 #[cfg(feature = "keyring")]
 mod keyring;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+mod long_reads;
 mod memory;
 #[cfg(feature = "metrics")]
 mod metered;

@@ -4,13 +4,18 @@ mod custody;
 mod error;
 mod fields;
 mod migrate;
+mod place;
+mod reading;
 mod register;
+mod reserve;
 mod rows;
 mod spool;
 mod statements;
 
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -18,14 +23,19 @@ use sqal_core::{Sample, SampleId};
 use sqlx::sqlite::{
     Sqlite, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
 };
-use sqlx::{Connection, Transaction};
+use sqlx::{AssertSqlSafe, Connection, Transaction};
+use tokio::time::{Instant, timeout_at};
 use tracing::error;
 
+use crate::long_reads::LongReads;
 use crate::record::Batch;
 use crate::{
     DeviceTally, Hourly, HourlyQuery, Inserted, Page, PoolUse, SampleQuery, SampleStore, StorageError, StorageErrorKind,
 };
 use error::{corrupt, storage_error};
+pub(crate) use place::Place;
+use reading::Reading;
+pub(crate) use reserve::Reserve;
 
 /// How a SQLite store is opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,24 +46,38 @@ pub struct SqliteConfig {
     pub readers: NonZeroU32,
     /// How long a call waits for a lock or a connection.
     pub busy_timeout: Duration,
+    /// How long a read takes at most, all in all; SQLite is stopped then.
+    pub deadline: Duration,
 }
 
 impl SqliteConfig {
-    /// A file with four readers and a wait of five seconds.
+    /// A file with four readers, a wait of five seconds, and ten seconds for a read.
     #[must_use]
     pub fn at(path: impl Into<PathBuf>) -> Self {
         let readers = NonZeroU32::new(4).unwrap_or(NonZeroU32::MIN);
-        Self { path: path.into(), readers, busy_timeout: Duration::from_secs(5) }
+        Self { path: path.into(), readers, busy_timeout: Duration::from_secs(5), deadline: Duration::from_secs(10) }
     }
 }
 
 /// A store in one SQLite file in WAL mode with `synchronous = FULL`: a commit is on the disk when it returns.
 ///
-/// SQLite has one writer at a time, so this store has one connection that writes; readers never wait for it.
+/// SQLite has one writer at a time, so this store has one connection that writes; readers never wait for it. Probes have a connection of
+/// their own. Every call of [`SampleStore`] that reads ends within the [deadline](SqliteConfig::deadline), and reads over long spans of hours
+/// run one at a time.
 #[derive(Debug)]
 pub struct SqliteStore {
     writer: SqlitePool,
     readers: SqlitePool,
+    /// Reads for [`ping`](SampleStore::ping) and nothing else: a probe never waits behind a report.
+    probes: SqlitePool,
+    long_reads: LongReads,
+    deadline: Duration,
+    place: Arc<Place>,
+    /// Whether a probe may write: not in a store that was opened as it is.
+    takes_samples: bool,
+    opened: Instant,
+    /// When the last transaction was committed, in milliseconds since the store was opened; 0 before the first.
+    committed: AtomicU64,
 }
 
 impl SqliteStore {
@@ -84,8 +108,10 @@ impl SqliteStore {
         // A file that vanishes later is an error, not an empty database.
         let options = options.create_if_missing(false);
         writer.set_connect_options(options.clone());
-        let readers = pool(config.readers.get()).connect_with(options.read_only(true)).await.map_err(storage_error)?;
-        Ok(Self { writer, readers })
+        let options = options.read_only(true);
+        let readers = pool(config.readers.get()).connect_with(options.clone()).await.map_err(storage_error)?;
+        let probes = pool(1).connect_with(options).await.map_err(storage_error)?;
+        Ok(Self::of(config, writer, readers, probes, true))
     }
 
     /// Opens a file that is there, whatever version of ours it is, and changes nothing of it: for operators, who look and back up before
@@ -103,7 +129,9 @@ impl SqliteStore {
         let pool = |most: u32| SqlitePoolOptions::new().max_connections(most).acquire_timeout(config.busy_timeout);
         let readers =
             pool(config.readers.get()).connect_with(options.clone().read_only(true)).await.map_err(storage_error)?;
-        let store = Self { writer: pool(1).connect_lazy_with(options.synchronous(SqliteSynchronous::Full)), readers };
+        let probes = pool(1).connect_lazy_with(options.clone().read_only(true));
+        let writer = pool(1).connect_lazy_with(options.synchronous(SqliteSynchronous::Full));
+        let store = Self::of(config, writer, readers, probes, false);
         let (found, known) = (store.schema_version().await?, Self::NEWEST_SCHEMA);
         let oldest = statements::SCHEMA.oldest;
         let refused = |kind: StorageErrorKind| StorageError::new("sqlite", kind);
@@ -113,8 +141,28 @@ impl SqliteStore {
         if found < oldest {
             return Err(refused(StorageErrorKind::SchemaTooOld { found, oldest }));
         }
-        store.ping().await?;
+        store.is_readable().await?;
         Ok(store)
+    }
+
+    fn of(
+        config: &SqliteConfig,
+        writer: SqlitePool,
+        readers: SqlitePool,
+        probes: SqlitePool,
+        takes_samples: bool,
+    ) -> Self {
+        Self {
+            writer,
+            readers,
+            probes,
+            long_reads: LongReads::new("sqlite"),
+            deadline: config.deadline,
+            place: Arc::new(Place::of(&config.path, takes_samples)),
+            takes_samples,
+            opened: Instant::now(),
+            committed: AtomicU64::new(0),
+        }
     }
 
     /// The version that [`open`](Self::open) brings a file to.
@@ -145,6 +193,7 @@ impl SqliteStore {
 
     /// Closes all connections; the log is written back into the file.
     pub async fn close(&self) {
+        self.probes.close().await;
         self.readers.close().await;
         self.writer.close().await;
     }
@@ -174,16 +223,21 @@ impl SqliteStore {
         &self,
         work: impl AsyncFnOnce(&mut Transaction<'_, Sqlite>) -> Result<T, StorageError>,
     ) -> Result<T, StorageError> {
+        self.place.is_ours()?;
         let mut connection = self.writer.acquire().await.map_err(storage_error)?;
         let result = async {
             // IMMEDIATE takes the write lock at once: a deferred transaction could fail half-way with "busy" and no retry.
             let mut transaction = connection.begin_with(statements::BEGIN).await.map_err(storage_error)?;
             let done = work(&mut transaction).await?;
             transaction.commit().await.map_err(storage_error)?;
+            // A file that was removed meanwhile took the commit and is lost with the process: nothing of it is acknowledged.
+            self.place.keeps_commits()?;
             Ok(done)
         }
         .await;
-        if result.is_err() {
+        if result.is_ok() {
+            self.committed.store(self.millis().max(1), Ordering::Relaxed);
+        } else {
             // After a failed commit (a full disk) the connection believes itself in a transaction for ever: a new one is sound.
             let _ = connection.close().await;
         }
@@ -192,20 +246,81 @@ impl SqliteStore {
 }
 
 impl SqliteStore {
-    /// What each row of the hours of a span comes to.
+    /// Reads sums over the hours of a span, of all devices or of one: SQLite adds them up, and each row is a group.
     async fn hours<T>(
         &self,
+        [of_all, of_one]: [&'static str; 2],
         query: &HourlyQuery,
         to: impl Fn(&SqliteRow) -> Result<T, String>,
     ) -> Result<Vec<T>, StorageError> {
-        let statement = match query.device_id() {
-            Some(device) => sqlx::query(statements::HOURS_OF_DEVICE).bind(device.as_str().to_owned()),
-            None => sqlx::query(statements::HOURS_OF_ALL),
-        };
-        let statement = statement.bind(query.from().number()).bind(query.until().number());
-        let rows = statement.fetch_all(&self.readers).await.map_err(storage_error)?;
-        rows.iter().map(to).collect::<Result<_, _>>().map_err(corrupt)
+        let end = self.end();
+        let _place = self.long_reads.place(query, end).await?;
+        within(end, async {
+            let statement = match query.device_id() {
+                Some(device) => sqlx::query(of_one).bind(device.as_str().to_owned()),
+                None => sqlx::query(of_all),
+            };
+            let statement = statement.bind(query.from().number()).bind(query.until().number());
+            let rows = if LongReads::is_long(query) {
+                let mut reading = Reading::begin(&self.readers).await.map_err(storage_error)?;
+                let rows = statement.fetch_all(reading.get()).await.map_err(storage_error);
+                reading.finished().await.map_err(storage_error)?;
+                rows?
+            } else {
+                statement.fetch_all(&self.readers).await.map_err(storage_error)?
+            };
+            rows.iter().map(to).collect::<Result<_, _>>().map_err(corrupt)
+        })
+        .await
     }
+
+    /// When a read that begins now must have ended.
+    fn end(&self) -> Instant {
+        let now = Instant::now();
+        now.checked_add(self.deadline).unwrap_or(now + Duration::from_hours(24 * 365))
+    }
+
+    /// Milliseconds since the store was opened.
+    fn millis(&self) -> u64 {
+        u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// Where its file is.
+    pub(crate) fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// Whether samples can be read.
+    async fn is_readable(&self) -> Result<(), StorageError> {
+        sqlx::query(statements::PING).execute(&self.probes).await.map_err(storage_error).map(|_| ())
+    }
+
+    /// Whether a transaction was committed lately, or one is under way, whose outcome will tell.
+    fn is_writing(&self) -> bool {
+        let committed = self.committed.load(Ordering::Relaxed);
+        let lately = committed > 0 && self.millis().saturating_sub(committed) < PROBE_EVERY_MILLIS;
+        lately || (self.writer.size() > 0 && self.writer.num_idle() == 0)
+    }
+
+    /// Commits what is there already, the version of the schema: one page goes to the disk, as a sample would.
+    async fn probe_write(&self) -> Result<(), StorageError> {
+        self.in_transaction(async |transaction| {
+            let row = sqlx::query(statements::VERSION).fetch_one(&mut **transaction).await.map_err(storage_error)?;
+            // A pragma takes no bound value; this one is a number of ours.
+            let mark = AssertSqlSafe(format!("PRAGMA user_version = {}", rows::version(&row)?));
+            sqlx::raw_sql(mark).execute(&mut **transaction).await.map_err(storage_error)?;
+            Ok(())
+        })
+        .await
+    }
+}
+
+/// A probe writes only if nothing was committed for as long.
+const PROBE_EVERY_MILLIS: u64 = 4000;
+
+/// Ends a read when its time is over.
+async fn within<T>(end: Instant, read: impl Future<Output = Result<T, StorageError>>) -> Result<T, StorageError> {
+    timeout_at(end, read).await.unwrap_or_else(|_| Err(StorageError::new("sqlite", StorageErrorKind::Busy)))
 }
 
 /// The log is about a quarter of this while nobody reads for long: 16 MiB.
@@ -264,8 +379,11 @@ impl SampleStore for SqliteStore {
     }
 
     async fn get(&self, id: &SampleId) -> Result<Option<Sample>, StorageError> {
-        let row = sqlx::query(statements::GET).bind(id.as_bytes().as_slice()).fetch_optional(&self.readers).await;
-        row.map_err(storage_error)?.map(|row| rows::to_sample(&row).map_err(corrupt)).transpose()
+        within(self.end(), async {
+            let row = sqlx::query(statements::GET).bind(id.as_bytes().as_slice()).fetch_optional(&self.readers).await;
+            row.map_err(storage_error)?.map(|row| rows::to_sample(&row).map_err(corrupt)).transpose()
+        })
+        .await
     }
 
     async fn query(&self, query: &SampleQuery) -> Result<Page, StorageError> {
@@ -277,7 +395,8 @@ impl SampleStore for SqliteStore {
             None => sqlx::query(statements::PAGE),
         };
         let statement = statement.bind(micros).bind(id.to_vec()).bind(i64::from(query.limit.get()) + 1);
-        let rows = statement.fetch_all(&self.readers).await.map_err(storage_error)?;
+        let read = async { statement.fetch_all(&self.readers).await.map_err(storage_error) };
+        let rows = within(self.end(), read).await?;
         let limit = usize::from(query.limit.get());
         // One damaged row must not hide the others: it is left out and said in the log; asked for by its id it is an error.
         let readable = |row| rows::to_sample(row).map_err(|what| error!(what, "a stored sample is damaged")).ok();
@@ -287,15 +406,28 @@ impl SampleStore for SqliteStore {
     }
 
     async fn hourly(&self, query: &HourlyQuery) -> Result<Vec<Hourly>, StorageError> {
-        Ok(Hourly::together(self.hours(query, rows::to_hourly).await?))
+        self.hours([statements::HOURS_OF_ALL, statements::HOURS_OF_DEVICE], query, rows::to_hourly).await
     }
 
     async fn by_device(&self, query: &HourlyQuery) -> Result<Vec<DeviceTally>, StorageError> {
-        Ok(DeviceTally::together(self.hours(query, rows::to_device_tally).await?))
+        self.hours([statements::DEVICES, statements::DEVICE], query, rows::to_device_tally).await
     }
 
+    /// Whether a sample could be stored now: the file can be read, is the file at its path, has room, and takes a commit. The commit is tried
+    /// only if the writer has been idle for some seconds.
     async fn ping(&self) -> Result<(), StorageError> {
-        sqlx::query(statements::PING).execute(&self.readers).await.map_err(storage_error).map(|_| ())
+        within(self.end(), async {
+            if !self.takes_samples {
+                return self.is_readable().await;
+            }
+            let place = Arc::clone(&self.place);
+            // A file system that hangs must not hold up the runtime.
+            let looked = tokio::task::spawn_blocking(move || place.is_ours().and_then(|()| place.has_room())).await;
+            looked.unwrap_or_else(|_| Err(StorageError::new("sqlite", StorageErrorKind::Internal)))?;
+            self.is_readable().await?;
+            if self.is_writing() { Ok(()) } else { self.probe_write().await }
+        })
+        .await
     }
 }
 
