@@ -36,6 +36,7 @@ use error::{corrupt, storage_error};
 pub(crate) use place::Place;
 use reading::Reading;
 pub(crate) use reserve::Reserve;
+pub(crate) use spool::Arrivals;
 
 /// How a SQLite store is opened.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -364,9 +364,17 @@ pub(super) const DEVICE: &str = hours!("device_id", "device_id = ? AND hour >= ?
 /// How many samples there are.
 pub(super) const COUNT: &str = "SELECT count(*) FROM sample";
 
-/// The samples that came first after a place: bind the place and the limit.
+/// The samples that came first after one place and before another: bind both places and the limit.
 pub(super) const FIRST_COME: &str = "
-SELECT rowid, timestamp, device_id, sample_id, received_at, frame, findings FROM sample WHERE rowid > ? ORDER BY rowid LIMIT ?";
+SELECT rowid, timestamp, device_id, sample_id, received_at, frame, findings FROM sample
+WHERE rowid > ? AND rowid < ? ORDER BY rowid LIMIT ?";
+
+/// The sample at a place.
+pub(super) const ARRIVAL: &str = "
+SELECT rowid, timestamp, device_id, sample_id, received_at, frame, findings FROM sample WHERE rowid = ?";
+
+/// The last place there is, found in an index: the table's own last page may be damaged.
+pub(super) const NEWEST_PLACE: &str = "SELECT max(+rowid) FROM sample";
 
 /// Whether an id is there.
 pub(super) const IS_KNOWN: &str = "SELECT EXISTS (SELECT 1 FROM sample WHERE id = ?)";
