@@ -104,6 +104,7 @@ pub async fn serve(config: Config, ready: impl FnOnce(SocketAddr)) -> Result<(),
     let mut services = Services::new(store, writer, config.profiles, wall_clock).ending_with(&shutdown);
     services.register = Some(Arc::clone(&database.register));
     services.database = Some(database.name.clone());
+    database.watch(&services.health);
     // Before the first tray: what was decided yesterday holds today.
     services.take_decisions().await?;
     let report = database.report();

@@ -101,8 +101,10 @@ impl SqliteStore {
 
     /// The samples between two places, where a page is damaged: each part that cannot be read whole is halved, down to the single sample.
     async fn around_damage(&self, after: i64, before: i64, limit: u16) -> Result<Arrivals, StorageError> {
-        let newest = sqlx::query(statements::NEWEST_PLACE).fetch_one(&self.readers).await.map_err(storage_error)?;
-        let newest: Option<i64> = newest.try_get(0).map_err(storage_error)?;
+        let newest = match self.newest_place(statements::NEWEST_PLACE).await {
+            Err(error) if is_damage(&error) => self.newest_place(statements::NEWEST_PLACE_OF_TABLE).await?,
+            newest => newest?,
+        };
         let end = newest.unwrap_or(after).min(before.saturating_sub(1));
         let (mut arrivals, mut from) = (Arrivals::default(), after);
         while from < end && arrivals.samples.is_empty() && arrivals.damaged.len() < usize::from(limit) {
@@ -130,6 +132,12 @@ impl SqliteStore {
             from = until;
         }
         Ok(arrivals)
+    }
+
+    /// The last place there is.
+    async fn newest_place(&self, statement: &'static str) -> Result<Option<i64>, StorageError> {
+        let row = sqlx::query(statement).fetch_one(&self.readers).await.map_err(storage_error)?;
+        row.try_get(0).map_err(storage_error)
     }
 
     /// Takes samples out, and out of their hours; says how many were there.

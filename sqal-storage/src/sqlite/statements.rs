@@ -376,6 +376,9 @@ SELECT rowid, timestamp, device_id, sample_id, received_at, frame, findings FROM
 /// The last place there is, found in an index: the table's own last page may be damaged.
 pub(super) const NEWEST_PLACE: &str = "SELECT max(+rowid) FROM sample";
 
+/// The last place there is, found in the table: the index may be damaged.
+pub(super) const NEWEST_PLACE_OF_TABLE: &str = "SELECT max(rowid) FROM sample";
+
 /// Whether an id is there.
 pub(super) const IS_KNOWN: &str = "SELECT EXISTS (SELECT 1 FROM sample WHERE id = ?)";
 
