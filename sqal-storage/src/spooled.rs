@@ -163,6 +163,16 @@ impl<S: SampleStore> SpooledStore<S> {
         }
     }
 
+    /// Gives the room of an empty spool back, and holds the reserve again. A damaged spool stays as it is: it is evidence.
+    async fn tidy(&self) {
+        if self.passed_by().is_empty()
+            && let Err(error) = self.spool.shrink().await
+        {
+            warn!(?error, "the room of the empty spool is not given back");
+        }
+        self.hold_reserve().await;
+    }
+
     /// Gives the reserve up; says whether there was one.
     async fn give_up_reserve(&self) -> bool {
         let reserve = self.reserve.clone();
@@ -228,7 +238,7 @@ impl<S: SampleStore> SpooledStore<S> {
                     let left = self.left().await.map_err(Stuck::Spool)?;
                     self.waiting.store(left, Ordering::Release);
                     if left == 0 {
-                        self.hold_reserve().await;
+                        self.tidy().await;
                     }
                 }
                 return Ok(0);
@@ -266,6 +276,7 @@ impl<S: SampleStore> SpooledStore<S> {
                         page = TAKEN_OUT_WHEN_FULL;
                     } else if self.give_up_reserve().await {
                         warn!(?error, "the spool's disk is full: its reserve is given up to drain it");
+                        self.spool.write_back().await;
                     } else if page > 1 {
                         page = 1;
                     } else {

@@ -67,7 +67,7 @@ impl Database {
     async fn remote(config: &Config, database: &PostgresConfig) -> Result<Self, ServerError> {
         let postgres = Arc::new(PostgresStore::open(database).await?);
         info!(?database, timescale = ?postgres.timescale(), "database ready");
-        let spool = Arc::new(SqliteStore::open(&SqliteConfig::at(config.data_dir.join("spool.db"))).await?);
+        let spool = Arc::new(SqliteStore::open(&SqliteConfig::spool_at(config.data_dir.join("spool.db"))).await?);
         let spooled = SpooledStore::new(guarded(Arc::clone(&postgres))?, Arc::clone(&spool), SPOOL).await?;
         let spooled: Arc<Spooled> = Arc::new(spooled);
         let forwarding = tokio::spawn({

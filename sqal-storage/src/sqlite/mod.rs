@@ -49,6 +49,8 @@ pub struct SqliteConfig {
     pub busy_timeout: Duration,
     /// How long a read takes at most, all in all; SQLite is stopped then.
     pub deadline: Duration,
+    /// After how many pages (of 4 KiB) the log is written back into the file.
+    pub log_pages: NonZeroU32,
 }
 
 impl SqliteConfig {
@@ -56,7 +58,16 @@ impl SqliteConfig {
     #[must_use]
     pub fn at(path: impl Into<PathBuf>) -> Self {
         let readers = NonZeroU32::new(4).unwrap_or(NonZeroU32::MIN);
-        Self { path: path.into(), readers, busy_timeout: Duration::from_secs(5), deadline: Duration::from_secs(10) }
+        let log_pages = NonZeroU32::new(1000).unwrap_or(NonZeroU32::MIN);
+        let (busy_timeout, deadline) = (Duration::from_secs(5), Duration::from_secs(10));
+        Self { path: path.into(), readers, busy_timeout, deadline, log_pages }
+    }
+
+    /// The same for the spool of a [`SpooledStore`](crate::SpooledStore): its log is written back after 400 KB, so that what its reserve holds
+    /// is enough to do that on a full disk.
+    #[must_use]
+    pub fn spool_at(path: impl Into<PathBuf>) -> Self {
+        Self { log_pages: NonZeroU32::new(100).unwrap_or(NonZeroU32::MIN), ..Self::at(path) }
     }
 }
 
@@ -100,6 +111,7 @@ impl SqliteStore {
             .pragma("secure_delete", "ON")
             // A reader that takes long keeps the log from being written back, and it grows; what it grew beyond this is given back.
             .pragma("journal_size_limit", LOG_LIMIT.to_string())
+            .pragma("wal_autocheckpoint", config.log_pages.to_string())
             .busy_timeout(config.busy_timeout);
         let pool = |most: u32| {
             SqlitePoolOptions::new().max_connections(most).min_connections(1).acquire_timeout(config.busy_timeout)
@@ -435,6 +447,162 @@ impl SampleStore for SqliteStore {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    use crate::{Hour, Tally};
+    use proptest::prelude::*;
+    use proptest::test_runner::{Config, TestRunner};
+    use sqal_core::{DeviceId, Name, Score, Timestamp};
+
+    async fn open(folder: &Path) -> SqliteStore {
+        SqliteStore::open(&SqliteConfig::at(folder.join("samples.db"))).await.unwrap()
+    }
+
+    /// A part of an hour of a device, with sums of any size that forty of them can have.
+    fn part() -> impl Strategy<Value = (DeviceId, Hourly)> {
+        let most = i64::MAX / 64;
+        let counts = (prop::array::uniform5(0..most / 8), 0..most, 0..3_599_999_999_i64);
+        let sums = (0..most, 0..most, 0..most, prop::option::of((0.0..=1.0_f64, 0.0..=1.0_f64)));
+        (0..4_usize, 0..6_i64, counts, sums).prop_map(|(device, hour, (grades, scored, begins), sums)| {
+            let (score_sum, score_squares, confidence_sum, range) = sums;
+            let first = Timestamp::from_micros((500_000 + hour) * 3_600_000_000 + begins).unwrap();
+            let range = range.map(|(one, other)| (Score::nearest(one.min(other)), Score::nearest(one.max(other))));
+            let tally = Tally {
+                samples: grades.iter().sum(),
+                grades,
+                scored,
+                score_sum,
+                score_squares,
+                score_range: range,
+                confidence_sum,
+                first,
+                last: first,
+            };
+            let device = Name::new(["ESP32_001", "ESP32_00", "é 100 % \"'\\", "Z"][device]).unwrap();
+            (device, Hourly { hour: Hour::of(first), tally })
+        })
+    }
+
+    async fn add(store: &SqliteStore, parts: &[(DeviceId, Hourly)]) {
+        for (device, Hourly { hour, tally }) in parts {
+            let query = rows::bind_hour(sqlx::query(statements::ADD_TO_HOUR), *hour, device, tally);
+            query.execute(&store.writer).await.unwrap();
+        }
+    }
+
+    /// All hours of the parts, in a span that is read at once or in one that is read alone.
+    fn spans() -> [HourlyQuery; 2] {
+        let at = |hour: i64| Hour::of(Timestamp::from_micros(hour * 3_600_000_000).unwrap());
+        [(500_000, 500_006), (499_000, 501_000)].map(|(from, until)| HourlyQuery::new(at(from), at(until)).unwrap())
+    }
+
+    #[test]
+    fn sums_in_sql_are_the_sums_of_the_parts_bit_by_bit() {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let parts = prop::collection::vec(part(), 0..40);
+        let check = |parts: Vec<(DeviceId, Hourly)>| {
+            runtime.block_on(async {
+                let folder = tempfile::tempdir().unwrap();
+                let store = open(folder.path()).await;
+                add(&store, &parts).await;
+                for span in spans() {
+                    let hours = Hourly::together(parts.iter().map(|(_, hour)| *hour));
+                    assert_eq!(store.hourly(&span).await.unwrap(), hours);
+                    let devices =
+                        parts.iter().map(|(device, hour)| DeviceTally { device_id: *device, tally: hour.tally });
+                    assert_eq!(store.by_device(&span).await.unwrap(), DeviceTally::together(devices));
+                    for (device, _) in &parts {
+                        let own = || parts.iter().filter(|(one, _)| one == device);
+                        let span = span.of_device(*device);
+                        let hours = Hourly::together(own().map(|(_, hour)| *hour));
+                        assert_eq!(store.hourly(&span).await.unwrap(), hours);
+                        let tally = own().map(|(device, hour)| DeviceTally { device_id: *device, tally: hour.tally });
+                        assert_eq!(store.by_device(&span).await.unwrap(), DeviceTally::together(tally));
+                    }
+                }
+            });
+            Ok(())
+        };
+        TestRunner::new(Config::with_cases(24)).run(&parts, check).unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_sum_that_does_not_fit_is_an_error_and_no_other_number() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = open(folder.path()).await;
+        let mut runner = TestRunner::deterministic();
+        let (_, mut hour) = proptest::strategy::ValueTree::current(&part().new_tree(&mut runner).unwrap());
+        hour.tally.score_sum = i64::MAX;
+        add(&store, &[(Name::new("a").unwrap(), hour), (Name::new("b").unwrap(), hour)]).await;
+        for span in spans() {
+            assert!(store.hourly(&span).await.is_err());
+            assert_eq!(store.by_device(&span).await.unwrap().len(), 2, "each fits by itself");
+        }
+    }
+
+    /// The work of a summary is bounded by its span: no plan reads the whole table or sorts what it has read.
+    #[tokio::test]
+    async fn no_summary_scans_or_sorts_the_table() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = open(folder.path()).await;
+        for statement in
+            [statements::HOURS_OF_ALL, statements::HOURS_OF_DEVICE, statements::DEVICES, statements::DEVICE]
+        {
+            let explain = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {statement}"));
+            // Statements over all devices take the first two.
+            let plan =
+                sqlx::query(explain).bind(1_i64).bind(2_i64).bind(3_i64).fetch_all(&store.readers).await.unwrap();
+            let steps: Vec<String> = plan.iter().map(|row| sqlx::Row::get(row, "detail")).collect();
+            for step in &steps {
+                assert!(!step.contains("SCAN sample_hour") && !step.contains("TEMP B-TREE"), "{steps:?}");
+            }
+        }
+    }
+
+    /// A read whose time is over is stopped inside of SQLite, and its place among the readers is free again.
+    #[tokio::test]
+    async fn a_read_past_its_deadline_is_stopped_and_holds_no_reader() {
+        const ENDLESS: &str = "WITH RECURSIVE n (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT count(*) FROM n";
+        let folder = tempfile::tempdir().unwrap();
+        let config = SqliteConfig { readers: NonZeroU32::MIN, ..SqliteConfig::at(folder.path().join("samples.db")) };
+        let store = SqliteStore::open(&config).await.unwrap();
+        for _ in 0..3 {
+            let read = within(Instant::now() + Duration::from_millis(50), async {
+                let mut reading = Reading::begin(&store.readers).await.map_err(storage_error)?;
+                let rows = sqlx::query(ENDLESS).fetch_all(reading.get()).await.map_err(storage_error)?;
+                reading.finished().await.map_err(storage_error)?;
+                Ok(rows.len())
+            });
+            assert_eq!(read.await.unwrap_err().kind, StorageErrorKind::Busy);
+            assert_eq!(store.count().await.unwrap(), 0, "the only reader is to be had again");
+        }
+        // One that has finished leaves nothing behind that could stop the next.
+        let mut reading = Reading::begin(&store.readers).await.unwrap();
+        sqlx::query(statements::COUNT).fetch_all(reading.get()).await.unwrap();
+        reading.finished().await.unwrap();
+        assert_eq!(store.count().await.unwrap(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_probe_waits_for_no_reader() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = SqliteConfig { readers: NonZeroU32::MIN, ..SqliteConfig::at(folder.path().join("samples.db")) };
+        let store = SqliteStore::open(&config).await.unwrap();
+        let _report = store.readers.acquire().await.unwrap();
+        store.ping().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_probe_commits_unless_something_was_committed_just_now() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = open(folder.path()).await;
+        assert_eq!(store.committed.load(Ordering::Relaxed), 0, "nothing was committed since it was opened");
+        store.ping().await.unwrap();
+        let probed = store.committed.load(Ordering::Relaxed);
+        assert!(probed > 0, "the probe has committed");
+        store.ping().await.unwrap();
+        assert_eq!(store.committed.load(Ordering::Relaxed), probed, "the last commit tells enough");
+        assert_eq!(store.schema_version().await.unwrap(), SqliteStore::NEWEST_SCHEMA, "nothing was changed");
+    }
 
     /// What no kill of a process can show: a commit waits for the disk, so that it survives a power cut.
     #[tokio::test]

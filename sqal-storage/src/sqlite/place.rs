@@ -3,6 +3,7 @@
 use std::fs::Metadata;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::{StorageError, StorageErrorKind};
 
@@ -13,12 +14,15 @@ const KEPT: u64 = 32 * 1024 * 1024;
 const KEPT_PART: u64 = 10;
 
 /// The path of a file, and which file was there when it was opened.
-#[derive(Clone, Debug)]
+///
+/// A file that was found missing once stays missing: a new connection would begin a new log, and believe what the old one left.
+#[derive(Debug)]
 pub(crate) struct Place {
     path: PathBuf,
     /// The write-ahead log beside it, where the store has one.
     log: Option<PathBuf>,
     opened: Option<Identity>,
+    gone: AtomicBool,
 }
 
 /// Which file of which file system.
@@ -56,7 +60,8 @@ impl Place {
             log.push("-wal");
             PathBuf::from(log)
         });
-        Self { path: path.to_owned(), log, opened: std::fs::metadata(path).ok().as_ref().and_then(identity) }
+        let opened = std::fs::metadata(path).ok().as_ref().and_then(identity);
+        Self { path: path.to_owned(), log, opened, gone: AtomicBool::new(false) }
     }
 
     /// The path of the file.
@@ -70,6 +75,9 @@ impl Place {
     ///
     /// [`FileGone`](StorageErrorKind::FileGone) if it was removed or replaced; any other error of the look is none of the file's.
     pub(crate) fn is_ours(&self) -> Result<(), StorageError> {
+        if self.gone.load(Ordering::Relaxed) {
+            return Err(self.gone(&self.path));
+        }
         match std::fs::metadata(&self.path) {
             Ok(found) if self.opened.is_none() || identity(&found) == self.opened => Ok(()),
             Err(error) if error.kind() != io::ErrorKind::NotFound => Ok(()),
@@ -93,6 +101,7 @@ impl Place {
     }
 
     fn gone(&self, what: &Path) -> StorageError {
+        self.gone.store(true, Ordering::Relaxed);
         let source = format!("{} is not the file that is open", what.display());
         StorageError { source: Some(source.into()), ..StorageError::new("sqlite", StorageErrorKind::FileGone) }
     }
@@ -126,19 +135,21 @@ mod tests {
         for file in [&path, &log] {
             std::fs::write(file, "x").unwrap();
         }
-        let place = Place::of(&path, true);
-        place.keeps_commits().unwrap();
+        let places = || [(); 3].map(|()| Place::of(&path, true));
+        let [one, two, three] = places();
+        one.keeps_commits().unwrap();
         std::fs::remove_file(&log).unwrap();
-        place.is_ours().unwrap();
-        assert_eq!(place.keeps_commits().unwrap_err().kind, StorageErrorKind::FileGone, "the log is gone");
+        one.is_ours().unwrap();
+        assert_eq!(one.keeps_commits().unwrap_err().kind, StorageErrorKind::FileGone, "the log is gone");
         std::fs::write(&log, "x").unwrap();
+        assert_eq!(one.keeps_commits().unwrap_err().kind, StorageErrorKind::FileGone, "and stays gone");
         // Another file takes its place while the first is still there, so that it cannot have the same number.
         std::fs::rename(&path, folder.path().join("moved.db")).unwrap();
-        assert_eq!(place.is_ours().unwrap_err().kind, StorageErrorKind::FileGone, "it is gone");
+        assert_eq!(two.is_ours().unwrap_err().kind, StorageErrorKind::FileGone, "it is gone");
         std::fs::write(&path, "x").unwrap();
-        assert_eq!(place.is_ours().unwrap_err().kind, StorageErrorKind::FileGone, "it is another");
-        std::fs::rename(folder.path().join("moved.db"), &path).unwrap();
-        place.keeps_commits().unwrap();
+        assert_eq!(three.is_ours().unwrap_err().kind, StorageErrorKind::FileGone, "it is another");
+        let [again, ..] = places();
+        again.keeps_commits().unwrap();
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use sqal_core::{Sample, SampleId};
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
-use tracing::error;
+use tracing::{error, warn};
 
 use super::error::{corrupt, storage_error};
 use super::{SqliteStore, rows, statements, within};
@@ -43,6 +43,9 @@ impl Arrivals {
         Ok(())
     }
 }
+
+/// So many pages that hold nothing are given back: 1 MiB.
+const WORTH_SHRINKING: i64 = 256;
 
 /// Whether a read failed because of what the file holds. SQLite takes a damaged length for one that is too long.
 const fn is_damage(error: &StorageError) -> bool {
@@ -158,6 +161,25 @@ impl SqliteStore {
             Ok(gone)
         })
         .await
+    }
+
+    /// Writes the log back into the file and gives its room back; what cannot be written back stays in the log.
+    pub(crate) async fn write_back(&self) {
+        if let Err(error) = sqlx::raw_sql(statements::TRUNCATE_LOG).execute(&self.writer).await {
+            warn!(%error, "the log of the spool cannot be written back");
+        }
+    }
+
+    /// Gives the room of an empty file back to its file system, if it is much.
+    pub(crate) async fn shrink(&self) -> Result<(), StorageError> {
+        let free: i64 =
+            sqlx::query_scalar(statements::FREE_PAGES).fetch_one(&self.readers).await.map_err(storage_error)?;
+        if free < WORTH_SHRINKING {
+            return Ok(());
+        }
+        sqlx::raw_sql(statements::SHRINK).execute(&self.writer).await.map_err(storage_error)?;
+        self.write_back().await;
+        Ok(())
     }
 
     /// Which of these are there.

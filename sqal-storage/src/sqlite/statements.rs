@@ -430,6 +430,12 @@ pub(super) const INTEGRITY: &str = "PRAGMA integrity_check(1)";
 /// Writes the log into the file and empties it.
 pub(super) const TRUNCATE_LOG: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
 
+/// How many pages of the file hold nothing.
+pub(super) const FREE_PAGES: &str = "PRAGMA freelist_count";
+
+/// Writes the file anew without what holds nothing.
+pub(super) const SHRINK: &str = "VACUUM";
+
 /// Takes the file out of the mode with a log; only who has the file alone can.
 pub(super) const WITHOUT_LOG: &str = "PRAGMA journal_mode = DELETE";
 

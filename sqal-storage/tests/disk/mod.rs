@@ -1,14 +1,14 @@
 //! [`SmallDisk`]: a file system of a few megabytes that a test can fill.
-#![allow(dead_code, unreachable_pub, clippy::unwrap_used, reason = "each test takes what it needs, and fails by panicking")]
+#![allow(dead_code, clippy::unwrap_used, reason = "each test takes what it needs, and fails by panicking")]
 
 /// A file system of a few megabytes, gone with the test. It needs the right to mount one.
-pub struct SmallDisk {
-    pub path: std::path::PathBuf,
+pub(crate) struct SmallDisk {
+    pub(crate) path: std::path::PathBuf,
     _folder: tempfile::TempDir,
 }
 
 impl SmallDisk {
-    pub fn new(megabytes: u32) -> Self {
+    pub(crate) fn new(megabytes: u32) -> Self {
         let folder = tempfile::Builder::new().prefix("sqal-disk-").tempdir().unwrap();
         let path = folder.path().to_owned();
         let mounted = std::process::Command::new("mount")
@@ -21,7 +21,7 @@ impl SmallDisk {
     }
 
     /// Leaves no room; gives the file to remove.
-    pub fn fill(&self) -> std::path::PathBuf {
+    pub(crate) fn fill(&self) -> std::path::PathBuf {
         let ballast = self.path.join("ballast");
         let mut file = std::fs::File::create(&ballast).unwrap();
         while std::io::Write::write_all(&mut file, &[0; 4096]).is_ok() {}
