@@ -12,8 +12,8 @@ use sqal_resilience::{BreakerConfig, SystemClock};
 use sqal_storage::{
     Action, ActionOf, AuditEntry, Custody, DeviceTally, Entry, EntryKind, EntryName, ErasureOf, FieldKey, FieldName,
     Gone, GuardedStore, Hourly, HourlyQuery, Inserted, KeyId, MemoryStore, MeteredStore, Page, Purge, Register,
-    SampleQuery, SampleStore, Sealed, SealedFields, SpooledStore, SqliteConfig, SqliteStore, StorageError, Subject,
-    custody_conformance, fields_conformance, register_conformance, sample_store_conformance,
+    RetryingStore, SampleQuery, SampleStore, Sealed, SealedFields, SpooledStore, SqliteConfig, SqliteStore,
+    StorageError, Subject, custody_conformance, fields_conformance, register_conformance, sample_store_conformance,
 };
 
 /// A store that lives in a folder of its own, which goes with it.
@@ -198,6 +198,11 @@ mod spooled {
 mod metered {
     use super::*;
     sample_store_conformance!(async { MeteredStore::new(MemoryStore::new(), SystemClock) });
+}
+
+mod retrying {
+    use super::*;
+    sample_store_conformance!(async { RetryingStore::usual(MemoryStore::new()) });
 }
 
 mod guarded {

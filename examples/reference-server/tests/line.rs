@@ -452,6 +452,9 @@ fn a_redis_is_shared_and_nothing_fails_without_it() {
         "cache_hits_total{cache_type=\"dashboard_metrics\"} 1",
         "cache_latency_seconds_count{operation=\"get\"}",
         "cache_size_bytes ",
+        "circuit_breaker_state{name=\"cache_dashboard\"} 0",
+        "circuit_breaker_state{name=\"cache_devices\"} 0",
+        "circuit_breaker_state{name=\"cache_hours\"} 0",
     ] {
         assert!(metrics.as_str().unwrap().contains(line), "{line} is missing in\n{metrics}");
     }

@@ -22,7 +22,7 @@ pub(crate) struct Place {
     /// The write-ahead log beside it, where the store has one.
     log: Option<PathBuf>,
     opened: Option<Identity>,
-    gone: AtomicBool,
+    is_gone: AtomicBool,
 }
 
 /// Which file of which file system.
@@ -61,7 +61,7 @@ impl Place {
             PathBuf::from(log)
         });
         let opened = std::fs::metadata(path).ok().as_ref().and_then(identity);
-        Self { path: path.to_owned(), log, opened, gone: AtomicBool::new(false) }
+        Self { path: path.to_owned(), log, opened, is_gone: AtomicBool::new(false) }
     }
 
     /// The path of the file.
@@ -75,7 +75,7 @@ impl Place {
     ///
     /// [`FileGone`](StorageErrorKind::FileGone) if it was removed or replaced; any other error of the look is none of the file's.
     pub(crate) fn is_ours(&self) -> Result<(), StorageError> {
-        if self.gone.load(Ordering::Relaxed) {
+        if self.is_gone.load(Ordering::Relaxed) {
             return Err(self.gone(&self.path));
         }
         match std::fs::metadata(&self.path) {
@@ -101,7 +101,7 @@ impl Place {
     }
 
     fn gone(&self, what: &Path) -> StorageError {
-        self.gone.store(true, Ordering::Relaxed);
+        self.is_gone.store(true, Ordering::Relaxed);
         let source = format!("{} is not the file that is open", what.display());
         StorageError { source: Some(source.into()), ..StorageError::new("sqlite", StorageErrorKind::FileGone) }
     }
