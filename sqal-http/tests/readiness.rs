@@ -8,12 +8,13 @@ use async_trait::async_trait;
 use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
+use fixtures::strategy;
+use proptest::strategy::{Strategy, ValueTree};
+use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
 use sqal_core::{Sample, SampleId, Timestamp};
-use sqal_fusion::Profile;
-use sqal_http::{Profiles, Services, router};
+use sqal_http::{Profile, Profiles, Services, router};
 use sqal_resilience::CheckConfig;
-use sqal_storage::conformance::sample;
 use sqal_storage::{
     BatchWriter, DeviceTally, Hourly, HourlyQuery, Inserted, MemoryStore, NotStored, Page, SampleQuery, SampleStore,
     StorageError, StorageErrorKind, WriterConfig, WriterHandle,
@@ -99,8 +100,9 @@ async fn m3_a_writer_whose_batches_fail_in_a_row_is_not_ready_until_a_probe_succ
     let app = router(services.clone());
     store.takes_nothing.store(true, Ordering::SeqCst);
     store.is_full.store(true, Ordering::SeqCst);
-    for k in 0..3 {
-        let outcome = writer.submit(Box::new(sample("a", k, "x", 0.0))).await.unwrap().outcome().await;
+    let one = strategy::sample().new_tree(&mut TestRunner::deterministic()).unwrap().current();
+    for _ in 0..3 {
+        let outcome = writer.submit(Box::new(one.clone())).await.unwrap().outcome().await;
         assert!(matches!(outcome, Err(NotStored::Unavailable(_))));
     }
     services.health.look().await;
