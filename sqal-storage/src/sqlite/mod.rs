@@ -20,8 +20,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use sqal_core::{Sample, SampleId};
+use sqlx::query::Query;
 use sqlx::sqlite::{
-    Sqlite, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
+    Sqlite, SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow,
+    SqliteSynchronous,
 };
 use sqlx::{AssertSqlSafe, Connection, Transaction};
 use tokio::time::{Instant, timeout_at};
@@ -74,8 +76,8 @@ impl SqliteConfig {
 /// A store in one SQLite file in WAL mode with `synchronous = FULL`: a commit is on the disk when it returns.
 ///
 /// SQLite has one writer at a time, so this store has one connection that writes; readers never wait for it. Probes have a connection of
-/// their own. Every call of [`SampleStore`] that reads ends within the [deadline](SqliteConfig::deadline), and reads over long spans of hours
-/// run one at a time.
+/// their own. Every call of [`SampleStore`] and of [`Register`](crate::Register) that reads ends within the [deadline](SqliteConfig::deadline),
+/// and reads over long spans of hours run one at a time; what operators do (counting, checking, backing up) takes as long as it takes.
 #[derive(Debug)]
 pub struct SqliteStore {
     writer: SqlitePool,
@@ -280,11 +282,16 @@ impl SqliteStore {
                 reading.finished().await.map_err(storage_error)?;
                 rows?
             } else {
-                statement.fetch_all(&self.readers).await.map_err(storage_error)?
+                self.all(statement).await?
             };
             rows.iter().map(to).collect::<Result<_, _>>().map_err(corrupt)
         })
         .await
+    }
+
+    /// All rows of a query, within the deadline.
+    async fn all(&self, query: Query<'_, Sqlite, SqliteArguments>) -> Result<Vec<SqliteRow>, StorageError> {
+        within(self.end(), async { query.fetch_all(&self.readers).await.map_err(storage_error) }).await
     }
 
     /// When a read that begins now must have ended.
@@ -408,8 +415,7 @@ impl SampleStore for SqliteStore {
             None => sqlx::query(statements::PAGE),
         };
         let statement = statement.bind(micros).bind(id.to_vec()).bind(i64::from(query.limit.get()) + 1);
-        let read = async { statement.fetch_all(&self.readers).await.map_err(storage_error) };
-        let rows = within(self.end(), read).await?;
+        let rows = self.all(statement).await?;
         let limit = usize::from(query.limit.get());
         // One damaged row must not hide the others: it is left out and said in the log; asked for by its id it is an error.
         let readable = |row| rows::to_sample(row).map_err(|what| error!(what, "a stored sample is damaged")).ok();

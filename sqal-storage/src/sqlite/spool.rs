@@ -8,7 +8,7 @@ use sqlx::sqlite::SqliteRow;
 use tracing::{error, warn};
 
 use super::error::{corrupt, storage_error};
-use super::{SqliteStore, rows, statements, within};
+use super::{SqliteStore, rows, statements};
 use crate::{Hour, StorageError, StorageErrorKind};
 
 /// Samples in the order in which they came.
@@ -98,8 +98,7 @@ impl SqliteStore {
 
     /// The rows after one place and before another.
     async fn arrivals_between(&self, after: i64, before: i64, limit: u16) -> Result<Vec<SqliteRow>, StorageError> {
-        let query = sqlx::query(statements::FIRST_COME).bind(after).bind(before).bind(limit);
-        within(self.end(), async { query.fetch_all(&self.readers).await.map_err(storage_error) }).await
+        self.all(sqlx::query(statements::FIRST_COME).bind(after).bind(before).bind(limit)).await
     }
 
     /// The samples between two places, where a page is damaged: each part that cannot be read whole is halved, down to the single sample.
@@ -116,8 +115,7 @@ impl SqliteStore {
             while let Some((from, until)) = parts.pop() {
                 // A single sample is looked up: a range would step on to the page after it.
                 let found = if until - from == 1 {
-                    let query = sqlx::query(statements::ARRIVAL).bind(until);
-                    within(self.end(), async { query.fetch_all(&self.readers).await.map_err(storage_error) }).await
+                    self.all(sqlx::query(statements::ARRIVAL).bind(until)).await
                 } else {
                     self.arrivals_between(from, until.saturating_add(1), limit).await
                 };
