@@ -22,7 +22,7 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// So many samples are taken out of the spool in one commit.
-const TAKEN_OUT_AT_ONCE: usize = 100;
+const TAKEN_OUT_AT_ONCE: usize = 500;
 
 /// So many when its disk is full: each commit needs room in the log.
 const TAKEN_OUT_WHEN_FULL: usize = 10;
