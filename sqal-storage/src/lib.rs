@@ -36,6 +36,8 @@ mod error;
 mod fields;
 mod frame;
 mod guarded;
+#[cfg(feature = "sqlite")]
+mod in_both;
 #[cfg(feature = "keyring")]
 mod keyring;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]

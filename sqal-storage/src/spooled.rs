@@ -12,6 +12,7 @@ use sqal_resilience::Backoff;
 use tokio::sync::{Notify, RwLock};
 use tracing::{error, info, warn};
 
+use crate::in_both::InBoth;
 use crate::sqlite::{Arrivals, Reserve};
 use crate::{
     Cursor, DeviceTally, Hourly, HourlyQuery, Inserted, Page, SampleQuery, SampleStore, SpoolError, SqliteStore,
@@ -55,6 +56,8 @@ pub struct SpooledStore<S> {
     counting: RwLock<()>,
     /// What stays in the file and is not moved again.
     passed_by: Mutex<PassedBy>,
+    /// What the store has taken and the spool could not give up: hours must not count it twice. Changed only while `moving` is held for writing.
+    in_both: Mutex<InBoth>,
     reserve: Reserve,
 }
 
@@ -109,6 +112,7 @@ impl<S: SampleStore> SpooledStore<S> {
             moving: RwLock::new(()),
             counting: RwLock::new(()),
             passed_by: Mutex::default(),
+            in_both: Mutex::default(),
             reserve,
         };
         store.hold_reserve().await;
@@ -179,6 +183,11 @@ impl<S: SampleStore> SpooledStore<S> {
         tokio::task::spawn_blocking(move || reserve.give_up()).await.unwrap_or(false)
     }
 
+    /// What is in the store and in the spool.
+    fn in_both(&self) -> InBoth {
+        self.in_both.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// All places that are not read again.
     fn passed_by(&self) -> BTreeSet<i64> {
         let passed_by = self.passed_by.lock().unwrap_or_else(PoisonError::into_inner);
@@ -246,7 +255,10 @@ impl<S: SampleStore> SpooledStore<S> {
             let moved = {
                 let _moving = self.moving.write().await;
                 let moved = self.move_what_is_taken(&arrivals.samples).await.map_err(Stuck::Store)?;
-                self.take_out(&moved, &arrivals).await.map_err(Stuck::Spool)?;
+                let taken_out = self.take_out(&moved, &arrivals).await;
+                let in_both = if taken_out.is_ok() { InBoth::default() } else { InBoth::of(&moved) };
+                *self.in_both.lock().unwrap_or_else(PoisonError::into_inner) = in_both;
+                taken_out.map_err(Stuck::Spool)?;
                 moved.len()
             };
             // What is damaged cannot move either.
@@ -463,7 +475,13 @@ impl<S: SampleStore> SampleStore for SpooledStore<S> {
         if self.waiting() == 0 {
             return Ok(hours);
         }
-        let spooled = unless_damaged(self.spool.hourly(query).await, Vec::new())?;
+        let in_both = self.in_both();
+        let spooled = if in_both.is_empty() {
+            self.spool.hourly(query).await
+        } else {
+            in_both.hourly_without(&self.spool, query).await
+        };
+        let spooled = unless_damaged(spooled, Vec::new())?;
         Ok(Hourly::together(hours.into_iter().chain(spooled)))
     }
 
@@ -473,7 +491,13 @@ impl<S: SampleStore> SampleStore for SpooledStore<S> {
         if self.waiting() == 0 {
             return Ok(devices);
         }
-        let spooled = unless_damaged(self.spool.by_device(query).await, Vec::new())?;
+        let in_both = self.in_both();
+        let spooled = if in_both.is_empty() {
+            self.spool.by_device(query).await
+        } else {
+            in_both.by_device_without(&self.spool, query).await
+        };
+        let spooled = unless_damaged(spooled, Vec::new())?;
         Ok(DeviceTally::together(devices.into_iter().chain(spooled)))
     }
 

@@ -219,3 +219,50 @@ async fn m3_a_store_on_a_full_disk_is_not_ready() {
     store.ping().await.unwrap();
     assert_eq!(store.insert(&[nth(k)]).await.unwrap(), [Inserted::Stored]);
 }
+
+/// What has moved and could not be taken out is counted once, in hours and for devices, in any span.
+#[tokio::test]
+async fn what_is_in_both_is_counted_once() {
+    use sqlx::Connection;
+    let folder = tempfile::tempdir().unwrap();
+    let remote = Arc::new(Remote::default());
+    let path = folder.path().join("spool.db");
+    let config = SqliteConfig { busy_timeout: std::time::Duration::from_millis(500), ..SqliteConfig::spool_at(&path) };
+    let spool = SqliteStore::open(&config).await.unwrap();
+    let store = SpooledStore::new(Arc::clone(&remote), Arc::new(spool), 1000).await.unwrap();
+    remote.away.store(true, Ordering::SeqCst);
+    // Ten hours of two devices; some hours have samples that move at first, and others.
+    let all: Vec<_> = (0..40)
+        .map(|k| scored(if k % 3 == 0 { "a" } else { "b" }, 1_000_000_000_000 + k * 900_000_000, &format!("{k}"), 0.5))
+        .collect();
+    store.insert(&all).await.unwrap();
+    remote.away.store(false, Ordering::SeqCst);
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&path);
+    let mut other = sqlx::sqlite::SqliteConnection::connect_with(&options).await.unwrap();
+    sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut other).await.unwrap();
+    let stuck = store.forward(7).await.unwrap_err();
+    assert_eq!(stuck.kind, StorageErrorKind::Busy, "the spool cannot be written: {stuck:?}");
+    assert!(remote.store.get(&all[6].id()).await.unwrap().is_some(), "it has moved all the same");
+    let same = async || {
+        let hour = |hours: i64| Hour::of(all[0].key.timestamp).later(hours);
+        for (from, until) in [(-1, 20), (0, 1), (1, 2), (1, 9), (5, 5)] {
+            let span = HourlyQuery::new(hour(from), hour(until)).unwrap();
+            let spans = [span, span.of_device(all[0].key.device_id), span.of_device(all[1].key.device_id)];
+            for span in spans {
+                let expected = all.iter().filter(|sample| {
+                    let hour = Hour::of(sample.key.timestamp);
+                    let wanted = span.device_id().is_none_or(|device| *device == sample.key.device_id);
+                    wanted && hour >= span.from() && hour < span.until()
+                });
+                assert_eq!(store.hourly(&span).await.unwrap(), Hourly::of(expected.clone()));
+                assert_eq!(store.by_device(&span).await.unwrap(), DeviceTally::of(expected));
+            }
+        }
+    };
+    same().await;
+    sqlx::raw_sql("ROLLBACK").execute(&mut other).await.unwrap();
+    assert_eq!(store.forward(7).await.unwrap(), 7);
+    same().await;
+    drain(&store).await;
+    same().await;
+}
