@@ -53,7 +53,7 @@ impl Caches {
         self.with_far_observed(far, breaker, |_| untold)
     }
 
-    /// The same with an observer for each breaker, by its name: `cache_dashboard`, `cache_devices` and `cache_hours` (CBR-03).
+    /// Caches shared as [`with_far`](Self::with_far) does, with an observer for each breaker, by its name: `cache_dashboard`, `cache_devices` and `cache_hours` (CBR-03).
     ///
     /// # Errors
     ///

@@ -166,7 +166,7 @@ fn batches_of(clock: &Arc<dyn Clock>) -> Bulkhead<Arc<dyn Clock>> {
     Bulkhead::new(at_a_time(), Arc::clone(clock)).unwrap_or_else(|_| unreachable!("four places and no line"))
 }
 
-/// After so many batches in a row that the store did not take, the writer does not work until a probe finds that the store does.
+/// After this number of batches in a row that the store did not take, the part `writer` is down until a probe finds that the store takes samples.
 const FAILED_BATCHES: u32 = 3;
 
 /// Whether samples that are handed in are stored.

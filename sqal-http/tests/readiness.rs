@@ -151,7 +151,7 @@ async fn a_database_that_is_away_behind_a_spool_degrades_and_no_more() {
     assert_eq!(ready["reasons"]["spool"], "spool damaged: 7 samples are passed by");
 }
 
-/// The same year is added up once, however often it is asked for.
+/// A year is added up once, however often it is asked for.
 #[tokio::test]
 async fn long_spans_are_remembered_too() {
     let (services, _, store) = server();

@@ -96,7 +96,7 @@ impl InBoth {
     }
 }
 
-/// So many samples are read at a time.
+/// Samples in one page of a read.
 const PAGE: std::num::NonZeroU16 = match std::num::NonZeroU16::new(500) {
     Some(page) => page,
     None => unreachable!(),

@@ -104,7 +104,7 @@ mod tests {
     use std::sync::atomic::{AtomicU32, Ordering};
     use tokio::time::Instant;
 
-    /// A store whose reads fail so many times, and then work.
+    /// A store whose first reads fail, and whose later ones work.
     #[derive(Debug)]
     struct Away {
         store: MemoryStore,

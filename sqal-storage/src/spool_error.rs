@@ -1,4 +1,4 @@
-//! [`SpoolError`]: why a spool takes no samples, in words for whoever runs the server.
+//! [`SpoolError`]: why a spool takes no samples, in words for operators.
 
 use crate::StorageError;
 

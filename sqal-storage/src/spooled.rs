@@ -22,10 +22,10 @@ use crate::{
 /// How long the store is asked whether it answers.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// So many samples are taken out of the spool in one commit.
+/// Samples that are taken out of the spool in one commit.
 const TAKEN_OUT_AT_ONCE: usize = 500;
 
-/// So many when its disk is full: each commit needs room in the log.
+/// Samples that are taken out in one commit when the spool's disk is full: each commit needs room in the log.
 const TAKEN_OUT_WHEN_FULL: usize = 10;
 
 /// A decorator: when the store behind it is away, samples are acknowledged from a local SQLite file instead.

@@ -268,7 +268,7 @@ async fn a_flight_from_before_a_clearing_takes_nobody_from_after_it() {
     assert_eq!(source.asked(&cache).await, 2, "and leaves nothing behind");
 }
 
-/// CBR-03: whoever watches the breaker of a far cache is told that it opens, and reads that go past it are no misses.
+/// CBR-03: the observer of a far cache's breaker is told that it opens, and reads that go past it are no misses.
 #[tokio::test(flavor = "multi_thread")]
 async fn cbr_03_the_breaker_of_a_far_cache_can_be_watched() {
     let mut server = RedisServer::start();

@@ -207,7 +207,7 @@ async fn a_file_that_is_gone_acknowledges_nothing_and_is_not_ready() {
             for k in [0, again] {
                 let refused = store.insert(&[sqal_storage_sample(k)]).await.unwrap_err();
                 assert_eq!(refused.kind, StorageErrorKind::FileGone);
-                assert!(!refused.is_transient(), "nobody waits for it");
+                assert!(!refused.is_transient(), "no try will help");
             }
         }
     }

@@ -149,7 +149,7 @@ type Spooled = SpooledStore<Guarded<Arc<PostgresStore>>>;
 fn guarded<S: SampleStore>(store: S) -> Result<Guarded<S>, ServerError> {
     // A probe costs little: the line must go on seconds after there is room again, not a minute.
     let writing = BreakerConfig { open_for: OpenFor::always(Duration::from_secs(5)), ..BreakerConfig::default() };
-    // Whoever reads waits for the page: two seconds after the database is back it is asked again.
+    // A reader waits for its page: two seconds after the database is back it is asked again.
     let reading = BreakerConfig { open_for: OpenFor::always(Duration::from_secs(2)), ..BreakerConfig::default() };
     let told = |name: &'static str| (StateGauge::new(name), LogChanges(name));
     let guarded = GuardedStore::new(MeteredStore::new(store, SystemClock), writing, reading, SystemClock)?;

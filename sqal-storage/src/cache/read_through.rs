@@ -87,8 +87,8 @@ pub struct CacheStats {
     pub hits: u64,
     /// Reads that went to the source because no cache had the value.
     pub misses: u64,
-    /// Reads that went to the source past a far cache that did not answer, or that its breaker did not let be asked: nobody knows whether it had
-    /// the value, so they are no misses.
+    /// Reads that went to the source past a far cache that did not answer, or that its breaker did not let be asked. Whether it had the value is
+    /// unknown, so they are no misses.
     pub bypasses: u64,
     /// Of the hits: those that got a stale value while somebody fetched a fresh one.
     pub stale: u64,
@@ -165,7 +165,7 @@ impl<T: Send + Sync + 'static, C: Clock + Clone> ReadThrough<T, C> {
         self.with_far_observed(far, breaker, |_: &Event| {})
     }
 
-    /// The same with an observer of its breaker, for example a gauge or a log.
+    /// A far cache as in [`with_far`](Self::with_far), with an observer of its breaker, for example a gauge or a log.
     ///
     /// # Errors
     ///

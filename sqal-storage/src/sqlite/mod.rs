@@ -65,8 +65,8 @@ impl SqliteConfig {
         Self { path: path.into(), readers, busy_timeout, deadline, log_pages }
     }
 
-    /// The same for the spool of a [`SpooledStore`](crate::SpooledStore): its log is written back after 400 KB, so that what its reserve holds
-    /// is enough to do that on a full disk.
+    /// The file of the spool of a [`SpooledStore`](crate::SpooledStore): its log is written back after 400 KB, so that the room of its reserve
+    /// is enough to do that on a full disk. All else is as in [`at`](Self::at).
     #[must_use]
     pub fn spool_at(path: impl Into<PathBuf>) -> Self {
         Self { log_pages: NonZeroU32::new(100).unwrap_or(NonZeroU32::MIN), ..Self::at(path) }

@@ -44,7 +44,7 @@ impl Arrivals {
     }
 }
 
-/// So many pages that hold nothing are given back: 1 MiB.
+/// From this number of empty pages on (1 MiB) their room is given back.
 const WORTH_SHRINKING: i64 = 256;
 
 /// Whether a read failed because of what the file holds. SQLite takes a damaged length for one that is too long.
