@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -58,6 +58,8 @@ pub struct SpooledStore<S> {
     passed_by: Mutex<PassedBy>,
     /// What the store has taken and the spool could not give up: hours must not count it twice. Changed only while `moving` is held for writing.
     in_both: Mutex<InBoth>,
+    /// Whether the store had no room for the last samples that it was given: a probe that only reads does not see that.
+    store_is_full: AtomicBool,
     reserve: Reserve,
 }
 
@@ -113,6 +115,7 @@ impl<S: SampleStore> SpooledStore<S> {
             counting: RwLock::new(()),
             passed_by: Mutex::default(),
             in_both: Mutex::default(),
+            store_is_full: AtomicBool::new(false),
             reserve,
         };
         store.hold_reserve().await;
@@ -148,14 +151,28 @@ impl<S: SampleStore> SpooledStore<S> {
         self.spool.ping().await.map_err(SpoolError::File)
     }
 
-    /// Whether the store answers, within a second: a host that is dead answers nothing.
+    /// Whether the store itself takes samples: it answers within a second (a host that is dead answers nothing), and had room for the last ones.
     ///
     /// # Errors
     ///
     /// [`StorageError`] if it does not.
     pub async fn ping_store(&self) -> Result<(), StorageError> {
         let patience = tokio::time::timeout(PATIENCE, self.store.ping());
-        patience.await.unwrap_or_else(|_| Err(StorageError::new("spool", StorageErrorKind::Unavailable)))
+        patience.await.unwrap_or_else(|_| Err(StorageError::new("spool", StorageErrorKind::Unavailable)))?;
+        let is_full = self.store_is_full.load(Ordering::Relaxed);
+        if is_full { Err(StorageError::new("store", StorageErrorKind::Full)) } else { Ok(()) }
+    }
+
+    /// Gives samples to the store, and remembers whether it had room for them.
+    async fn give(&self, batch: &[Sample]) -> Result<Vec<Inserted>, StorageError> {
+        let given = self.store.insert(batch).await;
+        match &given {
+            Ok(_) if !batch.is_empty() => self.store_is_full.store(false, Ordering::Relaxed),
+            Err(error) if error.kind == StorageErrorKind::Full => self.store_is_full.store(true, Ordering::Relaxed),
+            // Nothing was given, or a breaker has refused it: what was known is still known.
+            _ => {}
+        }
+        given
     }
 
     /// Writes the reserve, if it is not there; without it the spool works all the same.
@@ -314,7 +331,7 @@ impl<S: SampleStore> SpooledStore<S> {
     async fn move_what_is_taken(&self, batch: &[Sample]) -> Result<Vec<Sample>, StorageError> {
         let (mut taken, mut parts) = (Vec::with_capacity(batch.len()), vec![batch]);
         while let Some(part) = parts.pop() {
-            match self.store.insert(part).await {
+            match self.give(part).await {
                 Ok(_) => taken.extend_from_slice(part),
                 Err(error) if error.kind == StorageErrorKind::Refused && part.len() > 1 => {
                     let (first, second) = part.split_at(part.len() / 2);
@@ -421,7 +438,7 @@ impl<S: SampleStore> SpooledStore<S> {
 impl<S: SampleStore> SampleStore for SpooledStore<S> {
     async fn insert(&self, batch: &[Sample]) -> Result<Vec<Inserted>, StorageError> {
         if self.waiting() == 0 {
-            return match self.store.insert(batch).await {
+            return match self.give(batch).await {
                 Err(error) if error.is_transient() => self.spool(batch, error).await,
                 result => result,
             };
@@ -431,7 +448,7 @@ impl<S: SampleStore> SampleStore for SpooledStore<S> {
         let known = unless_damaged(self.spool.known(&ids).await, vec![false; ids.len()])?;
         let new: Vec<_> =
             batch.iter().zip(&known).filter(|(_, known)| !**known).map(|(sample, _)| sample.clone()).collect();
-        let mut outcomes = match self.store.insert(&new).await {
+        let mut outcomes = match self.give(&new).await {
             Err(error) if error.is_transient() => self.spool(&new, error).await?,
             result => result?,
         }

@@ -23,6 +23,8 @@ use sqal_storage::{
 struct Remote {
     store: MemoryStore,
     away: AtomicBool,
+    /// It answers, and has no room.
+    full: AtomicBool,
 }
 
 impl Remote {
@@ -36,6 +38,9 @@ impl Remote {
 impl SampleStore for Remote {
     async fn insert(&self, batch: &[Sample]) -> Result<Vec<Inserted>, StorageError> {
         self.there()?;
+        if self.full.load(Ordering::SeqCst) && !batch.is_empty() {
+            return Err(StorageError::new("remote", StorageErrorKind::Full));
+        }
         self.store.insert(batch).await
     }
     async fn get(&self, id: &SampleId) -> Result<Option<Sample>, StorageError> {
@@ -265,4 +270,22 @@ async fn what_is_in_both_is_counted_once() {
     same().await;
     drain(&store).await;
     same().await;
+}
+
+/// A store that answers and has no room is not well, whatever a probe that reads says; the line goes on in the spool.
+#[tokio::test]
+async fn a_store_without_room_is_away_until_it_takes_samples_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let remote = Arc::new(Remote::default());
+    let store = spooled(folder.path(), &remote).await;
+    store.ping_store().await.unwrap();
+    remote.full.store(true, Ordering::SeqCst);
+    assert_eq!(store.insert(&[nth(0)]).await.unwrap(), [Inserted::Stored]);
+    assert_eq!(store.ping_store().await.unwrap_err().kind, StorageErrorKind::Full);
+    store.ping().await.unwrap();
+    store.takes().await.unwrap();
+    assert_eq!(store.forward(10).await.unwrap_err().kind, StorageErrorKind::Full);
+    remote.full.store(false, Ordering::SeqCst);
+    assert_eq!(store.forward(10).await.unwrap(), 1);
+    store.ping_store().await.unwrap();
 }
