@@ -29,6 +29,7 @@ pub(crate) struct Place {
 type Identity = (u64, u64);
 
 #[cfg(unix)]
+#[allow(clippy::unnecessary_wraps, reason = "elsewhere there is none")]
 fn identity(found: &Metadata) -> Option<Identity> {
     use std::os::unix::fs::MetadataExt;
     Some((found.dev(), found.ino()))

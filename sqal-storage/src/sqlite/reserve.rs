@@ -32,7 +32,7 @@ impl Reserve {
         }
         let written = File::create(&self.path).and_then(|mut file| {
             // Written out, not only made as long: a hole in a file holds no room.
-            file.write_all(&vec![0; BYTES])?;
+            file.write_all(&vec![0_u8; BYTES])?;
             file.sync_all()
         });
         if written.is_err() {
