@@ -184,6 +184,23 @@ impl Services {
     }
 }
 
+/// After this number of batches in a row that the store did not take, the part `writer` is down until a probe finds that the store takes samples.
+const FAILED_BATCHES: u32 = 3;
+
+/// Whether samples that are handed in are stored.
+async fn writes(store: &dyn SampleStore, writer: &WriterHandle) -> Result<(), String> {
+    if !writer.is_open() {
+        return Err("the writer has stopped".to_owned());
+    }
+    let failed = writer.failed_in_a_row();
+    if failed < FAILED_BATCHES {
+        return Ok(());
+    }
+    store.ping().await.map_err(|error| format!("the last {failed} batches were not stored: {error}"))?;
+    writer.store_is_back();
+    Ok(())
+}
+
 /// The parts that every server has: without either, nothing can be acknowledged.
 fn health_of(
     store: &Arc<dyn SampleStore>,
@@ -192,12 +209,16 @@ fn health_of(
     shutdown: &Shutdown,
 ) -> HealthRegistry<Arc<dyn Clock>> {
     let health = HealthRegistry::new(Arc::clone(clock), shutdown.clone());
-    let (store, writer) = (Arc::clone(store), writer.clone());
+    let asked = Arc::clone(store);
     let database = move || {
-        let store = Arc::clone(&store);
+        let store = Arc::clone(&asked);
         async move { store.ping().await }
     };
-    let writing = move || std::future::ready(if writer.is_open() { Ok(()) } else { Err("the writer has stopped") });
+    let (store, writer) = (Arc::clone(store), writer.clone());
+    let writing = move || {
+        let (store, writer) = (Arc::clone(&store), writer.clone());
+        async move { writes(&*store, &writer).await }
+    };
     // The registry is new, and the settings are its own.
     let _ = health.register("database", CheckConfig::critical(), database);
     let _ = health.register("writer", CheckConfig::critical(), writing);

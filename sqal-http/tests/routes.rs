@@ -354,8 +354,16 @@ async fn an_embedders_own_parts_are_checked_too() {
     let (status, ready, _) = get(&app, "/health/ready").await;
     assert_eq!((status, &ready["components"]["cache"]), (StatusCode::OK, &false.into()));
     assert_eq!(get(&app, "/ready").await.1["checks"]["cache"], "down");
+    let (status, health, _) = get(&app, "/health").await;
+    assert_eq!(
+        (status, &health["status"]),
+        (StatusCode::OK, &"degraded".into()),
+        "not as it should be, and it goes on"
+    );
+    assert_eq!(health["reasons"], serde_json::json!({ "cache": "connection refused" }));
     services.health.register("scale", CheckConfig::critical(), || async { Err("unplugged") }).unwrap();
-    assert_eq!(get(&app, "/health/ready").await.0, StatusCode::SERVICE_UNAVAILABLE);
+    let (status, ready, _) = get(&app, "/health/ready").await;
+    assert_eq!((status, &ready["reasons"]["scale"]), (StatusCode::SERVICE_UNAVAILABLE, &"unplugged".into()));
     let (status, health, _) = get(&app, "/health").await;
     assert_eq!(
         (status, &health["status"], &health["scale"]),

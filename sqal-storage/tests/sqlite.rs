@@ -186,6 +186,41 @@ async fn a_ping_sees_that_the_samples_are_gone() {
     assert!(store.ping().await.is_err());
 }
 
+/// A file that was removed, moved or replaced under the store takes commits that no restart would find: nothing is acknowledged any more.
+#[tokio::test]
+async fn a_file_that_is_gone_acknowledges_nothing_and_is_not_ready() {
+    type Deed = fn(&Path);
+    let removed: Deed = |path| std::fs::remove_file(path).unwrap();
+    let replaced: Deed = |path| {
+        std::fs::rename(path, path.with_extension("old")).unwrap();
+        std::fs::copy(path.with_extension("old"), path).unwrap();
+    };
+    let without_log: Deed = |path| std::fs::remove_file(path.with_extension("db-wal")).unwrap();
+    for deed in [removed, replaced, without_log] {
+        let folder = tempfile::tempdir().unwrap();
+        let store = open(folder.path()).await;
+        store.ping().await.unwrap();
+        assert_eq!(store.insert(&[sqal_storage_sample(0)]).await.unwrap(), [Inserted::Stored]);
+        deed(&folder.path().join("samples.db"));
+        for again in 1..3 {
+            // One that is known is acknowledged as little as one that is new.
+            for k in [0, again] {
+                let refused = store.insert(&[sqal_storage_sample(k)]).await.unwrap_err();
+                assert_eq!(refused.kind, StorageErrorKind::FileGone);
+                assert!(!refused.is_transient(), "no try will help");
+            }
+        }
+    }
+    for deed in [removed, replaced] {
+        let folder = tempfile::tempdir().unwrap();
+        let store = open(folder.path()).await;
+        deed(&folder.path().join("samples.db"));
+        let found = store.ping().await.unwrap_err();
+        assert_eq!(found.kind, StorageErrorKind::FileGone);
+        assert!(found.to_string().contains("file removed"), "{found}");
+    }
+}
+
 /// 2026-11-06.
 const START: i64 = 1_794_000_000_000_000;
 

@@ -125,6 +125,7 @@ fn describe() {
     describe_counter!("request_panics_total", "Requests that broke off because the server has a mistake, by endpoint");
     describe_gauge!("dead_letters", "Frames that were refused for good and are kept");
     describe_gauge!("spool_samples_waiting", "Samples that were acknowledged and wait for the database");
+    describe_gauge!("spool_samples_damaged", "Samples of the spool that cannot be read and are passed by");
     describe_counter!("cache_bypass_total", "Reads that went past a shared cache that was away");
     describe_gauge!("cache_hit_rate", "Share of reads that a cache answered, 0 to 1; NaN before the first");
     describe_gauge!("cache_size_bytes", Unit::Bytes, "What the values in this process would take as bytes");

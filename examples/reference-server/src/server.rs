@@ -106,6 +106,7 @@ pub async fn serve(config: Config, ready: impl FnOnce(SocketAddr)) -> Result<(),
     services.register = Some(Arc::clone(&database.register));
     services.custody = Some(Arc::clone(&database.custody));
     services.database = Some(database.name.clone());
+    database.watch(&services.health);
     // Before the first tray: what was decided yesterday holds today.
     services.take_decisions().await?;
     let report = database.report();

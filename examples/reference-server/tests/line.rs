@@ -453,6 +453,9 @@ fn a_redis_is_shared_and_nothing_fails_without_it() {
         "cache_hits_total{cache_type=\"dashboard_metrics\"} 1",
         "cache_latency_seconds_count{operation=\"get\"}",
         "cache_size_bytes ",
+        "circuit_breaker_state{name=\"cache_dashboard\"} 0",
+        "circuit_breaker_state{name=\"cache_devices\"} 0",
+        "circuit_breaker_state{name=\"cache_hours\"} 0",
     ] {
         assert!(metrics.as_str().unwrap().contains(line), "{line} is missing in\n{metrics}");
     }
@@ -469,6 +472,29 @@ fn a_redis_is_shared_and_nothing_fails_without_it() {
         .filter(|line| line.starts_with("Closing "))
         .collect();
     assert_eq!(closing[closing.len() - 2..], ["Closing database pool", "Closing Redis cache"], "{log}");
+}
+
+/// What a server acknowledges after its file was removed would be gone at the next start: it says so, and what it has is still answered.
+#[test]
+fn m4_a_database_file_that_is_removed_is_not_ready_by_name() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), "127.0.0.1:0");
+    let mut config = server.station(5);
+    config.count = Some(2);
+    assert_eq!(run(&config).persisted, 2);
+    assert_eq!(server.get("/health/ready").0, 200);
+    std::fs::remove_file(data.path().join("sqal.db")).unwrap();
+    // Checks are made every five seconds.
+    let ready = loop {
+        let (status, ready) = server.get("/health/ready");
+        if status == 503 {
+            break ready;
+        }
+    };
+    assert!(ready["reasons"]["database"].as_str().unwrap().contains("file removed"), "{ready}");
+    assert_eq!(server.get("/health").1["status"], "unhealthy");
+    assert_eq!(server.get("/health/live").0, 200, "a restart would lose what is still open");
+    assert_eq!(server.samples().len(), 2);
 }
 
 /// A log that nobody reads any more stops neither the line nor an orderly end.

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde_json::{Map, Value, json};
-use sqal_resilience::{HealthReport, Status};
+use sqal_resilience::{Component, HealthReport, Status};
 use std::sync::Arc;
 
 use crate::Services;
@@ -27,6 +27,16 @@ fn works(report: &HealthReport, name: &str) -> bool {
     report.components.iter().any(|component| component.name == name && component.status.works())
 }
 
+/// Adds why each component that does not work does not, by name; nothing if all do.
+fn with_reasons(body: &mut Value, report: &HealthReport) {
+    let failing = report.components.iter().filter(|component| component.status != Status::Up);
+    let reason = |component: &Component| Some((component.name.clone(), Value::from(component.complaint.clone()?)));
+    let reasons: Map<String, Value> = failing.filter_map(reason).collect();
+    if !reasons.is_empty() {
+        body["reasons"] = Value::Object(reasons);
+    }
+}
+
 /// What each component is, by name.
 fn by_name(report: &HealthReport, what: impl Fn(Status) -> Value) -> Map<String, Value> {
     report.components.iter().map(|component| (component.name.clone(), what(component.status))).collect()
@@ -37,13 +47,17 @@ pub(super) async fn basic(State(services): State<Arc<Services>>) -> (StatusCode,
     let report = known(&services).await;
     let database = if works(&report, "database") { "connected" } else { "disconnected" };
     // A process that ends in order is no patient.
-    let healthy = report.status.works();
-    let status = if healthy { "healthy" } else { "unhealthy" };
+    let status = match report.status {
+        Status::Up => "healthy",
+        Status::Degraded => "degraded",
+        Status::Unknown | Status::Down => "unhealthy",
+    };
     let mut body = json!({ "status": status, "database": database });
     for component in report.components.iter().filter(|component| component.name != "database") {
         body[&component.name] = component.status.as_str().into();
     }
-    (ok_or_503(healthy), Json(body))
+    with_reasons(&mut body, &report);
+    (ok_or_503(report.status.works()), Json(body))
 }
 
 /// `GET /api/health`: it answers (HLT-08).
@@ -64,7 +78,9 @@ pub(super) async fn ready(State(services): State<Arc<Services>>) -> (StatusCode,
     let ready = report.status.works() && services.shutdown.is_ready();
     let status = if ready { "ready" } else { "not ready" };
     let components = by_name(&report, |status| status.works().into());
-    (ok_or_503(ready), Json(json!({ "status": status, "components": components })))
+    let mut body = json!({ "status": status, "components": components });
+    with_reasons(&mut body, &report);
+    (ok_or_503(ready), Json(body))
 }
 
 /// `GET /ready` and `GET /api/ready`: the same in the other documented words (HLT-08).
@@ -73,7 +89,9 @@ pub(super) async fn checks(State(services): State<Arc<Services>>) -> (StatusCode
     let ready = report.status.works() && services.shutdown.is_ready();
     let status = if ready { "ready" } else { "not ready" };
     let checks = by_name(&report, |status| if status.works() { "ok".into() } else { status.as_str().into() });
-    (ok_or_503(ready), Json(json!({ "status": status, "checks": checks })))
+    let mut body = json!({ "status": status, "checks": checks });
+    with_reasons(&mut body, &report);
+    (ok_or_503(ready), Json(body))
 }
 
 /// `GET /health/startup`: the router exists only when everything has started.
