@@ -22,7 +22,7 @@ pub(crate) fn profiles() -> EntryKind {
 
 /// The name under which a profile is in the register.
 pub(crate) fn entry_name(name: &Name<64>) -> EntryName {
-    Name::new(name.as_str()).unwrap_or_else(|_| unreachable!("64 bytes are no more than 100"))
+    Name::stored(name.as_str()).unwrap_or_else(|_| unreachable!("64 bytes are no more than 100"))
 }
 
 /// The entries that were looked at, by name: what did not change is neither read nor told again.
@@ -38,7 +38,7 @@ impl Taken {
 
 /// The profile of an entry by itself, ready to judge.
 fn read(entry: &Entry) -> Result<Profiles, String> {
-    let name = Name::new(entry.name.as_str()).map_err(|error| error.to_string())?;
+    let name = Name::stored(entry.name.as_str()).map_err(|error| error.to_string())?;
     let profile = serde_json::from_str::<Profile>(&entry.body).map_err(|error| error.to_string())?;
     Profiles::new([(name, profile)]).map_err(|error| error.to_string())
 }
