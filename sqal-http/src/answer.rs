@@ -5,12 +5,13 @@ use sqal_core::{Grade, Sample};
 use sqal_storage::{Inserted, NotStored};
 
 use crate::access::Caller;
+use crate::disagreement::{Disagreement, Lasting, Refusal};
 use crate::{Problem, Services};
 
 /// Judges a frame of a caller who may hand in samples of its device, and not too many.
 pub(crate) fn judge(services: &Services, caller: &Caller, text: &str) -> Result<Sample, Problem> {
     let keep = |problem: &Problem| services.keep_letter(text, problem, caller.holder());
-    let sample = services.intake.accept(text).inspect_err(keep)?;
+    let sample = services.intake.judge(text).map_err(|refusal| refused(services, caller, text, *refusal))?;
     let device = sample.key.device_id;
     if !caller.speaks_for(&device) {
         let problem = Problem::not_allowed(format!("this token is not for samples of {device}"));
@@ -22,6 +23,27 @@ pub(crate) fn judge(services: &Services, caller: &Caller, text: &str) -> Result<
         None => Ok(sample),
         Some(answer) => Err(Problem::too_many_requests(answer.retry_after_seconds())),
     }
+}
+
+/// What a frame is answered that was refused: one that is wrong is kept as a dead letter, one on which its device and this server only disagree stays in
+/// the device, and is kept here as well if that lasts.
+fn refused(services: &Services, caller: &Caller, text: &str, refusal: Refusal) -> Problem {
+    let Refusal { mut problem, disagreement } = refusal;
+    let Some(Disagreement { device_id, measured, fault }) = disagreement else {
+        services.keep_letter(text, &problem, caller.holder());
+        return problem;
+    };
+    if !caller.speaks_for(&device_id) {
+        let problem = Problem::not_allowed(format!("this token is not for samples of {device_id}"));
+        services.keep_letter(text, &problem, caller.holder());
+        return problem;
+    }
+    let (wall, now) = ((services.now)(), services.clock.now());
+    if services.presence.disagrees(device_id, fault, measured, wall, now) {
+        problem.retry_after = Some(Lasting::LATER);
+        problem.kept = services.dead_letters.keep_copy(text, &problem, caller.holder(), wall, now);
+    }
+    problem
 }
 
 /// Hands a sample in, waits until it is durable, and tells whoever watches the line.

@@ -121,12 +121,31 @@ impl DeadLetters {
 
     /// Keeps a frame that was refused for good; one that may come again is let go.
     pub(crate) fn keep(&self, frame: &str, problem: &Problem, holder: Option<Holder>, wall: Timestamp, now: Instant) {
-        if matches!(problem.status, 429 | 503) || frame.len() > Self::MOST_BYTES / 8 {
-            return;
+        if !matches!(problem.status, 429 | 503) {
+            self.put(frame, problem, holder, wall, now);
+        }
+    }
+
+    /// Keeps a copy of a frame that its device was told to send again, once however often it comes; says whether there is one.
+    pub(crate) fn keep_copy(
+        &self,
+        frame: &str,
+        problem: &Problem,
+        holder: Option<Holder>,
+        wall: Timestamp,
+        now: Instant,
+    ) -> bool {
+        let there = self.kept().letters.iter().any(|(letter, _)| letter.holder == holder && letter.frame == frame);
+        there || self.put(frame, problem, holder, wall, now)
+    }
+
+    fn put(&self, frame: &str, problem: &Problem, holder: Option<Holder>, wall: Timestamp, now: Instant) -> bool {
+        if frame.len() > Self::MOST_BYTES / 8 {
+            return false;
         }
         if !self.pace.take(holder, 1, now).allowed {
             metrics::counter!("dead_letters_dropped_total").increment(1);
-            return;
+            return false;
         }
         let letter = DeadLetter {
             received_at: rfc3339(wall),
@@ -141,6 +160,7 @@ impl DeadLetters {
         kept.keep(letter, line.len());
         kept.write(&line);
         kept.report();
+        true
     }
 
     /// The newest first, at most so many.

@@ -36,6 +36,7 @@ mod commands;
 mod dashboard;
 mod dead_letters;
 mod decided;
+mod disagreement;
 #[cfg(feature = "ws")]
 mod ingest;
 mod intake;
@@ -55,6 +56,7 @@ mod routes;
 mod slo;
 mod state;
 mod trial;
+mod usual_interval;
 mod version;
 mod wire;
 
@@ -66,7 +68,7 @@ pub use ingest::{Speech, WebSockets};
 pub use intake::{FrameLimits, Intake};
 #[cfg(feature = "openapi")]
 pub use openapi::openapi;
-pub use presence::{Heard, Presence, Present};
+pub use presence::{Agreement, Heard, Presence, Present};
 pub use problem::{Problem, Violation};
 pub use profile::{NotProfiles, Profile, ProfileFile, Profiles};
 pub use quota::{Class, ConnectLimit, Quotas};
