@@ -6,7 +6,7 @@ mod process;
 
 use std::collections::HashSet;
 
-use process::{Redis, Server, free_address, run};
+use process::{Redis, Server, free_address, never_set, run, run_with_clock};
 
 /// The proof of the line: every recorded frame of real sensors is sent, acknowledged and a row.
 #[test]
@@ -488,8 +488,8 @@ fn a_server_whose_log_is_not_read_goes_on() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), "127.0.0.1:0");
     let mut config = server.station(6);
-    (config.profile, config.count) = ("nobody_knows".to_owned(), Some(900));
-    assert_eq!(run(&config).rejected, 900);
+    config.count = Some(900);
+    assert_eq!(run_with_clock(&config, never_set).rejected, 900);
     let mut config = server.station(4);
     config.count = Some(20);
     assert_eq!(run(&config).persisted, 20);
@@ -501,9 +501,8 @@ fn a_station_whose_every_frame_is_refused_ends_with_its_count() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), "127.0.0.1:0");
     let mut config = server.station(6);
-    config.profile = "nobody_knows".to_owned();
     config.count = Some(3);
-    let summary = run(&config);
+    let summary = run_with_clock(&config, never_set);
     assert_eq!((summary.measured, summary.rejected, summary.persisted), (3, 3, 0));
     assert_eq!(server.samples().len(), 0);
 }

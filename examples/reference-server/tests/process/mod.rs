@@ -146,8 +146,18 @@ impl Drop for Server {
 
 /// Runs a station to its end.
 pub(crate) fn run(config: &Config) -> Summary {
+    run_with_clock(config, now)
+}
+
+/// Runs a station that takes its time from a clock to its end.
+pub(crate) fn run_with_clock(config: &Config, clock: fn() -> Timestamp) -> Summary {
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    runtime.block_on(device_simulator::run(config, now, std::future::pending())).unwrap()
+    runtime.block_on(device_simulator::run(config, clock, std::future::pending())).unwrap()
+}
+
+/// The clock of a station that was never set.
+pub(crate) fn never_set() -> Timestamp {
+    Timestamp::from_micros(7_000_000).unwrap()
 }
 
 /// The wall clock of the tests' stations.
