@@ -115,6 +115,8 @@ fn describe() {
     );
     describe_counter!("dead_letters_dropped_total", "Refused frames that were not kept: too many of one holder");
     describe_gauge!("dead_letters", "Frames that were refused for good and are kept");
+    describe_gauge!("devices_clock_disagrees", "Devices whose clock is ahead of the server's by more than the limit");
+    describe_gauge!("devices_profile_unknown", "Devices whose profile is not known here");
     describe_gauge!("spool_samples_waiting", "Samples that were acknowledged and wait for the database");
     describe_counter!("cache_bypass_total", "Reads that went past a shared cache that was away");
     describe_gauge!("cache_hit_rate", "Share of reads that a cache answered, 0 to 1; NaN before the first");
@@ -130,6 +132,8 @@ fn describe() {
     describe_gauge!("average_quality_score", "Mean fused score of the last five minutes; NaN without any");
     gauge!("websocket_connections_active").set(0.0);
     gauge!("dead_letters").set(0.0);
+    gauge!("devices_clock_disagrees").set(0.0);
+    gauge!("devices_profile_unknown").set(0.0);
     for name in [
         "dead_letters_dropped_total",
         "websocket_messages_received_total",
