@@ -106,6 +106,7 @@ pub async fn serve(config: Config, ready: impl FnOnce(SocketAddr)) -> Result<(),
     services.database = Some(database.name.clone());
     // Before the first tray: what was decided yesterday holds today.
     services.take_decisions().await?;
+    services.agree_on_profiles().await?;
     let report = database.report();
     services.metrics = metrics.map(|render| shown_with(render, report));
     cache::share(&mut services, config.redis_url.as_ref(), &shutdown)?;

@@ -27,15 +27,29 @@ pub(super) struct Gate {
     pub(super) route: Route,
     pub(super) number: u16,
     pub(super) objective: Option<Objective>,
+    /// Whether it is answered while the process ends, and not waited for: probes are no work.
+    pub(super) probe: bool,
 }
 
 /// Lets a call in, or says why not; the route finds the [`Caller`] among the request's extensions.
 pub(super) async fn admit(State(gate): State<Gate>, request: Request, next: Next) -> Response {
-    let Some(objective) = gate.objective else { return answer(gate, request, next).await };
+    let Some(objective) = gate.objective else { return unless_ending(gate, request, next).await };
     let (path, services, begun) = (gate.route.path, Arc::clone(&gate.services), gate.services.clock.now());
-    let response = answer(gate, request, next).await;
+    let response = unless_ending(gate, request, next).await;
     objective.record(path, services.clock.now().saturating_duration_since(begun), response.status());
     response
+}
+
+/// Refuses new work once the shutdown has begun, before anything is done for it; the end waits for what was begun. A refusal counts against the objective.
+async fn unless_ending(gate: Gate, request: Request, next: Next) -> Response {
+    if gate.probe {
+        return answer(gate, request, next).await;
+    }
+    let shutdown = gate.services.shutdown.clone();
+    match shutdown.track() {
+        Ok(_active) => answer(gate, request, next).await,
+        Err(_) => Problem::shutting_down().into_response(),
+    }
 }
 
 async fn answer(gate: Gate, mut request: Request, next: Next) -> Response {
