@@ -215,8 +215,9 @@ impl Known {
         };
         // A frame is delayed by its way and by the time it was kept: the least delayed one tells most of the clock.
         let ahead = self.ahead.known().iter().max().copied().unwrap_or(0);
-        let millis = i32::try_from(ahead / 1000).unwrap_or(if ahead < 0 { i32::MIN } else { i32::MAX });
-        let clock_offset_secs = f64::from(millis) / 1000.0;
+        let seconds = i32::try_from(ahead / 1_000_000).unwrap_or(if ahead < 0 { i32::MIN } else { i32::MAX });
+        let micros = i32::try_from(ahead % 1_000_000).unwrap_or(0);
+        let clock_offset_secs = f64::from(seconds) + f64::from(micros) / 1e6;
         let agreement = match self.disagrees.map(|lasting| lasting.fault) {
             None => Agreement::Agrees,
             Some(Fault::Clock) => Agreement::ClockDisagrees,
