@@ -470,6 +470,20 @@ fn a_redis_is_shared_and_nothing_fails_without_it() {
     assert_eq!(closing[closing.len() - 2..], ["Closing database pool", "Closing Redis cache"], "{log}");
 }
 
+/// What a start that fails has opened by then is closed in order, as at an end that was asked for.
+#[test]
+fn a_start_that_fails_after_the_database_was_opened_closes_it() {
+    let (first, second) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let server = Server::start(first.path(), "127.0.0.1:0");
+    let (log, code) = Server::fails_to_start(second.path(), &server.address);
+    assert_eq!(code, Some(1), "{log}");
+    let mut rest = log.as_str();
+    for line in ["database ready", "Shutdown signal received (", "Closing database pool", "cannot listen on "] {
+        let at = rest.find(line).unwrap_or_else(|| panic!("{line} is missing, or not in its place, in\n{log}"));
+        rest = &rest[at..];
+    }
+}
+
 /// A log that nobody reads any more stops neither the line nor an orderly end.
 #[test]
 fn a_server_whose_log_is_closed_goes_on() {
