@@ -2,6 +2,8 @@
 #![cfg(feature = "sqlite")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod columns;
+
 use std::path::Path;
 use std::process::Command;
 
@@ -223,24 +225,32 @@ async fn a_filled_file_goes_a_version_back_and_forth() {
 /// Every documented column under its documented name (TSB-02 to TSB-06), with what the sample holds.
 #[tokio::test]
 async fn the_documented_columns_show_what_the_sample_holds() {
-    use sqal_core::{Channel, Grid, Measured};
+    use sqal_core::{Channel, Grid};
     use sqlx::{Connection, Row};
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path()).await;
     let mut runner = TestRunner::deterministic();
     let samples = prop::collection::vec(strategy::sample(), 30).new_tree(&mut runner).unwrap().current();
+    columns::every_column_is_told_apart(&samples);
     store.insert(&samples).await.unwrap();
     let url = format!("sqlite://{}", folder.path().join("samples.db").display());
     let mut connection = SqliteConnection::connect(&url).await.unwrap();
     let (mut frames, mut spectra) = (0, 0);
     for sample in &samples {
-        let row = sqlx::query("SELECT * FROM sensor_samples WHERE id = ?").bind(sample.id().to_string());
+        let row = sqlx::query(
+            "SELECT *, unixepoch(substr(timestamp, 1, 19)) AS timestamp_seconds, unixepoch(substr(created_at, 1, 19)) AS created_at_seconds FROM sensor_samples WHERE id = ?",
+        ).bind(sample.id().to_string());
         let row = row.fetch_one(&mut connection).await.unwrap();
         let text = |name: &str| row.get::<Option<String>, _>(name);
-        assert_eq!(text("device_id").as_deref(), Some(sample.key.device_id.as_str()));
-        let verdict = &sample.inspection.verdict;
-        assert_eq!(row.get::<Option<f64>, _>("fusion_final_score"), verdict.score.map(Measured::value));
-        assert_eq!(text("fusion_final_grade").as_deref(), Some(verdict.grade.as_str()));
+        for (name, wanted) in columns::numbers(sample) {
+            assert_eq!(row.get::<Option<f64>, _>(name), wanted, "{name}");
+        }
+        for (name, wanted) in columns::texts(sample) {
+            assert_eq!(text(name), wanted, "{name}");
+        }
+        for (name, wanted) in columns::seconds(sample) {
+            assert_eq!(row.get::<i64, _>(&*format!("{name}_seconds")), wanted, "{name}");
+        }
         let reading = sample.tof.as_ref().map(sqal_core::TofFrame::reading);
         for (name, grid) in [
             ("vl53l8ch_distance_matrix", reading.map(|r| r.distance_mm)),
