@@ -162,7 +162,8 @@ mod tests {
         let (writer, _task) = BatchWriter::start(store.clone(), WriterConfig::usual());
         let profiles = Profiles::new([("unused".parse().unwrap(), Profile::example())]).unwrap();
         let mut services = Services::new(store, writer, profiles, || Timestamp::from_micros(MEASURED).unwrap());
-        (services.intake, services.clock) = (intake, Arc::new(clock.clone()));
+        services.intake = intake;
+        services.clock = Arc::new(clock.clone());
         services
     }
 
