@@ -52,7 +52,7 @@ impl DeadLetter {
 /// most 120 are kept in a minute: whoever sends nothing else takes neither the room of others nor the disk.
 ///
 /// In memory, or also in a file of at most 16 MiB that outlives the process. A frame that is refused because there is no room or no time is none: its device keeps
-/// it.
+/// it. Of a frame that its device was told to send again for ten minutes, a copy is kept.
 pub struct DeadLetters {
     kept: Mutex<Kept>,
     pace: KeyedBuckets<Option<Holder>>,

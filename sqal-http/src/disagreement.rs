@@ -52,11 +52,11 @@ pub(crate) struct Lasting {
 }
 
 impl Lasting {
-    /// So long the device alone keeps its frames; from then on this server keeps copies.
+    /// For this time only the device keeps its frames; afterwards this server keeps copies too.
     pub(crate) const BOUND: Duration = Duration::from_mins(10);
-    /// After so many seconds a device sends again.
+    /// Seconds after which a device sends again within the bound.
     pub(crate) const SOON: u32 = 5;
-    /// After so many seconds a device sends again once the bound has passed.
+    /// Seconds after which a device sends again once the bound has passed.
     pub(crate) const LATER: u32 = 60;
 
     /// After another refusal. A fault of another kind begins anew.

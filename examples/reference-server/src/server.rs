@@ -203,7 +203,7 @@ async fn serve_until(config: Config, ready: impl FnOnce(SocketAddr), shutdown: &
 fn close_at_the_end(shutdown: &Shutdown, database: &Arc<Database>, writing: &Arc<Mutex<BatchWriter>>) {
     let (database, writing) = (Arc::clone(database), Arc::clone(writing));
     let close = move || async move {
-        // Whoever still holds the writer, it takes nothing more; what was handed in is written.
+        // Handles of the writer may still be held: it takes nothing more, and what was handed in is written.
         let mut writing = writing.lock().await;
         writing.close();
         writing.finished().await;

@@ -12,7 +12,7 @@ use crate::line::{FOIE, Server, ask, server, server_given, tag};
 async fn stands(server: &Server) -> (String, Value) {
     let profile = ask(&server.app, "GET", FOIE, &[], &Value::Null).await;
     let health = ask(&server.app, "GET", "/health", &[], &Value::Null).await;
-    assert_eq!(health.status, 200, "differing files stop nobody: {}", health.body);
+    assert_eq!(health.status, 200, "differing files do not stop the line: {}", health.body);
     (tag(&profile), health.body["profiles"].clone())
 }
 
