@@ -271,3 +271,29 @@ async fn the_documented_columns_show_what_the_sample_holds() {
     }
     assert!(frames > 10 && spectra > 5, "{frames} matrices, {spectra} spectra");
 }
+
+/// Names that an earlier version took by wider rules are read back as they are, also where they are part of a line of the audit log.
+#[tokio::test]
+async fn names_of_an_earlier_version_are_read_back_as_they_are() {
+    use sqal_core::Name;
+    use sqal_storage::{Entry, Register};
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path()).await;
+    let mut sample = strategy::sample().new_tree(&mut TestRunner::deterministic()).unwrap().current();
+    sample.key.device_id = Name::stored("LINE_\u{061C}1").unwrap();
+    sample.key.sample_id = Name::stored(" S-1").unwrap();
+    sample.profile.name = Name::stored("foie ").unwrap();
+    sample.meta.firmware_version = Some(Name::stored("1.0 ").unwrap());
+    store.insert(std::slice::from_ref(&sample)).await.unwrap();
+    assert_eq!(store.get(&sample.id()).await.unwrap(), Some(sample.clone()));
+    let entry = Entry {
+        kind: Name::new("calibration").unwrap(),
+        name: sample.key.device_id,
+        version: 1,
+        body: "{}".to_owned(),
+        at: sample.received_at,
+        by: Some(Name::stored("marie ").unwrap()),
+    };
+    assert!(store.add(&entry).await.unwrap());
+    assert_eq!(store.newest(&entry.kind).await.unwrap(), [entry]);
+}
