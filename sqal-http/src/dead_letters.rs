@@ -53,7 +53,7 @@ impl DeadLetter {
 /// the room of others nor the disk.
 ///
 /// In memory, or also in a file of at most 16 MiB that outlives the process. A frame that is refused because there is no room or no time is none: its device keeps
-/// it.
+/// it. Of a frame that its device was told to send again for ten minutes, a copy is kept.
 pub struct DeadLetters {
     kept: Mutex<Kept>,
     pace: KeyedBuckets<Option<Holder>>,
@@ -130,12 +130,31 @@ impl DeadLetters {
 
     /// Keeps a frame that was refused for good; one that may come again is let go.
     pub(crate) fn keep(&self, frame: &str, problem: &Problem, holder: Option<Holder>, wall: Timestamp, now: Instant) {
-        if matches!(problem.status, 429 | 503) || frame.len() > Self::MOST_BYTES / 8 {
-            return;
+        if !matches!(problem.status, 429 | 503) {
+            self.put(frame, problem, holder, wall, now);
+        }
+    }
+
+    /// Keeps a copy of a frame that its device was told to send again, once however often it comes; says whether there is one.
+    pub(crate) fn keep_copy(
+        &self,
+        frame: &str,
+        problem: &Problem,
+        holder: Option<Holder>,
+        wall: Timestamp,
+        now: Instant,
+    ) -> bool {
+        let there = self.kept().letters.iter().any(|(letter, _)| letter.holder == holder && letter.frame == frame);
+        there || self.put(frame, problem, holder, wall, now)
+    }
+
+    fn put(&self, frame: &str, problem: &Problem, holder: Option<Holder>, wall: Timestamp, now: Instant) -> bool {
+        if frame.len() > Self::MOST_BYTES / 8 {
+            return false;
         }
         if !self.pace.take(holder, 1, now).allowed {
             metrics::counter!("dead_letters_dropped_total").increment(1);
-            return;
+            return false;
         }
         let letter = DeadLetter {
             received_at: rfc3339(wall),
@@ -149,12 +168,13 @@ impl DeadLetters {
         let is_light = line.len() <= Self::MOST_BYTES_OF_ONE;
         if !is_light || holder.is_some_and(|holder| !self.has_time_for(holder, line.len(), now)) {
             metrics::counter!("dead_letters_dropped_total").increment(1);
-            return;
+            return false;
         }
         let mut kept = self.kept();
         kept.keep(letter, line.len());
         kept.write(&line);
         kept.report();
+        true
     }
 
     /// Keeps an acknowledged sample that the database cannot hold, because another reading has its device, time and name. Returns whether

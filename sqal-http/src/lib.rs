@@ -26,6 +26,7 @@
 //! - `openapi`: the description of every route at `/openapi/v1.json`, and `/docs` to read and try it.
 
 mod access;
+mod agreed;
 mod answer;
 mod browser_session;
 mod budget;
@@ -40,6 +41,7 @@ mod dashboard;
 mod dead_letters;
 mod decided;
 mod deeds;
+mod disagreement;
 mod found;
 mod guesses;
 #[cfg(feature = "ws")]
@@ -62,6 +64,7 @@ mod shown_names;
 mod slo;
 mod state;
 mod trial;
+mod usual_interval;
 mod version;
 mod weak_tokens;
 mod wire;
@@ -78,7 +81,7 @@ pub use ingest::{Speech, WebSockets};
 pub use intake::{FrameLimits, Intake};
 #[cfg(feature = "openapi")]
 pub use openapi::openapi;
-pub use presence::{Heard, Presence, Present};
+pub use presence::{Agreement, Heard, Presence, Present};
 pub use problem::{Problem, Violation};
 pub use profile::{NotProfiles, Profile, ProfileFile, Profiles};
 pub use quota::{Class, ConnectLimit, Quotas};

@@ -3,11 +3,13 @@
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use sqal_core::Timestamp;
 use sqal_resilience::{CheckConfig, Clock, HealthRegistry, Shutdown, SystemClock, fresh_seed};
 use sqal_storage::{Custody, Register, SampleStore, WriterHandle};
 
+use crate::agreed::Agreed;
 use crate::budget::Quiet;
 #[cfg(feature = "ws")]
 use crate::commands::Commands;
@@ -39,6 +41,8 @@ pub struct Services {
     pub custody: Option<Arc<dyn Custody>>,
     /// Which decisions are in force.
     pub(crate) taken: Taken,
+    /// What this server was given, and where other servers were given something else.
+    pub(crate) agreed: Agreed,
     /// Where samples are handed in.
     pub writer: WriterHandle,
     /// Turns frames into judged samples.
@@ -92,8 +96,10 @@ pub struct Services {
     pub websockets: crate::WebSockets,
     /// Samples that were just stored.
     pub(crate) live: Arc<Live>,
-    /// When the router was made.
-    pub(crate) started: std::time::Instant,
+    /// When starting began.
+    pub(crate) started: Instant,
+    /// How long starting took, until the router was made.
+    pub(crate) starting: Duration,
     /// Wall time.
     pub(crate) now: WallClock,
     /// Work that takes longer than a client waits.
@@ -124,6 +130,7 @@ impl Services {
             register: None,
             custody: None,
             taken: Taken::default(),
+            agreed: Agreed::new(profiles.clone()),
             #[cfg(feature = "ws")]
             commands: Commands::default(),
             recent: Arc::new(Recent::new(started)),
@@ -133,6 +140,7 @@ impl Services {
             writer,
             intake: Arc::new(Intake::new(profiles, FrameLimits::default(), Arc::clone(&now), Arc::clone(&clock))),
             started,
+            starting: Duration::ZERO,
             now,
             clock,
             shutdown,
@@ -159,6 +167,13 @@ impl Services {
     pub fn ending_with(mut self, shutdown: &Shutdown) -> Self {
         self.shutdown = shutdown.clone();
         self.health = health_of(&self.store, &self.writer, &self.clock, shutdown);
+        self
+    }
+
+    /// The same with when starting began, which `/health/startup` counts from: the beginning of your process. Otherwise it is when these services were made.
+    #[must_use]
+    pub fn begun_at(mut self, begun: Instant) -> Self {
+        self.started = begun;
         self
     }
 

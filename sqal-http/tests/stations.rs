@@ -259,13 +259,6 @@ fn bad_frames() -> Vec<Bad> {
             "ms",
         ),
         bad(
-            "an unknown profile",
-            frame("profile", |f| f["meta"]["config_profile"] = json!("foie_gras_xxl")),
-            "/meta/config_profile",
-            "foie_gras_xxl",
-            "one of foiegras_standard_barquette",
-        ),
-        bad(
             "a wrong type",
             frame("type", |f| f["meta"]["temperature_c"] = json!("warm")),
             "/meta/temperature_c",
@@ -278,13 +271,6 @@ fn bad_frames() -> Vec<Bad> {
             "/type",
             "heartbeat",
             "sensor_data",
-        ),
-        bad(
-            "a future timestamp",
-            frame("future", |f| f["timestamp"] = json!("2099-01-01T00:00:00Z")),
-            "/timestamp",
-            "2099-01-01T00:00:00Z",
-            "at most 300 s after the server's clock (2024-10-26T23:00:10Z)",
         ),
         bad(
             "a clock that was never set",
@@ -306,6 +292,20 @@ fn bad_frames() -> Vec<Bad> {
             "/device_id",
             "ESP",
             "printable",
+        ),
+        bad(
+            "a name that ends with a space",
+            frame("space", |f| f["device_id"] = json!("LINE_1 ")),
+            "/device_id",
+            "LINE_1 ",
+            "printable",
+        ),
+        bad(
+            "a name in decomposed form",
+            frame("nfd", |f| f["device_id"] = json!("cafe\u{301}")),
+            "/device_id",
+            "cafe",
+            "NFC",
         ),
         bad(
             "neither instrument",
@@ -355,6 +355,42 @@ async fn each_bad_frame_is_answered_and_the_line_goes_on() {
         assert_eq!(good["status"], "persisted", "beside {what}: {good}");
     }
     assert_eq!(stored(&line).await, 2 * bad_frames.len());
+}
+
+/// What only shows that device and server disagree is never refused for good: the device keeps it and sends it again.
+#[tokio::test]
+async fn a_clock_ahead_and_a_profile_not_known_here_are_to_be_sent_again() {
+    let line = line(|_| {}).await;
+    let mut device = Device::connect(&line).await;
+    for (text, kind, pointer, value, limit) in [
+        (
+            frame("future", |f| f["timestamp"] = json!("2099-01-01T00:00:00Z")),
+            "/problems/clock-disagrees",
+            "/timestamp",
+            "2099-01-01T00:00:00Z",
+            "at most 300 s after the server's clock (2024-10-26T23:00:10Z)",
+        ),
+        (
+            frame("profile", |f| f["meta"]["config_profile"] = json!("foie_gras_xxl")),
+            "/problems/profile-unknown-here",
+            "/meta/config_profile",
+            "foie_gras_xxl",
+            "one of foiegras_standard_barquette",
+        ),
+    ] {
+        let answer = device.ask(text).await;
+        let problem = &answer["problem"];
+        assert_eq!((answer["status"].as_str(), problem["type"].as_str()), (Some("rejected"), Some(kind)), "{answer}");
+        assert_eq!((&problem["status"], &problem["retry_after"]), (&json!(503), &json!(5)), "{answer}");
+        assert_eq!(problem["kept"], Value::Null, "for ten minutes the device alone keeps it");
+        let violation = &problem["violations"][0];
+        assert_eq!((violation["pointer"].as_str(), violation["value"].as_str()), (Some(pointer), Some(value)));
+        assert_eq!(violation["limit"].as_str(), Some(limit));
+        assert!(problem["message"].as_str().unwrap().contains("l'appareil garde la trame"), "{answer}");
+        let good = device.ask(frame(&format!("after {value}"), |_| {})).await;
+        assert_eq!(good["status"], "persisted", "{good}");
+    }
+    assert_eq!(stored(&line).await, 2);
 }
 
 #[tokio::test]

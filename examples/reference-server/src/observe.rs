@@ -124,6 +124,8 @@ fn describe() {
     describe_counter!("log_lines_left_out_total", "Lines about refusals that were not written, by kind");
     describe_counter!("request_panics_total", "Requests that broke off because the server has a mistake, by endpoint");
     describe_gauge!("dead_letters", "Frames that were refused for good and are kept");
+    describe_gauge!("devices_clock_disagrees", "Devices whose clock is ahead of the server's by more than the limit");
+    describe_gauge!("devices_profile_unknown", "Devices whose profile is not known here");
     describe_gauge!("spool_samples_waiting", "Samples that were acknowledged and wait for the database");
     describe_gauge!("spool_samples_damaged", "Samples of the spool that cannot be read and are passed by");
     describe_counter!("cache_bypass_total", "Reads that went past a shared cache that was away");
@@ -140,6 +142,8 @@ fn describe() {
     describe_gauge!("average_quality_score", "Mean fused score of the last five minutes; NaN without any");
     gauge!("websocket_connections_active").set(0.0);
     gauge!("dead_letters").set(0.0);
+    gauge!("devices_clock_disagrees").set(0.0);
+    gauge!("devices_profile_unknown").set(0.0);
     for name in [
         "wrong_tokens_total",
         "dead_letters_dropped_total",

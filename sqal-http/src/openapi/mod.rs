@@ -16,7 +16,7 @@ use said::{Kind, SAID, Said};
 use crate::access::{Role, Who};
 use crate::answer::Answer;
 use crate::browser_session::COOKIE;
-use crate::presence::Heard;
+use crate::presence::{Agreement, Heard};
 use crate::problem::{KINDS, Problem, Violation};
 use crate::quota::Class;
 use crate::routes::{Route, routes, schemas_of_answers};
@@ -306,6 +306,7 @@ fn schemas() -> BTreeMap<String, Value> {
     of::<Problem>(&mut all);
     of::<Violation>(&mut all);
     of::<Answer>(&mut all);
+    of::<Agreement>(&mut all);
     of::<Heard>(&mut all);
     of::<Role>(&mut all);
     schemas_of_answers(&mut Schemas(&mut all));

@@ -30,16 +30,30 @@ pub(super) struct Gate {
     pub(super) route: Route,
     pub(super) number: u16,
     pub(super) objective: Option<Objective>,
+    /// Whether it is answered while the process ends, and not waited for: probes are no work.
+    pub(super) probe: bool,
 }
 
 /// Lets a call in, or says why not; the route finds the [`Caller`] among the request's extensions.
 pub(super) async fn admit(State(gate): State<Gate>, request: Request, next: Next) -> Response {
     let path = gate.route.path;
-    let Some(objective) = gate.objective else { return caught(path, answer(gate, request, next)).await };
+    let Some(objective) = gate.objective else { return caught(path, unless_ending(gate, request, next)).await };
     let (services, begun) = (Arc::clone(&gate.services), gate.services.clock.now());
-    let response = caught(path, answer(gate, request, next)).await;
+    let response = caught(path, unless_ending(gate, request, next)).await;
     objective.record(path, services.clock.now().saturating_duration_since(begun), response.status());
     response
+}
+
+/// Refuses new work once the shutdown has begun, before anything is done for it; the end waits for what was begun. A refusal counts against the objective.
+async fn unless_ending(gate: Gate, request: Request, next: Next) -> Response {
+    if gate.probe {
+        return answer(gate, request, next).await;
+    }
+    let shutdown = gate.services.shutdown.clone();
+    match shutdown.track() {
+        Ok(_active) => answer(gate, request, next).await,
+        Err(_) => Problem::shutting_down().into_response(),
+    }
 }
 
 async fn answer(gate: Gate, mut request: Request, next: Next) -> Response {

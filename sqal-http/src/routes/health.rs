@@ -11,12 +11,35 @@ use crate::Services;
 
 /// What is known. Where nobody makes the checks (an embedder's choice), whoever asks first makes them, and again when what is known is old.
 async fn known(services: &Services) -> HealthReport {
-    let report = services.health.report();
+    let mut report = services.health.report();
     if report.components.iter().any(|component| component.status == Status::Unknown) {
         services.health.look().await;
-        return services.health.report();
+        report = services.health.report();
     }
+    for component in of_this_server(services) {
+        let felt = if component.critical { component.status } else { Status::Degraded };
+        report.status = report.status.max(felt);
+        report.components.push(component);
+    }
+    report.ready = report.ready && report.status.works();
     report
+}
+
+/// What this server knows of itself and no check asks for; a part that is well is not named.
+fn of_this_server(services: &Services) -> impl Iterator<Item = Component> {
+    let clock = services.presence.disagreeing(services.clock.now()).servers_clock_is_wrong();
+    let part = |name: &str, status: Status, complaint: &str| Component {
+        name: name.to_owned(),
+        status,
+        critical: status == Status::Down,
+        latency: None,
+        complaint: Some(complaint.to_owned()),
+    };
+    let clock = clock.then(|| part("clock", Status::Down, "most devices have a clock ahead of this server's"));
+    let profiles = services.conflicts_of_profiles();
+    let profiles =
+        profiles.then(|| part("profiles", Status::Degraded, "a profile of the file differs from the register's"));
+    clock.into_iter().chain(profiles)
 }
 
 const fn ok_or_503(ok: bool) -> StatusCode {
@@ -94,8 +117,7 @@ pub(super) async fn checks(State(services): State<Arc<Services>>) -> (StatusCode
     (ok_or_503(ready), Json(body))
 }
 
-/// `GET /health/startup`: the router exists only when everything has started.
+/// `GET /health/startup`: the router exists only when everything has started; `duration` is how long that took.
 pub(super) async fn startup(State(services): State<Arc<Services>>) -> Json<Value> {
-    let duration = services.clock.now().saturating_duration_since(services.started);
-    Json(json!({ "status": "started", "duration": duration.as_secs_f64() }))
+    Json(json!({ "status": "started", "duration": services.starting.as_secs_f64() }))
 }

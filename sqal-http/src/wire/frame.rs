@@ -6,6 +6,8 @@ use sqal_core::{
     Score, Spectrum, TargetStatus, TofFrame, TofReading,
 };
 
+use unicode_normalization::is_nfc;
+
 use super::time;
 use crate::Violation;
 
@@ -250,6 +252,11 @@ fn check(frame: Frame) -> Result<Incoming, Vec<Violation>> {
 
 fn name<const N: usize>(pointer: &str, text: &str, wrong: &mut Vec<Violation>) -> Option<Name<N>> {
     let checked = Name::new(text);
+    if checked.is_ok() && !is_nfc(text) {
+        let limit = "the composed form of Unicode (NFC)";
+        wrong.push(Violation::new(pointer, format!("{text:?}"), limit, "la forme composée d'Unicode (NFC)"));
+        return None;
+    }
     if checked.is_err() {
         let limit = format!("1 to {N} bytes of printable text");
         wrong.push(Violation::new(pointer, format!("{text:?}"), limit, format!("1 à {N} octets de texte imprimable")));

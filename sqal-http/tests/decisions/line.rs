@@ -24,8 +24,12 @@ pub(crate) struct Server {
 }
 
 pub(crate) fn server(store: &Arc<MemoryStore>, version: u32) -> Server {
+    server_given(store, Profile { version, ..Profile::example() })
+}
+
+/// A server whose file has this profile.
+pub(crate) fn server_given(store: &Arc<MemoryStore>, profile: Profile) -> Server {
     let (writer, _task) = BatchWriter::start(Arc::clone(store) as _, WriterConfig::usual());
-    let profile = Profile { version, ..Profile::example() };
     let profiles = Profiles::new([("foie".parse().unwrap(), profile)]).unwrap();
     let mut services =
         Services::new(Arc::clone(store) as _, writer, profiles, || Timestamp::from_micros(NOON).unwrap());
