@@ -1,10 +1,11 @@
 //! A sample is handed in, and its sender is answered: `persisted`, `duplicate` or `rejected` with the problem.
 
 use serde::Serialize;
-use sqal_core::{Grade, Sample};
+use sqal_core::{Grade, Sample, Timestamp};
 use sqal_storage::{Inserted, NotStored};
 
 use crate::access::Caller;
+use crate::wire::rfc3339;
 use crate::{Problem, Services};
 
 /// Judges a frame of a caller who may hand in samples of its device, and not too many.
@@ -62,6 +63,9 @@ pub(crate) struct Answer {
     final_grade: Option<Grade>,
     #[serde(skip_serializing_if = "Option::is_none")]
     problem: Option<Problem>,
+    /// The server's clock when it answered, in RFC 3339, for a device that has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    server_time: Option<String>,
 }
 
 impl Answer {
@@ -82,6 +86,7 @@ impl Answer {
             // A duplicate's grade is the one that was stored first, which this sample does not know.
             final_grade: (status == "persisted").then_some(sample.inspection.verdict.grade),
             problem,
+            server_time: None,
         }
     }
 
@@ -95,7 +100,13 @@ impl Answer {
             id: None,
             final_grade: None,
             problem: Some(problem),
+            server_time: None,
         }
+    }
+
+    /// With the server's clock.
+    pub(crate) fn at(self, now: Timestamp) -> Self {
+        Self { server_time: Some(rfc3339(now)), ..self }
     }
 
     /// `persisted`, `duplicate` or `rejected`.

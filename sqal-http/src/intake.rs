@@ -3,10 +3,11 @@
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use sqal_core::{Sample, Timestamp};
+use sqal_core::{Sample, SampleKey, Timestamp};
 use sqal_resilience::Clock;
 
-use crate::wire::{self, Incoming};
+use crate::ages::Ages;
+use crate::wire::{self, Incoming, Measured};
 use crate::{Problem, Profiles, Violation, WallClock};
 
 /// What a frame may be at most.
@@ -35,6 +36,7 @@ pub struct Intake {
     limits: FrameLimits,
     now: WallClock,
     clock: Arc<dyn Clock>,
+    ages: Ages,
 }
 
 impl std::fmt::Debug for Intake {
@@ -50,7 +52,7 @@ impl Intake {
     /// An intake with its profiles, limits and clocks.
     #[must_use]
     pub fn new(profiles: Profiles, limits: FrameLimits, now: WallClock, clock: Arc<dyn Clock>) -> Self {
-        Self { profiles: RwLock::new(Arc::new(profiles)), limits, now, clock }
+        Self { profiles: RwLock::new(Arc::new(profiles)), limits, now, clock, ages: Ages::default() }
     }
 
     /// By what products are judged now.
@@ -87,9 +89,13 @@ impl Intake {
         let begun = self.clock.now();
         let incoming = wire::parse(text).map_err(Problem::invalid_frame)?;
         let received_at = (self.now)();
-        self.check_time(incoming.key.timestamp, received_at)
-            .map_err(|violation| Problem::invalid_frame(vec![violation]))?;
-        let Incoming { key, tof, spectrum, reported, meta, profile } = incoming;
+        let Incoming { device_id, sample_id, measured, tof, spectrum, reported, meta, beside: _, profile } = incoming;
+        let timestamp = match measured {
+            Measured::At(timestamp) => timestamp,
+            Measured::Before { age_ms, boot } => self.ages.time_of(device_id, boot, sample_id, age_ms, received_at),
+        };
+        self.check_time(timestamp, received_at).map_err(|violation| Problem::invalid_frame(vec![violation]))?;
+        let key = SampleKey { device_id, timestamp, sample_id };
         let profiles = self.profiles();
         let Some((inspection, profile)) = profiles.inspect(&profile, tof.as_ref(), spectrum.as_ref()) else {
             let known = profiles.names().map(ToString::to_string).collect::<Vec<_>>().join(", ");

@@ -19,7 +19,7 @@ use tracing::{debug, info, warn};
 
 use super::WebSockets;
 use super::resume::welcome;
-use super::speech::Speech;
+use super::speech::{Speech, kept};
 use crate::access::{Caller, Grant};
 use crate::answer::{Answer, hand_in, judge};
 use crate::commands::Line;
@@ -176,13 +176,19 @@ async fn serve(socket: WebSocket, services: Arc<Services>, caller: Caller, peer:
                         }
                         match speech.hear(&message, services.intake.limits().bytes) {
                             Ok(text) => match talk(&text) {
-                                Some(Talk::Hello(hello)) => {
-                                    if caller.speaks_for(&hello.device_id) {
-                                        line.is_of(hello.device_id);
+                                Some(Ok(Talk::Hello(hello))) => {
+                                    let known = line.only_device();
+                                    if let Some(device) = hello.device_id.filter(|device| caller.speaks_for(device)) {
+                                        line.is_of(device);
                                     }
-                                    pending.push_back(welcome(&services, &caller, hello));
+                                    pending.push_back(welcome(&services, &caller, known, hello));
                                 }
-                                Some(Talk::CommandAck(answer)) => line.answered(answer),
+                                Some(Ok(Talk::CommandAck(answer))) => line.answered(answer),
+                                Some(Err(problem)) => {
+                                    refusals += 1;
+                                    services.keep_letter(&text, &problem, caller.holder());
+                                    pending.push_back(refused(&services, &caller, 0, sample_id_of(&text), problem));
+                                }
                                 None => {
                                     sequence += 1;
                                     pending.push_back(match take(&services, &caller, &mut line, sequence, &text) {
@@ -197,7 +203,8 @@ async fn serve(socket: WebSocket, services: Arc<Services>, caller: Caller, peer:
                             Err(problem) => {
                                 sequence += 1;
                                 refusals += 1;
-                                pending.push_back(refused(&caller, sequence, None, problem));
+                                services.keep_letter(&kept(&message), &problem, caller.holder());
+                                pending.push_back(refused(&services, &caller, sequence, None, problem));
                             }
                         }
                     }
@@ -259,21 +266,27 @@ fn take(
     sequence: u64,
     text: &str,
 ) -> Result<PendingAnswer, PendingAnswer> {
-    let sample =
-        judge(services, caller, text).map_err(|problem| refused(caller, sequence, sample_id_of(text), problem))?;
+    let sample = judge(services, caller, text)
+        .map_err(|problem| refused(services, caller, sequence, sample_id_of(text), problem))?;
     line.is_of(sample.key.device_id);
     let services = Arc::clone(services);
     Ok(Box::pin(async move {
         let outcome = hand_in(&services, &sample).await;
-        Answer::to_sample(sequence, &sample, outcome).text()
+        Answer::to_sample(sequence, &sample, outcome).at((services.now)()).text()
     }))
 }
 
-fn refused(caller: &Caller, sequence: u64, sample_id: Option<String>, problem: Problem) -> PendingAnswer {
+fn refused(
+    services: &Services,
+    caller: &Caller,
+    sequence: u64,
+    sample_id: Option<String>,
+    problem: Problem,
+) -> PendingAnswer {
     // A device chose these texts: quoted, so that they can forge no line and move no cursor.
     if problem.status != 429 {
         warn!(%caller, ?sample_id, detail = ?problem.detail, "frame rejected");
     }
     metrics::counter!("websocket_errors_total").increment(1);
-    Box::pin(std::future::ready(Answer::refused(sequence, sample_id, problem).text()))
+    Box::pin(std::future::ready(Answer::refused(sequence, sample_id, problem).at((services.now)()).text()))
 }

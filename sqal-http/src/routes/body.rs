@@ -6,7 +6,7 @@ use axum::body::{Body, Bytes, to_bytes};
 use serde::de::DeserializeOwned;
 
 use crate::Problem;
-use crate::wire::pointer;
+use crate::wire::read_body;
 
 /// How long a client may take to send a body.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -24,14 +24,10 @@ pub(super) async fn whole(body: Body, most: usize, too_large: impl FnOnce() -> P
 
 /// One JSON object and nothing behind it; `limit` and `french` say what was asked for.
 pub(super) fn json<T: DeserializeOwned>(bytes: &[u8], limit: &str, french: &str) -> Result<T, Problem> {
-    let refuse = |pointer: String, found: &serde_json::Error, limit: &str, french: &str| {
-        Problem::wrong(pointer, found, limit, french)
-    };
-    let mut json = serde_json::Deserializer::from_slice(bytes);
-    let read = serde_path_to_error::deserialize(&mut json)
-        .map_err(|error| refuse(pointer(error.path()), error.inner(), limit, french))?;
-    json.end().map_err(|error| refuse(String::new(), &error, "one JSON object", "un seul objet JSON"))?;
-    Ok(read)
+    let text = std::str::from_utf8(bytes).map_err(|error| {
+        Problem::wrong("", format!("a byte that is not UTF-8, at byte {}", error.valid_up_to()), limit, french)
+    })?;
+    read_body(text, limit, french)
 }
 
 #[cfg(test)]
