@@ -77,12 +77,19 @@ pub(crate) async fn upgrade(
     let ws = ws.read_buffer_size(BUFFER).write_buffer_size(BUFFER);
     ws.max_message_size(LARGEST_MESSAGE).max_frame_size(LARGEST_MESSAGE).protocols(Speech::KNOWN).on_upgrade(
         move |mut socket| async move {
-            if services.may_connect(peer) {
-                let _entered = services.websockets.enter();
-                serve(socket, services, caller, peer).await;
-            } else {
-                warn!(?peer, "connection refused: rate limit exceeded");
-                close(&mut socket, close_code::POLICY, "Rate limit exceeded").await;
+            match services.connects(peer) {
+                Ok(()) => {
+                    let _entered = services.websockets.enter();
+                    serve(socket, services, caller, peer).await;
+                }
+                Err(problem) => {
+                    warn!(?peer, retry_after = ?problem.retry_after, "connection refused: rate limit exceeded");
+                    // The reason of the close is documented word for word: when to come back is said before it.
+                    let speech = Speech::agreed(socket.protocol().and_then(|protocol| protocol.to_str().ok()));
+                    let answer = Answer::refused(0, None, problem).at((services.now)()).text();
+                    let _ = send(&mut socket, speech.say(answer, 1)).await;
+                    close(&mut socket, close_code::POLICY, "Rate limit exceeded").await;
+                }
             }
         },
     )

@@ -5,6 +5,7 @@ use std::time::Duration;
 use axum::body::{Body, Bytes, to_bytes};
 use serde::de::DeserializeOwned;
 
+use super::coding::NOT_GZIP;
 use crate::Problem;
 use crate::wire::read_body;
 
@@ -16,6 +17,12 @@ pub(super) async fn whole(body: Body, most: usize, too_large: impl FnOnce() -> P
     match tokio::time::timeout(PATIENCE, to_bytes(body, most)).await {
         Ok(Ok(bytes)) => Ok(bytes),
         Ok(Err(error)) if error.to_string() == "length limit exceeded" => Err(too_large()),
+        Ok(Err(error)) if error.to_string() == NOT_GZIP => Err(Problem::wrong(
+            "",
+            "bytes that are not gzip, or not all of it",
+            "gzip (RFC 1952)",
+            "du gzip (RFC 1952)",
+        )),
         // The client is gone, and nobody reads this.
         Ok(Err(_)) => Err(Problem::too_slow("the body broke off")),
         Err(_) => Err(Problem::too_slow("the body took more than 30 s")),

@@ -12,6 +12,7 @@ use sqal_resilience::client_address;
 use tracing::Instrument;
 
 use super::body::whole;
+use super::coding::unpacked;
 use super::{Route, Who};
 use crate::access::{Caller, by_cookie, presents_a_token};
 use crate::problem::NothingDone;
@@ -54,8 +55,11 @@ async fn answer(gate: Gate, mut request: Request, next: Next) -> Response {
         }
         Err(refused) => return refused,
     };
-    let mut response =
-        if route.repeatable { once(&services, number, request, next).await } else { next.run(request).await };
+    let mut response = match unpacked(request) {
+        Ok(request) if route.repeatable => once(&services, number, request, next).await,
+        Ok(request) => next.run(request).await,
+        Err(refused) => refused,
+    };
     if let Some(successor) = route.successor {
         services.legacy.say(successor, response.headers_mut());
     }

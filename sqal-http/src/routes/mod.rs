@@ -4,6 +4,7 @@ mod batch;
 mod body;
 mod calibrations;
 mod capabilities;
+mod coding;
 #[cfg(feature = "ws")]
 mod commands;
 mod conditions;

@@ -73,10 +73,7 @@ pub(crate) fn talk(text: &str) -> Option<Result<Talk, Problem>> {
     let kind = type_of(text)?;
     let read: fn(&Item<'_>) -> Result<Talk, Problem> = match &*kind {
         "hello" => hello,
-        "command_ack" => |item| {
-            read_item(item, "a command_ack: id, status, detail, result", "un command_ack : id, status, detail, result")
-                .map(Talk::CommandAck)
-        },
+        "command_ack" => command_ack,
         _ => return None,
     };
     if text.len() > LONGEST {
@@ -86,6 +83,11 @@ pub(crate) fn talk(text: &str) -> Option<Result<Talk, Problem>> {
     }
     let item = Item::read(text).map_err(|fault| Problem::invalid_frame(vec![fault]));
     Some(item.and_then(|item| read(&item)))
+}
+
+fn command_ack(item: &Item<'_>) -> Result<Talk, Problem> {
+    let (limit, french) = ("a command_ack: id, status, detail, result", "un command_ack : id, status, detail, result");
+    read_item(item, limit, french).map(Talk::CommandAck)
 }
 
 fn hello(item: &Item<'_>) -> Result<Talk, Problem> {
