@@ -29,6 +29,7 @@ extern crate std;
 extern crate alloc;
 
 mod analyze;
+mod beside;
 mod defect;
 mod findings;
 mod flag;
@@ -46,6 +47,7 @@ mod tof;
 mod verdict;
 
 pub use analyze::{AnalysisError, Analyzer, Assessment};
+pub use beside::Beside;
 pub use defect::{Defect, DefectExtent, DefectKind, Defects, Severity, ZoneSet, Zones, gravest_first};
 pub use findings::{
     ArealParameters, ColorFindings, HeightBins, Lab, OutlierTest, PulseStatistics, ReflectanceStatistics,

@@ -89,7 +89,7 @@ impl Intake {
         let begun = self.clock.now();
         let incoming = wire::parse(text).map_err(Problem::invalid_frame)?;
         let received_at = (self.now)();
-        let Incoming { device_id, sample_id, measured, tof, spectrum, reported, meta, beside: _, profile } = incoming;
+        let Incoming { device_id, sample_id, measured, tof, spectrum, reported, meta, beside, profile } = incoming;
         let timestamp = match measured {
             Measured::At(timestamp) => timestamp,
             Measured::Before { age_ms, boot } => self.ages.time_of(device_id, boot, sample_id, age_ms, received_at),
@@ -113,6 +113,7 @@ impl Intake {
             meta,
             profile,
             processing_micros: u32::try_from(processing.as_micros()).unwrap_or(u32::MAX),
+            beside: beside.kept(),
         })
     }
 

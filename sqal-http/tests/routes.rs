@@ -43,6 +43,7 @@ async fn app(samples: usize) -> (Router, Services, Vec<Sample>) {
             meta,
             profile,
             processing_micros: 5,
+            beside: sqal_core::Beside::default(),
         });
     }
     store.insert(&made).await.unwrap();

@@ -45,6 +45,20 @@ pub(crate) struct Beside {
     pub(crate) unknown: Vec<Violation>,
 }
 
+impl Beside {
+    /// As it is kept with the sample.
+    pub(crate) fn kept(&self) -> sqal_core::Beside {
+        let mut members = Vec::new();
+        members.extend(self.blocks.as_ref().map(|blocks| format!("\"reported\":{blocks}")));
+        if !self.unknown.is_empty() {
+            // Texts cannot fail to be written.
+            members.push(format!("\"unknown\":{}", serde_json::to_string(&self.unknown).unwrap_or_default()));
+        }
+        let text = if members.is_empty() { String::new() } else { format!("{{{}}}", members.join(",")) };
+        sqal_core::Beside::new(&text)
+    }
+}
+
 /// The longest JSON text of a device's own conclusions.
 const MOST_REPORTED: usize = 16 * 1024;
 
@@ -546,7 +560,7 @@ mod tests {
             prop_assert_eq!(incoming.spectrum, sample.spectrum);
             prop_assert_eq!(incoming.meta, sample.meta);
             prop_assert_eq!(incoming.reported, sample.reported, "what we concluded is not what the device concluded");
-            prop_assert_eq!(incoming.beside.blocks, None);
+            prop_assert_eq!(incoming.beside.kept(), sample.beside);
         }
 
         #[test]

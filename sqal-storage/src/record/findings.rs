@@ -2,17 +2,22 @@
 //!
 //! ```text
 //! "SF" | version u8 = 1 | postcard of the parts below | CRC-32 of all before (IEEE), little-endian
+//! "SF" | version u8 = 2 | the same postcard | UTF-8 text of what came beside | CRC-32 of all before (IEEE), little-endian
 //! ```
+//!
+//! Version 2 is written for samples that something came beside; of all others the bytes are those of version 1.
 //!
 //! A seventh of the size of JSON. A postcard does not name its fields: a change of any type in it is a new version, and a test holds
 //! bytes of every version that was ever written.
 
-use sqal_core::{Inspection, Meta, ProfileRef, Reported, Sample};
+use sqal_core::{Beside, Inspection, Meta, ProfileRef, Reported, Sample};
 
 use crate::FrameError;
 
 const MAGIC: [u8; 2] = *b"SF";
 const VERSION: u8 = 1;
+/// With what came beside the measurement.
+const BESIDE: u8 = 2;
 /// More than every part of a sample at its largest.
 const MOST: usize = 8192;
 
@@ -24,6 +29,9 @@ pub(crate) struct Findings {
     pub(crate) meta: Meta,
     pub(crate) profile: ProfileRef,
     pub(crate) processing_micros: u32,
+    /// Behind the postcard, not in it.
+    #[serde(skip)]
+    pub(crate) beside: Beside,
 }
 
 /// The same by reference, in the same order.
@@ -49,24 +57,37 @@ pub(crate) fn encode(sample: &Sample) -> Result<Vec<u8>, postcard::Error> {
     out[..2].copy_from_slice(&MAGIC);
     out[2] = VERSION;
     let used = 3 + postcard::to_slice(&findings, &mut out[3..MOST - 4])?.len();
-    let checksum = crc32fast::hash(&out[..used]).to_le_bytes();
-    out[used..used + 4].copy_from_slice(&checksum);
-    Ok(out[..used + 4].to_vec())
+    let Some(beside) = sample.beside.text() else {
+        let checksum = crc32fast::hash(&out[..used]).to_le_bytes();
+        out[used..used + 4].copy_from_slice(&checksum);
+        return Ok(out[..used + 4].to_vec());
+    };
+    out[2] = BESIDE;
+    let mut bytes = Vec::with_capacity(used + beside.len() + 4);
+    bytes.extend_from_slice(&out[..used]);
+    bytes.extend_from_slice(beside.as_bytes());
+    let checksum = crc32fast::hash(&bytes).to_le_bytes();
+    bytes.extend_from_slice(&checksum);
+    Ok(bytes)
 }
 
 pub(crate) fn decode(bytes: &[u8]) -> Result<Findings, FrameError> {
     let (body, checksum) = bytes.split_last_chunk::<4>().ok_or(FrameError::Format)?;
     let (version, content) = body.strip_prefix(&MAGIC).and_then(<[u8]>::split_first).ok_or(FrameError::Format)?;
-    if *version != VERSION {
+    if !matches!(*version, VERSION | BESIDE) {
         return Err(FrameError::Version(*version));
     }
     if crc32fast::hash(body) != u32::from_le_bytes(*checksum) {
         return Err(FrameError::Checksum);
     }
-    match postcard::take_from_bytes(content) {
-        Ok((findings, [])) => Ok(findings),
-        Ok(_) => Err(FrameError::Format),
-        Err(_) => Err(FrameError::Content),
+    let (findings, rest): (Findings, _) = postcard::take_from_bytes(content).map_err(|_| FrameError::Content)?;
+    match (*version, rest) {
+        (VERSION, []) => Ok(findings),
+        (BESIDE, text @ [_, ..]) => {
+            let text = std::str::from_utf8(text).map_err(|_| FrameError::Content)?;
+            Ok(Findings { beside: Beside::new(text), ..findings })
+        }
+        _ => Err(FrameError::Format),
     }
 }
 
@@ -85,6 +106,19 @@ mod tests {
             prop_assert_eq!(&found.meta, &sample.meta);
             prop_assert_eq!(&found.profile, &sample.profile);
             prop_assert_eq!(found.processing_micros, sample.processing_micros);
+            prop_assert_eq!(&found.beside, &sample.beside);
+        }
+
+        #[test]
+        fn what_came_beside_changes_no_other_byte(mut sample in strategy::sample(), text in "\\PC{1,40}") {
+            sample.beside = Beside::new(&text);
+            let with = encode(&sample).unwrap();
+            sample.beside = Beside::default();
+            let without = encode(&sample).unwrap();
+            let parts = without.len() - 4;
+            prop_assert_eq!((&without[..2], without[2], with[2]), (&with[..2], VERSION, BESIDE));
+            prop_assert_eq!(&without[3..parts], &with[3..parts]);
+            prop_assert_eq!(&with[parts..with.len() - 4], text.as_bytes());
         }
 
         #[test]
@@ -99,9 +133,11 @@ mod tests {
         fn no_bytes_panic(content in prop::collection::vec(any::<u8>(), 0..600)) {
             let _ = decode(&content);
             // Past the checksum too, as a writer with a bug could make it.
-            let mut bytes = [b"SF\x01".as_slice(), &content].concat();
-            bytes.extend(crc32fast::hash(&bytes).to_le_bytes());
-            let _ = decode(&bytes);
+            for version in [b"SF\x01", b"SF\x02"] {
+                let mut bytes = [version.as_slice(), &content].concat();
+                bytes.extend(crc32fast::hash(&bytes).to_le_bytes());
+                let _ = decode(&bytes);
+            }
         }
     }
 
