@@ -142,6 +142,7 @@ pub struct Sample {
     /// How long analysis and decision took, in microseconds.
     pub processing_micros: u32,
     /// What the device sent beside its measurement.
+    #[cfg_attr(feature = "serde", serde(default))]
     pub beside: Beside,
 }
 

@@ -15,8 +15,10 @@ mod time;
 #[cfg(feature = "ws")]
 pub(crate) use cbor::json_of;
 pub use document::{Document, document};
-pub(crate) use frame::{Beside, Incoming, Measured, parse, sample_id_of};
-pub(crate) use item::{Item, without_mark};
+pub(crate) use frame::{Incoming, Measured, parse, sample_id_of};
+#[cfg(feature = "ws")]
+pub(crate) use item::Item;
+pub(crate) use item::without_mark;
 pub(crate) use reference::{Reference, hash};
 pub(crate) use serde_words::read_body;
 pub(crate) use statistics::{DeviceStatistics, HourDocument, Totals};
