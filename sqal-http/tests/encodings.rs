@@ -64,25 +64,25 @@ fn cbor(value: &Value, spelling: Spelling) -> Cbor {
 
 fn cbor_frame(frame: &Value, spelling: Spelling) -> Message {
     let mut item = cbor(frame, spelling);
-    if let (Cbor::Map(members), true) = (&mut item, spelling.tagged) {
+    if !spelling.tagged {
+        return bytes_of(&item);
+    }
+    if let Cbor::Map(members) = &mut item {
         for (key, value) in members.iter_mut() {
-            if *key == Cbor::Text("timestamp".to_owned()) {
+            if key.as_text() == Some("timestamp") {
                 *value = Cbor::Tag(0, Box::new(value.clone()));
             }
         }
+        let fraction = Cbor::Array(vec![Cbor::from(-2), Cbor::from(27_315)]);
         let unused = [
             ("logo", Cbor::Bytes(vec![0xff, 0x00])),
-            (
-                "price",
-                Cbor::Tag(4, Box::new(Cbor::Array(vec![Cbor::Integer((-2).into()), Cbor::Integer(27315.into())]))),
-            ),
+            ("price", Cbor::Tag(4, Box::new(fraction))),
             ("drift", Cbor::Float(f64::NAN)),
-            ("table", Cbor::Map(vec![(Cbor::Integer(7.into()), Cbor::Null)])),
+            ("table", Cbor::Map(vec![(Cbor::from(7), Cbor::Null)])),
         ];
-        members.extend(unused.map(|(key, value)| (Cbor::Text(key.to_owned()), value)));
-        item = Cbor::Tag(55_799, Box::new(item));
+        members.extend(unused.map(|(key, value)| (Cbor::from(key), value)));
     }
-    bytes_of(&item)
+    bytes_of(&Cbor::Tag(55_799, Box::new(item)))
 }
 
 fn bytes_of(item: &Cbor) -> Message {
@@ -105,7 +105,7 @@ fn double(item: &mut Cbor, number: &mut usize) -> bool {
         Cbor::Map(members) => {
             if *number < members.len() {
                 let key = members[*number].0.clone();
-                members.push((key, Cbor::Integer(8.into())));
+                members.push((key, Cbor::from(8)));
                 return true;
             }
             *number -= members.len();
@@ -154,7 +154,8 @@ proptest! {
         let (begin, end) = keys[which];
         let twice = format!("{}{}:8,{}", &text[..begin], &text[begin..=end], &text[begin..]);
         let mut item = cbor(&documented(), Spelling { floats: false, turned: 0, tagged: false });
-        prop_assert!(double(&mut item, &mut which.clone()));
+        let mut number = which;
+        prop_assert!(double(&mut item, &mut number));
         for (speech, message) in [
             (Speech::Documented, Message::text(twice.as_str())),
             (Speech::CloudEvents, event(&twice, packed)),
@@ -218,16 +219,12 @@ fn typed_arrays_and_seconds_are_read() {
     let known = intake.accept(&frame.to_string()).unwrap();
     let Cbor::Map(mut members) = cbor(&frame, plain) else { panic!("a map") };
     for (key, item) in &mut members {
-        match (key.as_text(), &mut *item) {
-            (Some("timestamp"), _) => *item = Cbor::Tag(1, Box::new(Cbor::Integer(1_729_983_600.into()))),
-            (Some("vl53l8ch"), Cbor::Map(block)) => {
-                for (key, item) in block {
-                    if key.as_text() == Some("distance_matrix") {
-                        *item = rows.clone();
-                    }
-                }
+        if key.as_text() == Some("timestamp") {
+            *item = Cbor::Tag(1, Box::new(Cbor::from(1_729_983_600)));
+        } else if let (Some("vl53l8ch"), Some(block)) = (key.as_text(), item.as_map_mut()) {
+            for (_, grid) in block.iter_mut().filter(|(key, _)| key.as_text() == Some("distance_matrix")) {
+                *grid = rows.clone();
             }
-            _ => {}
         }
     }
     let sample = heard(&intake, Speech::Cbor, &bytes_of(&Cbor::Map(members))).unwrap();

@@ -121,7 +121,7 @@ struct Block<'i, 'a> {
 
 impl<'i, 'a> Block<'i, 'a> {
     fn of(place: &'static str, item: &'i Item<'a>, wrong: &mut Vec<Violation>) -> Option<Self> {
-        if let Item::Object(_) = item {
+        if item.is_object() {
             return Some(Self { place, item });
         }
         wrong.push(Violation::new(place, item, "a JSON object", "un objet JSON"));
@@ -382,7 +382,7 @@ fn reported(frame: &Item<'_>, beside: &mut Beside) -> Option<Reported> {
     let place = if ours { "/fusion/reported" } else { "/fusion" };
     match fusion {
         Item::Null => return None,
-        Item::Object(_) => {}
+        fusion if fusion.is_object() => {}
         other => {
             beside.unknown.push(Violation::new(place, other, "a JSON object", "un objet JSON"));
             return None;

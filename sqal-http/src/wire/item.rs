@@ -67,6 +67,16 @@ impl<'a> Item<'a> {
         }
     }
 
+    /// Whether it is an object, and not what stands for a value that JSON has no form for (`cbor.rs`).
+    pub(crate) fn is_object(&self) -> bool {
+        match self {
+            Self::Object(members) => {
+                members.first().is_none_or(|(key, _)| !matches!(&**key, "cbor_bytes" | "cbor_float" | "cbor_tag"))
+            }
+            _ => false,
+        }
+    }
+
     /// Writes the value as JSON without blanks, each number as `number` has it.
     pub(crate) fn write(&self, out: &mut String, number: fn(&str) -> Cow<'_, str>) {
         match self {
