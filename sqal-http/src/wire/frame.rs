@@ -129,10 +129,10 @@ impl<'i, 'a> Block<'i, 'a> {
     }
 
     /// The block of this name; null and nothing are no block.
-    fn block(&self, name: &str, place: &'static str, wrong: &mut Vec<Violation>) -> Option<Block<'i, 'a>> {
+    fn block(&self, name: &str, place: &'static str, wrong: &mut Vec<Violation>) -> Option<Self> {
         match self.item.member(name) {
             Item::Null => None,
-            item => Block::of(place, item, wrong),
+            item => Self::of(place, item, wrong),
         }
     }
 
@@ -208,7 +208,7 @@ impl<'i, 'a> Block<'i, 'a> {
         }
     }
 
-    /// The same where it may be missing.
+    /// A grid of 8 rows of 8 that may be missing.
     fn grid_or_none<T: Copy>(&self, name: &str, read: Read<T>, zero: T, wrong: &mut Vec<Violation>) -> Option<Grid<T>> {
         match self.item.member(name) {
             Item::Null => None,

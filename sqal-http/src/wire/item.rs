@@ -54,8 +54,8 @@ impl<'a> Item<'a> {
     /// The member of an object; null where there is none.
     pub(crate) fn member(&self, name: &str) -> &Self {
         match self {
-            Self::Object(members) => members.iter().find(|(key, _)| key == name).map_or(&Item::Null, |(_, item)| item),
-            _ => &Item::Null,
+            Self::Object(members) => members.iter().find(|(key, _)| key == name).map_or(&Self::Null, |(_, item)| item),
+            _ => &Self::Null,
         }
     }
 
