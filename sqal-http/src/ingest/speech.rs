@@ -53,7 +53,7 @@ impl Speech {
 
     /// What a device has said, as the documented JSON.
     ///
-    /// What is unpacked here is at most twice as long as a frame may be (`longest`, in bytes): an envelope needs no more. Every encoding is refused for the
+    /// CBOR that is unpacked here is at most as long as a frame may be (`longest`, in bytes), an event twice as long: an envelope needs no more. Every encoding is refused for the
     /// same faults: a key that comes twice, something behind the frame, a number that is none.
     ///
     /// # Errors
@@ -65,7 +65,13 @@ impl Speech {
             Message::Binary(bytes) => bytes.len(),
             _ => 0,
         };
-        if self != Self::Documented && bytes > longest * 2 {
+        let most = match self {
+            // The frame itself is measured by what judges it.
+            Self::Documented => usize::MAX,
+            Self::Cbor => longest,
+            Self::CloudEvents => longest * 2,
+        };
+        if bytes > most {
             return Err(Problem::frame_too_large(bytes, longest));
         }
         match (self, message) {

@@ -9,6 +9,9 @@ use crate::Violation;
 /// Levels of arrays and objects; a documented frame has five.
 const DEEPEST: usize = 128;
 
+/// Values in one text, of which a documented frame has six hundred: together with the length of the text they bound the memory that reading takes.
+const MOST_VALUES: usize = 50_000;
+
 /// The members of an object, in their order.
 pub(crate) type Members<'a> = Vec<(Cow<'a, str>, Item<'a>)>;
 
@@ -41,7 +44,7 @@ impl<'a> Item<'a> {
     ///
     /// A [`Violation`] at the place of the first fault.
     pub(crate) fn read(text: &'a str) -> Result<Self, Violation> {
-        let mut reader = Reader { text: without_mark(text), at: 0 };
+        let mut reader = Reader::of(text);
         let item = reader.value(0).map_err(Fault::violation)?;
         reader.blank();
         if reader.peek().is_some() {
@@ -216,9 +219,15 @@ fn pointer<'p>(segments: impl Iterator<Item = &'p str>) -> String {
 struct Reader<'a> {
     text: &'a str,
     at: usize,
+    /// Values that may still come.
+    left: usize,
 }
 
 impl<'a> Reader<'a> {
+    fn of(text: &'a str) -> Self {
+        Self { text: without_mark(text), at: 0, left: MOST_VALUES }
+    }
+
     fn peek(&self) -> Option<u8> {
         self.text.as_bytes().get(self.at).copied()
     }
@@ -231,6 +240,10 @@ impl<'a> Reader<'a> {
 
     fn value(&mut self, depth: usize) -> Result<Item<'a>, Fault> {
         self.blank();
+        self.left = self.left.checked_sub(1).ok_or_else(|| {
+            let found = format!("more than {MOST_VALUES} values");
+            Fault::new(found, "at most 50000 values in one text", "au plus 50000 valeurs dans un texte")
+        })?;
         match self.peek() {
             None => Err(Fault::end()),
             Some(b'"') => self.quoted().map(Item::Text),
@@ -440,7 +453,7 @@ fn repeated(members: &[(Cow<'_, str>, Item<'_>)]) -> Option<String> {
 /// The `type` of a message, which is read no further than to it.
 #[cfg(feature = "ws")]
 pub(crate) fn type_of(text: &str) -> Option<Cow<'_, str>> {
-    let mut reader = Reader { text: without_mark(text), at: 0 };
+    let mut reader = Reader::of(text);
     reader.blank();
     if reader.peek() != Some(b'{') {
         return None;
@@ -575,6 +588,8 @@ mod tests {
             assert_eq!((violation.pointer.as_str(), violation.value.as_str()), (pointer, value), "{text}");
         }
         assert_eq!(Item::read(&deep).unwrap_err().value, "more than 128 levels");
+        let many = format!("[{}0]", "0,".repeat(60_000));
+        assert_eq!(Item::read(&many).unwrap_err().value, "more than 50000 values");
     }
 
     #[cfg(feature = "ws")]
