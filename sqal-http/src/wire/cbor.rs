@@ -166,13 +166,13 @@ fn numbers(tag: u64, bytes: &[u8]) -> Option<Vec<f64>> {
         rest.is_empty().then(|| parts.iter().map(|part| read(*part)).collect())
     }
     match tag {
-        64 | 68 => each(bytes, |[byte]| f64::from(byte)),
-        65 => each(bytes, |part| f64::from(u16::from_be_bytes(part))),
-        69 => each(bytes, |part| f64::from(u16::from_le_bytes(part))),
-        81 => each(bytes, |part| f64::from(f32::from_be_bytes(part))),
-        85 => each(bytes, |part| f64::from(f32::from_le_bytes(part))),
-        82 => each(bytes, f64::from_be_bytes),
-        86 => each(bytes, f64::from_le_bytes),
+        64 | 68 => each::<1>(bytes, |byte| f64::from(byte[0])),
+        65 => each::<2>(bytes, |part| f64::from(u16::from_be_bytes(part))),
+        69 => each::<2>(bytes, |part| f64::from(u16::from_le_bytes(part))),
+        81 => each::<4>(bytes, |part| f64::from(f32::from_be_bytes(part))),
+        85 => each::<4>(bytes, |part| f64::from(f32::from_le_bytes(part))),
+        82 => each::<8>(bytes, f64::from_be_bytes),
+        86 => each::<8>(bytes, f64::from_le_bytes),
         _ => None,
     }
 }
