@@ -10,19 +10,19 @@ use crate::{Problem, Violation};
 /// A key that comes twice is refused at every depth, and a whole number may be written with a point or an exponent.
 pub(crate) fn read_body<T: DeserializeOwned>(text: &str, limit: &str, french: &str) -> Result<T, Problem> {
     let item = Item::read(text).map_err(|fault| Problem::invalid_body(vec![fault]))?;
-    shaped(&item, limit, french).map_err(|violation| Problem::invalid_body(vec![violation]))
+    let mut plain = String::with_capacity(text.len());
+    item.write(&mut plain, plainest);
+    shaped(&plain, limit, french).map_err(|violation| Problem::invalid_body(vec![violation]))
 }
 
-/// A message of a known shape, which is no frame.
+/// A message of a known shape, which is no frame; it has no whole numbers, and what it quotes keeps its spelling.
 #[cfg(feature = "ws")]
 pub(crate) fn read_item<T: DeserializeOwned>(item: &Item<'_>, limit: &str, french: &str) -> Result<T, Problem> {
-    shaped(item, limit, french).map_err(|violation| Problem::invalid_frame(vec![violation]))
+    shaped(&item.to_json(), limit, french).map_err(|violation| Problem::invalid_frame(vec![violation]))
 }
 
-fn shaped<T: DeserializeOwned>(item: &Item<'_>, limit: &str, french: &str) -> Result<T, Violation> {
-    let mut plain = String::new();
-    item.write(&mut plain, plainest);
-    let mut json = serde_json::Deserializer::from_str(&plain);
+fn shaped<T: DeserializeOwned>(text: &str, limit: &str, french: &str) -> Result<T, Violation> {
+    let mut json = serde_json::Deserializer::from_str(text);
     serde_path_to_error::deserialize(&mut json)
         .map_err(|error| told(pointer(error.path()), &error.inner().to_string(), limit, french))
 }
