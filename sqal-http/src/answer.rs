@@ -1,13 +1,13 @@
 //! A sample is handed in, and its sender is answered: `persisted`, `duplicate` or `rejected` with the problem.
 
 use serde::Serialize;
-use sqal_core::{Grade, Sample};
+use sqal_core::{Grade, Sample, Timestamp};
 use sqal_storage::{Inserted, NotStored};
 
 use crate::access::{Caller, Holder};
 use crate::disagreement::{Disagreement, Lasting, Refusal};
 use crate::intake::Accepted;
-use crate::wire::frame_of;
+use crate::wire::{frame_of, rfc3339};
 use crate::{Problem, Services};
 
 /// Judges a frame of a caller who may hand in samples of its device, and not too many.
@@ -108,6 +108,9 @@ pub(crate) struct Answer {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(feature = "openapi", schema(value_type = Vec<String>))]
     notes: Vec<&'static str>,
+    /// The server's clock when it answered, in RFC 3339, for a device that has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    server_time: Option<String>,
 }
 
 impl Answer {
@@ -131,6 +134,7 @@ impl Answer {
             final_grade: (status == "persisted").then_some(sample.inspection.verdict.grade),
             problem,
             notes: if *time_cut { vec!["timestamp cut to microseconds"] } else { Vec::new() },
+            server_time: None,
         }
     }
 
@@ -145,7 +149,13 @@ impl Answer {
             final_grade: None,
             problem: Some(problem),
             notes: Vec::new(),
+            server_time: None,
         }
+    }
+
+    /// With the server's clock.
+    pub(crate) fn at(self, now: Timestamp) -> Self {
+        Self { server_time: Some(rfc3339(now)), ..self }
     }
 
     /// `persisted`, `duplicate` or `rejected`.
@@ -230,7 +240,7 @@ mod tests {
     async fn a_token_of_another_device_says_nothing_of_this_ones_clock() {
         let clock = ManualClock::new();
         let services = services(intake("mistyped", MEASURED, &clock), &clock);
-        let other = Caller::Known(Name::new("other").unwrap(), Grant::Device(Name::new("OTHER").unwrap()));
+        let other = Caller::Known(Name::new("other").unwrap(), Grant::Device(Name::new("OTHER").unwrap()), None);
         assert_eq!(judge(&services, &other, fixtures::DOCUMENTED_FRAME).unwrap_err().status, 403);
         assert_eq!(services.presence.of(&device(), services.clock.now()), None);
     }

@@ -3,12 +3,13 @@
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use sqal_core::{Sample, Timestamp};
+use sqal_core::{DeviceId, Sample, SampleKey, Timestamp};
 use sqal_resilience::Clock;
 
+use crate::ages::Ages;
 use crate::disagreement::{Disagreement, Fault, Refusal};
 use crate::shown_names::ShownNames;
-use crate::wire::{self, Incoming};
+use crate::wire::{self, Incoming, Measured};
 use crate::{Problem, Profiles, Violation, WallClock};
 
 /// What a frame may be at most.
@@ -45,6 +46,7 @@ pub struct Intake {
     limits: FrameLimits,
     now: WallClock,
     clock: Arc<dyn Clock>,
+    ages: Ages,
 }
 
 impl std::fmt::Debug for Intake {
@@ -60,7 +62,7 @@ impl Intake {
     /// An intake with its profiles, limits and clocks.
     #[must_use]
     pub fn new(profiles: Profiles, limits: FrameLimits, now: WallClock, clock: Arc<dyn Clock>) -> Self {
-        Self { profiles: RwLock::new(Arc::new(profiles)), limits, now, clock }
+        Self { profiles: RwLock::new(Arc::new(profiles)), limits, now, clock, ages: Ages::default() }
     }
 
     /// By what products are judged now.
@@ -103,8 +105,14 @@ impl Intake {
         let begun = self.clock.now();
         let incoming = wire::parse(text).map_err(Problem::invalid_frame)?;
         let received_at = (self.now)();
-        self.check_time(&incoming, received_at)?;
-        let Incoming { key, tof, spectrum, reported, meta, profile, time_cut } = incoming;
+        let Incoming { device_id, sample_id, measured, tof, spectrum, reported, meta, beside, profile, time_cut } =
+            incoming;
+        let timestamp = match measured {
+            Measured::At(timestamp) => timestamp,
+            Measured::Before { age_ms, boot } => self.ages.time_of(device_id, boot, sample_id, age_ms, received_at),
+        };
+        self.check_time(device_id, timestamp, received_at)?;
+        let key = SampleKey { device_id, timestamp, sample_id };
         let profiles = self.profiles();
         let Some((inspection, profile)) = profiles.inspect(&profile, tof.as_ref(), spectrum.as_ref()) else {
             let known = ShownNames::of(profiles.names());
@@ -127,13 +135,13 @@ impl Intake {
             meta,
             profile,
             processing_micros: u32::try_from(processing.as_micros()).unwrap_or(u32::MAX),
+            beside: beside.kept(),
         };
         Ok(Accepted { sample, time_cut })
     }
 
     /// A time before the limit proves that the device's clock was never set; one far ahead proves only that two clocks disagree.
-    fn check_time(&self, incoming: &Incoming, now: Timestamp) -> Result<(), Box<Refusal>> {
-        let timestamp = incoming.key.timestamp;
+    fn check_time(&self, device_id: DeviceId, timestamp: Timestamp, now: Timestamp) -> Result<(), Box<Refusal>> {
         let ahead = i64::try_from(self.limits.ahead.as_micros()).unwrap_or(i64::MAX);
         let latest = now.micros().saturating_add(ahead);
         let wrong =
@@ -144,7 +152,6 @@ impl Intake {
                 format!("at most {seconds} s after the server's clock ({now})"),
                 format!("au plus {seconds} s après l'horloge du serveur ({now})"),
             );
-            let device_id = incoming.key.device_id;
             let disagreement = Some(Disagreement { device_id, measured: timestamp, fault: Fault::Clock });
             Err(Box::new(Refusal { problem: Problem::clock_disagrees(violation), disagreement }))
         } else if timestamp < self.limits.not_before {

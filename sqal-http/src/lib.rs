@@ -26,6 +26,7 @@
 //! - `openapi`: the description of every route at `/openapi/v1.json`, and `/docs` to read and try it.
 
 mod access;
+mod ages;
 mod agreed;
 mod answer;
 mod browser_session;

@@ -84,7 +84,7 @@ pub struct Problem {
 pub(crate) struct NothingDone;
 
 /// The kinds of problems: name, status, title, and what the page at their type says.
-pub(crate) const KINDS: [(&str, u16, &str, &str); 30] = [
+pub(crate) const KINDS: [(&str, u16, &str, &str); 31] = [
     (
         "invalid-frame",
         400,
@@ -200,6 +200,12 @@ pub(crate) const KINDS: [(&str, u16, &str, &str); 30] = [
         400,
         "The body is not valid",
         "The body has a value that cannot be. Each violation names the place as a JSON pointer, the value found, and the limit.",
+    ),
+    (
+        "unsupported-coding",
+        415,
+        "The coding of the body is not known",
+        "The body has a Content-Encoding other than gzip. Send it as it is, or packed as gzip, as Accept-Encoding says.",
     ),
     (
         "precondition-required",
@@ -419,6 +425,13 @@ impl Problem {
         Self { retry_after: Some(seconds), ..Self::of("too-many-requests", detail) }
     }
 
+    /// More connections of an address than its quota allows.
+    #[must_use]
+    pub fn too_many_connections(retry_after: Option<u64>) -> Self {
+        let detail = "this address has connected more often than its quota allows";
+        Self { detail: detail.to_owned(), ..Self::too_many_requests(retry_after) }
+    }
+
     /// An older path that was switched off.
     #[must_use]
     pub fn gone(successor: &str) -> Self {
@@ -440,6 +453,13 @@ impl Problem {
     #[must_use]
     pub fn invalid_body(violations: Vec<Violation>) -> Self {
         Self::with_violations("invalid-body", violations)
+    }
+
+    /// A body in a coding that is not known.
+    #[must_use]
+    pub fn unsupported_coding(found: &str) -> Self {
+        let found = cut(found.to_owned(), 120);
+        Self::of("unsupported-coding", format!("the body's Content-Encoding is {found}: gzip is known"))
     }
 
     /// A change that does not name what it changes.

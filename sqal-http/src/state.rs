@@ -191,11 +191,12 @@ impl Services {
         self.dead_letters.keep(text, problem, holder, (self.now)(), self.clock.now());
     }
 
-    /// Whether an address may connect now.
+    /// Counts a connection of an address, or says why it may not connect now.
     #[cfg(feature = "ws")]
-    pub(crate) fn may_connect(&self, peer: Option<IpAddr>) -> bool {
-        let (Some(limit), Some(peer)) = (&self.connect_limit, peer) else { return true };
-        limit.allows(peer, self.clock.now())
+    pub(crate) fn connects(&self, peer: Option<IpAddr>) -> Result<(), crate::Problem> {
+        let (Some(limit), Some(peer)) = (&self.connect_limit, peer) else { return Ok(()) };
+        let answer = limit.take(peer, self.clock.now());
+        if answer.allowed { Ok(()) } else { Err(crate::Problem::too_many_connections(answer.retry_after_seconds())) }
     }
 }
 

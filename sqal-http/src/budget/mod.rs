@@ -223,7 +223,7 @@ mod tests {
                     }
                     3 if !holds.is_empty() => {
                         let at = which % holds.len();
-                        holds.swap_remove(at);
+                        drop(holds.swap_remove(at));
                     }
                     _ => {}
                 }

@@ -9,3 +9,4 @@ mod speech;
 pub(crate) use session::{CREDIT, upgrade};
 pub use sockets::WebSockets;
 pub use speech::Speech;
+pub(crate) use speech::read_again;

@@ -19,7 +19,7 @@ use tracing::{debug, info, warn};
 
 use super::conduct::Conduct;
 use super::resume::welcome;
-use super::speech::Speech;
+use super::speech::{Speech, kept};
 use crate::access::{Caller, Grant};
 use crate::answer::{Answer, hand_in, judge};
 use crate::budget::{Connection, Party, Resource};
@@ -87,15 +87,22 @@ pub(crate) async fn upgrade(
     ws.max_message_size(LARGEST_MESSAGE).max_frame_size(LARGEST_MESSAGE).protocols(Speech::KNOWN).on_upgrade(
         move |mut socket| async move {
             let _place = place;
-            if services.may_connect(peer) {
-                let _entered = services.websockets.enter();
-                connection.speaks(&services.budget, party);
-                serve(socket, services, caller, peer, party, &connection).await;
-            } else {
-                if let Some(left_out) = services.quiet.may_say(party, "connection refused", services.clock.now()) {
-                    warn!(?peer, left_out, "connection refused: rate limit exceeded");
+            match services.connects(peer) {
+                Ok(()) => {
+                    let _entered = services.websockets.enter();
+                    connection.speaks(&services.budget, party);
+                    serve(socket, services, caller, peer, party, &connection).await;
                 }
-                close(&mut socket, close_code::POLICY, "Rate limit exceeded").await;
+                Err(problem) => {
+                    if let Some(left_out) = services.quiet.may_say(party, "connection refused", services.clock.now()) {
+                        warn!(?peer, retry_after = ?problem.retry_after, left_out, "connection refused: rate limit exceeded");
+                    }
+                    // The reason of the close is documented word for word: when to come back is said before it.
+                    let speech = Speech::agreed(socket.protocol().and_then(|protocol| protocol.to_str().ok()));
+                    let answer = Answer::refused(0, None, problem).at((services.now)()).text();
+                    let _ = send(&mut socket, speech.say(answer, 1)).await;
+                    close(&mut socket, close_code::POLICY, "Rate limit exceeded").await;
+                }
             }
         },
     )
@@ -206,16 +213,22 @@ async fn serve(
                         }
                         match speech.hear(&message, services.intake.limits().bytes) {
                             Ok(text) => match talk(&text) {
-                                Some(Talk::Hello(hello)) => {
+                                Some(Ok(Talk::Hello(hello))) => {
                                     conduct.other();
-                                    if caller.speaks_for(&hello.device_id) {
-                                        line.is_of(hello.device_id);
+                                    let known = line.only_device();
+                                    if let Some(device) = hello.device_id.filter(|device| caller.speaks_for(device)) {
+                                        line.is_of(device);
                                     }
-                                    pending.push_back(welcome(&services, &caller, hello));
+                                    pending.push_back(welcome(&services, &caller, known, hello));
                                 }
-                                Some(Talk::CommandAck(answer)) => {
+                                Some(Ok(Talk::CommandAck(answer))) => {
                                     conduct.other();
                                     line.answered(answer);
+                                }
+                                Some(Err(problem)) => {
+                                    conduct.refused();
+                                    services.keep_letter(&text, &problem, caller.holder());
+                                    pending.push_back(refused(&services, &caller, party, 0, sample_id_of(&text), problem));
                                 }
                                 None => {
                                     sequence += 1;
@@ -231,6 +244,7 @@ async fn serve(
                             Err(problem) => {
                                 sequence += 1;
                                 conduct.refused();
+                                services.keep_letter(&kept(&message), &problem, caller.holder());
                                 pending.push_back(refused(&services, &caller, party, sequence, None, problem));
                             }
                         }
@@ -323,7 +337,7 @@ fn take(
     let (services, holder) = (Arc::clone(services), caller.holder());
     Ok(Box::pin(async move {
         let outcome = hand_in(&services, &accepted.sample, holder).await;
-        Answer::to_sample(sequence, &accepted, outcome).text()
+        Answer::to_sample(sequence, &accepted, outcome).at((services.now)()).text()
     }))
 }
 
@@ -342,5 +356,5 @@ fn refused(
         warn!(%caller, ?sample_id, detail = ?problem.detail, left_out, "frame rejected");
     }
     metrics::counter!("websocket_errors_total").increment(1);
-    Box::pin(std::future::ready(Answer::refused(sequence, sample_id, problem).text()))
+    Box::pin(std::future::ready(Answer::refused(sequence, sample_id, problem).at((services.now)()).text()))
 }

@@ -7,14 +7,15 @@ use axum::body::Body;
 use axum::extract::{Extension, State};
 use futures_util::future::join_all;
 use serde::Serialize;
+use serde::de::IgnoredAny;
 
 use super::body::whole_within;
 use super::caught::ended;
 use crate::access::Caller;
 use crate::answer::{Answer, hand_in, judge};
 use crate::budget::{Hold, Party, Resource};
-use crate::wire::sample_id_of;
-use crate::{Problem, Services};
+use crate::wire::{sample_id_of, without_mark};
+use crate::{Problem, Services, Violation};
 
 /// The largest batch in bytes.
 pub(super) const LARGEST: usize = 8 * 1024 * 1024;
@@ -54,20 +55,54 @@ pub(super) async fn take(
 
 /// Judges and stores every row.
 async fn rows(services: &Services, caller: Caller, text: &str) -> Result<Results, Problem> {
-    let rows: Vec<_> = text.lines().filter(|line| !line.trim().is_empty()).take(MOST_ROWS + 1).collect();
+    let text = without_mark(text);
+    if let Some(problem) = spread_out(text) {
+        services.keep_letter(text, &problem, caller.holder());
+        let refused = Answer::refused(1, sample_id_of(text), problem).at((services.now)());
+        return Ok(Results { items: vec![refused], persisted: 0, duplicate: 0, rejected: 1 });
+    }
+    // Files that were joined have a byte order mark before each part.
+    let rows = text.lines().map(without_mark).filter(|line| !line.trim().is_empty());
+    let rows: Vec<_> = rows.take(MOST_ROWS + 1).collect();
     if rows.len() > MOST_ROWS {
         return Err(Problem::batch_too_large(&format!("more than {MOST_ROWS} frames"), &format!("{MOST_ROWS} frames")));
     }
     let answers = (1..).zip(rows).map(async |(row, text)| match judge(services, &caller, text) {
         Ok(accepted) => {
             let outcome = hand_in(services, &accepted.sample, caller.holder()).await;
-            Answer::to_sample(row, &accepted, outcome)
+            Answer::to_sample(row, &accepted, outcome).at((services.now)())
         }
-        Err(problem) => Answer::refused(row, sample_id_of(text), problem),
+        Err(problem) => Answer::refused(row, sample_id_of(text), problem).at((services.now)()),
     });
     let items = join_all(answers).await;
     let count = |status: &str| items.iter().filter(|answer| answer.status() == status).count();
     Ok(Results { persisted: count("persisted"), duplicate: count("duplicate"), rejected: count("rejected"), items })
+}
+
+/// What is wrong with a body whose frames are written over several lines each, as a pretty printer does: one fault, and not one for each line.
+fn spread_out(text: &str) -> Option<Problem> {
+    let mut lines = text.lines().filter(|line| !line.trim().is_empty());
+    let is_json = |line: &str| serde_json::from_str::<IgnoredAny>(line).is_ok();
+    if lines.next().is_none_or(is_json) {
+        return None;
+    }
+    let lines = 1 + lines.count();
+    let mut documents = 0_usize;
+    for document in serde_json::Deserializer::from_str(text).into_iter::<IgnoredAny>() {
+        document.ok()?;
+        documents += 1;
+    }
+    if documents == 0 || documents >= lines {
+        return None;
+    }
+    let found = if documents == 1 {
+        format!("one JSON document over {lines} lines")
+    } else {
+        format!("{documents} JSON documents over {lines} lines")
+    };
+    let (limit, french) = ("each frame on one line (NDJSON)", "chaque trame sur une ligne (NDJSON)");
+    let problem = Problem::invalid_frame(vec![Violation::new("", &found, limit, french)]);
+    Some(Problem { detail: format!("a frame must be on one line (NDJSON); this body is {found}"), ..problem })
 }
 
 /// The text of a body that is neither too large nor too slow, and the bytes of it that are held.

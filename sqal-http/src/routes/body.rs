@@ -7,8 +7,9 @@ use axum::body::{Body, Bytes, HttpBody, to_bytes};
 use futures_util::StreamExt;
 use serde::de::DeserializeOwned;
 
+use super::coding::NOT_GZIP;
 use crate::budget::{Budget, Hold, Party, Resource};
-use crate::wire::pointer;
+use crate::wire::read_body;
 use crate::{ExceededError, Problem};
 
 /// How long a client may take to send a body.
@@ -19,6 +20,12 @@ pub(super) async fn whole(body: Body, most: usize, too_large: impl FnOnce() -> P
     match tokio::time::timeout(PATIENCE, to_bytes(body, most)).await {
         Ok(Ok(bytes)) => Ok(bytes),
         Ok(Err(error)) if error.to_string() == "length limit exceeded" => Err(too_large()),
+        Ok(Err(error)) if error.to_string() == NOT_GZIP => Err(Problem::wrong(
+            "",
+            "bytes that are not gzip, or not all of it",
+            "gzip (RFC 1952)",
+            "du gzip (RFC 1952)",
+        )),
         // The client is gone, and nobody reads this.
         Ok(Err(_)) => Err(Problem::too_slow("the body broke off")),
         Err(_) => Err(Problem::too_slow("the body took more than 30 s")),
@@ -66,14 +73,10 @@ impl From<ExceededError> for Problem {
 
 /// One JSON object and nothing behind it; `limit` and `french` say what was asked for.
 pub(super) fn json<T: DeserializeOwned>(bytes: &[u8], limit: &str, french: &str) -> Result<T, Problem> {
-    let refuse = |pointer: String, found: &serde_json::Error, limit: &str, french: &str| {
-        Problem::wrong(pointer, found, limit, french)
-    };
-    let mut json = serde_json::Deserializer::from_slice(bytes);
-    let read = serde_path_to_error::deserialize(&mut json)
-        .map_err(|error| refuse(pointer(error.path()), error.inner(), limit, french))?;
-    json.end().map_err(|error| refuse(String::new(), &error, "one JSON object", "un seul objet JSON"))?;
-    Ok(read)
+    let text = std::str::from_utf8(bytes).map_err(|error| {
+        Problem::wrong("", format!("a byte that is not UTF-8, at byte {}", error.valid_up_to()), limit, french)
+    })?;
+    read_body(text, limit, french)
 }
 
 #[cfg(test)]

@@ -75,7 +75,11 @@ pub(super) async fn replay(
 
 /// Whether a letter is durable now. Whoever brought it must be allowed to speak for the device that it names, by the tokens of now.
 async fn is_taken(services: &Services, letter: &DeadLetter) -> bool {
-    let Ok(sample) = services.intake.accept(&letter.frame) else { return false };
+    #[cfg(feature = "ws")]
+    let frame = crate::ingest::read_again(&letter.frame, services.intake.limits().bytes);
+    #[cfg(not(feature = "ws"))]
+    let frame = std::borrow::Cow::Borrowed(letter.frame.as_str());
+    let Ok(sample) = services.intake.accept(&frame) else { return false };
     let may = |holder| services.access.may_bring(holder, &sample.key.device_id, (services.now)());
     let may = letter.holder.as_ref().is_none_or(may);
     // One whose name is taken by another reading is refused as before. It is a letter already: no second one is kept.

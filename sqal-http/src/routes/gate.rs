@@ -14,6 +14,7 @@ use tracing::Instrument;
 
 use super::body::whole_within;
 use super::caught::{caught, ended};
+use super::coding::unpacked;
 use super::{Route, Who};
 use crate::access::{Caller, bearer, by_cookie};
 use crate::budget::{Connection, Hold, Party, Resource};
@@ -78,8 +79,11 @@ async fn answer(gate: Gate, mut request: Request, next: Next) -> Response {
         }
         Err(refused) => return refused,
     };
-    let mut response =
-        if route.repeatable { once(&services, number, party, request, next).await } else { next.run(request).await };
+    let mut response = match unpacked(request) {
+        Ok(request) if route.repeatable => once(&services, number, party, request, next).await,
+        Ok(request) => next.run(request).await,
+        Err(refused) => refused,
+    };
     if response.body().size_hint().exact().is_some_and(|bytes| bytes > LARGE_ANSWER) {
         response = until_taken(&services, party, response).await;
     }

@@ -5,6 +5,7 @@ mod body;
 mod calibrations;
 mod capabilities;
 mod caught;
+mod coding;
 #[cfg(feature = "ws")]
 mod commands;
 mod conditions;

@@ -64,6 +64,7 @@ pub(crate) async fn filled(store: &MemoryStore, samples: i64) {
             meta: Meta { firmware_version: None, temperature_c: Some(4.5), humidity_percent: None },
             profile,
             processing_micros: 5,
+            beside: sqal_core::Beside::default(),
         });
     }
     store.insert(&made).await.unwrap();

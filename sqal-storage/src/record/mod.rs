@@ -117,6 +117,7 @@ impl Stored<'_> {
             meta: findings.meta,
             profile: findings.profile,
             processing_micros: findings.processing_micros,
+            beside: findings.beside,
         })
     }
 }
