@@ -31,8 +31,11 @@ mod cache;
 #[cfg(feature = "keyring")]
 mod confidential;
 mod custody;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod digest;
 mod error;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+mod evidence;
 mod fields;
 mod frame;
 mod guarded;
@@ -74,8 +77,11 @@ pub use cache::{
 #[cfg(feature = "keyring")]
 pub use confidential::{Confidential, FieldError, Resealed};
 pub use custody::{ActionOf, Custody, Gone, Purge, Retention};
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub use digest::Contents;
 pub use error::{StorageError, StorageErrorKind};
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+pub use evidence::{Bucket, DeviceEvidence, Evidence, Expected, Finding, Findings, Snapshot, Stated};
 pub use fields::{ErasureOf, FieldKey, FieldName, KeyId, Sealed, SealedFields, Subject};
 pub use frame::{FrameError, decode_frame, encode_frame};
 pub use guarded::GuardedStore;

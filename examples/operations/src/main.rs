@@ -15,13 +15,13 @@ use std::time::SystemTime;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use clap::{ArgGroup, Parser, Subcommand};
-use database::Database;
+use database::{Database, all_readable};
 use keys::Keys;
 use serde_json::json;
 use sqal_core::{DeviceId, Name, Timestamp};
 use sqal_storage::{
-    Action, BrokenChain, Cache, CacheScope, Contents, FieldError, FieldKey, FieldName, Gone, InvalidKeyRing,
-    InvalidPostgres, Purge, Redis, RedisCache, Retention, StorageError, Subject,
+    Action, Cache, CacheScope, Contents, Evidence, Expected, FieldError, FieldKey, FieldName, Findings, Gone,
+    InvalidKeyRing, InvalidPostgres, Purge, Redis, RedisCache, Retention, StorageError, Subject,
 };
 
 /// What operators do to what a SQAL server keeps.
@@ -206,6 +206,8 @@ enum Failed {
     NoScratch,
     #[error("{0} samples are damaged and cannot be read; restore a backup, or look at the log of the server")]
     Damaged(u64),
+    #[error("{}", unsound(.findings, *.unreadable))]
+    Unsound { findings: Findings, unreadable: u64 },
     #[error(
         "the database has schema version {version}, this program works on version {newest}: `sqal migrate --to {newest}` first"
     )]
@@ -239,8 +241,6 @@ enum Failed {
     Field(#[from] FieldError),
     #[error("{said}; but Redis may give it for 25 minutes more: {why}")]
     Remembered { said: String, why: String },
-    #[error("the audit log: {0}")]
-    Audit(#[from] BrokenChain),
     #[error("{0}")]
     Url(#[from] InvalidPostgres),
     #[error("{error}{}", .error.source.as_ref().map_or_else(String::new, |source| format!(": {source}")))]
@@ -256,6 +256,22 @@ enum Failed {
     Io(#[from] std::io::Error),
     #[error("{0}")]
     Json(#[from] serde_json::Error),
+}
+
+/// Everything that does not agree, one line each.
+fn unsound(findings: &Findings, unreadable: u64) -> String {
+    let mut said = format!("{} things are not as they were written:", findings.count);
+    for finding in &findings.first {
+        said += &format!("\n  {finding}");
+    }
+    let unlisted = findings.count.saturating_sub(u64::try_from(findings.first.len()).unwrap_or(u64::MAX));
+    if unlisted > 0 {
+        said += &format!("\n  and {unlisted} more");
+    }
+    if unreadable > 0 {
+        said += &format!("\n  {unreadable} samples are damaged and cannot be read");
+    }
+    said
 }
 
 fn main() -> ExitCode {
@@ -307,17 +323,9 @@ async fn run(command: What) -> Result<String, Failed> {
         }
         What::Verify { database } => {
             let database = Database::open_current(&database).await?;
-            if let Database::Sqlite(store) = &database {
-                store.check_integrity().await?;
-            }
-            let head = database.custody().verify_audit().await??;
-            let contents = database.contents().await?;
+            let evidence = database.examine(&Expected::default()).await?;
             database.close().await;
-            let hash = head.hash.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
-            Ok(format!(
-                "sound: {} samples, sum {:016x}; audit log of {} lines, head {hash}",
-                contents.samples, contents.sum, head.number
-            ))
+            Ok(sound(&evidence))
         }
         What::Migrate { database, to, force } => {
             let database = Database::open(&database).await?;
@@ -432,18 +440,34 @@ async fn run(command: What) -> Result<String, Failed> {
         }
         What::Export { database, device: Some(device), .. } => {
             let database = Database::open_current(&database).await?;
+            let mut snapshot = database.snapshot().await?;
             // Nothing is exported as if it were all when something cannot be read.
-            database.contents().await?;
+            all_readable(snapshot.contents().await?)?;
             let mut out = std::io::stdout().lock();
             let write = |sample: &sqal_core::Sample| {
                 serde_json::to_writer(&mut out, sample)?;
-                Ok(out.write_all(b"\n")?)
+                Ok::<_, Failed>(out.write_all(b"\n")?)
             };
-            database.each_of(device, write).await?;
+            snapshot.each_of(Some(&device), write).await?;
+            snapshot.close().await?;
             database.close().await;
             Ok(String::new())
         }
     }
+}
+
+/// What `verify` says of a database in which everything agrees.
+fn sound(evidence: &Evidence) -> String {
+    let (contents, head) = (&evidence.contents, &evidence.audit);
+    let hash = head.hash.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
+    let mut said = format!(
+        "sound: {} samples, sum {:016x}; audit log of {} lines, head {hash}; {} decisions",
+        contents.samples, contents.sum, head.number, evidence.decisions
+    );
+    if let Some(why) = &evidence.schema_unknown {
+        said += &format!("; the schema was not compared: {why}");
+    }
+    said
 }
 
 /// Empties the cache that reference servers share.

@@ -4,6 +4,7 @@ mod custody;
 mod error;
 mod fields;
 mod migrate;
+mod moment;
 mod register;
 mod rows;
 mod spool;

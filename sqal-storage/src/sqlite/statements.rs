@@ -325,6 +325,47 @@ pub(super) const PAGE_OF_DEVICE: &str = "
 SELECT id, timestamp, device_id, sample_id, received_at, frame, findings FROM sample
 WHERE device_id = ? AND (timestamp, id) < (?, ?) ORDER BY timestamp DESC, id DESC LIMIT ?";
 
+/// Every column of samples.
+macro_rules! whole_page {
+    ($where:literal) => {
+        concat!(
+            "SELECT id, timestamp, device_id, sample_id, received_at, volume_mm3, avg_height_mm, height_variation_mm, ",
+            "surface_uniformity, tof_score, tof_grade, integration_time_ms, gain, color_score, freshness_index, fat_quality_index, ",
+            "oxidation_index, color_uniformity, spectral_score, spectral_grade, score, grade, confidence, defects, processing_ms, ",
+            "firmware_version, temperature_c, humidity_percent, frame, findings FROM sample WHERE ",
+            $where,
+            "(timestamp, id) < (?, ?) ORDER BY timestamp DESC, id DESC LIMIT ?"
+        )
+    };
+}
+
+/// Every column of a page of all devices, newest first: bind time, id, limit.
+pub(super) const WHOLE_PAGE: &str = whole_page!("");
+
+/// Every column of a page of one device, newest first: bind device, time, id, limit.
+pub(super) const WHOLE_PAGE_OF_DEVICE: &str = whole_page!("device_id = ? AND ");
+
+/// The devices that have samples or hours.
+pub(super) const DEVICES: &str = "SELECT device_id FROM sample UNION SELECT device_id FROM sample_hour ORDER BY 1";
+
+/// How many samples the hours of each device count.
+pub(super) const COUNTED: &str = "SELECT device_id, sum(samples) FROM sample_hour GROUP BY device_id";
+
+/// Which hours have how many samples: bind the first hour.
+pub(super) const HOURS_SINCE: &str = "SELECT device_id, hour, samples FROM sample_hour WHERE hour >= ?";
+
+/// Decisions after another: bind kind, name, version, limit.
+pub(super) const DECISIONS: &str = "
+SELECT kind, name, version, body, added_at, added_by FROM register
+WHERE (kind, name, version) > (?, ?, ?) ORDER BY kind, name, version LIMIT ?";
+
+/// How many decisions there are.
+pub(super) const COUNT_DECISIONS: &str = "SELECT count(*) FROM register";
+
+/// Everything of the schema but SQLite's own statistics.
+pub(super) const OBJECTS: &str =
+    "SELECT type, name, tbl_name || ': ' || coalesce(sql, '') FROM sqlite_schema WHERE name NOT LIKE 'sqlite_stat%'";
+
 /// The columns of an hour.
 macro_rules! hours {
     ($where:expr) => {
@@ -340,6 +381,9 @@ pub(super) const HOURS_OF_ALL: &str = hours!("hour >= ? AND hour < ?");
 
 /// The hours of one device, oldest first: bind device, from, until.
 pub(super) const HOURS_OF_DEVICE: &str = hours!("device_id = ? AND hour >= ? AND hour < ?");
+
+/// All hours of one device: bind device.
+pub(super) const EVERY_HOUR_OF_DEVICE: &str = hours!("device_id = ?");
 
 /// How many samples there are.
 pub(super) const COUNT: &str = "SELECT count(*) FROM sample";
