@@ -102,7 +102,7 @@ pub use query::{Cursor, NotACursor, Page, SampleQuery};
 pub use redis::RedisCache;
 #[cfg(feature = "redis")]
 pub use redis::{EvictsLimits, Redis, RedisBuckets, RedisError};
-pub use register::{Entry, EntryKind, EntryName, Register};
+pub use register::{Alteration, AlteredEntry, Entry, EntryKind, EntryName, Register};
 #[cfg(feature = "sqlite")]
 pub use spooled::SpooledStore;
 #[cfg(feature = "sqlite")]

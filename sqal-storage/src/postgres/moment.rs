@@ -54,7 +54,8 @@ async fn expected(connection: &mut PgConnection, schema: &Schema) -> Result<Vec<
         for (_, text) in route {
             sqlx::raw_sql(text).execute(&mut *connection).await?;
         }
-        objects(&mut *connection, statements::EXPECTED_SCHEMA).await
+        let schema: String = sqlx::query_scalar(statements::CURRENT_SCHEMA).fetch_one(&mut *connection).await?;
+        objects(&mut *connection, &schema).await
     }
     .await;
     sqlx::raw_sql(statements::ROLLBACK).execute(connection).await.map_err(|error| error.to_string())?;

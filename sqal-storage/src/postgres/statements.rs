@@ -153,7 +153,7 @@ FROM sample;
 pub(super) const PARTITIONED: Schema = Schema {
     oldest: 1,
     base: base!(" PARTITION BY RANGE (timestamp)", ""),
-    steps: &[HOURS, AUDIT_LOGS, SEALED_FIELDS, REGISTER],
+    steps: &[HOURS, AUDIT_LOGS, SEALED_FIELDS, REGISTER, REGISTER_LINES],
 };
 
 /// The schema with `TimescaleDB`: `sample` is a hypertable with a chunk a day.
@@ -167,7 +167,7 @@ DO $$ DECLARE extension text := (SELECT extnamespace::regnamespace::text FROM pg
     EXECUTE format('SELECT %1$s.create_hypertable(''sample'', %1$s.by_range(''timestamp'', INTERVAL ''1 day''), create_default_indexes => false)', extension);
 END $$;"
     ),
-    steps: &[HOURS, AUDIT_LOGS, SEALED_FIELDS, REGISTER],
+    steps: &[HOURS, AUDIT_LOGS, SEALED_FIELDS, REGISTER, REGISTER_LINES],
 };
 
 /// What is added up of the samples of a device and hour, from any relation with their columns.
@@ -263,19 +263,46 @@ CREATE TABLE IF NOT EXISTS register (
     down: "SELECT 1;",
 };
 
+/// Finds the line of the audit log about an entry: every read of the register compares the two.
+const REGISTER_LINES: Step = Step {
+    up: "CREATE INDEX audit_register ON audit_logs (what COLLATE \"C\") WHERE category = 'register';",
+    down: "DROP INDEX audit_register;",
+};
+
 /// Adds a version if it follows the newest; of two who add the same at once the second waits for the first, and then adds nothing.
 pub(super) const ADD_ENTRY: &str = "
 INSERT INTO register (kind, name, version, body, added_at, added_by) SELECT $1, $2, $3, $4, $5, $6
 WHERE $3 = 1 + (SELECT coalesce(max(version), 0) FROM register WHERE kind = $1 AND name = $2)
 ON CONFLICT DO NOTHING";
 
+/// Entries, each with the first line of the audit log about it. (`number + 0` keeps the planner from walking through the whole log.)
+macro_rules! entries {
+    ($from:literal, $order:literal) => {
+        concat!(
+            "
+SELECT one.kind, one.name, one.version, one.body, one.added_at, one.added_by,
+    line.at AS line_at, line.actor AS line_actor, line.category AS line_category, line.what AS line_what
+FROM (SELECT ",
+            $from,
+            ") AS one LEFT JOIN LATERAL (
+    SELECT at, actor, category, what FROM audit_logs WHERE category = 'register'
+    AND what COLLATE \"C\" >= one.kind || ' ' || one.name || ' entry ' || one.version || ' sha256 '
+    AND what COLLATE \"C\" < one.kind || ' ' || one.name || ' entry ' || one.version || ' sha256 g'
+    ORDER BY number + 0 LIMIT 1) AS line ON true ORDER BY ",
+            $order
+        )
+    };
+}
+
 /// Versions of one thing before a version, newest first.
-pub(super) const HISTORY: &str = "
-SELECT kind, name, version, body, added_at, added_by FROM register WHERE kind = $1 AND name = $2 AND version < $3 ORDER BY version DESC LIMIT $4";
+pub(super) const HISTORY: &str = entries!(
+    "* FROM register WHERE kind = $1 AND name = $2 AND version < $3 ORDER BY version DESC LIMIT $4",
+    "one.version DESC"
+);
 
 /// The newest version of each thing of a kind.
-pub(super) const NEWEST: &str = "
-SELECT DISTINCT ON (name) kind, name, version, body, added_at, added_by FROM register WHERE kind = $1 ORDER BY name, version DESC";
+pub(super) const NEWEST: &str =
+    entries!("DISTINCT ON (name) * FROM register WHERE kind = $1 ORDER BY name, version DESC", "one.name");
 
 /// The columns of `sample` in the order in which they are written.
 macro_rules! columns {
@@ -372,15 +399,16 @@ pub(super) const COMMIT: &str = "COMMIT";
 /// Ends a transaction and undoes what it did.
 pub(super) const ROLLBACK: &str = "ROLLBACK";
 
-/// Where the expected schema is made.
-pub(super) const EXPECTED_SCHEMA: &str = "sqal_expected";
-
-/// Begins the transaction in which the expected schema is made; it is rolled back.
+/// Begins the transaction in which the expected schema is made, in a schema of this connection's own; it is rolled back.
 pub(super) const BEGIN_EXPECTED: &str = "
 BEGIN;
+SET LOCAL statement_timeout = '60s';
 SET LOCAL lock_timeout = '10s';
-CREATE SCHEMA sqal_expected;
-SET LOCAL search_path = sqal_expected";
+DO $$ BEGIN EXECUTE format('CREATE SCHEMA %I', 'sqal_expected_' || pg_backend_pid()); END $$;
+SELECT set_config('search_path', 'sqal_expected_' || pg_backend_pid(), true)";
+
+/// The schema that is looked into first.
+pub(super) const CURRENT_SCHEMA: &str = "SELECT current_schema()::text";
 
 /// Everything of ours in a schema, without the name of the schema, and without what a dump and a restore may write otherwise (white space,
 /// parentheses, quotes): bind the schema.

@@ -229,6 +229,22 @@ pub(super) fn to_entry(row: &SqliteRow) -> Result<Entry, String> {
     })
 }
 
+/// A version of the register that is what its line of the audit log says.
+pub(super) fn to_checked_entry(row: &SqliteRow) -> Result<Entry, String> {
+    let entry = to_entry(row)?;
+    let line = match column::<Option<&str>>(row, "line_what")? {
+        None => None,
+        Some(what) => Some(Action {
+            at: time(row, "line_at")?,
+            actor: name(row, "line_actor")?,
+            category: name(row, "line_category")?,
+            what: Name::new(what).map_err(|error| format!("line_what {error}"))?,
+        }),
+    };
+    entry.check(line.as_ref()).map_err(|altered| altered.to_string())?;
+    Ok(entry)
+}
+
 /// A sealed field.
 pub(super) fn to_sealed(row: &SqliteRow) -> Result<Sealed, String> {
     let id: &[u8] = column(row, "key_id")?;

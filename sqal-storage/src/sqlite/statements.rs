@@ -131,7 +131,7 @@ CREATE VIEW sensor_samples AS SELECT
 FROM sample;
 "
     ),
-    steps: &[HOURS, AUDIT_LOGS, SEALED_FIELDS, REGISTER],
+    steps: &[HOURS, AUDIT_LOGS, SEALED_FIELDS, REGISTER, REGISTER_LINES],
 };
 
 /// The nearest whole number, and of two the even one: SQLite's own rounding takes the one farther from 0.
@@ -250,19 +250,39 @@ CREATE TABLE IF NOT EXISTS register (
     down: "SELECT 1;",
 };
 
+/// Finds the line of the audit log about an entry: every read of the register compares the two.
+const REGISTER_LINES: Step = Step {
+    up: "CREATE INDEX audit_register ON audit_logs (what) WHERE category = 'register';",
+    down: "DROP INDEX audit_register;",
+};
+
 /// Adds a version if it follows the newest. In a transaction that writes nobody else writes.
 pub(super) const ADD_ENTRY: &str = "
 INSERT INTO register (kind, name, version, body, added_at, added_by) SELECT ?1, ?2, ?3, ?4, ?5, ?6
 WHERE ?3 = 1 + (SELECT coalesce(max(version), 0) FROM register WHERE kind = ?1 AND name = ?2)";
 
+/// Entries, each with the first line of the audit log about it.
+macro_rules! entries {
+    ($where:literal) => {
+        concat!(
+            "SELECT one.kind AS kind, one.name AS name, one.version AS version, one.body AS body, one.added_at AS added_at, ",
+            "one.added_by AS added_by, line.at AS line_at, line.actor AS line_actor, line.category AS line_category, line.what AS line_what ",
+            "FROM register AS one LEFT JOIN audit_logs AS line ON line.number = (SELECT min(+number) FROM audit_logs ",
+            "WHERE category = 'register' AND what >= one.kind || ' ' || one.name || ' entry ' || one.version || ' sha256 ' ",
+            "AND what < one.kind || ' ' || one.name || ' entry ' || one.version || ' sha256 g') WHERE ",
+            $where
+        )
+    };
+}
+
 /// Versions of one thing before a version, newest first.
-pub(super) const HISTORY: &str = "
-SELECT kind, name, version, body, added_at, added_by FROM register WHERE kind = ? AND name = ? AND version < ? ORDER BY version DESC LIMIT ?";
+pub(super) const HISTORY: &str =
+    entries!("one.kind = ? AND one.name = ? AND one.version < ? ORDER BY one.version DESC LIMIT ?");
 
 /// The newest version of each thing of a kind.
-pub(super) const NEWEST: &str = "
-SELECT kind, name, version, body, added_at, added_by FROM register AS one WHERE kind = ?
-AND version = (SELECT max(version) FROM register WHERE kind = one.kind AND name = one.name) ORDER BY name";
+pub(super) const NEWEST: &str = entries!(
+    "one.kind = ? AND one.version = (SELECT max(version) FROM register WHERE kind = one.kind AND name = one.name) ORDER BY one.name"
+);
 
 /// The columns of `sample` in the order in which [`INSERT_ONE`] and [`INSERT_MANY`] bind them.
 macro_rules! insert {
