@@ -3,6 +3,7 @@
 mod backup;
 mod database;
 mod keys;
+mod place;
 mod rotation;
 mod tokens;
 
@@ -17,6 +18,9 @@ use base64::engine::general_purpose::STANDARD;
 use clap::{ArgGroup, Parser, Subcommand};
 use database::{Database, all_readable};
 use keys::Keys;
+use place::{Place, shows_password};
+use rustix::fs::Mode;
+use rustix::process::umask;
 use serde_json::json;
 use sqal_core::{DeviceId, Name, Timestamp};
 use sqal_storage::{
@@ -36,9 +40,8 @@ struct Arguments {
 enum What {
     /// Write a backup into a new file.
     Backup {
-        /// A SQLite file, or a URL of PostgreSQL (`DATABASE_URL`).
-        #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
-        database: String,
+        #[command(flatten)]
+        database: Place,
         /// The new file.
         #[arg(long)]
         to: PathBuf,
@@ -48,18 +51,16 @@ enum What {
         /// The backup.
         #[arg(long)]
         from: PathBuf,
-        /// A SQLite file, or a URL of PostgreSQL.
-        #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
-        database: String,
+        #[command(flatten)]
+        database: Place,
         /// Replace what is there.
         #[arg(long)]
         force: bool,
     },
     /// Back up, restore into a scratch database, compare, and print recovery time and point.
     Drill {
-        /// A SQLite file, or a URL of PostgreSQL.
-        #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
-        database: String,
+        #[command(flatten)]
+        database: Place,
         /// An empty scratch database of the same kind.
         #[arg(long)]
         scratch: String,
@@ -69,15 +70,13 @@ enum What {
     },
     /// Read everything and check it: samples, audit log, the file.
     Verify {
-        /// A SQLite file (a backup too), or a URL of PostgreSQL.
-        #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
-        database: String,
+        #[command(flatten)]
+        database: Place,
     },
     /// Show the version of the schema, or take it to another.
     Migrate {
-        /// A SQLite file, or a URL of PostgreSQL.
-        #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
-        database: String,
+        #[command(flatten)]
+        database: Place,
         /// The version.
         #[arg(long)]
         to: Option<i64>,
@@ -87,9 +86,8 @@ enum What {
     },
     /// Take what is older than it may be. A SQLite file takes nothing else meanwhile.
     Purge {
-        /// A SQLite file, or a URL of PostgreSQL.
-        #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
-        database: String,
+        #[command(flatten)]
+        database: Place,
         /// How many days samples are kept.
         #[arg(long, env = "GDPR_RETENTION_DAYS", default_value_t = Retention::default().samples)]
         samples: u32,
@@ -105,9 +103,8 @@ enum What {
     },
     /// Take everything of one device, or all confidential fields of one subject. Servers that run may show its figures for 25 minutes more.
     Erase {
-        /// A SQLite file, or a URL of PostgreSQL.
-        #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
-        database: String,
+        #[command(flatten)]
+        database: Place,
         /// The device.
         #[arg(long, required_unless_present = "subject")]
         device: Option<DeviceId>,
@@ -127,9 +124,8 @@ enum What {
     /// Write every sample of a device, newest first, or every confidential field of a subject to standard output, one JSON object a line
     /// (GDP-05).
     Export {
-        /// A SQLite file, or a URL of PostgreSQL.
-        #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
-        database: String,
+        #[command(flatten)]
+        database: Place,
         /// The device.
         #[arg(long, required_unless_present = "subject")]
         device: Option<DeviceId>,
@@ -157,9 +153,8 @@ enum What {
     },
     /// Seal what comes on standard input as a confidential field of a subject, without the end of a last line; whatever was there is replaced.
     Seal {
-        /// A SQLite file, or a URL of PostgreSQL.
-        #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
-        database: String,
+        #[command(flatten)]
+        database: Place,
         /// Whom it is about.
         #[arg(long)]
         subject: Subject,
@@ -174,9 +169,8 @@ enum What {
     },
     /// Seal every confidential field anew that is not under the master key; the server may run. Cut off, it goes on where it was.
     Rotate {
-        /// A SQLite file, or a URL of PostgreSQL.
-        #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
-        database: String,
+        #[command(flatten)]
+        database: Place,
         /// How many fields are read at a time.
         #[arg(long, default_value = "500")]
         batch: NonZeroU16,
@@ -229,6 +223,8 @@ enum Failed {
     Keys(InvalidKeyRing),
     #[error("the key file {} cannot be read: {source}", .file.display())]
     KeyFile { file: PathBuf, source: std::io::Error },
+    #[error("the file of the database's URL {} cannot be read: {source}", .file.display())]
+    UrlFile { file: PathBuf, source: std::io::Error },
     #[error("{count} confidential fields cannot be opened, the first: {first}")]
     Unreadable { count: usize, first: String },
     #[error(
@@ -275,7 +271,15 @@ fn unsound(findings: &Findings, unreadable: u64) -> String {
 }
 
 fn main() -> ExitCode {
+    // Backups and restored files are for this user alone, whatever umask the command is called with.
+    let _ = umask(Mode::RWXG | Mode::RWXO);
     let arguments = Arguments::parse();
+    if std::env::args().any(|argument| shows_password(&argument)) {
+        let _ = writeln!(
+            std::io::stderr(),
+            "sqal: a password stands on the command line, where every user of this machine can read it; use DATABASE_URL or --database-url-file"
+        );
+    }
     let done = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -296,13 +300,13 @@ fn main() -> ExitCode {
 async fn run(command: What) -> Result<String, Failed> {
     match command {
         What::Backup { database, to } => {
-            let database = Database::open(&database).await?;
+            let database = Database::open(&database.read()?).await?;
             backup::backup(&database, &to).await?;
             database.close().await;
             Ok(format!("backed up into {} ({} bytes)", to.display(), std::fs::metadata(&to)?.len()))
         }
         What::Restore { from, database, force } => {
-            let database = backup::restore(&from, &database, force).await?;
+            let database = backup::restore(&from, &database.read()?, force).await?;
             let contents = database.contents().await?;
             let version = database.schema_version().await?;
             if version == database.newest() {
@@ -313,6 +317,7 @@ async fn run(command: What) -> Result<String, Failed> {
             Ok(format!("restored {} samples, sum {:016x}, schema version {version}", contents.samples, contents.sum))
         }
         What::Drill { database: place, scratch, force } => {
+            let place = place.read()?;
             let database = Database::open(&place).await?;
             let drill = backup::drill(&place, &database, &scratch, force).await?;
             database.close().await;
@@ -322,13 +327,13 @@ async fn run(command: What) -> Result<String, Failed> {
             ))
         }
         What::Verify { database } => {
-            let database = Database::open_current(&database).await?;
+            let database = Database::open_current(&database.read()?).await?;
             let evidence = database.examine(&Expected::default()).await?;
             database.close().await;
             Ok(sound(&evidence))
         }
         What::Migrate { database, to, force } => {
-            let database = Database::open(&database).await?;
+            let database = Database::open(&database.read()?).await?;
             let version = database.schema_version().await?;
             if let Some(to) = to {
                 if to < version && !force {
@@ -341,7 +346,7 @@ async fn run(command: What) -> Result<String, Failed> {
             Ok(format!("schema version {version} of {newest}"))
         }
         What::Purge { database, samples, analytics, dry_run, actor } => {
-            let database = Database::open_current(&database).await?;
+            let database = Database::open_current(&database.read()?).await?;
             let purge = Purge::of(&Retention { samples, analytics }, now());
             let custody = database.custody();
             let said = if dry_run {
@@ -363,7 +368,7 @@ async fn run(command: What) -> Result<String, Failed> {
         }
         What::Erase { database, device: None, subject, actor, .. } => {
             let subject = subject.unwrap_or_else(|| unreachable!("one of the two is required"));
-            let database = Database::open_current(&database).await?;
+            let database = Database::open_current(&database.read()?).await?;
             let line = move |count: u64| action(actor, "gdpr_erase", &format!("erased {count} fields of {subject}"));
             let count = database.fields().erase_subject(&subject, &line).await?;
             database.close().await;
@@ -376,7 +381,7 @@ async fn run(command: What) -> Result<String, Failed> {
             };
             let mut total = Gone::default();
             // The spool first: what moves meanwhile is then erased where it comes to.
-            for place in spool.into_iter().chain([database]) {
+            for place in spool.into_iter().chain([database.read()?]) {
                 let database = Database::open_current(&place).await?;
                 let gone = database.custody().erase_device(&device, &line).await?;
                 database.close().await;
@@ -393,7 +398,7 @@ async fn run(command: What) -> Result<String, Failed> {
             tokens::token(name, device, role).map_err(Failed::NoRandomness)
         }
         What::Seal { database, subject, field, exact, keys } => {
-            let database = Database::open_current(&database).await?;
+            let database = Database::open_current(&database.read()?).await?;
             let fields = keys.fields(database.fields())?;
             let mut value = Vec::new();
             // Far more than fits is enough to be refused.
@@ -405,7 +410,7 @@ async fn run(command: What) -> Result<String, Failed> {
             Ok(format!("sealed {field} of {subject} with the key {}", fields.ring().active()))
         }
         What::Rotate { database, batch, dry_run, actor, keys } => {
-            let database = Database::open_current(&database).await?;
+            let database = Database::open_current(&database.read()?).await?;
             let fields = keys.fields(database.fields())?;
             let said = if dry_run {
                 rotation::look(&database, &fields).await?
@@ -417,7 +422,7 @@ async fn run(command: What) -> Result<String, Failed> {
         }
         What::Export { database, device: None, subject, keys } => {
             let subject = subject.unwrap_or_else(|| unreachable!("one of the two is required"));
-            let database = Database::open_current(&database).await?;
+            let database = Database::open_current(&database.read()?).await?;
             let export = keys.fields(database.fields())?.export(&subject).await?;
             let (mut out, mut unreadable) = (std::io::stdout().lock(), Vec::new());
             for (field, value) in export {
@@ -439,7 +444,7 @@ async fn run(command: What) -> Result<String, Failed> {
             Ok(String::new())
         }
         What::Export { database, device: Some(device), .. } => {
-            let database = Database::open_current(&database).await?;
+            let database = Database::open_current(&database.read()?).await?;
             let mut snapshot = database.snapshot().await?;
             // Nothing is exported as if it were all when something cannot be read.
             all_readable(snapshot.contents().await?)?;

@@ -5,6 +5,7 @@ mod config;
 mod database;
 mod listen;
 mod observe;
+mod private;
 mod profiling;
 mod server;
 mod settings;

@@ -22,6 +22,7 @@ use tracing::{info, warn};
 use crate::cache;
 use crate::database::Database;
 use crate::observe::shown_with;
+use crate::private::private_folder;
 use crate::{Config, listen, metrics_text, profiling, tokens};
 
 /// Thirty seconds for requests, ten for connections, ten for what they have handed in.
@@ -92,7 +93,7 @@ pub async fn serve(config: Config, ready: impl FnOnce(SocketAddr)) -> Result<(),
     // A library that embeds this server twice in one process (a test) keeps the first one's metrics.
     let (metrics, sweeping) = metrics_text().ok().unzip();
     let _sweeping = sweeping.map(AbortOnDrop);
-    std::fs::create_dir_all(&config.data_dir)
+    private_folder(&config.data_dir)
         .map_err(|source| ServerError::DataDir { path: config.data_dir.clone(), source })?;
     let _ours = ours(&config.data_dir)?;
     let Ok(opened) = shutdown.unless_begun(Box::pin(Database::open(&config))).await else {
