@@ -21,6 +21,7 @@
 //! - `cache`: what may be forgotten: in memory through moka, and with `redis` shared by several processes.
 //! - `redis`: limits that several processes share, through fred.
 //! - `keyring`: confidential fields, sealed with keys that change while work goes on.
+//! - `sign`: heads of a SQL store, signed (Ed25519) and kept in a file outside of it.
 //! - `metrics`: the documented metrics of stores, pools and caches.
 //! - `profile`: how many queries a piece of work sends, and which it repeats.
 //! - `conformance`: the laws as public functions and a macro, for stores outside this crate.
@@ -39,6 +40,8 @@ mod evidence;
 mod fields;
 mod frame;
 mod guarded;
+#[cfg(all(feature = "sign", any(feature = "postgres", feature = "sqlite")))]
+mod heads;
 #[cfg(feature = "keyring")]
 mod keyring;
 mod memory;
@@ -85,6 +88,10 @@ pub use evidence::{Bucket, DeviceEvidence, Evidence, Expected, Finding, Findings
 pub use fields::{ErasureOf, FieldKey, FieldName, KeyId, Sealed, SealedFields, Subject};
 pub use frame::{FrameError, decode_frame, encode_frame};
 pub use guarded::GuardedStore;
+#[cfg(all(feature = "sign", any(feature = "postgres", feature = "sqlite")))]
+pub use heads::{
+    Checkpoint, HeadError, HeadFile, HeadFileError, HeadSigner, Heads, InvalidHead, InvalidPublicKey, PublicKey,
+};
 #[cfg(feature = "keyring")]
 pub use keyring::{InvalidKeyRing, Key, KeyRing, NoRandomness, Nonce, NotAKey, Plain, Unreadable};
 pub use memory::MemoryStore;

@@ -18,7 +18,10 @@ fn main() -> ExitCode {
         .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
         .with_target(false)
         .init();
-    if std::env::args().any(|argument| argument == "--token" || argument.starts_with("--token=")) {
+    if std::env::args_os()
+        .map(|argument| argument.to_string_lossy().into_owned())
+        .any(|argument| argument == "--token" || argument.starts_with("--token="))
+    {
         tracing::warn!(
             "a token stands on the command line, where every user of this machine can read it; use SQAL_TOKEN or --token-file"
         );

@@ -274,7 +274,7 @@ fn main() -> ExitCode {
     // Backups and restored files are for this user alone, whatever umask the command is called with.
     let _ = umask(Mode::RWXG | Mode::RWXO);
     let arguments = Arguments::parse();
-    if std::env::args().any(|argument| shows_password(&argument)) {
+    if std::env::args_os().any(|argument| shows_password(&argument.to_string_lossy())) {
         let _ = writeln!(
             std::io::stderr(),
             "sqal: a password stands on the command line, where every user of this machine can read it; use DATABASE_URL or --database-url-file"

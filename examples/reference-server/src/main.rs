@@ -32,7 +32,7 @@ fn main() -> ExitCode {
         }
     };
     let _log = log_to_stderr(EnvFilter::new(&config.log), config.profiling);
-    if std::env::args().any(|argument| shows_password(&argument)) {
+    if std::env::args_os().any(|argument| shows_password(&argument.to_string_lossy())) {
         tracing::warn!(
             "a password stands on the command line, where every user of this machine can read it: give DATABASE_URL and REDIS_URL in the environment, or name a file with DATABASE_URL_FILE and REDIS_URL_FILE"
         );

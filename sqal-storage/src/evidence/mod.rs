@@ -32,6 +32,12 @@ impl<'a> Snapshot<'a> {
         Self { moment: Box::new(moment) }
     }
 
+    /// The transaction.
+    #[cfg(feature = "sign")]
+    pub(crate) fn moment(&mut self) -> &mut (dyn Moment + 'a) {
+        &mut *self.moment
+    }
+
     /// Reads every sample, of one device or of all, newest first; `each` is given every sample that can be read.
     ///
     /// # Errors
