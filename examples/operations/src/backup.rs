@@ -165,6 +165,10 @@ async fn restore_sqlite(from: &Path, place: &Path, force: bool) -> Result<(), Fa
     // Through SQLite: what stands in a log beside the backup belongs to it.
     let backup = SqliteStore::open_as_it_is(&SqliteConfig::at(from)).await?;
     backup.check_integrity().await?;
+    let foreign = backup.foreign_objects().await?;
+    if !foreign.is_empty() {
+        return Err(Failed::Foreign { file: from.to_owned(), foreign });
+    }
     backup.backup_to(&unfinished).await?;
     backup.close().await;
     let copy = SqliteStore::open_as_it_is(&SqliteConfig::at(&unfinished)).await?;

@@ -2,6 +2,8 @@
 
 mod backup;
 mod database;
+mod erasures;
+mod heads;
 mod keys;
 mod place;
 mod rotation;
@@ -17,6 +19,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use clap::{ArgGroup, Parser, Subcommand};
 use database::{Database, all_readable};
+use heads::StatedElsewhere;
 use keys::Keys;
 use place::{Place, shows_password};
 use rustix::fs::Mode;
@@ -24,8 +27,8 @@ use rustix::process::umask;
 use serde_json::json;
 use sqal_core::{DeviceId, Name, Timestamp};
 use sqal_storage::{
-    Action, Cache, CacheScope, Contents, Evidence, Expected, FieldError, FieldKey, FieldName, Findings, Gone,
-    InvalidKeyRing, InvalidPostgres, Purge, Redis, RedisCache, Retention, StorageError, Subject,
+    Action, BrokenChain, Cache, CacheScope, Contents, FieldError, FieldKey, FieldName, Findings, Gone, InvalidKeyRing,
+    InvalidPostgres, Purge, Redis, RedisCache, Retention, StorageError, Subject,
 };
 
 /// What operators do to what a SQAL server keeps.
@@ -56,6 +59,14 @@ enum What {
         /// Replace what is there.
         #[arg(long)]
         force: bool,
+        /// The file of erasures: what was erased after the backup was made is erased again; without it `erasures.ndjson` beside a SQLite file.
+        #[arg(long)]
+        erasures: Option<PathBuf>,
+        /// A file of heads, to which the restore is added: what was stated before is not expected any more.
+        #[arg(long)]
+        heads: Option<PathBuf>,
+        #[command(flatten)]
+        keys: Keys,
     },
     /// Back up, restore into a scratch database, compare, and print recovery time and point.
     Drill {
@@ -68,10 +79,17 @@ enum What {
         #[arg(long)]
         force: bool,
     },
-    /// Read everything and check it: samples, audit log, the file.
+    /// Read everything as of one moment and check it: samples, hours, decisions, audit log, schema, the file; and compare it with heads.
     Verify {
         #[command(flatten)]
         database: Place,
+        #[command(flatten)]
+        stated: StatedElsewhere,
+    },
+    /// State what a database holds in a file outside of it, signed, and compare it later.
+    Audit {
+        #[command(subcommand)]
+        what: heads::Audit,
     },
     /// Show the version of the schema, or take it to another.
     Migrate {
@@ -117,6 +135,10 @@ enum What {
         /// The Redis in which servers share what they remember: all of it is forgotten.
         #[arg(long, env = "REDIS_URL", hide_env_values = true)]
         redis: Option<String>,
+        /// The file in which the erasure is written down outside of the database, so that a restore erases again; without it
+        /// `erasures.ndjson` beside a SQLite file.
+        #[arg(long)]
+        erasures: Option<PathBuf>,
         /// Who does it.
         #[arg(long, default_value = "sqal erase")]
         actor: Name<64>,
@@ -223,6 +245,18 @@ enum Failed {
     Keys(InvalidKeyRing),
     #[error("the key file {} cannot be read: {source}", .file.display())]
     KeyFile { file: PathBuf, source: std::io::Error },
+    #[error("the audit log: {0}")]
+    Audit(#[from] BrokenChain),
+    #[error("{0}")]
+    Heads(#[from] HeadError),
+    #[error("the heads: {0}")]
+    HeadFile(#[from] HeadFileError),
+    #[error("the file of heads {} cannot be read: {source}", .file.display())]
+    HeadsFile { file: PathBuf, source: std::io::Error },
+    #[error("the file of erasures {}: {source}", .file.display())]
+    ErasuresFile { file: PathBuf, source: std::io::Error },
+    #[error("{} is not restored: its schema is not ours, and may act on every sample: {}", .file.display(), .foreign.join("; "))]
+    Foreign { file: PathBuf, foreign: Vec<String> },
     #[error("the file of the database's URL {} cannot be read: {source}", .file.display())]
     UrlFile { file: PathBuf, source: std::io::Error },
     #[error("{count} confidential fields cannot be opened, the first: {first}")]
@@ -305,16 +339,28 @@ async fn run(command: What) -> Result<String, Failed> {
             database.close().await;
             Ok(format!("backed up into {} ({} bytes)", to.display(), std::fs::metadata(&to)?.len()))
         }
-        What::Restore { from, database, force } => {
-            let database = backup::restore(&from, &database.read()?, force).await?;
+        What::Restore { from, database, force, erasures: file, heads: stated, keys } => {
+            let place = database.read()?;
+            let file = file.or_else(|| erasures::beside(&place));
+            let known = erasures::Known::find(&place, file.as_deref()).await?;
+            let database = backup::restore(&from, &place, force).await?;
             let contents = database.contents().await?;
             let version = database.schema_version().await?;
+            let mut said =
+                format!("restored {} samples, sum {:016x}, schema version {version}", contents.samples, contents.sum);
             if version == database.newest() {
                 let what = format!("restored a backup of {} samples", contents.samples);
                 database.custody().log_action(action(word("sqal restore"), "restore", &what)).await?;
+                said += &format!("; {}", known.replay(&database).await?);
+                if let Some(stated) = stated {
+                    let signer = keys.ring_if_any()?.as_ref().map(HeadSigner::of);
+                    said += &format!("; {}", heads::state(&database, &stated, signer, true).await?);
+                }
+            } else {
+                said += "; ERASURES AFTER THE BACKUP ARE NOT ERASED AGAIN: its schema is older, take it to the newest with `sqal migrate` and erase them with `sqal erase`";
             }
             database.close().await;
-            Ok(format!("restored {} samples, sum {:016x}, schema version {version}", contents.samples, contents.sum))
+            Ok(said)
         }
         What::Drill { database: place, scratch, force } => {
             let place = place.read()?;
@@ -326,12 +372,8 @@ async fn run(command: What) -> Result<String, Failed> {
                 drill.contents.samples, drill.contents.sum, drill.bytes, drill.backup, drill.restore, drill.lost
             ))
         }
-        What::Verify { database } => {
-            let database = Database::open_current(&database.read()?).await?;
-            let evidence = database.examine(&Expected::default()).await?;
-            database.close().await;
-            Ok(sound(&evidence))
-        }
+        What::Verify { database, stated } => heads::verify(&database.read()?, &stated).await,
+        What::Audit { what } => heads::audit(what).await,
         What::Migrate { database, to, force } => {
             let database = Database::open(&database.read()?).await?;
             let version = database.schema_version().await?;
@@ -366,26 +408,40 @@ async fn run(command: What) -> Result<String, Failed> {
             database.close().await;
             Ok(said)
         }
-        What::Erase { database, device: None, subject, actor, .. } => {
+        What::Erase { database, device: None, subject, actor, erasures: file, .. } => {
             let subject = subject.unwrap_or_else(|| unreachable!("one of the two is required"));
-            let database = Database::open_current(&database.read()?).await?;
-            let line = move |count: u64| action(actor, "gdpr_erase", &format!("erased {count} fields of {subject}"));
+            let place = database.read()?;
+            let database = Database::open_current(&place).await?;
+            let at = now();
+            let line = move |count: u64| {
+                let what = format!("erased {count} fields of {subject}");
+                Action { at, ..action(actor, "gdpr_erase", &what) }
+            };
             let count = database.fields().erase_subject(&subject, &line).await?;
             database.close().await;
+            if let Some(file) = file.or_else(|| erasures::beside(&place)) {
+                let hash = erasures::hash_of(subject.as_str());
+                erasures::write_down(&file, &(at.micros(), erasures::Erased::Subject(hash)))?;
+            }
             Ok(format!("erased {count} fields of {subject}"))
         }
-        What::Erase { database, device: Some(device), spool, redis, actor, .. } => {
+        What::Erase { database, device: Some(device), spool, redis, actor, erasures: file, .. } => {
+            let (place, at) = (database.read()?, now());
+            let file = file.or_else(|| erasures::beside(&place));
             let line = move |gone: Gone| {
                 let what = format!("erased {} samples, {} hours of {device}", gone.samples, gone.hours);
-                action(actor, "gdpr_erase", &what)
+                Action { at, ..action(actor, "gdpr_erase", &what) }
             };
             let mut total = Gone::default();
             // The spool first: what moves meanwhile is then erased where it comes to.
-            for place in spool.into_iter().chain([database.read()?]) {
+            for place in spool.into_iter().chain([place]) {
                 let database = Database::open_current(&place).await?;
                 let gone = database.custody().erase_device(&device, &line).await?;
                 database.close().await;
                 total = Gone { samples: total.samples + gone.samples, hours: total.hours + gone.hours };
+            }
+            if let Some(file) = file {
+                erasures::write_down(&file, &(at.micros(), erasures::Erased::Device(device)))?;
             }
             let said = format!("erased {} samples and {} hours of {device}", total.samples, total.hours);
             if let Some(redis) = redis {
@@ -459,20 +515,6 @@ async fn run(command: What) -> Result<String, Failed> {
             Ok(String::new())
         }
     }
-}
-
-/// What `verify` says of a database in which everything agrees.
-fn sound(evidence: &Evidence) -> String {
-    let (contents, head) = (&evidence.contents, &evidence.audit);
-    let hash = head.hash.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
-    let mut said = format!(
-        "sound: {} samples, sum {:016x}; audit log of {} lines, head {hash}; {} decisions",
-        contents.samples, contents.sum, head.number, evidence.decisions
-    );
-    if let Some(why) = &evidence.schema_unknown {
-        said += &format!("; the schema was not compared: {why}");
-    }
-    said
 }
 
 /// Empties the cache that reference servers share.

@@ -57,7 +57,8 @@ impl Snapshot<'_> {
         let devices =
             devices.filter_map(|(name, count)| Some((Name::new(&name).ok()?, count.unsigned_abs()))).collect();
         let mut hours = Vec::new();
-        for (name, hour, counted) in self.moment().hours_since(since.map_or(i64::MIN, Hour::number)).await? {
+        let counted = self.moment().hours_since(since.map_or(i64::MIN, Hour::number)).await?;
+        for (name, hour, counted) in counted {
             let Ok(device) = DeviceId::new(&name) else { continue };
             let before = stated.hours.get(&device).and_then(|hours| hours.get(&hour));
             if before.is_none_or(|before| before.samples != counted.unsigned_abs()) {

@@ -21,7 +21,15 @@ impl HeadSigner {
     /// The signer of the key of a ring that seals.
     #[must_use]
     pub fn of(ring: &KeyRing) -> Self {
-        Self { id: ring.active(), key: SigningKey::from_bytes(&ring.signing_seed()) }
+        let seed = ring.signing_seeds().next().unwrap_or_else(|| unreachable!("a ring has a key that seals"));
+        Self { id: ring.active(), key: SigningKey::from_bytes(&seed) }
+    }
+
+    /// What signatures of all keys of a ring are verified with, that of the key that seals first.
+    #[must_use]
+    pub fn public_keys(ring: &KeyRing) -> Vec<PublicKey> {
+        let public = |key: SigningKey| PublicKey(key.verifying_key().to_bytes());
+        ring.signing_seeds().map(|seed| public(SigningKey::from_bytes(&seed))).collect()
     }
 
     /// The id of the key of the ring.
