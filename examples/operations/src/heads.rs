@@ -84,43 +84,38 @@ pub(crate) async fn verify(place: &str, stated: &StatedElsewhere) -> Result<Stri
     database.close().await;
     let mut said = sound(&evidence);
     if let Some((heads, who)) = heads {
-        said += &format!("; compared with {} heads, {who}", heads.count);
+        said.push(format!("compared with {} heads, {who}", heads.count));
         if heads.unsigned > 0 {
-            said += &format!("; {} of them are not signed and prove nothing", heads.unsigned);
+            said.push(format!("{} of them are not signed and prove nothing", heads.unsigned));
         }
         if let Some(newest) = heads.newest {
-            said += &format!("; the newest is {} s old", age(newest));
+            said.push(format!("the newest is {} s old", age(newest)));
         }
         if let Some(restored) = heads.restored {
-            said += &format!("; nothing before the restore {} s ago is compared", age(restored));
+            said.push(format!("nothing before the restore {} s ago is compared", age(restored)));
         }
         if evidence.grown > 0 {
-            said += &format!("; {} hours got late samples since and are not compared", evidence.grown);
+            said.push(format!("{} hours got late samples since and are not compared", evidence.grown));
         }
     } else {
-        said += "; no heads to compare with: an end of the audit log that was cut off, or a sample that was deleted with its hour, is not seen";
+        said.push("no heads to compare with: an end of the audit log that was cut off, or a sample that was deleted with its hour, is not seen".to_owned());
     }
-    Ok(said)
+    Ok(said.join("; "))
 }
 
 fn age(at: Timestamp) -> i64 {
     (crate::now().micros() - at.micros()) / 1_000_000
 }
 
-/// What is said of a database in which everything agrees.
-fn sound(evidence: &Evidence) -> String {
+/// What is said of a database in which everything agrees, in parts.
+fn sound(evidence: &Evidence) -> Vec<String> {
     let (contents, head) = (&evidence.contents, &evidence.audit);
-    let mut said = format!(
-        "sound: {} samples, sum {:016x}; audit log of {} lines, head {}; {} decisions",
-        contents.samples,
-        contents.sum,
-        head.number,
-        digits(&head.hash),
-        evidence.decisions
-    );
-    if let Some(why) = &evidence.schema_unknown {
-        said += &format!("; the schema was not compared: {why}");
-    }
+    let mut said = vec![
+        format!("sound: {} samples, sum {:016x}", contents.samples, contents.sum),
+        format!("audit log of {} lines, head {}", head.number, digits(&head.hash)),
+        format!("{} decisions", evidence.decisions),
+    ];
+    said.extend(evidence.schema_unknown.as_ref().map(|why| format!("the schema was not compared: {why}")));
     said
 }
 

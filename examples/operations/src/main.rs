@@ -290,18 +290,16 @@ enum Failed {
 
 /// Everything that does not agree, one line each.
 fn unsound(findings: &Findings, unreadable: u64) -> String {
-    let mut said = format!("{} things are not as they were written:", findings.count);
-    for finding in &findings.first {
-        said += &format!("\n  {finding}");
-    }
+    let mut said = vec![format!("{} things are not as they were written:", findings.count)];
+    said.extend(findings.first.iter().map(ToString::to_string));
     let unlisted = findings.count.saturating_sub(u64::try_from(findings.first.len()).unwrap_or(u64::MAX));
     if unlisted > 0 {
-        said += &format!("\n  and {unlisted} more");
+        said.push(format!("and {unlisted} more"));
     }
     if unreadable > 0 {
-        said += &format!("\n  {unreadable} samples are damaged and cannot be read");
+        said.push(format!("{unreadable} samples are damaged and cannot be read"));
     }
-    said
+    said.join("\n  ")
 }
 
 fn main() -> ExitCode {
@@ -346,21 +344,24 @@ async fn run(command: What) -> Result<String, Failed> {
             let database = backup::restore(&from, &place, force).await?;
             let contents = database.contents().await?;
             let version = database.schema_version().await?;
-            let mut said =
-                format!("restored {} samples, sum {:016x}, schema version {version}", contents.samples, contents.sum);
+            let mut said = vec![format!(
+                "restored {} samples, sum {:016x}, schema version {version}",
+                contents.samples, contents.sum
+            )];
             if version == database.newest() {
                 let what = format!("restored a backup of {} samples", contents.samples);
                 database.custody().log_action(action(word("sqal restore"), "restore", &what)).await?;
-                said += &format!("; {}", known.replay(&database).await?);
+                said.push(known.replay(&database).await?);
                 if let Some(stated) = stated {
                     let signer = keys.ring_if_any()?.as_ref().map(HeadSigner::of);
-                    said += &format!("; {}", heads::state(&database, &stated, signer, true).await?);
+                    said.push(heads::state(&database, &stated, signer, true).await?);
                 }
             } else {
-                said += "; ERASURES AFTER THE BACKUP ARE NOT ERASED AGAIN: its schema is older, take it to the newest with `sqal migrate` and erase them with `sqal erase`";
+                let older = "ERASURES AFTER THE BACKUP ARE NOT ERASED AGAIN: its schema is older, take it to the newest with `sqal migrate` and erase them with `sqal erase`";
+                said.push(older.to_owned());
             }
             database.close().await;
-            Ok(said)
+            Ok(said.join("; "))
         }
         What::Drill { database: place, scratch, force } => {
             let place = place.read()?;

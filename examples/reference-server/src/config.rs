@@ -12,7 +12,7 @@ use clap::{Command, error::ErrorKind};
 use sqal_core::Timestamp;
 use sqal_http::{Access, Class, Legacy, ProfileFile, Profiles, Quotas, TokenFile, parse_time};
 use sqal_resilience::Quota;
-use sqal_storage::PostgresConfig;
+use sqal_storage::{KeyRing, PostgresConfig};
 use tracing_subscriber::EnvFilter;
 
 use crate::profiling::Profiling;
@@ -30,6 +30,8 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// A PostgreSQL to keep the samples in.
     pub database_url: Option<SecretUrl>,
+    /// The key that signs heads of the database.
+    pub ring: Option<KeyRing>,
     /// A Redis to share what is remembered.
     pub redis_url: Option<SecretUrl>,
     /// By what products are judged.
@@ -179,6 +181,7 @@ impl Config {
             profiles(values.text("CONFIG_PATH").map(Path::new)).map_err(|why| values.wrong("CONFIG_PATH", why));
         let database_url =
             values.read("DATABASE_URL", |text| PostgresConfig::new(text).is_ok().then(|| SecretUrl(text.to_owned())));
+        let ring = values.read("MASTER_ENCRYPTION_KEY", |text| KeyRing::from_texts(text, "").ok());
         let redis_url = values.read("REDIS_URL", |text| {
             (text.starts_with("redis://") || text.starts_with("rediss://")).then(|| SecretUrl(text.to_owned()))
         });
@@ -209,6 +212,7 @@ impl Config {
                 address: address?,
                 data_dir: data_dir?,
                 database_url,
+                ring,
                 redis_url,
                 profiles: profiles.ok()?,
                 access: access?,

@@ -3,6 +3,7 @@
 mod cache;
 mod config;
 mod database;
+mod heads;
 mod listen;
 mod observe;
 mod private;

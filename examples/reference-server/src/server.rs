@@ -21,6 +21,7 @@ use tracing::{info, warn};
 
 use crate::cache;
 use crate::database::Database;
+use crate::heads::HeadKeeper;
 use crate::observe::shown_with;
 use crate::private::private_folder;
 use crate::{Config, listen, metrics_text, profiling, tokens};
@@ -107,6 +108,11 @@ pub async fn serve(config: Config, ready: impl FnOnce(SocketAddr)) -> Result<(),
     services.database = Some(database.name.clone());
     // Before the first tray: what was decided yesterday holds today.
     services.take_decisions().await?;
+    let heads = Arc::new(HeadKeeper::open(&config.data_dir, config.ring.as_ref(), database.witness()));
+    let stating = AbortOnDrop(tokio::spawn({
+        let heads = Arc::clone(&heads);
+        async move { heads.keep().await }
+    }));
     let report = database.report();
     services.metrics = metrics.map(|render| shown_with(render, report));
     cache::share(&mut services, config.redis_url.as_ref(), &shutdown)?;
@@ -175,6 +181,8 @@ pub async fn serve(config: Config, ready: impl FnOnce(SocketAddr)) -> Result<(),
         // Whoever still holds the writer, it takes nothing more; what was handed in is written.
         writing.close();
         writing.finished().await;
+        heads.end().await;
+        drop(stating);
         database.close().await;
         Ok::<_, std::convert::Infallible>(())
     };

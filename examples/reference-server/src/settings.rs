@@ -36,7 +36,7 @@ const fn secret(name: &'static str, expected: &'static str, what: &'static str) 
 }
 
 /// Every setting of the server.
-pub const SETTINGS: [Setting; 19] = [
+pub const SETTINGS: [Setting; 20] = [
     plain(
         "SQAL_ENV",
         Some("development"),
@@ -64,6 +64,11 @@ pub const SETTINGS: [Setting; 19] = [
         "REDIS_URL",
         "a URL like redis://cache:6379/0",
         "A Redis to share what is remembered with other servers; the server starts and goes on without it",
+    ),
+    secret(
+        "MASTER_ENCRYPTION_KEY",
+        "64 hexadecimal digits or base64 of 32 bytes",
+        "The key that signs what the database holds each hour, into heads.ndjson of the data folder; without it that is not signed",
     ),
     plain(
         "CONFIG_PATH",
