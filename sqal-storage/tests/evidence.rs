@@ -496,3 +496,60 @@ async fn an_entry_that_was_changed_in_a_database_is_not_given() {
         store.close().await;
     }
 }
+
+/// What a restore refuses: a file of any version of ours has nothing foreign, and a trigger, a view or a table is named.
+#[tokio::test]
+async fn foreign_objects_of_a_file_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("sqal.db");
+    let store = SqliteStore::open(&SqliteConfig::at(&path)).await.unwrap();
+    fill(&store).await;
+    for version in (2..=SqliteStore::NEWEST_SCHEMA).rev() {
+        store.migrate_to(version).await.unwrap();
+        assert_eq!(store.foreign_objects().await.unwrap(), Vec::<String>::new(), "version {version}");
+    }
+    store.migrate_to(SqliteStore::NEWEST_SCHEMA).await.unwrap();
+    store.close().await;
+    in_sqlite(
+        &path,
+        "CREATE TRIGGER quiet AFTER INSERT ON sample BEGIN DELETE FROM sample WHERE device_id = 'b'; END;
+         CREATE TRIGGER silent AFTER INSERT ON register BEGIN DELETE FROM register; END; CREATE TABLE other (a)",
+    )
+    .await;
+    let store = SqliteStore::open(&SqliteConfig::at(&path)).await.unwrap();
+    let mut named = store.foreign_objects().await.unwrap();
+    named.sort();
+    let foreign = ["table other", "trigger quiet", "trigger silent"];
+    assert_eq!(named, foreign.map(|object| format!("{object} is not part of the schema")));
+    store.close().await;
+}
+
+/// A head of the last hours is what a whole examination would state of them, and nothing is stated twice.
+#[cfg(feature = "sign")]
+#[tokio::test]
+async fn a_checkpoint_states_what_changed_and_an_examination_agrees() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(&SqliteConfig::at(folder.path().join("sqal.db"))).await.unwrap();
+    fill(&store).await;
+    let at = |micros| Timestamp::from_micros(micros).unwrap();
+    let mut stated = Expected::default();
+    let mut snapshot = store.snapshot().await.unwrap();
+    let first = snapshot.checkpoint(at(START), None, &stated).await.unwrap();
+    snapshot.close().await.unwrap();
+    stated.expect(&first);
+    let mut examined = Expected::default();
+    examined.state(&examine_sqlite(&store, &Expected::default()).await);
+    assert_eq!(stated, examined);
+    let mut late = samples()[39].clone();
+    late.key.sample_id = Name::new("late").unwrap();
+    store.insert(&[late]).await.unwrap();
+    let mut snapshot = store.snapshot().await.unwrap();
+    let second = snapshot.checkpoint(at(START), Some(Hour::of(at(START))), &stated).await.unwrap();
+    snapshot.close().await.unwrap();
+    assert_eq!(second.hours.len(), 1, "one hour has one sample more");
+    stated.expect(&second);
+    examined.state(&examine_sqlite(&store, &Expected::default()).await);
+    assert_eq!(stated, examined);
+    is_sound(&examine_sqlite(&store, &stated).await);
+    store.close().await;
+}
