@@ -58,7 +58,7 @@ impl Entry {
             Some(line) if line.category != written.category => Alteration::Unwritten,
             Some(_) => return Ok(()),
         };
-        Err(AlteredEntry { kind: self.kind, name: self.name, version: self.version, why })
+        Err(AlteredEntry { entry: format!("{} {} entry {}", self.kind, self.name, self.version), why })
     }
 }
 
@@ -81,15 +81,11 @@ pub enum Alteration {
 }
 
 /// An entry of the register is not the one that was added: the database was changed without this program.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{kind} {name} entry {version} {why}")]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{entry} {why}")]
 pub struct AlteredEntry {
-    /// The kind of the entry.
-    pub kind: EntryKind,
-    /// The name of the entry.
-    pub name: EntryName,
-    /// The version of the entry.
-    pub version: u32,
+    /// Which entry: its kind, name and version.
+    pub entry: String,
     /// What differs.
     pub why: Alteration,
 }

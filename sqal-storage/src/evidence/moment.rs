@@ -95,6 +95,7 @@ pub(crate) fn same_objects(found: &[SchemaObject], expected: &[SchemaObject]) ->
 }
 
 /// One transaction that only reads.
+#[cfg_attr(not(feature = "sign"), allow(dead_code, reason = "some of it only heads ask for"))]
 #[async_trait]
 pub(crate) trait Moment: Debug + Send {
     /// How many rows `sample` has.
