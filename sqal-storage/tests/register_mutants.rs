@@ -203,7 +203,7 @@ impl Shared {
         let line = lines.into_iter().map(|line| line.action).find(|line| *line == entry.action());
         let found = row.clone();
         match self.unchecked {
-            Unchecked::Body => row.body = entry.body.clone(),
+            Unchecked::Body => row.body.clone_from(&entry.body),
             Unchecked::Actor => row.by = entry.by,
             _ => {}
         }

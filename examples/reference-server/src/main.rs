@@ -34,7 +34,7 @@ fn main() -> ExitCode {
     let _log = log_to_stderr(EnvFilter::new(&config.log), config.profiling);
     if std::env::args_os().any(|argument| shows_password(&argument.to_string_lossy())) {
         tracing::warn!(
-            "a password stands on the command line, where every user of this machine can read it: give DATABASE_URL and REDIS_URL in the environment, or name a file with DATABASE_URL_FILE and REDIS_URL_FILE"
+            "a password stands on the command line, where every user of this machine can read it: give DATABASE_URL, REDIS_URL and MASTER_ENCRYPTION_KEY in the environment, or name files with _FILE behind their names"
         );
     }
     // A connection is a descriptor: the soft limit is for programs that use select(2).
@@ -62,8 +62,11 @@ fn main() -> ExitCode {
     }
 }
 
-/// Whether an argument holds a URL with a password.
+/// Whether an argument holds a URL with a password, or the key.
 fn shows_password(argument: &str) -> bool {
+    if argument.starts_with("--master-encryption-key") {
+        return true;
+    }
     let Some((_, rest)) = argument.split_once("://") else { return false };
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     let password = authority.rsplit_once('@').and_then(|(user, _)| user.split_once(':'));
@@ -89,7 +92,12 @@ mod tests {
 
     #[test]
     fn a_password_in_an_argument_is_noticed() {
-        for shown in ["--database-url=postgres://u:p@db/sqal", "redis://:p@cache/0", "postgres://db/s?password=p"] {
+        for shown in [
+            "--database-url=postgres://u:p@db/sqal",
+            "redis://:p@cache/0",
+            "postgres://db/s?password=p",
+            "--master-encryption-key",
+        ] {
             assert!(shows_password(shown), "{shown}");
         }
         for hidden in ["postgres://u@db/sqal", "postgres://db:5433/a@b", "--address", "127.0.0.1:80", "a:b@c"] {
