@@ -397,6 +397,7 @@ mod tests {
         let both = [("DATABASE_URL_FILE", file), ("DATABASE_URL", "postgres://two/x")];
         assert_eq!(url(&both, &[]), "postgres://two/x");
         assert_eq!(url(&both, &["--database-url", "postgres://three/x"]), "postgres://three/x");
+        assert_eq!(url(&both, &["--database-url-file", file]), "postgres://me:hunter2@db/one", "arguments come first");
         assert!(config(&[], &[("DATABASE_URL", "")]).database_url.is_none(), "an empty variable is none");
         let told = mistakes(&[], &[("REDIS_URL_FILE", "/nowhere")]);
         assert!(told[0].contains("REDIS_URL_FILE names cannot be read"), "{told:?}");
