@@ -4,12 +4,13 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use sqal_core::Timestamp;
-use sqal_storage::{Evidence, Expected, HeadFile, HeadSigner, Heads, PublicKey};
+use sqal_storage::{Evidence, Expected, FieldKey, HeadFile, HeadSigner, Heads, KeyId, KeyRing, PublicKey, Unreadable};
 
 use crate::Failed;
 use crate::database::Database;
 use crate::keys::Keys;
 use crate::place::Place;
+use crate::rotation::all_opened;
 
 /// What is done about heads.
 #[derive(Debug, Subcommand)]
@@ -81,8 +82,12 @@ pub(crate) async fn verify(place: &str, stated: &StatedElsewhere) -> Result<Stri
     let nothing = Expected::default();
     let expected = heads.as_ref().map_or(&nothing, |(heads, _)| &heads.expected);
     let evidence = database.examine(expected).await?;
-    database.close().await;
     let mut said = sound(&evidence);
+    said.push(match stated.keys.ring_if_any()? {
+        Some(ring) => open_fields(&database, &ring).await?,
+        None => "confidential fields are not opened: no key is given".to_owned(),
+    });
+    database.close().await;
     if let Some((heads, who)) = heads {
         said.push(format!("compared with {} heads, {who}", heads.count));
         if heads.unsigned > 0 {
@@ -101,6 +106,35 @@ pub(crate) async fn verify(place: &str, stated: &StatedElsewhere) -> Result<Stri
         said.push("no heads to compare with: an end of the audit log that was cut off, or a sample that was deleted with its hour, is not seen".to_owned());
     }
     Ok(said.join("; "))
+}
+
+/// Opens every confidential field whose key is on the ring; one that was changed, or belongs to another place, is an error.
+async fn open_fields(database: &Database, ring: &KeyRing) -> Result<String, Failed> {
+    let fields = database.fields();
+    let (mut opened, mut missing, mut altered) = (0_u64, 0_u64, Vec::new());
+    // No key has either of these ids: a field that claims one of them is listed with the other.
+    let [zeros, ones] = [KeyId::from_bytes([0; 8]), KeyId::from_bytes([u8::MAX; 8])];
+    for (not_under, only) in [(zeros, None), (ones, Some(zeros))] {
+        let mut after: Option<FieldKey> = None;
+        loop {
+            let page = fields.fields_not_under(not_under, after.as_ref(), 1000).await?;
+            let Some((last, _)) = page.last() else { break };
+            after = Some(*last);
+            for (key, sealed) in page.iter().filter(|(_, sealed)| only.is_none_or(|only| sealed.key == only)) {
+                match ring.open(key, sealed) {
+                    Ok(_) => opened += 1,
+                    Err(Unreadable::MissingKey(_)) => missing += 1,
+                    Err(why) => altered.push(format!("{} of {}: {why}", key.field, key.subject)),
+                }
+            }
+        }
+    }
+    all_opened(&altered)?;
+    let mut said = format!("{opened} confidential fields opened");
+    if missing > 0 {
+        said = format!("{said}, {missing} are under keys that are not given");
+    }
+    Ok(said)
 }
 
 fn age(at: Timestamp) -> i64 {

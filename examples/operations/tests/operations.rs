@@ -539,6 +539,23 @@ fn what_was_erased_stays_erased_when_the_database_is_gone() {
     assert!(said.contains("ERASURES AFTER THE BACKUP ARE NOT KNOWN"), "{said}");
 }
 
+/// A field that was moved to another subject is found by who has its key.
+#[test]
+fn a_field_that_was_moved_does_not_open() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    filled(&path("sqal.db"));
+    let seal = ["seal", "--database", &path("sqal.db"), "--subject", "user 7", "--field", "name"];
+    sqal_with((MONDAY, ""), "Marie", &seal).unwrap();
+    sqal(&["backup", "--database", &path("sqal.db"), "--to", &path("backup.db")]).unwrap();
+    let verify = |keys| sqal_with(keys, "", &["verify", "--database", &path("backup.db")]);
+    assert!(verify((MONDAY, "")).unwrap().contains("1 confidential fields opened"));
+    assert!(verify((TUESDAY, "")).unwrap().contains("1 are under keys that are not given"));
+    assert!(verify(("", "")).unwrap().contains("confidential fields are not opened"));
+    tamper(&path("backup.db"), b"user 7", b"user 8");
+    assert!(verify((MONDAY, "")).unwrap_err().contains("1 confidential fields cannot be opened"));
+}
+
 #[test]
 fn a_backup_with_a_foreign_view_is_refused_by_name() {
     let folder = tempfile::tempdir().unwrap();

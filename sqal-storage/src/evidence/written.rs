@@ -120,7 +120,7 @@ pub(crate) fn erased_device(action: &Action) -> Option<&str> {
     counts.contains(" samples, ").then_some(device)
 }
 
-/// The head of a log as the other side of a comparison.
+/// Whether another hash was stated for the line at the head.
 pub(crate) fn differs(expected: &BTreeMap<u64, [u8; 32]>, head: &Head) -> bool {
     expected.get(&head.number).is_some_and(|hash| *hash != head.hash)
 }
