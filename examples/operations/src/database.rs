@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use sqal_storage::{
-    Contents, Custody, Entry, Evidence, Expected, PostgresConfig, PostgresStore, SealedFields, Snapshot, SqliteConfig,
-    SqliteStore,
+    Contents, Custody, Entry, Evidence, Expected, Finding, PostgresConfig, PostgresStore, SealedFields, Snapshot,
+    SqliteConfig, SqliteStore,
 };
 
 use crate::Failed;
@@ -86,10 +86,16 @@ impl Database {
             store.check_integrity().await?;
         }
         let mut snapshot = self.snapshot().await?;
-        let evidence = snapshot.examine(expected).await?;
+        let mut evidence = snapshot.examine(expected).await?;
         snapshot.close().await?;
         if evidence.findings.count > 0 {
-            return Err(Failed::Unsound { findings: evidence.findings, unreadable: evidence.contents.unreadable });
+            let unreadable = evidence.contents.unreadable;
+            if unreadable > 0 {
+                let (subject, what) = (format!("{unreadable} samples"), "are damaged and cannot be read".to_owned());
+                evidence.findings.count += unreadable;
+                evidence.findings.first.push(Finding { subject, what });
+            }
+            return Err(Failed::Unsound(evidence.findings));
         }
         all_readable(evidence.contents)?;
         Ok(evidence)

@@ -27,8 +27,9 @@ use rustix::process::umask;
 use serde_json::json;
 use sqal_core::{DeviceId, Name, Timestamp};
 use sqal_storage::{
-    Action, BrokenChain, Cache, CacheScope, Contents, FieldError, FieldKey, FieldName, Findings, Gone, InvalidKeyRing,
-    InvalidPostgres, Purge, Redis, RedisCache, Retention, StorageError, Subject,
+    Action, BrokenChain, Cache, CacheScope, Contents, FieldError, FieldKey, FieldName, Findings, Gone, HeadError,
+    HeadFileError, HeadSigner, InvalidKeyRing, InvalidPostgres, Purge, Redis, RedisCache, Retention, StorageError,
+    Subject,
 };
 
 /// What operators do to what a SQAL server keeps.
@@ -222,8 +223,8 @@ enum Failed {
     NoScratch,
     #[error("{0} samples are damaged and cannot be read; restore a backup, or look at the log of the server")]
     Damaged(u64),
-    #[error("{}", unsound(.findings, *.unreadable))]
-    Unsound { findings: Findings, unreadable: u64 },
+    #[error("{}", unsound(.0))]
+    Unsound(Findings),
     #[error(
         "the database has schema version {version}, this program works on version {newest}: `sqal migrate --to {newest}` first"
     )]
@@ -289,15 +290,12 @@ enum Failed {
 }
 
 /// Everything that does not agree, one line each.
-fn unsound(findings: &Findings, unreadable: u64) -> String {
+fn unsound(findings: &Findings) -> String {
     let mut said = vec![format!("{} things are not as they were written:", findings.count)];
     said.extend(findings.first.iter().map(ToString::to_string));
     let unlisted = findings.count.saturating_sub(u64::try_from(findings.first.len()).unwrap_or(u64::MAX));
     if unlisted > 0 {
         said.push(format!("and {unlisted} more"));
-    }
-    if unreadable > 0 {
-        said.push(format!("{unreadable} samples are damaged and cannot be read"));
     }
     said.join("\n  ")
 }

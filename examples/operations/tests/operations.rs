@@ -544,15 +544,16 @@ fn what_was_erased_stays_erased_when_the_database_is_gone() {
 fn a_field_that_was_moved_does_not_open() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
-    filled(&path("sqal.db"));
-    let seal = ["seal", "--database", &path("sqal.db"), "--subject", "user 7", "--field", "name"];
+    let (database, backup) = (path("sqal.db"), path("backup.db"));
+    filled(&database);
+    let seal = ["seal", "--database", &database, "--subject", "user 7", "--field", "name"];
     sqal_with((MONDAY, ""), "Marie", &seal).unwrap();
-    sqal(&["backup", "--database", &path("sqal.db"), "--to", &path("backup.db")]).unwrap();
-    let verify = |keys| sqal_with(keys, "", &["verify", "--database", &path("backup.db")]);
+    sqal(&["backup", "--database", &database, "--to", &backup]).unwrap();
+    let verify = |keys| sqal_with(keys, "", &["verify", "--database", &backup]);
     assert!(verify((MONDAY, "")).unwrap().contains("1 confidential fields opened"));
     assert!(verify((TUESDAY, "")).unwrap().contains("1 are under keys that are not given"));
     assert!(verify(("", "")).unwrap().contains("confidential fields are not opened"));
-    tamper(&path("backup.db"), b"user 7", b"user 8");
+    tamper(&backup, b"user 7", b"user 8");
     assert!(verify((MONDAY, "")).unwrap_err().contains("1 confidential fields cannot be opened"));
 }
 
