@@ -56,7 +56,7 @@ impl Database {
         }
     }
 
-    /// Everything in it as of now: whoever writes goes on, and is not seen.
+    /// Everything in it as of now. Writers go on; what they write later is not seen.
     pub(crate) async fn snapshot(&self) -> Result<Snapshot<'_>, Failed> {
         Ok(match self {
             Self::Sqlite(store) => store.snapshot().await?,

@@ -359,7 +359,7 @@ struct RunningLine {
 }
 
 impl RunningLine {
-    /// A line on a store that is opened by `open`; at most so many samples a millisecond, so that a look does not take longer and longer.
+    /// A line on a store that is opened by `open`; a sample each 2 ms, so that a look does not take longer and longer.
     fn on<S: SampleStore>(open: impl AsyncFnOnce() -> S + Send + 'static) -> Self {
         let end = Arc::new(AtomicBool::new(false));
         let thread = std::thread::spawn({

@@ -1,4 +1,4 @@
-//! States each hour, and at the end, what the database holds, in a file outside of it: whoever changes the database later cannot change that.
+//! States each hour, and at the end, what the database holds, in a file outside of it that a writer of the database cannot change.
 
 use std::path::Path;
 use std::time::Duration;

@@ -154,7 +154,7 @@ mod tests {
         assert_eq!(log.erased.get("a device hours of night"), Some(&3));
         log.read(&line(4, "gdpr_erase", "erased 7 fields of user 7"));
         assert_eq!(log.erased.len(), 1);
-        log.read(&line(5, "gdpr_purge", "as somebody else writes it"));
+        log.read(&line(5, "gdpr_purge", "another text"));
         assert_eq!((log.purged, log.samples_before), (None, Some(1_794_000_000_000_000)));
     }
 }

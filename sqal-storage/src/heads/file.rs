@@ -17,7 +17,7 @@ pub struct Heads {
     pub expected: Expected,
     /// How many heads there are.
     pub count: u64,
-    /// How many of them are not signed: whoever can write to the file may have written these.
+    /// How many of them are not signed: every writer of the file may have written these.
     pub unsigned: u64,
     /// When the newest was made.
     pub newest: Option<Timestamp>,

@@ -83,7 +83,7 @@ pub(super) fn hexadecimal(bytes: &[u8]) -> String {
     })
 }
 
-/// So many bytes of a text of hexadecimal digits.
+/// The `N` bytes of a text of `2 N` hexadecimal digits.
 pub(super) fn bytes<const N: usize>(text: &str) -> Option<[u8; N]> {
     if text.len() != 2 * N || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return None;

@@ -1,5 +1,4 @@
-//! [`Checkpoint`]: what a database held at a time, signed and kept outside of it, so that nobody who can write to the database can change
-//! what was.
+//! [`Checkpoint`]: what a database held at a time, signed and kept outside of it, so that a writer of the database cannot change what was.
 //!
 //! A file of heads has one JSON object a line; `docs/storage.md` documents the format.
 
