@@ -275,7 +275,7 @@ pub(super) fn to_checked_entry(row: &PgRow) -> Result<Entry, String> {
             at: time(row, "line_at")?,
             actor: name(row, "line_actor")?,
             category: name(row, "line_category")?,
-            what: Name::new(what).map_err(|error| format!("line_what {error}"))?,
+            what: Name::stored(what).map_err(|error| format!("line_what {error}"))?,
         }),
     };
     entry.check(line.as_ref()).map_err(|altered| altered.to_string())?;
