@@ -314,6 +314,35 @@ fn a_sensor_without_any_reliability_counts_as_missing() {
     assert!(verdict.defects.iter().any(|d| d.kind == DefectKind::SensorMissing));
 }
 
+/// A plant without a spectrometer: whatever that sensor says or does not say, the verdict is that of the other one alone.
+#[test]
+fn a_sensor_of_weight_0_decides_nothing_and_is_not_missing() {
+    let (frame, spectrum) = readings();
+    let shape = || told(SHAPE, Some(0.97), 1.0, Defects::new());
+    let blood = Defect::new(DefectKind::BloodSpot, Severity::Critical, ZoneSet::default(), Score::ONE);
+    let colours = [
+        None,
+        Some(told(COLOUR, Some(0.02), 1.0, std::iter::once(blood).collect())),
+        Some(told(COLOUR, None, 0.0, Defects::new())),
+    ];
+    for colour in colours {
+        let mut inspector = inspector(Some(shape()), colour);
+        inspector.weights = SensorWeights::new(1.0, 0.0).unwrap();
+        let verdict = inspector.inspect(Some(&frame), Some(&spectrum)).verdict;
+        assert!((verdict.score.unwrap().value() - 0.97).abs() < 1e-12);
+        assert_eq!(verdict.defects, Defects::new());
+        assert_eq!((verdict.unseen.channels, verdict.unseen.sensors), (Score::ZERO, Score::ZERO));
+        assert_eq!((verdict.unseen.evidence, verdict.coverage), (Score::ZERO, Score::ONE));
+        assert!(verdict.grade > Grade::B, "{verdict:?}");
+    }
+    // A sensor that is asked for and silent is missing as before, and so is the only one that is asked for.
+    let mut inspector = inspector(None, Some(told(COLOUR, Some(0.99), 1.0, Defects::new())));
+    inspector.weights = SensorWeights::new(1.0, 0.0).unwrap();
+    let verdict = inspector.inspect(Some(&frame), Some(&spectrum)).verdict;
+    assert_eq!((verdict.grade, verdict.score), (Grade::Reject, None));
+    assert_eq!(verdict.defects.iter().filter(|defect| defect.kind == DefectKind::SensorMissing).count(), 1);
+}
+
 #[test]
 fn sensors_that_disagree_beyond_reason_are_named() {
     let (frame, spectrum) = readings();
@@ -694,9 +723,13 @@ fn a_full_list_of_defects_keeps_the_gravest_and_drops_the_least() {
 
 #[test]
 fn weights_that_are_no_weights_are_refused() {
-    for weight in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+    for weight in [-1.0, f64::NAN, f64::INFINITY] {
         assert!(Evidence::missing(weight).is_err() && SensorWeights::new(1.0, weight).is_err(), "{weight}");
+        assert!(SensorWeights::new(weight, 1.0).is_err(), "{weight}");
     }
+    assert!(Evidence::missing(0.0).is_err());
+    assert!(SensorWeights::new(0.0, 1.0).is_ok() && SensorWeights::new(1.0, 0.0).is_ok());
+    assert!(SensorWeights::new(0.0, 0.0).is_err());
     assert!(SensorWeights::new(f64::MAX, f64::MAX).is_err());
 }
 

@@ -59,6 +59,22 @@ mod tests {
     }
 
     #[test]
+    fn weights_may_be_0_if_one_is_positive() {
+        let mut profile = TofProfile::example();
+        profile.weights = TofWeights { volume: 0.0, height: 1.0, variation: 0.0, reflectance: 0.0 };
+        assert_eq!(profile.check(), Ok(()));
+        profile.weights.height = 0.0;
+        let refused = profile.check().unwrap_err().to_string();
+        assert_eq!(refused, "tof.weights (their sum) is 0: expected a positive number below 1e12");
+        let mut profile = SpectralProfile::example();
+        profile.weights = SpectralWeights { freshness: 0.0, fat: 0.0, oxidation: 0.0, uniformity: 0.0, color: 1.0 };
+        assert_eq!(profile.check(), Ok(()));
+        profile.weights = SpectralWeights { uniformity: 1.0, color: 0.0, ..profile.weights };
+        let refused = profile.check().unwrap_err().to_string();
+        assert!(refused.starts_with("spectral.weights (their sum without uniformity) is 0"), "{refused}");
+    }
+
+    #[test]
     fn a_wrong_number_is_named_with_its_value_and_what_is_expected() {
         let mut profile = TofProfile::example();
         profile.u_systematic_mm = -1.0;
@@ -69,6 +85,12 @@ mod tests {
         let mut profile = TofProfile::example();
         profile.tray.rows = [3, 8];
         assert!(profile.check().unwrap_err().to_string().starts_with("tof.tray.rows is 8"));
+        let mut profile = TofProfile::example();
+        profile.weights.height = -0.1;
+        assert_eq!(
+            profile.check().unwrap_err().to_string(),
+            "tof.weights.height is -0.1: expected a number from 0 to 1e12"
+        );
         let mut profile = SpectralProfile::example();
         profile.oxidation = Desirability::Smaller { at: 0.3, width: 0.0 };
         assert_eq!(profile.check().unwrap_err().to_string(), "spectral.oxidation: width 0 is not a positive number");

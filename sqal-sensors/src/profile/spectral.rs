@@ -47,6 +47,9 @@ pub struct ColorTarget {
 }
 
 /// What each part counts in the spectral quality score.
+///
+/// A weight of 0 leaves a part out: it is not in the score, and its absence lowers no coverage. At least one weight of a part that a single reading
+/// can give (all but the uniformity) is positive. Defects are found whatever the weights are.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
@@ -150,11 +153,13 @@ impl SpectralProfile {
         number("spectral.max_heme", self.max_heme, POSITIVE)?;
         number("spectral.shot_noise", self.shot_noise, POSITIVE)?;
         number("spectral.read_noise", self.read_noise, NOT_NEGATIVE)?;
-        number("spectral.weights.freshness", self.weights.freshness, POSITIVE)?;
-        number("spectral.weights.fat", self.weights.fat, POSITIVE)?;
-        number("spectral.weights.oxidation", self.weights.oxidation, POSITIVE)?;
-        number("spectral.weights.uniformity", self.weights.uniformity, NOT_NEGATIVE)?;
-        number("spectral.weights.color", self.weights.color, NOT_NEGATIVE)
+        let SpectralWeights { freshness, fat, oxidation, uniformity, color } = self.weights;
+        number("spectral.weights.freshness", freshness, NOT_NEGATIVE)?;
+        number("spectral.weights.fat", fat, NOT_NEGATIVE)?;
+        number("spectral.weights.oxidation", oxidation, NOT_NEGATIVE)?;
+        number("spectral.weights.uniformity", uniformity, NOT_NEGATIVE)?;
+        number("spectral.weights.color", color, NOT_NEGATIVE)?;
+        number("spectral.weights (their sum without uniformity)", freshness + fat + oxidation + color, POSITIVE)
     }
 
     /// A complete profile of an imagined product at an imagined station, with a white reference.

@@ -74,6 +74,9 @@ pub struct NoiseModel {
 }
 
 /// What each part counts in the three-dimensional quality score.
+///
+/// A weight of 0 leaves a part out: it is not in the score, its absence lowers no coverage, and its specification is not used. At least one weight
+/// is positive. Defects are found whatever the weights are.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
@@ -222,10 +225,12 @@ impl TofProfile {
         specification("tof.height_mm", &self.height_mm)?;
         specification("tof.variation_mm", &self.variation_mm)?;
         specification("tof.reflectance_percent", &self.reflectance_percent)?;
-        number("tof.weights.volume", self.weights.volume, POSITIVE)?;
-        number("tof.weights.height", self.weights.height, POSITIVE)?;
-        number("tof.weights.variation", self.weights.variation, POSITIVE)?;
-        number("tof.weights.reflectance", self.weights.reflectance, POSITIVE)
+        let TofWeights { volume, height, variation, reflectance } = self.weights;
+        number("tof.weights.volume", volume, NOT_NEGATIVE)?;
+        number("tof.weights.height", height, NOT_NEGATIVE)?;
+        number("tof.weights.variation", variation, NOT_NEGATIVE)?;
+        number("tof.weights.reflectance", reflectance, NOT_NEGATIVE)?;
+        number("tof.weights (their sum)", volume + height + variation + reflectance, POSITIVE)
     }
 
     /// A complete profile of an imagined product: a 90 x 70 mm tray, 150 mm below the sensor, to be filled 20 mm high.
