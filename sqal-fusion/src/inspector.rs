@@ -3,8 +3,9 @@
 use core::cmp::Ordering;
 
 use sqal_core::{
-    Analyzer, Assessment, CalibratedConfidence, Defect, DefectKind, Defects, Inspection, Instrument, Measured, Reasons,
-    Score, Severity, SpectralFindings, Spectrum, TofFindings, TofFrame, Unseen, Verdict, ZoneSet, gravest_first,
+    Analyzer, Assessment, CalibratedConfidence, Defect, DefectKind, Defects, GradeScale, Inspection, Instrument,
+    Measured, Reasons, Score, Severity, SpectralFindings, Spectrum, TofFindings, TofFrame, Unseen, Verdict, ZoneSet,
+    gravest_first,
 };
 
 use crate::calibration::Calibration;
@@ -100,6 +101,22 @@ where
     S: Analyzer<Reading = Spectrum, Findings = SpectralFindings>,
     R: FusionRule<Evidence = Evidence, Fused = Fused>,
 {
+    /// An inspector in which one scale grades the verdict and the score of each sensor alone, whatever scale their profiles name.
+    ///
+    /// Everything else is the default: equal weights, the guard of [`Decision::default`], no calibration of the confidence. The fields are public; what
+    /// differs is set afterwards.
+    #[must_use]
+    pub fn new(tof: T, spectral: S, rule: R, scale: GradeScale) -> Self {
+        Self {
+            tof: tof.graded_by(scale),
+            spectral: spectral.graded_by(scale),
+            rule,
+            decision: Decision { scale, ..Decision::default() },
+            weights: SensorWeights::default(),
+            calibration: Calibration::NONE,
+        }
+    }
+
     /// Inspects one product; a reading that is not there is `None`.
     pub fn inspect(&self, frame: Option<&TofFrame>, spectrum: Option<&Spectrum>) -> Inspection {
         let tof = frame.and_then(|frame| self.tof.analyze(frame).ok());

@@ -4,8 +4,9 @@
 
 use proptest::prelude::*;
 use sqal_core::{
-    AnalysisError, Analyzer, Assessment, Cap, Defect, DefectKind, Defects, Exponent, Flags, Grade, Instrument,
-    MAX_TERMS, Measured, RuleKind, Score, Severity, SpectralFindings, Spectrum, TofFindings, TofFrame, Unseen, ZoneSet,
+    AnalysisError, Analyzer, Assessment, Cap, Defect, DefectKind, Defects, Exponent, Flags, Grade, GradeScale,
+    Instrument, MAX_TERMS, Measured, RuleKind, Score, Severity, SpectralFindings, Spectrum, TofFindings, TofFrame,
+    Unseen, ZoneSet,
 };
 use sqal_fusion::calibration::Calibration;
 use sqal_fusion::{
@@ -312,6 +313,36 @@ fn a_sensor_without_any_reliability_counts_as_missing() {
     assert!((verdict.score.unwrap().value() - 0.99).abs() < 1e-12);
     assert_eq!(verdict.grade, Grade::B);
     assert!(verdict.defects.iter().any(|d| d.kind == DefectKind::SensorMissing));
+}
+
+/// An analyser that grades the score that it is told by the scale that it is given.
+struct Graded(Assessment<TofFindings>, GradeScale);
+
+impl Analyzer for Graded {
+    type Reading = TofFrame;
+    type Findings = TofFindings;
+
+    fn analyze(&self, _: &TofFrame) -> Result<Assessment<TofFindings>, AnalysisError> {
+        let grade = self.0.score.map(|score| self.1.grade_of(Score::nearest(score.value())));
+        Ok(Assessment { grade, ..self.0.clone() })
+    }
+
+    fn graded_by(self, scale: GradeScale) -> Self {
+        Self(self.0, scale)
+    }
+}
+
+#[test]
+fn one_scale_grades_the_verdict_and_each_sensor() {
+    let (frame, spectrum) = readings();
+    let scale = GradeScale::new(0.9, 0.6, 0.4, 0.2).unwrap();
+    let shape = Graded(told(SHAPE, Some(0.65), 1.0, Defects::new()), GradeScale::default());
+    let colour = Told(Some(told(COLOUR, Some(0.65), 1.0, Defects::new())), std::marker::PhantomData);
+    let inspector = Inspector::new(shape, colour, PowerMeanRule::default(), scale);
+    assert_eq!((inspector.decision.scale, inspector.weights), (scale, SensorWeights::default()));
+    let inspection = inspector.inspect(Some(&frame), Some(&spectrum));
+    assert_eq!(inspection.tof.unwrap().grade, Some(Grade::A));
+    assert_eq!(inspection.verdict.point_grade, Some(Grade::A));
 }
 
 /// A plant without a spectrometer: whatever that sensor says or does not say, the verdict is that of the other one alone.

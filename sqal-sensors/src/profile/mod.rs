@@ -30,6 +30,20 @@ pub enum InvalidProfile {
         /// What is wrong with it.
         source: NotADesirability,
     },
+    /// A field is given that means nothing without another one.
+    #[error("{field} is given, and {needs} is not")]
+    Incomplete {
+        /// The field that is given.
+        field: &'static str,
+        /// What it needs.
+        needs: &'static str,
+    },
+    /// A sensor's profile has another scale of grades than the profile that it belongs to.
+    #[error("{field} is not the profile's scale: leave it out, or give the same numbers")]
+    Scale {
+        /// The field's path.
+        field: &'static str,
+    },
 }
 
 pub(crate) const POSITIVE: &str = "a positive number below 1e12";
@@ -41,6 +55,10 @@ const LARGEST: f64 = 1e12;
 pub(crate) fn number(field: &'static str, value: f64, expected: &'static str) -> Result<(), InvalidProfile> {
     let right = value < LARGEST && (value > 0.0 || value == 0.0 && expected == NOT_NEGATIVE);
     if right { Ok(()) } else { Err(InvalidProfile::Number { field, value, expected }) }
+}
+
+fn needed(field: &'static str, given: bool, needs: &'static str, there: bool) -> Result<(), InvalidProfile> {
+    if given && !there { Err(InvalidProfile::Incomplete { field, needs }) } else { Ok(()) }
 }
 
 fn specification(field: &'static str, desirability: &Desirability) -> Result<(), InvalidProfile> {
@@ -74,6 +92,62 @@ mod tests {
         assert!(refused.starts_with("spectral.weights (their sum without uniformity) is 0"), "{refused}");
     }
 
+    /// A product without blood pigment and without a colour of fat: what is left is its colour.
+    fn without_indices() -> SpectralProfile {
+        SpectralProfile {
+            anchors: None,
+            oxidation: None,
+            carotenoid: None,
+            heme: None,
+            max_oxidation: None,
+            max_heme: None,
+            weights: SpectralWeights { freshness: 0.0, fat: 0.0, oxidation: 0.0, uniformity: 0.0, color: 1.0 },
+            ..SpectralProfile::example()
+        }
+    }
+
+    #[test]
+    fn indices_may_be_left_out_and_what_needs_one_names_it() {
+        assert_eq!(without_indices().check(), Ok(()));
+        let refused = |profile: SpectralProfile| profile.check().unwrap_err().to_string();
+        let mut profile = without_indices();
+        profile.max_oxidation = Some(0.6);
+        assert_eq!(refused(profile), "spectral.max_oxidation is given, and spectral.anchors is not");
+        let mut profile = without_indices();
+        profile.oxidation = SpectralProfile::example().oxidation;
+        assert_eq!(refused(profile), "spectral.oxidation is given, and spectral.anchors is not");
+        let mut profile = without_indices();
+        profile.weights.oxidation = 0.2;
+        assert_eq!(refused(profile), "spectral.weights.oxidation is given, and spectral.anchors is not");
+        let mut profile = SpectralProfile { lightness: None, ..without_indices() };
+        profile.weights.fat = 0.2;
+        assert!(refused(profile).starts_with("spectral.weights.fat is given, and "));
+        let mut profile = SpectralProfile { color_target: None, ..without_indices() };
+        profile.weights.freshness = 0.2;
+        assert!(refused(profile).starts_with("spectral.weights.freshness is given, and "));
+    }
+
+    /// The hash of a profile is over its text: an index that is given is written as it was before it could be left out.
+    #[cfg(feature = "serde")]
+    #[test]
+    fn what_is_given_is_written_as_before_and_what_is_absent_or_null_is_left_out() {
+        let text = serde_json::to_string(&SpectralProfile::example()).unwrap();
+        let order = [
+            r#""lightness":{"larger":{"at":60.0,"width":3.0}},"anchors":{"oxidation_fresh":0.03,"oxidation_full":0.55,"measured":true},"#,
+            r#""oxidation":{"smaller":{"at":0.45,"width":0.12}},"carotenoid":{"target":{"lo":0.02,"hi":0.2,"width":0.02}},"#,
+            r#""heme":{"smaller":{"at":0.5,"width":0.08}},"max_oxidation":0.6,"max_heme":0.55,"shot_noise":0.004,"#,
+        ];
+        assert!(text.contains(&order.concat()), "{text}");
+        assert!(text.ends_with(r#""scale":{"a_plus":0.95,"a":0.85,"b":0.7,"c":0.5}}"#), "{text}");
+        let left_out = without_indices();
+        let mut value = serde_json::to_value(&left_out).unwrap();
+        assert_eq!(serde_json::from_value::<SpectralProfile>(value.clone()).unwrap(), left_out);
+        for key in ["anchors", "oxidation", "carotenoid", "heme", "max_oxidation", "max_heme"] {
+            value.as_object_mut().unwrap().remove(key);
+        }
+        assert_eq!(serde_json::from_value::<SpectralProfile>(value).unwrap(), left_out);
+    }
+
     #[test]
     fn a_wrong_number_is_named_with_its_value_and_what_is_expected() {
         let mut profile = TofProfile::example();
@@ -92,7 +166,7 @@ mod tests {
             "tof.weights.height is -0.1: expected a number from 0 to 1e12"
         );
         let mut profile = SpectralProfile::example();
-        profile.oxidation = Desirability::Smaller { at: 0.3, width: 0.0 };
+        profile.oxidation = Some(Desirability::Smaller { at: 0.3, width: 0.0 });
         assert_eq!(profile.check().unwrap_err().to_string(), "spectral.oxidation: width 0 is not a positive number");
     }
 }

@@ -36,23 +36,25 @@ pub enum HeightReference {
     None,
 }
 
-/// The tray, as the sensor sees it.
+/// The tray, or the place of a product that stands free, as the sensor sees it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
 pub struct Tray {
-    /// The inner area of the tray in mm²; `None` for a product that stands free, whose volume is then summed over what the zones see.
+    /// The inner area of the tray in mm²; `None` for a product that stands free without a tray, whose volume is then summed over what the zones see.
     pub area_mm2: Option<f64>,
     /// The standard uncertainty of the area in mm².
     pub u_area_mm2: f64,
-    /// The first and last row (0 to 7) that lie wholly within the tray.
+    /// The first and last row (0 to 7) that lie wholly within the tray; without a tray (`area_mm2` is `None`), that hold the zones in which the
+    /// product may stand, floor beside it included: `[0, 7]` if it may stand anywhere in view.
     pub rows: [u8; 2],
-    /// The first and last column (0 to 7) that lie wholly within the tray.
+    /// The first and last column (0 to 7) that lie wholly within the tray; without a tray (`area_mm2` is `None`), that hold the zones in which the
+    /// product may stand, floor beside it included: `[0, 7]` if it may stand anywhere in view.
     pub columns: [u8; 2],
 }
 
 impl Tray {
-    /// The zones of the tray.
+    /// The zones of the tray; without a tray, those in which the product may stand.
     #[must_use]
     pub fn zones(&self) -> ZoneSet {
         let within = |[first, last]: [u8; 2], k: usize| (usize::from(first)..=usize::from(last)).contains(&k);
@@ -155,8 +157,11 @@ pub struct TofProfile {
     pub reflectance_percent: Desirability,
     /// What each counts.
     pub weights: TofWeights,
-    /// The score each grade begins at.
-    pub scale: GradeScale,
+    /// The score at which each grade of this sensor alone begins; if `None`, the scale of the whole profile, which the sensor's own must equal.
+    ///
+    /// An analyser that belongs to no whole profile then grades by [`GradeScale::default`].
+    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Option::is_none"))]
+    pub scale: Option<GradeScale>,
 }
 
 impl TofProfile {
@@ -263,7 +268,7 @@ impl TofProfile {
             variation_mm: Desirability::Smaller { at: 3.5, width: 0.6 },
             reflectance_percent: Desirability::Target { lo: 25.0, hi: 65.0, width: 5.0 },
             weights: TofWeights { volume: 0.35, height: 0.20, variation: 0.25, reflectance: 0.20 },
-            scale: GradeScale::default(),
+            scale: Some(GradeScale::default()),
         }
     }
 }

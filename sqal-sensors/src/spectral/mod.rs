@@ -11,8 +11,8 @@ mod reflectance;
 mod traced;
 
 use sqal_core::{
-    AdcStatus, AnalysisError, Analyzer, Assessment, Channel, Flag, Flags, Measured, Score, SpectralFindings, Spectrum,
-    Unseen,
+    AdcStatus, AnalysisError, Analyzer, Assessment, Channel, Flag, Flags, GradeScale, Measured, Score,
+    SpectralFindings, Spectrum, Unseen,
 };
 
 pub use color::{ColorCalibration, ColorFit, NotFitted, ciede2000, lab, tristimulus, yellowness_e313};
@@ -29,6 +29,7 @@ use traced::{Traced, join};
 #[derive(Clone, Debug)]
 pub struct SpectralAnalyzer {
     profile: SpectralProfile,
+    scale: GradeScale,
 }
 
 impl SpectralAnalyzer {
@@ -38,7 +39,8 @@ impl SpectralAnalyzer {
     ///
     /// [`InvalidProfile`] names the first field that is wrong.
     pub fn new(profile: SpectralProfile) -> Result<Self, InvalidProfile> {
-        profile.check().map(|()| Self { profile })
+        let scale = profile.scale.unwrap_or_default();
+        profile.check().map(|()| Self { profile, scale })
     }
 
     /// The profile.
@@ -51,6 +53,10 @@ impl SpectralAnalyzer {
 impl Analyzer for SpectralAnalyzer {
     type Reading = Spectrum;
     type Findings = SpectralFindings;
+
+    fn graded_by(self, scale: GradeScale) -> Self {
+        Self { scale, ..self }
+    }
 
     fn analyze(&self, spectrum: &Spectrum) -> Result<Assessment<SpectralFindings>, AnalysisError> {
         let profile = &self.profile;
@@ -114,7 +120,7 @@ impl Analyzer for SpectralAnalyzer {
             (weights.color, likeness),
         ]);
         let joined = joined.and_then(|(score, coverage)| Some((score.measured()?, coverage)));
-        let judged = judged(joined, &defects, &profile.scale);
+        let judged = judged(joined, &defects, &self.scale);
         let seen = bands
             .iter()
             .filter(|band| basic[band.index()].is_some() && spectrum.counts(**band) >= LEAST_COUNTS)

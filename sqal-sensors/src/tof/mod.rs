@@ -32,6 +32,7 @@ use crate::{Desirability, InvalidProfile, TofProfile};
 #[derive(Clone, Debug)]
 pub struct TofAnalyzer {
     profile: TofProfile,
+    scale: GradeScale,
 }
 
 impl TofAnalyzer {
@@ -41,7 +42,8 @@ impl TofAnalyzer {
     ///
     /// [`InvalidProfile`] names the first field that is wrong.
     pub fn new(profile: TofProfile) -> Result<Self, InvalidProfile> {
-        profile.check().map(|()| Self { profile })
+        let scale = profile.scale.unwrap_or_default();
+        profile.check().map(|()| Self { profile, scale })
     }
 
     /// The profile.
@@ -73,6 +75,10 @@ impl TofAnalyzer {
 impl Analyzer for TofAnalyzer {
     type Reading = TofFrame;
     type Findings = TofFindings;
+
+    fn graded_by(self, scale: GradeScale) -> Self {
+        Self { scale, ..self }
+    }
 
     fn analyze(&self, frame: &TofFrame) -> Result<Assessment<TofFindings>, AnalysisError> {
         self.judge(frame, None, Flags::default())
@@ -169,7 +175,7 @@ impl TofAnalyzer {
             ],
             0..2,
         );
-        let judged = judged(joined, &defects, &profile.scale);
+        let judged = judged(joined, &defects, &self.scale);
         Ok(Assessment {
             findings,
             score: judged.score,
