@@ -169,6 +169,28 @@ impl TofFrame {
         Ok(Self(reading))
     }
 
+    /// This frame with its zones in other places: `from` names for each zone (0 to 63) the zone whose values it takes.
+    ///
+    /// # Panics
+    ///
+    /// If `from` gives 64 or more.
+    #[must_use]
+    pub fn rearranged(&self, from: impl Fn(usize) -> usize) -> Self {
+        fn moved<T: Copy>(grid: &Grid<T>, from: &impl Fn(usize) -> usize) -> Grid<T> {
+            Grid::from_fn(|zone| grid[from(zone)])
+        }
+        let reading = &self.0;
+        // The same numbers in other places: what was checked stays checked.
+        Self(TofReading {
+            distance_mm: moved(&reading.distance_mm, &from),
+            reflectance_percent: moved(&reading.reflectance_percent, &from),
+            amplitude_kcps: moved(&reading.amplitude_kcps, &from),
+            sigma_mm: reading.sigma_mm.as_ref().map(|grid| moved(grid, &from)),
+            status: reading.status.as_ref().map(|grid| moved(grid, &from)),
+            distance_kind: reading.distance_kind,
+        })
+    }
+
     /// The numbers of the frame.
     #[must_use]
     pub const fn reading(&self) -> &TofReading {

@@ -1,8 +1,10 @@
 //! [`TofProfile`] and [`SpectralProfile`]: everything a plant must tune, and nothing that is physics.
 
+mod mount;
 mod spectral;
 mod tof;
 
+pub use mount::{InvalidRotation, Mount, Rotation};
 pub use spectral::{Anchors, ColorTarget, SpectralProfile, SpectralWeights, WhiteReference};
 pub use tof::{HeightReference, NoiseModel, TofProfile, TofWeights, Tray, U_SYSTEMATIC_UNCALIBRATED_MM};
 
@@ -69,6 +71,24 @@ fn specification(field: &'static str, desirability: &Desirability) -> Result<(),
 mod tests {
     use super::*;
     use std::string::ToString;
+
+    /// A profile without a mount keeps the text, and so the hash, that it had before there were mounts.
+    #[cfg(feature = "serde")]
+    #[test]
+    fn a_mount_is_written_only_where_there_is_one() {
+        let mut profile = TofProfile::example();
+        let text = serde_json::to_string(&profile).unwrap();
+        assert!(!text.contains("mount"), "{text}");
+        assert_eq!(serde_json::from_str::<TofProfile>(&text).unwrap(), profile);
+        profile.mount = Mount { rotation: Rotation::Clockwise270, mirrored: true };
+        let text = serde_json::to_string(&profile).unwrap();
+        assert!(text.contains(r#""mount":{"rotation":270,"mirrored":true}"#), "{text}");
+        assert_eq!(serde_json::from_str::<TofProfile>(&text).unwrap(), profile);
+        let partly = text.replace(r#","mirrored":true"#, "");
+        assert!(!serde_json::from_str::<TofProfile>(&partly).unwrap().mount.mirrored);
+        let refused = serde_json::from_str::<TofProfile>(&text.replace("270", "45")).unwrap_err().to_string();
+        assert!(refused.contains("expected 0, 90, 180 or 270 degrees"), "{refused}");
+    }
 
     #[test]
     fn the_examples_are_valid() {

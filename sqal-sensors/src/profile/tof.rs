@@ -2,7 +2,7 @@
 
 use sqal_core::{GradeScale, Grid, ZoneSet};
 
-use super::{InvalidProfile, NOT_NEGATIVE, POSITIVE, number, specification};
+use super::{InvalidProfile, Mount, NOT_NEGATIVE, POSITIVE, number, specification};
 use crate::Desirability;
 
 /// Where the tray's floor is.
@@ -18,7 +18,7 @@ pub enum HeightReference {
         /// Its standard uncertainty in mm.
         u_mm: f64,
     },
-    /// The mean of empty-tray frames, zone by zone.
+    /// The mean of empty-tray frames, zone by zone, in the mounted orientation (see [`Mount`]).
     Map {
         /// The perpendicular distance of the floor in mm, for each zone.
         distance_mm: Grid<f64>,
@@ -36,7 +36,7 @@ pub enum HeightReference {
     None,
 }
 
-/// The tray, or the place of a product that stands free, as the sensor sees it.
+/// The tray, or the place of a product that stands free, as the mounted sensor sees it (see [`Mount`]).
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
@@ -110,6 +110,9 @@ pub struct TofProfile {
     pub tray: Tray,
     /// Where its floor is.
     pub reference: HeightReference,
+    /// How the sensor is turned over it; not at all unless the profile says so.
+    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "super::mount::is_default"))]
+    pub mount: Mount,
     /// The standard uncertainty in mm that all distances share (offset, temperature).
     ///
     /// [`U_SYSTEMATIC_UNCALIBRATED_MM`] unless the profile says otherwise; 1 mm is usual after a calibration on site.
@@ -246,6 +249,7 @@ impl TofProfile {
         Self {
             tray: Tray { area_mm2: Some(6300.0), u_area_mm2: 30.0, rows: [2, 5], columns: [1, 6] },
             reference: HeightReference::Flat { distance_mm: 150.0, u_mm: 0.3 },
+            mount: Mount::default(),
             u_systematic_mm: 1.0,
             penetration_bias_mm: 0.0,
             u_penetration_mm: 0.0,

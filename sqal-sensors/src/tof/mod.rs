@@ -26,7 +26,7 @@ pub use pulses::{CnhLayout, Pulse, pulse};
 pub use uld::{UldError, decode_uld_frame};
 
 use crate::desirability::{Part, join, measured};
-use crate::{Desirability, InvalidProfile, TofProfile};
+use crate::{Desirability, InvalidProfile, Mount, TofProfile};
 
 /// Analyses frames of one product at one station.
 #[derive(Clone, Debug)]
@@ -67,7 +67,9 @@ impl TofAnalyzer {
         layout: CnhLayout,
     ) -> Result<Assessment<TofFindings>, AnalysisError> {
         let mut flags = Flags::default();
-        let seen = pulses::judge(histograms, layout, &self.profile, &mut flags);
+        let mut seen = pulses::judge(histograms, layout, &self.profile, &mut flags);
+        let mount = self.profile.mount;
+        (seen.doubtful, seen.dark) = (mount.zones(seen.doubtful), mount.zones(seen.dark));
         self.judge(frame, Some(&seen), flags)
     }
 }
@@ -86,7 +88,9 @@ impl Analyzer for TofAnalyzer {
 }
 
 impl TofAnalyzer {
-    /// All steps; inlined, so that a caller who has more of the processor's instructions at hand compiles them with these.
+    /// All steps; `frame` is as the sensor sent it, `pulses` in the mounted orientation.
+    ///
+    /// Inlined, so that a caller who has more of the processor's instructions at hand compiles them with these.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "instructions of the caller do not reach into a function of its own")]
     pub(crate) fn judge(
@@ -96,6 +100,13 @@ impl TofAnalyzer {
         mut flags: Flags,
     ) -> Result<Assessment<TofFindings>, AnalysisError> {
         let profile = &self.profile;
+        let turned;
+        let frame = if profile.mount == Mount::default() {
+            frame
+        } else {
+            turned = profile.mount.frame(frame);
+            &turned
+        };
         let tray = profile.tray.zones();
         let zones = validity::judge(frame, profile, pulses, &mut flags);
         if zones.valid.is_empty() {
