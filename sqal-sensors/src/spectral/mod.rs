@@ -7,6 +7,7 @@ mod dual;
 mod indices;
 mod outlier;
 mod positions;
+mod readout;
 mod reflectance;
 mod traced;
 
@@ -68,15 +69,23 @@ impl Analyzer for SpectralAnalyzer {
         if usable == 0 {
             return Err(AnalysisError::NothingUsable);
         }
-        let trusted = spectrum.adc_status() != AdcStatus::AnalogSaturation;
-        if !trusted {
+        let amplified = spectrum.adc_status() != AdcStatus::AnalogSaturation;
+        if !amplified {
             flags.insert(Flag::AnalogSaturation);
         }
+        let swapped = readout::has_swapped_bytes(spectrum);
+        if swapped {
+            flags.insert(Flag::BytesSwapped);
+        }
+        if readout::has_repeated_bands(spectrum) {
+            flags.insert(Flag::RepeatedBands);
+        }
+        let trusted = amplified && !swapped;
         if spectrum.adc_status() == AdcStatus::DigitalSaturation {
             // One clipped shot in an average leaves no trace in the counts.
             flags.insert(Flag::Saturated);
         }
-        // Analogue saturation makes every count too low: counts are shown, nothing is derived from them.
+        // Analogue saturation makes every count too low, and swapped bytes make them anything: counts are shown, nothing is derived from them.
         let untrusted = [None; 10];
         let reflectance = reflectance::against_white(if trusted { &basic } else { &untrusted }, profile, &mut flags);
         let target = profile.color_target.as_ref().map(|target| target.lab);
