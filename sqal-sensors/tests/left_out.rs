@@ -77,7 +77,7 @@ fn an_index_rests_on_the_parts_that_are_specified() {
     assert!((0.0..=1.0).contains(&fat.value()) && found.coverage == Score::ONE, "{found:?}");
     // More blood changes what is said of blood, and nothing here.
     let blood = SpectralProfile { heme: SpectralProfile::example().heme, ..yellow };
-    let both = analysed(blood.clone(), Scene { heme: 0.75, ..Scene::GOOD }).findings.fat_quality_index.unwrap();
+    let both = analysed(blood, Scene { heme: 0.75, ..Scene::GOOD }).findings.fat_quality_index.unwrap();
     assert!(both.value() < 0.5 && fat.value() > both.value(), "{fat:?} {both:?}");
 }
 
