@@ -25,7 +25,7 @@ impl Client {
     fn new(address: SocketAddr, path: &str) -> std::io::Result<Self> {
         let stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
-        let request = format!("GET {path} HTTP/1.1\r\nHost: line\r\n\r\n").into_bytes();
+        let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").into_bytes();
         Ok(Self { stream, request, answer: vec![0; 64 * 1024] })
     }
 

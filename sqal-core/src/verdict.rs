@@ -1,6 +1,6 @@
 //! [`Verdict`]: the decision on one product, with everything needed to defend it.
 
-use core::fmt;
+use core::fmt::{self, Write as _};
 
 use crate::{Assessment, Defects, Grade, Measured, Score, Severity, SpectralFindings, TofFindings, Unseen};
 
@@ -172,6 +172,9 @@ pub enum Language {
 }
 
 impl Verdict {
+    /// The standard uncertainty from which a score is not measurable: its 95 % interval is as wide as the scale from 0 to 1.
+    pub const NOT_MEASURABLE_U: f64 = 0.25;
+
     /// The fail-safe verdict: nothing was measured, so nothing is sold.
     #[must_use]
     pub const fn unmeasured(defects: Defects) -> Self {
@@ -229,6 +232,63 @@ pub struct Explanation<'a> {
     language: Language,
 }
 
+/// A number with a fixed count of decimals and the decimal sign of a language.
+struct Decimal(f64, usize, Language);
+
+impl fmt::Display for Decimal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(value, digits, language) = *self;
+        match language {
+            Language::English => write!(f, "{value:.digits$}"),
+            Language::French => write!(DecimalComma(f), "{value:.digits$}"),
+        }
+    }
+}
+
+/// A writer that turns the decimal point of a number into a comma.
+struct DecimalComma<'a, 'b>(&'a mut fmt::Formatter<'b>);
+
+impl fmt::Write for DecimalComma<'_, '_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for (k, part) in text.split('.').enumerate() {
+            if k > 0 {
+                self.0.write_str(",")?;
+            }
+            self.0.write_str(part)?;
+        }
+        Ok(())
+    }
+}
+
+/// A score with its standard uncertainty, or that it is not measurable.
+struct ScoreText(Measured, Language);
+
+impl fmt::Display for ScoreText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(score, language) = *self;
+        if score.u() >= Verdict::NOT_MEASURABLE_U {
+            return f.write_str(match language {
+                Language::English => "not measurable",
+                Language::French => "non mesurable",
+            });
+        }
+        write!(f, "{} ± {}", Decimal(score.value(), 3, language), Decimal(score.u(), 3, language))
+    }
+}
+
+/// A probability in whole percent; rounding never turns it into certainty.
+struct Chance(Score);
+
+impl fmt::Display for Chance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.get() {
+            p if p >= 0.995 => f.write_str(">\u{a0}99\u{a0}%"),
+            p if p < 0.005 => f.write_str("<\u{a0}1\u{a0}%"),
+            p => write!(f, "{:.0}\u{a0}%", p * 100.0),
+        }
+    }
+}
+
 impl fmt::Display for Explanation<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let v = self.verdict;
@@ -245,13 +305,13 @@ impl fmt::Display for Explanation<'_> {
         if v.cap == Cap::Unmeasured {
             self.what_was_unseen(f)?;
         }
-        write!(f, "{} {:.3} ± {:.3}", tell("fused score", "note fusionnée"), score.value(), score.u())?;
+        write!(f, "{} {}", tell("fused score", "note fusionnée"), ScoreText(score, self.language))?;
         if let Some(rule) = v.reasons.rule.name(self.language) {
             write!(f, " ({rule})")?;
         }
         for (name, part) in [(tell("shape", "forme"), v.tof_score), (tell("colour", "couleur"), v.spectral_score)] {
             match part {
-                Some(part) => write!(f, ", {name} {:.3} ± {:.3}", part.value(), part.u())?,
+                Some(part) => write!(f, ", {name} {}", ScoreText(part, self.language))?,
                 None => write!(f, ", {name} {}", tell("missing", "absente"))?,
             }
         }
@@ -266,7 +326,7 @@ impl fmt::Display for Explanation<'_> {
             )?,
             Cap::Coverage => write!(
                 f,
-                "{} {:.0} %{} {point}",
+                "{} {:.0}\u{a0}%{} {point}",
                 tell("; only", " ; seulement"),
                 v.coverage.get() * 100.0,
                 tell(
@@ -299,9 +359,9 @@ impl fmt::Display for Explanation<'_> {
         }
         write!(
             f,
-            "{} {:.0} %.",
+            "{} {}.",
             tell("; probability of conforming", " ; probabilité de conformité"),
-            v.conformity_probability.get() * 100.0
+            Chance(v.conformity_probability)
         )
     }
 }
@@ -329,16 +389,20 @@ impl Explanation<'_> {
                     tell("an uncertainty of at most", "une incertitude d'au plus"),
                 );
                 let begin = tell("; ", " ; ");
+                let number = |x: f64| Decimal(x, 3, self.language);
                 match (next.score, next.u) {
                     (Some(least), Some(most)) => write!(
                         f,
-                        "{begin}{} {would} {score} {:.3}, {} {u} {most:.3}",
+                        "{begin}{} {would} {score} {}, {} {u} {}",
                         next.grade,
-                        least.get(),
-                        tell("or", "ou")
+                        number(least.get()),
+                        tell("or", "ou"),
+                        number(most)
                     )?,
-                    (Some(least), None) => write!(f, "{begin}{} {would} {score} {:.3}", next.grade, least.get())?,
-                    (None, Some(most)) => write!(f, "{begin}{} {would} {u} {most:.3}", next.grade)?,
+                    (Some(least), None) => {
+                        write!(f, "{begin}{} {would} {score} {}", next.grade, number(least.get()))?;
+                    }
+                    (None, Some(most)) => write!(f, "{begin}{} {would} {u} {}", next.grade, number(most))?,
                     (None, None) => {}
                 }
             }
@@ -366,7 +430,7 @@ impl Explanation<'_> {
         ];
         let mut before = tell(": unseen ", " : non vu ");
         for (share, what) in shares.into_iter().filter(|(share, _)| *share > Score::ZERO) {
-            write!(f, "{before}{:.0} % {what}", share.get() * 100.0)?;
+            write!(f, "{before}{:.0}\u{a0}% {what}", share.get() * 100.0)?;
             before = ", ";
         }
         f.write_str("; ")
@@ -423,13 +487,13 @@ mod tests {
             text(&verdict(), Language::English),
             "B: fused score 0.890 ± 0.021 (harmonic mean), shape 0.880 ± 0.030, colour missing; the score alone gives A, but \
              that is not certain enough; A would take a score of at least 0.912, or an uncertainty of at most 0.004; the shape \
-             costs most; probability of conforming 97 %."
+             costs most; probability of conforming 97\u{a0}%."
         );
         assert_eq!(
             text(&verdict(), Language::French),
-            "B : note fusionnée 0.890 ± 0.021 (moyenne harmonique), forme 0.880 ± 0.030, couleur absente ; la note seule donne \
-             A, mais ce n'est pas assez certain ; A demanderait une note d'au moins 0.912, ou une incertitude d'au plus 0.004 ; \
-             la forme coûte le plus ; probabilité de conformité 97 %."
+            "B : note fusionnée 0,890 ± 0,021 (moyenne harmonique), forme 0,880 ± 0,030, couleur absente ; la note seule donne \
+             A, mais ce n'est pas assez certain ; A demanderait une note d'au moins 0,912, ou une incertitude d'au plus 0,004 ; \
+             la forme coûte le plus ; probabilité de conformité 97\u{a0}%."
         );
     }
 
@@ -442,12 +506,13 @@ mod tests {
         };
         assert_eq!(
             capped(Cap::Coverage, Language::English),
-            "B: fused score 0.890 ± 0.021, shape 0.880 ± 0.030, colour missing; only 60 % of the evidence was there, the score \
-             alone gives A; with all of it the grade would be A; the colour costs most; probability of conforming 97 %."
+            "B: fused score 0.890 ± 0.021, shape 0.880 ± 0.030, colour missing; only 60\u{a0}% of the evidence was there, the \
+             score alone gives A; with all of it the grade would be A; the colour costs most; probability of conforming \
+             97\u{a0}%."
         );
         assert!(
             capped(Cap::Coverage, Language::French)
-                .contains("60 % des indices étaient là, la note seule donne A ; avec tous, le grade serait A")
+                .contains("60\u{a0}% des indices étaient là, la note seule donne A ; avec tous, le grade serait A")
         );
         for cap in [Cap::MajorDefect, Cap::CriticalDefect] {
             assert!(
@@ -459,6 +524,70 @@ mod tests {
                     .contains("un défaut la retient ; sans lui, le grade serait A ; la couleur")
             );
         }
+    }
+
+    #[test]
+    fn a_chance_is_rounded_and_never_certain() {
+        let told = |p: f64, language| {
+            let text = text(&Verdict { conformity_probability: Score::nearest(p), ..verdict() }, language);
+            text.rsplit(' ').next().unwrap_or_default().to_string()
+        };
+        for language in [Language::English, Language::French] {
+            for (p, shown) in
+                [(0.928, "93"), (0.9949, "99"), (0.995, ">\u{a0}99"), (0.999, ">\u{a0}99"), (1.0, ">\u{a0}99")]
+            {
+                assert_eq!(told(p, language), alloc::format!("{shown}\u{a0}%."), "{p}");
+            }
+            assert_eq!(told(0.0049, language), "<\u{a0}1\u{a0}%.");
+            assert_eq!(told(0.02, language), "2\u{a0}%.");
+        }
+    }
+
+    /// Every number of a sentence has the decimal sign of its language, whatever the verdict.
+    #[test]
+    fn no_french_sentence_has_a_decimal_point_and_no_english_one_a_decimal_comma() {
+        let near_digit = |text: &str, sign: char| {
+            let characters: alloc::vec::Vec<char> = text.chars().collect();
+            characters.windows(3).any(|w| w[1] == sign && w[0].is_ascii_digit() && w[2].is_ascii_digit())
+        };
+        for k in 0..=100_u32 {
+            let part = f64::from(k) / 100.0;
+            for cap in [Cap::None, Cap::Guard, Cap::Coverage, Cap::MajorDefect, Cap::CriticalDefect] {
+                let next =
+                    Some(Alternative { grade: Grade::A, score: Some(Score::nearest(part)), u: Some(part / 7.0) });
+                let reasons = Reasons { rule: RuleKind::PowerMean, weakest: Some(Instrument::Spectral), next };
+                let verdict = Verdict {
+                    score: Measured::new(part, part / 3.0).ok(),
+                    spectral_score: Measured::new(1.0 - part, 0.01).ok(),
+                    coverage: Score::nearest(part),
+                    cap,
+                    reasons,
+                    ..verdict()
+                };
+                let (english, french) = (text(&verdict, Language::English), text(&verdict, Language::French));
+                assert!(!near_digit(&english, ',') && near_digit(&english, '.'), "{english}");
+                assert!(!near_digit(&french, '.') && near_digit(&french, ','), "{french}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_score_whose_interval_covers_the_scale_is_not_shown_as_a_number() {
+        let blind =
+            Verdict { score: Measured::new(0.04, 0.5).ok(), tof_score: Measured::new(0.5, 1e150).ok(), ..verdict() };
+        let english = text(&blind, Language::English);
+        assert!(
+            english.starts_with("B: fused score not measurable (harmonic mean), shape not measurable, colour"),
+            "{english}"
+        );
+        let french = text(&blind, Language::French);
+        assert!(
+            french.starts_with("B : note fusionnée non mesurable (moyenne harmonique), forme non mesurable, couleur"),
+            "{french}"
+        );
+        let just = |u| text(&Verdict { score: Measured::new(0.5, u).ok(), ..verdict() }, Language::English);
+        assert!(just(0.249).contains("fused score 0.500 ± 0.249"));
+        assert!(just(Verdict::NOT_MEASURABLE_U).contains("fused score not measurable"));
     }
 
     #[test]
@@ -515,12 +644,11 @@ mod tests {
         let unseen = Unseen { area: Score::ONE, window: half, evidence: Score::nearest(0.9), ..Unseen::NOTHING };
         let unmeasured = Verdict { grade: Grade::Reject, cap: Cap::Unmeasured, unseen, ..verdict() };
         let english = text(&unmeasured, Language::English);
-        let begin =
-            "REJECT: not measured: unseen 100 % of the tray's shape, 50 % of the window, 90 % of the evidence; ";
+        let begin = "REJECT: not measured: unseen 100\u{a0}% of the tray's shape, 50\u{a0}% of the window, 90\u{a0}% of the evidence; ";
         assert!(english.starts_with(begin), "{english}");
         let french = text(&unmeasured, Language::French);
         assert!(
-            french.starts_with("REJET : non mesuré : non vu 100 % de la forme de la barquette, 50 % de"),
+            french.starts_with("REJET : non mesuré : non vu 100\u{a0}% de la forme de la barquette, 50\u{a0}% de"),
             "{french}"
         );
         assert_eq!(unmeasured.conformity_at_worst(), Score::ZERO);

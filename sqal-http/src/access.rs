@@ -6,11 +6,14 @@ use std::str::FromStr;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use axum::http::{HeaderMap, header};
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 use sha2::{Digest, Sha256};
 use sqal_core::{DeviceId, Name, Timestamp};
 
 use crate::Problem;
+use crate::browser_session::{self, RandomnessError, Session, SessionKey, Sessions};
+use crate::weak_tokens::is_weak;
 
 /// The name of somebody who has a token, for the log and for quotas.
 pub type Holder = Name<64>;
@@ -81,6 +84,14 @@ impl TokenHash {
     pub fn of(token: &str) -> Self {
         Self(Sha256::digest(token.as_bytes()).into())
     }
+
+    pub(crate) const fn of_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    pub(crate) const fn bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
 }
 
 impl FromStr for TokenHash {
@@ -137,8 +148,15 @@ pub struct Token {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TokenFile {
-    /// The tokens.
+    /// The tokens. An empty list shuts every caller out; a key with nothing behind it is refused, for a file that is being written has that, too.
+    #[serde(deserialize_with = "list_of_tokens")]
     pub tokens: Vec<Token>,
+}
+
+fn list_of_tokens<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Token>, D::Error> {
+    let tokens = Option::<Vec<Token>>::deserialize(deserializer)?;
+    tokens
+        .ok_or_else(|| D::Error::custom("there is nothing behind tokens: (an empty list, [], shuts every caller out)"))
 }
 
 /// Tokens that cannot be used together.
@@ -156,6 +174,9 @@ pub enum NotTokens {
         /// The other.
         second: String,
     },
+    /// A token that strangers try first.
+    #[error("the token of {0} is one that everybody guesses first; `sqal token` makes one that cannot be guessed")]
+    Weak(String),
 }
 
 /// Who calls.
@@ -163,8 +184,15 @@ pub enum NotTokens {
 pub enum Caller {
     /// Whoever can reach a server that asks nobody.
     Anybody,
-    /// The holder of a token.
-    Known(Holder, Grant),
+    /// The holder of a token; or a caller for whom the host application vouches, without a credential.
+    Known(Holder, Grant, Option<Credential>),
+}
+
+/// By what a caller is known: the hash of its token, and the session of a browser that has shown the token before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Credential {
+    token: TokenHash,
+    session: Option<Session>,
 }
 
 impl Caller {
@@ -174,8 +202,8 @@ impl Caller {
         match (self, who) {
             (Self::Anybody, _)
             | (_, Who::Anybody)
-            | (Self::Known(_, Grant::Device(_) | Grant::Gateway), Who::Device) => true,
-            (Self::Known(_, Grant::Role(role)), Who::Person(least)) => *role >= least,
+            | (Self::Known(_, Grant::Device(_) | Grant::Gateway, _), Who::Device) => true,
+            (Self::Known(_, Grant::Role(role), _), Who::Person(least)) => *role >= least,
             _ => false,
         }
     }
@@ -185,17 +213,30 @@ impl Caller {
     pub const fn holder(&self) -> Option<Holder> {
         match self {
             Self::Anybody => None,
-            Self::Known(name, _) => Some(*name),
+            Self::Known(name, ..) => Some(*name),
         }
+    }
+
+    /// The hash of the token by which it is known.
+    pub(crate) const fn token(&self) -> Option<TokenHash> {
+        match self {
+            Self::Known(_, _, Some(credential)) => Some(credential.token),
+            _ => None,
+        }
+    }
+
+    /// Whether it is a device or a gateway that is known by its token.
+    pub(crate) const fn is_a_device(&self) -> bool {
+        matches!(self, Self::Known(_, Grant::Device(_) | Grant::Gateway, _))
     }
 
     /// Whether it may hand in a sample of this device.
     #[must_use]
     pub fn speaks_for(&self, device: &DeviceId) -> bool {
         match self {
-            Self::Anybody | Self::Known(_, Grant::Gateway) => true,
-            Self::Known(_, Grant::Device(own)) => own == device,
-            Self::Known(_, Grant::Role(_)) => false,
+            Self::Anybody | Self::Known(_, Grant::Gateway, _) => true,
+            Self::Known(_, Grant::Device(own), _) => own == device,
+            Self::Known(_, Grant::Role(_), _) => false,
         }
     }
 }
@@ -205,7 +246,7 @@ impl fmt::Display for Caller {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Anybody => f.write_str("anybody"),
-            Self::Known(name, _) => write!(f, "{:?}", name.as_str()),
+            Self::Known(name, ..) => write!(f, "{:?}", name.as_str()),
         }
     }
 }
@@ -220,63 +261,107 @@ struct Known {
 type Table = HashMap<TokenHash, Known>;
 
 /// Who is let in: everybody, or the holders of tokens. Tokens may be replaced while connections are open.
-pub struct Access(Option<RwLock<Arc<Table>>>);
-
-/// The cookie in which a browser keeps its token: a page cannot put it into a header of every request.
-pub(crate) const COOKIE: &str = "sqal_token";
+pub struct Access {
+    known: Option<RwLock<Arc<Table>>>,
+    /// The sessions of browsers; none without tokens, and none without random numbers.
+    sessions: Option<Sessions>,
+}
 
 impl Access {
     /// Everybody may do everything: for a server that only its own machine reaches.
     #[must_use]
     pub const fn open() -> Self {
-        Self(None)
+        Self { known: None, sessions: None }
     }
 
-    /// Only holders of these tokens.
+    /// Only holders of these tokens. The sessions of browsers are of this process, unless [`with_session_key`](Self::with_session_key) gives it a key that is
+    /// kept.
     ///
     /// # Errors
     ///
     /// [`NotTokens`] if they cannot be used together.
     pub fn of(tokens: TokenFile) -> Result<Self, NotTokens> {
         let table = table(tokens)?;
-        if table.is_empty() { Err(NotTokens::Empty) } else { Ok(Self(Some(RwLock::new(Arc::new(table))))) }
+        if table.is_empty() {
+            return Err(NotTokens::Empty);
+        }
+        let sessions = SessionKey::random().ok().map(Sessions::new);
+        Ok(Self { known: Some(RwLock::new(Arc::new(table))), sessions })
+    }
+
+    /// The same tokens with a key for the sessions of browsers: servers with the same key know the same sessions, and one that is kept in a file outlives a
+    /// restart.
+    #[must_use]
+    pub fn with_session_key(self, key: SessionKey) -> Self {
+        Self { sessions: Some(Sessions::new(key)), ..self }
     }
 
     /// Whether everybody is let in.
     #[must_use]
     pub const fn is_open(&self) -> bool {
-        self.0.is_none()
+        self.known.is_none()
     }
 
-    /// Other tokens from now on, none too. Connections of holders who still have one by the same name for the same stay open; the others are closed within
-    /// 20 seconds. An open server stays open.
+    /// Other tokens from now on, none too. Connections and event streams that were opened with a token that is still there stay open; the others are closed
+    /// within 20 seconds, also where the same holder has another token now. An open server stays open.
     ///
     /// # Errors
     ///
     /// [`NotTokens`]; nothing has changed then.
     pub fn replace(&self, tokens: TokenFile) -> Result<(), NotTokens> {
         let new = Arc::new(table(tokens)?);
-        if let Some(known) = &self.0 {
+        if let Some(known) = &self.known {
             *known.write().unwrap_or_else(PoisonError::into_inner) = new;
         }
         Ok(())
     }
 
     fn table(&self) -> Option<Arc<Table>> {
-        self.0.as_ref().map(|known| Arc::clone(&known.read().unwrap_or_else(PoisonError::into_inner)))
+        self.known.as_ref().map(|known| Arc::clone(&known.read().unwrap_or_else(PoisonError::into_inner)))
     }
 
-    /// Who has sent this request, by its `Authorization: Bearer`, or by the cookie of a browser. A token in the URL is not looked for: it would stand
-    /// in every log on the way.
+    /// Who has sent this request, by its `Authorization: Bearer`, or by the session in the cookie of a browser. A token in the URL is not looked for: it would
+    /// stand in every log on the way.
     ///
     /// # Errors
     ///
     /// [`Problem`] 401 for none, a wrong one, or one whose time is over; it does not say which.
     pub fn identify(&self, headers: &HeaderMap, now: Timestamp) -> Result<Caller, Problem> {
         let Some(table) = self.table() else { return Ok(Caller::Anybody) };
-        let token = bearer(headers).or_else(|| cookie(headers)).ok_or_else(Problem::unauthorized)?;
-        let known = table.get(&TokenHash::of(token)).filter(|known| known.until.is_none_or(|until| now < until));
-        known.map(|known| Caller::Known(known.name, known.grant)).ok_or_else(Problem::unauthorized)
+        let credential = if let Some(token) = bearer(headers) {
+            Credential { token: TokenHash::of(token), session: None }
+        } else {
+            let (token, session) = self.session(headers, now).ok_or_else(Problem::unauthorized)?;
+            Credential { token, session: Some(session) }
+        };
+        let known = table.get(&credential.token).filter(|known| known.until.is_none_or(|until| now < until));
+        let known = known.ok_or_else(Problem::unauthorized)?;
+        Ok(Caller::Known(known.name, known.grant, Some(credential)))
+    }
+
+    /// The session of the request's cookie, if it goes on.
+    fn session(&self, headers: &HeaderMap, now: Timestamp) -> Option<(TokenHash, Session)> {
+        self.sessions.as_ref()?.read(browser_session::cookie(headers)?, now)
+    }
+
+    /// A new session for a caller that has shown a token; `None` for one that is known without.
+    pub(crate) fn begin_session(&self, caller: &Caller, now: Timestamp) -> Option<Result<String, RandomnessError>> {
+        let Caller::Known(_, _, Some(Credential { token, session: None })) = caller else { return None };
+        let sessions = self.sessions.as_ref();
+        Some(sessions.map_or(Err(RandomnessError), |sessions| sessions.begin(*token, now)))
+    }
+
+    /// The new value of a session's cookie, when half of its time is over.
+    pub(crate) fn renewed_session(&self, caller: &Caller, now: Timestamp) -> Option<String> {
+        let Caller::Known(_, _, Some(Credential { token, session: Some(session) })) = caller else { return None };
+        self.sessions.as_ref()?.renewed(*token, session, now)
+    }
+
+    /// Signs the session of a request's cookie out.
+    pub(crate) fn end_session(&self, headers: &HeaderMap, now: Timestamp) {
+        if let (Some(sessions), Some((_, session))) = (&self.sessions, self.session(headers, now)) {
+            sessions.end(&session, now);
+        }
     }
 
     /// Whether the holder of a token may hand in samples of a device now, by any of its tokens; on an open server everybody may.
@@ -285,23 +370,30 @@ impl Access {
         table.values().any(|known| {
             known.name == *holder
                 && known.until.is_none_or(|until| now < until)
-                && Caller::Known(known.name, known.grant).speaks_for(device)
+                && Caller::Known(known.name, known.grant, None).speaks_for(device)
         })
     }
 
-    /// Whether somebody who was let in would still be.
+    /// Whether a caller that was let in would still be: its token is there for the same holder and purpose, its time is not over, and its session was not signed
+    /// out. A caller without a credential is known as long as a token of its holder is there for the same purpose.
     #[must_use]
     pub fn still_knows(&self, caller: &Caller, now: Timestamp) -> bool {
-        let (Some(table), Caller::Known(name, grant)) = (self.table(), caller) else { return true };
-        table
-            .values()
-            .any(|known| known.name == *name && known.grant == *grant && known.until.is_none_or(|until| now < until))
+        let (Some(table), Caller::Known(name, grant, credential)) = (self.table(), caller) else { return true };
+        let same =
+            |known: &Known| known.name == *name && known.grant == *grant && known.until.is_none_or(|until| now < until);
+        let Some(Credential { token, session }) = credential else { return table.values().any(same) };
+        let may_watch =
+            |session: &Session| self.sessions.as_ref().is_some_and(|sessions| sessions.may_watch(session, now));
+        table.get(token).is_some_and(same) && session.as_ref().is_none_or(may_watch)
     }
 }
 
 fn table(file: TokenFile) -> Result<Table, NotTokens> {
     let mut table = Table::new();
     for Token { name, grant, sha256, until } in file.tokens {
+        if is_weak(&sha256) {
+            return Err(NotTokens::Weak(name.to_string()));
+        }
         if let Some(other) = table.insert(sha256, Known { name, grant, until }) {
             return Err(NotTokens::Twice { first: other.name.to_string(), second: name.to_string() });
         }
@@ -316,19 +408,9 @@ pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
-fn cookie(headers: &HeaderMap) -> Option<&str> {
-    let cookies = headers.get_all(header::COOKIE).into_iter().filter_map(|value| value.to_str().ok());
-    cookies.flat_map(|text| text.split(';')).find_map(|pair| pair.trim().strip_prefix(COOKIE)?.strip_prefix('='))
-}
-
-/// Whether somebody says who they are, truly or not.
-pub(crate) fn presents_a_token(headers: &HeaderMap) -> bool {
-    bearer(headers).is_some() || cookie(headers).is_some()
-}
-
 /// Whether a request is known by its cookie alone, which a browser sends for any page.
 pub(crate) fn by_cookie(headers: &HeaderMap) -> bool {
-    bearer(headers).is_none() && cookie(headers).is_some()
+    bearer(headers).is_none() && browser_session::cookie(headers).is_some()
 }
 
 impl fmt::Debug for Access {
@@ -366,20 +448,36 @@ mod tests {
         let tokens =
             vec![token("camera", station, "s3cret", Some(100)), token("marie", Grant::Role(Role::Viewer), "m", None)];
         let access = Access::of(TokenFile { tokens }).unwrap();
-        let known = Caller::Known(name("camera"), station);
-        for (header, value) in [
-            (header::AUTHORIZATION, "Bearer s3cret"),
-            (header::AUTHORIZATION, "bearer  s3cret "),
-            (header::COOKIE, "a=b; sqal_token=s3cret; c=d"),
-        ] {
+        let of = |token: &str| Some(Credential { token: TokenHash::of(token), session: None });
+        let known = Caller::Known(name("camera"), station, of("s3cret"));
+        for (header, value) in [(header::AUTHORIZATION, "Bearer s3cret"), (header::AUTHORIZATION, "bearer  s3cret ")] {
             assert_eq!(access.identify(&with(header, value), at(99)), Ok(known), "{value}");
         }
+        let marie = access.identify(&with(header::AUTHORIZATION, "Bearer m"), at(99)).unwrap();
+        let session = access.begin_session(&marie, at(99)).unwrap().unwrap();
+        for (cookie, is_known) in [
+            (format!("a=b; sqal_session={session}; c=d"), true),
+            (format!("__Host-sqal_session={session}"), true),
+            (format!("__Host-sqal_session=x; sqal_session={session}"), false),
+            (format!("xsqal_session={session}"), false),
+            (format!("sqal_sessions={session}"), false),
+            (format!("sqal_session={session}0"), false),
+            ("sqal_session=m".to_owned(), false),
+            ("sqal_token=m".to_owned(), false),
+        ] {
+            let found = access.identify(&with(header::COOKIE, &cookie), at(99));
+            assert_eq!(found.ok().and_then(|caller| caller.holder()), is_known.then(|| name("marie")), "{cookie}");
+        }
+        let by_session = access.identify(&with(header::COOKIE, &format!("sqal_session={session}")), at(99)).unwrap();
+        assert!(access.begin_session(&by_session, at(99)).is_none(), "a session begins no session");
+        assert!(access.still_knows(&by_session, at(99)));
+        access.end_session(&with(header::COOKIE, &format!("sqal_session={session}")), at(99));
+        assert!(!access.still_knows(&by_session, at(99)), "what it watches ends when it signs out");
+        assert!(access.still_knows(&marie, at(99)), "and nothing else does");
         for (header, value) in [
             (header::AUTHORIZATION, "Bearer s3cre"),
             (header::AUTHORIZATION, "Bearer"),
             (header::AUTHORIZATION, "Basic s3cret"),
-            (header::COOKIE, "xsqal_token=s3cret"),
-            (header::COOKIE, "sqal_tokens=s3cret"),
             (header::HOST, "s3cret"),
         ] {
             assert_eq!(access.identify(&with(header, value), at(99)).unwrap_err().status, 401, "{value}");
@@ -400,11 +498,16 @@ mod tests {
         access.replace(file(&["old", "new"])).unwrap();
         assert!(access.still_knows(&caller, at(0)));
         access.replace(file(&["new"])).unwrap();
-        assert!(access.still_knows(&caller, at(0)), "its holder has another: the connection goes on");
+        assert!(!access.still_knows(&caller, at(0)), "whoever has stolen the old one is shut out, too");
+        let caller = access.identify(&with(header::AUTHORIZATION, "Bearer new"), at(0)).unwrap();
+        assert!(access.still_knows(&caller, at(0)));
         assert!(access.identify(&with(header::AUTHORIZATION, "Bearer old"), at(0)).is_err());
+        let vouched = Caller::Known(name("camera"), grant, None);
+        assert!(access.still_knows(&vouched, at(0)), "known by name, for the host application says so");
         let other = TokenFile { tokens: vec![token("camera", Grant::Role(Role::Viewer), "new", None)] };
         access.replace(other).unwrap();
         assert!(!access.still_knows(&caller, at(0)), "what it was let in for is gone");
+        assert!(!access.still_knows(&vouched, at(0)));
         assert!(Access::of(TokenFile::default()).is_err_and(|error| error == NotTokens::Empty));
         let twice = TokenFile { tokens: vec![token("a", grant, "x", None), token("b", grant, "x", None)] };
         assert_eq!(access.replace(twice).unwrap_err().to_string(), "a and b have the same token");
@@ -412,15 +515,18 @@ mod tests {
             access.identify(&with(header::AUTHORIZATION, "Bearer new"), at(0)).is_ok(),
             "what cannot be used changes nothing"
         );
+        let weak =
+            TokenFile { tokens: vec![token("camera", grant, "new", None), token("lazy", grant, "password", None)] };
+        assert_eq!(access.replace(weak).unwrap_err(), NotTokens::Weak("lazy".to_owned()));
         access.replace(TokenFile::default()).unwrap();
         assert!(access.identify(&with(header::AUTHORIZATION, "Bearer new"), at(0)).is_err(), "everybody is shut out");
     }
 
     #[test]
     fn everyone_may_what_their_role_says_and_no_more() {
-        let device = Caller::Known(name("d"), Grant::Device(name("ESP32_001")));
-        let gateway = Caller::Known(name("g"), Grant::Gateway);
-        let person = |role| Caller::Known(name("p"), Grant::Role(role));
+        let device = Caller::Known(name("d"), Grant::Device(name("ESP32_001")), None);
+        let gateway = Caller::Known(name("g"), Grant::Gateway, None);
+        let person = |role| Caller::Known(name("p"), Grant::Role(role), None);
         let wants = [
             Who::Anybody,
             Who::Device,
@@ -441,6 +547,14 @@ mod tests {
         assert!(device.speaks_for(&name("ESP32_001")) && !device.speaks_for(&name("ESP32_002")));
         assert!(gateway.speaks_for(&name("ESP32_002")) && Caller::Anybody.speaks_for(&name("x")));
         assert!(!person(Role::Administrator).speaks_for(&name("ESP32_001")), "no person makes measurements");
+    }
+
+    #[test]
+    fn a_list_with_nothing_behind_it_is_no_list() {
+        let read = |text: &str| serde_json::from_str::<TokenFile>(text).map(|file| file.tokens.len());
+        assert_eq!(read(r#"{"tokens":[]}"#).unwrap(), 0);
+        assert!(read(r#"{"tokens":null}"#).unwrap_err().to_string().contains("nothing behind tokens"));
+        assert!(read("{}").is_err());
     }
 
     #[test]

@@ -33,7 +33,12 @@ impl ConnectLimit {
 
     /// Whether the address may connect now; if so, that counts.
     pub fn allows(&self, address: IpAddr, now: Instant) -> bool {
-        self.0.take(limited_as(address), 1, now).allowed
+        self.take(address, now).allowed
+    }
+
+    /// Counts a connection of the address, or says when one may come.
+    pub(crate) fn take(&self, address: IpAddr, now: Instant) -> Answer {
+        self.0.take(limited_as(address), 1, now).answer()
     }
 }
 
@@ -138,6 +143,11 @@ impl Quotas {
         self.0[at].as_ref()
     }
 
+    /// How often an address may show a token that is wrong; `None`: as often as it likes.
+    pub(crate) fn wrong_tokens(&self) -> Option<Quota> {
+        self.of(Class::SignIn).map(|limit| limit.quota)
+    }
+
     /// Counts so many frames of a device; `None` where nothing is counted.
     pub(crate) fn take_messages(&self, device: DeviceId, count: u32, now: Instant) -> Option<Answer> {
         let limit = self.of(Class::Message)?;
@@ -148,7 +158,7 @@ impl Quotas {
     pub(crate) fn take(&self, call: Call, caller: &Caller, peer: Option<IpAddr>, now: Instant) -> Option<Counting> {
         let limit = self.of(call.class)?;
         let counted = match caller {
-            Caller::Known(name, _) => Counted::Holder(*name),
+            Caller::Known(name, ..) => Counted::Holder(*name),
             Caller::Anybody => Counted::Address(limited_as(peer?)),
         };
         let answer = limit.buckets.take((call.route, counted), 1, now).answer();
@@ -217,7 +227,7 @@ mod tests {
         assert_eq!((refused.allowed, refused.retry_after_seconds()), (false, Some(1)));
         assert!(take(read(1), &Caller::Anybody, Some(here)).allowed, "another route");
         assert!(take(read(0), &Caller::Anybody, Some("192.0.2.2".parse().unwrap())).allowed, "another address");
-        let marie = Caller::Known(Name::new("marie").unwrap(), Grant::Role(Role::Viewer));
+        let marie = Caller::Known(Name::new("marie").unwrap(), Grant::Role(Role::Viewer), None);
         assert!(take(read(0), &marie, Some(here)).allowed, "a holder is not counted with its address");
         assert_eq!(take(read(0), &marie, None).remaining, 98, "and it is one holder wherever it calls from");
         clock.advance(Duration::from_millis(600));

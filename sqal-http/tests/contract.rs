@@ -20,7 +20,7 @@ use sqal_http::{
     router, routes,
 };
 use sqal_resilience::Quota;
-use sqal_storage::{BatchWriter, MemoryStore, WriterConfig};
+use sqal_storage::{BatchWriter, Custody, MemoryStore, WriterConfig};
 use tower::ServiceExt;
 
 /// 2024-10-26T23:00:10Z: ten seconds after the documented frame was measured.
@@ -429,16 +429,28 @@ async fn nobody_speaks_for_another_device() {
 async fn guessing_is_slow() {
     let access = Arc::new(tokens());
     let app = app(|services| services.access = access).await;
+    let ask = async |path: &str, token: &str| {
+        call(&app, "GET", path, &[("authorization", &*format!("Bearer {token}"))], "").await
+    };
+    assert_eq!(ask("/api/v1/samples", "viewer").await.0, StatusCode::OK);
     let mut statuses = Vec::new();
     for k in 0..8 {
-        let guess = format!("Bearer guess {k}");
-        // Wherever an answer tells whether it was right.
+        // Wherever an answer tells whether it was right; the same wrong token again is no other guess.
         let path = ["/api/v1/samples", "/api/v1/session", "/ws/sensors"][k % 3];
-        statuses.push(call(&app, "GET", path, &[("authorization", &guess)], "").await.0.as_u16());
+        statuses.push(ask(path, &format!("guess {k}")).await.0.as_u16());
+        assert_eq!(ask(path, "guess 0").await.0.as_u16(), if k < 4 { 401 } else { 429 });
     }
     assert_eq!(statuses, [401, 401, 401, 401, 401, 429, 429, 429]);
     assert_eq!(call(&app, "GET", "/api/v1/samples", &[], "").await.0, StatusCode::UNAUTHORIZED, "no token is no guess");
-    assert_eq!(call(&app, "GET", "/api/v1/samples", &[("authorization", "Bearer viewer")], "").await.0, StatusCode::OK);
+    let (status, headers, problem) = ask("/api/v1/samples", "engineer").await;
+    assert_eq!(status, StatusCode::TOO_MANY_REQUESTS, "a right guess tells nothing");
+    assert!(headers.contains_key("retry-after"), "{problem:?}");
+    assert_eq!(ask("/api/v1/samples", "viewer").await.0, StatusCode::OK, "who was let in from there before goes on");
+    let from_elsewhere = Request::get("/api/v1/samples")
+        .header("authorization", "Bearer engineer")
+        .extension(ConnectInfo(SocketAddr::from(([192, 0, 2, 2], 9))));
+    let answer = app.clone().oneshot(from_elsewhere.body(Body::empty()).unwrap()).await.unwrap();
+    assert_eq!(answer.status(), StatusCode::OK, "and so does who calls from elsewhere");
 }
 
 /// What a stranger says of where it comes from is not believed; a trusted proxy is.
@@ -464,6 +476,22 @@ async fn forwarding_headers_are_believed_from_trusted_proxies_only() {
         429,
         "what the client said of itself is not believed either"
     );
+    // An address, a port and quotes are one client, in either field.
+    for spelled in ["203.0.113.1:5001", "\"203.0.113.1\"", "203.0.113.1:443"] {
+        assert_eq!(ask(&proxied, spelled).await, 429, "{spelled}");
+    }
+    for (spelled, status) in [("[2001:db8:1::7]:443", 200), ("\"[2001:db8:1::7]\"", 429), ("[2001:db8:2::7]:443", 200)]
+    {
+        assert_eq!(ask(&proxied, spelled).await, status, "{spelled}");
+    }
+    let by_field =
+        async |fields: &[(&str, &str)]| call(&proxied, "GET", "/api/v1/samples/latest", fields, "").await.0.as_u16();
+    assert_eq!(by_field(&[("forwarded", "for=\"[2001:db8:1::7]:443\";proto=https")]).await, 429);
+    assert_eq!(by_field(&[("forwarded", "for=203.0.113.3")]).await, 200);
+    // Of two fields one may be the client's own: then it is counted with its proxy.
+    let both = [("x-forwarded-for", "203.0.113.1"), ("forwarded", "for=203.0.113.4")];
+    assert_eq!([by_field(&both).await, by_field(&both).await], [200, 429]);
+    assert_eq!(ask(&proxied, "unknown").await, 429, "so is who cannot be known");
 }
 
 /// A browser's token is in a cookie that no script reads and no other site's page is served by.
@@ -478,9 +506,13 @@ async fn a_browser_signs_in_with_a_cookie_that_only_its_own_page_uses() {
     };
     let (status, headers, session) = begin("viewer", "http://sqal.example").await;
     assert_eq!((status, session.unwrap()["role"].as_str()), (StatusCode::OK, Some("viewer")));
-    assert_eq!(headers["set-cookie"], "sqal_token=viewer; Path=/; HttpOnly; SameSite=Strict");
+    let plain = headers["set-cookie"].to_str().unwrap().to_owned();
+    let (kept, rest) = plain.split_once("; ").unwrap();
+    assert_eq!(rest, "Path=/; HttpOnly; SameSite=Strict; Max-Age=43200");
+    assert!(kept.starts_with("sqal_session=") && !kept.contains("viewer"), "a session is not the token: {kept}");
     let (_, headers, _) = begin("viewer", "https://sqal.example").await;
-    assert_eq!(headers["set-cookie"], "sqal_token=viewer; Path=/; HttpOnly; SameSite=Strict; Secure");
+    let encrypted = headers["set-cookie"].to_str().unwrap();
+    assert!(encrypted.starts_with("__Host-sqal_session=") && encrypted.ends_with("; Secure"), "{encrypted}");
     let (status, headers, _) = begin("device", "http://sqal.example").await;
     assert_eq!((status, headers.get("set-cookie")), (StatusCode::FORBIDDEN, None));
     assert_eq!(begin("stranger", "http://sqal.example").await.0, StatusCode::UNAUTHORIZED);
@@ -496,7 +528,13 @@ async fn a_browser_signs_in_with_a_cookie_that_only_its_own_page_uses() {
         );
         assert_eq!(headers["cache-control"], "no-store");
     }
-    let cookie = ("cookie", "theme=dark; sqal_token=viewer");
+    let kept = format!("theme=dark; {kept}");
+    let cookie = ("cookie", kept.as_str());
+    let as_token = format!("Bearer {}", kept.rsplit('=').next().unwrap());
+    assert_eq!(
+        call(&app, "GET", "/api/v1/session", &[("authorization", &*as_token)], "").await.0,
+        StatusCode::UNAUTHORIZED
+    );
     let (status, _, session) = call(&app, "GET", "/api/v1/session", &[cookie], "").await;
     assert_eq!((status, session.unwrap()["name"].as_str()), (StatusCode::OK, Some("viewer")));
     assert_eq!(call(&app, "GET", "/api/v1/samples", &[cookie], "").await.0, StatusCode::OK);
@@ -505,12 +543,54 @@ async fn a_browser_signs_in_with_a_cookie_that_only_its_own_page_uses() {
         let headers: Vec<_> = [cookie, ("host", "sqal.example")].into_iter().chain(origin).collect();
         call(&app, "DELETE", "/api/v1/session", &headers, "").await
     };
-    let (status, headers, _) = end(Some("http://sqal.example")).await;
-    assert_eq!(status, StatusCode::NO_CONTENT);
-    assert!(headers["set-cookie"].to_str().unwrap().contains("Max-Age=0"));
     for origin in [Some("http://evil.example"), Some("http://sqal.example.evil.example"), Some("null"), None] {
         assert_eq!(end(origin).await.0, StatusCode::FORBIDDEN, "{origin:?}");
     }
+    assert_eq!(call(&app, "GET", "/api/v1/samples", &[cookie], "").await.0, StatusCode::OK);
+    let (status, headers, _) = end(Some("http://sqal.example")).await;
+    assert_eq!(status, StatusCode::NO_CONTENT);
+    let forgotten: Vec<_> = headers.get_all("set-cookie").iter().map(|cookie| cookie.to_str().unwrap()).collect();
+    assert!(forgotten.len() == 2 && forgotten.iter().all(|cookie| cookie.contains("Max-Age=0")), "{forgotten:?}");
+    assert_eq!(call(&app, "GET", "/api/v1/samples", &[cookie], "").await.0, StatusCode::UNAUTHORIZED, "it is over");
+}
+
+/// A page behind a proxy on any port signs in, when the proxy says under which host it was asked.
+#[tokio::test]
+async fn a_page_behind_a_proxy_signs_in() {
+    let access = Arc::new(tokens());
+    let app = app(|services| {
+        services.access = access;
+        services.trusted_proxies = vec![PEER.ip()];
+    })
+    .await;
+    let begin = async |host: &str, forwarded: Option<(&str, &str)>| {
+        let own = [("authorization", "Bearer viewer"), ("origin", "https://plant:8443"), ("host", host)];
+        let headers: Vec<_> = own.into_iter().chain(forwarded).collect();
+        let (status, _, answer) = call(&app, "POST", "/api/v1/session", &headers, "").await;
+        (status.as_u16(), answer.unwrap()["detail"].as_str().unwrap_or_default().to_owned())
+    };
+    assert_eq!(begin("plant:8443", None).await.0, 200);
+    assert_eq!(begin("plant", Some(("x-forwarded-port", "8443"))).await.0, 200);
+    assert_eq!(begin("127.0.0.1:8000", Some(("x-forwarded-host", "plant:8443"))).await.0, 200);
+    let (status, detail) = begin("plant", None).await;
+    assert!(status == 403 && detail.contains("https://plant:8443") && detail.contains("$http_host"), "{detail}");
+}
+
+/// A name may be made to mean this machine: an open server shows nothing under one that it was not given.
+#[tokio::test]
+async fn an_open_server_answers_under_no_name_of_a_stranger() {
+    let app = app(|services| services.allowed_hosts = vec!["line.example".to_owned()]).await;
+    for route in routes().into_iter().filter(|route| route.method == "GET" && route.who != Who::Anybody) {
+        let path = route.path.replace("{device_id}", "x").replace("{name}", "x").replace("{id}", "x");
+        let (status, _, problem) = call(&app, "GET", &path, &[("host", "evil.example:8000")], "").await;
+        assert_eq!(status, StatusCode::FORBIDDEN, "{path}: {problem:?}");
+        assert!(problem.unwrap()["detail"].as_str().unwrap().contains("SQAL_ALLOWED_HOSTS"));
+        for host in ["127.0.0.1:8000", "localhost", "[::1]:8000", "line.example:8000"] {
+            let (status, ..) = call(&app, "GET", &path, &[("host", host)], "").await;
+            assert_ne!(status, StatusCode::FORBIDDEN, "{path} {host}");
+        }
+    }
+    assert_eq!(call(&app, "GET", "/health/live", &[("host", "probe")], "").await.0, StatusCode::OK);
 }
 
 /// Frames that were refused for good are kept with the reason, and taken after all when what was wrong is mended; only for the device that brought them.
@@ -518,7 +598,7 @@ async fn a_browser_signs_in_with_a_cookie_that_only_its_own_page_uses() {
 async fn dead_letters_are_kept_and_taken_after_all() {
     let access = Arc::new(tokens());
     let letters = Arc::new(sqal_http::DeadLetters::default());
-    let at = async |now: i64| {
+    let not_before = async |earliest: i64| {
         let (access, letters) = (Arc::clone(&access), Arc::clone(&letters));
         app(|services| {
             services.access = access;
@@ -526,26 +606,27 @@ async fn dead_letters_are_kept_and_taken_after_all() {
             let profiles =
                 Profiles::new([("foiegras_standard_barquette".parse().unwrap(), Profile::example())]).unwrap();
             let clock: Arc<dyn sqal_resilience::Clock> = Arc::new(sqal_resilience::SystemClock);
-            let now = Timestamp::from_micros(now).unwrap();
-            let limits = sqal_http::FrameLimits::default();
+            let now = Timestamp::from_micros(NOW).unwrap();
+            let not_before = Timestamp::from_micros(earliest).unwrap();
+            let limits = sqal_http::FrameLimits { not_before, ..sqal_http::FrameLimits::default() };
             services.intake = Arc::new(sqal_http::Intake::new(profiles, limits, Arc::new(move || now), clock));
         })
         .await
     };
-    // A server whose clock is an hour behind refuses what is measured now.
-    let behind = at(NOW - 3_600_000_000).await;
+    // A limit that was set wrong takes what is measured now for a clock that was never set.
+    let wrong = not_before(NOW + 3_600_000_000).await;
     let hand_in = async |token: &str, name: &str, device: &str| {
         let mut frame: Value = serde_json::from_str(fixtures::DOCUMENTED_FRAME).unwrap();
         (frame["sample_id"], frame["device_id"]) = (name.into(), device.into());
         let headers = [("authorization", &*format!("Bearer {token}"))];
-        let (_, _, answer) = call(&behind, "POST", "/api/v1/samples:batch", &headers, &frame.to_string()).await;
+        let (_, _, answer) = call(&wrong, "POST", "/api/v1/samples:batch", &headers, &frame.to_string()).await;
         answer.unwrap()["items"][0]["problem"]["status"].clone()
     };
     assert_eq!(hand_in("device", "own", "ESP32_SIM_1234").await, 400);
     assert_eq!(hand_in("other device", "forged", "ESP32_SIM_1234").await, 400);
     assert_eq!(hand_in("gateway", "carried", "ESP32_ANY").await, 400);
 
-    let mended = at(NOW).await;
+    let mended = not_before(0).await;
     let ask = async |method: &str, path: &str, token: &str| {
         let (status, _, body) =
             call(&mended, method, path, &[("authorization", &*format!("Bearer {token}"))], "").await;
@@ -556,7 +637,7 @@ async fn dead_letters_are_kept_and_taken_after_all() {
     let names: Vec<_> =
         kept["items"].as_array().unwrap().iter().map(|letter| letter["sample_id"].as_str().unwrap()).collect();
     assert_eq!(names, ["carried", "forged", "own"]);
-    assert!(kept["items"][0]["detail"].as_str().unwrap().contains("after the server's clock"), "{kept}");
+    assert!(kept["items"][0]["detail"].as_str().unwrap().contains("set the device's clock"), "{kept}");
     let (_, replayed) = ask("POST", "/api/v1/dead-letters:replay", "engineer").await;
     assert_eq!(replayed, serde_json::json!({ "taken": 2, "refused": 1 }));
     // A grant that was mistyped is mended: what its device brought is taken after all.
@@ -582,7 +663,9 @@ async fn events_end_with_the_token() {
     // A minute goes by, and nothing but signs of life.
     let minute = tokio::time::timeout(Duration::from_mins(1), async { while body.frame().await.is_some() {} });
     assert!(minute.await.is_err(), "it goes on");
-    access.replace(TokenFile::default()).unwrap();
+    // Another token of the same holder for the same purpose: whoever has stolen the old one sees nothing more.
+    let renewed = Token { sha256: TokenHash::of("viewer's new one"), ..token(Grant::Role(Role::Viewer), "viewer") };
+    access.replace(TokenFile { tokens: vec![renewed] }).unwrap();
     tokio::time::timeout(Duration::from_secs(21), async { while body.frame().await.is_some() {} }).await.unwrap();
 }
 
@@ -636,4 +719,49 @@ async fn a_profile_is_tried_on_history() {
         let (status, problem) = try_it(&wrong).await;
         assert_eq!((status, problem["violations"][0]["pointer"].as_str()), (400, Some(pointer)), "{problem}");
     }
+}
+
+/// Who stopped a line, erased evidence or guessed tokens is asked the next morning: the audit log tells.
+#[tokio::test]
+async fn deeds_are_written_down() {
+    let (access, store) = (Arc::new(tokens()), Arc::new(MemoryStore::new()));
+    let audit = Arc::clone(&store);
+    let app = app(|services| {
+        services.access = access;
+        services.custody = Some(store);
+    })
+    .await;
+    for (method, path, token) in [
+        ("POST", "/api/v1/devices/ESP32_SIM_1234/commands", "administrator"),
+        ("POST", "/api/v1/dead-letters:replay", "engineer"),
+        ("DELETE", "/api/v1/dead-letters?device_id=ESP32_OTHER", "administrator"),
+        ("DELETE", "/api/v1/dead-letters", "administrator"),
+        ("GET", "/api/v1/samples", "a guess"),
+        ("GET", "/api/v1/samples", "viewer"),
+    ] {
+        let headers = [("authorization", &*format!("Bearer {token}"))];
+        call(&app, method, path, &headers, "").await;
+        // A deed is written down beside its answer.
+        tokio::task::yield_now().await;
+    }
+    let mut lines = Vec::new();
+    while lines.len() < 5 {
+        tokio::task::yield_now().await;
+        lines = audit.audit(0, 100).await.unwrap();
+    }
+    let told: Vec<_> = lines
+        .iter()
+        .map(|line| (line.action.actor.as_str(), line.action.category.as_str(), line.action.what.as_str()))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("administrator", "command", "command simulator.pause to ESP32_SIM_1234: away"),
+            ("engineer", "dead_letters", "dead letters replayed: 0 taken, 0 refused"),
+            ("administrator", "dead_letters", "0 dead letters erased, of ESP32_OTHER"),
+            ("administrator", "dead_letters", "0 dead letters erased, of all devices"),
+            ("anybody", "sign_in", "1 wrong tokens since the last such line"),
+        ]
+    );
+    assert!(audit.verify_audit().await.unwrap().is_ok());
 }

@@ -75,7 +75,7 @@ mod sync;
 #[cfg(feature = "serde")]
 mod written;
 
-pub use address::{client_address, limited_as};
+pub use address::{client_address, forwarded_client, limited_as};
 pub use backoff::{Backoff, Delays, InvalidBackoff, Jitter};
 pub use breaker::{
     Abandoned, Breaker, BreakerConfig, Breakers, Cause, Counts, Event, InvalidBreaker, NoRoom, Observer, OpenFor,

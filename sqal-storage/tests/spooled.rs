@@ -314,12 +314,12 @@ async fn another_reading_with_the_key_of_one_that_waits_is_a_conflict() {
     let all = samples("a", 0..3);
     assert_eq!(store.insert(&all[..1]).await.unwrap(), [Inserted::Stored]);
     let other = another(&all[0]);
-    let batch = [other.clone(), all[0].clone(), all[1].clone()];
+    let batch = vec![other.clone(), all[0].clone(), all[1].clone()];
     let expected = [Inserted::Conflict, Inserted::Duplicate, Inserted::Stored];
     assert_eq!(store.insert(&batch).await.unwrap(), expected);
     assert_eq!(store.waiting(), 2, "a conflict does not wait");
     remote.away.store(false, Ordering::SeqCst);
-    let batch = [other, all[0].clone(), all[2].clone(), another(&all[1])];
+    let batch = vec![other, all[0].clone(), all[2].clone(), another(&all[1])];
     let expected = [Inserted::Conflict, Inserted::Duplicate, Inserted::Stored, Inserted::Conflict];
     assert_eq!(store.insert(&batch).await.unwrap(), expected);
     assert_eq!((store.forward(10).await.unwrap(), store.waiting()), (2, 0));

@@ -12,9 +12,10 @@ use clap::{Command, error::ErrorKind};
 use sqal_core::Timestamp;
 use sqal_http::{Access, Class, Legacy, ProfileFile, Profiles, Quotas, TokenFile, parse_time};
 use sqal_resilience::Quota;
-use sqal_storage::PostgresConfig;
+use sqal_storage::{KeyRing, PostgresConfig, Redis};
 use tracing_subscriber::EnvFilter;
 
+use crate::plain_file;
 use crate::profiling::Profiling;
 use crate::settings::{self, Mistake, Values};
 
@@ -30,6 +31,8 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// A PostgreSQL to keep the samples in.
     pub database_url: Option<SecretUrl>,
+    /// The key that signs heads of the database.
+    pub ring: Option<KeyRing>,
     /// A Redis to share what is remembered.
     pub redis_url: Option<SecretUrl>,
     /// By what products are judged.
@@ -42,6 +45,8 @@ pub struct Config {
     pub quotas: Quotas,
     /// How often an address may connect; `None`: as often as it likes.
     pub connections: Option<Quota>,
+    /// How many connections an address may have whose callers are not known; 0 counts none.
+    pub connections_per_address: u32,
     /// How long a connection may be idle.
     pub idle: Duration,
     /// Whether queries are counted.
@@ -50,6 +55,8 @@ pub struct Config {
     pub legacy: Legacy,
     /// Proxies that are believed.
     pub trusted_proxies: Vec<IpAddr>,
+    /// Names under which a server that asks nobody answers.
+    pub allowed_hosts: Vec<String>,
     /// Pages of other sites that may read.
     pub cors_origins: Vec<HeaderValue>,
     /// What is logged.
@@ -88,9 +95,13 @@ impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Arguments(error) => error.fmt(f),
+            // One mistake is one line.
+            Self::Settings(mistakes) if mistakes.len() == 1 => {
+                let Mistake { name, source, what } = &mistakes[0];
+                write!(f, "{name}: {what} ({source}; `sqal-server config print` shows every setting)")
+            }
             Self::Settings(mistakes) => {
-                let settings = if mistakes.len() == 1 { "setting" } else { "settings" };
-                write!(f, "{} {settings} cannot be used; `sqal-server config print` shows them all", mistakes.len())?;
+                write!(f, "{} settings cannot be used; `sqal-server config print` shows them all", mistakes.len())?;
                 mistakes.iter().try_for_each(|mistake| write!(f, "\n  {mistake}"))
             }
         }
@@ -177,16 +188,25 @@ impl Config {
         }
         let profiles =
             profiles(values.text("CONFIG_PATH").map(Path::new)).map_err(|why| values.wrong("CONFIG_PATH", why));
-        let database_url =
-            values.read("DATABASE_URL", |text| PostgresConfig::new(text).is_ok().then(|| SecretUrl(text.to_owned())));
-        let redis_url = values.read("REDIS_URL", |text| {
-            (text.starts_with("redis://") || text.starts_with("rediss://")).then(|| SecretUrl(text.to_owned()))
+        let ring = values.read("MASTER_ENCRYPTION_KEY", |text| KeyRing::from_texts(text, "").ok());
+        let database_url = secret_url(&mut values, "DATABASE_URL", |url| {
+            PostgresConfig::new(url).map(|_| ()).map_err(|e| e.to_string())
+        });
+        let redis_url = secret_url(&mut values, "REDIS_URL", |url| {
+            if url.starts_with("redis-") {
+                return Err("expected one Redis, as redis://cache:6379/0".to_owned());
+            }
+            Redis::check(url).map_err(|error| error.to_string())
         });
         let listed = |text: &str| -> Vec<String> {
             text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
         };
         let trusted_proxies = values.read("SQAL_TRUSTED_PROXIES", |text| {
             listed(text).iter().map(|part| part.parse().ok()).collect::<Option<_>>()
+        });
+        let allowed_hosts = values.read("SQAL_ALLOWED_HOSTS", |text| {
+            let names = listed(text);
+            names.iter().all(|name| is_a_name(name)).then_some(names)
         });
         let cors_origins =
             values.read("CORS_ORIGINS", |text| listed(text).iter().map(|part| origin(part)).collect::<Option<_>>());
@@ -197,6 +217,7 @@ impl Config {
         let calls = values.read("SQAL_CALLS_PER_MINUTE", |text| text.parse::<u32>().ok());
         let frames = values.read("SQAL_FRAMES_PER_MINUTE", |text| text.parse::<u32>().ok());
         let connections = values.read("SQAL_CONNECTIONS_PER_MINUTE", |text| text.parse::<u32>().ok());
+        let per_address = values.read("SQAL_CONNECTIONS_PER_ADDRESS", |text| text.parse::<u32>().ok());
         let enabled = values.read("ENABLE_DB_PROFILING", |text| text.parse().ok());
         let headers = values.read("DB_PROFILING_HEADERS", |text| text.parse().ok());
         let idle = values.read("SQAL_IDLE_SECONDS", |text| text.parse().ok().filter(|idle| (1..=3600).contains(idle)));
@@ -209,16 +230,19 @@ impl Config {
                 address: address?,
                 data_dir: data_dir?,
                 database_url,
+                ring,
                 redis_url,
                 profiles: profiles.ok()?,
                 access: access?,
                 tokens_file,
                 quotas: quotas?,
                 connections: per_minute(connections?),
+                connections_per_address: per_address?,
                 idle: Duration::from_secs(idle?),
                 profiling: Profiling { enabled: enabled?, headers: headers? },
                 legacy: legacy?,
                 trusted_proxies: trusted_proxies?,
+                allowed_hosts: allowed_hosts?,
                 cors_origins: cors_origins?,
                 log: log?,
             })
@@ -227,21 +251,30 @@ impl Config {
     }
 }
 
+/// A URL that may hold a password, if the driver can use it; what is wrong is said without a word of it.
+fn secret_url(values: &mut Values, name: &str, check: impl FnOnce(&str) -> Result<(), String>) -> Option<SecretUrl> {
+    let url = values.text(name)?.trim().to_owned();
+    match check(&url) {
+        Ok(()) => Some(SecretUrl(url)),
+        Err(why) => {
+            values.wrong(name, why);
+            None
+        }
+    }
+}
+
 /// The tokens of a file.
 pub(crate) fn tokens(path: &Path) -> Result<TokenFile, String> {
-    let text = std::fs::read_to_string(path).map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
-    serde_saphyr::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))
+    let text = plain_file::text(path)?;
+    // Without the lines around the place: one of them may hold a token where its hash should be.
+    serde_saphyr::from_str(&text).map_err(|error| format!("{}: {}", path.display(), error.without_snippet()))
 }
 
 /// The profiles of a file, or the built-in ones; what is wrong names the file and the place in it.
 fn profiles(path: Option<&Path>) -> Result<Profiles, String> {
     let (name, text) = match path {
         None => ("the built-in profiles".to_owned(), BUILT_IN.to_owned()),
-        Some(path) => {
-            let name = path.display().to_string();
-            let text = std::fs::read_to_string(path).map_err(|error| format!("{name} cannot be read: {error}"))?;
-            (name, text)
-        }
+        Some(path) => (path.display().to_string(), plain_file::text(path)?),
     };
     let file: ProfileFile = serde_saphyr::from_str(&text).map_err(|error| format!("{name}: {error}"))?;
     Profiles::new(file.profiles).map_err(|error| format!("{name}: {error}"))
@@ -252,6 +285,11 @@ fn origin(text: &str) -> Option<HeaderValue> {
     let (scheme, host) = text.split_once("://")?;
     let right = matches!(scheme, "http" | "https") && !host.is_empty() && !host.contains('/');
     HeaderValue::try_from(text).ok().filter(|_| right)
+}
+
+/// The name of a host, without a port.
+fn is_a_name(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'))
 }
 
 /// So many in a minute; 0 is no quota.
@@ -312,17 +350,19 @@ mod tests {
         std::fs::write(&bad, BUILT_IN.replace("max_tilt_deg", "max_tilt")).unwrap();
         let variables = [
             ("SQAL_ADDRESS", "banana"),
-            ("DATABASE_URL", "mysql://root:hunter2@db/x"),
-            ("REDIS_URL", "hunter2"),
+            ("DATABASE_URL", "postgres://root:/hunter2?@db/x"),
+            ("REDIS_URL", "redis://:hunter2#@cache"),
             ("CONFIG_PATH", bad.to_str().unwrap()),
             ("SQAL_TOKENS_FILE", "not-there.yaml"),
             ("SQAL_TRUSTED_PROXIES", "10.0.0.1,proxy"),
+            ("SQAL_ALLOWED_HOSTS", "line.example,line:8000"),
             ("CORS_ORIGINS", "http://ok.example,ftp://x"),
             ("API_LEGACY_ENABLED", "yes"),
             ("API_LEGACY_SUNSET", "2020-01-01T00:00:00Z"),
             ("SQAL_CALLS_PER_MINUTE", "-1"),
             ("SQAL_FRAMES_PER_MINUTE", "many"),
             ("SQAL_CONNECTIONS_PER_MINUTE", "1.5"),
+            ("SQAL_CONNECTIONS_PER_ADDRESS", "few"),
             ("SQAL_SIGN_INS_PER_MINUTE", "x"),
             ("SQAL_IDLE_SECONDS", "0"),
             ("ENABLE_DB_PROFILING", "on"),
@@ -339,6 +379,24 @@ mod tests {
         assert!(!all.contains("hunter2"), "{all}");
         assert!(all.contains("max_tilt") && all.contains("line") && all.contains("not-there.yaml"), "{all}");
         assert!(all.contains("expected an address and a port, for example 127.0.0.1:8000"), "{all}");
+    }
+
+    #[test]
+    fn a_password_that_must_be_encoded_is_refused_in_one_line_without_a_word_of_it() {
+        for (name, url) in [
+            ("DATABASE_URL", "postgres://sqal_user:/7S+q?K':hunter2@127.0.0.1:5999/sqal_db"),
+            ("REDIS_URL", "redis://:hunter2?K'@cache:6379/0"),
+        ] {
+            let told = asked(&[], &[(name, url)]).unwrap_err().to_string();
+            let right = format!("{name}: write / ? # : @ in a password as %2F %3F %23 %3A %40");
+            assert!(told.starts_with(&right) && told.lines().count() == 1, "{told}");
+            assert!(!["hunter2", "7S", "K'", "5999", "sqal_user"].iter().any(|part| told.contains(part)), "{told}");
+        }
+        let encoded = "postgres://sqal_user:%2F7S%2Bq%3FK'%3Ahunter2@127.0.0.1:5999/sqal_db";
+        assert!(config(&[], &[("DATABASE_URL", encoded)]).database_url.is_some());
+        for url in ["rediss://cache", "redis-cluster://cache:1", "redis://cache/x", "http://cache"] {
+            assert_eq!(mistakes(&[], &[("REDIS_URL", url)]).len(), 1, "{url}");
+        }
     }
 
     #[test]
@@ -393,9 +451,11 @@ mod tests {
         let both = [("DATABASE_URL_FILE", file), ("DATABASE_URL", "postgres://two/x")];
         assert_eq!(url(&both, &[]), "postgres://two/x");
         assert_eq!(url(&both, &["--database-url", "postgres://three/x"]), "postgres://three/x");
+        assert_eq!(url(&both, &["--database-url-file", file]), "postgres://me:hunter2@db/one", "arguments come first");
         assert!(config(&[], &[("DATABASE_URL", "")]).database_url.is_none(), "an empty variable is none");
         let told = mistakes(&[], &[("REDIS_URL_FILE", "/nowhere")]);
         assert!(told[0].contains("REDIS_URL_FILE names cannot be read"), "{told:?}");
+        assert!(!told[0].contains("/nowhere"), "it may be the secret itself: {told:?}");
 
         let Ok(Asked::Print(shown)) =
             asked(&["config", "print"], &[("DATABASE_URL_FILE", file), ("SQAL_LOG", "debug")])

@@ -3,12 +3,19 @@
 mod cache;
 mod config;
 mod database;
+mod heads;
 mod listen;
+mod metered;
 mod observe;
+mod one_host;
+mod plain_file;
+mod private;
 mod profiling;
 mod server;
+mod session_key;
 mod settings;
 mod tokens;
+mod waiting;
 
 pub use config::{Asked, Config, Refused, SecretUrl, read};
 pub use observe::{log_to_stderr, metrics_text};

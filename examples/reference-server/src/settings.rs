@@ -7,6 +7,8 @@ use std::path::Path;
 use clap::{Arg, ArgMatches};
 use serde_json::{Value, json};
 
+use crate::plain_file;
+
 /// One setting.
 #[derive(Debug)]
 pub struct Setting {
@@ -36,7 +38,7 @@ const fn secret(name: &'static str, expected: &'static str, what: &'static str) 
 }
 
 /// Every setting of the server.
-pub const SETTINGS: [Setting; 19] = [
+pub const SETTINGS: [Setting; 22] = [
     plain(
         "SQAL_ENV",
         Some("development"),
@@ -65,6 +67,11 @@ pub const SETTINGS: [Setting; 19] = [
         "a URL like redis://cache:6379/0",
         "A Redis to share what is remembered with other servers; the server starts and goes on without it",
     ),
+    secret(
+        "MASTER_ENCRYPTION_KEY",
+        "64 hexadecimal digits or base64 of 32 bytes",
+        "The key that signs what the database holds each hour, into heads.ndjson of the data folder; without it that is not signed",
+    ),
     plain(
         "CONFIG_PATH",
         None,
@@ -81,7 +88,13 @@ pub const SETTINGS: [Setting; 19] = [
         "SQAL_TRUSTED_PROXIES",
         Some(""),
         "addresses with commas between",
-        "Proxies whose X-Forwarded-For is believed",
+        "Proxies whose X-Forwarded-For, -Host, -Port and -Proto or Forwarded is believed",
+    ),
+    plain(
+        "SQAL_ALLOWED_HOSTS",
+        Some(""),
+        "names of hosts like line.example, without ports, with commas between",
+        "Names under which a server without a token file answers, beside localhost and addresses",
     ),
     plain(
         "CORS_ORIGINS",
@@ -119,6 +132,12 @@ pub const SETTINGS: [Setting; 19] = [
         Some("100"),
         "a whole number; 0 counts nothing",
         "How many stations may connect from one address",
+    ),
+    plain(
+        "SQAL_CONNECTIONS_PER_ADDRESS",
+        Some("256"),
+        "a whole number; 0 counts nothing",
+        "How many connections an address may have at once whose callers are not known by a token; trusted proxies are not counted",
     ),
     plain(
         "SQAL_SIGN_INS_PER_MINUTE",
@@ -199,13 +218,19 @@ pub(crate) struct Values {
 
 /// The arguments of all settings.
 pub(crate) fn arguments() -> impl Iterator<Item = Arg> {
-    SETTINGS.iter().map(|setting| {
+    let file = |setting: &Setting| {
+        let help = format!("A file that holds {} [{}]", setting.name, setting.file());
+        Arg::new(setting.file()).long(format!("{}-file", setting.flag())).value_name("FILE").help(help)
+    };
+    let files = SETTINGS.iter().filter(|setting| setting.secret).map(file);
+    let values = SETTINGS.iter().map(|setting| {
         let default =
             setting.default.filter(|text| !text.is_empty()).map_or_else(String::new, |text| format!(" [{text}]"));
         let file = if setting.secret { format!(", or a file of it: {}", setting.file()) } else { String::new() };
         let help = format!("{}: {}{default} [{}{file}]", setting.what, setting.expected, setting.name);
         Arg::new(setting.name).long(setting.flag()).value_name("VALUE").help(help)
-    })
+    });
+    values.chain(files)
 }
 
 impl Values {
@@ -276,15 +301,17 @@ fn look(
     if let Some(text) = matches.get_one::<String>(setting.name) {
         return (Some(text.clone()), Source::Argument(setting.flag()));
     }
-    if let Some(text) = variable(setting.name) {
+    let named = if setting.secret { matches.get_one::<String>(&setting.file()).cloned() } else { None };
+    if let Some(text) = variable(setting.name).filter(|_| named.is_none()) {
         return (Some(text), Source::Environment);
     }
-    if let Some(path) = variable(&setting.file()).filter(|_| setting.secret) {
-        let source = Source::File(path.clone());
-        return match std::fs::read_to_string(Path::new(&path)) {
-            Ok(text) => (Some(text.trim().to_owned()), source),
+    if let Some(path) = named.or_else(|| variable(&setting.file())).filter(|_| setting.secret) {
+        return match plain_file::text_of_unnamed(Path::new(&path)) {
+            Ok(text) => (Some(text.trim().to_owned()), Source::File(path)),
             Err(error) => {
-                let what = format!("the file that {} names cannot be read: {error}", setting.file());
+                // A variable that should name a file may hold the secret itself: what names no file is not shown.
+                let (source, what) =
+                    (Source::Environment, format!("the file that {} names cannot be read: {error}", setting.file()));
                 mistakes.push(Mistake { name: setting.name, source: source.clone(), what });
                 (None, source)
             }

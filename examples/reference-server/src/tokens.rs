@@ -1,6 +1,6 @@
 //! The file of tokens is read again when it changes, so that one is replaced without a restart.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,26 +8,166 @@ use sqal_http::{Access, TokenFile};
 use tracing::{info, warn};
 
 use crate::config::tokens;
+use crate::plain_file::{Reading, ReadingError};
 
-/// How often it is looked whether it has changed.
-const EVERY: Duration = Duration::from_secs(2);
+/// How often it is looked whether it has changed. A change is in force when two looks find the same: a file that is just being written is found in parts.
+const EVERY: Duration = Duration::from_secs(1);
 
-/// Looks at the file for ever, from what `access` was made of on. One that cannot be used changes nothing, and is told once; one without a token in it shuts
-/// everybody out.
-pub(crate) async fn follow(path: PathBuf, first: TokenFile, access: Arc<Access>) {
-    let mut known = Ok(first);
+/// Looks at the file for ever, from what `access` was made of on, and tells `changed` each time that other tokens are in force, and how many. A file that cannot
+/// be used changes nothing, and is told once; an empty list in it shuts every caller out.
+pub(crate) async fn follow<F>(path: PathBuf, first: TokenFile, access: Arc<Access>, changed: impl Fn(usize) -> F)
+where
+    F: Future<Output = ()>,
+{
+    let mut looks = Looks::new(first);
     let mut ticks = tokio::time::interval(EVERY);
     loop {
         ticks.tick().await;
-        let found = tokens(&path);
-        if found == known {
-            continue;
-        }
-        let replaced = found.clone().and_then(|file| access.replace(file).map_err(|error| error.to_string()));
-        match replaced {
-            Ok(()) => info!(?access, "other tokens from now on"),
+        let Some(found) = look(&path).await else { continue };
+        let Some(settled) = looks.add(found) else { continue };
+        let count = settled.as_ref().map_or(0, |file| file.tokens.len());
+        match settled.and_then(|file| access.replace(file).map_err(|error| error.to_string())) {
+            Ok(()) => {
+                info!(?access, "other tokens from now on");
+                changed(count).await;
+            }
             Err(error) => warn!(%error, "the tokens stay as they were"),
         }
-        known = found;
+    }
+}
+
+/// What is in the file, or what is wrong with it; waits as long as the file does not answer.
+async fn look(path: &Path) -> Option<Found> {
+    let file = path.to_owned();
+    let mut reading = Reading::begin(move || tokens(&file));
+    let mut is_told = false;
+    loop {
+        match reading.result().await {
+            Ok(found) => return Some(found),
+            Err(ReadingError::Broken) => return None,
+            Err(ReadingError::Late) => {
+                if !is_told {
+                    warn!(path = %path.display(), "the file of tokens does not answer: the tokens stay as they were");
+                }
+                is_told = true;
+            }
+        }
+    }
+}
+
+type Found = Result<TokenFile, String>;
+
+/// What was found, until two looks find the same.
+struct Looks {
+    /// What is in force, or was refused.
+    known: Found,
+    last: Found,
+}
+
+impl Looks {
+    fn new(first: TokenFile) -> Self {
+        Self { known: Ok(first.clone()), last: Ok(first) }
+    }
+
+    /// What is new and was found twice.
+    fn add(&mut self, found: Found) -> Option<Found> {
+        let is_settled = found == self.last;
+        let is_new = found != self.known;
+        self.last.clone_from(&found);
+        if !is_settled || !is_new {
+            return None;
+        }
+        self.known.clone_from(&found);
+        Some(found)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Mutex;
+
+    use sqal_http::{Grant, Token, TokenHash};
+
+    fn entry(token: &str) -> String {
+        format!("  - name: camera\n    grant: gateway\n    sha256: {}\n", TokenHash::of(token))
+    }
+
+    fn file(folder: &Path, text: &str) -> PathBuf {
+        let path = folder.join("tokens.yaml");
+        std::fs::write(&path, text).unwrap();
+        path
+    }
+
+    /// A list with nothing behind it and a file that is cut inside of an entry are no files of tokens.
+    #[test]
+    fn a_file_that_is_cut_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let two = format!("tokens:\n{}{}", entry("one"), entry("two"));
+        assert_eq!(tokens(&file(folder.path(), &two)).unwrap().tokens.len(), 2);
+        assert_eq!(tokens(&file(folder.path(), "tokens: []\n")).unwrap().tokens.len(), 0);
+        for wrong in ["tokens:\n", "tokens:", "tokens: null\n", "tokens: ~\n", "", "token: []\n"] {
+            assert!(tokens(&file(folder.path(), wrong)).is_err(), "{wrong:?}");
+        }
+        // Wherever the second entry is cut; the dash and the key of the first line alone are no entry, too.
+        let begin = two.len() - entry("two").len();
+        for end in begin + 3..two.len() - 1 {
+            assert!(tokens(&file(folder.path(), &two[..end])).is_err(), "{:?}", &two[begin..end]);
+        }
+    }
+
+    #[test]
+    fn a_change_is_in_force_when_two_looks_find_the_same() {
+        let of = |tokens: &[&str]| -> Found {
+            let token = |text: &&str| Token {
+                name: "camera".parse().unwrap(),
+                grant: Grant::Gateway,
+                sha256: TokenHash::of(text),
+                until: None,
+            };
+            Ok(TokenFile { tokens: tokens.iter().map(token).collect() })
+        };
+        let mut looks = Looks::new(of(&["one", "two"]).unwrap());
+        assert_eq!(looks.add(of(&["one", "two"])), None);
+        assert_eq!(looks.add(of(&["one"])), None, "it may be half written");
+        assert_eq!(looks.add(of(&["one", "three"])), None);
+        assert_eq!(looks.add(of(&["one", "three"])), Some(of(&["one", "three"])));
+        assert_eq!(looks.add(of(&["one", "three"])), None, "once");
+        let wrong: Found = Err("line 1".to_owned());
+        assert_eq!(
+            [looks.add(wrong.clone()), looks.add(wrong.clone()), looks.add(wrong.clone())],
+            [None, Some(wrong), None]
+        );
+        assert_eq!(
+            [looks.add(of(&["one", "three"])), looks.add(of(&["one", "three"]))],
+            [None, Some(of(&["one", "three"]))]
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn other_tokens_are_in_force_and_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = file(folder.path(), &format!("tokens:\n{}", entry("one")));
+        let first = tokens(&path).unwrap();
+        let access = Arc::new(Access::of(first.clone()).unwrap());
+        let changes = Arc::new(Mutex::new(Vec::new()));
+        let told = Arc::clone(&changes);
+        let following = tokio::spawn(follow(path, first, Arc::clone(&access), move |count| {
+            told.lock().unwrap().push(count);
+            std::future::ready(())
+        }));
+        let now = sqal_core::Timestamp::from_micros(0).unwrap();
+        let knows = |token: &str| {
+            let bearer: axum::http::HeaderValue = format!("Bearer {token}").parse().unwrap();
+            let headers: axum::http::HeaderMap = [(axum::http::header::AUTHORIZATION, bearer)].into_iter().collect();
+            access.identify(&headers, now).is_ok()
+        };
+        file(folder.path(), &format!("tokens:\n{}", entry("two")));
+        while changes.lock().unwrap().is_empty() {
+            tokio::time::sleep(EVERY).await;
+        }
+        assert!(knows("two") && !knows("one"));
+        assert_eq!(*changes.lock().unwrap(), [1]);
+        following.abort();
     }
 }

@@ -72,6 +72,211 @@ async fn the_page_shows_the_line_and_follows_it() {
     tokio::time::timeout(Duration::from_mins(2), look).await.expect("the page shows the line within two minutes");
 }
 
+/// A station that stopped, and whose trays are older than the newest of the others, stays on the page after a restart and says since when it is silent.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stopped_station_stays_on_the_page_with_since_when() {
+    let data = tempfile::tempdir().unwrap();
+    let before = Server::start(data.path(), "127.0.0.1:0");
+    let look = async {
+        send(&before.station(1), 3).await;
+        // More than the page loads of all stations at once.
+        send(&before.station(2), 70).await;
+        before.kill();
+        let server = Server::start(data.path(), "127.0.0.1:0");
+        let latest = tokio::task::block_in_place(|| server.get("/api/sqal/latest?device_id=STATION_1").1);
+        let mut browser = Browser::start().await;
+        let since = format!(
+            "new Intl.DateTimeFormat('en-GB', {{ timeStyle: 'medium', hourCycle: 'h23' }}).format(Date.parse('{}'))",
+            latest["received_at"].as_str().unwrap()
+        );
+        for _ in 0..2 {
+            browser.open(&format!("http://{}/", server.address)).await;
+            browser
+                .until(&format!(
+                    "(() => {{ const station = document.querySelector('[data-station=\"STATION_1\"]'); \
+                       const state = station?.querySelector('.state').textContent ?? ''; \
+                       return station?.dataset.presence === 'offline' && state.startsWith('stopped since') && state.endsWith({since}); }})()"
+                ))
+                .await;
+            browser.until("!document.querySelector('#all-stopped').hidden && document.title === '(2) SQAL'").await;
+        }
+        // A new tray of one of them, and only the other is stopped.
+        browser.until("document.querySelector('#connection[data-state=\"live\"]') !== null").await;
+        send(&server.station(2), 1).await;
+        browser.until("document.querySelector('[data-station=\"STATION_2\"]')?.dataset.presence === 'online'").await;
+        browser
+            .until("document.querySelector('#all-stopped').hidden && document.querySelectorAll('.attend').length === 1")
+            .await;
+        assert_eq!(browser.complaints, Vec::<String>::new());
+    };
+    tokio::time::timeout(Duration::from_mins(2), look).await.expect("the stopped station is shown within two minutes");
+}
+
+/// A server that is gone does not look like stations that stopped.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_is_away_is_named_with_since_when() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), "127.0.0.1:0");
+    let look = async {
+        let mut browser = Browser::start().await;
+        browser.open(&format!("http://{}/", server.address)).await;
+        browser.until("document.querySelector('#connection[data-state=\"live\"]') !== null").await;
+        send(&server.station(1), 2).await;
+        browser.until("document.querySelector('[data-station=\"STATION_1\"]')?.dataset.presence === 'online'").await;
+        assert_eq!(browser.value("document.querySelector('#server-away').hidden").await, true);
+        server.kill();
+        browser
+            .until(
+                "!document.querySelector('#server-away').hidden && \
+                 /^Server away since \\d\\d:\\d\\d:\\d\\d/.test(document.querySelector('#server-away').textContent)",
+            )
+            .await;
+        browser.until("document.querySelector('#totals').classList.contains('stale')").await;
+        browser.until("document.title === '(1) SQAL' && document.querySelector('#all-stopped').hidden").await;
+    };
+    tokio::time::timeout(Duration::from_mins(2), look).await.expect("the page names it within two minutes");
+}
+
+/// More stations than a screen holds: each keeps its card, and only those near the window draw their details.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hundred_stations_keep_their_cards() {
+    const STATIONS: u64 = 100;
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start_with(&[("SQAL_CONNECTIONS_PER_MINUTE", "0")], data.path(), "127.0.0.1:0");
+    let look = async {
+        let mut browser = Browser::start().await;
+        browser.open(&format!("http://{}/", server.address)).await;
+        browser.until("document.querySelector('#connection[data-state=\"live\"]') !== null").await;
+        for seed in 1..=STATIONS {
+            send(&server.station(seed), 1).await;
+        }
+        browser.until(&format!("document.querySelectorAll('article.station').length === {STATIONS}")).await;
+        let cards = "[...document.querySelectorAll('article.station')]";
+        let ids = browser.value(&format!("{cards}.forEach(card => {{ card.first = card.dataset.sampleId; }})")).await;
+        assert!(ids.is_null(), "nothing is given back");
+        for seed in 1..=STATIONS {
+            send(&server.station(seed), 1).await;
+        }
+        let last = tokio::task::block_in_place(|| server.get("/api/sqal/latest").1);
+        browser
+            .until(&format!(
+                "document.querySelector('[data-sample-id=\"{}\"]') !== null",
+                last["sample_id"].as_str().unwrap()
+            ))
+            .await;
+        let kept = browser.value(&format!("{cards}.filter(card => 'first' in card).length")).await;
+        assert_eq!(kept, STATIONS, "no card was thrown out and built anew");
+        let order = browser.value(&format!("{cards}.map(card => card.dataset.station).join()")).await;
+        let expected: Vec<_> = (1..=STATIONS).map(|seed| format!("STATION_{seed}")).collect();
+        assert_eq!(order, expected.join(","));
+        let drawn = browser.value("document.querySelectorAll('.panel-map').length").await.as_u64().unwrap();
+        assert!((1..STATIONS / 2).contains(&drawn), "{drawn} cards draw their details");
+        // A card draws its details when it comes into view.
+        browser.value("document.querySelector('[data-station=\"STATION_100\"]').scrollIntoView()").await;
+        browser.until("document.querySelectorAll('[data-station=\"STATION_100\"] .zone').length === 64").await;
+    };
+    tokio::time::timeout(Duration::from_mins(2), look).await.expect("a hundred stations are shown within two minutes");
+}
+
+/// The words of the page: both languages in full, numbers in the form of the language, and limits in the words of the plant.
+#[tokio::test(flavor = "multi_thread")]
+async fn numbers_and_reasons_are_in_the_words_of_the_language() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), "127.0.0.1:0");
+    let look = async {
+        let mut browser = Browser::start().await;
+        browser.open(&format!("http://{}/", server.address)).await;
+        browser.until("document.querySelector('#connection[data-state=\"live\"]') !== null").await;
+        send(&server.station(1), 3).await;
+        browser.until("/\\d\\.\\d{3}/.test(document.querySelector('.explanation')?.textContent)").await;
+        let with = |body: &str| format!("import(new URL('dashboard.js', document.baseURI)).then(page => {body})");
+        let half = browser.value(&with("page.NOT_MEASURABLE_U")).await;
+        assert_eq!(half, sqal_core::Verdict::NOT_MEASURABLE_U);
+        let incomplete = "Object.entries(page.TEXT).filter(([, texts]) => texts.length !== 2 || !texts.every(Boolean) || \
+            new Set(texts.map(text => (text.match(/\\{\\w+\\}/g) ?? []).sort().join())).size !== 1).map(([key]) => key)";
+        assert_eq!(
+            browser.value(&with(incomplete)).await,
+            serde_json::json!([]),
+            "texts with one language or other values"
+        );
+        let profile = tokio::task::block_in_place(|| server.get("/api/v1/profiles/foiegras_standard_barquette").1);
+        // A tray of 14.6 mm and 92 cm³ under limits of 15 mm and 100 cm³.
+        let reasons = format!(
+            "page.outOfLimits({{ meanHeight: [14.6, 0.2], volume: [92000, 900], heightVariation: [3.6, 0.1], oxidation: [0.2, 0.02] }}, {})\
+             .map(page.limitText).map(text => text.replaceAll('\\u00a0', ' '))",
+            profile["profile"]
+        );
+        let numbers = "[page.scoreText(0.04, 0.5), page.scoreText(0.976, 0.02), page.chance(0.999), page.chance(1), page.percent(0.928, 1)]\
+             .map(text => text.replaceAll('\\u00a0', ' '))";
+        assert_eq!(
+            browser.value(&with(&reasons)).await,
+            serde_json::json!([
+                "Volume 92.0 cm³, below the limit of 100 cm³",
+                "Mean height 14.6 mm, below the limit of 15 mm",
+                "Height variation 3.6 mm, above the limit of 3.5 mm"
+            ])
+        );
+        assert_eq!(
+            browser.value(&with(numbers)).await,
+            serde_json::json!(["not measurable", "0.98 ± 0.02", "> 99 %", "> 99 %", "92.8 %"])
+        );
+        // By the normal distribution: Φ(−0.4/√(1 + 0.2²)), and Φ(−0.1/√(0.6² + 0.1²)).
+        let desired = "[page.desirability({ target: { lo: 15, hi: 25, width: 1 } }, 14.6, 0.2), \
+            page.desirability({ smaller: { at: 3.5, width: 0.6 } }, 3.6, 0.1), \
+            page.desirability({ larger: { at: 3.5, width: 0.6 } }, 3.6, 0.1)]";
+        let desired: Vec<f64> = serde_json::from_value(browser.value(&with(desired)).await).unwrap();
+        for (found, expected) in desired.iter().zip([0.347_443, 0.434_709, 0.565_291]) {
+            assert!((found - expected).abs() < 1e-5, "{found} instead of {expected}");
+        }
+        browser.value("document.querySelector('.top [data-lang=\"fr\"]').click()").await;
+        browser
+            .until(
+                "(() => { const text = document.querySelector('.explanation').textContent; \
+                   return /\\d,\\d{3}/.test(text) && !/\\d\\.\\d/.test(text); })()",
+            )
+            .await;
+        assert_eq!(
+            browser.value(&with(&reasons)).await,
+            serde_json::json!([
+                "Volume 92,0 cm³, sous la limite de 100 cm³",
+                "Hauteur moyenne 14,6 mm, sous la limite de 15 mm",
+                "Variation de hauteur 3,6 mm, au-dessus de la limite de 3,5 mm"
+            ])
+        );
+        assert_eq!(
+            browser.value(&with(numbers)).await,
+            serde_json::json!(["non mesurable", "0,98 ± 0,02", "> 99 %", "> 99 %", "92,8 %"])
+        );
+        assert_eq!(browser.complaints, Vec::<String>::new());
+    };
+    tokio::time::timeout(Duration::from_mins(2), look)
+        .await
+        .expect("the page speaks both languages within two minutes");
+}
+
+/// Frames of a device that is there for calibration are marked, and counted nowhere on the page.
+#[tokio::test(flavor = "multi_thread")]
+async fn calibration_frames_are_marked_and_not_counted() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), "127.0.0.1:0");
+    let look = async {
+        let mut browser = Browser::start().await;
+        browser.open(&format!("http://{}/", server.address)).await;
+        browser.until("document.querySelector('#connection[data-state=\"live\"]') !== null").await;
+        let mut calibrating = server.station(3);
+        calibrating.device_id = "CAL_STATION".to_owned();
+        send(&calibrating, 4).await;
+        browser
+            .until("document.querySelector('[data-station=\"CAL_STATION\"]')?.classList.contains('calibration')")
+            .await;
+        send(&server.station(1), 2).await;
+        browser.until("document.querySelector('#seen').textContent === '2'").await;
+        browser.until("document.querySelector('#reject-base').textContent === 'of 2 shown'").await;
+        browser.until("document.querySelector('#state').textContent.startsWith('1 station')").await;
+    };
+    tokio::time::timeout(Duration::from_mins(2), look).await.expect("the marks are there within two minutes");
+}
+
 /// Where tokens are asked for, the page asks for one, and says what is wrong with it.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_page_asks_who_looks() {
@@ -90,6 +295,13 @@ async fn the_page_asks_who_looks() {
                 "(() => {{ document.querySelector('#token').value = \"{token}\"; document.querySelector('#sign-in form').requestSubmit(); return true; }})()"
             )
         };
+        // A browser lets a page refuse the first Escape only.
+        for _ in 0..4 {
+            browser.press_escape().await;
+            browser
+                .until("document.querySelector('#sign-in').open && !document.querySelector('#sign-in-again').hidden")
+                .await;
+        }
         browser.until(&enter("somebody's")).await;
         browser.until("document.querySelector('#sign-in-problem').textContent === 'This token is not known.'").await;
         browser.until(&enter("marie's")).await;
@@ -97,6 +309,10 @@ async fn the_page_asks_who_looks() {
         browser.until("document.querySelector('#connection[data-state=\"live\"]') !== null").await;
         let cookie = browser.until("document.cookie === '' ? 'unseen' : document.cookie").await;
         assert_eq!(cookie, "unseen", "no script reads the token");
+        browser.until("document.querySelector('#who').textContent === 'marie · viewer'").await;
+        browser.until("document.querySelector('#sign-in-again').hidden").await;
+        browser.value("document.querySelector('#sign-out').click()").await;
+        browser.until("document.querySelector('#sign-in')?.open").await;
     };
     tokio::time::timeout(Duration::from_mins(2), look).await.expect("the page lets marie in within two minutes");
 }

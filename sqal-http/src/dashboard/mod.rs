@@ -1,27 +1,77 @@
 //! The live page and its assets, served from the binary; nothing comes from anywhere else.
 
+use std::sync::LazyLock;
+
 use axum::body::Body;
 use axum::extract::OriginalUri;
-use axum::http::header;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use sqal_core::ProfileRef;
 
-fn asset(kind: &'static str, text: impl Into<Body>) -> Response {
-    // The assets change with the binary: a browser asks each time, and gets a few kilobytes.
-    ([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "no-cache")], text.into()).into_response()
+use crate::routes::{is_known, tag};
+use crate::wire::hash;
+
+/// The script: its files in the order of their use, joined to one module.
+const SCRIPT: &str = concat!(
+    include_str!("script/open.js"),
+    include_str!("script/words.js"),
+    include_str!("script/numbers.js"),
+    include_str!("script/elements.js"),
+    include_str!("script/limits.js"),
+    include_str!("script/verdict.js"),
+    include_str!("script/map.js"),
+    include_str!("script/spectrum.js"),
+    include_str!("script/outputs.js"),
+    include_str!("script/defects.js"),
+    include_str!("script/history.js"),
+    include_str!("script/stations.js"),
+    include_str!("script/situation.js"),
+    include_str!("script/server.js"),
+    include_str!("script/session.js"),
+    include_str!("script/start.js"),
+);
+
+/// What the page looks like.
+const STYLE: &str = include_str!("dashboard.css");
+
+static SCRIPT_TAG: LazyLock<HeaderValue> = LazyLock::new(|| tag_of(SCRIPT));
+static STYLE_TAG: LazyLock<HeaderValue> = LazyLock::new(|| tag_of(STYLE));
+
+/// The entity tag of an asset: a hash of its text.
+fn tag_of(text: &str) -> HeaderValue {
+    tag(&hash(ProfileRef::hash_of(text)))
+}
+
+/// An asset; a browser asks each time, because assets change with the binary, and gets no body while it has the newest.
+fn asset(headers: &HeaderMap, tag: &HeaderValue, kind: &'static str, text: &'static str) -> Response {
+    let fields = [(header::ETAG, tag.clone()), (header::CACHE_CONTROL, HeaderValue::from_static("no-cache"))];
+    if is_known(headers, tag) {
+        return (StatusCode::NOT_MODIFIED, fields).into_response();
+    }
+    (fields, [(header::CONTENT_TYPE, kind)], Body::from(text)).into_response()
+}
+
+/// The attribute that hides what this build does not have.
+const fn hidden_unless(there: bool) -> &'static str {
+    if there { "" } else { " hidden" }
 }
 
 /// `/`: the page. What it needs lies beside it, under whatever prefix it was asked for.
 pub(crate) async fn page(OriginalUri(asked): OriginalUri) -> Response {
     let here = asked.path().trim_end_matches('/').replace('&', "&amp;");
-    asset("text/html; charset=utf-8", include_str!("index.html").replace("{here}", &here))
+    let page = include_str!("index.html")
+        .replace("{ws-hidden}", hidden_unless(cfg!(feature = "ws")))
+        .replace("{docs-hidden}", hidden_unless(cfg!(feature = "openapi")))
+        .replace("{here}", &here);
+    ([(header::CONTENT_TYPE, "text/html; charset=utf-8"), (header::CACHE_CONTROL, "no-cache")], page).into_response()
 }
 
 /// How it looks.
-pub(crate) async fn style() -> Response {
-    asset("text/css; charset=utf-8", include_str!("dashboard.css"))
+pub(crate) async fn style(headers: HeaderMap) -> Response {
+    asset(&headers, &STYLE_TAG, "text/css; charset=utf-8", STYLE)
 }
 
 /// What it does.
-pub(crate) async fn script() -> Response {
-    asset("text/javascript; charset=utf-8", include_str!("dashboard.js"))
+pub(crate) async fn script(headers: HeaderMap) -> Response {
+    asset(&headers, &SCRIPT_TAG, "text/javascript; charset=utf-8", SCRIPT)
 }

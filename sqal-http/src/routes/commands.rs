@@ -79,6 +79,13 @@ pub(super) async fn ask(
     let answered = services.commands.ask(&device, Duration::from_secs_f64(timeout_secs), write).await;
     // Who has stopped the line is asked in the morning.
     info!(%caller, device = ?device.as_str(), name = name.as_str(), outcome = ?answered.as_ref().map(|answer| answer.status), "a device was asked");
+    let outcome = match &answered {
+        Ok(answer) if answer.status == Done::Done => "done",
+        Ok(_) => "refused",
+        Err(NotAnswered::Away) => "away",
+        Err(NotAnswered::Silent) => "silent",
+    };
+    services.write_down(&caller, "command", &format!("command {} to {device}: {outcome}", name.as_str()));
     match answered {
         Ok(answer) => Ok(Json(Answered { status: answer.status, detail: answer.detail, result: answer.result })),
         Err(NotAnswered::Away) => Err(Problem::device_away(&device)),

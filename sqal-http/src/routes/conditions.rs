@@ -5,7 +5,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use crate::Problem;
 
 /// The tag of a content that is known by a hash.
-pub(super) fn tag(hash: &str) -> HeaderValue {
+pub(crate) fn tag(hash: &str) -> HeaderValue {
     HeaderValue::try_from(format!("\"{hash}\"")).unwrap_or(HeaderValue::from_static("\"\""))
 }
 
@@ -22,7 +22,7 @@ fn names(headers: &HeaderMap, field: &HeaderName, tag: Option<&HeaderValue>, wea
 }
 
 /// Whether a reader has this already.
-pub(super) fn is_known(headers: &HeaderMap, tag: &HeaderValue) -> bool {
+pub(crate) fn is_known(headers: &HeaderMap, tag: &HeaderValue) -> bool {
     names(headers, &header::IF_NONE_MATCH, Some(tag), true) == Some(true)
 }
 

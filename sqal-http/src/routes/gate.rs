@@ -2,23 +2,27 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
-use axum::body::{Body, to_bytes};
+use axum::body::{Body, Bytes, HttpBody, to_bytes};
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use sqal_resilience::client_address;
+use sqal_resilience::{client_address, forwarded_client};
 use tracing::Instrument;
 
-use super::body::whole;
+use super::body::whole_within;
+use super::caught::{caught, ended};
+use super::coding::unpacked;
 use super::{Route, Who};
-use crate::access::{Caller, by_cookie, presents_a_token};
+use crate::access::{Caller, bearer, by_cookie};
+use crate::budget::{Connection, Hold, Party, Resource};
 use crate::problem::NothingDone;
 use crate::quota::{Call, Class};
 use crate::replies::{Begun, Reply, ReplyKey, fingerprint, key_of};
 use crate::slo::Objective;
-use crate::{Problem, Services, origin};
+use crate::{ExceededError, Problem, Services, browser_session, origin};
 
 /// A route and whom to ask.
 #[derive(Clone)]
@@ -27,15 +31,30 @@ pub(super) struct Gate {
     pub(super) route: Route,
     pub(super) number: u16,
     pub(super) objective: Option<Objective>,
+    /// Whether it is answered while the process ends, and not waited for: probes are no work.
+    pub(super) probe: bool,
 }
 
 /// Lets a call in, or says why not; the route finds the [`Caller`] among the request's extensions.
 pub(super) async fn admit(State(gate): State<Gate>, request: Request, next: Next) -> Response {
-    let Some(objective) = gate.objective else { return answer(gate, request, next).await };
-    let (path, services, begun) = (gate.route.path, Arc::clone(&gate.services), gate.services.clock.now());
-    let response = answer(gate, request, next).await;
+    let path = gate.route.path;
+    let Some(objective) = gate.objective else { return caught(path, unless_ending(gate, request, next)).await };
+    let (services, begun) = (Arc::clone(&gate.services), gate.services.clock.now());
+    let response = caught(path, unless_ending(gate, request, next)).await;
     objective.record(path, services.clock.now().saturating_duration_since(begun), response.status());
     response
+}
+
+/// Refuses new work once the shutdown has begun, before anything is done for it; the end waits for what was begun. A refusal counts against the objective.
+async fn unless_ending(gate: Gate, request: Request, next: Next) -> Response {
+    if gate.probe {
+        return answer(gate, request, next).await;
+    }
+    let shutdown = gate.services.shutdown.clone();
+    match shutdown.track() {
+        Ok(_active) => answer(gate, request, next).await,
+        Err(_) => Problem::shutting_down().into_response(),
+    }
 }
 
 async fn answer(gate: Gate, mut request: Request, next: Next) -> Response {
@@ -47,15 +66,27 @@ async fn answer(gate: Gate, mut request: Request, next: Next) -> Response {
         services.legacy.say(successor, response.headers_mut());
         return response;
     }
-    let counting = match enter(&services, route, number, &request) {
+    let (party, counting, renewed) = match enter(&services, route, number, &request) {
         Ok((caller, counting)) => {
+            let party = match party_of(&services, &caller, &request) {
+                Ok(party) => party,
+                Err(exceeded) => return Problem::from(exceeded).into_response(),
+            };
+            let renewed = renewed(&services, route, &caller, request.headers());
             request.extensions_mut().insert(caller);
-            counting
+            request.extensions_mut().insert(party);
+            (party, counting, renewed)
         }
         Err(refused) => return refused,
     };
-    let mut response =
-        if route.repeatable { once(&services, number, request, next).await } else { next.run(request).await };
+    let mut response = match unpacked(request) {
+        Ok(request) if route.repeatable => once(&services, number, party, request, next).await,
+        Ok(request) => next.run(request).await,
+        Err(refused) => refused,
+    };
+    if response.body().size_hint().exact().is_some_and(|bytes| bytes > LARGE_ANSWER) {
+        response = until_taken(&services, party, response).await;
+    }
     if let Some(successor) = route.successor {
         services.legacy.say(successor, response.headers_mut());
     }
@@ -66,7 +97,60 @@ async fn answer(gate: Gate, mut request: Request, next: Next) -> Response {
     if let Some(counting) = counting {
         counting.say(response.headers_mut());
     }
+    if let Some(renewed) = renewed {
+        response.headers_mut().append(header::SET_COOKIE, renewed);
+    }
     response
+}
+
+/// The cookie of a session that is used on, when half of its time is over; a request that writes may end the session itself.
+fn renewed(services: &Services, route: Route, caller: &Caller, headers: &HeaderMap) -> Option<HeaderValue> {
+    if route.writes() {
+        return None;
+    }
+    let value = services.access.renewed_session(caller, (services.now)())?;
+    HeaderValue::try_from(browser_session::kept(&value, browser_session::is_of_host(headers))).ok()
+}
+
+/// Whose share a call takes from. The connection of a caller that is known is not counted with its address any more.
+fn party_of(services: &Services, caller: &Caller, request: &Request) -> Result<Party, ExceededError> {
+    if caller.holder().is_none() {
+        return Ok(Party::of(caller, peer(services, request)));
+    }
+    let party = Party::of(caller, None);
+    if let Some(connection) = request.extensions().get::<Connection>() {
+        connection.known(&services.budget, party)?;
+    }
+    Ok(party)
+}
+
+/// Answers over this many bytes are counted until the client has taken them.
+const LARGE_ANSWER: u64 = 16 * 1024;
+
+/// The bytes of an answer, held until the connection has written the last of them.
+struct Untaken {
+    bytes: Bytes,
+    _hold: Hold,
+}
+
+impl AsRef<[u8]> for Untaken {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+/// Counts a large answer for its party until the client has taken it; refuses it when too many wait already.
+async fn until_taken(services: &Services, party: Party, response: Response) -> Response {
+    let (parts, body) = response.into_parts();
+    // The size is known, so the body is there already.
+    let Ok(bytes) = to_bytes(body, usize::MAX).await else {
+        return Problem::too_slow("the answer broke off").into_response();
+    };
+    let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+    match services.budget.take(Resource::AnswerBytes, party, length) {
+        Ok(hold) => Response::from_parts(parts, Body::from(Bytes::from_owner(Untaken { bytes, _hold: hold }))),
+        Err(exceeded) => Problem::from(exceeded).into_response(),
+    }
 }
 
 /// Bodies of requests that may come twice are at most so long.
@@ -76,7 +160,7 @@ const LARGEST: usize = 1024 * 1024;
 ///
 /// In a task of its own: a client that leaves has it done all the same, and asks again for the answer. What was not done is not kept: a server that is busy
 /// may do it the next time.
-async fn once(services: &Arc<Services>, route: u16, request: Request, next: Next) -> Response {
+async fn once(services: &Arc<Services>, route: u16, party: Party, request: Request, next: Next) -> Response {
     let key = match key_of(request.headers()) {
         Ok(None) => return next.run(request).await,
         Ok(Some(key)) => key,
@@ -87,8 +171,8 @@ async fn once(services: &Arc<Services>, route: u16, request: Request, next: Next
     let (parts, body) = request.into_parts();
     let too_large =
         || Problem::wrong("", "more", format!("at most {LARGEST} bytes"), format!("au plus {LARGEST} octets"));
-    let body = match whole(body, LARGEST, too_large).await {
-        Ok(body) => body,
+    let (body, hold) = match whole_within(&services.budget, party, body, LARGEST, too_large).await {
+        Ok(read) => read,
         Err(problem) => return problem.into_response(),
     };
     let print = fingerprint(parts.uri.path_and_query().map_or("", |path| path.as_str()), &body);
@@ -100,7 +184,9 @@ async fn once(services: &Arc<Services>, route: u16, request: Request, next: Next
     };
     let (request, clock) = (Request::from_parts(parts, Body::from(body)), Arc::clone(&services.clock));
     let doing = async move {
-        let (parts, body) = next.run(request).await.into_parts();
+        let _hold = hold;
+        // What broke off may have been done in part: its key is given the same answer, and it is not done again.
+        let (parts, body) = caught("keyed request", next.run(request)).await.into_parts();
         let Ok(body) = to_bytes(body, usize::MAX).await else { return Problem::shutting_down().into_response() };
         // Of a device that was silent nobody knows what it has done: it is not asked again under the same key.
         if parts.extensions.get::<NothingDone>().is_none() {
@@ -110,7 +196,7 @@ async fn once(services: &Arc<Services>, route: u16, request: Request, next: Next
         Response::from_parts(parts, Body::from(body))
     };
     match services.shutdown.spawn("keyed request", doing.in_current_span()) {
-        Ok(doing) => doing.await.unwrap_or_else(|_| Problem::shutting_down().into_response()),
+        Ok(doing) => doing.await.unwrap_or_else(|error| ended("keyed request", &error).into_response()),
         Err(_) => Problem::shutting_down().into_response(),
     }
 }
@@ -127,18 +213,38 @@ type Entered = (Caller, Option<crate::quota::Counting>);
 #[expect(clippy::result_large_err, reason = "a refusal is an answer, and rare")]
 fn enter(services: &Services, route: Route, number: u16, request: &Request) -> Result<Entered, Response> {
     let (now, headers) = (services.clock.now(), request.headers());
+    // Wherever an answer shows something, or tells whether a token is right.
+    let tells = route.who != Who::Anybody || route.class != Class::Unlimited || route.path == "/metrics";
+    if tells && services.access.is_open() {
+        origin::known_host(headers, &services.allowed_hosts).map_err(IntoResponse::into_response)?;
+    }
     let peer = peer(services, request);
+    // A session is signed, so no cookie is a guess: one whose time is over is no attack.
+    let guess = peer.filter(|_| tells).zip(services.quotas.wrong_tokens()).zip(bearer(headers));
+    if let Some(((address, quota), token)) = guess
+        && let Some(left) = services.guesses.refuses(address, token, quota, now)
+    {
+        return Err(Problem::too_many_requests(Some(seconds(left))).into_response());
+    }
     let caller = match services.access.identify(headers, (services.now)()) {
-        Ok(caller) => caller,
+        Ok(caller) => {
+            if let Some((address, token)) = peer.zip(caller.token()) {
+                services.guesses.right(address, token);
+            }
+            caller
+        }
         Err(problem) => {
-            // Whoever guesses is slowed down, wherever an answer would tell; holders of tokens behind the same address are not.
-            let tells = route.who != Who::Anybody || route.class != Class::Unlimited;
-            if tells && presents_a_token(headers) {
-                let guess = Call { class: Class::SignIn, route: u16::MAX };
-                let counting = services.quotas.take(guess, &Caller::Anybody, peer, now);
-                if let Some(counting) = counting.filter(|counting| !counting.answer.allowed) {
-                    let after = counting.answer.retry_after_seconds();
-                    return Err(Problem::too_many_requests(after).into_response());
+            if let Some(((address, quota), token)) = guess {
+                let wait = services.guesses.wrong(address, token, quota, now);
+                if let Some(count) = services.guesses.to_write_down(now) {
+                    services.write_down(
+                        &Caller::Anybody,
+                        "sign_in",
+                        &format!("{count} wrong tokens since the last such line"),
+                    );
+                }
+                if let Some(left) = wait {
+                    return Err(Problem::too_many_requests(Some(seconds(left))).into_response());
                 }
             }
             if route.who != Who::Anybody {
@@ -152,7 +258,12 @@ fn enter(services: &Services, route: Route, number: u16, request: &Request) -> R
         return Err(Problem::not_allowed(what).into_response());
     }
     if route.writes() {
-        no_stranger(services, headers).map_err(IntoResponse::into_response)?;
+        no_stranger(services, route, &caller, request).map_err(|problem| {
+            if services.guesses.may_tell(now) {
+                tracing::warn!(?peer, path = route.path, why = ?problem.detail, "a page of another site was refused");
+            }
+            problem.into_response()
+        })?;
     }
     let counting = services.quotas.take(Call { class: route.class, route: number }, &caller, peer, now);
     match counting {
@@ -165,25 +276,59 @@ fn enter(services: &Services, route: Route, number: u16, request: &Request) -> R
     }
 }
 
+/// Whole seconds after which a time is over.
+fn seconds(left: Duration) -> u64 {
+    left.as_secs() + u64::from(left.subsec_nanos() > 0)
+}
+
 /// A browser sends what a page of another site asks for: an open server would obey it, and so would one that knows the browser by its cookie. A page of
-/// another site that has a token may read where that is allowed, and not write.
-fn no_stranger(services: &Services, headers: &HeaderMap) -> Result<(), Problem> {
+/// another site that has a token may read where that is allowed, and not write. A device is no page: its token in `Authorization` is one that no other site has.
+fn no_stranger(services: &Services, route: Route, caller: &Caller, request: &Request) -> Result<(), Problem> {
+    let headers = request.headers();
     if services.access.is_open() {
-        origin::same(headers)
+        let allowed = &services.allowed_hosts;
+        if route.path.starts_with("/ws/") {
+            origin::same_or_of_a_program(headers, allowed)
+        } else {
+            origin::same(headers, allowed)
+        }
+    } else if caller.is_a_device() && bearer(headers).is_some() {
+        Ok(())
     } else if by_cookie(headers) || headers.contains_key(header::ORIGIN) {
-        origin::same_host(headers)
+        origin::same_host(headers, direct_peer(request).is_some_and(|peer| is_trusted(services, peer)))
     } else {
         Ok(())
     }
 }
 
-/// The address of the client; what a proxy says is believed if the proxy is trusted.
+/// Who is at the other end of the connection: the client, or the last proxy.
+fn direct_peer(request: &Request) -> Option<IpAddr> {
+    Some(request.extensions().get::<ConnectInfo<SocketAddr>>()?.0.ip())
+}
+
+fn is_trusted(services: &Services, address: IpAddr) -> bool {
+    services.trusted_proxies.contains(&address.to_canonical())
+}
+
+/// The address of the client; what a proxy says is believed if the proxy is trusted. Two fields that name different clients are not believed: a proxy writes one of
+/// them, and the other may be the client's own.
 pub(crate) fn peer(services: &Services, request: &Request) -> Option<IpAddr> {
     const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>()?.0.ip();
+    let peer = direct_peer(request)?.to_canonical();
+    if !is_trusted(services, peer) {
+        return Some(peer);
+    }
+    let trusted = |address| is_trusted(services, address);
     // A proxy may add a line of its own behind the client's: they are one list (RFC 9110, 5.3). What is no text is no address.
-    let lines: Vec<_> =
-        request.headers().get_all(FORWARDED_FOR).iter().map(|value| value.to_str().unwrap_or("?")).collect();
-    let forwarded = (!lines.is_empty()).then(|| lines.join(","));
-    Some(client_address(peer, forwarded.as_deref(), |address| services.trusted_proxies.contains(&address)))
+    let list = |name: HeaderName| {
+        let lines: Vec<_> = request.headers().get_all(name).iter().map(|value| value.to_str().unwrap_or("?")).collect();
+        (!lines.is_empty()).then(|| lines.join(","))
+    };
+    let by_list = list(FORWARDED_FOR).map(|list| client_address(peer, Some(&list), trusted));
+    let by_field = list(header::FORWARDED).map(|list| forwarded_client(peer, &list, trusted));
+    Some(match (by_list, by_field) {
+        (Some(one), Some(other)) if one != other => peer,
+        (Some(client), _) | (None, Some(client)) => client,
+        (None, None) => peer,
+    })
 }

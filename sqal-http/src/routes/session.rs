@@ -1,14 +1,16 @@
-//! `/api/v1/session`: a browser keeps its token in a cookie that no script reads, for a page cannot put it into the header of every request.
+//! `/api/v1/session`: a browser shows its token once and keeps a session in a cookie that no script reads, for a page cannot put a token into the header of every
+//! request.
 
 use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::{AppendHeaders, IntoResponse, Response};
 use serde::Serialize;
 
-use crate::access::{COOKIE, Caller, Grant, Role, bearer};
+use crate::access::{Caller, Grant, Role};
+use crate::browser_session::{forgotten, kept};
 use crate::{Problem, Services};
 
 /// Who one is.
@@ -29,7 +31,7 @@ impl Session {
     fn of(caller: Caller) -> Self {
         let (name, grant) = match caller {
             Caller::Anybody => (None, Grant::Role(Role::Administrator)),
-            Caller::Known(name, grant) => (Some(name.to_string()), grant),
+            Caller::Known(name, grant, _) => (Some(name.to_string()), grant),
         };
         let (role, device_id, gateway) = match grant {
             Grant::Role(role) => (Some(role), None, false),
@@ -45,24 +47,24 @@ pub(super) async fn show(State(services): State<Arc<Services>>, headers: HeaderM
     Ok(Json(Session::of(services.access.identify(&headers, (services.now)())?)))
 }
 
-/// `POST /api/v1/session` with `Authorization: Bearer`: from now on the browser sends the token by itself.
+/// `POST /api/v1/session` with `Authorization: Bearer`: from now on the browser sends its session by itself.
 pub(super) async fn begin(State(services): State<Arc<Services>>, headers: HeaderMap) -> Result<Response, Problem> {
-    let session = Session::of(services.access.identify(&headers, (services.now)())?);
+    let now = (services.now)();
+    let caller = services.access.identify(&headers, now)?;
+    let session = Session::of(caller);
     if session.role.is_none() {
         return Err(Problem::not_allowed("this token is a device's: pages are for people"));
     }
-    let Some(token) = bearer(&headers) else { return Ok(Json(session).into_response()) };
+    let Some(begun) = services.access.begin_session(&caller, now) else { return Ok(Json(session).into_response()) };
+    let value = begun.map_err(|error| Problem::broken(&error.to_string()))?;
     // What travels without encryption is said so by the page that sent it.
     let encrypted = headers.get(header::ORIGIN).is_some_and(|origin| origin.as_bytes().starts_with(b"https://"));
-    let secure = if encrypted { "; Secure" } else { "" };
-    let cookie = format!("{COOKIE}={token}; Path=/; HttpOnly; SameSite=Strict{secure}");
-    // A token that was recognised is one that a cookie can carry: anything else would have another hash.
-    let cookie = HeaderValue::try_from(cookie).map_err(|_| Problem::unauthorized())?;
+    let cookie = HeaderValue::try_from(kept(&value, encrypted)).map_err(|_| Problem::broken("no cookie"))?;
     Ok(([(header::SET_COOKIE, cookie)], Json(session)).into_response())
 }
 
-/// `DELETE /api/v1/session`: the browser forgets the token.
-pub(super) async fn end() -> impl IntoResponse {
-    let cookie = format!("{COOKIE}=; Path=/; HttpOnly; SameSite=Strict; Max-Age=0");
-    (StatusCode::NO_CONTENT, [(header::SET_COOKIE, cookie)])
+/// `DELETE /api/v1/session`: the session is over, and the browser forgets it.
+pub(super) async fn end(State(services): State<Arc<Services>>, headers: HeaderMap) -> impl IntoResponse {
+    services.access.end_session(&headers, (services.now)());
+    (StatusCode::NO_CONTENT, AppendHeaders(forgotten().map(|cookie| (header::SET_COOKIE, cookie))))
 }

@@ -28,7 +28,7 @@ use std::num::NonZeroU16;
 use std::sync::Arc;
 
 use sqal_core::{
-    Defects, DeviceId, Grade, Inspection, Measured, Meta, Name, ProfileRef, Sample, SampleId, SampleKey, Score,
+    Beside, Defects, DeviceId, Grade, Inspection, Measured, Meta, Name, ProfileRef, Sample, SampleId, SampleKey, Score,
     Timestamp, Verdict,
 };
 
@@ -76,6 +76,7 @@ pub fn sample(device: &str, micros: i64, sample_id: &str, humidity: f32) -> Samp
         meta: Meta { firmware_version: None, temperature_c: None, humidity_percent: Some(humidity) },
         profile: ProfileRef { name: Name::new("conformance").expect("a short name"), version: 1, hash: [7; 16] },
         processing_micros: 12,
+        beside: Beside::new(r#"{"reported":{"vl53l8ch":{"grade":"A"}}}"#),
     }
 }
 
@@ -131,13 +132,15 @@ fn newest_first(samples: &[Sample]) -> Vec<Sample> {
 /// If the store breaks the law.
 pub async fn an_inserted_sample_is_got_back_equal(store: &dyn SampleStore) {
     const LAW: &str = "law 5: get returns what was inserted, equal in every field";
-    let full = full_sample("a", 2_000_000, "full");
-    let mut batch = vec![full.clone(), sample("a", 1_000_000, "bare", 1.5)];
-    // Each part alone: a store may not need one to keep the other.
-    let mut alone = [full_sample("a", 3_000_000, "tof"), full_sample("a", 4_000_000, "spectrum")];
-    (alone[0].spectrum, alone[0].inspection.spectral) = (None, None);
-    (alone[1].tof, alone[1].inspection.tof) = (None, None);
-    batch.extend(alone);
+    let mut batch = vec![
+        full_sample("a", 2_000_000, "full"),
+        sample("a", 1_000_000, "bare", 1.5),
+        // Each part alone: a store may not need one to keep the other.
+        full_sample("a", 3_000_000, "tof"),
+        full_sample("a", 4_000_000, "spectrum"),
+    ];
+    (batch[2].spectrum, batch[2].inspection.spectral) = (None, None);
+    (batch[3].tof, batch[3].inspection.tof) = (None, None);
     assert_outcomes(store, LAW, &batch, &[Inserted::Stored; 4]).await;
     for expected in &batch {
         assert_there(store, LAW, expected).await;
@@ -154,13 +157,14 @@ pub async fn inserting_again_is_a_duplicate_and_overwrites_nothing(store: &dyn S
     const LAW: &str = "law 2: the same reading again is a duplicate, and what was stored first stays";
     let first = full_sample("a", 1_000_000, "one");
     assert_outcomes(store, LAW, std::slice::from_ref(&first), &[Inserted::Stored]).await;
-    for again in [first.clone(), judged_anew(&first)] {
-        assert_outcomes(store, LAW, &[again], &[Inserted::Duplicate]).await;
+    let agains = vec![first.clone(), judged_anew(&first)];
+    for again in &agains {
+        assert_outcomes(store, LAW, std::slice::from_ref(again), &[Inserted::Duplicate]).await;
         assert_there(store, LAW, &first).await;
     }
     // In one batch with the first, and in a large one.
     let second = full_sample("a", 2_000_000, "two");
-    let both = [second.clone(), judged_anew(&second)];
+    let both = vec![second.clone(), judged_anew(&second)];
     assert_outcomes(store, LAW, &both, &[Inserted::Stored, Inserted::Duplicate]).await;
     let mut batch: Vec<_> = (0..130).map(|k| sample("b", 1_000_000 + k, &format!("{k}"), 0.0)).collect();
     batch[77] = judged_anew(&second);
@@ -187,7 +191,7 @@ pub async fn another_reading_with_a_known_id_is_a_conflict(store: &dyn SampleSto
     // Within one batch the first is first.
     let second = full_sample("a", 6 * HOUR, "two");
     let another = other_readings(&second).swap_remove(0);
-    let batch = [others[0].clone(), second.clone(), another.clone(), second.clone(), another, first.clone()];
+    let batch = vec![others[0].clone(), second.clone(), another.clone(), second.clone(), another, first.clone()];
     let expected = [
         Inserted::Conflict,
         Inserted::Stored,
@@ -198,7 +202,7 @@ pub async fn another_reading_with_a_known_id_is_a_conflict(store: &dyn SampleSto
     ];
     assert_outcomes(store, LAW, &batch, &expected).await;
     assert_there(store, LAW, &second).await;
-    // A large batch, all of it new but one.
+    // A large batch, all of it new but two: one key is known to the store, the other comes twice in the batch.
     let mut batch: Vec<_> = (0..130).map(|k| sample("b", 7 * HOUR + k, &format!("{k}"), 0.0)).collect();
     let mut expected = vec![Inserted::Stored; 130];
     (batch[40], expected[40]) = (others[0].clone(), Inserted::Conflict);
@@ -261,10 +265,9 @@ async fn first_of_tasks<S: SampleStore>(store: &Arc<S>, law: &str) -> Vec<Sample
 pub async fn a_batch_has_one_outcome_per_sample_in_order(store: &dyn SampleStore) {
     const LAW: &str = "law 3: one outcome per sample, in order";
     assert_outcomes(store, LAW, &[], &[]).await;
-    let known = sample("a", 2_000_000, "known", 0.0);
-    insert(store, std::slice::from_ref(&known)).await;
     let new = sample("a", 1_000_000, "new", 0.0);
-    let batch = [new.clone(), known, new];
+    let batch = vec![new.clone(), sample("a", 2_000_000, "known", 0.0), new];
+    insert(store, &batch[1..2]).await;
     assert_outcomes(store, LAW, &batch, &[Inserted::Stored, Inserted::Duplicate, Inserted::Duplicate]).await;
 }
 
@@ -286,7 +289,7 @@ pub async fn an_unknown_id_is_absent(store: &dyn SampleStore) {
 /// If the store breaks the law.
 pub async fn device_time_and_name_tell_samples_apart(store: &dyn SampleStore) {
     const LAW: &str = "law 2: device, time and name are the identity";
-    let batch = [
+    let batch = vec![
         sample("a", 1_000_000, "one", 0.0),
         sample("b", 1_000_000, "one", 0.0),
         sample("a", 1_000_001, "one", 0.0),

@@ -78,7 +78,7 @@ pub enum Fault {
 pub async fn what_was_acknowledged_is_there_when_the_store_is_opened_again<P: StorePlace>(place: &P) {
     const LAW: &str = "law 1: what was acknowledged survives the end of the process";
     let full = full_sample("a", 5 * HOUR, "full");
-    let batch = [full.clone(), scored("a", 6 * HOUR, "scored", 0.5), sample("b", 5 * HOUR, "bare", 1.0)];
+    let batch = vec![full.clone(), scored("a", 6 * HOUR, "scored", 0.5), sample("b", 5 * HOUR, "bare", 1.0)];
     let others = other_readings(&full);
     let store = place.open().await;
     assert_outcomes(&store, LAW, &batch, &[Inserted::Stored; 3]).await;

@@ -29,7 +29,7 @@ pub(super) fn other_readings(full: &Sample) -> Vec<Sample> {
         change(&mut other);
         other
     };
-    changes.map(changed).into()
+    changes.into_iter().map(changed).collect()
 }
 
 /// The same reading as it may come again: received later, and judged by another version of its profile.

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use sqlx::postgres::PgConnectOptions;
 
+use crate::connection_url::{self, InvalidConnectionUrl, Parameters};
+
 /// How a PostgreSQL store is opened. Its `Debug` shows no password.
 #[derive(Clone)]
 pub struct PostgresConfig {
@@ -31,10 +33,45 @@ pub enum InvalidPostgres {
     /// The URL is none. What it was is not said: it may hold a password.
     #[error("not a URL of PostgreSQL: expected postgres://user:password@host:port/database")]
     Url,
+    /// A part of the URL must be written in another way, or is not known. Which text it was is not said: it may be a password.
+    #[error(transparent)]
+    ConnectionUrl(#[from] InvalidConnectionUrl),
     /// The schema's name is none.
     #[error("schema {0:?}: expected 1 to 40 of a-z, 0-9 and _, beginning with a letter")]
     Schema(String),
 }
+
+/// What the driver reads behind the `?`; it logs what it does not know.
+const PARAMETERS: Parameters = Parameters {
+    listed: "sslmode, sslrootcert, sslcert, sslkey, statement-cache-capacity, host, hostaddr, port, dbname, user, password, application_name, options",
+    known: |name| {
+        let option = name.strip_prefix("options").unwrap_or_default();
+        let option = option.strip_prefix('[').and_then(|option| option.strip_suffix(']'));
+        option.is_some_and(|option| !option.is_empty()) || KNOWN.contains(&name)
+    },
+};
+
+/// Each parameter of the driver in every spelling that it understands.
+const KNOWN: [&str; 18] = [
+    "application_name",
+    "dbname",
+    "host",
+    "hostaddr",
+    "options",
+    "password",
+    "port",
+    "ssl-ca",
+    "ssl-cert",
+    "ssl-key",
+    "ssl-mode",
+    "ssl-root-cert",
+    "sslcert",
+    "sslkey",
+    "sslmode",
+    "sslrootcert",
+    "statement-cache-capacity",
+    "user",
+];
 
 impl PostgresConfig {
     /// The database at a URL, in its schema `public`; two writers, eight readers, 2 s for a connection, 10 s for a call, compression after a week.
@@ -43,13 +80,15 @@ impl PostgresConfig {
     ///
     /// # Errors
     ///
-    /// [`InvalidPostgres::Url`] if it is none.
+    /// [`InvalidPostgres::Url`] if the text is not such a URL; [`InvalidPostgres::ConnectionUrl`] if a character of a password must be percent-encoded, or a parameter is
+    /// not known: the driver would log it.
     pub fn new(url: &str) -> Result<Self, InvalidPostgres> {
         let (scheme, rest) = url.split_once("://").ok_or(InvalidPostgres::Url)?;
         let scheme = scheme.split_once('+').map_or(scheme, |(scheme, _)| scheme);
         if !matches!(scheme, "postgres" | "postgresql") {
             return Err(InvalidPostgres::Url);
         }
+        connection_url::check(rest, PARAMETERS)?;
         let options = PgConnectOptions::from_str(&format!("postgres://{rest}")).map_err(|_| InvalidPostgres::Url)?;
         let n = |n| NonZeroU32::new(n).unwrap_or(NonZeroU32::MIN);
         Ok(Self {
@@ -109,6 +148,19 @@ mod tests {
             let refused = PostgresConfig::new(url).unwrap_err();
             assert_eq!(refused, InvalidPostgres::Url);
             assert!(!refused.to_string().contains("secret"));
+        }
+        for url in [
+            "postgres://sqal_user:/7S+q?K':hunter2@127.0.0.1:5999/sqal_db",
+            "postgres://u:p?hunter2@db/sqal",
+            "postgresql+asyncpg://u:p#hunter2@db/sqal",
+            "postgres://u:p@db/sqal?hunter2=1",
+        ] {
+            let refused = PostgresConfig::new(url).unwrap_err();
+            assert!(matches!(refused, InvalidPostgres::ConnectionUrl(_)), "{refused:?}");
+            assert!(!format!("{refused} {refused:?}").contains("hunter2"), "{refused:?}");
+        }
+        for url in ["postgres://u:p%2Fw%3F@db/sqal?sslmode=disable", "postgres://db/sqal?options[search_path]=public"] {
+            assert!(PostgresConfig::new(url).is_ok(), "{url}");
         }
     }
 

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use fred::prelude::{Builder, Client, ClientLike, Config, ReconnectPolicy};
 
+use crate::connection_url::{self, Parameters};
+
 /// Why Redis did not answer.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("redis: {0}")]
@@ -16,6 +18,12 @@ impl RedisError {
         Self(error.to_string())
     }
 }
+
+/// What the driver reads behind the `?`.
+const PARAMETERS: Parameters = Parameters {
+    listed: "node, sentinelServiceName, sentinelUsername, sentinelPassword",
+    known: |name| ["node", "sentinelServiceName", "sentinelUsername", "sentinelPassword"].contains(&name),
+};
 
 /// A connection to a Redis; clones share it.
 #[derive(Clone, Debug)]
@@ -35,6 +43,34 @@ impl Drop for Connecting {
 }
 
 impl Redis {
+    /// Checks a URL without connecting.
+    ///
+    /// # Errors
+    ///
+    /// [`RedisError`] if the URL cannot be parsed, or a character of its password must be percent-encoded; its text holds no part of the URL.
+    pub fn check(url: &str) -> Result<(), RedisError> {
+        Self::config(url).map(|_| ())
+    }
+
+    fn config(url: &str) -> Result<Config, RedisError> {
+        let refused = |what: &str| RedisError(what.to_owned());
+        let usual = "not a URL of Redis: expected redis://user:password@host:port/database";
+        let (scheme, rest) = url.split_once("://").ok_or_else(|| refused(usual))?;
+        match scheme {
+            "redis" | "redis-cluster" | "redis-sentinel" => {}
+            // The driver is built without TLS, and would send the password in the clear.
+            "rediss" | "rediss-cluster" | "rediss-sentinel" => {
+                return Err(refused(
+                    "this program speaks no TLS with Redis: use redis:// on a network that only your servers reach",
+                ));
+            }
+            _ => return Err(refused(usual)),
+        }
+        connection_url::check(rest, PARAMETERS).map_err(|fault| refused(&fault.to_string()))?;
+        // What the driver says of a URL may quote it.
+        Config::from_url(url).map_err(|_| refused(usual))
+    }
+
     /// The Redis at a URL (`redis://host:port/db`). It connects by itself, now or whenever Redis is there, so a process starts without it; to be called within
     /// a tokio runtime.
     ///
@@ -43,7 +79,7 @@ impl Redis {
     ///
     /// # Errors
     ///
-    /// [`RedisError`] for a URL that is none.
+    /// [`RedisError`] if the URL cannot be used; see [`Redis::check`].
     pub fn connect(url: &str) -> Result<Self, RedisError> {
         Self::connect_within(url, Duration::from_millis(250))
     }
@@ -54,7 +90,7 @@ impl Redis {
     ///
     /// As [`Redis::connect`].
     pub fn connect_within(url: &str, answer: Duration) -> Result<Self, RedisError> {
-        let config = Config::from_url(url).map_err(|error| RedisError::of(&error))?;
+        let config = Self::config(url)?;
         let mut builder = Builder::from_config(Config { fail_fast: false, ..config });
         builder
             .with_performance_config(|performance| performance.default_command_timeout = answer)
@@ -99,5 +135,35 @@ impl Redis {
     /// [`RedisError`] if that cannot be.
     pub async fn connected(&self) -> Result<(), RedisError> {
         self.client.wait_for_connect().await.map_err(|error| RedisError::of(&error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_is_checked_without_a_word_of_it() {
+        for url in
+            ["redis://cache:6379/0", "redis://:p%2Fw@cache", "redis-sentinel://c:1/0?sentinelServiceName=a&node=b:2"]
+        {
+            assert!(Redis::check(url).is_ok(), "{url}");
+        }
+        for url in [
+            "hunter2",
+            "http://hunter2",
+            "redis://:hunter2/x@cache:6379/0",
+            "redis://u:hunter2?@cache",
+            "redis://u:hunter2#@cache",
+            "redis://cache:hunter2",
+            "redis://cache:6379/hunter2",
+            "redis://cache?hunter2=1",
+            "redis-cluster://cache:1?node=hunter2",
+            "redis://u:hunter2%@cache",
+            "rediss://u:hunter2@cache",
+        ] {
+            let refused = Redis::check(url).unwrap_err();
+            assert!(!format!("{refused} {refused:?}").contains("hunter2"), "{url}: {refused:?}");
+        }
     }
 }

@@ -98,6 +98,22 @@ impl Browser {
         result["result"]["value"].clone()
     }
 
+    /// The value of a JavaScript expression, or of the promise that it is.
+    pub(crate) async fn value(&mut self, expression: &str) -> Value {
+        let params = json!({ "expression": expression, "awaitPromise": true, "returnByValue": true });
+        let result = self.call("Runtime.evaluate", params).await;
+        assert!(result.get("exceptionDetails").is_none(), "{result}");
+        result["result"]["value"].clone()
+    }
+
+    /// Presses Escape, as a person does.
+    pub(crate) async fn press_escape(&mut self) {
+        for kind in ["keyDown", "keyUp"] {
+            let key = json!({ "type": kind, "key": "Escape", "code": "Escape", "windowsVirtualKeyCode": 27 });
+            self.call("Input.dispatchKeyEvent", key).await;
+        }
+    }
+
     /// The page as a PNG.
     pub(crate) async fn screenshot(&mut self) -> Vec<u8> {
         use base64::Engine;

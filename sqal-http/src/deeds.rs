@@ -1,0 +1,62 @@
+//! Deeds of people, changes of who may do what, and refused sign-ins are written into the audit log, where a changed line is found.
+
+use sqal_core::Name;
+use sqal_storage::Action;
+use tracing::error;
+
+use crate::access::Caller;
+use crate::{Holder, Services};
+
+/// What is written down where nobody was asked who they are.
+const ANYBODY: &str = "anybody";
+
+/// The longest text of a line, in bytes.
+const LONGEST: usize = 255;
+
+impl Services {
+    /// Writes a deed of a caller into the audit log, if there is one; the answer does not wait for it. While the log cannot be written, the deed is told to the log of
+    /// the process instead: stopping a line must not need its database.
+    pub(crate) fn write_down(&self, caller: &Caller, category: &'static str, what: &str) {
+        self.log_deed(&caller.holder().unwrap_or_else(|| word(ANYBODY)), category, what);
+    }
+
+    /// Writes something that was done to the server into the audit log, for example that other tokens are in force.
+    pub fn log_deed(&self, actor: &Holder, category: &'static str, what: &str) {
+        let Some(custody) = self.custody.clone() else { return };
+        let action = Action { at: (self.now)(), actor: *actor, category: word(category), what: short(what) };
+        let writing = async move {
+            if let Err(why) = custody.log_action(action.clone()).await {
+                let Action { actor, category, what, .. } = action;
+                error!(error = %why, actor = actor.as_str(), category = category.as_str(), what = what.as_str(), "not written into the audit log");
+            }
+        };
+        // The end of the process waits for it; once that has begun there are no deeds any more.
+        if self.shutdown.spawn("audit log", writing).is_err() {
+            error!(actor = actor.as_str(), category, what, "not written into the audit log: the server is ending");
+        }
+    }
+}
+
+fn word<const N: usize>(text: &str) -> Name<N> {
+    Name::new(text).unwrap_or_else(|_| unreachable!("printable, and shorter than {N} bytes"))
+}
+
+/// A text that a line of the audit log can hold.
+fn short(text: &str) -> Name<LONGEST> {
+    let end = text.char_indices().map(|(at, c)| at + c.len_utf8()).take_while(|end| *end <= LONGEST).last();
+    Name::new(&text[..end.unwrap_or(0)]).unwrap_or_else(|_| word("a text that cannot be shown"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_text_fits_into_a_line() {
+        assert_eq!(short("command simulator.pause to D1: done").as_str(), "command simulator.pause to D1: done");
+        assert_eq!(short(&"é".repeat(200)).as_str(), "é".repeat(127));
+        for odd in ["", "a\nb", "\u{202e}"] {
+            assert_eq!(short(odd).as_str(), "a text that cannot be shown", "{odd:?}");
+        }
+    }
+}
