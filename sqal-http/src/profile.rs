@@ -113,14 +113,16 @@ pub enum NotProfiles {
     },
 }
 
+/// The first scale of a sensor that is not the profile's.
+fn other_scale(profile: &Profile) -> Option<&'static str> {
+    let scales = [("tof.scale", profile.tof.scale), ("spectral.scale", profile.spectral.scale)];
+    let other = scales.into_iter().find(|(_, scale)| scale.is_some_and(|scale| scale != profile.scale));
+    other.map(|(field, _)| field)
+}
+
 impl Ready {
     fn new(name: Name<64>, profile: Profile) -> Result<Self, NotProfiles> {
         let invalid = |source| NotProfiles::Invalid { name, source };
-        for (field, scale) in [("tof.scale", profile.tof.scale), ("spectral.scale", profile.spectral.scale)] {
-            if scale.is_some_and(|scale| scale != profile.scale) {
-                return Err(invalid(InvalidProfile::Scale { field }));
-            }
-        }
         // Fields in the order of the type: one profile has one text, whatever file it came from.
         let text = serde_json::to_string(&profile).map_err(|source| NotProfiles::Text { name, source })?;
         let reference = ProfileRef { name, version: profile.version, hash: ProfileRef::hash_of(&text) };
@@ -151,9 +153,24 @@ impl Profiles {
     pub fn new(profiles: impl IntoIterator<Item = (Name<64>, Profile)>) -> Result<Self, NotProfiles> {
         let mut ready = BTreeMap::new();
         for (name, profile) in profiles {
+            if let Some(field) = other_scale(&profile) {
+                return Err(NotProfiles::Invalid { name, source: InvalidProfile::Scale { field } });
+            }
             ready.insert(name, Arc::new(Ready::new(name, profile)?));
         }
         if ready.is_empty() { Err(NotProfiles::None) } else { Ok(Self(ready)) }
+    }
+
+    /// A profile that was decided on, perhaps by an earlier version of this program, which let a sensor's scale differ from the profile's.
+    ///
+    /// Such a decision stays in force; the profile's scale grades everything.
+    ///
+    /// # Errors
+    ///
+    /// [`NotProfiles`] names what is wrong with the profile otherwise.
+    pub(crate) fn decided(name: Name<64>, profile: Profile) -> Result<Self, NotProfiles> {
+        let ready = Ready::new(name, profile)?;
+        Ok(Self(BTreeMap::from([(name, Arc::new(ready))])))
     }
 
     /// These with others, which take the place of those of the same name that are older or of the same version; `None` if nothing would change, or if there
@@ -250,6 +267,9 @@ mod tests {
             let mut differs = left_out.clone();
             let own = if field == "tof.scale" { &mut differs.tof.scale } else { &mut differs.spectral.scale };
             *own = Some(GradeScale::default());
+            let decided = Profiles::decided(name, differs.clone()).unwrap();
+            let (inspection, _) = decided.inspect(&name, reading.frame.as_ref(), reading.spectrum.as_ref()).unwrap();
+            assert_eq!(inspection.tof.unwrap().grade, tof.grade, "{field}");
             let refused = Profiles::new([(name, differs)]).unwrap_err().to_string();
             assert!(refused.starts_with(&format!("profile p: {field} is not the profile's scale")), "{refused}");
         }
