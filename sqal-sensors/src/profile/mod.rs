@@ -33,7 +33,7 @@ pub enum InvalidProfile {
         source: NotADesirability,
     },
     /// A field is given that means nothing without another one.
-    #[error("{field} is given, and {needs} is not")]
+    #[error("{field} needs {needs}, which is not given")]
     Incomplete {
         /// The field that is given.
         field: &'static str,
@@ -132,19 +132,21 @@ mod tests {
         let refused = |profile: SpectralProfile| profile.check().unwrap_err().to_string();
         let mut profile = without_indices();
         profile.max_oxidation = Some(0.6);
-        assert_eq!(refused(profile), "spectral.max_oxidation is given, and spectral.anchors is not");
+        assert_eq!(refused(profile), "spectral.max_oxidation needs spectral.anchors, which is not given");
         let mut profile = without_indices();
         profile.oxidation = SpectralProfile::example().oxidation;
-        assert_eq!(refused(profile), "spectral.oxidation is given, and spectral.anchors is not");
+        assert_eq!(refused(profile), "spectral.oxidation needs spectral.anchors, which is not given");
         let mut profile = without_indices();
         profile.weights.oxidation = 0.2;
-        assert_eq!(refused(profile), "spectral.weights.oxidation is given, and spectral.anchors is not");
+        assert_eq!(refused(profile), "spectral.weights.oxidation needs spectral.anchors, which is not given");
         let mut profile = SpectralProfile { lightness: None, ..without_indices() };
         profile.weights.fat = 0.2;
-        assert!(refused(profile).starts_with("spectral.weights.fat is given, and "));
+        let needs = "spectral.carotenoid, spectral.heme or spectral.lightness";
+        assert_eq!(refused(profile), std::format!("spectral.weights.fat needs {needs}, which is not given"));
         let mut profile = SpectralProfile { color_target: None, ..without_indices() };
         profile.weights.freshness = 0.2;
-        assert!(refused(profile).starts_with("spectral.weights.freshness is given, and "));
+        let needs = "spectral.oxidation or spectral.color_target";
+        assert_eq!(refused(profile), std::format!("spectral.weights.freshness needs {needs}, which is not given"));
     }
 
     /// The hash of a profile is over its text: an index that is given is written as it was before it could be left out.

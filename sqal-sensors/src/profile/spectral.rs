@@ -180,10 +180,10 @@ impl SpectralProfile {
         anchored("spectral.max_oxidation", self.max_oxidation.is_some())?;
         anchored("spectral.weights.oxidation", oxidation > 0.0)?;
         let rates_freshness = self.oxidation.is_some() || self.color_target.is_some();
-        let needs = "neither spectral.oxidation nor spectral.color_target";
+        let needs = "spectral.oxidation or spectral.color_target";
         needed("spectral.weights.freshness", freshness > 0.0, needs, rates_freshness)?;
         let rates_fat = self.carotenoid.is_some() || self.heme.is_some() || self.lightness.is_some();
-        let needs = "none of spectral.carotenoid, spectral.heme and spectral.lightness";
+        let needs = "spectral.carotenoid, spectral.heme or spectral.lightness";
         needed("spectral.weights.fat", fat > 0.0, needs, rates_fat)?;
         number("spectral.weights (their sum without uniformity)", freshness + fat + oxidation + color, POSITIVE)
     }
