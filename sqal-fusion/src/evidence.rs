@@ -21,7 +21,7 @@ pub enum NotEvidence {
     #[error("score {0} is outside 0 to 1")]
     Score(f64),
     /// The weight is not a positive number; of two sensors one may have 0.
-    #[error("weight {0} is not usable: expected a positive number, or 0 for one of two sensors")]
+    #[error("weight {0}: expected a positive number, or 0 for one of two sensors")]
     Weight(f64),
 }
 

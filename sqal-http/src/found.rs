@@ -93,6 +93,10 @@ const PHRASES: &[(&str, &str)] = &[
         "rotation {} is not possible: expected 0, 90, 180 or 270 degrees",
         "rotation {0} impossible, attendu : 0, 90, 180 ou 270 degrés",
     ),
+    (
+        "weight {}: expected a positive number, or 0 for one of two sensors",
+        "poids {0} : un nombre positif est attendu, ou 0 pour un capteur sur deux",
+    ),
     ("{} needs {}, which is not given", "{0} demande {1}, absent du profil"),
     ("spectral.oxidation or spectral.color_target", "spectral.oxidation ou spectral.color_target"),
     (
@@ -217,6 +221,7 @@ mod tests {
         );
         for refused in [
             sqal_sensors::InvalidRotation(45).to_string(),
+            sqal_fusion::SensorWeights::new(-1.0, 1.0).unwrap_err().to_string(),
             "spectral.weights.freshness needs spectral.oxidation or spectral.color_target, which is not given"
                 .to_owned(),
         ] {
