@@ -1,6 +1,6 @@
 //! [`Analyzer`]: the contract between a reading and what was found in it.
 
-use crate::{Defects, Flags, Grade, Measured, Score, Unseen};
+use crate::{Defects, Flags, Grade, GradeScale, Measured, Score, Unseen};
 
 /// Turns one reading into findings with a score; pure, total and repeatable.
 ///
@@ -21,6 +21,17 @@ pub trait Analyzer {
     ///
     /// [`AnalysisError`] if nothing at all can be said about the reading.
     fn analyze(&self, reading: &Self::Reading) -> Result<Assessment<Self::Findings>, AnalysisError>;
+
+    /// This analyser with another scale for the grade of its own score, so that all parts of a verdict are graded by one.
+    ///
+    /// An analyser that has no scale of its own stays as it is.
+    #[must_use]
+    fn graded_by(self, _scale: GradeScale) -> Self
+    where
+        Self: Sized,
+    {
+        self
+    }
 }
 
 /// What an analysis says of one reading.

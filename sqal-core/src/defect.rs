@@ -1,5 +1,7 @@
 //! [`Defect`]: something wrong that was found, where, how bad, and how sure.
 
+use core::fmt;
+
 use arrayvec::ArrayVec;
 
 use crate::Score;
@@ -160,10 +162,17 @@ impl Severity {
 }
 
 /// A set of the 64 zones.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(transparent))]
 pub struct ZoneSet(u64);
+
+/// The numbers of the zones, as in `{0, 9, 63}`.
+impl fmt::Debug for ZoneSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.iter()).finish()
+    }
+}
 
 impl ZoneSet {
     /// The zones (0 to 63) for which `f` holds.
@@ -323,6 +332,12 @@ mod tests {
         gravest_first(&mut defects);
         let order: Vec<_> = defects.iter().map(|d| d.zones.iter().next()).collect();
         assert_eq!(order, [Some(2), Some(1), Some(3), Some(0), Some(4)]);
+    }
+
+    #[test]
+    fn a_zone_set_shows_its_zones() {
+        let set = ZoneSet::from_fn(|zone| zone == 0 || zone == 9 || zone == 63);
+        assert_eq!(alloc::format!("{set:?} {:?}", ZoneSet::default()), "{0, 9, 63} {}");
     }
 
     #[test]

@@ -1,6 +1,10 @@
 //! [`Flags`]: remarks that travel with a result, so that a reader knows under which conditions it was obtained.
 
+use core::fmt;
+
 /// One remark about how a result was obtained.
+///
+/// Stored as a bit whose number is the place in [`Flag::ALL`]: new flags are added at the end, and none is ever taken out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
@@ -47,11 +51,17 @@ pub enum Flag {
     MultiTarget,
     /// A bin of a histogram stands at the converter's end.
     HistogramSaturated,
+    /// Three or more bands of a spectrum have exactly one count, which light does not give: one register was probably read for several.
+    RepeatedBands,
+    /// The counts of a spectrum are impossible as they are and right with the two bytes of each exchanged: nothing was derived from them.
+    BytesSwapped,
+    /// The frame repeats the one before it, number for number, which noise does not allow: the device probably sent a stale reading.
+    RepeatedFrame,
 }
 
 impl Flag {
     /// Every flag, in order.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 24] = [
         Self::StatusMissing,
         Self::SigmaModelled,
         Self::InsufficientZones,
@@ -73,6 +83,9 @@ impl Flag {
         Self::ZeroedOnFloor,
         Self::MultiTarget,
         Self::HistogramSaturated,
+        Self::RepeatedBands,
+        Self::BytesSwapped,
+        Self::RepeatedFrame,
     ];
 
     /// The name used on the wire.
@@ -100,6 +113,9 @@ impl Flag {
             Self::ZeroedOnFloor => "ZeroedOnFloor",
             Self::MultiTarget => "MultiTarget",
             Self::HistogramSaturated => "HistogramSaturated",
+            Self::RepeatedBands => "RepeatedBands",
+            Self::BytesSwapped => "BytesSwapped",
+            Self::RepeatedFrame => "RepeatedFrame",
         }
     }
 }
@@ -112,10 +128,17 @@ impl Flag {
 /// let flags = Flags::default().with(Flag::Imputed);
 /// assert!(flags.contains(Flag::Imputed) && !flags.contains(Flag::LowHeme));
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(transparent))]
 pub struct Flags(u32);
+
+/// The names of the flags, as in `{Imputed, LowSignal}`.
+impl fmt::Debug for Flags {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.iter()).finish()
+    }
+}
 
 impl Flags {
     /// This set and one more flag.
@@ -138,5 +161,37 @@ impl Flags {
     /// The flags in the set, in order.
     pub fn iter(self) -> impl Iterator<Item = Flag> {
         Flag::ALL.into_iter().filter(move |flag| self.contains(*flag))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::format;
+
+    /// What was stored before a flag was added is read by its bits: the places of all flags are written down here once more.
+    #[test]
+    fn flags_keep_their_places() {
+        for (place, flag) in Flag::ALL.into_iter().enumerate() {
+            assert_eq!(flag as usize, place, "{flag:?}");
+        }
+        let stored = [
+            (Flag::StatusMissing, 1),
+            (Flag::AnalogSaturation, 1 << 16),
+            (Flag::HistogramSaturated, 1 << 20),
+            (Flag::RepeatedBands, 1 << 21),
+            (Flag::BytesSwapped, 1 << 22),
+            (Flag::RepeatedFrame, 1 << 23),
+        ];
+        for (flag, bits) in stored {
+            assert_eq!(Flags(bits), Flags::default().with(flag));
+        }
+    }
+
+    #[test]
+    fn a_set_of_flags_shows_their_names() {
+        let flags = Flags::default().with(Flag::LowSignal).with(Flag::Imputed);
+        assert_eq!(format!("{flags:?} {:?}", Flags::default()), "{Imputed, LowSignal} {}");
+        assert!(Flag::ALL.into_iter().all(|flag| format!("{flag:?}") == flag.as_str()));
     }
 }

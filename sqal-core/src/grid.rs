@@ -3,7 +3,7 @@
 /// An 8x8 grid in row-major order; zone 0 is row 0, column 0.
 ///
 /// Zone order is the device's: zone 0 is the bottom-left of the sensing array, which the lens shows as the top-right of the scene
-/// (ST UM3109, 2.2). Nothing here flips; a display may.
+/// (ST UM3109, 2.2). Nothing here flips; a display may, and an analysis does as its profile says how the sensor is mounted.
 ///
 /// ```
 /// use sqal_core::Grid;

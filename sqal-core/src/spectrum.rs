@@ -179,6 +179,14 @@ impl IntegrationTime {
         }
     }
 
+    /// Whether a number of milliseconds names this time, rounded as devices round it: to 1 %, or to one step of 2.78 µs.
+    ///
+    /// For a frame that has the registers and the milliseconds: the registers are exact, and milliseconds that disagree with them are a mistake.
+    #[must_use]
+    pub fn is_about_millis(self, millis: f64) -> bool {
+        (millis - self.millis).abs() <= (0.01 * self.millis).max(STEP_US / 1000.0)
+    }
+
     /// The time in milliseconds.
     #[must_use]
     pub const fn millis(self) -> f64 {
@@ -408,6 +416,16 @@ mod tests {
             assert!(Gain::from_multiplier(wrong).is_err());
         }
         assert!(Gain::from_code(11).is_err());
+    }
+
+    #[test]
+    fn milliseconds_beside_registers_agree_if_they_are_only_rounded() {
+        // ATIME 29 and ASTEP 599 are 50.04 ms, which devices call 50.
+        let time = IntegrationTime::from_registers(29, 599).unwrap();
+        assert!([50.04, 50.0, 50.5, 49.6].into_iter().all(|millis| time.is_about_millis(millis)));
+        assert!(![45.0, 51.0, 0.05, 50_040.0, f64::NAN].into_iter().any(|millis| time.is_about_millis(millis)));
+        let shortest = IntegrationTime::from_registers(0, 1).unwrap();
+        assert!(shortest.is_about_millis(0.006) && !shortest.is_about_millis(0.01));
     }
 
     proptest! {

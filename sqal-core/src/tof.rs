@@ -169,6 +169,73 @@ impl TofFrame {
         Ok(Self(reading))
     }
 
+    /// Whether another frame has the same numbers in every zone: the device repeated a reading, for two real ones differ by their noise.
+    ///
+    /// Frames in which every distance is 0 hold no reading, and are never the same: a covered sensor may send them for ever.
+    #[must_use]
+    pub fn is_same_reading(&self, other: &Self) -> bool {
+        self.has_distances() && self == other
+    }
+
+    /// A number that is equal for frames that are the same reading, and differs for others but by an accident of one in 10¹⁹; `None` if every
+    /// distance is 0.
+    ///
+    /// To find repeated frames without keeping a frame for each device. It depends on the frame alone and may be stored; it is no protection against
+    /// frames that are made to collide.
+    #[must_use]
+    pub fn fingerprint(&self) -> Option<u64> {
+        /// The multiplier of the Fx hash, by 64-bit words.
+        const FACTOR: u64 = 0x517c_c1b7_2722_0a95;
+        let mut hash = 0_u64;
+        let mut add = |word: u32| hash = (hash.rotate_left(5) ^ u64::from(word)).wrapping_mul(FACTOR);
+        let reading = &self.0;
+        let grids = [
+            Some(&reading.distance_mm),
+            Some(&reading.reflectance_percent),
+            Some(&reading.amplitude_kcps),
+            reading.sigma_mm.as_ref(),
+        ];
+        for grid in grids {
+            add(u32::from(grid.is_some()));
+            for value in grid.into_iter().flat_map(Grid::iter) {
+                // Plus 0, so that −0 is 0, which it equals.
+                add((*value + 0.0).to_bits());
+            }
+        }
+        add(u32::from(reading.status.is_some()));
+        for status in reading.status.iter().flat_map(Grid::iter) {
+            add(u32::from(status.0));
+        }
+        add(u32::from(reading.distance_kind == DistanceKind::Radial));
+        self.has_distances().then_some(hash)
+    }
+
+    fn has_distances(&self) -> bool {
+        self.0.distance_mm.iter().any(|mm| mm.abs() > 0.0)
+    }
+
+    /// This frame with its zones in other places: `from` names for each zone (0 to 63) the zone whose values it takes.
+    ///
+    /// # Panics
+    ///
+    /// If `from` gives 64 or more.
+    #[must_use]
+    pub fn rearranged(&self, from: impl Fn(usize) -> usize) -> Self {
+        fn moved<T: Copy>(grid: &Grid<T>, from: &impl Fn(usize) -> usize) -> Grid<T> {
+            Grid::from_fn(|zone| grid[from(zone)])
+        }
+        let reading = &self.0;
+        // The same numbers in other places: what was checked stays checked.
+        Self(TofReading {
+            distance_mm: moved(&reading.distance_mm, &from),
+            reflectance_percent: moved(&reading.reflectance_percent, &from),
+            amplitude_kcps: moved(&reading.amplitude_kcps, &from),
+            sigma_mm: reading.sigma_mm.as_ref().map(|grid| moved(grid, &from)),
+            status: reading.status.as_ref().map(|grid| moved(grid, &from)),
+            distance_kind: reading.distance_kind,
+        })
+    }
+
     /// The numbers of the frame.
     #[must_use]
     pub const fn reading(&self) -> &TofReading {
@@ -215,7 +282,39 @@ mod tests {
         assert_eq!(refused.to_string(), "reflectance_matrix[1][3] is -1: expected 0 to 127.5 %");
     }
 
+    #[test]
+    fn a_repeated_reading_is_one_and_a_covered_sensor_repeats_nothing() {
+        let frame = TofFrame::new(flat()).unwrap();
+        let again = TofFrame::new(flat()).unwrap();
+        assert!(frame.is_same_reading(&again) && frame.fingerprint() == again.fingerprint());
+        let status = |code: u8| Some(Grid::from_fn(|_| TargetStatus(code)));
+        let others = [
+            TofReading { sigma_mm: Some(Grid::from_fn(|_| 1.0)), ..flat() },
+            TofReading { status: status(5), ..flat() },
+            TofReading { status: status(9), ..flat() },
+            TofReading { distance_kind: DistanceKind::Radial, ..flat() },
+        ];
+        for other in others.map(|reading| TofFrame::new(reading).unwrap()) {
+            assert!(!frame.is_same_reading(&other) && frame.fingerprint() != other.fingerprint());
+        }
+        let covered = TofFrame::new(TofReading { distance_mm: Grid::from_fn(|_| 0.0), ..flat() }).unwrap();
+        assert!(!covered.is_same_reading(&covered) && covered.fingerprint().is_none());
+    }
+
     proptest! {
+        #[test]
+        fn one_number_in_one_zone_makes_another_reading(zone in 0..64_usize, steps in 1..8_u8, which in 0..3_usize) {
+            let plain = TofFrame::new(flat()).unwrap();
+            let mut reading = flat();
+            let grid = [&mut reading.distance_mm, &mut reading.reflectance_percent, &mut reading.amplitude_kcps];
+            let [distance, reflectance, amplitude] = grid;
+            let changed = if which == 0 { distance } else if which == 1 { reflectance } else { amplitude };
+            changed[zone] += 0.25 * f32::from(steps);
+            let other = TofFrame::new(reading).unwrap();
+            prop_assert!(!plain.is_same_reading(&other));
+            prop_assert_ne!(plain.fingerprint(), other.fingerprint());
+        }
+
         #[test]
         fn a_frame_exists_exactly_when_every_number_is_in_range(zone in 0..64_usize, value in proptest::num::f32::ANY) {
             for matrix in [Matrix::Distance, Matrix::Reflectance, Matrix::Amplitude, Matrix::Sigma] {

@@ -20,8 +20,8 @@ pub enum NotEvidence {
     /// The score lies outside 0 to 1.
     #[error("score {0} is outside 0 to 1")]
     Score(f64),
-    /// The weight is not a positive number.
-    #[error("weight {0} is not a positive number")]
+    /// The weight is not a positive number; of two sensors one may have 0.
+    #[error("weight {0}: expected a positive number, or 0 for one of two sensors")]
     Weight(f64),
 }
 

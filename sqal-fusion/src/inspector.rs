@@ -3,8 +3,9 @@
 use core::cmp::Ordering;
 
 use sqal_core::{
-    Analyzer, Assessment, CalibratedConfidence, Defect, DefectKind, Defects, Inspection, Instrument, Measured, Reasons,
-    Score, Severity, SpectralFindings, Spectrum, TofFindings, TofFrame, Unseen, Verdict, ZoneSet, gravest_first,
+    Analyzer, Assessment, CalibratedConfidence, Defect, DefectKind, Defects, GradeScale, Inspection, Instrument,
+    Measured, Reasons, Score, Severity, SpectralFindings, Spectrum, TofFindings, TofFrame, Unseen, Verdict, ZoneSet,
+    gravest_first,
 };
 
 use crate::calibration::Calibration;
@@ -14,6 +15,9 @@ use crate::{Decision, Evidence, Fused, FusionRule, NotEvidence};
 const DISAGREEMENT: f64 = 8.0 / 9.0;
 
 /// How much each sensor counts.
+///
+/// A sensor of weight 0 is not asked for: its readings are analysed and shown, and decide nothing. It is never reported as missing, its defects cap
+/// no grade, and nothing that it did not see counts as unseen.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(try_from = "Raw", into = "Raw"))]
@@ -23,16 +27,19 @@ pub struct SensorWeights {
 }
 
 impl SensorWeights {
-    /// Two positive weights; only their ratio matters.
+    /// Two weights of at least 0, not both 0; only their ratio matters.
     ///
     /// # Errors
     ///
-    /// [`NotEvidence::Weight`] if one is not finite and positive.
+    /// [`NotEvidence::Weight`] if one is negative or not finite, or names the sum if that is 0 or not finite.
     pub fn new(tof: f64, spectral: f64) -> Result<Self, NotEvidence> {
-        // The sum too: two weights that add to infinity weigh nothing.
-        for weight in [tof, spectral, tof + spectral] {
-            Evidence::missing(weight)?;
+        for weight in [tof, spectral] {
+            if !(weight >= 0.0 && weight.is_finite()) {
+                return Err(NotEvidence::Weight(weight));
+            }
         }
+        // The sum too: two weights that add to infinity weigh nothing, and two of 0 ask for nothing.
+        Evidence::missing(tof + spectral)?;
         Ok(Self { tof, spectral })
     }
 }
@@ -94,6 +101,22 @@ where
     S: Analyzer<Reading = Spectrum, Findings = SpectralFindings>,
     R: FusionRule<Evidence = Evidence, Fused = Fused>,
 {
+    /// An inspector in which one scale grades the verdict and the score of each sensor alone, whatever scale their profiles name.
+    ///
+    /// Everything else is the default: equal weights, the guard of [`Decision::default`], no calibration of the confidence. The fields are public; what
+    /// differs is set afterwards.
+    #[must_use]
+    pub fn new(tof: T, spectral: S, rule: R, scale: GradeScale) -> Self {
+        Self {
+            tof: tof.graded_by(scale),
+            spectral: spectral.graded_by(scale),
+            rule,
+            decision: Decision { scale, ..Decision::default() },
+            weights: SensorWeights::default(),
+            calibration: Calibration::NONE,
+        }
+    }
+
     /// Inspects one product; a reading that is not there is `None`.
     pub fn inspect(&self, frame: Option<&TofFrame>, spectrum: Option<&Spectrum>) -> Inspection {
         let tof = frame.and_then(|frame| self.tof.analyze(frame).ok());
@@ -117,7 +140,8 @@ where
         let mut defects = Defects::new();
         // Each sensor's own coverage: a score of a quarter of its parts is a score, and no grade above B.
         let (mut least, mut covered, mut silent) = (Score::ONE, 0.0, 0.0);
-        for (said, weight) in sensors {
+        // A sensor of weight 0 is not asked for.
+        for (said, weight) in sensors.into_iter().filter(|(_, weight)| *weight > 0.0) {
             let spoken = said.score.and_then(|score| Evidence::new(score, weight, said.reliability).ok());
             let spoken = spoken.map(|one| said.undefected.map_or(one, |claim| one.before_defects(claim)));
             least = least.min(said.coverage);
@@ -140,10 +164,11 @@ where
         gravest_first(&mut defects);
         let Ok(fused) = fused else { return Verdict::unmeasured(defects) };
         let weights = self.weights.tof + self.weights.spectral;
+        let asked = |weight: f64, share: Score| if weight > 0.0 { share } else { Score::ZERO };
         let unseen = Unseen {
-            area: tof.unseen.area,
-            window: tof.unseen.window,
-            channels: spectral.unseen.channels,
+            area: asked(self.weights.tof, tof.unseen.area),
+            window: asked(self.weights.tof, tof.unseen.window),
+            channels: asked(self.weights.spectral, spectral.unseen.channels),
             sensors: Score::nearest(silent / weights),
             evidence: Score::nearest(1.0 - covered / weights),
         };

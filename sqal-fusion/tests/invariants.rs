@@ -4,8 +4,9 @@
 
 use proptest::prelude::*;
 use sqal_core::{
-    AnalysisError, Analyzer, Assessment, Cap, Defect, DefectKind, Defects, Exponent, Flags, Grade, Instrument,
-    MAX_TERMS, Measured, RuleKind, Score, Severity, SpectralFindings, Spectrum, TofFindings, TofFrame, Unseen, ZoneSet,
+    AnalysisError, Analyzer, Assessment, Cap, Defect, DefectKind, Defects, Exponent, Flags, Grade, GradeScale,
+    Instrument, MAX_TERMS, Measured, RuleKind, Score, Severity, SpectralFindings, Spectrum, TofFindings, TofFrame,
+    Unseen, ZoneSet,
 };
 use sqal_fusion::calibration::Calibration;
 use sqal_fusion::{
@@ -312,6 +313,65 @@ fn a_sensor_without_any_reliability_counts_as_missing() {
     assert!((verdict.score.unwrap().value() - 0.99).abs() < 1e-12);
     assert_eq!(verdict.grade, Grade::B);
     assert!(verdict.defects.iter().any(|d| d.kind == DefectKind::SensorMissing));
+}
+
+/// An analyser that grades the score that it is told by the scale that it is given.
+struct Graded(Assessment<TofFindings>, GradeScale);
+
+impl Analyzer for Graded {
+    type Reading = TofFrame;
+    type Findings = TofFindings;
+
+    fn analyze(&self, _: &TofFrame) -> Result<Assessment<TofFindings>, AnalysisError> {
+        let grade = self.0.score.map(|score| self.1.grade_of(Score::nearest(score.value())));
+        Ok(Assessment { grade, ..self.0.clone() })
+    }
+
+    fn graded_by(self, scale: GradeScale) -> Self {
+        Self(self.0, scale)
+    }
+}
+
+#[test]
+fn one_scale_grades_the_verdict_and_each_sensor() {
+    let (frame, spectrum) = readings();
+    let scale = GradeScale::new(0.9, 0.6, 0.4, 0.2).unwrap();
+    let shape = Graded(told(SHAPE, Some(0.65), 1.0, Defects::new()), GradeScale::default());
+    let colour = Told(Some(told(COLOUR, Some(0.65), 1.0, Defects::new())), std::marker::PhantomData);
+    let inspector = Inspector::new(shape, colour, PowerMeanRule::default(), scale);
+    assert_eq!((inspector.decision.scale, inspector.weights), (scale, SensorWeights::default()));
+    let inspection = inspector.inspect(Some(&frame), Some(&spectrum));
+    assert_eq!(inspection.tof.unwrap().grade, Some(Grade::A));
+    assert_eq!(inspection.verdict.point_grade, Some(Grade::A));
+}
+
+/// A plant without a spectrometer: whatever that sensor says or does not say, the verdict is that of the other one alone.
+#[test]
+fn a_sensor_of_weight_0_decides_nothing_and_is_not_missing() {
+    let (frame, spectrum) = readings();
+    let shape = || told(SHAPE, Some(0.97), 1.0, Defects::new());
+    let blood = Defect::new(DefectKind::BloodSpot, Severity::Critical, ZoneSet::default(), Score::ONE);
+    let colours = [
+        None,
+        Some(told(COLOUR, Some(0.02), 1.0, std::iter::once(blood).collect())),
+        Some(told(COLOUR, None, 0.0, Defects::new())),
+    ];
+    for colour in colours {
+        let mut inspector = inspector(Some(shape()), colour);
+        inspector.weights = SensorWeights::new(1.0, 0.0).unwrap();
+        let verdict = inspector.inspect(Some(&frame), Some(&spectrum)).verdict;
+        assert!((verdict.score.unwrap().value() - 0.97).abs() < 1e-12);
+        assert_eq!(verdict.defects, Defects::new());
+        assert_eq!((verdict.unseen.channels, verdict.unseen.sensors), (Score::ZERO, Score::ZERO));
+        assert_eq!((verdict.unseen.evidence, verdict.coverage), (Score::ZERO, Score::ONE));
+        assert!(verdict.grade > Grade::B, "{verdict:?}");
+    }
+    // A sensor that is asked for and silent is missing as before, and so is the only one that is asked for.
+    let mut inspector = inspector(None, Some(told(COLOUR, Some(0.99), 1.0, Defects::new())));
+    inspector.weights = SensorWeights::new(1.0, 0.0).unwrap();
+    let verdict = inspector.inspect(Some(&frame), Some(&spectrum)).verdict;
+    assert_eq!((verdict.grade, verdict.score), (Grade::Reject, None));
+    assert_eq!(verdict.defects.iter().filter(|defect| defect.kind == DefectKind::SensorMissing).count(), 1);
 }
 
 #[test]
@@ -694,9 +754,13 @@ fn a_full_list_of_defects_keeps_the_gravest_and_drops_the_least() {
 
 #[test]
 fn weights_that_are_no_weights_are_refused() {
-    for weight in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+    for weight in [-1.0, f64::NAN, f64::INFINITY] {
         assert!(Evidence::missing(weight).is_err() && SensorWeights::new(1.0, weight).is_err(), "{weight}");
+        assert!(SensorWeights::new(weight, 1.0).is_err(), "{weight}");
     }
+    assert!(Evidence::missing(0.0).is_err());
+    assert!(SensorWeights::new(0.0, 1.0).is_ok() && SensorWeights::new(1.0, 0.0).is_ok());
+    assert!(SensorWeights::new(0.0, 0.0).is_err());
     assert!(SensorWeights::new(f64::MAX, f64::MAX).is_err());
 }
 

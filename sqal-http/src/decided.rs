@@ -40,7 +40,7 @@ impl Taken {
 pub(crate) fn read(entry: &Entry) -> Result<Profiles, String> {
     let name = Name::stored(entry.name.as_str()).map_err(|error| error.to_string())?;
     let profile = serde_json::from_str::<Profile>(&entry.body).map_err(|error| error.to_string())?;
-    Profiles::new([(name, profile)]).map_err(|error| error.to_string())
+    Profiles::decided(name, profile).map_err(|error| error.to_string())
 }
 
 /// What stands of a name before somebody decides on it.

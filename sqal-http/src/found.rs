@@ -89,6 +89,24 @@ const PHRASES: &[(&str, &str)] = &[
     // Profiles.
     ("there is no profile: at least one is needed", "aucun profil : il en faut au moins un"),
     ("profile {}: {}", "profil {0} : {1}"),
+    (
+        "rotation {} is not possible: expected 0, 90, 180 or 270 degrees",
+        "rotation {0} impossible, attendu : 0, 90, 180 ou 270 degrés",
+    ),
+    (
+        "weight {}: expected a positive number, or 0 for one of two sensors",
+        "poids {0} : un nombre positif est attendu, ou 0 pour un capteur sur deux",
+    ),
+    ("{} needs {}, which is not given", "{0} demande {1}, absent du profil"),
+    ("spectral.oxidation or spectral.color_target", "spectral.oxidation ou spectral.color_target"),
+    (
+        "spectral.carotenoid, spectral.heme or spectral.lightness",
+        "spectral.carotenoid, spectral.heme ou spectral.lightness",
+    ),
+    (
+        "{} is not the profile's scale: leave it out, or give the same numbers",
+        "{0} n'est pas l'échelle du profil : l'omettre, ou donner les mêmes nombres",
+    ),
     ("{} is {}: expected {}", "{0} vaut {1}, attendu : {2}"),
     ("a positive number below 1e12", "un nombre positif inférieur à 1e12"),
     ("a number from 0 to 1e12", "un nombre de 0 à 1e12"),
@@ -187,6 +205,28 @@ mod tests {
             refused_in_french(&refused, "un profil"),
             "profil foie : spectral.shot_noise vaut -0,5, attendu : un nombre positif inférieur à 1e12 ; attendu : un profil"
         );
+        let mut profile = crate::Profile::example();
+        profile.spectral.anchors = None;
+        let refused = crate::Profiles::new([("foie".parse().unwrap(), profile)]).unwrap_err().to_string();
+        assert_eq!(
+            refused_in_french(&refused, "un profil"),
+            "profil foie : spectral.oxidation demande spectral.anchors, absent du profil ; attendu : un profil"
+        );
+        let mut profile = crate::Profile::example();
+        profile.scale = sqal_core::GradeScale::new(0.9, 0.8, 0.7, 0.6).unwrap();
+        let refused = crate::Profiles::new([("foie".parse().unwrap(), profile)]).unwrap_err().to_string();
+        assert_eq!(
+            refused_in_french(&refused, "un profil"),
+            "profil foie : tof.scale n'est pas l'échelle du profil : l'omettre, ou donner les mêmes nombres ; attendu : un profil"
+        );
+        for refused in [
+            sqal_sensors::InvalidRotation(45).to_string(),
+            sqal_fusion::SensorWeights::new(-1.0, 1.0).unwrap_err().to_string(),
+            "spectral.weights.freshness needs spectral.oxidation or spectral.color_target, which is not given"
+                .to_owned(),
+        ] {
+            assert_french(&refused);
+        }
         assert_eq!(
             refused_in_french(&NoEmptyTray::TooFew(12).to_string(), "des mesures d'un plateau vide"),
             "12 mesures du plateau vide : il en faut au moins 30 ; attendu : des mesures d'un plateau vide"

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use sqal_core::{Grade, GradeScale, Inspection, Name, ProfileRef, Spectrum, TofFrame};
+use sqal_core::{Analyzer as _, Grade, GradeScale, Inspection, Name, ProfileRef, Spectrum, TofFrame};
 use sqal_fusion::calibration::Calibration;
 use sqal_fusion::{Decision, Guard, Inspector, MostUnseen, PowerMeanRule, SensorWeights};
 use sqal_sensors::{InvalidProfile, SpectralAnalyzer, SpectralProfile, TofAnalyzer, TofProfile};
@@ -25,7 +25,7 @@ pub struct Profile {
     pub fusion: PowerMeanRule,
     /// How much each sensor counts.
     pub weights: SensorWeights,
-    /// The score that each grade of the verdict begins at.
+    /// The score that each grade begins at, of the verdict and of each sensor alone.
     pub scale: GradeScale,
     /// How certain each grade must be.
     pub guard: Guard,
@@ -113,6 +113,13 @@ pub enum NotProfiles {
     },
 }
 
+/// The first scale of a sensor that is not the profile's.
+fn other_scale(profile: &Profile) -> Option<&'static str> {
+    let scales = [("tof.scale", profile.tof.scale), ("spectral.scale", profile.spectral.scale)];
+    let other = scales.into_iter().find(|(_, scale)| scale.is_some_and(|scale| scale != profile.scale));
+    other.map(|(field, _)| field)
+}
+
 impl Ready {
     fn new(name: Name<64>, profile: Profile) -> Result<Self, NotProfiles> {
         let invalid = |source| NotProfiles::Invalid { name, source };
@@ -121,8 +128,8 @@ impl Ready {
         let reference = ProfileRef { name, version: profile.version, hash: ProfileRef::hash_of(&text) };
         let whole = profile.clone();
         let inspector = Inspector {
-            tof: TofAnalyzer::new(profile.tof).map_err(invalid)?,
-            spectral: SpectralAnalyzer::new(profile.spectral).map_err(invalid)?,
+            tof: TofAnalyzer::new(profile.tof).map_err(invalid)?.graded_by(profile.scale),
+            spectral: SpectralAnalyzer::new(profile.spectral).map_err(invalid)?.graded_by(profile.scale),
             rule: profile.fusion,
             decision: Decision {
                 scale: profile.scale,
@@ -146,9 +153,24 @@ impl Profiles {
     pub fn new(profiles: impl IntoIterator<Item = (Name<64>, Profile)>) -> Result<Self, NotProfiles> {
         let mut ready = BTreeMap::new();
         for (name, profile) in profiles {
+            if let Some(field) = other_scale(&profile) {
+                return Err(NotProfiles::Invalid { name, source: InvalidProfile::Scale { field } });
+            }
             ready.insert(name, Arc::new(Ready::new(name, profile)?));
         }
         if ready.is_empty() { Err(NotProfiles::None) } else { Ok(Self(ready)) }
+    }
+
+    /// A profile that was decided on, perhaps by an earlier version of this program, which let a sensor's scale differ from the profile's.
+    ///
+    /// Such a decision stays in force; the profile's scale grades everything.
+    ///
+    /// # Errors
+    ///
+    /// [`NotProfiles`] names what is wrong with the profile otherwise.
+    pub(crate) fn decided(name: Name<64>, profile: Profile) -> Result<Self, NotProfiles> {
+        let ready = Ready::new(name, profile)?;
+        Ok(Self(BTreeMap::from([(name, Arc::new(ready))])))
     }
 
     /// These with others, which take the place of those of the same name that are older or of the same version; `None` if nothing would change, or if there
@@ -222,6 +244,35 @@ mod tests {
         other.tof.max_tilt_deg += 1e-9;
         assert_eq!(hash(Profile::example()), hash(Profile::example()));
         assert_ne!(hash(Profile::example()), hash(other));
+    }
+
+    /// One scale: a sensor's own may be left out or repeat it; one that differs is refused by its name.
+    #[test]
+    fn the_scale_is_given_once() {
+        let mut left_out = Profile::example();
+        (left_out.tof.scale, left_out.spectral.scale) = (None, None);
+        left_out.scale = GradeScale::new(0.999, 0.998, 0.997, 0.996).unwrap();
+        let text = serde_json::to_string(&left_out).unwrap();
+        assert_eq!(text.matches(r#""scale""#).count(), 1, "{text}");
+        assert_eq!(serde_json::from_str::<Profile>(&text).unwrap(), left_out);
+        let name: Name<64> = "p".parse().unwrap();
+        let profiles = Profiles::new([(name, left_out.clone())]).unwrap();
+        let reading = fixtures::scene::Station::new(1).read(fixtures::scene::Scene::GOOD, fixtures::scene::Fault::None);
+        let (inspection, _) = profiles.inspect(&name, reading.frame.as_ref(), reading.spectrum.as_ref()).unwrap();
+        let tof = inspection.tof.unwrap();
+        let score = sqal_core::Score::nearest(tof.score.unwrap().value());
+        assert!(tof.grade.unwrap() <= left_out.scale.grade_of(score));
+        assert!(tof.grade.unwrap() < GradeScale::default().grade_of(score), "graded by the profile's scale: {score:?}");
+        for field in ["tof.scale", "spectral.scale"] {
+            let mut differs = left_out.clone();
+            let own = if field == "tof.scale" { &mut differs.tof.scale } else { &mut differs.spectral.scale };
+            *own = Some(GradeScale::default());
+            let decided = Profiles::decided(name, differs.clone()).unwrap();
+            let (inspection, _) = decided.inspect(&name, reading.frame.as_ref(), reading.spectrum.as_ref()).unwrap();
+            assert_eq!(inspection.tof.unwrap().grade, tof.grade, "{field}");
+            let refused = Profiles::new([(name, differs)]).unwrap_err().to_string();
+            assert!(refused.starts_with(&format!("profile p: {field} is not the profile's scale")), "{refused}");
+        }
     }
 
     #[test]

@@ -160,7 +160,8 @@ pub(crate) const SIGMA_PRIOR: f64 = 0.288_675_134_594_812_9;
 /// The harmonic mean of the parts that are known, its uncertainty, and the share of the weight that was known.
 ///
 /// Parts from `correlated` on share one error (one height map, one white tile), so their contributions add; the others add in squares.
-/// What is unknown adds the prior's spread times its share of the weight.
+/// What is unknown adds the prior's spread times its share of the weight. A part of weight 0 counts in nothing; `None` if no part of positive weight
+/// is known.
 pub(crate) fn join<const N: usize>(parts: [Part; N], correlated: core::ops::Range<usize>) -> Option<(Measured, Score)> {
     let mut terms = [(Score::ZERO, 0.0); N];
     for (term, (weight, part)) in terms.iter_mut().zip(&parts) {
@@ -247,6 +248,34 @@ mod tests {
                 }
             }
         }
+    }
+
+    proptest! {
+        #[test]
+        fn a_part_of_weight_0_counts_in_nothing(
+            parts in prop::collection::vec((0.1..5.0_f64, prop::option::of((0.0..=1.0_f64, 0.0..0.3_f64))), 3),
+            left_out in prop::option::of((0.0..=1.0_f64, 0.0..0.3_f64)),
+            place in 0..4_usize,
+        ) {
+            let part = |(value, u): (f64, f64)| Measured::new(value, u).unwrap();
+            let mut three: [Part; 3] = [(0.0, None); 3];
+            for (one, (weight, given)) in three.iter_mut().zip(&parts) {
+                *one = (*weight, given.map(part));
+            }
+            let mut four: [Part; 4] = [(0.0, left_out.map(part)); 4];
+            for (k, one) in three.iter().enumerate() {
+                four[if k < place { k } else { k + 1 }] = *one;
+            }
+            prop_assert_eq!(join(three, 0..0), join(four, 0..0));
+        }
+    }
+
+    #[test]
+    fn parts_of_weight_0_alone_are_no_score() {
+        let known = Some(Measured::new(0.5, 0.1).unwrap());
+        assert_eq!(join([(0.0, known), (0.0, None)], 0..0), None);
+        let (score, coverage) = join([(0.0, None), (2.0, known)], 0..2).unwrap();
+        assert_eq!((score.value().to_bits(), coverage), (0.5_f64.to_bits(), Score::ONE));
     }
 
     #[test]

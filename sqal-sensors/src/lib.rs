@@ -62,8 +62,8 @@ pub use drivers::{NotASpectrum, spectrum_from_as7341};
 pub use least_squares::LeastSquares;
 pub use moments::Moments;
 pub use profile::{
-    Anchors, ColorTarget, HeightReference, InvalidProfile, NoiseModel, SpectralProfile, SpectralWeights, TofProfile,
-    TofWeights, Tray, U_SYSTEMATIC_UNCALIBRATED_MM, WhiteReference,
+    Anchors, ColorTarget, HeightReference, InvalidProfile, InvalidRotation, Mount, NoiseModel, Rotation,
+    SpectralProfile, SpectralWeights, TofProfile, TofWeights, Tray, U_SYSTEMATIC_UNCALIBRATED_MM, WhiteReference,
 };
 pub use robust::{Plane, Point, robust_plane};
 pub use spectral::{

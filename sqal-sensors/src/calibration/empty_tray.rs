@@ -67,7 +67,9 @@ impl EmptyTray {
         profile: &TofProfile,
     ) -> Result<Self, NoEmptyTray> {
         let tray = profile.tray.zones();
-        let judged = frames.map(|frame| validity::judge(frame, profile, None, &mut Flags::default()));
+        // In the mounted orientation, as the profile's tray is and its map will be.
+        let judged =
+            frames.map(|frame| validity::judge(&profile.mount.frame(frame), profile, None, &mut Flags::default()));
         let count = u32::try_from(judged.clone().count()).unwrap_or(u32::MAX);
         if count < LEAST_FRAMES {
             return Err(NoEmptyTray::TooFew(count));

@@ -2,7 +2,7 @@
 
 use sqal_core::{GradeScale, Lab};
 
-use super::{InvalidProfile, NOT_NEGATIVE, POSITIVE, number, specification};
+use super::{InvalidProfile, NOT_NEGATIVE, POSITIVE, needed, number, specification};
 use crate::{ColorCalibration, Desirability, ProductReference};
 
 /// The counts that a white tile of known reflectance gave at this station, and those of darkness.
@@ -47,6 +47,9 @@ pub struct ColorTarget {
 }
 
 /// What each part counts in the spectral quality score.
+///
+/// A weight of 0 leaves a part out: it is not in the score, and its absence lowers no coverage. At least one weight of a part that a single reading
+/// can give (all but the uniformity) is positive. Defects are found whatever the weights are.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
@@ -64,6 +67,9 @@ pub struct SpectralWeights {
 }
 
 /// Everything that the spectral analysis takes from a product and its station.
+///
+/// The indices of blood pigment and of fat are those of liver and other meat. A product without them leaves them out: what is `None` (absent or
+/// null in a file) is not measured, not rated and never a defect, and no weight may ask for it.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
@@ -83,18 +89,18 @@ pub struct SpectralProfile {
     pub reference: Option<ProductReference>,
     /// The specification of L*, if pale fat is wanted; needs a colour map.
     pub lightness: Option<Desirability>,
-    /// What the oxidation ratio means.
-    pub anchors: Anchors,
-    /// The specification of the oxidation index for a fresh product.
-    pub oxidation: Desirability,
-    /// The specification of the carotenoid difference A(480) − A(515).
-    pub carotenoid: Desirability,
-    /// The specification of the haemoglobin difference A(555) − A(680): little blood in good fat.
-    pub heme: Desirability,
-    /// The oxidation index from which it is a defect.
-    pub max_oxidation: f64,
-    /// The haemoglobin difference A(555) − A(680) from which it is a blood spot.
-    pub max_heme: f64,
+    /// What the oxidation ratio means; `None` for a product without blood pigment, which has no oxidation index.
+    pub anchors: Option<Anchors>,
+    /// The specification of the oxidation index for a fresh product; needs `anchors`. If `None`, freshness rests on the colour alone.
+    pub oxidation: Option<Desirability>,
+    /// The specification of the carotenoid difference A(480) − A(515); if `None`, it is no part of the fat quality.
+    pub carotenoid: Option<Desirability>,
+    /// The specification of the haemoglobin difference A(555) − A(680): little blood in good fat; if `None`, it is no part of the fat quality.
+    pub heme: Option<Desirability>,
+    /// The oxidation index from which it is a defect; needs `anchors`. If `None`, oxidation is never a defect.
+    pub max_oxidation: Option<f64>,
+    /// The haemoglobin difference A(555) − A(680) from which it is a blood spot; if `None`, neither blood nor bile is ever a defect.
+    pub max_heme: Option<f64>,
     /// The variance of a count per count at the highest gain (512); at a lower gain a count stands for more photons, and scatters less by as much.
     ///
     /// Recordings of still light by three sensors at gains 32 to 512 show 0.0004 to 0.0035.
@@ -103,8 +109,11 @@ pub struct SpectralProfile {
     pub read_noise: f64,
     /// What each part counts.
     pub weights: SpectralWeights,
-    /// The score each grade begins at.
-    pub scale: GradeScale,
+    /// The score at which each grade of this sensor alone begins; if `None`, the scale of the whole profile, which the sensor's own must equal.
+    ///
+    /// An analyser that belongs to no whole profile then grades by [`GradeScale::default`].
+    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Option::is_none"))]
+    pub scale: Option<GradeScale>,
 }
 
 impl SpectralProfile {
@@ -141,20 +150,42 @@ impl SpectralProfile {
         if let Some(lightness) = &self.lightness {
             specification("spectral.lightness", lightness)?;
         }
-        let span = self.anchors.oxidation_full - self.anchors.oxidation_fresh;
-        number("spectral.anchors.oxidation_full (above oxidation_fresh)", span, POSITIVE)?;
-        specification("spectral.oxidation", &self.oxidation)?;
-        specification("spectral.carotenoid", &self.carotenoid)?;
-        specification("spectral.heme", &self.heme)?;
-        number("spectral.max_oxidation", self.max_oxidation, POSITIVE)?;
-        number("spectral.max_heme", self.max_heme, POSITIVE)?;
+        if let Some(anchors) = &self.anchors {
+            let span = anchors.oxidation_full - anchors.oxidation_fresh;
+            number("spectral.anchors.oxidation_full (above oxidation_fresh)", span, POSITIVE)?;
+        }
+        let indices = [
+            ("spectral.oxidation", &self.oxidation),
+            ("spectral.carotenoid", &self.carotenoid),
+            ("spectral.heme", &self.heme),
+        ];
+        for (field, index) in indices {
+            if let Some(index) = index {
+                specification(field, index)?;
+            }
+        }
+        number("spectral.max_oxidation", self.max_oxidation.unwrap_or(1.0), POSITIVE)?;
+        number("spectral.max_heme", self.max_heme.unwrap_or(1.0), POSITIVE)?;
         number("spectral.shot_noise", self.shot_noise, POSITIVE)?;
         number("spectral.read_noise", self.read_noise, NOT_NEGATIVE)?;
-        number("spectral.weights.freshness", self.weights.freshness, POSITIVE)?;
-        number("spectral.weights.fat", self.weights.fat, POSITIVE)?;
-        number("spectral.weights.oxidation", self.weights.oxidation, POSITIVE)?;
-        number("spectral.weights.uniformity", self.weights.uniformity, NOT_NEGATIVE)?;
-        number("spectral.weights.color", self.weights.color, NOT_NEGATIVE)
+        let SpectralWeights { freshness, fat, oxidation, uniformity, color } = self.weights;
+        number("spectral.weights.freshness", freshness, NOT_NEGATIVE)?;
+        number("spectral.weights.fat", fat, NOT_NEGATIVE)?;
+        number("spectral.weights.oxidation", oxidation, NOT_NEGATIVE)?;
+        number("spectral.weights.uniformity", uniformity, NOT_NEGATIVE)?;
+        number("spectral.weights.color", color, NOT_NEGATIVE)?;
+        let measures_oxidation = self.anchors.is_some();
+        let anchored = |field, given| needed(field, given, "spectral.anchors", measures_oxidation);
+        anchored("spectral.oxidation", self.oxidation.is_some())?;
+        anchored("spectral.max_oxidation", self.max_oxidation.is_some())?;
+        anchored("spectral.weights.oxidation", oxidation > 0.0)?;
+        let rates_freshness = self.oxidation.is_some() || self.color_target.is_some();
+        let needs = "spectral.oxidation or spectral.color_target";
+        needed("spectral.weights.freshness", freshness > 0.0, needs, rates_freshness)?;
+        let rates_fat = self.carotenoid.is_some() || self.heme.is_some() || self.lightness.is_some();
+        let needs = "spectral.carotenoid, spectral.heme or spectral.lightness";
+        needed("spectral.weights.fat", fat > 0.0, needs, rates_fat)?;
+        number("spectral.weights (their sum without uniformity)", freshness + fat + oxidation + color, POSITIVE)
     }
 
     /// A complete profile of an imagined product at an imagined station, with a white reference.
@@ -185,16 +216,16 @@ impl SpectralProfile {
             }),
             reference: None,
             lightness: Some(Desirability::Larger { at: 60.0, width: 3.0 }),
-            anchors: Anchors { oxidation_fresh: 0.03, oxidation_full: 0.55, measured: true },
-            oxidation: Desirability::Smaller { at: 0.45, width: 0.12 },
-            carotenoid: Desirability::Target { lo: 0.02, hi: 0.20, width: 0.02 },
-            heme: Desirability::Smaller { at: 0.50, width: 0.08 },
-            max_oxidation: 0.60,
-            max_heme: 0.55,
+            anchors: Some(Anchors { oxidation_fresh: 0.03, oxidation_full: 0.55, measured: true }),
+            oxidation: Some(Desirability::Smaller { at: 0.45, width: 0.12 }),
+            carotenoid: Some(Desirability::Target { lo: 0.02, hi: 0.20, width: 0.02 }),
+            heme: Some(Desirability::Smaller { at: 0.50, width: 0.08 }),
+            max_oxidation: Some(0.60),
+            max_heme: Some(0.55),
             shot_noise: 0.004,
             read_noise: 0.6,
             weights: SpectralWeights { freshness: 0.30, fat: 0.25, oxidation: 0.20, uniformity: 0.10, color: 0.15 },
-            scale: GradeScale::default(),
+            scale: Some(GradeScale::default()),
         }
     }
 }

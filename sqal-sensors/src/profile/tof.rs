@@ -2,7 +2,7 @@
 
 use sqal_core::{GradeScale, Grid, ZoneSet};
 
-use super::{InvalidProfile, NOT_NEGATIVE, POSITIVE, number, specification};
+use super::{InvalidProfile, Mount, NOT_NEGATIVE, POSITIVE, number, specification};
 use crate::Desirability;
 
 /// Where the tray's floor is.
@@ -18,7 +18,7 @@ pub enum HeightReference {
         /// Its standard uncertainty in mm.
         u_mm: f64,
     },
-    /// The mean of empty-tray frames, zone by zone.
+    /// The mean of empty-tray frames, zone by zone, in the mounted orientation (see [`Mount`]).
     Map {
         /// The perpendicular distance of the floor in mm, for each zone.
         distance_mm: Grid<f64>,
@@ -36,23 +36,25 @@ pub enum HeightReference {
     None,
 }
 
-/// The tray, as the sensor sees it.
+/// The tray, or the place of a product that stands free, as the mounted sensor sees it (see [`Mount`]).
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
 pub struct Tray {
-    /// The inner area of the tray in mm²; `None` for a product that stands free, whose volume is then summed over what the zones see.
+    /// The inner area of the tray in mm²; `None` for a product that stands free without a tray, whose volume is then summed over what the zones see.
     pub area_mm2: Option<f64>,
     /// The standard uncertainty of the area in mm².
     pub u_area_mm2: f64,
-    /// The first and last row (0 to 7) that lie wholly within the tray.
+    /// The first and last row (0 to 7) that lie wholly within the tray; without a tray (`area_mm2` is `None`), that hold the zones in which the
+    /// product may stand, floor beside it included: `[0, 7]` if it may stand anywhere in view.
     pub rows: [u8; 2],
-    /// The first and last column (0 to 7) that lie wholly within the tray.
+    /// The first and last column (0 to 7) that lie wholly within the tray; without a tray (`area_mm2` is `None`), that hold the zones in which the
+    /// product may stand, floor beside it included: `[0, 7]` if it may stand anywhere in view.
     pub columns: [u8; 2],
 }
 
 impl Tray {
-    /// The zones of the tray.
+    /// The zones of the tray; without a tray, those in which the product may stand.
     #[must_use]
     pub fn zones(&self) -> ZoneSet {
         let within = |[first, last]: [u8; 2], k: usize| (usize::from(first)..=usize::from(last)).contains(&k);
@@ -74,6 +76,9 @@ pub struct NoiseModel {
 }
 
 /// What each part counts in the three-dimensional quality score.
+///
+/// A weight of 0 leaves a part out: it is not in the score, its absence lowers no coverage, and its specification is not used. At least one weight
+/// is positive. Defects are found whatever the weights are.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
@@ -105,6 +110,9 @@ pub struct TofProfile {
     pub tray: Tray,
     /// Where its floor is.
     pub reference: HeightReference,
+    /// How the sensor is turned over it; not at all unless the profile says so.
+    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "super::mount::is_default"))]
+    pub mount: Mount,
     /// The standard uncertainty in mm that all distances share (offset, temperature).
     ///
     /// [`U_SYSTEMATIC_UNCALIBRATED_MM`] unless the profile says otherwise; 1 mm is usual after a calibration on site.
@@ -152,8 +160,11 @@ pub struct TofProfile {
     pub reflectance_percent: Desirability,
     /// What each counts.
     pub weights: TofWeights,
-    /// The score each grade begins at.
-    pub scale: GradeScale,
+    /// The score at which each grade of this sensor alone begins; if `None`, the scale of the whole profile, which the sensor's own must equal.
+    ///
+    /// An analyser that belongs to no whole profile then grades by [`GradeScale::default`].
+    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Option::is_none"))]
+    pub scale: Option<GradeScale>,
 }
 
 impl TofProfile {
@@ -222,10 +233,12 @@ impl TofProfile {
         specification("tof.height_mm", &self.height_mm)?;
         specification("tof.variation_mm", &self.variation_mm)?;
         specification("tof.reflectance_percent", &self.reflectance_percent)?;
-        number("tof.weights.volume", self.weights.volume, POSITIVE)?;
-        number("tof.weights.height", self.weights.height, POSITIVE)?;
-        number("tof.weights.variation", self.weights.variation, POSITIVE)?;
-        number("tof.weights.reflectance", self.weights.reflectance, POSITIVE)
+        let TofWeights { volume, height, variation, reflectance } = self.weights;
+        number("tof.weights.volume", volume, NOT_NEGATIVE)?;
+        number("tof.weights.height", height, NOT_NEGATIVE)?;
+        number("tof.weights.variation", variation, NOT_NEGATIVE)?;
+        number("tof.weights.reflectance", reflectance, NOT_NEGATIVE)?;
+        number("tof.weights (their sum)", volume + height + variation + reflectance, POSITIVE)
     }
 
     /// A complete profile of an imagined product: a 90 x 70 mm tray, 150 mm below the sensor, to be filled 20 mm high.
@@ -236,6 +249,7 @@ impl TofProfile {
         Self {
             tray: Tray { area_mm2: Some(6300.0), u_area_mm2: 30.0, rows: [2, 5], columns: [1, 6] },
             reference: HeightReference::Flat { distance_mm: 150.0, u_mm: 0.3 },
+            mount: Mount::default(),
             u_systematic_mm: 1.0,
             penetration_bias_mm: 0.0,
             u_penetration_mm: 0.0,
@@ -258,7 +272,7 @@ impl TofProfile {
             variation_mm: Desirability::Smaller { at: 3.5, width: 0.6 },
             reflectance_percent: Desirability::Target { lo: 25.0, hi: 65.0, width: 5.0 },
             weights: TofWeights { volume: 0.35, height: 0.20, variation: 0.25, reflectance: 0.20 },
-            scale: GradeScale::default(),
+            scale: Some(GradeScale::default()),
         }
     }
 }

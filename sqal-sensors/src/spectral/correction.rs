@@ -9,7 +9,7 @@ use crate::desirability::measured;
 const HIGHEST_GAIN: f64 = 512.0;
 
 /// The share of the full scale from which a channel is taken as saturated.
-const FULL: f64 = 0.98;
+pub(super) const FULL: f64 = 0.98;
 
 /// Fewer counts than this are too few to divide by.
 pub(super) const LEAST_COUNTS: f64 = 50.0;

@@ -13,7 +13,7 @@ pub(super) const FOREIGN: f64 = 0.001;
 /// The hues of bile in degrees: yellow-green.
 const BILE_HUES: core::ops::RangeInclusive<f64> = 95.0..=140.0;
 
-/// The defects, gravest first.
+/// The defects, gravest first. Oxidation and blood are defects only where the profile limits them, and bile only where it limits blood.
 pub(super) fn find(
     spectrum: &Spectrum,
     findings: &SpectralFindings,
@@ -27,7 +27,8 @@ pub(super) fn find(
         // Fewer kinds than places: the list cannot be full here.
         let _ = defects.try_push(defect);
     };
-    let above = |x: Option<Measured>, limit: f64| {
+    let above = |x: Option<Measured>, limit: Option<f64>| {
+        let limit = limit?;
         let x = x.filter(|x| x.value() > limit)?;
         Some(normal_cdf((x.value() - limit) / x.u().max(1e-9)))
     };
@@ -38,14 +39,15 @@ pub(super) fn find(
         add(DefectKind::BloodSpot, Severity::Major, probability);
     }
     let distance = findings.color.and_then(|color| color.delta_e00);
-    let limit = profile.color_target.as_ref().map_or(f64::INFINITY, |target| target.max_delta_e00);
+    let limit = profile.color_target.as_ref().map(|target| target.max_delta_e00);
     if let Some(probability) = above(distance, limit) {
         add(DefectKind::Discoloration, Severity::Major, probability);
     }
     if let Some(outlier) = findings.outlier.filter(|outlier| outlier.p < FOREIGN) {
         add(DefectKind::SpectralOutOfDistribution, Severity::Major, 1.0 - outlier.p);
         let hue = findings.color.and_then(|color| color.hue_deg);
-        if let Some(hue) = hue.filter(|hue| BILE_HUES.contains(&hue.value())) {
+        // Bile is of animals' organs: a cheese of that hue is not stained.
+        if let Some(hue) = hue.filter(|hue| profile.max_heme.is_some() && BILE_HUES.contains(&hue.value())) {
             let within = |limit: f64| normal_cdf((limit - hue.value()) / hue.u().max(1e-9));
             add(DefectKind::BileStain, Severity::Major, within(*BILE_HUES.end()) - within(*BILE_HUES.start()));
         }

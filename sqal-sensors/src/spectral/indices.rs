@@ -26,12 +26,13 @@ pub(super) fn heme(absorbance: &[Option<Measured>; 8]) -> Option<Traced> {
 /// O = clamp((q − q₀)/(q₁₀₀ − q₀)) with q = (A630 − A680)/(A555 − A680): 0 for fresh, 1 for oxidised pigment.
 ///
 /// The denominator H is the pigment signal. Below ten times its own uncertainty the ratio means nothing: `None`, and
-/// [`Flag::LowHeme`]. First-order propagation, ∂q = (∂(A630 − A680) − q ∂H)/H.
+/// [`Flag::LowHeme`]. First-order propagation, ∂q = (∂(A630 − A680) − q ∂H)/H. `None` too for a product without anchors.
 pub(super) fn oxidation(
     absorbance: &[Option<Measured>; 8],
     profile: &SpectralProfile,
     flags: &mut Flags,
 ) -> Option<Traced> {
+    let anchors = profile.anchors.as_ref()?;
     let above = difference(absorbance, Channel::F7, Channel::F8)?;
     let h = heme(absorbance)?;
     if h.value < 10.0 * h.u() || h.value <= 0.0 {
@@ -40,7 +41,6 @@ pub(super) fn oxidation(
     }
     let q = above.value / h.value;
     let ratio = Traced { value: q, ..above.plus(1.0 / h.value, h, -q / h.value) };
-    let anchors = &profile.anchors;
     if !anchors.measured {
         flags.insert(Flag::Uncalibrated);
     }
@@ -50,28 +50,47 @@ pub(super) fn oxidation(
 
 /// The harmonic mean of "little oxidised" and "the product's colour", of which one may be unknown; `None` when both are.
 ///
+/// A part that the profile does not specify counts nothing.
+///
 /// An unknown part widens the result by the prior's spread of its half.
 pub(super) fn freshness(
     oxidation: Option<Traced>,
     likeness: Option<Traced>,
     profile: &SpectralProfile,
 ) -> Option<Traced> {
-    let fresh = oxidation.and_then(|oxidation| oxidation.meets(&profile.oxidation));
-    join([(1.0, fresh), (if profile.color_target.is_some() { 1.0 } else { 0.0 }, likeness)]).map(|(joined, _)| joined)
+    let fresh = oxidation.and_then(|oxidation| oxidation.meets(profile.oxidation.as_ref()?));
+    let (rated, target) = (weight_if(profile.oxidation.is_some()), weight_if(profile.color_target.is_some()));
+    join([(rated, fresh), (target, likeness)]).map(|(joined, _)| joined)
 }
 
 /// The harmonic mean of "yellow enough" (A480 − A515, carotenoid), "little blood" (A555 − A680, haemoglobin) and, with a colour map,
 /// "pale" (L*).
 ///
-/// A proxy: eight visible bands do not measure lipid.
+/// A proxy: eight visible bands do not measure lipid. A part that the profile does not specify counts nothing; `None` if a band is missing that a
+/// specified part needs.
 pub(super) fn fat_quality(
     absorbance: &[Option<Measured>; 8],
     lightness: Option<Traced>,
     profile: &SpectralProfile,
 ) -> Option<Traced> {
-    let yellow = difference(absorbance, Channel::F3, Channel::F4)?.meets(&profile.carotenoid);
-    let blood = heme(absorbance)?.meets(&profile.heme);
+    let yellow = match &profile.carotenoid {
+        Some(specification) => difference(absorbance, Channel::F3, Channel::F4)?.meets(specification),
+        None => None,
+    };
+    let blood = match &profile.heme {
+        Some(specification) => heme(absorbance)?.meets(specification),
+        None => None,
+    };
     let pale = profile.lightness.as_ref().and_then(|limit| lightness?.meets(limit));
-    let expected = if profile.lightness.is_some() { 1.0 } else { 0.0 };
-    join([(1.0, yellow), (1.0, blood), (expected, pale)]).map(|(joined, _)| joined)
+    let parts = [
+        (weight_if(profile.carotenoid.is_some()), yellow),
+        (weight_if(profile.heme.is_some()), blood),
+        (weight_if(profile.lightness.is_some()), pale),
+    ];
+    join(parts).map(|(joined, _)| joined)
+}
+
+/// The weight of a part among equal ones: 0 if the profile does not specify it.
+const fn weight_if(specified: bool) -> f64 {
+    if specified { 1.0 } else { 0.0 }
 }

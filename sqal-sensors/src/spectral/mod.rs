@@ -7,12 +7,13 @@ mod dual;
 mod indices;
 mod outlier;
 mod positions;
+mod readout;
 mod reflectance;
 mod traced;
 
 use sqal_core::{
-    AdcStatus, AnalysisError, Analyzer, Assessment, Channel, Flag, Flags, Measured, Score, SpectralFindings, Spectrum,
-    Unseen,
+    AdcStatus, AnalysisError, Analyzer, Assessment, Channel, Flag, Flags, GradeScale, Measured, Score,
+    SpectralFindings, Spectrum, Unseen,
 };
 
 pub use color::{ColorCalibration, ColorFit, NotFitted, ciede2000, lab, tristimulus, yellowness_e313};
@@ -29,6 +30,7 @@ use traced::{Traced, join};
 #[derive(Clone, Debug)]
 pub struct SpectralAnalyzer {
     profile: SpectralProfile,
+    scale: GradeScale,
 }
 
 impl SpectralAnalyzer {
@@ -38,7 +40,8 @@ impl SpectralAnalyzer {
     ///
     /// [`InvalidProfile`] names the first field that is wrong.
     pub fn new(profile: SpectralProfile) -> Result<Self, InvalidProfile> {
-        profile.check().map(|()| Self { profile })
+        let scale = profile.scale.unwrap_or_default();
+        profile.check().map(|()| Self { profile, scale })
     }
 
     /// The profile.
@@ -52,6 +55,10 @@ impl Analyzer for SpectralAnalyzer {
     type Reading = Spectrum;
     type Findings = SpectralFindings;
 
+    fn graded_by(self, scale: GradeScale) -> Self {
+        Self { scale, ..self }
+    }
+
     fn analyze(&self, spectrum: &Spectrum) -> Result<Assessment<SpectralFindings>, AnalysisError> {
         let profile = &self.profile;
         let mut flags = Flags::default();
@@ -62,15 +69,23 @@ impl Analyzer for SpectralAnalyzer {
         if usable == 0 {
             return Err(AnalysisError::NothingUsable);
         }
-        let trusted = spectrum.adc_status() != AdcStatus::AnalogSaturation;
-        if !trusted {
+        let amplified = spectrum.adc_status() != AdcStatus::AnalogSaturation;
+        if !amplified {
             flags.insert(Flag::AnalogSaturation);
         }
+        let swapped = readout::has_swapped_bytes(spectrum);
+        if swapped {
+            flags.insert(Flag::BytesSwapped);
+        }
+        if readout::has_repeated_bands(spectrum) {
+            flags.insert(Flag::RepeatedBands);
+        }
+        let trusted = amplified && !swapped;
         if spectrum.adc_status() == AdcStatus::DigitalSaturation {
             // One clipped shot in an average leaves no trace in the counts.
             flags.insert(Flag::Saturated);
         }
-        // Analogue saturation makes every count too low: counts are shown, nothing is derived from them.
+        // Analogue saturation makes every count too low, and swapped bytes make them anything: counts are shown, nothing is derived from them.
         let untrusted = [None; 10];
         let reflectance = reflectance::against_white(if trusted { &basic } else { &untrusted }, profile, &mut flags);
         let target = profile.color_target.as_ref().map(|target| target.lab);
@@ -114,7 +129,7 @@ impl Analyzer for SpectralAnalyzer {
             (weights.color, likeness),
         ]);
         let joined = joined.and_then(|(score, coverage)| Some((score.measured()?, coverage)));
-        let judged = judged(joined, &defects, &profile.scale);
+        let judged = judged(joined, &defects, &self.scale);
         let seen = bands
             .iter()
             .filter(|band| basic[band.index()].is_some() && spectrum.counts(**band) >= LEAST_COUNTS)

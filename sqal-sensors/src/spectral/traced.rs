@@ -56,8 +56,9 @@ impl Traced {
     }
 }
 
-/// The harmonic mean of the parts that are known, and the share of the weight that was known; `None` when none is.
+/// The harmonic mean of the parts that are known, and the share of the weight that was known; `None` if no part of positive weight is known.
 ///
+/// A part of weight 0 counts in nothing.
 /// What is unknown adds the spread of a score of which nothing is known times its share of the weight.
 pub(super) fn join<const N: usize>(parts: [(f64, Option<Traced>); N]) -> Option<(Traced, Score)> {
     let terms =
@@ -93,6 +94,15 @@ mod tests {
         assert!((a.plus(1.0, band(3, 0.1, 0.04), 1.0).u() - 0.05).abs() < 1e-15);
         // A reading less itself is exactly nothing.
         assert!(a.plus(1.0, a, -1.0).u() < 1e-15);
+    }
+
+    #[test]
+    fn a_part_of_weight_0_counts_in_nothing() {
+        let known = band(1, 0.5, 0.03);
+        assert!(join([(0.0, Some(known)), (0.0, None)]).is_none());
+        let (joined, coverage) = join([(0.0, Some(band(1, 0.1, 0.5))), (1.0, Some(known)), (0.0, None)]).unwrap();
+        assert_eq!((joined.value.to_bits(), coverage), (known.value.to_bits(), Score::ONE));
+        assert!((joined.u() - known.u()).abs() < 1e-15);
     }
 
     #[test]

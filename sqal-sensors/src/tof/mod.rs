@@ -26,12 +26,13 @@ pub use pulses::{CnhLayout, Pulse, pulse};
 pub use uld::{UldError, decode_uld_frame};
 
 use crate::desirability::{Part, join, measured};
-use crate::{Desirability, InvalidProfile, TofProfile};
+use crate::{Desirability, InvalidProfile, Mount, TofProfile};
 
 /// Analyses frames of one product at one station.
 #[derive(Clone, Debug)]
 pub struct TofAnalyzer {
     profile: TofProfile,
+    scale: GradeScale,
 }
 
 impl TofAnalyzer {
@@ -41,7 +42,8 @@ impl TofAnalyzer {
     ///
     /// [`InvalidProfile`] names the first field that is wrong.
     pub fn new(profile: TofProfile) -> Result<Self, InvalidProfile> {
-        profile.check().map(|()| Self { profile })
+        let scale = profile.scale.unwrap_or_default();
+        profile.check().map(|()| Self { profile, scale })
     }
 
     /// The profile.
@@ -65,7 +67,9 @@ impl TofAnalyzer {
         layout: CnhLayout,
     ) -> Result<Assessment<TofFindings>, AnalysisError> {
         let mut flags = Flags::default();
-        let seen = pulses::judge(histograms, layout, &self.profile, &mut flags);
+        let mut seen = pulses::judge(histograms, layout, &self.profile, &mut flags);
+        let mount = self.profile.mount;
+        (seen.doubtful, seen.dark) = (mount.zones(seen.doubtful), mount.zones(seen.dark));
         self.judge(frame, Some(&seen), flags)
     }
 }
@@ -74,13 +78,19 @@ impl Analyzer for TofAnalyzer {
     type Reading = TofFrame;
     type Findings = TofFindings;
 
+    fn graded_by(self, scale: GradeScale) -> Self {
+        Self { scale, ..self }
+    }
+
     fn analyze(&self, frame: &TofFrame) -> Result<Assessment<TofFindings>, AnalysisError> {
         self.judge(frame, None, Flags::default())
     }
 }
 
 impl TofAnalyzer {
-    /// All steps; inlined, so that a caller who has more of the processor's instructions at hand compiles them with these.
+    /// All steps; `frame` is as the sensor sent it, `pulses` in the mounted orientation.
+    ///
+    /// Inlined, so that a caller who has more of the processor's instructions at hand compiles them with these.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "instructions of the caller do not reach into a function of its own")]
     pub(crate) fn judge(
@@ -90,6 +100,13 @@ impl TofAnalyzer {
         mut flags: Flags,
     ) -> Result<Assessment<TofFindings>, AnalysisError> {
         let profile = &self.profile;
+        let turned;
+        let frame = if profile.mount == Mount::default() {
+            frame
+        } else {
+            turned = profile.mount.frame(frame);
+            &turned
+        };
         let tray = profile.tray.zones();
         let zones = validity::judge(frame, profile, pulses, &mut flags);
         if zones.valid.is_empty() {
@@ -169,7 +186,7 @@ impl TofAnalyzer {
             ],
             0..2,
         );
-        let judged = judged(joined, &defects, &profile.scale);
+        let judged = judged(joined, &defects, &self.scale);
         Ok(Assessment {
             findings,
             score: judged.score,

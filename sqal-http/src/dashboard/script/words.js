@@ -112,6 +112,8 @@ const SERVER_WORDS = {
   Uncalibrated: ["uncalibrated", "non étalonné"], AnalogSaturation: ["amplifier saturated", "amplificateur saturé"],
   ZoneAreas: ["free-standing product", "produit sans barquette"], ZeroedOnFloor: ["zeroed on the floor", "zéro pris sur le fond"],
   MultiTarget: ["several surfaces", "plusieurs surfaces"], HistogramSaturated: ["histogram saturated", "histogramme saturé"],
+  RepeatedBands: ["identical bands", "bandes identiques"], BytesSwapped: ["bytes swapped", "octets inversés"],
+  RepeatedFrame: ["repeated frame", "trame répétée"],
 };
 
 let lang = recall("sqal-lang") ?? (navigator.language?.toLowerCase().startsWith("fr") ? "fr" : "en");

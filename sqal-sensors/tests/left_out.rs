@@ -1,0 +1,116 @@
+//! What a product does not have or a plant does not measure is left out of the profile, and is then neither rated, nor missed, nor a defect.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use fixtures::scene::{Fault, LABELLED, Scene, Station};
+use sqal_core::{Analyzer, DefectKind, Flag, GradeScale, Measured, Score, SpectralFindings, Spectrum};
+use sqal_sensors::{SpectralAnalyzer, SpectralProfile, SpectralWeights, TofAnalyzer, TofProfile, TofWeights};
+
+/// A product of which only the colour is specified.
+fn colour_alone() -> SpectralProfile {
+    SpectralProfile {
+        anchors: None,
+        oxidation: None,
+        carotenoid: None,
+        heme: None,
+        max_oxidation: None,
+        max_heme: None,
+        lightness: None,
+        weights: SpectralWeights { freshness: 0.0, fat: 0.0, oxidation: 0.0, uniformity: 0.0, color: 1.0 },
+        ..SpectralProfile::example()
+    }
+}
+
+fn spectrum(scene: Scene) -> Spectrum {
+    Station::new(3).read(scene, Fault::None).spectrum.unwrap()
+}
+
+fn analysed(profile: SpectralProfile, scene: Scene) -> sqal_core::Assessment<SpectralFindings> {
+    SpectralAnalyzer::new(profile).unwrap().analyze(&spectrum(scene)).unwrap()
+}
+
+/// Whether two scores are one but for rounding.
+fn alike(a: Option<Measured>, b: Option<Measured>) -> bool {
+    match (a, b) {
+        (Some(a), Some(b)) => (a.value() - b.value()).abs() < 1e-12 && (a.u() - b.u()).abs() < 1e-12,
+        (a, b) => a.is_none() && b.is_none(),
+    }
+}
+
+/// Blood, oxidation and bile of every labelled scene are defects of a liver, and of nothing whose profile does not limit them.
+#[test]
+fn indices_of_liver_are_silent_for_a_product_without_them() {
+    let mut of_liver = 0;
+    for labelled in LABELLED {
+        let liver = analysed(SpectralProfile::example(), labelled.scene);
+        let other = analysed(colour_alone(), labelled.scene);
+        let of_blood =
+            |kind: DefectKind| matches!(kind, DefectKind::BloodSpot | DefectKind::Oxidation | DefectKind::BileStain);
+        of_liver += liver.defects.iter().filter(|defect| of_blood(defect.kind)).count();
+        assert!(!other.defects.iter().any(|defect| of_blood(defect.kind)), "{}: {:?}", labelled.name, other.defects);
+        let findings = &other.findings;
+        assert_eq!((findings.oxidation_index, findings.fat_quality_index), (None, None), "{}", labelled.name);
+        assert!(!other.flags.contains(Flag::LowHeme) && !other.flags.contains(Flag::Uncalibrated));
+        // The colour is the whole score, and all of it was measured.
+        assert!(alike(other.undefected, findings.color_score), "{}: {other:?}", labelled.name);
+        assert_eq!(other.coverage, if findings.color_score.is_some() { Score::ONE } else { Score::ZERO });
+        // What does not depend on an index is as before.
+        assert_eq!((findings.color, findings.reflectance), (liver.findings.color, liver.findings.reflectance));
+    }
+    assert!(of_liver > 0, "no labelled scene has a defect of blood pigment");
+}
+
+/// Freshness of a product without blood pigment is its colour; fat quality of a product without a colour map is what its bands say.
+#[test]
+fn an_index_rests_on_the_parts_that_are_specified() {
+    let mut profile = colour_alone();
+    profile.weights.freshness = 1.0;
+    let found = analysed(profile, Scene::GOOD).findings;
+    assert!(found.color_score.is_some() && alike(found.freshness_index, found.color_score), "{found:?}");
+
+    let yellow = SpectralProfile {
+        carotenoid: SpectralProfile::example().carotenoid,
+        weights: SpectralWeights { fat: 1.0, ..colour_alone().weights },
+        ..colour_alone()
+    };
+    let found = analysed(yellow.clone(), Scene::GOOD);
+    let fat = found.findings.fat_quality_index.unwrap();
+    assert!((0.0..=1.0).contains(&fat.value()) && found.coverage == Score::ONE, "{found:?}");
+    // More blood changes what is said of blood, and nothing here.
+    let blood = SpectralProfile { heme: SpectralProfile::example().heme, ..yellow };
+    let both = analysed(blood, Scene { heme: 0.75, ..Scene::GOOD }).findings.fat_quality_index.unwrap();
+    assert!(both.value() < 0.5 && fat.value() > both.value(), "{fat:?} {both:?}");
+}
+
+/// A quantity of weight 0 has no part in the score, whatever its specification says of it.
+#[test]
+fn a_tray_is_judged_by_the_parts_that_have_a_weight() {
+    let frame = Station::new(5).read(Scene::GOOD, Fault::None).frame.unwrap();
+    let judged = |profile: TofProfile| TofAnalyzer::new(profile).unwrap().analyze(&frame).unwrap();
+    let height_alone = TofProfile {
+        weights: TofWeights { volume: 0.0, height: 1.0, variation: 0.0, reflectance: 0.0 },
+        ..TofProfile::example()
+    };
+    let found = judged(height_alone.clone());
+    let expected = height_alone.height_mm.of_measured(found.findings.avg_height_mm.unwrap());
+    let score = found.undefected.unwrap();
+    assert!((score.value() - expected.value()).abs() < 1e-12 && (score.u() - expected.u()).abs() < 1e-12);
+    assert_eq!(found.coverage, Score::ONE);
+    let mut impossible = height_alone;
+    impossible.reflectance_percent = sqal_sensors::Desirability::Larger { at: 1000.0, width: 1.0 };
+    assert_eq!(judged(impossible).score, found.score);
+}
+
+/// The scale that an analyser is given grades its score; without one a profile's own does.
+#[test]
+fn an_analyser_grades_by_the_scale_that_it_is_given() {
+    let frame = Station::new(5).read(Scene::GOOD, Fault::None).frame.unwrap();
+    let strict = GradeScale::new(0.9999, 0.9998, 0.9997, 0.9996).unwrap();
+    let graded = |analyzer: TofAnalyzer| analyzer.analyze(&frame).unwrap();
+    let plain = graded(TofAnalyzer::new(TofProfile::example()).unwrap());
+    let without = graded(TofAnalyzer::new(TofProfile { scale: None, ..TofProfile::example() }).unwrap());
+    assert_eq!(plain, without);
+    let own = graded(TofAnalyzer::new(TofProfile { scale: Some(strict), ..TofProfile::example() }).unwrap());
+    let given = graded(TofAnalyzer::new(TofProfile::example()).unwrap().graded_by(strict));
+    assert_eq!(own, given);
+    assert!(own.grade.unwrap() < plain.grade.unwrap() && own.score == plain.score);
+}
