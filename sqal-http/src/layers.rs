@@ -76,6 +76,10 @@ impl Drop for Counted {
 
 /// Refuses new requests once the shutdown has begun.
 async fn refuse_while_ending(State(services): State<Arc<Services>>, request: Request, next: Next) -> Response {
+    #[cfg(feature = "serve")]
+    if request.extensions().get::<crate::serve::WaitedFor>().is_some() {
+        return next.run(request).await;
+    }
     match services.shutdown.track() {
         Ok(_active) => next.run(request).await,
         Err(_) => Problem::shutting_down().into_response(),

@@ -21,6 +21,7 @@
 //! # Features
 //!
 //! - `client`: the other way round: how an embedding service calls others, and whom it does not.
+//! - `serve`: a server for the router that ends in time, whatever a client holds open.
 //! - `ws`: the device endpoint `/ws/sensors`.
 //! - `dashboard`: the live page at `/`.
 //! - `openapi`: the description of every route at `/openapi/v1.json`, and `/docs` to read and try it.
@@ -57,6 +58,8 @@ mod quota;
 mod recent;
 mod replies;
 mod routes;
+#[cfg(feature = "serve")]
+mod serve;
 mod slo;
 mod state;
 mod trial;
@@ -80,6 +83,8 @@ pub use problem::{Problem, Violation};
 pub use profile::{NotProfiles, Profile, ProfileFile, Profiles};
 pub use quota::{Class, ConnectLimit, Quotas};
 pub use routes::{Route, router, routes};
+#[cfg(feature = "serve")]
+pub use serve::{ConnectionLimits, serve};
 pub use slo::Objective;
 pub use state::{MetricsText, Services, WallClock};
 pub use version::{EndsTooEarly, Legacy};
