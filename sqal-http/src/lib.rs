@@ -1,6 +1,7 @@
 //! The reference adapter of SQAL: translates HTTP and WebSocket to the domain and back, and decides nothing itself.
 //!
-//! [`router`] takes [`Services`], the pieces that a composition root has chosen, and gives an [`axum::Router`] to serve or to nest.
+//! [`router`] takes [`Services`], the pieces that a composition root has chosen, and gives an [`axum::Router`] to serve or to nest
+//! (with [`nest_service`](axum::Router::nest_service), so that the page answers under the prefix with and without a slash at its end).
 //! Devices speak the documented JSON frame on `/ws/sensors`; every frame is answered, and a sample is acknowledged after its commit.
 //!
 //! ```
