@@ -15,7 +15,10 @@ thread_local! {
 /// Whatever is refused names what is wrong, and can be told.
 fn is_told(problem: &Problem) {
     let text = serde_json::to_string(problem).expect("a problem can be written");
-    assert!((400..500).contains(&problem.status), "{text}");
+    // What only shows a disagreement is not refused for good.
+    let disagrees = matches!(&*problem.kind, "/problems/clock-disagrees" | "/problems/profile-unknown-here");
+    assert!(disagrees == (problem.status == 503) && disagrees == problem.retry_after.is_some(), "{text}");
+    assert!(disagrees || (400..500).contains(&problem.status), "{text}");
     assert!(problem.status == 413 || !problem.violations.is_empty(), "{text}");
     assert!(problem.violations.iter().all(|one| one.pointer.is_empty() || one.pointer.starts_with('/')), "{text}");
 }

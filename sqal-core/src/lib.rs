@@ -29,6 +29,7 @@ extern crate std;
 extern crate alloc;
 
 mod analyze;
+mod beside;
 mod defect;
 mod findings;
 mod flag;
@@ -47,6 +48,7 @@ mod unseen;
 mod verdict;
 
 pub use analyze::{AnalysisError, Analyzer, Assessment};
+pub use beside::Beside;
 pub use defect::{Defect, DefectExtent, DefectKind, Defects, Severity, ZoneSet, Zones, gravest_first};
 pub use findings::{
     ArealParameters, ColorFindings, HeightBins, Lab, OutlierTest, PulseStatistics, ReflectanceStatistics,

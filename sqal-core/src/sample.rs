@@ -4,7 +4,7 @@ use core::fmt;
 
 use sha2::{Digest, Sha256};
 
-use crate::{DeviceId, Grade, Inspection, Name, Score, Spectrum, Timestamp, TofFrame};
+use crate::{Beside, DeviceId, Grade, Inspection, Name, Score, Spectrum, Timestamp, TofFrame};
 
 /// What makes a sample this sample and no other: who measured, when, and what the device called it (C-01).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -141,6 +141,9 @@ pub struct Sample {
     pub profile: ProfileRef,
     /// How long analysis and decision took, in microseconds.
     pub processing_micros: u32,
+    /// What the device sent beside its measurement.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub beside: Beside,
 }
 
 impl Sample {
@@ -205,6 +208,7 @@ mod tests {
             meta: Meta { firmware_version: None, temperature_c: Some(4.0), humidity_percent: None },
             profile: ProfileRef { name: Name::new("terrine").unwrap(), version: 1, hash: [1; 16] },
             processing_micros: 12,
+            beside: Beside::default(),
         }
     }
 

@@ -644,8 +644,7 @@ mod tests {
         let unseen = Unseen { area: Score::ONE, window: half, evidence: Score::nearest(0.9), ..Unseen::NOTHING };
         let unmeasured = Verdict { grade: Grade::Reject, cap: Cap::Unmeasured, unseen, ..verdict() };
         let english = text(&unmeasured, Language::English);
-        let begin =
-            "REJECT: not measured: unseen 100\u{a0}% of the tray's shape, 50\u{a0}% of the window, 90\u{a0}% of the evidence; ";
+        let begin = "REJECT: not measured: unseen 100\u{a0}% of the tray's shape, 50\u{a0}% of the window, 90\u{a0}% of the evidence; ";
         assert!(english.starts_with(begin), "{english}");
         let french = text(&unmeasured, Language::French);
         assert!(

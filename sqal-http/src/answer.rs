@@ -1,18 +1,19 @@
 //! A sample is handed in, and its sender is answered: `persisted`, `duplicate` or `rejected` with the problem.
 
 use serde::Serialize;
-use sqal_core::{Grade, Sample};
+use sqal_core::{Grade, Sample, Timestamp};
 use sqal_storage::{Inserted, NotStored};
 
 use crate::access::{Caller, Holder};
+use crate::disagreement::{Disagreement, Lasting, Refusal};
 use crate::intake::Accepted;
-use crate::wire::frame_of;
+use crate::wire::{frame_of, rfc3339};
 use crate::{Problem, Services};
 
 /// Judges a frame of a caller who may hand in samples of its device, and not too many.
 pub(crate) fn judge(services: &Services, caller: &Caller, text: &str) -> Result<Accepted, Problem> {
     let keep = |problem: &Problem| services.keep_letter(text, problem, caller.holder());
-    let accepted = services.intake.accept_frame(text).inspect_err(keep)?;
+    let accepted = services.intake.judge(text).map_err(|refusal| refused(services, caller, text, *refusal))?;
     let device = accepted.sample.key.device_id;
     if !caller.speaks_for(&device) {
         let problem = Problem::not_allowed(format!("this token is not for samples of {device}"));
@@ -24,6 +25,27 @@ pub(crate) fn judge(services: &Services, caller: &Caller, text: &str) -> Result<
         None => Ok(accepted),
         Some(answer) => Err(Problem::too_many_requests(answer.retry_after_seconds())),
     }
+}
+
+/// What a frame is answered that was refused: one that is wrong is kept as a dead letter, one on which its device and this server only disagree stays in
+/// the device, and is kept here as well if that lasts.
+fn refused(services: &Services, caller: &Caller, text: &str, refusal: Refusal) -> Problem {
+    let Refusal { mut problem, disagreement } = refusal;
+    let Some(Disagreement { device_id, measured, fault }) = disagreement else {
+        services.keep_letter(text, &problem, caller.holder());
+        return problem;
+    };
+    if !caller.speaks_for(&device_id) {
+        let problem = Problem::not_allowed(format!("this token is not for samples of {device_id}"));
+        services.keep_letter(text, &problem, caller.holder());
+        return problem;
+    }
+    let (wall, now) = ((services.now)(), services.clock.now());
+    if services.presence.disagrees(device_id, fault, measured, wall, now) {
+        problem.retry_after = Some(Lasting::LATER);
+        problem.kept = services.dead_letters.keep_copy(text, &problem, caller.holder(), wall, now);
+    }
+    problem
 }
 
 /// Hands in a sample that a holder brought, and waits until it is durable. One that is refused for good is kept as a dead letter.
@@ -86,6 +108,9 @@ pub(crate) struct Answer {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(feature = "openapi", schema(value_type = Vec<String>))]
     notes: Vec<&'static str>,
+    /// The server's clock when it answered, in RFC 3339, for a device that has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    server_time: Option<String>,
 }
 
 impl Answer {
@@ -109,6 +134,7 @@ impl Answer {
             final_grade: (status == "persisted").then_some(sample.inspection.verdict.grade),
             problem,
             notes: if *time_cut { vec!["timestamp cut to microseconds"] } else { Vec::new() },
+            server_time: None,
         }
     }
 
@@ -123,7 +149,13 @@ impl Answer {
             final_grade: None,
             problem: Some(problem),
             notes: Vec::new(),
+            server_time: None,
         }
+    }
+
+    /// With the server's clock.
+    pub(crate) fn at(self, now: Timestamp) -> Self {
+        Self { server_time: Some(rfc3339(now)), ..self }
     }
 
     /// `persisted`, `duplicate` or `rejected`.
@@ -136,5 +168,80 @@ impl Answer {
     pub(crate) fn text(&self) -> String {
         // Names and numbers that were checked cannot fail to be written.
         serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use sqal_core::{Name, Timestamp};
+    use sqal_resilience::ManualClock;
+    use sqal_storage::{BatchWriter, MemoryStore, WriterConfig};
+
+    use crate::access::Grant;
+    use crate::presence::Agreement;
+    use crate::{FrameLimits, Intake, Profile, Profiles};
+
+    /// When the documented frame was measured.
+    const MEASURED: i64 = 1_729_983_600_000_000;
+
+    /// An intake that knows one profile, and whose wall clock shows a time.
+    fn intake(profile: &str, now: i64, clock: &ManualClock) -> Arc<Intake> {
+        let profiles = Profiles::new([(profile.parse().unwrap(), Profile::example())]).unwrap();
+        let now = Timestamp::from_micros(now).unwrap();
+        Arc::new(Intake::new(profiles, FrameLimits::default(), Arc::new(move || now), Arc::new(clock.clone())))
+    }
+
+    fn services(intake: Arc<Intake>, clock: &ManualClock) -> Services {
+        let store = Arc::new(MemoryStore::new());
+        let (writer, _task) = BatchWriter::start(store.clone(), WriterConfig::usual());
+        let profiles = Profiles::new([("unused".parse().unwrap(), Profile::example())]).unwrap();
+        let mut services = Services::new(store, writer, profiles, || Timestamp::from_micros(MEASURED).unwrap());
+        services.intake = intake;
+        services.clock = Arc::new(clock.clone());
+        services
+    }
+
+    fn device() -> sqal_core::DeviceId {
+        Name::new("ESP32_SIM_1234").unwrap()
+    }
+
+    #[tokio::test]
+    async fn what_is_refused_for_a_disagreement_is_kept_after_ten_minutes_once_and_taken_when_it_is_mended() {
+        let right = "foiegras_standard_barquette";
+        for (profile, now, kind, agreement) in [
+            (right, MEASURED - 3_600_000_000, "/problems/clock-disagrees", Agreement::ClockDisagrees),
+            ("mistyped", MEASURED, "/problems/profile-unknown-here", Agreement::ProfileUnknown),
+        ] {
+            let clock = ManualClock::new();
+            let mut services = services(intake(profile, now, &clock), &clock);
+            let refused = |services: &Services| {
+                let problem = judge(services, &Caller::Anybody, fixtures::DOCUMENTED_FRAME).unwrap_err();
+                assert_eq!((problem.status, &*problem.kind), (503, kind));
+                (problem.retry_after, problem.kept, services.dead_letters.newest(9).len())
+            };
+            assert_eq!(refused(&services), (Some(5), false, 0), "{kind}");
+            clock.advance(Duration::from_secs(599));
+            assert_eq!(refused(&services), (Some(5), false, 0), "{kind}");
+            clock.advance(Duration::from_secs(1));
+            assert_eq!(refused(&services), (Some(60), true, 1), "{kind}");
+            assert_eq!(refused(&services), (Some(60), true, 1), "{kind}: one copy");
+            let present = services.presence.of(&device(), services.clock.now()).unwrap();
+            assert_eq!(present.agreement, agreement);
+            services.intake = intake(right, MEASURED, &clock);
+            assert!(judge(&services, &Caller::Anybody, fixtures::DOCUMENTED_FRAME).is_ok());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_token_of_another_device_says_nothing_of_this_ones_clock() {
+        let clock = ManualClock::new();
+        let services = services(intake("mistyped", MEASURED, &clock), &clock);
+        let other = Caller::Known(Name::new("other").unwrap(), Grant::Device(Name::new("OTHER").unwrap()), None);
+        assert_eq!(judge(&services, &other, fixtures::DOCUMENTED_FRAME).unwrap_err().status, 403);
+        assert_eq!(services.presence.of(&device(), services.clock.now()), None);
     }
 }

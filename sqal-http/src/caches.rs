@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use sqal_core::DeviceId;
-use sqal_resilience::{BreakerConfig, Clock, InvalidBreaker};
+use sqal_resilience::{BreakerConfig, Clock, Event, InvalidBreaker, Observer};
 use sqal_storage::{Cache, CacheAway, CacheKey, CacheKind, CacheScope, CacheStats, ReadThrough, report_caches};
 
 use crate::wire::{DeviceStatistics, HourDocument, Totals};
@@ -20,12 +20,18 @@ pub struct Caches {
     pub(crate) dashboard: Remembered<Totals>,
     /// What the devices came to.
     pub(crate) devices: Remembered<Vec<DeviceStatistics>>,
-    /// Hours of a span.
+    /// Hours of a span of at most [`LONGEST_OF_MANY`](Self::LONGEST_OF_MANY) hours.
     pub(crate) hours: Remembered<Vec<HourDocument>>,
+    /// Hours of longer spans: few of them, and never kept far.
+    pub(crate) long_hours: Remembered<Vec<HourDocument>>,
 }
 
 impl Caches {
-    /// Caches in this process: a thousand latest samples (16 MB), two hundred spans of at most two hundred hours (14 MB), two hundred devices.
+    /// The longest span, in hours, of those that many are remembered of: eight days.
+    pub(crate) const LONGEST_OF_MANY: i64 = 200;
+
+    /// Caches in this process: a thousand latest samples (16 MB), two hundred spans of at most two hundred hours (14 MB), four longer spans (at
+    /// most 14 MB), two hundred devices.
     #[must_use]
     pub fn near(clock: &Arc<dyn Clock>) -> Self {
         let clock = || Arc::clone(clock);
@@ -34,6 +40,7 @@ impl Caches {
             dashboard: ReadThrough::new(CacheKind::DashboardMetrics, 10, clock()),
             devices: ReadThrough::new(CacheKind::DeviceStats, 200, clock()),
             hours: ReadThrough::new(CacheKind::HourlyAggregates, 200, clock()),
+            long_hours: ReadThrough::new(CacheKind::HourlyAggregates, 4, clock()),
         }
     }
 
@@ -43,11 +50,27 @@ impl Caches {
     ///
     /// [`InvalidBreaker`] for a breaker that cannot be.
     pub fn with_far(self, far: &Arc<dyn Cache>, breaker: BreakerConfig) -> Result<Self, InvalidBreaker> {
+        self.with_far_observed(far, breaker, |_| untold)
+    }
+
+    /// Caches shared as [`with_far`](Self::with_far) does, with an observer for each breaker, by its name: `cache_dashboard`, `cache_devices` and `cache_hours` (CBR-03).
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidBreaker`] for a breaker that cannot be.
+    pub fn with_far_observed<O: Observer + 'static>(
+        self,
+        far: &Arc<dyn Cache>,
+        breaker: BreakerConfig,
+        told: impl Fn(&'static str) -> O,
+    ) -> Result<Self, InvalidBreaker> {
+        let far = || Arc::clone(far);
         Ok(Self {
             latest: self.latest,
-            dashboard: self.dashboard.with_far(Arc::clone(far), breaker)?,
-            devices: self.devices.with_far(Arc::clone(far), breaker)?,
-            hours: self.hours.with_far(Arc::clone(far), breaker)?,
+            dashboard: self.dashboard.with_far_observed(far(), breaker, told("cache_dashboard"))?,
+            devices: self.devices.with_far_observed(far(), breaker, told("cache_devices"))?,
+            hours: self.hours.with_far_observed(far(), breaker, told("cache_hours"))?,
+            long_hours: self.long_hours,
         })
     }
 
@@ -79,6 +102,7 @@ impl Caches {
             self.dashboard.clear(all).await,
             self.devices.clear(all).await,
             self.hours.clear(all).await,
+            self.long_hours.clear(all).await,
         ];
         results.into_iter().collect()
     }
@@ -90,7 +114,7 @@ impl Caches {
             (self.latest.kind(), self.latest.stats()),
             (self.dashboard.kind(), self.dashboard.stats()),
             (self.devices.kind(), self.devices.stats()),
-            (self.hours.kind(), self.hours.stats()),
+            (self.hours.kind(), self.hours.stats().and(&self.long_hours.stats())),
         ]
     }
 
@@ -99,6 +123,9 @@ impl Caches {
         report_caches(&self.stats());
     }
 }
+
+/// Observes nothing.
+fn untold(_: &Event) {}
 
 impl fmt::Debug for Caches {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

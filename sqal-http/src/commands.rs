@@ -130,6 +130,14 @@ impl Line {
         }
     }
 
+    /// The device that speaks through this connection, if it is one alone.
+    pub(crate) fn only_device(&self) -> Option<DeviceId> {
+        match self.devices.as_slice() {
+            [device] => Some(*device),
+            _ => None,
+        }
+    }
+
     /// A device has answered; only through a connection of its own.
     pub(crate) fn answered(&self, answer: CommandAck) {
         let mut state = self.commands.state();

@@ -48,14 +48,17 @@ impl DeadLetter {
     }
 }
 
-/// The newest refused frames: at most a thousand, a quarter of them of one holder, and 8 MiB as they are written down; the oldest go first. Of one holder at
-/// most 120 are kept in a minute: whoever sends nothing else takes neither the room of others nor the disk.
+/// The newest refused frames: at most a thousand and 8 MiB as they are written down; the oldest go first. One holder has at most a quarter of each, in number and
+/// in bytes: its oldest letters make room for its newest. In a minute at most 120 letters and 4 MiB of one holder are kept, so that a holder that sends nothing else takes neither
+/// the room of others nor the disk.
 ///
 /// In memory, or also in a file of at most 16 MiB that outlives the process. A frame that is refused because there is no room or no time is none: its device keeps
-/// it.
+/// it. Of a frame that its device was told to send again for ten minutes, a copy is kept.
 pub struct DeadLetters {
     kept: Mutex<Kept>,
     pace: KeyedBuckets<Option<Holder>>,
+    /// In KiB as they are written down.
+    pace_of_bytes: KeyedBuckets<Holder>,
 }
 
 #[derive(Debug, Default)]
@@ -84,11 +87,17 @@ impl DeadLetters {
     const MOST: usize = 1000;
     const MOST_OF_ONE: usize = Self::MOST / 4;
     const MOST_BYTES: usize = 8 * 1024 * 1024;
+    /// Of one holder, as they are written down: control characters take six times their length there.
+    const MOST_BYTES_OF_ONE: usize = Self::MOST_BYTES / 4;
+    const KIB_A_MINUTE: u32 = 4096;
 
     fn with(kept: Kept) -> Self {
         let quota = Quota::new(NonZeroU32::new(120).unwrap_or(NonZeroU32::MIN), Duration::from_mins(1));
         let pace = KeyedBuckets::new(quota, 10_000).unwrap_or_else(|_| unreachable!("120 a minute is a rate"));
-        Self { kept: Mutex::new(kept), pace }
+        let quota = Quota::new(NonZeroU32::new(Self::KIB_A_MINUTE).unwrap_or(NonZeroU32::MIN), Duration::from_mins(1));
+        let pace_of_bytes =
+            KeyedBuckets::new(quota, 10_000).unwrap_or_else(|_| unreachable!("4096 a minute is a rate"));
+        Self { kept: Mutex::new(kept), pace, pace_of_bytes }
     }
 
     /// With a file, which is read if it is there. A line that cannot be read, as the last one before a power cut, is left out.
@@ -121,12 +130,31 @@ impl DeadLetters {
 
     /// Keeps a frame that was refused for good; one that may come again is let go.
     pub(crate) fn keep(&self, frame: &str, problem: &Problem, holder: Option<Holder>, wall: Timestamp, now: Instant) {
-        if matches!(problem.status, 429 | 503) || frame.len() > Self::MOST_BYTES / 8 {
-            return;
+        if !matches!(problem.status, 429 | 503) {
+            self.put(frame, problem, holder, wall, now);
+        }
+    }
+
+    /// Keeps a copy of a frame that its device was told to send again, once however often it comes; says whether there is one.
+    pub(crate) fn keep_copy(
+        &self,
+        frame: &str,
+        problem: &Problem,
+        holder: Option<Holder>,
+        wall: Timestamp,
+        now: Instant,
+    ) -> bool {
+        let there = self.kept().letters.iter().any(|(letter, _)| letter.holder == holder && letter.frame == frame);
+        there || self.put(frame, problem, holder, wall, now)
+    }
+
+    fn put(&self, frame: &str, problem: &Problem, holder: Option<Holder>, wall: Timestamp, now: Instant) -> bool {
+        if frame.len() > Self::MOST_BYTES / 8 {
+            return false;
         }
         if !self.pace.take(holder, 1, now).allowed {
             metrics::counter!("dead_letters_dropped_total").increment(1);
-            return;
+            return false;
         }
         let letter = DeadLetter {
             received_at: rfc3339(wall),
@@ -137,10 +165,16 @@ impl DeadLetters {
             frame: frame.to_owned(),
         };
         let line = line(&letter);
+        let is_light = line.len() <= Self::MOST_BYTES_OF_ONE;
+        if !is_light || holder.is_some_and(|holder| !self.has_time_for(holder, line.len(), now)) {
+            metrics::counter!("dead_letters_dropped_total").increment(1);
+            return false;
+        }
         let mut kept = self.kept();
         kept.keep(letter, line.len());
         kept.write(&line);
         kept.report();
+        true
     }
 
     /// Keeps an acknowledged sample that the database cannot hold, because another reading has its device, time and name. Returns whether
@@ -168,6 +202,12 @@ impl DeadLetters {
         }
         kept.report();
         written
+    }
+
+    /// Whether this number of bytes of a holder may be written down now; if so, they count.
+    fn has_time_for(&self, holder: Holder, bytes: usize, now: Instant) -> bool {
+        let kib = u32::try_from(bytes.div_ceil(1024)).unwrap_or(u32::MAX);
+        self.pace_of_bytes.take(holder, kib, now).allowed
     }
 
     /// The newest first, at most so many.
@@ -211,11 +251,17 @@ fn line(letter: &DeadLetter) -> Vec<u8> {
 impl Kept {
     fn keep(&mut self, letter: DeadLetter, length: usize) {
         let own = |(other, _): &(DeadLetter, usize)| other.holder.is_some() && other.holder == letter.holder;
-        if self.letters.iter().filter(|other| own(other)).count() >= DeadLetters::MOST_OF_ONE
+        let (mut number, mut bytes) = self
+            .letters
+            .iter()
+            .filter(|other| own(other))
+            .fold((0, length), |(number, bytes), (_, length)| (number + 1, bytes + length));
+        while (number >= DeadLetters::MOST_OF_ONE || bytes > DeadLetters::MOST_BYTES_OF_ONE)
             && let Some(oldest) = self.letters.iter().position(own)
             && let Some((_, length)) = self.letters.remove(oldest)
         {
             self.bytes -= length;
+            (number, bytes) = (number - 1, bytes - length);
         }
         self.bytes += length;
         self.letters.push_back((letter, length));
@@ -361,6 +407,38 @@ mod tests {
         assert_eq!((kept.problem.as_str(), kept.holder), ("/problems/name-taken", None));
         assert_eq!(kept.sample_id.as_deref(), Some(sample.key.sample_id.as_str()));
         assert!(kept.is_of(&sample.key.device_id), "{}", kept.frame);
+    }
+
+    #[test]
+    fn the_room_of_others_is_not_taken_by_weight_either() {
+        let (letters, clock) = (DeadLetters::default(), ManualClock::new());
+        for k in 0..5 {
+            keep(&letters, &clock, Some("marie"), &format!("hers {k}"));
+        }
+        // Six times as long when they are written down: one is heavier than the share of a holder, of the others four are as heavy as it.
+        keep(&letters, &clock, Some("flood"), &"\u{1}".repeat(1024 * 1024 - 10));
+        assert_eq!(letters.newest(2000).len(), 5);
+        for _ in 0..100 {
+            clock.advance(Duration::from_mins(1));
+            keep(&letters, &clock, Some("flood"), &"\u{1}".repeat(80_000));
+        }
+        let kept = letters.newest(2000);
+        let bytes = |name: &str| -> usize {
+            let own = kept.iter().filter(|letter| letter.holder.is_some_and(|holder| holder.as_str() == name));
+            own.map(|letter| line(letter).len()).sum()
+        };
+        assert_eq!(kept.iter().filter(|letter| letter.frame.starts_with("hers")).count(), 5);
+        assert!((1_000_000..=DeadLetters::MOST_BYTES_OF_ONE).contains(&bytes("flood")), "{}", bytes("flood"));
+        // Nor is the disk: in a minute the heavy letters that 4 MiB hold are kept.
+        clock.advance(Duration::from_mins(2));
+        let flood = kept[0].holder;
+        let before = letters.kept().bytes;
+        for k in 0..100 {
+            let frame = format!("at once {k}{}", "\u{1}".repeat(80_000));
+            letters.keep(&frame, &problem("wrong"), flood, wall(), clock.now());
+        }
+        assert!(letters.newest(1)[0].frame.starts_with("at once 7\u{1}"), "eight of 480 kB are 4 MiB");
+        assert!(letters.kept().bytes <= before + DeadLetters::MOST_BYTES_OF_ONE);
     }
 
     #[test]

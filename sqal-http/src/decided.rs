@@ -22,7 +22,7 @@ pub(crate) fn profiles() -> EntryKind {
 
 /// The name under which a profile is in the register.
 pub(crate) fn entry_name(name: &Name<64>) -> EntryName {
-    Name::new(name.as_str()).unwrap_or_else(|_| unreachable!("64 bytes are no more than 100"))
+    Name::stored(name.as_str()).unwrap_or_else(|_| unreachable!("64 bytes are no more than 100"))
 }
 
 /// The entries that were looked at, by name: what did not change is neither read nor told again.
@@ -37,8 +37,8 @@ impl Taken {
 }
 
 /// The profile of an entry by itself, ready to judge.
-fn read(entry: &Entry) -> Result<Profiles, String> {
-    let name = Name::new(entry.name.as_str()).map_err(|error| error.to_string())?;
+pub(crate) fn read(entry: &Entry) -> Result<Profiles, String> {
+    let name = Name::stored(entry.name.as_str()).map_err(|error| error.to_string())?;
     let profile = serde_json::from_str::<Profile>(&entry.body).map_err(|error| error.to_string())?;
     Profiles::new([(name, profile)]).map_err(|error| error.to_string())
 }
@@ -104,7 +104,10 @@ impl Services {
         let mut away = false;
         loop {
             ticks.tick().await;
-            let taken = self.take_decisions().await;
+            let taken = match self.take_decisions().await {
+                Ok(()) => self.agree_on_profiles().await,
+                failed => failed,
+            };
             if let (Err(error), false) = (&taken, away) {
                 warn!(%error, "what is decided elsewhere cannot be read now");
             }

@@ -248,7 +248,8 @@ mod tests {
         fn a_template_gives_back_what_was_put_into_it(number in 0_u32..100_000, other in 0_u32..100_000) {
             let text = format!("zone 1 of the tray was valid in {number} of {other} frames: at least half are needed");
             let parts = captures("zone {} of the tray was valid in {} of {} frames: at least half are needed", &text);
-            proptest::prop_assert_eq!(parts, Some(vec!["1", &*number.to_string(), &*other.to_string()]));
+            let (number, other) = (number.to_string(), other.to_string());
+            proptest::prop_assert_eq!(parts, Some(vec!["1", &*number, &*other]));
         }
     }
 }

@@ -3,10 +3,13 @@
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use sqal_core::{Sample, Timestamp};
+use sqal_core::{DeviceId, Sample, SampleKey, Timestamp};
 use sqal_resilience::Clock;
 
-use crate::wire::{self, Incoming};
+use crate::ages::Ages;
+use crate::disagreement::{Disagreement, Fault, Refusal};
+use crate::shown_names::ShownNames;
+use crate::wire::{self, Incoming, Measured};
 use crate::{Problem, Profiles, Violation, WallClock};
 
 /// What a frame may be at most.
@@ -43,6 +46,7 @@ pub struct Intake {
     limits: FrameLimits,
     now: WallClock,
     clock: Arc<dyn Clock>,
+    ages: Ages,
 }
 
 impl std::fmt::Debug for Intake {
@@ -58,7 +62,7 @@ impl Intake {
     /// An intake with its profiles, limits and clocks.
     #[must_use]
     pub fn new(profiles: Profiles, limits: FrameLimits, now: WallClock, clock: Arc<dyn Clock>) -> Self {
-        Self { profiles: RwLock::new(Arc::new(profiles)), limits, now, clock }
+        Self { profiles: RwLock::new(Arc::new(profiles)), limits, now, clock, ages: Ages::default() }
     }
 
     /// By what products are judged now.
@@ -87,27 +91,38 @@ impl Intake {
     ///
     /// # Errors
     ///
-    /// A [`Problem`] that names each place, value and limit.
+    /// A [`Problem`] that names each place, value and limit. Its status is 503 if the frame proves nothing: its time is
+    /// too far ahead of the server's clock, or its profile is not known here.
     pub fn accept(&self, text: &str) -> Result<Sample, Problem> {
-        self.accept_frame(text).map(|accepted| accepted.sample)
+        self.judge(text).map(|accepted| accepted.sample).map_err(|refusal| refusal.problem)
     }
 
-    /// Judges one frame, and tells what of it was not kept as it was sent.
-    pub(crate) fn accept_frame(&self, text: &str) -> Result<Accepted, Problem> {
+    /// Judges one frame, and tells what of it was not kept as it was sent; a refusal says whether its device and this server only disagree.
+    pub(crate) fn judge(&self, text: &str) -> Result<Accepted, Box<Refusal>> {
         if text.len() > self.limits.bytes {
-            return Err(Problem::frame_too_large(text.len(), self.limits.bytes));
+            return Err(Problem::frame_too_large(text.len(), self.limits.bytes).into());
         }
         let begun = self.clock.now();
         let incoming = wire::parse(text).map_err(Problem::invalid_frame)?;
         let received_at = (self.now)();
-        self.check_time(incoming.key.timestamp, received_at)
-            .map_err(|violation| Problem::invalid_frame(vec![violation]))?;
-        let Incoming { key, tof, spectrum, reported, meta, profile, time_cut } = incoming;
+        let Incoming { device_id, sample_id, measured, tof, spectrum, reported, meta, beside, profile, time_cut } =
+            incoming;
+        let timestamp = match measured {
+            Measured::At(timestamp) => timestamp,
+            Measured::Before { age_ms, boot } => self.ages.time_of(device_id, boot, sample_id, age_ms, received_at),
+        };
+        self.check_time(device_id, timestamp, received_at)?;
+        let key = SampleKey { device_id, timestamp, sample_id };
         let profiles = self.profiles();
         let Some((inspection, profile)) = profiles.inspect(&profile, tof.as_ref(), spectrum.as_ref()) else {
-            let known = profiles.names().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-            let (limit, french) = (format!("one of {known}"), format!("l'un de {known}"));
-            return Err(Problem::invalid_frame(vec![Violation::new("/meta/config_profile", profile, limit, french)]));
+            let known = ShownNames::of(profiles.names());
+            let violation = Violation::new("/meta/config_profile", profile, known.english(), known.french());
+            let disagreement =
+                Disagreement { device_id: key.device_id, measured: key.timestamp, fault: Fault::Profile };
+            return Err(Box::new(Refusal {
+                problem: Problem::profile_unknown_here(violation),
+                disagreement: Some(disagreement),
+            }));
         };
         let processing = self.clock.now().saturating_duration_since(begun);
         let sample = Sample {
@@ -120,27 +135,32 @@ impl Intake {
             meta,
             profile,
             processing_micros: u32::try_from(processing.as_micros()).unwrap_or(u32::MAX),
+            beside: beside.kept(),
         };
         Ok(Accepted { sample, time_cut })
     }
 
-    fn check_time(&self, timestamp: Timestamp, now: Timestamp) -> Result<(), Violation> {
+    /// A time before the limit proves that the device's clock was never set; one far ahead proves only that two clocks disagree.
+    fn check_time(&self, device_id: DeviceId, timestamp: Timestamp, now: Timestamp) -> Result<(), Box<Refusal>> {
         let ahead = i64::try_from(self.limits.ahead.as_micros()).unwrap_or(i64::MAX);
         let latest = now.micros().saturating_add(ahead);
-        let refuse =
-            |limit: String, french: String| Err(Violation::new("/timestamp", wire::rfc3339(timestamp), limit, french));
+        let wrong =
+            |limit: String, french: String| Violation::new("/timestamp", wire::rfc3339(timestamp), limit, french);
         if timestamp.micros() > latest {
             let (seconds, now) = (self.limits.ahead.as_secs(), wire::rfc3339(now));
-            refuse(
+            let violation = wrong(
                 format!("at most {seconds} s after the server's clock ({now})"),
                 format!("au plus {seconds} s après l'horloge du serveur ({now})"),
-            )
+            );
+            let disagreement = Some(Disagreement { device_id, measured: timestamp, fault: Fault::Clock });
+            Err(Box::new(Refusal { problem: Problem::clock_disagrees(violation), disagreement }))
         } else if timestamp < self.limits.not_before {
             let first = wire::rfc3339(self.limits.not_before);
-            refuse(
+            let violation = wrong(
                 format!("not before {first}: set the device's clock"),
                 format!("pas avant {first} : régler l'horloge de l'appareil"),
-            )
+            );
+            Err(Problem::invalid_frame(vec![violation]).into())
         } else {
             Ok(())
         }

@@ -4,8 +4,8 @@
 //!
 //! 1. *metrics*, outermost, so that refusals are counted too;
 //! 2. *headers* that forbid a browser everything the page does not need;
-//! 3. *shutdown*, before any work, so that a process that ends takes nothing new, and what runs is waited for (SHD-01); probes are no work;
-//! 4. before each route its *gate* (`routes/gate.rs`): who calls, whether they may, and how often they have.
+//! 3. before each route its *gate* (`routes/gate.rs`): the objective, which counts refusals too; the shutdown, before any work, so that a process that ends
+//!    takes nothing new, and what runs is waited for (SHD-01; probes are no work); who calls, whether they may, and how often they have.
 
 use std::sync::Arc;
 
@@ -14,14 +14,13 @@ use axum::body::{Body, HttpBody};
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderName, HeaderValue, Method, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 
 use crate::{Problem, Services};
 
 /// Puts the stack around the routes; probes are answered to the end, for they must tell of it.
 pub(crate) fn around(work: Router<Arc<Services>>, probes: Router<Arc<Services>>, services: Arc<Services>) -> Router {
-    work.layer(from_fn_with_state(Arc::clone(&services), refuse_while_ending))
-        .merge(probes)
+    work.merge(probes)
         .fallback(|| async { Problem::not_found("no such path") })
         .method_not_allowed_fallback(|| async { Problem::method_not_allowed() })
         .layer(from_fn(headers))
@@ -73,18 +72,6 @@ impl Counted {
 impl Drop for Counted {
     fn drop(&mut self) {
         self.0.decrement(1.0);
-    }
-}
-
-/// Refuses new requests once the shutdown has begun.
-async fn refuse_while_ending(State(services): State<Arc<Services>>, request: Request, next: Next) -> Response {
-    #[cfg(feature = "serve")]
-    if request.extensions().get::<crate::serve::WaitedFor>().is_some() {
-        return next.run(request).await;
-    }
-    match services.shutdown.track() {
-        Ok(_active) => next.run(request).await,
-        Err(_) => Problem::shutting_down().into_response(),
     }
 }
 

@@ -28,8 +28,11 @@
 //! - `openapi`: the description of every route at `/openapi/v1.json`, and `/docs` to read and try it.
 
 mod access;
+mod ages;
+mod agreed;
 mod answer;
 mod browser_session;
+mod budget;
 mod caches;
 #[cfg(feature = "client")]
 pub mod client;
@@ -40,8 +43,9 @@ mod conflicts;
 mod dashboard;
 mod dead_letters;
 mod decided;
-mod found;
 mod deeds;
+mod disagreement;
+mod found;
 mod guesses;
 #[cfg(feature = "ws")]
 mod ingest;
@@ -61,9 +65,11 @@ mod replies;
 mod routes;
 #[cfg(feature = "serve")]
 mod serve;
+mod shown_names;
 mod slo;
 mod state;
 mod trial;
+mod usual_interval;
 mod version;
 mod weak_tokens;
 mod wire;
@@ -72,6 +78,7 @@ pub use access::{
     Access, Caller, Credential, Grant, Holder, NotAHash, NotTokens, Role, Token, TokenFile, TokenHash, Who,
 };
 pub use browser_session::{RandomnessError, SessionKey};
+pub use budget::{Budget, Connection, ExceededError, Resource, Share};
 pub use caches::Caches;
 pub use dead_letters::{DeadLetter, DeadLetters};
 #[cfg(feature = "ws")]
@@ -79,7 +86,7 @@ pub use ingest::{Speech, WebSockets};
 pub use intake::{FrameLimits, Intake};
 #[cfg(feature = "openapi")]
 pub use openapi::openapi;
-pub use presence::{Heard, Presence, Present};
+pub use presence::{Agreement, Heard, Presence, Present};
 pub use problem::{Problem, Violation};
 pub use profile::{NotProfiles, Profile, ProfileFile, Profiles};
 pub use quota::{Class, ConnectLimit, Quotas};

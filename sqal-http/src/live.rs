@@ -176,6 +176,7 @@ mod tests {
             meta: sqal_core::Meta { firmware_version: None, temperature_c: None, humidity_percent: None },
             profile,
             processing_micros: 0,
+            beside: sqal_core::Beside::default(),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! [`Presence`]: which devices are heard from: online, late or offline, each by the interval at which it usually sends.
+//! [`Presence`]: which devices are heard from: online, late or offline, each by the interval at which it usually sends; and which disagree with this server.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -6,6 +6,9 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use sqal_core::{DeviceId, Timestamp};
+
+use crate::disagreement::{Fault, Lasting};
+use crate::usual_interval::{LastValues, UsualInterval};
 
 /// How a device is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -20,65 +23,110 @@ pub enum Heard {
     Offline,
 }
 
+/// Whether a device and this server agree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub enum Agreement {
+    /// Its last frame was taken.
+    Agrees,
+    /// Its last frame was refused because its time is too far ahead of the server's clock.
+    ClockDisagrees,
+    /// Its last frame was refused because its profile is not known here.
+    ProfileUnknown,
+}
+
 /// A device that was heard from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Present {
     /// How it is now.
     pub heard: Heard,
-    /// When its last sample was stored.
-    pub last: Timestamp,
-    /// How long it usually takes from one sample to the next; `None` before the second.
+    /// When its last sample was stored; `None` before the first.
+    pub last: Option<Timestamp>,
+    /// How long it usually takes from one sample to the next; `None` before the fourth.
     pub interval: Option<Duration>,
+    /// How far its clock is ahead of the server's in seconds, from the least delayed of its last 15 frames.
+    pub clock_offset_secs: f64,
+    /// Whether it and this server agree.
+    pub agreement: Agreement,
+}
+
+/// How many devices disagree with this server.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Disagreeing {
+    /// Devices that were heard from in the last five minutes.
+    pub(crate) heard: usize,
+    /// Those of them whose clock is ahead of the server's.
+    pub(crate) clock: usize,
+    /// Those of them whose profile is not known here.
+    pub(crate) profile: usize,
+}
+
+impl Disagreeing {
+    /// Whether it is the server's clock that is wrong: most devices say so, and at least three.
+    pub(crate) const fn servers_clock_is_wrong(self) -> bool {
+        self.clock >= 3 && self.clock * 2 > self.heard
+    }
 }
 
 /// The devices that this process has heard from, at most ten thousand; then the one that is silent for longest is forgotten.
 ///
-/// A device's usual interval is a moving average (a fifth of the newest), and no interval is taken for shorter than a second: three late
-/// packets of a fast device are no silence.
+/// A device's usual interval is the median of its last 15 intervals between arrivals. To judge a silence, no interval
+/// is taken for shorter than a second: three late packets of a fast device are no silence.
 #[derive(Debug, Default)]
 pub struct Presence(Mutex<HashMap<DeviceId, Known>>);
 
 #[derive(Clone, Copy, Debug)]
 struct Known {
-    last: Timestamp,
+    last: Option<Timestamp>,
     at: Instant,
-    measured: Timestamp,
-    interval: Option<Duration>,
+    usual: Option<UsualInterval>,
+    /// Microseconds by which the clock of the device was ahead when each of its last frames arrived.
+    ahead: LastValues<i64>,
+    disagrees: Option<Lasting>,
 }
 
 impl Presence {
     const MOST: usize = 10_000;
-    const NEWEST: f64 = 0.2;
     const SHORTEST: Duration = Duration::from_secs(1);
-    /// Before the second sample: what a device may take that was never seen to take less.
+    /// Before three intervals are known: after this time a device is late, and offline after three times as long.
     const UNKNOWN: Duration = Duration::from_secs(20);
+    /// However seldom a device sends, after this time it is offline.
+    const LATEST: Duration = Duration::from_hours(4);
+    /// Devices that were heard from within this time are counted among those that agree or disagree.
+    const LATELY: Duration = Duration::from_mins(5);
 
     fn known(&self) -> MutexGuard<'_, HashMap<DeviceId, Known>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A sample of a device was stored: when it was measured, the wall clock, and now.
-    ///
-    /// The interval is learned from when samples were measured: what a device kept and sends at once says how often it measures all the same.
     pub fn heard(&self, device: DeviceId, measured: Timestamp, wall: Timestamp, now: Instant) {
-        let mut known = self.known();
-        if known.len() >= Self::MOST
-            && !known.contains_key(&device)
-            && let Some(silent) = known.iter().min_by_key(|(_, known)| known.at).map(|(device, _)| *device)
-        {
-            known.remove(&silent);
+        let mut all = self.known();
+        let known = entry(&mut all, device, now);
+        match &mut known.usual {
+            Some(usual) => usual.add(measured, now),
+            None => known.usual = Some(UsualInterval::begin(measured, now)),
         }
-        let seen = known.entry(device).or_insert(Known { last: wall, at: now, measured, interval: None });
-        let since = u64::try_from(measured.micros() - seen.measured.micros()).unwrap_or(0);
-        if since > 0 {
-            let since = Duration::from_micros(since);
-            let usual = seen.interval.unwrap_or(since);
-            // What comes after a silence says nothing of the usual interval.
-            let newest = since.min(usual * 3);
-            let average = Self::NEWEST.mul_add(newest.as_secs_f64() - usual.as_secs_f64(), usual.as_secs_f64());
-            seen.interval = Some(Duration::from_secs_f64(average));
-        }
-        (seen.last, seen.at, seen.measured) = (wall, now, seen.measured.max(measured));
+        known.ahead.push(measured.micros().saturating_sub(wall.micros()));
+        (known.last, known.at, known.disagrees) = (Some(wall), now, None);
+    }
+
+    /// A frame of a device was refused because it and this server disagree. Returns whether they have for ten minutes.
+    pub(crate) fn disagrees(
+        &self,
+        device: DeviceId,
+        fault: Fault,
+        measured: Timestamp,
+        wall: Timestamp,
+        now: Instant,
+    ) -> bool {
+        let mut all = self.known();
+        let known = entry(&mut all, device, now);
+        known.ahead.push(measured.micros().saturating_sub(wall.micros()));
+        let lasting = Lasting::after(known.disagrees, fault, now);
+        (known.at, known.disagrees) = (now, Some(lasting));
+        lasting.is_long(now)
     }
 
     /// How a device is now.
@@ -94,20 +142,89 @@ impl Presence {
         all.sort_unstable_by_key(|(device, _)| *device);
         all
     }
+
+    /// How many devices disagree with this server now.
+    pub(crate) fn disagreeing(&self, now: Instant) -> Disagreeing {
+        let all = self.known();
+        let lately = all.values().filter(|known| now.saturating_duration_since(known.at) <= Self::LATELY);
+        lately.fold(Disagreeing::default(), |mut sum, known| {
+            sum.heard += 1;
+            match known.disagrees.map(|lasting| lasting.fault) {
+                Some(Fault::Clock) => sum.clock += 1,
+                Some(Fault::Profile) => sum.profile += 1,
+                None => {}
+            }
+            sum
+        })
+    }
+
+    /// Shows how many devices disagree, as gauges.
+    pub(crate) fn report(&self, now: Instant) {
+        let Disagreeing { clock, profile, .. } = self.disagreeing(now);
+        for (name, count) in [("devices_clock_disagrees", clock), ("devices_profile_unknown", profile)] {
+            #[expect(clippy::cast_precision_loss, reason = "at most ten thousand")]
+            metrics::gauge!(name).set(count as f64);
+        }
+    }
+}
+
+/// What is known of a device; a new one takes the place of the most silent when there is no room.
+fn entry(all: &mut HashMap<DeviceId, Known>, device: DeviceId, now: Instant) -> &mut Known {
+    if all.len() >= Presence::MOST
+        && !all.contains_key(&device)
+        && let Some(silent) = all.iter().min_by_key(|(_, known)| known.at).map(|(device, _)| *device)
+    {
+        all.remove(&silent);
+    }
+    all.entry(device).or_insert_with(|| Known {
+        last: None,
+        at: now,
+        usual: None,
+        ahead: LastValues::default(),
+        disagrees: None,
+    })
 }
 
 impl Known {
+    /// After which silence it is late, and after which it is offline.
+    fn patience(&self) -> (Duration, Duration) {
+        let longest = self.usual.and_then(|usual| usual.longest());
+        let (late, offline) = match self.usual.and_then(|usual| usual.median()) {
+            Some(median) => {
+                let usual = median.max(Presence::SHORTEST);
+                (usual * 3, usual * 10)
+            }
+            // One or two intervals are no usage, and show that it may take as long.
+            None => {
+                let seen = longest.unwrap_or_default();
+                (Presence::UNKNOWN.max(seen * 3), (Presence::UNKNOWN * 3).max(seen * 10))
+            }
+        };
+        (late, offline.min(Presence::LATEST))
+    }
+
     fn present(&self, now: Instant) -> Present {
-        let usual = self.interval.map_or(Presence::UNKNOWN, |interval| interval.max(Presence::SHORTEST));
+        let (late, offline) = self.patience();
         let silent = now.saturating_duration_since(self.at);
-        let heard = if silent <= usual * 3 {
+        let heard = if silent <= late {
             Heard::Online
-        } else if silent <= usual * 10 {
+        } else if silent <= offline {
             Heard::Late
         } else {
             Heard::Offline
         };
-        Present { heard, last: self.last, interval: self.interval }
+        // A frame is delayed by its way and by the time it was kept: the least delayed one tells most of the clock.
+        let ahead = self.ahead.known().iter().max().copied().unwrap_or(0);
+        let seconds = i32::try_from(ahead / 1_000_000).unwrap_or(if ahead < 0 { i32::MIN } else { i32::MAX });
+        let micros = i32::try_from(ahead % 1_000_000).unwrap_or(0);
+        let clock_offset_secs = f64::from(seconds) + f64::from(micros) / 1e6;
+        let agreement = match self.disagrees.map(|lasting| lasting.fault) {
+            None => Agreement::Agrees,
+            Some(Fault::Clock) => Agreement::ClockDisagrees,
+            Some(Fault::Profile) => Agreement::ProfileUnknown,
+        };
+        let interval = self.usual.and_then(|usual| usual.median());
+        Present { heard, last: self.last, interval, clock_offset_secs, agreement }
     }
 }
 
@@ -125,18 +242,24 @@ mod tests {
         Timestamp::from_micros(seconds * 1_000_000).unwrap()
     }
 
+    /// Seconds that have passed on a clock, as wall time.
+    fn passed(clock: &ManualClock, begun: Instant) -> Timestamp {
+        Timestamp::from_micros(i64::try_from((clock.now() - begun).as_micros()).unwrap()).unwrap()
+    }
+
     #[test]
     fn a_device_is_late_after_three_and_offline_after_ten_of_its_own_intervals() {
         for interval in [5, 60] {
             let (clock, presence) = (ManualClock::new(), Presence::default());
-            for k in 0..5 {
-                let measured = wall(k * i64::try_from(interval).unwrap());
-                presence.heard(device("a"), measured, wall(k), clock.now());
+            let begun = clock.now();
+            for _ in 0..5 {
+                presence.heard(device("a"), passed(&clock, begun), passed(&clock, begun), clock.now());
                 clock.advance(Duration::from_secs(interval));
             }
             let heard = || presence.of(&device("a"), clock.now()).unwrap();
+            let interval_secs = i64::try_from(interval).unwrap();
             assert_eq!(heard().interval, Some(Duration::from_secs(interval)));
-            assert_eq!((heard().heard, heard().last), (Heard::Online, wall(4)));
+            assert_eq!((heard().heard, heard().last), (Heard::Online, Some(wall(4 * interval_secs))));
             clock.advance(Duration::from_secs(2 * interval));
             assert_eq!(heard().heard, Heard::Online, "three intervals");
             clock.advance(Duration::from_millis(1));
@@ -145,22 +268,49 @@ mod tests {
             assert_eq!(heard().heard, Heard::Late, "ten intervals");
             clock.advance(Duration::from_millis(1));
             assert_eq!(heard().heard, Heard::Offline);
-            let interval_secs = i64::try_from(interval).unwrap();
-            presence.heard(device("a"), wall(14 * interval_secs), wall(9), clock.now());
+            presence.heard(device("a"), passed(&clock, begun), passed(&clock, begun), clock.now());
             assert_eq!(heard().heard, Heard::Online);
-            assert!(heard().interval.unwrap() < Duration::from_secs(2 * interval), "a silence is no interval");
+            assert_eq!(heard().interval, Some(Duration::from_secs(interval)), "a silence is no interval");
             // What it kept comes at once, measured at its own pace; and one that comes late changes nothing.
-            let before = heard().interval;
             for k in 0..100 {
                 presence.heard(device("a"), wall((15 + k) * interval_secs), wall(9), clock.now());
             }
             presence.heard(device("a"), wall(interval_secs), wall(9), clock.now());
-            assert!(heard().interval < before && heard().interval >= Some(Duration::from_secs(interval)));
+            assert_eq!(heard().interval, Some(Duration::from_secs(interval)));
         }
     }
 
     #[test]
-    fn a_fast_device_is_not_late_for_three_packets_and_a_new_one_has_a_minute() {
+    fn a_clock_that_is_set_is_no_usual_interval_and_a_silence_of_65_seconds_is_offline() {
+        let (clock, presence) = (ManualClock::new(), Presence::default());
+        presence.heard(device("a"), wall(0), wall(80_116_500), clock.now());
+        clock.advance(Duration::from_millis(20));
+        presence.heard(device("a"), wall(80_116_500), wall(80_116_500), clock.now());
+        let heard = || presence.of(&device("a"), clock.now()).unwrap();
+        assert_eq!((heard().heard, heard().interval), (Heard::Online, None));
+        clock.advance(Duration::from_secs(65));
+        assert_eq!((heard().heard, heard().interval), (Heard::Offline, None));
+    }
+
+    #[test]
+    fn a_device_that_sends_every_hour_is_offline_after_four() {
+        let (clock, presence) = (ManualClock::new(), Presence::default());
+        let begun = clock.now();
+        for _ in 0..6 {
+            clock.advance(Duration::from_hours(1));
+            presence.heard(device("a"), passed(&clock, begun), passed(&clock, begun), clock.now());
+        }
+        let heard = || presence.of(&device("a"), clock.now()).unwrap().heard;
+        clock.advance(Duration::from_hours(3));
+        assert_eq!(heard(), Heard::Online);
+        clock.advance(Duration::from_hours(1));
+        assert_eq!(heard(), Heard::Late);
+        clock.advance(Duration::from_secs(1));
+        assert_eq!(heard(), Heard::Offline);
+    }
+
+    #[test]
+    fn a_fast_device_is_not_late_for_three_packets_and_a_new_one_has_twenty_seconds() {
         let (clock, presence) = (ManualClock::new(), Presence::default());
         presence.heard(device("new"), wall(0), wall(0), clock.now());
         for k in 0..10 {
@@ -168,12 +318,16 @@ mod tests {
             presence.heard(device("fast"), measured, wall(0), clock.now());
             clock.advance(Duration::from_millis(10));
         }
+        let all = || {
+            let all = presence.all(clock.now()).into_iter();
+            all.map(|(name, present)| (name, present.heard)).collect::<Vec<_>>()
+        };
         clock.advance(Duration::from_secs(2));
-        let all: Vec<_> = presence.all(clock.now()).into_iter().map(|(name, present)| (name, present.heard)).collect();
-        assert_eq!(all, [(device("fast"), Heard::Online), (device("new"), Heard::Online)]);
+        assert_eq!(all(), [(device("fast"), Heard::Online), (device("new"), Heard::Online)]);
+        clock.advance(Duration::from_secs(20));
+        assert_eq!(all(), [(device("fast"), Heard::Offline), (device("new"), Heard::Late)]);
         clock.advance(Duration::from_mins(1));
-        let all: Vec<_> = presence.all(clock.now()).into_iter().map(|(_, present)| present.heard).collect();
-        assert_eq!(all, [Heard::Offline, Heard::Late]);
+        assert_eq!(all(), [(device("fast"), Heard::Offline), (device("new"), Heard::Offline)]);
         assert_eq!(presence.of(&device("nobody"), clock.now()), None);
     }
 
@@ -187,5 +341,42 @@ mod tests {
         assert_eq!(presence.all(clock.now()).len(), Presence::MOST);
         assert_eq!(presence.of(&device("0"), clock.now()), None);
         assert!(presence.of(&device("1"), clock.now()).is_some());
+    }
+
+    #[test]
+    fn one_wrong_clock_is_its_devices_and_the_same_of_most_devices_is_the_servers() {
+        let (clock, presence) = (ManualClock::new(), Presence::default());
+        let ahead = |name: &str| presence.disagrees(device(name), Fault::Clock, wall(600), wall(0), clock.now());
+        let wrong = || presence.disagreeing(clock.now()).servers_clock_is_wrong();
+        assert!(!ahead("1") && !ahead("2"));
+        assert!(!wrong(), "two devices prove nothing");
+        for name in ["4", "5", "6"] {
+            presence.heard(device(name), wall(0), wall(0), clock.now());
+        }
+        ahead("3");
+        assert!(!wrong(), "three of six are not most");
+        ahead("4");
+        assert!(wrong());
+        assert_eq!(presence.disagreeing(clock.now()), Disagreeing { heard: 6, clock: 4, profile: 0 });
+        let one = presence.of(&device("4"), clock.now()).unwrap();
+        assert_eq!((one.agreement, one.clock_offset_secs), (Agreement::ClockDisagrees, 600.0));
+        // What is stored again agrees again.
+        presence.heard(device("4"), wall(0), wall(0), clock.now());
+        assert!(!wrong());
+        // Who disagreed and is silent proves nothing any more.
+        ahead("4");
+        clock.advance(Presence::LATELY + Duration::from_secs(1));
+        assert_eq!(presence.disagreeing(clock.now()), Disagreeing::default());
+    }
+
+    #[test]
+    fn a_disagreement_of_ten_minutes_is_long_until_a_sample_is_stored() {
+        let (clock, presence) = (ManualClock::new(), Presence::default());
+        let unknown = || presence.disagrees(device("a"), Fault::Profile, wall(0), wall(0), clock.now());
+        assert!(!unknown());
+        clock.advance(Lasting::BOUND);
+        assert!(unknown());
+        presence.heard(device("a"), wall(0), wall(0), clock.now());
+        assert!(!unknown(), "it begins anew");
     }
 }

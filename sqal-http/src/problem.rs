@@ -9,6 +9,7 @@ use serde::Serialize;
 use sqal_core::DeviceId;
 use sqal_storage::{NotACursor, NotStored, StorageError};
 
+use crate::disagreement::Lasting;
 use crate::found::refused_in_french;
 
 /// One thing that is wrong with a request: where, what was found, and what would be right.
@@ -73,6 +74,9 @@ pub struct Problem {
     /// After how many seconds the same request may succeed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_after: Option<u32>,
+    /// Whether the server keeps a copy of the frame for a later replay: a device whose memory is full forgets it first.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub kept: bool,
 }
 
 /// Marks an answer to a request of which nothing was done, or which does no harm when it is done again.
@@ -80,7 +84,7 @@ pub struct Problem {
 pub(crate) struct NothingDone;
 
 /// The kinds of problems: name, status, title, and what the page at their type says.
-pub(crate) const KINDS: [(&str, u16, &str, &str); 28] = [
+pub(crate) const KINDS: [(&str, u16, &str, &str); 31] = [
     (
         "invalid-frame",
         400,
@@ -92,6 +96,18 @@ pub(crate) const KINDS: [(&str, u16, &str, &str); 28] = [
         413,
         "The frame is too large",
         "A frame was larger than the limit named. A documented frame has about 4 KB.",
+    ),
+    (
+        "clock-disagrees",
+        503,
+        "The clocks of device and server disagree",
+        "The frame is of a time too far ahead of the server's clock. One of the two clocks is wrong, and the frame does not say which: it stays in the device, which sends it again after the time named. Set the clocks of the server and of the device by one time service.",
+    ),
+    (
+        "profile-unknown-here",
+        503,
+        "The profile is not known on this server",
+        "The frame names a profile that this server does not have. It may be mistyped here or in the device, or not be in force yet: the frame stays in the device, which sends it again after the time named.",
     ),
     ("not-text", 400, "The body is not text", "The body is not UTF-8. A batch is NDJSON: one documented frame a line."),
     (
@@ -186,6 +202,12 @@ pub(crate) const KINDS: [(&str, u16, &str, &str); 28] = [
         "The body has a value that cannot be. Each violation names the place as a JSON pointer, the value found, and the limit.",
     ),
     (
+        "unsupported-coding",
+        415,
+        "The coding of the body is not known",
+        "The body has a Content-Encoding other than gzip. Send it as it is, or packed as gzip, as Accept-Encoding says.",
+    ),
+    (
         "precondition-required",
         428,
         "Name what you have seen",
@@ -253,6 +275,7 @@ impl Problem {
             message: None,
             errors: Box::default(),
             retry_after: None,
+            kept: false,
         }
     }
 
@@ -288,6 +311,29 @@ impl Problem {
     #[must_use]
     pub fn invalid_query(violations: Vec<Violation>) -> Self {
         Self::with_violations("invalid-query", violations)
+    }
+
+    /// A frame whose time is too far ahead of the server's clock.
+    #[must_use]
+    pub fn clock_disagrees(violation: Violation) -> Self {
+        let message =
+            "Les horloges de l'appareil et du serveur ne concordent pas : l'appareil garde la trame et la renvoie";
+        Self {
+            message: Some(message),
+            retry_after: Some(Lasting::SOON),
+            ..Self::with_violations("clock-disagrees", vec![violation])
+        }
+    }
+
+    /// A frame whose profile is not known to this server.
+    #[must_use]
+    pub fn profile_unknown_here(violation: Violation) -> Self {
+        let message = "Ce profil n'est pas connu de ce serveur : l'appareil garde la trame et la renvoie";
+        Self {
+            message: Some(message),
+            retry_after: Some(Lasting::SOON),
+            ..Self::with_violations("profile-unknown-here", vec![violation])
+        }
     }
 
     /// A frame of more bytes than the limit.
@@ -379,6 +425,13 @@ impl Problem {
         Self { retry_after: Some(seconds), ..Self::of("too-many-requests", detail) }
     }
 
+    /// More connections of an address than its quota allows.
+    #[must_use]
+    pub fn too_many_connections(retry_after: Option<u64>) -> Self {
+        let detail = "this address has connected more often than its quota allows";
+        Self { detail: detail.to_owned(), ..Self::too_many_requests(retry_after) }
+    }
+
     /// An older path that was switched off.
     #[must_use]
     pub fn gone(successor: &str) -> Self {
@@ -400,6 +453,13 @@ impl Problem {
     #[must_use]
     pub fn invalid_body(violations: Vec<Violation>) -> Self {
         Self::with_violations("invalid-body", violations)
+    }
+
+    /// A body in a coding that is not known.
+    #[must_use]
+    pub fn unsupported_coding(found: &str) -> Self {
+        let found = cut(found.to_owned(), 120);
+        Self::of("unsupported-coding", format!("the body's Content-Encoding is {found}: gzip is known"))
     }
 
     /// A change that does not name what it changes.

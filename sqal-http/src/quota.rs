@@ -33,7 +33,12 @@ impl ConnectLimit {
 
     /// Whether the address may connect now; if so, that counts.
     pub fn allows(&self, address: IpAddr, now: Instant) -> bool {
-        self.0.take(limited_as(address), 1, now).allowed
+        self.take(address, now).allowed
+    }
+
+    /// Counts a connection of the address, or says when one may come.
+    pub(crate) fn take(&self, address: IpAddr, now: Instant) -> Answer {
+        self.0.take(limited_as(address), 1, now).answer()
     }
 }
 

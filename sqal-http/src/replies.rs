@@ -19,8 +19,18 @@ const KEPT_FOR: Duration = Duration::from_hours(24);
 /// The most answers that are kept.
 const MOST: usize = 10_000;
 
-/// The most bytes of their bodies.
+/// The most bytes of them: of their bodies, heads and keys, and of the tables that hold these.
 const MOST_BYTES: usize = 16 * 1024 * 1024;
+
+/// The share of one holder, or of one address: a quarter of the number and of the bytes. Its oldest answers make room for its newest.
+const MOST_OF_ONE: usize = MOST / 4;
+const MOST_BYTES_OF_ONE: usize = MOST_BYTES / 4;
+
+/// What an answer takes beside its texts: its entries in the tables, with the room that they keep to grow.
+const ENTRY: usize = 1024;
+
+/// What a field of a head takes beside its texts.
+const FIELD: usize = 160;
 
 /// The longest key, in bytes.
 const LONGEST: usize = 255;
@@ -34,6 +44,22 @@ pub(crate) struct ReplyKey {
     pub(crate) key: String,
 }
 
+/// The holder, or the address, that keys belong to.
+type Owner = (Option<Holder>, Option<IpAddr>);
+
+impl ReplyKey {
+    const fn owner(&self) -> Owner {
+        (self.holder, self.address)
+    }
+}
+
+/// What is kept of one owner.
+#[derive(Clone, Copy, Debug, Default)]
+struct Kept {
+    number: usize,
+    bytes: usize,
+}
+
 /// An answer as it was given.
 #[derive(Clone, Debug)]
 pub(crate) struct Reply {
@@ -42,10 +68,28 @@ pub(crate) struct Reply {
     pub(crate) body: Bytes,
 }
 
+impl Reply {
+    /// The answer without the room that its buffers were given to grow.
+    fn compact(self) -> Self {
+        let mut headers = HeaderMap::with_capacity(self.headers.len());
+        for (name, value) in &self.headers {
+            headers.append(name, value.clone());
+        }
+        Self { status: self.status, headers, body: Bytes::copy_from_slice(&self.body) }
+    }
+
+    /// The bytes that the answer takes while it is kept under a key.
+    fn weight(&self, key: &ReplyKey) -> usize {
+        let fields: usize = self.headers.iter().map(|(name, value)| FIELD + name.as_str().len() + value.len()).sum();
+        // The key stands in two tables.
+        ENTRY + 2 * key.key.len() + fields + self.body.len()
+    }
+}
+
 #[derive(Debug)]
 enum Place {
     UnderWay { fingerprint: [u8; 32] },
-    Answered { fingerprint: [u8; 32], reply: Reply, at: Instant },
+    Answered { fingerprint: [u8; 32], reply: Reply, at: Instant, weight: usize },
 }
 
 #[derive(Debug, Default)]
@@ -54,6 +98,7 @@ struct State {
     /// Those that were answered, the oldest first.
     order: VecDeque<ReplyKey>,
     bytes: usize,
+    owners: HashMap<Owner, Kept>,
 }
 
 impl State {
@@ -68,11 +113,49 @@ impl State {
             if !over && !old {
                 return;
             }
-            if let Some(Place::Answered { reply, .. }) = self.places.remove(oldest) {
-                self.bytes -= reply.body.len();
-            }
-            self.order.pop_front();
+            self.remove(0);
         }
+    }
+
+    /// Forgets the answer at this place of the order.
+    fn remove(&mut self, at: usize) {
+        let Some(key) = self.order.remove(at) else { return };
+        let Some(Place::Answered { weight, .. }) = self.places.remove(&key) else { return };
+        self.bytes -= weight;
+        if let Some(kept) = self.owners.get_mut(&key.owner()) {
+            kept.number -= 1;
+            kept.bytes -= weight;
+            if kept.number == 0 {
+                self.owners.remove(&key.owner());
+            }
+        }
+    }
+
+    /// Forgets the oldest answers of an owner until one more of this weight is within its share.
+    fn make_room(&mut self, owner: Owner, weight: usize) {
+        while let Some(kept) = self.owners.get(&owner)
+            && (kept.number >= MOST_OF_ONE || kept.bytes + weight > MOST_BYTES_OF_ONE)
+            && let Some(oldest) = self.order.iter().position(|key| key.owner() == owner)
+        {
+            self.remove(oldest);
+        }
+    }
+
+    fn add(&mut self, key: ReplyKey, fingerprint: [u8; 32], reply: Reply, now: Instant) {
+        let weight = reply.weight(&key);
+        if weight > MOST_BYTES_OF_ONE {
+            // Too heavy to be kept: the request may be sent again, and is then done again.
+            self.places.remove(&key);
+            return;
+        }
+        self.make_room(key.owner(), weight);
+        let kept = self.owners.entry(key.owner()).or_default();
+        kept.number += 1;
+        kept.bytes += weight;
+        self.bytes += weight;
+        self.order.push_back(key.clone());
+        self.places.insert(key, Place::Answered { fingerprint, reply, at: now, weight });
+        self.forget(now);
     }
 }
 
@@ -160,11 +243,8 @@ impl UnderWay {
     /// It was done, and this is the answer.
     pub(crate) fn answered(mut self, reply: Reply, now: Instant) {
         self.answered = true;
-        let mut state = self.replies.state();
-        state.bytes += reply.body.len();
-        state.order.push_back(self.key.clone());
-        state.places.insert(self.key.clone(), Place::Answered { fingerprint: self.fingerprint, reply, at: now });
-        state.forget(now);
+        let reply = reply.compact();
+        self.replies.state().add(self.key.clone(), self.fingerprint, reply, now);
     }
 }
 
@@ -215,22 +295,56 @@ mod tests {
         drop(new(begin(other)));
         new(begin(one)).answered(reply(0), clock.now());
         let state = replies.state();
-        assert_eq!((state.places.len(), state.bytes), (1, 0));
+        assert_eq!((state.places.len(), state.bytes), (1, reply(0).weight(&key("k"))));
     }
 
     #[test]
     fn what_is_kept_is_bounded_in_number_and_bytes() {
         let (replies, clock) = (Replies::default(), ManualClock::new());
+        // Of five owners, who have a fifth each.
+        let owned = |k: usize| ReplyKey {
+            address: Some([192, 0, 2, u8::try_from(k % 5).unwrap()].into()),
+            ..key(&k.to_string())
+        };
         let answer = |k: usize, bytes| {
-            new(replies.begin(key(&k.to_string()), [0; 32], clock.now())).answered(reply(bytes), clock.now());
+            new(replies.begin(owned(k), [0; 32], clock.now())).answered(reply(bytes), clock.now());
         };
         (0..MOST + 5).for_each(|k| answer(k, 0));
-        let kept = |k: &str| replies.state().places.contains_key(&key(k));
+        let kept = |k: usize| replies.state().places.contains_key(&owned(k));
         assert_eq!(replies.state().places.len(), MOST);
-        assert!(!kept("4") && kept("5"));
-        (0..40).for_each(|k| answer(k + 2 * MOST, 1024 * 1024));
+        assert!(!kept(4) && kept(5));
+        (0..40).for_each(|k| answer(k + 2 * MOST, 1_000_000));
         let state = replies.state();
-        assert_eq!((state.bytes, state.places.len(), state.order.len()), (MOST_BYTES, 16, 16));
+        assert_eq!((state.places.len(), state.order.len()), (16, 16));
+        assert!(state.bytes <= MOST_BYTES && state.bytes > 15_000_000, "{}", state.bytes);
+    }
+
+    #[test]
+    fn one_owner_takes_a_quarter_in_number_and_in_weight_and_heads_and_keys_have_theirs() {
+        let (replies, clock) = (Replies::default(), ManualClock::new());
+        let answer = |key: ReplyKey, reply: Reply| {
+            new(replies.begin(key, [0; 32], clock.now())).answered(reply, clock.now());
+        };
+        let other = ReplyKey { address: Some([192, 0, 2, 1].into()), ..key("theirs") };
+        answer(other.clone(), reply(10));
+        (0..MOST_OF_ONE + 500).for_each(|k| answer(key(&k.to_string()), reply(0)));
+        assert_eq!(replies.state().places.len(), MOST_OF_ONE + 1);
+        assert!(replies.state().places.contains_key(&other) && !replies.state().places.contains_key(&key("0")));
+        // Heads of 8 KiB without a body, and keys of 255 bytes.
+        let mut headers = HeaderMap::new();
+        headers.insert("link", HeaderValue::from_str(&"x".repeat(8192)).unwrap());
+        let heavy = Reply { headers, ..reply(0) };
+        (0..2000).for_each(|k| answer(key(&format!("{k:0>255}")), heavy.clone()));
+        let state = replies.state();
+        let own = state.owners[&key("k").owner()].bytes;
+        assert!(own <= MOST_BYTES_OF_ONE && own > MOST_BYTES_OF_ONE / 2, "{own}");
+        assert!(state.places.contains_key(&other));
+        drop(state);
+        answer(key("too heavy"), reply(MOST_BYTES_OF_ONE));
+        assert!(!replies.state().places.contains_key(&key("too heavy")) && replies.state().places.contains_key(&other));
+        let state = replies.state();
+        assert_eq!(state.bytes, state.owners.values().map(|kept| kept.bytes).sum::<usize>());
+        assert_eq!((state.order.len(), state.owners.len()), (state.places.len(), 2));
     }
 
     #[test]

@@ -3,11 +3,14 @@
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use sqal_core::Timestamp;
-use sqal_resilience::{Bulkhead, CheckConfig, Clock, HealthRegistry, Shutdown, SystemClock, fresh_seed};
+use sqal_resilience::{CheckConfig, Clock, HealthRegistry, Shutdown, SystemClock, fresh_seed};
 use sqal_storage::{Custody, Register, SampleStore, WriterHandle};
 
+use crate::agreed::Agreed;
+use crate::budget::Quiet;
 #[cfg(feature = "ws")]
 use crate::commands::Commands;
 use crate::conflicts::NameConflicts;
@@ -17,8 +20,9 @@ use crate::jobs::Jobs;
 use crate::live::Live;
 use crate::recent::Recent;
 use crate::replies::Replies;
-use crate::routes::at_a_time;
-use crate::{Access, Caches, ConnectLimit, DeadLetters, FrameLimits, Intake, Legacy, Presence, Profiles, Quotas};
+use crate::{
+    Access, Budget, Caches, ConnectLimit, DeadLetters, FrameLimits, Intake, Legacy, Presence, Profiles, Quotas,
+};
 
 /// Where wall time comes from; time is data, so a test passes its own.
 pub type WallClock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -37,6 +41,8 @@ pub struct Services {
     pub custody: Option<Arc<dyn Custody>>,
     /// Which decisions are in force.
     pub(crate) taken: Taken,
+    /// What this server was given, and where other servers were given something else.
+    pub(crate) agreed: Agreed,
     /// Where samples are handed in.
     pub writer: WriterHandle,
     /// Turns frames into judged samples.
@@ -53,6 +59,14 @@ pub struct Services {
     pub(crate) guesses: Arc<Guesses>,
     /// How often a caller may call a route.
     pub quotas: Arc<Quotas>,
+    /// What one holder, and all of them together, may hold at once.
+    pub budget: Arc<Budget>,
+    /// The lines of the log that were written about each party lately.
+    #[cfg_attr(
+        not(feature = "ws"),
+        allow(dead_code, reason = "only WebSocket connections choose how many lines there are")
+    )]
+    pub(crate) quiet: Arc<Quiet>,
     /// Whether older paths answer.
     pub legacy: Legacy,
     /// Proxies whose `X-Forwarded-…` and `Forwarded` are believed.
@@ -82,12 +96,12 @@ pub struct Services {
     pub websockets: crate::WebSockets,
     /// Samples that were just stored.
     pub(crate) live: Arc<Live>,
-    /// When the router was made.
-    pub(crate) started: std::time::Instant,
+    /// When starting began.
+    pub(crate) started: Instant,
+    /// How long starting took, until the router was made.
+    pub(crate) starting: Duration,
     /// Wall time.
     pub(crate) now: WallClock,
-    /// Batches that are being taken.
-    pub(crate) batches: Arc<Bulkhead<Arc<dyn Clock>>>,
     /// Work that takes longer than a client waits.
     pub(crate) jobs: Jobs,
     /// What was answered to requests that may come twice.
@@ -116,9 +130,9 @@ impl Services {
             register: None,
             custody: None,
             taken: Taken::default(),
+            agreed: Agreed::new(profiles.clone()),
             #[cfg(feature = "ws")]
             commands: Commands::default(),
-            batches: Arc::new(batches_of(&clock)),
             recent: Arc::new(Recent::new(started)),
             jobs: Jobs::default(),
             replies: Replies::default(),
@@ -126,6 +140,7 @@ impl Services {
             writer,
             intake: Arc::new(Intake::new(profiles, FrameLimits::default(), Arc::clone(&now), Arc::clone(&clock))),
             started,
+            starting: Duration::ZERO,
             now,
             clock,
             shutdown,
@@ -133,6 +148,8 @@ impl Services {
             access: Arc::new(Access::open()),
             guesses: Arc::default(),
             quotas: Arc::new(Quotas::usual()),
+            budget: Arc::default(),
+            quiet: Arc::default(),
             legacy: Legacy::default(),
             trusted_proxies: Vec::new(),
             allowed_hosts: Vec::new(),
@@ -153,6 +170,13 @@ impl Services {
         self
     }
 
+    /// The same with when starting began, which `/health/startup` counts from: the beginning of your process. Otherwise it is when these services were made.
+    #[must_use]
+    pub fn begun_at(mut self, begun: Instant) -> Self {
+        self.started = begun;
+        self
+    }
+
     /// A sample was just stored: the latest is another, its device is there, and the live pages are told.
     pub(crate) fn publish(&self, sample: &sqal_core::Sample) {
         let now = self.clock.now();
@@ -167,17 +191,30 @@ impl Services {
         self.dead_letters.keep(text, problem, holder, (self.now)(), self.clock.now());
     }
 
-    /// Whether an address may connect now.
+    /// Counts a connection of an address, or says why it may not connect now.
     #[cfg(feature = "ws")]
-    pub(crate) fn may_connect(&self, peer: Option<IpAddr>) -> bool {
-        let (Some(limit), Some(peer)) = (&self.connect_limit, peer) else { return true };
-        limit.allows(peer, self.clock.now())
+    pub(crate) fn connects(&self, peer: Option<IpAddr>) -> Result<(), crate::Problem> {
+        let (Some(limit), Some(peer)) = (&self.connect_limit, peer) else { return Ok(()) };
+        let answer = limit.take(peer, self.clock.now());
+        if answer.allowed { Ok(()) } else { Err(crate::Problem::too_many_connections(answer.retry_after_seconds())) }
     }
 }
 
-/// A place for each batch that is being taken.
-fn batches_of(clock: &Arc<dyn Clock>) -> Bulkhead<Arc<dyn Clock>> {
-    Bulkhead::new(at_a_time(), Arc::clone(clock)).unwrap_or_else(|_| unreachable!("four places and no line"))
+/// After this number of batches in a row that the store did not take, the part `writer` is down until a probe finds that the store takes samples.
+const FAILED_BATCHES: u32 = 3;
+
+/// Whether samples that are handed in are stored.
+async fn writes(store: &dyn SampleStore, writer: &WriterHandle) -> Result<(), String> {
+    if !writer.is_open() {
+        return Err("the writer has stopped".to_owned());
+    }
+    let failed = writer.failed_in_a_row();
+    if failed < FAILED_BATCHES {
+        return Ok(());
+    }
+    store.ping().await.map_err(|error| format!("the last {failed} batches were not stored: {error}"))?;
+    writer.store_is_back();
+    Ok(())
 }
 
 /// The parts that every server has: without either, nothing can be acknowledged.
@@ -188,12 +225,16 @@ fn health_of(
     shutdown: &Shutdown,
 ) -> HealthRegistry<Arc<dyn Clock>> {
     let health = HealthRegistry::new(Arc::clone(clock), shutdown.clone());
-    let (store, writer) = (Arc::clone(store), writer.clone());
+    let asked = Arc::clone(store);
     let database = move || {
-        let store = Arc::clone(&store);
+        let store = Arc::clone(&asked);
         async move { store.ping().await }
     };
-    let writing = move || std::future::ready(if writer.is_open() { Ok(()) } else { Err("the writer has stopped") });
+    let (store, writer) = (Arc::clone(store), writer.clone());
+    let writing = move || {
+        let (store, writer) = (Arc::clone(&store), writer.clone());
+        async move { writes(&*store, &writer).await }
+    };
     // The registry is new, and the settings are its own.
     let _ = health.register("database", CheckConfig::critical(), database);
     let _ = health.register("writer", CheckConfig::critical(), writing);

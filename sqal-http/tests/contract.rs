@@ -598,7 +598,7 @@ async fn an_open_server_answers_under_no_name_of_a_stranger() {
 async fn dead_letters_are_kept_and_taken_after_all() {
     let access = Arc::new(tokens());
     let letters = Arc::new(sqal_http::DeadLetters::default());
-    let at = async |now: i64| {
+    let not_before = async |earliest: i64| {
         let (access, letters) = (Arc::clone(&access), Arc::clone(&letters));
         app(|services| {
             services.access = access;
@@ -606,26 +606,27 @@ async fn dead_letters_are_kept_and_taken_after_all() {
             let profiles =
                 Profiles::new([("foiegras_standard_barquette".parse().unwrap(), Profile::example())]).unwrap();
             let clock: Arc<dyn sqal_resilience::Clock> = Arc::new(sqal_resilience::SystemClock);
-            let now = Timestamp::from_micros(now).unwrap();
-            let limits = sqal_http::FrameLimits::default();
+            let now = Timestamp::from_micros(NOW).unwrap();
+            let not_before = Timestamp::from_micros(earliest).unwrap();
+            let limits = sqal_http::FrameLimits { not_before, ..sqal_http::FrameLimits::default() };
             services.intake = Arc::new(sqal_http::Intake::new(profiles, limits, Arc::new(move || now), clock));
         })
         .await
     };
-    // A server whose clock is an hour behind refuses what is measured now.
-    let behind = at(NOW - 3_600_000_000).await;
+    // A limit that was set wrong takes what is measured now for a clock that was never set.
+    let wrong = not_before(NOW + 3_600_000_000).await;
     let hand_in = async |token: &str, name: &str, device: &str| {
         let mut frame: Value = serde_json::from_str(fixtures::DOCUMENTED_FRAME).unwrap();
         (frame["sample_id"], frame["device_id"]) = (name.into(), device.into());
         let headers = [("authorization", &*format!("Bearer {token}"))];
-        let (_, _, answer) = call(&behind, "POST", "/api/v1/samples:batch", &headers, &frame.to_string()).await;
+        let (_, _, answer) = call(&wrong, "POST", "/api/v1/samples:batch", &headers, &frame.to_string()).await;
         answer.unwrap()["items"][0]["problem"]["status"].clone()
     };
     assert_eq!(hand_in("device", "own", "ESP32_SIM_1234").await, 400);
     assert_eq!(hand_in("other device", "forged", "ESP32_SIM_1234").await, 400);
     assert_eq!(hand_in("gateway", "carried", "ESP32_ANY").await, 400);
 
-    let mended = at(NOW).await;
+    let mended = not_before(0).await;
     let ask = async |method: &str, path: &str, token: &str| {
         let (status, _, body) =
             call(&mended, method, path, &[("authorization", &*format!("Bearer {token}"))], "").await;
@@ -636,7 +637,7 @@ async fn dead_letters_are_kept_and_taken_after_all() {
     let names: Vec<_> =
         kept["items"].as_array().unwrap().iter().map(|letter| letter["sample_id"].as_str().unwrap()).collect();
     assert_eq!(names, ["carried", "forged", "own"]);
-    assert!(kept["items"][0]["detail"].as_str().unwrap().contains("after the server's clock"), "{kept}");
+    assert!(kept["items"][0]["detail"].as_str().unwrap().contains("set the device's clock"), "{kept}");
     let (_, replayed) = ask("POST", "/api/v1/dead-letters:replay", "engineer").await;
     assert_eq!(replayed, serde_json::json!({ "taken": 2, "refused": 1 }));
     // A grant that was mistyped is mended: what its device brought is taken after all.

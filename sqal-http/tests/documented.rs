@@ -25,6 +25,7 @@ fn document_of_a_sample() -> Value {
         meta: Meta { firmware_version: None, temperature_c: None, humidity_percent: None },
         profile,
         processing_micros: 5,
+        beside: sqal_core::Beside::default(),
     };
     serde_json::to_value(document(&sample)).unwrap()
 }

@@ -43,6 +43,7 @@ async fn app(samples: usize) -> (Router, Services, Vec<Sample>) {
             meta,
             profile,
             processing_micros: 5,
+            beside: sqal_core::Beside::default(),
         });
     }
     store.insert(&made).await.unwrap();
@@ -244,6 +245,67 @@ async fn a_batch_has_a_result_for_each_row() {
     assert_eq!(post(&app, "\n \n", None).await.1, nothing);
 }
 
+/// A batch in a coding of its body.
+async fn post_coded(app: &Router, coding: &str, body: Vec<u8>) -> (StatusCode, Value, axum::http::HeaderMap) {
+    let request = Request::post("/api/v1/samples:batch").header("content-encoding", coding).body(Body::from(body));
+    let response = app.clone().oneshot(request.unwrap()).await.unwrap();
+    let (status, headers) = (response.status(), response.headers().clone());
+    let bytes = axum::body::to_bytes(response.into_body(), 10_000_000).await.unwrap();
+    (status, serde_json::from_slice(&bytes).unwrap(), headers)
+}
+
+fn gzip(text: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    std::io::Write::write_all(&mut encoder, text).unwrap();
+    encoder.finish().unwrap()
+}
+
+#[tokio::test]
+async fn a_batch_may_come_as_gzip_and_in_no_other_coding() {
+    let (app, _) = that_night(0).await;
+    let (status, results, _) = post_coded(&app, "gzip", gzip(frame("packed").as_bytes())).await;
+    assert_eq!((status, &results["persisted"]), (StatusCode::OK, &1.into()), "{results}");
+    // A limit is one of what is unpacked: 17 KB can be 16 MB.
+    let bomb = gzip(&vec![b' '; 16 * 1024 * 1024]);
+    let (status, problem, _) = post_coded(&app, "gzip", bomb).await;
+    assert_eq!((status, &problem["type"]), (StatusCode::PAYLOAD_TOO_LARGE, &"/problems/batch-too-large".into()));
+    let (status, problem, _) = post_coded(&app, "gzip", frame("bare").into_bytes()).await;
+    assert_eq!((status, &problem["type"]), (StatusCode::BAD_REQUEST, &"/problems/invalid-body".into()));
+    assert!(problem["detail"].as_str().unwrap().contains("gzip (RFC 1952)"), "{problem}");
+    let (status, problem, headers) = post_coded(&app, "br", frame("brotli").into_bytes()).await;
+    assert_eq!(
+        (status, &problem["type"]),
+        (StatusCode::UNSUPPORTED_MEDIA_TYPE, &"/problems/unsupported-coding".into())
+    );
+    assert_eq!(headers["accept-encoding"], "gzip");
+}
+
+#[tokio::test]
+async fn a_byte_order_mark_before_a_row_is_ignored() {
+    let (app, _) = that_night(0).await;
+    let body = format!("\u{feff}{}\n\u{feff}{}\n", frame("first"), frame("second"));
+    let (_, results, _) = post(&app, body, None).await;
+    assert_eq!((&results["persisted"], &results["rejected"]), (&2.into(), &0.into()), "{results}");
+}
+
+#[tokio::test]
+async fn a_frame_over_several_lines_is_one_refusal() {
+    let (app, _) = that_night(0).await;
+    let (status, results, _) = post(&app, fixtures::DOCUMENTED_FRAME, None).await;
+    assert_eq!((status, &results["rejected"]), (StatusCode::OK, &1.into()), "{results}");
+    let items = results["items"].as_array().unwrap();
+    let lines = fixtures::DOCUMENTED_FRAME.lines().count();
+    let told = format!("a frame must be on one line (NDJSON); this body is one JSON document over {lines} lines");
+    assert_eq!((items.len(), items[0]["problem"]["detail"].as_str()), (1, Some(told.as_str())));
+    assert_eq!(items[0]["sample_id"], "SAMPLE-20241026-230000-0001");
+    assert_eq!(get(&app, "/api/v1/dead-letters").await.1["items"].as_array().map(Vec::len), Some(1));
+    // Several of them are one mistake, too; a broken row among good ones costs itself alone.
+    let two = format!("{}\n{}", fixtures::DOCUMENTED_FRAME, fixtures::DOCUMENTED_FRAME);
+    assert_eq!(post(&app, two, None).await.1["rejected"], 1);
+    let (_, results, _) = post(&app, format!("{{\n{}\n", frame("good")), None).await;
+    assert_eq!((&results["persisted"], &results["rejected"]), (&1.into(), &1.into()), "{results}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_batch_that_cannot_be_taken_is_refused_as_a_whole() {
     let (app, _) = that_night(0).await;
@@ -276,25 +338,18 @@ async fn a_batch_that_cannot_be_taken_is_refused_as_a_whole() {
     assert_eq!(post(&app, frame("x"), Some("http://127.0.0.1:8000")).await.0, StatusCode::OK);
 }
 
-/// Four at a time bound the memory that batches take; the fifth is told when to come back, and comes in when one has left.
+/// Four are stored at a time; the fifth is told when to come back, and comes in when they have left.
 #[tokio::test]
 async fn a_fifth_batch_is_told_to_come_back() {
     let (app, _) = that_night(0).await;
-    let hanging: Vec<_> = (0..4)
-        .map(|_| {
-            let app = app.clone();
-            let forever = futures_util::stream::pending::<Result<String, String>>();
-            tokio::spawn(async move { post(&app, Body::from_stream(forever), None).await })
-        })
-        .collect();
-    tokio::task::yield_now().await;
-    let (status, problem, headers) = post(&app, frame("x"), None).await;
+    // The bodies are there at once: the first four take the places, and have them until their rows are durable.
+    let five = (0..5).map(|k| post(&app, frame(&k.to_string()), None));
+    let mut answers = futures_util::future::join_all(five).await;
+    let (status, problem, headers) = answers.pop().unwrap();
     assert_eq!((status, &problem["type"]), (StatusCode::SERVICE_UNAVAILABLE, &"/problems/busy".into()));
     assert_eq!(headers["retry-after"], "1");
-    hanging[0].abort();
-    while post(&app, frame("x"), None).await.0 != StatusCode::OK {
-        tokio::task::yield_now().await;
-    }
+    assert!(answers.iter().all(|(status, ..)| *status == StatusCode::OK), "{answers:?}");
+    assert_eq!(post(&app, frame("x"), None).await.0, StatusCode::OK);
 }
 
 #[tokio::test]
@@ -361,8 +416,16 @@ async fn an_embedders_own_parts_are_checked_too() {
     let (status, ready, _) = get(&app, "/health/ready").await;
     assert_eq!((status, &ready["components"]["cache"]), (StatusCode::OK, &false.into()));
     assert_eq!(get(&app, "/ready").await.1["checks"]["cache"], "down");
+    let (status, health, _) = get(&app, "/health").await;
+    assert_eq!(
+        (status, &health["status"]),
+        (StatusCode::OK, &"degraded".into()),
+        "not as it should be, and it goes on"
+    );
+    assert_eq!(health["reasons"], serde_json::json!({ "cache": "connection refused" }));
     services.health.register("scale", CheckConfig::critical(), || async { Err("unplugged") }).unwrap();
-    assert_eq!(get(&app, "/health/ready").await.0, StatusCode::SERVICE_UNAVAILABLE);
+    let (status, ready, _) = get(&app, "/health/ready").await;
+    assert_eq!((status, &ready["reasons"]["scale"]), (StatusCode::SERVICE_UNAVAILABLE, &"unplugged".into()));
     let (status, health, _) = get(&app, "/health").await;
     assert_eq!(
         (status, &health["status"], &health["scale"]),

@@ -79,7 +79,7 @@ impl Device {
         loop {
             match self.0.next().await.unwrap().unwrap() {
                 Message::Text(text) => return serde_json::from_str(&text).unwrap(),
-                Message::Ping(_) => {}
+                Message::Ping(_) | Message::Pong(_) => {}
                 other => panic!("expected an answer, not {other:?}"),
             }
         }
@@ -94,7 +94,7 @@ impl Device {
         loop {
             match self.0.next().await.unwrap().unwrap() {
                 Message::Close(Some(frame)) => return (frame.code, frame.reason.to_string()),
-                Message::Text(_) | Message::Ping(_) => {}
+                Message::Text(_) | Message::Ping(_) | Message::Pong(_) => {}
                 other => panic!("expected a close, not {other:?}"),
             }
         }
@@ -164,7 +164,7 @@ fn bad_frames() -> Vec<Bad> {
     };
     assert!(with_nan.contains("NaN"));
     vec![
-        bad("not JSON", "this is no frame".to_owned(), "", "this (expected ident)", "JSON"),
+        bad("not JSON", "this is no frame".to_owned(), "", "the word this", "JSON"),
         bad(
             "half a frame",
             documented.split("\"channels\"").next().unwrap().to_owned(),
@@ -259,18 +259,39 @@ fn bad_frames() -> Vec<Bad> {
             "ms",
         ),
         bad(
-            "an unknown profile",
-            frame("profile", |f| f["meta"]["config_profile"] = json!("foie_gras_xxl")),
-            "/meta/config_profile",
-            "foie_gras_xxl",
-            "one of foiegras_standard_barquette",
+            "a wrong type",
+            frame("type", |f| f["as7341"]["integration_time"] = json!("long")),
+            "/as7341/integration_time",
+            "string \"long\"",
+            "a number",
         ),
         bad(
-            "a wrong type",
-            frame("type", |f| f["meta"]["temperature_c"] = json!("warm")),
-            "/meta/temperature_c",
-            "string \"warm\"",
-            "a number",
+            "four targets a zone",
+            frame("8x32", |f| f["vl53l8ch"]["distance_matrix"] = json!(vec![vec![130.0; 32]; 8])),
+            "/vl53l8ch/distance_matrix/0",
+            "length 32",
+            "8 rows of 8 numbers (8x8)",
+        ),
+        bad(
+            "nine rows",
+            frame("9x8", |f| f["vl53l8ch"]["distance_matrix"] = json!(vec![vec![130.0; 8]; 9])),
+            "/vl53l8ch/distance_matrix",
+            "length 9",
+            "8 rows of 8 numbers (8x8)",
+        ),
+        bad(
+            "a gain twice",
+            frame("twice", |_| {}).replace("\"gain\":4", "\"gain\":4,\"gain\":8"),
+            "/as7341/gain",
+            "a second value",
+            "each key once",
+        ),
+        bad(
+            "half a status",
+            frame("5.5", |f| f["vl53l8ch"]["status_matrix"] = json!(vec![vec![5.5; 8]; 8])),
+            "/vl53l8ch/status_matrix/0/0",
+            "5.5",
+            "a whole number from 0 to 255",
         ),
         bad(
             "another message",
@@ -278,13 +299,6 @@ fn bad_frames() -> Vec<Bad> {
             "/type",
             "heartbeat",
             "sensor_data",
-        ),
-        bad(
-            "a future timestamp",
-            frame("future", |f| f["timestamp"] = json!("2099-01-01T00:00:00Z")),
-            "/timestamp",
-            "2099-01-01T00:00:00Z",
-            "at most 300 s after the server's clock (2024-10-26T23:00:10Z)",
         ),
         bad(
             "a clock that was never set",
@@ -308,6 +322,20 @@ fn bad_frames() -> Vec<Bad> {
             "printable",
         ),
         bad(
+            "a name that ends with a space",
+            frame("space", |f| f["device_id"] = json!("LINE_1 ")),
+            "/device_id",
+            "LINE_1 ",
+            "printable",
+        ),
+        bad(
+            "a name in decomposed form",
+            frame("nfd", |f| f["device_id"] = json!("cafe\u{301}")),
+            "/device_id",
+            "cafe",
+            "NFC",
+        ),
+        bad(
             "neither instrument",
             frame("blind", |f| {
                 f["vl53l8ch"] = Value::Null;
@@ -316,13 +344,6 @@ fn bad_frames() -> Vec<Bad> {
             "",
             "a frame without readings",
             "vl53l8ch",
-        ),
-        bad(
-            "a score beyond one",
-            frame("score", |f| f["fusion"]["final_score"] = json!(1.5)),
-            "/fusion/final_score",
-            "1.5",
-            "0 to 1",
         ),
         bad("3 MB", frame("big", |f| f["padding"] = json!("x".repeat(3_000_000))), "", "30", "at most 262144 bytes"),
     ]
@@ -357,6 +378,42 @@ async fn each_bad_frame_is_answered_and_the_line_goes_on() {
     assert_eq!(stored(&line).await, 2 * bad_frames.len());
 }
 
+/// What only shows that device and server disagree is never refused for good: the device keeps it and sends it again.
+#[tokio::test]
+async fn a_clock_ahead_and_a_profile_not_known_here_are_to_be_sent_again() {
+    let line = line(|_| {}).await;
+    let mut device = Device::connect(&line).await;
+    for (text, kind, pointer, value, limit) in [
+        (
+            frame("future", |f| f["timestamp"] = json!("2099-01-01T00:00:00Z")),
+            "/problems/clock-disagrees",
+            "/timestamp",
+            "2099-01-01T00:00:00Z",
+            "at most 300 s after the server's clock (2024-10-26T23:00:10Z)",
+        ),
+        (
+            frame("profile", |f| f["meta"]["config_profile"] = json!("foie_gras_xxl")),
+            "/problems/profile-unknown-here",
+            "/meta/config_profile",
+            "foie_gras_xxl",
+            "one of foiegras_standard_barquette",
+        ),
+    ] {
+        let answer = device.ask(text).await;
+        let problem = &answer["problem"];
+        assert_eq!((answer["status"].as_str(), problem["type"].as_str()), (Some("rejected"), Some(kind)), "{answer}");
+        assert_eq!((&problem["status"], &problem["retry_after"]), (&json!(503), &json!(5)), "{answer}");
+        assert_eq!(problem["kept"], Value::Null, "for ten minutes the device alone keeps it");
+        let violation = &problem["violations"][0];
+        assert_eq!((violation["pointer"].as_str(), violation["value"].as_str()), (Some(pointer), Some(value)));
+        assert_eq!(violation["limit"].as_str(), Some(limit));
+        assert!(problem["message"].as_str().unwrap().contains("l'appareil garde la trame"), "{answer}");
+        let good = device.ask(frame(&format!("after {value}"), |_| {})).await;
+        assert_eq!(good["status"], "persisted", "{good}");
+    }
+    assert_eq!(stored(&line).await, 2);
+}
+
 #[tokio::test]
 async fn several_faults_of_one_frame_are_named_at_once() {
     let line = line(|_| {}).await;
@@ -371,8 +428,109 @@ async fn several_faults_of_one_frame_are_named_at_once() {
         answer["problem"]["violations"].as_array().unwrap().iter().map(|v| v["pointer"].as_str().unwrap()).collect();
     assert_eq!(
         pointers,
-        ["/timestamp", "/meta/humidity_percent", "/vl53l8ch/reflectance_matrix/0/0", "/as7341/channels/Clear"]
+        ["/timestamp", "/vl53l8ch/reflectance_matrix/0/0", "/as7341/channels/Clear"],
+        "the humidity is no part of the measurement"
     );
+}
+
+/// ING-09: what is beside the measurement does not cost the measurement.
+#[tokio::test]
+async fn a_side_value_that_cannot_be_is_unknown_with_its_reason() {
+    let mut app = None;
+    let line = line(|services| app = Some(router(services.clone()))).await;
+    let text = frame("wet", |f| {
+        f["meta"]["humidity_percent"] = json!(101.7);
+        f["meta"]["temperature_c"] = json!("warm");
+        f["meta"]["firmware_version"] = json!("v".repeat(40));
+        f["fusion"]["final_score"] = json!(1.5);
+    });
+    let answer = Device::connect(&line).await.ask(text).await;
+    assert_eq!(answer["status"], "persisted", "{answer}");
+    let path = format!("/api/v1/samples/{}", answer["id"].as_str().unwrap());
+    let request = axum::http::Request::get(path).body(axum::body::Body::empty()).unwrap();
+    let response = tower::ServiceExt::oneshot(app.unwrap(), request).await.unwrap();
+    let bytes = axum::body::to_bytes(response.into_body(), 1_000_000).await.unwrap();
+    let document: Value = serde_json::from_slice(&bytes).unwrap();
+    assert_eq!(
+        (&document["meta"]["humidity_percent"], &document["meta"]["temperature_c"]),
+        (&Value::Null, &Value::Null)
+    );
+    let unknown: Vec<_> = document["meta"]["unknown"].as_array().unwrap().iter().map(|one| &one["pointer"]).collect();
+    let pointers = ["/fusion/final_score", "/meta/firmware_version", "/meta/temperature_c", "/meta/humidity_percent"];
+    assert_eq!(unknown, pointers, "{document}");
+    assert_eq!(document["meta"]["unknown"][3]["value"], "101.7");
+    assert_eq!(document["meta"]["unknown"][3]["limit"], "0 to 100 %");
+    // ING-10: what the device concluded itself stands beside what was concluded here.
+    assert_eq!(document["reported"]["vl53l8ch"]["volume_mm3"], json!(15234.5));
+    assert_eq!(document["reported"]["as7341"]["freshness_index"], json!(0.92));
+}
+
+/// What cannot be read at all is kept as well, and bytes can be read again.
+#[tokio::test]
+async fn what_cannot_be_read_is_kept() {
+    let mut letters = None;
+    let line = line(|services| letters = Some(Arc::clone(&services.dead_letters))).await;
+    let mut cbor = Device::speaking(&line, "sqal.cbor").await;
+    cbor.0.send(Message::binary(vec![0xa1, 0x61])).await.unwrap();
+    assert!(matches!(cbor.0.next().await.unwrap().unwrap(), Message::Binary(_)));
+    let mut events = Device::speaking(&line, "cloudevents.json").await;
+    assert_eq!(events.ask("{\"specversion\":").await["data"]["status"], "rejected");
+    assert_eq!(Device::connect(&line).await.ask("{broken").await["status"], "rejected");
+    let kept: Vec<_> = letters.unwrap().newest(9).into_iter().map(|letter| letter.frame).collect();
+    assert_eq!(kept, ["{broken", "{\"specversion\":", "data:application/cbor;base64,oWE="]);
+}
+
+/// A byte order mark before a text says nothing (RFC 8259, 8.1).
+#[tokio::test]
+async fn a_byte_order_mark_is_ignored() {
+    let line = line(|_| {}).await;
+    let marked = format!("\u{feff}{}", frame("marked", |_| {}));
+    assert_eq!(Device::connect(&line).await.ask(marked).await["status"], "persisted");
+    let data: Value = serde_json::from_str(&frame("event", |_| {})).unwrap();
+    let event = json!({ "specversion": "1.0", "id": "1", "source": "/s", "type": "sqal.sensor_data", "data": data });
+    let answer = Device::speaking(&line, "cloudevents.json").await.ask(format!("\u{feff}{event}")).await;
+    assert_eq!(answer["data"]["status"], "persisted", "{answer}");
+}
+
+/// A device whose clock was never set learns the time, or says how long ago it measured; sent again it is the same sample.
+#[tokio::test]
+async fn a_device_without_a_clock_is_told_the_time_and_may_say_an_age() {
+    let line = line(|_| {}).await;
+    let mut device = Device::connect(&line).await;
+    let aged = |age: u64| {
+        frame("aged", |f| {
+            f.as_object_mut().unwrap().remove("timestamp");
+            f["age_ms"] = json!(age);
+            f["boot_id"] = json!("boot-1");
+        })
+    };
+    let first = device.ask(aged(2500)).await;
+    assert_eq!((&first["status"], &first["server_time"]), (&json!("persisted"), &json!("2024-10-26T23:00:10Z")));
+    let again = device.ask(aged(9000)).await;
+    assert_eq!((&again["status"], &again["id"]), (&json!("duplicate"), &first["id"]));
+    let sample = line.store.query(&SampleQuery::newest(1.try_into().unwrap())).await.unwrap().items.remove(0);
+    assert_eq!(sample.key.timestamp.micros(), NOW - 2_500_000);
+}
+
+/// A greeting may leave out what the token or the connection says.
+#[tokio::test]
+async fn a_hello_without_a_device_is_of_the_device_of_the_connection() {
+    let line = line(|_| {}).await;
+    let mut device = Device::connect(&line).await;
+    let hello = r#"{"type":"hello","unanswered":[{"timestamp":"2024-10-26T23:00:00Z","sample_id":"sensor_data"}]}"#;
+    let refused = device.ask(hello).await;
+    assert_eq!(
+        (&refused["sequence"], &refused["problem"]["violations"][0]["pointer"]),
+        (&json!(0), &json!("/device_id"))
+    );
+    assert_eq!(device.ask(frame("sensor_data", |_| {})).await["sequence"], 1);
+    let welcome = device.ask(hello).await;
+    assert_eq!((&welcome["type"], &welcome["device_id"]), (&json!("welcome"), &json!("ESP32_SIM_1234")));
+    assert_eq!(welcome["server_time"], "2024-10-26T23:00:10Z");
+    assert_eq!(welcome["persisted"][0]["sample_id"], "sensor_data");
+    let frame = frame("greeting", |f| f["type"] = json!("hello"));
+    let refused = device.ask(frame).await;
+    assert_eq!(refused["problem"]["violations"][0]["pointer"], "/type", "{refused}");
 }
 
 #[tokio::test]
@@ -425,6 +583,11 @@ async fn rl_26_too_many_connections_are_refused_with_1008() {
     let (mut first, _second) = (Device::connect(&line).await, Device::connect(&line).await);
     let refused = Device::connect(&line).await.close_code().await;
     assert_eq!(refused, (CloseCode::Policy, "Rate limit exceeded".to_owned()));
+    // Before the documented close it is told when to come back: at two an hour in half an hour.
+    let mut told = Device::connect(&line).await;
+    let answer = told.answer().await;
+    assert_eq!((&answer["problem"]["status"], &answer["problem"]["retry_after"]), (&json!(429), &json!(1800)));
+    assert_eq!(told.close_code().await, (CloseCode::Policy, "Rate limit exceeded".to_owned()));
     assert_eq!(first.ask(frame("first", |_| {})).await["status"], "persisted");
 }
 
@@ -804,4 +967,63 @@ async fn a_flood_of_wrong_frames_is_cut_off() {
     }
     device.send("{}").await;
     assert_eq!(device.close_code().await, (CloseCode::Policy, "too many wrong frames".to_owned()));
+}
+
+/// Pings and pongs are answered up to ten a second; more than that of one minute end the connection.
+#[tokio::test]
+async fn a_flood_of_control_frames_is_cut_off() {
+    let line = line(|_| {}).await;
+    let mut device = Device::connect(&line).await;
+    for _ in 0..300 {
+        device.0.send(Message::Ping(vec![0; 125].into())).await.unwrap();
+        device.0.send(Message::Pong(vec![].into())).await.unwrap();
+    }
+    assert_eq!(device.ask(frame("between", |_| {})).await["status"], "persisted");
+    device.0.send(Message::Ping(vec![].into())).await.unwrap();
+    assert_eq!(device.close_code().await, (CloseCode::Policy, "too many control frames".to_owned()));
+}
+
+/// A hello costs a query, and an acknowledgement of no command is nothing: neither comes without end.
+#[tokio::test]
+async fn a_flood_of_messages_that_are_no_frames_is_cut_off() {
+    let line = line(|_| {}).await;
+    let cut_off = (CloseCode::Policy, "too many messages that are no frames".to_owned());
+    let mut device = Device::connect(&line).await;
+    let hello = json!({ "type": "hello", "device_id": "D", "unanswered": [] }).to_string();
+    for _ in 0..3000 {
+        assert_eq!(device.ask(&*hello).await["type"], "welcome");
+    }
+    device.send(&*hello).await;
+    assert_eq!(device.close_code().await, cut_off);
+    // An acknowledgement has no answer.
+    let mut device = Device::connect(&line).await;
+    let ack = json!({ "type": "command_ack", "id": "x", "status": "done" }).to_string();
+    for _ in 0..3001 {
+        device.0.feed(Message::text(&*ack)).await.unwrap();
+    }
+    device.0.flush().await.unwrap();
+    assert_eq!(device.close_code().await, cut_off);
+}
+
+/// A device token is for one device: sixteen connections are more than it has at once, however often it reconnects.
+#[tokio::test]
+async fn the_connections_of_one_device_are_bounded_and_those_of_another_are_not() {
+    let line = line(|services| {
+        let device = |name: &str| Grant::Device(Name::new(name).unwrap());
+        let tokens = tokens(&[("one", device("ONE"), "token-1"), ("two", device("TWO"), "token-2")]);
+        services.access = Arc::new(Access::of(tokens).unwrap());
+    })
+    .await;
+    let mut open = Vec::new();
+    for _ in 0..16 {
+        open.push(Device::with_token(&line, "token-1").await.unwrap());
+    }
+    let refused = Device::with_token(&line, "token-1").await.err().unwrap();
+    assert!(refused.contains("503"), "{refused}");
+    assert!(Device::with_token(&line, "token-2").await.is_ok());
+    drop(open.pop());
+    // The place is free when the server has seen the end of the connection.
+    while Device::with_token(&line, "token-1").await.is_err() {
+        tokio::task::yield_now().await;
+    }
 }

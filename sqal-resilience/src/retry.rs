@@ -31,6 +31,14 @@ const fn twenty_seconds() -> Duration {
     Duration::from_secs(20)
 }
 
+impl Default for RetryPolicy {
+    /// The documented policy (RTY-02): 3 retries, the first after 250 ms, no wait longer than 30 seconds.
+    fn default() -> Self {
+        let backoff = Backoff::new(Duration::from_millis(250), Duration::from_secs(30));
+        Self::new(3, backoff.unwrap_or_else(|_| unreachable!("constants in order")))
+    }
+}
+
 impl RetryPolicy {
     /// So many retries with this backoff, no deadline, and at most 20 seconds at the target's wish.
     #[must_use]

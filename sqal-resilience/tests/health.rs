@@ -318,3 +318,18 @@ fn a_clock_that_the_registry_was_born_by_counts_from_there() {
     clock.advance(SECOND);
     assert_eq!(health.uptime(), clock.now() - born);
 }
+
+/// A part can be taken out, and another take its name, for example one that is critical no more.
+#[tokio::test(start_paused = true)]
+async fn a_part_that_was_removed_makes_room_for_another_of_its_name() {
+    let (health, part) = (registry(), Part::default());
+    part.broken(true);
+    health.register("database", CheckConfig::critical(), part.check()).unwrap();
+    health.look().await;
+    assert!(!health.is_ready());
+    assert!(health.remove("database") && !health.remove("database"));
+    assert!(health.report().components.is_empty());
+    health.register("database", CheckConfig::optional(), part.check()).unwrap();
+    health.look().await;
+    assert_eq!((health.is_ready(), health.report().status), (true, Status::Degraded));
+}

@@ -29,8 +29,13 @@ pub enum StorageErrorKind {
     #[error("the store is busy")]
     Busy,
     /// There is no room left.
-    #[error("there is no room left")]
+    #[error("disk full: there is no room left")]
     Full,
+    /// The file of the store was removed or replaced while it was open: what is stored from then on would be lost at the next start.
+    #[error(
+        "file removed: the file at the store's path is not the file that is open; stop this program before anything is put there"
+    )]
+    FileGone,
     /// The store refuses this content, today and tomorrow.
     #[error("the store refuses this content")]
     Refused,

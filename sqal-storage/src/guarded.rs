@@ -12,7 +12,8 @@ use crate::{
 ///
 /// Writing and reading have a breaker each: a full disk can still be read, and a storm of readers must not stop the line. For writing,
 /// every transient error counts against the store. For reading, [`StorageErrorKind::Busy`] does not: it says that many ask, not that
-/// the store is down. What the store refuses for its content counts for neither.
+/// the store is down. What the store refuses for its content counts for neither. A write that is a success after the breaker for writing was
+/// open says that the store is back: an open breaker for reading probes at once.
 #[derive(Debug)]
 pub struct GuardedStore<S, C> {
     store: S,
@@ -73,7 +74,12 @@ fn while_reading(error: &StorageError) -> Outcome {
 #[async_trait]
 impl<S: SampleStore, C: Clock + Clone + 'static> SampleStore for GuardedStore<S, C> {
     async fn insert(&self, batch: &[Sample]) -> Result<Vec<Inserted>, StorageError> {
-        call(&self.writing, while_writing, self.store.insert(batch)).await
+        let was = self.writing.state();
+        let result = call(&self.writing, while_writing, self.store.insert(batch)).await;
+        if was != State::Closed && result.is_ok() && self.reading.state() == State::Open {
+            self.reading.force_half_open();
+        }
+        result
     }
 
     async fn get(&self, id: &SampleId) -> Result<Option<Sample>, StorageError> {

@@ -38,8 +38,12 @@ mod error;
 mod fields;
 mod frame;
 mod guarded;
+#[cfg(feature = "sqlite")]
+mod in_both;
 #[cfg(feature = "keyring")]
 mod keyring;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+mod long_reads;
 mod memory;
 #[cfg(feature = "metrics")]
 mod metered;
@@ -54,8 +58,11 @@ mod record;
 #[cfg(feature = "redis")]
 mod redis;
 mod register;
+mod retrying;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod schema;
+#[cfg(feature = "sqlite")]
+mod spool_error;
 #[cfg(feature = "sqlite")]
 mod spooled;
 #[cfg(feature = "sqlite")]
@@ -101,6 +108,9 @@ pub use redis::RedisCache;
 #[cfg(feature = "redis")]
 pub use redis::{EvictsLimits, Redis, RedisBuckets, RedisError};
 pub use register::{Entry, EntryKind, EntryName, Register};
+pub use retrying::{RetryingStore, retry_read};
+#[cfg(feature = "sqlite")]
+pub use spool_error::SpoolError;
 #[cfg(feature = "sqlite")]
 pub use spooled::SpooledStore;
 #[cfg(feature = "sqlite")]

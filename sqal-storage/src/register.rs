@@ -45,7 +45,8 @@ impl Entry {
 }
 
 fn word<const N: usize>(text: &str) -> Name<N> {
-    Name::new(text).unwrap_or_else(|_| unreachable!("printable, and shorter than {N} bytes"))
+    // With the name of something in it, which may be an older one.
+    Name::stored(text).unwrap_or_else(|_| unreachable!("printable, and shorter than {N} bytes"))
 }
 
 /// Keeps every version of what people decide; the memory store, SQLite and PostgreSQL do.

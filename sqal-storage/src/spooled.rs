@@ -1,9 +1,9 @@
 //! [`SpooledStore`]: a store whose samples wait in a local file while it is away, and move on when it is back.
 
 use std::cmp::Reverse;
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fmt;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -13,13 +13,21 @@ use sqal_resilience::Backoff;
 use tokio::sync::{Notify, RwLock};
 use tracing::{error, info, warn};
 
+use crate::in_both::InBoth;
+use crate::sqlite::{Arrivals, Reserve};
 use crate::{
-    Cursor, DeviceTally, Hourly, HourlyQuery, Inserted, Page, SampleQuery, SampleStore, SqliteStore, StorageError,
-    StorageErrorKind,
+    Cursor, DeviceTally, Hourly, HourlyQuery, Inserted, Page, SampleQuery, SampleStore, SpoolError, SqliteStore,
+    StorageError, StorageErrorKind,
 };
 
 /// How long the store is asked whether it answers.
 const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Samples that are taken out of the spool in one commit.
+const TAKEN_OUT_AT_ONCE: usize = 500;
+
+/// Samples that are taken out in one commit when the spool's disk is full: each commit needs room in the log.
+const TAKEN_OUT_WHEN_FULL: usize = 10;
 
 /// A decorator: when the store behind it is away, samples are acknowledged from a local SQLite file instead.
 ///
@@ -31,6 +39,10 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// A sample that was acknowledged from the file can turn out to be an [`Inserted::Conflict`] when it moves: the store has another reading
 /// under its key. It is then handed to the [keeper of conflicts](Self::with_conflict_keeper). Without a keeper, or if the keeper cannot
 /// keep it, it stays in the file: an acknowledged sample is never thrown away.
+///
+/// The spool keeps room to drain: it takes nothing when its file system has less than 32 MiB free (a tenth of a small one), and holds a
+/// reserve of 1 MiB in a file beside its own (with the ending `-reserve`), which is given up when samples cannot be taken out for lack of room,
+/// and held again when the spool is empty. Samples on a damaged page are passed by and counted; all others move.
 ///
 /// Somebody must [forward](Self::keep_forwarding): a library starts no task.
 #[derive(Debug)]
@@ -50,6 +62,13 @@ pub struct SpooledStore<S> {
     keeper: Option<ConflictKeeper>,
     /// Conflicts that no keeper has taken and that are in the log already.
     logged_conflicts: Mutex<HashSet<SampleId>>,
+    /// What stays in the file and is not moved again.
+    passed_by: Mutex<PassedBy>,
+    /// What the store has taken and the spool could not give up: hours must not count it twice. Changed only while `moving` is held for writing.
+    in_both: Mutex<InBoth>,
+    /// Whether the store had no room for the last samples that it was given: a probe that only reads does not see that.
+    store_is_full: AtomicBool,
+    reserve: Reserve,
 }
 
 /// Takes an acknowledged sample that the store cannot hold; returns whether it is kept.
@@ -61,6 +80,32 @@ impl fmt::Debug for ConflictKeeper {
     }
 }
 
+/// Places of the spool that are not read again by this process.
+#[derive(Debug, Default)]
+struct PassedBy {
+    /// Their samples cannot be read.
+    damaged: BTreeSet<i64>,
+    /// Their samples have moved, and damage beside them keeps them in the file.
+    moved: BTreeSet<i64>,
+}
+
+/// Why a batch has not moved, and whose fault it is.
+enum Stuck {
+    Store(StorageError),
+    Spool(StorageError),
+}
+
+/// What a damaged spool does not give is absent; every other error stays one.
+fn unless_damaged<T>(result: Result<T, StorageError>, absent: T) -> Result<T, StorageError> {
+    match result {
+        Err(error) if matches!(error.kind, StorageErrorKind::Corrupt(_)) => {
+            error!(?error, "the spool is damaged: what cannot be read is left out of the answer");
+            Ok(absent)
+        }
+        result => result,
+    }
+}
+
 impl<S: SampleStore> SpooledStore<S> {
     /// A store with a spool that holds at most so many samples (2 kB each); what an earlier process left in it is moved too.
     ///
@@ -68,9 +113,15 @@ impl<S: SampleStore> SpooledStore<S> {
     ///
     /// [`StorageError`] if the spool cannot be read.
     pub async fn new(store: S, spool: Arc<SqliteStore>, most: u64) -> Result<Self, StorageError> {
-        let waiting = AtomicU64::new(spool.count().await?);
+        let waiting = match spool.count().await {
+            // It cannot be counted: forwarding finds out what is there.
+            Err(error) if matches!(error.kind, StorageErrorKind::Corrupt(_)) => 1,
+            counted => counted?,
+        };
+        let waiting = AtomicU64::new(waiting);
+        let reserve = Reserve::beside(spool.place().path());
         let (arrived, refused_until) = (Notify::new(), AtomicI64::new(0));
-        Ok(Self {
+        let store = Self {
             store,
             spool,
             most,
@@ -81,7 +132,13 @@ impl<S: SampleStore> SpooledStore<S> {
             counting: RwLock::new(()),
             keeper: None,
             logged_conflicts: Mutex::default(),
-        })
+            passed_by: Mutex::default(),
+            in_both: Mutex::default(),
+            store_is_full: AtomicBool::new(false),
+            reserve,
+        };
+        store.hold_reserve().await;
+        Ok(store)
     }
 
     /// Adds the keeper of conflicts: it is given each acknowledged sample that the store cannot hold because another reading has its key.
@@ -98,34 +155,158 @@ impl<S: SampleStore> SpooledStore<S> {
         self.waiting.load(Ordering::Acquire)
     }
 
+    /// How many samples of the spool cannot be read and are passed by.
+    #[must_use]
+    pub fn damaged(&self) -> u64 {
+        let passed_by = self.passed_by.lock().unwrap_or_else(PoisonError::into_inner);
+        u64::try_from(passed_by.damaged.len()).unwrap_or(u64::MAX)
+    }
+
+    /// Whether the spool would take samples now, were the store away.
+    ///
+    /// # Errors
+    ///
+    /// [`SpoolError`] names what is wrong with it.
+    pub async fn takes(&self) -> Result<(), SpoolError> {
+        let (waiting, most, samples) = (self.waiting(), self.most, self.damaged());
+        if samples > 0 {
+            return Err(SpoolError::Damaged { samples });
+        }
+        if waiting >= most {
+            return Err(SpoolError::Full { waiting, most });
+        }
+        self.spool.ping().await.map_err(SpoolError::File)
+    }
+
+    /// Whether the store itself takes samples: it answers within a second (a host that is dead answers nothing), and had room for the last ones.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError`] if it does not.
+    pub async fn ping_store(&self) -> Result<(), StorageError> {
+        let patience = tokio::time::timeout(PATIENCE, self.store.ping());
+        patience.await.unwrap_or_else(|_| Err(StorageError::new("spool", StorageErrorKind::Unavailable)))?;
+        let is_full = self.store_is_full.load(Ordering::Relaxed);
+        if is_full { Err(StorageError::new("store", StorageErrorKind::Full)) } else { Ok(()) }
+    }
+
+    /// Gives samples to the store, and remembers whether it had room for them.
+    async fn give(&self, batch: &[Sample]) -> Result<Vec<Inserted>, StorageError> {
+        let given = self.store.insert(batch).await;
+        match &given {
+            Ok(_) if !batch.is_empty() => self.store_is_full.store(false, Ordering::Relaxed),
+            Err(error) if error.kind == StorageErrorKind::Full => self.store_is_full.store(true, Ordering::Relaxed),
+            // Nothing was given, or a breaker has refused it: what was known is still known.
+            _ => {}
+        }
+        given
+    }
+
+    /// Writes the reserve, if it is not there; without it the spool works all the same.
+    async fn hold_reserve(&self) {
+        let reserve = self.reserve.clone();
+        let held = tokio::task::spawn_blocking(move || reserve.hold()).await;
+        if let Ok(Err(error)) = held {
+            warn!(%error, "the spool holds no reserve: its disk has no room for 1 MiB");
+        }
+    }
+
+    /// Gives the room of an empty spool back, and holds the reserve again. A damaged spool stays as it is: it is evidence.
+    async fn tidy(&self) {
+        if self.passed_by().is_empty()
+            && let Err(error) = self.spool.shrink().await
+        {
+            warn!(?error, "the room of the empty spool is not given back");
+        }
+        self.hold_reserve().await;
+    }
+
+    /// Gives the reserve up; says whether there was one.
+    async fn give_up_reserve(&self) -> bool {
+        let reserve = self.reserve.clone();
+        tokio::task::spawn_blocking(move || reserve.give_up()).await.unwrap_or(false)
+    }
+
+    /// What is in the store and in the spool.
+    fn in_both(&self) -> InBoth {
+        self.in_both.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// All places that are not read again.
+    fn passed_by(&self) -> BTreeSet<i64> {
+        let passed_by = self.passed_by.lock().unwrap_or_else(PoisonError::into_inner);
+        passed_by.damaged.union(&passed_by.moved).copied().collect()
+    }
+
+    /// Passes damaged places by from now on.
+    fn pass_by_damaged(&self, places: &[i64]) {
+        if let (Some(first), Some(last)) = (places.first(), places.last()) {
+            let samples = places.len();
+            error!(samples, first, last, "the spool is damaged: {samples} samples are passed by");
+            self.passed_by.lock().unwrap_or_else(PoisonError::into_inner).damaged.extend(places);
+        }
+    }
+
+    /// How many samples wait that are not passed by: never less than there are. Nothing may come in meanwhile.
+    async fn left(&self) -> Result<u64, StorageError> {
+        let passed_by = self.passed_by();
+        if passed_by.is_empty() {
+            return self.spool.count().await;
+        }
+        match self.spool.count().await {
+            Ok(0) => {
+                *self.passed_by.lock().unwrap_or_else(PoisonError::into_inner) = PassedBy::default();
+                return Ok(0);
+            }
+            Err(error) if !matches!(error.kind, StorageErrorKind::Corrupt(_)) => return Err(error),
+            _ => {}
+        }
+        // Damaged places may be empty ones, so they are not taken from a count.
+        let found = self.spool.first_come(0, 1, &passed_by).await?;
+        Ok(if found.last.is_some() { self.waiting().max(1) } else { 0 })
+    }
+
     /// Moves one batch to the store; says how many moved. What the store refuses stays, and is tried again when all else has moved.
     ///
     /// # Errors
     ///
     /// [`StorageError`] of the store, or of the spool; what did not move stays.
     pub async fn forward(&self, limit: u16) -> Result<usize, StorageError> {
+        self.move_batch(limit).await.map_err(|stuck| match stuck {
+            Stuck::Store(error) | Stuck::Spool(error) => error,
+        })
+    }
+
+    async fn move_batch(&self, limit: u16) -> Result<usize, Stuck> {
         loop {
             let after = self.refused_until.load(Ordering::Acquire);
-            let (batch, last) = self.spool.first_come(after, limit).await?;
-            let Some(last) = last else {
+            let arrivals = self.spool.first_come(after, limit, &self.passed_by()).await.map_err(Stuck::Spool)?;
+            self.pass_by_damaged(&arrivals.damaged);
+            let Some(last) = arrivals.last else {
                 if after > 0 {
                     // All that is left was refused: the next call tries it again.
                     self.refused_until.store(0, Ordering::Release);
                 } else {
                     let _nothing_comes_in = self.counting.write().await;
-                    self.waiting.store(self.spool.count().await?, Ordering::Release);
+                    let left = self.left().await.map_err(Stuck::Spool)?;
+                    self.waiting.store(left, Ordering::Release);
+                    if left == 0 {
+                        self.tidy().await;
+                    }
                 }
                 return Ok(0);
             };
             let moved = {
                 let _moving = self.moving.write().await;
-                let moved = self.move_what_is_taken(&batch).await?;
-                // Another forwarder may have moved the same: it has counted them.
-                self.lower(self.spool.take_out(&moved).await?);
+                let moved = self.move_what_is_taken(&arrivals.samples).await.map_err(Stuck::Store)?;
+                let taken_out = self.take_out(&moved, &arrivals).await;
+                let in_both = if taken_out.is_ok() { InBoth::default() } else { InBoth::of(&moved) };
+                *self.in_both.lock().unwrap_or_else(PoisonError::into_inner) = in_both;
+                taken_out.map_err(Stuck::Spool)?;
                 moved.len()
             };
-            // A damaged one cannot move either.
-            if moved < batch.len() || batch.is_empty() {
+            // What is damaged cannot move either.
+            if moved < arrivals.samples.len() || moved == 0 {
                 self.refused_until.store(last, Ordering::Release);
             }
             if moved > 0 {
@@ -134,11 +315,50 @@ impl<S: SampleStore> SpooledStore<S> {
         }
     }
 
+    /// Takes out what has moved, a page at a time. A full disk is given smaller pages, and then the reserve. What damage keeps in the file is
+    /// passed by: a later process moves it again, which the store takes for duplicates.
+    async fn take_out(&self, moved: &[Sample], arrivals: &Arrivals) -> Result<(), StorageError> {
+        let (mut rest, mut page) = (moved, TAKEN_OUT_AT_ONCE);
+        while !rest.is_empty() {
+            let (part, after) = rest.split_at(page.min(rest.len()));
+            match self.spool.take_out(part).await {
+                // Another forwarder may have moved the same: it has counted them.
+                Ok(gone) => {
+                    self.lower(gone);
+                    rest = after;
+                }
+                Err(error) if error.kind == StorageErrorKind::Full => {
+                    if page > TAKEN_OUT_WHEN_FULL {
+                        page = TAKEN_OUT_WHEN_FULL;
+                    } else if self.give_up_reserve().await {
+                        warn!(?error, "the spool's disk is full: its reserve is given up to drain it");
+                        self.spool.write_back().await;
+                    } else if page > 1 {
+                        page = 1;
+                    } else {
+                        return Err(error);
+                    }
+                }
+                Err(error) if matches!(error.kind, StorageErrorKind::Corrupt(_)) => {
+                    error!(?error, samples = rest.len(), "the spool is damaged: samples that have moved stay in it");
+                    let ids: BTreeSet<_> = rest.iter().map(Sample::id).collect();
+                    let places = arrivals.samples.iter().zip(&arrivals.places);
+                    let places = places.filter(|(sample, _)| ids.contains(&sample.id())).map(|(_, place)| *place);
+                    self.passed_by.lock().unwrap_or_else(PoisonError::into_inner).moved.extend(places);
+                    self.lower(u64::try_from(rest.len()).unwrap_or(u64::MAX));
+                    return Ok(());
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
     /// Puts a batch into the store; halves it as long as the store refuses it. Gives what the store has taken.
     async fn move_what_is_taken(&self, batch: &[Sample]) -> Result<Vec<Sample>, StorageError> {
         let (mut taken, mut parts) = (Vec::with_capacity(batch.len()), vec![batch]);
         while let Some(part) = parts.pop() {
-            match self.store.insert(part).await {
+            match self.give(part).await {
                 Ok(outcomes) => {
                     for (sample, outcome) in part.iter().zip(outcomes) {
                         if outcome != Inserted::Conflict || self.keeps_conflict(sample) {
@@ -187,7 +407,7 @@ impl<S: SampleStore> SpooledStore<S> {
             if self.waiting() == 0 {
                 self.arrived.notified().await;
             }
-            match self.forward(500).await {
+            match self.move_batch(500).await {
                 Ok(moved) if moved > 0 => {
                     attempt = 0;
                     info!(moved, waiting = self.waiting(), "spooled samples moved to the store");
@@ -195,7 +415,7 @@ impl<S: SampleStore> SpooledStore<S> {
                 }
                 // All that is left is what the store refuses.
                 Ok(_) => {}
-                Err(error) => warn!(?error, waiting = self.waiting(), "the store is still away"),
+                Err(stuck) => self.tell(&stuck),
             }
             // One forwarder per spool: there is no herd to spread, so the middle of the jitter will do.
             tokio::time::sleep(backoff.delay(attempt, 0.5)).await;
@@ -203,9 +423,39 @@ impl<S: SampleStore> SpooledStore<S> {
         }
     }
 
+    /// Says in the log what is wrong, and with which of the two.
+    fn tell(&self, stuck: &Stuck) {
+        let waiting = self.waiting();
+        match stuck {
+            Stuck::Store(error) if error.is_transient() => warn!(?error, waiting, "the store is still away"),
+            Stuck::Store(error) => error!(?error, waiting, "the store fails: spooled samples wait"),
+            Stuck::Spool(error) => match error.kind {
+                StorageErrorKind::Full => error!(?error, waiting, "the spool's disk is full: it cannot be drained"),
+                StorageErrorKind::Corrupt(_) => error!(?error, waiting, "the spool is damaged and cannot be read"),
+                StorageErrorKind::FileGone => error!(?error, waiting, "the spool's file was removed or replaced"),
+                _ => error!(?error, waiting, "the spool cannot be read or written"),
+            },
+        }
+    }
+
+    /// Whether the spool's file system has room to take samples and to drain them.
+    async fn has_room(&self) -> bool {
+        let spool = Arc::clone(&self.spool);
+        match tokio::task::spawn_blocking(move || spool.place().has_room()).await {
+            Ok(Err(error)) => {
+                warn!(?error, waiting = self.waiting(), "the spool's disk is full: it takes nothing more");
+                false
+            }
+            _ => true,
+        }
+    }
+
     /// Stores in the spool what the store could not take.
     async fn spool(&self, batch: &[Sample], error: StorageError) -> Result<Vec<Inserted>, StorageError> {
         let count = u64::try_from(batch.len()).unwrap_or(u64::MAX);
+        if !self.has_room().await {
+            return Err(error);
+        }
         let _not_counted_now = self.counting.read().await;
         // Before it is put in: a caller that gives up in between leaves too high a number, which is put right, and no hidden sample.
         if self.waiting.fetch_add(count, Ordering::AcqRel).saturating_add(count) > self.most {
@@ -233,16 +483,16 @@ impl<S: SampleStore> SpooledStore<S> {
 impl<S: SampleStore> SampleStore for SpooledStore<S> {
     async fn insert(&self, batch: &[Sample]) -> Result<Vec<Inserted>, StorageError> {
         if self.waiting() == 0 {
-            return match self.store.insert(batch).await {
+            return match self.give(batch).await {
                 Err(error) if error.is_transient() => self.spool(batch, error).await,
                 result => result,
             };
         }
         // What waits here is known, though the store does not know it yet.
-        let known = self.spool.known(batch).await?;
+        let known = unless_damaged(self.spool.known(batch).await, vec![None; batch.len()])?;
         let new: Vec<_> =
             batch.iter().zip(&known).filter(|(_, known)| known.is_none()).map(|(sample, _)| sample.clone()).collect();
-        let mut outcomes = match self.store.insert(&new).await {
+        let mut outcomes = match self.give(&new).await {
             Err(error) if error.is_transient() => self.spool(&new, error).await?,
             result => result?,
         }
@@ -255,7 +505,7 @@ impl<S: SampleStore> SampleStore for SpooledStore<S> {
     async fn get(&self, id: &SampleId) -> Result<Option<Sample>, StorageError> {
         // The spool first: what moves meanwhile is then in the store.
         if self.waiting() > 0
-            && let Some(sample) = self.spool.get(id).await?
+            && let Some(sample) = unless_damaged(self.spool.get(id).await, None)?
         {
             return Ok(Some(sample));
         }
@@ -267,7 +517,7 @@ impl<S: SampleStore> SampleStore for SpooledStore<S> {
             return self.store.query(query).await;
         }
         // The spool first: what moves meanwhile is then in the store, and what is in both is given once.
-        let spooled = self.spool.query(query).await?;
+        let spooled = unless_damaged(self.spool.query(query).await, Page { items: Vec::new(), next: None })?;
         let page = self.store.query(query).await?;
         // Beyond the end of a page that has a next one, nothing is known of its half.
         let horizon = page.next.max(spooled.next);
@@ -287,7 +537,14 @@ impl<S: SampleStore> SampleStore for SpooledStore<S> {
         if self.waiting() == 0 {
             return Ok(hours);
         }
-        Ok(Hourly::together(hours.into_iter().chain(self.spool.hourly(query).await?)))
+        let in_both = self.in_both();
+        let spooled = if in_both.is_empty() {
+            self.spool.hourly(query).await
+        } else {
+            in_both.hourly_without(&self.spool, query).await
+        };
+        let spooled = unless_damaged(spooled, Vec::new())?;
+        Ok(Hourly::together(hours.into_iter().chain(spooled)))
     }
 
     async fn by_device(&self, query: &HourlyQuery) -> Result<Vec<DeviceTally>, StorageError> {
@@ -296,16 +553,26 @@ impl<S: SampleStore> SampleStore for SpooledStore<S> {
         if self.waiting() == 0 {
             return Ok(devices);
         }
-        Ok(DeviceTally::together(devices.into_iter().chain(self.spool.by_device(query).await?)))
+        let in_both = self.in_both();
+        let spooled = if in_both.is_empty() {
+            self.spool.by_device(query).await
+        } else {
+            in_both.by_device_without(&self.spool, query).await
+        };
+        let spooled = unless_damaged(spooled, Vec::new())?;
+        Ok(DeviceTally::together(devices.into_iter().chain(spooled)))
     }
 
     /// Whether samples can be stored: in the store, or as long as there is room in the spool.
     async fn ping(&self) -> Result<(), StorageError> {
-        // A dead host answers nothing: who asks for health has little patience, and the spool is asked after it.
-        let patience = tokio::time::timeout(PATIENCE, self.store.ping());
-        let answer = patience.await.unwrap_or_else(|_| Err(StorageError::new("spool", StorageErrorKind::Unavailable)));
-        match answer {
-            Err(error) if error.is_transient() && self.waiting() < self.most => self.spool.ping().await,
+        match self.ping_store().await {
+            Err(error) if error.is_transient() => match self.takes().await {
+                Ok(()) => Ok(()),
+                Err(why) => {
+                    warn!(%why, "the store is away, and the spool takes nothing");
+                    Err(error)
+                }
+            },
             result => result,
         }
     }

@@ -64,11 +64,11 @@ pub trait SampleStore: Debug + Send + Sync + 'static {
     /// [`StorageError`] if the store cannot be read.
     async fn by_device(&self, query: &HourlyQuery) -> Result<Vec<DeviceTally>, StorageError>;
 
-    /// Whether the store answers.
+    /// Whether a sample could be stored now, as far as can be found out without storing one. Readiness rests on it.
     ///
     /// # Errors
     ///
-    /// [`StorageError`] if it does not.
+    /// [`StorageError`] says why not.
     async fn ping(&self) -> Result<(), StorageError>;
 }
 

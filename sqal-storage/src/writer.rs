@@ -5,6 +5,7 @@
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use sqal_core::Sample;
@@ -81,7 +82,11 @@ struct Pending {
 
 /// Where samples are handed in; clones share the queue.
 #[derive(Clone, Debug)]
-pub struct WriterHandle(mpsc::Sender<Pending>);
+pub struct WriterHandle {
+    queue: mpsc::Sender<Pending>,
+    /// Batches in a row that were given back because the store failed.
+    failed: Arc<AtomicU32>,
+}
 
 impl WriterHandle {
     /// Hands in a sample; waits while the queue is full, which is the back-pressure that a caller must pass on.
@@ -93,14 +98,25 @@ impl WriterHandle {
     /// [`NotStored::Stopped`] if the writer has stopped.
     pub async fn submit(&self, sample: Box<Sample>) -> Result<Receipt, NotStored> {
         let (receipt, outcome) = oneshot::channel();
-        self.0.send(Pending { sample, receipt }).await.map_err(|_| NotStored::Stopped)?;
+        self.queue.send(Pending { sample, receipt }).await.map_err(|_| NotStored::Stopped)?;
         Ok(Receipt(outcome))
     }
 
     /// Whether samples can be handed in: false once the writer has stopped.
     #[must_use]
     pub fn is_open(&self) -> bool {
-        !self.0.is_closed()
+        !self.queue.is_closed()
+    }
+
+    /// How many batches in a row were given back because the store failed; 0 after a commit.
+    #[must_use]
+    pub fn failed_in_a_row(&self) -> u32 {
+        self.failed.load(Ordering::Relaxed)
+    }
+
+    /// Counts failed batches from 0 again, because a probe has found that the store takes samples.
+    pub fn store_is_back(&self) {
+        self.failed.store(0, Ordering::Relaxed);
     }
 }
 
@@ -122,8 +138,9 @@ impl BatchWriter {
     pub fn start(store: Arc<dyn SampleStore>, config: WriterConfig) -> (WriterHandle, Self) {
         let (sender, queue) = mpsc::channel(config.queue.get());
         let close = Arc::new(Notify::new());
-        let task = tokio::spawn(run(store, config, queue, Arc::clone(&close)));
-        (WriterHandle(sender), Self { task: Some(task), close })
+        let failed = Arc::new(AtomicU32::new(0));
+        let task = tokio::spawn(run(store, config, queue, Arc::clone(&close), Arc::clone(&failed)));
+        (WriterHandle { queue: sender, failed }, Self { task: Some(task), close })
     }
 
     /// Takes nothing more; what was handed in is still written.
@@ -146,6 +163,7 @@ async fn run(
     config: WriterConfig,
     mut queue: mpsc::Receiver<Pending>,
     close: Arc<Notify>,
+    failed: Arc<AtomicU32>,
 ) {
     let mut commits = JoinSet::new();
     loop {
@@ -164,19 +182,26 @@ async fn run(
         if taken == 0 {
             break;
         }
-        commits.spawn(commit(Arc::clone(&store), config, waiting));
+        commits.spawn(commit(Arc::clone(&store), config, waiting, Arc::clone(&failed)));
     }
     queue.close();
     while commits.join_next().await.is_some() {}
 }
 
-async fn commit(store: Arc<dyn SampleStore>, config: WriterConfig, waiting: Vec<Pending>) {
+async fn commit(store: Arc<dyn SampleStore>, config: WriterConfig, waiting: Vec<Pending>, failed: Arc<AtomicU32>) {
     let (mut samples, mut receipts) = (Vec::with_capacity(waiting.len()), Vec::with_capacity(waiting.len()));
     for pending in waiting {
         samples.push(*pending.sample);
         receipts.push(pending.receipt);
     }
-    for (receipt, outcome) in receipts.into_iter().zip(write(&*store, &config, &samples).await) {
+    let outcomes = write(&*store, &config, &samples).await;
+    // A refusal is about one sample; what counts is whether the store could store at all.
+    if outcomes.iter().any(|outcome| matches!(outcome, Err(NotStored::Unavailable(_)))) {
+        failed.fetch_add(1, Ordering::Relaxed);
+    } else {
+        failed.store(0, Ordering::Relaxed);
+    }
+    for (receipt, outcome) in receipts.into_iter().zip(outcomes) {
         // Nobody listening any more is fine: the sample is stored all the same.
         let _ = receipt.send(outcome);
     }

@@ -12,7 +12,7 @@ use std::time::Duration;
 use fred::prelude::{Expiration, KeysInterface};
 use servers::RedisServer;
 use sqal_core::{DeviceId, Name};
-use sqal_resilience::{BreakerConfig, Clock, ManualClock, OpenFor, SystemClock};
+use sqal_resilience::{BreakerConfig, Clock, Event, ManualClock, OpenFor, State, SystemClock};
 use sqal_storage::{
     Cache, CacheAway, CacheKey, CacheKind, CacheScope, Got, MeteredCache, NearCache, ReadThrough, Redis, RedisCache,
     Stamp, cache_conformance,
@@ -210,7 +210,7 @@ async fn f11_a_redis_that_is_away_fails_no_read_and_comes_back_without_lies() {
         source.asked(&killed).await;
     }
     assert!(killed.stats().bypasses >= 5, "after five failures it is not even asked: {:?}", killed.stats());
-    assert_eq!(killed.stats().misses, 20);
+    assert_eq!((killed.stats().misses, killed.stats().bypasses), (0, 20), "a bypass is no miss");
 }
 
 /// A Redis that is not there when the process starts holds nobody up, and is used once it is there.
@@ -266,4 +266,26 @@ async fn a_flight_from_before_a_clearing_takes_nobody_from_after_it() {
     gate.add_permits(1);
     assert_eq!(*before.await.unwrap(), 1, "who asked before gets what was there then");
     assert_eq!(source.asked(&cache).await, 2, "and leaves nothing behind");
+}
+
+/// CBR-03: the observer of a far cache's breaker is told that it opens, and reads that go past it are no misses.
+#[tokio::test(flavor = "multi_thread")]
+async fn cbr_03_the_breaker_of_a_far_cache_can_be_watched() {
+    let mut server = RedisServer::start();
+    let far = Arc::new(RedisCache::new(&server.connection().await, "sqal:cache"));
+    let told = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let tell = {
+        let told = Arc::clone(&told);
+        move |event: &Event| told.lock().unwrap().push((event.from, event.to))
+    };
+    let cache = ReadThrough::new(CacheKind::DeviceStats, 100, SystemClock);
+    let cache = cache.with_far_observed(far, BreakerConfig::default(), tell).unwrap();
+    server.kill();
+    let source = Source::default();
+    for _ in 0..6 {
+        cache.clear(&CacheScope::All).await.unwrap_err();
+        source.asked(&cache).await;
+    }
+    assert_eq!(*told.lock().unwrap(), [(State::Closed, State::Open)]);
+    assert_eq!((cache.stats().bypasses, cache.stats().misses, cache.stats().hit_rate()), (6, 0, None));
 }

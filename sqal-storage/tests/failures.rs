@@ -4,6 +4,7 @@
 #![cfg(all(feature = "conformance", feature = "postgres", feature = "sqlite"))]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod disk;
 mod servers;
 
 use std::num::{NonZeroU32, NonZeroUsize};
@@ -11,6 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use disk::SmallDisk;
 use rustix::process::Signal;
 use servers::Postgres;
 use sqal_core::Sample;
@@ -186,8 +188,9 @@ async fn f5_an_exhausted_pool_refuses_readers_in_time_and_writers_never() {
     while !waits_for_a_lock(&server.url).await {}
     let available = || store.pools().map(|pool| (pool.name, pool.available()));
     assert_eq!(available(), [("writers", config.writers.get()), ("readers", 0)], "TSB-10: it can be seen");
-    let refused = store.ping().await.unwrap_err();
+    let refused = store.get(&nth(0, 0).id()).await.unwrap_err();
     assert_eq!(refused.kind, StorageErrorKind::Busy);
+    store.ping().await.expect("a probe never waits behind a report");
     sqlx::raw_sql("ROLLBACK").execute(&mut holder).await.unwrap();
     reading.await.unwrap().unwrap();
     assert_eq!(available(), [("writers", config.writers.get()), ("readers", 1)]);
@@ -343,38 +346,4 @@ async fn an_outage_is_bridged_by_the_spool() {
     drop(store);
     let store = PostgresStore::open(&server.config()).await.unwrap();
     nothing_lost_nothing_twice(&store, samples).await;
-}
-
-/// A file system of a few megabytes, gone with the test. It needs the right to mount one.
-struct SmallDisk {
-    path: std::path::PathBuf,
-    _folder: tempfile::TempDir,
-}
-
-impl SmallDisk {
-    fn new(megabytes: u32) -> Self {
-        let folder = tempfile::Builder::new().prefix("sqal-disk-").tempdir().unwrap();
-        let path = folder.path().to_owned();
-        let mounted = std::process::Command::new("mount")
-            .args(["-t", "tmpfs", "-o", &format!("size={megabytes}m,mode=755"), "tmpfs"])
-            .arg(&path)
-            .status()
-            .unwrap();
-        assert!(mounted.success(), "a small disk needs the right to mount: run the tests as root");
-        Self { path, _folder: folder }
-    }
-
-    /// Leaves no room; gives the file to remove.
-    fn fill(&self) -> std::path::PathBuf {
-        let ballast = self.path.join("ballast");
-        let mut file = std::fs::File::create(&ballast).unwrap();
-        while std::io::Write::write_all(&mut file, &[0; 4096]).is_ok() {}
-        ballast
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let _ = std::process::Command::new("umount").arg("-l").arg(&self.path).status();
-    }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use sqal_core::{Sample, SampleId};
-use sqal_resilience::{BreakerConfig, Event, ManualClock, State};
+use sqal_resilience::{BreakerConfig, Event, ManualClock, OpenFor, State};
 use sqal_storage::conformance::sample;
 use sqal_storage::{
     DeviceTally, GuardedStore, Hourly, HourlyQuery, Inserted, MemoryStore, Page, SampleQuery, SampleStore,
@@ -117,4 +117,39 @@ async fn many_who_ask_do_not_stop_the_line() {
     }
     assert_eq!(store.states(), [State::Closed, State::Open]);
     assert_eq!(*told[1].lock().unwrap(), [(State::Closed, State::Open)]);
+}
+
+/// The store is back for those who write: those who read do not wait until their breaker's time is over.
+#[tokio::test]
+async fn a_write_that_is_a_success_again_lets_reading_probe_at_once() {
+    let (moody, clock) = (Arc::new(Moody::default()), ManualClock::new());
+    let writing = BreakerConfig { open_for: OpenFor::always(Duration::from_secs(5)), ..BreakerConfig::default() };
+    let store = GuardedStore::new(Arc::clone(&moody), writing, BreakerConfig::default(), clock.clone()).unwrap();
+    let newest = SampleQuery::newest(std::num::NonZeroU16::MIN);
+    moody.mood.store(1, Ordering::SeqCst);
+    for k in 0..5 {
+        assert!(store.insert(&[sample("ESP32_001", k, "1", 50.0)]).await.is_err());
+        assert!(store.query(&newest).await.is_err());
+    }
+    assert_eq!(store.states(), [State::Open, State::Open]);
+    moody.mood.store(0, Ordering::SeqCst);
+    clock.advance(Duration::from_secs(5));
+    assert!(store.query(&newest).await.is_err(), "its own time is a minute");
+    store.insert(&[sample("ESP32_001", 9, "1", 50.0)]).await.unwrap();
+    for _ in 0..2 {
+        store.query(&newest).await.unwrap();
+    }
+    assert_eq!(store.states()[1], State::Closed);
+
+    // Reading that fails while writing works is another matter: writes do not open it again and again.
+    for k in 10..12 {
+        store.insert(&[sample("ESP32_001", k, "1", 50.0)]).await.unwrap();
+    }
+    moody.mood.store(1, Ordering::SeqCst);
+    for _ in 0..5 {
+        assert!(store.query(&newest).await.is_err());
+    }
+    moody.mood.store(0, Ordering::SeqCst);
+    store.insert(&[sample("ESP32_001", 13, "1", 50.0)]).await.unwrap();
+    assert_eq!(store.states(), [State::Closed, State::Open]);
 }

@@ -14,8 +14,8 @@ use sqal_storage::conformance::{Fault, StorePlace};
 use sqal_storage::{
     Action, ActionOf, AuditEntry, Custody, DeviceTally, Entry, EntryKind, EntryName, ErasureOf, FieldKey, FieldName,
     Gone, GuardedStore, Hourly, HourlyQuery, Inserted, KeyId, MemoryStore, MeteredStore, Page, PostgresConfig,
-    PostgresStore, Purge, Register, SampleQuery, SampleStore, Sealed, SealedFields, SpooledStore, SqliteConfig,
-    SqliteStore, StorageError, Subject, custody_conformance, fields_conformance, register_conformance,
+    PostgresStore, Purge, Register, RetryingStore, SampleQuery, SampleStore, Sealed, SealedFields, SpooledStore,
+    SqliteConfig, SqliteStore, StorageError, Subject, custody_conformance, fields_conformance, register_conformance,
     sample_store_conformance,
 };
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
@@ -275,6 +275,11 @@ mod spooled {
 mod metered {
     use super::*;
     sample_store_conformance!(async { MeteredStore::new(MemoryStore::new(), SystemClock) });
+}
+
+mod retrying {
+    use super::*;
+    sample_store_conformance!(async { RetryingStore::usual(MemoryStore::new()) });
 }
 
 mod guarded {

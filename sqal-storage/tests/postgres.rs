@@ -2,13 +2,14 @@
 #![cfg(all(feature = "conformance", feature = "postgres"))]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod columns;
 mod servers;
 
 use fixtures::strategy;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
-use sqal_core::{Channel, Grid, Measured, Sample, Timestamp};
+use sqal_core::{Channel, Grid, Sample, Timestamp};
 use sqal_storage::conformance::{sample, scored};
 use sqal_storage::{Hour, HourlyQuery, Inserted, PostgresStore, SampleQuery, SampleStore, StorageErrorKind};
 use sqlx::{AssertSqlSafe, Connection, PgConnection, Row};
@@ -174,22 +175,31 @@ async fn the_documented_columns_show_what_the_sample_holds() {
     let config = servers::fresh_schema();
     let store = PostgresStore::open(&config).await.unwrap();
     let samples = random(30);
+    columns::every_column_is_told_apart(&samples);
     store.insert(&samples).await.unwrap();
     let mut connection = behind(&config, &url()).await;
-    let columns = "id::text, timestamp::text, device_id, sample_id, vl53l8ch_distance_matrix::text,
-        vl53l8ch_reflectance_matrix::text, vl53l8ch_amplitude_matrix::text, vl53l8ch_volume_mm3, vl53l8ch_avg_height_mm,
+    let shown = "id::text, device_id, sample_id, vl53l8ch_distance_matrix::text, vl53l8ch_reflectance_matrix::text,
+        vl53l8ch_amplitude_matrix::text, vl53l8ch_volume_mm3, vl53l8ch_avg_height_mm, vl53l8ch_height_variation_mm,
         vl53l8ch_surface_uniformity, vl53l8ch_quality_score, vl53l8ch_grade, as7341_channels::text, as7341_integration_time,
-        as7341_gain, as7341_color_score, as7341_freshness_score, as7341_quality_score, as7341_grade, fusion_final_score,
-        fusion_final_grade, fusion_confidence, fusion_defects::text, processing_time_ms, created_at::text";
+        as7341_gain, as7341_color_score, as7341_freshness_score, as7341_fat_quality_index, as7341_oxidation_index,
+        as7341_color_uniformity, as7341_quality_score, as7341_grade, fusion_final_score, fusion_final_grade,
+        fusion_confidence, fusion_defects::text, processing_time_ms, meta_firmware_version,
+        meta_temperature_c::float8, meta_humidity_percent::float8,
+        floor(extract(epoch FROM timestamp))::bigint AS timestamp, floor(extract(epoch FROM created_at))::bigint AS created_at";
     let (mut frames, mut spectra) = (0, 0);
     for sample in &samples {
-        let text = AssertSqlSafe(format!("SELECT {columns} FROM sensor_samples WHERE id = '{}'", sample.id()));
+        let text = AssertSqlSafe(format!("SELECT {shown} FROM sensor_samples WHERE id = '{}'", sample.id()));
         let row = sqlx::raw_sql(text).fetch_one(&mut connection).await.unwrap();
         let text = |name: &str| row.get::<Option<String>, _>(name);
-        assert_eq!(text("sample_id").as_deref(), Some(sample.key.sample_id.as_str()));
-        let verdict = &sample.inspection.verdict;
-        assert_eq!(row.get::<Option<f64>, _>("fusion_final_score"), verdict.score.map(Measured::value));
-        assert_eq!(text("fusion_final_grade").as_deref(), Some(verdict.grade.as_str()));
+        for (name, wanted) in columns::numbers(sample) {
+            assert_eq!(row.get::<Option<f64>, _>(name), wanted, "{name}");
+        }
+        for (name, wanted) in columns::texts(sample) {
+            assert_eq!(text(name), wanted, "{name}");
+        }
+        for (name, wanted) in columns::seconds(sample) {
+            assert_eq!(row.get::<i64, _>(name), wanted, "{name}");
+        }
         let reading = sample.tof.as_ref().map(sqal_core::TofFrame::reading);
         for (name, grid) in [
             ("vl53l8ch_distance_matrix", reading.map(|r| r.distance_mm)),

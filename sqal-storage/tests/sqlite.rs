@@ -2,6 +2,8 @@
 #![cfg(feature = "sqlite")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod columns;
+
 use std::path::Path;
 use std::process::Command;
 
@@ -186,6 +188,41 @@ async fn a_ping_sees_that_the_samples_are_gone() {
     assert!(store.ping().await.is_err());
 }
 
+/// A file that was removed, moved or replaced under the store takes commits that no restart would find: nothing is acknowledged any more.
+#[tokio::test]
+async fn a_file_that_is_gone_acknowledges_nothing_and_is_not_ready() {
+    type Deed = fn(&Path);
+    let removed: Deed = |path| std::fs::remove_file(path).unwrap();
+    let replaced: Deed = |path| {
+        std::fs::rename(path, path.with_extension("old")).unwrap();
+        std::fs::copy(path.with_extension("old"), path).unwrap();
+    };
+    let without_log: Deed = |path| std::fs::remove_file(path.with_extension("db-wal")).unwrap();
+    for deed in [removed, replaced, without_log] {
+        let folder = tempfile::tempdir().unwrap();
+        let store = open(folder.path()).await;
+        store.ping().await.unwrap();
+        assert_eq!(store.insert(&[sqal_storage_sample(0)]).await.unwrap(), [Inserted::Stored]);
+        deed(&folder.path().join("samples.db"));
+        for again in 1..3 {
+            // One that is known is acknowledged as little as one that is new.
+            for k in [0, again] {
+                let refused = store.insert(&[sqal_storage_sample(k)]).await.unwrap_err();
+                assert_eq!(refused.kind, StorageErrorKind::FileGone);
+                assert!(!refused.is_transient(), "no try will help");
+            }
+        }
+    }
+    for deed in [removed, replaced] {
+        let folder = tempfile::tempdir().unwrap();
+        let store = open(folder.path()).await;
+        deed(&folder.path().join("samples.db"));
+        let found = store.ping().await.unwrap_err();
+        assert_eq!(found.kind, StorageErrorKind::FileGone);
+        assert!(found.to_string().contains("file removed"), "{found}");
+    }
+}
+
 /// 2026-11-06.
 const START: i64 = 1_794_000_000_000_000;
 
@@ -223,24 +260,32 @@ async fn a_filled_file_goes_a_version_back_and_forth() {
 /// Every documented column under its documented name (TSB-02 to TSB-06), with what the sample holds.
 #[tokio::test]
 async fn the_documented_columns_show_what_the_sample_holds() {
-    use sqal_core::{Channel, Grid, Measured};
+    use sqal_core::{Channel, Grid};
     use sqlx::{Connection, Row};
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path()).await;
     let mut runner = TestRunner::deterministic();
     let samples = prop::collection::vec(strategy::sample(), 30).new_tree(&mut runner).unwrap().current();
+    columns::every_column_is_told_apart(&samples);
     store.insert(&samples).await.unwrap();
     let url = format!("sqlite://{}", folder.path().join("samples.db").display());
     let mut connection = SqliteConnection::connect(&url).await.unwrap();
     let (mut frames, mut spectra) = (0, 0);
     for sample in &samples {
-        let row = sqlx::query("SELECT * FROM sensor_samples WHERE id = ?").bind(sample.id().to_string());
+        let row = sqlx::query(
+            "SELECT *, unixepoch(substr(timestamp, 1, 19)) AS timestamp_seconds, unixepoch(substr(created_at, 1, 19)) AS created_at_seconds FROM sensor_samples WHERE id = ?",
+        ).bind(sample.id().to_string());
         let row = row.fetch_one(&mut connection).await.unwrap();
         let text = |name: &str| row.get::<Option<String>, _>(name);
-        assert_eq!(text("device_id").as_deref(), Some(sample.key.device_id.as_str()));
-        let verdict = &sample.inspection.verdict;
-        assert_eq!(row.get::<Option<f64>, _>("fusion_final_score"), verdict.score.map(Measured::value));
-        assert_eq!(text("fusion_final_grade").as_deref(), Some(verdict.grade.as_str()));
+        for (name, wanted) in columns::numbers(sample) {
+            assert_eq!(row.get::<Option<f64>, _>(name), wanted, "{name}");
+        }
+        for (name, wanted) in columns::texts(sample) {
+            assert_eq!(text(name), wanted, "{name}");
+        }
+        for (name, wanted) in columns::seconds(sample) {
+            assert_eq!(row.get::<i64, _>(&*format!("{name}_seconds")), wanted, "{name}");
+        }
         let reading = sample.tof.as_ref().map(sqal_core::TofFrame::reading);
         for (name, grid) in [
             ("vl53l8ch_distance_matrix", reading.map(|r| r.distance_mm)),
@@ -278,4 +323,30 @@ async fn a_sample_whose_stored_reading_is_damaged_is_a_conflict() {
     let mut expected = [Inserted::Duplicate; 60];
     expected[41] = Inserted::Conflict;
     assert_eq!(store.insert(&samples).await.unwrap(), expected);
+}
+
+/// Names that an earlier version took by wider rules are read back as they are, also where they are part of a line of the audit log.
+#[tokio::test]
+async fn names_of_an_earlier_version_are_read_back_as_they_are() {
+    use sqal_core::Name;
+    use sqal_storage::{Entry, Register};
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path()).await;
+    let mut sample = strategy::sample().new_tree(&mut TestRunner::deterministic()).unwrap().current();
+    sample.key.device_id = Name::stored("LINE_\u{061C}1").unwrap();
+    sample.key.sample_id = Name::stored(" S-1").unwrap();
+    sample.profile.name = Name::stored("foie ").unwrap();
+    sample.meta.firmware_version = Some(Name::stored("1.0 ").unwrap());
+    store.insert(std::slice::from_ref(&sample)).await.unwrap();
+    assert_eq!(store.get(&sample.id()).await.unwrap(), Some(sample.clone()));
+    let entry = Entry {
+        kind: Name::new("calibration").unwrap(),
+        name: sample.key.device_id,
+        version: 1,
+        body: "{}".to_owned(),
+        at: sample.received_at,
+        by: Some(Name::stored("marie ").unwrap()),
+    };
+    assert!(store.add(&entry).await.unwrap());
+    assert_eq!(store.newest(&entry.kind).await.unwrap(), [entry]);
 }

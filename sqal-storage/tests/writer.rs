@@ -204,3 +204,29 @@ async fn a_closed_writer_writes_what_it_has_and_takes_nothing_more_whoever_still
     assert!(!handle.is_open());
     assert!(matches!(handle.submit(Box::new(sample("good", 2, "two", 0.0))).await, Err(NotStored::Stopped)));
 }
+
+/// Batches that the store did not take are counted in a row: a commit, or a probe that finds the store back, begins anew.
+#[tokio::test(start_paused = true)]
+async fn batches_that_fail_in_a_row_are_counted_until_one_is_stored() {
+    let tries = WriterConfig::usual().tries;
+    let store = Moody::new(3 * usize::try_from(tries).unwrap(), 1000);
+    let (handle, mut writer) = BatchWriter::start(Arc::clone(&store) as _, WriterConfig::usual());
+    let one = |k: usize| Box::new(sample("good", 1_000_000, &format!("{k}"), 0.0));
+    for k in 1..3 {
+        let outcome = handle.submit(one(k)).await.unwrap().outcome().await;
+        assert!(matches!(outcome, Err(NotStored::Unavailable(_))));
+        assert_eq!(usize::try_from(handle.failed_in_a_row()).unwrap(), k);
+    }
+    handle.store_is_back();
+    assert_eq!(handle.failed_in_a_row(), 0);
+    assert!(handle.submit(one(3)).await.unwrap().outcome().await.is_err());
+    assert_eq!(handle.failed_in_a_row(), 1);
+    handle.submit(one(4)).await.unwrap().outcome().await.unwrap();
+    assert_eq!(handle.failed_in_a_row(), 0);
+    // A sample that is refused for itself says nothing of the store.
+    let poison = Box::new(sample("poison", 1_000_000, "5", 0.0));
+    assert!(matches!(handle.submit(poison).await.unwrap().outcome().await, Err(NotStored::Refused(_))));
+    assert_eq!(handle.failed_in_a_row(), 0);
+    drop(handle);
+    writer.finished().await;
+}

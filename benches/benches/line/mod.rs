@@ -1,7 +1,7 @@
 //! Judged samples of a line of twenty stations, for benches and drills.
 
 use fixtures::scene::Station;
-use sqal_core::{Meta, Name, ProfileRef, Sample, SampleKey, Timestamp};
+use sqal_core::{Beside, Meta, Name, ProfileRef, Sample, SampleKey, Timestamp};
 use sqal_fusion::calibration::Calibration;
 use sqal_fusion::{Decision, Inspector, PowerMeanRule, SensorWeights};
 use sqal_sensors::{SpectralAnalyzer, SpectralProfile, TofAnalyzer, TofProfile};
@@ -41,6 +41,7 @@ pub(crate) fn samples(count: usize) -> Vec<Sample> {
                 },
                 profile: ProfileRef { name: Name::new("bench").expect("short"), version: 1, hash: [7; 16] },
                 processing_micros: 11,
+                beside: Beside::default(),
             }
         })
         .collect()

@@ -2,6 +2,7 @@
 
 mod config;
 mod link;
+mod set_aside;
 mod source;
 mod station;
 mod wired;

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use sqal_core::Timestamp;
 use sqal_resilience::{Backoff, InvalidBackoff};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout, timeout_at};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until, timeout, timeout_at};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
@@ -21,6 +21,7 @@ use tokio_tungstenite::tungstenite::http::header::AUTHORIZATION;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 use tracing::{info, warn};
 
+use crate::set_aside::SetAside;
 use crate::{Config, Shot, SourceError, Station};
 
 /// Frames that may be under way; the server's own credit is the same.
@@ -48,6 +49,8 @@ pub struct Summary {
     pub duplicate: u64,
     /// Frames refused for good.
     pub rejected: u64,
+    /// Frames that the server keeps for a later replay and that this station had no room for any more.
+    pub left_with_server: u64,
     /// Connections that were opened.
     pub connections: u64,
     /// The ids that the server gave to acknowledged samples, in order.
@@ -108,8 +111,19 @@ struct Answer {
 
 #[derive(Deserialize)]
 struct Problem {
+    r#type: String,
     status: u16,
     detail: String,
+    retry_after: Option<u64>,
+    #[serde(default)]
+    kept: bool,
+}
+
+impl Problem {
+    /// Whether station and server only disagree: the frame is kept and sent again while the line goes on.
+    fn is_disagreement(&self) -> bool {
+        matches!(self.r#type.as_str(), "/problems/clock-disagrees" | "/problems/profile-unknown-here")
+    }
 }
 
 /// A station at work: what it still has to send, and what became of the rest.
@@ -121,6 +135,8 @@ struct Work {
     /// Measured and not acknowledged, oldest first; the first `under_way` are sent on this connection.
     kept: VecDeque<Shot>,
     under_way: usize,
+    /// Refused for a disagreement, to be sent again.
+    aside: SetAside,
     dry: bool,
     /// Told to measure nothing for now.
     paused: bool,
@@ -150,6 +166,7 @@ pub async fn run(
         truth,
         kept: VecDeque::new(),
         under_way: 0,
+        aside: SetAside::default(),
         dry: false,
         paused: false,
         summary: Summary::default(),
@@ -183,7 +200,7 @@ impl Work {
         let enough = self.count.is_some_and(|count| self.summary.persisted + self.summary.duplicate >= count);
         // Refused frames count too: a station that has measured all it was to and has nothing left to send is done.
         let all_measured = self.dry || self.count.is_some_and(|count| self.summary.measured >= count);
-        enough || (all_measured && self.kept.is_empty())
+        enough || (all_measured && self.kept.is_empty() && self.aside.is_empty())
     }
 
     /// Whether another product is to be measured.
@@ -191,11 +208,14 @@ impl Work {
         let room = if self.interval.is_zero() { WINDOW } else { MOST_KEPT };
         !self.dry
             && !self.paused
-            && self.kept.len() < room
+            && self.kept.len() + self.aside.needed() < room
             && self.count.is_none_or(|count| self.summary.measured < count)
     }
 
     fn measure(&mut self) {
+        if self.kept.len() + self.aside.len() >= MOST_KEPT && self.aside.forget_one() {
+            self.summary.left_with_server += 1;
+        }
         match self.station.shoot((self.now)()) {
             Some(shot) => {
                 self.summary.measured += 1;
@@ -222,6 +242,8 @@ impl Work {
         let (mut socket, _) = opening.map_err(|error| error.to_string())?;
         self.summary.connections += 1;
         let sent = std::mem::take(&mut self.under_way);
+        // It may be another server, or the same one after it was mended.
+        self.aside.reset();
         if sent > 0 {
             self.ask_what_is_durable(&mut socket, sent).await?;
         }
@@ -231,6 +253,9 @@ impl Work {
         // The server has its patience from the oldest unanswered frame on, however often we measure meanwhile.
         let mut heard = Instant::now();
         while !self.is_done() {
+            while let Some(shot) = self.aside.due(Instant::now()) {
+                self.kept.push_back(shot);
+            }
             while self.under_way < self.kept.len().min(WINDOW) {
                 let text = self.kept[self.under_way].text.clone();
                 let sending = timeout(PATIENCE, socket.send(Message::text(text))).await;
@@ -246,6 +271,7 @@ impl Work {
             }
             tokio::select! {
                 _ = ticks.tick(), if self.wants_more() && !self.interval.is_zero() => self.measure(),
+                () = sleep_until(self.aside.next(heard).unwrap_or(heard + FAR)), if self.aside.next(heard).is_some() => {}
                 // With nothing under way the server owes nothing; it may still ask.
                 answer = timeout_at(if self.under_way > 0 { heard + PATIENCE } else { heard + FAR }, socket.next()) => {
                     let answer = answer.map_err(|_| "no answer".to_owned())?;
@@ -348,8 +374,23 @@ impl Work {
         let Some(shot) = self.kept.front() else { return Err("an answer to nothing".to_owned()) };
         let grade = answer.final_grade.as_deref().unwrap_or("-");
         match (answer.status.as_str(), &answer.problem) {
-            ("persisted", _) => self.summary.persisted += 1,
-            ("duplicate", _) => self.summary.duplicate += 1,
+            ("persisted", _) => {
+                self.summary.persisted += 1;
+                self.aside.taken();
+            }
+            ("duplicate", _) => {
+                self.summary.duplicate += 1;
+                self.aside.taken();
+            }
+            (_, Some(problem)) if problem.is_disagreement() => {
+                warn!("Échantillon {} set aside: {}", shot.sample_id, problem.detail);
+                let after = Duration::from_secs(problem.retry_after.unwrap_or(5));
+                if let Some(shot) = self.kept.pop_front() {
+                    self.aside.put(shot, problem.kept, Instant::now() + after);
+                    self.under_way -= 1;
+                }
+                return Ok(None);
+            }
             // The server cannot store now, or this station's token is not for it yet: keep the frame, come back later.
             (_, Some(problem)) if matches!(problem.status, 403 | 429 | 503) => return Err(problem.detail.clone()),
             (_, problem) => {

@@ -84,6 +84,7 @@ impl Station {
             meta: Meta { firmware_version: Name::new("1.0.0").ok(), temperature_c, humidity_percent },
             profile: sqal_core::ProfileRef { name: self.profile, ..profile },
             processing_micros: 0,
+            beside: sqal_core::Beside::default(),
         };
         let conclusion = sample.inspection.verdict.explain(sqal_core::Language::English).to_string();
         let truth = truth.map(|mut truth| {

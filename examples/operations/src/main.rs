@@ -109,10 +109,10 @@ enum What {
         #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
         database: String,
         /// The device.
-        #[arg(long, required_unless_present = "subject")]
+        #[arg(long, required_unless_present = "subject", value_parser = DeviceId::stored)]
         device: Option<DeviceId>,
         /// The subject.
-        #[arg(long, conflicts_with_all = ["device", "spool"])]
+        #[arg(long, conflicts_with_all = ["device", "spool"], value_parser = Subject::stored)]
         subject: Option<Subject>,
         /// The file in which samples wait while the database is away (`spool.db` of the data folder): it is erased there too.
         #[arg(long)]
@@ -131,10 +131,10 @@ enum What {
         #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
         database: String,
         /// The device.
-        #[arg(long, required_unless_present = "subject")]
+        #[arg(long, required_unless_present = "subject", value_parser = DeviceId::stored)]
         device: Option<DeviceId>,
         /// The subject.
-        #[arg(long, conflicts_with = "device")]
+        #[arg(long, conflicts_with = "device", value_parser = Subject::stored)]
         subject: Option<Subject>,
         #[command(flatten)]
         keys: Keys,
@@ -464,7 +464,7 @@ fn action(actor: Name<64>, category: &str, what: &str) -> Action {
     let category = word(category);
     // A device's name may be longer than a line has room for.
     let end = what.char_indices().map(|(at, _)| at).take_while(|at| *at < 250).last().unwrap_or(0);
-    let what = Name::new(what).or_else(|_| Name::new(&what[..end]));
+    let what = Name::stored(what).or_else(|_| Name::stored(&what[..end]));
     Action { at: now(), actor, category, what: what.unwrap_or_else(|_| unreachable!("printable words and a name")) }
 }
 

@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sqal_http::{Caches, Services};
-use sqal_resilience::{BreakerConfig, CheckConfig, Clock, OpenFor, Shutdown, Stage, SystemClock};
+use sqal_resilience::{
+    BreakerConfig, CheckConfig, Clock, LogChanges, OpenFor, Shutdown, Stage, StateGauge, SystemClock,
+};
 use sqal_storage::{Cache, MeteredCache, Redis, RedisCache};
 use tracing::{info, warn};
 
@@ -22,7 +24,9 @@ pub(crate) fn share(services: &mut Services, url: Option<&SecretUrl>, shutdown: 
         Arc::new(MeteredCache::new(RedisCache::new(&redis, RedisCache::USUAL_PREFIX), SystemClock));
     // A probe costs a quarter of a second at most, and one reader in five seconds.
     let breaker = BreakerConfig { open_for: OpenFor::always(Duration::from_secs(5)), ..BreakerConfig::default() };
-    services.caches = Arc::new(Caches::near(&(Arc::new(SystemClock) as Arc<dyn Clock>)).with_far(&cache, breaker)?);
+    let told = |name: &'static str| (StateGauge::new(name), LogChanges(name));
+    let near = Caches::near(&(Arc::new(SystemClock) as Arc<dyn Clock>));
+    services.caches = Arc::new(near.with_far_observed(&cache, breaker, told)?);
     let asked = redis.clone();
     let answers = move || {
         let redis = asked.clone();

@@ -43,6 +43,8 @@ pub struct Config {
     pub quotas: Quotas,
     /// How often an address may connect; `None`: as often as it likes.
     pub connections: Option<Quota>,
+    /// How many connections an address may have whose callers are not known; 0 counts none.
+    pub connections_per_address: u32,
     /// How long a connection may be idle.
     pub idle: Duration,
     /// Whether queries are counted.
@@ -212,6 +214,7 @@ impl Config {
         let calls = values.read("SQAL_CALLS_PER_MINUTE", |text| text.parse::<u32>().ok());
         let frames = values.read("SQAL_FRAMES_PER_MINUTE", |text| text.parse::<u32>().ok());
         let connections = values.read("SQAL_CONNECTIONS_PER_MINUTE", |text| text.parse::<u32>().ok());
+        let per_address = values.read("SQAL_CONNECTIONS_PER_ADDRESS", |text| text.parse::<u32>().ok());
         let enabled = values.read("ENABLE_DB_PROFILING", |text| text.parse().ok());
         let headers = values.read("DB_PROFILING_HEADERS", |text| text.parse().ok());
         let idle = values.read("SQAL_IDLE_SECONDS", |text| text.parse().ok().filter(|idle| (1..=3600).contains(idle)));
@@ -230,6 +233,7 @@ impl Config {
                 tokens_file,
                 quotas: quotas?,
                 connections: per_minute(connections?),
+                connections_per_address: per_address?,
                 idle: Duration::from_secs(idle?),
                 profiling: Profiling { enabled: enabled?, headers: headers? },
                 legacy: legacy?,
@@ -354,6 +358,7 @@ mod tests {
             ("SQAL_CALLS_PER_MINUTE", "-1"),
             ("SQAL_FRAMES_PER_MINUTE", "many"),
             ("SQAL_CONNECTIONS_PER_MINUTE", "1.5"),
+            ("SQAL_CONNECTIONS_PER_ADDRESS", "few"),
             ("SQAL_SIGN_INS_PER_MINUTE", "x"),
             ("SQAL_IDLE_SECONDS", "0"),
             ("ENABLE_DB_PROFILING", "on"),

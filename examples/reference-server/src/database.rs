@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use sqal_core::Sample;
 use sqal_http::DeadLetters;
-use sqal_resilience::{BreakerConfig, LogChanges, OpenFor, StateGauge, SystemClock};
-use sqal_storage::{
-    Custody, GuardedStore, MeteredStore, PostgresConfig, PostgresStore, Register, SampleStore, SpooledStore,
-    SqliteConfig, SqliteStore, Timescale, WriterConfig, report_pools,
+use sqal_resilience::{
+    BreakerConfig, CheckConfig, Clock, HealthRegistry, LogChanges, OpenFor, StateGauge, SystemClock,
 };
-use tracing::info;
+use sqal_storage::{
+    Custody, GuardedStore, MeteredStore, PostgresConfig, PostgresStore, Register, RetryingStore, SampleStore,
+    SpooledStore, SqliteConfig, SqliteStore, Timescale, WriterConfig, report_pools,
+};
+use tracing::{info, warn};
 
 use crate::Config;
 use crate::server::{AbortOnDrop, ServerError, wall_clock};
@@ -30,8 +32,8 @@ pub(crate) struct Database {
     pub(crate) name: String,
     pub(crate) writer: WriterConfig,
     connections: Arc<Connections>,
-    /// How many samples wait in the spool, if there is one.
-    waiting: Option<Arc<dyn Fn() -> u64 + Send + Sync>>,
+    /// The store with its spool, if there is one.
+    spooled: Option<Arc<Spooled>>,
     _forwarding: Option<AbortOnDrop<()>>,
 }
 
@@ -55,13 +57,13 @@ impl Database {
         let sqlite = Arc::new(SqliteStore::open(&SqliteConfig::at(&path)).await?);
         info!(database = %path.display(), "database ready");
         Ok(Self {
-            store: Arc::new(guarded(Arc::clone(&sqlite))?),
+            store: Arc::new(RetryingStore::usual(guarded(Arc::clone(&sqlite))?)),
             register: Arc::clone(&sqlite) as _,
             custody: Arc::clone(&sqlite) as _,
             name: "SQLite".to_owned(),
             writer: WriterConfig::usual(),
             connections: Arc::new(Connections::Embedded(sqlite)),
-            waiting: None,
+            spooled: None,
             _forwarding: None,
         })
     }
@@ -76,20 +78,18 @@ impl Database {
     ) -> Result<Self, ServerError> {
         let postgres = Arc::new(PostgresStore::open(database).await?);
         info!(?database, timescale = ?postgres.timescale(), "database ready");
-        let spool = Arc::new(SqliteStore::open(&SqliteConfig::at(config.data_dir.join("spool.db"))).await?);
+        let spool = Arc::new(SqliteStore::open(&SqliteConfig::spool_at(config.data_dir.join("spool.db"))).await?);
         let spooled = SpooledStore::new(guarded(Arc::clone(&postgres))?, Arc::clone(&spool), SPOOL).await?;
         let letters = Arc::clone(letters);
         let keeper = move |sample: &Sample| letters.keep_conflict(sample, wall_clock());
-        let store = Arc::new(spooled.with_conflict_keeper(keeper));
+        let spooled: Arc<Spooled> = Arc::new(spooled.with_conflict_keeper(keeper));
         let forwarding = tokio::spawn({
-            let store = Arc::clone(&store);
-            async move { store.keep_forwarding(WriterConfig::usual().backoff).await }
+            let spooled = Arc::clone(&spooled);
+            async move { spooled.keep_forwarding(WriterConfig::usual().backoff).await }
         });
-        let spooled = Arc::clone(&store);
-        let waiting: Arc<dyn Fn() -> u64 + Send + Sync> = Arc::new(move || spooled.waiting());
         let two = NonZeroUsize::new(2).unwrap_or(NonZeroUsize::MIN);
         Ok(Self {
-            store,
+            store: Arc::new(RetryingStore::usual(Arc::clone(&spooled))),
             register: Arc::clone(&postgres) as _,
             custody: Arc::clone(&postgres) as _,
             name: match postgres.timescale() {
@@ -98,22 +98,48 @@ impl Database {
             },
             writer: WriterConfig { commits: two, ..WriterConfig::usual() },
             connections: Arc::new(Connections::Remote(postgres, spool)),
-            waiting: Some(waiting),
+            spooled: Some(spooled),
             _forwarding: Some(AbortOnDrop(forwarding)),
         })
+    }
+
+    /// Has the database and its spool watched each by itself: while the database is away the line goes on as long as the spool takes samples.
+    pub(crate) fn watch(&self, health: &HealthRegistry<Arc<dyn Clock>>) {
+        let Some(spooled) = &self.spooled else { return };
+        health.remove("database");
+        let store = Arc::clone(spooled);
+        let database = move || {
+            let store = Arc::clone(&store);
+            async move { store.ping_store().await }
+        };
+        let store = Arc::clone(spooled);
+        let spool = move || {
+            let store = Arc::clone(&store);
+            async move { store.takes().await }
+        };
+        let registered = [
+            health.register("database", CheckConfig::optional(), database),
+            health.register("spool", CheckConfig::critical(), spool),
+        ];
+        for twice in registered.into_iter().filter_map(Result::err) {
+            warn!(%twice, "a part of the database is not watched");
+        }
     }
 
     /// Shows how full its pools and its spool are, as long as somebody asks.
     pub(crate) fn report(&self) -> impl Fn() + Send + Sync + 'static {
         let connections = Arc::clone(&self.connections);
-        let waiting = self.waiting.clone();
+        let spooled = self.spooled.clone();
         move || {
             report_pools(&match &*connections {
                 Connections::Embedded(sqlite) => sqlite.pools(),
                 Connections::Remote(postgres, _) => postgres.pools(),
             });
+            let (waiting, damaged) = spooled.as_ref().map_or((0, 0), |spooled| (spooled.waiting(), spooled.damaged()));
             #[expect(clippy::cast_precision_loss, reason = "a gauge is a floating number")]
-            metrics::gauge!("spool_samples_waiting").set(waiting.as_ref().map_or(0, |waiting| waiting()) as f64);
+            let [waiting, damaged] = [waiting, damaged].map(|samples: u64| samples as f64);
+            metrics::gauge!("spool_samples_waiting").set(waiting);
+            metrics::gauge!("spool_samples_damaged").set(damaged);
         }
     }
 
@@ -131,12 +157,15 @@ impl Database {
 
 type Guarded<S> = GuardedStore<MeteredStore<S, SystemClock>, SystemClock>;
 
+type Spooled = SpooledStore<Guarded<Arc<PostgresStore>>>;
+
 /// The store, measured, behind breakers that are told to the metrics and to the log.
 fn guarded<S: SampleStore>(store: S) -> Result<Guarded<S>, ServerError> {
     // A probe costs little: the line must go on seconds after there is room again, not a minute.
     let writing = BreakerConfig { open_for: OpenFor::always(Duration::from_secs(5)), ..BreakerConfig::default() };
+    // A reader waits for its page: two seconds after the database is back it is asked again.
+    let reading = BreakerConfig { open_for: OpenFor::always(Duration::from_secs(2)), ..BreakerConfig::default() };
     let told = |name: &'static str| (StateGauge::new(name), LogChanges(name));
-    let guarded =
-        GuardedStore::new(MeteredStore::new(store, SystemClock), writing, BreakerConfig::default(), SystemClock)?;
+    let guarded = GuardedStore::new(MeteredStore::new(store, SystemClock), writing, reading, SystemClock)?;
     Ok(guarded.observed_by(told("database"), told("database_reads")))
 }

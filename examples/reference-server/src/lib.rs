@@ -4,6 +4,7 @@ mod cache;
 mod config;
 mod database;
 mod listen;
+mod metered;
 mod observe;
 mod one_host;
 mod plain_file;
@@ -12,6 +13,7 @@ mod server;
 mod session_key;
 mod settings;
 mod tokens;
+mod waiting;
 
 pub use config::{Asked, Config, Refused, SecretUrl, read};
 pub use observe::{log_to_stderr, metrics_text};

@@ -43,7 +43,7 @@ fn main() -> ExitCode {
     let ended = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
-        .map_err(reference_server::ServerError::from)
+        .map_err(ServerError::from)
         .and_then(|runtime| runtime.block_on(serve(config, ready)));
     match ended {
         Ok(()) => ExitCode::SUCCESS,

@@ -114,10 +114,20 @@ fn describe() {
         "Time to answer, of routes with an objective"
     );
     describe_counter!("wrong_tokens_total", "Requests with a token in Authorization that is wrong or over");
-    describe_counter!("dead_letters_dropped_total", "Refused frames that were not kept: too many of one holder");
     describe_counter!("samples_conflict_total", "Readings whose device, time and name another reading had");
+    describe_counter!(
+        "dead_letters_dropped_total",
+        "Refused frames that were not kept: too many or too heavy of one holder"
+    );
+    describe_gauge!("budget_held", "What is held now of what holders share, by kind");
+    describe_counter!("budget_refused_total", "Refusals because a share was used up, by kind");
+    describe_counter!("log_lines_left_out_total", "Lines about refusals that were not written, by kind");
+    describe_counter!("request_panics_total", "Requests that broke off because the server has a mistake, by endpoint");
     describe_gauge!("dead_letters", "Frames that were refused for good and are kept");
+    describe_gauge!("devices_clock_disagrees", "Devices whose clock is ahead of the server's by more than the limit");
+    describe_gauge!("devices_profile_unknown", "Devices whose profile is not known here");
     describe_gauge!("spool_samples_waiting", "Samples that were acknowledged and wait for the database");
+    describe_gauge!("spool_samples_damaged", "Samples of the spool that cannot be read and are passed by");
     describe_counter!("cache_bypass_total", "Reads that went past a shared cache that was away");
     describe_gauge!("cache_hit_rate", "Share of reads that a cache answered, 0 to 1; NaN before the first");
     describe_gauge!("cache_size_bytes", Unit::Bytes, "What the values in this process would take as bytes");
@@ -132,6 +142,8 @@ fn describe() {
     describe_gauge!("average_quality_score", "Mean fused score of the last five minutes; NaN without any");
     gauge!("websocket_connections_active").set(0.0);
     gauge!("dead_letters").set(0.0);
+    gauge!("devices_clock_disagrees").set(0.0);
+    gauge!("devices_profile_unknown").set(0.0);
     for name in [
         "wrong_tokens_total",
         "dead_letters_dropped_total",

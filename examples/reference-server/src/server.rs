@@ -11,10 +11,10 @@ use axum::http::{HeaderValue, Method, header};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use sqal_core::Timestamp;
-use sqal_http::{ConnectLimit, DeadLetters, Holder, Problem, Services, router};
-use sqal_resilience::{InvalidBreaker, Phase, Report, Shutdown, ShutdownConfig, Signals, Stage};
+use sqal_http::{Budget, ConnectLimit, DeadLetters, Holder, Problem, Resource, Services, Share, router};
+use sqal_resilience::{Clock, InvalidBreaker, Phase, Report, Shutdown, ShutdownConfig, Signals, Stage, SystemClock};
 use sqal_storage::{BatchWriter, InvalidPostgres, RedisError, StorageError};
-use tokio::net::TcpListener;
+use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 use tower_http::cors::CorsLayer;
 use tracing::{info, warn};
@@ -90,28 +90,44 @@ pub async fn serve(config: Config, ready: impl FnOnce(SocketAddr)) -> Result<(),
         let shutdown = shutdown.clone();
         async move { shutdown.listen(signals).await }
     }));
-    // A library that embeds this server twice in one process (a test) keeps the first one's metrics.
-    let (metrics, sweeping) = metrics_text().ok().unzip();
-    let _sweeping = sweeping.map(AbortOnDrop);
     std::fs::create_dir_all(&config.data_dir)
         .map_err(|source| ServerError::DataDir { path: config.data_dir.clone(), source })?;
     let _ours = ours(&config.data_dir)?;
+    let ended = Box::pin(serve_until(config, ready, &shutdown)).await;
+    if ended.is_err() {
+        // What was opened is closed on every way out; after an end in order this does nothing.
+        shutdown.begin("the server cannot go on");
+        shutdown.run().await;
+    }
+    ended
+}
+
+/// Runs until the shutdown has ended, or until something breaks; what it has opened by then is registered to be closed.
+async fn serve_until(config: Config, ready: impl FnOnce(SocketAddr), shutdown: &Shutdown) -> Result<(), ServerError> {
+    let begun = SystemClock.now();
+    // A library that embeds this server twice in one process (a test) keeps the first one's metrics.
+    let (metrics, sweeping) = metrics_text().ok().unzip();
+    let _sweeping = sweeping.map(AbortOnDrop);
     let letters = Arc::new(DeadLetters::in_file(&config.data_dir.join("dead-letters.ndjson"))?);
     let Ok(opened) = shutdown.unless_begun(Box::pin(Database::open(&config, &letters))).await else {
         return Ok(()); // nothing was opened yet
     };
-    let database = opened?;
+    let database = Arc::new(opened?);
     let store = Arc::clone(&database.store);
-    let (writer, mut writing) = BatchWriter::start(Arc::clone(&store), database.writer);
-    let mut services = Services::new(store, writer, config.profiles, wall_clock).ending_with(&shutdown);
+    let (writer, writing) = BatchWriter::start(Arc::clone(&store), database.writer);
+    let writing = Arc::new(Mutex::new(writing));
+    close_at_the_end(shutdown, &database, &writing);
+    let mut services = Services::new(store, writer, config.profiles, wall_clock).ending_with(shutdown).begun_at(begun);
     services.register = Some(Arc::clone(&database.register));
     services.custody = Some(Arc::clone(&database.custody));
     services.database = Some(database.name.clone());
+    database.watch(&services.health);
     // Before the first tray: what was decided yesterday holds today.
     services.take_decisions().await?;
+    services.agree_on_profiles().await?;
     let report = database.report();
     services.metrics = metrics.map(|render| shown_with(render, report));
-    cache::share(&mut services, config.redis_url.as_ref(), &shutdown)?;
+    cache::share(&mut services, config.redis_url.as_ref(), shutdown)?;
     let _checking = AbortOnDrop(tokio::spawn({
         let health = services.health.clone();
         async move { health.run(Duration::from_secs(1)).await }
@@ -131,6 +147,14 @@ pub async fn serve(config: Config, ready: impl FnOnce(SocketAddr)) -> Result<(),
     });
     services.trusted_proxies = config.trusted_proxies;
     services.allowed_hosts = config.allowed_hosts;
+    let per_address = config.connections_per_address;
+    services.budget = Arc::new(budget_for(per_address));
+    let door = listen::Door {
+        idle: config.idle,
+        budget: Arc::clone(&services.budget),
+        counts_addresses: per_address > 0 && !services.access.is_open(),
+        proxies: services.trusted_proxies.clone(),
+    };
     let _following = config.tokens_file.map(|(path, first)| {
         let told = services.clone();
         let changed = move |count: usize| {
@@ -146,7 +170,7 @@ pub async fn serve(config: Config, ready: impl FnOnce(SocketAddr)) -> Result<(),
     let websockets = services.websockets.clone();
 
     let address = config.address;
-    let listener = TcpListener::bind(address).await.map_err(|source| ServerError::Listen { address, source })?;
+    let listener = listen::bind(address).map_err(|source| ServerError::Listen { address, source })?;
     let address = listener.local_addr()?;
     if services.access.is_open() {
         warn!(%address, "NOBODY IS ASKED WHO THEY ARE: whoever reaches this address may do everything; SQAL_TOKENS_FILE says who may");
@@ -165,39 +189,53 @@ pub async fn serve(config: Config, ready: impl FnOnce(SocketAddr)) -> Result<(),
         let shutdown = shutdown.clone();
         async move { shutdown.reached(Phase::Draining).await }
     };
-    let mut server = AbortOnDrop(tokio::spawn(listen::serve(listener, app, config.idle, draining)));
+    let server = AbortOnDrop(tokio::spawn(listen::serve(listener, app, door, draining)));
+    let server = Arc::new(Mutex::new(server));
+    let (open, accepting) = (websockets.clone(), Arc::clone(&server));
+    let connections = move || async move {
+        let left = websockets.close_all(CLOSE).await;
+        let mut server = accepting.lock().await;
+        // Idle connections hold nothing that was promised: they are given a moment and then cut.
+        if !server.0.is_finished() {
+            let _ = tokio::time::timeout(Duration::from_secs(1), &mut server.0).await;
+            server.0.abort();
+        }
+        if left == 0 { Ok(()) } else { Err(format!("{left} did not end in time")) }
+    };
+    // The registry of the end takes closers until it has run them all.
+    let _ = shutdown.on_close_counted(Stage::CONNECTIONS, "WebSocket connections", move || open.open(), connections);
     info!("listening on http://{address}");
     ready(address);
 
+    let (mut accepting, mut storing) = (server.lock().await, writing.lock().await);
     tokio::select! {
         // First: once the end has begun the server may end too, and that is no breaking.
         biased;
         () = shutdown.reached(Phase::NotReady) => {}
         // Without a signal the server ends only by breaking.
-        broken = &mut server.0 => return broken.map_err(|broken| std::io::Error::other(broken).into()),
+        broken = &mut accepting.0 => return broken.map_err(|broken| std::io::Error::other(broken).into()),
         // A server that cannot store must not look alive: whoever supervises it starts a new one.
-        () = writing.finished() => return Err(ServerError::Writer),
+        () = storing.finished() => return Err(ServerError::Writer),
     }
-    let open = websockets.clone();
-    let connections = move || async move {
-        let left = websockets.close_all(CLOSE).await;
-        // Idle connections hold nothing that was promised: they are given a moment and then cut.
-        let _ = tokio::time::timeout(Duration::from_secs(1), &mut server.0).await;
-        drop(server);
-        if left == 0 { Ok(()) } else { Err(format!("{left} did not end in time")) }
-    };
+    // The closers need them now.
+    drop((accepting, storing));
+    let report = shutdown.run().await;
+    if report.exit_code() == 0 { Ok(()) } else { Err(ServerError::Unfinished(report)) }
+}
+
+/// Registers the database to be closed as soon as it is open, so that it is on every way out.
+fn close_at_the_end(shutdown: &Shutdown, database: &Arc<Database>, writing: &Arc<Mutex<BatchWriter>>) {
+    let (database, writing) = (Arc::clone(database), Arc::clone(writing));
     let close = move || async move {
-        // Whoever still holds the writer, it takes nothing more; what was handed in is written.
+        // Handles of the writer may still be held: it takes nothing more, and what was handed in is written.
+        let mut writing = writing.lock().await;
         writing.close();
         writing.finished().await;
+        drop(writing);
         database.close().await;
         Ok::<_, std::convert::Infallible>(())
     };
-    // The registry of the end takes closers until it has run them all.
-    let _ = shutdown.on_close_counted(Stage::CONNECTIONS, "WebSocket connections", move || open.open(), connections);
     let _ = shutdown.on_close(Stage::STORES, "database pool", close);
-    let report = shutdown.run().await;
-    if report.exit_code() == 0 { Ok(()) } else { Err(ServerError::Unfinished(report)) }
 }
 
 /// The signals that begin the end: SIGTERM, SIGINT, and SIGHUP, unless the server was started with `nohup`, which asks for that one to be ignored.
@@ -216,6 +254,12 @@ fn hangup_is_ignored() -> bool {
 /// Who writes into the audit log what nobody has asked for over the interface.
 fn server_itself() -> Holder {
     Holder::new("sqal-server").unwrap_or_else(|_| unreachable!("a name"))
+}
+
+/// The usual budget with this many connections for an address whose callers are not known.
+fn budget_for(connections_per_address: u32) -> Budget {
+    let usual = Resource::Connections.usual();
+    Budget::usual().with(Resource::Connections, Share { address: connections_per_address.into(), ..usual })
 }
 
 /// Holds the data folder as long as it lives; a process that is killed lets it go.

@@ -38,7 +38,7 @@ const fn secret(name: &'static str, expected: &'static str, what: &'static str) 
 }
 
 /// Every setting of the server.
-pub const SETTINGS: [Setting; 20] = [
+pub const SETTINGS: [Setting; 21] = [
     plain(
         "SQAL_ENV",
         Some("development"),
@@ -127,6 +127,12 @@ pub const SETTINGS: [Setting; 20] = [
         Some("100"),
         "a whole number; 0 counts nothing",
         "How many stations may connect from one address",
+    ),
+    plain(
+        "SQAL_CONNECTIONS_PER_ADDRESS",
+        Some("256"),
+        "a whole number; 0 counts nothing",
+        "How many connections an address may have at once whose callers are not known by a token; trusted proxies are not counted",
     ),
     plain(
         "SQAL_SIGN_INS_PER_MINUTE",

@@ -6,7 +6,7 @@ mod process;
 
 use std::collections::HashSet;
 
-use process::{Redis, Server, free_address, run};
+use process::{Redis, Server, free_address, never_set, run, run_with_clock};
 
 /// The proof of the line: every recorded frame of real sensors is sent, acknowledged and a row.
 #[test]
@@ -453,6 +453,9 @@ fn a_redis_is_shared_and_nothing_fails_without_it() {
         "cache_hits_total{cache_type=\"dashboard_metrics\"} 1",
         "cache_latency_seconds_count{operation=\"get\"}",
         "cache_size_bytes ",
+        "circuit_breaker_state{name=\"cache_dashboard\"} 0",
+        "circuit_breaker_state{name=\"cache_devices\"} 0",
+        "circuit_breaker_state{name=\"cache_hours\"} 0",
     ] {
         assert!(metrics.as_str().unwrap().contains(line), "{line} is missing in\n{metrics}");
     }
@@ -469,6 +472,43 @@ fn a_redis_is_shared_and_nothing_fails_without_it() {
         .filter(|line| line.starts_with("Closing "))
         .collect();
     assert_eq!(closing[closing.len() - 2..], ["Closing database pool", "Closing Redis cache"], "{log}");
+}
+
+/// What a server acknowledges after its file was removed would be gone at the next start: it says so, and what it has is still answered.
+#[test]
+fn m4_a_database_file_that_is_removed_is_not_ready_by_name() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), "127.0.0.1:0");
+    let mut config = server.station(5);
+    config.count = Some(2);
+    assert_eq!(run(&config).persisted, 2);
+    assert_eq!(server.get("/health/ready").0, 200);
+    std::fs::remove_file(data.path().join("sqal.db")).unwrap();
+    // Checks are made every five seconds.
+    let ready = loop {
+        let (status, ready) = server.get("/health/ready");
+        if status == 503 {
+            break ready;
+        }
+    };
+    assert!(ready["reasons"]["database"].as_str().unwrap().contains("file removed"), "{ready}");
+    assert_eq!(server.get("/health").1["status"], "unhealthy");
+    assert_eq!(server.get("/health/live").0, 200, "a restart would lose what is still open");
+    assert_eq!(server.samples().len(), 2);
+}
+
+/// What a start that fails has opened by then is closed in order, as at an end that was asked for.
+#[test]
+fn a_start_that_fails_after_the_database_was_opened_closes_it() {
+    let (first, second) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let server = Server::start(first.path(), "127.0.0.1:0");
+    let (log, code) = Server::fails_to_start(second.path(), &server.address);
+    assert_eq!(code, Some(1), "{log}");
+    let mut rest = log.as_str();
+    for line in ["database ready", "Shutdown signal received (", "Closing database pool", "cannot listen on "] {
+        let at = rest.find(line).unwrap_or_else(|| panic!("{line} is missing, or not in its place, in\n{log}"));
+        rest = &rest[at..];
+    }
 }
 
 /// A log that nobody reads any more stops neither the line nor an orderly end.
@@ -489,8 +529,8 @@ fn a_server_whose_log_is_not_read_goes_on() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), "127.0.0.1:0");
     let mut config = server.station(6);
-    (config.profile, config.count) = ("nobody_knows".to_owned(), Some(900));
-    assert_eq!(run(&config).rejected, 900);
+    config.count = Some(900);
+    assert_eq!(run_with_clock(&config, never_set).rejected, 900);
     let mut config = server.station(4);
     config.count = Some(20);
     assert_eq!(run(&config).persisted, 20);
@@ -502,9 +542,8 @@ fn a_station_whose_every_frame_is_refused_ends_with_its_count() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), "127.0.0.1:0");
     let mut config = server.station(6);
-    config.profile = "nobody_knows".to_owned();
     config.count = Some(3);
-    let summary = run(&config);
+    let summary = run_with_clock(&config, never_set);
     assert_eq!((summary.measured, summary.rejected, summary.persisted), (3, 3, 0));
     assert_eq!(server.samples().len(), 0);
 }

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::{Body, Incoming};
 use sqal_resilience::{
-    Again, Breaker, Clock, Deadline, GaveUp, Idempotency, MeteredBreaker, Outcome, RetryBudget, RetryError,
+    Again, Breaker, Clock, Deadline, GaveUp, Idempotency, LogChanges, MeteredBreaker, Outcome, RetryBudget, RetryError,
     RetryPolicy, Retryable, Sent, State, fresh_seed, log_retry,
 };
 use tokio::time::{Instant, timeout_at};
@@ -75,7 +75,8 @@ impl Destination {
         config.check()?;
         let share = config.budget;
         let budget = RetryBudget::new(share.ratio, share.saved, share.per_second, Arc::clone(&client.clock))?;
-        let breaker = MeteredBreaker::new(name, config.breaker, Arc::clone(&client.clock))?;
+        let clock = Arc::clone(&client.clock);
+        let breaker = MeteredBreaker::observed_by(name, config.breaker, clock, LogChanges(name))?;
         let seed = client.seed.map(AtomicU64::new);
         Ok(Self(Arc::new(Inner { name, config, client, breaker, budget, meter: Meter::new(name), seed })))
     }

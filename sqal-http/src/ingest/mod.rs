@@ -1,5 +1,6 @@
 //! The device stream: frames in, one answer per frame out, in order, and a sample's acknowledgement after its commit.
 
+mod conduct;
 mod resume;
 mod session;
 mod sockets;
@@ -8,3 +9,4 @@ mod speech;
 pub(crate) use session::{CREDIT, upgrade};
 pub use sockets::WebSockets;
 pub use speech::Speech;
+pub(crate) use speech::read_again;

@@ -3,7 +3,8 @@
 use std::num::NonZeroU16;
 use std::sync::Arc;
 
-use sqal_core::SampleId;
+use futures_util::{StreamExt, TryStreamExt, stream};
+use sqal_core::{DeviceId, SampleId, SampleKey};
 use sqal_storage::{SampleQuery, StorageError};
 
 use super::session::{CREDIT, PendingAnswer};
@@ -15,10 +16,23 @@ use crate::{Problem, Services, Violation};
 /// How many samples a hello may ask about: no more were under way.
 const MOST_UNANSWERED: usize = CREDIT;
 
-/// Says what is durable: the newest sample, and which of those that were not answered.
-pub(super) fn welcome(services: &Arc<Services>, caller: &Caller, hello: Hello) -> PendingAnswer {
+/// Says what is durable: the newest sample, and which of those that were not answered. `known` is the device that speaks on this connection, if it is one.
+pub(super) fn welcome(
+    services: &Arc<Services>,
+    caller: &Caller,
+    known: Option<DeviceId>,
+    hello: Hello,
+) -> PendingAnswer {
     let Hello { device_id, unanswered } = hello;
-    let no = |problem| Box::pin(std::future::ready(Answer::refused(0, None, problem).text()));
+    let now = (services.now)();
+    let no = |problem| Box::pin(std::future::ready(Answer::refused(0, None, problem).at(now).text()));
+    let Some(device_id) = device_id.or(known) else {
+        let (limit, french) = (
+            "the field: neither the token nor a frame of this connection names one device",
+            "le champ : ni le jeton ni une trame de cette connexion ne nomme un seul appareil",
+        );
+        return no(Problem::invalid_frame(vec![Violation::new("/device_id", "missing", limit, french)]));
+    };
     if !caller.speaks_for(&device_id) {
         return no(Problem::not_allowed(format!("this token is not for samples of {device_id}")));
     }
@@ -38,17 +52,26 @@ pub(super) fn welcome(services: &Arc<Services>, caller: &Caller, hello: Hello) -
         let newest = SampleQuery { device_id: Some(device_id), ..SampleQuery::newest(NonZeroU16::MIN) };
         let look = async {
             let last = services.store.query(&newest).await?.items;
-            let mut persisted = Vec::new();
-            for key in unanswered.iter().filter_map(|named| named.key(device_id)) {
-                if services.store.get(&SampleId::of(&key)).await?.is_some() {
-                    persisted.push(key);
-                }
-            }
-            Ok::<_, StorageError>(Welcome::new(device_id, CREDIT, last.first(), &persisted))
+            let keys: Vec<_> = unanswered.iter().filter_map(|named| named.key(device_id)).collect();
+            let persisted = durable(&services, keys).await?;
+            Ok::<_, StorageError>(Welcome::new(device_id, (services.now)(), CREDIT, last.first(), &persisted))
         };
         match look.await {
             Ok(welcome) => serde_json::to_string(&welcome).unwrap_or_default(),
-            Err(error) => Answer::refused(0, None, Problem::from(error)).text(),
+            Err(error) => Answer::refused(0, None, Problem::from(error)).at((services.now)()).text(),
         }
     })
+}
+
+/// Questions to the store that are under way at a time for one hello.
+const AT_A_TIME: usize = 8;
+
+/// Which samples are durable, in their order.
+async fn durable(services: &Services, keys: Vec<SampleKey>) -> Result<Vec<SampleKey>, StorageError> {
+    let asking = stream::iter(keys.into_iter().map(|key| async move {
+        let found = services.store.get(&SampleId::of(&key)).await?;
+        Ok::<_, StorageError>(found.is_some().then_some(key))
+    }));
+    let found: Vec<Option<SampleKey>> = asking.buffered(AT_A_TIME).try_collect().await?;
+    Ok(found.into_iter().flatten().collect())
 }

@@ -17,11 +17,12 @@ use sqal_resilience::fresh_seed;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout};
 use tracing::{debug, info, warn};
 
-use super::WebSockets;
+use super::conduct::Conduct;
 use super::resume::welcome;
-use super::speech::Speech;
+use super::speech::{Speech, kept};
 use crate::access::{Caller, Grant};
 use crate::answer::{Answer, hand_in, judge};
+use crate::budget::{Connection, Party, Resource};
 use crate::commands::Line;
 use crate::routes::peer;
 use crate::wire::{Talk, sample_id_of, talk};
@@ -31,7 +32,10 @@ use crate::{Problem, Services, Violation};
 pub(crate) const CREDIT: usize = 64;
 
 /// A message this large ends the connection with 1009; a frame that is only over the frame limit is answered and the connection goes on.
-const LARGEST_MESSAGE: usize = 8 * 1024 * 1024;
+const LARGEST_MESSAGE: usize = 1024 * 1024;
+
+/// Bytes that may wait for one device to take them. The largest message to a device is a command of 64 KiB, six times as long if all of it is escaped.
+const MOST_UNSENT: usize = 512 * 1024;
 
 /// What is read and written at a time.
 const BUFFER: usize = 8 * 1024;
@@ -42,16 +46,17 @@ const PING_EVERY: Duration = Duration::from_secs(20);
 /// After so long without a sign the device is gone: it lost its power or its network, and nobody will say so.
 const SILENCE: Duration = Duration::from_mins(1);
 
+/// How often a connection is asked whether it has a message that does not end.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+
+/// How long a message may take from its first byte to its last; its parts are looked at every five seconds.
+const MESSAGE_LIMIT: Duration = Duration::from_secs(10);
+
 /// How long a device may take to take an answer.
 const SEND_LIMIT: Duration = Duration::from_secs(10);
 
 /// A device that has used up its credit and gets no answer for so long is sent away: it comes back when the database does.
 const STANDSTILL: Duration = Duration::from_secs(10);
-
-const MINUTE: Duration = Duration::from_mins(1);
-
-/// Frames of a connection that may be refused in a minute: more than any device measures.
-const MOST_REFUSALS: u32 = 1000;
 
 pub(super) type PendingAnswer = Pin<Box<dyn Future<Output = String> + Send>>;
 
@@ -60,12 +65,16 @@ pub(crate) async fn upgrade(
     ws: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
     State(services): State<Arc<Services>>,
     Extension(caller): Extension<Caller>,
+    Extension(party): Extension<Party>,
     request: Request,
 ) -> Response {
     let peer = peer(&services, &request);
-    if services.websockets.open() >= WebSockets::MOST {
-        return Problem::busy("as many devices as there is room for are connected").into_response();
-    }
+    let place = match services.budget.take(Resource::WebSockets, party, 1) {
+        Ok(place) => place,
+        Err(exceeded) => return Problem::from(exceeded).into_response(),
+    };
+    // A listener that does not count what it reads has none.
+    let connection = request.extensions().get::<Connection>().cloned().unwrap_or_default();
     let ws = match ws {
         Ok(ws) => ws,
         Err(refused) => {
@@ -74,15 +83,26 @@ pub(crate) async fn upgrade(
         }
     };
     // A line has thousands of connections, and a frame has a few kilobytes: buffers of 128 KiB each would be most of the memory.
-    let ws = ws.read_buffer_size(BUFFER).write_buffer_size(BUFFER);
+    let ws = ws.read_buffer_size(BUFFER).write_buffer_size(BUFFER).max_write_buffer_size(MOST_UNSENT);
     ws.max_message_size(LARGEST_MESSAGE).max_frame_size(LARGEST_MESSAGE).protocols(Speech::KNOWN).on_upgrade(
         move |mut socket| async move {
-            if services.may_connect(peer) {
-                let _entered = services.websockets.enter();
-                serve(socket, services, caller, peer).await;
-            } else {
-                warn!(?peer, "connection refused: rate limit exceeded");
-                close(&mut socket, close_code::POLICY, "Rate limit exceeded").await;
+            let _place = place;
+            match services.connects(peer) {
+                Ok(()) => {
+                    let _entered = services.websockets.enter();
+                    connection.speaks(&services.budget, party);
+                    serve(socket, services, caller, peer, party, &connection).await;
+                }
+                Err(problem) => {
+                    if let Some(left_out) = services.quiet.may_say(party, "connection refused", services.clock.now()) {
+                        warn!(?peer, retry_after = ?problem.retry_after, left_out, "connection refused: rate limit exceeded");
+                    }
+                    // The reason of the close is documented word for word: when to come back is said before it.
+                    let speech = Speech::agreed(socket.protocol().and_then(|protocol| protocol.to_str().ok()));
+                    let answer = Answer::refused(0, None, problem).at((services.now)()).text();
+                    let _ = send(&mut socket, speech.say(answer, 1)).await;
+                    close(&mut socket, close_code::POLICY, "Rate limit exceeded").await;
+                }
             }
         },
     )
@@ -91,6 +111,16 @@ pub(crate) async fn upgrade(
 /// Sends a message unless the device takes too long to take it.
 async fn send(sink: &mut (impl SinkExt<Message> + Unpin), message: Message) -> Result<(), ()> {
     match timeout(SEND_LIMIT, sink.send(message)).await {
+        Ok(Ok(())) => Ok(()),
+        _ => Err(()),
+    }
+}
+
+/// Writes what waits for the device, for example the pong that answers a ping, unless the device takes too long to take it.
+///
+/// The connection is not read meanwhile: a device that sends pings and takes no pongs is held up by its own TCP, and ends after [`SEND_LIMIT`].
+async fn flush(sink: &mut (impl SinkExt<Message> + Unpin)) -> Result<(), ()> {
+    match timeout(SEND_LIMIT, sink.flush()).await {
         Ok(Ok(())) => Ok(()),
         _ => Err(()),
     }
@@ -110,7 +140,14 @@ enum End {
     Us(u16, Cow<'static, str>),
 }
 
-async fn serve(socket: WebSocket, services: Arc<Services>, caller: Caller, peer: Option<IpAddr>) {
+async fn serve(
+    socket: WebSocket,
+    services: Arc<Services>,
+    caller: Caller,
+    peer: Option<IpAddr>,
+    party: Party,
+    connection: &Connection,
+) {
     let speech = Speech::agreed(socket.protocol().and_then(|protocol| protocol.to_str().ok()));
     info!(?peer, %caller, ?speech, "device connected");
     let (mut sink, mut stream) = socket.split();
@@ -125,15 +162,14 @@ async fn serve(socket: WebSocket, services: Arc<Services>, caller: Caller, peer:
     tokio::pin!(closing);
     let mut pings = interval_at(Instant::now() + PING_EVERY, PING_EVERY);
     pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    // Frames that were refused in this minute: who sends nothing else costs as much as a line.
-    let (mut refusals, mut minute) = (0, Instant::now());
+    let mut looks = interval_at(Instant::now() + LOOK_EVERY, LOOK_EVERY);
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut conduct = Conduct::new();
     let (mut heard, mut asked, mut answered) = (Instant::now(), Instant::now(), Instant::now());
     let end = loop {
-        if minute.elapsed() >= MINUTE {
-            (refusals, minute) = (0, Instant::now());
-        }
-        if refusals > MOST_REFUSALS {
-            break End::Us(close_code::POLICY, "too many wrong frames".into());
+        if let Some(reason) = conduct.too_much() {
+            metrics::counter!("budget_refused_total", "kind" => "messages").increment(1);
+            break End::Us(close_code::POLICY, reason.into());
         }
         // Also of one that never pauses: tokens are taken back while connections are open.
         if asked.elapsed() >= PING_EVERY {
@@ -171,24 +207,35 @@ async fn serve(socket: WebSocket, services: Arc<Services>, caller: Caller, peer:
                 match message {
                     Some(Ok(message @ (Message::Text(_) | Message::Binary(_)))) => {
                         metrics::counter!("websocket_messages_received_total").increment(1);
+                        connection.message_ended();
                         if pending.is_empty() {
                             answered = heard;
                         }
                         match speech.hear(&message, services.intake.limits().bytes) {
                             Ok(text) => match talk(&text) {
-                                Some(Talk::Hello(hello)) => {
-                                    if caller.speaks_for(&hello.device_id) {
-                                        line.is_of(hello.device_id);
+                                Some(Ok(Talk::Hello(hello))) => {
+                                    conduct.other();
+                                    let known = line.only_device();
+                                    if let Some(device) = hello.device_id.filter(|device| caller.speaks_for(device)) {
+                                        line.is_of(device);
                                     }
-                                    pending.push_back(welcome(&services, &caller, hello));
+                                    pending.push_back(welcome(&services, &caller, known, hello));
                                 }
-                                Some(Talk::CommandAck(answer)) => line.answered(answer),
+                                Some(Ok(Talk::CommandAck(answer))) => {
+                                    conduct.other();
+                                    line.answered(answer);
+                                }
+                                Some(Err(problem)) => {
+                                    conduct.refused();
+                                    services.keep_letter(&text, &problem, caller.holder());
+                                    pending.push_back(refused(&services, &caller, party, 0, sample_id_of(&text), problem));
+                                }
                                 None => {
                                     sequence += 1;
-                                    pending.push_back(match take(&services, &caller, &mut line, sequence, &text) {
+                                    pending.push_back(match take(&services, &caller, party, &mut line, sequence, &text) {
                                         Ok(answer) => answer,
                                         Err(answer) => {
-                                            refusals += 1;
+                                            conduct.refused();
                                             answer
                                         }
                                     });
@@ -196,18 +243,37 @@ async fn serve(socket: WebSocket, services: Arc<Services>, caller: Caller, peer:
                             },
                             Err(problem) => {
                                 sequence += 1;
-                                refusals += 1;
-                                pending.push_back(refused(&caller, sequence, None, problem));
+                                conduct.refused();
+                                services.keep_letter(&kept(&message), &problem, caller.holder());
+                                pending.push_back(refused(&services, &caller, party, sequence, None, problem));
                             }
                         }
                     }
-                    Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+                    Some(Ok(Message::Ping(payload))) => {
+                        conduct.control();
+                        connection.control_frame(payload.len());
+                        // The pong was queued while the ping was read.
+                        if flush(&mut sink).await.is_err() {
+                            break End::Device;
+                        }
+                    }
+                    Some(Ok(Message::Pong(payload))) => {
+                        conduct.control();
+                        connection.control_frame(payload.len());
+                    }
                     Some(Ok(Message::Close(_))) | None => break End::Device,
                     Some(Err(error)) => {
                         metrics::counter!("websocket_errors_total").increment(1);
                         debug!(?peer, %error, "device connection broke");
-                        break broken(error);
+                        break if connection.exceeded() { too_many_unfinished() } else { broken(error) };
                     }
+                }
+            }
+            // With its credit used up the connection is not read: what waits may be whole messages.
+            _ = looks.tick(), if pending.len() < CREDIT => {
+                if connection.unfinished_for(Instant::now()) >= MESSAGE_LIMIT {
+                    metrics::counter!("budget_refused_total", "kind" => "message_time").increment(1);
+                    break End::Us(close_code::POLICY, "a message took more than 10 s".into());
                 }
             }
             _ = pings.tick() => {
@@ -240,11 +306,16 @@ fn come_back(random: u64) -> String {
     format!("the server restarts, connect again in {} ms", random % 2000)
 }
 
+/// All unfinished messages of a holder together are over its share: it may try again when others have ended.
+fn too_many_unfinished() -> End {
+    End::Us(close_code::AGAIN, "too many unfinished messages: try again later".into())
+}
+
 /// What a broken connection is told: the codes of RFC 6455, 7.4.1.
 fn broken(error: axum::Error) -> End {
     use tungstenite::Error;
     match error.into_inner().downcast_ref::<Error>() {
-        Some(Error::Capacity(_)) => End::Us(close_code::SIZE, "message over 8388608 bytes".into()),
+        Some(Error::Capacity(_)) => End::Us(close_code::SIZE, format!("message over {LARGEST_MESSAGE} bytes").into()),
         Some(Error::Utf8(_)) => End::Us(close_code::INVALID, "text that is not UTF-8".into()),
         Some(Error::Protocol(_)) => End::Us(close_code::PROTOCOL, "not WebSocket (RFC 6455)".into()),
         _ => End::Device,
@@ -255,25 +326,35 @@ fn broken(error: axum::Error) -> End {
 fn take(
     services: &Arc<Services>,
     caller: &Caller,
+    party: Party,
     line: &mut Line,
     sequence: u64,
     text: &str,
 ) -> Result<PendingAnswer, PendingAnswer> {
-    let accepted =
-        judge(services, caller, text).map_err(|problem| refused(caller, sequence, sample_id_of(text), problem))?;
+    let accepted = judge(services, caller, text)
+        .map_err(|problem| refused(services, caller, party, sequence, sample_id_of(text), problem))?;
     line.is_of(accepted.sample.key.device_id);
     let (services, holder) = (Arc::clone(services), caller.holder());
     Ok(Box::pin(async move {
         let outcome = hand_in(&services, &accepted.sample, holder).await;
-        Answer::to_sample(sequence, &accepted, outcome).text()
+        Answer::to_sample(sequence, &accepted, outcome).at((services.now)()).text()
     }))
 }
 
-fn refused(caller: &Caller, sequence: u64, sample_id: Option<String>, problem: Problem) -> PendingAnswer {
-    // A device chose these texts: quoted, so that they can forge no line and move no cursor.
-    if problem.status != 429 {
-        warn!(%caller, ?sample_id, detail = ?problem.detail, "frame rejected");
+fn refused(
+    services: &Services,
+    caller: &Caller,
+    party: Party,
+    sequence: u64,
+    sample_id: Option<String>,
+    problem: Problem,
+) -> PendingAnswer {
+    // A device chose these texts: quoted, so that they can forge no line and move no cursor. It chooses their number too: one a minute is logged.
+    if problem.status != 429
+        && let Some(left_out) = services.quiet.may_say(party, "frame rejected", services.clock.now())
+    {
+        warn!(%caller, ?sample_id, detail = ?problem.detail, left_out, "frame rejected");
     }
     metrics::counter!("websocket_errors_total").increment(1);
-    Box::pin(std::future::ready(Answer::refused(sequence, sample_id, problem).text()))
+    Box::pin(std::future::ready(Answer::refused(sequence, sample_id, problem).at((services.now)()).text()))
 }

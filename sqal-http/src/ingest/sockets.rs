@@ -19,9 +19,6 @@ impl Default for WebSockets {
 }
 
 impl WebSockets {
-    /// Connections at a time: five times the stations of the largest line.
-    pub(super) const MOST: usize = 10_000;
-
     /// How many are open.
     #[must_use]
     pub fn open(&self) -> usize {

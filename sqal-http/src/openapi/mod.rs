@@ -16,7 +16,7 @@ use said::{Kind, SAID, Said};
 use crate::access::{Role, Who};
 use crate::answer::Answer;
 use crate::browser_session::COOKIE;
-use crate::presence::Heard;
+use crate::presence::{Agreement, Heard};
 use crate::problem::{KINDS, Problem, Violation};
 use crate::quota::Class;
 use crate::routes::{Route, routes, schemas_of_answers};
@@ -171,7 +171,8 @@ fn responses(route: &Route, said: &Said) -> Value {
     let counts: &[u16] = if route.class == Class::Unlimited { &[] } else { &[429] };
     let older: &[u16] = if route.successor.is_some() { &[410] } else { &[] };
     let keyed: &[u16] = if route.repeatable { &[400, 408, 409, 422] } else { &[] };
-    let problems = said.problems.iter().chain(asks).chain(counts).chain(older).chain(keyed).chain(&[503]);
+    let coded: &[u16] = if matches!(route.method, "POST" | "PUT") { &[415] } else { &[] };
+    let problems = said.problems.iter().chain(asks).chain(counts).chain(older).chain(keyed).chain(coded).chain(&[503]);
     for status in problems {
         all.insert(status.to_string(), problem(*status));
     }
@@ -204,6 +205,7 @@ fn problem(status: u16) -> Value {
             410 => "The older path is switched off",
             412 => "It is not any more what If-Match or If-None-Match says",
             413 => "The body is too large",
+            415 => "The Content-Encoding is not gzip",
             422 => "The Idempotency-Key came with another request before",
             428 => "If-Match or If-None-Match is missing",
             429 => "More often than the quota",
@@ -306,6 +308,7 @@ fn schemas() -> BTreeMap<String, Value> {
     of::<Problem>(&mut all);
     of::<Violation>(&mut all);
     of::<Answer>(&mut all);
+    of::<Agreement>(&mut all);
     of::<Heard>(&mut all);
     of::<Role>(&mut all);
     schemas_of_answers(&mut Schemas(&mut all));
@@ -417,9 +420,17 @@ fn sample() -> Value {
             "meta": {
                 "type": "object",
                 "required": ["config_profile", "profile_version", "profile_hash"],
-                "properties": { "config_profile": text, "profile_version": { "type": "integer" }, "profile_hash": text },
+                "properties": {
+                    "config_profile": text, "profile_version": { "type": "integer" }, "profile_hash": text,
+                    "unknown": {
+                        "type": "array",
+                        "description": "Side values of the device that cannot be, each with the reason why it is null",
+                        "items": { "$ref": "#/components/schemas/Violation" },
+                    },
+                },
             },
             "processing_time_ms": { "type": "number", "minimum": 0 },
+            "reported": { "type": "object", "description": "What the device concluded itself, by block", "additionalProperties": true },
         },
     })
 }

@@ -1,6 +1,5 @@
 //! `POST /api/v1/samples:batch`: frames as NDJSON, one a line, each judged, stored and answered by itself, for gateways and for what a device kept.
 
-use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use axum::Json;
@@ -8,24 +7,21 @@ use axum::body::Body;
 use axum::extract::{Extension, State};
 use futures_util::future::join_all;
 use serde::Serialize;
-use sqal_resilience::BulkheadConfig;
+use serde::de::IgnoredAny;
 
-use super::body::whole;
+use super::body::whole_within;
+use super::caught::ended;
 use crate::access::Caller;
 use crate::answer::{Answer, hand_in, judge};
-use crate::wire::sample_id_of;
-use crate::{Problem, Services};
+use crate::budget::{Hold, Party, Resource};
+use crate::wire::{sample_id_of, without_mark};
+use crate::{Problem, Services, Violation};
 
-/// The largest batch in bytes; with [`at_a_time`] it bounds the memory that batches take.
+/// The largest batch in bytes.
 pub(super) const LARGEST: usize = 8 * 1024 * 1024;
 
 /// The most frames in a batch.
 pub(super) const MOST_ROWS: usize = 1000;
-
-/// Four batches are taken at a time; the next is told to come back.
-pub(crate) fn at_a_time() -> BulkheadConfig {
-    BulkheadConfig { max_concurrent: NonZeroU32::new(4).unwrap_or(NonZeroU32::MIN), ..BulkheadConfig::default() }
-}
 
 /// A result for each row, in their order; empty lines are no rows.
 #[derive(Debug, Serialize)]
@@ -38,43 +34,81 @@ pub(super) struct Results {
 }
 
 /// Takes a batch. It is answered when every row that was taken is durable.
+///
+/// A place among the batches that are stored is taken once the body is there: a client that sends slowly holds the bytes that it has sent, and no place.
 pub(super) async fn take(
     State(services): State<Arc<Services>>,
     Extension(caller): Extension<Caller>,
+    Extension(party): Extension<Party>,
     body: Body,
 ) -> Result<Json<Results>, Problem> {
-    let place = services.batches.try_acquire_owned().map_err(|_| Problem::busy("four batches are being taken"))?;
-    let text = read(body).await?;
+    let (text, bytes) = read(&services, party, body).await?;
+    let place = services.budget.take(Resource::Batches, party, 1)?;
     // In a task of its own: a client that leaves does not take back what was handed in, and whoever watches the line is told all the same.
     let taking = services.shutdown.clone().spawn("batch", async move {
-        let _place = place;
+        let _held = (place, bytes);
         rows(&services, caller, &text).await
     });
     let taken = taking.map_err(|_| Problem::shutting_down())?.await;
-    taken.unwrap_or_else(|_| Err(Problem::shutting_down())).map(Json)
+    taken.unwrap_or_else(|error| Err(ended("batch", &error))).map(Json)
 }
 
 /// Judges and stores every row.
 async fn rows(services: &Services, caller: Caller, text: &str) -> Result<Results, Problem> {
-    let rows: Vec<_> = text.lines().filter(|line| !line.trim().is_empty()).take(MOST_ROWS + 1).collect();
+    let text = without_mark(text);
+    if let Some(problem) = spread_out(text) {
+        services.keep_letter(text, &problem, caller.holder());
+        let refused = Answer::refused(1, sample_id_of(text), problem).at((services.now)());
+        return Ok(Results { items: vec![refused], persisted: 0, duplicate: 0, rejected: 1 });
+    }
+    // Files that were joined have a byte order mark before each part.
+    let rows = text.lines().map(without_mark).filter(|line| !line.trim().is_empty());
+    let rows: Vec<_> = rows.take(MOST_ROWS + 1).collect();
     if rows.len() > MOST_ROWS {
         return Err(Problem::batch_too_large(&format!("more than {MOST_ROWS} frames"), &format!("{MOST_ROWS} frames")));
     }
     let answers = (1..).zip(rows).map(async |(row, text)| match judge(services, &caller, text) {
         Ok(accepted) => {
             let outcome = hand_in(services, &accepted.sample, caller.holder()).await;
-            Answer::to_sample(row, &accepted, outcome)
+            Answer::to_sample(row, &accepted, outcome).at((services.now)())
         }
-        Err(problem) => Answer::refused(row, sample_id_of(text), problem),
+        Err(problem) => Answer::refused(row, sample_id_of(text), problem).at((services.now)()),
     });
     let items = join_all(answers).await;
     let count = |status: &str| items.iter().filter(|answer| answer.status() == status).count();
     Ok(Results { persisted: count("persisted"), duplicate: count("duplicate"), rejected: count("rejected"), items })
 }
 
-/// The text of a body that is neither too large nor too slow.
-async fn read(body: Body) -> Result<String, Problem> {
+/// What is wrong with a body whose frames are written over several lines each, as a pretty printer does: one fault, and not one for each line.
+fn spread_out(text: &str) -> Option<Problem> {
+    let mut lines = text.lines().filter(|line| !line.trim().is_empty());
+    let is_json = |line: &str| serde_json::from_str::<IgnoredAny>(line).is_ok();
+    if lines.next().is_none_or(is_json) {
+        return None;
+    }
+    let lines = 1 + lines.count();
+    let mut documents = 0_usize;
+    for document in serde_json::Deserializer::from_str(text).into_iter::<IgnoredAny>() {
+        document.ok()?;
+        documents += 1;
+    }
+    if documents == 0 || documents >= lines {
+        return None;
+    }
+    let found = if documents == 1 {
+        format!("one JSON document over {lines} lines")
+    } else {
+        format!("{documents} JSON documents over {lines} lines")
+    };
+    let (limit, french) = ("each frame on one line (NDJSON)", "chaque trame sur une ligne (NDJSON)");
+    let problem = Problem::invalid_frame(vec![Violation::new("", &found, limit, french)]);
+    Some(Problem { detail: format!("a frame must be on one line (NDJSON); this body is {found}"), ..problem })
+}
+
+/// The text of a body that is neither too large nor too slow, and the bytes of it that are held.
+async fn read(services: &Services, party: Party, body: Body) -> Result<(String, Hold), Problem> {
     let too_large = || Problem::batch_too_large(&format!("more than {LARGEST} bytes"), &format!("{LARGEST} bytes"));
-    let bytes = whole(body, LARGEST, too_large).await?;
-    String::from_utf8(bytes.into()).map_err(|_| Problem::not_text())
+    let (bytes, hold) = whole_within(&services.budget, party, body, LARGEST, too_large).await?;
+    let text = String::from_utf8(bytes).map_err(|_| Problem::not_text())?;
+    Ok((text, hold))
 }

@@ -1,12 +1,16 @@
 //! A body that is read whole, neither too large nor too slow, and as JSON with the place of what is wrong in it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::{Body, Bytes, to_bytes};
+use axum::body::{Body, Bytes, HttpBody, to_bytes};
+use futures_util::StreamExt;
 use serde::de::DeserializeOwned;
 
-use crate::Problem;
-use crate::wire::pointer;
+use super::coding::NOT_GZIP;
+use crate::budget::{Budget, Hold, Party, Resource};
+use crate::wire::read_body;
+use crate::{ExceededError, Problem};
 
 /// How long a client may take to send a body.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -16,22 +20,63 @@ pub(super) async fn whole(body: Body, most: usize, too_large: impl FnOnce() -> P
     match tokio::time::timeout(PATIENCE, to_bytes(body, most)).await {
         Ok(Ok(bytes)) => Ok(bytes),
         Ok(Err(error)) if error.to_string() == "length limit exceeded" => Err(too_large()),
+        Ok(Err(error)) if error.to_string() == NOT_GZIP => Err(Problem::wrong(
+            "",
+            "bytes that are not gzip, or not all of it",
+            "gzip (RFC 1952)",
+            "du gzip (RFC 1952)",
+        )),
         // The client is gone, and nobody reads this.
         Ok(Err(_)) => Err(Problem::too_slow("the body broke off")),
         Err(_) => Err(Problem::too_slow("the body took more than 30 s")),
     }
 }
 
+/// How many bytes of a body are counted at a time.
+const STEP: usize = 64 * 1024;
+
+/// The bytes of a body as [`whole`] reads them, counted for a party as they come; they are held until the [`Hold`] is dropped.
+pub(super) async fn whole_within(
+    budget: &Arc<Budget>,
+    party: Party,
+    body: Body,
+    most: usize,
+    too_large: impl FnOnce() -> Problem,
+) -> Result<(Vec<u8>, Hold), Problem> {
+    let mut hold = Hold::nothing(Arc::clone(budget), Resource::BodyBytes, party);
+    // Room is reserved once: a buffer that doubles would take three times the bytes that are counted.
+    let expected = usize::try_from(body.size_hint().lower()).unwrap_or(most).min(most);
+    let mut bytes = Vec::with_capacity(expected);
+    let mut chunks = body.into_data_stream();
+    let reading = async {
+        while let Some(chunk) = chunks.next().await {
+            let chunk = chunk.map_err(|_| Problem::too_slow("the body broke off"))?;
+            let length = bytes.len() + chunk.len();
+            if length > most {
+                return Err(too_large());
+            }
+            hold.grow_to(u64::try_from(length.next_multiple_of(STEP)).unwrap_or(u64::MAX))?;
+            bytes.extend_from_slice(&chunk);
+        }
+        Ok::<_, Problem>(())
+    };
+    let read = tokio::time::timeout(PATIENCE, reading).await;
+    read.map_err(|_| Problem::too_slow("the body took more than 30 s"))??;
+    Ok((bytes, hold))
+}
+
+impl From<ExceededError> for Problem {
+    fn from(exceeded: ExceededError) -> Self {
+        Self::busy(&exceeded.to_string())
+    }
+}
+
 /// One JSON object and nothing behind it; `limit` and `french` say what was asked for.
 pub(super) fn json<T: DeserializeOwned>(bytes: &[u8], limit: &str, french: &str) -> Result<T, Problem> {
-    let refuse = |pointer: String, found: &serde_json::Error, limit: &str, french: &str| {
-        Problem::wrong(pointer, found, limit, french)
-    };
-    let mut json = serde_json::Deserializer::from_slice(bytes);
-    let read = serde_path_to_error::deserialize(&mut json)
-        .map_err(|error| refuse(pointer(error.path()), error.inner(), limit, french))?;
-    json.end().map_err(|error| refuse(String::new(), &error, "one JSON object", "un seul objet JSON"))?;
-    Ok(read)
+    let text = std::str::from_utf8(bytes).map_err(|error| {
+        Problem::wrong("", format!("a byte that is not UTF-8, at byte {}", error.valid_up_to()), limit, french)
+    })?;
+    read_body(text, limit, french)
 }
 
 #[cfg(test)]

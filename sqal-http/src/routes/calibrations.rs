@@ -18,9 +18,10 @@ use sqal_storage::{Cursor, Entry, EntryKind, SampleQuery};
 use tracing::warn;
 
 use super::body::{json, whole};
-use super::parameters::{Versions, name_in_path};
+use super::parameters::{Versions, name_in_path, new_name_in_path};
 use super::span::Span;
 use crate::access::Caller;
+use crate::shown_names::ShownNames;
 use crate::wire::{Reference, rfc3339};
 use crate::{Problem, Services};
 
@@ -128,7 +129,7 @@ impl Calibration {
         (record.number, record.recorded_at) = (entry.version, rfc3339(entry.at));
         record.recorded_by = entry.by.map(|by| by.to_string());
         let taken_at = crate::parse_time(&record.taken_at)?;
-        let device_id = Name::new(&record.device_id).ok()?;
+        let device_id = Name::stored(&record.device_id).ok()?;
         let age = CalibrationRecord { device_id, taken_at, temperature_c: record.temperature_c, calibration: () };
         record.age_days = age.age_days((services.now)());
         Some(record)
@@ -155,7 +156,7 @@ pub(super) async fn record(
     device: Result<Path<String>, PathRejection>,
     body: Body,
 ) -> Result<(StatusCode, Json<Calibration>), Problem> {
-    let (device, _) = name_in_path::<100>(device, "device")?;
+    let (device, _) = new_name_in_path::<100>(device, "device")?;
     let register = services.register()?;
     let most = format!("at most {LONGEST} bytes");
     let body = whole(body, LONGEST, || Problem::wrong("", "more", &*most, format!("au plus {LONGEST} octets"))).await?;
@@ -205,9 +206,8 @@ async fn readings(services: &Services, device: DeviceId, span: &Span, place: &st
 async fn empty_tray(services: &Services, device: DeviceId, tray: Tray) -> Result<Calibration, Problem> {
     let profiles = services.intake.profiles();
     let Some((reference, profile)) = profiles.get(&tray.profile) else {
-        let (known, place) =
-            (profiles.names().map(ToString::to_string).collect::<Vec<_>>().join(", "), "/empty_tray/profile");
-        return Err(Problem::wrong(place, tray.profile, format!("one of {known}"), format!("l'un de {known}")));
+        let known = ShownNames::of(profiles.names());
+        return Err(Problem::wrong("/empty_tray/profile", tray.profile, known.english(), known.french()));
     };
     let mut samples = readings(services, device, &tray.readings, "/empty_tray/readings").await?;
     samples.retain(|sample| sample.tof.is_some());

@@ -5,10 +5,12 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Extension, Query, State};
+use futures_util::{StreamExt, stream};
 use serde::{Deserialize, Serialize};
 use sqal_storage::Inserted;
 use tracing::info;
 
+use super::caught::ended;
 use super::parameters::{HowMany, device_of, unreadable};
 use crate::access::Caller;
 use crate::answer::store;
@@ -41,6 +43,9 @@ pub(super) struct Replayed {
     refused: usize,
 }
 
+/// Letters that are under way at a time.
+const AT_ONCE: usize = 64;
+
 /// `POST /api/v1/dead-letters:replay`: every one is judged anew, by the rules of now.
 pub(super) async fn replay(
     State(services): State<Arc<Services>>,
@@ -49,26 +54,32 @@ pub(super) async fn replay(
     // In a task of its own: a client that leaves does not leave letters that were taken.
     let shutdown = services.shutdown.clone();
     let replaying = shutdown.spawn("replay", async move {
-        let (mut taken, mut refused) = (Vec::new(), 0);
-        for letter in services.dead_letters.all() {
-            if is_taken(&services, &letter).await {
-                taken.push(letter);
-            } else {
-                refused += 1;
-            }
-        }
+        let letters = services.dead_letters.all();
+        let count = letters.len();
+        let one = |letter: DeadLetter| {
+            let services = Arc::clone(&services);
+            async move { is_taken(&services, &letter).await.then_some(letter) }
+        };
+        // In their order, many under way: the writer commits together what waits together.
+        let judged: Vec<_> = stream::iter(letters).map(one).buffered(AT_ONCE).collect().await;
+        let taken: Vec<_> = judged.into_iter().flatten().collect();
         services.dead_letters.remove(&taken);
+        let refused = count - taken.len();
         let what = format!("dead letters replayed: {} taken, {refused} refused", taken.len());
         services.write_down(&caller, "dead_letters", &what);
         Replayed { taken: taken.len(), refused }
     });
     let replayed = replaying.map_err(|_| Problem::shutting_down())?.await;
-    replayed.map(Json).map_err(|_| Problem::shutting_down())
+    replayed.map(Json).map_err(|error| ended("replay", &error))
 }
 
 /// Whether a letter is durable now. Whoever brought it must be allowed to speak for the device that it names, by the tokens of now.
 async fn is_taken(services: &Services, letter: &DeadLetter) -> bool {
-    let Ok(sample) = services.intake.accept(&letter.frame) else { return false };
+    #[cfg(feature = "ws")]
+    let frame = crate::ingest::read_again(&letter.frame, services.intake.limits().bytes);
+    #[cfg(not(feature = "ws"))]
+    let frame = std::borrow::Cow::Borrowed(letter.frame.as_str());
+    let Ok(sample) = services.intake.accept(&frame) else { return false };
     let may = |holder| services.access.may_bring(holder, &sample.key.device_id, (services.now)());
     let may = letter.holder.as_ref().is_none_or(may);
     // One whose name is taken by another reading is refused as before. It is a letter already: no second one is kept.

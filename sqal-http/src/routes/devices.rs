@@ -9,7 +9,7 @@ use sqal_storage::{CacheKey, CacheKind, Hour, HourlyQuery};
 use std::sync::Arc;
 
 use super::parameters::name_in_path;
-use crate::presence::{Heard, Present};
+use crate::presence::{Agreement, Heard, Present};
 use crate::wire::{DeviceStatistics, Totals, rfc3339};
 use crate::{Problem, Services};
 
@@ -23,6 +23,10 @@ pub(super) struct Device {
     /// When this process last stored a sample of it.
     last_heard_at: Option<String>,
     usual_interval_secs: Option<f64>,
+    /// How far its clock is ahead of the server's, from the least delayed of its last 15 frames; negative if it is behind.
+    clock_offset_seconds: Option<f64>,
+    /// Whether its last frame was taken; null for a device that this process has not heard from.
+    state: Option<Agreement>,
     /// What its samples come to, a quarter of an hour old, half as much more while somebody looks anew; null for one that is newer than that.
     statistics: Option<Totals>,
 }
@@ -41,8 +45,10 @@ impl Device {
         Self {
             device_id,
             presence: present.map_or(Heard::Offline, |present| present.heard),
-            last_heard_at: present.map(|present| rfc3339(present.last)),
+            last_heard_at: present.and_then(|present| present.last).map(rfc3339),
             usual_interval_secs: present.and_then(|present| present.interval).map(|interval| interval.as_secs_f64()),
+            clock_offset_seconds: present.map(|present| present.clock_offset_secs),
+            state: present.map(|present| present.agreement),
             statistics,
         }
     }

@@ -14,9 +14,10 @@ use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
-use crate::Services;
 use crate::access::Caller;
+use crate::budget::{Hold, Party, Resource};
 use crate::live::{Live, Stored};
+use crate::{Problem, Services};
 
 /// How often it is asked whether who watches still may.
 const ASK_EVERY: Duration = Duration::from_secs(20);
@@ -26,8 +27,10 @@ const ASK_EVERY: Duration = Duration::from_secs(20);
 pub(super) async fn stream(
     State(services): State<Arc<Services>>,
     Extension(caller): Extension<Caller>,
+    Extension(party): Extension<Party>,
     headers: HeaderMap,
-) -> impl IntoResponse {
+) -> Result<impl IntoResponse, Problem> {
+    let place = services.budget.take(Resource::Streams, party, 1)?;
     // What is no text is the id of nothing.
     let last = headers.get("last-event-id").map(|last| last.to_str().unwrap_or_default());
     let (receiver, since) = services.live.watch(last, services.clock.now());
@@ -36,11 +39,11 @@ pub(super) async fn stream(
     let before = since.map_or_else(VecDeque::new, |since| since.kept);
     let mut asking = interval(ASK_EVERY);
     asking.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let watching = Watching { services, caller, receiver, gone, before, asking };
+    let watching = Watching { services, caller, receiver, gone, before, asking, _place: place };
     let stream = futures_util::stream::unfold(watching, async |mut watching| {
         watching.next().await.map(|event| (Ok::<_, Infallible>(event), watching))
     });
-    Sse::new(stream).keep_alive(KeepAlive::new().interval(Duration::from_secs(15)))
+    Ok(Sse::new(stream).keep_alive(KeepAlive::new().interval(Duration::from_secs(15))))
 }
 
 fn sample(live: &Live, stored: &Stored) -> Event {
@@ -62,6 +65,7 @@ struct Watching {
     /// What comes before what is received; shared with all who came back, and written out when its turn is there.
     before: VecDeque<Stored>,
     asking: Interval,
+    _place: Hold,
 }
 
 impl Watching {

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::{Body, to_bytes};
+use axum::body::{Body, Bytes, HttpBody, to_bytes};
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::middleware::Next;
@@ -12,14 +12,17 @@ use axum::response::{IntoResponse, Response};
 use sqal_resilience::{client_address, forwarded_client};
 use tracing::Instrument;
 
-use super::body::whole;
+use super::body::whole_within;
+use super::caught::{caught, ended};
+use super::coding::unpacked;
 use super::{Route, Who};
 use crate::access::{Caller, bearer, by_cookie};
+use crate::budget::{Connection, Hold, Party, Resource};
 use crate::problem::NothingDone;
 use crate::quota::{Call, Class};
 use crate::replies::{Begun, Reply, ReplyKey, fingerprint, key_of};
 use crate::slo::Objective;
-use crate::{Problem, Services, browser_session, origin};
+use crate::{ExceededError, Problem, Services, browser_session, origin};
 
 /// A route and whom to ask.
 #[derive(Clone)]
@@ -28,15 +31,41 @@ pub(super) struct Gate {
     pub(super) route: Route,
     pub(super) number: u16,
     pub(super) objective: Option<Objective>,
+    /// Whether it is answered while the process ends, and not waited for: probes are no work.
+    pub(super) probe: bool,
 }
 
 /// Lets a call in, or says why not; the route finds the [`Caller`] among the request's extensions.
 pub(super) async fn admit(State(gate): State<Gate>, request: Request, next: Next) -> Response {
-    let Some(objective) = gate.objective else { return answer(gate, request, next).await };
-    let (path, services, begun) = (gate.route.path, Arc::clone(&gate.services), gate.services.clock.now());
-    let response = answer(gate, request, next).await;
+    let path = gate.route.path;
+    let Some(objective) = gate.objective else { return caught(path, unless_ending(gate, request, next)).await };
+    let (services, begun) = (Arc::clone(&gate.services), gate.services.clock.now());
+    let response = caught(path, unless_ending(gate, request, next)).await;
     objective.record(path, services.clock.now().saturating_duration_since(begun), response.status());
     response
+}
+
+/// Refuses new work once the shutdown has begun, before anything is done for it; the end waits for what was begun. A refusal counts against the objective.
+async fn unless_ending(gate: Gate, request: Request, next: Next) -> Response {
+    if gate.probe || is_waited_for(&request) {
+        return answer(gate, request, next).await;
+    }
+    let shutdown = gate.services.shutdown.clone();
+    match shutdown.track() {
+        Ok(_active) => answer(gate, request, next).await,
+        Err(_) => Problem::shutting_down().into_response(),
+    }
+}
+
+/// Whether the server has counted this request as one under way.
+fn is_waited_for(request: &Request) -> bool {
+    #[cfg(feature = "serve")]
+    return request.extensions().get::<crate::serve::WaitedFor>().is_some();
+    #[cfg(not(feature = "serve"))]
+    return {
+        let _ = request;
+        false
+    };
 }
 
 async fn answer(gate: Gate, mut request: Request, next: Next) -> Response {
@@ -48,16 +77,27 @@ async fn answer(gate: Gate, mut request: Request, next: Next) -> Response {
         services.legacy.say(successor, response.headers_mut());
         return response;
     }
-    let (counting, renewed) = match enter(&services, route, number, &request) {
+    let (party, counting, renewed) = match enter(&services, route, number, &request) {
         Ok((caller, counting)) => {
+            let party = match party_of(&services, &caller, &request) {
+                Ok(party) => party,
+                Err(exceeded) => return Problem::from(exceeded).into_response(),
+            };
             let renewed = renewed(&services, route, &caller, request.headers());
             request.extensions_mut().insert(caller);
-            (counting, renewed)
+            request.extensions_mut().insert(party);
+            (party, counting, renewed)
         }
         Err(refused) => return refused,
     };
-    let mut response =
-        if route.repeatable { once(&services, number, request, next).await } else { next.run(request).await };
+    let mut response = match unpacked(request) {
+        Ok(request) if route.repeatable => once(&services, number, party, request, next).await,
+        Ok(request) => next.run(request).await,
+        Err(refused) => refused,
+    };
+    if response.body().size_hint().exact().is_some_and(|bytes| bytes > LARGE_ANSWER) {
+        response = until_taken(&services, party, response).await;
+    }
     if let Some(successor) = route.successor {
         services.legacy.say(successor, response.headers_mut());
     }
@@ -83,6 +123,47 @@ fn renewed(services: &Services, route: Route, caller: &Caller, headers: &HeaderM
     HeaderValue::try_from(browser_session::kept(&value, browser_session::is_of_host(headers))).ok()
 }
 
+/// Whose share a call takes from. The connection of a caller that is known is not counted with its address any more.
+fn party_of(services: &Services, caller: &Caller, request: &Request) -> Result<Party, ExceededError> {
+    if caller.holder().is_none() {
+        return Ok(Party::of(caller, peer(services, request)));
+    }
+    let party = Party::of(caller, None);
+    if let Some(connection) = request.extensions().get::<Connection>() {
+        connection.known(&services.budget, party)?;
+    }
+    Ok(party)
+}
+
+/// Answers over this many bytes are counted until the client has taken them.
+const LARGE_ANSWER: u64 = 16 * 1024;
+
+/// The bytes of an answer, held until the connection has written the last of them.
+struct Untaken {
+    bytes: Bytes,
+    _hold: Hold,
+}
+
+impl AsRef<[u8]> for Untaken {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+/// Counts a large answer for its party until the client has taken it; refuses it when too many wait already.
+async fn until_taken(services: &Services, party: Party, response: Response) -> Response {
+    let (parts, body) = response.into_parts();
+    // The size is known, so the body is there already.
+    let Ok(bytes) = to_bytes(body, usize::MAX).await else {
+        return Problem::too_slow("the answer broke off").into_response();
+    };
+    let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+    match services.budget.take(Resource::AnswerBytes, party, length) {
+        Ok(hold) => Response::from_parts(parts, Body::from(Bytes::from_owner(Untaken { bytes, _hold: hold }))),
+        Err(exceeded) => Problem::from(exceeded).into_response(),
+    }
+}
+
 /// Bodies of requests that may come twice are at most so long.
 const LARGEST: usize = 1024 * 1024;
 
@@ -90,7 +171,7 @@ const LARGEST: usize = 1024 * 1024;
 ///
 /// In a task of its own: a client that leaves has it done all the same, and asks again for the answer. What was not done is not kept: a server that is busy
 /// may do it the next time.
-async fn once(services: &Arc<Services>, route: u16, request: Request, next: Next) -> Response {
+async fn once(services: &Arc<Services>, route: u16, party: Party, request: Request, next: Next) -> Response {
     let key = match key_of(request.headers()) {
         Ok(None) => return next.run(request).await,
         Ok(Some(key)) => key,
@@ -101,8 +182,8 @@ async fn once(services: &Arc<Services>, route: u16, request: Request, next: Next
     let (parts, body) = request.into_parts();
     let too_large =
         || Problem::wrong("", "more", format!("at most {LARGEST} bytes"), format!("au plus {LARGEST} octets"));
-    let body = match whole(body, LARGEST, too_large).await {
-        Ok(body) => body,
+    let (body, hold) = match whole_within(&services.budget, party, body, LARGEST, too_large).await {
+        Ok(read) => read,
         Err(problem) => return problem.into_response(),
     };
     let print = fingerprint(parts.uri.path_and_query().map_or("", |path| path.as_str()), &body);
@@ -114,7 +195,9 @@ async fn once(services: &Arc<Services>, route: u16, request: Request, next: Next
     };
     let (request, clock) = (Request::from_parts(parts, Body::from(body)), Arc::clone(&services.clock));
     let doing = async move {
-        let (parts, body) = next.run(request).await.into_parts();
+        let _hold = hold;
+        // What broke off may have been done in part: its key is given the same answer, and it is not done again.
+        let (parts, body) = caught("keyed request", next.run(request)).await.into_parts();
         let Ok(body) = to_bytes(body, usize::MAX).await else { return Problem::shutting_down().into_response() };
         // Of a device that was silent nobody knows what it has done: it is not asked again under the same key.
         if parts.extensions.get::<NothingDone>().is_none() {
@@ -124,7 +207,7 @@ async fn once(services: &Arc<Services>, route: u16, request: Request, next: Next
         Response::from_parts(parts, Body::from(body))
     };
     match services.shutdown.spawn("keyed request", doing.in_current_span()) {
-        Ok(doing) => doing.await.unwrap_or_else(|_| Problem::shutting_down().into_response()),
+        Ok(doing) => doing.await.unwrap_or_else(|error| ended("keyed request", &error).into_response()),
         Err(_) => Problem::shutting_down().into_response(),
     }
 }

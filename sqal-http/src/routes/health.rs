@@ -4,19 +4,42 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde_json::{Map, Value, json};
-use sqal_resilience::{HealthReport, Status};
+use sqal_resilience::{Component, HealthReport, Status};
 use std::sync::Arc;
 
 use crate::Services;
 
 /// What is known. Where nobody makes the checks (an embedder's choice), whoever asks first makes them, and again when what is known is old.
 async fn known(services: &Services) -> HealthReport {
-    let report = services.health.report();
+    let mut report = services.health.report();
     if report.components.iter().any(|component| component.status == Status::Unknown) {
         services.health.look().await;
-        return services.health.report();
+        report = services.health.report();
     }
+    for component in of_this_server(services) {
+        let felt = if component.critical { component.status } else { Status::Degraded };
+        report.status = report.status.max(felt);
+        report.components.push(component);
+    }
+    report.ready = report.ready && report.status.works();
     report
+}
+
+/// What this server knows of itself and no check asks for; a part that is well is not named.
+fn of_this_server(services: &Services) -> impl Iterator<Item = Component> {
+    let clock = services.presence.disagreeing(services.clock.now()).servers_clock_is_wrong();
+    let part = |name: &str, status: Status, complaint: &str| Component {
+        name: name.to_owned(),
+        status,
+        critical: status == Status::Down,
+        latency: None,
+        complaint: Some(complaint.to_owned()),
+    };
+    let clock = clock.then(|| part("clock", Status::Down, "most devices have a clock ahead of this server's"));
+    let profiles = services.conflicts_of_profiles();
+    let profiles =
+        profiles.then(|| part("profiles", Status::Degraded, "a profile of the file differs from the register's"));
+    clock.into_iter().chain(profiles)
 }
 
 const fn ok_or_503(ok: bool) -> StatusCode {
@@ -25,6 +48,16 @@ const fn ok_or_503(ok: bool) -> StatusCode {
 
 fn works(report: &HealthReport, name: &str) -> bool {
     report.components.iter().any(|component| component.name == name && component.status.works())
+}
+
+/// Adds why each component that does not work does not, by name; nothing if all do.
+fn with_reasons(body: &mut Value, report: &HealthReport) {
+    let failing = report.components.iter().filter(|component| component.status != Status::Up);
+    let reason = |component: &Component| Some((component.name.clone(), Value::from(component.complaint.clone()?)));
+    let reasons: Map<String, Value> = failing.filter_map(reason).collect();
+    if !reasons.is_empty() {
+        body["reasons"] = Value::Object(reasons);
+    }
 }
 
 /// What each component is, by name.
@@ -37,13 +70,17 @@ pub(super) async fn basic(State(services): State<Arc<Services>>) -> (StatusCode,
     let report = known(&services).await;
     let database = if works(&report, "database") { "connected" } else { "disconnected" };
     // A process that ends in order is no patient.
-    let healthy = report.status.works();
-    let status = if healthy { "healthy" } else { "unhealthy" };
+    let status = match report.status {
+        Status::Up => "healthy",
+        Status::Degraded => "degraded",
+        Status::Unknown | Status::Down => "unhealthy",
+    };
     let mut body = json!({ "status": status, "database": database });
     for component in report.components.iter().filter(|component| component.name != "database") {
         body[&component.name] = component.status.as_str().into();
     }
-    (ok_or_503(healthy), Json(body))
+    with_reasons(&mut body, &report);
+    (ok_or_503(report.status.works()), Json(body))
 }
 
 /// `GET /api/health`: it answers (HLT-08).
@@ -64,7 +101,9 @@ pub(super) async fn ready(State(services): State<Arc<Services>>) -> (StatusCode,
     let ready = report.status.works() && services.shutdown.is_ready();
     let status = if ready { "ready" } else { "not ready" };
     let components = by_name(&report, |status| status.works().into());
-    (ok_or_503(ready), Json(json!({ "status": status, "components": components })))
+    let mut body = json!({ "status": status, "components": components });
+    with_reasons(&mut body, &report);
+    (ok_or_503(ready), Json(body))
 }
 
 /// `GET /ready` and `GET /api/ready`: the same in the other documented words (HLT-08).
@@ -73,11 +112,12 @@ pub(super) async fn checks(State(services): State<Arc<Services>>) -> (StatusCode
     let ready = report.status.works() && services.shutdown.is_ready();
     let status = if ready { "ready" } else { "not ready" };
     let checks = by_name(&report, |status| if status.works() { "ok".into() } else { status.as_str().into() });
-    (ok_or_503(ready), Json(json!({ "status": status, "checks": checks })))
+    let mut body = json!({ "status": status, "checks": checks });
+    with_reasons(&mut body, &report);
+    (ok_or_503(ready), Json(body))
 }
 
-/// `GET /health/startup`: the router exists only when everything has started.
+/// `GET /health/startup`: the router exists only when everything has started; `duration` is how long that took.
 pub(super) async fn startup(State(services): State<Arc<Services>>) -> Json<Value> {
-    let duration = services.clock.now().saturating_duration_since(services.started);
-    Json(json!({ "status": "started", "duration": duration.as_secs_f64() }))
+    Json(json!({ "status": "started", "duration": services.starting.as_secs_f64() }))
 }

@@ -11,13 +11,10 @@ use std::sync::Arc;
 use super::parameters::{device_of, unreadable};
 use crate::presence::Heard;
 use crate::wire::{HourDocument, Totals, rfc3339, timestamp};
-use crate::{Problem, Services, Violation};
+use crate::{Caches, Problem, Services, Violation};
 
 /// How many hours there are without a word of which.
 const USUAL: i64 = 24;
-
-/// The longest span that is remembered, in hours: eight days.
-const LONGEST_REMEMBERED: i64 = 200;
 
 /// Which hours; every parameter is text first, so that a wrong one can be named.
 #[derive(Debug, Default, Deserialize)]
@@ -80,12 +77,10 @@ pub(super) async fn hourly(
         None => CacheKey::of_line(CacheKind::HourlyAggregates, name),
     };
     let fetch = async || Ok::<_, Problem>(services.store.hourly(&query).await?.iter().map(HourDocument::of).collect());
-    // A span that nobody asks for twice would take the room of a hundred that everybody asks for.
-    let items = if query.until().number() - query.from().number() > LONGEST_REMEMBERED {
-        fetch().await?
-    } else {
-        (*services.caches.hours.get(&key, fetch).await?).clone()
-    };
+    // Long spans have a cache of their own: one of them would take the room of a hundred short ones.
+    let is_long = query.until().number() - query.from().number() > Caches::LONGEST_OF_MANY;
+    let cache = if is_long { &services.caches.long_hours } else { &services.caches.hours };
+    let items = (*cache.get(&key, fetch).await?).clone();
     let (from, until) = (rfc3339(query.from().begins()), rfc3339(query.until().begins()));
     Ok(Json(Hours { items, from, until }))
 }

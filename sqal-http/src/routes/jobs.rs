@@ -19,6 +19,7 @@ use super::profiles::{LARGEST, judging};
 use super::span::Span;
 use crate::access::Caller;
 use crate::jobs::{Job, Progress};
+use crate::shown_names::ShownNames;
 use crate::trial::{DryRun, Trial};
 use crate::{Problem, Profile, Services};
 
@@ -98,8 +99,8 @@ pub(super) async fn begin(
     let span = span.times("/span")?;
     let in_force = services.intake.profiles();
     if in_force.get(&name).is_none() {
-        let known = in_force.names().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-        return Err(Problem::wrong("/name", name, format!("one of {known}"), format!("l'un de {known}")));
+        let known = ShownNames::of(in_force.names());
+        return Err(Problem::wrong("/name", name, known.english(), known.french()));
     }
     let trial = Trial::new(name, (*in_force).clone(), judging("/profile", name, profile)?);
     let (begun, now) = (Arc::clone(&services), Arc::clone(&services.now));

@@ -10,6 +10,7 @@ use crate::{Problem, Services};
 /// The metrics, or 404 where the process keeps none.
 pub(super) async fn text(State(services): State<Arc<Services>>) -> Response {
     services.caches.report();
+    services.presence.report(services.clock.now());
     services.recent.report(services.clock.now());
     match &services.metrics {
         Some(render) => {

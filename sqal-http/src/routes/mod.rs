@@ -4,6 +4,8 @@ mod batch;
 mod body;
 mod calibrations;
 mod capabilities;
+mod caught;
+mod coding;
 #[cfg(feature = "ws")]
 mod commands;
 mod conditions;
@@ -29,7 +31,6 @@ use axum::handler::Handler;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{self, MethodRouter};
 
-pub(crate) use batch::at_a_time;
 #[cfg(feature = "dashboard")]
 pub(crate) use conditions::{is_known, tag};
 #[cfg(feature = "ws")]
@@ -218,13 +219,14 @@ pub(crate) fn schemas_of_answers(schemas: &mut crate::openapi::Schemas<'_>) {
 }
 
 /// The application: serve it, or nest it in your own.
-pub fn router(services: Services) -> Router {
+pub fn router(mut services: Services) -> Router {
+    services.starting = services.clock.now().saturating_duration_since(services.started);
     let services = Arc::new(services);
     let mut number = 0;
-    let mut gated = |entries: Vec<Entry>| {
+    let mut gated = |entries: Vec<Entry>, probe: bool| {
         entries.into_iter().fold(Router::new(), |router, Entry { route, answer }| {
             let objective = Objective::of(&route);
-            let gate = gate::Gate { services: Arc::clone(&services), route, number, objective };
+            let gate = gate::Gate { services: Arc::clone(&services), route, number, objective, probe };
             number += 1;
             if objective.is_some() {
                 Objective::begin(route.path);
@@ -232,6 +234,6 @@ pub fn router(services: Services) -> Router {
             router.route(route.path, answer.route_layer(from_fn_with_state(gate, gate::admit)))
         })
     };
-    let (work, probes) = (gated(work()), gated(probes()));
+    let (work, probes) = (gated(work(), false), gated(probes(), true));
     layers::around(work, probes, services)
 }

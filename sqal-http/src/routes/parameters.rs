@@ -30,7 +30,8 @@ fn found_in_query(text: &str) -> String {
 /// A device's name, if it is one.
 pub(super) fn device_of(text: Option<String>, wrong: &mut Vec<Violation>) -> Option<DeviceId> {
     let text = text?;
-    let name = Name::new(&text);
+    // What is looked up may have been stored under an older, wider rule.
+    let name = Name::stored(&text);
     if name.is_err() {
         let (limit, french) = ("1 to 100 bytes of printable text", "1 à 100 octets de texte imprimable");
         wrong.push(Violation::new("?device_id", format!("{text:?}"), limit, french));
@@ -45,7 +46,19 @@ pub(super) fn name_in_path<const N: usize>(
 ) -> Result<(Name<N>, Problem), Problem> {
     let Path(name) = name.map_err(|refused| Problem::not_found(refused.body_text()))?;
     let unknown = Problem::not_found(format!("no {what} {:?}", name.chars().take(40).collect::<String>()));
-    match Name::new(&name) {
+    match Name::stored(&name) {
+        Ok(name) => Ok((name, unknown)),
+        Err(_) => Err(unknown),
+    }
+}
+
+/// As [`name_in_path`], of something that may be made: its name obeys the rules of now.
+pub(super) fn new_name_in_path<const N: usize>(
+    name: Result<Path<String>, PathRejection>,
+    what: &str,
+) -> Result<(Name<N>, Problem), Problem> {
+    let (name, unknown) = name_in_path::<N>(name, what)?;
+    match Name::new(name.as_str()) {
         Ok(name) => Ok((name, unknown)),
         Err(_) => Err(unknown),
     }

@@ -16,7 +16,7 @@ use sqal_storage::{Entry, SampleQuery};
 
 use super::body::{json, whole};
 use super::conditions::{has_seen, is_known, tag};
-use super::parameters::{Versions, name_in_path};
+use super::parameters::{Versions, name_in_path, new_name_in_path};
 use crate::access::Caller;
 use crate::decided::{self, entry_name, in_force};
 use crate::trial::{DryRun, Trial};
@@ -128,7 +128,7 @@ pub(super) async fn decide(
     headers: HeaderMap,
     body: Body,
 ) -> Result<(StatusCode, Json<Whole>), Problem> {
-    let (name, _) = name_in_path::<64>(name, "profile")?;
+    let (name, _) = new_name_in_path::<64>(name, "profile")?;
     let (ready, profile) = read(name, body).await?;
     let (wanted, standing) = (in_force(&ready, &name), services.standing(&name).await?);
     let answer = |status| {

@@ -23,12 +23,30 @@ pub struct Document {
     fusion: Value,
     meta: Value,
     processing_time_ms: f64,
+    /// What the device concluded itself, by block (ING-10).
+    #[serde(skip_serializing_if = "Value::is_null")]
+    reported: Value,
 }
 
 /// The document of a sample.
 #[must_use]
 pub fn document(sample: &Sample) -> Document {
     let inspection = &sample.inspection;
+    // The text is of our own writing.
+    let mut beside: Value =
+        sample.beside.text().and_then(|text| serde_json::from_str(text).ok()).unwrap_or(Value::Null);
+    let mut meta = json!({
+        "firmware_version": sample.meta.firmware_version.map(|version| version.to_string()),
+        "temperature_c": sample.meta.temperature_c,
+        "humidity_percent": sample.meta.humidity_percent,
+        "config_profile": sample.profile.name.to_string(),
+        "profile_version": sample.profile.version,
+        "profile_hash": format!("{:032x}", u128::from_be_bytes(sample.profile.hash)),
+    });
+    if let Some(unknown) = beside.get_mut("unknown") {
+        // Side values that cannot be, each with the reason why it is null.
+        meta["unknown"] = unknown.take();
+    }
     Document {
         id: sample.id().to_string(),
         r#type: "sensor_data",
@@ -39,15 +57,9 @@ pub fn document(sample: &Sample) -> Document {
         vl53l8ch: sample.tof.as_ref().map(|frame| tof(frame, inspection.tof.as_ref())),
         as7341: sample.spectrum.as_ref().map(|spectrum| spectral(spectrum, inspection.spectral.as_ref())),
         fusion: fusion(&inspection.verdict, sample),
-        meta: json!({
-            "firmware_version": sample.meta.firmware_version.map(|version| version.to_string()),
-            "temperature_c": sample.meta.temperature_c,
-            "humidity_percent": sample.meta.humidity_percent,
-            "config_profile": sample.profile.name.to_string(),
-            "profile_version": sample.profile.version,
-            "profile_hash": format!("{:032x}", u128::from_be_bytes(sample.profile.hash)),
-        }),
+        meta,
         processing_time_ms: f64::from(sample.processing_micros) / 1000.0,
+        reported: beside.get_mut("reported").map_or(Value::Null, Value::take),
     }
 }
 

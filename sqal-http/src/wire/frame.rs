@@ -1,108 +1,111 @@
 //! The documented device frame (ING-03 to ING-09), read strictly: every refusal names the place, the value and the limit.
 
+use std::borrow::Cow;
+
 use serde::Deserialize;
+use serde::de::value::{Error as NoWord, StrDeserializer};
 use sqal_core::{
-    AdcStatus, Channel, DistanceKind, Gain, Grade, Grid, IntegrationTime, Matrix, Meta, Name, Reported, SampleKey,
-    Score, Spectrum, TargetStatus, TofFrame, TofReading,
+    AdcStatus, Channel, DeviceId, DistanceKind, Gain, Grade, Grid, IntegrationTime, Matrix, Meta, Name, Reported,
+    Score, Spectrum, TargetStatus, Timestamp, TofFrame, TofReading,
 };
 
+use unicode_normalization::is_nfc;
+
+use super::item::{Item, whole, without_mark};
 use super::time;
 use crate::Violation;
 
 /// A frame that was read and checked, and not yet judged.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Incoming {
-    pub(crate) key: SampleKey,
+    pub(crate) device_id: DeviceId,
+    pub(crate) sample_id: Name<100>,
+    pub(crate) measured: Measured,
     pub(crate) tof: Option<TofFrame>,
     pub(crate) spectrum: Option<Spectrum>,
     pub(crate) reported: Option<Reported>,
     pub(crate) meta: Meta,
+    pub(crate) beside: Beside,
     pub(crate) profile: Name<64>,
     /// Whether the timestamp was finer than a microsecond, and was cut.
     pub(crate) time_cut: bool,
 }
 
-// The frame as JSON. What the device computed itself is allowed and ignored, but for its final score and grade.
-#[derive(Deserialize)]
-struct Frame {
-    r#type: String,
-    timestamp: String,
-    device_id: String,
-    sample_id: String,
-    vl53l8ch: Option<TofBlock>,
-    as7341: Option<SpectralBlock>,
-    fusion: Option<FusionBlock>,
-    meta: MetaBlock,
+/// When a device says that it measured.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Measured {
+    /// At this time.
+    At(Timestamp),
+    /// Before the frame came, by a device whose clock was never set; `boot` tells one run of the device from another.
+    Before { age_ms: u32, boot: Name<64> },
 }
 
-#[derive(Deserialize)]
-struct TofBlock {
-    distance_matrix: [[f32; 8]; 8],
-    reflectance_matrix: [[f32; 8]; 8],
-    amplitude_matrix: [[f32; 8]; 8],
-    sigma_matrix: Option<[[f32; 8]; 8]>,
-    status_matrix: Option<[[u8; 8]; 8]>,
-    #[serde(default)]
-    distance_kind: DistanceKind,
+/// What came with the measurement and is not part of it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Beside {
+    /// What the device concluded itself, as one JSON object of its blocks (ING-10).
+    pub(crate) blocks: Option<String>,
+    /// Values that cannot be, which are unknown for that.
+    pub(crate) unknown: Vec<Violation>,
 }
 
-#[derive(Deserialize)]
-struct SpectralBlock {
-    channels: Channels,
-    integration_time: f64,
-    gain: f64,
-    #[serde(default)]
-    adc_status: AdcStatus,
+impl Beside {
+    /// As it is kept with the sample.
+    pub(crate) fn kept(&self) -> sqal_core::Beside {
+        let mut members = Vec::new();
+        members.extend(self.blocks.as_ref().map(|blocks| format!("\"reported\":{blocks}")));
+        if !self.unknown.is_empty() {
+            // Texts cannot fail to be written.
+            members.push(format!("\"unknown\":{}", serde_json::to_string(&self.unknown).unwrap_or_default()));
+        }
+        let text = if members.is_empty() { String::new() } else { format!("{{{}}}", members.join(",")) };
+        sqal_core::Beside::new(&text)
+    }
 }
 
-#[derive(Deserialize)]
-struct Channels {
-    #[serde(rename = "F1_415nm")]
-    f1: f32,
-    #[serde(rename = "F2_445nm")]
-    f2: f32,
-    #[serde(rename = "F3_480nm")]
-    f3: f32,
-    #[serde(rename = "F4_515nm")]
-    f4: f32,
-    #[serde(rename = "F5_555nm")]
-    f5: f32,
-    #[serde(rename = "F6_590nm")]
-    f6: f32,
-    #[serde(rename = "F7_630nm")]
-    f7: f32,
-    #[serde(rename = "F8_680nm")]
-    f8: f32,
-    #[serde(rename = "Clear")]
-    clear: f32,
-    #[serde(rename = "NIR")]
-    nir: f32,
-}
+/// The longest JSON text of a device's own conclusions.
+const MOST_REPORTED: usize = 16 * 1024;
 
-#[derive(Deserialize)]
-struct FusionBlock {
-    final_score: Option<f64>,
-    final_grade: Option<String>,
-}
+/// The largest `age_ms`: a day.
+const OLDEST_MS: u32 = 86_400_000;
 
-#[derive(Deserialize)]
-struct MetaBlock {
-    firmware_version: Option<String>,
-    temperature_c: Option<f32>,
-    humidity_percent: Option<f32>,
-    config_profile: String,
-}
+/// What a device concludes, by block (ING-05, ING-07, ING-08).
+const CONCLUDED: [(&str, &[&str]); 3] = [
+    (
+        "vl53l8ch",
+        &[
+            "volume_mm3",
+            "avg_height_mm",
+            "surface_uniformity",
+            "height_variation_mm",
+            "quality_score",
+            "grade",
+            "defects",
+            "bins_analysis",
+            "reflectance_analysis",
+        ],
+    ),
+    (
+        "as7341",
+        &[
+            "freshness_index",
+            "fat_quality_index",
+            "oxidation_index",
+            "color_uniformity",
+            "quality_score",
+            "grade",
+            "defects",
+            "spectral_analysis",
+            "color_analysis",
+        ],
+    ),
+    ("fusion", &["final_score", "final_grade", "vl53l8ch_score", "as7341_score", "defects"]),
+];
 
 /// Reads a frame.
-///
-/// The first pass knows nothing of places, because most frames are right; a frame that is not is read again to say where.
 pub(crate) fn parse(text: &str) -> Result<Incoming, Vec<Violation>> {
-    // serde reads a struct from an array too; a frame is an object.
-    if text.trim_start().starts_with('[') {
-        return Err(vec![Violation::new("", "an array", "one JSON object", "un seul objet JSON")]);
-    }
-    let frame: Frame = serde_json::from_str(text).map_err(|_| vec![diagnose(text)])?;
-    check(frame)
+    let item = Item::read(text).map_err(|fault| vec![fault])?;
+    check(&item)
 }
 
 /// The `sample_id` of a text that may be no frame at all, to answer by.
@@ -111,185 +114,361 @@ pub(crate) fn sample_id_of(text: &str) -> Option<String> {
     struct Id {
         sample_id: Name<100>,
     }
-    serde_json::from_str::<Id>(text).ok().map(|id| id.sample_id.to_string())
+    serde_json::from_str::<Id>(without_mark(text)).ok().map(|id| id.sample_id.to_string())
 }
 
-/// Finds the place, the value and the limit of what could not be read.
-fn diagnose(text: &str) -> Violation {
-    let mut json = serde_json::Deserializer::from_str(text);
-    let Err(error) = serde_path_to_error::deserialize::<_, Frame>(&mut json) else {
-        // The frame itself was read: what follows it is wrong.
-        return Violation::new("", "text after the frame", "one JSON object", "un seul objet JSON");
+/// An object of a frame, by its place.
+struct Block<'i, 'a> {
+    place: &'static str,
+    item: &'i Item<'a>,
+}
+
+impl<'i, 'a> Block<'i, 'a> {
+    fn of(place: &'static str, item: &'i Item<'a>, wrong: &mut Vec<Violation>) -> Option<Self> {
+        if item.is_object() {
+            return Some(Self { place, item });
+        }
+        wrong.push(Violation::new(place, item, "a JSON object", "un objet JSON"));
+        None
+    }
+
+    /// The block of this name; null and nothing are no block.
+    fn block(&self, name: &str, place: &'static str, wrong: &mut Vec<Violation>) -> Option<Self> {
+        match self.item.member(name) {
+            Item::Null => None,
+            item => Self::of(place, item, wrong),
+        }
+    }
+
+    fn pointer(&self, name: &str) -> String {
+        format!("{}/{name}", self.place)
+    }
+
+    /// A member that must be there.
+    fn required(&self, name: &str, wrong: &mut Vec<Violation>) -> Option<&'i Item<'a>> {
+        let Item::Object(members) = self.item else { return None };
+        let found = members.iter().find(|(key, _)| key == name).map(|(_, item)| item);
+        if found.is_none() {
+            wrong.push(Violation::new(self.pointer(name), "missing", "the field", "le champ"));
+        }
+        found
+    }
+
+    /// A text that must be there.
+    fn text(&self, name: &str, wrong: &mut Vec<Violation>) -> Option<&'i str> {
+        let item = self.required(name, wrong)?;
+        let text = item.text();
+        if text.is_none() {
+            wrong.push(Violation::new(self.pointer(name), item, "a text", "un texte"));
+        }
+        text
+    }
+
+    /// A short text that must be there.
+    fn name<const N: usize>(&self, name: &str, wrong: &mut Vec<Violation>) -> Option<Name<N>> {
+        let text = self.text(name, wrong)?;
+        let checked = Name::new(text);
+        if checked.is_ok() && !is_nfc(text) {
+            let (limit, french) = ("the composed form of Unicode (NFC)", "la forme composée d'Unicode (NFC)");
+            wrong.push(Violation::new(self.pointer(name), self.item.member(name), limit, french));
+            return None;
+        }
+        if checked.is_err() {
+            let (limit, french) = printable::<N>();
+            wrong.push(Violation::new(self.pointer(name), self.item.member(name), limit, french));
+        }
+        checked.ok()
+    }
+
+    /// A number that must be there.
+    fn number(&self, name: &str, wrong: &mut Vec<Violation>) -> Option<f64> {
+        let item = self.required(name, wrong)?;
+        read_number(item)
+            .map_err(|(limit, french)| wrong.push(Violation::new(self.pointer(name), item, limit, french)))
+            .ok()
+    }
+
+    /// One of a few words; `T::default()` where there is none.
+    fn word<T>(&self, name: &str, limit: &str, french: &str, wrong: &mut Vec<Violation>) -> Option<T>
+    where
+        T: Default + for<'t> Deserialize<'t>,
+    {
+        let item = match self.item.member(name) {
+            Item::Null => return Some(T::default()),
+            item => item,
+        };
+        let word = item.text().and_then(|text| T::deserialize(StrDeserializer::<NoWord>::new(text)).ok());
+        if word.is_none() {
+            wrong.push(Violation::new(self.pointer(name), item, limit, french));
+        }
+        word
+    }
+
+    /// A grid of 8 rows of 8; the first fault of it is named.
+    fn grid<T: Copy>(&self, name: &str, read: Read<T>, zero: T, wrong: &mut Vec<Violation>) -> Option<Grid<T>> {
+        let item = self.required(name, wrong)?;
+        let mut rows = [[zero; 8]; 8];
+        match fill(item, read, &mut rows) {
+            Ok(()) => Some(Grid::new(rows)),
+            Err((place, found, (limit, french))) => {
+                wrong.push(Violation::new(format!("{}{place}", self.pointer(name)), found, limit, french));
+                None
+            }
+        }
+    }
+
+    /// A grid of 8 rows of 8 that may be missing.
+    fn grid_or_none<T: Copy>(&self, name: &str, read: Read<T>, zero: T, wrong: &mut Vec<Violation>) -> Option<Grid<T>> {
+        match self.item.member(name) {
+            Item::Null => None,
+            _ => self.grid(name, read, zero, wrong),
+        }
+    }
+}
+
+/// What was expected, in English and French.
+type Expected = (&'static str, &'static str);
+
+/// How a member of a grid is read.
+type Read<T> = fn(&Item<'_>) -> Result<T, Expected>;
+
+const NUMBER: Expected = ("a number", "un nombre");
+const SMALLER: Expected = ("a number below 3e38", "un nombre inférieur à 3e38");
+const GRID: Expected = ("8 rows of 8 numbers (8x8)", "8 lignes de 8 nombres (8x8)");
+
+/// Fills a grid, or says where it cannot, with what was found and what was expected.
+fn fill<'i, 'a, T>(
+    item: &'i Item<'a>,
+    read: Read<T>,
+    grid: &mut [[T; 8]; 8],
+) -> Result<(), (String, &'i Item<'a>, Expected)> {
+    let rows = match item {
+        Item::Array(rows) if rows.len() == 8 => rows,
+        other => return Err((String::new(), other, GRID)),
     };
-    let pointer = pointer(error.path());
-    let error = error.into_inner();
-    let message = error.to_string();
-    let message = message.rsplit_once(" at line ").map_or(message.as_str(), |(message, _)| message);
-    if error.is_data() {
-        // serde says "invalid type: string \"x\", expected f32" or "missing field `x`".
-        if let Some((found, expected)) = message.split_once(", expected ") {
-            let found = found
-                .trim_start_matches("invalid type: ")
-                .trim_start_matches("invalid value: ")
-                .trim_start_matches("invalid ");
-            let (limit, french) = translated(expected);
-            return Violation::new(pointer, found, limit, french);
+    for (r, (row, into)) in rows.iter().zip(grid).enumerate() {
+        let cells = match row {
+            Item::Array(cells) if cells.len() == 8 => cells,
+            other => return Err((format!("/{r}"), other, GRID)),
+        };
+        for (c, (cell, into)) in cells.iter().zip(into).enumerate() {
+            *into = read(cell).map_err(|expected| (format!("/{r}/{c}"), cell, expected))?;
         }
-        if let Some(field) = message.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`')) {
-            return Violation::new(format!("{pointer}/{field}"), "missing", "the field", "le champ");
-        }
-        return Violation::new(pointer, message, "a valid value", "une valeur valable");
     }
-    if error.is_eof() {
-        return Violation::new(pointer, "end of text", "a whole JSON object", "un objet JSON entier");
-    }
-    let value = token_at(text, error.line(), error.column());
-    match value {
-        "NaN" | "Infinity" | "-Infinity" | "nan" | "inf" => Violation::new(
-            pointer,
-            value,
-            "a finite number: JSON has no NaN and no Infinity",
-            "un nombre fini : JSON n'a ni NaN ni Infinity",
-        ),
-        _ if message.contains("number out of range") => {
-            Violation::new(pointer, value, "a number below 3e38", "un nombre inférieur à 3e38")
-        }
-        _ => Violation::new(pointer, format!("{value} ({message})"), "JSON", "du JSON"),
-    }
+    Ok(())
 }
 
-/// A place as a JSON pointer (RFC 6901).
-pub(crate) fn pointer(path: &serde_path_to_error::Path) -> String {
-    use serde_path_to_error::Segment;
-    path.iter()
-        .map(|segment| match segment {
-            Segment::Seq { index } => format!("/{index}"),
-            Segment::Map { key } => format!("/{}", key.replace('~', "~0").replace('/', "~1")),
-            Segment::Enum { variant } => format!("/{variant}"),
-            // Nothing was read there yet: the place is the parent.
-            Segment::Unknown => String::new(),
-        })
-        .collect()
+fn read_number(item: &Item<'_>) -> Result<f64, Expected> {
+    let Item::Number(written) = item else { return Err(NUMBER) };
+    written.parse().ok().filter(|number: &f64| number.is_finite()).ok_or(SMALLER)
 }
 
-/// serde's name of what it expected, for people.
-fn translated(expected: &str) -> (String, String) {
-    let pair = |en: &str, fr: &str| (en.to_owned(), fr.to_owned());
-    match expected {
-        "f32" | "f64" => pair("a number", "un nombre"),
-        "u8" => pair("a whole number from 0 to 255", "un entier de 0 à 255"),
-        "a string" => pair("a text", "un texte"),
-        "an array of length 8" => pair("8 rows of 8 numbers (8x8)", "8 lignes de 8 nombres (8x8)"),
-        other if other.starts_with("struct ") => pair("a JSON object", "un objet JSON"),
-        other => (other.to_owned(), other.to_owned()),
+fn read_single(item: &Item<'_>) -> Result<f32, Expected> {
+    let Item::Number(written) = item else { return Err(NUMBER) };
+    written.parse().ok().filter(|number: &f32| number.is_finite()).ok_or(SMALLER)
+}
+
+fn read_status(item: &Item<'_>) -> Result<TargetStatus, Expected> {
+    let Item::Number(written) = item else { return Err(STATUS) };
+    whole(written).map(TargetStatus).ok_or(STATUS)
+}
+
+const STATUS: Expected = ("a whole number from 0 to 255", "un entier de 0 à 255");
+
+fn printable<const N: usize>() -> (String, String) {
+    (format!("1 to {N} bytes of printable text"), format!("1 à {N} octets de texte imprimable"))
+}
+
+fn check(item: &Item<'_>) -> Result<Incoming, Vec<Violation>> {
+    if let Item::Array(_) = item {
+        return Err(vec![Violation::new("", "an array", "one JSON object", "un seul objet JSON")]);
     }
-}
-
-/// The word at a place of a text, lines and columns from 1; a parser points at the beginning, the middle or the end of it.
-fn token_at(text: &str, line: usize, column: usize) -> &str {
-    let Some(line) = text.split('\n').nth(line.saturating_sub(1)) else { return "" };
-    let is_word = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'+' | b'.' | b'_');
-    let bytes = line.as_bytes();
-    let at = column.saturating_sub(1).min(bytes.len().saturating_sub(1));
-    if bytes.is_empty() {
-        return "";
-    }
-    let begin = (0..at).rev().take_while(|k| is_word(bytes[*k])).last().unwrap_or(at);
-    let after = if begin < at { at } else { at + 1 };
-    let end = (at..bytes.len()).take_while(|k| is_word(bytes[*k])).last().map_or(after, |last| last + 1);
-    // Both ends lie beside ASCII or at the given place; a place within a letter has no word to show.
-    line.get(begin..end).unwrap_or("")
-}
-
-fn check(frame: Frame) -> Result<Incoming, Vec<Violation>> {
     let mut wrong = Vec::new();
-    if frame.r#type != "sensor_data" {
-        wrong.push(Violation::new("/type", &frame.r#type, "sensor_data", "sensor_data"));
+    let Some(frame) = Block::of("", item, &mut wrong) else { return Err(wrong) };
+    if frame.text("type", &mut wrong).is_some_and(|kind| kind != "sensor_data") {
+        wrong.push(Violation::new("/type", item.member("type"), "sensor_data", "sensor_data"));
     }
-    let timestamp = time::parse(&frame.timestamp);
-    if timestamp.is_none() {
-        let limit = "an RFC 3339 time, for example 2024-10-26T23:00:00Z";
-        wrong.push(Violation::new(
-            "/timestamp",
-            &frame.timestamp,
-            limit,
-            "une date RFC 3339, par exemple 2024-10-26T23:00:00Z",
-        ));
+    let measured = measured(&frame, &mut wrong);
+    let device_id = frame.name("device_id", &mut wrong);
+    let sample_id = frame.name("sample_id", &mut wrong);
+    let meta = frame.required("meta", &mut wrong).and_then(|meta| Block::of("/meta", meta, &mut wrong));
+    let profile = meta.as_ref().and_then(|meta| meta.name("config_profile", &mut wrong));
+    let blind = [item.member("vl53l8ch"), item.member("as7341")].iter().all(|block| **block == Item::Null);
+    if blind {
+        let (limit, french) = ("a vl53l8ch block, an as7341 block, or both", "un bloc vl53l8ch ou as7341");
+        wrong.push(Violation::new("", "a frame without readings", limit, french));
     }
-    let device_id = name("/device_id", &frame.device_id, &mut wrong);
-    let sample_id = name("/sample_id", &frame.sample_id, &mut wrong);
-    let profile = name("/meta/config_profile", &frame.meta.config_profile, &mut wrong);
-    let firmware_version =
-        frame.meta.firmware_version.and_then(|text| name("/meta/firmware_version", &text, &mut wrong));
-    let temperature_c = within("/meta/temperature_c", frame.meta.temperature_c, -60.0, 120.0, "°C", &mut wrong);
-    let humidity_percent = within("/meta/humidity_percent", frame.meta.humidity_percent, 0.0, 100.0, "%", &mut wrong);
-    if frame.vl53l8ch.is_none() && frame.as7341.is_none() {
-        wrong.push(Violation::new(
-            "",
-            "a frame without readings",
-            "a vl53l8ch block, an as7341 block, or both",
-            "un bloc vl53l8ch ou as7341",
-        ));
-    }
-    let tof = frame.vl53l8ch.and_then(|block| tof(&block, &mut wrong));
-    let spectrum = frame.as7341.and_then(|block| spectrum(&block, &mut wrong));
-    let reported = frame.fusion.map(|block| reported(&block, &mut wrong));
-    match (timestamp, device_id, sample_id, profile) {
-        (Some(timestamp), Some(device_id), Some(sample_id), Some(profile)) if wrong.is_empty() => Ok(Incoming {
-            key: SampleKey { device_id, timestamp, sample_id },
-            tof,
-            spectrum,
-            reported,
-            meta: Meta { firmware_version, temperature_c, humidity_percent },
-            profile,
-            time_cut: time::is_finer_than_micros(&frame.timestamp),
-        }),
+    let tof = frame.block("vl53l8ch", "/vl53l8ch", &mut wrong).and_then(|block| tof(&block, &mut wrong));
+    let spectrum = frame.block("as7341", "/as7341", &mut wrong).and_then(|block| spectrum(&block, &mut wrong));
+    match (measured, device_id, sample_id, profile) {
+        (Some(measured), Some(device_id), Some(sample_id), Some(profile)) if wrong.is_empty() => {
+            let mut beside = Beside::default();
+            let reported = reported(item, &mut beside);
+            let meta = side_values(item.member("meta"), &mut beside.unknown);
+            let time_cut = item.member("timestamp").text().is_some_and(time::is_finer_than_micros);
+            Ok(Incoming { device_id, sample_id, measured, tof, spectrum, reported, meta, beside, profile, time_cut })
+        }
         _ => Err(wrong),
     }
 }
 
-fn name<const N: usize>(pointer: &str, text: &str, wrong: &mut Vec<Violation>) -> Option<Name<N>> {
-    let checked = Name::new(text);
-    if checked.is_err() {
-        let limit = format!("1 to {N} bytes of printable text");
-        wrong.push(Violation::new(pointer, format!("{text:?}"), limit, format!("1 à {N} octets de texte imprimable")));
-    }
-    checked.ok()
-}
-
-fn within(
-    pointer: &str,
-    value: Option<f32>,
-    min: f32,
-    max: f32,
-    unit: &str,
-    wrong: &mut Vec<Violation>,
-) -> Option<f32> {
-    let value = value?;
-    if !(min..=max).contains(&value) {
-        wrong.push(Violation::new(pointer, value, format!("{min} to {max} {unit}"), format!("{min} à {max} {unit}")));
-    }
-    Some(value)
-}
-
-fn tof(block: &TofBlock, wrong: &mut Vec<Violation>) -> Option<TofFrame> {
-    let reading = TofReading {
-        distance_mm: Grid::new(block.distance_matrix),
-        reflectance_percent: Grid::new(block.reflectance_matrix),
-        amplitude_kcps: Grid::new(block.amplitude_matrix),
-        sigma_mm: block.sigma_matrix.map(Grid::new),
-        status: block.status_matrix.map(|codes| Grid::new(codes.map(|row| row.map(TargetStatus)))),
-        distance_kind: block.distance_kind,
+/// When it was measured: `timestamp`, that and `age_ms`, or `age_ms` alone with the run of the device.
+fn measured(frame: &Block<'_, '_>, wrong: &mut Vec<Violation>) -> Option<Measured> {
+    let age = match frame.item.member("age_ms") {
+        Item::Null => None,
+        item => {
+            let age = match item {
+                Item::Number(written) => whole::<i32>(written).filter(|age| age.unsigned_abs() <= OLDEST_MS),
+                _ => None,
+            };
+            // Without a time to count from, what is still to come cannot have been measured.
+            let alone = *frame.item.member("timestamp") == Item::Null;
+            match age {
+                Some(age) if age >= 0 || !alone => Some(age),
+                _ => {
+                    let (limit, french) = if alone {
+                        ("a whole number from 0 to 86400000 ms", "un entier de 0 à 86400000 ms")
+                    } else {
+                        ("a whole number from -86400000 to 86400000 ms", "un entier de -86400000 à 86400000 ms")
+                    };
+                    wrong.push(Violation::new("/age_ms", item, limit, french));
+                    return None;
+                }
+            }
+        }
     };
+    if let (Some(age), Item::Null) = (age, frame.item.member("timestamp")) {
+        let boot = frame.name("boot_id", wrong)?;
+        return Some(Measured::Before { age_ms: age.unsigned_abs(), boot });
+    }
+    let text = frame.text("timestamp", wrong)?;
+    let micros = i64::from(age.unwrap_or(0)) * 1000;
+    let time = time::parse(text).and_then(|time| Timestamp::from_micros(time.micros() - micros).ok());
+    if time.is_none() {
+        let limit = "an RFC 3339 time, for example 2024-10-26T23:00:00Z";
+        let french = "une date RFC 3339, par exemple 2024-10-26T23:00:00Z";
+        wrong.push(Violation::new("/timestamp", text, limit, french));
+    }
+    time.map(Measured::At)
+}
+
+/// What a device tells about itself and its surroundings: a value that cannot be is unknown, and costs nothing else.
+fn side_values(meta: &Item<'_>, unknown: &mut Vec<Violation>) -> Meta {
+    let firmware_version = match meta.member("firmware_version") {
+        Item::Null => None,
+        item => {
+            let version = item.text().and_then(|text| Name::new(text).ok());
+            if version.is_none() {
+                let (limit, french) = printable::<32>();
+                unknown.push(Violation::new("/meta/firmware_version", item, limit, french));
+            }
+            version
+        }
+    };
+    let mut within = |name: &str, min: f32, max: f32, unit: &str| {
+        let item = match meta.member(name) {
+            Item::Null => return None,
+            item => item,
+        };
+        let value = read_single(item).ok().filter(|value| (min..=max).contains(value));
+        if value.is_none() {
+            let (limit, french) = (format!("{min} to {max} {unit}"), format!("{min} à {max} {unit}"));
+            unknown.push(Violation::new(format!("/meta/{name}"), item, limit, french));
+        }
+        value
+    };
+    let temperature_c = within("temperature_c", -60.0, 120.0, "°C");
+    let humidity_percent = within("humidity_percent", 0.0, 100.0, "%");
+    Meta { firmware_version, temperature_c, humidity_percent }
+}
+
+/// What the device concluded itself. Of a document of ours it is what that document says the device concluded.
+fn reported(frame: &Item<'_>, beside: &mut Beside) -> Option<Reported> {
+    let there = |item: &Item<'_>| *item != Item::Null;
+    let ours = there(frame.member("received_at")) && there(frame.member("meta").member("profile_hash"));
+    let (blocks, place) = if ours { (frame.member("reported"), "/reported") } else { (frame, "") };
+    beside.blocks = concluded(blocks, place, &mut beside.unknown);
+    let fusion = if ours { frame.member("fusion").member("reported") } else { frame.member("fusion") };
+    let place = if ours { "/fusion/reported" } else { "/fusion" };
+    match fusion {
+        Item::Null => return None,
+        fusion if fusion.is_object() => {}
+        other => {
+            beside.unknown.push(Violation::new(place, other, "a JSON object", "un objet JSON"));
+            return None;
+        }
+    }
+    let score = match fusion.member("final_score") {
+        Item::Null => None,
+        item => {
+            let score = read_number(item).ok().and_then(|score| Score::new(score).ok());
+            if score.is_none() {
+                beside.unknown.push(Violation::new(format!("{place}/final_score"), item, "0 to 1", "0 à 1"));
+            }
+            score
+        }
+    };
+    let grade = match fusion.member("final_grade") {
+        Item::Null => None,
+        item => {
+            let grade = item.text().and_then(|text| text.parse::<Grade>().ok());
+            if grade.is_none() {
+                let (limit, french) = ("A+, A, B, C or REJECT", "A+, A, B, C ou REJECT");
+                beside.unknown.push(Violation::new(format!("{place}/final_grade"), item, limit, french));
+            }
+            grade
+        }
+    };
+    Some(Reported { score, grade })
+}
+
+/// The documented conclusions of a device, as one JSON object of its blocks; none if there are none, or too many bytes of them.
+fn concluded(frame: &Item<'_>, place: &'static str, unknown: &mut Vec<Violation>) -> Option<String> {
+    let mut blocks = Vec::new();
+    for (block, fields) in CONCLUDED {
+        let Item::Object(members) = frame.member(block) else { continue };
+        let kept: Vec<_> =
+            members.iter().filter(|(key, item)| fields.contains(&&**key) && *item != Item::Null).cloned().collect();
+        if !kept.is_empty() {
+            blocks.push((Cow::Borrowed(block), Item::Object(kept)));
+        }
+    }
+    if blocks.is_empty() {
+        return None;
+    }
+    let text = Item::Object(blocks).to_json();
+    if text.len() > MOST_REPORTED {
+        let (limit, french) =
+            (format!("at most {MOST_REPORTED} bytes of conclusions"), format!("au plus {MOST_REPORTED} octets"));
+        unknown.push(Violation::new(place, format!("{} bytes", text.len()), limit, french));
+        return None;
+    }
+    Some(text)
+}
+
+fn tof(block: &Block<'_, '_>, wrong: &mut Vec<Violation>) -> Option<TofFrame> {
+    let distance_mm = block.grid("distance_matrix", read_single, 0.0, wrong);
+    let reflectance_percent = block.grid("reflectance_matrix", read_single, 0.0, wrong);
+    let amplitude_kcps = block.grid("amplitude_matrix", read_single, 0.0, wrong);
+    let before = wrong.len();
+    let sigma_mm = block.grid_or_none("sigma_matrix", read_single, 0.0, wrong);
+    let status = block.grid_or_none("status_matrix", read_status, TargetStatus(0), wrong);
+    let distance_kind = block.word("distance_kind", "perpendicular or radial", "perpendicular ou radial", wrong);
+    if wrong.len() > before {
+        return None;
+    }
+    let (distance_mm, reflectance_percent) = (distance_mm?, reflectance_percent?);
+    let (amplitude_kcps, distance_kind): (_, DistanceKind) = (amplitude_kcps?, distance_kind?);
+    let reading = TofReading { distance_mm, reflectance_percent, amplitude_kcps, sigma_mm, status, distance_kind };
     let refused = match TofFrame::new(reading) {
         Ok(frame) => return Some(frame),
         Err(refused) => refused,
     };
     let (min, max) = refused.matrix.range();
     let (matrix, unit): (Matrix, _) = (refused.matrix, refused.matrix.unit());
-    let pointer = format!("/vl53l8ch/{}/{}/{}", matrix.as_str(), refused.zone / 8, refused.zone % 8);
+    let (row, column) = (refused.zone / 8, refused.zone % 8);
     wrong.push(Violation::new(
-        pointer,
+        format!("/vl53l8ch/{}/{row}/{column}", matrix.as_str()),
         refused.value,
         format!("{min} to {max} {unit}"),
         format!("{min} à {max} {unit}"),
@@ -297,24 +476,49 @@ fn tof(block: &TofBlock, wrong: &mut Vec<Violation>) -> Option<TofFrame> {
     None
 }
 
-fn spectrum(block: &SpectralBlock, wrong: &mut Vec<Violation>) -> Option<Spectrum> {
-    let gain = Gain::from_multiplier(block.gain);
-    if gain.is_err() {
-        let gains = "0.5, 1, 2, 4, 8, 16, 32, 64, 128, 256 or 512 (the multiplier, not the register code)";
-        wrong.push(Violation::new("/as7341/gain", block.gain, gains, "0,5, 1, 2, 4, 8, 16, 32, 64, 128, 256 ou 512"));
+/// The channels by the names that a frame has for them.
+fn counts(block: &Block<'_, '_>, wrong: &mut Vec<Violation>) -> Option<[f32; 10]> {
+    let channels = Block::of("/as7341/channels", block.required("channels", wrong)?, wrong)?;
+    let mut counts = [0.0; 10];
+    for (channel, count) in Channel::ALL.into_iter().zip(&mut counts) {
+        let item = channels.required(channel.as_str(), wrong)?;
+        match read_single(item) {
+            Ok(read) => *count = read,
+            Err((limit, french)) => {
+                wrong.push(Violation::new(channels.pointer(channel.as_str()), item, limit, french));
+                return None;
+            }
+        }
     }
-    let time = IntegrationTime::from_millis(block.integration_time);
-    if time.is_err() {
-        wrong.push(Violation::new(
-            "/as7341/integration_time",
-            block.integration_time,
-            "0.00556 to 46639.9 ms",
-            "0,00556 à 46639,9 ms",
-        ));
-    }
-    let (gain, time) = (gain.ok()?, time.ok()?);
-    let Channels { f1, f2, f3, f4, f5, f6, f7, f8, clear, nir } = block.channels;
-    let refused = match Spectrum::new([f1, f2, f3, f4, f5, f6, f7, f8, clear, nir], gain, time, block.adc_status) {
+    Some(counts)
+}
+
+fn spectrum(block: &Block<'_, '_>, wrong: &mut Vec<Violation>) -> Option<Spectrum> {
+    let counts = counts(block, wrong);
+    let gain = block.number("gain", wrong).and_then(|number| {
+        let gain = Gain::from_multiplier(number);
+        if gain.is_err() {
+            let gains = "0.5, 1, 2, 4, 8, 16, 32, 64, 128, 256 or 512 (the multiplier, not the register code)";
+            wrong.push(Violation::new("/as7341/gain", number, gains, "0,5, 1, 2, 4, 8, 16, 32, 64, 128, 256 ou 512"));
+        }
+        gain.ok()
+    });
+    let time = block.number("integration_time", wrong).and_then(|millis| {
+        let time = IntegrationTime::from_millis(millis);
+        if time.is_err() {
+            let (limit, french) = ("0.00556 to 46639.9 ms", "0,00556 à 46639,9 ms");
+            wrong.push(Violation::new("/as7341/integration_time", millis, limit, french));
+        }
+        time.ok()
+    });
+    let status: Option<AdcStatus> = block.word(
+        "adc_status",
+        "unreported, clear, digital_saturation or analog_saturation",
+        "unreported, clear, digital_saturation ou analog_saturation",
+        wrong,
+    );
+    let (counts, gain, time, status) = (counts?, gain?, time?, status?);
+    let refused = match Spectrum::new(counts, gain, time, status) {
         Ok(spectrum) => return Some(spectrum),
         Err(refused) => refused,
     };
@@ -329,24 +533,29 @@ fn spectrum(block: &SpectralBlock, wrong: &mut Vec<Violation>) -> Option<Spectru
     None
 }
 
-fn reported(block: &FusionBlock, wrong: &mut Vec<Violation>) -> Reported {
-    let score = block.final_score.map(Score::new);
-    if let Some(Err(refused)) = score {
-        wrong.push(Violation::new("/fusion/final_score", refused.0, "0 to 1", "0 à 1"));
-    }
-    let grade = block.final_grade.as_deref().map(|text| (text, text.parse::<Grade>()));
-    if let Some((text, Err(_))) = &grade {
-        wrong.push(Violation::new("/fusion/final_grade", text, "A+, A, B, C or REJECT", "A+, A, B, C ou REJECT"));
-    }
-    Reported { score: score.and_then(Result::ok), grade: grade.and_then(|(_, grade)| grade.ok()) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use fixtures::strategy;
     use proptest::prelude::*;
-    use sqal_core::{ProfileRef, Sample};
+    use serde_json::{Value, json};
+    use sqal_core::{ProfileRef, Sample, SampleKey};
+
+    /// The documented frame with one change.
+    fn frame(change: impl FnOnce(&mut Value)) -> String {
+        let mut frame: Value = serde_json::from_str(fixtures::DOCUMENTED_FRAME).unwrap();
+        change(&mut frame);
+        frame.to_string()
+    }
+
+    fn refused(change: impl FnOnce(&mut Value)) -> Vec<(String, String, String)> {
+        let wrong = parse(&frame(change)).unwrap_err();
+        wrong.into_iter().map(|one| (one.pointer, one.value, one.limit)).collect()
+    }
+
+    fn fault(pointer: &str, value: &str, limit: &str) -> Vec<(String, String, String)> {
+        vec![(pointer.to_owned(), value.to_owned(), limit.to_owned())]
+    }
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
@@ -356,17 +565,22 @@ mod tests {
             prop_assume!(sample.tof.is_some() || sample.spectrum.is_some());
             let text = serde_json::to_string(&super::super::document(&sample)).unwrap();
             let incoming = parse(&text).unwrap();
-            prop_assert_eq!(incoming.key, sample.key);
+            prop_assert_eq!((incoming.device_id, incoming.sample_id), (sample.key.device_id, sample.key.sample_id));
+            prop_assert_eq!(incoming.measured, Measured::At(sample.key.timestamp));
             prop_assert_eq!(incoming.tof, sample.tof);
             prop_assert_eq!(incoming.spectrum, sample.spectrum);
             prop_assert_eq!(incoming.meta, sample.meta);
+            prop_assert_eq!(incoming.reported, sample.reported, "what we concluded is not what the device concluded");
+            prop_assert_eq!(incoming.beside.kept(), sample.beside);
         }
 
         #[test]
         fn the_frame_of_a_sample_says_what_its_device_sent(sample in strategy::sample()) {
             prop_assume!(sample.tof.is_some() || sample.spectrum.is_some());
             let text = serde_json::to_string(&super::super::frame_of(&sample)).unwrap();
-            let Incoming { key, tof, spectrum, reported, meta, profile, time_cut } = parse(&text).unwrap();
+            let Incoming { device_id, sample_id, measured, tof, spectrum, reported, meta, profile, time_cut, .. } = parse(&text).unwrap();
+            let Measured::At(timestamp) = measured else { panic!("a time") };
+            let key = SampleKey { device_id, timestamp, sample_id };
             prop_assert!(!time_cut);
             prop_assert_eq!(reported, sample.reported);
             let again = Sample {
@@ -394,5 +608,106 @@ mod tests {
                 prop_assert!(!wrong[0].limit.is_empty());
             }
         }
+
+        #[test]
+        fn a_side_value_never_costs_the_sample(
+            field in 0..5_usize,
+            value in prop_oneof![
+                Just(json!([])), Just(json!({"a": 1})), Just(json!(true)), Just(json!("x".repeat(40))),
+                Just(json!("\u{200b}")), (121.0..1e300_f64).prop_map(Value::from), (-1e300..-61.0_f64).prop_map(Value::from),
+            ],
+        ) {
+            let pointers = ["/meta/firmware_version", "/meta/temperature_c", "/meta/humidity_percent", "/fusion/final_score", "/fusion/final_grade"];
+            let text = frame(|frame| *frame.pointer_mut(pointers[field]).unwrap() = value);
+            let (incoming, right) = (parse(&text).unwrap(), parse(fixtures::DOCUMENTED_FRAME).unwrap());
+            prop_assert_eq!((incoming.tof, incoming.spectrum), (right.tof, right.spectrum));
+            let told: Vec<_> = incoming.beside.unknown.iter().map(|one| one.pointer.as_str()).collect();
+            prop_assert_eq!(told, [pointers[field]]);
+            let unknown = [
+                incoming.meta.firmware_version.is_none(), incoming.meta.temperature_c.is_none(), incoming.meta.humidity_percent.is_none(),
+                incoming.reported.is_some_and(|reported| reported.score.is_none()),
+                incoming.reported.is_some_and(|reported| reported.grade.is_none()),
+            ];
+            prop_assert_eq!(unknown.map(usize::from).iter().sum::<usize>(), 1);
+            prop_assert!(unknown[field]);
+        }
+
+        #[test]
+        fn any_key_that_comes_twice_is_refused(which in any::<prop::sample::Index>(), value in "[1-9][0-9]{0,2}") {
+            // Every `"key":` of the documented frame in one line, with a second value before it.
+            let text = frame(|_| {});
+            let keys: Vec<_> = text.match_indices("\":").map(|(end, _)| (text[..end].rfind('"').unwrap(), end)).collect();
+            let (begin, end) = keys[which.index(keys.len())];
+            let twice = format!("{}{}:{value},{}", &text[..begin], &text[begin..=end], &text[begin..]);
+            let wrong = parse(&twice).unwrap_err();
+            prop_assert_eq!(&wrong[0].limit, "each key once");
+            prop_assert!(wrong[0].pointer.ends_with(&text[begin + 1..end]), "{:?}", wrong);
+        }
+    }
+
+    #[test]
+    fn a_grid_of_another_size_is_told_its_size() {
+        let grid = "8 rows of 8 numbers (8x8)";
+        let row = |columns: usize| json!(vec![130.0; columns]);
+        let rows = |rows: usize, columns: usize| json!(vec![row(columns); rows]);
+        let at = |rows: Value| refused(|frame| frame["vl53l8ch"]["distance_matrix"] = rows);
+        assert_eq!(at(rows(8, 32)), fault("/vl53l8ch/distance_matrix/0", "an array of length 32", grid));
+        assert_eq!(at(rows(8, 9)), fault("/vl53l8ch/distance_matrix/0", "an array of length 9", grid));
+        assert_eq!(at(rows(9, 8)), fault("/vl53l8ch/distance_matrix", "an array of length 9", grid));
+        assert_eq!(at(json!([])), fault("/vl53l8ch/distance_matrix", "an array of length 0", grid));
+        assert_eq!(at(json!(7)), fault("/vl53l8ch/distance_matrix", "7", grid));
+    }
+
+    #[test]
+    fn a_whole_number_may_have_a_point_and_no_fraction() {
+        let text = frame(|frame| frame["vl53l8ch"]["status_matrix"] = json!(vec![vec![5.0; 8]; 8]));
+        let status = |text: &str| parse(text).unwrap().tof.unwrap().reading().status.unwrap();
+        assert_eq!(status(&text), status(&text.replace("5.0,", "5e0,")));
+        assert_eq!(status(&text), Grid::new([[TargetStatus(5); 8]; 8]));
+        for value in ["5.5", "256", "-1", "1e400"] {
+            let first = "\"status_matrix\":[[";
+            let text = text.replace(&format!("{first}5.0"), &format!("{first}{value}"));
+            let wrong = parse(&text).unwrap_err();
+            let found = (wrong[0].pointer.as_str(), wrong[0].value.as_str(), wrong[0].limit.as_str());
+            assert_eq!(found, ("/vl53l8ch/status_matrix/0/0", value, "a whole number from 0 to 255"));
+        }
+    }
+
+    #[test]
+    fn what_the_device_concluded_is_kept() {
+        let incoming = parse(fixtures::DOCUMENTED_FRAME).unwrap();
+        let blocks: Value = serde_json::from_str(&incoming.beside.blocks.unwrap()).unwrap();
+        assert_eq!(blocks["vl53l8ch"]["volume_mm3"], 15234.5);
+        assert_eq!(
+            (&blocks["as7341"]["oxidation_index"], &blocks["fusion"]["final_grade"]),
+            (&json!(0.08), &json!("A"))
+        );
+        assert_eq!(blocks["vl53l8ch"].get("distance_matrix"), None);
+        let long = frame(|frame| frame["vl53l8ch"]["bins_analysis"] = json!({ "x": "y".repeat(17_000) }));
+        let incoming = parse(&long).unwrap();
+        assert_eq!((incoming.beside.blocks, incoming.beside.unknown.len()), (None, 1));
+    }
+
+    #[test]
+    fn a_device_without_a_clock_says_how_long_ago_it_measured() {
+        let measured = |change: fn(&mut Value)| parse(&frame(change)).map(|incoming| incoming.measured);
+        let time = time::parse("2024-10-26T22:59:58.500Z").unwrap();
+        assert_eq!(measured(|frame| frame["age_ms"] = json!(1500)), Ok(Measured::At(time)));
+        let boot = Name::new("b-1").unwrap();
+        let alone = measured(|frame| {
+            frame["timestamp"] = Value::Null;
+            frame["age_ms"] = json!(1500);
+            frame["boot_id"] = json!("b-1");
+        });
+        assert_eq!(alone, Ok(Measured::Before { age_ms: 1500, boot }));
+        let alone = |age: Value| {
+            refused(|frame| {
+                frame["timestamp"] = Value::Null;
+                frame["age_ms"] = age;
+            })
+        };
+        assert_eq!(alone(json!(1500)), fault("/boot_id", "missing", "the field"));
+        assert_eq!(alone(json!(-1)), fault("/age_ms", "-1", "a whole number from 0 to 86400000 ms"));
+        assert_eq!(alone(json!(86_400_001)), fault("/age_ms", "86400001", "a whole number from 0 to 86400000 ms"));
     }
 }

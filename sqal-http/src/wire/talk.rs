@@ -2,16 +2,18 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use sqal_core::{DeviceId, Name, Sample, SampleKey};
+use sqal_core::{DeviceId, Name, Sample, SampleKey, Timestamp};
 
+use super::item::{Item, type_of};
+use super::serde_words::read_item;
 use super::time::{parse, rfc3339};
+use crate::{Problem, Violation};
 
-/// A longer text is a frame: it is not looked into twice.
+/// The longest text that is no frame.
 const LONGEST: usize = 64 * 1024;
 
 /// What a device says that is no frame.
-#[derive(Debug, Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[derive(Debug)]
 pub(crate) enum Talk {
     /// Who it is, and what was not answered on an earlier connection.
     Hello(Hello),
@@ -22,7 +24,9 @@ pub(crate) enum Talk {
 /// Who is there.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Hello {
-    pub(crate) device_id: DeviceId,
+    /// May be left out where the connection is of one device.
+    #[serde(default)]
+    pub(crate) device_id: Option<DeviceId>,
     /// Samples that it has sent and that were not answered.
     #[serde(default)]
     pub(crate) unanswered: Vec<Named>,
@@ -64,12 +68,39 @@ pub(crate) enum Done {
     Refused,
 }
 
-/// What a device said, if it is no frame.
-pub(crate) fn talk(text: &str) -> Option<Talk> {
-    if text.len() > LONGEST || text.contains("\"sensor_data\"") {
+/// What a device said, or what is wrong with it; none if it is a frame. Its `type` decides, whatever else stands in it.
+pub(crate) fn talk(text: &str) -> Option<Result<Talk, Problem>> {
+    // A longer text is a frame, or nothing: it is not looked into twice.
+    if text.len() > LONGEST {
         return None;
     }
-    serde_json::from_str(text).ok()
+    let kind = type_of(text)?;
+    let read: fn(&Item<'_>) -> Result<Talk, Problem> = match &*kind {
+        "hello" => hello,
+        "command_ack" => command_ack,
+        _ => return None,
+    };
+    let item = Item::read(text).map_err(|fault| Problem::invalid_frame(vec![fault]));
+    Some(item.and_then(|item| read(&item)))
+}
+
+fn command_ack(item: &Item<'_>) -> Result<Talk, Problem> {
+    let (limit, french) = ("a command_ack: id, status, detail, result", "un command_ack : id, status, detail, result");
+    read_item(item, limit, french).map(Talk::CommandAck)
+}
+
+fn hello(item: &Item<'_>) -> Result<Talk, Problem> {
+    // A frame under a wrong name must not be taken for a greeting, for its sample would be lost.
+    let of_a_sample = ["sample_id", "vl53l8ch", "as7341"];
+    if let Some(field) = of_a_sample.iter().find(|field| *item.member(field) != Item::Null) {
+        let found = format!("hello, in a message with {field}");
+        let (limit, french) = (
+            "sensor_data for a sample; a hello names none",
+            "sensor_data pour un échantillon ; un hello n'en nomme aucun",
+        );
+        return Err(Problem::invalid_frame(vec![Violation::new("/type", found, limit, french)]));
+    }
+    read_item(item, "a hello: device_id, unanswered", "un hello : device_id, unanswered").map(Talk::Hello)
 }
 
 /// The answer to a hello.
@@ -77,6 +108,8 @@ pub(crate) fn talk(text: &str) -> Option<Talk> {
 pub(crate) struct Welcome {
     r#type: &'static str,
     device_id: DeviceId,
+    /// The server's clock, for a device that has none.
+    server_time: String,
     /// How many frames may be under way.
     pub(crate) credit: usize,
     /// The newest sample of the device; null before the first.
@@ -101,9 +134,15 @@ impl Known {
 }
 
 impl Welcome {
-    pub(crate) fn new(device_id: DeviceId, credit: usize, last: Option<&Sample>, persisted: &[SampleKey]) -> Self {
+    pub(crate) fn new(
+        device_id: DeviceId,
+        now: Timestamp,
+        credit: usize,
+        last: Option<&Sample>,
+        persisted: &[SampleKey],
+    ) -> Self {
         let (last, persisted) = (last.map(|sample| Known::of(&sample.key)), persisted.iter().map(Known::of).collect());
-        Self { r#type: "welcome", device_id, credit, last, persisted }
+        Self { r#type: "welcome", device_id, server_time: rfc3339(now), credit, last, persisted }
     }
 }
 
@@ -115,4 +154,43 @@ pub(crate) struct Command<'a> {
     pub(crate) device_id: &'a DeviceId,
     pub(crate) name: &'a Name<64>,
     pub(crate) arguments: &'a serde_json::Map<String, Value>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(text: &str) -> (String, String) {
+        match talk(text) {
+            Some(Err(problem)) => (problem.violations[0].pointer.clone(), problem.violations[0].limit.clone()),
+            other => panic!("{text} is {other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_message_is_what_its_type_says() {
+        // A sample may have any name, also that of a type.
+        let text = r#"{"type":"hello","unanswered":[{"timestamp":"2026-11-21T17:50:00Z","sample_id":"sensor_data"}]}"#;
+        let Some(Ok(Talk::Hello(hello))) = talk(text) else { panic!("a hello") };
+        assert_eq!((hello.device_id, hello.unanswered.len()), (None, 1));
+        assert!(talk(r#"{"type":"sensor_data","device_id":"A","unanswered":[],"note":"hello"}"#).is_none());
+        assert!(talk("{}").is_none() && talk("hello").is_none());
+        assert!(matches!(talk(r#"{"type":"command_ack","id":"7","status":"done"}"#), Some(Ok(Talk::CommandAck(_)))));
+    }
+
+    #[test]
+    fn a_greeting_that_cannot_be_is_refused_with_the_place() {
+        let (pointer, limit) = refused(r#"{"type":"hello","device_id":"A","sample_id":"S-1"}"#);
+        assert_eq!((pointer.as_str(), limit.as_str()), ("/type", "sensor_data for a sample; a hello names none"));
+        for (text, pointer) in [
+            (r#"{"type":"hello","device_id":7}"#, "/device_id"),
+            (r#"{"type":"hello","device_id":"A","device_id":"B"}"#, "/device_id"),
+            (r#"{"type":"hello","unanswered":[{"timestamp":"2026-11-21T17:50:00Z"}]}"#, "/unanswered/0"),
+            (r#"{"type":"command_ack","id":"7","status":"perhaps"}"#, "/status"),
+            (r#"{"type":"hello","#, ""),
+        ] {
+            assert_eq!(refused(text).0, pointer, "{text}");
+        }
+        assert!(talk(&format!(r#"{{"type":"hello","x":"{}"}}"#, "x".repeat(70_000))).is_none(), "judged as a frame");
+    }
 }

@@ -4,6 +4,7 @@
 
 mod guard;
 mod limits;
+mod logged;
 mod names;
 mod pool;
 mod retries;

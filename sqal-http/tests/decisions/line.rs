@@ -24,8 +24,12 @@ pub(crate) struct Server {
 }
 
 pub(crate) fn server(store: &Arc<MemoryStore>, version: u32) -> Server {
+    server_given(store, Profile { version, ..Profile::example() })
+}
+
+/// A server whose file has this profile.
+pub(crate) fn server_given(store: &Arc<MemoryStore>, profile: Profile) -> Server {
     let (writer, _task) = BatchWriter::start(Arc::clone(store) as _, WriterConfig::usual());
-    let profile = Profile { version, ..Profile::example() };
     let profiles = Profiles::new([("foie".parse().unwrap(), profile)]).unwrap();
     let mut services =
         Services::new(Arc::clone(store) as _, writer, profiles, || Timestamp::from_micros(NOON).unwrap());
@@ -60,6 +64,7 @@ pub(crate) async fn filled(store: &MemoryStore, samples: i64) {
             meta: Meta { firmware_version: None, temperature_c: Some(4.5), humidity_percent: None },
             profile,
             processing_micros: 5,
+            beside: sqal_core::Beside::default(),
         });
     }
     store.insert(&made).await.unwrap();

@@ -162,6 +162,11 @@ impl<C: Clock> HealthRegistry<C> {
         Ok(())
     }
 
+    /// Forgets a component, so that another can be registered under its name; says whether there was one.
+    pub fn remove(&self, name: &str) -> bool {
+        self.state().components.remove(name).is_some()
+    }
+
     /// Says that starting is not over before this has started.
     pub fn expect(&self, name: impl Into<String>) {
         let mut state = self.state();

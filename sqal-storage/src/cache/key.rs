@@ -97,7 +97,7 @@ impl FromStr for CacheScope {
             return Ok(Self::All);
         }
         let device = text.strip_prefix("device:").and_then(|rest| rest.strip_suffix(":*")).ok_or(NotAScope)?;
-        Name::new(device).map(Self::Device).map_err(|_| NotAScope)
+        Name::stored(device).map(Self::Device).map_err(|_| NotAScope)
     }
 }
 

@@ -12,7 +12,7 @@ use moka::notification::RemovalCause;
 use moka::sync::Cache as Moka;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use sqal_resilience::{Breaker, BreakerConfig, Clock, InvalidBreaker, Outcome, SingleFlight};
+use sqal_resilience::{Breaker, BreakerConfig, Clock, Event, InvalidBreaker, Observer, Outcome, SingleFlight};
 use tracing::debug;
 
 use super::{Cache, CacheAway, CacheKey, CacheKind, CacheScope, Got, Stamp};
@@ -85,9 +85,10 @@ struct Left {
 pub struct CacheStats {
     /// Reads that the cache answered.
     pub hits: u64,
-    /// Reads that went to the source.
+    /// Reads that went to the source because no cache had the value.
     pub misses: u64,
-    /// Of the misses: those where the far cache was not asked, or did not answer.
+    /// Reads that went to the source past a far cache that did not answer, or that its breaker did not let be asked. Whether it had the value is
+    /// unknown, so they are no misses.
     pub bypasses: u64,
     /// Of the hits: those that got a stale value while somebody fetched a fresh one.
     pub stale: u64,
@@ -102,7 +103,22 @@ pub struct CacheStats {
 }
 
 impl CacheStats {
-    /// Hits of all reads, between 0 and 1; `None` before the first read.
+    /// Both together, for two caches of one kind.
+    #[must_use]
+    pub const fn and(self, other: &Self) -> Self {
+        Self {
+            hits: self.hits + other.hits,
+            misses: self.misses + other.misses,
+            bypasses: self.bypasses + other.bypasses,
+            stale: self.stale + other.stale,
+            total_keys: self.total_keys + other.total_keys,
+            bytes: self.bytes + other.bytes,
+            evictions: self.evictions + other.evictions,
+            expirations: self.expirations + other.expirations,
+        }
+    }
+
+    /// Hits of all hits and misses, between 0 and 1; `None` before the first of them.
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "a ratio of counts")]
     pub fn hit_rate(&self) -> Option<f64> {
@@ -145,8 +161,22 @@ impl<T: Send + Sync + 'static, C: Clock + Clone> ReadThrough<T, C> {
     /// # Errors
     ///
     /// [`InvalidBreaker`] for a breaker that cannot be.
-    pub fn with_far(mut self, far: Arc<dyn Cache>, breaker: BreakerConfig) -> Result<Self, InvalidBreaker> {
-        self.far = Some((far, Breaker::new(breaker, self.clock.clone())?));
+    pub fn with_far(self, far: Arc<dyn Cache>, breaker: BreakerConfig) -> Result<Self, InvalidBreaker> {
+        self.with_far_observed(far, breaker, |_: &Event| {})
+    }
+
+    /// A far cache as in [`with_far`](Self::with_far), with an observer of its breaker, for example a gauge or a log.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidBreaker`] for a breaker that cannot be.
+    pub fn with_far_observed(
+        mut self,
+        far: Arc<dyn Cache>,
+        breaker: BreakerConfig,
+        observer: impl Observer + 'static,
+    ) -> Result<Self, InvalidBreaker> {
+        self.far = Some((far, Breaker::new(breaker, self.clock.clone())?.observed_by(observer)));
         Ok(self)
     }
 
@@ -272,14 +302,19 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static, C: Clock + Clone> 
         far: Far,
         fetch: impl FnOnce() -> F,
     ) -> Result<Arc<T>, E> {
-        self.counts.misses.fetch_add(1, Ordering::Relaxed);
-        debug!("Cache MISS: {}:{}", self.kind.as_str(), key.name);
         let cleared = self.cleared.load(Ordering::Acquire);
         let stamp = match far {
             Far::HasNothing(stamp) => Some(stamp),
             Far::Away => None,
             Far::NotAsked => self.look_far(key).await.map(|got| got.stamp),
         };
+        if self.far.is_some() && stamp.is_none() {
+            self.counts.bypasses.fetch_add(1, Ordering::Relaxed);
+            debug!("Cache BYPASS: {}:{}", self.kind.as_str(), key.name);
+        } else {
+            self.counts.misses.fetch_add(1, Ordering::Relaxed);
+            debug!("Cache MISS: {}:{}", self.kind.as_str(), key.name);
+        }
         let value = Arc::new(fetch().await?);
         let fresh = self.spread(key);
         self.keep_near(key, &value, fresh, cleared);
@@ -339,15 +374,9 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static, C: Clock + Clone> 
     /// What the far cache has, if it answers.
     async fn look_far(&self, key: &CacheKey) -> Option<Got> {
         let (far, breaker) = self.far.as_ref()?;
-        let Ok(permit) = breaker.acquire() else {
-            self.counts.bypasses.fetch_add(1, Ordering::Relaxed);
-            return None;
-        };
+        let permit = breaker.acquire().ok()?;
         let got = far.get(key).await;
         permit.report(outcome(&got));
-        if got.is_err() {
-            self.counts.bypasses.fetch_add(1, Ordering::Relaxed);
-        }
         got.ok()
     }
 
@@ -378,7 +407,8 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static, C: Clock + Clone> 
 
     /// The kind's time ±10 %, by the key and how often was fetched: no two processes agree.
     fn spread(&self, key: &CacheKey) -> Duration {
-        let hash = self.hasher.hash_one((key, self.counts.misses.load(Ordering::Relaxed)));
+        let fetched = [&self.counts.misses, &self.counts.bypasses].map(|count| count.load(Ordering::Relaxed));
+        let hash = self.hasher.hash_one((key, fetched));
         let permille = u32::try_from(hash % 201).unwrap_or(0) + 900;
         self.kind.time_to_live() * permille / 1000
     }

@@ -28,7 +28,7 @@ use std::num::NonZeroU16;
 use std::sync::Arc;
 
 use sqal_core::{
-    Defects, DeviceId, Grade, Inspection, Measured, Meta, Name, ProfileRef, Sample, SampleId, SampleKey, Score,
+    Beside, Defects, DeviceId, Grade, Inspection, Measured, Meta, Name, ProfileRef, Sample, SampleId, SampleKey, Score,
     Timestamp, Verdict,
 };
 
@@ -76,6 +76,7 @@ pub fn sample(device: &str, micros: i64, sample_id: &str, humidity: f32) -> Samp
         meta: Meta { firmware_version: None, temperature_c: None, humidity_percent: Some(humidity) },
         profile: ProfileRef { name: Name::new("conformance").expect("a short name"), version: 1, hash: [7; 16] },
         processing_micros: 12,
+        beside: Beside::new(r#"{"reported":{"vl53l8ch":{"grade":"A"}}}"#),
     }
 }
 

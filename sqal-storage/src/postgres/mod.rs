@@ -24,6 +24,7 @@ use sqlx::postgres::{PgConnection, PgPoolOptions, PgRow, Postgres};
 use sqlx::{AssertSqlSafe, Connection, Row, Transaction};
 use tracing::{debug, error, info};
 
+use crate::long_reads::LongReads;
 use crate::record::{Batch, Before};
 use crate::schema::Schema;
 use crate::{
@@ -50,13 +51,17 @@ pub enum Timescale {
 
 /// A store in a PostgreSQL of version 14 or newer.
 ///
-/// Writers and readers have a pool each, so that no storm of readers stops the line. Every call of [`SampleStore`] and of [`Register`](crate::Register) ends within the
+/// Writers and readers have a pool each, so that no storm of readers stops the line; probes have a connection of their own, and reads over
+/// long spans of hours run one at a time. Every call of [`SampleStore`] and of [`Register`](crate::Register) ends within the
 /// [deadline](PostgresConfig::deadline); what operators do (opening, migrating, purging) takes as long as it takes. A commit is on the disk when it returns, unless the server was told otherwise
 /// (`synchronous_commit`).
 #[derive(Debug)]
 pub struct PostgresStore {
     writers: Line,
     readers: Line,
+    /// Reads for [`ping`](SampleStore::ping) and nothing else: a probe never waits behind a report.
+    probes: Line,
+    long_reads: LongReads,
     schema_name: String,
     deadline: Duration,
     timescale: Timescale,
@@ -126,6 +131,8 @@ impl PostgresStore {
         Self {
             writers: pool(config.writers.get()),
             readers: pool(config.readers.get()),
+            probes: pool(1),
+            long_reads: LongReads::new("postgres"),
             schema_name: config.schema.clone(),
             deadline: config.deadline,
             timescale: Timescale::Absent,
@@ -183,6 +190,7 @@ impl PostgresStore {
 
     /// Closes all connections.
     pub async fn close(&self) {
+        self.probes.pool.close().await;
         self.readers.pool.close().await;
         self.writers.pool.close().await;
     }
@@ -305,7 +313,9 @@ impl PostgresStore {
         query: &HourlyQuery,
         to: impl Fn(&PgRow) -> Result<T, String>,
     ) -> Result<Vec<T>, StorageError> {
-        within(self.deadline, async {
+        let begun = tokio::time::Instant::now();
+        let _place = self.long_reads.place(query, begun + self.deadline).await?;
+        within(self.deadline.saturating_sub(begun.elapsed()), async {
             let (from, until) = (query.from().begins().micros(), query.until().begins().micros());
             let statement = if query.device_id().is_some() { of_one } else { of_all };
             let mut statement = sqlx::query(statement).bind(Micros(from)).bind(Micros(until));
@@ -469,11 +479,13 @@ impl SampleStore for PostgresStore {
         self.hours([statements::DEVICES, statements::DEVICE], query, rows::to_device_tally).await
     }
 
+    /// Whether a sample could be stored now, as far as a server tells that is not written to: it answers, has the samples, and takes writes.
     async fn ping(&self) -> Result<(), StorageError> {
         within(self.deadline, async {
-            self.readers
-                .with(async |connection| sqlx::query(statements::PING).execute(connection).await.map(|_| ()))
-                .await
+            let asked = self
+                .probes
+                .with(async |connection| sqlx::query_scalar::<_, String>(statements::PING).fetch_one(connection).await);
+            if asked.await? == "off" { Ok(()) } else { Err(refused(StorageErrorKind::Unavailable)) }
         })
         .await
     }

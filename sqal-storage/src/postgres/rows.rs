@@ -204,7 +204,7 @@ pub(super) fn to_entry(row: &PgRow) -> Result<Entry, String> {
         version: u32::try_from(version).map_err(|_| format!("version is {version}"))?,
         body: column(row, "body")?,
         at: time(row, "added_at")?,
-        by: by.map(Name::new).transpose().map_err(|error| format!("added_by {error}"))?,
+        by: by.map(Name::stored).transpose().map_err(|error| format!("added_by {error}"))?,
     })
 }
 
@@ -226,7 +226,7 @@ pub(super) fn to_field_key(row: &PgRow) -> Result<FieldKey, String> {
 }
 
 fn name<const N: usize>(row: &PgRow, column_name: &str) -> Result<Name<N>, String> {
-    Name::new(column(row, column_name)?).map_err(|error| format!("{column_name} {error}"))
+    Name::stored(column(row, column_name)?).map_err(|error| format!("{column_name} {error}"))
 }
 
 fn hash(row: &PgRow, name: &str) -> Result<[u8; 32], String> {

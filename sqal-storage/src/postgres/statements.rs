@@ -66,8 +66,9 @@ pub(super) const TAKEN: &str = "INSERT INTO sqal_schema (version, checksum) VALU
 /// A version was taken back.
 pub(super) const TAKEN_BACK: &str = "DELETE FROM sqal_schema WHERE version > $1";
 
-/// Asks for little, to see whether the samples can be read.
-pub(super) const PING: &str = "SELECT 1 FROM sample LIMIT 1";
+/// Asks for little, to see whether the samples can be read, and whether transactions may only read (`on`, `off`): a standby, or a server that
+/// was told so.
+pub(super) const PING: &str = "SELECT current_setting('transaction_read_only'), (SELECT 1 FROM sample LIMIT 1)";
 
 macro_rules! base {
     ($layout:literal, $after:literal) => {

@@ -1,13 +1,13 @@
 //! The binary form of everything found and decided about a sample: versioned, checked, the same bits back.
 //!
 //! ```text
-//! "SF" | version u8 = 2 | postcard of the parts below | CRC-32 of all before (IEEE), little-endian
+//! "SF" | version u8 = 2 | postcard of the parts below | UTF-8 text of what came beside, if anything did | CRC-32 of all before (IEEE), little-endian
 //! ```
 //!
 //! A seventh of the size of JSON. A postcard does not name its fields: a change of any type in it is a new version, and a test holds
 //! bytes of every version that was ever written. Version 1 is read by `findings_v1.rs`.
 
-use sqal_core::{Inspection, Meta, ProfileRef, Reported, Sample};
+use sqal_core::{Beside, Inspection, Meta, ProfileRef, Reported, Sample};
 
 use super::findings_v1;
 use crate::FrameError;
@@ -25,6 +25,9 @@ pub(crate) struct Findings {
     pub(crate) meta: Meta,
     pub(crate) profile: ProfileRef,
     pub(crate) processing_micros: u32,
+    /// Behind the postcard, not in it.
+    #[serde(skip)]
+    pub(crate) beside: Beside,
 }
 
 /// The same by reference, in the same order.
@@ -50,9 +53,17 @@ pub(crate) fn encode(sample: &Sample) -> Result<Vec<u8>, postcard::Error> {
     out[..2].copy_from_slice(&MAGIC);
     out[2] = VERSION;
     let used = 3 + postcard::to_slice(&findings, &mut out[3..MOST - 4])?.len();
-    let checksum = crc32fast::hash(&out[..used]).to_le_bytes();
-    out[used..used + 4].copy_from_slice(&checksum);
-    Ok(out[..used + 4].to_vec())
+    let Some(beside) = sample.beside.text() else {
+        let checksum = crc32fast::hash(&out[..used]).to_le_bytes();
+        out[used..used + 4].copy_from_slice(&checksum);
+        return Ok(out[..used + 4].to_vec());
+    };
+    let mut bytes = Vec::with_capacity(used + beside.len() + 4);
+    bytes.extend_from_slice(&out[..used]);
+    bytes.extend_from_slice(beside.as_bytes());
+    let checksum = crc32fast::hash(&bytes).to_le_bytes();
+    bytes.extend_from_slice(&checksum);
+    Ok(bytes)
 }
 
 pub(crate) fn decode(bytes: &[u8]) -> Result<Findings, FrameError> {
@@ -65,18 +76,15 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Findings, FrameError> {
         return Err(FrameError::Checksum);
     }
     if *version == 1 {
-        return whole::<findings_v1::Findings>(content).map(Into::into);
+        return match postcard::take_from_bytes::<findings_v1::Findings>(content) {
+            Ok((findings, [])) => Ok(findings.into()),
+            Ok(_) => Err(FrameError::Format),
+            Err(_) => Err(FrameError::Content),
+        };
     }
-    whole(content)
-}
-
-/// The parts in a postcard that ends where its bytes end.
-fn whole<'a, T: serde::Deserialize<'a>>(content: &'a [u8]) -> Result<T, FrameError> {
-    match postcard::take_from_bytes(content) {
-        Ok((findings, [])) => Ok(findings),
-        Ok(_) => Err(FrameError::Format),
-        Err(_) => Err(FrameError::Content),
-    }
+    let (findings, text): (Findings, _) = postcard::take_from_bytes(content).map_err(|_| FrameError::Content)?;
+    let text = std::str::from_utf8(text).map_err(|_| FrameError::Content)?;
+    Ok(Findings { beside: Beside::new(text), ..findings })
 }
 
 #[cfg(test)]
@@ -94,6 +102,18 @@ mod tests {
             prop_assert_eq!(&found.meta, &sample.meta);
             prop_assert_eq!(&found.profile, &sample.profile);
             prop_assert_eq!(found.processing_micros, sample.processing_micros);
+            prop_assert_eq!(&found.beside, &sample.beside);
+        }
+
+        #[test]
+        fn what_came_beside_changes_no_other_byte(mut sample in strategy::sample(), text in "\\PC{1,40}") {
+            sample.beside = Beside::new(&text);
+            let with = encode(&sample).unwrap();
+            sample.beside = Beside::default();
+            let without = encode(&sample).unwrap();
+            let parts = without.len() - 4;
+            prop_assert_eq!(&without[..parts], &with[..parts]);
+            prop_assert_eq!(&with[parts..with.len() - 4], text.as_bytes());
         }
 
         #[test]
@@ -108,9 +128,11 @@ mod tests {
         fn no_bytes_panic(content in prop::collection::vec(any::<u8>(), 0..600)) {
             let _ = decode(&content);
             // Past the checksum too, as a writer with a bug could make it.
-            let mut bytes = [b"SF\x01".as_slice(), &content].concat();
-            bytes.extend(crc32fast::hash(&bytes).to_le_bytes());
-            let _ = decode(&bytes);
+            for version in [b"SF\x01", b"SF\x02"] {
+                let mut bytes = [version.as_slice(), &content].concat();
+                bytes.extend(crc32fast::hash(&bytes).to_le_bytes());
+                let _ = decode(&bytes);
+            }
         }
     }
 

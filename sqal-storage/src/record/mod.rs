@@ -105,9 +105,9 @@ impl Stored<'_> {
         let findings = named("findings", findings::decode(self.findings))?;
         Ok(Sample {
             key: SampleKey {
-                device_id: named("device_id", Name::new(self.device_id))?,
+                device_id: named("device_id", Name::stored(self.device_id))?,
                 timestamp: named("timestamp", Timestamp::from_micros(self.timestamp))?,
-                sample_id: named("sample_id", Name::new(self.sample_id))?,
+                sample_id: named("sample_id", Name::stored(self.sample_id))?,
             },
             received_at: named("created_at", Timestamp::from_micros(self.received_at))?,
             tof,
@@ -117,6 +117,7 @@ impl Stored<'_> {
             meta: findings.meta,
             profile: findings.profile,
             processing_micros: findings.processing_micros,
+            beside: findings.beside,
         })
     }
 }

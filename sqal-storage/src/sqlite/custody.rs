@@ -83,7 +83,7 @@ impl Custody for SqliteStore {
 
     async fn audit(&self, after: u64, limit: u16) -> Result<Vec<AuditEntry>, StorageError> {
         let query = sqlx::query(statements::AUDIT_AFTER).bind(after.cast_signed()).bind(limit);
-        let rows = query.fetch_all(&self.readers).await.map_err(storage_error)?;
+        let rows = self.all(query).await?;
         rows.iter().map(rows::to_audit).collect::<Result<_, _>>().map_err(corrupt)
     }
 }

@@ -11,7 +11,8 @@ pub(super) fn storage_error(error: sqlx::Error) -> StorageError {
         _ => None,
     };
     let kind = match (&error, code) {
-        (sqlx::Error::PoolTimedOut, _) | (_, Some(5 | 6)) => StorageErrorKind::Busy, // BUSY, LOCKED
+        // BUSY, LOCKED, INTERRUPT: a read whose time was over.
+        (sqlx::Error::PoolTimedOut, _) | (_, Some(5 | 6 | 9)) => StorageErrorKind::Busy,
         (_, Some(13)) => StorageErrorKind::Full,
         // PERM, READONLY, IOERR, CANTOPEN: the disk or its mount, not the content.
         (_, Some(3 | 8 | 10 | 14)) | (sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed | sqlx::Error::Io(_), _) => {

@@ -26,7 +26,7 @@ impl SealedFields for SqliteStore {
 
     async fn fields_of(&self, subject: &Subject) -> Result<Vec<(FieldName, Sealed)>, StorageError> {
         let query = sqlx::query(statements::FIELDS_OF).bind(subject.as_str().to_owned());
-        let rows = query.fetch_all(&self.readers).await.map_err(storage_error)?;
+        let rows = self.all(query).await?;
         rows.iter()
             .map(|row| Ok((rows::to_field(row)?, rows::to_sealed(row)?)))
             .collect::<Result<_, _>>()
@@ -43,7 +43,7 @@ impl SealedFields for SqliteStore {
         let (subject, field) = after.map_or(("", ""), |after| (after.subject.as_str(), after.field.as_str()));
         let query = sqlx::query(statements::FIELDS_NOT_UNDER).bind(key.as_bytes().to_vec());
         let query = query.bind(subject.to_owned()).bind(field.to_owned()).bind(i64::from(limit));
-        let rows = query.fetch_all(&self.readers).await.map_err(storage_error)?;
+        let rows = self.all(query).await?;
         rows.iter()
             .map(|row| Ok((rows::to_field_key(row)?, rows::to_sealed(row)?)))
             .collect::<Result<_, _>>()

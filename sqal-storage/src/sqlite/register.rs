@@ -31,13 +31,13 @@ impl Register for SqliteStore {
     ) -> Result<Vec<Entry>, StorageError> {
         let query = sqlx::query(statements::HISTORY).bind(kind.as_str().to_owned()).bind(name.as_str().to_owned());
         let query = query.bind(before.map_or(i64::MAX, i64::from)).bind(i64::from(limit));
-        let rows = query.fetch_all(&self.readers).await.map_err(storage_error)?;
+        let rows = self.all(query).await?;
         rows.iter().map(rows::to_entry).collect::<Result<_, _>>().map_err(corrupt)
     }
 
     async fn newest(&self, kind: &EntryKind) -> Result<Vec<Entry>, StorageError> {
         let query = sqlx::query(statements::NEWEST).bind(kind.as_str().to_owned());
-        let rows = query.fetch_all(&self.readers).await.map_err(storage_error)?;
+        let rows = self.all(query).await?;
         // One damaged row must not hide the others, nor keep a server from starting: it is said in the log; its own history is an error.
         let readable =
             |row| rows::to_entry(row).map_err(|what| error!(what, "an entry of the register is damaged")).ok();

@@ -4,12 +4,54 @@ use std::collections::{BTreeSet, HashMap};
 
 use sqal_core::Sample;
 use sqlx::Row;
-use tracing::error;
+use sqlx::sqlite::SqliteRow;
+use tracing::{error, warn};
 
 use super::error::{corrupt, storage_error};
 use super::{SqliteStore, rows, statements};
 use crate::record::{Before, known_as};
-use crate::{Hour, Inserted, StorageError};
+use crate::{Hour, Inserted, StorageError, StorageErrorKind};
+
+/// Samples in the order in which they came.
+#[derive(Debug, Default)]
+pub(crate) struct Arrivals {
+    pub(crate) samples: Vec<Sample>,
+    /// The place of each sample.
+    pub(crate) places: Vec<i64>,
+    /// The last place that was looked at; `None` if no sample is left after the place that was asked for.
+    pub(crate) last: Option<i64>,
+    /// Places whose samples cannot be read.
+    pub(crate) damaged: Vec<i64>,
+}
+
+impl Arrivals {
+    /// Adds what rows hold; a row that cannot be read back is damaged.
+    fn add(&mut self, found: &[SqliteRow]) -> Result<(), StorageError> {
+        for row in found {
+            let place: i64 = row.try_get("rowid").map_err(storage_error)?;
+            match rows::to_sample(row) {
+                Ok(sample) => {
+                    self.samples.push(sample);
+                    self.places.push(place);
+                }
+                Err(what) => {
+                    error!(what, place, "a spooled sample is damaged");
+                    self.damaged.push(place);
+                }
+            }
+            self.last = Some(place);
+        }
+        Ok(())
+    }
+}
+
+/// From this number of empty pages on (1 MiB) their room is given back.
+const WORTH_SHRINKING: i64 = 256;
+
+/// Whether a read failed because of what the file holds. SQLite takes a damaged length for one that is too long.
+const fn is_damage(error: &StorageError) -> bool {
+    matches!(error.kind, StorageErrorKind::Corrupt(_) | StorageErrorKind::Refused)
+}
 
 impl SqliteStore {
     /// How many samples there are.
@@ -22,14 +64,82 @@ impl SqliteStore {
         row.try_get::<i64, _>(0).map(i64::unsigned_abs).map_err(storage_error)
     }
 
-    /// The samples that came first after a place, in the order in which they came, and the place of the last; a damaged one is left out
-    /// and said in the log.
-    pub(crate) async fn first_come(&self, after: i64, limit: u16) -> Result<(Vec<Sample>, Option<i64>), StorageError> {
-        let query = sqlx::query(statements::FIRST_COME).bind(after).bind(limit);
-        let rows = query.fetch_all(&self.readers).await.map_err(storage_error)?;
-        let readable = |row| rows::to_sample(row).map_err(|what| error!(what, "a spooled sample is damaged")).ok();
-        let last = rows.last().map(|row| row.try_get("rowid")).transpose().map_err(storage_error)?;
-        Ok((rows.iter().filter_map(readable).collect(), last))
+    /// The samples that came first after a place, in the order in which they came. Places that are passed by are not read; samples on damaged
+    /// pages are left out, and those around them are not.
+    pub(crate) async fn first_come(
+        &self,
+        after: i64,
+        limit: u16,
+        passed_by: &BTreeSet<i64>,
+    ) -> Result<Arrivals, StorageError> {
+        let mut from = after;
+        for before in passed_by.range(after.saturating_add(1)..).copied().chain([i64::MAX]) {
+            // Between two places that are passed by.
+            if before - from > 1 {
+                let arrivals = match self.arrivals_between(from, before, limit).await {
+                    Ok(found) => {
+                        let mut arrivals = Arrivals::default();
+                        arrivals.add(&found)?;
+                        arrivals
+                    }
+                    Err(error) if is_damage(&error) => {
+                        error!(?error, "the spool is damaged: its samples are read one by one");
+                        self.around_damage(from, before, limit).await?
+                    }
+                    Err(error) => return Err(error),
+                };
+                if arrivals.last.is_some() {
+                    return Ok(arrivals);
+                }
+            }
+            from = before;
+        }
+        Ok(Arrivals::default())
+    }
+
+    /// The rows after one place and before another.
+    async fn arrivals_between(&self, after: i64, before: i64, limit: u16) -> Result<Vec<SqliteRow>, StorageError> {
+        self.all(sqlx::query(statements::FIRST_COME).bind(after).bind(before).bind(limit)).await
+    }
+
+    /// The samples between two places, where a page is damaged: each part that cannot be read whole is halved, down to the single sample.
+    async fn around_damage(&self, after: i64, before: i64, limit: u16) -> Result<Arrivals, StorageError> {
+        let newest = match self.newest_place(statements::NEWEST_PLACE).await {
+            Err(error) if is_damage(&error) => self.newest_place(statements::NEWEST_PLACE_OF_TABLE).await?,
+            newest => newest?,
+        };
+        let end = newest.unwrap_or(after).min(before.saturating_sub(1));
+        let (mut arrivals, mut from) = (Arrivals::default(), after);
+        while from < end && arrivals.samples.is_empty() && arrivals.damaged.len() < usize::from(limit) {
+            let until = end.min(from.saturating_add(i64::from(limit)));
+            let mut parts = vec![(from, until)];
+            while let Some((from, until)) = parts.pop() {
+                // A single sample is looked up: a range would step on to the page after it.
+                let found = if until - from == 1 {
+                    self.all(sqlx::query(statements::ARRIVAL).bind(until)).await
+                } else {
+                    self.arrivals_between(from, until.saturating_add(1), limit).await
+                };
+                match found {
+                    Ok(found) => arrivals.add(&found)?,
+                    Err(error) if is_damage(&error) && until - from > 1 => {
+                        let middle = from + (until - from) / 2;
+                        parts.extend([(middle, until), (from, middle)]);
+                    }
+                    Err(error) if is_damage(&error) => arrivals.damaged.push(until),
+                    Err(error) => return Err(error),
+                }
+            }
+            arrivals.last = Some(until);
+            from = until;
+        }
+        Ok(arrivals)
+    }
+
+    /// The last place there is.
+    async fn newest_place(&self, statement: &'static str) -> Result<Option<i64>, StorageError> {
+        let row = sqlx::query(statement).fetch_one(&self.readers).await.map_err(storage_error)?;
+        row.try_get(0).map_err(storage_error)
     }
 
     /// Takes samples out, and out of their hours; says how many were there.
@@ -50,6 +160,25 @@ impl SqliteStore {
             Ok(gone)
         })
         .await
+    }
+
+    /// Writes the log back into the file and gives its room back; what cannot be written back stays in the log.
+    pub(crate) async fn write_back(&self) {
+        if let Err(error) = sqlx::raw_sql(statements::TRUNCATE_LOG).execute(&self.writer).await {
+            warn!(%error, "the log of the spool cannot be written back");
+        }
+    }
+
+    /// Gives the room of an empty file back to its file system, if it is much.
+    pub(crate) async fn shrink(&self) -> Result<(), StorageError> {
+        let free: i64 =
+            sqlx::query_scalar(statements::FREE_PAGES).fetch_one(&self.readers).await.map_err(storage_error)?;
+        if free < WORTH_SHRINKING {
+            return Ok(());
+        }
+        sqlx::raw_sql(statements::SHRINK).execute(&self.writer).await.map_err(storage_error)?;
+        self.write_back().await;
+        Ok(())
     }
 
     /// What each of these samples would be if it were inserted: a duplicate or a conflict if its id is there, otherwise `None`.

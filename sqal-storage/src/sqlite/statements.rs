@@ -325,28 +325,59 @@ pub(super) const PAGE_OF_DEVICE: &str = "
 SELECT id, timestamp, device_id, sample_id, received_at, frame, findings FROM sample
 WHERE device_id = ? AND (timestamp, id) < (?, ?) ORDER BY timestamp DESC, id DESC LIMIT ?";
 
-/// The columns of an hour.
+/// Sums over hours. No column is ever negative, so a sum that fits its 64 bits is exact whatever the order, and one that does not is an
+/// error (`integer overflow`), never another number.
 macro_rules! hours {
-    ($where:expr) => {
+    ($by:literal, $where:expr) => {
         concat!(
-            "SELECT device_id, hour, samples, reject, c, b, a, a_plus, scored, score_sum, score_squares, score_min, score_max, confidence_sum, ",
-            "first, last FROM sample_hour WHERE ", $where, " ORDER BY hour"
+            "SELECT ", $by, ", sum(samples) AS samples, sum(reject) AS reject, sum(c) AS c, sum(b) AS b, sum(a) AS a, sum(a_plus) AS a_plus, ",
+            "sum(scored) AS scored, sum(score_sum) AS score_sum, sum(score_squares) AS score_squares, min(score_min) AS score_min, ",
+            "max(score_max) AS score_max, sum(confidence_sum) AS confidence_sum, min(first) AS first, max(last) AS last ",
+            "FROM sample_hour WHERE ", $where, " GROUP BY ", $by, " ORDER BY ", $by
         )
     };
 }
 
-/// The hours of all devices, one row for each device and hour, oldest first: bind from, until.
-pub(super) const HOURS_OF_ALL: &str = hours!("hour >= ? AND hour < ?");
+/// The hours of all devices together, oldest first: bind from, until.
+pub(super) const HOURS_OF_ALL: &str = hours!("hour", "hour >= ? AND hour < ?");
 
 /// The hours of one device, oldest first: bind device, from, until.
-pub(super) const HOURS_OF_DEVICE: &str = hours!("device_id = ? AND hour >= ? AND hour < ?");
+pub(super) const HOURS_OF_DEVICE: &str = hours!("hour", "device_id = ? AND hour >= ? AND hour < ?");
+
+/// What each device came to in a span of hours, in the order of the names' bytes: bind from, until.
+///
+/// The names are found by one step of the primary key each, and of each device only the span is read: what the table holds beyond it costs
+/// nothing, however old the plant is.
+pub(super) const DEVICES: &str = hours!(
+    "device_id",
+    "device_id IN (
+    WITH RECURSIVE device (name) AS (
+        SELECT min(device_id) FROM sample_hour
+        UNION ALL SELECT (SELECT min(device_id) FROM sample_hour WHERE device_id > device.name) FROM device WHERE device.name IS NOT NULL
+    ) SELECT name FROM device WHERE name IS NOT NULL
+) AND hour >= ? AND hour < ?"
+);
+
+/// What one device came to in a span of hours: bind device, from, until.
+pub(super) const DEVICE: &str = hours!("device_id", "device_id = ? AND hour >= ? AND hour < ?");
 
 /// How many samples there are.
 pub(super) const COUNT: &str = "SELECT count(*) FROM sample";
 
-/// The samples that came first after a place: bind the place and the limit.
+/// The samples that came first after one place and before another: bind both places and the limit.
 pub(super) const FIRST_COME: &str = "
-SELECT rowid, timestamp, device_id, sample_id, received_at, frame, findings FROM sample WHERE rowid > ? ORDER BY rowid LIMIT ?";
+SELECT rowid, timestamp, device_id, sample_id, received_at, frame, findings FROM sample
+WHERE rowid > ? AND rowid < ? ORDER BY rowid LIMIT ?";
+
+/// The sample at a place.
+pub(super) const ARRIVAL: &str = "
+SELECT rowid, timestamp, device_id, sample_id, received_at, frame, findings FROM sample WHERE rowid = ?";
+
+/// The last place there is, found in an index: the table's own last page may be damaged.
+pub(super) const NEWEST_PLACE: &str = "SELECT max(+rowid) FROM sample";
+
+/// The last place there is, found in the table: the index may be damaged.
+pub(super) const NEWEST_PLACE_OF_TABLE: &str = "SELECT max(rowid) FROM sample";
 
 /// The samples of these ids that are there: bind a JSON array of hexadecimal texts.
 pub(super) const KNOWN: &str = "
@@ -400,6 +431,12 @@ pub(super) const INTEGRITY: &str = "PRAGMA integrity_check(1)";
 
 /// Writes the log into the file and empties it.
 pub(super) const TRUNCATE_LOG: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
+
+/// How many pages of the file hold nothing.
+pub(super) const FREE_PAGES: &str = "PRAGMA freelist_count";
+
+/// Writes the file anew without what holds nothing.
+pub(super) const SHRINK: &str = "VACUUM";
 
 /// Takes the file out of the mode with a log; only who has the file alone can.
 pub(super) const WITHOUT_LOG: &str = "PRAGMA journal_mode = DELETE";

@@ -29,24 +29,33 @@ impl Server {
 
     /// The same with variables that say where its database and its cache are.
     pub(crate) fn start_with(elsewhere: &[(&str, &str)], data: &Path, address: &str) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_sqal-server"))
-            .args(["--address", address, "--data-dir"])
-            .arg(data)
-            .env_remove("CONFIG_PATH")
-            .env_remove("DATABASE_URL")
-            .env_remove("REDIS_URL")
-            .env_remove("SQAL_TOKENS_FILE")
-            .envs(elsewhere.iter().copied())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut child = Self::command(data, address).envs(elsewhere.iter().copied()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let address = line.split("http://").nth(1).and_then(|rest| rest.split('/').next());
         let address =
             address.unwrap_or_else(|| panic!("the server did not start: {line:?}")).replace("0.0.0.0", "127.0.0.1");
         Self { child, address }
+    }
+
+    /// Starts a server that cannot start; gives what was logged and its exit code.
+    pub(crate) fn fails_to_start(data: &Path, address: &str) -> (String, Option<i32>) {
+        let ended = Self::command(data, address).output().unwrap();
+        (String::from_utf8(ended.stderr).unwrap(), ended.status.code())
+    }
+
+    fn command(data: &Path, address: &str) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_sqal-server"));
+        command
+            .args(["--address", address, "--data-dir"])
+            .arg(data)
+            .env_remove("CONFIG_PATH")
+            .env_remove("DATABASE_URL")
+            .env_remove("REDIS_URL")
+            .env_remove("SQAL_TOKENS_FILE")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command
     }
 
     /// The JSON at a path, with its status.
@@ -156,8 +165,18 @@ impl Drop for Server {
 
 /// Runs a station to its end.
 pub(crate) fn run(config: &Config) -> Summary {
+    run_with_clock(config, now)
+}
+
+/// Runs a station that takes its time from a clock to its end.
+pub(crate) fn run_with_clock(config: &Config, clock: fn() -> Timestamp) -> Summary {
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    runtime.block_on(device_simulator::run(config, now, std::future::pending())).unwrap()
+    runtime.block_on(device_simulator::run(config, clock, std::future::pending())).unwrap()
+}
+
+/// The clock of a station that was never set.
+pub(crate) fn never_set() -> Timestamp {
+    Timestamp::from_micros(7_000_000).unwrap()
 }
 
 /// The wall clock of the tests' stations.

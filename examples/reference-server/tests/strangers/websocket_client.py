@@ -77,7 +77,7 @@ async def main():
         await socket.close(1000)
         expect("a client that closes", socket.close_code, 1000)
     # A mask of zeros leaves bytes as they are: what is written here is what is read there.
-    await close_of("a message over 8 MiB", 1009, lambda socket: socket.send("x" * (8 * 1024 * 1024 + 1)))
+    await close_of("a message over 1 MiB", 1009, lambda socket: socket.send("x" * (1024 * 1024 + 1)))
     await close_of("text that is not UTF-8", 1007, lambda socket: raw(socket, b"\x81\x82\x00\x00\x00\x00\xff\xfe"))
     await close_of("a reserved opcode", 1002, lambda socket: raw(socket, b"\x83\x80\x00\x00\x00\x00"))
     await close_of("a frame without a mask", 1002, lambda socket: raw(socket, b"\x81\x01x"))

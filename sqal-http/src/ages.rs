@@ -1,0 +1,98 @@
+//! [`Ages`]: when a device without a clock measured, so that a frame that comes again has the time it had the first time.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Mutex, PoisonError};
+
+use sha2::{Digest, Sha256};
+use sqal_core::{DeviceId, Name, Timestamp};
+
+/// One sample of one run of a device: half of the SHA-256 of their names.
+type Named = [u8; 16];
+
+fn named(names: [&str; 3]) -> Named {
+    let mut hash = Sha256::new();
+    for name in names {
+        // Lengths first, so that no two different names feed the same bytes.
+        hash.update([u8::try_from(name.len()).unwrap_or(u8::MAX)]);
+        hash.update(name);
+    }
+    let mut half = [0; 16];
+    half.copy_from_slice(&hash.finalize()[..16]);
+    half
+}
+
+/// The times that were given to the newest samples whose device said only how long ago it measured.
+///
+/// A sample is identified by its time too. A frame that is sent again is older by then, and arrives after another delay: its time is the one that the first
+/// frame of this device, this run and this name was given.
+#[derive(Debug, Default)]
+pub(crate) struct Ages(Mutex<Given>);
+
+#[derive(Debug, Default)]
+struct Given {
+    times: HashMap<Named, Timestamp>,
+    /// The oldest first.
+    order: VecDeque<Named>,
+}
+
+impl Ages {
+    /// Samples that are remembered: an hour of five stations that measure twice a second, in 3 MB.
+    const MOST: usize = 36_000;
+
+    /// When a sample was measured that came at `now` and was `age_ms` old.
+    pub(crate) fn time_of(
+        &self,
+        device: DeviceId,
+        boot: Name<64>,
+        sample: Name<100>,
+        age_ms: u32,
+        now: Timestamp,
+    ) -> Timestamp {
+        let mut given = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let named = named([device.as_str(), boot.as_str(), sample.as_str()]);
+        if let Some(time) = given.times.get(&named) {
+            return *time;
+        }
+        let time = Timestamp::from_micros(now.micros() - i64::from(age_ms) * 1000).unwrap_or(now);
+        if given.order.len() >= Self::MOST
+            && let Some(oldest) = given.order.pop_front()
+        {
+            given.times.remove(&oldest);
+        }
+        given.order.push_back(named);
+        given.times.insert(named, time);
+        time
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_micros(seconds * 1_000_000).unwrap()
+    }
+
+    #[test]
+    fn a_frame_that_comes_again_has_the_time_of_the_first() {
+        let ages = Ages::default();
+        let name = |text: &str| Name::new(text).unwrap();
+        let device = Name::new("A").unwrap();
+        let first = ages.time_of(device, name("boot 1"), Name::new("S-1").unwrap(), 2000, at(1000));
+        assert_eq!(first, at(998));
+        // Sent again after seven seconds, it is seven seconds older and was a little longer under way.
+        assert_eq!(ages.time_of(device, name("boot 1"), Name::new("S-1").unwrap(), 9000, at(1008)), first);
+        // After the device was started anew its names begin anew.
+        assert_eq!(ages.time_of(device, name("boot 2"), Name::new("S-1").unwrap(), 0, at(1008)), at(1008));
+    }
+
+    #[test]
+    fn what_is_remembered_is_bounded() {
+        let (ages, device, boot) = (Ages::default(), Name::new("A").unwrap(), Name::new("boot").unwrap());
+        for k in 0..Ages::MOST + 10 {
+            ages.time_of(device, boot, Name::new(&k.to_string()).unwrap(), 0, at(1));
+        }
+        let given = ages.0.lock().unwrap();
+        assert_eq!((given.times.len(), given.order.len()), (Ages::MOST, Ages::MOST));
+    }
+}

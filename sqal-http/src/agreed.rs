@@ -1,0 +1,181 @@
+//! [`Services::agree_on_profiles`]: servers that share a register judge by one content under one name and version, though their files differ.
+//!
+//! Each server records the profiles that it was given. What was recorded first under a name and a version holds on every server; a server that was given
+//! another content, and one that sees that another was, say so in the log and are degraded.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use sqal_core::{Name, ProfileRef};
+use sqal_storage::{Entry, EntryKind, EntryName, Register, StorageError};
+use tracing::{error, info};
+
+use crate::decided::{MOST, entry_name, in_force, read};
+use crate::wire::hash;
+use crate::{Profile, Profiles, Services};
+
+/// How often a record is tried when other servers record at the same time.
+const TRIES: u32 = 5;
+
+/// Versions that are read at a time.
+const PAGE: u16 = 500;
+
+/// The kind of entry that a given profile is in the register.
+pub(crate) fn given() -> EntryKind {
+    Name::new("profile_file").unwrap_or_else(|_| unreachable!("twelve characters"))
+}
+
+/// The profiles that this server was given, and where they differ from what other servers were given.
+#[derive(Clone, Debug)]
+pub(crate) struct Agreed {
+    given: Profiles,
+    known: Arc<Mutex<Known>>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    /// The newest record of each name that was compared; 0 before the first.
+    compared: HashMap<EntryName, u32>,
+    /// Names under which this server has recorded its own content, or has found it to be the newest.
+    recorded: HashSet<EntryName>,
+    /// Where contents differ, with the other hash: each is told once.
+    differing: BTreeMap<EntryName, [u8; 16]>,
+}
+
+impl Agreed {
+    pub(crate) fn new(given: Profiles) -> Self {
+        Self { given, known: Arc::default() }
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The contents that were recorded under one name and version.
+struct Contents {
+    first: Option<(ProfileRef, Profiles)>,
+    last: Option<ProfileRef>,
+    /// The newest record of the name, of any version.
+    number: u32,
+}
+
+impl Services {
+    /// Compares the profiles that this server was given with those that other servers were given under the same names and versions, and judges by what was
+    /// recorded first. Called at the start and again and again; without a register it does nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError`] if the register cannot be read or written; what is in force stays so.
+    pub async fn agree_on_profiles(&self) -> Result<(), StorageError> {
+        let Some(register) = &self.register else { return Ok(()) };
+        let newest: HashMap<_, _> =
+            register.newest(&given()).await?.into_iter().map(|entry| (entry.name, entry.version)).collect();
+        for (reference, profile) in self.agreed.given.all() {
+            let name = entry_name(&reference.name);
+            let number = newest.get(&name).copied().unwrap_or(0);
+            let compared = self.agreed.known().compared.get(&name).copied();
+            if compared != Some(number) {
+                self.agree_on(register, name, reference, profile).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a profile that this server was given differs from what another server was given.
+    pub(crate) fn conflicts_of_profiles(&self) -> bool {
+        !self.agreed.known().differing.is_empty()
+    }
+
+    async fn agree_on(
+        &self,
+        register: &Arc<dyn Register>,
+        name: EntryName,
+        own: &ProfileRef,
+        profile: &Profile,
+    ) -> Result<(), StorageError> {
+        for _ in 0..TRIES {
+            let contents = contents(register, &name, own.version).await?;
+            let recorded = self.agreed.known().recorded.contains(&name);
+            if recorded || contents.last == Some(*own) {
+                self.agreed.known().recorded.insert(name);
+                self.compare(name, own, contents);
+                return Ok(());
+            }
+            let body = serde_json::to_string(profile).unwrap_or_else(|_| unreachable!("it was hashed as this text"));
+            let version = contents.number.saturating_add(1);
+            let entry =
+                Entry { kind: given(), name, version, body, at: (self.now)(), by: Name::new("sqal-server").ok() };
+            if register.add(&entry).await? {
+                self.agreed.known().recorded.insert(name);
+            }
+        }
+        // Many servers start at once; the next time tells.
+        Ok(())
+    }
+
+    fn compare(&self, name: EntryName, own: &ProfileRef, contents: Contents) {
+        let Contents { first, last, number } = contents;
+        let holds = first.as_ref().map_or(*own, |(first, _)| *first);
+        let other = [Some(holds), last].into_iter().flatten().find(|other| other.hash != own.hash);
+        let new = {
+            let mut known = self.agreed.known();
+            known.compared.insert(name, number);
+            match other {
+                Some(other) => known.differing.insert(name, other.hash) != Some(other.hash),
+                None => {
+                    known.differing.remove(&name);
+                    false
+                }
+            }
+        };
+        if let (Some(other), true) = (other, new) {
+            let (version, given, other, holds) = (own.version, hash(own.hash), hash(other.hash), hash(holds.hash));
+            error!(
+                ?name,
+                version,
+                given,
+                other,
+                holds,
+                "servers were given different profiles under one name and version: all judge by the one that was recorded first; make the files equal, and count \
+                 `version` up with every change"
+            );
+        }
+        // What was decided since is in force in any case.
+        if let Some((first, ready)) = first
+            && first != *own
+            && in_force(&self.intake.profiles(), &own.name) == Some(*own)
+            && self.intake.put_in_force(&ready, MOST)
+        {
+            info!(
+                ?name,
+                version = first.version,
+                hash = hash(first.hash),
+                "the profile that was recorded first is in force"
+            );
+        }
+    }
+}
+
+/// What was recorded under a name and a version of the profile; records that this program cannot read are another program's.
+async fn contents(register: &Arc<dyn Register>, name: &EntryName, version: u32) -> Result<Contents, StorageError> {
+    let mut contents = Contents { first: None, last: None, number: 0 };
+    let mut before = None;
+    loop {
+        let page = register.history(&given(), name, before, PAGE).await?;
+        for entry in &page {
+            contents.number = contents.number.max(entry.version);
+            let Ok(ready) = read(entry) else { continue };
+            let Some(reference) = ready.all().map(|(reference, _)| *reference).find(|of| of.version == version) else {
+                continue;
+            };
+            // Newest first: what is looked at last is the oldest.
+            contents.last.get_or_insert(reference);
+            contents.first = Some((reference, ready));
+        }
+        match page.last() {
+            Some(oldest) if page.len() >= usize::from(PAGE) => before = Some(oldest.version),
+            _ => return Ok(contents),
+        }
+    }
+}

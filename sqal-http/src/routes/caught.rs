@@ -1,0 +1,29 @@
+//! A panic in a request is a mistake of the server: it is counted, logged, and answered with 500, whatever task it happened in.
+
+use std::panic::AssertUnwindSafe;
+
+use axum::response::{IntoResponse, Response};
+use futures_util::FutureExt;
+use tokio::task::JoinError;
+use tracing::error;
+
+use crate::Problem;
+
+/// Returns the answer of a route; if the route panics, a 500 problem.
+///
+/// What a request shares with others is behind locks that ignore poison, and is whole after each of their methods.
+pub(super) async fn caught(path: &'static str, answering: impl Future<Output = Response>) -> Response {
+    AssertUnwindSafe(answering).catch_unwind().await.unwrap_or_else(|_| panicked(path).into_response())
+}
+
+/// The problem of a request whose task has no result: the task panicked, or the process ends.
+pub(super) fn ended(task: &'static str, error: &JoinError) -> Problem {
+    if error.is_panic() { panicked(task) } else { Problem::shutting_down() }
+}
+
+/// The text of a panic is in the log already: the panic hook wrote it.
+fn panicked(place: &'static str) -> Problem {
+    metrics::counter!("request_panics_total", "endpoint" => place).increment(1);
+    error!(place, "a request broke off: the server has a mistake, which the line of the panic names");
+    Problem::broken("the server made a mistake; its log says which")
+}

@@ -1,0 +1,210 @@
+//! [`RetryingStore`]: a store whose reads are tried again when they fail for a moment, as writes are by the writer (RTY-02).
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use sqal_core::{Sample, SampleId};
+use sqal_resilience::{Again, Deadline, RetryError, RetryPolicy, Retryable};
+use tracing::info;
+
+use crate::{
+    DeviceTally, Hourly, HourlyQuery, Inserted, Page, SampleQuery, SampleStore, StorageError, StorageErrorKind,
+};
+
+/// How long a read takes at most with all its tries.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The longest that a breaker may make a read wait for its next try.
+const LONGEST_WAIT: Duration = Duration::from_secs(1);
+
+/// A decorator: reads that fail with a [transient](StorageError::is_transient) error are tried again.
+///
+/// All tries together end within the policy's deadline and within the [deadline](Deadline::current) of the task, whichever is earlier. An open
+/// breaker says when it can be tried again: a read does not wait for it longer than the policy allows. Writes are not tried again here: the
+/// [writer](crate::BatchWriter) does that.
+#[derive(Debug)]
+pub struct RetryingStore<S> {
+    store: S,
+    policy: RetryPolicy,
+}
+
+impl<S> RetryingStore<S> {
+    /// A store whose reads are tried as the policy says.
+    #[must_use]
+    pub const fn new(store: S, policy: RetryPolicy) -> Self {
+        Self { store, policy }
+    }
+
+    /// A store whose reads are tried at most three times more, first after 250 ms, for 10 s all in all.
+    #[must_use]
+    pub fn usual(store: S) -> Self {
+        let policy = RetryPolicy::default();
+        Self::new(store, RetryPolicy { deadline: Some(PATIENCE), max_retry_after: LONGEST_WAIT, ..policy })
+    }
+}
+
+/// Reads, and reads again while the store is away for a moment.
+///
+/// # Errors
+///
+/// The error of the last try; [`Busy`](StorageErrorKind::Busy) if the deadline passed during a try.
+pub async fn retry_read<T, F>(policy: RetryPolicy, read: impl FnMut() -> F) -> Result<T, StorageError>
+where
+    F: Future<Output = Result<T, StorageError>>,
+{
+    let deadline = [policy.deadline, Deadline::current().remaining()].into_iter().flatten().min();
+    let again = |error: &StorageError| match error.retry_after {
+        _ if !error.is_transient() => Again::Never,
+        Some(after) => Again::After(after),
+        None => Again::Yes,
+    };
+    let tell = |attempt: u32, error: &StorageError, delay: Duration| {
+        info!(attempt, ?error, ?delay, "a read failed and is tried again");
+    };
+    let policy = RetryPolicy { deadline, ..policy };
+    match read.retry(policy).when(again).notify(tell).run().await {
+        Ok(value) => Ok(value),
+        Err(RetryError::Failed { error, .. }) => Err(error),
+        Err(RetryError::DeadlinePassed { .. }) => Err(StorageError::new("retry", StorageErrorKind::Busy)),
+    }
+}
+
+#[async_trait]
+impl<S: SampleStore> SampleStore for RetryingStore<S> {
+    async fn insert(&self, batch: &[Sample]) -> Result<Vec<Inserted>, StorageError> {
+        self.store.insert(batch).await
+    }
+
+    async fn get(&self, id: &SampleId) -> Result<Option<Sample>, StorageError> {
+        retry_read(self.policy, || self.store.get(id)).await
+    }
+
+    async fn query(&self, query: &SampleQuery) -> Result<Page, StorageError> {
+        retry_read(self.policy, || self.store.query(query)).await
+    }
+
+    async fn hourly(&self, query: &HourlyQuery) -> Result<Vec<Hourly>, StorageError> {
+        retry_read(self.policy, || self.store.hourly(query)).await
+    }
+
+    async fn by_device(&self, query: &HourlyQuery) -> Result<Vec<DeviceTally>, StorageError> {
+        retry_read(self.policy, || self.store.by_device(query)).await
+    }
+
+    /// Asks once: a probe says how the store is now.
+    async fn ping(&self) -> Result<(), StorageError> {
+        self.store.ping().await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::MemoryStore;
+    use std::sync::atomic::{AtomicU32, Ordering};
+    use tokio::time::Instant;
+
+    /// A store whose first reads fail, and whose later ones work.
+    #[derive(Debug)]
+    struct Away {
+        store: MemoryStore,
+        failures: AtomicU32,
+        asked: AtomicU32,
+        kind: StorageErrorKind,
+        retry_after: Option<Duration>,
+    }
+
+    impl Away {
+        fn for_reads(failures: u32, kind: StorageErrorKind, retry_after: Option<Duration>) -> RetryingStore<Self> {
+            let (failures, asked) = (AtomicU32::new(failures), AtomicU32::new(0));
+            RetryingStore::usual(Self { store: MemoryStore::new(), failures, asked, kind, retry_after })
+        }
+
+        fn read(&self) -> Result<(), StorageError> {
+            self.asked.fetch_add(1, Ordering::SeqCst);
+            match self.failures.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)) {
+                Ok(_) => {
+                    let error = StorageError::new("away", self.kind.clone());
+                    Err(StorageError { retry_after: self.retry_after, ..error })
+                }
+                Err(_) => Ok(()),
+            }
+        }
+    }
+
+    #[async_trait]
+    impl SampleStore for Away {
+        async fn insert(&self, batch: &[Sample]) -> Result<Vec<Inserted>, StorageError> {
+            self.read()?;
+            self.store.insert(batch).await
+        }
+        async fn get(&self, id: &SampleId) -> Result<Option<Sample>, StorageError> {
+            self.read()?;
+            self.store.get(id).await
+        }
+        async fn query(&self, query: &SampleQuery) -> Result<Page, StorageError> {
+            self.read()?;
+            self.store.query(query).await
+        }
+        async fn hourly(&self, query: &HourlyQuery) -> Result<Vec<Hourly>, StorageError> {
+            self.read()?;
+            self.store.hourly(query).await
+        }
+        async fn by_device(&self, query: &HourlyQuery) -> Result<Vec<DeviceTally>, StorageError> {
+            self.read()?;
+            self.store.by_device(query).await
+        }
+        async fn ping(&self) -> Result<(), StorageError> {
+            self.read()
+        }
+    }
+
+    fn newest() -> SampleQuery {
+        SampleQuery::newest(std::num::NonZeroU16::MIN)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn rty_02_a_read_is_tried_four_times_from_250_ms_on() {
+        for kind in [StorageErrorKind::Unavailable, StorageErrorKind::Busy] {
+            let store = Away::for_reads(3, kind.clone(), None);
+            let begun = Instant::now();
+            store.query(&newest()).await.unwrap();
+            assert_eq!(store.store.asked.load(Ordering::SeqCst), 4);
+            let waited = begun.elapsed();
+            // 250, 500 and 1 000 ms, each half as much more or less.
+            assert!(waited >= Duration::from_millis(875) && waited <= Duration::from_millis(2628), "{waited:?}");
+            let store = Away::for_reads(4, kind.clone(), None);
+            assert_eq!(store.query(&newest()).await.unwrap_err().kind, kind, "the last error is the caller's");
+            assert_eq!(store.store.asked.load(Ordering::SeqCst), 4);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn rty_02_what_another_try_cannot_help_is_not_tried_again() {
+        let begun = Instant::now();
+        for kind in [StorageErrorKind::Corrupt("x".to_owned()), StorageErrorKind::Internal, StorageErrorKind::FileGone]
+        {
+            let store = Away::for_reads(1, kind.clone(), None);
+            assert_eq!(store.query(&newest()).await.unwrap_err().kind, kind);
+        }
+        // A breaker that says when to come back is believed, and waited for only if that is soon.
+        let minute = Some(Duration::from_mins(1));
+        let store = Away::for_reads(1, StorageErrorKind::Unavailable, minute);
+        assert_eq!(store.query(&newest()).await.unwrap_err().retry_after, minute);
+        // Probes say how it is now, and writes have the writer.
+        let store = Away::for_reads(1, StorageErrorKind::Unavailable, None);
+        assert!(store.ping().await.is_err());
+        let store = Away::for_reads(1, StorageErrorKind::Unavailable, None);
+        assert!(store.insert(&[]).await.is_err());
+        assert_eq!(begun.elapsed(), Duration::ZERO);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn rty_02_tries_end_within_the_deadline_of_the_task() {
+        let store = Away::for_reads(u32::MAX, StorageErrorKind::Unavailable, None);
+        let begun = Instant::now();
+        let tried = Deadline::after(Duration::from_millis(600)).within(store.query(&newest())).await.unwrap();
+        assert!(tried.unwrap_err().is_transient());
+        assert!(begun.elapsed() <= Duration::from_millis(600), "{:?}", begun.elapsed());
+    }
+}
