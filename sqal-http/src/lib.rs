@@ -47,6 +47,7 @@ mod deeds;
 mod disagreement;
 mod found;
 mod guesses;
+mod host_callers;
 #[cfg(feature = "ws")]
 mod ingest;
 mod intake;
