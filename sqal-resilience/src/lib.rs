@@ -94,7 +94,7 @@ pub use bulkhead::{
     OwnedBulkheadPermit, Shed,
 };
 pub use call_error::{CallError, TimedOut};
-pub use classify::{Again, ByCallError, Classify, ErrorIsFailure, EveryError, WorthIt};
+pub use classify::{Again, ByCallError, ByRequest, Classify, ErrorIsFailure, EveryError, WorthIt};
 #[cfg(feature = "tokio")]
 pub use clock::TokioClock;
 pub use clock::{Clock, ManualClock, SystemClock};

@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::{AtResponse, HandOver, Refusable, release};
+use super::{AtResponse, FromRefusal, HandOver, Refusable, release};
 use crate::{Active, Phase, Rejected, Shutdown};
 
 /// Counts every call as a request under way of one [`Shutdown`].
@@ -64,7 +64,7 @@ impl<S: fmt::Debug, H> fmt::Debug for ShutdownService<S, H> {
 impl<S, Request, H> Service<Request> for ShutdownService<S, H>
 where
     S: Service<Request> + Clone,
-    S::Error: From<Rejected>,
+    S::Error: FromRefusal,
     H: HandOver<S::Response, Active> + Clone,
 {
     type Response = H::Response;
