@@ -58,10 +58,14 @@
 //! [`Rejected::retry_after_seconds`](crate::Rejected::retry_after_seconds)). For reqwest, `RetryLayer::replayed_by(reqwest::Request::try_clone)` makes a request again
 //! whose body can be, and `when` looks at the status of a response.
 
+mod adaptive_bulkhead;
 mod breaker;
 mod bulkhead;
 mod call_errors;
 mod hand_over;
+mod hedge;
+#[cfg(feature = "http-body")]
+mod keyed_rate_limit;
 mod load_shed;
 mod rate_limit;
 mod refusable;
@@ -71,10 +75,16 @@ mod shutdown;
 mod single_flight;
 mod timeout;
 
+pub use adaptive_bulkhead::{AdaptiveBulkheadFuture, AdaptiveBulkheadLayer, AdaptiveBulkheadService};
 pub use breaker::{BreakerFuture, BreakerLayer, BreakerService};
 pub use bulkhead::{BulkheadFuture, BulkheadLayer, BulkheadService};
 pub use call_errors::{CallErrors, CallErrorsFuture, CallErrorsService};
 pub use hand_over::{AtResponse, HandOver};
+pub use hedge::{HedgeFuture, HedgeLayer, HedgeService};
+#[cfg(feature = "http-body")]
+pub use keyed_rate_limit::{
+    EmptyResponse, KeyedRateLimitFuture, KeyedRateLimitLayer, KeyedRateLimitService, RefusedResponse,
+};
 pub use load_shed::{LoadShedLayer, LoadShedService};
 pub use rate_limit::{RateLimitLayer, RateLimitService};
 pub use refusable::Refusable;
