@@ -51,7 +51,7 @@ impl Served {
         let address = listener.local_addr().unwrap();
         let shutdown = Shutdown::new(ShutdownConfig::default());
         // No head comes too late by itself: what ends a connection here is the end of the server.
-        let limits = ConnectionLimits { head: Duration::from_secs(86_400), ..ConnectionLimits::default() };
+        let limits = ConnectionLimits { head: Duration::from_hours(24), ..ConnectionLimits::default() };
         let server = tokio::spawn(serve(listener, app, shutdown.clone(), limits));
         Self { address, shutdown, server, called }
     }

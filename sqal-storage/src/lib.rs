@@ -77,8 +77,8 @@ pub mod conformance;
 pub use audit::{Action, AuditEntry, BrokenChain, Head};
 #[cfg(feature = "cache")]
 pub use cache::{
-    Cache, CacheAway, CacheKey, CacheKind, CacheScope, CacheStats, Cached, Got, NearCache, NotAScope, ReadThrough,
-    Stamp,
+    Cache, CacheAway, CacheKey, CacheKind, CacheScope, CacheStats, Cached, CustomKind, Got, InvalidCacheKind,
+    NearCache, NotAScope, ReadThrough, Stamp,
 };
 #[cfg(feature = "keyring")]
 pub use confidential::{Confidential, FieldError, Resealed};
