@@ -8,7 +8,7 @@ use sqal_core::{
 };
 
 use crate::calibration::Calibration;
-use crate::{Decision, Evidence, Fused, FusionRule, NotEvidence};
+use crate::{Decision, Evidence, Fused, FusionRule};
 
 /// The conflict from which two sensors are said to disagree: three standard deviations, 1 − 1/3².
 const DISAGREEMENT: f64 = 8.0 / 9.0;
@@ -22,18 +22,30 @@ pub struct SensorWeights {
     spectral: f64,
 }
 
+/// Weights that no two sensors can have.
+#[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
+#[error("sensor weights are {tof} (tof) and {spectral} (spectral): expected two positive numbers with a finite sum")]
+pub struct InvalidSensorWeights {
+    /// The weight of the time-of-flight sensor.
+    pub tof: f64,
+    /// The weight of the spectral sensor.
+    pub spectral: f64,
+}
+
 impl SensorWeights {
     /// Two positive weights; only their ratio matters.
     ///
     /// # Errors
     ///
-    /// [`NotEvidence::Weight`] if one is not finite and positive.
-    pub fn new(tof: f64, spectral: f64) -> Result<Self, NotEvidence> {
+    /// [`InvalidSensorWeights`] if one is not a positive number, or their sum is infinite.
+    pub fn new(tof: f64, spectral: f64) -> Result<Self, InvalidSensorWeights> {
         // The sum too: two weights that add to infinity weigh nothing.
-        for weight in [tof, spectral, tof + spectral] {
-            Evidence::missing(weight)?;
+        let is_weight = |weight: f64| weight.is_finite() && weight > 0.0;
+        if [tof, spectral, tof + spectral].into_iter().all(is_weight) {
+            Ok(Self { tof, spectral })
+        } else {
+            Err(InvalidSensorWeights { tof, spectral })
         }
-        Ok(Self { tof, spectral })
     }
 }
 
@@ -53,9 +65,9 @@ struct Raw {
 
 #[cfg(feature = "serde")]
 impl TryFrom<Raw> for SensorWeights {
-    type Error = NotEvidence;
+    type Error = InvalidSensorWeights;
 
-    fn try_from(raw: Raw) -> Result<Self, NotEvidence> {
+    fn try_from(raw: Raw) -> Result<Self, InvalidSensorWeights> {
         Self::new(raw.tof, raw.spectral)
     }
 }

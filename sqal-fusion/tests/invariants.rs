@@ -698,6 +698,8 @@ fn weights_that_are_no_weights_are_refused() {
         assert!(Evidence::missing(weight).is_err() && SensorWeights::new(1.0, weight).is_err(), "{weight}");
     }
     assert!(SensorWeights::new(f64::MAX, f64::MAX).is_err());
+    let said = "sensor weights are 1 (tof) and 0 (spectral): expected two positive numbers with a finite sum";
+    assert_eq!(SensorWeights::new(1.0, 0.0).unwrap_err().to_string(), said);
 }
 
 /// What must be changed is said exactly at the edges: a guard of one half asks for nothing, and an uncertainty that is small enough is no obstacle.

@@ -75,6 +75,9 @@ mod version;
 mod weak_tokens;
 mod wire;
 
+// The types of `sqal-core` are in the signatures: an embedding service needs no dependency of its own on the same version.
+pub use sqal_core;
+
 pub use access::{
     Access, Caller, Credential, Grant, Holder, NotAHash, NotTokens, Role, Token, TokenFile, TokenHash, Who,
 };

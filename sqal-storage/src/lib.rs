@@ -74,6 +74,9 @@ mod writer;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 
+// The types of `sqal-core` are in the signatures: an embedding service needs no dependency of its own on the same version.
+pub use sqal_core;
+
 pub use audit::{Action, AuditEntry, BrokenChain, Head};
 #[cfg(feature = "cache")]
 pub use cache::{
