@@ -80,6 +80,7 @@ async fn pages_find_their_files_under_the_prefix() {
     let (with_slash, _, same) = get(&app, "/quality/").await;
     assert_eq!((status, with_slash), (StatusCode::OK, StatusCode::OK));
     assert_eq!(page, same, "with and without the slash at the end");
+    assert!(page.contains("quality grades of loaves, per station"), "the page says what the bakery grades");
     for path in ["/dashboard.css", "/dashboard.js", "/api/v1/samples?limit=60"] {
         let path = format!("/quality{path}");
         assert!(page.contains(&format!("=\"{path}\"")), "{path}");
