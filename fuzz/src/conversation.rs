@@ -39,7 +39,7 @@ pub fn conversation(data: &[u8]) {
             let service = TowerToHyperService::new(app);
             let serving =
                 tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(theirs), service).with_upgrades());
-            let mut request = "ws://line/ws/sensors".into_client_request().expect("an address");
+            let mut request = "ws://localhost/ws/sensors".into_client_request().expect("an address");
             if let Some(protocol) = protocol {
                 request.headers_mut().insert("sec-websocket-protocol", HeaderValue::from_static(protocol));
             }

@@ -345,7 +345,7 @@ fn bad_frames() -> Vec<Bad> {
             "a frame without readings",
             "vl53l8ch",
         ),
-        bad("3 MB", frame("big", |f| f["padding"] = json!("x".repeat(3_000_000))), "", "30", "at most 262144 bytes"),
+        bad("500 kB", frame("big", |f| f["padding"] = json!("x".repeat(500_000))), "", "50", "at most 262144 bytes"),
     ]
 }
 

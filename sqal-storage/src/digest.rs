@@ -1,62 +1,73 @@
-//! [`Contents`]: how many samples a store holds and a sum over all of them, to compare a restored store with the one that was backed up.
+//! [`Contents`]: how many samples a database holds and a sum over all of them, to compare a restored database with the one that was backed up.
 
 use sha2::{Digest, Sha256};
-use sqal_core::{Sample, Timestamp};
+use sqal_core::Timestamp;
 
-use crate::{SampleQuery, SampleStore, StorageError, encode_frame};
-
-/// What a store holds, in three numbers. Two stores of any kind with the same samples have the same; the order does not matter.
+/// What a database holds, in three numbers. Two databases of any kind with the same samples have the same; the order does not matter.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Contents {
-    /// How many samples.
+    /// How many samples can be read.
     pub samples: u64,
     /// The sum of the samples' digests, modulo 2^64.
     pub sum: u64,
     /// When the newest was measured.
     pub newest: Option<Timestamp>,
+    /// How many rows are there and cannot be read as a sample.
+    pub unreadable: u64,
 }
 
 impl Contents {
-    /// Reads a store through, page by page.
-    ///
-    /// # Errors
-    ///
-    /// [`StorageError`] if the store cannot be read.
-    ///
-    /// # Panics
-    ///
-    /// Never; the limit is a constant.
-    pub async fn of(store: &dyn SampleStore) -> Result<Self, StorageError> {
-        let mut query = SampleQuery::newest(1000.try_into().expect("not zero"));
-        let mut contents = Self::default();
-        loop {
-            let page = store.query(&query).await?;
-            for sample in &page.items {
-                contents.samples += 1;
-                contents.sum = contents.sum.wrapping_add(digest(sample));
-                contents.newest = contents.newest.max(Some(sample.key.timestamp));
-            }
-            match page.next {
-                Some(next) => query.after = Some(next),
-                None => return Ok(contents),
-            }
-        }
+    /// Counts a sample.
+    pub(crate) fn add(&mut self, digest: u64, timestamp: Timestamp) {
+        self.samples += 1;
+        self.sum = self.sum.wrapping_add(digest);
+        self.newest = self.newest.max(Some(timestamp));
     }
 }
 
-/// Of the identity, the raw readings and the verdict's figures: what a restored store must give back.
-fn digest(sample: &Sample) -> u64 {
-    let verdict = &sample.inspection.verdict;
-    let score = verdict.score.map_or([0; 16], |score| {
-        let (value, u) = (score.value().to_be_bytes(), score.u().to_be_bytes());
-        core::array::from_fn(|k| if k < 8 { value[k] } else { u[k - 8] })
-    });
+/// The digest of a stored sample: of its id, the time when it was received, and both binary forms as they are stored.
+///
+/// It is taken of the stored bytes, not of what this program would write today, so that a sum that was written down stays comparable when
+/// the binary form gets a new version. Every other column is a function of these and is compared with them.
+pub(crate) fn digest(id: &[u8], received_at: i64, frame: &[u8], findings: &[u8]) -> u64 {
+    let length = |bytes: &[u8]| u64::try_from(bytes.len()).unwrap_or(u64::MAX).to_be_bytes();
     let hash = Sha256::new()
-        .chain_update(sample.id().as_bytes())
-        .chain_update(sample.received_at.micros().to_be_bytes())
-        .chain_update(encode_frame(sample.tof.as_ref(), sample.spectrum.as_ref()))
-        .chain_update(score)
-        .chain_update(verdict.grade.as_str())
+        .chain_update(b"sqal sample 1\0")
+        .chain_update(id)
+        .chain_update(received_at.to_be_bytes())
+        .chain_update(length(frame))
+        .chain_update(frame)
+        .chain_update(length(findings))
+        .chain_update(findings)
         .finalize();
     hash.first_chunk::<8>().map_or(0, |bytes| u64::from_be_bytes(*bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn every_changed_byte_changes_the_digest(
+            id: [u8; 16], at: i64, frame in prop::collection::vec(any::<u8>(), 1..50), findings in prop::collection::vec(any::<u8>(), 1..50),
+            place in any::<prop::sample::Index>(), bit in 0..8_u32,
+        ) {
+            let sound = digest(&id, at, &frame, &findings);
+            let (mut other_id, mut other_frame, mut other_findings) = (id, frame.clone(), findings.clone());
+            other_id[place.index(16)] ^= 1 << bit;
+            let (at_frame, at_findings) = (place.index(frame.len()), place.index(findings.len()));
+            other_frame[at_frame] ^= 1 << bit;
+            other_findings[at_findings] ^= 1 << bit;
+            prop_assert_ne!(digest(&other_id, at, &frame, &findings), sound);
+            prop_assert_ne!(digest(&id, at.wrapping_add(1), &frame, &findings), sound);
+            prop_assert_ne!(digest(&id, at, &other_frame, &findings), sound);
+            prop_assert_ne!(digest(&id, at, &frame, &other_findings), sound);
+            // A byte that goes from one binary form to the other is a change too.
+            let (moved, rest) = (findings[0], &findings[1..]);
+            let longer: Vec<u8> = frame.iter().copied().chain([moved]).collect();
+            prop_assert_ne!(digest(&id, at, &longer, rest), sound);
+        }
+    }
 }

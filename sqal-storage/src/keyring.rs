@@ -234,6 +234,14 @@ impl KeyRing {
         [&self.active].into_iter().chain(&self.legacy).map(Key::id)
     }
 
+    /// The seeds of the signing keys that belong to the keys of this ring, that of the key that seals first: HMAC-SHA-256 of a fixed text
+    /// under the key. A seed tells nothing about its key.
+    #[cfg(all(feature = "sign", any(feature = "postgres", feature = "sqlite")))]
+    pub(crate) fn signing_seeds(&self) -> impl Iterator<Item = Zeroizing<[u8; 32]>> {
+        let seed = |key: &Key| Zeroizing::new(hmac(key.bytes.as_slice(), b"sqal ed25519 seed of signed heads 1"));
+        [&self.active].into_iter().chain(&self.legacy).map(seed)
+    }
+
     fn key(&self, id: KeyId) -> Option<&Key> {
         [&self.active].into_iter().chain(&self.legacy).find(|key| key.id == id)
     }
@@ -264,6 +272,18 @@ impl KeyRing {
         let plain = key.cipher().decrypt(&XNonce::from(*nonce), payload).map_err(|_| Unreadable::Altered)?;
         Ok(Plain(Zeroizing::new(plain)))
     }
+}
+
+/// HMAC-SHA-256 (RFC 2104) under a key of at most 64 bytes.
+#[cfg(all(feature = "sign", any(feature = "postgres", feature = "sqlite")))]
+fn hmac(key: &[u8], message: &[u8]) -> [u8; 32] {
+    let mut block = Zeroizing::new([0_u8; 64]);
+    for (place, byte) in block.iter_mut().zip(key) {
+        *place = *byte;
+    }
+    let padded = |pad: u8| Zeroizing::new(block.map(|byte| byte ^ pad));
+    let inner = Sha256::new().chain_update(*padded(0x36)).chain_update(message).finalize();
+    Sha256::new().chain_update(*padded(0x5c)).chain_update(inner).finalize().into()
 }
 
 /// What is authenticated besides the field itself; lengths first, so that no two places give the same bytes.
@@ -341,6 +361,22 @@ mod tests {
             Key::from_bytes(key).cipher().encrypt(&XNonce::from(nonce), Payload { msg: message, aad: &aad }).unwrap();
         assert_eq!(sealed[sealed.len() - 16..], bytes("c0875924c1c7987947deafd8780acf49"));
         assert_eq!(sealed[..16], bytes("bd6d179d3e83d43b9576579493c0e939"));
+    }
+
+    /// RFC 4231, test cases 1 and 2.
+    #[cfg(all(feature = "sign", any(feature = "postgres", feature = "sqlite")))]
+    #[test]
+    fn the_derivation_is_the_published_hmac() {
+        let digits = |bytes: [u8; 32]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        assert_eq!(
+            digits(hmac(&[0x0b; 20], b"Hi There")),
+            "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7"
+        );
+        assert_eq!(
+            digits(hmac(b"Jefe", b"what do ya want for nothing?")),
+            "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
+        );
+        assert!(ring(1).signing_seeds().next() != ring(2).signing_seeds().next());
     }
 
     #[test]

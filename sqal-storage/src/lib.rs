@@ -21,6 +21,7 @@
 //! - `cache`: what may be forgotten: in memory through moka, and with `redis` shared by several processes.
 //! - `redis`: limits that several processes share, through fred.
 //! - `keyring`: confidential fields, sealed with keys that change while work goes on.
+//! - `sign`: heads of a SQL store, signed (Ed25519) and kept in a file outside of it.
 //! - `metrics`: the documented metrics of stores, pools and caches.
 //! - `profile`: how many queries a piece of work sends, and which it repeats.
 //! - `conformance`: the laws as public functions and a macro, for stores outside this crate.
@@ -33,11 +34,16 @@ mod confidential;
 #[cfg(any(feature = "postgres", feature = "redis"))]
 mod connection_url;
 mod custody;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod digest;
 mod error;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+mod evidence;
 mod fields;
 mod frame;
 mod guarded;
+#[cfg(all(feature = "sign", any(feature = "postgres", feature = "sqlite")))]
+mod heads;
 #[cfg(feature = "sqlite")]
 mod in_both;
 #[cfg(feature = "keyring")]
@@ -88,11 +94,18 @@ pub use confidential::{Confidential, FieldError, Resealed};
 #[cfg(any(feature = "postgres", feature = "redis"))]
 pub use connection_url::InvalidConnectionUrl;
 pub use custody::{ActionOf, Custody, Gone, Purge, Retention};
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub use digest::Contents;
 pub use error::{StorageError, StorageErrorKind};
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+pub use evidence::{Bucket, DeviceEvidence, Evidence, Expected, Finding, Findings, Snapshot, Stated};
 pub use fields::{ErasureOf, FieldKey, FieldName, KeyId, Sealed, SealedFields, Subject};
 pub use frame::{FrameError, decode_frame, encode_frame};
 pub use guarded::GuardedStore;
+#[cfg(all(feature = "sign", any(feature = "postgres", feature = "sqlite")))]
+pub use heads::{
+    Checkpoint, HeadError, HeadFile, HeadFileError, HeadSigner, Heads, InvalidHead, InvalidPublicKey, PublicKey,
+};
 #[cfg(feature = "keyring")]
 pub use keyring::{InvalidKeyRing, Key, KeyRing, NoRandomness, Nonce, NotAKey, Plain, Unreadable};
 pub use memory::MemoryStore;
@@ -110,7 +123,7 @@ pub use query::{Cursor, NotACursor, Page, SampleQuery};
 pub use redis::RedisCache;
 #[cfg(feature = "redis")]
 pub use redis::{EvictsLimits, Redis, RedisBuckets, RedisError};
-pub use register::{Entry, EntryKind, EntryName, Register};
+pub use register::{Alteration, AlteredEntry, Entry, EntryKind, EntryName, Register};
 pub use retrying::{RetryingStore, retry_read};
 #[cfg(feature = "sqlite")]
 pub use spool_error::SpoolError;

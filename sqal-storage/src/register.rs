@@ -42,6 +42,52 @@ impl Entry {
         let what = format!("{kind} {name} entry {version} sha256 {hash}");
         Action { at: *at, actor: by.unwrap_or_else(|| word("anybody")), category: word("register"), what: word(&what) }
     }
+
+    /// Checks that this entry is the one that its line of the audit log tells of: what it says, when it was added and by whom.
+    ///
+    /// # Errors
+    ///
+    /// [`AlteredEntry`] names the entry and what differs.
+    pub fn check(&self, line: Option<&Action>) -> Result<(), AlteredEntry> {
+        let written = self.action();
+        let why = match line {
+            None => Alteration::Unwritten,
+            Some(line) if line.what != written.what => Alteration::Body,
+            Some(line) if line.at != written.at => Alteration::Time,
+            Some(line) if line.actor != written.actor => Alteration::Actor,
+            Some(line) if line.category != written.category => Alteration::Unwritten,
+            Some(_) => return Ok(()),
+        };
+        Err(AlteredEntry { entry: format!("{} {} entry {}", self.kind, self.name, self.version), why })
+    }
+}
+
+/// What of an entry of the register is not as it was written down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Alteration {
+    /// The audit log has no line about it.
+    #[error("is not in the audit log")]
+    Unwritten,
+    /// What it says has another hash.
+    #[error("does not say what was decided: its text has another hash than the audit log")]
+    Body,
+    /// The audit log has another time.
+    #[error("was decided at another time")]
+    Time,
+    /// The audit log has another actor.
+    #[error("was decided by another person")]
+    Actor,
+}
+
+/// An entry of the register is not the one that was added: the database was changed without this program.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{entry} {why}")]
+pub struct AlteredEntry {
+    /// Which entry: its kind, name and version.
+    pub entry: String,
+    /// What differs.
+    pub why: Alteration,
 }
 
 fn word<const N: usize>(text: &str) -> Name<N> {
@@ -60,6 +106,8 @@ fn word<const N: usize>(text: &str) -> Name<N> {
 /// 3. *Newest first*: a history is in the order of versions, page by page; absent is not an error.
 /// 4. *The newest of each*: every name of a kind once, in the order of bytes, and no other kind's.
 /// 5. *What was added is written down* in the audit log, in the same transaction, and only then.
+/// 6. *What was changed is not given*: an entry that differs from its line of the audit log ([`Entry::check`]) is an error of its history
+///    that names it, and is left out of the newest. A store that other programs can write to checks this at every read.
 #[async_trait]
 pub trait Register: Debug + Send + Sync + 'static {
     /// Adds a version and says whether it is there now: `false` if it does not follow the newest, for somebody else was first.
@@ -108,5 +156,34 @@ impl<S: Register + ?Sized> Register for std::sync::Arc<S> {
 
     async fn newest(&self, kind: &EntryKind) -> Result<Vec<Entry>, StorageError> {
         (**self).newest(kind).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_that_differs_from_its_line_is_named_with_what_differs() {
+        let at = Timestamp::from_micros(1_794_000_000_000_000).unwrap();
+        let entry = Entry {
+            kind: word("profile"),
+            name: word("foie"),
+            version: 3,
+            body: "{}".to_owned(),
+            at,
+            by: Some(word("marie")),
+        };
+        let line = entry.action();
+        assert_eq!(entry.check(Some(&line)), Ok(()));
+        let why = |entry: &Entry, line| entry.check(line).unwrap_err().why;
+        assert_eq!(why(&entry, None), Alteration::Unwritten);
+        assert_eq!(why(&Entry { body: "{ }".to_owned(), ..entry.clone() }, Some(&line)), Alteration::Body);
+        assert_eq!(why(&Entry { by: None, ..entry.clone() }, Some(&line)), Alteration::Actor);
+        let later = Timestamp::from_micros(1_794_000_000_000_001).unwrap();
+        let later = Entry { at: later, ..entry.clone() };
+        assert_eq!(why(&later, Some(&line)), Alteration::Time);
+        let said = Entry { body: String::new(), ..entry }.check(Some(&line)).unwrap_err().to_string();
+        assert!(said.starts_with("profile foie entry 3 does not say what was decided"), "{said}");
     }
 }

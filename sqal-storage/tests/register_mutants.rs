@@ -2,7 +2,11 @@
 #![cfg(feature = "conformance")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::panic::AssertUnwindSafe;
+use std::sync::Mutex;
+
 use async_trait::async_trait;
+use futures_util::FutureExt;
 use sqal_core::Name;
 use sqal_storage::conformance::register;
 use sqal_storage::{Custody, Entry, EntryKind, EntryName, MemoryStore, Register, StorageError, StorageErrorKind};
@@ -165,5 +169,122 @@ async fn every_bug_breaks_its_law() {
     for (bug, law) in bugs {
         let broken = broken_laws(bug).await;
         assert!(broken.contains(&law), "{bug:?} breaks {broken:?}");
+    }
+}
+
+/// What a store with a bug forgets to compare.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Unchecked {
+    Nothing,
+    History,
+    Newest,
+    Body,
+    Actor,
+    Name,
+    OnlyTheFirst,
+}
+
+/// A store whose rows another program can change; the truth about them is in the audit log of a memory store.
+#[derive(Debug)]
+struct Shared {
+    unchecked: Unchecked,
+    store: MemoryStore,
+    changed: Mutex<Option<Entry>>,
+}
+
+impl Shared {
+    /// The entry as its row has it, if it passes the checks that this store makes.
+    async fn row(&self, entry: Entry) -> Result<Entry, StorageError> {
+        let changed = self.changed.lock().unwrap().clone().filter(|changed| {
+            changed.kind == entry.kind && changed.name == entry.name && changed.version == entry.version
+        });
+        let mut row = changed.unwrap_or_else(|| entry.clone());
+        let lines = self.store.audit(0, 1000).await?;
+        let line = lines.into_iter().map(|line| line.action).find(|line| *line == entry.action());
+        let found = row.clone();
+        match self.unchecked {
+            Unchecked::Body => row.body.clone_from(&entry.body),
+            Unchecked::Actor => row.by = entry.by,
+            _ => {}
+        }
+        match row.check(line.as_ref()) {
+            Ok(()) => Ok(found),
+            Err(altered) => {
+                let said = if self.unchecked == Unchecked::Name { "damaged".to_owned() } else { altered.to_string() };
+                Err(StorageError::new("shared", StorageErrorKind::Corrupt(said)))
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl Register for Shared {
+    async fn add(&self, entry: &Entry) -> Result<bool, StorageError> {
+        self.store.add(entry).await
+    }
+
+    async fn history(
+        &self,
+        kind: &EntryKind,
+        name: &EntryName,
+        before: Option<u32>,
+        limit: u16,
+    ) -> Result<Vec<Entry>, StorageError> {
+        let mut rows = Vec::new();
+        for entry in self.store.history(kind, name, before, limit).await? {
+            match self.row(entry).await {
+                Err(_) if self.unchecked == Unchecked::History => {}
+                row => rows.push(row?),
+            }
+        }
+        Ok(rows)
+    }
+
+    async fn newest(&self, kind: &EntryKind) -> Result<Vec<Entry>, StorageError> {
+        let mut rows = Vec::new();
+        for entry in self.store.newest(kind).await? {
+            match self.row(entry.clone()).await {
+                Ok(row) => rows.push(row),
+                Err(_) if self.unchecked == Unchecked::Newest => rows.push(entry),
+                Err(error) if self.unchecked == Unchecked::OnlyTheFirst => return Err(error),
+                Err(_) => {}
+            }
+        }
+        Ok(rows)
+    }
+}
+
+/// Whether a store that forgets this keeps the law when the text, or who decided, was changed.
+async fn keeps_the_law(unchecked: Unchecked) -> bool {
+    let mut kept = true;
+    for change_body in [true, false] {
+        let shared = Shared { unchecked, store: MemoryStore::new(), changed: Mutex::new(None) };
+        let run = AssertUnwindSafe(register::what_was_changed_is_not_given(&shared, async |entry: &Entry| {
+            let mut changed = entry.clone();
+            if change_body {
+                changed.body.push('!');
+            } else {
+                changed.by = Some(Name::new("quinn").unwrap());
+            }
+            *shared.changed.lock().unwrap() = Some(changed);
+        }))
+        .catch_unwind();
+        kept &= run.await.is_ok();
+    }
+    kept
+}
+
+#[tokio::test]
+async fn every_store_that_gives_what_was_changed_breaks_the_law_about_it() {
+    assert!(keeps_the_law(Unchecked::Nothing).await);
+    for unchecked in [
+        Unchecked::History,
+        Unchecked::Newest,
+        Unchecked::Body,
+        Unchecked::Actor,
+        Unchecked::Name,
+        Unchecked::OnlyTheFirst,
+    ] {
+        assert!(!keeps_the_law(unchecked).await, "{unchecked:?} is not noticed");
     }
 }

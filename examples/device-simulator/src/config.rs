@@ -15,6 +15,9 @@ pub struct Config {
     /// The token of the station, where the server asks for one.
     #[arg(long, env = "SQAL_TOKEN", hide_env_values = true)]
     pub token: Option<String>,
+    /// A file that holds the token: every user of the machine can read arguments, and `--token` with them.
+    #[arg(long, env = "SQAL_TOKEN_FILE", conflicts_with = "token")]
+    pub token_file: Option<PathBuf>,
     /// A YAML file of product profiles, as the server reads it; without it the built-in placeholder is used.
     #[arg(long, env = "CONFIG_PATH")]
     pub config_path: Option<PathBuf>,

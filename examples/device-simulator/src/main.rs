@@ -9,7 +9,7 @@ use sqal_core::Timestamp;
 use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
-    let config = Config::parse();
+    let mut config = Config::parse();
     let filter = EnvFilter::try_new(&config.log).unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
@@ -18,6 +18,23 @@ fn main() -> ExitCode {
         .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
         .with_target(false)
         .init();
+    if std::env::args_os()
+        .map(|argument| argument.to_string_lossy().into_owned())
+        .any(|argument| argument == "--token" || argument.starts_with("--token="))
+    {
+        tracing::warn!(
+            "a token stands on the command line, where every user of this machine can read it; use SQAL_TOKEN or --token-file"
+        );
+    }
+    if let Some(file) = &config.token_file {
+        match std::fs::read_to_string(file) {
+            Ok(text) => config.token = Some(text.trim().to_owned()),
+            Err(error) => {
+                tracing::error!(file = %file.display(), %error, "the file of the token cannot be read");
+                return ExitCode::FAILURE;
+            }
+        }
+    }
     let stop = async {
         // Without a signal handler the process simply ends.
         let _ = tokio::signal::ctrl_c().await;

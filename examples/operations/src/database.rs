@@ -3,9 +3,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use sqal_core::{DeviceId, Name, Timestamp};
 use sqal_storage::{
-    Contents, Custody, Entry, Hour, PostgresConfig, PostgresStore, Purge, Register, SampleQuery, SealedFields,
+    Contents, Custody, Entry, Evidence, Expected, Finding, PostgresConfig, PostgresStore, SealedFields, Snapshot,
     SqliteConfig, SqliteStore,
 };
 
@@ -57,44 +56,49 @@ impl Database {
         }
     }
 
-    /// Everything that can be read, and an error if there is more than that.
-    pub(crate) async fn contents(&self) -> Result<Contents, Failed> {
-        let contents = Contents::of(&*self.custody()).await?;
-        // All but the last microsecond of the year 9999.
-        let end = Timestamp::from_micros(253_402_300_799_999_999).unwrap_or_else(|_| unreachable!("the last one"));
-        let all = Purge { samples_before: end, hours_before: Hour::of(end) };
-        let rows = self.custody().would_purge(&all).await?.samples;
-        if rows > contents.samples { Err(Failed::Damaged(rows - contents.samples)) } else { Ok(contents) }
+    /// Everything in it as of now. Writers go on; what they write later is not seen.
+    pub(crate) async fn snapshot(&self) -> Result<Snapshot<'_>, Failed> {
+        Ok(match self {
+            Self::Sqlite(store) => store.snapshot().await?,
+            Self::Postgres(store, _) => store.snapshot().await?,
+        })
     }
 
-    /// The newest of every profile and calibration that was decided on.
+    /// Everything that can be read as of one moment, and an error if there is more than that.
+    pub(crate) async fn contents(&self) -> Result<Contents, Failed> {
+        let mut snapshot = self.snapshot().await?;
+        let contents = snapshot.contents().await?;
+        snapshot.close().await?;
+        all_readable(contents)
+    }
+
+    /// Every version of every decision.
     pub(crate) async fn decisions(&self) -> Result<Vec<Entry>, Failed> {
-        let register: Arc<dyn Register> = match self {
-            Self::Sqlite(store) => Arc::clone(store) as _,
-            Self::Postgres(store, _) => Arc::clone(store) as _,
-        };
-        let mut all = Vec::new();
-        for kind in ["profile", "calibration"] {
-            all.extend(register.newest(&Name::new(kind).unwrap_or_else(|_| unreachable!("a short name"))).await?);
-        }
+        let mut snapshot = self.snapshot().await?;
+        let all = snapshot.decisions().await?;
+        snapshot.close().await?;
         Ok(all)
     }
 
-    /// The samples of a device, page by page.
-    pub(crate) async fn each_of(
-        &self,
-        device: DeviceId,
-        mut each: impl FnMut(&sqal_core::Sample) -> Result<(), Failed>,
-    ) -> Result<(), Failed> {
-        let mut query = SampleQuery { device_id: Some(device), ..SampleQuery::newest(std::num::NonZeroU16::MIN) };
-        query.limit = query.limit.saturating_add(499);
-        let custody = self.custody();
-        loop {
-            let page = custody.query(&query).await?;
-            page.items.iter().try_for_each(&mut each)?;
-            let Some(next) = page.next else { return Ok(()) };
-            query.after = Some(next);
+    /// Compares everything in it, and with what was stated before; what does not agree is an error.
+    pub(crate) async fn examine(&self, expected: &Expected) -> Result<Evidence, Failed> {
+        if let Self::Sqlite(store) = self {
+            store.check_integrity().await?;
         }
+        let mut snapshot = self.snapshot().await?;
+        let mut evidence = snapshot.examine(expected).await?;
+        snapshot.close().await?;
+        if evidence.findings.count > 0 {
+            let unreadable = evidence.contents.unreadable;
+            if unreadable > 0 {
+                let (subject, what) = (format!("{unreadable} samples"), "are damaged and cannot be read".to_owned());
+                evidence.findings.count += unreadable;
+                evidence.findings.first.push(Finding { subject, what });
+            }
+            return Err(Failed::Unsound(evidence.findings));
+        }
+        all_readable(evidence.contents)?;
+        Ok(evidence)
     }
 
     /// The version of its schema.
@@ -129,4 +133,9 @@ impl Database {
             Self::Postgres(store, _) => store.close().await,
         }
     }
+}
+
+/// What was read, if that is everything that is there.
+pub(crate) const fn all_readable(contents: Contents) -> Result<Contents, Failed> {
+    if contents.unreadable > 0 { Err(Failed::Damaged(contents.unreadable)) } else { Ok(contents) }
 }

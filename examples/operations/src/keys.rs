@@ -27,10 +27,17 @@ impl Keys {
         Ok(Confidential::new(store, self.ring()?, Nonce::random))
     }
 
-    fn ring(&self) -> Result<KeyRing, Failed> {
-        let master = text(self.master_key_file.as_ref(), "MASTER_ENCRYPTION_KEY")?.ok_or(Failed::NoKey)?;
+    /// The keys; it is an error if there are none.
+    pub(crate) fn ring(&self) -> Result<KeyRing, Failed> {
+        self.ring_if_any()?.ok_or(Failed::NoKey)
+    }
+
+    /// The keys, if there are any.
+    pub(crate) fn ring_if_any(&self) -> Result<Option<KeyRing>, Failed> {
+        let Some(master) = text(self.master_key_file.as_ref(), "MASTER_ENCRYPTION_KEY")? else { return Ok(None) };
         let legacy = text(self.legacy_keys_file.as_ref(), "LEGACY_ENCRYPTION_KEYS")?.unwrap_or_default();
-        KeyRing::from_texts(&master, &legacy).map_err(|wrong: InvalidKeyRing| Failed::Keys(wrong))
+        let ring = KeyRing::from_texts(&master, &legacy);
+        ring.map(Some).map_err(|wrong: InvalidKeyRing| Failed::Keys(wrong))
     }
 }
 

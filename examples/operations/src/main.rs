@@ -2,7 +2,10 @@
 
 mod backup;
 mod database;
+mod erasures;
+mod heads;
 mod keys;
+mod place;
 mod rotation;
 mod tokens;
 
@@ -15,13 +18,18 @@ use std::time::SystemTime;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use clap::{ArgGroup, Parser, Subcommand};
-use database::Database;
+use database::{Database, all_readable};
+use heads::StatedElsewhere;
 use keys::Keys;
+use place::{Place, shows_password};
+use rustix::fs::Mode;
+use rustix::process::umask;
 use serde_json::json;
 use sqal_core::{DeviceId, Name, Timestamp};
 use sqal_storage::{
-    Action, BrokenChain, Cache, CacheScope, Contents, FieldError, FieldKey, FieldName, Gone, InvalidKeyRing,
-    InvalidPostgres, Purge, Redis, RedisCache, Retention, StorageError, Subject,
+    Action, BrokenChain, Cache, CacheScope, Contents, FieldError, FieldKey, FieldName, Findings, Gone, HeadError,
+    HeadFileError, HeadSigner, InvalidKeyRing, InvalidPostgres, Purge, Redis, RedisCache, Retention, StorageError,
+    Subject,
 };
 
 /// What operators do to what a SQAL server keeps.
@@ -36,9 +44,8 @@ struct Arguments {
 enum What {
     /// Write a backup into a new file.
     Backup {
-        /// A SQLite file, or a URL of PostgreSQL (`DATABASE_URL`).
-        #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
-        database: String,
+        #[command(flatten)]
+        database: Place,
         /// The new file.
         #[arg(long)]
         to: PathBuf,
@@ -48,18 +55,24 @@ enum What {
         /// The backup.
         #[arg(long)]
         from: PathBuf,
-        /// A SQLite file, or a URL of PostgreSQL.
-        #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
-        database: String,
+        #[command(flatten)]
+        database: Place,
         /// Replace what is there.
         #[arg(long)]
         force: bool,
+        /// The file of erasures: what was erased after the backup was made is erased again; without it `erasures.ndjson` beside a SQLite file.
+        #[arg(long)]
+        erasures: Option<PathBuf>,
+        /// A file of heads, to which the restore is added: what was stated before is not expected any more.
+        #[arg(long)]
+        heads: Option<PathBuf>,
+        #[command(flatten)]
+        keys: Keys,
     },
     /// Back up, restore into a scratch database, compare, and print recovery time and point.
     Drill {
-        /// A SQLite file, or a URL of PostgreSQL.
-        #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
-        database: String,
+        #[command(flatten)]
+        database: Place,
         /// An empty scratch database of the same kind.
         #[arg(long)]
         scratch: String,
@@ -67,17 +80,22 @@ enum What {
         #[arg(long)]
         force: bool,
     },
-    /// Read everything and check it: samples, audit log, the file.
+    /// Read everything as of one moment and check it: samples, hours, decisions, audit log, schema, the file; and compare it with heads.
     Verify {
-        /// A SQLite file (a backup too), or a URL of PostgreSQL.
-        #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
-        database: String,
+        #[command(flatten)]
+        database: Place,
+        #[command(flatten)]
+        stated: StatedElsewhere,
+    },
+    /// State what a database holds in a file outside of it, signed, and compare it later.
+    Audit {
+        #[command(subcommand)]
+        what: heads::Audit,
     },
     /// Show the version of the schema, or take it to another.
     Migrate {
-        /// A SQLite file, or a URL of PostgreSQL.
-        #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
-        database: String,
+        #[command(flatten)]
+        database: Place,
         /// The version.
         #[arg(long)]
         to: Option<i64>,
@@ -87,9 +105,8 @@ enum What {
     },
     /// Take what is older than it may be. A SQLite file takes nothing else meanwhile.
     Purge {
-        /// A SQLite file, or a URL of PostgreSQL.
-        #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
-        database: String,
+        #[command(flatten)]
+        database: Place,
         /// How many days samples are kept.
         #[arg(long, env = "GDPR_RETENTION_DAYS", default_value_t = Retention::default().samples)]
         samples: u32,
@@ -105,9 +122,8 @@ enum What {
     },
     /// Take everything of one device, or all confidential fields of one subject. Servers that run may show its figures for 25 minutes more.
     Erase {
-        /// A SQLite file, or a URL of PostgreSQL.
-        #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
-        database: String,
+        #[command(flatten)]
+        database: Place,
         /// The device.
         #[arg(long, required_unless_present = "subject", value_parser = DeviceId::stored)]
         device: Option<DeviceId>,
@@ -120,6 +136,10 @@ enum What {
         /// The Redis in which servers share what they remember: all of it is forgotten.
         #[arg(long, env = "REDIS_URL", hide_env_values = true)]
         redis: Option<String>,
+        /// The file in which the erasure is written down outside of the database, so that a restore erases again; without it
+        /// `erasures.ndjson` beside a SQLite file.
+        #[arg(long)]
+        erasures: Option<PathBuf>,
         /// Who does it.
         #[arg(long, default_value = "sqal erase")]
         actor: Name<64>,
@@ -127,9 +147,8 @@ enum What {
     /// Write every sample of a device, newest first, or every confidential field of a subject to standard output, one JSON object a line
     /// (GDP-05).
     Export {
-        /// A SQLite file, or a URL of PostgreSQL.
-        #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
-        database: String,
+        #[command(flatten)]
+        database: Place,
         /// The device.
         #[arg(long, required_unless_present = "subject", value_parser = DeviceId::stored)]
         device: Option<DeviceId>,
@@ -157,9 +176,8 @@ enum What {
     },
     /// Seal what comes on standard input as a confidential field of a subject, without the end of a last line; whatever was there is replaced.
     Seal {
-        /// A SQLite file, or a URL of PostgreSQL.
-        #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
-        database: String,
+        #[command(flatten)]
+        database: Place,
         /// Whom it is about.
         #[arg(long)]
         subject: Subject,
@@ -174,9 +192,8 @@ enum What {
     },
     /// Seal every confidential field anew that is not under the master key; the server may run. Cut off, it goes on where it was.
     Rotate {
-        /// A SQLite file, or a URL of PostgreSQL.
-        #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
-        database: String,
+        #[command(flatten)]
+        database: Place,
         /// How many fields are read at a time.
         #[arg(long, default_value = "500")]
         batch: NonZeroU16,
@@ -206,6 +223,8 @@ enum Failed {
     NoScratch,
     #[error("{0} samples are damaged and cannot be read; restore a backup, or look at the log of the server")]
     Damaged(u64),
+    #[error("{}", unsound(.0))]
+    Unsound(Findings),
     #[error(
         "the database has schema version {version}, this program works on version {newest}: `sqal migrate --to {newest}` first"
     )]
@@ -227,6 +246,20 @@ enum Failed {
     Keys(InvalidKeyRing),
     #[error("the key file {} cannot be read: {source}", .file.display())]
     KeyFile { file: PathBuf, source: std::io::Error },
+    #[error("the audit log: {0}")]
+    Audit(#[from] BrokenChain),
+    #[error("{0}")]
+    Heads(#[from] HeadError),
+    #[error("the heads: {0}")]
+    HeadFile(#[from] HeadFileError),
+    #[error("the file of heads {} cannot be read: {source}", .file.display())]
+    HeadsFile { file: PathBuf, source: std::io::Error },
+    #[error("the file of erasures {}: {source}", .file.display())]
+    ErasuresFile { file: PathBuf, source: std::io::Error },
+    #[error("{} is not restored: its schema is not ours, and may act on every sample: {}", .file.display(), .foreign.join("; "))]
+    Foreign { file: PathBuf, foreign: Vec<String> },
+    #[error("the file of the database's URL {} cannot be read: {source}", .file.display())]
+    UrlFile { file: PathBuf, source: std::io::Error },
     #[error("{count} confidential fields cannot be opened, the first: {first}")]
     Unreadable { count: usize, first: String },
     #[error(
@@ -239,8 +272,6 @@ enum Failed {
     Field(#[from] FieldError),
     #[error("{said}; but Redis may give it for 25 minutes more: {why}")]
     Remembered { said: String, why: String },
-    #[error("the audit log: {0}")]
-    Audit(#[from] BrokenChain),
     #[error("{0}")]
     Url(#[from] InvalidPostgres),
     #[error("{error}{}", .error.source.as_ref().map_or_else(String::new, |source| format!(": {source}")))]
@@ -258,8 +289,27 @@ enum Failed {
     Json(#[from] serde_json::Error),
 }
 
+/// Everything that does not agree, one line each.
+fn unsound(findings: &Findings) -> String {
+    let mut said = vec![format!("{} things are not as they were written:", findings.count)];
+    said.extend(findings.first.iter().map(ToString::to_string));
+    let unlisted = findings.count.saturating_sub(u64::try_from(findings.first.len()).unwrap_or(u64::MAX));
+    if unlisted > 0 {
+        said.push(format!("and {unlisted} more"));
+    }
+    said.join("\n  ")
+}
+
 fn main() -> ExitCode {
+    // Backups and restored files are for this user alone, whatever umask the command is called with.
+    let _ = umask(Mode::RWXG | Mode::RWXO);
     let arguments = Arguments::parse();
+    if std::env::args_os().any(|argument| shows_password(&argument.to_string_lossy())) {
+        let _ = writeln!(
+            std::io::stderr(),
+            "sqal: a password stands on the command line, where every user of this machine can read it; use DATABASE_URL or --database-url-file"
+        );
+    }
     let done = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -280,23 +330,39 @@ fn main() -> ExitCode {
 async fn run(command: What) -> Result<String, Failed> {
     match command {
         What::Backup { database, to } => {
-            let database = Database::open(&database).await?;
+            let database = Database::open(&database.read()?).await?;
             backup::backup(&database, &to).await?;
             database.close().await;
             Ok(format!("backed up into {} ({} bytes)", to.display(), std::fs::metadata(&to)?.len()))
         }
-        What::Restore { from, database, force } => {
-            let database = backup::restore(&from, &database, force).await?;
+        What::Restore { from, database, force, erasures: file, heads: stated, keys } => {
+            let place = database.read()?;
+            let file = file.or_else(|| erasures::beside(&place));
+            let known = erasures::Known::find(&place, file.as_deref()).await?;
+            let database = backup::restore(&from, &place, force).await?;
             let contents = database.contents().await?;
             let version = database.schema_version().await?;
+            let mut said = vec![format!(
+                "restored {} samples, sum {:016x}, schema version {version}",
+                contents.samples, contents.sum
+            )];
             if version == database.newest() {
                 let what = format!("restored a backup of {} samples", contents.samples);
                 database.custody().log_action(action(word("sqal restore"), "restore", &what)).await?;
+                said.push(known.replay(&database).await?);
+                if let Some(stated) = stated {
+                    let signer = keys.ring_if_any()?.as_ref().map(HeadSigner::of);
+                    said.push(heads::state(&database, &stated, signer, true).await?);
+                }
+            } else {
+                let older = "ERASURES AFTER THE BACKUP ARE NOT ERASED AGAIN: its schema is older, take it to the newest with `sqal migrate` and erase them with `sqal erase`";
+                said.push(older.to_owned());
             }
             database.close().await;
-            Ok(format!("restored {} samples, sum {:016x}, schema version {version}", contents.samples, contents.sum))
+            Ok(said.join("; "))
         }
         What::Drill { database: place, scratch, force } => {
+            let place = place.read()?;
             let database = Database::open(&place).await?;
             let drill = backup::drill(&place, &database, &scratch, force).await?;
             database.close().await;
@@ -305,22 +371,10 @@ async fn run(command: What) -> Result<String, Failed> {
                 drill.contents.samples, drill.contents.sum, drill.bytes, drill.backup, drill.restore, drill.lost
             ))
         }
-        What::Verify { database } => {
-            let database = Database::open_current(&database).await?;
-            if let Database::Sqlite(store) = &database {
-                store.check_integrity().await?;
-            }
-            let head = database.custody().verify_audit().await??;
-            let contents = database.contents().await?;
-            database.close().await;
-            let hash = head.hash.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
-            Ok(format!(
-                "sound: {} samples, sum {:016x}; audit log of {} lines, head {hash}",
-                contents.samples, contents.sum, head.number
-            ))
-        }
+        What::Verify { database, stated } => heads::verify(&database.read()?, &stated).await,
+        What::Audit { what } => heads::audit(what).await,
         What::Migrate { database, to, force } => {
-            let database = Database::open(&database).await?;
+            let database = Database::open(&database.read()?).await?;
             let version = database.schema_version().await?;
             if let Some(to) = to {
                 if to < version && !force {
@@ -333,7 +387,7 @@ async fn run(command: What) -> Result<String, Failed> {
             Ok(format!("schema version {version} of {newest}"))
         }
         What::Purge { database, samples, analytics, dry_run, actor } => {
-            let database = Database::open_current(&database).await?;
+            let database = Database::open_current(&database.read()?).await?;
             let purge = Purge::of(&Retention { samples, analytics }, now());
             let custody = database.custody();
             let said = if dry_run {
@@ -353,26 +407,40 @@ async fn run(command: What) -> Result<String, Failed> {
             database.close().await;
             Ok(said)
         }
-        What::Erase { database, device: None, subject, actor, .. } => {
+        What::Erase { database, device: None, subject, actor, erasures: file, .. } => {
             let subject = subject.unwrap_or_else(|| unreachable!("one of the two is required"));
-            let database = Database::open_current(&database).await?;
-            let line = move |count: u64| action(actor, "gdpr_erase", &format!("erased {count} fields of {subject}"));
+            let place = database.read()?;
+            let database = Database::open_current(&place).await?;
+            let at = now();
+            let line = move |count: u64| {
+                let what = format!("erased {count} fields of {subject}");
+                Action { at, ..action(actor, "gdpr_erase", &what) }
+            };
             let count = database.fields().erase_subject(&subject, &line).await?;
             database.close().await;
+            if let Some(file) = file.or_else(|| erasures::beside(&place)) {
+                let hash = erasures::hash_of(subject.as_str());
+                erasures::write_down(&file, &(at.micros(), erasures::Erased::Subject(hash)))?;
+            }
             Ok(format!("erased {count} fields of {subject}"))
         }
-        What::Erase { database, device: Some(device), spool, redis, actor, .. } => {
+        What::Erase { database, device: Some(device), spool, redis, actor, erasures: file, .. } => {
+            let (place, at) = (database.read()?, now());
+            let file = file.or_else(|| erasures::beside(&place));
             let line = move |gone: Gone| {
                 let what = format!("erased {} samples, {} hours of {device}", gone.samples, gone.hours);
-                action(actor, "gdpr_erase", &what)
+                Action { at, ..action(actor, "gdpr_erase", &what) }
             };
             let mut total = Gone::default();
             // The spool first: what moves meanwhile is then erased where it comes to.
-            for place in spool.into_iter().chain([database]) {
+            for place in spool.into_iter().chain([place]) {
                 let database = Database::open_current(&place).await?;
                 let gone = database.custody().erase_device(&device, &line).await?;
                 database.close().await;
                 total = Gone { samples: total.samples + gone.samples, hours: total.hours + gone.hours };
+            }
+            if let Some(file) = file {
+                erasures::write_down(&file, &(at.micros(), erasures::Erased::Device(device)))?;
             }
             let said = format!("erased {} samples and {} hours of {device}", total.samples, total.hours);
             if let Some(redis) = redis {
@@ -385,7 +453,7 @@ async fn run(command: What) -> Result<String, Failed> {
             tokens::token(name, device, role).map_err(Failed::NoRandomness)
         }
         What::Seal { database, subject, field, exact, keys } => {
-            let database = Database::open_current(&database).await?;
+            let database = Database::open_current(&database.read()?).await?;
             let fields = keys.fields(database.fields())?;
             let mut value = Vec::new();
             // Far more than fits is enough to be refused.
@@ -397,7 +465,7 @@ async fn run(command: What) -> Result<String, Failed> {
             Ok(format!("sealed {field} of {subject} with the key {}", fields.ring().active()))
         }
         What::Rotate { database, batch, dry_run, actor, keys } => {
-            let database = Database::open_current(&database).await?;
+            let database = Database::open_current(&database.read()?).await?;
             let fields = keys.fields(database.fields())?;
             let said = if dry_run {
                 rotation::look(&database, &fields).await?
@@ -409,7 +477,7 @@ async fn run(command: What) -> Result<String, Failed> {
         }
         What::Export { database, device: None, subject, keys } => {
             let subject = subject.unwrap_or_else(|| unreachable!("one of the two is required"));
-            let database = Database::open_current(&database).await?;
+            let database = Database::open_current(&database.read()?).await?;
             let export = keys.fields(database.fields())?.export(&subject).await?;
             let (mut out, mut unreadable) = (std::io::stdout().lock(), Vec::new());
             for (field, value) in export {
@@ -431,15 +499,17 @@ async fn run(command: What) -> Result<String, Failed> {
             Ok(String::new())
         }
         What::Export { database, device: Some(device), .. } => {
-            let database = Database::open_current(&database).await?;
+            let database = Database::open_current(&database.read()?).await?;
+            let mut snapshot = database.snapshot().await?;
             // Nothing is exported as if it were all when something cannot be read.
-            database.contents().await?;
+            all_readable(snapshot.contents().await?)?;
             let mut out = std::io::stdout().lock();
             let write = |sample: &sqal_core::Sample| {
                 serde_json::to_writer(&mut out, sample)?;
-                Ok(out.write_all(b"\n")?)
+                Ok::<_, Failed>(out.write_all(b"\n")?)
             };
-            database.each_of(device, write).await?;
+            snapshot.each_of(Some(&device), write).await?;
+            snapshot.close().await?;
             database.close().await;
             Ok(String::new())
         }

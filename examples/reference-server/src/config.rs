@@ -12,7 +12,7 @@ use clap::{Command, error::ErrorKind};
 use sqal_core::Timestamp;
 use sqal_http::{Access, Class, Legacy, ProfileFile, Profiles, Quotas, TokenFile, parse_time};
 use sqal_resilience::Quota;
-use sqal_storage::{PostgresConfig, Redis};
+use sqal_storage::{KeyRing, PostgresConfig, Redis};
 use tracing_subscriber::EnvFilter;
 
 use crate::plain_file;
@@ -31,6 +31,8 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// A PostgreSQL to keep the samples in.
     pub database_url: Option<SecretUrl>,
+    /// The key that signs heads of the database.
+    pub ring: Option<KeyRing>,
     /// A Redis to share what is remembered.
     pub redis_url: Option<SecretUrl>,
     /// By what products are judged.
@@ -186,6 +188,7 @@ impl Config {
         }
         let profiles =
             profiles(values.text("CONFIG_PATH").map(Path::new)).map_err(|why| values.wrong("CONFIG_PATH", why));
+        let ring = values.read("MASTER_ENCRYPTION_KEY", |text| KeyRing::from_texts(text, "").ok());
         let database_url = secret_url(&mut values, "DATABASE_URL", |url| {
             PostgresConfig::new(url).map(|_| ()).map_err(|e| e.to_string())
         });
@@ -227,6 +230,7 @@ impl Config {
                 address: address?,
                 data_dir: data_dir?,
                 database_url,
+                ring,
                 redis_url,
                 profiles: profiles.ok()?,
                 access: access?,
@@ -447,6 +451,7 @@ mod tests {
         let both = [("DATABASE_URL_FILE", file), ("DATABASE_URL", "postgres://two/x")];
         assert_eq!(url(&both, &[]), "postgres://two/x");
         assert_eq!(url(&both, &["--database-url", "postgres://three/x"]), "postgres://three/x");
+        assert_eq!(url(&both, &["--database-url-file", file]), "postgres://me:hunter2@db/one", "arguments come first");
         assert!(config(&[], &[("DATABASE_URL", "")]).database_url.is_none(), "an empty variable is none");
         let told = mistakes(&[], &[("REDIS_URL_FILE", "/nowhere")]);
         assert!(told[0].contains("REDIS_URL_FILE names cannot be read"), "{told:?}");

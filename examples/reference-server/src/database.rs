@@ -4,14 +4,15 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqal_core::Sample;
+use sqal_core::{Sample, Timestamp};
 use sqal_http::DeadLetters;
 use sqal_resilience::{
     BreakerConfig, CheckConfig, Clock, HealthRegistry, LogChanges, OpenFor, StateGauge, SystemClock,
 };
 use sqal_storage::{
-    Custody, GuardedStore, MeteredStore, PostgresConfig, PostgresStore, Register, RetryingStore, SampleStore,
-    SpooledStore, SqliteConfig, SqliteStore, Timescale, WriterConfig, report_pools,
+    Checkpoint, Custody, Expected, GuardedStore, Hour, MeteredStore, PostgresConfig, PostgresStore, Register,
+    RetryingStore, SampleStore, SpooledStore, SqliteConfig, SqliteStore, StorageError, Timescale, WriterConfig,
+    report_pools,
 };
 use tracing::{info, warn};
 
@@ -126,6 +127,11 @@ impl Database {
         }
     }
 
+    /// Who looks at it for its heads.
+    pub(crate) fn witness(&self) -> Witness {
+        Witness(Arc::clone(&self.connections))
+    }
+
     /// Shows how full its pools and its spool are, as long as somebody asks.
     pub(crate) fn report(&self) -> impl Fn() + Send + Sync + 'static {
         let connections = Arc::clone(&self.connections);
@@ -152,6 +158,28 @@ impl Database {
                 spool.close().await;
             }
         }
+    }
+}
+
+/// Looks at a database for its heads, past the breakers: they are about the line.
+#[derive(Clone)]
+pub(crate) struct Witness(Arc<Connections>);
+
+impl Witness {
+    /// What the database holds beyond what was stated, of hours from `since` on.
+    pub(crate) async fn checkpoint(
+        &self,
+        at: Timestamp,
+        since: Hour,
+        stated: &Expected,
+    ) -> Result<Checkpoint, StorageError> {
+        let mut snapshot = match &*self.0 {
+            Connections::Embedded(sqlite) => sqlite.snapshot().await?,
+            Connections::Remote(postgres, _) => postgres.snapshot().await?,
+        };
+        let checkpoint = snapshot.checkpoint(at, Some(since), stated).await?;
+        snapshot.close().await?;
+        Ok(checkpoint)
     }
 }
 

@@ -3,11 +3,13 @@
 mod cache;
 mod config;
 mod database;
+mod heads;
 mod listen;
 mod metered;
 mod observe;
 mod one_host;
 mod plain_file;
+mod private;
 mod profiling;
 mod server;
 mod session_key;

@@ -4,13 +4,16 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use reference_server::{Asked, Refused, ServerError, log_to_stderr, read, serve, wall_clock};
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::fs::Mode;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit, umask};
 use tracing_subscriber::EnvFilter;
 
 /// What `sysexits.h` calls a configuration that cannot be: who supervises the server need not try again.
 const CANNOT_BE_CONFIGURED: u8 = 78;
 
 fn main() -> ExitCode {
+    // What is kept is for this user alone, whatever umask the program is started with: samples, refused frames, logs of the database.
+    let _ = umask(Mode::RWXG | Mode::RWXO);
     #[expect(clippy::disallowed_methods, reason = "the environment enters here")]
     let asked = read(std::env::args_os(), |name| std::env::var(name).ok(), wall_clock());
     let config = match asked {
@@ -29,6 +32,11 @@ fn main() -> ExitCode {
         }
     };
     let _log = log_to_stderr(EnvFilter::new(&config.log), config.profiling);
+    if std::env::args_os().any(|argument| shows_password(&argument.to_string_lossy())) {
+        tracing::warn!(
+            "a password stands on the command line, where every user of this machine can read it: give DATABASE_URL, REDIS_URL and MASTER_ENCRYPTION_KEY in the environment, or name files with _FILE behind their names"
+        );
+    }
     // A connection is a descriptor: the soft limit is for programs that use select(2).
     let limit = getrlimit(Resource::Nofile);
     let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
@@ -55,6 +63,17 @@ fn main() -> ExitCode {
     }
 }
 
+/// Whether an argument holds a URL with a password, or the key.
+fn shows_password(argument: &str) -> bool {
+    if argument.starts_with("--master-encryption-key") {
+        return true;
+    }
+    let Some((_, rest)) = argument.split_once("://") else { return false };
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let password = authority.rsplit_once('@').and_then(|(user, _)| user.split_once(':'));
+    password.is_some_and(|(_, password)| !password.is_empty()) || rest.contains("password=")
+}
+
 /// An error with what is behind it: the store says "does not answer", the driver says why.
 fn with_causes(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |cause| cause.source());
@@ -66,4 +85,24 @@ fn with_causes(error: &dyn std::error::Error) -> String {
         }
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_in_an_argument_is_noticed() {
+        for shown in [
+            "--database-url=postgres://u:p@db/sqal",
+            "redis://:p@cache/0",
+            "postgres://db/s?password=p",
+            "--master-encryption-key",
+        ] {
+            assert!(shows_password(shown), "{shown}");
+        }
+        for hidden in ["postgres://u@db/sqal", "postgres://db:5433/a@b", "--address", "127.0.0.1:80", "a:b@c"] {
+            assert!(!shows_password(hidden), "{hidden}");
+        }
+    }
 }

@@ -21,8 +21,10 @@ use tracing::{info, warn};
 
 use crate::cache;
 use crate::database::Database;
+use crate::heads::HeadKeeper;
 use crate::observe::shown_with;
 use crate::one_host::one_host;
+use crate::private::private_folder;
 use crate::{Config, listen, metrics_text, profiling, session_key, tokens};
 
 /// Thirty seconds for requests, ten for connections, ten for what they have handed in.
@@ -90,7 +92,7 @@ pub async fn serve(config: Config, ready: impl FnOnce(SocketAddr)) -> Result<(),
         let shutdown = shutdown.clone();
         async move { shutdown.listen(signals).await }
     }));
-    std::fs::create_dir_all(&config.data_dir)
+    private_folder(&config.data_dir)
         .map_err(|source| ServerError::DataDir { path: config.data_dir.clone(), source })?;
     let _ours = ours(&config.data_dir)?;
     let ended = Box::pin(serve_until(config, ready, &shutdown)).await;
@@ -116,7 +118,8 @@ async fn serve_until(config: Config, ready: impl FnOnce(SocketAddr), shutdown: &
     let store = Arc::clone(&database.store);
     let (writer, writing) = BatchWriter::start(Arc::clone(&store), database.writer);
     let writing = Arc::new(Mutex::new(writing));
-    close_at_the_end(shutdown, &database, &writing);
+    let heads = Arc::new(HeadKeeper::open(&config.data_dir, config.ring.as_ref(), database.witness()));
+    close_at_the_end(shutdown, &database, &writing, &heads);
     let mut services = Services::new(store, writer, config.profiles, wall_clock).ending_with(shutdown).begun_at(begun);
     services.register = Some(Arc::clone(&database.register));
     services.custody = Some(Arc::clone(&database.custody));
@@ -125,6 +128,10 @@ async fn serve_until(config: Config, ready: impl FnOnce(SocketAddr), shutdown: &
     // Before the first tray: what was decided yesterday holds today.
     services.take_decisions().await?;
     services.agree_on_profiles().await?;
+    let _stating = AbortOnDrop(tokio::spawn({
+        let heads = Arc::clone(&heads);
+        async move { heads.keep().await }
+    }));
     let report = database.report();
     services.metrics = metrics.map(|render| shown_with(render, report));
     cache::share(&mut services, config.redis_url.as_ref(), shutdown)?;
@@ -224,14 +231,20 @@ async fn serve_until(config: Config, ready: impl FnOnce(SocketAddr), shutdown: &
 }
 
 /// Registers the database to be closed as soon as it is open, so that it is on every way out.
-fn close_at_the_end(shutdown: &Shutdown, database: &Arc<Database>, writing: &Arc<Mutex<BatchWriter>>) {
-    let (database, writing) = (Arc::clone(database), Arc::clone(writing));
+fn close_at_the_end(
+    shutdown: &Shutdown,
+    database: &Arc<Database>,
+    writing: &Arc<Mutex<BatchWriter>>,
+    heads: &Arc<HeadKeeper>,
+) {
+    let (database, writing, heads) = (Arc::clone(database), Arc::clone(writing), Arc::clone(heads));
     let close = move || async move {
         // Handles of the writer may still be held: it takes nothing more, and what was handed in is written.
         let mut writing = writing.lock().await;
         writing.close();
         writing.finished().await;
         drop(writing);
+        heads.end().await;
         database.close().await;
         Ok::<_, std::convert::Infallible>(())
     };

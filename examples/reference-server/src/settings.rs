@@ -38,7 +38,7 @@ const fn secret(name: &'static str, expected: &'static str, what: &'static str) 
 }
 
 /// Every setting of the server.
-pub const SETTINGS: [Setting; 21] = [
+pub const SETTINGS: [Setting; 22] = [
     plain(
         "SQAL_ENV",
         Some("development"),
@@ -66,6 +66,11 @@ pub const SETTINGS: [Setting; 21] = [
         "REDIS_URL",
         "a URL like redis://cache:6379/0",
         "A Redis to share what is remembered with other servers; the server starts and goes on without it",
+    ),
+    secret(
+        "MASTER_ENCRYPTION_KEY",
+        "64 hexadecimal digits or base64 of 32 bytes",
+        "The key that signs what the database holds each hour, into heads.ndjson of the data folder; without it that is not signed",
     ),
     plain(
         "CONFIG_PATH",
@@ -213,13 +218,19 @@ pub(crate) struct Values {
 
 /// The arguments of all settings.
 pub(crate) fn arguments() -> impl Iterator<Item = Arg> {
-    SETTINGS.iter().map(|setting| {
+    let file = |setting: &Setting| {
+        let help = format!("A file that holds {} [{}]", setting.name, setting.file());
+        Arg::new(setting.file()).long(format!("{}-file", setting.flag())).value_name("FILE").help(help)
+    };
+    let files = SETTINGS.iter().filter(|setting| setting.secret).map(file);
+    let values = SETTINGS.iter().map(|setting| {
         let default =
             setting.default.filter(|text| !text.is_empty()).map_or_else(String::new, |text| format!(" [{text}]"));
         let file = if setting.secret { format!(", or a file of it: {}", setting.file()) } else { String::new() };
         let help = format!("{}: {}{default} [{}{file}]", setting.what, setting.expected, setting.name);
         Arg::new(setting.name).long(setting.flag()).value_name("VALUE").help(help)
-    })
+    });
+    values.chain(files)
 }
 
 impl Values {
@@ -290,10 +301,11 @@ fn look(
     if let Some(text) = matches.get_one::<String>(setting.name) {
         return (Some(text.clone()), Source::Argument(setting.flag()));
     }
-    if let Some(text) = variable(setting.name) {
+    let named = if setting.secret { matches.get_one::<String>(&setting.file()).cloned() } else { None };
+    if let Some(text) = variable(setting.name).filter(|_| named.is_none()) {
         return (Some(text), Source::Environment);
     }
-    if let Some(path) = variable(&setting.file()).filter(|_| setting.secret) {
+    if let Some(path) = named.or_else(|| variable(&setting.file())).filter(|_| setting.secret) {
         return match plain_file::text_of_unnamed(Path::new(&path)) {
             Ok(text) => (Some(text.trim().to_owned()), Source::File(path)),
             Err(error) => {

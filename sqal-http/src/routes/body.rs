@@ -20,15 +20,19 @@ pub(super) async fn whole(body: Body, most: usize, too_large: impl FnOnce() -> P
     match tokio::time::timeout(PATIENCE, to_bytes(body, most)).await {
         Ok(Ok(bytes)) => Ok(bytes),
         Ok(Err(error)) if error.to_string() == "length limit exceeded" => Err(too_large()),
-        Ok(Err(error)) if error.to_string() == NOT_GZIP => Err(Problem::wrong(
-            "",
-            "bytes that are not gzip, or not all of it",
-            "gzip (RFC 1952)",
-            "du gzip (RFC 1952)",
-        )),
-        // The client is gone, and nobody reads this.
-        Ok(Err(_)) => Err(Problem::too_slow("the body broke off")),
+        Ok(Err(error)) => Err(broken_off(&error)),
         Err(_) => Err(Problem::too_slow("the body took more than 30 s")),
+    }
+}
+
+/// Why a body ended before its end.
+fn broken_off(error: &axum::Error) -> Problem {
+    if error.to_string() == NOT_GZIP {
+        let found = "bytes that are not gzip, or not all of it";
+        Problem::wrong("", found, "gzip (RFC 1952)", "du gzip (RFC 1952)")
+    } else {
+        // The client is gone, and this answer is not read.
+        Problem::too_slow("the body broke off")
     }
 }
 
@@ -50,7 +54,7 @@ pub(super) async fn whole_within(
     let mut chunks = body.into_data_stream();
     let reading = async {
         while let Some(chunk) = chunks.next().await {
-            let chunk = chunk.map_err(|_| Problem::too_slow("the body broke off"))?;
+            let chunk = chunk.map_err(|error| broken_off(&error))?;
             let length = bytes.len() + chunk.len();
             if length > most {
                 return Err(too_large());

@@ -65,8 +65,8 @@ pub fn document(sample: &Sample) -> Document {
 
 /// A sample as the frame that its device sent: `fusion` holds what the device concluded, not what was decided here.
 pub(crate) fn frame_of(sample: &Sample) -> Document {
-    let fusion = sample.reported.map(|r| json!({ "final_score": r.score, "final_grade": r.grade }));
-    Document { fusion: fusion.unwrap_or(Value::Null), ..document(sample) }
+    let reported = sample.reported.map(|r| json!({ "final_score": r.score, "final_grade": r.grade }));
+    Document { fusion: json!({ "reported": reported }), ..document(sample) }
 }
 
 fn rows<T: Serialize>(grid: &Grid<T>) -> Value {

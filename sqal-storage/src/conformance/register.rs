@@ -126,6 +126,30 @@ pub async fn what_was_added_is_written_down(store: &dyn Register, log: &dyn Cust
     assert!(log.verify_audit().await.expect("the store answers").is_ok());
 }
 
+/// Law 6: an entry that was changed behind the store's back is an error of its history that names it, and is left out of the newest.
+///
+/// `change` changes the stored entry of that kind, name and version by another way than the store's own: any one of its text, its time or
+/// who added it. A store that no other program can write to need not run this law.
+///
+/// # Panics
+///
+/// If the store breaks the law.
+pub async fn what_was_changed_is_not_given(store: &dyn Register, change: impl AsyncFnOnce(&Entry)) {
+    let added = [entry("profile", "foie", 1, "a"), entry("profile", "foie", 2, "b"), entry("profile", "pork", 1, "c")];
+    for one in &added {
+        assert!(add(store, one).await);
+    }
+    assert_eq!(history(store, &added[0], None, 10).await, [added[1].clone(), added[0].clone()]);
+    change(&added[1]).await;
+    let error = store.history(&added[1].kind, &added[1].name, None, 10).await.expect_err("a changed entry is given");
+    let said = error.to_string();
+    assert!(said.contains("profile foie entry 2"), "the error does not name the entry: {said}");
+    assert!(!error.is_transient(), "what was changed stays changed");
+    assert_eq!(history(store, &added[0], Some(2), 10).await, added[..1], "what is before it is as it was");
+    let newest = store.newest(&added[0].kind).await.expect("the store answers");
+    assert_eq!(newest, added[2..], "the newest holds a changed entry, or lacks another");
+}
+
 /// One named test per law for a store: give an async expression that makes an empty one.
 #[macro_export]
 macro_rules! register_conformance {

@@ -64,6 +64,7 @@ pub(super) const fn is_an_answer(error: &sqlx::Error) -> bool {
 /// A connection in the middle of something: dropped there it is closed and never used again.
 ///
 /// Given back to its pool it would be asked first whether it is alive, without a limit; one that hangs would be missing for ever.
+#[derive(Debug)]
 pub(super) struct Taken<'a> {
     connection: Option<PoolConnection<Postgres>>,
     line: &'a Line,

@@ -9,6 +9,7 @@ mod error;
 mod fields;
 mod line;
 mod migrate;
+mod moment;
 mod partitions;
 mod register;
 mod rows;

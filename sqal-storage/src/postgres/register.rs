@@ -33,16 +33,20 @@ impl Register for PostgresStore {
         let query = query.bind(before.map_or(i64::MAX, i64::from)).bind(i64::from(limit));
         let asking = self.readers.with(async |connection| query.fetch_all(connection).await);
         let rows = within(self.deadline, asking).await?;
-        rows.iter().map(rows::to_entry).collect::<Result<_, _>>().map_err(corrupt)
+        rows.iter().map(rows::to_checked_entry).collect::<Result<_, _>>().map_err(corrupt)
     }
 
     async fn newest(&self, kind: &EntryKind) -> Result<Vec<Entry>, StorageError> {
         let query = sqlx::query(statements::NEWEST).bind(kind.as_str().to_owned());
         let asking = self.readers.with(async |connection| query.fetch_all(connection).await);
         let rows = within(self.deadline, asking).await?;
-        // One damaged row must not hide the others, nor keep a server from starting: it is said in the log; its own history is an error.
-        let readable =
-            |row| rows::to_entry(row).map_err(|what| error!(what, "an entry of the register is damaged")).ok();
+        // One damaged or altered row must not hide the others, nor keep a server from starting: it is said in the log, and not given; its
+        // own history is an error.
+        let readable = |row| {
+            rows::to_checked_entry(row)
+                .map_err(|what| error!(what, "an entry of the register is damaged or was altered; it is not used"))
+                .ok()
+        };
         Ok(rows.iter().filter_map(readable).collect())
     }
 }

@@ -6,6 +6,8 @@ use sqlx::query::Query;
 use tracing::error;
 
 use super::encoding::{Id, Micros};
+use crate::digest::digest;
+use crate::evidence::{Columns, DecisionRow, HourRow, LineRow, Place, SampleRow, StoredSample};
 use crate::record::{Before, Record, Stored};
 use crate::{
     Action, AuditEntry, Cursor, DeviceTally, Entry, FieldKey, FieldName, Head, Hour, Hourly, KeyId, Sealed, Tally,
@@ -122,6 +124,62 @@ pub(super) fn before(row: &PgRow) -> Result<Before, String> {
     Ok(Before { id: id(row)?, sample })
 }
 
+/// A sample with everything that stands in its row; an error if its place in the order cannot be read.
+pub(super) fn to_sample_row(row: &PgRow) -> Result<SampleRow, String> {
+    let (Micros(micros), Id(id)) = (column(row, "timestamp")?, column(row, "id")?);
+    let place = Place { micros, id: id.to_vec() };
+    let read = to_sample(row).and_then(|sample| {
+        let (frame, findings): (&[u8], &[u8]) = (column(row, "frame")?, column(row, "findings")?);
+        let Micros(received_at) = column(row, "received_at")?;
+        let digest = digest(&place.id, received_at, frame, findings);
+        Ok(StoredSample { sample, columns: columns(row)?, digest })
+    });
+    Ok(SampleRow { place, read })
+}
+
+fn columns(row: &PgRow) -> Result<Columns, String> {
+    let mut numbers = [None; 18];
+    for (number, name) in numbers.iter_mut().zip(Columns::NUMBERS) {
+        *number = match name {
+            "temperature_c" | "humidity_percent" => column::<Option<f32>>(row, name)?.map(f64::from),
+            _ => column(row, name)?,
+        };
+    }
+    let mut texts = [const { None }; 4];
+    for (text, name) in texts.iter_mut().zip(Columns::TEXTS) {
+        *text = column(row, name)?;
+    }
+    Ok(Columns { numbers, texts, defects: column(row, "defects")? })
+}
+
+/// A row of the hours, as it is stored.
+pub(super) fn to_hour_row(row: &PgRow) -> Result<HourRow, String> {
+    for name in ["score_min", "score_max"] {
+        let stored: Option<f64> = column(row, name)?;
+        if stored.is_some_and(|stored| !(0.0..=1.0).contains(&stored)) {
+            return Err(format!("{name} is no score"));
+        }
+    }
+    let begins = time(row, "hour")?;
+    let hour = Hour::of(begins);
+    if hour.begins() == begins {
+        Ok(HourRow { hour: hour.number(), tally: tally(row)? })
+    } else {
+        Err(format!("hour: {} microseconds are no hour", begins.micros()))
+    }
+}
+
+/// A row of the register.
+pub(super) fn to_decision_row(row: &PgRow) -> Result<DecisionRow, String> {
+    let (kind, name, version) = (column(row, "kind")?, column(row, "name")?, column(row, "version")?);
+    Ok(DecisionRow { kind, name, version, read: to_entry(row) })
+}
+
+/// A row of the audit log.
+pub(super) fn to_line_row(row: &PgRow) -> Result<LineRow, String> {
+    Ok(LineRow { number: column(row, "number")?, read: to_audit(row) })
+}
+
 /// The hour of a row.
 pub(super) fn to_hourly(row: &PgRow) -> Result<Hourly, String> {
     let tally = tally(row)?;
@@ -206,6 +264,22 @@ pub(super) fn to_entry(row: &PgRow) -> Result<Entry, String> {
         at: time(row, "added_at")?,
         by: by.map(Name::stored).transpose().map_err(|error| format!("added_by {error}"))?,
     })
+}
+
+/// A version of the register that is what its line of the audit log says.
+pub(super) fn to_checked_entry(row: &PgRow) -> Result<Entry, String> {
+    let entry = to_entry(row)?;
+    let line = match column::<Option<&str>>(row, "line_what")? {
+        None => None,
+        Some(what) => Some(Action {
+            at: time(row, "line_at")?,
+            actor: name(row, "line_actor")?,
+            category: name(row, "line_category")?,
+            what: Name::stored(what).map_err(|error| format!("line_what {error}"))?,
+        }),
+    };
+    entry.check(line.as_ref()).map_err(|altered| altered.to_string())?;
+    Ok(entry)
 }
 
 /// A sealed field.

@@ -154,7 +154,7 @@ FROM sample;
 pub(super) const PARTITIONED: Schema = Schema {
     oldest: 1,
     base: base!(" PARTITION BY RANGE (timestamp)", ""),
-    steps: &[HOURS, AUDIT_LOGS, SEALED_FIELDS, REGISTER],
+    steps: &[HOURS, AUDIT_LOGS, SEALED_FIELDS, REGISTER, REGISTER_LINES],
 };
 
 /// The schema with `TimescaleDB`: `sample` is a hypertable with a chunk a day.
@@ -168,7 +168,7 @@ DO $$ DECLARE extension text := (SELECT extnamespace::regnamespace::text FROM pg
     EXECUTE format('SELECT %1$s.create_hypertable(''sample'', %1$s.by_range(''timestamp'', INTERVAL ''1 day''), create_default_indexes => false)', extension);
 END $$;"
     ),
-    steps: &[HOURS, AUDIT_LOGS, SEALED_FIELDS, REGISTER],
+    steps: &[HOURS, AUDIT_LOGS, SEALED_FIELDS, REGISTER, REGISTER_LINES],
 };
 
 /// What is added up of the samples of a device and hour, from any relation with their columns.
@@ -264,19 +264,46 @@ CREATE TABLE IF NOT EXISTS register (
     down: "SELECT 1;",
 };
 
+/// Finds the line of the audit log about an entry: every read of the register compares the two.
+const REGISTER_LINES: Step = Step {
+    up: "CREATE INDEX audit_register ON audit_logs (what COLLATE \"C\") WHERE category = 'register';",
+    down: "DROP INDEX audit_register;",
+};
+
 /// Adds a version if it follows the newest; of two who add the same at once the second waits for the first, and then adds nothing.
 pub(super) const ADD_ENTRY: &str = "
 INSERT INTO register (kind, name, version, body, added_at, added_by) SELECT $1, $2, $3, $4, $5, $6
 WHERE $3 = 1 + (SELECT coalesce(max(version), 0) FROM register WHERE kind = $1 AND name = $2)
 ON CONFLICT DO NOTHING";
 
+/// Entries, each with the first line of the audit log about it. (`number + 0` keeps the planner from walking through the whole log.)
+macro_rules! entries {
+    ($from:literal, $order:literal) => {
+        concat!(
+            "
+SELECT one.kind, one.name, one.version, one.body, one.added_at, one.added_by,
+    line.at AS line_at, line.actor AS line_actor, line.category AS line_category, line.what AS line_what
+FROM (SELECT ",
+            $from,
+            ") AS one LEFT JOIN LATERAL (
+    SELECT at, actor, category, what FROM audit_logs WHERE category = 'register'
+    AND what COLLATE \"C\" >= one.kind || ' ' || one.name || ' entry ' || one.version || ' sha256 '
+    AND what COLLATE \"C\" < one.kind || ' ' || one.name || ' entry ' || one.version || ' sha256 g'
+    ORDER BY number + 0 LIMIT 1) AS line ON true ORDER BY ",
+            $order
+        )
+    };
+}
+
 /// Versions of one thing before a version, newest first.
-pub(super) const HISTORY: &str = "
-SELECT kind, name, version, body, added_at, added_by FROM register WHERE kind = $1 AND name = $2 AND version < $3 ORDER BY version DESC LIMIT $4";
+pub(super) const HISTORY: &str = entries!(
+    "* FROM register WHERE kind = $1 AND name = $2 AND version < $3 ORDER BY version DESC LIMIT $4",
+    "one.version DESC"
+);
 
 /// The newest version of each thing of a kind.
-pub(super) const NEWEST: &str = "
-SELECT DISTINCT ON (name) kind, name, version, body, added_at, added_by FROM register WHERE kind = $1 ORDER BY name, version DESC";
+pub(super) const NEWEST: &str =
+    entries!("DISTINCT ON (name) * FROM register WHERE kind = $1 ORDER BY name, version DESC", "one.name");
 
 /// The columns of `sample` in the order in which they are written.
 macro_rules! columns {
@@ -365,6 +392,107 @@ pub(super) const PAGE: &str =
 pub(super) const PAGE_OF_DEVICE: &str = samples!(
     "device_id = $4 AND timestamp <= $1 AND (timestamp, id) < ($1, $2) ORDER BY timestamp DESC, id DESC LIMIT $3"
 );
+
+/// Begins a transaction that only reads and sees one moment, that of its first look at a table; it may take its time.
+pub(super) const BEGIN_SNAPSHOT: &str = "
+BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
+SET LOCAL statement_timeout = 0;
+SET LOCAL idle_in_transaction_session_timeout = 0;
+SELECT 1 FROM sample LIMIT 1";
+
+/// Ends a transaction.
+pub(super) const COMMIT: &str = "COMMIT";
+
+/// Ends a transaction and undoes what it did.
+pub(super) const ROLLBACK: &str = "ROLLBACK";
+
+/// Begins the transaction in which the expected schema is made, in a schema of this connection's own; it is rolled back.
+pub(super) const BEGIN_EXPECTED: &str = "
+BEGIN;
+SET LOCAL statement_timeout = '60s';
+SET LOCAL lock_timeout = '10s';
+DO $$ BEGIN EXECUTE format('CREATE SCHEMA %I', 'sqal_expected_' || pg_backend_pid()); END $$;
+SELECT set_config('search_path', 'sqal_expected_' || pg_backend_pid(), true)";
+
+/// The schema that is looked into first.
+pub(super) const CURRENT_SCHEMA: &str = "SELECT current_schema()::text";
+
+/// Everything of ours in a schema, without the name of the schema, and without what a dump and a restore may write otherwise (white space,
+/// parentheses, quotes): bind the schema.
+pub(super) const OBJECTS: &str = "
+WITH ours AS (
+    SELECT c.oid, c.relname::text AS name, c.relkind, c.relpersistence, c.relrowsecurity, c.relforcerowsecurity
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE n.nspname = $1::text AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+    AND c.relname IN ('sample', 'sample_hour', 'audit_logs', 'sealed_field', 'register', 'sensor_samples')
+), parts AS (
+    SELECT oid, name FROM ours UNION ALL SELECT i.inhrelid, ours.name FROM pg_inherits i JOIN ours ON i.inhparent = ours.oid
+)
+SELECT kind, name, regexp_replace(replace(text, quote_ident($1::text) || '.', ''), '[[:space:]()\"]', '', 'g') FROM (
+    SELECT 'table' AS kind, name, relkind::text || relpersistence::text || relrowsecurity::text || relforcerowsecurity::text AS text FROM ours
+    UNION ALL SELECT 'column', ours.name || '.' || a.attname::text, concat_ws(' ', format_type(a.atttypid, a.atttypmod), a.attnotnull::text,
+            (SELECT collname::text FROM pg_collation WHERE oid = a.attcollation), pg_get_expr(d.adbin, d.adrelid))
+        FROM pg_attribute a JOIN ours ON a.attrelid = ours.oid LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+        WHERE a.attnum > 0 AND NOT a.attisdropped
+    UNION ALL SELECT 'constraint', ours.name || '.' || k.conname::text, pg_get_constraintdef(k.oid)
+        FROM pg_constraint k JOIN ours ON k.conrelid = ours.oid WHERE k.contype <> 't'
+    UNION ALL SELECT 'index', ours.name || '.' || i.relname::text, pg_get_indexdef(i.oid)
+        FROM pg_index x JOIN ours ON x.indrelid = ours.oid JOIN pg_class i ON i.oid = x.indexrelid
+    UNION ALL SELECT 'view', name, pg_get_viewdef(oid) FROM ours WHERE relkind = 'v'
+    UNION ALL SELECT 'function', p.proname::text, pg_get_functiondef(p.oid)
+        FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+        WHERE n.nspname = $1::text AND p.proname IN ('sqal_matrix', 'sqal_channels', 'sqal_number')
+    UNION ALL SELECT 'trigger', parts.name || '.' || t.tgname::text, pg_get_triggerdef(t.oid) || t.tgenabled::text
+        FROM pg_trigger t JOIN parts ON t.tgrelid = parts.oid WHERE NOT t.tgisinternal
+    UNION ALL SELECT 'rule', parts.name || '.' || r.rulename::text, pg_get_ruledef(r.oid)
+        FROM pg_rewrite r JOIN parts ON r.ev_class = parts.oid WHERE r.rulename <> '_RETURN'
+    UNION ALL SELECT 'policy', parts.name || '.' || p.polname::text, p.polcmd::text FROM pg_policy p JOIN parts ON p.polrelid = parts.oid
+) AS objects";
+
+/// Every column of samples.
+macro_rules! whole_page {
+    ($where:literal) => {
+        concat!(
+            "SELECT id, timestamp, received_at, volume_mm3, avg_height_mm, height_variation_mm, surface_uniformity, tof_score, ",
+            "integration_time_ms, gain, color_score, freshness_index, fat_quality_index, oxidation_index, color_uniformity, ",
+            "spectral_score, score, confidence, processing_ms, temperature_c, humidity_percent, device_id, sample_id, tof_grade, ",
+            "spectral_grade, grade, firmware_version, frame, findings, defects::text AS defects FROM sample WHERE ",
+            $where,
+            "timestamp <= $1 AND (timestamp, id) < ($1, $2) ORDER BY timestamp DESC, id DESC LIMIT $3"
+        )
+    };
+}
+
+/// Every column of a page of all devices, newest first: bind time, id, limit.
+pub(super) const WHOLE_PAGE: &str = whole_page!("");
+
+/// Every column of a page of one device, newest first: bind time, id, limit, device.
+pub(super) const WHOLE_PAGE_OF_DEVICE: &str = whole_page!("device_id = $4 AND ");
+
+/// How many samples there are.
+pub(super) const COUNT: &str = "SELECT count(*) FROM sample";
+
+/// The devices that have samples or hours.
+pub(super) const EVERY_DEVICE: &str = "SELECT device_id FROM sample UNION SELECT device_id FROM sample_hour ORDER BY 1";
+
+/// All hours of one device: bind device.
+pub(super) const EVERY_HOUR_OF_DEVICE: &str = "
+SELECT device_id, hour, samples, reject, c, b, a, a_plus, scored, score_sum, score_squares, score_min, score_max, confidence_sum, first, last
+FROM sample_hour WHERE device_id = $1 ORDER BY hour";
+
+/// How many samples the hours of each device count.
+pub(super) const COUNTED: &str = "SELECT device_id, sum(samples)::bigint FROM sample_hour GROUP BY device_id";
+
+/// Which hours have how many samples: bind the first hour.
+pub(super) const HOURS_SINCE: &str = "SELECT device_id, hour, samples FROM sample_hour WHERE hour >= $1";
+
+/// Decisions after another: bind kind, name, version, limit.
+pub(super) const DECISIONS: &str = "
+SELECT kind, name, version, body, added_at, added_by FROM register
+WHERE (kind, name, version) > ($1, $2, $3) ORDER BY kind, name, version LIMIT $4";
+
+/// How many decisions there are.
+pub(super) const COUNT_DECISIONS: &str = "SELECT count(*) FROM register";
 
 macro_rules! hours {
     ($by:literal, $order:literal, $where:literal) => {

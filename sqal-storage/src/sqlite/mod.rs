@@ -4,6 +4,7 @@ mod custody;
 mod error;
 mod fields;
 mod migrate;
+mod moment;
 mod place;
 mod reading;
 mod register;

@@ -32,15 +32,19 @@ impl Register for SqliteStore {
         let query = sqlx::query(statements::HISTORY).bind(kind.as_str().to_owned()).bind(name.as_str().to_owned());
         let query = query.bind(before.map_or(i64::MAX, i64::from)).bind(i64::from(limit));
         let rows = self.all(query).await?;
-        rows.iter().map(rows::to_entry).collect::<Result<_, _>>().map_err(corrupt)
+        rows.iter().map(rows::to_checked_entry).collect::<Result<_, _>>().map_err(corrupt)
     }
 
     async fn newest(&self, kind: &EntryKind) -> Result<Vec<Entry>, StorageError> {
         let query = sqlx::query(statements::NEWEST).bind(kind.as_str().to_owned());
         let rows = self.all(query).await?;
-        // One damaged row must not hide the others, nor keep a server from starting: it is said in the log; its own history is an error.
-        let readable =
-            |row| rows::to_entry(row).map_err(|what| error!(what, "an entry of the register is damaged")).ok();
+        // One damaged or altered row must not hide the others, nor keep a server from starting: it is said in the log, and not given; its
+        // own history is an error.
+        let readable = |row| {
+            rows::to_checked_entry(row)
+                .map_err(|what| error!(what, "an entry of the register is damaged or was altered; it is not used"))
+                .ok()
+        };
         Ok(rows.iter().filter_map(readable).collect())
     }
 }

@@ -6,6 +6,8 @@ use sqlx::sqlite::{Sqlite, SqliteArguments, SqliteRow};
 use tracing::error;
 
 use super::error::storage_error;
+use crate::digest::digest;
+use crate::evidence::{Columns, DecisionRow, HourRow, LineRow, Place, SampleRow, StoredSample};
 use crate::record::{Before, Record, Stored};
 use crate::{
     Action, AuditEntry, Cursor, DeviceTally, Entry, FieldKey, FieldName, Head, Hour, Hourly, KeyId, Sealed,
@@ -109,6 +111,51 @@ pub(super) fn json_of<'i>(ids: impl Iterator<Item = &'i SampleId>) -> String {
     format!("[{}]", texts.join(","))
 }
 
+/// A sample with everything that stands in its row; an error if its place in the order cannot be read.
+pub(super) fn to_sample_row(row: &SqliteRow) -> Result<SampleRow, String> {
+    let place = Place { micros: column(row, "timestamp")?, id: column(row, "id")? };
+    let read = to_sample(row).and_then(|sample| {
+        let (frame, findings): (&[u8], &[u8]) = (column(row, "frame")?, column(row, "findings")?);
+        let digest = digest(&place.id, column(row, "received_at")?, frame, findings);
+        Ok(StoredSample { sample, columns: columns(row)?, digest })
+    });
+    Ok(SampleRow { place, read })
+}
+
+fn columns(row: &SqliteRow) -> Result<Columns, String> {
+    let mut numbers = [None; 18];
+    for (number, name) in numbers.iter_mut().zip(Columns::NUMBERS) {
+        *number = column(row, name)?;
+    }
+    let mut texts = [const { None }; 4];
+    for (text, name) in texts.iter_mut().zip(Columns::TEXTS) {
+        *text = column(row, name)?;
+    }
+    Ok(Columns { numbers, texts, defects: column(row, "defects")? })
+}
+
+/// A row of the hours, as it is stored.
+pub(super) fn to_hour_row(row: &SqliteRow) -> Result<HourRow, String> {
+    for name in ["score_min", "score_max"] {
+        let stored: Option<f64> = column(row, name)?;
+        if stored.is_some_and(|stored| !(0.0..=1.0).contains(&stored)) {
+            return Err(format!("{name} is no score"));
+        }
+    }
+    Ok(HourRow { hour: column(row, "hour")?, tally: tally(row)? })
+}
+
+/// A row of the register.
+pub(super) fn to_decision_row(row: &SqliteRow) -> Result<DecisionRow, String> {
+    let (kind, name, version) = (column(row, "kind")?, column(row, "name")?, column(row, "version")?);
+    Ok(DecisionRow { kind, name, version, read: to_entry(row) })
+}
+
+/// A row of the audit log.
+pub(super) fn to_line_row(row: &SqliteRow) -> Result<LineRow, String> {
+    Ok(LineRow { number: column(row, "number")?, read: to_audit(row) })
+}
+
 /// The hour of a row.
 pub(super) fn to_hourly(row: &SqliteRow) -> Result<Hourly, String> {
     let tally = tally(row)?;
@@ -193,6 +240,22 @@ pub(super) fn to_entry(row: &SqliteRow) -> Result<Entry, String> {
         at: time(row, "added_at")?,
         by: by.map(Name::stored).transpose().map_err(|error| format!("added_by {error}"))?,
     })
+}
+
+/// A version of the register that is what its line of the audit log says.
+pub(super) fn to_checked_entry(row: &SqliteRow) -> Result<Entry, String> {
+    let entry = to_entry(row)?;
+    let line = match column::<Option<&str>>(row, "line_what")? {
+        None => None,
+        Some(what) => Some(Action {
+            at: time(row, "line_at")?,
+            actor: name(row, "line_actor")?,
+            category: name(row, "line_category")?,
+            what: Name::stored(what).map_err(|error| format!("line_what {error}"))?,
+        }),
+    };
+    entry.check(line.as_ref()).map_err(|altered| altered.to_string())?;
+    Ok(entry)
 }
 
 /// A sealed field.

@@ -131,7 +131,7 @@ CREATE VIEW sensor_samples AS SELECT
 FROM sample;
 "
     ),
-    steps: &[HOURS, AUDIT_LOGS, SEALED_FIELDS, REGISTER],
+    steps: &[HOURS, AUDIT_LOGS, SEALED_FIELDS, REGISTER, REGISTER_LINES],
 };
 
 /// The nearest whole number, and of two the even one: SQLite's own rounding takes the one farther from 0.
@@ -250,19 +250,39 @@ CREATE TABLE IF NOT EXISTS register (
     down: "SELECT 1;",
 };
 
+/// Finds the line of the audit log about an entry: every read of the register compares the two.
+const REGISTER_LINES: Step = Step {
+    up: "CREATE INDEX audit_register ON audit_logs (what) WHERE category = 'register';",
+    down: "DROP INDEX audit_register;",
+};
+
 /// Adds a version if it follows the newest. In a transaction that writes nobody else writes.
 pub(super) const ADD_ENTRY: &str = "
 INSERT INTO register (kind, name, version, body, added_at, added_by) SELECT ?1, ?2, ?3, ?4, ?5, ?6
 WHERE ?3 = 1 + (SELECT coalesce(max(version), 0) FROM register WHERE kind = ?1 AND name = ?2)";
 
+/// Entries, each with the first line of the audit log about it.
+macro_rules! entries {
+    ($where:literal) => {
+        concat!(
+            "SELECT one.kind AS kind, one.name AS name, one.version AS version, one.body AS body, one.added_at AS added_at, ",
+            "one.added_by AS added_by, line.at AS line_at, line.actor AS line_actor, line.category AS line_category, line.what AS line_what ",
+            "FROM register AS one LEFT JOIN audit_logs AS line ON line.number = (SELECT min(+number) FROM audit_logs ",
+            "WHERE category = 'register' AND what >= one.kind || ' ' || one.name || ' entry ' || one.version || ' sha256 ' ",
+            "AND what < one.kind || ' ' || one.name || ' entry ' || one.version || ' sha256 g') WHERE ",
+            $where
+        )
+    };
+}
+
 /// Versions of one thing before a version, newest first.
-pub(super) const HISTORY: &str = "
-SELECT kind, name, version, body, added_at, added_by FROM register WHERE kind = ? AND name = ? AND version < ? ORDER BY version DESC LIMIT ?";
+pub(super) const HISTORY: &str =
+    entries!("one.kind = ? AND one.name = ? AND one.version < ? ORDER BY one.version DESC LIMIT ?");
 
 /// The newest version of each thing of a kind.
-pub(super) const NEWEST: &str = "
-SELECT kind, name, version, body, added_at, added_by FROM register AS one WHERE kind = ?
-AND version = (SELECT max(version) FROM register WHERE kind = one.kind AND name = one.name) ORDER BY name";
+pub(super) const NEWEST: &str = entries!(
+    "one.kind = ? AND one.version = (SELECT max(version) FROM register WHERE kind = one.kind AND name = one.name) ORDER BY one.name"
+);
 
 /// The columns of `sample` in the order in which [`INSERT_ONE`] and [`INSERT_MANY`] bind them.
 macro_rules! insert {
@@ -325,6 +345,47 @@ pub(super) const PAGE_OF_DEVICE: &str = "
 SELECT id, timestamp, device_id, sample_id, received_at, frame, findings FROM sample
 WHERE device_id = ? AND (timestamp, id) < (?, ?) ORDER BY timestamp DESC, id DESC LIMIT ?";
 
+/// Every column of samples.
+macro_rules! whole_page {
+    ($where:literal) => {
+        concat!(
+            "SELECT id, timestamp, device_id, sample_id, received_at, volume_mm3, avg_height_mm, height_variation_mm, ",
+            "surface_uniformity, tof_score, tof_grade, integration_time_ms, gain, color_score, freshness_index, fat_quality_index, ",
+            "oxidation_index, color_uniformity, spectral_score, spectral_grade, score, grade, confidence, defects, processing_ms, ",
+            "firmware_version, temperature_c, humidity_percent, frame, findings FROM sample WHERE ",
+            $where,
+            "(timestamp, id) < (?, ?) ORDER BY timestamp DESC, id DESC LIMIT ?"
+        )
+    };
+}
+
+/// Every column of a page of all devices, newest first: bind time, id, limit.
+pub(super) const WHOLE_PAGE: &str = whole_page!("");
+
+/// Every column of a page of one device, newest first: bind device, time, id, limit.
+pub(super) const WHOLE_PAGE_OF_DEVICE: &str = whole_page!("device_id = ? AND ");
+
+/// The devices that have samples or hours.
+pub(super) const EVERY_DEVICE: &str = "SELECT device_id FROM sample UNION SELECT device_id FROM sample_hour ORDER BY 1";
+
+/// How many samples the hours of each device count.
+pub(super) const COUNTED: &str = "SELECT device_id, sum(samples) FROM sample_hour GROUP BY device_id";
+
+/// Which hours have how many samples: bind the first hour.
+pub(super) const HOURS_SINCE: &str = "SELECT device_id, hour, samples FROM sample_hour WHERE hour >= ?";
+
+/// Decisions after another: bind kind, name, version, limit.
+pub(super) const DECISIONS: &str = "
+SELECT kind, name, version, body, added_at, added_by FROM register
+WHERE (kind, name, version) > (?, ?, ?) ORDER BY kind, name, version LIMIT ?";
+
+/// How many decisions there are.
+pub(super) const COUNT_DECISIONS: &str = "SELECT count(*) FROM register";
+
+/// Everything of the schema but SQLite's own statistics.
+pub(super) const OBJECTS: &str =
+    "SELECT type, name, tbl_name || ': ' || coalesce(sql, '') FROM sqlite_schema WHERE name NOT LIKE 'sqlite_stat%'";
+
 /// Sums over hours. No column is ever negative, so a sum that fits its 64 bits is exact whatever the order, and one that does not is an
 /// error (`integer overflow`), never another number.
 macro_rules! hours {
@@ -360,6 +421,11 @@ pub(super) const DEVICES: &str = hours!(
 
 /// What one device came to in a span of hours: bind device, from, until.
 pub(super) const DEVICE: &str = hours!("device_id", "device_id = ? AND hour >= ? AND hour < ?");
+
+/// All hours of one device: bind device.
+pub(super) const EVERY_HOUR_OF_DEVICE: &str = "
+SELECT device_id, hour, samples, reject, c, b, a, a_plus, scored, score_sum, score_squares, score_min, score_max, confidence_sum, first, last
+FROM sample_hour WHERE device_id = ? ORDER BY hour";
 
 /// How many samples there are.
 pub(super) const COUNT: &str = "SELECT count(*) FROM sample";
