@@ -39,6 +39,8 @@ pub mod client;
 #[cfg(feature = "ws")]
 mod commands;
 mod conflicts;
+#[cfg(feature = "serve")]
+mod counted_stream;
 #[cfg(feature = "dashboard")]
 mod dashboard;
 mod dead_letters;

@@ -1,7 +1,7 @@
 //! [`serve`]: takes connections until the process ends, and ends in time whatever a client holds open.
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,15 +16,21 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use sqal_resilience::body::HeldBody;
 use sqal_resilience::{Phase, Shutdown};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tower_service::Service;
 use tracing::{debug, warn};
 
-/// How much of a head is read: more than any browser sends.
-const LARGEST_HEAD: usize = 64 * 1024;
+use crate::counted_stream::CountedStream;
+use crate::{Budget, Connection};
+
+/// How much of a head is read: twice what a browser sends.
+const LARGEST_HEAD: usize = 16 * 1024;
+
+/// What is read and written at a time.
+const BUFFER: usize = 64 * 1024;
 
 /// How long nothing is taken after an error of the listener, for example when there are no descriptors left.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -33,17 +39,27 @@ const PAUSE: Duration = Duration::from_millis(100);
 const MOMENT: Duration = Duration::from_secs(1);
 
 /// Limits of the connections that [`serve`] takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct ConnectionLimits {
     /// Connections at a time, 10 000 by default. Further ones wait in the kernel's queue.
     pub connections: usize,
     /// Time for the head of a request, the first as well as the next: 30 seconds by default.
     pub head: Duration,
+    /// The budget that counts the connections of each address until its callers are known: that of the [`Services`](crate::Services). Without one, as by default,
+    /// addresses are not counted; behind a proxy all connections come from one address.
+    pub budget: Option<Arc<Budget>>,
+}
+
+impl ConnectionLimits {
+    /// The connection of a peer; `None` if its address has as many as it may.
+    fn connection(&self, peer: IpAddr) -> Option<Connection> {
+        self.budget.as_ref().map_or_else(|| Some(Connection::uncounted()), |budget| budget.connect(peer).ok())
+    }
 }
 
 impl Default for ConnectionLimits {
     fn default() -> Self {
-        Self { connections: 10_000, head: Duration::from_secs(30) }
+        Self { connections: 10_000, head: Duration::from_secs(30), budget: None }
     }
 }
 
@@ -107,10 +123,13 @@ pub async fn serve(listener: TcpListener, app: Router, shutdown: Shutdown, limit
         };
         match accepted {
             Ok((stream, peer)) => {
-                let (app, shutdown) = (app.clone(), shutdown.clone());
+                // What has no place is closed at once: waiting for one would keep all others out.
+                let Some(connection) = limits.connection(peer.ip()) else { continue };
+                let (app, shutdown, head) = (app.clone(), shutdown.clone(), limits.head);
                 connections.spawn(async move {
                     let _place = place;
-                    converse(stream, peer, app, limits.head, shutdown).await;
+                    converse(CountedStream::new(stream, connection.clone()), connection, peer, app, head, shutdown)
+                        .await;
                 });
             }
             Err(error) => {
@@ -143,15 +162,21 @@ async fn over(shutdown: &Shutdown) {
     }
 }
 
-async fn converse(stream: TcpStream, peer: SocketAddr, app: Router, head: Duration, shutdown: Shutdown) {
-    // Answers are small and waited for.
-    let _ = stream.set_nodelay(true);
+async fn converse(
+    stream: CountedStream,
+    connection: Connection,
+    peer: SocketAddr,
+    app: Router,
+    head: Duration,
+    shutdown: Shutdown,
+) {
     // A connection that comes while the server ends gets one answer.
     let late = shutdown.is_draining();
     let requests = shutdown.clone();
     let answer = service_fn(move |request: Request<Incoming>| {
         let (mut app, mut request) = (app.clone(), request.map(Body::new));
         request.extensions_mut().insert(ConnectInfo(peer));
+        request.extensions_mut().insert(connection.clone());
         let active = requests.track().ok();
         if active.is_some() {
             request.extensions_mut().insert(WaitedFor);
@@ -162,19 +187,20 @@ async fn converse(stream: TcpStream, peer: SocketAddr, app: Router, head: Durati
             Ok::<_, Infallible>(HeldBody::of_response(response, active))
         }
     });
-    let connection = http1::Builder::new()
+    let serving = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(head)
         .keep_alive(!late)
-        .max_buf_size(LARGEST_HEAD)
+        .max_header_size(LARGEST_HEAD)
+        .max_buf_size(BUFFER)
         .serve_connection(TokioIo::new(stream), answer)
         .with_upgrades();
-    let mut connection = pin!(connection);
+    let mut serving = pin!(serving);
     let ended = tokio::select! {
-        ended = &mut connection => ended,
+        ended = &mut serving => ended,
         () = shutdown.reached(Phase::Draining), if !late => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
+            serving.as_mut().graceful_shutdown();
+            serving.await
         }
     };
     if let Err(error) = ended {
