@@ -310,14 +310,14 @@ impl Access {
     /// use std::sync::Arc;
     /// use axum::Router;
     /// use axum::body::{Body, to_bytes};
-    /// use axum::extract::Request;
+    /// use axum::http::Request;
     /// use axum::middleware::{Next, from_fn};
     /// use sqal_http::{Access, Caller, Profile, Profiles, Role, Services, router};
     /// use sqal_storage::{BatchWriter, MemoryStore, WriterConfig};
     /// use tower::ServiceExt;
     ///
     /// // The host's own sign-in; here a field that its proxy sets.
-    /// async fn signed_in(mut request: Request, next: Next) -> axum::response::Response {
+    /// async fn signed_in(mut request: Request<Body>, next: Next) -> axum::response::Response {
     ///     let user = request.headers().get("x-user").and_then(|user| user.to_str().ok()).map(str::to_owned);
     ///     if let Some(name) = user.and_then(|user| user.parse().ok()) {
     ///         request.extensions_mut().insert(Caller::person(name, Role::QualityEngineer));

@@ -95,8 +95,8 @@ async fn a_refused_request_is_answered_as_the_service_says_and_gives_back_what_w
     let service = limit.layer(slot.clone());
     assert_eq!(service.clone().oneshot(of("ben")).await.unwrap().status(), StatusCode::OK);
     let mut ready_one = service.clone();
-    let answer = ready_one.ready().await.unwrap();
-    let answer = tower::Service::call(answer, of("ben")).await.unwrap();
+    let reserved = ready_one.ready().await.unwrap();
+    let answer = tower::Service::call(reserved, of("ben")).await.unwrap();
     assert_eq!((answer.status(), answer.body().as_str()), (StatusCode::TOO_MANY_REQUESTS, "0 left"));
     assert_eq!(slot.oneshot(of("marie")).await.unwrap().status(), StatusCode::OK, "the slot is free");
 }
