@@ -67,7 +67,8 @@ impl Default for ConnectionLimits {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct WaitedFor;
 
-/// Serves a router, with the addresses of clients as [`ConnectInfo`], until `shutdown` has begun and the connections have ended.
+/// Serves a router, with the addresses of clients as [`ConnectInfo`], until `shutdown` has begun and the connections have ended. `shutdown` is the one that the
+/// [`Services`](crate::Services) end with.
 ///
 /// Every request counts as a request under way of `shutdown` until the body of its response has ended, so [`Shutdown::run`] waits for the requests of the
 /// embedding service too. From [`Phase::Draining`] on a connection ends with its request, and new connections get one answer each. What still is open one

@@ -145,7 +145,7 @@ async fn a_second_signal_ends_at_once() {
 
 /// A service that never runs the end of its process is no reason for the server to stay.
 #[tokio::test]
-async fn without_anybody_who_runs_the_end_the_limits_hold_all_the_same() {
+async fn the_limits_hold_though_the_end_is_never_run() {
     let served = Served::start().await;
     let _half = served.sent(HALF).await;
     served.settled().await;

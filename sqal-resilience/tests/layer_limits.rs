@@ -138,8 +138,8 @@ proptest! {
     fn a_refusal_says_whole_seconds(nanos: u64) {
         let time = Duration::from_nanos(nanos);
         let text = Rejected::until(Reason::RateLimited, time).to_string();
-        let said = text.rsplit_once("try again in ").and_then(|(_, rest)| rest.strip_suffix(" s")).map(str::parse);
-        let said: u64 = said.unwrap().unwrap();
+        let said = text.rsplit_once("try again in ").and_then(|(_, rest)| rest.strip_suffix(" s")).map(str::parse::<u64>);
+        let said = said.unwrap().unwrap();
         prop_assert!(Duration::from_secs(said) >= time && said >= 1, "{}", text);
         prop_assert!(said == 1 || Duration::from_secs(said - 1) < time, "{}", text);
     }

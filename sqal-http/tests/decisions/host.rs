@@ -45,7 +45,7 @@ async fn a_decision_names_the_person_whom_the_host_application_has_signed_in() {
         ask(&app, "PUT", &foie, &fields, &profile(version, 3.0)).await.status
     };
     assert_eq!(put(&[], 2).await, 401, "no caller");
-    assert_eq!(put(&[("x-user", "anybody")], 2).await, 401, "a caller who is nobody may not do everything");
+    assert_eq!(put(&[("x-user", "anybody")], 2).await, 401, "a caller without a name may not do everything");
     assert_eq!(put(&[("authorization", "Bearer marie")], 2).await, 401, "a token is not looked at");
     assert_eq!(put(&[("x-user", "ben")], 2).await, 403, "a viewer decides nothing");
     assert_eq!(put(&[("x-user", "camera")], 2).await, 403, "a device decides nothing");
