@@ -56,7 +56,7 @@ mod tests {
     fn what_is_remembered_is_bounded() {
         let callers = HostCallers::default();
         for number in 0..MOST + 10 {
-            let holder = Name::new(&format!("device {number}")).unwrap();
+            let holder = Name::new(&format!("device_{number}")).unwrap();
             callers.remember(&Caller::Known(holder, Grant::Gateway, None));
         }
         assert_eq!(callers.0.lock().unwrap().len(), MOST);
