@@ -128,30 +128,75 @@ impl Risk {
     }
 }
 
-/// What is made, before anybody measures: a distribution of the true values over production.
+/// The probability density of true values. Any function of the value is one.
+pub trait Density {
+    /// The density at this value.
+    fn at(&self, value: f64) -> f64;
+}
+
+impl<F: Fn(f64) -> f64> Density for F {
+    #[inline]
+    fn at(&self, value: f64) -> f64 {
+        self(value)
+    }
+}
+
+/// The density of a normal distribution.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Normal {
+    mean: f64,
+    sd: f64,
+}
+
+impl Density for Normal {
+    #[inline]
+    fn at(&self, value: f64) -> f64 {
+        let z = (value - self.mean) / self.sd;
+        libm::exp(-0.5 * z * z) / self.sd * 0.398_942_280_401_432_7
+    }
+}
+
+/// What is made, before a measurement: a distribution of the true values over production. Without a type it is a normal one, and can be a field.
+///
+/// ```
+/// use sqal_fusion::conformity::{Production, Tolerance};
+///
+/// struct Line { production: Production }
+///
+/// let line = Line { production: Production::of_mean_and_deviation(3.8, 0.6)? };
+/// let chilled = Tolerance::between(2.0, 5.0)?;
+/// assert!(line.production.risk(0.083, &chilled, &chilled).consumer < 0.01);
+/// # Ok::<(), sqal_fusion::conformity::NotATolerance>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
-pub struct Production<D> {
+pub struct Production<D = Normal> {
     density: D,
     range: (f64, f64),
 }
 
-impl Production<()> {
-    /// A production whose true values are normal.
+impl Production<Normal> {
+    /// A production whose true values are normal, with this mean and this standard deviation of the process.
+    ///
+    /// # Errors
+    ///
+    /// [`NotATolerance`] if they do not scatter, or a number is not finite: then there is nothing to decide.
+    pub fn of_mean_and_deviation(mean: f64, standard_deviation: f64) -> Result<Self, NotATolerance> {
+        let density = Normal { mean, sd: standard_deviation };
+        Self::new(density, mean - 9.0 * standard_deviation, mean + 9.0 * standard_deviation)
+    }
+
+    /// A production whose true values are normal; the standard uncertainty of `values` stands for the standard deviation of the process.
+    /// [`of_mean_and_deviation`](Self::of_mean_and_deviation) takes both by name.
     ///
     /// # Errors
     ///
     /// [`NotATolerance`] if they do not scatter: then there is nothing to decide.
-    pub fn normal(values: Measured) -> Result<Production<impl Fn(f64) -> f64>, NotATolerance> {
-        let (mean, sd) = (values.value(), values.u());
-        let density = move |x: f64| {
-            let z = (x - mean) / sd;
-            libm::exp(-0.5 * z * z) / sd * 0.398_942_280_401_432_7
-        };
-        Production::new(density, mean - 9.0 * sd, mean + 9.0 * sd)
+    pub fn normal(values: Measured) -> Result<Self, NotATolerance> {
+        Self::of_mean_and_deviation(values.value(), values.u())
     }
 }
 
-impl<D: Fn(f64) -> f64> Production<D> {
+impl<D: Density> Production<D> {
     /// A production from the probability density of its true values, and where they lie but for a share that does not matter.
     ///
     /// # Errors
@@ -171,8 +216,8 @@ impl<D: Fn(f64) -> f64> Production<D> {
     /// normal one the result is good to about 1e-12. A `u` that is negative or NaN gives NaN.
     #[must_use]
     pub fn risk(&self, u: f64, tolerance: &Tolerance, acceptance: &Tolerance) -> Risk {
-        let accepted = |x: f64| (self.density)(x) * acceptance.mass(x, u);
-        let rejected = |x: f64| (self.density)(x) * (1.0 - acceptance.mass(x, u));
+        let accepted = |x: f64| self.density.at(x) * acceptance.mass(x, u);
+        let rejected = |x: f64| self.density.at(x) * (1.0 - acceptance.mass(x, u));
         let (low, high) = self.range;
         let (from, to) = (tolerance.low.clamp(low, high), tolerance.high.clamp(low, high));
         // Acceptance is a step of width u at each of its limits: cut there and around it, so that panels resolve it.

@@ -9,7 +9,7 @@ use sqal_core::{
 };
 
 use crate::calibration::Calibration;
-use crate::{Decision, Evidence, Fused, FusionRule, NotEvidence};
+use crate::{Decision, Evidence, Fused, FusionRule};
 
 /// The conflict from which two sensors are said to disagree: three standard deviations, 1 − 1/3².
 const DISAGREEMENT: f64 = 8.0 / 9.0;
@@ -26,21 +26,32 @@ pub struct SensorWeights {
     spectral: f64,
 }
 
+/// Weights that no two sensors can have.
+#[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
+#[error(
+    "sensor weights are {tof} (tof) and {spectral} (spectral): expected two numbers of at least 0 with a positive, finite sum"
+)]
+pub struct InvalidSensorWeights {
+    /// The weight of the time-of-flight sensor.
+    pub tof: f64,
+    /// The weight of the spectral sensor.
+    pub spectral: f64,
+}
+
 impl SensorWeights {
     /// Two weights of at least 0, not both 0; only their ratio matters.
     ///
     /// # Errors
     ///
-    /// [`NotEvidence::Weight`] if one is negative or not finite, or names the sum if that is 0 or not finite.
-    pub fn new(tof: f64, spectral: f64) -> Result<Self, NotEvidence> {
-        for weight in [tof, spectral] {
-            if !(weight >= 0.0 && weight.is_finite()) {
-                return Err(NotEvidence::Weight(weight));
-            }
-        }
+    /// [`InvalidSensorWeights`] if one is negative or not finite, if both are 0, or if their sum is infinite.
+    pub fn new(tof: f64, spectral: f64) -> Result<Self, InvalidSensorWeights> {
         // The sum too: two weights that add to infinity weigh nothing, and two of 0 ask for nothing.
-        Evidence::missing(tof + spectral)?;
-        Ok(Self { tof, spectral })
+        let sum = tof + spectral;
+        if tof >= 0.0 && spectral >= 0.0 && sum.is_finite() && sum > 0.0 {
+            Ok(Self { tof, spectral })
+        } else {
+            Err(InvalidSensorWeights { tof, spectral })
+        }
     }
 }
 
@@ -60,9 +71,9 @@ struct Raw {
 
 #[cfg(feature = "serde")]
 impl TryFrom<Raw> for SensorWeights {
-    type Error = NotEvidence;
+    type Error = InvalidSensorWeights;
 
-    fn try_from(raw: Raw) -> Result<Self, NotEvidence> {
+    fn try_from(raw: Raw) -> Result<Self, InvalidSensorWeights> {
         Self::new(raw.tof, raw.spectral)
     }
 }

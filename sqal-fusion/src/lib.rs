@@ -5,7 +5,7 @@
 //! grade that is certain enough. [`Inspector`] puts two analysers, a rule and a decision together.
 //!
 //! ```
-//! use sqal_core::{Grade, Measured, Score};
+//! use sqal_fusion::sqal_core::{Grade, Measured, Score}; // a dependency on `sqal-core` of one's own is the same
 //! use sqal_fusion::{Decision, Evidence, FusionRule, PowerMeanRule};
 //!
 //! let shape = Evidence::new(Measured::new(0.88, 0.03)?, 1.0, Score::ONE)?;
@@ -45,13 +45,16 @@ pub mod propagate;
 mod redundant;
 mod rule;
 
+// The types of `sqal-core` are in the signatures: an embedding service needs no dependency of its own on the same version.
+pub use sqal_core;
+
 #[cfg(feature = "batch")]
 pub use batch::decide_all;
 pub use belief::{Agreed, Belief, BeliefRule, MAX_HYPOTHESES, MAX_SOURCES, NotABelief};
 pub use covariance::{Covariance, NotACovariance};
 pub use decision::{Decided, Decision, Guard};
 pub use evidence::{Evidence, NotEvidence};
-pub use inspector::{Inspector, SensorWeights};
+pub use inspector::{Inspector, InvalidSensorWeights, SensorWeights};
 pub use most_unseen::{InvalidMostUnseen, MostUnseen};
 pub use power_mean::{NotARule, PowerMeanRule};
 pub use redundant::{Combined, Estimate, InverseVariance, NotAReplicate, Replicate, covariance_intersection};

@@ -299,6 +299,21 @@ fn a_normal_production_is_whole() {
     }
 }
 
+/// The spread of a process is named as such; a measured value with the same numbers says the same. Its type has a name, and can be a field.
+#[test]
+fn a_normal_production_is_known_by_its_mean_and_standard_deviation() {
+    struct Line {
+        production: Production,
+    }
+    let tolerance = Tolerance::between(2.0, 5.0).unwrap();
+    let line = Line { production: Production::of_mean_and_deviation(3.8, 0.6).unwrap() };
+    let same = Production::normal(Measured::new(3.8, 0.6).unwrap()).unwrap();
+    assert_eq!(line.production.risk(0.083, &tolerance, &tolerance), same.risk(0.083, &tolerance, &tolerance));
+    for (mean, deviation) in [(3.8, 0.0), (3.8, -0.6), (3.8, f64::NAN), (f64::NAN, 0.6), (f64::INFINITY, 0.6)] {
+        assert!(Production::of_mean_and_deviation(mean, deviation).is_err(), "{mean} {deviation}");
+    }
+}
+
 /// A fine instrument: near a limit the consumer's risk is φ(limit)·u/√(2π) for each limit, to first order in u.
 #[test]
 fn the_risk_of_a_fine_instrument_is_known_in_closed_form() {

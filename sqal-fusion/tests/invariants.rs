@@ -762,6 +762,9 @@ fn weights_that_are_no_weights_are_refused() {
     assert!(SensorWeights::new(0.0, 1.0).is_ok() && SensorWeights::new(1.0, 0.0).is_ok());
     assert!(SensorWeights::new(0.0, 0.0).is_err());
     assert!(SensorWeights::new(f64::MAX, f64::MAX).is_err());
+    let said =
+        "sensor weights are 0 (tof) and 0 (spectral): expected two numbers of at least 0 with a positive, finite sum";
+    assert_eq!(SensorWeights::new(0.0, 0.0).unwrap_err().to_string(), said);
 }
 
 /// What must be changed is said exactly at the edges: a guard of one half asks for nothing, and an uncertainty that is small enough is no obstacle.

@@ -5,7 +5,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use axum::http::{HeaderMap, header};
+use axum::http::{Extensions, HeaderMap, header};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 use sha2::{Digest, Sha256};
@@ -13,6 +13,7 @@ use sqal_core::{DeviceId, Name, Timestamp};
 
 use crate::Problem;
 use crate::browser_session::{self, RandomnessError, Session, SessionKey, Sessions};
+use crate::host_callers::HostCallers;
 use crate::weak_tokens::is_weak;
 
 /// The name of somebody who has a token, for the log and for quotas.
@@ -196,6 +197,12 @@ pub struct Credential {
 }
 
 impl Caller {
+    /// A person for whom the host application vouches; see [`Access::from_host`].
+    #[must_use]
+    pub const fn person(name: Holder, role: Role) -> Self {
+        Self::Known(name, Grant::Role(role), None)
+    }
+
     /// Whether it may do what asks for this.
     #[must_use]
     pub fn may(&self, who: Who) -> bool {
@@ -260,9 +267,11 @@ struct Known {
 
 type Table = HashMap<TokenHash, Known>;
 
-/// Who is let in: everybody, or the holders of tokens. Tokens may be replaced while connections are open.
+/// Who is let in: everybody, the holders of tokens, or the callers for whom the host application vouches. Tokens may be replaced while connections are open.
 pub struct Access {
     known: Option<RwLock<Arc<Table>>>,
+    /// The devices that the host application has let in, if it says who calls.
+    host: Option<HostCallers>,
     /// The sessions of browsers; none without tokens, and none without random numbers.
     sessions: Option<Sessions>,
 }
@@ -271,7 +280,7 @@ impl Access {
     /// Everybody may do everything: for a server that only its own machine reaches.
     #[must_use]
     pub const fn open() -> Self {
-        Self { known: None, sessions: None }
+        Self { known: None, host: None, sessions: None }
     }
 
     /// Only holders of these tokens. The sessions of browsers are of this process, unless [`with_session_key`](Self::with_session_key) gives it a key that is
@@ -286,7 +295,55 @@ impl Access {
             return Err(NotTokens::Empty);
         }
         let sessions = SessionKey::random().ok().map(Sessions::new);
-        Ok(Self { known: Some(RwLock::new(Arc::new(table))), sessions })
+        Ok(Self { known: Some(RwLock::new(Arc::new(table))), host: None, sessions })
+    }
+
+    /// Only callers for whom the host application vouches: its own middleware, outside of the router, authenticates a request and puts a [`Caller`] into the
+    /// request's extensions. The name stands in decisions (`decided_by`), the audit log and `/api/v1/session`, and quotas count by it. A request without a
+    /// [`Caller::Known`] is refused with 401 wherever the route asks for one; [`Caller::Anybody`] counts as none. Tokens and cookies of SQAL are not looked at.
+    ///
+    /// Connections and event streams that were opened stay open until the host application ends them. A dead letter is replayed if its holder was let in as its
+    /// device, or as a gateway, since this process began.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use std::sync::Arc;
+    /// use axum::Router;
+    /// use axum::body::{Body, to_bytes};
+    /// use axum::http::Request;
+    /// use axum::middleware::{Next, from_fn};
+    /// use sqal_http::{Access, Caller, Profile, Profiles, Role, Services, router};
+    /// use sqal_storage::{BatchWriter, MemoryStore, WriterConfig};
+    /// use tower::ServiceExt;
+    ///
+    /// // The host's own sign-in; here a field that its proxy sets.
+    /// async fn signed_in(mut request: Request<Body>, next: Next) -> axum::response::Response {
+    ///     let user = request.headers().get("x-user").and_then(|user| user.to_str().ok()).map(str::to_owned);
+    ///     if let Some(name) = user.and_then(|user| user.parse().ok()) {
+    ///         request.extensions_mut().insert(Caller::person(name, Role::QualityEngineer));
+    ///     }
+    ///     next.run(request).await
+    /// }
+    ///
+    /// let store = Arc::new(MemoryStore::new());
+    /// let (writer, _task) = BatchWriter::start(store.clone(), WriterConfig::usual());
+    /// let profiles = Profiles::new([("example".parse()?, Profile::example())])?;
+    /// let now = || sqal_core::Timestamp::from_micros(1_729_983_600_000_000).unwrap();
+    /// let mut services = Services::new(store, writer, profiles, now);
+    /// services.access = Arc::new(Access::from_host());
+    /// let app = Router::new().nest_service("/quality", router(services)).layer(from_fn(signed_in));
+    ///
+    /// let asked = Request::get("/quality/api/v1/session").header("x-user", "ben").body(Body::empty())?;
+    /// let answer = to_bytes(app.clone().oneshot(asked).await?.into_body(), 10_000).await?;
+    /// assert!(std::str::from_utf8(&answer)?.contains(r#""name":"ben","role":"quality_engineer""#));
+    /// let stranger = Request::get("/quality/api/v1/samples").body(Body::empty())?;
+    /// assert_eq!(app.oneshot(stranger).await?.status(), 401);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn from_host() -> Self {
+        Self { known: None, host: Some(HostCallers::default()), sessions: None }
     }
 
     /// The same tokens with a key for the sessions of browsers: servers with the same key know the same sessions, and one that is kept in a file outlives a
@@ -299,7 +356,12 @@ impl Access {
     /// Whether everybody is let in.
     #[must_use]
     pub const fn is_open(&self) -> bool {
-        self.known.is_none()
+        self.known.is_none() && self.host.is_none()
+    }
+
+    /// Whether the host application says who calls.
+    pub(crate) const fn is_of_host(&self) -> bool {
+        self.host.is_some()
     }
 
     /// Other tokens from now on, none too. Connections and event streams that were opened with a token that is still there stay open; the others are closed
@@ -320,13 +382,33 @@ impl Access {
         self.known.as_ref().map(|known| Arc::clone(&known.read().unwrap_or_else(PoisonError::into_inner)))
     }
 
+    /// Who has sent this request, by what the host application has put into its extensions, or by its headers as [`identify`](Self::identify).
+    pub(crate) fn caller(
+        &self,
+        headers: &HeaderMap,
+        extensions: &Extensions,
+        now: Timestamp,
+    ) -> Result<Caller, Problem> {
+        let Some(host) = &self.host else { return self.identify(headers, now) };
+        match extensions.get::<Caller>() {
+            Some(caller @ Caller::Known(..)) => {
+                host.remember(caller);
+                Ok(*caller)
+            }
+            Some(Caller::Anybody) | None => Err(Problem::unauthorized()),
+        }
+    }
+
     /// Who has sent this request, by its `Authorization: Bearer`, or by the session in the cookie of a browser. A token in the URL is not looked for: it would
     /// stand in every log on the way.
     ///
     /// # Errors
     ///
-    /// [`Problem`] 401 for none, a wrong one, or one whose time is over; it does not say which.
+    /// [`Problem`] 401 for none, a wrong one, or one whose time is over; it does not say which. Where the host application says who calls, headers say nothing.
     pub fn identify(&self, headers: &HeaderMap, now: Timestamp) -> Result<Caller, Problem> {
+        if self.is_of_host() {
+            return Err(Problem::unauthorized());
+        }
         let Some(table) = self.table() else { return Ok(Caller::Anybody) };
         let credential = if let Some(token) = bearer(headers) {
             Credential { token: TokenHash::of(token), session: None }
@@ -366,6 +448,9 @@ impl Access {
 
     /// Whether the holder of a token may hand in samples of a device now, by any of its tokens; on an open server everybody may.
     pub(crate) fn may_bring(&self, holder: &Holder, device: &DeviceId, now: Timestamp) -> bool {
+        if let Some(host) = &self.host {
+            return host.may_bring(holder, device);
+        }
         let Some(table) = self.table() else { return true };
         table.values().any(|known| {
             known.name == *holder
@@ -375,7 +460,8 @@ impl Access {
     }
 
     /// Whether a caller that was let in would still be: its token is there for the same holder and purpose, its time is not over, and its session was not signed
-    /// out. A caller without a credential is known as long as a token of its holder is there for the same purpose.
+    /// out. A caller without a credential is known as long as a token of its holder is there for the same purpose; one of the host application, until the host
+    /// application ends the connection.
     #[must_use]
     pub fn still_knows(&self, caller: &Caller, now: Timestamp) -> bool {
         let (Some(table), Caller::Known(name, grant, credential)) = (self.table(), caller) else { return true };
@@ -416,6 +502,7 @@ pub(crate) fn by_cookie(headers: &HeaderMap) -> bool {
 impl fmt::Debug for Access {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.table() {
+            None if self.is_of_host() => f.write_str("Access(host application)"),
             None => f.write_str("Access(open)"),
             Some(table) => write!(f, "Access({} tokens)", table.len()),
         }
@@ -485,6 +572,37 @@ mod tests {
         assert!(access.identify(&with(header::AUTHORIZATION, "Bearer s3cret"), at(100)).is_err());
         assert!(access.identify(&with(header::AUTHORIZATION, "Bearer m"), at(100)).is_ok());
         assert_eq!(format!("{access:?}"), "Access(2 tokens)");
+    }
+
+    /// What a request says of itself never counts where the host application says who calls, and neither does `Anybody`, which may do everything.
+    #[test]
+    fn only_a_caller_that_the_host_application_names_is_let_in() {
+        let access = Access::from_host();
+        assert!(!access.is_open() && format!("{access:?}") == "Access(host application)");
+        let caller = |inside: Option<Caller>, headers: &HeaderMap| {
+            let mut extensions = Extensions::new();
+            if let Some(inside) = inside {
+                extensions.insert(inside);
+            }
+            access.caller(headers, &extensions, at(0))
+        };
+        let (bearer, none) = (with(header::AUTHORIZATION, "Bearer s3cret"), HeaderMap::new());
+        let ben = Caller::person(name("ben"), Role::Viewer);
+        for headers in [&bearer, &none] {
+            assert_eq!(caller(Some(ben), headers), Ok(ben));
+            for inside in [None, Some(Caller::Anybody)] {
+                assert_eq!(caller(inside, headers).unwrap_err().status, 401);
+            }
+            assert_eq!(access.identify(headers, at(0)).unwrap_err().status, 401);
+        }
+        assert!(access.still_knows(&ben, at(0)));
+        // Without a host, an extension of a request means nothing.
+        let mut extensions = Extensions::new();
+        extensions.insert(ben);
+        assert_eq!(Access::open().caller(&none, &extensions, at(0)), Ok(Caller::Anybody));
+        let tokens = vec![token("marie", Grant::Role(Role::Viewer), "a long token of hers", None)];
+        let access = Access::of(TokenFile { tokens }).unwrap();
+        assert_eq!(access.caller(&none, &extensions, at(0)).unwrap_err().status, 401);
     }
 
     #[test]

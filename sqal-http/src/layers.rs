@@ -34,7 +34,9 @@ async fn count(State(services): State<Arc<Services>>, request: Request, next: Ne
     // A client may invent methods without end, and each would be a series for ever.
     let known = [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS];
     let method = known.iter().find(|known| *known == request.method()).map_or("other", Method::as_str).to_owned();
-    let endpoint = request.extensions().get::<MatchedPath>().map_or("unknown", MatchedPath::as_str).to_owned();
+    let endpoint = request.extensions().get::<MatchedPath>().map_or("unknown", MatchedPath::as_str);
+    // The page of a router that is nested as a service answers under its prefix with and without a slash at the end: one series.
+    let endpoint = endpoint.replace("//", "/");
     let in_progress =
         metrics::gauge!("http_requests_in_progress", "method" => method.clone(), "endpoint" => endpoint.clone());
     metrics::histogram!("http_request_size_bytes").record(size(request.body()));

@@ -1,6 +1,7 @@
 //! The reference adapter of SQAL: translates HTTP and WebSocket to the domain and back, and decides nothing itself.
 //!
-//! [`router`] takes [`Services`], the pieces that a composition root has chosen, and gives an [`axum::Router`] to serve or to nest.
+//! [`router`] takes [`Services`], the pieces that a composition root has chosen, and gives an [`axum::Router`] to serve or to nest
+//! (with [`nest_service`](axum::Router::nest_service), so that the page answers under the prefix with and without a slash at its end).
 //! Devices speak the documented JSON frame on `/ws/sensors`; every frame is answered, and a sample is acknowledged after its commit.
 //!
 //! ```
@@ -21,6 +22,7 @@
 //! # Features
 //!
 //! - `client`: the other way round: how an embedding service calls others, and whom it does not.
+//! - `serve`: a server for the router that ends in time, whatever a client holds open.
 //! - `ws`: the device endpoint `/ws/sensors`.
 //! - `dashboard`: the live page at `/`.
 //! - `openapi`: the description of every route at `/openapi/v1.json`, and `/docs` to read and try it.
@@ -37,6 +39,8 @@ pub mod client;
 #[cfg(feature = "ws")]
 mod commands;
 mod conflicts;
+#[cfg(feature = "serve")]
+mod counted_stream;
 #[cfg(feature = "dashboard")]
 mod dashboard;
 mod dead_letters;
@@ -45,6 +49,7 @@ mod deeds;
 mod disagreement;
 mod found;
 mod guesses;
+mod host_callers;
 #[cfg(feature = "ws")]
 mod ingest;
 mod intake;
@@ -61,6 +66,8 @@ mod quota;
 mod recent;
 mod replies;
 mod routes;
+#[cfg(feature = "serve")]
+mod serve;
 mod shown_names;
 mod slo;
 mod state;
@@ -69,6 +76,9 @@ mod usual_interval;
 mod version;
 mod weak_tokens;
 mod wire;
+
+// The types of `sqal-core` are in the signatures: an embedding service needs no dependency of its own on the same version.
+pub use sqal_core;
 
 pub use access::{
     Access, Caller, Credential, Grant, Holder, NotAHash, NotTokens, Role, Token, TokenFile, TokenHash, Who,
@@ -87,6 +97,8 @@ pub use problem::{Problem, Violation};
 pub use profile::{NotProfiles, Profile, ProfileFile, Profiles};
 pub use quota::{Class, ConnectLimit, Quotas};
 pub use routes::{Route, router, routes};
+#[cfg(feature = "serve")]
+pub use serve::{ConnectionLimits, serve};
 pub use slo::Objective;
 pub use state::{MetricsText, Services, WallClock};
 pub use version::{EndsTooEarly, Legacy};

@@ -75,6 +75,8 @@ pub struct Services {
     pub allowed_hosts: Vec<String>,
     /// Where samples are kept, in words, for whoever asks what this server is.
     pub database: Option<String>,
+    /// What is graded, in plain words, for the description of the live page: `foie gras trays` by default.
+    pub product: String,
     /// The metrics, if the process keeps any.
     pub metrics: Option<MetricsText>,
     /// What the routes remember.
@@ -154,6 +156,7 @@ impl Services {
             trusted_proxies: Vec::new(),
             allowed_hosts: Vec::new(),
             database: None,
+            product: "foie gras trays".to_owned(),
             metrics: None,
             #[cfg(feature = "ws")]
             websockets: crate::WebSockets::default(),

@@ -13,7 +13,23 @@ const ONE: u64 = 1 << 20;
 
 /// Each call earns a share of a retry, and each retry costs one; a small reserve that time refills lets a quiet client retry at all.
 ///
+/// A fresh budget has saved nothing: `most` bounds what calls save up and is no starting credit. Its first retries are paid from the reserve, one second's worth
+/// of which is there at once; so a budget of 20 % with a reserve of one per second allows one retry before its first five calls.
+///
 /// Two threads cannot spend the same token, and a ratio is kept to a millionth.
+///
+/// ```
+/// use std::num::NonZeroU32;
+/// use sqal_resilience::{ManualClock, RetryBudget};
+///
+/// let (most, per_second) = (NonZeroU32::new(10).unwrap(), NonZeroU32::MIN);
+/// let budget = RetryBudget::new(0.2, most, per_second, ManualClock::new())?;
+/// assert!(budget.spend()); // the reserve of the first second
+/// assert!(!budget.spend()); // nothing is saved yet
+/// (0..5).for_each(|_| budget.earn());
+/// assert!(budget.spend()); // five calls have saved one retry
+/// # Ok::<(), sqal_resilience::InvalidBudget>(())
+/// ```
 #[derive(Debug)]
 pub struct RetryBudget<C = SystemClock> {
     earned: AtomicU64,
@@ -53,7 +69,8 @@ pub enum InvalidBudget {
 }
 
 impl<C: Clock> RetryBudget<C> {
-    /// A budget of `ratio` retries per call (above 0, at most 1), of which at most `most` are saved up, with a reserve of so many per second.
+    /// A budget of `ratio` retries per call (above 0, at most 1), of which at most `most` are saved up, with a reserve of so many per second. Nothing is saved at
+    /// first; the reserve of one second is there.
     ///
     /// # Errors
     ///

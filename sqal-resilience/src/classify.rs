@@ -39,24 +39,63 @@ impl<T, E, F: Fn(&Result<T, E>) -> Outcome> Classify<T, E> for F {
     }
 }
 
-/// Which results are worth another try. Any function of the result says so.
-pub trait WorthIt<T, E> {
+/// Which results are worth another try. Any function of the result says so; [`ByRequest`] makes one of a function of request and result.
+///
+/// An implementation for requests of every type `R` fits every service; what judges by the request names its type.
+pub trait WorthIt<T, E, R = ()> {
     /// Whether to try again after this result.
     fn again(&self, result: &Result<T, E>) -> Again;
+
+    /// Whether to make this request again after this result; without regard to the request, unless an implementation says otherwise.
+    #[inline]
+    fn again_for(&self, request: &R, result: &Result<T, E>) -> Again {
+        let _ = request;
+        self.again(result)
+    }
+}
+
+/// Judges by a function of request and result. Where there is no request to look at, nothing is worth another try.
+///
+/// ```
+/// use sqal_resilience::{Again, ByRequest, Idempotency, Sent, WorthIt};
+///
+/// #[derive(Debug)]
+/// struct Refused; // the connection was refused: the target has seen nothing
+///
+/// let judge = ByRequest(|method: &&str, result: &Result<(), Refused>| match result {
+///     Err(Refused) if Idempotency::of_method(method, None).may_repeat(Sent::No) => Again::Yes,
+///     _ => Again::Never,
+/// });
+/// assert_eq!(judge.again_for(&"POST", &Err(Refused)), Again::Yes);
+/// assert_eq!(judge.again_for(&"POST", &Ok(())), Again::Never);
+/// ```
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ByRequest<F>(pub F);
+
+impl<T, E, R, F: Fn(&R, &Result<T, E>) -> Again> WorthIt<T, E, R> for ByRequest<F> {
+    #[inline]
+    fn again(&self, _: &Result<T, E>) -> Again {
+        Again::Never
+    }
+
+    #[inline]
+    fn again_for(&self, request: &R, result: &Result<T, E>) -> Again {
+        (self.0)(request, result)
+    }
 }
 
 /// Every error is.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct EveryError;
 
-impl<T, E> WorthIt<T, E> for EveryError {
+impl<T, E, R> WorthIt<T, E, R> for EveryError {
     #[inline]
     fn again(&self, result: &Result<T, E>) -> Again {
         if result.is_ok() { Again::Never } else { Again::Yes }
     }
 }
 
-impl<T, E, F: Fn(&Result<T, E>) -> Again> WorthIt<T, E> for F {
+impl<T, E, R, F: Fn(&Result<T, E>) -> Again> WorthIt<T, E, R> for F {
     #[inline]
     fn again(&self, result: &Result<T, E>) -> Again {
         self(result)
@@ -79,7 +118,7 @@ impl<T, E> Classify<T, CallError<E>> for ByCallError {
     }
 }
 
-impl<T, E> WorthIt<T, CallError<E>> for ByCallError {
+impl<T, E, R> WorthIt<T, CallError<E>, R> for ByCallError {
     #[inline]
     fn again(&self, result: &Result<T, CallError<E>>) -> Again {
         match result {

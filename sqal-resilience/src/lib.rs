@@ -81,7 +81,7 @@ pub use breaker::{
     Abandoned, Breaker, BreakerConfig, Breakers, Cause, Counts, Event, InvalidBreaker, NoRoom, Observer, OpenFor,
     OwnedPermit, Permit, Rates, SlowCalls, Snapshot, State, Window,
 };
-pub use bucket::{Answer, Decision, InvalidQuota, KeyedBuckets, Quota, TokenBucket, Usage, take_all};
+pub use bucket::{Answer, ClockedBuckets, Decision, InvalidQuota, KeyedBuckets, Quota, TokenBucket, Usage, take_all};
 #[cfg(feature = "tokio")]
 pub use bucket::{
     AnsweredBy, BucketBackend, ExceedsCapacity, FairBucket, InvalidShared, OnOutage, SharedBuckets, SharedConfig,
@@ -91,10 +91,10 @@ pub use budget::{Call, InvalidBudget, RetryBudget};
 pub use bulkhead::AcquireOwned;
 pub use bulkhead::{
     AdaptiveBulkhead, AdaptivePermit, Bulkhead, BulkheadConfig, BulkheadPermit, InvalidBulkhead, Occupancy,
-    OwnedBulkheadPermit, Shed,
+    OwnedAdaptivePermit, OwnedBulkheadPermit, Shed,
 };
 pub use call_error::{CallError, TimedOut};
-pub use classify::{Again, ByCallError, Classify, ErrorIsFailure, EveryError, WorthIt};
+pub use classify::{Again, ByCallError, ByRequest, Classify, ErrorIsFailure, EveryError, WorthIt};
 #[cfg(feature = "tokio")]
 pub use clock::TokioClock;
 pub use clock::{Clock, ManualClock, SystemClock};

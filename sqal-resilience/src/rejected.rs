@@ -74,7 +74,7 @@ impl fmt::Display for Reason {
 
 /// The call was refused before it was attempted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not attempted: {reason}{}", .retry_after.map_or_else(String::new, |after| format!("; try again in {after:?}")))]
+#[error("not attempted: {reason}{}", .retry_after.map_or_else(String::new, |after| format!("; try again in {} s", whole_seconds(after).max(1))))]
 pub struct Rejected {
     /// Why.
     pub reason: Reason,

@@ -16,7 +16,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::{BodyExt, Empty, Full, StreamBody};
 use proptest::prelude::*;
-use sqal_resilience::body::{BodyError, ReplayBody, TimedBody};
+use sqal_resilience::body::{BodyError, HeldBody, ReplayBody, TimedBody};
 use sqal_resilience::layer::{CallErrors, Replay, RetryLayer};
 use sqal_resilience::{Backoff, CallError, Idempotency, RetryPolicy, Sent, TimedOut, client_address, limited_as};
 use tower::{ServiceBuilder, ServiceExt, service_fn};
@@ -393,4 +393,44 @@ async fn a_body_of_trailers_outgrows_its_cap_by_their_size() {
         assert_eq!(body.collect().await.unwrap().trailers().unwrap().len(), 1);
         assert_eq!(copy.is_whole(), whole, "{cap}");
     }
+}
+
+/// A body of so many frames that breaks at its end, or does not.
+fn broken_or_whole(pieces: usize, breaks: bool) -> impl Body<Data = Bytes, Error = &'static str> {
+    let good = (0..pieces).map(|_| Ok(Frame::data(Bytes::from_static(b"tray"))));
+    let end = breaks.then_some(Err("reset"));
+    StreamBody::new(futures_util::stream::iter(good.chain(end).collect::<Vec<_>>()))
+}
+
+proptest! {
+    /// The guard is there as long as something can still come, and gone with the end, the error or the reader.
+    #[test]
+    fn a_held_body_gives_its_permit_back_at_its_end_its_error_or_its_drop(
+        pieces in 0_usize..6, breaks: bool, read in 0_usize..8,
+    ) {
+        let guard = Arc::new(());
+        let mut body = Box::pin(HeldBody::new(broken_or_whole(pieces, breaks), Arc::clone(&guard)));
+        let held = || Arc::strong_count(&guard) == 2;
+        for turn in 0..read {
+            let polled = body.as_mut().poll_frame(&mut Context::from_waker(Waker::noop()));
+            let whole = matches!(polled, Poll::Ready(Some(Ok(_))));
+            prop_assert_eq!(whole, turn < pieces);
+            prop_assert_eq!(held(), whole, "after frame {}", turn);
+            if !whole {
+                break;
+            }
+        }
+        drop(body);
+        prop_assert!(!held(), "a reader that leaves holds nothing");
+    }
+}
+
+#[tokio::test]
+async fn a_body_whose_end_is_known_gives_its_permit_back_with_its_last_frame() {
+    let guard = Arc::new(());
+    let mut body = HeldBody::new(Full::new(Bytes::from("a tray")), Arc::clone(&guard));
+    assert_eq!((body.size_hint().exact(), body.is_end_stream()), (Some(6), false));
+    assert_eq!(body.frame().await.unwrap().unwrap().into_data().unwrap(), "a tray");
+    assert!(body.is_end_stream(), "a server asks no further");
+    assert_eq!(Arc::strong_count(&guard), 1);
 }

@@ -51,6 +51,9 @@ mod spectral;
 mod student;
 mod tof;
 
+// The types of `sqal-core` are in the signatures: an embedding service needs no dependency of its own on the same version.
+pub use sqal_core;
+
 #[cfg(feature = "batch")]
 pub use batch::{Frames, NotAFrame, NotFrames};
 pub use calibration::{CalibrationRecord, Drift, EmptyTray, NoEmptyTray, NoWhiteTile, WhiteTile};

@@ -80,11 +80,14 @@ mod writer;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 
+// The types of `sqal-core` are in the signatures: an embedding service needs no dependency of its own on the same version.
+pub use sqal_core;
+
 pub use audit::{Action, AuditEntry, BrokenChain, Head};
 #[cfg(feature = "cache")]
 pub use cache::{
-    Cache, CacheAway, CacheKey, CacheKind, CacheScope, CacheStats, Cached, Got, NearCache, NotAScope, ReadThrough,
-    Stamp,
+    Cache, CacheAway, CacheKey, CacheKind, CacheScope, CacheStats, Cached, CustomKind, Got, InvalidCacheKind,
+    NearCache, NotAScope, ReadThrough, Stamp,
 };
 #[cfg(feature = "keyring")]
 pub use confidential::{Confidential, FieldError, Resealed};

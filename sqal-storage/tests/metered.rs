@@ -150,6 +150,34 @@ async fn met_06_to_11_what_caches_have_done() {
     assert_eq!(stats.stats().bytes, 10);
 }
 
+/// A kind of an embedding service is counted under its own name, and is fresh for its own time.
+#[tokio::test]
+async fn a_custom_kind_is_counted_under_its_name() {
+    let recorder = DebuggingRecorder::new();
+    let _local = metrics::set_default_local_recorder(&recorder);
+    let clock = ManualClock::new();
+    let kind = CacheKind::custom("forecasts", Duration::from_hours(1)).unwrap();
+    let cache: ReadThrough<String, _> = ReadThrough::new(kind, 2, clock.clone());
+    let get = async || {
+        let key = CacheKey::of_line(kind, "tomorrow");
+        cache.get(&key, || async { Ok::<_, Infallible>("rain".to_owned()) }).await.unwrap();
+    };
+    get().await;
+    // Fresh for an hour ±10 %.
+    clock.advance(Duration::from_mins(53));
+    get().await;
+    // Neither fresh nor stale.
+    clock.advance(Duration::from_hours(1));
+    get().await;
+    report_caches(&[(cache.kind(), cache.stats())]);
+    let said = series(&recorder);
+    let wanted: [(&str, &[f64]); 2] =
+        [("cache_hits_total{cache_type=forecasts}", &[1.0]), ("cache_misses_total{cache_type=forecasts}", &[2.0])];
+    for (name, values) in expected(&wanted) {
+        assert_eq!(said.get(&name), Some(&values), "{name}");
+    }
+}
+
 #[tokio::test]
 async fn met_08_a_shared_cache_takes_its_time() {
     let recorder = DebuggingRecorder::new();

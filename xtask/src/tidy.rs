@@ -39,6 +39,7 @@ const UNFINISHED: [[&str; 2]; 5] =
 /// [`Failed`] with one line per finding.
 pub fn run(root: &Path) -> Result<(), Failed> {
     let mut found = arrows(root)?;
+    found.extend(publishable(root)?);
     found.extend(sources(root)?);
     found.extend(find_it(root)?);
     if found.is_empty() {
@@ -68,6 +69,9 @@ struct Dependency {
     name: String,
     kind: Option<String>,
     path: Option<PathBuf>,
+    /// The versions that may take its place; `*` if the manifest names none.
+    #[serde(default)]
+    req: String,
 }
 
 fn metadata(root: &Path) -> Result<Metadata, Failed> {
@@ -119,6 +123,33 @@ pub fn arrows(root: &Path) -> Result<Vec<String>, Failed> {
                     "{} -> {to}: not an arrow of the house (see ARROWS in xtask/src/tidy.rs)",
                     package.name
                 ));
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// What would be wrong with the packages of the family if they were published: a dependency on an unpublished crate that the registry could answer with a
+/// stranger's, and a package without the texts of its licences.
+///
+/// # Errors
+///
+/// [`Failed`] if cargo cannot read the workspace.
+pub fn publishable(root: &Path) -> Result<Vec<String>, Failed> {
+    let mut found = Vec::new();
+    for package in metadata(root)?.packages.iter().filter(|package| package.name.starts_with("sqal-")) {
+        for dependency in package.dependencies.iter().filter(|dependency| dependency.path.is_some()) {
+            if !dependency.name.starts_with("sqal-") && dependency.req != "*" {
+                found.push(format!(
+                    "{} -> {} {}: an unpublished crate must have no version, for the registry may have another of that name",
+                    package.name, dependency.name, dependency.req
+                ));
+            }
+        }
+        let folder = package.manifest_path.parent().unwrap_or(root);
+        for text in ["LICENSE-MIT", "LICENSE-APACHE"] {
+            if fs::read(folder.join(text)).map_or(true, |text| text.is_empty()) {
+                found.push(format!("{}: its package has no {text}", package.name));
             }
         }
     }

@@ -28,6 +28,11 @@ fn sound_tree() -> TempDir {
         format!("{}[dependencies]\nsqal-core = {{ path = \"../sqal-core\" }}\n", core.replace("-core", "-sensors"));
     write(&tree, "sqal-sensors/Cargo.toml", &sensors);
     write(&tree, "sqal-sensors/src/lib.rs", SOUND);
+    for path in
+        ["sqal-core/LICENSE-MIT", "sqal-core/LICENSE-APACHE", "sqal-sensors/LICENSE-MIT", "sqal-sensors/LICENSE-APACHE"]
+    {
+        write(&tree, path, "The text of a licence.\n");
+    }
     let map = "# Map\n\n## Find it in a minute\n\n| q | go to |\n|---|---|\n| why? | `sqal-core/src/lib.rs` |\n";
     write(&tree, "ARCHITECTURE.md", map);
     tree
@@ -83,6 +88,30 @@ fn a_crate_outside_the_table_is_red() {
     write(&tree, "sqal-extra/Cargo.toml", &core.replace("-core", "-extra"));
     write(&tree, "sqal-extra/src/lib.rs", SOUND);
     assert!(refused(&tree).contains("sqal-extra: this crate is not in the arrow table"));
+}
+
+#[test]
+fn an_unpublished_crate_that_a_strangers_could_take_the_place_of_is_red() {
+    let tree = sound_tree();
+    let manifest = fs::read_to_string(tree.path().join("Cargo.toml")).unwrap();
+    let manifest = manifest.replace("\"sqal-sensors\"]", "\"sqal-sensors\", \"fixtures\"]");
+    fs::write(tree.path().join("Cargo.toml"), manifest).unwrap();
+    let core = fs::read_to_string(tree.path().join("sqal-core/Cargo.toml")).unwrap();
+    write(&tree, "fixtures/Cargo.toml", &core.replace("sqal-core", "fixtures"));
+    write(&tree, "fixtures/src/lib.rs", SOUND);
+    let with =
+        |dependency: &str| format!("{core}[dev-dependencies]\nfixtures = {{ path = \"../fixtures\"{dependency} }}\n");
+    write(&tree, "sqal-core/Cargo.toml", &with(""));
+    tidy::run(tree.path()).unwrap();
+    write(&tree, "sqal-core/Cargo.toml", &with(", version = \"0.1.0\""));
+    assert!(refused(&tree).contains("sqal-core -> fixtures ^0.1.0: an unpublished crate must have no version"));
+}
+
+#[test]
+fn a_package_without_the_text_of_its_licence_is_red() {
+    let tree = sound_tree();
+    fs::remove_file(tree.path().join("sqal-sensors/LICENSE-MIT")).unwrap();
+    assert!(refused(&tree).contains("sqal-sensors: its package has no LICENSE-MIT"));
 }
 
 #[test]

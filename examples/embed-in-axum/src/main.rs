@@ -1,32 +1,24 @@
 //! Runs the bakery's service on loopback: `cargo run -p embed-in-axum`, then open <http://127.0.0.1:3000/quality/>.
 
-use std::net::SocketAddr;
+use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use embed_in_axum::{Bakery, app};
+use embed_in_axum::run;
 use sqal_core::Timestamp;
-use sqal_resilience::{Phase, Shutdown, Signals};
+use sqal_resilience::{Shutdown, Signals};
 use tokio::net::TcpListener;
 
 #[tokio::main]
-async fn main() -> std::io::Result<()> {
+async fn main() -> std::io::Result<ExitCode> {
     let (shutdown, signals) = (Shutdown::default(), Signals::install()?);
     tokio::spawn({
         let shutdown = shutdown.clone();
+        // The first signal begins the end, the second one forces it.
         async move { shutdown.listen(signals).await }
     });
-    let (app, mut writing) = app(Bakery::default(), &shutdown, wall_clock);
     let listener = TcpListener::bind("127.0.0.1:3000").await?;
-    let ending = shutdown.clone();
-    // The addresses of callers are what connections and calls are counted by.
-    axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>())
-        .with_graceful_shutdown(async move { ending.reached(Phase::Draining).await })
-        .await?;
-    // What was handed in is written before the process ends.
-    writing.close();
-    writing.finished().await;
-    shutdown.run().await;
-    Ok(())
+    let report = run(listener, &shutdown, wall_clock).await;
+    Ok(ExitCode::from(report.exit_code()))
 }
 
 /// The machine's wall clock; a time that cannot be is 1970, and frames are then told to be early.

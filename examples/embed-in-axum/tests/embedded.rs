@@ -2,16 +2,20 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode};
-use embed_in_axum::{Bakery, app};
+use embed_in_axum::{Bakery, app, run};
 use futures_util::{SinkExt, StreamExt};
 use metrics_util::debugging::DebuggingRecorder;
 use serde_json::Value;
 use sqal_core::Timestamp;
 use sqal_resilience::Shutdown;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::{Instant, pause};
 use tokio_tungstenite::connect_async;
 use tokio_tungstenite::tungstenite::Message;
 use tower::ServiceExt;
@@ -38,7 +42,7 @@ async fn a_strangers_service_grades_under_its_own_prefix() {
     assert_eq!(get(&app, "/bake").await.2, "1 loaves");
     assert_eq!(get(&app, "/bake").await.2, "2 loaves", "its own state");
 
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(axum::serve(listener, app.clone().into_make_service_with_connect_info::<SocketAddr>()).into_future());
     let (mut device, _) = connect_async(format!("ws://{address}/quality/ws/sensors")).await.unwrap();
@@ -72,7 +76,11 @@ async fn a_strangers_service_grades_under_its_own_prefix() {
 #[tokio::test]
 async fn pages_find_their_files_under_the_prefix() {
     let (app, _writing) = app(Bakery::default(), &Shutdown::default(), now);
-    let (_, _, page) = get(&app, "/quality").await;
+    let (status, _, page) = get(&app, "/quality").await;
+    let (with_slash, _, same) = get(&app, "/quality/").await;
+    assert_eq!((status, with_slash), (StatusCode::OK, StatusCode::OK));
+    assert_eq!(page, same, "with and without the slash at the end");
+    assert!(page.contains("quality grades of loaves, per station"), "the page says what the bakery grades");
     for path in ["/dashboard.css", "/dashboard.js", "/api/v1/samples?limit=60"] {
         let path = format!("/quality{path}");
         assert!(page.contains(&format!("=\"{path}\"")), "{path}");
@@ -84,4 +92,46 @@ async fn pages_find_their_files_under_the_prefix() {
     assert_eq!(get(&app, "/quality/docs/index.html").await.0, StatusCode::OK);
     let description: Value = serde_json::from_str(&get(&app, "/quality/openapi/v1.json").await.2).unwrap();
     assert_eq!(description["servers"][0]["url"], "..", "beside the folder of the description");
+}
+
+/// A running bakery, with a client that has sent half of a head and another one that shows that the first was taken.
+async fn with_half_a_head() -> (TcpStream, Shutdown, tokio::task::JoinHandle<sqal_resilience::Report>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let shutdown = Shutdown::default();
+    let running = tokio::spawn({
+        let shutdown = shutdown.clone();
+        async move { run(listener, &shutdown, now).await }
+    });
+    let mut half = TcpStream::connect(address).await.unwrap();
+    half.write_all(b"GET /quality/ HTTP/1.1\r\nhost: loc").await.unwrap();
+    let mut whole = TcpStream::connect(address).await.unwrap();
+    whole.write_all(b"GET /bake HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").await.unwrap();
+    let mut answer = String::new();
+    whole.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.ends_with("1 loaves"), "{answer}");
+    (half, shutdown, running)
+}
+
+#[tokio::test]
+async fn the_service_ends_within_its_limits_though_a_client_has_sent_half_of_a_head() {
+    let (_half, shutdown, running) = with_half_a_head().await;
+    pause();
+    let begun = Instant::now();
+    shutdown.begin("SIGTERM");
+    let report = running.await.unwrap();
+    assert_eq!(report.exit_code(), 0, "{report:?}");
+    assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
+}
+
+#[tokio::test]
+async fn a_second_signal_ends_the_service_at_once() {
+    let (_half, shutdown, running) = with_half_a_head().await;
+    pause();
+    let begun = Instant::now();
+    shutdown.begin("SIGTERM");
+    shutdown.force();
+    let report = running.await.unwrap();
+    assert!(report.forced);
+    assert_eq!(begun.elapsed(), Duration::ZERO);
 }

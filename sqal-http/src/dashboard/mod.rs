@@ -1,13 +1,14 @@
 //! The live page and its assets, served from the binary; nothing comes from anywhere else.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use axum::body::Body;
-use axum::extract::OriginalUri;
+use axum::extract::{OriginalUri, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use sqal_core::ProfileRef;
 
+use crate::Services;
 use crate::routes::{is_known, tag};
 use crate::wire::hash;
 
@@ -56,13 +57,19 @@ const fn hidden_unless(there: bool) -> &'static str {
     if there { "" } else { " hidden" }
 }
 
+/// A text within an attribute of the page.
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
 /// `/`: the page. What it needs lies beside it, under whatever prefix it was asked for.
-pub(crate) async fn page(OriginalUri(asked): OriginalUri) -> Response {
+pub(crate) async fn page(State(services): State<Arc<Services>>, OriginalUri(asked): OriginalUri) -> Response {
     let here = asked.path().trim_end_matches('/').replace('&', "&amp;");
     let page = include_str!("index.html")
         .replace("{ws-hidden}", hidden_unless(cfg!(feature = "ws")))
         .replace("{docs-hidden}", hidden_unless(cfg!(feature = "openapi")))
-        .replace("{here}", &here);
+        .replace("{here}", &here)
+        .replace("{product}", &escaped(&services.product));
     ([(header::CONTENT_TYPE, "text/html; charset=utf-8"), (header::CACHE_CONTROL, "no-cache")], page).into_response()
 }
 
@@ -74,4 +81,15 @@ pub(crate) async fn style(headers: HeaderMap) -> Response {
 /// What it does.
 pub(crate) async fn script(headers: HeaderMap) -> Response {
     asset(&headers, &SCRIPT_TAG, "text/javascript; charset=utf-8", SCRIPT)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_graded_cannot_leave_its_attribute() {
+        assert_eq!(escaped("foie gras trays"), "foie gras trays");
+        assert_eq!(escaped("\"><b>&amp;"), "&quot;&gt;&lt;b&gt;&amp;amp;");
+    }
 }

@@ -69,7 +69,7 @@ pub(super) async fn show(
         version: env!("CARGO_PKG_VERSION"),
         api: ["v1"],
         legacy: services.legacy.enabled,
-        tokens: !services.access.is_open(),
+        tokens: !services.access.is_open() && !services.access.is_of_host(),
         database: services.database.clone(),
         ingest: Ingest {
             subprotocols,

@@ -47,7 +47,7 @@ pub(super) async fn admit(State(gate): State<Gate>, request: Request, next: Next
 
 /// Refuses new work once the shutdown has begun, before anything is done for it; the end waits for what was begun. A refusal counts against the objective.
 async fn unless_ending(gate: Gate, request: Request, next: Next) -> Response {
-    if gate.probe {
+    if gate.probe || is_waited_for(&request) {
         return answer(gate, request, next).await;
     }
     let shutdown = gate.services.shutdown.clone();
@@ -55,6 +55,17 @@ async fn unless_ending(gate: Gate, request: Request, next: Next) -> Response {
         Ok(_active) => answer(gate, request, next).await,
         Err(_) => Problem::shutting_down().into_response(),
     }
+}
+
+/// Whether the server has counted this request as one under way.
+#[cfg(feature = "serve")]
+fn is_waited_for(request: &Request) -> bool {
+    request.extensions().get::<crate::serve::WaitedFor>().is_some()
+}
+
+#[cfg(not(feature = "serve"))]
+const fn is_waited_for(_: &Request) -> bool {
+    false
 }
 
 async fn answer(gate: Gate, mut request: Request, next: Next) -> Response {
@@ -220,13 +231,16 @@ fn enter(services: &Services, route: Route, number: u16, request: &Request) -> R
     }
     let peer = peer(services, request);
     // A session is signed, so no cookie is a guess: one whose time is over is no attack.
-    let guess = peer.filter(|_| tells).zip(services.quotas.wrong_tokens()).zip(bearer(headers));
+    let guess = peer
+        .filter(|_| tells && !services.access.is_of_host())
+        .zip(services.quotas.wrong_tokens())
+        .zip(bearer(headers));
     if let Some(((address, quota), token)) = guess
         && let Some(left) = services.guesses.refuses(address, token, quota, now)
     {
         return Err(Problem::too_many_requests(Some(seconds(left))).into_response());
     }
-    let caller = match services.access.identify(headers, (services.now)()) {
+    let caller = match services.access.caller(headers, request.extensions(), (services.now)()) {
         Ok(caller) => {
             if let Some((address, token)) = peer.zip(caller.token()) {
                 services.guesses.right(address, token);
@@ -294,11 +308,16 @@ fn no_stranger(services: &Services, route: Route, caller: &Caller, request: &Req
         }
     } else if caller.is_a_device() && bearer(headers).is_some() {
         Ok(())
-    } else if by_cookie(headers) || headers.contains_key(header::ORIGIN) {
+    } else if by_cookie(headers) || by_cookie_of_host(services, headers) || headers.contains_key(header::ORIGIN) {
         origin::same_host(headers, direct_peer(request).is_some_and(|peer| is_trusted(services, peer)))
     } else {
         Ok(())
     }
+}
+
+/// Whether the host application may have known a request by a cookie of its own.
+fn by_cookie_of_host(services: &Services, headers: &HeaderMap) -> bool {
+    services.access.is_of_host() && headers.contains_key(header::COOKIE)
 }
 
 /// Who is at the other end of the connection: the client, or the last proxy.

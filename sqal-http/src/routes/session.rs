@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{Extensions, HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{AppendHeaders, IntoResponse, Response};
 use serde::Serialize;
 
@@ -43,14 +43,22 @@ impl Session {
 }
 
 /// `GET /api/v1/session`: who one is, for whoever has a token of any kind.
-pub(super) async fn show(State(services): State<Arc<Services>>, headers: HeaderMap) -> Result<Json<Session>, Problem> {
-    Ok(Json(Session::of(services.access.identify(&headers, (services.now)())?)))
+pub(super) async fn show(
+    State(services): State<Arc<Services>>,
+    headers: HeaderMap,
+    extensions: Extensions,
+) -> Result<Json<Session>, Problem> {
+    Ok(Json(Session::of(services.access.caller(&headers, &extensions, (services.now)())?)))
 }
 
 /// `POST /api/v1/session` with `Authorization: Bearer`: from now on the browser sends its session by itself.
-pub(super) async fn begin(State(services): State<Arc<Services>>, headers: HeaderMap) -> Result<Response, Problem> {
+pub(super) async fn begin(
+    State(services): State<Arc<Services>>,
+    headers: HeaderMap,
+    extensions: Extensions,
+) -> Result<Response, Problem> {
     let now = (services.now)();
-    let caller = services.access.identify(&headers, now)?;
+    let caller = services.access.caller(&headers, &extensions, now)?;
     let session = Session::of(caller);
     if session.role.is_none() {
         return Err(Problem::not_allowed("this token is a device's: pages are for people"));

@@ -5,6 +5,7 @@ mod agreement;
 mod calibrations;
 mod capabilities;
 mod events;
+mod host;
 mod jobs;
 mod keys;
 mod line;

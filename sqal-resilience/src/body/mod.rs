@@ -1,8 +1,10 @@
-//! Bodies of HTTP messages (feature `http-body`): one that can be sent again, and one that ends in time.
+//! Bodies of HTTP messages (feature `http-body`): one that can be sent again, one that ends in time, and one that holds a permit until it ends.
 
+mod held;
 mod replay;
 mod timed;
 
+pub use held::HeldBody;
 pub use replay::ReplayBody;
 pub use timed::TimedBody;
 

@@ -1,5 +1,6 @@
 //! [`TokenBucket`], [`KeyedBuckets`] and [`take_all`]: so many in a period, with a burst (RTL-01).
 
+mod clocked;
 mod decision;
 #[cfg(feature = "tokio")]
 mod distributed;
@@ -12,6 +13,7 @@ use std::fmt;
 use std::sync::PoisonError;
 use std::time::Instant;
 
+pub use clocked::ClockedBuckets;
 use decision::ask;
 pub use decision::{Answer, Decision};
 #[cfg(feature = "tokio")]

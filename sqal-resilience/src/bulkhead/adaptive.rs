@@ -1,9 +1,9 @@
 //! [`AdaptiveBulkhead`]: a bulkhead that finds its own size.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::{Bulkhead, BulkheadConfig, BulkheadPermit, InvalidBulkhead, Occupancy};
+use super::{Bulkhead, BulkheadConfig, BulkheadPermit, InvalidBulkhead, Occupancy, OwnedBulkheadPermit};
 use crate::limit::{Limit, Observation};
 use crate::{Clock, Outcome, Rejected};
 
@@ -20,7 +20,7 @@ use crate::{Clock, Outcome, Rejected};
 /// ```
 #[derive(Debug)]
 pub struct AdaptiveBulkhead<L, C> {
-    bulkhead: Bulkhead<C>,
+    bulkhead: Arc<Bulkhead<C>>,
     limit: Mutex<L>,
     clock: C,
 }
@@ -33,7 +33,7 @@ impl<L: Limit, C: Clock + Clone> AdaptiveBulkhead<L, C> {
     /// As [`Bulkhead::new`].
     pub fn new(config: BulkheadConfig, limit: L, clock: C) -> Result<Self, InvalidBulkhead> {
         let config = BulkheadConfig { max_concurrent: limit.current(), ..config };
-        Ok(Self { bulkhead: Bulkhead::new(config, clock.clone())?, limit: Mutex::new(limit), clock })
+        Ok(Self { bulkhead: Arc::new(Bulkhead::new(config, clock.clone())?), limit: Mutex::new(limit), clock })
     }
 
     /// Takes a place if one is free and nobody waits for it.
@@ -53,6 +53,60 @@ impl<L: Limit, C: Clock + Clone> AdaptiveBulkhead<L, C> {
     #[cfg(feature = "tokio")]
     pub async fn acquire(&self) -> Result<AdaptivePermit<'_, L, C>, Rejected> {
         self.bulkhead.acquire().await.map(|place| self.permit(place))
+    }
+
+    /// Takes a place for a call that outlives the borrow, if one is free and no caller waits for it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Bulkhead::try_acquire`].
+    pub fn try_acquire_owned(self: &Arc<Self>) -> Result<OwnedAdaptivePermit<L, C>, Rejected> {
+        self.bulkhead.try_acquire_owned().map(|place| self.owned(place))
+    }
+
+    /// Takes a place for a call that outlives the borrow, and waits in line for it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Bulkhead::acquire`].
+    #[cfg(feature = "tokio")]
+    pub async fn acquire_owned(self: Arc<Self>) -> Result<OwnedAdaptivePermit<L, C>, Rejected> {
+        let place = Arc::clone(&self.bulkhead).acquire_owned().await?;
+        Ok(self.owned(place))
+    }
+
+    /// The wait for a place, as a type with a name.
+    #[cfg(feature = "tower")]
+    pub(crate) fn line(&self) -> super::AcquireOwned<C> {
+        Arc::clone(&self.bulkhead).acquire_owned()
+    }
+
+    /// Whether a caller may wait.
+    #[cfg(feature = "tower")]
+    pub(crate) fn has_line(&self) -> bool {
+        self.bulkhead.has_line()
+    }
+
+    /// A call that begins now, in a place that was taken.
+    pub(crate) fn owned(self: &Arc<Self>, place: OwnedBulkheadPermit<C>) -> OwnedAdaptivePermit<L, C> {
+        OwnedAdaptivePermit {
+            of: Arc::clone(self),
+            in_flight: self.bulkhead.occupancy().running,
+            began: self.clock.now(),
+            _place: place,
+        }
+    }
+
+    /// Learns how a call went that has begun with so many under way, itself included.
+    fn learn(&self, began: Instant, in_flight: u32, outcome: Outcome) {
+        if outcome == Outcome::Ignored {
+            return;
+        }
+        let sample = Observation { began, ended: self.clock.now(), in_flight, dropped: outcome == Outcome::Failure };
+        let mut limit = self.limit.lock().unwrap_or_else(PoisonError::into_inner);
+        limit.learn(&sample);
+        // Under the lock, so that of two reports the later one stays. Whoever waits is served when the permit gives its place back, next.
+        self.bulkhead.set_limit(limit.current());
     }
 
     fn permit<'a>(&'a self, place: BulkheadPermit<'a, C>) -> AdaptivePermit<'a, L, C> {
@@ -89,16 +143,30 @@ pub struct AdaptivePermit<'a, L: Limit, C: Clock + Clone> {
 impl<L: Limit, C: Clock + Clone> AdaptivePermit<'_, L, C> {
     /// Reports how the call went: a failure is a drop for overload, what is ignored leaves the limit as it is.
     pub fn report(self, outcome: Outcome) {
-        if outcome == Outcome::Ignored {
-            return;
-        }
-        let ended = self.of.clock.now();
-        let sample =
-            Observation { began: self.began, ended, in_flight: self.in_flight, dropped: outcome == Outcome::Failure };
-        let mut limit = self.of.limit.lock().unwrap_or_else(PoisonError::into_inner);
-        limit.learn(&sample);
-        // Under the lock, so that of two reports the later one stays. Whoever waits is served when this permit gives its place back, next.
-        self.of.bulkhead.set_limit(limit.current());
+        self.of.learn(self.began, self.in_flight, outcome);
+    }
+
+    /// How long the call has been under way.
+    #[must_use]
+    pub fn elapsed(&self) -> Duration {
+        self.of.clock.now().saturating_duration_since(self.began)
+    }
+}
+
+/// A place in an [`AdaptiveBulkhead`] for a call that outlives the borrow; report how the call went. Dropped, it gives its place back and teaches nothing.
+#[derive(Debug)]
+#[must_use = "a permit that is dropped teaches nothing; report how the call went"]
+pub struct OwnedAdaptivePermit<L: Limit, C: Clock + Clone> {
+    of: Arc<AdaptiveBulkhead<L, C>>,
+    in_flight: u32,
+    began: Instant,
+    _place: OwnedBulkheadPermit<C>,
+}
+
+impl<L: Limit, C: Clock + Clone> OwnedAdaptivePermit<L, C> {
+    /// Reports how the call went: a failure is a drop for overload, what is ignored leaves the limit as it is.
+    pub fn report(self, outcome: Outcome) {
+        self.of.learn(self.began, self.in_flight, outcome);
     }
 
     /// How long the call has been under way.

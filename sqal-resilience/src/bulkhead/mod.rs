@@ -30,7 +30,7 @@ use std::time::Duration;
 pub use acquire::AcquireOwned;
 #[cfg(feature = "tokio")]
 use acquire::Enter;
-pub use adaptive::{AdaptiveBulkhead, AdaptivePermit};
+pub use adaptive::{AdaptiveBulkhead, AdaptivePermit, OwnedAdaptivePermit};
 use line::{Line, Seat, Waiting};
 
 use crate::sync::{AtomicU64, Mutex, MutexGuard, Ordering};

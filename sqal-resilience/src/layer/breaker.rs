@@ -9,7 +9,7 @@ use tokio::sync::futures::OwnedNotified;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::{release, told_once};
+use super::{FromRefusal, release, told_once};
 use crate::{Breaker, Classify, Clock, ErrorIsFailure, Outcome, OwnedPermit, Rejected};
 
 /// Puts one [`Breaker`] before every service it is given.
@@ -83,7 +83,7 @@ impl<S: Clone, C, K: Clone> Clone for BreakerService<S, C, K> {
 impl<S, Request, C, K> Service<Request> for BreakerService<S, C, K>
 where
     S: Service<Request> + Clone,
-    S::Error: From<Rejected>,
+    S::Error: FromRefusal,
     C: Clock,
     K: Classify<S::Response, S::Error> + Clone,
 {

@@ -8,7 +8,7 @@ use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::{AtResponse, HandOver, release, told_once};
+use super::{AtResponse, FromRefusal, HandOver, release, told_once};
 use crate::{AcquireOwned, Bulkhead, Clock, OwnedBulkheadPermit, Rejected};
 
 /// Gives every call a place in one [`Bulkhead`], with the line that the bulkhead has.
@@ -67,7 +67,7 @@ impl<S: Clone, C, H: Clone> Clone for BulkheadService<S, C, H> {
 impl<S, Request, C, H> Service<Request> for BulkheadService<S, C, H>
 where
     S: Service<Request> + Clone,
-    S::Error: From<Rejected>,
+    S::Error: FromRefusal,
     C: Clock,
     H: HandOver<S::Response, OwnedBulkheadPermit<C>> + Clone,
 {
@@ -127,7 +127,7 @@ impl<S: Service<R>, R, C: Clock, H> std::fmt::Debug for BulkheadFuture<S, R, C, 
 impl<S, R, C, H> Future for BulkheadFuture<S, R, C, H>
 where
     S: Service<R>,
-    S::Error: From<Rejected>,
+    S::Error: FromRefusal,
     C: Clock,
     H: HandOver<S::Response, OwnedBulkheadPermit<C>>,
 {

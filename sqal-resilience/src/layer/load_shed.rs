@@ -5,7 +5,7 @@ use std::task::{Context, Poll};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::{AtResponse, Refusable, release};
+use super::{AtResponse, FromRefusal, Refusable, release};
 use crate::{Reason, Rejected};
 
 /// Refuses what cannot be begun at once.
@@ -36,7 +36,7 @@ impl<S: Clone> Clone for LoadShedService<S> {
 impl<S, Request> Service<Request> for LoadShedService<S>
 where
     S: Service<Request> + Clone,
-    S::Error: From<Rejected>,
+    S::Error: FromRefusal,
 {
     type Response = S::Response;
     type Error = S::Error;

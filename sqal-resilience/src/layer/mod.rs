@@ -5,7 +5,7 @@
 //! services must be `Clone` (put `tower::buffer` around one that is not). Futures have names and are not boxed, but for single-flight's; they are
 //! `Send` if the service's are.
 //!
-//! A layer does not wrap the error of its service but asks that a refusal can be made into one (`S::Error: From<Rejected>`, and `From<TimedOut>` for
+//! A layer does not wrap the error of its service but asks that a refusal can be made into one (`S::Error: From<Rejected>`, see [`FromRefusal`], and `From<TimedOut>` for
 //! timeouts). Tower's own `BoxError` can; for a service with any other error put [`CallErrors`] below all the others, and the error is a
 //! [`CallError`](crate::CallError), whatever stands above.
 //!
@@ -14,14 +14,16 @@
 //! For what a service *calls*, from the outside in:
 //!
 //! 1. [`LoadShedLayer`]: a client that is not ready is refused. (A full bulkhead refuses by itself.)
-//! 2. [`BulkheadLayer`]: not too many at a time.
+//! 2. [`BulkheadLayer`], or [`AdaptiveBulkheadLayer`]: not too many at a time.
 //! 3. [`RateLimitLayer`]: not too many calls in a minute; inside the retries it would count tries.
 //! 4. [`TimeoutLayer`]: all tries together.
-//! 5. [`RetryLayer`], judged by [`ByCallError`](crate::ByCallError): inside the total time, outside the breaker, so that an open breaker ends the trying.
+//! 5. [`HedgeLayer`], only for requests that may be made twice, and [`RetryLayer`], judged by [`ByCallError`](crate::ByCallError): inside the total time, outside the breaker, so that an open breaker ends the trying.
 //! 6. [`BreakerLayer`], judged by the same: it sees every try, and every try that times out, and no refusal from below.
 //! 7. [`TimeoutLayer`]: each try.
 //!
-//! For what *calls* a service: trace, [`ShutdownLayer`], [`LoadShedLayer`], [`RateLimitLayer`], [`BulkheadLayer`], [`TimeoutLayer`], handler.
+//! For what *calls* a service: trace, [`ShutdownLayer`], [`LoadShedLayer`], `KeyedRateLimitLayer` (feature `http-body`; a limit per client that answers by itself),
+//! [`RateLimitLayer`], [`BulkheadLayer`], [`TimeoutLayer`], handler. With `handing_over(HeldBody::of_response)` (feature `http-body`) a place is held until the body of
+//! the response has ended.
 //!
 //! ```
 //! use std::num::NonZeroU32;
@@ -58,25 +60,37 @@
 //! [`Rejected::retry_after_seconds`](crate::Rejected::retry_after_seconds)). For reqwest, `RetryLayer::replayed_by(reqwest::Request::try_clone)` makes a request again
 //! whose body can be, and `when` looks at the status of a response.
 
+mod adaptive_bulkhead;
 mod breaker;
 mod bulkhead;
 mod call_errors;
 mod hand_over;
+mod hedge;
+#[cfg(feature = "http-body")]
+mod keyed_rate_limit;
 mod load_shed;
 mod rate_limit;
 mod refusable;
+mod refusal;
 mod retry;
 mod shutdown;
 mod single_flight;
 mod timeout;
 
+pub use adaptive_bulkhead::{AdaptiveBulkheadFuture, AdaptiveBulkheadLayer, AdaptiveBulkheadService};
 pub use breaker::{BreakerFuture, BreakerLayer, BreakerService};
 pub use bulkhead::{BulkheadFuture, BulkheadLayer, BulkheadService};
 pub use call_errors::{CallErrors, CallErrorsFuture, CallErrorsService};
 pub use hand_over::{AtResponse, HandOver};
+pub use hedge::{HedgeFuture, HedgeLayer, HedgeService};
+#[cfg(feature = "http-body")]
+pub use keyed_rate_limit::{
+    EmptyResponse, KeyedRateLimitFuture, KeyedRateLimitLayer, KeyedRateLimitService, RefusedResponse,
+};
 pub use load_shed::{LoadShedLayer, LoadShedService};
 pub use rate_limit::{RateLimitLayer, RateLimitService};
 pub use refusable::Refusable;
+pub use refusal::{FromRefusal, FromTimeout};
 pub use retry::{Replay, ReplayClone, RetryFuture, RetryLayer, RetryService};
 pub use shutdown::{ShutdownLayer, ShutdownService};
 pub use single_flight::{SingleFlightFuture, SingleFlightLayer, SingleFlightService};

@@ -6,8 +6,8 @@ use std::task::{Context, Poll};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::{AtResponse, Refusable, release};
-use crate::{Clock, Rejected, TokenBucket};
+use super::{AtResponse, FromRefusal, Refusable, release};
+use crate::{Clock, TokenBucket};
 
 /// Takes one token of one [`TokenBucket`] for every call, whichever service makes it.
 #[derive(Debug)]
@@ -50,7 +50,7 @@ impl<S: Clone, C> Clone for RateLimitService<S, C> {
 impl<S, Request, C> Service<Request> for RateLimitService<S, C>
 where
     S: Service<Request> + Clone,
-    S::Error: From<Rejected>,
+    S::Error: FromRefusal,
     C: Clock,
 {
     type Response = S::Response;

@@ -13,7 +13,7 @@ use super::take_ready;
 use crate::budget::Call;
 use crate::random::{Random, fresh_seed};
 use crate::retry::Tries;
-use crate::{Again, Clock, EveryError, RetryBudget, RetryPolicy, SystemClock, WorthIt};
+use crate::{Again, ByRequest, Clock, EveryError, RetryBudget, RetryPolicy, SystemClock, WorthIt};
 
 /// How a request is made again.
 pub trait Replay<Request> {
@@ -69,6 +69,43 @@ impl<W, P, C> RetryLayer<W, P, C> {
     /// Says by a function which results are worth another try; a response can be, too.
     pub fn when<T, E, V: Fn(&Result<T, E>) -> Again>(self, when: V) -> RetryLayer<V, P, C> {
         self.judged_by(when)
+    }
+
+    /// Says by a function of the request and its result which are worth another try: a POST may be made again if its connection was refused, and not if its answer
+    /// was lost ([`Idempotency::may_repeat`](crate::Idempotency::may_repeat)). The request is the one that was kept for the next try.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use sqal_resilience::layer::RetryLayer;
+    /// use sqal_resilience::{Again, Backoff, Idempotency, RetryPolicy, Sent};
+    /// use tower::{Layer, ServiceExt, service_fn};
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// #[derive(Debug, PartialEq)]
+    /// enum Failed { ToConnect, ToAnswer }
+    ///
+    /// let tries = std::cell::Cell::new(0);
+    /// let target = service_fn(|_: &str| {
+    ///     tries.set(tries.get() + 1);
+    ///     std::future::ready(if tries.get() == 1 { Err(Failed::ToConnect) } else { Err::<(), _>(Failed::ToAnswer) })
+    /// });
+    /// let policy = RetryPolicy::new(3, Backoff::new(Duration::from_millis(250), Duration::from_secs(30))?);
+    /// let retry = RetryLayer::new(policy).when_request(|method: &&str, result: &Result<(), Failed>| {
+    ///     let Err(failed) = result else { return Again::Never };
+    ///     let sent = if *failed == Failed::ToConnect { Sent::No } else { Sent::Perhaps };
+    ///     if Idempotency::of_method(method, None).may_repeat(sent) { Again::Yes } else { Again::Never }
+    /// });
+    /// assert_eq!(retry.layer(target).oneshot("POST").await, Err(Failed::ToAnswer));
+    /// assert_eq!(tries.get(), 2); // the refused connection was tried again, the lost answer was not
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn when_request<R, T, E, V>(self, when: V) -> RetryLayer<ByRequest<V>, P, C>
+    where
+        V: Fn(&R, &Result<T, E>) -> Again,
+    {
+        self.judged_by(ByRequest(when))
     }
 
     /// Says which results are worth another try.
@@ -128,7 +165,7 @@ fn scoped<T>(trying: bool, f: impl FnOnce() -> T) -> T {
 impl<S, Request, W, P, C> Service<Request> for RetryService<S, W, P, C>
 where
     S: Service<Request> + Clone,
-    W: WorthIt<S::Response, S::Error> + Clone,
+    W: WorthIt<S::Response, S::Error, Request> + Clone,
     P: Replay<Request> + Clone,
     C: Clock,
 {
@@ -200,7 +237,7 @@ impl<S: Service<R>, R, W, P, C: Clock> std::fmt::Debug for RetryFuture<S, R, W, 
 impl<S, R, W, P, C> Future for RetryFuture<S, R, W, P, C>
 where
     S: Service<R>,
-    W: WorthIt<S::Response, S::Error>,
+    W: WorthIt<S::Response, S::Error, R>,
     P: Replay<R>,
     C: Clock,
 {
@@ -213,9 +250,9 @@ where
             let next = match this.state.as_mut().project() {
                 StateNow::Running { inner } => {
                     let result = ready!(scoped(*this.trying, || inner.poll(context)));
-                    let again = this.of.when.again(&result);
-                    let kept = this.again.as_ref().is_some_and(|kept| this.of.replay.is_whole(kept));
-                    if again == Again::Never || !kept {
+                    let Some(kept) = this.again.as_ref() else { return Poll::Ready(result) };
+                    let again = this.of.when.again_for(kept, &result);
+                    if again == Again::Never || !this.of.replay.is_whole(kept) {
                         return Poll::Ready(result);
                     }
                     let tries = this.tries.get_or_insert_with(|| Tries::new(&this.of.policy, Random(fresh_seed())));

@@ -8,8 +8,8 @@ use std::task::{Context, Poll};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::{AtResponse, HandOver, Refusable, release};
-use crate::{Active, Phase, Rejected, Shutdown};
+use super::{AtResponse, FromRefusal, HandOver, Refusable, release};
+use crate::{Active, Phase, Shutdown};
 
 /// Counts every call as a request under way of one [`Shutdown`].
 #[derive(Clone, Debug)]
@@ -64,7 +64,7 @@ impl<S: fmt::Debug, H> fmt::Debug for ShutdownService<S, H> {
 impl<S, Request, H> Service<Request> for ShutdownService<S, H>
 where
     S: Service<Request> + Clone,
-    S::Error: From<Rejected>,
+    S::Error: FromRefusal,
     H: HandOver<S::Response, Active> + Clone,
 {
     type Response = H::Response;

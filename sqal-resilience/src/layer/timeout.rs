@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::release;
+use super::{FromTimeout, release};
 use crate::alarm::Alarm;
 use crate::{TimedOut, Timeout, timeout};
 
@@ -63,7 +63,7 @@ impl<S: Clone> Clone for TimeoutService<S> {
 impl<S, Request> Service<Request> for TimeoutService<S>
 where
     S: Service<Request> + Clone,
-    S::Error: From<TimedOut>,
+    S::Error: FromTimeout,
 {
     type Response = S::Response;
     type Error = S::Error;

@@ -156,6 +156,12 @@ impl Shutdown {
         }))
     }
 
+    /// How long each phase may take.
+    #[must_use]
+    pub fn config(&self) -> ShutdownConfig {
+        self.0.config
+    }
+
     /// How far the end has come; one load.
     #[inline]
     #[must_use]

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use sqal_core::{DeviceId, Name};
 
-/// The documented kinds of cached values, each with its time (CCH-02, C-09).
+/// The documented kinds of cached values, each with its time (CCH-02, C-09), and kinds of an embedding service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum CacheKind {
     /// The latest sample: 10 s.
@@ -17,10 +17,71 @@ pub enum CacheKind {
     DeviceStats,
     /// What hours come to: 10 min.
     HourlyAggregates,
+    /// A kind of an embedding service: see [`CacheKind::custom`].
+    Custom(CustomKind),
 }
 
+/// A kind of cached values that is not of this family.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct CustomKind {
+    name: &'static str,
+    time_to_live: Duration,
+}
+
+/// A name or a time that no kind of cached values can have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidCacheKind {
+    /// The name.
+    #[error("{0:?} is no name of a kind: expected 1 to 64 of a to z, 0 to 9 and _, as metrics have them")]
+    Name(&'static str),
+    /// The name is that of a documented kind: their values would meet under one key.
+    #[error("{0:?} is the name of a documented kind")]
+    Taken(&'static str),
+    /// The time.
+    #[error("values of a kind cannot be fresh for {0:?}: expected more than 0 and at most 30 days")]
+    TimeToLive(Duration),
+}
+
+/// The longest time for which a value of a custom kind is fresh.
+const LONGEST: Duration = Duration::from_hours(30 * 24);
+
 impl CacheKind {
-    /// All kinds.
+    /// A kind of an embedding service: its name is the label of its metrics and part of its keys in a shared cache.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use sqal_resilience::SystemClock;
+    /// use sqal_storage::{CacheKey, CacheKind, ReadThrough};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let forecasts = CacheKind::custom("forecasts", Duration::from_secs(3600))?;
+    /// let cache: ReadThrough<String, _> = ReadThrough::new(forecasts, 100, SystemClock);
+    /// let key = CacheKey::of_line(forecasts, "tomorrow");
+    /// let asked = cache.get(&key, async || Ok::<_, std::io::Error>("400 loaves".to_owned())).await?;
+    /// assert_eq!(*asked, "400 loaves");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidCacheKind`] if the name is none or taken, or the time is 0 or above 30 days.
+    pub fn custom(name: &'static str, time_to_live: Duration) -> Result<Self, InvalidCacheKind> {
+        let is_named = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'_';
+        if !(1..=64).contains(&name.len()) || !name.bytes().all(is_named) {
+            return Err(InvalidCacheKind::Name(name));
+        }
+        if Self::ALL.iter().any(|kind| kind.as_str() == name) {
+            return Err(InvalidCacheKind::Taken(name));
+        }
+        if time_to_live.is_zero() || time_to_live > LONGEST {
+            return Err(InvalidCacheKind::TimeToLive(time_to_live));
+        }
+        Ok(Self::Custom(CustomKind { name, time_to_live }))
+    }
+
+    /// All documented kinds.
     pub const ALL: [Self; 4] = [Self::LatestSample, Self::DashboardMetrics, Self::DeviceStats, Self::HourlyAggregates];
 
     /// The name in metrics and keys.
@@ -31,6 +92,7 @@ impl CacheKind {
             Self::DashboardMetrics => "dashboard_metrics",
             Self::DeviceStats => "device_stats",
             Self::HourlyAggregates => "hourly_aggregates",
+            Self::Custom(kind) => kind.name,
         }
     }
 
@@ -42,6 +104,7 @@ impl CacheKind {
             Self::DashboardMetrics => Duration::from_mins(5),
             Self::DeviceStats => Duration::from_mins(15),
             Self::HourlyAggregates => Duration::from_mins(10),
+            Self::Custom(kind) => kind.time_to_live,
         }
     }
 }
@@ -113,6 +176,33 @@ impl fmt::Display for CacheScope {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What is kept in shared caches is found again: the names of the documented kinds are parts of keys.
+    #[test]
+    fn the_documented_kinds_keep_their_names_and_times() {
+        let known = CacheKind::ALL.map(|kind| (kind.as_str(), kind.time_to_live().as_secs()));
+        let documented =
+            [("latest_sample", 10), ("dashboard_metrics", 300), ("device_stats", 900), ("hourly_aggregates", 600)];
+        assert_eq!(known, documented);
+    }
+
+    #[test]
+    fn a_kind_of_another_service_has_a_name_of_its_own_and_a_time() {
+        let minute = Duration::from_mins(1);
+        let forecasts = CacheKind::custom("forecasts_2", minute).unwrap();
+        assert_eq!((forecasts.as_str(), forecasts.time_to_live()), ("forecasts_2", minute));
+        assert_eq!(CacheKind::custom("forecasts_2", minute), Ok(forecasts));
+        assert_ne!(CacheKind::custom("prices", minute), Ok(forecasts));
+        for name in ["", "Forecasts", "fore:casts", "prévisions", " a", "a b"] {
+            assert_eq!(CacheKind::custom(name, minute), Err(InvalidCacheKind::Name(name)));
+        }
+        for kind in CacheKind::ALL {
+            assert_eq!(CacheKind::custom(kind.as_str(), minute), Err(InvalidCacheKind::Taken(kind.as_str())));
+        }
+        for time in [Duration::ZERO, LONGEST + Duration::from_nanos(1), Duration::MAX] {
+            assert_eq!(CacheKind::custom("a", time), Err(InvalidCacheKind::TimeToLive(time)));
+        }
+    }
 
     #[test]
     fn the_documented_patterns_are_scopes() {

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-pub use key::{CacheKey, CacheKind, CacheScope, NotAScope};
+pub use key::{CacheKey, CacheKind, CacheScope, CustomKind, InvalidCacheKind, NotAScope};
 pub use near::NearCache;
 pub use read_through::{CacheStats, ReadThrough};
 

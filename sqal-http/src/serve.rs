@@ -1,0 +1,210 @@
+//! [`serve`]: takes connections until the process ends, and ends in time whatever a client holds open.
+
+use std::convert::Infallible;
+use std::net::{IpAddr, SocketAddr};
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::ConnectInfo;
+use axum::http::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use sqal_resilience::body::HeldBody;
+use sqal_resilience::{Phase, Shutdown};
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+use tower_service::Service;
+use tracing::{debug, warn};
+
+use crate::counted_stream::CountedStream;
+use crate::{Budget, Connection};
+
+/// How much of a head is read: twice what a browser sends.
+const LARGEST_HEAD: usize = 16 * 1024;
+
+/// What is read and written at a time.
+const BUFFER: usize = 64 * 1024;
+
+/// How long nothing is taken after an error of the listener, for example when there are no descriptors left.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// How long a connection without a request under way may take to end: the last bytes of a response are sent in it.
+const MOMENT: Duration = Duration::from_secs(1);
+
+/// Limits of the connections that [`serve`] takes.
+#[derive(Clone, Debug)]
+pub struct ConnectionLimits {
+    /// Connections at a time, 10 000 by default. Further ones wait in the kernel's queue.
+    pub connections: usize,
+    /// Time for the head of a request, the first as well as the next: 30 seconds by default.
+    pub head: Duration,
+    /// The budget that counts the connections of each address until its callers are known: that of the [`Services`](crate::Services). Without one, as by default,
+    /// addresses are not counted; behind a proxy all connections come from one address.
+    pub budget: Option<Arc<Budget>>,
+}
+
+impl ConnectionLimits {
+    /// The connection of a peer; `None` if its address has as many as it may.
+    fn connection(&self, peer: IpAddr) -> Option<Connection> {
+        self.budget.as_ref().map_or_else(|| Some(Connection::uncounted()), |budget| budget.connect(peer).ok())
+    }
+}
+
+impl Default for ConnectionLimits {
+    fn default() -> Self {
+        Self { connections: 10_000, head: Duration::from_secs(30), budget: None }
+    }
+}
+
+/// Marks a request that the end of the process waits for already, from its head to the end of its response.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct WaitedFor;
+
+/// Serves a router, with the addresses of clients as [`ConnectInfo`], until `shutdown` has begun and the connections have ended. `shutdown` is the one that the
+/// [`Services`](crate::Services) end with.
+///
+/// Every request counts as a request under way of `shutdown` until the body of its response has ended, so [`Shutdown::run`] waits for the requests of the
+/// embedding service too. From [`Phase::Draining`] on a connection ends with its request, and new connections get one answer each. What still is open one
+/// second after [`Phase::Closing`] was reached (idle connections, half-sent heads) is cut; [`Shutdown::force`] cuts everything at once. If the embedding
+/// service never calls [`Shutdown::run`], connections are cut when the times for draining and closing are over.
+///
+/// Returns the number of connections that were cut. Dropped, it cuts all of them.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> std::io::Result<()> {
+/// use axum::Router;
+/// use axum::routing::get;
+/// use sqal_http::{ConnectionLimits, serve};
+/// use sqal_resilience::{Shutdown, Stage};
+/// use tokio::net::TcpListener;
+///
+/// let (app, shutdown) = (Router::new().route("/", get(|| async { "open" })), Shutdown::default());
+/// let listener = TcpListener::bind("127.0.0.1:0").await?;
+/// let server = tokio::spawn(serve(listener, app, shutdown.clone(), ConnectionLimits::default()));
+/// // The report of the end names the server, and says if connections had to be cut.
+/// let close = move || async move { server.await.map(drop) };
+/// shutdown.on_close(Stage::CONNECTIONS, "HTTP server", close).unwrap_or_else(|_| unreachable!("nothing has ended yet"));
+/// # shutdown.begin("the end of the example");
+/// let report = shutdown.run().await; // waits for the end to begin, for example by a signal
+/// assert_eq!(report.exit_code(), 0);
+/// # Ok(())
+/// # }
+/// ```
+pub async fn serve(listener: TcpListener, app: Router, shutdown: Shutdown, limits: ConnectionLimits) -> usize {
+    let places = Arc::new(Semaphore::new(limits.connections.clamp(1, Semaphore::MAX_PERMITS)));
+    let mut connections = JoinSet::new();
+    let mut over = pin!(over(&shutdown));
+    let mut draining = pin!(shutdown.reached(Phase::Draining));
+    let mut is_ending = false;
+    loop {
+        if is_ending && connections.is_empty() {
+            return 0;
+        }
+        let taken = async {
+            let place = Arc::clone(&places).acquire_owned().await;
+            (place, listener.accept().await)
+        };
+        let (place, accepted) = tokio::select! {
+            biased;
+            () = &mut over => break,
+            () = &mut draining, if !is_ending => {
+                is_ending = true;
+                continue;
+            }
+            // Those that have ended are forgotten as they end.
+            Some(_) = connections.join_next(), if !connections.is_empty() => continue,
+            taken = taken => taken,
+        };
+        match accepted {
+            Ok((stream, peer)) => {
+                // What has no place is closed at once: waiting for one would keep all others out.
+                let Some(connection) = limits.connection(peer.ip()) else { continue };
+                let (app, shutdown, head) = (app.clone(), shutdown.clone(), limits.head);
+                connections.spawn(async move {
+                    let _place = place;
+                    converse(CountedStream::new(stream, connection.clone()), connection, peer, app, head, shutdown)
+                        .await;
+                });
+            }
+            Err(error) => {
+                warn!(%error, "no connection can be taken now");
+                sleep(PAUSE).await;
+            }
+        }
+    }
+    while connections.try_join_next().is_some() {}
+    let cut = connections.len();
+    if cut > 0 {
+        warn!(cut, "connections did not end in time");
+    }
+    cut
+}
+
+/// Waits until no connection may go on.
+async fn over(shutdown: &Shutdown) {
+    shutdown.reached(Phase::Draining).await;
+    let closing = async {
+        shutdown.reached(Phase::Closing).await;
+        sleep(MOMENT.min(shutdown.config().close)).await;
+    };
+    let alone = shutdown.config().drain.saturating_add(shutdown.config().close);
+    tokio::select! {
+        biased;
+        () = shutdown.reached(Phase::Forced) => {}
+        () = closing => {}
+        () = sleep(alone) => {}
+    }
+}
+
+async fn converse(
+    stream: CountedStream,
+    connection: Connection,
+    peer: SocketAddr,
+    app: Router,
+    head: Duration,
+    shutdown: Shutdown,
+) {
+    // A connection that comes while the server ends gets one answer.
+    let late = shutdown.is_draining();
+    let requests = shutdown.clone();
+    let answer = service_fn(move |request: Request<Incoming>| {
+        let (mut app, mut request) = (app.clone(), request.map(Body::new));
+        request.extensions_mut().insert(ConnectInfo(peer));
+        request.extensions_mut().insert(connection.clone());
+        let active = requests.track().ok();
+        if active.is_some() {
+            request.extensions_mut().insert(WaitedFor);
+        }
+        let answering = app.call(request);
+        async move {
+            let response = answering.await.unwrap_or_else(|never| match never {});
+            Ok::<_, Infallible>(HeldBody::of_response(response, active))
+        }
+    });
+    let serving = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(head)
+        .keep_alive(!late)
+        .max_header_size(LARGEST_HEAD)
+        .max_buf_size(BUFFER)
+        .serve_connection(TokioIo::new(stream), answer)
+        .with_upgrades();
+    let mut serving = pin!(serving);
+    let ended = tokio::select! {
+        ended = &mut serving => ended,
+        () = shutdown.reached(Phase::Draining), if !late => {
+            serving.as_mut().graceful_shutdown();
+            serving.await
+        }
+    };
+    if let Err(error) = ended {
+        debug!(%peer, %error, "connection ended");
+    }
+}

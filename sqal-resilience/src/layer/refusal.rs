@@ -1,0 +1,41 @@
+//! [`FromRefusal`] and [`FromTimeout`]: what the error of a service must be able to say, and what the compiler says if it is not.
+
+use crate::{Rejected, TimedOut};
+
+/// An error that a refusal of a layer can become: every error with `From<Rejected>`. [`CallError`](crate::CallError) and tower's `BoxError` are such errors.
+///
+/// It exists for its message: a handler of axum never fails (`Infallible`), and a layer that refuses needs an error to say so.
+///
+/// ```compile_fail,E0277
+/// use std::convert::Infallible;
+/// use std::sync::Arc;
+/// use sqal_resilience::layer::RateLimitLayer;
+/// use sqal_resilience::{Quota, SystemClock, TokenBucket};
+/// use tower::{Layer, ServiceExt, service_fn};
+///
+/// let bucket = Arc::new(TokenBucket::new(Quota::default(), SystemClock).unwrap());
+/// let handler = service_fn(|(): ()| std::future::ready(Ok::<_, Infallible>("a tray")));
+/// let _ = RateLimitLayer::new(bucket).layer(handler).oneshot(()); // `CallErrors` is missing
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "a layer cannot refuse a call with the error `{Self}`",
+    label = "`{Self}` cannot be made of a `Rejected`",
+    note = "put `CallErrors` below all other layers, next to the service: its error is then a `CallError`",
+    note = "axum's routers want services that never fail: put `axum::error_handling::HandleErrorLayer` outside of the layers"
+)]
+pub trait FromRefusal: From<Rejected> {}
+
+#[diagnostic::do_not_recommend]
+impl<E: From<Rejected>> FromRefusal for E {}
+
+/// An error that a timeout of a layer can become: every error with `From<TimedOut>`. [`CallError`](crate::CallError) and tower's `BoxError` are such errors.
+#[diagnostic::on_unimplemented(
+    message = "a layer cannot end a call that takes too long with the error `{Self}`",
+    label = "`{Self}` cannot be made of a `TimedOut`",
+    note = "put `CallErrors` below all other layers, next to the service: its error is then a `CallError`",
+    note = "axum's routers want services that never fail: put `axum::error_handling::HandleErrorLayer` outside of the layers"
+)]
+pub trait FromTimeout: From<TimedOut> {}
+
+#[diagnostic::do_not_recommend]
+impl<E: From<TimedOut>> FromTimeout for E {}
