@@ -196,7 +196,7 @@ impl Config {
             if url.starts_with("redis-") {
                 return Err("expected one Redis, as redis://cache:6379/0".to_owned());
             }
-            Redis::check(url).map_err(|error| error.to_string())
+            Redis::check(url).map_err(|error| error.to_string().trim_start_matches("redis: ").to_owned())
         });
         let listed = |text: &str| -> Vec<String> {
             text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
 /// Connections of which no head has come yet; the oldest is cut for the next. A head takes milliseconds, and at most 16 KiB.
-pub(crate) const MOST_FIRST: usize = 1024;
+pub(crate) const MOST_FIRST: usize = 768;
 
 /// Which head a connection waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -97,8 +97,9 @@ where
 pin_project! {
     /// The future of an [`AdaptiveBulkheadService`].
     #[must_use = "futures do nothing unless polled"]
-    pub struct AdaptiveBulkheadFuture<S: Service<R>, R, L: Limit, C: Clock, K>
+    pub struct AdaptiveBulkheadFuture<S: Service<R>, R, L: Limit, C, K>
     where
+        C: Clock,
         C: Clone,
     {
         #[pin]
@@ -109,8 +110,9 @@ pin_project! {
 
 pin_project! {
     #[project = StateNow]
-    enum State<S: Service<R>, R, L: Limit, C: Clock>
+    enum State<S: Service<R>, R, L: Limit, C>
     where
+        C: Clock,
         C: Clone,
     {
         Waiting { #[pin] place: AcquireOwned<C>, then: Option<(S, R)> },

@@ -23,7 +23,7 @@ pub(super) fn has_swapped_bytes(spectrum: &Spectrum) -> bool {
     let counts = spectrum.all_counts();
     let Some(words) = whole(counts) else { return false };
     let bands = &words[..8];
-    if bands.iter().all(|word| word & 0xFF == 0) {
+    if bands.iter().all(|word| word.trailing_zeros() >= 8) {
         return bands.iter().filter(|word| **word > 0).count() >= 3;
     }
     let largest = spectrum.integration_time().largest_count();
