@@ -182,6 +182,7 @@ pub enum NotTokens {
 
 /// Who calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(clippy::large_enum_variant, reason = "one per request or connection, copied and never allocated")]
 pub enum Caller {
     /// Whoever can reach a server that asks nobody.
     Anybody,

@@ -121,12 +121,11 @@ impl Services {
         let new = {
             let mut known = self.agreed.known();
             known.compared.insert(name, number);
-            match other {
-                Some(other) => known.differing.insert(name, other.hash) != Some(other.hash),
-                None => {
-                    known.differing.remove(&name);
-                    false
-                }
+            if let Some(other) = other {
+                known.differing.insert(name, other.hash) != Some(other.hash)
+            } else {
+                known.differing.remove(&name);
+                false
             }
         };
         if let (Some(other), true) = (other, new) {

@@ -49,7 +49,7 @@ pub(crate) fn same_host(headers: &HeaderMap, by_trusted_proxy: bool) -> Result<(
     }
     let host = asked.hosts.first().copied().unwrap_or("missing");
     // Both were sent by the browser or its proxy: quoted and cut, as every text of a stranger.
-    let shown = |text: &str| text.chars().filter(|c| c.is_ascii_graphic()).take(120).collect::<String>();
+    let shown = |text: &str| text.chars().filter(char::is_ascii_graphic).take(120).collect::<String>();
     let (page, host) = (shown(origin.to_str().unwrap_or_default()), shown(host));
     Err(Problem::other_origin(format!(
         "the page's origin is {page}, and this server was asked as {host}: a proxy in between must pass the host with its port (nginx: proxy_set_header Host \

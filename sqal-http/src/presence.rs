@@ -189,16 +189,13 @@ impl Known {
     /// After which silence it is late, and after which it is offline.
     fn patience(&self) -> (Duration, Duration) {
         let longest = self.usual.and_then(|usual| usual.longest());
-        let (late, offline) = match self.usual.and_then(|usual| usual.median()) {
-            Some(median) => {
-                let usual = median.max(Presence::SHORTEST);
-                (usual * 3, usual * 10)
-            }
+        let (late, offline) = if let Some(median) = self.usual.and_then(|usual| usual.median()) {
+            let usual = median.max(Presence::SHORTEST);
+            (usual * 3, usual * 10)
+        } else {
             // One or two intervals are no usage, and show that it may take as long.
-            None => {
-                let seen = longest.unwrap_or_default();
-                (Presence::UNKNOWN.max(seen * 3), (Presence::UNKNOWN * 3).max(seen * 10))
-            }
+            let seen = longest.unwrap_or_default();
+            (Presence::UNKNOWN.max(seen * 3), (Presence::UNKNOWN * 3).max(seen * 10))
         };
         (late, offline.min(Presence::LATEST))
     }

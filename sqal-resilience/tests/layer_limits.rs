@@ -250,7 +250,7 @@ async fn a_call_is_not_hedged_without_a_budget_or_without_a_second_request() {
     let poor = Arc::new(RetryBudget::new(0.01, n(1), n(1), TokioClock).unwrap());
     assert!(poor.spend(), "the reserve is gone");
     assert_eq!(HedgeLayer::new(millis(100), poor).layer(target.clone()).oneshot(()).await, Ok(1));
-    let never = HedgeLayer::new(millis(100), budget()).replayed_by(|_: &()| None::<()>);
+    let never = HedgeLayer::new(millis(100), budget()).replayed_by(|(): &()| None::<()>);
     assert_eq!(never.layer(target).oneshot(()).await, Ok(2));
     assert_eq!(calls.load(Ordering::SeqCst), 2);
 }

@@ -125,7 +125,7 @@ fn an_empty_tray_is_flat_over_its_own_map() {
     // A floor that slopes along the sensor's rows.
     let mut reading = *Station::noiseless(&Scene::GOOD).reading();
     #[expect(clippy::cast_precision_loss, reason = "at most 63")]
-    let floor = Grid::from_fn(|zone| 150.0 + (zone / 8) as f32 + 0.25 * (zone % 8) as f32);
+    let floor = Grid::from_fn(|zone| 0.25f32.mul_add((zone % 8) as f32, 150.0 + (zone / 8) as f32));
     reading.distance_mm = floor;
     let frame = TofFrame::new(reading).unwrap();
     let frames = vec![frame; 30];

@@ -43,14 +43,12 @@ impl LongReads {
         if !Self::is_long(query) {
             return Ok(None);
         }
-        match timeout_at(end, self.place.acquire()).await {
-            Ok(Ok(permit)) => Ok(Some(permit)),
-            // The semaphore is never closed: what is left is the deadline.
-            Ok(Err(_)) | Err(_) => {
-                let busy = StorageError::new(self.backend, StorageErrorKind::Busy);
-                Err(StorageError { retry_after: Some(TRY_AGAIN), ..busy })
-            }
+        // The semaphore is never closed: what is left is the deadline.
+        if let Ok(Ok(permit)) = timeout_at(end, self.place.acquire()).await {
+            return Ok(Some(permit));
         }
+        let busy = StorageError::new(self.backend, StorageErrorKind::Busy);
+        Err(StorageError { retry_after: Some(TRY_AGAIN), ..busy })
     }
 }
 

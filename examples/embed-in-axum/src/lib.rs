@@ -57,7 +57,7 @@ pub fn app(bakery: Bakery, shutdown: &Shutdown, now: fn() -> Timestamp) -> (Rout
     let mut services = Services::new(store.clone(), writer, profiles, now).ending_with(shutdown);
     // A bakery with a database gives that, and calls `take_decisions` at its start.
     services.register = Some(store);
-    services.product = "loaves".to_owned();
+    "loaves".clone_into(&mut services.product);
     let websockets = services.websockets.clone();
     let close = move || async move {
         let left = websockets.close_all(CLOSE).await;

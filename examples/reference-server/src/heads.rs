@@ -32,9 +32,10 @@ impl HeadKeeper {
     pub(crate) fn open(data_dir: &Path, ring: Option<&KeyRing>, witness: Witness) -> Self {
         let path = data_dir.join("heads.ndjson");
         let signer = ring.map(HeadSigner::of);
-        match &signer {
-            Some(signer) => info!(public_key = %signer.public(), "heads of the database are signed"),
-            None => info!("heads of the database are not signed: MASTER_ENCRYPTION_KEY is not set"),
+        if let Some(signer) = &signer {
+            info!(public_key = %signer.public(), "heads of the database are signed");
+        } else {
+            info!("heads of the database are not signed: MASTER_ENCRYPTION_KEY is not set");
         }
         let file = HeadFile::open(&path, signer);
         let file = file

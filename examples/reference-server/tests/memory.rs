@@ -6,6 +6,7 @@
 #[expect(dead_code, reason = "each test file uses its part of the support")]
 mod process;
 
+use std::fmt::Write as _;
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -53,7 +54,7 @@ impl Plant {
             ("vera", "{ role: viewer }"),
             ("quinn", "{ role: quality_engineer }"),
         ] {
-            text += &format!("  - name: {name}\n    grant: {grant}\n    sha256: {}\n", TokenHash::of(name));
+            writeln!(text, "  - name: {name}\n    grant: {grant}\n    sha256: {}", TokenHash::of(name)).unwrap();
         }
         std::fs::write(&tokens, text).unwrap();
         let tokens = tokens.to_str().unwrap();
@@ -253,7 +254,7 @@ fn messages_that_never_end() {
     plant.bears(|plant| {
         for _ in 0..10 {
             if open.len() < 100
-                && let Some(mut socket) = plant.socket(if open.len() % 2 == 0 { "gw-1" } else { "dev-1" })
+                && let Some(mut socket) = plant.socket(if open.len().is_multiple_of(2) { "gw-1" } else { "dev-1" })
             {
                 let _ = socket.push(&masked(1, false, &part));
                 for _ in 0..6 {

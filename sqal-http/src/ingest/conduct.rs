@@ -68,7 +68,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn each_kind_of_message_has_its_limit_and_a_new_minute_starts_new_counts() {
-        let kinds: [(fn(&mut Conduct), u32, &str); 3] = [
+        type Kind = (fn(&mut Conduct), u32, &'static str);
+        let kinds: [Kind; 3] = [
             (Conduct::refused, MOST_REFUSALS, "too many wrong frames"),
             (Conduct::control, MOST_CONTROLS, "too many control frames"),
             (Conduct::other, MOST_OTHERS, "too many messages that are no frames"),

@@ -83,20 +83,17 @@ fn write(value: &Value, out: &mut String) {
 }
 
 fn write_float(number: f64, out: &mut String) {
-    match serde_json::Number::from_f64(number) {
-        Some(finite) => {
-            let _ = write!(out, "{finite}");
-        }
-        None => {
-            let name = if number.is_nan() {
-                "NaN"
-            } else if number > 0.0 {
-                "Infinity"
-            } else {
-                "-Infinity"
-            };
-            let _ = write!(out, "{{\"cbor_float\":\"{name}\"}}");
-        }
+    if let Some(finite) = serde_json::Number::from_f64(number) {
+        let _ = write!(out, "{finite}");
+    } else {
+        let name = if number.is_nan() {
+            "NaN"
+        } else if number > 0.0 {
+            "Infinity"
+        } else {
+            "-Infinity"
+        };
+        let _ = write!(out, "{{\"cbor_float\":\"{name}\"}}");
     }
 }
 

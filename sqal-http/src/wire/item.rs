@@ -421,10 +421,7 @@ fn is_number(text: &[u8]) -> bool {
         rest = &fraction[count..];
     }
     if let [b'e' | b'E', exponent @ ..] = rest {
-        let exponent = match exponent {
-            [b'+' | b'-', exponent @ ..] => exponent,
-            exponent => exponent,
-        };
+        let exponent = if let [b'+' | b'-', unsigned @ ..] = exponent { unsigned } else { exponent };
         let count = digits(exponent);
         if count == 0 {
             return false;

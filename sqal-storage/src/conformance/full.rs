@@ -52,8 +52,9 @@ fn measured(value: f64, u: f64) -> Measured {
     Measured::new(value, u).expect("a value and its uncertainty")
 }
 
-fn some(value: f64) -> Option<Measured> {
-    Some(measured(value, value / 64.0))
+/// A value with a 64th of it as its uncertainty.
+fn about(value: f64) -> Measured {
+    measured(value, value / 64.0)
 }
 
 /// A number of its own for each zone, in steps that the sensor has.
@@ -129,11 +130,11 @@ fn tof_findings() -> TofFindings {
     TofFindings {
         valid_zones: 59,
         height_mm: Some(Grid::from_fn(|zone| (zone % 5 != 0).then_some(18.5))),
-        volume_mm3: some(90_000.0),
-        avg_height_mm: some(18.7),
-        height_variation_mm: some(1.9),
-        surface_uniformity: some(0.91),
-        tilt_deg: some(1.25),
+        volume_mm3: Some(about(90_000.0)),
+        avg_height_mm: Some(about(18.7)),
+        height_variation_mm: Some(about(1.9)),
+        surface_uniformity: Some(about(0.91)),
+        tilt_deg: Some(about(1.25)),
         areal: Some(areal(1.5)),
         areal_levelled: Some(areal(0.75)),
         bins_analysis: Some(HeightBins {
@@ -158,7 +159,7 @@ fn tof_findings() -> TofFindings {
             median: 41.0,
             p95: 47.5,
             max: 49.5,
-            uniformity: some(0.875),
+            uniformity: Some(about(0.875)),
             morans_i: Some(0.375),
         }),
     }
@@ -172,9 +173,9 @@ fn spectral_findings() -> SpectralFindings {
     };
     SpectralFindings {
         basic_counts: core::array::from_fn(|_| Some(next())),
-        reflectance: core::array::from_fn(|_| some(next())),
+        reflectance: core::array::from_fn(|_| Some(about(next()))),
         snr: Some(113.5),
-        nir_to_clear: some(0.15),
+        nir_to_clear: Some(about(0.15)),
         outlier: Some(OutlierTest { t2: 7.5, p: 0.25 }),
         color: Some(ColorFindings {
             xyz: [31.5, 30.25, 18.75],
@@ -182,15 +183,15 @@ fn spectral_findings() -> SpectralFindings {
             a: measured(9.5, 0.25),
             b: measured(21.5, 0.375),
             chroma: measured(23.5, 0.3125),
-            hue_deg: some(66.25),
+            hue_deg: Some(about(66.25)),
             yellowness: Some(44.5),
-            delta_e00: some(2.125),
+            delta_e00: Some(about(2.125)),
         }),
-        color_score: some(0.8125),
-        oxidation_index: some(0.1875),
-        freshness_index: some(0.90625),
-        fat_quality_index: some(0.84375),
-        color_uniformity: some(0.9375),
+        color_score: Some(about(0.8125)),
+        oxidation_index: Some(about(0.1875)),
+        freshness_index: Some(about(0.90625)),
+        fat_quality_index: Some(about(0.84375)),
+        color_uniformity: Some(about(0.9375)),
     }
 }
 

@@ -231,19 +231,16 @@ impl Evidence {
             let rows = moment.samples(Some(device), after.as_ref(), PAGE).await?;
             for row in &rows {
                 let counted = hours.entry(row.place.micros.div_euclid(MICROS_PER_HOUR)).or_default();
-                match &row.read {
-                    Ok(stored) => {
-                        self.contents.add(stored.digest, stored.sample.key.timestamp);
-                        counted.bucket.samples += 1;
-                        counted.bucket.sum = counted.bucket.sum.wrapping_add(stored.digest);
-                        let one = Tally::of(&stored.sample);
-                        counted.tally = Some(counted.tally.map_or(one, |tally| tally.and(&one)));
-                        self.compare_sample(&row.place, stored);
-                    }
-                    Err(_) => {
-                        self.contents.unreadable += 1;
-                        counted.unreadable += 1;
-                    }
+                if let Ok(stored) = &row.read {
+                    self.contents.add(stored.digest, stored.sample.key.timestamp);
+                    counted.bucket.samples += 1;
+                    counted.bucket.sum = counted.bucket.sum.wrapping_add(stored.digest);
+                    let one = Tally::of(&stored.sample);
+                    counted.tally = Some(counted.tally.map_or(one, |tally| tally.and(&one)));
+                    self.compare_sample(&row.place, stored);
+                } else {
+                    self.contents.unreadable += 1;
+                    counted.unreadable += 1;
                 }
             }
             let full = rows.len() >= usize::from(PAGE);
