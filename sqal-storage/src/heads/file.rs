@@ -180,19 +180,19 @@ mod tests {
         HeadSigner::of(&KeyRing::new(Key::from_bytes([key; 32])))
     }
 
-    fn file_of(count: u64, signer: Option<HeadSigner>) -> String {
+    fn file_of(count: u64, signer: Option<&HeadSigner>) -> String {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("heads.ndjson");
         for number in 1..=count {
             // Opened anew each time, as by a server that starts again.
-            HeadFile::open(&path, signer.clone()).unwrap().append(&checkpoint(number)).unwrap();
+            HeadFile::open(&path, signer.cloned()).unwrap().append(&checkpoint(number)).unwrap();
         }
         std::fs::read_to_string(&path).unwrap()
     }
 
     #[test]
     fn what_was_stated_is_read_back_with_who_signed_it() {
-        let text = file_of(3, Some(signer(1)));
+        let text = file_of(3, Some(&signer(1)));
         let heads = Heads::read(&text, Some(&[signer(1).public()])).unwrap();
         assert_eq!((heads.count, heads.unsigned, heads.newest), (3, 0, Some(checkpoint(3).at)));
         let mut expected = Expected::default();
@@ -209,7 +209,7 @@ mod tests {
     fn a_line_that_was_cut_off_is_written_over() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("heads.ndjson");
-        let text = file_of(2, Some(signer(1)));
+        let text = file_of(2, Some(&signer(1)));
         std::fs::write(&path, &text[..text.len() - 20]).unwrap();
         let mut file = HeadFile::open(&path, Some(signer(1))).unwrap();
         assert_eq!(file.heads().count, 1);
@@ -239,7 +239,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_changed_byte_and_no_moved_line_passes(at in any::<prop::sample::Index>(), bit in 0..7_u32, how in 0..3) {
-            let (text, trusted) = (file_of(3, Some(signer(1))), [signer(1).public()]);
+            let (text, trusted) = (file_of(3, Some(&signer(1))), [signer(1).public()]);
             let mut lines: Vec<_> = text.lines().map(str::to_owned).collect();
             match how {
                 0 => { lines.remove(at.index(2)); }
