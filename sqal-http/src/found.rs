@@ -94,6 +94,10 @@ const PHRASES: &[(&str, &str)] = &[
         "rotation {0} impossible, attendu : 0, 90, 180 ou 270 degrés",
     ),
     (
+        "sensor weights are {} (tof) and {} (spectral): expected two numbers of at least 0 with a positive, finite sum",
+        "poids des capteurs : {0} (tof) et {1} (spectral), deux nombres d'au moins 0 et de somme positive et finie sont attendus",
+    ),
+    (
         "weight {}: expected a positive number, or 0 for one of two sensors",
         "poids {0} : un nombre positif est attendu, ou 0 pour un capteur sur deux",
     ),

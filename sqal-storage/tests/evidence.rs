@@ -385,8 +385,10 @@ async fn a_purge_and_an_erasure_are_no_tampering_and_excuse_none() {
 async fn looks<S: Custody>(store: Arc<S>, look: impl AsyncFn(&S) -> Evidence) {
     // How many samples the line may have stored: a look takes the longer the more there are, so each is given as many more.
     let (allowed, end) = (Arc::new(AtomicI64::new(0)), Arc::new(AtomicBool::new(false)));
+    let done = Arc::new(AtomicI64::new(0));
     let line = tokio::spawn({
         let (store, allowed, end) = (Arc::clone(&store), Arc::clone(&allowed), Arc::clone(&end));
+        let done = Arc::clone(&done);
         async move {
             let pattern = samples();
             let mut number = 0_i64;
@@ -402,13 +404,18 @@ async fn looks<S: Custody>(store: Arc<S>, look: impl AsyncFn(&S) -> Evidence) {
                 sample.key.timestamp = Timestamp::from_micros(START + number * 10_000_000).unwrap();
                 sample.key.sample_id = Name::new(&format!("tray {number}")).unwrap();
                 store.insert(&[sample]).await.unwrap();
+                done.store(number, Ordering::Relaxed);
             }
             number.unsigned_abs()
         }
     });
     let mut grown = 0;
-    for _ in 0..20 {
+    for look_number in 1..=20_i64 {
         allowed.fetch_add(100, Ordering::Relaxed);
+        // Each look begins while the line goes on, and finds more than the one before.
+        while done.load(Ordering::Relaxed) < 2 * look_number {
+            tokio::task::yield_now().await;
+        }
         let evidence = look(store.as_ref()).await;
         is_sound(&evidence);
         assert!(evidence.contents.samples >= grown, "nothing that was seen goes");

@@ -418,7 +418,7 @@ pub async fn a_ping_is_answered(store: &dyn SampleStore) {
     store.ping().await.expect("a store that works answers");
 }
 
-/// One named test per law for a store: give `place:` and an async expression that makes a new [`StorePlace`](crate::conformance::StorePlace),
+/// One named test per law for a store: give `place:` and an async expression that makes a new [`StorePlace`],
 /// or, for a store that cannot be opened again, an async expression that makes an empty store.
 #[macro_export]
 macro_rules! sample_store_conformance {
