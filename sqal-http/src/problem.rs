@@ -7,7 +7,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use sqal_core::DeviceId;
-use sqal_storage::{NotACursor, NotStored, StorageError};
+use sqal_storage::{NotACursor, NotStored, StorageError, StorageErrorKind};
 
 use crate::disagreement::Lasting;
 use crate::found::refused_in_french;
@@ -553,10 +553,12 @@ impl From<NotStored> for Problem {
             NotStored::Stopped => Self::shutting_down(),
             NotStored::Unavailable(error) => {
                 let after = error.retry_after.map_or(5, |after| u32::try_from(after.as_secs() + 1).unwrap_or(u32::MAX));
-                Self {
-                    retry_after: Some(after),
-                    ..Self::of("storage-unavailable", "the database did not take it in time")
-                }
+                let detail = match error.kind {
+                    StorageErrorKind::Full => "the database's disk is full",
+                    StorageErrorKind::FileGone => "the database's file was removed or replaced while it was open",
+                    _ => "the database did not take it in time",
+                };
+                Self { retry_after: Some(after), ..Self::of("storage-unavailable", detail) }
             }
             _ => {
                 Self { retry_after: Some(5), ..Self::of("storage-unavailable", "the database did not take it in time") }

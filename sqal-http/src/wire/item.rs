@@ -4,6 +4,8 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt::{self, Write as _};
 
+use sqal_core::Name;
+
 use crate::Violation;
 
 /// Levels of arrays and objects; a documented frame has five.
@@ -138,9 +140,9 @@ impl fmt::Display for Item<'_> {
             Self::Bool(value) => write!(f, "{value}"),
             Self::Number(written) => f.write_str(written),
             Self::Text(text) => {
-                let mut quoted = String::new();
-                quote(text, &mut quoted);
-                write!(f, "string {quoted}")
+                f.write_str("string \"")?;
+                text.chars().try_for_each(|letter| shown(letter, f))?;
+                f.write_str("\"")
             }
             Self::Array(items) => write!(f, "an array of length {}", items.len()),
             // What CBOR has and JSON has not; `cbor.rs` writes it so.
@@ -151,6 +153,21 @@ impl fmt::Display for Item<'_> {
                 _ => f.write_str("an object"),
             },
         }
+    }
+}
+
+/// A character of a text that was refused: one that shows nothing is named by its number, for a reader must see what is wrong.
+fn shown(letter: char, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let mut between = String::from("a");
+    between.extend([letter, 'b']);
+    if letter != ' ' && Name::<16>::new(&between).is_err() || matches!(letter, '"' | '\\') {
+        write!(
+            f,
+            "{}",
+            if letter.is_ascii() { letter.escape_default().to_string() } else { letter.escape_unicode().to_string() }
+        )
+    } else {
+        write!(f, "{letter}")
     }
 }
 
@@ -602,5 +619,14 @@ mod tests {
         ] {
             assert_eq!(type_of(text).as_deref(), kind, "{text}");
         }
+    }
+
+    #[test]
+    fn what_a_text_does_not_show_is_named_by_its_number() {
+        let shown = |text: &str| Item::Text(Cow::Borrowed(text)).to_string();
+        assert_eq!(shown("LINE_\u{61c}1"), "string \"LINE_\\u{61c}1\"");
+        assert_eq!(shown("a\u{3164}\u{e0031}\n"), "string \"a\\u{3164}\\u{e0031}\\n\"");
+        assert_eq!(shown("caf\u{e9} 1"), "string \"caf\u{e9} 1\"");
+        assert_eq!(shown("a\"b"), "string \"a\\\"b\"");
     }
 }
