@@ -39,7 +39,7 @@ impl Ages {
     /// Samples that are remembered: an hour of five stations that measure twice a second, in 3 MB.
     const MOST: usize = 36_000;
 
-    /// When a sample was measured that came at `now` and was `age_ms` old.
+    /// When a sample was measured that came at `now` and was `age_ms` old; nothing is remembered of it yet.
     pub(crate) fn time_of(
         &self,
         device: DeviceId,
@@ -48,12 +48,19 @@ impl Ages {
         age_ms: u32,
         now: Timestamp,
     ) -> Timestamp {
+        let given = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let named = named([device.as_str(), boot.as_str(), sample.as_str()]);
+        let known = given.times.get(&named).copied();
+        known.unwrap_or_else(|| Timestamp::from_micros(now.micros() - i64::from(age_ms) * 1000).unwrap_or(now))
+    }
+
+    /// Remembers the time that a sample was given: called once its sender may speak for its device, so that no other one sets its times.
+    pub(crate) fn remember(&self, device: DeviceId, boot: Name<64>, sample: Name<100>, time: Timestamp) {
         let mut given = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let named = named([device.as_str(), boot.as_str(), sample.as_str()]);
-        if let Some(time) = given.times.get(&named) {
-            return *time;
+        if given.times.contains_key(&named) {
+            return;
         }
-        let time = Timestamp::from_micros(now.micros() - i64::from(age_ms) * 1000).unwrap_or(now);
         if given.order.len() >= Self::MOST
             && let Some(oldest) = given.order.pop_front()
         {
@@ -61,7 +68,6 @@ impl Ages {
         }
         given.order.push_back(named);
         given.times.insert(named, time);
-        time
     }
 }
 
@@ -80,17 +86,27 @@ mod tests {
         let device = Name::new("A").unwrap();
         let first = ages.time_of(device, name("boot 1"), Name::new("S-1").unwrap(), 2000, at(1000));
         assert_eq!(first, at(998));
+        ages.remember(device, name("boot 1"), Name::new("S-1").unwrap(), first);
         // Sent again after seven seconds, it is seven seconds older and was a little longer under way.
         assert_eq!(ages.time_of(device, name("boot 1"), Name::new("S-1").unwrap(), 9000, at(1008)), first);
         // After the device was started anew its names begin anew.
         assert_eq!(ages.time_of(device, name("boot 2"), Name::new("S-1").unwrap(), 0, at(1008)), at(1008));
     }
 
+    /// A frame that is refused, because its sender may not speak for the device, sets no time of it.
+    #[test]
+    fn a_look_alone_is_not_remembered() {
+        let (ages, device, boot) = (Ages::default(), Name::new("A").unwrap(), Name::new("boot").unwrap());
+        let sample = Name::new("S-1").unwrap();
+        assert_eq!(ages.time_of(device, boot, sample, 86_400_000, at(100_000)), at(13_600));
+        assert_eq!(ages.time_of(device, boot, sample, 1000, at(100_000)), at(99_999));
+    }
+
     #[test]
     fn what_is_remembered_is_bounded() {
         let (ages, device, boot) = (Ages::default(), Name::new("A").unwrap(), Name::new("boot").unwrap());
         for k in 0..Ages::MOST + 10 {
-            ages.time_of(device, boot, Name::new(&k.to_string()).unwrap(), 0, at(1));
+            ages.remember(device, boot, Name::new(&k.to_string()).unwrap(), at(1));
         }
         let given = ages.0.lock().unwrap();
         assert_eq!((given.times.len(), given.order.len()), (Ages::MOST, Ages::MOST));

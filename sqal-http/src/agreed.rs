@@ -28,7 +28,8 @@ pub(crate) fn given() -> EntryKind {
 /// The profiles that this server was given, and where they differ from what other servers were given.
 #[derive(Clone, Debug)]
 pub(crate) struct Agreed {
-    given: Profiles,
+    /// `None` if they are nobody's choice, and are not told to other servers.
+    given: Option<Profiles>,
     known: Arc<Mutex<Known>>,
 }
 
@@ -44,7 +45,11 @@ struct Known {
 
 impl Agreed {
     pub(crate) fn new(given: Profiles) -> Self {
-        Self { given, known: Arc::default() }
+        Self { given: Some(given), known: Arc::default() }
+    }
+
+    fn nothing() -> Self {
+        Self { given: None, known: Arc::default() }
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {
@@ -68,10 +73,10 @@ impl Services {
     ///
     /// [`StorageError`] if the register cannot be read or written; what is in force stays so.
     pub async fn agree_on_profiles(&self) -> Result<(), StorageError> {
-        let Some(register) = &self.register else { return Ok(()) };
+        let (Some(register), Some(given_here)) = (&self.register, &self.agreed.given) else { return Ok(()) };
         let newest: HashMap<_, _> =
             register.newest(&given()).await?.into_iter().map(|entry| (entry.name, entry.version)).collect();
-        for (reference, profile) in self.agreed.given.all() {
+        for (reference, profile) in given_here.all() {
             let name = entry_name(&reference.name);
             let number = newest.get(&name).copied().unwrap_or(0);
             let compared = self.agreed.known().compared.get(&name).copied();
@@ -80,6 +85,14 @@ impl Services {
             }
         }
         Ok(())
+    }
+
+    /// Keeps its profiles to itself: placeholders that a program brings are not what a plant has decided, and must not hold against the plant's own file of
+    /// the same name and version.
+    #[must_use]
+    pub fn with_placeholder_profiles(mut self) -> Self {
+        self.agreed = Agreed::nothing();
+        self
     }
 
     /// Whether a profile that this server was given differs from what another server was given.

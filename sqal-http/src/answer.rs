@@ -22,7 +22,10 @@ pub(crate) fn judge(services: &Services, caller: &Caller, text: &str) -> Result<
     }
     let counting = services.quotas.take_messages(device, 1, services.clock.now());
     match counting.filter(|answer| !answer.allowed) {
-        None => Ok(accepted),
+        None => {
+            services.intake.remember(&accepted);
+            Ok(accepted)
+        }
         Some(answer) => Err(Problem::too_many_requests(answer.retry_after_seconds())),
     }
 }
@@ -116,7 +119,7 @@ pub(crate) struct Answer {
 impl Answer {
     /// The answer to a sample that was handed in.
     pub(crate) fn to_sample(sequence: u64, accepted: &Accepted, outcome: Result<Inserted, NotStored>) -> Self {
-        let Accepted { sample, time_cut } = accepted;
+        let Accepted { sample, time_cut, .. } = accepted;
         let (status, problem) = match outcome {
             Ok(Inserted::Stored) => ("persisted", None),
             Ok(Inserted::Duplicate) => ("duplicate", None),

@@ -35,6 +35,9 @@ pub struct DeadLetter {
     pub detail: String,
     /// The frame as it came.
     pub frame: String,
+    /// Whether its sender was told that it is durable: then it is never thrown away for others.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub acknowledged: bool,
 }
 
 impl DeadLetter {
@@ -163,6 +166,7 @@ impl DeadLetters {
             problem: problem.kind.to_string(),
             detail: problem.detail.clone(),
             frame: frame.to_owned(),
+            acknowledged: false,
         };
         let line = line(&letter);
         let is_light = line.len() <= Self::MOST_BYTES_OF_ONE;
@@ -189,9 +193,14 @@ impl DeadLetters {
             problem: problem.kind.to_string(),
             detail: problem.detail,
             frame: serde_json::to_string(&frame_of(sample)).unwrap_or_default(),
+            acknowledged: true,
         };
         let line = line(&letter);
         let mut kept = self.kept();
+        if !kept.has_room_for_acknowledged(line.len()) {
+            // It stays where it is until some of these are replayed or erased.
+            return false;
+        }
         kept.keep(letter, line.len());
         let written = kept.write(&line) && kept.is_synced();
         if written {
@@ -250,7 +259,9 @@ fn line(letter: &DeadLetter) -> Vec<u8> {
 
 impl Kept {
     fn keep(&mut self, letter: DeadLetter, length: usize) {
-        let own = |(other, _): &(DeadLetter, usize)| other.holder.is_some() && other.holder == letter.holder;
+        let own = |(other, _): &(DeadLetter, usize)| {
+            other.holder.is_some() && other.holder == letter.holder && !other.acknowledged
+        };
         let (mut number, mut bytes) = self
             .letters
             .iter()
@@ -266,9 +277,18 @@ impl Kept {
         self.bytes += length;
         self.letters.push_back((letter, length));
         while self.letters.len() > DeadLetters::MOST || self.bytes > DeadLetters::MOST_BYTES {
-            let Some((_, length)) = self.letters.pop_front() else { return };
+            // What was acknowledged has at most half of the room, so there is another one.
+            let Some(oldest) = self.letters.iter().position(|(letter, _)| !letter.acknowledged) else { return };
+            let Some((_, length)) = self.letters.remove(oldest) else { return };
             self.bytes -= length;
         }
+    }
+
+    /// Whether one acknowledged letter more may be kept: they take at most half of the room, and are thrown away for nothing.
+    fn has_room_for_acknowledged(&self, length: usize) -> bool {
+        let acknowledged = self.letters.iter().filter(|(letter, _)| letter.acknowledged);
+        let (number, bytes) = acknowledged.fold((1, length), |(n, bytes), (_, length)| (n + 1, bytes + length));
+        number <= DeadLetters::MOST / 2 && bytes <= DeadLetters::MOST_BYTES / 2
     }
 
     /// Writes it down too; a disk that is full is no reason not to answer. Returns false if it is in memory only and should not be.
@@ -407,6 +427,31 @@ mod tests {
         assert_eq!((kept.problem.as_str(), kept.holder), ("/problems/name-taken", None));
         assert_eq!(kept.sample_id.as_deref(), Some(sample.key.sample_id.as_str()));
         assert!(kept.is_of(&sample.key.device_id), "{}", kept.frame);
+    }
+
+    /// What was acknowledged is pushed out by nothing; where half of the room is taken, the rest stays where it is.
+    #[test]
+    fn acknowledged_samples_are_never_pushed_out() {
+        use proptest::strategy::{Strategy, ValueTree};
+        let (folder, clock) = (tempfile::tempdir().unwrap(), ManualClock::new());
+        let path = folder.path().join("dead.ndjson");
+        let letters = DeadLetters::in_file(&path).unwrap();
+        let mut runner = proptest::test_runner::TestRunner::deterministic();
+        let pattern = fixtures::strategy::sample().new_tree(&mut runner).unwrap().current();
+        let mut taken = 0;
+        for k in 0..800 {
+            let mut sample = pattern.clone();
+            sample.key.sample_id = Name::new(&format!("tray {k}")).unwrap();
+            taken += usize::from(letters.keep_conflict(&sample, wall()));
+        }
+        assert!((10..=500).contains(&taken), "{taken}");
+        for k in 0..2500 {
+            keep(&letters, &clock, None, &k.to_string());
+        }
+        let acknowledged = |letters: &DeadLetters| letters.newest(2000).iter().filter(|one| one.acknowledged).count();
+        assert_eq!(acknowledged(&letters), taken);
+        drop(letters);
+        assert_eq!(acknowledged(&DeadLetters::in_file(&path).unwrap()), taken);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use sqal_core::{DeviceId, Sample, SampleKey, Timestamp};
+use sqal_core::{DeviceId, Name, Sample, SampleKey, Timestamp};
 use sqal_resilience::Clock;
 
 use crate::ages::Ages;
@@ -38,6 +38,8 @@ pub(crate) struct Accepted {
     pub(crate) sample: Sample,
     /// The timestamp was finer than a microsecond, and was cut.
     pub(crate) time_cut: bool,
+    /// The run of a device that gave no time but an age.
+    boot: Option<Name<64>>,
 }
 
 /// Checks frames and judges them by their profile; knows no socket and no store.
@@ -99,6 +101,19 @@ impl Intake {
 
     /// Judges one frame, and tells what of it was not kept as it was sent; a refusal says whether its device and this server only disagree.
     pub(crate) fn judge(&self, text: &str) -> Result<Accepted, Box<Refusal>> {
+        self.judge_came_at(text, (self.now)())
+    }
+
+    /// Remembers the time of a sample whose device gave an age only: the sample may be taken from its sender.
+    pub(crate) fn remember(&self, accepted: &Accepted) {
+        if let Some(boot) = accepted.boot {
+            let SampleKey { device_id, timestamp, sample_id } = accepted.sample.key;
+            self.ages.remember(device_id, boot, sample_id, timestamp);
+        }
+    }
+
+    /// Judges a frame that came at another time than now, from which its age counts.
+    pub(crate) fn judge_came_at(&self, text: &str, came_at: Timestamp) -> Result<Accepted, Box<Refusal>> {
         if text.len() > self.limits.bytes {
             return Err(Problem::frame_too_large(text.len(), self.limits.bytes).into());
         }
@@ -107,9 +122,11 @@ impl Intake {
         let received_at = (self.now)();
         let Incoming { device_id, sample_id, measured, tof, spectrum, reported, meta, beside, profile, time_cut } =
             incoming;
-        let timestamp = match measured {
-            Measured::At(timestamp) => timestamp,
-            Measured::Before { age_ms, boot } => self.ages.time_of(device_id, boot, sample_id, age_ms, received_at),
+        let (timestamp, boot) = match measured {
+            Measured::At(timestamp) => (timestamp, None),
+            Measured::Before { age_ms, boot } => {
+                (self.ages.time_of(device_id, boot, sample_id, age_ms, came_at), Some(boot))
+            }
         };
         self.check_time(device_id, timestamp, received_at)?;
         let key = SampleKey { device_id, timestamp, sample_id };
@@ -137,7 +154,7 @@ impl Intake {
             processing_micros: u32::try_from(processing.as_micros()).unwrap_or(u32::MAX),
             beside: beside.kept(),
         };
-        Ok(Accepted { sample, time_cut })
+        Ok(Accepted { sample, time_cut, boot })
     }
 
     /// A time before the limit proves that the device's clock was never set; one far ahead proves only that two clocks disagree.

@@ -958,6 +958,18 @@ async fn other_ways_of_writing_say_the_same() {
 }
 
 /// Who sends nothing but wrong frames is cut off.
+/// What its device is told to send again may come again and again: the other stations of the connection are not thrown out for it.
+#[tokio::test]
+async fn frames_of_an_unknown_profile_end_no_connection() {
+    let line = line(|_| {}).await;
+    let mut gateway = Device::connect(&line).await;
+    for k in 0..1100 {
+        let text = frame(&format!("S-{k}"), |f| f["meta"]["config_profile"] = json!("not-in-force-yet"));
+        assert_eq!(gateway.ask(&text).await["problem"]["status"], 503, "{k}");
+    }
+    assert_eq!(gateway.ask(&frame("good", |_| {})).await["status"], "persisted");
+}
+
 #[tokio::test]
 async fn a_flood_of_wrong_frames_is_cut_off() {
     let line = line(|_| {}).await;

@@ -489,7 +489,11 @@ impl<S: SampleStore> SampleStore for SpooledStore<S> {
             };
         }
         // What waits here is known, though the store does not know it yet.
-        let known = unless_damaged(self.spool.known(batch).await, vec![None; batch.len()])?;
+        // A spool that cannot be read must not stop a store that takes samples: the store tells what it knows, and the rest when the spool moves.
+        let known = self.spool.known(batch).await.unwrap_or_else(|error| {
+            error!(?error, "the spool cannot say what waits in it");
+            vec![None; batch.len()]
+        });
         let new: Vec<_> =
             batch.iter().zip(&known).filter(|(_, known)| known.is_none()).map(|(sample, _)| sample.clone()).collect();
         let mut outcomes = match self.give(&new).await {

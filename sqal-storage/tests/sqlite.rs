@@ -21,6 +21,22 @@ async fn open(folder: &Path) -> SqliteStore {
     SqliteStore::open(&SqliteConfig::at(folder.join("samples.db"))).await.unwrap()
 }
 
+/// A database that a link leads to, as to another disk, is the file that is open: it takes samples and is ready.
+#[cfg(unix)]
+#[tokio::test]
+async fn a_database_behind_a_link_takes_samples() {
+    let (folder, disk) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    std::fs::File::create(disk.path().join("real.db")).unwrap();
+    std::os::unix::fs::symlink(disk.path().join("real.db"), folder.path().join("samples.db")).unwrap();
+    let store = open(folder.path()).await;
+    let samples =
+        prop::collection::vec(strategy::sample(), 3).new_tree(&mut TestRunner::deterministic()).unwrap().current();
+    for sample in samples {
+        assert_eq!(store.insert(&[sample]).await.unwrap(), [Inserted::Stored]);
+    }
+    store.ping().await.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn eight_starts_at_once_on_a_new_file_all_succeed() {
     let folder = tempfile::tempdir().unwrap();

@@ -46,6 +46,16 @@ fn without_bands(spectrum: &Spectrum, bands: u8) -> Spectrum {
     Spectrum::new(counts, spectrum.gain(), spectrum.integration_time(), AdcStatus::Clear).unwrap()
 }
 
+/// A spectrum in which the bands whose bits are set have next to no counts, as of a channel that is dead or a window that is dark.
+fn with_dark_bands(spectrum: &Spectrum, bands: u8, counts: f32) -> Spectrum {
+    #[expect(clippy::cast_possible_truncation, reason = "counts are at most 65 535")]
+    let counts = Channel::ALL.map(|channel| {
+        let dark = channel.index() < 8 && bands >> channel.index() & 1 == 1;
+        if dark { counts } else { spectrum.counts(channel) as f32 }
+    });
+    Spectrum::new(counts, spectrum.gain(), spectrum.integration_time(), AdcStatus::Clear).unwrap()
+}
+
 /// The laws between what was seen and a part of it.
 fn less_is_never_more(more: &Inspection, less: &Inspection) -> Result<(), TestCaseError> {
     let (more, less) = (&more.verdict, &less.verdict);
@@ -77,6 +87,7 @@ proptest! {
     #[test]
     fn removing_zones_bands_and_instruments_never_helps(
         seed in any::<u64>(), trays in 0..6_usize, gone in zones(), bands in any::<u8>(), blind in 0..4_u8, rim in any::<bool>(),
+        dark in 0.0..49.0_f32,
     ) {
         let reference = if rim {
             HeightReference::Rim { floor_below_mm: 0.0, u_mm: 0.3 }
@@ -99,6 +110,8 @@ proptest! {
         let narrower = spectrum.as_ref().map(|spectrum| without_bands(spectrum, bands));
         let both = inspector.inspect(Some(&fewer), narrower.as_ref());
         less_is_never_more(&partial, &both)?;
+        let darker = narrower.as_ref().map(|spectrum| with_dark_bands(spectrum, bands.rotate_left(3), dark));
+        less_is_never_more(&both, &inspector.inspect(Some(&fewer), darker.as_ref()))?;
         let (frame, spectrum) = ((blind & 1 == 0).then_some(&fewer), narrower.as_ref().filter(|_| blind & 2 == 0));
         less_is_never_more(&both, &inspector.inspect(frame, spectrum))?;
     }

@@ -58,7 +58,7 @@ pub(crate) fn read(file: &Path) -> Result<BTreeSet<Erasure>, Failed> {
     let erasure = |line: &str| -> Option<Erasure> {
         let value: Value = serde_json::from_str(line).ok()?;
         let erased = match (value["device"].as_str(), value["subject_sha256"].as_str()) {
-            (Some(device), None) => Erased::Device(Name::new(device).ok()?),
+            (Some(device), None) => Erased::Device(Name::stored(device).ok()?),
             (None, Some(hash)) => Erased::Subject(hash.to_owned()),
             _ => return None,
         };
@@ -75,7 +75,7 @@ fn of_line(line: &AuditEntry) -> Option<Erasure> {
     }
     let rest = line.action.what.as_str().strip_prefix("erased ")?;
     let erased = match (rest.split_once(" hours of "), rest.split_once(" fields of ")) {
-        (Some((counts, device)), _) if counts.contains(" samples, ") => Erased::Device(Name::new(device).ok()?),
+        (Some((counts, device)), _) if counts.contains(" samples, ") => Erased::Device(Name::stored(device).ok()?),
         (_, Some((_, subject))) => Erased::Subject(hash_of(subject)),
         _ => return None,
     };

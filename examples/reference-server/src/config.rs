@@ -37,6 +37,8 @@ pub struct Config {
     pub redis_url: Option<SecretUrl>,
     /// By what products are judged.
     pub profiles: Profiles,
+    /// Whether the profiles are the placeholders of this program, because no file was given.
+    pub placeholder_profiles: bool,
     /// Who may do what.
     pub access: Access,
     /// Where the tokens stand, and what stood there.
@@ -233,6 +235,7 @@ impl Config {
                 ring,
                 redis_url,
                 profiles: profiles.ok()?,
+                placeholder_profiles: values.text("CONFIG_PATH").is_none(),
                 access: access?,
                 tokens_file,
                 quotas: quotas?,

@@ -121,6 +121,9 @@ async fn serve_until(config: Config, ready: impl FnOnce(SocketAddr), shutdown: &
     let heads = Arc::new(HeadKeeper::open(&config.data_dir, config.ring.as_ref(), database.witness()));
     close_at_the_end(shutdown, &database, &writing, &heads);
     let mut services = Services::new(store, writer, config.profiles, wall_clock).ending_with(shutdown).begun_at(begun);
+    if config.placeholder_profiles {
+        services = services.with_placeholder_profiles();
+    }
     services.register = Some(Arc::clone(&database.register));
     services.custody = Some(Arc::clone(&database.custody));
     services.database = Some(database.name.clone());

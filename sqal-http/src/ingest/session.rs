@@ -234,8 +234,11 @@ async fn serve(
                                     sequence += 1;
                                     pending.push_back(match take(&services, &caller, party, &mut line, sequence, &text) {
                                         Ok(answer) => answer,
-                                        Err(answer) => {
-                                            conduct.refused();
+                                        Err((for_good, answer)) => {
+                                            // What its device is told to send again is no wrong frame, however often it comes.
+                                            if for_good {
+                                                conduct.refused();
+                                            }
                                             answer
                                         }
                                     });
@@ -330,9 +333,11 @@ fn take(
     line: &mut Line,
     sequence: u64,
     text: &str,
-) -> Result<PendingAnswer, PendingAnswer> {
-    let accepted = judge(services, caller, text)
-        .map_err(|problem| refused(services, caller, party, sequence, sample_id_of(text), problem))?;
+) -> Result<PendingAnswer, (bool, PendingAnswer)> {
+    let accepted = judge(services, caller, text).map_err(|problem| {
+        let for_good = !matches!(problem.status, 429 | 503);
+        (for_good, refused(services, caller, party, sequence, sample_id_of(text), problem))
+    })?;
     line.is_of(accepted.sample.key.device_id);
     let (services, holder) = (Arc::clone(services), caller.holder());
     Ok(Box::pin(async move {

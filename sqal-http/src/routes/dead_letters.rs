@@ -15,7 +15,7 @@ use super::parameters::{HowMany, device_of, unreadable};
 use crate::access::Caller;
 use crate::answer::store;
 use crate::dead_letters::DeadLetter;
-use crate::{Problem, Services};
+use crate::{Problem, Services, parse_time};
 
 /// Refused frames, the newest first.
 #[derive(Debug, Serialize)]
@@ -79,11 +79,17 @@ async fn is_taken(services: &Services, letter: &DeadLetter) -> bool {
     let frame = crate::ingest::read_again(&letter.frame, services.intake.limits().bytes);
     #[cfg(not(feature = "ws"))]
     let frame = std::borrow::Cow::Borrowed(letter.frame.as_str());
-    let Ok(sample) = services.intake.accept(&frame) else { return false };
+    // An age counts from when the frame came, not from the replay.
+    let came_at = parse_time(&letter.received_at).unwrap_or_else(|| (services.now)());
+    let Ok(accepted) = services.intake.judge_came_at(&frame, came_at) else { return false };
+    let sample = &accepted.sample;
     let may = |holder| services.access.may_bring(holder, &sample.key.device_id, (services.now)());
     let may = letter.holder.as_ref().is_none_or(may);
     // One whose name is taken by another reading is refused as before. It is a letter already: no second one is kept.
-    may && matches!(store(services, &sample).await, Ok(Inserted::Stored | Inserted::Duplicate))
+    if may {
+        services.intake.remember(&accepted);
+    }
+    may && matches!(store(services, sample).await, Ok(Inserted::Stored | Inserted::Duplicate))
 }
 
 /// Whose.

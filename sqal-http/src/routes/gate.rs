@@ -95,7 +95,8 @@ async fn answer(gate: Gate, mut request: Request, next: Next) -> Response {
         Ok(request) => next.run(request).await,
         Err(refused) => refused,
     };
-    if response.body().size_hint().exact().is_some_and(|bytes| bytes > LARGE_ANSWER) {
+    // What was done is told, however much waits: a sender that is told to try again would do it twice.
+    if !route.writes() && response.body().size_hint().exact().is_some_and(|bytes| bytes > LARGE_ANSWER) {
         response = until_taken(&services, party, response).await;
     }
     if let Some(successor) = route.successor {

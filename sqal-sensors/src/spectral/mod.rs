@@ -87,7 +87,10 @@ impl Analyzer for SpectralAnalyzer {
         }
         // Analogue saturation makes every count too low, and swapped bytes make them anything: counts are shown, nothing is derived from them.
         let untrusted = [None; 10];
-        let reflectance = reflectance::against_white(if trusted { &basic } else { &untrusted }, profile, &mut flags);
+        // A band with next to no counts is dark, or its channel is dead: what it reflects is unknown, not nothing.
+        let lit: [Option<Measured>; 10] =
+            core::array::from_fn(|k| basic[k].filter(|_| spectrum.counts(Channel::ALL[k]) >= LEAST_COUNTS));
+        let reflectance = reflectance::against_white(if trusted { &lit } else { &untrusted }, profile, &mut flags);
         let target = profile.color_target.as_ref().map(|target| target.lab);
         let color = profile.color.as_ref().filter(|_| trusted);
         let color = color.and_then(|map| color::of_product(&reflectance, map, target));
@@ -143,8 +146,7 @@ impl Analyzer for SpectralAnalyzer {
             (true, false) => Score::nearest(seen),
         };
         // Of counts that are not to be trusted none is a band that was seen.
-        #[expect(clippy::cast_precision_loss, reason = "at most 8")]
-        let unseen_bands = if trusted { 1.0 - usable as f64 / 8.0 } else { 1.0 };
+        let unseen_bands = if trusted { 1.0 - seen } else { 1.0 };
         Ok(Assessment {
             findings,
             score: judged.score,

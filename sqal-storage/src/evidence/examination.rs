@@ -250,7 +250,7 @@ impl Evidence {
             }
         }
         let (counted, missing) = self.compare_hours(device, &stored, &hours, log);
-        match Name::new(device) {
+        match Name::stored(device) {
             Ok(name) => {
                 let hours = hours.into_iter().map(|(hour, counted)| (hour, counted.bucket)).collect();
                 let found = DeviceEvidence { counted, hours };

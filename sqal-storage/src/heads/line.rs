@@ -151,7 +151,8 @@ pub(super) fn read(line: &str) -> Result<Read, InvalidHead> {
         }
         (_, None) => return Err(format("it is signed and names no public key")),
     };
-    let device = |name: &str| Name::new(name).map_err(|error| InvalidHead::Format(format!("device {name:?} {error}")));
+    let device =
+        |name: &str| Name::stored(name).map_err(|error| InvalidHead::Format(format!("device {name:?} {error}")));
     let mut hours = Vec::with_capacity(body.hours.len());
     for (name, hour, samples, sum) in &body.hours {
         let sum = bytes::<8>(sum).map(u64::from_be_bytes).ok_or_else(|| format("a sum is none"))?;

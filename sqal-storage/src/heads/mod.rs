@@ -54,11 +54,11 @@ impl Snapshot<'_> {
         let (head, decisions) = self.moment().ends().await?;
         let devices = self.moment().counted().await?.into_iter();
         let devices =
-            devices.filter_map(|(name, count)| Some((Name::new(&name).ok()?, count.unsigned_abs()))).collect();
+            devices.filter_map(|(name, count)| Some((Name::stored(&name).ok()?, count.unsigned_abs()))).collect();
         let mut hours = Vec::new();
         let counted = self.moment().hours_since(since.map_or(i64::MIN, Hour::number)).await?;
         for (name, hour, counted) in counted {
-            let Ok(device) = DeviceId::new(&name) else { continue };
+            let Ok(device) = DeviceId::stored(&name) else { continue };
             let before = stated.hours.get(&device).and_then(|hours| hours.get(&hour));
             if before.is_none_or(|before| before.samples != counted.unsigned_abs()) {
                 hours.push((device, hour, self.bucket(&name, hour).await?));

@@ -56,8 +56,10 @@ fn room(_: &Path) -> Option<(u64, u64)> {
 impl Place {
     /// The file that is at a path now.
     pub(crate) fn of(path: &Path, has_log: bool) -> Self {
+        // SQLite puts its log beside the file itself, also where a link leads to it.
+        let file = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         let log = has_log.then(|| {
-            let mut log = path.as_os_str().to_owned();
+            let mut log = file.as_os_str().to_owned();
             log.push("-wal");
             PathBuf::from(log)
         });
