@@ -65,9 +65,9 @@ fn each_alone(judged: &Judged) -> Opinion {
     decided_by(judged, &Decision { guard: Guard::default().each_alone(), ..Decision::default() })
 }
 
-/// For a plant that must not sell a bad tray: C needs a margin of 5.2 standard uncertainties, and what was not measured is held back.
+/// For a plant that must not sell a bad tray: C needs a margin of 5.6 standard uncertainties, and what was not measured is held back.
 fn strict(judged: &Judged) -> Opinion {
-    let [a_plus, a, c] = [0.80, 0.50, 0.999_999_9].map(Score::nearest);
+    let [a_plus, a, c] = [0.80, 0.50, 0.999_999_99].map(Score::nearest);
     decided_by(
         judged,
         &Decision {
