@@ -47,7 +47,7 @@ const PING_EVERY: Duration = Duration::from_secs(20);
 const SILENCE: Duration = Duration::from_mins(1);
 
 /// How often a connection is asked whether it has a message that does not end.
-const LOOK_EVERY: Duration = Duration::from_secs(5);
+const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 /// How long a message may take from its first byte to its last; its parts are looked at every five seconds.
 const MESSAGE_LIMIT: Duration = Duration::from_secs(10);
