@@ -16,8 +16,8 @@ pub(crate) mod validity;
 mod volume;
 
 use sqal_core::{
-    AnalysisError, Analyzer, Assessment, Cap, Defects, Flag, Flags, Grade, GradeScale, Grid, Measured, Score,
-    TofFindings, TofFrame,
+    AnalysisError, Analyzer, Assessment, Cap, Defects, Flag, Flags, Grade, GradeScale, Measured, Score, TofFindings,
+    TofFrame,
 };
 
 pub use areal::{areal_parameters, levelled};
@@ -165,13 +165,16 @@ impl TofAnalyzer {
         };
 
         let percent = frame.reading().reflectance_percent.map(|percent| f64::from(*percent));
-        let smooth = surface.as_ref().and_then(screen::Smooth::of);
-        let remarkable = |values: &Grid<f64>| {
-            let (smooth, surface) = (smooth.as_ref()?, surface.as_ref()?);
-            smooth.may_be_remarkable(values).then(|| outliers::find(values, surface))
-        };
-        let dents = surface.as_ref().and_then(|s| remarkable(&s.height_mm)).unwrap_or_default();
-        let spots = remarkable(&percent).unwrap_or_default();
+        let (mut dents, mut spots) = (outliers::Blobs::new(), outliers::Blobs::new());
+        if let Some(surface) = &surface {
+            let [is_dented, is_spotted] = screen::may_be_remarkable(surface, [&surface.height_mm, &percent]);
+            if is_dented {
+                dents = outliers::find(&surface.height_mm, surface);
+            }
+            if is_spotted {
+                spots = outliers::find(&percent, surface);
+            }
+        }
         let defects = defects::find(&findings, &zones, tray, surface.as_ref(), &dents, &spots, profile);
         let part =
             |weight: f64, d: &Desirability, x: Option<Measured>| -> Part { (weight, x.map(|x| d.of_measured(x))) };

@@ -3,7 +3,7 @@
 //! The fit is that of `outliers.rs`, by modified Gram-Schmidt over whole columns of zones (Björck 1967), which a processor does for several
 //! zones at once; it also gives every zone's leverage for nothing. The largest residual is compared with a table instead of a probability.
 
-use sqal_core::{Grid, ZoneSet};
+use sqal_core::Grid;
 
 use super::geometry::second_order;
 use super::outliers;
@@ -71,81 +71,63 @@ const CRITICAL_SQUARE: [f64; 53] = [
     16.394_188_206_983,
 ];
 
-/// The directions of all second-order surfaces over a product, which are the same for its heights and its reflectances.
-#[derive(Debug)]
-pub(super) struct Smooth {
-    zones: ZoneSet,
-    directions: [[f64; 64]; TERMS],
-    leverage: [f64; 64],
-    /// One over each zone's own noise, zero beyond the last zone.
-    scale: [f64; 64],
-}
-
-impl Smooth {
-    /// The directions; `None` for a product of fewer than 12 zones, in which nothing is looked for, or one that lies on a line.
-    #[inline(always)]
-    #[expect(clippy::inline_always, reason = "so that a batch compiles it with its own instructions")]
-    pub(super) fn of(surface: &Surface) -> Option<Self> {
-        let zones = surface.whole;
-        if zones.len() < outliers::LEAST_ZONES {
-            return None;
-        }
-        let mut directions = [[0.0_f64; 64]; TERMS];
-        let used = zones.iter().len().next_multiple_of(8);
-        let mut scale = [0.0_f64; 64];
-        for (scale, zone) in scale.iter_mut().zip(zones) {
-            *scale = 1.0 / surface.sigma_mm[zone];
-        }
-        // Zeros beyond the last zone add nothing to any sum.
-        for (n, zone) in zones.iter().enumerate() {
-            for (column, term) in directions.iter_mut().zip(second_order(surface.place_mm(zone))) {
-                column[n] = term * scale[n];
-            }
-        }
-        let mut leverage = [0.0_f64; 64];
-        for k in 0..TERMS {
-            let (before, from) = directions.split_at_mut(k);
-            let column = &mut from[0][..used];
-            for earlier in before.iter() {
-                take_out(&earlier[..used], column);
-            }
-            let length = libm::sqrt(dot(column, column));
-            if length < 1e-9 {
-                return None;
-            }
-            let per = 1.0 / length;
-            for (sum, a) in leverage.iter_mut().zip(column.iter_mut()) {
-                *a *= per;
-                *sum += *a * *a;
-            }
-        }
-        Some(Self { zones, directions, leverage, scale })
+/// Whether the largest residual of heights, and of reflectances, may be beyond chance: false only where `outliers::find` would find nothing.
+///
+/// All false for a product of fewer than 12 zones, in which nothing is looked for, and for one that lies on a line. The two fits differ by
+/// rounding, so the screen lets through what is within a millionth of the limit.
+///
+/// Both are asked at once, so that the directions, which they share, stay where they are built: 4 KiB are not carried from call to call.
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "so that a batch compiles it with its own instructions")]
+pub(super) fn may_be_remarkable<const N: usize>(surface: &Surface, values: [&Grid<f64>; N]) -> [bool; N] {
+    let zones = surface.whole;
+    let n = zones.iter().len();
+    if zones.len() < outliers::LEAST_ZONES {
+        return [false; N];
     }
-
-    /// Whether the largest residual of some values may be beyond chance: false only if `outliers::find` would find nothing.
-    ///
-    /// The two fits differ by rounding, so the screen lets through what is within a millionth of the limit.
-    #[inline(always)]
-    #[expect(clippy::inline_always, reason = "so that a batch compiles it with its own instructions")]
-    pub(super) fn may_be_remarkable(&self, values: &Grid<f64>) -> bool {
-        let mut residual = [0.0_f64; 64];
-        let n = self.zones.iter().len();
-        let used = n.next_multiple_of(8);
-        for ((residual, scale), zone) in residual.iter_mut().zip(self.scale).zip(self.zones) {
-            *residual = values[zone] * scale;
+    let Some(limit) = n.checked_sub(12).and_then(|k| CRITICAL_SQUARE.get(k)) else { return [true; N] };
+    let used = n.next_multiple_of(8);
+    let mut directions = [[0.0_f64; 64]; TERMS];
+    // In units of each zone's own noise; zeros beyond the last zone add nothing to any sum.
+    let mut residuals = [[0.0_f64; 64]; N];
+    for (k, zone) in zones.iter().enumerate() {
+        let scale = 1.0 / surface.sigma_mm[zone];
+        for (column, term) in directions.iter_mut().zip(second_order(surface.place_mm(zone))) {
+            column[k] = term * scale;
         }
-        for direction in &self.directions {
+        for (residual, values) in residuals.iter_mut().zip(values) {
+            residual[k] = values[zone] * scale;
+        }
+    }
+    let mut leverage = [0.0_f64; 64];
+    for k in 0..TERMS {
+        let (before, from) = directions.split_at_mut(k);
+        let column = &mut from[0][..used];
+        for earlier in before.iter() {
+            take_out(&earlier[..used], column);
+        }
+        let length = libm::sqrt(dot(column, column));
+        if length < 1e-9 {
+            return [false; N];
+        }
+        let per = 1.0 / length;
+        for (sum, a) in leverage.iter_mut().zip(column.iter_mut()) {
+            *a *= per;
+            *sum += *a * *a;
+        }
+    }
+    let degrees = f64::from(zones.len()) - 7.0;
+    residuals.map(|mut residual| {
+        for direction in &directions {
             take_out(&direction[..used], &mut residual[..used]);
         }
-        let Some(limit) = n.checked_sub(12).and_then(|k| CRITICAL_SQUARE.get(k)) else { return true };
-        let degrees = f64::from(self.zones.len()) - 7.0;
         let squares = dot(&residual[..used], &residual[..used]);
         // t² = r²ν/(rss (1 − h) − r²): compared without dividing.
-        residual[..n].iter().zip(self.leverage).any(|(r, leverage)| {
+        residual[..n].iter().zip(leverage).any(|(r, leverage)| {
             let (square, share) = (r * r, (1.0 - leverage).max(1e-9));
             square * degrees >= limit * (1.0 - 1e-6) * (squares * share - square)
         })
-    }
+    })
 }
 
 /// Takes out of a column what it has along another of length one.
