@@ -1,30 +1,31 @@
-//! [`CountedStream`]: a TCP stream that reports how much is read from it, so that a message that never ends is seen while it comes.
+//! [`CountedStream`]: a stream that reports how much is read from it, so that a message that never ends is seen while it comes.
 
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 
 use crate::Connection;
 
-/// A TCP stream and the [`Connection`] that counts its bytes.
+/// A stream, and the [`Connection`] that counts what is read from it.
+///
+/// [`serve`](crate::serve) reads its connections by it. A service with a listener of its own wraps each accepted stream, and gives the same [`Connection`] to
+/// the connection's requests as an extension; otherwise a WebSocket message counts against the [`Budget`](crate::Budget) only once it is whole.
 #[derive(Debug)]
-pub(crate) struct CountedStream {
-    stream: TcpStream,
+pub struct CountedStream<S> {
+    stream: S,
     connection: Connection,
 }
 
-impl CountedStream {
-    pub(crate) fn new(stream: TcpStream, connection: Connection) -> Self {
-        // Answers are small and waited for.
-        let _ = stream.set_nodelay(true);
+impl<S> CountedStream<S> {
+    /// Counts what is read from a stream as received on a connection.
+    pub const fn new(stream: S, connection: Connection) -> Self {
         Self { stream, connection }
     }
 }
 
-impl AsyncRead for CountedStream {
+impl<S: AsyncRead + Unpin> AsyncRead for CountedStream<S> {
     fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = into.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(context, into))?;
@@ -32,7 +33,7 @@ impl AsyncRead for CountedStream {
     }
 }
 
-impl AsyncWrite for CountedStream {
+impl<S: AsyncWrite + Unpin> AsyncWrite for CountedStream<S> {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, from: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(context, from)
     }

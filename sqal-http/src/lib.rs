@@ -39,7 +39,6 @@ pub mod client;
 #[cfg(feature = "ws")]
 mod commands;
 mod conflicts;
-#[cfg(feature = "serve")]
 mod counted_stream;
 #[cfg(feature = "dashboard")]
 mod dashboard;
@@ -86,6 +85,7 @@ pub use access::{
 pub use browser_session::{RandomnessError, SessionKey};
 pub use budget::{Budget, Connection, ExceededError, Resource, Share};
 pub use caches::Caches;
+pub use counted_stream::CountedStream;
 pub use dead_letters::{DeadLetter, DeadLetters};
 #[cfg(feature = "ws")]
 pub use ingest::{Speech, WebSockets};

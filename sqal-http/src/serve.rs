@@ -16,15 +16,14 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use sqal_resilience::body::HeldBody;
 use sqal_resilience::{Phase, Shutdown};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tower_service::Service;
 use tracing::{debug, warn};
 
-use crate::counted_stream::CountedStream;
-use crate::{Budget, Connection};
+use crate::{Budget, Connection, CountedStream};
 
 /// How much of a head is read: twice what a browser sends.
 const LARGEST_HEAD: usize = 16 * 1024;
@@ -83,7 +82,7 @@ pub(crate) struct WaitedFor;
 /// use axum::routing::get;
 /// use sqal_http::{ConnectionLimits, serve};
 /// use sqal_resilience::{Shutdown, Stage};
-/// use tokio::net::TcpListener;
+/// use tokio::net::{TcpListener, TcpStream};
 ///
 /// let (app, shutdown) = (Router::new().route("/", get(|| async { "open" })), Shutdown::default());
 /// let listener = TcpListener::bind("127.0.0.1:0").await?;
@@ -129,8 +128,7 @@ pub async fn serve(listener: TcpListener, app: Router, shutdown: Shutdown, limit
                 let (app, shutdown, head) = (app.clone(), shutdown.clone(), limits.head);
                 connections.spawn(async move {
                     let _place = place;
-                    converse(CountedStream::new(stream, connection.clone()), connection, peer, app, head, shutdown)
-                        .await;
+                    converse(stream, connection, peer, app, head, shutdown).await;
                 });
             }
             Err(error) => {
@@ -164,13 +162,16 @@ async fn over(shutdown: &Shutdown) {
 }
 
 async fn converse(
-    stream: CountedStream,
+    stream: TcpStream,
     connection: Connection,
     peer: SocketAddr,
     app: Router,
     head: Duration,
     shutdown: Shutdown,
 ) {
+    // Answers are small and waited for.
+    let _ = stream.set_nodelay(true);
+    let stream = CountedStream::new(stream, connection.clone());
     // A connection that comes while the server ends gets one answer.
     let late = shutdown.is_draining();
     let requests = shutdown.clone();

@@ -5,7 +5,6 @@ mod config;
 mod database;
 mod heads;
 mod listen;
-mod metered;
 mod observe;
 mod one_host;
 mod plain_file;

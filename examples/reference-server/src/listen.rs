@@ -16,7 +16,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use rustix::net::sockopt::{set_socket_send_buffer_size, set_tcp_user_timeout};
-use sqal_http::{Budget, Connection, Problem};
+use sqal_http::{Budget, Connection, CountedStream, Problem};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
@@ -24,7 +24,6 @@ use tokio::time::timeout;
 use tower::ServiceExt;
 use tracing::{debug, warn};
 
-use crate::metered::Metered;
 use crate::waiting::{Seat, Waiting};
 
 /// Connections at a time: five times the stations of the largest line. A newcomer takes the place of the connection that has been idle longest.
@@ -182,7 +181,7 @@ async fn converse(
     // A connection that comes while the server ends is told so, and that is all.
     let late = *ending.borrow_and_update();
     let (seat, for_probes) = (Arc::new(seat), place.for_probes);
-    let stream = TokioIo::new(Metered::new(stream, connection.clone()));
+    let stream = TokioIo::new(CountedStream::new(stream, connection.clone()));
     let answering = Arc::clone(&seat);
     let answer = service_fn(move |request: Request<Incoming>| {
         answering.begins();
