@@ -10,7 +10,7 @@ use crate::Connection;
 
 /// A stream, and the [`Connection`] that counts what is read from it.
 ///
-/// [`serve`](crate::serve) reads its connections by it. A service with a listener of its own wraps each accepted stream, and gives the same [`Connection`] to
+/// [`serve`](crate::serve()) reads its connections by it. A service with a listener of its own wraps each accepted stream, and gives the same [`Connection`] to
 /// the connection's requests as an extension; otherwise a WebSocket message counts against the [`Budget`](crate::Budget) only once it is whole.
 #[derive(Debug)]
 pub struct CountedStream<S> {

@@ -16,6 +16,20 @@ async fn send(config: &Config, count: u64) {
     device_simulator::run(&config, now, std::future::pending()).await.unwrap();
 }
 
+/// A browser in which the page is open and follows the line.
+async fn live(server: &Server) -> Browser {
+    let mut browser = Browser::start().await;
+    browser.open(&format!("http://{}/", server.address)).await;
+    browser.until("document.querySelector('#connection[data-state=\"live\"]') !== null").await;
+    browser
+}
+
+/// Waits until the page shows a sample of the interface.
+async fn shows(browser: &mut Browser, sample: &serde_json::Value) {
+    let id = sample["sample_id"].as_str().unwrap();
+    browser.until(&format!("document.querySelector('[data-sample-id=\"{id}\"]') !== null")).await;
+}
+
 const EACH_STATION: &str = "(() => { \
     const stations = [...document.querySelectorAll('article.station')]; \
     return stations.length === 2 && stations.every(s => \
@@ -30,9 +44,7 @@ async fn the_page_shows_the_line_and_follows_it() {
     let server = Server::start(data.path(), "127.0.0.1:0");
     let (one, two) = (server.station(1), server.station(2));
     let look = async {
-        let mut browser = Browser::start().await;
-        browser.open(&format!("http://{}/", server.address)).await;
-        browser.until("document.querySelector('#connection[data-state=\"live\"]') !== null").await;
+        let mut browser = live(&server).await;
         // The page is open and empty; now the stations begin.
         send(&one, 12).await;
         send(&two, 9).await;
@@ -42,12 +54,7 @@ async fn the_page_shows_the_line_and_follows_it() {
 
         // What the page shows is what the server stored.
         let latest = tokio::task::block_in_place(|| server.get("/api/sqal/latest?device_id=STATION_2").1);
-        browser
-            .until(&format!(
-                "document.querySelector('[data-sample-id=\"{}\"]') !== null",
-                latest["sample_id"].as_str().unwrap()
-            ))
-            .await;
+        shows(&mut browser, &latest).await;
         let grade = latest["fusion"]["final_grade"].as_str().unwrap();
         browser
             .until(&format!("document.querySelector('[data-station=\"STATION_2\"]').dataset.grade === '{grade}'"))
@@ -56,12 +63,7 @@ async fn the_page_shows_the_line_and_follows_it() {
         // A further sample arrives without a reload.
         send(&one, 1).await;
         let newest = tokio::task::block_in_place(|| server.get("/api/sqal/latest?device_id=STATION_1").1);
-        browser
-            .until(&format!(
-                "document.querySelector('[data-sample-id=\"{}\"]') !== null",
-                newest["sample_id"].as_str().unwrap()
-            ))
-            .await;
+        shows(&mut browser, &newest).await;
         assert_eq!(browser.complaints, Vec::<String>::new());
 
         #[expect(clippy::disallowed_methods, reason = "how a person asks for the picture of the README")]
@@ -118,9 +120,7 @@ async fn a_server_that_is_away_is_named_with_since_when() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), "127.0.0.1:0");
     let look = async {
-        let mut browser = Browser::start().await;
-        browser.open(&format!("http://{}/", server.address)).await;
-        browser.until("document.querySelector('#connection[data-state=\"live\"]') !== null").await;
+        let mut browser = live(&server).await;
         send(&server.station(1), 2).await;
         browser.until("document.querySelector('[data-station=\"STATION_1\"]')?.dataset.presence === 'online'").await;
         assert_eq!(browser.value("document.querySelector('#server-away').hidden").await, true);
@@ -144,9 +144,7 @@ async fn a_hundred_stations_keep_their_cards() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start_with(&[("SQAL_CONNECTIONS_PER_MINUTE", "0")], data.path(), "127.0.0.1:0");
     let look = async {
-        let mut browser = Browser::start().await;
-        browser.open(&format!("http://{}/", server.address)).await;
-        browser.until("document.querySelector('#connection[data-state=\"live\"]') !== null").await;
+        let mut browser = live(&server).await;
         for seed in 1..=STATIONS {
             send(&server.station(seed), 1).await;
         }
@@ -158,12 +156,7 @@ async fn a_hundred_stations_keep_their_cards() {
             send(&server.station(seed), 1).await;
         }
         let last = tokio::task::block_in_place(|| server.get("/api/sqal/latest").1);
-        browser
-            .until(&format!(
-                "document.querySelector('[data-sample-id=\"{}\"]') !== null",
-                last["sample_id"].as_str().unwrap()
-            ))
-            .await;
+        shows(&mut browser, &last).await;
         let kept = browser.value(&format!("{cards}.filter(card => 'first' in card).length")).await;
         assert_eq!(kept, STATIONS, "no card was thrown out and built anew");
         let order = browser.value(&format!("{cards}.map(card => card.dataset.station).join()")).await;
@@ -184,9 +177,7 @@ async fn numbers_and_reasons_are_in_the_words_of_the_language() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), "127.0.0.1:0");
     let look = async {
-        let mut browser = Browser::start().await;
-        browser.open(&format!("http://{}/", server.address)).await;
-        browser.until("document.querySelector('#connection[data-state=\"live\"]') !== null").await;
+        let mut browser = live(&server).await;
         send(&server.station(1), 3).await;
         browser.until("/\\d\\.\\d{3}/.test(document.querySelector('.explanation')?.textContent)").await;
         let with = |body: &str| format!("import(new URL('dashboard.js', document.baseURI)).then(page => {body})");
@@ -260,9 +251,7 @@ async fn calibration_frames_are_marked_and_not_counted() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), "127.0.0.1:0");
     let look = async {
-        let mut browser = Browser::start().await;
-        browser.open(&format!("http://{}/", server.address)).await;
-        browser.until("document.querySelector('#connection[data-state=\"live\"]') !== null").await;
+        let mut browser = live(&server).await;
         let mut calibrating = server.station(3);
         calibrating.device_id = "CAL_STATION".to_owned();
         send(&calibrating, 4).await;
