@@ -23,8 +23,8 @@ fn batch(c: &mut Criterion) {
         Array3::from_shape_fn((FRAMES, 8, 8), |(k, row, column)| of(&frames[k], row * 8 + column))
     };
     let distance = stack(&|frame, zone| frame.reading().distance_mm[zone]);
-    let reflectance = stack(&|frame, zone| frame.reading().reflectance_percent[zone]);
-    let amplitude = stack(&|frame, zone| frame.reading().amplitude_kcps[zone]);
+    let reflectance = stack(&|frame, zone| frame.reading().reflectance_percent.map_or(0.0, |grid| grid[zone]));
+    let amplitude = stack(&|frame, zone| frame.reading().amplitude_kcps.map_or(0.0, |grid| grid[zone]));
     let sigma = stack(&|frame, zone| frame.reading().sigma_mm.map_or(0.0, |sigma| sigma[zone]));
     let status = Array3::from_shape_fn((FRAMES, 8, 8), |(k, row, column)| {
         frames[k].reading().status.map_or(5, |status| status[row * 8 + column].0)

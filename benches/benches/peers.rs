@@ -50,8 +50,8 @@ fn sample(frame: &TofFrame, spectrum: &Spectrum, found: &Inspection) -> Value {
     json!({
         "tof": {
             "distance_mm": flat(&reading.distance_mm),
-            "reflectance_percent": flat(&reading.reflectance_percent),
-            "amplitude_kcps": flat(&reading.amplitude_kcps),
+            "reflectance_percent": reading.reflectance_percent.as_ref().map(flat),
+            "amplitude_kcps": reading.amplitude_kcps.as_ref().map(flat),
             "sigma_mm": reading.sigma_mm.as_ref().map(flat),
             "status": reading.status.map(|status| status.iter().map(|code| code.0).collect::<Vec<_>>()),
         },

@@ -50,8 +50,8 @@ fn template() -> Result<[String; 4], Failed> {
         "type": "sensor_data", "timestamp": "@1", "device_id": "@2", "sample_id": "@3",
         "vl53l8ch": {
             "distance_matrix": tof.distance_mm.rows(),
-            "reflectance_matrix": tof.reflectance_percent.rows(),
-            "amplitude_matrix": tof.amplitude_kcps.rows(),
+            "reflectance_matrix": tof.reflectance_percent.as_ref().map(|grid| *grid.rows()),
+            "amplitude_matrix": tof.amplitude_kcps.as_ref().map(|grid| *grid.rows()),
             "sigma_matrix": tof.sigma_mm.as_ref().map(|sigma| *sigma.rows()),
             "status_matrix": tof.status.as_ref().map(|status| *status.map(|code| code.0).rows()),
         },

@@ -57,11 +57,15 @@ pub enum Flag {
     BytesSwapped,
     /// The frame repeats the one before it, number for number, which noise does not allow: the device probably sent a stale reading.
     RepeatedFrame,
+    /// The frame carried no reflectance: nothing is said of it, and no spots are found.
+    ReflectanceMissing,
+    /// The frame carried no amplitude: which zones had too little signal is not known, and every zone is rated as ST rates "50 %".
+    AmplitudeMissing,
 }
 
 impl Flag {
     /// Every flag, in order.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 26] = [
         Self::StatusMissing,
         Self::SigmaModelled,
         Self::InsufficientZones,
@@ -86,6 +90,8 @@ impl Flag {
         Self::RepeatedBands,
         Self::BytesSwapped,
         Self::RepeatedFrame,
+        Self::ReflectanceMissing,
+        Self::AmplitudeMissing,
     ];
 
     /// The name used on the wire.
@@ -116,6 +122,8 @@ impl Flag {
             Self::RepeatedBands => "RepeatedBands",
             Self::BytesSwapped => "BytesSwapped",
             Self::RepeatedFrame => "RepeatedFrame",
+            Self::ReflectanceMissing => "ReflectanceMissing",
+            Self::AmplitudeMissing => "AmplitudeMissing",
         }
     }
 }
@@ -182,6 +190,8 @@ mod tests {
             (Flag::RepeatedBands, 1 << 21),
             (Flag::BytesSwapped, 1 << 22),
             (Flag::RepeatedFrame, 1 << 23),
+            (Flag::ReflectanceMissing, 1 << 24),
+            (Flag::AmplitudeMissing, 1 << 25),
         ];
         for (flag, bits) in stored {
             assert_eq!(Flags(bits), Flags::default().with(flag));

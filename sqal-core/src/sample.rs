@@ -233,8 +233,8 @@ mod tests {
         ];
         let seen = crate::TofReading {
             distance_mm: crate::Grid::from_fn(|_| 150.0),
-            reflectance_percent: crate::Grid::from_fn(|_| 40.0),
-            amplitude_kcps: crate::Grid::from_fn(|_| 900.0),
+            reflectance_percent: Some(crate::Grid::from_fn(|_| 40.0)),
+            amplitude_kcps: Some(crate::Grid::from_fn(|_| 900.0)),
             sigma_mm: None,
             status: None,
             distance_kind: crate::DistanceKind::Perpendicular,

@@ -46,10 +46,10 @@ impl TargetStatus {
 pub struct TofReading {
     /// Distance in mm; the sensor's fixed point is 0.25 mm.
     pub distance_mm: Grid<f32>,
-    /// Estimated target reflectance in percent.
-    pub reflectance_percent: Grid<f32>,
-    /// Signal per SPAD in kcps.
-    pub amplitude_kcps: Grid<f32>,
+    /// Estimated target reflectance in percent, if it was recorded.
+    pub reflectance_percent: Option<Grid<f32>>,
+    /// Signal per SPAD in kcps, if it was recorded.
+    pub amplitude_kcps: Option<Grid<f32>>,
     /// The device's estimate of the range noise (one standard deviation) in mm, if it was recorded.
     pub sigma_mm: Option<Grid<f32>>,
     /// The target status codes, if they were recorded.
@@ -149,8 +149,8 @@ impl TofFrame {
     pub fn new(reading: TofReading) -> Result<Self, InvalidFrame> {
         let matrices = [
             (Matrix::Distance, Some(&reading.distance_mm)),
-            (Matrix::Reflectance, Some(&reading.reflectance_percent)),
-            (Matrix::Amplitude, Some(&reading.amplitude_kcps)),
+            (Matrix::Reflectance, reading.reflectance_percent.as_ref()),
+            (Matrix::Amplitude, reading.amplitude_kcps.as_ref()),
             (Matrix::Sigma, reading.sigma_mm.as_ref()),
         ];
         for (matrix, grid) in matrices {
@@ -191,8 +191,8 @@ impl TofFrame {
         let reading = &self.0;
         let grids = [
             Some(&reading.distance_mm),
-            Some(&reading.reflectance_percent),
-            Some(&reading.amplitude_kcps),
+            reading.reflectance_percent.as_ref(),
+            reading.amplitude_kcps.as_ref(),
             reading.sigma_mm.as_ref(),
         ];
         for grid in grids {
@@ -228,8 +228,8 @@ impl TofFrame {
         // The same numbers in other places: what was checked stays checked.
         Self(TofReading {
             distance_mm: moved(&reading.distance_mm, &from),
-            reflectance_percent: moved(&reading.reflectance_percent, &from),
-            amplitude_kcps: moved(&reading.amplitude_kcps, &from),
+            reflectance_percent: reading.reflectance_percent.as_ref().map(|grid| moved(grid, &from)),
+            amplitude_kcps: reading.amplitude_kcps.as_ref().map(|grid| moved(grid, &from)),
             sigma_mm: reading.sigma_mm.as_ref().map(|grid| moved(grid, &from)),
             status: reading.status.as_ref().map(|grid| moved(grid, &from)),
             distance_kind: reading.distance_kind,
@@ -266,8 +266,8 @@ mod tests {
     fn flat() -> TofReading {
         TofReading {
             distance_mm: Grid::from_fn(|_| 150.0),
-            reflectance_percent: Grid::from_fn(|_| 40.0),
-            amplitude_kcps: Grid::from_fn(|_| 900.0),
+            reflectance_percent: Some(Grid::from_fn(|_| 40.0)),
+            amplitude_kcps: Some(Grid::from_fn(|_| 900.0)),
             sigma_mm: None,
             status: None,
             distance_kind: DistanceKind::Perpendicular,
@@ -277,7 +277,7 @@ mod tests {
     #[test]
     fn a_refused_number_is_named_with_its_place_value_and_limit() {
         let mut reading = flat();
-        reading.reflectance_percent[11] = -1.0;
+        reading.reflectance_percent.as_mut().unwrap()[11] = -1.0;
         let refused = TofFrame::new(reading).unwrap_err();
         assert_eq!(refused.to_string(), "reflectance_matrix[1][3] is -1: expected 0 to 127.5 %");
     }
@@ -290,6 +290,8 @@ mod tests {
         let status = |code: u8| Some(Grid::from_fn(|_| TargetStatus(code)));
         let others = [
             TofReading { sigma_mm: Some(Grid::from_fn(|_| 1.0)), ..flat() },
+            TofReading { reflectance_percent: None, ..flat() },
+            TofReading { amplitude_kcps: None, ..flat() },
             TofReading { status: status(5), ..flat() },
             TofReading { status: status(9), ..flat() },
             TofReading { distance_kind: DistanceKind::Radial, ..flat() },
@@ -306,9 +308,11 @@ mod tests {
         fn one_number_in_one_zone_makes_another_reading(zone in 0..64_usize, steps in 1..8_u8, which in 0..3_usize) {
             let plain = TofFrame::new(flat()).unwrap();
             let mut reading = flat();
-            let grid = [&mut reading.distance_mm, &mut reading.reflectance_percent, &mut reading.amplitude_kcps];
-            let [distance, reflectance, amplitude] = grid;
-            let changed = if which == 0 { distance } else if which == 1 { reflectance } else { amplitude };
+            let changed = match which {
+                0 => &mut reading.distance_mm,
+                1 => reading.reflectance_percent.as_mut().unwrap(),
+                _ => reading.amplitude_kcps.as_mut().unwrap(),
+            };
             changed[zone] += 0.25 * f32::from(steps);
             let other = TofFrame::new(reading).unwrap();
             prop_assert!(!plain.is_same_reading(&other));
@@ -321,8 +325,8 @@ mod tests {
                 let mut reading = flat();
                 match matrix {
                     Matrix::Distance => reading.distance_mm[zone] = value,
-                    Matrix::Reflectance => reading.reflectance_percent[zone] = value,
-                    Matrix::Amplitude => reading.amplitude_kcps[zone] = value,
+                    Matrix::Reflectance => reading.reflectance_percent.as_mut().unwrap()[zone] = value,
+                    Matrix::Amplitude => reading.amplitude_kcps.as_mut().unwrap()[zone] = value,
                     Matrix::Sigma => {
                         let mut sigma = Grid::from_fn(|_| 1.0);
                         sigma[zone] = value;

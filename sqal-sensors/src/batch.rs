@@ -84,8 +84,8 @@ impl Frames<'_> {
         }
         TofReading {
             distance_mm: grid(&self.distance_mm, k),
-            reflectance_percent: grid(&self.reflectance_percent, k),
-            amplitude_kcps: grid(&self.amplitude_kcps, k),
+            reflectance_percent: Some(grid(&self.reflectance_percent, k)),
+            amplitude_kcps: Some(grid(&self.amplitude_kcps, k)),
             sigma_mm: self.sigma_mm.map(|view| grid(&view, k)),
             status: self.status.map(|view| grid(&view, k).map(|code| TargetStatus(*code))),
             distance_kind: self.distance_kind,

@@ -12,8 +12,8 @@
 //! // A tray with its floor 150 mm below the sensor, filled 20 mm high.
 //! let frame = TofFrame::new(TofReading {
 //!     distance_mm: Grid::from_fn(|_| 130.0),
-//!     reflectance_percent: Grid::from_fn(|_| 45.0),
-//!     amplitude_kcps: Grid::from_fn(|_| 900.0),
+//!     reflectance_percent: Some(Grid::from_fn(|_| 45.0)),
+//!     amplitude_kcps: Some(Grid::from_fn(|_| 900.0)),
 //!     sigma_mm: Some(Grid::from_fn(|_| 1.0)),
 //!     status: Some(Grid::from_fn(|_| sqal_core::TargetStatus::VALID)),
 //!     distance_kind: DistanceKind::Perpendicular,

@@ -23,8 +23,8 @@ fn a_batch_gives_the_same_bits_as_its_frames() {
     let frames = frames(300);
     let analyzer = TofAnalyzer::new(TofProfile::example()).unwrap();
     let distance = stack(&frames, |f, zone| f.reading().distance_mm[zone]);
-    let reflectance = stack(&frames, |f, zone| f.reading().reflectance_percent[zone]);
-    let amplitude = stack(&frames, |f, zone| f.reading().amplitude_kcps[zone]);
+    let reflectance = stack(&frames, |f, zone| f.reading().reflectance_percent.unwrap()[zone]);
+    let amplitude = stack(&frames, |f, zone| f.reading().amplitude_kcps.unwrap()[zone]);
     let sigma = stack(&frames, |f, zone| f.reading().sigma_mm.unwrap()[zone]);
     let status = stack(&frames, |f, zone| f.reading().status.unwrap()[zone].0);
     // The same frames in another order of memory.

@@ -46,7 +46,7 @@ fn a_zone_that_sees_nothing_is_named() {
         .iter()
         .map(|frame| {
             let reading = *frame.reading();
-            let amplitude_kcps = Grid::from_fn(|zone| if zone == 27 { 0.0 } else { 900.0 });
+            let amplitude_kcps = Some(Grid::from_fn(|zone| if zone == 27 { 0.0 } else { 900.0 }));
             TofFrame::new(TofReading { amplitude_kcps, ..reading }).unwrap()
         })
         .collect();

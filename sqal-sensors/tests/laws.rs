@@ -40,8 +40,8 @@ fn flipped(frame: &TofFrame, zone: impl Fn(usize) -> usize) -> TofFrame {
     let reading = frame.reading();
     TofFrame::new(TofReading {
         distance_mm: moved(&reading.distance_mm, &zone),
-        reflectance_percent: moved(&reading.reflectance_percent, &zone),
-        amplitude_kcps: moved(&reading.amplitude_kcps, &zone),
+        reflectance_percent: reading.reflectance_percent.map(|grid| moved(&grid, &zone)),
+        amplitude_kcps: reading.amplitude_kcps.map(|grid| moved(&grid, &zone)),
         sigma_mm: reading.sigma_mm.map(|grid| moved(&grid, &zone)),
         status: reading.status.map(|grid| moved(&grid, &zone)),
         distance_kind: reading.distance_kind,
@@ -138,8 +138,8 @@ fn noise_alone_makes_no_gross_defect() {
         };
         let frame = TofFrame::new(TofReading {
             distance_mm: Grid::from_fn(|zone| sigma.mul_add(spread(zone), 150.0 - height)),
-            reflectance_percent: Grid::from_fn(|_| 45.0),
-            amplitude_kcps: Grid::from_fn(|_| 900.0),
+            reflectance_percent: Some(Grid::from_fn(|_| 45.0)),
+            amplitude_kcps: Some(Grid::from_fn(|_| 900.0)),
             sigma_mm: Some(Grid::from_fn(|_| sigma)),
             status: Some(Grid::from_fn(|_| sqal_core::TargetStatus::VALID)),
             distance_kind: DistanceKind::Perpendicular,
@@ -287,8 +287,8 @@ fn a_rim_of_two_surfaces_is_refused_as_a_reference() {
                     far
                 }
             }),
-            reflectance_percent: Grid::from_fn(|_| 45.0),
-            amplitude_kcps: Grid::from_fn(|_| 900.0),
+            reflectance_percent: Some(Grid::from_fn(|_| 45.0)),
+            amplitude_kcps: Some(Grid::from_fn(|_| 900.0)),
             sigma_mm: Some(Grid::from_fn(|_| 1.0)),
             status: Some(Grid::from_fn(|_| sqal_core::TargetStatus::VALID)),
             distance_kind: DistanceKind::Perpendicular,
@@ -314,8 +314,8 @@ fn a_radial_frame_is_brought_to_the_axis() {
             let radial = (130.0 * y.mul_add(y, x.mul_add(x, 1.0)).sqrt()) as f32;
             radial
         }),
-        reflectance_percent: Grid::from_fn(|_| 45.0),
-        amplitude_kcps: Grid::from_fn(|_| 900.0),
+        reflectance_percent: Some(Grid::from_fn(|_| 45.0)),
+        amplitude_kcps: Some(Grid::from_fn(|_| 900.0)),
         sigma_mm: Some(Grid::from_fn(|_| 1.0)),
         status: Some(Grid::from_fn(|_| sqal_core::TargetStatus::VALID)),
         distance_kind: DistanceKind::Radial,
@@ -344,8 +344,8 @@ fn intervals_of_volume_and_height_cover_the_truth() {
 fn the_uncertainty_of_volume_and_height_is_the_closed_form() {
     let frame = TofFrame::new(TofReading {
         distance_mm: Grid::from_fn(|_| 130.0),
-        reflectance_percent: Grid::from_fn(|_| 45.0),
-        amplitude_kcps: Grid::from_fn(|_| 900.0),
+        reflectance_percent: Some(Grid::from_fn(|_| 45.0)),
+        amplitude_kcps: Some(Grid::from_fn(|_| 900.0)),
         sigma_mm: Some(Grid::from_fn(|_| 1.25)),
         status: Some(Grid::from_fn(|_| sqal_core::TargetStatus::VALID)),
         distance_kind: DistanceKind::Perpendicular,

@@ -2,7 +2,9 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use fixtures::scene::{Fault, LABELLED, Scene, Station};
-use sqal_core::{Analyzer, DefectKind, Flag, GradeScale, Measured, Score, SpectralFindings, Spectrum};
+use sqal_core::{
+    Analyzer, DefectKind, Flag, GradeScale, Measured, Score, SpectralFindings, Spectrum, TofFrame, TofReading,
+};
 use sqal_sensors::{SpectralAnalyzer, SpectralProfile, SpectralWeights, TofAnalyzer, TofProfile, TofWeights};
 
 /// A product of which only the colour is specified.
@@ -113,4 +115,25 @@ fn an_analyser_grades_by_the_scale_that_it_is_given() {
     let given = graded(TofAnalyzer::new(TofProfile::example()).unwrap().graded_by(strict));
     assert_eq!(own, given);
     assert!(own.grade.unwrap() < plain.grade.unwrap() && own.score == plain.score);
+}
+
+/// A sensor that sends distances alone is judged by them: no reflectance, no spots, no threshold of signal, and a remark on each.
+#[test]
+fn distances_alone_are_a_frame() {
+    let whole = Station::noiseless(&Scene::GOOD);
+    let reading = TofReading { reflectance_percent: None, amplitude_kcps: None, ..*whole.reading() };
+    let distances = TofFrame::new(reading).unwrap();
+    let profile = TofProfile {
+        weights: TofWeights { reflectance: 0.0, ..TofProfile::example().weights },
+        ..TofProfile::example()
+    };
+    let analyzer = TofAnalyzer::new(profile).unwrap();
+    let (found, with) = (analyzer.analyze(&distances).unwrap(), analyzer.analyze(&whole).unwrap());
+    assert!(found.flags.contains(Flag::ReflectanceMissing) && found.flags.contains(Flag::AmplitudeMissing));
+    assert!(!with.flags.contains(Flag::ReflectanceMissing) && !with.flags.contains(Flag::AmplitudeMissing));
+    assert_eq!((found.findings.reflectance_analysis, found.coverage), (None, Score::ONE));
+    assert_eq!(found.findings.valid_zones, 64);
+    let (volume, expected) = (found.findings.volume_mm3.unwrap(), with.findings.volume_mm3.unwrap());
+    assert!((volume.value() - expected.value()).abs() < 1e-6 * expected.value());
+    assert!(found.reliability < with.reliability, "what its signal was is not known");
 }

@@ -1,22 +1,30 @@
 //! The binary form of a sample's raw readings: versioned, checked, the same bits back.
 //!
 //! ```text
-//! "SQ" | version u8 = 1 | parts u8 | distance, reflectance, amplitude: 64 f32 each | [sigma: 64 f32] | [status: 64 u8]
+//! "SQ" | version u8 = 1 or 2 | parts u8 | distance, reflectance, amplitude: 64 f32 each | [sigma: 64 f32] | [status: 64 u8]
 //!      | counts: 10 f32, gain f64, integration time f64, converter status u8 | CRC-32 of all before (IEEE)
-//! parts: 1 = ToF frame, 2 = sigma, 4 = status, 8 = radial distances, 16 = spectrum; all numbers little-endian
+//! parts: 1 = ToF frame, 2 = sigma, 4 = status, 8 = radial distances, 16 = spectrum, 32 = no reflectance, 64 = no amplitude; all numbers little-endian
 //! ```
+//!
+//! A matrix that was not recorded holds 64 zeros in its place, and a bit that says so: what stands behind it stands where it always stood. Such a frame is
+//! of version 2, which programs that know version 1 alone refuse; every other frame is of version 1.
 //!
 //! A tenth of the size of JSON in JSONB, sixty times as fast, and SQL needs none of the zones: what is queried has columns of its own.
 
 use sqal_core::{AdcStatus, DistanceKind, Gain, Grid, IntegrationTime, Spectrum, TargetStatus, TofFrame, TofReading};
 
 const MAGIC: [u8; 2] = *b"SQ";
+/// The version of a frame with both reflectance and amplitude.
 const VERSION: u8 = 1;
+/// The version of a frame without one of them.
+const WITHOUT: u8 = 2;
 const TOF: u8 = 1;
 const SIGMA: u8 = 2;
 const STATUS: u8 = 4;
 const RADIAL: u8 = 8;
 const SPECTRUM: u8 = 16;
+const NO_REFLECTANCE: u8 = 32;
+const NO_AMPLITUDE: u8 = 64;
 
 /// Why bytes are not a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -26,7 +34,7 @@ pub enum FrameError {
     #[error("not a stored frame")]
     Format,
     /// Written by a newer program.
-    #[error("stored frame of version {0}, this program knows version 1")]
+    #[error("stored frame of version {0}, this program knows versions 1 and 2")]
     Version(u8),
     /// A bit was lost.
     #[error("stored frame fails its checksum")]
@@ -41,18 +49,24 @@ pub enum FrameError {
 pub fn encode_frame(tof: Option<&TofFrame>, spectrum: Option<&Spectrum>) -> Vec<u8> {
     let mut out = Vec::with_capacity(1200);
     out.extend(MAGIC);
-    out.push(VERSION);
     let reading = tof.map(TofFrame::reading);
+    let without = reading.is_some_and(|r| r.reflectance_percent.is_none() || r.amplitude_kcps.is_none());
+    out.push(if without { WITHOUT } else { VERSION });
     let part = |there: bool, bit: u8| if there { bit } else { 0 };
     out.push(
         part(reading.is_some(), TOF)
             | part(reading.is_some_and(|r| r.sigma_mm.is_some()), SIGMA)
             | part(reading.is_some_and(|r| r.status.is_some()), STATUS)
             | part(reading.is_some_and(|r| r.distance_kind == DistanceKind::Radial), RADIAL)
-            | part(spectrum.is_some(), SPECTRUM),
+            | part(spectrum.is_some(), SPECTRUM)
+            | part(reading.is_some_and(|r| r.reflectance_percent.is_none()), NO_REFLECTANCE)
+            | part(reading.is_some_and(|r| r.amplitude_kcps.is_none()), NO_AMPLITUDE),
     );
     if let Some(reading) = reading {
-        let grids = [Some(&reading.distance_mm), Some(&reading.reflectance_percent), Some(&reading.amplitude_kcps)];
+        let nothing = Grid::from_fn(|_| 0.0_f32);
+        let reflectance = reading.reflectance_percent.as_ref().unwrap_or(&nothing);
+        let amplitude = reading.amplitude_kcps.as_ref().unwrap_or(&nothing);
+        let grids = [Some(&reading.distance_mm), Some(reflectance), Some(amplitude)];
         for grid in grids.into_iter().chain([reading.sigma_mm.as_ref()]).flatten() {
             let mut bytes = [0; 256];
             for (place, value) in bytes.as_chunks_mut::<4>().0.iter_mut().zip(grid.iter()) {
@@ -90,18 +104,22 @@ pub fn decode_frame(bytes: &[u8]) -> Result<(Option<TofFrame>, Option<Spectrum>)
     let (body, checksum) = bytes.split_last_chunk::<4>().ok_or(FrameError::Format)?;
     let mut rest = body.strip_prefix(&MAGIC).ok_or(FrameError::Format)?;
     let [version, parts] = take(&mut rest)?;
-    if version != VERSION {
+    if version != VERSION && version != WITHOUT {
         return Err(FrameError::Version(version));
     }
     if crc32fast::hash(body) != u32::from_le_bytes(*checksum) {
         return Err(FrameError::Checksum);
     }
     let has = |bit: u8| parts & bit != 0;
+    // Of two forms of one frame only one is written, so only one is read.
+    if (has(NO_REFLECTANCE) || has(NO_AMPLITUDE)) != (version == WITHOUT) {
+        return Err(FrameError::Format);
+    }
     let tof = if has(TOF) {
         let reading = TofReading {
             distance_mm: grid(&mut rest)?,
-            reflectance_percent: grid(&mut rest)?,
-            amplitude_kcps: grid(&mut rest)?,
+            reflectance_percent: matrix(&mut rest, !has(NO_REFLECTANCE))?,
+            amplitude_kcps: matrix(&mut rest, !has(NO_AMPLITUDE))?,
             sigma_mm: has(SIGMA).then(|| grid(&mut rest)).transpose()?,
             status: has(STATUS)
                 .then(|| take::<64>(&mut rest).map(|codes| Grid::from_fn(|zone| TargetStatus(codes[zone]))))
@@ -146,6 +164,12 @@ fn grid(rest: &mut &[u8]) -> Result<Grid<f32>, FrameError> {
     Ok(Grid::from_fn(|zone| f32::from_le_bytes(words[zone])))
 }
 
+/// A matrix that has its place in every frame; `None` if it was not recorded.
+fn matrix(rest: &mut &[u8], recorded: bool) -> Result<Option<Grid<f32>>, FrameError> {
+    let grid = grid(rest)?;
+    Ok(recorded.then_some(grid))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -155,10 +179,21 @@ mod tests {
     proptest! {
         #[test]
         fn every_reading_comes_back_bit_for_bit(
-            tof in prop::option::of(strategy::tof_frame()), spectrum in prop::option::of(strategy::spectrum()),
+            tof in prop::option::of(strategy::partial_tof_frame()), spectrum in prop::option::of(strategy::spectrum()),
         ) {
             let bytes = encode_frame(tof.as_ref(), spectrum.as_ref());
             prop_assert_eq!(decode_frame(&bytes), Ok((tof, spectrum)));
+        }
+
+        /// Frames with both matrices are written as they always were: version 1, and nothing of the new bits.
+        #[test]
+        fn only_a_frame_without_a_matrix_is_of_version_2(tof in strategy::partial_tof_frame()) {
+            let bytes = encode_frame(Some(&tof), None);
+            let reading = tof.reading();
+            let whole = reading.reflectance_percent.is_some() && reading.amplitude_kcps.is_some();
+            prop_assert_eq!((bytes[2], bytes[3] & 96 == 0), (if whole { 1 } else { 2 }, whole));
+            let of_others = usize::from(reading.sigma_mm.is_some()) * 256 + usize::from(reading.status.is_some()) * 64;
+            prop_assert_eq!(bytes.len(), 4 + 768 + of_others + 4);
         }
 
         #[test]

@@ -305,8 +305,8 @@ async fn the_documented_columns_show_what_the_sample_holds() {
         let reading = sample.tof.as_ref().map(sqal_core::TofFrame::reading);
         for (name, grid) in [
             ("vl53l8ch_distance_matrix", reading.map(|r| r.distance_mm)),
-            ("vl53l8ch_reflectance_matrix", reading.map(|r| r.reflectance_percent)),
-            ("vl53l8ch_amplitude_matrix", reading.map(|r| r.amplitude_kcps)),
+            ("vl53l8ch_reflectance_matrix", reading.and_then(|r| r.reflectance_percent)),
+            ("vl53l8ch_amplitude_matrix", reading.and_then(|r| r.amplitude_kcps)),
         ] {
             let shown: Option<[[f32; 8]; 8]> = text(name).map(|json| serde_json::from_str(&json).unwrap());
             let rows = grid.map(|grid: Grid<f32>| core::array::from_fn(|r| core::array::from_fn(|c| grid[r * 8 + c])));

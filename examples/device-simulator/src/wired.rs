@@ -106,9 +106,9 @@ fn zones(frame: &TofFrame) -> [Zone; 64] {
     core::array::from_fn(|zone| Zone {
         distance: (reading.distance_mm[zone] * 4.0) as i16,
         sigma: (reading.sigma_mm.map_or(1.0, |sigma| sigma[zone]) * 128.0) as u16,
-        signal: (reading.amplitude_kcps[zone] * 2048.0) as u32,
+        signal: (reading.amplitude_kcps.map_or(0.0, |amplitude| amplitude[zone]) * 2048.0) as u32,
         ambient: 0,
-        reflectance: (reading.reflectance_percent[zone] * 2.0) as u8,
+        reflectance: (reading.reflectance_percent.map_or(0.0, |reflectance| reflectance[zone]) * 2.0) as u8,
         status: reading.status.map_or(5, |status| status[zone].0),
         targets: 1,
     })

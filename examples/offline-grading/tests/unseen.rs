@@ -152,8 +152,8 @@ fn few_zones_are_not_a_tray() {
             let grid = |yes: f32| Grid::from_fn(|zone| if there(zone) { yes } else { 0.0 });
             let frame = TofFrame::new(TofReading {
                 distance_mm: grid(distance),
-                reflectance_percent: grid(40.0),
-                amplitude_kcps: grid(600.0),
+                reflectance_percent: Some(grid(40.0)),
+                amplitude_kcps: Some(grid(600.0)),
                 sigma_mm: Some(grid(2.0)),
                 status: Some(Grid::from_fn(|zone| TargetStatus(if there(zone) { 5 } else { 0 }))),
                 distance_kind: sqal_core::DistanceKind::Perpendicular,

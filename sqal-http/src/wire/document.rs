@@ -78,8 +78,8 @@ fn tof(frame: &TofFrame, assessment: Option<&Assessment<TofFindings>>) -> Value 
     let mut block = Map::new();
     let mut put = |name: &str, value: Value| block.insert(name.to_owned(), value);
     put("distance_matrix", rows(&reading.distance_mm));
-    put("reflectance_matrix", rows(&reading.reflectance_percent));
-    put("amplitude_matrix", rows(&reading.amplitude_kcps));
+    put("reflectance_matrix", reading.reflectance_percent.as_ref().map_or(Value::Null, rows));
+    put("amplitude_matrix", reading.amplitude_kcps.as_ref().map_or(Value::Null, rows));
     if let Some(sigma) = &reading.sigma_mm {
         put("sigma_matrix", rows(sigma));
     }

@@ -448,17 +448,16 @@ fn concluded(frame: &Item<'_>, place: &'static str, unknown: &mut Vec<Violation>
 
 fn tof(block: &Block<'_, '_>, wrong: &mut Vec<Violation>) -> Option<TofFrame> {
     let distance_mm = block.grid("distance_matrix", read_single, 0.0, wrong);
-    let reflectance_percent = block.grid("reflectance_matrix", read_single, 0.0, wrong);
-    let amplitude_kcps = block.grid("amplitude_matrix", read_single, 0.0, wrong);
     let before = wrong.len();
+    let reflectance_percent = block.grid_or_none("reflectance_matrix", read_single, 0.0, wrong);
+    let amplitude_kcps = block.grid_or_none("amplitude_matrix", read_single, 0.0, wrong);
     let sigma_mm = block.grid_or_none("sigma_matrix", read_single, 0.0, wrong);
     let status = block.grid_or_none("status_matrix", read_status, TargetStatus(0), wrong);
     let distance_kind = block.word("distance_kind", "perpendicular or radial", "perpendicular ou radial", wrong);
     if wrong.len() > before {
         return None;
     }
-    let (distance_mm, reflectance_percent) = (distance_mm?, reflectance_percent?);
-    let (amplitude_kcps, distance_kind): (_, DistanceKind) = (amplitude_kcps?, distance_kind?);
+    let (distance_mm, distance_kind): (_, DistanceKind) = (distance_mm?, distance_kind?);
     let reading = TofReading { distance_mm, reflectance_percent, amplitude_kcps, sigma_mm, status, distance_kind };
     let refused = match TofFrame::new(reading) {
         Ok(frame) => return Some(frame),

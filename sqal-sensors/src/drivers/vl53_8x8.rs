@@ -30,8 +30,8 @@ pub fn frame_from_vl53_8x8(results: &ResultsData, units: DriverUnits) -> Result<
     let kcps = |zone: usize| results.signal_per_spad[first(zone)] as f32 * signal;
     TofFrame::new(TofReading {
         distance_mm: Grid::from_fn(|zone| f32::from(results.distance_mm[first(zone)]) * quarter),
-        reflectance_percent: Grid::from_fn(|zone| f32::from(results.reflectance[first(zone)]) * half),
-        amplitude_kcps: Grid::from_fn(kcps),
+        reflectance_percent: Some(Grid::from_fn(|zone| f32::from(results.reflectance[first(zone)]) * half)),
+        amplitude_kcps: Some(Grid::from_fn(kcps)),
         sigma_mm: Some(Grid::from_fn(|zone| f32::from(results.range_sigma_mm[first(zone)]) * noise.0 + noise.1)),
         status: Some(Grid::from_fn(|zone| TargetStatus(results.target_status[first(zone)]))),
         distance_kind: DistanceKind::Perpendicular,

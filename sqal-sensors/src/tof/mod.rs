@@ -121,7 +121,13 @@ impl TofAnalyzer {
         // Beside a product that stands free lies bare floor, whose reflectance is not the product's.
         let of_the_product =
             surface.as_ref().map(|s| s.whole).filter(|whole| profile.tray.area_mm2.is_none() && whole.len() >= 2);
-        let reflectance = reflectance::statistics(frame, &zones, of_the_product.unwrap_or(tray), profile);
+        let percent = frame.reading().reflectance_percent.as_ref().map(|grid| grid.map(|value| f64::from(*value)));
+        if percent.is_none() {
+            flags.insert(Flag::ReflectanceMissing);
+        }
+        let reflectance = percent
+            .as_ref()
+            .and_then(|percent| reflectance::statistics(percent, &zones, of_the_product.unwrap_or(tray), profile));
 
         // A tray of known area was sampled by its zones; a product that stands free is the sum of what they see.
         let areas = surface.as_ref().filter(|_| profile.tray.area_mm2.is_none()).map(volume::zone_areas);
@@ -164,15 +170,16 @@ impl TofAnalyzer {
             reflectance_analysis: reflectance,
         };
 
-        let percent = frame.reading().reflectance_percent.map(|percent| f64::from(*percent));
         let (mut dents, mut spots) = (outliers::Blobs::new(), outliers::Blobs::new());
         if let Some(surface) = &surface {
-            let [is_dented, is_spotted] = screen::may_be_remarkable(surface, [&surface.height_mm, &percent]);
+            // Without reflectances the heights are screened alone: the second place repeats them and its answer is not used.
+            let second = percent.as_ref().unwrap_or(&surface.height_mm);
+            let [is_dented, is_spotted] = screen::may_be_remarkable(surface, [&surface.height_mm, second]);
             if is_dented {
                 dents = outliers::find(&surface.height_mm, surface);
             }
-            if is_spotted {
-                spots = outliers::find(&percent, surface);
+            if is_spotted && let Some(percent) = &percent {
+                spots = outliers::find(percent, surface);
             }
         }
         let defects = defects::find(&findings, &zones, tray, surface.as_ref(), &dents, &spots, profile);

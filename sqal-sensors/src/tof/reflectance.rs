@@ -1,6 +1,6 @@
 //! Reflectance at 940 nm over the valid zones of the tray: mean, spread, order statistics, evenness and pattern.
 
-use sqal_core::{Grid, Measured, ReflectanceStatistics, TofFrame, ZoneSet};
+use sqal_core::{Grid, Measured, ReflectanceStatistics, ZoneSet};
 
 use super::geometry;
 use super::validity::Zones;
@@ -11,15 +11,14 @@ use crate::{Moments, TofProfile};
 /// The standard deviation of the sensor's own step of 0.5 %.
 const STEP: f64 = 0.144_337_567_297_406_44;
 
-/// The statistics in percent; `None` with fewer than two valid zones in the tray.
+/// The statistics of what the zones reflect, in percent; `None` with fewer than two valid zones in the tray.
 pub(super) fn statistics(
-    frame: &TofFrame,
+    percent: &Grid<f64>,
     zones: &Zones,
     tray: ZoneSet,
     profile: &TofProfile,
 ) -> Option<ReflectanceStatistics> {
     let seen = tray.and(zones.valid);
-    let percent = frame.reading().reflectance_percent.map(|percent| f64::from(*percent));
     let (values, n) = ordered(seen.iter().map(|zone| percent[zone]));
     // One value has no spread, and so no uncertainty that could be stated.
     if n < 2 {
@@ -39,7 +38,7 @@ pub(super) fn statistics(
         p95: quantile(values, 0.95),
         max: values[n - 1],
         uniformity: uniformity(&moments, profile),
-        morans_i: morans_i(&percent, seen, &moments),
+        morans_i: morans_i(percent, seen, &moments),
     })
 }
 

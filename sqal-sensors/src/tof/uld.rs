@@ -86,8 +86,8 @@ pub fn decode_uld_frame(raw: &[u8]) -> Result<TofFrame, UldError> {
     #[expect(clippy::cast_precision_loss, reason = "a signal of 24 significant bits is far below its own noise")]
     let reading = TofReading {
         distance_mm: Grid::from_fn(|zone| f32::from(i16::from_le_bytes(half(distance, zone))) / 4.0),
-        reflectance_percent: Grid::from_fn(|zone| f32::from(bytes.at(reflectance + zone)) / 2.0),
-        amplitude_kcps: Grid::from_fn(|zone| u32::from_le_bytes(word(signal, zone)) as f32 / 2048.0),
+        reflectance_percent: Some(Grid::from_fn(|zone| f32::from(bytes.at(reflectance + zone)) / 2.0)),
+        amplitude_kcps: Some(Grid::from_fn(|zone| u32::from_le_bytes(word(signal, zone)) as f32 / 2048.0)),
         sigma_mm: Some(Grid::from_fn(|zone| f32::from(u16::from_le_bytes(half(sigma, zone))) / 128.0)),
         status: Some(Grid::from_fn(|zone| {
             TargetStatus(if bytes.at(targets + zone) == 0 { 255 } else { bytes.at(status + zone) })

@@ -24,7 +24,7 @@ pub(crate) struct Zones {
 
 /// Judges every zone: valid if the device trusts it at all, it saw something in front of it, with enough signal and little enough noise.
 ///
-/// A zone that the device trusts by half (status 6 and 9, or no status at all) counts with twice its noise.
+/// A zone that the device trusts by half (status 6 and 9, or no status at all, or no amplitude) counts with twice its noise.
 ///
 /// So does a zone whose histogram shows more than one surface (`doubtful`); one whose histogram is empty (`dark`) does not count.
 pub(crate) fn judge(frame: &TofFrame, profile: &TofProfile, pulses: Option<&Seen>, flags: &mut Flags) -> Zones {
@@ -35,6 +35,9 @@ pub(crate) fn judge(frame: &TofFrame, profile: &TofProfile, pulses: Option<&Seen
     if reading.sigma_mm.is_none() {
         flags.insert(Flag::SigmaModelled);
     }
+    if reading.amplitude_kcps.is_none() {
+        flags.insert(Flag::AmplitudeMissing);
+    }
     let noise = &profile.noise;
     let mut zones = Zones {
         valid: ZoneSet::default(),
@@ -44,7 +47,9 @@ pub(crate) fn judge(frame: &TofFrame, profile: &TofProfile, pulses: Option<&Seen
     };
     let mut valid = 0_u64;
     for zone in 0..64 {
+        let amplitude = reading.amplitude_kcps.as_ref().map(|grid| f64::from(grid[zone]));
         let told = reading.status.as_ref().map_or(0.5, |status| status[zone].confidence());
+        let told = if amplitude.is_none() { told.min(0.5) } else { told };
         let confidence = match pulses {
             Some(seen) if seen.dark.contains(zone) => 0.0,
             Some(seen) if seen.doubtful.contains(zone) => told.min(0.5),
@@ -55,12 +60,11 @@ pub(crate) fn judge(frame: &TofFrame, profile: &TofProfile, pulses: Option<&Seen
             DistanceKind::Radial => geometry::perpendicular(mm, zone),
             DistanceKind::Perpendicular => mm,
         };
-        let amplitude = f64::from(reading.amplitude_kcps[zone]);
         let distance = along_axis(f64::from(reading.distance_mm[zone]));
         let sigma = if let Some(sigma) = &reading.sigma_mm {
             along_axis(f64::from(sigma[zone]))
         } else {
-            let signal = libm::sqrt(noise.amplitude_kcps / amplitude.max(1e-6));
+            let signal = amplitude.map_or(1.0, |amplitude| libm::sqrt(noise.amplitude_kcps / amplitude.max(1e-6)));
             noise.sigma_mm * signal * (distance.max(0.0) / noise.distance_mm)
         };
         // A step of a quarter millimetre is uniform noise of 0.25/√12 whatever the device says.
@@ -68,7 +72,7 @@ pub(crate) fn judge(frame: &TofFrame, profile: &TofProfile, pulses: Option<&Seen
         let counts = confidence > 0.0
             && distance > 0.0
             && sigma <= profile.max_sigma_mm
-            && amplitude >= profile.min_amplitude_kcps;
+            && amplitude.is_none_or(|amplitude| amplitude >= profile.min_amplitude_kcps);
         valid |= u64::from(counts) << zone;
         zones.distance_mm[zone] = distance;
         zones.sigma_mm[zone] = sigma;

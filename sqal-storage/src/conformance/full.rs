@@ -69,8 +69,8 @@ fn zones(first: f32, step: f32) -> Grid<f32> {
 fn tof_frame() -> TofFrame {
     let reading = TofReading {
         distance_mm: zones(120.0, 0.25),
-        reflectance_percent: zones(40.0, 0.5),
-        amplitude_kcps: zones(900.0, 1.0),
+        reflectance_percent: Some(zones(40.0, 0.5)),
+        amplitude_kcps: Some(zones(900.0, 1.0)),
         sigma_mm: Some(zones(1.0, 0.125)),
         status: Some(Grid::from_fn(|zone| if zone % 5 == 0 { TargetStatus(9) } else { TargetStatus::VALID })),
         distance_kind: DistanceKind::Radial,

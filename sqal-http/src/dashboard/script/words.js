@@ -114,6 +114,7 @@ const SERVER_WORDS = {
   MultiTarget: ["several surfaces", "plusieurs surfaces"], HistogramSaturated: ["histogram saturated", "histogramme saturé"],
   RepeatedBands: ["identical bands", "bandes identiques"], BytesSwapped: ["bytes swapped", "octets inversés"],
   RepeatedFrame: ["repeated frame", "trame répétée"],
+  ReflectanceMissing: ["no reflectance sent", "réflectance non transmise"], AmplitudeMissing: ["no amplitude sent", "amplitude non transmise"],
 };
 
 let lang = recall("sqal-lang") ?? (navigator.language?.toLowerCase().startsWith("fr") ? "fr" : "en");
