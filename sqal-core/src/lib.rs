@@ -61,7 +61,7 @@ pub use measured::{Measured, NotMeasured};
 pub use name::{DeviceId, Name, NotAName};
 pub use normal::{exponentials, normal_cdf, normal_cdfs, normal_quantile};
 pub use power_mean::{Exponent, MAX_TERMS, NotAnExponent, PowerMean, power_mean};
-pub use sample::{Meta, ProfileRef, Reported, Sample, SampleId, SampleKey};
+pub use sample::{Meta, ProfileRef, Purpose, Reported, Sample, SampleId, SampleKey};
 pub use score::{NotAScore, Score};
 pub use spectrum::{
     AdcStatus, Channel, Gain, IntegrationTime, InvalidSpectrum, NotAGain, NotAnIntegrationTime, Spectrum,

@@ -109,6 +109,29 @@ pub struct Meta {
     pub humidity_percent: Option<f32>,
 }
 
+/// Of what a reading was taken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
+pub enum Purpose {
+    /// Of a product: its verdict counts.
+    #[default]
+    Product,
+    /// Of a reference, for example an empty tray or a white tile: the reading is kept, and its verdict counts in no figure.
+    Calibration,
+}
+
+impl Purpose {
+    /// The word used on the wire and in SQL.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Product => "product",
+            Self::Calibration => "calibration",
+        }
+    }
+}
+
 /// What the device itself concluded and sent along; kept beside our verdict, never mixed into it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -144,6 +167,9 @@ pub struct Sample {
     /// What the device sent beside its measurement.
     #[cfg_attr(feature = "serde", serde(default))]
     pub beside: Beside,
+    /// Of what the reading was taken.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub purpose: Purpose,
 }
 
 impl Sample {
@@ -153,8 +179,8 @@ impl Sample {
         SampleId::of(&self.key)
     }
 
-    /// Whether another sample has the same key and the same reading as its device sent it: both sensors, what the device said about
-    /// itself, and the name of the profile that the device asked for.
+    /// Whether another sample has the same key and the same reading as its device sent it: both sensors, of what it was taken, what the
+    /// device said about itself, and the name of the profile that the device asked for.
     ///
     /// What a server concludes or adds (`received_at`, findings, verdict, the version of the profile, processing time) is not compared,
     /// and neither is `reported`: a device's conclusion is no reading. Delivery is idempotent for the same reading only: another reading
@@ -164,6 +190,7 @@ impl Sample {
         self.key == other.key
             && self.tof == other.tof
             && self.spectrum == other.spectrum
+            && self.purpose == other.purpose
             && self.meta == other.meta
             && self.profile.name == other.profile.name
     }
@@ -209,6 +236,7 @@ mod tests {
             profile: ProfileRef { name: Name::new("terrine").unwrap(), version: 1, hash: [1; 16] },
             processing_micros: 12,
             beside: Beside::default(),
+            purpose: Purpose::Product,
         }
     }
 
@@ -225,7 +253,8 @@ mod tests {
 
     #[test]
     fn a_reading_is_another_if_anything_differs_that_the_device_sent() {
-        let changes: [fn(&mut Sample); 4] = [
+        let changes: [fn(&mut Sample); 5] = [
+            |s| s.purpose = Purpose::Calibration,
             |s| s.key.sample_id = Name::new("two").unwrap(),
             |s| s.tof = None,
             |s| s.meta.temperature_c = Some(4.5),

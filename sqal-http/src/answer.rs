@@ -1,7 +1,7 @@
 //! A sample is handed in, and its sender is answered: `persisted`, `duplicate` or `rejected` with the problem.
 
 use serde::Serialize;
-use sqal_core::{Grade, Sample, Timestamp};
+use sqal_core::{Grade, Purpose, Sample, Timestamp};
 use sqal_storage::{Inserted, NotStored};
 
 use crate::access::{Caller, Holder};
@@ -83,7 +83,7 @@ pub(crate) async fn store(services: &Services, sample: &Sample) -> Result<Insert
     if outcome.as_ref().is_ok_and(|inserted| *inserted == Inserted::Stored) {
         let verdict = &sample.inspection.verdict;
         metrics::histogram!("sample_processing_duration_seconds").record(f64::from(sample.processing_micros) / 1e6);
-        if let Some(score) = verdict.score {
+        if let Some(score) = verdict.score.filter(|_| sample.purpose == Purpose::Product) {
             metrics::histogram!("sample_quality_score", "grade" => verdict.grade.as_str()).record(score.value());
         }
         services.publish(sample);
@@ -164,6 +164,12 @@ impl Answer {
     /// `persisted`, `duplicate` or `rejected`.
     pub(crate) const fn status(&self) -> &'static str {
         self.status
+    }
+
+    /// In how many seconds the frame is to be sent again; `None` unless it is.
+    pub(crate) fn again_after(&self) -> Option<u32> {
+        let problem = self.problem.as_ref().filter(|problem| matches!(problem.status, 429 | 503))?;
+        Some(problem.retry_after.unwrap_or(1))
     }
 
     /// The JSON text.

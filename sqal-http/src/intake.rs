@@ -3,11 +3,12 @@
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use sqal_core::{DeviceId, Name, Sample, SampleKey, Timestamp};
+use sqal_core::{DeviceId, Flag, Name, Purpose, Sample, SampleKey, Timestamp};
 use sqal_resilience::Clock;
 
 use crate::ages::Ages;
 use crate::disagreement::{Disagreement, Fault, Refusal};
+use crate::repeats::Repeats;
 use crate::shown_names::ShownNames;
 use crate::wire::{self, Incoming, Measured};
 use crate::{Problem, Profiles, Violation, WallClock};
@@ -42,6 +43,11 @@ pub(crate) struct Accepted {
     boot: Option<Name<64>>,
 }
 
+/// Whether a device reads references only, which its name says: `CAL_POSTE`, `CAL-3`.
+fn is_of_references(device: &DeviceId) -> bool {
+    device.as_str().strip_prefix("CAL").is_some_and(|rest| rest.starts_with(['_', '-']))
+}
+
 /// Checks frames and judges them by their profile; knows no socket and no store.
 pub struct Intake {
     profiles: RwLock<Arc<Profiles>>,
@@ -49,6 +55,7 @@ pub struct Intake {
     now: WallClock,
     clock: Arc<dyn Clock>,
     ages: Ages,
+    repeats: Repeats,
 }
 
 impl std::fmt::Debug for Intake {
@@ -64,7 +71,14 @@ impl Intake {
     /// An intake with its profiles, limits and clocks.
     #[must_use]
     pub fn new(profiles: Profiles, limits: FrameLimits, now: WallClock, clock: Arc<dyn Clock>) -> Self {
-        Self { profiles: RwLock::new(Arc::new(profiles)), limits, now, clock, ages: Ages::default() }
+        Self {
+            profiles: RwLock::new(Arc::new(profiles)),
+            limits,
+            now,
+            clock,
+            ages: Ages::default(),
+            repeats: Repeats::default(),
+        }
     }
 
     /// By what products are judged now.
@@ -104,8 +118,11 @@ impl Intake {
         self.judge_came_at(text, (self.now)())
     }
 
-    /// Remembers the time of a sample whose device gave an age only: the sample may be taken from its sender.
+    /// Remembers what later frames of the device are compared with: the sample may be taken from its sender.
     pub(crate) fn remember(&self, accepted: &Accepted) {
+        if let Some(frame) = &accepted.sample.tof {
+            self.repeats.remember(&accepted.sample.key, frame);
+        }
         if let Some(boot) = accepted.boot {
             let SampleKey { device_id, timestamp, sample_id } = accepted.sample.key;
             self.ages.remember(device_id, boot, sample_id, timestamp);
@@ -120,8 +137,20 @@ impl Intake {
         let begun = self.clock.now();
         let incoming = wire::parse(text).map_err(Problem::invalid_frame)?;
         let received_at = (self.now)();
-        let Incoming { device_id, sample_id, measured, tof, spectrum, reported, meta, beside, profile, time_cut } =
-            incoming;
+        let Incoming {
+            device_id,
+            sample_id,
+            measured,
+            tof,
+            spectrum,
+            reported,
+            meta,
+            purpose,
+            beside,
+            profile,
+            time_cut,
+        } = incoming;
+        let purpose = if is_of_references(&device_id) { Purpose::Calibration } else { purpose };
         let (timestamp, boot) = match measured {
             Measured::At(timestamp) => (timestamp, None),
             Measured::Before { age_ms, boot } => {
@@ -131,7 +160,7 @@ impl Intake {
         self.check_time(device_id, timestamp, received_at)?;
         let key = SampleKey { device_id, timestamp, sample_id };
         let profiles = self.profiles();
-        let Some((inspection, profile)) = profiles.inspect(&profile, tof.as_ref(), spectrum.as_ref()) else {
+        let Some((mut inspection, profile)) = profiles.inspect(&profile, tof.as_ref(), spectrum.as_ref()) else {
             let known = ShownNames::of(profiles.names());
             let violation = Violation::new("/meta/config_profile", profile, known.english(), known.french());
             let disagreement =
@@ -141,6 +170,11 @@ impl Intake {
                 disagreement: Some(disagreement),
             }));
         };
+        if let (Some(frame), Some(found)) = (&tof, &mut inspection.tof)
+            && self.repeats.repeats(&key, frame)
+        {
+            found.flags.insert(Flag::RepeatedFrame);
+        }
         let processing = self.clock.now().saturating_duration_since(begun);
         let sample = Sample {
             key,
@@ -153,6 +187,7 @@ impl Intake {
             profile,
             processing_micros: u32::try_from(processing.as_micros()).unwrap_or(u32::MAX),
             beside: beside.kept(),
+            purpose,
         };
         Ok(Accepted { sample, time_cut, boot })
     }

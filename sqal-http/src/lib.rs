@@ -63,6 +63,7 @@ mod problem;
 mod profile;
 mod quota;
 mod recent;
+mod repeats;
 mod replies;
 mod routes;
 #[cfg(feature = "serve")]

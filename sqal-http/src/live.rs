@@ -177,6 +177,7 @@ mod tests {
             profile,
             processing_micros: 0,
             beside: sqal_core::Beside::default(),
+            purpose: sqal_core::Purpose::Product,
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use sqal_core::{Grade, Language, Name, Sample, SampleId};
+use sqal_core::{Grade, Language, Name, Purpose, Sample, SampleId};
 
 use crate::Profiles;
 use crate::wire::Reference;
@@ -73,9 +73,9 @@ impl Trial {
         Self { name, now, tried, samples: 0, changed: 0, grades: BTreeMap::new(), examples: Vec::new() }
     }
 
-    /// Judges a sample by both, if it is of the name. By both now: a sample may be older than the profile that is in force.
+    /// Judges a sample by both, if it is of a product and of the name. By both now: a sample may be older than the profile that is in force.
     pub(crate) fn judge(&mut self, sample: &Sample) {
-        if sample.profile.name != self.name {
+        if sample.profile.name != self.name || sample.purpose != Purpose::Product {
             return;
         }
         let judged = |profiles: &Profiles| profiles.inspect(&self.name, sample.tof.as_ref(), sample.spectrum.as_ref());

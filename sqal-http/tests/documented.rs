@@ -26,6 +26,7 @@ fn document_of_a_sample() -> Value {
         profile,
         processing_micros: 5,
         beside: sqal_core::Beside::default(),
+        purpose: sqal_core::Purpose::Product,
     };
     serde_json::to_value(document(&sample)).unwrap()
 }

@@ -44,6 +44,7 @@ async fn app(samples: usize) -> (Router, Services, Vec<Sample>) {
             profile,
             processing_micros: 5,
             beside: sqal_core::Beside::default(),
+            purpose: sqal_core::Purpose::Product,
         });
     }
     store.insert(&made).await.unwrap();
@@ -241,8 +242,23 @@ async fn a_batch_has_a_result_for_each_row() {
     let device = one["device_id"].as_str().unwrap();
     assert_eq!(get(&app, &format!("/api/v1/devices/{device}")).await.1["presence"], "online");
     assert_eq!(get(&app, &format!("/api/sqal/latest?device_id={device}")).await.0, StatusCode::OK);
-    let nothing = serde_json::json!({ "items": [], "persisted": 0, "duplicate": 0, "rejected": 0 });
+    let nothing = serde_json::json!({ "items": [], "persisted": 0, "duplicate": 0, "rejected": 0, "try_again": 0, "retry_after": null });
     assert_eq!(post(&app, "\n \n", None).await.1, nothing);
+}
+
+/// Who reads only the head of an answer, or its first bytes, knows that rows are to be sent again, and when.
+#[tokio::test]
+async fn a_batch_tells_at_its_head_what_is_to_be_sent_again() {
+    let (app, _) = that_night(0).await;
+    let later = frame("later").replace("foiegras_standard_barquette", "not known yet");
+    let body = [frame("now"), later.clone(), "{}".to_owned(), later].join("\n");
+    let request =
+        Request::post("/api/v1/samples:batch").header("host", "127.0.0.1:8000").body(Body::from(body)).unwrap();
+    let response = app.clone().oneshot(request).await.unwrap();
+    assert_eq!((response.status(), &response.headers()["retry-after"]), (StatusCode::OK, &"5".parse().unwrap()));
+    let bytes = axum::body::to_bytes(response.into_body(), 10_000_000).await.unwrap();
+    let head = r#"{"persisted":1,"duplicate":0,"rejected":3,"try_again":2,"retry_after":5,"items":["#;
+    assert!(bytes.starts_with(head.as_bytes()), "{}", String::from_utf8_lossy(&bytes));
 }
 
 /// A batch in a coding of its body.

@@ -191,7 +191,7 @@ mod tests {
             let bytes = encode_frame(Some(&tof), None);
             let reading = tof.reading();
             let whole = reading.reflectance_percent.is_some() && reading.amplitude_kcps.is_some();
-            prop_assert_eq!((bytes[2], bytes[3] & 96 == 0), (if whole { 1 } else { 2 }, whole));
+            prop_assert_eq!((bytes[2], bytes[3] & (NO_REFLECTANCE | NO_AMPLITUDE) == 0), (if whole { 1 } else { 2 }, whole));
             let of_others = usize::from(reading.sigma_mm.is_some()) * 256 + usize::from(reading.status.is_some()) * 64;
             prop_assert_eq!(bytes.len(), 4 + 768 + of_others + 4);
         }

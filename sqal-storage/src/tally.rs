@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use sqal_core::{DeviceId, Grade, Sample, Score, Timestamp};
+use sqal_core::{DeviceId, Grade, Purpose, Sample, Score, Timestamp};
 
 const MICROS_PER_HOUR: i64 = 3_600_000_000;
 
@@ -166,6 +166,8 @@ impl DeviceTally {
 
 /// What at least one sample comes to.
 ///
+/// A calibration is a sample, so that every stored one is accounted for, and is in no other figure: see [`judged`](Self::judged).
+///
 /// Scores and confidences are added as whole billionths: such sums are exact, so that every store gives the same numbers whatever the
 /// order in which samples came, and tallies of hours add up to those of days.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -199,10 +201,11 @@ impl Tally {
     #[must_use]
     pub fn of(sample: &Sample) -> Self {
         let verdict = &sample.inspection.verdict;
-        let score = verdict.score.map(|score| Score::nearest(score.value()));
+        let counts = sample.purpose == Purpose::Product;
+        let score = verdict.score.filter(|_| counts).map(|score| Score::nearest(score.value()));
         let value = score.map_or(0.0, Score::get);
         let mut grades = [0; 5];
-        grades[verdict.grade as usize] = 1;
+        grades[verdict.grade as usize] = i64::from(counts);
         Self {
             samples: 1,
             grades,
@@ -210,7 +213,7 @@ impl Tally {
             score_sum: billionths(value),
             score_squares: billionths(value * value),
             score_range: score.map(|score| (score, score)),
-            confidence_sum: billionths(verdict.stated_confidence().get()),
+            confidence_sum: if counts { billionths(verdict.stated_confidence().get()) } else { 0 },
             first: sample.key.timestamp,
             last: sample.key.timestamp,
         }
@@ -236,10 +239,17 @@ impl Tally {
         self
     }
 
-    /// How many samples.
+    /// How many samples were stored, calibrations too.
     #[must_use]
     pub const fn samples(&self) -> u64 {
         self.samples.unsigned_abs()
+    }
+
+    /// How many products were judged: each has a grade, and all that follows is of them.
+    #[must_use]
+    pub const fn judged(&self) -> u64 {
+        let [reject, c, b, a, a_plus] = self.grades;
+        (reject + c + b + a + a_plus).unsigned_abs()
     }
 
     /// How many of this grade.
@@ -276,10 +286,11 @@ impl Tally {
         self.score_range
     }
 
-    /// The mean of the stated confidences.
+    /// The mean of the stated confidences; `None` if no product was judged.
     #[must_use]
-    pub fn mean_confidence(&self) -> f64 {
-        mean(self.confidence_sum, self.samples)
+    pub fn mean_confidence(&self) -> Option<f64> {
+        let judged = self.judged().cast_signed();
+        (judged > 0).then(|| mean(self.confidence_sum, judged))
     }
 
     /// When the first and the last sample were measured.
@@ -313,7 +324,8 @@ mod tests {
         #[test]
         fn means_and_spread_are_those_of_the_scores(samples in prop::collection::vec(strategy::sample(), 1..40)) {
             let tally = together(&samples);
-            let verdicts = samples.iter().map(|s| &s.inspection.verdict);
+            let products: Vec<_> = samples.iter().filter(|s| s.purpose == Purpose::Product).collect();
+            let verdicts = products.iter().map(|s| &s.inspection.verdict);
             let scores: Vec<_> = verdicts.clone().filter_map(|v| v.score).map(|s| s.value().clamp(0.0, 1.0)).collect();
             let n = scores.len() as f64;
             let mean = scores.iter().sum::<f64>() / n;
@@ -325,9 +337,11 @@ mod tests {
                 let expected = (scores.iter().map(|s| (s - mean).powi(2)).sum::<f64>() / (n - 1.0)).sqrt();
                 prop_assert!(found.mul_add(found, -(expected * expected)).abs() < 1e-8, "{found} {expected}");
             }
-            let confidence = verdicts.map(|v| v.stated_confidence().get()).sum::<f64>() / samples.len() as f64;
-            prop_assert!((tally.mean_confidence() - confidence).abs() < 1e-8);
-            prop_assert_eq!(Grade::ALL.iter().map(|g| tally.graded(*g)).sum::<u64>(), tally.samples());
+            let confidence = verdicts.map(|v| v.stated_confidence().get()).sum::<f64>() / products.len() as f64;
+            prop_assert_eq!(tally.mean_confidence().is_some(), !products.is_empty());
+            prop_assert!(tally.mean_confidence().is_none_or(|mean| (mean - confidence).abs() < 1e-8));
+            prop_assert_eq!(Grade::ALL.iter().map(|g| tally.graded(*g)).sum::<u64>(), products.len() as u64);
+            prop_assert_eq!((tally.judged(), tally.samples()), (products.len() as u64, samples.len() as u64));
         }
 
         #[test]

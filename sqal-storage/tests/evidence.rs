@@ -39,13 +39,20 @@ const fn changes(name: &'static str, sqlite: &'static str, postgres: &'static st
     Change { name, sqlite, postgres }
 }
 
-const CHANGES: [Change; 60] = [
+const CHANGES: [Change; 67] = [
     change("all grades", "UPDATE sample SET grade = CASE WHEN grade = 'A+' THEN 'A' ELSE 'A+' END"),
     change("scores", "UPDATE sample SET score = coalesce(score, 0) + 0.25"),
     change("confidence", "UPDATE sample SET confidence = confidence * 0.5 + 0.001"),
     changes("defects", "UPDATE sample SET defects = '[\"none\"]'", "UPDATE sample SET defects = '[\"none\"]'::jsonb"),
     change("temperature", "UPDATE sample SET temperature_c = coalesce(temperature_c, 0) + 1"),
     change("humidity", "UPDATE sample SET humidity_percent = coalesce(humidity_percent, 0) + 1"),
+    change("uncertainty of a volume", "UPDATE sample SET volume_mm3_u = coalesce(volume_mm3_u, 0) / 2 + 1"),
+    change("uncertainty of the score", "UPDATE sample SET score_u = coalesce(score_u, 0) / 2 + 0.25"),
+    change("the profile of the row", "UPDATE sample SET profile = 'strict'"),
+    change("the profile's version", "UPDATE sample SET profile_version = profile_version + 1"),
+    change("flags", "UPDATE sample SET flags = coalesce(flags || ' ', '') || 'Uncalibrated'"),
+    change("products that become calibrations", "UPDATE sample SET purpose = 'calibration' WHERE purpose IS NULL"),
+    change("calibrations that become products", "UPDATE sample SET purpose = 'product' WHERE purpose IS NOT NULL"),
     change("volume", "UPDATE sample SET volume_mm3 = coalesce(volume_mm3, 0) + 1"),
     change("a volume taken away", "UPDATE sample SET volume_mm3 = NULL"),
     change("height", "UPDATE sample SET avg_height_mm = coalesce(avg_height_mm, 0) + 1"),
@@ -102,7 +109,8 @@ const CHANGES: [Change; 60] = [
     ),
     change(
         "the frame of another sample",
-        "UPDATE sample SET frame = (SELECT frame FROM sample WHERE sample_id = 'sample 1') WHERE sample_id = 'sample 2'",
+        "UPDATE sample SET frame = (SELECT frame FROM sample ORDER BY length(frame) DESC LIMIT 1)
+         WHERE length(frame) = (SELECT min(length(frame)) FROM sample)",
     ),
     change("a sample deleted", "DELETE FROM sample WHERE sample_id = 'sample 9'"),
     change("a device's samples deleted", "DELETE FROM sample WHERE device_id = 'b'"),

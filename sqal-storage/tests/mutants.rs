@@ -6,7 +6,7 @@ use std::num::NonZeroU16;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use sqal_core::{DeviceId, DistanceKind, Name, Sample, SampleId, TofFrame, TofReading};
+use sqal_core::{DeviceId, DistanceKind, Name, Purpose, Sample, SampleId, TofFrame, TofReading};
 use sqal_storage::conformance::{self, Fault, StorePlace, sample};
 use sqal_storage::{
     Cursor, DeviceTally, Hour, Hourly, HourlyQuery, Inserted, MemoryStore, Page, SampleQuery, SampleStore,
@@ -35,6 +35,7 @@ enum Bug {
     IgnoresTheDevice,
     DeviceByPrefix,
     HoursCountDuplicates,
+    HoursCountCalibrations,
     HoursIncludeTheEnd,
     HoursOfAllDevices,
     HoursForgetABatch,
@@ -285,6 +286,19 @@ impl SampleStore for Mutant {
                     hour.tally = of_it.reduce(|sum, next| sum.and(&next)).unwrap_or(hour.tally);
                 }
             }
+            Bug::HoursCountCalibrations => {
+                let counted = |s: &Sample| Tally::of(&Sample { purpose: Purpose::Product, ..s.clone() });
+                for hour in &mut hours {
+                    let of_it = seen
+                        .iter()
+                        .filter(|s| query.device_id().is_none_or(|device| *device == s.key.device_id))
+                        .filter(|s| Hour::of(s.key.timestamp) == hour.hour)
+                        .map(counted);
+                    // What is more than the store counted came twice, and is another bug.
+                    let counted = of_it.reduce(|sum, next| sum.and(&next));
+                    hour.tally = counted.filter(|sum| sum.samples() == hour.tally.samples()).unwrap_or(hour.tally);
+                }
+            }
             Bug::HoursForgetABatch => {
                 let last = seen.last().map(|s| Hour::of(s.key.timestamp));
                 hours.retain(|hour| Some(hour.hour) != last);
@@ -380,6 +394,7 @@ async fn every_bug_breaks_a_law_and_the_message_is_its_sentence() {
         Bug::IgnoresTheDevice,
         Bug::DeviceByPrefix,
         Bug::HoursCountDuplicates,
+        Bug::HoursCountCalibrations,
         Bug::HoursIncludeTheEnd,
         Bug::HoursOfAllDevices,
         Bug::HoursForgetABatch,

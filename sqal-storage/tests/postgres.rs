@@ -101,6 +101,8 @@ async fn a_filled_database_goes_a_version_back_and_forth() {
     let mut batch = random(60);
     for (k, sample) in (0_i64..).zip(&mut batch) {
         sample.key.timestamp = Timestamp::from_micros(NOVEMBER + k * 300_000_000).unwrap();
+        // The version before knows no calibrations: it counts them.
+        sample.purpose = sqal_core::Purpose::Product;
     }
     store.insert(&batch).await.unwrap();
     let hour = |micros| Hour::of(Timestamp::from_micros(micros).unwrap());
@@ -219,6 +221,46 @@ async fn the_documented_columns_show_what_the_sample_holds() {
         spectra += usize::from(shown.is_some());
     }
     assert!(frames > 10 && spectra > 5, "{frames} matrices, {spectra} spectra");
+}
+
+/// The columns that the interface names, with units, uncertainties, profile, flags, and zones as lists.
+#[tokio::test]
+async fn the_graded_samples_show_what_was_found_and_how_sure_it_is() {
+    let config = servers::fresh_schema();
+    let store = PostgresStore::open(&config).await.unwrap();
+    // Half of them come one by one, half in a batch that is copied.
+    let samples = random(30);
+    columns::every_column_is_told_apart(&samples);
+    store.insert(&samples[..15]).await.unwrap();
+    for sample in &samples[15..] {
+        store.insert(std::slice::from_ref(sample)).await.unwrap();
+    }
+    let mut connection = behind(&config, &url()).await;
+    let names =
+        columns::graded_numbers(&samples[0]).into_keys().map(|name| format!("{name}::float8")).collect::<Vec<_>>();
+    let shown = format!(
+        "{}, device_id, sample_id, tof_grade, spectral_grade, grade, firmware_version, profile, purpose, defects::text, flags::text,
+        distance_matrix::text, reflectance_matrix::text, amplitude_matrix::text, channels::text",
+        names.join(", ")
+    );
+    for sample in &samples {
+        let text = AssertSqlSafe(format!("SELECT {shown} FROM graded_samples WHERE id = '{}'", sample.id()));
+        let row = sqlx::raw_sql(text).fetch_one(&mut connection).await.unwrap();
+        let text = |name: &str| row.get::<Option<String>, _>(name);
+        for (name, wanted) in columns::graded_numbers(sample) {
+            assert_eq!(row.get::<Option<f64>, _>(name), wanted, "{name}");
+        }
+        for (name, wanted) in columns::graded_texts(sample) {
+            assert_eq!(text(name), wanted, "{name}");
+        }
+        let lists = columns::lists_of(&text("defects").unwrap(), &text("flags").unwrap());
+        assert_eq!(lists, columns::graded_lists(sample));
+        let reading = sample.tof.as_ref().map(sqal_core::TofFrame::reading);
+        assert_eq!(text("distance_matrix").is_some(), reading.is_some());
+        assert_eq!(text("reflectance_matrix").is_some(), reading.is_some_and(|r| r.reflectance_percent.is_some()));
+        assert_eq!(text("amplitude_matrix").is_some(), reading.is_some_and(|r| r.amplitude_kcps.is_some()));
+        assert_eq!(text("channels").is_some(), sample.spectrum.is_some());
+    }
 }
 
 /// A purge drops whole partitions and deletes in the one that it cuts.

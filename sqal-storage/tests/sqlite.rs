@@ -251,6 +251,8 @@ async fn a_filled_file_goes_a_version_back_and_forth() {
     let mut batch = prop::collection::vec(strategy::sample(), 60).new_tree(&mut runner).unwrap().current();
     for (k, sample) in (0_i64..).zip(&mut batch) {
         sample.key.timestamp = sqal_core::Timestamp::from_micros(START + k * 300_000_000).unwrap();
+        // The version before knows no calibrations: it counts them.
+        sample.purpose = sqal_core::Purpose::Product;
     }
     store.insert(&batch).await.unwrap();
     let newest = store.schema_version().await.unwrap();
@@ -321,6 +323,43 @@ async fn the_documented_columns_show_what_the_sample_holds() {
         spectra += usize::from(shown.is_some());
     }
     assert!(frames > 10 && spectra > 5, "{frames} matrices, {spectra} spectra");
+}
+
+/// The columns that the interface names, with units, uncertainties, profile, flags, and zones as lists.
+#[tokio::test]
+async fn the_graded_samples_show_what_was_found_and_how_sure_it_is() {
+    use sqlx::{Connection, Row};
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path()).await;
+    let mut runner = TestRunner::deterministic();
+    let samples = prop::collection::vec(strategy::sample(), 30).new_tree(&mut runner).unwrap().current();
+    columns::every_column_is_told_apart(&samples);
+    store.insert(&samples).await.unwrap();
+    let url = format!("sqlite://{}", folder.path().join("samples.db").display());
+    let mut connection = SqliteConnection::connect(&url).await.unwrap();
+    for sample in &samples {
+        let row = sqlx::query("SELECT * FROM graded_samples WHERE id = ?");
+        let row = row.bind(sample.id().to_string()).fetch_one(&mut connection).await.unwrap();
+        let text = |name: &str| row.get::<Option<String>, _>(name);
+        for (name, wanted) in columns::graded_numbers(sample) {
+            let shown = if name == "profile_version" {
+                row.get::<Option<u32>, _>(name).map(f64::from)
+            } else {
+                row.get::<Option<f64>, _>(name)
+            };
+            assert_eq!(shown, wanted, "{name}");
+        }
+        for (name, wanted) in columns::graded_texts(sample) {
+            assert_eq!(text(name), wanted, "{name}");
+        }
+        let lists = columns::lists_of(&text("defects").unwrap(), &text("flags").unwrap());
+        assert_eq!(lists, columns::graded_lists(sample));
+        let reading = sample.tof.as_ref().map(sqal_core::TofFrame::reading);
+        assert_eq!(text("distance_matrix").is_some(), reading.is_some());
+        assert_eq!(text("reflectance_matrix").is_some(), reading.is_some_and(|r| r.reflectance_percent.is_some()));
+        assert_eq!(text("amplitude_matrix").is_some(), reading.is_some_and(|r| r.amplitude_kcps.is_some()));
+        assert_eq!(text("channels").is_some(), sample.spectrum.is_some());
+    }
 }
 
 /// F20: a stored reading that is damaged proves nothing: the same sample again is no duplicate, so that its sender's copy is kept.

@@ -42,6 +42,7 @@ pub(crate) fn samples(count: usize) -> Vec<Sample> {
                 profile: ProfileRef { name: Name::new("bench").expect("short"), version: 1, hash: [7; 16] },
                 processing_micros: 11,
                 beside: Beside::default(),
+                purpose: sqal_core::Purpose::Product,
             }
         })
         .collect()

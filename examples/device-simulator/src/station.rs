@@ -85,6 +85,7 @@ impl Station {
             profile: sqal_core::ProfileRef { name: self.profile, ..profile },
             processing_micros: 0,
             beside: sqal_core::Beside::default(),
+            purpose: sqal_core::Purpose::Product,
         };
         let conclusion = sample.inspection.verdict.explain(sqal_core::Language::English).to_string();
         let truth = truth.map(|mut truth| {

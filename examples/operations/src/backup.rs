@@ -23,7 +23,7 @@ DO $$ DECLARE ours text; filled boolean; BEGIN
 END $$;";
 
 /// Everything of ours. What is somebody else's stays, and is in the way of its copy in the backup, which ends the restore.
-const DROP_OURS: &str = "SET LOCAL lock_timeout = '10s'; DROP VIEW IF EXISTS sensor_samples;
+const DROP_OURS: &str = "SET LOCAL lock_timeout = '10s'; DROP VIEW IF EXISTS graded_samples, sensor_samples;
     DROP TABLE IF EXISTS sample, sample_hour, audit_logs, sealed_field, register, sqal_schema;
     DROP FUNCTION IF EXISTS sqal_matrix, sqal_channels, sqal_number;";
 

@@ -7,6 +7,7 @@ mod heads;
 mod listen;
 mod observe;
 mod one_host;
+mod one_length;
 mod plain_file;
 mod private;
 mod profiling;

@@ -24,6 +24,7 @@ use crate::database::Database;
 use crate::heads::HeadKeeper;
 use crate::observe::shown_with;
 use crate::one_host::one_host;
+use crate::one_length::one_length;
 use crate::private::private_folder;
 use crate::{Config, listen, metrics_text, profiling, session_key, tokens};
 
@@ -191,7 +192,7 @@ async fn serve_until(config: Config, ready: impl FnOnce(SocketAddr), shutdown: &
     if is_open {
         app = app.layer(from_fn(no_proxy));
     }
-    app = app.layer(from_fn(one_host));
+    app = app.layer(from_fn(one_length)).layer(from_fn(one_host));
     if profiling.enabled {
         app = app.layer(from_fn(move |request, next| profiling::count(profiling, request, next)));
     }

@@ -363,9 +363,9 @@ impl Schemas<'_> {
 /// A sample as clients read it: what every sample has; docs/measurement.md says what each number is.
 fn sample() -> Value {
     let number = json!({ "type": ["number", "null"] });
-    let matrix = |kind: &str| {
-        let row = json!({ "type": "array", "minItems": 8, "maxItems": 8, "items": { "type": [kind, "null"] } });
-        json!({ "type": "array", "minItems": 8, "maxItems": 8, "items": row })
+    let matrix = |kind: Value| {
+        let row = json!({ "type": "array", "minItems": 8, "maxItems": 8, "items": { "type": ["number", "null"] } });
+        json!({ "type": kind, "minItems": 8, "maxItems": 8, "items": row })
     };
     let grades = || json!({ "enum": ["A+", "A", "B", "C", "REJECT", null] });
     let block = |own: Value| {
@@ -384,8 +384,9 @@ fn sample() -> Value {
     let quantities =
         |names: &[&str]| names.iter().map(|name| ((*name).to_owned(), number.clone())).collect::<Map<_, _>>();
     let mut tof = quantities(&["volume_mm3", "avg_height_mm", "surface_uniformity", "height_variation_mm", "tilt_deg"]);
-    for name in ["distance_matrix", "reflectance_matrix", "amplitude_matrix"] {
-        tof.insert(name.to_owned(), matrix("number"));
+    tof.insert("distance_matrix".to_owned(), matrix(json!("array")));
+    for name in ["reflectance_matrix", "amplitude_matrix"] {
+        tof.insert(name.to_owned(), matrix(json!(["array", "null"])));
     }
     let mut spectral =
         quantities(&["freshness_index", "fat_quality_index", "oxidation_index", "color_uniformity", "color_score"]);
@@ -422,6 +423,7 @@ fn sample() -> Value {
                 "required": ["config_profile", "profile_version", "profile_hash"],
                 "properties": {
                     "config_profile": text, "profile_version": { "type": "integer" }, "profile_hash": text,
+                    "purpose": { "const": "calibration", "description": "There if the reading is of no product: it counts in no figure" },
                     "unknown": {
                         "type": "array",
                         "description": "Side values of the device that cannot be, each with the reason why it is null",

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Extension, State};
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
 use futures_util::future::join_all;
 use serde::Serialize;
 use serde::de::IgnoredAny;
@@ -23,14 +25,41 @@ pub(super) const LARGEST: usize = 8 * 1024 * 1024;
 /// The most frames in a batch.
 pub(super) const MOST_ROWS: usize = 1000;
 
-/// A result for each row, in their order; empty lines are no rows.
+/// What became of a batch, and then a result for each row, in their order; empty lines are no rows.
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub(super) struct Results {
-    items: Vec<Answer>,
     persisted: usize,
     duplicate: usize,
     rejected: usize,
+    /// Of the rejected rows, those that are to be sent again: too many of their device, or what stores them is away.
+    try_again: usize,
+    /// When to send them, in seconds; null if there are none.
+    retry_after: Option<u32>,
+    items: Vec<Answer>,
+}
+
+impl Results {
+    fn of(items: Vec<Answer>) -> Self {
+        let count = |status: &str| items.iter().filter(|answer| answer.status() == status).count();
+        let again = || items.iter().filter_map(Answer::again_after);
+        Self {
+            persisted: count("persisted"),
+            duplicate: count("duplicate"),
+            rejected: count("rejected"),
+            try_again: again().count(),
+            retry_after: again().max(),
+            items,
+        }
+    }
+}
+
+/// The header says it too: whoever only looks at heads waits.
+impl IntoResponse for Results {
+    fn into_response(self) -> Response {
+        let after = self.retry_after.map(|seconds| [(header::RETRY_AFTER, seconds.to_string())]);
+        (after, Json(self)).into_response()
+    }
 }
 
 /// Takes a batch. It is answered when every row that was taken is durable.
@@ -41,7 +70,7 @@ pub(super) async fn take(
     Extension(caller): Extension<Caller>,
     Extension(party): Extension<Party>,
     body: Body,
-) -> Result<Json<Results>, Problem> {
+) -> Result<Results, Problem> {
     let (text, bytes) = read(&services, party, body).await?;
     let place = services.budget.take(Resource::Batches, party, 1)?;
     // In a task of its own: a client that leaves does not take back what was handed in, and whoever watches the line is told all the same.
@@ -50,7 +79,7 @@ pub(super) async fn take(
         rows(&services, caller, &text).await
     });
     let taken = taking.map_err(|_| Problem::shutting_down())?.await;
-    taken.unwrap_or_else(|error| Err(ended("batch", &error))).map(Json)
+    taken.unwrap_or_else(|error| Err(ended("batch", &error)))
 }
 
 /// Judges and stores every row.
@@ -59,7 +88,7 @@ async fn rows(services: &Services, caller: Caller, text: &str) -> Result<Results
     if let Some(problem) = spread_out(text) {
         services.keep_letter(text, &problem, caller.holder());
         let refused = Answer::refused(1, sample_id_of(text), problem).at((services.now)());
-        return Ok(Results { items: vec![refused], persisted: 0, duplicate: 0, rejected: 1 });
+        return Ok(Results::of(vec![refused]));
     }
     // Files that were joined have a byte order mark before each part.
     let rows = text.lines().map(without_mark).filter(|line| !line.trim().is_empty());
@@ -74,9 +103,7 @@ async fn rows(services: &Services, caller: Caller, text: &str) -> Result<Results
         }
         Err(problem) => Answer::refused(row, sample_id_of(text), problem).at((services.now)()),
     });
-    let items = join_all(answers).await;
-    let count = |status: &str| items.iter().filter(|answer| answer.status() == status).count();
-    Ok(Results { persisted: count("persisted"), duplicate: count("duplicate"), rejected: count("rejected"), items })
+    Ok(Results::of(join_all(answers).await))
 }
 
 /// What is wrong with a body whose frames are written over several lines each, as a pretty printer does: one fault, and not one for each line.

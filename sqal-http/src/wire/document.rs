@@ -3,8 +3,8 @@
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use sqal_core::{
-    ArealParameters, Assessment, Channel, Defect, Grid, Language, Measured, Sample, SpectralFindings, Spectrum,
-    TofFindings, TofFrame, Verdict,
+    ArealParameters, Assessment, Channel, Defect, Grid, Language, Measured, Purpose, Sample, SpectralFindings,
+    Spectrum, TofFindings, TofFrame, Verdict,
 };
 
 use super::time::rfc3339;
@@ -43,6 +43,9 @@ pub fn document(sample: &Sample) -> Document {
         "profile_version": sample.profile.version,
         "profile_hash": format!("{:032x}", u128::from_be_bytes(sample.profile.hash)),
     });
+    if sample.purpose != Purpose::Product {
+        meta["purpose"] = json!(sample.purpose.as_str());
+    }
     if let Some(unknown) = beside.get_mut("unknown") {
         // Side values that cannot be, each with the reason why it is null.
         meta["unknown"] = unknown.take();

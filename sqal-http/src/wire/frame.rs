@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde::de::value::{Error as NoWord, StrDeserializer};
 use sqal_core::{
-    AdcStatus, Channel, DeviceId, DistanceKind, Gain, Grade, Grid, IntegrationTime, Matrix, Meta, Name, Reported,
-    Score, Spectrum, TargetStatus, Timestamp, TofFrame, TofReading,
+    AdcStatus, Channel, DeviceId, DistanceKind, Gain, Grade, Grid, IntegrationTime, Matrix, Meta, Name, Purpose,
+    Reported, Score, Spectrum, TargetStatus, Timestamp, TofFrame, TofReading,
 };
 
 use unicode_normalization::is_nfc;
@@ -25,6 +25,7 @@ pub(crate) struct Incoming {
     pub(crate) spectrum: Option<Spectrum>,
     pub(crate) reported: Option<Reported>,
     pub(crate) meta: Meta,
+    pub(crate) purpose: Purpose,
     pub(crate) beside: Beside,
     pub(crate) profile: Name<64>,
     /// Whether the timestamp was finer than a microsecond, and was cut.
@@ -305,8 +306,21 @@ fn check(item: &Item<'_>) -> Result<Incoming, Vec<Violation>> {
             let mut beside = Beside::default();
             let reported = reported(item, &mut beside);
             let meta = side_values(item.member("meta"), &mut beside.unknown);
+            let purpose = purpose(item.member("meta").member("purpose"), &mut beside.unknown);
             let time_cut = item.member("timestamp").text().is_some_and(time::is_finer_than_micros);
-            Ok(Incoming { device_id, sample_id, measured, tof, spectrum, reported, meta, beside, profile, time_cut })
+            Ok(Incoming {
+                device_id,
+                sample_id,
+                measured,
+                tof,
+                spectrum,
+                reported,
+                meta,
+                purpose,
+                beside,
+                profile,
+                time_cut,
+            })
         }
         _ => Err(wrong),
     }
@@ -350,6 +364,18 @@ fn measured(frame: &Block<'_, '_>, wrong: &mut Vec<Violation>) -> Option<Measure
         wrong.push(Violation::new("/timestamp", text, limit, french));
     }
     time.map(Measured::At)
+}
+
+/// Of what the reading was taken; a product where that cannot be read.
+fn purpose(item: &Item<'_>, unknown: &mut Vec<Violation>) -> Purpose {
+    if *item == Item::Null {
+        return Purpose::Product;
+    }
+    let told = item.text().and_then(|text| Purpose::deserialize(StrDeserializer::<NoWord>::new(text)).ok());
+    told.unwrap_or_else(|| {
+        unknown.push(Violation::new("/meta/purpose", item, "product or calibration", "product ou calibration"));
+        Purpose::Product
+    })
 }
 
 /// What a device tells about itself and its surroundings: a value that cannot be is unknown, and costs nothing else.
@@ -492,6 +518,55 @@ fn counts(block: &Block<'_, '_>, wrong: &mut Vec<Violation>) -> Option<[f32; 10]
     Some(counts)
 }
 
+/// How long the counts were collected: `integration_time` in milliseconds, the registers `atime` and `astep`, or both, which then agree.
+fn integration_time(block: &Block<'_, '_>, wrong: &mut Vec<Violation>) -> Option<IntegrationTime> {
+    let registers = ["atime", "astep"].map(|name| block.item.member(name));
+    if registers.iter().all(|item| **item == Item::Null) {
+        let millis = block.number("integration_time", wrong)?;
+        let time = IntegrationTime::from_millis(millis);
+        if time.is_err() {
+            let (limit, french) = ("0.00556 to 46639.9 ms", "0,00556 à 46639,9 ms");
+            wrong.push(Violation::new("/as7341/integration_time", millis, limit, french));
+        }
+        return time.ok();
+    }
+    let atime = register::<u8>(block, "atime", 255, wrong);
+    let astep = register::<u16>(block, "astep", 65_534, wrong);
+    let (atime, astep) = (atime?, astep?);
+    let Ok(time) = IntegrationTime::from_registers(atime, astep) else {
+        let (limit, french) = ("at least 1 if atime is 0", "au moins 1 si atime vaut 0");
+        wrong.push(Violation::new("/as7341/astep", astep, limit, french));
+        return None;
+    };
+    let item = block.item.member("integration_time");
+    if *item != Item::Null {
+        let millis = block.number("integration_time", wrong)?;
+        if !time.is_about_millis(millis) {
+            let exact = time.millis();
+            let limit = format!("about {exact} ms, as atime and astep have it");
+            let french = format!("environ {exact} ms, selon atime et astep");
+            wrong.push(Violation::new("/as7341/integration_time", item, limit, french));
+            return None;
+        }
+    }
+    Some(time)
+}
+
+/// A register of the AS7341 that must be there, from 0 to `most`.
+fn register<T: TryFrom<u32>>(block: &Block<'_, '_>, name: &str, most: u32, wrong: &mut Vec<Violation>) -> Option<T> {
+    let item = block.required(name, wrong)?;
+    let number = match item {
+        Item::Number(written) => whole::<u32>(written).filter(|number| *number <= most),
+        _ => None,
+    };
+    let register = number.and_then(|number| T::try_from(number).ok());
+    if register.is_none() {
+        let (limit, french) = (format!("a whole number from 0 to {most}"), format!("un entier de 0 à {most}"));
+        wrong.push(Violation::new(block.pointer(name), item, limit, french));
+    }
+    register
+}
+
 fn spectrum(block: &Block<'_, '_>, wrong: &mut Vec<Violation>) -> Option<Spectrum> {
     let counts = counts(block, wrong);
     let gain = block.number("gain", wrong).and_then(|number| {
@@ -502,14 +577,7 @@ fn spectrum(block: &Block<'_, '_>, wrong: &mut Vec<Violation>) -> Option<Spectru
         }
         gain.ok()
     });
-    let time = block.number("integration_time", wrong).and_then(|millis| {
-        let time = IntegrationTime::from_millis(millis);
-        if time.is_err() {
-            let (limit, french) = ("0.00556 to 46639.9 ms", "0,00556 à 46639,9 ms");
-            wrong.push(Violation::new("/as7341/integration_time", millis, limit, french));
-        }
-        time.ok()
-    });
+    let time = integration_time(block, wrong);
     let status: Option<AdcStatus> = block.word(
         "adc_status",
         "unreported, clear, digital_saturation or analog_saturation",
@@ -568,7 +636,7 @@ mod tests {
             prop_assert_eq!(incoming.measured, Measured::At(sample.key.timestamp));
             prop_assert_eq!(incoming.tof, sample.tof);
             prop_assert_eq!(incoming.spectrum, sample.spectrum);
-            prop_assert_eq!(incoming.meta, sample.meta);
+            prop_assert_eq!((incoming.meta, incoming.purpose), (sample.meta, sample.purpose));
             prop_assert_eq!(incoming.reported, sample.reported, "what we concluded is not what the device concluded");
             prop_assert_eq!(incoming.beside.kept(), sample.beside);
         }
@@ -577,7 +645,7 @@ mod tests {
         fn the_frame_of_a_sample_says_what_its_device_sent(sample in strategy::sample()) {
             prop_assume!(sample.tof.is_some() || sample.spectrum.is_some());
             let text = serde_json::to_string(&super::super::frame_of(&sample)).unwrap();
-            let Incoming { device_id, sample_id, measured, tof, spectrum, reported, meta, profile, time_cut, .. } = parse(&text).unwrap();
+            let Incoming { device_id, sample_id, measured, tof, spectrum, reported, meta, purpose, profile, time_cut, .. } = parse(&text).unwrap();
             let Measured::At(timestamp) = measured else { panic!("a time") };
             let key = SampleKey { device_id, timestamp, sample_id };
             prop_assert!(!time_cut);
@@ -587,6 +655,7 @@ mod tests {
                 tof,
                 spectrum,
                 meta,
+                purpose,
                 profile: ProfileRef { name: profile, ..sample.profile },
                 ..sample.clone()
             };
@@ -610,14 +679,18 @@ mod tests {
 
         #[test]
         fn a_side_value_never_costs_the_sample(
-            field in 0..5_usize,
+            field in 0..6_usize,
             value in prop_oneof![
                 Just(json!([])), Just(json!({"a": 1})), Just(json!(true)), Just(json!("x".repeat(40))),
                 Just(json!("\u{200b}")), (121.0..1e300_f64).prop_map(Value::from), (-1e300..-61.0_f64).prop_map(Value::from),
             ],
         ) {
-            let pointers = ["/meta/firmware_version", "/meta/temperature_c", "/meta/humidity_percent", "/fusion/final_score", "/fusion/final_grade"];
-            let text = frame(|frame| *frame.pointer_mut(pointers[field]).unwrap() = value);
+            let pointers = ["/meta/firmware_version", "/meta/temperature_c", "/meta/humidity_percent", "/fusion/final_score", "/fusion/final_grade",
+                "/meta/purpose"];
+            let text = frame(|frame| {
+                frame["meta"]["purpose"] = json!("calibration");
+                *frame.pointer_mut(pointers[field]).unwrap() = value;
+            });
             let (incoming, right) = (parse(&text).unwrap(), parse(fixtures::DOCUMENTED_FRAME).unwrap());
             prop_assert_eq!((incoming.tof, incoming.spectrum), (right.tof, right.spectrum));
             let told: Vec<_> = incoming.beside.unknown.iter().map(|one| one.pointer.as_str()).collect();
@@ -626,6 +699,7 @@ mod tests {
                 incoming.meta.firmware_version.is_none(), incoming.meta.temperature_c.is_none(), incoming.meta.humidity_percent.is_none(),
                 incoming.reported.is_some_and(|reported| reported.score.is_none()),
                 incoming.reported.is_some_and(|reported| reported.grade.is_none()),
+                incoming.purpose == Purpose::Product,
             ];
             prop_assert_eq!(unknown.map(usize::from).iter().sum::<usize>(), 1);
             prop_assert!(unknown[field]);
@@ -670,6 +744,39 @@ mod tests {
             let found = (wrong[0].pointer.as_str(), wrong[0].value.as_str(), wrong[0].limit.as_str());
             assert_eq!(found, ("/vl53l8ch/status_matrix/0/0", value, "a whole number from 0 to 255"));
         }
+    }
+
+    #[test]
+    fn the_registers_stand_for_the_milliseconds_and_must_agree_with_them() {
+        let time = |atime: Value, astep: Value, millis: Value| {
+            frame(|frame| {
+                (frame["as7341"]["atime"], frame["as7341"]["astep"]) = (atime, astep);
+                frame["as7341"]["integration_time"] = millis;
+            })
+        };
+        let read = |text: &str| parse(text).map(|incoming| incoming.spectrum.unwrap().integration_time());
+        let exact = IntegrationTime::from_registers(59, 599).unwrap();
+        assert_eq!(read(&time(json!(59), json!(599), json!(null))), Ok(exact));
+        assert_eq!(read(&time(json!(59), json!(599), json!(100))), Ok(exact), "the registers are exact");
+        assert_eq!(exact.full_scale(), 36_000);
+        let refused = |text: &str| {
+            let wrong = read(text).unwrap_err();
+            wrong.into_iter().map(|one| (one.pointer, one.limit)).collect::<Vec<_>>()
+        };
+        let one = |pointer: &str, limit: &str| vec![(format!("/as7341/{pointer}"), limit.to_owned())];
+        assert_eq!(
+            refused(&time(json!(59), json!(599), json!(50))),
+            one("integration_time", "about 100.08 ms, as atime and astep have it")
+        );
+        assert_eq!(refused(&time(json!(256), json!(599), json!(100))), one("atime", "a whole number from 0 to 255"));
+        assert_eq!(
+            refused(&time(json!(1), json!(65_535), json!(null))),
+            one("astep", "a whole number from 0 to 65534")
+        );
+        assert_eq!(refused(&time(json!(0), json!(0), json!(null))), one("astep", "at least 1 if atime is 0"));
+        assert_eq!(refused(&time(json!(1.5), json!(599), json!(null))), one("atime", "a whole number from 0 to 255"));
+        let alone = frame(|frame| frame["as7341"]["atime"] = json!(59));
+        assert_eq!(refused(&alone), one("astep", "the field"));
     }
 
     #[test]

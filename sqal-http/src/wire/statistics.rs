@@ -10,7 +10,10 @@ use super::time::rfc3339;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub(crate) struct Totals {
+    /// Products that were judged.
     samples: u64,
+    /// Readings of references, which are in no other figure.
+    calibrations: u64,
     scored: u64,
     average_quality_score: Option<f64>,
     quality_score_sd: Option<f64>,
@@ -43,19 +46,20 @@ struct Grades {
 impl Totals {
     /// What a tally says.
     pub(crate) fn of(tally: &Tally) -> Self {
-        let (samples, rejected) = (tally.samples(), tally.graded(Grade::Reject));
+        let (samples, rejected) = (tally.judged(), tally.graded(Grade::Reject));
         #[expect(clippy::cast_precision_loss, reason = "a ratio of counts")]
         let percent = |part: u64| (samples > 0).then(|| part as f64 / samples as f64 * 100.0);
         let range = tally.score_range();
         let (first, last) = tally.span();
         Self {
             samples,
+            calibrations: tally.samples() - samples,
             scored: tally.scored(),
             average_quality_score: tally.mean_score(),
             quality_score_sd: tally.sd_score(),
             quality_score_min: range.map(|(least, _)| least.get()),
             quality_score_max: range.map(|(_, most)| most.get()),
-            average_confidence: Some(tally.mean_confidence()),
+            average_confidence: tally.mean_confidence(),
             conformity_rate_percent: percent(samples - rejected),
             reject_rate_percent: percent(rejected),
             grades: Grades {

@@ -65,6 +65,7 @@ pub(crate) async fn filled(store: &MemoryStore, samples: i64) {
             profile,
             processing_micros: 5,
             beside: sqal_core::Beside::default(),
+            purpose: sqal_core::Purpose::Product,
         });
     }
     store.insert(&made).await.unwrap();

@@ -3,7 +3,7 @@
 use sqal_core::{
     AdcStatus, Alternative, ArealParameters, Assessment, CalibratedConfidence, Cap, ColorFindings, Defect,
     DefectExtent, DefectKind, Defects, DistanceKind, Flag, Flags, Gain, Grade, Grid, HeightBins, Inspection,
-    Instrument, IntegrationTime, Measured, Meta, Name, OutlierTest, ProfileRef, PulseStatistics, Reasons,
+    Instrument, IntegrationTime, Measured, Meta, Name, OutlierTest, ProfileRef, PulseStatistics, Purpose, Reasons,
     ReflectanceStatistics, Reported, RuleKind, Sample, Score, Severity, SpectralFindings, Spectrum, TargetStatus,
     Timestamp, TofFindings, TofFrame, TofReading, Unseen, Verdict, ZoneSet,
 };
@@ -40,6 +40,7 @@ pub fn full_sample(device: &str, micros: i64, sample_id: &str) -> Sample {
             hash: core::array::from_fn(|k| u8::try_from(k * 7 + 1).unwrap_or(1)),
         },
         processing_micros: 345,
+        purpose: Purpose::Calibration,
         ..bare
     }
 }

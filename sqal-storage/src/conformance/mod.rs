@@ -28,8 +28,8 @@ use std::num::NonZeroU16;
 use std::sync::Arc;
 
 use sqal_core::{
-    Beside, Defects, DeviceId, Grade, Inspection, Measured, Meta, Name, ProfileRef, Sample, SampleId, SampleKey, Score,
-    Timestamp, Verdict,
+    Beside, Defects, DeviceId, Grade, Inspection, Measured, Meta, Name, ProfileRef, Purpose, Sample, SampleId,
+    SampleKey, Score, Timestamp, Verdict,
 };
 
 use crate::{DeviceTally, Hour, Hourly, HourlyQuery, Inserted, SampleQuery, SampleStore};
@@ -77,6 +77,7 @@ pub fn sample(device: &str, micros: i64, sample_id: &str, humidity: f32) -> Samp
         profile: ProfileRef { name: Name::new("conformance").expect("a short name"), version: 1, hash: [7; 16] },
         processing_micros: 12,
         beside: Beside::new(r#"{"reported":{"vl53l8ch":{"grade":"A"}}}"#),
+        purpose: Purpose::Product,
     }
 }
 
@@ -93,6 +94,10 @@ pub fn scored(device: &str, micros: i64, sample_id: &str, score: f64) -> Sample 
     verdict.confidence = Score::new(score).expect("a score");
     verdict.grade = Grade::ALL.into_iter().find(|g| f64::from(*g as u8) * 0.2 <= score).unwrap_or(Grade::Reject);
     sample
+}
+
+fn of_a_reference(sample: Sample) -> Sample {
+    Sample { purpose: Purpose::Calibration, ..sample }
 }
 
 fn at_most(limit: u16) -> NonZeroU16 {
@@ -375,6 +380,9 @@ pub async fn hours_add_up(store: &dyn SampleStore) {
         scored("b", 5 * HOUR + 2, "of no worth", 1e-200),
         // Half a billionth is rounded to the even one, by every engine.
         scored("b", 5 * HOUR + 3, "tie", 0.031_25),
+        // Readings of references, which are stored and in no other figure; one of them is alone in its hour.
+        of_a_reference(scored("a", 5 * HOUR + 9, "empty tray", 0.125)),
+        of_a_reference(scored("b", 4 * HOUR, "white tile", 0.875)),
     ];
     insert(store, &batch[..3]).await;
     insert(store, &batch[3..]).await;

@@ -390,10 +390,11 @@ impl Evidence {
 fn is_possible(row: &HourRow) -> bool {
     let tally = &row.tally;
     let hour = |time: sqal_core::Timestamp| time.micros().div_euclid(MICROS_PER_HOUR);
+    let graded = tally.grades.iter().fold(0_i64, |sum, count| sum.saturating_add(*count));
     tally.samples > 0
         && tally.grades.iter().all(|count| *count >= 0)
-        && tally.grades.iter().fold(0_i64, |sum, count| sum.saturating_add(*count)) == tally.samples
-        && (0..=tally.samples).contains(&tally.scored)
+        && (0..=tally.samples).contains(&graded)
+        && (0..=graded).contains(&tally.scored)
         && (tally.scored > 0) == tally.score_range.is_some()
         && tally.first <= tally.last
         && hour(tally.first) == row.hour

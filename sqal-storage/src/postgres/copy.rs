@@ -8,7 +8,7 @@ use crate::record::Record;
 
 const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
 const END: [u8; 2] = (-1_i16).to_be_bytes();
-const FIELDS: i16 = 30;
+const FIELDS: i16 = 46;
 
 /// A part of the rows, in the order of the columns of [`COPY`](super::statements::COPY), in a buffer that is used again for the next: fresh
 /// memory costs as much as what is written into it.
@@ -60,6 +60,13 @@ pub(super) fn part(records: &[Record<'_>], first: bool, last: bool, buffer: &mut
         rows.length(record.defects.len() + 1);
         rows.0.push(1);
         rows.0.extend_from_slice(record.defects.as_bytes());
+        for u in record.uncertainties {
+            rows.optional(u.map(f32::to_be_bytes).as_ref().map(<[u8; 4]>::as_slice));
+        }
+        rows.field(&i64::from(record.profile_version).to_be_bytes());
+        rows.field(record.profile.as_bytes());
+        rows.optional(record.flags.as_deref().map(str::as_bytes));
+        rows.optional(record.purpose.map(str::as_bytes));
     }
     if last {
         buffer.extend_from_slice(&END);

@@ -8,7 +8,7 @@ use tracing::error;
 use super::encoding::{Id, Micros};
 use crate::digest::digest;
 use crate::evidence::{Columns, DecisionRow, HourRow, LineRow, Place, SampleRow, StoredSample};
-use crate::record::{Before, Record, Stored};
+use crate::record::{Before, Record, Stored, of_version};
 use crate::{
     Action, AuditEntry, Cursor, DeviceTally, Entry, FieldKey, FieldName, Head, Hour, Hourly, KeyId, Sealed, Tally,
 };
@@ -53,6 +53,22 @@ pub(super) fn bind<'q>(query: Bound<'q>, records: &[Record<'_>]) -> Bound<'q> {
         r => r.frame.as_slice(),
         r => r.findings.as_slice(),
         r => r.defects.as_str(),
+        r => r.uncertainties[0],
+        r => r.uncertainties[1],
+        r => r.uncertainties[2],
+        r => r.uncertainties[3],
+        r => r.uncertainties[4],
+        r => r.uncertainties[5],
+        r => r.uncertainties[6],
+        r => r.uncertainties[7],
+        r => r.uncertainties[8],
+        r => r.uncertainties[9],
+        r => r.uncertainties[10],
+        r => r.uncertainties[11],
+        r => i64::from(r.profile_version),
+        r => r.profile,
+        r => r.flags.as_deref(),
+        r => r.purpose,
     }
 }
 
@@ -138,14 +154,16 @@ pub(super) fn to_sample_row(row: &PgRow) -> Result<SampleRow, String> {
 }
 
 fn columns(row: &PgRow) -> Result<Columns, String> {
-    let mut numbers = [None; 18];
+    let mut numbers = [None; 31];
     for (number, name) in numbers.iter_mut().zip(Columns::NUMBERS) {
         *number = match name {
+            "profile_version" => column::<Option<i64>>(row, name)?.map(of_version),
             "temperature_c" | "humidity_percent" => column::<Option<f32>>(row, name)?.map(f64::from),
+            _ if name.ends_with("_u") => column::<Option<f32>>(row, name)?.map(f64::from),
             _ => column(row, name)?,
         };
     }
-    let mut texts = [const { None }; 4];
+    let mut texts = [const { None }; 7];
     for (text, name) in texts.iter_mut().zip(Columns::TEXTS) {
         *text = column(row, name)?;
     }

@@ -154,7 +154,7 @@ FROM sample;
 pub(super) const PARTITIONED: Schema = Schema {
     oldest: 1,
     base: base!(" PARTITION BY RANGE (timestamp)", ""),
-    steps: &[HOURS, AUDIT_LOGS, SEALED_FIELDS, REGISTER, REGISTER_LINES],
+    steps: &[HOURS, AUDIT_LOGS, SEALED_FIELDS, REGISTER, REGISTER_LINES, GRADED_SAMPLES],
 };
 
 /// The schema with `TimescaleDB`: `sample` is a hypertable with a chunk a day.
@@ -168,7 +168,7 @@ DO $$ DECLARE extension text := (SELECT extnamespace::regnamespace::text FROM pg
     EXECUTE format('SELECT %1$s.create_hypertable(''sample'', %1$s.by_range(''timestamp'', INTERVAL ''1 day''), create_default_indexes => false)', extension);
 END $$;"
     ),
-    steps: &[HOURS, AUDIT_LOGS, SEALED_FIELDS, REGISTER, REGISTER_LINES],
+    steps: &[HOURS, AUDIT_LOGS, SEALED_FIELDS, REGISTER, REGISTER_LINES, GRADED_SAMPLES],
 };
 
 /// What is added up of the samples of a device and hour, from any relation with their columns.
@@ -305,13 +305,53 @@ pub(super) const HISTORY: &str = entries!(
 pub(super) const NEWEST: &str =
     entries!("DISTINCT ON (name) * FROM register WHERE kind = $1 ORDER BY name, version DESC", "one.name");
 
+/// The columns that people ask for beside the values: uncertainties, by which profile was judged, flags, and what was read that is no product.
+/// Samples that are there keep none of them. A frame may be without reflectances or amplitudes: bits 5 and 6 of its parts say so.
+///
+/// What stands in a calibration's row is no less true on the way down: the version before counts what it stores from then on.
+const GRADED_SAMPLES: Step = Step {
+    up: "
+ALTER TABLE sample ADD COLUMN volume_mm3_u float4, ADD COLUMN avg_height_mm_u float4, ADD COLUMN height_variation_mm_u float4, ADD COLUMN surface_uniformity_u float4, ADD COLUMN tof_score_u float4, ADD COLUMN color_score_u float4,
+    ADD COLUMN freshness_index_u float4, ADD COLUMN fat_quality_index_u float4, ADD COLUMN oxidation_index_u float4, ADD COLUMN color_uniformity_u float4, ADD COLUMN spectral_score_u float4, ADD COLUMN score_u float4,
+    ADD COLUMN profile_version bigint, ADD COLUMN profile text, ADD COLUMN flags text, ADD COLUMN purpose text;
+CREATE OR REPLACE FUNCTION sqal_matrix(frame bytea, place int) RETURNS jsonb LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN
+    CASE WHEN get_byte(frame, 3) & (CASE place WHEN 260 THEN 33 WHEN 516 THEN 65 ELSE 1 END) = 1 THEN (SELECT jsonb_agg(zones ORDER BY row) FROM (
+        SELECT row, jsonb_agg(sqal_number(frame, place + (row * 8 + zone) * 4)::float4 ORDER BY zone) AS zones
+        FROM generate_series(0, 7) AS row, generate_series(0, 7) AS zone GROUP BY row) AS rows) END;
+CREATE VIEW graded_samples AS SELECT
+    id, timestamp, received_at, device_id, sample_id, coalesce(purpose, 'product') AS purpose,
+    profile, profile_version, firmware_version, temperature_c, humidity_percent,
+    grade, score, score_u, confidence, tof_grade, tof_score, tof_score_u, spectral_grade, spectral_score, spectral_score_u,
+    volume_mm3, volume_mm3_u, avg_height_mm, avg_height_mm_u, height_variation_mm, height_variation_mm_u,
+    surface_uniformity, surface_uniformity_u, color_score, color_score_u, freshness_index, freshness_index_u,
+    fat_quality_index, fat_quality_index_u, oxidation_index, oxidation_index_u, color_uniformity, color_uniformity_u,
+    integration_time_ms, gain,
+    defects, to_jsonb(string_to_array(coalesce(flags, ''), ' ')) AS flags,
+    sqal_matrix(frame, 4) AS distance_matrix, sqal_matrix(frame, 260) AS reflectance_matrix, sqal_matrix(frame, 516) AS amplitude_matrix,
+    sqal_channels(frame) AS channels, processing_ms
+FROM sample;
+",
+    down: "
+DROP VIEW graded_samples;
+CREATE OR REPLACE FUNCTION sqal_matrix(frame bytea, place int) RETURNS jsonb LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN
+    CASE WHEN get_byte(frame, 3) & 1 = 1 THEN (SELECT jsonb_agg(zones ORDER BY row) FROM (
+        SELECT row, jsonb_agg(sqal_number(frame, place + (row * 8 + zone) * 4)::float4 ORDER BY zone) AS zones
+        FROM generate_series(0, 7) AS row, generate_series(0, 7) AS zone GROUP BY row) AS rows) END;
+ALTER TABLE sample DROP COLUMN volume_mm3_u, DROP COLUMN avg_height_mm_u, DROP COLUMN height_variation_mm_u, DROP COLUMN surface_uniformity_u, DROP COLUMN tof_score_u, DROP COLUMN color_score_u,
+    DROP COLUMN freshness_index_u, DROP COLUMN fat_quality_index_u, DROP COLUMN oxidation_index_u, DROP COLUMN color_uniformity_u, DROP COLUMN spectral_score_u, DROP COLUMN score_u,
+    DROP COLUMN profile_version, DROP COLUMN profile, DROP COLUMN flags, DROP COLUMN purpose;
+",
+};
+
 /// The columns of `sample` in the order in which they are written.
 macro_rules! columns {
     () => {
         "(id, timestamp, received_at, volume_mm3, avg_height_mm, height_variation_mm, surface_uniformity, tof_score, integration_time_ms,
     gain, color_score, freshness_index, fat_quality_index, oxidation_index, color_uniformity, spectral_score, score, confidence,
     processing_ms, temperature_c, humidity_percent, device_id, sample_id, tof_grade, spectral_grade, grade, firmware_version, frame,
-    findings, defects)"
+    findings, defects, volume_mm3_u, avg_height_mm_u, height_variation_mm_u, surface_uniformity_u, tof_score_u,
+    color_score_u, freshness_index_u, fat_quality_index_u, oxidation_index_u, color_uniformity_u, spectral_score_u, score_u,
+    profile_version, profile, flags, purpose)"
     };
 }
 
@@ -343,6 +383,21 @@ ORDER BY 1, 2",
     add_to_hours!()
 );
 
+/// What is added up of new samples of a device and hour. As the first count did (see [`HOURS`]), but a calibration is a sample and nothing else.
+macro_rules! count_new {
+    () => {
+        "
+SELECT device_id, date_trunc('hour', timestamp, 'UTC'), count(*),
+    count(*) FILTER (WHERE counts AND grade = 'REJECT'), count(*) FILTER (WHERE counts AND grade = 'C'),
+    count(*) FILTER (WHERE counts AND grade = 'B'), count(*) FILTER (WHERE counts AND grade = 'A'),
+    count(*) FILTER (WHERE counts AND grade = 'A+'),
+    count(share), coalesce(sum(round(share * 1e9)::bigint), 0)::bigint, coalesce(sum(round(CASE WHEN share > 1e-20 THEN share * share * 1e9 ELSE 0 END)::bigint), 0)::bigint,
+    min(share), max(share), coalesce(sum(round(confidence * 1e9)::bigint) FILTER (WHERE counts), 0)::bigint, min(timestamp), max(timestamp)
+FROM (SELECT *, CASE WHEN score IS NOT NULL AND purpose IS NULL THEN least(greatest(score, 0), 1) END AS share, purpose IS NULL AS counts FROM new) AS shares
+GROUP BY 1, 2 ORDER BY 1, 2"
+    };
+}
+
 /// Stores samples whose ids are not known, adds them to their hours, and gives the new ids: one statement, one commit.
 ///
 /// Batches come sorted by id and hours are added in order, so that two writers never wait for each other in a circle.
@@ -352,17 +407,21 @@ WITH new AS (
     INSERT INTO sample ",
     columns!(),
     "
-    SELECT a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t, u, v, w, x, y, z, aa, ab, ac, ad::jsonb
+    SELECT c1, c2, c3, c4, c5, c6, c7, c8, c9, c10, c11, c12, c13, c14, c15, c16, c17, c18, c19, c20, c21, c22, c23, c24, c25,
+        c26, c27, c28, c29, c30::jsonb, c31, c32, c33, c34, c35, c36, c37, c38, c39, c40, c41, c42, c43, c44, c45, c46
     FROM unnest($1::uuid[], $2::timestamptz[], $3::timestamptz[], $4::float8[], $5::float8[], $6::float8[], $7::float8[],
         $8::float8[], $9::float8[], $10::float8[], $11::float8[], $12::float8[], $13::float8[], $14::float8[], $15::float8[],
         $16::float8[], $17::float8[], $18::float8[], $19::float8[], $20::float4[], $21::float4[], $22::text[], $23::text[],
-        $24::text[], $25::text[], $26::text[], $27::text[], $28::bytea[], $29::bytea[], $30::text[])
-        AS rows (a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t, u, v, w, x, y, z, aa, ab, ac, ad)
+        $24::text[], $25::text[], $26::text[], $27::text[], $28::bytea[], $29::bytea[], $30::text[], $31::float4[],
+        $32::float4[], $33::float4[], $34::float4[], $35::float4[], $36::float4[], $37::float4[], $38::float4[],
+        $39::float4[], $40::float4[], $41::float4[], $42::float4[], $43::bigint[], $44::text[], $45::text[], $46::text[])
+        AS rows (c1, c2, c3, c4, c5, c6, c7, c8, c9, c10, c11, c12, c13, c14, c15, c16, c17, c18, c19, c20, c21, c22, c23, c24, c25,
+        c26, c27, c28, c29, c30, c31, c32, c33, c34, c35, c36, c37, c38, c39, c40, c41, c42, c43, c44, c45, c46)
     ON CONFLICT DO NOTHING
-    RETURNING id, timestamp, device_id, grade, score, confidence
+    RETURNING id, timestamp, device_id, grade, score, confidence, purpose
 ), hours AS (
     INSERT INTO sample_hour AS old ",
-    tallies!("new"),
+    count_new!(),
     add_to_hours!(),
     "
 )
@@ -456,7 +515,9 @@ macro_rules! whole_page {
             "SELECT id, timestamp, received_at, volume_mm3, avg_height_mm, height_variation_mm, surface_uniformity, tof_score, ",
             "integration_time_ms, gain, color_score, freshness_index, fat_quality_index, oxidation_index, color_uniformity, ",
             "spectral_score, score, confidence, processing_ms, temperature_c, humidity_percent, device_id, sample_id, tof_grade, ",
-            "spectral_grade, grade, firmware_version, frame, findings, defects::text AS defects FROM sample WHERE ",
+            "spectral_grade, grade, firmware_version, frame, findings, defects::text AS defects, volume_mm3_u, avg_height_mm_u, ",
+            "height_variation_mm_u, surface_uniformity_u, tof_score_u, color_score_u, freshness_index_u, fat_quality_index_u, ",
+            "oxidation_index_u, color_uniformity_u, spectral_score_u, score_u, profile_version, profile, flags, purpose FROM sample WHERE ",
             $where,
             "timestamp <= $1 AND (timestamp, id) < ($1, $2) ORDER BY timestamp DESC, id DESC LIMIT $3"
         )

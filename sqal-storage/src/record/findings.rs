@@ -1,19 +1,23 @@
 //! The binary form of everything found and decided about a sample: versioned, checked, the same bits back.
 //!
 //! ```text
-//! "SF" | version u8 = 2 | postcard of the parts below | UTF-8 text of what came beside, if anything did | CRC-32 of all before (IEEE), little-endian
+//! "SF" | version u8 = 2 or 3 | postcard of the parts below | UTF-8 text of what came beside, if anything did | CRC-32 of all before (IEEE), little-endian
 //! ```
 //!
 //! A seventh of the size of JSON. A postcard does not name its fields: a change of any type in it is a new version, and a test holds
-//! bytes of every version that was ever written. Version 1 is read by `findings_v1.rs`.
+//! bytes of every version that was ever written. Version 1 is read by `findings_v1.rs`. Version 3 is version 2 of a reading that is of no product: programs
+//! that know version 2 alone would count it.
 
-use sqal_core::{Beside, Inspection, Meta, ProfileRef, Reported, Sample};
+use sqal_core::{Beside, Inspection, Meta, ProfileRef, Purpose, Reported, Sample};
 
 use super::findings_v1;
 use crate::FrameError;
 
 const MAGIC: [u8; 2] = *b"SF";
+/// The version of the findings of a product.
 const VERSION: u8 = 2;
+/// The version of those of a calibration.
+const OF_A_CALIBRATION: u8 = 3;
 /// More than every part of a sample at its largest.
 const MOST: usize = 8192;
 
@@ -28,6 +32,9 @@ pub(crate) struct Findings {
     /// Behind the postcard, not in it.
     #[serde(skip)]
     pub(crate) beside: Beside,
+    /// Said by the version.
+    #[serde(skip)]
+    pub(crate) purpose: Purpose,
 }
 
 /// The same by reference, in the same order.
@@ -51,7 +58,10 @@ pub(crate) fn encode(sample: &Sample) -> Result<Vec<u8>, postcard::Error> {
     // Into a slice, which is four times as fast as byte by byte; nothing in a sample grows beyond it.
     let mut out = [0; MOST];
     out[..2].copy_from_slice(&MAGIC);
-    out[2] = VERSION;
+    out[2] = match sample.purpose {
+        Purpose::Product => VERSION,
+        Purpose::Calibration => OF_A_CALIBRATION,
+    };
     let used = 3 + postcard::to_slice(&findings, &mut out[3..MOST - 4])?.len();
     let Some(beside) = sample.beside.text() else {
         let checksum = crc32fast::hash(&out[..used]).to_le_bytes();
@@ -69,7 +79,7 @@ pub(crate) fn encode(sample: &Sample) -> Result<Vec<u8>, postcard::Error> {
 pub(crate) fn decode(bytes: &[u8]) -> Result<Findings, FrameError> {
     let (body, checksum) = bytes.split_last_chunk::<4>().ok_or(FrameError::Format)?;
     let (version, content) = body.strip_prefix(&MAGIC).and_then(<[u8]>::split_first).ok_or(FrameError::Format)?;
-    if !(1..=VERSION).contains(version) {
+    if !(1..=OF_A_CALIBRATION).contains(version) {
         return Err(FrameError::Version(*version));
     }
     if crc32fast::hash(body) != u32::from_le_bytes(*checksum) {
@@ -84,7 +94,8 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Findings, FrameError> {
     }
     let (findings, text): (Findings, _) = postcard::take_from_bytes(content).map_err(|_| FrameError::Content)?;
     let text = std::str::from_utf8(text).map_err(|_| FrameError::Content)?;
-    Ok(Findings { beside: Beside::new(text), ..findings })
+    let purpose = if *version == OF_A_CALIBRATION { Purpose::Calibration } else { Purpose::Product };
+    Ok(Findings { beside: Beside::new(text), purpose, ..findings })
 }
 
 #[cfg(test)]
@@ -103,6 +114,7 @@ mod tests {
             prop_assert_eq!(&found.profile, &sample.profile);
             prop_assert_eq!(found.processing_micros, sample.processing_micros);
             prop_assert_eq!(&found.beside, &sample.beside);
+            prop_assert_eq!(found.purpose, sample.purpose);
         }
 
         #[test]
@@ -128,7 +140,7 @@ mod tests {
         fn no_bytes_panic(content in prop::collection::vec(any::<u8>(), 0..600)) {
             let _ = decode(&content);
             // Past the checksum too, as a writer with a bug could make it.
-            for version in [b"SF\x01", b"SF\x02"] {
+            for version in [b"SF\x01", b"SF\x02", b"SF\x03"] {
                 let mut bytes = [version.as_slice(), &content].concat();
                 bytes.extend(crc32fast::hash(&bytes).to_le_bytes());
                 let _ = decode(&bytes);

@@ -1,8 +1,8 @@
 //! Version 1 of the findings' binary form, which knew nothing of what was unseen; it is read for ever and never written again.
 
 use sqal_core::{
-    Beside, CalibratedConfidence, Cap, Channel, Defects, Flags, Grade, Measured, Meta, ProfileRef, Reasons, Reported,
-    Score, SpectralFindings, TofFindings, Unseen,
+    Beside, CalibratedConfidence, Cap, Channel, Defects, Flags, Grade, Measured, Meta, ProfileRef, Purpose, Reasons,
+    Reported, Score, SpectralFindings, TofFindings, Unseen,
 };
 
 /// What a sample is beside its key and its raw readings, as version 1 wrote it.
@@ -62,6 +62,7 @@ impl From<Findings> for super::findings::Findings {
             profile: old.profile,
             processing_micros: old.processing_micros,
             beside: Beside::default(),
+            purpose: Purpose::Product,
         }
     }
 }

@@ -5,7 +5,7 @@ mod findings_v1;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use sqal_core::{DeviceId, Measured, Name, Sample, SampleId, SampleKey, Timestamp};
+use sqal_core::{Defect, DeviceId, Flag, Flags, Measured, Name, Purpose, Sample, SampleId, SampleKey, Timestamp};
 
 use crate::{Hourly, Inserted, StorageError, StorageErrorKind, decode_frame, encode_frame};
 
@@ -33,7 +33,7 @@ pub(crate) struct Record<'a> {
     pub(crate) score: Option<f64>,
     pub(crate) grade: &'static str,
     pub(crate) confidence: f64,
-    /// A JSON array, for people who ask in SQL.
+    /// A JSON array, for people who ask in SQL; zones by their numbers.
     pub(crate) defects: String,
     pub(crate) processing_ms: f64,
     pub(crate) firmware_version: Option<&'a str>,
@@ -41,6 +41,37 @@ pub(crate) struct Record<'a> {
     pub(crate) humidity_percent: Option<f32>,
     pub(crate) frame: Vec<u8>,
     pub(crate) findings: Vec<u8>,
+    /// The standard uncertainties of the quantities that have one, in the order of the columns: `volume_mm3_u` first, `score_u` last.
+    pub(crate) uncertainties: [Option<f32>; 12],
+    pub(crate) profile_version: u32,
+    pub(crate) profile: &'a str,
+    /// The names of all flags, with blanks between; `None` without any.
+    pub(crate) flags: Option<String>,
+    /// What a reading was taken of that is no product.
+    pub(crate) purpose: Option<&'static str>,
+}
+
+/// A profile's version as a number of a row: all that are written are exact.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a version has 32 bits; one that has more was not written by us and is another number all the same"
+)]
+pub(crate) const fn of_version(version: i64) -> f64 {
+    version as f64
+}
+
+/// The defects as a JSON array whose zones are lists of numbers, which every database can read: a set of 64 bits is no number of JSON.
+fn defects(all: &[Defect]) -> serde_json::Result<String> {
+    if all.is_empty() {
+        return Ok("[]".to_owned());
+    }
+    let mut shown = serde_json::to_value(all)?;
+    for (defect, value) in all.iter().zip(shown.as_array_mut().into_iter().flatten()) {
+        if let Some(zones) = value.get_mut("zones") {
+            *zones = defect.zones.iter().collect();
+        }
+    }
+    serde_json::to_string(&shown)
 }
 
 impl<'a> Record<'a> {
@@ -48,6 +79,8 @@ impl<'a> Record<'a> {
         let refused =
             |source| StorageError { source: Some(source), ..StorageError::new(backend, StorageErrorKind::Refused) };
         let value = |measured: Option<Measured>| measured.map(Measured::value);
+        #[expect(clippy::cast_possible_truncation, reason = "an uncertainty has two digits that count")]
+        let u = |measured: Option<Measured>| measured.map(|measured| measured.u() as f32);
         let tof = sample.inspection.tof.as_ref();
         let spectral = sample.inspection.spectral.as_ref();
         let verdict = &sample.inspection.verdict;
@@ -73,15 +106,40 @@ impl<'a> Record<'a> {
             score: value(verdict.score),
             grade: verdict.grade.as_str(),
             confidence: verdict.stated_confidence().get(),
-            defects: serde_json::to_string(&verdict.defects).map_err(|error| refused(error.into()))?,
+            defects: defects(&verdict.defects).map_err(|error| refused(error.into()))?,
             processing_ms: f64::from(sample.processing_micros) / 1000.0,
             firmware_version: sample.meta.firmware_version.as_ref().map(Name::as_str),
             temperature_c: sample.meta.temperature_c,
             humidity_percent: sample.meta.humidity_percent,
             frame: encode_frame(sample.tof.as_ref(), sample.spectrum.as_ref()),
             findings: findings::encode(sample).map_err(|error| refused(error.into()))?,
+            uncertainties: [
+                tof.and_then(|t| u(t.findings.volume_mm3)),
+                tof.and_then(|t| u(t.findings.avg_height_mm)),
+                tof.and_then(|t| u(t.findings.height_variation_mm)),
+                tof.and_then(|t| u(t.findings.surface_uniformity)),
+                tof.and_then(|t| u(t.score)),
+                spectral.and_then(|s| u(s.findings.color_score)),
+                spectral.and_then(|s| u(s.findings.freshness_index)),
+                spectral.and_then(|s| u(s.findings.fat_quality_index)),
+                spectral.and_then(|s| u(s.findings.oxidation_index)),
+                spectral.and_then(|s| u(s.findings.color_uniformity)),
+                spectral.and_then(|s| u(s.score)),
+                u(verdict.score),
+            ],
+            profile_version: sample.profile.version,
+            profile: sample.profile.name.as_str(),
+            flags: flags(tof.map(|t| t.flags), spectral.map(|s| s.flags)),
+            purpose: (sample.purpose != Purpose::Product).then(|| sample.purpose.as_str()),
         })
     }
+}
+
+/// The names of the flags of both analyses, each once.
+fn flags(tof: Option<Flags>, spectral: Option<Flags>) -> Option<String> {
+    let all = spectral.unwrap_or_default().iter().fold(tof.unwrap_or_default(), Flags::with);
+    let names: Vec<_> = all.iter().map(Flag::as_str).collect();
+    (!names.is_empty()).then(|| names.join(" "))
 }
 
 /// What is read back of a row.
@@ -118,6 +176,7 @@ impl Stored<'_> {
             profile: findings.profile,
             processing_micros: findings.processing_micros,
             beside: findings.beside,
+            purpose: findings.purpose,
         })
     }
 }

@@ -8,7 +8,7 @@ use tracing::error;
 use super::error::storage_error;
 use crate::digest::digest;
 use crate::evidence::{Columns, DecisionRow, HourRow, LineRow, Place, SampleRow, StoredSample};
-use crate::record::{Before, Record, Stored};
+use crate::record::{Before, Record, Stored, of_version};
 use crate::{
     Action, AuditEntry, Cursor, DeviceTally, Entry, FieldKey, FieldName, Head, Hour, Hourly, KeyId, Sealed,
     StorageError, Tally,
@@ -18,7 +18,7 @@ type Bound<'q> = Query<'q, Sqlite, SqliteArguments>;
 
 /// Binds a record in the order of the statement.
 pub(super) fn bind<'q>(query: Bound<'q>, record: Record<'_>) -> Bound<'q> {
-    query
+    let query = query
         .bind(record.id.as_bytes().to_vec())
         .bind(record.key.timestamp.micros())
         .bind(record.key.device_id.as_str().to_owned())
@@ -48,7 +48,13 @@ pub(super) fn bind<'q>(query: Bound<'q>, record: Record<'_>) -> Bound<'q> {
         .bind(record.temperature_c)
         .bind(record.humidity_percent)
         .bind(record.frame)
-        .bind(record.findings)
+        .bind(record.findings);
+    let query = record.uncertainties.into_iter().fold(query, Bound::bind);
+    query
+        .bind(i64::from(record.profile_version))
+        .bind(record.profile.to_owned())
+        .bind(record.flags)
+        .bind(record.purpose)
 }
 
 /// Binds what is added to an hour.
@@ -123,11 +129,14 @@ pub(super) fn to_sample_row(row: &SqliteRow) -> Result<SampleRow, String> {
 }
 
 fn columns(row: &SqliteRow) -> Result<Columns, String> {
-    let mut numbers = [None; 18];
+    let mut numbers = [None; 31];
     for (number, name) in numbers.iter_mut().zip(Columns::NUMBERS) {
-        *number = column(row, name)?;
+        *number = match name {
+            "profile_version" => column::<Option<i64>>(row, name)?.map(of_version),
+            _ => column(row, name)?,
+        };
     }
-    let mut texts = [const { None }; 4];
+    let mut texts = [const { None }; 7];
     for (text, name) in texts.iter_mut().zip(Columns::TEXTS) {
         *text = column(row, name)?;
     }

@@ -47,14 +47,60 @@ macro_rules! number {
     };
 }
 
-/// One of the three documented matrices as JSON, 8 rows of 8; NULL without a time-of-flight reading.
+/// One of the three documented matrices as JSON, 8 rows of 8; NULL unless the bits of the frame's parts are as they are with it.
 macro_rules! matrix {
     ($begins:literal) => {
+        matrix!($begins, "1")
+    };
+    ($begins:literal, $parts:literal) => {
         concat!(
-            "CASE WHEN ", byte!("3"), " & 1 THEN (SELECT json_group_array(json(zones)) FROM (SELECT (",
+            "CASE WHEN ", byte!("3"), " & ", $parts, matrix!(@is $parts), " THEN (SELECT json_group_array(json(zones)) FROM (SELECT (",
             "SELECT json_group_array(", number!(concat!("SELECT ", $begins, " + (row.value * 8 + zone.value) * 4 AS at")),
             ") FROM json_each('[0,1,2,3,4,5,6,7]') AS zone) AS zones FROM json_each('[0,1,2,3,4,5,6,7]') AS row ORDER BY row.value)) END"
         )
+    };
+    // The first version of the schema asks for a reading alone, and its text does not change.
+    (@is "1") => {
+        ""
+    };
+    (@is $parts:literal) => {
+        " = 1"
+    };
+}
+
+/// The view of the documented columns; which parts of a frame tell that it has reflectances, and amplitudes.
+macro_rules! documented_view {
+    ($reflectance:tt, $amplitude:tt) => {
+        concat!("
+CREATE VIEW sensor_samples AS SELECT
+    lower(substr(hex(id), 1, 8) || '-' || substr(hex(id), 9, 4) || '-' || substr(hex(id), 13, 4) || '-' || substr(hex(id), 17, 4)
+        || '-' || substr(hex(id), 21)) AS id,
+    strftime('%Y-%m-%dT%H:%M:%S', timestamp / 1000000 - (timestamp % 1000000 < 0), 'unixepoch')
+        || printf('.%06dZ', (timestamp % 1000000 + 1000000) % 1000000) AS timestamp,
+    device_id, sample_id,
+    ", matrix!("4"), " AS vl53l8ch_distance_matrix,
+    ", matrix!("260", $reflectance), " AS vl53l8ch_reflectance_matrix,
+    ", matrix!("516", $amplitude), " AS vl53l8ch_amplitude_matrix,
+    volume_mm3 AS vl53l8ch_volume_mm3, avg_height_mm AS vl53l8ch_avg_height_mm,
+    height_variation_mm AS vl53l8ch_height_variation_mm, surface_uniformity AS vl53l8ch_surface_uniformity,
+    tof_score AS vl53l8ch_quality_score, tof_grade AS vl53l8ch_grade,
+    CASE WHEN ", byte!("3"), " & 16 THEN (SELECT json_group_object(channel.value, ",
+        number!(concat!(
+            "SELECT 4 + (", byte!("3"), " & 1) * 768 + (", byte!("3"), " & 2) * 128 + (", byte!("3"), " & 4) * 16 + channel.key * 4 AS at"
+        )),
+        ") FROM json_each('[\"F1_415nm\",\"F2_445nm\",\"F3_480nm\",\"F4_515nm\",\"F5_555nm\",\"F6_590nm\",\"F7_630nm\",\"F8_680nm\",\"Clear\",\"NIR\"]')
+        AS channel) END AS as7341_channels,
+    integration_time_ms AS as7341_integration_time, gain AS as7341_gain, color_score AS as7341_color_score,
+    freshness_index AS as7341_freshness_score, fat_quality_index AS as7341_fat_quality_index,
+    oxidation_index AS as7341_oxidation_index, color_uniformity AS as7341_color_uniformity,
+    spectral_score AS as7341_quality_score, spectral_grade AS as7341_grade,
+    score AS fusion_final_score, grade AS fusion_final_grade, confidence AS fusion_confidence, defects AS fusion_defects,
+    processing_ms AS processing_time_ms,
+    strftime('%Y-%m-%dT%H:%M:%S', received_at / 1000000 - (received_at % 1000000 < 0), 'unixepoch')
+        || printf('.%06dZ', (received_at % 1000000 + 1000000) % 1000000) AS created_at,
+    firmware_version AS meta_firmware_version, temperature_c AS meta_temperature_c, humidity_percent AS meta_humidity_percent
+FROM sample;
+")
     };
 }
 
@@ -101,37 +147,11 @@ CREATE TABLE sample (
 ) STRICT;
 CREATE INDEX sample_newest ON sample (timestamp DESC, id DESC);
 CREATE INDEX sample_of_device ON sample (device_id, timestamp DESC, id DESC);
-CREATE VIEW sensor_samples AS SELECT
-    lower(substr(hex(id), 1, 8) || '-' || substr(hex(id), 9, 4) || '-' || substr(hex(id), 13, 4) || '-' || substr(hex(id), 17, 4)
-        || '-' || substr(hex(id), 21)) AS id,
-    strftime('%Y-%m-%dT%H:%M:%S', timestamp / 1000000 - (timestamp % 1000000 < 0), 'unixepoch')
-        || printf('.%06dZ', (timestamp % 1000000 + 1000000) % 1000000) AS timestamp,
-    device_id, sample_id,
-    ", matrix!("4"), " AS vl53l8ch_distance_matrix,
-    ", matrix!("260"), " AS vl53l8ch_reflectance_matrix,
-    ", matrix!("516"), " AS vl53l8ch_amplitude_matrix,
-    volume_mm3 AS vl53l8ch_volume_mm3, avg_height_mm AS vl53l8ch_avg_height_mm,
-    height_variation_mm AS vl53l8ch_height_variation_mm, surface_uniformity AS vl53l8ch_surface_uniformity,
-    tof_score AS vl53l8ch_quality_score, tof_grade AS vl53l8ch_grade,
-    CASE WHEN ", byte!("3"), " & 16 THEN (SELECT json_group_object(channel.value, ",
-        number!(concat!(
-            "SELECT 4 + (", byte!("3"), " & 1) * 768 + (", byte!("3"), " & 2) * 128 + (", byte!("3"), " & 4) * 16 + channel.key * 4 AS at"
-        )),
-        ") FROM json_each('[\"F1_415nm\",\"F2_445nm\",\"F3_480nm\",\"F4_515nm\",\"F5_555nm\",\"F6_590nm\",\"F7_630nm\",\"F8_680nm\",\"Clear\",\"NIR\"]')
-        AS channel) END AS as7341_channels,
-    integration_time_ms AS as7341_integration_time, gain AS as7341_gain, color_score AS as7341_color_score,
-    freshness_index AS as7341_freshness_score, fat_quality_index AS as7341_fat_quality_index,
-    oxidation_index AS as7341_oxidation_index, color_uniformity AS as7341_color_uniformity,
-    spectral_score AS as7341_quality_score, spectral_grade AS as7341_grade,
-    score AS fusion_final_score, grade AS fusion_final_grade, confidence AS fusion_confidence, defects AS fusion_defects,
-    processing_ms AS processing_time_ms,
-    strftime('%Y-%m-%dT%H:%M:%S', received_at / 1000000 - (received_at % 1000000 < 0), 'unixepoch')
-        || printf('.%06dZ', (received_at % 1000000 + 1000000) % 1000000) AS created_at,
-    firmware_version AS meta_firmware_version, temperature_c AS meta_temperature_c, humidity_percent AS meta_humidity_percent
-FROM sample;
-"
+",
+        documented_view!("1", "1"),
+        ""
     ),
-    steps: &[HOURS, AUDIT_LOGS, SEALED_FIELDS, REGISTER, REGISTER_LINES],
+    steps: &[HOURS, AUDIT_LOGS, SEALED_FIELDS, REGISTER, REGISTER_LINES, GRADED_SAMPLES],
 };
 
 /// The nearest whole number, and of two the even one: SQLite's own rounding takes the one farther from 0.
@@ -284,6 +304,79 @@ pub(super) const NEWEST: &str = entries!(
     "one.kind = ? AND one.version = (SELECT max(version) FROM register WHERE kind = one.kind AND name = one.name) ORDER BY one.name"
 );
 
+/// The columns that people ask for beside the values: uncertainties, by which profile was judged, flags, and what was read that is no product.
+/// Samples that are there keep none of them. A frame may be without reflectances or amplitudes: bits 5 and 6 of its parts say so.
+///
+/// What stands in a calibration's row is no less true on the way down: the version before counts what it stores from then on.
+const GRADED_SAMPLES: Step = Step {
+    up: concat!(
+        "
+ALTER TABLE sample ADD COLUMN volume_mm3_u REAL;
+ALTER TABLE sample ADD COLUMN avg_height_mm_u REAL;
+ALTER TABLE sample ADD COLUMN height_variation_mm_u REAL;
+ALTER TABLE sample ADD COLUMN surface_uniformity_u REAL;
+ALTER TABLE sample ADD COLUMN tof_score_u REAL;
+ALTER TABLE sample ADD COLUMN color_score_u REAL;
+ALTER TABLE sample ADD COLUMN freshness_index_u REAL;
+ALTER TABLE sample ADD COLUMN fat_quality_index_u REAL;
+ALTER TABLE sample ADD COLUMN oxidation_index_u REAL;
+ALTER TABLE sample ADD COLUMN color_uniformity_u REAL;
+ALTER TABLE sample ADD COLUMN spectral_score_u REAL;
+ALTER TABLE sample ADD COLUMN score_u REAL;
+ALTER TABLE sample ADD COLUMN profile_version INTEGER;
+ALTER TABLE sample ADD COLUMN profile TEXT;
+ALTER TABLE sample ADD COLUMN flags TEXT;
+ALTER TABLE sample ADD COLUMN purpose TEXT;
+DROP VIEW sensor_samples;", documented_view!("33", "65"), "CREATE VIEW graded_samples AS SELECT
+    lower(substr(hex(id), 1, 8) || '-' || substr(hex(id), 9, 4) || '-' || substr(hex(id), 13, 4) || '-' || substr(hex(id), 17, 4)
+        || '-' || substr(hex(id), 21)) AS id,
+    strftime('%Y-%m-%dT%H:%M:%S', timestamp / 1000000 - (timestamp % 1000000 < 0), 'unixepoch')
+        || printf('.%06dZ', (timestamp % 1000000 + 1000000) % 1000000) AS timestamp,
+    strftime('%Y-%m-%dT%H:%M:%S', received_at / 1000000 - (received_at % 1000000 < 0), 'unixepoch')
+        || printf('.%06dZ', (received_at % 1000000 + 1000000) % 1000000) AS received_at,
+    device_id, sample_id, coalesce(purpose, 'product') AS purpose,
+    profile, profile_version, firmware_version, temperature_c, humidity_percent,
+    grade, score, score_u, confidence, tof_grade, tof_score, tof_score_u, spectral_grade, spectral_score, spectral_score_u,
+    volume_mm3, volume_mm3_u, avg_height_mm, avg_height_mm_u, height_variation_mm, height_variation_mm_u,
+    surface_uniformity, surface_uniformity_u, color_score, color_score_u, freshness_index, freshness_index_u,
+    fat_quality_index, fat_quality_index_u, oxidation_index, oxidation_index_u, color_uniformity, color_uniformity_u,
+    integration_time_ms, gain,
+    defects, CASE WHEN flags IS NULL THEN '[]' ELSE '[\"' || replace(flags, ' ', '\",\"') || '\"]' END AS flags,
+    ", matrix!("4"), " AS distance_matrix,
+    ", matrix!("260", "33"), " AS reflectance_matrix,
+    ", matrix!("516", "65"), " AS amplitude_matrix,
+    CASE WHEN ", byte!("3"), " & 16 THEN (SELECT json_group_object(channel.value, ",
+        number!(concat!(
+            "SELECT 4 + (", byte!("3"), " & 1) * 768 + (", byte!("3"), " & 2) * 128 + (", byte!("3"), " & 4) * 16 + channel.key * 4 AS at"
+        )),
+        ") FROM json_each('[\"F1_415nm\",\"F2_445nm\",\"F3_480nm\",\"F4_515nm\",\"F5_555nm\",\"F6_590nm\",\"F7_630nm\",\"F8_680nm\",\"Clear\",\"NIR\"]')
+        AS channel) END AS channels, processing_ms
+FROM sample;
+"
+    ),
+    down: concat!(
+        "
+DROP VIEW graded_samples;
+DROP VIEW sensor_samples;
+ALTER TABLE sample DROP COLUMN volume_mm3_u;
+ALTER TABLE sample DROP COLUMN avg_height_mm_u;
+ALTER TABLE sample DROP COLUMN height_variation_mm_u;
+ALTER TABLE sample DROP COLUMN surface_uniformity_u;
+ALTER TABLE sample DROP COLUMN tof_score_u;
+ALTER TABLE sample DROP COLUMN color_score_u;
+ALTER TABLE sample DROP COLUMN freshness_index_u;
+ALTER TABLE sample DROP COLUMN fat_quality_index_u;
+ALTER TABLE sample DROP COLUMN oxidation_index_u;
+ALTER TABLE sample DROP COLUMN color_uniformity_u;
+ALTER TABLE sample DROP COLUMN spectral_score_u;
+ALTER TABLE sample DROP COLUMN score_u;
+ALTER TABLE sample DROP COLUMN profile_version;
+ALTER TABLE sample DROP COLUMN profile;
+ALTER TABLE sample DROP COLUMN flags;
+ALTER TABLE sample DROP COLUMN purpose;", documented_view!("1", "1")
+    ),
+};
+
 /// The columns of `sample` in the order in which [`INSERT_ONE`] and [`INSERT_MANY`] bind them.
 macro_rules! insert {
     ($($values:expr),+) => {
@@ -291,7 +384,9 @@ macro_rules! insert {
             "INSERT INTO sample (id, timestamp, device_id, sample_id, received_at, volume_mm3, avg_height_mm, height_variation_mm, ",
             "surface_uniformity, tof_score, tof_grade, integration_time_ms, gain, color_score, freshness_index, fat_quality_index, ",
             "oxidation_index, color_uniformity, spectral_score, spectral_grade, score, grade, confidence, defects, processing_ms, ",
-            "firmware_version, temperature_c, humidity_percent, frame, findings) VALUES ",
+            "firmware_version, temperature_c, humidity_percent, frame, findings, volume_mm3_u, avg_height_mm_u, height_variation_mm_u, ",
+            "surface_uniformity_u, tof_score_u, color_score_u, freshness_index_u, fat_quality_index_u, oxidation_index_u, ",
+            "color_uniformity_u, spectral_score_u, score_u, profile_version, profile, flags, purpose) VALUES ",
             $($values),+,
             " ON CONFLICT (id) DO NOTHING RETURNING id"
         )
@@ -300,7 +395,7 @@ macro_rules! insert {
 
 macro_rules! row {
     () => {
-        "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
     };
 }
 
@@ -352,7 +447,9 @@ macro_rules! whole_page {
             "SELECT id, timestamp, device_id, sample_id, received_at, volume_mm3, avg_height_mm, height_variation_mm, ",
             "surface_uniformity, tof_score, tof_grade, integration_time_ms, gain, color_score, freshness_index, fat_quality_index, ",
             "oxidation_index, color_uniformity, spectral_score, spectral_grade, score, grade, confidence, defects, processing_ms, ",
-            "firmware_version, temperature_c, humidity_percent, frame, findings FROM sample WHERE ",
+            "firmware_version, temperature_c, humidity_percent, frame, findings, volume_mm3_u, avg_height_mm_u, ",
+            "height_variation_mm_u, surface_uniformity_u, tof_score_u, color_score_u, freshness_index_u, fat_quality_index_u, ",
+            "oxidation_index_u, color_uniformity_u, spectral_score_u, score_u, profile_version, profile, flags, purpose FROM sample WHERE ",
             $where,
             "(timestamp, id) < (?, ?) ORDER BY timestamp DESC, id DESC LIMIT ?"
         )
@@ -457,8 +554,25 @@ pub(super) const TAKE_OUT: &str = "DELETE FROM sample WHERE id = ?";
 pub(super) const FORGET_HOUR: &str = "DELETE FROM sample_hour WHERE device_id = ? AND hour = ?";
 
 /// Counts an hour of a device anew from its samples: bind device, hour.
-pub(super) const COUNT_HOUR: &str =
-    tallies!("WHERE device_id = ?1 AND timestamp >= ?2 * 3600000000 AND timestamp < (?2 + 1) * 3600000000");
+///
+/// As the first count did (see [`HOURS`]), but a calibration is a sample and nothing else.
+pub(super) const COUNT_HOUR: &str = concat!(
+    "
+INSERT INTO sample_hour
+SELECT timestamp / 3600000000 - (timestamp % 3600000000 < 0), device_id, count(*),
+    sum(counts AND grade = 'REJECT'), sum(counts AND grade = 'C'), sum(counts AND grade = 'B'), sum(counts AND grade = 'A'),
+    sum(counts AND grade = 'A+'), count(share), coalesce(sum(",
+    billionths!("share * 1e9"),
+    "), 0),
+    coalesce(sum(",
+    billionths!("share * share * 1e9"),
+    "), 0), min(share), max(share),
+    coalesce(sum(",
+    billionths!("confidence * 1e9"),
+    ") FILTER (WHERE counts), 0), min(timestamp), max(timestamp)
+FROM (SELECT *, purpose IS NULL AS counts, CASE WHEN purpose IS NULL THEN max(min(score, 1.0), 0.0) END AS share FROM sample
+    WHERE device_id = ?1 AND timestamp >= ?2 * 3600000000 AND timestamp < (?2 + 1) * 3600000000) GROUP BY 1, 2"
+);
 
 /// Writes a line of the audit log.
 pub(super) const AUDIT: &str =

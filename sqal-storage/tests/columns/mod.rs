@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use sqal_core::{Grade, Measured, Sample};
+use sqal_core::{Flags, Grade, Measured, Sample};
 
 /// Columns that show a number.
 pub(crate) fn numbers(sample: &Sample) -> BTreeMap<&'static str, Option<f64>> {
@@ -45,6 +45,94 @@ pub(crate) fn texts(sample: &Sample) -> BTreeMap<&'static str, Option<String>> {
     ])
 }
 
+/// Columns of `graded_samples` that show a number and are not named as the documented ones.
+pub(crate) fn graded_numbers(sample: &Sample) -> BTreeMap<&'static str, Option<f64>> {
+    let documented = numbers(sample);
+    let u = |measured: Option<Measured>| {
+        #[expect(clippy::cast_possible_truncation, reason = "what the column holds")]
+        let single = measured.map(|measured| measured.u() as f32);
+        single.map(f64::from)
+    };
+    let (tof, spectral) = (sample.inspection.tof.as_ref(), sample.inspection.spectral.as_ref());
+    let mut shown: BTreeMap<_, _> = [
+        ("volume_mm3", "vl53l8ch_volume_mm3"),
+        ("avg_height_mm", "vl53l8ch_avg_height_mm"),
+        ("height_variation_mm", "vl53l8ch_height_variation_mm"),
+        ("surface_uniformity", "vl53l8ch_surface_uniformity"),
+        ("tof_score", "vl53l8ch_quality_score"),
+        ("integration_time_ms", "as7341_integration_time"),
+        ("gain", "as7341_gain"),
+        ("color_score", "as7341_color_score"),
+        ("freshness_index", "as7341_freshness_score"),
+        ("fat_quality_index", "as7341_fat_quality_index"),
+        ("oxidation_index", "as7341_oxidation_index"),
+        ("color_uniformity", "as7341_color_uniformity"),
+        ("spectral_score", "as7341_quality_score"),
+        ("score", "fusion_final_score"),
+        ("confidence", "fusion_confidence"),
+        ("processing_ms", "processing_time_ms"),
+        ("temperature_c", "meta_temperature_c"),
+        ("humidity_percent", "meta_humidity_percent"),
+    ]
+    .map(|(name, known)| (name, documented[known]))
+    .into();
+    shown.extend([
+        ("volume_mm3_u", tof.and_then(|tof| u(tof.findings.volume_mm3))),
+        ("avg_height_mm_u", tof.and_then(|tof| u(tof.findings.avg_height_mm))),
+        ("height_variation_mm_u", tof.and_then(|tof| u(tof.findings.height_variation_mm))),
+        ("surface_uniformity_u", tof.and_then(|tof| u(tof.findings.surface_uniformity))),
+        ("tof_score_u", tof.and_then(|tof| u(tof.score))),
+        ("color_score_u", spectral.and_then(|spectral| u(spectral.findings.color_score))),
+        ("freshness_index_u", spectral.and_then(|spectral| u(spectral.findings.freshness_index))),
+        ("fat_quality_index_u", spectral.and_then(|spectral| u(spectral.findings.fat_quality_index))),
+        ("oxidation_index_u", spectral.and_then(|spectral| u(spectral.findings.oxidation_index))),
+        ("color_uniformity_u", spectral.and_then(|spectral| u(spectral.findings.color_uniformity))),
+        ("spectral_score_u", spectral.and_then(|spectral| u(spectral.score))),
+        ("score_u", u(sample.inspection.verdict.score)),
+        ("profile_version", Some(f64::from(sample.profile.version))),
+    ]);
+    shown
+}
+
+/// Columns of `graded_samples` that show a text.
+pub(crate) fn graded_texts(sample: &Sample) -> BTreeMap<&'static str, Option<String>> {
+    let documented = texts(sample);
+    let mut shown: BTreeMap<_, _> = [
+        ("device_id", "device_id"),
+        ("sample_id", "sample_id"),
+        ("tof_grade", "vl53l8ch_grade"),
+        ("spectral_grade", "as7341_grade"),
+        ("grade", "fusion_final_grade"),
+        ("firmware_version", "meta_firmware_version"),
+    ]
+    .map(|(name, known)| (name, documented[known].clone()))
+    .into();
+    shown.extend([
+        ("profile", Some(sample.profile.name.to_string())),
+        ("purpose", Some(sample.purpose.as_str().to_owned())),
+    ]);
+    shown
+}
+
+/// What `graded_samples` shows as JSON: the zones of each defect, and the names of all flags.
+pub(crate) fn graded_lists(sample: &Sample) -> (Vec<Vec<usize>>, Vec<String>) {
+    let zones = sample.inspection.verdict.defects.iter().map(|defect| defect.zones.iter().collect()).collect();
+    let (tof, spectral) = (sample.inspection.tof.as_ref(), sample.inspection.spectral.as_ref());
+    let all = spectral.map_or_else(Flags::default, |spectral| spectral.flags);
+    let all = all.iter().fold(tof.map_or_else(Flags::default, |tof| tof.flags), Flags::with);
+    (zones, all.iter().map(|flag| flag.as_str().to_owned()).collect())
+}
+
+/// The same lists, from the JSON that a database gives.
+pub(crate) fn lists_of(defects: &str, flags: &str) -> (Vec<Vec<usize>>, Vec<String>) {
+    #[derive(serde::Deserialize)]
+    struct Shown {
+        zones: Vec<usize>,
+    }
+    let defects: Vec<Shown> = serde_json::from_str(defects).unwrap();
+    (defects.into_iter().map(|defect| defect.zones).collect(), serde_json::from_str(flags).unwrap())
+}
+
 /// Columns that show a time, in whole seconds since 1970.
 pub(crate) fn seconds(sample: &Sample) -> BTreeMap<&'static str, i64> {
     let seconds = |micros: i64| micros.div_euclid(1_000_000);
@@ -58,6 +146,8 @@ pub(crate) fn seconds(sample: &Sample) -> BTreeMap<&'static str, i64> {
 pub(crate) fn every_column_is_told_apart(samples: &[Sample]) {
     told_apart(samples, numbers);
     told_apart(samples, texts);
+    told_apart(samples, graded_numbers);
+    told_apart(samples, graded_texts);
     for sample in samples {
         let times = seconds(sample);
         assert_ne!(times["timestamp"], times["created_at"]);

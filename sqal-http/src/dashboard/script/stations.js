@@ -50,12 +50,13 @@ class Station {
     return Math.max(heard || 0, this.entries[0]?.received ?? 0) || null;
   }
 
+  // Whether what was read at a time is of a reference, by the name of the device or a recorded calibration that was computed from it.
   isCalibrated(at) {
     return this.isCalibration || this.spans.some(([from, until]) => from <= at && at < until);
   }
 
   marked() {
-    for (const entry of this.entries) entry.calibration = this.isCalibrated(entry.at);
+    for (const entry of this.entries) entry.calibration = entry.ofReference || this.isCalibrated(entry.at);
     this.changed();
   }
 
@@ -121,7 +122,8 @@ function entryOf(sample) {
     grade: fusion?.final_grade ?? "", score: fusion?.final_score, u: fusion?.final_score_u, confidence: fusion?.confidence,
     conformity: fusion?.conformity_probability, coverage: fusion?.coverage, quantities: quantitiesOf(sample),
     graveDefects: defects.filter(({ severity }) => severity !== "Minor").map(({ kind, severity }) => ({ kind, severity })),
-    profile: { name: meta?.config_profile, hash: meta?.profile_hash }, calibration: false,
+    profile: { name: meta?.config_profile, hash: meta?.profile_hash },
+    ofReference: meta?.purpose === "calibration", calibration: false,
   };
 }
 
@@ -131,7 +133,7 @@ function accept(sample, live) {
   const station = stationOf(sample.device_id);
   if (!station) return;
   const entry = entryOf(sample);
-  entry.calibration = station.isCalibrated(entry.at);
+  entry.calibration = entry.ofReference || station.isCalibrated(entry.at);
   const place = station.entries.findIndex((other) => other.at <= entry.at);
   const index = place < 0 ? station.entries.length : place;
   if (index >= KEEP) return;
@@ -177,7 +179,7 @@ function drawStation(station) {
     station.headDirty = false;
     node.dataset.sampleId = latest?.sampleId ?? "";
     node.dataset.grade = latest && !latest.calibration ? latest.grade : "";
-    node.classList.toggle("calibration", station.isCalibration || Boolean(latest?.calibration));
+    node.classList.toggle("calibration", Boolean(latest?.calibration));
     if (latest) station.head.update(latest);
     station.head.updateState();
   }

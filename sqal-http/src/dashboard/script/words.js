@@ -34,7 +34,7 @@ const TEXT = {
   reasons: ["Reasons", "Raisons"], trayId: ["Tray id (its clock may be UTC)", "Identifiant de la barquette (son heure peut être UTC)"],
   copy: ["Copy", "Copier"], copied: ["Copied", "Copié"],
   calibration: ["calibration", "étalonnage"], calibrationMark: ["CAL", "ÉTAL"],
-  calibrationFrame: ["Calibration frame: it is not counted on this page.", "Trame d’étalonnage : elle n’est pas comptée sur cette page."],
+  calibrationFrame: ["Calibration frame: it counts in no figure.", "Trame d’étalonnage : elle ne compte dans aucun chiffre."],
   belowLimit: ["{name} {value}, below the limit of {limit}", "{name} {value}, sous la limite de {limit}"],
   aboveLimit: ["{name} {value}, above the limit of {limit}", "{name} {value}, au-dessus de la limite de {limit}"],
   uncertainLimit: ["{name} {value}: too uncertain for the limit of {limit}", "{name} {value} : trop incertain pour la limite de {limit}"],

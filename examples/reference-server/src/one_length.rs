@@ -1,0 +1,60 @@
+//! A request's body has one length that everybody reads alike (RFC 9112, 6.1): a coding that is not known here hides another one.
+
+use axum::extract::Request;
+use axum::http::{HeaderValue, StatusCode, Version, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use sqal_http::{Problem, Violation};
+
+/// Refuses a transfer coding other than `chunked` alone, and one of an HTTP version that has none; and closes the connection, whose next request may be the rest of
+/// this one. Of a length and chunks hyper takes the chunks, and closes the connection after its answer.
+pub(crate) async fn one_length(request: Request, next: Next) -> Response {
+    let headers = request.headers();
+    let codings: Vec<_> = headers.get_all(header::TRANSFER_ENCODING).iter().collect();
+    let (status, found) = match codings[..] {
+        [] => return next.run(request).await,
+        _ if request.version() < Version::HTTP_11 => (400, "a transfer coding in HTTP/1.0"),
+        [coding] if coding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked") => return next.run(request).await,
+        _ => (501, "a transfer coding other than chunked"),
+    };
+    let limit =
+        "Content-Length, or Transfer-Encoding: chunked (RFC 9112, 6.1); Content-Encoding: gzip for a packed body";
+    let french = "Content-Length, ou Transfer-Encoding: chunked (RFC 9112, 6.1) ; Content-Encoding: gzip pour un corps compressé";
+    let mut problem = Problem::invalid_query(vec![Violation::new("Transfer-Encoding", found, limit, french)]);
+    problem.status = status;
+    let mut refused = problem.into_response();
+    *refused.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST);
+    refused.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    refused
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::body::Body;
+    use axum::middleware::from_fn;
+    use axum::{Router, routing};
+    use tower::ServiceExt;
+
+    #[tokio::test]
+    async fn a_body_has_one_length() {
+        let app = Router::new().route("/", routing::post(|| async { "here" })).layer(from_fn(one_length));
+        for (version, fields, status) in [
+            (Version::HTTP_11, &[][..], 200),
+            (Version::HTTP_11, &[("content-length", "0")], 200),
+            (Version::HTTP_11, &[("transfer-encoding", "Chunked")], 200),
+            (Version::HTTP_11, &[("transfer-encoding", "gzip, chunked")], 501),
+            (Version::HTTP_11, &[("transfer-encoding", "gzip"), ("transfer-encoding", "chunked")], 501),
+            (Version::HTTP_11, &[("transfer-encoding", "chunked"), ("transfer-encoding", "chunked")], 501),
+            (Version::HTTP_10, &[("transfer-encoding", "chunked")], 400),
+        ] {
+            let mut request = Request::post("/").version(version);
+            for (name, value) in fields {
+                request = request.header(*name, *value);
+            }
+            let answer = app.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+            assert_eq!(answer.status().as_u16(), status, "{version:?} {fields:?}");
+            assert_eq!(answer.headers().contains_key("connection"), status != 200);
+        }
+    }
+}
