@@ -65,7 +65,16 @@ pub(crate) struct Disagreeing {
 impl Disagreeing {
     /// Whether it is the server's clock that is wrong: most devices say so, and at least three.
     pub(crate) const fn servers_clock_is_wrong(self) -> bool {
-        self.clock >= 3 && self.clock * 2 > self.heard
+        self.are_most(self.clock)
+    }
+
+    /// Whether it is the server whose profiles are wrong: most devices ask for one that it does not know, and at least three.
+    pub(crate) const fn servers_profiles_are_wrong(self) -> bool {
+        self.are_most(self.profile)
+    }
+
+    const fn are_most(self, devices: usize) -> bool {
+        devices >= 3 && devices * 2 > self.heard
     }
 }
 

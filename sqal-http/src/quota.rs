@@ -17,9 +17,11 @@ const MOST_ADDRESSES: usize = 10_000;
 /// The callers that are remembered for each class, each once for every route that they call.
 const MOST_CALLERS: usize = 50_000;
 
-/// A token bucket per address (per /64 of IPv6); by default 100 connections in 60 seconds.
+/// A token bucket for each holder of a token, and for each address (each /64 of IPv6) of callers who are not known; by default 100 connections in 60 seconds.
+///
+/// A plant may have one address for all of its stations: after a cut of its line they all connect again at once, each by its own token.
 #[derive(Debug)]
-pub struct ConnectLimit(KeyedBuckets<IpAddr>);
+pub struct ConnectLimit(KeyedBuckets<Counted>);
 
 impl ConnectLimit {
     /// A limit with another quota.
@@ -31,14 +33,14 @@ impl ConnectLimit {
         KeyedBuckets::new(quota, MOST_ADDRESSES).map(Self)
     }
 
-    /// Whether the address may connect now; if so, that counts.
-    pub fn allows(&self, address: IpAddr, now: Instant) -> bool {
-        self.take(address, now).allowed
+    /// Whether somebody may connect now; if so, that counts. Whoever is not known and has no address may.
+    pub fn allows(&self, caller: &Caller, address: Option<IpAddr>, now: Instant) -> bool {
+        self.take(caller, address, now).is_none_or(|answer| answer.allowed)
     }
 
-    /// Counts a connection of the address, or says when one may come.
-    pub(crate) fn take(&self, address: IpAddr, now: Instant) -> Answer {
-        self.0.take(limited_as(address), 1, now).answer()
+    /// Counts a connection, or says when one may come; `None` where nothing is counted.
+    pub(crate) fn take(&self, caller: &Caller, address: Option<IpAddr>, now: Instant) -> Option<Answer> {
+        Some(self.0.take(Counted::of(caller, address)?, 1, now).answer())
     }
 }
 
@@ -103,6 +105,16 @@ enum Counted {
     Device(DeviceId),
 }
 
+impl Counted {
+    /// A holder by name, wherever from; anybody else by address, if there is one.
+    fn of(caller: &Caller, address: Option<IpAddr>) -> Option<Self> {
+        match caller {
+            Caller::Known(name, ..) => Some(Self::Holder(*name)),
+            Caller::Anybody => address.map(limited_as).map(Self::Address),
+        }
+    }
+}
+
 #[derive(Debug)]
 struct Limit {
     quota: Quota,
@@ -157,10 +169,7 @@ impl Quotas {
     /// Counts a call; `None` where nothing is counted. Whoever has no token and no address is let past: it is this process that asks itself.
     pub(crate) fn take(&self, call: Call, caller: &Caller, peer: Option<IpAddr>, now: Instant) -> Option<Counting> {
         let limit = self.of(call.class)?;
-        let counted = match caller {
-            Caller::Known(name, ..) => Counted::Holder(*name),
-            Caller::Anybody => Counted::Address(limited_as(peer?)),
-        };
+        let counted = Counted::of(caller, peer)?;
         let answer = limit.buckets.take((call.route, counted), 1, now).answer();
         Some(Counting { answer, quota: limit.quota, class: call.class })
     }
@@ -232,6 +241,24 @@ mod tests {
         assert_eq!(take(read(0), &marie, None).remaining, 98, "and it is one holder wherever it calls from");
         clock.advance(Duration::from_millis(600));
         assert!(take(read(0), &Caller::Anybody, Some(here)).allowed);
+    }
+
+    #[test]
+    fn a_plant_behind_one_address_connects_again_at_once() {
+        let (clock, limit) = (ManualClock::new(), ConnectLimit::default());
+        let plant = Some("192.0.2.1".parse().unwrap());
+        let station = |k: usize| {
+            let name = |text: String| Name::new(&text).unwrap();
+            let device = Name::new(&format!("STATION_{k}")).unwrap();
+            Caller::Known(name(format!("station {k}")), Grant::Device(device), None)
+        };
+        for k in 0..200 {
+            assert!(limit.allows(&station(k), plant, clock.now()), "station {k}");
+        }
+        let unknown = (0..200).filter(|_| limit.allows(&Caller::Anybody, plant, clock.now()));
+        assert_eq!(unknown.count(), 100, "who is not known is counted by address");
+        let again = (0..200).filter(|_| limit.allows(&station(0), plant, clock.now()));
+        assert_eq!(again.count(), 99, "and one station that does nothing else is held up");
     }
 
     #[test]

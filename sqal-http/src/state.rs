@@ -194,12 +194,14 @@ impl Services {
         self.dead_letters.keep(text, problem, holder, (self.now)(), self.clock.now());
     }
 
-    /// Counts a connection of an address, or says why it may not connect now.
+    /// Counts a connection of a caller, or says why it may not be opened now.
     #[cfg(feature = "ws")]
-    pub(crate) fn connects(&self, peer: Option<IpAddr>) -> Result<(), crate::Problem> {
-        let (Some(limit), Some(peer)) = (&self.connect_limit, peer) else { return Ok(()) };
-        let answer = limit.take(peer, self.clock.now());
-        if answer.allowed { Ok(()) } else { Err(crate::Problem::too_many_connections(answer.retry_after_seconds())) }
+    pub(crate) fn connects(&self, caller: &crate::access::Caller, peer: Option<IpAddr>) -> Result<(), crate::Problem> {
+        let taken = self.connect_limit.as_ref().and_then(|limit| limit.take(caller, peer, self.clock.now()));
+        match taken.filter(|answer| !answer.allowed) {
+            None => Ok(()),
+            Some(answer) => Err(crate::Problem::too_many_connections(answer.retry_after_seconds())),
+        }
     }
 }
 

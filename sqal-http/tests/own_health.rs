@@ -84,6 +84,28 @@ async fn a_device_with_a_wrong_clock_among_right_ones_is_that_devices_state() {
 }
 
 #[tokio::test]
+async fn a_server_that_lacks_the_profile_of_most_devices_is_not_ready_and_names_its_profiles() {
+    let app = router(services(MEASURED));
+    let ask = async |device: &str, profile: &str| {
+        let mut frame: Value = serde_json::from_str(fixtures::DOCUMENTED_FRAME).unwrap();
+        (frame["device_id"], frame["meta"]["config_profile"]) = (device.into(), profile.into());
+        call(&app, "POST", "/api/v1/samples:batch", frame.to_string()).await.1["items"][0]["status"].clone()
+    };
+    for device in ["A", "B", "C"] {
+        assert_eq!(get(&app, "/health/ready").await.0, StatusCode::OK, "two devices may be mistyped");
+        assert_eq!(ask(device, "foiegras_standard_barquete").await, "rejected");
+    }
+    let (status, ready) = get(&app, "/health/ready").await;
+    assert_eq!((status, &ready["components"]["profiles"]), (StatusCode::SERVICE_UNAVAILABLE, &json!(false)), "{ready}");
+    let told = "most devices ask for a profile that this server does not know";
+    assert_eq!(ready["reasons"]["profiles"], told, "{ready}");
+    for device in ["A", "B"] {
+        assert_eq!(ask(device, "foiegras_standard_barquette").await, "persisted");
+    }
+    assert_eq!(get(&app, "/health/ready").await.0, StatusCode::OK, "one of three is that device's state");
+}
+
+#[tokio::test]
 async fn startup_says_how_long_starting_took_and_not_how_long_ago_it_was() {
     let begun = SystemClock.now().checked_sub(Duration::from_secs(7)).unwrap();
     let app = router(services(MEASURED).begun_at(begun));

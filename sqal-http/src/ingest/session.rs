@@ -87,7 +87,7 @@ pub(crate) async fn upgrade(
     ws.max_message_size(LARGEST_MESSAGE).max_frame_size(LARGEST_MESSAGE).protocols(Speech::KNOWN).on_upgrade(
         move |mut socket| async move {
             let _place = place;
-            match services.connects(peer) {
+            match services.connects(&caller, peer) {
                 Ok(()) => {
                     let _entered = services.websockets.enter();
                     connection.speaks(&services.budget, party);

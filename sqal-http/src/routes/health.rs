@@ -27,7 +27,7 @@ async fn known(services: &Services) -> HealthReport {
 
 /// What this server knows of itself and no check asks for; a part that is well is not named.
 fn of_this_server(services: &Services) -> impl Iterator<Item = Component> {
-    let clock = services.presence.disagreeing(services.clock.now()).servers_clock_is_wrong();
+    let disagreeing = services.presence.disagreeing(services.clock.now());
     let part = |name: &str, status: Status, complaint: &str| Component {
         name: name.to_owned(),
         status,
@@ -35,10 +35,15 @@ fn of_this_server(services: &Services) -> impl Iterator<Item = Component> {
         latency: None,
         complaint: Some(complaint.to_owned()),
     };
+    let clock = disagreeing.servers_clock_is_wrong();
     let clock = clock.then(|| part("clock", Status::Down, "most devices have a clock ahead of this server's"));
-    let profiles = services.conflicts_of_profiles();
-    let profiles =
-        profiles.then(|| part("profiles", Status::Degraded, "a profile of the file differs from the register's"));
+    let profiles = if disagreeing.servers_profiles_are_wrong() {
+        Some(part("profiles", Status::Down, "most devices ask for a profile that this server does not know"))
+    } else if services.conflicts_of_profiles() {
+        Some(part("profiles", Status::Degraded, "a profile of the file differs from the register's"))
+    } else {
+        None
+    };
     clock.into_iter().chain(profiles)
 }
 
