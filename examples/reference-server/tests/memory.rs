@@ -1,6 +1,7 @@
 //! Attacks on the memory, with and without a token: it stays within 64 MiB of what it was, and the line and its probes are answered meanwhile.
 //!
-//! Each attack runs for three seconds, or for `SQAL_MEMORY_SECONDS`; from a minute on other stations' slowest acknowledgement is held to 250 ms.
+//! Each attack runs for three seconds, or for `SQAL_MEMORY_SECONDS`; from a minute on other stations' slowest acknowledgement is held to 250 ms, which is a
+//! promise of the built server: `SQAL_MEMORY_SECONDS=60 cargo test --release -p reference-server --test memory`.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 #[expect(dead_code, reason = "each test file uses its part of the support")]
