@@ -1,4 +1,4 @@
-//! How long a frame takes in a batch of thousands, on one core and on all, beside the same frames one by one.
+//! Time of a frame in a batch of thousands, on one core and on all, beside single analyses.
 
 use std::hint::black_box;
 use std::num::NonZero;
@@ -11,7 +11,7 @@ use sqal_sensors::{Frames, TofAnalyzer, TofProfile};
 
 const FRAMES: usize = 4096;
 
-/// What a study keeps: a number and its uncertainty.
+/// The result that a study keeps: the volume with its uncertainty.
 fn volume<E>(outcome: Result<Assessment<TofFindings>, E>) -> Option<Measured> {
     outcome.ok()?.findings.volume_mm3
 }

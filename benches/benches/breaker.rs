@@ -1,4 +1,6 @@
-//! What a breaker costs while all is well, while it is open, and when it counts; two peers beside it in the same run.
+//! Cost of a circuit breaker while closed, while open, and when it counts, beside two peers.
+//!
+//! The peers are measured in the same run.
 
 use std::hint::black_box;
 use std::num::NonZeroU32;

@@ -1,4 +1,6 @@
-//! What a token bucket costs when it gives and when it refuses, with the clock and without; governor beside it in the same run.
+//! Cost of a token bucket when it grants and when it refuses, beside governor in the same run.
+//!
+//! It is measured with and without reading the clock.
 
 use std::hint::black_box;
 use std::num::NonZeroU32;
@@ -9,7 +11,7 @@ use governor::clock::{FakeRelativeClock, MonotonicClock};
 use governor::{RateLimiter, state::InMemoryState, state::NotKeyed};
 use sqal_resilience::{Clock, KeyedBuckets, Quota, SystemClock, TokenBucket};
 
-/// So much that a bench never empties it.
+/// A limit that is high enough that no bench exhausts it.
 const PLENTY: NonZeroU32 = NonZeroU32::new(4_000_000_000).expect("not 0");
 
 fn gives(c: &mut Criterion) {
@@ -27,7 +29,7 @@ fn gives(c: &mut Criterion) {
             black_box(keyed.take(key, 1, black_box(now)).allowed)
         });
     });
-    // Its finest interval is a nanosecond.
+    // The finest interval of governor is a nanosecond.
     let quota = governor::Quota::per_second(NonZeroU32::new(1_000_000_000).expect("not 0")).allow_burst(PLENTY);
     let same_clock: RateLimiter<NotKeyed, InMemoryState, MonotonicClock> =
         RateLimiter::direct_with_clock(quota, MonotonicClock);

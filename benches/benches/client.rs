@@ -1,4 +1,6 @@
-//! A GET over a connection that is kept, through a destination and through the bare client under it, from the same server in the same run.
+//! A GET over a kept-alive connection: through a destination, and through the bare client under it.
+//!
+//! Both use the same server in the same run.
 
 use std::net::SocketAddr;
 
@@ -9,10 +11,10 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use http_body_util::BodyExt;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
-use sqal_http::client::{DestinationConfig, HttpClient, HttpClientConfig, Trust};
+use sqal_client::{DestinationConfig, HttpClient, HttpClientConfig, Trust};
 use tokio::runtime::Runtime;
 
-/// Serves on a port of its own, for as long as the runtime runs.
+/// Serves an app on a free port, as long as the runtime runs.
 fn served(runtime: &Runtime, app: Router) -> SocketAddr {
     runtime.block_on(async {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
@@ -26,7 +28,7 @@ fn calling(c: &mut Criterion) {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
     let hello = served(&runtime, Router::new().route("/", get(|| async { "hello" })));
-    // The callers have a thread of their own, which drives their connections too.
+    // The callers have a separate thread, which also drives their connections.
     let callers = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
 
     let client = HttpClient::new(HttpClientConfig {

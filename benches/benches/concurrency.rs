@@ -1,4 +1,6 @@
-//! What a place, a time limit, a shutdown guard and a layer cost; tokio, tokio-util and tower beside them in the same run.
+//! Cost of a bulkhead place, a time limit, a shutdown guard and a layer, beside other crates.
+//!
+//! The other crates are tokio, tokio-util and tower, in the same run.
 
 use std::future::{Ready, ready};
 use std::hint::black_box;

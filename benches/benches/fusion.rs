@@ -1,4 +1,6 @@
-//! How long a verdict takes once the scores are there: one tray, ten thousand, degenerate ones, other rules, and the charts behind the line.
+//! Time of a verdict from given scores, and of the charts behind the line.
+//!
+//! It covers one tray, ten thousand, degenerate trays, and other rules.
 
 use std::hint::black_box;
 
@@ -44,7 +46,7 @@ fn evidence(value: f64, u: f64) -> Evidence {
     Evidence::new(measured(value, u), 1.0, Score::ONE).expect("a score")
 }
 
-/// Two scored sensors become a verdict: the usual tray, and those at the ends.
+/// Two scored sensors give a verdict: for the usual tray, and for the extreme ones.
 fn verdict(c: &mut Criterion) {
     let line = line();
     let mut group = c.benchmark_group("verdict");
@@ -60,7 +62,7 @@ fn verdict(c: &mut Criterion) {
     group.finish();
 }
 
-/// Fusing and deciding alone, with the worst that evidence can be.
+/// Fusing and deciding alone, also with the worst evidence.
 fn scores(c: &mut Criterion) {
     let (rule, decision) = (PowerMeanRule::default(), Decision::default());
     let mut group = c.benchmark_group("scores");
@@ -77,7 +79,7 @@ fn scores(c: &mut Criterion) {
             b.iter(|| rule.fuse(black_box(pair)).map(|fused| decision.decide(&fused)));
         });
     }
-    // As on a line: the sensors agree within a tenth, but for one tray in eight.
+    // As on a line: the sensors agree within a tenth, except for one tray in eight.
     let many: Vec<[Evidence; 2]> = (0..10_000_u32)
         .map(|k| {
             let shape = f64::from(k * 7919 % 10_000) / 16_700.0 + 0.4;
@@ -86,7 +88,7 @@ fn scores(c: &mut Criterion) {
         })
         .collect();
     group.throughput(Throughput::Elements(10_000));
-    // Into memory that is there already, as a service has it.
+    // The results go into allocated memory, as in a service.
     let mut decided = Vec::with_capacity(many.len());
     group.bench_function("batch of 10 000", |b| {
         b.iter(|| {
@@ -122,7 +124,7 @@ fn rules(c: &mut Criterion) {
     group.finish();
 }
 
-/// One more value on a chart.
+/// Adds one value to a chart.
 fn process(c: &mut Criterion) {
     let values: Vec<f64> = (0..1000_u32).map(|k| f64::from(k * 7919 % 1000) / 250.0 - 2.0).collect();
     let mut group = c.benchmark_group("process");

@@ -1,7 +1,7 @@
-//! Two scores into a grade and two beliefs into one, beside the same in Python, NumPy and SciPy, in the same run.
+//! Two scores to a grade, and two beliefs to one, beside Python, NumPy and SciPy in the same run.
 //!
-//! The peer (`benches/peers/fuse_scores.py`) must first agree with every number of ten thousand trays. Needs `python3` with NumPy and SciPy;
-//! `PEER_PYTHON` names another interpreter.
+//! The peer (`benches/peers/fuse_scores.py`) must first agree with every number of ten thousand
+//! trays. It needs `python3` with NumPy and SciPy; `PEER_PYTHON` names another interpreter.
 
 use std::hint::black_box;
 use std::time::Duration;

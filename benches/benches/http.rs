@@ -1,4 +1,6 @@
-//! The newest sample over a real connection, beside the least that axum can answer over the same kind of connection, in the same run.
+//! The newest sample over a real connection, beside the minimal response of axum in the same run.
+//!
+//! Both use the same kind of connection.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -14,7 +16,7 @@ use tokio::runtime::Runtime;
 
 mod line;
 
-/// One connection that asks the same thing again and again.
+/// One connection that repeats a request.
 struct Client {
     stream: TcpStream,
     request: Vec<u8>,
@@ -29,7 +31,7 @@ impl Client {
         Ok(Self { stream, request, answer: vec![0; 64 * 1024] })
     }
 
-    /// Asks once, and reads the whole answer; gives its length.
+    /// Sends the request once, and reads the whole answer. Returns its length.
     fn ask(&mut self) -> std::io::Result<usize> {
         self.stream.write_all(&self.request)?;
         let mut have = 0;
@@ -51,7 +53,7 @@ impl Client {
     }
 }
 
-/// Serves on a port of its own, for as long as the runtime runs.
+/// Serves an app on a free port, as long as the runtime runs.
 fn served(runtime: &Runtime, app: Router) -> SocketAddr {
     runtime.block_on(async {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
@@ -68,7 +70,7 @@ fn latest(c: &mut Criterion) {
     let hello = served(&runtime, Router::new().route("/", get(|| async { "hello" })));
     let sample = line::samples(1).remove(0);
     let body = serde_json::to_string(&sqal_http::document(&sample)).expect("a document");
-    // The same number of bytes, which are read too.
+    // A response with the same number of bytes, which the client also reads.
     let same = served(&runtime, Router::new().route("/", get(move || std::future::ready(body.clone()))));
     let sqal = runtime.block_on(async {
         let store = Arc::new(MemoryStore::new());

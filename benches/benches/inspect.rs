@@ -1,4 +1,4 @@
-//! How long one tray takes to judge, from two readings to a verdict; beside the usual tray, the degenerate ones.
+//! Time of judging one tray, from two readings to a verdict, for usual and degenerate trays.
 
 use std::hint::black_box;
 

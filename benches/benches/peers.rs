@@ -1,7 +1,7 @@
-//! One whole sample, from two readings to a verdict, beside the same analysis in NumPy and SciPy, in the same run.
+//! One whole sample, from two readings to a verdict, beside NumPy and SciPy in the same run.
 //!
-//! The peer (`benches/peers/inspect_sample.py`) must first agree with every number of 30 samples to 1e-6. Needs `python3` with NumPy and
-//! SciPy; `PEER_PYTHON` names another interpreter.
+//! The peer (`benches/peers/inspect_sample.py`) must first agree with every number of 30 samples to
+//! 1e-6. It needs `python3` with NumPy and SciPy; `PEER_PYTHON` names another interpreter.
 
 use std::hint::black_box;
 use std::time::Duration;
@@ -43,7 +43,7 @@ fn sample(frame: &TofFrame, spectrum: &Spectrum, found: &Inspection) -> Value {
         "final_score": quantity(found.verdict.score),
         "confidence": found.verdict.confidence,
     });
-    // What the Rust program leaves open is not asked of the peer.
+    // Values that the Rust program leaves open are not required of the peer.
     if let Some(fields) = expected.as_object_mut() {
         fields.retain(|_, value| !value.is_null());
     }
@@ -79,7 +79,8 @@ fn peers(c: &mut Criterion) {
             let reading = station.read(Scene::GOOD, Fault::None);
             let (frame, spectrum) = (reading.frame?, reading.spectrum?);
             let found = inspector.inspect(Some(&frame), Some(&spectrum));
-            // A dent or a spot by chance (two frames in a hundred) is listed by the peer, not scored.
+            // The peer lists a dent or a spot by chance (two frames in a hundred), but does not
+            // score it.
             let clean = found.verdict.defects.is_empty();
             clean.then_some((frame, spectrum, found))
         })

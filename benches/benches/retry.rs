@@ -1,4 +1,6 @@
-//! What retrying costs when nothing has to be tried again, a delay, and a budget; backon and tower beside them in the same run.
+//! Cost of retrying without a failure, of a delay, and of a budget, beside other crates.
+//!
+//! The other crates are backon and tower, in the same run.
 
 use std::future::ready;
 use std::hint::black_box;
@@ -24,7 +26,8 @@ fn first_try(c: &mut Criterion) {
     group.bench_function("SQAL", |b| {
         b.iter(|| now(Retryable::retry(|| ready(black_box(Ok::<_, ()>(1))), black_box(policy)).run()));
     });
-    // What the harness itself costs: the policy is copied in, a future is made and polled, and nothing is tried again.
+    // The cost of the harness itself: the policy is copied, a future is made and polled, and
+    // nothing is retried.
     group.bench_function("floor: the policy copied, a future polled", |b| {
         b.iter(|| {
             let (policy, operation) = (black_box(policy), || ready(black_box(Ok::<_, ()>(1))));
@@ -71,7 +74,8 @@ fn budget(c: &mut Criterion) {
             black_box(ours.spend())
         });
     });
-    // What no budget that several threads share can do without: one atomic change to earn, and one to spend.
+    // The minimal cost of a budget that several threads share: one atomic change to earn, and one
+    // to spend.
     let word = AtomicU64::new(1 << 20);
     group.bench_function("floor: two compare-and-swaps of one word", |b| {
         b.iter(|| {

@@ -1,4 +1,4 @@
-//! What a flight costs that nobody joins; a peer beside it in the same run.
+//! Cost of a single flight that no other caller joins, beside a peer in the same run.
 
 use std::collections::HashMap;
 use std::future::ready;
@@ -18,8 +18,9 @@ fn leader(c: &mut Criterion) {
     let mut group = c.benchmark_group("a flight that nobody joins");
     let ours = SingleFlight::<u64, u64>::new();
     group.bench_function("SQAL", |b| b.iter(|| now(ours.run(black_box(7), || ready(black_box(1))))));
-    // What no flight can do without that others may join: a hash that strangers cannot predict, an entry in a table under a lock, something on
-    // the heap that outlives whoever made it, and the entry's end under the lock again.
+    // The minimal cost of a flight that others may join: a hash that clients cannot predict, an
+    // entry in a table under a lock, an allocation that outlives the caller that made it, and the
+    // removal of the entry under the lock.
     let table: Mutex<HashMap<u64, Arc<Mutex<u64>>>> = Mutex::default();
     group.bench_function("floor: an entry in a table, and out of it", |b| {
         b.iter(|| {

@@ -1,6 +1,8 @@
-//! Durable ingest, as a ratio: our batches beside binary COPY of the same rows into the same table, row by row, and the best batch by hand.
+//! Durable ingest relative to other ways: binary COPY, row by row, and hand-written batches.
 //!
-//! Needs PostgreSQL: `cargo xtask bench storage` starts one. Every measured batch ends in a commit that waits for the disk.
+//! All ways store the same rows in the same table. PostgreSQL is needed:
+//! `cargo xtask bench storage` starts one. Every measured batch ends in a commit that waits for the
+//! disk.
 #![allow(clippy::print_stdout, reason = "a figure that is no time")]
 
 mod line;
@@ -42,7 +44,8 @@ fn runtime() -> Runtime {
     Builder::new_current_thread().enable_all().build().expect("a runtime")
 }
 
-/// For rounds of a thousand samples; it takes its time, since each of them waits for the disk.
+/// A group for rounds of a thousand samples. It measures for longer, because each round waits for
+/// the disk.
 fn thousands<'c>(c: &'c mut Criterion, name: &str) -> BenchmarkGroup<'c, WallTime> {
     let mut group = c.benchmark_group(name);
     group.sample_size(20).measurement_time(Duration::from_secs(6)).warm_up_time(Duration::from_secs(1));
@@ -50,7 +53,7 @@ fn thousands<'c>(c: &'c mut Criterion, name: &str) -> BenchmarkGroup<'c, WallTim
     group
 }
 
-/// Rounds that each find empty tables; emptying them is outside of the time.
+/// Measures rounds that each start with empty tables. Emptying them is not part of the time.
 fn rounds<C>(
     b: &mut Bencher<'_>,
     runtime: &Runtime,
@@ -111,18 +114,21 @@ fn postgres(c: &mut Criterion) {
     group.finish();
 }
 
-/// What [`clear`] does, once the connection knows the schema.
+/// Empties both tables, for a connection that has selected the schema already (see [`clear`]).
 async fn truncate(behind: &mut PgConnection) {
     sqlx::raw_sql("TRUNCATE sample, sample_hour").execute(behind).await.expect("it truncates");
 }
 
-/// Everything on the way of a sample, from the hand that gives it in to its receipt, beside COPY of the same rows, a commit for each thousand
-/// on both sides. Taken in turns, so that what else the machine does falls on both alike.
+/// The whole way of a sample, from submitting it to its receipt, beside COPY of the same rows. Both
+/// commit each thousand.
+///
+/// They run in turns, so that other work of the machine affects both equally.
 fn sustained(_: &mut Criterion) {
     const BATCHES: usize = 10;
     let (url, runtime) = (url(), runtime());
     let seen = samples(BATCHES * 1000);
-    // A task of the runtime's own for both: who blocks on one is woken through another thread.
+    // Both run as a task of the runtime, because a thread that blocks on a future is woken through
+    // another thread.
     let both = runtime.spawn(async move {
         let (store, mut behind) = opened(&url, "bench").await;
         let store = Arc::new(store);
@@ -164,7 +170,7 @@ fn sustained(_: &mut Criterion) {
                 }
                 singly.push(measure(Some(begun)).1);
                 if round == 0 {
-                    // The first of each fills caches and opens connections.
+                    // The first round fills caches and opens connections, so its times are dropped.
                     (ours, theirs, singly) = (Vec::new(), Vec::new(), Vec::new());
                 }
             }
@@ -184,7 +190,7 @@ fn sustained(_: &mut Criterion) {
     runtime.block_on(both).expect("no panic");
 }
 
-/// The store in this schema, and a connection that goes behind its back.
+/// The store in this schema, and a separate connection to its database.
 async fn opened(url: &str, schema: &str) -> (PostgresStore, PgConnection) {
     let config = PostgresConfig::new(url).and_then(|config| config.in_schema(schema)).expect("a URL");
     let store = PostgresStore::open(&config).await.expect("PostgreSQL answers");
@@ -192,13 +198,15 @@ async fn opened(url: &str, schema: &str) -> (PostgresStore, PgConnection) {
     (store, behind)
 }
 
-/// Empties both tables, and first says of which schema: a connection of its own does not know the store's.
+/// Selects the schema and empties both tables. The separate connection does not have the store's
+/// search path.
 async fn clear(behind: &mut PgConnection) {
     let text = "SET search_path = bench; TRUNCATE sample, sample_hour";
     sqlx::raw_sql(text).execute(behind).await.expect("it clears");
 }
 
-/// The rows as COPY wants them, made by the server from the rows that we stored; they alone are then in the tables.
+/// The rows in the format of COPY, made by the server from the stored rows. The tables then hold
+/// these rows only.
 async fn as_copy(store: &PostgresStore, behind: &mut PgConnection, batch: &[Sample]) -> Vec<u8> {
     clear(behind).await;
     store.insert(batch).await.expect("it stores");
@@ -211,15 +219,17 @@ async fn as_copy(store: &PostgresStore, behind: &mut PgConnection, batch: &[Samp
     rows
 }
 
-/// The peer; each call ends in a commit.
+/// Stores rows by COPY, the peer. Each call ends in a commit.
 async fn copy_in(behind: &mut PgConnection, rows: &[u8]) {
     let mut copy = behind.copy_in_raw("COPY sample FROM STDIN (FORMAT binary)").await.expect("it copies");
     copy.send(rows).await.expect("it copies");
     copy.finish().await.expect("it copies");
 }
 
-/// The same samples in the documented columns, matrices and channels as JSONB, and then with everything found as JSONB beside them: bytes a
-/// sample, with the same two indexes.
+/// Stores the samples in the documented columns, with matrices and channels as JSONB, and then with
+/// all findings as JSONB in addition.
+///
+/// Returns the bytes a sample of both, with the same two indexes.
 async fn as_json(behind: &mut PgConnection, batch: &[Sample]) -> [i64; 2] {
     sqlx::raw_sql("CREATE TEMPORARY TABLE found (id uuid, findings jsonb)")
         .execute(&mut *behind)
@@ -246,7 +256,7 @@ async fn as_json(behind: &mut PgConnection, batch: &[Sample]) -> [i64; 2] {
     sizes
 }
 
-/// Hundred rows as INSERT statements with their values in them, written by the server.
+/// A hundred rows as INSERT statements with literal values, written by the server.
 async fn statements_by_hand(behind: &mut PgConnection) -> Vec<String> {
     let columns =
         "SELECT string_agg('quote_nullable(' || attname || ')', ' || '', '' || ' ORDER BY attnum) FROM pg_attribute
@@ -261,7 +271,7 @@ fn median(mut times: Vec<Duration>) -> Duration {
     times[times.len() / 2]
 }
 
-/// A row as the driver gives it: what a hand-written batch binds again.
+/// A value of a row as the driver returns it, which a hand-written batch binds again.
 enum Value {
     Integer(i64),
     Real(f64),
@@ -335,9 +345,10 @@ async fn delete(behind: &mut SqliteConnection) {
     sqlx::raw_sql("DELETE FROM sample; DELETE FROM sample_hour").execute(behind).await.expect("it clears");
 }
 
-/// The latest hundred of a device and the last six hours, with ten and a hundred times as many samples behind them.
+/// The latest hundred samples of a device and the last six hours, in tables of three sizes.
 ///
-/// Samples whose sensors saw nothing: what grows is the same, and ten million of them fit a disk.
+/// The tables have 100 000, a million and ten million samples. The samples have no sensor data: the
+/// growth is the same, and ten million of them fit on a disk.
 fn growth(c: &mut Criterion) {
     let (url, runtime) = (url(), runtime());
     let blind = |sample: Sample| {
@@ -366,11 +377,13 @@ fn growth(c: &mut Criterion) {
     group.finish();
 }
 
-/// When the line began.
+/// The time of the line's first sample, in microseconds.
 const BEGIN: i64 = 1_794_000_000_000_000;
 
-/// A store with so many samples in a schema of its own, filled unless it is; a sample of each station every five seconds: ten million are a
-/// month of twenty stations.
+/// A store with `rows` samples in a separate schema, which is filled if it is not yet.
+///
+/// Each station has a sample every five seconds, so ten million samples are a month of twenty
+/// stations.
 async fn filled(url: &str, seen: &[Sample], rows: i64) -> PostgresStore {
     let schema = format!("bench_{rows}");
     let (store, mut behind) = opened(url, &schema).await;
@@ -390,14 +403,14 @@ async fn filled(url: &str, seen: &[Sample], rows: i64) -> PostgresStore {
         one.and(other).expect("it stores");
         count += 2000;
     }
-    // What the database does by itself some time later.
+    // The maintenance that the database would do by itself some time later.
     let tidy = format!("VACUUM ANALYZE {schema}.sample");
     sqlx::query(AssertSqlSafe(tidy)).execute(&mut behind).await.expect("it does");
     sqlx::raw_sql("CHECKPOINT").execute(&mut behind).await.expect("it does");
     store
 }
 
-/// The latest sample from the cache, beside a bare look into the library that keeps it.
+/// The latest sample from the cache, beside a direct read from the library behind it.
 fn cached(c: &mut Criterion) {
     let runtime = runtime();
     let sample = Arc::new(samples(1).remove(0));

@@ -1,4 +1,6 @@
-//! What two threads at one object cost each other: nanoseconds of one operation as one thread sees it, peers beside it in the same run.
+//! Cost of two threads at one object: nanoseconds of an operation as one thread measures it.
+//!
+//! Peers are measured in the same run.
 
 use std::hint::black_box;
 use std::num::NonZeroU32;
@@ -20,7 +22,7 @@ use tower::retry::budget::{Budget as _, TpsBudget};
 
 const PLENTY: NonZeroU32 = NonZeroU32::new(4_000_000_000).expect("not 0");
 
-/// The time that two threads need for so many operations each, the slower one.
+/// The time of the slower one of two threads that each run `operations` operations.
 fn by_two(operations: u64, operation: impl Fn() + Sync) -> Duration {
     let begin = Barrier::new(2);
     let work = || {
@@ -66,7 +68,8 @@ fn two_threads(c: &mut Criterion) {
     bench("token: governor, same clock", &|| {
         black_box(governor.check().is_ok());
     });
-    // What no bucket that is one word can do without: a look at the clock, and a change of the word that the other thread changes too.
+    // The minimal cost of a bucket that is one word: a read of the clock, and a change of the word
+    // that the other thread changes too.
     let word = AtomicU64::new(0);
     bench("token: floor, the clock and one compare-and-swap", &|| {
         let now = black_box(sqal_resilience::Clock::now(&SystemClock));
@@ -76,7 +79,8 @@ fn two_threads(c: &mut Criterion) {
         }
         black_box(now);
     });
-    // The same with as much arithmetic between the look and the change as a rate needs: the line is lost to the other thread in between.
+    // The minimal cost with as much arithmetic between read and change as a rate needs. The cache
+    // line is lost to the other thread in between.
     let word = AtomicU64::new(0);
     bench("token: floor, a few nanoseconds between look and change", &|| {
         let now = black_box(sqal_resilience::Clock::now(&SystemClock));

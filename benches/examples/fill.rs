@@ -1,4 +1,6 @@
-//! Fills an empty database with judged samples of twenty stations: `fill <SQLite file or URL of PostgreSQL> <how many>`.
+//! Fills an empty database with judged samples of twenty stations.
+//!
+//! Usage: `fill <SQLite file or URL of PostgreSQL> <how many>`.
 #![allow(clippy::print_stdout, reason = "a program for people")]
 
 #[path = "../benches/line/mod.rs"]
@@ -20,10 +22,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         } else {
             Arc::new(SqliteStore::open(&SqliteConfig::at(place)).await?)
         };
-        // Twenty thousand different ones: what repeats itself would be compressed as no line is.
+        // There are twenty thousand different samples, because repeated ones would compress better
+        // than those of a real line.
         let seen = line::samples(20_000);
         for first in (0..count).step_by(1000) {
-            // A sample of each station every five seconds.
+            // Each station has a sample every five seconds.
             let later = |(k, sample): (i64, &Sample)| -> Result<Sample, sqal_core::NotATimestamp> {
                 let timestamp = Timestamp::from_micros(1_794_000_000_000_000 + (first + k) / 20 * 5_000_000)?;
                 Ok(Sample { key: SampleKey { timestamp, ..sample.key }, received_at: timestamp, ..sample.clone() })

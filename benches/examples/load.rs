@@ -1,7 +1,11 @@
-//! Stations of a line as load: `load <ws://…/ws/sensors> <process> <stations> <frames a second of each; 0: as fast as answered> <seconds>`.
+//! Simulates the stations of a line as load on a server, and prints its throughput and latency.
 //!
-//! Prints the acknowledgements a second and per second of the process's own processor time, the time from a frame to its acknowledgement (median and 99 %), and
-//! the memory that the process has grown by for each connection.
+//! Usage: `load <ws://…/ws/sensors> <process> <stations> <frames a second of each; 0: as fast as
+//! answered> <seconds>`.
+//!
+//! It prints the acknowledgements a second, and per second of the server process's processor time.
+//! It also prints the time from a frame to its acknowledgement (median and 99 %), and the memory
+//! that the server process has grown by for each connection.
 #![allow(clippy::print_stdout, reason = "a program for people")]
 #![allow(
     clippy::cast_possible_truncation,
@@ -25,13 +29,13 @@ use tokio_tungstenite::tungstenite::Message;
 
 type Failed = Box<dyn std::error::Error + Send + Sync>;
 
-/// Frames under way of a station that sends as fast as it is answered.
+/// The unanswered frames of a station that sends as fast as it is answered.
 const WINDOW: usize = 16;
 
 /// The seconds of processor time that a process has used, and its memory in KiB.
 fn used(process: u32) -> Result<(f64, f64), Failed> {
     let stat = std::fs::read_to_string(format!("/proc/{process}/stat"))?;
-    // The name in brackets may have spaces.
+    // The process name in brackets may contain spaces.
     let fields: Vec<_> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
     let ticks: f64 = fields[11].parse::<f64>()? + fields[12].parse::<f64>()?;
     let status = std::fs::read_to_string(format!("/proc/{process}/status"))?;
@@ -39,7 +43,8 @@ fn used(process: u32) -> Result<(f64, f64), Failed> {
     Ok((ticks / 100.0, resident.trim().trim_end_matches(" kB").parse()?))
 }
 
-/// A frame of a good product as a station with every matrix sends it, cut where its names and its time stand.
+/// A frame of a good product from a station that sends all matrices, split at its names and its
+/// time.
 fn template() -> Result<[String; 4], Failed> {
     let reading = Station::new(1).read(Scene::GOOD, Fault::None);
     let (Some(tof), Some(spectrum)) = (reading.frame, reading.spectrum) else { return Err("a whole reading".into()) };
@@ -89,7 +94,8 @@ fn now() -> Instant {
     Instant::now()
 }
 
-/// A time of this machine as RFC 3339 in whole milliseconds; frames of one station have different ones.
+/// A time of this machine as RFC 3339 in whole milliseconds, which differs for all frames of one
+/// station.
 fn rfc3339(later: u64) -> String {
     #[expect(clippy::disallowed_methods, reason = "a station stamps its samples with its own clock")]
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
@@ -121,14 +127,14 @@ struct Load {
     refused: AtomicU64,
 }
 
-/// One station; gives the microseconds from each frame to its answer.
+/// Runs one station, and returns the microseconds from each frame to its answer.
 async fn station(load: Arc<Load>, number: u64, ready: Arc<Barrier>) -> Result<Vec<u32>, Failed> {
     let (socket, _) = connect_async(&load.url).await?;
     let (mut sink, mut stream) = socket.split();
     ready.wait().await;
     let (begun, device) = (now(), format!("LOAD_{number:05}"));
     let (mut times, mut sent, mut under_way) = (Vec::new(), 0_u64, std::collections::VecDeque::new());
-    // Stations do not send all at once.
+    // Stations start at different times.
     let mut next = begun + load.every.map_or(Duration::ZERO, |every| every.mul_f64(number as f64 * 0.618 % 1.0));
     loop {
         let over = begun.elapsed() >= load.length;
@@ -156,7 +162,7 @@ async fn station(load: Arc<Load>, number: u64, ready: Arc<Barrier>) -> Result<Ve
             () = tokio::time::sleep_until((begun + load.length).into()), if !over => {}
         }
     }
-    // Until everybody's memory was looked at.
+    // Connections stay open until the memory of all of them is measured.
     ready.wait().await;
     let _ = sink.close().await;
     Ok(times)
@@ -184,7 +190,8 @@ async fn main() -> Result<(), Failed> {
     let mut tasks = Vec::new();
     for number in 0..stations {
         tasks.push(tokio::spawn(station(Arc::clone(&load), number, Arc::clone(&ready))));
-        // A listener's queue has room for a hundred.
+        // The queue of a listener may have room for a hundred connections only, so they are opened
+        // in groups of fifty.
         if number % 50 == 49 {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }

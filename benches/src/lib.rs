@@ -1,11 +1,11 @@
-//! What the benches share: a peer in another language. Run them with `cargo bench -p benches`.
+//! Shared code of the benches: a peer in another language. Run them with `cargo bench -p benches`.
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use serde_json::Value;
 
-/// The peer as a process that analyses on demand and says how long it took.
+/// A peer process that analyses on demand and reports its own time.
 #[derive(Debug)]
 pub struct Peer {
     process: Child,
@@ -14,11 +14,12 @@ pub struct Peer {
 }
 
 impl Peer {
-    /// Starts a script of `benches/peers` and gives it samples with our results; it must agree with all of them.
+    /// Starts a script of `benches/peers`, and sends it samples with our results. The peer must
+    /// agree with all of them.
     ///
     /// # Panics
     ///
-    /// If there is no such interpreter, or the peer does not compute the same.
+    /// If the interpreter does not exist, or the peer computes other results.
     #[must_use]
     pub fn start(script: &str, samples: &Value) -> Self {
         #[expect(
@@ -43,7 +44,7 @@ impl Peer {
         peer
     }
 
-    /// How many nanoseconds the peer says that a task took.
+    /// The nanoseconds that a task took, as the peer reports them.
     ///
     /// # Panics
     ///
@@ -62,7 +63,7 @@ impl Peer {
 
 impl Drop for Peer {
     fn drop(&mut self) {
-        // It ends by itself when nobody asks any more.
+        // If the kill fails, the peer ends by itself, because its input is closed.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }

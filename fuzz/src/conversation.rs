@@ -1,4 +1,6 @@
-//! A whole conversation over a WebSocket: every message is answered, or the connection is closed with a code that says why.
+//! Fuzzing target for a conversation over a WebSocket: every message must be answered.
+//!
+//! Alternatively the connection is closed with a code that states the reason.
 
 use std::cell::RefCell;
 
@@ -21,7 +23,8 @@ thread_local! {
     static LINE: RefCell<Line> = RefCell::new(Line::new(false));
 }
 
-/// Messages of a device: the first byte says how it writes; a line each, whose first byte says whether it is text.
+/// Sends the messages of a device. The first byte selects the encoding. Each line is a message,
+/// whose first byte selects text or binary.
 pub fn conversation(data: &[u8]) {
     let Some((speech, rest)) = data.split_first() else { return };
     let protocol = [None, Some(Speech::KNOWN[0]), Some(Speech::KNOWN[1])][usize::from(*speech) % 3];
@@ -50,10 +53,10 @@ pub fn conversation(data: &[u8]) {
     });
 }
 
-/// The name of a frame that nobody else sends.
+/// The sample id of the last frame, which no other frame uses.
 const END: &str = "the end";
 
-/// A frame that cannot be taken, and whose answer says that those of all before it were given.
+/// A frame that is refused. Its answer shows that all earlier messages were answered.
 fn last(speech: Speech) -> Message {
     match speech.say(json!({ "type": "sensor_data", "sample_id": END }).to_string(), 0) {
         ws::Message::Binary(bytes) => Message::binary(bytes),
@@ -62,7 +65,7 @@ fn last(speech: Speech) -> Message {
     }
 }
 
-/// Says everything and hears every answer.
+/// Sends all messages and receives all answers.
 async fn converse(socket: WebSocketStream<DuplexStream>, messages: Vec<Message>) {
     let (mut sink, mut stream) = socket.split();
     let asked = messages.len();

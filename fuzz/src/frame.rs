@@ -1,4 +1,6 @@
-//! Frames as text, CBOR and events, and cursors: what is taken can be written down and read back, what is not says why.
+//! Fuzzing targets for frames as text, CBOR and events, and for cursors.
+//!
+//! An accepted input can be written and read back. A refusal names its reason.
 
 use std::cell::LazyCell;
 
@@ -12,10 +14,10 @@ thread_local! {
     static INTAKE: LazyCell<Intake> = LazyCell::new(line::intake);
 }
 
-/// Whatever is refused names what is wrong, and can be told.
+/// Asserts that a refusal names the fault, and can be serialized.
 fn is_told(problem: &Problem) {
     let text = serde_json::to_string(problem).expect("a problem can be written");
-    // What only shows a disagreement is not refused for good.
+    // A refusal for a disagreement about clock or profile is temporary.
     let disagrees = matches!(&*problem.kind, "/problems/clock-disagrees" | "/problems/profile-unknown-here");
     assert!(disagrees == (problem.status == 503) && disagrees == problem.retry_after.is_some(), "{text}");
     assert!(disagrees || (400..500).contains(&problem.status), "{text}");
@@ -23,7 +25,8 @@ fn is_told(problem: &Problem) {
     assert!(problem.violations.iter().all(|one| one.pointer.is_empty() || one.pointer.starts_with('/')), "{text}");
 }
 
-/// A frame as text: a sample that is the same when it is written down and read back, or what is wrong with it.
+/// A frame as text: it is a sample that is equal after writing and reading it back, or a refusal
+/// that names the fault.
 pub fn frame(data: &[u8]) {
     if let Ok(text) = std::str::from_utf8(data) {
         judged(text);
@@ -59,14 +62,14 @@ pub fn cbor(data: &[u8]) {
     heard(Speech::Cbor, &Message::binary(data.to_vec()));
 }
 
-/// A frame in an event.
+/// A frame inside a CloudEvent.
 pub fn cloud_events(data: &[u8]) {
     if let Ok(text) = std::str::from_utf8(data) {
         heard(Speech::CloudEvents, &Message::text(text));
     }
 }
 
-/// A place in a list: read back as it is written.
+/// A cursor of a list: it is equal after writing and reading it back.
 pub fn cursor(data: &[u8]) {
     if let Ok(text) = std::str::from_utf8(data)
         && let Ok(cursor) = text.parse::<Cursor>()

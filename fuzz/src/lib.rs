@@ -1,9 +1,12 @@
-//! What every parser of outside bytes is held to, as functions of any bytes: they panic when a promise is broken.
+//! Fuzzing targets for every parser of outside bytes: they panic if a promise is broken.
 //!
-//! `cargo xtask fuzz` searches with libFuzzer for bytes that break one; what it found on the way is kept in `corpus/` and tried again by every test run.
+//! `cargo xtask fuzz` searches with libFuzzer for bytes that break a promise. The inputs that it
+//! finds useful are kept in `corpus/`, in an archive for each target, and every test run tries them
+//! again.
 #![allow(clippy::missing_panics_doc, reason = "a target panics when a promise is broken: that is what it is for")]
 
 mod conversation;
+pub mod corpus;
 mod frame;
 mod line;
 mod routes;
@@ -12,10 +15,10 @@ pub use conversation::conversation;
 pub use frame::{cbor, cloud_events, cursor, frame};
 pub use routes::{headers, ndjson, profile, query};
 
-/// What a target does with bytes.
+/// A target: a function of any bytes.
 pub type Target = fn(&[u8]);
 
-/// Every target, by the name of its folder in `corpus/`.
+/// All targets, with the names of their archives in `corpus/`.
 pub const TARGETS: [(&str, Target); 9] = [
     ("frame", frame),
     ("cbor", cbor),
@@ -28,7 +31,8 @@ pub const TARGETS: [(&str, Target); 9] = [
     ("conversation", conversation),
 ];
 
-/// The entry of one target: libFuzzer's under `cargo fuzz`, else a program that tries the files that it is given.
+/// The entry point of one target. Under `cargo fuzz` it is that of libFuzzer, otherwise a program
+/// that tries the files in its arguments.
 #[macro_export]
 macro_rules! target {
     ($name:ident) => {

@@ -1,4 +1,4 @@
-//! A line in memory whose clock stands still, so that the same bytes always do the same.
+//! A line in memory with a fixed clock, so that equal bytes always give equal results.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -21,10 +21,11 @@ use tower::ServiceExt;
 /// 2024-10-26T23:00:10Z: ten seconds after the documented frame was measured.
 const NOW: i64 = 1_729_983_610_000_000;
 
-/// The profile that the documented frame names.
+/// The profile in the documented frame.
 pub(crate) const PROFILE: &str = "foiegras_standard_barquette";
 
-/// A new line after so many calls: what is stored would else fill the memory of a night.
+/// The number of calls after which a new line is made, so that stored samples do not fill the
+/// memory during a long run.
 const CALLS: u32 = 2000;
 
 pub(crate) fn now() -> Timestamp {
@@ -35,12 +36,12 @@ fn profiles() -> Profiles {
     Profiles::new([(PROFILE.parse().expect("a name"), Profile::example())]).expect("the example can judge")
 }
 
-/// What judges frames.
+/// The intake that judges frames.
 pub(crate) fn intake() -> Intake {
     Intake::new(profiles(), FrameLimits::default(), Arc::new(now), Arc::new(SystemClock))
 }
 
-/// A line that asks for tokens or does not; its writer runs on this runtime.
+/// The services of a line with this access. The writer runs on the present runtime.
 fn services(access: Access) -> Services {
     let store = Arc::new(MemoryStore::new());
     let (writer, _task) = BatchWriter::start(store.clone(), WriterConfig::usual());
@@ -51,10 +52,10 @@ fn services(access: Access) -> Services {
     services
 }
 
-/// The token of an administrator of a line that asks for tokens.
+/// The token of an administrator of a line with tokens.
 pub(crate) const TOKEN: &str = "administrator";
 
-/// A line that asks for tokens.
+/// The access of a line with tokens.
 fn guarded() -> Access {
     let token = |name: &str, grant| Token {
         name: Name::new(name).expect("a name"),
@@ -66,7 +67,7 @@ fn guarded() -> Access {
     Access::of(TokenFile { tokens }).expect("two tokens")
 }
 
-/// A runtime and the line on it.
+/// A runtime with a line on it.
 pub(crate) struct Line {
     runtime: Runtime,
     app: Option<(u32, Router)>,
@@ -79,26 +80,27 @@ impl Line {
         Self { runtime, app: None, guarded }
     }
 
-    /// Does something with the line.
+    /// Runs some work with the router of the line.
     pub(crate) fn on<T>(&mut self, work: impl AsyncFnOnce(Router) -> T) -> T {
         let Self { runtime, app, guarded: with_tokens } = self;
         runtime.block_on(async {
             let fresh = || router(services(if *with_tokens { guarded() } else { Access::open() }));
             let (calls, router) = app.take().filter(|(calls, _)| *calls < CALLS).unwrap_or_else(|| (0, fresh()));
             *app = Some((calls + 1, router.clone()));
-            // Nothing here waits for anything but itself: what takes so long stands still.
+            // The work waits for nothing outside of this process, so it hangs if it takes longer
+            // than the time limit.
             tokio::time::timeout(Duration::from_secs(20), work(router)).await.expect("an answer")
         })
     }
 
-    /// The answer to a request.
+    /// Sends a request, and returns its answer.
     pub(crate) fn ask(&mut self, request: Request<Body>) -> (StatusCode, Answer) {
         self.on(async |app| {
             let Ok(response) = app.oneshot(request).await;
             let status = response.status();
             let kind =
                 response.headers().get("content-type").map(|kind| kind.to_str().expect("a media type").to_owned());
-            // A stream of events has no end: its head is the answer.
+            // A stream of events has no end, so only its head is read.
             if kind.as_deref() == Some("text/event-stream") {
                 return (status, Answer { kind, body: Vec::new() });
             }
@@ -108,7 +110,7 @@ impl Line {
     }
 }
 
-/// What was answered.
+/// The body of an answer, with its content type.
 #[derive(Debug)]
 pub(crate) struct Answer {
     kind: Option<String>,
@@ -116,12 +118,13 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    /// Its JSON.
+    /// The body as JSON.
     pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).expect("JSON")
     }
 
-    /// Holds whatever is refused to what every client counts on: a problem that names its type and status, and never our fault.
+    /// Checks that a refusal is as clients expect it: a problem with a type and a status, and never
+    /// a server error.
     pub(crate) fn is_honest(&self, status: StatusCode) {
         assert!(!status.is_server_error(), "{status}: {}", String::from_utf8_lossy(&self.body));
         if status.is_client_error() {
@@ -138,7 +141,7 @@ impl Answer {
     }
 }
 
-/// Asks a line that is kept from call to call.
+/// Sends a request to a line that is kept from call to call.
 pub(crate) fn ask(line: &'static std::thread::LocalKey<RefCell<Line>>, request: Request<Body>) -> (StatusCode, Answer) {
     let (status, answer) = line.with_borrow_mut(|line| line.ask(request));
     answer.is_honest(status);

@@ -1,4 +1,4 @@
-//! What clients send over HTTP: batches, queries, fields of the head, profiles.
+//! Fuzzing targets for HTTP requests: batches, queries, header fields, profiles.
 
 use std::cell::RefCell;
 
@@ -10,7 +10,7 @@ use crate::line::{Line, PROFILE, TOKEN, ask};
 
 thread_local! {
     static OPEN: RefCell<Line> = RefCell::new(Line::new(false));
-    /// With one sample and no other.
+    /// A line on which only one sample is stored.
     static TRIED: RefCell<Line> = RefCell::new(Line::new(false));
     static GUARDED: RefCell<Line> = RefCell::new(Line::new(true));
     static EXAMPLE: String = serde_json::to_string(&Profile::example()).expect("a profile can be written");
@@ -20,7 +20,7 @@ fn post(path: &str, body: &[u8]) -> Request<Body> {
     Request::post(path).body(Body::from(body.to_vec())).expect("a path")
 }
 
-/// A batch: a result for each row, in their order.
+/// A batch of frames: the answer has one result for each row, in their order.
 pub fn ndjson(data: &[u8]) {
     let (status, answer) = ask(&OPEN, post("/api/v1/samples:batch", data));
     let Ok(text) = std::str::from_utf8(data) else { return assert_eq!(status, StatusCode::BAD_REQUEST) };
@@ -28,7 +28,7 @@ pub fn ndjson(data: &[u8]) {
         let told = answer.json();
         let rows = without_mark(text).lines().map(without_mark).filter(|line| !line.trim().is_empty()).count();
         let items = told["items"].as_array().expect("a list");
-        // Frames over several lines are one mistake.
+        // Frames that span several lines are reported as one mistake.
         let spread = items.first().and_then(|item| item["problem"]["detail"].as_str());
         let rows =
             if spread.is_some_and(|detail| detail.starts_with("a frame must be on one line")) { 1 } else { rows };
@@ -39,12 +39,12 @@ pub fn ndjson(data: &[u8]) {
     }
 }
 
-/// A text without the byte order mark before it, which says nothing.
+/// A text without a byte order mark at its beginning.
 fn without_mark(text: &str) -> &str {
     text.strip_prefix('\u{feff}').unwrap_or(text)
 }
 
-/// The routes that are read, with the names in their paths filled in.
+/// The paths of all GET routes, with names filled in.
 fn readable() -> Vec<String> {
     let read = routes().into_iter().filter(|route| route.method == "GET" && !route.path.starts_with("/ws/"));
     read.map(|route| {
@@ -55,7 +55,8 @@ fn readable() -> Vec<String> {
     .collect()
 }
 
-/// A query of any route: first a byte that says which, then the query, and behind a line's end what its path is to end with.
+/// A query of any GET route. The first byte selects the route. Then come the query and, after a
+/// line end, the end of the path.
 pub fn query(data: &[u8]) {
     let Some((which, rest)) = data.split_first() else { return };
     let Ok(rest) = std::str::from_utf8(rest) else { return };
@@ -67,7 +68,7 @@ pub fn query(data: &[u8]) {
     }
 }
 
-/// The fields of a head that are read by us.
+/// The header fields that the server reads.
 const FIELDS: [&str; 12] = [
     "authorization",
     "cookie",
@@ -83,7 +84,8 @@ const FIELDS: [&str; 12] = [
     "sec-fetch-site",
 ];
 
-/// Fields of a head: a line each, whose first byte says which; the first line's first byte says which route, with a token or without.
+/// Header fields: one per line, whose first byte selects the field. The first byte of the input
+/// selects the route. The first byte of the first line also decides whether a token is sent.
 pub fn headers(data: &[u8]) {
     let Some((which, rest)) = data.split_first() else { return };
     let all = routes();
@@ -99,12 +101,13 @@ pub fn headers(data: &[u8]) {
             request = request.header("authorization", format!("Bearer {TOKEN}"));
         }
     }
-    // A body that is right where one is asked for, so that the fields decide.
+    // If the route needs a body, a valid one is sent, so that the header fields decide the result.
     let body = if route.method == "PUT" { EXAMPLE.with(|example| Body::from(example.clone())) } else { Body::empty() };
     let _ = ask(&GUARDED, request.body(body).expect("a method, a path and fields"));
 }
 
-/// A profile that is tried: a sum of what it would have said, or what is wrong with it.
+/// A dry run of a profile: the counts of its grades sum to the stored samples, or a refusal names
+/// the fault.
 pub fn profile(data: &[u8]) {
     let stored = TRIED.with_borrow_mut(|line| line.ask(post("/api/v1/samples:batch", one_frame().as_bytes())));
     assert_eq!(stored.0, StatusCode::OK);

@@ -5,24 +5,28 @@ use crate::{Defects, Flags, Grade, GradeScale, Measured, Score, Unseen};
 /// Turns one reading into findings with a score; pure, total and repeatable.
 ///
 /// # Contract
-///
-/// - *Pure*: no clock, no randomness, no memory of earlier readings; the same reading gives the same bits.
-/// - *No garbage-in branch*: a reading that exists is valid, so an error means "cannot be assessed", not "malformed".
-/// - *Honest*: what cannot be measured is `None` with a flag that says why, never a default number.
+/// - *Pure*: no clock, no randomness, no memory of earlier readings; the same reading gives the
+///   same bits.
+/// - *No garbage-in branch*: a reading that exists is valid, so an error means "cannot be
+///   assessed", not "malformed".
+/// - *Honest*: a quantity that cannot be measured is `None` with a flag that says why, never a
+///   default number.
 pub trait Analyzer {
-    /// What is analysed, for example [`TofFrame`](crate::TofFrame).
+    /// The reading to analyse, for example [`TofFrame`](crate::TofFrame).
     type Reading;
-    /// What is found, for example [`TofFindings`](crate::TofFindings).
+    /// The findings of an analysis, for example [`TofFindings`](crate::TofFindings).
     type Findings;
 
     /// Analyses one reading.
     ///
     /// # Errors
     ///
-    /// [`AnalysisError`] if nothing at all can be said about the reading.
+    /// [`AnalysisError`] if the reading cannot be assessed at all.
     fn analyze(&self, reading: &Self::Reading) -> Result<Assessment<Self::Findings>, AnalysisError>;
 
-    /// This analyser with another scale for the grade of its own score, so that all parts of a verdict are graded by one.
+    /// Returns this analyser with another scale for the grade of its own score.
+    ///
+    /// All parts of a verdict are then graded by one scale.
     ///
     /// An analyser that has no scale of its own stays as it is.
     #[must_use]
@@ -34,27 +38,33 @@ pub trait Analyzer {
     }
 }
 
-/// What an analysis says of one reading.
+/// The result of the analysis of one reading.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Assessment<F> {
     /// The measured quantities.
     pub findings: F,
-    /// The quality score from 0 to 1 with its standard uncertainty; `None` when no part of it could be measured.
+    /// The quality score from 0 to 1 with its standard uncertainty; `None` when no part of it could
+    /// be measured.
     pub score: Option<Measured>,
-    /// The score before its defects: what the agreement of sensors is judged on, so that a defect found by one is no disagreement.
+    /// The score before its defects are taken off.
+    ///
+    /// The agreement of the sensors is judged on this score, so a defect that one sensor finds is
+    /// not a disagreement.
     pub undefected: Option<Measured>,
-    /// The grade of the score by simple acceptance, capped by the defects found and by the coverage.
+    /// The grade of the score by simple acceptance, capped by the defects found and by the
+    /// coverage.
     pub grade: Option<Grade>,
     /// How far the reading is to be trusted, as a factor on its weight in a fusion.
     pub reliability: Score,
     /// The share of the score's weight that could be measured.
     pub coverage: Score,
-    /// What the instrument was to see and did not; shares that are another instrument's are 0.
+    /// The shares that the instrument should have seen and did not; the shares of other instruments
+    /// are 0.
     pub unseen: Unseen,
-    /// What is wrong, the gravest first.
+    /// The defects found, the gravest first.
     pub defects: Defects,
-    /// Under which conditions the result was obtained.
+    /// The conditions under which the result was obtained.
     pub flags: Flags,
 }
 

@@ -1,9 +1,10 @@
-//! [`Beside`]: what came with a sample and is no part of its measurement.
+//! [`Beside`]: data that came with a sample and is not part of its measurement.
 
-/// What a device sent beside its measurement, as one JSON text; empty for most samples.
+/// The data that a device sent beside its measurement, as one JSON text; empty for most samples.
 ///
-/// No verdict depends on it: it holds the device's own conclusions, and why a side value is unknown. The text is the server's own, and is bounded there.
-/// Without the feature `std` there is no memory to hold a text, and the value is always empty.
+/// No verdict depends on this text. It holds the device's own conclusions, and the reasons why a
+/// side value is unknown. The server writes the text and limits its length. Without the feature
+/// `std` there is no memory to hold a text, and the value is always empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Beside {
@@ -12,14 +13,14 @@ pub struct Beside {
 }
 
 impl Beside {
-    /// What came beside a measurement; an empty text is nothing.
+    /// A value that holds `text`; if `text` is empty, the value is empty.
     #[cfg(feature = "std")]
     #[must_use]
     pub fn new(text: &str) -> Self {
         Self { text: (!text.is_empty()).then(|| text.into()) }
     }
 
-    /// The JSON text, if something came.
+    /// The JSON text; `None` if the value is empty.
     #[cfg(feature = "std")]
     #[must_use]
     pub fn text(&self) -> Option<&str> {

@@ -1,4 +1,4 @@
-//! [`Defect`]: something wrong that was found, where, how bad, and how sure.
+//! [`Defect`]: a defect that was found, with its place, its severity and its probability.
 
 use core::fmt;
 
@@ -6,45 +6,46 @@ use arrayvec::ArrayVec;
 
 use crate::Score;
 
-/// What kind of defect it is.
+/// The kind of a defect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum DefectKind {
     /// A group of zones lies below the product's own smooth surface.
-    Dent,
-    /// A group of zones lies above it.
-    Bump,
+    Dent = 0,
+    /// A group of zones lies above the product's own smooth surface.
+    Bump = 1,
     /// The tray is too low or empty over two zones or more.
-    MissingProduct,
-    /// Two zones or more are empty, all of them at the edge of the tray and fewer than a quarter of it.
-    EdgeGap,
+    MissingProduct = 2,
+    /// Two zones or more are empty, all of them at the edge of the tray and fewer than a quarter of
+    /// it.
+    EdgeGap = 3,
     /// The product stands above the profile's highest allowed height.
-    Overfill,
+    Overfill = 4,
     /// The product's surface is inclined more than the profile allows.
-    Tilt,
+    Tilt = 5,
     /// A group of zones reflects more or less than the product around it.
-    ReflectanceSpot,
+    ReflectanceSpot = 6,
     /// More than a fifth of the tray could not be read.
-    InvalidZones,
+    InvalidZones = 7,
     /// A channel reached its full scale, so its value is unknown.
-    Saturation,
+    Saturation = 8,
     /// Too little light to measure.
-    LowSignal,
+    LowSignal = 9,
     /// The oxidation index is above the profile's limit.
-    Oxidation,
+    Oxidation = 10,
     /// The colour is farther from the product's than the profile allows.
-    Discoloration,
+    Discoloration = 11,
     /// There is more blood pigment than the profile allows.
-    BloodSpot,
+    BloodSpot = 12,
     /// The spectrum is not the product's, and its hue is that of bile.
-    BileStain,
-    /// The spectrum is not one of the product's: whatever the indices say, they were not made for it.
-    SpectralOutOfDistribution,
+    BileStain = 13,
+    /// The spectrum is not one of the product's, so the indices do not apply to it.
+    SpectralOutOfDistribution = 14,
     /// An instrument gave no usable score.
-    SensorMissing,
+    SensorMissing = 15,
     /// The instruments disagree beyond what their uncertainties and the usual disparity explain.
-    SensorDisagreement,
+    SensorDisagreement = 16,
 }
 
 impl DefectKind {
@@ -69,7 +70,9 @@ impl DefectKind {
         Self::SensorDisagreement,
     ];
 
-    /// Whether it says something of the reading and not of the product: such a defect caps the grade and takes nothing from the score.
+    /// Whether the defect concerns the reading and not the product.
+    ///
+    /// Such a defect caps the grade and takes nothing from the score.
     #[must_use]
     pub const fn is_of_the_reading(self) -> bool {
         matches!(
@@ -78,7 +81,7 @@ impl DefectKind {
         )
     }
 
-    /// What an operator who reads French calls it.
+    /// The French name for operators.
     #[must_use]
     pub const fn french(self) -> &'static str {
         match self {
@@ -132,11 +135,11 @@ impl DefectKind {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Severity {
     /// Lowers the score a little.
-    Minor,
+    Minor = 0,
     /// No grade better than B.
-    Major,
+    Major = 1,
     /// The tray is rejected.
-    Critical,
+    Critical = 2,
 }
 
 impl Severity {
@@ -198,7 +201,7 @@ impl ZoneSet {
         zone < 64 && self.0 >> zone & 1 == 1
     }
 
-    /// How many zones are in the set, 0 to 64.
+    /// The number of zones in the set, 0 to 64.
     #[must_use]
     pub const fn len(self) -> u32 {
         self.0.count_ones()
@@ -253,7 +256,7 @@ impl Iterator for Zones {
 
     fn next(&mut self) -> Option<usize> {
         let zone = self.0.trailing_zeros() as usize;
-        // Takes the lowest bit away; of an empty set there is none.
+        // Clears the lowest bit; if the set is empty, returns `None`.
         self.0 &= self.0.checked_sub(1)?;
         Some(zone)
     }
@@ -270,27 +273,29 @@ impl ExactSizeIterator for Zones {}
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Defect {
-    /// What it is.
+    /// The kind of the defect.
     pub kind: DefectKind,
-    /// How much it weighs.
+    /// How much the defect weighs in the decision.
     pub severity: Severity,
-    /// Where it is; empty for a defect that has no place.
+    /// The zones of the defect; empty for a defect that has no place.
     pub zones: ZoneSet,
-    /// How likely it is that the defect is real.
+    /// The probability that the defect is real.
     pub probability: Score,
-    /// How large it is, where that can be measured.
+    /// The size of the defect, where it can be measured.
     pub extent: Option<DefectExtent>,
 }
 
-/// How large a defect of shape is.
+/// The size of a defect of shape.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct DefectExtent {
-    /// The area of its zones in mm².
+    /// The area of the defect's zones in mm².
     pub area_mm2: f64,
-    /// The distance of its farthest zone from the product's surface in mm; negative below it.
+    /// The distance of the defect's farthest zone from the product's surface in mm; negative below
+    /// the surface.
     pub depth_mm: f64,
-    /// The volume between its zones and the product's surface in mm³; negative below it.
+    /// The volume between the defect's zones and the product's surface in mm³; negative below the
+    /// surface.
     pub volume_mm3: f64,
 }
 
@@ -302,10 +307,11 @@ impl Defect {
     }
 }
 
-/// The defects of one analysis; analyses report at most this many and say the gravest first.
+/// The defects of one analysis: at most 12, the gravest first.
 pub type Defects = ArrayVec<Defect, 12>;
 
-/// Puts the gravest defects first and keeps the order of equals; a stable sort that needs no allocator.
+/// Puts the gravest defects first and keeps the order of equals; a stable sort that needs no
+/// allocator.
 pub fn gravest_first(defects: &mut [Defect]) {
     for end in 1..defects.len() {
         let mut at = end;

@@ -1,4 +1,5 @@
-//! [`TofFindings`] and [`SpectralFindings`]: the measured quantities of the documented frame (ING-05, ING-07).
+//! [`TofFindings`] and [`SpectralFindings`]: the measured quantities of the documented frame
+//! (ING-05, ING-07).
 
 use crate::{Grid, Measured};
 
@@ -6,7 +7,7 @@ use crate::{Grid, Measured};
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct TofFindings {
-    /// How many of the 64 zones gave a valid distance.
+    /// The number of the 64 zones with a valid distance.
     pub valid_zones: u8,
     /// The height of each valid or imputed zone above the tray's floor, in mm.
     pub height_mm: Option<Grid<Option<f32>>>,
@@ -22,7 +23,8 @@ pub struct TofFindings {
     pub tilt_deg: Option<Measured>,
     /// The height parameters of ISO 25178-2 over the product, as it lies.
     pub areal: Option<ArealParameters>,
-    /// The same with the least-squares plane taken out.
+    /// The height parameters of ISO 25178-2 over the product, with the least-squares plane taken
+    /// out.
     pub areal_levelled: Option<ArealParameters>,
     /// The distribution of heights.
     pub bins_analysis: Option<HeightBins>,
@@ -32,7 +34,8 @@ pub struct TofFindings {
     pub reflectance_analysis: Option<ReflectanceStatistics>,
 }
 
-/// The height parameters of ISO 25178-2:2021 from deviations about the mean, in mm; population moments, not corrected for noise.
+/// The height parameters of ISO 25178-2:2021 from deviations about the mean, in mm; population
+/// moments, not corrected for noise.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct ArealParameters {
@@ -60,7 +63,7 @@ pub struct ArealParameters {
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct HeightBins {
-    /// Zones per bin; the last bin also holds whatever is higher.
+    /// Zones per bin; the last bin also holds every higher zone.
     pub counts: [u8; 16],
     /// The width of a bin in mm.
     pub bin_width_mm: f64,
@@ -70,17 +73,19 @@ pub struct HeightBins {
     pub mode: u8,
 }
 
-/// What the histograms of the device (CNH) say of the whole frame.
+/// Statistics of the device's histograms (CNH) over the whole frame.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct PulseStatistics {
-    /// How many groups of zones had a histogram with a return in it.
+    /// The number of groups of zones whose histogram holds a return.
     pub seen: u8,
-    /// The share of them with more than one return, 0 to 1.
+    /// The share of those groups with more than one return, 0 to 1.
     pub multiple: f64,
-    /// The median width of their strongest return at half its height, in mm; `None` where no return falls to half on both sides.
+    /// The median width of the groups' strongest return at half its height, in mm; `None` where no
+    /// return falls to half on both sides.
     pub median_width_mm: Option<f64>,
-    /// That width over the width on an opaque target: above 1 where light comes back from below the surface.
+    /// The median width over the width on an opaque target: above 1 where light comes back from
+    /// below the surface.
     pub broadening: Option<f64>,
     /// The median signal-to-noise ratio of the strongest return.
     pub median_snr: f64,
@@ -106,9 +111,11 @@ pub struct ReflectanceStatistics {
     pub p95: f64,
     /// The largest value.
     pub max: f64,
-    /// 1 for an even surface, towards 0 with the noise-corrected coefficient of variation; `None` when the mean is 0.
+    /// 1 for an even surface, towards 0 with the noise-corrected coefficient of variation; `None`
+    /// when the mean is 0.
     pub uniformity: Option<Measured>,
-    /// Moran's I over neighbours that share an edge: near 0 for a random pattern, towards 1 for patches; `None` for an even surface.
+    /// Moran's I over neighbours that share an edge: near 0 for a random pattern, towards 1 for
+    /// patches; `None` for an even surface.
     pub morans_i: Option<f64>,
 }
 
@@ -116,15 +123,20 @@ pub struct ReflectanceStatistics {
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct SpectralFindings {
-    /// Counts per unit of gain and millisecond, in the order of [`Channel::ALL`](crate::Channel::ALL); `None` where saturated.
+    /// Counts per unit of gain and millisecond, in the order of
+    /// [`Channel::ALL`](crate::Channel::ALL); `None` where saturated.
     pub basic_counts: [Option<f64>; 10],
-    /// Reflectance against the white reference, 1 = white; `None` without reference or where saturated.
+    /// Reflectance against the white reference, 1 = white; `None` without reference or where
+    /// saturated.
     pub reflectance: [Option<Measured>; 10],
-    /// The least ratio of a band's reading to its own noise over F1 to F8; `None` where a band is saturated.
+    /// The least ratio of a band's reading to its own noise over F1 to F8; `None` where a band is
+    /// saturated.
     pub snr: Option<f64>,
-    /// The reflectance in the near infrared over that of the broad channel; `None` without reference or where saturated.
+    /// The reflectance in the near infrared over that of the broad channel; `None` without
+    /// reference or where saturated.
     pub nir_to_clear: Option<Measured>,
-    /// How far the spectrum lies from those of the product; `None` without a product reference, or with bands missing.
+    /// How far the spectrum lies from those of the product; `None` without a product reference, or
+    /// with bands missing.
     pub outlier: Option<OutlierTest>,
     /// The colour; `None` without a colour map, or with bands missing.
     pub color: Option<ColorFindings>,
@@ -136,7 +148,8 @@ pub struct SpectralFindings {
     pub freshness_index: Option<Measured>,
     /// 1 for fat of the right colour; a proxy, because eight visible bands do not measure lipid.
     pub fat_quality_index: Option<Measured>,
-    /// 1 for equal colour at several positions; one reading has one position, so it is `None` there.
+    /// 1 for equal colour at several positions; one reading has one position, so it is `None`
+    /// there.
     pub color_uniformity: Option<Measured>,
 }
 
@@ -144,13 +157,16 @@ pub struct SpectralFindings {
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct OutlierTest {
-    /// The squared distance from the product's mean absorbances, in units of their covariance and the reading's own noise.
+    /// The squared distance from the product's mean absorbances, in units of their covariance and
+    /// the reading's own noise.
     pub t2: f64,
-    /// The probability of so large a distance for a spectrum of the product (χ² of 8 degrees of freedom).
+    /// The probability that a spectrum of the product lies at least this far from the mean (χ² of 8
+    /// degrees of freedom).
     pub p: f64,
 }
 
-/// A colour of CIE 1976 under the white of the calibration that made it (D65, 2° unless the profile says otherwise).
+/// A colour of CIE 1976 under the white of the calibration that made it (D65, 2° unless the profile
+/// says otherwise).
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(deny_unknown_fields))]

@@ -1,66 +1,74 @@
-//! [`Flags`]: remarks that travel with a result, so that a reader knows under which conditions it was obtained.
+//! [`Flags`]: remarks that travel with a result and state the conditions under which it was
+//! obtained.
 
 use core::fmt;
 
 /// One remark about how a result was obtained.
 ///
-/// Stored as a bit whose number is the place in [`Flag::ALL`]: new flags are added at the end, and none is ever taken out.
+/// Each flag is stored as the bit whose number is written beside it. A new flag takes the next
+/// number. No flag is ever removed or given another number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum Flag {
     /// The frame carried no target status: every zone is rated as ST rates "50 %".
-    StatusMissing,
+    StatusMissing = 0,
     /// The frame carried no range sigma: the profile's noise model was used.
-    SigmaModelled,
+    SigmaModelled = 1,
     /// Too few valid zones for any three-dimensional result.
-    InsufficientZones,
+    InsufficientZones = 2,
     /// Neither an empty-tray map nor a rim plane was available: no heights.
-    NoReference,
+    NoReference = 3,
     /// The reference plane was fitted to the frame's own rim.
-    RimReference,
+    RimReference = 4,
     /// Some zones of the tray were filled in from their neighbours.
-    Imputed,
+    Imputed = 5,
     /// Height variation is below the noise floor.
-    BelowNoise,
+    BelowNoise = 6,
     /// Once the plane is taken out, what is left of the height variation is below the noise floor.
-    LevelledBelowNoise,
-    /// An index lies within three standard uncertainties of an end of its range: its interval covers more often than it says.
-    NearLimit,
+    LevelledBelowNoise = 7,
+    /// An index lies within three standard uncertainties of an end of its range. Its interval then
+    /// covers the true value more often than stated.
+    NearLimit = 8,
     /// No product was found on the tray.
-    NoProduct,
+    NoProduct = 9,
     /// A spectral channel reached its full scale.
-    Saturated,
+    Saturated = 10,
     /// A spectral channel had too few counts.
-    LowSignal,
+    LowSignal = 11,
     /// There is no white reference: counts could not be turned into reflectance.
-    NoWhiteReference,
+    NoWhiteReference = 12,
     /// Reflectance above the white reference by more than 5 %.
-    WhiteDrift,
+    WhiteDrift = 13,
     /// Too little haemoglobin signal for the oxidation ratio.
-    LowHeme,
+    LowHeme = 14,
     /// Placeholder anchors were used where the product has no calibration.
-    Uncalibrated,
+    Uncalibrated = 15,
     /// The device reported analogue saturation.
-    AnalogSaturation,
+    AnalogSaturation = 16,
     /// The tray's area is unknown: the volume is a sum over the areas that the zones see.
-    ZoneAreas,
-    /// What all zones of the frame share was taken out: the floor beside the product showed it.
-    ZeroedOnFloor,
+    ZoneAreas = 17,
+    /// The deviation that all zones of the frame share was measured on the floor beside the product
+    /// and taken out.
+    ZeroedOnFloor = 18,
     /// Some zones saw more than one surface: their noise counts twice.
-    MultiTarget,
+    MultiTarget = 19,
     /// A bin of a histogram stands at the converter's end.
-    HistogramSaturated,
-    /// Three or more bands of a spectrum have exactly one count, which light does not give: one register was probably read for several.
-    RepeatedBands,
-    /// The counts of a spectrum are impossible as they are and right with the two bytes of each exchanged: nothing was derived from them.
-    BytesSwapped,
-    /// The frame repeats the one before it, number for number, which noise does not allow: the device probably sent a stale reading.
-    RepeatedFrame,
-    /// The frame carried no reflectance: nothing is said of it, and no spots are found.
-    ReflectanceMissing,
-    /// The frame carried no amplitude: which zones had too little signal is not known, and every zone is rated as ST rates "50 %".
-    AmplitudeMissing,
+    HistogramSaturated = 20,
+    /// Three or more bands of a spectrum have exactly the same count, which light does not give.
+    /// The device probably read one register for several bands.
+    RepeatedBands = 21,
+    /// The counts of the spectrum are impossible as sent, and possible with the two bytes of each
+    /// count exchanged. Nothing was derived from them.
+    BytesSwapped = 22,
+    /// The frame repeats the previous frame number for number, which noise does not allow. The
+    /// device probably sent a stale reading.
+    RepeatedFrame = 23,
+    /// The frame carried no reflectance: no reflectance finding is given, and no spots are found.
+    ReflectanceMissing = 24,
+    /// The frame carried no amplitude: the zones with too little signal are unknown, and every zone
+    /// is rated as ST rates "50 %".
+    AmplitudeMissing = 25,
 }
 
 impl Flag {
@@ -137,9 +145,54 @@ impl Flag {
 /// assert!(flags.contains(Flag::Imputed) && !flags.contains(Flag::LowHeme));
 /// ```
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(transparent))]
 pub struct Flags(u32);
+
+/// Human-readable formats hold the names of the flags, as in `["Imputed","LowSignal"]`; other
+/// formats hold their bits.
+#[cfg(feature = "serde")]
+impl serde::Serialize for Flags {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if serializer.is_human_readable() { serializer.collect_seq(self.iter()) } else { self.0.serialize(serializer) }
+    }
+}
+
+/// Reads the form that `Serialize` writes.
+///
+/// A human-readable format may also hold the bits, as it did before flags were written by name.
+#[cfg(feature = "serde")]
+impl<'de> serde::Deserialize<'de> for Flags {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Read;
+
+        impl<'de> serde::de::Visitor<'de> for Read {
+            type Value = Flags;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("the names of flags, or their bits")
+            }
+
+            fn visit_u64<E: serde::de::Error>(self, bits: u64) -> Result<Flags, E> {
+                u32::try_from(bits)
+                    .map(Flags)
+                    .map_err(|_| E::invalid_value(serde::de::Unexpected::Unsigned(bits), &self))
+            }
+
+            fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut names: A) -> Result<Flags, A::Error> {
+                let mut flags = Flags::default();
+                while let Some(flag) = names.next_element()? {
+                    flags.insert(flag);
+                }
+                Ok(flags)
+            }
+        }
+
+        if deserializer.is_human_readable() {
+            deserializer.deserialize_any(Read)
+        } else {
+            u32::deserialize(deserializer).map(Self)
+        }
+    }
+}
 
 /// The names of the flags, as in `{Imputed, LowSignal}`.
 impl fmt::Debug for Flags {
@@ -177,7 +230,7 @@ mod tests {
     use super::*;
     use alloc::format;
 
-    /// What was stored before a flag was added is read by its bits: the places of all flags are written down here once more.
+    /// Stored flags are read by their bits, so this test repeats the bit number of every flag.
     #[test]
     fn flags_keep_their_places() {
         for (place, flag) in Flag::ALL.into_iter().enumerate() {

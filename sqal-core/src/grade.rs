@@ -1,4 +1,4 @@
-//! [`Grade`] and [`GradeScale`]: the five grades, and the score each of them begins at.
+//! [`Grade`] and [`GradeScale`]: the five grades, and the score at which each of them begins.
 
 use core::fmt;
 use core::str::FromStr;
@@ -11,19 +11,19 @@ use crate::{NotAScore, Score};
 pub enum Grade {
     /// Not fit for sale, or not measurable: the fail-safe end.
     #[cfg_attr(feature = "serde", serde(rename = "REJECT"))]
-    Reject,
+    Reject = 0,
     /// Acceptable.
-    C,
+    C = 1,
     /// Good.
-    B,
+    B = 2,
     /// Very good.
-    A,
+    A = 3,
     /// The best.
     #[cfg_attr(feature = "serde", serde(rename = "A+"))]
-    APlus,
+    APlus = 4,
 }
 
-/// A text that names no grade.
+/// The text is not one of the five grades.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a grade: expected A+, A, B, C or REJECT")]
 pub struct NotAGrade;
@@ -59,7 +59,8 @@ impl FromStr for Grade {
     }
 }
 
-/// The score at which each accepted grade begins; strictly increasing, so every score has exactly one grade.
+/// The score at which each accepted grade begins; strictly increasing, so every score has exactly
+/// one grade.
 ///
 /// The default 0.95 / 0.85 / 0.70 / 0.50 is a placeholder that a product's profile replaces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,7 +70,7 @@ pub struct GradeScale {
     from: [Score; 4],
 }
 
-/// The four thresholds offered do not make a scale.
+/// Why four thresholds are not a valid scale.
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NotAScale {
@@ -96,7 +97,7 @@ impl GradeScale {
     ///
     /// # Errors
     ///
-    /// [`NotAScale`] if a number is no score, or the four are not strictly decreasing.
+    /// [`NotAScale`] if a number is not a score, or if the four are not strictly decreasing.
     pub fn new(a_plus: f64, a: f64, b: f64, c: f64) -> Result<Self, NotAScale> {
         let mut from = [Score::ZERO; 4];
         for (slot, (number, grade)) in from.iter_mut().zip([a_plus, a, b, c].into_iter().zip(Grade::ALL)) {
@@ -130,7 +131,7 @@ impl GradeScale {
         [a_plus.get(), a.get(), b.get(), c.get()]
     }
 
-    /// The grade of a score by simple acceptance, that is without regard to uncertainty.
+    /// The grade of a score by simple acceptance: the uncertainty is not considered.
     #[must_use]
     pub fn grade_of(&self, score: Score) -> Grade {
         Grade::ALL.into_iter().find(|grade| score >= self.from(*grade)).unwrap_or(Grade::Reject)

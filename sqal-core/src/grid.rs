@@ -2,8 +2,9 @@
 
 /// An 8x8 grid in row-major order; zone 0 is row 0, column 0.
 ///
-/// Zone order is the device's: zone 0 is the bottom-left of the sensing array, which the lens shows as the top-right of the scene
-/// (ST UM3109, 2.2). Nothing here flips; a display may, and an analysis does as its profile says how the sensor is mounted.
+/// Zone order is the device's: zone 0 is the bottom-left of the sensing array, which the lens shows
+/// as the top-right of the scene (ST UM3109, 2.2). This type never flips the order. A display may
+/// flip it, and an analysis does so according to the mounting that its profile states.
 ///
 /// ```
 /// use sqal_core::Grid;

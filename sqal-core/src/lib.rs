@@ -1,8 +1,9 @@
-//! The vocabulary of SQAL: what two instruments read, what was measured from it, and what was decided.
+//! The vocabulary of SQAL: the readings of two instruments, the quantities measured from them, and
+//! the decision.
 //!
-//! This crate holds values and one pure contract ([`Analyzer`]); it measures nothing and stores nothing.
-//! A value that exists is valid: checks live in the constructors, and serde goes through them.
-//! *Unknown is `None`, never a default number, and nothing is ever NaN.*
+//! This crate holds values and one pure contract ([`Analyzer`]); it measures nothing and stores
+//! nothing. A value that exists is valid: checks live in the constructors, and serde goes through
+//! them. *Unknown is `None`, never a default number, and nothing is ever NaN.*
 //!
 //! ```
 //! use sqal_core::{Grade, GradeScale, Measured, Score};
@@ -18,7 +19,8 @@
 //!
 //! # Features
 //!
-//! - `std`: error types of dependencies learn `std::error::Error`; no behaviour changes.
+//! - `std`: error types of dependencies implement `std::error::Error`, and [`Beside`] can hold a
+//!   text.
 //! - `serde`: every value can be written and read; reading checks what the constructor checks.
 #![no_std]
 

@@ -2,8 +2,8 @@
 
 /// A measured value and its standard uncertainty, in the unit that the field's name states.
 ///
-/// Both are finite and the uncertainty is not negative (GUM, JCGM 100:2008, 2.3.1). An unknown uncertainty is
-/// not zero: a quantity whose uncertainty cannot be stated is reported as `None`.
+/// Both are finite and the uncertainty is not negative (GUM, JCGM 100:2008, 2.3.1). An unknown
+/// uncertainty is not zero: a quantity whose uncertainty cannot be stated is reported as `None`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(try_from = "Raw", into = "Raw"))]

@@ -8,13 +8,13 @@ use unicode_properties::{GeneralCategory, GeneralCategoryGroup, UnicodeGeneralCa
 
 /// A short text in which every character can be seen, 1 to `N` bytes of UTF-8, held in place.
 ///
-/// Which characters are refused follows from their Unicode general category: control, format, unassigned, private
-/// use, line and paragraph separators, and every space but U+0020; and from the property
-/// `Default_Ignorable_Code_Point`. A space at an end and a combining mark at the beginning are refused too. Names that
-/// only look alike (Cyrillic `А` and Latin `A`) are different names.
+/// Which characters are refused follows from their Unicode general category: control, format,
+/// unassigned, private use, line and paragraph separators, and every space but U+0020; and from the
+/// property `Default_Ignorable_Code_Point`. A space at an end and a combining mark at the beginning
+/// are refused too. Names that only look alike (Cyrillic `А` and Latin `A`) are different names.
 ///
-/// A name that is read back from a store was taken by an earlier version, perhaps by older rules: see
-/// [`Name::stored`], which `serde` uses as well.
+/// A name that is read back from a store may have been accepted by an earlier version under other
+/// rules: see [`Name::stored`], which `serde` uses as well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(try_from = "ArrayString<N>", into = "ArrayString<N>"))]
@@ -33,12 +33,13 @@ pub enum NotAName {
     /// The text is too long.
     #[error("has {len} bytes: expected 1 to {max}")]
     TooLong {
-        /// Its length in bytes.
+        /// The length of the text in bytes.
         len: usize,
         /// The largest length in bytes.
         max: usize,
     },
-    /// The text has a control character or an invisible one, which would corrupt logs and terminals, or read as another name.
+    /// The text has a control character or an invisible one, which would corrupt logs and terminals
+    /// or read as another name.
     #[error("has a control or invisible character at byte {at}: expected printable text")]
     Control {
         /// Where the character begins.
@@ -57,8 +58,8 @@ impl<const N: usize> Name<N> {
     ///
     /// # Errors
     ///
-    /// [`NotAName`] if the text is empty, longer than `N` bytes, has a character that cannot be seen, begins or ends
-    /// with a space, or begins with a combining mark.
+    /// [`NotAName`] if the text is empty, longer than `N` bytes, has a character that cannot be
+    /// seen, begins or ends with a space, or begins with a combining mark.
     pub fn new(text: &str) -> Result<Self, NotAName> {
         let name = Self::bounded(text)?;
         if let Some((at, _)) = text.char_indices().find(|(_, c)| !is_visible(*c)) {
@@ -73,11 +74,14 @@ impl<const N: usize> Name<N> {
         Ok(name)
     }
 
-    /// A name that was stored or is looked up: it may have been taken by an earlier version, whose rules were wider.
+    /// Checks a name that was stored or is looked up.
+    ///
+    /// An earlier version, whose rules were wider, may have accepted it.
     ///
     /// # Errors
     ///
-    /// [`NotAName`] if the text is empty, longer than `N` bytes, or has a character that no version has taken.
+    /// [`NotAName`] if the text is empty, longer than `N` bytes, or has a character that no version
+    /// has accepted.
     pub fn stored(text: &str) -> Result<Self, NotAName> {
         let name = Self::bounded(text)?;
         let refused = |(_, c): &(usize, char)| c.is_control() || was_always_refused(*c);
@@ -120,8 +124,8 @@ fn is_visible(c: char) -> bool {
     !unseen && !is_ignorable(c) && !is_blank(c)
 }
 
-/// Letters and marks of the property `Default_Ignorable_Code_Point` (Unicode 18, `DerivedCoreProperties.txt`); its
-/// other members are format characters or unassigned.
+/// Letters and marks of the property `Default_Ignorable_Code_Point` (Unicode 18,
+/// `DerivedCoreProperties.txt`); its other members are format characters or unassigned.
 const fn is_ignorable(c: char) -> bool {
     matches!(c,
         '\u{034F}' | '\u{115F}' | '\u{1160}' | '\u{17B4}' | '\u{17B5}' | '\u{180B}'..='\u{180D}' | '\u{180F}' | '\u{3164}'
@@ -138,7 +142,8 @@ fn is_mark(c: char) -> bool {
     !c.is_ascii() && c.general_category_group() == GeneralCategoryGroup::Mark
 }
 
-/// The invisible characters that every version has refused: zero-width ones, line separators, direction marks.
+/// The invisible characters that every version has refused: zero-width ones, line separators,
+/// direction marks.
 const fn was_always_refused(c: char) -> bool {
     matches!(c, '\u{00AD}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}')
 }
@@ -157,7 +162,8 @@ impl<const N: usize> FromStr for Name<N> {
     }
 }
 
-/// As [`Name::stored`]: `serde` reads what an earlier version has written.
+/// Applies the rules of [`Name::stored`], so that `serde` reads every name that an earlier version
+/// has written.
 impl<const N: usize> TryFrom<ArrayString<N>> for Name<N> {
     type Error = NotAName;
 
@@ -182,7 +188,8 @@ mod tests {
     use alloc::string::String;
     use proptest::prelude::*;
 
-    /// What Unicode 14 says of its characters, by Perl's `\p{…}`: `refused` or `taken`, first and last code point.
+    /// The categories that Unicode 14 gives its characters, by Perl's `\p{…}`: `refused` or
+    /// `taken`, first and last code point.
     const UNICODE: &str = include_str!("../tests/unicode_14_names.txt");
 
     /// A name with a character in its middle.

@@ -1,8 +1,11 @@
-//! [`normal_cdf`] and [`normal_quantile`]: the distribution function of the standard normal and its inverse, which scores, guards and risks are made of.
+//! [`normal_cdf`] and [`normal_quantile`]: the distribution function of the standard normal and its
+//! inverse, which scores, guards and risks use.
 
-/// Φ(x), the probability that a standard normal variable is at most `x`; from 0 to 1, 0 below −37.6, and NaN for NaN.
+/// Φ(x), the probability that a standard normal variable is at most `x`; from 0 to 1, 0 below
+/// −37.6, and NaN for NaN.
 ///
-/// The lower tail keeps its relative precision (1e-13 at the far end, a few units in the last place near the middle).
+/// The lower tail keeps its relative precision (1e-13 at the far end, a few units in the last place
+/// near the middle).
 ///
 /// ```
 /// use sqal_core::normal_cdf;
@@ -16,10 +19,13 @@ pub fn normal_cdf(x: f64) -> f64 {
     normal_cdfs([x])[0]
 }
 
-/// Φ of several numbers, the same bits as one by one; without a branch, so that a processor computes them side by side.
+/// Φ of several numbers at once, with the same bits as [`normal_cdf`] gives for each of them.
 ///
-/// Φ(−t) = exp(−t²/2) P(t)/Q(t) for t ≥ 0, where P/Q is interpolated to Φ(−t) exp(t²/2) at the Chebyshev points of (t − 4)/(t + 4), with 80
-/// digits; all coefficients are positive, so nothing cancels, and the remainder is 9e-17.
+/// The code has no branch, so a processor computes the numbers side by side.
+///
+/// Φ(−t) = exp(−t²/2) P(t)/Q(t) for t ≥ 0, where P/Q is interpolated to Φ(−t) exp(t²/2) at the
+/// Chebyshev points of (t − 4)/(t + 4), with 80 digits. All coefficients are positive, so no digits
+/// cancel, and the remainder is 9e-17.
 #[must_use]
 #[inline(always)]
 pub fn normal_cdfs<const N: usize>(x: [f64; N]) -> [f64; N] {
@@ -48,20 +54,21 @@ pub fn normal_cdfs<const N: usize>(x: [f64; N]) -> [f64; N] {
         9.419_699_842_335_464e-5,
         3.507_537_006_255_025_6e-6,
     ];
-    // One operation at a time over all places, which is how a compiler sees that they go side by side.
+    // One operation at a time over all places: a compiler then sees that they go side by side.
     let (mut t, mut power) = ([0.0; N], [0.0; N]);
     for k in 0..N {
         t[k] = x[k].abs();
     }
     for t in &mut t {
-        // A number beyond the table has long met its limit; a NaN stays one.
+        // A larger number is clamped to `FARTHEST`, where Φ has reached its limit; a NaN stays NaN.
         *t = if *t > FARTHEST { FARTHEST } else { *t };
     }
     for k in 0..N {
         power[k] = -0.5 * t[k] * t[k];
     }
     let power = exponentials(power);
-    // Four terms at a time (Estrin's scheme): the chain of operations that wait for each other is a third of Horner's.
+    // Four terms at a time (Estrin's scheme): the chain of operations that wait for each other is a
+    // third of Horner's.
     let (mut square, mut fourth, mut phi) = ([0.0; N], [0.0; N], [0.0; N]);
     for k in 0..N {
         square[k] = t[k] * t[k];
@@ -89,13 +96,15 @@ pub fn normal_cdfs<const N: usize>(x: [f64; N]) -> [f64; N] {
     phi
 }
 
-/// Beyond this Φ(−t) is no normal number any more.
+/// For a larger t, Φ(−t) is not a normal floating-point number and is taken as 0.
 const FARTHEST: f64 = 37.6;
 
-/// The exponentials of several numbers of at most 0, to the last two bits; below −708 that of −708, which is next to nothing.
+/// The exponentials of several numbers of at most 0, exact to the last two bits.
 ///
-/// eˣ = 2ᵏ·eʳ with |r| ≤ ln 2/2 and Taylor's series to the twelfth term, whose remainder is 1.7e-16. Without a branch, so that a processor
-/// computes them side by side.
+/// A number below −708 gives the exponential of −708, about 3e-308.
+///
+/// eˣ = 2ᵏ·eʳ with |r| ≤ ln 2/2 and Taylor's series to the twelfth term, whose remainder is
+/// 1.7e-16. The code has no branch, so a processor computes the numbers side by side.
 ///
 /// ```
 /// use sqal_core::exponentials;
@@ -106,9 +115,11 @@ const FARTHEST: f64 = 37.6;
 #[must_use]
 #[inline(always)]
 pub fn exponentials<const N: usize>(x: [f64; N]) -> [f64; N] {
-    /// Adding and taking it away again rounds to a whole number, which then stands in the lowest bits.
+    /// Adding and subtracting this number rounds to a whole number, which then stands in the lowest
+    /// bits.
     const ROUND: f64 = 6_755_399_441_055_744.0;
-    /// ln 2 in two parts, the first with zeros enough that its product with k is exact (as in `FreeBSD`'s libm).
+    /// ln 2 in two parts, the first with zeros enough that its product with k is exact (as in
+    /// `FreeBSD`'s libm).
     const LN_2: [f64; 2] = [6.931_471_803_691_238e-1, 1.908_214_929_270_587_7e-10];
     let (mut shifted, mut r, mut square, mut fourth) = ([0.0; N], [0.0; N], [0.0; N], [0.0; N]);
     for k in 0..N {
@@ -157,9 +168,11 @@ const INVERSES: [f64; 11] = [
     1.0 / 479_001_600.0,
 ];
 
-/// Φ⁻¹(p), the value below which a standard normal variable lies with probability `p`; −∞ for 0 or less, ∞ for 1 or more, NaN for NaN.
+/// Φ⁻¹(p), the value below which a standard normal variable lies with probability `p`; −∞ for 0 or
+/// less, ∞ for 1 or more, NaN for NaN.
 ///
-/// A rational start (Abramowitz and Stegun 26.2.23, good to 4.5e-4) and Halley's steps on [`normal_cdf`], to its own precision.
+/// Computed from a rational start (Abramowitz and Stegun 26.2.23, good to 4.5e-4) by Halley's steps
+/// on [`normal_cdf`], to the precision of that function.
 ///
 /// ```
 /// use sqal_core::normal_quantile;
@@ -186,7 +199,7 @@ pub fn normal_quantile(p: f64) -> f64 {
     let numerator = 2.515_517 + t * (0.802_853 + t * 0.010_328);
     let mut x = numerator / (1.0 + t * (1.432_788 + t * (0.189_269 + t * 0.001_308))) - t;
     for _ in 0..3 {
-        // (Φ(x) − p)/φ(x), with the density inverted so that nothing is divided by next to nothing.
+        // (Φ(x) − p)/φ(x), with the density inverted to avoid a division by a number near 0.
         let error = (normal_cdf(x) - p) * libm::exp(0.5 * x * x) * 2.506_628_274_631_000_7;
         x -= error / (1.0 + 0.5 * x * error);
     }
@@ -227,7 +240,8 @@ mod tests {
         assert_eq!((normal_cdf(-1e300), normal_cdf(-37.7), normal_cdf(40.0)), (0.0, 0.0, 1.0));
     }
 
-    /// Mills' ratio by its continued fraction with 20 000 terms, from the published definition and not from the coefficients.
+    /// Mills' ratio by its continued fraction with 20 000 terms, from the published definition and
+    /// not from the coefficients.
     #[test]
     fn the_tail_keeps_its_relative_precision() {
         for k in 10..=370_i32 {

@@ -1,16 +1,19 @@
-//! [`power_mean`]: the weighted power mean of scores and its sensitivities, the value function of SQAL.
+//! [`power_mean`]: the weighted power mean of scores with its sensitivities, which is the value
+//! function of SQAL.
 
 use arrayvec::ArrayVec;
 
 use crate::Score;
 
-/// The most terms that a mean takes.
+/// The largest number of terms of a mean.
 pub const MAX_TERMS: usize = 8;
 
-/// Below this a score is as bad as it can be; sensitivities are taken here, where they are still finite.
+/// Sensitivities to a score below this floor are computed at the floor, where they are still
+/// finite.
 const FLOOR: f64 = 1e-6;
 
-/// The exponent of a power mean, from −∞ (the worst score alone) over −1 (harmonic) to 1 (the weighted average).
+/// The exponent of a power mean, from −∞ (the worst score alone) over −1 (harmonic) to 1 (the
+/// weighted average).
 ///
 /// An exponent of at most 1 means that a good attribute never fully buys back a bad one.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -18,7 +21,7 @@ const FLOOR: f64 = 1e-6;
 #[cfg_attr(feature = "serde", serde(try_from = "f64", into = "f64"))]
 pub struct Exponent(f64);
 
-/// A number that is no exponent of a power mean here.
+/// The number is not a usable exponent: it is NaN or above 1.
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
 #[error("exponent {0} is not usable: expected a number of at most 1")]
 pub struct NotAnExponent(pub f64);
@@ -35,7 +38,7 @@ impl Exponent {
     ///
     /// # Errors
     ///
-    /// [`NotAnExponent`] for NaN or a number above 1.
+    /// [`NotAnExponent`] if the number is NaN or above 1.
     pub const fn new(p: f64) -> Result<Self, NotAnExponent> {
         if p <= 1.0 { Ok(Self(p)) } else { Err(NotAnExponent(p)) }
     }
@@ -76,9 +79,11 @@ pub struct PowerMean {
     pub sensitivities: ArrayVec<f64, MAX_TERMS>,
 }
 
-/// The weighted power mean M = (Σ w s^p)^(1/p) with the weights normalised to one, and ∂M/∂s = w (s/M)^(p−1).
+/// The weighted power mean M = (Σ w s^p)^(1/p) with the weights normalised to one, and ∂M/∂s = w
+/// (s/M)^(p−1).
 ///
-/// `None` for no terms, more than [`MAX_TERMS`], a weight that is negative or not finite, or weights that sum to nothing.
+/// `None` if there are no terms or more than [`MAX_TERMS`], if a weight is negative or not finite,
+/// or if the sum of the weights is 0 or not finite.
 ///
 /// ```
 /// use sqal_core::{Exponent, Score, power_mean};
@@ -124,15 +129,16 @@ pub fn power_mean(terms: &[(Score, f64)], exponent: Exponent) -> Option<PowerMea
             weight * power(score / floored, exponent.get() - 1.0)
         }
     };
-    // In exact arithmetic the mean lies between its scores; the clamp removes the last bit of rounding.
+    // In exact arithmetic the mean lies between its scores; the clamp removes the last bit of
+    // rounding.
     Some(PowerMean { score: Score::nearest(mean.clamp(worst, best)), sensitivities: terms.iter().map(slope).collect() })
 }
 
-/// The mean that nearly everybody uses, of scores that are not next to nothing, without a power.
+/// The harmonic mean, the usual case, of scores of at least `FLOOR`, computed without a power.
 #[inline(always)]
 #[expect(clippy::inline_always, reason = "so that a batch compiles it with its own instructions")]
 fn harmonic_mean(terms: &[(Score, f64)], total: f64, worst: f64, best: f64) -> PowerMean {
-    // A term without weight may have any score, 0 too: it counts nothing.
+    // A term of weight 0 may have any score, also 0, and adds nothing.
     let part = |(score, weight): &(Score, f64)| if *weight > 0.0 { weight / (score.get() * total) } else { 0.0 };
     let mean = 1.0 / terms.iter().map(part).sum::<f64>();
     // w (M/s)² = (w/s) M · M/s.
@@ -140,7 +146,7 @@ fn harmonic_mean(terms: &[(Score, f64)], total: f64, worst: f64, best: f64) -> P
     PowerMean { score: Score::nearest(mean.clamp(worst, best)), sensitivities: terms.iter().map(slope).collect() }
 }
 
-/// xᵖ; the powers of the arithmetic and the harmonic mean, which nearly everybody uses, without logarithms.
+/// xᵖ. The arithmetic and the harmonic mean, the usual cases, need no logarithm.
 #[expect(clippy::float_cmp, reason = "exactly these")]
 #[inline]
 fn power(x: f64, p: f64) -> f64 {

@@ -1,4 +1,4 @@
-//! [`Sample`]: one product seen once, with what was read, what was found and what was decided.
+//! [`Sample`]: one product seen once, with its readings, its findings and its verdict.
 
 use core::fmt;
 
@@ -6,22 +6,25 @@ use sha2::{Digest, Sha256};
 
 use crate::{Beside, DeviceId, Grade, Inspection, Name, Score, Spectrum, Timestamp, TofFrame};
 
-/// What makes a sample this sample and no other: who measured, when, and what the device called it (C-01).
+/// The key that identifies a sample: the device, the time of measurement, and the device's own name
+/// for the sample (C-01).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct SampleKey {
     /// The device.
     pub device_id: DeviceId,
-    /// When the device measured, by the device's clock.
+    /// The time of measurement, by the device's clock.
     pub timestamp: Timestamp,
     /// The device's own name for the sample, 1 to 100 bytes (ING-03).
     pub sample_id: Name<100>,
 }
 
-/// The identity of a sample, in the layout of a UUID version 7: time first, so that it sorts by time.
+/// The identity of a sample, in the layout of a UUID version 7: time first, so that it sorts by
+/// time.
 ///
-/// It is a function of the [`SampleKey`]: the 48 bits of time are the device's, and the other 74 are taken from the SHA-256 of the
-/// key. A device that sends the same sample again sends the same id again, which is what makes delivery idempotent.
+/// The id is a function of the [`SampleKey`]: the 48 bits of time are the device's, and the other
+/// 74 are taken from the SHA-256 of the key. If a device sends a sample again, the id is equal,
+/// which makes delivery idempotent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(transparent))]
@@ -75,7 +78,7 @@ impl fmt::Display for SampleId {
     }
 }
 
-/// Which profile judged: its name, its version, and a digest of everything in it.
+/// The profile of a verdict: its name, its version, and a digest of its whole text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct ProfileRef {
@@ -97,7 +100,7 @@ impl ProfileRef {
     }
 }
 
-/// What a device tells about itself and its surroundings (ING-09).
+/// What a device reports about itself and its surroundings (ING-09).
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Meta {
@@ -109,16 +112,17 @@ pub struct Meta {
     pub humidity_percent: Option<f32>,
 }
 
-/// Of what a reading was taken.
+/// What a reading was taken of.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum Purpose {
-    /// Of a product: its verdict counts.
+    /// A product: its verdict counts.
     #[default]
-    Product,
-    /// Of a reference, for example an empty tray or a white tile: the reading is kept, and its verdict counts in no figure.
-    Calibration,
+    Product = 0,
+    /// A reference, for example an empty tray or a white tile. The reading is stored, and its
+    /// verdict counts in no figure.
+    Calibration = 1,
 }
 
 impl Purpose {
@@ -132,7 +136,9 @@ impl Purpose {
     }
 }
 
-/// What the device itself concluded and sent along; kept beside our verdict, never mixed into it.
+/// The device's own conclusion, sent with the frame.
+///
+/// It is stored beside the server's verdict and never mixed into it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Reported {
@@ -142,32 +148,32 @@ pub struct Reported {
     pub grade: Option<Grade>,
 }
 
-/// One product seen once: raw readings, findings and verdict, ready to be kept for ever.
+/// One product seen once: raw readings, findings and verdict, ready to be stored permanently.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Sample {
-    /// Who, when, which.
+    /// The device, the time, and the device's name for the sample.
     pub key: SampleKey,
-    /// When the server received it, by the server's clock.
+    /// The time of receipt, by the server's clock.
     pub received_at: Timestamp,
     /// The raw reading of the time-of-flight sensor.
     pub tof: Option<TofFrame>,
     /// The raw reading of the spectral sensor.
     pub spectrum: Option<Spectrum>,
-    /// What was found and decided.
+    /// The findings and the decision.
     pub inspection: Inspection,
-    /// What the device concluded itself.
+    /// The device's own conclusion.
     pub reported: Option<Reported>,
-    /// What the device said about itself.
+    /// What the device reported about itself.
     pub meta: Meta,
-    /// Which profile judged.
+    /// The profile of the verdict.
     pub profile: ProfileRef,
-    /// How long analysis and decision took, in microseconds.
+    /// The duration of analysis and decision, in microseconds.
     pub processing_micros: u32,
     /// What the device sent beside its measurement.
     #[cfg_attr(feature = "serde", serde(default))]
     pub beside: Beside,
-    /// Of what the reading was taken.
+    /// What the reading was taken of.
     #[cfg_attr(feature = "serde", serde(default))]
     pub purpose: Purpose,
 }
@@ -179,12 +185,15 @@ impl Sample {
         SampleId::of(&self.key)
     }
 
-    /// Whether another sample has the same key and the same reading as its device sent it: both sensors, of what it was taken, what the
-    /// device said about itself, and the name of the profile that the device asked for.
+    /// Whether another sample has the same key and the same reading as sent by its device.
     ///
-    /// What a server concludes or adds (`received_at`, findings, verdict, the version of the profile, processing time) is not compared,
-    /// and neither is `reported`: a device's conclusion is no reading. Delivery is idempotent for the same reading only: another reading
-    /// with a key that is taken is a conflict.
+    /// The reading is: both sensors, what it was taken of, what the device reported about itself,
+    /// and the name of the profile that the device asked for.
+    ///
+    /// Values that a server concludes or adds (`received_at`, findings, verdict, the version of the
+    /// profile, processing time) are not compared. `reported` is not compared either: a device's
+    /// conclusion is not a reading. Delivery is idempotent for an equal reading only: another
+    /// reading with an existing key is a conflict.
     #[must_use]
     pub fn is_same_reading(&self, other: &Self) -> bool {
         self.key == other.key

@@ -41,9 +41,11 @@ impl Score {
         }
     }
 
-    /// The nearest score to a computed number: rounding error just outside 0 to 1 is drawn back, NaN becomes 0.
+    /// The nearest score to a computed number: rounding error just outside 0 to 1 is clamped, NaN
+    /// becomes 0.
     ///
-    /// For results of formulas whose range is 0 to 1 in exact arithmetic. Zero is the fail-safe end.
+    /// For results of formulas whose range is 0 to 1 in exact arithmetic. Zero is the fail-safe
+    /// end.
     #[must_use]
     #[inline]
     pub const fn nearest(value: f64) -> Self {

@@ -1,4 +1,5 @@
-//! [`Spectrum`]: one checked reading of the AS7341, with the gain and the integration time that give its counts a meaning.
+//! [`Spectrum`]: one checked reading of the AS7341, with the gain and the integration time that
+//! give its counts a meaning.
 
 use core::fmt;
 
@@ -7,29 +8,30 @@ use core::fmt;
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Channel {
     /// 415 nm.
-    F1,
+    F1 = 0,
     /// 445 nm.
-    F2,
+    F2 = 1,
     /// 480 nm.
-    F3,
+    F3 = 2,
     /// 515 nm.
-    F4,
+    F4 = 3,
     /// 555 nm.
-    F5,
+    F5 = 4,
     /// 590 nm.
-    F6,
+    F6 = 5,
     /// 630 nm.
-    F7,
+    F7 = 6,
     /// 680 nm.
-    F8,
+    F8 = 7,
     /// Broadband visible.
-    Clear,
+    Clear = 8,
     /// About 910 nm.
-    Nir,
+    Nir = 9,
 }
 
 impl Channel {
-    /// All channels, in the order of the documented frame; [`Channel::index`] is the place in this list.
+    /// All channels, in the order of the documented frame; [`Channel::index`] is the place in this
+    /// list.
     pub const ALL: [Self; 10] =
         [Self::F1, Self::F2, Self::F3, Self::F4, Self::F5, Self::F6, Self::F7, Self::F8, Self::Clear, Self::Nir];
 
@@ -59,13 +61,14 @@ impl Channel {
 
 /// The gain of the AS7341's amplifier as the multiplier that its documentation uses.
 ///
-/// The *multiplier*, never the register code: 1, 2, 4 and 8 are both, so a number alone must be declared (SQAL declares the multiplier).
+/// The value is the *multiplier*, never the register code. The numbers 1, 2, 4 and 8 can be either,
+/// so an interface must declare which one it means; SQAL declares the multiplier.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(try_from = "f64", into = "f64"))]
 pub struct Gain(f64);
 
-/// A number that is no gain of the AS7341.
+/// The number is not a gain of the AS7341.
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
 #[error("gain {0} is not one of the AS7341's multipliers 0.5, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512")]
 pub struct NotAGain(pub f64);
@@ -75,7 +78,7 @@ impl Gain {
     ///
     /// # Errors
     ///
-    /// [`NotAGain`] for anything but 0.5, 1, 2, 4 … 512.
+    /// [`NotAGain`] if the number is not one of 0.5, 1, 2, 4 … 512.
     pub const fn from_multiplier(multiplier: f64) -> Result<Self, NotAGain> {
         let mut code = 0;
         while code <= 10 {
@@ -93,7 +96,7 @@ impl Gain {
     ///
     /// # Errors
     ///
-    /// [`NotAGain`] for a code above 10.
+    /// [`NotAGain`] if the code is above 10.
     pub const fn from_code(code: u8) -> Result<Self, NotAGain> {
         if code <= 10 { Ok(Self((1_u16 << code) as f64 / 2.0)) } else { Err(NotAGain(code as f64)) }
     }
@@ -101,7 +104,7 @@ impl Gain {
     /// The register code, 0 for 0.5x to 10 for 512x.
     #[must_use]
     pub fn code(self) -> u8 {
-        // The exponent of a power of two, one more because the first gain is a half.
+        // The exponent of the power of two, plus one because the first gain is a half.
         u8::try_from(libm::ilogb(self.0) + 1).unwrap_or(0)
     }
 
@@ -129,7 +132,7 @@ impl From<Gain> for f64 {
 /// One step of the AS7341's integration time in microseconds (AS7341 datasheet, register ASTEP).
 const STEP_US: f64 = 2.78;
 
-/// How long the AS7341 integrated; it decides the full scale of its counts.
+/// The integration time of the AS7341; it decides the full scale of its counts.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(try_from = "f64", into = "f64"))]
@@ -144,11 +147,13 @@ pub struct IntegrationTime {
 pub struct NotAnIntegrationTime(pub f64);
 
 impl IntegrationTime {
-    /// The integration time that the registers ATIME and ASTEP give: (ATIME + 1)(ASTEP + 1) steps of 2.78 µs.
+    /// The integration time that the registers ATIME and ASTEP give: (ATIME + 1)(ASTEP + 1) steps
+    /// of 2.78 µs.
     ///
     /// # Errors
     ///
-    /// [`NotAnIntegrationTime`] for ATIME = ASTEP = 0, which the datasheet forbids, and for the reserved ASTEP 65535.
+    /// [`NotAnIntegrationTime`] if ATIME = ASTEP = 0, which the datasheet forbids, or if ASTEP is
+    /// the reserved 65535.
     pub fn from_registers(atime: u8, astep: u16) -> Result<Self, NotAnIntegrationTime> {
         let steps = (u32::from(atime) + 1) * (u32::from(astep) + 1);
         let millis = f64::from(steps) * STEP_US / 1000.0;
@@ -164,7 +169,8 @@ impl IntegrationTime {
     ///
     /// [`NotAnIntegrationTime`] if the number is not finite or the registers cannot reach it.
     pub fn from_millis(millis: f64) -> Result<Self, NotAnIntegrationTime> {
-        // A time that was computed from whole steps must come back as those steps: allow for its rounding.
+        // A time that was computed from whole steps must come back as those steps: allow for its
+        // rounding.
         let steps = libm::floor(millis * 1000.0 / STEP_US + 1e-6);
         if (2.0..=16_776_960.0).contains(&steps) {
             #[expect(
@@ -179,9 +185,11 @@ impl IntegrationTime {
         }
     }
 
-    /// Whether a number of milliseconds names this time, rounded as devices round it: to 1 %, or to one step of 2.78 µs.
+    /// Whether a number of milliseconds is this time as devices round it: within 1 %, or within one
+    /// step of 2.78 µs.
     ///
-    /// For a frame that has the registers and the milliseconds: the registers are exact, and milliseconds that disagree with them are a mistake.
+    /// Used for a frame that has both the registers and the milliseconds. The registers are exact,
+    /// and milliseconds that disagree with them are a mistake.
     #[must_use]
     pub fn is_about_millis(self, millis: f64) -> bool {
         (millis - self.millis).abs() <= (0.01 * self.millis).max(STEP_US / 1000.0)
@@ -193,10 +201,11 @@ impl IntegrationTime {
         self.millis
     }
 
-    /// The highest count that the converter can reach in this time: min(65535, steps), so 35 971 for 100 ms.
+    /// The highest count that the converter can reach in this time: min(65535, steps), so 35 971
+    /// for 100 ms.
     ///
-    /// Comparing with 65 535 alone misses saturation at short times. The recorded full scale of 36 real readings agrees
-    /// (see `fixtures`).
+    /// Comparing with 65 535 alone misses saturation at short times. The recorded full scale of 36
+    /// real readings agrees (see `fixtures`).
     #[must_use]
     pub const fn full_scale(self) -> u16 {
         if self.steps < u16::MAX as u32 {
@@ -210,9 +219,11 @@ impl IntegrationTime {
 }
 
 impl IntegrationTime {
-    /// The highest count that is taken as possible: the full scale, and 1 % for a time that a device rounded before it sent it.
+    /// The highest count that is accepted as possible: the full scale plus 1 %, for a time that a
+    /// device rounded before it sent it.
     ///
-    /// A device that integrates 50.04 ms and says 50 has a full scale of 18 000 where 17 985 is computed: its saturated reading is real.
+    /// A device that integrates 50.04 ms and sends 50 has a full scale of 18 000 where 17 985 is
+    /// computed: its saturated reading is real.
     #[must_use]
     pub const fn largest_count(self) -> u16 {
         let steps = self.steps as u64 * 101 / 100 + 1;
@@ -240,20 +251,21 @@ impl From<IntegrationTime> for f64 {
     }
 }
 
-/// What the converter said about its own limits (AS7341 register STATUS2).
+/// The saturation that the converter reported (AS7341 register STATUS2).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum AdcStatus {
-    /// The device did not report it.
+    /// The device did not report the status.
     #[default]
-    Unreported,
+    Unreported = 0,
     /// No saturation.
-    Clear,
+    Clear = 1,
     /// A counter ran into its full scale.
-    DigitalSaturation,
-    /// The amplifier saturated: counts are then plausible and too low, and this report is the only witness.
-    AnalogSaturation,
+    DigitalSaturation = 2,
+    /// The amplifier saturated: the counts are plausible and too low, and only this report shows
+    /// it.
+    AnalogSaturation = 3,
 }
 
 /// A reading of the AS7341 in which every count is one that the converter can produce.
@@ -270,11 +282,12 @@ pub struct Spectrum {
 /// A count that the converter cannot have produced.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct InvalidSpectrum {
-    /// Which channel.
+    /// The channel.
     pub channel: Channel,
     /// The count found.
     pub value: f32,
-    /// The highest count that is possible in the integration time; see [`IntegrationTime::largest_count`].
+    /// The highest count that is possible in the integration time; see
+    /// [`IntegrationTime::largest_count`].
     pub largest: u16,
 }
 
@@ -291,12 +304,14 @@ impl core::error::Error for InvalidSpectrum {}
 impl Spectrum {
     /// A checked reading; `counts` in the order of [`Channel::ALL`].
     ///
-    /// Counts may be fractional, because devices average readings. A count *at* full scale is a real, saturated reading, and one just
-    /// above it the same reading of a device that rounds its integration time.
+    /// Counts may be fractional, because devices average readings. A count *at* full scale is a
+    /// real, saturated reading. A count just above it is a saturated reading of a device that
+    /// rounds its integration time.
     ///
     /// # Errors
     ///
-    /// [`InvalidSpectrum`] names the first count that is not finite, is negative, or lies over the largest possible count.
+    /// [`InvalidSpectrum`] names the first count that is not finite, is negative, or is above the
+    /// largest possible count.
     pub fn new(
         counts: [f32; 10],
         gain: Gain,
@@ -336,7 +351,7 @@ impl Spectrum {
         self.integration_time
     }
 
-    /// What the converter said about its limits.
+    /// The saturation that the converter reported.
     #[must_use]
     pub const fn adc_status(&self) -> AdcStatus {
         self.adc_status
@@ -420,7 +435,7 @@ mod tests {
 
     #[test]
     fn milliseconds_beside_registers_agree_if_they_are_only_rounded() {
-        // ATIME 29 and ASTEP 599 are 50.04 ms, which devices call 50.
+        // ATIME 29 and ASTEP 599 are 50.04 ms, which devices send as 50.
         let time = IntegrationTime::from_registers(29, 599).unwrap();
         assert!([50.04, 50.0, 50.5, 49.6].into_iter().all(|millis| time.is_about_millis(millis)));
         assert!(![45.0, 51.0, 0.05, 50_040.0, f64::NAN].into_iter().any(|millis| time.is_about_millis(millis)));

@@ -1,8 +1,8 @@
-//! [`Timestamp`]: a point in wall time, which is data and never read from a clock here.
+//! [`Timestamp`]: a point in wall time, given as data and never read from a clock.
 
 /// A point in time: microseconds since 1970-01-01T00:00:00Z, from year 0 to year 9999.
 ///
-/// Wall time is data: it arrives with a reading or as an argument, and nothing here reads a clock.
+/// Wall time is data: it arrives with a reading or as an argument, and this crate reads no clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(try_from = "i64", into = "i64"))]

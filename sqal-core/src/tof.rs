@@ -4,19 +4,20 @@ use core::fmt;
 
 use crate::Grid;
 
-/// What a distance means; a property of the sensor type, not of a frame.
+/// The meaning of a distance; a property of the sensor type, not of a frame.
 ///
-/// The VL53L5/L7/L8 report the distance perpendicular to the sensor plane (a plane fit over real captures leaves 0.9 to 1.7 mm RMS
-/// so, and 13 to 26 mm if the same numbers are read as radial); the TMF8829 reports along the zone's direction.
+/// The VL53L5/L7/L8 report the distance perpendicular to the sensor plane (a plane fit over real
+/// captures leaves 0.9 to 1.7 mm RMS so, and 13 to 26 mm if the same numbers are read as radial);
+/// the TMF8829 reports along the zone's direction.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum DistanceKind {
     /// Along the sensor's axis.
     #[default]
-    Perpendicular,
+    Perpendicular = 0,
     /// Along the direction of the zone.
-    Radial,
+    Radial = 1,
 }
 
 /// The target status code of one zone, as ST defines it (UM3109, table 4).
@@ -54,13 +55,13 @@ pub struct TofReading {
     pub sigma_mm: Option<Grid<f32>>,
     /// The target status codes, if they were recorded.
     pub status: Option<Grid<TargetStatus>>,
-    /// What the distance means.
+    /// The meaning of the distances.
     pub distance_kind: DistanceKind,
 }
 
 /// A reading of the time-of-flight sensor in which every number is one that the sensor can produce.
 ///
-/// Being possible is not being right: which zones are *valid* is for the analysis to decide.
+/// A possible number may still be wrong: the analysis decides which zones are *valid*.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(try_from = "TofReading", into = "TofReading"))]
@@ -104,8 +105,9 @@ impl Matrix {
 
     /// The smallest and the largest number that the sensor's fixed point can hold.
     ///
-    /// Distance is a signed 16-bit quarter millimetre, sigma an unsigned 16-bit 1/128 mm, reflectance an unsigned byte of half
-    /// percents, signal an unsigned 32-bit 1/2048 kcps (ST ULD `vl53lmz_api`).
+    /// Distance is a signed 16-bit quarter millimetre, sigma an unsigned 16-bit 1/128 mm,
+    /// reflectance an unsigned byte of half percents, signal an unsigned 32-bit 1/2048 kcps (ST ULD
+    /// `vl53lmz_api`).
     #[must_use]
     pub const fn range(self) -> (f32, f32) {
         match self {
@@ -120,9 +122,9 @@ impl Matrix {
 /// A number in a frame that the sensor cannot have produced.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct InvalidFrame {
-    /// Which matrix.
+    /// The matrix.
     pub matrix: Matrix,
-    /// Which zone, 0 to 63 in row-major order.
+    /// The zone, 0 to 63 in row-major order.
     pub zone: usize,
     /// The number found.
     pub value: f32,
@@ -144,7 +146,8 @@ impl TofFrame {
     ///
     /// # Errors
     ///
-    /// [`InvalidFrame`] names the first number that is not finite or that the sensor's fixed point cannot hold.
+    /// [`InvalidFrame`] names the first number that is not finite or that the sensor's fixed point
+    /// cannot hold.
     #[inline]
     pub fn new(reading: TofReading) -> Result<Self, InvalidFrame> {
         let matrices = [
@@ -156,7 +159,8 @@ impl TofFrame {
         for (matrix, grid) in matrices {
             let (min, max) = matrix.range();
             let Some(grid) = grid else { continue };
-            // A NaN is in no range. All are compared side by side; which one is wrong matters only then.
+            // A NaN is in no range. All zones are compared side by side; the wrong zone is searched
+            // only if there is one.
             let possible = |value: f32| value >= min && value <= max;
             let wrong: u32 = grid.iter().map(|value| u32::from(!possible(*value))).sum();
             if wrong > 0 {
@@ -169,19 +173,22 @@ impl TofFrame {
         Ok(Self(reading))
     }
 
-    /// Whether another frame has the same numbers in every zone: the device repeated a reading, for two real ones differ by their noise.
+    /// Whether another frame has the same numbers in every zone.
     ///
-    /// Frames in which every distance is 0 hold no reading, and are never the same: a covered sensor may send them for ever.
+    /// Two real readings differ by their noise, so the device repeated a reading. A frame in which
+    /// every distance is 0 holds no reading and is never a repeated one: a covered sensor may send
+    /// such frames without end.
     #[must_use]
     pub fn is_same_reading(&self, other: &Self) -> bool {
         self.has_distances() && self == other
     }
 
-    /// A number that is equal for frames that are the same reading, and differs for others but by an accident of one in 10¹⁹; `None` if every
-    /// distance is 0.
+    /// A number that is equal for frames of the same reading; `None` if every distance is 0.
     ///
-    /// To find repeated frames without keeping a frame for each device. It depends on the frame alone and may be stored; it is no protection against
-    /// frames that are made to collide.
+    /// Frames of different readings have different numbers, except by an accident of one in 10¹⁹.
+    /// The number serves to find repeated frames without keeping a frame for each device. It
+    /// depends on the frame alone and may be stored. It does not protect against frames that are
+    /// made to collide.
     #[must_use]
     pub fn fingerprint(&self) -> Option<u64> {
         /// The multiplier of the Fx hash, by 64-bit words.
@@ -198,7 +205,7 @@ impl TofFrame {
         for grid in grids {
             add(u32::from(grid.is_some()));
             for value in grid.into_iter().flat_map(Grid::iter) {
-                // Plus 0, so that −0 is 0, which it equals.
+                // Adding 0.0 turns −0.0 into +0.0, so that equal numbers have equal bits.
                 add((*value + 0.0).to_bits());
             }
         }
@@ -214,7 +221,8 @@ impl TofFrame {
         self.0.distance_mm.iter().any(|mm| mm.abs() > 0.0)
     }
 
-    /// This frame with its zones in other places: `from` names for each zone (0 to 63) the zone whose values it takes.
+    /// This frame with its zones in other places: `from` names for each zone (0 to 63) the zone
+    /// whose values it takes.
     ///
     /// # Panics
     ///
@@ -225,7 +233,7 @@ impl TofFrame {
             Grid::from_fn(|zone| grid[from(zone)])
         }
         let reading = &self.0;
-        // The same numbers in other places: what was checked stays checked.
+        // The numbers only move to other zones, so they need no second check.
         Self(TofReading {
             distance_mm: moved(&reading.distance_mm, &from),
             reflectance_percent: reading.reflectance_percent.as_ref().map(|grid| moved(grid, &from)),

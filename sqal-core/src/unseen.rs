@@ -1,25 +1,31 @@
-//! [`Unseen`]: which shares of what a verdict rests on were not seen.
+//! [`Unseen`]: the shares of a verdict's basis that were not seen.
 
 use crate::Score;
 
-/// The shares of a tray, of the window, of the bands, of the instruments and of the evidence that were not seen; all 0 for a complete reading.
+/// The shares of a tray, of the window, of the bands, of the instruments and of the evidence that
+/// were not seen; all 0 for a complete reading.
 ///
-/// What was not seen can be anything. A verdict therefore states these shares, and a profile says for each grade how large they may be.
+/// An unseen part may hold anything. A verdict therefore states these shares, and a profile limits
+/// them for each grade.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
 pub struct Unseen {
-    /// The share of the zones on which shape and volume rest (the tray's, and the rim's where it is the reference) without a valid distance.
+    /// The share of the zones on which shape and volume rest (the tray's, and the rim's where it is
+    /// the reference) without a valid distance.
     ///
-    /// 1 if the instrument was blind, or if heights were asked for and no reference surface was found.
+    /// 1 if the instrument was blind, or if heights were asked for and no reference surface was
+    /// found.
     pub area: Score,
     /// The share of the sensor's 64 zones without a valid distance.
     pub window: Score,
-    /// The share of the eight bands of the spectrum without a usable value; 1 if the instrument was blind.
+    /// The share of the eight bands of the spectrum without a usable value; 1 if the instrument was
+    /// blind.
     pub channels: Score,
-    /// The share of the instruments' weight that did not speak.
+    /// The share of the instruments' weight that belongs to instruments without a usable score.
     pub sensors: Score,
-    /// The share of the evidence that was not there, by weight, reliability, and each instrument's own coverage.
+    /// The share of the evidence that was missing, by weight, reliability, and each instrument's
+    /// own coverage.
     pub evidence: Score,
 }
 
@@ -49,7 +55,8 @@ impl Unseen {
 
     /// Whether each zone, band and instrument that a verdict rests on was seen.
     ///
-    /// Zones beside the tray decide nothing, and doubtful zones were seen: `window` and `evidence` are not asked.
+    /// `window` and `evidence` are not checked: zones beside the tray decide nothing, and doubtful
+    /// zones were seen.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         [self.area, self.channels, self.sensors].iter().all(|share| *share == Score::ZERO)

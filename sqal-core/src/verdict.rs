@@ -10,24 +10,26 @@ use crate::{Assessment, Defects, Grade, Measured, Score, Severity, SpectralFindi
 #[non_exhaustive]
 pub enum Cap {
     /// Nothing held the grade back.
-    None,
+    None = 0,
     /// The uncertainty: the better grade was not certain enough.
-    Guard,
-    /// Too small a share of the evidence was there.
-    Coverage,
-    /// A major defect, or a state that is treated as one.
-    MajorDefect,
+    Guard = 1,
+    /// The share of the evidence that was available is too small.
+    Coverage = 2,
+    /// A major defect, or a state that is treated as a major defect.
+    MajorDefect = 3,
     /// A critical defect.
-    CriticalDefect,
-    /// Too little was measured: no instrument gave a usable score, or more was unseen than the profile allows for any grade that is sold.
-    Unmeasured,
+    CriticalDefect = 4,
+    /// Too little was measured: no instrument gave a usable score, or the unseen shares exceed what
+    /// the profile allows for any grade that is sold.
+    Unmeasured = 5,
 }
 
 impl Cap {
     /// The share of the evidence below which no grade better than B is given.
     pub const LEAST_COVERAGE: f64 = 0.75;
 
-    /// The best grade that defects and coverage allow, and what it is that holds a grade back to it.
+    /// The best grade that defects and coverage allow, with the cap that sets it; `None` if neither
+    /// limits the grade.
     ///
     /// A critical defect rejects; too little evidence, or a major defect, allows at most B.
     #[must_use]
@@ -46,31 +48,31 @@ impl Cap {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Instrument {
     /// The time-of-flight sensor, which sees the shape.
-    Tof,
+    Tof = 0,
     /// The spectral sensor, which sees the colour.
-    Spectral,
+    Spectral = 1,
 }
 
-/// By what kind of rule scores were joined.
+/// The kind of rule that joined the scores.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum RuleKind {
     /// The weighted harmonic mean.
-    HarmonicMean,
+    HarmonicMean = 0,
     /// The weighted average, as the prototype did.
-    WeightedAverage,
+    WeightedAverage = 1,
     /// The worst score alone.
-    WorstScore,
+    WorstScore = 2,
     /// A power mean of another exponent.
-    PowerMean,
-    /// A rule of somebody else, or one that was not recorded.
+    PowerMean = 3,
+    /// A rule from outside this workspace, or a rule that was not recorded.
     #[default]
-    Other,
+    Other = 4,
 }
 
 impl RuleKind {
-    /// What it is called; `None` for a rule that nobody here knows.
+    /// The name of the rule; `None` for [`RuleKind::Other`].
     #[must_use]
     pub const fn name(self, language: Language) -> Option<&'static str> {
         let (english, french) = match self {
@@ -87,33 +89,38 @@ impl RuleKind {
     }
 }
 
-/// The nearest better grade and the least that it would have taken.
+/// The nearest better grade, and the least change that would have given it.
 ///
-/// When a cap held the grade back, `score` and `u` are `None`: lifting the cap is what it takes.
+/// If a cap held the grade back, `score` and `u` are `None`: only lifting the cap gives the better
+/// grade.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Alternative {
     /// The better grade.
     pub grade: Grade,
-    /// The fused score from which it is given at the uncertainty there was; `None` if no score of at most 1 is enough.
+    /// The fused score from which the grade is given at the actual uncertainty; `None` if no score
+    /// of at most 1 is enough.
     pub score: Option<Score>,
-    /// The standard uncertainty up to which it is given for the score there was; `None` if none is small enough.
+    /// The standard uncertainty up to which the grade is given at the actual score; `None` if no
+    /// uncertainty is small enough.
     pub u: Option<f64>,
 }
 
-/// Why a verdict is what it is: which rule, which term, and what would have changed it.
+/// Why a verdict has its grade: the rule, the decisive term, and what would have changed the grade.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Reasons {
-    /// By what kind of rule the scores were joined.
+    /// The kind of rule that joined the scores.
     pub rule: RuleKind,
-    /// The instrument whose score costs the verdict most: where being perfect would gain most, to first order.
+    /// The instrument whose score costs the verdict most: to first order, a perfect score there
+    /// would gain most.
     pub weakest: Option<Instrument>,
-    /// What would have given a better grade; `None` for the best grade and for a verdict without a score.
+    /// What would have given a better grade; `None` for the best grade and for a verdict without a
+    /// score.
     pub next: Option<Alternative>,
 }
 
-/// A confidence that was held against samples of known grade, and by which calibration.
+/// A confidence that was calibrated on samples of known grade, with the version of the calibration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct CalibratedConfidence {
@@ -141,23 +148,26 @@ pub struct Verdict {
     pub spectral_score: Option<Measured>,
     /// The least probability that the point grade is the true grade, before any calibration.
     ///
-    /// 0 if a zone, a band or an instrument that the verdict rests on was not seen ([`Unseen::is_complete`]): what is hidden there can be of
-    /// any grade, so no higher number holds for every tray that looks like this one.
+    /// 0 if a zone, a band or an instrument that the verdict rests on was not seen
+    /// ([`Unseen::is_complete`]). The hidden part can be of any grade, so no higher number holds
+    /// for every tray with this reading.
     pub confidence: Score,
-    /// The same after calibration; `None` if the line was not calibrated.
+    /// The confidence after calibration; `None` if the line was not calibrated.
     #[cfg_attr(feature = "serde", serde(default))]
     pub calibrated: Option<CalibratedConfidence>,
     /// The probability that the quality is at least that of the printed grade.
     pub conformity_probability: Score,
-    /// The share of the evidence that was there: by weight, reliability, and each sensor's own coverage.
+    /// The share of the evidence that was available: by weight, reliability, and each sensor's own
+    /// coverage.
     pub coverage: Score,
-    /// What was to be seen and was not.
+    /// The shares that should have been seen and were not.
     pub unseen: Unseen,
-    /// 0 when the instruments agree as well as their uncertainties promise, towards 1 with disagreement.
+    /// 0 when the instruments agree as well as their uncertainties promise, towards 1 with
+    /// disagreement.
     pub conflict: Score,
     /// All defects, the gravest first.
     pub defects: Defects,
-    /// Why the verdict is what it is.
+    /// The reasons for the verdict.
     #[cfg_attr(feature = "serde", serde(default))]
     pub reasons: Reasons,
 }
@@ -172,10 +182,11 @@ pub enum Language {
 }
 
 impl Verdict {
-    /// The standard uncertainty from which a score is not measurable: its 95 % interval is as wide as the scale from 0 to 1.
+    /// The standard uncertainty from which a score is not measurable: its 95 % interval is as wide
+    /// as the scale from 0 to 1.
     pub const NOT_MEASURABLE_U: f64 = 0.25;
 
-    /// The fail-safe verdict: nothing was measured, so nothing is sold.
+    /// The fail-safe verdict: nothing was measured, so the grade is REJECT.
     #[must_use]
     pub const fn unmeasured(defects: Defects) -> Self {
         Self {
@@ -196,10 +207,12 @@ impl Verdict {
         }
     }
 
-    /// The least probability that the tray deserves its grade, whatever is hidden in what was not seen; 0 for a rejected tray.
+    /// The least probability that the tray deserves its grade, whatever the unseen parts hold; 0
+    /// for a rejected tray.
     ///
-    /// [`conformity_probability`](Self::conformity_probability) takes what was not seen to be like what was. This number does not: a part that
-    /// nobody saw may hold a critical defect, and then the tray conforms to nothing.
+    /// [`conformity_probability`](Self::conformity_probability) assumes that the unseen parts are
+    /// like the seen parts. This number does not: an unseen part may hold a critical defect, and
+    /// then the tray conforms to no grade.
     #[must_use]
     pub fn conformity_at_worst(&self) -> Score {
         if self.unseen.is_complete() && self.grade != Grade::Reject { self.conformity_probability } else { Score::ZERO }
@@ -211,7 +224,8 @@ impl Verdict {
         self.calibrated.map_or(self.confidence, |calibrated| calibrated.confidence)
     }
 
-    /// One sentence that says why the grade is what it is: which rule, which term, and what would have changed it.
+    /// One sentence that says why the verdict has its grade: the rule, the decisive term, and what
+    /// would have changed the grade.
     ///
     /// ```
     /// use sqal_core::{Defects, Language, Verdict};
@@ -225,7 +239,7 @@ impl Verdict {
     }
 }
 
-/// The sentence of [`Verdict::explain`]; it is written with `{}`.
+/// The sentence of [`Verdict::explain`]; `{}` writes it.
 #[derive(Clone, Copy, Debug)]
 pub struct Explanation<'a> {
     verdict: &'a Verdict,
@@ -260,7 +274,7 @@ impl fmt::Write for DecimalComma<'_, '_> {
     }
 }
 
-/// A score with its standard uncertainty, or that it is not measurable.
+/// A score with its standard uncertainty, or the text that it is not measurable.
 struct ScoreText(Measured, Language);
 
 impl fmt::Display for ScoreText {
@@ -354,7 +368,7 @@ impl fmt::Display for Explanation<'_> {
             write!(f, "{before}{kind} ({severity})")?;
         }
         if v.grade == Grade::Reject {
-            // A rejected tray conforms to nothing.
+            // A rejected tray conforms to no grade.
             return f.write_str(".");
         }
         write!(
@@ -380,7 +394,7 @@ impl Explanation<'_> {
                 f.write_str(tell("; without it the grade would be ", " ; sans lui, le grade serait "))?;
                 f.write_str(next.grade.as_str())?;
             }
-            // What a better score would have been does not matter: nobody knows the one that there is.
+            // The score is unknown, so a better score is not stated.
             Cap::Unmeasured => {}
             Cap::None | Cap::Guard => {
                 let would = tell("would take", "demanderait");
@@ -416,7 +430,7 @@ impl Explanation<'_> {
 }
 
 impl Explanation<'_> {
-    /// That the tray was not measured, and which shares were unseen.
+    /// Writes that the tray was not measured, and which shares were unseen.
     fn what_was_unseen(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let french = self.language == Language::French;
         let tell = |en: &'static str, fr: &'static str| if french { fr } else { en };
@@ -437,13 +451,13 @@ impl Explanation<'_> {
     }
 }
 
-/// What two analyses and a fusion made of one pair of readings.
+/// The results of two analyses and a fusion of one pair of readings.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Inspection {
-    /// What the time-of-flight sensor says, if it said anything.
+    /// The assessment of the time-of-flight reading; `None` without one.
     pub tof: Option<Assessment<TofFindings>>,
-    /// What the spectral sensor says, if it said anything.
+    /// The assessment of the spectral reading; `None` without one.
     pub spectral: Option<Assessment<SpectralFindings>>,
     /// The decision.
     pub verdict: Verdict,

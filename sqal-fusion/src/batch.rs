@@ -1,13 +1,16 @@
-//! [`decide_all`]: thousands of trays at once, with the processor's widest instructions and the same bits as one by one.
+//! [`decide_all`]: grades thousands of trays at once, with the same bits as one at a time.
+//!
+//! It uses the widest vector instructions that the processor has.
 
 use arrayvec::ArrayVec;
 use sqal_core::normal_cdfs;
 
 use crate::{Decided, Decision, Evidence, FusionError, FusionRule, PowerMeanRule};
 
-/// Fuses and decides each tray's evidence; the results are put behind those that `out` holds already.
+/// Fuses and decides each tray's evidence; appends the results to `out`.
 ///
-/// For history: a profile tried against a month of stored scores. Nothing is allocated if `out` has room.
+/// Meant for history, such as a new profile on a month of stored scores. If the capacity of `out`
+/// suffices, nothing is allocated.
 ///
 /// ```
 /// use sqal_core::{Grade, Measured, Score};
@@ -41,12 +44,13 @@ pub fn decide_all<const N: usize>(
     }
 }
 
-/// How many trays' probabilities are computed side by side.
+/// The number of trays whose probabilities are computed side by side.
 const AT_ONCE: usize = 8;
 
-/// Φ of many numbers as a value, which is compiled once for each set of instructions; a closure would be compiled for the smallest of them.
+/// Φ of several numbers, as a type: pulp compiles its `with_simd` once for each instruction set. A
+/// closure would be compiled for the smallest instruction set only.
 ///
-/// No fused multiply-add is made of two operations, so the bits stay.
+/// No fused multiply-add is made of two operations, so all instruction sets give the same bits.
 struct Probabilities([f64; 4 * AT_ONCE]);
 
 impl pulp::WithSimd for Probabilities {

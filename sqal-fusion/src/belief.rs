@@ -11,12 +11,15 @@ pub const MAX_HYPOTHESES: usize = 5;
 /// The number of subsets of the largest frame.
 const SUBSETS: usize = 1 << MAX_HYPOTHESES;
 
-/// The most sources that are combined at once; PCR6 looks at every combination of their focal elements.
+/// The most sources that are combined at once. PCR6 visits every combination of their focal
+/// elements, so the work grows with the power of this number.
 pub const MAX_SOURCES: usize = 4;
 
-/// What one witness believes about one question: a mass on each set of hypotheses, none on the empty set, 1 in all.
+/// The belief of one witness about one question: a mass on each set of hypotheses. The empty set
+/// has none, and the masses sum to 1.
 ///
-/// A set is a bit mask: bit k stands for hypothesis k. The mass on the set of all hypotheses is what the witness does not know.
+/// A set is a bit mask: bit k stands for hypothesis k. The mass on the set of all hypotheses is the
+/// ignorance of the witness.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Belief {
     hypotheses: usize,
@@ -41,7 +44,7 @@ pub enum NotABelief {
         /// The mass.
         mass: f64,
     },
-    /// Something is believed to be impossible altogether.
+    /// The empty set has a mass, so the belief would hold that no hypothesis is true.
     #[error("the empty set has a mass of {0}: one of the hypotheses must be true")]
     Empty(f64),
     /// The masses do not sum to one.
@@ -50,11 +53,12 @@ pub enum NotABelief {
 }
 
 impl Belief {
-    /// A belief from its masses, indexed by bit mask of the subset; a sum within 1e-9 of 1 is accepted as it is.
+    /// A belief from its masses, indexed by bit mask of the subset; a sum within 1e-9 of 1 is
+    /// accepted as it is.
     ///
     /// # Errors
     ///
-    /// [`NotABelief`] says which mass is wrong.
+    /// [`NotABelief`] names the wrong mass.
     pub fn new(masses: &[f64]) -> Result<Self, NotABelief> {
         if !(2..=SUBSETS).contains(&masses.len()) || !masses.len().is_power_of_two() {
             return Err(NotABelief::Subsets(masses.len()));
@@ -74,11 +78,12 @@ impl Belief {
         Ok(Self { hypotheses: masses.len().trailing_zeros() as usize, mass })
     }
 
-    /// The belief of one who gives each single hypothesis a probability, as a sensor's grade probabilities do.
+    /// A belief with a probability on each single hypothesis, such as the grade probabilities of a
+    /// sensor.
     ///
     /// # Errors
     ///
-    /// [`NotABelief`] if there are not 1 to 5 of them or they do not sum to one.
+    /// [`NotABelief`] if the number of probabilities is not 1 to 5 or they do not sum to one.
     pub fn from_probabilities(probabilities: &[f64]) -> Result<Self, NotABelief> {
         if !(1..=MAX_HYPOTHESES).contains(&probabilities.len()) {
             return Err(NotABelief::Hypotheses(probabilities.len()));
@@ -102,15 +107,16 @@ impl Belief {
         self.hypotheses
     }
 
-    /// The mass on the set of all hypotheses: what the witness does not know, 0 to 1.
+    /// The mass on the set of all hypotheses, 0 to 1: the ignorance of the witness.
     #[must_use]
     pub const fn ignorance(&self) -> f64 {
         self.mass[self.all()]
     }
 
-    /// The same belief of a witness who is right only so often (Shafer 1976): m'(A) = ρ m(A), the rest goes to ignorance.
+    /// The belief of a witness of limited reliability ρ (Shafer 1976): m'(A) = ρ m(A), and the rest
+    /// is added to the ignorance.
     ///
-    /// No dogma survives: with ρ < 1 every hypothesis stays possible, and total conflict cannot arise.
+    /// With ρ < 1 every hypothesis stays possible, and total conflict cannot arise.
     #[must_use]
     pub fn discounted(&self, reliability: Score) -> Self {
         let rho = reliability.get();
@@ -119,7 +125,8 @@ impl Belief {
         Self { mass, ..*self }
     }
 
-    /// The pignistic probability of each hypothesis (Smets 1990): each set's mass shared equally among its members.
+    /// The pignistic probability of each hypothesis (Smets 1990): each set's mass shared equally
+    /// among its members.
     #[must_use]
     pub fn pignistic(&self) -> ArrayVec<f64, MAX_HYPOTHESES> {
         let share = |k: usize| {
@@ -129,9 +136,10 @@ impl Belief {
         (0..self.hypotheses).map(share).collect()
     }
 
-    /// The distance of Jousselme, Grenier and Bossé (2001), 0 to 1: masses on overlapping sets are not far apart.
+    /// The distance of Jousselme, Grenier and Bossé (2001), 0 to 1. Masses on overlapping sets are
+    /// close to each other.
     ///
-    /// `None` if the two answer different questions.
+    /// `None` if the two beliefs have different numbers of hypotheses.
     #[must_use]
     pub fn distance(&self, other: &Self) -> Option<f64> {
         if self.hypotheses != other.hypotheses {
@@ -149,18 +157,20 @@ impl Belief {
     }
 }
 
-/// How the beliefs of independent witnesses are joined.
+/// The rule by which the beliefs of independent witnesses are joined.
 ///
-/// For witnesses who answer *one* question (which grade is it?). Shape and colour are not that: they measure two things, and their rule
-/// is [`crate::PowerMeanRule`].
+/// It is meant for witnesses that answer *one* question (which grade is it?). Shape and colour
+/// measure two things, so their rule is [`crate::PowerMeanRule`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum BeliefRule {
-    /// Dempster's rule: conflict is shared among everything that is not contradicted. Total conflict is an error.
+    /// Dempster's rule: conflict is shared among all uncontradicted sets. Total conflict is an
+    /// error.
     Dempster,
     /// Yager's rule (1987): conflict becomes ignorance.
     Yager,
-    /// PCR6 (Martin and Osswald 2006): each piece of conflict goes back to those who caused it, in proportion to what they said.
+    /// PCR6 (Martin and Osswald 2006): each part of the conflict goes back to the sets that caused
+    /// it, in proportion to their masses.
     #[default]
     Pcr6,
 }
@@ -170,7 +180,7 @@ pub enum BeliefRule {
 pub struct Agreed {
     /// The joint belief.
     pub belief: Belief,
-    /// The mass that the witnesses together gave to the impossible, 0 to 1.
+    /// The mass of all combinations whose sets exclude each other, 0 to 1.
     pub conflict: Score,
 }
 
@@ -178,7 +188,7 @@ impl FusionRule for BeliefRule {
     type Evidence = Belief;
     type Fused = Agreed;
 
-    /// All sources at once: PCR6 is commutative but not associative.
+    /// Combines all sources at once, because PCR6 is commutative but not associative.
     fn fuse(&self, beliefs: &[Belief]) -> Result<Agreed, FusionError> {
         let first = beliefs.first().ok_or(FusionError::NoEvidence)?;
         if beliefs.len() > MAX_SOURCES {
@@ -215,7 +225,8 @@ impl FusionRule for BeliefRule {
     }
 }
 
-/// Calls `f` with one focal element of each source and the product of their masses, for every such choice.
+/// Calls `f` with one focal element of each source and the product of their masses, for every such
+/// choice.
 fn for_every_combination(beliefs: &[Belief], mut f: impl FnMut(&[usize], f64)) {
     let focal = |belief: &Belief| -> ArrayVec<usize, SUBSETS> {
         (1..=belief.all()).filter(|set| belief.mass[*set] > 0.0).collect()

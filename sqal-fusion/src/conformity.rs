@@ -1,17 +1,21 @@
-//! Conformity with a tolerance: the probability of it, and the risks of deciding on a measurement (JCGM 106:2012).
+//! Conformity with a tolerance: its probability, and the risks of deciding on a measurement.
+//!
+//! Source: JCGM 106:2012.
 
 use sqal_core::{Measured, Score, normal_cdf};
 
-/// The interval in which a quantity conforms; a one-sided one is open to infinity on the other side.
+/// The interval in which a quantity conforms; a one-sided one is open to infinity on the other
+/// side.
 ///
-/// Tools disagree on risks because they read one-sided limits differently; here the open side has no limit at all.
+/// Tools disagree on risks because they interpret one-sided limits differently. Here the open side
+/// has no limit.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Tolerance {
     low: f64,
     high: f64,
 }
 
-/// Two limits that enclose nothing.
+/// Two limits that enclose no interval.
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
 #[error("limits {low} to {high} enclose nothing: the lower must be below the upper, and one of them finite")]
 pub struct NotATolerance {
@@ -26,7 +30,7 @@ impl Tolerance {
     ///
     /// # Errors
     ///
-    /// [`NotATolerance`] if it is not finite.
+    /// [`NotATolerance`] if `low` is not finite.
     pub const fn at_least(low: f64) -> Result<Self, NotATolerance> {
         Self::between(low, f64::INFINITY)
     }
@@ -35,7 +39,7 @@ impl Tolerance {
     ///
     /// # Errors
     ///
-    /// [`NotATolerance`] if it is not finite.
+    /// [`NotATolerance`] if `high` is not finite.
     pub const fn at_most(high: f64) -> Result<Self, NotATolerance> {
         Self::between(f64::NEG_INFINITY, high)
     }
@@ -71,16 +75,18 @@ impl Tolerance {
         (self.low..=self.high).contains(&value)
     }
 
-    /// The interval of measured values that are accepted when each limit is drawn in by a guard band `w` (negative: let out).
+    /// The interval of measured values that are accepted when each limit is moved inwards by a
+    /// guard band `w` (outwards if `w` is negative).
     ///
     /// # Errors
     ///
-    /// [`NotATolerance`] if the guard bands meet: then nothing can be accepted.
+    /// [`NotATolerance`] if the guard bands meet, so that no value can be accepted.
     pub const fn guarded(&self, w: f64) -> Result<Self, NotATolerance> {
         Self::between(self.low + w, self.high - w)
     }
 
-    /// The probability that the quantity conforms, given what was measured and nothing else (JCGM 106:2012, 7).
+    /// The probability that the quantity conforms, given the measurement and no prior knowledge
+    /// (JCGM 106:2012, 7).
     ///
     /// ```
     /// use sqal_core::Measured;
@@ -95,13 +101,14 @@ impl Tolerance {
         Score::nearest(self.mass(measured.value(), measured.u()))
     }
 
-    /// P(low ≤ X ≤ high) for X of N(mean, u).
+    /// P(low ≤ X ≤ high) for a normal X with this mean and the standard deviation u.
     fn mass(&self, mean: f64, u: f64) -> f64 {
         if u.is_nan() || u < 0.0 {
             f64::NAN
         } else if u > 0.0 {
             let (low, high) = ((self.low - mean) / u, (self.high - mean) / u);
-            // In the upper tail both are nearly 1 and their difference is noise: mirrored, it is not.
+            // In the upper tail both probabilities are nearly 1 and their difference is rounding
+            // noise. Mirrored to the lower tail, it is exact.
             if low > 0.0 { normal_cdf(-low) - normal_cdf(-high) } else { normal_cdf(high) - normal_cdf(low) }
         } else {
             f64::from(u8::from(self.holds(mean)))
@@ -109,7 +116,8 @@ impl Tolerance {
     }
 }
 
-/// What deciding on measurements does to a whole production (JCGM 106:2012, 9.5; "global" risks).
+/// The effect of deciding on measurements over a whole production (JCGM 106:2012, 9.5; "global"
+/// risks).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Risk {
     /// The share of all items that do not conform and are accepted: the consumer's risk (PFA).
@@ -121,14 +129,15 @@ pub struct Risk {
 }
 
 impl Risk {
-    /// The share of the *accepted* items that do not conform (CPFA): what a customer sees. `None` if nothing is accepted.
+    /// The share of the *accepted* items that do not conform (CPFA), which is the share that a
+    /// customer receives. `None` if no item is accepted.
     #[must_use]
     pub fn consumer_among_accepted(&self) -> Option<f64> {
         (self.accepted > 0.0).then_some(self.consumer / self.accepted)
     }
 }
 
-/// The probability density of true values. Any function of the value is one.
+/// The probability density of true values. Every function from `f64` to `f64` implements it.
 pub trait Density {
     /// The density at this value.
     fn at(&self, value: f64) -> f64;
@@ -156,7 +165,8 @@ impl Density for Normal {
     }
 }
 
-/// What is made, before a measurement: a distribution of the true values over production. Without a type it is a normal one, and can be a field.
+/// The distribution of the true values over production, before any measurement. `Production`
+/// without a type argument is normal and can be the type of a field.
 ///
 /// ```
 /// use sqal_fusion::conformity::{Production, Tolerance};
@@ -175,29 +185,33 @@ pub struct Production<D = Normal> {
 }
 
 impl Production<Normal> {
-    /// A production whose true values are normal, with this mean and this standard deviation of the process.
+    /// A production whose true values are normal, with this mean and this standard deviation of the
+    /// process.
     ///
     /// # Errors
     ///
-    /// [`NotATolerance`] if they do not scatter, or a number is not finite: then there is nothing to decide.
+    /// [`NotATolerance`] if the standard deviation is not positive or a number is not finite,
+    /// because then there is nothing to decide.
     pub fn of_mean_and_deviation(mean: f64, standard_deviation: f64) -> Result<Self, NotATolerance> {
         let density = Normal { mean, sd: standard_deviation };
         Self::new(density, mean - 9.0 * standard_deviation, mean + 9.0 * standard_deviation)
     }
 
-    /// A production whose true values are normal; the standard uncertainty of `values` stands for the standard deviation of the process.
+    /// A production whose true values are normal; the standard uncertainty of `values` stands for
+    /// the standard deviation of the process.
     /// [`of_mean_and_deviation`](Self::of_mean_and_deviation) takes both by name.
     ///
     /// # Errors
     ///
-    /// [`NotATolerance`] if they do not scatter: then there is nothing to decide.
+    /// [`NotATolerance`] if the standard uncertainty is 0, because then there is nothing to decide.
     pub fn normal(values: Measured) -> Result<Self, NotATolerance> {
         Self::of_mean_and_deviation(values.value(), values.u())
     }
 }
 
 impl<D: Density> Production<D> {
-    /// A production from the probability density of its true values, and where they lie but for a share that does not matter.
+    /// A production from the probability density of its true values and the range from `low` to
+    /// `high` that holds nearly all of them. The share outside the range is neglected.
     ///
     /// # Errors
     ///
@@ -210,17 +224,20 @@ impl<D: Density> Production<D> {
         }
     }
 
-    /// The risks of accepting what measures within `acceptance`, with a standard uncertainty of measurement `u`, when `tolerance` is meant.
+    /// The risks of accepting items whose measured value lies within `acceptance`, with a standard
+    /// uncertainty of measurement `u`. An item conforms if its true value lies within `tolerance`.
     ///
-    /// Integrated by Gauss-Legendre, cut at every limit and nine `u` on either side of it, where acceptance changes; for densities as smooth as a
-    /// normal one the result is good to about 1e-12. A `u` that is negative or NaN gives NaN.
+    /// The integral is by Gauss-Legendre. The range is cut at every limit and nine `u` on either
+    /// side of it, where the probability of acceptance changes. For densities as smooth as a normal
+    /// one, the result is good to about 1e-12. A `u` that is negative or NaN gives NaN.
     #[must_use]
     pub fn risk(&self, u: f64, tolerance: &Tolerance, acceptance: &Tolerance) -> Risk {
         let accepted = |x: f64| self.density.at(x) * acceptance.mass(x, u);
         let rejected = |x: f64| self.density.at(x) * (1.0 - acceptance.mass(x, u));
         let (low, high) = self.range;
         let (from, to) = (tolerance.low.clamp(low, high), tolerance.high.clamp(low, high));
-        // Acceptance is a step of width u at each of its limits: cut there and around it, so that panels resolve it.
+        // The probability of acceptance is a step of width u at each limit. The range is cut there
+        // and around it, so that the panels resolve the step.
         let mut cuts = [-9.0 * u, 0.0, 9.0 * u, -9.0 * u, 0.0, 9.0 * u];
         for (k, cut) in cuts.iter_mut().enumerate() {
             let at = if k < 3 { acceptance.low } else { acceptance.high };
@@ -232,13 +249,16 @@ impl<D: Density> Production<D> {
         Risk { consumer, producer: integral(&rejected, from, to, &cuts, u), accepted: consumer + conforming }
     }
 
-    /// The least guard band that brings the consumer's risk down to `target` (JCGM 106:2012, 9.5.4); negative if less than that is run already, as far as
-    /// the search goes if any acceptance would do.
+    /// The smallest guard band that reduces the consumer's risk to `target` (JCGM 106:2012, 9.5.4).
+    /// It is negative if the risk without a guard band is below `target`. If every guard band of
+    /// the search range reaches `target`, it is the most negative of them.
     ///
-    /// `None` if no guard band does it: for two limits, at least one that leaves something to accept.
+    /// `None` if no guard band reaches `target`; with two limits, only guard bands that leave an
+    /// interval of acceptance are tried.
     #[must_use]
     pub fn guard_band(&self, u: f64, tolerance: &Tolerance, target: f64) -> Option<f64> {
-        // Drawn in by this much nothing is left to accept: the middle of two limits; of one, beyond whatever is made and nine u more.
+        // With a guard band of this size nothing is left to accept. For two limits it reaches their
+        // middle. For one limit it lies nine u beyond the whole production.
         let width = tolerance.high - tolerance.low;
         let limit = if tolerance.low.is_finite() { tolerance.low } else { tolerance.high };
         let farthest = (self.range.1 - limit).abs().max((self.range.0 - limit).abs());
@@ -269,7 +289,7 @@ const GAUSS: [(f64, f64); 5] = [
     (0.973_906_528_517_171_7, 0.066_671_344_308_688_14),
 ];
 
-/// ∫f from `from` to `to`, cut where `cuts` say, which are in order.
+/// ∫f from `from` to `to`, cut at the places `cuts`, which are in ascending order.
 fn integral(f: &impl Fn(f64) -> f64, from: f64, to: f64, cuts: &[f64], u: f64) -> f64 {
     let (mut sum, mut begin) = (0.0, from);
     for cut in cuts.iter().map(|cut| cut.clamp(from, to)).chain([to]) {
@@ -283,7 +303,7 @@ pub(crate) fn smooth_integral(f: &impl Fn(f64) -> f64, from: f64, to: f64, u: f6
     if to <= from {
         return 0.0;
     }
-    // An uncertainty of next to nothing is a step, and the steps are cut at already.
+    // A very small uncertainty is a step, and the range is already cut at the steps.
     let wanted = libm::ceil((to - from) / (0.5 * u)).clamp(64.0, 4096.0);
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "64 to 4096")]
     let panels = wanted as u32;

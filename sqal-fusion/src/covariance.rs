@@ -1,6 +1,7 @@
-//! [`Covariance`]: how uncertain several quantities are, and how much of that they share.
+//! [`Covariance`]: the uncertainties of several quantities, and how far they are correlated.
 
-/// A covariance matrix of `N` quantities: symmetric and positive semi-definite, so that no combination of them has a negative variance.
+/// A covariance matrix of `N` quantities. It is symmetric and positive semi-definite, so that every
+/// combination of them has a variance of at least 0.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Covariance<const N: usize>([[f64; N]; N]);
 
@@ -11,48 +12,50 @@ pub enum NotACovariance {
     /// An entry is not finite.
     #[error("entry {row}, {column} is {value}: expected a finite number")]
     NotFinite {
-        /// Its row, from 0.
+        /// The row of the entry, from 0.
         row: usize,
-        /// Its column, from 0.
+        /// The column of the entry, from 0.
         column: usize,
-        /// The number.
+        /// The entry.
         value: f64,
     },
     /// Two entries that must be equal are not.
     #[error("entries {row}, {column} and {column}, {row} differ: a covariance is symmetric")]
     NotSymmetric {
-        /// The row of one of them, from 0.
+        /// The row of one of the two entries, from 0.
         row: usize,
-        /// Its column, from 0.
+        /// The column of that entry, from 0.
         column: usize,
     },
     /// A standard uncertainty is negative or not a number.
     #[error("standard uncertainty {u} of quantity {quantity}: expected a number of at least 0")]
     Uncertainty {
-        /// Which quantity.
+        /// The index of the quantity, from 0.
         quantity: usize,
-        /// Its uncertainty.
+        /// The standard uncertainty given.
         u: f64,
     },
-    /// A quantity is not wholly correlated with itself.
+    /// The correlation of a quantity with itself is not 1.
     #[error("the correlation of quantity {quantity} with itself is {r}: expected 1")]
     WithItself {
-        /// Which quantity.
+        /// The index of the quantity, from 0.
         quantity: usize,
-        /// Its correlation with itself.
+        /// The correlation given.
         r: f64,
     },
-    /// Some combination of the quantities would have a negative variance.
+    /// A combination of the quantities would have a negative variance.
     #[error("quantity {0} together with those before it has a negative variance")]
     Negative(usize),
 }
 
 impl<const N: usize> Covariance<N> {
-    /// A checked covariance matrix; entries that differ by rounding only (1e-12 of their scale) are averaged.
+    /// A checked covariance matrix; entries that differ by rounding only (1e-12 of their scale) are
+    /// averaged.
     ///
     /// # Errors
     ///
-    /// [`NotACovariance`] names the entry that is not finite or not symmetric, or the first quantity with a negative variance.
+    /// [`NotACovariance`] names the entry that is not finite or not symmetric, or the first
+    /// quantity with a negative variance.
     pub fn new(matrix: [[f64; N]; N]) -> Result<Self, NotACovariance> {
         let mut m = matrix;
         for row in 0..N {
@@ -75,7 +78,7 @@ impl<const N: usize> Covariance<N> {
     ///
     /// # Errors
     ///
-    /// [`NotACovariance::NotFinite`] for an uncertainty whose square is not finite.
+    /// [`NotACovariance::NotFinite`] if the square of an uncertainty is not finite.
     pub fn independent(u: [f64; N]) -> Result<Self, NotACovariance> {
         uncertainties(&u)?;
         let mut m = [[0.0; N]; N];
@@ -85,11 +88,13 @@ impl<const N: usize> Covariance<N> {
         Self::new(m)
     }
 
-    /// The covariance of quantities from their standard uncertainties and their correlations (1 on the diagonal).
+    /// The covariance of quantities from their standard uncertainties and their correlations (1 on
+    /// the diagonal).
     ///
     /// # Errors
     ///
-    /// [`NotACovariance`], as for [`Covariance::new`]; correlations that contradict each other make a negative variance.
+    /// [`NotACovariance`], as for [`Covariance::new`]; correlations that contradict each other give
+    /// a negative variance.
     pub fn correlated(u: [f64; N], correlation: [[f64; N]; N]) -> Result<Self, NotACovariance> {
         uncertainties(&u)?;
         for (quantity, row) in correlation.iter().enumerate() {
@@ -119,14 +124,16 @@ impl<const N: usize> Covariance<N> {
         (0..N).map(|k| self.0[k][k]).sum()
     }
 
-    /// a' V b: the covariance of two linear combinations of the quantities; the variance of one when both are the same.
+    /// a' V b: the covariance of two linear combinations of the quantities. If both are equal, it
+    /// is the variance of that combination.
     #[must_use]
     pub fn between(&self, a: &[f64; N], b: &[f64; N]) -> f64 {
         let row = |k: usize| -> f64 { self.0[k].iter().zip(b).map(|(v, b)| v * b).sum() };
         (0..N).map(|k| a[k] * row(k)).sum()
     }
 
-    /// The inverse, that is the information matrix; `None` if some combination of the quantities is known exactly.
+    /// The inverse, which is the information matrix; `None` if some combination of the quantities
+    /// has no variance.
     #[must_use]
     pub fn inverse(&self) -> Option<[[f64; N]; N]> {
         let (lower, pivots) = self.pivots().ok()?;
@@ -135,7 +142,8 @@ impl<const N: usize> Covariance<N> {
         }
         let mut inverse = [[0.0; N]; N];
         for column in 0..N {
-            // L D L' x = e: forwards, divided by the pivots, and backwards.
+            // Solves L D L' x = e: forward substitution, division by the pivots, and back
+            // substitution.
             let mut x = [0.0; N];
             x[column] = 1.0;
             for row in 0..N {
@@ -158,13 +166,14 @@ impl<const N: usize> Covariance<N> {
         Some(inverse)
     }
 
-    /// V = L D L' with a unit lower triangle; a pivot that is zero within rounding is zero, and its column must be too.
+    /// Factors V = L D L' with a unit lower triangle. A pivot that is zero within rounding counts
+    /// as zero, and then its column must be zero too.
     fn pivots(&self) -> Result<([[f64; N]; N], [f64; N]), NotACovariance> {
         let (mut lower, mut pivots) = ([[0.0; N]; N], [0.0; N]);
         for k in 0..N {
             let taken: f64 = (0..k).map(|j| lower[k][j] * lower[k][j] * pivots[j]).sum();
             let pivot = self.0[k][k] - taken;
-            // A few units in the last place for each term taken.
+            // The tolerance is a few units in the last place for each subtracted term.
             let rounding = 1e-14 * libm::fabs(self.0[k][k]);
             if pivot < -rounding {
                 return Err(NotACovariance::Negative(k));
@@ -179,7 +188,7 @@ impl<const N: usize> Covariance<N> {
                 } else if libm::fabs(left)
                     > 1e-7 * libm::sqrt(self.0[row][row].max(0.0)) * libm::sqrt(self.0[k][k].max(0.0))
                 {
-                    // What has no variance of its own cannot vary with anything.
+                    // A quantity without variance cannot be correlated with another one.
                     return Err(NotACovariance::Negative(row));
                 }
             }

@@ -4,21 +4,22 @@ use sqal_core::{Alternative, Cap, Defect, Grade, GradeScale, Measured, Score, Un
 
 use crate::{Fused, MostUnseen};
 
-/// How certain a grade must be: the least probability that the quality reaches it.
+/// The certainty that each grade requires: the least probability that the quality reaches it.
 ///
-/// The defaults ask for much at both ends, where a mistake costs most: 0.80 for A+, 0.95 for C (below which a tray is rejected), and
-/// 0.50, that is no guard, for A and B.
+/// The defaults require most at both ends, where a mistake costs most: 0.80 for A+, and 0.95 for C
+/// (below which a tray is rejected). For A and B they are 0.50, which is no guard.
 ///
-/// A tray that is sold as B is sold as *at least C* too. By default the guard is therefore nested: a grade is given only if it and
-/// every worse grade that is sold is certain enough. Without nesting ([`Guard::each_alone`], the rule as the measurement model words it) a score
-/// of 0.71 ± 0.15 would be a B although nobody is certain enough that it is not a REJECT.
+/// A tray that is sold as B is also sold as *at least C*. Therefore the guard is nested by default:
+/// a grade is given only if this grade and every worse grade that is sold are certain enough.
+/// Without nesting ([`Guard::each_alone`], the rule as the measurement model states it), a score of
+/// 0.71 ± 0.15 would be a B, although it is not certain enough that the tray is not a REJECT.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(from = "Raw", into = "Raw"))]
 pub struct Guard {
     /// The probabilities, from A+ to C.
     least: [Score; 4],
-    /// How many standard uncertainties the score must lie above the threshold for each of them.
+    /// The distance above the threshold that each of them requires, in standard uncertainties.
     width: [f64; 4],
     nested: bool,
 }
@@ -31,25 +32,26 @@ impl Default for Guard {
 }
 
 impl Guard {
-    /// The least probabilities for A+, A, B and C, nested.
+    /// A nested guard with the least probabilities for A+, A, B and C.
     #[must_use]
     pub fn new(a_plus: Score, a: Score, b: Score, c: Score) -> Self {
         let least = [a_plus, a, b, c];
         Self { least, width: least.map(|least| normal_quantile(least.get())), nested: true }
     }
 
-    /// The same probabilities, each asked of its own grade only.
+    /// A guard with the probabilities of `self` without nesting: each grade requires its own
+    /// probability only.
     #[must_use]
     pub const fn each_alone(self) -> Self {
         Self { nested: false, ..self }
     }
 
-    /// The places of [`Grade::ALL`] whose probabilities a grade must satisfy.
+    /// The indices of [`Grade::ALL`] whose probabilities a grade must satisfy.
     fn asked_for(&self, place: usize) -> core::ops::Range<usize> {
         place..if self.nested { 4 } else { place + 1 }
     }
 
-    /// The least probability for a grade; 0 for REJECT, which anybody reaches.
+    /// The least probability for a grade; 0 for REJECT, which every score reaches.
     #[must_use]
     pub const fn of(&self, grade: Grade) -> Score {
         match grade {
@@ -94,7 +96,7 @@ impl From<Guard> for Raw {
     }
 }
 
-/// The rule from a score to a grade.
+/// The rule that turns a score into a grade.
 ///
 /// ```text
 /// point = the grade of F by simple acceptance
@@ -102,15 +104,18 @@ impl From<Guard> for Raw {
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Decision {
-    /// Where each grade begins.
+    /// The threshold of each grade.
     pub scale: GradeScale,
-    /// How certain each grade must be.
+    /// The certainty that each grade requires.
     pub guard: Guard,
-    /// The best grade of a tray of which too little was measured ([`Cap::LEAST_COVERAGE`]): B by default, REJECT to hold it back.
+    /// The best grade of a tray whose measured share is below [`Cap::LEAST_COVERAGE`]: B by
+    /// default, REJECT to hold it back.
     ///
-    /// What was not measured can be anything. Where a blind sensor must never sell a tray, this is the setting.
+    /// The unmeasured part can have any quality. In a plant where a tray with a blind sensor must
+    /// never be sold, set this to REJECT.
     pub incomplete: Grade,
-    /// How much may be unseen for each grade that is sold; a tray of which more is unseen than for any of them is REJECT, not measured.
+    /// The largest unseen share for each grade that is sold. If the unseen share exceeds all of
+    /// them, the tray is REJECT, not measured.
     pub most_unseen: MostUnseen,
 }
 
@@ -132,7 +137,7 @@ pub struct Decided {
     pub point: Grade,
     /// The grade after guard and caps.
     pub grade: Grade,
-    /// What held the grade back.
+    /// The reason why the grade was held back.
     pub cap: Cap,
     /// The probability of each grade, in the order of [`Grade::ALL`]; they sum to 1.
     pub probabilities: [f64; 5],
@@ -142,12 +147,12 @@ pub struct Decided {
     pub point_probability: Score,
     /// `point_probability` × (1 − conflict) × coverage: confidence before calibration.
     pub confidence_raw: Score,
-    /// What a better grade would have taken; `None` for the best.
+    /// What the next better grade would have required; `None` for the best grade.
     pub next: Option<Alternative>,
 }
 
 impl Decision {
-    /// Decides without regard to defects; see [`Decision::decide_with`].
+    /// Decides without regard to defects. For a decision with them, see [`Decision::decide_with`].
     #[must_use]
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "so that a batch compiles it with its own instructions")]
@@ -155,13 +160,14 @@ impl Decision {
         self.decide_given(fused, normal_cdfs(self.margins(fused.score)))
     }
 
-    /// How far the score lies above each threshold, in standard uncertainties; without uncertainty that is infinitely far.
+    /// The distance of the score above each threshold, in standard uncertainties; infinite if the
+    /// uncertainty is 0.
     #[inline]
     pub(crate) fn margins(&self, score: Measured) -> [f64; 4] {
         margins(score.value(), score.u(), self.scale.thresholds())
     }
 
-    /// Decides from the probabilities of reaching each grade that is sold or a better one.
+    /// Decides from the probabilities of reaching each sold grade or a better one.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "half of a verdict's time is in here")]
     pub(crate) fn decide_given(&self, fused: &Fused, reached: [f64; 4]) -> Decided {
@@ -169,12 +175,13 @@ impl Decision {
         let from = self.scale.thresholds();
         let probabilities = exactly(reached);
 
-        // Places in the order of `Grade::ALL`; 4 is REJECT.
+        // Indices in the order of `Grade::ALL`; 4 is REJECT.
         let point = from.iter().position(|threshold| score >= *threshold).unwrap_or(4);
         let certain = |k: usize| u <= 0.0 || score - from[k] >= self.guard.width[k] * u;
         let decided = (point..4).find(|k| self.guard.asked_for(*k).all(certain)).unwrap_or(4);
 
-        // The probability of the point grade's interval, from the uncertainty that the sensors state themselves.
+        // The probability of the point grade's interval, from the uncertainty before widening,
+        // which the sensors report.
         let point_probability = if fused.u_unscaled < u {
             let reached = normal_cdfs(margins(score, fused.u_unscaled, from));
             reached.get(point).map_or(1.0, |reached| *reached)
@@ -195,13 +202,15 @@ impl Decision {
         }
     }
 
-    /// The probability of each grade for a score with its uncertainty, in the order of [`Grade::ALL`]; they sum to 1.
+    /// The probability of each grade for a score with its uncertainty, in the order of
+    /// [`Grade::ALL`]; they sum to 1.
     #[must_use]
     pub fn probabilities(&self, score: Measured) -> [f64; 5] {
         exactly(normal_cdfs(self.margins(score)))
     }
 
-    /// Decides, then caps by the defects and by `coverage`, the share of the evidence that was there; see [`Cap::on`].
+    /// Decides, then caps the grade by the defects and by `coverage`, the share of the evidence
+    /// that was present; see [`Cap::on`].
     #[must_use]
     #[inline]
     pub fn decide_with(&self, fused: &Fused, defects: &[Defect], coverage: Score) -> Decided {
@@ -219,9 +228,11 @@ impl Decision {
         }
     }
 
-    /// Holds a grade back to what may be given with so much unseen; REJECT, as not measured, where no grade may.
+    /// Caps a grade to the best one that `unseen` allows. If `unseen` allows no grade, the result
+    /// is REJECT, as not measured.
     ///
-    /// The confidence is 0 unless all was seen: see [`Verdict::confidence`](sqal_core::Verdict::confidence).
+    /// The confidence is 0 if anything is unseen: see
+    /// [`Verdict::confidence`](sqal_core::Verdict::confidence).
     #[must_use]
     #[inline]
     pub fn held_to(&self, decided: Decided, unseen: &Unseen) -> Decided {
@@ -229,7 +240,8 @@ impl Decision {
         let decided = Decided { confidence_raw, ..decided };
         let next = Some(Alternative { grade: decided.grade, score: None, u: None });
         match self.most_unseen.best(unseen) {
-            // Not measured: what the score says of the rest is no reason to reject, and none to sell.
+            // Not measured: the score of the seen part is no reason to reject the tray, and none to
+            // sell it.
             None => Decided {
                 grade: Grade::Reject,
                 cap: Cap::Unmeasured,
@@ -248,14 +260,16 @@ impl Decision {
         }
     }
 
-    /// The better grade that takes the lowest score at this uncertainty, and what it takes.
+    /// The better grade that requires the lowest score at this uncertainty, and what it requires.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "so that a batch compiles it with its own instructions")]
     fn nearest_better(&self, decided: usize, from: &[f64; 4], score: f64, u: f64) -> Option<Alternative> {
         let mut nearest: Option<(usize, f64)> = None;
-        // From the next better grade on: of two that take the same score, the worse is nearer.
+        // Begins with the next better grade: if two require an equal score, the worse of them is
+        // nearer.
         for place in (0..decided).rev() {
-            // Never below the grade's own threshold: the guard only ever asks for more.
+            // Never below the grade's own threshold, because the guard can only raise the
+            // requirement.
             let mut needed = from[place];
             for k in self.guard.asked_for(place) {
                 needed = needed.max(from[k] + self.guard.width[k] * u);
@@ -264,12 +278,13 @@ impl Decision {
                 nearest = Some((place, needed));
             }
             if self.guard.nested {
-                // A better grade asks for everything that a worse one does.
+                // A better grade requires all that a worse one does.
                 break;
             }
         }
         let (place, needed) = nearest?;
-        // The score as it is must reach the grade; then each guard asks for an uncertainty of at most margin/width.
+        // The present score must reach the grade. Then each guard requires an uncertainty of at
+        // most margin/width.
         let mut most = f64::INFINITY;
         for k in self.guard.asked_for(place) {
             if self.guard.width[k] > 0.0 {
@@ -281,7 +296,8 @@ impl Decision {
     }
 }
 
-/// The probability of a grade or a better one: the probabilities are of exactly one grade each, so they sum.
+/// The probability of a grade or a better one. Each probability is of exactly one grade, so they
+/// are summed.
 fn reaching(grade: Grade, decided: &Decided) -> Score {
     let reached = Grade::ALL.iter().zip(decided.probabilities).filter(|(one, _)| **one >= grade);
     Score::nearest(reached.map(|(_, probability)| probability).sum())
@@ -290,14 +306,17 @@ fn reaching(grade: Grade, decided: &Decided) -> Score {
 /// The grades that are sold, from best to worst.
 const ACCEPTED: [Grade; 4] = [Grade::APlus, Grade::A, Grade::B, Grade::C];
 
-/// The probability of being exactly each grade, from those of reaching it; anybody reaches REJECT.
+/// The probability of being exactly each grade, from those of reaching it. Every score reaches
+/// REJECT.
 #[inline]
 fn exactly([a_plus, a, b, c]: [f64; 4]) -> [f64; 5] {
     [a_plus, a - a_plus, b - a, c - b, 1.0 - c].map(|probability| probability.max(0.0))
 }
 
-/// How far a score lies above each threshold, in standard uncertainties. Its Φ is P(quality ≥ threshold) for a quality of N(score, u); without
-/// uncertainty that is certain one way or the other.
+/// The distance of a score above each threshold, in standard uncertainties.
+///
+/// Its Φ is P(quality ≥ threshold) for a quality of N(score, u). If u is 0, the distance is
+/// infinite and the probability is 0 or 1.
 #[inline]
 fn margins(score: f64, u: f64, thresholds: [f64; 4]) -> [f64; 4] {
     let mut margins = thresholds;

@@ -1,10 +1,11 @@
-//! [`Evidence`]: what one sensor brings to a fusion.
+//! [`Evidence`]: the contribution of one sensor to a fusion.
 
 use sqal_core::{Measured, Score};
 
-/// One sensor's score, how much it counts, and how far it is to be trusted now.
+/// The score of one sensor, its weight, and its present reliability.
 ///
-/// A sensor that gave nothing is evidence too ([`Evidence::missing`]): it is what lowers the coverage.
+/// A sensor without a score is evidence too ([`Evidence::missing`]), because it lowers the
+/// coverage.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Evidence {
     score: Option<Measured>,
@@ -20,7 +21,8 @@ pub enum NotEvidence {
     /// The score lies outside 0 to 1.
     #[error("score {0} is outside 0 to 1")]
     Score(f64),
-    /// The weight is not a positive number; of two sensors one may have 0.
+    /// The weight is not a positive number. (In [`SensorWeights`](crate::SensorWeights), one of the
+    /// two may be 0.)
     #[error("weight {0}: expected a positive number, or 0 for one of two sensors")]
     Weight(f64),
 }
@@ -43,22 +45,23 @@ impl Evidence {
         })
     }
 
-    /// The same evidence with the score that the sensor would have given without its defects.
+    /// The evidence with the score that the sensor would have given without its defects.
     ///
-    /// Agreement is judged on that score: a defect that one sensor found lowers the fused score, and is no disagreement. Otherwise a
-    /// defect on the better sensor would bring the two together, narrow the uncertainty, and could *raise* the grade.
+    /// Agreement is judged on that score. A defect that only one sensor found lowers the fused
+    /// score, but it is no disagreement. Otherwise a defect on the better sensor would bring the
+    /// two scores together, narrow the uncertainty, and could *raise* the grade.
     #[must_use]
     pub const fn before_defects(mut self, score: Measured) -> Self {
         self.before_defects = Some(score);
         self
     }
 
-    /// What agreement is judged on.
+    /// The score on which agreement is judged.
     pub(crate) const fn claim(&self) -> Option<Measured> {
         self.before_defects
     }
 
-    /// A sensor that should have spoken and did not.
+    /// The evidence of a sensor that was expected to give a score and gave none.
     ///
     /// # Errors
     ///
@@ -85,7 +88,7 @@ impl Evidence {
         self.weight
     }
 
-    /// The weight times the reliability: what the sensor counts now, 0 if it is missing.
+    /// The weight times the reliability; 0 if the sensor gave no score.
     #[must_use]
     #[inline]
     pub fn effective_weight(&self) -> f64 {

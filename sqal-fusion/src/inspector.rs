@@ -1,4 +1,4 @@
-//! [`Inspector`]: two analysers, a fusion rule and a decision become one verdict.
+//! [`Inspector`]: turns the results of two analysers into one verdict, by a rule and a decision.
 
 use core::cmp::Ordering;
 
@@ -11,13 +11,13 @@ use sqal_core::{
 use crate::calibration::Calibration;
 use crate::{Decision, Evidence, Fused, FusionRule};
 
-/// The conflict from which two sensors are said to disagree: three standard deviations, 1 − 1/3².
+/// The conflict from which two sensors count as disagreeing: three standard deviations, 1 − 1/3².
 const DISAGREEMENT: f64 = 8.0 / 9.0;
 
-/// How much each sensor counts.
+/// The weight of each sensor.
 ///
-/// A sensor of weight 0 is not asked for: its readings are analysed and shown, and decide nothing. It is never reported as missing, its defects cap
-/// no grade, and nothing that it did not see counts as unseen.
+/// The readings of a sensor of weight 0 are analysed and shown, and decide nothing. It is never
+/// reported as missing, its defects cap no grade, and its unseen parts do not count as unseen.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(try_from = "Raw", into = "Raw"))]
@@ -26,7 +26,7 @@ pub struct SensorWeights {
     spectral: f64,
 }
 
-/// Weights that no two sensors can have.
+/// Two numbers that are not valid sensor weights.
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
 #[error(
     "sensor weights are {tof} (tof) and {spectral} (spectral): expected two numbers of at least 0 with a positive, finite sum"
@@ -43,9 +43,11 @@ impl SensorWeights {
     ///
     /// # Errors
     ///
-    /// [`InvalidSensorWeights`] if one is negative or not finite, if both are 0, or if their sum is infinite.
+    /// [`InvalidSensorWeights`] if one is negative or not finite, if both are 0, or if their sum is
+    /// infinite.
     pub fn new(tof: f64, spectral: f64) -> Result<Self, InvalidSensorWeights> {
-        // The sum too: two weights that add to infinity weigh nothing, and two of 0 ask for nothing.
+        // The sum is checked too: an infinite sum leaves no ratio of the weights, and with a sum of
+        // 0 no sensor counts.
         let sum = tof + spectral;
         if tof >= 0.0 && spectral >= 0.0 && sum.is_finite() && sum > 0.0 {
             Ok(Self { tof, spectral })
@@ -85,24 +87,27 @@ impl From<SensorWeights> for Raw {
     }
 }
 
-/// Judges one product from the readings of two sensors; pure, and the same bits on every machine.
+/// Judges one product from the readings of two sensors. It is pure, and gives the same bits on
+/// every machine.
 ///
-/// What happens when a sensor is blind: the other one decides alone, the coverage falls to its share of the weight, a
-/// [`DefectKind::SensorMissing`] is added, and the grade is at most what [`Decision::most_unseen`] allows: by default B without a colour, and REJECT
-/// as not measured without a shape. When both are blind the score is `None`.
+/// If a sensor is blind, the other one decides alone. The coverage falls to its share of the
+/// weight, and a [`DefectKind::SensorMissing`] is added. The grade is at most what
+/// [`Decision::most_unseen`] allows: by default B without a colour, and REJECT as not measured
+/// without a shape. If both sensors are blind, the score is `None`.
 #[derive(Clone, Debug)]
 pub struct Inspector<T, S, R> {
     /// The analysis of the time-of-flight frame.
     pub tof: T,
     /// The analysis of the spectrum.
     pub spectral: S,
-    /// How the two scores are joined.
+    /// The rule by which the two scores are joined.
     pub rule: R,
-    /// How the joined score is graded.
+    /// The rule by which the joined score is graded.
     pub decision: Decision,
-    /// How much each sensor counts.
+    /// The weight of each sensor.
     pub weights: SensorWeights,
-    /// What makes the confidence mean what it says; [`Calibration::NONE`] until samples of known grade are there.
+    /// The calibration of the confidence; [`Calibration::NONE`] until samples of known grade are
+    /// available.
     pub calibration: Calibration,
 }
 
@@ -112,10 +117,11 @@ where
     S: Analyzer<Reading = Spectrum, Findings = SpectralFindings>,
     R: FusionRule<Evidence = Evidence, Fused = Fused>,
 {
-    /// An inspector in which one scale grades the verdict and the score of each sensor alone, whatever scale their profiles name.
+    /// An inspector that uses one grade scale for the verdict and for the score of each sensor
+    /// alone, whatever scale their profiles name.
     ///
-    /// Everything else is the default: equal weights, the guard of [`Decision::default`], no calibration of the confidence. The fields are public; what
-    /// differs is set afterwards.
+    /// All other settings are the defaults: equal weights, the guard of [`Decision::default`], no
+    /// calibration of the confidence. The fields are public and can be changed afterwards.
     #[must_use]
     pub fn new(tof: T, spectral: S, rule: R, scale: GradeScale) -> Self {
         Self {
@@ -128,7 +134,7 @@ where
         }
     }
 
-    /// Inspects one product; a reading that is not there is `None`.
+    /// Inspects one product; `None` stands for a missing reading.
     pub fn inspect(&self, frame: Option<&TofFrame>, spectrum: Option<&Spectrum>) -> Inspection {
         let tof = frame.and_then(|frame| self.tof.analyze(frame).ok());
         let spectral = spectrum.and_then(|spectrum| self.spectral.analyze(spectrum).ok());
@@ -136,7 +142,8 @@ where
         Inspection { tof, spectral, verdict }
     }
 
-    /// The verdict on what two analyses found, wherever they were made; an instrument that found nothing is `None`.
+    /// The verdict on the results of two analyses, wherever they were made. `None` stands for an
+    /// instrument without a result.
     pub fn judge(
         &self,
         tof: Option<&Assessment<TofFindings>>,
@@ -149,9 +156,10 @@ where
         let sensors = [(tof, self.weights.tof), (spectral, self.weights.spectral)];
         let mut evidence = arrayvec::ArrayVec::<Evidence, 2>::new();
         let mut defects = Defects::new();
-        // Each sensor's own coverage: a score of a quarter of its parts is a score, and no grade above B.
+        // Each sensor's own coverage: a score from a quarter of its parts counts as a score, and
+        // allows no grade above B.
         let (mut least, mut covered, mut silent) = (Score::ONE, 0.0, 0.0);
-        // A sensor of weight 0 is not asked for.
+        // A sensor of weight 0 does not count.
         for (said, weight) in sensors.into_iter().filter(|(_, weight)| *weight > 0.0) {
             let spoken = said.score.and_then(|score| Evidence::new(score, weight, said.reliability).ok());
             let spoken = spoken.map(|one| said.undefected.map_or(one, |claim| one.before_defects(claim)));
@@ -185,8 +193,9 @@ where
         };
         let decided = self.decision.decide_with(&fused, &defects, least.min(fused.coverage));
         let decided = self.decision.held_to(decided, &unseen);
-        // No distribution on 0 to 1 has a standard deviation above a half (Popoviciu): beyond it a first-order uncertainty only says
-        // that nothing is known. The decision has used it as it is.
+        // No distribution on 0 to 1 has a standard deviation above 0.5 (Popoviciu). A larger
+        // first-order uncertainty says only that nothing is known, so the reported one is limited
+        // to 0.5. The decision has used the unlimited one.
         let score = Measured::new(fused.score.value(), fused.score.u().min(0.5)).ok();
         let calibrated = self.calibration.is_calibrated().then(|| CalibratedConfidence {
             confidence: self.calibration.calibrate(decided.confidence_raw),
@@ -211,7 +220,8 @@ where
     }
 }
 
-/// The instrument whose perfection would gain most, to first order: the largest c(1 − S). `None` unless two spoke and differ.
+/// The instrument whose score would raise the fused score most if it became 1, to first order: the
+/// largest c(1 − S). `None` unless two instruments gave a score and their gains differ.
 fn weakest(fused: &Fused, evidence: &[Evidence]) -> Option<Instrument> {
     let gain = |k: usize| {
         let sensitivity = fused.sensitivities.get(k).filter(|sensitivity| **sensitivity > 0.0)?;
@@ -225,7 +235,7 @@ fn weakest(fused: &Fused, evidence: &[Evidence]) -> Option<Instrument> {
     }
 }
 
-/// What one sensor's assessment contributes.
+/// The contribution of one sensor's assessment.
 #[derive(Clone, Copy)]
 struct Said<'a> {
     score: Option<Measured>,
@@ -253,7 +263,8 @@ fn add(defects: &mut Defects, kind: DefectKind, severity: Severity) {
     push(defects, Defect::new(kind, severity, ZoneSet::default(), Score::ONE));
 }
 
-/// Adds a defect; when the list is full the least grave one gives way, so that no critical defect is ever lost.
+/// Adds a defect. If the list is full, the least grave defect is replaced, so a critical defect is
+/// never lost.
 fn push(defects: &mut Defects, defect: Defect) {
     if let Err(full) = defects.try_push(defect)
         && let Some(least) = defects.iter_mut().min_by_key(|kept| kept.severity)

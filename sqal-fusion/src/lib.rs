@@ -1,8 +1,9 @@
-//! Fusion of scored sensors into a grade that can be defended.
+//! Fuses the scores of sensors into a grade, with its uncertainty and its reasons.
 //!
-//! Shape and colour are *different attributes* of one product, not two readings of one quantity: they are joined by a weighted power
-//! mean ([`PowerMeanRule`]), never by inverse variance. The decision is guarded acceptance ([`Decision`], JCGM 106:2012): the best
-//! grade that is certain enough. [`Inspector`] puts two analysers, a rule and a decision together.
+//! Shape and colour are *different attributes* of one product, not two readings of one quantity.
+//! They are joined by a weighted power mean ([`PowerMeanRule`]), never by inverse variance. The
+//! decision is guarded acceptance ([`Decision`], JCGM 106:2012): it gives the best grade that is
+//! certain enough. [`Inspector`] combines two analysers, a rule and a decision.
 //!
 //! ```
 //! use sqal_fusion::sqal_core::{Grade, Measured, Score}; // a dependency on `sqal-core` of one's own is the same
@@ -18,10 +19,12 @@
 //!
 //! # Features
 //!
-//! - `alloc`: calibrations, reliability diagrams and conformal sets can be *fitted*; applying them never allocates.
-//! - `batch`: [`decide_all`], thousands of trays at once.
-//! - `std`: `alloc`, and error types of dependencies learn `std::error::Error`.
-//! - `serde`: configurations can be read and written; reading checks what the constructor checks.
+//! - `alloc`: calibrations, reliability diagrams and conformal sets can be *fitted*. Applying them
+//!   never allocates.
+//! - `batch`: [`decide_all`], which grades thousands of trays at once.
+//! - `std`: `alloc`, and the error types of dependencies implement `std::error::Error`.
+//! - `serde`: configurations can be serialized and deserialized. Deserializing makes the checks of
+//!   the constructor.
 #![no_std]
 
 #[cfg(feature = "alloc")]
@@ -45,7 +48,8 @@ pub mod propagate;
 mod redundant;
 mod rule;
 
-// The types of `sqal-core` are in the signatures: an embedding service needs no dependency of its own on the same version.
+// The types of `sqal-core` are part of the signatures. Through this re-export, an embedding service
+// needs no dependency of its own on the matching version.
 pub use sqal_core;
 
 #[cfg(feature = "batch")]

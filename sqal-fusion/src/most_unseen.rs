@@ -4,7 +4,8 @@ use sqal_core::{Grade, Score, Unseen};
 
 /// For each grade that is sold, the largest share of each kind that may be unseen.
 ///
-/// Seeing less never earns a better grade: a worse grade allows at least as much as a better one, and what is beyond all of them is REJECT.
+/// A larger unseen share never gives a better grade, because a worse grade allows at least as much
+/// as a better one. If the unseen share exceeds the limits of all sold grades, the tray is REJECT.
 ///
 /// | default | tray's area | window | bands | instruments | evidence |
 /// |---|---|---|---|---|---|
@@ -12,8 +13,9 @@ use sqal_core::{Grade, Score, Unseen};
 /// | A | 25 % | half | one of eight | none | half |
 /// | B, C | 40 % | half | all | half | 80 % |
 ///
-/// The shape must be seen for every grade, for weight is what a tray is sold by; a tray whose colour alone is unknown may be a B. What these
-/// shares cost in bad trays is printed by the study of `examples/calibrate`, and stands in `docs/fusion.md`.
+/// The shape must be seen for every grade, because a tray is sold by weight. A tray of which only
+/// the colour is unknown may be a B. The study of `examples/calibrate` prints how many bad trays
+/// these shares let through; the figures are in `docs/fusion.md`.
 ///
 /// ```
 /// use sqal_core::{Grade, Score, Unseen};
@@ -30,11 +32,11 @@ use sqal_core::{Grade, Score, Unseen};
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(try_from = "Raw", into = "Raw"))]
 pub struct MostUnseen {
-    /// From A+ to C.
+    /// The largest unseen shares, from A+ to C.
     shares: [Unseen; 4],
 }
 
-/// Why shares are no limits: a worse grade would allow less than a better one.
+/// Limits that are not ordered: a worse grade would allow less than a better one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("most_unseen: {worse} allows less to be unseen than {better}: seeing less would earn a better grade")]
 pub struct InvalidMostUnseen {
@@ -62,20 +64,20 @@ impl MostUnseen {
         Ok(Self { shares })
     }
 
-    /// Limits of a plant that sells nothing of which a zone of the tray, a band or an instrument was not seen.
+    /// Limits of a plant that sells no tray of which a zone, a band or an instrument is unseen.
     #[must_use]
     pub fn nothing() -> Self {
         let evidence = Unseen { window: Score::ONE, evidence: Score::nearest(0.5), ..Unseen::NOTHING };
         Self { shares: [evidence; 4] }
     }
 
-    /// The limits for a grade; everything may be unseen of a REJECT.
+    /// The limits for a grade; for REJECT, everything may be unseen.
     #[must_use]
     pub fn of(&self, grade: Grade) -> Unseen {
         SOLD.iter().position(|sold| *sold == grade).map_or(Unseen::EVERYTHING, |place| self.shares[place])
     }
 
-    /// The best grade that may be given with so much unseen; `None` if no grade that is sold may.
+    /// The best grade that `unseen` allows; `None` if it allows no grade that is sold.
     #[must_use]
     #[inline]
     pub fn best(&self, unseen: &Unseen) -> Option<Grade> {

@@ -4,15 +4,17 @@ use sqal_core::{Exponent, MAX_TERMS, Measured, RuleKind, Score, power_mean};
 
 use crate::{Evidence, Fused, FusionError, FusionRule};
 
-/// The standard deviation of a score about which nothing is known: uniform on 0 to 1.
+/// The standard deviation of a score without any knowledge: uniform on 0 to 1.
 const SIGMA_PRIOR: f64 = 0.288_675_134_594_812_9;
 
-/// The variance below which sensors count as exact; keeps the conflict finite when both claim no uncertainty.
+/// The variance below which a sensor counts as exact. It keeps the conflict finite if both sensors
+/// report no uncertainty.
 const LEAST_VARIANCE: f64 = 1e-18;
 
-/// The weighted power mean with GUM propagation and a Birge test against the usual disparity of the attributes.
+/// The weighted power mean, with GUM propagation, and a Birge test against the usual disparity of
+/// the attributes.
 ///
-/// With weights w' = wρ/Σwρ over the sensors that spoke:
+/// With weights w' = wρ/Σwρ over the sensors that gave a score:
 ///
 /// ```text
 /// F        = M_p(S; w')                          coverage = Σ wρ (present) / Σ w (all)
@@ -21,8 +23,9 @@ const LEAST_VARIANCE: f64 = 1e-18;
 /// conflict = 1 − 1/B²                            u(F) = B u0
 /// ```
 ///
-/// A good shape with a bad colour is ordinary, not a fault of a sensor: `disparity` says how far the two attributes usually differ,
-/// and only scatter beyond it and beyond the sensors' own uncertainties counts as conflict.
+/// A good shape with a bad colour is ordinary and no fault of a sensor. `disparity` states how far
+/// the two attributes usually differ. Only scatter beyond it and beyond the sensors' own
+/// uncertainties counts as conflict.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(try_from = "Raw", into = "Raw"))]
@@ -32,7 +35,7 @@ pub struct PowerMeanRule {
     disparity: f64,
 }
 
-/// Why numbers do not make a rule.
+/// Why numbers are not valid settings of the rule.
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NotARule {
@@ -45,8 +48,9 @@ pub enum NotARule {
 }
 
 impl PowerMeanRule {
-    /// A rule with its exponent, the correlation between the sensors' errors (0 to 1), and the usual disparity between the
-    /// attributes (a standard deviation per sensor, at least 0; estimated on reference trays).
+    /// A rule from its exponent, the correlation between the sensors' errors (0 to 1), and the
+    /// usual disparity between the attributes. The disparity is a standard deviation per sensor, at
+    /// least 0, estimated on reference trays.
     ///
     /// # Errors
     ///
@@ -63,7 +67,8 @@ impl PowerMeanRule {
 }
 
 impl Default for PowerMeanRule {
-    /// Harmonic, uncorrelated, disparity 0.10 (a placeholder that a product replaces).
+    /// The harmonic mean, uncorrelated errors, and a disparity of 0.10, which is a placeholder for
+    /// the product's own value.
     fn default() -> Self {
         Self { exponent: Exponent::HARMONIC, correlation: 0.0, disparity: 0.10 }
     }
@@ -95,7 +100,7 @@ impl FusionRule for PowerMeanRule {
         }
         let mean = power_mean(&terms[..evidence.len()], self.exponent).ok_or(FusionError::NoEvidence)?;
 
-        // c'Vc with one correlation for every pair: (1 − r) Σ(cu)² + r (Σcu)².
+        // c'Vc with one correlation r for every pair: (1 − r) Σ(cu)² + r (Σcu)².
         let (mut sum, mut squares) = (0.0, 0.0);
         for (one, sensitivity) in evidence.iter().zip(&mean.sensitivities) {
             let cu = sensitivity * one.score().map_or(0.0, Measured::u);
@@ -122,11 +127,12 @@ impl FusionRule for PowerMeanRule {
 }
 
 impl PowerMeanRule {
-    /// The Birge ratio of the scores that count, against their variances and the usual disparity; 1 for a single score.
+    /// The Birge ratio of the counted scores, against their variances and the usual disparity; 1
+    /// for a single score.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "so that a batch compiles it with its own instructions")]
     fn birge(&self, evidence: &[Evidence]) -> f64 {
-        // Value and variance of each score that counts.
+        // Value and variance of each counted score.
         let (mut spoken, mut count) = ([(0.0, 0.0); MAX_TERMS], 0);
         for one in evidence {
             if let Some(claim) = one.claim().filter(|_| one.effective_weight() > 0.0) {
@@ -137,7 +143,7 @@ impl PowerMeanRule {
         }
         let chi2 = match &spoken[..count] {
             [] | [_] => return 1.0,
-            // The same for two, without a mean.
+            // For two scores, the sum is this quotient, without a mean.
             [(a, v), (b, w)] => (a - b) * (a - b) / (v + w),
             several => {
                 let weights: f64 = several.iter().map(|(_, variance)| 1.0 / variance).sum();

@@ -1,4 +1,6 @@
-//! [`Inputs`] and [`Quantity`]: the law of propagation of uncertainty, with correlation carried by one shared input vector.
+//! [`Inputs`] and [`Quantity`]: propagation of uncertainty through one shared input vector.
+//!
+//! The shared vector carries the correlation between results.
 
 use core::ops::{Add, Div, Mul, Neg, Sub};
 
@@ -8,8 +10,9 @@ use crate::Covariance;
 
 /// The measured inputs that everything is computed from, with their joint covariance.
 ///
-/// Two results computed from the same inputs are correlated whether one likes it or not. Each result therefore keeps its derivative
-/// with respect to *every* input ([`Quantity`]); variances and covariances are taken once, at the end (JCGM 100:2008, 5.2; JCGM 102).
+/// Two results that are computed from shared inputs are always correlated. Therefore each result
+/// keeps its derivative with respect to *every* input ([`Quantity`]); variances and covariances are
+/// taken once, at the end (JCGM 100:2008, 5.2; JCGM 102).
 ///
 /// ```
 /// use sqal_core::Measured;
@@ -33,7 +36,7 @@ impl<const N: usize> Inputs<N> {
     ///
     /// # Errors
     ///
-    /// [`NotMeasured`] for an estimate that is not finite.
+    /// [`NotMeasured`] if an estimate is not finite.
     pub fn new(values: [f64; N], covariance: Covariance<N>) -> Result<Self, NotMeasured> {
         for value in values {
             Measured::new(value, 0.0)?;
@@ -41,17 +44,17 @@ impl<const N: usize> Inputs<N> {
         Ok(Self { values, covariance })
     }
 
-    /// Inputs that share no error.
+    /// Inputs whose errors are independent.
     ///
     /// # Errors
     ///
-    /// [`crate::NotACovariance`] for an uncertainty whose square is not finite.
+    /// [`crate::NotACovariance`] if the square of an uncertainty is not finite.
     pub fn independent(inputs: [Measured; N]) -> Result<Self, crate::NotACovariance> {
         let covariance = Covariance::independent(inputs.map(Measured::u))?;
         Ok(Self { values: inputs.map(Measured::value), covariance })
     }
 
-    /// The inputs as quantities to compute with.
+    /// The inputs as quantities, from which results are computed.
     #[must_use]
     pub fn quantities(&self) -> [Quantity<N>; N] {
         core::array::from_fn(|k| {
@@ -78,9 +81,10 @@ impl<const N: usize> Inputs<N> {
     ///
     /// # Errors
     ///
-    /// [`NotMeasured`] if the formula left its domain, so that a value or a derivative is not finite.
+    /// [`NotMeasured`] if the value or a derivative is not finite, because the formula left its
+    /// domain.
     pub fn measured(&self, result: &Quantity<N>) -> Result<Measured, NotMeasured> {
-        // Rounding can leave a variance of −1e-30 where the errors cancel.
+        // Where errors cancel, rounding can leave a variance such as −1e-30.
         let variance = self.covariance(result, result);
         Measured::new(result.value, libm::sqrt(if variance < 0.0 { 0.0 } else { variance }))
     }
@@ -112,7 +116,8 @@ impl<const N: usize> Quantity<N> {
         &self.gradient
     }
 
-    /// f(x) from its value and its slope at x: the chain rule, for functions that are not among these.
+    /// f(x) from its value and its slope at x, by the chain rule; for functions without a method
+    /// here.
     #[must_use]
     pub fn map(self, value: f64, slope: f64) -> Self {
         Self { value, gradient: self.gradient.map(|c| slope * c) }
@@ -156,7 +161,7 @@ impl<const N: usize> Quantity<N> {
         self.map(libm::cos(self.value), -libm::sin(self.value))
     }
 
-    /// Φ(x), of which scores are made.
+    /// Φ(x), the normal distribution function, from which scores are made.
     #[must_use]
     pub fn normal_cdf(self) -> Self {
         let density = libm::exp(-0.5 * self.value * self.value) * 0.398_942_280_401_432_7;
@@ -226,10 +231,12 @@ impl<const N: usize> Mul<f64> for Quantity<N> {
     }
 }
 
-/// The effective degrees of freedom of a combined uncertainty (Welch-Satterthwaite, JCGM 100:2008, G.4.1).
+/// The effective degrees of freedom of a combined uncertainty (Welch-Satterthwaite, JCGM 100:2008,
+/// G.4.1).
 ///
-/// Each part is a contribution cᵢu(xᵢ) with the degrees of freedom of its u; infinite ones are given as `f64::INFINITY`. The formula holds for parts
-/// that are *not* correlated. Without any uncertain part the answer is infinite.
+/// Each part is a contribution cᵢu(xᵢ) with the degrees of freedom of its u; `f64::INFINITY` stands
+/// for infinitely many. The formula is valid for parts that are *not* correlated. If no part has an
+/// uncertainty, the result is infinite.
 ///
 /// ```
 /// use sqal_fusion::propagate::effective_degrees_of_freedom;

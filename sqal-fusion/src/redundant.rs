@@ -1,17 +1,21 @@
-//! Repeated readings of *one* quantity joined into one: inverse variance, Birge, random effects, covariance intersection.
+//! Joins repeated readings of *one* quantity into one value.
+//!
+//! The methods are inverse variance, Birge, random effects and covariance intersection.
 
 use sqal_core::Measured;
 
 use crate::{Covariance, FusionError, FusionRule};
 
-/// One of several readings of the same measurand: the same height by two sensors, the same tile in five shots.
+/// One of several readings of one measurand: one height by two sensors, one tile in five shots.
 ///
-/// It is a type of its own so that nobody averages two *different* attributes this way: a good colour does not make a shape any
-/// surer. Different attributes are [`crate::Evidence`], and their rule is [`crate::PowerMeanRule`].
+/// It is a type of its own, so that two *different* attributes cannot be averaged this way: a good
+/// colour does not make a shape any more certain. Different attributes are [`crate::Evidence`], and
+/// their rule is [`crate::PowerMeanRule`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Replicate(Measured);
 
-/// A reading that claims to be exact, beside which no other reading would count.
+/// A reading whose uncertainty gives no valid weight, such as one of 0, beside which no other
+/// reading would count.
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
 #[error(
     "standard uncertainty {0} cannot weigh a reading: its square and its inverse square must be finite and positive"
@@ -23,7 +27,8 @@ impl Replicate {
     ///
     /// # Errors
     ///
-    /// [`NotAReplicate`] if the uncertainty is 0, or so small or large that its weight 1/u² is not a positive number.
+    /// [`NotAReplicate`] if the uncertainty is 0, or so small or large that its weight 1/u² is not
+    /// a positive number.
     pub fn new(reading: Measured) -> Result<Self, NotAReplicate> {
         let variance = reading.u() * reading.u();
         let usable = |number: f64| number > 0.0 && number.is_finite();
@@ -37,31 +42,36 @@ impl Replicate {
     }
 }
 
-/// The weighted mean of replicates, and what is done when they scatter more than their uncertainties promise.
+/// The weighted mean of replicates, with a choice for replicates that scatter more than their
+/// uncertainties allow.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum InverseVariance {
-    /// Nothing: u² = 1/Σw. Right only while the uncertainties are complete.
+    /// Excess scatter is ignored: u² = 1/Σw. Valid only if the uncertainties are complete.
     Internal,
-    /// The uncertainty is widened by the Birge ratio √(χ²/(n − 1)) when that is above 1 (Birge 1932; the scale factor of CODATA and PDG).
+    /// The uncertainty is widened by the Birge ratio √(χ²/(n − 1)) if that is above 1 (Birge 1932;
+    /// the scale factor of CODATA and PDG).
     #[default]
     Birge,
-    /// A variance between the readings is added to each, estimated by moments (Der Simonian and Laird 1986).
+    /// A variance between the readings is added to the variance of each, estimated by moments (Der
+    /// Simonian and Laird 1986).
     DerSimonianLaird,
-    /// Likewise, from the equation Σ(x − m)²/(u² + τ²) = n − 1 (Paule and Mandel 1982).
+    /// A variance between the readings is added to the variance of each, from the equation Σ(x −
+    /// m)²/(u² + τ²) = n − 1 (Paule and Mandel 1982).
     PauleMandel,
 }
 
-/// One value out of several replicates.
+/// The value joined from several replicates.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Combined {
     /// The value with its standard uncertainty.
     pub value: Measured,
     /// Σ(x − m)²/u² about the inverse-variance mean.
     pub chi2: f64,
-    /// √(χ²/(n − 1)): how many times more the readings scatter than they promise; 1 for a single one.
+    /// √(χ²/(n − 1)): the scatter of the readings over the scatter that their uncertainties
+    /// predict; 1 for a single reading.
     pub birge: f64,
-    /// The variance between the readings τ²; 0 unless random effects were asked for.
+    /// The variance between the readings, τ²; 0 unless a random-effects method was chosen.
     pub between: f64,
 }
 
@@ -69,7 +79,7 @@ pub struct Combined {
 fn weighted(replicates: &[Replicate], between: f64) -> (f64, f64, f64) {
     let weight = |one: &Replicate| 1.0 / (one.0.u() * one.0.u() + between);
     let sum: f64 = replicates.iter().map(weight).sum();
-    // About the first reading, so that a large common part does not eat the digits.
+    // Computed about the first reading, so that a large common part does not cost digits.
     let origin = replicates.first().map_or(0.0, |one| one.0.value());
     let mean = origin + replicates.iter().map(|one| weight(one) * (one.0.value() - origin)).sum::<f64>() / sum;
     let square = |one: &Replicate| weight(one) * (one.0.value() - mean) * (one.0.value() - mean);
@@ -78,22 +88,24 @@ fn weighted(replicates: &[Replicate], between: f64) -> (f64, f64, f64) {
 
 /// τ² of Der Simonian and Laird.
 fn moments(replicates: &[Replicate], chi2: f64, freedom: f64) -> f64 {
-    // Σw − Σw²/Σw as the sum of products that it is: a difference would lose all digits where one reading outweighs the others.
+    // Σw − Σw²/Σw, written as a sum of products. A difference would lose all digits if one reading
+    // outweighs the others.
     let (mut sum, mut products) = (0.0, 0.0);
     for one in replicates {
         let weight = 1.0 / (one.0.u() * one.0.u());
         products += weight * sum;
         sum += weight;
     }
-    // For a single reading it is 0.
+    // For a single reading the scale is 0.
     let scale = 2.0 * products / sum;
     if scale > 0.0 { ((chi2 - freedom) / scale).max(0.0) } else { 0.0 }
 }
 
-/// τ² of Paule and Mandel: the root of a function that falls and is convex, so Newton's steps climb to it from the left.
+/// τ² of Paule and Mandel: the root of a falling, convex function, so Newton's steps approach it
+/// from the left.
 fn paule_mandel(replicates: &[Replicate], freedom: f64) -> f64 {
     let mut between = 0.0;
-    // Quadratic convergence; the bound is for readings so far apart that a step overflows.
+    // Convergence is quadratic. The bound is for readings so far apart that a step overflows.
     for _ in 0..200 {
         let (mean, _, chi2) = weighted(replicates, between);
         let excess = chi2 - freedom;
@@ -103,7 +115,8 @@ fn paule_mandel(replicates: &[Replicate], freedom: f64) -> f64 {
             .map(|pull| pull * pull)
             .sum();
         let step = excess / slope;
-        // Not above 0: no scatter beyond the uncertainties, or the root is reached. NaN: no scatter at all.
+        // If the excess is not above 0, there is no scatter beyond the uncertainties, or the root
+        // is reached. If it is NaN, there is no scatter at all.
         if !(excess > 1e-13 * freedom && step > 0.0) {
             break;
         }
@@ -144,23 +157,26 @@ impl FusionRule for InverseVariance {
     }
 }
 
-/// `N` quantities estimated together: the state of one thing as one source sees it.
+/// `N` quantities estimated together: the state of one object as one source reports it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Estimate<const N: usize> {
     /// The best estimates.
     pub value: [f64; N],
-    /// Their covariance.
+    /// The covariance of the estimates.
     pub covariance: Covariance<N>,
 }
 
-/// Joins two estimates of the same quantities whose correlation nobody knows (Julier and Uhlmann 1997).
+/// Joins two estimates of the same quantities whose correlation is unknown (Julier and Uhlmann
+/// 1997).
 ///
-/// P⁻¹ = ωA⁻¹ + (1 − ω)B⁻¹ with the ω in 0 to 1 that gives the least trace of P. The result is never surer than the truth, whatever
-/// the correlation; for a single quantity it is simply the surer of the two.
+/// P⁻¹ = ωA⁻¹ + (1 − ω)B⁻¹ with the ω in 0 to 1 that gives the least trace of P. The result never
+/// understates the uncertainty, whatever the correlation is. For a single quantity it is the less
+/// uncertain of the two estimates.
 ///
 /// # Errors
 ///
-/// [`FusionError::OutOfRange`] if a covariance is singular: what is known exactly needs no fusion.
+/// [`FusionError::OutOfRange`] if a covariance is singular, because an exactly known quantity needs
+/// no fusion.
 pub fn covariance_intersection<const N: usize>(
     a: &Estimate<N>,
     b: &Estimate<N>,
@@ -174,7 +190,8 @@ pub fn covariance_intersection<const N: usize>(
         });
         Covariance::new(Covariance::new(information).ok()?.inverse()?).ok()
     };
-    // d tr(P)/dω = −tr(P (A⁻¹ − B⁻¹) P), and tr(P) is convex: the root is bisected on the sign of the slope.
+    // d tr(P)/dω = −tr(P (A⁻¹ − B⁻¹) P), and tr(P) is convex, so the root is bisected on the sign
+    // of the slope.
     let slope = |p: &Covariance<N>| -> f64 {
         let difference = |row: usize, column: usize| information_a[row][column] - information_b[row][column];
         let square = |i: usize, j: usize| -> f64 { (0..N).map(|k| p.matrix()[i][k] * p.matrix()[k][j]).sum() };

@@ -5,7 +5,8 @@ use sqal_core::{MAX_TERMS, Measured, RuleKind, Score};
 
 /// Joins several pieces of evidence into one.
 ///
-/// What is joined is part of the rule's type, because joining the wrong things is the classic mistake of fusion:
+/// The type of the evidence is part of the rule's type, because joining unlike evidence is the most
+/// common mistake of fusion:
 ///
 /// | question | evidence | rules |
 /// |---|---|---|
@@ -15,29 +16,31 @@ use sqal_core::{MAX_TERMS, Measured, RuleKind, Score};
 ///
 /// # Laws
 ///
-/// For every rule, whatever the evidence (property tests in this crate hold each rule to them):
+/// Every rule keeps these laws for all evidence; property tests in this crate check each rule:
 ///
 /// 1. a fused value lies between the smallest and the largest one;
 /// 2. the order of the evidence changes nothing (to rounding);
 /// 3. equal values fuse to that value, without conflict;
 /// 4. scaling all weights by one positive factor changes nothing;
-/// 5. evidence that is missing changes the coverage, never invents a value.
+/// 5. missing evidence lowers the coverage, and never adds a value.
 ///
-/// For beliefs, 1 and 3 hold for what is certain: a hypothesis that every witness excludes gets nothing.
+/// For beliefs, laws 1 and 3 hold for certainties: a hypothesis that every witness excludes has no
+/// mass.
 pub trait FusionRule {
-    /// What is joined.
+    /// The type of the pieces that are joined.
     type Evidence;
-    /// What it becomes.
+    /// The type of the result.
     type Fused;
 
     /// Fuses the evidence.
     ///
     /// # Errors
     ///
-    /// [`FusionError::NoEvidence`] if there is none that counts; the rest depends on the rule.
+    /// [`FusionError::NoEvidence`] if no piece of evidence counts. The other errors depend on the
+    /// rule.
     fn fuse(&self, evidence: &[Self::Evidence]) -> Result<Self::Fused, FusionError>;
 
-    /// What a verdict that explains itself calls this rule.
+    /// The kind of this rule, as an explained verdict names it.
     fn kind(&self) -> RuleKind {
         RuleKind::Other
     }
@@ -53,35 +56,37 @@ pub enum FusionError {
     /// More pieces of evidence than the rule takes.
     #[error("{given} pieces of evidence: at most {most} can be fused")]
     TooMuch {
-        /// How many there are.
+        /// The number of pieces given.
         given: usize,
-        /// How many the rule takes.
+        /// The most pieces that the rule takes.
         most: usize,
     },
-    /// The witnesses contradict each other in everything: whatever were concluded would be invented.
+    /// The witnesses contradict each other in every combination, so no conclusion follows.
     #[error("the witnesses contradict each other in everything")]
     TotalConflict,
-    /// The beliefs are about different numbers of hypotheses.
+    /// The beliefs have different numbers of hypotheses.
     #[error("the beliefs answer different questions")]
     DifferentQuestions,
-    /// The numbers are so large, so small or so exact that the result is not a finite number.
+    /// The numbers are so large, small or exact that the result is not a finite number.
     #[error("the numbers are too large, too small or too exact to be fused")]
     OutOfRange,
 }
 
-/// A fused score and how it came about.
+/// A fused score and the figures behind it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Fused {
-    /// The score with its standard uncertainty, widened by the Birge ratio when the sensors disagree.
+    /// The score with its standard uncertainty, widened by the Birge ratio when the sensors
+    /// disagree.
     pub score: Measured,
-    /// The standard uncertainty before widening.
+    /// The standard uncertainty of the score before widening.
     pub u_unscaled: f64,
-    /// How many times more the sensors scatter than they promise, at least 1.
+    /// The scatter of the sensors over the scatter that their uncertainties predict, at least 1.
     pub birge: f64,
     /// 1 − 1/birge²: 0 for agreement, towards 1 for disagreement.
     pub conflict: Score,
-    /// The share of the total weight that was there and reliable.
+    /// The share of the total weight that was present and reliable.
     pub coverage: Score,
-    /// ∂score/∂score of each sensor, in the order of the evidence; 0 for a missing one.
+    /// The derivative of the fused score with respect to each sensor's score, in the order of the
+    /// evidence; 0 for a missing one.
     pub sensitivities: ArrayVec<f64, MAX_TERMS>,
 }

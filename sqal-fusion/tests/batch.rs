@@ -1,4 +1,4 @@
-//! Thousands of trays at once: the same bits as one by one, whatever the evidence and however many there are.
+//! A batch of trays gives the same bits as one tray at a time, for any evidence and any size.
 #![cfg(feature = "batch")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 

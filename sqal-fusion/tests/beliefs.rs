@@ -1,4 +1,6 @@
-//! Dempster, Yager and PCR6 against ibelief, evtools and pyds (120 cases, 1e-12) and three published classics; and their laws.
+//! Dempster, Yager and PCR6 against other packages, three published cases, and their laws.
+//!
+//! The packages are ibelief, evtools and pyds: 120 cases, to 1e-12.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use proptest::prelude::*;
@@ -65,7 +67,7 @@ fn all_120_combinations_agree_with_ibelief_to_1e_12() {
     }
 }
 
-/// The masses of three hypotheses and of ignorance.
+/// A belief with these masses on three single hypotheses, without ignorance.
 fn opinion(a: f64, b: f64, c: f64) -> Belief {
     Belief::from_probabilities(&[a, b, c]).unwrap()
 }
@@ -74,7 +76,7 @@ fn fused(rule: BeliefRule, sources: &[Belief]) -> Vec<f64> {
     rule.fuse(sources).unwrap().belief.masses().to_vec()
 }
 
-/// Zadeh (AI Magazine 5, 1984): two doctors who agree on nothing but a remote possibility.
+/// Zadeh (AI Magazine 5, 1984): two doctors who agree only on one improbable hypothesis.
 #[test]
 fn the_classics_come_out() {
     let doctors = [opinion(0.99, 0.01, 0.0), opinion(0.0, 0.01, 0.99)];
@@ -110,7 +112,7 @@ fn total_conflict_is_an_error_and_never_a_division() {
     assert_eq!(BeliefRule::Dempster.fuse(&enemies), Err(FusionError::TotalConflict));
     close(&fused(BeliefRule::Yager, &enemies), &[0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0], 1e-15);
     close(&fused(BeliefRule::Pcr6, &enemies), &[0.0, 0.5, 0.5, 0.0, 0.0, 0.0, 0.0, 0.0], 1e-15);
-    // Doubted by a little, even these can be joined.
+    // Discounted a little, even these beliefs can be joined.
     let doubted = enemies.map(|enemy| enemy.discounted(Score::nearest(0.9)));
     let joint = BeliefRule::Dempster.fuse(&doubted).unwrap().belief.pignistic();
     close(&joint, &[0.491_228_070_175_438_6, 0.491_228_070_175_438_6, 0.017_543_859_649_122_8], 1e-12);

@@ -1,4 +1,6 @@
-//! Calibration of confidence against scikit-learn, scipy, netcal, venn-abers and crepes; its laws; and what it refuses.
+//! Calibration of confidence against other packages, its laws, and what it refuses.
+//!
+//! The packages are scikit-learn, scipy, netcal, venn-abers and crepes.
 #![cfg(feature = "alloc")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(clippy::cast_precision_loss, clippy::suboptimal_flops, reason = "numbers and formulas as they are printed")]
@@ -112,7 +114,7 @@ fn all_36_isotonic_fits_agree_with_scikit_learn_to_1e_12() {
             let share = if right.0 > left.0 { ((x - left.0) / (right.0 - left.0)).clamp(0.0, 1.0) } else { 0.0 };
             close(left.1 + share * (right.1 - left.1), *predicted, 1e-12, "predicted");
         }
-        // The same points in another order are the same fit.
+        // The points in another order give the same fit.
         let backwards: Vec<_> = points.iter().rev().copied().collect();
         for (a, b) in pool_adjacent_violators(&backwards).iter().zip(&blocks) {
             close(a.level, b.level, 1e-12, "backwards");
@@ -145,7 +147,8 @@ fn all_12_reliability_figures_agree_with_scikit_learn_and_netcal_to_1e_12() {
 #[test]
 fn all_platt_fits_agree_with_the_peer_to_1e_6() {
     for set in &peers().calibration {
-        // Through the public door, which fits Platt's curve below 200 labels; more of them repeat the set's own.
+        // Through the public function, which fits Platt's curve below 200 labels. A larger set is
+        // tested with fewer of its labels.
         let mut few = labels(&set.p, &set.y);
         if few.len() >= 200 {
             continue;
@@ -258,10 +261,11 @@ fn the_fewer_the_labels_the_wider_the_calibrated_confidence() {
     let some = |n: usize| -> Vec<Label> { (0..n).map(|k| label(0.2 + 0.6 * (k % 2) as f64, k % 4 == 1)).collect() };
     let u = |n: usize, at: f64| Calibration::fit(&some(n), 1).unwrap().measured(Score::nearest(at)).unwrap().u();
     assert!(u(60, 0.5) > u(190, 0.5) && u(400, 0.5) > u(4000, 0.5));
-    // Two of four are right at 0.8: the posterior deviation of a frequency of a half among 200 labels.
+    // Two of four labels are right at 0.8: the posterior deviation of a frequency of a half among
+    // 200 labels.
     close(u(400, 0.8), (0.25 / 203.0_f64).sqrt(), 1e-9, "u of a frequency");
     close(Calibration::fit(&some(400), 1).unwrap().calibrate(Score::nearest(0.8)).get(), 0.5, 1e-12, "frequency");
-    // Platt: at the middle of two equally many groups, by the information of a logistic model.
+    // Platt: in the middle of two groups of equal size, by the information of a logistic model.
     let measured = Calibration::fit(&some(100), 7).unwrap().measured(Score::nearest(0.8)).unwrap();
     close(measured.value(), 0.5, 0.02, "frequency");
     close(measured.u(), (0.25 / 50.0_f64).sqrt(), 0.01, "u of a frequency among 50");
@@ -324,7 +328,8 @@ fn equal_mass_bins_share_the_samples_and_bands_hold_what_they_should() {
     close(bin.band.0, bin.confidence - half, 1e-12, "band");
     close(bin.band.1, (bin.confidence + half).min(1.0), 1e-12, "band");
     assert!(reliability.bins[0].band.0.abs() < 1e-15);
-    // A plateau is one bin, whatever its size: parted, its wrong and right halves would look like two lies.
+    // A plateau is one bin, whatever its size. If it were split by order, its wrong half and its
+    // right half would look like two miscalibrated bins.
     let plateau: Vec<Label> = (0..100)
         .map(|k| {
             label(
@@ -350,7 +355,8 @@ fn equal_mass_bins_share_the_samples_and_bands_hold_what_they_should() {
     assert_eq!(Reliability::of(&[label(0.5, true)], Binning::EqualWidth(10)).unwrap().skill, None);
 }
 
-/// Tails of the binomial at the limits equal what was left out: the definition of Clopper and Pearson.
+/// The binomial tails beyond the limits equal the allowed error, which is the definition of Clopper
+/// and Pearson.
 #[test]
 fn clopper_pearson_limits_leave_out_what_they_should() {
     let tail = |n: u64, p: f64, from: u64, to: u64| -> f64 {
@@ -373,17 +379,19 @@ fn some_labels() -> impl Strategy<Value = Vec<Label>> {
     )
 }
 
-/// Two neighbours as one, by their own labels: the added squared error of it, and the level.
+/// Joins two neighbours by their labels: the added squared error, and the level.
 fn union(a: (f64, f64), b: (f64, f64)) -> (f64, f64, f64) {
     let (right, all) = (a.0 + b.0, a.1 + b.1);
     let error = |(right, all): (f64, f64)| right - right * right / all;
     (right, all, error((right, all)) - error(a) - error(b))
 }
 
-/// More steps than a curve holds: the two neighbours whose union loses least are joined, again and again.
+/// If a fit has more steps than a curve can hold, the two neighbours whose union adds the least
+/// error are joined, repeatedly.
 #[test]
 fn too_many_steps_are_joined_where_it_costs_least() {
-    // Places with rising frequencies, of different numbers of labels, so that no two unions cost the same.
+    // Places with rising frequencies and different numbers of labels, so that no two unions cost
+    // equally much.
     let places: Vec<(f64, u32, u32)> = (0..160_u32)
         .map(|k| {
             let all = 300 + k * 37 % 101;
@@ -414,7 +422,7 @@ fn too_many_steps_are_joined_where_it_costs_least() {
     let text = serde_json::to_string(curve).unwrap();
     assert_eq!(&serde_json::from_str::<Isotonic>(&text).unwrap(), curve, "as many knots as it holds are read back");
     assert!(text.matches("raw").count() <= MAX_KNOTS);
-    // As many steps as there is room for are kept as they are.
+    // If the steps are as many as fit into a curve, none of them is joined.
     let few = &labels[..labels.iter().position(|label| label.confidence.get() >= 64.0 / 160.0).unwrap()];
     let calibration = Calibration::fit(few, 1).unwrap();
     for (x, right, all) in &places[..64] {
@@ -423,7 +431,7 @@ fn too_many_steps_are_joined_where_it_costs_least() {
     }
 }
 
-/// Nobody is certain: right every time among n labels is 1 − 1/(n + 2).
+/// If all of n labels are right, the calibrated confidence is 1 − 1/(n + 2), not 1.
 #[test]
 fn perfect_labels_are_one_in_n_plus_two_from_certain() {
     let labels: Vec<_> =
@@ -436,8 +444,8 @@ fn perfect_labels_are_one_in_n_plus_two_from_certain() {
     }
 }
 
-/// Platt's curve is where the likelihood is greatest: its gradient is nothing there, as far as a likelihood in doubles can tell (its last digit is worth a
-/// gradient of some 1e-6 here).
+/// Platt's curve has the greatest likelihood: the gradient vanishes there, as far as a likelihood
+/// in doubles shows (here its last digit corresponds to a gradient of about 1e-6).
 #[test]
 fn platts_curve_is_stationary() {
     for seed in 0..20_u32 {
@@ -465,7 +473,7 @@ fn platts_curve_is_stationary() {
 }
 
 proptest! {
-    /// What was pooled is all that there was, once and in order; what has no weight is left out.
+    /// The blocks hold all pooled points, once and in order. Points without weight are left out.
     #[test]
     fn blocks_are_all_of_it_once_and_rising(
         points in prop::collection::vec((0..20_u32, -1.0..1.0_f64, prop_oneof![1 => Just(0.0), 6 => 0.1..3.0_f64]), 1..60),
@@ -481,7 +489,8 @@ proptest! {
     }
 }
 
-/// Certainty that is wrong costs much and not everything, and it shares a bin with what is nearly certain.
+/// A wrong label at confidence 1 costs a large but finite loss, and shares a bin with nearly
+/// certain ones.
 #[test]
 fn certainty_that_is_wrong_costs_a_finite_loss() {
     let labels: Vec<_> = [(0.95, true), (1.0, false), (1.0, true), (0.0, false)]
@@ -493,7 +502,8 @@ fn certainty_that_is_wrong_costs_a_finite_loss() {
     assert!((seen.log_loss - expected).abs() < 1e-3, "{} and {expected}", seen.log_loss);
 }
 
-/// Labels that contradict the confidence: the curve is level, as uncertain as a frequency among so many.
+/// If labels contradict the confidence, the curve is level, and as uncertain as a frequency among
+/// these labels.
 #[test]
 fn a_level_curve_is_as_uncertain_as_a_frequency() {
     let label =
@@ -509,10 +519,10 @@ fn a_level_curve_is_as_uncertain_as_a_frequency() {
     }
 }
 
-/// Between two knots of the same height the curve is level, to the last digit.
+/// Between two knots of equal height the curve is level, to the last digit.
 #[test]
 fn an_isotonic_curve_does_not_fall_by_rounding() {
-    // Whatever the heights: some of them are rounded up at the right knot.
+    // The test tries many heights, because some of them are rounded up at the right knot.
     let label = |confidence: f64, correct: bool| Label { confidence: Score::nearest(confidence), correct };
     for right in 20..180 {
         let below = (0..21).map(|k| label(0.025, k == 0));
@@ -544,7 +554,8 @@ proptest! {
         }
     }
 
-    /// The average of an isotonic fit is the average of what was observed, and no rising step function is nearer.
+    /// The mean of an isotonic fit is the mean of the observations, and no other rising step
+    /// function is nearer to them.
     #[test]
     fn an_isotonic_fit_keeps_the_mean_and_is_the_nearest(
         points in prop::collection::vec((0..20_u32, -1.0..1.0_f64, 0.1..3.0_f64), 1..40), cut in 0..20_u32, by in -0.2..0.2_f64,
@@ -562,21 +573,22 @@ proptest! {
 
     #[test]
     fn a_fit_with_many_steps_still_fits_in_its_knots(seed in 0..1000_u64) {
-        // A stair of 300 steps, two labels each.
+        // A staircase of 300 steps, with twenty labels each.
         let labels: Vec<Label> = (0..6000_u64)
             .map(|k| { let step = k / 20; label(step as f64 / 300.0, (k * 7 + seed) % 300 < step) })
             .collect();
         let Calibrator::Isotonic(curve) = Calibration::fit(&labels, 1).unwrap().calibrator else { panic!("6000 labels") };
         prop_assert!(curve.knots().len() <= MAX_KNOTS);
         prop_assert!(Isotonic::new(curve.knots()).is_ok());
-        // Each knot's labels are those of its block: counted once per block they are all.
+        // The curve is within 0.06 of the true frequencies, which lie on the diagonal.
         for k in 1..10 {
             let raw = f64::from(k) / 10.0;
             prop_assert!((curve.at(Score::nearest(raw)).get() - raw).abs() < 0.06, "{raw} {:?}", curve.at(Score::nearest(raw)));
         }
     }
 
-    /// The promise of split conformal sets: the truth is inside at least as often as promised, over many draws.
+    /// The promise of split conformal sets: over many draws, the true grade is inside at least as
+    /// often as promised.
     #[test]
     fn brier_is_what_its_parts_say(labels in some_labels()) {
         let r = Reliability::of(&labels, Binning::EqualMass(10)).unwrap();

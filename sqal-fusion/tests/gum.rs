@@ -1,4 +1,6 @@
-//! The law of propagation and conformity risks against uncertainties, suncal, and the published cases of JCGM 100, 101 and 106.
+//! Propagation and conformity risks against uncertainties, suncal, and JCGM 100, 101 and 106.
+//!
+//! The values of JCGM are those of its published cases.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(clippy::many_single_char_names, clippy::suboptimal_flops, reason = "numbers and formulas as they are printed")]
 
@@ -105,7 +107,8 @@ fn gum_h1_end_gauge() {
     let l = inputs.measured(&(ls + d - ls * (d_alpha * theta + alpha_s * d_theta))).unwrap();
     close(l.value(), 50_000_838.0, 0.5, "l");
     close(l.u(), 31.710_609_640_431_85, 1e-6, "u (uncertainties 3.2.3)");
-    // Degrees of freedom of H.1.6: 18 for ls, 25.6 for d, 50 for δα (which counts nothing to first order), 2 for δθ.
+    // Degrees of freedom of H.1.6: 18 for ls, 25.6 for d, 50 for δα (which contributes nothing to
+    // first order), 2 for δθ.
     let parts = [(25.0, 18.0), (9.7, 25.6), (2.9, 50.0), (16.6, 2.0)];
     let freedom = effective_degrees_of_freedom(&parts).floor();
     assert!((freedom - 16.0).abs() < 1e-9, "{freedom}");
@@ -113,7 +116,8 @@ fn gum_h1_end_gauge() {
     assert!((expanded.round() - 93.0).abs() < 1e-9, "{expanded}");
 }
 
-/// JCGM 100:2008, H.2: resistance and reactance from five simultaneous readings, with the correlations that those have.
+/// JCGM 100:2008, H.2: resistance and reactance from five simultaneous readings, with the
+/// correlations of the readings.
 #[test]
 fn gum_h2_impedance() {
     let data = [
@@ -142,7 +146,8 @@ fn gum_h2_impedance() {
     assert_eq!(inputs.correlation(&r, &Quantity::exact(1.0)), None);
 }
 
-/// JCGM 101:2008, 9.2: four inputs of standard uncertainty 1 (normal or rectangular), and one that dominates. First order is exact for a sum.
+/// JCGM 101:2008, 9.2: four inputs of standard uncertainty 1 (normal or rectangular), and one input
+/// that dominates. First order is exact for a sum.
 #[test]
 fn jcgm_101_additive_models() {
     let sum = |u: [f64; 4]| {
@@ -155,7 +160,7 @@ fn jcgm_101_additive_models() {
     let expanded = normal_quantile(0.975);
     close(expanded * normal.u(), 3.919_927_969_080_108, 1e-12, "9.2.2: ±3.92");
     close(expanded * wide.u(), 19.891_461_955_251_03, 1e-8, "9.2.4: ±19.9 by the law of propagation");
-    // 9.2.3 and 9.2.4: what the distributions really give, by Monte Carlo.
+    // 9.2.3 and 9.2.4: the interval that the distributions give by Monte Carlo.
     let half = |widths: [f64; 4], seed: u64| {
         let mut random = ChaCha8Rng::seed_from_u64(seed);
         let uniform = widths.map(|w| Uniform::new(-w * 3.0_f64.sqrt(), w * 3.0_f64.sqrt()).unwrap());
@@ -167,7 +172,8 @@ fn jcgm_101_additive_models() {
     close(half([1.0, 1.0, 1.0, 10.0], 2), 17.012_782, 0.05, "9.2.4: ±17.0");
 }
 
-/// JCGM 101:2008, 9.3: mass calibration. First order misses the air density (u = 0.0539 mg for 0.0754 mg), and a Monte Carlo run shows it.
+/// JCGM 101:2008, 9.3: mass calibration. First order misses the air density (u = 0.0539 mg instead
+/// of 0.0754 mg), and a Monte Carlo run shows the difference.
 #[test]
 fn jcgm_101_mass_calibration_and_the_limit_of_first_order() {
     let third = |low: f64, high: f64| Measured::new(f64::midpoint(low, high), (high - low) / 12.0_f64.sqrt()).unwrap();
@@ -201,7 +207,8 @@ fn jcgm_101_mass_calibration_and_the_limit_of_first_order() {
     close(moments.sd().unwrap(), 0.0754, 0.001, "Monte Carlo u");
 }
 
-/// JCGM 101:2008, 9.4: comparison loss x₁² + x₂². At 0 first order says that nothing is uncertain; the exact moments say otherwise.
+/// JCGM 101:2008, 9.4: comparison loss x₁² + x₂². At 0, first order gives an uncertainty of 0, but
+/// the exact moments do not.
 #[test]
 fn jcgm_101_comparison_loss() {
     for (x1, r, first_order, exact_mean, exact_u) in [
@@ -251,7 +258,8 @@ fn jcgm_106_conformity_probabilities() {
 
 #[test]
 fn what_cancels_has_no_uncertainty_and_no_imaginary_one() {
-    // Two readings of one error, scaled against each other: the variance is 0 but for rounding, on either side of it.
+    // Two readings with one common error, with different scales: the variance is 0 except for
+    // rounding, which may be positive or negative.
     for k in 1..200_i32 {
         let (u, scale) = (0.1 + 0.013 * f64::from(k), 1.0 + 0.37 * f64::from(k));
         let covariance = Covariance::correlated([u, u * scale], [[1.0, 1.0], [1.0, 1.0]]).unwrap();
@@ -281,7 +289,7 @@ fn probabilities_far_out_keep_their_digits_on_both_sides() {
     );
 }
 
-/// Whatever the spread of production, all of it is counted.
+/// The probability of a normal production sums to 1, whatever its spread.
 #[test]
 fn a_normal_production_is_whole() {
     let everything = Tolerance::between(-1e6, 1e6).unwrap();
@@ -289,7 +297,8 @@ fn a_normal_production_is_whole() {
         let production = Production::normal(Measured::new(3.0, sd).unwrap()).unwrap();
         let risk = production.risk(0.1 * sd, &everything, &everything);
         assert!((risk.accepted - 1.0).abs() < 1e-10 && risk.consumer < 1e-12 && risk.producer < 1e-12, "{sd} {risk:?}");
-        // Half of it lies on either side of its mean, and a guard band in the middle of nothing is found.
+        // Half of the production lies on either side of its mean, and the guard band that halves
+        // the consumer's risk at a limit there is found.
         let half = production.risk(0.1 * sd, &Tolerance::at_least(3.0).unwrap(), &Tolerance::at_least(3.0).unwrap());
         assert!((half.accepted - 0.5).abs() < 1e-10, "{half:?}");
         let guarded = production.guard_band(0.1 * sd, &Tolerance::at_least(3.0).unwrap(), 0.5 * half.consumer).unwrap();
@@ -299,7 +308,8 @@ fn a_normal_production_is_whole() {
     }
 }
 
-/// The spread of a process is named as such; a measured value with the same numbers says the same. Its type has a name, and can be a field.
+/// A normal production can be made from its mean and its standard deviation, or from a measured
+/// value with these numbers. `Production` is a type that a field can have.
 #[test]
 fn a_normal_production_is_known_by_its_mean_and_standard_deviation() {
     struct Line {
@@ -314,7 +324,8 @@ fn a_normal_production_is_known_by_its_mean_and_standard_deviation() {
     }
 }
 
-/// A fine instrument: near a limit the consumer's risk is φ(limit)·u/√(2π) for each limit, to first order in u.
+/// For an instrument of small uncertainty u, the consumer's risk near a limit is φ(limit)·u/√(2π)
+/// for each limit, to first order in u.
 #[test]
 fn the_risk_of_a_fine_instrument_is_known_in_closed_form() {
     let production = Production::normal(Measured::new(0.0, 1.0).unwrap()).unwrap();
@@ -324,7 +335,8 @@ fn the_risk_of_a_fine_instrument_is_known_in_closed_form() {
         for u in [1e-3, 1e-5, 1e-7] {
             let risk = production.risk(u, &tolerance, &tolerance);
             let exact = (phi(low) + phi(high)) * u / std::f64::consts::TAU.sqrt();
-            // The next term has the density's slope: at most u of it.
+            // The next term depends on the slope of the density. Relative to this one, it is of the
+            // order of u.
             assert!(
                 (risk.consumer / exact - 1.0).abs() < 2.0 * u + 1e-8,
                 "{low} to {high}, {u}: {risk:?}, expected {exact}"
@@ -334,7 +346,8 @@ fn the_risk_of_a_fine_instrument_is_known_in_closed_form() {
     }
 }
 
-/// Two limits, not about 0: the guard band that is found runs the risk that was asked for, and one that cannot be is none.
+/// For two limits that are not about 0, the guard band that is found gives the requested risk. If
+/// no guard band reaches it, the result is `None`.
 #[test]
 fn a_guard_band_of_two_limits_is_found_if_there_is_one() {
     let production = Production::normal(Measured::new(10.0, 1.0).unwrap()).unwrap();
@@ -354,7 +367,7 @@ fn a_guard_band_of_two_limits_is_found_if_there_is_one() {
     assert_eq!(production.guard_band(0.2, &high, -1.0), None);
 }
 
-/// What is known exactly has no uncertainty, and that is an uncertainty too.
+/// Inputs that are known exactly are accepted: an uncertainty of 0 is valid.
 #[test]
 fn what_is_known_exactly_is_taken() {
     use sqal_fusion::Covariance;
@@ -364,10 +377,11 @@ fn what_is_known_exactly_is_taken() {
     assert!(inputs.is_ok());
 }
 
-/// JCGM 106:2012, 9.5.4: ball bearings. Published: 0.042, 0.008, and 1.67 µm for a consumer's risk of 0.001.
+/// JCGM 106:2012, 9.5.4: ball bearings. Published: 0.042, 0.008, and 1.67 µm for a consumer's risk
+/// of 0.001.
 #[test]
 fn jcgm_106_ball_bearing() {
-    // Gamma with shape 4 and rate 4, in micrometres.
+    // A gamma density with shape 4 and rate 4, in micrometres.
     let density = |x: f64| if x > 0.0 { 4.0_f64.powi(4) / 6.0 * x.powi(3) * (-4.0 * x).exp() } else { 0.0 };
     let production = Production::new(density, 0.0, 15.0).unwrap();
     let tolerance = Tolerance::at_most(2.0).unwrap();
@@ -403,12 +417,14 @@ fn jcgm_106_global_risks_of_a_normal_production() {
     }
 }
 
-/// NCSLI RP-19 (draft) and Deaver (1993), as asserted by suncal: in-tolerance probability, test uncertainty ratio, risk.
+/// NCSLI RP-19 (draft) and Deaver (1993), as asserted by suncal: in-tolerance probability, test
+/// uncertainty ratio, risk.
 #[test]
 fn rp_19_and_deaver() {
     let unit = Tolerance::between(-1.0, 1.0).unwrap();
     let risk = |sl: f64, tur: f64, factor: f64| {
-        // The tolerance lies `sl` standard deviations of production out; the ratio is that of the two standard deviations.
+        // The limits lie `sl` standard deviations of production from the middle. `tur` is the ratio
+        // of that standard deviation to the one of the measurement.
         let production = Production::normal(Measured::new(0.0, 1.0 / sl).unwrap()).unwrap();
         production.risk(1.0 / (sl * tur), &unit, &Tolerance::between(-factor, factor).unwrap())
     };
@@ -464,10 +480,11 @@ fn limits_that_enclose_nothing_are_refused() {
     assert_eq!(nothing.risk(0.1, &tolerance, &tolerance).consumer_among_accepted(), None);
 }
 
-/// The correlation that two scores have through a shared input, carried to the fused uncertainty.
+/// The correlation that two scores have through a shared input is part of the fused uncertainty.
 #[test]
 fn a_shared_error_is_carried_into_the_fused_score() {
-    // Shape and colour both depend on one lamp: c'Vc with V from the Jacobians equals the rule's closed form with that correlation.
+    // Shape and colour both depend on one lamp. c'Vc with V from the Jacobians equals the rule's
+    // closed form with that correlation.
     let inputs =
         Inputs::independent([(0.8, 0.03), (0.7, 0.04), (0.0, 0.02)].map(|(x, u)| Measured::new(x, u).unwrap()))
             .unwrap();
@@ -487,7 +504,7 @@ fn a_shared_error_is_carried_into_the_fused_score() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
 
-    /// Every rule of differentiation against a difference quotient.
+    /// Each rule of differentiation agrees with a difference quotient.
     #[test]
     fn gradients_are_derivatives(x in 0.2..3.0_f64, y in 0.2..3.0_f64) {
         fn all(a: Quantity<2>, b: Quantity<2>) -> [Quantity<2>; 13] {
@@ -512,7 +529,7 @@ proptest! {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
-    /// A guard band only ever trades the consumer's risk for the producer's.
+    /// A wider guard band lowers the consumer's risk and raises the producer's.
     #[test]
     fn a_wider_guard_band_protects_the_consumer(mean in -1.0..1.0_f64, sd in 0.2..1.5_f64, u in 0.02..0.5_f64, w in 0.0..0.4_f64, more in 0.0..0.4_f64) {
         let production = Production::normal(Measured::new(mean, sd).unwrap()).unwrap();
@@ -520,13 +537,15 @@ proptest! {
         let narrow = production.risk(u, &tolerance, &tolerance.guarded(w).unwrap());
         let wide = production.risk(u, &tolerance, &tolerance.guarded(w + more).unwrap());
         prop_assert!(wide.consumer <= narrow.consumer + 1e-12 && wide.producer >= narrow.producer - 1e-12);
-        // What conforms is accepted or rejected; nothing is lost.
+        // Each conforming item is either accepted or rejected, so the shares sum to all conforming
+        // ones.
         let conforming = tolerance.probability(Measured::new(mean, sd).unwrap()).get();
         prop_assert!((narrow.accepted - narrow.consumer + narrow.producer - conforming).abs() < 1e-9);
     }
 }
 
-/// An instrument a hundred thousand times finer than production scatters: the consumer's risk at a limit in the middle is atan(u/σ)/2π.
+/// If the uncertainty is a hundred thousand times smaller than the spread of production, the
+/// consumer's risk at a limit in the middle is atan(u/σ)/2π.
 #[test]
 fn a_fine_instrument_has_a_small_risk_and_not_none() {
     let production = Production::normal(Measured::new(0.0, 1.0).unwrap()).unwrap();
@@ -539,7 +558,7 @@ fn a_fine_instrument_has_a_small_risk_and_not_none() {
             "{u}: {risk:?}"
         );
     }
-    // A coarse one: the guard band may lie far outside of what is made.
+    // With a coarse instrument, the guard band may lie far outside of the production.
     let narrow = Production::normal(Measured::new(0.0, 0.01).unwrap()).unwrap();
     let band = narrow.guard_band(0.1, &tolerance, 1e-3).unwrap();
     let risk = narrow.risk(0.1, &tolerance, &tolerance.guarded(band).unwrap());

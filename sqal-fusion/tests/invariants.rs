@@ -1,4 +1,6 @@
-//! The invariants of fusion (measurement model, section 3.6) over random evidence, and its fail-safe ends.
+//! The invariants of fusion over random evidence, and its fail-safe behaviour.
+//!
+//! The invariants are those of the measurement model, section 3.6.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(clippy::suboptimal_flops, reason = "numbers and formulas as they are printed")]
 
@@ -102,7 +104,8 @@ proptest! {
 
     #[test]
     fn inv_9_without_conflict_the_grade_follows_the_score_and_shuns_uncertainty(sensors in sensors(), k in 0..4_usize, by in 0.0..0.5_f64) {
-        // A very large disparity is the model's "tau = infinite": no scatter counts as conflict.
+        // A very large disparity stands for the model's "tau = infinite": no scatter counts as
+        // conflict.
         let rule = PowerMeanRule::new(Exponent::HARMONIC, 0.0, 1e6).unwrap();
         let k = k % sensors.len();
         let (mut better, mut wider) = (sensors.clone(), sensors.clone());
@@ -132,7 +135,8 @@ proptest! {
         prop_assert!(doubted.coverage < both.coverage);
     }
 
-    /// The rest of 12: of two equal scores one is lost, and nobody grows surer.
+    /// The other part of invariant 12: if one of two equal scores is lost, the verdict does not
+    /// become more certain.
     #[test]
     fn inv_12_losing_one_of_two_equal_sensors_never_makes_the_verdict_surer(rule in rule(), one in sensor()) {
         let (score, u, weight, _) = one;
@@ -163,7 +167,7 @@ proptest! {
     }
 }
 
-/// As many terms as there is room for, and not one more.
+/// The rule takes as many terms as it has room for, and refuses one more.
 #[test]
 fn as_many_sensors_as_there_is_room_for() {
     let one = |_| Evidence::new(Measured::new(0.8, 0.02).unwrap(), 1.0, Score::ONE).unwrap();
@@ -178,7 +182,7 @@ fn as_many_sensors_as_there_is_room_for() {
     assert!(PowerMeanRule::default().fuse(&twice).is_err());
 }
 
-/// The conflict of more than two sensors is that of each with their weighted mean.
+/// The conflict of three sensors is that of each against their weighted mean.
 #[test]
 fn three_sensors_disagree_as_birge_says() {
     let tau = 0.03;
@@ -193,7 +197,7 @@ fn three_sensors_disagree_as_birge_says() {
     assert!((fused.birge - (chi2 / 2.0).sqrt()).abs() < 1e-12, "{} and {}", fused.birge, (chi2 / 2.0).sqrt());
 }
 
-/// The three worked cases of the model.
+/// The three worked cases of the measurement model give its printed results.
 #[test]
 fn the_worked_cases_come_out() {
     let rule = PowerMeanRule::default();
@@ -202,7 +206,8 @@ fn the_worked_cases_come_out() {
     assert_eq!((decided.grade, (decided.confidence_raw.get() * 1000.0).round()), (Grade::A, 968.0));
 
     let (fused, decided) = judged(&rule, &[(0.98, 0.02, 1.0, 1.0), (0.45, 0.03, 1.0, 1.0)]);
-    // The model prints this case and the next without uncertainties; 0.02 and 0.03 are the ones that give its digits.
+    // The model prints this case and the next without uncertainties; with 0.02 and 0.03 its digits
+    // come out.
     assert!((fused.score.value() - 0.617).abs() < 5e-4 && (fused.birge - 3.63).abs() < 5e-3);
     assert!((fused.conflict.get() - 0.924).abs() < 5e-4 && (decided.confidence_raw.get() - 0.076).abs() < 5e-4);
     assert_eq!((decided.point, decided.grade), (Grade::C, Grade::Reject));
@@ -217,7 +222,7 @@ fn the_worked_cases_come_out() {
     assert_eq!((capped.grade, capped.cap), (Grade::B, Cap::Coverage));
 }
 
-/// An analyser that says what it is told.
+/// An analyser that returns a given assessment.
 struct Told<R, F>(Option<Assessment<F>>, std::marker::PhantomData<R>);
 
 impl<R, F: Clone> Analyzer for Told<R, F> {
@@ -315,7 +320,7 @@ fn a_sensor_without_any_reliability_counts_as_missing() {
     assert!(verdict.defects.iter().any(|d| d.kind == DefectKind::SensorMissing));
 }
 
-/// An analyser that grades the score that it is told by the scale that it is given.
+/// An analyser that grades a given score by the scale that it received.
 struct Graded(Assessment<TofFindings>, GradeScale);
 
 impl Analyzer for Graded {
@@ -345,7 +350,8 @@ fn one_scale_grades_the_verdict_and_each_sensor() {
     assert_eq!(inspection.verdict.point_grade, Some(Grade::A));
 }
 
-/// A plant without a spectrometer: whatever that sensor says or does not say, the verdict is that of the other one alone.
+/// In a plant without a spectrometer (weight 0), the verdict is that of the other sensor alone,
+/// whatever the spectral analysis returns.
 #[test]
 fn a_sensor_of_weight_0_decides_nothing_and_is_not_missing() {
     let (frame, spectrum) = readings();
@@ -366,7 +372,8 @@ fn a_sensor_of_weight_0_decides_nothing_and_is_not_missing() {
         assert_eq!((verdict.unseen.evidence, verdict.coverage), (Score::ZERO, Score::ONE));
         assert!(verdict.grade > Grade::B, "{verdict:?}");
     }
-    // A sensor that is asked for and silent is missing as before, and so is the only one that is asked for.
+    // A sensor of positive weight without a score is missing, also if it is the only one of
+    // positive weight.
     let mut inspector = inspector(None, Some(told(COLOUR, Some(0.99), 1.0, Defects::new())));
     inspector.weights = SensorWeights::new(1.0, 0.0).unwrap();
     let verdict = inspector.inspect(Some(&frame), Some(&spectrum)).verdict;
@@ -397,7 +404,8 @@ fn no_critical_defect_is_lost_when_the_list_is_full() {
     assert_eq!(verdict.defects[0].severity, Severity::Critical);
 }
 
-/// Invariant 15 through the whole inspector: whatever a sensor finds wrong never raises score or grade, and accuses no sensor.
+/// Invariant 15 through the whole inspector: a defect never raises score or grade, and is never
+/// counted as a disagreement of the sensors.
 #[test]
 fn a_defect_found_by_a_sensor_never_raises_the_verdict() {
     let (frame, spectrum) = readings();
@@ -408,7 +416,8 @@ fn a_defect_found_by_a_sensor_never_raises_the_verdict() {
             let measured = |(score, u): (f64, f64)| Measured::new(score, u).unwrap();
             let severity = [Severity::Minor, Severity::Major, Severity::Critical][severity];
             let defect = Defect::new(DefectKind::Overfill, severity, ZoneSet::default(), Score::ONE);
-            // What an analyser makes of a defect: the score falls, the score before it stays.
+            // The effect of a defect on an assessment: the score falls, and the score before
+            // defects stays.
             let with = |claim: Measured, found: bool| {
                 let left = if found { 1.0 - severity.penalty() } else { 1.0 };
                 let defects = if found { std::iter::once(defect).collect() } else { Defects::new() };
@@ -432,7 +441,8 @@ fn a_defect_found_by_a_sensor_never_raises_the_verdict() {
         .unwrap();
 }
 
-/// A score made of a fifth of its parts is a score, and no grade above B, and the coverage says how much was there.
+/// A score made of a fifth of its parts counts as a score, allows no grade above B, and its
+/// coverage is reported.
 #[test]
 fn a_sensor_that_measured_little_caps_the_grade() {
     let (frame, spectrum) = readings();
@@ -474,7 +484,8 @@ proptest! {
     }
 }
 
-/// What is *not* monotone (measurement model 3.6), each with a case that shows it: documented, and not to be "mended".
+/// The quantities that are *not* monotone (measurement model 3.6), each with a case that shows it.
+/// They are documented behaviour and must not be changed.
 mod not_monotone {
     use super::*;
 
@@ -482,7 +493,8 @@ mod not_monotone {
         judged(&PowerMeanRule::default(), &[(a.0, a.1, 1.0, 1.0), (b.0, b.1, 1.0, 1.0)])
     }
 
-    /// Raising the better sensor raises the conflict, hence the uncertainty, hence the guard band: C becomes REJECT.
+    /// Raising the better score raises the conflict, hence the uncertainty, hence the requirement
+    /// of the guard: C becomes REJECT.
     #[test]
     fn the_grade_in_one_score_while_conflict_widens() {
         let (before, after) = (two((0.70, 0.06), (0.52, 0.06)), two((0.98, 0.06), (0.52, 0.06)));
@@ -490,7 +502,8 @@ mod not_monotone {
         assert_eq!((before.1.grade, after.1.grade), (Grade::C, Grade::Reject));
     }
 
-    /// A tray that the guard moved down lies outside the bin of its final grade: more uncertainty puts more probability into that bin.
+    /// A tray that the guard moved down lies outside the interval of its final grade, so a larger
+    /// uncertainty puts more probability into that interval.
     #[test]
     fn the_probability_of_the_final_grade_in_the_uncertainty() {
         let probability = |u: f64| {
@@ -501,7 +514,8 @@ mod not_monotone {
         assert!(probability(0.05) > probability(0.007));
     }
 
-    /// Bins have unequal widths: more uncertainty can fill a wide one.
+    /// Grades have intervals of unequal width, so a larger uncertainty can put more probability
+    /// into a wide one.
     #[test]
     fn the_largest_probability_in_the_uncertainty() {
         let largest = |u: f64| {
@@ -514,7 +528,8 @@ mod not_monotone {
         assert!(near(1.5) > near(0.08), "{} {}", near(1.5), near(0.08));
     }
 
-    /// Doubting a sensor shifts weight to the other one: the score may move either way.
+    /// A lower reliability of one sensor moves weight to the other one, so the score may rise or
+    /// fall.
     #[test]
     fn the_score_in_a_reliability() {
         let rule = PowerMeanRule::default();
@@ -522,7 +537,7 @@ mod not_monotone {
         assert!(score(1.0, 0.5) > score(1.0, 1.0) && score(0.5, 1.0) < score(1.0, 1.0));
     }
 
-    /// Losing the worse sensor raises the score; the cap by coverage is what prevents a better grade than B.
+    /// Losing the worse sensor raises the score. The cap by coverage prevents a grade above B.
     #[test]
     fn the_score_in_a_missing_sensor() {
         let rule = PowerMeanRule::default();
@@ -533,7 +548,7 @@ mod not_monotone {
         assert_eq!((capped.grade, capped.cap), (Grade::B, Cap::Coverage));
     }
 
-    /// A calibrated confidence has plateaus: it rises weakly, not strictly.
+    /// A calibrated confidence has plateaus: it never falls with the raw one, but it need not rise.
     #[test]
     fn a_calibrated_confidence_in_the_raw_one() {
         use sqal_fusion::calibration::{Isotonic, Knot};
@@ -544,7 +559,7 @@ mod not_monotone {
     }
 }
 
-/// The uncertainty that a verdict states is one that a score can have, even when two sensors disagree about everything.
+/// The reported uncertainty is one that a score can have, even if two sensors disagree completely.
 #[test]
 fn a_verdict_never_states_an_uncertainty_above_a_half() {
     let (frame, spectrum) = readings();
@@ -557,7 +572,8 @@ fn a_verdict_never_states_an_uncertainty_above_a_half() {
     assert_eq!((verdict.grade, verdict.score.unwrap().u()), (Grade::Reject, 0.5));
 }
 
-/// A verdict knows its rule, the term that costs most, and what would have changed it; and what it promises holds.
+/// A verdict names its rule, the term that costs most, and what would have changed the grade; and
+/// that prediction is true.
 #[test]
 fn a_verdict_knows_its_reasons() {
     let (frame, spectrum) = readings();
@@ -578,7 +594,7 @@ fn a_verdict_knows_its_reasons() {
     assert_eq!(next.score, Some(Score::nearest(0.85)), "A has no guard: its threshold is what it takes");
     assert_eq!(next.u, None);
 
-    // Held back by a defect: lifting it gives what the score alone gives.
+    // The grade was held back by a defect: without the cap, the score alone decides.
     let held = judge(0.90, 0.90, Some(Severity::Major));
     assert_eq!((held.grade, held.cap), (Grade::B, Cap::MajorDefect));
     assert_eq!(held.reasons.next.map(|next| next.grade), Some(Grade::A));
@@ -588,7 +604,7 @@ fn a_verdict_knows_its_reasons() {
     assert_eq!(inspector(None, None).inspect(None, None).verdict.reasons, sqal_core::Reasons::default());
 }
 
-/// The confidence goes through the calibration, and the verdict says which one.
+/// The confidence is calibrated, and the verdict states the version of the calibration.
 #[test]
 fn a_calibrated_inspector_states_the_calibrated_confidence() {
     use sqal_fusion::calibration::{Calibrator, Isotonic, Knot};
@@ -611,7 +627,8 @@ fn a_calibrated_inspector_states_the_calibrated_confidence() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(10_000))]
 
-    /// What a decision promises holds: with the score or the uncertainty that it names, the better grade is given; with less, it is not.
+    /// The prediction of a decision is exact: with the score or the uncertainty that it names, the
+    /// better grade is given; with less, it is not.
     #[test]
     fn what_would_have_changed_the_grade_does(score in 0.0..=1.0_f64, u in 0.0..0.3_f64, guards in prop::array::uniform4(0.05..0.99_f64)) {
         let [a, b, c, d] = guards.map(Score::nearest);
@@ -636,7 +653,8 @@ proptest! {
         }
     }
 
-    /// The guard by its definition: the best grade no better than the point grade whose probability is enough.
+    /// The guard by its definition: the best grade whose probability is enough, and which is no
+    /// better than the point grade.
     #[test]
     fn the_final_grade_is_the_best_that_is_certain_enough(score in 0.0..=1.0_f64, u in 0.0..0.3_f64, guards in prop::array::uniform4(0.05..0.99_f64)) {
         let least = guards.map(Score::nearest);
@@ -645,7 +663,7 @@ proptest! {
         let fused = PowerMeanRule::default().fuse(&evidence(&[(score, u, 1.0, 1.0)])).unwrap();
         let decided = decision.decide(&fused);
         let alone = Decision { guard: guard.each_alone(), ..decision }.decide(&fused);
-        // P(at least this grade), from the probabilities of exactly one.
+        // P(at least this grade), summed from the probabilities of each grade.
         let reached: Vec<f64> = (0..5).map(|k| decided.probabilities[..=k].iter().sum()).collect();
         let enough = |k: usize| reached[k] >= least[k].get();
         prop_assume!((0..4).all(|k| (reached[k] - least[k].get()).abs() > 1e-9));
@@ -661,7 +679,7 @@ proptest! {
     }
 }
 
-/// What a decision says of a capped tray: the probability of at least the capped grade, and of each grade alone.
+/// A capped decision reports the probability of at least the capped grade, and of each grade alone.
 #[test]
 fn a_capped_decision_states_the_probability_of_its_own_grade() {
     let half = Score::nearest(0.5);
@@ -678,14 +696,14 @@ fn a_capped_decision_states_the_probability_of_its_own_grade() {
     assert!(close(capped.conformity_probability.get(), at_least(2)) && at_least(2) > at_least(1) + 1e-3);
     let rejected = decision.decide_with(&fused, &defect(Severity::Critical), Score::ONE);
     assert!(close(rejected.conformity_probability.get(), 1.0));
-    // A cap at the grade that is given anyway holds nothing back.
+    // A cap at the grade that is given without it holds nothing back.
     let b = PowerMeanRule::default().fuse(&evidence(&[(0.75, 0.01, 1.0, 1.0), (0.76, 0.01, 1.0, 1.0)])).unwrap();
     let held = decision.decide_with(&b, &defect(Severity::Major), Score::ONE);
     assert_eq!((held.grade, held.cap), (Grade::B, Cap::None));
     assert_eq!(held.next.map(|next| next.grade), Some(Grade::A));
 }
 
-/// What was not measured can be anything: a plant may hold such a tray back.
+/// The unmeasured part can have any quality, so a plant can be set to hold such a tray back.
 #[test]
 fn an_incomplete_tray_can_be_held_back() {
     let (frame, spectrum) = readings();
@@ -697,7 +715,7 @@ fn an_incomplete_tray_can_be_held_back() {
     assert_eq!((alone(Grade::B).grade, alone(Grade::B).cap), (Grade::B, Cap::Coverage));
     assert_eq!((alone(Grade::Reject).grade, alone(Grade::Reject).cap), (Grade::Reject, Cap::Coverage));
     assert_eq!(alone(Grade::APlus).grade, Grade::B, "never better than the documented cap");
-    // With everything there it holds nothing back.
+    // If everything was measured, the setting holds nothing back.
     let mut whole = inspector(
         Some(told(SHAPE, Some(0.99), 1.0, Defects::new())),
         Some(told(COLOUR, Some(0.99), 1.0, Defects::new())),
@@ -706,7 +724,8 @@ fn an_incomplete_tray_can_be_held_back() {
     assert_eq!(whole.inspect(Some(&frame), Some(&spectrum)).verdict.grade, Grade::APlus);
 }
 
-/// The instrument that costs most is the one whose perfection would raise the fused score most, to first order.
+/// The reported weakest instrument is the one whose score, raised to 1, would raise the fused score
+/// most, to first order.
 #[test]
 fn the_term_that_costs_most_is_found_by_what_perfection_would_gain() {
     let (frame, spectrum) = readings();
@@ -716,7 +735,7 @@ fn the_term_that_costs_most_is_found_by_what_perfection_would_gain() {
             Some(told(COLOUR, Some(colour), 1.0, Defects::new())),
         );
         inspector.weights = weights;
-        // With the plain average a sensor's gain is its weight times what it lacks.
+        // With the arithmetic mean, a sensor's gain is its weight times (1 − score).
         inspector.rule = PowerMeanRule::new(Exponent::ARITHMETIC, 0.0, 0.1).unwrap();
         let verdict = inspector.inspect(Some(&frame), Some(&spectrum)).verdict;
         assert_eq!(verdict.reasons.rule, RuleKind::WeightedAverage);
@@ -767,7 +786,8 @@ fn weights_that_are_no_weights_are_refused() {
     assert_eq!(SensorWeights::new(0.0, 0.0).unwrap_err().to_string(), said);
 }
 
-/// What must be changed is said exactly at the edges: a guard of one half asks for nothing, and an uncertainty that is small enough is no obstacle.
+/// The prediction is exact at the edges: a guard of one half requires no margin, and an uncertainty
+/// that is small enough is no obstacle.
 #[test]
 fn what_it_takes_at_the_edges() {
     let half = Score::nearest(0.5);
@@ -775,16 +795,16 @@ fn what_it_takes_at_the_edges() {
         let fused = PowerMeanRule::default().fuse(&evidence(&[(score, u, 1.0, 1.0)])).unwrap();
         Decision { guard, ..Decision::default() }.decide(&fused).next
     };
-    // Without guards no uncertainty would help: only the score counts.
+    // Without guards no smaller uncertainty would help: only the score counts.
     let open = Guard::new(half, half, half, half);
     assert_eq!(decide(open, 0.80, 0.1).map(|next| (next.grade, next.u)), Some((Grade::A, None)));
-    // On the threshold itself a guard above a half is met by no uncertainty at all.
+    // If the score is on the threshold itself, no uncertainty satisfies a guard above one half.
     let strict = Guard::new(half, Score::nearest(0.9), half, half);
     assert_eq!(decide(strict, 0.85, 0.1).map(|next| (next.grade, next.u)), Some((Grade::A, None)));
     let above = decide(strict, 0.86, 0.1).unwrap();
     assert!(close(above.u.unwrap(), 0.01 / sqal_core::normal_quantile(0.9)));
     assert!(close(above.score.unwrap().get(), 0.85 + 0.1 * sqal_core::normal_quantile(0.9)));
-    // Guards each alone: B may be nearer than C.
+    // If each guard counts alone, B may be nearer than C.
     let odd = Guard::new(half, half, half, Score::nearest(0.999)).each_alone();
     assert_eq!(decide(odd, 0.55, 0.1).map(|next| next.grade), Some(Grade::B));
     assert_eq!(
@@ -811,7 +831,8 @@ fn a_guard_is_nested_unless_it_says_otherwise() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
-    /// With less seen, nothing that holds in the worst case rises, and no grade is above what its unseen share allows.
+    /// If less is seen, no worst-case figure rises, and no grade is above what its unseen share
+    /// allows.
     #[test]
     fn what_is_unseen_earns_nothing(
         shape in 0.0..=1.0_f64, colour in 0.0..=1.0_f64, area in 0.0..=1.0_f64, bands in 0..=8_u8, window in 0.0..=1.0_f64, blind in 0..4_u8,

@@ -1,4 +1,6 @@
-//! Repeated readings of one quantity against statsmodels and scipy (36 cases each, 1e-10; intersections 1e-6), and their laws.
+//! Repeated readings of one quantity against statsmodels and scipy, and their laws.
+//!
+//! There are 36 cases of each, to 1e-10; intersections are compared to 1e-6.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(
     clippy::cast_precision_loss,
@@ -94,7 +96,8 @@ fn all_repeated_readings_agree_with_statsmodels_to_1e_10() {
         assert!(internal.between.abs() < 1e-300);
         close(fused(InverseVariance::Birge).value.u(), row.u_birge, 1e-10, "u by Birge");
         let dl = fused(InverseVariance::DerSimonianLaird);
-        // statsmodels leaves a negative variance as it is; the paper, and ours, take it for 0, which is the inverse-variance mean.
+        // statsmodels keeps a negative variance. The paper and our code replace it by 0, which
+        // gives the inverse-variance mean.
         close(dl.between, row.tau2_dl.max(0.0), 1e-10, "tau2 by DerSimonian and Laird");
         if row.tau2_dl >= 0.0 {
             close(dl.value.value(), row.mean_dl, 1e-10, "mean by DerSimonian and Laird");
@@ -103,7 +106,8 @@ fn all_repeated_readings_agree_with_statsmodels_to_1e_10() {
             assert_eq!(dl.value, internal.value);
         }
         let pm = fused(InverseVariance::PauleMandel);
-        // statsmodels stops when two steps agree to 1e-5; ours solves the equation, which is checked itself.
+        // statsmodels stops when two steps agree to 1e-5. Our code solves the equation, which
+        // another test checks.
         close(pm.between, row.tau2_pm, 1e-5, "tau2 by Paule and Mandel");
         close(pm.value.value(), row.mean_pm, 1e-5, "mean by Paule and Mandel");
         let freedom = (row.x.len() - 1) as f64;
@@ -172,7 +176,8 @@ fn what_cannot_be_weighed_is_refused() {
     assert_eq!(InverseVariance::Birge.fuse(&[]), Err(FusionError::NoEvidence));
     let known = Estimate { value: [1.0, 2.0], covariance: Covariance::new([[1.0, 0.0], [0.0, 0.0]]).unwrap() };
     assert_eq!(covariance_intersection(&known, &known), Err(FusionError::OutOfRange));
-    // Readings so far apart that their scatter is not a number, or so sure that their weights are not.
+    // Readings so far apart that their scatter is not finite, or so exact that their weights are
+    // not finite.
     for (x, u) in [([1e300, -1e300], 1e-100), ([1e160, -1e160], 1.0), ([1.0, 2.0], 1e-154)] {
         for rule in [InverseVariance::Birge, InverseVariance::PauleMandel, InverseVariance::DerSimonianLaird] {
             assert_eq!(rule.fuse(&replicates(&x, &[u, u])), Err(FusionError::OutOfRange), "{x:?} {u}");
@@ -207,7 +212,8 @@ fn a_matrix_that_is_no_covariance_is_refused_and_named() {
     assert!(singular.inverse().is_none() && (singular.trace() - 5.0).abs() < 1e-15);
 }
 
-/// A reading that outweighs the others a million times: the order in which they are summed does not matter.
+/// One reading outweighs the others a million times, and the order of summation still does not
+/// matter.
 #[test]
 fn one_sharp_reading_does_not_make_the_order_matter() {
     let (x, u) =
@@ -247,7 +253,8 @@ proptest! {
             prop_assert!((a.value.value() - b.value.value()).abs() < 1e-9 && (a.value.u() - b.value.u()).abs() < 1e-9);
             let c = rule.fuse(&replicates(&shifted, &u)).unwrap();
             prop_assert!((c.value.value() - a.value.value() - shift).abs() < 1e-8 && (c.value.u() - a.value.u()).abs() < 1e-6);
-            // Several readings are never less sure than the surest of them, as long as nobody saw them scatter.
+            // The joint uncertainty of several readings is at most the smallest one, if their
+            // scatter is not taken into account.
             if rule == InverseVariance::Internal {
                 prop_assert!(a.value.u() <= narrowest + 1e-12);
             } else {
@@ -265,7 +272,8 @@ proptest! {
         }
     }
 
-    /// Paule and Mandel's equation holds at its solution, or the readings do not scatter beyond their uncertainties.
+    /// The variance between readings solves the equation of Paule and Mandel, or the readings do
+    /// not scatter beyond their uncertainties.
     #[test]
     fn the_variance_between_readings_solves_its_equation(
         readings in prop::collection::vec((-100.0..100.0_f64, 0.01..10.0_f64), 2..=6),
@@ -280,7 +288,8 @@ proptest! {
         prop_assert!(if combined.between > 0.0 { (chi2 - freedom).abs() < 1e-8 } else { chi2 <= freedom + 1e-8 }, "{chi2}");
     }
 
-    /// Whatever the unknown correlation, the intersection is never surer than the truth: P − P(true) is positive semi-definite.
+    /// The intersection never understates the uncertainty, whatever the unknown correlation: P −
+    /// P(true) is positive semi-definite.
     #[test]
     fn an_intersection_is_never_surer_than_the_truth(
         a in (0.1..10.0_f64, 0.1..10.0_f64, -0.95..0.95_f64), b in (0.1..10.0_f64, 0.1..10.0_f64, -0.95..0.95_f64),
@@ -291,7 +300,8 @@ proptest! {
         let estimate = |covariance| Estimate { value: [0.0, 0.0], covariance };
         let (joint, omega) = covariance_intersection(&estimate(pa), &estimate(pb)).unwrap();
         prop_assert!(joint.covariance.trace() <= pa.trace().min(pb.trace()) + 1e-9);
-        // The joint estimate is K_a x_a + K_b x_b; with cross covariance r·La·Lb' its true covariance is known.
+        // The joint estimate is K_a x_a + K_b x_b. With the cross covariance r·La·Lb', its true
+        // covariance is known.
         let chol = |p: &Covariance<2>| {
             let m = p.matrix();
             let l11 = m[0][0].sqrt();

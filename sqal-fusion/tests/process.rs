@@ -1,4 +1,6 @@
-//! Control charts, run rules, capability and filters against NIST's figures, Nelson's rules by brute force, and filterpy.
+//! Control charts, run rules, capability and filters against published figures and other programs.
+//!
+//! The sources are NIST's figures, Nelson's rules by brute force, and filterpy.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(
     clippy::cast_precision_loss,
@@ -72,14 +74,16 @@ fn nist_ewma_chart() {
     let before = chart.average();
     assert!(!chart.push(f64::NAN) && (chart.average() - before).abs() < 1e-15);
     assert!(chart.push(80.0), "a jump of fifteen sigma");
-    // The first limits are narrow: one value of 3σ + a little is λ·3σ away where the limit is λ·3σ.
+    // The first limits are narrow: one value of slightly more than 3σ moves the average by slightly
+    // more than λ·3σ, which is the first limit.
     let mut first = Ewma::new(0.0, 1.0, 0.3, 3.0).unwrap();
     close(first.half_width(), 0.0, 1e-15, "before the first value");
     assert!(first.push(3.01));
     assert!(!Ewma::new(0.0, 1.0, 0.3, 3.0).unwrap().push(2.99) && Ewma::new(0.0, 1.0, 0.3, 3.0).unwrap().push(-3.01));
 }
 
-/// e-Handbook 6.3.2.3: twenty values about 325 with k = 0.3175 and h = 4.1959; it signals at the fourteenth.
+/// e-Handbook 6.3.2.3: twenty values about 325 with k = 0.3175 and h = 4.1959; it signals at the
+/// fourteenth.
 #[test]
 fn nist_cusum_chart() {
     let x = [
@@ -137,13 +141,14 @@ fn settings_out_of_range_are_named() {
     );
 }
 
-/// The factors that the field knows by heart: D₃ and D₄ of the ranges, B₃ and B₄ of the deviations, for subgroups of five and of ten.
+/// The well-known factors D₃ and D₄ of the ranges, and B₃ and B₄ of the deviations, for subgroups
+/// of five and of ten.
 #[test]
 fn the_limits_of_ranges_and_deviations_are_the_known_factors() {
     for (n, range, deviation) in [(5, (0.0, 2.114), (0.0, 2.089)), (10, (0.223, 1.777), (0.284, 1.716))] {
         let mut chart = Subgroups::of(n).unwrap();
         for k in 0..20_u32 {
-            // Ranges far from 1, so that a product is not a quotient.
+            // Ranges far from 1, so that multiplying by them cannot be confused with dividing.
             let values: Vec<f64> = (0..n).map(|j| 100.0 + f64::from(k) + 7.0 * j as f64).collect();
             let _ = chart.push(&values);
         }
@@ -155,7 +160,7 @@ fn the_limits_of_ranges_and_deviations_are_the_known_factors() {
     }
 }
 
-/// Whichever limit is nearer decides.
+/// The nearer limit decides the capability.
 #[test]
 fn the_capability_of_a_known_process_is_that_of_the_nearer_limit() {
     let tolerance = Tolerance::between(10.0, 20.0).unwrap();
@@ -165,7 +170,7 @@ fn the_capability_of_a_known_process_is_that_of_the_nearer_limit() {
     }
 }
 
-/// What is stored is read back as it was, and goes on as if nothing had happened.
+/// A stored state is read back unchanged, and continues as the original.
 #[cfg(feature = "serde")]
 #[test]
 fn what_is_stored_is_read_back_as_it_was() {
@@ -194,7 +199,7 @@ fn what_is_stored_is_read_back_as_it_was() {
     again(&rule);
 }
 
-/// What was stored is checked as what is made.
+/// A state is checked when it is read back, by the rules of its constructor.
 #[cfg(feature = "serde")]
 #[test]
 fn a_stored_state_that_cannot_be_is_refused() {
@@ -219,14 +224,15 @@ fn a_stored_state_that_cannot_be_is_refused() {
     assert!(serde_json::from_str::<Calibration>(&calibration.replace("\"version\":0", "\"version\":1")).is_ok());
 }
 
-/// The constants again, from their definitions.
+/// Recomputes the constants from their definitions.
 #[test]
 fn shewhart_constants_are_those_of_the_normal_distribution() {
     assert!(Constants::of(1).is_none() && Constants::of(0).is_none() && Constants::of(11).is_none());
     for n in 2..=10_i32 {
         let constants = Constants::of(usize::try_from(n).unwrap()).unwrap();
-        // E(range) = ∫ 1 − Φⁿ − (1 − Φ)ⁿ and E(range²) = 2∫∫ over x < y of 1 − Φⁿ(y) − (1 − Φ(x))ⁿ + (Φ(y) − Φ(x))ⁿ, the first by the
-        // trapezoid rule (exact to rounding for such functions), the second along y − x by Simpson's.
+        // E(range) = ∫ 1 − Φⁿ − (1 − Φ)ⁿ, and E(range²) = 2∫∫ over x < y of 1 − Φⁿ(y) − (1 −
+        // Φ(x))ⁿ + (Φ(y) − Φ(x))ⁿ. The first is by the trapezoid rule (exact to rounding for such
+        // functions), the second along y − x by Simpson's.
         let h = 0.05;
         let grid: Vec<f64> = (-190..=190).map(|k| f64::from(k) * h).collect();
         let mean: f64 = grid.iter().map(|x| 1.0 - normal_cdf(*x).powi(n) - normal_cdf(-x).powi(n)).sum::<f64>() * h;
@@ -261,7 +267,8 @@ fn shewhart_constants_are_those_of_the_normal_distribution() {
     close(Constants::of(5).unwrap().d3, 0.864, 5e-4, "d3(5), as printed in every table");
 }
 
-/// Printed factors (e-Handbook 6.3.2.1; Montgomery, appendix VI): A2, A3, D3, D4, B3, B4 for n = 2, 5 and 10.
+/// Printed factors (e-Handbook 6.3.2.1; Montgomery, appendix VI): A2, A3, D3, D4, B3, B4 for n = 2,
+/// 5 and 10.
 #[test]
 fn subgroup_charts_have_the_printed_factors() {
     for (n, a2, a3, d3, d4, b3, b4) in [
@@ -271,7 +278,7 @@ fn subgroup_charts_have_the_printed_factors() {
     ] {
         let mut chart = Subgroups::of(n).unwrap();
         assert_eq!(chart.means_by_range(), None);
-        // One subgroup with a mean of 7, a range of 1 and some standard deviation.
+        // One subgroup with a mean of 7 and a range of 1.
         let values: Vec<f64> = (0..n).map(|k| 6.5 + k as f64 / (n - 1) as f64).collect();
         chart.push(&values).unwrap();
         let s = moments(&values).sd().unwrap();
@@ -295,7 +302,7 @@ fn subgroup_charts_have_the_printed_factors() {
     assert_eq!(Subgroups::of(3).unwrap().merged(&Subgroups::of(4).unwrap()), None);
 }
 
-/// The formulas of e-Handbook 6.3.3 on numbers that can be done by hand.
+/// The formulas of e-Handbook 6.3.3, on numbers that can be computed by hand.
 #[test]
 fn attribute_charts() {
     let mut chart = Attributes::default();
@@ -330,7 +337,7 @@ fn attribute_charts() {
     other.push(50, 3);
     other.push(50, 7);
     assert_eq!(half.merged(&other), chart);
-    // A limit that is cut off at 1 says nothing of the standard deviation.
+    // A limit that is cut off at 1 does not show the standard deviation.
     let mut good = Attributes::default();
     good.push(1000, 950);
     let cut = good.p(10).unwrap();
@@ -369,7 +376,8 @@ fn all_30_series_signal_where_nelson_says() {
     assert_eq!(seen.len(), 8, "every rule signals somewhere: {seen:?}");
 }
 
-/// Each rule by its own words: the shortest series that shows it, and the same with one point less.
+/// Each rule by its wording: the shortest series that shows the pattern signals, and that series
+/// without one point does not.
 #[test]
 fn each_rule_signals_at_the_last_point_of_its_pattern_and_not_before() {
     let nelson: [(RunRule, Vec<f64>); 8] = [
@@ -397,7 +405,7 @@ fn each_rule_signals_at_the_last_point_of_its_pattern_and_not_before() {
             let (last, before) = signals.split_last().unwrap();
             assert!(last.contains(*rule) && !last.is_empty(), "{rule:?}");
             assert!(before.iter().all(|signals| !signals.contains(*rule)), "{rule:?}");
-            // A point that is not a number breaks the row.
+            // A point that is NaN ends the run.
             let mut broken = RunRules::new(set);
             let (end, begin) = z.split_last().unwrap();
             begin.iter().for_each(|z| _ = broken.push(*z));
@@ -405,7 +413,8 @@ fn each_rule_signals_at_the_last_point_of_its_pattern_and_not_before() {
             assert!(*rule == RunRule::BeyondThreeSigma || !broken.push(*end).contains(*rule), "{rule:?}");
         }
     }
-    // Points on a line are on no side, and at exactly a limit they are not beyond it.
+    // Points on the centre line are on neither side, and a point exactly on a limit is not beyond
+    // it.
     let mut edge = RunRules::new(RuleSet::Nelson);
     assert!((0..30).all(|k| {
         let z = if k % 2 == 0 { 1.0 } else { -1.0 };
@@ -420,7 +429,8 @@ fn each_rule_signals_at_the_last_point_of_its_pattern_and_not_before() {
 /// e-Handbook 6.1.6: limits 8 and 20, mean 16, s = 2, target 14.
 #[test]
 fn nist_capability() {
-    // Two values about 16 with s = 2, repeated: s of n values is 2·√(n/(n−1)) of the population's.
+    // Two values about 16 with s = 2, repeated. The s of n values is that of the population times
+    // √(n/(n−1)).
     let spread = 2.0 * (99.0_f64 / 100.0).sqrt();
     let values: Vec<f64> = (0..100).map(|k| if k % 2 == 0 { 16.0 - spread } else { 16.0 + spread }).collect();
     let tolerance = Tolerance::between(8.0, 20.0).unwrap();
@@ -441,18 +451,19 @@ fn nist_capability() {
         cpm.low < cpm.value && cpm.value < cpm.high && (cpm.high - cpm.low) / cpm.value < (cp.high - cp.low) / cp.value
     );
     close(capability.nonconforming, normal_cdf(-4.0) + normal_cdf(-2.0), 1e-15, "outside");
-    // By the quantiles of scipy.
+    // The values are the quantiles of scipy.
     close(cpm.low, 0.622_278_580_781_629_3, 1e-9, "lower Cpm");
     close(cpm.high, 0.791_808_851_369_895_1, 1e-9, "upper Cpm");
     let nearer = Capability::of(&moments(&values), 0.0, &tolerance, Some(14.5), level).unwrap().cpm.unwrap();
     close(nearer.value, 0.8, 1e-12, "Cpm");
     close(nearer.low, 0.696_627_034_444_493_6, 1e-9, "lower Cpm");
 
-    // The measurement's own spread is taken out: s² = 4 of which 1.75 is measurement.
+    // The measurement's own variance is subtracted: s² = 4, of which 1.75 is measurement.
     let without = Capability::of(&moments(&values), 1.75_f64.sqrt(), &tolerance, None, level).unwrap();
     close(without.cp.unwrap().value, 12.0 / 6.0 / 1.5, 1e-12, "Cp without the measurement");
     assert_eq!(without.cpm, None);
-    // And the intervals grow: 2.25 of 4 are left, known as if from 99 · 0.5625² degrees of freedom.
+    // The intervals grow: 2.25 of 4 are left, with the certainty of 99 · 0.5625² degrees of
+    // freedom.
     let (cp, freedom) = (without.cp.unwrap(), 99.0 * 0.5625_f64.powi(2));
     assert!((cp.high - cp.low) / cp.value > 1.7 * (1.0 * (128.422_f64 / 99.0).sqrt() - (73.361_f64 / 99.0).sqrt()));
     let half = 1.959_963_984_540_054 * (4.0 / (900.0 * 2.25) + without.cpk.value.powi(2) / (2.0 * freedom)).sqrt();
@@ -484,7 +495,7 @@ fn cpk_and_the_share_outside() {
         let (ours, share) = Capability::of_known(Measured::new(mean, 0.4).unwrap(), &tolerance);
         close(ours, cpk, 1e-6, "Cpk");
         close(share, outside, 1e-5, "outside");
-        // From values: the same share, on whichever side the mean lies.
+        // Computed from values, the share is equal, on whichever side the mean lies.
         let spread = 0.4 * (9_999.0_f64 / 10_000.0).sqrt();
         let values: Vec<f64> = (0..10_000).map(|k| if k % 2 == 0 { mean - spread } else { mean + spread }).collect();
         let capability = Capability::of(&moments(&values), 0.0, &tolerance, None, Score::nearest(0.9)).unwrap();
@@ -534,7 +545,7 @@ fn all_local_level_filters_agree_with_filterpy_to_1e_12() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1000))]
 
-    /// A stream cut anywhere and merged is the stream.
+    /// A stream that is cut anywhere and merged equals the uncut stream.
     #[test]
     fn what_was_cut_and_merged_is_whole(values in prop::collection::vec(-1e3..1e3_f64, 2..60), at in any::<prop::sample::Index>()) {
         let at = at.index(values.len());
@@ -563,7 +574,7 @@ proptest! {
         }
     }
 
-    /// States can be stored in the middle of a stream and go on as if nothing had happened.
+    /// A state that is stored in the middle of a stream continues as the original.
     #[cfg(feature = "serde")]
     #[test]
     fn a_stored_state_goes_on_where_it_was(values in prop::collection::vec(-4.0..4.0_f64, 1..60), at in any::<prop::sample::Index>()) {
@@ -589,7 +600,7 @@ proptest! {
         }
     }
 
-    /// The rules by their definition, over windows.
+    /// The run rules agree with their definitions over windows.
     #[test]
     fn run_rules_are_their_definitions(series in prop::collection::vec((-35..=35_i32).prop_map(|z| f64::from(z) / 10.0), 1..80)) {
         let window = |at: usize, n: usize| (at + 1 >= n).then(|| &series[at + 1 - n..=at]);

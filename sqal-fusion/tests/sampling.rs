@@ -16,8 +16,10 @@ fn close(ours: f64, theirs: f64, tolerance: f64, what: &str) {
     assert!((ours - theirs).abs() <= tolerance, "{what}: {ours}, expected {theirs}");
 }
 
-/// Operating characteristics by `AcceptanceSampling` 1.0-11 (R 4.2.2): sample, acceptance number, share, binomial, Poisson, and hypergeometric
-/// in a lot of 1000.
+/// Operating characteristics by `AcceptanceSampling` 1.0-11 (R 4.2.2).
+///
+/// The columns are sample, acceptance number, share, binomial, Poisson, and hypergeometric in a lot
+/// of 1000.
 #[test]
 fn operating_characteristics_agree_with_acceptance_sampling_to_1e_12() {
     for (sample, accept, share, binomial, poisson, lot) in [
@@ -102,7 +104,8 @@ fn the_smallest_plans_are_those_of_acceptance_sampling() {
     ] {
         assert_eq!(AttributePlan::find(good, bad), Ok(AttributePlan { sample, accept }));
     }
-    // Its k is good to six digits only (0.950001 where 0.95 was asked for); that of scipy's noncentral t is good to twelve.
+    // The k of the R package is good to six digits only (0.950001 where 0.95 was requested). That
+    // of scipy's noncentral t is good to twelve.
     for (good, bad, sample, k, exact) in [
         (point(0.01, 0.95), point(0.08, 0.10), 28, 1.825_178_615_579_34, 1.825_178_432_684_67),
         (point(0.005, 0.95), point(0.05, 0.10), 32, 2.066_770_964_331_2, 2.066_773_865_034_492),
@@ -186,7 +189,8 @@ fn all_code_letters_of_the_military_standard() {
     assert_eq!(plan('K', 1.1, Severity::Normal), Err(NotInStandard::Aql(1.1)));
 }
 
-/// So large that the terms outgrow what a number holds, unless they are scaled; by scipy.
+/// The samples are so large that unscaled terms exceed the range of a number; the values are by
+/// scipy.
 #[test]
 fn large_samples_neither_overflow_nor_vanish() {
     let half = AttributePlan { sample: 5000, accept: 2520 };
@@ -201,9 +205,11 @@ fn the_k_method_decides_by_the_distance_to_the_limit() {
     assert!(plan.accepts_below(8.0, 1.0, 10.0) && !plan.accepts_below(8.1, 1.0, 10.0));
     assert!(plan.accepts_above(14.0, 2.0, 10.0) && !plan.accepts_above(13.9, 2.0, 10.0));
     assert!(plan.accepts_above(12.0, 1.0, 10.0) && !plan.accepts_above(11.9, 1.0, 10.0));
-    // With σ known: a share of Φ(−k) beyond the limit is accepted half of the time.
+    // With σ known, a lot with a share of Φ(−k) beyond the limit is accepted with probability one
+    // half.
     close(plan.acceptance(sqal_core::normal_cdf(-2.0)), 0.5, 1e-12, "σ known");
-    // Two values: s/σ is half-normal, and the probability of acceptance at k = 0 is that of the mean being inside.
+    // With two values, s/σ is half-normal, and the probability of acceptance at k = 0 is that of
+    // the mean being inside.
     let two = VariablesPlan { sample: 2, k: 0.0, sigma_known: false };
     let margin = -sqal_core::normal_quantile(0.1);
     close(two.acceptance(0.1), sqal_core::normal_cdf(2.0_f64.sqrt() * margin), 1e-9, "k = 0");
@@ -230,7 +236,7 @@ proptest! {
         prop_assert!(plan.acceptance_of_lot(lot, worse) <= plan.acceptance_of_lot(lot, bad) + 1e-9);
     }
 
-    /// The hypergeometric against counting: Pascal's triangle in floating point.
+    /// The hypergeometric probability agrees with counting by Pascal's triangle in floating point.
     #[test]
     fn a_lot_is_accepted_as_often_as_counting_says(lot in 1..60_u32, bad in 0..60_u32, sample in 1..60_u32, accept in 0..10_u32) {
         let (bad, sample) = (bad.min(lot), sample.min(lot));
@@ -244,7 +250,8 @@ proptest! {
     }
 }
 
-/// All 432 constants of the transcription, and the sample size of each letter where the table has a plan and not an arrow.
+/// All 432 constants of the transcription, and the sample size of each letter where the table has a
+/// plan and not an arrow.
 #[test]
 fn all_constants_of_mil_std_414_are_those_of_the_table() {
     use sqal_fusion::process::military_standard::Severity;
@@ -266,7 +273,8 @@ fn all_constants_of_mil_std_414_are_those_of_the_table() {
         assert_eq!(constants.split(' ').count(), levels.len());
     }
     assert_eq!((seen, own), (432, 374), "the others are arrows");
-    // What a plan is for: a lot at the quality level is nearly always accepted. With the k of an arrow and the sample of the letter it would not be.
+    // The purpose of a plan: a lot at the quality level is nearly always accepted. With the k of an
+    // arrow and the sample size of the letter, it would not be.
     for (letter, aql) in [('B', 0.04), ('F', 1.0), ('K', 0.25), ('Q', 15.0), ('E', 6.5)] {
         let ours = plan(letter, aql, Severity::Normal).unwrap();
         let accepted = ours.acceptance(aql / 100.0);
@@ -279,7 +287,7 @@ fn all_constants_of_mil_std_414_are_those_of_the_table() {
     assert_eq!(plan('B', 1.0, Severity::Reduced), Err(NotInStandard::Reduced));
 }
 
-/// k standard deviations from the limit, on either side of it.
+/// A lot is accepted k standard deviations from the limit, on either side of it.
 #[test]
 fn a_lot_is_judged_by_k_standard_deviations() {
     let plan = VariablesPlan { sample: 10, k: 1.5, sigma_known: false };

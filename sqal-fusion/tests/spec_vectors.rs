@@ -87,7 +87,7 @@ fn all_fusion_vectors_agree_to_1e_12() {
             }
         };
         measured += 1;
-        // The model asks each grade for its own probability only.
+        // The model requires of each grade its own probability only.
         let model = Decision { guard: Guard::default().each_alone(), ..Decision::default() };
         let decided = model.decide(&fused);
         close("score", k, fused.score.value(), out.score);

@@ -1,4 +1,4 @@
-//! [`Access`]: who may do what: devices and people, each known by a token of which only the hash is kept.
+//! [`Access`]: authenticates devices and people by token, and keeps only the tokens' hashes.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -16,10 +16,10 @@ use crate::browser_session::{self, RandomnessError, Session, SessionKey, Session
 use crate::host_callers::HostCallers;
 use crate::weak_tokens::is_weak;
 
-/// The name of somebody who has a token, for the log and for quotas.
+/// The name of the holder of a token, for the log and for quotas.
 pub type Holder = Name<64>;
 
-/// What a person may do; each may do what the one before may.
+/// The role of a person. Each role may do everything that the roles before it may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -32,19 +32,19 @@ pub enum Role {
     Administrator,
 }
 
-/// What a route asks of whoever calls it.
+/// The caller that a route requires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Who {
-    /// Nothing: probes, and pages without a sample in them.
+    /// Any caller, also without a token: probes, and pages that contain no sample.
     Anybody,
-    /// That it is a device or a gateway.
+    /// A device or a gateway.
     Device,
-    /// That it has this role, or a higher one.
+    /// A person with this role, or a higher one.
     Person(Role),
 }
 
 impl Who {
-    /// As the documentation says it.
+    /// The text for this requirement in the documentation.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -57,30 +57,33 @@ impl Who {
     }
 }
 
-/// What a token is for.
+/// What a token permits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Grant {
-    /// Samples of one device.
+    /// Handing in samples of one device.
     Device(DeviceId),
-    /// Samples of any device: what collects them on their way.
+    /// Handing in samples of any device: for a program that collects samples on their way.
     Gateway,
-    /// A person.
+    /// Everything that a person with this role may do.
     Role(Role),
 }
 
-/// The SHA-256 of a token. A token is 256 random bits, which no dictionary holds: a slow hash would protect nothing more.
+/// The SHA-256 of a token.
+///
+/// A token is 256 random bits, which no dictionary holds, so a slow hash would not protect it
+/// better.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct TokenHash([u8; 32]);
 
-/// A text that is no hash of a token.
+/// The error for a text that is not the hash of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("expected a SHA-256 as 64 hexadecimal digits; `sqal token` prints it")]
 pub struct NotAHash;
 
 impl TokenHash {
-    /// The hash of a token.
+    /// Computes the hash of a token.
     #[must_use]
     pub fn of(token: &str) -> Self {
         Self(Sha256::digest(token.as_bytes()).into())
@@ -130,26 +133,29 @@ impl fmt::Display for TokenHash {
     }
 }
 
-/// One token: whose, what for, and until when. A holder may have several: that is how one is replaced while the other still works.
+/// One token of a token file: its holder, what it permits, and its end.
+///
+/// A holder may have several tokens, so a token can be replaced while the old one still works.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Token {
-    /// Whose it is.
+    /// The holder of the token.
     pub name: Holder,
-    /// What it is for.
+    /// What the token permits.
     pub grant: Grant,
-    /// Its hash; the token itself is nowhere.
+    /// The SHA-256 of the token. The token itself is not stored.
     pub sha256: TokenHash,
-    /// When it ends, in RFC 3339; without it, when it is taken out.
+    /// When the token expires, in RFC 3339. Without it, the token is valid until it is removed.
     #[serde(default, skip_serializing_if = "Option::is_none", with = "crate::wire::rfc3339_or_none")]
     pub until: Option<Timestamp>,
 }
 
-/// A file of tokens.
+/// The contents of a token file.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TokenFile {
-    /// The tokens. An empty list shuts every caller out; a key with nothing behind it is refused, for a file that is being written has that, too.
+    /// The tokens. An empty list refuses every caller. A key without a value is an error, because a
+    /// file that is still being written can look like this.
     #[serde(deserialize_with = "list_of_tokens")]
     pub tokens: Vec<Token>,
 }
@@ -160,37 +166,39 @@ fn list_of_tokens<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Toke
         .ok_or_else(|| D::Error::custom("there is nothing behind tokens: (an empty list, [], shuts every caller out)"))
 }
 
-/// Tokens that cannot be used together.
+/// Why a list of tokens cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NotTokens {
-    /// None would ever be let in.
+    /// The list is empty, so no caller would ever be let in.
     #[error("there is no token in it: nobody could do anything")]
     Empty,
-    /// One token for two holders or purposes.
+    /// Two entries have the same token.
     #[error("{first} and {second} have the same token")]
     Twice {
-        /// One of them.
+        /// The holder in the first of the two entries.
         first: String,
-        /// The other.
+        /// The holder in the second of the two entries.
         second: String,
     },
-    /// A token that strangers try first.
+    /// A holder's token is one that attackers guess first. The field is the holder's name.
     #[error("the token of {0} is one that everybody guesses first; `sqal token` makes one that cannot be guessed")]
     Weak(String),
 }
 
-/// Who calls.
+/// The caller of a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(clippy::large_enum_variant, reason = "one per request or connection, copied and never allocated")]
 pub enum Caller {
-    /// Whoever can reach a server that asks nobody.
+    /// The caller of a server without tokens: unauthenticated, with every role.
     Anybody,
-    /// The holder of a token; or a caller for whom the host application vouches, without a credential.
+    /// The holder of a token, or a caller that the host application vouches for. The latter has no
+    /// credential.
     Known(Holder, Grant, Option<Credential>),
 }
 
-/// By what a caller is known: the hash of its token, and the session of a browser that has shown the token before.
+/// How a caller was authenticated: by the hash of its token and, for a browser, by the session that
+/// was begun with the token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Credential {
     token: TokenHash,
@@ -198,13 +206,13 @@ pub struct Credential {
 }
 
 impl Caller {
-    /// A person for whom the host application vouches; see [`Access::from_host`].
+    /// A person that the host application vouches for; see [`Access::from_host`].
     #[must_use]
     pub const fn person(name: Holder, role: Role) -> Self {
         Self::Known(name, Grant::Role(role), None)
     }
 
-    /// Whether it may do what asks for this.
+    /// Whether the caller meets this requirement.
     #[must_use]
     pub fn may(&self, who: Who) -> bool {
         match (self, who) {
@@ -216,7 +224,7 @@ impl Caller {
         }
     }
 
-    /// Whose token it has.
+    /// The name of the caller; `None` if it is unauthenticated.
     #[must_use]
     pub const fn holder(&self) -> Option<Holder> {
         match self {
@@ -225,7 +233,7 @@ impl Caller {
         }
     }
 
-    /// The hash of the token by which it is known.
+    /// The hash of the token with which the caller was authenticated; `None` without a token.
     pub(crate) const fn token(&self) -> Option<TokenHash> {
         match self {
             Self::Known(_, _, Some(credential)) => Some(credential.token),
@@ -233,12 +241,12 @@ impl Caller {
         }
     }
 
-    /// Whether it is a device or a gateway that is known by its token.
+    /// Whether the caller is an authenticated device or gateway.
     pub(crate) const fn is_a_device(&self) -> bool {
         matches!(self, Self::Known(_, Grant::Device(_) | Grant::Gateway, _))
     }
 
-    /// Whether it may hand in a sample of this device.
+    /// Whether the caller may hand in a sample of this device.
     #[must_use]
     pub fn speaks_for(&self, device: &DeviceId) -> bool {
         match self {
@@ -249,7 +257,7 @@ impl Caller {
     }
 }
 
-/// As the log says it; a name was checked, and can forge no line.
+/// The caller as the log shows it. A name was validated, so it cannot forge a log line.
 impl fmt::Display for Caller {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -268,28 +276,34 @@ struct Known {
 
 type Table = HashMap<TokenHash, Known>;
 
-/// Who is let in: everybody, the holders of tokens, or the callers for whom the host application vouches. Tokens may be replaced while connections are open.
+/// Which callers are let in: every caller, the holders of tokens, or the callers that the host
+/// application vouches for.
+///
+/// Tokens can be replaced while connections are open.
 pub struct Access {
     known: Option<RwLock<Arc<Table>>>,
-    /// The devices that the host application has let in, if it says who calls.
+    /// The devices that the host application has let in; `None` if it does not authenticate
+    /// callers.
     host: Option<HostCallers>,
-    /// The sessions of browsers; none without tokens, and none without random numbers.
+    /// The sessions of browsers; `None` without tokens, or if the system gives no random numbers.
     sessions: Option<Sessions>,
 }
 
 impl Access {
-    /// Everybody may do everything: for a server that only its own machine reaches.
+    /// Lets every caller do everything: for a server that only its own machine can reach.
     #[must_use]
     pub const fn open() -> Self {
         Self { known: None, host: None, sessions: None }
     }
 
-    /// Only holders of these tokens. The sessions of browsers are of this process, unless [`with_session_key`](Self::with_session_key) gives it a key that is
-    /// kept.
+    /// Lets in only the holders of these tokens.
+    ///
+    /// The sessions of browsers are valid in this process only, unless
+    /// [`with_session_key`](Self::with_session_key) sets a key that is kept.
     ///
     /// # Errors
     ///
-    /// [`NotTokens`] if they cannot be used together.
+    /// [`NotTokens`] if the tokens cannot be used together.
     pub fn of(tokens: TokenFile) -> Result<Self, NotTokens> {
         let table = table(tokens)?;
         if table.is_empty() {
@@ -299,12 +313,17 @@ impl Access {
         Ok(Self { known: Some(RwLock::new(Arc::new(table))), host: None, sessions })
     }
 
-    /// Only callers for whom the host application vouches: its own middleware, outside of the router, authenticates a request and puts a [`Caller`] into the
-    /// request's extensions. The name stands in decisions (`decided_by`), the audit log and `/api/v1/session`, and quotas count by it. A request without a
-    /// [`Caller::Known`] is refused with 401 wherever the route asks for one; [`Caller::Anybody`] counts as none. Tokens and cookies of SQAL are not looked at.
+    /// Lets in only callers that the host application vouches for.
     ///
-    /// Connections and event streams that were opened stay open until the host application ends them. A dead letter is replayed if its holder was let in as its
-    /// device, or as a gateway, since this process began.
+    /// The host application's own middleware, outside of the router, authenticates a request and
+    /// puts a [`Caller`] into the request's extensions. The caller's name stands in decisions
+    /// (`decided_by`), the audit log and `/api/v1/session`, and quotas count by it. If a route
+    /// requires a caller, a request without a [`Caller::Known`] is refused with 401; the
+    /// unauthenticated [`Caller`] does not count. Tokens and cookies of SQAL are ignored.
+    ///
+    /// Open connections and event streams stay open until the host application ends them. A dead
+    /// letter is replayed if its holder was let in as the letter's device, or as a gateway, since
+    /// this process began.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -347,30 +366,33 @@ impl Access {
         Self { known: None, host: Some(HostCallers::default()), sessions: None }
     }
 
-    /// The same tokens with a key for the sessions of browsers: servers with the same key know the same sessions, and one that is kept in a file outlives a
-    /// restart.
+    /// Sets the key for the sessions of browsers and keeps the tokens. Servers with the same key
+    /// accept each other's sessions. If the key is kept in a file, sessions outlive a restart.
     #[must_use]
     pub fn with_session_key(self, key: SessionKey) -> Self {
         Self { sessions: Some(Sessions::new(key)), ..self }
     }
 
-    /// Whether everybody is let in.
+    /// Whether every caller is let in without authentication.
     #[must_use]
     pub const fn is_open(&self) -> bool {
         self.known.is_none() && self.host.is_none()
     }
 
-    /// Whether the host application says who calls.
+    /// Whether the host application authenticates the callers.
     pub(crate) const fn is_of_host(&self) -> bool {
         self.host.is_some()
     }
 
-    /// Other tokens from now on, none too. Connections and event streams that were opened with a token that is still there stay open; the others are closed
-    /// within 20 seconds, also where the same holder has another token now. An open server stays open.
+    /// Replaces the tokens from now on. The new list may be empty.
+    ///
+    /// Connections and event streams that were opened with a token that is still in the list stay
+    /// open. All others are closed within 20 seconds, even if their holder has another token in the
+    /// list. A server that lets every caller in stays open.
     ///
     /// # Errors
     ///
-    /// [`NotTokens`]; nothing has changed then.
+    /// [`NotTokens`] if the tokens cannot be used together. The old tokens then stay in force.
     pub fn replace(&self, tokens: TokenFile) -> Result<(), NotTokens> {
         let new = Arc::new(table(tokens)?);
         if let Some(known) = &self.known {
@@ -383,7 +405,9 @@ impl Access {
         self.known.as_ref().map(|known| Arc::clone(&known.read().unwrap_or_else(PoisonError::into_inner)))
     }
 
-    /// Who has sent this request, by what the host application has put into its extensions, or by its headers as [`identify`](Self::identify).
+    /// Authenticates a request by the [`Caller`] that the host application has put into its
+    /// extensions. Without a host application, authenticates it by its headers as
+    /// [`identify`](Self::identify) does.
     pub(crate) fn caller(
         &self,
         headers: &HeaderMap,
@@ -400,12 +424,14 @@ impl Access {
         }
     }
 
-    /// Who has sent this request, by its `Authorization: Bearer`, or by the session in the cookie of a browser. A token in the URL is not looked for: it would
-    /// stand in every log on the way.
+    /// Authenticates a request by its `Authorization: Bearer`, or by the session in a browser's
+    /// cookie. A token in the URL is ignored, because every log on the way would record it.
     ///
     /// # Errors
     ///
-    /// [`Problem`] 401 for none, a wrong one, or one whose time is over; it does not say which. Where the host application says who calls, headers say nothing.
+    /// [`Problem`] 401 if the token is missing, wrong or expired; it does not say which. If the
+    /// host application authenticates the callers, headers do not count and every request is
+    /// refused here.
     pub fn identify(&self, headers: &HeaderMap, now: Timestamp) -> Result<Caller, Problem> {
         if self.is_of_host() {
             return Err(Problem::unauthorized());
@@ -422,32 +448,34 @@ impl Access {
         Ok(Caller::Known(known.name, known.grant, Some(credential)))
     }
 
-    /// The session of the request's cookie, if it goes on.
+    /// The session of the request's cookie, if the cookie is valid and the session is not over.
     fn session(&self, headers: &HeaderMap, now: Timestamp) -> Option<(TokenHash, Session)> {
         self.sessions.as_ref()?.read(browser_session::cookie(headers)?, now)
     }
 
-    /// A new session for a caller that has shown a token; `None` for one that is known without.
+    /// Begins a session for a caller that has shown a token; `None` if the caller was authenticated
+    /// in another way.
     pub(crate) fn begin_session(&self, caller: &Caller, now: Timestamp) -> Option<Result<String, RandomnessError>> {
         let Caller::Known(_, _, Some(Credential { token, session: None })) = caller else { return None };
         let sessions = self.sessions.as_ref();
         Some(sessions.map_or(Err(RandomnessError), |sessions| sessions.begin(*token, now)))
     }
 
-    /// The new value of a session's cookie, when half of its time is over.
+    /// The renewed value of a session's cookie, once half of the session's lifetime is over.
     pub(crate) fn renewed_session(&self, caller: &Caller, now: Timestamp) -> Option<String> {
         let Caller::Known(_, _, Some(Credential { token, session: Some(session) })) = caller else { return None };
         self.sessions.as_ref()?.renewed(*token, session, now)
     }
 
-    /// Signs the session of a request's cookie out.
+    /// Signs out the session of a request's cookie.
     pub(crate) fn end_session(&self, headers: &HeaderMap, now: Timestamp) {
         if let (Some(sessions), Some((_, session))) = (&self.sessions, self.session(headers, now)) {
             sessions.end(&session, now);
         }
     }
 
-    /// Whether the holder of a token may hand in samples of a device now, by any of its tokens; on an open server everybody may.
+    /// Whether a holder may hand in samples of a device now, by any of its tokens. On a server
+    /// without tokens every holder may.
     pub(crate) fn may_bring(&self, holder: &Holder, device: &DeviceId, now: Timestamp) -> bool {
         if let Some(host) = &self.host {
             return host.may_bring(holder, device);
@@ -460,9 +488,12 @@ impl Access {
         })
     }
 
-    /// Whether a caller that was let in would still be: its token is there for the same holder and purpose, its time is not over, and its session was not signed
-    /// out. A caller without a credential is known as long as a token of its holder is there for the same purpose; one of the host application, until the host
-    /// application ends the connection.
+    /// Whether a caller that was let in would be let in again.
+    ///
+    /// A caller with a credential would be if its token is still there for the same holder and
+    /// purpose, the token has not expired, and its session was not signed out. A caller without a
+    /// credential would be if its holder has a valid token for the same purpose. A caller that the
+    /// host application vouches for stays let in until the host application ends the connection.
     #[must_use]
     pub fn still_knows(&self, caller: &Caller, now: Timestamp) -> bool {
         let (Some(table), Caller::Known(name, grant, credential)) = (self.table(), caller) else { return true };
@@ -488,14 +519,14 @@ fn table(file: TokenFile) -> Result<Table, NotTokens> {
     Ok(table)
 }
 
-/// The token of an `Authorization` header; the scheme's name has no case (RFC 9110, 11.1).
+/// The token of an `Authorization` header. The scheme's name is case-insensitive (RFC 9110, 11.1).
 pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
     let text = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, token) = text.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
-/// Whether a request is known by its cookie alone, which a browser sends for any page.
+/// Whether a request is authenticated by its cookie alone, which a browser sends for any page.
 pub(crate) fn by_cookie(headers: &HeaderMap) -> bool {
     bearer(headers).is_none() && browser_session::cookie(headers).is_some()
 }
@@ -575,7 +606,8 @@ mod tests {
         assert_eq!(format!("{access:?}"), "Access(2 tokens)");
     }
 
-    /// What a request says of itself never counts where the host application says who calls, and neither does `Anybody`, which may do everything.
+    /// If the host application authenticates the callers, the headers of a request never count.
+    /// Neither does the unauthenticated caller in the extensions, which may do everything.
     #[test]
     fn only_a_caller_that_the_host_application_names_is_let_in() {
         let access = Access::from_host();
@@ -597,7 +629,7 @@ mod tests {
             assert_eq!(access.identify(headers, at(0)).unwrap_err().status, 401);
         }
         assert!(access.still_knows(&ben, at(0)));
-        // Without a host, an extension of a request means nothing.
+        // Without a host application, a caller in the request's extensions is ignored.
         let mut extensions = Extensions::new();
         extensions.insert(ben);
         assert_eq!(Access::open().caller(&none, &extensions, at(0)), Ok(Caller::Anybody));

@@ -1,4 +1,4 @@
-//! [`Ages`]: when a device without a clock measured, so that a frame that comes again has the time it had the first time.
+//! [`Ages`]: when a device without a clock measured; a frame that is sent again keeps its time.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
@@ -6,13 +6,13 @@ use std::sync::{Mutex, PoisonError};
 use sha2::{Digest, Sha256};
 use sqal_core::{DeviceId, Name, Timestamp};
 
-/// One sample of one run of a device: half of the SHA-256 of their names.
+/// One sample of one run of a device: the first half of the SHA-256 of their names.
 type Named = [u8; 16];
 
 fn named(names: [&str; 3]) -> Named {
     let mut hash = Sha256::new();
     for name in names {
-        // Lengths first, so that no two different names feed the same bytes.
+        // Lengths first, so that two different lists of names never feed the same bytes.
         hash.update([u8::try_from(name.len()).unwrap_or(u8::MAX)]);
         hash.update(name);
     }
@@ -21,25 +21,28 @@ fn named(names: [&str; 3]) -> Named {
     half
 }
 
-/// The times that were given to the newest samples whose device said only how long ago it measured.
+/// The times of the newest samples whose device reported an age instead of a time.
 ///
-/// A sample is identified by its time too. A frame that is sent again is older by then, and arrives after another delay: its time is the one that the first
-/// frame of this device, this run and this name was given.
+/// The time is part of a sample's identity. A frame that is sent again is older by then, and
+/// arrives after another delay. It keeps the time that the first frame of its device, run and name
+/// got.
 #[derive(Debug, Default)]
 pub(crate) struct Ages(Mutex<Given>);
 
 #[derive(Debug, Default)]
 struct Given {
     times: HashMap<Named, Timestamp>,
-    /// The oldest first.
+    /// Oldest first.
     order: VecDeque<Named>,
 }
 
 impl Ages {
-    /// Samples that are remembered: an hour of five stations that measure twice a second, in 3 MB.
+    /// The most samples that are remembered: one hour of five stations that measure twice a second,
+    /// in 3 MB.
     const MOST: usize = 36_000;
 
-    /// When a sample was measured that came at `now` and was `age_ms` old; nothing is remembered of it yet.
+    /// The time of a sample that arrived at `now` and was `age_ms` old. A remembered sample keeps
+    /// its first time. This call remembers nothing.
     pub(crate) fn time_of(
         &self,
         device: DeviceId,
@@ -54,7 +57,8 @@ impl Ages {
         known.unwrap_or_else(|| Timestamp::from_micros(now.micros() - i64::from(age_ms) * 1000).unwrap_or(now))
     }
 
-    /// Remembers the time that a sample was given: called once its sender may speak for its device, so that no other one sets its times.
+    /// Remembers the time of a sample. The caller has checked that the sender may speak for the
+    /// device, so no other sender can set the device's times.
     pub(crate) fn remember(&self, device: DeviceId, boot: Name<64>, sample: Name<100>, time: Timestamp) {
         let mut given = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let named = named([device.as_str(), boot.as_str(), sample.as_str()]);
@@ -87,13 +91,14 @@ mod tests {
         let first = ages.time_of(device, name("boot 1"), Name::new("S-1").unwrap(), 2000, at(1000));
         assert_eq!(first, at(998));
         ages.remember(device, name("boot 1"), Name::new("S-1").unwrap(), first);
-        // Sent again after seven seconds, it is seven seconds older and was a little longer under way.
+        // Sent again after seven seconds, the frame is seven seconds older and was delayed a little
+        // longer.
         assert_eq!(ages.time_of(device, name("boot 1"), Name::new("S-1").unwrap(), 9000, at(1008)), first);
-        // After the device was started anew its names begin anew.
+        // After a restart of the device, its sample names begin again.
         assert_eq!(ages.time_of(device, name("boot 2"), Name::new("S-1").unwrap(), 0, at(1008)), at(1008));
     }
 
-    /// A frame that is refused, because its sender may not speak for the device, sets no time of it.
+    /// A frame is refused if its sender may not speak for the device, and then sets no time.
     #[test]
     fn a_look_alone_is_not_remembered() {
         let (ages, device, boot) = (Ages::default(), Name::new("A").unwrap(), Name::new("boot").unwrap());

@@ -1,7 +1,9 @@
-//! [`Services::agree_on_profiles`]: servers that share a register judge by one content under one name and version, though their files differ.
+//! [`Services::agree_on_profiles`]: makes servers with different files judge by one profile.
 //!
-//! Each server records the profiles that it was given. What was recorded first under a name and a version holds on every server; a server that was given
-//! another content, and one that sees that another was, say so in the log and are degraded.
+//! Servers that share a register judge by one content under one name and version, even if their
+//! files differ. Each server records the profiles that it was given. The content that was recorded
+//! first under a name and a version is in force on every server. A server that was given another
+//! content, and a server that sees such a difference, log an error and are degraded.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,32 +16,34 @@ use crate::decided::{MOST, entry_name, in_force, read};
 use crate::wire::hash;
 use crate::{Profile, Profiles, Services};
 
-/// How often a record is tried when other servers record at the same time.
+/// The most attempts to write a record while other servers record at the same time.
 const TRIES: u32 = 5;
 
-/// Versions that are read at a time.
+/// The number of records that are read at a time.
 const PAGE: u16 = 500;
 
-/// The kind of entry that a given profile is in the register.
+/// The kind of register entry for a profile that a server was given.
 pub(crate) fn given() -> EntryKind {
     Name::new("profile_file").unwrap_or_else(|_| unreachable!("twelve characters"))
 }
 
-/// The profiles that this server was given, and where they differ from what other servers were given.
+/// The profiles that this server was given, and where they differ from what other servers were
+/// given.
 #[derive(Clone, Debug)]
 pub(crate) struct Agreed {
-    /// `None` if they are nobody's choice, and are not told to other servers.
+    /// `None` if they are placeholders, which are not announced to other servers.
     given: Option<Profiles>,
     known: Arc<Mutex<Known>>,
 }
 
 #[derive(Debug, Default)]
 struct Known {
-    /// The newest record of each name that was compared; 0 before the first.
+    /// For each name that was compared, the number of its newest record; 0 before the first.
     compared: HashMap<EntryName, u32>,
-    /// Names under which this server has recorded its own content, or has found it to be the newest.
+    /// Names under which this server has recorded its own content, or has found it to be the
+    /// newest.
     recorded: HashSet<EntryName>,
-    /// Where contents differ, with the other hash: each is told once.
+    /// The names under which contents differ, with the other hash. Each difference is logged once.
     differing: BTreeMap<EntryName, [u8; 16]>,
 }
 
@@ -61,17 +65,20 @@ impl Agreed {
 struct Contents {
     first: Option<(ProfileRef, Profiles)>,
     last: Option<ProfileRef>,
-    /// The newest record of the name, of any version.
+    /// The number of the newest record of the name, for any version.
     number: u32,
 }
 
 impl Services {
-    /// Compares the profiles that this server was given with those that other servers were given under the same names and versions, and judges by what was
-    /// recorded first. Called at the start and again and again; without a register it does nothing.
+    /// Compares the profiles that this server was given with those that other servers were given
+    /// under the same names and versions. The profile that was recorded first comes into force.
+    ///
+    /// Call it at the start and then periodically. Without a register it does nothing.
     ///
     /// # Errors
     ///
-    /// [`StorageError`] if the register cannot be read or written; what is in force stays so.
+    /// [`StorageError`] if the register cannot be read or written. The profiles in force then stay
+    /// in force.
     pub async fn agree_on_profiles(&self) -> Result<(), StorageError> {
         let (Some(register), Some(given_here)) = (&self.register, &self.agreed.given) else { return Ok(()) };
         let newest: HashMap<_, _> =
@@ -87,15 +94,17 @@ impl Services {
         Ok(())
     }
 
-    /// Keeps its profiles to itself: placeholders that a program brings are not what a plant has decided, and must not hold against the plant's own file of
-    /// the same name and version.
+    /// Keeps the profiles of this server out of the register. A program's placeholders are not a
+    /// decision of the plant, and must not prevail over the plant's own file of the same name and
+    /// version.
     #[must_use]
     pub fn with_placeholder_profiles(mut self) -> Self {
         self.agreed = Agreed::nothing();
         self
     }
 
-    /// Whether a profile that this server was given differs from what another server was given.
+    /// Whether a profile that this server was given differs from the one that another server was
+    /// given.
     pub(crate) fn conflicts_of_profiles(&self) -> bool {
         !self.agreed.known().differing.is_empty()
     }
@@ -123,7 +132,7 @@ impl Services {
                 self.agreed.known().recorded.insert(name);
             }
         }
-        // Many servers start at once; the next time tells.
+        // Many servers start at once; the next call compares again.
         Ok(())
     }
 
@@ -153,7 +162,7 @@ impl Services {
                  `version` up with every change"
             );
         }
-        // What was decided since is in force in any case.
+        // If a decision has replaced the profile since, the decision stays in force.
         if let Some((first, ready)) = first
             && first != *own
             && in_force(&self.intake.profiles(), &own.name) == Some(*own)
@@ -169,7 +178,8 @@ impl Services {
     }
 }
 
-/// What was recorded under a name and a version of the profile; records that this program cannot read are another program's.
+/// Reads what was recorded under a name and a version of the profile. A record that this program
+/// cannot read was written by another program and is skipped.
 async fn contents(register: &Arc<dyn Register>, name: &EntryName, version: u32) -> Result<Contents, StorageError> {
     let mut contents = Contents { first: None, last: None, number: 0 };
     let mut before = None;
@@ -181,7 +191,7 @@ async fn contents(register: &Arc<dyn Register>, name: &EntryName, version: u32) 
             let Some(reference) = ready.all().map(|(reference, _)| *reference).find(|of| of.version == version) else {
                 continue;
             };
-            // Newest first: what is looked at last is the oldest.
+            // Newest first, so the last record that is read is the oldest.
             contents.last.get_or_insert(reference);
             contents.first = Some((reference, ready));
         }

@@ -1,4 +1,4 @@
-//! A sample is handed in, and its sender is answered: `persisted`, `duplicate` or `rejected` with the problem.
+//! Stores a sample and answers its sender: `persisted`, `duplicate` or `rejected`.
 
 use serde::Serialize;
 use sqal_core::{Grade, Purpose, Sample, Timestamp};
@@ -10,7 +10,8 @@ use crate::intake::Accepted;
 use crate::wire::{frame_of, rfc3339};
 use crate::{Problem, Services};
 
-/// Judges a frame of a caller who may hand in samples of its device, and not too many.
+/// Judges a frame. Refuses it if the caller may not hand in samples of the frame's device, or if
+/// the device has sent too many.
 pub(crate) fn judge(services: &Services, caller: &Caller, text: &str) -> Result<Accepted, Problem> {
     let keep = |problem: &Problem| services.keep_letter(text, problem, caller.holder());
     let accepted = services.intake.judge(text).map_err(|refusal| refused(services, caller, text, *refusal))?;
@@ -30,8 +31,10 @@ pub(crate) fn judge(services: &Services, caller: &Caller, text: &str) -> Result<
     }
 }
 
-/// What a frame is answered that was refused: one that is wrong is kept as a dead letter, one on which its device and this server only disagree stays in
-/// the device, and is kept here as well if that lasts.
+/// The problem with which a refused frame is answered.
+///
+/// A frame that is wrong is kept as a dead letter. If the frame's device and this server only
+/// disagree, the device keeps the frame, and this server keeps a copy if the disagreement lasts.
 fn refused(services: &Services, caller: &Caller, text: &str, refusal: Refusal) -> Problem {
     let Refusal { mut problem, disagreement } = refusal;
     let Some(Disagreement { device_id, measured, fault }) = disagreement else {
@@ -51,7 +54,8 @@ fn refused(services: &Services, caller: &Caller, text: &str, refusal: Refusal) -
     problem
 }
 
-/// Hands in a sample that a holder brought, and waits until it is durable. One that is refused for good is kept as a dead letter.
+/// Stores a sample that a holder handed in, and waits until it is durable. If the sample is refused
+/// for good, it is kept as a dead letter.
 pub(crate) async fn hand_in(
     services: &Services,
     sample: &Sample,
@@ -67,14 +71,15 @@ pub(crate) async fn hand_in(
         _ => None,
     };
     if let Some(problem) = problem {
-        // Its device lets it go; as a document it is a frame again.
+        // The device forgets the sample. Written as a document, the sample is a frame again.
         let text = serde_json::to_string(&frame_of(sample)).unwrap_or_default();
         services.keep_letter(&text, &problem, holder);
     }
     outcome
 }
 
-/// Stores a sample, waits until it is durable, and tells whoever watches the line; keeps no dead letter.
+/// Stores a sample, waits until it is durable, and notifies the watchers of the line. Keeps no dead
+/// letter.
 pub(crate) async fn store(services: &Services, sample: &Sample) -> Result<Inserted, NotStored> {
     let outcome = match services.writer.submit(Box::new(sample.clone())).await {
         Ok(receipt) => receipt.outcome().await,
@@ -91,13 +96,13 @@ pub(crate) async fn store(services: &Services, sample: &Sample) -> Result<Insert
     outcome
 }
 
-/// One answer, as JSON on the wire.
+/// The answer to one frame or row, as JSON on the wire.
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub(crate) struct Answer {
     r#type: &'static str,
     status: &'static str,
-    /// Which frame of this connection, or row of this batch, it answers, from 1.
+    /// The number of the frame on this connection, or of the row in this batch, from 1.
     sequence: u64,
     sample_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -107,11 +112,11 @@ pub(crate) struct Answer {
     final_grade: Option<Grade>,
     #[serde(skip_serializing_if = "Option::is_none")]
     problem: Option<Problem>,
-    /// What of the frame was not kept as it was sent.
+    /// The changes that were made to the frame before it was stored.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(feature = "openapi", schema(value_type = Vec<String>))]
     notes: Vec<&'static str>,
-    /// The server's clock when it answered, in RFC 3339, for a device that has none.
+    /// The server's clock at the time of the answer, in RFC 3339, for a device without a clock.
     #[serde(skip_serializing_if = "Option::is_none")]
     server_time: Option<String>,
 }
@@ -133,7 +138,7 @@ impl Answer {
             sequence,
             sample_id: Some(sample.key.sample_id.to_string()),
             id: known.then(|| sample.id().to_string()),
-            // A duplicate's grade is the one that was stored first, which this sample does not know.
+            // The grade of a duplicate is the one that was stored first, which is not known here.
             final_grade: (status == "persisted").then_some(sample.inspection.verdict.grade),
             problem,
             notes: if *time_cut { vec!["timestamp cut to microseconds"] } else { Vec::new() },
@@ -156,26 +161,26 @@ impl Answer {
         }
     }
 
-    /// With the server's clock.
+    /// Adds the server's clock to the answer.
     pub(crate) fn at(self, now: Timestamp) -> Self {
         Self { server_time: Some(rfc3339(now)), ..self }
     }
 
-    /// `persisted`, `duplicate` or `rejected`.
+    /// The status: `persisted`, `duplicate` or `rejected`.
     pub(crate) const fn status(&self) -> &'static str {
         self.status
     }
 
-    /// In how many seconds the frame is to be sent again; `None` unless it is.
+    /// The seconds after which the frame is to be sent again; `None` if it is not to be sent again.
     pub(crate) fn again_after(&self) -> Option<u32> {
         let problem = self.problem.as_ref().filter(|problem| matches!(problem.status, 429 | 503))?;
         Some(problem.retry_after.unwrap_or(1))
     }
 
-    /// The JSON text.
+    /// The answer as JSON text.
     #[cfg(feature = "ws")]
     pub(crate) fn text(&self) -> String {
-        // Names and numbers that were checked cannot fail to be written.
+        // Checked names and numbers can always be serialized.
         serde_json::to_string(self).unwrap_or_default()
     }
 }
@@ -197,7 +202,7 @@ mod tests {
     /// When the documented frame was measured.
     const MEASURED: i64 = 1_729_983_600_000_000;
 
-    /// An intake that knows one profile, and whose wall clock shows a time.
+    /// An intake with one profile, and a wall clock that shows this time.
     fn intake(profile: &str, now: i64, clock: &ManualClock) -> Arc<Intake> {
         let profiles = Profiles::new([(profile.parse().unwrap(), Profile::example())]).unwrap();
         let now = Timestamp::from_micros(now).unwrap();

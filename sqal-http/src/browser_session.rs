@@ -1,8 +1,10 @@
-//! [`SessionKey`] and the sessions of browsers: a cookie proves that its browser has shown a token, and is not the token.
+//! [`SessionKey`] and browser sessions: a cookie proves that its browser has shown a token.
 //!
-//! A cookie holds the hash of the token, a random number, the end of the session, and a code over these three (HMAC-SHA-256, RFC 2104) under a key of the servers.
-//! It is checked without a table, so it outlives a restart, and every server with the key knows it. Taking the token back ends the session; so does signing out,
-//! on the server that was asked.
+//! The cookie is not the token. It holds the hash of the token, a random number, the end of the
+//! session, and a code over these three (HMAC-SHA-256, RFC 2104) under a key of the servers. It is
+//! checked without a table, so it outlives a restart, and every server with the key accepts it.
+//! Removing the token ends the session. Signing out ends it too, on the server that received the
+//! request.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -14,23 +16,27 @@ use sqal_core::Timestamp;
 
 use crate::access::TokenHash;
 
-/// The name of the cookie; a browser that speaks TLS keeps it as [`COOKIE_OF_HOST`].
+/// The name of the cookie. With TLS the cookie has the name [`COOKIE_OF_HOST`].
 pub(crate) const COOKIE: &str = "sqal_session";
 
-/// The name under which a browser takes the cookie from this host alone, over TLS alone, for every path (RFC 6265bis, 4.1.3.2).
+/// The name of a cookie that a browser accepts from this host alone, over TLS alone, and for every
+/// path (RFC 6265bis, 4.1.3.2).
 pub(crate) const COOKIE_OF_HOST: &str = "__Host-sqal_session";
 
-/// How long a session lasts after its last renewal, in seconds. It is renewed by use once half of it is over.
+/// The lifetime of a session after its last renewal, in seconds. Use renews the session once half
+/// of its lifetime is over.
 const LIFETIME_SECS: i64 = 12 * 3600;
 
 const LIFETIME_MICROS: i64 = LIFETIME_SECS * 1_000_000;
 
-/// Sessions that were signed out and have not ended by themselves yet; beyond that the one that ends first is forgotten.
+/// The most sessions that were signed out and have not expired. If there are more, the one that
+/// expires first is forgotten.
 const MOST_ENDED: usize = 10_000;
 
 type Number = [u8; 16];
 
-/// The key under which sessions are signed; servers with the same key know the same sessions. Its `Debug` shows nothing.
+/// The key that signs sessions. Servers with the same key accept each other's sessions. `Debug`
+/// does not show the key.
 #[derive(Clone)]
 pub struct SessionKey([u8; 32]);
 
@@ -40,13 +46,13 @@ pub struct SessionKey([u8; 32]);
 pub struct RandomnessError;
 
 impl SessionKey {
-    /// A key of 256 bits, for example out of a file.
+    /// A key of 256 bits, for example from a file.
     #[must_use]
     pub const fn new(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
 
-    /// A new key.
+    /// A new random key.
     ///
     /// # Errors
     ///
@@ -55,7 +61,7 @@ impl SessionKey {
         random().map(Self)
     }
 
-    /// Its bytes, to be kept where no stranger reads.
+    /// The bytes of the key, which must be kept where no stranger can read them.
     #[must_use]
     pub const fn bytes(&self) -> &[u8; 32] {
         &self.0
@@ -74,12 +80,12 @@ fn random<const N: usize>() -> Result<[u8; N], RandomnessError> {
     Ok(bytes)
 }
 
-/// A session that a cookie has shown.
+/// A session, as a valid cookie shows it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Session {
     number: Number,
     until: Timestamp,
-    /// When a stream of this session ends: its page connects again, and its cookie is renewed.
+    /// When a stream of this session ends. Its page then connects again, and its cookie is renewed.
     watching_until: Timestamp,
 }
 
@@ -89,10 +95,11 @@ impl fmt::Debug for Session {
     }
 }
 
-/// The sessions of one key.
+/// The sessions that one key signs.
 pub(crate) struct Sessions {
     key: SessionKey,
-    /// Those that were signed out, each with the time after which no cookie of it is valid.
+    /// The sessions that were signed out, each with the time after which none of its cookies is
+    /// valid.
     ended: Mutex<HashMap<Number, Timestamp>>,
 }
 
@@ -101,12 +108,13 @@ impl Sessions {
         Self { key, ended: Mutex::default() }
     }
 
-    /// The cookie's value for whoever has shown this token now.
+    /// Begins a session: returns the cookie's value for a caller that has just shown this token.
     pub(crate) fn begin(&self, token: TokenHash, now: Timestamp) -> Result<String, RandomnessError> {
         Ok(self.written(token, random()?, now))
     }
 
-    /// The session of a cookie and the token with which it was begun, unless its code is wrong, its time is over, or it was signed out.
+    /// The session of a cookie, and the hash of the token with which it was begun. `None` if the
+    /// cookie's code is wrong, or if the session has expired or was signed out.
     pub(crate) fn read(&self, value: &str, now: Timestamp) -> Option<(TokenHash, Session)> {
         let bytes = unhex(value)?;
         let (message, code) = bytes.split_at_checked(56)?;
@@ -123,18 +131,19 @@ impl Sessions {
         (now < until && !self.ended().contains_key(&session.number)).then_some((token, session))
     }
 
-    /// The cookie's new value once half of the time is over: who uses a session keeps it.
+    /// The cookie's new value once half of the lifetime is over, so a session that is used does not
+    /// expire.
     pub(crate) fn renewed(&self, token: TokenHash, session: &Session, now: Timestamp) -> Option<String> {
         let left = session.until.micros().saturating_sub(now.micros());
         (left <= LIFETIME_MICROS / 2).then(|| self.written(token, session.number, now))
     }
 
-    /// Whether a stream that this session has opened may go on.
+    /// Whether a stream that was opened in this session may go on.
     pub(crate) fn may_watch(&self, session: &Session, now: Timestamp) -> bool {
         now < session.watching_until && !self.ended().contains_key(&session.number)
     }
 
-    /// Signs a session out, with every cookie that was renewed in it.
+    /// Signs a session out. Every cookie of the session becomes invalid, also a renewed one.
     pub(crate) fn end(&self, session: &Session, now: Timestamp) {
         let mut ended = self.ended();
         ended.retain(|_, until| now < *until);
@@ -162,7 +171,7 @@ fn end_of(now: Timestamp) -> Timestamp {
     Timestamp::from_micros(now.micros().saturating_add(LIFETIME_MICROS)).unwrap_or(now)
 }
 
-/// HMAC-SHA-256 (RFC 2104): the key is shorter than a block of 64 bytes, and is filled up with zeros.
+/// HMAC-SHA-256 (RFC 2104). The key is shorter than a block of 64 bytes and is padded with zeros.
 fn code_of(SessionKey(key): &SessionKey, message: &[u8]) -> [u8; 32] {
     let block = |fill: u8| {
         let mut block = [fill; 64];
@@ -175,7 +184,7 @@ fn code_of(SessionKey(key): &SessionKey, message: &[u8]) -> [u8; 32] {
     Sha256::new().chain_update(block(0x5c)).chain_update(inner).finalize().into()
 }
 
-/// Whether two codes are equal, in a time that does not tell where they differ.
+/// Compares two codes in a time that does not reveal where they differ.
 fn same(one: &[u8], other: &[u8]) -> bool {
     one.len() == other.len() && one.iter().zip(other).fold(0, |differ, (a, b)| differ | (a ^ b)) == 0
 }
@@ -192,7 +201,7 @@ fn unhex(text: &str) -> Option<Vec<u8>> {
     pairs.map(|pair| if let [high, low] = pair { Some((digit(*high)? << 4) | digit(*low)?) } else { None }).collect()
 }
 
-/// The value of the session's cookie; the one that only this host can set comes first.
+/// The value of the session's cookie. The cookie that only this host can set takes precedence.
 pub(crate) fn cookie(headers: &HeaderMap) -> Option<&str> {
     named(headers, COOKIE_OF_HOST).or_else(|| named(headers, COOKIE))
 }
@@ -202,18 +211,18 @@ fn named<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     cookies.flat_map(|text| text.split(';')).find_map(|pair| pair.trim().strip_prefix(name)?.strip_prefix('='))
 }
 
-/// Whether the browser has sent the cookie under the name that needs TLS.
+/// Whether the browser has sent the cookie under the name that requires TLS.
 pub(crate) fn is_of_host(headers: &HeaderMap) -> bool {
     named(headers, COOKIE_OF_HOST).is_some()
 }
 
-/// The field `Set-Cookie` that keeps a session.
+/// The value of the field `Set-Cookie` that stores a session.
 pub(crate) fn kept(value: &str, encrypted: bool) -> String {
     let (name, secure) = if encrypted { (COOKIE_OF_HOST, "; Secure") } else { (COOKIE, "") };
     format!("{name}={value}; Path=/; HttpOnly; SameSite=Strict; Max-Age={LIFETIME_SECS}{secure}")
 }
 
-/// The fields `Set-Cookie` that forget a session under both names.
+/// The values of the field `Set-Cookie` that delete a session's cookie under both names.
 pub(crate) fn forgotten() -> [String; 2] {
     [(COOKIE, ""), (COOKIE_OF_HOST, "; Secure")]
         .map(|(name, secure)| format!("{name}=; Path=/; HttpOnly; SameSite=Strict; Max-Age=0{secure}"))
@@ -272,7 +281,7 @@ mod tests {
     }
 
     proptest! {
-        /// A cookie of which one digit is another, or that is cut or longer, is none.
+        /// A cookie with one other digit, or one that is cut or extended, is not valid.
         #[test]
         fn no_cookie_is_made_up(at_digit in 0..176_usize, digit in "[0-9a-f]", cut in 0..176_usize, text in "\\PC{0,200}") {
             let sessions = Sessions::new(SessionKey::new([7; 32]));

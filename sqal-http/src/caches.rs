@@ -1,4 +1,6 @@
-//! [`Caches`]: what the routes remember for the documented times (CCH-02), in this process and, if there is one, in a cache that several share.
+//! [`Caches`]: what the routes have cached, in this process and in an optional shared cache.
+//!
+//! Each kind of entry is cached for its documented time (CCH-02).
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,25 +15,26 @@ type Remembered<T> = ReadThrough<T, Arc<dyn Clock>>;
 
 /// One cache for each documented kind.
 pub struct Caches {
-    /// The newest sample of the line and of each device, as its JSON. Forgotten with every commit of this process, and after 10 s for what
-    /// another one commits; it is never kept far, where it would be written for every sample.
+    /// The newest sample of the line and of each device, as its JSON. An entry is dropped with
+    /// every commit of this process, and expires after 10 s for commits of other processes. It is
+    /// never put into the shared cache, which would be written for every sample.
     pub(crate) latest: Remembered<String>,
-    /// The last day of the line.
+    /// The totals of the line's last day.
     pub(crate) dashboard: Remembered<Totals>,
-    /// What the devices came to.
+    /// The statistics of the devices.
     pub(crate) devices: Remembered<Vec<DeviceStatistics>>,
     /// Hours of a span of at most [`LONGEST_OF_MANY`](Self::LONGEST_OF_MANY) hours.
     pub(crate) hours: Remembered<Vec<HourDocument>>,
-    /// Hours of longer spans: few of them, and never kept far.
+    /// Hours of longer spans: few entries, and never in the shared cache.
     pub(crate) long_hours: Remembered<Vec<HourDocument>>,
 }
 
 impl Caches {
-    /// The longest span, in hours, of those that many are remembered of: eight days.
+    /// The longest span, in hours, of which many entries are cached: eight days.
     pub(crate) const LONGEST_OF_MANY: i64 = 200;
 
-    /// Caches in this process: a thousand latest samples (16 MB), two hundred spans of at most two hundred hours (14 MB), four longer spans (at
-    /// most 14 MB), two hundred devices.
+    /// Caches in this process: 1000 latest samples (16 MB), 200 spans of at most 200 hours (14 MB),
+    /// 4 longer spans (at most 14 MB), and 200 entries of devices.
     #[must_use]
     pub fn near(clock: &Arc<dyn Clock>) -> Self {
         let clock = || Arc::clone(clock);
@@ -44,20 +47,22 @@ impl Caches {
         }
     }
 
-    /// The same with a cache that several processes share, behind a breaker for each kind: while it is away, reads go to the store.
+    /// Adds a cache that several processes share, behind one breaker for each kind. While the
+    /// shared cache is away, reads go to the store.
     ///
     /// # Errors
     ///
-    /// [`InvalidBreaker`] for a breaker that cannot be.
+    /// [`InvalidBreaker`] if the breaker's configuration is not valid.
     pub fn with_far(self, far: &Arc<dyn Cache>, breaker: BreakerConfig) -> Result<Self, InvalidBreaker> {
         self.with_far_observed(far, breaker, |_| untold)
     }
 
-    /// Caches shared as [`with_far`](Self::with_far) does, with an observer for each breaker, by its name: `cache_dashboard`, `cache_devices` and `cache_hours` (CBR-03).
+    /// Adds a shared cache as [`with_far`](Self::with_far) does, with an observer for each breaker,
+    /// by its name: `cache_dashboard`, `cache_devices` and `cache_hours` (CBR-03).
     ///
     /// # Errors
     ///
-    /// [`InvalidBreaker`] for a breaker that cannot be.
+    /// [`InvalidBreaker`] if the breaker's configuration is not valid.
     pub fn with_far_observed<O: Observer + 'static>(
         self,
         far: &Arc<dyn Cache>,
@@ -82,19 +87,21 @@ impl Caches {
         }
     }
 
-    /// A sample of a device was stored: what was the latest may not be any more.
+    /// Drops the latest sample of a device and of the line, because a sample of the device was
+    /// stored.
     pub(crate) fn stored(&self, device: DeviceId) {
         for key in [Self::latest_key(Some(device)), Self::latest_key(None)] {
             self.latest.forget(&key);
         }
     }
 
-    /// Forgets everything, here and in the shared cache, for example after an erasure (CCH-03, CCH-04): what is known of a device is also in what
-    /// is known of the line.
+    /// Clears every cache, here and in the shared cache, for example after an erasure (CCH-03,
+    /// CCH-04). The data of a device is also part of the entries of the line.
     ///
     /// # Errors
     ///
-    /// [`CacheAway`] if the shared cache does not answer; it gives nothing from the scope to this process until it could be cleared.
+    /// [`CacheAway`] if the shared cache does not answer. Until it could be cleared, this process
+    /// reads no entry of the scope from it.
     pub async fn clear(&self) -> Result<(), CacheAway> {
         let all = &CacheScope::All;
         let results = [
@@ -107,7 +114,7 @@ impl Caches {
         results.into_iter().collect()
     }
 
-    /// What each has done so far (CCH-05).
+    /// The statistics of each cache so far (CCH-05).
     #[must_use]
     pub fn stats(&self) -> [(CacheKind, CacheStats); 4] {
         [
@@ -118,13 +125,13 @@ impl Caches {
         ]
     }
 
-    /// Shows it (MET-06 to MET-11).
+    /// Reports the statistics as metrics (MET-06 to MET-11).
     pub(crate) fn report(&self) {
         report_caches(&self.stats());
     }
 }
 
-/// Observes nothing.
+/// An observer that ignores every event.
 fn untold(_: &Event) {}
 
 impl fmt::Debug for Caches {

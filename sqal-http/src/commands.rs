@@ -1,4 +1,4 @@
-//! [`Commands`]: what the server asks of devices that are connected to it, and their answers (ING-02).
+//! [`Commands`]: sends commands to connected devices, and returns their answers (ING-02).
 
 use std::collections::HashMap;
 use std::fmt;
@@ -11,14 +11,15 @@ use tokio::time::timeout;
 
 use crate::wire::CommandAck;
 
-/// Commands that may wait for one connection; then the next is told that the device is away.
+/// The most commands that wait for one connection. A further command is answered as if the device
+/// were away.
 const WAITING: usize = 16;
 
-/// The connections through which devices can be asked.
+/// The connections through which devices receive commands.
 #[derive(Clone, Default)]
 pub(crate) struct Commands(Arc<Mutex<State>>);
 
-/// A question that waits for its answer.
+/// A command that waits for its answer.
 struct Question {
     device: DeviceId,
     through: u64,
@@ -33,7 +34,7 @@ struct State {
 }
 
 impl State {
-    /// A device is not asked through this connection any more.
+    /// Sends no more commands to the device through this connection.
     fn forget(&mut self, device: &DeviceId, number: u64) {
         if self.connections.get(device).is_some_and(|(known, _)| *known == number) {
             self.connections.remove(device);
@@ -41,12 +42,13 @@ impl State {
     }
 }
 
-/// Why a device did not answer.
+/// Why a device did not answer a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NotAnswered {
-    /// It is not connected here, or takes nothing.
+    /// The device is not connected to this server, or its connection accepts no command.
     Away,
-    /// It was asked, and did not answer in time: it may have done it all the same.
+    /// The device was sent the command and did not answer in time. It may have executed it all the
+    /// same.
     Silent,
 }
 
@@ -55,7 +57,8 @@ impl Commands {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A new connection: through which devices are asked, and what is asked.
+    /// Registers a connection. Returns its [`Line`], and the receiver of the commands for its
+    /// devices.
     pub(crate) fn connect(&self) -> (Line, mpsc::Receiver<String>) {
         let (sender, receiver) = mpsc::channel(WAITING);
         let mut state = self.state();
@@ -63,7 +66,7 @@ impl Commands {
         (Line { commands: self.clone(), number: state.count, sender, devices: Vec::new() }, receiver)
     }
 
-    /// Asks a device, and waits for its answer.
+    /// Sends a command to a device, and waits for its answer until the limit.
     pub(crate) async fn ask(
         &self,
         device: &DeviceId,
@@ -75,7 +78,8 @@ impl Commands {
             let (through, connection) = state.connections.get(device).ok_or(NotAnswered::Away)?;
             let (through, connection) = (*through, connection.clone());
             state.count += 1;
-            // An answer that comes after a restart is to nothing: nobody else draws this number.
+            // No other process draws this number, so an answer that comes after a restart matches
+            // no command.
             let id = format!("{:016x}-{}", sqal_resilience::fresh_seed(), state.count);
             connection.try_send(write(&id)).map_err(|_| NotAnswered::Away)?;
             let (sender, answer) = oneshot::channel();
@@ -90,7 +94,7 @@ impl Commands {
     }
 }
 
-/// A question that nobody waits for any more is forgotten, also when whoever asked has left.
+/// Forgets a command when its answer is no longer waited for, also if its caller has left.
 struct Forgotten<'a> {
     commands: &'a Commands,
     id: &'a str,
@@ -102,7 +106,8 @@ impl Drop for Forgotten<'_> {
     }
 }
 
-/// One connection: the devices that can be asked through it; they cannot any more when it is dropped.
+/// One connection: the devices that receive commands through it. They receive none through it once
+/// it is dropped.
 pub(crate) struct Line {
     commands: Commands,
     number: u64,
@@ -111,14 +116,15 @@ pub(crate) struct Line {
 }
 
 impl Line {
-    /// Devices of one connection that can be asked.
+    /// The most devices of one connection that can receive commands.
     const MOST: usize = 256;
 
-    /// A device speaks through this connection: it is asked through it from now on, for the connection that it spoke through last is the one that lives.
+    /// Registers that a device speaks through this connection. From now on the device receives its
+    /// commands here, because the connection through which it spoke last is the one that is alive.
     pub(crate) fn is_of(&mut self, device: DeviceId) {
         if !self.devices.contains(&device) {
             if self.devices.len() >= Self::MOST {
-                // Of a gateway with more, those that spoke last can be asked.
+                // If a gateway has more devices, those that spoke last can receive commands.
                 let oldest = self.devices.remove(0);
                 self.commands.state().forget(&oldest, self.number);
             }
@@ -130,7 +136,7 @@ impl Line {
         }
     }
 
-    /// The device that speaks through this connection, if it is one alone.
+    /// The device that speaks through this connection; `None` if it is not exactly one.
     pub(crate) fn only_device(&self) -> Option<DeviceId> {
         match self.devices.as_slice() {
             [device] => Some(*device),
@@ -138,12 +144,12 @@ impl Line {
         }
     }
 
-    /// A device has answered; only through a connection of its own.
+    /// Passes on the answer of a device, if it came through a connection of that device.
     pub(crate) fn answered(&self, answer: CommandAck) {
         let mut state = self.commands.state();
         let own = state.asked.get(&answer.id).is_some_and(|question| self.devices.contains(&question.device));
         if own && let Some(question) = state.asked.remove(&answer.id) {
-            // Whoever asked may have left.
+            // The caller may have left.
             let _ = question.answer.send(answer);
         }
     }
@@ -155,7 +161,7 @@ impl Drop for Line {
         for device in &self.devices {
             state.forget(device, self.number);
         }
-        // Who was asked through it does not answer any more.
+        // Commands that were sent through this connection get no answer any more.
         state.asked.retain(|_, question| question.through != self.number);
     }
 }
@@ -207,11 +213,12 @@ mod tests {
         let waiting = ask(SECOND);
         assert!(asked.recv().await.is_some());
         assert_eq!(waiting.await.unwrap(), Err(NotAnswered::Silent));
-        // It speaks through the older one again: that is where it is.
+        // The device speaks through the older connection again, so it receives commands there.
         old.is_of(device("a"));
         let waiting = ask(60 * SECOND);
         assert!(old_asked.recv().await.is_some());
-        // And when that ends nobody waits for its answer, and the device is away until it speaks again.
+        // If that connection ends, its answers are not waited for, and the device is away until it
+        // speaks again.
         drop((old, old_asked));
         assert_eq!(waiting.await.unwrap(), Err(NotAnswered::Silent));
         assert_eq!(ask(SECOND).await.unwrap(), Err(NotAnswered::Away));

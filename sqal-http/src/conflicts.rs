@@ -1,5 +1,7 @@
-//! [`NameConflicts`]: counts readings whose device, time and name are taken by another reading, and logs them at most once a minute for a
-//! device.
+//! [`NameConflicts`]: counts readings whose name is taken, and logs them at most once a minute.
+//!
+//! The name of a reading is taken if another reading has its device, time and name. The pace of the
+//! log is limited for each device.
 
 use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
@@ -10,10 +12,11 @@ use tracing::warn;
 
 use crate::wire::rfc3339;
 
-/// Devices whose log lines are limited at a time; a device beyond them is counted and not logged.
+/// The most devices whose log lines are limited at a time. A conflict of a further device is
+/// counted and not logged.
 const MOST_DEVICES: usize = 10_000;
 
-/// Counter and log of readings with a name that is taken.
+/// Counter and log of readings whose name is taken.
 #[derive(Debug)]
 pub(crate) struct NameConflicts {
     pace: KeyedBuckets<DeviceId>,
@@ -28,7 +31,7 @@ impl Default for NameConflicts {
 }
 
 impl NameConflicts {
-    /// Counts a conflict, and logs it if none of its device was logged in the last minute.
+    /// Counts a conflict. Logs it if no conflict of its device was logged in the last minute.
     pub(crate) fn count(&self, key: &SampleKey, now: Instant) {
         metrics::counter!("samples_conflict_total").increment(1);
         if self.may_log(key.device_id, now) {

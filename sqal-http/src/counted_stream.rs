@@ -1,4 +1,6 @@
-//! [`CountedStream`]: a stream that reports how much is read from it, so that a message that never ends is seen while it comes.
+//! [`CountedStream`]: a stream that reports how many bytes are read from it.
+//!
+//! So a message that never ends is noticed while it arrives.
 
 use std::io;
 use std::pin::Pin;
@@ -8,10 +10,12 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::Connection;
 
-/// A stream, and the [`Connection`] that counts what is read from it.
+/// A stream, and the [`Connection`] that counts the bytes read from it.
 ///
-/// [`serve`](crate::serve()) reads its connections by it. A service with a listener of its own wraps each accepted stream, and gives the same [`Connection`] to
-/// the connection's requests as an extension; otherwise a WebSocket message counts against the [`Budget`](crate::Budget) only once it is whole.
+/// [`serve`](crate::serve()) reads its connections through it. A service with its own listener
+/// wraps each accepted stream, and adds the same [`Connection`] to the connection's requests as an
+/// extension. Otherwise a WebSocket message counts against the [`Budget`](crate::Budget) only once
+/// it is complete.
 #[derive(Debug)]
 pub struct CountedStream<S> {
     stream: S,
@@ -19,7 +23,7 @@ pub struct CountedStream<S> {
 }
 
 impl<S> CountedStream<S> {
-    /// Counts what is read from a stream as received on a connection.
+    /// Counts the bytes read from a stream as received on a connection.
     pub const fn new(stream: S, connection: Connection) -> Self {
         Self { stream, connection }
     }

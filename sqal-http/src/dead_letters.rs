@@ -1,4 +1,4 @@
-//! [`DeadLetters`]: frames that were refused for good, with the reason, so that they can be taken after all when what was wrong is mended.
+//! [`DeadLetters`]: frames that were refused for good, kept with the reason for a later replay.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -18,30 +18,31 @@ use crate::Problem;
 use crate::access::Holder;
 use crate::wire::{frame_of, rfc3339, sample_id_of};
 
-/// One refused frame.
+/// One refused frame, with the reason.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct DeadLetter {
-    /// When it came, in RFC 3339.
+    /// When the frame arrived, in RFC 3339.
     pub received_at: String,
-    /// Whose token brought it; null where nobody was asked.
+    /// The holder of the token that brought the frame; null without one.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub holder: Option<Holder>,
-    /// What it called itself, if that could be read.
+    /// The sample's name in the frame, if it could be read.
     pub sample_id: Option<String>,
     /// The type of the problem.
     pub problem: String,
-    /// What was wrong.
+    /// The detail of the problem.
     pub detail: String,
-    /// The frame as it came.
+    /// The frame as it arrived.
     pub frame: String,
-    /// Whether its sender was told that it is durable: then it is never thrown away for others.
+    /// Whether the sender was told that the sample is durable. Such a letter is never thrown away
+    /// to make room for others.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub acknowledged: bool,
 }
 
 impl DeadLetter {
-    /// Whether the frame says that it is of this device, rightly or not.
+    /// Whether the frame names this device as its own, which may be false.
     fn is_of(&self, device: &DeviceId) -> bool {
         #[derive(Deserialize)]
         struct Named {
@@ -51,28 +52,32 @@ impl DeadLetter {
     }
 }
 
-/// The newest refused frames: at most a thousand and 8 MiB as they are written down; the oldest go first. One holder has at most a quarter of each, in number and
-/// in bytes: its oldest letters make room for its newest. In a minute at most 120 letters and 4 MiB of one holder are kept, so that a holder that sends nothing else takes neither
-/// the room of others nor the disk.
+/// The newest refused frames: at most 1000, and at most 8 MiB as written. The oldest go first.
 ///
-/// In memory, or also in a file of at most 16 MiB that outlives the process. A frame that is refused because there is no room or no time is none: its device keeps
-/// it. Of a frame that its device was told to send again for ten minutes, a copy is kept.
+/// One holder has at most a quarter of the number and of the bytes: its oldest letters make room
+/// for its newest. In a minute at most 120 letters and 4 MiB of one holder are kept. So a holder
+/// that sends nothing else takes neither the room of others nor the disk.
+///
+/// The letters are in memory, or also in a file of at most 16 MiB that outlives the process. If a
+/// frame is refused because there is no room or no time, it is not a dead letter, and its device
+/// keeps it. If a device was told for ten minutes to send a frame again, a copy of the frame is
+/// kept.
 pub struct DeadLetters {
     kept: Mutex<Kept>,
     pace: KeyedBuckets<Option<Holder>>,
-    /// In KiB as they are written down.
+    /// In KiB, as written.
     pace_of_bytes: KeyedBuckets<Holder>,
 }
 
 #[derive(Debug, Default)]
 struct Kept {
-    /// Each with its length as it is written down.
+    /// Each letter with its length in bytes, as written.
     letters: VecDeque<(DeadLetter, usize)>,
     bytes: usize,
     file: Option<Book>,
 }
 
-/// The file, and how much was written into it since it was written anew.
+/// The file, and the number of bytes written into it since it was last rewritten.
 #[derive(Debug)]
 struct Book {
     path: PathBuf,
@@ -90,7 +95,8 @@ impl DeadLetters {
     const MOST: usize = 1000;
     const MOST_OF_ONE: usize = Self::MOST / 4;
     const MOST_BYTES: usize = 8 * 1024 * 1024;
-    /// Of one holder, as they are written down: control characters take six times their length there.
+    /// The most bytes of one holder, as written. There a control character takes six times its
+    /// length.
     const MOST_BYTES_OF_ONE: usize = Self::MOST_BYTES / 4;
     const KIB_A_MINUTE: u32 = 4096;
 
@@ -103,11 +109,12 @@ impl DeadLetters {
         Self { kept: Mutex::new(kept), pace, pace_of_bytes }
     }
 
-    /// With a file, which is read if it is there. A line that cannot be read, as the last one before a power cut, is left out.
+    /// Keeps the letters in a file, and reads those that are in it already. A line that cannot be
+    /// read is left out, for example the last one before a power cut.
     ///
     /// # Errors
     ///
-    /// If the file can be neither read nor made.
+    /// If the file can be neither read nor created.
     pub fn in_file(path: &Path) -> io::Result<Self> {
         let mut kept = Kept::default();
         match File::open(path) {
@@ -131,14 +138,16 @@ impl DeadLetters {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Keeps a frame that was refused for good; one that may come again is let go.
+    /// Keeps a frame that was refused for good. A frame that may be sent again (429, 503) is not
+    /// kept.
     pub(crate) fn keep(&self, frame: &str, problem: &Problem, holder: Option<Holder>, wall: Timestamp, now: Instant) {
         if !matches!(problem.status, 429 | 503) {
             self.put(frame, problem, holder, wall, now);
         }
     }
 
-    /// Keeps a copy of a frame that its device was told to send again, once however often it comes; says whether there is one.
+    /// Keeps one copy of a frame that its device was told to send again, however often the frame
+    /// arrives. Returns whether there is a copy.
     pub(crate) fn keep_copy(
         &self,
         frame: &str,
@@ -181,8 +190,9 @@ impl DeadLetters {
         true
     }
 
-    /// Keeps an acknowledged sample that the database cannot hold, because another reading has its device, time and name. Returns whether
-    /// it is durable here: only then may the caller give it up. No pace limits it, for its device has forgotten it.
+    /// Keeps an acknowledged sample that the database cannot hold, because another reading has its
+    /// device, time and name. Returns whether it is durable here: only then may the caller give it
+    /// up. No pace limits it, because its device has forgotten it.
     #[must_use]
     pub fn keep_conflict(&self, sample: &Sample, wall: Timestamp) -> bool {
         let problem = Problem::name_taken();
@@ -198,7 +208,7 @@ impl DeadLetters {
         let line = line(&letter);
         let mut kept = self.kept();
         if !kept.has_room_for_acknowledged(line.len()) {
-            // It stays where it is until some of these are replayed or erased.
+            // The sample stays where it is until some of these letters are replayed or erased.
             return false;
         }
         kept.keep(letter, line.len());
@@ -206,36 +216,37 @@ impl DeadLetters {
         if written {
             metrics::counter!("samples_conflict_total").increment(1);
         } else if let Some((_, length)) = kept.letters.pop_back() {
-            // It stays where it is and comes again.
+            // The sample stays where it is, and comes again.
             kept.bytes -= length;
         }
         kept.report();
         written
     }
 
-    /// Whether this number of bytes of a holder may be written down now; if so, they count.
+    /// Whether this number of bytes of a holder may be written now. If so, they count against its
+    /// pace.
     fn has_time_for(&self, holder: Holder, bytes: usize, now: Instant) -> bool {
         let kib = u32::try_from(bytes.div_ceil(1024)).unwrap_or(u32::MAX);
         self.pace_of_bytes.take(holder, kib, now).allowed
     }
 
-    /// The newest first, at most so many.
+    /// The newest letters first, at most this number.
     #[must_use]
     pub fn newest(&self, most: usize) -> Vec<DeadLetter> {
         self.kept().letters.iter().rev().take(most).map(|(letter, _)| letter.clone()).collect()
     }
 
-    /// All of them, the oldest first.
+    /// All letters, the oldest first.
     pub(crate) fn all(&self) -> Vec<DeadLetter> {
         self.kept().letters.iter().map(|(letter, _)| letter.clone()).collect()
     }
 
-    /// Those that were taken after all are no dead letters any more.
+    /// Removes letters that were accepted in a replay.
     pub(crate) fn remove(&self, taken: &[DeadLetter]) {
         self.retain(|letter| !taken.contains(letter));
     }
 
-    /// Takes those of a device, or all; says how many.
+    /// Removes the letters of a device, or all letters. Returns how many were removed.
     pub(crate) fn erase(&self, device: Option<&DeviceId>) -> usize {
         self.retain(|letter| device.is_some_and(|device| !letter.is_of(device)))
     }
@@ -277,21 +288,23 @@ impl Kept {
         self.bytes += length;
         self.letters.push_back((letter, length));
         while self.letters.len() > DeadLetters::MOST || self.bytes > DeadLetters::MOST_BYTES {
-            // What was acknowledged has at most half of the room, so there is another one.
+            // Acknowledged letters have at most half of the room, so there is another letter.
             let Some(oldest) = self.letters.iter().position(|(letter, _)| !letter.acknowledged) else { return };
             let Some((_, length)) = self.letters.remove(oldest) else { return };
             self.bytes -= length;
         }
     }
 
-    /// Whether one acknowledged letter more may be kept: they take at most half of the room, and are thrown away for nothing.
+    /// Whether one more acknowledged letter may be kept. Acknowledged letters take at most half of
+    /// the room, and are never thrown away to make room.
     fn has_room_for_acknowledged(&self, length: usize) -> bool {
         let acknowledged = self.letters.iter().filter(|(letter, _)| letter.acknowledged);
         let (number, bytes) = acknowledged.fold((1, length), |(n, bytes), (_, length)| (n + 1, bytes + length));
         number <= DeadLetters::MOST / 2 && bytes <= DeadLetters::MOST_BYTES / 2
     }
 
-    /// Writes it down too; a disk that is full is no reason not to answer. Returns false if it is in memory only and should not be.
+    /// Writes a line into the file, if there is one. A full disk does not prevent the answer.
+    /// Returns `false` if the letter should be in the file but is in memory only.
     fn write(&mut self, line: &[u8]) -> bool {
         let Some(book) = &mut self.file else { return true };
         book.written += line.len();
@@ -299,14 +312,14 @@ impl Kept {
         if let Err(error) = &written {
             warn!(%error, path = %book.path.display(), "dead letter not written down");
         }
-        // A line that was written in part would spoil the next.
+        // A line that was written in part would spoil the next one.
         if written.is_err() || book.written > DeadLetters::MOST_BYTES {
             return self.anew();
         }
         true
     }
 
-    /// Whether what was written is on the disk.
+    /// Whether the written lines are on the disk.
     fn is_synced(&self) -> bool {
         self.file.as_ref().is_none_or(|book| book.file.sync_data().is_ok())
     }
@@ -332,7 +345,7 @@ impl Kept {
 }
 
 impl Book {
-    /// A file with these letters in it takes the place of the old one at once.
+    /// Writes a new file with these letters, which then replaces the old file in one step.
     fn anew(path: &Path, letters: &VecDeque<(DeadLetter, usize)>) -> io::Result<Self> {
         let mut unfinished = path.as_os_str().to_owned();
         unfinished.push(".unfinished");
@@ -366,7 +379,7 @@ mod tests {
         Timestamp::from_micros(0).unwrap()
     }
 
-    /// A second passes between two letters.
+    /// Keeps a frame, a second after the one before.
     fn keep(letters: &DeadLetters, clock: &ManualClock, holder: Option<&str>, frame: &str) {
         clock.advance(Duration::from_secs(1));
         let holder = holder.map(|name| Name::new(name).unwrap());
@@ -382,7 +395,7 @@ mod tests {
         let newest = letters.newest(2000);
         assert_eq!((newest.len(), newest[0].frame.as_str(), newest[999].frame.as_str()), (1000, "1499", "500"));
         for _ in 0..40 {
-            // Six times as long when it is written down.
+            // As written, six times as long.
             keep(&letters, &clock, None, &"\u{1}".repeat(50_000));
         }
         let kept: usize = letters.newest(2000).iter().map(|letter| line(letter).len()).sum();
@@ -401,7 +414,7 @@ mod tests {
         }
         let kept = letters.newest(2000);
         assert_eq!((kept.len(), kept[250].frame.as_str(), kept[249].frame.as_str()), (251, "hers", "1750"));
-        // And not their time: at once 120 are kept, and no more.
+        // The pace is limited too: of letters that arrive at once, 120 are kept.
         let before = letters.newest(1).remove(0);
         clock.advance(Duration::from_mins(2));
         for k in 0..500 {
@@ -429,7 +442,8 @@ mod tests {
         assert!(kept.is_of(&sample.key.device_id), "{}", kept.frame);
     }
 
-    /// What was acknowledged is pushed out by nothing; where half of the room is taken, the rest stays where it is.
+    /// An acknowledged letter is never thrown away. If half of the room is taken, further
+    /// acknowledged samples stay where they are.
     #[test]
     fn acknowledged_samples_are_never_pushed_out() {
         use proptest::strategy::{Strategy, ValueTree};
@@ -460,7 +474,8 @@ mod tests {
         for k in 0..5 {
             keep(&letters, &clock, Some("marie"), &format!("hers {k}"));
         }
-        // Six times as long when they are written down: one is heavier than the share of a holder, of the others four are as heavy as it.
+        // As written, the frames are six times as long. This frame is heavier than the share of a
+        // holder. Of the frames below, four have the weight of the share.
         keep(&letters, &clock, Some("flood"), &"\u{1}".repeat(1024 * 1024 - 10));
         assert_eq!(letters.newest(2000).len(), 5);
         for _ in 0..100 {
@@ -474,7 +489,8 @@ mod tests {
         };
         assert_eq!(kept.iter().filter(|letter| letter.frame.starts_with("hers")).count(), 5);
         assert!((1_000_000..=DeadLetters::MOST_BYTES_OF_ONE).contains(&bytes("flood")), "{}", bytes("flood"));
-        // Nor is the disk: in a minute the heavy letters that 4 MiB hold are kept.
+        // The disk is protected too: in a minute, only the heavy letters that fit into 4 MiB are
+        // kept.
         clock.advance(Duration::from_mins(2));
         let flood = kept[0].holder;
         let before = letters.kept().bytes;

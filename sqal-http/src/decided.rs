@@ -1,4 +1,6 @@
-//! What people have decided comes into force: a profile of the register takes the place of an older one, on every server that shares the register.
+//! Puts profiles that people decided on into force, on every server that shares the register.
+//!
+//! A profile of the register takes the place of an older one.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,20 +14,22 @@ use tracing::{info, warn};
 use crate::access::Caller;
 use crate::{Problem, Profile, Profiles, Services};
 
-/// The most profiles that judge at a time; every one is looked at whenever decisions are taken.
+/// The most profiles that are in force at a time. All of them are read whenever decisions are
+/// taken.
 pub(crate) const MOST: usize = 1000;
 
-/// The kind of entry that a profile is in the register.
+/// The kind of register entry for a profile that was decided on.
 pub(crate) fn profiles() -> EntryKind {
     Name::new("profile").unwrap_or_else(|_| unreachable!("seven letters"))
 }
 
-/// The name under which a profile is in the register.
+/// The name of the register entry for a profile.
 pub(crate) fn entry_name(name: &Name<64>) -> EntryName {
     Name::stored(name.as_str()).unwrap_or_else(|_| unreachable!("64 bytes are no more than 100"))
 }
 
-/// The entries that were looked at, by name: what did not change is neither read nor told again.
+/// The version of each entry that was read, by name. An entry that did not change is neither read
+/// nor logged again.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Taken(Arc<Mutex<HashMap<EntryName, u32>>>);
 
@@ -36,45 +40,49 @@ impl Taken {
     }
 }
 
-/// The profile of an entry by itself, ready to judge.
+/// Reads the profile of an entry, ready to judge.
 pub(crate) fn read(entry: &Entry) -> Result<Profiles, String> {
     let name = Name::stored(entry.name.as_str()).map_err(|error| error.to_string())?;
     let profile = serde_json::from_str::<Profile>(&entry.body).map_err(|error| error.to_string())?;
     Profiles::decided(name, profile).map_err(|error| error.to_string())
 }
 
-/// What stands of a name before somebody decides on it.
+/// The decisions on a name, as they are before the next decision.
 #[derive(Debug)]
 pub(crate) struct Standing {
-    /// How many decisions there were.
+    /// The number of decisions so far.
     pub(crate) number: u32,
-    /// What the last of them was.
+    /// The profile of the last decision; `None` before the first.
     pub(crate) decided: Option<ProfileRef>,
-    /// By what is judged: the last decision, or a newer profile of the file.
+    /// The profile that judges: that of the last decision, or a newer one of the file.
     pub(crate) in_force: Option<ProfileRef>,
 }
 
 impl Services {
-    /// Where decisions are kept.
+    /// The register that keeps decisions. Without one, a [`Problem`] 404.
     pub(crate) fn register(&self) -> Result<&Arc<dyn Register>, Problem> {
         self.register
             .as_ref()
             .ok_or_else(|| Problem::not_found("decisions are kept nowhere here: this service has no register"))
     }
 
-    /// Puts into force what was decided and is not older than what is: of two profiles of one name that with the higher version, and of the same version that
-    /// of the register. Called at the start, it makes the decisions of yesterday hold today. Without a register it does nothing.
+    /// Puts decisions into force that are not older than the profile in force.
+    ///
+    /// Of two profiles of one name, the one with the higher version is in force; of two of the same
+    /// version, the one of the register. Call this at the start, so that earlier decisions are in
+    /// force again. Without a register it does nothing.
     ///
     /// # Errors
     ///
-    /// [`StorageError`] if the register cannot be read; what is in force stays so.
+    /// [`StorageError`] if the register cannot be read. The profiles in force then stay in force.
     pub async fn take_decisions(&self) -> Result<(), StorageError> {
         let Some(register) = &self.register else { return Ok(()) };
         for entry in register.newest(&profiles()).await? {
             if self.taken.is_new(&entry) {
                 match read(&entry) {
                     Ok(profile) => self.put_in_force(&profile, &entry, true),
-                    // Of a newer program, for example: what is in force here stays so.
+                    // A newer program may have written it, for example. The profile in force here
+                    // stays in force.
                     Err(why) => {
                         warn!(name = ?entry.name, number = entry.version, why, "a profile that was decided on cannot be read");
                     }
@@ -84,7 +92,8 @@ impl Services {
         Ok(())
     }
 
-    /// `new` is an entry that nobody here has looked at: if it is hidden, that is told once.
+    /// Puts a decision into force. `new` says that this process has not read the entry before: if
+    /// the entry is not in force, this is logged once.
     fn put_in_force(&self, profile: &Profiles, entry: &Entry, new: bool) {
         let Some((decided, _)) = profile.all().next() else { return };
         let (name, number, version) = (entry.name.as_str(), entry.version, decided.version);
@@ -92,12 +101,14 @@ impl Services {
         if self.intake.put_in_force(profile, MOST) {
             info!(?name, number, version, ?before, by = ?entry.by, "a profile that was decided on is in force");
         } else if new && in_force(&self.intake.profiles(), &decided.name) != Some(*decided) {
-            // Whoever wrote the file must know that it hides a decision, and who decided that it is hidden.
+            // The operator who wrote the file must learn that it hides a decision, and so must the
+            // person who decided.
             warn!(?name, number, version, in_force = ?before, "a profile that was decided on is NOT in force: that of the file is newer, or there are too many");
         }
     }
 
-    /// Takes decisions again and again, so that what is decided on one server holds on all; ends never, drop it.
+    /// Takes decisions at this interval, so that a decision on one server is in force on all. It
+    /// never ends; drop it to stop it.
     pub async fn follow_decisions(&self, every: Duration) {
         let mut ticks = interval(every);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -115,15 +126,15 @@ impl Services {
         }
     }
 
-    /// What stands of a name now.
+    /// The decisions on a name, as they are now.
     pub(crate) async fn standing(&self, name: &Name<64>) -> Result<Standing, Problem> {
         let newest = self.register()?.history(&profiles(), &entry_name(name), None, 1).await?.into_iter().next();
         let (number, decided) = match &newest {
             None => (0, None),
             Some(entry) => {
-                // Whoever cannot read it cannot have seen it either.
+                // A caller cannot have read a decision that this program cannot read.
                 let profile = read(entry).map_err(|_| Problem::decision_unreadable(entry.version))?;
-                // Also if somebody else is just about to: what stands is what the register says.
+                // Also if another call is about to do so: the register says what was decided.
                 self.put_in_force(&profile, entry, self.taken.is_new(entry));
                 (entry.version, in_force(&profile, name))
             }
@@ -131,7 +142,8 @@ impl Services {
         Ok(Standing { number, decided, in_force: in_force(&self.intake.profiles(), name) })
     }
 
-    /// Decides on a profile after so many decisions: `false` if somebody else has decided meanwhile.
+    /// Decides on a profile, after this number of decisions. `false` if another caller has decided
+    /// meanwhile.
     pub(crate) async fn decide(
         &self,
         name: Name<64>,
@@ -150,7 +162,7 @@ impl Services {
     }
 }
 
-/// The reference of a profile.
+/// The reference of the profile of this name.
 pub(crate) fn in_force(profiles: &Profiles, name: &Name<64>) -> Option<ProfileRef> {
     profiles.get(name).map(|(reference, _)| *reference)
 }

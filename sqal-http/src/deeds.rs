@@ -1,4 +1,6 @@
-//! Deeds of people, changes of who may do what, and refused sign-ins are written into the audit log, where a changed line is found.
+//! Writes actions of people, changes of permissions, and refused sign-ins into the audit log.
+//!
+//! In the audit log, a line that was changed later is detected.
 
 use sqal_core::Name;
 use sqal_storage::Action;
@@ -7,20 +9,22 @@ use tracing::error;
 use crate::access::Caller;
 use crate::{Holder, Services};
 
-/// What is written down where nobody was asked who they are.
+/// The actor that the audit log names for an unauthenticated caller.
 const ANYBODY: &str = "anybody";
 
 /// The longest text of a line, in bytes.
 const LONGEST: usize = 255;
 
 impl Services {
-    /// Writes a deed of a caller into the audit log, if there is one; the answer does not wait for it. While the log cannot be written, the deed is told to the log of
-    /// the process instead: stopping a line must not need its database.
+    /// Writes an action of a caller into the audit log, if there is one. The answer does not wait
+    /// for it. If the audit log cannot be written, the action is written to the log of the process
+    /// instead, because stopping a line must not depend on its database.
     pub(crate) fn write_down(&self, caller: &Caller, category: &'static str, what: &str) {
         self.log_deed(&caller.holder().unwrap_or_else(|| word(ANYBODY)), category, what);
     }
 
-    /// Writes something that was done to the server into the audit log, for example that other tokens are in force.
+    /// Writes an action on the server into the audit log, for example that other tokens are in
+    /// force.
     pub fn log_deed(&self, actor: &Holder, category: &'static str, what: &str) {
         let Some(custody) = self.custody.clone() else { return };
         let action = Action { at: (self.now)(), actor: *actor, category: word(category), what: short(what) };
@@ -30,7 +34,8 @@ impl Services {
                 error!(error = %why, actor = actor.as_str(), category = category.as_str(), what = what.as_str(), "not written into the audit log");
             }
         };
-        // The end of the process waits for it; once that has begun there are no deeds any more.
+        // The end of the process waits for this task. Once the end has begun, no further action is
+        // accepted.
         if self.shutdown.spawn("audit log", writing).is_err() {
             error!(actor = actor.as_str(), category, what, "not written into the audit log: the server is ending");
         }
@@ -41,7 +46,7 @@ fn word<const N: usize>(text: &str) -> Name<N> {
     Name::new(text).unwrap_or_else(|_| unreachable!("printable, and shorter than {N} bytes"))
 }
 
-/// A text that a line of the audit log can hold.
+/// Cuts a text so that a line of the audit log can hold it.
 fn short(text: &str) -> Name<LONGEST> {
     let end = text.char_indices().map(|(at, c)| at + c.len_utf8()).take_while(|end| *end <= LONGEST).last();
     Name::new(&text[..end.unwrap_or(0)]).unwrap_or_else(|_| word("a text that cannot be shown"))

@@ -1,4 +1,4 @@
-//! [`Disagreement`]: a frame that is refused because this server and its device do not agree, and neither is shown to be wrong.
+//! [`Disagreement`]: a refusal in which a device and this server disagree, and either may be right.
 //!
 //! ```text
 //!            refused                     still refused 10 min later
@@ -13,12 +13,13 @@ use sqal_core::{DeviceId, Timestamp};
 
 use crate::Problem;
 
-/// In what a device and this server disagree.
+/// On what a device and this server disagree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// The frame is of a time too far ahead of the server's clock: either clock may be wrong.
+    /// The frame's time is too far ahead of the server's clock: either clock may be wrong.
     Clock,
-    /// The frame names a profile that is not known here: it may be known in a minute, or on another server.
+    /// The frame names a profile that is not known here. It may be known in a minute, or on another
+    /// server.
     Profile,
 }
 
@@ -44,7 +45,7 @@ impl From<Problem> for Box<Refusal> {
     }
 }
 
-/// A disagreement that lasts.
+/// A disagreement, and when it began.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Lasting {
     pub(crate) fault: Fault,
@@ -52,14 +53,14 @@ pub(crate) struct Lasting {
 }
 
 impl Lasting {
-    /// For this time only the device keeps its frames; afterwards this server keeps copies too.
+    /// Within this time only the device keeps its frames. Afterwards this server keeps copies too.
     pub(crate) const BOUND: Duration = Duration::from_mins(10);
-    /// Seconds after which a device sends again within the bound.
+    /// Within the bound, a device sends again after this number of seconds.
     pub(crate) const SOON: u32 = 5;
-    /// Seconds after which a device sends again once the bound has passed.
+    /// After the bound, a device sends again after this number of seconds.
     pub(crate) const LATER: u32 = 60;
 
-    /// After another refusal. A fault of another kind begins anew.
+    /// The disagreement after another refusal. For another kind of fault, the bound begins again.
     pub(crate) fn after(before: Option<Self>, fault: Fault, now: Instant) -> Self {
         match before {
             Some(before) if before.fault == fault => before,

@@ -1,8 +1,11 @@
-//! What was found in a request, in French: phrases of this family and of the parsers; a value of the client stays as it came.
+//! French messages on what was found in a request: phrases of this family and of the parsers.
+//!
+//! A value that the client sent stays as it came.
 
-/// Phrases with `{}` where something stands, and their French with the numbers of those places.
+/// English phrases with `{}` as placeholders, and their French with the numbers of the
+/// placeholders.
 const PHRASES: &[(&str, &str)] = &[
-    // Parsers, with the place behind the message.
+    // Parsers, with the place after the message.
     ("{} at line {} column {}", "{0} (ligne {1}, colonne {2})"),
     ("unknown field `{}`, {}", "champ inconnu « {0} »"),
     ("missing field `{}`", "champ absent « {0} »"),
@@ -122,10 +125,10 @@ const PHRASES: &[(&str, &str)] = &[
     ),
 ];
 
-/// How deep a phrase may stand in another: a parser's message in a place in a profile.
+/// How deep phrases may be nested, for example a parser's message in a place in a profile.
 const DEEPEST: u8 = 4;
 
-/// The French message on something that was refused: what was found, and what would be right.
+/// The French message on a refused value: what was found, and what is expected.
 pub(crate) fn refused_in_french(found: &str, expected: &str) -> String {
     match phrase(found, DEEPEST) {
         Some(french) => format!("{french} ; attendu : {expected}"),
@@ -133,7 +136,7 @@ pub(crate) fn refused_in_french(found: &str, expected: &str) -> String {
     }
 }
 
-/// The French of a phrase; `None` for anything else, such as a value.
+/// The French of a phrase; `None` for any other text, such as a value.
 fn phrase(found: &str, deepest: u8) -> Option<String> {
     let deeper = deepest.checked_sub(1)?;
     PHRASES.iter().find_map(|(english, french)| {
@@ -147,7 +150,7 @@ fn phrase(found: &str, deepest: u8) -> Option<String> {
     })
 }
 
-/// What stands at the places of a template in a text; `None` if the text is not of its form.
+/// The texts at the placeholders of a template; `None` if the text does not match the template.
 fn captures<'a>(template: &str, text: &'a str) -> Option<Vec<&'a str>> {
     let mut literals = template.split("{}").peekable();
     let mut rest = text.strip_prefix(literals.next()?)?;
@@ -172,7 +175,7 @@ mod tests {
     use sqal_core::Channel;
     use sqal_sensors::{NoEmptyTray, NoWhiteTile};
 
-    /// Words that stand in English phrases and in no French one.
+    /// Words that occur in English phrases and in no French one.
     const ENGLISH: [&str; 12] =
         ["the", "of", "at", "are", "is", "needed", "expected", "field", "frames", "readings", "and", "invalid"];
 

@@ -1,8 +1,10 @@
-//! [`Guesses`]: wrong tokens are counted by address, slowed down, and told to the log.
+//! [`Guesses`]: counts wrong tokens by address, slows their sender down, and logs them.
 //!
-//! An address that has shown as many different wrong tokens in a minute as the quota allows is refused before its next token is looked up, so that a right guess
-//! tells nothing. Two things keep a plant behind one address at work: the same wrong token counts once, however often a station with an old token tries it, and a
-//! token that was right from that address before is let in at once.
+//! If an address has shown as many different wrong tokens in a minute as the quota allows, it is
+//! refused before its next token is looked up. So the answer does not reveal a right guess. Two
+//! rules keep a plant behind one address at work. A wrong token that is repeated counts once,
+//! however often a station with an old token tries it. A token that was right from that address
+//! before is let in at once.
 
 use std::collections::{HashMap, HashSet};
 use std::mem;
@@ -15,40 +17,41 @@ use tracing::warn;
 
 use crate::access::TokenHash;
 
-/// Addresses with wrong tokens that are remembered; those beyond are counted as one.
+/// The most addresses with wrong tokens that are remembered. Further ones are counted as one.
 const MOST_ADDRESSES: usize = 10_000;
 
-/// Different wrong tokens of an address that are told apart.
+/// The most different wrong tokens of an address that are told apart.
 const MOST_TOKENS: usize = 64;
 
-/// Right tokens that are remembered with their addresses, twice as many at most; a token that is used stays.
+/// The number of right tokens, with their addresses, in one generation. At most two generations are
+/// remembered, and a token that is used stays.
 const MOST_RIGHT: usize = 10_000;
 
-/// Lines of the log in a minute, from all addresses.
+/// The most lines of the log in a minute, over all addresses.
 const MOST_LINES: u32 = 60;
 
 const MINUTE: Duration = Duration::from_mins(1);
 
 const HOUR: Duration = Duration::from_hours(1);
 
-/// What was tried.
+/// The tokens that were tried, by address.
 #[derive(Debug, Default)]
 pub(crate) struct Guesses(Mutex<Kept>);
 
 #[derive(Debug, Default)]
 struct Kept {
     wrong: HashMap<IpAddr, Tries>,
-    /// Right tokens by address: those of late, and those before.
+    /// Right tokens by address: the newer generation, and below it the one before.
     right: HashSet<(IpAddr, TokenHash)>,
     right_before: HashSet<(IpAddr, TokenHash)>,
-    /// Wrong tokens since they were written down, and when that was.
+    /// The wrong tokens since the last line in the audit log, and the time of that line.
     untold: u64,
     told: Option<Instant>,
-    /// Since when lines are counted, and how many there were.
+    /// When the current minute of log lines began, and how many lines it has.
     lines: Option<(Instant, u32)>,
 }
 
-/// The tries of an address since the first of them.
+/// The wrong tokens of an address since the first of them.
 #[derive(Debug)]
 struct Tries {
     begun: Instant,
@@ -61,12 +64,13 @@ impl Guesses {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether the log has room in this minute for one line more about strangers.
+    /// Whether the log has room in this minute for one more line about unauthenticated callers.
     pub(crate) fn may_tell(&self, now: Instant) -> bool {
         self.kept().may_tell(now)
     }
 
-    /// How long the address must wait before a token of it is looked up; `None`: it need not wait.
+    /// The time that an address must wait before its next token is looked up; `None` if it need not
+    /// wait.
     pub(crate) fn refuses(&self, address: IpAddr, token: &str, quota: Quota, now: Instant) -> Option<Duration> {
         let (address, mut guard) = (limited_as(address), self.kept());
         let kept = &mut *guard;
@@ -79,14 +83,15 @@ impl Guesses {
         if kept.right.contains(&known) || kept.right_before.contains(&known) {
             return None;
         }
-        // Right or wrong, it is one try more.
+        // Whether right or wrong, the token is one more try.
         tries.count += 1;
         kept.untold += 1;
         metrics::counter!("wrong_tokens_total").increment(1);
         Some(left)
     }
 
-    /// How many wrong tokens there were since this was asked; at most once an hour, for what is written down stays for ever.
+    /// The wrong tokens since the last call that returned a number. It is returned at most once an
+    /// hour, because the lines of the audit log are kept for ever.
     pub(crate) fn to_write_down(&self, now: Instant) -> Option<u64> {
         let mut kept = self.kept();
         if kept.untold == 0 || kept.told.is_some_and(|told| now.saturating_duration_since(told) < HOUR) {
@@ -96,7 +101,8 @@ impl Guesses {
         Some(mem::take(&mut kept.untold))
     }
 
-    /// A token was right: from this address it is let in whatever others there try.
+    /// Remembers a token that was right. From this address it is let in, whatever other tokens are
+    /// tried there.
     pub(crate) fn right(&self, address: IpAddr, token: TokenHash) {
         let mut kept = self.kept();
         let known = (limited_as(address), token);
@@ -109,7 +115,7 @@ impl Guesses {
         }
     }
 
-    /// A token was wrong. Says how long the address must wait if that was one too many.
+    /// Counts a wrong token. Returns how long the address must wait if it has shown too many.
     pub(crate) fn wrong(&self, address: IpAddr, token: &str, quota: Quota, now: Instant) -> Option<Duration> {
         metrics::counter!("wrong_tokens_total").increment(1);
         let mut kept = self.kept();
@@ -144,7 +150,7 @@ impl Guesses {
     }
 }
 
-/// Different wrong tokens that an address may show in a period.
+/// The most different wrong tokens that an address may show in a period.
 fn most(quota: Quota) -> usize {
     usize::try_from(quota.burst.get()).unwrap_or(MOST_TOKENS).min(MOST_TOKENS)
 }
@@ -154,14 +160,15 @@ impl Tries {
         Self { begun: now, count: 0, tokens: Vec::new() }
     }
 
-    /// What is left of the period in which they are counted together.
+    /// The rest of the period in which these tries are counted together; `None` once it is over.
     fn left(&self, quota: Quota, now: Instant) -> Option<Duration> {
         quota.period.checked_sub(now.saturating_duration_since(self.begun)).filter(|left| !left.is_zero())
     }
 }
 
 impl Kept {
-    /// The key under which an address is counted: its own, or one for all when there is no place.
+    /// The key under which an address is counted: its own, or one for all further addresses if
+    /// there is no room.
     fn place_of(&mut self, address: IpAddr, quota: Quota, now: Instant) -> IpAddr {
         if self.wrong.len() >= MOST_ADDRESSES && !self.wrong.contains_key(&address) {
             self.wrong.retain(|_, tries| tries.left(quota, now).is_some());
@@ -214,7 +221,8 @@ mod tests {
         assert_eq!(guesses.wrong(guesser, "guess 11", quota, clock.now()), None);
     }
 
-    /// A station with an old token tries it for ever: the others behind its address, also new ones, are let in.
+    /// A station may repeat an old token for ever. Other stations behind its address are let in,
+    /// also new ones.
     #[test]
     fn the_same_wrong_token_counts_once() {
         let (clock, guesses, quota) = (ManualClock::new(), Guesses::default(), ten());

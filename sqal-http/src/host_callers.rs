@@ -1,4 +1,6 @@
-//! [`HostCallers`]: the devices and gateways for which the host application has vouched, so that their dead letters can be replayed later.
+//! [`HostCallers`]: the devices and gateways for which the host application has vouched.
+//!
+//! They are remembered so that their dead letters can be replayed later.
 
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
@@ -7,15 +9,16 @@ use sqal_core::DeviceId;
 
 use crate::access::{Caller, Grant, Holder};
 
-/// The most pairs of holder and purpose that are remembered; letters of further ones are not replayed.
+/// The most pairs of holder and purpose that are remembered. The letters of further pairs are not
+/// replayed.
 const MOST: usize = 10_000;
 
-/// Holders and purposes that the host application has vouched for since this process began.
+/// The holders and purposes that the host application has vouched for since this process began.
 #[derive(Debug, Default)]
 pub(crate) struct HostCallers(Mutex<HashSet<(Holder, Grant)>>);
 
 impl HostCallers {
-    /// Remembers a device or a gateway; people hand in no samples.
+    /// Remembers a device or a gateway. People hand in no samples and are not remembered.
     pub(crate) fn remember(&self, caller: &Caller) {
         let Caller::Known(holder, grant @ (Grant::Device(_) | Grant::Gateway), _) = caller else { return };
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -24,7 +27,7 @@ impl HostCallers {
         }
     }
 
-    /// Whether this holder was vouched for as this device, or as a gateway.
+    /// Whether the host application has vouched for this holder as this device, or as a gateway.
     pub(crate) fn may_bring(&self, holder: &Holder, device: &DeviceId) -> bool {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         known.contains(&(*holder, Grant::Gateway)) || known.contains(&(*holder, Grant::Device(*device)))

@@ -1,4 +1,4 @@
-//! [`Intake`]: from the text of one frame to one judged sample, or to everything that is wrong with it.
+//! [`Intake`]: turns the text of one frame into a judged sample, or into a list of its errors.
 
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -13,14 +13,15 @@ use crate::shown_names::ShownNames;
 use crate::wire::{self, Incoming, Measured};
 use crate::{Problem, Profiles, Violation, WallClock};
 
-/// What a frame may be at most.
+/// The limits of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FrameLimits {
-    /// Bytes of text; a documented frame has about 4 KB.
+    /// The most bytes of text. A documented frame has about 4 KB.
     pub bytes: usize,
-    /// How far a device's clock may be ahead of the server's.
+    /// How far a device's clock may be ahead of the server's clock.
     pub ahead: Duration,
-    /// The earliest time that a device can mean; an earlier one is a clock that was never set.
+    /// The earliest time that a frame may have. An earlier time means that the device's clock was
+    /// never set.
     pub not_before: Timestamp,
 }
 
@@ -33,22 +34,22 @@ impl Default for FrameLimits {
     }
 }
 
-/// A judged sample, and what of its frame was not kept as it was sent.
+/// A judged sample, and the changes that were made to its frame.
 #[derive(Debug)]
 pub(crate) struct Accepted {
     pub(crate) sample: Sample,
-    /// The timestamp was finer than a microsecond, and was cut.
+    /// Whether the timestamp was finer than a microsecond and was cut.
     pub(crate) time_cut: bool,
-    /// The run of a device that gave no time but an age.
+    /// The run of the device, if the frame has an age instead of a time.
     boot: Option<Name<64>>,
 }
 
-/// Whether a device reads references only, which its name says: `CAL_POSTE`, `CAL-3`.
+/// Whether a device reads references only, as its name says: `CAL_POSTE`, `CAL-3`.
 fn is_of_references(device: &DeviceId) -> bool {
     device.as_str().strip_prefix("CAL").is_some_and(|rest| rest.starts_with(['_', '-']))
 }
 
-/// Checks frames and judges them by their profile; knows no socket and no store.
+/// Checks frames and judges them by their profile, without any socket or store.
 pub struct Intake {
     profiles: RwLock<Arc<Profiles>>,
     limits: FrameLimits,
@@ -81,13 +82,14 @@ impl Intake {
         }
     }
 
-    /// By what products are judged now.
+    /// The profiles that judge now.
     #[must_use]
     pub fn profiles(&self) -> Arc<Profiles> {
         Arc::clone(&self.profiles.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Judges by these too from now on, where nothing newer of their names is in force; whether something changed. Frames wait for a few pointers at most.
+    /// Judges by these profiles too from now on, unless a newer profile of the same name is in
+    /// force. Returns whether anything changed. Frames wait only while a few pointers are written.
     pub(crate) fn put_in_force(&self, others: &Profiles, most: usize) -> bool {
         let mut profiles = self.profiles.write().unwrap_or_else(PoisonError::into_inner);
         let changed = profiles.with(others, most);
@@ -97,7 +99,7 @@ impl Intake {
         changed.is_some()
     }
 
-    /// The limits.
+    /// The limits of a frame.
     #[must_use]
     pub const fn limits(&self) -> &FrameLimits {
         &self.limits
@@ -107,18 +109,21 @@ impl Intake {
     ///
     /// # Errors
     ///
-    /// A [`Problem`] that names each place, value and limit. Its status is 503 if the frame proves nothing: its time is
-    /// too far ahead of the server's clock, or its profile is not known here.
+    /// A [`Problem`] that names each place, value and limit. Its status is 503 if the frame itself
+    /// may be right: its time is too far ahead of the server's clock, or its profile is not known
+    /// here.
     pub fn accept(&self, text: &str) -> Result<Sample, Problem> {
         self.judge(text).map(|accepted| accepted.sample).map_err(|refusal| refusal.problem)
     }
 
-    /// Judges one frame, and tells what of it was not kept as it was sent; a refusal says whether its device and this server only disagree.
+    /// Judges one frame, and reports the changes that were made to it. A refusal says whether the
+    /// device and this server only disagree.
     pub(crate) fn judge(&self, text: &str) -> Result<Accepted, Box<Refusal>> {
         self.judge_came_at(text, (self.now)())
     }
 
-    /// Remembers what later frames of the device are compared with: the sample may be taken from its sender.
+    /// Remembers a sample for the comparison with later frames of its device. The caller has
+    /// checked that the sender may hand it in.
     pub(crate) fn remember(&self, accepted: &Accepted) {
         if let Some(frame) = &accepted.sample.tof {
             self.repeats.remember(&accepted.sample.key, frame);
@@ -129,7 +134,7 @@ impl Intake {
         }
     }
 
-    /// Judges a frame that came at another time than now, from which its age counts.
+    /// Judges a frame that arrived at the given time. The frame's age counts back from that time.
     pub(crate) fn judge_came_at(&self, text: &str, came_at: Timestamp) -> Result<Accepted, Box<Refusal>> {
         if text.len() > self.limits.bytes {
             return Err(Problem::frame_too_large(text.len(), self.limits.bytes).into());
@@ -192,7 +197,8 @@ impl Intake {
         Ok(Accepted { sample, time_cut, boot })
     }
 
-    /// A time before the limit proves that the device's clock was never set; one far ahead proves only that two clocks disagree.
+    /// Checks the time of a frame. A time before the limit proves that the device's clock was never
+    /// set. A time far ahead proves only that two clocks disagree.
     fn check_time(&self, device_id: DeviceId, timestamp: Timestamp, now: Timestamp) -> Result<(), Box<Refusal>> {
         let ahead = i64::try_from(self.limits.ahead.as_micros()).unwrap_or(i64::MAX);
         let latest = now.micros().saturating_add(ahead);

@@ -1,4 +1,7 @@
-//! [`Jobs`]: work that takes longer than a client waits: begun with one call, watched with others, and stopped if nobody wants it any more.
+//! [`Jobs`]: work that takes longer than a client waits.
+//!
+//! One call begins a job, and other calls read its progress. A job that is no longer wanted can be
+//! stopped.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,26 +16,26 @@ use crate::trial::DryRun;
 use crate::wire::rfc3339;
 use crate::{Holder, Problem};
 
-/// Jobs that may wait or run at a time; one runs.
+/// The most jobs that may wait or run at a time. One of them runs.
 const MOST_OPEN: usize = 16;
 
-/// Jobs that are remembered when they have ended.
+/// The most jobs that are remembered after they have ended.
 const MOST_ENDED: usize = 100;
 
-/// How far a job is.
+/// The state of a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub(crate) enum JobState {
-    /// It waits for the one before it.
+    /// The job waits for the one before it.
     Enqueued,
-    /// It runs.
+    /// The job runs.
     Running,
-    /// It has a result.
+    /// The job has a result.
     Succeeded,
-    /// It has a problem.
+    /// The job has a problem.
     Failed,
-    /// Somebody stopped it, or the server ended.
+    /// A caller stopped the job, or the server ended.
     Canceled,
 }
 
@@ -40,22 +43,24 @@ pub(crate) enum JobState {
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub(crate) struct Job {
-    /// By what it is asked for.
+    /// The id under which the job is read and stopped.
     pub(crate) id: String,
-    /// What it does.
+    /// What the job does.
     pub(crate) kind: &'static str,
     pub(crate) state: JobState,
-    /// How many samples it has looked at.
+    /// The number of samples that the job has read.
     pub(crate) done: u64,
-    /// How many there are to look at, at most; those of whole hours, also such as were purged. In the end as many as were.
+    /// The most samples that the job will read: those of whole hours, including purged ones. After
+    /// the job has succeeded, the number of samples that it has read.
     pub(crate) total: Option<u64>,
     created_at: String,
-    /// Whose token began it; null on a server that asks for none.
+    /// The name of the caller that began the job; null on a server that does not authenticate
+    /// callers.
     created_by: Option<String>,
     finished_at: Option<String>,
-    /// What came of it, when it has succeeded.
+    /// The result of the job, if it has succeeded.
     result: Option<DryRun>,
-    /// Why it has failed.
+    /// Why the job has failed.
     problem: Option<Problem>,
 }
 
@@ -66,7 +71,7 @@ struct Known {
 
 #[derive(Default)]
 struct State {
-    /// In the order in which they were begun.
+    /// In the order in which the jobs were begun.
     jobs: BTreeMap<u64, Known>,
     count: u64,
 }
@@ -81,7 +86,7 @@ impl State {
         matches!(job.state, JobState::Enqueued | JobState::Running)
     }
 
-    /// Forgets the oldest that have ended.
+    /// Forgets the oldest ended jobs above the limit.
     fn forget(&mut self) {
         let ended: Vec<u64> =
             self.jobs.iter().filter(|(_, known)| !Self::is_open(&known.job)).map(|(number, _)| *number).collect();
@@ -91,7 +96,7 @@ impl State {
     }
 }
 
-/// Tells how a job ended when it is dropped: also one that broke off.
+/// Records how a job ended when it is dropped, also if the job broke off.
 struct Ended<N: Fn() -> Timestamp> {
     jobs: Jobs,
     number: u64,
@@ -102,7 +107,7 @@ struct Ended<N: Fn() -> Timestamp> {
 type Outcome = (JobState, Option<DryRun>, Option<Problem>);
 
 impl<N: Fn() -> Timestamp> Ended<N> {
-    /// It did not break off: this came of it.
+    /// Records the outcome of a job that did not break off.
     fn with(mut self, outcome: Outcome) {
         self.outcome = outcome;
     }
@@ -113,7 +118,7 @@ impl<N: Fn() -> Timestamp> Drop for Ended<N> {
         let (state, result, problem) = std::mem::replace(&mut self.outcome, (JobState::Canceled, None, None));
         let finished_at = rfc3339((self.now)());
         self.jobs.change(self.number, |job| {
-            // Whoever was told that it is canceled was told the truth.
+            // A job that was reported as cancelled stays cancelled.
             if job.state != JobState::Canceled {
                 (job.state, job.result, job.problem) = (state, result, problem);
             }
@@ -131,7 +136,7 @@ impl<N: Fn() -> Timestamp> Drop for Ended<N> {
 pub(crate) struct Jobs {
     state: Arc<Mutex<State>>,
     turn: Arc<Semaphore>,
-    /// Tells jobs of this process apart from those of another.
+    /// Distinguishes the jobs of this process from those of another.
     epoch: u64,
 }
 
@@ -141,7 +146,7 @@ impl Default for Jobs {
     }
 }
 
-/// Where a job tells how far it is.
+/// Where a job reports its progress.
 #[derive(Clone)]
 pub(crate) struct Progress {
     jobs: Jobs,
@@ -149,12 +154,12 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    /// So many are to be looked at.
+    /// Sets the number of samples that are to be read.
     pub(crate) fn total(&self, total: u64) {
         self.jobs.change(self.number, |job| job.total = Some(total));
     }
 
-    /// So many more were looked at.
+    /// Adds to the number of samples that were read.
     pub(crate) fn more(&self, samples: usize) {
         self.jobs.change(self.number, |job| job.done += samples as u64);
     }
@@ -171,11 +176,11 @@ impl Jobs {
         }
     }
 
-    /// Begins a job; the work is dropped when it is stopped or the server ends.
+    /// Begins a job. Its work is dropped if the job is stopped or the server ends.
     ///
     /// # Errors
     ///
-    /// 503 if too many are open, or the server ends.
+    /// 503 if too many jobs are open, or the server is ending.
     pub(crate) fn begin<W>(
         &self,
         kind: &'static str,
@@ -247,23 +252,23 @@ impl Jobs {
         Ok(job)
     }
 
-    /// All of them, the newest first.
+    /// All jobs, the newest first.
     pub(crate) fn all(&self) -> Vec<Job> {
         self.state().jobs.values().rev().map(|known| known.job.clone()).collect()
     }
 
-    /// One of them.
+    /// The job with this id.
     pub(crate) fn get(&self, id: &str) -> Option<Job> {
         self.state().by_id(id).map(|known| known.job.clone())
     }
 
-    /// Stops one of them, and says how it was; one that has ended stays as it is.
+    /// Stops a job, and returns its state. A job that has ended stays as it is.
     pub(crate) fn stop(&self, id: &str, now: Timestamp) -> Option<Job> {
         let mut state = self.state();
         let known = state.by_id(id)?;
         if State::is_open(&known.job) {
             (known.job.state, known.job.finished_at) = (JobState::Canceled, Some(rfc3339(now)));
-            // It may have ended this very moment.
+            // The job may have ended at this very moment.
             let _ = known.stop.send(true);
         }
         Some(known.job.clone())

@@ -3,9 +3,11 @@
 //! From the outside in:
 //!
 //! 1. *metrics*, outermost, so that refusals are counted too;
-//! 2. *headers* that forbid a browser everything the page does not need;
-//! 3. before each route its *gate* (`routes/gate.rs`): the objective, which counts refusals too; the shutdown, before any work, so that a process that ends
-//!    takes nothing new, and what runs is waited for (SHD-01; probes are no work); who calls, whether they may, and how often they have.
+//! 2. *headers* that forbid a browser everything that the page does not need;
+//! 3. before each route its *gate* (`routes/gate.rs`). It applies the objective, which counts
+//!    refusals too. Before any work it applies the shutdown, so that a process that ends accepts
+//!    nothing new and waits for what runs (SHD-01; probes are not work). Then it applies the
+//!    authentication of the caller, the caller's permission, and the quota.
 
 use std::sync::Arc;
 
@@ -18,7 +20,8 @@ use axum::response::Response;
 
 use crate::{Problem, Services};
 
-/// Puts the stack around the routes; probes are answered to the end, for they must tell of it.
+/// Puts the stack around the routes. Probes are answered until the process ends, because they must
+/// report the end.
 pub(crate) fn around(work: Router<Arc<Services>>, probes: Router<Arc<Services>>, services: Arc<Services>) -> Router {
     work.merge(probes)
         .fallback(|| async { Problem::not_found("no such path") })
@@ -28,14 +31,16 @@ pub(crate) fn around(work: Router<Arc<Services>>, probes: Router<Arc<Services>>,
         .with_state(services)
 }
 
-/// Counts requests, their time and their sizes by method, route and status (MET-01 to MET-05); unknown paths share one label.
+/// Counts requests, and records their time and sizes, by method, route and status (MET-01 to
+/// MET-05). Unknown paths share one label.
 async fn count(State(services): State<Arc<Services>>, request: Request, next: Next) -> Response {
     let begun = services.clock.now();
-    // A client may invent methods without end, and each would be a series for ever.
+    // A client can invent any number of methods, and each would be a metric series for ever.
     let known = [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS];
     let method = known.iter().find(|known| *known == request.method()).map_or("other", Method::as_str).to_owned();
     let endpoint = request.extensions().get::<MatchedPath>().map_or("unknown", MatchedPath::as_str);
-    // The page of a router that is nested as a service answers under its prefix with and without a slash at the end: one series.
+    // If a router is nested as a service, its page answers under the prefix with and without a
+    // slash at the end. Both count in one series.
     let endpoint = endpoint.replace("//", "/");
     let in_progress =
         metrics::gauge!("http_requests_in_progress", "method" => method.clone(), "endpoint" => endpoint.clone());
@@ -52,14 +57,15 @@ async fn count(State(services): State<Arc<Services>>, request: Request, next: Ne
     response
 }
 
-/// The size of a body as far as it is known before it is read: of a stream, what it has at least.
+/// The size of a body as far as it is known before the body is read. For a stream it is the least
+/// size.
 #[expect(clippy::cast_precision_loss, reason = "a histogram takes floating numbers")]
 fn size(body: &Body) -> f64 {
     let hint = body.size_hint();
     hint.exact().unwrap_or_else(|| hint.lower()) as f64
 }
 
-/// One more in progress, until it is dropped: also by a client that leaves.
+/// Counts one more request in progress until it is dropped, also if the client leaves.
 struct Counted(metrics::Gauge);
 
 impl Counted {
@@ -80,7 +86,7 @@ async fn headers(request: Request, next: Next) -> Response {
                           base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'";
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
-    // A page that needs more says so itself.
+    // A page that needs more sets its own policy.
     headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(HeaderValue::from_static(POLICY));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));

@@ -1,8 +1,10 @@
-//! The reference adapter of SQAL: translates HTTP and WebSocket to the domain and back, and decides nothing itself.
+//! The reference adapter of SQAL: translates HTTP and WebSocket to the domain and back.
 //!
-//! [`router`] takes [`Services`], the pieces that a composition root has chosen, and gives an [`axum::Router`] to serve or to nest
-//! (with [`nest_service`](axum::Router::nest_service), so that the page answers under the prefix with and without a slash at its end).
-//! Devices speak the documented JSON frame on `/ws/sensors`; every frame is answered, and a sample is acknowledged after its commit.
+//! The adapter decides nothing itself. [`router`] takes [`Services`], the pieces that a composition
+//! root has chosen, and returns an [`axum::Router`] to serve or to nest. Nest it with
+//! [`nest_service`](axum::Router::nest_service), so that the page answers under the prefix with and
+//! without a slash at its end. Devices send the documented JSON frame on `/ws/sensors`. Every frame
+//! is answered, and a sample is acknowledged after its commit.
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread")] async fn main() {
@@ -21,11 +23,12 @@
 //!
 //! # Features
 //!
-//! - `client`: the other way round: how an embedding service calls others, and whom it does not.
-//! - `serve`: a server for the router that ends in time, whatever a client holds open.
+//! - `serve`: a server for the router that ends within its time limits, even if clients hold
+//!   connections open.
 //! - `ws`: the device endpoint `/ws/sensors`.
 //! - `dashboard`: the live page at `/`.
-//! - `openapi`: the description of every route at `/openapi/v1.json`, and `/docs` to read and try it.
+//! - `openapi`: the description of every route at `/openapi/v1.json`, and `/docs` to read it and
+//!   try it.
 
 mod access;
 mod ages;
@@ -34,8 +37,6 @@ mod answer;
 mod browser_session;
 mod budget;
 mod caches;
-#[cfg(feature = "client")]
-pub mod client;
 #[cfg(feature = "ws")]
 mod commands;
 mod conflicts;
@@ -60,7 +61,6 @@ mod openapi;
 mod origin;
 mod presence;
 mod problem;
-mod profile;
 mod quota;
 mod recent;
 mod repeats;
@@ -77,7 +77,8 @@ mod version;
 mod weak_tokens;
 mod wire;
 
-// The types of `sqal-core` are in the signatures: an embedding service needs no dependency of its own on the same version.
+// The types of `sqal-core` are in the signatures, so an embedding service needs no dependency of
+// its own on the same version.
 pub use sqal_core;
 
 pub use access::{
@@ -95,12 +96,12 @@ pub use intake::{FrameLimits, Intake};
 pub use openapi::openapi;
 pub use presence::{Agreement, Heard, Presence, Present};
 pub use problem::{Problem, Violation};
-pub use profile::{NotProfiles, Profile, ProfileFile, Profiles};
 pub use quota::{Class, ConnectLimit, Quotas};
 pub use routes::{Route, router, routes};
 #[cfg(feature = "serve")]
 pub use serve::{ConnectionLimits, serve};
 pub use slo::Objective;
+pub use sqal_grading::{InvalidProfiles, Profile, ProfileFile, Profiles};
 pub use state::{MetricsText, Services, WallClock};
 pub use version::{EndsTooEarly, Legacy};
 pub use wire::{Document, document, timestamp as parse_time};

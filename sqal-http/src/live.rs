@@ -1,4 +1,6 @@
-//! [`Live`]: samples as they are stored, for whoever watches, and for a while also for whoever was cut off and comes back.
+//! [`Live`]: sends samples to watchers as they are stored.
+//!
+//! A watcher that was cut off and comes back within a short time gets the samples that it missed.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -7,43 +9,46 @@ use std::time::{Duration, Instant};
 use sqal_core::Sample;
 use tokio::sync::broadcast;
 
-/// So many samples are kept for who comes back: a minute of a line of twenty stations, about a megabyte.
+/// The number of samples that are kept for watchers that come back: a minute of a line of twenty
+/// stations, about a megabyte.
 const KEPT: usize = 256;
 
-/// When nobody has watched for so long nothing is written down any more: it would cost every sample a fifth of its time.
+/// After this time without a watcher, samples are no longer serialized, because serializing would
+/// cost every sample a fifth of its time.
 const PATIENCE: Duration = Duration::from_mins(2);
 
-/// A sample that was stored, as a watcher reads it.
+/// A stored sample, as a watcher reads it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Stored {
-    /// Its place among the samples that this process has stored, from 1.
+    /// The number of the sample among those that this process has stored, from 1.
     pub(crate) number: u64,
-    /// Its JSON.
+    /// The sample as JSON text.
     pub(crate) text: Arc<str>,
 }
 
-/// What was stored since a watcher was there last.
+/// The samples that were stored since a watcher was last connected.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Since {
-    /// How many of it are gone; `None` if nobody can say, for it was watched on another server, or before a restart.
+    /// How many of them are lost; `None` if this is not known, because the watcher was on another
+    /// server, or connected before a restart.
     pub(crate) missed: Option<u64>,
-    /// The rest, the oldest first.
+    /// The other samples, the oldest first.
     pub(crate) kept: VecDeque<Stored>,
 }
 
 #[derive(Debug)]
 struct State {
-    /// How many were stored.
+    /// The number of samples that were stored.
     count: u64,
     kept: VecDeque<Stored>,
-    /// When somebody watched last.
+    /// When a watcher was last connected.
     watched: Option<Instant>,
 }
 
 /// The samples of this process as they are stored.
 #[derive(Debug)]
 pub(crate) struct Live {
-    /// Tells apart the numbers of this process from those of another.
+    /// Distinguishes the numbers of this process from those of another.
     epoch: u64,
     sender: broadcast::Sender<Stored>,
     state: Mutex<State>,
@@ -51,7 +56,8 @@ pub(crate) struct Live {
 
 impl Live {
     pub(crate) fn new(epoch: u64) -> Self {
-        // A page that reads slower than the line produces misses samples and says so; it never holds up the line.
+        // A page that reads slower than the line produces misses samples and says so. It never
+        // holds up the line.
         let sender = broadcast::Sender::new(64);
         Self { epoch, sender, state: Mutex::new(State { count: 0, kept: VecDeque::new(), watched: None }) }
     }
@@ -60,12 +66,13 @@ impl Live {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A sample was stored.
+    /// Sends a stored sample to the watchers.
     pub(crate) fn stored(&self, sample: &Sample, now: Instant) {
         if !self.is_watched_or_counts(now) {
             return;
         }
-        // Written down before its turn: samples of all connections would else wait for each other's text.
+        // Serialized before the lock is taken, because otherwise the samples of all connections
+        // would wait for each other's text.
         let text = serde_json::to_string(&crate::document(sample))
             .unwrap_or_else(|_| unreachable!("names and finite numbers"));
         let mut state = self.state();
@@ -75,11 +82,11 @@ impl Live {
             state.kept.pop_front();
         }
         state.kept.push_back(stored.clone());
-        // The last page may have left since.
+        // The last watcher may have left since.
         let _ = self.sender.send(stored);
     }
 
-    /// Whether somebody watches, or did a moment ago; if nobody, the sample is counted and that is all.
+    /// Whether there is a watcher, or was one a short time ago. If not, the sample is only counted.
     fn is_watched_or_counts(&self, now: Instant) -> bool {
         let mut state = self.state();
         if self.sender.receiver_count() > 0 {
@@ -93,11 +100,12 @@ impl Live {
         watched
     }
 
-    /// Watches from now on; `last` is the id of the last event that was seen, if any.
+    /// Watches from now on. `last` is the id of the last event that the watcher has read, if any.
     pub(crate) fn watch(&self, last: Option<&str>, now: Instant) -> (broadcast::Receiver<Stored>, Option<Since>) {
         let mut state = self.state();
         state.watched = Some(now);
-        // Under the lock: nothing is stored between what is kept and what will be received.
+        // Under the lock, so that no sample is stored between those that are kept and those that
+        // will be received.
         let receiver = self.sender.subscribe();
         let since = last.map(|last| match self.number_of(last).filter(|last| *last <= state.count) {
             None => Since { missed: None, kept: VecDeque::new() },
@@ -114,11 +122,11 @@ impl Live {
         format!("{:016x}-{number}", self.epoch)
     }
 
-    /// The number in the id of an event of this process.
+    /// The number in the id of an event of this process; `None` for any other text.
     fn number_of(&self, id: &str) -> Option<u64> {
         let (epoch, number) = id.split_once('-')?;
         let number = number.parse().ok()?;
-        // As it is written, and in no other spelling.
+        // Only the exact spelling is accepted.
         (id == self.id(number) && u64::from_str_radix(epoch, 16) == Ok(self.epoch)).then_some(number)
     }
 }
@@ -151,7 +159,7 @@ mod tests {
         assert_eq!(since(4), (Some(1), vec![6, 7, 8, 9, 10]));
         store(KEPT as u64);
         assert_eq!(since(8).0, Some(2));
-        // Of another process, of the future, or no id at all.
+        // An id of another process, an id of the future, and texts that are not an id.
         for last in ["00000000000000ac-3", "00000000000000ab-267", "00000000000000ab-+3", "ab-3", "", "x"] {
             assert_eq!(numbers(&live.watch(Some(last), clock.now()).1.unwrap()), (None, vec![]), "{last}");
         }

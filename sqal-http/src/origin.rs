@@ -1,5 +1,6 @@
-//! A browser names the page that asks: what changes something is refused to pages of other sites, because the operator's own browser reaches
-//! loopback too.
+//! Refuses changes that pages of other sites request, by the page that the browser names.
+//!
+//! The check is needed on loopback too, because the operator's own browser reaches it.
 
 use std::net::IpAddr;
 
@@ -11,10 +12,11 @@ const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
-/// Refuses a page of another site; a program names no page.
+/// Refuses a request from a page of another site. A program names no page.
 ///
-/// A name can be made to mean this machine by whoever owns it (DNS rebinding), and then both headers agree: only an address, `localhost`, or a name that is allowed,
-/// says that the page came from here.
+/// The owner of a host name can make it mean this machine (DNS rebinding), and then both headers
+/// agree. So only an address, `localhost`, or an allowed name shows that the page came from this
+/// server.
 pub(crate) fn same(headers: &HeaderMap, allowed: &[String]) -> Result<(), Problem> {
     let Some(origin) = headers.get(header::ORIGIN) else { return Ok(()) };
     let page = origin.to_str().ok().and_then(|origin| origin.split_once("://")).map(|(_, page)| page);
@@ -23,14 +25,17 @@ pub(crate) fn same(headers: &HeaderMap, allowed: &[String]) -> Result<(), Proble
     if from_here { Ok(()) } else { Err(Problem::forbidden_origin()) }
 }
 
-/// Refuses a page of another site, for the endpoint of devices: programs there send an `Origin` that no browser sends for the page of a site. A `file://` (a default of
-/// `arduinoWebSockets`) and an address with a path (a default of `ArduinoWebsockets`) name no site; `null` is what a page without an origin sends.
+/// Refuses a request from a page of another site, for the endpoint of devices. Device libraries
+/// send an `Origin` that no browser sends for the page of a site. A `file://` (a default of
+/// `arduinoWebSockets`) and an address with a path (a default of `ArduinoWebsockets`) name no site
+/// and are let through. A page without an origin sends `null`, so `null` is refused.
 pub(crate) fn same_or_of_a_program(headers: &HeaderMap, allowed: &[String]) -> Result<(), Problem> {
     let origin = headers.get(header::ORIGIN).and_then(|origin| origin.to_str().ok());
     if origin.is_some_and(|origin| !may_be_of_a_page(origin)) { Ok(()) } else { same(headers, allowed) }
 }
 
-/// Whether a browser may send this as the origin of a page (RFC 6454, 6.2): `null`, or a scheme, a host and perhaps a port.
+/// Whether a browser may send this as the origin of a page (RFC 6454, 6.2): `null`, or a scheme, a
+/// host and perhaps a port.
 fn may_be_of_a_page(origin: &str) -> bool {
     match origin.split_once("://") {
         Some((_, authority)) => !authority.is_empty() && !authority.contains(['/', '?', '#']),
@@ -38,9 +43,11 @@ fn may_be_of_a_page(origin: &str) -> bool {
     }
 }
 
-/// Refuses what a page of another host has sent with a cookie of this one. What a trusted proxy says of host, port and scheme is believed.
+/// Refuses a request that a page of another host has sent with a cookie of this host. The host,
+/// port and scheme that a trusted proxy reports are believed.
 pub(crate) fn same_host(headers: &HeaderMap, by_trusted_proxy: bool) -> Result<(), Problem> {
-    // A browser says where a page is from whenever it writes; whoever sends a cookie and no origin is none.
+    // A browser sends the origin of the page with every write. If a request has a cookie and no
+    // origin, it is not from a browser.
     let origin = headers.get(header::ORIGIN).ok_or_else(Problem::forbidden_origin)?;
     let Some(page) = origin.to_str().ok().and_then(Page::of) else { return Err(Problem::forbidden_origin()) };
     let asked = Asked::of(headers, by_trusted_proxy);
@@ -48,7 +55,8 @@ pub(crate) fn same_host(headers: &HeaderMap, by_trusted_proxy: bool) -> Result<(
         return Ok(());
     }
     let host = asked.hosts.first().copied().unwrap_or("missing");
-    // Both were sent by the browser or its proxy: quoted and cut, as every text of a stranger.
+    // The browser or its proxy sent both texts, so they are filtered and cut like every text from
+    // outside.
     let shown = |text: &str| text.chars().filter(char::is_ascii_graphic).take(120).collect::<String>();
     let (page, host) = (shown(origin.to_str().unwrap_or_default()), shown(host));
     Err(Problem::other_origin(format!(
@@ -72,7 +80,7 @@ impl<'a> Page<'a> {
     }
 }
 
-/// Under which hosts a request has come, as far as that is believed.
+/// The hosts under which a request has come, as far as they are believed.
 struct Asked<'a> {
     hosts: Vec<&'a str>,
     port: Option<u16>,
@@ -95,7 +103,8 @@ impl<'a> Asked<'a> {
     }
 
     fn is_of(&self, page: &Page<'_>) -> bool {
-        // A page that came without encryption is none of a host that is asked with it.
+        // If the host was asked with encryption, a page that came without encryption is not from
+        // this host.
         let downgraded = page.scheme == "http" && self.scheme == Some("https");
         !downgraded
             && self.hosts.iter().filter_map(|host| host_and_port(host)).any(|(host, port)| {
@@ -105,7 +114,7 @@ impl<'a> Asked<'a> {
     }
 }
 
-/// The host of an authority, with its brackets if it has any, and its port.
+/// The host of an authority, with its brackets if it has any, and the port.
 fn host_and_port(authority: &str) -> Option<(&str, Option<u16>)> {
     let plain = |host: &str| !host.is_empty() && !host.contains(['/', '?', '#', '@', ' ', ',']);
     let (host, port) = match authority.rsplit_once(':') {
@@ -124,15 +133,18 @@ fn usual_port(scheme: &str) -> Option<u16> {
     }
 }
 
-/// Refuses what comes under the name of a stranger: a page whose name was made to mean this machine is of the same origin for its browser, and would read all that
-/// an open server shows. An address and `localhost` cannot be made to mean another machine. A request without a host comes from no browser.
+/// Refuses a request under a host name that does not belong to this server.
+///
+/// If a name was made to mean this machine, a page under that name has the same origin for its
+/// browser, and would read all that an open server shows. An address and `localhost` cannot be made
+/// to mean another machine. A request without a host does not come from a browser.
 pub(crate) fn known_host(headers: &HeaderMap, allowed: &[String]) -> Result<(), Problem> {
     let Some(host) = headers.get(header::HOST) else { return Ok(()) };
     let is_right = host.to_str().is_ok_and(|host| is_known(host, allowed));
     if is_right { Ok(()) } else { Err(Problem::unknown_host()) }
 }
 
-/// Whether a host is `localhost`, an address, or one of these names; with any port.
+/// Whether a host is `localhost`, an address, or one of these names, with any port.
 fn is_known(host: &str, allowed: &[String]) -> bool {
     let Some((host, _)) = host_and_port(host) else { return false };
     let name = host.strip_suffix('.').unwrap_or(host);
@@ -193,7 +205,7 @@ mod tests {
         for (origin, host) in [
             (None, None),
             (None, Some("line")),
-            // A page without an origin, of a request without a host: neither is the same as the other.
+            // A page without an origin, and a request without a host: the two are not equal.
             (Some("null"), None),
             (Some("null"), Some("null")),
             (Some(""), Some("")),
@@ -209,7 +221,8 @@ mod tests {
         fields.iter().map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap())).collect()
     }
 
-    /// What devices send unasked names no page; what a browser may send does.
+    /// The default origins of device libraries name no page. An origin that a browser may send
+    /// names one.
     #[test]
     fn a_program_that_names_a_file_is_a_program() {
         let host = ("host", "127.0.0.1:8000");
@@ -229,7 +242,7 @@ mod tests {
         ] {
             let headers = head(&[host, ("origin", origin)]);
             assert_eq!(same_or_of_a_program(&headers, &[]).is_ok(), may, "{origin:?}");
-            // Where no device connects, nothing else than this address is a page of this address.
+            // On endpoints without devices, only this address is a page of this address.
             assert_eq!(same(&headers, &[]).is_ok(), origin == "http://127.0.0.1:8000", "{origin:?}");
         }
         assert!(same_or_of_a_program(&head(&[host]), &[]).is_ok());
@@ -237,7 +250,7 @@ mod tests {
         assert!(refused.detail.contains("setExtraHeaders") && refused.detail.contains("Authorization"));
     }
 
-    /// A proxy on any port: what it passes is enough, and only from one that is trusted.
+    /// A proxy may be on any port. The host that it passes on is enough, if the proxy is trusted.
     #[test]
     fn a_page_behind_a_proxy_on_any_port_is_of_this_host() {
         const NONE: &[(&str, &str)] = &[];

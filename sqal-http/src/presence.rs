@@ -1,4 +1,6 @@
-//! [`Presence`]: which devices are heard from: online, late or offline, each by the interval at which it usually sends; and which disagree with this server.
+//! [`Presence`]: which devices are online, late or offline, and which disagree with this server.
+//!
+//! Each device is judged by the interval at which it usually sends.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -10,16 +12,16 @@ use sqal_core::{DeviceId, Timestamp};
 use crate::disagreement::{Fault, Lasting};
 use crate::usual_interval::{LastValues, UsualInterval};
 
-/// How a device is.
+/// The presence of a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum Heard {
-    /// It sends as it usually does.
+    /// The device sends as it usually does.
     Online,
-    /// Three of its samples are missing.
+    /// Three samples of the device are missing.
     Late,
-    /// Ten of its samples are missing, or it never sent to this process.
+    /// Ten samples of the device are missing, or it never sent to this process.
     Offline,
 }
 
@@ -28,47 +30,51 @@ pub enum Heard {
 #[serde(rename_all = "snake_case")]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum Agreement {
-    /// Its last frame was taken.
+    /// The last frame of the device was accepted.
     Agrees,
-    /// Its last frame was refused because its time is too far ahead of the server's clock.
+    /// The last frame of the device was refused, because its time is too far ahead of the server's
+    /// clock.
     ClockDisagrees,
-    /// Its last frame was refused because its profile is not known here.
+    /// The last frame of the device was refused, because its profile is not known here.
     ProfileUnknown,
 }
 
-/// A device that was heard from.
+/// A device that has sent to this process.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Present {
-    /// How it is now.
+    /// The presence of the device now.
     pub heard: Heard,
-    /// When its last sample was stored; `None` before the first.
+    /// When the last sample of the device was stored; `None` before the first.
     pub last: Option<Timestamp>,
-    /// How long it usually takes from one sample to the next; `None` before the fourth.
+    /// The usual time from one sample to the next; `None` before the fourth sample.
     pub interval: Option<Duration>,
-    /// How far its clock is ahead of the server's in seconds, from the least delayed of its last 15 frames.
+    /// How far the device's clock is ahead of the server's clock, in seconds, from the least
+    /// delayed of its last 15 frames.
     pub clock_offset_secs: f64,
-    /// Whether it and this server agree.
+    /// Whether the device and this server agree.
     pub agreement: Agreement,
 }
 
 /// How many devices disagree with this server.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Disagreeing {
-    /// Devices that were heard from in the last five minutes.
+    /// Devices that sent in the last five minutes.
     pub(crate) heard: usize,
-    /// Those of them whose clock is ahead of the server's.
+    /// The devices among them whose clock is ahead of the server's clock.
     pub(crate) clock: usize,
-    /// Those of them whose profile is not known here.
+    /// The devices among them whose profile is not known here.
     pub(crate) profile: usize,
 }
 
 impl Disagreeing {
-    /// Whether it is the server's clock that is wrong: most devices say so, and at least three.
+    /// Whether the server's own clock is taken to be wrong: it is if most devices, and at least
+    /// three, disagree with it.
     pub(crate) const fn servers_clock_is_wrong(self) -> bool {
         self.are_most(self.clock)
     }
 
-    /// Whether it is the server whose profiles are wrong: most devices ask for one that it does not know, and at least three.
+    /// Whether the server's own profiles are taken to be wrong: they are if most devices, and at
+    /// least three, name a profile that the server does not know.
     pub(crate) const fn servers_profiles_are_wrong(self) -> bool {
         self.are_most(self.profile)
     }
@@ -78,10 +84,12 @@ impl Disagreeing {
     }
 }
 
-/// The devices that this process has heard from, at most ten thousand; then the one that is silent for longest is forgotten.
+/// The devices that have sent to this process, at most ten thousand. If there are more, the device
+/// that has been silent longest is forgotten.
 ///
-/// A device's usual interval is the median of its last 15 intervals between arrivals. To judge a silence, no interval
-/// is taken for shorter than a second: three late packets of a fast device are no silence.
+/// A device's usual interval is the median of its last 15 intervals between arrivals. To judge a
+/// silence, an interval of less than a second counts as a second: three late packets of a fast
+/// device are not a silence.
 #[derive(Debug, Default)]
 pub struct Presence(Mutex<HashMap<DeviceId, Known>>);
 
@@ -90,7 +98,8 @@ struct Known {
     last: Option<Timestamp>,
     at: Instant,
     usual: Option<UsualInterval>,
-    /// Microseconds by which the clock of the device was ahead when each of its last frames arrived.
+    /// Microseconds by which the clock of the device was ahead when each of its last frames
+    /// arrived.
     ahead: LastValues<i64>,
     disagrees: Option<Lasting>,
 }
@@ -98,18 +107,20 @@ struct Known {
 impl Presence {
     const MOST: usize = 10_000;
     const SHORTEST: Duration = Duration::from_secs(1);
-    /// Before three intervals are known: after this time a device is late, and offline after three times as long.
+    /// Before three intervals are known, a device is late after this time at the earliest, and
+    /// offline after three times this time at the earliest.
     const UNKNOWN: Duration = Duration::from_secs(20);
-    /// However seldom a device sends, after this time it is offline.
+    /// After this time a device is offline, however seldom it sends.
     const LATEST: Duration = Duration::from_hours(4);
-    /// Devices that were heard from within this time are counted among those that agree or disagree.
+    /// Devices that sent within this time are counted among those that agree or disagree.
     const LATELY: Duration = Duration::from_mins(5);
 
     fn known(&self) -> MutexGuard<'_, HashMap<DeviceId, Known>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A sample of a device was stored: when it was measured, the wall clock, and now.
+    /// Records a stored sample of a device: when it was measured, the wall clock, and the monotonic
+    /// time.
     pub fn heard(&self, device: DeviceId, measured: Timestamp, wall: Timestamp, now: Instant) {
         let mut all = self.known();
         let known = entry(&mut all, device, now);
@@ -121,7 +132,8 @@ impl Presence {
         (known.last, known.at, known.disagrees) = (Some(wall), now, None);
     }
 
-    /// A frame of a device was refused because it and this server disagree. Returns whether they have for ten minutes.
+    /// Records that a frame was refused because its device and this server disagree. Returns
+    /// whether they have disagreed for ten minutes.
     pub(crate) fn disagrees(
         &self,
         device: DeviceId,
@@ -138,13 +150,13 @@ impl Presence {
         lasting.is_long(now)
     }
 
-    /// How a device is now.
+    /// The presence of a device now; `None` for an unknown device.
     #[must_use]
     pub fn of(&self, device: &DeviceId, now: Instant) -> Option<Present> {
         self.known().get(device).map(|known| known.present(now))
     }
 
-    /// Every device that is known, by name.
+    /// Every known device, by name.
     #[must_use]
     pub fn all(&self, now: Instant) -> Vec<(DeviceId, Present)> {
         let mut all: Vec<_> = self.known().iter().map(|(device, known)| (*device, known.present(now))).collect();
@@ -167,7 +179,7 @@ impl Presence {
         })
     }
 
-    /// Shows how many devices disagree, as gauges.
+    /// Reports as gauges how many devices disagree.
     pub(crate) fn report(&self, now: Instant) {
         let Disagreeing { clock, profile, .. } = self.disagreeing(now);
         for (name, count) in [("devices_clock_disagrees", clock), ("devices_profile_unknown", profile)] {
@@ -177,7 +189,8 @@ impl Presence {
     }
 }
 
-/// What is known of a device; a new one takes the place of the most silent when there is no room.
+/// The entry of a device. If there is no room for a new device, it replaces the one that has been
+/// silent longest.
 fn entry(all: &mut HashMap<DeviceId, Known>, device: DeviceId, now: Instant) -> &mut Known {
     if all.len() >= Presence::MOST
         && !all.contains_key(&device)
@@ -195,14 +208,15 @@ fn entry(all: &mut HashMap<DeviceId, Known>, device: DeviceId, now: Instant) -> 
 }
 
 impl Known {
-    /// After which silence it is late, and after which it is offline.
+    /// The silence after which the device is late, and the silence after which it is offline.
     fn patience(&self) -> (Duration, Duration) {
         let longest = self.usual.and_then(|usual| usual.longest());
         let (late, offline) = if let Some(median) = self.usual.and_then(|usual| usual.median()) {
             let usual = median.max(Presence::SHORTEST);
             (usual * 3, usual * 10)
         } else {
-            // One or two intervals are no usage, and show that it may take as long.
+            // One or two intervals do not show what is usual, but they show that a sample may take
+            // as long.
             let seen = longest.unwrap_or_default();
             (Presence::UNKNOWN.max(seen * 3), (Presence::UNKNOWN * 3).max(seen * 10))
         };
@@ -219,7 +233,8 @@ impl Known {
         } else {
             Heard::Offline
         };
-        // A frame is delayed by its way and by the time it was kept: the least delayed one tells most of the clock.
+        // A frame is delayed on its way, and while its device keeps it. So the least delayed frame
+        // shows the clock best.
         let ahead = self.ahead.known().iter().max().copied().unwrap_or(0);
         let seconds = i32::try_from(ahead / 1_000_000).unwrap_or(if ahead < 0 { i32::MIN } else { i32::MAX });
         let micros = i32::try_from(ahead % 1_000_000).unwrap_or(0);
@@ -248,7 +263,7 @@ mod tests {
         Timestamp::from_micros(seconds * 1_000_000).unwrap()
     }
 
-    /// Seconds that have passed on a clock, as wall time.
+    /// The time that has passed on a clock, as wall time.
     fn passed(clock: &ManualClock, begun: Instant) -> Timestamp {
         Timestamp::from_micros(i64::try_from((clock.now() - begun).as_micros()).unwrap()).unwrap()
     }
@@ -277,7 +292,8 @@ mod tests {
             presence.heard(device("a"), passed(&clock, begun), passed(&clock, begun), clock.now());
             assert_eq!(heard().heard, Heard::Online);
             assert_eq!(heard().interval, Some(Duration::from_secs(interval)), "a silence is no interval");
-            // What it kept comes at once, measured at its own pace; and one that comes late changes nothing.
+            // The device sends the samples that it kept at once, measured at its own pace. These,
+            // and one late sample, change nothing.
             for k in 0..100 {
                 presence.heard(device("a"), wall((15 + k) * interval_secs), wall(9), clock.now());
             }
@@ -366,10 +382,10 @@ mod tests {
         assert_eq!(presence.disagreeing(clock.now()), Disagreeing { heard: 6, clock: 4, profile: 0 });
         let one = presence.of(&device("4"), clock.now()).unwrap();
         assert_eq!((one.agreement, one.clock_offset_secs), (Agreement::ClockDisagrees, 600.0));
-        // What is stored again agrees again.
+        // If a sample is stored again, its device agrees again.
         presence.heard(device("4"), wall(0), wall(0), clock.now());
         assert!(!wrong());
-        // Who disagreed and is silent proves nothing any more.
+        // A device that disagreed and is silent no longer counts.
         ahead("4");
         clock.advance(Presence::LATELY + Duration::from_secs(1));
         assert_eq!(presence.disagreeing(clock.now()), Disagreeing::default());

@@ -1,4 +1,4 @@
-//! [`Problem`]: every refusal in one shape, RFC 9457 with the documented French members (API-07).
+//! [`Problem`]: every refusal in one shape, RFC 9457 with documented French members (API-07).
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -12,15 +12,16 @@ use sqal_storage::{NotACursor, NotStored, StorageError, StorageErrorKind};
 use crate::disagreement::Lasting;
 use crate::found::refused_in_french;
 
-/// One thing that is wrong with a request: where, what was found, and what would be right.
+/// One error in a request: the place, the value found, and the limit.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Violation {
-    /// A JSON pointer (RFC 6901) into the body, `?name` for a query parameter, or the name of a field of the head.
+    /// A JSON pointer (RFC 6901) into the body, `?name` for a query parameter, or the name of a
+    /// header field.
     pub pointer: String,
-    /// What was found.
+    /// The value found.
     pub value: String,
-    /// What would be right.
+    /// The limit: what a valid value would be.
     pub limit: String,
     #[serde(skip)]
     french: String,
@@ -34,13 +35,13 @@ impl Violation {
         limit: impl Into<String>,
         french: impl Into<String>,
     ) -> Self {
-        // What a client sent is echoed, but not megabytes of it.
+        // The client's text is echoed, but not megabytes of it.
         let (pointer, value) = (cut(pointer.into(), 120), cut(value.to_string(), 240));
         Self { pointer, value, limit: limit.into(), french: french.into() }
     }
 }
 
-/// A text of at most so many characters.
+/// Cuts a text to at most this number of characters.
 fn cut(mut text: String, most: usize) -> String {
     if let Some((end, _)) = text.char_indices().nth(most) {
         text.truncate(end);
@@ -49,20 +50,20 @@ fn cut(mut text: String, most: usize) -> String {
     text
 }
 
-/// A refusal as a client sees it; what only the log may see never enters it.
+/// A refusal as a client reads it. Details that only the log may show are not in it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Problem {
-    /// What kind of problem it is, as a path that explains it.
+    /// The kind of problem, as a path to its explanation.
     #[serde(rename = "type")]
     pub kind: Box<str>,
     /// The kind in words.
     pub title: &'static str,
     /// The HTTP status.
     pub status: u16,
-    /// What happened this time.
+    /// What happened in this case.
     pub detail: String,
-    /// Everything that is wrong with the request.
+    /// All errors in the request.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub violations: Vec<Violation>,
     /// The documented French summary.
@@ -74,16 +75,17 @@ pub struct Problem {
     /// After how many seconds the same request may succeed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_after: Option<u32>,
-    /// Whether the server keeps a copy of the frame for a later replay: a device whose memory is full forgets it first.
+    /// Whether the server keeps a copy of the frame for a later replay. A device whose memory is
+    /// full forgets such a frame first.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub kept: bool,
 }
 
-/// Marks an answer to a request of which nothing was done, or which does no harm when it is done again.
+/// Marks the answer to a request of which nothing was done, or which can be repeated without harm.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct NothingDone;
 
-/// The kinds of problems: name, status, title, and what the page at their type says.
+/// The kinds of problems: name, status, title, and the text of the page at their type.
 pub(crate) const KINDS: [(&str, u16, &str, &str); 31] = [
     (
         "invalid-frame",
@@ -301,13 +303,13 @@ impl Problem {
         problem
     }
 
-    /// A frame with values that cannot be.
+    /// A frame with values that are not valid.
     #[must_use]
     pub fn invalid_frame(violations: Vec<Violation>) -> Self {
         Self::with_violations("invalid-frame", violations)
     }
 
-    /// A query with values that cannot be.
+    /// A query with values that are not valid.
     #[must_use]
     pub fn invalid_query(violations: Vec<Violation>) -> Self {
         Self::with_violations("invalid-query", violations)
@@ -361,31 +363,31 @@ impl Problem {
         Self::with_violations("batch-too-large", vec![Violation::new("", found, format!("at most {limit}"), french)])
     }
 
-    /// A request that did not come in time.
+    /// A request that did not arrive in time.
     #[must_use]
     pub fn too_slow(what: &str) -> Self {
         Self::of("too-slow", what)
     }
 
-    /// As much as is taken at a time is under way.
+    /// The server already handles as many requests of this kind as it may at a time.
     #[must_use]
     pub fn busy(what: &str) -> Self {
         Self { retry_after: Some(1), ..Self::of("busy", what) }
     }
 
-    /// Something that is not here.
+    /// A resource that does not exist here.
     #[must_use]
     pub fn not_found(what: impl Into<String>) -> Self {
         Self::of("not-found", what)
     }
 
-    /// A path that answers other methods.
+    /// A path that does not support the method.
     #[must_use]
     pub fn method_not_allowed() -> Self {
         Self::of("method-not-allowed", "this path answers other methods")
     }
 
-    /// A page of another site that would speak as a device.
+    /// A page of another site that would act as a device.
     #[must_use]
     pub fn forbidden_origin() -> Self {
         let detail = "a page of another site may not speak as a device; a program shows its device's token in Authorization, or sends no Origin (arduinoWebSockets: \
@@ -393,31 +395,32 @@ impl Problem {
         Self::of("forbidden-origin", detail)
     }
 
-    /// A page that came from elsewhere, as far as this server can see: with what differs.
+    /// A page whose origin differs from the host of this server, as far as the server can see. The
+    /// detail says what differs.
     pub(crate) fn other_origin(detail: impl Into<String>) -> Self {
         Self::of("forbidden-origin", detail)
     }
 
-    /// A server that is open to everybody was asked under a name that it does not have.
+    /// A server without authentication was called under a host name that it does not have.
     pub(crate) fn unknown_host() -> Self {
         let detail = "this server asks nobody who they are, so it answers under localhost, an address, or an allowed name only (SQAL_ALLOWED_HOSTS of sqal-server): \
                       another name may be that of a page that reads through your browser";
         Self::of("forbidden-origin", detail)
     }
 
-    /// Nobody who is known.
+    /// The caller is not authenticated.
     #[must_use]
     pub fn unauthorized() -> Self {
         Self::of("unauthorized", "a token is missing, wrong, or over")
     }
 
-    /// Somebody who may do something else.
+    /// The caller is authenticated, but is not permitted to do this.
     #[must_use]
     pub fn not_allowed(what: impl Into<String>) -> Self {
         Self::of("not-allowed", what)
     }
 
-    /// More often than the quota.
+    /// The caller has called more often than the quota allows.
     #[must_use]
     pub fn too_many_requests(retry_after: Option<u64>) -> Self {
         let seconds = retry_after.map_or(u32::MAX, |seconds| u32::try_from(seconds).unwrap_or(u32::MAX));
@@ -425,7 +428,7 @@ impl Problem {
         Self { retry_after: Some(seconds), ..Self::of("too-many-requests", detail) }
     }
 
-    /// More connections of an address than its quota allows.
+    /// An address has connected more often than its quota allows.
     #[must_use]
     pub fn too_many_connections(retry_after: Option<u64>) -> Self {
         let detail = "this address has connected more often than its quota allows";
@@ -438,7 +441,7 @@ impl Problem {
         Self::of("gone", format!("use {successor}"))
     }
 
-    /// A body with one value that cannot be.
+    /// A body with one value that is not valid.
     #[must_use]
     pub fn wrong(
         pointer: impl Into<String>,
@@ -449,63 +452,63 @@ impl Problem {
         Self::invalid_body(vec![Violation::new(pointer, found, limit, french)])
     }
 
-    /// A body with values that cannot be.
+    /// A body with values that are not valid.
     #[must_use]
     pub fn invalid_body(violations: Vec<Violation>) -> Self {
         Self::with_violations("invalid-body", violations)
     }
 
-    /// A body in a coding that is not known.
+    /// A body in a content coding that is not supported.
     #[must_use]
     pub fn unsupported_coding(found: &str) -> Self {
         let found = cut(found.to_owned(), 120);
         Self::of("unsupported-coding", format!("the body's Content-Encoding is {found}: gzip is known"))
     }
 
-    /// A change that does not name what it changes.
+    /// A change that does not name the state that it changes.
     #[must_use]
     pub fn precondition_required() -> Self {
         Self::of("precondition-required", "If-Match is missing (for something new: If-None-Match)")
     }
 
-    /// A change of what was changed meanwhile.
+    /// A change of a state that was changed meanwhile.
     #[must_use]
     pub fn precondition_failed() -> Self {
         Self::of("precondition-failed", "this is not what is there now: read it again")
     }
 
-    /// A decision of a newer program.
+    /// A decision that a newer program has written.
     #[must_use]
     pub fn decision_unreadable(number: u32) -> Self {
         Self::of("decision-unreadable", format!("decision {number} cannot be read by this program"))
     }
 
-    /// A request that is being done.
+    /// A request that is already under way under the same `Idempotency-Key`.
     #[must_use]
     pub fn key_under_way() -> Self {
         Self { retry_after: Some(1), ..Self::of("key-under-way", "a request with this Idempotency-Key is under way") }
     }
 
-    /// A key of another request.
+    /// An `Idempotency-Key` that belongs to another request.
     #[must_use]
     pub fn key_reused() -> Self {
         Self::of("key-reused", "this Idempotency-Key came with another request before")
     }
 
-    /// A device that has no connection.
+    /// A device that is not connected to this server.
     #[must_use]
     pub fn device_away(device: &DeviceId) -> Self {
         let detail = format!("{device} has no connection to this server");
         Self { retry_after: Some(5), ..Self::of("device-away", detail) }
     }
 
-    /// A device that was asked and did not answer.
+    /// A device that received a command and did not answer in time.
     #[must_use]
     pub fn device_silent(device: &DeviceId, seconds: f64) -> Self {
         Self::of("device-silent", format!("{device} did not answer in {seconds} s; it may have done it all the same"))
     }
 
-    /// A sample that the database refuses for its content.
+    /// A sample that the database refuses because of its content.
     #[must_use]
     pub fn storage_refused() -> Self {
         Self::of("storage-refused", "the database refuses this sample; the log says why")
@@ -521,7 +524,7 @@ impl Problem {
         }
     }
 
-    /// Something of ours that broke.
+    /// An internal error of the server.
     #[must_use]
     pub(crate) fn broken(what: &str) -> Self {
         Self::of("broken-off", what)
@@ -577,7 +580,7 @@ impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let retry_after = self.retry_after;
-        // Whoever asks again under the same key shall have it done.
+        // If the request is sent again under the same key, it must be executed.
         let nothing_done = status == StatusCode::SERVICE_UNAVAILABLE || &*self.kind == "/problems/device-away";
         let mut response = (status, axum::Json(self)).into_response();
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));

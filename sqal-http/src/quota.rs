@@ -1,4 +1,7 @@
-//! [`ConnectLimit`] and [`Quotas`]: how often an address may connect (ING-12), and how often a caller may call a route (RTL-01, RTL-05 to RTL-07).
+//! [`ConnectLimit`] and [`Quotas`]: limits on connections of an address and calls of a caller.
+//!
+//! [`ConnectLimit`] limits how often an address may connect (ING-12). [`Quotas`] limit how often a
+//! caller may call a route (RTL-01, RTL-05 to RTL-07).
 
 use std::fmt;
 use std::net::IpAddr;
@@ -11,34 +14,40 @@ use sqal_resilience::{Answer, InvalidQuota, KeyedBuckets, Quota, limited_as};
 
 use crate::access::{Caller, Holder};
 
-/// The addresses that are remembered; more at a time are refused rather than let past.
+/// The most holders and addresses that are remembered. If there are more at a time, further ones
+/// are refused.
 const MOST_ADDRESSES: usize = 10_000;
 
-/// The callers that are remembered for each class, each once for every route that they call.
+/// The most callers that are remembered for each class. A caller counts once for every route that
+/// it calls.
 const MOST_CALLERS: usize = 50_000;
 
-/// A token bucket for each holder of a token, and for each address (each /64 of IPv6) of callers who are not known; by default 100 connections in 60 seconds.
+/// A token bucket for each holder of a token, and one for each address (each /64 of IPv6) of
+/// unauthenticated callers. The default is 100 connections in 60 seconds.
 ///
-/// A plant may have one address for all of its stations: after a cut of its line they all connect again at once, each by its own token.
+/// All stations of a plant may share one address. After their line was cut, they all connect again
+/// at once, each with its own token.
 #[derive(Debug)]
 pub struct ConnectLimit(KeyedBuckets<Counted>);
 
 impl ConnectLimit {
-    /// A limit with another quota.
+    /// A limit with this quota.
     ///
     /// # Errors
     ///
-    /// [`InvalidQuota`] for a rate that no bucket can keep.
+    /// [`InvalidQuota`] if no bucket can keep the rate.
     pub fn new(quota: Quota) -> Result<Self, InvalidQuota> {
         KeyedBuckets::new(quota, MOST_ADDRESSES).map(Self)
     }
 
-    /// Whether somebody may connect now; if so, that counts. Whoever is not known and has no address may.
+    /// Whether a caller may connect now. If so, the connection counts. An unauthenticated caller
+    /// without an address may always connect.
     pub fn allows(&self, caller: &Caller, address: Option<IpAddr>, now: Instant) -> bool {
         self.take(caller, address, now).is_none_or(|answer| answer.allowed)
     }
 
-    /// Counts a connection, or says when one may come; `None` where nothing is counted.
+    /// Counts a connection, or says when the next one may come; `None` where connections are not
+    /// counted.
     pub(crate) fn take(&self, caller: &Caller, address: Option<IpAddr>, now: Instant) -> Option<Answer> {
         Some(self.0.take(Counted::of(caller, address)?, 1, now).answer())
     }
@@ -50,27 +59,27 @@ impl Default for ConnectLimit {
     }
 }
 
-/// What kind of call a route is, which says how often it may be called.
+/// The class of a route, which determines its quota.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Class {
-    /// One thing, or a page of them.
+    /// Reading one item, or a page of items.
     Read,
-    /// What sums up many.
+    /// Reading a summary of many items.
     Summary,
-    /// Something new.
+    /// Creating an item.
     Create,
-    /// A frame of a device, over a connection or in a batch, whoever brings it (C-03).
+    /// A frame of a device, over a connection or in a batch, whichever caller brings it (C-03).
     Message,
-    /// Trying who one is; also counted for tokens that are wrong, by address.
+    /// Signing in. Wrong tokens also count, by address.
     SignIn,
-    /// As often as anybody likes: probes, and what a page is made of.
+    /// Without a limit: probes, and the files of a page.
     Unlimited,
 }
 
 impl Class {
     const LIMITED: [Self; 5] = [Self::Read, Self::Summary, Self::Create, Self::Message, Self::SignIn];
 
-    /// Its name in the fields `RateLimit` and `RateLimit-Policy`.
+    /// The name of the class in the fields `RateLimit` and `RateLimit-Policy`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -83,8 +92,9 @@ impl Class {
         }
     }
 
-    /// How often a route of the class may be called by one caller, if nothing else is set: 100 in 60 s as documented (RTL-01), trying to sign in
-    /// 5 a minute (RTL-07), and 6000 frames of a device a minute, which lets one that was away for a day catch up in three.
+    /// The default quota of one caller for a route of the class. It is 100 in 60 s as documented
+    /// (RTL-01), 5 a minute for signing in (RTL-07), and 6000 frames of a device a minute. At that
+    /// rate, a device that was away for a day catches up.
     #[must_use]
     pub fn usual(self) -> Option<Quota> {
         let minute = |burst: u32| NonZeroU32::new(burst).map(|burst| Quota::new(burst, Duration::from_mins(1)));
@@ -97,7 +107,8 @@ impl Class {
     }
 }
 
-/// Whose calls are counted together: those of one holder of a token, wherever from, or those from one address.
+/// The unit by which calls are counted: a holder of a token at any address, an address, or a
+/// device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Counted {
     Holder(Holder),
@@ -106,7 +117,8 @@ enum Counted {
 }
 
 impl Counted {
-    /// A holder by name, wherever from; anybody else by address, if there is one.
+    /// The holder's name, at any address. For an unauthenticated caller its address, if there is
+    /// one.
     fn of(caller: &Caller, address: Option<IpAddr>) -> Option<Self> {
         match caller {
             Caller::Known(name, ..) => Some(Self::Holder(*name)),
@@ -128,21 +140,21 @@ impl Quotas {
     /// The quotas of [`Class::usual`].
     #[must_use]
     pub fn usual() -> Self {
-        // What is written down above can be kept.
+        // The default quotas are valid rates.
         Self(Class::LIMITED.map(|class| class.usual().and_then(|quota| Limit::new(quota).ok())))
     }
 
-    /// No quotas: for a service that has its own in front.
+    /// No quotas: for a service that has its own limits in front.
     #[must_use]
     pub const fn none() -> Self {
         Self([const { None }; 5])
     }
 
-    /// The same with another quota for a class.
+    /// Sets another quota for a class.
     ///
     /// # Errors
     ///
-    /// [`InvalidQuota`] for a rate that no bucket can keep.
+    /// [`InvalidQuota`] if no bucket can keep the rate.
     pub fn with(mut self, class: Class, quota: Quota) -> Result<Self, InvalidQuota> {
         if let Some(at) = Class::LIMITED.iter().position(|known| *known == class) {
             self.0[at] = Some(Limit::new(quota)?);
@@ -155,18 +167,19 @@ impl Quotas {
         self.0[at].as_ref()
     }
 
-    /// How often an address may show a token that is wrong; `None`: as often as it likes.
+    /// The quota of wrong tokens of an address; `None` if they are not limited.
     pub(crate) fn wrong_tokens(&self) -> Option<Quota> {
         self.of(Class::SignIn).map(|limit| limit.quota)
     }
 
-    /// Counts so many frames of a device; `None` where nothing is counted.
+    /// Counts this number of frames of a device; `None` if frames are not limited.
     pub(crate) fn take_messages(&self, device: DeviceId, count: u32, now: Instant) -> Option<Answer> {
         let limit = self.of(Class::Message)?;
         Some(limit.buckets.take((u16::MAX, Counted::Device(device)), count, now).answer())
     }
 
-    /// Counts a call; `None` where nothing is counted. Whoever has no token and no address is let past: it is this process that asks itself.
+    /// Counts a call; `None` where calls are not counted. Calls without a token and without a peer
+    /// address come from this process and are not limited.
     pub(crate) fn take(&self, call: Call, caller: &Caller, peer: Option<IpAddr>, now: Instant) -> Option<Counting> {
         let limit = self.of(call.class)?;
         let counted = Counted::of(caller, peer)?;
@@ -175,7 +188,7 @@ impl Quotas {
     }
 }
 
-/// Which route is called.
+/// The route that is called.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Call {
     pub(crate) class: Class,
@@ -197,7 +210,8 @@ pub(crate) struct Counting {
 }
 
 impl Counting {
-    /// Says in an answer how much is left (draft-ietf-httpapi-ratelimit-headers-10).
+    /// Writes into the header of an answer how much of the quota is left
+    /// (draft-ietf-httpapi-ratelimit-headers-10).
     pub(crate) fn say(&self, headers: &mut HeaderMap) {
         let name = self.class.as_str();
         for (field, value) in [("ratelimit-policy", self.quota.field(name)), ("ratelimit", self.answer.field(name))] {

@@ -1,4 +1,4 @@
-//! [`Recent`]: what the samples of the last five minutes come to, for gauges that follow the line (MET-21 to MET-24).
+//! [`Recent`]: statistics of the samples of the last five minutes, for gauges (MET-21 to MET-24).
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
@@ -17,7 +17,8 @@ pub(crate) struct Recent {
 
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 struct Slot {
-    /// Which ten seconds, counted from the beginning, plus one; 0 is a slot that was never used.
+    /// The number of these ten seconds, counted from the beginning, plus one; 0 for a slot that was
+    /// never used.
     number: u64,
     samples: u32,
     rejected: u32,
@@ -25,16 +26,16 @@ struct Slot {
     scores: f64,
 }
 
-/// What they come to.
+/// The statistics of the line over the last five minutes.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Line {
-    /// Samples a second over the five minutes, or over the time since the beginning.
+    /// Samples per second over the five minutes, or over the time since the beginning.
     pub(crate) per_second: f64,
-    /// Percent that were graded C or better; `None` without samples.
+    /// The percentage that was graded C or better; `None` without samples.
     pub(crate) conforming_percent: Option<f64>,
-    /// Percent that were rejected.
+    /// The percentage that was rejected; `None` without samples.
     pub(crate) rejected_percent: Option<f64>,
-    /// The mean fused score.
+    /// The mean fused score; `None` without scored samples.
     pub(crate) mean_score: Option<f64>,
 }
 
@@ -47,7 +48,7 @@ impl Recent {
         now.saturating_duration_since(self.began).as_secs() / SLOT_SECS + 1
     }
 
-    /// A sample was stored.
+    /// Counts a stored sample.
     pub(crate) fn add(&self, verdict: &Verdict, now: Instant) {
         let number = self.number(now);
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
@@ -63,7 +64,7 @@ impl Recent {
         }
     }
 
-    /// What the last five minutes come to.
+    /// The statistics of the last five minutes.
     pub(crate) fn line(&self, now: Instant) -> Line {
         let newest = self.number(now);
         let slots = *self.slots.lock().unwrap_or_else(PoisonError::into_inner);
@@ -86,7 +87,7 @@ impl Recent {
         }
     }
 
-    /// Shows them; what is not known is not shown as a number that it could be.
+    /// Reports the statistics as gauges. An unknown value is reported as NaN.
     pub(crate) fn report(&self, now: Instant) {
         let line = self.line(now);
         metrics::gauge!("samples_throughput_per_second").set(line.per_second);
@@ -134,7 +135,7 @@ mod tests {
         assert_eq!(recent.line(clock.now()), line);
         clock.advance(Duration::from_secs(11));
         assert_eq!(recent.line(clock.now()), Line::default());
-        // A slot that is used again holds nothing of the last time.
+        // A slot that is used again holds nothing of its earlier use.
         recent.add(&verdict(Some(0.8), Grade::A), clock.now());
         assert_eq!(recent.line(clock.now()).rejected_percent, Some(0.0));
     }

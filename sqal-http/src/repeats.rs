@@ -1,4 +1,4 @@
-//! [`Repeats`]: the newest reading of each device, by which a frame that repeats it is found.
+//! [`Repeats`]: the newest reading of each device, by which a frame that repeats it is detected.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
@@ -7,8 +7,9 @@ use sqal_core::{DeviceId, SampleKey, TofFrame};
 
 /// The newest reading of each device, as its fingerprint.
 ///
-/// Two real readings differ by their noise. A device that sends the same numbers under another name or time sent a stale reading, and the product that it
-/// names was not seen. The same sample that is sent again repeats nothing.
+/// Two real readings differ by their noise. If a device sends the same numbers under another name
+/// or time, it has sent a stale reading, and has not seen the product that the frame names. A
+/// sample that is sent again under its own name and time is not a repeat.
 #[derive(Debug, Default)]
 pub(crate) struct Repeats(Mutex<Newest>);
 
@@ -20,17 +21,18 @@ struct Newest {
 }
 
 impl Repeats {
-    /// Devices that are remembered, in 4 MB.
+    /// The most devices that are remembered, in 4 MB.
     const MOST: usize = 10_000;
 
-    /// Whether a frame repeats the newest one of its device, which was of another sample.
+    /// Whether a frame repeats the newest one of its device, which belonged to another sample.
     pub(crate) fn repeats(&self, key: &SampleKey, frame: &TofFrame) -> bool {
         let Some(fingerprint) = frame.fingerprint() else { return false };
         let newest = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         newest.readings.get(&key.device_id).is_some_and(|(known, seen)| *seen == fingerprint && known != key)
     }
 
-    /// Remembers a frame as the newest of its device: called once its sender may speak for the device.
+    /// Remembers a frame as the newest of its device. The caller has checked that the sender may
+    /// speak for the device.
     pub(crate) fn remember(&self, key: &SampleKey, frame: &TofFrame) {
         let Some(fingerprint) = frame.fingerprint() else { return };
         let mut newest = self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,6 +1,8 @@
-//! [`Replies`]: what was answered to a request that may come twice, by the key that its sender gave it (draft-ietf-httpapi-idempotency-key-header-07).
+//! [`Replies`]: answers to requests that may be sent again, by their `Idempotency-Key`.
 //!
-//! A client that lost an answer sends the request again with the same `Idempotency-Key`: it is given the same answer, and nothing is done twice.
+//! The key is that of draft-ietf-httpapi-idempotency-key-header-07. If a client lost an answer, it
+//! sends the request again with its `Idempotency-Key`. It gets the stored answer, and nothing is
+//! done twice.
 
 use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
@@ -19,23 +21,26 @@ const KEPT_FOR: Duration = Duration::from_hours(24);
 /// The most answers that are kept.
 const MOST: usize = 10_000;
 
-/// The most bytes of them: of their bodies, heads and keys, and of the tables that hold these.
+/// The most bytes of the kept answers: of their bodies, heads and keys, and of the tables that hold
+/// these.
 const MOST_BYTES: usize = 16 * 1024 * 1024;
 
-/// The share of one holder, or of one address: a quarter of the number and of the bytes. Its oldest answers make room for its newest.
+/// The share of one holder, or of one address: a quarter of the number and of the bytes. Its oldest
+/// answers make room for its newest.
 const MOST_OF_ONE: usize = MOST / 4;
 const MOST_BYTES_OF_ONE: usize = MOST_BYTES / 4;
 
-/// What an answer takes beside its texts: its entries in the tables, with the room that they keep to grow.
+/// The bytes of an answer beside its texts: its entries in the tables, with the room that the
+/// tables keep to grow.
 const ENTRY: usize = 1024;
 
-/// What a field of a head takes beside its texts.
+/// The bytes of a header field beside its texts.
 const FIELD: usize = 160;
 
 /// The longest key, in bytes.
 const LONGEST: usize = 255;
 
-/// Whose key it is, for which route: nobody finds the answer to somebody else.
+/// A key, its owner, and its route. So a caller never finds the answer to another caller.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct ReplyKey {
     pub(crate) route: u16,
@@ -44,7 +49,7 @@ pub(crate) struct ReplyKey {
     pub(crate) key: String,
 }
 
-/// The holder, or the address, that keys belong to.
+/// The owner of keys: a holder, or an address.
 type Owner = (Option<Holder>, Option<IpAddr>);
 
 impl ReplyKey {
@@ -53,14 +58,14 @@ impl ReplyKey {
     }
 }
 
-/// What is kept of one owner.
+/// The number and the bytes of the answers that are kept for one owner.
 #[derive(Clone, Copy, Debug, Default)]
 struct Kept {
     number: usize,
     bytes: usize,
 }
 
-/// An answer as it was given.
+/// An answer as it was sent.
 #[derive(Clone, Debug)]
 pub(crate) struct Reply {
     pub(crate) status: StatusCode,
@@ -69,7 +74,7 @@ pub(crate) struct Reply {
 }
 
 impl Reply {
-    /// The answer without the room that its buffers were given to grow.
+    /// The answer without the spare room of its buffers.
     fn compact(self) -> Self {
         let mut headers = HeaderMap::with_capacity(self.headers.len());
         for (name, value) in &self.headers {
@@ -81,7 +86,7 @@ impl Reply {
     /// The bytes that the answer takes while it is kept under a key.
     fn weight(&self, key: &ReplyKey) -> usize {
         let fields: usize = self.headers.iter().map(|(name, value)| FIELD + name.as_str().len() + value.len()).sum();
-        // The key stands in two tables.
+        // The key is in two tables.
         ENTRY + 2 * key.key.len() + fields + self.body.len()
     }
 }
@@ -95,14 +100,14 @@ enum Place {
 #[derive(Debug, Default)]
 struct State {
     places: HashMap<ReplyKey, Place>,
-    /// Those that were answered, the oldest first.
+    /// The keys of the answered requests, the oldest first.
     order: VecDeque<ReplyKey>,
     bytes: usize,
     owners: HashMap<Owner, Kept>,
 }
 
 impl State {
-    /// Forgets what is too old, or too much.
+    /// Forgets the answers that are too old or above the limits.
     fn forget(&mut self, now: Instant) {
         while let Some(oldest) = self.order.front() {
             let over = self.order.len() > MOST || self.bytes > MOST_BYTES;
@@ -131,7 +136,7 @@ impl State {
         }
     }
 
-    /// Forgets the oldest answers of an owner until one more of this weight is within its share.
+    /// Forgets the oldest answers of an owner until one more of this weight fits into its share.
     fn make_room(&mut self, owner: Owner, weight: usize) {
         while let Some(kept) = self.owners.get(&owner)
             && (kept.number >= MOST_OF_ONE || kept.bytes + weight > MOST_BYTES_OF_ONE)
@@ -144,7 +149,7 @@ impl State {
     fn add(&mut self, key: ReplyKey, fingerprint: [u8; 32], reply: Reply, now: Instant) {
         let weight = reply.weight(&key);
         if weight > MOST_BYTES_OF_ONE {
-            // Too heavy to be kept: the request may be sent again, and is then done again.
+            // Too heavy to be kept. If the request is sent again, it is executed again.
             self.places.remove(&key);
             return;
         }
@@ -159,20 +164,20 @@ impl State {
     }
 }
 
-/// The answers of the last day, of this process.
+/// The answers of this process in the last 24 hours.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Replies(Arc<Mutex<State>>);
 
-/// What is to be done with a request.
+/// How a request is to be handled.
 #[derive(Debug)]
 pub(crate) enum Begun {
-    /// It is new: do it, and tell what came of it.
+    /// The request is new: execute it, and store its answer.
     New(UnderWay),
-    /// It was done: this was the answer.
+    /// The request was executed: this was its answer.
     Done(Reply),
 }
 
-/// A request that is being done; dropped without an answer it may be sent again.
+/// A request that is being executed. If it is dropped without an answer, it may be sent again.
 #[derive(Debug)]
 pub(crate) struct UnderWay {
     replies: Replies,
@@ -181,16 +186,17 @@ pub(crate) struct UnderWay {
     answered: bool,
 }
 
-/// What tells one request from another under the same key.
+/// The hash that distinguishes requests under one key.
 pub(crate) fn fingerprint(path: &str, body: &[u8]) -> [u8; 32] {
     Sha256::new().chain_update(path).chain_update([0]).chain_update(body).finalize().into()
 }
 
-/// The key of a request, if it has one: a string as structured fields write it (`"8e03978e"`, RFC 8941), or the same without its quotes.
+/// The key of a request, if it has one: a string as structured fields write it (`"8e03978e"`, RFC
+/// 8941), or the same text without its quotes.
 ///
 /// # Errors
 ///
-/// 400 for one that cannot be.
+/// 400 if the key is not valid.
 pub(crate) fn key_of(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let mut values = headers.get_all("idempotency-key").iter();
     let Some(value) = values.next() else { return Ok(None) };
@@ -215,11 +221,11 @@ impl Replies {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether a request was done already, or is new.
+    /// Whether a request was already executed, or is new.
     ///
     /// # Errors
     ///
-    /// 409 while it is under way, 422 for a key that another request has.
+    /// 409 while the request is under way, 422 if another request has the key.
     pub(crate) fn begin(&self, key: ReplyKey, fingerprint: [u8; 32], now: Instant) -> Result<Begun, Problem> {
         let mut state = self.state();
         state.forget(now);
@@ -240,7 +246,7 @@ impl Replies {
 }
 
 impl UnderWay {
-    /// It was done, and this is the answer.
+    /// Stores the answer of a request that was executed.
     pub(crate) fn answered(mut self, reply: Reply, now: Instant) {
         self.answered = true;
         let reply = reply.compact();
@@ -291,7 +297,7 @@ mod tests {
         clock.advance(KEPT_FOR.checked_sub(Duration::from_nanos(1)).unwrap());
         assert!(matches!(begin(one), Ok(Begun::Done(_))));
         clock.advance(Duration::from_nanos(1));
-        // Given up without an answer: whoever sends it again has it done.
+        // Dropped without an answer: if the request is sent again, it is executed.
         drop(new(begin(other)));
         new(begin(one)).answered(reply(0), clock.now());
         let state = replies.state();
@@ -301,7 +307,7 @@ mod tests {
     #[test]
     fn what_is_kept_is_bounded_in_number_and_bytes() {
         let (replies, clock) = (Replies::default(), ManualClock::new());
-        // Of five owners, who have a fifth each.
+        // The answers of five owners, with a fifth each.
         let owned = |k: usize| ReplyKey {
             address: Some([192, 0, 2, u8::try_from(k % 5).unwrap()].into()),
             ..key(&k.to_string())

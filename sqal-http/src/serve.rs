@@ -1,4 +1,6 @@
-//! [`serve`]: takes connections until the process ends, and ends in time whatever a client holds open.
+//! [`serve`]: accepts connections until the process ends.
+//!
+//! It ends in time, whatever a client holds open.
 
 use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
@@ -25,16 +27,17 @@ use tracing::{debug, warn};
 
 use crate::{Budget, Connection, CountedStream};
 
-/// How much of a head is read: twice what a browser sends.
+/// The most bytes of a head that are read: twice what a browser sends.
 const LARGEST_HEAD: usize = 16 * 1024;
 
-/// What is read and written at a time.
+/// The most bytes that are read and written at a time.
 const BUFFER: usize = 64 * 1024;
 
-/// How long nothing is taken after an error of the listener, for example when there are no descriptors left.
+/// The pause after an error of the listener, for example if there are no descriptors left.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// How long a connection without a request under way may take to end: the last bytes of a response are sent in it.
+/// The time in which a connection without a request under way must end. The last bytes of a
+/// response are sent in this time.
 const MOMENT: Duration = Duration::from_secs(1);
 
 /// Limits of the connections that [`serve`] takes.
@@ -42,15 +45,17 @@ const MOMENT: Duration = Duration::from_secs(1);
 pub struct ConnectionLimits {
     /// Connections at a time, 10 000 by default. Further ones wait in the kernel's queue.
     pub connections: usize,
-    /// Time for the head of a request, the first as well as the next: 30 seconds by default.
+    /// The time for the head of a request, the first as well as each further one: 30 seconds by
+    /// default.
     pub head: Duration,
-    /// The budget that counts the connections of each address until its callers are known: that of the [`Services`](crate::Services). Without one, as by default,
-    /// addresses are not counted; behind a proxy all connections come from one address.
+    /// The budget that counts the connections of each address until their callers are
+    /// authenticated: that of the [`Services`](crate::Services). Without one, which is the default,
+    /// addresses are not counted. Behind a proxy all connections come from one address.
     pub budget: Option<Arc<Budget>>,
 }
 
 impl ConnectionLimits {
-    /// The connection of a peer; `None` if its address has as many as it may.
+    /// The connection of a peer; `None` if its address has reached its limit.
     fn connection(&self, peer: IpAddr) -> Option<Connection> {
         self.budget.as_ref().map_or_else(|| Some(Connection::uncounted()), |budget| budget.connect(peer).ok())
     }
@@ -62,19 +67,25 @@ impl Default for ConnectionLimits {
     }
 }
 
-/// Marks a request that the end of the process waits for already, from its head to the end of its response.
+/// Marks a request that the end of the process already waits for, from its head to the end of its
+/// response.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct WaitedFor;
 
-/// Serves a router, with the addresses of clients as [`ConnectInfo`], until `shutdown` has begun and the connections have ended. `shutdown` is the one that the
+/// Serves a router until `shutdown` has begun and the connections have ended. The addresses of
+/// clients are passed on as [`ConnectInfo`]. `shutdown` is the one that the
 /// [`Services`](crate::Services) end with.
 ///
-/// Every request counts as a request under way of `shutdown` until the body of its response has ended, so [`Shutdown::run`] waits for the requests of the
-/// embedding service too. From [`Phase::Draining`] on a connection ends with its request, and new connections get one answer each. What still is open one
-/// second after [`Phase::Closing`] was reached (idle connections, half-sent heads) is cut; [`Shutdown::force`] cuts everything at once. If the embedding
-/// service never calls [`Shutdown::run`], connections are cut when the times for draining and closing are over.
+/// Every request counts as a request under way of `shutdown` until the body of its response has
+/// ended, so [`Shutdown::run`] waits for the requests of the embedding service too. From
+/// [`Phase::Draining`] on, a connection ends with its request, and each new connection gets one
+/// answer. One second after [`Phase::Closing`] was reached, every connection that is still open
+/// (idle connections, half-sent heads) is cut. [`Shutdown::force`] cuts everything at once. If the
+/// embedding service never calls [`Shutdown::run`], connections are cut when the times for draining
+/// and closing are over.
 ///
-/// Returns the number of connections that were cut. Dropped, it cuts all of them.
+/// Returns the number of connections that were cut. If the future is dropped, all connections are
+/// cut.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> std::io::Result<()> {
@@ -117,13 +128,14 @@ pub async fn serve(listener: TcpListener, app: Router, shutdown: Shutdown, limit
                 is_ending = true;
                 continue;
             }
-            // Those that have ended are forgotten as they end.
+            // Connections that have ended are forgotten as they end.
             Some(_) = connections.join_next(), if !connections.is_empty() => continue,
             taken = taken => taken,
         };
         match accepted {
             Ok((stream, peer)) => {
-                // What has no place is closed at once: waiting for one would keep all others out.
+                // A connection above the limit of its address is closed at once, because waiting
+                // for a place would keep all others out.
                 let Some(connection) = limits.connection(peer.ip()) else { continue };
                 let (app, shutdown, head) = (app.clone(), shutdown.clone(), limits.head);
                 connections.spawn(async move {
@@ -145,7 +157,7 @@ pub async fn serve(listener: TcpListener, app: Router, shutdown: Shutdown, limit
     cut
 }
 
-/// Waits until no connection may go on.
+/// Waits until all remaining connections must be cut.
 async fn over(shutdown: &Shutdown) {
     shutdown.reached(Phase::Draining).await;
     let closing = async {
@@ -169,10 +181,10 @@ async fn converse(
     head: Duration,
     shutdown: Shutdown,
 ) {
-    // Answers are small and waited for.
+    // Answers are small, and clients wait for them.
     let _ = stream.set_nodelay(true);
     let stream = CountedStream::new(stream, connection.clone());
-    // A connection that comes while the server ends gets one answer.
+    // A connection that arrives while the server ends gets one answer.
     let late = shutdown.is_draining();
     let requests = shutdown.clone();
     let answer = service_fn(move |request: Request<Incoming>| {

@@ -1,8 +1,9 @@
-//! [`ShownNames`]: the first names of a list in a sentence, and how many more there are.
+//! [`ShownNames`]: the first names of a list in a message, and how many more there are.
 
 use std::fmt::Display;
 
-/// The names that are shown: a list of a thousand in every refusal would be megabytes for a batch.
+/// The most names that are shown. If every refusal listed a thousand names, the answer to a batch
+/// would be megabytes.
 const SHOWN: usize = 10;
 
 /// A list of names as a refusal shows it.
@@ -19,13 +20,13 @@ impl ShownNames {
         Self { shown, more: names.count() }
     }
 
-    /// The limit that a value breaks which is none of them.
+    /// The limit in English, for a value that is not one of the names.
     pub(crate) fn english(&self) -> String {
         let Self { shown, more } = self;
         if *more == 0 { format!("one of {shown}") } else { format!("one of {shown} and {more} more") }
     }
 
-    /// The limit in French.
+    /// The limit in French, for a value that is not one of the names.
     pub(crate) fn french(&self) -> String {
         let Self { shown, more } = self;
         if *more == 0 { format!("l'un de {shown}") } else { format!("l'un de {shown} et {more} autres") }

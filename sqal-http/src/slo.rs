@@ -1,6 +1,7 @@
-//! [`Objective`]: what each route is to keep, and what counts as a breach of it (SLO-01 to SLO-03).
+//! [`Objective`]: the objective of each route, and what counts as a breach (SLO-01 to SLO-03).
 //!
-//! A breach is one request. Whether an objective is kept is a ratio over weeks (C-16): these counters and the histogram are what that is computed from.
+//! A breach is one request. Whether an objective is met is a ratio over weeks (C-16), which is
+//! computed from these counters and the histogram.
 
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use metrics::{counter, histogram};
 use crate::quota::Class;
 use crate::routes::Route;
 
-/// What a route is to keep.
+/// The service level objective of a route.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Objective {
     /// 95 of 100 requests are answered within this time.
@@ -25,21 +26,22 @@ const fn objective(millis: u64, error_rate: f64, availability: f64) -> Objective
     Objective { latency_p95: Duration::from_millis(millis), error_rate, availability }
 }
 
-/// One thing.
+/// Reading one item.
 const ONE: Objective = objective(300, 0.01, 0.99);
-/// A page of things, a sum of many, or something new.
+/// Reading a page of items, or a summary of many.
 const MANY: Objective = objective(500, 0.01, 0.99);
-/// What may take long: a batch, a run over history, a device that is asked.
+/// Calls that may take long: a batch, a run over history, a command to a device.
 const LONG: Objective = objective(5000, 0.05, 0.95);
-/// Whoever signs in waits.
+/// Signing in, for which a person waits.
 const SIGN_IN: Objective = objective(500, 0.02, 0.995);
-/// Whether it answers.
+/// Probes of whether the process answers.
 const ALIVE: Objective = objective(100, 0.001, 0.999);
-/// Whether it is ready, as its parts say.
+/// Probes of whether the process is ready, which look at its parts.
 const READY: Objective = objective(200, 0.001, 0.999);
 
 impl Objective {
-    /// The objective of a route, in the documented scale (SLO-02); `None` for what has no end, and for the files of pages.
+    /// The objective of a route, in the documented scale (SLO-02); `None` for streams without end,
+    /// and for the files of pages.
     #[must_use]
     pub fn of(route: &Route) -> Option<Self> {
         match (route.path, route.class) {
@@ -55,7 +57,8 @@ impl Objective {
         }
     }
 
-    /// Begins the counters of a route at nothing: a rate over a series that is not there yet is no zero (C-26).
+    /// Creates the counters of a route with the value 0. A rate over a series that does not exist
+    /// yet would not be 0 (C-26).
     pub(crate) fn begin(endpoint: &'static str) {
         for name in ["api_slo_latency_breach_total", "api_slo_error_breach_total", "api_slo_availability_breach_total"]
         {

@@ -24,42 +24,44 @@ use crate::{
     Access, Budget, Caches, ConnectLimit, DeadLetters, FrameLimits, Intake, Legacy, Presence, Profiles, Quotas,
 };
 
-/// Where wall time comes from; time is data, so a test passes its own.
+/// The source of wall time. Time is data, so a test passes its own.
 pub type WallClock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
 /// Renders the metrics in Prometheus' text format.
 pub type MetricsText = Arc<dyn Fn() -> String + Send + Sync>;
 
-/// What the router needs; what is public can be replaced before it is handed over.
+/// The pieces that the router needs. Public fields can be replaced before they are handed over.
 #[derive(Clone)]
 pub struct Services {
-    /// Where samples are read.
+    /// The store from which samples are read.
     pub store: Arc<dyn SampleStore>,
-    /// Where it is kept what people decide (profiles, calibrations); without one nothing can be decided here.
+    /// The register of what people decide (profiles, calibrations). Without one, nothing can be
+    /// decided here.
     pub register: Option<Arc<dyn Register>>,
-    /// Where it is written down what administrators do; without one only the log of the process tells of it.
+    /// The audit log of what administrators do. Without one, only the log of the process records
+    /// it.
     pub custody: Option<Arc<dyn Custody>>,
-    /// Which decisions are in force.
+    /// The decisions of the register that were read.
     pub(crate) taken: Taken,
-    /// What this server was given, and where other servers were given something else.
+    /// The profiles that this server was given, and where other servers were given others.
     pub(crate) agreed: Agreed,
-    /// Where samples are handed in.
+    /// The writer to which samples are handed in.
     pub writer: WriterHandle,
     /// Turns frames into judged samples.
     pub intake: Arc<Intake>,
-    /// Monotonic time.
+    /// The monotonic clock.
     pub(crate) clock: Arc<dyn Clock>,
     /// The end of the process: see [`ending_with`](Self::ending_with).
     pub(crate) shutdown: Shutdown,
-    /// How often one address may connect; `None`: as often as it likes.
+    /// The limit on new connections of an address; `None` for no limit.
     pub connect_limit: Option<Arc<ConnectLimit>>,
-    /// Who may do what: everybody everything, until you say otherwise.
+    /// What each caller may do. By default every caller may do everything.
     pub access: Arc<Access>,
     /// Wrong tokens by address.
     pub(crate) guesses: Arc<Guesses>,
-    /// How often a caller may call a route.
+    /// The quotas of callers on routes.
     pub quotas: Arc<Quotas>,
-    /// What one holder, and all of them together, may hold at once.
+    /// The limits on what one holder, and all holders together, may hold at once.
     pub budget: Arc<Budget>,
     /// The lines of the log that were written about each party lately.
     #[cfg_attr(
@@ -67,30 +69,32 @@ pub struct Services {
         allow(dead_code, reason = "only WebSocket connections choose how many lines there are")
     )]
     pub(crate) quiet: Arc<Quiet>,
-    /// Whether older paths answer.
+    /// Whether the older paths answer.
     pub legacy: Legacy,
     /// Proxies whose `X-Forwarded-…` and `Forwarded` are believed.
     pub trusted_proxies: Vec<IpAddr>,
-    /// Names under which a server that is open to everybody answers, beside `localhost` and addresses: a browser's name for this machine may be a stranger's.
+    /// Names under which a server without authentication answers, beside `localhost` and addresses.
+    /// Another name that a browser resolves to this machine may belong to a stranger.
     pub allowed_hosts: Vec<String>,
-    /// Where samples are kept, in words, for whoever asks what this server is.
+    /// Where samples are kept, in words, as `/api/v1/system/capabilities` shows it.
     pub database: Option<String>,
-    /// What is graded, in plain words, for the description of the live page: `foie gras trays` by default.
+    /// What is graded, in plain words, for the description of the live page: `foie gras trays` by
+    /// default.
     pub product: String,
     /// The metrics, if the process keeps any.
     pub metrics: Option<MetricsText>,
-    /// What the routes remember.
+    /// The caches of the routes.
     pub caches: Arc<Caches>,
-    /// The devices that were heard from.
+    /// The devices that have sent to this process.
     pub presence: Arc<Presence>,
-    /// How the parts of the process are; `database` and `writer` are there already, add yours. Somebody should
-    /// [run](HealthRegistry::run) its checks, so that no probe waits for one.
+    /// The health of the parts of the process. `database` and `writer` are there already; add
+    /// yours. [Run](HealthRegistry::run) its checks in a task, so that no probe waits for one.
     pub health: HealthRegistry<Arc<dyn Clock>>,
-    /// Frames that were refused for good; in memory, unless you give it a file.
+    /// Frames that were refused for good. They are in memory, unless you give them a file.
     pub dead_letters: Arc<DeadLetters>,
     /// Readings whose name is taken by another reading.
     pub(crate) conflicts: Arc<NameConflicts>,
-    /// The devices that can be asked to do something.
+    /// The devices that can receive commands.
     #[cfg(feature = "ws")]
     pub(crate) commands: Commands,
     /// The open device connections.
@@ -106,14 +110,15 @@ pub struct Services {
     pub(crate) now: WallClock,
     /// Work that takes longer than a client waits.
     pub(crate) jobs: Jobs,
-    /// What was answered to requests that may come twice.
+    /// The answers to requests that may be sent again.
     pub(crate) replies: Replies,
-    /// What the line did lately.
+    /// The statistics of the line over the last five minutes.
     pub(crate) recent: Arc<Recent>,
 }
 
 impl Services {
-    /// Services with the documented defaults: system clock, 100 connections per address and minute, the usual quotas, open to everybody, no metrics.
+    /// Services with the documented defaults: the system clock, 100 connections per address and
+    /// minute, the default quotas, no authentication, and no metrics.
     pub fn new(
         store: Arc<dyn SampleStore>,
         writer: WriterHandle,
@@ -164,8 +169,8 @@ impl Services {
         }
     }
 
-    /// The same with the end of the process that they are part of: its health is not ready any more when that begins. First of all: a part that was
-    /// registered before is not known after it.
+    /// Makes these services part of a process that ends with `shutdown`. When it begins, their
+    /// health is no longer ready. Call this first: a part that was registered before is lost.
     #[must_use]
     pub fn ending_with(mut self, shutdown: &Shutdown) -> Self {
         self.shutdown = shutdown.clone();
@@ -173,14 +178,16 @@ impl Services {
         self
     }
 
-    /// The same with when starting began, which `/health/startup` counts from: the beginning of your process. Otherwise it is when these services were made.
+    /// Sets when starting began, from which `/health/startup` counts: the beginning of your
+    /// process. The default is when these services were made.
     #[must_use]
     pub fn begun_at(mut self, begun: Instant) -> Self {
         self.started = begun;
         self
     }
 
-    /// A sample was just stored: the latest is another, its device is there, and the live pages are told.
+    /// Announces a stored sample: to the caches of the latest sample, the presence of its device,
+    /// the statistics, and the live pages.
     pub(crate) fn publish(&self, sample: &sqal_core::Sample) {
         let now = self.clock.now();
         self.caches.stored(sample.key.device_id);
@@ -194,7 +201,7 @@ impl Services {
         self.dead_letters.keep(text, problem, holder, (self.now)(), self.clock.now());
     }
 
-    /// Counts a connection of a caller, or says why it may not be opened now.
+    /// Counts a connection of a caller. If it may not be opened now, returns the problem.
     #[cfg(feature = "ws")]
     pub(crate) fn connects(&self, caller: &crate::access::Caller, peer: Option<IpAddr>) -> Result<(), crate::Problem> {
         let taken = self.connect_limit.as_ref().and_then(|limit| limit.take(caller, peer, self.clock.now()));
@@ -205,7 +212,8 @@ impl Services {
     }
 }
 
-/// After this number of batches in a row that the store did not take, the part `writer` is down until a probe finds that the store takes samples.
+/// After this number of batches in a row that the store did not accept, the part `writer` is down
+/// until a probe finds that the store accepts samples.
 const FAILED_BATCHES: u32 = 3;
 
 /// Whether samples that are handed in are stored.
@@ -222,7 +230,7 @@ async fn writes(store: &dyn SampleStore, writer: &WriterHandle) -> Result<(), St
     Ok(())
 }
 
-/// The parts that every server has: without either, nothing can be acknowledged.
+/// The parts that every server has. Without either of them, no sample can be acknowledged.
 fn health_of(
     store: &Arc<dyn SampleStore>,
     writer: &WriterHandle,
@@ -240,7 +248,7 @@ fn health_of(
         let (store, writer) = (Arc::clone(&store), writer.clone());
         async move { writes(&*store, &writer).await }
     };
-    // The registry is new, and the settings are its own.
+    // The registry is new and the settings are its own, so registering does not fail.
     let _ = health.register("database", CheckConfig::critical(), database);
     let _ = health.register("writer", CheckConfig::critical(), writing);
     health

@@ -1,4 +1,4 @@
-//! [`Trial`]: what another profile would have said of samples that were measured.
+//! [`Trial`]: the grades that another profile would have given to samples that were measured.
 
 use std::collections::BTreeMap;
 
@@ -8,27 +8,27 @@ use sqal_core::{Grade, Language, Name, Purpose, Sample, SampleId};
 use crate::Profiles;
 use crate::wire::Reference;
 
-/// So many of those that would be another grade are named.
+/// The most samples with another grade that are named.
 const NAMED: usize = 20;
 
-/// What a profile would have said.
+/// The result of trying a profile on samples.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub(crate) struct DryRun {
-    /// By what is judged now.
+    /// The profile that judges now.
     now: Reference,
-    /// What was tried.
+    /// The profile that was tried.
     tried: Reference,
-    /// The samples of this profile that were judged by both, the newest first.
+    /// The number of samples of this profile that were judged by both, from the newest on.
     samples: usize,
-    /// How many would have another grade.
+    /// The number of samples that would have another grade.
     changed: usize,
     grades: Vec<Moved>,
-    /// The newest that would have another grade.
+    /// The newest samples that would have another grade.
     examples: Vec<Example>,
 }
 
-/// So many samples from one grade to another, or the same.
+/// The number of samples that have one grade now and another, or the same, by the tried profile.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 struct Moved {
@@ -50,12 +50,12 @@ struct Example {
     now: Grade,
     #[cfg_attr(feature = "openapi", schema(schema_with = crate::openapi::grade))]
     tried: Grade,
-    /// Why, in English and French.
+    /// The reasons for the tried grade, in English (`en`) and French (`fr`).
     en: String,
     fr: String,
 }
 
-/// A profile beside the one of its name that is in force.
+/// A profile that is tried, beside the profile of its name that is in force.
 #[derive(Debug)]
 pub(crate) struct Trial {
     name: Name<64>,
@@ -68,12 +68,13 @@ pub(crate) struct Trial {
 }
 
 impl Trial {
-    /// Both must have a profile of the name.
+    /// A trial without samples. Both `now` and `tried` must have a profile of the name.
     pub(crate) const fn new(name: Name<64>, now: Profiles, tried: Profiles) -> Self {
         Self { name, now, tried, samples: 0, changed: 0, grades: BTreeMap::new(), examples: Vec::new() }
     }
 
-    /// Judges a sample by both, if it is of a product and of the name. By both now: a sample may be older than the profile that is in force.
+    /// Judges a sample by both profiles, if it is a product with this profile name. The profile in
+    /// force judges it anew, because the sample may be older than that profile.
     pub(crate) fn judge(&mut self, sample: &Sample) {
         if sample.profile.name != self.name || sample.purpose != Purpose::Product {
             return;
@@ -99,7 +100,7 @@ impl Trial {
         }
     }
 
-    /// What came of it.
+    /// The result of the trial.
     pub(crate) fn result(self) -> DryRun {
         let reference = |profiles: &Profiles| {
             profiles.get(&self.name).map_or_else(|| unreachable!("both have it"), |(of, _)| Reference::of(of))

@@ -1,13 +1,15 @@
-//! [`UsualInterval`]: how long a device usually takes from one sample to the next, by an estimate that one odd interval does not move and that forgets.
+//! [`UsualInterval`]: the time that usually passes between two samples of a device.
+//!
+//! One odd interval does not move the estimate, and old intervals are forgotten.
 
 use std::time::{Duration, Instant};
 
 use sqal_core::Timestamp;
 
-/// How many values an estimate rests on; older ones are forgotten.
+/// The number of values on which an estimate rests. Older ones are forgotten.
 pub(crate) const LAST: usize = 15;
 
-/// The last [`LAST`] values of something.
+/// The last [`LAST`] values of a quantity.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct LastValues<T> {
     values: [T; LAST],
@@ -16,7 +18,7 @@ pub(crate) struct LastValues<T> {
 }
 
 impl<T: Copy> LastValues<T> {
-    /// One more; the oldest makes room.
+    /// Adds a value. If there are more than [`LAST`], the oldest is forgotten.
     pub(crate) fn push(&mut self, value: T) {
         if let Some(place) = self.values.get_mut(self.next) {
             *place = value;
@@ -25,17 +27,19 @@ impl<T: Copy> LastValues<T> {
         self.count = (self.count + 1).min(LAST);
     }
 
-    /// Those that are kept, in no order.
+    /// The values that are kept, in no particular order.
     pub(crate) fn known(&self) -> &[T] {
         self.values.get(..self.count).unwrap_or(&self.values)
     }
 }
 
-/// The median of the last 15 intervals between arrivals, each taken for at least 50 ms and at most an hour.
+/// The median of the last 15 intervals between arrivals, each taken as at least 50 ms and at most
+/// an hour.
 ///
-/// Arrivals are measured by the server's monotonic clock, so a device's clock may say anything. The times of
-/// measurement are used for one thing only: a sample that arrives in less than half of the time that lies between the
-/// two measurements was kept back by its device or by a gateway, and its interval is left out.
+/// Arrivals are measured by the server's monotonic clock, so it does not matter what a device's
+/// clock shows. The times of measurement are used for one purpose only. If a sample arrives in less
+/// than half of the time between the two measurements, its device or a gateway kept it back, and
+/// its interval is left out.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct UsualInterval {
     intervals: LastValues<Duration>,
@@ -46,15 +50,15 @@ pub(crate) struct UsualInterval {
 impl UsualInterval {
     pub(crate) const SHORTEST: Duration = Duration::from_millis(50);
     pub(crate) const LONGEST: Duration = Duration::from_hours(1);
-    /// Fewer intervals are no usage.
+    /// With fewer intervals there is no estimate.
     pub(crate) const FEWEST: usize = 3;
 
-    /// After the first sample.
+    /// The state after the first sample.
     pub(crate) fn begin(measured: Timestamp, arrived: Instant) -> Self {
         Self { intervals: LastValues::default(), arrived, measured }
     }
 
-    /// A sample has arrived.
+    /// Adds the interval to a sample that has arrived.
     pub(crate) fn add(&mut self, measured: Timestamp, arrived: Instant) {
         let interval = arrived.saturating_duration_since(self.arrived);
         let between = Duration::from_micros(measured.micros().abs_diff(self.measured.micros()));
@@ -73,7 +77,7 @@ impl UsualInterval {
         known.get(count / 2).copied()
     }
 
-    /// The longest interval of those that are kept.
+    /// The longest of the intervals that are kept; `None` if there is no interval.
     pub(crate) fn longest(&self) -> Option<Duration> {
         self.intervals.known().iter().max().copied()
     }
@@ -89,7 +93,8 @@ mod tests {
         Timestamp::from_micros(micros).unwrap()
     }
 
-    /// A device whose clock agrees with the server's, and that sends after each of these intervals.
+    /// The estimate for a device whose clock agrees with the server's, and that sends after each of
+    /// these intervals.
     fn after(intervals: &[u64]) -> UsualInterval {
         let (clock, mut measured) = (ManualClock::new(), 0);
         let mut usual = UsualInterval::begin(at(0), clock.now());

@@ -1,51 +1,55 @@
-//! [`Legacy`]: the un-versioned paths of the old system, which say what takes their place (API-04, API-05, C-10, C-11).
+//! [`Legacy`]: the un-versioned paths of the old system, whose answers name what replaces them.
+//!
+//! These paths are the subject of API-04, API-05, C-10 and C-11.
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use sqal_core::Timestamp;
 use time::OffsetDateTime;
 use time::format_description::parse_borrowed;
 
-/// Since when every un-versioned path has a successor: 2026-11-21. Before that none was deprecated.
+/// The day since which every un-versioned path has a successor: 2026-11-21. No path was deprecated
+/// before.
 const DEPRECATED_SINCE: i64 = 1_795_219_200;
 
-/// Whether un-versioned paths answer, and until when that is promised.
+/// Whether un-versioned paths answer, and until when this is promised.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Legacy {
-    /// Whether they answer at all; without it they are 410 and name their successor.
+    /// Whether the paths answer at all. If not, they answer 410 and name their successor.
     pub(crate) enabled: bool,
     sunset: Option<Timestamp>,
 }
 
-/// A path would end before it was deprecated.
+/// The error for a path that would end before it was deprecated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a path cannot end before it was deprecated, on 2026-11-21 (RFC 9745, 4)")]
 pub struct EndsTooEarly;
 
 impl Default for Legacy {
-    /// They answer, and no end is promised (`API_LEGACY_ENABLED` is true).
+    /// The paths answer, and no end is promised (`API_LEGACY_ENABLED` is true).
     fn default() -> Self {
         Self::answering(true)
     }
 }
 
 impl Legacy {
-    /// They answer, or not; no end is promised.
+    /// Whether the paths answer; no end is promised.
     #[must_use]
     pub const fn answering(enabled: bool) -> Self {
         Self { enabled, sunset: None }
     }
 
-    /// The same with the time from which they may be gone.
+    /// Sets the time from which the paths may be gone.
     ///
     /// # Errors
     ///
-    /// [`EndsTooEarly`] for a time before they were deprecated.
+    /// [`EndsTooEarly`] if the time is before the paths were deprecated.
     pub fn ending(self, sunset: Timestamp) -> Result<Self, EndsTooEarly> {
         let early = sunset.micros() < DEPRECATED_SINCE * 1_000_000;
         if early { Err(EndsTooEarly) } else { Ok(Self { sunset: Some(sunset), ..self }) }
     }
 
-    /// Says in an answer of such a path since when it is deprecated (RFC 9745), when it ends (RFC 8594), and what takes its place.
+    /// Writes into the header of an answer of such a path since when it is deprecated (RFC 9745),
+    /// when it ends (RFC 8594), and its successor.
     pub(crate) fn say(&self, successor: &str, headers: &mut HeaderMap) {
         let sunset = self.sunset.and_then(http_date).map(|date| (HeaderName::from_static("sunset"), date));
         let fields = [
@@ -60,7 +64,7 @@ impl Legacy {
     }
 }
 
-/// A time as HTTP writes it (RFC 9110, 5.6.7).
+/// A time as HTTP dates are written (RFC 9110, 5.6.7).
 fn http_date(time: Timestamp) -> Option<String> {
     let format = "[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT";
     let time = OffsetDateTime::from_unix_timestamp(time.micros().div_euclid(1_000_000)).ok()?;

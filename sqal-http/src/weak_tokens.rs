@@ -1,11 +1,12 @@
-//! Tokens that are guessed first: a file that holds the hash of one lets strangers in.
+//! Tokens that attackers guess first: a token file with the hash of one lets strangers in.
 
 use std::collections::HashSet;
 use std::sync::LazyLock;
 
 use crate::access::TokenHash;
 
-/// The passwords that lists of leaks have most often, and what installations are delivered with.
+/// The most frequent passwords in lists of leaks, and the passwords with which installations are
+/// delivered.
 const GUESSED_FIRST: [&str; 112] = [
     "",
     "0",
@@ -124,7 +125,7 @@ const GUESSED_FIRST: [&str; 112] = [
 static HASHES: LazyLock<HashSet<TokenHash>> =
     LazyLock::new(|| GUESSED_FIRST.iter().map(|text| TokenHash::of(text)).collect());
 
-/// Whether a token of this hash is one of those that are guessed first.
+/// Whether a token with this hash is one that attackers guess first.
 pub(crate) fn is_weak(hash: &TokenHash) -> bool {
     HASHES.contains(hash)
 }

@@ -1,4 +1,6 @@
-//! What every route keeps: a good call and a bad one, who may, how often, and that it is measured. A route that is missing here is a red test.
+//! What every route keeps: a valid and an invalid call, its callers, its quota, and its metrics.
+//!
+//! A route that is missing here fails a test.
 #![cfg(all(feature = "dashboard", feature = "openapi", feature = "ws"))]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -29,7 +31,7 @@ const NOW: i64 = 1_729_983_610_000_000;
 /// The id of the documented frame's sample.
 const ID: &str = "{id}";
 
-/// A route, a call that it answers, and one that it refuses, with both statuses.
+/// A route, a call that it answers, and a call that it refuses, with both statuses.
 struct Calls {
     route: &'static str,
     good: (&'static str, u16),
@@ -40,7 +42,8 @@ const fn calls(route: &'static str, good: (&'static str, u16), bad: (&'static st
     Calls { route, good, bad }
 }
 
-/// What has no parameter to be wrong is asked with a method that it does not know.
+/// The calls of a route without parameters. The call that it refuses has a method that the route
+/// does not support.
 const fn fixed(route: &'static str, path: &'static str) -> Calls {
     calls(route, (path, 200), ("PUT", path, 405))
 }
@@ -76,7 +79,7 @@ const CALLS: [Calls; 46] = [
     ),
     calls("GET /api/v1/events", ("/api/v1/events", 200), ("POST", "/api/v1/events", 405)),
     fixed("GET /api/v1/devices", "/api/v1/devices"),
-    // That a connected device answers is shown over a real connection, in `stations.rs`.
+    // `stations.rs` shows over a real connection that a connected device answers.
     calls(
         "POST /api/v1/devices/{device_id}/commands",
         ("/api/v1/devices/ESP32_SIM_1234/commands", 409),
@@ -107,13 +110,14 @@ const CALLS: [Calls; 46] = [
         ("/api/v1/profiles/foiegras_standard_barquette", 200),
         ("GET", "/api/v1/profiles/truffle", 404),
     ),
-    // What it finds is shown below; without a profile it says so.
+    // The result of a dry run is tested below. Without a profile the route answers 400.
     calls(
         "POST /api/v1/profiles/{name}/dry-run",
         ("/api/v1/profiles/foiegras_standard_barquette/dry-run", 400),
         ("POST", "/api/v1/profiles/truffle/dry-run", 404),
     ),
-    // What decisions, calibrations and jobs do is shown in `decisions/`; without a body they say so.
+    // `decisions/` tests what decisions, calibrations and jobs do. Without a body these routes
+    // refuse the call.
     calls(
         "PUT /api/v1/profiles/{name}",
         ("/api/v1/profiles/foiegras_standard_barquette", 400),
@@ -139,7 +143,7 @@ const CALLS: [Calls; 46] = [
     calls("GET /api/v1/jobs/{id}", ("/api/v1/jobs/0-1", 404), ("PUT", "/api/v1/jobs/0-1", 405)),
     calls("DELETE /api/v1/jobs/{id}", ("/api/v1/jobs/0-1", 404), ("PUT", "/api/v1/jobs/0-1", 405)),
     fixed("GET /api/v1/system/capabilities", "/api/v1/system/capabilities"),
-    // That they upgrade is shown over a real connection, in `stations.rs`.
+    // `stations.rs` shows over a real connection that these routes upgrade.
     calls("GET /ws/sensors", ("/ws/sensors", 400), ("POST", "/ws/sensors", 405)),
     calls("GET /ws/sensors/", ("/ws/sensors/", 400), ("POST", "/ws/sensors/", 405)),
     fixed("GET /", "/"),
@@ -154,7 +158,7 @@ const CALLS: [Calls; 46] = [
     fixed("GET /api/ready", "/api/ready"),
 ];
 
-/// `/metrics` shows what others were counted as.
+/// `/metrics`, which shows the counts of the other routes.
 const METRICS: Calls = fixed("GET /metrics", "/metrics");
 
 fn every() -> impl Iterator<Item = (Route, &'static Calls)> {
@@ -168,7 +172,7 @@ fn every() -> impl Iterator<Item = (Route, &'static Calls)> {
     })
 }
 
-/// A line with the documented sample in it.
+/// A line on which the documented sample is stored.
 async fn app(adjust: impl FnOnce(&mut Services)) -> Router {
     let store = Arc::new(MemoryStore::new());
     let (writer, _task) = BatchWriter::start(store.clone(), WriterConfig::usual());
@@ -198,7 +202,7 @@ async fn call(
         request = request.header(*name, *value);
     }
     let body = if path.ends_with("/commands") { r#"{"name":"simulator.pause"}"# } else { body };
-    // The frame is one line of a batch.
+    // The frame becomes one line of a batch.
     let body: String = body.split_whitespace().collect();
     let response = app.clone().oneshot(request.body(Body::from(body)).unwrap()).await.unwrap();
     let (status, headers) = (response.status(), response.headers().clone());
@@ -210,7 +214,7 @@ async fn call(
     (status, headers, serde_json::from_slice(&bytes).ok())
 }
 
-/// The id of the sample that is there, as the list says it.
+/// The id of the sample that is there, as the list shows it.
 async fn sample_id(app: &Router) -> String {
     let request = Request::get("/api/v1/samples?limit=1").header("authorization", "Bearer viewer");
     let response = app.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
@@ -223,7 +227,7 @@ fn token(grant: Grant, text: &str) -> Token {
     Token { name: Name::new(text).unwrap(), grant, sha256: TokenHash::of(text), until: None }
 }
 
-/// One token of each kind; the text of each is its name.
+/// One token of each kind. The text of each token is its name.
 fn tokens() -> Access {
     let device = Grant::Device(Name::new("ESP32_SIM_1234").unwrap());
     let tokens = vec![
@@ -237,7 +241,8 @@ fn tokens() -> Access {
     Access::of(TokenFile { tokens }).unwrap()
 }
 
-/// API-10: every route answers what is right, refuses what is not as a problem, and is counted under its own name (MET-01).
+/// API-10: every route answers a valid call, refuses an invalid one with a problem, and is counted
+/// under its own name (MET-01).
 #[tokio::test]
 async fn every_route_has_a_good_call_and_a_bad_one_and_is_measured() {
     let recorder = DebuggingRecorder::new();
@@ -277,7 +282,7 @@ async fn every_route_has_a_good_call_and_a_bad_one_and_is_measured() {
     }
 }
 
-/// Found by a search: a part of a path that is no text (`%AA`) was refused in plain words.
+/// Found by a search: a part of a path that is not valid text (`%AA`) was refused in plain words.
 #[tokio::test]
 async fn a_path_that_is_no_text_is_a_problem_too() {
     let app = app(|services| services.quotas = Arc::new(Quotas::none())).await;
@@ -296,7 +301,7 @@ async fn a_path_that_is_no_text_is_a_problem_too() {
     assert!(count >= 13, "{count}");
 }
 
-/// SEC: without a token, with a wrong one, and with one for something else.
+/// SEC: calls without a token, with a wrong one, and with a token for something else.
 #[tokio::test]
 async fn every_route_asks_who_one_is_and_whether_they_may() {
     let access = Arc::new(tokens());
@@ -327,7 +332,7 @@ async fn every_route_asks_who_one_is_and_whether_they_may() {
         assert_eq!((status, &headers["www-authenticate"]), (401, &"Bearer".parse().unwrap()), "{}", calls.route);
         let (status, ..) = call(&app, route.method, calls.good.0, &[], "").await;
         assert_eq!(status, StatusCode::UNAUTHORIZED, "{}", calls.route);
-        // A token in the URL is not looked for: it would stand in every log on the way.
+        // A token in the URL is ignored, because every log on the way would record it.
         let query = format!(
             "{}{}access_token=viewer&token=viewer",
             calls.good.0,
@@ -340,7 +345,8 @@ async fn every_route_asks_who_one_is_and_whether_they_may() {
     }
 }
 
-/// RTL-05, RTL-06: every route that does work has a quota, says what is left of it, and refuses the call after the last.
+/// RTL-05, RTL-06: every route that does work has a quota, reports what is left of it, and refuses
+/// the call after the last.
 #[tokio::test]
 async fn every_route_is_limited() {
     let two = Quota::new(2.try_into().unwrap(), Duration::from_hours(1));
@@ -373,7 +379,9 @@ async fn every_route_is_limited() {
     assert!(count >= 14, "{count}");
 }
 
-/// API-04, API-05, C-10, C-11: an older path answers as its successor does and says so; switched off it names it. Nothing is deprecated without a successor.
+/// API-04, API-05, C-10, C-11: an older path answers as its successor does, and names it. If the
+/// older paths are switched off, they still name their successors. Only a path with a successor is
+/// deprecated.
 #[tokio::test]
 async fn older_paths_say_what_takes_their_place() {
     let known: BTreeSet<_> = routes().into_iter().map(|route| (route.method, route.path)).collect();
@@ -400,7 +408,7 @@ async fn older_paths_say_what_takes_their_place() {
     assert_eq!(older, 2);
 }
 
-/// A device hands in its own samples, a gateway anybody's, and a person none.
+/// A device hands in its own samples, a gateway those of any device, and a person none.
 #[tokio::test]
 async fn nobody_speaks_for_another_device() {
     let access = Arc::new(tokens());
@@ -424,7 +432,8 @@ async fn nobody_speaks_for_another_device() {
     assert_eq!(hand_in("administrator").await.0, StatusCode::FORBIDDEN);
 }
 
-/// Whoever guesses tokens is slowed down, by address; who has a right one there is not.
+/// Calls with guessed tokens are slowed down, by address. A token that was right from that address
+/// is not.
 #[tokio::test]
 async fn guessing_is_slow() {
     let access = Arc::new(tokens());
@@ -435,7 +444,8 @@ async fn guessing_is_slow() {
     assert_eq!(ask("/api/v1/samples", "viewer").await.0, StatusCode::OK);
     let mut statuses = Vec::new();
     for k in 0..8 {
-        // Wherever an answer tells whether it was right; the same wrong token again is no other guess.
+        // On every kind of route whose answer shows whether a token was right. A wrong token that
+        // is repeated is not another guess.
         let path = ["/api/v1/samples", "/api/v1/session", "/ws/sensors"][k % 3];
         statuses.push(ask(path, &format!("guess {k}")).await.0.as_u16());
         assert_eq!(ask(path, "guess 0").await.0.as_u16(), if k < 4 { 401 } else { 429 });
@@ -453,7 +463,7 @@ async fn guessing_is_slow() {
     assert_eq!(answer.status(), StatusCode::OK, "and so does who calls from elsewhere");
 }
 
-/// What a stranger says of where it comes from is not believed; a trusted proxy is.
+/// The forwarding headers of a stranger are ignored; those of a trusted proxy are believed.
 #[tokio::test]
 async fn forwarding_headers_are_believed_from_trusted_proxies_only() {
     let one = Quota::new(1.try_into().unwrap(), Duration::from_hours(1));
@@ -476,7 +486,7 @@ async fn forwarding_headers_are_believed_from_trusted_proxies_only() {
         429,
         "what the client said of itself is not believed either"
     );
-    // An address, a port and quotes are one client, in either field.
+    // An address with a port, with quotes, or with both is one client, in either field.
     for spelled in ["203.0.113.1:5001", "\"203.0.113.1\"", "203.0.113.1:443"] {
         assert_eq!(ask(&proxied, spelled).await, 429, "{spelled}");
     }
@@ -488,13 +498,15 @@ async fn forwarding_headers_are_believed_from_trusted_proxies_only() {
         async |fields: &[(&str, &str)]| call(&proxied, "GET", "/api/v1/samples/latest", fields, "").await.0.as_u16();
     assert_eq!(by_field(&[("forwarded", "for=\"[2001:db8:1::7]:443\";proto=https")]).await, 429);
     assert_eq!(by_field(&[("forwarded", "for=203.0.113.3")]).await, 200);
-    // Of two fields one may be the client's own: then it is counted with its proxy.
+    // If both fields are there, one may be the client's own. Then the call is counted by the
+    // proxy's address.
     let both = [("x-forwarded-for", "203.0.113.1"), ("forwarded", "for=203.0.113.4")];
     assert_eq!([by_field(&both).await, by_field(&both).await], [200, 429]);
     assert_eq!(ask(&proxied, "unknown").await, 429, "so is who cannot be known");
 }
 
-/// A browser's token is in a cookie that no script reads and no other site's page is served by.
+/// A browser's token is in a cookie that a script cannot read, and that does not authenticate a
+/// page of another site.
 #[tokio::test]
 async fn a_browser_signs_in_with_a_cookie_that_only_its_own_page_uses() {
     let access = Arc::new(tokens());
@@ -517,7 +529,7 @@ async fn a_browser_signs_in_with_a_cookie_that_only_its_own_page_uses() {
     assert_eq!((status, headers.get("set-cookie")), (StatusCode::FORBIDDEN, None));
     assert_eq!(begin("stranger", "http://sqal.example").await.0, StatusCode::UNAUTHORIZED);
 
-    // A device may ask who it is, and is told: that is how a new token is tried.
+    // A device may ask who it is, which is how a new token is tested.
     for (token, device, gateway) in [("device", Some("ESP32_SIM_1234"), false), ("gateway", None, true)] {
         let (status, headers, session) =
             call(&app, "GET", "/api/v1/session", &[("authorization", &*format!("Bearer {token}"))], "").await;
@@ -554,7 +566,8 @@ async fn a_browser_signs_in_with_a_cookie_that_only_its_own_page_uses() {
     assert_eq!(call(&app, "GET", "/api/v1/samples", &[cookie], "").await.0, StatusCode::UNAUTHORIZED, "it is over");
 }
 
-/// A page behind a proxy on any port signs in, when the proxy says under which host it was asked.
+/// A page behind a proxy on any port signs in, if the proxy passes on the host under which it was
+/// called.
 #[tokio::test]
 async fn a_page_behind_a_proxy_signs_in() {
     let access = Arc::new(tokens());
@@ -576,7 +589,8 @@ async fn a_page_behind_a_proxy_signs_in() {
     assert!(status == 403 && detail.contains("https://plant:8443") && detail.contains("$http_host"), "{detail}");
 }
 
-/// A name may be made to mean this machine: an open server shows nothing under one that it was not given.
+/// Any name can be made to mean this machine, so an open server shows nothing under a name that it
+/// was not given.
 #[tokio::test]
 async fn an_open_server_answers_under_no_name_of_a_stranger() {
     let app = app(|services| services.allowed_hosts = vec!["line.example".to_owned()]).await;
@@ -593,7 +607,8 @@ async fn an_open_server_answers_under_no_name_of_a_stranger() {
     assert_eq!(call(&app, "GET", "/health/live", &[("host", "probe")], "").await.0, StatusCode::OK);
 }
 
-/// Frames that were refused for good are kept with the reason, and taken after all when what was wrong is mended; only for the device that brought them.
+/// Frames that were refused for good are kept with the reason. They are accepted in a replay once
+/// the fault is mended, and only for the device that brought them.
 #[tokio::test]
 async fn dead_letters_are_kept_and_taken_after_all() {
     let access = Arc::new(tokens());
@@ -613,7 +628,8 @@ async fn dead_letters_are_kept_and_taken_after_all() {
         })
         .await
     };
-    // A limit that was set wrong takes what is measured now for a clock that was never set.
+    // With a wrong limit, a sample that is measured now looks as if its device's clock was never
+    // set.
     let wrong = not_before(NOW + 3_600_000_000).await;
     let hand_in = async |token: &str, name: &str, device: &str| {
         let mut frame: Value = serde_json::from_str(fixtures::DOCUMENTED_FRAME).unwrap();
@@ -640,7 +656,7 @@ async fn dead_letters_are_kept_and_taken_after_all() {
     assert!(kept["items"][0]["detail"].as_str().unwrap().contains("set the device's clock"), "{kept}");
     let (_, replayed) = ask("POST", "/api/v1/dead-letters:replay", "engineer").await;
     assert_eq!(replayed, serde_json::json!({ "taken": 2, "refused": 1 }));
-    // A grant that was mistyped is mended: what its device brought is taken after all.
+    // A mistyped grant is corrected, and the frames of its device are accepted.
     let device = Grant::Device(Name::new("ESP32_SIM_1234").unwrap());
     let mended_grant = vec![token(device, "other device"), token(Grant::Role(Role::Administrator), "engineer")];
     access.replace(TokenFile { tokens: mended_grant }).unwrap();
@@ -652,7 +668,7 @@ async fn dead_letters_are_kept_and_taken_after_all() {
     assert_eq!(there["items"].as_array().unwrap().len(), 4, "the documented one, and each that was taken after all");
 }
 
-/// Who watches on is asked again: events end when the token was taken back.
+/// A watcher is authenticated again and again: its events end when the token is removed.
 #[tokio::test(start_paused = true)]
 async fn events_end_with_the_token() {
     let access = Arc::new(tokens());
@@ -660,16 +676,18 @@ async fn events_end_with_the_token() {
     let app = app(|services| services.access = same).await;
     let request = Request::get("/api/v1/events").header("authorization", "Bearer viewer").body(Body::empty()).unwrap();
     let mut body = app.clone().oneshot(request).await.unwrap().into_body();
-    // A minute goes by, and nothing but signs of life.
+    // For a minute, nothing but signs of life arrives.
     let minute = tokio::time::timeout(Duration::from_mins(1), async { while body.frame().await.is_some() {} });
     assert!(minute.await.is_err(), "it goes on");
-    // Another token of the same holder for the same purpose: whoever has stolen the old one sees nothing more.
+    // The holder gets another token for the same purpose. A stream that was opened with the old
+    // token ends, in case the old token was stolen.
     let renewed = Token { sha256: TokenHash::of("viewer's new one"), ..token(Grant::Role(Role::Viewer), "viewer") };
     access.replace(TokenFile { tokens: vec![renewed] }).unwrap();
     tokio::time::timeout(Duration::from_secs(21), async { while body.frame().await.is_some() {} }).await.unwrap();
 }
 
-/// CFG-05: a profile is read as it is, by its hash, and another is tried on what was measured before anybody sells by it.
+/// CFG-05: a profile is read unchanged, by its hash. Another profile is tried on earlier samples
+/// before it comes into force.
 #[tokio::test]
 async fn a_profile_is_tried_on_history() {
     let app = app(|services| services.quotas = Arc::new(Quotas::none())).await;
@@ -692,7 +710,7 @@ async fn a_profile_is_tried_on_history() {
     let (status, same) = try_it(&whole["profile"]).await;
     assert_eq!((status, &same["samples"], &same["changed"]), (200, &1.into(), &0.into()));
     assert_eq!((&same["now"], same["grades"].as_array().unwrap().len()), (&same["tried"], 1));
-    // Nobody sells a tray that must be perfect.
+    // With this profile, no tray is perfect enough to be sold.
     let mut strict = whole["profile"].clone();
     strict["version"] = 2.into();
     strict["tof"]["max_tilt_deg"] = 0.001.into();
@@ -706,7 +724,7 @@ async fn a_profile_is_tried_on_history() {
     let example = &tried["examples"][0];
     assert_ne!(example["tried"], example["now"]);
     assert!(example["en"].as_str().unwrap().starts_with(example["tried"].as_str().unwrap()), "{example}");
-    // It was tried, and that is all.
+    // The profile was only tried: the one in force is unchanged.
     assert_eq!(call(&app, "GET", path, &[], "").await.2.unwrap(), whole);
 
     for (place, value, pointer) in [
@@ -721,7 +739,7 @@ async fn a_profile_is_tried_on_history() {
     }
 }
 
-/// Who stopped a line, erased evidence or guessed tokens is asked the next morning: the audit log tells.
+/// The audit log shows which caller stopped a line, erased evidence, or guessed tokens.
 #[tokio::test]
 async fn deeds_are_written_down() {
     let (access, store) = (Arc::new(tokens()), Arc::new(MemoryStore::new()));
@@ -741,7 +759,7 @@ async fn deeds_are_written_down() {
     ] {
         let headers = [("authorization", &*format!("Bearer {token}"))];
         call(&app, method, path, &headers, "").await;
-        // A deed is written down beside its answer.
+        // The action is written beside its answer.
         tokio::task::yield_now().await;
     }
     let mut lines = Vec::new();

@@ -1,4 +1,4 @@
-//! Every field that clients read is defined once in `docs/measurement.md`, and every definition there is of a field.
+//! Every field that clients read is defined once in `docs/measurement.md`, and nothing else is.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -31,7 +31,8 @@ fn document_of_a_sample() -> Value {
     serde_json::to_value(document(&sample)).unwrap()
 }
 
-/// The names in the first column of each section's table, by the block that the section's title names.
+/// The names in the first column of each section's table, by the block that the section's title
+/// names.
 fn defined() -> BTreeMap<String, Vec<String>> {
     let text = include_str!("../../docs/measurement.md");
     let mut blocks = BTreeMap::<String, Vec<String>>::new();
@@ -42,7 +43,7 @@ fn defined() -> BTreeMap<String, Vec<String>> {
         }
         let first = line.strip_prefix("| `").and_then(|row| row.split('|').next());
         if let (Some(block), Some(first)) = (&block, first) {
-            // In brackets stand the names that the old schema had for it.
+            // The brackets hold the names that the old schema had for the field.
             let names = format!("`{}", first.split('(').next().unwrap_or_default());
             blocks.entry(block.clone()).or_default().extend(names.split('`').skip(1).step_by(2).map(str::to_owned));
         }
@@ -70,7 +71,8 @@ fn every_field_has_one_definition_and_every_definition_a_field() {
     }
 }
 
-/// The two columns of the old schema that no field of the frame has (TSB-04) have their definition, too.
+/// The old schema has two columns to which no field of the frame belongs (TSB-04). They are
+/// defined, too.
 #[test]
 fn the_orphan_columns_of_the_old_schema_are_defined() {
     let text = include_str!("../../docs/measurement.md");
@@ -79,7 +81,7 @@ fn the_orphan_columns_of_the_old_schema_are_defined() {
     }
 }
 
-/// Every file that a definition points to is there, and says the name of what it computes or a word of it.
+/// Every definition points to a file, and every such file exists.
 #[test]
 fn every_definition_points_to_a_file() {
     let text = include_str!("../../docs/measurement.md");
@@ -95,7 +97,8 @@ fn every_definition_points_to_a_file() {
     }
 }
 
-/// Every route is in `docs/http.md` with who may and how often, every path there is a route, and every kind of problem has its line.
+/// `docs/http.md` has every route with its caller and its class, no path that is not a route, and a
+/// line for every kind of problem.
 #[test]
 fn every_route_and_every_problem_is_documented() {
     let text = include_str!("../../docs/http.md");

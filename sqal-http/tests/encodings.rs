@@ -1,4 +1,6 @@
-//! Every encoding of a frame: what is the same frame is the same sample, and what is refused in one is refused in each.
+//! Every encoding of a frame: one frame is one sample in each encoding.
+//!
+//! A frame that is refused in one encoding is refused in each.
 #![cfg(feature = "ws")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -31,14 +33,15 @@ fn documented() -> Value {
     serde_json::from_str(fixtures::DOCUMENTED_FRAME).unwrap()
 }
 
-/// How a frame is spelled in CBOR.
+/// How a frame is written in CBOR.
 #[derive(Clone, Copy, Debug)]
 struct Spelling {
-    /// Whole numbers as floats.
+    /// Whether whole numbers are written as floats.
     floats: bool,
-    /// By how many places the keys of each map are turned.
+    /// The number of places by which the keys of each map are rotated.
     turned: usize,
-    /// Self-described, the time with its tag, and fields that are not used.
+    /// Whether the frame is self-described, its time is tagged, and it has fields that are not
+    /// used.
     tagged: bool,
 }
 
@@ -91,14 +94,15 @@ fn bytes_of(item: &Cbor) -> Message {
     Message::binary(bytes)
 }
 
-/// The frame as the `data` of an event, or packed in it.
+/// The frame as the `data` of an event, plain or packed.
 fn event(frame: &str, packed: bool) -> Message {
     let data =
         if packed { format!(r#""data_base64":"{}""#, STANDARD.encode(frame)) } else { format!(r#""data":{frame}"#) };
     Message::text(format!(r#"{{"specversion":"1.0","id":"1","source":"/s","type":"sqal.sensor_data",{data}}}"#))
 }
 
-/// Doubles the member of this number, with another value; whether there was one.
+/// Adds the key of the member with this number a second time, with another value. Returns whether
+/// there was such a member.
 fn double(item: &mut Cbor, number: &mut usize) -> bool {
     match item {
         Cbor::Array(items) => items.iter_mut().any(|item| double(item, number)),
@@ -183,7 +187,8 @@ proptest! {
     }
 }
 
-/// A value of CBOR that JSON has no form for is refused where a field is used, and never read as nothing.
+/// A CBOR value without a JSON form is refused in a field that is used. It is never read as a
+/// missing value.
 #[test]
 fn what_is_no_reading_is_never_read_as_no_sensor() {
     let intake = intake();
@@ -207,7 +212,7 @@ fn what_is_no_reading_is_never_read_as_no_sensor() {
     }
 }
 
-/// Rows may be typed arrays (RFC 8746), and a time may be seconds since 1970.
+/// A row may be a typed array (RFC 8746), and a time may be given in seconds since 1970.
 #[test]
 fn typed_arrays_and_seconds_are_read() {
     let intake = intake();

@@ -1,4 +1,6 @@
-//! C-01: one device, one time and one name are one reading; another reading under them is refused and kept, never called a duplicate.
+//! C-01: one device, one time and one name identify one reading.
+//!
+//! Another reading under them is refused and kept; it is never answered as a duplicate.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::sync::Arc;
@@ -31,7 +33,7 @@ async fn call(app: &Router, method: &str, path: &str, body: impl Into<Body>) -> 
     (status, serde_json::from_slice(&bytes).unwrap())
 }
 
-/// Sends a frame as a batch of one row; gives its answer.
+/// Sends a frame as a batch of one row. Returns the answer to the row.
 async fn send(app: &Router, frame: &Value) -> Value {
     let (status, mut results) = call(app, "POST", "/api/v1/samples:batch", frame.to_string()).await;
     assert_eq!(status, StatusCode::OK, "{results}");
@@ -53,7 +55,7 @@ fn changed(change: fn(&mut Value)) -> Value {
     frame
 }
 
-/// Everything that a device measures or says of itself.
+/// Everything that a device measures or reports about itself.
 const OTHER_READINGS: [fn(&mut Value); 16] = [
     |frame| frame["vl53l8ch"]["distance_matrix"][3][4] = json!(140.25),
     |frame| frame["vl53l8ch"]["reflectance_matrix"][0][0] = json!(12.5),
@@ -89,7 +91,8 @@ async fn another_reading_under_a_name_that_is_taken_is_rejected_and_kept() {
         assert_eq!((&answer["id"], &answer["final_grade"]), (&Value::Null, &Value::Null));
         let kept = &letters(&app).await[0];
         assert_eq!(kept["problem"], "/problems/name-taken");
-        // What is kept is the reading that was refused: sent again it is refused again, and beside the first it would be another sample.
+        // The reading that was refused is kept. Sent again, it is refused again. Under another
+        // name, it is another sample.
         let mut kept: Value = serde_json::from_str(kept["frame"].as_str().unwrap()).unwrap();
         assert_eq!(send(&app, &kept).await["status"], "rejected");
         kept["sample_id"] = json!("beside");
@@ -101,7 +104,8 @@ async fn another_reading_under_a_name_that_is_taken_is_rejected_and_kept() {
     assert_eq!(stored["as7341"]["channels"]["F1_415nm"].as_f64(), Some(1234.0), "the first stays");
 }
 
-/// The same reading again is a duplicate, however it is written and whatever was concluded from it.
+/// A reading that is sent again is a duplicate, however it is written and whatever its device
+/// concluded from it.
 #[tokio::test]
 async fn the_same_reading_again_is_a_duplicate_however_it_is_written() {
     let app = app();
@@ -120,7 +124,7 @@ async fn the_same_reading_again_is_a_duplicate_however_it_is_written() {
         let answer = send(&app, &frame).await;
         assert_eq!((&answer["status"], &answer["id"]), (&json!("duplicate"), &first["id"]), "{frame}");
     }
-    // A stored sample has the shape of a frame: sent as one it is the same reading.
+    // A stored sample has the shape of a frame. Sent as a frame, it is the same reading.
     let path = format!("/api/v1/samples/{}", first["id"].as_str().unwrap());
     let (_, stored) = call(&app, "GET", &path, "").await;
     assert_eq!(send(&app, &stored).await["status"], "duplicate");
@@ -138,7 +142,8 @@ async fn two_readings_of_one_name_in_one_batch_are_one_stored_and_one_rejected()
     assert_eq!([&results["persisted"], &results["duplicate"], &results["rejected"]], [1, 1, 2]);
 }
 
-/// Times are kept to the microsecond: two readings whose times differ below it have one name, and the second is not forgotten.
+/// Times are kept to the microsecond. If the times of two readings differ by less, both have one
+/// name, and the second reading is kept as a dead letter.
 #[tokio::test]
 async fn a_reading_whose_time_differs_below_a_microsecond_is_not_forgotten() {
     let app = app();
@@ -155,12 +160,13 @@ async fn a_reading_whose_time_differs_below_a_microsecond_is_not_forgotten() {
     assert_eq!((&answer["status"], &answer["problem"]["status"]), (&json!("rejected"), &json!(409)));
     let kept: Value = serde_json::from_str(letters(&app).await[0]["frame"].as_str().unwrap()).unwrap();
     assert_eq!(kept["as7341"]["channels"]["F1_415nm"].as_f64(), Some(200.0));
-    // Nine digits of which the last are zeros are a time in microseconds.
+    // A time with nine digits, the last of which are zeros, is a time in microseconds.
     let whole = send(&app, &at("123457000", 200)).await;
     assert_eq!((&whole["status"], &whole["notes"]), (&json!("persisted"), &Value::Null));
 }
 
-/// A replay refuses a taken name as the first time did: the letter stays, and no second one is kept.
+/// A replay refuses a taken name as the first attempt did: the letter stays, and no second letter
+/// is kept.
 #[tokio::test]
 async fn a_replayed_conflict_stays_one_dead_letter() {
     let app = app();

@@ -1,4 +1,4 @@
-//! The description of the interface: the file that clients are made from is what the code says, and it describes every route.
+//! The API description `openapi/v1.json`: the file agrees with the code and describes every route.
 #![cfg(all(feature = "dashboard", feature = "openapi", feature = "ws"))]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -7,7 +7,8 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 use sqal_http::{Class, Who, openapi, routes};
 
-/// `SQAL_WRITE=1 cargo test -p sqal-http --all-features --test openapi` writes the file anew; the difference belongs into the review.
+/// `SQAL_WRITE=1 cargo test -p sqal-http --all-features --test openapi` rewrites the file. Review
+/// the difference.
 #[test]
 fn the_file_is_what_the_code_says() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../openapi/v1.json");
@@ -18,7 +19,7 @@ fn the_file_is_what_the_code_says() {
     assert!(file == openapi(), "openapi/v1.json is not what the code says; SQAL_WRITE=1 writes it anew");
 }
 
-/// Every reference leads somewhere, every schema is used, and no two calls have one name.
+/// Every reference has a target, every schema is used, and every call has its own name.
 #[test]
 fn it_is_one_piece() {
     let whole: Value = serde_json::from_str(&openapi()).unwrap();
@@ -33,7 +34,8 @@ fn it_is_one_piece() {
     assert_eq!(names.len(), operations.len());
 }
 
-/// Who may, how often and what takes its place stand in the description as in the table.
+/// The caller, the quota and the successor of each route are in the description as in the table of
+/// routes.
 #[test]
 fn every_route_is_described_as_it_is() {
     let whole: Value = serde_json::from_str(&openapi()).unwrap();

@@ -1,4 +1,6 @@
-//! What the server knows of itself: whose clock is wrong, how long starting took, and what it refuses while it ends.
+//! How the server reports its own health, and refuses requests while it ends.
+//!
+//! It reports whose clock is wrong, and how long starting took.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::sync::Arc;
@@ -18,7 +20,7 @@ use tower::ServiceExt;
 /// When the documented frame was measured.
 const MEASURED: i64 = 1_729_983_600_000_000;
 
-/// A server whose wall clock stands still at a time.
+/// A server whose wall clock stands still at this time.
 fn services(now: i64) -> Services {
     let store = Arc::new(MemoryStore::new());
     let (writer, _task) = BatchWriter::start(store.clone(), WriterConfig::usual());
@@ -38,7 +40,7 @@ async fn get(app: &Router, path: &str) -> (StatusCode, Value) {
     call(app, "GET", path, String::new()).await
 }
 
-/// Hands in the documented frame of a device; gives the status of the answer.
+/// Hands in the documented frame of a device. Returns the status of the answer.
 async fn hand_in(app: &Router, device: &str) -> String {
     let mut frame: Value = serde_json::from_str(fixtures::DOCUMENTED_FRAME).unwrap();
     frame["device_id"] = device.into();
@@ -115,7 +117,7 @@ async fn startup_says_how_long_starting_took_and_not_how_long_ago_it_was() {
     assert_eq!(get(&app, "/health/startup").await.1, first, "it does not grow");
 }
 
-/// SLO-03: what a server refuses because it ends was not available.
+/// SLO-03: a request that a server refuses because it ends counts as not available.
 #[tokio::test]
 async fn slo_03_refusals_of_a_server_that_ends_count_against_the_objective_and_probes_do_not() {
     let recorder = DebuggingRecorder::new();

@@ -1,4 +1,4 @@
-//! A panic in a request, in whatever task, is answered as the server's mistake, and the next request is served.
+//! A panic in a request, in whatever task, is answered as a 500, and the next request is served.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::sync::Arc;
@@ -14,12 +14,12 @@ use sqal_http::{Profile, Profiles, Services, router};
 use sqal_storage::{BatchWriter, MemoryStore, WriterConfig};
 use tower::ServiceExt;
 
-/// Calls of the wall clock until it panics.
+/// The number of calls of the wall clock until it panics.
 type Fuse = Arc<AtomicU32>;
 
 const NEVER: u32 = u32::MAX;
 
-/// A server whose wall clock panics when its fuse has burnt down.
+/// A server whose wall clock panics once the calls of its fuse are used up.
 fn server() -> (Router, Fuse) {
     let store = Arc::new(MemoryStore::new());
     let (writer, _task) = BatchWriter::start(store.clone(), WriterConfig::usual());
@@ -51,7 +51,7 @@ async fn post(app: &Router, path: &str, key: Option<&str>, body: &str) -> (u16, 
 #[tokio::test]
 async fn a_panic_is_a_500_and_nobody_is_told_that_the_server_ends() {
     let (app, fuse) = server();
-    // A frame that stays wrong is kept, so that a replay has something to judge.
+    // A frame that stays wrong is kept as a dead letter, so that a replay has something to judge.
     let mut early: Value = serde_json::from_str(fixtures::DOCUMENTED_FRAME).unwrap();
     early["timestamp"] = "2019-01-01T00:00:00Z".into();
     assert_eq!(post(&app, "/api/v1/samples:batch", None, &early.to_string()).await.1["rejected"], 1);
@@ -63,14 +63,16 @@ async fn a_panic_is_a_500_and_nobody_is_told_that_the_server_ends() {
         ("/api/v1/dead-letters:replay", None, ""),
         ("/api/v1/dead-letters:replay", Some("k"), ""),
     ] {
-        // The clock is asked once by the gate, and then by the work behind it. Before the gate's it breaks the gate itself.
+        // The gate reads the clock first, and then the work behind it. A panic at the first reading
+        // breaks the gate itself.
         for calls in [0, 1] {
             fuse.store(calls, Ordering::SeqCst);
             let (status, problem) = post(&app, path, key, body).await;
             assert_eq!((status, problem["type"].as_str()), (500, Some("/problems/broken-off")), "{path} {calls}");
             fuse.store(NEVER, Ordering::SeqCst);
         }
-        // The next request is served. A key is given the answer that it had: the work may have been done in part.
+        // The next request is served. A key gets the answer that it had, because the work may have
+        // been done in part.
         assert_eq!(post(&app, path, key, body).await.0, if key.is_some() { 500 } else { 200 }, "{path}");
     }
 }

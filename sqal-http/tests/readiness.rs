@@ -1,4 +1,4 @@
-//! Whether a server says that it is ready exactly when a sample can be stored.
+//! A server reports that it is ready exactly when a sample can be stored.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use sqal_storage::{
 };
 use tower::ServiceExt;
 
-/// A store that fails in two ways: for those who write, and for probes; it counts its long reads.
+/// A store that can fail for writes, and for probes. It counts its long reads.
 #[derive(Debug, Default)]
 struct Faulty {
     store: MemoryStore,
@@ -93,7 +93,8 @@ async fn m3_a_disk_that_is_full_is_not_ready_by_name() {
     assert_eq!((status, &health["database"]), (StatusCode::SERVICE_UNAVAILABLE, &json!("disconnected")));
 }
 
-/// Probes that succeed are not believed while every batch is given back; one that is made because of that is.
+/// While every batch is given back, a successful probe does not make the writer ready. A probe that
+/// is made because of the failed batches does, if it succeeds.
 #[tokio::test]
 async fn m3_a_writer_whose_batches_fail_in_a_row_is_not_ready_until_a_probe_succeeds() {
     let (services, writer, store) = server();
@@ -118,7 +119,8 @@ async fn m3_a_writer_whose_batches_fail_in_a_row_is_not_ready_until_a_probe_succ
     assert_eq!(writer.failed_in_a_row(), 0);
 }
 
-/// A database with a spool: while it is away the server is ready and says what is away; when the spool takes nothing it is not.
+/// A database with a spool: while the database is away, the server is ready and reports what is
+/// away. While the spool accepts nothing, the server is not ready.
 #[tokio::test]
 async fn a_database_that_is_away_behind_a_spool_degrades_and_no_more() {
     let (services, _, _) = server();
@@ -151,7 +153,7 @@ async fn a_database_that_is_away_behind_a_spool_degrades_and_no_more() {
     assert_eq!(ready["reasons"]["spool"], "spool damaged: 7 samples are passed by");
 }
 
-/// A year is added up once, however often it is asked for.
+/// The statistics of a year are computed once, however often they are requested.
 #[tokio::test]
 async fn long_spans_are_remembered_too() {
     let (services, _, store) = server();

@@ -1,4 +1,4 @@
-//! Readings of references count in no figure, and a reading that comes twice is marked.
+//! Readings of references count in no statistic, and a reading that comes twice is flagged.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::sync::Arc;
@@ -37,7 +37,7 @@ fn frame(sample: &str, change: impl FnOnce(&mut Value)) -> Value {
     frame
 }
 
-/// Sends a frame and gives the sample that was stored.
+/// Sends a frame and returns the sample that was stored.
 async fn stored(app: &Router, frame: &Value) -> Value {
     let results = call(app, "POST", "/api/v1/samples:batch", frame.to_string()).await;
     assert_eq!(results["persisted"], 1, "{results}");
@@ -65,7 +65,7 @@ async fn a_calibration_is_stored_and_counts_in_no_figure() {
     assert_eq!(graded, 2);
     let (mean, one) = (&sum["average_quality_score"], &product["fusion"]["final_score"]);
     assert!((mean.as_f64().unwrap() - one.as_f64().unwrap()).abs() < 1e-9, "two trays with one score: {mean} {one}");
-    // A device with nothing but calibrations is there, and nothing is said of its trays.
+    // A device with nothing but calibrations is listed, without statistics of trays.
     let devices = call(&app, "GET", "/api/v1/devices", "").await;
     let rig = devices["items"].as_array().unwrap().iter().find(|device| device["device_id"] == "CAL_POSTE").unwrap();
     let of_it = &rig["statistics"];
@@ -84,7 +84,7 @@ async fn a_reading_that_comes_twice_is_marked() {
     assert!(flags(&stale).contains(&"RepeatedFrame"), "{stale}");
     let other = stored(&app, &frame("S-3", |frame| frame["vl53l8ch"]["distance_matrix"][0][0] = json!(131.25))).await;
     assert!(!flags(&other).contains(&"RepeatedFrame"), "{other}");
-    // What was stored first is sent again, because its answer was lost: that is no stale reading.
+    // If a sample is sent again because its answer was lost, it is not a stale reading.
     let again = call(
         &app,
         "POST",

@@ -1,4 +1,4 @@
-//! Dead letters are taken after all in few commits, however many there are.
+//! Dead letters are replayed in few commits, however many there are.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::fmt::Write as _;
@@ -18,7 +18,8 @@ use tower::ServiceExt;
 /// 2024-10-26T23:00:10Z: ten seconds after the documented frame was measured.
 const NOW: i64 = 1_729_983_610_000_000;
 
-/// A server that takes what is measured from a time on, with the dead letters of another.
+/// A server that accepts what was measured from `not_before` on, with the dead letters of another
+/// server.
 fn server(letters: &Arc<DeadLetters>, not_before: i64) -> Router {
     let at = |micros| Timestamp::from_micros(micros).unwrap();
     let store = Arc::new(MeteredStore::new(MemoryStore::new(), SystemClock));

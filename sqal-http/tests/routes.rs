@@ -1,4 +1,4 @@
-//! Every route with a good and a bad call, through the router as it is served.
+//! A valid and an invalid call of every route, through the router as it is served.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::sync::Arc;
@@ -103,7 +103,8 @@ async fn pages_follow_each_other_and_filter() {
     assert_eq!(one["sample_id"], "S4");
 }
 
-/// What was stored is the latest at once where it was stored; what another process stores, after ten seconds.
+/// A sample is the latest at once in the process that stored it, and after ten seconds in another
+/// process.
 #[tokio::test]
 async fn the_latest_is_remembered_for_ten_seconds() {
     let (_, mut services, made) = app(2).await;
@@ -121,13 +122,13 @@ async fn the_latest_is_remembered_for_ten_seconds() {
     assert_eq!(get(&app, "/api/sqal/latest").await.1["sample_id"], "S9");
     let [(kind, stats), ..] = services.caches.stats();
     assert_eq!((kind, stats.hits, stats.misses), (CacheKind::LatestSample, 1, 2));
-    // Told to forget, they ask at once.
+    // After the caches are cleared, the next call reads the store.
     services.caches.clear().await.unwrap();
     assert_eq!(get(&app, "/api/sqal/latest").await.0, StatusCode::OK);
     assert_eq!(services.caches.stats()[0].1.misses, 3);
 }
 
-/// The samples of `app` lie in the hour from 23:00 of 2024-10-26; here it is 23:30.
+/// The samples of `app` lie in the hour from 23:00 of 2024-10-26. In this app it is 23:30.
 async fn that_night(samples: usize) -> (Router, Vec<Sample>) {
     let (_, services, made) = app(samples).await;
     let now = || Timestamp::from_micros(1_729_985_400_000_000).unwrap();
@@ -214,7 +215,7 @@ async fn post(app: &Router, body: impl Into<Body>, origin: Option<&str>) -> (Sta
     (status, serde_json::from_slice(&bytes).unwrap(), headers)
 }
 
-/// The documented frame with another name.
+/// The documented frame with this name.
 fn frame(sample_id: &str) -> String {
     let mut frame: Value = serde_json::from_str(fixtures::DOCUMENTED_FRAME).unwrap();
     frame["sample_id"] = sample_id.into();
@@ -236,7 +237,7 @@ async fn a_batch_has_a_result_for_each_row() {
     assert_eq!([&results["persisted"], &results["duplicate"], &results["rejected"]], [2, 1, 2]);
     assert_eq!(items[1]["problem"]["type"], "/problems/invalid-frame");
     assert_eq!((&items[0]["sample_id"], &items[3]["id"]), (&"one".into(), &items[0]["id"]));
-    // What was stored is there at once: the sample, its device, its hour.
+    // What was stored can be read at once: the sample, its device, its hour.
     let (_, one, _) = get(&app, &format!("/api/v1/samples/{}", items[2]["id"].as_str().unwrap())).await;
     assert_eq!(one["sample_id"], "two");
     let device = one["device_id"].as_str().unwrap();
@@ -246,7 +247,8 @@ async fn a_batch_has_a_result_for_each_row() {
     assert_eq!(post(&app, "\n \n", None).await.1, nothing);
 }
 
-/// Who reads only the head of an answer, or its first bytes, knows that rows are to be sent again, and when.
+/// A client that reads only the head of an answer, or its first bytes, learns that rows are to be
+/// sent again, and when.
 #[tokio::test]
 async fn a_batch_tells_at_its_head_what_is_to_be_sent_again() {
     let (app, _) = that_night(0).await;
@@ -261,7 +263,7 @@ async fn a_batch_tells_at_its_head_what_is_to_be_sent_again() {
     assert!(bytes.starts_with(head.as_bytes()), "{}", String::from_utf8_lossy(&bytes));
 }
 
-/// A batch in a coding of its body.
+/// Sends a batch whose body has this content coding.
 async fn post_coded(app: &Router, coding: &str, body: Vec<u8>) -> (StatusCode, Value, axum::http::HeaderMap) {
     let request = Request::post("/api/v1/samples:batch").header("content-encoding", coding).body(Body::from(body));
     let response = app.clone().oneshot(request.unwrap()).await.unwrap();
@@ -281,7 +283,7 @@ async fn a_batch_may_come_as_gzip_and_in_no_other_coding() {
     let (app, _) = that_night(0).await;
     let (status, results, _) = post_coded(&app, "gzip", gzip(frame("packed").as_bytes())).await;
     assert_eq!((status, &results["persisted"]), (StatusCode::OK, &1.into()), "{results}");
-    // A limit is one of what is unpacked: 17 KB can be 16 MB.
+    // The limit applies to the unpacked body: 17 KB can become 16 MB.
     let bomb = gzip(&vec![b' '; 16 * 1024 * 1024]);
     let (status, problem, _) = post_coded(&app, "gzip", bomb).await;
     assert_eq!((status, &problem["type"]), (StatusCode::PAYLOAD_TOO_LARGE, &"/problems/batch-too-large".into()));
@@ -315,7 +317,8 @@ async fn a_frame_over_several_lines_is_one_refusal() {
     assert_eq!((items.len(), items[0]["problem"]["detail"].as_str()), (1, Some(told.as_str())));
     assert_eq!(items[0]["sample_id"], "SAMPLE-20241026-230000-0001");
     assert_eq!(get(&app, "/api/v1/dead-letters").await.1["items"].as_array().map(Vec::len), Some(1));
-    // Several of them are one mistake, too; a broken row among good ones costs itself alone.
+    // Several pretty-printed frames in one body are one error too. A broken row among good ones
+    // costs only itself.
     let two = format!("{}\n{}", fixtures::DOCUMENTED_FRAME, fixtures::DOCUMENTED_FRAME);
     assert_eq!(post(&app, two, None).await.1["rejected"], 1);
     let (_, results, _) = post(&app, format!("{{\n{}\n", frame("good")), None).await;
@@ -332,7 +335,7 @@ async fn a_batch_that_cannot_be_taken_is_refused_as_a_whole() {
         (Body::from(too_many), StatusCode::PAYLOAD_TOO_LARGE, "batch-too-large"),
         (Body::from(too_large), StatusCode::PAYLOAD_TOO_LARGE, "batch-too-large"),
         (Body::from(vec![b'{', 0xff, b'}']), StatusCode::BAD_REQUEST, "not-text"),
-        // A client that never ends.
+        // A client that never ends its body.
         (
             Body::from_stream(futures_util::stream::pending::<Result<String, String>>()),
             StatusCode::REQUEST_TIMEOUT,
@@ -348,17 +351,19 @@ async fn a_batch_that_cannot_be_taken_is_refused_as_a_whole() {
         assert_eq!((found, kind(&problem)), (status, format!("/problems/{name}")));
         assert_eq!(headers["content-type"], "application/problem+json");
     }
-    // A page of another site may not speak as a device; our own may.
+    // A page of another site may not act as a device; the server's own page may.
     let (status, problem, _) = post(&app, frame("x"), Some("https://evil.example")).await;
     assert_eq!((status, kind(&problem)), (StatusCode::FORBIDDEN, "/problems/forbidden-origin".to_owned()));
     assert_eq!(post(&app, frame("x"), Some("http://127.0.0.1:8000")).await.0, StatusCode::OK);
 }
 
-/// Four are stored at a time; the fifth is told when to come back, and comes in when they have left.
+/// Four batches are stored at a time. The fifth is refused with the time after which to come back,
+/// and is accepted when the four are done.
 #[tokio::test]
 async fn a_fifth_batch_is_told_to_come_back() {
     let (app, _) = that_night(0).await;
-    // The bodies are there at once: the first four take the places, and have them until their rows are durable.
+    // The bodies are there at once. The first four take the places, and keep them until their rows
+    // are durable.
     let five = (0..5).map(|k| post(&app, frame(&k.to_string()), None));
     let mut answers = futures_util::future::join_all(five).await;
     let (status, problem, headers) = answers.pop().unwrap();
@@ -406,7 +411,7 @@ async fn wrong_parameters_are_named() {
     assert_eq!(post.headers()["content-type"], "application/problem+json");
 }
 
-/// HLT-01 to HLT-04, and readiness that turns before the process ends.
+/// HLT-01 to HLT-04: the documented bodies of the probes. Readiness turns before the process ends.
 #[tokio::test]
 async fn hr_15_probes_have_their_documented_bodies() {
     let (app, ..) = app(0).await;
@@ -416,7 +421,7 @@ async fn hr_15_probes_have_their_documented_bodies() {
     assert_eq!(get(&app, "/health/startup").await.1["status"], "started");
     let (status, ready, _) = get(&app, "/health/ready").await;
     assert_eq!((status, ready["components"]["database"].as_bool()), (StatusCode::OK, Some(true)));
-    // The other documented words (HLT-08, HLT-11).
+    // The other documented bodies (HLT-08, HLT-11).
     assert_eq!(get(&app, "/api/health").await.1, serde_json::json!({ "status": "ok" }));
     for path in ["/ready", "/api/ready"] {
         let checks = serde_json::json!({ "database": "ok", "writer": "ok" });
@@ -424,7 +429,8 @@ async fn hr_15_probes_have_their_documented_bodies() {
     }
 }
 
-/// A part of an embedder's own: without it nothing is ready if it is critical, and everything goes on if it is not.
+/// An embedder's own part: if it is critical and down, the server is not ready. If it is optional,
+/// everything goes on.
 #[tokio::test]
 async fn an_embedders_own_parts_are_checked_too() {
     let (app, services, _) = app(0).await;
@@ -450,7 +456,7 @@ async fn an_embedders_own_parts_are_checked_too() {
     assert_eq!(get(&app, "/health/live").await.0, StatusCode::OK, "no dependency makes it dead");
 }
 
-/// A supervisor that kills what does not answer must not kill a process that ends in order.
+/// A supervisor that kills a process that does not answer must not kill one that ends in order.
 #[tokio::test]
 async fn sd_07_while_it_ends_a_process_is_alive_and_not_ready() {
     let (_, services, _) = app(0).await;
@@ -473,7 +479,7 @@ async fn sd_07_while_it_ends_a_process_is_alive_and_not_ready() {
     assert_eq!(headers["retry-after"], "5");
 }
 
-/// A browser that has the newest assets gets them named, and not sent again.
+/// If a browser names the newest version of an asset, the asset is not sent again.
 #[tokio::test]
 async fn assets_are_sent_once() {
     let (app, ..) = app(0).await;

@@ -1,4 +1,6 @@
-//! The server for embedding services ends within its limits, whatever clients hold open, and lets requests under way finish.
+//! The server for embedding services ends within its limits, whatever clients hold open.
+//!
+//! Requests under way are finished.
 #![cfg(feature = "serve")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -50,20 +52,22 @@ impl Served {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let shutdown = Shutdown::new(ShutdownConfig::default());
-        // No head comes too late by itself: what ends a connection here is the end of the server.
+        // The time limit for a head is so large that only the end of the server ends a connection
+        // here.
         let limits = ConnectionLimits { head: Duration::from_hours(24), ..ConnectionLimits::default() };
         let server = tokio::spawn(serve(listener, app, shutdown.clone(), limits));
         Self { address, shutdown, server, called }
     }
 
-    /// A connection on which this was sent.
+    /// A connection on which this text was sent.
     async fn sent(&self, text: &[u8]) -> TcpStream {
         let mut stream = TcpStream::connect(self.address).await.unwrap();
         stream.write_all(text).await.unwrap();
         stream
     }
 
-    /// Waits until every connection that was made before has been taken: the server takes them in order.
+    /// Waits until every connection that was made before was accepted: the server accepts them in
+    /// order.
     async fn settled(&self) {
         let mut stream = self.sent(b"GET /quick HTTP/1.1\r\nhost: bakery\r\nconnection: close\r\n\r\n").await;
         let mut answer = String::new();
@@ -71,7 +75,8 @@ impl Served {
         assert!(answer.ends_with("127.0.0.1"), "the address of the client is known: {answer}");
     }
 
-    /// Runs the end, and gives its report and the number of connections that were cut.
+    /// Runs the end of the process. Returns its report, and the number of connections that were
+    /// cut.
     async fn ended(self) -> (Report, usize) {
         let Self { shutdown, server, .. } = self;
         let (tell, told) = tokio::sync::oneshot::channel();
@@ -101,7 +106,7 @@ async fn half_a_head_does_not_hold_the_end() {
     assert!(begun.elapsed() <= 2 * SECOND, "{:?}", begun.elapsed());
     for mut stream in open {
         let mut rest = Vec::new();
-        // A reset is an end, too.
+        // A reset also ends the connection.
         let _ = stream.read_to_end(&mut rest).await;
         assert!(rest.is_empty());
     }
@@ -143,7 +148,7 @@ async fn a_second_signal_ends_at_once() {
     assert_eq!(begun.elapsed(), Duration::ZERO);
 }
 
-/// A service that never runs the end of its process is no reason for the server to stay.
+/// If the embedding service never runs the end of its process, the server ends all the same.
 #[tokio::test]
 async fn the_limits_hold_though_the_end_is_never_run() {
     let served = Served::start().await;

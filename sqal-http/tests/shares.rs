@@ -1,4 +1,4 @@
-//! What one holder takes of a server, another can still have: through the router, with its tokens.
+//! One holder's use of a server leaves another its share: through the router, with tokens.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::sync::Arc;
@@ -17,7 +17,8 @@ use sqal_http::{
 use sqal_storage::{BatchWriter, MemoryStore, WriterConfig};
 use tower::ServiceExt;
 
-/// A server with two gateways (`gw-1`, `gw-2`) and two viewers (`vera-1`, `vera-2`), whose tokens are their names.
+/// A server with two gateways (`gw-1`, `gw-2`) and two viewers (`vera-1`, `vera-2`), whose tokens
+/// are their names.
 fn server(budget: Budget) -> (Router, Arc<Budget>) {
     let store = Arc::new(MemoryStore::new());
     let (writer, _task) = BatchWriter::start(store.clone(), WriterConfig::usual());
@@ -53,7 +54,7 @@ async fn read(response: Response) -> Value {
     serde_json::from_slice(&response.into_body().collect().await.unwrap().to_bytes()).unwrap()
 }
 
-/// The documented frame with another name.
+/// The documented frame with this name.
 fn frame(sample_id: &str) -> String {
     let mut frame: Value = serde_json::from_str(fixtures::DOCUMENTED_FRAME).unwrap();
     frame["sample_id"] = sample_id.into();
@@ -63,7 +64,7 @@ fn frame(sample_id: &str) -> String {
 #[tokio::test]
 async fn one_holder_has_one_batch_at_a_time_and_another_its_own() {
     let (app, budget) = server(Budget::usual());
-    // The first two are there at once: the first has its place until its rows are durable.
+    // The first two arrive at once. The first keeps its place until its rows are durable.
     let answers =
         join_all([batch(&app, "gw-1", frame("a")), batch(&app, "gw-1", frame("b")), batch(&app, "gw-2", frame("c"))])
             .await;
@@ -86,7 +87,7 @@ async fn bodies_that_are_sent_slowly_take_bytes_and_no_place() {
             tokio::spawn(async move { batch(&app, "gw-1", body).await.status() })
         })
         .collect();
-    // Two hold the share of the holder; the rest were refused.
+    // Two requests hold the share of the holder; the others were refused.
     let mut refused = 0;
     for hanging in hanging {
         for _ in 0..100 {
@@ -149,7 +150,7 @@ async fn large_answers_count_until_they_are_taken() {
     assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(budget.held(Resource::AnswerBytes), held * u64::try_from(untaken.len()).unwrap());
     assert_eq!(page("vera-2").await.status(), StatusCode::OK, "another viewer is answered");
-    // The bytes themselves hold the share: also while the last of them are being written.
+    // The bytes themselves hold the share, also while the last of them are being written.
     let bytes = untaken.remove(0).into_body().collect().await.unwrap().to_bytes();
     drop(untaken);
     assert_eq!(budget.held(Resource::AnswerBytes), held);

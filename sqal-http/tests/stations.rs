@@ -1,4 +1,6 @@
-//! Stations over a real WebSocket: good frames are acknowledged after their commit, bad ones are answered, and the line goes on.
+//! Stations over a real WebSocket: good frames are acknowledged after their commit.
+//!
+//! Bad frames are answered, and the line goes on.
 #![cfg(feature = "ws")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -55,7 +57,7 @@ impl Device {
         Self(socket)
     }
 
-    /// With a way of writing.
+    /// Connects with this subprotocol.
     async fn speaking(line: &Line, protocol: &'static str) -> Self {
         let mut request = format!("ws://{}/ws/sensors", line.address).into_client_request().unwrap();
         request.headers_mut().insert("sec-websocket-protocol", protocol.parse().unwrap());
@@ -101,7 +103,7 @@ impl Device {
     }
 }
 
-/// The documented frame with another name and one change.
+/// The documented frame with this name and one change.
 fn frame(name: &str, change: impl FnOnce(&mut Value)) -> String {
     let mut frame: Value = serde_json::from_str(fixtures::DOCUMENTED_FRAME).unwrap();
     frame["sample_id"] = json!(name);
@@ -113,7 +115,7 @@ async fn stored(line: &Line) -> usize {
     line.store.query(&SampleQuery::newest(500.try_into().unwrap())).await.unwrap().items.len()
 }
 
-/// ING-03 to ING-10: the documented frame, byte for byte as it stands, on both spellings of the path (C-04).
+/// ING-03 to ING-10: the documented frame, byte for byte, on both spellings of the path (C-04).
 #[tokio::test]
 async fn the_documented_frame_is_persisted_and_sent_again_a_duplicate() {
     let line = line(|_| {}).await;
@@ -131,7 +133,8 @@ async fn the_documented_frame_is_persisted_and_sent_again_a_duplicate() {
     assert_eq!(sample.meta.firmware_version.unwrap().as_str(), "1.0.0");
 }
 
-/// C-01: another reading under a name that is taken is refused on the WebSocket too, and the connection goes on.
+/// C-01: another reading under a name that is taken is refused on the WebSocket too, and the
+/// connection goes on.
 #[tokio::test]
 async fn another_reading_under_a_name_that_is_taken_is_rejected() {
     let line = line(|_| {}).await;
@@ -158,7 +161,7 @@ fn bad_frames() -> Vec<Bad> {
     let bad = |what, text, pointer, value, limit| Bad { what, text, pointer, value, limit };
     let documented = fixtures::DOCUMENTED_FRAME;
     let with_nan = {
-        // Python's json.dumps writes NaN; serde's does not, so the text is changed.
+        // Python's `json.dumps` writes NaN and serde does not, so the text is changed.
         let marked = frame("nan", |f| f["vl53l8ch"]["distance_matrix"][3][4] = json!(987_654.25));
         marked.replace("987654.25", "NaN")
     };
@@ -349,8 +352,8 @@ fn bad_frames() -> Vec<Bad> {
     ]
 }
 
-/// Every bad frame is answered with the field, the value and the limit, in English and in the documented French shape; connection,
-/// server and the other station go on.
+/// Every bad frame is answered with the field, the value and the limit, in English and in the
+/// documented French shape. The connection, the server and the other station go on.
 #[tokio::test]
 async fn each_bad_frame_is_answered_and_the_line_goes_on() {
     let line = line(|_| {}).await;
@@ -369,7 +372,7 @@ async fn each_bad_frame_is_answered_and_the_line_goes_on() {
         assert!(problem["type"].as_str().unwrap().starts_with("/problems/"), "{what}: {answer}");
         assert_eq!(problem["message"], "Erreur de validation des données", "{what}");
         assert_eq!(problem["errors"].as_object().unwrap().len(), 1, "{what}: {answer}");
-        // The same connection and the other station take a good frame.
+        // The connection and the other station accept a good frame.
         let good = one.ask(frame(&format!("after {k}"), |_| {})).await;
         assert_eq!(good["status"], "persisted", "after {what}: {good}");
         let good = other.ask(frame(&format!("beside {k}"), |f| f["device_id"] = json!("OTHER"))).await;
@@ -378,7 +381,8 @@ async fn each_bad_frame_is_answered_and_the_line_goes_on() {
     assert_eq!(stored(&line).await, 2 * bad_frames.len());
 }
 
-/// What only shows that device and server disagree is never refused for good: the device keeps it and sends it again.
+/// If a frame only shows that the device and the server disagree, it is never refused for good: the
+/// device keeps it and sends it again.
 #[tokio::test]
 async fn a_clock_ahead_and_a_profile_not_known_here_are_to_be_sent_again() {
     let line = line(|_| {}).await;
@@ -433,7 +437,7 @@ async fn several_faults_of_one_frame_are_named_at_once() {
     );
 }
 
-/// ING-09: what is beside the measurement does not cost the measurement.
+/// ING-09: a fault in a value beside the measurement does not cost the measurement.
 #[tokio::test]
 async fn a_side_value_that_cannot_be_is_unknown_with_its_reason() {
     let mut app = None;
@@ -460,12 +464,12 @@ async fn a_side_value_that_cannot_be_is_unknown_with_its_reason() {
     assert_eq!(unknown, pointers, "{document}");
     assert_eq!(document["meta"]["unknown"][3]["value"], "101.7");
     assert_eq!(document["meta"]["unknown"][3]["limit"], "0 to 100 %");
-    // ING-10: what the device concluded itself stands beside what was concluded here.
+    // ING-10: the device's own conclusions are stored beside those of the server.
     assert_eq!(document["reported"]["vl53l8ch"]["volume_mm3"], json!(15234.5));
     assert_eq!(document["reported"]["as7341"]["freshness_index"], json!(0.92));
 }
 
-/// What cannot be read at all is kept as well, and bytes can be read again.
+/// A frame that cannot be read at all is kept too, and its bytes can be read again.
 #[tokio::test]
 async fn what_cannot_be_read_is_kept() {
     let mut letters = None;
@@ -480,7 +484,7 @@ async fn what_cannot_be_read_is_kept() {
     assert_eq!(kept, ["{broken", "{\"specversion\":", "data:application/cbor;base64,oWE="]);
 }
 
-/// A byte order mark before a text says nothing (RFC 8259, 8.1).
+/// A byte order mark before a text is ignored (RFC 8259, 8.1).
 #[tokio::test]
 async fn a_byte_order_mark_is_ignored() {
     let line = line(|_| {}).await;
@@ -492,7 +496,8 @@ async fn a_byte_order_mark_is_ignored() {
     assert_eq!(answer["data"]["status"], "persisted", "{answer}");
 }
 
-/// A device whose clock was never set learns the time, or says how long ago it measured; sent again it is the same sample.
+/// A device whose clock was never set learns the time from the server, or sends the age of its
+/// measurement. A frame that is sent again is the same sample.
 #[tokio::test]
 async fn a_device_without_a_clock_is_told_the_time_and_may_say_an_age() {
     let line = line(|_| {}).await;
@@ -512,7 +517,7 @@ async fn a_device_without_a_clock_is_told_the_time_and_may_say_an_age() {
     assert_eq!(sample.key.timestamp.micros(), NOW - 2_500_000);
 }
 
-/// A greeting may leave out what the token or the connection says.
+/// A `hello` may leave out the device, if the token or the connection identifies it.
 #[tokio::test]
 async fn a_hello_without_a_device_is_of_the_device_of_the_connection() {
     let line = line(|_| {}).await;
@@ -568,7 +573,8 @@ async fn a_binary_message_is_answered_and_a_message_over_the_ceiling_ends_the_co
     device.0.send(Message::binary(vec![1, 2, 3])).await.unwrap();
     let answer = device.answer().await;
     assert!(answer["problem"]["detail"].as_str().unwrap().contains("binary message of 3 bytes"), "{answer}");
-    // The server may close before it has taken everything; then sending fails, and the close is still there to read.
+    // The server may close before it has read everything. Then sending fails, and the close can
+    // still be read.
     let _ = device.0.send(Message::text("x".repeat(9_000_000))).await;
     assert_eq!(device.close_code().await.0, CloseCode::Size);
     let good = Device::connect(&line).await.ask(frame("later", |_| {})).await;
@@ -583,7 +589,8 @@ async fn rl_26_too_many_connections_are_refused_with_1008() {
     let (mut first, _second) = (Device::connect(&line).await, Device::connect(&line).await);
     let refused = Device::connect(&line).await.close_code().await;
     assert_eq!(refused, (CloseCode::Policy, "Rate limit exceeded".to_owned()));
-    // Before the documented close it is told when to come back: at two an hour in half an hour.
+    // Before the documented close, the device is told when to come back: at two connections an
+    // hour, in half an hour.
     let mut told = Device::connect(&line).await;
     let answer = told.answer().await;
     assert_eq!((&answer["problem"]["status"], &answer["problem"]["retry_after"]), (&json!(429), &json!(1800)));
@@ -598,7 +605,8 @@ async fn sd_15_16_a_restart_answers_what_was_taken_and_closes_with_1012_and_a_hi
     for k in 0..5 {
         let mut device = Device::connect(&line).await;
         assert_eq!(device.ask(frame(&format!("first of {k}"), |_| {})).await["status"], "persisted");
-        // Sent, and not waited for: whatever of it is taken is answered before the close.
+        // Sent without waiting for answers. The frames that the server accepts are answered before
+        // the close.
         for j in 0..20 {
             device.send(frame(&format!("{j} of {k}"), |_| {})).await;
         }
@@ -641,7 +649,7 @@ async fn sd_17_no_new_connection_once_the_end_has_begun() {
     assert!(refused.to_string().contains("503"), "{refused}");
 }
 
-/// A page of another site that the operator's browser shows must not speak as a device.
+/// A page of another site that the operator's browser shows must not act as a device.
 #[tokio::test]
 async fn a_browser_page_of_another_site_may_not_connect() {
     let line = line(|_| {}).await;
@@ -658,7 +666,8 @@ async fn a_browser_page_of_another_site_may_not_connect() {
     }
 }
 
-/// A device's token is one that no page of another site has: its holder is let in, whatever its library sends as `Origin`.
+/// No page of another site has a device's token. So its holder is let in, whatever `Origin` its
+/// library sends.
 #[tokio::test]
 async fn a_device_with_its_token_is_let_in_whatever_its_origin() {
     let camera = Grant::Device(Name::new("ESP32_SIM_1234").unwrap());
@@ -677,7 +686,8 @@ async fn a_device_with_its_token_is_let_in_whatever_its_origin() {
     }
 }
 
-/// A device that closes gets its close back (RFC 6455, 5.5.1), and what it sent is stored whether or not it waited.
+/// A device that closes gets its close back (RFC 6455, 5.5.1). Its samples are stored even if it
+/// did not wait for the answers.
 #[tokio::test]
 async fn a_device_that_closes_gets_its_close_back_and_its_samples_are_stored() {
     let line = line(|_| {}).await;
@@ -697,7 +707,7 @@ async fn a_device_that_closes_gets_its_close_back_and_its_samples_are_stored() {
     assert_eq!(stored(&line).await, 10);
 }
 
-/// What a device writes into its frame is echoed short and never raw.
+/// Text from a device's frame is echoed short, and never raw.
 #[tokio::test]
 async fn a_long_key_is_echoed_short() {
     let line = line(|_| {}).await;
@@ -716,7 +726,8 @@ fn tokens(entries: &[(&str, Grant, &str)]) -> TokenFile {
     TokenFile { tokens: entries.iter().map(token).collect() }
 }
 
-/// A device is known by its token, hands in its own samples, keeps its connection while its token is there, and loses it when that token was replaced.
+/// A device is authenticated by its token, and hands in its own samples. Its connection stays open
+/// while its token is valid, and is closed when the token was replaced.
 #[tokio::test(start_paused = true)]
 async fn a_token_is_replaced_under_an_open_connection_and_taken_back_from_it() {
     let camera = Grant::Device(Name::new("ESP32_SIM_1234").unwrap());
@@ -743,7 +754,8 @@ async fn a_token_is_replaced_under_an_open_connection_and_taken_back_from_it() {
     access.replace(tokens(&[("camera", camera, "new"), other])).unwrap();
     assert!(Device::with_token(&line, "old").await.is_err());
     let mut renewed = Device::with_token(&line, "new").await.unwrap();
-    // Whoever has stolen the old token is shut out, though its holder has another.
+    // The connection with the old token is closed, in case the token was stolen. The holder's other
+    // token does not keep it open.
     assert_eq!(device.close_code().await, (CloseCode::Policy, "the token was taken back".to_owned()));
     assert_eq!(renewed.ask(frame("third", |_| {})).await["status"], "persisted");
     let mut device = renewed;
@@ -753,7 +765,8 @@ async fn a_token_is_replaced_under_an_open_connection_and_taken_back_from_it() {
     assert_eq!(stored(&line).await, 3);
 }
 
-/// C-03: a frame too many is answered, with the time after which the same one is taken; the connection goes on.
+/// C-03: a frame above the quota is answered with the time after which it is accepted, and the
+/// connection goes on.
 #[tokio::test]
 async fn a_frame_too_many_is_answered_and_kept_by_the_device() {
     let two = Quota::new(2.try_into().unwrap(), Duration::from_hours(1));
@@ -768,7 +781,7 @@ async fn a_frame_too_many_is_answered_and_kept_by_the_device() {
     assert_eq!(device.ask(other).await["status"], "persisted", "each device has its own");
 }
 
-/// A device that comes back is told which of its samples are durable, and sends the others.
+/// A device that connects again is told which of its samples are durable, and sends the others.
 #[tokio::test]
 async fn who_comes_back_is_told_what_is_durable() {
     let line = line(|_| {}).await;
@@ -794,7 +807,7 @@ async fn who_comes_back_is_told_what_is_durable() {
     assert_eq!(refused["problem"]["violations"][0]["pointer"], "/unanswered", "{refused}");
 }
 
-/// ING-02: a connected device is asked over HTTP and its answer is the answer.
+/// ING-02: a command over HTTP reaches a connected device, and the device's answer is the response.
 #[tokio::test]
 async fn a_device_is_asked_and_answers() {
     let mut app = None;
@@ -830,7 +843,8 @@ async fn a_device_is_asked_and_answers() {
     };
     let ((status, answer), ()) = tokio::join!(ask(pause.clone()), answers);
     assert_eq!((status, answer), (200, json!({ "status": "refused", "detail": "not hungry", "result": null })));
-    // One that is silent is waited for as long as was said; from here on time is moved, not waited for.
+    // A silent device is waited for until the limit of the command. From here on the test advances
+    // the clock instead of waiting.
     tokio::time::pause();
     let (status, problem) = ask(pause).await;
     assert_eq!(
@@ -854,7 +868,8 @@ async fn a_device_is_asked_and_answers() {
     }
 }
 
-/// A device that has used up its credit while the database stands still is sent away, and nothing grows.
+/// If the database does not answer, a device that has used up its credit is disconnected, and
+/// nothing grows.
 #[tokio::test(start_paused = true)]
 async fn a_standstill_ends_with_1013() {
     let (store, _task) = (Arc::new(Stuck), ());
@@ -871,7 +886,7 @@ async fn a_standstill_ends_with_1013() {
     assert_eq!(device.close_code().await, (CloseCode::Again, "no answer for 10 s: try again later".to_owned()));
 }
 
-/// A store that takes everything and never says so.
+/// A store that accepts everything and never answers.
 #[derive(Debug)]
 struct Stuck;
 
@@ -903,7 +918,8 @@ impl SampleStore for Stuck {
     }
 }
 
-/// The documented frame as CBOR and as a `CloudEvent` is the same sample, bit for bit, and is answered the same way.
+/// The documented frame in CBOR, or as a `CloudEvent`, is the same sample, bit for bit, and is
+/// answered in the same way.
 #[tokio::test]
 async fn other_ways_of_writing_say_the_same() {
     let line = line(|_| {}).await;
@@ -947,7 +963,7 @@ async fn other_ways_of_writing_say_the_same() {
         let refused = events.ask(text).await;
         assert_eq!(refused["data"]["problem"]["violations"][0]["pointer"], pointer, "{refused}");
     }
-    // What nobody knows is not agreed on: the documented frame it is.
+    // An unknown subprotocol is not agreed on, so the documented frame applies.
     let request = {
         let mut request = format!("ws://{}/ws/sensors", line.address).into_client_request().unwrap();
         request.headers_mut().insert("sec-websocket-protocol", "mqtt".parse().unwrap());
@@ -957,8 +973,8 @@ async fn other_ways_of_writing_say_the_same() {
     assert_eq!(stored(&line).await, 1);
 }
 
-/// Who sends nothing but wrong frames is cut off.
-/// What its device is told to send again may come again and again: the other stations of the connection are not thrown out for it.
+/// A device that sends nothing but wrong frames is cut off. A frame that its device is told to send
+/// again does not count as wrong, so the other stations of the connection stay connected.
 #[tokio::test]
 async fn frames_of_an_unknown_profile_end_no_connection() {
     let line = line(|_| {}).await;
@@ -981,7 +997,8 @@ async fn a_flood_of_wrong_frames_is_cut_off() {
     assert_eq!(device.close_code().await, (CloseCode::Policy, "too many wrong frames".to_owned()));
 }
 
-/// Pings and pongs are answered up to ten a second; more than that of one minute end the connection.
+/// Pings and pongs are limited to ten a second, with a burst of one minute. One more ends the
+/// connection.
 #[tokio::test]
 async fn a_flood_of_control_frames_is_cut_off() {
     let line = line(|_| {}).await;
@@ -995,7 +1012,8 @@ async fn a_flood_of_control_frames_is_cut_off() {
     assert_eq!(device.close_code().await, (CloseCode::Policy, "too many control frames".to_owned()));
 }
 
-/// A hello costs a query, and an acknowledgement of no command is nothing: neither comes without end.
+/// A `hello` costs a query, and an acknowledgement of no command has no effect. Both are limited in
+/// number.
 #[tokio::test]
 async fn a_flood_of_messages_that_are_no_frames_is_cut_off() {
     let line = line(|_| {}).await;
@@ -1017,7 +1035,8 @@ async fn a_flood_of_messages_that_are_no_frames_is_cut_off() {
     assert_eq!(device.close_code().await, cut_off);
 }
 
-/// A device token is for one device: sixteen connections are more than it has at once, however often it reconnects.
+/// A device token is for one device. At most sixteen connections are open with it at once, however
+/// often the device reconnects.
 #[tokio::test]
 async fn the_connections_of_one_device_are_bounded_and_those_of_another_are_not() {
     let line = line(|services| {
@@ -1034,7 +1053,7 @@ async fn the_connections_of_one_device_are_bounded_and_those_of_another_are_not(
     assert!(refused.contains("503"), "{refused}");
     assert!(Device::with_token(&line, "token-2").await.is_ok());
     drop(open.pop());
-    // The place is free when the server has seen the end of the connection.
+    // The place is free once the server has seen the end of the connection.
     while Device::with_token(&line, "token-1").await.is_err() {
         tokio::task::yield_now().await;
     }

@@ -1,4 +1,6 @@
-//! Operators read every defect and every remark in both languages: the page has words for all that the server can say.
+//! Operators read every defect and every remark in both languages.
+//!
+//! The live page has words for every defect, flag and role that the server can name.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use sqal_core::{DefectKind, Flag, Verdict};
@@ -22,14 +24,14 @@ fn every_role_has_words_in_both_languages() {
     }
 }
 
-/// The page calls a score not measurable where the explanation does.
+/// The page and the explanation agree on when a score is not measurable.
 #[test]
 fn the_page_and_the_explanation_agree_on_what_is_not_measurable() {
     let numbers = include_str!("../src/dashboard/script/numbers.js");
     assert!(numbers.contains(&format!("const NOT_MEASURABLE_U = {};", Verdict::NOT_MEASURABLE_U)));
 }
 
-/// Every file of the script is joined to it, once.
+/// Every file of the script is joined to it, exactly once.
 #[test]
 fn every_file_of_the_script_is_served() {
     let joined = include_str!("../src/dashboard/mod.rs");

@@ -1,9 +1,10 @@
-//! [`limited_as`], [`client_address`] and [`forwarded_client`]: who a client is for a limit.
+//! [`limited_as`], [`client_address`] and [`forwarded_client`]: which address stands for a client.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// The address that a limit counts for a client: an IPv6 client owns its whole /64 and could be somebody else with every request, so the /64 counts; an
-/// IPv4 address written as IPv6 is that IPv4 address.
+/// The address under which a limit counts a client. An IPv6 client owns its whole /64 and could use
+/// another address for every request, so the /64 counts. An IPv4 address written as IPv6 counts as
+/// that IPv4 address.
 ///
 /// ```
 /// use sqal_resilience::limited_as;
@@ -23,9 +24,14 @@ pub fn limited_as(address: IpAddr) -> IpAddr {
     }
 }
 
-/// The client behind proxies: the last address of `X-Forwarded-For` that is not a trusted proxy's, if the peer is one. An entry is an address, an address with a
-/// port, an IPv6 address in brackets with or without a port, and each of these in quotes; proxies write all of them. A peer that is not trusted is not believed;
-/// neither is anything before an entry that holds no address (`unknown`, `_hidden`, an address with a zone): the nearest trusted proxy then stands for the client.
+/// The address of the client behind proxies that write `X-Forwarded-For`. If the peer is a trusted
+/// proxy, this is the last address of `X-Forwarded-For` that is not a trusted proxy's. If the peer
+/// is not trusted, the field is ignored and this is the peer's address.
+///
+/// An entry is an address, an address with a port, or an IPv6 address in brackets with or without a
+/// port. Each of these may be in quotes; proxies write all of them. An entry may hold no address
+/// (`unknown`, `_hidden`, an address with a zone). That entry and all entries before it are then
+/// ignored, and the nearest trusted proxy stands for the client.
 ///
 /// ```
 /// use sqal_resilience::client_address;
@@ -43,7 +49,8 @@ pub fn client_address(peer: IpAddr, forwarded_for: Option<&str>, trusted: impl F
     nearest_stranger(peer, entries.map(address_of), trusted)
 }
 
-/// The client behind proxies that write `Forwarded` (RFC 7239): the last `for` that is not a trusted proxy's, by the rules of [`client_address`].
+/// The address of the client behind proxies that write `Forwarded` (RFC 7239): the last `for` that
+/// is not a trusted proxy's, by the rules of [`client_address`].
 ///
 /// ```
 /// use sqal_resilience::forwarded_client;
@@ -65,7 +72,8 @@ pub fn forwarded_client(peer: IpAddr, forwarded: &str, trusted: impl Fn(IpAddr) 
     nearest_stranger(peer, from_the_end(forwarded, ',').map(named), trusted)
 }
 
-/// Goes from the nearest entry to the furthest, as far as each is a trusted proxy's.
+/// Goes from the nearest entry to the furthest. Stops at the first address that is not a trusted
+/// proxy's, and at an entry without an address.
 fn nearest_stranger(
     peer: IpAddr,
     entries: impl Iterator<Item = Option<IpAddr>>,
@@ -97,7 +105,7 @@ fn address_of(entry: &str) -> Option<IpAddr> {
     if let Ok(address) = entry.parse() {
         return Some(address);
     }
-    // An IPv6 address with a port has brackets: one colon is that of an IPv4 address.
+    // An IPv6 address with a port has brackets, so a single colon is that of an IPv4 address.
     let (address, port) = entry.split_once(':')?;
     let address: Ipv4Addr = address.parse().ok()?;
     is_a_port(port).then_some(IpAddr::V4(address))
@@ -112,8 +120,9 @@ fn is_a_port(text: &str) -> bool {
     (digits && text.parse::<u16>().is_ok()) || text.strip_prefix('_').is_some_and(hidden)
 }
 
-/// The parts between separators outside of quotes, the last first. It reads from the end, where the nearest proxy writes: a quote that a client has left open stands
-/// before that and changes nothing behind it.
+/// The parts between separators outside of quotes, the last part first. The text is read from its
+/// end, where the nearest proxy writes. A quote that a client has left open stands before that, so
+/// it changes nothing behind it.
 fn from_the_end(text: &str, separator: char) -> impl Iterator<Item = &str> {
     let mut rest = Some(text);
     std::iter::from_fn(move || {
@@ -137,7 +146,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// An address, and one of the ways in which proxies write it.
+    /// An address, and one of the forms in which proxies write it.
     fn spelled() -> impl Strategy<Value = (IpAddr, String)> {
         let v4 = (any::<u32>(), any::<u16>(), 0..4_usize).prop_map(|(bits, port, how)| {
             let address = Ipv4Addr::from_bits(bits);

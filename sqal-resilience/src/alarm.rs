@@ -1,4 +1,4 @@
-//! [`Alarm`]: an end to waiting that costs nothing as long as nobody waits.
+//! [`Alarm`]: a time limit that reads no clock and sets no timer before it is polled.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -9,11 +9,13 @@ use tokio::task::coop::{Unconstrained, unconstrained};
 use tokio::time::{Instant, Sleep, sleep_until};
 
 pin_project! {
-    /// Rings so long after it was polled first, or after an earlier beginning. Before that there is neither a look at the clock nor a timer.
+    /// Ends `limit` after its first poll, or `limit` after an earlier beginning. Before the first
+    /// poll it neither reads the clock nor sets a timer.
     pub(crate) struct Alarm {
         limit: Duration,
         began: Option<Instant>,
-        // Polled outside tokio's budget: whoever uses all of it up at every poll must not keep its own end away.
+        // Polled outside tokio's budget: a task that uses up its budget at every poll must still
+        // reach its time limit.
         #[pin]
         sleep: Option<Unconstrained<Sleep>>,
     }
@@ -24,7 +26,7 @@ impl Alarm {
         Self { limit, began: None, sleep: None }
     }
 
-    /// The same with a waiting that began earlier.
+    /// Sets when the wait began; `None`: at the first poll.
     pub(crate) fn since(self, began: Option<Instant>) -> Self {
         Self { began, ..self }
     }

@@ -4,20 +4,22 @@ use std::time::Duration;
 
 use crate::clock::span;
 
-/// How delays are spread, so that clients that failed together do not come back together. Whatever is drawn, no delay exceeds the cap.
+/// How delays are spread, so that clients that failed together do not retry together. No delay
+/// exceeds the cap, whatever number is drawn.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum Jitter {
-    /// Not at all.
+    /// No jitter.
     None,
-    /// Anywhere from nothing to the delay.
+    /// A random delay from 0 to the exponential delay.
     Full,
-    /// Anywhere from half the delay to all of it.
+    /// A random delay from half the exponential delay to all of it.
     Equal,
-    /// By this share up or down, 0 to 1.
+    /// The exponential delay, up or down by at most this share of it, 0 to 1.
     Proportional(f64),
-    /// Anywhere from the base to three times the delay before; the attempt does not matter (Brooker 2015).
+    /// A random delay from the base to three times the previous delay. The number of the attempt
+    /// does not matter (Brooker 2015).
     Decorrelated,
 }
 
@@ -44,7 +46,7 @@ pub struct Backoff {
     jitter: Jitter,
 }
 
-/// A backoff as it is written, before it is checked.
+/// A backoff as it is written in a configuration, before it is checked.
 #[cfg(feature = "serde")]
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -67,11 +69,11 @@ impl TryFrom<WrittenBackoff> for Backoff {
     }
 }
 
-/// Numbers that make no backoff.
+/// The delays or the jitter are not valid for a [`Backoff`].
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidBackoff {
-    /// The delays.
+    /// The base is 0, or the cap is below the base.
     #[error("base {base:?} and cap {cap:?}: expected a base above 0 and a cap of at least the base")]
     Delays {
         /// The first delay.
@@ -79,7 +81,7 @@ pub enum InvalidBackoff {
         /// The longest delay.
         cap: Duration,
     },
-    /// The share of a proportional jitter.
+    /// The share of a proportional jitter is not from 0 to 1.
     #[error("jitter {0}: expected a share from 0 to 1")]
     Jitter(f64),
 }
@@ -89,7 +91,7 @@ impl Backoff {
     ///
     /// # Errors
     ///
-    /// [`InvalidBackoff`] for a base of 0 or a cap below the base.
+    /// [`InvalidBackoff`] if the base is 0 or the cap is below the base.
     pub fn new(base: Duration, cap: Duration) -> Result<Self, InvalidBackoff> {
         if base.is_zero() || cap < base {
             return Err(InvalidBackoff::Delays { base, cap });
@@ -103,11 +105,11 @@ impl Backoff {
         self.base
     }
 
-    /// The same delays, spread otherwise.
+    /// Returns this backoff with another jitter. The base and the cap stay.
     ///
     /// # Errors
     ///
-    /// [`InvalidBackoff::Jitter`] for a share that is none.
+    /// [`InvalidBackoff::Jitter`] if the share of a proportional jitter is not from 0 to 1.
     pub fn with_jitter(self, jitter: Jitter) -> Result<Self, InvalidBackoff> {
         match jitter {
             Jitter::Proportional(share) if !(0.0..=1.0).contains(&share) => Err(InvalidBackoff::Jitter(share)),
@@ -115,16 +117,16 @@ impl Backoff {
         }
     }
 
-    /// The delay before the try after `attempt` failed ones (0 for the first), with a random number from 0 to 1; for decorrelated delays, the one
-    /// after a delay of the base.
+    /// The delay before a retry. `attempt` counts the retries from 0, and `random` is a number from
+    /// 0 to 1. For decorrelated delays, this is the delay after a delay of the base.
     ///
-    /// A number outside 0 to 1 is drawn to the nearer end; no attempt overflows.
+    /// If `random` is outside 0 to 1, the nearer end is used. No attempt overflows.
     #[must_use]
     pub fn delay(&self, attempt: u32, random: f64) -> Duration {
         self.delay_after(attempt, self.base, random)
     }
 
-    /// The delay after another one, which matters to decorrelated delays only.
+    /// The delay after `previous`, which matters to decorrelated delays only.
     #[must_use]
     pub fn delay_after(&self, attempt: u32, previous: Duration, random: f64) -> Duration {
         let doubled = 1_u128.checked_shl(attempt).and_then(|factor| self.base.as_nanos().checked_mul(factor));
@@ -148,20 +150,20 @@ impl Backoff {
         drawn.min(self.cap)
     }
 
-    /// By how much those who were told the same time come later than that: up to the base and `most`, unless there is no
-    /// jitter.
+    /// By how much callers that were given one and the same time come later than that time: from 0
+    /// to the smaller of the base and `most`. Without jitter, 0.
     #[cfg(feature = "tokio")]
     pub(crate) fn spread(&self, most: Duration, random: f64) -> Duration {
         if self.jitter == Jitter::None { Duration::ZERO } else { self.base.min(most).mul_f64(random) }
     }
 
-    /// The delays one after another, each with a number of `random` (from 0 to 1).
+    /// The delays one after another. Each draws one number (from 0 to 1) from `random`.
     pub const fn delays<R: FnMut() -> f64>(&self, random: R) -> Delays<R> {
         Delays { backoff: *self, attempt: 0, previous: self.base, random }
     }
 }
 
-/// The delays of a [`Backoff`], without an end.
+/// The endless series of delays of a [`Backoff`].
 #[derive(Clone, Debug)]
 pub struct Delays<R> {
     backoff: Backoff,

@@ -1,4 +1,4 @@
-//! [`RetryBudget`]: retries as a share of calls, so that retrying cannot turn a slow target into a dead one.
+//! [`RetryBudget`]: retries as a share of calls, so that retrying cannot bring down a slow target.
 
 use std::num::NonZeroU32;
 use std::ops::Deref;
@@ -8,15 +8,17 @@ use std::time::Duration;
 use crate::sync::{AtomicU64, Ordering};
 use crate::{Clock, InvalidQuota, Quota, SystemClock, TokenBucket};
 
-/// One retry, in fixed point: a ratio is kept to a millionth.
+/// One retry in fixed point: a ratio is kept to a millionth.
 const ONE: u64 = 1 << 20;
 
-/// Each call earns a share of a retry, and each retry costs one; a small reserve that time refills lets a quiet client retry at all.
+/// Each call earns a share of a retry, and each retry costs one. A small reserve that refills with
+/// time lets a client with few calls retry at all.
 ///
-/// A fresh budget has saved nothing: `most` bounds what calls save up and is no starting credit. Its first retries are paid from the reserve, one second's worth
-/// of which is there at once; so a budget of 20 % with a reserve of one per second allows one retry before its first five calls.
+/// A fresh budget has saved nothing: `most` limits what calls save up and is no starting credit.
+/// The first retries are paid from the reserve, one second's worth of which is there at once. So a
+/// budget of 20 % with a reserve of one per second allows one retry before its first five calls.
 ///
-/// Two threads cannot spend the same token, and a ratio is kept to a millionth.
+/// Two threads cannot spend one token twice, and a ratio is kept to a millionth.
 ///
 /// ```
 /// use std::num::NonZeroU32;
@@ -39,7 +41,7 @@ pub struct RetryBudget<C = SystemClock> {
     concurrency: Option<Concurrency>,
 }
 
-/// How many retries there may be at a time, those that wait for their delay included.
+/// The limit of retries at a time, including those that wait for their delay.
 #[derive(Debug)]
 struct Concurrency {
     /// Retries (upper 32 bits) and calls (lower 32) under way.
@@ -48,7 +50,7 @@ struct Concurrency {
     least: u32,
 }
 
-/// A call that a [`RetryBudget`] knows of, with its retries; it ends when this is dropped.
+/// A call with its retries, as a [`RetryBudget`] counts it. The call ends when this is dropped.
 #[derive(Debug)]
 #[must_use = "a call that is dropped has ended"]
 pub struct Call<B: Deref<Target = RetryBudget<C>>, C: Clock> {
@@ -56,25 +58,26 @@ pub struct Call<B: Deref<Target = RetryBudget<C>>, C: Clock> {
     retrying: bool,
 }
 
-/// Numbers that make no budget.
+/// Numbers that are not valid for a budget.
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidBudget {
-    /// The share of calls that may be retried.
+    /// A share is not above 0 and at most 1: the retries per call, or the retries at a time.
     #[error("ratio {0}: expected more than 0 and at most 1")]
     Ratio(f64),
-    /// The reserve.
+    /// The reserve is not a valid quota.
     #[error(transparent)]
     Reserve(#[from] InvalidQuota),
 }
 
 impl<C: Clock> RetryBudget<C> {
-    /// A budget of `ratio` retries per call (above 0, at most 1), of which at most `most` are saved up, with a reserve of so many per second. Nothing is saved at
-    /// first; the reserve of one second is there.
+    /// A budget of `ratio` retries per call (above 0, at most 1), of which at most `most` are saved
+    /// up, with a reserve of `per_second` retries per second. At first nothing is saved, and the
+    /// reserve of one second is there.
     ///
     /// # Errors
     ///
-    /// [`InvalidBudget`] for a ratio that is none.
+    /// [`InvalidBudget`] if `ratio` is not above 0 and at most 1.
     pub fn new(ratio: f64, most: NonZeroU32, per_second: NonZeroU32, clock: C) -> Result<Self, InvalidBudget> {
         if !(ratio > 0.0 && ratio <= 1.0) {
             return Err(InvalidBudget::Ratio(ratio));
@@ -90,12 +93,13 @@ impl<C: Clock> RetryBudget<C> {
         Ok(Self { earned: AtomicU64::new(0), per_call, most: ONE * u64::from(most.get()), reserve, concurrency: None })
     }
 
-    /// The same, and of the calls under way at most this share (above 0, at most 1) may be retries, but always `least`. A retry that waits for its delay
-    /// is under way: a thousand callers who wait are a thousand calls to come.
+    /// Limits the retries under way to this share of the calls under way (above 0, at most 1), but
+    /// always allows `least`. A retry that waits for its delay is under way, because a thousand
+    /// callers that wait are a thousand calls to come.
     ///
     /// # Errors
     ///
-    /// [`InvalidBudget::Ratio`] for a share that is none.
+    /// [`InvalidBudget::Ratio`] if `share` is not above 0 and at most 1.
     pub fn at_a_time(self, share: f64, least: u32) -> Result<Self, InvalidBudget> {
         if !(share > 0.0 && share <= 1.0) {
             return Err(InvalidBudget::Ratio(share));
@@ -110,7 +114,7 @@ impl<C: Clock> RetryBudget<C> {
         Call { budget: self, retrying: false }
     }
 
-    /// The same for a call that outlives the borrow.
+    /// Begins a call that outlives the borrow, which earns its share.
     pub fn begin_owned(self: Arc<Self>) -> Call<Arc<Self>, C> {
         self.earn();
         self.enter();
@@ -124,7 +128,7 @@ impl<C: Clock> RetryBudget<C> {
         }
     }
 
-    /// A call was made: it earns its share. While the savings are full this is one load.
+    /// Counts a call, which earns its share. While the savings are full, this is one load.
     pub fn earn(&self) {
         let mut seen = self.earned.load(Ordering::Relaxed);
         while seen < self.most {
@@ -136,7 +140,7 @@ impl<C: Clock> RetryBudget<C> {
         }
     }
 
-    /// Whether a retry may be made; if so, it is paid for.
+    /// Pays for a retry, if it may be made. Returns whether it may.
     #[must_use]
     pub fn spend(&self) -> bool {
         let mut seen = self.earned.load(Ordering::Relaxed);
@@ -157,7 +161,7 @@ impl Concurrency {
         self.word.fetch_sub(RETRY, Ordering::Relaxed);
     }
 
-    /// Counts one more retry, if there may be one.
+    /// Counts one more retry, if the limit allows it.
     fn enter(&self) -> bool {
         let mut seen = self.word.load(Ordering::Relaxed);
         loop {
@@ -178,11 +182,12 @@ impl Concurrency {
 }
 
 impl<B: Deref<Target = RetryBudget<C>>, C: Clock> Call<B, C> {
-    /// Whether the call may be made again; if so, that is paid for, and it counts as a retry until it ends.
+    /// Whether the call may be made again. If so, the retry is paid for, and the call counts as a
+    /// retry until it ends.
     #[must_use]
     pub fn retry(&mut self) -> bool {
         let budget = &*self.budget;
-        // A call that retries already has its place among those at a time.
+        // A call that retries already has its place within the limit.
         let Some(concurrency) = budget.concurrency.as_ref().filter(|_| !self.retrying) else { return budget.spend() };
         let entered = concurrency.enter();
         self.retrying = entered && budget.spend();

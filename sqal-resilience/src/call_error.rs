@@ -1,34 +1,34 @@
-//! [`CallError`]: a call that brought no result, whoever is to blame.
+//! [`CallError`]: why a call brought no result: refused, timed out or failed.
 
 use std::time::Duration;
 
 use crate::Rejected;
 
-/// The time for a call was over before its end.
+/// A call exceeded its time limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("no answer in {after:?}")]
 pub struct TimedOut {
-    /// How long was waited.
+    /// The time limit.
     pub after: Duration,
 }
 
-/// A call that brought no result.
+/// Why a call brought no result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CallError<E> {
-    /// It was not attempted.
+    /// The call was refused and not attempted.
     #[error(transparent)]
     Rejected(#[from] Rejected),
-    /// It was attempted and took too long.
+    /// The call was attempted and took too long.
     #[error(transparent)]
     TimedOut(#[from] TimedOut),
-    /// It was attempted and failed.
+    /// The call was attempted and failed.
     #[error("the call failed")]
     Inner(#[source] E),
 }
 
 impl<E> CallError<E> {
-    /// The HTTP status that says it best: 429 or 503 for a refusal, 504 for a timeout; `None` for an error of the target, which the caller knows
-    /// best.
+    /// The HTTP status that fits best: 429 or 503 for a refusal, 504 for a timeout. `None` for an
+    /// error of the target, which the caller knows best.
     #[must_use]
     pub const fn http_status(&self) -> Option<u16> {
         match self {
@@ -38,7 +38,7 @@ impl<E> CallError<E> {
         }
     }
 
-    /// The error of the target, if it was that.
+    /// The error of the target; `None` if the call was refused or timed out.
     #[must_use]
     pub fn into_inner(self) -> Option<E> {
         match self {

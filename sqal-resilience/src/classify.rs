@@ -1,4 +1,6 @@
-//! [`Classify`] and [`WorthIt`]: what a result says of the target, and whether it is worth another try; decided once for everybody who wants to know.
+//! [`Classify`] and [`WorthIt`]: whether a result is a failure, and whether to try again after it.
+//!
+//! Each is decided in one place, for all primitives that need to know it.
 
 use std::time::Duration;
 
@@ -7,21 +9,21 @@ use crate::{CallError, Outcome};
 /// Whether a result is worth another try.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Again {
-    /// No: another try would fail as well, or do harm.
+    /// Do not try again: another try would fail as well, or do harm.
     Never,
-    /// Yes, after the usual delay.
+    /// Try again after the usual delay.
     Yes,
-    /// Yes, not before this time: what the target itself asked for (`Retry-After`).
+    /// Try again, but not before this time, which the target itself asked for (`Retry-After`).
     After(Duration),
 }
 
-/// Judges results. Any function of the result is one.
+/// Judges results. Any function of the result is a `Classify`.
 pub trait Classify<T, E> {
-    /// What this result says of the target.
+    /// What this result says about the target.
     fn classify(&self, result: &Result<T, E>) -> Outcome;
 }
 
-/// An error is a failure, everything else a success.
+/// Takes an error for a failure, and everything else for a success.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ErrorIsFailure;
 
@@ -39,14 +41,17 @@ impl<T, E, F: Fn(&Result<T, E>) -> Outcome> Classify<T, E> for F {
     }
 }
 
-/// Which results are worth another try. Any function of the result says so; [`ByRequest`] makes one of a function of request and result.
+/// Decides which results are worth another try. Any function of the result is a `WorthIt`;
+/// [`ByRequest`] makes one of a function of request and result.
 ///
-/// An implementation for requests of every type `R` fits every service; what judges by the request names its type.
+/// An implementation for requests of every type `R` fits every service. An implementation that
+/// judges by the request names its type.
 pub trait WorthIt<T, E, R = ()> {
     /// Whether to try again after this result.
     fn again(&self, result: &Result<T, E>) -> Again;
 
-    /// Whether to make this request again after this result; without regard to the request, unless an implementation says otherwise.
+    /// Whether to make this request again after this result. By default, the request does not
+    /// matter.
     #[inline]
     fn again_for(&self, request: &R, result: &Result<T, E>) -> Again {
         let _ = request;
@@ -54,7 +59,8 @@ pub trait WorthIt<T, E, R = ()> {
     }
 }
 
-/// Judges by a function of request and result. Where there is no request to look at, nothing is worth another try.
+/// Judges by a function of request and result. Without a request to look at, no result is worth
+/// another try.
 ///
 /// ```
 /// use sqal_resilience::{Again, ByRequest, Idempotency, Sent, WorthIt};
@@ -84,7 +90,7 @@ impl<T, E, R, F: Fn(&R, &Result<T, E>) -> Again> WorthIt<T, E, R> for ByRequest<
     }
 }
 
-/// Every error is.
+/// Every error is worth another try.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct EveryError;
 
@@ -102,8 +108,9 @@ impl<T, E, R, F: Fn(&Result<T, E>) -> Again> WorthIt<T, E, R> for F {
     }
 }
 
-/// The judgement of a [`CallError`]: a refusal of a layer below says nothing of the target and is not tried again; a timeout or an error of the target is a
-/// failure, and worth another try. A response is a success, whatever its status: who knows better says so by a function.
+/// Judges a [`CallError`]. A refusal of a layer below says nothing about the target and is not
+/// tried again. A timeout or an error of the target is a failure, and worth another try. A response
+/// is a success, whatever its status; to judge by the status, pass a function instead.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ByCallError;
 

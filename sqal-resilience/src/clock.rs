@@ -1,4 +1,4 @@
-//! [`Clock`]: where monotonic time comes from; a dependency, so that tests move it by hand.
+//! [`Clock`]: the source of monotonic time, as a dependency, so that tests move it by hand.
 
 use std::fmt::Debug;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 /// A source of monotonic time.
 pub trait Clock: Debug + Send + Sync {
-    /// The time now; never less than an earlier answer.
+    /// The current time; never less than an earlier answer.
     fn now(&self) -> Instant;
 }
 
@@ -22,10 +22,12 @@ impl<C: Clock + ?Sized> Clock for &C {
     }
 }
 
-/// Where the origin of times lies in nanoseconds: 146 years on either side of it.
+/// The value in nanoseconds that stands for the origin of times: 146 years fit on either side of
+/// it.
 pub(crate) const ORIGIN: u64 = 1 << 62;
 
-/// A time in nanoseconds after an origin, which may lie after it: a clock that steps back does not underflow.
+/// A time in nanoseconds, relative to an origin that counts as [`ORIGIN`]. The origin may lie after
+/// the time, so a clock that steps back does not underflow.
 #[inline]
 pub(crate) fn nanos_since(origin: Instant, now: Instant) -> u64 {
     match now.checked_duration_since(origin) {
@@ -34,13 +36,14 @@ pub(crate) fn nanos_since(origin: Instant, now: Instant) -> u64 {
     }
 }
 
-/// A span in nanoseconds, at most 584 years of them.
+/// A span in nanoseconds, at most 584 years.
 #[inline]
 pub(crate) fn nanos(time: Duration) -> u64 {
     time.as_secs().saturating_mul(1_000_000_000).saturating_add(u64::from(time.subsec_nanos()))
 }
 
-/// So many nanoseconds as a span; a second has a thousand million of them. A number that no span holds is the longest one.
+/// The span of this number of nanoseconds; a second has a thousand million of them. If no span
+/// holds the number, returns the longest span.
 pub(crate) fn span(nanos: u128) -> Duration {
     const SECOND: u128 = 1_000_000_000;
     match (u64::try_from(nanos / SECOND), u32::try_from(nanos % SECOND)) {
@@ -54,7 +57,8 @@ pub(crate) fn whole_seconds(time: Duration) -> u64 {
     time.as_secs().saturating_add(u64::from(time.subsec_nanos() > 0))
 }
 
-/// Threads' times may lie so far apart (in nanoseconds) without being taken for a clock that stepped back.
+/// How far apart the times of threads may lie (in nanoseconds) without being taken for a clock that
+/// stepped back.
 pub(crate) const SKEW: u64 = 1_000_000_000;
 
 /// The machine's monotonic clock.
@@ -80,7 +84,7 @@ impl Clock for TokioClock {
     }
 }
 
-/// A clock that stands still until it is told to move; clones share one time.
+/// A clock that stands still until it is moved by hand. Clones share one time.
 #[derive(Clone, Debug)]
 pub struct ManualClock(Arc<Mutex<Instant>>);
 
@@ -91,7 +95,8 @@ impl ManualClock {
         Self(Arc::new(Mutex::new(SystemClock.now())))
     }
 
-    /// Moves the clock backward, which no monotonic clock does and some virtual machines did.
+    /// Moves the clock backward. A monotonic clock never steps back, but the clocks of some virtual
+    /// machines did.
     pub fn rewind(&self, by: Duration) {
         let mut now = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         *now = now.checked_sub(by).unwrap_or(*now);

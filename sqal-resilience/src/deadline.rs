@@ -1,4 +1,4 @@
-//! [`timeout`] and [`Deadline`]: an end to waiting, for one call or for all that it calls.
+//! [`timeout`] and [`Deadline`]: time limits, for one call or for all that it calls.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -10,10 +10,12 @@ use tokio::time::Instant;
 use crate::TimedOut;
 use crate::alarm::Alarm;
 
-/// Waits for a future, at most so long after it was first found not ready.
+/// Waits for a future, at most for `limit` after the first poll that found it not ready.
 ///
-/// A future that is ready at once costs neither a look at the clock nor a timer. If result and end come together the result wins. On a timeout the
-/// future is dropped before the error is returned. A future that computes without ever yielding cannot be interrupted: the error comes when it yields.
+/// If the future is ready at once, the clock is not read and no timer is set. If the result and the
+/// end of the time come together, the result wins. On a timeout the future is dropped before the
+/// error is returned. A future that computes without ever yielding cannot be interrupted: the error
+/// comes when it yields.
 ///
 /// ```
 /// use std::time::Duration;
@@ -44,7 +46,8 @@ pin_project! {
 }
 
 impl<F: Future> Timeout<F> {
-    /// The same with a waiting that began earlier, such as for the target to be ready.
+    /// Counts the limit from an earlier instant, such as the beginning of a wait for the target to
+    /// be ready.
     pub(crate) fn since(self, began: Option<Instant>) -> Self {
         Self { alarm: self.alarm.since(began), ..self }
     }
@@ -57,7 +60,7 @@ impl<F: Future> Future for Timeout<F> {
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
         let late = Err(TimedOut { after: this.alarm.limit() });
-        // After the end it goes on saying how it ended.
+        // After a timeout, every further poll returns the timeout again.
         let Some(future) = this.future.as_mut().as_pin_mut() else { return Poll::Ready(late) };
         if let Poll::Ready(result) = future.poll(context) {
             return Poll::Ready(Ok(result));
@@ -72,7 +75,8 @@ tokio::task_local! {
     static CURRENT: Deadline;
 }
 
-/// The instant by which an answer is of use, carried through everything that a task calls: an inner limit shortens it and never extends it.
+/// The instant by which an answer is of use, carried through everything that a task calls. An inner
+/// limit shortens it and never extends it.
 ///
 /// ```
 /// use std::time::Duration;
@@ -91,22 +95,22 @@ tokio::task_local! {
 pub struct Deadline(Option<Instant>);
 
 impl Deadline {
-    /// None.
+    /// No deadline.
     pub const NEVER: Self = Self(None);
 
-    /// So long from now on; a time that no clock reaches is none.
+    /// The deadline after `limit` from now. If no clock reaches that time, there is no deadline.
     #[must_use]
     pub fn after(limit: Duration) -> Self {
         Self(Instant::now().checked_add(limit))
     }
 
-    /// The deadline of the task that asks; none outside [`Deadline::within`].
+    /// The deadline of the current task; [`Deadline::NEVER`] outside [`Deadline::within`].
     #[must_use]
     pub fn current() -> Self {
         CURRENT.try_get().unwrap_or(Self::NEVER)
     }
 
-    /// The earlier of two.
+    /// The earlier of two deadlines.
     #[must_use]
     pub fn earlier(self, other: Self) -> Self {
         match (self.0, other.0) {
@@ -115,22 +119,23 @@ impl Deadline {
         }
     }
 
-    /// The time left, zero if it is over; `None` if there is no deadline. It is what an outgoing request may tell its target.
+    /// The time left. Zero if the deadline is over, `None` if there is no deadline. An outgoing
+    /// request may give it to its target.
     #[must_use]
     pub fn remaining(self) -> Option<Duration> {
         self.0.map(|end| end.saturating_duration_since(Instant::now()))
     }
 
-    /// Waits for a future at most until this deadline and that of the task; the future and all that it calls see the earlier one as
-    /// [`Deadline::current`].
+    /// Waits for a future, at most until the earlier of this deadline and that of the task. The
+    /// future and all that it calls see the earlier one as [`Deadline::current`].
     ///
     /// # Errors
     ///
-    /// [`TimedOut`] with the time that was left at the beginning.
+    /// [`TimedOut`] if the deadline comes first, with the time that was left at the beginning.
     pub async fn within<F: Future>(self, future: F) -> Result<F::Output, TimedOut> {
         let deadline = self.earlier(Self::current());
         let limit = deadline.remaining().unwrap_or(Duration::MAX);
-        // From now on, not from the first poll that brings nothing.
+        // The limit counts from now on, not from the first poll that finds the future not ready.
         let now = deadline.0.map(|_| Instant::now());
         timeout(limit, CURRENT.scope(deadline, future)).since(now).await
     }

@@ -1,4 +1,4 @@
-//! [`hedge`]: a second try for the tail, before the first has failed.
+//! [`hedge`]: a second call before the first has failed, against slow outliers.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -7,22 +7,24 @@ use tokio::time::sleep;
 
 use crate::{Clock, RetryBudget};
 
-/// What a hedged call brought.
+/// The result of a hedged call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use = "the call may have failed: look at `result`"]
 pub struct Hedged<T, E> {
     /// The first success, or the last error.
     pub result: Result<T, E>,
-    /// How many calls were begun: 1 or 2.
+    /// The number of calls that were begun: 1 or 2.
     pub begun: u32,
     /// Whether the second call won.
     pub second_won: bool,
 }
 
-/// Calls; if there is no answer after `delay` and the budget allows, calls again, and takes whichever succeeds first. The other one is dropped.
+/// Calls `operation`. If there is no answer after `delay` and the budget allows it, calls again,
+/// and takes the first success. The other call is dropped.
 ///
-/// Only for what may be done twice. The call earns its share of the budget and the second one costs a token, as a retry does: a target that is slow for
-/// everybody is not asked twice for everything. A first call that *fails* is not hedged; that is what [`Retry`](crate::Retry) is for.
+/// Use it only for what may be done twice. The call earns its share of the budget, and the second
+/// call costs a token, as a retry does. So a target that is slow for all callers does not get every
+/// call twice. A first call that *fails* is not hedged; for that, use [`Retry`](crate::Retry).
 ///
 /// ```
 /// use std::num::NonZeroU32;
@@ -70,7 +72,7 @@ where
     if result.is_ok() {
         return Hedged { result, begun: 2, second_won };
     }
-    // One has failed: the other one is the last hope.
+    // One call has failed, so the result is that of the other one.
     let result = if second_won { first.await } else { second.await };
     Hedged { second_won: !second_won && result.is_ok(), result, begun: 2 }
 }

@@ -1,27 +1,30 @@
 //! [`Idempotency`]: whether a request may be made twice.
 
-/// What making a request twice does.
+/// The effect of making a request twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Idempotency {
-    /// The same as making it once: a GET, PUT or DELETE (RFC 9110, 9.2.2).
+    /// Making the request twice has the effect of making it once: a GET, PUT or DELETE (RFC 9110,
+    /// 9.2.2).
     Idempotent,
-    /// The same as making it once, for the target knows it again by its key (`Idempotency-Key`): every try has the same key and the same body.
+    /// Making the request twice has the effect of making it once, because the target recognises it
+    /// by its key (`Idempotency-Key`). Every try has the same key and the same body.
     Keyed,
-    /// It may do harm: a POST.
+    /// Making the request twice may do harm: a POST.
     No,
 }
 
-/// Whether the target can have seen a request that failed.
+/// Whether the target can have received a request that failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Sent {
-    /// It cannot: the connection was refused, or nothing was written.
+    /// The target cannot have received it: the connection was refused, or nothing was written.
     No,
-    /// It can: the connection broke after something was written, or there was no answer in time.
+    /// The target can have received it: the connection broke after something was written, or there
+    /// was no answer in time.
     Perhaps,
 }
 
 impl Idempotency {
-    /// What the HTTP method alone says; a `key` says more.
+    /// The idempotency that the HTTP method alone gives. With a `key`, any other method is keyed.
     #[must_use]
     pub fn of_method(method: &str, key: Option<&str>) -> Self {
         match method {
@@ -31,7 +34,7 @@ impl Idempotency {
         }
     }
 
-    /// Whether another try does no harm.
+    /// Whether the request can be tried again without harm.
     ///
     /// ```
     /// use sqal_resilience::{Idempotency, Sent};

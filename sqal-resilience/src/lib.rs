@@ -1,8 +1,9 @@
-//! Fault vocabulary for services: when to ask, when to wait, when to stop asking, and how to stop.
+//! Fault handling for services: breakers, retries, rate limits, bulkheads, health and shutdown.
 //!
-//! The primitives are synchronous state machines that take the time as an argument or from an injected [`Clock`]; what waits (retries, limits of time, lines)
-//! does so by tokio's clock, which tests can pause. Nothing here has ever heard of a tray, a database or a web framework. The `guide` says which primitive
-//! when, in which order and why.
+//! The primitives are synchronous state machines that take the time as an argument or from an
+//! injected [`Clock`]. Those that wait (retries, timeouts, queues) wait by tokio's clock, which
+//! tests can pause. Nothing here knows of a tray, a database or a web framework. The `guide` says
+//! which primitive to use when, in which order and why.
 //!
 //! ```
 //! use std::time::Duration;
@@ -23,13 +24,13 @@
 //!
 //! # Features
 //!
-//! Without any: breaker, bucket, bulkhead, backoff, budget, single-flight; no runtime.
+//! Without any feature: breaker, bucket, bulkhead, backoff, budget, single-flight; no runtime.
 //!
-//! - `tokio`: what waits: retry, `timeout`, `Deadline`, `hedge`, lines before buckets and bulkheads, limits shared by processes, `Shutdown`,
-//!   `HealthRegistry`. It brings `tracing`.
-//! - `tower`: the layers. (With `http-body`, as in the documentation, also the `guide`.)
-//! - `http-body`: bodies that can be sent again, and bodies that end in time.
-//! - `serde`: settings as people write them (`"60s"`).
+//! - `tokio`: all that waits: retry, `timeout`, `Deadline`, `hedge`, queues before buckets and
+//!   bulkheads, limits shared by processes, `Shutdown`, `HealthRegistry`. It enables `tracing`.
+//! - `tower`: the layers. (Together with `http-body`, as in the documentation, also the `guide`.)
+//! - `http-body`: bodies that can be sent again, and bodies with a time limit.
+//! - `serde`: settings in a readable form (`"60s"`).
 //! - `metrics`: a breaker that counts its calls and shows its state.
 //! - `tracing`: the documented log lines.
 

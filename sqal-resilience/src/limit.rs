@@ -1,43 +1,44 @@
-//! [`Limit`]: rules that find out how many calls there is room for, from how long they take and which are dropped.
+//! [`Limit`]: rules that find a limit of calls at a time from their durations and drops.
 
 use std::num::NonZeroU32;
 use std::time::Instant;
 
-/// What one call tells of the room that there is.
+/// What one call shows about the capacity of its target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Observation {
-    /// When it began.
+    /// When the call began.
     pub began: Instant,
-    /// When it ended.
+    /// When the call ended.
     pub ended: Instant,
-    /// How many were under way when it began, itself included.
+    /// How many calls were under way when it began, itself included.
     pub in_flight: u32,
-    /// Whether it was dropped for overload: it timed out, or the target said that it had no room.
+    /// Whether the call was dropped for overload: it timed out, or the target answered that it had
+    /// no room.
     pub dropped: bool,
 }
 
-/// A rule that turns samples into a limit.
+/// A rule that computes a limit from observed calls.
 pub trait Limit: Send {
-    /// The limit now.
+    /// The current limit.
     fn current(&self) -> NonZeroU32;
 
-    /// Learns from one call.
+    /// Updates the limit by one call.
     fn learn(&mut self, sample: &Observation);
 }
 
-/// The bounds of a limit, and where it begins.
+/// The bounds of a limit, and its first value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Range {
-    /// Never fewer.
+    /// The minimum.
     pub least: NonZeroU32,
-    /// At first.
+    /// The first value.
     pub first: NonZeroU32,
-    /// Never more.
+    /// The maximum.
     pub most: NonZeroU32,
 }
 
 impl Default for Range {
-    /// 20 to 200, beginning with 20.
+    /// From 20 to 200, beginning with 20.
     fn default() -> Self {
         let n = |n| NonZeroU32::new(n).unwrap_or(NonZeroU32::MIN);
         Self { least: n(20), first: n(20), most: n(200) }
@@ -45,7 +46,7 @@ impl Default for Range {
 }
 
 impl Range {
-    /// The bound that a number lies beyond, or the number, as a whole one.
+    /// The number as a whole one; if it lies beyond a bound, the bound.
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to whole numbers first")]
     fn whole(&self, limit: f64) -> NonZeroU32 {
         NonZeroU32::new(self.clamp(limit) as u32).unwrap_or(self.least)
@@ -57,7 +58,7 @@ impl Range {
     }
 }
 
-/// A limit within its range, and when a drop lowered it.
+/// A limit within its range, and when a drop lowered it last.
 #[derive(Clone, Copy, Debug)]
 struct Bounded {
     range: Range,
@@ -66,7 +67,7 @@ struct Bounded {
 }
 
 impl Bounded {
-    /// By how much a drop lowers a limit.
+    /// The factor by which a drop lowers a limit.
     const AFTER_A_DROP: f64 = 0.9;
 
     fn new(range: Range) -> Self {
@@ -81,7 +82,8 @@ impl Bounded {
         self.limit = self.range.clamp(limit);
     }
 
-    /// Lowers the limit once per round trip: calls that began before it was lowered say nothing of the lower one.
+    /// Lowers the limit once per round trip: calls that began before it was lowered say nothing
+    /// about the lower limit.
     fn drop_of(&mut self, seen: &Observation) {
         if self.lowered.is_none_or(|at| seen.began > at) {
             self.lowered = Some(seen.ended);
@@ -89,13 +91,15 @@ impl Bounded {
         }
     }
 
-    /// A caller that uses less than half the limit learns nothing about it.
+    /// Whether a call says something about the limit: it does not if less than half the limit is in
+    /// use.
     fn is_used_by(&self, seen: &Observation) -> bool {
         f64::from(seen.in_flight) >= self.limit / 2.0
     }
 }
 
-/// One more per limit of calls that go well, a tenth fewer once per round trip with drops (additive increase, multiplicative decrease).
+/// Raises the limit by one for each limit of calls that succeed. Lowers it by a tenth once per
+/// round trip with drops (additive increase, multiplicative decrease).
 #[derive(Clone, Copy, Debug)]
 pub struct Aimd(Bounded);
 
@@ -121,12 +125,13 @@ impl Limit for Aimd {
     }
 }
 
-/// Follows the ratio of how long calls usually take to how long they take now (Gradient2 of Netflix' concurrency-limits, with its defaults: tolerance 1.5,
-/// smoothing 0.2, a room of 4 for a queue, 600 samples of memory).
+/// Follows the ratio of how long calls usually take to how long they take now (Gradient2 of
+/// Netflix' concurrency-limits, with its defaults: tolerance 1.5, smoothing 0.2, a room of 4 for a
+/// queue, 600 samples of memory).
 #[derive(Clone, Copy, Debug)]
 pub struct Gradient {
     bounded: Bounded,
-    /// How long calls usually take, in seconds, and how many samples say so.
+    /// How long calls usually take, in seconds, and (`samples`) the number of samples behind it.
     usual: f64,
     samples: u32,
 }
@@ -136,7 +141,7 @@ impl Gradient {
     const TOLERANCE: f64 = 1.5;
     const SMOOTHING: f64 = 0.2;
     const QUEUE: f64 = 4.0;
-    /// The average of the first samples is a plain one.
+    /// The number of first samples whose average is a plain one.
     const WARM_UP: u32 = 10;
 
     /// A limit within a range.
@@ -154,7 +159,8 @@ impl Gradient {
         };
         self.usual += weight * (seconds - self.usual);
         if self.usual > 2.0 * seconds {
-            // It was slow for long and is fast again: forget faster.
+            // The calls were slow for long and are fast again, so the slow ones are forgotten
+            // faster.
             self.usual *= 0.95;
         }
     }
@@ -196,7 +202,7 @@ mod tests {
         Instant::now()
     }
 
-    /// What calls of these lengths, with everything in use, make of a limit.
+    /// The limits after calls of these durations, with the whole limit in use.
     fn follow(limit: &mut dyn Limit, millis: &[u64]) -> Vec<u32> {
         let origin = some_instant();
         let learn = |millis: &u64| {
@@ -207,8 +213,9 @@ mod tests {
         millis.iter().map(learn).collect()
     }
 
-    /// Against the formulas of Gradient2 computed elsewhere (in Python): a plain average of ten, then a slow one; calls that take three
-    /// times as long, a target that is fast again and forgotten faster, and slow calls measured against what was forgotten.
+    /// Compared with the formulas of Gradient2 computed elsewhere (in Python): a plain average of
+    /// ten, then a slow one; calls that take three times as long; a target that is fast again, so
+    /// that the average is forgotten faster; and slow calls measured against what was forgotten.
     #[test]
     fn a_gradient_follows_its_formulas() {
         let millis = [
@@ -222,7 +229,7 @@ mod tests {
         assert_eq!(follow(&mut Gradient::new(range(400)), &millis), limits);
     }
 
-    /// One more per limit of calls that go well.
+    /// The limit rises by one for each limit of calls that succeed.
     #[test]
     fn an_additive_increase_is_one_a_round() {
         let mut limit = Aimd::new(range(50));
@@ -230,7 +237,7 @@ mod tests {
         assert_eq!((limits[49], limits[50], limits[103]), (50, 51, 52));
     }
 
-    /// A tenth fewer, once for all calls that began before.
+    /// The limit falls by a tenth, once for all calls that began before.
     #[test]
     fn a_drop_lowers_once_per_round_trip() {
         let (mut limit, origin) = (Aimd::new(range(100)), some_instant());
@@ -248,7 +255,8 @@ mod tests {
         (0..10).for_each(|_| gradient.remember(0.1));
         gradient.remember(0.2);
         assert!((gradient.usual - (2.0f64 / 601.0).mul_add(0.1, 0.1)).abs() < 1e-12, "{}", gradient.usual);
-        // Exactly twice as fast as usual is not yet fast again: 0.25 is the plain average of the two.
+        // Exactly twice as fast as usual does not count as fast again: 0.25 is the plain average of
+        // the two.
         let mut gradient = Gradient::new(range(20));
         gradient.remember(0.375);
         gradient.remember(0.125);

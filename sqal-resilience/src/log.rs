@@ -7,7 +7,8 @@ use tracing::info;
 
 use crate::{Event, Observer};
 
-/// Logs each change of a breaker: `Circuit breaker 'database': état open`, with the state before and the cause as fields.
+/// Logs each change of a breaker: `Circuit breaker 'database': état open`, with the state before
+/// and the cause as fields.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LogChanges(pub &'static str);
 
@@ -24,8 +25,8 @@ impl Observer for LogChanges {
     }
 }
 
-/// Logs a try that is followed by another: `Retrying weather in 1.0 seconds`, with its number and its error as fields. Made for
-/// `notify` of a retry:
+/// Logs a try that is followed by another one: `Retrying weather in 1.0 seconds`, with its number
+/// and its error as fields. Made for the `notify` of a retry:
 ///
 /// ```
 /// use std::time::Duration;

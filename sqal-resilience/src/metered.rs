@@ -1,4 +1,4 @@
-//! [`MeteredBreaker`]: a breaker that shows its state and counts its calls, through the `metrics` facade (MET-25, CBR-06).
+//! [`MeteredBreaker`]: a breaker with metrics of its state and its calls (MET-25, CBR-06).
 
 use std::sync::Arc;
 
@@ -6,8 +6,8 @@ use metrics::{Counter, Gauge, counter, gauge};
 
 use crate::{Breaker, Clock, Event, InvalidBreaker, Observer, Outcome, OwnedPermit, Rejected, State};
 
-/// The gauge `circuit_breaker_state` of one name: 0 closed, 1 open, 2 half open, 3 disabled, 4 forced open, 5 metrics only. It exists from the
-/// beginning, at 0.
+/// The gauge `circuit_breaker_state` of one name, in the `metrics` facade: 0 closed, 1 open, 2 half
+/// open, 3 disabled, 4 forced open, 5 metrics only. It exists from the beginning, at 0.
 #[derive(Clone)]
 pub struct StateGauge(Gauge);
 
@@ -18,7 +18,8 @@ impl std::fmt::Debug for StateGauge {
 }
 
 impl StateGauge {
-    /// The gauge of a name; the name is a label, so it should be one of a few that are known when the process starts.
+    /// The gauge of a name. The name is a label, so it should be one of a few that are known when
+    /// the process starts.
     #[must_use]
     pub fn new(name: &'static str) -> Self {
         let gauge = gauge!("circuit_breaker_state", "name" => name);
@@ -33,7 +34,8 @@ impl Observer for StateGauge {
     }
 }
 
-/// What can come of a call, as the label `outcome` of `circuit_breaker_calls_total`. A call is counted once.
+/// The outcomes of a call, as the label `outcome` of `circuit_breaker_calls_total`. A call is
+/// counted once.
 #[derive(Clone)]
 struct Calls {
     success: Counter,
@@ -43,7 +45,8 @@ struct Calls {
     abandoned: Counter,
 }
 
-/// A breaker that counts its calls and shows its state. The plain [`Breaker`] knows nothing of it, and pays nothing for it.
+/// A breaker that counts its calls and shows its state, through the `metrics` facade. The plain
+/// [`Breaker`] knows nothing about metrics, and pays nothing for them.
 ///
 /// ```
 /// use sqal_resilience::{Breaker, BreakerConfig, MeteredBreaker, Outcome, SystemClock};
@@ -70,16 +73,16 @@ impl<C: std::fmt::Debug> std::fmt::Debug for MeteredBreaker<C> {
 }
 
 impl<C: Clock> MeteredBreaker<C> {
-    /// A closed breaker with this label `name`; every series of it exists from now on, at 0.
+    /// A closed breaker with the label `name`. Each of its series exists from now on, at 0.
     ///
     /// # Errors
     ///
-    /// [`InvalidBreaker`] names the setting that no breaker can have.
+    /// [`InvalidBreaker`] names the setting that is not valid.
     pub fn new(name: &'static str, config: crate::BreakerConfig, clock: C) -> Result<Self, InvalidBreaker> {
         Self::observed_by(name, config, clock, |_: &Event| {})
     }
 
-    /// The same with an observer of its changes.
+    /// A closed breaker with the label `name`, which reports its changes of state to `observer`.
     ///
     /// # Errors
     ///
@@ -106,7 +109,7 @@ impl<C: Clock> MeteredBreaker<C> {
         Ok(Self { breaker: Arc::new(breaker), calls: Arc::new(calls) })
     }
 
-    /// The breaker itself; calls through it show in the state and are not counted.
+    /// The breaker itself. Calls through it show in the state and are not counted.
     #[must_use]
     pub const fn breaker(&self) -> &Arc<Breaker<C>> {
         &self.breaker
@@ -131,7 +134,7 @@ impl<C: Clock> MeteredBreaker<C> {
 /// Permission for one call, which is counted when it is reported or dropped.
 #[must_use = "a permit that is dropped is no evidence; report how the call went"]
 pub struct MeteredPermit<C: Clock> {
-    /// Taken when it is reported.
+    /// Taken when the permit is reported.
     permit: Option<OwnedPermit<C>>,
     calls: Arc<Calls>,
 }
@@ -160,7 +163,7 @@ impl<C: Clock> MeteredPermit<C> {
 impl<C: Clock> Drop for MeteredPermit<C> {
     fn drop(&mut self) {
         if self.permit.is_some() {
-            // A panic is a failure, anything else nobody knows: as the breaker itself sees it.
+            // As in the breaker itself: a panic is a failure, anything else is abandoned.
             let counter = if std::thread::panicking() { &self.calls.failure } else { &self.calls.abandoned };
             counter.increment(1);
         }

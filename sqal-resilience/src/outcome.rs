@@ -2,7 +2,7 @@
 
 /// What a call says about the health of its target.
 ///
-/// A request that was itself wrong is a success of the target: it answered.
+/// If a request was itself wrong, the call is a success of the target, because the target answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// The target did its work.

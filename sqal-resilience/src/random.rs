@@ -3,7 +3,7 @@
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
 
-/// Numbers from a seed (`SplitMix64`; Steele, Lea and Flood 2014): the same seed gives the same numbers.
+/// Numbers from a seed (`SplitMix64`; Steele, Lea and Flood 2014): equal seeds give equal numbers.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Random(pub(crate) u64);
 
@@ -20,7 +20,8 @@ impl Random {
     }
 }
 
-/// A seed that differs from call to call and from process to process: the standard library's hasher is keyed at random.
+/// A seed that differs from call to call and from process to process: the standard library's hasher
+/// is keyed at random.
 #[must_use]
 pub fn fresh_seed() -> u64 {
     RandomState::new().build_hasher().finish()
@@ -44,7 +45,8 @@ mod tests {
         }
     }
 
-    /// The thousandth of a seed, computed elsewhere (in Python), and a sum over all of them: no bit is left out.
+    /// The sum of the first thousand numbers of a seed, computed elsewhere (in Python): it shows an
+    /// error in any bit.
     #[test]
     fn the_sum_of_a_thousand_is_that_of_the_algorithm() {
         let mut random = Random(42);

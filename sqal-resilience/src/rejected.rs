@@ -11,26 +11,26 @@ use crate::clock::whole_seconds;
 pub enum Reason {
     /// The breaker is open: the target was failing a moment ago.
     CircuitOpen,
-    /// Somebody opened the breaker by hand.
+    /// The breaker was opened by hand.
     CircuitForcedOpen,
     /// The breaker is half open and all its probes are under way.
     ProbesExhausted,
-    /// There are not so many tokens in the bucket.
+    /// The bucket does not hold enough tokens now.
     RateLimited,
-    /// The bucket can never hold so many tokens.
+    /// The request asks for more tokens than the bucket can ever hold.
     ExceedsCapacity,
-    /// As many calls as there may be are under way, and as many as may wait are waiting.
+    /// All places of the bulkhead are taken, and its queue is full.
     BulkheadFull,
-    /// The time to wait for a place was over.
+    /// The time limit for the wait for a place was over.
     QueueTimeout,
-    /// Those who wait have waited too long already.
+    /// The queue is too slow: its callers have waited too long already.
     Overloaded,
     /// The process is ending.
     ShuttingDown,
 }
 
 impl Reason {
-    /// A name for logs and labels, which does not change.
+    /// A stable name for logs and labels.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -46,7 +46,8 @@ impl Reason {
         }
     }
 
-    /// The HTTP status that says it best: 429 if the caller asked for too much, 503 if this service cannot.
+    /// The HTTP status that fits best: 429 if the caller asked for too much, 503 if this service
+    /// cannot take the call.
     #[must_use]
     pub const fn http_status(self) -> u16 {
         match self {
@@ -76,26 +77,27 @@ impl fmt::Display for Reason {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not attempted: {reason}{}", .retry_after.map_or_else(String::new, |after| format!("; try again in {} s", whole_seconds(after).max(1))))]
 pub struct Rejected {
-    /// Why.
+    /// Why the call was refused.
     pub reason: Reason,
-    /// The least time to wait before another try can succeed, if that is known.
+    /// The least time to wait before another try can succeed, if it is known.
     pub retry_after: Option<Duration>,
 }
 
 impl Rejected {
-    /// A refusal that does not know when another try can succeed.
+    /// A refusal without a known time to wait.
     #[must_use]
     pub const fn because(reason: Reason) -> Self {
         Self { reason, retry_after: None }
     }
 
-    /// A refusal that names the least time to wait.
+    /// A refusal with the least time to wait.
     #[must_use]
     pub const fn until(reason: Reason, time: Duration) -> Self {
         Self { reason, retry_after: Some(time) }
     }
 
-    /// The value of a `Retry-After` field: whole seconds, rounded up, at least 1; `None` if that is not known.
+    /// The value of a `Retry-After` field: whole seconds, rounded up, at least 1; `None` if the
+    /// time is not known.
     #[must_use]
     pub fn retry_after_seconds(&self) -> Option<u64> {
         self.retry_after.map(|time| whole_seconds(time).max(1))

@@ -1,4 +1,4 @@
-//! [`Retry`]: try again, but not for ever, not at once, and not what cannot be helped.
+//! [`Retry`]: tries an operation again, within limits of number, time and budget.
 
 use std::ops::Deref;
 use std::time::Duration;
@@ -9,30 +9,32 @@ use crate::budget::Call;
 use crate::random::{Random, fresh_seed};
 use crate::{Again, Backoff, Clock, RetryBudget};
 
-/// How often and how long.
+/// How often an operation is tried again, and how long that may take.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
 pub struct RetryPolicy {
-    /// So many tries after the first.
+    /// The maximum number of tries after the first.
     pub max_retries: u32,
-    /// How long to wait between them.
+    /// How long to wait between tries.
     pub backoff: Backoff,
-    /// The time for all tries and waits together; an attempt that is under way then is dropped. `None` for no limit.
+    /// The time limit for all tries and waits together; `None` for no limit. [`Retry`] drops a try
+    /// that is under way when the time is over; the layer lets it finish and begins no other.
     #[cfg_attr(feature = "serde", serde(default, with = "crate::written::optional"))]
     pub deadline: Option<Duration>,
-    /// The longest that a target may make us wait; if it asks for more, we give up.
+    /// The longest wait that a target may ask for. If it asks for more, no other try is made.
     #[cfg_attr(feature = "serde", serde(with = "crate::written", default = "twenty_seconds"))]
     pub max_retry_after: Duration,
 }
 
-/// The longest that a target may make us wait, unless a policy says otherwise.
+/// The longest wait that a target may ask for, unless a policy sets another one.
 const fn twenty_seconds() -> Duration {
     Duration::from_secs(20)
 }
 
 impl Default for RetryPolicy {
-    /// The documented policy (RTY-02): 3 retries, the first after 250 ms, no wait longer than 30 seconds.
+    /// The documented policy (RTY-02): 3 retries, the first after 250 ms, no wait longer than 30
+    /// seconds.
     fn default() -> Self {
         let backoff = Backoff::new(Duration::from_millis(250), Duration::from_secs(30));
         Self::new(3, backoff.unwrap_or_else(|_| unreachable!("constants in order")))
@@ -40,57 +42,58 @@ impl Default for RetryPolicy {
 }
 
 impl RetryPolicy {
-    /// So many retries with this backoff, no deadline, and at most 20 seconds at the target's wish.
+    /// A policy of at most `max_retries` retries with this backoff, no deadline, and a wait of at
+    /// most 20 seconds if the target asks for it.
     #[must_use]
     pub const fn new(max_retries: u32, backoff: Backoff) -> Self {
         Self { max_retries, backoff, deadline: None, max_retry_after: twenty_seconds() }
     }
 }
 
-/// Why there was no success.
+/// Why no other try was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum GaveUp {
-    /// As many retries as there may be.
+    /// The maximum number of retries has been made.
     Retries,
     /// The error is not worth another try.
     NotWorthIt,
     /// The next try would begin after the deadline.
     Deadline,
-    /// The target asked for more patience than the policy has.
+    /// The target asked for a longer wait than the policy allows.
     RetryAfter,
     /// The budget for retries is spent.
     Budget,
 }
 
-/// No success: the last error, after how many tries, and why there was no other.
+/// The operation did not succeed: the last error, the number of tries, and why no other was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RetryError<E> {
     /// The last try failed.
     #[error("gave up after {attempts} tries ({why:?})")]
     Failed {
-        /// What the last try said.
+        /// The error of the last try.
         #[source]
         error: E,
-        /// How many tries there were.
+        /// The number of tries.
         attempts: u32,
-        /// Why there was no other.
+        /// Why no other try was made.
         why: GaveUp,
     },
     /// The deadline passed while a try was under way.
     #[error("the deadline passed during try {attempts}")]
     DeadlinePassed {
-        /// How many tries there were, the last one included.
+        /// The number of tries, the last one included.
         attempts: u32,
     },
 }
 
-/// A retry that takes every error for worth another try and tells nobody.
+/// A retry that takes every error for worth another try, and has no function to notify.
 pub type Plain<O, E> = Retry<O, fn(&E) -> Again, fn(u32, &E, Duration)>;
 
 /// A closure that can be tried again: `(|| async { … }).retry(policy).run().await`.
 pub trait Retryable<T, E>: Sized {
-    /// The same operation, tried as the policy says.
+    /// Turns this operation into one that is tried again by the policy.
     fn retry(self, policy: RetryPolicy) -> Plain<Self, E>;
 }
 
@@ -133,26 +136,28 @@ pub struct Retry<O, W, N> {
 }
 
 impl<O, N, E> Retry<O, fn(&E) -> Again, N> {
-    /// Says which errors are worth another try; by default all are.
+    /// Decides which errors are worth another try; by default all are.
     pub fn when<V: FnMut(&E) -> Again>(self, when: V) -> Retry<O, V, N> {
         Retry { operation: self.operation, policy: self.policy, when, notify: self.notify, seed: self.seed }
     }
 }
 
 impl<O, W, E> Retry<O, W, fn(u32, &E, Duration)> {
-    /// Is told of each failed try that is followed by another: which one it was (from 1), its error, and how long is waited.
+    /// Sets a function that is called for each failed try that is followed by another one. It is
+    /// given the number of the try (from 1), its error, and the wait until the next try.
     pub fn notify<M: FnMut(u32, &E, Duration)>(self, notify: M) -> Retry<O, W, M> {
         Retry { operation: self.operation, policy: self.policy, when: self.when, notify, seed: self.seed }
     }
 }
 
 impl<O, W, N> Retry<O, W, N> {
-    /// Draws the jitter from a seed: the same seed gives the same delays. By default every run has its own.
+    /// Draws the jitter from a seed: equal seeds give equal delays. By default every run has its
+    /// own seed.
     pub fn seeded(self, seed: u64) -> Self {
         Self { seed: Some(seed), ..self }
     }
 
-    /// Tries until there is a success, or no reason to go on.
+    /// Tries until the operation succeeds, or until there is no reason to go on.
     ///
     /// # Errors
     ///
@@ -167,7 +172,8 @@ impl<O, W, N> Retry<O, W, N> {
         self.run_within::<T, E, F, crate::SystemClock>(None)
     }
 
-    /// The same with a budget: each run earns its share, and each retry costs one.
+    /// Tries like [`Retry::run`], with a budget: each run earns its share, and each retry costs
+    /// one.
     ///
     /// # Errors
     ///
@@ -204,12 +210,13 @@ impl<O, W, N> Retry<O, W, N> {
         };
         match result {
             Ok(value) => Ok(value),
-            // On the heap, so that a call that needs no other try does not carry what the other tries need.
+            // On the heap, so that a call that needs no other try does not carry what the other
+            // tries need.
             Err(error) => Box::pin(self.after(error, call.as_mut(), end)).await,
         }
     }
 
-    /// The tries after the first, which has failed.
+    /// The tries after the first one, which has failed.
     async fn after<T, E, F, P: Deref<Target = RetryBudget<C>>, C: Clock>(
         mut self,
         mut error: E,
@@ -250,10 +257,10 @@ impl<O, W, N> Retry<O, W, N> {
     }
 }
 
-/// Longer than any process runs, and no clock overflows.
+/// Longer than any process runs, and short enough that no clock overflows.
 const FAR: Duration = Duration::from_secs(1 << 30);
 
-/// The tries of one call: how many there were, and when the next one is.
+/// The tries of one call: how many retries have begun, and when the next one is due.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Tries {
     random: Random,
@@ -266,13 +273,14 @@ impl Tries {
         Self { random, begun: 0, previous: policy.backoff.base() }
     }
 
-    /// How many retries have begun.
+    /// The number of retries that have begun.
     #[cfg(feature = "tower")]
     pub(crate) const fn begun(&self) -> u32 {
         self.begun
     }
 
-    /// How long to wait for the next try and until when, if there is one; `may` pays for it.
+    /// The wait for the next try and the instant at which it ends, or why there is no next try.
+    /// `may` pays for the next try.
     pub(crate) fn next(
         &mut self,
         policy: &RetryPolicy,
@@ -292,11 +300,12 @@ impl Tries {
             if asked > policy.max_retry_after {
                 return Err(GaveUp::RetryAfter);
             }
-            // Those who were told the same must not come back at the same instant: up to one first delay later.
+            // Callers that were given one and the same time must not come back at one instant: each
+            // comes up to one first delay later.
             let later = policy.backoff.spread(policy.max_retry_after.saturating_sub(asked), self.random.next());
             delay = delay.max(asked.saturating_add(later));
         }
-        // A wait that no clock reaches is one that passes any deadline.
+        // A wait whose end no clock reaches passes any deadline.
         let wake = Instant::now().checked_add(delay).filter(|wake| end.is_none_or(|end| *wake < end));
         let wake = wake.ok_or(GaveUp::Deadline)?;
         if !may() {

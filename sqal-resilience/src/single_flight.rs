@@ -1,4 +1,4 @@
-//! [`SingleFlight`]: many ask for the same thing at once, one fetches it, all get it.
+//! [`SingleFlight`]: of many simultaneous calls for one key, one fetches the value and all get it.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -9,14 +9,16 @@ use std::task::{Context, Poll, Waker};
 
 use crate::sync::{Mutex, MutexGuard};
 
-/// How many parts the table has, so that different keys seldom wait for one lock.
+/// The number of parts of the table, so that different keys seldom wait for one lock.
 const PARTS: usize = if cfg!(model_check) { 1 } else { 16 };
 
-/// At most one flight per key at a time. Nothing is kept: who asks after the landing flies again.
+/// At most one flight per key at a time. Nothing is cached: a caller that asks after the landing
+/// begins a new flight.
 ///
-/// If the leader gives up (its future is dropped) or panics, one of the waiters takes over with *its own* closure and the others go on waiting;
-/// a panic is the leader's alone. Whatever must not be shared between callers (a tenant, an authorisation) belongs into the key. A flight that
-/// asks for its own key waits for itself, for ever.
+/// If the leader gives up (its future is dropped) or panics, one of the waiting callers takes over
+/// with *its own* closure, and the others go on waiting. A panic reaches the leader only. What
+/// callers must not share (a tenant, an authorisation) belongs in the key. A flight that asks for
+/// its own key waits for itself, for ever.
 ///
 /// ```
 /// use sqal_resilience::SingleFlight;
@@ -36,7 +38,7 @@ pub struct SingleFlight<K, V> {
 /// The flights of one part of the keys.
 type Table<K, V> = HashMap<Hashed<K>, Arc<Flight<V>>, BuildHasherDefault<AsItIs>>;
 
-/// A key with its hash, which is computed once for all that a flight does with the table.
+/// A key with its hash, which is computed once for all accesses of a flight to the table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Hashed<K> {
     hash: u64,
@@ -49,7 +51,7 @@ impl<K> Hash for Hashed<K> {
     }
 }
 
-/// Takes a hash for what it is.
+/// A hasher for keys that are hashes already.
 #[derive(Debug, Default)]
 struct AsItIs(u64);
 
@@ -63,17 +65,17 @@ impl Hasher for AsItIs {
     }
 
     fn write(&mut self, bytes: &[u8]) {
-        // Only whole hashes are written; whatever else came would still be told apart.
+        // Only whole hashes are written. If other bytes came, they would still be told apart.
         self.0 = bytes.iter().fold(self.0, |hash, byte| hash.rotate_left(8) ^ u64::from(*byte));
     }
 }
 
-/// What a flight brought, and whether somebody else fetched it.
+/// The value of a flight, and whether another caller fetched it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Landed<V> {
     /// The value.
     pub value: V,
-    /// Whether another caller's closure made it.
+    /// Whether another caller's closure made the value.
     pub shared: bool,
 }
 
@@ -83,24 +85,24 @@ struct Flight<V>(Mutex<Seats<V>>);
 #[derive(Debug)]
 struct Seats<V> {
     landed: Option<Arc<V>>,
-    /// Everybody who flies or waits.
+    /// The number of callers that fly or wait.
     people: usize,
-    /// Nobody flies: the next waiter that looks takes over.
+    /// The leader is gone: the next waiting caller that looks takes over.
     abandoned: bool,
-    /// In the order in which they came; a ticket is never used twice.
+    /// The waiting callers in the order in which they came. A ticket is never used twice.
     waiting: Vec<(u64, Waker)>,
     tickets: u64,
 }
 
 impl<V> Flight<V> {
     fn seats(&self) -> MutexGuard<'_, Seats<V>> {
-        // No code of anybody else runs under the lock, so a poisoned one still guards a whole state.
+        // No foreign code runs under the lock, so a poisoned lock still guards a consistent state.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl<K: Eq + Hash + Clone, V: Clone> SingleFlight<K, V> {
-    /// No flights yet.
+    /// A table without flights.
     #[must_use]
     pub fn new() -> Self {
         Self { hasher: RandomState::new(), parts: std::array::from_fn(|_| Mutex::new(Table::default())) }
@@ -111,12 +113,12 @@ impl<K: Eq + Hash + Clone, V: Clone> SingleFlight<K, V> {
     }
 
     fn part(&self, key: &Hashed<K>) -> MutexGuard<'_, Table<K, V>> {
-        // The upper bits choose the part, the lower ones the place in it.
+        // The upper bits choose the part, the lower bits the place in it.
         let part = usize::try_from(key.hash >> 60).unwrap_or(0) % PARTS;
         self.parts[part].lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Gets what the key stands for: by `fetch`, or by the flight of somebody else that is under way.
+    /// Gets the value of the key, by `fetch` or by the flight of another caller that is under way.
     pub async fn run<F: Future<Output = V>>(&self, key: K, fetch: impl FnOnce() -> F) -> Landed<V> {
         let key = self.hashed(key);
         let (flight, leads) = {
@@ -141,8 +143,8 @@ impl<K: Eq + Hash + Clone, V: Clone> SingleFlight<K, V> {
         Landed { value, shared: false }
     }
 
-    /// The same as a task that goes on when every caller has given up, and that the end of the process waits for: what was begun is finished, for example a
-    /// write.
+    /// Gets the value of the key by a task, which goes on when every caller has given up. The
+    /// shutdown waits for the task, so what was begun is finished, for example a write.
     ///
     /// # Errors
     ///
@@ -150,7 +152,7 @@ impl<K: Eq + Hash + Clone, V: Clone> SingleFlight<K, V> {
     ///
     /// # Panics
     ///
-    /// If `fetch` panics: the panic goes on in the caller, as without a task.
+    /// If `fetch` panics, the panic goes on in the caller, as without a task.
     #[cfg(feature = "tokio")]
     pub async fn run_detached<F>(
         self: Arc<Self>,
@@ -169,25 +171,26 @@ impl<K: Eq + Hash + Clone, V: Clone> SingleFlight<K, V> {
             Ok(landed) => Ok(landed),
             Err(broken) => match broken.try_into_panic() {
                 Ok(panic) => std::panic::resume_unwind(panic),
-                // Nobody but the runtime cancels it, and that ends here too.
+                // Only the runtime cancels the task, when the runtime ends.
                 Err(_) => Err(crate::Rejected::because(crate::Reason::ShuttingDown)),
             },
         }
     }
 
-    /// Whoever asks for the key from now on flies anew; those who wait for the old flight still get its value.
+    /// Callers that ask for the key from now on begin a new flight. Callers that wait for the old
+    /// flight still get its value.
     pub fn forget(&self, key: K) {
         let key = self.hashed(key);
         self.part(&key).remove(&key);
     }
 
-    /// How many flights are under way.
+    /// The number of flights under way.
     #[must_use]
     pub fn len(&self) -> usize {
         self.parts.iter().map(|part| part.lock().unwrap_or_else(PoisonError::into_inner).len()).sum()
     }
 
-    /// Whether none is under way.
+    /// Whether no flight is under way.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -206,12 +209,12 @@ impl<K, V> fmt::Debug for SingleFlight<K, V> {
     }
 }
 
-/// One who flies or waits. The last to leave takes the flight out of the table.
+/// A caller that flies or waits. The last one to leave takes the flight out of the table.
 struct Member<'a, K: Eq + Hash + Clone, V: Clone> {
     table: &'a SingleFlight<K, V>,
     key: Hashed<K>,
     flight: Arc<Flight<V>>,
-    /// It has left already.
+    /// Whether it has left already.
     left: bool,
 }
 
@@ -220,7 +223,7 @@ impl<K: Eq + Hash + Clone, V: Clone> Drop for Member<'_, K, V> {
         if self.left {
             return;
         }
-        // The table first: nobody may join between the look and the removal.
+        // The table is locked first, so that no caller can join between the look and the removal.
         let mut part = self.table.part(&self.key);
         let mut seats = self.flight.seats();
         seats.people -= 1;
@@ -230,11 +233,13 @@ impl<K: Eq + Hash + Clone, V: Clone> Drop for Member<'_, K, V> {
     }
 }
 
-/// The one who fetches. Dropped before the landing, it abandons the flight: the first waiter is woken to take over.
+/// The caller that fetches. If it is dropped before the landing, it abandons the flight: the first
+/// waiting caller is woken to take over.
 struct Leader<'a, K: Eq + Hash + Clone, V: Clone>(Member<'a, K, V>);
 
 impl<K: Eq + Hash + Clone, V: Clone> Leader<'_, K, V> {
-    /// Ends the flight: takes it out of the table, if it is still the one of its key, and gives the value to those who wait. Most have nobody to give it to.
+    /// Ends the flight. Takes it out of the table, if it is still the flight of its key, and gives
+    /// the value to the waiting callers. Most flights have no waiting callers.
     fn land(mut self, value: &V) {
         let member = &mut self.0;
         let mut part = member.table.part(&member.key);
@@ -242,17 +247,18 @@ impl<K: Eq + Hash + Clone, V: Clone> Leader<'_, K, V> {
             part.remove(&member.key);
         }
         let seats = member.flight.seats();
-        // Nobody joins any more: the table is not needed.
+        // No caller joins any more, so the table is not needed.
         drop(part);
         if seats.people == 1 {
             member.left = true;
             return;
         }
         drop(seats);
-        // Cloning is somebody else's code: outside the lock, and if it panics the flight has not landed, and one of those who wait takes over.
+        // Cloning runs foreign code, so it runs outside the lock. If it panics, the flight has not
+        // landed, and one of the waiting callers takes over.
         let landed = Arc::new(value.clone());
         let mut seats = member.flight.seats();
-        // Nobody counts the people any more: its flight is out of the table.
+        // `people` is not read any more: the flight is out of the table.
         (seats.landed, member.left) = (Some(landed), true);
         let waiting = std::mem::take(&mut seats.waiting);
         drop(seats);
@@ -273,7 +279,7 @@ impl<K: Eq + Hash + Clone, V: Clone> Drop for Leader<'_, K, V> {
     }
 }
 
-/// Wakes the one who has waited longest.
+/// Wakes the caller that has waited longest.
 fn wake_next<V>(mut seats: MutexGuard<'_, Seats<V>>) {
     let next = if seats.waiting.is_empty() { None } else { Some(seats.waiting.remove(0).1) };
     drop(seats);
@@ -282,7 +288,7 @@ fn wake_next<V>(mut seats: MutexGuard<'_, Seats<V>>) {
     }
 }
 
-/// One who waits: ends with the value, or with `None` for "take over".
+/// The wait of one caller. It ends with the value, or with `None` if the caller must take over.
 struct Wait<'a, V> {
     flight: &'a Flight<V>,
     ticket: Option<u64>,
@@ -292,7 +298,8 @@ impl<V> Future for Wait<'_, V> {
     type Output = Option<Arc<V>>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Arc<V>>> {
-        // Cloned before and dropped after the lock is held: wakers are somebody else's code.
+        // Wakers run foreign code, so the new waker is cloned before the lock is taken, and the old
+        // one is dropped after it is released.
         let waker = context.waker().clone();
         let mut seats = self.flight.seats();
         if let Some(value) = &seats.landed {
@@ -329,7 +336,8 @@ impl<V> Drop for Wait<'_, V> {
         let seat = seats.waiting.iter().position(|(waiting, _)| *waiting == ticket);
         let old = seat.map(|seat| seats.waiting.remove(seat));
         if seats.abandoned && seats.landed.is_none() {
-            // Perhaps it was woken to take over, and leaves instead: the next one is woken.
+            // This caller may have been woken to take over and leaves instead, so the next one is
+            // woken.
             wake_next(seats);
         } else {
             drop(seats);

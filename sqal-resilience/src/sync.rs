@@ -1,4 +1,4 @@
-//! The few pieces of `std::sync` that state machines are built of, replaced by those of loom when it checks their interleavings.
+//! The parts of `std::sync` that state machines use, replaced by loom's to check interleavings.
 
 #[cfg(model_check)]
 pub(crate) use loom::hint::spin_loop;

@@ -1,4 +1,4 @@
-//! How times are written in configuration: `"250ms"`, `"60s"`, `"1m30s"`, `"1.5h"`.
+//! How times are written in a configuration: `"250ms"`, `"60s"`, `"1m30s"`, `"1.5h"`.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -8,14 +8,14 @@ use serde::ser::Serializer;
 
 use crate::clock::span;
 
-/// What is expected where a time stands.
+/// The forms of a time that are valid, for error messages.
 const EXPECTED: &str = "a time such as \"250ms\", \"60s\", \"1m30s\" or \"1.5h\" (units: ns, us, ms, s, m, h, d)";
 
-/// The units, in nanoseconds; of those that begin alike the longer one first.
+/// The units, in nanoseconds. Of two units with one beginning, the longer one comes first.
 const UNITS: [(&str, f64); 7] =
     [("ns", 1.0), ("us", 1e3), ("ms", 1e6), ("s", 1e9), ("m", 60e9), ("h", 3600e9), ("d", 86_400e9)];
 
-/// Reads a time; `None` if it is none.
+/// Reads a time; `None` if the text cannot be parsed.
 fn read(text: &str) -> Option<Duration> {
     let mut rest = text.trim();
     if rest.is_empty() {
@@ -27,7 +27,7 @@ fn read(text: &str) -> Option<Duration> {
         let number = &rest[..end];
         let (unit, nanos) = UNITS.into_iter().find(|(unit, _)| rest[end..].starts_with(unit))?;
         let part = match number.parse::<u64>() {
-            // Whole numbers exactly.
+            // Whole numbers are read exactly.
             Ok(whole) => {
                 let nanos = u128::from(whole).checked_mul(whole_nanos(nanos))?;
                 Some(span(nanos)).filter(|time| time.as_nanos() == nanos)?

@@ -1,4 +1,7 @@
-//! The scenarios of bodies (RT-16 to RT-18, TO-06), of what may be repeated (RT-14), and of who a client is (RL-24).
+//! Scenarios of bodies, of requests that may be repeated, and of the address of a client.
+//!
+//! RT-16 to RT-18 and TO-06 are about bodies, RT-14 about requests that may be repeated, RL-24
+//! about the address of a client.
 #![cfg(all(feature = "http-body", feature = "tower"))]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -195,7 +198,8 @@ async fn to_06_a_body_that_is_slower_than_its_time_breaks_off() {
 }
 
 proptest! {
-    /// However a body is cut and whoever reads first: each copy reads the same, or says that it cannot.
+    /// However a body is cut and whichever copy reads first, each copy reads all of it or reports
+    /// that it cannot.
     #[test]
     fn every_copy_reads_the_same_or_says_that_it_cannot(
         pieces in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..20), 0..12),
@@ -265,7 +269,7 @@ fn rl_24_a_client_is_its_64_and_not_what_it_says() {
     assert_eq!(client("::ffff:10.0.0.1", Some(" [2001:db8::1] ")), ip("2001:db8::1"));
 }
 
-/// A body that breaks off after one piece, and then says that it has ended.
+/// A body that fails after one piece, and then reports its end.
 struct BreaksOff(u8);
 
 impl Body for BreaksOff {
@@ -327,7 +331,7 @@ async fn crumbs_are_not_kept_without_end() {
     assert!(!again.is_whole(), "a hundred thousand frames cost more than their bytes");
 }
 
-/// A body of so many frames of one byte.
+/// A body of this number of frames, each of one byte.
 struct Crumbs(u32);
 
 impl Body for Crumbs {
@@ -359,7 +363,8 @@ async fn a_body_with_a_limit_says_of_its_size_what_it_is_told() {
     assert_eq!((body.size_hint().exact(), body.is_end_stream()), (Some(0), true));
 }
 
-/// Each frame costs memory beside its bytes: 16, and one for each 64 bytes of the cap, are kept.
+/// Each frame costs memory besides its bytes: 16 frames are kept, and one more for each 64 bytes of
+/// the cap.
 #[tokio::test]
 async fn a_body_of_crumbs_outgrows_its_cap_by_their_number() {
     for (frames, whole) in [(16 + 100, true), (16 + 101, false)] {
@@ -395,7 +400,7 @@ async fn a_body_of_trailers_outgrows_its_cap_by_their_size() {
     }
 }
 
-/// A body of so many frames that breaks at its end, or does not.
+/// A body of this number of frames, which then fails or ends.
 fn broken_or_whole(pieces: usize, breaks: bool) -> impl Body<Data = Bytes, Error = &'static str> {
     let good = (0..pieces).map(|_| Ok(Frame::data(Bytes::from_static(b"tray"))));
     let end = breaks.then_some(Err("reset"));
@@ -403,7 +408,8 @@ fn broken_or_whole(pieces: usize, breaks: bool) -> impl Body<Data = Bytes, Error
 }
 
 proptest! {
-    /// The guard is there as long as something can still come, and gone with the end, the error or the reader.
+    /// The guard exists as long as a frame can still come. It is gone after the end, after an
+    /// error, and after a drop of the reader.
     #[test]
     fn a_held_body_gives_its_permit_back_at_its_end_its_error_or_its_drop(
         pieces in 0_usize..6, breaks: bool, read in 0_usize..8,

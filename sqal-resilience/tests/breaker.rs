@@ -1,4 +1,4 @@
-//! The breaker's scenarios CB-01 to CB-53, each by its id; what peers fail is what these are about.
+//! The breaker's scenarios CB-01 to CB-53, each by its id: cases in which other breakers fail.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(
     clippy::duration_suboptimal_units,
@@ -110,7 +110,7 @@ fn cb_04_a_refusal_says_when_to_come_back() {
     assert_eq!(breaker.snapshot().retry_after, Some(Duration::from_millis(750)));
     let allocated = allocation_counter::measure(|| assert!(breaker.acquire().is_err()));
     assert_eq!(allocated.count_total, 0);
-    // One look at the clock for several primitives.
+    // One reading of the clock for several primitives.
     let known = clock.now() + Duration::from_millis(50);
     assert_eq!(breaker.acquire_at(known).unwrap_err().retry_after, Some(Duration::from_millis(700)));
     assert!(breaker.acquire_at(known + Duration::from_millis(700)).unwrap().is_probe());
@@ -127,7 +127,7 @@ fn cb_05_of_fifty_calls_at_once_three_are_probes() {
                 start.wait();
                 let permit = breaker.acquire();
                 admitted.fetch_add(u32::from(permit.is_ok()), Ordering::Relaxed);
-                // Held until all have asked.
+                // Held until all threads have asked.
                 start.wait();
                 drop(permit);
             });
@@ -555,7 +555,7 @@ fn cb_36_the_open_time_grows_with_each_recovery_that_fails() {
         clock.advance(Duration::from_secs(seconds));
         fail(&breaker, 1);
     }
-    // With jitter it varies within its share, and never above the longest.
+    // With jitter the open time varies within its share, and is never above the longest.
     let jitter = OpenFor { jitter: 0.5, seed: Some(7), ..OpenFor::doubling(MINUTE, 10 * MINUTE) };
     let (breaker, clock) = with(BreakerConfig { open_for: jitter, ..BreakerConfig::default() });
     fail(&breaker, 5);
@@ -727,14 +727,16 @@ fn cb_45_a_clock_that_steps_back_neither_admits_early_nor_waits_for_ever() {
     clock.advance(Duration::from_secs(40));
     assert!(breaker.acquire().is_err());
     clock.rewind(Duration::from_hours(1));
-    // 20 seconds were left, give or take how often a refusal looks at the time.
+    // 20 seconds were left. At most one more is added, because a refusal looks at the time only now
+    // and then.
     let remaining = left(&breaker);
     assert!(remaining >= Duration::from_secs(20) && remaining <= Duration::from_secs(21), "{remaining:?}");
     clock.advance(remaining - Duration::from_nanos(1));
     assert!(breaker.acquire().is_err());
     clock.advance(Duration::from_nanos(1));
     assert!(breaker.acquire().is_ok());
-    // Far back, before the breaker was made, and half open: a hung period still ends.
+    // The clock steps far back, before the breaker was made, while it is half open: a hung period
+    // still ends.
     let hung: Vec<_> = (0..2).map(|_| breaker.acquire().unwrap()).collect();
     clock.rewind(Duration::from_hours(1));
     assert!(breaker.acquire().is_ok());
@@ -743,7 +745,8 @@ fn cb_45_a_clock_that_steps_back_neither_admits_early_nor_waits_for_ever() {
     drop(hung);
 }
 
-/// Two threads that read the clock in one order and ask in the other: nobody is admitted early, and no period is cut short.
+/// Two threads read the clock in one order and ask in the other: no call is admitted early, and no
+/// period is cut short.
 #[test]
 fn times_out_of_order_shorten_nothing() {
     let (breaker, clock) = breaker();
@@ -768,7 +771,8 @@ fn times_out_of_order_shorten_nothing() {
 fn probes_have_time_and_hanging_ones_make_it_longer() {
     let none = BreakerConfig { half_open_max_wait: Some(Duration::ZERO), ..BreakerConfig::default() };
     assert_eq!(none.check(), Err(InvalidBreaker::NoTimeForProbes));
-    // Open for a blink, and a target that takes longer than that to answer: its answer still counts.
+    // The breaker is open for 100 ms, and the target takes longer than that to answer: its answer
+    // still counts.
     let (blink, clock) =
         with(BreakerConfig { open_for: OpenFor::always(Duration::from_millis(100)), ..BreakerConfig::default() });
     fail(&blink, 5);
@@ -799,7 +803,7 @@ fn new_settings_neither_misread_nor_block_what_is_under_way() {
         permit.report(Outcome::Success);
     }
     assert_eq!((plain.state(), plain.snapshot().window.unwrap().slow), (State::Closed, 0));
-    // Successes under old settings fill no place under new ones.
+    // Successes under old settings take no place under new ones.
     let three = BreakerConfig { success_threshold: n(3), ..BreakerConfig::default() };
     let (half, clock) = with(BreakerConfig { half_open_max_wait: Some(Duration::MAX), ..three });
     fail(&half, 5);
@@ -857,7 +861,7 @@ fn cb_47_48_neither_calls_nor_cycles_allocate() {
     cycle();
     let allocated = allocation_counter::measure(|| (0..10_000).for_each(|_| cycle()));
     assert_eq!(allocated.count_total, 0);
-    // A breaker gives back what it took.
+    // A breaker frees all the memory that it allocated.
     let (config, clock) = (rates(Window::Calls(n(100)), 10, 0.5), ManualClock::new());
     let used = allocation_counter::measure(|| drop(Breaker::new(config, clock.clone())));
     assert_eq!((used.count_current, used.bytes_current), (0, 0));
@@ -874,7 +878,7 @@ fn cb_49_a_snapshot_is_of_one_moment() {
                 succeed(&breaker, 2);
             }
         });
-        // Ends when the writer panics, too.
+        // The loop also ends when the writer panics.
         while !writer.is_finished() {
             let s = breaker.snapshot();
             assert!(s.state == State::HalfOpen || (s.probes == 0 && s.successes == 0), "{s:?}");
@@ -894,7 +898,7 @@ fn cb_50_an_owned_permit_lives_as_long_as_its_stream() {
     assert!(streams[0].is_probe() && breaker.acquire_owned().is_err());
     thread::spawn(move || {
         streams.pop().unwrap().report(Outcome::Success);
-        // One is dropped half-way, and the last one fails within.
+        // One is dropped half-way, and the last one reports a failure.
         drop(streams.pop());
         streams.pop().unwrap().report(Outcome::Failure);
     })
@@ -939,7 +943,7 @@ fn cb_52_a_registry_is_bounded_and_forgets_no_trouble() {
     assert!(registry.len() <= 100 && !registry.is_empty());
     assert_eq!(registry.get(0).unwrap().state(), State::Open);
     assert_eq!(registry.get(1).unwrap().snapshot().failures_in_a_row, 1);
-    // Held ones are not forgotten either: then there is no room, and it says so.
+    // Breakers that are held are not forgotten either. Then there is no room, and `get` reports it.
     let held: Vec<_> = (2_000_000..2_000_098_u32).map(|key| registry.get(key).unwrap()).collect();
     assert_eq!(registry.get(3_000_000).unwrap_err().most, 100);
     drop(held);
@@ -965,14 +969,14 @@ fn cb_53_new_settings_take_effect_from_the_next_change_on() {
     fail(&breaker, 2);
     assert_eq!(breaker.state(), State::Open);
     assert!(breaker.reconfigure(BreakerConfig { success_threshold: n(9), ..quick }).is_err());
-    // From plain to a window: successes are counted from now on.
+    // From settings without a window to settings with one: successes are counted from now on.
     breaker.reset();
     breaker.reconfigure(rates(Window::Calls(n(4)), 4, 0.5)).unwrap();
     succeed(&breaker, 3);
     assert_eq!(breaker.snapshot().window.unwrap().calls, 3);
 }
 
-/// What happened, in the words of the metric: codes, order, and each change told once.
+/// Events in the terms of the metric: codes, order, and each change reported once.
 #[test]
 fn ev_01_03_codes_and_order() {
     let codes = [State::Closed, State::Open, State::HalfOpen, State::Disabled, State::ForcedOpen, State::MetricsOnly];

@@ -1,4 +1,7 @@
-//! What a breaker does exactly at a limit: of its window, of its settings, of a clock's step back, of the room that a registry has.
+//! What a breaker does exactly at a limit.
+//!
+//! The limits are those of its window, of its settings, of a clock's step back, and of the room in
+//! a registry.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::num::NonZeroU32;
@@ -79,7 +82,8 @@ fn a_call_leaves_the_window_when_it_is_as_old_as_the_window_is_long() {
     let breaker = Breaker::new(windowed(Window::Time(16 * SECOND), Abandoned::Ignore), clock.clone()).unwrap();
     breaker.acquire().unwrap().report(Outcome::Failure);
     let calls = || breaker.snapshot().window.unwrap().calls;
-    // It is forgotten in steps of a sixteenth: not before fifteen of them, and never after sixteen.
+    // The window forgets in steps of a sixteenth: not before fifteen steps, and never after
+    // sixteen.
     clock.advance(15 * SECOND);
     assert_eq!(calls(), 1);
     clock.advance(SECOND);
@@ -94,7 +98,8 @@ fn the_largest_settings_are_settings() {
     assert!(BreakerConfig { success_threshold: n(3), half_open_max_calls: n(3), ..largest }.check().is_ok());
 }
 
-/// Without a seed each breaker draws its own; the same seed gives the same time, and another one at the next opening.
+/// Without a seed each breaker draws its own. Equal seeds give equal times, and another time at the
+/// next opening.
 #[test]
 fn open_times_vary_from_breaker_to_breaker_and_from_opening_to_opening() {
     let waits = |seed: Option<u64>| {
@@ -120,7 +125,7 @@ fn open_times_vary_from_breaker_to_breaker_and_from_opening_to_opening() {
 
 type Act = fn(&Breaker<ManualClock>, &ManualClock);
 
-/// A breaker that remembers anything but successes is not forgotten to make room.
+/// A breaker that counts anything but successes is not forgotten to make room.
 #[test]
 fn a_registry_forgets_only_breakers_that_are_like_new() {
     let config = windowed(Window::Calls(n(20)), Abandoned::RateAbove(0.9));

@@ -1,4 +1,6 @@
-//! The token bucket's scenarios RL-01 to RL-29, each by its id; those of HTTP and of several processes are at home in other crates.
+//! The token bucket's scenarios RL-01 to RL-29, each by its id.
+//!
+//! The scenarios of HTTP and of several processes are tested in other crates.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(
     clippy::duration_suboptimal_units,
@@ -110,7 +112,8 @@ fn rl_05_05b_after_a_step_back_one_refill_is_waited_for_and_no_more() {
     clock.rewind(Duration::from_hours(1));
     let refused = bucket.take(1);
     assert_eq!(refused.retry_after(), Some(Duration::from_millis(600)));
-    // Only refused questions come: what was found out is remembered, not found out again and again.
+    // Only refused requests follow. The step back is remembered from the first one, and not found
+    // again by each.
     for _ in 0..5 {
         clock.advance(Duration::from_millis(100));
         assert!(!bucket.take(1).allowed);
@@ -192,7 +195,7 @@ fn rl_08_two_clocks_a_millisecond_apart_differ_by_a_millisecond_and_no_more() {
     assert!(bucket.usage().current >= 998);
 }
 
-/// Callers whose times are out of order mint nothing, however often they ask.
+/// Callers whose times are out of order gain no tokens, however often they ask.
 #[test]
 fn times_out_of_order_mint_nothing() {
     let (bucket, clock) = bucket(Quota::default());
@@ -326,7 +329,8 @@ fn a_caller_who_slept_gives_no_tokens_of_a_key_back() {
     assert!(keyed.take("tray", 10, now).allowed);
     assert!(!keyed.take("tray", 1, early).allowed, "it read the clock a minute ago");
     assert!(!keyed.take("tray", 1, now).allowed, "and gave nothing back");
-    // A clock that did step back is believed when sixty-four callers in a row say so: then one refill is waited for, and no more.
+    // A clock that did step back is believed when sixty-four callers in a row bring the earlier
+    // time. Then one refill is waited for, and no more.
     for _ in 0..64 {
         assert!(!keyed.take("tray", 1, early).allowed);
     }
@@ -371,7 +375,7 @@ fn rl_28_quotas_at_the_ends_of_time_are_kept_or_refused() {
 
 #[test]
 fn rl_29_a_day_at_exactly_the_rate_is_never_refused() {
-    // 600 ms and a third of a second, which no binary fraction is.
+    // 600 ms, and a third of a second, which is not a binary fraction.
     for (quota, step) in [
         (Quota::default().with_burst(n(1)), Duration::from_millis(600)),
         (Quota::new(n(3), Duration::from_secs(1)).with_burst(n(1)), Duration::from_nanos(333_333_334)),
@@ -397,7 +401,7 @@ mod waiting {
 
     use super::*;
 
-    /// Tokio's clock, which stands still in these tests until everybody sleeps.
+    /// Tokio's clock, which stands still in these tests until all tasks sleep.
     #[derive(Clone, Copy, Debug)]
     struct Paused;
 
@@ -507,7 +511,8 @@ fn a_caller_who_slept_mints_nothing() {
     let before = clock.now();
     clock.advance(Duration::from_secs(60));
     assert!(bucket.take(10).allowed);
-    // Its time is a minute old, which no clock that steps back explains: the clock still says now.
+    // The caller's time is a minute old. The clock did not step back, because it still gives the
+    // current time.
     assert!(!bucket.take_at(1, before).allowed);
     assert!(!bucket.take(1).allowed, "the bucket is as empty as it was");
 }
@@ -518,7 +523,7 @@ fn of_several_buckets_also_those_that_were_not_asked_say_how_long_to_wait() {
     let bucket = |period: Duration| TokenBucket::new(Quota::new(n(1), period), clock.clone()).unwrap();
     let (short, long) = (bucket(SECOND), bucket(MINUTE));
     assert!(take_all(&[(&short, 1), (&long, 1)]).unwrap().allowed);
-    // The first refuses, the second was not asked.
+    // The first bucket refuses, and the second was not asked.
     let answer = take_all(&[(&short, 1), (&long, 1)]).unwrap();
     assert_eq!((answer.allowed, answer.retry_after), (false, Some(MINUTE)));
     let answer = take_all(&[(&long, 1), (&short, 1)]).unwrap();
@@ -530,14 +535,15 @@ fn a_stranger_who_finds_no_room_is_told_when_to_come_back() {
     let start = some_instant();
     let buckets = KeyedBuckets::new(Quota::new(n(10), 10 * SECOND), 1).unwrap();
     assert!(buckets.take("a", 10, start).allowed);
-    // All that a bucket holds is not too much for any time.
+    // A request for all tokens that a bucket holds has a time after which it is allowed.
     let refused = buckets.take("b", 10, start).answer();
     assert!(!refused.allowed);
     assert_eq!(refused.retry_after, Some(10 * SECOND));
     assert_eq!(buckets.take("b", 11, start).answer().retry_after, None);
 }
 
-/// Sweeping costs a look at every key: at most once in a sixty-fourth of the time in which a bucket fills.
+/// A sweep looks at every key, so there is at most one in a sixty-fourth of the time in which a
+/// bucket fills.
 #[test]
 fn a_full_table_is_not_swept_for_every_stranger() {
     let start = some_instant();
@@ -550,7 +556,7 @@ fn a_full_table_is_not_swept_for_every_stranger() {
     assert!(buckets.take("c", 1, tenths(11)).allowed);
 }
 
-/// One who slept after it read the clock gives nobody's tokens back.
+/// A caller that slept after it read the clock gives no tokens back to any key.
 #[test]
 fn an_old_time_mints_no_tokens() {
     let start = some_instant();

@@ -1,4 +1,6 @@
-//! The scenarios of the bulkhead: limits, line, shedding, adaptive size (BH-01 to BH-14, but for BH-08, which is the layer's).
+//! The scenarios of the bulkhead: limits, queue, shedding, adaptive size.
+//!
+//! They are BH-01 to BH-14, except BH-08, which is tested with the layers.
 #![cfg(feature = "tokio")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -91,7 +93,7 @@ fn bh_03_whoever_leaves_the_line_leaves_nothing_behind() {
     drop(second.take());
     assert_eq!(bulkhead.occupancy().waiting, 2);
     drop(running);
-    // The first was served but gives up before it looks: the third follows.
+    // The first caller was served but gives up before it looks: the third one follows.
     assert_eq!((bulkhead.occupancy().running, bulkhead.occupancy().waiting), (1, 1));
     drop(first);
     let Poll::Ready(Ok(place)) = poll(third.as_mut()) else { panic!("the third is served") };
@@ -179,7 +181,7 @@ fn bh_09_a_thread_that_sleeps_in_line_is_woken() {
     assert_eq!(short.acquire_blocking().unwrap_err().reason, Reason::QueueTimeout);
 }
 
-/// A sample of a call that took so long, begun at some time.
+/// A sample of a call that begins now and takes this time.
 fn sample(clock: &ManualClock, in_flight: u32, took: Duration, dropped: bool) -> Observation {
     let began = clock.now();
     clock.advance(took);
@@ -259,7 +261,7 @@ fn a_target_that_slows_down_gets_fewer_calls() {
     assert!(gradient.current().get() < fast / 3, "six times slower: {}", gradient.current());
 }
 
-/// A limit that jumps when it learns.
+/// A limit that jumps at a sample.
 struct Jumps(NonZeroU32);
 
 impl Limit for Jumps {
@@ -284,7 +286,7 @@ async fn a_limit_that_grows_lets_in_who_waits() {
     tokio::time::advance(SECOND).await;
     assert_eq!(first.elapsed(), SECOND);
     first.report(Outcome::Success);
-    // One place became free and two are new.
+    // One place became free, and two are new.
     assert_eq!(bulkhead.occupancy().waiting, 0);
     let mut places = Vec::new();
     for waiting in [second, third, fourth] {
@@ -354,7 +356,7 @@ async fn bh_14_when_the_end_begins_the_line_is_sent_away_and_the_running_finish(
     assert_eq!(bulkhead.occupancy().running, 0);
 }
 
-/// What a bulkhead does, written as simply as can be: who runs, who waits, in order.
+/// A model of a bulkhead, as simple as possible: which calls run and which wait, in order.
 #[derive(Default)]
 struct Simple {
     running: Vec<u32>,

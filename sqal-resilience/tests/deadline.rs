@@ -18,7 +18,7 @@ const SECOND: Duration = Duration::from_secs(1);
 
 #[test]
 fn to_02_a_future_that_is_ready_at_once_needs_no_timer() {
-    // Outside a runtime a timer cannot be made: it would panic.
+    // Outside a runtime a timer cannot be made: making one would panic.
     let answer = pin!(timeout(SECOND, async { 42 })).poll(&mut Context::from_waker(Waker::noop()));
     assert_eq!(answer, Poll::Ready(Ok(42)));
 }
@@ -129,18 +129,18 @@ async fn rt_29_of_two_calls_the_first_success_wins_and_the_other_is_dropped() {
             }
         }
     };
-    // The first is in time: no second call.
+    // The first call is in time, so there is no second call.
     let quick = hedge(SECOND, &budget, call(vec![(SECOND / 2, Ok(1))])).await;
     assert_eq!((quick.result, quick.begun, quick.second_won), (Ok(1), 1, false));
-    // The first is slow: the second wins, and the first is dropped.
+    // The first call is slow: the second one wins, and the first one is dropped.
     let begun = Instant::now();
     let slow = hedge(SECOND, &budget, call(vec![(9 * SECOND, Ok(1)), (SECOND, Ok(2))])).await;
     assert_eq!((slow.result, slow.begun, slow.second_won), (Ok(2), 2, true));
     assert_eq!((begun.elapsed(), dropped.get()), (2 * SECOND, 3));
-    // The second fails: the first is the last hope; and the other way round.
+    // The second call fails, so the result is that of the first one.
     let first = hedge(SECOND, &budget, call(vec![(9 * SECOND, Ok(1)), (SECOND, Err(2))])).await;
     assert_eq!((first.result, first.begun, first.second_won), (Ok(1), 2, false));
-    // The budget (a reserve of two) is spent: no second call.
+    // The budget (a reserve of two) is spent, so there is no second call.
     let spent = hedge(SECOND, &budget, call(vec![(9 * SECOND, Ok(1))])).await;
     assert_eq!((spent.result, spent.begun), (Ok(1), 1));
 }
@@ -162,7 +162,8 @@ async fn a_hedge_whose_calls_both_fail_gives_the_last_error() {
     assert_eq!((quick.result, quick.begun), (Err(7), 1), "a first call that fails is not hedged");
 }
 
-/// A future that uses up the budget of its task at every poll, as a loop over a channel that never runs empty does.
+/// A future that uses up the budget of its task at every poll, as a loop over a channel that is
+/// never empty does.
 async fn greedy() {
     let (sender, mut receiver) = tokio::sync::mpsc::unbounded_channel();
     sender.send(()).unwrap();
@@ -173,7 +174,7 @@ async fn greedy() {
 
 #[tokio::test(start_paused = true)]
 async fn a_future_that_uses_up_its_budget_at_every_poll_times_out_too() {
-    // Tokio pauses such a task; the end must not be paused with it.
+    // Tokio pauses such a task; its time limit must not be paused with it.
     let mut waiting = pin!(timeout(SECOND, greedy()));
     let once = |waiting: std::pin::Pin<&mut _>| Future::poll(waiting, &mut Context::from_waker(Waker::noop()));
     assert_eq!(once(waiting.as_mut()), Poll::Pending);

@@ -1,4 +1,6 @@
-//! What shared buckets do with a backend that is slow, fails or forgets; the backend itself is tested where it lives (DX-01 to DX-10).
+//! What shared buckets do with a backend that is slow, fails or forgets (DX-01 to DX-10).
+//!
+//! The backend itself is tested in its own crate.
 #![cfg(feature = "tokio")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -14,7 +16,7 @@ use tokio::time::Instant;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// A backend that never answers, or refuses everything for a minute, and counts.
+/// A backend that counts its requests, and either never answers or refuses everything for a minute.
 #[derive(Clone, Default)]
 struct Backend {
     frozen: bool,

@@ -24,7 +24,7 @@ fn n(n: u32) -> NonZeroU32 {
     NonZeroU32::new(n).unwrap()
 }
 
-/// Every series with its labels as text.
+/// All series, each with its labels as text.
 fn series(recorder: &DebuggingRecorder) -> BTreeMap<String, f64> {
     let all = recorder.snapshotter().snapshot().into_vec().into_iter();
     all.map(|(key, _, _, value)| {
@@ -81,7 +81,8 @@ fn ev_02_every_call_is_counted_once() {
 
 #[test]
 fn ev_04_a_plain_breaker_carries_nothing_for_metrics_or_logs() {
-    // Counting is another type: neither the breaker nor its permit has a field for it, so there is nothing to execute.
+    // Another type counts. Neither the breaker nor its permit has a field for it, so there is no
+    // code to run.
     let clock = ManualClock::new();
     let breaker = Breaker::new(BreakerConfig::default(), clock).unwrap();
     let recorder = DebuggingRecorder::new();
@@ -110,7 +111,7 @@ fn ev_05_a_registry_makes_no_series_per_key() {
     assert!(series(&recorder).keys().all(|key| key.contains("name=weather")), "a name is fixed when it is made");
 }
 
-/// What a mistake in a configuration is answered.
+/// The error message for a mistake in a configuration.
 fn complaint<'a, T: serde::Deserialize<'a> + std::fmt::Debug>(text: &'a str) -> String {
     serde_path_to_error::deserialize::<_, T>(&mut serde_json::Deserializer::from_str(text)).unwrap_err().to_string()
 }
@@ -211,7 +212,8 @@ impl std::io::Write for Lines {
     }
 }
 
-/// The only test here that logs, so no other thread decides that nobody listens.
+/// The only test here that logs, so that no other thread switches the log lines off for lack of a
+/// subscriber.
 #[test]
 fn ev_07_changes_and_retries_are_logged_as_documented() {
     let lines = Lines::default();

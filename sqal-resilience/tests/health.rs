@@ -1,4 +1,4 @@
-//! The scenarios of the health registry (HR-01 to HR-14; the bodies of HR-15 are the server's).
+//! The scenarios of the health registry: HR-01 to HR-14; the bodies of HR-15 are the server's.
 #![cfg(feature = "tokio")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -19,7 +19,7 @@ fn registry() -> HealthRegistry<TokioClock> {
     HealthRegistry::new(TokioClock, Shutdown::default())
 }
 
-/// A part that a test breaks and mends, and that counts its checks.
+/// A component that a test breaks and repairs, and that counts its checks.
 #[derive(Clone, Default)]
 struct Part {
     broken: Arc<AtomicBool>,
@@ -288,7 +288,7 @@ fn hr_13_a_report_is_of_one_moment() {
         while !writer.is_finished() {
             let report = health.report();
             let part = &report.components[0];
-            // Status and complaint of one check, never of two.
+            // Status and complaint are of one check, never of two.
             assert_eq!(part.complaint.is_some(), part.status == Status::Down, "{part:?}");
             assert_eq!(report.ready, part.status == Status::Up);
             std::thread::yield_now();
@@ -319,7 +319,8 @@ fn a_clock_that_the_registry_was_born_by_counts_from_there() {
     assert_eq!(health.uptime(), clock.now() - born);
 }
 
-/// A part can be taken out, and another take its name, for example one that is critical no more.
+/// A component can be removed, and another one can take its name, for example one that is no longer
+/// critical.
 #[tokio::test(start_paused = true)]
 async fn a_part_that_was_removed_makes_room_for_another_of_its_name() {
     let (health, part) = (registry(), Part::default());

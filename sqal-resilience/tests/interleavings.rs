@@ -1,5 +1,6 @@
-//! Every interleaving of two or three threads at the breaker, by loom: `RUSTFLAGS="--cfg model_check" cargo test -p sqal-resilience --test
-//! interleavings`.
+//! Every interleaving of two or three threads at the state machines, by loom.
+//!
+//! Run it with `RUSTFLAGS="--cfg model_check" cargo test -p sqal-resilience --test interleavings`.
 #![cfg(model_check)]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -29,7 +30,8 @@ fn breaker(failures: u32, successes: u32, probes: u32) -> (Arc<Breaker<ManualClo
     (Arc::new(Breaker::new(config, clock.clone()).unwrap()), clock)
 }
 
-/// CB-05, CB-17: two threads that see the open time end, one probe allowed: exactly one gets it, and its place comes back.
+/// CB-05, CB-17: two threads see the open time end, and one probe is allowed. Exactly one thread
+/// gets it, and its place comes back.
 #[test]
 fn one_probe_and_never_two() {
     loom::model(|| {
@@ -55,7 +57,8 @@ fn one_probe_and_never_two() {
     });
 }
 
-/// CB-05, CB-49: who asks after the open time is not refused because somebody else makes it half open just then.
+/// CB-05, CB-49: a call after the open time is not refused because another thread makes the breaker
+/// half open just then.
 #[test]
 fn the_first_probe_is_let_in_whoever_looks_meanwhile() {
     loom::model(|| {
@@ -71,7 +74,7 @@ fn the_first_probe_is_let_in_whoever_looks_meanwhile() {
     });
 }
 
-/// CB-18: two failures that race for the threshold make one transition.
+/// CB-18: two failures race for the threshold and make one transition.
 #[test]
 fn one_transition_for_two_failures() {
     loom::model(|| {
@@ -85,7 +88,7 @@ fn one_transition_for_two_failures() {
     });
 }
 
-/// CB-13 to CB-16: a late result races with a reset; it counts before it or not at all.
+/// CB-13 to CB-16: a late result races with a reset. It counts before the reset or not at all.
 #[test]
 fn a_late_result_never_crosses_a_change() {
     loom::model(|| {
@@ -101,7 +104,8 @@ fn a_late_result_never_crosses_a_change() {
     });
 }
 
-/// A success that races with a failure: the failure counts, or the success came after it and it is forgotten.
+/// A success races with a failure. Either the failure counts, or the success came after it and the
+/// failure is forgotten.
 #[test]
 fn a_success_beside_a_failure() {
     loom::model(|| {
@@ -114,7 +118,8 @@ fn a_success_beside_a_failure() {
     });
 }
 
-/// RL-07: two threads that race for the last token; one gets it, and a refund beside a take loses nothing.
+/// RL-07: two threads race for the last token. One gets it, and a refund beside a take loses
+/// nothing.
 #[test]
 fn the_last_token_is_taken_once() {
     loom::model(|| {
@@ -137,7 +142,8 @@ fn the_last_token_is_taken_once() {
     });
 }
 
-/// RTL-03: who reads a bucket while its quota is changed reads one quota or the other, never the price of one and the size of the other.
+/// RTL-03: a thread that reads a bucket while its quota is changed reads one quota or the other,
+/// never the price of one and the size of the other.
 #[test]
 fn a_quota_is_never_read_in_halves() {
     loom::model(|| {
@@ -147,7 +153,7 @@ fn a_quota_is_never_read_in_halves() {
             period: Duration::from_secs(seconds),
         };
         let bucket = Arc::new(TokenBucket::new(quota(2, 1), ManualClock::new()).unwrap());
-        // The first quota is read another way.
+        // Before the first change, the quota is read another way.
         bucket.set_quota(quota(4, 1)).unwrap();
         let other = Arc::clone(&bucket);
         let change = thread::spawn(move || other.set_quota(quota(3, 2)).unwrap());
@@ -158,7 +164,8 @@ fn a_quota_is_never_read_in_halves() {
     });
 }
 
-/// RT-22: two threads that race for what one call has earned; the reserve is one token, so both get one and no third comes.
+/// RT-22: two threads race for what one call has earned. The reserve is one token, so both get a
+/// retry and no third one comes.
 #[test]
 fn a_retry_is_paid_for_once() {
     loom::model(|| {
@@ -174,7 +181,7 @@ fn a_retry_is_paid_for_once() {
     });
 }
 
-/// RT-24: of two calls that race for one retry at a time one gets it, and all of it comes back.
+/// RT-24: two calls race for one retry at a time. One gets it, and all counts come back.
 #[test]
 fn one_retry_at_a_time() {
     loom::model(|| {
@@ -191,7 +198,8 @@ fn one_retry_at_a_time() {
     });
 }
 
-/// SF-07: whoever comes while a flight lands shares it or flies anew, and always gets a value; nothing stays in the table.
+/// SF-07: a caller that comes while a flight lands shares it or begins a new one, and always gets a
+/// value. Nothing stays in the table.
 #[test]
 fn a_joiner_at_the_landing_gets_a_value() {
     loom::model(|| {
@@ -213,7 +221,8 @@ fn a_joiner_at_the_landing_gets_a_value() {
     });
 }
 
-/// SF-03: the leader gives up while somebody waits or comes: that one flies itself.
+/// SF-03: the leader gives up while another caller waits or comes. The other caller then fetches by
+/// itself.
 #[test]
 fn a_leader_that_gives_up_leaves_nobody_waiting() {
     loom::model(|| {

@@ -1,4 +1,6 @@
-//! The scenarios of the layers (TW-01 to TW-12), and those that need a service below: TO-01, BH-05, BH-08, RT-15, RT-19, RT-20, RT-24, RT-26, SD-06, CB-10.
+//! The scenarios of the layers (TW-01 to TW-12), and those that need a service below.
+//!
+//! The latter are TO-01, BH-05, BH-08, RT-15, RT-19, RT-20, RT-24, RT-26, SD-06 and CB-10.
 #![cfg(feature = "tower")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -64,7 +66,7 @@ impl Service<()> for NeverReady {
     }
 }
 
-/// A service whose making ready fails.
+/// A service that fails when it is polled for readiness.
 #[derive(Clone, Copy, Debug)]
 struct Unreachable;
 
@@ -82,7 +84,7 @@ impl Service<()> for Unreachable {
     }
 }
 
-/// A service whose future answers as often as it is asked.
+/// A service whose future answers at every poll.
 #[derive(Clone)]
 struct Repeats;
 impl Service<()> for Repeats {
@@ -99,7 +101,8 @@ impl Service<()> for Repeats {
     }
 }
 
-/// A service below which there is one slot, reserved by `poll_ready`; it panics when it is called without.
+/// A service with one slot, which `poll_ready` reserves. It panics when it is called without the
+/// slot.
 fn one_slot() -> impl Service<u32, Response = u32, Error = Failure, Future: Send> + Clone {
     ServiceBuilder::new()
         .layer(CallErrors)
@@ -117,7 +120,7 @@ async fn tw_01_every_service_of_a_layer_shares_its_state() {
             calls.fetch_add(1, Ordering::SeqCst);
             ready(Err::<(), _>("down"))
         });
-        // As a web framework does it: the layer is applied anew for each request.
+        // As in a web framework, the layer is applied anew for each request.
         let mut service = layer.clone().layer(CallErrors.layer(target));
         assert!(service.ready().await.unwrap().call(()).await.is_err());
     }
@@ -139,7 +142,8 @@ async fn tw_02_an_open_breaker_refuses_though_its_service_is_not_ready() {
     assert!(polled(&mut service).is_ready());
     let refused = service.call(()).await.unwrap_err();
     assert_eq!(refused, CallError::Rejected(Rejected::until(Reason::CircuitOpen, MINUTE)));
-    // The time ends between the look and the call: the service below was never asked, so it is not called.
+    // The open time ends between the look and the call. The service below was not asked, so it is
+    // not called.
     assert!(polled(&mut service).is_ready());
     clock.advance(MINUTE);
     assert!(matches!(service.call(()).await, Err(CallError::Rejected(_))));
@@ -274,7 +278,7 @@ async fn tw_08_a_response_that_is_polled_again_counts_once() {
     assert!(refused.as_mut().poll(&mut context).is_pending(), "a refusal is told once");
 }
 
-/// TW-09: what the compiler has to say.
+/// TW-09: the futures can be named, and are small.
 #[test]
 fn tw_09_futures_have_names_and_no_box() {
     type Target = tower::util::ServiceFn<fn(u64) -> Ready<Result<u64, Failure>>>;
@@ -286,7 +290,8 @@ fn tw_09_futures_have_names_and_no_box() {
     fn sent<T: Send>() {}
     sent::<(Broken, Placed, Retried)>();
     sent::<(Refusable<Inner>, TimeoutFuture<Inner>)>();
-    // A permit of three words, a refusal and what lies below: nothing is on the heap, and nothing is large.
+    // A permit of three words, a refusal and the future below: nothing is on the heap, and nothing
+    // is large.
     assert!(size_of::<Broken>() <= size_of::<Inner>() + 64, "{}", size_of::<Broken>());
     assert!(size_of::<Refusable<Inner>>() <= size_of::<Inner>() + 40, "{}", size_of::<Refusable<Inner>>());
 }
@@ -357,7 +362,7 @@ async fn tw_11_errors_keep_their_cause_and_name_a_status() {
     assert_eq!(CallError::<()>::TimedOut(TimedOut { after: SECOND }).http_status(), Some(504));
     assert_eq!(CallError::<()>::Rejected(Rejected::because(Reason::RateLimited)).http_status(), Some(429));
 
-    // Tower's own error holds a refusal too, and gives it back.
+    // Tower's own error can hold a refusal too, and gives it back.
     let (breaker, _) = breaker_of(1);
     breaker.force_open();
     let boxed = service_fn(|(): ()| ready(Ok::<(), tower::BoxError>(())));
@@ -394,7 +399,8 @@ fn tw_12_outside_a_runtime_everything_works_that_does_not_wait() {
 async fn to_01_the_time_counts_from_when_the_service_was_not_ready() {
     let mut never = TimeoutLayer::new(SECOND).layer(NeverReady);
     let begun = Instant::now();
-    // An error of `poll_ready` would mean that the service is broken for good: the call fails, and no other.
+    // An error of `poll_ready` would mean that the service is broken for good. So this call fails,
+    // and no other.
     let late = never.ready().await.unwrap().call(()).await;
     assert_eq!(late, Err(CallError::TimedOut(TimedOut { after: SECOND })));
     assert_eq!(begun.elapsed(), SECOND);
@@ -430,13 +436,13 @@ async fn a_wait_that_was_given_up_does_not_count_for_the_next_call() {
         Ok::<_, Failure>(k)
     });
     let mut service = TimeoutLayer::new(SECOND).layer(slow);
-    assert!(polled(&mut service).is_pending()); // and whoever asked goes away
+    assert!(polled(&mut service).is_pending()); // the caller then goes away
     sleep(MINUTE).await;
     assert!(polled(&mut service).is_pending(), "a minute later somebody else asks");
     sleep(SECOND / 8).await;
     drop(holder);
     assert_eq!(service.ready().await.unwrap().call(1).await, Ok(1));
-    // Ready after an eighth, and idle since: idling is no waiting.
+    // Ready after an eighth of a second, and idle since: idle time is not counted as waiting.
     let mut holder = service.clone();
     holder.ready().await.unwrap();
     assert!(polled(&mut service).is_pending());
@@ -534,7 +540,8 @@ async fn rt_15_16_a_request_with_a_key_is_made_again_as_it_was_and_one_without_i
 async fn rt_19_every_try_waits_until_the_service_is_ready() {
     let policy = RetryPolicy::new(3, Backoff::new(SECOND, SECOND).unwrap());
     let mut service = RetryLayer::new(policy).layer(one_slot());
-    // It would panic without a slot, and wait for ever if it kept the one that it had.
+    // The service would panic without a slot, and would wait for ever if it kept the slot that it
+    // had.
     assert_eq!(service.ready().await.unwrap().call(0).await, Err(CallError::Inner("zero")));
     assert_eq!(service.ready().await.unwrap().call(1).await, Ok(1));
 }
@@ -596,7 +603,8 @@ async fn rt_24_those_who_wait_for_their_delay_are_under_way() {
     let calls = futures_util::future::join_all((0..1000).map(|_| service.clone().oneshot(())));
     let answers = calls.await;
     assert!(answers.iter().all(Result::is_err));
-    // As calls end, the share of those left shrinks; but never more than a fifth of all.
+    // As calls end, fewer retries are allowed at a time; there are never more than a fifth of all
+    // calls.
     let retries = tries.load(Ordering::SeqCst) - 1000;
     assert!((3..=200).contains(&retries), "{retries}");
     tries.store(0, Ordering::SeqCst);
@@ -678,7 +686,7 @@ async fn calls_for_the_same_thing_are_one_call() {
 
 #[tokio::test(start_paused = true)]
 async fn whoever_joins_a_flight_or_stands_in_line_holds_no_slot_that_others_need() {
-    // One slot below retries: the first try frees it, and the second one needs it again.
+    // One slot below the retries: the first try frees it, and the second try needs it again.
     let tries = Arc::new(AtomicU32::new(0));
     let target = {
         let tries = Arc::clone(&tries);
@@ -729,7 +737,7 @@ async fn a_refusal_leaves_no_place_in_a_line_below() {
     assert!(polled(&mut broken).is_ready());
     assert!(broken.call(1).await.is_err());
     drop(holder);
-    // None of the three, idle now, was given the slot.
+    // None of the three services, which are idle now, was given the slot.
     assert_eq!(b.ready().await.unwrap().call(2).await, Ok(2));
     assert_eq!(a.ready().await.unwrap().call(3).await, Ok(3));
 }
@@ -781,7 +789,8 @@ async fn an_outer_layer_that_cannot_try_again_leaves_it_to_the_inner_one() {
     assert_eq!(tries.swap(0, Ordering::SeqCst), 3);
     assert!(RetryLayer::new(policy(9)).replayed_by(never).layer(inner).oneshot(()).await.is_err());
     assert_eq!(tries.swap(0, Ordering::SeqCst), 3);
-    // And an inner layer's call is a try of the outer one: it earns nothing, or retries would pay for themselves.
+    // A call of an inner layer is a try of the outer one. It earns nothing, or retries would pay
+    // for themselves.
     let shared = Arc::new(RetryBudget::new(1.0, n(100), n(1), ManualClock::new()).unwrap());
     let inner = RetryLayer::new(policy(9)).paid_from(Arc::clone(&shared)).layer(target);
     let outer = RetryLayer::new(policy(9)).paid_from(shared).layer(inner);
@@ -797,7 +806,7 @@ async fn a_readiness_that_came_too_late_leaves_no_place_in_a_line_below() {
     let mut late = TimeoutLayer::new(SECOND).layer(slot.clone());
     assert!(matches!(late.ready().await.unwrap().call(1).await, Err(CallError::TimedOut(_))));
     drop(holder);
-    // It is idle now, and the slot is not given to it.
+    // The service is idle now, and the slot is not given to it.
     let mut other = slot.clone();
     assert_eq!(tokio::time::timeout(SECOND, other.ready()).await.unwrap().unwrap().call(2).await, Ok(2));
 }
@@ -826,14 +835,14 @@ async fn a_time_that_was_over_for_somebody_else_is_not_over_for_the_next() {
     let mut holder = slot.clone();
     holder.ready().await.unwrap();
     let mut service = TimeoutLayer::new(SECOND).layer(slot);
-    service.ready().await.unwrap(); // too late, and whoever asked goes away without a call
+    service.ready().await.unwrap(); // too late, and the caller goes away without a call
     sleep(MINUTE).await;
     assert!(polled(&mut service).is_pending(), "whoever asks now has a second of its own");
     drop(holder);
     assert_eq!(service.ready().await.unwrap().call(1).await, Ok(1));
 }
 
-/// A service that uses up the budget of its task whenever it is asked, and is never ready.
+/// A service that uses up the budget of its task at every poll, and is never ready.
 #[derive(Clone)]
 struct Greedy(Arc<Mutex<tokio::sync::mpsc::UnboundedReceiver<()>>>, tokio::sync::mpsc::UnboundedSender<()>);
 

@@ -1,4 +1,6 @@
-//! The layers for limits per client, adaptive bulkheads and hedging, judges that see the request, and keyed buckets with a clock.
+//! The layers for limits per client, adaptive bulkheads and hedging.
+//!
+//! Also judges that see the request, and keyed buckets with a clock.
 #![cfg(all(feature = "tower", feature = "http-body"))]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -32,7 +34,7 @@ fn millis(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
-/// A request of a client, or of an unknown one.
+/// A request of this client; without a name, of an unknown client.
 fn of(client: &str) -> Request<()> {
     let request = Request::new(());
     if client.is_empty() {
@@ -59,7 +61,8 @@ async fn each_client_has_a_limit_of_its_own_and_every_answer_says_what_is_left()
             ready(Ok::<_, Infallible>(Response::new("a tray".to_owned())))
         })
     };
-    // As an axum router does it, the layer is applied anew for each request; and the service never fails.
+    // As in an axum router, the layer is applied anew for each request, and the service never
+    // fails.
     let limit = KeyedRateLimitLayer::new(Arc::clone(&buckets), "orders", by_client);
     let ask = async |client: &str| limit.layer(target.clone()).oneshot(of(client)).await.unwrap();
     for left in [1, 0] {
@@ -116,7 +119,7 @@ async fn two_limits_are_both_told() {
 }
 
 proptest! {
-    /// The clock of its own answers as the time that a caller gives.
+    /// Buckets with a clock of their own answer like buckets that are given the time.
     #[test]
     fn buckets_with_a_clock_answer_as_those_without(
         tokens in 1_u32..5, asked in prop::collection::vec((0_u8..3, 1_u32..4, 0_u64..900), 1..60),
@@ -133,7 +136,7 @@ proptest! {
         prop_assert_eq!(*clocked.quota(), quota);
     }
 
-    /// Whole seconds, never fewer than there are to wait, and never 0.
+    /// The seconds are whole, at least the time to wait, and never 0.
     #[test]
     fn a_refusal_says_whole_seconds(nanos: u64) {
         let time = Duration::from_nanos(nanos);
@@ -145,7 +148,7 @@ proptest! {
     }
 }
 
-/// One more for each call that went well, and one place after a drop.
+/// Adds one place for each call that succeeds, and goes to one place after a drop.
 #[derive(Debug)]
 struct Steps(NonZeroU32);
 
@@ -200,7 +203,7 @@ async fn an_adaptive_bulkhead_that_is_full_refuses_and_a_call_that_is_dropped_te
     assert_eq!((left.running, left.limit), (0, 1));
 }
 
-/// A target whose calls take these times in turn, and fail where they say so.
+/// A target whose calls take these times in turn, and fail if their turn is an error.
 fn takes(
     turns: Vec<(u64, Result<u32, &'static str>)>,
 ) -> (Arc<AtomicU32>, impl tower::Service<(), Response = u32, Error = &'static str, Future: Send> + Clone) {
@@ -223,7 +226,8 @@ fn budget() -> Arc<RetryBudget<TokioClock>> {
 
 #[tokio::test(start_paused = true)]
 async fn a_slow_call_is_hedged_and_the_first_success_wins() {
-    // Times of the first and the second call, what comes of it, after how long, and how many calls were made.
+    // The times of the first and the second call, the result, after how long it comes, and how many
+    // calls were made.
     type Case = (Vec<(u64, Result<u32, &'static str>)>, Result<u32, &'static str>, u64, u32);
     let cases: [Case; 6] = [
         (vec![(50, Ok(1))], Ok(1), 50, 1),
@@ -258,7 +262,7 @@ async fn a_call_is_not_hedged_without_a_budget_or_without_a_second_request() {
 #[tokio::test(start_paused = true)]
 async fn a_second_call_waits_until_the_service_is_ready() {
     let (calls, target) = takes(vec![(500, Ok(1)), (10, Ok(2))]);
-    // One at a time: the second call has no slot before the first has ended.
+    // One call at a time: the second call has no slot before the first one has ended.
     let service =
         HedgeLayer::new(millis(100), budget()).layer(ServiceBuilder::new().concurrency_limit(1).service(target));
     let begun = Instant::now();
@@ -274,7 +278,7 @@ enum Failed {
     ToAnswer,
 }
 
-/// As a client does it: what may be repeated depends on the request and on how it failed.
+/// As in a client: what may be repeated depends on the request and on how it failed.
 #[tokio::test(start_paused = true)]
 async fn a_request_is_repeated_as_its_method_and_its_failure_allow() {
     for (method, key, failed, tries) in [
@@ -307,7 +311,7 @@ async fn a_request_is_repeated_as_its_method_and_its_failure_allow() {
     }
 }
 
-/// A body that holds its place, by the layer that gives places.
+/// A body that holds its place, with the layer that gives places.
 #[tokio::test]
 async fn a_place_is_held_until_the_body_of_the_response_is_dropped() {
     use http_body_util::Full;

@@ -1,4 +1,4 @@
-//! The breaker against a machine of thirty lines that is obviously right: any operations in any order, any settings.
+//! The breaker against a simple model of thirty lines: any operations in any order, any settings.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::num::NonZeroU32;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 use sqal_resilience::{Breaker, BreakerConfig, ManualClock, OpenFor, Outcome, Permit, State};
 
-/// What is done, with a number that chooses among the permits that live.
+/// One operation, with a number that chooses among the living permits.
 #[derive(Clone, Copy, Debug)]
 enum Step {
     Acquire,
@@ -20,7 +20,7 @@ enum Step {
     Disable,
 }
 
-/// The obvious machine: plain numbers, one thread, no words and no locks. Times in milliseconds.
+/// The model: plain numbers, one thread, no packed words and no locks. Times are in milliseconds.
 #[derive(Debug)]
 struct Model {
     failures_to_open: u32,
@@ -33,7 +33,7 @@ struct Model {
     era: u32,
     failures: u32,
     successes: u32,
-    /// The eras of the permits that live.
+    /// The eras of the living permits.
     permits: Vec<u32>,
 }
 

@@ -1,4 +1,4 @@
-//! When a layer asks the service below whether it is ready, how long it waits for that, and how often it copies a request.
+//! When a layer polls the service below, how long it waits, and how often it copies a request.
 #![cfg(feature = "tower")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -28,7 +28,7 @@ fn tripped(breaker: &Breaker<ManualClock>) {
     }
 }
 
-/// A service that is ready when somebody says so, and counts how often it was asked.
+/// A service that is ready when the test says so, and counts how often it was asked.
 #[derive(Clone, Debug, Default)]
 struct Gate {
     ready: Arc<AtomicU32>,
@@ -60,7 +60,7 @@ fn a_service_behind_an_open_breaker_is_not_asked_whether_it_is_ready() {
     assert_eq!(gate.asked.load(Ordering::Relaxed), 0);
 }
 
-/// A service whose making ready opens the breaker above it.
+/// A service that opens the breaker above it when it is polled for readiness.
 #[derive(Clone)]
 struct Trips(Arc<Breaker<ManualClock>>);
 
@@ -86,10 +86,12 @@ fn a_breaker_that_opens_while_it_is_asked_refuses_at_once() {
     assert!(matches!(asked(&mut service), Poll::Ready(Ok(()))));
 }
 
-/// Somebody else asks long after the one who waited gave up: the waiting begins anew, also for the call.
+/// Another caller asks long after the caller that waited gave up: the wait begins anew, also for
+/// the call.
 #[tokio::test(start_paused = true)]
 async fn a_wait_that_nobody_continued_costs_the_next_nothing() {
-    // Shorter than the limit: it counts. As long or longer: that was somebody else's.
+    // If less than the limit has passed, the wait counts. If the limit or more has passed, it was
+    // another caller's wait.
     for (passed, left) in [(SECOND / 2, SECOND / 2), (SECOND, SECOND), (3 * SECOND, SECOND)] {
         let gate = Gate::default();
         let slow = service_fn(|()| async {
@@ -128,14 +130,14 @@ impl<S: Service<(), Error = Failure>> Service<()> for Behind<S> {
 #[tokio::test(start_paused = true)]
 async fn a_wait_is_somebody_elses_after_twice_its_limit() {
     let service = || TimeoutLayer::new(SECOND).layer(Gate::default());
-    // At twice the limit it is still the same wait, and over; then a new one begins.
+    // Up to twice the limit it is still one wait, and it is over. After that a new wait begins.
     for (passed, over) in [(2 * SECOND, true), (2 * SECOND + Duration::from_millis(1), false)] {
         let mut service = service();
         assert!(asked(&mut service).is_pending());
         tokio::time::advance(passed).await;
         assert_eq!(asked(&mut service).is_ready(), over, "{passed:?}");
     }
-    // Over once, it stays so for as long as the limit.
+    // Once a wait is over, it stays over for as long as the limit.
     for (passed, over) in [(SECOND, true), (SECOND + Duration::from_millis(1), false)] {
         let mut service = service();
         poll_fn(|context| service.poll_ready(context)).await.unwrap();
@@ -144,7 +146,7 @@ async fn a_wait_is_somebody_elses_after_twice_its_limit() {
     }
 }
 
-/// The last try needs no copy of its request: the service below gets the one that there is.
+/// The last try needs no copy of its request: the service below gets the request itself.
 #[tokio::test(start_paused = true)]
 async fn no_copy_is_made_of_a_request_that_is_tried_for_the_last_time() {
     #[derive(Debug)]

@@ -1,4 +1,6 @@
-//! Scenarios of retry, backoff and budget, each by its id; those of bodies and of tower are at home with the layers.
+//! Scenarios of retry, backoff and budget, each by its id.
+//!
+//! The scenarios of bodies and of tower are tested with the layers.
 #![cfg(feature = "tokio")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(
@@ -120,7 +122,7 @@ fn rt_06_clients_that_failed_together_do_not_come_back_together() {
     assert!(slots.iter().all(|count| *count <= 30), "{slots:?}");
 }
 
-/// Fails so many times, then works; counts how often it was asked.
+/// Fails this number of times, then works. Counts how often it was called.
 fn works_after(failures: u32, asked: &Cell<u32>) -> impl FnMut() -> std::future::Ready<Result<u32, u32>> {
     move || {
         asked.set(asked.get() + 1);
@@ -195,12 +197,12 @@ async fn rt_11_12_a_target_is_obeyed_within_reason() {
     assert_eq!(begin.elapsed(), Duration::ZERO);
     assert_eq!(works_after(1, &Cell::new(0)).retry(quick()).when(asks(7)).run().await, Ok(2));
     assert_eq!(begin.elapsed(), millis(7000));
-    // A date that has passed asks for nothing: the usual delay.
+    // A date that has passed asks for no wait, so the usual delay applies.
     assert_eq!(works_after(1, &Cell::new(0)).retry(quick()).when(asks(0)).run().await, Ok(2));
     assert_eq!(begin.elapsed(), millis(7250));
 }
 
-/// Closed forms at five places of each jitter.
+/// Each jitter against its formula at five numbers from 0 to 1.
 #[test]
 fn rt_01_jitter_is_what_it_says() {
     for random in [0.0, 0.25, 0.5, 0.75, 1.0] {
@@ -280,7 +282,7 @@ fn rt_21_27_every_ratio_is_kept_exactly_and_the_reserve_is_time() {
         (0..1000).for_each(|_| budget.earn());
         let retries = (0..2000).filter(|_| budget.spend()).count();
         assert!(retries.abs_diff(percent as usize * 10) <= 1, "{percent} %: {retries}");
-        // A clock that steps back neither mints nor locks out.
+        // A clock that steps back neither adds retries nor blocks them.
         clock.rewind(Duration::from_hours(1));
         assert!(!budget.spend());
         clock.advance(millis(1001));

@@ -1,4 +1,6 @@
-//! What a log sees of the primitives and the layers: each says its name and its state, and no closure or waker stands in the way.
+//! The `Debug` output of primitives and layers: each shows its name and its state.
+//!
+//! Closures and wakers inside do not prevent it.
 #![cfg(all(feature = "metrics", feature = "tower"))]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -91,7 +93,8 @@ async fn what_is_empty_and_what_is_draining_says_so() {
     assert!(shutdown.is_draining());
 }
 
-/// A share of retries at a time is a share, and a call that has ended is not under way.
+/// A share of retries at a time is above 0 and at most 1, and a call that has ended is not under
+/// way.
 #[test]
 fn a_share_of_retries_at_a_time_counts_calls_under_way_only() {
     let n = |n| NonZeroU32::new(n).unwrap();
@@ -114,7 +117,7 @@ fn every_state_of_health_has_a_name_of_its_own() {
     assert_eq!(names, ["up", "degraded", "unknown", "down"]);
 }
 
-/// A closed adaptive bulkhead lets nobody in, and says that the process ends.
+/// A closed adaptive bulkhead admits no call, and reports that the process ends.
 #[test]
 fn a_closed_adaptive_bulkhead_lets_nobody_in() {
     let bulkhead = AdaptiveBulkhead::new(BulkheadConfig::default(), Aimd::new(Range::default()), SystemClock).unwrap();
@@ -124,7 +127,8 @@ fn a_closed_adaptive_bulkhead_lets_nobody_in() {
     assert!(bulkhead.occupancy().closed);
 }
 
-/// A registry gives all its breakers, and whoever observes them is told of each by its key.
+/// A registry returns all its breakers, and an observer receives each change with the key of the
+/// breaker.
 #[test]
 fn a_registry_gives_all_and_tells_whose_breaker_it_was() {
     let told: Arc<Mutex<Vec<&str>>> = Arc::default();
@@ -150,7 +154,8 @@ fn a_registry_gives_all_and_tells_whose_breaker_it_was() {
     shows(&breakers, &["Breakers"]);
 }
 
-/// A window begins anew with a closed breaker: what opened it once does not open it again at the first failure.
+/// A window begins anew when the breaker closes: the failures that opened the breaker do not open
+/// it again at the first new failure.
 #[test]
 fn a_breaker_that_closes_again_has_an_empty_window() {
     let clock = ManualClock::new();

@@ -1,4 +1,6 @@
-//! The scenarios of the shutdown (SD-01 to SD-27, but for those of HTTP and `WebSockets`, which are the server's).
+//! The scenarios of the shutdown: SD-01 to SD-27.
+//!
+//! The scenarios of HTTP and `WebSockets` are tested with the server.
 #![cfg(feature = "tokio")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -20,11 +22,12 @@ use tokio::time::{Instant, sleep};
 const SECOND: Duration = Duration::from_secs(1);
 
 thread_local! {
-    /// The log lines of this thread, and so of the test that runs on it.
+    /// The log lines of this thread, and therefore of the test that runs on it.
     static LINES: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Log lines as a stranger's subscriber sees them. There is one for all tests: what a thread logs is its test's.
+/// Log lines as the subscriber of another program sees them. There is one subscriber for all tests:
+/// the lines of a thread belong to its test.
 struct Lines;
 
 impl Write for Lines {
@@ -78,7 +81,7 @@ fn kill(signal: &str) {
     assert!(std::process::Command::new("kill").args([signal, &me]).status().unwrap().success());
 }
 
-/// One test for all signals: they belong to the process, not to a test.
+/// One test for all signals, because they belong to the process and not to a test.
 #[cfg(unix)]
 #[tokio::test]
 async fn sd_01_02_03_a_signal_begins_the_end_and_a_second_forces_it() {
@@ -87,7 +90,7 @@ async fn sd_01_02_03_a_signal_begins_the_end_and_a_second_forces_it() {
         Lines::listen();
         let shutdown = Shutdown::default();
         let signals = Signals::install().unwrap().and_hangup().unwrap();
-        kill(signal); // before anybody listens: the handlers are there, so it is not lost
+        kill(signal); // before a task listens: the handlers are there, so it is not lost
         let stuck = shutdown.track_named(Kind::Request, "GET /slow").unwrap();
         let listening = tokio::spawn({
             let shutdown = shutdown.clone();
@@ -159,7 +162,8 @@ fn sd_08_what_comes_while_the_end_begins_is_counted_or_refused() {
         std::thread::scope(|scope| {
             let worker = || {
                 let mut begun = 0;
-                // It goes on asking after it was refused: a refusal must not be counted anywhere.
+                // The thread goes on asking after a refusal: a refusal must not be counted
+                // anywhere.
                 while !over.load(Ordering::SeqCst) {
                     if let Ok(active) = shutdown.track() {
                         begun += 1;
@@ -248,7 +252,7 @@ async fn sd_12_27_thirty_seconds_are_thirty_seconds_and_what_is_left_is_named() 
     shutdown.begin("SIGINT");
     let begun = Instant::now();
     let report = shutdown.run().await;
-    // Tokio's clock is the machine's monotonic one: no wall clock is looked at.
+    // Tokio's clock is the machine's monotonic one; no wall clock is read.
     assert_eq!((begun.elapsed(), report.took), (30 * SECOND, 30 * SECOND));
     assert_eq!((report.abandoned_requests, report.abandoned_tasks), (1, 1));
     assert_eq!(report.abandoned, ["POST /api/v1/samples", "exporter"]);
@@ -540,7 +544,7 @@ async fn what_was_left_under_way_is_no_good_end_and_what_ended_well_did_not_pani
     assert_eq!((report.abandoned_requests, report.abandoned_tasks, report.exit_code()), (0, 1, 1));
     assert!(report.panicked.is_empty(), "{:?}", report.panicked);
     drop(task);
-    // What is over cannot be forced.
+    // A shutdown that is over cannot be forced.
     assert_eq!(shutdown.phase(), Phase::Done);
     shutdown.force();
     assert_eq!(shutdown.phase(), Phase::Done);

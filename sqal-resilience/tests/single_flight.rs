@@ -15,7 +15,7 @@ use tokio::task::yield_now;
 
 type Flights = Arc<SingleFlight<&'static str, u32>>;
 
-/// A flight that counts itself and lands when it is told to.
+/// A flight that counts itself and lands when the test says so.
 fn fly(
     flights: &Flights,
     begun: &Arc<AtomicU32>,
@@ -109,7 +109,8 @@ async fn sf_05_when_all_leave_nothing_stays() {
     for round in 0..100 {
         let tasks: Vec<_> = (0..5).map(|value| fly(&flights, &begun, &land, value)).collect();
         settle().await;
-        // In an order that differs from round to round, and with the one who was woken to take over among them.
+        // In an order that differs from round to round, and with the caller that was woken to take
+        // over among them.
         for k in 0..5 {
             tasks[(k * (round % 4 + 1) + round) % 5].abort();
             if round % 3 == 0 {
@@ -291,7 +292,7 @@ impl Woken {
     }
 }
 
-/// Who is woken to take over and leaves instead, wakes the next.
+/// A caller that is woken to take over and leaves instead wakes the next one.
 #[test]
 fn a_place_that_is_left_goes_to_the_next() {
     let flights: SingleFlight<&str, u8> = SingleFlight::new();
@@ -303,7 +304,7 @@ fn a_place_that_is_left_goes_to_the_next() {
         let waker = Waker::from(Arc::clone(woken));
         assert!(flight.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
     }
-    // One who waits and leaves wakes nobody.
+    // A waiting caller that leaves wakes no other caller.
     drop(waiting.remove(2));
     assert_eq!(wakers.each_ref().map(|woken| woken.times()), [0, 0, 0]);
     drop(leader);

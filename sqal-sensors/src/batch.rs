@@ -1,7 +1,9 @@
-//! [`TofAnalyzer::analyze_batch`]: thousands of frames from arrays at once, for studies over recorded data.
+//! [`TofAnalyzer::analyze_batch`]: analyses thousands of frames from arrays.
 //!
-//! The same function as for a single frame, so the same bits. It is compiled a second time with the vector instructions that the processor
-//! turns out to have (AVX2 where there is; no fused multiply-add, which would round differently), and the frames are dealt out to all cores.
+//! It is meant for studies of recorded data. It runs the function that analyses a single frame, so
+//! it gives the same bits. That function is compiled a second time with the vector instructions of
+//! the processor. These are AVX2 where available, without fused multiply-add, which would round
+//! differently. The frames are divided among all cores.
 
 use std::num::NonZero;
 use std::ops::Range;
@@ -28,30 +30,30 @@ pub struct Frames<'a> {
     pub sigma_mm: Option<ArrayView3<'a, f32>>,
     /// Target status codes, if they were recorded.
     pub status: Option<ArrayView3<'a, u8>>,
-    /// What the distances mean.
+    /// The kind of distance that the numbers state.
     pub distance_kind: DistanceKind,
 }
 
-/// Arrays that are not frames.
+/// Arrays whose shape is not that of frames.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{matrix} has the shape {found:?}: expected {expected:?}, as many frames as the distances of 8 x 8 zones")]
 pub struct NotFrames {
-    /// Which matrix.
+    /// The name of the matrix.
     pub matrix: &'static str,
-    /// Its shape.
+    /// The shape of the matrix.
     pub found: [usize; 3],
-    /// What would be right.
+    /// The shape that would be valid.
     pub expected: [usize; 3],
 }
 
-/// Why one frame of a batch has no assessment.
+/// Why a frame of a batch has no assessment.
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NotAFrame {
-    /// A number that the sensor cannot have produced.
+    /// A number is outside the range of the sensor.
     #[error(transparent)]
     Invalid(InvalidFrame),
-    /// Nothing can be said about the frame.
+    /// The analysis found nothing usable in the frame.
     #[error(transparent)]
     Unusable(AnalysisError),
 }
@@ -94,8 +96,9 @@ impl Frames<'_> {
 }
 
 impl TofAnalyzer {
-    /// Analyses frames on so many threads (all cores if `None`) and keeps of each outcome what `keep` makes of it, in the order of the
-    /// frames; each is the same bits as by itself.
+    /// Analyses frames on `threads` threads (one per core if `None`), and returns the result of
+    /// `keep` for each outcome, in the order of the frames. Each outcome has the same bits as that
+    /// of a frame that is analysed alone.
     ///
     /// ```
     /// use ndarray::Array3;
@@ -120,14 +123,16 @@ impl TofAnalyzer {
     ///
     /// # Errors
     ///
-    /// [`NotFrames`] names the first array whose shape is not that of the distances, or not n x 8 x 8.
+    /// [`NotFrames`] names the first array whose shape is not that of the distances, or not n x 8
+    /// x 8.
     pub fn analyze_batch<T: Send>(
         &self,
         frames: &Frames<'_>,
         threads: Option<NonZero<usize>>,
         keep: impl Fn(Result<Assessment<TofFindings>, NotAFrame>) -> T + Sync,
     ) -> Result<Vec<T>, NotFrames> {
-        /// Fewer frames are done before a thread has begun.
+        /// The fewest frames for a thread: the analysis of fewer takes less time than starting a
+        /// thread.
         const WORTH_A_THREAD: usize = 64;
         frames.check()?;
         let count = frames.distance_mm.dim().0;
@@ -140,7 +145,8 @@ impl TofAnalyzer {
         Ok(thread::scope(|scope| {
             let workers: Vec<_> = (0..count).step_by(share).map(|from| scope.spawn(move || part(from))).collect();
             let done = workers.into_iter().map(|worker| {
-                // The analysis cannot panic; what `keep` does is the caller's, and so is its panic.
+                // The analysis cannot panic. `keep` belongs to the caller, so its panic is passed
+                // on.
                 worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
             });
             done.flatten().collect()

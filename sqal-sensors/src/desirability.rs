@@ -1,8 +1,9 @@
-//! [`Desirability`]: how well a measured value meets a soft specification; from findings to scores.
+//! [`Desirability`]: the score of a measured value against a soft specification.
 //!
-//! A limit in a specification is soft: nobody rejects 19.9 mm and accepts 20.1 mm. A desirability is the probability that the value
-//! meets a limit that is itself spread normally with width `b`. Under a normal measurement uncertainty its expectation has a closed
-//! form, and for `b` → 0 it becomes the conformity probability of JCGM 106:2012.
+//! A limit in a specification is soft: a plant does not reject 19.9 mm and accept 20.1 mm. A
+//! desirability is the probability that the value meets a limit that is itself normally distributed
+//! with the width `b`. Under a normal measurement uncertainty its expectation has a closed form,
+//! and for `b` → 0 it becomes the conformity probability of JCGM 106:2012.
 
 use sqal_core::{Exponent, Measured, Score, normal_cdf, power_mean};
 
@@ -13,39 +14,40 @@ use crate::owens_t::{bivariate_normal_cdf, owens_t};
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(deny_unknown_fields, rename_all = "snake_case"))]
 pub enum Desirability {
-    /// The more, the better: Φ((x − at)/width).
+    /// A larger value is better: Φ((x − at)/width).
     Larger {
-        /// Where the desirability is one half.
+        /// The value at which the desirability is one half.
         at: f64,
-        /// How soft the limit is.
+        /// The softness of the limit.
         width: f64,
     },
-    /// The less, the better: Φ((at − x)/width).
+    /// A smaller value is better: Φ((at − x)/width).
     Smaller {
-        /// Where the desirability is one half.
+        /// The value at which the desirability is one half.
         at: f64,
-        /// How soft the limit is.
+        /// The softness of the limit.
         width: f64,
     },
-    /// Best in the middle: (Φ((x − lo)/width) − Φ((x − hi)/width)) / (2Φ((hi − lo)/(2 width)) − 1).
+    /// The middle is best: (Φ((x − lo)/width) − Φ((x − hi)/width)) / (2Φ((hi − lo)/(2 width)) − 1).
     Target {
         /// The lower limit.
         lo: f64,
         /// The upper limit.
         hi: f64,
-        /// How soft both limits are.
+        /// The softness of both limits.
         width: f64,
     },
 }
 
-/// Why numbers do not make a desirability.
+/// Why numbers are not a valid desirability.
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NotADesirability {
     /// A width that is not positive.
     #[error("width {0} is not a positive number")]
     Width(f64),
-    /// A limit that is not a number, limits in the wrong order, or a target narrower than a tenth of its width.
+    /// A limit that is not finite, limits in the wrong order, or a target narrower than a tenth of
+    /// its width.
     #[error("limits {lo} and {hi} are not two increasing numbers, at least a tenth of the width apart")]
     Limits {
         /// The lower limit.
@@ -69,7 +71,7 @@ impl Desirability {
         if !(width > 0.0 && width.is_finite()) {
             Err(NotADesirability::Width(width))
         } else if matches!(self, Self::Target { .. }) && hi - lo < 0.1 * width {
-            // Limits much closer than they are soft leave no middle to be best in.
+            // If the limits are much closer than their width, the curve has no middle.
             Err(NotADesirability::Limits { lo, hi })
         } else if !(lo.is_finite() && hi.is_finite() && lo < hi) {
             Err(NotADesirability::Limits { lo, hi })
@@ -90,10 +92,12 @@ impl Desirability {
         })
     }
 
-    /// The desirability of a measured value, with the standard uncertainty that it inherits.
+    /// The desirability of a measured value, with the standard uncertainty that follows from that
+    /// of the value.
     ///
-    /// For x ~ N(μ, u²): E = Φ(h) with h = (μ − at)/√(width² + u²), and E(d²) = Φ(h) − 2T(h, √((1 − ρ)/(1 + ρ))) with
-    /// ρ = u²/(width² + u²) and Owen's T. A target is a difference of two, whose product has the expectation of a bivariate normal.
+    /// For x ~ N(μ, u²): E = Φ(h) with h = (μ − at)/√(width² + u²), and E(d²) = Φ(h) − 2T(h, √((1 −
+    /// ρ)/(1 + ρ))) with ρ = u²/(width² + u²) and Owen's T. A target is the difference of two such
+    /// functions. The expectation of their product is a bivariate normal probability.
     #[must_use]
     #[expect(clippy::many_single_char_names, reason = "the symbols of Owen's paper")]
     pub fn of_measured(&self, x: Measured) -> Measured {
@@ -115,11 +119,12 @@ impl Desirability {
             }
         };
         let mean = mean.clamp(0.0, 1.0);
-        // No variable on 0 to 1 scatters more than √(mean (1 − mean)); the clamp removes rounding.
+        // A variable on 0 to 1 has a standard deviation of at most √(mean (1 − mean)); the limit
+        // removes rounding errors.
         scored(mean, sd.min(libm::sqrt(mean * (1.0 - mean))))
     }
 
-    /// Whether a little more is better, at a value.
+    /// Whether the desirability rises with the value, at this value.
     pub(crate) fn rises_at(&self, x: f64) -> bool {
         match *self {
             Self::Larger { .. } => true,
@@ -128,13 +133,14 @@ impl Desirability {
         }
     }
 
-    /// The height of the two-sided curve in its middle, which is scaled to one.
+    /// The height of the unscaled two-sided curve in its middle, by which the curve is divided.
     fn peak(lo: f64, hi: f64, width: f64) -> f64 {
         2.0 * normal_cdf((hi - lo) / (2.0 * width)) - 1.0
     }
 }
 
-/// A measurement; `None` if its value or its uncertainty is not finite, for then nothing was measured.
+/// A measurement; `None` if its value or its uncertainty is not finite, which means that nothing
+/// was measured.
 pub(crate) fn measured(value: f64, u: f64) -> Option<Measured> {
     Measured::new(value, u).ok()
 }
@@ -154,14 +160,16 @@ fn one_sided(h: f64, width: f64, u: f64) -> (f64, f64) {
 /// One part of a quality score: its weight, and its desirability if it could be measured.
 pub(crate) type Part = (f64, Option<Measured>);
 
-/// The standard deviation of a score about which nothing is known: uniform on 0 to 1.
+/// The standard deviation of a score without any knowledge: uniform on 0 to 1.
 pub(crate) const SIGMA_PRIOR: f64 = 0.288_675_134_594_812_9;
 
-/// The harmonic mean of the parts that are known, its uncertainty, and the share of the weight that was known.
+/// The harmonic mean of the known parts, its uncertainty, and the share of the weight that is
+/// known.
 ///
-/// Parts from `correlated` on share one error (one height map, one white tile), so their contributions add; the others add in squares.
-/// What is unknown adds the prior's spread times its share of the weight. A part of weight 0 counts in nothing; `None` if no part of positive weight
-/// is known.
+/// The parts in `correlated` share one error (one height map, one white tile), so their
+/// contributions are added. Those of the other parts are added in squares. An unknown part adds the
+/// prior's spread times its share of the weight. A part of weight 0 has no effect. The result is
+/// `None` if no part of positive weight is known.
 pub(crate) fn join<const N: usize>(parts: [Part; N], correlated: core::ops::Range<usize>) -> Option<(Measured, Score)> {
     let mut terms = [(Score::ZERO, 0.0); N];
     for (term, (weight, part)) in terms.iter_mut().zip(&parts) {
@@ -225,7 +233,8 @@ mod tests {
         }
     }
 
-    /// The closed form against the integral of its definition, by 4000 trapezoids over ten standard uncertainties.
+    /// The closed form agrees with the integral of its definition, by 4000 trapezoids over ten
+    /// standard uncertainties.
     #[test]
     fn the_variance_of_a_target_is_the_integral() {
         for (lo, hi, width) in [(15.0, 25.0, 1.0), (0.0, 1.0, 1.0), (-3.0, 40.0, 0.2)] {
@@ -285,7 +294,8 @@ mod tests {
         assert_eq!(reversed.check(), Err(NotADesirability::Limits { lo: 2.0, hi: 1.0 }));
     }
 
-    /// The vectors of the measurement model, section 3.5: expectation and standard deviation to 1e-12.
+    /// The vectors of the measurement model, section 3.5: expectation and standard deviation to
+    /// 1e-12.
     #[test]
     fn all_180_desirability_vectors_agree() {
         let all: serde_json::Value = serde_json::from_str(fixtures::SPEC_VECTORS).unwrap();
@@ -296,7 +306,8 @@ mod tests {
             let d = Desirability::Larger { at: number("a"), width: number("b") };
             let out = d.of_measured(Measured::new(number("mu"), number("u")).unwrap());
             assert!((out.value() - number("E")).abs() < 1e-12, "{case}: {out:?}");
-            // The variance is a small difference of large numbers: 1e-12 in the square is what its definition can give.
+            // The variance is a small difference of large numbers, so its definition is exact to
+            // 1e-12 in the square only.
             assert!((out.u() * out.u() - number("sd") * number("sd")).abs() < 1e-12, "{case}: {out:?}");
         }
     }

@@ -1,7 +1,8 @@
 //! [`LeastSquares`]: a linear fit that takes its equations one by one, by Givens rotations.
 //!
-//! The rotations keep an upper triangle of N x N whatever the number of equations, so a fit needs no allocation, and they never form the
-//! normal equations, whose condition is squared (Golub & Van Loan, Matrix Computations, 5.2.5 and 6.5).
+//! The rotations keep an upper triangle of N x N for any number of equations, so a fit needs no
+//! allocation. They never form the normal equations, whose condition number is squared (Golub & Van
+//! Loan, Matrix Computations, 5.2.5 and 6.5).
 
 /// A fit of `N` unknowns.
 #[derive(Clone, Copy, Debug)]
@@ -30,7 +31,8 @@ impl<const N: usize> LeastSquares<N> {
             if row[k] == 0.0 {
                 continue;
             }
-            // Rows are of moderate size, so the plain root neither overflows nor loses more than the rotation does.
+            // Rows are of moderate size, so the plain root does not overflow, and loses no more
+            // digits than the rotation does.
             let length = libm::sqrt(self.triangle[k][k] * self.triangle[k][k] + row[k] * row[k]);
             let (c, s) = (self.triangle[k][k] / length, row[k] / length);
             for (r, a) in self.triangle[k].iter_mut().zip(&mut row).skip(k) {
@@ -42,14 +44,14 @@ impl<const N: usize> LeastSquares<N> {
         self.equations += 1;
     }
 
-    /// The unknowns that fit best; `None` when the equations do not determine them.
+    /// The unknowns of the best fit; `None` if the equations do not determine them.
     #[must_use]
     pub fn solve(&self) -> Option<[f64; N]> {
         let largest = (0..N).map(|k| self.triangle[k][k].abs()).fold(0.0, f64::max);
         let mut x = [0.0; N];
         for k in (0..N).rev() {
             let pivot = self.triangle[k][k];
-            // A pivot this small is rounding: the unknown is free.
+            // A pivot of this size is rounding, so the unknown is not determined.
             if pivot.abs() <= 1e-12 * largest || largest == 0.0 {
                 return None;
             }
@@ -59,7 +61,8 @@ impl<const N: usize> LeastSquares<N> {
         Some(x)
     }
 
-    /// How far a row pulls the fit towards its own value: x'(A'A)⁻¹x, 0 to 1 for an equation of the fit; 0 for a fit without a solution.
+    /// The leverage of a row, which is the share of its own value in the fitted one: x'(A'A)⁻¹x. It
+    /// is 0 to 1 for an equation of the fit, and 0 for a fit without a solution.
     #[must_use]
     pub fn leverage(&self, row: &[f64; N]) -> f64 {
         // With A'A = R'R this is |R'⁻¹x|², by forward substitution.
@@ -83,7 +86,7 @@ impl<const N: usize> LeastSquares<N> {
         self.residual
     }
 
-    /// How many equations were taken.
+    /// The number of equations taken.
     #[must_use]
     pub const fn equations(&self) -> u32 {
         self.equations

@@ -1,8 +1,9 @@
-//! Analysis of the two instruments of SQAL: the 8x8 time-of-flight frame and the AS7341 spectrum become measured quantities with
-//! uncertainty, findings and a score.
+//! Analyses the time-of-flight frames and the spectra of SQAL's two instruments.
 //!
-//! Everything here is pure: no clock, no randomness, no allocation; the same reading gives the same bits on every machine. What a
-//! plant must tune stands in a profile ([`TofProfile`], [`SpectralProfile`]). Every output is defined, with its formula and source, in
+//! The 8x8 frame and the AS7341 spectrum become measured quantities with uncertainty, findings and
+//! a score. All analysis is pure: no clock, no randomness, no allocation. A reading gives the same
+//! bits on every machine. The settings of a plant are in a profile ([`TofProfile`],
+//! [`SpectralProfile`]). Every output is defined, with its formula and source, in
 //! `docs/measurement.md`.
 //!
 //! ```
@@ -26,10 +27,12 @@
 //!
 //! # Features
 //!
-//! - `as7341`, `vl53-8x8`: readings of the driver crates of these names become spectra and frames.
-//! - `batch`: thousands of frames from `ndarray` arrays at once, with the vector instructions and all the cores that the machine has.
-//! - `std`: error types of dependencies learn `std::error::Error`.
-//! - `serde`: profiles can be read and written; unknown keys are refused.
+//! - `as7341`, `vl53-8x8`: convert readings of the driver crates of these names to spectra and
+//!   frames.
+//! - `batch`: analyses thousands of frames from `ndarray` arrays at once, with the vector
+//!   instructions and all the cores of the machine.
+//! - `std`: the error types of dependencies implement `std::error::Error`.
+//! - `serde`: profiles can be serialized and deserialized. Unknown keys are refused.
 #![no_std]
 
 #[cfg(any(feature = "std", test))]
@@ -51,7 +54,8 @@ mod spectral;
 mod student;
 mod tof;
 
-// The types of `sqal-core` are in the signatures: an embedding service needs no dependency of its own on the same version.
+// The types of `sqal-core` are part of the signatures. Through this re-export, an embedding service
+// needs no dependency of its own on the matching version.
 pub use sqal_core;
 
 #[cfg(feature = "batch")]

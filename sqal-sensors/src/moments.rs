@@ -1,13 +1,14 @@
-//! [`Moments`]: mean and central moments of a few dozen numbers, computed so that digits are not lost.
+//! [`Moments`]: mean and central moments of a few dozen numbers, without loss of digits.
 
 /// Count, mean, and the sum of squared deviations of a set of numbers, in two passes.
 ///
-/// The second pass corrects itself for the rounding of the mean (Chan, Golub & `LeVeque` 1983, the "corrected two-pass algorithm").
+/// The second pass corrects itself for the rounding of the mean (Chan, Golub & `LeVeque` 1983, the
+/// "corrected two-pass algorithm").
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Moments {
-    /// How many numbers.
+    /// The number of numbers.
     pub n: f64,
-    /// Their mean.
+    /// The mean of the numbers.
     pub mean: f64,
     /// Σ(x − mean)².
     pub squares: f64,
@@ -54,7 +55,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// NIST `StRD` `NumAcc2`: 1.2, then 1.1 and 1.3 five hundred times; certified mean 1.2, sample standard deviation 0.1.
+    /// NIST `StRD` `NumAcc2`: 1.2, then 1.1 and 1.3 five hundred times; certified mean 1.2, sample
+    /// standard deviation 0.1.
     #[test]
     fn numacc2_is_exact_to_13_digits() {
         let data = std::iter::once(1.2).chain((0..1000).map(|k| if k % 2 == 0 { 1.1 } else { 1.3 }));
@@ -62,7 +64,8 @@ mod tests {
         assert!((moments.mean - 1.2).abs() < 1e-13 && (moments.sample_sd() - 0.1).abs() < 1e-13);
     }
 
-    /// NIST `StRD` `NumAcc4`: the same pattern on 10 000 000; certified standard deviation 0.1, at least 8 digits asked.
+    /// NIST `StRD` `NumAcc4`: the pattern of `NumAcc2` on 10 000 000; certified standard deviation
+    /// 0.1, at least 8 digits required.
     #[test]
     fn numacc4_keeps_at_least_8_digits() {
         let data =

@@ -1,9 +1,11 @@
-//! [`ordered`]: a few dozen numbers in order, without a branch that depends on them.
+//! [`ordered`]: sorts a few dozen numbers without a branch that depends on them.
 //!
-//! Sorting by comparisons guesses wrong half of the time on noise. Counting how many numbers are smaller needs more comparisons, but all of
-//! them side by side, which is quicker for the two dozen zones of a tray.
+//! On noise, the processor predicts half of the branches of a comparison sort wrongly. Counting the
+//! smaller numbers for each number needs more comparisons, but they run side by side. That is
+//! faster for the two dozen zones of a tray.
 
-/// The numbers in ascending order, in the first places of an array; at most 64 are taken.
+/// The numbers in ascending order, in the first places of an array, and their count; at most 64 are
+/// taken.
 pub(crate) fn ordered(numbers: impl Iterator<Item = f64>) -> ([f64; 64], usize) {
     let mut given = [f64::INFINITY; 64];
     let mut n = 0;
@@ -13,7 +15,7 @@ pub(crate) fn ordered(numbers: impl Iterator<Item = f64>) -> ([f64; 64], usize) 
     }
     let mut sorted = [f64::INFINITY; 64];
     for (k, number) in given[..n].iter().enumerate() {
-        // Equals keep their order, so that every number has a rank of its own.
+        // Equal numbers keep their order, so that each number has a rank of its own.
         let before = given[..k].iter().map(|other| usize::from(other <= number)).sum::<usize>();
         let after = given[k + 1..n].iter().map(|other| usize::from(other < number)).sum::<usize>();
         sorted[before + after] = *number;
@@ -21,7 +23,8 @@ pub(crate) fn ordered(numbers: impl Iterator<Item = f64>) -> ([f64; 64], usize) 
     (sorted, n)
 }
 
-/// The median of a few dozen numbers: the middle one, or the mean of the two in the middle; `None` of none.
+/// The median of a few dozen numbers: the middle one, or the mean of the two in the middle; `None`
+/// if there are none.
 pub(crate) fn median(numbers: impl Iterator<Item = f64>) -> Option<f64> {
     let (sorted, n) = ordered(numbers);
     (n > 0).then(|| f64::midpoint(sorted[(n - 1) / 2], sorted[n / 2]))

@@ -1,13 +1,14 @@
-//! Owen's T function, and with it the probability that two correlated normal variables both lie below their limits.
+//! Owen's T function, and the probability that two correlated normal variables lie below limits.
 //!
-//! Every desirability of a measured value needs several of these, so the exponentials of all nodes are computed side by side.
+//! Each desirability of a measured value needs several of these values, so the exponentials of all
+//! nodes are computed side by side.
 
 use sqal_core::{exponentials, normal_cdf};
 
 /// The order of the Gauss-Legendre rule.
 const N: usize = 12;
 
-/// Its nodes on −1 to 1.
+/// The nodes of the rule on −1 to 1.
 const NODES: [f64; N] = [
     -0.981_560_634_246_719_2,
     -0.904_117_256_370_474_8,
@@ -23,7 +24,7 @@ const NODES: [f64; N] = [
     0.981_560_634_246_719_2,
 ];
 
-/// Its weights.
+/// The weights of the rule.
 const WEIGHTS: [f64; N] = [
     0.047_175_336_386_511_41,
     0.106_939_325_995_319_07,
@@ -39,13 +40,15 @@ const WEIGHTS: [f64; N] = [
     0.047_175_336_386_511_41,
 ];
 
-/// Owen's T(h, a) for 0 ≤ a ≤ 1: (1/2π) ∫₀ᵃ exp(−h²(1 + x²)/2)/(1 + x²) dx (Owen 1956), by 12-node Gauss-Legendre.
+/// Owen's T(h, a) for 0 ≤ a ≤ 1: (1/2π) ∫₀ᵃ exp(−h²(1 + x²)/2)/(1 + x²) dx (Owen 1956), by 12-node
+/// Gauss-Legendre.
 ///
-/// The integrand is analytic and the interval at most 1, so the rule is exact to the last digits wherever T matters.
+/// The integrand is analytic and the interval at most 1, so the rule is exact to the last digits
+/// wherever T is not negligible.
 #[inline(always)]
 #[expect(clippy::inline_always, reason = "so that a batch compiles it with its own instructions")]
 pub(crate) fn owens_t(h: f64, a: f64) -> f64 {
-    // T(h, a) < Φ(−|h|)/2: beyond this there is less than 1e-17 of it.
+    // T(h, a) < Φ(−|h|)/2, so beyond this limit T is below 1e-17.
     if h.abs() > 8.5 {
         return 0.0;
     }
@@ -61,11 +64,13 @@ pub(crate) fn owens_t(h: f64, a: f64) -> f64 {
     half * sum / core::f64::consts::TAU
 }
 
-/// P(X < h, Y < k) for standard normals of correlation ρ, 0 ≤ ρ < 1 (Owen 1956, eq. 3.1); each limit comes with its own Φ.
+/// P(X < h, Y < k) for standard normals of correlation ρ, 0 ≤ ρ < 1 (Owen 1956, eq. 3.1). Each
+/// limit is given with its own Φ.
 #[inline(always)]
 #[expect(clippy::inline_always, reason = "so that a batch compiles it with its own instructions")]
 pub(crate) fn bivariate_normal_cdf((h, p): (f64, f64), (k, q): (f64, f64), rho: f64) -> f64 {
-    // At 0 the formula divides by it; a step far below every rounding stands in for the limit.
+    // The formula divides by each limit, so a limit of 0 is replaced by a number far below any
+    // rounding.
     let off_zero = |x: f64| if x == 0.0 { 1e-150 } else { x };
     let (h, k) = (off_zero(h), off_zero(k));
     let root = libm::sqrt(1.0 - rho * rho);
@@ -74,8 +79,8 @@ pub(crate) fn bivariate_normal_cdf((h, p): (f64, f64), (k, q): (f64, f64), rho: 
     f64::midpoint(p, q) - signed_owens_t(h, p, along) - signed_owens_t(k, q, across) - crossing
 }
 
-/// Owen's T for any a, given p = Φ(h): odd in a, and for a > 1 by T(h, a) = ½Φ(h) + ½Φ(ah) − Φ(h)Φ(ah) − T(ah, 1/a) with h ≥ 0 (Owen 1956,
-/// eq. 2.3).
+/// Owen's T for any a, given p = Φ(h): odd in a, and for a > 1 by T(h, a) = ½Φ(h) + ½Φ(ah) −
+/// Φ(h)Φ(ah) − T(ah, 1/a) with h ≥ 0 (Owen 1956, eq. 2.3).
 #[inline(always)]
 #[expect(clippy::inline_always, reason = "so that a batch compiles it with its own instructions")]
 fn signed_owens_t(h: f64, p: f64, a: f64) -> f64 {
@@ -105,7 +110,8 @@ mod tests {
         }
     }
 
-    /// The rule against itself in two halves, which has the precision of one twice as long.
+    /// The rule agrees with its sum over two halves of the interval, which is as precise as a rule
+    /// of twice the order.
     #[test]
     fn twelve_nodes_are_enough() {
         for i in 0..60 {

@@ -1,17 +1,18 @@
-//! [`robust_plane`]: a plane through points of which up to half may be wrong, without chance.
+//! [`robust_plane`]: fits a plane to points of which up to half may be wrong, without randomness.
 //!
-//! Least squares follows every outlier: with a third of the rim zones covered it errs by 10 mm where this fit errs by less than 1 mm.
-//! RANSAC would do as well on average, but depends on a random source and sometimes returns nothing. With at most 64 zones there are so
-//! few triples that a fixed quarter of them can be tried.
+//! Least squares follows every outlier: with a third of the rim zones covered, it errs by 10 mm
+//! where this fit errs by less than 1 mm. RANSAC is as good on average, but depends on a random
+//! source and sometimes returns nothing. At most 64 zones have few enough triples that a fixed
+//! quarter of them can be tried.
 
 /// A point of a surface in mm.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Point {
-    /// Across.
+    /// The position across, in mm.
     pub x: f64,
-    /// Along.
+    /// The position along, in mm.
     pub y: f64,
-    /// Up.
+    /// The height, in mm.
     pub z: f64,
 }
 
@@ -27,13 +28,13 @@ pub struct Plane {
 }
 
 impl Plane {
-    /// The plane's height at a place.
+    /// The height of the plane at a position.
     #[must_use]
     pub fn at(&self, x: f64, y: f64) -> f64 {
         self.a + self.b * x + self.c * y
     }
 
-    /// How far a point lies above the plane, along z.
+    /// The height of a point above the plane, along z.
     #[must_use]
     pub fn residual(&self, point: &Point) -> f64 {
         point.z - self.at(point.x, point.y)
@@ -50,7 +51,8 @@ impl Plane {
         let (qx, qy, qz) = (q.x - origin.x, q.y - origin.y, q.z - origin.z);
         let (rx, ry, rz) = (r.x - origin.x, r.y - origin.y, r.z - origin.z);
         let det = qx * ry - qy * rx;
-        // Twice the triangle's area against its sides: thinner than one in a million counts as a line.
+        // The squared area of the triangle is compared with its sides. A triangle thinner than one
+        // in a million counts as a line.
         if det * det <= 1e-12 * (qx * qx + qy * qy) * (rx * rx + ry * ry) {
             return None;
         }
@@ -72,7 +74,8 @@ impl Plane {
         if n < 3.0 {
             return None;
         }
-        // Centred, so that the 2x2 system is as well conditioned as the points allow.
+        // The coordinates are centred, so that the 2x2 system is as well conditioned as the points
+        // allow.
         let (mx, my, mz) = (sx / n, sy / n, sz / n);
         let (mut xx, mut xy, mut yy, mut xz, mut yz) = (0.0, 0.0, 0.0, 0.0, 0.0);
         for p in points {
@@ -96,21 +99,26 @@ impl Plane {
 /// The most points that are fitted: one per zone.
 const MOST: usize = 64;
 
-/// The plane that fits the better half of the points: least median of squares without chance, then reweighted least squares.
+/// The plane that fits the better half of the points: deterministic least median of squares, then
+/// reweighted least squares.
 ///
-/// Rousseeuw & Leroy 1987, chapter 5: triples propose planes, the one with the smallest h-th squared residual wins, h = n/2 + 2 (the highest
-/// breakdown point for three parameters); points within 2.5 of its scale s = 1.4826 (1 + 5/(n − 3)) √(that residual) are then fitted by
-/// least squares. The h-th lies above the median, so the scale is generous by 20 % (n = 64) to 70 % (n = 8).
+/// The method is that of Rousseeuw & Leroy 1987, chapter 5. Triples of points propose planes. The
+/// plane with the smallest h-th squared residual is chosen, with h = n/2 + 2 (the highest breakdown
+/// point for three parameters). Points within 2.5 of its scale s = 1.4826 (1 + 5/(n − 3)) √(that
+/// residual) are then fitted by least squares. The h-th residual lies above the median, so the
+/// scale is too large by 20 % (n = 64) to 70 % (n = 8).
 ///
-/// Up to 16 points, every triple proposes; of more, those whose numbers add to a multiple of four: 819 for the 28 of a rim. The last step
-/// makes the result the same to rounding wherever the good half is found, and of any 16 good points many triples are among them. Ties go
-/// to the first triple in order, so the result is the same bits on every run. Points beyond the 64th are ignored; points that are not
-/// finite are too.
+/// Up to 16 points, every triple proposes a plane. Of more points, the triples whose indices sum to
+/// a multiple of four do: 819 for the 28 of a rim. Wherever the good half is found, the last step
+/// makes the results equal to rounding, and of any 16 good points many triples are among them. If
+/// two planes are equally good, the first triple in order is chosen, so every run gives the same
+/// bits. Points beyond the 64th, and points that are not finite, are ignored.
 ///
-/// No fit of this kind can tell which of two planes is meant where each holds half of the points: a rim whose one side is covered wholly
-/// lies, with the opposite side, on a second plane.
+/// If half of the points lie on one plane and half on another, no fit of this kind can tell which
+/// is meant. An example is a rim with one side wholly covered, which together with the opposite
+/// side lies on a second plane.
 ///
-/// `None` for fewer than three points, or when all lie on one line as seen from above.
+/// Returns `None` for fewer than three points, or if all lie on one line as seen from above.
 #[must_use]
 pub fn robust_plane(points: &[Point]) -> Option<Plane> {
     let usable = |p: &&Point| p.x.is_finite() && p.y.is_finite() && p.z.is_finite();
@@ -123,13 +131,15 @@ pub fn robust_plane(points: &[Point]) -> Option<Plane> {
     let points = &kept[..n];
     let mut best: Option<(f64, Plane)> = None;
     let mut squares = [0.0_f64; MOST];
-    // The h-th smallest, with h = n/2 + 2 for three parameters, has the highest breakdown point (Rousseeuw & Leroy, p. 125).
+    // The h-th smallest residual, with h = n/2 + 2 for three parameters, has the highest breakdown
+    // point (Rousseeuw & Leroy, p. 125).
     let h = (n / 2 + 2).min(n);
-    // Every fourth triple of many points still holds 763 of the rim's 28; of any 16 good points some dozens are among them.
+    // A quarter of the triples of the rim's 28 points are 819; many of them consist of good points
+    // if 16 points are good.
     let step = if n > 16 { 4 } else { 1 };
     for i in 0..n {
         for j in i + 1..n {
-            // The first k after j with i + j + k a multiple of the step.
+            // The first k after j for which i + j + k is a multiple of the step.
             let first = j + 1 + (step - (i + 2 * j + 1) % step) % step;
             for k in (first..n).step_by(step) {
                 let Some(plane) = Plane::through([&points[i], &points[j], &points[k]]) else { continue };
@@ -144,13 +154,15 @@ pub fn robust_plane(points: &[Point]) -> Option<Plane> {
     #[expect(clippy::cast_precision_loss, reason = "at most 64")]
     let degrees = (n as f64 - 3.0).max(1.0);
     let reach = 2.5 * 1.4826 * (1.0 + 5.0 / degrees) * libm::sqrt(median);
-    // A perfect fit has no scale; rounding must not exclude its own points.
+    // A perfect fit has a scale of 0. With a least distance, rounding does not exclude its own
+    // points.
     let reach = reach.max(1e-9);
     let inliers = points.iter().filter(|point| plane.residual(point).abs() <= reach).copied();
     Plane::least_squares(inliers).or(Some(plane))
 }
 
-/// The `h`-th smallest squared residual if it is below `limit`; gives up as soon as too many are not.
+/// The `h`-th smallest squared residual if it is below `limit`. Returns `None` as soon as too many
+/// residuals are not below it.
 fn hth_square(points: &[Point], plane: &Plane, h: usize, limit: f64, squares: &mut [f64]) -> Option<f64> {
     let mut above = 0;
     for (slot, point) in squares.iter_mut().zip(points) {

@@ -1,8 +1,9 @@
-//! Student's t distribution: how remarkable a residual is when its scale was estimated from a few others.
+//! Student's t distribution, for residuals whose scale is estimated from few others.
 
-/// P(|T| > t) for ν degrees of freedom: the regularised incomplete beta function `I_x(ν/2, 1/2)` at x = ν/(ν + t²) (NIST DLMF 8.17, 26.1).
+/// P(|T| > t) for ν degrees of freedom: the regularised incomplete beta function `I_x(ν/2, 1/2)` at
+/// x = ν/(ν + t²) (NIST DLMF 8.17, 26.1).
 ///
-/// 1 for no degrees of freedom: nothing is remarkable then.
+/// With no degrees of freedom the result is 1, so that no residual is remarkable.
 #[must_use]
 pub(crate) fn two_sided(t: f64, degrees: f64) -> f64 {
     if degrees <= 0.0 {
@@ -11,7 +12,8 @@ pub(crate) fn two_sided(t: f64, degrees: f64) -> f64 {
     incomplete_beta(degrees / (degrees + t * t), degrees / 2.0, 0.5)
 }
 
-/// `I_x(a, b)` by its continued fraction (DLMF 8.17.22), evaluated by Lentz's method on the side where it converges.
+/// `I_x(a, b)` by its continued fraction (DLMF 8.17.22), evaluated by Lentz's method on the side
+/// where it converges.
 fn incomplete_beta(x: f64, a: f64, b: f64) -> f64 {
     if x <= 0.0 {
         return 0.0;
@@ -36,7 +38,7 @@ fn fraction(x: f64, a: f64, b: f64) -> f64 {
     let mut c = 1.0;
     let mut d = 1.0 / away(1.0 - (a + b) * x / (a + 1.0));
     let mut value = d;
-    // Fifty steps are far more than the quarter of them that any argument here needs.
+    // Fifty steps suffice: no argument here needs more than a quarter of them.
     for m in 1..50 {
         let m = f64::from(m);
         let even = m * (b - m) * x / ((a + 2.0 * m - 1.0) * (a + 2.0 * m));
@@ -57,7 +59,8 @@ fn fraction(x: f64, a: f64, b: f64) -> f64 {
 mod tests {
     use super::*;
 
-    /// Closed forms: one degree is Cauchy's, two degrees are t/√(2 + t²), and many are normal.
+    /// The closed forms agree: one degree of freedom is Cauchy's distribution, two give t/√(2 +
+    /// t²), and many are normal.
     #[test]
     fn the_closed_forms_come_out() {
         for k in 0..80 {
@@ -71,7 +74,8 @@ mod tests {
         assert!((two_sided(0.0, 0.0) - 1.0).abs() < 1e-15);
     }
 
-    /// Critical values that the measurement model prints: 60 degrees, 64 zones, family error 0.01 and 0.05.
+    /// The critical values that the measurement model prints: 60 degrees, 64 zones, family error
+    /// 0.01 and 0.05.
     #[test]
     fn the_critical_values_of_the_model_come_out() {
         for (t, family) in [(4.036, 0.01), (3.540, 0.05)] {

@@ -1,4 +1,6 @@
-//! Areal parameters and plane fits against surfalize, Gwyddion and scikit-learn, and against closed forms.
+//! Areal parameters and plane fits against other programs and closed forms.
+//!
+//! The programs are surfalize, Gwyddion and scikit-learn.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use proptest::prelude::*;
@@ -23,7 +25,8 @@ fn grid(z: &[Value]) -> Grid<Option<f64>> {
     Grid::from_fn(|zone| Some(flat[zone]))
 }
 
-/// Every case of the peers, at 1e-12 of the figure (or of the map's own size, where the figure is a small difference).
+/// All cases agree with the peers to 1e-12 of the figure, or of the map's own size if the figure is
+/// a small difference.
 #[test]
 fn all_120_height_maps_agree_with_surfalize_gwyddion_and_scikit_learn() {
     let all: Value = serde_json::from_str(fixtures::HEIGHT_MAPS).unwrap();

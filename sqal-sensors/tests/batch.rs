@@ -1,4 +1,4 @@
-//! A batch gives the bits that its frames give one by one, whatever the threads, the layout of the arrays and the faults of the frames.
+//! A batch gives the bits that its frames give one at a time, for all threads, layouts and faults.
 #![cfg(feature = "batch")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -27,7 +27,7 @@ fn a_batch_gives_the_same_bits_as_its_frames() {
     let amplitude = stack(&frames, |f, zone| f.reading().amplitude_kcps.unwrap()[zone]);
     let sigma = stack(&frames, |f, zone| f.reading().sigma_mm.unwrap()[zone]);
     let status = stack(&frames, |f, zone| f.reading().status.unwrap()[zone].0);
-    // The same frames in another order of memory.
+    // The frames with another order in memory.
     let mut turned = Array3::zeros((8, 8, 300));
     turned.assign(&distance.view().permuted_axes([1, 2, 0]));
     let one_by_one: Vec<_> = frames.iter().map(|frame| analyzer.analyze(frame).map_err(NotAFrame::Unusable)).collect();

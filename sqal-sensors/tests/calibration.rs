@@ -1,4 +1,4 @@
-//! Calibrations made from simulated readings give back the station's truth, and refuse what is no calibration.
+//! Calibrations from simulated readings give the station's true values, and refuse bad readings.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use fixtures::scene::{FLOOR_MM, Fault, Scene, Station, WHITE};
@@ -20,7 +20,8 @@ fn an_empty_tray_becomes_a_map_with_the_error_of_its_mean() {
     let profile = TofProfile::example();
     let tray = EmptyTray::from_frames(frames(100).iter(), &profile).unwrap();
     assert!(tray.distance_mm.iter().all(|mm| (mm - FLOOR_MM).abs() < 4.0 * 0.12), "{:?}", tray.distance_mm);
-    // 1.2 mm of noise, 100 frames; the largest of 24 zones, and up to a third lost to chance correlation.
+    // The largest of 24 zones, for 1.2 mm of noise and 100 frames, of which up to a third is lost
+    // to chance correlation.
     assert!((0.10..0.25).contains(&tray.u_mm), "{}", tray.u_mm);
     // A profile with this reference measures the station's trays.
     let calibrated = TofAnalyzer::new(TofProfile { reference: tray.reference(), ..profile }).unwrap();
@@ -54,7 +55,8 @@ fn a_zone_that_sees_nothing_is_named() {
     assert_eq!(refused, Err(NoEmptyTray::Blind { zone: 27, seen: 0, frames: 40 }));
 }
 
-/// Readings of a surface with these basic counts, with a fixed pattern of ±2 counts and a lamp that changes by `drift` in all.
+/// Readings of a surface with these basic counts, with a fixed pattern of ±2 counts, and a lamp
+/// that changes by `drift` from the first to the last reading.
 fn readings(basic: [f64; 10], n: u32, drift: f64) -> Vec<Spectrum> {
     let (gain, time) = (Gain::from_multiplier(1.0).unwrap(), IntegrationTime::from_millis(100.0).unwrap());
     let one = |k: u32| {

@@ -1,4 +1,6 @@
-//! Colour against colour-science and scikit-image, Sharma's table, and a chart seen through simulated filters.
+//! Colour against colour-science and scikit-image, Sharma's table, and a simulated chart.
+//!
+//! The chart is seen through simulated filters.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use proptest::prelude::*;
@@ -118,7 +120,8 @@ const SHARMA: [Pair; 34] = [
     ([2.0776, 0.0795, -1.135], [0.9033, -0.0636, -0.5514], 0.9082),
 ];
 
-/// The 24 patches of the chart: what eight Gaussian filters at the datasheet's centres and widths see under a white LED, and the XYZ.
+/// The 24 patches of the chart: the reflectances in eight Gaussian filters with the datasheet's
+/// centres and widths under a white LED, and the XYZ.
 fn chart(shift_nm: f64) -> Vec<([f64; 8], [f64; 3])> {
     let centres = [415.0, 445.0, 480.0, 515.0, 555.0, 590.0, 630.0, 680.0];
     let widths = [26.0, 30.0, 36.0, 39.0, 39.0, 40.0, 50.0, 52.0];
@@ -161,7 +164,8 @@ fn white() -> [f64; 3] {
     tristimulus(&vec![1.0; day.len()], &day, [&observer[0], &observer[1], &observer[2]]).unwrap()
 }
 
-/// A map fitted on the chart reproduces it; the same map on a device whose filters are shifted by 5 nm does not.
+/// A map fitted on the chart reproduces it. On a device whose filters are shifted by 5 nm, the map
+/// does not.
 #[test]
 fn a_map_fitted_on_the_chart_reproduces_it_and_belongs_to_one_device() {
     let fit = ColorCalibration::fit(chart(0.0).into_iter(), white()).unwrap();
@@ -205,9 +209,11 @@ proptest! {
     }
 }
 
-/// The worked example of the ams evaluation kit (AS7341 EVK workbook, gain 512, 182 ms): raw counts to basic counts to corrected counts.
+/// The worked example of the ams evaluation kit (AS7341 EVK workbook, gain 512, 182 ms): raw, basic
+/// and corrected counts.
 ///
-/// The workbook multiplies by its gain correction, which recorded data contradict; the profile divides, so it is given the inverse here.
+/// The workbook multiplies by its gain correction, which recorded data contradict. The profile
+/// divides, so it is given the inverse here.
 #[test]
 fn the_worked_example_of_ams_comes_out() {
     const RAW: [f32; 10] = [1074.0, 1910.0, 2749.0, 3156.0, 3378.0, 3304.0, 3852.0, 4193.0, 12407.0, 5032.0];

@@ -1,7 +1,10 @@
-//! Uncertainty is true: how often each field's 95 % interval covers the truth, scene by scene, as a table.
+//! The coverage of each field's 95 % interval, by scene.
 //!
-//! `SQAL_TRAYS=10000 SQAL_WRITE=1 cargo test --release -p sqal-sensors --test coverage` writes the table that `docs/coverage.md` keeps;
-//! without these variables 600 trays a scene are simulated and every field is held to wider limits, as so few allow.
+//! Coverage is the share of trays whose true value lies in the interval.
+//!
+//! `SQAL_TRAYS=10000 SQAL_WRITE=1 cargo test --release -p sqal-sensors --test coverage` writes the
+//! table of `docs/coverage.md`. Without these variables 600 trays of each scene are simulated, and
+//! every field is compared with the wider limits that this number requires.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::BTreeMap;
@@ -11,7 +14,7 @@ use fixtures::scene::{Fault, LABELLED, Labelled, Scene, Station, WHITE};
 use sqal_core::{Analyzer, Flag, Flags, Gain, IntegrationTime, Measured, SpectralFindings, Spectrum, TofFindings};
 use sqal_sensors::{ColorCalibration, SpectralAnalyzer, SpectralProfile, TofAnalyzer, TofProfile};
 
-/// The table's rows, and which flag explains a field that is out of 93 to 97 %.
+/// The table's rows, with the flags that explain a field outside of 93 to 97 %.
 const FIELDS: [(&str, &[Flag]); 13] = [
     ("volume_mm3", &[]),
     ("avg_height_mm", &[]),
@@ -28,7 +31,8 @@ const FIELDS: [(&str, &[Flag]); 13] = [
     ("fat_quality_index", &[Flag::NearLimit]),
 ];
 
-/// The scenes whose truth the fields can be held to: no fault, and light from the surface itself.
+/// The scenes whose truth the fields must cover: without a fault, and with light from the surface
+/// itself.
 fn scenes() -> impl Iterator<Item = &'static Labelled> {
     LABELLED.iter().filter(|labelled| labelled.fault == Fault::None && labelled.name != "half empty")
 }
@@ -57,7 +61,8 @@ fn colour(found: &SpectralFindings) -> [Option<Measured>; 7] {
     ]
 }
 
-/// The truth: geometry from the scene itself, what only zones can show from a frame without noise, colour from counts without noise.
+/// The true values: geometry from the scene itself, quantities of the zones from a frame without
+/// noise, and colour from counts without noise.
 fn truth(scene: &Scene, tof: &TofAnalyzer, spectral: &SpectralAnalyzer) -> Vec<Option<f64>> {
     let frame = Station::noiseless(scene);
     let mut shape = shape(&tof.analyze(&frame).unwrap().findings).map(|m| m.map(Measured::value));
@@ -68,7 +73,8 @@ fn truth(scene: &Scene, tof: &TofAnalyzer, spectral: &SpectralAnalyzer) -> Vec<O
     #[expect(clippy::cast_possible_truncation, reason = "the reading's own precision")]
     let counts = core::array::from_fn(|k| (WHITE[k] * reflectance[k] / 0.98 * 350.0) as f32);
     let exact = Spectrum::new(counts, gain, time, sqal_core::AdcStatus::Clear).unwrap();
-    // The same basic counts by a profile whose white was read in these units; the noise of so many counts is what u says, and not in them.
+    // The basic counts of the scene, by a profile whose white was read in these units. Their noise
+    // is in u, not in the counts.
     let unit = 350.0 / (gain.multiplier() * time.millis());
     let mut profile = spectral.profile().clone();
     let reference = profile.white_reference.as_mut().unwrap();
@@ -83,14 +89,14 @@ fn ninety_five_percent_intervals_cover_the_truth() {
     #[expect(clippy::disallowed_methods, reason = "a study takes its size from its caller")]
     let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u32>().ok());
     let trays = number("SQAL_TRAYS").unwrap_or(600);
-    // The simulated device is mapped exactly, so the map adds nothing to u.
+    // The map of the simulated device is exact, so it adds nothing to u.
     let exact_map = SpectralProfile::example().color.map(|map| ColorCalibration { u_lab: 0.0, ..map });
     let spectral = SpectralAnalyzer::new(SpectralProfile { color: exact_map, ..SpectralProfile::example() }).unwrap();
 
     let mut table = BTreeMap::<(usize, &str), Tally>::new();
     for labelled in scenes() {
         let mut station = Station::new(20_261_121);
-        // How deep the light goes is measured on the product once, with a ruler.
+        // The depth of the reflection is measured once on the product, with a ruler.
         let penetration_bias_mm = labelled.scene.penetration_mm;
         let tof = TofAnalyzer::new(TofProfile { penetration_bias_mm, ..TofProfile::example() }).unwrap();
         let truth = truth(&labelled.scene, &tof, &spectral);
@@ -118,7 +124,7 @@ fn ninety_five_percent_intervals_cover_the_truth() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/coverage.md");
         std::fs::write(path, &text).unwrap();
     }
-    // Four standard errors of a share of 0.95, added to what is promised.
+    // Four standard errors of a share of 0.95, added to the promised limits.
     let slack = 4.0 * (0.95 * 0.05 / f64::from(trays)).sqrt();
     let out: Vec<String> = table
         .iter()
@@ -131,7 +137,7 @@ fn ninety_five_percent_intervals_cover_the_truth() {
     assert!(out.is_empty(), "out of 93 to 97 % and without a flag:\n{}", out.join("\n"));
 }
 
-/// How often a field of a scene was measured, covered, and flagged.
+/// The number of trays of a scene on which a field was measured, covered, and flagged.
 #[derive(Clone, Copy, Default)]
 struct Tally {
     trays: f64,
@@ -144,7 +150,8 @@ impl Tally {
         self.covered / self.trays
     }
 
-    /// Whether the field's flag stands on a tenth of the trays or more: it may then cover more often, never less.
+    /// Whether the field has its flag on a tenth of the trays or more. Then it may cover more than
+    /// promised, but not less.
     fn is_flagged(&self) -> bool {
         self.flagged >= 0.1 * self.trays
     }

@@ -1,6 +1,7 @@
-//! What the analyses say of every recording of real sensors, as distributions: a picture in `docs/recorded.svg`.
+//! Distributions of the analyses' results over all recordings of real sensors.
 //!
-//! `SQAL_WRITE=1 cargo test -p sqal-sensors --test distributions -- --nocapture` draws it anew and prints the figures.
+//! `SQAL_WRITE=1 cargo test -p sqal-sensors --test distributions -- --nocapture` draws them in
+//! `docs/recorded.svg` and prints the figures.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::fmt::Write as _;
@@ -9,7 +10,7 @@ use fixtures::capture;
 use sqal_core::{Analyzer, Measured};
 use sqal_sensors::{SpectralAnalyzer, SpectralProfile, TofAnalyzer, TofProfile, decode_uld_frame};
 
-/// One output over all recordings of its sensor; `None` where it is unknown.
+/// One output over all recordings of its sensor; `None` if it is unknown.
 struct Output {
     name: &'static str,
     values: Vec<Option<f64>>,
@@ -74,7 +75,8 @@ fn every_output_over_the_recordings_is_finite_and_drawn() {
         let (n, all) = (known.len(), output.values.len());
         println!("{:<22} {n:>3}/{all:<3} {:>11.3} {:>11.3} {:>11.3}", output.name, at(0), at(1), at(2));
     }
-    // A hand's breadth before the sensor and an office lamp are no tray: nothing is taken for a good product.
+    // The recordings are of a hand close to the sensor and of an office lamp, so no score may be
+    // that of a good product.
     let scores = outputs.iter().filter(|output| output.name.ends_with("score")).flat_map(Output::known);
     assert!(scores.fold(0.0, f64::max) < 0.5);
     if std::env::var_os("SQAL_WRITE").is_some() {

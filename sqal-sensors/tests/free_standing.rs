@@ -1,4 +1,4 @@
-//! Products that stand free are measured as themselves: bare floor is not missing product, half-covered zones are not half as high.
+//! Free-standing products: bare floor is not missing, and partly covered zones do not count.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use fixtures::scene::{Fault, Scene, Shape, Station};
@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use sqal_core::{Analyzer, Assessment, DefectKind, Flag, Grade, Grid, TargetStatus, TofFindings, TofFrame, TofReading};
 use sqal_sensors::{Desirability, TofAnalyzer, TofProfile, Tray};
 
-/// The shapes of the measurement model that stand free, with their greatest height.
+/// The free-standing shapes of the measurement model, with their greatest height.
 const SHAPES: [(f64, Shape); 6] = [
     (25.0, Shape::Block { half: (30.0, 30.0), at: (0.0, 0.0) }),
     (20.0, Shape::Block { half: (40.0, 25.0), at: (0.0, 0.0) }),
@@ -20,7 +20,7 @@ fn scene((height_mm, shape): (f64, Shape)) -> Scene {
     Scene { height_mm, shape, dome_mm: 0.0, ..Scene::GOOD }
 }
 
-/// A profile of a product that stands free, with a specification about its own volume and height.
+/// A profile of a free-standing product, with a specification about its own volume and height.
 fn profile(volume: f64, height: f64, variation: f64) -> TofProfile {
     TofProfile {
         tray: Tray { area_mm2: None, u_area_mm2: 0.0, rows: [0, 7], columns: [0, 7] },
@@ -35,7 +35,8 @@ fn analysed(profile: &TofProfile, frame: &TofFrame) -> Assessment<TofFindings> {
     TofAnalyzer::new(profile.clone()).unwrap().analyze(frame).unwrap()
 }
 
-/// A block has the height of its top within its uncertainty, without noise and with it; that of zones half on the floor does not count.
+/// A block has the height of its top within its uncertainty, with and without noise. The height of
+/// zones half on the floor does not count.
 #[test]
 fn a_block_is_as_high_as_it_is() {
     for shape in &SHAPES[..3] {
@@ -55,7 +56,7 @@ fn a_block_is_as_high_as_it_is() {
     }
 }
 
-/// A good product that stands free gets a good grade: nothing of it is missing, and nothing of it is dented.
+/// A good free-standing product gets a good grade: no part of it is reported as missing or dented.
 #[test]
 fn what_stands_free_and_is_good_is_graded_good() {
     for shape in SHAPES {
@@ -97,7 +98,7 @@ fn nothing_there_and_a_hole_are_missing_product() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
-    /// Whatever stands in a zone that the device calls invalid changes no result.
+    /// The values in a zone that the device calls invalid change no result.
     #[test]
     fn the_distance_of_an_invalid_zone_changes_nothing(
         seed in any::<u64>(), shape in prop::sample::select(SHAPES.to_vec()), zones in prop::collection::vec(0..64_usize, 1..8),
@@ -124,7 +125,8 @@ proptest! {
     }
 }
 
-/// One zone far away or at the lens, believed or not, moves the volume of a block by no more than its own share.
+/// One zone far away or at the lens, valid or not, changes the volume of a block by at most its own
+/// share.
 #[test]
 fn a_lost_zone_costs_no_more_than_a_zone() {
     let scene = scene(SHAPES[0]);

@@ -1,4 +1,4 @@
-//! Driver crates that nobody here wrote read the simulated devices over a simulated bus and get what the scene says.
+//! Published driver crates read simulated devices over a bus, and get the scene's values.
 #![cfg(all(feature = "as7341", feature = "vl53-8x8"))]
 #![allow(
     clippy::unwrap_used,
@@ -58,7 +58,8 @@ fn the_as7341_driver_reads_what_the_light_makes_of_every_gain_and_time() {
                 full |= exact.round() >= f64::from(time.full_scale());
                 assert!((spectrum.counts(channel) - clipped).abs() < 1e-9, "{channel:?} at {gain:?}: {data:?}");
             }
-            // The second pass's status speaks of F5 to F8, Clear and NIR, which are the brightest here.
+            // The status of the second pass is of F5 to F8, Clear and NIR, which are the brightest
+            // here.
             assert_eq!(spectrum.adc_status() == AdcStatus::DigitalSaturation, full, "{gain:?} {atime} {astep}");
         }
     }
@@ -76,7 +77,8 @@ fn analogue_saturation_is_in_the_status_alone() {
     assert_eq!(status2(&bus) & 0b1000, 0b1000);
 }
 
-/// The device follows the bytes that a driver writes into the multiplexer, not what the driver means: a wrong table reads wrong channels.
+/// The device follows the bytes that a driver writes to the multiplexer, whatever the driver
+/// intended: with a wrong table, it reads wrong channels.
 #[test]
 fn a_wrong_multiplexer_table_reads_wrong_channels() {
     let (device, bus) = spectral();
@@ -84,7 +86,8 @@ fn a_wrong_multiplexer_table_reads_wrong_channels() {
     driver.init().unwrap();
     open(&device).set_light([1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0]);
     driver.read_all_channels().unwrap();
-    // By hand: F8's two diodes to the converter that the driver reads as F5 (the known fault of an Arduino library, turned round).
+    // Written by hand: F8's two diodes are connected to the converter that the driver reads as F5
+    // (the known fault of an Arduino library, reversed).
     let mut master = bus.clone();
     let mut set = |register: u8, value: u8| master.write(SimulatedAs7341::ADDRESS, &[register, value]).unwrap();
     set(0x80, 1);
@@ -148,7 +151,7 @@ fn range_finder(device: SimulatedVl53l8) -> (Arc<Mutex<SimulatedVl53l8>>, Driver
     (device, driver)
 }
 
-/// Nothing on this bus waits, so every future is done at once.
+/// Nothing on this bus waits, so every future is ready at once.
 fn now<T>(future: impl Future<Output = T>) -> T {
     future.now_or_never().unwrap()
 }
@@ -171,7 +174,7 @@ fn the_vl53_driver_boots_the_device_and_reads_64_distances_and_statuses() {
         let frame = frame_from_vl53_8x8(&results, DriverUnits::Whole).unwrap();
         for (k, zone) in zones.iter().enumerate() {
             let reading = frame.reading();
-            // The driver cuts off behind the point.
+            // The driver drops the fraction.
             assert_eq!(reading.distance_mm[k], f32::from(zone.distance / 4), "zone {k}");
             assert_eq!(reading.status.unwrap()[k], TargetStatus(zone.status), "zone {k}");
             assert_eq!(reading.reflectance_percent.unwrap()[k], f32::from(zone.reflectance / 2), "zone {k}");
@@ -182,13 +185,13 @@ fn the_vl53_driver_boots_the_device_and_reads_64_distances_and_statuses() {
                 "zone {k}"
             );
         }
-        // The same bytes through our own decoder, which keeps the quarters.
+        // Our own decoder reads the bytes too, and keeps the quarters.
         let ours = decode_uld_frame(open(&device).frame().unwrap()).unwrap();
         for (k, zone) in zones.iter().enumerate() {
             assert_eq!(ours.reading().distance_mm[k], f32::from(zone.distance) / 4.0, "zone {k}");
             assert_eq!(ours.reading().status.unwrap()[k].0, zone.status, "zone {k}");
         }
-        // And from the driver's frame to an assessment.
+        // The driver's frame can be analysed.
         let found = TofAnalyzer::new(TofProfile::example()).unwrap().analyze(&frame).unwrap().findings;
         assert!((found.avg_height_mm.unwrap().value() - 20.0).abs() < 4.0, "{found:?}");
     }
@@ -203,7 +206,7 @@ fn another_device_is_not_taken_for_the_sensor() {
     assert!(now(driver.init()).is_err());
 }
 
-/// Both on one bus, as on the station's board.
+/// Both sensors are on one bus, as on the station's board.
 #[test]
 fn both_sensors_share_the_wires() {
     let (spectral, tof) =

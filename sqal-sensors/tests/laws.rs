@@ -1,4 +1,4 @@
-//! Laws of both analyses over every reading that the sensors can produce, and over scenes whose truth is known.
+//! Laws of both analyses over all readings of the sensors, and over scenes of known truth.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::fmt::Write as _;
@@ -29,7 +29,7 @@ fn is_honest<F>(assessment: &Assessment<F>) -> bool {
             && assessment.grade > Some(Grade::Reject))
 }
 
-/// Where each zone comes from when the grid is turned or flipped.
+/// The source of each zone if the grid is turned or flipped.
 type Turn = fn(usize) -> usize;
 
 fn moved<T: Copy>(grid: &Grid<T>, zone: &impl Fn(usize) -> usize) -> Grid<T> {
@@ -126,12 +126,13 @@ fn the_same_reading_gives_the_same_bits() {
     assert_eq!(spectral().analyze(&spectrum), spectral().analyze(&spectrum));
 }
 
-/// A full tray read with much noise is not called empty, and a tray below its limit is not called overfull.
+/// A full tray that is read with much noise is not reported as empty, and a tray below its limit is
+/// not reported as overfull.
 #[test]
 fn noise_alone_makes_no_gross_defect() {
     let noisy = |height: f32, sigma: f32, seed: u32| {
         let spread = |zone: usize| {
-            // A fixed, seeded scatter of ±1.5 σ: what a noisy frame looks like.
+            // A fixed, seeded scatter of ±1.5 σ, like that of a noisy frame.
             let k = u32::try_from(zone).unwrap().wrapping_mul(2_654_435_761).wrapping_add(seed.wrapping_mul(40_503));
             let share = f32::from(u16::try_from((k >> 8) % 1000).unwrap()) / 1000.0;
             share.mul_add(3.0, -1.5)
@@ -154,7 +155,8 @@ fn noise_alone_makes_no_gross_defect() {
     }
 }
 
-/// One frame of pure noise in a hundred shows a dent or a bump, as designed: 0.01 ± 0.003 over 100 000 frames.
+/// One frame of pure noise in a hundred shows a dent or a bump, as designed: 0.01 ± 0.003 over 100
+/// 000 frames.
 #[test]
 fn the_family_error_of_dents_and_bumps_is_one_in_a_hundred() {
     let profile = TofProfile { minor_depth_mm: 1e-6, major_depth_mm: 1e6, ..TofProfile::example() };
@@ -171,7 +173,8 @@ fn the_family_error_of_dents_and_bumps_is_one_in_a_hundred() {
     assert!((0.007..=0.013).contains(&share), "{share}");
 }
 
-/// A deep dent is found where it is, with its sign, about its depth, and one defect; the power grows with depth against noise.
+/// A deep dent is found in its place, with its sign and about its depth, as one defect. A deeper
+/// dent is detected more often.
 #[test]
 fn dents_are_found_where_they_are_and_the_deeper_the_surer() {
     let profile = TofProfile { minor_depth_mm: 0.1, ..TofProfile::example() };
@@ -182,7 +185,8 @@ fn dents_are_found_where_they_are_and_the_deeper_the_surer() {
         let (mut line, mut last) = (format!("  sigma {sigma} mm:"), 0);
         for depth in [0.0, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0] {
             let dent_mm = depth * sigma;
-            // A dent whose ground is within three of its noise of the floor is missing product, and no dent.
+            // If the ground of a dent is within three of its noise of the floor, it is missing
+            // product, not a dent.
             if 3.0f64.mul_add(sigma, dent_mm) > 19.5 {
                 continue;
             }
@@ -190,7 +194,7 @@ fn dents_are_found_where_they_are_and_the_deeper_the_surer() {
             for _ in 0..200 {
                 let frame = station.read(Scene { dent_mm, ..Scene::GOOD }, Fault::None).frame.unwrap();
                 let found = analyzer.analyze(&frame).unwrap();
-                // The dent's middle lies in front of row 4, column 5.
+                // The middle of the dent lies before row 4, column 5.
                 let there = |d: &&Defect| d.kind == DefectKind::Dent && d.zones.contains(4 * 8 + 5);
                 if let Some(extent) = found.defects.iter().find(there).and_then(|dent| dent.extent) {
                     hits += 1;
@@ -206,8 +210,8 @@ fn dents_are_found_where_they_are_and_the_deeper_the_surer() {
     }
 }
 
-/// The reference plane of a rim of which a third shows something else, at 3 mm of noise: the error in the middle of the tray is that of the
-/// zones that are left, where least squares errs by ten times as much.
+/// The reference plane of a rim of which a third shows another surface, at 3 mm of noise. The error
+/// in the middle of the tray is that of the remaining zones; least squares errs ten times as much.
 #[test]
 fn a_plane_survives_a_third_of_wrong_points() {
     let mut station = Station::new(99);
@@ -216,7 +220,8 @@ fn a_plane_survives_a_third_of_wrong_points() {
         let noise = station.noise(150.0, 3.0);
         let mut points = Vec::new();
         for zone in (0..64_u32).filter(|zone| matches!(zone / 8, 0 | 7) || matches!(zone % 8, 0 | 7)) {
-            // Nine of 28, scattered, others in each trial: steps of 3, 9, 11 … visit all 28 before they repeat.
+            // Nine of 28 zones, scattered, and others in each trial: steps of 3, 9, 11 … visit all
+            // 28 before they repeat.
             let n = u32::try_from(points.len()).unwrap();
             let step = [3, 5, 9, 11, 13][trial as usize % 5];
             let covered = (n * step + trial / 5) % 28 < 9;
@@ -233,7 +238,8 @@ fn a_plane_survives_a_third_of_wrong_points() {
     assert!(robust <= 0.8 && naive > 5.0, "{robust} {naive}");
 }
 
-/// One capture of a flat target tells what a distance means: read the wrong way a plane is none (13 mm and more at half a metre).
+/// One capture of a flat target shows the kind of a distance: with the wrong kind, the plane is not
+/// flat (13 mm and more at half a metre).
 #[test]
 fn a_plane_fit_tells_perpendicular_from_radial() {
     let mut station = Station::new(15);
@@ -257,7 +263,8 @@ fn a_plane_fit_tells_perpendicular_from_radial() {
     assert!(right < 2.0 && wrong > 13.0, "{right} {wrong}");
 }
 
-/// A dead channel is unknown: it makes no oxidation index, and certainly not a fresh one.
+/// The value of a defective channel is unknown, so there is no oxidation index, and none that shows
+/// a fresh product.
 #[test]
 fn a_dead_channel_is_not_fresh() {
     let reading = Station::new(2).read(Scene::GOOD, Fault::None).spectrum.unwrap();
@@ -270,7 +277,7 @@ fn a_dead_channel_is_not_fresh() {
     assert!(found.reliability.get() < 1.0);
 }
 
-/// A rim that is half one height and half another is no plane: the reference is refused, not guessed.
+/// If half of the rim has one height and half another, the reference is refused, not guessed.
 #[test]
 fn a_rim_of_two_surfaces_is_refused_as_a_reference() {
     let profile =
@@ -303,7 +310,8 @@ fn a_rim_of_two_surfaces_is_refused_as_a_reference() {
     assert!(torn.flags.contains(Flag::NoReference) && torn.findings.volume_mm3.is_none());
 }
 
-/// Radial and perpendicular readings of one flat tray give the same heights: what a distance means travels with the frame.
+/// Radial and perpendicular readings of one flat tray give equal heights, because a frame states
+/// the kind of its distances.
 #[test]
 fn a_radial_frame_is_brought_to_the_axis() {
     let tangent = |k: usize| (f64::from(u8::try_from(k).unwrap()) - 3.5) * 5.625;
@@ -324,7 +332,8 @@ fn a_radial_frame_is_brought_to_the_axis() {
     assert!((found.avg_height_mm.unwrap().value() - 20.0).abs() < 1e-4, "{found:?}");
 }
 
-/// Each 95 % interval of volume and mean height covers the truth of 400 good trays in 92 to 98 % of them.
+/// Each 95 % interval of volume and mean height covers the truth of 400 good trays in 92 to 98 % of
+/// them.
 #[test]
 fn intervals_of_volume_and_height_cover_the_truth() {
     let mut station = Station::new(20_261_121);

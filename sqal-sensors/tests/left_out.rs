@@ -1,4 +1,6 @@
-//! What a product does not have or a plant does not measure is left out of the profile, and is then neither rated, nor missed, nor a defect.
+//! Quantities that a profile leaves out are not rated, not reported as missing, and never defects.
+//!
+//! A profile leaves out what a product does not have and what a plant does not measure.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use fixtures::scene::{Fault, LABELLED, Scene, Station};
@@ -30,7 +32,7 @@ fn analysed(profile: SpectralProfile, scene: Scene) -> sqal_core::Assessment<Spe
     SpectralAnalyzer::new(profile).unwrap().analyze(&spectrum(scene)).unwrap()
 }
 
-/// Whether two scores are one but for rounding.
+/// Whether two scores are equal except for rounding.
 fn alike(a: Option<Measured>, b: Option<Measured>) -> bool {
     match (a, b) {
         (Some(a), Some(b)) => (a.value() - b.value()).abs() < 1e-12 && (a.u() - b.u()).abs() < 1e-12,
@@ -38,7 +40,8 @@ fn alike(a: Option<Measured>, b: Option<Measured>) -> bool {
     }
 }
 
-/// Blood, oxidation and bile of every labelled scene are defects of a liver, and of nothing whose profile does not limit them.
+/// Blood, oxidation and bile of every labelled scene are defects of a liver. They are no defects
+/// for a profile that does not limit them.
 #[test]
 fn indices_of_liver_are_silent_for_a_product_without_them() {
     let mut of_liver = 0;
@@ -52,16 +55,17 @@ fn indices_of_liver_are_silent_for_a_product_without_them() {
         let findings = &other.findings;
         assert_eq!((findings.oxidation_index, findings.fat_quality_index), (None, None), "{}", labelled.name);
         assert!(!other.flags.contains(Flag::LowHeme) && !other.flags.contains(Flag::Uncalibrated));
-        // The colour is the whole score, and all of it was measured.
+        // The colour is the whole score, and all of the score was measured.
         assert!(alike(other.undefected, findings.color_score), "{}: {other:?}", labelled.name);
         assert_eq!(other.coverage, if findings.color_score.is_some() { Score::ONE } else { Score::ZERO });
-        // What does not depend on an index is as before.
+        // Findings that do not depend on an index are unchanged.
         assert_eq!((findings.color, findings.reflectance), (liver.findings.color, liver.findings.reflectance));
     }
     assert!(of_liver > 0, "no labelled scene has a defect of blood pigment");
 }
 
-/// Freshness of a product without blood pigment is its colour; fat quality of a product without a colour map is what its bands say.
+/// The freshness of a product without blood pigment is that of its colour. The fat quality of a
+/// product without a colour map is computed from its bands.
 #[test]
 fn an_index_rests_on_the_parts_that_are_specified() {
     let mut profile = colour_alone();
@@ -77,13 +81,13 @@ fn an_index_rests_on_the_parts_that_are_specified() {
     let found = analysed(yellow.clone(), Scene::GOOD);
     let fat = found.findings.fat_quality_index.unwrap();
     assert!((0.0..=1.0).contains(&fat.value()) && found.coverage == Score::ONE, "{found:?}");
-    // More blood changes what is said of blood, and nothing here.
+    // More blood changes the result for a profile that specifies blood, but not the result here.
     let blood = SpectralProfile { heme: SpectralProfile::example().heme, ..yellow };
     let both = analysed(blood, Scene { heme: 0.75, ..Scene::GOOD }).findings.fat_quality_index.unwrap();
     assert!(both.value() < 0.5 && fat.value() > both.value(), "{fat:?} {both:?}");
 }
 
-/// A quantity of weight 0 has no part in the score, whatever its specification says of it.
+/// A quantity of weight 0 has no part in the score, whatever its specification is.
 #[test]
 fn a_tray_is_judged_by_the_parts_that_have_a_weight() {
     let frame = Station::new(5).read(Scene::GOOD, Fault::None).frame.unwrap();
@@ -102,7 +106,8 @@ fn a_tray_is_judged_by_the_parts_that_have_a_weight() {
     assert_eq!(judged(impossible).score, found.score);
 }
 
-/// The scale that an analyser is given grades its score; without one a profile's own does.
+/// The scale that is given to an analyser grades its score. Without one, the profile's own scale
+/// does.
 #[test]
 fn an_analyser_grades_by_the_scale_that_it_is_given() {
     let frame = Station::new(5).read(Scene::GOOD, Fault::None).frame.unwrap();
@@ -117,7 +122,8 @@ fn an_analyser_grades_by_the_scale_that_it_is_given() {
     assert!(own.grade.unwrap() < plain.grade.unwrap() && own.score == plain.score);
 }
 
-/// A sensor that sends distances alone is judged by them: no reflectance, no spots, no threshold of signal, and a remark on each.
+/// A frame with distances alone is judged by them: no reflectance, no spots and no threshold of
+/// signal, with a flag for each.
 #[test]
 fn distances_alone_are_a_frame() {
     let whole = Station::noiseless(&Scene::GOOD);

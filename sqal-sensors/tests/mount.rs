@@ -1,4 +1,4 @@
-//! A sensor that is mounted turned or mirrored gives the results of one that is not.
+//! A sensor that is mounted turned or mirrored gives the results of an upright one.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use fixtures::scene::{Fault, Scene, Station};
@@ -14,7 +14,7 @@ fn mount() -> impl Strategy<Value = Mount> {
         .prop_map(|(degrees, mirrored)| Mount { rotation: Rotation::try_from(degrees).unwrap(), mirrored })
 }
 
-/// What a sensor that is mounted so sends of a scene that an upright one would see as `frame`.
+/// The frame that a sensor with this mount sends of a scene, if an upright one would see `frame`.
 fn as_sent(frame: &TofFrame, mount: Mount) -> TofFrame {
     let seen_at = |source: usize| (0..64).find(|zone| mount.source(*zone) == source).unwrap();
     frame.rearranged(seen_at)
@@ -24,14 +24,15 @@ fn references() -> impl Strategy<Value = HeightReference> {
     prop_oneof![
         Just(HeightReference::Flat { distance_mm: 150.0, u_mm: 0.3 }),
         Just(HeightReference::Rim { floor_below_mm: 0.0, u_mm: 0.5 }),
-        // A floor that is different everywhere: a map that is not in the mounted orientation would be noticed.
+        // The floor differs in all zones, so a map that is not in the mounted orientation would
+        // change the result.
         prop::collection::vec(140.0..160.0_f64, 64)
             .prop_map(|floor| HeightReference::Map { distance_mm: Grid::from_fn(|zone| floor[zone]), u_mm: 0.3 }),
     ]
 }
 
 proptest! {
-    /// Bit for bit, whatever the frame, the place of the tray and the reference.
+    /// The results are equal bit for bit, for any frame, place of the tray and reference.
     #[test]
     fn a_turned_frame_with_its_mount_is_the_frame(
         frame in strategy::partial_tof_frame(), mount in mount(), reference in references(),
@@ -60,7 +61,7 @@ proptest! {
     }
 }
 
-/// The dent of a scene is found where the plant sees it, not where the sensor's own rows put it.
+/// The dent of a scene is reported in the plant's orientation, not in that of the sensor's rows.
 #[test]
 fn zones_of_defects_and_heights_are_in_the_mounted_orientation() {
     let frame = Station::new(9).read(Scene { dent_mm: 13.0, ..Scene::GOOD }, Fault::None).frame.unwrap();
@@ -81,7 +82,8 @@ fn zones_of_defects_and_heights_are_in_the_mounted_orientation() {
     }
 }
 
-/// A block of 64 groups of one zone each; those of one row of the sensor hold nothing.
+/// A block of 64 groups of one zone each. The histograms of the groups in one row of the sensor are
+/// empty.
 fn histograms_dark_in(row: usize) -> Vec<u8> {
     let (groups, bins) = (64, 12);
     let mut bytes: Vec<u8> = Vec::new();
@@ -99,7 +101,8 @@ fn histograms_dark_in(row: usize) -> Vec<u8> {
     bytes
 }
 
-/// Groups of histograms belong to the sensor's zones: a mount turns what they say with the frame.
+/// Groups of histograms belong to the sensor's zones, so a mount turns their results with the
+/// frame.
 #[test]
 fn histograms_are_turned_with_their_frame() {
     let frame = Station::noiseless(&Scene::GOOD);
@@ -112,12 +115,14 @@ fn histograms_are_turned_with_their_frame() {
         assert_eq!(found.findings.valid_zones, 56);
         found.unseen.area
     };
-    // The tray is 4 rows of 6 columns. A dark row of the sensor is a row of it, or after a quarter turn a column.
+    // The tray is 4 rows of 6 columns. A dark row of the sensor is a row of the tray, or after a
+    // quarter turn a column.
     assert_eq!(unseen(Rotation::None), Score::nearest(6.0 / 24.0));
     assert_eq!(unseen(Rotation::Clockwise90), Score::nearest(4.0 / 24.0));
 }
 
-/// The map of an empty tray is in the mounted orientation: heights over it are 0 everywhere, whatever the mount.
+/// The map of an empty tray is in the mounted orientation: heights over it are 0 everywhere, for
+/// any mount.
 #[test]
 fn an_empty_tray_is_flat_over_its_own_map() {
     let mount = Mount { rotation: Rotation::Clockwise90, mirrored: true };

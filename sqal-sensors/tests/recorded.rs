@@ -8,7 +8,7 @@ use sqal_sensors::{
     decode_uld_frame,
 };
 
-/// Oracle (a): 45 of 45 recorded result buffers decode to what the recorder's own software decoded.
+/// Oracle (a): all 45 recorded result buffers decode to the values of the recorder's own software.
 #[test]
 fn all_45_recorded_frames_decode_to_the_expected_distances_and_statuses() {
     let buffers = capture::vl53l8_buffers().unwrap();
@@ -18,7 +18,7 @@ fn all_45_recorded_frames_decode_to_the_expected_distances_and_statuses() {
         assert_eq!(raw.timestamp_us, expected.timestamp_us);
         let frame = decode_uld_frame(&raw.buffer).unwrap();
         for zone in 0..64 {
-            // The recorder rounds down to whole millimetres; we keep the quarters.
+            // The recorder rounds down to whole millimetres; our decoder keeps the quarters.
             let floor = frame.reading().distance_mm[zone].floor();
             assert!((f64::from(floor) - f64::from(expected.distance_mm[zone])).abs() < 0.5, "zone {zone}");
             assert_eq!(frame.reading().status.unwrap()[zone].0, expected.target_status[zone], "zone {zone}");
@@ -79,7 +79,8 @@ fn a_torn_or_short_buffer_is_refused_and_nothing_panics() {
     }
 }
 
-/// A target within a hand's breadth scatters by half of what the device claims, and never by more.
+/// The noise of a target close to the sensor is about half of what the device reports, and never
+/// more than reported.
 #[test]
 fn the_recorded_noise_is_within_what_the_device_claims() {
     let frames: Vec<_> =
@@ -94,7 +95,8 @@ fn the_recorded_noise_is_within_what_the_device_claims() {
         if valid().count() < 40 {
             continue;
         }
-        // Differences of neighbouring frames: what the hand moved meanwhile must not count. Their variance is twice the noise's.
+        // The noise is taken from differences of neighbouring frames, so that movements of the hand
+        // do not count. Their variance is twice the noise's.
         let steps = valid()
             .zip(valid().skip(1))
             .map(|(a, b)| f64::from(b.reading().distance_mm[zone] - a.reading().distance_mm[zone]));
@@ -106,7 +108,8 @@ fn the_recorded_noise_is_within_what_the_device_claims() {
     assert!(zones >= 20.0 && (0.35..1.2).contains(&(found / claimed)), "{zones} zones, {found} {claimed}");
 }
 
-/// The recorded target lies 0 to 31 mm before the sensor, closer than it can measure: the analysis must say so, not invent a tray.
+/// The recorded target lies 0 to 31 mm before the sensor, closer than it can measure. The analysis
+/// must report that, and not a tray.
 #[test]
 fn recorded_readings_of_something_else_are_analysed_and_said_to_be_something_else() {
     let analyzer = TofAnalyzer::new(TofProfile::example()).unwrap();

@@ -1,4 +1,4 @@
-//! Every labelled scene is recognised for what it is, volumes are within the model's limits, and histograms show what heights cannot.
+//! Every labelled scene is recognised, volumes are within the model's limits, and pulses show fat.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::BTreeSet;
@@ -14,7 +14,8 @@ fn tof() -> TofAnalyzer {
     TofAnalyzer::new(TofProfile::example()).unwrap()
 }
 
-/// The example profile with a reference of the product, estimated from 200 good trays that vary as good trays do.
+/// The example profile with a reference of the product, estimated from 200 good trays with the
+/// variation of good trays.
 fn profile_with_reference() -> SpectralProfile {
     let plain = SpectralAnalyzer::new(SpectralProfile::example()).unwrap();
     let mut station = Station::new(404);
@@ -31,7 +32,8 @@ fn profile_with_reference() -> SpectralProfile {
     SpectralProfile { reference, ..SpectralProfile::example() }
 }
 
-/// Every label is found in at least 95 of 100 readings, and good trays show nothing in as many.
+/// Every label is found in at least 95 of 100 readings, and at least 95 of 100 good trays show no
+/// defect.
 #[test]
 fn every_scene_is_recognised() {
     let spectral = SpectralAnalyzer::new(profile_with_reference()).unwrap();
@@ -48,7 +50,8 @@ fn every_scene_is_recognised() {
             seen.extend(kinds.iter().map(|kind| kind.as_str()));
             let nothing = labelled.defects.is_empty() && kinds.is_empty();
             let all = !labelled.defects.is_empty() && labelled.defects.iter().all(|kind| kinds.contains(kind));
-            // All eight bands full: the reading cannot be assessed, which is as good an answer as the defect.
+            // If all eight bands are saturated, the reading cannot be assessed, which counts as a
+            // correct result here.
             let blinded = labelled.fault == Fault::Glare && colour.is_empty();
             right += u32::from(nothing || all || blinded);
         }
@@ -57,7 +60,8 @@ fn every_scene_is_recognised() {
     }
 }
 
-/// Volumes of trays within 5 % and of products that stand free within 10 %, in the mean over the scenes of the measurement model.
+/// The mean error of the volume over the scenes of the measurement model is at most 5 % for trays
+/// and 10 % for free-standing products.
 #[test]
 fn volumes_are_within_the_limits_of_the_model() {
     let error = |analyzer: &TofAnalyzer, scene: Scene| {
@@ -94,7 +98,8 @@ fn volumes_are_within_the_limits_of_the_model() {
     assert!(tray <= 0.05 && standing <= 0.10, "tray {tray}, free {standing}");
 }
 
-/// A free product that reaches beyond all that is seen: its volume is its mean height times the area that is seen.
+/// If a free-standing product extends beyond the view, its volume is its mean height times the area
+/// that is seen.
 #[test]
 fn a_free_volume_is_its_mean_height_times_its_area() {
     let profile = TofProfile {
@@ -109,7 +114,7 @@ fn a_free_volume_is_its_mean_height_times_its_area() {
     };
     let found = TofAnalyzer::new(profile).unwrap().analyze(&Station::noiseless(&scene)).unwrap();
     let (volume, height) = (found.findings.volume_mm3.unwrap(), found.findings.avg_height_mm.unwrap());
-    // 2 · 125 mm · tan 22.5° is 103.6 mm: the block reaches beyond all that the sensor sees.
+    // 2 · 125 mm · tan 22.5° is 103.6 mm, so the block extends beyond the view of the sensor.
     let seen = (250.0 * 22.5_f64.to_radians().tan()).powi(2);
     assert!(found.flags.contains(Flag::ZoneAreas));
     assert!(
@@ -118,7 +123,8 @@ fn a_free_volume_is_its_mean_height_times_its_area() {
     );
 }
 
-/// Light from below the surface widens the returned pulse: the histograms tell translucent fat from opaque.
+/// Light from below the surface widens the returned pulse, so the histograms distinguish
+/// translucent fat from opaque fat.
 #[test]
 fn translucent_fat_broadens_the_pulse() {
     let [start_bin, sub_sample, x, y, merge_x, merge_y, columns, rows] = CNH_LAYOUT;

@@ -1,4 +1,6 @@
-//! The moments against the certified values of NIST's Statistical Reference Datasets (`StRD`, univariate summary statistics, public domain).
+//! The moments against the certified values of NIST's Statistical Reference Datasets.
+//!
+//! The datasets are those of `StRD` for univariate summary statistics, in the public domain.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use sqal_sensors::Moments;
@@ -81,14 +83,14 @@ fn digits_of_pi(n: usize) -> Vec<f64> {
     digits.into_iter().take(n).map(f64::from).collect()
 }
 
-/// The data set as NIST certifies it: its 957th digit is less by five than that of π.
+/// The data set as NIST certifies it: its 957th digit is five less than that of π.
 fn pi_digits() -> Vec<f64> {
     let mut digits = digits_of_pi(5000);
     digits[956] -= 5.0;
     digits
 }
 
-/// So many digits agree: −log₁₀ of the relative error, 15 at most.
+/// The number of digits that agree: −log₁₀ of the relative error, at most 15.
 fn digits(found: f64, certified: f64) -> f64 {
     let error = ((found - certified) / certified).abs();
     if error == 0.0 { 15.0 } else { (-error.log10()).min(15.0) }
@@ -101,8 +103,9 @@ fn alternating(first: f64, low: f64, high: f64) -> Vec<f64> {
 #[test]
 fn the_digits_that_doubles_hold_agree_on_all_nine_sets() {
     let whole = |values: &[u32], unit: f64| values.iter().map(|x| f64::from(*x) / unit).collect::<Vec<_>>();
-    // The decimals of NumAcc3 and NumAcc4 are no doubles: an exact calculation on the nearest doubles agrees to 9.5 and 8.3 digits.
-    // Name, data, certified mean and standard deviation, and the digits asked of the latter.
+    // The decimals of NumAcc3 and NumAcc4 are not exact in doubles: an exact calculation on the
+    // nearest doubles agrees to 9.5 and 8.3 digits. The columns are name, data, certified mean and
+    // standard deviation, and the digits required of the latter.
     let sets = [
         ("PiDigits", pi_digits(), 4.5348, 2.867_339_060_288_71, 13.0),
         ("Lottery", whole(&LOTTERY, 1.0), 518.958_715_596_330, 291.699_727_470_969, 13.0),

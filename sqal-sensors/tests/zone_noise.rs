@@ -1,11 +1,11 @@
-//! Zones with unequal noise are judged each by its own: flat boards show no dents, and a lift far away reads its own height.
+//! Zones of unequal noise are each judged by their own noise, on flat boards and on far products.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use fixtures::scene::Station;
 use sqal_core::{Analyzer, DefectKind, TofFrame, TofReading};
 use sqal_sensors::{HeightReference, TofAnalyzer, TofProfile, Tray};
 
-/// All 64 zones see product: a flat board 20 mm above a floor.
+/// An analyser for a flat board 20 mm above a floor, which all 64 zones see.
 fn board(distance_mm: f64) -> TofAnalyzer {
     TofAnalyzer::new(TofProfile {
         tray: Tray { area_mm2: Some(10_000.0), u_area_mm2: 0.0, rows: [0, 7], columns: [0, 7] },
@@ -19,7 +19,8 @@ fn board(distance_mm: f64) -> TofAnalyzer {
     .unwrap()
 }
 
-/// One frame in a hundred of nothing but noise shows a dent or a bump, with equal zones and with corners 2.5 times as noisy as the middle.
+/// With noise only, one frame in a hundred shows a dent or a bump, with equal zones and with
+/// corners 2.5 times as noisy as the middle.
 #[test]
 fn flat_boards_show_a_dent_in_one_frame_of_a_hundred() {
     for (name, station) in [("equal zones", Station::new(1)), ("noisy corners", Station::new(2).with_noisy_corners())] {
@@ -34,7 +35,7 @@ fn flat_boards_show_a_dent_in_one_frame_of_a_hundred() {
     }
 }
 
-/// The slope of a level board is zero within its uncertainty, whatever zones are noisier.
+/// The slope of a level board is zero within its uncertainty, whichever zones are noisier.
 #[test]
 fn noisy_corners_do_not_tilt_a_level_board() {
     let (mut station, analyzer) = (Station::new(3).with_noisy_corners(), board(130.0));
@@ -49,7 +50,8 @@ fn noisy_corners_do_not_tilt_a_level_board() {
     assert!(outside <= 75 && rough <= 75, "{outside} {rough}");
 }
 
-/// A lift of 20 mm reads 20 mm from near and from far: which zones count is not decided by their own noise.
+/// A height of 20 mm reads 20 mm from near and from far: a zone's own noise does not decide whether
+/// it counts.
 #[test]
 fn a_lift_far_away_is_not_higher_than_it_is() {
     for (distance, sigma) in [(150.0, 1.2), (400.0, 3.0), (900.0, 7.0)] {

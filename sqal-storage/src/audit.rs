@@ -1,56 +1,57 @@
-//! [`AuditEntry`]: who did what to what was kept, in a chain of hashes that a changed, removed or inserted line breaks.
+//! [`AuditEntry`]: a line of the audit log, in a chain of hashes that breaks if a line is changed,
+//! removed or inserted.
 
 use sha2::{Digest, Sha256};
 use sqal_core::{Name, Timestamp};
 
-/// Something that is to be written down.
+/// An action that the audit log records.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Action {
-    /// When, by the wall clock of who writes it.
+    /// The time of the action, by the wall clock of the process that records it.
     pub at: Timestamp,
-    /// Who, for example `sqal purge` or a user's name.
+    /// The program or user that acted, for example `sqal purge` or a user's name.
     pub actor: Name<64>,
-    /// Which kind, for example `gdpr_purge` (AUD-01).
+    /// The kind of the action, for example `gdpr_purge` (AUD-01).
     pub category: Name<32>,
-    /// What, with its figures, as a short text.
+    /// What was done, with its figures, as a short text.
     pub what: Name<255>,
 }
 
 /// A line of the audit log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditEntry {
-    /// Its place, from 1.
+    /// The place of the line in the log, from 1.
     pub number: u64,
-    /// What was done.
+    /// The recorded action.
     pub action: Action,
-    /// The hash of the line before; zeros for the first.
+    /// The hash of the previous line; zeros for the first line.
     pub previous: [u8; 32],
     /// The hash of this line.
     pub hash: [u8; 32],
 }
 
-/// The chain is broken: somebody has changed the log.
+/// The chain is broken: the log was changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BrokenChain {
-    /// A line is missing, or there twice.
+    /// A line is missing or occurs twice.
     #[error("line {expected} is missing: line {found} follows")]
     Missing {
-        /// The number that should come.
+        /// The expected number.
         expected: u64,
-        /// The number that comes.
+        /// The number found.
         found: u64,
     },
     /// A line does not follow from the line before it.
     #[error("line {0} does not follow from the line before it")]
     Unlinked(u64),
-    /// A line is not what its hash says.
+    /// The content of a line does not match its hash.
     #[error("line {0} was changed")]
     Changed(u64),
 }
 
 impl AuditEntry {
-    /// The line that follows another, or the first.
+    /// The line that follows `last`, or the first line if `last` is `None`.
     #[must_use]
     pub fn after(last: Option<&Head>, action: Action) -> Self {
         let Head { number, hash: previous } = last.copied().unwrap_or(Head::EMPTY);
@@ -62,7 +63,7 @@ impl AuditEntry {
     ///
     /// # Errors
     ///
-    /// [`BrokenChain`] says which line is wrong.
+    /// [`BrokenChain`] names the wrong line.
     pub fn follows(&self, head: &Head) -> Result<Head, BrokenChain> {
         if self.number != head.number + 1 {
             return Err(BrokenChain::Missing { expected: head.number + 1, found: self.number });
@@ -77,12 +78,15 @@ impl AuditEntry {
     }
 }
 
-/// The end of a chain. Kept elsewhere, it shows that no line was cut off at the end: that no chain shows by itself.
+/// The end of a chain.
+///
+/// A chain by itself does not show that lines were cut off at its end. A head that is kept
+/// elsewhere shows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Head {
-    /// How many lines there are.
+    /// The number of lines.
     pub number: u64,
-    /// The hash of the last.
+    /// The hash of the last line.
     pub hash: [u8; 32],
 }
 
@@ -142,7 +146,7 @@ mod tests {
                 5 => entries[at].previous[0] ^= 1,
                 _ => entries.swap(at, (at + 1) % 10),
             }
-            // A line cut off at the end is only seen by who knows the head.
+            // A line that is cut off at the end is detected only with the head.
             let cut_off = how == 0 && at == 9;
             prop_assert_eq!(verify(&entries).is_ok(), cut_off);
             prop_assert_ne!(verify(&entries).ok(), verify(&sound).ok());

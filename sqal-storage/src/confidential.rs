@@ -1,4 +1,5 @@
-//! [`Confidential`]: fields that are sealed before they are kept and opened when they are read, and change keys while work goes on.
+//! [`Confidential`]: fields that are sealed before they are stored and opened when they are read,
+//! with a key rotation in operation.
 
 use std::num::NonZeroU16;
 
@@ -14,33 +15,33 @@ pub enum FieldError {
     /// The store failed.
     #[error(transparent)]
     Storage(#[from] StorageError),
-    /// It is there and cannot be opened; the other fields can.
+    /// The field is stored and cannot be opened; other fields can be opened.
     #[error("{} of {}: {why}", .key.field, .key.subject)]
     Unreadable {
-        /// Which field.
+        /// The field.
         key: Box<FieldKey>,
-        /// Why not.
+        /// The reason.
         why: Unreadable,
     },
-    /// It is longer than a field may be.
+    /// The field is longer than the limit.
     #[error("{} of {} has {found} bytes, a field has at most {}", .key.field, .key.subject, Confidential::<()>::LONGEST)]
     TooLong {
-        /// Which field.
+        /// The field.
         key: Box<FieldKey>,
-        /// Its length in bytes.
+        /// The length of the field in bytes.
         found: usize,
     },
-    /// Nothing can be sealed.
+    /// The machine gives no random bytes, so no field can be sealed.
     #[error(transparent)]
     NoRandomness(#[from] NoRandomness),
 }
 
-/// What became of a batch of a rotation, or of several.
+/// The outcome of one or several batches of a key rotation.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Resealed {
     /// Fields that are under the active key now.
     pub resealed: usize,
-    /// Fields that somebody else wrote or erased meanwhile; what they wrote stays.
+    /// Fields that another caller wrote or erased meanwhile; the other caller's change stays.
     pub overtaken: usize,
     /// Fields that cannot be opened; they stay as they are.
     pub unreadable: Vec<(FieldKey, Unreadable)>,
@@ -90,21 +91,22 @@ impl<S, N> Confidential<S, N> {
 }
 
 impl<S: SealedFields, N: Fn() -> Result<Nonce, NoRandomness>> Confidential<S, N> {
-    /// Fields of a store; each is sealed with a nonce from `nonces`, in earnest [`Nonce::random`].
+    /// Fields of a store; each is sealed with a nonce from `nonces`, in production
+    /// [`Nonce::random`].
     pub const fn new(store: S, ring: KeyRing, nonces: N) -> Self {
         Self { store, ring, nonces }
     }
 
-    /// The keys.
+    /// The ring of keys.
     pub const fn ring(&self) -> &KeyRing {
         &self.ring
     }
 
-    /// Seals a field and keeps it, whatever was there before.
+    /// Seals a field and stores it; it replaces an earlier value.
     ///
     /// # Errors
     ///
-    /// [`FieldError`]; what was there before is then still there.
+    /// [`FieldError`] if the field was not stored; an earlier value is then unchanged.
     pub async fn write(&self, key: &FieldKey, plain: &[u8]) -> Result<(), FieldError> {
         if plain.len() > Self::LONGEST {
             return Err(FieldError::TooLong { key: Box::new(*key), found: plain.len() });
@@ -116,17 +118,18 @@ impl<S: SealedFields, N: Fn() -> Result<Nonce, NoRandomness>> Confidential<S, N>
         Ok(self.ring.seal(key, plain, (self.nonces)()?))
     }
 
-    /// A field, opened.
+    /// Reads a field and opens it; `None` if the store does not have it.
     ///
     /// # Errors
     ///
-    /// [`FieldError`] if the store cannot be read or the field not be opened.
+    /// [`FieldError`] if the store cannot be read or the field cannot be opened.
     pub async fn read(&self, key: &FieldKey) -> Result<Option<Plain>, FieldError> {
         let Some(sealed) = self.store.field(key).await? else { return Ok(None) };
         self.ring.open(key, &sealed).map(Some).map_err(|why| FieldError::Unreadable { key: Box::new(*key), why })
     }
 
-    /// All fields of a subject (GDP-05), by name; one that cannot be opened does not hide the others.
+    /// All fields of a subject (GDP-05), by name; a field that cannot be opened does not hide the
+    /// others.
     ///
     /// # Errors
     ///
@@ -139,36 +142,40 @@ impl<S: SealedFields, N: Fn() -> Result<Nonce, NoRandomness>> Confidential<S, N>
         Ok(fields.into_iter().map(open).collect())
     }
 
-    /// Takes all fields of a subject, and writes that down.
+    /// Erases all fields of a subject, and records the erasure in the audit log.
     ///
     /// # Errors
     ///
-    /// [`StorageError`]; nothing is then gone and nothing is written down.
+    /// [`StorageError`] if the store fails; nothing is then erased and nothing is recorded.
     pub async fn erase(&self, subject: &Subject, action: ErasureOf<'_>) -> Result<u64, StorageError> {
         self.store.erase_subject(subject, action).await
     }
 
-    /// Seals up to `limit` fields anew that are not under the active key (SEC-03), the first after a place.
+    /// Seals anew up to `limit` fields that are not under the active key (SEC-03), beginning after
+    /// `after`.
     ///
-    /// Others may read and write meanwhile, also with a ring that does not seal with the new key yet: what they write stays. A rotation is
-    /// over when a run from the beginning, after everyone has the new ring, seals nothing; only then may the old key go. It may be cut off
-    /// at any time and begun anew: what is done is not done again.
+    /// Other processes may read and write meanwhile, also with a ring that does not seal with the
+    /// new key yet; what they write stays. A rotation is complete when every process has the new
+    /// ring and a run from the beginning then seals nothing. Only then may the old key be removed.
+    /// A run may be interrupted at any time and begun anew: finished work is not repeated.
     ///
     /// # Errors
     ///
-    /// [`FieldError`] if the store failed; what was sealed anew before stays so.
+    /// [`FieldError`] if the store failed; fields that were sealed anew before stay so.
     pub async fn reseal(&self, after: Option<&FieldKey>, limit: NonZeroU16) -> Result<Resealed, FieldError> {
         let mut done = Resealed::default();
         self.reseal_batch(after, limit, &mut done).await?;
         Ok(done)
     }
 
-    /// One run from the beginning to the end, `limit` fields at a time. What it does is added to `done`, so that a run that is cut off by an
-    /// error has still said what it did.
+    /// Seals anew all fields in one run from the beginning to the end, `limit` fields at a time.
+    ///
+    /// The outcome is added to `done`, so a run that an error interrupts has still reported its
+    /// work.
     ///
     /// # Errors
     ///
-    /// [`FieldError`] if the store failed; what was sealed anew before stays so.
+    /// [`FieldError`] if the store failed; fields that were sealed anew before stay so.
     pub async fn reseal_all(&self, limit: NonZeroU16, done: &mut Resealed) -> Result<(), FieldError> {
         done.next = None;
         loop {

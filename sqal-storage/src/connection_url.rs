@@ -1,7 +1,9 @@
-//! [`InvalidConnectionUrl`]: what is wrong with a URL that may hold a password, found before a driver reads it.
+//! [`InvalidConnectionUrl`]: why a URL that may hold a password is refused before a driver reads
+//! it.
 //!
-//! Drivers log what they do not understand. A password with a `/` or a `?` moves the rest of the URL into its path or its query, and from there into such a line.
-//! What is not plain is therefore refused here, and the refusal names no part of the URL.
+//! Drivers log what they cannot parse. A password with a `/` or a `?` moves the rest of the URL
+//! into its path or its query, and from there into such a log line. An ambiguous URL is therefore
+//! refused here, and the refusal names no part of the URL.
 
 /// Why a URL with a password is not handed to a driver. No variant holds a part of the URL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -10,7 +12,8 @@ pub enum InvalidConnectionUrl {
     /// A character of a password ends the user information too early, or makes the URL ambiguous.
     #[error("write / ? # : @ in a password as %2F %3F %23 %3A %40")]
     Unencoded,
-    /// A `%` is not followed by two hexadecimal digits, or stands for a character that no password may hold.
+    /// A `%` is not followed by two hexadecimal digits, or stands for a character that no password
+    /// may hold.
     #[error("write % in a password as %25; two hexadecimal digits follow each %")]
     Percent,
     /// The URL holds a space, a line break or another control character.
@@ -21,7 +24,7 @@ pub enum InvalidConnectionUrl {
     Parameter(&'static str),
 }
 
-/// What a driver reads behind the `?` of its URL.
+/// The parameters that a driver reads after the `?` of its URL.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Parameters {
     /// The names, as the refusal lists them.
@@ -30,7 +33,7 @@ pub(crate) struct Parameters {
     pub(crate) known: fn(&str) -> bool,
 }
 
-/// Checks what stands behind `scheme://`.
+/// Checks the part of a URL after `scheme://`.
 pub(crate) fn check(rest: &str, parameters: Parameters) -> Result<(), InvalidConnectionUrl> {
     if rest.chars().any(|c| c.is_whitespace() || c.is_control()) {
         return Err(InvalidConnectionUrl::Space);
@@ -38,7 +41,7 @@ pub(crate) fn check(rest: &str, parameters: Parameters) -> Result<(), InvalidCon
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     let (authority, behind) = rest.split_at(end);
     let user = authority.rsplit_once('@').map_or("", |(user, _)| user);
-    // Behind the host an @ or a # is the end of a password that began before it.
+    // After the host, an @ or a # is the end of a password that began before it.
     if behind.contains(['@', '#']) || user.contains('@') || user.matches(':').count() > 1 {
         return Err(InvalidConnectionUrl::Unencoded);
     }
@@ -54,7 +57,7 @@ pub(crate) fn check(rest: &str, parameters: Parameters) -> Result<(), InvalidCon
 
 fn percent(text: &str) -> Result<(), InvalidConnectionUrl> {
     let mut parts = text.split('%');
-    // What stands before the first % is as it is.
+    // The text before the first % needs no check.
     parts.next();
     let encoded = |part: &str| {
         let digits = part.as_bytes().get(..2).filter(|digits| digits.iter().all(u8::is_ascii_hexdigit));
@@ -115,7 +118,8 @@ mod tests {
     }
 
     proptest! {
-        /// Any password that is written as the refusal says is taken; any that holds one of its characters as it is, is not.
+        /// A password that is encoded as the refusal says is accepted; a password with one of these
+        /// characters unencoded is refused.
         #[test]
         fn a_password_is_taken_encoded_and_refused_raw(
             before in "[ -~é]{0,12}",

@@ -1,37 +1,37 @@
-//! [`Custody`]: what may be done to kept samples besides keeping them: purge, erase, and the log of it.
+//! [`Custody`]: purge and erasure of stored samples, and the audit log of both.
 
 use async_trait::async_trait;
 use sqal_core::{DeviceId, Timestamp};
 
 use crate::{Action, AuditEntry, BrokenChain, Head, Hour, SampleStore, StorageError};
 
-/// How long each class of data is kept, in days (GDP-01).
+/// The retention of each class of data, in days (GDP-01).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retention {
     /// Samples (`GDPR_RETENTION_DAYS`).
     pub samples: u32,
-    /// What hours come to (`GDPR_ANALYTICS_RETENTION_DAYS`).
+    /// Hourly aggregates (`GDPR_ANALYTICS_RETENTION_DAYS`).
     pub analytics: u32,
 }
 
-/// As documented: seven years and ten.
+/// The documented retention: seven years for samples, ten years for hourly aggregates.
 impl Default for Retention {
     fn default() -> Self {
         Self { samples: 2555, analytics: 3650 }
     }
 }
 
-/// What is to be purged.
+/// The bounds of a purge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Purge {
-    /// Samples measured before this time. Their hours stay.
+    /// Samples measured before this time are removed. Their hours stay.
     pub samples_before: Timestamp,
-    /// Hours that begin before this one.
+    /// Hours that begin before this hour are removed.
     pub hours_before: Hour,
 }
 
 impl Purge {
-    /// What is older than it may be.
+    /// The purge of everything that is older than its retention at the time `now`.
     #[must_use]
     pub fn of(retention: &Retention, now: Timestamp) -> Self {
         let days_ago = |days: u32| {
@@ -42,60 +42,66 @@ impl Purge {
     }
 }
 
-/// The beginning of the year 0, before which there is nothing.
+/// The beginning of the year 0, the earliest timestamp.
 const FIRST: Timestamp = match Timestamp::from_micros(-62_167_219_200_000_000) {
     Ok(first) => first,
     Err(_) => unreachable!(),
 };
 
-/// What went.
+/// What a purge or an erasure removed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Gone {
-    /// Samples.
+    /// The number of samples.
     pub samples: u64,
-    /// Hours, counted for each device.
+    /// The number of hours, counted for each device.
     pub hours: u64,
 }
 
-/// The line that tells of what went; it is asked inside the transaction, when that is known.
+/// Builds the audit action from what was removed. The store calls it inside the transaction, when
+/// the numbers are known.
 pub type ActionOf<'a> = &'a (dyn Fn(Gone) -> Action + Send + Sync);
 
-/// What may be done to kept samples besides keeping them.
+/// A store whose samples can be purged and erased, with an audit log of these actions.
 ///
 /// # Laws
 ///
 /// Each is a test in `conformance` that every store runs.
 ///
 /// 1. *Purging takes what is older and nothing else*; hours outlive their samples.
-/// 2. *What would go is what goes*: `would_purge` changes nothing and says the same.
-/// 3. *An erased device is gone*, from samples and hours, and no other is touched.
-/// 4. *What was done is written down*, in the same transaction, and only then.
+/// 2. *What would go is what goes*: `would_purge` changes nothing and returns what `purge` then
+///    removes.
+/// 3. *An erased device is gone*, from samples and hours, and no other device is touched.
+/// 4. *What was done is written down*: the line of an action is committed in the action's
+///    transaction, and only with it.
 /// 5. *The log is a chain*, in the order in which it was written.
 #[async_trait]
 pub trait Custody: SampleStore {
-    /// What a purge would take.
+    /// What a purge would remove.
     ///
     /// # Errors
     ///
     /// [`StorageError`] if the store cannot be read.
     async fn would_purge(&self, purge: &Purge) -> Result<Gone, StorageError>;
 
-    /// Takes what is older, and writes the action down with what went.
+    /// Removes what is older than the bounds, and records the action with the numbers of what was
+    /// removed.
     ///
     /// # Errors
     ///
-    /// [`StorageError`]; nothing is then gone and nothing is written down.
+    /// [`StorageError`] if the store fails; nothing is then removed and nothing is recorded.
     async fn purge(&self, purge: &Purge, action: ActionOf<'_>) -> Result<Gone, StorageError>;
 
-    /// Takes every sample and hour of a device, and writes the action down. What people have decided about it stays in the [register](crate::Register): it is
-    /// evidence of how others' products were judged.
+    /// Removes every sample and hour of a device, and records the action.
+    ///
+    /// Entries about the device stay in the [register](crate::Register): they are evidence of how
+    /// the products of others were judged.
     ///
     /// # Errors
     ///
-    /// [`StorageError`]; nothing is then gone and nothing is written down.
+    /// [`StorageError`] if the store fails; nothing is then removed and nothing is recorded.
     async fn erase_device(&self, device: &DeviceId, action: ActionOf<'_>) -> Result<Gone, StorageError>;
 
-    /// Writes an action down.
+    /// Records an action in the audit log.
     ///
     /// # Errors
     ///
@@ -109,7 +115,8 @@ pub trait Custody: SampleStore {
     /// [`StorageError`] if the store cannot be read.
     async fn audit(&self, after: u64, limit: u16) -> Result<Vec<AuditEntry>, StorageError>;
 
-    /// Checks the whole audit log; gives its head, to be kept elsewhere and compared.
+    /// Checks the whole audit log and returns its head, which the caller keeps elsewhere and
+    /// compares.
     ///
     /// # Errors
     ///

@@ -1,18 +1,22 @@
-//! [`Contents`]: how many samples a database holds and a sum over all of them, to compare a restored database with the one that was backed up.
+//! [`Contents`]: the number of samples in a database and a sum over all of them, to compare a
+//! restored database with the one that was backed up.
 
 use sha2::{Digest, Sha256};
 use sqal_core::Timestamp;
 
-/// What a database holds, in three numbers. Two databases of any kind with the same samples have the same; the order does not matter.
+/// The contents of a database in a few numbers.
+///
+/// Two databases of any kind with the same samples have equal numbers; the order of the samples
+/// does not matter.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Contents {
-    /// How many samples can be read.
+    /// The number of samples that can be read.
     pub samples: u64,
     /// The sum of the samples' digests, modulo 2^64.
     pub sum: u64,
-    /// When the newest was measured.
+    /// The timestamp of the newest sample.
     pub newest: Option<Timestamp>,
-    /// How many rows are there and cannot be read as a sample.
+    /// The number of rows that cannot be read as a sample.
     pub unreadable: u64,
 }
 
@@ -25,10 +29,12 @@ impl Contents {
     }
 }
 
-/// The digest of a stored sample: of its id, the time when it was received, and both binary forms as they are stored.
+/// The digest of a stored sample: of its id, the time when it was received, and both binary forms
+/// as they are stored.
 ///
-/// It is taken of the stored bytes, not of what this program would write today, so that a sum that was written down stays comparable when
-/// the binary form gets a new version. Every other column is a function of these and is compared with them.
+/// The digest is taken of the stored bytes, not of what this program would write today. A recorded
+/// sum therefore stays comparable when the binary form gets a new version. Every other column is a
+/// function of these bytes and is compared with them.
 pub(crate) fn digest(id: &[u8], received_at: i64, frame: &[u8], findings: &[u8]) -> u64 {
     let length = |bytes: &[u8]| u64::try_from(bytes.len()).unwrap_or(u64::MAX).to_be_bytes();
     let hash = Sha256::new()
@@ -64,7 +70,7 @@ mod tests {
             prop_assert_ne!(digest(&id, at.wrapping_add(1), &frame, &findings), sound);
             prop_assert_ne!(digest(&id, at, &other_frame, &findings), sound);
             prop_assert_ne!(digest(&id, at, &frame, &other_findings), sound);
-            // A byte that goes from one binary form to the other is a change too.
+            // A byte that moves from one binary form to the other is a change too.
             let (moved, rest) = (findings[0], &findings[1..]);
             let longer: Vec<u8> = frame.iter().copied().chain([moved]).collect();
             prop_assert_ne!(digest(&id, at, &longer, rest), sound);

@@ -1,45 +1,47 @@
-//! [`StorageError`]: what the caller must decide on, with the driver's own error behind it.
+//! [`StorageError`]: the kind of a failure, on which the caller decides, with the driver's own
+//! error as its source.
 
 use std::error::Error;
 use std::time::Duration;
 
-/// A store could not do what was asked.
+/// A call to a store failed.
 #[derive(Debug, thiserror::Error)]
 #[error("{backend}: {kind}")]
 pub struct StorageError {
-    /// What happened.
+    /// The kind of the failure.
     pub kind: StorageErrorKind,
-    /// Which store, for the log.
+    /// The name of the store, for the log.
     pub backend: &'static str,
-    /// When the same call may succeed, if the store or its breaker knows.
+    /// The time after which the same call may succeed, if the store or its breaker states one.
     pub retry_after: Option<Duration>,
-    /// The driver's error; its type is nobody's business.
+    /// The driver's error; callers must not depend on its type.
     #[source]
     pub source: Option<Box<dyn Error + Send + Sync>>,
 }
 
-/// What happened, as far as it changes what the caller does.
+/// The kind of a failure, as far as it changes what the caller does.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum StorageErrorKind {
     /// The store does not answer: down, restarting, or refused by a breaker.
     #[error("the store does not answer")]
     Unavailable,
-    /// The store is busy: a lock or a connection was not to be had in time.
+    /// The store is busy: a lock or a connection was not available in time.
     #[error("the store is busy")]
     Busy,
-    /// There is no room left.
+    /// The disk is full.
     #[error("disk full: there is no room left")]
     Full,
-    /// The file of the store was removed or replaced while it was open: what is stored from then on would be lost at the next start.
+    /// The file of the store was removed or replaced while it was open: samples that are stored
+    /// from then on would be lost at the next start.
     #[error(
         "file removed: the file at the store's path is not the file that is open; stop this program before anything is put there"
     )]
     FileGone,
-    /// The store refuses this content, today and tomorrow.
+    /// The store refuses this content, and a retry does not change that.
     #[error("the store refuses this content")]
     Refused,
-    /// What is stored cannot be read back.
+    /// Stored data cannot be read back.
     #[error("what is stored is damaged: {0}")]
     Corrupt(String),
     /// The store was written by a newer version of this program.
@@ -52,7 +54,8 @@ pub enum StorageErrorKind {
         /// The newest version known.
         known: i64,
     },
-    /// The store was written by a version of this program that is too old to go on from.
+    /// The store was written by a version of this program that is too old to be upgraded by this
+    /// one.
     #[error(
         "the store has schema version {found}, this program goes on from version {oldest}: it needs a program in between"
     )]
@@ -62,7 +65,7 @@ pub enum StorageErrorKind {
         /// The oldest version known.
         oldest: i64,
     },
-    /// A step of the schema is not what this program would have done.
+    /// A version of the store's schema was made by another text than this program's.
     #[error(
         "schema version {version} of the store was made by another text than this program's: the two have grown apart"
     )]
@@ -70,7 +73,7 @@ pub enum StorageErrorKind {
         /// The version whose text differs.
         version: i64,
     },
-    /// Anything else.
+    /// Any other failure.
     #[error("the store failed")]
     Internal,
 }
@@ -82,9 +85,11 @@ impl StorageError {
         Self { kind, backend, retry_after: None, source: None }
     }
 
-    /// Whether the same call may succeed later without anybody changing anything but the world.
+    /// Whether the same call may succeed later without a change of the call, the program or its
+    /// configuration.
     ///
-    /// The one place that decides what is retried, what counts against a breaker, and what is a 503.
+    /// Only this function decides what is retried, what counts against a breaker, and what is
+    /// answered with 503.
     #[must_use]
     pub const fn is_transient(&self) -> bool {
         matches!(self.kind, StorageErrorKind::Unavailable | StorageErrorKind::Busy | StorageErrorKind::Full)

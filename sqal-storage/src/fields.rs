@@ -1,4 +1,4 @@
-//! [`SealedFields`]: where confidential fields lie, sealed; who keeps them cannot read them.
+//! [`SealedFields`]: a store of sealed confidential fields, which cannot read them.
 
 use std::fmt;
 
@@ -7,33 +7,36 @@ use sqal_core::Name;
 
 use crate::{Action, StorageError};
 
-/// Whom a field is about: a person, a customer, a device.
+/// The subject of a field: a person, a customer, a device.
 pub type Subject = Name<100>;
 
-/// What one field of a subject is called, for example `name` or `wifi_password`.
+/// The name of one field of a subject, for example `name` or `wifi_password`.
 pub type FieldName = Name<64>;
 
 /// One field of one subject.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FieldKey {
-    /// Whom it is about.
+    /// The subject of the field.
     pub subject: Subject,
-    /// Which field of theirs.
+    /// The name of the field.
     pub field: FieldName,
 }
 
-/// Says which key sealed a field: derived from the key, so that no list of names has to be kept, and it says nothing about it.
+/// The id of the key that sealed a field.
+///
+/// The id is derived from the key, so no list of ids has to be kept, and it reveals nothing about
+/// the key.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KeyId([u8; 8]);
 
 impl KeyId {
-    /// From its bytes.
+    /// The id with these bytes.
     #[must_use]
     pub const fn from_bytes(bytes: [u8; 8]) -> Self {
         Self(bytes)
     }
 
-    /// Its bytes.
+    /// The bytes of the id.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; 8] {
         &self.0
@@ -52,38 +55,41 @@ impl fmt::Debug for KeyId {
     }
 }
 
-/// A sealed field: which key opens it, and what only that key can read.
+/// A sealed field: the id of its key, and the bytes that only this key can open.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sealed {
-    /// The key that opens it.
+    /// The id of the key that opens the field.
     pub key: KeyId,
-    /// What is sealed: opaque to whoever keeps it.
+    /// The sealed bytes, which are opaque to the store.
     pub bytes: Vec<u8>,
 }
 
-/// The line that tells how many fields went; it is asked inside the transaction, when that is known.
+/// Builds the audit action from the number of erased fields. The store calls it inside the
+/// transaction, when the number is known.
 pub type ErasureOf<'a> = &'a (dyn Fn(u64) -> Action + Send + Sync);
 
-/// Keeps sealed fields; every store of samples of this crate does.
+/// Keeps sealed fields; every sample store of this crate implements it.
 ///
 /// # Laws
 ///
 /// Each is a test in `conformance` that every store runs.
 ///
 /// 1. *What was put last is there*, under its subject and field, and absent is not an error.
-/// 2. *Replacing is for what is still there*: a field that somebody else has written meanwhile stays as they wrote it.
+/// 2. *Replacing is for what is still there*: if another caller has written the field meanwhile,
+///    that caller's value stays.
 /// 3. *What is not under a key is listed once*, in one order, page by page.
-/// 4. *An erased subject is gone*, no other is touched, and it is written down in the same transaction.
+/// 4. *An erased subject is gone*, no other subject is touched, and the erasure is recorded in the
+///    same transaction.
 #[async_trait]
 pub trait SealedFields: fmt::Debug + Send + Sync + 'static {
-    /// Puts a field there, whatever was there before.
+    /// Stores a field; it replaces an earlier value.
     ///
     /// # Errors
     ///
-    /// [`StorageError`]; what was there before is then still there.
+    /// [`StorageError`] if the field was not stored; an earlier value is then unchanged.
     async fn put_field(&self, key: &FieldKey, sealed: &Sealed) -> Result<(), StorageError>;
 
-    /// A field.
+    /// Reads a field; `None` if it is not stored.
     ///
     /// # Errors
     ///
@@ -97,7 +103,8 @@ pub trait SealedFields: fmt::Debug + Send + Sync + 'static {
     /// [`StorageError`] if the store cannot be read.
     async fn fields_of(&self, subject: &Subject) -> Result<Vec<(FieldName, Sealed)>, StorageError>;
 
-    /// Fields that another key has sealed, after a place, in the order of bytes of subject and field.
+    /// Fields that another key than `key` has sealed, after a place, in the order of bytes of
+    /// subject and field.
     ///
     /// # Errors
     ///
@@ -109,18 +116,19 @@ pub trait SealedFields: fmt::Debug + Send + Sync + 'static {
         limit: u16,
     ) -> Result<Vec<(FieldKey, Sealed)>, StorageError>;
 
-    /// Puts a field in the place of what was read, and says whether that was still there.
+    /// Replaces a field by `new` if it still equals `old`; returns whether it did.
     ///
     /// # Errors
     ///
-    /// [`StorageError`]; what was there before is then still there.
+    /// [`StorageError`] if the store fails; the earlier value is then unchanged.
     async fn replace_field(&self, key: &FieldKey, old: &Sealed, new: &Sealed) -> Result<bool, StorageError>;
 
-    /// Takes all fields of a subject, writes that down, and says how many they were.
+    /// Erases all fields of a subject, records the erasure, and returns the number of erased
+    /// fields.
     ///
     /// # Errors
     ///
-    /// [`StorageError`]; nothing is then gone and nothing is written down.
+    /// [`StorageError`] if the store fails; nothing is then erased and nothing is recorded.
     async fn erase_subject(&self, subject: &Subject, action: ErasureOf<'_>) -> Result<u64, StorageError>;
 }
 

@@ -1,4 +1,4 @@
-//! The binary form of a sample's raw readings: versioned, checked, the same bits back.
+//! The binary form of a sample's raw readings: versioned, with a checksum, read back bit for bit.
 //!
 //! ```text
 //! "SQ" | version u8 = 1 or 2 | parts u8 | distance, reflectance, amplitude: 64 f32 each | [sigma: 64 f32] | [status: 64 u8]
@@ -6,10 +6,12 @@
 //! parts: 1 = ToF frame, 2 = sigma, 4 = status, 8 = radial distances, 16 = spectrum, 32 = no reflectance, 64 = no amplitude; all numbers little-endian
 //! ```
 //!
-//! A matrix that was not recorded holds 64 zeros in its place, and a bit that says so: what stands behind it stands where it always stood. Such a frame is
-//! of version 2, which programs that know version 1 alone refuse; every other frame is of version 1.
+//! A matrix that was not recorded holds 64 zeros in its place, and a bit marks it, so the parts
+//! after it keep their places. Such a frame is of version 2, which programs that know only version
+//! 1 refuse. Every other frame is of version 1.
 //!
-//! A tenth of the size of JSON in JSONB, sixty times as fast, and SQL needs none of the zones: what is queried has columns of its own.
+//! The form takes a tenth of the size of JSON in JSONB and is sixty times as fast. SQL needs none
+//! of the zones: values that are queried have columns of their own.
 
 use sqal_core::{AdcStatus, DistanceKind, Gain, Grid, IntegrationTime, Spectrum, TargetStatus, TofFrame, TofReading};
 
@@ -30,16 +32,16 @@ const NO_AMPLITUDE: u8 = 64;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FrameError {
-    /// Too short, or not of this format.
+    /// The bytes are too short or not of this format.
     #[error("not a stored frame")]
     Format,
-    /// Written by a newer program.
+    /// A newer program wrote the frame.
     #[error("stored frame of version {0}, this program knows versions 1 and 2")]
     Version(u8),
-    /// A bit was lost.
+    /// The checksum does not match: a bit was lost.
     #[error("stored frame fails its checksum")]
     Checksum,
-    /// The numbers are intact and impossible.
+    /// The checksum matches, and the numbers are impossible.
     #[error("stored frame has numbers that no sensor produces")]
     Content,
 }
@@ -99,7 +101,7 @@ pub fn encode_frame(tof: Option<&TofFrame>, spectrum: Option<&Spectrum>) -> Vec<
 ///
 /// # Errors
 ///
-/// [`FrameError`] says what is wrong; no bytes panic.
+/// [`FrameError`] says what is wrong. No input causes a panic.
 pub fn decode_frame(bytes: &[u8]) -> Result<(Option<TofFrame>, Option<Spectrum>), FrameError> {
     let (body, checksum) = bytes.split_last_chunk::<4>().ok_or(FrameError::Format)?;
     let mut rest = body.strip_prefix(&MAGIC).ok_or(FrameError::Format)?;
@@ -111,7 +113,7 @@ pub fn decode_frame(bytes: &[u8]) -> Result<(Option<TofFrame>, Option<Spectrum>)
         return Err(FrameError::Checksum);
     }
     let has = |bit: u8| parts & bit != 0;
-    // Of two forms of one frame only one is written, so only one is read.
+    // Of two possible forms of one frame only one is written, so only one is accepted.
     if (has(NO_REFLECTANCE) || has(NO_AMPLITUDE)) != (version == WITHOUT) {
         return Err(FrameError::Format);
     }
@@ -164,7 +166,7 @@ fn grid(rest: &mut &[u8]) -> Result<Grid<f32>, FrameError> {
     Ok(Grid::from_fn(|zone| f32::from_le_bytes(words[zone])))
 }
 
-/// A matrix that has its place in every frame; `None` if it was not recorded.
+/// A matrix, which has its place in every frame; `None` if it was not recorded.
 fn matrix(rest: &mut &[u8], recorded: bool) -> Result<Option<Grid<f32>>, FrameError> {
     let grid = grid(rest)?;
     Ok(recorded.then_some(grid))
@@ -185,7 +187,7 @@ mod tests {
             prop_assert_eq!(decode_frame(&bytes), Ok((tof, spectrum)));
         }
 
-        /// Frames with both matrices are written as they always were: version 1, and nothing of the new bits.
+        /// Frames with both matrices are written in version 1, without the new bits.
         #[test]
         fn only_a_frame_without_a_matrix_is_of_version_2(tof in strategy::partial_tof_frame()) {
             let bytes = encode_frame(Some(&tof), None);

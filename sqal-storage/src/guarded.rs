@@ -1,4 +1,5 @@
-//! [`GuardedStore`]: a store behind a circuit breaker, so that a dead database costs nothing but an error.
+//! [`GuardedStore`]: a store behind a circuit breaker, so that calls to an unavailable database
+//! fail at once.
 
 use async_trait::async_trait;
 use sqal_core::{Sample, SampleId};
@@ -10,10 +11,12 @@ use crate::{
 
 /// A decorator: calls pass while the breaker of their kind allows them.
 ///
-/// Writing and reading have a breaker each: a full disk can still be read, and a storm of readers must not stop the line. For writing,
-/// every transient error counts against the store. For reading, [`StorageErrorKind::Busy`] does not: it says that many ask, not that
-/// the store is down. What the store refuses for its content counts for neither. A write that is a success after the breaker for writing was
-/// open says that the store is back: an open breaker for reading probes at once.
+/// Writing and reading have a breaker each: a full disk can still be read, and a storm of readers
+/// must not stop the line. For writing, every transient error counts against the store. For
+/// reading, [`StorageErrorKind::Busy`] does not count: it shows that many callers read, not that
+/// the store is down. An error that is not transient, for example a refused content, counts against
+/// neither breaker. If a write succeeds after the breaker for writing was open, the store is back,
+/// and an open breaker for reading probes at once.
 #[derive(Debug)]
 pub struct GuardedStore<S, C> {
     store: S,
@@ -26,12 +29,13 @@ impl<S: SampleStore, C: Clock + Clone + 'static> GuardedStore<S, C> {
     ///
     /// # Errors
     ///
-    /// [`InvalidBreaker`] names the setting that no breaker can have.
+    /// [`InvalidBreaker`] names the setting that is not valid.
     pub fn new(store: S, writing: BreakerConfig, reading: BreakerConfig, clock: C) -> Result<Self, InvalidBreaker> {
         Ok(Self { store, writing: Breaker::new(writing, clock.clone())?, reading: Breaker::new(reading, clock)? })
     }
 
-    /// The same, and somebody is told when the breaker for writing or the one for reading changes, for example a gauge or a log.
+    /// Adds observers of the breaker for writing and of the breaker for reading, for example a
+    /// gauge or a log.
     #[must_use]
     pub fn observed_by(self, writing: impl Observer + 'static, reading: impl Observer + 'static) -> Self {
         Self {
@@ -48,7 +52,7 @@ impl<S: SampleStore, C: Clock + Clone + 'static> GuardedStore<S, C> {
     }
 }
 
-/// Calls the store if its breaker allows, and reports what came of it.
+/// Calls the store if its breaker allows, and reports the outcome to the breaker.
 async fn call<T, C: Clock>(
     breaker: &Breaker<C>,
     counts: fn(&StorageError) -> Outcome,
@@ -98,7 +102,8 @@ impl<S: SampleStore, C: Clock + Clone + 'static> SampleStore for GuardedStore<S,
         call(&self.reading, while_reading, self.store.by_device(query)).await
     }
 
-    /// Asks the store itself: a health check must see a recovery that the breaker has not tried yet.
+    /// Calls the store without the breaker: a health check must see a recovery that the breaker has
+    /// not tried yet.
     async fn ping(&self) -> Result<(), StorageError> {
         self.store.ping().await
     }

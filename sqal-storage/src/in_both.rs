@@ -1,4 +1,5 @@
-//! [`InBoth`]: samples that a store has taken and its spool could not give up; sums over the spool leave them out.
+//! [`InBoth`]: samples that a store has accepted and that could not be removed from its spool; sums
+//! over the spool leave them out.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +9,7 @@ use crate::{
     Cursor, DeviceTally, Hour, Hourly, HourlyQuery, SampleQuery, SampleStore, SqliteStore, StorageError, Tally,
 };
 
-/// Samples of one batch, usually none, and the hours that they lie in.
+/// Samples of one batch, usually none, and their hours.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct InBoth {
     ids: BTreeSet<SampleId>,
@@ -55,12 +56,12 @@ impl InBoth {
         Ok(DeviceTally::together(parts))
     }
 
-    /// The hours of a query in which there are such samples.
+    /// The hours of a query that have such samples.
     fn touched(&self, query: &HourlyQuery) -> impl Iterator<Item = Hour> {
         self.hours.range(query.from()..query.until()).copied()
     }
 
-    /// The spans of a query between these hours.
+    /// The spans of a query between the hours that have such samples.
     fn spans_between(&self, query: &HourlyQuery) -> Vec<HourlyQuery> {
         let (mut from, mut spans) = (query.from(), Vec::new());
         for until in self.touched(query).chain([query.until()]) {
@@ -72,7 +73,7 @@ impl InBoth {
         spans
     }
 
-    /// What the other samples of these hours come to, one by one.
+    /// The tallies of the other samples of these hours, one per sample.
     async fn others(
         &self,
         spool: &SqliteStore,
@@ -96,7 +97,7 @@ impl InBoth {
     }
 }
 
-/// Samples in one page of a read.
+/// The number of samples in one page of a read.
 const PAGE: std::num::NonZeroU16 = match std::num::NonZeroU16::new(500) {
     Some(page) => page,
     None => unreachable!(),

@@ -1,4 +1,5 @@
-//! [`KeyRing`]: seals fields with one key and opens what any of its keys has sealed, so that keys can be changed while work goes on.
+//! [`KeyRing`]: seals fields with one key and opens what any of its keys has sealed, so that keys
+//! can be rotated in operation.
 
 use std::fmt;
 
@@ -12,21 +13,23 @@ use zeroize::Zeroizing;
 
 use crate::{FieldKey, KeyId, Sealed};
 
-/// A key of 256 bits. Its `Debug` says its id and no more; its memory is wiped when it goes.
+/// A key of 256 bits.
+///
+/// Its `Debug` shows only its id. Its memory is wiped when it is dropped.
 #[derive(Clone)]
 pub struct Key {
     id: KeyId,
     bytes: Zeroizing<[u8; 32]>,
 }
 
-/// A text is no key. What it was is not said.
+/// The text is not a key; the error does not show the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NotAKey {
-    /// It is neither.
+    /// The text is neither 64 hexadecimal digits nor base64 of 32 bytes.
     #[error("it is neither 64 hexadecimal digits nor base64 of 32 bytes")]
     Unreadable,
-    /// It has another length.
+    /// The key has another length than 32 bytes.
     #[error("it has {0} bytes, a key has 32")]
     Length(usize),
 }
@@ -47,7 +50,8 @@ impl Key {
         Self { id: KeyId::from_bytes(id), bytes }
     }
 
-    /// A key from text: 64 hexadecimal digits, or base64 of 32 bytes in either alphabet (as `openssl rand -base64 32` prints them).
+    /// A key from text: 64 hexadecimal digits, or base64 of 32 bytes in either alphabet (as
+    /// `openssl rand -base64 32` prints them).
     ///
     /// # Errors
     ///
@@ -61,7 +65,8 @@ impl Key {
                 .find_map(|alphabet| lenient(alphabet).decode(text).ok())
                 .ok_or(NotAKey::Unreadable)?,
         });
-        // About as long as 64 digits: a digit is wrong, or one is missing, and as base64 it would have another length than anybody meant.
+        // The text has about 64 characters: a hexadecimal digit is wrong or missing. Read as base64
+        // it would have a length that the operator did not mean.
         if bytes.len() != 32 && (62..=66).contains(&text.len()) {
             return Err(NotAKey::Unreadable);
         }
@@ -69,7 +74,7 @@ impl Key {
         Ok(Self::from_bytes(bytes))
     }
 
-    /// Its id.
+    /// The id of the key.
     #[must_use]
     pub const fn id(&self) -> KeyId {
         self.id
@@ -80,9 +85,9 @@ impl Key {
     }
 }
 
-/// 64 digits as 32 bytes; base64 of 32 bytes is shorter, so that no text is both.
+/// 64 digits as 32 bytes; base64 of 32 bytes is shorter, so no text is both.
 fn hexadecimal(text: &str) -> Option<Vec<u8>> {
-    // `from_str_radix` takes a sign, too.
+    // `from_str_radix` also accepts a sign.
     if text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return None;
     }
@@ -95,7 +100,10 @@ impl fmt::Debug for Key {
     }
 }
 
-/// 192 bits that no other sealing uses. It cannot be copied, so that none is used twice by mistake; random ones never meet.
+/// A nonce of 192 bits, which no other sealing uses.
+///
+/// It cannot be copied, so no nonce is used twice by mistake. Random nonces do not repeat in
+/// practice.
 #[derive(Debug)]
 pub struct Nonce([u8; 24]);
 
@@ -105,17 +113,17 @@ pub struct Nonce([u8; 24]);
 pub struct NoRandomness;
 
 impl Nonce {
-    /// From bytes that were never given here before.
+    /// A nonce from bytes that were never passed before.
     #[must_use]
     pub const fn from_bytes(bytes: [u8; 24]) -> Self {
         Self(bytes)
     }
 
-    /// From the machine's own source.
+    /// A nonce from the machine's own source of random bytes.
     ///
     /// # Errors
     ///
-    /// [`NoRandomness`] if it has none.
+    /// [`NoRandomness`] if the machine gives no random bytes.
     pub fn random() -> Result<Self, NoRandomness> {
         let mut bytes = [0; 24];
         getrandom::fill(&mut bytes).map_err(|_| NoRandomness)?;
@@ -123,12 +131,14 @@ impl Nonce {
     }
 }
 
-/// What was sealed, opened. Its `Debug` says its length and no more; its memory is wiped when it goes.
+/// The content of an opened field.
+///
+/// Its `Debug` shows only its length. Its memory is wiped when it is dropped.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Plain(Zeroizing<Vec<u8>>);
 
 impl Plain {
-    /// Its bytes.
+    /// The bytes of the content.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
@@ -145,23 +155,24 @@ impl fmt::Debug for Plain {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Unreadable {
-    /// Its key is not on the ring.
+    /// The key of the field is not on the ring.
     #[error("it was sealed with the key {0}, which is not here (LEGACY_ENCRYPTION_KEYS)")]
     MissingKey(KeyId),
-    /// Its key is here, and did not seal this in this place.
+    /// The key is on the ring and did not seal this content for this place.
     #[error("it was changed, or belongs to another place")]
     Altered,
 }
 
-/// Several texts are no keys.
+/// The texts that are not valid keys.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}", .0.iter().map(|(place, why)| format!("{place}: {why}")).collect::<Vec<_>>().join("; "))]
 pub struct InvalidKeyRing(pub Vec<(String, NotAKey)>);
 
-/// One key that seals, and others that still open (SEC-01).
+/// One key that seals, and other keys that only open (SEC-01).
 ///
-/// A field is sealed by XChaCha20-Poly1305 for its place: the subject, the field and the key are authenticated, so that whoever can write
-/// to the database can neither read it, nor change it, nor move it to another subject.
+/// A field is sealed by XChaCha20-Poly1305 for its place: the subject, the field and the key are
+/// authenticated. A writer of the database can therefore neither read a field, nor change it, nor
+/// move it to another subject.
 ///
 /// ```
 /// use sqal_core::Name;
@@ -189,11 +200,12 @@ impl KeyRing {
         Self { active, legacy: Vec::new() }
     }
 
-    /// A ring from the texts of `MASTER_ENCRYPTION_KEY` and `LEGACY_ENCRYPTION_KEYS` (separated by commas; empty is none).
+    /// A ring from the texts of `MASTER_ENCRYPTION_KEY` and `LEGACY_ENCRYPTION_KEYS` (separated by
+    /// commas; may be empty).
     ///
     /// # Errors
     ///
-    /// [`InvalidKeyRing`] names every text that is no key.
+    /// [`InvalidKeyRing`] names every text that is not a valid key.
     pub fn from_texts(master: &str, legacy: &str) -> Result<Self, InvalidKeyRing> {
         let mut wrong = Vec::new();
         let mut read = |place: String, text: &str| Key::from_text(text).map_err(|why| wrong.push((place, why))).ok();
@@ -207,7 +219,7 @@ impl KeyRing {
         }
     }
 
-    /// The same ring, which opens what another key has sealed too.
+    /// This ring with one more key that opens and does not seal.
     #[must_use]
     pub fn with_legacy_key(mut self, key: Key) -> Self {
         if self.key(key.id).is_none() {
@@ -216,26 +228,28 @@ impl KeyRing {
         self
     }
 
-    /// The ring that seals with a new key from now on, and still opens everything.
+    /// A ring that seals with a new key, and still opens everything that this ring opens.
     #[must_use]
     pub fn rotated_to(&self, key: Key) -> Self {
         let all = self.legacy.iter().chain([&self.active]).cloned();
         all.fold(Self::new(key), Self::with_legacy_key)
     }
 
-    /// The key that seals.
+    /// The id of the key that seals.
     #[must_use]
     pub const fn active(&self) -> KeyId {
         self.active.id
     }
 
-    /// The keys that it opens with, the one that seals first.
+    /// The ids of the keys that the ring opens with, the active key first.
     pub fn ids(&self) -> impl Iterator<Item = KeyId> {
         [&self.active].into_iter().chain(&self.legacy).map(Key::id)
     }
 
-    /// The seeds of the signing keys that belong to the keys of this ring, that of the key that seals first: HMAC-SHA-256 of a fixed text
-    /// under the key. A seed tells nothing about its key.
+    /// The seeds of the signing keys that belong to the keys of this ring, that of the active key
+    /// first.
+    ///
+    /// A seed is the HMAC-SHA-256 of a fixed text under the key. It reveals nothing about the key.
     #[cfg(all(feature = "sign", any(feature = "postgres", feature = "sqlite")))]
     pub(crate) fn signing_seeds(&self) -> impl Iterator<Item = Zeroizing<[u8; 32]>> {
         let seed = |key: &Key| Zeroizing::new(hmac(key.bytes.as_slice(), b"sqal ed25519 seed of signed heads 1"));
@@ -250,7 +264,7 @@ impl KeyRing {
     ///
     /// # Panics
     ///
-    /// Never: the cipher refuses only what is longer than 256 GiB.
+    /// Never: the cipher refuses only content that is longer than 256 GiB.
     #[must_use]
     #[expect(clippy::needless_pass_by_value, reason = "a nonce is used up: taking it is the point")]
     pub fn seal(&self, place: &FieldKey, plain: &[u8], nonce: Nonce) -> Sealed {
@@ -264,7 +278,8 @@ impl KeyRing {
     ///
     /// # Errors
     ///
-    /// [`Unreadable`] if its key is not here, or it is not what was sealed in this place.
+    /// [`Unreadable`] if the key is not on the ring, or if the content is not what was sealed for
+    /// this place.
     pub fn open(&self, place: &FieldKey, sealed: &Sealed) -> Result<Plain, Unreadable> {
         let key = self.key(sealed.key).ok_or(Unreadable::MissingKey(sealed.key))?;
         let (nonce, bytes) = sealed.bytes.split_first_chunk::<24>().ok_or(Unreadable::Altered)?;
@@ -286,7 +301,8 @@ fn hmac(key: &[u8], message: &[u8]) -> [u8; 32] {
     Sha256::new().chain_update(*padded(0x5c)).chain_update(inner).finalize().into()
 }
 
-/// What is authenticated besides the field itself; lengths first, so that no two places give the same bytes.
+/// The authenticated data besides the field itself; lengths first, so that no two places give the
+/// same bytes.
 fn place_of(place: &FieldKey, key: KeyId) -> Vec<u8> {
     let mut bytes = b"sqal field 1".to_vec();
     bytes.extend_from_slice(key.as_bytes());
@@ -345,7 +361,8 @@ mod tests {
         assert!(Key::from_text(&"+f".repeat(32)).is_err());
     }
 
-    /// Draft-irtf-cfrg-xchacha-03, A.3.1: the published vector, so that what is sealed here is what other tools would seal.
+    /// Draft-irtf-cfrg-xchacha-03, A.3.1: the published vector shows that fields are sealed as
+    /// other tools seal.
     #[test]
     fn the_cipher_is_the_published_one() {
         let bytes = |text: &str| -> Vec<u8> {
@@ -388,7 +405,7 @@ mod tests {
         assert_eq!(new.open(&here, &sealed).unwrap().as_bytes(), b"Marie");
         assert_eq!(new.seal(&here, b"Marie", Nonce::random().unwrap()).key, ring(3).active());
         assert_eq!(new.ids().collect::<Vec<_>>(), [ring(3), ring(1), ring(2)].map(|ring| ring.active()));
-        // A key is on the ring once, also when it comes back.
+        // A key is on the ring once, also if it is added again.
         assert_eq!(new.rotated_to(Key::from_bytes([1; 32])).ids().count(), 3);
     }
 

@@ -1,7 +1,9 @@
-//! Where samples are kept: a port with laws, adapters that prove them, and a writer that acknowledges after the commit.
+//! Storage of samples: a port with laws, adapters that prove them, and a writer that acknowledges
+//! after the commit.
 //!
-//! [`SampleStore`] is the port; [`MemoryStore`] is always there, [`SqliteStore`] with the feature `sqlite`. The laws stand in prose on
-//! the trait and as code in `conformance`; every adapter and decorator runs all of them.
+//! [`SampleStore`] is the port. [`MemoryStore`] is always available, [`SqliteStore`] with the
+//! feature `sqlite`. The laws stand in prose on the trait and as code in `conformance`; every
+//! adapter and decorator runs all of them.
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -17,13 +19,13 @@
 //! # Features
 //!
 //! - `sqlite`: the embedded store, through sqlx.
-//! - `postgres`: the store of a plant, through sqlx; it uses `TimescaleDB` where that is.
-//! - `cache`: what may be forgotten: in memory through moka, and with `redis` shared by several processes.
+//! - `postgres`: the store of a plant, through sqlx; it uses `TimescaleDB` where that is installed.
+//! - `cache`: caches, in memory through moka, and with `redis` shared by several processes.
 //! - `redis`: limits that several processes share, through fred.
-//! - `keyring`: confidential fields, sealed with keys that change while work goes on.
+//! - `keyring`: confidential fields, sealed with keys that can be rotated in operation.
 //! - `sign`: heads of a SQL store, signed (Ed25519) and kept in a file outside of it.
 //! - `metrics`: the documented metrics of stores, pools and caches.
-//! - `profile`: how many queries a piece of work sends, and which it repeats.
+//! - `profile`: the number of queries that a piece of work sends, and the repeated ones.
 //! - `conformance`: the laws as public functions and a macro, for stores outside this crate.
 
 mod audit;
@@ -80,7 +82,8 @@ mod writer;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 
-// The types of `sqal-core` are in the signatures: an embedding service needs no dependency of its own on the same version.
+// The types of `sqal-core` are in the signatures: this export saves an embedding service its own
+// dependency on the same version.
 pub use sqal_core;
 
 pub use audit::{Action, AuditEntry, BrokenChain, Head};

@@ -1,4 +1,5 @@
-//! [`LongReads`]: reads over long spans of hours run one at a time, so that reports never take every connection of the readers.
+//! [`LongReads`]: reads over long spans of hours run one at a time, so that reports never take
+//! every connection of the readers.
 
 use std::time::Duration;
 
@@ -7,10 +8,10 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::{HourlyQuery, StorageError, StorageErrorKind};
 
-/// The longest span of all devices that is read without waiting for a place, in hours: eight days.
+/// The longest span of a query for all devices that needs no place, in hours: eight days.
 const SHORT_HOURS: i64 = 200;
 
-/// When a caller may try again that found no place before its deadline.
+/// The time after which a caller without a place may try again.
 const TRY_AGAIN: Duration = Duration::from_secs(1);
 
 /// The one place for long reads of a store.
@@ -25,16 +26,19 @@ impl LongReads {
         Self { place: Semaphore::new(1), backend }
     }
 
-    /// Whether a query reads so many rows that only one such query may run at a time. One device has at most one row an hour: its query is short.
+    /// Whether a query is long: only one long query runs at a time.
+    ///
+    /// One device has at most one row per hour, so a query for one device is never long.
     pub(crate) fn is_long(query: &HourlyQuery) -> bool {
         query.device_id().is_none() && query.until().number() - query.from().number() > SHORT_HOURS
     }
 
-    /// Waits for the place until the deadline; short reads need none.
+    /// Waits for the place until the deadline; a short read needs no place.
     ///
     /// # Errors
     ///
-    /// [`Busy`](StorageErrorKind::Busy) with a time to try again if the place was not free before the deadline.
+    /// [`Busy`](StorageErrorKind::Busy) with a time to try again if the place was not free before
+    /// the deadline.
     pub(crate) async fn place(
         &self,
         query: &HourlyQuery,
@@ -43,7 +47,7 @@ impl LongReads {
         if !Self::is_long(query) {
             return Ok(None);
         }
-        // The semaphore is never closed: what is left is the deadline.
+        // The semaphore is never closed, so the only failure is the deadline.
         if let Ok(Ok(permit)) = timeout_at(end, self.place.acquire()).await {
             return Ok(Some(permit));
         }

@@ -1,4 +1,5 @@
-//! [`MemoryStore`]: the model that every other store is compared with; it lasts as long as the process.
+//! [`MemoryStore`]: the model that every other store is compared with; it lasts as long as the
+//! process.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map;
@@ -13,9 +14,9 @@ use crate::{
     SealedFields, StorageError, Subject, Tally,
 };
 
-/// A store in memory, for tests, examples and embedders that keep nothing.
+/// A store in memory, for tests, examples and embedding services that store nothing.
 ///
-/// It obeys every law but durability across the end of the process, which no memory can.
+/// It obeys every law but durability: memory does not survive the end of the process.
 #[derive(Debug, Default)]
 pub struct MemoryStore {
     kept: Mutex<Kept>,
@@ -25,7 +26,7 @@ pub struct MemoryStore {
 struct Kept {
     // Ordered by time and id, so that a page is a walk backwards.
     samples: BTreeMap<(Timestamp, SampleId), Sample>,
-    // Of their own: they outlive their samples.
+    // Hours are separate, because they outlive their samples.
     hours: BTreeMap<(Hour, DeviceId), Tally>,
     audit: Vec<AuditEntry>,
     fields: BTreeMap<FieldKey, Sealed>,

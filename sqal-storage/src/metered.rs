@@ -1,7 +1,9 @@
-//! The documented metrics of stores, pools and caches (MET-06 to MET-14), through the `metrics` facade.
+//! The documented metrics of stores, pools and caches (MET-06 to MET-14), through the `metrics`
+//! facade.
 //!
-//! What takes time is measured where it happens, by decorators that obey the laws of what they stand around. What is a state (a pool, a
-//! cache) is asked when somebody looks: call [`report_pools`] and [`report_caches`] before the metrics are rendered.
+//! Durations are measured where they occur, by decorators that obey the laws of the decorated store
+//! or cache. The state of a pool or a cache is read on demand: call [`report_pools`] and
+//! [`report_caches`] before the metrics are rendered.
 
 use std::fmt;
 #[cfg(feature = "cache")]
@@ -18,9 +20,12 @@ use sqal_resilience::Clock;
 use crate::{Cache, CacheAway, CacheKey, CacheKind, CacheScope, CacheStats, Got, Stamp};
 use crate::{DeviceTally, Hourly, HourlyQuery, Inserted, Page, PoolUse, SampleQuery, SampleStore, StorageError};
 
-/// A decorator: how long a store takes, as `db_query_duration_seconds` by `query_type` (`select`, `insert`), failed calls too (MET-14).
+/// A decorator that measures the duration of store calls, including failed calls (MET-14).
 ///
-/// It stands next to the store, inside breakers: a call that a breaker refuses is no query.
+/// The metric is `db_query_duration_seconds` by `query_type` (`select`, `insert`).
+///
+/// The decorator stands next to the store, inside breakers: a call that a breaker refuses is not a
+/// query.
 pub struct MeteredStore<S, C> {
     store: S,
     clock: C,
@@ -29,7 +34,7 @@ pub struct MeteredStore<S, C> {
 }
 
 impl<S, C> MeteredStore<S, C> {
-    /// Around a store; the process's recorder must be installed already.
+    /// Decorates a store; the process's recorder must be installed already.
     #[must_use]
     pub fn new(store: S, clock: C) -> Self {
         let histogram = |kind: &'static str| histogram!("db_query_duration_seconds", "query_type" => kind);
@@ -43,7 +48,7 @@ impl<S: fmt::Debug, C> fmt::Debug for MeteredStore<S, C> {
     }
 }
 
-/// Runs a call and records how long it took.
+/// Runs a call and records its duration.
 async fn timed<T>(clock: &impl Clock, histogram: &Histogram, call: impl Future<Output = T> + Send) -> T {
     let begun = clock.now();
     let result = call.await;
@@ -73,15 +78,17 @@ impl<S: SampleStore, C: Clock + 'static> SampleStore for MeteredStore<S, C> {
         timed(&self.clock, &self.select, self.store.by_device(query)).await
     }
 
-    /// Not measured: nobody waits for a probe.
+    /// Not measured: no caller waits for a probe.
     async fn ping(&self) -> Result<(), StorageError> {
         self.store.ping().await
     }
 }
 
-/// Shows how full pools are: `db_connection_pool_size` and `db_connection_pool_available` (MET-12, MET-13) of the fullest of them, so that
-/// the documented alert (available == 0) sees one that is exhausted beside others that are idle; each pool by itself as
-/// `db_connections_in_use` by `pool`.
+/// Sets the gauges of connection pools.
+///
+/// `db_connection_pool_size` and `db_connection_pool_available` (MET-12, MET-13) are those of the
+/// fullest pool, so that the documented alert (available == 0) sees an exhausted pool beside idle
+/// ones. `db_connections_in_use` shows each pool by itself, by `pool`.
 pub fn report_pools(pools: &[PoolUse]) {
     for pool in pools {
         gauge!("db_connections_in_use", "pool" => pool.name).set(f64::from(pool.in_use));
@@ -92,8 +99,11 @@ pub fn report_pools(pools: &[PoolUse]) {
     }
 }
 
-/// Shows what caches have done: `cache_hits_total` and `cache_misses_total` by `cache_type`, `cache_size_bytes`, `cache_evictions_total` and
-/// `cache_expirations_total`, `cache_bypass_total` and `cache_hit_rate` (0 to 1) of all together (MET-06, MET-07, MET-09 to MET-11, MET-33, MET-34).
+/// Sets the metrics of caches (MET-06, MET-07, MET-09 to MET-11, MET-33, MET-34).
+///
+/// `cache_hits_total` and `cache_misses_total` are by `cache_type`. `cache_size_bytes`,
+/// `cache_evictions_total`, `cache_expirations_total`, `cache_bypass_total` and `cache_hit_rate` (0
+/// to 1) are of all caches together.
 #[cfg(feature = "cache")]
 #[expect(clippy::cast_precision_loss, reason = "a gauge is a floating number")]
 pub fn report_caches(caches: &[(CacheKind, CacheStats)]) {
@@ -110,8 +120,11 @@ pub fn report_caches(caches: &[(CacheKind, CacheStats)]) {
     metrics::counter!("cache_expirations_total").absolute(sum(|stats| stats.expirations));
 }
 
-/// A decorator: how long a cache takes, as `cache_latency_seconds` by `operation` (`get`, `set`, `clear`), also when it does not answer
-/// (MET-08). For a cache that others share: one in memory is faster than what measures it.
+/// A decorator that measures the duration of cache calls, including calls without an answer
+/// (MET-08).
+///
+/// The metric is `cache_latency_seconds` by `operation` (`get`, `set`, `clear`). Use it for a
+/// shared cache: a cache in memory is faster than the measurement.
 #[cfg(feature = "cache")]
 pub struct MeteredCache<K, C> {
     cache: K,
@@ -123,7 +136,7 @@ pub struct MeteredCache<K, C> {
 
 #[cfg(feature = "cache")]
 impl<K, C> MeteredCache<K, C> {
-    /// Around a cache; the process's recorder must be installed already.
+    /// Decorates a cache; the process's recorder must be installed already.
     #[must_use]
     pub fn new(cache: K, clock: C) -> Self {
         let histogram = |operation: &'static str| histogram!("cache_latency_seconds", "operation" => operation);

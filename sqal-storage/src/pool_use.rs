@@ -1,18 +1,18 @@
-//! [`PoolUse`]: how full a pool of connections is.
+//! [`PoolUse`]: the size of a pool of connections, and how many are in use.
 
-/// How full a pool is.
+/// The size of a pool of connections, and how many are in use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PoolUse {
-    /// What its connections do: `readers` or `writers`.
+    /// The name of the pool: `readers` or `writers`.
     pub name: &'static str,
-    /// How many there may be.
+    /// The largest number of connections.
     pub most: u32,
-    /// How many somebody has.
+    /// The number of connections in use.
     pub in_use: u32,
 }
 
 impl PoolUse {
-    /// How many are to be had without waiting for somebody to give one back.
+    /// The number of connections that are available without waiting.
     #[must_use]
     pub const fn available(&self) -> u32 {
         self.most.saturating_sub(self.in_use)

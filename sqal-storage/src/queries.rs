@@ -1,7 +1,8 @@
-//! [`QueryLayer`]: how many queries a piece of work sends, how long they take, and which it repeats (DBP-01 to DBP-05).
+//! [`QueryLayer`]: the number and duration of the queries that a piece of work sends, and the
+//! repeated ones (DBP-01 to DBP-05).
 //!
-//! The stores' driver says each query as an event; this layer counts those that happen within a scope. Nothing is counted outside one,
-//! and without the layer nothing is counted at all.
+//! The stores' driver emits an event for each query; this layer counts the events within a scope.
+//! Queries outside a scope are not counted, and without the layer no query is counted.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -15,29 +16,33 @@ use tracing_subscriber::layer::{Context, Filter};
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::{Layer, filter};
 
-/// Where the driver says its queries.
+/// The target of the driver's events.
 const TARGET: &str = "sqlx::query";
 
 /// The name of a scope's span.
 const SCOPE: &str = "query scope";
 
-/// What counts as repeated and as slow.
+/// The limits from which a statement counts as repeated and a query as slow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct QueryLimits {
-    /// A statement that is sent so often in one scope is repeated: most likely a loop that should be one query.
+    /// The number of executions in one scope from which a statement is repeated: most likely a loop
+    /// that should be one query.
     pub repeated: u32,
-    /// A query that takes longer is slow, and said in the log.
+    /// A query that takes longer is slow and is logged.
     pub slow: Duration,
 }
 
-/// Five times, and a second (DBP-02).
+/// The default limits: five executions, and one second (DBP-02).
 impl Default for QueryLimits {
     fn default() -> Self {
         Self { repeated: 5, slow: Duration::from_secs(1) }
     }
 }
 
-/// Counts queries in scopes; add it to a subscriber as it is: it asks for the driver's events whatever the other layers ask for.
+/// Counts queries in scopes.
+///
+/// Add the layer to a subscriber as it is: it enables the driver's events whatever the other layers
+/// enable.
 ///
 /// ```
 /// use sqal_storage::{QueryLayer, QueryLimits, QueryScope};
@@ -64,7 +69,7 @@ impl QueryLayer {
     }
 }
 
-/// Lets through what the layer counts, and spares everybody the rest.
+/// Lets through only what the layer counts, so that other events cost nothing.
 struct OnlyQueries;
 
 impl<S> Filter<S> for OnlyQueries {
@@ -82,19 +87,20 @@ impl<S> Filter<S> for OnlyQueries {
 pub struct QueryScope(Span);
 
 impl QueryScope {
-    /// A scope; its [span](Self::span) must be entered, or a future be instrumented with it.
+    /// A scope. The work must enter its [span](Self::span), or its future must be instrumented with
+    /// the span.
     #[must_use]
     pub fn begin() -> Self {
         Self(debug_span!(target: "sqal_storage::queries", "query scope"))
     }
 
-    /// What the work is done in.
+    /// The span of the work.
     #[must_use]
     pub const fn span(&self) -> &Span {
         &self.0
     }
 
-    /// What was counted so far; nothing without a [`QueryLayer`].
+    /// The counts so far; empty without a [`QueryLayer`].
     #[must_use]
     pub fn report(&self) -> QueryReport {
         let report = self.0.with_subscriber(|(id, dispatch)| {
@@ -106,16 +112,16 @@ impl QueryScope {
     }
 }
 
-/// What the queries of a scope come to.
+/// The counts of the queries of a scope.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct QueryReport {
-    /// How many (`X-DB-Query-Count`).
+    /// The number of queries (`X-DB-Query-Count`).
     pub queries: u32,
-    /// How long all together (`X-DB-Total-Time-Ms`).
+    /// The duration of all queries together (`X-DB-Total-Time-Ms`).
     pub time: Duration,
-    /// How many were slow.
+    /// The number of slow queries.
     pub slow: u32,
-    /// The statements that were repeated, with how often; the most often first.
+    /// The repeated statements with their number of executions, the largest number first.
     pub repeated: Vec<(String, u32)>,
 }
 
@@ -176,7 +182,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for QueryLayer {
         counted.slow += u32::from(is_slow);
         let statement = said.statement.split_whitespace().collect::<Vec<_>>().join(" ");
         if is_slow {
-            // After the lock: a log may send queries too.
+            // After the lock is released: a log may send queries too.
             let (time, text) = (said.time, statement.clone());
             *counted.statements.entry(statement).or_default() += 1;
             drop(counted);
@@ -187,7 +193,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for QueryLayer {
     }
 }
 
-/// What an event of the driver says.
+/// The content of a driver's event.
 #[derive(Default)]
 struct Said {
     statement: String,
@@ -202,7 +208,7 @@ impl Visit for Said {
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        // The driver leaves the statement empty when its summary is the whole of it.
+        // If the summary is the whole statement, the driver leaves the statement empty.
         if field.name() == "db.statement" && !value.is_empty() || field.name() == "summary" && self.statement.is_empty()
         {
             value.clone_into(&mut self.statement);
@@ -212,7 +218,7 @@ impl Visit for Said {
     fn record_debug(&mut self, _: &Field, _: &dyn fmt::Debug) {}
 }
 
-/// Fails a test whose scope has sent more queries than it may, or repeats one; it says which.
+/// Fails a test whose scope has sent more queries than allowed or repeated one, and names them.
 #[macro_export]
 macro_rules! assert_query_budget {
     ($scope:expr, $most:expr) => {{

@@ -1,4 +1,5 @@
-//! [`SampleQuery`] and [`Cursor`]: pages by key, not by offset, so that new samples never shift a page.
+//! [`SampleQuery`] and [`Cursor`]: pages by key, not by offset, so that new samples never shift a
+//! page.
 
 use std::fmt;
 use std::num::NonZeroU16;
@@ -6,14 +7,14 @@ use std::str::FromStr;
 
 use sqal_core::{DeviceId, Sample, SampleId, Timestamp};
 
-/// Which samples, newest first.
+/// A query for samples, newest first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SampleQuery {
-    /// Only this device's.
+    /// Only samples of this device.
     pub device_id: Option<DeviceId>,
-    /// Only what comes after this place, that is what is older.
+    /// Only samples after this place, which are older.
     pub after: Option<Cursor>,
-    /// At most so many.
+    /// The largest number of samples.
     pub limit: NonZeroU16,
 }
 
@@ -30,12 +31,13 @@ impl SampleQuery {
 pub struct Page {
     /// The samples, newest first.
     pub items: Vec<Sample>,
-    /// Where the next page begins; `None` when this is the last.
+    /// Where the next page begins; `None` for the last page.
     pub next: Option<Cursor>,
 }
 
 impl Page {
-    /// A page from one sample more than was asked for, which is how a store knows whether there is a next page.
+    /// A page from one sample more than was requested; the additional sample shows that there is a
+    /// next page.
     #[must_use]
     pub fn from_one_more(mut items: Vec<Sample>, limit: NonZeroU16) -> Self {
         let limit = usize::from(limit.get());
@@ -55,7 +57,7 @@ pub struct Cursor {
     id: SampleId,
 }
 
-/// A text that is no cursor.
+/// The text is not a cursor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a cursor: expected the 48 hexadecimal digits of an earlier page's next")]
 pub struct NotACursor;
@@ -67,7 +69,7 @@ impl Cursor {
         Self { timestamp: sample.key.timestamp, id: sample.id() }
     }
 
-    /// The place of a sample of which only the key is known.
+    /// The place of a sample with this timestamp and id.
     #[must_use]
     pub const fn at(timestamp: Timestamp, id: SampleId) -> Self {
         Self { timestamp, id }

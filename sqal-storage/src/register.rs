@@ -1,4 +1,5 @@
-//! [`Register`]: what people decide, kept as versions that never change: profiles in force, calibrations of stations.
+//! [`Register`]: the decisions of operators, stored as versions that never change: profiles in
+//! force, calibrations of stations.
 
 use std::fmt::Debug;
 
@@ -8,31 +9,32 @@ use sqal_core::{Name, Timestamp};
 
 use crate::{Action, StorageError};
 
-/// What kind of thing is registered, for example `profile`.
+/// The kind of a registered thing, for example `profile`.
 pub type EntryKind = Name<32>;
 
-/// What is registered, for example a profile's or a device's name.
+/// The name of a registered thing, for example of a profile or a device.
 pub type EntryName = Name<100>;
 
-/// One version of one thing.
+/// One version of one registered thing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// What kind of thing it is.
+    /// The kind of the thing.
     pub kind: EntryKind,
-    /// Which one of them.
+    /// The name of the thing.
     pub name: EntryName,
-    /// Its place among the versions of this thing, from 1.
+    /// The place of this version among the versions of the thing, from 1.
     pub version: u32,
-    /// What it says; a text that only its kind understands.
+    /// The content, as a text that only its kind can interpret.
     pub body: String,
-    /// When it was added, by the wall clock of who added it.
+    /// The time of the addition, by the wall clock of the caller.
     pub at: Timestamp,
-    /// Who added it, as far as they are known.
+    /// The author of the addition, if known.
     pub by: Option<Name<64>>,
 }
 
 impl Entry {
-    /// The line of the audit log that tells of it: a body that was changed afterwards has another hash.
+    /// The line of the audit log about this entry: a body that was changed afterwards has another
+    /// hash.
     #[must_use]
     pub fn action(&self) -> Action {
         let hash = Sha256::digest(self.body.as_bytes());
@@ -43,7 +45,8 @@ impl Entry {
         Action { at: *at, actor: by.unwrap_or_else(|| word("anybody")), category: word("register"), what: word(&what) }
     }
 
-    /// Checks that this entry is the one that its line of the audit log tells of: what it says, when it was added and by whom.
+    /// Checks that the line of the audit log describes this entry: its content, its time and its
+    /// author.
     ///
     /// # Errors
     ///
@@ -62,14 +65,14 @@ impl Entry {
     }
 }
 
-/// What of an entry of the register is not as it was written down.
+/// How an entry of the register differs from its line of the audit log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Alteration {
-    /// The audit log has no line about it.
+    /// The audit log has no line about the entry.
     #[error("is not in the audit log")]
     Unwritten,
-    /// What it says has another hash.
+    /// The content has another hash.
     #[error("does not say what was decided: its text has another hash than the audit log")]
     Body,
     /// The audit log has another time.
@@ -80,44 +83,52 @@ pub enum Alteration {
     Actor,
 }
 
-/// An entry of the register is not the one that was added: the database was changed without this program.
+/// An entry of the register is not the one that was added: the database was changed without this
+/// program.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{entry} {why}")]
 pub struct AlteredEntry {
-    /// Which entry: its kind, name and version.
+    /// The kind, name and version of the entry.
     pub entry: String,
-    /// What differs.
+    /// The difference.
     pub why: Alteration,
 }
 
 fn word<const N: usize>(text: &str) -> Name<N> {
-    // With the name of something in it, which may be an older one.
+    // The text may contain a name that an earlier version has accepted.
     Name::stored(text).unwrap_or_else(|_| unreachable!("printable, and shorter than {N} bytes"))
 }
 
-/// Keeps every version of what people decide; the memory store, SQLite and PostgreSQL do.
+/// Keeps every version of the decisions of operators; the memory store, SQLite and PostgreSQL
+/// implement it.
 ///
 /// # Laws
 ///
 /// Each is a test in `conformance` that every store runs.
 ///
-/// 1. *Versions follow each other*: only the one after the newest is added, and of two who add the same one wins.
+/// 1. *Versions follow each other*: only the version after the newest is added, and of two callers
+///    that add one version one succeeds.
 /// 2. *What was added stays as it is*, equal in every field.
 /// 3. *Newest first*: a history is in the order of versions, page by page; absent is not an error.
-/// 4. *The newest of each*: every name of a kind once, in the order of bytes, and no other kind's.
+/// 4. *The newest of each*: every name of the kind once, in the order of bytes, and no name of
+///    another kind.
 /// 5. *What was added is written down* in the audit log, in the same transaction, and only then.
-/// 6. *What was changed is not given*: an entry that differs from its line of the audit log ([`Entry::check`]) is an error of its history
-///    that names it, and is left out of the newest. A store that other programs can write to checks this at every read.
+/// 6. *What was changed is not given*: an entry that differs from its line of the audit log
+///    ([`Entry::check`]) is an error of its history that names it, and is left out of the newest. A
+///    store that other programs can write to checks this at every read.
 #[async_trait]
 pub trait Register: Debug + Send + Sync + 'static {
-    /// Adds a version and says whether it is there now: `false` if it does not follow the newest, for somebody else was first.
+    /// Adds a version and returns whether it was added; `false` if it does not follow the newest
+    /// version, for example because another caller was first.
     ///
     /// # Errors
     ///
-    /// [`StorageError`]; whether it was added may then be unknown: its place tells.
+    /// [`StorageError`] if the store fails. Whether the version was added may then be unknown; its
+    /// place in the history shows it.
     async fn add(&self, entry: &Entry) -> Result<bool, StorageError>;
 
-    /// Versions of one thing before a version, newest first; without one, from the newest.
+    /// Versions of one thing before a version, newest first; if `before` is `None`, from the
+    /// newest.
     ///
     /// # Errors
     ///

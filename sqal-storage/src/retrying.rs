@@ -1,4 +1,5 @@
-//! [`RetryingStore`]: a store whose reads are tried again when they fail for a moment, as writes are by the writer (RTY-02).
+//! [`RetryingStore`]: a store whose reads are retried after transient errors, as the writer retries
+//! writes (RTY-02).
 
 use std::time::Duration;
 
@@ -11,17 +12,18 @@ use crate::{
     DeviceTally, Hourly, HourlyQuery, Inserted, Page, SampleQuery, SampleStore, StorageError, StorageErrorKind,
 };
 
-/// How long a read takes at most with all its tries.
+/// The longest duration of a read with all its tries.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The longest that a breaker may make a read wait for its next try.
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
-/// A decorator: reads that fail with a [transient](StorageError::is_transient) error are tried again.
+/// A decorator: reads that fail with a [transient](StorageError::is_transient) error are retried.
 ///
-/// All tries together end within the policy's deadline and within the [deadline](Deadline::current) of the task, whichever is earlier. An open
-/// breaker says when it can be tried again: a read does not wait for it longer than the policy allows. Writes are not tried again here: the
-/// [writer](crate::BatchWriter) does that.
+/// All tries together end within the policy's deadline and within the [deadline](Deadline::current)
+/// of the task, whichever is earlier. An open breaker states when it can be tried again: a read
+/// does not wait for it longer than the policy allows. Writes are not retried here: the
+/// [writer](crate::BatchWriter) retries them.
 #[derive(Debug)]
 pub struct RetryingStore<S> {
     store: S,
@@ -29,13 +31,14 @@ pub struct RetryingStore<S> {
 }
 
 impl<S> RetryingStore<S> {
-    /// A store whose reads are tried as the policy says.
+    /// A store whose reads are retried by a policy.
     #[must_use]
     pub const fn new(store: S, policy: RetryPolicy) -> Self {
         Self { store, policy }
     }
 
-    /// A store whose reads are tried at most three times more, first after 250 ms, for 10 s all in all.
+    /// A store whose reads are retried at most three times, first after 250 ms, for at most 10 s in
+    /// all.
     #[must_use]
     pub fn usual(store: S) -> Self {
         let policy = RetryPolicy::default();
@@ -43,7 +46,7 @@ impl<S> RetryingStore<S> {
     }
 }
 
-/// Reads, and reads again while the store is away for a moment.
+/// Runs a read, and retries it after transient errors.
 ///
 /// # Errors
 ///
@@ -91,7 +94,7 @@ impl<S: SampleStore> SampleStore for RetryingStore<S> {
         retry_read(self.policy, || self.store.by_device(query)).await
     }
 
-    /// Asks once: a probe says how the store is now.
+    /// Pings once, without a retry: a probe reports the present state of the store.
     async fn ping(&self) -> Result<(), StorageError> {
         self.store.ping().await
     }
@@ -104,7 +107,7 @@ mod tests {
     use std::sync::atomic::{AtomicU32, Ordering};
     use tokio::time::Instant;
 
-    /// A store whose first reads fail, and whose later ones work.
+    /// A store whose first reads fail, and whose later reads succeed.
     #[derive(Debug)]
     struct Away {
         store: MemoryStore,
@@ -187,11 +190,11 @@ mod tests {
             let store = Away::for_reads(1, kind.clone(), None);
             assert_eq!(store.query(&newest()).await.unwrap_err().kind, kind);
         }
-        // A breaker that says when to come back is believed, and waited for only if that is soon.
+        // The time that a breaker states is respected, and waited for only if it is short.
         let minute = Some(Duration::from_mins(1));
         let store = Away::for_reads(1, StorageErrorKind::Unavailable, minute);
         assert_eq!(store.query(&newest()).await.unwrap_err().retry_after, minute);
-        // Probes say how it is now, and writes have the writer.
+        // Probes report the present state, and the writer retries writes.
         let store = Away::for_reads(1, StorageErrorKind::Unavailable, None);
         assert!(store.ping().await.is_err());
         let store = Away::for_reads(1, StorageErrorKind::Unavailable, None);

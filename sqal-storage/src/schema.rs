@@ -2,11 +2,12 @@
 
 use crate::StorageErrorKind;
 
-/// One step. A step that was released is never edited; a mistake in it is the next step.
+/// One step of a schema. A released step is never edited; a mistake in it is corrected by the next
+/// step.
 #[derive(Debug)]
 pub(crate) struct Step {
     pub(crate) up: &'static str,
-    /// Undoes it and loses nothing that the version before knew.
+    /// Undoes the step and loses no data that the version before knew.
     pub(crate) down: &'static str,
 }
 
@@ -26,7 +27,8 @@ impl Schema {
         self.oldest + self.steps.len() as i64
     }
 
-    /// The texts to run, each with the version that it makes, from version `found` (0: nothing there) to version `target`.
+    /// The texts to run, each with the version that it makes, from version `found` (0: an empty
+    /// database) to version `target`.
     pub(crate) fn route(&self, found: i64, target: i64) -> Result<Vec<(i64, &'static str)>, StorageErrorKind> {
         let newest = self.newest();
         if found > newest || target > newest {

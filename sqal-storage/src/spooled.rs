@@ -1,4 +1,5 @@
-//! [`SpooledStore`]: a store whose samples wait in a local file while it is away, and move on when it is back.
+//! [`SpooledStore`]: a store whose samples wait in a local file while it is unavailable, and move
+//! when it is back.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashSet};
@@ -20,53 +21,66 @@ use crate::{
     StorageError, StorageErrorKind,
 };
 
-/// How long the store is asked whether it answers.
+/// The longest wait for the store's answer to a ping.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// Samples that are taken out of the spool in one commit.
+/// The number of samples that are removed from the spool in one commit.
 const TAKEN_OUT_AT_ONCE: usize = 500;
 
-/// Samples that are taken out in one commit when the spool's disk is full: each commit needs room in the log.
+/// The number of samples that are removed in one commit if the spool's disk is full: each commit
+/// needs room in the log.
 const TAKEN_OUT_WHEN_FULL: usize = 10;
 
-/// A decorator: when the store behind it is away, samples are acknowledged from a local SQLite file instead.
+/// A decorator: if the store behind it is unavailable, samples are acknowledged from a local SQLite
+/// file instead.
 ///
-/// Both commits are durable, so an acknowledgement is worth the same. What waits in the file is found by every read, moves to the store
-/// in the order in which its batches came, and is taken out only after the store's commit; a crash in between moves it twice, and the
-/// second time is a duplicate. While the store is away, a sample that only the store knows is [`Inserted::Stored`] again, and once.
-/// When the store commits a batch and its answer is lost, the batch waits here too: until it has moved, `hourly` counts it twice.
+/// Both commits are durable, so both acknowledgements are worth the same. Every read finds the
+/// samples that wait in the file. They move to the store in the order in which their batches came,
+/// and are removed only after the store's commit. A crash in between moves them twice, and the
+/// second time they are duplicates. While the store is unavailable, a sample that only the store
+/// has is [`Inserted::Stored`] again, and is stored once. If the store commits a batch and its
+/// answer is lost, the batch waits in the file too: until it has moved, `hourly` counts it twice.
 ///
-/// A sample that was acknowledged from the file can turn out to be an [`Inserted::Conflict`] when it moves: the store has another reading
-/// under its key. It is then handed to the [keeper of conflicts](Self::with_conflict_keeper). Without a keeper, or if the keeper cannot
+/// A sample that was acknowledged from the file can turn out to be an [`Inserted::Conflict`] when
+/// it moves: the store has another reading under its key. It is then passed to the
+/// [keeper of conflicts](Self::with_conflict_keeper). Without a keeper, or if the keeper cannot
 /// keep it, it stays in the file: an acknowledged sample is never thrown away.
 ///
-/// The spool keeps room to drain: it takes nothing when its file system has less than 32 MiB free (a tenth of a small one), and holds a
-/// reserve of 1 MiB in a file beside its own (with the ending `-reserve`), which is given up when samples cannot be taken out for lack of room,
-/// and held again when the spool is empty. Samples on a damaged page are passed by and counted; all others move.
+/// The spool keeps room to drain. It accepts no samples if its file system has less than 32 MiB
+/// free (a tenth of a small one). It holds a reserve of 1 MiB in a file beside its own (with the
+/// ending `-reserve`). If samples cannot be removed for lack of room, the reserve is given up; it
+/// is held again when the spool is empty. Samples on a damaged page are skipped and counted; all
+/// others move.
 ///
-/// Somebody must [forward](Self::keep_forwarding): a library starts no task.
+/// The embedding program must run [`keep_forwarding`](Self::keep_forwarding): a library starts no
+/// task.
 #[derive(Debug)]
 pub struct SpooledStore<S> {
     store: S,
     spool: Arc<SqliteStore>,
     most: u64,
-    /// Never less than there are: it is raised before something is put in, and counted anew when nothing is found.
+    /// The number of waiting samples, never too low: it is raised before an insert, and counted
+    /// anew when no sample is found.
     waiting: AtomicU64,
     arrived: Notify,
-    /// The last one that the store refused: what came after it must not wait for it.
+    /// The place of the last sample that the store refused: later samples must not wait for it.
     refused_until: AtomicI64,
-    /// Held for writing while samples move: hours count each of them once. Nothing else waits for it.
+    /// Locked for writing while samples move, so that hours count each of them once. No other call
+    /// waits for it.
     moving: RwLock<()>,
-    /// Held for reading while something is put in, for writing while it is counted anew: both ask this machine's file only.
+    /// Locked for reading during an insert, for writing during a new count: both use only this
+    /// machine's file.
     counting: RwLock<()>,
     keeper: Option<ConflictKeeper>,
-    /// Conflicts that no keeper has taken and that are in the log already.
+    /// Conflicts that no keeper has kept and that are in the log already.
     logged_conflicts: Mutex<HashSet<SampleId>>,
-    /// What stays in the file and is not moved again.
+    /// Samples that stay in the file and are not moved again.
     passed_by: Mutex<PassedBy>,
-    /// What the store has taken and the spool could not give up: hours must not count it twice. Changed only while `moving` is held for writing.
+    /// Samples that the store has accepted and that could not be removed from the spool: hours must
+    /// not count them twice. Changed only while `moving` is locked for writing.
     in_both: Mutex<InBoth>,
-    /// Whether the store had no room for the last samples that it was given: a probe that only reads does not see that.
+    /// Whether the store had no room for the last samples that it was given: a read-only probe does
+    /// not detect that.
     store_is_full: AtomicBool,
     reserve: Reserve,
 }
@@ -83,19 +97,19 @@ impl fmt::Debug for ConflictKeeper {
 /// Places of the spool that are not read again by this process.
 #[derive(Debug, Default)]
 struct PassedBy {
-    /// Their samples cannot be read.
+    /// Places whose samples cannot be read.
     damaged: BTreeSet<i64>,
-    /// Their samples have moved, and damage beside them keeps them in the file.
+    /// Places whose samples have moved, and stay in the file because of damage beside them.
     moved: BTreeSet<i64>,
 }
 
-/// Why a batch has not moved, and whose fault it is.
+/// Why a batch has not moved: an error of the store or of the spool.
 enum Stuck {
     Store(StorageError),
     Spool(StorageError),
 }
 
-/// What a damaged spool does not give is absent; every other error stays one.
+/// Takes data that a damaged spool cannot return as absent; every other error stays an error.
 fn unless_damaged<T>(result: Result<T, StorageError>, absent: T) -> Result<T, StorageError> {
     match result {
         Err(error) if matches!(error.kind, StorageErrorKind::Corrupt(_)) => {
@@ -107,14 +121,15 @@ fn unless_damaged<T>(result: Result<T, StorageError>, absent: T) -> Result<T, St
 }
 
 impl<S: SampleStore> SpooledStore<S> {
-    /// A store with a spool that holds at most so many samples (2 kB each); what an earlier process left in it is moved too.
+    /// A store with a spool of at most `most` samples (2 kB each); samples that an earlier process
+    /// left in the spool are moved too.
     ///
     /// # Errors
     ///
     /// [`StorageError`] if the spool cannot be read.
     pub async fn new(store: S, spool: Arc<SqliteStore>, most: u64) -> Result<Self, StorageError> {
         let waiting = match spool.count().await {
-            // It cannot be counted: forwarding finds out what is there.
+            // The spool cannot be counted: forwarding finds its samples.
             Err(error) if matches!(error.kind, StorageErrorKind::Corrupt(_)) => 1,
             counted => counted?,
         };
@@ -141,32 +156,35 @@ impl<S: SampleStore> SpooledStore<S> {
         Ok(store)
     }
 
-    /// Adds the keeper of conflicts: it is given each acknowledged sample that the store cannot hold because another reading has its key.
-    /// If it returns `true` the sample is durable elsewhere and leaves the spool; otherwise the sample stays and is offered again.
+    /// Adds the keeper of conflicts.
+    ///
+    /// The keeper is given each acknowledged sample that the store cannot hold because another
+    /// reading has its key. If it returns `true`, the sample is durable elsewhere and leaves the
+    /// spool. Otherwise the sample stays and is offered again.
     #[must_use]
     pub fn with_conflict_keeper(mut self, keeper: impl Fn(&Sample) -> bool + Send + Sync + 'static) -> Self {
         self.keeper = Some(ConflictKeeper(Box::new(keeper)));
         self
     }
 
-    /// How many samples wait in the spool.
+    /// The number of samples that wait in the spool.
     #[must_use]
     pub fn waiting(&self) -> u64 {
         self.waiting.load(Ordering::Acquire)
     }
 
-    /// How many samples of the spool cannot be read and are passed by.
+    /// The number of samples of the spool that cannot be read and are skipped.
     #[must_use]
     pub fn damaged(&self) -> u64 {
         let passed_by = self.passed_by.lock().unwrap_or_else(PoisonError::into_inner);
         u64::try_from(passed_by.damaged.len()).unwrap_or(u64::MAX)
     }
 
-    /// Whether the spool would take samples now, were the store away.
+    /// Checks whether the spool would accept samples now if the store were unavailable.
     ///
     /// # Errors
     ///
-    /// [`SpoolError`] names what is wrong with it.
+    /// [`SpoolError`] names what is wrong with the spool.
     pub async fn takes(&self) -> Result<(), SpoolError> {
         let (waiting, most, samples) = (self.waiting(), self.most, self.damaged());
         if samples > 0 {
@@ -178,11 +196,12 @@ impl<S: SampleStore> SpooledStore<S> {
         self.spool.ping().await.map_err(SpoolError::File)
     }
 
-    /// Whether the store itself takes samples: it answers within a second (a host that is dead answers nothing), and had room for the last ones.
+    /// Checks whether the store itself accepts samples: it answers within a second (a dead host
+    /// never answers), and had room for the last samples.
     ///
     /// # Errors
     ///
-    /// [`StorageError`] if it does not.
+    /// [`StorageError`] if the store does not accept samples.
     pub async fn ping_store(&self) -> Result<(), StorageError> {
         let patience = tokio::time::timeout(PATIENCE, self.store.ping());
         patience.await.unwrap_or_else(|_| Err(StorageError::new("spool", StorageErrorKind::Unavailable)))?;
@@ -190,19 +209,19 @@ impl<S: SampleStore> SpooledStore<S> {
         if is_full { Err(StorageError::new("store", StorageErrorKind::Full)) } else { Ok(()) }
     }
 
-    /// Gives samples to the store, and remembers whether it had room for them.
+    /// Inserts samples into the store, and remembers whether it had room for them.
     async fn give(&self, batch: &[Sample]) -> Result<Vec<Inserted>, StorageError> {
         let given = self.store.insert(batch).await;
         match &given {
             Ok(_) if !batch.is_empty() => self.store_is_full.store(false, Ordering::Relaxed),
             Err(error) if error.kind == StorageErrorKind::Full => self.store_is_full.store(true, Ordering::Relaxed),
-            // Nothing was given, or a breaker has refused it: what was known is still known.
+            // No samples were given, or a breaker has refused them: the earlier state stays.
             _ => {}
         }
         given
     }
 
-    /// Writes the reserve, if it is not there; without it the spool works all the same.
+    /// Writes the reserve if it does not exist; the spool also works without it.
     async fn hold_reserve(&self) {
         let reserve = self.reserve.clone();
         let held = tokio::task::spawn_blocking(move || reserve.hold()).await;
@@ -211,7 +230,8 @@ impl<S: SampleStore> SpooledStore<S> {
         }
     }
 
-    /// Gives the room of an empty spool back, and holds the reserve again. A damaged spool stays as it is: it is evidence.
+    /// Returns the room of an empty spool to the file system, and holds the reserve again. A
+    /// damaged spool stays unchanged as evidence.
     async fn tidy(&self) {
         if self.passed_by().is_empty()
             && let Err(error) = self.spool.shrink().await
@@ -221,13 +241,13 @@ impl<S: SampleStore> SpooledStore<S> {
         self.hold_reserve().await;
     }
 
-    /// Gives the reserve up; says whether there was one.
+    /// Gives the reserve up; returns whether there was one.
     async fn give_up_reserve(&self) -> bool {
         let reserve = self.reserve.clone();
         tokio::task::spawn_blocking(move || reserve.give_up()).await.unwrap_or(false)
     }
 
-    /// What is in the store and in the spool.
+    /// The samples that are in the store and in the spool.
     fn in_both(&self) -> InBoth {
         self.in_both.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -238,7 +258,7 @@ impl<S: SampleStore> SpooledStore<S> {
         passed_by.damaged.union(&passed_by.moved).copied().collect()
     }
 
-    /// Passes damaged places by from now on.
+    /// Skips damaged places from now on.
     fn pass_by_damaged(&self, places: &[i64]) {
         if let (Some(first), Some(last)) = (places.first(), places.last()) {
             let samples = places.len();
@@ -247,7 +267,8 @@ impl<S: SampleStore> SpooledStore<S> {
         }
     }
 
-    /// How many samples wait that are not passed by: never less than there are. Nothing may come in meanwhile.
+    /// The number of waiting samples that are not skipped, never too low. No insert may happen
+    /// meanwhile.
     async fn left(&self) -> Result<u64, StorageError> {
         let passed_by = self.passed_by();
         if passed_by.is_empty() {
@@ -261,16 +282,17 @@ impl<S: SampleStore> SpooledStore<S> {
             Err(error) if !matches!(error.kind, StorageErrorKind::Corrupt(_)) => return Err(error),
             _ => {}
         }
-        // Damaged places may be empty ones, so they are not taken from a count.
+        // Damaged places may be empty, so they are not subtracted from a count.
         let found = self.spool.first_come(0, 1, &passed_by).await?;
         Ok(if found.last.is_some() { self.waiting().max(1) } else { 0 })
     }
 
-    /// Moves one batch to the store; says how many moved. What the store refuses stays, and is tried again when all else has moved.
+    /// Moves one batch to the store; returns the number of moved samples. Samples that the store
+    /// refuses stay, and are tried again when all others have moved.
     ///
     /// # Errors
     ///
-    /// [`StorageError`] of the store, or of the spool; what did not move stays.
+    /// [`StorageError`] of the store, or of the spool; samples that did not move stay.
     pub async fn forward(&self, limit: u16) -> Result<usize, StorageError> {
         self.move_batch(limit).await.map_err(|stuck| match stuck {
             Stuck::Store(error) | Stuck::Spool(error) => error,
@@ -284,7 +306,7 @@ impl<S: SampleStore> SpooledStore<S> {
             self.pass_by_damaged(&arrivals.damaged);
             let Some(last) = arrivals.last else {
                 if after > 0 {
-                    // All that is left was refused: the next call tries it again.
+                    // All remaining samples were refused: the next call tries them again.
                     self.refused_until.store(0, Ordering::Release);
                 } else {
                     let _nothing_comes_in = self.counting.write().await;
@@ -305,7 +327,7 @@ impl<S: SampleStore> SpooledStore<S> {
                 taken_out.map_err(Stuck::Spool)?;
                 moved.len()
             };
-            // What is damaged cannot move either.
+            // Damaged samples cannot move either.
             if moved < arrivals.samples.len() || moved == 0 {
                 self.refused_until.store(last, Ordering::Release);
             }
@@ -315,14 +337,15 @@ impl<S: SampleStore> SpooledStore<S> {
         }
     }
 
-    /// Takes out what has moved, a page at a time. A full disk is given smaller pages, and then the reserve. What damage keeps in the file is
-    /// passed by: a later process moves it again, which the store takes for duplicates.
+    /// Removes moved samples from the spool, a page at a time. If the disk is full, the pages
+    /// become smaller, and then the reserve is given up. Samples that damage keeps in the file are
+    /// skipped: a later process moves them again, and the store takes them for duplicates.
     async fn take_out(&self, moved: &[Sample], arrivals: &Arrivals) -> Result<(), StorageError> {
         let (mut rest, mut page) = (moved, TAKEN_OUT_AT_ONCE);
         while !rest.is_empty() {
             let (part, after) = rest.split_at(page.min(rest.len()));
             match self.spool.take_out(part).await {
-                // Another forwarder may have moved the same: it has counted them.
+                // Another forwarder may have moved some of these samples: it has counted them.
                 Ok(gone) => {
                     self.lower(gone);
                     rest = after;
@@ -354,7 +377,8 @@ impl<S: SampleStore> SpooledStore<S> {
         Ok(())
     }
 
-    /// Puts a batch into the store; halves it as long as the store refuses it. Gives what the store has taken.
+    /// Inserts a batch into the store, and halves it while the store refuses it. Returns the
+    /// samples that the store has accepted.
     async fn move_what_is_taken(&self, batch: &[Sample]) -> Result<Vec<Sample>, StorageError> {
         let (mut taken, mut parts) = (Vec::with_capacity(batch.len()), vec![batch]);
         while let Some(part) = parts.pop() {
@@ -375,14 +399,15 @@ impl<S: SampleStore> SpooledStore<S> {
                         error!(?error, %device_id, %sample_id, "a spooled sample is refused");
                     }
                 }
-                // What was taken before is taken out at the next try: the store knows it then.
+                // Samples that were accepted before are removed at the next try: the store then
+                // reports them as duplicates.
                 Err(error) => return Err(error),
             }
         }
         Ok(taken)
     }
 
-    /// Hands a conflict to the keeper and logs it once; returns whether it is kept.
+    /// Passes a conflict to the keeper and logs it once; returns whether it is kept.
     fn keeps_conflict(&self, sample: &Sample) -> bool {
         let kept = self.keeper.as_ref().is_some_and(|keeper| (keeper.0)(sample));
         let mut logged = self.logged_conflicts.lock().unwrap_or_else(PoisonError::into_inner);
@@ -395,12 +420,13 @@ impl<S: SampleStore> SpooledStore<S> {
     }
 
     fn lower(&self, by: u64) {
-        // Never below nothing: somebody may have counted anew meanwhile.
+        // Never below 0: another task may have counted anew meanwhile.
         let _ =
             self.waiting.fetch_update(Ordering::AcqRel, Ordering::Acquire, |waiting| Some(waiting.saturating_sub(by)));
     }
 
-    /// Moves what waits whenever something waits, with pauses while the store is away. Never ends; drop it to stop it.
+    /// Moves samples whenever some wait, with pauses while the store is unavailable. Never ends;
+    /// drop the future to stop it.
     pub async fn keep_forwarding(&self, backoff: Backoff) {
         let mut attempt = 0;
         loop {
@@ -413,17 +439,17 @@ impl<S: SampleStore> SpooledStore<S> {
                     info!(moved, waiting = self.waiting(), "spooled samples moved to the store");
                     continue;
                 }
-                // All that is left is what the store refuses.
+                // The store refuses all remaining samples.
                 Ok(_) => {}
                 Err(stuck) => self.tell(&stuck),
             }
-            // One forwarder per spool: there is no herd to spread, so the middle of the jitter will do.
+            // One forwarder per spool has no herd to spread, so the middle of the jitter is enough.
             tokio::time::sleep(backoff.delay(attempt, 0.5)).await;
             attempt = attempt.saturating_add(1);
         }
     }
 
-    /// Says in the log what is wrong, and with which of the two.
+    /// Logs the error, and whether the store or the spool has failed.
     fn tell(&self, stuck: &Stuck) {
         let waiting = self.waiting();
         match stuck {
@@ -450,20 +476,22 @@ impl<S: SampleStore> SpooledStore<S> {
         }
     }
 
-    /// Stores in the spool what the store could not take.
+    /// Stores in the spool a batch that the store could not accept.
     async fn spool(&self, batch: &[Sample], error: StorageError) -> Result<Vec<Inserted>, StorageError> {
         let count = u64::try_from(batch.len()).unwrap_or(u64::MAX);
         if !self.has_room().await {
             return Err(error);
         }
         let _not_counted_now = self.counting.read().await;
-        // Before it is put in: a caller that gives up in between leaves too high a number, which is put right, and no hidden sample.
+        // Raised before the insert. A caller that gives up in between then leaves a number that is
+        // too high and is corrected later, and no hidden sample.
         if self.waiting.fetch_add(count, Ordering::AcqRel).saturating_add(count) > self.most {
             self.lower(count);
             warn!(waiting = self.waiting(), most = self.most, "the spool is full");
             return Err(error);
         }
-        // Before too: a forwarder that comes too early waits until this is counted.
+        // Also before the insert: a forwarder that comes too early waits until this batch is
+        // counted.
         self.arrived.notify_one();
         let outcomes = match self.spool.insert(batch).await {
             Ok(outcomes) => outcomes,
@@ -488,8 +516,9 @@ impl<S: SampleStore> SampleStore for SpooledStore<S> {
                 result => result,
             };
         }
-        // What waits here is known, though the store does not know it yet.
-        // A spool that cannot be read must not stop a store that takes samples: the store tells what it knows, and the rest when the spool moves.
+        // Samples that wait in the spool are known, though the store does not know them yet. A
+        // spool that cannot be read must not stop a store that accepts samples: the store reports
+        // what it knows, and the other duplicates show when the spool moves.
         let known = self.spool.known(batch).await.unwrap_or_else(|error| {
             error!(?error, "the spool cannot say what waits in it");
             vec![None; batch.len()]
@@ -507,7 +536,7 @@ impl<S: SampleStore> SampleStore for SpooledStore<S> {
     }
 
     async fn get(&self, id: &SampleId) -> Result<Option<Sample>, StorageError> {
-        // The spool first: what moves meanwhile is then in the store.
+        // The spool is read first: a sample that moves meanwhile is then in the store.
         if self.waiting() > 0
             && let Some(sample) = unless_damaged(self.spool.get(id).await, None)?
         {
@@ -520,10 +549,11 @@ impl<S: SampleStore> SampleStore for SpooledStore<S> {
         if self.waiting() == 0 {
             return self.store.query(query).await;
         }
-        // The spool first: what moves meanwhile is then in the store, and what is in both is given once.
+        // The spool is read first: a sample that moves meanwhile is then in the store, and a sample
+        // in both is returned once.
         let spooled = unless_damaged(self.spool.query(query).await, Page { items: Vec::new(), next: None })?;
         let page = self.store.query(query).await?;
-        // Beyond the end of a page that has a next one, nothing is known of its half.
+        // If a page has a next one, the samples of its source beyond its end are not known.
         let horizon = page.next.max(spooled.next);
         let mut items = [page.items, spooled.items].concat();
         items.retain(|sample| horizon.is_none_or(|horizon| Cursor::of(sample) >= horizon));
@@ -567,7 +597,7 @@ impl<S: SampleStore> SampleStore for SpooledStore<S> {
         Ok(DeviceTally::together(devices.into_iter().chain(spooled)))
     }
 
-    /// Whether samples can be stored: in the store, or as long as there is room in the spool.
+    /// Checks whether samples can be stored: in the store, or in the spool while it has room.
     async fn ping(&self) -> Result<(), StorageError> {
         match self.ping_store().await {
             Err(error) if error.is_transient() => match self.takes().await {

@@ -1,4 +1,4 @@
-//! [`Tally`]: what many samples come to, in sums that neither order nor engine changes.
+//! [`Tally`]: the sums over many samples, which neither order nor engine changes.
 
 use std::collections::BTreeMap;
 
@@ -11,19 +11,20 @@ const MICROS_PER_HOUR: i64 = 3_600_000_000;
 pub struct Hour(i64);
 
 impl Hour {
-    /// The hour that a time lies in.
+    /// The hour that contains a time.
     #[must_use]
     pub const fn of(time: Timestamp) -> Self {
         Self(time.micros().div_euclid(MICROS_PER_HOUR))
     }
 
-    /// Its number since 1970.
+    /// The number of the hour since 1970.
     #[must_use]
     pub const fn number(self) -> i64 {
         self.0
     }
 
-    /// The hour that is so many hours later, or earlier: at most the last of the year 9999, at least the first of the year 0.
+    /// The hour that is `hours` later, or earlier if negative: at most the last of the year 9999,
+    /// at least the first of the year 0.
     #[must_use]
     pub const fn later(self, hours: i64) -> Self {
         const FIRST: i64 = -62_167_219_200 / 3600;
@@ -38,7 +39,7 @@ impl Hour {
         })
     }
 
-    /// When it begins.
+    /// The beginning of the hour.
     ///
     /// # Panics
     ///
@@ -49,7 +50,7 @@ impl Hour {
     }
 }
 
-/// Which hours, oldest first.
+/// A query for hours, oldest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HourlyQuery {
     device_id: Option<DeviceId>,
@@ -57,11 +58,11 @@ pub struct HourlyQuery {
     until: Hour,
 }
 
-/// A span of hours that no answer should hold.
+/// The span of hours is negative or too long for one query.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a span of {hours} hours: expected 0 to {}", HourlyQuery::MOST_HOURS)]
 pub struct NotASpan {
-    /// Its length; negative if it ends before it begins.
+    /// The length of the span; negative if it ends before it begins.
     pub hours: i64,
 }
 
@@ -73,7 +74,8 @@ impl HourlyQuery {
     ///
     /// # Errors
     ///
-    /// [`NotASpan`] if it ends before it begins, or is longer than [`MOST_HOURS`](Self::MOST_HOURS).
+    /// [`NotASpan`] if the span ends before it begins, or is longer than
+    /// [`MOST_HOURS`](Self::MOST_HOURS).
     pub const fn new(from: Hour, until: Hour) -> Result<Self, NotASpan> {
         let hours = until.0 - from.0;
         if hours < 0 || hours > Self::MOST_HOURS {
@@ -83,14 +85,14 @@ impl HourlyQuery {
         }
     }
 
-    /// Only this device's samples.
+    /// This query for the samples of one device only.
     #[must_use]
     pub const fn of_device(mut self, device: DeviceId) -> Self {
         self.device_id = Some(device);
         self
     }
 
-    /// The device, if it is about one.
+    /// The device; `None` for all devices.
     #[must_use]
     pub const fn device_id(&self) -> Option<&DeviceId> {
         self.device_id.as_ref()
@@ -109,17 +111,17 @@ impl HourlyQuery {
     }
 }
 
-/// What the samples of one hour come to.
+/// The sums over the samples of one hour.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Hourly {
     /// The hour.
     pub hour: Hour,
-    /// Its samples.
+    /// The sums over its samples.
     pub tally: Tally,
 }
 
 impl Hourly {
-    /// What samples come to, by hour; the oldest first.
+    /// The sums over samples, by hour; the oldest first.
     #[must_use]
     pub fn of<'a>(samples: impl IntoIterator<Item = &'a Sample>) -> Vec<Self> {
         Self::together(
@@ -127,7 +129,7 @@ impl Hourly {
         )
     }
 
-    /// Adds up what belongs to one hour; the oldest hour first.
+    /// Adds up the parts of each hour; the oldest hour first.
     pub(crate) fn together(parts: impl IntoIterator<Item = Self>) -> Vec<Self> {
         let mut hours: BTreeMap<Hour, Tally> = BTreeMap::new();
         for Self { hour, tally } in parts {
@@ -137,24 +139,24 @@ impl Hourly {
     }
 }
 
-/// What the samples of one device come to.
+/// The sums over the samples of one device.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct DeviceTally {
     /// The device.
     pub device_id: DeviceId,
-    /// Its samples.
+    /// The sums over its samples.
     pub tally: Tally,
 }
 
 impl DeviceTally {
-    /// What samples come to, by device; in the order of their names' bytes.
+    /// The sums over samples, by device; in the order of their names' bytes.
     #[must_use]
     pub fn of<'a>(samples: impl IntoIterator<Item = &'a Sample>) -> Vec<Self> {
         let one = |sample: &Sample| Self { device_id: sample.key.device_id, tally: Tally::of(sample) };
         Self::together(samples.into_iter().map(one))
     }
 
-    /// Adds up what belongs to one device; in the order of their names' bytes.
+    /// Adds up the parts of each device; in the order of their names' bytes.
     pub(crate) fn together(parts: impl IntoIterator<Item = Self>) -> Vec<Self> {
         let mut devices: BTreeMap<DeviceId, Tally> = BTreeMap::new();
         for Self { device_id, tally } in parts {
@@ -164,12 +166,14 @@ impl DeviceTally {
     }
 }
 
-/// What at least one sample comes to.
+/// The sums over one sample or more.
 ///
-/// A calibration is a sample, so that every stored one is accounted for, and is in no other figure: see [`judged`](Self::judged).
+/// A calibration counts as a sample, so that every stored sample is accounted for, and counts in no
+/// other figure: see [`judged`](Self::judged).
 ///
-/// Scores and confidences are added as whole billionths: such sums are exact, so that every store gives the same numbers whatever the
-/// order in which samples came, and tallies of hours add up to those of days.
+/// Scores and confidences are added as whole billionths. Such sums are exact, so every store gives
+/// equal numbers whatever the order in which samples came, and tallies of hours add up to those of
+/// days.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Tally {
     pub(crate) samples: i64,
@@ -197,7 +201,7 @@ fn mean(billionths: i64, of: i64) -> f64 {
 }
 
 impl Tally {
-    /// One sample.
+    /// The tally of one sample.
     #[must_use]
     pub fn of(sample: &Sample) -> Self {
         let verdict = &sample.inspection.verdict;
@@ -219,7 +223,7 @@ impl Tally {
         }
     }
 
-    /// Both together.
+    /// The sum of both tallies.
     #[must_use]
     pub fn and(mut self, other: &Self) -> Self {
         self.samples += other.samples;
@@ -239,38 +243,40 @@ impl Tally {
         self
     }
 
-    /// How many samples were stored, calibrations too.
+    /// The number of stored samples, calibrations included.
     #[must_use]
     pub const fn samples(&self) -> u64 {
         self.samples.unsigned_abs()
     }
 
-    /// How many products were judged: each has a grade, and all that follows is of them.
+    /// The number of products that were judged: each has a grade, and all following figures are of
+    /// them.
     #[must_use]
     pub const fn judged(&self) -> u64 {
         let [reject, c, b, a, a_plus] = self.grades;
         (reject + c + b + a + a_plus).unsigned_abs()
     }
 
-    /// How many of this grade.
+    /// The number of products of this grade.
     #[must_use]
     pub const fn graded(&self, grade: Grade) -> u64 {
         self.grades[grade as usize].unsigned_abs()
     }
 
-    /// How many had a score; the others were not measurable.
+    /// The number of products with a score; the others were not measurable.
     #[must_use]
     pub const fn scored(&self) -> u64 {
         self.scored.unsigned_abs()
     }
 
-    /// The mean of the scores; `None` without any.
+    /// The mean of the scores; `None` without a score.
     #[must_use]
     pub fn mean_score(&self) -> Option<f64> {
         (self.scored > 0).then(|| mean(self.score_sum, self.scored))
     }
 
-    /// The sample standard deviation of the scores; `None` with fewer than two. A spread below 0.0001 is mostly rounding.
+    /// The sample standard deviation of the scores; `None` with fewer than two. A spread below
+    /// 0.0001 is mostly rounding.
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "the difference is exact, its first 15 digits are given")]
     pub fn sd_score(&self) -> Option<f64> {
@@ -280,7 +286,7 @@ impl Tally {
         (n > 1).then(|| (spread as f64 / (n * (n - 1)) as f64).sqrt() / BILLION)
     }
 
-    /// The worst and the best score; `None` without any.
+    /// The worst and the best score; `None` without a score.
     #[must_use]
     pub const fn score_range(&self) -> Option<(Score, Score)> {
         self.score_range
@@ -293,7 +299,7 @@ impl Tally {
         (judged > 0).then(|| mean(self.confidence_sum, judged))
     }
 
-    /// When the first and the last sample were measured.
+    /// The times of the first and the last sample.
     #[must_use]
     pub const fn span(&self) -> (Timestamp, Timestamp) {
         (self.first, self.last)
@@ -320,7 +326,7 @@ mod tests {
             prop_assert_eq!(together(&samples), together(&turned));
         }
 
-        /// Against the plain formulas in floating point.
+        /// Compared with the plain formulas in floating point.
         #[test]
         fn means_and_spread_are_those_of_the_scores(samples in prop::collection::vec(strategy::sample(), 1..40)) {
             let tally = together(&samples);

@@ -1,7 +1,9 @@
-//! [`BatchWriter`]: many samples, few commits, and a receipt for each sample after its commit.
+//! [`BatchWriter`]: writes many samples in few commits, and gives a receipt for each sample after
+//! its commit.
 //!
-//! There is no timer. Whatever is waiting when a commit ends goes into the next one, so one lonely sample is written at once and a
-//! thousand are written together: batches grow exactly as the load does.
+//! There is no timer. All samples that wait when a commit ends go into the next one. A single
+//! sample is therefore written at once, and a thousand samples are written together: batches grow
+//! as the load does.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -16,18 +18,19 @@ use tracing::{error, warn};
 
 use crate::{Inserted, SampleStore, StorageError, StorageErrorKind};
 
-/// How much a writer takes at once, and how patient it is.
+/// The limits of a writer, and its retries.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct WriterConfig {
-    /// Samples that may wait; when so many wait, callers wait too.
+    /// The number of samples that may wait; when it is reached, callers wait too.
     pub queue: NonZeroUsize,
-    /// Samples in one commit.
+    /// The number of samples in one commit.
     pub batch: NonZeroUsize,
-    /// Commits under way at once: with two, one batch travels while another waits for the disk. A store with one writer wants one.
+    /// The number of concurrent commits. With two, one batch travels while another waits for the
+    /// disk. A store with one writer needs one.
     pub commits: NonZeroUsize,
-    /// How long to wait between tries when the store is away.
+    /// The wait between tries while the store is unavailable.
     pub backoff: Backoff,
-    /// How often a batch is tried before its samples are given back as not stored.
+    /// The number of tries of a batch before its samples are given back as not stored.
     pub tries: u32,
 }
 
@@ -45,14 +48,14 @@ impl WriterConfig {
     }
 }
 
-/// Why a sample was not stored; it was not acknowledged, and the sender still has it.
+/// Why a sample was not stored. It was not acknowledged, and the sender still has it.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum NotStored {
-    /// The store was away for longer than the writer's patience, or is broken: try again later.
+    /// The store was unavailable for longer than the writer retries, or is broken: try again later.
     #[error("the store is away, try again later")]
     Unavailable(#[source] Arc<StorageError>),
-    /// The store refuses this sample whenever it is offered.
+    /// The store refuses this sample every time.
     #[error("the store refuses this sample")]
     Refused(#[source] Arc<StorageError>),
     /// The writer has been stopped.
@@ -60,7 +63,7 @@ pub enum NotStored {
     Stopped,
 }
 
-/// A promise of an outcome; await it to know that the sample is durable.
+/// A promise of an outcome: its result states whether the sample is durable.
 #[derive(Debug)]
 pub struct Receipt(oneshot::Receiver<Result<Inserted, NotStored>>);
 
@@ -80,16 +83,17 @@ struct Pending {
     receipt: oneshot::Sender<Result<Inserted, NotStored>>,
 }
 
-/// Where samples are handed in; clones share the queue.
+/// The handle to hand in samples; clones share the queue.
 #[derive(Clone, Debug)]
 pub struct WriterHandle {
     queue: mpsc::Sender<Pending>,
-    /// Batches in a row that were given back because the store failed.
+    /// The number of batches in a row that were given back because the store failed.
     failed: Arc<AtomicU32>,
 }
 
 impl WriterHandle {
-    /// Hands in a sample; waits while the queue is full, which is the back-pressure that a caller must pass on.
+    /// Hands in a sample; waits while the queue is full, which is the back-pressure that a caller
+    /// must pass on.
     ///
     /// Dropping the receipt does not take the sample back.
     ///
@@ -102,19 +106,21 @@ impl WriterHandle {
         Ok(Receipt(outcome))
     }
 
-    /// Whether samples can be handed in: false once the writer has stopped.
+    /// Whether samples can be handed in; `false` once the writer has stopped.
     #[must_use]
     pub fn is_open(&self) -> bool {
         !self.queue.is_closed()
     }
 
-    /// How many batches in a row were given back because the store failed; 0 after a commit.
+    /// The number of batches in a row that were given back because the store failed; 0 after a
+    /// commit.
     #[must_use]
     pub fn failed_in_a_row(&self) -> u32 {
         self.failed.load(Ordering::Relaxed)
     }
 
-    /// Counts failed batches from 0 again, because a probe has found that the store takes samples.
+    /// Counts failed batches from 0 again, because a probe has found that the store accepts
+    /// samples.
     pub fn store_is_back(&self) {
         self.failed.store(0, Ordering::Relaxed);
     }
@@ -123,17 +129,18 @@ impl WriterHandle {
 /// The task that writes.
 #[derive(Debug)]
 pub struct BatchWriter {
-    /// `None` once its end was seen.
+    /// `None` after the end of the task was seen.
     task: Option<JoinHandle<()>>,
     close: Arc<Notify>,
 }
 
 impl BatchWriter {
-    /// Starts a writer on a store; it ends when it is closed, or when the last handle is dropped, and everything handed in is written.
+    /// Starts a writer on a store. It ends when it is closed, or when the last handle is dropped,
+    /// and all samples handed in are written.
     ///
     /// # Panics
     ///
-    /// Outside a tokio runtime.
+    /// If called outside a tokio runtime.
     #[must_use]
     pub fn start(store: Arc<dyn SampleStore>, config: WriterConfig) -> (WriterHandle, Self) {
         let (sender, queue) = mpsc::channel(config.queue.get());
@@ -143,14 +150,16 @@ impl BatchWriter {
         (WriterHandle { queue: sender, failed }, Self { task: Some(task), close })
     }
 
-    /// Takes nothing more; what was handed in is still written.
+    /// Stops accepting samples; samples that were handed in are still written.
     pub fn close(&self) {
         self.close.notify_one();
     }
 
-    /// Waits until the writer has ended: everything handed in is written, or nothing will be written any more.
+    /// Waits until the writer has ended: all samples handed in are written, or no sample will be
+    /// written any more.
     pub async fn finished(&mut self) {
-        // A panic in the task has dropped every receipt, which tells their holders; here the end is all that counts.
+        // If the task panicked, it has dropped every receipt, which informs their holders; only the
+        // end counts here.
         if let Some(task) = &mut self.task {
             let _ = task.await;
             self.task = None;
@@ -167,7 +176,8 @@ async fn run(
 ) {
     let mut commits = JoinSet::new();
     loop {
-        // A commit that panicked has dropped its receipts, which tells their holders; a store with such a bug is written to no more.
+        // A commit that panicked has dropped its receipts, which informs their holders. A store
+        // with such a bug is not written to any more.
         if commits.len() >= config.commits.get() && commits.join_next().await.is_some_and(|ended| ended.is_err()) {
             break;
         }
@@ -195,23 +205,25 @@ async fn commit(store: Arc<dyn SampleStore>, config: WriterConfig, waiting: Vec<
         receipts.push(pending.receipt);
     }
     let outcomes = write(&*store, &config, &samples).await;
-    // A refusal is about one sample; what counts is whether the store could store at all.
+    // A refusal is about one sample. This count is about whether the store could store at all.
     if outcomes.iter().any(|outcome| matches!(outcome, Err(NotStored::Unavailable(_)))) {
         failed.fetch_add(1, Ordering::Relaxed);
     } else {
         failed.store(0, Ordering::Relaxed);
     }
     for (receipt, outcome) in receipts.into_iter().zip(outcomes) {
-        // Nobody listening any more is fine: the sample is stored all the same.
+        // If the receiver is gone, the sample is stored nevertheless.
         let _ = receipt.send(outcome);
     }
 }
 
-/// Writes a batch; halves it as long as the store refuses it, so that one poison sample fails alone.
+/// Writes a batch, and halves it while the store refuses it, so that one refused sample fails
+/// alone.
 async fn write(store: &dyn SampleStore, config: &WriterConfig, samples: &[Sample]) -> Vec<Result<Inserted, NotStored>> {
     match insert_patiently(store, config, samples).await {
         Ok(outcomes) => outcomes.into_iter().map(Ok).collect(),
-        // Only content is refused for ever. Whatever else is wrong is wrong with the store, and the sender keeps its samples.
+        // Only content is refused permanently. Any other error is an error of the store, and the
+        // sender keeps its samples.
         Err(error) if error.kind != StorageErrorKind::Refused => {
             error!(?error, samples = samples.len(), "the store fails, samples are given back");
             refuse(samples.len(), &NotStored::Unavailable(Arc::new(error)))
@@ -243,7 +255,8 @@ async fn insert_patiently(
     loop {
         match store.insert(samples).await {
             Err(error) if error.is_transient() && attempt + 1 < config.tries => {
-                // One writer per store: there is no herd to spread, so the middle of the jitter will do.
+                // One writer per store has no herd to spread, so the middle of the jitter is
+                // enough.
                 let delay = config.backoff.delay(attempt, 0.5);
                 warn!(?error, ?delay, samples = samples.len(), "store away, trying again");
                 tokio::time::sleep(delay).await;

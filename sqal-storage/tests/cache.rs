@@ -1,4 +1,5 @@
-//! Every law on every cache, and what a read-through promises while its far cache is killed, frozen, or was never there.
+//! Every law on every cache, and the promises of a read-through while its far cache is killed,
+//! frozen or absent.
 #![cfg(all(feature = "cache", feature = "metrics", feature = "conformance", feature = "redis"))]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -69,7 +70,7 @@ fn key() -> CacheKey {
     CacheKey::of_device(CacheKind::LatestSample, device("a"), "latest")
 }
 
-/// A source that counts how often it is asked, and gives that number.
+/// A source that counts its calls and returns the count.
 #[derive(Debug, Default)]
 struct Source(AtomicU64);
 
@@ -97,7 +98,7 @@ async fn a_value_is_fetched_once_is_stale_for_half_its_time_and_is_fetched_again
     clock.advance(Duration::from_millis(8_999));
     assert_eq!(source.asked(&cache).await, 1);
     clock.advance(Duration::from_millis(2_002));
-    // Stale: the first fetches, and while it does the others get the old value at once.
+    // Stale: the first caller fetches, and meanwhile the others get the old value at once.
     let (begun, go_on) = (tokio::sync::Notify::new(), tokio::sync::Notify::new());
     let stale_key = key();
     let slow = cache.get(&stale_key, || async {
@@ -118,7 +119,7 @@ async fn a_value_is_fetched_once_is_stale_for_half_its_time_and_is_fetched_again
     assert_eq!(source.asked(&cache).await, 3);
 }
 
-/// CCH: of two hundred who ask for what is not there, one fetches.
+/// CCH: of two hundred callers that miss one value, one fetches it.
 #[tokio::test]
 async fn a_herd_fetches_once() {
     let (source, go_on) = (Source::default(), tokio::sync::Semaphore::new(0));
@@ -147,7 +148,7 @@ async fn an_error_of_the_source_is_the_callers_own_and_nothing_is_kept() {
     assert_eq!(*cache.get(&key(), || async { Ok::<_, u64>(7) }).await.unwrap(), 7);
 }
 
-/// What was fetched before a clearing is not kept after it.
+/// A value that was fetched before a clearing is not kept after it.
 #[tokio::test]
 async fn a_fetch_that_a_clearing_overtakes_leaves_nothing_behind() {
     let source = Source::default();
@@ -160,7 +161,7 @@ async fn a_fetch_that_a_clearing_overtakes_leaves_nothing_behind() {
     assert_eq!(source.asked(&cache).await, 2, "the cleared value came back");
 }
 
-/// Two processes share a far cache; each has its own near one.
+/// Two processes share a far cache; each has its own near cache.
 #[tokio::test]
 async fn what_one_process_fetched_another_has() {
     let (server, source) = (RedisServer::start(), Source::default());
@@ -176,7 +177,8 @@ async fn what_one_process_fetched_another_has() {
     assert_eq!((two.stats().hits, two.stats().bypasses), (1, 0));
 }
 
-/// F11: a Redis that is killed, frozen or absent fails no read; when it is back it gives nothing from before a clearing that it missed.
+/// F11: a Redis that is killed, frozen or absent fails no read. When it is back, it returns no
+/// value from before a clearing that it missed.
 #[tokio::test(flavor = "multi_thread")]
 async fn f11_a_redis_that_is_away_fails_no_read_and_comes_back_without_lies() {
     let mut server = RedisServer::start();
@@ -195,7 +197,8 @@ async fn f11_a_redis_that_is_away_fails_no_read_and_comes_back_without_lies() {
     assert_eq!(frozen.stats().bypasses, 1);
     assert!(frozen.clear(&CacheScope::Device(device("a"))).await.is_err());
     server.signal("-CONT");
-    // However long the connection takes to come back: never the value from before the clearing.
+    // However long the connection takes to come back, the value from before the clearing is never
+    // returned.
     let mut value = 0;
     for _ in 0..200 {
         value = source.asked(&fresh()).await;
@@ -213,7 +216,8 @@ async fn f11_a_redis_that_is_away_fails_no_read_and_comes_back_without_lies() {
     assert_eq!((killed.stats().misses, killed.stats().bypasses), (0, 20), "a bypass is no miss");
 }
 
-/// A Redis that is not there when the process starts holds nobody up, and is used once it is there.
+/// A Redis that is absent when the process starts delays no caller, and is used once it is
+/// reachable.
 #[tokio::test(flavor = "multi_thread")]
 async fn f11_a_redis_that_comes_later_is_used_then() {
     let mut server = RedisServer::start();
@@ -232,7 +236,7 @@ async fn f11_a_redis_that_comes_later_is_used_then() {
     assert_eq!(far.get(&key()).await.unwrap().cached.unwrap().value, value);
 }
 
-/// A write that Redis does late, after its scope was cleared, is dead when it comes.
+/// A write that Redis executes late, after its scope was cleared, has no effect.
 #[tokio::test]
 async fn a_write_from_before_a_clearing_that_comes_after_it_is_dead() {
     let server = RedisServer::start();
@@ -240,7 +244,7 @@ async fn a_write_from_before_a_clearing_that_comes_after_it_is_dead() {
     let stamp = far.get(&key()).await.unwrap().stamp;
     far.put(&key(), stamp, [9].as_slice().into(), Duration::from_mins(1)).await.unwrap();
     let behind = server.watcher().await;
-    // The name is a part of what other versions must not understand; here it is known.
+    // The name is a part of what other versions must not understand; this test knows it.
     let place = "sqal:cache:1:latest_sample:1:a:latest";
     let late: Vec<u8> = behind.get(place).await.unwrap();
     far.clear(&CacheScope::Device(device("a"))).await.unwrap();
@@ -249,7 +253,7 @@ async fn a_write_from_before_a_clearing_that_comes_after_it_is_dead() {
     assert_eq!(far.get(&key()).await.unwrap().cached, None);
 }
 
-/// Who asks after a clearing joins no flight from before it.
+/// A caller after a clearing joins no flight from before it.
 #[tokio::test]
 async fn a_flight_from_before_a_clearing_takes_nobody_from_after_it() {
     let (source, gate) = (Source::default(), tokio::sync::Semaphore::new(0));
@@ -268,7 +272,8 @@ async fn a_flight_from_before_a_clearing_takes_nobody_from_after_it() {
     assert_eq!(source.asked(&cache).await, 2, "and leaves nothing behind");
 }
 
-/// CBR-03: the observer of a far cache's breaker is told that it opens, and reads that go past it are no misses.
+/// CBR-03: the observer of a far cache's breaker is notified when it opens, and reads that bypass
+/// the far cache are not misses.
 #[tokio::test(flavor = "multi_thread")]
 async fn cbr_03_the_breaker_of_a_far_cache_can_be_watched() {
     let mut server = RedisServer::start();

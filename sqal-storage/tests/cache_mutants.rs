@@ -38,7 +38,7 @@ impl Mutant {
         if self.bug != Bug::IgnoresTheKind {
             return key.clone();
         }
-        // All that tells keys apart but the kind is in their text.
+        // The text holds everything that tells keys apart but the kind.
         let text = format!("{key:?}");
         CacheKey::of_line(CacheKind::LatestSample, text.split_once(", ").unwrap().1)
     }
@@ -88,7 +88,7 @@ impl Cache for Mutant {
     }
 }
 
-/// How many of the laws a cache with this bug breaks.
+/// The number of laws that a cache with this bug breaks.
 async fn broken_laws(bug: Bug) -> usize {
     macro_rules! broken {
         ($($law:ident)*) => {{

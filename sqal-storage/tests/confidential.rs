@@ -1,4 +1,5 @@
-//! Confidential fields on real stores: keys that are missing, rotations that are cut off, and rotations while everyone writes (F21).
+//! Confidential fields on real stores: missing keys, interrupted rotations, and rotations during
+//! writes (F21).
 #![cfg(all(feature = "conformance", feature = "keyring", feature = "postgres", feature = "sqlite"))]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -27,7 +28,8 @@ fn limit(limit: u16) -> NonZeroU16 {
     NonZeroU16::new(limit).unwrap()
 }
 
-/// A store that several rings share, that is away for a while after so many replacements, and where somebody may write just after a list was read.
+/// A store that several rings share. It is unavailable for a while after a given number of
+/// replacements, and another caller may write just after a list was read.
 #[derive(Clone, Debug)]
 struct Shared {
     store: Arc<dyn SealedFields>,
@@ -93,7 +95,7 @@ async fn f21_a_missing_key_hides_its_own_fields_and_no_other() {
     assert_eq!(fields.len(), 2);
     assert_eq!(fields[0].1.as_ref().unwrap().as_bytes(), b"m@example.org");
     assert_eq!(fields[1], (name.field, Err(missing)));
-    // A rotation says what it cannot do, and does the rest.
+    // A rotation reports the fields that it cannot seal anew, and seals the others.
     let done = now.reseal(None, limit(10)).await.unwrap();
     assert_eq!(done, Resealed { resealed: 0, overtaken: 0, unreadable: vec![(name, missing)], next: None });
     assert_eq!(now.read(&key("user 8", "name")).await.unwrap(), None);
@@ -127,7 +129,7 @@ async fn a_rotation_that_is_cut_off_goes_on_where_it_was() {
         store.until_away.store(17, Ordering::Relaxed);
     }
     assert_eq!(cut_off, 2, "three times seventeen are enough");
-    // What was done before a cut is counted, and not done again.
+    // What was done before an interruption is counted, and not done again.
     assert_eq!(done, Resealed { resealed: 50, ..Resealed::default() });
     assert_eq!(store.fields_not_under(new.ring().active(), None, 100).await.unwrap(), []);
     let alone = Confidential::new(store, ring(2), Nonce::random);
@@ -154,12 +156,14 @@ async fn what_somebody_writes_while_a_run_seals_is_what_stays() {
     assert_eq!(new.read(&mail).await.unwrap().unwrap().as_bytes(), b"m@example.org");
 }
 
-/// Four tasks write, half of them with the old ring, while a fifth seals anew: nothing that was acknowledged is lost.
+/// Four tasks write, half of them with the old ring, while a fifth seals anew: no acknowledged
+/// write is lost.
 async fn rotate_under_load(store: impl SealedFields) {
     const SUBJECTS: usize = 20;
     let store = Shared::new(store);
     let rotated = ring(1).rotated_to(Key::from_bytes([2; 32]));
-    // Who still seals with the old key can already open the new one: that is the order in which keys are given out.
+    // A writer that still seals with the old key can already open the new key, because keys are
+    // given out in that order.
     let behind = ring(1).with_legacy_key(Key::from_bytes([2; 32]));
     let over = Arc::new(AtomicBool::new(false));
     let writers: Vec<_> = (0..4)
@@ -192,7 +196,7 @@ async fn rotate_under_load(store: impl SealedFields) {
     for writer in writers {
         wrote.push(writer.await.unwrap());
     }
-    // Everyone has the new ring now: one run from the beginning ends it.
+    // Every writer has the new ring now: one run from the beginning completes the rotation.
     let overtaken = done.overtaken;
     rotation.reseal_all(limit(5), &mut done).await.unwrap();
     assert_eq!((done.overtaken, &done.unreadable[..]), (overtaken, &[][..]));

@@ -1,4 +1,4 @@
-//! What was changed behind a store's back is found, and what runs is never called damaged.
+//! Changes outside a store are found, and a running store is never reported as damaged.
 #![cfg(all(feature = "conformance", feature = "postgres", feature = "sqlite"))]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -168,7 +168,7 @@ const CHANGES: [Change; 67] = [
     ),
 ];
 
-/// Changes of the schema that hold no data; apart, because a table has a length.
+/// Changes of the schema that hold no data, in an array of their own.
 const SCHEMA_CHANGES: [Change; 3] = [
     change("a view", "DROP VIEW sensor_samples; CREATE VIEW sensor_samples AS SELECT 'A+' AS fusion_final_grade"),
     change("an index dropped", "DROP INDEX sample_hour_newest"),
@@ -277,7 +277,7 @@ async fn every_change_by_sql_is_found_in_a_file() {
     assert_eq!(missed, Vec::<&str>::new());
 }
 
-/// A connection of the driver into a store's schema, to look behind.
+/// A connection of the driver into a store's schema, past the store.
 async fn behind(config: &PostgresConfig) -> PgConnection {
     let shown = format!("{config:?}");
     let schema = shown.split("schema: \"").nth(1).unwrap().split('"').next().unwrap().to_owned();
@@ -308,7 +308,8 @@ async fn every_change_by_sql_is_found_in_a_database() {
     assert_eq!(missed, Vec::<&str>::new());
 }
 
-/// A chain that was computed anew over forged lines is whole; only a head that was stated elsewhere shows it.
+/// A chain that was computed anew over forged lines is intact; only a head that was stated
+/// elsewhere shows it.
 #[tokio::test]
 async fn a_chain_that_was_computed_anew_is_found_by_a_stated_head() {
     let folder = tempfile::tempdir().unwrap();
@@ -342,7 +343,8 @@ async fn a_chain_that_was_computed_anew_is_found_by_a_stated_head() {
     store.close().await;
 }
 
-/// What is purged and erased with its line in the log is no finding; more that is missing is one.
+/// Rows that were purged or erased with a line in the log are not a finding; more missing rows are
+/// a finding.
 #[tokio::test]
 async fn a_purge_and_an_erasure_are_no_tampering_and_excuse_none() {
     let folder = tempfile::tempdir().unwrap();
@@ -352,7 +354,7 @@ async fn a_purge_and_an_erasure_are_no_tampering_and_excuse_none() {
     let mut expected = Expected::default();
     expected.state(&examine_sqlite(&store, &expected).await);
     let at = |micros| Timestamp::from_micros(micros).unwrap();
-    // A day later, what is older than 23 hours goes: a part of the samples, and no hour.
+    // A day later, everything older than 23 hours is purged: a part of the samples, and no hour.
     let now = START + 86_400_000_000;
     let purge = Purge { samples_before: at(START + 3_600_000_000), hours_before: Hour::of(at(0)) };
     let line = move |gone: Gone| Action {
@@ -361,7 +363,8 @@ async fn a_purge_and_an_erasure_are_no_tampering_and_excuse_none() {
         category: Name::new("gdpr_purge").unwrap(),
         what: Name::new(&format!("purge of 1 and 3650 days: {} samples, {} hours", gone.samples, gone.hours)).unwrap(),
     };
-    // The line says one day, which is earlier than what went: only what the log covers is excused.
+    // The line states one day, which covers less than what was purged: only what the log covers is
+    // excused.
     let gone = store.purge(&purge, &line).await.unwrap();
     assert!(gone.samples > 0);
     let uncovered = examine_sqlite(&store, &expected).await;
@@ -382,16 +385,17 @@ async fn a_purge_and_an_erasure_are_no_tampering_and_excuse_none() {
     store.erase_device(&device, &erased).await.unwrap();
     is_sound(&examine_sqlite(&store, &expected).await);
     store.close().await;
-    // One sample of the purged span more than was purged.
+    // The purged span counts more samples than were purged.
     in_sqlite(&path, "UPDATE sample_hour SET samples = samples + 1000, a = a + 1000").await;
     let store = SqliteStore::open(&SqliteConfig::at(&path)).await.unwrap();
     assert!(is_found(&examine_sqlite(&store, &expected).await));
     store.close().await;
 }
 
-/// A line that never pauses is sound in every look: counts and pages are of one moment.
+/// Every examination of a line that never pauses is sound: counts and pages are of one moment.
 async fn looks<S: Custody>(store: Arc<S>, look: impl AsyncFn(&S) -> Evidence) {
-    // How many samples the line may have stored: a look takes the longer the more there are, so each is given as many more.
+    // The number of samples that the line may have stored. An examination takes longer with more
+    // samples, so each examination raises the number by a fixed step.
     let (allowed, end) = (Arc::new(AtomicI64::new(0)), Arc::new(AtomicBool::new(false)));
     let done = Arc::new(AtomicI64::new(0));
     let line = tokio::spawn({
@@ -420,7 +424,7 @@ async fn looks<S: Custody>(store: Arc<S>, look: impl AsyncFn(&S) -> Evidence) {
     let mut grown = 0;
     for look_number in 1..=20_i64 {
         allowed.fetch_add(100, Ordering::Relaxed);
-        // Each look begins while the line goes on, and finds more than the one before.
+        // Each examination begins while the line continues, and finds more than the one before.
         while done.load(Ordering::Relaxed) < 2 * look_number {
             tokio::task::yield_now().await;
         }
@@ -448,7 +452,7 @@ async fn a_running_line_on_a_database_is_never_called_damaged() {
     looks(Arc::new(store), async |store: &PostgresStore| examine_postgres(store, &Expected::default()).await).await;
 }
 
-/// Late samples make an hour grow, which is no finding; fewer or others are.
+/// Late samples make an hour grow, which is not a finding; fewer or other samples are a finding.
 #[tokio::test]
 async fn what_was_stated_may_grow_and_not_change() {
     let folder = tempfile::tempdir().unwrap();
@@ -512,7 +516,8 @@ async fn an_entry_that_was_changed_in_a_database_is_not_given() {
     }
 }
 
-/// What a restore refuses: a file of any version of ours has nothing foreign, and a trigger, a view or a table is named.
+/// The objects that a restore refuses: a file of any version of this program has no foreign
+/// objects, and a foreign trigger, view or table is named.
 #[tokio::test]
 async fn foreign_objects_of_a_file_are_named() {
     let folder = tempfile::tempdir().unwrap();
@@ -539,7 +544,8 @@ async fn foreign_objects_of_a_file_are_named() {
     store.close().await;
 }
 
-/// A head of the last hours is what a whole examination would state of them, and nothing is stated twice.
+/// A head of the last hours states what a whole examination would state about them, and states
+/// nothing twice.
 #[cfg(feature = "sign")]
 #[tokio::test]
 async fn a_checkpoint_states_what_changed_and_an_examination_agrees() {

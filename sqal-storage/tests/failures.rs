@@ -1,6 +1,8 @@
-//! The failure scenarios of a database (F1 to F26) against PostgreSQL servers that each test starts, freezes and kills.
+//! The failure scenarios of a database (F1 to F26) against PostgreSQL servers that each test
+//! starts, freezes and kills.
 //!
-//! In each: nothing acknowledged is lost, nothing is stored twice, and no call outlives its deadline.
+//! In each scenario no acknowledged sample is lost, no sample is stored twice, and no call outlives
+//! its deadline.
 #![cfg(all(feature = "conformance", feature = "postgres", feature = "sqlite"))]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -31,7 +33,7 @@ async fn sql(url: &str, text: &'static str) {
     sqlx::raw_sql(text).execute(&mut connection).await.unwrap();
 }
 
-/// A writer as the line has it, more patient than any outage here.
+/// The writer of a line, with retries that outlast every outage here.
 fn writer(store: Arc<dyn SampleStore>) -> (WriterHandle, BatchWriter) {
     let backoff = Backoff::new(Duration::from_millis(20), Duration::from_millis(500)).unwrap();
     let two = NonZeroUsize::new(2).unwrap();
@@ -43,7 +45,7 @@ fn nth(producer: usize, k: i64) -> Sample {
     scored(&format!("ESP32_{producer:03}"), NOVEMBER + k * 1_000_000, &format!("{k}"), 0.5)
 }
 
-/// Everything in a store.
+/// All samples of a store.
 async fn contents(store: &dyn SampleStore) -> Vec<Sample> {
     let mut query = SampleQuery::newest(1000.try_into().unwrap());
     let mut all = Vec::new();
@@ -55,7 +57,8 @@ async fn contents(store: &dyn SampleStore) -> Vec<Sample> {
     }
 }
 
-/// Sixteen producers, each of which waits for its acknowledgement; they stop when they are told. Gives what was acknowledged.
+/// Sixteen producers, each of which waits for its acknowledgement, until `stop` is set. Returns the
+/// acknowledged samples.
 async fn produce(handle: WriterHandle, stop: Arc<AtomicBool>, acknowledged: Arc<AtomicUsize>) -> Vec<Sample> {
     let producers: Vec<_> = (0..16)
         .map(|producer| {
@@ -83,7 +86,7 @@ async fn produce(handle: WriterHandle, stop: Arc<AtomicBool>, acknowledged: Arc<
     all
 }
 
-/// Waits until so many more samples are acknowledged.
+/// Waits until `count` more samples are acknowledged.
 async fn more(acknowledged: &AtomicUsize, count: usize) {
     let from = acknowledged.load(Ordering::SeqCst);
     while acknowledged.load(Ordering::SeqCst) < from + count {
@@ -91,7 +94,7 @@ async fn more(acknowledged: &AtomicUsize, count: usize) {
     }
 }
 
-/// What was acknowledged is there, once, and the hours say the same as the samples.
+/// Every acknowledged sample is stored once, and the hours agree with the samples.
 async fn nothing_lost_nothing_twice(store: &dyn SampleStore, mut acknowledged: Vec<Sample>) {
     let stored = contents(store).await;
     acknowledged.sort_by_key(|s| std::cmp::Reverse((s.key.timestamp, s.id())));
@@ -104,7 +107,8 @@ async fn nothing_lost_nothing_twice(store: &dyn SampleStore, mut acknowledged: V
     assert_eq!(store.hourly(&query).await.unwrap(), hours);
 }
 
-/// F1, F2 (the server's side), F17: the database stops at once, or is killed, while batches are under way.
+/// F1, F2 (the server's side), F17: the database stops at once, or is killed, while batches are
+/// being committed.
 #[tokio::test(flavor = "multi_thread")]
 async fn f1_f2_f17_a_database_that_is_killed_while_it_commits_loses_nothing() {
     let mut server = Postgres::start();
@@ -129,7 +133,8 @@ async fn f1_f2_f17_a_database_that_is_killed_while_it_commits_loses_nothing() {
     nothing_lost_nothing_twice(&*store, samples).await;
 }
 
-/// A frozen database (SIGSTOP): calls end at their deadline, and what was tried then is found to be there or is stored again.
+/// A frozen database (SIGSTOP): calls end at their deadline, and a sample that was tried then is
+/// found to be stored or is stored again.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_frozen_database_holds_nobody_past_the_deadline() {
     let server = Postgres::start();
@@ -149,7 +154,7 @@ async fn a_frozen_database_holds_nobody_past_the_deadline() {
         assert!(store.query(&SampleQuery::newest(1.try_into().unwrap())).await.unwrap_err().is_transient());
         assert!(store.ping().await.is_err());
     }
-    // Six calls of half a second each; a machine under load is given as much again ten times.
+    // Six calls of half a second each, with ten times as much for a machine under load.
     assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
     server.signal_all(Signal::CONT);
     let outcome = patiently(|| store.insert(&late)).await;
@@ -168,7 +173,8 @@ async fn patiently<T, F: Future<Output = Result<T, sqal_storage::StorageError>>>
     panic!("it never succeeds");
 }
 
-/// F5: with every reader's connection taken, a reader is refused in time, and the line goes on.
+/// F5: while every connection of the readers is in use, a reader is refused in time, and the line
+/// continues.
 #[tokio::test(flavor = "multi_thread")]
 async fn f5_an_exhausted_pool_refuses_readers_in_time_and_writers_never() {
     let server = Postgres::start();
@@ -177,7 +183,7 @@ async fn f5_an_exhausted_pool_refuses_readers_in_time_and_writers_never() {
     config.acquire_timeout = Duration::from_millis(200);
     let store = Arc::new(PostgresStore::open(&config).await.unwrap());
     store.insert(&[nth(0, 0)]).await.unwrap();
-    // The only reader waits for a table that somebody holds.
+    // The only reader waits for a table that another connection has locked.
     let mut holder = PgConnection::connect(&server.url).await.unwrap();
     sqlx::raw_sql("BEGIN; LOCK TABLE sample_hour IN ACCESS EXCLUSIVE MODE").execute(&mut holder).await.unwrap();
     let hour = sqal_storage::Hour::of(nth(0, 0).key.timestamp);
@@ -204,7 +210,8 @@ async fn waits_for_a_lock(url: &str) -> bool {
     sqlx::query_scalar::<_, i64>(text).fetch_one(&mut connection).await.unwrap() > 0
 }
 
-/// F6, F7: two servers store the same samples in opposite orders at once: each is stored once, and they never wait in a circle.
+/// F6, F7: two servers store the same samples in opposite orders at once: each sample is stored
+/// once, and the servers never deadlock.
 #[tokio::test(flavor = "multi_thread")]
 async fn f6_f7_two_writers_of_the_same_samples_in_opposite_orders_do_not_deadlock() {
     let server = Postgres::start();
@@ -255,7 +262,7 @@ async fn f8_a_poison_sample_fails_alone() {
     assert_eq!(contents(&*store).await.len(), 499);
 }
 
-/// F25: a database that became read-only (a standby after a switch) is away, not broken.
+/// F25: a database that became read-only (a standby after a switch) is unavailable, not broken.
 #[tokio::test(flavor = "multi_thread")]
 async fn f25_a_read_only_database_is_away_for_writers_only() {
     let server = Postgres::start();
@@ -268,7 +275,7 @@ async fn f25_a_read_only_database_is_away_for_writers_only() {
     sql(&server.url, "ALTER SYSTEM SET default_transaction_read_only = on").await;
     sql(&server.url, "SELECT pg_reload_conf()").await;
     let refused = loop {
-        // The server tells its backends in its own time.
+        // The server informs its backends with a delay.
         match store.insert(&[nth(0, 1)]).await {
             Ok(_) => tokio::task::yield_now().await,
             Err(error) => break error,
@@ -278,12 +285,14 @@ async fn f25_a_read_only_database_is_away_for_writers_only() {
     assert!(!contents(&store).await.is_empty());
 }
 
-/// F3: a full disk stops the writer and loses nothing; when there is room again it goes on by itself.
+/// F3: a full disk stops the writer and loses nothing; when there is room again, the writer
+/// continues by itself.
 #[tokio::test(flavor = "multi_thread")]
 async fn f3_a_full_disk_stops_the_line_and_loses_nothing() {
     let disk = SmallDisk::new(48);
     let mut server = Postgres::start_in(tempfile::tempdir().unwrap(), disk.path.join("data"));
-    // The log of the database is elsewhere: without room for it PostgreSQL itself stops, which is another scenario (F1).
+    // The log of the database is elsewhere: without room for it PostgreSQL itself stops, which is
+    // another scenario (F1).
     server.move_wal_away();
     let store = Arc::new(PostgresStore::open(&server.config()).await.unwrap());
     store.insert(&[nth(99, 0)]).await.unwrap();
@@ -310,14 +319,14 @@ async fn f3_a_full_disk_stops_the_line_and_loses_nothing() {
     assert_eq!(lost, 0, "of {}", samples.len());
 }
 
-/// The spool bridges an outage of the database: the line never stops, and everything arrives.
+/// The spool bridges an outage of the database: the line never stops, and every sample arrives.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_outage_is_bridged_by_the_spool() {
     let mut server = Postgres::start();
     let folder = tempfile::tempdir().unwrap();
     let spool = Arc::new(SqliteStore::open(&SqliteConfig::at(folder.path().join("spool.db"))).await.unwrap());
     let mut config = server.config();
-    // Without a breaker in front every batch looks for a connection first.
+    // Without a breaker in front, every batch waits for a connection first.
     config.acquire_timeout = Duration::from_millis(50);
     let postgres = PostgresStore::open(&config).await.unwrap();
     let store = Arc::new(SpooledStore::new(postgres, spool, 100_000).await.unwrap());

@@ -1,4 +1,5 @@
-//! The laws of sealed fields are tested too: stores with one bug each, and the law that must catch it.
+//! The laws of sealed fields are tested too: stores with one bug each, and the law that must catch
+//! it.
 #![cfg(feature = "conformance")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -143,7 +144,7 @@ impl SealedFields for Mutant {
     }
 }
 
-/// How many of the laws a store with this bug breaks.
+/// The number of laws that a store with this bug breaks.
 async fn broken_laws(bug: Bug) -> usize {
     macro_rules! broken {
         ($($law:ident($($part:ident),*))*) => {{

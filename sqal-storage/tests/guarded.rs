@@ -1,4 +1,5 @@
-//! A store behind breakers: what counts against it, what does not, and who is told.
+//! A store behind breakers: which errors count against it, which do not, and which observer is
+//! notified.
 #![cfg(feature = "conformance")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -15,11 +16,11 @@ use sqal_storage::{
     StorageError, StorageErrorKind,
 };
 
-/// A store that works, is away, or is busy, and counts its calls.
+/// A store that works, is unavailable, or is busy, and counts its calls.
 #[derive(Debug, Default)]
 struct Moody {
     store: MemoryStore,
-    /// 0 works, 1 is away, 2 is busy.
+    /// 0: works, 1: unavailable, 2: busy.
     mood: AtomicU8,
     calls: AtomicUsize,
 }
@@ -119,7 +120,7 @@ async fn many_who_ask_do_not_stop_the_line() {
     assert_eq!(*told[1].lock().unwrap(), [(State::Closed, State::Open)]);
 }
 
-/// The store is back for those who write: those who read do not wait until their breaker's time is over.
+/// The store is back for writers: readers do not wait until the time of their breaker is over.
 #[tokio::test]
 async fn a_write_that_is_a_success_again_lets_reading_probe_at_once() {
     let (moody, clock) = (Arc::new(Moody::default()), ManualClock::new());
@@ -141,7 +142,8 @@ async fn a_write_that_is_a_success_again_lets_reading_probe_at_once() {
     }
     assert_eq!(store.states()[1], State::Closed);
 
-    // Reading that fails while writing works is another matter: writes do not open it again and again.
+    // If reads fail while writes succeed, writes do not make the breaker for reading probe again
+    // and again.
     for k in 10..12 {
         store.insert(&[sample("ESP32_001", k, "1", 50.0)]).await.unwrap();
     }

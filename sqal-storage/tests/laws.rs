@@ -21,7 +21,7 @@ use sqal_storage::{
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
-/// A store that lives in a folder of its own, which goes with it.
+/// A store in a folder of its own, which is removed with the store.
 #[derive(Debug)]
 struct Temporary<S> {
     store: S,
@@ -43,7 +43,7 @@ async fn spooled() -> Temporary<SpooledStore<MemoryStore>> {
     Temporary { store, _folder: folder }
 }
 
-/// Memory that outlives what opens it.
+/// Memory that outlives the stores that open it.
 struct MemoryPlace(Arc<MemoryStore>);
 
 #[async_trait]

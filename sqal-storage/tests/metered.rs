@@ -37,7 +37,7 @@ fn expected(series: &[(&str, &[f64])]) -> BTreeMap<String, Vec<f64>> {
     series.iter().map(|(name, values)| ((*name).to_owned(), values.to_vec())).collect()
 }
 
-/// A store that takes a while for everything.
+/// A store in which every call takes a while.
 #[derive(Debug)]
 struct Slow(ManualClock);
 
@@ -122,11 +122,11 @@ async fn met_06_to_11_what_caches_have_done() {
     };
     get(&latest, "a").await;
     get(&latest, "a").await;
-    // Long after its time.
+    // Long after the time of the value.
     clock.advance(Duration::from_mins(5));
     get(&latest, "a").await;
     get(&stats, "a").await;
-    // Two have room.
+    // There is room for two values.
     get(&latest, "b").await;
     get(&latest, "c").await;
     report_caches(&[(latest.kind(), latest.stats()), (stats.kind(), stats.stats())]);
@@ -144,7 +144,7 @@ async fn met_06_to_11_what_caches_have_done() {
     ];
     assert_eq!(series(&recorder), expected(&wanted));
 
-    // What was cleared takes no room.
+    // Cleared values take no room.
     latest.clear(&CacheScope::All).await.unwrap();
     assert_eq!((latest.stats().bytes, latest.stats().evictions), (0, 1));
     assert_eq!(stats.stats().bytes, 10);

@@ -1,4 +1,5 @@
-//! One random sequence of commands goes into the memory store and into a real one: every answer must be the same.
+//! One random sequence of commands goes into the memory store and into a real store: all answers
+//! must be equal.
 #![cfg(all(feature = "conformance", feature = "postgres", feature = "sqlite"))]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -17,7 +18,8 @@ enum Command {
     Insert(Vec<Sample>),
     /// Samples of an earlier batch again, with others between them.
     InsertAgain(prop::sample::Index, Vec<Sample>),
-    /// Another reading with the key of an earlier sample, before and after the earlier one, with others around them.
+    /// Another reading with the key of an earlier sample, before and after the earlier one, with
+    /// others around them.
     InsertAnother(prop::sample::Index, Vec<Sample>),
     Get(prop::sample::Index),
     Page {
@@ -88,7 +90,8 @@ async fn compare<R: Reopen>(place: R, commands: Vec<Command>) {
                 seen.extend(batch);
             }
             Command::InsertAnother(at, mut batch) => {
-                // Of a new sample too: then the first of the batch is stored, and the second is the conflict.
+                // The known sample may be a new one too: then the first of the batch is stored, and
+                // the second is the conflict.
                 let all = [seen.as_slice(), batch.as_slice()].concat();
                 if all.is_empty() {
                     continue;

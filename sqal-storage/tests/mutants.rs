@@ -22,9 +22,9 @@ enum Bug {
     ReportsDuplicatesAsStored,
     ReportsConflictsAsDuplicates,
     ReportsConflictsAsDuplicatesWithinABatch,
-    /// Takes a sample that was judged anew for another reading.
+    /// Takes a sample with a new verdict for another reading.
     ReportsJudgementsAsConflicts,
-    /// Looks whether an id is known, and inserts a moment later.
+    /// Checks whether an id is known, and inserts a moment later.
     LooksBeforeItInserts,
     OutcomesReversed,
     AbsentIsSomething,
@@ -44,23 +44,24 @@ enum Bug {
     DevicesInAnyOrder,
     DevicesAllTheSame,
     DevicesOfAllTimes,
-    /// Writes nothing down.
+    /// Writes no sample to the disk.
     ForgetsAtTheEnd,
-    /// Writes everything down, and reads the last of several readings back.
+    /// Writes every sample to the disk, and reads back the last of several readings.
     LastReadingWins,
-    /// Writes a batch down, and makes it known a moment later: of two tasks another may be first in memory than on the disk.
+    /// Writes a batch to the disk, and makes it known a moment later: of two tasks one may be first
+    /// in memory and the other on the disk.
     WritesBeforeItKnows,
-    /// Writes nothing of the hours down.
+    /// Writes no hours to the disk.
     ForgetsHoursAtTheEnd,
-    /// Stores what comes before the sample that it refuses.
+    /// Stores the samples before the one that it refuses.
     StoresHalfABatch,
-    /// Counts what comes before the sample that it refuses.
+    /// Counts the samples before the one that it refuses.
     StoresHalfABatchOnDisk,
-    /// Takes a batch without the sample that it refuses.
+    /// Stores a batch without the sample that it refuses.
     SkipsWhatItRefuses,
 }
 
-/// What a store can lose of a sample, one at a time.
+/// The parts of a sample that a store can lose, one at a time.
 const FORGOTTEN: [fn(&mut Sample); 17] = [
     |s| s.tof = None,
     |s| change_tof(s, |reading| reading.sigma_mm = None),
@@ -114,7 +115,7 @@ struct Mutant {
     disk: Arc<Disk>,
 }
 
-/// What outlives a store: everything that it was given, in order.
+/// The samples that a store was given, in order; they outlive the store.
 #[derive(Debug, Default)]
 struct Disk(Mutex<Vec<Sample>>);
 
@@ -282,7 +283,7 @@ impl SampleStore for Mutant {
                         .filter(|s| query.device_id().is_none_or(|device| *device == s.key.device_id))
                         .filter(|s| Hour::of(s.key.timestamp) == hour.hour)
                         .map(Tally::of);
-                    // What an earlier opening has seen it does not count again.
+                    // Samples that an earlier opening has seen are not counted again.
                     hour.tally = of_it.reduce(|sum, next| sum.and(&next)).unwrap_or(hour.tally);
                 }
             }
@@ -294,7 +295,7 @@ impl SampleStore for Mutant {
                         .filter(|s| query.device_id().is_none_or(|device| *device == s.key.device_id))
                         .filter(|s| Hour::of(s.key.timestamp) == hour.hour)
                         .map(counted);
-                    // What is more than the store counted came twice, and is another bug.
+                    // Samples beyond the store's count came twice, which is another bug.
                     let counted = of_it.reduce(|sum, next| sum.and(&next));
                     hour.tally = counted.filter(|sum| sum.samples() == hour.tally.samples()).unwrap_or(hour.tally);
                 }
@@ -304,7 +305,7 @@ impl SampleStore for Mutant {
                 hours.retain(|hour| Some(hour.hour) != last);
             }
             Bug::NewestHourFirst => hours.reverse(),
-            // Only what this opening has seen.
+            // Only hours that this opening has seen.
             Bug::ForgetsHoursAtTheEnd => {
                 hours.retain(|hour| seen.iter().any(|s| Hour::of(s.key.timestamp) == hour.hour));
             }
@@ -333,7 +334,7 @@ impl SampleStore for Mutant {
     }
 }
 
-/// What the laws say that a store with this bug breaks.
+/// The laws that a store with this bug breaks, as their messages state them.
 async fn broken_laws(bug: Bug) -> Vec<String> {
     let mut broken = Vec::new();
     macro_rules! run {
@@ -420,7 +421,8 @@ async fn every_bug_breaks_a_law_and_the_message_is_its_sentence() {
     }
 }
 
-/// Each part of a sample that is lost is named, so that its adapter's author need not look for it.
+/// Each part of a sample that is lost is named, so that the author of an adapter need not search
+/// for it.
 #[tokio::test]
 async fn what_a_store_loses_of_a_sample_is_named() {
     let law = "law 5: get returns what was inserted, equal in every field";
@@ -430,7 +432,7 @@ async fn what_a_store_loses_of_a_sample_is_named() {
     }
 }
 
-/// A store that lies about its end or about a fault is caught by the law of that name.
+/// A store that breaks durability or atomicity is caught by the law of that name.
 #[tokio::test]
 async fn durability_and_atomicity_are_caught_by_their_own_laws() {
     for (bug, law) in [

@@ -1,4 +1,5 @@
-//! What is particular to PostgreSQL: starts that collide, versions forth and back, partitions, documented columns.
+//! Tests specific to PostgreSQL: starts that collide, migrations forth and back, partitions,
+//! documented columns.
 #![cfg(all(feature = "conformance", feature = "postgres"))]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -22,7 +23,7 @@ fn random(count: usize) -> Vec<Sample> {
     prop::collection::vec(strategy::sample(), count).new_tree(&mut runner).unwrap().current()
 }
 
-/// A connection of the driver into a store's schema, to look behind.
+/// A connection of the driver into a store's schema, past the store.
 async fn behind(config: &sqal_storage::PostgresConfig, url: &str) -> PgConnection {
     let shown = format!("{config:?}");
     let schema = shown.split("schema: \"").nth(1).unwrap().split('"').next().unwrap().to_owned();
@@ -53,7 +54,7 @@ async fn f13_eight_starts_at_once_on_a_new_database_all_succeed() {
     }
 }
 
-/// F15, F16: what a newer program wrote, or another text, is refused; nothing is changed.
+/// F15, F16: a schema of a newer program, or of another text, is refused, and nothing is changed.
 #[tokio::test]
 async fn f15_f16_a_schema_of_another_program_is_refused() {
     let config = servers::fresh_schema();
@@ -72,7 +73,8 @@ async fn f15_f16_a_schema_of_another_program_is_refused() {
     assert_eq!(refused.kind, StorageErrorKind::SchemaMismatch { version: 1 });
 }
 
-/// F12: a step that fails half-way leaves nothing behind, and nobody waits for a lock that nobody holds.
+/// F12: a step that fails half-way leaves nothing behind, and no caller waits for a lock without a
+/// holder.
 #[tokio::test]
 async fn f12_a_step_that_fails_is_undone_and_the_next_try_succeeds() {
     let config = servers::fresh_schema();
@@ -80,7 +82,7 @@ async fn f12_a_step_that_fails_is_undone_and_the_next_try_succeeds() {
     let newest = store.schema_version().await.unwrap();
     store.migrate_to(1).await.unwrap();
     let mut connection = behind(&config, &url()).await;
-    // In the way of the last statement but one of the step.
+    // This table blocks the last statement but one of the step.
     sqlx::raw_sql("CREATE TABLE sample_hour_newest ()").execute(&mut connection).await.unwrap();
     assert!(store.migrate_to(newest).await.is_err());
     assert_eq!(store.schema_version().await.unwrap(), 1);
@@ -92,7 +94,8 @@ async fn f12_a_step_that_fails_is_undone_and_the_next_try_succeeds() {
     PostgresStore::open(&config).await.unwrap().ping().await.unwrap();
 }
 
-/// BKO-02: down to the oldest version and up again on a filled database: samples and hours are what they were.
+/// BKO-02: down to the oldest version and up again on a filled database: samples and hours are what
+/// they were.
 #[tokio::test]
 async fn a_filled_database_goes_a_version_back_and_forth() {
     let config = servers::fresh_schema();
@@ -101,7 +104,7 @@ async fn a_filled_database_goes_a_version_back_and_forth() {
     let mut batch = random(60);
     for (k, sample) in (0_i64..).zip(&mut batch) {
         sample.key.timestamp = Timestamp::from_micros(NOVEMBER + k * 300_000_000).unwrap();
-        // The version before knows no calibrations: it counts them.
+        // The version before does not know calibrations: it counts them.
         sample.purpose = sqal_core::Purpose::Product;
     }
     store.insert(&batch).await.unwrap();
@@ -119,7 +122,8 @@ async fn a_filled_database_goes_a_version_back_and_forth() {
     assert_eq!(store.schema_version().await.unwrap(), newest);
 }
 
-/// F9: whatever a clock says, a sample finds a partition; a partition that was dropped comes back.
+/// F9: whatever a clock says, a sample finds a partition; a partition that was dropped is made
+/// again.
 #[tokio::test]
 async fn f9_every_time_has_a_partition_also_after_one_was_dropped() {
     let config = servers::fresh_schema();
@@ -144,7 +148,8 @@ async fn f9_every_time_has_a_partition_also_after_one_was_dropped() {
     assert_eq!(store.get(&late.id()).await.unwrap(), Some(late));
 }
 
-/// A page reads no more partitions than it must: without it, each would cost as much as all of them.
+/// A page reads no more partitions than necessary; otherwise each page would cost as much as all of
+/// them.
 #[tokio::test]
 async fn a_sample_is_looked_for_in_one_partition() {
     let config = servers::fresh_schema();
@@ -171,7 +176,8 @@ async fn a_sample_is_looked_for_in_one_partition() {
     assert!(read <= 3 && plan.iter().any(|line| line.contains("never executed")), "{plan:#?}");
 }
 
-/// Every documented column under its documented name (TSB-02 to TSB-06), with what the sample holds.
+/// Every documented column under its documented name (TSB-02 to TSB-06), with what the sample
+/// holds.
 #[tokio::test]
 async fn the_documented_columns_show_what_the_sample_holds() {
     let config = servers::fresh_schema();
@@ -223,7 +229,8 @@ async fn the_documented_columns_show_what_the_sample_holds() {
     assert!(frames > 10 && spectra > 5, "{frames} matrices, {spectra} spectra");
 }
 
-/// The columns that the interface names, with units, uncertainties, profile, flags, and zones as lists.
+/// The columns that the interface names, with units, uncertainties, profile, flags, and zones as
+/// lists.
 #[tokio::test]
 async fn the_graded_samples_show_what_was_found_and_how_sure_it_is() {
     let config = servers::fresh_schema();
@@ -296,11 +303,12 @@ async fn a_purge_drops_the_partitions_that_are_all_too_old() {
     .unwrap();
     assert_eq!(names, ["sample_2026_10", "sample_2026_11"]);
     assert_eq!(store.query(&SampleQuery::newest(100.try_into().unwrap())).await.unwrap().items.len(), 11);
-    // A late sample of a month that went finds its partition made again.
+    // A late sample of a dropped month gets its partition made again.
     assert_eq!(store.insert(&old[80..]).await.unwrap(), [Inserted::Stored; 10]);
 }
 
-/// A batch that comes again is compared row by row, over several partitions; the one reading that differs is the only conflict.
+/// A batch that comes again is compared row by row, over several partitions; the one reading that
+/// differs is the only conflict.
 #[tokio::test]
 async fn a_batch_that_comes_again_is_compared_over_several_partitions() {
     let store = servers::fresh_store().await;

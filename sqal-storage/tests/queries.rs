@@ -1,4 +1,5 @@
-//! Queries are counted in their scope and in no other, on both databases; a loop that should be one query is named.
+//! Queries are counted in their scope and in no other, on both databases; a loop that should be one
+//! query is named.
 #![cfg(all(feature = "conformance", feature = "postgres", feature = "profile", feature = "sqlite"))]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -31,7 +32,8 @@ async fn counts(store: &dyn SampleStore) {
     assert!(one.report().time > Duration::ZERO);
     assert_query_budget!(one, 1);
 
-    // However many samples: a batch is a handful of statements, and none is repeated for each of them.
+    // However many samples there are, a batch is a few statements, and none is repeated for each
+    // sample.
     let batch = in_scope(store.insert(&samples)).await;
     assert!(batch.queries > 0 && batch.queries <= 20, "{batch}");
     store.query(&page).await.unwrap();
@@ -50,7 +52,8 @@ async fn counts(store: &dyn SampleStore) {
     assert!(looped.to_string().contains("; 7 times SELECT "), "{looped}");
 }
 
-/// The subscriber is the process's: SQLite's driver says its queries in a thread of its own.
+/// The subscriber is that of the process, because SQLite's driver emits its queries in a thread of
+/// its own.
 fn with_layer(test: impl AsyncFnOnce()) {
     static ONCE: std::sync::Once = std::sync::Once::new();
     ONCE.call_once(|| tracing_subscriber::registry().with(QueryLayer::new(QueryLimits::default())).init());
@@ -74,12 +77,12 @@ fn queries_of_postgres_are_counted() {
     with_layer(async || counts(&servers::fresh_store().await).await);
 }
 
-/// With a limit of nothing every query is slow.
+/// With a limit of 0 every query is slow.
 #[test]
 fn a_slow_query_is_counted_as_slow() {
     let limits = QueryLimits { slow: Duration::ZERO, ..QueryLimits::default() };
     let subscriber = tracing_subscriber::registry().with(QueryLayer::new(limits));
-    // PostgreSQL's driver says its queries in the thread that asks.
+    // PostgreSQL's driver emits its queries in the thread of the caller.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let report = tracing::subscriber::with_default(subscriber, || {
         runtime.block_on(async {

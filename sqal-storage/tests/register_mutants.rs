@@ -1,4 +1,5 @@
-//! The laws of the register are tested too: stores with one bug each, and the law that must catch it.
+//! The laws of the register are tested too: stores with one bug each, and the law that must catch
+//! it.
 #![cfg(feature = "conformance")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -38,7 +39,7 @@ enum Bug {
 struct Mutant {
     bug: Bug,
     store: MemoryStore,
-    /// What is looked into as the store's audit log.
+    /// The store that is read as the audit log.
     log: MemoryStore,
 }
 
@@ -50,7 +51,8 @@ impl Register for Mutant {
         match self.bug {
             Bug::LeavesOut if entry.version > newest => entry.version = newest + 1,
             Bug::BeginsAtZero if entry.version == 0 => return Ok(true),
-            // A version that is there comes again under the next number: the newest is what was said last.
+            // A known version is added under the next number: the newest is then the last one
+            // added.
             Bug::OverwritesTheNewest if entry.version == newest => entry.version = newest + 1,
             Bug::OneSeriesForAllKinds => entry.kind = Name::new("profile").unwrap(),
             Bug::ForgetsWho => entry.by = None,
@@ -144,7 +146,8 @@ async fn a_store_without_a_bug_breaks_no_law() {
     assert_eq!(broken_laws(Bug::None).await, Vec::<&str>::new());
 }
 
-/// Each by the law that is about it: a mutant that is caught by another says nothing of its own.
+/// Each bug is caught by the law about it: a mutant that is caught by another law proves nothing
+/// about its own.
 #[tokio::test]
 async fn every_bug_breaks_its_law() {
     let bugs = [
@@ -172,7 +175,7 @@ async fn every_bug_breaks_its_law() {
     }
 }
 
-/// What a store with a bug forgets to compare.
+/// The check that a store with a bug omits.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Unchecked {
     Nothing,
@@ -184,7 +187,8 @@ enum Unchecked {
     OnlyTheFirst,
 }
 
-/// A store whose rows another program can change; the truth about them is in the audit log of a memory store.
+/// A store whose rows another program can change; the true entries are in the audit log of a memory
+/// store.
 #[derive(Debug)]
 struct Shared {
     unchecked: Unchecked,
@@ -254,7 +258,7 @@ impl Register for Shared {
     }
 }
 
-/// Whether a store that forgets this keeps the law when the text, or who decided, was changed.
+/// Whether a store that omits this check keeps the law when the text or the author was changed.
 async fn keeps_the_law(unchecked: Unchecked) -> bool {
     let mut kept = true;
     for change_body in [true, false] {

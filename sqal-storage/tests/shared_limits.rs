@@ -1,4 +1,5 @@
-//! The scenarios of limits that several processes share (DX-01 to DX-10), against Redis servers that each test starts, freezes and kills.
+//! The scenarios of limits that several processes share (DX-01 to DX-10), against Redis servers
+//! that each test starts, freezes and kills.
 #![cfg(feature = "redis")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -21,7 +22,7 @@ fn n(n: u32) -> NonZeroU32 {
 
 const HOUR: Duration = Duration::from_hours(1);
 
-/// So slow that nothing comes back while a test runs.
+/// A quota that refills no token during a test.
 fn hundred() -> Quota {
     Quota::new(n(100), HOUR)
 }
@@ -58,7 +59,7 @@ async fn dx_01_the_clocks_of_the_clients_do_not_matter() {
 #[test]
 fn dx_02_four_who_ask_a_thousand_times_get_a_hundred() {
     let redis = Server::start();
-    // Each with a runtime, a connection and a memory of its own, as processes have.
+    // Each with a runtime, a connection and a memory of its own, like a process.
     let ask = || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
@@ -77,7 +78,7 @@ fn dx_02_four_who_ask_a_thousand_times_get_a_hundred() {
     assert_eq!(allowed, 100);
 }
 
-/// How many commands the server has done, those that ask for the number included.
+/// The number of commands that the server has executed, including those that read this number.
 async fn commands(client: &Client) -> u64 {
     let info: String = client.info(Some(fred::types::InfoKind::Stats)).await.unwrap();
     let line = info.lines().find_map(|line| line.strip_prefix("total_commands_processed:"));
@@ -119,7 +120,7 @@ async fn a_refusal_of_one_says_nothing_of_ten() {
     for impossible in [Quota::new(n(u32::MAX), Duration::from_millis(1)), Quota::new(n(1), Duration::MAX)] {
         assert!(RedisBuckets::new(&connection, "sqal:limit", impossible).is_err(), "{impossible:?}");
     }
-    // Half a microsecond a token: the fastest that a script can tell well enough.
+    // Half a microsecond per token: the fastest rate that the script counts precisely enough.
     let fast = RedisBuckets::new(&connection, "sqal:limit", Quota::new(n(2_000_000), Duration::from_secs(1))).unwrap();
     let first = fast.take("fast", 2_000_000).await.unwrap();
     assert!(first.allowed && !fast.take("fast", 2_000_000).await.unwrap().allowed, "{first:?}");
@@ -133,7 +134,7 @@ async fn dx_04_while_the_server_is_away_the_setting_answers_and_nobody_waits() {
     for on_outage in policies {
         let config = SharedConfig { on_outage, ..SharedConfig::new(Quota::new(n(3), HOUR)) };
         let limits = shared(&redis.connection().await, config, SystemClock);
-        // The script is loaded and the connection warm: what follows is the outage.
+        // The script is loaded and the connection is warm, so only the outage follows.
         while limits.take(&format!("{on_outage:?}"), 0).await.1 != AnsweredBy::Backend {}
         all.push((on_outage, limits));
     }
@@ -141,7 +142,8 @@ async fn dx_04_while_the_server_is_away_the_setting_answers_and_nobody_waits() {
     for (on_outage, limits) in &all {
         let mut allowed = 0;
         for k in 0..8 {
-            // Frozen, it would keep us for ever. (How long it may is tested to the millisecond where time can be paused.)
+            // A frozen Redis never answers. (The longest wait is tested to the millisecond where
+            // time can be paused.)
             let (answer, by) = limits.take("tray", 1).await;
             assert_eq!(by, AnsweredBy::Outage, "the {k}th");
             allowed += u32::from(answer.allowed);
@@ -202,7 +204,8 @@ async fn dx_07_the_answer_is_rounded_up_and_never_means_never() {
     let all = limits.take("tray", 7).await.unwrap();
     assert_eq!((all.allowed, all.limit, all.remaining, all.retry_after), (true, 7, 0, Some(Duration::ZERO)));
     let refused = limits.take("tray", 1).await.unwrap();
-    // 60 s / 7 = 8.571428… s, less what has passed since: whoever waits so long is let in.
+    // 60 s / 7 = 8.571428… s, less the time that has passed: a client that waits this time is let
+    // in.
     let wait = refused.retry_after.unwrap();
     assert!(
         !refused.allowed && wait <= Duration::from_nanos(8_571_428_572 + 1000) && wait > Duration::from_secs(6),
@@ -211,7 +214,7 @@ async fn dx_07_the_answer_is_rounded_up_and_never_means_never() {
     assert_eq!(refused.retry_after_seconds(), Some(wait.as_secs() + 1));
     let never = limits.take("tray", 8).await.unwrap();
     assert_eq!((never.allowed, never.retry_after), (false, None));
-    // The same words as the bucket of one process: differentially, on keys of their own.
+    // The answers equal those of the bucket of one process, compared on separate keys.
     for tokens in [0, 1, 3, 7] {
         let there = limits.take(&format!("key {tokens}"), tokens).await.unwrap();
         let here =
@@ -231,13 +234,14 @@ async fn dx_08_a_server_that_has_forgotten_lets_one_more_burst_pass() {
     let mut allowed = 0;
     for k in 0..400 {
         if k == 200 {
-            // A replica that had not heard of anything takes over.
+            // A replica that has received nothing takes over.
             let () = client.flushall(false).await.unwrap();
         }
         allowed += u32::from(limits.take("tray", 1).await.unwrap().allowed);
     }
     assert_eq!(allowed, 200, "two bursts, and not one token more");
-    // And one whose clock is far behind: nobody is locked out for longer than a full bucket takes.
+    // Then a replica whose clock is far behind: no client is locked out for longer than a full
+    // bucket takes.
     let seconds = std::time::SystemTime::UNIX_EPOCH;
     #[expect(clippy::disallowed_methods, reason = "the server's time is wall time")]
     let ahead = std::time::SystemTime::now().duration_since(seconds).unwrap() + 1000 * HOUR;
@@ -275,7 +279,8 @@ async fn dx_10_nothing_is_held_while_a_request_is_under_way() {
     let redis = Server::start();
     let limits = Arc::new(shared(&redis.connection().await, patient(hundred()), SystemClock));
     assert!(limits.take("tray", 1).await.0.allowed);
-    // The request that took it goes on; another one and another process get their answers meanwhile.
+    // The request that took the token continues; another request and another process get their
+    // answers meanwhile.
     let (goes_on, end) = tokio::sync::oneshot::channel::<()>();
     let request = tokio::spawn({
         let limits = Arc::clone(&limits);

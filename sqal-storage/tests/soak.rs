@@ -1,6 +1,8 @@
-//! Random kills: our process with `kill -9`, the database with `kill -9`, stopped at once, or frozen for a while; nothing acknowledged is lost.
+//! Random kills: the writing process with `kill -9`, the database with `kill -9`, stopped at once,
+//! or frozen for a while; no acknowledged sample is lost.
 //!
-//! A short run belongs to the tests. `cargo xtask soak` runs it for longer; the seed is printed, and given back with `SQAL_SOAK_SEED`.
+//! A short run is part of the tests. `cargo xtask soak` runs it for longer. It prints its seed, and
+//! `SQAL_SOAK_SEED` sets the seed of a run.
 #![cfg(all(feature = "conformance", feature = "postgres", feature = "sqlite"))]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(clippy::print_stdout, reason = "a soak says its seed, and a child what was acknowledged")]
@@ -36,7 +38,8 @@ fn nth(life: i64, producer: i64, k: i64) -> Sample {
     scored(&format!("ESP32_{producer:03}"), NOVEMBER + life * 3_000_000 + k, &format!("{life}-{k}"), 0.5)
 }
 
-/// The life of a process: eight producers, each of which says what was acknowledged. It ends by being killed.
+/// The life of a process: eight producers, each of which prints what was acknowledged. It ends when
+/// the process is killed.
 async fn live(store: Arc<dyn SampleStore>, life: i64) {
     let backoff = Backoff::new(Duration::from_millis(20), Duration::from_millis(200)).unwrap();
     let two = NonZeroUsize::new(2).unwrap();
@@ -49,7 +52,7 @@ async fn live(store: Arc<dyn SampleStore>, life: i64) {
                 for k in 0.. {
                     let receipt = handle.submit(Box::new(nth(life, producer, k))).await.unwrap();
                     receipt.outcome().await.unwrap();
-                    // One write a line: a kill leaves whole lines.
+                    // One write per line, so that a kill leaves whole lines.
                     let line = format!("\nacknowledged {life} {producer} {k}\n");
                     std::io::stdout().write_all(line.as_bytes()).unwrap();
                 }
@@ -75,7 +78,7 @@ fn spawn(test: &str, place: &str, life: i64) -> (Child, BufReader<std::process::
     (child, lines)
 }
 
-/// Reads acknowledgements until there are so many more, or the child has ended.
+/// Reads acknowledgements until there are `more` more, or the child has ended.
 fn read(lines: &mut BufReader<std::process::ChildStdout>, acknowledged: &mut Vec<Sample>, more: Option<usize>) {
     let until = more.map(|more| acknowledged.len() + more);
     let mut line = String::new();
@@ -85,14 +88,14 @@ fn read(lines: &mut BufReader<std::process::ChildStdout>, acknowledged: &mut Vec
             assert!(until.is_none(), "the child has ended by itself");
             return;
         }
-        // A line that the kill cut has no end, and says nothing.
+        // A line that the kill cut has no end and is ignored.
         let Some(said) = line.strip_prefix("acknowledged ").and_then(|said| said.strip_suffix('\n')) else { continue };
         let numbers: Vec<i64> = said.split(' ').map(|number| number.parse().unwrap()).collect();
         acknowledged.push(nth(numbers[0], numbers[1], numbers[2]));
     }
 }
 
-/// What is random about a soak, told at its start.
+/// The random state of a soak, printed at its start.
 struct Soak {
     state: u64,
     cycles: u32,
@@ -106,7 +109,7 @@ impl Soak {
         Self { state: seed, cycles }
     }
 
-    /// `SplitMix64` (Steele, Lea and Flood 2014): enough to choose whom to kill.
+    /// `SplitMix64` (Steele, Lea and Flood 2014): good enough to choose which process to kill.
     fn below(&mut self, limit: u64) -> u64 {
         self.state = self.state.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.state;
@@ -116,7 +119,7 @@ impl Soak {
     }
 }
 
-/// Every acknowledged sample is there, none twice, and the hours say what the samples say.
+/// Every acknowledged sample is stored, none twice, and the hours agree with the samples.
 async fn check(store: &dyn SampleStore, acknowledged: &[Sample]) {
     let mut query = SampleQuery::newest(1000.try_into().unwrap());
     let mut stored = std::collections::HashMap::new();
@@ -178,7 +181,8 @@ fn random_kills_of_our_process_and_of_postgres_lose_nothing() {
             }
             _ => {
                 server.signal_all(rustix::process::Signal::STOP);
-                // Nothing can be acknowledged now; a while is a real one, for the child's calls to be under way.
+                // No sample can be acknowledged now. The wait is real time, so that calls of the
+                // child are in progress.
                 #[expect(clippy::disallowed_methods, reason = "how long another process is frozen")]
                 let begun = std::time::SystemTime::now();
                 let a_while = Duration::from_millis(soak.below(700));

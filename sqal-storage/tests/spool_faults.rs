@@ -1,4 +1,5 @@
-//! What is wrong with a spool itself: a full disk that must drain, damaged pages that must stop no other, and words for both.
+//! Faults of a spool itself: a full disk that must drain, damaged pages that must not stop other
+//! samples, and the messages for both.
 #![cfg(all(feature = "conformance", feature = "sqlite"))]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -18,12 +19,12 @@ use sqal_storage::{
     SpooledStore, SqliteConfig, SqliteStore, StorageError, StorageErrorKind,
 };
 
-/// A store that is away when it is told to be.
+/// A store that is unavailable when the test says so.
 #[derive(Debug, Default)]
 struct Remote {
     store: MemoryStore,
     away: AtomicBool,
-    /// It answers, and has no room.
+    /// The store answers, and has no room.
     full: AtomicBool,
 }
 
@@ -69,7 +70,7 @@ async fn spooled(folder: &Path, remote: &Arc<Remote>) -> SpooledStore<Arc<Remote
     SpooledStore::new(Arc::clone(remote), Arc::new(spool), 1_000_000).await.unwrap()
 }
 
-/// The k-th sample, by a name that is found in the file.
+/// The k-th sample, with a name that can be found in the file.
 fn nth(k: i64) -> Sample {
     scored("a", 1_000_000_000_000 + k * 1_000_000, &format!("tray-{k:06}"), 0.5)
 }
@@ -79,7 +80,7 @@ fn hours() -> HourlyQuery {
     HourlyQuery::new(hour(1_000_000_000_000), hour(1_030_000_000_000)).unwrap()
 }
 
-/// Forwards until nothing moves any more.
+/// Forwards until no sample moves any more.
 async fn drain(store: &SpooledStore<Arc<Remote>>) {
     while store.forward(500).await.unwrap() > 0 {}
     assert_eq!(store.forward(500).await.unwrap(), 0);
@@ -112,7 +113,7 @@ async fn h8_a_spool_on_a_full_disk_stops_with_room_to_spare_and_drains() {
     assert!(full.to_string().contains("disk full"), "{full}");
     assert!(store.ping().await.is_err(), "nothing can be stored: not ready");
 
-    // Something else takes the room that was left.
+    // Another file takes the remaining room.
     let ballast = disk.fill();
     remote.away.store(false, Ordering::SeqCst);
     store.ping().await.unwrap();
@@ -123,7 +124,7 @@ async fn h8_a_spool_on_a_full_disk_stops_with_room_to_spare_and_drains() {
         assert_eq!(remote.store.get(&sample.id()).await.unwrap().as_ref(), Some(sample));
     }
 
-    // With room again it takes samples again, and when it is empty it holds its reserve.
+    // With room again, the spool accepts samples again; when it is empty, it holds its reserve.
     std::fs::remove_file(ballast).unwrap();
     remote.away.store(true, Ordering::SeqCst);
     let next = nth(900_000);
@@ -134,7 +135,7 @@ async fn h8_a_spool_on_a_full_disk_stops_with_room_to_spare_and_drains() {
     store.takes().await.unwrap();
 }
 
-/// Overwrites the pages of a file on which one of the names stands; gives all names that stood on them.
+/// Overwrites the pages of a file that hold one of the names; returns all names on these pages.
 fn damage(path: &Path, names: &BTreeSet<String>) -> BTreeSet<String> {
     const PAGE: usize = 4096;
     let mut bytes = std::fs::read(path).unwrap();
@@ -177,7 +178,8 @@ async fn m7_damaged_pages_of_a_spool_are_passed_by_and_everything_else_arrives()
         assert!(store.damaged() > 0);
         let said = store.takes().await.unwrap_err();
         assert!(matches!(said, SpoolError::Damaged { samples } if samples == store.damaged()), "{said}");
-        // It is not tried for ever, reads go on, and the line goes on in the store.
+        // Damaged samples are not tried again and again, reads succeed, and the line continues in
+        // the store.
         assert_eq!(store.waiting(), 0, "{damaged:?}");
         store.ping_store().await.unwrap();
         assert_eq!(store.insert(&[nth(SAMPLES)]).await.unwrap(), [Inserted::Stored]);
@@ -200,7 +202,8 @@ async fn a_full_spool_says_how_many_wait() {
     assert_eq!(full.to_string(), "spool full: 2 samples wait, at most 2 may");
 }
 
-/// M3: a full disk is not ready by name, and ready again when there is room.
+/// M3: a store on a full disk is not ready and names the reason; it is ready again when there is
+/// room.
 #[tokio::test]
 async fn m3_a_store_on_a_full_disk_is_not_ready() {
     let disk = SmallDisk::new(8);
@@ -209,7 +212,7 @@ async fn m3_a_store_on_a_full_disk_is_not_ready() {
     let ballast = disk.fill();
     let mut k = 0;
     let refused = loop {
-        // Room that the log has already is used up first.
+        // The room that the log has already is used up first.
         let batch: Vec<_> = (k..k + 100).map(nth).collect();
         match store.insert(&batch).await {
             Ok(_) => k += 100,
@@ -225,7 +228,8 @@ async fn m3_a_store_on_a_full_disk_is_not_ready() {
     assert_eq!(store.insert(&[nth(k)]).await.unwrap(), [Inserted::Stored]);
 }
 
-/// What has moved and could not be taken out is counted once, in hours and for devices, in any span.
+/// A sample that has moved and could not be removed from the spool is counted once, in hours and
+/// for devices, in any span.
 #[tokio::test]
 async fn what_is_in_both_is_counted_once() {
     use sqlx::Connection;
@@ -272,7 +276,8 @@ async fn what_is_in_both_is_counted_once() {
     same().await;
 }
 
-/// A store that answers and has no room is not well, whatever a probe that reads says; the line goes on in the spool.
+/// A store that answers and has no room is not ready, whatever a read-only probe says; the line
+/// continues in the spool.
 #[tokio::test]
 async fn a_store_without_room_is_away_until_it_takes_samples_again() {
     let folder = tempfile::tempdir().unwrap();

@@ -1,4 +1,5 @@
-//! The spool: samples that wait in a file while the store is away are acknowledged, found, moved in order, and counted once.
+//! The spool: samples that wait in a file while the store is unavailable are acknowledged, found,
+//! moved in order, and counted once.
 #![cfg(all(feature = "conformance", feature = "sqlite"))]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -16,7 +17,8 @@ use sqal_storage::{
     SqliteConfig, SqliteStore, StorageError, StorageErrorKind,
 };
 
-/// A store that is away when it is told to be, refuses the device `poison`, and remembers in which order samples came.
+/// A store that is unavailable when the test says so, refuses the device `poison`, and remembers
+/// the order in which samples came.
 #[derive(Debug, Default)]
 struct Remote {
     store: MemoryStore,
@@ -78,7 +80,8 @@ impl SampleStore for Remote {
     }
 }
 
-/// A host that answers nothing is away, and samples can be stored all the same: whoever asks for health is told so before they give up.
+/// A host that never answers is unavailable, and samples can still be stored: the probe answers
+/// before a health check gives up.
 #[tokio::test]
 async fn a_frozen_store_is_ready_as_long_as_the_spool_has_room() {
     let (store, remote, _folder) = spooled(1).await;
@@ -134,7 +137,7 @@ async fn what_the_store_could_not_take_is_acknowledged_found_and_moved_in_the_or
         if moved > 0 {
             assert_eq!(store.forward(100).await.unwrap(), moved);
         }
-        // The pages and the hours are the same however many have moved.
+        // The pages and the hours are equal, however many samples have moved.
         let mut query = SampleQuery::newest(7.try_into().unwrap());
         let mut seen = Vec::new();
         loop {
@@ -211,7 +214,7 @@ async fn a_sample_that_the_store_refuses_stays_and_stops_no_other() {
         assert_eq!(store.forward(100).await.unwrap(), 0);
     }
     assert_eq!(store.get(&poison[0].id()).await.unwrap().as_ref(), Some(&poison[0]), "nothing is lost");
-    // A refusal of the store itself is no reason to spool.
+    // A refusal of the store itself is not a reason to spool.
     assert_eq!(store.insert(&samples("poison", 60..61)).await.unwrap_err().kind, StorageErrorKind::Refused);
 }
 
@@ -227,7 +230,7 @@ async fn forwarding_goes_on_by_itself_when_the_store_is_back() {
     for outage in 0..3 {
         remote.away.store(true, Ordering::SeqCst);
         store.insert(&samples("a", outage * 10..outage * 10 + 10)).await.unwrap();
-        // It has tried and failed at least once more.
+        // The forwarder has tried and failed at least once more.
         let tries = remote.tries.load(Ordering::SeqCst);
         while remote.tries.load(Ordering::SeqCst) == tries {
             tokio::task::yield_now().await;
@@ -242,7 +245,7 @@ async fn forwarding_goes_on_by_itself_when_the_store_is_back() {
     forwarding.abort();
 }
 
-/// However many at the head of the spool are refused, those behind them move.
+/// However many samples at the head of the spool are refused, the samples behind them move.
 #[tokio::test]
 async fn many_that_are_refused_stop_nobody_behind_them() {
     let (store, remote, _folder) = spooled(1000).await;
@@ -257,7 +260,8 @@ async fn many_that_are_refused_stop_nobody_behind_them() {
     assert_eq!((moved, store.waiting()), (30, 30));
 }
 
-/// A page ends where one of its halves ends: what the other half has beyond it comes with the next page.
+/// A page ends where one of its two sources ends: samples of the other source beyond that come with
+/// the next page.
 #[tokio::test]
 async fn a_page_never_skips_what_only_one_half_has() {
     let (store, remote, _folder) = spooled(1000).await;
@@ -278,7 +282,7 @@ async fn a_page_never_skips_what_only_one_half_has() {
     }
 }
 
-/// While a batch moves to a store that is slow to answer, everything but hours goes on.
+/// While a batch moves to a store that is slow to answer, every call but those for hours continues.
 #[tokio::test]
 async fn nobody_but_hours_waits_for_what_moves() {
     let (store, remote, _folder) = spooled(1000).await;
@@ -288,7 +292,7 @@ async fn nobody_but_hours_waits_for_what_moves() {
     remote.away.store(false, Ordering::SeqCst);
     remote.gate.store(true, Ordering::SeqCst);
     let mut moving = Box::pin(store.forward(10));
-    // It asks the spool in another thread first.
+    // The forwarder first reads the spool in another thread.
     while remote.at_gate.load(Ordering::SeqCst) == 0 {
         assert!(futures_util::poll!(&mut moving).is_pending());
         tokio::task::yield_now().await;
@@ -327,7 +331,8 @@ async fn another_reading_with_the_key_of_one_that_waits_is_a_conflict() {
     assert_eq!(store.get(&all[0].id()).await.unwrap().as_ref(), Some(&all[0]));
 }
 
-/// A sample that was acknowledged from the spool is not lost when the store turns out to have another reading under its key.
+/// A sample that was acknowledged from the spool is not lost if the store turns out to have another
+/// reading under its key.
 #[tokio::test]
 async fn a_conflict_that_is_found_while_samples_move_is_handed_to_its_keeper() {
     let (store, remote, _folder) = spooled(100).await;
@@ -343,13 +348,13 @@ async fn a_conflict_that_is_found_while_samples_move_is_handed_to_its_keeper() {
     let all = samples("a", 0..6);
     store.insert(&all[..1]).await.unwrap();
     remote.away.store(true, Ordering::SeqCst);
-    // The store is not there to say that it knows this key.
+    // The store is not available to report that it knows this key.
     let other = another(&all[0]);
     assert_eq!(store.insert(&all[1..3]).await.unwrap(), [Inserted::Stored; 2]);
     assert_eq!(store.insert(std::slice::from_ref(&other)).await.unwrap(), [Inserted::Stored]);
     assert_eq!(store.insert(&all[3..]).await.unwrap(), [Inserted::Stored; 3]);
     remote.away.store(false, Ordering::SeqCst);
-    // As long as it is not kept elsewhere it stays here, and stops no other.
+    // While it is not kept elsewhere, it stays in the spool, and stops no other sample.
     assert_eq!(store.forward(100).await.unwrap(), 5);
     assert_eq!(store.waiting(), 1);
     for _ in 0..3 {

@@ -1,4 +1,5 @@
-//! What is particular to the embedded store: any sample comes back, starts do not collide, newer files are refused.
+//! Tests specific to the embedded store: any sample is read back, starts do not collide, newer
+//! files are refused.
 #![cfg(feature = "sqlite")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -21,7 +22,8 @@ async fn open(folder: &Path) -> SqliteStore {
     SqliteStore::open(&SqliteConfig::at(folder.join("samples.db"))).await.unwrap()
 }
 
-/// A database that a link leads to, as to another disk, is the file that is open: it takes samples and is ready.
+/// A database behind a link, for example to another disk, is the file that is open: it accepts
+/// samples and is ready.
 #[cfg(unix)]
 #[tokio::test]
 async fn a_database_behind_a_link_takes_samples() {
@@ -55,7 +57,7 @@ async fn eight_starts_at_once_on_a_new_file_all_succeed() {
 async fn a_file_of_a_newer_program_is_refused_with_both_versions() {
     let folder = tempfile::tempdir().unwrap();
     open(folder.path()).await.close().await;
-    // The version stands at byte 60 of the header, big-endian (SQLite file format, 1.3).
+    // The version is at byte 60 of the header, big-endian (SQLite file format, 1.3).
     let path = folder.path().join("samples.db");
     let mut bytes = std::fs::read(&path).unwrap();
     bytes[60..64].copy_from_slice(&99_u32.to_be_bytes());
@@ -71,9 +73,10 @@ async fn a_folder_that_is_not_there_is_an_error_that_may_pass() {
     assert!(refused.is_transient(), "{refused:?}");
 }
 
-/// Law 1 against the hard way: a process that is killed right after its acknowledgement.
+/// Law 1 with a process that is killed right after its acknowledgement.
 ///
-/// The child is this test binary again; it stores a sample, says so, and is killed without warning.
+/// The child is this test binary again; it stores a sample, prints that, and is killed without
+/// warning.
 #[test]
 fn what_was_acknowledged_survives_a_kill() {
     const CHILD: &str = "SQAL_TEST_STORE_CHILD";
@@ -126,13 +129,14 @@ fn sqal_storage_sample(k: i64) -> sqal_core::Sample {
     sample
 }
 
-/// A row whose bytes were lost is left out of pages and named when it is asked for; the samples around it are there.
+/// A row whose bytes were lost is left out of pages and is an error if it is read by its id; the
+/// samples around it are read.
 #[tokio::test]
 async fn a_damaged_row_hides_no_other() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path()).await;
     let mut samples: Vec<_> = (0..5).map(sqal_storage_sample).collect();
-    // A reading of its own, so that its bytes are found in the file.
+    // A separate reading, so that its bytes are found in the file.
     samples[3].spectrum = fixtures::scene::Station::new(3).next_reading().spectrum;
     assert!(samples[3].spectrum.is_some());
     store.insert(&samples).await.unwrap();
@@ -154,7 +158,8 @@ async fn a_damaged_row_hides_no_other() {
     assert!(matches!(refused.kind, StorageErrorKind::Corrupt(_)), "{refused:?}");
 }
 
-/// F26: a reader that takes long holds up no writer, and the log that grew beside it is small again when the reader has left.
+/// F26: a long read blocks no writer, and the log that grew beside it is small again after the
+/// read.
 #[tokio::test]
 async fn f26_a_long_reader_makes_the_log_grow_and_not_for_ever() {
     const LIMIT: u64 = 16 * 1024 * 1024;
@@ -190,7 +195,7 @@ async fn f26_a_long_reader_makes_the_log_grow_and_not_for_ever() {
     assert!(log() <= LIMIT, "{} bytes", log());
 }
 
-/// A database without its samples is no healthy store.
+/// A database without its samples is not a healthy store.
 #[tokio::test]
 async fn a_ping_sees_that_the_samples_are_gone() {
     let folder = tempfile::tempdir().unwrap();
@@ -204,7 +209,8 @@ async fn a_ping_sees_that_the_samples_are_gone() {
     assert!(store.ping().await.is_err());
 }
 
-/// A file that was removed, moved or replaced under the store takes commits that no restart would find: nothing is acknowledged any more.
+/// If a file was removed, moved or replaced under the store, no restart would find its commits: no
+/// sample is acknowledged any more.
 #[tokio::test]
 async fn a_file_that_is_gone_acknowledges_nothing_and_is_not_ready() {
     type Deed = fn(&Path);
@@ -221,7 +227,7 @@ async fn a_file_that_is_gone_acknowledges_nothing_and_is_not_ready() {
         assert_eq!(store.insert(&[sqal_storage_sample(0)]).await.unwrap(), [Inserted::Stored]);
         deed(&folder.path().join("samples.db"));
         for again in 1..3 {
-            // One that is known is acknowledged as little as one that is new.
+            // Neither a known sample nor a new one is acknowledged.
             for k in [0, again] {
                 let refused = store.insert(&[sqal_storage_sample(k)]).await.unwrap_err();
                 assert_eq!(refused.kind, StorageErrorKind::FileGone);
@@ -242,7 +248,8 @@ async fn a_file_that_is_gone_acknowledges_nothing_and_is_not_ready() {
 /// 2026-11-06.
 const START: i64 = 1_794_000_000_000_000;
 
-/// Down to the oldest version and up again on a filled file: samples and hours are what they were (BKO-02).
+/// Down to the oldest version and up again on a filled file: samples and hours are what they were
+/// (BKO-02).
 #[tokio::test]
 async fn a_filled_file_goes_a_version_back_and_forth() {
     let folder = tempfile::tempdir().unwrap();
@@ -251,7 +258,7 @@ async fn a_filled_file_goes_a_version_back_and_forth() {
     let mut batch = prop::collection::vec(strategy::sample(), 60).new_tree(&mut runner).unwrap().current();
     for (k, sample) in (0_i64..).zip(&mut batch) {
         sample.key.timestamp = sqal_core::Timestamp::from_micros(START + k * 300_000_000).unwrap();
-        // The version before knows no calibrations: it counts them.
+        // The version before does not know calibrations: it counts them.
         sample.purpose = sqal_core::Purpose::Product;
     }
     store.insert(&batch).await.unwrap();
@@ -275,7 +282,8 @@ async fn a_filled_file_goes_a_version_back_and_forth() {
     assert_eq!(store.schema_version().await.unwrap(), newest, "nothing is changed on the way to nowhere");
 }
 
-/// Every documented column under its documented name (TSB-02 to TSB-06), with what the sample holds.
+/// Every documented column under its documented name (TSB-02 to TSB-06), with what the sample
+/// holds.
 #[tokio::test]
 async fn the_documented_columns_show_what_the_sample_holds() {
     use sqal_core::{Channel, Grid};
@@ -325,7 +333,8 @@ async fn the_documented_columns_show_what_the_sample_holds() {
     assert!(frames > 10 && spectra > 5, "{frames} matrices, {spectra} spectra");
 }
 
-/// The columns that the interface names, with units, uncertainties, profile, flags, and zones as lists.
+/// The columns that the interface names, with units, uncertainties, profile, flags, and zones as
+/// lists.
 #[tokio::test]
 async fn the_graded_samples_show_what_was_found_and_how_sure_it_is() {
     use sqlx::{Connection, Row};
@@ -362,7 +371,8 @@ async fn the_graded_samples_show_what_was_found_and_how_sure_it_is() {
     }
 }
 
-/// F20: a stored reading that is damaged proves nothing: the same sample again is no duplicate, so that its sender's copy is kept.
+/// F20: a stored reading that is damaged proves nothing: a repeated sample is not a duplicate, so
+/// that its sender's copy is kept.
 #[tokio::test]
 async fn a_sample_whose_stored_reading_is_damaged_is_a_conflict() {
     let folder = tempfile::tempdir().unwrap();
@@ -380,7 +390,8 @@ async fn a_sample_whose_stored_reading_is_damaged_is_a_conflict() {
     assert_eq!(store.insert(&samples).await.unwrap(), expected);
 }
 
-/// Names that an earlier version took by wider rules are read back as they are, also where they are part of a line of the audit log.
+/// Names that an earlier version accepted under wider rules are read back unchanged, also as a part
+/// of a line of the audit log.
 #[tokio::test]
 async fn names_of_an_earlier_version_are_read_back_as_they_are() {
     use sqal_core::Name;

@@ -1,7 +1,11 @@
-//! What is different on TimescaleDB: chunks that are compressed and dropped. No package of Debian brings it, so nobody can run these tests without a
-//! server of their own; they are compiled always, and run with
-//! `RUSTFLAGS="--cfg timescale" SQAL_TEST_POSTGRES_URL=… cargo test -p sqal-storage --all-features --test timescale`. The laws, the model and the key rotation run
-//! on such a server as they are (`--test laws --test model --test confidential`).
+//! Tests specific to TimescaleDB: chunks that are compressed and dropped.
+//!
+//! No package of Debian contains it, so these tests need a server that the developer provides. They
+//! are always compiled, and run with
+//! `RUSTFLAGS="--cfg timescale" SQAL_TEST_POSTGRES_URL=… cargo test -p sqal-storage --all-features
+//! --test timescale`.
+//! The laws, the model and the key rotation run on such a server unchanged
+//! (`--test laws --test model --test confidential`).
 #![cfg(all(feature = "conformance", feature = "postgres"))]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![cfg_attr(
@@ -65,7 +69,8 @@ async fn a_policy_is_set_once_and_changed_when_the_setting_does() {
     assert_eq!(ask::<String>(&jobs).await, second, "nothing is taken away by who does not ask for it");
 }
 
-/// Compressed chunks are read, take late samples and duplicates, are erased from and purged, and everything still adds up.
+/// Compressed chunks are read, accept late samples and duplicates, are erased from and purged, and
+/// all sums still agree.
 #[cfg_attr(timescale, tokio::test)]
 async fn what_is_compressed_is_kept_like_everything_else() {
     let config = servers::fresh_schema();
@@ -83,7 +88,7 @@ async fn what_is_compressed_is_kept_like_everything_else() {
     page.items.reverse();
     assert_eq!(page.items, samples);
     assert_eq!(store.get(&samples[7].id()).await.unwrap().as_ref(), Some(&samples[7]));
-    // Copied, and one by one: what is known is known.
+    // By COPY, and one by one: known samples are duplicates.
     assert_eq!(store.insert(&samples).await.unwrap(), [Inserted::Duplicate; 200]);
     assert_eq!(store.insert(&samples[3..5]).await.unwrap(), [Inserted::Duplicate; 2]);
     let late = scored("a", NOVEMBER + 1, "late", 0.25);

@@ -1,4 +1,5 @@
-//! The writer: receipts after the commit, poison alone, patience with a store that is away, and back-pressure.
+//! The writer: receipts after the commit, refused samples that fail alone, retries while the store
+//! is unavailable, and back-pressure.
 #![cfg(feature = "conformance")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -15,7 +16,8 @@ use sqal_storage::{
 };
 use tokio::sync::Semaphore;
 
-/// A memory store that refuses samples of the device "poison", and is away for its first `away` calls.
+/// A memory store that refuses samples of the device "poison", and is unavailable for its first
+/// `away` calls.
 #[derive(Debug)]
 struct Moody {
     store: MemoryStore,
@@ -152,7 +154,8 @@ async fn what_was_handed_in_is_written_even_if_nobody_waits_for_it() {
     assert_eq!(store.get(&one.id()).await.unwrap(), Some(one));
 }
 
-/// A store that is broken (not away, and not refusing content) gives samples back to be sent again: nothing is thrown away.
+/// A store that is broken (not unavailable, and not refusing content) gives samples back to be sent
+/// again: no sample is thrown away.
 #[derive(Debug)]
 struct Broken(StorageErrorKind);
 
@@ -205,7 +208,8 @@ async fn a_closed_writer_writes_what_it_has_and_takes_nothing_more_whoever_still
     assert!(matches!(handle.submit(Box::new(sample("good", 2, "two", 0.0))).await, Err(NotStored::Stopped)));
 }
 
-/// Batches that the store did not take are counted in a row: a commit, or a probe that finds the store back, begins anew.
+/// Batches that the store did not accept are counted in a row; a commit, or a probe that finds the
+/// store back, restarts the count.
 #[tokio::test(start_paused = true)]
 async fn batches_that_fail_in_a_row_are_counted_until_one_is_stored() {
     let tries = WriterConfig::usual().tries;
@@ -223,7 +227,7 @@ async fn batches_that_fail_in_a_row_are_counted_until_one_is_stored() {
     assert_eq!(handle.failed_in_a_row(), 1);
     handle.submit(one(4)).await.unwrap().outcome().await.unwrap();
     assert_eq!(handle.failed_in_a_row(), 0);
-    // A sample that is refused for itself says nothing of the store.
+    // A sample that is refused for its content says nothing about the store.
     let poison = Box::new(sample("poison", 1_000_000, "5", 0.0));
     assert!(matches!(handle.submit(poison).await.unwrap().outcome().await, Err(NotStored::Refused(_))));
     assert_eq!(handle.failed_in_a_row(), 0);

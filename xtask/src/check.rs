@@ -6,7 +6,7 @@ use std::process::Command;
 use crate::Failed;
 use crate::process::Interrupts;
 use crate::report::say;
-use crate::{tidy, tools};
+use crate::{surface, tidy, tools};
 
 fn cargo(root: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new("cargo");
@@ -30,6 +30,10 @@ pub fn run(root: &Path, interrupts: &Interrupts) -> Result<(), Failed> {
     docs(root, interrupts)?;
     say("== each feature alone");
     features(root, interrupts)?;
+    say("== public surface");
+    surface::run(root, interrupts, std::env::var_os("SQAL_WRITE").is_some())?;
+    say("== packages");
+    packages(root, interrupts)?;
     say("== unused dependencies");
     let machete = tools::tool(root, interrupts, &tools::MACHETE)?;
     interrupts.run(Command::new(machete).arg(root))?;
@@ -44,7 +48,8 @@ pub fn run(root: &Path, interrupts: &Interrupts) -> Result<(), Failed> {
     Ok(())
 }
 
-/// Clippy with our table as errors, with tests and without: dev-dependencies turn on features that users may not have.
+/// Clippy with our table as errors, with tests and without: dev-dependencies turn on features that
+/// users may not have.
 ///
 /// # Errors
 ///
@@ -66,6 +71,17 @@ pub fn lints(root: &Path, interrupts: &Interrupts) -> Result<(), Failed> {
 pub fn docs(root: &Path, interrupts: &Interrupts) -> Result<(), Failed> {
     let arguments = ["doc", "--quiet", "--workspace", "--no-deps", "--document-private-items", "--all-features"];
     interrupts.run(cargo(root, &arguments).env("RUSTDOCFLAGS", "-D warnings"))
+}
+
+/// The package of each crate of the family can be made, with its README and its licences, and names
+/// no crate that a registry would answer with another one.
+///
+/// # Errors
+///
+/// [`Failed`] if one cannot be made.
+pub fn packages(root: &Path, interrupts: &Interrupts) -> Result<(), Failed> {
+    let mut package = cargo(root, &["package", "--quiet", "--allow-dirty", "--no-verify"]);
+    interrupts.run(package.args(tidy::features(root)?.iter().flat_map(|(name, _)| ["-p", name])))
 }
 
 /// Every library with no feature and with each feature alone: a feature adds, and needs no other.

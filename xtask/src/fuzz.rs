@@ -1,4 +1,5 @@
-//! `cargo xtask fuzz`: bytes that break a promise are searched for, a target at a time, and inputs that reach new code are kept.
+//! `cargo xtask fuzz`: bytes that break a promise are searched for, a target at a time, and inputs
+//! that reach new code are kept.
 
 use std::path::Path;
 use std::process::Command;
@@ -8,13 +9,14 @@ use crate::process::Interrupts;
 use crate::report::say;
 use crate::tools::{self, FUZZ};
 
-/// A single input may take so long, in seconds: a hundred times what the slowest takes.
+/// Longest time of a single input, in seconds: a hundred times what the slowest takes.
 const LONGEST_SECS: u32 = 10;
 
-/// Inputs are so long at most, in bytes: twice a documented frame; what is longer than a limit is tried by the tests.
+/// Largest input in bytes: twice a documented frame; what is longer than a limit is
+/// tried by the tests.
 const LARGEST: u32 = 8192;
 
-/// Searches for so many minutes for each target (10 without a number), or for one target only.
+/// Searches each target for `minutes` (10 without a number), or only one target.
 ///
 /// # Errors
 ///
@@ -32,9 +34,12 @@ pub fn run(root: &Path, interrupts: &Interrupts, minutes: Option<&str>, only: Op
         return Err(Failed(format!("fuzz: there is no target {:?} in fuzz/targets", only.unwrap_or_default())));
     }
     for target in targets {
-        let (grown, kept) = (root.join("target/fuzz-corpus").join(&target), root.join("fuzz/corpus").join(&target));
+        let (grown, kept) =
+            (root.join("target/fuzz-corpus").join(&target), root.join("target/fuzz-kept").join(&target));
         std::fs::create_dir_all(&grown)?;
-        // The toolchain of everybody: without sanitizers, for the code forbids `unsafe`, but with every assertion and overflow check.
+        interrupts.run(&mut corpus(root, "unpack", &target, &kept))?;
+        // The toolchain of everybody: without sanitizers, for the code forbids `unsafe`, but with
+        // every assertion and overflow check.
         let start = || {
             let mut command = Command::new(&program);
             command.args(["run", "--sanitizer", "none", "--fuzz-dir", "fuzz", "--target-dir", "target/fuzz", &target]);
@@ -51,6 +56,15 @@ pub fn run(root: &Path, interrupts: &Interrupts, minutes: Option<&str>, only: Op
         let mut keep = start();
         keep.arg(&kept).arg(&grown).args(["--", "-set_cover_merge=1", "-use_counters=0", "-verbosity=0"]);
         interrupts.run(&mut keep)?;
+        interrupts.run(&mut corpus(root, "pack", &target, &kept))?;
     }
     Ok(())
+}
+
+/// The program of the fuzzing crate that unpacks and packs the inputs of a target.
+fn corpus(root: &Path, what: &str, target: &str, folder: &Path) -> Command {
+    let mut command = Command::new("cargo");
+    command.args(["run", "--quiet", "--package", "fuzzing", "--bin", "corpus", "--", what, target]);
+    command.arg(folder).current_dir(root);
+    command
 }

@@ -1,4 +1,5 @@
-//! The checks of this repository as a program; a library so that its own negative tests can call them.
+//! The checks of this repository as a program; a library so that its own negative tests can call
+//! them.
 
 pub mod check;
 pub mod demo;
@@ -6,10 +7,14 @@ pub mod fuzz;
 pub mod load;
 pub mod packages;
 pub mod process;
+pub mod readme;
 pub mod report;
+pub mod requirements;
 pub mod scenarios;
 pub mod seeded;
+pub mod sentences;
 pub mod services;
+pub mod surface;
 pub mod test;
 pub mod tidy;
 pub mod tools;

@@ -1,4 +1,5 @@
-//! `cargo xtask load`: the server under a line of stations, with a FastAPI server that does the same job beside it, in the same run on the same PostgreSQL.
+//! `cargo xtask load`: the server under a line of stations, with a FastAPI server that does the
+//! same job beside it, in the same run on the same PostgreSQL.
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,5 @@
-//! `cargo xtask check | test | fuzz | load | soak | rolling | drill | bench | demo | tidy`: the checks and commands of this repository.
+//! `cargo xtask check | test | fuzz | load | soak | rolling | drill | bench | demo | tidy`: the
+//! checks and commands of this repository.
 
 use std::path::Path;
 use std::process::ExitCode;

@@ -10,10 +10,10 @@ use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::Failed;
 
-/// The process groups that run, and whether somebody pressed Ctrl-C.
+/// The process groups that run, and whether Ctrl-C was pressed.
 ///
-/// Every child leads a group of its own; an interrupt is passed to all groups, their parents' waits end, and the guards that own
-/// servers and folders are dropped on the ordinary way out.
+/// Every child leads a group of its own; an interrupt is passed to all groups, their parents' waits
+/// end, and the guards that own servers and folders are dropped on the ordinary way out.
 #[derive(Clone, Debug, Default)]
 pub struct Interrupts {
     interrupted: Arc<AtomicBool>,
@@ -122,7 +122,8 @@ impl Running {
         Ok(self.child.wait()?)
     }
 
-    /// Reads the child's standard output until a line contains a text, and goes on reading it into nothing.
+    /// Reads the child's standard output until a line contains a text, and goes on reading it into
+    /// nothing.
     ///
     /// # Errors
     ///
@@ -134,7 +135,7 @@ impl Running {
         }
     }
 
-    /// The same on standard error.
+    /// Waits for a line with a text on standard error.
     ///
     /// # Errors
     ///
@@ -152,7 +153,7 @@ fn read_until(output: impl Read + Send + 'static, text: &str) -> Result<String, 
     let mut seen = String::new();
     while let Some(Ok(line)) = lines.next() {
         if line.contains(text) {
-            // Somebody must go on reading, or the child blocks on a full pipe.
+            // Reading must go on, or the child blocks on a full pipe.
             std::thread::spawn(move || lines.for_each(drop));
             return Ok(line);
         }

@@ -1,8 +1,8 @@
-//! What the commands say to whoever started them.
+//! What the commands print for their user.
 
 use std::io::Write;
 
-/// Writes a line to standard error; a closed pipe is nobody's failure.
+/// Writes a line to standard error; a closed pipe is not an error.
 pub fn say(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }

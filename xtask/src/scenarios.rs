@@ -1,4 +1,5 @@
-//! `cargo xtask scenarios`: runs the tests that bear the id of a scenario and writes what came of them into `docs/resilience.md`.
+//! `cargo xtask scenarios`: runs the tests that bear the id of a scenario and writes what came of
+//! them into `docs/resilience.md`.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -58,8 +59,9 @@ fn parts(name: &str) -> Option<(&'static str, Vec<u32>, String)> {
     (!ids.is_empty()).then(|| (prefix, ids, rest.replace('_', " ")))
 }
 
-/// The table of all scenarios, from the lines that the test runner prints for each crate. Of several tests of one scenario the first by name of the first crate
-/// stands there, whatever order they ran in, unless one has failed.
+/// The table of all scenarios, from the lines that the test runner prints for each crate. Of
+/// several tests of one scenario the first by name of the first crate stands there, whatever order
+/// they ran in, unless one has failed.
 fn table<'a>(outputs: impl IntoIterator<Item = &'a str>) -> Result<String, std::fmt::Error> {
     let mut shown = BTreeMap::<(&str, u32), (String, &str)>::new();
     for output in outputs {

@@ -1,4 +1,5 @@
-//! `cargo xtask seeded`: six bugs that circuit breakers of the field have, put into a copy of ours one at a time; the suite must go red at each.
+//! `cargo xtask seeded`: six bugs that circuit breakers of the field have, put into a copy of ours
+//! one at a time; the suite must go red at each.
 
 use std::fs;
 use std::path::Path;
@@ -100,7 +101,7 @@ pub fn run(root: &Path) -> Result<(), Failed> {
             test.env("CARGO_TARGET_DIR", copy.join(format!("target-{}", flags.len()))).env("RUSTFLAGS", flags);
             let output = test.output()?;
             let said = String::from_utf8_lossy(&output.stdout).into_owned();
-            // A mutant that does not compile has been caught by nobody.
+            // A mutant that does not compile was not caught by a test.
             if !output.status.success() && !said.contains("test result: FAILED") && !said.contains("running") {
                 return Err(Failed(format!("{name}: {}", String::from_utf8_lossy(&output.stderr))));
             }

@@ -1,4 +1,5 @@
-//! Throw-away PostgreSQL and Redis on free ports in a temporary folder, gone when the value is dropped.
+//! Throw-away PostgreSQL and Redis on free ports in a temporary folder, gone when the value is
+//! dropped.
 
 use std::fs;
 use std::net::TcpListener;
@@ -44,12 +45,14 @@ impl Services {
     }
 }
 
-/// A port that is free now. Between this answer and the server's start another process could take it; the server then says so.
+/// A port that is free now. Between this answer and the server's start another process could take
+/// it; the server then says so.
 fn free_port() -> Result<u16, Failed> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }
 
-/// A command that dies with this process even if this process is killed, as an unprivileged user where root would be refused.
+/// A command that dies with this process even if this process is killed, as an unprivileged user
+/// where root would be refused.
 fn bound_to_us(program: &Path, unprivileged: bool) -> Command {
     let mut command = Command::new("setpriv");
     command.args(["--pdeathsig", "KILL"]);

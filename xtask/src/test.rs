@@ -56,7 +56,8 @@ fn tells(command: &mut Command, programs: &Programs, services: &Services) {
     command.env("SQAL_TEST_PROMTOOL", programs.prometheus.with_file_name("promtool"));
 }
 
-/// Kills our process and the databases at random for so many cycles (200 without a number); the seed is printed.
+/// Kills our process and the databases at random for `cycles` cycles (200 without a number); the
+/// seed is printed.
 ///
 /// # Errors
 ///
@@ -73,11 +74,13 @@ pub fn soak(root: &Path, interrupts: &Interrupts, cycles: Option<&str>) -> Resul
     interrupts.run(soak.env("SQAL_SOAK_CYCLES", number.to_string()))
 }
 
-/// Restarts and kills a server under 200 stations so many times (40 without a number), and its database and cache; the seed is printed.
+/// Restarts and kills a server under 200 stations `cycles` times (40 without a number), and its
+/// database and cache; the seed is printed.
 ///
 /// # Errors
 ///
-/// [`Failed`] if something acknowledged was lost, or a client was told something else than what is documented.
+/// [`Failed`] if something acknowledged was lost, or a client was told something else than what is
+/// documented.
 pub fn rolling(root: &Path, interrupts: &Interrupts, cycles: Option<&str>) -> Result<(), Failed> {
     let cycles = cycles.unwrap_or("40");
     let number = cycles.parse::<u32>().map_err(|error| Failed(format!("rolling: {cycles:?} restarts: {error}")))?;
@@ -91,7 +94,8 @@ pub fn rolling(root: &Path, interrupts: &Interrupts, cycles: Option<&str>) -> Re
     interrupts.run(rolling.env("SQAL_ROLLING_CYCLES", number.to_string()).env("SQAL_ROLLING_STATIONS", "200"))
 }
 
-/// Fills a file and a PostgreSQL with so many samples (a million without a number), and backs each up, restores it and compares.
+/// Fills a file and a PostgreSQL with `samples` samples (a million without a number), and backs
+/// each up, restores it and compares.
 ///
 /// # Errors
 ///
@@ -155,10 +159,12 @@ pub fn bench(root: &Path, interrupts: &Interrupts, name: Option<&str>) -> Result
     interrupts.run(&mut bench)
 }
 
-/// Links `examples/edge-grading` as a shared library with nothing but the C library's memory functions.
+/// Links `examples/edge-grading` as a shared library with nothing but the C library's memory
+/// functions.
 ///
-/// A second panic handler (that is, std) or a missing allocator ends the link; so does any other undefined symbol. Dead code is kept,
-/// so that the link holds the whole chain; that it does is checked too.
+/// A second panic handler (that is, std) or a missing allocator ends the link; so does any other
+/// undefined symbol. Dead code is kept, so that the link holds the whole chain; that it does is
+/// checked too.
 fn links_without_std(root: &Path, interrupts: &Interrupts) -> Result<(), Failed> {
     let mut link = Command::new("cargo");
     link.args(["rustc", "--quiet", "-p", "edge-grading", "--profile", "edge", "--crate-type", "cdylib", "--"]);

@@ -1,4 +1,5 @@
-//! Structure: which crate may name which, which names say nothing, how files begin, and whether the signposts point somewhere.
+//! Structure: which crate may name which, which names say nothing, how files begin, and whether the
+//! signposts point somewhere.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -7,17 +8,20 @@ use std::process::Command;
 
 use serde::Deserialize;
 
-use crate::Failed;
 use crate::report::say;
+use crate::{Failed, readme, requirements, sentences};
 
-/// The arrows of the house: a crate, and the crates that it may name. The map in `ARCHITECTURE.md` is drawn from it.
-pub const ARROWS: [(&str, &[&str]); 7] = [
+/// The arrows of the house: a crate, and the crates that it may name. The map in `ARCHITECTURE.md`
+/// is drawn from it.
+pub const ARROWS: [(&str, &[&str]); 9] = [
     ("sqal-core", &[]),
     ("sqal-resilience", &[]),
     ("sqal-sensors", &["sqal-core"]),
     ("sqal-fusion", &["sqal-core"]),
     ("sqal-storage", &["sqal-core", "sqal-resilience"]),
-    ("sqal-http", &["sqal-core", "sqal-fusion", "sqal-resilience", "sqal-sensors", "sqal-storage"]),
+    ("sqal-client", &["sqal-resilience"]),
+    ("sqal-grading", &["sqal-core", "sqal-fusion", "sqal-sensors"]),
+    ("sqal-http", &["sqal-core", "sqal-fusion", "sqal-grading", "sqal-resilience", "sqal-sensors", "sqal-storage"]),
     ("fixtures", &["sqal-core"]),
 ];
 
@@ -42,8 +46,12 @@ pub fn run(root: &Path) -> Result<(), Failed> {
     found.extend(publishable(root)?);
     found.extend(sources(root)?);
     found.extend(find_it(root)?);
+    found.extend(readme::readmes(root, std::env::var_os("SQAL_WRITE").is_some())?);
+    let files = files(root)?;
+    found.extend(sentences::comments(root, &files)?);
+    found.extend(requirements::run(root, &files)?);
     if found.is_empty() {
-        say("tidy: arrows, names, first lines and signposts are in order");
+        say("tidy: arrows, names, first lines, signposts, READMEs, comments and requirements are in order");
         Ok(())
     } else {
         Err(Failed(format!("tidy:\n  {}", found.join("\n  "))))
@@ -95,7 +103,8 @@ pub fn features(root: &Path) -> Result<Vec<(String, Vec<String>)>, Failed> {
     Ok(packages.map(|package| (package.name, package.features.into_keys().collect())).collect())
 }
 
-/// Arrows between our crates that are not in [`ARROWS`]; tests may also name `fixtures`, and the roots may name anything.
+/// Arrows between our crates that are not in [`ARROWS`]; tests may also name `fixtures`, and the
+/// roots may name anything.
 ///
 /// # Errors
 ///
@@ -104,7 +113,8 @@ pub fn arrows(root: &Path) -> Result<Vec<String>, Failed> {
     let mut found = Vec::new();
     for package in metadata(root)?.packages {
         let Some((_, allowed)) = ARROWS.iter().find(|(name, _)| *name == package.name) else {
-            // Composition roots: examples, benches, fuzz, xtask. Whatever else appears needs a line in the table.
+            // Composition roots: examples, benches, fuzz, xtask. Whatever else appears needs a line
+            // in the table.
             let folder = package.manifest_path.parent().and_then(|folder| folder.strip_prefix(root).ok());
             let is_root = folder.is_some_and(|f| {
                 f.starts_with("examples") || ["benches", "fuzz", "xtask"].iter().any(|root| f == Path::new(root))
@@ -129,8 +139,9 @@ pub fn arrows(root: &Path) -> Result<Vec<String>, Failed> {
     Ok(found)
 }
 
-/// What would be wrong with the packages of the family if they were published: a dependency on an unpublished crate that the registry could answer with a
-/// stranger's, and a package without the texts of its licences.
+/// What would be wrong with the packages of the family if they were published: a dependency on an
+/// unpublished crate that the registry could answer with a stranger's, and a package without the
+/// texts of its licences.
 ///
 /// # Errors
 ///
@@ -156,7 +167,8 @@ pub fn publishable(root: &Path) -> Result<Vec<String>, Failed> {
     Ok(found)
 }
 
-/// What is wrong with single files: vague names, missing first lines, unfinished marks, `no_std` that depends on something.
+/// What is wrong with single files: vague names, missing first lines, unfinished marks, `no_std`
+/// that depends on something.
 ///
 /// # Errors
 ///

@@ -15,7 +15,7 @@ pub struct Tool {
     version: &'static str,
 }
 
-/// Finds dependencies that nobody names.
+/// Finds dependencies that no source file names.
 pub const MACHETE: Tool = Tool { name: "cargo-machete", version: "0.9.2" };
 
 /// Holds the tree of dependencies against `deny.toml`.
@@ -45,7 +45,8 @@ pub fn tool(root: &Path, interrupts: &Interrupts, tool: &Tool) -> Result<PathBuf
 /// The version of schemathesis that the tests were written for.
 const SCHEMATHESIS: &str = "4.32.5";
 
-/// The path of `schemathesis`, with a WebSocket client and CBOR beside it; installs them if they are not there.
+/// The path of `schemathesis`, with a WebSocket client and CBOR beside it; installs them if they
+/// are not there.
 ///
 /// # Errors
 ///
@@ -56,7 +57,8 @@ pub fn schemathesis(root: &Path, interrupts: &Interrupts, python: &Path) -> Resu
     Ok(folder.join("bin/schemathesis"))
 }
 
-/// The folder of an environment of Python with these packages in it; makes it if it is not there as a whole.
+/// The folder of an environment of Python with these packages in it; makes it if it is not there as
+/// a whole.
 ///
 /// # Errors
 ///

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use tempfile::TempDir;
 use xtask::process::Interrupts;
-use xtask::{check, tidy};
+use xtask::{check, readme, tidy};
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
@@ -35,6 +35,7 @@ fn sound_tree() -> TempDir {
     }
     let map = "# Map\n\n## Find it in a minute\n\n| q | go to |\n|---|---|\n| why? | `sqal-core/src/lib.rs` |\n";
     write(&tree, "ARCHITECTURE.md", map);
+    assert_eq!(readme::readmes(tree.path(), true).unwrap(), Vec::<String>::new());
     tree
 }
 
@@ -183,7 +184,8 @@ fn a_signpost_to_nowhere_is_red() {
     assert!(refused(&tree).contains("there is no find-it table"));
 }
 
-/// A command that runs is ended with its servers when an interrupt comes; here the drop of the guard alone.
+/// A command that runs is ended with its servers when an interrupt comes; here the drop of the
+/// guard alone.
 #[test]
 fn a_child_does_not_outlive_its_guard() {
     use std::process::Command;
@@ -200,6 +202,31 @@ fn a_child_does_not_outlive_its_guard() {
         || fs::read_to_string(format!("/proc/{}/stat", grandchild.trim())).is_ok_and(|stat| !stat.contains(") Z "));
     assert!(alive());
     drop(running);
-    // The grandchild was killed with its group; its end is recorded by whoever inherits it.
+    // The grandchild was killed with its group; its end is recorded by the process that inherits
+    // it.
     while alive() {}
+}
+
+#[test]
+fn a_comment_that_hides_who_acts_is_red() {
+    let tree = sound_tree();
+    let hiding = format!("{SOUND}// Whoever calls this waits.\n");
+    write(&tree, "sqal-core/src/lib.rs", &hiding);
+    assert!(refused(&tree).contains("\"whoever\" hides who acts"));
+}
+
+#[test]
+fn a_readme_that_is_not_the_head_of_its_library_is_red() {
+    let tree = sound_tree();
+    write(&tree, "sqal-core/README.md", "# sqal-core\n\nOther words.\n");
+    assert!(refused(&tree).contains("sqal-core/README.md is not the head of its lib.rs"));
+}
+
+#[test]
+fn a_requirement_shown_by_a_test_that_is_not_there_is_red() {
+    let tree = sound_tree();
+    let row =
+        "| id | what it asks | state | shown by |\n|---|---|---|---|\n| MET-01 | A counter. | met | `no_such_test` |\n";
+    write(&tree, "docs/requirements.md", row);
+    assert!(refused(&tree).contains("MET-01 is shown by no_such_test, which is not there"));
 }

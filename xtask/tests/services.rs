@@ -1,4 +1,5 @@
-//! The servers that the test command promises answer: later adapters of the family are tested against them.
+//! The servers that the test command promises answer: later adapters of the family are tested
+//! against them.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::io::{Read, Write};

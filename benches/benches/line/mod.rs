@@ -6,7 +6,8 @@ use sqal_fusion::calibration::Calibration;
 use sqal_fusion::{Decision, Inspector, PowerMeanRule, SensorWeights};
 use sqal_sensors::{SpectralAnalyzer, SpectralProfile, TofAnalyzer, TofProfile};
 
-/// What twenty stations saw, judged as the server judges: real numbers, which do not compress.
+/// Samples of twenty stations, judged as the server judges. Their numbers are realistic, so they do
+/// not compress better than real ones.
 pub(crate) fn samples(count: usize) -> Vec<Sample> {
     let inspector = Inspector {
         tof: TofAnalyzer::new(TofProfile::example()).expect("valid"),

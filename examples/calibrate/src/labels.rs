@@ -11,9 +11,9 @@ use crate::line::Judged;
 /// A verdict and the truth about its tray.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Row {
-    /// The confidence before calibration.
+    /// The confidence of the verdict before calibration.
     pub(crate) confidence_raw: Score,
-    /// The grade by simple acceptance, which confidence is about.
+    /// The grade by simple acceptance, to which the confidence refers.
     pub(crate) point_grade: Grade,
     /// The grade by the reference method.
     pub(crate) true_grade: Grade,
@@ -37,14 +37,14 @@ impl Row {
     }
 }
 
-/// What calibration is fitted on.
+/// The labels for fitting a calibration.
 pub(crate) fn labels(rows: &[Row]) -> Vec<Label> {
     rows.iter()
         .map(|row| Label { confidence: row.confidence_raw, correct: row.point_grade == row.true_grade })
         .collect()
 }
 
-/// Reads labelled samples; an error names the line and the column.
+/// Reads labelled samples. An error names the line and the column.
 pub(crate) fn read(from: impl io::Read) -> Result<Vec<Row>, csv::Error> {
     csv::Reader::from_reader(from).deserialize().collect()
 }

@@ -1,4 +1,4 @@
-//! [`run`]: a simulated line whose every tray is judged twice, by its instruments and by perfect ones.
+//! [`run`]: a simulated line, on which real and perfect instruments judge each tray.
 
 use std::thread;
 
@@ -11,14 +11,14 @@ use sqal_fusion::calibration::Calibration;
 use sqal_fusion::{Decision, Inspector, PowerMeanRule, SensorWeights};
 use sqal_sensors::{HeightReference, InvalidProfile, SpectralAnalyzer, SpectralProfile, TofAnalyzer, TofProfile};
 
-/// What one instrument said.
+/// The score of one instrument, and its reliability.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Said {
     pub(crate) score: Measured,
     pub(crate) reliability: Score,
 }
 
-/// One tray: what was judged, and what is true.
+/// One tray: its verdict and its true grade.
 #[derive(Clone, Debug)]
 pub(crate) struct Judged {
     pub(crate) verdict: Verdict,
@@ -32,7 +32,8 @@ pub(crate) struct Judged {
 }
 
 impl Judged {
-    /// Whether the verdict says that something is wrong with the reading, or with what it was made for.
+    /// Whether the verdict reports a fault of the reading, or a spectrum unlike those of the
+    /// product.
     pub(crate) fn alarm(&self) -> bool {
         let alarm = |kind: DefectKind| kind.is_of_the_reading() || kind == DefectKind::SpectralOutOfDistribution;
         self.verdict.defects.iter().any(|defect| alarm(defect.kind))
@@ -52,10 +53,12 @@ fn judge(tof: TofProfile, spectral: SpectralProfile) -> Result<Judge, InvalidPro
     })
 }
 
-/// The counts that the perfect instrument has for each basic count of the station's: so many that none is lost to rounding.
+/// The counts of the perfect instrument for each basic count of the station. They are high enough
+/// that no digit is lost to rounding.
 const EXACT_UNIT: f64 = 350.0;
 
-/// Instruments without noise and without a common error, by the same profile otherwise.
+/// An inspector with instruments without noise and without a common error, by otherwise equal
+/// profiles.
 fn perfect() -> Result<Judge, InvalidProfile> {
     let (gain, time) = exact_settings();
     let mut spectral = SpectralProfile { shot_noise: 1e-12, read_noise: 0.0, ..SpectralProfile::example() };
@@ -78,9 +81,10 @@ fn exact_settings() -> (Gain, IntegrationTime) {
     )
 }
 
-/// The grade of a scene: that of the score that perfect instruments give, no better than its defects allow.
+/// The true grade of a scene: that of the score of perfect instruments, capped by its defects.
 ///
-/// No guard, for there is no doubt; and only defects of the product count, for perfect instruments neither fail nor disagree.
+/// There is no guard, because there is no uncertainty. Only defects of the product count, because
+/// perfect instruments neither fail nor disagree.
 fn true_grade(scene: &Scene, perfect: &Judge) -> Grade {
     let (gain, time) = exact_settings();
     let reflectance = scene.reflectance();
@@ -94,7 +98,8 @@ fn true_grade(scene: &Scene, perfect: &Judge) -> Grade {
     Cap::on(gravest, Score::ONE).map_or(point, |(best, _)| point.min(best))
 }
 
-/// What an instrument's assessment brings into a fusion.
+/// The contribution of an instrument's assessment to a fusion; `None` if it has no score or no
+/// reliability.
 fn said<F>(assessment: Option<&Assessment<F>>) -> Option<Said> {
     let assessment = assessment.filter(|assessment| assessment.reliability > Score::ZERO)?;
     Some(Said { score: assessment.score?, reliability: assessment.reliability })
@@ -117,15 +122,16 @@ fn judged(reading: &Reading, instruments: &Judge, perfect: &Judge) -> Judged {
     }
 }
 
-/// The defects of a tray, as every rule of the study is told them.
+/// The defects of a tray, which all rules of the study use.
 pub(crate) fn defects(judged: &Judged) -> &Defects {
     &judged.verdict.defects
 }
 
-/// How many trays a station makes before the next seed: the same trays on any number of cores.
+/// The number of trays of a station before the next seed. It is fixed, so that the trays do not
+/// depend on the number of cores.
 const SHIFT: u32 = 2500;
 
-/// A line of so many trays.
+/// Simulates and judges a line of `trays` trays.
 ///
 /// # Errors
 ///
@@ -139,8 +145,9 @@ pub(crate) fn run(trays: u32, seed: u64) -> Result<Vec<Judged>, InvalidProfile> 
         (0..*trays)
             .map(|k| {
                 let reading = station.next_reading();
-                // The station's own faults know no stray light.
-                // By a hash of the place, so that no regular sample of trays misses it.
+                // The station's own faults do not include stray light. The trays for it are
+                // selected by a hash of their place, so that a regular sample of trays includes
+                // some of them.
                 let stray = reading.fault == Fault::None && (k.wrapping_mul(0x9E37_79B1) >> 16).is_multiple_of(40);
                 let reading = if stray { station.read(reading.scene, Fault::StrayLight) } else { reading };
                 judged(&reading, &instruments, &perfect)

@@ -1,4 +1,6 @@
-//! Fits and verifies a calibration of confidence from a CSV of samples whose true grade is known, and studies a whole simulated line.
+//! Fits and verifies a calibration of confidence from labelled samples, and studies a line.
+//!
+//! The samples are in a CSV file, and their true grade is known. The line is simulated as a whole.
 //!
 //! ```text
 //! calibrate simulate --trays 5000 > labels.csv      # or a panel's own file with the same columns
@@ -22,7 +24,7 @@ use sqal_fusion::calibration::conformal::ConformalGrades;
 use sqal_fusion::calibration::reliability::{Binning, Reliability};
 use sqal_fusion::calibration::{Calibration, Label};
 
-/// What is asked for.
+/// The arguments of the command line.
 #[derive(Debug, Parser)]
 #[command(version, about)]
 struct Arguments {
@@ -34,22 +36,22 @@ struct Arguments {
 enum Task {
     /// Writes the labelled samples of a simulated line as CSV.
     Simulate {
-        /// How many trays.
+        /// The number of trays.
         #[arg(long, default_value_t = 5000)]
         trays: u32,
-        /// The seed: the same seed gives the same trays.
+        /// The seed: equal seeds give equal trays.
         #[arg(long, default_value_t = 20_261_126)]
         seed: u64,
     },
-    /// Fits a calibration and writes it as JSON, to be put into a profile.
+    /// Fits a calibration and writes it as JSON, for a profile.
     Fit {
         /// The labelled samples.
         labels: PathBuf,
-        /// The version of the calibration, at least 1; it travels with every verdict.
+        /// The version of the calibration, at least 1; each verdict states it.
         #[arg(long)]
         version: u32,
     },
-    /// Says how well a calibration does on labelled samples that it was not fitted on.
+    /// Prints how well a calibration predicts labelled samples that it was not fitted on.
     Verify {
         /// The labelled samples.
         labels: PathBuf,
@@ -58,13 +60,13 @@ enum Task {
     },
     /// Judges a whole line by four rules and prints a table.
     Study {
-        /// How many trays.
+        /// The number of trays.
         #[arg(long, default_value_t = 200_000)]
         trays: u32,
-        /// The seed: the same seed gives the same trays.
+        /// The seed: equal seeds give equal trays.
         #[arg(long, default_value_t = 20_261_126)]
         seed: u64,
-        /// Where to write the table as well.
+        /// A document into which the table is also written.
         #[arg(long)]
         write: Option<PathBuf>,
     },
@@ -74,7 +76,7 @@ fn main() -> ExitCode {
     match run(Arguments::parse().task) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // Nothing is left to do if nobody listens.
+            // If standard error is closed, nothing is left to do.
             let _ = writeln!(io::stderr(), "calibrate: {error}");
             ExitCode::FAILURE
         }
@@ -109,7 +111,7 @@ fn run(task: Task) -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// The reliability diagram and its figures, and the size of conformal sets.
+/// Prints the reliability diagram and its figures, and the size of conformal sets.
 fn verify(
     out: &mut impl io::Write,
     rows: &[labels::Row],
@@ -138,7 +140,7 @@ fn verify(
         "miscalibration {:.4}, discrimination {:.4}, uncertainty {:.4}",
         reliability.miscalibration, reliability.discrimination, reliability.uncertainty
     )?;
-    // Half of the samples to set the threshold, the other half to see what it does.
+    // Half of the samples set the threshold, and the other half test it.
     let samples: Vec<_> = rows.iter().map(|row| (row.probabilities(), row.true_grade)).collect();
     let (known, new) = samples.split_at(samples.len() / 2);
     match ConformalGrades::fit(known, Score::nearest(0.1)) {

@@ -1,4 +1,4 @@
-//! [`table`]: four rules judge the same line, and the truth judges them.
+//! [`table`]: compares the verdicts of four rules on one line with the true grades.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -13,7 +13,7 @@ use sqal_fusion::{Belief, BeliefRule, Decision, Fused, FusionRule, Guard, Invers
 
 use crate::line::{Judged, defects};
 
-/// What a rule makes of one tray.
+/// The result of a rule for one tray.
 #[derive(Clone, Copy, Debug)]
 struct Opinion {
     grade: Grade,
@@ -22,7 +22,7 @@ struct Opinion {
     alarm: bool,
 }
 
-/// What goes wrong with instruments on the simulated line, as the table calls it.
+/// The faults of instruments on the simulated line, with their names in the table.
 const FAULTS: [(&str, Fault); 5] = [
     ("no fault", Fault::None),
     ("a third of the window dirty", Fault::DirtyWindow),
@@ -31,17 +31,17 @@ const FAULTS: [(&str, Fault); 5] = [
     ("spectral sensor silent", Fault::SpectralSilent),
 ];
 
-/// How many labels a calibration is fitted on, and how often that is tried with other labels.
+/// The number of labels for a calibration, and the number of tries with other labels.
 const LABELS: usize = 500;
 const TRIES: usize = 40;
 
-/// What makes an opinion of a tray.
+/// A rule of the study.
 type Rule = fn(&Judged) -> Opinion;
 
-/// A line of the table: its name, and how a rule's figures fill a cell.
+/// A row of the table: its name, and the function that fills a cell from a rule's figures.
 type Row = (&'static str, fn(&Column) -> String);
 
-/// The rules, by what the table calls them.
+/// The rules, with their names in the table.
 const RULES: [(&str, Rule); 6] = [
     ("SQAL, strict", strict),
     ("SQAL, defaults", ours),
@@ -60,12 +60,14 @@ fn ours(judged: &Judged) -> Opinion {
     }
 }
 
-/// The same with each grade's guard asked of that grade only, as the measurement model words it.
+/// The SQAL rule in which each guard is required of its own grade only, as the measurement model
+/// states it.
 fn each_alone(judged: &Judged) -> Opinion {
     decided_by(judged, &Decision { guard: Guard::default().each_alone(), ..Decision::default() })
 }
 
-/// For a plant that must not sell a bad tray: C needs a margin of 5.6 standard uncertainties, and what was not measured is held back.
+/// The SQAL rule for a plant that must not sell a bad tray: C requires a margin of 5.6 standard
+/// uncertainties, and unmeasured trays are held back.
 fn strict(judged: &Judged) -> Opinion {
     let [a_plus, a, c] = [0.80, 0.50, 0.999_999_99].map(Score::nearest);
     decided_by(
@@ -79,7 +81,7 @@ fn strict(judged: &Judged) -> Opinion {
     )
 }
 
-/// The grade that another decision gives to the same fused score.
+/// The grade that another decision gives to the fused score of the verdict.
 fn decided_by(judged: &Judged, decision: &Decision) -> Opinion {
     let grade = judged.verdict.score.map_or(Grade::Reject, |score| {
         let fused = Fused {
@@ -96,7 +98,8 @@ fn decided_by(judged: &Judged, decision: &Decision) -> Opinion {
     Opinion { grade, ..ours(judged) }
 }
 
-/// Every rule is told the same defects and the same coverage, and capped by them: the study compares fusion, not the search for defects.
+/// Caps a grade by the defects and the coverage. They are equal for all rules, because the study
+/// compares fusion and not the search for defects.
 fn capped(judged: &Judged, grade: Grade) -> Grade {
     let gravest = defects(judged).iter().map(|defect| defect.severity).max();
     Cap::on(gravest, judged.coverage).map_or(grade, |(best, _)| grade.min(best))
@@ -106,7 +109,7 @@ fn present(judged: &Judged) -> Vec<Measured> {
     judged.said.iter().flatten().map(|said| said.score).collect()
 }
 
-/// What the prototype did: the mean of the scores that are there, and the score itself as confidence.
+/// The rule of the prototype: the mean of the available scores, which is also the confidence.
 fn average(judged: &Judged) -> Opinion {
     let scores = present(judged);
     let count = f64::from(u32::try_from(scores.len()).unwrap_or(1).max(1));
@@ -115,7 +118,7 @@ fn average(judged: &Judged) -> Opinion {
     Opinion { grade: capped(judged, point), point, confidence: mean, alarm: false }
 }
 
-/// As if shape and colour were two readings of one quantity.
+/// The rule that takes shape and colour as two readings of one quantity.
 fn inverse_variance(judged: &Judged) -> Opinion {
     let replicates: Vec<_> = present(judged).into_iter().filter_map(|score| Replicate::new(score).ok()).collect();
     let reject = Opinion { grade: Grade::Reject, point: Grade::Reject, confidence: Score::ZERO, alarm: true };
@@ -126,12 +129,13 @@ fn inverse_variance(judged: &Judged) -> Opinion {
     Opinion { grade: capped(judged, point), point, confidence, alarm: combined.birge >= 3.0 }
 }
 
-/// As if shape and colour were two witnesses of one grade.
+/// The rule that takes shape and colour as two witnesses of one grade.
 fn dempster(judged: &Judged) -> Opinion {
     let decision = Decision::default();
     let belief = |said: &crate::line::Said| {
         let witness = Belief::from_probabilities(&decision.probabilities(said.score)).ok()?;
-        // Nobody is right always: without a doubt total conflict would be an error here and there.
+        // No sensor is always right. Without the discount, total conflict would be an error on some
+        // trays.
         Some(witness.discounted(Score::nearest(0.95 * said.reliability.get())))
     };
     let beliefs: Vec<_> = judged.said.iter().flatten().filter_map(belief).collect();
@@ -241,7 +245,7 @@ impl Column {
                 correct: opinion.point == judged.true_grade,
             })
             .collect();
-        // Two-sided 90 % leaves 5 % above.
+        // A two-sided interval of 90 % leaves 5 % above it.
         let bound = clopper_pearson(bad as u64, accepted as u64, Score::nearest(0.90)).1;
         Self {
             accepted: share(accepted, all),
@@ -267,7 +271,8 @@ fn ece(labels: &[Label]) -> f64 {
     Reliability::of(labels, Binning::EqualMass(10)).map_or(f64::NAN, |reliability| reliability.ece)
 }
 
-/// Median and 90th percentile of the ECE after calibration on 500 labels from all over the line, judged on all the others.
+/// Median and 90th percentile of the ECE after calibration. The calibration is fitted to 500 labels
+/// from all parts of the line, and judged on all other labels.
 fn calibrated(labels: &[Label]) -> (f64, f64) {
     let step = (labels.len() / LABELS).max(1);
     let one = |start: usize| {
@@ -287,7 +292,7 @@ fn calibrated(labels: &[Label]) -> (f64, f64) {
     (at(50), at(90))
 }
 
-/// Replaces what stands between the marks of a document by the table.
+/// Replaces the text between the marks of a document by the table.
 pub(crate) fn write_into(path: &Path, table: &str) -> io::Result<()> {
     const MARKS: [&str; 2] = ["<!-- study -->\n", "<!-- /study -->"];
     let text = fs::read_to_string(path)?;

@@ -1,4 +1,4 @@
-//! The program as a quality engineer uses it: simulate or collect, fit, verify; and what it refuses.
+//! The program as a quality engineer uses it: simulate or collect, fit, verify; and its refusals.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::fs;

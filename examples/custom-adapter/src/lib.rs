@@ -1,7 +1,8 @@
-//! [`LogStore`]: a store of one's own, in a hundred lines: a file of JSON lines that is only ever appended to, and an index in memory.
+//! [`LogStore`]: a custom sample store, an append-only file of JSON lines with an index.
 //!
-//! It is no store for a line (it reads its whole file at the start and keeps all of it in memory). It shows what an adapter owes: the
-//! laws of [`SampleStore`], which its tests run by one macro.
+//! It has a hundred lines, and its index is in memory. It is not suited for a production line,
+//! because it reads its whole file at the start and keeps all of it in memory. It shows what an
+//! adapter must satisfy: the laws of [`SampleStore`], which its tests run by one macro.
 
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, Write};
@@ -19,14 +20,14 @@ use tokio::sync::Mutex;
 #[derive(Debug)]
 pub struct LogStore {
     log: Mutex<Log>,
-    /// The memory store answers; the file remembers.
+    /// The memory store answers queries; the file keeps the samples.
     index: MemoryStore,
 }
 
 #[derive(Debug)]
 struct Log {
     file: File,
-    /// The file never has more bytes.
+    /// The most bytes of the file.
     most_bytes: u64,
 }
 
@@ -35,11 +36,12 @@ fn error(kind: StorageErrorKind, source: impl Into<Box<dyn std::error::Error + S
 }
 
 impl LogStore {
-    /// Opens a file, or makes it, and reads what is in it. A last line without an end is what a crash has cut, and is taken off.
+    /// Opens or creates a file, and reads its samples. If a crash has cut the last line, that line
+    /// is removed.
     ///
     /// # Errors
     ///
-    /// [`StorageError`] if the file cannot be read or written, or a line is no sample.
+    /// [`StorageError`] if the file cannot be read or written, or a line cannot be parsed.
     pub async fn open(path: &Path) -> Result<Self, StorageError> {
         let unavailable = |source| error(StorageErrorKind::Unavailable, source);
         let mut file = OpenOptions::new().create(true).read(true).append(true).open(path).map_err(unavailable)?;
@@ -57,21 +59,22 @@ impl LogStore {
         Ok(Self { log: Mutex::new(Log { file, most_bytes: u64::MAX }), index })
     }
 
-    /// Limits the file to a number of bytes; a batch that would make it longer is [`Full`](StorageErrorKind::Full).
+    /// Limits the file to a number of bytes; a batch that would make it longer is
+    /// [`Full`](StorageErrorKind::Full).
     pub async fn limit_to(&self, most_bytes: u64) {
         self.log.lock().await.most_bytes = most_bytes;
     }
 }
 
 impl Log {
-    /// Appends a line: it is there whole, and on the disk, or not at all.
+    /// Appends a line durably, or not at all.
     fn append(&mut self, line: &[u8]) -> Result<(), StorageError> {
         let before = self.file.metadata().map_err(|source| error(StorageErrorKind::Unavailable, source))?.len();
         if before.saturating_add(line.len() as u64) > self.most_bytes {
             return Err(StorageError::new("log", StorageErrorKind::Full));
         }
         self.file.write_all(line).and_then(|()| self.file.sync_data()).map_err(|source| {
-            // A half of a line must not stand before the next one.
+            // A part of a line must not stay before the next line.
             let _ = self.file.set_len(before);
             error(StorageErrorKind::Full, source)
         })
@@ -81,10 +84,11 @@ impl Log {
 #[async_trait]
 impl SampleStore for LogStore {
     async fn insert(&self, batch: &[Sample]) -> Result<Vec<Inserted>, StorageError> {
-        // A batch is a line: it is there whole or not at all.
+        // A batch is one line, so it is stored as a whole or not at all.
         let mut line = serde_json::to_vec(batch).map_err(|source| error(StorageErrorKind::Refused, source))?;
         line.push(b'\n');
-        // Held until the index knows the batch too: of two writers of one id, file and index have the same first.
+        // The lock is held until the index contains the batch too. Therefore file and index agree
+        // on which of two writers of one id was first.
         let mut log = self.log.lock().await;
         log.append(&line)?;
         self.index.insert(batch).await

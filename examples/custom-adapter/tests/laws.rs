@@ -1,4 +1,4 @@
-//! All laws by one macro, and what only a file shows: a line that a crash has cut.
+//! Runs all laws of a store by one macro, and tests a line that a crash has cut.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use async_trait::async_trait;
@@ -18,7 +18,7 @@ impl StorePlace for Folder {
         LogStore::open(&self.0.path().join("samples.log")).await.unwrap()
     }
 
-    /// A disk without room: it refuses every device until the log is opened again.
+    /// Simulates a full disk, which refuses samples of every device until the log is opened again.
     async fn refuse(&self, store: &LogStore, _: &DeviceId) -> Fault {
         store.limit_to(0).await;
         Fault::Injected

@@ -1,4 +1,6 @@
-//! A station as a program: it reads simulated or recorded sensors, judges them itself as a device would, and sends the documented frame.
+//! A station as a program: reads simulated or recorded sensors, judges, and sends frames.
+//!
+//! It judges the samples itself, as a device would, and sends the documented frame.
 
 mod config;
 mod link;

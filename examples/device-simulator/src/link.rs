@@ -1,4 +1,6 @@
-//! The connection to the server: every frame is kept until it is acknowledged, and sent again after a reconnect.
+//! The connection to the server: frames are kept until acknowledged, and sent again if necessary.
+//!
+//! A frame is sent again after a reconnect.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -24,55 +26,57 @@ use tracing::{info, warn};
 use crate::set_aside::SetAside;
 use crate::{Config, Shot, SourceError, Station};
 
-/// Frames that may be under way; the server's own credit is the same.
+/// The most frames that are sent and not acknowledged; equal to the server's own credit.
 const WINDOW: usize = 32;
 
-/// Frames that are kept while the server is away; when there are more, the station stops measuring.
+/// The most frames that are kept while the server is unavailable. At this limit, the station stops
+/// measuring.
 const MOST_KEPT: usize = 1000;
 
-/// How long a connection may take to open, and an answer to come.
+/// The most time for opening a connection, and for an answer.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Longer than a station runs.
+/// A duration longer than any run of a station.
 const FAR: Duration = Duration::from_secs(1 << 30);
 
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
-/// What became of the frames.
+/// The counts of frames by their outcome.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Summary {
     /// Frames measured.
     pub measured: u64,
     /// Samples acknowledged as new.
     pub persisted: u64,
-    /// Samples acknowledged as known.
+    /// Samples acknowledged as duplicates.
     pub duplicate: u64,
-    /// Frames refused for good.
+    /// Frames refused permanently.
     pub rejected: u64,
-    /// Frames that the server keeps for a later replay and that this station had no room for any more.
+    /// Frames that the server keeps for a later replay, and that this station dropped for lack of
+    /// room.
     pub left_with_server: u64,
     /// Connections that were opened.
     pub connections: u64,
-    /// The ids that the server gave to acknowledged samples, in order.
+    /// The ids that the server assigned to acknowledged samples, in order.
     pub ids: Vec<String>,
 }
 
-/// Why the station cannot run at all; a server that is away is not a reason.
+/// Why the station cannot run. An unavailable server is no such reason.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LinkError {
-    /// Its source or its profiles.
+    /// The source or the profiles cannot be opened.
     #[error(transparent)]
     Source(#[from] SourceError),
-    /// Its backoff.
+    /// The backoff is not valid.
     #[error(transparent)]
     Backoff(#[from] InvalidBackoff),
-    /// The file for the truth.
+    /// The file for the truth cannot be opened.
     #[error("truth file: {0}")]
     Truth(#[from] std::io::Error),
 }
 
-/// What the server says.
+/// A message of the server.
 #[derive(Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 enum Said {
@@ -81,7 +85,7 @@ enum Said {
     Command(Command),
 }
 
-/// What is durable of what was not answered.
+/// The unanswered frames that the server has stored durably.
 #[derive(Deserialize)]
 struct Welcome {
     persisted: Vec<Known>,
@@ -120,33 +124,36 @@ struct Problem {
 }
 
 impl Problem {
-    /// Whether station and server only disagree: the frame is kept and sent again while the line goes on.
+    /// Whether the refusal is a disagreement about clock or profile. Then the frame is kept and
+    /// sent again, while the line continues.
     fn is_disagreement(&self) -> bool {
         matches!(self.r#type.as_str(), "/problems/clock-disagrees" | "/problems/profile-unknown-here")
     }
 }
 
-/// A station at work: what it still has to send, and what became of the rest.
+/// A running station: the frames that it still has to send, and the counts of the others.
 struct Work {
     station: Station,
     interval: Duration,
     count: Option<u64>,
     truth: Option<File>,
-    /// Measured and not acknowledged, oldest first; the first `under_way` are sent on this connection.
+    /// Frames that are measured and not acknowledged, oldest first. The first `under_way` of them
+    /// are sent on this connection.
     kept: VecDeque<Shot>,
     under_way: usize,
-    /// Refused for a disagreement, to be sent again.
+    /// Frames that were refused for a disagreement and will be sent again.
     aside: SetAside,
     dry: bool,
-    /// Told to measure nothing for now.
+    /// Whether measuring is paused by a command.
     paused: bool,
     summary: Summary,
     now: fn() -> Timestamp,
 }
 
-/// Runs a station until its recordings or its count are done, or `stop` is.
+/// Runs a station until its recordings end, its count is reached, or `stop` is ready.
 ///
-/// A server that is away is waited for: 250 ms, doubling to 10 s, with jitter from the seed.
+/// If the server is unavailable, the station retries after 250 ms, doubling to 10 s, with jitter
+/// from the seed.
 ///
 /// # Errors
 ///
@@ -183,7 +190,7 @@ pub async fn run(
                 Err(why) => warn!(url = config.url, "connection: {why}"),
             },
         }
-        // Progress means that the server is well: begin with the shortest wait again.
+        // After progress, the server is available again, so the next wait is the shortest one.
         attempt = if work.summary.ids.len() > acknowledged { 0 } else { attempt + 1 };
         let delay = backoff.delay(attempt, f64::from(random.next_u32()) / f64::from(u32::MAX));
         info!("Retrying connection in {:.1} seconds", delay.as_secs_f64());
@@ -198,12 +205,13 @@ pub async fn run(
 impl Work {
     fn is_done(&self) -> bool {
         let enough = self.count.is_some_and(|count| self.summary.persisted + self.summary.duplicate >= count);
-        // Refused frames count too: a station that has measured all it was to and has nothing left to send is done.
+        // Refused frames count too: a station is done if all its frames are measured and none is
+        // left to send.
         let all_measured = self.dry || self.count.is_some_and(|count| self.summary.measured >= count);
         enough || (all_measured && self.kept.is_empty() && self.aside.is_empty())
     }
 
-    /// Whether another product is to be measured.
+    /// Whether another product should be measured.
     fn wants_more(&self) -> bool {
         let room = if self.interval.is_zero() { WINDOW } else { MOST_KEPT };
         !self.dry
@@ -230,7 +238,7 @@ impl Work {
         }
     }
 
-    /// One connection, until it breaks or there is nothing left to do.
+    /// Runs one connection, until it fails or there is nothing left to do.
     async fn converse(&mut self, url: &str, token: Option<&str>) -> Result<(), String> {
         let mut request = url.into_client_request().map_err(|error| error.to_string())?;
         if let Some(token) = token {
@@ -242,7 +250,7 @@ impl Work {
         let (mut socket, _) = opening.map_err(|error| error.to_string())?;
         self.summary.connections += 1;
         let sent = std::mem::take(&mut self.under_way);
-        // It may be another server, or the same one after it was mended.
+        // The server may be another one, or a corrected one.
         self.aside.reset();
         if sent > 0 {
             self.ask_what_is_durable(&mut socket, sent).await?;
@@ -250,7 +258,8 @@ impl Work {
         info!(url, waiting = self.kept.len(), "connected");
         let mut ticks = interval(self.interval.max(Duration::from_millis(1)));
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        // The server has its patience from the oldest unanswered frame on, however often we measure meanwhile.
+        // The time limit for an answer starts with the oldest unanswered frame, even if new frames
+        // are measured meanwhile.
         let mut heard = Instant::now();
         while !self.is_done() {
             while let Some(shot) = self.aside.due(Instant::now()) {
@@ -272,13 +281,13 @@ impl Work {
             tokio::select! {
                 _ = ticks.tick(), if self.wants_more() && !self.interval.is_zero() => self.measure(),
                 () = sleep_until(self.aside.next(heard).unwrap_or(heard + FAR)), if self.aside.next(heard).is_some() => {}
-                // With nothing under way the server owes nothing; it may still ask.
+                // If no frame is sent, the server owes no answer, but it may send a command.
                 answer = timeout_at(if self.under_way > 0 { heard + PATIENCE } else { heard + FAR }, socket.next()) => {
                     let answer = answer.map_err(|_| "no answer".to_owned())?;
                     let message = answer.ok_or("closed")?.map_err(|error| error.to_string())?;
                     let unanswered = self.under_way;
                     let reply = self.take(&message)?;
-                    // A server that only pings has not answered.
+                    // A ping of the server is no answer.
                     if self.under_way < unanswered {
                         heard = Instant::now();
                     }
@@ -294,7 +303,8 @@ impl Work {
         Ok(())
     }
 
-    /// The frames that were sent on an earlier connection and not answered: those that are durable are not sent again.
+    /// Asks which of the frames sent on an earlier connection are stored durably. Those are not
+    /// sent again.
     async fn ask_what_is_durable(&mut self, socket: &mut Socket, sent: usize) -> Result<(), String> {
         let unanswered: Vec<_> = self.kept.iter().take(sent).map(|shot| &shot.key).collect();
         let hello = json!({ "type": "hello", "device_id": self.station.device_id(), "unanswered": unanswered });
@@ -315,7 +325,7 @@ impl Work {
                         let done = self.obey(&command);
                         socket.send(Message::text(done)).await.map_err(|error| error.to_string())?;
                     }
-                    // A server that cannot say it now is sent everything again.
+                    // If the server cannot tell now, all frames are sent again.
                     Ok(Said::Ack(_)) => return Ok(()),
                     Err(error) => return Err(format!("hello not answered: {error}")),
                 },
@@ -327,7 +337,7 @@ impl Work {
         }
     }
 
-    /// Does what the server asks (SIM-05), and says so.
+    /// Executes a command of the server (SIM-05), and returns the reply.
     fn obey(&mut self, command: &Command) -> String {
         let done = match command.name.as_str() {
             "simulator.pause" => {
@@ -356,7 +366,8 @@ impl Work {
         .to_string()
     }
 
-    /// Takes one message of the server: answers come in the order of the frames, commands at any time. What is to be said to it is given back.
+    /// Handles one message of the server, and returns the reply to it. Answers arrive in the order
+    /// of the frames, commands at any time.
     fn take(&mut self, message: &Message) -> Result<Option<String>, String> {
         let text = match message {
             Message::Text(text) => text.as_str(),
@@ -391,7 +402,8 @@ impl Work {
                 }
                 return Ok(None);
             }
-            // The server cannot store now, or this station's token is not for it yet: keep the frame, come back later.
+            // The server cannot store now, or this station's token is not valid for it yet. The
+            // frame is kept for a later try.
             (_, Some(problem)) if matches!(problem.status, 403 | 429 | 503) => return Err(problem.detail.clone()),
             (_, problem) => {
                 self.summary.rejected += 1;
@@ -413,6 +425,6 @@ impl Work {
 }
 
 async fn close(mut socket: Socket) {
-    // Everything is acknowledged; how the connection ends no longer matters.
+    // All frames are acknowledged, so an error of the close does not matter.
     let _ = socket.close(None).await;
 }

@@ -1,4 +1,4 @@
-//! `sqal-simulator`: one station, until Ctrl-C, its count, or the end of its recordings.
+//! `sqal-simulator`: runs one station until Ctrl-C, its count, or the end of its recordings.
 
 use std::process::ExitCode;
 use std::time::SystemTime;
@@ -36,7 +36,7 @@ fn main() -> ExitCode {
         }
     }
     let stop = async {
-        // Without a signal handler the process simply ends.
+        // Without a signal handler, Ctrl-C ends the process at once.
         let _ = tokio::signal::ctrl_c().await;
     };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
@@ -62,7 +62,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// The station's wall clock.
+/// The wall clock of the station.
 fn wall_clock() -> Timestamp {
     #[expect(clippy::disallowed_methods, reason = "a station stamps its samples with its own clock")]
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();

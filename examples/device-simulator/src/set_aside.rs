@@ -1,4 +1,6 @@
-//! [`SetAside`]: frames that the server may take later, because it and the station disagree about the time or the profile.
+//! [`SetAside`]: frames that the server refused for now, and may accept later.
+//!
+//! The server and the station disagree about the time or the profile.
 
 use std::collections::VecDeque;
 
@@ -6,51 +8,55 @@ use tokio::time::Instant;
 
 use crate::Shot;
 
-/// Frames that may be sent again at a time, once the server takes frames again.
+/// The most frames that are sent again at a time, once the server accepts frames again.
 const MOST_AT_ONCE: usize = 32;
 
-/// Frames that were refused for a disagreement.
+/// Frames that were refused because of a disagreement.
 ///
-/// One of them is sent again when the time is over that the server named. If frames are taken, two are, then four, and so on; if one is refused, one is
-/// again. New frames are sent meanwhile, so a frame of a wrong clock does not hold up those that were measured after the clock was set.
+/// When the time that the server named is over, one of them is sent again. If frames are accepted,
+/// two are sent, then four, and so on. If one is refused, the next try is a single one again. New
+/// frames are sent meanwhile, so a frame of a wrong clock does not delay frames measured after the
+/// clock was set.
 #[derive(Debug, Default)]
 pub(crate) struct SetAside {
-    /// Each with whether the server keeps a copy; the oldest refusal first.
+    /// The frames, each with whether the server keeps a copy; the oldest refusal first.
     shots: VecDeque<(Shot, bool)>,
-    /// When the next one may be sent.
+    /// The time from which the next one may be sent.
     at: Option<Instant>,
-    /// Frames that were sent again and not answered.
+    /// The number of frames that were sent again and not answered.
     out: usize,
-    /// How many may be, less one.
+    /// The most unanswered ones at which another may be sent.
     more: usize,
 }
 
 impl SetAside {
-    /// A frame that was refused, with whether the server keeps a copy, to be sent again at a time.
+    /// Adds a refused frame that may be sent again from the time `at` on. `copied` is whether the
+    /// server keeps a copy.
     pub(crate) fn put(&mut self, shot: Shot, copied: bool, at: Instant) {
         self.shots.push_back((shot, copied));
         self.at = Some(at);
         (self.out, self.more) = (self.out.saturating_sub(1), 0);
     }
 
-    /// The server has taken a frame.
+    /// Records that the server has accepted a frame.
     pub(crate) fn taken(&mut self) {
         self.out = self.out.saturating_sub(1);
         self.more = (self.more * 2 + 1).min(MOST_AT_ONCE - 1);
     }
 
-    /// A new connection: nothing waits for an answer, and one may be sent at once.
+    /// Starts a new connection: no answer is outstanding, and one frame may be sent at once.
     pub(crate) fn reset(&mut self) {
         (self.at, self.out, self.more) = (None, 0, 0);
     }
 
-    /// When the next one may be sent; `None` if there is none, or if others have to be answered before.
+    /// The time from which the next frame may be sent. `None` if there is no frame, or if answers
+    /// to others are outstanding.
     pub(crate) fn next(&self, now: Instant) -> Option<Instant> {
         let may = !self.shots.is_empty() && self.out <= self.more;
         may.then(|| self.at.unwrap_or(now))
     }
 
-    /// The next one, if it may be sent now.
+    /// Takes the next frame, if it may be sent now.
     pub(crate) fn due(&mut self, now: Instant) -> Option<Shot> {
         self.next(now).filter(|at| *at <= now)?;
         let (shot, _) = self.shots.pop_front()?;
@@ -58,23 +64,23 @@ impl SetAside {
         Some(shot)
     }
 
-    /// Forgets the oldest of those that the server keeps a copy of; says whether there was one.
+    /// Drops the oldest frame of which the server keeps a copy, and returns whether there was one.
     pub(crate) fn forget_one(&mut self) -> bool {
         let copied = self.shots.iter().position(|(_, copied)| *copied);
         copied.and_then(|at| self.shots.remove(at)).is_some()
     }
 
-    /// How many there are.
+    /// The number of frames.
     pub(crate) fn len(&self) -> usize {
         self.shots.len()
     }
 
-    /// How many there are of which the server keeps no copy.
+    /// The number of frames of which the server keeps no copy.
     pub(crate) fn needed(&self) -> usize {
         self.shots.iter().filter(|(_, copied)| !copied).count()
     }
 
-    /// Whether there is none.
+    /// Whether there is no frame.
     pub(crate) fn is_empty(&self) -> bool {
         self.shots.is_empty()
     }

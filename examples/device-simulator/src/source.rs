@@ -1,16 +1,16 @@
-//! [`Source`]: where a station's readings come from.
+//! [`Source`]: the source of a station's readings, simulated or recorded.
 
 use std::path::PathBuf;
 
 use fixtures::capture::{self, BadRecording, RecordedSpectrum};
 use fixtures::scene;
 use sqal_core::{Spectrum, TofFrame};
-use sqal_http::{NotProfiles, ProfileFile, Profiles};
+use sqal_grading::{InvalidProfiles, ProfileFile, Profiles};
 use sqal_sensors::{UldError, decode_uld_frame};
 
 use crate::wired::{NotWired, WiredStation};
 
-/// The profile that is built in, for a first look; the server's own.
+/// The built-in profile of the server, for a first trial.
 const BUILT_IN: &str = include_str!("../../reference-server/profiles/config_foiegras.yaml");
 
 /// One reading of both instruments.
@@ -20,7 +20,7 @@ pub(crate) struct Reading {
     pub(crate) spectrum: Option<Spectrum>,
     pub(crate) temperature_c: Option<f32>,
     pub(crate) humidity_percent: Option<f32>,
-    /// The truth, where it is known.
+    /// The truth, if it is known.
     pub(crate) truth: Option<serde_json::Value>,
 }
 
@@ -40,14 +40,15 @@ impl Reading {
     }
 }
 
-/// Simulated products without end, or recordings until their last.
+/// Endless simulated products, or recordings.
 #[derive(Debug)]
 pub enum Source {
     /// Seeded scenes.
     Simulated(Box<scene::Station>),
-    /// The same, through devices on a bus and the drivers of others.
+    /// Seeded scenes, read through devices on a bus with published drivers.
     Wired(Box<WiredStation>),
-    /// Recorded result buffers of a VL53L8 and counts of an AS7341, decoded as a device's driver would.
+    /// Recorded result buffers of a VL53L8 and counts of an AS7341, decoded as a device's driver
+    /// does it.
     Recorded(std::vec::IntoIter<(TofFrame, Spectrum)>),
 }
 
@@ -55,12 +56,12 @@ pub enum Source {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SourceError {
-    /// A name that is none.
+    /// A name is not valid.
     #[error("{what} {why}")]
     Name {
-        /// Whose name.
+        /// The owner of the name.
         what: &'static str,
-        /// Why not.
+        /// The fault of the name.
         why: sqal_core::NotAName,
     },
     /// A recording is damaged.
@@ -69,28 +70,28 @@ pub enum SourceError {
     /// A recorded buffer cannot be decoded.
     #[error("recorded frame {index}: {source}")]
     Buffer {
-        /// Which one, from 0.
+        /// The index of the frame, from 0.
         index: usize,
-        /// Why.
+        /// The cause.
         source: UldError,
     },
     /// The profile file cannot be read.
     #[error("profile file {path}: {source}")]
     File {
-        /// Where it should be.
+        /// The path of the file.
         path: PathBuf,
-        /// Why it cannot be read.
+        /// The cause.
         source: std::io::Error,
     },
-    /// The profile file is not one.
+    /// The profile file cannot be parsed.
     #[error("profile file: {0}")]
     Yaml(#[from] serde_saphyr::Error),
     /// A driver does not find its device.
     #[error(transparent)]
     Wires(#[from] NotWired),
-    /// A profile cannot be used.
+    /// A profile is not valid.
     #[error(transparent)]
-    Profile(#[from] NotProfiles),
+    Profile(#[from] InvalidProfiles),
 }
 
 impl Source {
@@ -109,7 +110,8 @@ impl Source {
         Ok(Self::Wired(Box::new(WiredStation::boot(seed)?)))
     }
 
-    /// The 45 recorded VL53L8 frames whose values are known, each with one of the 36 recorded AS7341 readings.
+    /// The 45 recorded VL53L8 frames whose expected values are known, each with one of the 36
+    /// recorded AS7341 readings.
     ///
     /// # Errors
     ///

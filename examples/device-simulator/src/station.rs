@@ -1,4 +1,4 @@
-//! [`Station`]: turns readings into documented frames, judged on the device with the same code that the server runs.
+//! [`Station`]: turns readings into documented frames, judged with the code of the server.
 
 use serde_json::{Value, json};
 use sqal_core::{Meta, Name, Sample, SampleKey, Timestamp};
@@ -14,13 +14,13 @@ use crate::{Config, Source, SourceError};
 pub struct Shot {
     /// The device's name for the sample.
     pub sample_id: String,
-    /// Its names, as the frame has them.
+    /// The key of the sample, as it is in the frame.
     pub key: Value,
     /// The documented frame as JSON.
     pub text: String,
-    /// What the device itself concludes, in one sentence.
+    /// The device's own conclusion, in one sentence.
     pub conclusion: String,
-    /// The truth as one line of JSON, where it is known.
+    /// The truth as one line of JSON, if it is known.
     pub truth: Option<String>,
 }
 
@@ -39,7 +39,7 @@ impl Station {
     ///
     /// # Errors
     ///
-    /// [`SourceError`] if its recordings or profiles cannot be opened, or a name is none.
+    /// [`SourceError`] if its recordings or profiles cannot be opened, or a name is not valid.
     pub fn open(config: &Config) -> Result<Self, SourceError> {
         let source = match (config.replay, config.i2c) {
             (true, _) => Source::recorded()?,
@@ -56,7 +56,7 @@ impl Station {
         })
     }
 
-    /// Its name.
+    /// The name of the station.
     #[must_use]
     pub fn device_id(&self) -> &str {
         self.device_id.as_str()
@@ -69,7 +69,8 @@ impl Station {
         let sample_id = sample_id(now, self.shots);
         let key = SampleKey { device_id: self.device_id, timestamp: now, sample_id: Name::new(&sample_id).ok()? };
         let judged = self.profiles.inspect(&self.profile, tof.as_ref(), spectrum.as_ref());
-        // A profile that this station does not have is sent all the same: the server knows, or refuses it and says so.
+        // If this station does not have the profile, the frame is sent with that name all the same:
+        // the server has the profile, or refuses the frame.
         let (inspection, profile) = judged.or_else(|| {
             let first = self.profiles.names().next()?;
             self.profiles.inspect(first, tof.as_ref(), spectrum.as_ref())
@@ -93,7 +94,7 @@ impl Station {
             truth["device_id"] = self.device_id.to_string().into();
             truth.to_string()
         });
-        // A document of checked values cannot fail to be written.
+        // Serializing a document of checked values cannot fail.
         let text = serde_json::to_string(&document(&sample)).ok()?;
         let timestamp = OffsetDateTime::from_unix_timestamp_nanos(i128::from(now.micros()) * 1000).ok()?;
         let key = json!({ "timestamp": timestamp.format(&Rfc3339).ok()?, "sample_id": sample_id });
@@ -101,7 +102,7 @@ impl Station {
     }
 }
 
-/// `SAMPLE-20241026-230000-0001`, the documented form (ING-03).
+/// A sample id in the documented form, `SAMPLE-20241026-230000-0001` (ING-03).
 fn sample_id(now: Timestamp, number: u32) -> String {
     let nanos = i128::from(now.micros()) * 1000;
     let t = OffsetDateTime::from_unix_timestamp_nanos(nanos).unwrap_or(OffsetDateTime::UNIX_EPOCH);

@@ -1,7 +1,8 @@
-//! [`WiredStation`]: the simulated station through its wires (SIM-01): bus, device, driver, reading; analysis and fusion follow as everywhere.
+//! [`WiredStation`]: the simulated station read over a bus by real drivers (SIM-01).
 //!
-//! The scene goes into simulated devices, register by register, and driver crates that others wrote read it out again over I2C. What is
-//! lost on the way is what those drivers lose: the one for the time-of-flight sensor hands out whole millimetres.
+//! The scene is written into simulated devices, register by register, and published driver crates
+//! read it over I2C. Analysis and fusion follow as in every station. The only loss is that of the
+//! drivers: the one for the time-of-flight sensor returns whole millimetres.
 
 use std::sync::{Arc, Mutex};
 
@@ -14,7 +15,7 @@ use sqal_core::{AdcStatus, Channel, Spectrum, TofFrame};
 use sqal_sensors::{DriverUnits, frame_from_vl53_8x8, spectrum_from_as7341};
 use vl53_8x8::{BlockingI2c, Resolution, Sensor};
 
-/// ATIME and ASTEP for 99.9 ms.
+/// ATIME and ASTEP for an integration time of 99.9 ms.
 const TIMING: (u8, u16) = (59, 598);
 
 /// The station: the scenes, both devices, and a driver for each.
@@ -33,14 +34,14 @@ impl std::fmt::Debug for WiredStation {
     }
 }
 
-/// Why a driver does not read its device.
+/// Why a driver cannot read its device.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum NotWired {
-    /// The driver of the spectral sensor gave up.
+    /// The driver of the spectral sensor failed.
     #[error("AS7341 driver: {0}")]
     Spectral(String),
-    /// The driver of the time-of-flight sensor gave up.
+    /// The driver of the time-of-flight sensor failed.
     #[error("VL53L8 driver: {0}")]
     Ranging(String),
 }
@@ -67,7 +68,8 @@ impl WiredStation {
         Ok(Self { scenes: scene::Station::new(seed), bus, eyes, colours, ranging, spectral })
     }
 
-    /// The next reading of both instruments, with its truth; an instrument whose driver fails is silent.
+    /// The next reading of both instruments, with its truth. An instrument whose driver fails has
+    /// no reading.
     pub fn next_reading(&mut self) -> scene::Reading {
         let reading = self.scenes.next_reading();
         let frame = reading.frame.and_then(|frame| self.range(&frame).ok());
@@ -86,7 +88,8 @@ impl WiredStation {
         let unit = spectrum.gain().multiplier() * spectrum.integration_time().millis();
         open(&self.colours).set_light(Channel::ALL.map(|channel| spectrum.counts(channel) / unit));
         let data = self.spectral.read_all_channels()?;
-        // The driver reads no flags: STATUS2 says what the converter thought of the second pass.
+        // The driver reads no flags, so the converter's status of the second pass is read from
+        // STATUS2.
         let mut status = [0];
         let read = self.bus.write_read(SimulatedAs7341::ADDRESS, &[0xA3], &mut status);
         read.map_err(|nobody| NotWired::Spectral(nobody.to_string()))?;
@@ -114,7 +117,7 @@ fn zones(frame: &TofFrame) -> [Zone; 64] {
     })
 }
 
-/// Nothing on this bus waits, so every future is done at once.
+/// Nothing on this bus waits, so every future is ready at once.
 fn now<T>(future: impl Future<Output = Result<T, vl53_8x8::Error<NoDevice>>>) -> Result<T, NotWired> {
     let done = future.now_or_never().ok_or_else(|| NotWired::Ranging("the bus waits for something".to_owned()))?;
     done.map_err(|error| NotWired::Ranging(format!("{error:?}")))

@@ -1,7 +1,8 @@
-//! Grading as a microcontroller does it: no std, no allocator, no clock; the same code and the same bits as on the server.
+//! Grading on a microcontroller: no std, no allocator, no clock, and the bits of the server.
 //!
-//! `cargo xtask test` links this crate as a shared library against nothing but the C library's memory functions, with the cfg `edge`.
-//! A dependency that needed std would bring a second panic handler, and one that allocated would miss an allocator: neither links.
+//! `cargo xtask test` links this crate with the cfg `edge` as a shared library, against the C
+//! library's memory functions only. A dependency that needs std would add a second panic handler,
+//! and one that allocates would miss an allocator. In both cases linking fails.
 #![no_std]
 
 use sqal_core::{Grade, Spectrum, TofFrame};
@@ -9,7 +10,8 @@ use sqal_fusion::calibration::Calibration;
 use sqal_fusion::{Decision, Inspector, PowerMeanRule, SensorWeights};
 use sqal_sensors::{SpectralAnalyzer, SpectralProfile, TofAnalyzer, TofProfile, decode_uld_frame};
 
-/// Grades one tray from the buffer that the ST driver read over the bus and from one spectrum; `None` where a sensor is blind.
+/// Grades one tray from the buffer that the ST driver read over the bus and from one spectrum;
+/// `None` stands for a blind sensor.
 ///
 /// ```
 /// assert_eq!(edge_grading::grade(None, None), sqal_core::Grade::Reject);
@@ -19,7 +21,7 @@ pub fn grade(uld_buffer: Option<&[u8]>, spectrum: Option<&Spectrum>) -> Grade {
     let frame: Option<TofFrame> = uld_buffer.and_then(|buffer| decode_uld_frame(buffer).ok());
     let analyzers =
         TofAnalyzer::new(TofProfile::example()).ok().zip(SpectralAnalyzer::new(SpectralProfile::example()).ok());
-    // A firmware whose profile is wrong sells nothing.
+    // A firmware with an invalid profile sells nothing.
     let Some((tof, spectral)) = analyzers else { return Grade::Reject };
     let inspector = Inspector {
         tof,
@@ -32,12 +34,12 @@ pub fn grade(uld_buffer: Option<&[u8]>, spectrum: Option<&Spectrum>) -> Grade {
     inspector.inspect(frame.as_ref(), spectrum).verdict.grade
 }
 
-/// What a firmware's table of functions would hold; it keeps the whole chain in the link.
+/// An entry as in a firmware's table of functions, which keeps the whole chain in the link.
 #[cfg(edge)]
 #[used]
 static GRADE: fn(Option<&[u8]>, Option<&Spectrum>) -> Grade = grade;
 
-/// A microcontroller has nowhere to unwind to.
+/// Stops on a panic, because a microcontroller cannot unwind.
 #[cfg(edge)]
 #[panic_handler]
 fn stop(_: &core::panic::PanicInfo<'_>) -> ! {

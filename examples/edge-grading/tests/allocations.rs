@@ -1,4 +1,4 @@
-//! A whole sample, from two readings to a verdict, allocates nothing: on the usual tray, and on the ones with something wrong.
+//! A whole sample, from two readings to a verdict, allocates nothing, on good trays and bad ones.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use fixtures::scene::{LABELLED, Station};
@@ -26,6 +26,6 @@ fn a_sample_allocates_nothing() {
             assert_eq!(counted.count_total, 0, "{}: {verdict:?}", labelled.name);
         }
     }
-    // The counter counts: a test that cannot fail shows nothing.
+    // The counter is tested too, because a test that cannot fail proves nothing.
     assert_eq!(allocation_counter::measure(|| drop(std::hint::black_box(Box::new(1)))).count_total, 1);
 }

@@ -1,4 +1,4 @@
-//! A bakery's own service, which grades with SQAL under `/quality`: its state, its layers and its metrics recorder stay its own.
+//! A bakery's service with SQAL under `/quality`, which keeps its own state, layers and metrics.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -17,37 +17,43 @@ use sqal_resilience::{Report, Shutdown, Stage};
 use sqal_storage::{BatchWriter, MemoryStore, WriterConfig};
 use tokio::net::TcpListener;
 
-/// Time for the stations to close their connections at the end; less than a closer of [`Shutdown`] may take.
+/// The time for the stations to close their connections at the end. It is shorter than the limit of
+/// a closer of [`Shutdown`].
 const CLOSE: Duration = Duration::from_secs(4);
 
-/// What the bakery's own routes know.
+/// The state of the bakery's own routes.
 #[derive(Clone, Debug, Default)]
 pub struct Bakery {
     loaves: Arc<AtomicU64>,
 }
 
-/// `GET /bake`: the service's own business.
+/// `GET /bake`, a route of the service itself.
 async fn bake(State(bakery): State<Bakery>) -> String {
     format!("{} loaves", bakery.loaves.fetch_add(1, Ordering::Relaxed) + 1)
 }
 
-/// A layer of the service, around everything that it serves.
+/// A layer of the service, around all its routes.
 async fn signed(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     response.headers_mut().insert("x-served-by", HeaderValue::from_static("bakery"));
     response
 }
 
-/// The service: its own routes, and SQAL's under `/quality`, open to everybody: `Services::access` says who may, `trusted_proxies` whom to believe, `quotas` how
-/// often. `shutdown` is the service's own end: when it begins SQAL takes nothing new, and its stations are told to connect again elsewhere.
+/// The service: its own routes, and SQAL's under `/quality`, without authentication.
 ///
-/// SQAL is nested as a service, so that the page answers under `/quality` and `/quality/`: `Router::nest` would leave the second one out.
+/// In a real service, `Services::access` sets the rights of callers, `trusted_proxies` the trusted
+/// proxies, and `quotas` the limits. `shutdown` is the service's own. When it begins, SQAL accepts
+/// no new samples, and its stations are told to connect to another server.
 ///
-/// Metrics go to whatever recorder the service has installed, under SQAL's names; nothing here installs one.
+/// SQAL is nested as a service, so that the page answers under `/quality` and `/quality/`.
+/// `Router::nest` would leave the second one out.
+///
+/// Metrics go to the recorder that the service has installed, under SQAL's names. Nothing here
+/// installs a recorder.
 ///
 /// # Panics
 ///
-/// Never: the name of the profile is one.
+/// Never, because the name of the profile is valid.
 pub fn app(bakery: Bakery, shutdown: &Shutdown, now: fn() -> Timestamp) -> (Router, BatchWriter) {
     let store = Arc::new(MemoryStore::new());
     let (writer, writing) = BatchWriter::start(store.clone(), WriterConfig::usual());
@@ -55,7 +61,7 @@ pub fn app(bakery: Bakery, shutdown: &Shutdown, now: fn() -> Timestamp) -> (Rout
     let profiles =
         Profiles::new([(name, Profile::example())]).unwrap_or_else(|_| unreachable!("the example can judge"));
     let mut services = Services::new(store.clone(), writer, profiles, now).ending_with(shutdown);
-    // A bakery with a database gives that, and calls `take_decisions` at its start.
+    // A bakery with a database would use its store here, and call `take_decisions` at its start.
     services.register = Some(store);
     "loaves".clone_into(&mut services.product);
     let websockets = services.websockets.clone();
@@ -63,15 +69,17 @@ pub fn app(bakery: Bakery, shutdown: &Shutdown, now: fn() -> Timestamp) -> (Rout
         let left = websockets.close_all(CLOSE).await;
         if left == 0 { Ok(()) } else { Err(format!("{left} did not end in time")) }
     };
-    // A process that has ended already has no connection to close.
+    // If the process has ended already, there is no connection to close.
     let _ = shutdown.on_close(Stage::CONNECTIONS, "WebSocket connections", close);
     let own = Router::new().route("/bake", get(bake)).with_state(bakery);
     (own.nest_service("/quality", router(services)).layer(from_fn(signed)), writing)
 }
 
-/// Serves the bakery until `shutdown` has begun, and ends in order: requests under way are answered, connections are closed, what was handed in is written.
+/// Serves the bakery until `shutdown` has begun, and ends in order. Requests in progress are
+/// answered, connections are closed, and accepted samples are written.
 ///
-/// No client can hold the end: each step has its limit (`ShutdownConfig`), and [`Shutdown::force`] ends all of them at once.
+/// No client can delay the end: each step has its limit (`ShutdownConfig`), and [`Shutdown::force`]
+/// ends all of them at once.
 pub async fn run(listener: TcpListener, shutdown: &Shutdown, now: fn() -> Timestamp) -> Report {
     let (app, mut writing) = app(Bakery::default(), shutdown, now);
     let server = tokio::spawn(serve(listener, app, shutdown.clone(), ConnectionLimits::default()));

@@ -1,4 +1,6 @@
-//! Runs the bakery's service on loopback: `cargo run -p embed-in-axum`, then open <http://127.0.0.1:3000/quality/>.
+//! Runs the bakery's service on loopback.
+//!
+//! Start it with `cargo run -p embed-in-axum`, then open <http://127.0.0.1:3000/quality/>.
 
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -13,7 +15,7 @@ async fn main() -> std::io::Result<ExitCode> {
     let (shutdown, signals) = (Shutdown::default(), Signals::install()?);
     tokio::spawn({
         let shutdown = shutdown.clone();
-        // The first signal begins the end, the second one forces it.
+        // The first signal begins the shutdown, the second one forces it.
         async move { shutdown.listen(signals).await }
     });
     let listener = TcpListener::bind("127.0.0.1:3000").await?;
@@ -21,7 +23,8 @@ async fn main() -> std::io::Result<ExitCode> {
     Ok(ExitCode::from(report.exit_code()))
 }
 
-/// The machine's wall clock; a time that cannot be is 1970, and frames are then told to be early.
+/// The wall clock of the machine. A time out of range becomes 1970, and frames are then refused as
+/// too early.
 fn wall_clock() -> Timestamp {
     #[expect(clippy::disallowed_methods, reason = "wall time enters here, and is data everywhere else")]
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Everything that SQAL serves is served under a stranger's prefix, and nothing of the stranger's is touched.
+//! SQAL is complete under the prefix of another service, and leaves the service's own routes alone.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::net::SocketAddr;
@@ -34,7 +34,7 @@ async fn get(app: &Router, path: &str) -> (StatusCode, HeaderMap, String) {
 
 #[tokio::test]
 async fn a_strangers_service_grades_under_its_own_prefix() {
-    // The service's own recorder.
+    // The recorder of the service itself.
     let recorder = DebuggingRecorder::new();
     let snapshotter = recorder.snapshotter();
     recorder.install().unwrap();
@@ -72,7 +72,7 @@ async fn a_strangers_service_grades_under_its_own_prefix() {
     assert!(!counted.contains(&"/bake".to_owned()), "the service counts its own routes itself: {counted:?}");
 }
 
-/// Whatever a page names is found beside it, under any prefix.
+/// All files that a page names are found beside it, under any prefix.
 #[tokio::test]
 async fn pages_find_their_files_under_the_prefix() {
     let (app, _writing) = app(Bakery::default(), &Shutdown::default(), now);
@@ -94,7 +94,8 @@ async fn pages_find_their_files_under_the_prefix() {
     assert_eq!(description["servers"][0]["url"], "..", "beside the folder of the description");
 }
 
-/// A running bakery, with a client that has sent half of a head and another one that shows that the first was taken.
+/// A running bakery with a client that has sent half of a head. An answer to a second client shows
+/// that the first connection was accepted.
 async fn with_half_a_head() -> (TcpStream, Shutdown, tokio::task::JoinHandle<sqal_resilience::Report>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();

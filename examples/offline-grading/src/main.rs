@@ -1,4 +1,6 @@
-//! Grades ten trays with two crates and no runtime, no network and no database; prints one line per tray.
+//! Grades ten trays with two crates, without a runtime, network or database.
+//!
+//! It prints one line per tray.
 
 use std::io::{self, Write};
 

@@ -1,4 +1,6 @@
-//! Seeing less never helps: laws over the removal of any zones, bands and instruments, through both analyses and the fusion.
+//! A larger unseen part never gives a better result, through both analyses and the fusion.
+//!
+//! The laws hold for the removal of any zones, bands and instruments.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use fixtures::scene::{Fault, Scene, Station};
@@ -27,7 +29,7 @@ fn on_a_flat_floor() -> Line {
     inspector(&TofProfile::example().reference)
 }
 
-/// A frame without the zones whose bits are set: the sensor gave no valid target there.
+/// A frame without the zones whose bits are set: the sensor reports no valid target there.
 fn without_zones(frame: &TofFrame, zones: u64) -> TofFrame {
     let reading = *frame.reading();
     let status = reading.status.unwrap();
@@ -35,7 +37,7 @@ fn without_zones(frame: &TofFrame, zones: u64) -> TofFrame {
     TofFrame::new(TofReading { status: Some(status), ..reading }).unwrap()
 }
 
-/// A spectrum in which the bands whose bits are set ran into the full scale, which leaves nothing of them.
+/// A spectrum in which the bands whose bits are set are saturated, so that their values are lost.
 fn without_bands(spectrum: &Spectrum, bands: u8) -> Spectrum {
     let full = f32::from(spectrum.integration_time().full_scale());
     #[expect(clippy::cast_possible_truncation, reason = "counts are at most 65 535")]
@@ -46,7 +48,8 @@ fn without_bands(spectrum: &Spectrum, bands: u8) -> Spectrum {
     Spectrum::new(counts, spectrum.gain(), spectrum.integration_time(), AdcStatus::Clear).unwrap()
 }
 
-/// A spectrum in which the bands whose bits are set have next to no counts, as of a channel that is dead or a window that is dark.
+/// A spectrum in which the bands whose bits are set have very few counts, as with a defective
+/// channel or a dark window.
 fn with_dark_bands(spectrum: &Spectrum, bands: u8, counts: f32) -> Spectrum {
     #[expect(clippy::cast_possible_truncation, reason = "counts are at most 65 535")]
     let counts = Channel::ALL.map(|channel| {
@@ -56,7 +59,7 @@ fn with_dark_bands(spectrum: &Spectrum, bands: u8, counts: f32) -> Spectrum {
     Spectrum::new(counts, spectrum.gain(), spectrum.integration_time(), AdcStatus::Clear).unwrap()
 }
 
-/// The laws between what was seen and a part of it.
+/// The laws between a complete reading and one with a part removed.
 fn less_is_never_more(more: &Inspection, less: &Inspection) -> Result<(), TestCaseError> {
     let (more, less) = (&more.verdict, &less.verdict);
     prop_assert!(less.conformity_at_worst() <= more.conformity_at_worst(), "{more:?}\n{less:?}");
@@ -102,7 +105,8 @@ proptest! {
         }
         let (frame, spectrum) = (reading.frame.unwrap(), reading.spectrum);
         let whole = inspector.inspect(Some(&frame), spectrum.as_ref());
-        // A rim that was no plane may become one when a zone of it is lost: then there was nothing to compare with.
+        // If a rim zone is lost, a rim that did not look like a plane may become one. In that case
+        // the complete reading gives no heights to compare with, so it is skipped.
         prop_assume!(!rim || whole.verdict.unseen.area < Score::ONE);
         let fewer = without_zones(&frame, gone);
         let partial = inspector.inspect(Some(&fewer), spectrum.as_ref());
@@ -117,7 +121,7 @@ proptest! {
     }
 }
 
-/// Each zone of the tray that is lost, one after the other in any order, never raises what may be claimed.
+/// Losing the zones of the tray one after the other never raises the grade that is allowed.
 #[test]
 fn losing_one_zone_after_the_other_ends_in_a_reject_that_was_not_measured() {
     let inspector = on_a_flat_floor();
@@ -138,14 +142,15 @@ fn losing_one_zone_after_the_other_ends_in_a_reject_that_was_not_measured() {
     assert_eq!((dark.grade, dark.cap), (Grade::Reject, Cap::Unmeasured), "{dark:?}");
 }
 
-/// Whatever few zones see, near or far, with or without a colour: nothing of it is sold.
+/// A frame of few zones never gives a sold tray, at any distance, with or without a colour.
 #[test]
 fn few_zones_are_not_a_tray() {
     let inspector = on_a_flat_floor();
     let spectrum = Station::new(5).read(Scene::GOOD, Fault::None).spectrum.unwrap();
     for distance in [30.0_f32, 130.0, 420.0, 2500.0] {
         for seen in 0..=31_u32 {
-            // Zones within the inner six rows and columns first: the tray's zones are among the first.
+            // Zones within the inner six rows and columns come first, so the tray's zones are among
+            // the first.
             let inner: Vec<usize> =
                 (0..64).filter(|zone| (1..7).contains(&(zone / 8)) && (1..7).contains(&(zone % 8))).collect();
             let there = |zone: usize| inner.iter().take(seen as usize).any(|one| *one == zone);
@@ -172,7 +177,8 @@ fn few_zones_are_not_a_tray() {
     }
 }
 
-/// The shape is what a tray is sold by; a colour alone sells nothing, a shape alone at most a B, and nothing of either is no verdict.
+/// A tray is sold by its shape: a colour alone sells nothing, a shape alone gives at most a B, and
+/// without either there is no verdict.
 #[test]
 fn one_blind_instrument() {
     let inspector = on_a_flat_floor();

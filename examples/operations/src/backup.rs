@@ -1,4 +1,6 @@
-//! Backup and restore: a compact copy of a SQLite file, or `pg_dump` and `pg_restore`; and the drill that measures both (BKP-01 to BKP-05).
+//! Backup and restore of a database, and the drill that measures both (BKP-01 to BKP-05).
+//!
+//! A SQLite file is copied compactly. A PostgreSQL is handled by `pg_dump` and `pg_restore`.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -10,7 +12,8 @@ use sqal_storage::{Contents, Expected, SqliteConfig, SqliteStore, StorageErrorKi
 use crate::Failed;
 use crate::database::Database;
 
-/// In one transaction with what follows: nobody is waited for long, and unless it is forced, nothing of ours may be there.
+/// Runs in one transaction with the restore: limits the wait for locks, and fails if one of our
+/// tables holds rows. It is left out with `--force`.
 const NOTHING_THERE: &str = "SET LOCAL lock_timeout = '10s';
 DO $$ DECLARE ours text; filled boolean; BEGIN
     FOREACH ours IN ARRAY ARRAY['sample', 'sample_hour', 'audit_logs', 'sealed_field', 'register'] LOOP
@@ -22,12 +25,14 @@ DO $$ DECLARE ours text; filled boolean; BEGIN
     END LOOP;
 END $$;";
 
-/// Everything of ours. What is somebody else's stays, and is in the way of its copy in the backup, which ends the restore.
+/// Drops all objects of SQAL. Objects of other owners stay; if one has the name of an object in the
+/// backup, the restore fails.
 const DROP_OURS: &str = "SET LOCAL lock_timeout = '10s'; DROP VIEW IF EXISTS graded_samples, sensor_samples;
     DROP TABLE IF EXISTS sample, sample_hour, audit_logs, sealed_field, register, sqal_schema;
     DROP FUNCTION IF EXISTS sqal_matrix, sqal_channels, sqal_number;";
 
-/// A block that runs only where there is `TimescaleDB`; `%1$s` of the statement is the schema of its functions.
+/// A block that is executed only if the database has `TimescaleDB`. In the statement, `%1$s` is the
+/// schema of its functions.
 macro_rules! where_there_are_chunks {
     ($statement:literal) => {
         concat!(
@@ -41,30 +46,33 @@ macro_rules! where_there_are_chunks {
     };
 }
 
-/// A hypertable that is dropped leaves what its chunks were compressed into (2.28); chunks that are dropped do not.
+/// Dropping a hypertable leaves the tables of its compressed chunks (2.28). Dropping the chunks
+/// first does not.
 const DROP_CHUNKS: &str = where_there_are_chunks!(
     "SELECT %1$s.drop_chunks(to_regclass(''sample''), created_before => ''infinity''::timestamptz)
         WHERE EXISTS (SELECT FROM _timescaledb_catalog.hypertable
             WHERE to_regclass(format(''%%I.%%I'', schema_name, table_name)) = to_regclass(''sample''))"
 );
 
-/// `TimescaleDB`'s own steps around a restore; they are undone like everything else if the restore fails.
+/// The steps of `TimescaleDB` around a restore. They are rolled back with everything else if the
+/// restore fails.
 const BEFORE_CHUNKS: &str = where_there_are_chunks!("SELECT %1$s.timescaledb_pre_restore()");
 const AFTER_CHUNKS: &str = where_there_are_chunks!("SELECT %1$s.timescaledb_post_restore()");
 
-/// A backup of something else is none of ours.
+/// Fails if the restored backup is not one of SQAL.
 const IS_OURS: &str = "SELECT 1 FROM sample LIMIT 1; SELECT 1 / count(*) FROM sqal_schema;";
 
-/// What a drill has measured.
+/// The results of a drill.
 #[derive(Debug)]
 pub(crate) struct Drill {
-    /// What was backed up and came back.
+    /// The contents that were backed up and restored.
     pub(crate) contents: Contents,
-    /// How long the backup took.
+    /// The duration of the backup.
     pub(crate) backup: Duration,
-    /// How long the restore took until the store answered: the recovery time.
+    /// The duration of the restore until the store answered: the recovery time.
     pub(crate) restore: Duration,
-    /// How much younger the newest sample of the database was than that of the backup when the drill ended: what would have been lost.
+    /// The age of the backup's newest sample relative to that of the database at the end of the
+    /// drill: the time span that would have been lost.
     pub(crate) lost: Duration,
     /// The size of the backup in bytes.
     pub(crate) bytes: u64,
@@ -75,14 +83,15 @@ fn now() -> Instant {
     Instant::now()
 }
 
-/// A name beside a file for what is not finished: what is half-written must not look whole.
+/// The name for an unfinished file beside its final one, so that a partial file is never taken for
+/// a complete one.
 fn unfinished(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(".unfinished");
     PathBuf::from(name)
 }
 
-/// Gives a finished file its name, so that it is there after a power cut too.
+/// Renames a finished file to its final name, durably: it is still there after a power cut.
 fn finish(unfinished: &Path, path: &Path) -> Result<(), Failed> {
     File::open(unfinished)?.sync_all()?;
     std::fs::rename(unfinished, path)?;
@@ -90,7 +99,7 @@ fn finish(unfinished: &Path, path: &Path) -> Result<(), Failed> {
     Ok(File::open(folder)?.sync_all()?)
 }
 
-/// Removes what an earlier command left, with the logs of SQLite beside it.
+/// Removes the unfinished file of an earlier command, with the logs of SQLite beside it.
 fn remove_unfinished(path: &Path) -> Result<(), Failed> {
     for end in ["", "-wal", "-shm", "-journal"] {
         let mut name = path.as_os_str().to_owned();
@@ -119,7 +128,7 @@ pub(crate) async fn backup(database: &Database, to: &Path) -> Result<(), Failed>
     finish(&unfinished, to)
 }
 
-/// Brings a backup into a place where nothing is, or replaces what is there if that is wanted.
+/// Restores a backup into an empty place; with `force`, replaces the database that is there.
 pub(crate) async fn restore(from: &Path, place: &str, force: bool) -> Result<Database, Failed> {
     if !from.exists() {
         return Err(Failed::Absent(from.to_owned()));
@@ -132,8 +141,10 @@ pub(crate) async fn restore(from: &Path, place: &str, force: bool) -> Result<Dat
     Database::open(place).await
 }
 
-/// One transaction drops what is there and brings what was: cut off anywhere, it leaves what was there. (`pg_restore`'s own `--clean`
-/// cannot drop what a partition inherits.)
+/// Drops the present tables and restores the backup in one transaction, so that an interrupted
+/// restore changes nothing.
+///
+/// (The `--clean` of `pg_restore` cannot drop what a partition inherits.)
 fn restore_postgres(from: &Path, url: &str, force: bool) -> Result<(), Failed> {
     let list = run(Command::new("pg_restore").arg("--list").arg(from))?;
     let foreign = acting(&list);
@@ -152,23 +163,25 @@ fn restore_postgres(from: &Path, url: &str, force: bool) -> Result<(), Failed> {
         psql.args(["--command", step]);
     }
     psql.arg("--file").arg(&script);
-    // The script forgets where tables are looked for.
+    // The script of `pg_restore` clears the search path.
     psql.args(["--command", "SET search_path = public", "--command", AFTER_CHUNKS, "--command", IS_OURS]);
     run(as_user(&mut psql, url)).map(|_| ())
 }
 
-/// What in the list of a dump acts by itself, and is none of ours: `TimescaleDB` has triggers of its own.
+/// The entries in the list of a dump that run code by themselves, except the triggers of
+/// `TimescaleDB`.
 fn acting(list: &str) -> Vec<String> {
     const KINDS: [&str; 4] = ["EVENT TRIGGER ", "TRIGGER ", "RULE ", "POLICY "];
     let entries = list.lines().filter(|line| !line.starts_with(';'));
-    // An entry is `3312; 2620 16456 TRIGGER public register quiet owner`.
+    // An entry has the form `3312; 2620 16456 TRIGGER public register quiet owner`.
     let named = entries.filter_map(|line| line.split_once("; ")?.1.splitn(3, ' ').nth(2));
     let act = named
         .filter(|entry| KINDS.iter().any(|kind| entry.starts_with(kind)) && !entry.contains(" ts_insert_blocker "));
     act.map(|entry| entry.rsplit_once(' ').map_or(entry, |(entry, _owner)| entry).to_owned()).collect()
 }
 
-/// A sound copy is made beside the place; nobody may have open what it replaces.
+/// Makes a checked copy beside the place and renames it. Fails if the replaced file is open in a
+/// server.
 async fn restore_sqlite(from: &Path, place: &Path, force: bool) -> Result<(), Failed> {
     let unfinished = unfinished(place);
     if place.exists() && !force {
@@ -178,7 +191,7 @@ async fn restore_sqlite(from: &Path, place: &Path, force: bool) -> Result<(), Fa
         return Err(Failed::Itself(from.to_owned()));
     }
     remove_unfinished(&unfinished)?;
-    // Through SQLite: what stands in a log beside the backup belongs to it.
+    // Opened through SQLite, so that the log beside the backup is included.
     let backup = SqliteStore::open_as_it_is(&SqliteConfig::at(from)).await?;
     backup.check_integrity().await?;
     let foreign = backup.foreign_objects().await?;
@@ -194,7 +207,8 @@ async fn restore_sqlite(from: &Path, place: &Path, force: bool) -> Result<(), Fa
         match SqliteStore::retire(place).await {
             Ok(()) => {}
             Err(error) if error.kind == StorageErrorKind::Busy => return Err(Failed::InUse(place.to_owned())),
-            // Too damaged to be opened: it is put aside with its log, and whoever can may look at it.
+            // A file that is too damaged to be opened is renamed with its log, for a later
+            // examination.
             Err(_) => {
                 for end in ["-wal", "-shm", ""] {
                     let name = |tail: &str| PathBuf::from(format!("{}{tail}{end}", place.display()));
@@ -212,7 +226,7 @@ fn same_file(a: &Path, b: &Path) -> bool {
     matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
 }
 
-/// Whether two URLs lead to one database, by whatever names.
+/// Whether two URLs lead to one database, whatever names they use.
 fn same_database(a: &str, b: &str) -> Result<bool, Failed> {
     let who = |url| {
         let mut psql = Command::new("psql");
@@ -223,7 +237,8 @@ fn same_database(a: &str, b: &str) -> Result<bool, Failed> {
     Ok(who(a)? == who(b)?)
 }
 
-/// Backs up, restores elsewhere, and compares: a backup that was never restored is a hope.
+/// Backs up, restores into the scratch database, and compares, because only a restored backup is
+/// known to be good.
 pub(crate) async fn drill(place: &str, database: &Database, scratch: &str, force: bool) -> Result<Drill, Failed> {
     let same = match database {
         Database::Sqlite(_) => same_file(Path::new(place), Path::new(scratch)),
@@ -243,20 +258,21 @@ pub(crate) async fn drill(place: &str, database: &Database, scratch: &str, force
     restored.custody().ping().await?;
     let restore = begun.elapsed();
     let brought_back = restored.decisions().await?;
-    // Of an older schema only the samples can be compared.
+    // If the schema is older, only the samples can be compared.
     let contents = if restored.schema_version().await? == restored.newest() {
         restored.examine(&Expected::default()).await?.contents
     } else {
         restored.contents().await?
     };
     restored.close().await;
-    // The line may have gone on while it was backed up: the backup is from between.
+    // The line may store samples during the backup, so the backup holds between the number before
+    // and the number after it.
     let after = database.contents().await?;
     let between = before.samples <= contents.samples && contents.samples <= after.samples;
     if !between || (before == after && contents != before) {
         return Err(Failed::Different { expected: before, found: contents });
     }
-    // Decisions are few: who drills while one is made drills again.
+    // Decisions are rare. If one is made during the drill, they are not compared.
     if brought_back != decided && database.decisions().await? == decided {
         return Err(Failed::DecisionsDiffer { expected: decided.len(), found: brought_back.len() });
     }
@@ -265,7 +281,8 @@ pub(crate) async fn drill(place: &str, database: &Database, scratch: &str, force
     Ok(Drill { contents, backup, restore, lost, bytes: std::fs::metadata(&file)?.len() })
 }
 
-/// Calls a program of PostgreSQL with a URL; its password travels in the environment: arguments are seen by every user of the machine.
+/// Adds a URL to a call of a PostgreSQL program. The password is passed in the environment, because
+/// every user of the machine can read arguments.
 fn as_user<'c>(command: &'c mut Command, url: &str) -> &'c mut Command {
     let (scheme, rest) = url.split_once("://").unwrap_or(("postgres", url));
     let scheme = scheme.split_once('+').map_or(scheme, |(scheme, _)| scheme);
@@ -284,7 +301,7 @@ fn as_user<'c>(command: &'c mut Command, url: &str) -> &'c mut Command {
         command.env("PGPASSWORD", percent_decoded(password));
     }
     let (at, mark) = (if user.is_empty() { "" } else { "@" }, if kept.is_empty() { "" } else { "?" });
-    // Nobody is there to be asked for one.
+    // No terminal is available for a password prompt.
     command.arg("--no-password").arg(format!("--dbname={scheme}://{user}{at}{host}{path}{mark}{}", kept.join("&")))
 }
 
@@ -304,7 +321,7 @@ fn percent_decoded(text: &str) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// Runs a program to its end; gives what it printed.
+/// Runs a program to its end, and returns its output.
 fn run(command: &mut Command) -> Result<String, Failed> {
     let program = command.get_program().to_string_lossy().into_owned();
     let output = command.output().map_err(|source| Failed::Program { program: program.clone(), source })?;

@@ -1,4 +1,4 @@
-//! [`Database`]: the two databases that a reference server may keep its samples in, opened by one argument and left as they are.
+//! [`Database`]: the SQLite file or PostgreSQL of a reference server, opened without a change.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -10,16 +10,17 @@ use sqal_storage::{
 
 use crate::Failed;
 
-/// An opened database. Opening changes nothing of it: a newer program that looks must not lock out an older one that runs.
+/// An opened database. Opening it migrates nothing, so that this program does not lock out an older
+/// server that runs.
 pub(crate) enum Database {
-    /// A file.
+    /// A SQLite file.
     Sqlite(Arc<SqliteStore>),
-    /// A server, and the URL that its own tools are called with.
+    /// A PostgreSQL server, with the URL for its own tools.
     Postgres(Arc<PostgresStore>, String),
 }
 
 impl Database {
-    /// Opens a URL of PostgreSQL, or a file that is there.
+    /// Opens a URL of PostgreSQL, or an existing SQLite file.
     pub(crate) async fn open(place: &str) -> Result<Self, Failed> {
         if place.contains("://") {
             let store = PostgresStore::open_as_it_is(&PostgresConfig::new(place)?).await?;
@@ -33,14 +34,14 @@ impl Database {
         Ok(Self::Sqlite(Arc::new(store)))
     }
 
-    /// The same, if its schema is this program's.
+    /// Opens a database, and fails if its schema is older or newer than that of this program.
     pub(crate) async fn open_current(place: &str) -> Result<Self, Failed> {
         let database = Self::open(place).await?;
         let (version, newest) = (database.schema_version().await?, database.newest());
         if version == newest { Ok(database) } else { Err(Failed::Older { version, newest }) }
     }
 
-    /// What may be done to it whatever it is.
+    /// The operations of custody (audit, purge, erasure) on either kind of database.
     pub(crate) fn custody(&self) -> Arc<dyn Custody> {
         match self {
             Self::Sqlite(store) => Arc::clone(store) as _,
@@ -48,7 +49,7 @@ impl Database {
         }
     }
 
-    /// Its confidential fields, sealed.
+    /// The confidential fields of the database, sealed.
     pub(crate) fn fields(&self) -> Arc<dyn SealedFields> {
         match self {
             Self::Sqlite(store) => Arc::clone(store) as _,
@@ -56,7 +57,8 @@ impl Database {
         }
     }
 
-    /// Everything in it as of now. Writers go on; what they write later is not seen.
+    /// A snapshot of the whole database as of now. Writers continue, and their later writes are not
+    /// in the snapshot.
     pub(crate) async fn snapshot(&self) -> Result<Snapshot<'_>, Failed> {
         Ok(match self {
             Self::Sqlite(store) => store.snapshot().await?,
@@ -64,7 +66,7 @@ impl Database {
         })
     }
 
-    /// Everything that can be read as of one moment, and an error if there is more than that.
+    /// The contents of one snapshot; an error if a sample cannot be read.
     pub(crate) async fn contents(&self) -> Result<Contents, Failed> {
         let mut snapshot = self.snapshot().await?;
         let contents = snapshot.contents().await?;
@@ -72,7 +74,7 @@ impl Database {
         all_readable(contents)
     }
 
-    /// Every version of every decision.
+    /// All versions of all decisions.
     pub(crate) async fn decisions(&self) -> Result<Vec<Entry>, Failed> {
         let mut snapshot = self.snapshot().await?;
         let all = snapshot.decisions().await?;
@@ -80,7 +82,8 @@ impl Database {
         Ok(all)
     }
 
-    /// Compares everything in it, and with what was stated before; what does not agree is an error.
+    /// Compares the parts of the database with each other, and with the heads stated before; a
+    /// difference is an error.
     pub(crate) async fn examine(&self, expected: &Expected) -> Result<Evidence, Failed> {
         if let Self::Sqlite(store) = self {
             store.check_integrity().await?;
@@ -101,7 +104,7 @@ impl Database {
         Ok(evidence)
     }
 
-    /// The version of its schema.
+    /// The version of the database's schema.
     pub(crate) async fn schema_version(&self) -> Result<i64, Failed> {
         Ok(match self {
             Self::Sqlite(store) => store.schema_version().await?,
@@ -109,7 +112,7 @@ impl Database {
         })
     }
 
-    /// The version that this program goes up to.
+    /// The newest schema version that this program supports.
     pub(crate) const fn newest(&self) -> i64 {
         match self {
             Self::Sqlite(_) => SqliteStore::NEWEST_SCHEMA,
@@ -117,7 +120,7 @@ impl Database {
         }
     }
 
-    /// Takes its schema to a version.
+    /// Migrates the schema to a version.
     pub(crate) async fn migrate_to(&self, version: i64) -> Result<(), Failed> {
         match self {
             Self::Sqlite(store) => store.migrate_to(version).await?,
@@ -126,7 +129,7 @@ impl Database {
         Ok(())
     }
 
-    /// Closes its connections.
+    /// Closes the connections.
     pub(crate) async fn close(&self) {
         match self {
             Self::Sqlite(store) => store.close().await,
@@ -135,7 +138,7 @@ impl Database {
     }
 }
 
-/// What was read, if that is everything that is there.
+/// The contents, if all samples could be read; otherwise an error.
 pub(crate) const fn all_readable(contents: Contents) -> Result<Contents, Failed> {
     if contents.unreadable > 0 { Err(Failed::Damaged(contents.unreadable)) } else { Ok(contents) }
 }

@@ -1,8 +1,9 @@
-//! Erasures outlive backups: what was erased after a backup was made is erased again when it is restored.
+//! Repeats erasures after a restore: data that was erased after the backup is erased again.
 //!
-//! They are known from the audit log of the database that is replaced, and from a file outside of it, one JSON object a line:
-//! `{"at":1794000000000000,"device":"ESP32_001"}` or `{"at":…,"subject_sha256":"…"}`. A subject's name is personal and is not kept: its hash is
-//! SHA-256 of `sqal subject 1`, a zero byte, and the name.
+//! The erasures are read from the audit log of the replaced database, and from a file outside of it
+//! with one JSON object a line: `{"at":1794000000000000,"device":"ESP32_001"}` or
+//! `{"at":…,"subject_sha256":"…"}`. The name of a subject is personal data and is not stored. Its
+//! hash is SHA-256 of `sqal subject 1`, a zero byte, and the name.
 
 use std::collections::BTreeSet;
 use std::fs::OpenOptions;
@@ -17,7 +18,7 @@ use sqal_storage::{AuditEntry, FieldKey, Gone, KeyId, Subject};
 use crate::Failed;
 use crate::database::Database;
 
-/// Who or what was erased.
+/// The device or the subject that was erased.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Erased {
     /// A device, by its name.
@@ -29,18 +30,18 @@ pub(crate) enum Erased {
 /// An erasure, with the time of its line in the audit log, in microseconds since 1970.
 pub(crate) type Erasure = (i64, Erased);
 
-/// The hash by which a subject is known outside of the database.
+/// The hash that stands for a subject outside of the database.
 pub(crate) fn hash_of(subject: &str) -> String {
     let hash = Sha256::new().chain_update(b"sqal subject 1\0").chain_update(subject).finalize();
     hash.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
-/// The file beside a SQLite file; a PostgreSQL has none but the one that is named.
+/// The file of erasures beside a SQLite file. A PostgreSQL has one only if it is named.
 pub(crate) fn beside(place: &str) -> Option<PathBuf> {
     (!place.contains("://")).then(|| Path::new(place).with_file_name("erasures.ndjson"))
 }
 
-/// Adds an erasure to a file; it is on the disk when this returns.
+/// Appends an erasure to a file, durably.
 pub(crate) fn write_down(file: &Path, (at, erased): &Erasure) -> Result<(), Failed> {
     let line = match erased {
         Erased::Device(device) => json!({ "at": at, "device": device.as_str() }),
@@ -51,7 +52,8 @@ pub(crate) fn write_down(file: &Path, (at, erased): &Erasure) -> Result<(), Fail
     open.write_all(format!("{line}\n").as_bytes()).and_then(|()| open.sync_data()).map_err(failed)
 }
 
-/// The erasures of a file; a line that cannot be read is an error, for what it erased would come back.
+/// The erasures of a file. A line that cannot be read is an error, because the data that it erased
+/// would be restored.
 pub(crate) fn read(file: &Path) -> Result<BTreeSet<Erasure>, Failed> {
     let failed = |source| Failed::ErasuresFile { file: file.to_owned(), source };
     let text = std::fs::read_to_string(file).map_err(failed)?;
@@ -68,7 +70,7 @@ pub(crate) fn read(file: &Path) -> Result<BTreeSet<Erasure>, Failed> {
     text.lines().map(|line| erasure(line).ok_or_else(|| invalid(line))).collect()
 }
 
-/// The erasure that a line of an audit log tells of, as `sqal erase` writes it.
+/// The erasure in a line of an audit log, in the form that `sqal erase` writes.
 fn of_line(line: &AuditEntry) -> Option<Erasure> {
     if line.action.category.as_str() != "gdpr_erase" {
         return None;
@@ -93,16 +95,16 @@ pub(crate) async fn in_log(database: &Database) -> Result<BTreeSet<Erasure>, Fai
     }
 }
 
-/// What is known of erasures before a place is restored over.
+/// The erasures that are known before a place is replaced by a restore.
 #[derive(Debug, Default)]
 pub(crate) struct Known {
     all: BTreeSet<Erasure>,
-    /// Where they could not be read from.
+    /// The sources that could not be read.
     unknown: Vec<String>,
 }
 
 impl Known {
-    /// From the database that is replaced and from a file.
+    /// Reads the erasures from the database that will be replaced, and from a file.
     pub(crate) async fn find(place: &str, file: Option<&Path>) -> Result<Self, Failed> {
         let mut known = Self::default();
         let there = async {
@@ -123,7 +125,8 @@ impl Known {
         Ok(known)
     }
 
-    /// Erases again in a restored database what was erased after its backup was made; says what.
+    /// Erases again in a restored database what was erased after its backup. Returns a text about
+    /// it.
     pub(crate) async fn replay(&self, database: &Database) -> Result<String, Failed> {
         let done = in_log(database).await?;
         let mut said = Vec::new();
@@ -150,7 +153,7 @@ impl Known {
             }
         }
         let again = if said.is_empty() { "nothing".to_owned() } else { said.join(", ") };
-        // One of the two sources is enough; of a place where nothing was, there is nothing to say.
+        // One of the two sources is enough. If neither can be read, the result states that.
         if self.unknown.len() > 1 {
             return Ok(format!(
                 "erased again: {again}; ERASURES AFTER THE BACKUP ARE NOT KNOWN from {}",
@@ -166,7 +169,7 @@ async fn subjects(database: &Database, hash: &str) -> Result<BTreeSet<Subject>, 
     let (fields, mut found) = (database.fields(), BTreeSet::new());
     let mut after: Option<FieldKey> = None;
     loop {
-        // No field is under the key of zeros: these are all fields.
+        // No field has the key of zeros, so these are all fields.
         let page = fields.fields_not_under(KeyId::from_bytes([0; 8]), after.as_ref(), 1000).await?;
         let Some((last, _)) = page.last() else { return Ok(found) };
         after = Some(*last);

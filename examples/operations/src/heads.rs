@@ -1,4 +1,4 @@
-//! Heads: what a database held, stated in a file outside of it, and compared with what it holds now.
+//! Heads: statements of a database's contents in a file outside of it, and their comparison.
 
 use std::path::{Path, PathBuf};
 
@@ -12,30 +12,32 @@ use crate::keys::Keys;
 use crate::place::Place;
 use crate::rotation::all_opened;
 
-/// What is done about heads.
+/// The commands for heads.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Audit {
-    /// Print the public key with which others verify heads that the master key has signed.
+    /// Print the public key that verifies the heads signed with the master key.
     Key {
         #[command(flatten)]
         keys: Keys,
     },
-    /// Print the end of the audit log: how many lines there are, and the hash of the last.
+    /// Print the end of the audit log: the number of its lines, and the hash of the last one.
     Head {
         #[command(flatten)]
         database: Place,
     },
-    /// Read every hour that changed, and add to a file of heads what the database holds; signed if there is a master key.
+    /// Read every hour that changed, and append the contents of the database to a file of heads;
+    /// signed if there is a master key.
     Sign {
         #[command(flatten)]
         database: Place,
-        /// The file of heads; it is made if it is not there.
+        /// The file of heads; it is created if it does not exist.
         #[arg(long)]
         heads: PathBuf,
         #[command(flatten)]
         keys: Keys,
     },
-    /// Read everything and compare it with itself and with a file of heads: `sqal verify --heads` by another name.
+    /// Read everything and compare it with itself and with a file of heads, as
+    /// `sqal verify --heads` does.
     Verify {
         #[command(flatten)]
         database: Place,
@@ -44,14 +46,15 @@ pub(crate) enum Audit {
     },
 }
 
-/// What was stated about a database, and who may have stated it.
+/// The heads to compare with, and the trusted keys.
 #[derive(Debug, Args)]
 pub(crate) struct StatedElsewhere {
-    /// A file of heads to compare with (`heads.ndjson` of the data folder, or a copy from another machine).
+    /// A file of heads to compare with (`heads.ndjson` of the data folder, or a copy from another
+    /// machine).
     #[arg(long)]
     heads: Option<PathBuf>,
-    /// A public key that heads must be signed with (`sqal audit key` prints it); without one the keys of the ring are trusted, and without a
-    /// ring any key, which is said.
+    /// A public key that heads must be signed with (`sqal audit key` prints it); without one the
+    /// keys of the ring are trusted, and without a ring any key, which is reported.
     #[arg(long, value_name = "HEXADECIMAL")]
     public_key: Vec<PublicKey>,
     #[command(flatten)]
@@ -59,7 +62,7 @@ pub(crate) struct StatedElsewhere {
 }
 
 impl StatedElsewhere {
-    /// What is expected, and how to say what it is compared with.
+    /// The expected contents, and a text about the signatures of the heads.
     fn read(&self) -> Result<Option<(Heads, &'static str)>, Failed> {
         let Some(path) = &self.heads else { return Ok(None) };
         let (trusted, who) = if self.public_key.is_empty() {
@@ -75,7 +78,7 @@ impl StatedElsewhere {
     }
 }
 
-/// Reads everything and compares it.
+/// Reads the whole database and compares it with the heads.
 pub(crate) async fn verify(place: &str, stated: &StatedElsewhere) -> Result<String, Failed> {
     let heads = stated.read()?;
     let database = Database::open_current(place).await?;
@@ -108,11 +111,12 @@ pub(crate) async fn verify(place: &str, stated: &StatedElsewhere) -> Result<Stri
     Ok(said.join("; "))
 }
 
-/// Opens every confidential field whose key is on the ring; one that was changed, or belongs to another place, is an error.
+/// Opens every confidential field whose key is on the ring. A field that was changed, or moved from
+/// another place, is an error.
 async fn open_fields(database: &Database, ring: &KeyRing) -> Result<String, Failed> {
     let fields = database.fields();
     let (mut opened, mut missing, mut altered) = (0_u64, 0_u64, Vec::new());
-    // No key has either of these ids: a field that claims one of them is listed with the other.
+    // No key has either of these ids. A field that claims one of them is listed with the other.
     let [zeros, ones] = [KeyId::from_bytes([0; 8]), KeyId::from_bytes([u8::MAX; 8])];
     for (not_under, only) in [(zeros, None), (ones, Some(zeros))] {
         let mut after: Option<FieldKey> = None;
@@ -141,7 +145,7 @@ fn age(at: Timestamp) -> i64 {
     (crate::now().micros() - at.micros()) / 1_000_000
 }
 
-/// What is said of a database in which everything agrees, in parts.
+/// The parts of the report on a database in which everything agrees.
 fn sound(evidence: &Evidence) -> Vec<String> {
     let (contents, head) = (&evidence.contents, &evidence.audit);
     let mut said = vec![
@@ -157,7 +161,7 @@ fn digits(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
-/// Adds a head to a file.
+/// Appends a head for a database to a file.
 pub(crate) async fn state(
     database: &Database,
     path: &Path,
@@ -181,7 +185,7 @@ pub(crate) async fn state(
     ))
 }
 
-/// Does what is asked about heads.
+/// Runs a command for heads.
 pub(crate) async fn audit(what: Audit) -> Result<String, Failed> {
     match what {
         Audit::Key { keys } => Ok(HeadSigner::of(&keys.ring()?).public().to_string()),

@@ -1,4 +1,6 @@
-//! [`Keys`]: the keys of confidential fields, from the environment or from files, never from arguments that everyone can list.
+//! [`Keys`]: the keys of confidential fields, from the environment or from files.
+//!
+//! They are never read from arguments, which every user of the machine can list.
 
 use std::path::PathBuf;
 
@@ -7,16 +9,19 @@ use sqal_storage::{Confidential, InvalidKeyRing, KeyRing, NoRandomness, Nonce, S
 
 use crate::Failed;
 
-/// Fields of a database, sealed with nonces of the machine.
+/// The confidential fields of a database, sealed with nonces from the machine's random source.
 pub(crate) type Fields<S> = Confidential<S, fn() -> Result<Nonce, NoRandomness>>;
 
-/// Where the keys are. Without a file they are read from `MASTER_ENCRYPTION_KEY` and `LEGACY_ENCRYPTION_KEYS`.
+/// The sources of the keys. Without a file they are read from `MASTER_ENCRYPTION_KEY` and
+/// `LEGACY_ENCRYPTION_KEYS`.
 #[derive(Debug, Args)]
 pub(crate) struct Keys {
-    /// A file with the key that seals: 64 hexadecimal digits or base64; without it `MASTER_ENCRYPTION_KEY` is the key.
+    /// A file with the key that seals: 64 hexadecimal digits or base64; without it
+    /// `MASTER_ENCRYPTION_KEY` is the key.
     #[arg(long, env = "MASTER_ENCRYPTION_KEY_FILE")]
     master_key_file: Option<PathBuf>,
-    /// A file with the keys that still open, separated by commas; without it `LEGACY_ENCRYPTION_KEYS` are the keys.
+    /// A file with older keys that only open fields, separated by commas; without it
+    /// `LEGACY_ENCRYPTION_KEYS` are the keys.
     #[arg(long, env = "LEGACY_ENCRYPTION_KEYS_FILE")]
     legacy_keys_file: Option<PathBuf>,
 }
@@ -27,7 +32,7 @@ impl Keys {
         Ok(Confidential::new(store, self.ring()?, Nonce::random))
     }
 
-    /// The keys; it is an error if there are none.
+    /// The keys; an error if there are none.
     pub(crate) fn ring(&self) -> Result<KeyRing, Failed> {
         self.ring_if_any()?.ok_or(Failed::NoKey)
     }

@@ -1,4 +1,6 @@
-//! `sqal`: what operators do to what was kept. Each command says what it did in one line, or why not, and ends with 0 or 1.
+//! `sqal`: the operators' commands for stored data, which report success or failure in one line.
+//!
+//! The exit code is 0 or 1.
 
 mod backup;
 mod database;
@@ -32,7 +34,7 @@ use sqal_storage::{
     Subject,
 };
 
-/// What operators do to what a SQAL server keeps.
+/// Operators' commands for the data that a SQAL server stores.
 #[derive(Debug, Parser)]
 #[command(version, about)]
 struct Arguments {
@@ -42,7 +44,7 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// Write a backup into a new file.
+    /// Write a backup to a new file.
     Backup {
         #[command(flatten)]
         database: Place,
@@ -50,20 +52,22 @@ enum What {
         #[arg(long)]
         to: PathBuf,
     },
-    /// Bring a backup into an empty database.
+    /// Restore a backup into an empty database.
     Restore {
-        /// The backup.
+        /// The backup file.
         #[arg(long)]
         from: PathBuf,
         #[command(flatten)]
         database: Place,
-        /// Replace what is there.
+        /// Replace the contents of the database.
         #[arg(long)]
         force: bool,
-        /// The file of erasures: what was erased after the backup was made is erased again; without it `erasures.ndjson` beside a SQLite file.
+        /// The file of erasures, by which data erased after the backup is erased again; without it
+        /// `erasures.ndjson` beside a SQLite file.
         #[arg(long)]
         erasures: Option<PathBuf>,
-        /// A file of heads, to which the restore is added: what was stated before is not expected any more.
+        /// A file of heads, to which the restore is appended; earlier heads are then not compared
+        /// any more.
         #[arg(long)]
         heads: Option<PathBuf>,
         #[command(flatten)]
@@ -76,51 +80,55 @@ enum What {
         /// An empty scratch database of the same kind.
         #[arg(long)]
         scratch: String,
-        /// Replace what is in the scratch database.
+        /// Replace the contents of the scratch database.
         #[arg(long)]
         force: bool,
     },
-    /// Read everything as of one moment and check it: samples, hours, decisions, audit log, schema, the file; and compare it with heads.
+    /// Read everything as of one moment and check it (samples, hours, decisions, audit log, schema,
+    /// the file), and compare it with heads.
     Verify {
         #[command(flatten)]
         database: Place,
         #[command(flatten)]
         stated: StatedElsewhere,
     },
-    /// State what a database holds in a file outside of it, signed, and compare it later.
+    /// State the contents of a database in a file outside of it, signed, and compare them later.
     Audit {
         #[command(subcommand)]
         what: heads::Audit,
     },
-    /// Show the version of the schema, or take it to another.
+    /// Show the version of the schema, or migrate to another.
     Migrate {
         #[command(flatten)]
         database: Place,
-        /// The version.
+        /// The version to migrate to.
         #[arg(long)]
         to: Option<i64>,
-        /// Go to an older version too, and give up what it does not know: confidential fields, the audit log, hours whose samples were purged.
+        /// Allow an older version, and delete what it does not support: confidential fields, the
+        /// audit log, hours whose samples were purged.
         #[arg(long)]
         force: bool,
     },
-    /// Take what is older than it may be. A SQLite file takes nothing else meanwhile.
+    /// Delete data that is older than its retention. A SQLite file accepts no other writes
+    /// meanwhile.
     Purge {
         #[command(flatten)]
         database: Place,
-        /// How many days samples are kept.
+        /// The retention of samples, in days.
         #[arg(long, env = "GDPR_RETENTION_DAYS", default_value_t = Retention::default().samples)]
         samples: u32,
-        /// How many days hourly figures are kept.
+        /// The retention of hourly figures, in days.
         #[arg(long, env = "GDPR_ANALYTICS_RETENTION_DAYS", default_value_t = Retention::default().analytics)]
         analytics: u32,
-        /// Only say what would go.
+        /// Only report what would be deleted.
         #[arg(long)]
         dry_run: bool,
-        /// Who does it.
+        /// The actor in the audit log.
         #[arg(long, default_value = "sqal purge")]
         actor: Name<64>,
     },
-    /// Take everything of one device, or all confidential fields of one subject. Servers that run may show its figures for 25 minutes more.
+    /// Delete all data of one device, or all confidential fields of one subject. Running servers
+    /// may show its figures for 25 minutes more.
     Erase {
         #[command(flatten)]
         database: Place,
@@ -130,22 +138,23 @@ enum What {
         /// The subject.
         #[arg(long, conflicts_with_all = ["device", "spool"], value_parser = Subject::stored)]
         subject: Option<Subject>,
-        /// The file in which samples wait while the database is away (`spool.db` of the data folder): it is erased there too.
+        /// The file in which samples wait while the database is unavailable (`spool.db` of the data
+        /// folder): the device is erased there too.
         #[arg(long)]
         spool: Option<String>,
-        /// The Redis in which servers share what they remember: all of it is forgotten.
+        /// The Redis in which servers share their cache: the whole cache is cleared.
         #[arg(long, env = "REDIS_URL", hide_env_values = true)]
         redis: Option<String>,
-        /// The file in which the erasure is written down outside of the database, so that a restore erases again; without it
-        /// `erasures.ndjson` beside a SQLite file.
+        /// The file in which the erasure is recorded outside of the database, so that a restore
+        /// erases again; without it `erasures.ndjson` beside a SQLite file.
         #[arg(long)]
         erasures: Option<PathBuf>,
-        /// Who does it.
+        /// The actor in the audit log.
         #[arg(long, default_value = "sqal erase")]
         actor: Name<64>,
     },
-    /// Write every sample of a device, newest first, or every confidential field of a subject to standard output, one JSON object a line
-    /// (GDP-05).
+    /// Write every sample of a device, newest first, or every confidential field of a subject to
+    /// standard output, one JSON object a line (GDP-05).
     Export {
         #[command(flatten)]
         database: Place,
@@ -158,49 +167,52 @@ enum What {
         #[command(flatten)]
         keys: Keys,
     },
-    /// Make a token for a device, a gateway or a person: it is printed once, and kept nowhere; its entry goes into the file of tokens of the server.
+    /// Make a token for a device, a gateway or a person. It is printed once, and not stored; its
+    /// entry goes into the token file of the server.
     #[command(group = ArgGroup::new("grant").args(["device", "gateway", "role"]).required(true))]
     Token {
-        /// Whose it is.
+        /// The name of the token's holder.
         #[arg(long)]
         name: Name<64>,
-        /// For samples of this device.
+        /// Allow samples of this device.
         #[arg(long)]
         device: Option<DeviceId>,
-        /// For samples of any device.
+        /// Allow samples of any device.
         #[arg(long)]
         gateway: bool,
-        /// For a person who may do this.
+        /// Allow the actions of this role, for a person.
         #[arg(long, value_enum)]
         role: Option<tokens::Role>,
     },
-    /// Seal what comes on standard input as a confidential field of a subject, without the end of a last line; whatever was there is replaced.
+    /// Seal standard input, without the end of the last line, as a confidential field of a subject;
+    /// an earlier value is replaced.
     Seal {
         #[command(flatten)]
         database: Place,
-        /// Whom it is about.
+        /// The subject that the field is about.
         #[arg(long)]
         subject: Subject,
-        /// What it is called.
+        /// The name of the field.
         #[arg(long)]
         field: FieldName,
-        /// Seal the end of a last line too: for keys and other bytes.
+        /// Seal the end of the last line too: for keys and other bytes.
         #[arg(long)]
         exact: bool,
         #[command(flatten)]
         keys: Keys,
     },
-    /// Seal every confidential field anew that is not under the master key; the server may run. Cut off, it goes on where it was.
+    /// Seal every confidential field again that is not under the master key. The server may run,
+    /// and an interrupted rotation can be continued.
     Rotate {
         #[command(flatten)]
         database: Place,
-        /// How many fields are read at a time.
+        /// The number of fields that are read at a time.
         #[arg(long, default_value = "500")]
         batch: NonZeroU16,
-        /// Only say how many fields are under which other key.
+        /// Only report how many fields are under each other key.
         #[arg(long)]
         dry_run: bool,
-        /// Who does it.
+        /// The actor in the audit log.
         #[arg(long, default_value = "sqal rotate")]
         actor: Name<64>,
         #[command(flatten)]
@@ -208,7 +220,7 @@ enum What {
     },
 }
 
-/// Why a command did not do what it should.
+/// Why a command failed.
 #[derive(Debug, thiserror::Error)]
 enum Failed {
     #[error("{0} is not there")]
@@ -235,7 +247,7 @@ enum Failed {
     Downgrade { version: i64, to: i64 },
     #[error("what came back is not what was there: expected {expected:?}, found {found:?}")]
     Different { expected: Contents, found: Contents },
-    /// A restored backup has other decisions.
+    /// The restored database has decisions that differ from those of the backed-up one.
     #[error(
         "the restored database has other profiles or calibrations decided on ({found} names) than the one that was backed up ({expected})"
     )]
@@ -289,7 +301,7 @@ enum Failed {
     Json(#[from] serde_json::Error),
 }
 
-/// Everything that does not agree, one line each.
+/// All differences, one line each.
 fn unsound(findings: &Findings) -> String {
     let mut said = vec![format!("{} things are not as they were written:", findings.count)];
     said.extend(findings.first.iter().map(ToString::to_string));
@@ -301,7 +313,7 @@ fn unsound(findings: &Findings) -> String {
 }
 
 fn main() -> ExitCode {
-    // Backups and restored files are for this user alone, whatever umask the command is called with.
+    // Backups and restored files are for this user only, whatever the umask of the command is.
     let _ = umask(Mode::RWXG | Mode::RWXO);
     let arguments = Arguments::parse();
     if std::env::args_os().any(|argument| shows_password(&argument.to_string_lossy())) {
@@ -432,7 +444,8 @@ async fn run(command: What) -> Result<String, Failed> {
                 Action { at, ..action(actor, "gdpr_erase", &what) }
             };
             let mut total = Gone::default();
-            // The spool first: what moves meanwhile is then erased where it comes to.
+            // The spool is erased first, so that samples that are moved meanwhile are erased in the
+            // database.
             for place in spool.into_iter().chain([place]) {
                 let database = Database::open_current(&place).await?;
                 let gone = database.custody().erase_device(&device, &line).await?;
@@ -444,7 +457,8 @@ async fn run(command: What) -> Result<String, Failed> {
             }
             let said = format!("erased {} samples and {} hours of {device}", total.samples, total.hours);
             if let Some(redis) = redis {
-                // What is known of a device is also in what is known of the line.
+                // Figures of a device are also part of the cached figures of the line, so the whole
+                // cache is cleared.
                 forget(&redis).await.map_err(|why| Failed::Remembered { said: said.clone(), why })?;
             }
             Ok(said)
@@ -456,7 +470,7 @@ async fn run(command: What) -> Result<String, Failed> {
             let database = Database::open_current(&database.read()?).await?;
             let fields = keys.fields(database.fields())?;
             let mut value = Vec::new();
-            // Far more than fits is enough to be refused.
+            // The limit is far above the largest field, so a longer input is refused.
             std::io::stdin().take(1 << 20).read_to_end(&mut value)?;
             let line = value.strip_suffix(b"\n").filter(|_| !exact);
             let value = line.map_or(&value[..], |line| line.strip_suffix(b"\r").unwrap_or(line));
@@ -482,7 +496,7 @@ async fn run(command: What) -> Result<String, Failed> {
             let (mut out, mut unreadable) = (std::io::stdout().lock(), Vec::new());
             for (field, value) in export {
                 match value {
-                    // What is no text is written as base64.
+                    // Bytes that are not UTF-8 are written as base64.
                     Ok(value) => {
                         let (name, value) = match std::str::from_utf8(value.as_bytes()) {
                             Ok(text) => ("value", text.to_owned()),
@@ -501,7 +515,8 @@ async fn run(command: What) -> Result<String, Failed> {
         What::Export { database, device: Some(device), .. } => {
             let database = Database::open_current(&database.read()?).await?;
             let mut snapshot = database.snapshot().await?;
-            // Nothing is exported as if it were all when something cannot be read.
+            // If a sample cannot be read, nothing is exported, because the export would look
+            // complete.
             all_readable(snapshot.contents().await?)?;
             let mut out = std::io::stdout().lock();
             let write = |sample: &sqal_core::Sample| {
@@ -516,7 +531,7 @@ async fn run(command: What) -> Result<String, Failed> {
     }
 }
 
-/// Empties the cache that reference servers share.
+/// Clears the cache that reference servers share.
 async fn forget(url: &str) -> Result<(), String> {
     let redis = Redis::connect(url).map_err(|error| error.to_string())?;
     let cleared = RedisCache::new(&redis, RedisCache::USUAL_PREFIX).clear(&CacheScope::All).await;
@@ -529,10 +544,10 @@ fn word<const N: usize>(text: &str) -> Name<N> {
     Name::new(text).unwrap_or_else(|_| unreachable!("a short word"))
 }
 
-/// A line of the audit log, now.
+/// An entry for the audit log, with the present time.
 fn action(actor: Name<64>, category: &str, what: &str) -> Action {
     let category = word(category);
-    // A device's name may be longer than a line has room for.
+    // The name of a device may be longer than an entry allows, so the text is cut.
     let end = what.char_indices().map(|(at, _)| at).take_while(|at| *at < 250).last().unwrap_or(0);
     let what = Name::stored(what).or_else(|_| Name::stored(&what[..end]));
     Action { at: now(), actor, category, what: what.unwrap_or_else(|_| unreachable!("printable words and a name")) }

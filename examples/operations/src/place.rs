@@ -1,4 +1,4 @@
-//! [`Place`]: where a database is, without its password on the command line if that can be helped.
+//! [`Place`]: the location of a database, preferably without its password in the arguments.
 
 use std::path::PathBuf;
 
@@ -6,11 +6,11 @@ use clap::Args;
 
 use crate::Failed;
 
-/// Where the database is.
+/// The location of a database.
 #[derive(Debug, Args)]
 pub(crate) struct Place {
-    /// A SQLite file, or a URL of `PostgreSQL`. Every user of the machine can read arguments: a URL with a password is better given in
-    /// `DATABASE_URL` or in a file.
+    /// A SQLite file, or a URL of `PostgreSQL`. Every user of the machine can read arguments: a URL
+    /// with a password is better given in `DATABASE_URL` or in a file.
     #[arg(long, env = "DATABASE_URL", hide_env_values = true, required_unless_present = "database_url_file")]
     database: Option<String>,
     /// A file that holds the URL; it is read if there is neither `--database` nor `DATABASE_URL`.

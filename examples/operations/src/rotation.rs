@@ -1,4 +1,4 @@
-//! `sqal rotate`: confidential fields change keys, batch by batch, while the server runs.
+//! `sqal rotate`: seals confidential fields with a new key, batch by batch, while the server runs.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU16;
@@ -13,7 +13,7 @@ use crate::{Failed, action};
 
 type Kept = Arc<dyn SealedFields>;
 
-/// How many fields wait to be sealed anew, and whether that is possible.
+/// The number of fields that must be sealed again, and an error if some cannot be opened.
 pub(crate) async fn look(database: &Database, fields: &Fields<Kept>) -> Result<String, Failed> {
     let (mut waiting, mut unreadable, mut after) = (BTreeMap::new(), Vec::new(), None);
     loop {
@@ -36,8 +36,8 @@ pub(crate) async fn look(database: &Database, fields: &Fields<Kept>) -> Result<S
     }
 }
 
-/// Seals all fields anew that are not under the master key, until a run finds none, and writes down what was done, also when it is cut off
-/// by an error.
+/// Seals all fields again that are not under the master key, until a run finds none. The result is
+/// recorded in the audit log, also after an error.
 pub(crate) async fn rotate(
     database: &Database,
     fields: &Fields<Kept>,
@@ -63,7 +63,8 @@ pub(crate) async fn rotate(
     }
 }
 
-/// Runs from the beginning until one finds nothing to do, at most ten: who still seals with another key must be given the new one first.
+/// Repeats runs until one finds nothing to do, at most ten times. A server that still seals with
+/// another key must be given the new one first.
 async fn runs(fields: &Fields<Kept>, batch: NonZeroU16, done: &mut Resealed) -> Result<(), FieldError> {
     for _ in 0..10 {
         let before = done.resealed + done.overtaken;
@@ -76,12 +77,12 @@ async fn runs(fields: &Fields<Kept>, batch: NonZeroU16, done: &mut Resealed) -> 
     Ok(())
 }
 
-/// Which field cannot be opened, and why not.
+/// The name of a field that cannot be opened, and the reason.
 fn unopened(key: &FieldKey, why: Unreadable) -> String {
     format!("{} of {}: {why}", key.field, key.subject)
 }
 
-/// An error that names the first of what cannot be opened.
+/// An error that names the first field that could not be opened, if there is one.
 pub(crate) fn all_opened(unreadable: &[String]) -> Result<(), Failed> {
     match unreadable.first() {
         None => Ok(()),

@@ -1,4 +1,4 @@
-//! `sqal token`: a new token, and the entry by which a server knows it.
+//! `sqal token`: makes a new token, and the entry by which a server recognises it.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -6,19 +6,19 @@ use clap::ValueEnum;
 use sha2::{Digest, Sha256};
 use sqal_core::{DeviceId, Name};
 
-/// What a person may do.
+/// The role of a person.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum Role {
-    /// Reads.
+    /// May read.
     Viewer,
-    /// Decides about products.
+    /// May make decisions about products.
     #[value(alias = "quality_engineer")]
     QualityEngineer,
-    /// Decides about devices and people.
+    /// May make decisions about devices and people.
     Administrator,
 }
 
-/// Makes one: 256 random bits, in letters that every header and file takes.
+/// Makes a token with its entry: 256 random bits, in characters that every header and file accepts.
 pub(crate) fn token(name: Name<64>, device: Option<DeviceId>, role: Option<Role>) -> Result<String, getrandom::Error> {
     let mut random = [0; 32];
     getrandom::fill(&mut random)?;
@@ -37,7 +37,7 @@ pub(crate) fn token(name: Name<64>, device: Option<DeviceId>, role: Option<Role>
     ))
 }
 
-/// A text as YAML's JSON subset writes it.
+/// A text quoted in YAML's JSON subset.
 fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }

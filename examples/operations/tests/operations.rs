@@ -37,7 +37,7 @@ fn samples() -> Vec<Sample> {
     samples
 }
 
-/// Somebody has decided on a profile.
+/// A decision on a profile.
 fn decision() -> Entry {
     let at = Timestamp::from_micros(1_794_000_000_000_000).unwrap();
     let (kind, name) = (Name::new("profile").unwrap(), Name::new("foie").unwrap());
@@ -48,7 +48,7 @@ fn block_on<F: Future>(future: F) -> F::Output {
     tokio::runtime::Runtime::new().unwrap().block_on(future)
 }
 
-/// The same story on any database: `scratch` is an empty one of the same kind.
+/// The story of all commands on one kind of database; `scratch` is an empty database of that kind.
 fn story(database: &str, scratch: &str, backup: &str) {
     let sound = sqal(&["verify", "--database", database]).unwrap();
     assert!(sound.starts_with("sound: 200 samples, sum ") && sound.contains("audit log of 1 lines"), "{sound}");
@@ -76,13 +76,14 @@ fn story(database: &str, scratch: &str, backup: &str) {
     assert!(refused.contains("--force"), "what is there is not replaced in silence: {refused}");
     let restored = sqal(&["restore", "--from", backup, "--database", database, "--force"]).unwrap();
     assert!(restored.starts_with(&format!("restored 200 samples, sum {sum}")), "{restored}");
-    // What was erased after the backup was made is erased again, and that is a line too.
+    // Data that was erased after the backup is erased again, which adds a line to the audit log.
     assert!(restored.contains("erased again: 100 samples of ESP32_002"), "{restored}");
-    // The log is that of the backup again, and the restore is its next line; a head that was kept elsewhere shows the difference.
+    // The audit log is that of the backup, and the restore is its next line. A head outside of the
+    // database shows the difference.
     let sound = sqal(&["verify", "--database", database]).unwrap();
     assert!(sound.starts_with("sound: 100 samples") && sound.contains("audit log of 3 lines"), "{sound}");
 
-    // A drill never touches what it drills.
+    // A drill refuses to use the drilled database as its scratch database.
     assert!(
         sqal(&["drill", "--database", database, "--scratch", database, "--force"]).unwrap_err().contains("scratch")
     );
@@ -102,7 +103,7 @@ fn story(database: &str, scratch: &str, backup: &str) {
     assert!(sqal(&["migrate", "--database", database, "--to", &back]).unwrap_err().contains("--force"));
     let said = sqal(&["migrate", "--database", database, "--to", &back, "--force"]).unwrap();
     assert_eq!(said, format!("schema version {back} of {newest}"));
-    // Looking changes nothing, and a backup of an older version is one.
+    // Reading commands change nothing, and a backup of an older version is valid.
     assert_eq!(sqal(&["migrate", "--database", database]).unwrap(), format!("schema version {back} of {newest}"));
     assert!(sqal(&["verify", "--database", database]).unwrap_err().contains("sqal migrate --to"));
     sqal(&["backup", "--database", database, "--to", &format!("{backup}.old")]).unwrap();
@@ -114,7 +115,7 @@ fn story(database: &str, scratch: &str, backup: &str) {
 const MONDAY: &str = "0101010101010101010101010101010101010101010101010101010101010101";
 const TUESDAY: &str = "AgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI=";
 
-/// `sqal` with keys in its environment, and something to read.
+/// Runs `sqal` with keys in its environment, and a text as its standard input.
 fn sqal_with(keys: (&str, &str), input: &str, arguments: &[&str]) -> Result<String, String> {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sqal"));
     command.args(arguments).env_remove("DATABASE_URL");
@@ -126,7 +127,7 @@ fn sqal_with(keys: (&str, &str), input: &str, arguments: &[&str]) -> Result<Stri
     if output.status.success() { Ok(out.trim().to_owned()) } else { Err(error.trim().to_owned()) }
 }
 
-/// Confidential fields: sealed, exported, under a new key, erased.
+/// The story of confidential fields: sealed, exported, under a new key, erased.
 fn story_of_fields(database: &str) {
     let at = |command: &'static str| [command, "--database", database];
     let seal = |keys, field, value| {
@@ -140,7 +141,7 @@ fn story_of_fields(database: &str) {
         "{\"field\":\"mail\",\"subject\":\"user 7\",\"value\":\"m@example.org\"}\n\
          {\"field\":\"name\",\"subject\":\"user 7\",\"value\":\"Marie Ménard\"}"
     );
-    // Bytes are bytes, and the end of a line is one when it is asked for.
+    // Bytes stay unchanged, and with `--exact` the end of a line is kept.
     sqal_with(
         (TUESDAY, MONDAY),
         "k\n",
@@ -157,7 +158,7 @@ fn story_of_fields(database: &str) {
     assert!(sqal_with((TUESDAY, ""), "", &at("rotate")).unwrap_err().contains("cannot be opened"));
     let done = sqal_with((TUESDAY, MONDAY), "", &at("rotate")).unwrap();
     assert!(done.starts_with("sealed 1 fields anew; all are under the master key"), "{done}");
-    // Nothing needs the old key any more.
+    // No field needs the old key any more.
     assert_eq!(export((TUESDAY, "")).unwrap().lines().count(), 2);
     let erased = sqal(&["erase", "--database", database, "--subject", "user 7"]).unwrap();
     assert_eq!(erased, "erased 2 fields of user 7");
@@ -179,7 +180,8 @@ fn the_story_of_a_file() {
     story_of_fields(&path("sqal.db"));
     let refused = sqal(&["verify", "--database", &path("nothing.db")]).unwrap_err();
     assert!(refused.contains("nothing.db is not there"), "{refused}");
-    // A backup whose bytes were lost is not restored, nor is an empty file, nor somebody else's, nor the file itself.
+    // A damaged backup is not restored, nor is an empty file, a file of another program, or the
+    // database file itself.
     let mut bytes = std::fs::read(path("monday.db")).unwrap();
     let middle = bytes.len() / 2;
     bytes[middle..middle + 4096].fill(0xA5);
@@ -193,7 +195,7 @@ fn the_story_of_a_file() {
         );
         assert!(from == "sqal.db" || sqal(&["verify", "--database", &path(from)]).is_err(), "{from}");
     }
-    // A file that a server has open is not replaced under it.
+    // A file that a server has open is not replaced.
     block_on(async {
         let server = SqliteStore::open(&SqliteConfig::at(path("sqal.db"))).await.unwrap();
         let refused =
@@ -202,7 +204,7 @@ fn the_story_of_a_file() {
         server.close().await;
     });
     assert!(sqal(&["verify", "--database", &path("sqal.db")]).unwrap().starts_with("sound: 100 samples"));
-    // One row whose bytes were lost inside a sound file.
+    // A damaged row inside a sound file.
     let sample = samples().into_iter().find(|sample| sample.spectrum.is_some()).unwrap();
     let frame = sqal_storage::encode_frame(sample.tof.as_ref(), sample.spectrum.as_ref());
     let mut bytes = std::fs::read(path("monday.db")).unwrap();
@@ -214,7 +216,7 @@ fn the_story_of_a_file() {
     assert!(sqal(&["export", "--database", &path("monday.db"), "--device", "ESP32_001"]).is_err());
 }
 
-/// What a program of PostgreSQL says of a database.
+/// The output of psql for a database.
 fn psql(database: &str, text: &str) -> String {
     let program = format!("{}/psql", variable("SQAL_TEST_POSTGRES_PROGRAMS"));
     let output = Command::new(program).args(["--dbname", database, "-qAtc", text]).output().unwrap();
@@ -227,7 +229,7 @@ fn variable(name: &str) -> String {
     std::env::var(name).expect("run `cargo xtask test`, which starts PostgreSQL")
 }
 
-/// A new database of the server.
+/// Creates a new database on the server.
 fn create(name: &str) -> String {
     let (server, name) = (variable("SQAL_TEST_POSTGRES_URL"), format!("{name}_{}", std::process::id()));
     psql(&server, &format!("CREATE DATABASE {name}"));
@@ -243,7 +245,7 @@ fn fill(database: &str) {
     });
 }
 
-/// What is printed once is what the printed entry knows.
+/// The printed entry has the hash of the printed token.
 #[test]
 fn a_token_is_made_with_its_entry() {
     for (arguments, grant) in [
@@ -275,7 +277,7 @@ fn who_is_erased_is_forgotten_in_redis_too() {
         assert!(store.add(&decision()).await.unwrap());
         store.close().await;
     });
-    // Another database of the server than the one that its URL may name.
+    // A database of the Redis server other than the one in its URL.
     let server = variable("SQAL_TEST_REDIS_URL");
     let url = format!("{}/7", server.splitn(4, '/').take(3).collect::<Vec<_>>().join("/"));
     let erase = |redis: &str| {
@@ -294,7 +296,7 @@ fn who_is_erased_is_forgotten_in_redis_too() {
         assert!(cache.get(&key).await.unwrap().cached.is_none(), "it is forgotten");
         redis.close().await.unwrap();
     });
-    // A port that nobody listens on: what was done is said, and what was not.
+    // No program listens on this port: the error states what was done and what was not.
     erase("redis://127.0.0.1:1/").unwrap_err();
 }
 
@@ -307,7 +309,10 @@ fn the_story_of_a_postgres() {
     story_of_fields(&database);
 }
 
-/// The same where chunks are compressed: run with `RUSTFLAGS="--cfg timescale"` on a server that has `TimescaleDB` (see `sqal-storage/tests/timescale.rs`).
+/// The story of all commands on a database with compressed chunks.
+///
+/// Run with `RUSTFLAGS="--cfg timescale"` on a server that has `TimescaleDB` (see
+/// `sqal-storage/tests/timescale.rs`).
 #[cfg_attr(timescale, test)]
 #[cfg_attr(not(timescale), allow(dead_code, reason = "compiled, so that it does not rot"))]
 fn the_story_of_a_hypertable() {
@@ -326,10 +331,10 @@ fn the_story_of_a_hypertable() {
         assert_eq!(psql(restored, chunks), "2|2", "compressed as it was");
         assert_eq!(psql(restored, jobs), "1", "and goes on compressing");
         assert_eq!(psql(restored, "SHOW timescaledb.restoring"), "off");
-        // What is there is known there, and a new sample is taken.
+        // The restored samples are recognised as duplicates, and a new sample is stored.
         block_on(async {
             let store = PostgresStore::open(&PostgresConfig::new(restored).unwrap()).await.unwrap();
-            // The other device was erased, and stays so.
+            // The other device was erased, and stays erased.
             let mut samples: Vec<_> =
                 samples().into_iter().filter(|sample| sample.key.device_id.as_str() == "ESP32_001").collect();
             assert_eq!(store.insert(&samples).await.unwrap(), [Inserted::Duplicate; 100]);
@@ -342,7 +347,7 @@ fn the_story_of_a_hypertable() {
     story_of_fields(&database);
 }
 
-/// A file with everything in it.
+/// Makes a SQLite file with the samples and a decision.
 fn filled(path: &str) {
     block_on(async {
         let store = SqliteStore::open(&SqliteConfig::at(path)).await.unwrap();
@@ -352,14 +357,15 @@ fn filled(path: &str) {
     });
 }
 
-/// Stores samples until it is dropped, while commands look.
+/// Stores samples until it is dropped, while commands read the database.
 struct RunningLine {
     end: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl RunningLine {
-    /// A line on a store that is opened by `open`; a sample each 2 ms, so that a look does not take longer and longer.
+    /// Starts a line on the store that `open` opens. It stores a sample every 2 ms, so that the
+    /// duration of a command stays constant.
     fn on<S: SampleStore>(open: impl AsyncFnOnce() -> S + Send + 'static) -> Self {
         let end = Arc::new(AtomicBool::new(false));
         let thread = std::thread::spawn({
@@ -392,7 +398,7 @@ impl RunningLine {
     }
 }
 
-/// No command calls a running line damaged.
+/// Runs the reading commands repeatedly: none reports a running line as damaged.
 fn looks(database: &str, scratch: &str) {
     for _ in 0..5 {
         let sound = sqal(&["verify", "--database", database]).unwrap();
@@ -427,7 +433,7 @@ fn a_running_line_on_a_database_is_never_called_damaged() {
     line.stop();
 }
 
-/// Changes bytes of a file behind the program's back.
+/// Changes bytes of a file without the program's knowledge.
 fn tamper(path: &str, old: &[u8], new: &[u8]) {
     let mut bytes = std::fs::read(path).unwrap();
     let at = bytes.windows(old.len()).position(|window| window == old).unwrap();
@@ -458,11 +464,12 @@ fn heads_are_signed_kept_elsewhere_and_compared() {
     assert!(sound.contains("all signed by the ring"), "{sound}");
     let other = sqal_with((TUESDAY, ""), "", &["audit", "key"]).unwrap();
     assert!(compare(&other).unwrap_err().contains("none of those that are trusted"));
-    // After a rotation the older key still vouches for what it signed.
+    // After a rotation, the older key still verifies the heads that it signed.
     let rotated = sqal_with((TUESDAY, MONDAY), "", &["verify", "--database", &database, "--heads", &heads]);
     assert!(rotated.unwrap().contains("all signed by the ring"));
 
-    // A device that is taken out with its hours leaves nothing in the database that differs; the heads know it.
+    // If a device is deleted with its hours, the database is consistent with itself, and only the
+    // heads show the difference.
     block_on(async {
         let store = SqliteStore::open(&SqliteConfig::at(&database)).await.unwrap();
         let line = |_: sqal_storage::Gone| sqal_storage::Action {
@@ -479,7 +486,7 @@ fn heads_are_signed_kept_elsewhere_and_compared() {
     let missed = compare(&public).unwrap_err();
     assert!(missed.contains("of ESP32_002 has 0 samples"), "{missed}");
 
-    // A line that was changed is named.
+    // A changed line is named.
     tamper(&heads, b"\"decisions\":1", b"\"decisions\":0");
     assert!(compare(&public).unwrap_err().contains("line 1 of the heads"));
     std::fs::remove_file(&heads).unwrap();
@@ -531,7 +538,7 @@ fn what_was_erased_stays_erased_when_the_database_is_gone() {
     assert!(!said.contains("NOT KNOWN"), "{said}");
     let export = sqal_with(keys, "", &["export", "--database", &database, "--subject", "user 7"]).unwrap();
     assert_eq!(export, "");
-    // Without the file nothing is known of it, and that is said.
+    // Without the file the erasure is unknown, and the command reports that.
     for name in ["sqal.db", "sqal.db-wal", "sqal.db-shm", "erasures.ndjson"] {
         let _ = std::fs::remove_file(path(name));
     }
@@ -539,7 +546,8 @@ fn what_was_erased_stays_erased_when_the_database_is_gone() {
     assert!(said.contains("ERASURES AFTER THE BACKUP ARE NOT KNOWN"), "{said}");
 }
 
-/// A field that was moved to another subject is found by who has its key.
+/// A field that was moved to another subject cannot be opened, and a holder of its key detects
+/// that.
 #[test]
 fn a_field_that_was_moved_does_not_open() {
     let folder = tempfile::tempdir().unwrap();
@@ -563,7 +571,7 @@ fn a_backup_with_a_foreign_view_is_refused_by_name() {
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
     filled(&path("sqal.db"));
     sqal(&["backup", "--database", &path("sqal.db"), "--to", &path("backup.db")]).unwrap();
-    // A view of the same length that calls every sample A+.
+    // A view of equal length that shows A+ as the grade of every sample.
     tamper(&path("backup.db"), b" grade AS fusion_final_grade", b" 'A+'  AS fusion_final_grade");
     let refused = sqal(&["restore", "--from", &path("backup.db"), "--database", &path("new.db")]).unwrap_err();
     assert!(refused.contains("view sensor_samples is not as the schema makes it"), "{refused}");

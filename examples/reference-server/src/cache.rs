@@ -1,4 +1,6 @@
-//! What the routes remember: in this process, and in a Redis if there is one; without it, or while it is away, everything goes on (ARC-13).
+//! The cache of the routes: in this process, and shared through a Redis if one is configured.
+//!
+//! Without Redis, or while it is unavailable, all requests are still answered (ARC-13).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +15,8 @@ use tracing::{info, warn};
 use crate::config::SecretUrl;
 use crate::server::ServerError;
 
-/// Gives the services a shared cache, if there is one: watched, measured, and closed last.
+/// Adds the shared cache to the services if a URL is configured: checked, measured, and closed
+/// last.
 pub(crate) fn share(services: &mut Services, url: Option<&SecretUrl>, shutdown: &Shutdown) -> Result<(), ServerError> {
     let Some(url) = url else {
         info!("no REDIS_URL: values are remembered in this process only");
@@ -22,7 +25,7 @@ pub(crate) fn share(services: &mut Services, url: Option<&SecretUrl>, shutdown: 
     let redis = Redis::connect(&url.0)?;
     let cache: Arc<dyn Cache> =
         Arc::new(MeteredCache::new(RedisCache::new(&redis, RedisCache::USUAL_PREFIX), SystemClock));
-    // A probe costs a quarter of a second at most, and one reader in five seconds.
+    // A probe takes a quarter of a second at most, and delays one reader every five seconds.
     let breaker = BreakerConfig { open_for: OpenFor::always(Duration::from_secs(5)), ..BreakerConfig::default() };
     let told = |name: &'static str| (StateGauge::new(name), LogChanges(name));
     let near = Caches::near(&(Arc::new(SystemClock) as Arc<dyn Clock>));
@@ -36,13 +39,14 @@ pub(crate) fn share(services: &mut Services, url: Option<&SecretUrl>, shutdown: 
         warn!(%twice, "the cache is not watched");
     }
     let close = move || async move {
-        // It holds nothing that was promised: one that is away just then is no end out of order.
+        // The cache holds no acknowledged data. If Redis is unavailable now, the shutdown still
+        // counts as orderly.
         if let Err(error) = redis.close().await {
             warn!(%error, "the cache did not say goodbye");
         }
         Ok::<_, std::convert::Infallible>(())
     };
-    // The registry of the end takes closers until it has run them all.
+    // The shutdown registry accepts closers until it has run all of them.
     let _ = shutdown.on_close(Stage::CACHES, "Redis cache", close);
     Ok(())
 }

@@ -1,4 +1,6 @@
-//! [`Config`]: what the server needs to know, checked as a whole: every mistake is told at once (CFG-01, CFG-02, CFG-05).
+//! [`Config`]: the settings of the server, validated together.
+//!
+//! All mistakes are reported at once (CFG-01, CFG-02, CFG-05).
 
 use std::ffi::OsString;
 use std::fmt;
@@ -19,53 +21,54 @@ use crate::plain_file;
 use crate::profiling::Profiling;
 use crate::settings::{self, Mistake, Values};
 
-/// The profile that is built in, for a first look.
+/// The built-in profile, for a first trial.
 const BUILT_IN: &str = include_str!("../profiles/config_foiegras.yaml");
 
-/// What the server needs to know.
+/// The settings of the server.
 #[derive(Debug)]
 pub struct Config {
     /// The address to listen on.
     pub address: SocketAddr,
     /// The folder of the database, or of the spool.
     pub data_dir: PathBuf,
-    /// A PostgreSQL to keep the samples in.
+    /// The URL of a PostgreSQL that keeps the samples; without it, an embedded database keeps them.
     pub database_url: Option<SecretUrl>,
-    /// The key that signs heads of the database.
+    /// The keys that sign the heads of the database.
     pub ring: Option<KeyRing>,
-    /// A Redis to share what is remembered.
+    /// The URL of a Redis for the shared cache.
     pub redis_url: Option<SecretUrl>,
-    /// By what products are judged.
+    /// The product profiles by which products are judged.
     pub profiles: Profiles,
     /// Whether the profiles are the placeholders of this program, because no file was given.
     pub placeholder_profiles: bool,
-    /// Who may do what.
+    /// The roles and rights of the callers.
     pub access: Access,
-    /// Where the tokens stand, and what stood there.
+    /// The path of the token file, and its content at the start.
     pub tokens_file: Option<(PathBuf, TokenFile)>,
-    /// How often.
+    /// The quotas for calls.
     pub quotas: Quotas,
-    /// How often an address may connect; `None`: as often as it likes.
+    /// The quota for new connections from one address; `None` if unlimited.
     pub connections: Option<Quota>,
-    /// How many connections an address may have whose callers are not known; 0 counts none.
+    /// The most connections that an address may have before their callers are authenticated; 0
+    /// disables the limit.
     pub connections_per_address: u32,
-    /// How long a connection may be idle.
+    /// The time after which an idle connection is closed.
     pub idle: Duration,
-    /// Whether queries are counted.
+    /// Whether database queries are counted.
     pub profiling: Profiling,
-    /// What becomes of older paths.
+    /// The treatment of deprecated paths.
     pub legacy: Legacy,
-    /// Proxies that are believed.
+    /// The addresses of proxies whose forwarding headers are trusted.
     pub trusted_proxies: Vec<IpAddr>,
-    /// Names under which a server that asks nobody answers.
+    /// The host names under which a server without a token file answers.
     pub allowed_hosts: Vec<String>,
-    /// Pages of other sites that may read.
+    /// The origins of other sites whose pages may read.
     pub cors_origins: Vec<HeaderValue>,
-    /// What is logged.
+    /// The filter of the log.
     pub log: String,
 }
 
-/// A URL that may hold a password: its `Debug` shows nothing.
+/// A URL that may hold a password. Its `Debug` output hides the text.
 #[derive(Clone)]
 pub struct SecretUrl(pub(crate) String);
 
@@ -75,21 +78,21 @@ impl fmt::Debug for SecretUrl {
     }
 }
 
-/// What the command line asks for.
+/// The action that the command line requests.
 #[derive(Debug)]
 pub enum Asked {
-    /// To serve.
+    /// Run the server.
     Serve(Box<Config>),
-    /// To print something, and that is all.
+    /// Print this text and exit.
     Print(String),
 }
 
-/// Why it cannot be done.
+/// Why the action cannot be done.
 #[derive(Debug)]
 pub enum Refused {
-    /// Everything that is wrong with the settings.
+    /// All mistakes in the settings.
     Settings(Vec<Mistake>),
-    /// The command line is none, or asks for help.
+    /// The command line is not valid, or requests the help text.
     Arguments(clap::Error),
 }
 
@@ -110,11 +113,11 @@ impl fmt::Display for Refused {
     }
 }
 
-/// Reads arguments and environment.
+/// Reads the arguments and the environment.
 ///
 /// # Errors
 ///
-/// [`Refused`] with everything that is wrong.
+/// [`Refused`] with all mistakes.
 pub fn read(
     arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>,
     variable: impl Fn(&str) -> Option<String>,
@@ -142,7 +145,7 @@ pub fn read(
 }
 
 impl Refused {
-    /// Whether it is no mistake: somebody asked for help or for the version.
+    /// Whether this is no mistake, because the help or the version was requested.
     #[must_use]
     pub fn is_help(&self) -> bool {
         matches!(self, Self::Arguments(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion))
@@ -170,7 +173,8 @@ impl Config {
             Some((path, stood)) => {
                 let read = tokens(path).and_then(|file| {
                     stood.clone_from(&file);
-                    // The file is read again while the server runs; one that lets nobody in at the start is a mistake all the same.
+                    // The file is read again while the server runs. If no token in it is valid at
+                    // the start, it is still a mistake.
                     if !file.tokens.is_empty()
                         && file.tokens.iter().all(|token| token.until.is_some_and(|until| until <= now))
                     {
@@ -254,7 +258,8 @@ impl Config {
     }
 }
 
-/// A URL that may hold a password, if the driver can use it; what is wrong is said without a word of it.
+/// A URL that may hold a password, if the driver accepts it. The error does not repeat any part of
+/// the URL.
 fn secret_url(values: &mut Values, name: &str, check: impl FnOnce(&str) -> Result<(), String>) -> Option<SecretUrl> {
     let url = values.text(name)?.trim().to_owned();
     match check(&url) {
@@ -266,14 +271,16 @@ fn secret_url(values: &mut Values, name: &str, check: impl FnOnce(&str) -> Resul
     }
 }
 
-/// The tokens of a file.
+/// Reads the token file.
 pub(crate) fn tokens(path: &Path) -> Result<TokenFile, String> {
     let text = plain_file::text(path)?;
-    // Without the lines around the place: one of them may hold a token where its hash should be.
+    // The error does not quote the lines around the place, because one of them may hold a token in
+    // place of its hash.
     serde_saphyr::from_str(&text).map_err(|error| format!("{}: {}", path.display(), error.without_snippet()))
 }
 
-/// The profiles of a file, or the built-in ones; what is wrong names the file and the place in it.
+/// Reads the profiles from a file, or the built-in ones. An error names the file and the place in
+/// it.
 fn profiles(path: Option<&Path>) -> Result<Profiles, String> {
     let (name, text) = match path {
         None => ("the built-in profiles".to_owned(), BUILT_IN.to_owned()),
@@ -283,19 +290,19 @@ fn profiles(path: Option<&Path>) -> Result<Profiles, String> {
     Profiles::new(file.profiles).map_err(|error| format!("{name}: {error}"))
 }
 
-/// An origin as a browser sends it: a scheme and a host, and no path.
+/// An origin as a browser sends it: a scheme and a host, without a path.
 fn origin(text: &str) -> Option<HeaderValue> {
     let (scheme, host) = text.split_once("://")?;
     let right = matches!(scheme, "http" | "https") && !host.is_empty() && !host.contains('/');
     HeaderValue::try_from(text).ok().filter(|_| right)
 }
 
-/// The name of a host, without a port.
+/// Whether a text is the name of a host without a port.
 fn is_a_name(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'))
 }
 
-/// So many in a minute; 0 is no quota.
+/// A quota of `count` in a minute; 0 means unlimited.
 fn per_minute(count: u32) -> Option<Quota> {
     NonZeroU32::new(count).map(|count| Quota::new(count, Duration::from_mins(1)))
 }
@@ -309,7 +316,7 @@ fn quotas(calls: u32, frames: u32, signs: u32) -> Quotas {
         (Class::SignIn, per_minute(signs)),
     ];
     classes.into_iter().fold(Quotas::none(), |quotas, (class, quota)| match quota {
-        // So many in a minute is a rate that any bucket can keep.
+        // Every count per minute is a valid rate for a bucket.
         Some(quota) => quotas.with(class, quota).unwrap_or_else(|error| unreachable!("{error}")),
         None => quotas,
     })
@@ -434,7 +441,7 @@ mod tests {
             let told = mistakes(&["--tokens-file", tokens], &[]);
             assert!(told.len() == 1 && told[0].contains(why), "{told:?}");
         }
-        // The clock of these tests says 2026-11-21T12:00:00Z.
+        // The clock of these tests is set to 2026-11-21T12:00:00Z.
         for (until, over) in [("2026-11-21T12:00:00Z", true), ("2026-11-21T12:00:01Z", false)] {
             std::fs::write(tokens, format!("tokens:\n{}    until: {until}\n", entry("gateway"))).unwrap();
             let told =

@@ -1,4 +1,4 @@
-//! Which database, and what stands around it: breakers, and a spool where the database is elsewhere.
+//! Opens the database, with its circuit breakers, and a spool if the database is remote.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -19,33 +19,33 @@ use tracing::{info, warn};
 use crate::Config;
 use crate::server::{AbortOnDrop, ServerError, wall_clock};
 
-/// A spool holds at most so many samples: 4 GB, five weeks of a line of twenty stations.
+/// The most samples in the spool: 4 GB, five weeks of a line of twenty stations.
 const SPOOL: u64 = 2_000_000;
 
 /// An opened database.
 pub(crate) struct Database {
     pub(crate) store: Arc<dyn SampleStore>,
-    /// Where decisions are kept.
+    /// The store of the operators' decisions.
     pub(crate) register: Arc<dyn Register>,
-    /// Where deeds are written down.
+    /// The store of the audit log.
     pub(crate) custody: Arc<dyn Custody>,
-    /// What it is, in words.
+    /// The name of the database for operators.
     pub(crate) name: String,
     pub(crate) writer: WriterConfig,
     connections: Arc<Connections>,
-    /// The store with its spool, if there is one.
+    /// The store with its spool; `None` for an embedded database.
     spooled: Option<Arc<Spooled>>,
     _forwarding: Option<AbortOnDrop<()>>,
 }
 
-/// What must be closed at the end.
+/// The connections that are closed at the end.
 enum Connections {
     Embedded(Arc<SqliteStore>),
     Remote(Arc<PostgresStore>, Arc<SqliteStore>),
 }
 
 impl Database {
-    /// Opens what the configuration names.
+    /// Opens the database that the configuration names.
     pub(crate) async fn open(config: &Config, letters: &Arc<DeadLetters>) -> Result<Self, ServerError> {
         match &config.database_url {
             None => Self::embedded(config).await,
@@ -69,9 +69,10 @@ impl Database {
         })
     }
 
-    /// A PostgreSQL, and a local file in which samples wait while it is away.
+    /// Opens a PostgreSQL, and a local file in which samples wait while it is unavailable.
     ///
-    /// A sample from the file whose name another reading has in the database is kept as a dead letter.
+    /// If a sample from the file has the name of another reading in the database, it is kept as a
+    /// dead letter.
     async fn remote(
         config: &Config,
         database: &PostgresConfig,
@@ -104,7 +105,8 @@ impl Database {
         })
     }
 
-    /// Has the database and its spool watched each by itself: while the database is away the line goes on as long as the spool takes samples.
+    /// Registers separate health checks for the database and its spool. While the database is
+    /// unavailable, the line continues as long as the spool accepts samples.
     pub(crate) fn watch(&self, health: &HealthRegistry<Arc<dyn Clock>>) {
         let Some(spooled) = &self.spooled else { return };
         health.remove("database");
@@ -127,12 +129,12 @@ impl Database {
         }
     }
 
-    /// Who looks at it for its heads.
+    /// The reader that takes snapshots of the database for its heads.
     pub(crate) fn witness(&self) -> Witness {
         Witness(Arc::clone(&self.connections))
     }
 
-    /// Shows how full its pools and its spool are, as long as somebody asks.
+    /// Gives a function that updates the gauges of the pools and of the spool when it is called.
     pub(crate) fn report(&self) -> impl Fn() + Send + Sync + 'static {
         let connections = Arc::clone(&self.connections);
         let spooled = self.spooled.clone();
@@ -149,7 +151,8 @@ impl Database {
         }
     }
 
-    /// Closes the connections; what is in the spool stays there and moves at the next start.
+    /// Closes the connections. The samples in the spool stay there, and are moved at the next
+    /// start.
     pub(crate) async fn close(&self) {
         match &*self.connections {
             Connections::Embedded(sqlite) => sqlite.close().await,
@@ -161,12 +164,13 @@ impl Database {
     }
 }
 
-/// Looks at a database for its heads, past the breakers: they are about the line.
+/// Takes snapshots of a database for its heads. It bypasses the circuit breakers, which protect the
+/// line.
 #[derive(Clone)]
 pub(crate) struct Witness(Arc<Connections>);
 
 impl Witness {
-    /// What the database holds beyond what was stated, of hours from `since` on.
+    /// The content of the database that is not in `stated` yet, from the hour `since` on.
     pub(crate) async fn checkpoint(
         &self,
         at: Timestamp,
@@ -187,11 +191,13 @@ type Guarded<S> = GuardedStore<MeteredStore<S, SystemClock>, SystemClock>;
 
 type Spooled = SpooledStore<Guarded<Arc<PostgresStore>>>;
 
-/// The store, measured, behind breakers that are told to the metrics and to the log.
+/// Wraps a store with measurement, and with breakers whose state is reported to the metrics and to
+/// the log.
 fn guarded<S: SampleStore>(store: S) -> Result<Guarded<S>, ServerError> {
-    // A probe costs little: the line must go on seconds after there is room again, not a minute.
+    // A probe costs little, so the line continues seconds after there is room again, not after a
+    // minute.
     let writing = BreakerConfig { open_for: OpenFor::always(Duration::from_secs(5)), ..BreakerConfig::default() };
-    // A reader waits for its page: two seconds after the database is back it is asked again.
+    // A reader waits for its page, so the database is probed again two seconds after it failed.
     let reading = BreakerConfig { open_for: OpenFor::always(Duration::from_secs(2)), ..BreakerConfig::default() };
     let told = |name: &'static str| (StateGauge::new(name), LogChanges(name));
     let guarded = GuardedStore::new(MeteredStore::new(store, SystemClock), writing, reading, SystemClock)?;

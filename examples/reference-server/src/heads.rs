@@ -1,4 +1,7 @@
-//! States each hour, and at the end, what the database holds, in a file outside of it that a writer of the database cannot change.
+//! Appends a head of the database to a file each hour and at the end of the server.
+//!
+//! A head states what the database holds. The file is outside of the database, so a writer of the
+//! database cannot change it.
 
 use std::path::Path;
 use std::time::Duration;
@@ -11,24 +14,26 @@ use tracing::{error, info, warn};
 use crate::database::Witness;
 use crate::server::wall_clock;
 
-/// How often.
+/// The time between two heads.
 const EVERY: Duration = Duration::from_hours(1);
 
-/// How many hours back samples are looked for that came late; what comes later still is stated by `sqal audit sign`.
+/// The number of past hours in which late samples are searched. Samples that come even later are
+/// stated by `sqal audit sign`.
 const HOURS: i64 = 48;
 
-/// How long the last head may take.
+/// The most time for the last head.
 const LAST: Duration = Duration::from_secs(4);
 
-/// The file of heads of a server.
+/// Keeps the file of heads of a server.
 pub(crate) struct HeadKeeper {
-    /// `None` if the file cannot be used: what stands in it must not be followed by anything.
+    /// `None` if the file cannot be used, because nothing may be appended to unusable content.
     file: Mutex<Option<HeadFile>>,
     witness: Witness,
 }
 
 impl HeadKeeper {
-    /// Opens `heads.ndjson` of the data folder. A file that cannot be used stops no line: that is told, and nothing is stated.
+    /// Opens `heads.ndjson` of the data folder. If the file cannot be used, the server logs an
+    /// error and states no heads, and the line continues.
     pub(crate) fn open(data_dir: &Path, ring: Option<&KeyRing>, witness: Witness) -> Self {
         let path = data_dir.join("heads.ndjson");
         let signer = ring.map(HeadSigner::of);
@@ -44,7 +49,7 @@ impl HeadKeeper {
         Self { file: Mutex::new(file), witness }
     }
 
-    /// States what the database holds now.
+    /// Appends a head for the present content of the database.
     async fn state(&self) {
         let mut slot = self.file.lock().await;
         let Some(mut file) = slot.take() else { return };
@@ -64,7 +69,8 @@ impl HeadKeeper {
             file.forget_before(since);
             (file, written)
         });
-        // A write that was cut off may have left a part of a line: the file is read again at the next start.
+        // An interrupted write may have left a part of a line, so the file is read again at the
+        // next start.
         match written.await {
             Ok((file, Ok(()))) => *slot = Some(file),
             Ok((_, Err(why))) => error!(%why, "no more heads of the database are stated: the file cannot be written"),
@@ -72,7 +78,7 @@ impl HeadKeeper {
         }
     }
 
-    /// States at once, and then each hour; ends never, drop it.
+    /// Appends a head at once, and then each hour. The future never ends: drop it to stop.
     pub(crate) async fn keep(&self) {
         let mut ticks = interval(EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -82,7 +88,7 @@ impl HeadKeeper {
         }
     }
 
-    /// States once more before the database is closed, if that does not take long.
+    /// Appends a last head before the database is closed, unless that takes longer than [`LAST`].
     pub(crate) async fn end(&self) {
         if timeout(LAST, self.state()).await.is_err() {
             warn!("no head of the database is stated at the end: it takes too long");

@@ -1,4 +1,6 @@
-//! The reference server: the family of crates composed into one process, with an embedded database or a PostgreSQL.
+//! The reference server: all crates of the family in one process.
+//!
+//! Its database is embedded, or a PostgreSQL.
 
 mod cache;
 mod config;

@@ -1,4 +1,6 @@
-//! Connections are taken, a bounded number at a time and of each address, and none may keep a place by being slow: what axum's own loop has no settings for.
+//! Accepts connections within limits, in total and for each address, and closes slow ones.
+//!
+//! The accept loop of axum has no settings for this.
 
 use std::convert::Infallible;
 use std::io;
@@ -26,51 +28,58 @@ use tracing::{debug, warn};
 
 use crate::waiting::{Seat, Waiting};
 
-/// Connections at a time: five times the stations of the largest line. A newcomer takes the place of the connection that has been idle longest.
+/// The most connections at a time: five times the stations of the largest line. If all places are
+/// in use, a new connection takes the place of the one that has waited longest for a request.
 const MOST: usize = 10_000;
 
-/// Places beyond those, in which only probes are answered: a supervisor reaches the server when every other place is in use.
+/// Additional places in which only probes are answered, so that a supervisor reaches the server if
+/// every other place is in use.
 const FOR_PROBES: usize = 64;
 
-/// Connections that wait in the kernel until they are taken.
+/// The most connections that wait in the kernel until they are accepted.
 const BACKLOG: u32 = 1024;
 
-/// How much of a head is read: twice what a browser sends.
+/// The largest head of a request, in bytes: twice that of a browser.
 const LARGEST_HEAD: usize = 16 * 1024;
 
-/// What is read and written at a time.
+/// The size of the read and write buffers, in bytes.
 const BUFFER: usize = 64 * 1024;
 
-/// How much of an answer the kernel keeps for a client that reads slowly; it takes twice that for itself.
+/// The part of an answer, in bytes, that the kernel keeps for a client that reads slowly. The
+/// kernel allocates twice as much.
 const UNSENT: usize = 256 * 1024;
 
-/// How long a new connection may take to send its first head, if `idle` is not shorter.
+/// The most time for the first head of a new connection, if `idle` is not shorter.
 const FIRST_HEAD: Duration = Duration::from_secs(5);
 
-/// How long what was sent may wait in the kernel until the client takes it, in milliseconds.
+/// The most time for which sent bytes wait in the kernel for the client, in milliseconds.
 const UNTAKEN: u32 = 60_000;
 
-/// How long nothing is taken after an error of the listener, for example when there are no descriptors left.
+/// The pause after an error of the listener, for example if there are no descriptors left.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Which connections are taken.
+/// The limits for new connections.
 #[derive(Debug)]
 pub(crate) struct Door {
-    /// How long a client may take to send the head of a request, the first as well as the next.
+    /// The most time for the head of a request, the first as well as the next.
     pub(crate) idle: Duration,
-    /// The budget that counts the connections of each address until their callers are known.
+    /// The budget that counts the connections of each address until their callers are
+    /// authenticated.
     pub(crate) budget: Arc<Budget>,
-    /// Whether they are counted at all: a server without tokens knows no caller, and is reached from its own machine only.
+    /// Whether connections are counted. A server without tokens authenticates no caller, and is
+    /// reached from its own machine only.
     pub(crate) counts_addresses: bool,
-    /// Addresses that are not counted: each of these proxies brings the connections of many.
+    /// The addresses of proxies, which are not counted because each proxy forwards connections of
+    /// several clients.
     pub(crate) proxies: Vec<IpAddr>,
 }
 
 impl Door {
-    /// The connection of a peer; `None` if its address has as many as it may.
+    /// Admits the connection of a peer; `None` if its address has reached its limit.
     fn connection(&self, peer: IpAddr) -> Option<Connection> {
         if self.counts_addresses && !self.proxies.contains(&peer.to_canonical()) {
-            // A refusal is counted by the budget; the log would be the attacker's.
+            // The budget counts the refusal. It is not logged, so that an attacker cannot fill the
+            // log.
             self.budget.connect(peer).ok()
         } else {
             Some(Connection::uncounted())
@@ -78,14 +87,14 @@ impl Door {
     }
 }
 
-/// A listener with a queue that is long enough for every station of a line at once.
+/// Binds a listener whose queue has room for every station of a line at once.
 ///
 /// # Errors
 ///
 /// If the address cannot be bound.
 pub(crate) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-    // A server that restarts has the address again at once, as with `TcpListener::bind`.
+    // A restarted server can bind its address again at once, as with `TcpListener::bind`.
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
     socket.listen(BACKLOG)
@@ -110,7 +119,8 @@ impl Places {
         Self { all, probes, waiting: Arc::default() }
     }
 
-    /// A place: a free one, or that of the connection that has been idle longest, or one for a probe.
+    /// Takes a free place, or that of the connection that has waited longest, or one for a probe;
+    /// `None` if all are in use.
     async fn take(&self) -> Option<Place> {
         if let Ok(permit) = Arc::clone(&self.all).try_acquire_owned() {
             return Some(Place { _permit: permit, for_probes: false });
@@ -125,8 +135,9 @@ impl Places {
     }
 }
 
-/// Serves. Once `draining` is over every connection ends with the request that it is at; new connections are still taken, so that
-/// clients are told that this server ends, until there is none left.
+/// Serves connections. Once `draining` is ready, every connection ends after its present request.
+/// New connections are still accepted, so that clients learn that this server ends, until no
+/// connection is left.
 pub(crate) async fn serve(listener: TcpListener, app: Router, door: Door, draining: impl Future<Output = ()>) {
     let places = Places::new();
     let ending = watch::Sender::new(false);
@@ -143,13 +154,14 @@ pub(crate) async fn serve(listener: TcpListener, app: Router, door: Door, draini
                 ending.send_replace(true);
                 continue;
             }
-            // Those that have ended are forgotten as they end.
+            // Ended connections are removed as they end.
             Some(_) = connections.join_next(), if !connections.is_empty() => continue,
             accepted = listener.accept() => accepted,
         };
         match accepted {
             Ok((stream, peer)) => {
-                // What has no place is closed at once: waiting for one would keep everybody out.
+                // A connection without a place is closed at once. Waiting for a place would block
+                // all new connections.
                 let Some(connection) = door.connection(peer.ip()) else { continue };
                 let Some(place) = places.take().await else { continue };
                 let (app, ending, seat) = (app.clone(), ending.subscribe(), places.waiting.enter());
@@ -174,11 +186,12 @@ async fn converse(
     place: Place,
     seat: Seat,
 ) {
-    // Answers are small and waited for; and who does not take them keeps no place for ever (tcp(7)).
+    // Answers are small and clients wait for them, so they are sent without delay. A client that
+    // does not read its answer is disconnected (tcp(7)).
     let _ = stream.set_nodelay(true);
     let _ = set_tcp_user_timeout(&stream, UNTAKEN);
     let _ = set_socket_send_buffer_size(&stream, UNSENT);
-    // A connection that comes while the server ends is told so, and that is all.
+    // A connection that is accepted while the server ends gets one answer, and is then closed.
     let late = *ending.borrow_and_update();
     let (seat, for_probes) = (Arc::new(seat), place.for_probes);
     let stream = TokioIo::new(CountedStream::new(stream, connection.clone()));
@@ -238,12 +251,13 @@ async fn converse(
     }
 }
 
-/// Whether the connection waits for a head once this is answered; an upgraded one never does, and a stream may go on for hours.
+/// Whether the connection waits for a next head after this response. An upgraded one never does,
+/// and a stream may take hours.
 fn waits_afterwards(response: &Response) -> bool {
     response.status() != StatusCode::SWITCHING_PROTOCOLS && response.body().size_hint().exact().is_some()
 }
 
-/// Whether a path is a probe's or that of the metrics.
+/// Whether a path is that of a probe or of the metrics.
 fn is_probe(path: &str) -> bool {
     matches!(path, "/health" | "/ready" | "/api/health" | "/api/ready" | "/metrics") || path.starts_with("/health/")
 }
@@ -274,7 +288,7 @@ mod tests {
         for _ in 0..MOST {
             taken.push(places.take().await.unwrap());
         }
-        // The idle one is cut and leaves its place.
+        // The idle connection is cut, and releases its place.
         let leaving = taken.pop();
         let newcomer = tokio::join!(places.take(), async {
             idle.cut().await;

@@ -1,4 +1,6 @@
-//! `sqal-server`: reads its configuration, starts, prints where to look, and ends in order on Ctrl-C, SIGTERM or SIGHUP.
+//! `sqal-server`: starts from its configuration, prints its address, and ends in order on a signal.
+//!
+//! The signals are SIGINT (Ctrl-C), SIGTERM and SIGHUP.
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -8,11 +10,12 @@ use rustix::fs::Mode;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit, umask};
 use tracing_subscriber::EnvFilter;
 
-/// What `sysexits.h` calls a configuration that cannot be: who supervises the server need not try again.
+/// The exit code of `sysexits.h` for an invalid configuration: a supervisor need not try again.
 const CANNOT_BE_CONFIGURED: u8 = 78;
 
 fn main() -> ExitCode {
-    // What is kept is for this user alone, whatever umask the program is started with: samples, refused frames, logs of the database.
+    // All files (samples, refused frames, logs of the database) are for this user only, whatever
+    // the umask of the program was.
     let _ = umask(Mode::RWXG | Mode::RWXO);
     #[expect(clippy::disallowed_methods, reason = "the environment enters here")]
     let asked = read(std::env::args_os(), |name| std::env::var(name).ok(), wall_clock());
@@ -37,12 +40,14 @@ fn main() -> ExitCode {
             "a password stands on the command line, where every user of this machine can read it: give DATABASE_URL, REDIS_URL and MASTER_ENCRYPTION_KEY in the environment, or name files with _FILE behind their names"
         );
     }
-    // A connection is a descriptor: the soft limit is for programs that use select(2).
+    // Each connection needs a descriptor, so the soft limit, which is meant for programs that use
+    // select(2), is raised.
     let limit = getrlimit(Resource::Nofile);
     let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
     let data_dir = config.data_dir.display().to_string();
     let ready = move |address| {
-        // Standard output is for whoever started the server; a closed pipe is no reason to stop grading.
+        // Standard output is for the person who started the server. If the pipe is closed, the
+        // server continues.
         let _ = writeln!(
             std::io::stdout(),
             "SQAL is ready: open http://{address}/ in a browser; stations connect to ws://{address}/ws/sensors; data in {data_dir}"
@@ -74,12 +79,12 @@ fn shows_password(argument: &str) -> bool {
     password.is_some_and(|(_, password)| !password.is_empty()) || rest.contains("password=")
 }
 
-/// An error with what is behind it: the store says "does not answer", the driver says why.
+/// An error with its causes: the store reports "does not answer", and the driver reports why.
 fn with_causes(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |cause| cause.source());
     let mut text = error.to_string();
     for cause in causes.map(ToString::to_string) {
-        // Transparent errors repeat the text of their cause.
+        // A transparent error repeats the text of its cause, which is then left out.
         if !text.ends_with(&cause) {
             text = format!("{text}: {cause}");
         }

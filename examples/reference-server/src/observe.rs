@@ -1,4 +1,4 @@
-//! Logging and metrics: chosen here, by the binary, and nowhere in the libraries.
+//! Logging and metrics of the server. The libraries install neither.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,23 +17,25 @@ use crate::profiling::Profiling;
 
 /// The documented buckets of `http_request_duration_seconds` (MET-02).
 const REQUEST_SECONDS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
-/// From a microsecond to a second.
+/// Buckets from a microsecond to a second.
 const PROCESSING_SECONDS: [f64; 9] = [1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 1e-1, 1.0];
-/// From a tenth of a millisecond to the deadline of a call.
+/// Buckets from a tenth of a millisecond to the deadline of a call.
 const QUERY_SECONDS: [f64; 10] = [1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0, 5.0];
-/// From a short answer to a page of samples.
+/// Buckets from a short answer to a page of samples, in bytes.
 const BYTES: [f64; 8] = [0.0, 100.0, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8];
-/// The grade thresholds and what lies between them.
+/// Buckets at the grade thresholds and between them.
 const SCORES: [f64; 10] = [0.1, 0.3, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 1.0];
 
-/// Logs to standard error, one line per event, filtered by `filter`, until the guard is dropped; counts queries where that is asked for.
+/// Logs to standard error until the guard is dropped, one line per event, filtered by `filter`.
+/// Counts queries if `profiling` is enabled.
 ///
-/// A thread of its own writes the lines: whoever reads them may stop reading, and the line goes on. Lines that find no room are dropped, 128 000 later.
+/// A separate thread writes the lines, so the server continues if the log is not read. After 128
+/// 000 unwritten lines, further ones are dropped.
 #[must_use = "the log ends with the guard"]
 pub fn log_to_stderr(filter: EnvFilter, profiling: Profiling) -> WorkerGuard {
     let (writer, guard) = tracing_appender::non_blocking(std::io::stderr());
-    // A second call, as in tests, changes nothing.
-    // A log that nobody reads any more must not stop the line: what cannot be written is dropped without a word.
+    // If a subscriber is installed already, as in tests, this call changes nothing. A closed log
+    // must not stop the server, so lines that cannot be written are dropped silently.
     let lines = tracing_subscriber::fmt::layer()
         .log_internal_errors(false)
         .with_writer(writer)
@@ -45,11 +47,12 @@ pub fn log_to_stderr(filter: EnvFilter, profiling: Profiling) -> WorkerGuard {
     guard
 }
 
-/// Installs the process's metrics; gives what renders them, and the task that sweeps them.
+/// Installs the metrics of the process. Returns the function that renders them, and the task that
+/// sweeps them.
 ///
 /// # Errors
 ///
-/// If the process has metrics already.
+/// If the process already has metrics.
 pub fn metrics_text() -> Result<(MetricsText, JoinHandle<()>), BuildError> {
     let handle = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Full("http_request_duration_seconds".to_owned()), &REQUEST_SECONDS)?
@@ -61,7 +64,7 @@ pub fn metrics_text() -> Result<(MetricsText, JoinHandle<()>), BuildError> {
         .set_buckets_for_metric(Matcher::Full("db_query_duration_seconds".to_owned()), &QUERY_SECONDS)?
         .install_recorder()?;
     describe();
-    // Histograms keep what they were given until they are rendered; without a scraper somebody else must sweep.
+    // Histograms keep all values until they are rendered. Without a scraper, this task sweeps them.
     let sweeper = handle.clone();
     let sweeping = tokio::spawn(async move {
         let mut ticks = tokio::time::interval(Duration::from_secs(5));
@@ -73,7 +76,8 @@ pub fn metrics_text() -> Result<(MetricsText, JoinHandle<()>), BuildError> {
     Ok((Arc::new(move || handle.render()), sweeping))
 }
 
-/// The same text, after states (pools, caches) were looked at: they are as old as the scrape.
+/// Renders the metrics after updating the gauges of states (pools, caches), so that these are as
+/// old as the scrape.
 pub(crate) fn shown_with(render: MetricsText, report: impl Fn() + Send + Sync + 'static) -> MetricsText {
     Arc::new(move || {
         report();
@@ -81,7 +85,8 @@ pub(crate) fn shown_with(render: MetricsText, report: impl Fn() + Send + Sync + 
     })
 }
 
-/// Describes the documented metrics and begins the counters at 0: a rate over a series that is not there yet is no zero (C-26).
+/// Describes the documented metrics and starts the counters at 0, because the rate over a missing
+/// series is not 0 (C-26).
 fn describe() {
     describe_gauge!(
         "circuit_breaker_state",

@@ -1,4 +1,6 @@
-//! A request names the host that it asks once (RFC 9112, 3.2): of two names a proxy may have checked the other one.
+//! Requires one valid host in each request (RFC 9112, 3.2).
+//!
+//! If a request had two hosts, a proxy could have checked the other one.
 
 use axum::extract::Request;
 use axum::http::{HeaderValue, Version, header};
@@ -6,7 +8,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use sqal_http::{Problem, Violation};
 
-/// Refuses a request of HTTP/1.1 without a host, and any with two hosts or one that is none.
+/// Refuses a request of HTTP/1.1 without a host, and any request with two hosts or an invalid one.
 pub(crate) async fn one_host(request: Request, next: Next) -> Response {
     let mut hosts = request.headers().get_all(header::HOST).iter();
     let found = match (hosts.next(), hosts.next()) {

@@ -1,4 +1,6 @@
-//! A request's body has one length that everybody reads alike (RFC 9112, 6.1): a coding that is not known here hides another one.
+//! Requires a request body whose length all readers interpret equally (RFC 9112, 6.1).
+//!
+//! An unknown transfer coding could hide another length.
 
 use axum::extract::Request;
 use axum::http::{HeaderValue, StatusCode, Version, header};
@@ -6,8 +8,12 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use sqal_http::{Problem, Violation};
 
-/// Refuses a transfer coding other than `chunked` alone, and one of an HTTP version that has none; and closes the connection, whose next request may be the rest of
-/// this one. Of a length and chunks hyper takes the chunks, and closes the connection after its answer.
+/// Refuses a transfer coding other than `chunked` alone, and any transfer coding in a version of
+/// HTTP that has none.
+///
+/// The connection is then closed, because its next bytes may belong to the refused body. If a
+/// request has both a length and chunks, hyper uses the chunks and closes the connection after its
+/// answer.
 pub(crate) async fn one_length(request: Request, next: Next) -> Response {
     let headers = request.headers();
     let codings: Vec<_> = headers.get_all(header::TRANSFER_ENCODING).iter().collect();

@@ -1,4 +1,4 @@
-//! A settings file is read as a whole, if it is a regular file of a size that a person writes.
+//! Reads a settings file as a whole, if it is a regular file of moderate size.
 
 use std::fs::{File, Metadata};
 use std::io::Read;
@@ -7,21 +7,22 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-/// The largest file that is read: 5 000 tokens have about this size.
+/// The largest file that is read, in bytes: about the size of 5 000 tokens.
 pub(crate) const LARGEST: u64 = 1024 * 1024;
 
-/// How long a file may take; one behind a network that is away may take for ever.
+/// The most time for reading a file. On a network file system that is unavailable, a read may never
+/// end.
 const LIMIT: Duration = Duration::from_secs(5);
 
-/// The text of a file; what is wrong names the file.
+/// The text of a file. The error names the file.
 pub(crate) fn text(path: &Path) -> Result<String, String> {
     text_of_unnamed(path).map_err(|why| format!("{} cannot be read: {why}", path.display()))
 }
 
-/// The text of a file whose path may be a secret by mistake: what is wrong does not name it.
+/// The text of a file whose path may be a secret by mistake. The error does not name the path.
 pub(crate) fn text_of_unnamed(path: &Path) -> Result<String, String> {
     let broken = |error: std::io::Error| error.to_string();
-    // Before it is opened: opening a pipe waits for its writer.
+    // Checked before the file is opened, because opening a pipe waits for its writer.
     is_plain(&std::fs::metadata(path).map_err(broken)?)?;
     let file = File::open(path).map_err(broken)?;
     is_plain(&file.metadata().map_err(broken)?)?;
@@ -44,32 +45,33 @@ fn is_plain(metadata: &Metadata) -> Result<(), &'static str> {
     }
 }
 
-/// Why a file gives no value yet.
+/// Why there is no value from a file yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ReadingError {
-    /// It has not answered in time, and may be asked again.
+    /// The file was not read within the time limit; the result can be requested again.
     Late,
-    /// Its thread has ended without an answer.
+    /// The thread ended without a result.
     Broken,
 }
 
-/// A value made from a file in a thread of its own, so that neither the runtime nor its end waits for a file system that does not answer.
+/// A value that is made from a file in a separate thread, so that neither the runtime nor its
+/// shutdown waits for a file system that does not answer.
 #[derive(Debug)]
 pub(crate) struct Reading<T>(oneshot::Receiver<T>);
 
 impl<T: Send + 'static> Reading<T> {
-    /// Begins to read.
+    /// Starts to read.
     pub(crate) fn begin(read: impl FnOnce() -> T + Send + 'static) -> Self {
         let (tell, told) = oneshot::channel();
-        // A thread that cannot be started drops its sender: the answer is that there is none.
+        // If the thread cannot be started, the sender is dropped, and the result is `Broken`.
         let _detached = std::thread::Builder::new().name("settings file".to_owned()).spawn(move || {
-            // The one who asked may be gone.
+            // The receiver may be dropped already.
             let _ = tell.send(read());
         });
         Self(told)
     }
 
-    /// What was made.
+    /// The value, once it is read.
     pub(crate) async fn result(&mut self) -> Result<T, ReadingError> {
         match tokio::time::timeout(LIMIT, &mut self.0).await {
             Ok(Ok(made)) => Ok(made),
@@ -109,7 +111,7 @@ mod tests {
         }
     }
 
-    /// A pipe that is written to by no process makes its reader wait for ever.
+    /// Opening a pipe without a writer would block its reader for ever, so a pipe is refused first.
     #[test]
     fn a_pipe_is_refused_before_it_is_opened() {
         let folder = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! The data folder is for the user that the server runs as, and for no other user of the machine.
+//! Restricts the data folder to the user that the server runs as.
 
 use std::fs::{DirBuilder, Permissions};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
@@ -6,7 +6,8 @@ use std::path::Path;
 
 use tracing::warn;
 
-/// Files in the data folder that hold samples, frames, or what proves them. An older server may have made them readable for everyone.
+/// Files in the data folder that hold samples, frames, or evidence about them. An older server may
+/// have made them readable for all users.
 const FILES: [&str; 10] = [
     "sqal.db",
     "sqal.db-wal",
@@ -20,9 +21,11 @@ const FILES: [&str; 10] = [
     "in-use",
 ];
 
-/// Makes the folder with mode 0700 if it is not there, and takes all rights of other users from it and from its files.
+/// Creates the folder with mode 0700 if it does not exist, and removes all rights of other users
+/// from it and from its files.
 ///
-/// A folder of another user, for example a mount, may refuse the change: what this user cannot change stays as it is.
+/// A folder of another user, for example a mount, may refuse the change. Rights that this user
+/// cannot change stay as they are.
 pub(crate) fn private_folder(folder: &Path) -> std::io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     restrict(folder, 0o700);
@@ -32,9 +35,9 @@ pub(crate) fn private_folder(folder: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Takes rights beyond `most` away.
+/// Removes rights beyond `most`.
 fn restrict(path: &Path, most: u32) {
-    // No links: what they lead to may be anywhere.
+    // Links are left alone, because their targets may be anywhere.
     let Ok(found) = std::fs::symlink_metadata(path) else { return };
     let mode = found.permissions().mode() & 0o777;
     if !found.is_symlink()

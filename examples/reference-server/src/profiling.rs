@@ -1,4 +1,6 @@
-//! How many queries each request sends, for whoever looks for a loop that should be one query (DBP-01 to DBP-04).
+//! Counts the database queries of each request, to find loops that should be one query.
+//!
+//! Requirements DBP-01 to DBP-04.
 
 use std::sync::Arc;
 
@@ -9,16 +11,18 @@ use axum::response::Response;
 use sqal_storage::QueryScope;
 use tracing::{Instrument, debug, warn};
 
-/// Whether queries are counted, and whether answers say how many.
+/// Whether queries are counted, and whether responses state the number.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Profiling {
-    /// `ENABLE_DB_PROFILING`.
+    /// Whether queries are counted: `ENABLE_DB_PROFILING`.
     pub enabled: bool,
-    /// `DB_PROFILING_HEADERS`: `X-DB-Query-Count` and `X-DB-Total-Time-Ms`.
+    /// Whether responses have the headers `X-DB-Query-Count` and `X-DB-Total-Time-Ms`:
+    /// `DB_PROFILING_HEADERS`.
     pub headers: bool,
 }
 
-/// Counts what one request asks of the database. What a writer does for many requests at once belongs to none of them.
+/// Counts the database queries of one request. The writer's queries serve several requests at once,
+/// and are not counted.
 pub(crate) async fn count(profiling: Profiling, request: Request, next: Next) -> Response {
     let endpoint = request.extensions().get::<MatchedPath>().map_or("unknown", MatchedPath::as_str);
     let endpoint: Arc<str> = Arc::from(endpoint);

@@ -1,4 +1,4 @@
-//! The order in which the server starts and ends (ARC-12, SHD-01): the composition of the whole family on one screen.
+//! Starts and ends the server in a fixed order, and composes all parts (ARC-12, SHD-01).
 
 use std::fs::{File, TryLockError};
 use std::net::SocketAddr;
@@ -28,66 +28,68 @@ use crate::one_length::one_length;
 use crate::private::private_folder;
 use crate::{Config, listen, metrics_text, profiling, session_key, tokens};
 
-/// Thirty seconds for requests, ten for connections, ten for what they have handed in.
+/// Time limits of the shutdown: thirty seconds for requests, ten for connections, ten for accepted
+/// samples.
 const ENDING: ShutdownConfig =
     ShutdownConfig { ready_delay: Duration::ZERO, drain: Duration::from_secs(30), close: Duration::from_secs(10) };
 
-/// How long connections may take to end once requests have.
+/// The most time in which connections may end after the requests.
 const CLOSE: Duration = Duration::from_secs(8);
 
-/// Why the server did not start.
+/// Why the server did not start, or did not end in order.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ServerError {
-    /// The data folder.
+    /// The data folder cannot be used.
     #[error("data folder {path}: {source}")]
     DataDir {
-        /// Where it should be.
+        /// The path of the folder.
         path: PathBuf,
-        /// Why it is not.
+        /// The cause.
         source: std::io::Error,
     },
-    /// Another server uses the data folder: both would keep what the other forgets.
+    /// Another server uses the data folder. Each would overwrite files of the other.
     #[error("data folder {0}: another server uses it; give each one of its own (SQAL_DATA_DIR)")]
     DataDirTaken(PathBuf),
-    /// The breakers around the database.
+    /// The settings of a breaker around the database are not valid.
     #[error("breaker: {0}")]
     Breaker(#[from] InvalidBreaker),
-    /// Where the database should be.
+    /// The URL of the database is not valid.
     #[error("DATABASE_URL: {0}")]
     DatabaseUrl(#[from] InvalidPostgres),
-    /// Where the cache should be.
+    /// The URL of the cache is not valid.
     #[error("REDIS_URL: {0}")]
     RedisUrl(#[from] RedisError),
-    /// The database.
+    /// The database cannot be used.
     #[error("database: {0}")]
     Storage(#[from] StorageError),
-    /// The address.
+    /// The address cannot be bound.
     #[error("cannot listen on {address}: {source} (is another server running there? choose another with --address)")]
     Listen {
         /// The address.
         address: SocketAddr,
-        /// Why not.
+        /// The cause.
         source: std::io::Error,
     },
     /// The writer stopped while the server ran.
     #[error("the writer has stopped: samples cannot be stored any more")]
     Writer,
-    /// Not everything ended in time, or somebody would not wait.
+    /// Some parts did not end within their time, or a second signal forced the end.
     #[error("not everything ended in order: {} requests abandoned, {:?}{}", .0.abandoned_requests, .0.closed, if .0.forced { ", forced" } else { "" })]
     Unfinished(Report),
-    /// The server broke while it ran.
+    /// The server failed while it ran.
     #[error("server: {0}")]
     Serve(#[from] std::io::Error),
 }
 
-/// Starts the server, tells `ready` its address, runs until SIGTERM, SIGINT or SIGHUP, and ends in order; a second signal ends it at once.
+/// Starts the server, passes its address to `ready`, and runs until SIGTERM, SIGINT or SIGHUP. Then
+/// it ends in order; a second signal ends it at once.
 ///
 /// # Errors
 ///
-/// [`ServerError`] says what is wrong and what to do.
+/// [`ServerError`] names the fault and its remedy.
 pub async fn serve(config: Config, ready: impl FnOnce(SocketAddr)) -> Result<(), ServerError> {
-    // First of all, so that a signal while we start is not lost.
+    // Installed first, so that a signal during the start is not lost.
     let (signals, shutdown) = (signals()?, Shutdown::new(ENDING));
     let _listening = AbortOnDrop(tokio::spawn({
         let shutdown = shutdown.clone();
@@ -98,17 +100,18 @@ pub async fn serve(config: Config, ready: impl FnOnce(SocketAddr)) -> Result<(),
     let _ours = ours(&config.data_dir)?;
     let ended = Box::pin(serve_until(config, ready, &shutdown)).await;
     if ended.is_err() {
-        // What was opened is closed on every way out; after an end in order this does nothing.
+        // All that was opened is closed on every way out. After an orderly end this does nothing.
         shutdown.begin("the server cannot go on");
         shutdown.run().await;
     }
     ended
 }
 
-/// Runs until the shutdown has ended, or until something breaks; what it has opened by then is registered to be closed.
+/// Runs until the shutdown has ended, or until a part fails. All that it has opened is registered
+/// to be closed.
 async fn serve_until(config: Config, ready: impl FnOnce(SocketAddr), shutdown: &Shutdown) -> Result<(), ServerError> {
     let begun = SystemClock.now();
-    // A library that embeds this server twice in one process (a test) keeps the first one's metrics.
+    // If one process runs this server twice (a test), the metrics of the first one stay installed.
     let (metrics, sweeping) = metrics_text().ok().unzip();
     let _sweeping = sweeping.map(AbortOnDrop);
     let letters = Arc::new(DeadLetters::in_file(&config.data_dir.join("dead-letters.ndjson"))?);
@@ -129,7 +132,7 @@ async fn serve_until(config: Config, ready: impl FnOnce(SocketAddr), shutdown: &
     services.custody = Some(Arc::clone(&database.custody));
     services.database = Some(database.name.clone());
     database.watch(&services.health);
-    // Before the first tray: what was decided yesterday holds today.
+    // Done before the first tray, because earlier decisions are still valid.
     services.take_decisions().await?;
     services.agree_on_profiles().await?;
     let _stating = AbortOnDrop(tokio::spawn({
@@ -153,7 +156,7 @@ async fn serve_until(config: Config, ready: impl FnOnce(SocketAddr), shutdown: &
     });
     (services.quotas, services.legacy) = (Arc::new(config.quotas), config.legacy);
     services.connect_limit = config.connections.map(|quota| {
-        // So many in a minute is a rate that any bucket can keep.
+        // Every count per minute is a valid rate for a bucket.
         Arc::new(ConnectLimit::new(quota).unwrap_or_else(|error| unreachable!("{error}")))
     });
     services.trusted_proxies = config.trusted_proxies;
@@ -206,35 +209,37 @@ async fn serve_until(config: Config, ready: impl FnOnce(SocketAddr), shutdown: &
     let connections = move || async move {
         let left = websockets.close_all(CLOSE).await;
         let mut server = accepting.lock().await;
-        // Idle connections hold nothing that was promised: they are given a moment and then cut.
+        // Idle connections hold no unanswered requests. They have one second to end, and are then
+        // cut.
         if !server.0.is_finished() {
             let _ = tokio::time::timeout(Duration::from_secs(1), &mut server.0).await;
             server.0.abort();
         }
         if left == 0 { Ok(()) } else { Err(format!("{left} did not end in time")) }
     };
-    // The registry of the end takes closers until it has run them all.
+    // The shutdown registry accepts closers until it has run all of them.
     let _ = shutdown.on_close_counted(Stage::CONNECTIONS, "WebSocket connections", move || open.open(), connections);
     info!("listening on http://{address}");
     ready(address);
 
     let (mut accepting, mut storing) = (server.lock().await, writing.lock().await);
     tokio::select! {
-        // First: once the end has begun the server may end too, and that is no breaking.
+        // Checked first: after the shutdown has begun, the end of the server is no failure.
         biased;
         () = shutdown.reached(Phase::NotReady) => {}
-        // Without a signal the server ends only by breaking.
+        // Without a signal, the server ends only by a failure.
         broken = &mut accepting.0 => return broken.map_err(|broken| std::io::Error::other(broken).into()),
-        // A server that cannot store must not look alive: whoever supervises it starts a new one.
+        // A server that cannot store samples ends, so that its supervisor starts a new one.
         () = storing.finished() => return Err(ServerError::Writer),
     }
-    // The closers need them now.
+    // The closers need these locks.
     drop((accepting, storing));
     let report = shutdown.run().await;
     if report.exit_code() == 0 { Ok(()) } else { Err(ServerError::Unfinished(report)) }
 }
 
-/// Registers the database to be closed as soon as it is open, so that it is on every way out.
+/// Registers the close of the database as soon as it is open, so that it is closed on every way
+/// out.
 fn close_at_the_end(
     shutdown: &Shutdown,
     database: &Arc<Database>,
@@ -243,7 +248,8 @@ fn close_at_the_end(
 ) {
     let (database, writing, heads) = (Arc::clone(database), Arc::clone(writing), Arc::clone(heads));
     let close = move || async move {
-        // Handles of the writer may still be held: it takes nothing more, and what was handed in is written.
+        // Handles of the writer may still exist. The writer accepts no more samples, and writes
+        // those already accepted.
         let mut writing = writing.lock().await;
         writing.close();
         writing.finished().await;
@@ -255,31 +261,34 @@ fn close_at_the_end(
     let _ = shutdown.on_close(Stage::STORES, "database pool", close);
 }
 
-/// The signals that begin the end: SIGTERM, SIGINT, and SIGHUP, unless the server was started with `nohup`, which asks for that one to be ignored.
+/// The signals that begin the shutdown: SIGTERM, SIGINT, and SIGHUP. If the server was started with
+/// `nohup`, SIGHUP is ignored.
 fn signals() -> std::io::Result<Signals> {
     let signals = Signals::install()?;
     if hangup_is_ignored() { Ok(signals) } else { signals.and_hangup() }
 }
 
-/// Whether this process was started with SIGHUP ignored (proc(5), `SigIgn`: a mask with the first signal in its lowest bit).
+/// Whether this process was started with SIGHUP ignored (proc(5), `SigIgn`: a mask with the first
+/// signal in its lowest bit).
 fn hangup_is_ignored() -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 == 1)
 }
 
-/// Who writes into the audit log what nobody has asked for over the interface.
+/// The author of audit entries for actions that no caller requested.
 fn server_itself() -> Holder {
     Holder::new("sqal-server").unwrap_or_else(|_| unreachable!("a name"))
 }
 
-/// The usual budget with this many connections for an address whose callers are not known.
+/// The usual budget with this limit of connections for an address whose callers are not
+/// authenticated.
 fn budget_for(connections_per_address: u32) -> Budget {
     let usual = Resource::Connections.usual();
     Budget::usual().with(Resource::Connections, Share { address: connections_per_address.into(), ..usual })
 }
 
-/// Holds the data folder as long as it lives; a process that is killed lets it go.
+/// Locks the data folder until the file is dropped. If the process is killed, the lock is released.
 fn ours(data_dir: &Path) -> Result<File, ServerError> {
     let path = data_dir.join("in-use");
     let broken = |source| ServerError::DataDir { path: path.clone(), source };
@@ -287,7 +296,7 @@ fn ours(data_dir: &Path) -> Result<File, ServerError> {
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(ServerError::DataDirTaken(data_dir.to_owned())),
-        // A file system without locks holds nobody back.
+        // On a file system without locks, the server starts without one.
         Err(TryLockError::Error(error)) => {
             warn!(%error, "it is not known whether another server uses the data folder");
             Ok(file)
@@ -295,7 +304,8 @@ fn ours(data_dir: &Path) -> Result<File, ServerError> {
     }
 }
 
-/// A proxy brings strangers to a server that asks nobody who they are.
+/// Refuses requests through a proxy: a server without tokens would otherwise serve unauthenticated
+/// callers from the network.
 async fn no_proxy(request: Request, next: Next) -> Response {
     let fields = [
         "cf-connecting-ip",
@@ -318,24 +328,25 @@ async fn no_proxy(request: Request, next: Next) -> Response {
     next.run(request).await
 }
 
-/// What browsers are told of pages of other sites (ARC-14): those named may read, and none may write.
+/// The rules for pages of other sites (ARC-14): the named origins may read, and none may write.
 fn pages_that_may_read(origins: Vec<HeaderValue>) -> CorsLayer {
     CorsLayer::new().allow_origin(origins).allow_methods([Method::GET]).allow_headers([header::AUTHORIZATION])
 }
 
-/// The machine's wall clock; the one place where the server reads it.
+/// The wall clock of the machine. The server reads it here only.
 #[must_use]
 pub fn wall_clock() -> Timestamp {
     #[expect(clippy::disallowed_methods, reason = "wall time enters here, and is data everywhere else")]
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let micros = i64::try_from(now.as_micros()).unwrap_or(i64::MAX);
-    // A clock beyond the year 9999 is broken; the year 1970 makes every frame "in the future", which is noticed at once.
+    // A clock beyond the year 9999 is wrong. With the year 1970 instead, every frame is "in the
+    // future", which is noticed at once.
     Timestamp::from_micros(micros)
         .or_else(|_| Timestamp::from_micros(0))
         .unwrap_or_else(|_| unreachable!("1970 is a year"))
 }
 
-/// A task that ends with whoever started it.
+/// A task that is aborted when its handle is dropped.
 pub(crate) struct AbortOnDrop<T>(pub(crate) JoinHandle<T>);
 
 impl<T> Drop for AbortOnDrop<T> {

@@ -1,4 +1,4 @@
-//! The key of browsers' sessions is kept in the data folder, so that a restart signs no browser out.
+//! Keeps the key of browser sessions in the data folder, so that a restart signs no browser out.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -7,10 +7,11 @@ use std::path::Path;
 
 use sqal_http::SessionKey;
 
-/// The file of the key: 32 bytes that only the server's own user reads. Servers that share it know each other's sessions.
+/// The file of the key: 32 bytes that only the server's own user can read. Servers that share it
+/// accept each other's sessions.
 const FILE: &str = "session.key";
 
-/// The key of a data folder; one that is missing or has another length is made anew.
+/// The key in a data folder. If it is missing or has another length, a new one is made.
 pub(crate) fn of(data_dir: &Path) -> io::Result<SessionKey> {
     let path = data_dir.join(FILE);
     match fs::read(&path) {
@@ -24,7 +25,7 @@ pub(crate) fn of(data_dir: &Path) -> io::Result<SessionKey> {
     }
     let key = SessionKey::random().map_err(io::Error::other)?;
     let new = data_dir.join("session.key.new");
-    // What an earlier try has left may have another mode.
+    // The file of an interrupted attempt may have another mode.
     match fs::remove_file(&new) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}

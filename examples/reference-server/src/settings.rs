@@ -1,5 +1,8 @@
-//! The settings as one table: name, flag, what is expected, and what they are when nobody says (CFG-01). Arguments come before variables of the environment, and a
-//! variable before the file that a variable with `_FILE` names (CFG-06).
+//! The table of all settings, and where their values come from (CFG-01).
+//!
+//! Each setting has a name, a flag, the expected values and a default. Arguments have priority over
+//! environment variables. A variable has priority over the file that is named by the variable with
+//! `_FILE` (CFG-06).
 
 use std::fmt;
 use std::path::Path;
@@ -12,15 +15,16 @@ use crate::plain_file;
 /// One setting.
 #[derive(Debug)]
 pub struct Setting {
-    /// The variable of the environment.
+    /// The name of the environment variable.
     pub name: &'static str,
-    /// What it is without a word of it; `None`: it is not set.
+    /// The default; `None` if the setting is not set by default.
     pub default: Option<&'static str>,
-    /// Whether its value is shown to nobody; it may stand in a file, whose path is in the variable with `_FILE` behind its name.
+    /// Whether the value is hidden in all outputs. It may be in a file, whose path is in the
+    /// variable with `_FILE` after its name.
     pub secret: bool,
-    /// What it may be.
+    /// A description of the valid values.
     pub expected: &'static str,
-    /// What it is for.
+    /// The purpose of the setting.
     pub what: &'static str,
 }
 
@@ -156,7 +160,7 @@ pub const SETTINGS: [Setting; 22] = [
 ];
 
 impl Setting {
-    /// `--like-this`, without the dashes.
+    /// The name of the flag, `--like-this`, without the dashes.
     fn flag(&self) -> String {
         let name = self.name.strip_prefix("SQAL_").unwrap_or(self.name);
         name.to_lowercase().replace('_', "-")
@@ -167,16 +171,16 @@ impl Setting {
     }
 }
 
-/// Where a value was found.
+/// The source of a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// `--flag`.
+    /// A flag of the command line.
     Argument(String),
-    /// A variable of the environment.
+    /// The environment variable of the setting.
     Environment,
-    /// A file that a variable names.
+    /// A file that a variable or a flag names.
     File(String),
-    /// Nobody said anything.
+    /// The default: the setting was not given.
     Default,
 }
 
@@ -191,14 +195,14 @@ impl fmt::Display for Source {
     }
 }
 
-/// A setting that cannot be used.
+/// A setting whose value is not valid.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mistake {
-    /// Which.
+    /// The name of the setting.
     pub name: &'static str,
-    /// Where it was found.
+    /// The source of the value.
     pub source: Source,
-    /// What is wrong, without what is secret.
+    /// The fault, without secret text.
     pub what: String,
 }
 
@@ -208,15 +212,15 @@ impl fmt::Display for Mistake {
     }
 }
 
-/// What was found for each setting, in the order of the table.
+/// The values of all settings, in the order of the table.
 #[derive(Debug)]
 pub(crate) struct Values {
     found: Vec<(Option<String>, Source)>,
-    /// What is wrong so far.
+    /// The mistakes found up to now.
     pub(crate) mistakes: Vec<Mistake>,
 }
 
-/// The arguments of all settings.
+/// The command line arguments for all settings.
 pub(crate) fn arguments() -> impl Iterator<Item = Arg> {
     let file = |setting: &Setting| {
         let help = format!("A file that holds {} [{}]", setting.name, setting.file());
@@ -234,7 +238,7 @@ pub(crate) fn arguments() -> impl Iterator<Item = Arg> {
 }
 
 impl Values {
-    /// Looks for every setting; `variable` is the environment.
+    /// Looks up every setting; `variable` reads the environment.
     pub(crate) fn find(matches: &ArgMatches, variable: impl Fn(&str) -> Option<String>) -> Self {
         let mut mistakes = Vec::new();
         let found = SETTINGS.iter().map(|setting| look(setting, matches, &variable, &mut mistakes)).collect();
@@ -247,17 +251,17 @@ impl Values {
         (&SETTINGS[at], self.found[at].0.as_deref(), &self.found[at].1)
     }
 
-    /// The text of a setting, if there is one.
+    /// The text of a setting, if it is set.
     pub(crate) fn text(&self, name: &str) -> Option<&str> {
         self.of(name).1
     }
 
-    /// Whether somebody has said anything about it.
+    /// Whether the setting was given, and is not the default.
     pub(crate) fn is_said(&self, name: &str) -> bool {
         *self.of(name).2 != Source::Default
     }
 
-    /// Something that can be made from the text, or a mistake more.
+    /// A value made from the text. If `make` refuses the text, a mistake is added.
     pub(crate) fn read<T>(&mut self, name: &str, make: impl FnOnce(&str) -> Option<T>) -> Option<T> {
         let (setting, text, _) = self.of(name);
         let text = text?.to_owned();
@@ -269,14 +273,14 @@ impl Values {
         made
     }
 
-    /// One mistake more.
+    /// Adds a mistake.
     pub(crate) fn wrong(&mut self, name: &str, what: impl Into<String>) {
         let (setting, _, source) = self.of(name);
         let (name, source) = (setting.name, source.clone());
         self.mistakes.push(Mistake { name, source, what: what.into() });
     }
 
-    /// Every setting with its value and where that is from, a line each; secrets are not shown.
+    /// All settings with their values and sources, one per line; secrets are hidden.
     pub(crate) fn shown(&self) -> String {
         let line = |setting: &Setting, (value, source): &(Option<String>, Source)| {
             let value = match value {
@@ -296,7 +300,7 @@ fn look(
     variable: impl Fn(&str) -> Option<String>,
     mistakes: &mut Vec<Mistake>,
 ) -> (Option<String>, Source) {
-    // A variable that is empty is one that somebody has unset.
+    // An empty variable counts as not set.
     let variable = |name: &str| variable(name).filter(|text| !text.is_empty());
     if let Some(text) = matches.get_one::<String>(setting.name) {
         return (Some(text.clone()), Source::Argument(setting.flag()));
@@ -309,7 +313,8 @@ fn look(
         return match plain_file::text_of_unnamed(Path::new(&path)) {
             Ok(text) => (Some(text.trim().to_owned()), Source::File(path)),
             Err(error) => {
-                // A variable that should name a file may hold the secret itself: what names no file is not shown.
+                // A variable that should name a file may hold the secret itself, so a text that
+                // names no file is not shown.
                 let (source, what) =
                     (Source::Environment, format!("the file that {} names cannot be read: {error}", setting.file()));
                 mistakes.push(Mistake { name: setting.name, source: source.clone(), what });
@@ -320,7 +325,7 @@ fn look(
     (setting.default.map(str::to_owned), Source::Default)
 }
 
-/// The settings as a JSON Schema (2020-12), for editors and for whoever writes a chart.
+/// The settings as a JSON Schema (2020-12), for editors and for authors of charts.
 #[must_use]
 pub(crate) fn schema() -> Value {
     let of = |setting: &Setting| {

@@ -1,4 +1,4 @@
-//! The file of tokens is read again when it changes, so that one is replaced without a restart.
+//! Reads the token file again when it changes, so that tokens are replaced without a restart.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,11 +10,15 @@ use tracing::{info, warn};
 use crate::config::tokens;
 use crate::plain_file::{Reading, ReadingError};
 
-/// How often it is looked whether it has changed. A change is in force when two looks find the same: a file that is just being written is found in parts.
+/// The time between two checks of the file. A change takes effect when two checks find equal
+/// content, because a file that is being written may be read in parts.
 const EVERY: Duration = Duration::from_secs(1);
 
-/// Looks at the file for ever, from what `access` was made of on, and tells `changed` each time that other tokens are in force, and how many. A file that cannot
-/// be used changes nothing, and is told once; an empty list in it shuts every caller out.
+/// Checks the file for ever, starting from the content `first` of `access`.
+///
+/// Each time that other tokens take effect, `changed` is called with their number. If the file
+/// cannot be used, the tokens stay as they were, and the fault is logged once. An empty list
+/// removes the access of all callers.
 pub(crate) async fn follow<F>(path: PathBuf, first: TokenFile, access: Arc<Access>, changed: impl Fn(usize) -> F)
 where
     F: Future<Output = ()>,
@@ -36,7 +40,8 @@ where
     }
 }
 
-/// What is in the file, or what is wrong with it; waits as long as the file does not answer.
+/// The content of the file, or its fault. If the file system does not answer, this waits until it
+/// does.
 async fn look(path: &Path) -> Option<Found> {
     let file = path.to_owned();
     let mut reading = Reading::begin(move || tokens(&file));
@@ -57,9 +62,9 @@ async fn look(path: &Path) -> Option<Found> {
 
 type Found = Result<TokenFile, String>;
 
-/// What was found, until two looks find the same.
+/// The latest checks, until two of them agree.
 struct Looks {
-    /// What is in force, or was refused.
+    /// The content that is in effect, or was refused.
     known: Found,
     last: Found,
 }
@@ -69,7 +74,7 @@ impl Looks {
         Self { known: Ok(first.clone()), last: Ok(first) }
     }
 
-    /// What is new and was found twice.
+    /// Adds a check. Returns its result if it is new and equal to that of the previous check.
     fn add(&mut self, found: Found) -> Option<Found> {
         let is_settled = found == self.last;
         let is_new = found != self.known;
@@ -99,7 +104,7 @@ mod tests {
         path
     }
 
-    /// A list with nothing behind it and a file that is cut inside of an entry are no files of tokens.
+    /// A list without entries after its key, and a file that is cut inside an entry, are refused.
     #[test]
     fn a_file_that_is_cut_is_refused() {
         let folder = tempfile::tempdir().unwrap();
@@ -109,7 +114,8 @@ mod tests {
         for wrong in ["tokens:\n", "tokens:", "tokens: null\n", "tokens: ~\n", "", "token: []\n"] {
             assert!(tokens(&file(folder.path(), wrong)).is_err(), "{wrong:?}");
         }
-        // Wherever the second entry is cut; the dash and the key of the first line alone are no entry, too.
+        // The second entry is cut at every place. The dash and the key of the first line alone are
+        // no entry either.
         let begin = two.len() - entry("two").len();
         for end in begin + 3..two.len() - 1 {
             assert!(tokens(&file(folder.path(), &two[..end])).is_err(), "{:?}", &two[begin..end]);

@@ -1,14 +1,17 @@
-//! [`Waiting`]: the connections that wait for the head of a request, the oldest first, so that a newcomer can have the place of one.
+//! [`Waiting`]: the connections that wait for the head of a request, oldest first.
+//!
+//! A new connection can take the place of one of them.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
-/// Connections of which no head has come yet; the oldest is cut for the next. A head takes milliseconds, and at most 16 KiB.
-pub(crate) const MOST_FIRST: usize = 768;
+/// The most connections that wait for their first head; a further one cuts the oldest. A head takes
+/// milliseconds, and at most 16 KiB.
+pub(crate) const MOST_FIRST: usize = 512;
 
-/// Which head a connection waits for.
+/// The head that a connection waits for: its first, or one after a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Head {
     First,
@@ -18,9 +21,9 @@ enum Head {
 #[derive(Debug, Default)]
 struct State {
     count: u64,
-    /// Those that wait for their first head, in the order in which they came.
+    /// The connections that wait for their first head, in the order of their arrival.
     first: BTreeMap<u64, Arc<Notify>>,
-    /// Those that were answered, in the order in which that was.
+    /// The connections that wait for their next head, in the order in which they were answered.
     next: BTreeMap<u64, Arc<Notify>>,
 }
 
@@ -33,7 +36,8 @@ impl Waiting {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds a connection that waits for its first head. If [`MOST_FIRST`] wait already, the connection that has waited longest is cut.
+    /// Adds a connection that waits for its first head. If [`MOST_FIRST`] wait already, the
+    /// connection that has waited longest is cut.
     pub(crate) fn enter(self: &Arc<Self>) -> Seat {
         let mut state = self.state();
         if state.first.len() >= MOST_FIRST
@@ -48,7 +52,8 @@ impl Waiting {
         Seat { waiting: Arc::clone(self), place: Mutex::new(Some((Head::First, number))), ended }
     }
 
-    /// Cuts the connection that has waited longest; connections without a first head come before idle ones. Returns false if no connection waits.
+    /// Cuts the connection that has waited longest. Connections without a first head are cut before
+    /// idle ones. Returns false if no connection waits.
     pub(crate) fn cut_oldest(&self) -> bool {
         let mut state = self.state();
         let oldest = state.first.pop_first().or_else(|| state.next.pop_first());
@@ -68,7 +73,8 @@ fn cut(connection: &Notify) {
 #[derive(Debug)]
 pub(crate) struct Seat {
     waiting: Arc<Waiting>,
-    /// What it waits for, and its number there; `None` while it is being answered.
+    /// The head that it waits for, and its number in that queue; `None` while a request is being
+    /// answered.
     place: Mutex<Option<(Head, u64)>>,
     ended: Arc<Notify>,
 }
@@ -78,12 +84,12 @@ impl Seat {
         self.place.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether no head has come yet.
+    /// Whether no head has been received yet.
     pub(crate) fn waits_for_the_first(&self) -> bool {
         matches!(*self.place(), Some((Head::First, _)))
     }
 
-    /// A head has come: the connection is not cut while it is being answered.
+    /// Records that a head was received: the connection is not cut while its request is answered.
     pub(crate) fn begins(&self) {
         let before = self.place().take();
         let Some((head, number)) = before else { return };
@@ -94,7 +100,7 @@ impl Seat {
         };
     }
 
-    /// It was answered, and waits for the next head.
+    /// Records that the request was answered: the connection waits for its next head.
     pub(crate) fn waits(&self) {
         self.begins();
         let mut state = self.waiting.state();

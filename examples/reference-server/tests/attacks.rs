@@ -1,4 +1,4 @@
-//! What strangers try on a port, on the wire as they would: docs/security.md names the test for each.
+//! Attacks on the port, byte for byte as on the wire; `docs/security.md` names the test for each.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 #[expect(dead_code, reason = "each test file uses its part of the support")]
@@ -10,11 +10,11 @@ use std::time::Duration;
 
 use process::{Server, now, run};
 
-/// Sends bytes as they are, and reads what comes until the server closes.
+/// Sends raw bytes, and reads until the server closes the connection.
 fn raw(server: &Server, bytes: &[u8]) -> String {
     let mut stream = TcpStream::connect(&server.address).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-    // A server that has heard enough may close while we write.
+    // A server that refuses early may close the connection during the write.
     let _ = stream.write_all(bytes);
     let mut answer = Vec::new();
     let _ = stream.read_to_end(&mut answer);
@@ -37,14 +37,14 @@ fn status(answer: &str) -> u16 {
     answer.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0)
 }
 
-/// The memory that the process has taken from the system, in KiB.
+/// The resident memory of the process, in KiB.
 fn resident(server: &Server) -> u64 {
     let text = std::fs::read_to_string(format!("/proc/{}/status", server.id())).unwrap();
     let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
     line.trim().trim_end_matches(" kB").parse().unwrap()
 }
 
-/// The line goes on: a sample is taken, and the process is alive.
+/// Asserts that the line continues: a sample is stored, and the process is alive.
 fn goes_on(server: &Server) {
     let mut station = server.station(1);
     station.count = Some(1);
@@ -123,8 +123,9 @@ fn no_header_is_injected_and_no_path_leads_elsewhere() {
         assert!(matches!(status(&answer), 400 | 404), "{target}: {answer}");
         assert!(!answer.contains("root:"), "{target}");
     }
-    // Two lengths, a folded field: what a proxy might read in another way is not read at all. Of a length and chunks the chunks count (RFC 9112, 6.1);
-    // after each of them the connection is closed, and what comes behind is not read.
+    // Two lengths or a folded field could be read differently by a proxy, so these requests are
+    // refused. If there are a length and chunks, the chunks count (RFC 9112, 6.1). After each
+    // request the connection is closed, and the bytes behind it are not read.
     for (smuggled, expected) in [
         ("Content-Length: 5\r\nContent-Length: 6\r\n", 400),
         ("Content-Length: 0\r\nTransfer-Encoding: chunked\r\n", 200),
@@ -150,11 +151,12 @@ fn no_header_is_injected_and_no_path_leads_elsewhere() {
 fn what_is_compressed_is_unpacked_no_further_than_its_limit() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), "127.0.0.1:0");
-    // The beginning of a gzip that is none; a whole one of too much is 413 (`a_batch_may_come_as_gzip_and_in_no_other_coding`).
+    // The beginning of a gzip body that is not valid. A valid one that unpacks to too much is 413
+    // (`a_batch_may_come_as_gzip_and_in_no_other_coding`).
     let bomb = [&[0x1f, 0x8b, 0x08, 0, 0, 0, 0, 0, 0, 3][..], &[0xed, 0xc1, 0x01, 0x01].repeat(1000)].concat();
     let answer = post(&server, "Content-Encoding: gzip\r\n", &bomb);
     assert!(status(&answer) == 400 && answer.contains("/problems/invalid-body"), "{answer}");
-    // No extension of WebSocket is agreed on, so that no message grows while it is read.
+    // No extension of WebSocket is negotiated, so a message cannot grow when it is unpacked.
     let upgrade = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
                    Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n";
     let mut stream = TcpStream::connect(&server.address).unwrap();
@@ -165,7 +167,7 @@ fn what_is_compressed_is_unpacked_no_further_than_its_limit() {
     assert!(head.starts_with("http/1.1 101") && !head.contains("sec-websocket-extensions"), "{head}");
 }
 
-/// Who sends a head byte by byte keeps no place for ever, and who is quick is served meanwhile.
+/// A client that sends a head byte by byte is cut off, and fast clients are served meanwhile.
 #[test]
 fn a_slow_head_is_cut_off() {
     let data = tempfile::tempdir().unwrap();
@@ -179,7 +181,7 @@ fn a_slow_head_is_cut_off() {
         .collect();
     let begun = now().micros();
     goes_on(&server);
-    // One byte more does not begin the time anew.
+    // A further byte does not restart the time limit.
     for stream in &mut slow {
         stream.write_all(b"n").unwrap();
     }
@@ -193,7 +195,8 @@ fn a_slow_head_is_cut_off() {
     assert!((1_000_000..30_000_000).contains(&took), "cut off after {took} us");
 }
 
-/// Two hosts, or none: which one a proxy has checked is not known (RFC 9112, 3.2).
+/// A request with two hosts or none is refused, because it is unknown which host a proxy has
+/// checked (RFC 9112, 3.2).
 #[test]
 fn a_request_without_one_host_is_refused() {
     let data = tempfile::tempdir().unwrap();
@@ -211,7 +214,7 @@ fn a_request_without_one_host_is_refused() {
     assert_eq!(status(&raw(&server, b"GET /health HTTP/1.0\r\n\r\n")), 200, "older clients name none");
 }
 
-/// A name that was made to mean this machine: the page reads nothing.
+/// A page under a name that was made to resolve to this machine (DNS rebinding) reads nothing.
 #[test]
 fn a_page_under_another_name_reads_nothing_of_an_open_server() {
     let data = tempfile::tempdir().unwrap();
@@ -230,7 +233,7 @@ fn a_page_under_another_name_reads_nothing_of_an_open_server() {
     assert_eq!(ask("/health/live", "probe"), 200);
 }
 
-/// A file of tokens that becomes a pipe, a device or too large stops nothing: the tokens stay as they were.
+/// If the token file becomes a pipe, the server continues with the tokens as they were.
 #[test]
 fn a_file_of_tokens_that_is_none_stops_nothing() {
     let data = tempfile::tempdir().unwrap();
@@ -245,7 +248,7 @@ fn a_file_of_tokens_that_is_none_stops_nothing() {
     std::fs::remove_file(&file).unwrap();
     assert!(std::process::Command::new("mkfifo").arg(&file).status().unwrap().success());
     let begun = now().micros();
-    // Long enough for several looks.
+    // Five seconds are enough for several checks of the file.
     while now().micros() - begun < 5_000_000 {
         assert_eq!(server.get_as("marie's", "/api/v1/samples").0, 200);
         assert_eq!(server.get("/health/live").0, 200);
@@ -254,7 +257,7 @@ fn a_file_of_tokens_that_is_none_stops_nothing() {
     assert!(orderly && log.contains("the tokens stay as they were") && log.contains("a pipe"), "{log}");
 }
 
-/// A terminal that is closed ends the server as SIGTERM does: what it has taken is stored first.
+/// If its terminal is closed, the server ends as on SIGTERM: accepted samples are stored first.
 #[test]
 fn a_hangup_drains() {
     let data = tempfile::tempdir().unwrap();
@@ -263,7 +266,7 @@ fn a_hangup_drains() {
     let state = std::fs::read_to_string(format!("/proc/{}/status", server.id())).unwrap();
     let ignored = state.lines().find_map(|line| line.strip_prefix("SigIgn:")).unwrap();
     if u64::from_str_radix(ignored.trim(), 16).unwrap() & 1 == 1 {
-        // These tests were started with `nohup`, and so was the server: then it goes on.
+        // If these tests were started with `nohup`, so was the server, and it continues.
         server.signal(rustix::process::Signal::HUP);
         return goes_on(&server);
     }

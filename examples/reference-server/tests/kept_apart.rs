@@ -1,4 +1,4 @@
-//! What a server keeps is for its own user alone, and what it held is stated outside of its database.
+//! The server's files are for its own user only, and the heads of its database are outside of it.
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -17,7 +17,7 @@ fn mode(path: &Path) -> u32 {
     std::fs::metadata(path).unwrap().permissions().mode() & 0o777
 }
 
-/// What an examination of the database finds against what was stated.
+/// The evidence from an examination of the database against its heads.
 fn examine(data: &Path, heads: &Heads) -> Evidence {
     tokio::runtime::Runtime::new().unwrap().block_on(async {
         let store = SqliteStore::open(&SqliteConfig::at(data.join("sqal.db"))).await.unwrap();

@@ -1,4 +1,6 @@
-//! The whole way: real recordings and simulated products through a real server, kills, restarts and an orderly end.
+//! The whole line: recordings and simulated products through a real server.
+//!
+//! It includes kills, restarts and an orderly end.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 #[expect(dead_code, reason = "each test file uses its part of the support")]
@@ -8,7 +10,8 @@ use std::collections::HashSet;
 
 use process::{Redis, Server, free_address, never_set, run, run_with_clock};
 
-/// The proof of the line: every recorded frame of real sensors is sent, acknowledged and a row.
+/// The proof of the line: every recorded frame of real sensors is sent, acknowledged and stored as
+/// a row.
 #[test]
 fn recorded_captures_of_real_sensors_are_sent_acknowledged_and_stored_one_for_one() {
     let data = tempfile::tempdir().unwrap();
@@ -22,7 +25,7 @@ fn recorded_captures_of_real_sensors_are_sent_acknowledged_and_stored_one_for_on
     assert_eq!(samples.len(), 45);
     let stored: HashSet<_> = samples.iter().map(|s| s["id"].as_str().unwrap()).collect();
     assert!(summary.ids.iter().all(|id| stored.contains(id.as_str())));
-    // Raw and analysed: the recorded numbers are there, and the verdict explains itself.
+    // Raw data and analysis: the recorded numbers are stored, and the verdict gives its reasons.
     for sample in &samples {
         assert_eq!(sample["vl53l8ch"]["distance_matrix"].as_array().unwrap().len(), 8);
         assert!(sample["as7341"]["full_scale"].as_u64().unwrap() > 0);
@@ -33,7 +36,8 @@ fn recorded_captures_of_real_sensors_are_sent_acknowledged_and_stored_one_for_on
     println!("three verdicts on recorded readings:\n{}", verdicts.join("\n"));
 }
 
-/// SIM-01: bus, device, driver, analysis, fusion, and on to the server; the drivers are those of others.
+/// SIM-01: products are read through bus, device and driver, then analysed, fused and stored by the
+/// server. The drivers are published crates.
 #[test]
 fn products_read_over_i2c_by_the_drivers_of_others_are_graded_and_stored() {
     let data = tempfile::tempdir().unwrap();
@@ -45,7 +49,8 @@ fn products_read_over_i2c_by_the_drivers_of_others_are_graded_and_stored() {
     let samples = server.samples();
     let of = |device: &str| -> Vec<_> { samples.iter().filter(|s| s["device_id"] == device).collect() };
     let (wired, direct) = (of("WIRED"), of("DIRECT"));
-    // The same products: what the wires lose (fractions of a millimetre) moves hardly a grade.
+    // The products are equal. The driver's loss (fractions of a millimetre) changes hardly any
+    // grade.
     let same = wired.iter().zip(&direct).filter(|(a, b)| a["fusion"]["final_grade"] == b["fusion"]["final_grade"]);
     let same = same.count();
     println!("same grade over I2C: {same} of 60");
@@ -73,7 +78,8 @@ fn simulated_products_get_grades_and_their_truth_is_exported() {
     let grades: HashSet<_> = samples.iter().map(|s| s["fusion"]["final_grade"].as_str().unwrap().to_owned()).collect();
     assert!(grades.contains("REJECT") && grades.len() >= 3, "{grades:?}");
 
-    // The truth of every sample is exported, and most volumes lie within two standard uncertainties of it.
+    // The truth of every sample is exported, and most volumes lie within two standard uncertainties
+    // of it.
     let text = std::fs::read_to_string(config.truth.unwrap()).unwrap();
     let (mut within, mut known) = (0, 0);
     for line in text.lines() {
@@ -88,19 +94,21 @@ fn simulated_products_get_grades_and_their_truth_is_exported() {
     assert!(known >= 55 && within * 10 >= known * 8, "{within} of {known}");
 }
 
-/// A server killed without warning, again and again, while a station sends: what was acknowledged is there, once.
+/// A server is killed repeatedly without warning while a station sends. Every acknowledged sample
+/// is stored, once.
 #[test]
 fn every_acknowledged_sample_survives_kills_and_restarts() {
     survives_kills_and_restarts(&[]);
 }
 
-/// The same with a PostgreSQL behind it.
+/// A server with a PostgreSQL is killed repeatedly without warning while a station sends. Every
+/// acknowledged sample is stored, once.
 #[test]
 fn every_acknowledged_sample_survives_kills_and_restarts_with_postgres() {
     survives_kills_and_restarts(&[("DATABASE_URL", &postgres())]);
 }
 
-/// Where a PostgreSQL is.
+/// The URL of the test's PostgreSQL.
 fn postgres() -> String {
     #[expect(clippy::disallowed_methods, reason = "how the test command tells tests where servers are")]
     let url = std::env::var("SQAL_TEST_POSTGRES_URL");
@@ -115,7 +123,8 @@ fn survives_kills_and_restarts(elsewhere: &[(&str, &str)]) {
     config.count = Some(1000);
     let station = std::thread::spawn(move || run(&config));
     for kill_after in [40, 130, 90] {
-        // The station sends on; the server dies in the middle of whatever it does after so many answers of this life.
+        // The station continues to send. The server is killed at an arbitrary moment after
+        // `kill_after` answers since its start.
         while answers(&server) < kill_after && !station.is_finished() {}
         server.kill();
         server = Server::start_with(elsewhere, data.path(), &address);
@@ -131,14 +140,15 @@ fn survives_kills_and_restarts(elsewhere: &[(&str, &str)]) {
     }
 }
 
-/// How many answers a server has sent since it started.
+/// The number of answers that a server has sent since it started.
 fn answers(server: &Server) -> u32 {
     let (_, metrics) = server.get("/metrics");
     let line = metrics.as_str().unwrap().lines().find_map(|line| line.strip_prefix("websocket_messages_sent_total "));
     line.map_or(0, |count| count.parse().unwrap())
 }
 
-/// SHD-04: restarts in good order while a station sends: nothing that was acknowledged is lost, and nothing is rejected.
+/// SHD-04: during orderly restarts while a station sends, no acknowledged sample is lost, and none
+/// is rejected.
 #[test]
 fn sd_25_a_station_loses_nothing_over_orderly_restarts() {
     let data = tempfile::tempdir().unwrap();
@@ -161,7 +171,7 @@ fn sd_25_a_station_loses_nothing_over_orderly_restarts() {
     assert!(summary.ids.iter().all(|id| stored.contains(id.as_str())), "one was acknowledged and is gone");
 }
 
-/// A connection that is kept open and idle is closed by the end at once: it holds nothing that was promised.
+/// An idle connection is closed at once when the server ends, because it has no unanswered request.
 #[test]
 fn sd_14_an_idle_connection_is_closed_at_once() {
     use std::io::{Read, Write};
@@ -180,7 +190,7 @@ fn sd_14_an_idle_connection_is_closed_at_once() {
     assert!(idle.read_to_end(&mut rest).is_ok(), "it ends, and is not reset");
 }
 
-/// SHD-03: the documented lines, in order, and a clean exit.
+/// SHD-03: the documented lines are logged in order, and the exit is clean.
 #[test]
 fn sigterm_ends_in_order_and_says_so() {
     let data = tempfile::tempdir().unwrap();
@@ -204,7 +214,7 @@ fn sigterm_ends_in_order_and_says_so() {
     }
 }
 
-/// CFG-01: whoever supervises the server sees by the exit code that a new try does not help.
+/// CFG-01: the exit code 78 tells a supervisor that a new try does not help.
 #[test]
 fn what_cannot_be_configured_is_told_at_once_with_78() {
     let server = std::process::Command::new(env!("CARGO_BIN_EXE_sqal-server"))
@@ -218,7 +228,8 @@ fn what_cannot_be_configured_is_told_at_once_with_78() {
     assert!(log.contains("set SQAL_TOKENS_FILE"), "{log}");
 }
 
-/// Tokens are in a file that is read again when it changes; a station goes on while its token is replaced.
+/// Tokens are in a file that is read again when it changes. A station continues while its token is
+/// replaced.
 #[test]
 fn stations_and_people_are_known_by_their_tokens() {
     let data = tempfile::tempdir().unwrap();
@@ -239,7 +250,8 @@ fn stations_and_people_are_known_by_their_tokens() {
     assert_eq!(run(&config).persisted, 3);
 
     write(&[marie, entry("camera", "{ device: STATION_1 }", "new")]);
-    // The server looks every two seconds; nothing else tells from outside that it has.
+    // The server applies a change of the file after two equal checks, a second apart. No output
+    // shows the moment.
     config.token = Some("new".to_owned());
     let summary = run(&config);
     assert_eq!(summary.persisted + summary.duplicate, 3);
@@ -251,7 +263,8 @@ fn stations_and_people_are_known_by_their_tokens() {
     }
 }
 
-/// What was decided over the interface holds after a kill, and on another server with the same database.
+/// Decisions made over the interface are still valid after a kill, and on another server with the
+/// same database.
 #[test]
 fn decisions_outlive_the_server() {
     decisions_outlive(&[], true);
@@ -282,7 +295,7 @@ fn decisions_outlive(elsewhere: &[(&str, &str)], same_folder: bool) {
     assert!(is["database"].as_str().unwrap().starts_with(if same_folder { "SQLite" } else { "PostgreSQL" }), "{is}");
 }
 
-/// SIM-05: a simulated station is paused, asked for another pace, and resumed through the interface.
+/// SIM-05: a simulated station is paused, set to another pace, and resumed through the interface.
 #[test]
 fn a_simulator_is_controlled_through_the_interface() {
     let data = tempfile::tempdir().unwrap();
@@ -299,13 +312,13 @@ fn a_simulator_is_controlled_through_the_interface() {
         (&refused["status"], refused["detail"].as_str().unwrap().contains("not known")),
         (&"refused".into(), true)
     );
-    // What was under way when it was paused is answered meanwhile; nothing new was measured.
+    // Frames sent before the pause are answered meanwhile; no new frame was measured.
     assert!(server.samples().len() <= paused + 64);
     assert_eq!(ask(r#"{"name":"simulator.resume"}"#).1["status"], "done");
     assert_eq!(station.join().unwrap().persisted, 500);
 }
 
-/// DBP-01 to DBP-03: an answer says how many queries it took, where that is asked for.
+/// DBP-01 to DBP-03: if query counting is enabled, a response states the number of its queries.
 #[test]
 fn an_answer_says_how_many_queries_it_took() {
     let data = tempfile::tempdir().unwrap();
@@ -322,7 +335,7 @@ fn an_answer_says_how_many_queries_it_took() {
         (field("x-db-query-count"), field("x-db-total-time-ms"))
     };
     let id = server.samples()[0]["id"].as_str().unwrap().to_owned();
-    // A connection that is new sends queries of its own.
+    // A new connection to the database sends queries of its own.
     let one = (0..20).map(|_| asked(&format!("/api/v1/samples/{id}"))).find(|(count, _)| *count == Some(1.0));
     assert!(one.is_some_and(|(_, time)| time > Some(0.0)), "{one:?}");
     asked("/api/v1/samples/latest");
@@ -335,7 +348,8 @@ fn an_answer_says_how_many_queries_it_took() {
     assert!(!answer.headers().contains_key("x-db-query-count"));
 }
 
-/// A proxy in front makes a server on loopback one of the network: where nobody is asked, it is told so.
+/// A proxy would make a server on loopback reachable from the network, so a server without tokens
+/// refuses requests through a proxy.
 #[test]
 fn an_open_server_answers_no_proxy() {
     let data = tempfile::tempdir().unwrap();
@@ -352,7 +366,8 @@ fn an_open_server_answers_no_proxy() {
 fn what_is_in_use_is_said_with_what_to_do() {
     let (data, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let server = Server::start(data.path(), "127.0.0.1:0");
-    // Two servers in one folder would each keep the dead letters that the other has not: one after the other they write the whole file.
+    // Two servers in one folder would overwrite each other's dead letters, because each writes the
+    // whole file.
     for (address, folder, said) in [
         (server.address.as_str(), elsewhere.path(), "choose another with --address"),
         ("127.0.0.1:0", data.path(), "another server uses it"),
@@ -362,7 +377,7 @@ fn what_is_in_use_is_said_with_what_to_do() {
         let log = String::from_utf8_lossy(&other.stderr).into_owned();
         assert!(!other.status.success() && log.contains(said), "{log}");
     }
-    // A server that was killed holds nothing.
+    // The lock of a killed server is released.
     server.kill();
     let _next = Server::start(data.path(), "127.0.0.1:0");
 }
@@ -377,7 +392,7 @@ fn probes_and_metrics_answer() {
     assert_eq!(server.get("/health").1["database"], "connected");
     assert_eq!(server.get("/health/ready").0, 200);
     let (_, latest) = server.get("/api/sqal/latest");
-    // The latest is known at once, and its device is there.
+    // The latest sample is available at once, and its device is listed.
     assert_eq!(latest["sample_id"], server.samples()[0]["sample_id"]);
     let device = format!("/api/v1/devices/{}", latest["device_id"].as_str().unwrap());
     assert_eq!(server.get(&device).1["presence"], "online");
@@ -420,14 +435,15 @@ fn probes_and_metrics_answer() {
     }
 }
 
-/// ARC-13: a Redis is shared, watched, measured and closed last; without it, and after its death, everything is answered.
+/// ARC-13: a Redis is shared, checked, measured and closed last. Without it, and after it fails,
+/// all requests are answered.
 #[test]
 fn a_redis_is_shared_and_nothing_fails_without_it() {
     let port = free_address().rsplit(':').next().unwrap().to_owned();
     let url = format!("redis://127.0.0.1:{port}/0");
     let elsewhere = [("REDIS_URL", url.as_str())];
     let data = tempfile::tempdir().unwrap();
-    // It is not there when the server starts.
+    // Redis does not run when the server starts.
     let server = Server::start_with(&elsewhere, data.path(), "127.0.0.1:0");
     let mut config = server.station(3);
     config.count = Some(5);
@@ -438,7 +454,8 @@ fn a_redis_is_shared_and_nothing_fails_without_it() {
 
     let mut redis = Redis::start(&port);
     while server.get("/health/ready").1["components"]["cache"] != true {}
-    // Two servers of one Redis: what one has fetched the other gets, though its own database is empty.
+    // Two servers share one Redis: a value that one of them has cached is served by the other,
+    // although its own database is empty.
     let one = tempfile::tempdir().unwrap();
     let one = Server::start_with(&elsewhere, one.path(), "127.0.0.1:0");
     let other = tempfile::tempdir().unwrap();
@@ -474,7 +491,8 @@ fn a_redis_is_shared_and_nothing_fails_without_it() {
     assert_eq!(closing[closing.len() - 2..], ["Closing database pool", "Closing Redis cache"], "{log}");
 }
 
-/// What a server acknowledges after its file was removed would be gone at the next start: it says so, and what it has is still answered.
+/// If the database file is removed, later samples would be lost at the next start. The server
+/// reports itself as not ready, and still answers from the data that it has.
 #[test]
 fn m4_a_database_file_that_is_removed_is_not_ready_by_name() {
     let data = tempfile::tempdir().unwrap();
@@ -484,7 +502,7 @@ fn m4_a_database_file_that_is_removed_is_not_ready_by_name() {
     assert_eq!(run(&config).persisted, 2);
     assert_eq!(server.get("/health/ready").0, 200);
     std::fs::remove_file(data.path().join("sqal.db")).unwrap();
-    // Checks are made every five seconds.
+    // Checks run every five seconds.
     let ready = loop {
         let (status, ready) = server.get("/health/ready");
         if status == 503 {
@@ -497,7 +515,7 @@ fn m4_a_database_file_that_is_removed_is_not_ready_by_name() {
     assert_eq!(server.samples().len(), 2);
 }
 
-/// What a start that fails has opened by then is closed in order, as at an end that was asked for.
+/// If a start fails, all that it has opened is closed in order, as at a requested end.
 #[test]
 fn a_start_that_fails_after_the_database_was_opened_closes_it() {
     let (first, second) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
@@ -511,7 +529,7 @@ fn a_start_that_fails_after_the_database_was_opened_closes_it() {
     }
 }
 
-/// A log that nobody reads any more stops neither the line nor an orderly end.
+/// A closed log stops neither the line nor an orderly end.
 #[test]
 fn a_server_whose_log_is_closed_goes_on() {
     let data = tempfile::tempdir().unwrap();
@@ -523,7 +541,8 @@ fn a_server_whose_log_is_closed_goes_on() {
     assert!(server.terminate().1, "the end was not orderly");
 }
 
-/// Nor does one that is kept open and not read: a pipe holds 64 KiB, and this is three times as much.
+/// A log that is open but not read does not stop the line. A pipe holds 64 KiB, and this log is
+/// three times as large.
 #[test]
 fn a_server_whose_log_is_not_read_goes_on() {
     let data = tempfile::tempdir().unwrap();
@@ -536,7 +555,7 @@ fn a_server_whose_log_is_not_read_goes_on() {
     assert_eq!(run(&config).persisted, 20);
 }
 
-/// A station that is refused for good ends all the same, and says how often.
+/// A station whose frames are all refused ends too, and reports their number.
 #[test]
 fn a_station_whose_every_frame_is_refused_ends_with_its_count() {
     let data = tempfile::tempdir().unwrap();

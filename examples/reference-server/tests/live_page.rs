@@ -1,4 +1,4 @@
-//! The live page in a real browser: two stations appear, with map, spectrum and verdict, and a new sample replaces the old one.
+//! The live page in a real browser: the station cards, updates, languages and tokens.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod browser;
@@ -16,7 +16,7 @@ async fn send(config: &Config, count: u64) {
     device_simulator::run(&config, now, std::future::pending()).await.unwrap();
 }
 
-/// A browser in which the page is open and follows the line.
+/// A browser with the live page open and connected.
 async fn live(server: &Server) -> Browser {
     let mut browser = Browser::start().await;
     browser.open(&format!("http://{}/", server.address)).await;
@@ -45,14 +45,14 @@ async fn the_page_shows_the_line_and_follows_it() {
     let (one, two) = (server.station(1), server.station(2));
     let look = async {
         let mut browser = live(&server).await;
-        // The page is open and empty; now the stations begin.
+        // The page is open and empty when the stations begin.
         send(&one, 12).await;
         send(&two, 9).await;
         let shown = browser.until(EACH_STATION).await;
         let shown: Vec<[String; 4]> = serde_json::from_str(shown.as_str().unwrap()).unwrap();
         assert_eq!(shown.iter().map(|s| s[0].as_str()).collect::<Vec<_>>(), ["STATION_1", "STATION_2"]);
 
-        // What the page shows is what the server stored.
+        // The page shows the samples that the server stored.
         let latest = tokio::task::block_in_place(|| server.get("/api/sqal/latest?device_id=STATION_2").1);
         shows(&mut browser, &latest).await;
         let grade = latest["fusion"]["final_grade"].as_str().unwrap();
@@ -60,7 +60,7 @@ async fn the_page_shows_the_line_and_follows_it() {
             .until(&format!("document.querySelector('[data-station=\"STATION_2\"]').dataset.grade === '{grade}'"))
             .await;
 
-        // A further sample arrives without a reload.
+        // A further sample appears without a reload.
         send(&one, 1).await;
         let newest = tokio::task::block_in_place(|| server.get("/api/sqal/latest?device_id=STATION_1").1);
         shows(&mut browser, &newest).await;
@@ -74,14 +74,15 @@ async fn the_page_shows_the_line_and_follows_it() {
     tokio::time::timeout(Duration::from_mins(2), look).await.expect("the page shows the line within two minutes");
 }
 
-/// A station that stopped, and whose trays are older than the newest of the others, stays on the page after a restart and says since when it is silent.
+/// A stopped station whose trays are older than those of the others stays on the page after a
+/// restart, with the time since when it is silent.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stopped_station_stays_on_the_page_with_since_when() {
     let data = tempfile::tempdir().unwrap();
     let before = Server::start(data.path(), "127.0.0.1:0");
     let look = async {
         send(&before.station(1), 3).await;
-        // More than the page loads of all stations at once.
+        // More samples than the page loads of all stations at once.
         send(&before.station(2), 70).await;
         before.kill();
         let server = Server::start(data.path(), "127.0.0.1:0");
@@ -102,7 +103,7 @@ async fn a_stopped_station_stays_on_the_page_with_since_when() {
                 .await;
             browser.until("!document.querySelector('#all-stopped').hidden && document.title === '(2) SQAL'").await;
         }
-        // A new tray of one of them, and only the other is stopped.
+        // After a new tray of one station, only the other one is shown as stopped.
         browser.until("document.querySelector('#connection[data-state=\"live\"]') !== null").await;
         send(&server.station(2), 1).await;
         browser.until("document.querySelector('[data-station=\"STATION_2\"]')?.dataset.presence === 'online'").await;
@@ -114,7 +115,7 @@ async fn a_stopped_station_stays_on_the_page_with_since_when() {
     tokio::time::timeout(Duration::from_mins(2), look).await.expect("the stopped station is shown within two minutes");
 }
 
-/// A server that is gone does not look like stations that stopped.
+/// If the server is unavailable, the page reports that, and does not show its stations as stopped.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_is_away_is_named_with_since_when() {
     let data = tempfile::tempdir().unwrap();
@@ -137,7 +138,8 @@ async fn a_server_that_is_away_is_named_with_since_when() {
     tokio::time::timeout(Duration::from_mins(2), look).await.expect("the page names it within two minutes");
 }
 
-/// More stations than a screen holds: each keeps its card, and only those near the window draw their details.
+/// With more stations than fit on a screen, each keeps its card, and only the cards near the window
+/// draw their details.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hundred_stations_keep_their_cards() {
     const STATIONS: u64 = 100;
@@ -171,7 +173,8 @@ async fn a_hundred_stations_keep_their_cards() {
     tokio::time::timeout(Duration::from_mins(2), look).await.expect("a hundred stations are shown within two minutes");
 }
 
-/// The words of the page: both languages in full, numbers in the form of the language, and limits in the words of the plant.
+/// The texts of the page: complete in both languages, with numbers in the form of the language, and
+/// limits in the words of the plant.
 #[tokio::test(flavor = "multi_thread")]
 async fn numbers_and_reasons_are_in_the_words_of_the_language() {
     let data = tempfile::tempdir().unwrap();
@@ -191,7 +194,7 @@ async fn numbers_and_reasons_are_in_the_words_of_the_language() {
             "texts with one language or other values"
         );
         let profile = tokio::task::block_in_place(|| server.get("/api/v1/profiles/foiegras_standard_barquette").1);
-        // A tray of 14.6 mm and 92 cm³ under limits of 15 mm and 100 cm³.
+        // A tray of 14.6 mm and 92 cm³, with limits of 15 mm and 100 cm³.
         let reasons = format!(
             "page.outOfLimits({{ meanHeight: [14.6, 0.2], volume: [92000, 900], heightVariation: [3.6, 0.1], oxidation: [0.2, 0.02] }}, {})\
              .map(page.limitText).map(text => text.replaceAll('\\u00a0', ' '))",
@@ -211,7 +214,8 @@ async fn numbers_and_reasons_are_in_the_words_of_the_language() {
             browser.value(&with(numbers)).await,
             serde_json::json!(["not measurable", "0.98 ± 0.02", "> 99 %", "> 99 %", "92.8 %"])
         );
-        // By the normal distribution: Φ(−0.4/√(1 + 0.2²)), and Φ(−0.1/√(0.6² + 0.1²)).
+        // The expected values are those of the normal distribution: Φ(−0.4/√(1 + 0.2²)), and
+        // Φ(−0.1/√(0.6² + 0.1²)).
         let desired = "[page.desirability({ target: { lo: 15, hi: 25, width: 1 } }, 14.6, 0.2), \
             page.desirability({ smaller: { at: 3.5, width: 0.6 } }, 3.6, 0.1), \
             page.desirability({ larger: { at: 3.5, width: 0.6 } }, 3.6, 0.1)]";
@@ -245,7 +249,7 @@ async fn numbers_and_reasons_are_in_the_words_of_the_language() {
         .expect("the page speaks both languages within two minutes");
 }
 
-/// Frames of a device that is there for calibration are marked, and counted nowhere on the page.
+/// Frames of a device in calibration are marked, and not counted on the page.
 #[tokio::test(flavor = "multi_thread")]
 async fn calibration_frames_are_marked_and_not_counted() {
     let data = tempfile::tempdir().unwrap();
@@ -266,7 +270,7 @@ async fn calibration_frames_are_marked_and_not_counted() {
     tokio::time::timeout(Duration::from_mins(2), look).await.expect("the marks are there within two minutes");
 }
 
-/// Where tokens are asked for, the page asks for one, and says what is wrong with it.
+/// If the server requires tokens, the page asks for one, and shows what is wrong with it.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_page_asks_who_looks() {
     let data = tempfile::tempdir().unwrap();
@@ -284,7 +288,7 @@ async fn the_page_asks_who_looks() {
                 "(() => {{ document.querySelector('#token').value = \"{token}\"; document.querySelector('#sign-in form').requestSubmit(); return true; }})()"
             )
         };
-        // A browser lets a page refuse the first Escape only.
+        // A browser lets a page cancel the first Escape only.
         for _ in 0..4 {
             browser.press_escape().await;
             browser
@@ -306,7 +310,7 @@ async fn the_page_asks_who_looks() {
     tokio::time::timeout(Duration::from_mins(2), look).await.expect("the page lets marie in within two minutes");
 }
 
-/// API-01: the documentation is a page that shows every call, from the binary alone.
+/// API-01: the documentation is a page from the binary alone, which shows every call.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_documentation_shows_every_call() {
     let data = tempfile::tempdir().unwrap();

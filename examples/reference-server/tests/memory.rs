@@ -1,7 +1,9 @@
-//! Attacks on the memory, with and without a token: it stays within 64 MiB of what it was, and the line and its probes are answered meanwhile.
+//! Attacks on the memory, with and without a token: it grows by at most 64 MiB.
 //!
-//! Each attack runs for three seconds, or for `SQAL_MEMORY_SECONDS`; from a minute on other stations' slowest acknowledgement is held to 250 ms, which is a
-//! promise of the built server: `SQAL_MEMORY_SECONDS=60 cargo test --release -p reference-server --test memory`.
+//! The line and its probes are answered during each attack. An attack runs for three seconds, or
+//! for `SQAL_MEMORY_SECONDS`. From a minute on, the slowest acknowledgement of another station must
+//! take at most 250 ms, which is a promise of the release build:
+//! `SQAL_MEMORY_SECONDS=60 cargo test --release -p reference-server --test memory`.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 #[expect(dead_code, reason = "each test file uses its part of the support")]
@@ -19,10 +21,10 @@ use serde_json::{Value, json};
 use sqal_http::TokenHash;
 use tempfile::TempDir;
 
-/// What a server may take beyond what it had before the attack, in KiB.
+/// The most memory in KiB that the server may take in addition during the attack.
 const MOST_MORE: u64 = 64 * 1024;
 
-/// One attack at a time: the machine is the station's too.
+/// Attacks run one at a time, because they share the machine with the station.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 fn seconds() -> i64 {
@@ -31,7 +33,8 @@ fn seconds() -> i64 {
     seconds.ok().and_then(|seconds| seconds.parse().ok()).unwrap_or(3)
 }
 
-/// A server with tokens: devices `dev-1` (D1) and `dev-2` (D2), gateways `gw-1` and `gw-2`, a viewer `vera`, an engineer `quinn`; each token is its name.
+/// A server with tokens: devices `dev-1` (D1) and `dev-2` (D2), gateways `gw-1` and `gw-2`, a
+/// viewer `vera`, an engineer `quinn`. The token of each is its name.
 struct Plant {
     server: Server,
     _data: TempDir,
@@ -41,7 +44,7 @@ struct Plant {
 impl Plant {
     fn start(variables: &[(&str, &str)]) -> Self {
         let alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
-        // Sockets of the attack and, inherited, of the server.
+        // Descriptors for the sockets of the attack and, inherited, of the server.
         let most = getrlimit(Resource::Nofile).maximum;
         setrlimit(Resource::Nofile, Rlimit { current: most, maximum: most }).unwrap();
         let data = tempfile::tempdir().unwrap();
@@ -64,7 +67,7 @@ impl Plant {
         Self { server, _data: data, _alone: alone }
     }
 
-    /// The memory that the process has taken from the system, in KiB.
+    /// The resident memory of the process, in KiB.
     fn resident(&self) -> u64 {
         let text = std::fs::read_to_string(format!("/proc/{}/status", self.server.id())).unwrap();
         let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
@@ -78,7 +81,7 @@ impl Plant {
         stream
     }
 
-    /// Sends a request on a connection of its own, and gives the status and the body.
+    /// Sends a request on a new connection, and returns the status and the body.
     fn call(&self, token: &str, method: &str, path: &str, fields: &str, body: &[u8]) -> (u16, Vec<u8>) {
         let mut stream = self.connect();
         stream.set_write_timeout(Some(Duration::from_secs(20))).unwrap();
@@ -91,7 +94,7 @@ impl Plant {
         (status, answer.split_off(head + 4))
     }
 
-    /// A WebSocket of the holder of a token, if it is let in.
+    /// Opens a WebSocket for the holder of a token; `None` if the server refuses it.
     fn socket(&self, token: &str) -> Option<Socket> {
         let mut stream = self.connect();
         let upgrade = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
@@ -104,7 +107,7 @@ impl Plant {
         head.starts_with(b"HTTP/1.1 101").then_some(Socket { stream, rest: Vec::new() })
     }
 
-    /// Runs an attack again and again, while another station sends and a supervisor asks.
+    /// Repeats an attack while another station sends and a supervisor calls a probe.
     fn bears(&self, mut attack: impl FnMut(&Self)) {
         let mut station = self.socket("dev-2").unwrap();
         let mut count = 0;
@@ -112,7 +115,7 @@ impl Plant {
             count += 1;
             let begun = now().micros();
             let ack = station.ask(&frame("D2", count));
-            // In a minute it may have sent all that its quota allows; it is answered all the same.
+            // Within a minute the station may use up its quota. It is answered with 429 then.
             assert!(ack["status"] == "persisted" || ack["problem"]["status"] == 429, "{ack}");
             let took = now().micros() - begun;
             assert_eq!(self.call("", "GET", "/health/live", "", b"").0, 200);
@@ -150,7 +153,8 @@ fn frame(device: &str, number: usize) -> String {
     frame.to_string()
 }
 
-/// A frame of a client as RFC 6455, 5.2, has it; with a mask of zeros, which leaves the payload as it is.
+/// A client frame as defined in RFC 6455, 5.2, with a mask of zeros, which leaves the payload as it
+/// is.
 fn masked(opcode: u8, is_last: bool, payload: &[u8]) -> Vec<u8> {
     let mut bytes = vec![opcode | if is_last { 0x80 } else { 0 }];
     match payload.len() {
@@ -169,15 +173,16 @@ fn masked(opcode: u8, is_last: bool, payload: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// An open WebSocket, byte by byte.
+/// An open WebSocket that sends and receives raw bytes.
 struct Socket {
     stream: TcpStream,
-    /// What the server has not taken yet of what was pushed.
+    /// Pushed bytes that the server has not accepted yet.
     rest: Vec<u8>,
 }
 
 impl Socket {
-    /// Writes as much as the server takes within a moment, first what is left of the last time; an error is the end of the connection.
+    /// Writes as many bytes as the server accepts before the write times out, beginning with those
+    /// left from the last call. An error means the end of the connection.
     fn push(&mut self, bytes: &[u8]) -> io::Result<()> {
         if self.rest.is_empty() {
             self.rest.extend(bytes);
@@ -192,7 +197,7 @@ impl Socket {
         Ok(())
     }
 
-    /// The next text, `None` if the connection ends.
+    /// The next text message; `None` if the connection ends.
     fn text(&mut self) -> Option<String> {
         loop {
             let mut head = [0; 2];
@@ -265,7 +270,7 @@ fn messages_that_never_end() {
             }
         }
     });
-    // A gateway whose messages are finished is served at the same time.
+    // A gateway that finishes its messages is served meanwhile.
     assert_eq!(plant.socket("gw-2").unwrap().ask(&frame("D9", 1))["status"], "persisted");
 }
 
@@ -273,15 +278,16 @@ fn messages_that_never_end() {
 fn a_message_that_takes_too_long_ends_the_connection() {
     let plant = Plant::start(&[]);
     let mut slow = plant.socket("dev-1").unwrap();
-    // The connection speaks: what comes now is a message, and not what was sent behind the request.
+    // The first exchange shows that the connection is open, so the next bytes are a message and not
+    // part of the request.
     assert_eq!(slow.ask(&frame("D1", 0))["status"], "persisted");
     slow.push(&masked(1, false, b"{")).unwrap();
     let begun = now().micros();
-    // Pings of the server are answered all the while: it is no silence that ends it.
+    // Pings of the server are answered meanwhile, so the connection is not closed for silence.
     assert_eq!(slow.text(), None);
     let took = now().micros() - begun;
     assert!((9_000_000..19_000_000).contains(&took), "ended after {took} us");
-    // Parts that end within the time are one frame.
+    // A message whose parts arrive within the time limit is one frame.
     let mut quick = plant.socket("dev-1").unwrap();
     let text = frame("D1", 1);
     let (first, second) = text.as_bytes().split_at(100);
@@ -305,7 +311,8 @@ fn heads_that_never_end() {
                 socket.connect(address).await?.into_std()
             };
             let Ok(mut stream) = runtime.block_on(connecting) else { continue };
-            // A stream of the runtime does not wait: what the kernel takes is enough.
+            // A stream of the runtime does not block: as many bytes as the kernel accepts are
+            // enough.
             let _ = stream.write_all(head.as_bytes());
             open.push(stream);
         }
@@ -328,11 +335,11 @@ fn bodies_that_never_end() {
             let _ = stream.write_all(&head);
             open.push(stream);
         }
-        // Those that were refused are opened anew.
+        // Refused connections are replaced by new ones.
         open.retain_mut(|stream| stream.write_all(&chunk).is_ok());
         count += 1;
         let (status, answer) = plant.call("gw-2", "POST", "/api/v1/samples:batch", "", frame("D9", count).as_bytes());
-        // A gateway's quota is a hundred batches a minute.
+        // The quota of a gateway is a hundred batches a minute.
         assert!(matches!(status, 200 | 429), "{status}: {}", String::from_utf8_lossy(&answer));
     });
 }
@@ -351,7 +358,7 @@ fn dead_letters_that_weigh_a_mebibyte() {
             return;
         };
         open.stream.set_write_timeout(Some(Duration::from_secs(20))).unwrap();
-        // A thousand in a minute end the connection.
+        // After a thousand frames in a minute, the server ends the connection.
         if open.push(&heavy).is_err() || open.text().is_none() {
             socket = None;
         }
@@ -379,7 +386,7 @@ fn pages_that_are_not_read() {
     let plant = Plant::start(&[("SQAL_CALLS_PER_MINUTE", "0")]);
     let frames = (0..500).map(|number| frame("D9", number)).collect::<Vec<_>>().join("\n");
     assert_eq!(plant.call("gw-1", "POST", "/api/v1/samples:batch", "", frames.as_bytes()).0, 200);
-    // One page is read before, so that what a page takes for a moment is not taken for what stays.
+    // One page is read first, so that the memory of one page is not counted as growth.
     assert_eq!(plant.call("vera", "GET", "/api/v1/samples?limit=500", "", b"").0, 200);
     let mut open = Vec::new();
     plant.bears(|plant| {

@@ -1,6 +1,8 @@
-//! A line that never stands still: stations and clients go on while the server is restarted, killed, and loses its database and its cache.
+//! Stations and clients continue while the server is restarted and killed, and loses its services.
 //!
-//! A short run belongs to the tests; `cargo xtask rolling` is the long one. The seed is printed, and given back with `SQAL_ROLLING_SEED`.
+//! The services are its database and its cache. A short run is part of the tests;
+//! `cargo xtask rolling` is the long one. The seed is printed, and can be given with
+//! `SQAL_ROLLING_SEED`.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(clippy::print_stdout, reason = "a soak says its seed and what it has seen")]
 
@@ -28,7 +30,7 @@ fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().unwrap())
 }
 
-/// `SplitMix64` (Steele, Lea and Flood 2014): enough to choose what fails.
+/// `SplitMix64` (Steele, Lea and Flood 2014), which is good enough to choose failures.
 struct Dice(u64);
 
 impl Dice {
@@ -41,7 +43,7 @@ impl Dice {
     }
 }
 
-/// Stations that send until they are stopped; each has a runtime's thread among others.
+/// Stations that send until they are stopped, each as a task of its own.
 struct Stations {
     stop: watch::Sender<bool>,
     tasks: Vec<tokio::task::JoinHandle<Summary>>,
@@ -78,7 +80,8 @@ impl Stations {
     }
 }
 
-/// Asks good and bad things until it is stopped; counts the answers by what was asked and their status.
+/// Sends valid and invalid requests until it is stopped, and counts the answers by request and
+/// status.
 fn ask_on(address: String, stop: Arc<AtomicBool>) -> JoinHandle<BTreeMap<(&'static str, u16), u64>> {
     std::thread::spawn(move || {
         let agent: ureq::Agent = ureq::Agent::config_builder()
@@ -102,13 +105,13 @@ fn ask_on(address: String, stop: Arc<AtomicBool>) -> JoinHandle<BTreeMap<(&'stat
                     Some(body) => agent.post(&url).send(body),
                     None => agent.get(&url).call(),
                 };
-                // A server that is not there says nothing.
+                // A server that does not run gives no answer.
                 let Ok(mut answer) = answer else { continue };
                 let status = answer.status().as_u16();
                 if matches!(status, 429 | 503) {
                     assert!(answer.headers().contains_key("retry-after"), "{name}: {status} without Retry-After");
                 }
-                // A kill may cut a body off.
+                // A kill may truncate a body.
                 let _ = answer.body_mut().read_to_string();
                 *seen.entry((name, status)).or_default() += 1;
             }
@@ -117,7 +120,7 @@ fn ask_on(address: String, stop: Arc<AtomicBool>) -> JoinHandle<BTreeMap<(&'stat
     })
 }
 
-/// Every sample of the database, by the id that was acknowledged.
+/// The ids of all samples of the database, as they were acknowledged.
 fn stored(postgres: &Postgres) -> HashSet<String> {
     tokio::runtime::Runtime::new().unwrap().block_on(async {
         let store = PostgresStore::open(&postgres.config()).await.unwrap();
@@ -149,7 +152,7 @@ fn nothing_acknowledged_is_lost_over_restarts_kills_and_failures() {
     let mut redis = Redis::start(&port);
     let (address, data) = (free_address(), tempfile::tempdir().unwrap());
     let (database, cache) = (postgres.url.clone(), format!("redis://127.0.0.1:{port}/0"));
-    // Every station comes from one address here.
+    // All stations connect from one address here.
     let settings =
         [("DATABASE_URL", database.as_str()), ("REDIS_URL", cache.as_str()), ("SQAL_CONNECTIONS_PER_MINUTE", "0")];
     let start = || Server::start_with(&settings, data.path(), &address);
@@ -167,7 +170,7 @@ fn nothing_acknowledged_is_lost_over_restarts_kills_and_failures() {
         count.map_or(0, |count| count.parse::<u64>().unwrap())
     };
     for cycle in 0..cycles {
-        // The line is at work.
+        // Waits until the line is running.
         let much = stations + stations / 2;
         while taken(&server) < much {}
         match dice.below(3) {
@@ -213,7 +216,7 @@ fn nothing_acknowledged_is_lost_over_restarts_kills_and_failures() {
             *seen.entry(what).or_default() += count;
         }
     }
-    // What waits beside the database moves.
+    // The spooled samples are moved to the database.
     while !server.get("/metrics").1.as_str().unwrap().contains("spool_samples_waiting 0") {}
     assert!(server.terminate().1);
 
@@ -233,7 +236,7 @@ fn nothing_acknowledged_is_lost_over_restarts_kills_and_failures() {
         let allowed: &[u16] = match what {
             "bad query" => &[400, 429, 503],
             "no such path" => &[404, 503],
-            // A client that is there before the first sample.
+            // A client may ask before the first sample exists.
             "latest" => &[200, 404, 429, 503],
             _ => &[200, 429, 503],
         };

@@ -1,4 +1,6 @@
-//! A recognisable secret stands in every setting that may hold one; good and bad starts write no byte of it.
+//! A planted secret in every setting that may hold one: no start writes a byte of it.
+//!
+//! Successful starts and failing ones are both tested.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 #[expect(dead_code, reason = "each test file uses its part of the support")]
@@ -11,10 +13,10 @@ use process::{Redis, Server, free_address};
 use reference_server::{SETTINGS, Setting};
 use sqal_http::TokenHash;
 
-/// What no output may hold.
+/// The text that no output may hold.
 const PLANTED: &str = "PLANTED";
 
-/// Starts a server that cannot start, and gives its exit status with all that it wrote.
+/// Starts a server that cannot start, and returns its exit status with all its output.
 fn refused(variables: &[(&str, &str)], folder: &Path) -> (Option<i32>, String) {
     let ended = Command::new(env!("CARGO_BIN_EXE_sqal-server"))
         .args(["--address", "127.0.0.1:0", "--data-dir"])
@@ -31,7 +33,7 @@ fn secrets() -> impl Iterator<Item = &'static Setting> {
     SETTINGS.iter().filter(|setting| setting.secret)
 }
 
-/// URLs that hold a secret where a driver, or a person, may misread it.
+/// URLs that hold a secret at a place where a driver or a person may misread it.
 fn misread() -> Vec<String> {
     let mut urls = vec![PLANTED.to_owned(), format!("://{PLANTED}"), format!("http://u:{PLANTED}@h/0")];
     for scheme in ["postgres", "postgresql+asyncpg", "redis", "rediss"] {
@@ -60,7 +62,7 @@ fn a_bad_start_writes_no_byte_of_a_secret() {
             assert_eq!(code, Some(78), "{}: {url}: {written}", setting.name);
             assert!(written.contains(setting.name) && !written.contains(PLANTED), "{url}: {written}");
         }
-        // Out of a file, and in the variable that should name the file.
+        // From a file, and in the variable that should name the file.
         std::fs::write(&file, format!("redis://u:{PLANTED}?@h postgres://u:{PLANTED}?@h\n")).unwrap();
         for value in [file.to_str().unwrap(), PLANTED, "postgres://u:PLANTED@h/d", folder.path().to_str().unwrap()] {
             let (code, written) = refused(&[(&in_file, value)], folder.path());
@@ -70,7 +72,8 @@ fn a_bad_start_writes_no_byte_of_a_secret() {
     }
 }
 
-/// A setting that can be used, for a database that is away: the server ends, and its driver tells of no password.
+/// A valid setting for a database that is unavailable: the server ends, and the error of its driver
+/// shows no password.
 #[test]
 fn a_start_without_its_database_writes_no_byte_of_a_secret() {
     let folder = tempfile::tempdir().unwrap();
@@ -114,7 +117,7 @@ fn a_good_start_and_its_whole_life_write_no_byte_of_a_secret() {
     let redis = free_address();
     let (_, port) = redis.split_once(':').unwrap();
     let _redis = Redis::start(port);
-    // A password that this Redis has not asked for: its driver has something to complain of.
+    // A password that this Redis does not require, so that its driver reports an error.
     let url = format!("redis://user:{PLANTED}%2F{PLANTED}@{redis}/0");
     let variables =
         [("SQAL_TOKENS_FILE", tokens.to_str().unwrap()), ("REDIS_URL", url.as_str()), ("SQAL_LOG", "debug")];

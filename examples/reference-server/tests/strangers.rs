@@ -1,5 +1,7 @@
-//! Strangers' tools against the real server: schemathesis asks everything that the description allows and forbids, a WebSocket library of another language talks as a
-//! device, promtool reads the metrics, and a Prometheus scrapes them.
+//! Independent tools against the real server: schemathesis, WebSocket, promtool, Prometheus.
+//!
+//! schemathesis sends all calls that the API description allows and forbids. A WebSocket library of
+//! another language acts as a device. promtool checks the metrics, and a Prometheus scrapes them.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 #[expect(dead_code, reason = "each test file uses its part of the support")]
@@ -40,7 +42,8 @@ fn server(data: &Path) -> Server {
     server
 }
 
-/// All checks, examples made from the description, calls in a row that follow each other. What never ends (events) and what is no JSON (the page) is left out.
+/// All checks of schemathesis, with examples from the description and sequences of dependent calls.
+/// Endless responses (events) and those that are not JSON (the page) are left out.
 #[test]
 fn schemathesis_finds_nothing() {
     let data = tempfile::tempdir().unwrap();
@@ -77,7 +80,8 @@ fn schemathesis_finds_nothing() {
     assert_eq!(ask("gateway", &["--include-path", "/api/v1/samples:batch"]), 1);
 }
 
-/// A client library that shares no line with the server: every way of writing, and every close code that a client can cause.
+/// A client library that shares no code with the server: every way of writing, and every close code
+/// that a client can cause.
 #[test]
 fn an_independent_websocket_client_sees_what_is_documented() {
     let data = tempfile::tempdir().unwrap();
@@ -113,7 +117,7 @@ fn promtool_reads_the_metrics_without_a_complaint() {
     assert_eq!(String::from_utf8_lossy(&said), "");
 }
 
-/// A Prometheus of this test's own.
+/// A Prometheus process for one test.
 struct Prometheus(Child);
 
 impl Drop for Prometheus {
@@ -150,7 +154,7 @@ fn a_prometheus_scrapes_it() {
         let answer: Value = serde_json::from_str(&answer.body_mut().read_to_string().ok()?).ok()?;
         Some(answer["data"]["result"][0]["value"][1].as_str()?.to_owned())
     };
-    // It scrapes when it has started, and then every second.
+    // Prometheus scrapes after its start, and then every second.
     let begun = process::now().micros();
     let until = |query: &str, wanted: &str| {
         while value(query).as_deref() != Some(wanted) {
@@ -160,7 +164,8 @@ fn a_prometheus_scrapes_it() {
     until("up", "1");
     until("websocket_messages_received_total", "100");
     until("sum(sample_processing_duration_seconds_count)", "100");
-    // Some samples have a score, and no series has a grade that is none: count(sample_quality_score_count{grade!~"A[+]|A|B|C|REJECT"}) or vector(0).
+    // Some samples have a score, and no series has an unknown grade:
+    // `count(sample_quality_score_count{grade!~"A[+]|A|B|C|REJECT"}) or vector(0)`.
     until("sum(sample_quality_score_count)%20%3E%20bool%200", "1");
     until("count(sample_quality_score_count%7Bgrade!~%22A%5B%2B%5D%7CA%7CB%7CC%7CREJECT%22%7D)%20or%20vector(0)", "0");
     until("circuit_breaker_state%7Bname%3D%22database%22%7D", "0");

@@ -1,13 +1,17 @@
-//! [`ConformalGrades`]: sets of grades that hold the true one with a stated probability (split conformal prediction).
+//! [`ConformalGrades`]: sets of grades that hold the true grade with a stated probability.
+//!
+//! The method is split conformal prediction.
 
 use alloc::vec::Vec;
 
 use sqal_core::{Grade, Score};
 
-/// Turns the probabilities of the five grades into a set that holds the true grade in at least 1 − α of all cases.
+/// Turns the probabilities of the five grades into a set that holds the true grade in at least 1 −
+/// α of all cases.
 ///
-/// The score of a grade is 1 − its probability (Sadinle, Lei and Wasserman 2019). The guarantee needs only that the calibration samples and
-/// the future ones come from the same line; it holds on average over grades, not for each of them.
+/// The score of a grade is 1 − its probability (Sadinle, Lei and Wasserman 2019). The guarantee
+/// needs only that the calibration samples and the future ones come from one line. It holds on
+/// average over grades, not for each of them.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct ConformalGrades {
@@ -23,11 +27,11 @@ pub enum NotConformal {
     /// Too few samples: every set would have to hold every grade.
     #[error("{given} calibration samples: an error rate of {alpha} needs at least {least}")]
     TooFew {
-        /// How many there are.
+        /// The number of samples given.
         given: usize,
-        /// The error rate that was asked for.
+        /// The error rate requested.
         alpha: f64,
-        /// How many it takes.
+        /// The fewest samples that this error rate needs.
         least: usize,
     },
     /// The error rate is 0 or 1.
@@ -39,11 +43,13 @@ pub enum NotConformal {
 pub type GradeSet = arrayvec::ArrayVec<Grade, 5>;
 
 impl ConformalGrades {
-    /// The threshold from samples whose true grade is known: probabilities in the order of [`Grade::ALL`], and the truth.
+    /// Fits the threshold to samples whose true grade is known: their probabilities in the order of
+    /// [`Grade::ALL`], and the true grade.
     ///
     /// # Errors
     ///
-    /// [`NotConformal`] if the error rate is not between 0 and 1, or there are fewer than ⌈1/α⌉ − 1 samples.
+    /// [`NotConformal`] if the error rate is not between 0 and 1, or there are fewer than ⌈1/α⌉ − 1
+    /// samples.
     pub fn fit(samples: &[([f64; 5], Grade)], alpha: Score) -> Result<Self, NotConformal> {
         let a = alpha.get();
         if a <= 0.0 || a >= 1.0 {
@@ -68,35 +74,37 @@ impl ConformalGrades {
         Ok(Self { threshold, alpha, samples: u32::try_from(samples.len()).unwrap_or(u32::MAX) })
     }
 
-    /// 1 − the probability that a grade must have to be in the set.
+    /// The largest allowed value of 1 − probability for a grade in the set.
     #[must_use]
     pub const fn threshold(&self) -> Score {
         self.threshold
     }
 
-    /// The share of sets that may miss the true grade.
+    /// The greatest share of sets that may miss the true grade.
     #[must_use]
     pub const fn alpha(&self) -> Score {
         self.alpha
     }
 
-    /// How many samples it rests on.
+    /// The number of samples from which the threshold was fitted.
     #[must_use]
     pub const fn samples(&self) -> u32 {
         self.samples
     }
 
-    /// The grades that are probable enough. It can be empty: then nothing is, and the sample is unlike those of the calibration.
+    /// The grades whose probability reaches the threshold. If the set is empty, the sample is
+    /// unlike those of the calibration.
     #[must_use]
     pub fn grades(&self, probabilities: &[f64; 5]) -> GradeSet {
         Grade::ALL.into_iter().filter(|grade| strangeness(probabilities, *grade) <= self.threshold).collect()
     }
 
-    /// The same set with its gaps filled and never empty: grades are ordered, and "A+ or B, but not A" tells nobody anything.
+    /// The set of [`grades`](Self::grades) with its gaps filled, and never empty. Grades are
+    /// ordered, and an operator cannot use "A+ or B, but not A".
     #[must_use]
     pub fn contiguous(&self, probabilities: &[f64; 5]) -> GradeSet {
         let grades = self.grades(probabilities);
-        // Nothing is probable enough: the most probable grade stands in.
+        // If no grade reaches the threshold, the most probable grade is used.
         let most =
             || Grade::ALL.into_iter().min_by_key(|grade| strangeness(probabilities, *grade)).unwrap_or(Grade::Reject);
         let best = grades.first().copied().unwrap_or_else(most);
@@ -108,7 +116,7 @@ impl ConformalGrades {
 /// 1 − the probability of a grade.
 fn strangeness(probabilities: &[f64; 5], grade: Grade) -> Score {
     let at = Grade::ALL.iter().position(|one| *one == grade);
-    // What is not a number is as strange as can be.
+    // A probability that is NaN has the greatest strangeness.
     let probability = at.map_or(0.0, |at| probabilities[at]);
     if probability.is_nan() { Score::ONE } else { Score::nearest(1.0 - probability) }
 }

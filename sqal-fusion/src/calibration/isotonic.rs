@@ -1,4 +1,6 @@
-//! Isotonic regression: the rising curve that is nearest to what was observed, without any assumption on its shape.
+//! Isotonic regression: the rising curve nearest to the observations.
+//!
+//! It makes no assumption about the shape of the curve.
 
 #[cfg(feature = "alloc")]
 use alloc::vec::Vec;
@@ -6,7 +8,7 @@ use alloc::vec::Vec;
 use arrayvec::ArrayVec;
 use sqal_core::Score;
 
-/// The most knots of a curve; a fit with more joins its most alike neighbours.
+/// The most knots of a curve. A fit with more joins the neighbours that differ least.
 pub const MAX_KNOTS: usize = 128;
 
 /// One knot of an isotonic curve.
@@ -18,11 +20,12 @@ pub struct Knot {
     pub raw: Score,
     /// The frequency observed there.
     pub calibrated: Score,
-    /// How many labels the frequency rests on.
+    /// The number of labels that the frequency is taken from.
     pub labels: u32,
 }
 
-/// A rising curve from raw to calibrated confidence: straight between its knots and level beyond them.
+/// A rising curve from raw to calibrated confidence: straight between its knots, and level beyond
+/// the first and the last.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(try_from = "ArrayVec<Knot, MAX_KNOTS>", into = "ArrayVec<Knot, MAX_KNOTS>"))]
@@ -37,10 +40,10 @@ pub enum NotIsotonic {
     /// There is no knot.
     #[error("a curve needs a knot")]
     Empty,
-    /// There are too many.
+    /// There are more than [`MAX_KNOTS`] knots.
     #[error("{0} knots: at most {MAX_KNOTS} are held")]
     TooMany(usize),
-    /// A knot lies left of the one before it, or below it, or rests on no label.
+    /// A knot lies left of the previous one, or below it, or has no labels.
     #[error("knot {0} lies left of or below the one before it, or rests on no label")]
     Falls(usize),
 }
@@ -50,7 +53,7 @@ impl Isotonic {
     ///
     /// # Errors
     ///
-    /// [`NotIsotonic`] if they are none, too many, or not rising.
+    /// [`NotIsotonic`] if there is no knot, there are too many, or they do not rise.
     pub fn new(knots: &[Knot]) -> Result<Self, NotIsotonic> {
         if knots.is_empty() {
             return Err(NotIsotonic::Empty);
@@ -76,11 +79,13 @@ impl Isotonic {
     pub fn at(&self, raw: Score) -> Score {
         let (left, right, share) = self.between(raw);
         let (low, high) = (left.calibrated.get(), right.calibrated.get());
-        // Rounding must not lead beyond a knot, or the curve would fall by a last digit.
+        // Without the clamp, rounding could lead beyond a knot, and the curve would fall by a last
+        // digit.
         Score::nearest((low + share * (high - low)).clamp(low, high))
     }
 
-    /// Its standard uncertainty: of a frequency among so many labels (the posterior deviation from a uniform prior).
+    /// The standard uncertainty of the curve at a raw confidence: that of a frequency among the
+    /// labels of its knots (the posterior deviation from a uniform prior).
     pub(super) fn u_at(&self, raw: Score) -> f64 {
         let (left, right, share) = self.between(raw);
         let u = |knot: &Knot| {
@@ -91,7 +96,7 @@ impl Isotonic {
         u(left) + share * (u(right) - u(left))
     }
 
-    /// The knots on either side and how far between them, 0 to 1.
+    /// The knots on either side of a raw confidence, and how far it lies between them, 0 to 1.
     fn between(&self, raw: Score) -> (&Knot, &Knot, f64) {
         let right = self.knots.partition_point(|knot| knot.raw < raw);
         let last = self.knots.len() - 1;
@@ -102,15 +107,15 @@ impl Isotonic {
     }
 }
 
-/// One observation: `y` was seen at `x`, and counts `weight`.
+/// One observation: `y` at the place `x`, with a weight.
 #[cfg(feature = "alloc")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Point {
-    /// Where.
+    /// The place on the axis by which points are ordered.
     pub x: f64,
-    /// What.
+    /// The observed value.
     pub y: f64,
-    /// How much it counts, positive.
+    /// The weight, positive.
     pub weight: f64,
 }
 
@@ -118,13 +123,13 @@ pub struct Point {
 #[cfg(feature = "alloc")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Block {
-    /// Where it begins.
+    /// The place of its first point.
     pub from: f64,
-    /// Where it ends, included.
+    /// The place of its last point.
     pub to: f64,
-    /// Its level: the weighted mean of what was observed there.
+    /// The level: the weighted mean of the observed values.
     pub level: f64,
-    /// The weight that it rests on.
+    /// The sum of the weights of its points.
     pub weight: f64,
 }
 
@@ -138,10 +143,11 @@ impl Block {
     }
 }
 
-/// The least-squares rising fit (pool adjacent violators; Ayer et al. 1955, Barlow et al. 1972): blocks from left to right.
+/// Gives the least-squares rising fit as blocks from left to right (pool adjacent violators; Ayer
+/// et al. 1955, Barlow et al. 1972).
 ///
-/// Points at the same place are averaged first, so that the order in which they come changes nothing. Points that are not finite or
-/// have no positive weight are left out.
+/// Points at one place are averaged first, so their order does not matter. Points that are not
+/// finite or have no positive weight are left out.
 #[cfg(feature = "alloc")]
 #[must_use]
 pub fn pool_adjacent_violators(points: &[Point]) -> Vec<Block> {
@@ -168,15 +174,16 @@ pub fn pool_adjacent_violators(points: &[Point]) -> Vec<Block> {
 
 #[cfg(feature = "alloc")]
 impl Isotonic {
-    /// The fit to labels, each frequency kept 1/(n + 2) away from 0 and 1 for n labels in all: nobody is certain. How few of them a frequency rests on
-    /// is said by its uncertainty.
+    /// Fits the curve to labels. For n labels in all, each frequency is kept 1/(n + 2) away from 0
+    /// and 1, because no finite number of labels proves certainty. The uncertainty of a frequency
+    /// shows how few labels it is taken from.
     pub(super) fn fit(labels: &[super::Label]) -> Self {
         let points: Vec<Point> = labels
             .iter()
             .map(|label| Point { x: label.confidence.get(), y: f64::from(u8::from(label.correct)), weight: 1.0 })
             .collect();
         let mut blocks = pool_adjacent_violators(&points);
-        // Each block has two knots, its ends.
+        // Each block has two knots: its two ends.
         while blocks.len() > MAX_KNOTS / 2 {
             join_the_most_alike(&mut blocks);
         }
@@ -197,7 +204,7 @@ impl Isotonic {
     }
 }
 
-/// Joins the two neighbours whose union loses least: the least squared error added, w₁w₂/(w₁ + w₂) (l₂ − l₁)².
+/// Joins the two neighbours whose union adds the least squared error, w₁w₂/(w₁ + w₂) (l₂ − l₁)².
 #[cfg(feature = "alloc")]
 fn join_the_most_alike(blocks: &mut Vec<Block>) {
     let loss = |k: usize| {
@@ -210,10 +217,12 @@ fn join_the_most_alike(blocks: &mut Vec<Block>) {
     }
 }
 
-/// The interval within which the calibrated confidence of one more sample lies (Venn-Abers predictor; Vovk and Petej 2014): what an isotonic
-/// fit says there if that sample turns out wrong, and if it turns out right.
+/// The interval of the calibrated confidence of one more sample (Venn-Abers predictor; Vovk and
+/// Petej 2014). Its ends are the isotonic fit at that sample if it turns out wrong, and if it turns
+/// out right.
 ///
-/// The fewer labels, the wider: one of the two is calibrated whatever the distribution.
+/// Fewer labels give a wider interval. One of the two ends is calibrated, whatever the
+/// distribution.
 #[cfg(feature = "alloc")]
 #[must_use]
 pub fn venn_abers(labels: &[super::Label], raw: Score) -> (Score, Score) {

@@ -1,4 +1,4 @@
-//! [`Calibration`]: makes a confidence mean what it says, from samples whose true grade is known.
+//! [`Calibration`]: maps raw confidence to the frequency of being right, fitted to known samples.
 
 #[cfg(feature = "alloc")]
 pub mod conformal;
@@ -14,13 +14,16 @@ pub use isotonic::{Block, Point, pool_adjacent_violators, venn_abers};
 pub use isotonic::{Isotonic, Knot, MAX_KNOTS, NotIsotonic};
 pub use platt::{NotPlatt, Platt};
 
-/// The fewest labels from which a calibration is fitted at all; with fewer, confidence stays raw and says so.
+/// The fewest labels from which a calibration is fitted. With fewer, confidence stays raw and is
+/// reported as not calibrated.
 pub const FEWEST_LABELS: usize = 50;
 
-/// The fewest labels for an isotonic fit; with fewer, the two parameters of Platt's are all that the labels can carry.
+/// The fewest labels for an isotonic fit. With fewer, the curve of Platt is fitted, which has two
+/// parameters only.
 pub const FEWEST_FOR_ISOTONIC: usize = 200;
 
-/// One sample whose truth is known: how confident the verdict was, and whether its point grade was the true one.
+/// One sample whose true grade is known: the confidence of its verdict, and whether its point grade
+/// was right.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
@@ -31,7 +34,8 @@ pub struct Label {
     pub correct: bool,
 }
 
-/// How a raw confidence becomes a calibrated one; each of them never makes a surer verdict less sure than a less sure one.
+/// The curve from raw to calibrated confidence. Every variant keeps the order: a higher raw
+/// confidence never becomes a lower calibrated one.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
@@ -48,20 +52,21 @@ pub enum Calibrator {
     Isotonic(Isotonic),
 }
 
-/// A calibrator with what is needed to trust it, or not: a value one can store and inspect.
+/// A calibrator with the version and the number of labels from which a reader can judge it. It can
+/// be stored and inspected.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(try_from = "Stored"))]
 pub struct Calibration {
-    /// Which calibration this is; it travels with every verdict. 0 is none.
+    /// The version of this calibration, which is part of every verdict. 0 means "not calibrated".
     pub version: u32,
-    /// From how many labelled samples it was fitted.
+    /// The number of labelled samples from which it was fitted.
     pub labels: u32,
     /// The curve.
     pub calibrator: Calibrator,
 }
 
-/// What is read back before it is checked.
+/// A calibration as it is deserialized, before it is checked.
 #[cfg(feature = "serde")]
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -86,16 +91,16 @@ impl TryFrom<Stored> for Calibration {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NotCalibrated {
-    /// Too few labels: whatever was fitted would be noise.
+    /// Fewer labels than [`FEWEST_LABELS`]: the fit would be noise.
     #[error("{given} labelled samples: at least {FEWEST_LABELS} are needed, and confidence stays uncalibrated")]
     TooFewLabels {
-        /// How many there are.
+        /// The number of labels given.
         given: usize,
     },
-    /// All labels say the same, so that nothing can be learnt about the other outcome.
+    /// All labels are right, or all are wrong, so the other outcome cannot be learnt.
     #[error("all {given} labels say the same: right and wrong grades are both needed")]
     OneOutcome {
-        /// How many there are.
+        /// The number of labels given.
         given: usize,
     },
     /// Version 0 means "not calibrated".
@@ -129,7 +134,8 @@ impl Calibration {
         }
     }
 
-    /// The calibrated confidence with its standard uncertainty: the fewer labels there were, the wider. `None` if not calibrated.
+    /// The calibrated confidence with its standard uncertainty, which is larger for fewer labels.
+    /// `None` if not calibrated.
     #[must_use]
     pub fn measured(&self, raw: Score) -> Option<Measured> {
         let u = match &self.calibrator {
@@ -143,7 +149,8 @@ impl Calibration {
 
 #[cfg(feature = "alloc")]
 impl Calibration {
-    /// Fits the curve that the number of labels can carry: isotonic from 200, Platt's from 50, none below.
+    /// Fits the curve that the number of labels allows: isotonic from 200 labels, Platt's from 50,
+    /// an error below 50.
     ///
     /// ```
     /// use sqal_core::Score;
@@ -160,7 +167,8 @@ impl Calibration {
     ///
     /// # Errors
     ///
-    /// [`NotCalibrated`] if the labels are too few or all alike, or the version is 0.
+    /// [`NotCalibrated`] if there are too few labels, if all are right or all wrong, or if the
+    /// version is 0.
     pub fn fit(labels: &[Label], version: u32) -> Result<Self, NotCalibrated> {
         let given = labels.len();
         let right = labels.iter().filter(|label| label.correct).count();

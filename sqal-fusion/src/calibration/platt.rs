@@ -1,8 +1,10 @@
-//! Platt's calibration: a logistic curve on the logit of the raw confidence, two parameters that few labels can carry.
+//! Platt's calibration: a logistic curve on the logit of the raw confidence.
+//!
+//! It has two parameters only, so few labels suffice.
 
 use sqal_core::Score;
 
-/// Raw confidences are drawn in from 0 and 1 by this before their logit is taken.
+/// The distance from 0 and 1 at which raw confidences are clamped before their logit is taken.
 const EDGE: f64 = 1e-12;
 
 /// p = 1/(1 + exp(a·logit(raw) + b)), rising: a ≤ 0.
@@ -12,7 +14,7 @@ const EDGE: f64 = 1e-12;
 pub struct Platt {
     a: f64,
     b: f64,
-    /// The covariance of a and b: variances, then covariance.
+    /// The covariance of a and b: the variance of a, the variance of b, then their covariance.
     covariance: [f64; 3],
 }
 
@@ -29,11 +31,13 @@ pub struct NotPlatt {
 }
 
 impl Platt {
-    /// A curve from its slope and offset, and the covariance of the two: variance of a, variance of b, covariance.
+    /// A curve from its slope a, its offset b, and their covariance: the variance of a, the
+    /// variance of b, then the covariance.
     ///
     /// # Errors
     ///
-    /// [`NotPlatt`] if a number is not finite, the curve falls, or the covariance is none.
+    /// [`NotPlatt`] if a number is not finite, if the curve falls, or if the covariance is not
+    /// positive.
     pub fn new(a: f64, b: f64, covariance: [f64; 3]) -> Result<Self, NotPlatt> {
         let [va, vb, vab] = covariance;
         let sound = va >= 0.0 && vb >= 0.0 && vab * vab <= va * vb * (1.0 + 1e-9);
@@ -62,7 +66,7 @@ impl Platt {
         Score::nearest(logistic(-(self.a * logit(raw) + self.b)))
     }
 
-    /// Its standard uncertainty, by the delta method.
+    /// The standard uncertainty of the curve at a raw confidence, by the delta method.
     pub(super) fn u_at(&self, raw: Score) -> f64 {
         let (x, p) = (logit(raw), self.at(raw).get());
         let [va, vb, vab] = self.covariance;
@@ -81,9 +85,10 @@ fn logit(raw: Score) -> f64 {
 
 #[cfg(feature = "alloc")]
 impl Platt {
-    /// Maximum likelihood with Platt's targets (n₊ + 1)/(n₊ + 2) and 1/(n₋ + 2), by Newton's method with halved steps (Lin, Lin and Weng 2007).
+    /// Fits by maximum likelihood with Platt's targets (n₊ + 1)/(n₊ + 2) and 1/(n₋ + 2), by
+    /// Newton's method with halved steps (Lin, Lin and Weng 2007).
     ///
-    /// Labels that contradict the confidence would make the curve fall: then it is level.
+    /// If the labels contradict the confidence, so that the curve would fall, the curve is level.
     pub(super) fn fit(labels: &[super::Label]) -> Self {
         #[expect(clippy::cast_precision_loss, reason = "nobody labels 2^53 samples")]
         let count = |correct: bool| labels.iter().filter(|label| label.correct == correct).count() as f64;

@@ -1,4 +1,6 @@
-//! [`Reliability`]: whether a confidence means what it says, by diagram, ECE, MCE, ACE, Brier score and its decomposition.
+//! [`Reliability`]: measures whether a confidence agrees with the observed frequency.
+//!
+//! It holds the reliability diagram, ECE, MCE, ACE, and the Brier score with its decomposition.
 
 use alloc::vec::Vec;
 
@@ -10,13 +12,14 @@ use super::{Label, Point, pool_adjacent_violators};
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Bin {
-    /// How many samples are in it, at least 1.
+    /// The number of samples in the bin, at least 1.
     pub samples: usize,
-    /// Their mean confidence.
+    /// The mean confidence of its samples.
     pub confidence: f64,
-    /// How often they were right.
+    /// The share of its samples that were right.
     pub frequency: f64,
-    /// Between what the frequency lies in nine of ten cases if the confidence is true (normal approximation of the binomial).
+    /// The interval that holds the frequency in nine of ten cases if the confidence is true (normal
+    /// approximation of the binomial).
     pub band: (f64, f64),
 }
 
@@ -31,7 +34,7 @@ impl Bin {
         Self { samples: labels.len(), confidence, frequency, band }
     }
 
-    /// How far confidence and frequency are apart.
+    /// The distance between confidence and frequency.
     #[must_use]
     pub fn gap(&self) -> f64 {
         libm::fabs(self.confidence - self.frequency)
@@ -42,46 +45,49 @@ fn outcome(label: &Label) -> f64 {
     f64::from(u8::from(label.correct))
 }
 
-/// How the samples of a diagram are put into bins.
+/// The way in which samples are put into bins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Binning {
-    /// Bins of equal width from 0 to 1; empty ones are left out.
+    /// Bins of equal width from 0 to 1; empty bins are left out.
     EqualWidth(usize),
-    /// Bins of as equal a number of samples as can be, in the order of confidence; samples of one confidence are all in one bin.
+    /// Bins of as equal a number of samples as possible, in the order of confidence. Samples with
+    /// equal confidence are all in one bin.
     EqualMass(usize),
 }
 
-/// What a set of labelled samples says about the confidence that they were given.
+/// The calibration figures of a set of labelled samples.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Reliability {
-    /// How many samples there are.
+    /// The number of samples.
     pub samples: usize,
-    /// The diagram, from the least sure bin to the surest.
+    /// The diagram, from the bin of lowest confidence to that of the highest.
     pub bins: Vec<Bin>,
     /// The expected calibration error: the mean gap of the bins, weighted by their samples.
     pub ece: f64,
     /// The maximum calibration error: the largest gap.
     pub mce: f64,
-    /// The average calibration error: the mean gap of the bins, each counting the same.
+    /// The average calibration error: the mean gap of the bins, all with equal weight.
     pub ace: f64,
     /// The Brier score: the mean square of confidence − outcome.
     pub brier: f64,
-    /// 1 − Brier/uncertainty: above 0 the confidence says more than the base rate; `None` if all outcomes are the same.
+    /// 1 − Brier/uncertainty. Above 0, the confidence predicts better than the base rate does.
+    /// `None` if all outcomes are equal.
     pub skill: Option<f64>,
-    /// The mean negative log-likelihood; confidences are drawn in from 0 and 1 by 1e-15.
+    /// The mean negative log-likelihood; confidences are clamped 1e-15 away from 0 and 1.
     pub log_loss: f64,
-    /// Brier = miscalibration − discrimination + uncertainty (CORP; Dimitriadis, Gneiting and Jordan 2021).
+    /// The miscalibration of Brier = miscalibration − discrimination + uncertainty (CORP;
+    /// Dimitriadis, Gneiting and Jordan 2021).
     pub miscalibration: f64,
-    /// How much the confidence tells right from wrong.
+    /// The discrimination: how well the confidence separates right samples from wrong ones.
     pub discrimination: f64,
-    /// The variance of the outcomes: what there was to tell.
+    /// The variance of the outcomes.
     pub uncertainty: f64,
 }
 
 impl Reliability {
-    /// The figures of labelled samples; `None` if there is none, or no bin to put them into.
+    /// The figures of labelled samples; `None` if there is no sample or no bin.
     ///
     /// ```
     /// use sqal_core::Score;
@@ -146,7 +152,8 @@ fn of_equal_width(sorted: &[Label], count: usize) -> Vec<Bin> {
 }
 
 fn of_equal_mass(sorted: &[Label], count: usize) -> Vec<Bin> {
-    // The first `larger` bins have one sample more. Equal confidences are never parted: which of them were right would be chance.
+    // The first `larger` bins have one sample more. Samples of equal confidence stay in one bin,
+    // because which of them were right would depend on their order.
     let (each, larger) = (sorted.len() / count, sorted.len() % count);
     let mut bins = Vec::new();
     let (mut start, mut wanted) = (0, 0);
@@ -162,18 +169,19 @@ fn of_equal_mass(sorted: &[Label], count: usize) -> Vec<Bin> {
     bins
 }
 
-/// The Brier score that the best rising recalibration would have.
+/// The Brier score of the best rising recalibration.
 fn recalibrated_brier(labels: &[Label]) -> f64 {
     let points: Vec<Point> =
         labels.iter().map(|label| Point { x: label.confidence.get(), y: outcome(label), weight: 1.0 }).collect();
     let blocks = pool_adjacent_violators(&points);
-    // Within a block of level l there are l·w right ones: Σ(l − o)² = w l (1 − l).
+    // A block of level l and weight w has l·w right samples: Σ(l − o)² = w l (1 − l).
     let left: f64 = blocks.iter().map(|block| block.weight * block.level * (1.0 - block.level)).sum();
     let all: f64 = blocks.iter().map(|block| block.weight).sum();
     left / all
 }
 
-/// The share of `samples` that `hits` are, with the two-sided interval that holds the true share with `coverage` (Clopper and Pearson 1934).
+/// The two-sided interval that holds the true share with probability `coverage`, if `hits` of
+/// `samples` were observed (Clopper and Pearson 1934).
 ///
 /// ```
 /// use sqal_fusion::calibration::reliability::clopper_pearson;

@@ -1,6 +1,7 @@
-//! Deciding on a lot from a sample: plans by attributes and by variables, their operating characteristics, and how to find one.
+//! Lot acceptance from a sample: plans by attributes and by variables, and how they are found.
 //!
-//! Sources: NIST/SEMATECH e-Handbook 6.2; Schilling and Neubauer (2017); the k-method is that of ISO 3951.
+//! For each plan there is its operating characteristic. Sources: NIST/SEMATECH e-Handbook 6.2;
+//! Schilling and Neubauer (2017); the k-method is that of ISO 3951.
 
 use sqal_core::{normal_cdf, normal_quantile};
 
@@ -9,13 +10,14 @@ use sqal_core::{normal_cdf, normal_quantile};
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
 pub struct AttributePlan {
-    /// How many items are inspected.
+    /// The number of items inspected.
     pub sample: u32,
-    /// With how many nonconforming items the lot is still accepted.
+    /// The most nonconforming items with which the lot is still accepted.
     pub accept: u32,
 }
 
-/// One point of an operating characteristic: lots with a `share` of nonconforming items are accepted with a `probability`.
+/// One point of an operating characteristic: lots with a `share` of nonconforming items are
+/// accepted with a `probability`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct RiskPoint {
@@ -25,11 +27,12 @@ pub struct RiskPoint {
     pub probability: f64,
 }
 
-/// Two points between which no plan lies.
+/// Two points for which there is no plan.
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NoPlan {
-    /// The good lot must be better and accepted more often, and all numbers lie between 0 and 1.
+    /// A number does not lie between 0 and 1, or the good lot is not better or not accepted more
+    /// often than the bad one.
     #[error(
         "accepting {good:?} and {bad:?}: shares and probabilities must lie between 0 and 1, the good share below the bad, and \
          the good lot be accepted more often"
@@ -37,15 +40,15 @@ pub enum NoPlan {
     Points {
         /// The lot that should be accepted.
         good: RiskPoint,
-        /// The lot that should not.
+        /// The lot that should be rejected.
         bad: RiskPoint,
     },
-    /// No sample of a size that anybody inspects tells them apart.
+    /// The points are too close: no sample up to the largest size of the search tells them apart.
     #[error("no sample of at most {0} items tells the two apart")]
     TooLarge(u32),
 }
 
-/// The largest sample that is looked for.
+/// The largest sample size of the search.
 const MOST: u32 = 100_000;
 
 fn checked(good: RiskPoint, bad: RiskPoint) -> Result<(), NoPlan> {
@@ -59,7 +62,8 @@ fn checked(good: RiskPoint, bad: RiskPoint) -> Result<(), NoPlan> {
 }
 
 impl AttributePlan {
-    /// The probability of accepting a long run with a `share` of nonconforming items (binomial).
+    /// The probability of accepting a long production run with a `share` of nonconforming items
+    /// (binomial).
     #[must_use]
     pub fn acceptance(&self, share: f64) -> f64 {
         if share <= 0.0 || self.accept >= self.sample {
@@ -74,19 +78,21 @@ impl AttributePlan {
         cumulative(n * libm::log1p(-share), self.accept, ratio)
     }
 
-    /// The probability of accepting when nonconformities per 100 items are counted instead (Poisson with mean n·share).
+    /// The probability of acceptance if nonconformities per 100 items are counted instead (Poisson
+    /// with mean n·share).
     #[must_use]
     pub fn acceptance_of_nonconformities(&self, share: f64) -> f64 {
         let mean = f64::from(self.sample) * if share < 0.0 { 0.0 } else { share };
         cumulative(-mean, self.accept, |k| mean / (k + 1.0))
     }
 
-    /// The probability of accepting a lot of `lot` items of which `nonconforming` do not conform (hypergeometric).
+    /// The probability of accepting a lot of `lot` items of which `nonconforming` do not conform
+    /// (hypergeometric).
     #[must_use]
     pub fn acceptance_of_lot(&self, lot: u32, nonconforming: u32) -> f64 {
         let sample = self.sample.min(lot);
         let bad = nonconforming.min(lot);
-        // The fewest that the sample can hold.
+        // The fewest nonconforming items that the sample can hold.
         let least = sample.saturating_sub(lot - bad);
         let most = sample.min(bad);
         if most <= self.accept {
@@ -95,7 +101,7 @@ impl AttributePlan {
         if least > self.accept {
             return 0.0;
         }
-        // The fewest: either the sample has no bad item, or it has all the good ones.
+        // With the fewest, the sample has no nonconforming item, or it has all the conforming ones.
         let good = lot - bad;
         let (taken, from) = if least == 0 { (sample, good) } else { (good, sample) };
         let first: f64 = (0..taken).map(|k| libm::log(f64::from(from - k) / f64::from(lot - k))).sum();
@@ -107,7 +113,8 @@ impl AttributePlan {
         cumulative(first, self.accept - least, ratio)
     }
 
-    /// The smallest plan that accepts the good lot at least, and the bad lot at most, as often as asked for.
+    /// Finds the smallest plan that accepts the good lot with at least its probability, and the bad
+    /// lot with at most its probability.
     ///
     /// ```
     /// use sqal_fusion::process::acceptance::{AttributePlan, RiskPoint};
@@ -120,7 +127,7 @@ impl AttributePlan {
     ///
     /// # Errors
     ///
-    /// [`NoPlan`] if the points contradict each other or are too close.
+    /// [`NoPlan`] if the points contradict each other or are too close to each other.
     pub fn find(good: RiskPoint, bad: RiskPoint) -> Result<Self, NoPlan> {
         checked(good, bad)?;
         let mut plan = Self { sample: 1, accept: 0 };
@@ -137,9 +144,10 @@ impl AttributePlan {
     }
 }
 
-/// The sum of terms 0 to `last`, from the logarithm of the first and the ratio of each to the one before.
+/// The sum of terms 0 to `last`, from the logarithm of the first term and the ratio of each term to
+/// the previous one.
 fn cumulative(ln_first: f64, last: u32, ratio: impl Fn(f64) -> f64) -> f64 {
-    // Relative to the first term, rescaled when they grow beyond what a number holds.
+    // Terms are relative to the first one, and rescaled before they exceed the range of a number.
     let (mut term, mut sum, mut ln_scale) = (1.0, 1.0, ln_first);
     for k in 0..last {
         term *= ratio(f64::from(k));
@@ -153,18 +161,21 @@ fn cumulative(ln_first: f64, last: u32, ratio: impl Fn(f64) -> f64) -> f64 {
     (libm::exp(ln_scale + libm::log(sum))).clamp(0.0, 1.0)
 }
 
-/// A plan by variables with one limit (the k-method): a lot is accepted if its mean lies at least k standard deviations inside the limit.
+/// A plan by variables with one limit (the k-method): a lot is accepted if its mean lies at least k
+/// standard deviations inside the limit.
 ///
-/// Only for a quantity that is normal: test that first. It needs a fraction of the items that a plan by attributes does.
+/// It is valid only for a normally distributed quantity: test that first. It needs a fraction of
+/// the items that a plan by attributes needs.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
 pub struct VariablesPlan {
-    /// How many items are measured, at least 2 unless the standard deviation is known.
+    /// The number of items measured, at least 2 unless the standard deviation is known.
     pub sample: u32,
     /// The acceptability constant.
     pub k: f64,
-    /// Whether the standard deviation of the process is known; otherwise that of the sample is used.
+    /// Whether the standard deviation of the process is known; otherwise that of the sample is
+    /// used.
     pub sigma_known: bool,
 }
 
@@ -181,7 +192,8 @@ impl VariablesPlan {
         mean - limit >= self.k * sd
     }
 
-    /// The probability of accepting a lot with a `share` (between 0 and 1) of its items beyond the limit.
+    /// The probability of accepting a lot of whose items a `share` (between 0 and 1) lies beyond
+    /// the limit.
     #[must_use]
     pub fn acceptance(&self, share: f64) -> f64 {
         let n = f64::from(self.sample);
@@ -190,30 +202,33 @@ impl VariablesPlan {
         if self.sigma_known {
             return given(1.0);
         }
-        // Over the distribution of s/σ: 2c wᶠ⁻¹ exp(−f w²/2) with f = n − 1, c = (f/2)^(f/2)/Γ(f/2).
+        // The integral over the distribution of w = s/σ: 2c wᶠ⁻¹ exp(−f w²/2) with f = n − 1, c =
+        // (f/2)^(f/2)/Γ(f/2).
         let freedom = n - 1.0;
         let half = 0.5 * freedom;
         let ln_c = libm::log(2.0) + half * libm::log(half) - libm::lgamma(half);
         let density = |w: f64| libm::exp(ln_c + (freedom - 1.0) * libm::log(w) - half * w * w);
-        // s/σ has a standard deviation of about 1/√2f; with one degree of freedom it is a half-normal variable.
+        // s/σ has a standard deviation of about 1/√2f. With one degree of freedom it is a
+        // half-normal variable.
         let width = 12.0 / libm::sqrt(2.0 * freedom);
         let (from, to) = ((1.0 - width).max(0.0), 1.0 + width);
         crate::conformity::smooth_integral(&|w: f64| density(w) * given(w), from, to, (to - from) / 128.0)
     }
 
-    /// The smallest plan with an unknown standard deviation that accepts the good lot exactly as often, and the bad lot at most as often, as
-    /// asked for.
+    /// Finds the smallest plan with an unknown standard deviation that accepts the good lot with
+    /// exactly its probability, and the bad lot with at most its probability.
     ///
     /// # Errors
     ///
-    /// [`NoPlan`] if the points contradict each other or are too close.
+    /// [`NoPlan`] if the points contradict each other or are too close to each other.
     pub fn find(good: RiskPoint, bad: RiskPoint) -> Result<Self, NoPlan> {
         checked(good, bad)?;
         let fits = |sample: u32| {
             let plan = Self::through(sample, good);
             (plan.acceptance(bad.share) <= bad.probability).then_some(plan)
         };
-        // The probability falls as the sample grows: double, then halve the interval.
+        // The probability falls as the sample grows, so the size is doubled, then its interval is
+        // halved.
         let mut high = 2;
         let mut low = 2;
         while fits(high).is_none() {
@@ -230,7 +245,7 @@ impl VariablesPlan {
         Ok(Self::through(high, good))
     }
 
-    /// The plan of this size whose characteristic goes through a point.
+    /// The plan of this size whose operating characteristic goes through a point.
     fn through(sample: u32, point: RiskPoint) -> Self {
         let plan = |k: f64| Self { sample, k, sigma_known: false };
         let margin = -normal_quantile(point.share);

@@ -1,6 +1,7 @@
-//! [`Capability`]: how a process fits its tolerance, with the interval within which the figure is known.
+//! [`Capability`]: how well a process fits its tolerance, with confidence intervals.
 //!
-//! Sources: NIST/SEMATECH e-Handbook 6.1.6; intervals of Cp by χ², of Cpk by Bissell (1990), of Cpm by Boyles (1991).
+//! Sources: NIST/SEMATECH e-Handbook 6.1.6; intervals of Cp by χ², of Cpk by Bissell (1990), of Cpm
+//! by Boyles (1991).
 
 use sqal_core::{Measured, Score, normal_cdf, normal_quantile};
 use statrs::distribution::{ChiSquared, ContinuousCDF};
@@ -14,9 +15,9 @@ use crate::conformity::Tolerance;
 pub struct Index {
     /// The estimate.
     pub value: f64,
-    /// The lower end of its interval.
+    /// The lower end of the confidence interval.
     pub low: f64,
-    /// The upper end.
+    /// The upper end of the confidence interval.
     pub high: f64,
 }
 
@@ -28,20 +29,21 @@ pub struct Capability {
     pub cp: Option<Index>,
     /// The distance from the mean to the nearer limit, over 3s.
     pub cpk: Index,
-    /// (upper − lower)/6√(s² + (x̄ − target)²); `None` for a one-sided tolerance or without a target.
+    /// (upper − lower)/6√(s² + (x̄ − target)²); `None` for a one-sided tolerance or without a
+    /// target.
     pub cpm: Option<Index>,
-    /// The share of items outside the tolerance that a normal process of this mean and spread makes.
+    /// The share of items outside the tolerance, for a normal process of this mean and spread.
     pub nonconforming: f64,
 }
 
-/// Why there is no capability.
+/// Why no capability can be computed.
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NoCapability {
     /// Fewer than two values.
     #[error("{0} values: a spread needs at least two")]
     TooFew(u64),
-    /// The values do not scatter, or no more than the measurement alone would make them.
+    /// The standard deviation of the values is 0, or not above that of the measurement alone.
     #[error(
         "standard deviation {sd} is not above that of the measurement, {u}: there is no spread of the process to judge"
     )]
@@ -51,19 +53,22 @@ pub enum NoCapability {
         /// The standard uncertainty of one measurement.
         u: f64,
     },
-    /// The confidence is 0 or 1.
+    /// The confidence is not between 0 and 1.
     #[error("confidence {0}: expected more than 0 and less than 1")]
     Confidence(f64),
 }
 
 impl Capability {
-    /// The capability of measured values, without the spread that the measurement itself adds: s² − u².
+    /// The capability of measured values. The variance that the measurement itself adds is
+    /// subtracted: s² − u².
     ///
-    /// `u` is the mean standard uncertainty of one measurement as far as it differs from item to item (0 to leave the spread as it is).
+    /// `u` is the mean standard uncertainty of one measurement, as far as the error differs from
+    /// item to item. If `u` is 0, nothing is subtracted.
     ///
     /// # Errors
     ///
-    /// [`NoCapability`] for fewer than two values, no spread beyond `u`, or a confidence that is none.
+    /// [`NoCapability`] if there are fewer than two values, if there is no spread beyond `u`, or if
+    /// the confidence is not between 0 and 1.
     pub fn of(
         values: &Moments,
         u: f64,
@@ -78,7 +83,7 @@ impl Capability {
             return Err(NoCapability::Confidence(confidence.get()));
         }
         let spread = variance - u * u;
-        // Not at most 0, so that a NaN is refused too.
+        // Written as "not above 0" instead of "at most 0", so that a NaN is refused too.
         if !(spread > 0.0 && u >= 0.0) {
             return Err(NoCapability::NoSpread { sd: libm::sqrt(variance), u });
         }
@@ -89,7 +94,8 @@ impl Capability {
         let width = tolerance.high() - tolerance.low();
         let two_sided = width.is_finite();
         let value = (tolerance.high() - mean).min(mean - tolerance.low()) / (3.0 * sd);
-        // What is left of s² after the measurement's part scatters as s² does: relatively more, as if there were fewer values.
+        // After the measurement's part is subtracted, the rest scatters as s² does. That is
+        // relatively more, as if there were fewer values.
         let freedom = (n - 1.0) * (spread / variance) * (spread / variance);
         let of_mean = variance / (9.0 * n * spread);
         let half = -normal_quantile(tail) * libm::sqrt(of_mean + value * value / (2.0 * freedom));
@@ -111,7 +117,8 @@ impl Capability {
         })
     }
 
-    /// The capability of a process whose mean and standard deviation are known, without intervals: Cpk and the share outside.
+    /// Cpk and the share outside the tolerance, for a process whose mean and standard deviation are
+    /// known; without intervals.
     #[must_use]
     pub fn of_known(process: Measured, tolerance: &Tolerance) -> (f64, f64) {
         let (mean, sd) = (process.value(), process.u());
@@ -120,7 +127,8 @@ impl Capability {
     }
 }
 
-/// The interval of an index that is inversely proportional to a standard deviation with so many degrees of freedom.
+/// The interval of an index that is inversely proportional to a standard deviation with `freedom`
+/// degrees of freedom.
 fn interval(value: f64, freedom: f64, tail: f64) -> Index {
     let at =
         |p: f64| ChiSquared::new(freedom).map_or(f64::NAN, |chi2| value * libm::sqrt(chi2.inverse_cdf(p) / freedom));

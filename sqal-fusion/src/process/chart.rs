@@ -15,7 +15,8 @@ pub struct Limits {
     pub center: f64,
     /// The upper control limit.
     pub high: f64,
-    /// One standard deviation; limits that were cut off at 0 or 1 lie nearer than three of them.
+    /// One standard deviation. A limit that was cut off at 0 or 1 lies nearer to the centre than
+    /// three of them.
     pub sigma: f64,
 }
 
@@ -24,7 +25,7 @@ impl Limits {
         Self { low: center - three_sigma, center, high: center + three_sigma, sigma: three_sigma / 3.0 }
     }
 
-    /// The same limits where a count or share cannot be below 0.
+    /// The limits with a lower one of at least 0, for a count or share.
     const fn at_least_zero(self) -> Self {
         Self { low: if self.low > 0.0 { self.low } else { 0.0 }, ..self }
     }
@@ -35,7 +36,8 @@ impl Limits {
         (self.low..=self.high).contains(&x)
     }
 
-    /// How many standard deviations a point lies from the centre, which [`super::run_rules::RunRules`] takes. `None` for limits without width.
+    /// The distance of a point from the centre in standard deviations, which
+    /// [`super::run_rules::RunRules`] takes. `None` for limits without width.
     #[must_use]
     pub fn z(&self, x: f64) -> Option<f64> {
         (self.sigma > 0.0).then(|| (x - self.center) / self.sigma)
@@ -54,7 +56,7 @@ pub struct Individuals {
 }
 
 impl Individuals {
-    /// Takes the next value; one that is not finite is left out, and `false` says so.
+    /// Takes the next value. If it is not finite, it is left out and the result is `false`.
     pub fn push(&mut self, x: f64) -> bool {
         if !self.values.push(x) {
             return false;
@@ -67,7 +69,7 @@ impl Individuals {
         true
     }
 
-    /// This stream with the one that follows it.
+    /// Joins this stream with the stream that follows it.
     #[must_use]
     pub fn followed_by(&self, next: &Self) -> Self {
         let mut ranges = self.ranges.merged(&next.ranges);
@@ -82,13 +84,13 @@ impl Individuals {
         }
     }
 
-    /// The mean moving range; `None` of fewer than two values.
+    /// The mean moving range; `None` for fewer than two values.
     #[must_use]
     pub fn mean_range(&self) -> Option<f64> {
         self.ranges.mean()
     }
 
-    /// The limits; `None` of fewer than two values.
+    /// The limits; `None` for fewer than two values.
     #[must_use]
     pub fn limits(&self) -> Option<Limits> {
         let constants = Constants::of(2)?;
@@ -96,7 +98,8 @@ impl Individuals {
     }
 }
 
-/// What relates the mean range and standard deviation of samples from a normal process to its standard deviation.
+/// The constants that relate the mean range and the mean standard deviation of samples from a
+/// normal process to its standard deviation.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Constants {
     /// E(range)/σ.
@@ -107,7 +110,8 @@ pub struct Constants {
     pub c4: f64,
 }
 
-/// For subgroups of 2 to 10. d₂ = ∫1 − Φⁿ − (1 − Φ)ⁿ; c₄ = √(2/(n−1)) Γ(n/2)/Γ((n−1)/2); a test integrates them again.
+/// The constants for subgroups of 2 to 10: d₂ = ∫1 − Φⁿ − (1 − Φ)ⁿ; c₄ = √(2/(n−1))
+/// Γ(n/2)/Γ((n−1)/2). A test integrates them again.
 const CONSTANTS: [Constants; 9] = [
     Constants { d2: core::f64::consts::FRAC_2_SQRT_PI, d3: 0.852_502_466_427_426, c4: 0.797_884_560_802_865_4 },
     Constants { d2: 1.692_568_750_643_269, d3: 0.888_368_004_045_205, c4: 0.886_226_925_452_758 },
@@ -139,7 +143,7 @@ pub struct Subgroups {
     deviations: Moments,
 }
 
-/// What is read back before it is checked.
+/// Subgroups as they are deserialized, before they are checked.
 #[cfg(feature = "serde")]
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -164,12 +168,12 @@ impl TryFrom<StoredSubgroups> for Subgroups {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NotASubgroup {
-    /// Its size is not that of the chart, or outside 2 to 10.
+    /// Its size differs from that of the chart, or lies outside 2 to 10.
     #[error("a subgroup of {given}: expected {expected} values, 2 to 10")]
     Size {
-        /// How many values it has.
+        /// The number of its values.
         given: usize,
-        /// How many the chart takes.
+        /// The number of values that the chart takes.
         expected: usize,
     },
     /// A value is not finite.
@@ -182,7 +186,7 @@ impl Subgroups {
     ///
     /// # Errors
     ///
-    /// [`NotASubgroup::Size`] outside 2 to 10.
+    /// [`NotASubgroup::Size`] if `size` is not 2 to 10.
     pub fn of(size: usize) -> Result<Self, NotASubgroup> {
         Constants::of(size).ok_or(NotASubgroup::Size { given: size, expected: size })?;
         let empty = Moments::default();
@@ -212,7 +216,7 @@ impl Subgroups {
         Ok(())
     }
 
-    /// Both sets of subgroups as one; `None` if their sizes differ.
+    /// Joins both sets of subgroups; `None` if their sizes differ.
     #[must_use]
     pub fn merged(&self, other: &Self) -> Option<Self> {
         (self.size == other.size).then(|| Self {
@@ -239,7 +243,8 @@ impl Subgroups {
         Some(Limits::about(self.means.mean()?, 3.0 * sigma / self.root_n()))
     }
 
-    /// The chart of the means with limits from the standard deviations: x̿ ± A₃s̄. `None` without a subgroup.
+    /// The chart of the means with limits from the standard deviations: x̿ ± A₃s̄. `None` without a
+    /// subgroup.
     #[must_use]
     pub fn means_by_deviation(&self) -> Option<Limits> {
         let sigma = self.deviations.mean()? / self.constants()?.c4;
@@ -272,14 +277,15 @@ pub struct Attributes {
 }
 
 impl Attributes {
-    /// Takes the next sample: how many items were inspected, and how many of them (or how many nonconformities on them) were counted.
+    /// Takes the next sample: the number of items inspected, and the number of nonconforming ones
+    /// among them (or of nonconformities on them).
     pub const fn push(&mut self, inspected: u64, counted: u64) {
         self.samples += 1;
         self.inspected += inspected;
         self.counted += counted;
     }
 
-    /// Both streams as one.
+    /// Joins both streams.
     #[must_use]
     pub const fn merged(&self, other: &Self) -> Self {
         Self {

@@ -1,6 +1,7 @@
-//! Slow change of an instrument: EWMA and CUSUM charts, and a local-level Kalman filter for the readings of references.
+//! Slow change of an instrument: EWMA and CUSUM charts, and a Kalman filter for references.
 //!
-//! Sources: NIST/SEMATECH e-Handbook 6.3.2.3 and 6.3.2.4; Durbin and Koopman (2012), 2.2.
+//! The filter is of the local-level model. Sources: NIST/SEMATECH e-Handbook 6.3.2.3 and 6.3.2.4;
+//! Durbin and Koopman (2012), 2.2.
 
 /// The exponentially weighted moving average of a stream and its control limits.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -12,19 +13,19 @@ pub struct Ewma {
     lambda: f64,
     width: f64,
     average: f64,
-    /// (1 − λ)²ᵗ: how far the limits are from their final width.
+    /// (1 − λ)²ᵗ, by which the limits differ from their final width.
     fading: f64,
 }
 
-/// Settings that make no chart.
+/// A setting that is not valid for a chart.
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
 #[error("{name} is {value}: expected {expected}")]
 pub struct NotAChart {
-    /// Which setting.
+    /// The name of the setting.
     pub name: &'static str,
-    /// Its value.
+    /// The value of the setting.
     pub value: f64,
-    /// What would do.
+    /// The values that would be valid.
     pub expected: &'static str,
 }
 
@@ -33,8 +34,9 @@ fn check(name: &'static str, value: f64, holds: bool, expected: &'static str) ->
 }
 
 impl Ewma {
-    /// A chart about `target` for values of standard deviation `sigma`: each value counts `lambda` (0.2 is usual), limits `width` (3) standard
-    /// deviations of the average away.
+    /// A chart about `target` for values of standard deviation `sigma`. Each new value counts
+    /// `lambda` (0.2 is usual). The limits are `width` (3 is usual) standard deviations of the
+    /// average away from `target`.
     ///
     /// # Errors
     ///
@@ -47,7 +49,8 @@ impl Ewma {
         Ok(Self { target, sigma, lambda, width, average: target, fading: 1.0 })
     }
 
-    /// Takes the next value and says whether the average has left its limits; a value that is not finite changes nothing.
+    /// Takes the next value, and returns whether the average lies outside its limits. A value that
+    /// is not finite changes nothing.
     pub fn push(&mut self, x: f64) -> bool {
         if x.is_finite() {
             self.average += self.lambda * (x - self.average);
@@ -62,20 +65,21 @@ impl Ewma {
         self.average
     }
 
-    /// How far from the target the limits are now: Lσ√(λ/(2 − λ) (1 − (1 − λ)²ᵗ)).
+    /// The present distance of the limits from the target: Lσ√(λ/(2 − λ) (1 − (1 − λ)²ᵗ)).
     #[must_use]
     pub fn half_width(&self) -> f64 {
         self.final_half_width() * libm::sqrt(1.0 - self.fading)
     }
 
-    /// How far from the target the limits are in the long run.
+    /// The final distance of the limits from the target, after many values.
     #[must_use]
     pub fn final_half_width(&self) -> f64 {
         self.width * self.sigma * libm::sqrt(self.lambda / (2.0 - self.lambda))
     }
 }
 
-/// The cumulative sums of deviations above and below a target (Page 1954), in the units of the values.
+/// The cumulative sums of deviations above and below a target (Page 1954), in the units of the
+/// values.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(try_from = "stored::Cusum"))]
@@ -88,7 +92,8 @@ pub struct Cusum {
 }
 
 impl Cusum {
-    /// Sums of what exceeds `target` ± `allowance` (half the shift to be found), with the decision interval `decision` (4 to 5 standard deviations).
+    /// A chart of the sums of deviations beyond `target` ± `allowance` (half the shift to be
+    /// found), with the decision interval `decision` (4 to 5 standard deviations).
     ///
     /// # Errors
     ///
@@ -100,7 +105,8 @@ impl Cusum {
         Ok(Self { target, allowance, decision, above: 0.0, below: 0.0 })
     }
 
-    /// Takes the next value and says whether one of the sums exceeds the decision interval; a value that is not finite changes nothing.
+    /// Takes the next value, and returns whether one of the sums exceeds the decision interval. A
+    /// value that is not finite changes nothing.
     pub fn push(&mut self, x: f64) -> bool {
         if x.is_finite() {
             self.above = (self.above + x - self.target - self.allowance).max(0.0);
@@ -109,33 +115,34 @@ impl Cusum {
         self.above > self.decision || self.below > self.decision
     }
 
-    /// The sum of what lay too high.
+    /// The sum of the deviations above the target.
     #[must_use]
     pub const fn above(&self) -> f64 {
         self.above
     }
 
-    /// The sum of what lay too low.
+    /// The sum of the deviations below the target.
     #[must_use]
     pub const fn below(&self) -> f64 {
         self.below
     }
 
-    /// Both sums begin again, as after the cause was mended.
+    /// Sets both sums to 0, for the time after the cause was repaired.
     pub const fn reset(&mut self) {
         self.above = 0.0;
         self.below = 0.0;
     }
 }
 
-/// A reading of something that does not change: an empty tray, a white tile.
+/// A reading of a reference that does not change: an empty tray, a white tile.
 ///
-/// A type of its own, so that nobody filters the quality of products: each product is a different item, and smoothing across them
-/// hides exactly the bad ones.
+/// It is a type of its own, so that the quality of products cannot be filtered by mistake. Each
+/// product is a different item, and smoothing across products hides exactly the bad ones.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ReferenceReading(pub f64);
 
-/// The level of a reference as an instrument sees it, drifting by a random walk (local-level model): x ← x + w, z = x + v.
+/// The level of a reference as an instrument reads it, which drifts by a random walk (local-level
+/// model): x ← x + w, z = x + v.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(try_from = "stored::ReferenceLevel"))]
@@ -146,18 +153,19 @@ pub struct ReferenceLevel {
     noise: f64,
 }
 
-/// What one reading of a reference said.
+/// The difference between one reading of a reference and its prediction.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Innovation {
-    /// The reading minus what was expected.
+    /// The reading minus its prediction.
     pub residual: f64,
-    /// The square of the residual over its variance: χ² with one degree of freedom while the model holds.
+    /// The square of the residual over its variance: χ² with one degree of freedom if the model
+    /// holds.
     pub normalized_square: f64,
 }
 
 impl ReferenceLevel {
-    /// A filter from a first guess with its variance, the variance `drift` that the level gains between readings, and the variance
-    /// `noise` of one reading.
+    /// A filter from an initial level with its variance, the variance `drift` that the level gains
+    /// between readings, and the variance `noise` of one reading.
     ///
     /// # Errors
     ///
@@ -171,14 +179,15 @@ impl ReferenceLevel {
         Ok(Self { level, variance, drift, noise })
     }
 
-    /// One interval later, with the reading if there was one; without it the level only becomes less certain.
+    /// Advances by one interval, with a reading if there is one. Without a reading, only the
+    /// variance of the level grows.
     pub fn advance(&mut self, reading: Option<ReferenceReading>) -> Option<Innovation> {
         self.variance += self.drift;
         let residual = reading.map(|reading| reading.0 - self.level).filter(|residual| residual.is_finite())?;
         let expected = self.variance + self.noise;
         let gain = self.variance / expected;
         self.level += gain * residual;
-        // Joseph's form: a sum of squares, so that rounding cannot make it negative.
+        // Joseph's form is a sum of squares, so rounding cannot make the variance negative.
         let kept = 1.0 - gain;
         self.variance = kept * kept * self.variance + gain * gain * self.noise;
         Some(Innovation { residual, normalized_square: residual * residual / expected })
@@ -190,14 +199,14 @@ impl ReferenceLevel {
         self.level
     }
 
-    /// Its variance.
+    /// The variance of the level.
     #[must_use]
     pub const fn variance(&self) -> f64 {
         self.variance
     }
 }
 
-/// What is read back before it is checked.
+/// Charts as they are deserialized, before they are checked.
 #[cfg(feature = "serde")]
 mod stored {
     use serde::Deserialize;

@@ -1,11 +1,13 @@
-//! The single sampling plans of MIL-STD-105E (1989; ISO 2859-1 and ANSI Z1.4 have the same tables), by rule instead of by table.
+//! The single sampling plans of MIL-STD-105E (1989), by a rule instead of tables.
 //!
-//! In the master tables a plan depends on the sum of its row (code letter) and column (AQL) almost everywhere; the arrows lead to the nearest
-//! row that has one. Tests compare all 1248 plans and all code letters with the published tables.
+//! ISO 2859-1 and ANSI Z1.4 have equal tables. In the master tables, a plan depends almost
+//! everywhere only on the sum of its row (code letter) and its column (AQL). The arrows lead to the
+//! nearest row that has a plan. Tests compare all 1248 plans and all code letters with the
+//! published tables.
 
 use super::acceptance::AttributePlan;
 
-/// How closely lots are looked at; the general levels are I, II and III, and II is usual.
+/// The inspection level. The general levels are I, II and III, and II is usual.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Level {
@@ -25,15 +27,15 @@ pub enum Level {
     III,
 }
 
-/// How severe inspection is, by the record of the last lots.
+/// The severity of inspection, which follows from the results of the last lots.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Severity {
-    /// As it begins.
+    /// The severity at the start.
     Normal,
-    /// After two of five lots were rejected.
+    /// Used after two of five lots were rejected.
     Tightened,
-    /// After ten lots were accepted, and more.
+    /// Used after ten lots were accepted, and further conditions of the standard hold.
     Reduced,
 }
 
@@ -43,26 +45,27 @@ pub const AQL: [f64; 26] = [
     65.0, 100.0, 150.0, 250.0, 400.0, 650.0, 1000.0,
 ];
 
-/// The code letters; S is only reached from others under tightened inspection.
+/// The code letters. S occurs only as the target of an arrow under tightened inspection.
 const LETTERS: &[u8; 17] = b"ABCDEFGHJKLMNPQRS";
 
 /// Sample sizes under normal and tightened inspection.
 const SIZES: [u32; 17] = [2, 3, 5, 8, 13, 20, 32, 50, 80, 125, 200, 315, 500, 800, 1250, 2000, 3150];
 
-/// The largest lot of each row of the table of code letters.
+/// The largest lot size of each row of the table of code letters.
 const LOTS: [u32; 14] = [8, 15, 25, 50, 90, 150, 280, 500, 1200, 3200, 10_000, 35_000, 150_000, 500_000];
 
-/// The rows of that table: letters for S-1 to S-4, I, II, III.
+/// The rows of the table of code letters: letters for S-1 to S-4, I, II, III.
 const CODES: [&[u8; 7]; 15] = [
     b"AAAAAAB", b"AAAAABC", b"AABBBCD", b"ABBCCDE", b"BBCCCEF", b"BBCDDFG", b"BCDEEGH", b"BCDEFHJ", b"CCEFGJK",
     b"CDEGHKL", b"CDFGJLM", b"CDFHKMN", b"DEGJLNP", b"DEGJMPQ", b"DEHKNQR",
 ];
 
-/// Acceptance numbers along a row, from the first that is not 0.
+/// Acceptance numbers along a row, from the first one above 0.
 const NORMAL: [u32; 10] = [1, 2, 3, 5, 7, 10, 14, 21, 30, 44];
 const TIGHTENED: [u32; 9] = [1, 2, 3, 5, 8, 12, 18, 27, 41];
-/// Under reduced inspection a lot is accepted up to the first number and rejected from the second; between them it is accepted, and
-/// inspection returns to normal.
+/// Acceptance and rejection numbers under reduced inspection. A lot is accepted up to the first
+/// number and rejected from the second. Between them it is accepted, and inspection returns to
+/// normal.
 const REDUCED: [(u32, u32); 10] =
     [(0, 2), (1, 3), (1, 4), (2, 5), (3, 6), (5, 8), (7, 10), (10, 13), (14, 17), (21, 24)];
 const REDUCED_A: [(u32, u32); 9] = [(1, 2), (2, 3), (3, 4), (5, 6), (7, 8), (10, 11), (14, 15), (21, 22), (30, 31)];
@@ -74,11 +77,11 @@ const REDUCED_B: [(u32, u32); 10] =
 pub struct StandardPlan {
     /// Sample size and acceptance number.
     pub plan: AttributePlan,
-    /// The number of nonconforming items from which the lot is rejected.
+    /// The fewest nonconforming items with which the lot is rejected.
     pub reject: u32,
 }
 
-/// What the standard has no plan for.
+/// A lot, letter or quality level for which the standard has no plan.
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NotInStandard {
@@ -88,7 +91,7 @@ pub enum NotInStandard {
     /// A letter that is not one of the code letters A to R.
     #[error("{0:?} is not a code letter: expected A to R without I and O")]
     Letter(char),
-    /// A quality level that is not one of the preferred ones.
+    /// A quality level that is not one of [`AQL`].
     #[error("AQL {0} is not one of the 26 of the standard, 0.010 to 1000")]
     Aql(f64),
 }
@@ -97,7 +100,7 @@ pub enum NotInStandard {
 ///
 /// # Errors
 ///
-/// [`NotInStandard::Lot`] for a lot of fewer than two items.
+/// [`NotInStandard::Lot`] if the lot has fewer than two items.
 pub fn code_letter(lot: u32, level: Level) -> Result<char, NotInStandard> {
     if lot < 2 {
         return Err(NotInStandard::Lot(lot));
@@ -119,13 +122,14 @@ pub fn code_letter(lot: u32, level: Level) -> Result<char, NotInStandard> {
 ///
 /// # Errors
 ///
-/// [`NotInStandard`] for a letter or quality level that the tables do not have.
+/// [`NotInStandard`] if the tables do not have the letter or the quality level.
 pub fn plan(letter: char, aql: f64, severity: Severity) -> Result<StandardPlan, NotInStandard> {
     let row = LETTERS[..16].iter().position(|one| char::from(*one) == letter).ok_or(NotInStandard::Letter(letter))?;
     let same = |one: &f64| libm::fabs(one - aql) <= 1e-9 * one;
     let column = AQL.iter().position(same).ok_or(NotInStandard::Aql(aql))?;
     let table = Table(severity);
-    // Arrows: down to the nearest row that has a plan where the sum is still too small for one, otherwise up.
+    // Arrows lead down to the nearest row that has a plan if the sum is still too small for one,
+    // otherwise up.
     let below = (row..17).find_map(|row| table.cell(row, column).map(|cell| (row, cell)));
     let above = (0..=row).rev().find_map(|row| table.cell(row, column).map(|cell| (row, cell)));
     let (found, (accept, reject)) = if table.points_down(row, column) { below.or(above) } else { above.or(below) }
@@ -145,10 +149,11 @@ impl Table {
         }
     }
 
-    /// Acceptance and rejection number, where the table has them and not an arrow.
+    /// The acceptance and the rejection number; `None` where the table has an arrow.
     fn cell(&self, row: usize, column: usize) -> Option<(u32, u32)> {
         let (sum, zero) = (row + column, self.zero());
-        // Letter A begins one quality level later under tightened inspection; letter S has one plan only.
+        // Under tightened inspection, letter A begins one quality level later. Letter S has one
+        // plan only.
         let (is_a, is_s) = (row == 0, row == 16);
         if sum == zero && !is_s {
             return (self.0 != Severity::Tightened || !is_a).then_some((0, 1));
@@ -157,7 +162,7 @@ impl Table {
         if is_s {
             return (self.0 == Severity::Tightened && k == 0).then_some((1, 2));
         }
-        // The last two acceptance numbers are for the five smallest samples only.
+        // The last two acceptance numbers exist for the five smallest samples only.
         let last = match self.0 {
             Severity::Normal => NORMAL.len(),
             Severity::Tightened => TIGHTENED.len(),
@@ -179,7 +184,8 @@ impl Table {
     fn points_down(&self, row: usize, column: usize) -> bool {
         let (sum, zero) = (row + column, self.zero());
         match self.0 {
-            // Just after the plan with 0 one row up is nearer; then one row down.
+            // One step after the plan with acceptance number 0, the nearest plan is one row up. Two
+            // steps after it, the nearest one is one row down.
             Severity::Normal | Severity::Reduced => sum < zero || sum == zero + 2 || (sum == zero + 1 && row == 0),
             Severity::Tightened => sum < zero + 3,
         }

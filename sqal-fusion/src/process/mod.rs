@@ -1,7 +1,8 @@
-//! Watching the process and not the item: control charts and their rules, capability, drift of references, lot acceptance.
+//! Process monitoring: control charts and run rules, capability, reference drift, lot acceptance.
 //!
-//! Every state here takes one value at a time, can be stored and read back, and those that summarise can be merged: a line that was
-//! restarted, or measured at two stations, goes on where it was.
+//! Every state here takes one value at a time, and can be stored and read back. The states that
+//! summarise can be merged, so a line that was restarted, or measured at two stations, continues
+//! its record.
 
 pub mod acceptance;
 pub mod capability;

@@ -1,6 +1,7 @@
 //! [`Moments`]: count, mean and spread of a stream of numbers, which can be merged.
 
-/// Count, mean and sum of squares about the mean, one number at a time (Welford 1962) or two streams joined (Chan, Golub and Le Veque 1979).
+/// Count, mean and sum of squares about the mean, one number at a time (Welford 1962) or two
+/// streams joined (Chan, Golub and Le Veque 1979).
 ///
 /// ```
 /// use sqal_fusion::process::Moments;
@@ -21,7 +22,7 @@ pub struct Moments {
 }
 
 impl Moments {
-    /// Takes one more number; one that is not finite is left out, and `false` says so.
+    /// Takes the next number. If it is not finite, it is left out and the result is `false`.
     pub fn push(&mut self, x: f64) -> bool {
         if !x.is_finite() {
             return false;
@@ -33,7 +34,7 @@ impl Moments {
         true
     }
 
-    /// Both streams as one.
+    /// Joins both streams.
     #[must_use]
     pub fn merged(&self, other: &Self) -> Self {
         let count = self.count + other.count;
@@ -49,25 +50,25 @@ impl Moments {
         }
     }
 
-    /// How many numbers there were.
+    /// The number of numbers taken.
     #[must_use]
     pub const fn count(&self) -> u64 {
         self.count
     }
 
-    /// The mean; `None` of nothing.
+    /// The mean; `None` before the first number.
     #[must_use]
     pub fn mean(&self) -> Option<f64> {
         (self.count > 0).then_some(self.mean)
     }
 
-    /// The sample variance (divisor n − 1); `None` of fewer than two numbers.
+    /// The sample variance (divisor n − 1); `None` for fewer than two numbers.
     #[must_use]
     pub fn variance(&self) -> Option<f64> {
         (self.count > 1).then(|| self.squares / (self.n() - 1.0))
     }
 
-    /// The sample standard deviation; `None` of fewer than two numbers.
+    /// The sample standard deviation; `None` for fewer than two numbers.
     #[must_use]
     pub fn sd(&self) -> Option<f64> {
         self.variance().map(libm::sqrt)

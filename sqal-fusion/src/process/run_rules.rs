@@ -1,6 +1,7 @@
-//! [`RunRules`]: the patterns by which a point within its limits still says that the process has changed.
+//! [`RunRules`]: patterns of points within the limits that show a change of the process.
 
-/// Which rules are watched. They are never mixed unasked: each further rule adds false alarms.
+/// The set of rules that is watched. The sets are separate, because each further rule adds false
+/// alarms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum RuleSet {
@@ -48,7 +49,7 @@ impl RunRule {
         Self::EightOnOneSide,
     ];
 
-    /// The number it has in a set of rules, from 1; `None` if it is not of that set.
+    /// The number of the rule within a set of rules, from 1; `None` if the rule is not in that set.
     #[must_use]
     pub const fn number(self, set: RuleSet) -> Option<u8> {
         match (set, self) {
@@ -73,30 +74,31 @@ impl RunRule {
     }
 }
 
-/// The rules by which a point signalled.
+/// The rules that signal at a point.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Signals(u16);
 
 impl Signals {
-    /// Whether nothing signalled.
+    /// Whether no rule signals.
     #[must_use]
     pub const fn is_empty(self) -> bool {
         self.0 == 0
     }
 
-    /// Whether this rule signalled.
+    /// Whether this rule signals.
     #[must_use]
     pub const fn contains(self, rule: RunRule) -> bool {
         self.0 & rule.bit() != 0
     }
 
-    /// The rules that signalled.
+    /// The rules that signal, one after the other.
     pub fn iter(self) -> impl Iterator<Item = RunRule> {
         RunRule::ALL.into_iter().filter(move |rule| self.contains(*rule))
     }
 }
 
-/// The last few points of a chart, as far as the rules need them: some run lengths and two short histories.
+/// The state of the run rules of a chart: some run lengths, and two short histories of the last
+/// points.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
@@ -105,19 +107,19 @@ pub struct RunRules {
     last: Option<f64>,
     /// Points in a row above the centre if positive, below it if negative.
     side: i8,
-    /// Steps in a row upwards if positive, downwards if negative.
+    /// Steps in a row, positive if upwards, negative if downwards.
     trend: i8,
-    /// Steps in a row that each turn round.
+    /// Steps in a row that each change the direction.
     turns: u8,
     within_one: u8,
     beyond_one: u8,
-    /// Bit 0 is the last point: above 1 σ, below −1 σ.
+    /// Points beyond 1 σ, above and below; bit 0 is the last point.
     one: [u8; 2],
-    /// Bit 0 is the last point: above 2 σ, below −2 σ.
+    /// Points beyond 2 σ, above and below; bit 0 is the last point.
     two: [u8; 2],
 }
 
-/// Counts one more in a row of a sign; a row of the other sign, or a zero, begins again.
+/// Extends a run of a sign by one. A run of the other sign, or a zero, begins again.
 const fn in_a_row(row: i8, sign: i8) -> i8 {
     if sign == 0 {
         0
@@ -128,27 +130,28 @@ const fn in_a_row(row: i8, sign: i8) -> i8 {
     }
 }
 
-/// 1, −1, or 0 for neither.
+/// The sign: 1, −1, or 0 for zero and NaN.
 fn sign(x: f64) -> i8 {
     i8::from(x > 0.0) - i8::from(x < 0.0)
 }
 
 impl RunRules {
-    /// A chart's rules, before its first point.
+    /// The rules of a chart before its first point.
     #[must_use]
     pub const fn new(set: RuleSet) -> Self {
         Self { set, last: None, side: 0, trend: 0, turns: 0, within_one: 0, beyond_one: 0, one: [0; 2], two: [0; 2] }
     }
 
-    /// Which rules are watched.
+    /// The set of rules that is watched.
     #[must_use]
     pub const fn set(&self) -> RuleSet {
         self.set
     }
 
-    /// Takes the next point, in standard deviations from the centre ([`super::chart::Limits::z`]), and says which rules signal at it.
+    /// Takes the next point, in standard deviations from the centre ([`super::chart::Limits::z`]),
+    /// and returns the rules that signal at it.
     ///
-    /// A point that is not a number breaks every row and signals nothing.
+    /// A point that is NaN ends every run and signals nothing.
     pub fn push(&mut self, z: f64) -> Signals {
         if z.is_nan() {
             *self = Self::new(self.set);
@@ -158,7 +161,7 @@ impl RunRules {
         if let Some(last) = self.last {
             let step = sign(z - last);
             let turned = step != 0 && self.trend.signum() == -step;
-            // The first step of a row has nothing to turn from.
+            // The first step of a run has no earlier step to differ from.
             self.turns = if turned { self.turns.saturating_add(1) } else { u8::from(step != 0) };
             self.trend = in_a_row(self.trend, step);
         }

@@ -1,6 +1,8 @@
-//! The variables plans of MIL-STD-414 (1957; ISO 3951 has the same ones): one limit, standard deviation unknown, the k method of table B-1.
+//! The variables plans of MIL-STD-414 (1957): one limit, standard deviation unknown, k method.
 //!
-//! They hold for normally distributed values only: test that first. Tightened inspection is normal inspection one quality level stricter.
+//! ISO 3951 has equal plans. The source is table B-1. The plans are valid for normally distributed
+//! values only: test that first. Tightened inspection is normal inspection at the next stricter
+//! quality level.
 
 use super::acceptance::VariablesPlan;
 use super::military_standard::Severity;
@@ -8,7 +10,8 @@ use super::military_standard::Severity;
 /// The acceptable quality levels of the table, in nonconforming items per 100.
 pub const AQL: [f64; 14] = [0.04, 0.065, 0.10, 0.15, 0.25, 0.40, 0.65, 1.0, 1.5, 2.5, 4.0, 6.5, 10.0, 15.0];
 
-/// Code letter, sample size, and k at each quality level; where the standard has an arrow, the k of the row it points to.
+/// Code letter, sample size, and k at each quality level. Where the standard has an arrow, it is
+/// the k of the row that the arrow points to.
 const TABLE: [(char, u32, [f64; 14]); 16] = [
     ('B', 3, [2.64, 2.53, 2.42, 2.24, 2.0, 1.88, 1.65, 1.45, 1.34, 1.12, 0.958, 0.765, 0.566, 0.341]),
     ('C', 4, [2.64, 2.53, 2.42, 2.24, 2.0, 1.88, 1.65, 1.45, 1.34, 1.17, 1.01, 0.814, 0.617, 0.393]),
@@ -28,24 +31,25 @@ const TABLE: [(char, u32, [f64; 14]); 16] = [
     ('Q', 200, [2.97, 2.85, 2.73, 2.62, 2.47, 2.33, 2.18, 2.04, 1.89, 1.7, 1.51, 1.29, 1.07, 0.845]),
 ];
 
-/// What the standard has no variables plan for.
+/// A letter, quality level or severity for which the standard has no variables plan.
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NotInStandard {
     /// A letter that is not one of the code letters B to Q.
     #[error("{0:?} is not a code letter: expected B to Q")]
     Letter(char),
-    /// A quality level that is not one of the table.
+    /// A quality level that is not one of [`AQL`].
     #[error("AQL {0} is not one of the 14 of the standard, 0.04 to 15 (tightened: from 0.065)")]
     Aql(f64),
-    /// Reduced inspection has a table of its own, which is not here.
+    /// Reduced inspection, which has a separate table that is not included here.
     #[error("reduced inspection: there are plans for normal and tightened inspection only")]
     Reduced,
 }
 
 /// The plan for a code letter of MIL-STD-414 and a quality level.
 ///
-/// Where the table has an arrow the plan is the first one below it, **with its sample size**: the k of twenty items is no plan for three.
+/// Where the table has an arrow, the plan is the first one below it, **with its sample size**. A k
+/// for twenty items is not valid for a sample of three.
 ///
 /// ```
 /// use sqal_fusion::process::military_standard::Severity;
@@ -59,7 +63,7 @@ pub enum NotInStandard {
 ///
 /// # Errors
 ///
-/// [`NotInStandard`] for a letter, quality level or severity that the table does not have.
+/// [`NotInStandard`] if the table does not have the letter, the quality level or the severity.
 pub fn plan(letter: char, aql: f64, severity: Severity) -> Result<VariablesPlan, NotInStandard> {
     let row = TABLE.iter().position(|(one, ..)| *one == letter).ok_or(NotInStandard::Letter(letter))?;
     let same = |one: &f64| libm::fabs(one - aql) <= 1e-9 * one;
@@ -70,13 +74,14 @@ pub fn plan(letter: char, aql: f64, severity: Severity) -> Result<VariablesPlan,
         Severity::Reduced => return Err(NotInStandard::Reduced),
     };
     let k = TABLE[row].2[column];
-    // Down a column k grows where there is no arrow: rows with the same k share the plan of the last of them, if the first of them is above all others.
+    // Down a column, k grows where there is no arrow. Rows of equal k share the plan of the last of
+    // them, if the first of them is the top row.
     let arrow_ends =
         TABLE.iter().rposition(|(.., ks)| same_k(ks[column], TABLE[0].2[column])).filter(|end| row <= *end);
     Ok(VariablesPlan { sample: TABLE[arrow_ends.unwrap_or(row)].1, k, sigma_known: false })
 }
 
-/// The same number of the table.
+/// Whether two values of k are equal in the table.
 fn same_k(a: f64, b: f64) -> bool {
     libm::fabs(a - b) < 1e-9
 }

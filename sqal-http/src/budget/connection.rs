@@ -1,4 +1,4 @@
-//! [`Connection`]: what the listener and the routes know of one connection: its place, and the bytes of a message that has not ended.
+//! [`Connection`]: one connection's place in the budget, and the bytes of its unfinished message.
 
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,36 +8,41 @@ use tokio::time::Instant;
 
 use super::{Budget, ExceededError, Hold, Party, Resource};
 
-/// Bytes of a message that are not counted: a frame of a device fits into the buffer that every connection has anyway.
+/// Bytes of a message that are not counted. A frame of a device fits into the buffer that every
+/// connection has anyway.
 const FREE: u64 = 16 * 1024;
 
 #[derive(Debug, Default)]
 struct State {
-    /// The place among connections: of an address until the caller is known, then of the caller; none of a WebSocket, which has its own.
+    /// The place among connections. It belongs to the address until the caller is known, then to
+    /// the caller. `None` for an uncounted connection, and for a WebSocket, which has a place of
+    /// its own.
     place: Option<Hold>,
     /// The bytes of the unfinished message, once the connection is a WebSocket.
     message: Option<Hold>,
     /// Bytes that came since the last message ended.
     unfinished: u64,
-    /// When the listener first reported bytes of the unfinished message.
+    /// The first time that [`Connection::unfinished_for`] found the present message unfinished.
     since: Option<Instant>,
     exceeded: bool,
 }
 
-/// One connection; clones are the same connection. A listener puts it among the extensions of each request, and reports what it reads to
-/// [`received`](Self::received).
+/// One connection; clones are the same connection. A listener puts it among the extensions of each
+/// request, and reports the bytes that it reads to [`received`](Self::received).
 ///
-/// Without it, as under `axum::serve`, the size of each WebSocket message is bounded all the same, but neither its time nor the sum of unfinished ones.
+/// Without such a listener, as under `axum::serve`, only the size of each WebSocket message is
+/// bounded. The time of a message and the sum of unfinished messages are then not bounded.
 #[derive(Clone, Debug, Default)]
 pub struct Connection(Arc<Mutex<State>>);
 
 impl Connection {
-    /// A connection that has a place until its caller is known.
+    /// A connection with a place, which belongs to its address until its caller is known.
     pub(super) fn counted(place: Hold) -> Self {
         Self(Arc::new(Mutex::new(State { place: Some(place), ..State::default() })))
     }
 
-    /// A connection that takes no place: it comes through a proxy that is trusted, or the server asks for no tokens.
+    /// A connection that takes no place: it comes through a trusted proxy, or the server requires
+    /// no tokens.
     #[must_use]
     pub fn uncounted() -> Self {
         Self::default()
@@ -47,11 +52,12 @@ impl Connection {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The caller is known: from now on the connection is counted for the holder of the token, not for the address.
+    /// Counts the connection for the holder of the token from now on, instead of for the address.
     ///
     /// # Errors
     ///
-    /// [`ExceededError`] if the holder has as many connections as it may; the connection stays with its address.
+    /// [`ExceededError`] if the holder already has its limit of connections. The connection then
+    /// stays counted for its address.
     pub(crate) fn known(&self, budget: &Arc<Budget>, party: Party) -> Result<(), ExceededError> {
         let mut state = self.state();
         if let Some(place) = &mut state.place
@@ -62,11 +68,12 @@ impl Connection {
         Ok(())
     }
 
-    /// Bytes were read from the connection.
+    /// Counts bytes that were read from the connection.
     ///
     /// # Errors
     ///
-    /// If the connection is a WebSocket and its unfinished message is more than the budget allows: the connection must be read no more.
+    /// If the connection is a WebSocket and its unfinished message exceeds the budget, returns an
+    /// error. The listener must then stop reading from the connection.
     pub fn received(&self, bytes: usize) -> io::Result<()> {
         let mut state = self.state();
         let state = &mut *state;
@@ -75,21 +82,22 @@ impl Connection {
         if state.unfinished <= FREE {
             return Ok(());
         }
-        // In steps, so that the budget is not asked at every read.
+        // Grows in steps, so that the budget is not locked for every read.
         message.grow_to(state.unfinished.next_multiple_of(FREE)).map_err(|exceeded| {
             state.exceeded = true;
             io::Error::other(exceeded)
         })
     }
 
-    /// The connection is a WebSocket of this party from now on: it has a place among those, and what comes are messages.
+    /// Marks the connection as a WebSocket of this party. It gives up its place among connections,
+    /// because a WebSocket has a place of its own. From now on its bytes are counted as messages.
     pub(crate) fn speaks(&self, budget: &Arc<Budget>, party: Party) {
         let mut state = self.state();
         state.place = None;
         state.message = Some(Hold::nothing(Arc::clone(budget), Resource::MessageBytes, party));
     }
 
-    /// A message has ended.
+    /// Releases the bytes of the message that has ended.
     pub(crate) fn message_ended(&self) {
         let mut state = self.state();
         (state.unfinished, state.since) = (0, None);
@@ -98,7 +106,8 @@ impl Connection {
         }
     }
 
-    /// A ping or a pong with a payload of this length came, perhaps between the parts of a message: it is none of the message's bytes.
+    /// Removes a ping or a pong with a payload of this length from the count. It may come between
+    /// the parts of a message and is not part of it.
     pub(crate) fn control_frame(&self, payload: usize) {
         let mut state = self.state();
         // RFC 6455, 5.2 and 5.5: two bytes of head and four of mask.
@@ -109,7 +118,8 @@ impl Connection {
         }
     }
 
-    /// How long a message has been unfinished, counted from the first call that found it so.
+    /// How long a message has been unfinished, counted from the first call that found it
+    /// unfinished.
     pub(crate) fn unfinished_for(&self, now: Instant) -> Duration {
         let mut state = self.state();
         if state.unfinished == 0 {
@@ -119,7 +129,7 @@ impl Connection {
         now.saturating_duration_since(*state.since.get_or_insert(now))
     }
 
-    /// Whether the budget for unfinished messages has ended it.
+    /// Whether the connection has exceeded the budget for unfinished messages.
     pub(crate) fn exceeded(&self) -> bool {
         self.state().exceeded
     }

@@ -15,43 +15,43 @@ pub(crate) struct Hold {
 }
 
 impl Hold {
-    /// A hold of nothing, which can grow.
+    /// A hold of amount 0, which can grow.
     pub(crate) fn nothing(budget: Arc<Budget>, resource: Resource, party: Party) -> Self {
         Self { budget, resource, party, amount: 0 }
     }
 
-    /// How much it holds.
+    /// The amount that is held.
     #[cfg(test)]
     pub(crate) const fn amount(&self) -> u64 {
         self.amount
     }
 
-    /// Whether this party holds it.
+    /// Whether this party has the hold.
     pub(crate) fn is_of(&self, party: Party) -> bool {
         self.party == party
     }
 
-    /// Holds more.
+    /// Adds to the amount.
     ///
     /// # Errors
     ///
-    /// [`ExceededError`] if the share does not allow it; the hold stays as it was.
+    /// [`ExceededError`] if the share does not allow it. The hold then keeps its amount.
     pub(crate) fn grow(&mut self, by: u64) -> Result<(), ExceededError> {
         self.budget.add(self.resource, self.party, by)?;
         self.amount += by;
         Ok(())
     }
 
-    /// Holds at least this amount.
+    /// Grows the hold to at least this amount.
     ///
     /// # Errors
     ///
-    /// [`ExceededError`] if the share does not allow it; the hold stays as it was.
+    /// [`ExceededError`] if the share does not allow it. The hold then keeps its amount.
     pub(crate) fn grow_to(&mut self, amount: u64) -> Result<(), ExceededError> {
         self.grow(amount.saturating_sub(self.amount))
     }
 
-    /// Holds at most this amount; the rest is given back.
+    /// Shrinks the hold to at most this amount and releases the rest.
     pub(crate) fn shrink_to(&mut self, amount: u64) {
         let rest = self.amount.saturating_sub(amount);
         self.budget.release(self.resource, self.party, rest);

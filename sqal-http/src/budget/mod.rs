@@ -1,4 +1,6 @@
-//! [`Budget`]: what one holder, and all of them together, may hold of a server at once: connections, bytes, streams and places.
+//! [`Budget`]: how much of a server one holder, and all holders together, may hold at once.
+//!
+//! The resources are connections, bytes, streams and places.
 
 #[cfg_attr(not(feature = "ws"), allow(dead_code, reason = "only WebSocket connections have messages"))]
 mod connection;
@@ -24,7 +26,8 @@ pub use resource::{Resource, Share};
 
 use crate::access::{Caller, Grant, Holder};
 
-/// Whose share it is: the holder of a token, or the address of a caller that is not known (an IPv6 address stands for its /64).
+/// The party whose share is used: the holder of a token, or the address of an unknown caller (an
+/// IPv6 address stands for its /64).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Party {
     /// The token of one device.
@@ -33,7 +36,7 @@ pub(crate) enum Party {
     Holder(Holder),
     /// A caller without a token.
     Address(IpAddr),
-    /// This process itself, which calls without an address: only the sum of all parties bounds it.
+    /// This process itself, whose calls have no address. Only the sum of all parties limits it.
     Process,
 }
 
@@ -49,20 +52,21 @@ impl Party {
     }
 }
 
-/// A share that is used up.
+/// The share of a party, or of all parties together, is used up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("as many {} as one holder, or all holders together, may have are in use", .0.words())]
 pub struct ExceededError(pub Resource);
 
-/// What is held now.
+/// The amounts that are held now.
 #[derive(Debug, Default)]
 struct Held {
     all: [u64; Resource::COUNT],
-    /// Only parties that hold something: the number of entries is bounded by what can be held.
+    /// Only parties that hold something. The limits on the amounts therefore bound the number of
+    /// entries.
     each: HashMap<(Resource, Party), u64>,
 }
 
-/// The shares of a server, and what is held of them. A hold is given back when it is dropped.
+/// The shares of a server, and the amounts held of them. Dropping a hold releases its amount.
 pub struct Budget {
     shares: [Share; Resource::COUNT],
     held: Mutex<Held>,
@@ -100,11 +104,13 @@ impl Budget {
         self.state().all[resource.index()]
     }
 
-    /// Takes a place for a connection from this address; once its caller is known by a token it is counted for that.
+    /// Takes a place for a connection from this address. Once its caller is known by a token, the
+    /// connection is counted for the token instead.
     ///
     /// # Errors
     ///
-    /// [`ExceededError`] if the address, or all of them together, have as many as they may.
+    /// [`ExceededError`] if the address, or all parties together, already have their limit of
+    /// connections.
     pub fn connect(self: &Arc<Self>, peer: IpAddr) -> Result<Connection, ExceededError> {
         self.take(Resource::Connections, Party::Address(limited_as(peer)), 1).map(Connection::counted)
     }
@@ -113,7 +119,8 @@ impl Budget {
     ///
     /// # Errors
     ///
-    /// [`ExceededError`] if the party, or all parties together, would hold more than their share; nothing was taken then.
+    /// [`ExceededError`] if the party, or all parties together, would hold more than their share.
+    /// Nothing is taken then.
     pub(crate) fn take(self: &Arc<Self>, resource: Resource, party: Party, amount: u64) -> Result<Hold, ExceededError> {
         let mut hold = Hold::nothing(Arc::clone(self), resource, party);
         hold.grow(amount)?;
@@ -197,7 +204,8 @@ mod tests {
     }
 
     proptest! {
-        /// What is held is never more than a share, is what the holds say, and can be taken again when they are dropped.
+        /// The held amount never exceeds a share, equals the sum of the holds, and can be taken
+        /// again once the holds are dropped.
         #[test]
         fn no_order_of_taking_growing_shrinking_and_dropping_exceeds_a_share(
             steps in proptest::collection::vec((0_usize..4, 0_usize..5, 0_u64..12), 0..200)
@@ -267,7 +275,8 @@ mod tests {
         let (one, two) = (at("2001:db8:1:2:aaaa::1").unwrap(), at("2001:db8:1:2:bbbb::2").unwrap());
         assert!(at("2001:db8:1:2::3").is_err());
         assert!(at("2001:db8:1:3::3").is_ok());
-        // A caller that is known is counted for its token, not with its address, and once however often it calls.
+        // A known caller is counted for its token instead of its address, and once for any number
+        // of calls.
         for _ in 0..3 {
             one.known(&budget, holder("a")).unwrap();
         }
@@ -276,7 +285,7 @@ mod tests {
         two.known(&budget, holder("a")).unwrap();
         assert_eq!(three.known(&budget, holder("a")), Err(ExceededError(Resource::Connections)));
         assert_eq!(budget.held(Resource::Connections), 3);
-        // A WebSocket is counted as one.
+        // A WebSocket is counted as a WebSocket and no longer as a connection.
         one.speaks(&budget, holder("a"));
         three.known(&budget, holder("a")).unwrap();
         drop((one, two, three));

@@ -1,4 +1,4 @@
-//! [`Quiet`]: how often the log says one thing about one party: once a minute, with the number of lines that were left out.
+//! [`Quiet`]: limits the log to one line a minute for each kind and party, and counts the rest.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -8,7 +8,7 @@ use super::Party;
 
 const MINUTE: Duration = Duration::from_mins(1);
 
-/// The parties and kinds of lines that are remembered; what is more than these is left out.
+/// The limit of remembered pairs of party and kind. Lines of further pairs are left out.
 const MOST: usize = 10_000;
 
 #[derive(Debug)]
@@ -23,12 +23,13 @@ impl Said {
     }
 }
 
-/// The lines of the log about parties that choose how many there are.
+/// A rate limit for log lines whose number a party chooses.
 #[derive(Debug, Default)]
 pub(crate) struct Quiet(Mutex<HashMap<(Party, &'static str), Said>>);
 
 impl Quiet {
-    /// How many lines of this kind about this party were left out since the last one; `None` if this one is left out too.
+    /// The number of lines of this kind about this party that were left out since the last one.
+    /// `None` if this line is left out too.
     pub(crate) fn may_say(&self, party: Party, kind: &'static str, now: Instant) -> Option<u64> {
         let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(said) = lines.get_mut(&(party, kind)) {

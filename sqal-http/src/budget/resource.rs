@@ -2,7 +2,7 @@
 
 use super::Party;
 
-/// Something of which a server has a bounded amount.
+/// A resource of which a server has a limited amount.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Resource {
     /// TCP connections, each until it becomes a WebSocket.
@@ -11,13 +11,13 @@ pub enum Resource {
     WebSockets,
     /// Bytes of WebSocket messages that have not ended yet.
     MessageBytes,
-    /// Bytes of request bodies that are being read or worked on.
+    /// Bytes of request bodies that are being read or processed.
     BodyBytes,
     /// Batches that are being stored.
     Batches,
     /// Event streams.
     Streams,
-    /// Bytes of large answers that their clients have not taken yet.
+    /// Bytes of large answers that their clients have not read yet.
     AnswerBytes,
 }
 
@@ -77,7 +77,9 @@ impl Resource {
 
     /// The share of each party that is documented in `docs/http.md`.
     ///
-    /// The sum of the byte shares of all parties stays below 64 MiB with the copies that are made while a message or a body is put together.
+    /// The byte shares of messages and bodies stay below 64 MiB in sum, with the copies that are
+    /// made while a message or a body is assembled. The byte share of answers (32 MiB) comes on
+    /// top.
     #[must_use]
     pub const fn usual(self) -> Share {
         match self {

@@ -32,7 +32,7 @@ const SCRIPT: &str = concat!(
     include_str!("script/start.js"),
 );
 
-/// What the page looks like.
+/// The style sheet of the page.
 const STYLE: &str = include_str!("dashboard.css");
 
 static SCRIPT_TAG: LazyLock<HeaderValue> = LazyLock::new(|| tag_of(SCRIPT));
@@ -43,7 +43,8 @@ fn tag_of(text: &str) -> HeaderValue {
     tag(&hash(ProfileRef::hash_of(text)))
 }
 
-/// An asset; a browser asks each time, because assets change with the binary, and gets no body while it has the newest.
+/// An asset of the page. Assets change with the binary, so a browser revalidates each time. It gets
+/// no body if it has the newest version.
 fn asset(headers: &HeaderMap, tag: &HeaderValue, kind: &'static str, text: &'static str) -> Response {
     let fields = [(header::ETAG, tag.clone()), (header::CACHE_CONTROL, HeaderValue::from_static("no-cache"))];
     if is_known(headers, tag) {
@@ -52,17 +53,17 @@ fn asset(headers: &HeaderMap, tag: &HeaderValue, kind: &'static str, text: &'sta
     (fields, [(header::CONTENT_TYPE, kind)], Body::from(text)).into_response()
 }
 
-/// The attribute that hides what this build does not have.
+/// The attribute that hides an element whose feature this build does not have.
 const fn hidden_unless(there: bool) -> &'static str {
     if there { "" } else { " hidden" }
 }
 
-/// A text within an attribute of the page.
+/// A text, escaped for an attribute of the page.
 fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
-/// `/`: the page. What it needs lies beside it, under whatever prefix it was asked for.
+/// `GET /`: the page. Its assets lie beside it, under any prefix that the request has.
 pub(crate) async fn page(State(services): State<Arc<Services>>, OriginalUri(asked): OriginalUri) -> Response {
     let here = asked.path().trim_end_matches('/').replace('&', "&amp;");
     let page = include_str!("index.html")
@@ -73,12 +74,12 @@ pub(crate) async fn page(State(services): State<Arc<Services>>, OriginalUri(aske
     ([(header::CONTENT_TYPE, "text/html; charset=utf-8"), (header::CACHE_CONTROL, "no-cache")], page).into_response()
 }
 
-/// How it looks.
+/// `GET /dashboard.css`: the style sheet.
 pub(crate) async fn style(headers: HeaderMap) -> Response {
     asset(&headers, &STYLE_TAG, "text/css; charset=utf-8", STYLE)
 }
 
-/// What it does.
+/// `GET /dashboard.js`: the script.
 pub(crate) async fn script(headers: HeaderMap) -> Response {
     asset(&headers, &SCRIPT_TAG, "text/javascript; charset=utf-8", SCRIPT)
 }

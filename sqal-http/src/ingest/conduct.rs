@@ -1,4 +1,4 @@
-//! [`Conduct`]: how many messages of each kind one connection has sent in this minute, and which limit that breaks.
+//! [`Conduct`]: counts the messages of one connection in a minute by kind, and applies the limits.
 
 use std::time::Duration;
 
@@ -6,14 +6,16 @@ use tokio::time::Instant;
 
 const MINUTE: Duration = Duration::from_mins(1);
 
-/// Refused frames of one connection in a minute: more than any device measures.
+/// The limit of refused frames of one connection in a minute: more than any device measures.
 const MOST_REFUSALS: u32 = 1000;
 
-/// Pings and pongs of one connection in a minute: ten a second, where libraries send one in ten seconds.
+/// The limit of pings and pongs of one connection in a minute: ten a second, where libraries send
+/// one in ten seconds.
 const MOST_CONTROLS: u32 = 600;
 
-/// Messages of one connection in a minute that are no frames (`hello`, `command_ack`): a gateway of the largest line says hello for each of 2000
-/// devices when it comes back.
+/// The limit of messages of one connection in a minute that are not frames (`hello`,
+/// `command_ack`). A gateway of the largest line says hello for each of 2000 devices when it
+/// reconnects.
 const MOST_OTHERS: u32 = 3000;
 
 /// The messages of one connection in the current minute.
@@ -45,7 +47,8 @@ impl Conduct {
         self.others += 1;
     }
 
-    /// The reason to end the connection, if it has sent more of one kind than a minute allows. A minute that is over starts new counts.
+    /// The reason to end the connection, if it has sent more messages of one kind than a minute
+    /// allows. When a minute is over, new counts start.
     pub(super) fn too_much(&mut self) -> Option<&'static str> {
         if self.minute.elapsed() >= MINUTE {
             *self = Self::new();

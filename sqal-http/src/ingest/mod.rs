@@ -1,4 +1,6 @@
-//! The device stream: frames in, one answer per frame out, in order, and a sample's acknowledgement after its commit.
+//! The device stream: frames in, one answer per frame out, in order.
+//!
+//! A sample is acknowledged after its commit.
 
 mod conduct;
 mod resume;

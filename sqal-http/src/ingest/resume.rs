@@ -1,4 +1,4 @@
-//! A device that comes back asks what is durable, and sends the rest again and no more.
+//! A device that reconnects asks which samples are durable, and sends only the rest again.
 
 use std::num::NonZeroU16;
 use std::sync::Arc;
@@ -13,10 +13,11 @@ use crate::answer::Answer;
 use crate::wire::{Hello, Welcome};
 use crate::{Problem, Services, Violation};
 
-/// How many samples a hello may ask about: no more were under way.
+/// The limit of samples in a hello: not more than can have been unanswered.
 const MOST_UNANSWERED: usize = CREDIT;
 
-/// Says what is durable: the newest sample, and which of those that were not answered. `known` is the device that speaks on this connection, if it is one.
+/// Answers a hello with the newest durable sample and with those of the unanswered samples that are
+/// durable. `known` is the device that speaks on this connection, if it is exactly one.
 pub(super) fn welcome(
     services: &Arc<Services>,
     caller: &Caller,
@@ -41,7 +42,8 @@ pub(super) fn welcome(
         let (limit, french) = (format!("at most {MOST_UNANSWERED}"), format!("au plus {MOST_UNANSWERED}"));
         return no(Problem::invalid_frame(vec![Violation::new("/unanswered", found, limit, french)]));
     }
-    // It is answered from the database, as a frame is.
+    // A hello is answered from the database, as a frame is, so it counts against the device's
+    // quota.
     let cost = u32::try_from(unanswered.len() + 1).unwrap_or(u32::MAX);
     let counted = services.quotas.take_messages(device_id, cost, services.clock.now());
     if let Some(answer) = counted.filter(|answer| !answer.allowed) {
@@ -63,7 +65,7 @@ pub(super) fn welcome(
     })
 }
 
-/// Questions to the store that are under way at a time for one hello.
+/// The limit of concurrent queries to the store for one hello.
 const AT_A_TIME: usize = 8;
 
 /// Which samples are durable, in their order.

@@ -28,34 +28,40 @@ use crate::routes::peer;
 use crate::wire::{Talk, sample_id_of, talk};
 use crate::{Problem, Services, Violation};
 
-/// Frames that may be under way on one connection; then it is not read until the oldest is answered, and the device's TCP feels it.
+/// The limit of unanswered frames on one connection. At the limit the connection is not read until
+/// the oldest frame is answered, and TCP's flow control slows the device down.
 pub(crate) const CREDIT: usize = 64;
 
-/// A message this large ends the connection with 1009; a frame that is only over the frame limit is answered and the connection goes on.
+/// A message over this size ends the connection with 1009. A frame that is only over the frame
+/// limit is answered, and the connection goes on.
 const LARGEST_MESSAGE: usize = 1024 * 1024;
 
-/// Bytes that may wait for one device to take them. The largest message to a device is a command of 64 KiB, six times as long if all of it is escaped.
+/// Bytes that may wait for one device to read them. The largest message to a device is a command of
+/// 64 KiB, which is six times as long if all of it is escaped.
 const MOST_UNSENT: usize = 512 * 1024;
 
-/// What is read and written at a time.
+/// The size of the read buffer and of the write buffer, in bytes.
 const BUFFER: usize = 8 * 1024;
 
-/// How often a silent device is asked whether it is there.
+/// The interval of pings to the device, and of the checks of its token.
 const PING_EVERY: Duration = Duration::from_secs(20);
 
-/// After so long without a sign the device is gone: it lost its power or its network, and nobody will say so.
+/// If nothing is received for this duration, the device is gone. A device that lost its power or
+/// its network does not close its connection.
 const SILENCE: Duration = Duration::from_mins(1);
 
-/// How often a connection is asked whether it has a message that does not end.
+/// The interval at which a connection is checked for a message that does not end.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
-/// How long a message may take from its first byte to its last; its parts are looked at every five seconds.
+/// The longest time of a message, from its first byte to its last. It is checked every two seconds
+/// ([`LOOK_EVERY`]).
 const MESSAGE_LIMIT: Duration = Duration::from_secs(10);
 
-/// How long a device may take to take an answer.
+/// The longest time that a device may take to read an answer.
 const SEND_LIMIT: Duration = Duration::from_secs(10);
 
-/// A device that has used up its credit and gets no answer for so long is sent away: it comes back when the database does.
+/// If a device has used up its credit and receives no answer for this duration, the server closes
+/// the connection. The device reconnects when the database is available again.
 const STANDSTILL: Duration = Duration::from_secs(10);
 
 pub(super) type PendingAnswer = Pin<Box<dyn Future<Output = String> + Send>>;
@@ -73,7 +79,7 @@ pub(crate) async fn upgrade(
         Ok(place) => place,
         Err(exceeded) => return Problem::from(exceeded).into_response(),
     };
-    // A listener that does not count what it reads has none.
+    // A listener that does not count the bytes that it reads provides no `Connection`.
     let connection = request.extensions().get::<Connection>().cloned().unwrap_or_default();
     let ws = match ws {
         Ok(ws) => ws,
@@ -82,7 +88,8 @@ pub(crate) async fn upgrade(
             return Problem::invalid_query(vec![violation]).into_response();
         }
     };
-    // A line has thousands of connections, and a frame has a few kilobytes: buffers of 128 KiB each would be most of the memory.
+    // A line has thousands of connections, and a frame has a few kilobytes: buffers of 128 KiB each
+    // would be most of the memory.
     let ws = ws.read_buffer_size(BUFFER).write_buffer_size(BUFFER).max_write_buffer_size(MOST_UNSENT);
     ws.max_message_size(LARGEST_MESSAGE).max_frame_size(LARGEST_MESSAGE).protocols(Speech::KNOWN).on_upgrade(
         move |mut socket| async move {
@@ -97,7 +104,8 @@ pub(crate) async fn upgrade(
                     if let Some(left_out) = services.quiet.may_say(party, "connection refused", services.clock.now()) {
                         warn!(?peer, retry_after = ?problem.retry_after, left_out, "connection refused: rate limit exceeded");
                     }
-                    // The reason of the close is documented word for word: when to come back is said before it.
+                    // The reason of the close is documented word for word. An answer before it
+                    // tells the device when to reconnect.
                     let speech = Speech::agreed(socket.protocol().and_then(|protocol| protocol.to_str().ok()));
                     let answer = Answer::refused(0, None, problem).at((services.now)()).text();
                     let _ = send(&mut socket, speech.say(answer, 1)).await;
@@ -116,9 +124,11 @@ async fn send(sink: &mut (impl SinkExt<Message> + Unpin), message: Message) -> R
     }
 }
 
-/// Writes what waits for the device, for example the pong that answers a ping, unless the device takes too long to take it.
+/// Writes what is queued for the device, for example the pong that answers a ping, unless the
+/// device takes too long to read it.
 ///
-/// The connection is not read meanwhile: a device that sends pings and takes no pongs is held up by its own TCP, and ends after [`SEND_LIMIT`].
+/// The connection is not read meanwhile. TCP's flow control holds up a device that sends pings and
+/// reads no pongs, and its connection ends after [`SEND_LIMIT`].
 async fn flush(sink: &mut (impl SinkExt<Message> + Unpin)) -> Result<(), ()> {
     match timeout(SEND_LIMIT, sink.flush()).await {
         Ok(Ok(())) => Ok(()),
@@ -128,7 +138,7 @@ async fn flush(sink: &mut (impl SinkExt<Message> + Unpin)) -> Result<(), ()> {
 
 async fn close(socket: &mut (impl SinkExt<Message> + Unpin), code: u16, reason: &str) {
     let frame = CloseFrame { code, reason: Utf8Bytes::from(reason) };
-    // The device may be gone already; then there is nobody to tell.
+    // The device may be gone already. Then the close frame is lost, which is no error.
     let _ = send(socket, Message::Close(Some(frame))).await;
 }
 
@@ -136,7 +146,7 @@ async fn close(socket: &mut (impl SinkExt<Message> + Unpin), code: u16, reason: 
 enum End {
     /// The device closed, or cannot be reached.
     Device,
-    /// We close, with this code and reason.
+    /// The server closes, with this code and reason.
     Us(u16, Cow<'static, str>),
 }
 
@@ -171,7 +181,8 @@ async fn serve(
             metrics::counter!("budget_refused_total", "kind" => "messages").increment(1);
             break End::Us(close_code::POLICY, reason.into());
         }
-        // Also of one that never pauses: tokens are taken back while connections are open.
+        // Also checked for a device that never pauses: tokens are revoked while connections are
+        // open.
         if asked.elapsed() >= PING_EVERY {
             asked = Instant::now();
             if !services.access.still_knows(&caller, (services.now)()) {
@@ -190,7 +201,9 @@ async fn serve(
                 metrics::counter!("websocket_messages_sent_total").increment(1);
             }
             () = sleep_until(answered + STANDSTILL), if pending.len() >= CREDIT => {
-                // What it was not answered it sends again, and what of it is there is then a duplicate. Whoever watches the line is told all the same.
+                // The device sends its unanswered samples again, and those that were committed are
+                // duplicates then. The pending work still runs to its end, so that watchers of the
+                // line are informed.
                 let rest = std::mem::take(&mut pending);
                 tokio::spawn(rest.for_each(|_| std::future::ready(())));
                 break End::Us(close_code::AGAIN, "no answer for 10 s: try again later".into());
@@ -235,7 +248,9 @@ async fn serve(
                                     pending.push_back(match take(&services, &caller, party, &mut line, sequence, &text) {
                                         Ok(answer) => answer,
                                         Err((for_good, answer)) => {
-                                            // What its device is told to send again is no wrong frame, however often it comes.
+                                            // If the device is told to send a frame again, the
+                                            // frame does not count as refused, for any number of
+                                            // repetitions.
                                             if for_good {
                                                 conduct.refused();
                                             }
@@ -272,7 +287,8 @@ async fn serve(
                     }
                 }
             }
-            // With its credit used up the connection is not read: what waits may be whole messages.
+            // If the credit is used up, the connection is not read, and the bytes that wait may be
+            // whole messages.
             _ = looks.tick(), if pending.len() < CREDIT => {
                 if connection.unfinished_for(Instant::now()) >= MESSAGE_LIMIT {
                     metrics::counter!("budget_refused_total", "kind" => "message_time").increment(1);
@@ -289,8 +305,9 @@ async fn serve(
             }
         }
     };
-    // What was taken is answered as long as the device listens: it learns what is durable. A device that has closed does not listen any
-    // more; it sends again what was not answered.
+    // Accepted frames are answered as long as the device listens, so that it learns which samples
+    // are durable. A device that has closed does not listen any more; it sends unanswered samples
+    // again.
     let mut listening = matches!(end, End::Us(..));
     while let Some(answer) = pending.next().await {
         said += 1;
@@ -304,17 +321,19 @@ async fn serve(
     info!(?peer, %caller, frames = sequence, "device disconnected");
 }
 
-/// When to connect again: not all at the same instant, for there are as many as there were. Two seconds are enough for a restart.
+/// The reason of the close, with a random delay for the device. All devices were connected, and
+/// they must not reconnect at the same instant. Two seconds are enough for a restart.
 fn come_back(random: u64) -> String {
     format!("the server restarts, connect again in {} ms", random % 2000)
 }
 
-/// All unfinished messages of a holder together are over its share: it may try again when others have ended.
+/// All unfinished messages of a holder together exceed its share. The device may try again when
+/// other messages have ended.
 fn too_many_unfinished() -> End {
     End::Us(close_code::AGAIN, "too many unfinished messages: try again later".into())
 }
 
-/// What a broken connection is told: the codes of RFC 6455, 7.4.1.
+/// The close code and reason for a broken connection: the codes of RFC 6455, 7.4.1.
 fn broken(error: axum::Error) -> End {
     use tungstenite::Error;
     match error.into_inner().downcast_ref::<Error>() {
@@ -325,7 +344,8 @@ fn broken(error: axum::Error) -> End {
     }
 }
 
-/// Judges a frame at once and hands it to the writer; the future is its answer, also of one that is refused.
+/// Judges a frame at once. The future hands the sample to the writer and gives the answer. The
+/// error is the answer of a refused frame, and whether the frame is refused for good.
 fn take(
     services: &Arc<Services>,
     caller: &Caller,
@@ -354,7 +374,8 @@ fn refused(
     sample_id: Option<String>,
     problem: Problem,
 ) -> PendingAnswer {
-    // A device chose these texts: quoted, so that they can forge no line and move no cursor. It chooses their number too: one a minute is logged.
+    // A device chose these texts: they are quoted, so that they cannot forge a log line or move a
+    // cursor. A device also chooses the number of lines: one a minute is logged.
     if problem.status != 429
         && let Some(left_out) = services.quiet.may_say(party, "frame rejected", services.clock.now())
     {

@@ -1,4 +1,4 @@
-//! [`WebSockets`]: how many device connections are open, and the word that ends them all.
+//! [`WebSockets`]: counts the open device connections, and closes them all.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,19 +19,20 @@ impl Default for WebSockets {
 }
 
 impl WebSockets {
-    /// How many are open.
+    /// The number of open device connections.
     #[must_use]
     pub fn open(&self) -> usize {
         *self.open.borrow()
     }
 
-    /// Asks every connection to answer what it has taken and to close with 1012, and waits for that, at most for `limit`.
+    /// Asks every connection to answer what it has taken and to close with 1012, and waits for that
+    /// for at most `limit`.
     ///
-    /// Returns how many were still open when the time was over.
+    /// Returns the number of connections that were still open at the end.
     pub async fn close_all(&self, limit: Duration) -> usize {
         self.closing.send_replace(true);
         let mut open = self.open.subscribe();
-        // An elapsed limit is not an error here: the count says it.
+        // An elapsed limit is not an error here: the returned number shows it.
         let _ = tokio::time::timeout(limit, open.wait_for(|open| *open == 0)).await;
         self.open()
     }
@@ -42,7 +43,7 @@ impl WebSockets {
         Entered(self.clone())
     }
 
-    /// Waits until the connections are to close.
+    /// Waits until the connections must close.
     pub(super) async fn closing(&self) {
         let mut closing = self.closing.subscribe();
         // The sender lives as long as `self`, so waiting cannot fail.

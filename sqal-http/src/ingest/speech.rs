@@ -1,4 +1,6 @@
-//! [`Speech`]: how a connection writes what it says: the documented JSON, CBOR, or CloudEvents, as it asked for by `Sec-WebSocket-Protocol`.
+//! [`Speech`]: the encoding of a connection's messages: documented JSON, CBOR, or CloudEvents.
+//!
+//! A device asks for one by `Sec-WebSocket-Protocol`.
 
 use std::borrow::Cow;
 
@@ -10,7 +12,7 @@ use serde_json::{Value, json};
 use crate::wire::{Item, json_of, without_mark};
 use crate::{Problem, Violation};
 
-/// How both sides write on one connection.
+/// The encoding of the messages of both sides on one connection.
 ///
 /// ```
 /// use axum::extract::ws::Message;
@@ -23,11 +25,11 @@ use crate::{Problem, Violation};
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Speech {
-    /// The documented frame as JSON text: without a subprotocol.
+    /// The documented frame as JSON text, used without a subprotocol.
     Documented,
-    /// The same as CBOR (RFC 8949) in binary messages.
+    /// The documented frame as CBOR (RFC 8949) in binary messages.
     Cbor,
-    /// The same as the `data` of CloudEvents 1.0 in JSON text.
+    /// The documented frame as the `data` of CloudEvents 1.0 in JSON text.
     CloudEvents,
 }
 
@@ -41,7 +43,7 @@ impl Speech {
     /// The subprotocols that are known.
     pub const KNOWN: [&str; 2] = [CBOR, CLOUD_EVENTS];
 
-    /// What was agreed on.
+    /// The encoding of the subprotocol that was agreed on.
     #[must_use]
     pub fn agreed(protocol: Option<&str>) -> Self {
         match protocol {
@@ -51,14 +53,17 @@ impl Speech {
         }
     }
 
-    /// What a device has said, as the documented JSON.
+    /// Decodes a message of a device to the documented JSON.
     ///
-    /// CBOR that is unpacked here is at most as long as a frame may be (`longest`, in bytes), an event twice as long: an envelope needs no more. Every encoding is refused for the
-    /// same faults: a key that comes twice, something behind the frame, a number that is none.
+    /// CBOR that is decoded here is at most as long as a frame may be (`longest`, in bytes). An
+    /// event is at most twice as long, because an envelope needs no more. Every encoding is refused
+    /// for the same faults: a key that comes twice, data after the frame, a number that is not
+    /// valid.
     ///
     /// # Errors
     ///
-    /// [`Problem`] for a message that is not of this way of writing, or too long; what is in it is judged by [`Intake`](crate::Intake).
+    /// [`Problem`] if the message is not in this encoding, or is too long. The content is judged by
+    /// [`Intake`](crate::Intake).
     pub fn hear(self, message: &Message, longest: usize) -> Result<Cow<'_, str>, Problem> {
         let bytes = match message {
             Message::Text(text) => text.len(),
@@ -66,7 +71,7 @@ impl Speech {
             _ => 0,
         };
         let most = match self {
-            // The frame itself is measured by what judges it.
+            // `Intake` checks the length of the frame itself.
             Self::Documented => usize::MAX,
             Self::Cbor => longest,
             Self::CloudEvents => longest * 2,
@@ -93,7 +98,8 @@ impl Speech {
         }
     }
 
-    /// What we say, from the documented JSON; `number` tells apart what is said on one connection.
+    /// Encodes a message of the server from the documented JSON. `number` distinguishes the
+    /// messages of one connection.
     #[must_use]
     pub fn say(self, text: String, number: u64) -> Message {
         match self {
@@ -101,7 +107,7 @@ impl Speech {
             Self::Cbor => {
                 let value: Value = serde_json::from_str(&text).unwrap_or(Value::Null);
                 let mut bytes = Vec::new();
-                // Memory takes whatever is written.
+                // Writing to memory cannot fail.
                 let _ = ciborium::into_writer(&value, &mut bytes);
                 Message::binary(bytes)
             }
@@ -118,7 +124,8 @@ impl Speech {
     }
 }
 
-/// What a message that cannot be read is kept as: a text as it is, bytes as a `data:` URL (RFC 2397).
+/// The form in which a message that cannot be read is kept: a text as it is, bytes as a `data:` URL
+/// (RFC 2397).
 pub(crate) fn kept(message: &Message) -> String {
     match message {
         Message::Text(text) => text.as_str().to_owned(),
@@ -127,10 +134,10 @@ pub(crate) fn kept(message: &Message) -> String {
     }
 }
 
-/// How the bytes of a message begin that was kept unread.
+/// The prefix of a message that was kept as bytes.
 const KEPT_BYTES: &str = "data:application/cbor;base64,";
 
-/// A text that was kept, as the documented JSON; a text that cannot be read stays as it is.
+/// A kept message as the documented JSON. If it cannot be read, it is returned unchanged.
 pub(crate) fn read_again(kept: &str, longest: usize) -> Cow<'_, str> {
     let heard = match kept.strip_prefix(KEPT_BYTES) {
         Some(text) => STANDARD.decode(text).ok().and_then(|bytes| {
@@ -154,10 +161,10 @@ fn wrong_at(pointer: &str, found: impl std::fmt::Display, limit: &str, french: &
     Problem::invalid_frame(vec![Violation::new(pointer, found, limit, french)])
 }
 
-/// The frame in an event (CloudEvents 1.0.2): what is around it says nothing that the frame does not.
+/// The frame in an event (CloudEvents 1.0.2). The members around it add nothing to the frame.
 fn data_of(text: &str) -> Result<String, Problem> {
     let event = Item::read(text).map_err(|mut fault| {
-        // Places are those of the frame, however it is sent.
+        // Pointers refer to the frame, in every encoding.
         if let Some(place) = fault.pointer.strip_prefix("/data/") {
             fault.pointer = format!("/{place}");
         }
@@ -186,7 +193,7 @@ fn data_of(text: &str) -> Result<String, Problem> {
     }
 }
 
-/// Whether a media type is JSON; its parameters say nothing, for JSON is UTF-8.
+/// Whether a media type is JSON. Its parameters are ignored, because JSON is UTF-8.
 fn is_json(kind: &str) -> bool {
     let kind = kind.split_once(';').map_or(kind, |(kind, _)| kind).trim();
     kind.eq_ignore_ascii_case("application/json")

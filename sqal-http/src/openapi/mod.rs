@@ -1,4 +1,6 @@
-//! [`openapi`]: the description of every route as OpenAPI 3.1, made from the table of routes and the types that answer (API-01, API-11).
+//! [`openapi`]: the description of every route as OpenAPI 3.1 (API-01, API-11).
+//!
+//! It is made from the table of routes and from the types that answer.
 
 mod page;
 mod said;
@@ -21,13 +23,14 @@ use crate::problem::{KINDS, Problem, Violation};
 use crate::quota::Class;
 use crate::routes::{Route, routes, schemas_of_answers};
 
-/// A grade, for types of other crates that the description does not reach into.
+/// The schema of a grade, for types of other crates, which have no schema of their own.
 pub(crate) fn grade() -> Schema {
     let grades = ["A+", "A", "B", "C", "REJECT"];
     Schema::Object(ObjectBuilder::new().schema_type(SchemaType::Type(Type::String)).enum_values(Some(grades)).build())
 }
 
-/// Whether a route is none of the interface: WebSocket, which OpenAPI cannot describe, and the files of pages.
+/// Whether a route is not described: WebSocket, which OpenAPI cannot describe, and the files of
+/// pages.
 fn is_no_call(route: &Route) -> bool {
     route.path.starts_with("/ws/") || matches!(route.path, "/" | "/dashboard.css" | "/dashboard.js" | "/docs/{*file}")
 }
@@ -36,7 +39,7 @@ fn is_no_call(route: &Route) -> bool {
 ///
 /// # Panics
 ///
-/// Never: a test makes it.
+/// Never: a test builds the description of every route.
 #[must_use]
 pub fn openapi() -> String {
     let mut paths = BTreeMap::<&str, Map<String, Value>>::new();
@@ -97,7 +100,7 @@ fn operation(route: &Route, said: &Said) -> Value {
     operation
 }
 
-/// What a route is sent.
+/// The description of a route's request body, if it has one.
 fn request_body(route: &Route) -> Option<Value> {
     let json = |schema: Value, what: &str| json!({ "required": true, "description": what, "content": { "application/json": { "schema": schema } } });
     let of = |name: &str| json!({ "$ref": format!("#/components/schemas/{name}") });
@@ -177,7 +180,7 @@ fn responses(route: &Route, said: &Said) -> Value {
         all.insert(status.to_string(), problem(*status));
     }
     if said.tag == "Health" {
-        // A probe says with 503 the same as with 200.
+        // A probe has the same body with 503 as with 200.
         all.insert(
             "503".to_owned(),
             json!({
@@ -225,7 +228,7 @@ fn problem(status: u16) -> Value {
 }
 
 fn parameter(name: &str) -> Value {
-    // What `sqal_core::Name` refuses, but for the length in bytes, which no schema can say.
+    // The characters that `sqal_core::Name` accepts. A schema cannot express its limit in bytes.
     let printable = r"^[^\u0000-\u001f\u007f-\u009f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]+$";
     let device = json!({ "type": "string", "minLength": 1, "maxLength": 100, "pattern": printable });
     match name {
@@ -294,7 +297,7 @@ fn parameter(name: &str) -> Value {
     }
 }
 
-/// A type and all that it is made of, by name.
+/// Adds a type, and all types that it contains, by name.
 fn of<T: ToSchema>(into: &mut BTreeMap<String, Value>) {
     let mut parts: Vec<(String, RefOr<Schema>)> = vec![(T::name().into_owned(), T::schema())];
     T::schemas(&mut parts);
@@ -350,17 +353,18 @@ fn schemas() -> BTreeMap<String, Value> {
     all
 }
 
-/// Where routes put the types that they answer with.
+/// The collection of the types that routes answer with.
 pub(crate) struct Schemas<'a>(&'a mut BTreeMap<String, Value>);
 
 impl Schemas<'_> {
-    /// A type that a route answers with.
+    /// Adds a type that a route answers with.
     pub(crate) fn add<T: ToSchema>(&mut self) {
         of::<T>(self.0);
     }
 }
 
-/// A sample as clients read it: what every sample has; docs/measurement.md says what each number is.
+/// The schema of a sample as clients read it: what every sample has. `docs/measurement.md` defines
+/// each number.
 fn sample() -> Value {
     let number = json!({ "type": ["number", "null"] });
     let matrix = |kind: Value| {

@@ -1,4 +1,4 @@
-//! `/openapi/v1.json`, and `/docs` to read and try it: Swagger UI from the binary, no network.
+//! `/openapi/v1.json`, and `/docs` to try it: Swagger UI from the binary, without a network.
 
 use std::sync::{Arc, LazyLock};
 
@@ -17,14 +17,15 @@ pub(crate) async fn description() -> Response {
     ([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], WRITTEN.as_str()).into_response()
 }
 
-/// `GET /docs`: its files are below it.
+/// `GET /docs`: redirects to the page, whose files are below this path.
 pub(crate) async fn docs() -> Redirect {
     Redirect::permanent("docs/index.html")
 }
 
 /// `GET /docs/{file}`: Swagger UI, from the binary.
 pub(crate) async fn file(file: Result<Path<String>, PathRejection>) -> Result<Response, Problem> {
-    // It makes styles while it runs, and needs more than the live page; scripts are only its own.
+    // Swagger UI makes styles while it runs, and so needs more than the live page. Scripts are only
+    // its own.
     const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; \
                           base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
     let Path(file) = file.map_err(|refused| Problem::not_found(refused.body_text()))?;

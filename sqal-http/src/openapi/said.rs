@@ -1,6 +1,8 @@
-//! What is said of each call that its types do not say: its name, its words, its parameters, its problems.
+//! The part of each call's description that its types do not hold.
+//!
+//! That is its name, its words, its parameters and its problems.
 
-/// What is said of a call that its types do not say.
+/// The part of a call's description that its types do not hold.
 pub(super) struct Said {
     pub(super) call: &'static str,
     pub(super) id: &'static str,
@@ -11,18 +13,18 @@ pub(super) struct Said {
     pub(super) problems: &'static [u16],
 }
 
-/// What a call answers with.
+/// The answer of a call.
 #[derive(Clone, Copy)]
 pub(super) enum Kind {
     /// JSON of this schema.
     Json(&'static str),
-    /// The same, of something that was there or was changed, or was made.
+    /// JSON of this schema, of a resource that existed, was changed, or was made.
     ChangedOrMade(&'static str),
-    /// The same, of something that was begun.
+    /// JSON of this schema, of work that was begun.
     Begun(&'static str),
     /// A text of this media type.
     Text(&'static str),
-    /// Nothing.
+    /// No content.
     Empty,
 }
 

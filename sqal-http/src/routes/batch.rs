@@ -1,4 +1,6 @@
-//! `POST /api/v1/samples:batch`: frames as NDJSON, one a line, each judged, stored and answered by itself, for gateways and for what a device kept.
+//! `POST /api/v1/samples:batch`: frames as NDJSON, each judged, stored and answered by itself.
+//!
+//! Each line holds one frame. The route is for gateways, and for the samples that a device kept.
 
 use std::sync::Arc;
 
@@ -32,7 +34,7 @@ pub(super) struct Results {
     persisted: usize,
     duplicate: usize,
     rejected: usize,
-    /// Of the rejected rows, those that are to be sent again: too many of their device, or what stores them is away.
+    /// Rejected rows to send again: the device was over its quota, or the store is unavailable.
     try_again: usize,
     /// When to send them, in seconds; null if there are none.
     retry_after: Option<u32>,
@@ -54,7 +56,7 @@ impl Results {
     }
 }
 
-/// The header says it too: whoever only looks at heads waits.
+/// Also sets the `Retry-After` field, for clients that read only the header fields.
 impl IntoResponse for Results {
     fn into_response(self) -> Response {
         let after = self.retry_after.map(|seconds| [(header::RETRY_AFTER, seconds.to_string())]);
@@ -62,9 +64,10 @@ impl IntoResponse for Results {
     }
 }
 
-/// Takes a batch. It is answered when every row that was taken is durable.
+/// Takes a batch, and answers when every accepted row is durable.
 ///
-/// A place among the batches that are stored is taken once the body is there: a client that sends slowly holds the bytes that it has sent, and no place.
+/// The place among the batches that are being stored is taken once the body has arrived. A client
+/// that sends slowly holds the bytes that it has sent, and no place.
 pub(super) async fn take(
     State(services): State<Arc<Services>>,
     Extension(caller): Extension<Caller>,
@@ -73,7 +76,8 @@ pub(super) async fn take(
 ) -> Result<Results, Problem> {
     let (text, bytes) = read(&services, party, body).await?;
     let place = services.budget.take(Resource::Batches, party, 1)?;
-    // In a task of its own: a client that leaves does not take back what was handed in, and whoever watches the line is told all the same.
+    // In a task of its own: if the client disconnects, the rows that were handed in are still
+    // stored, and watchers of the line are still informed.
     let taking = services.shutdown.clone().spawn("batch", async move {
         let _held = (place, bytes);
         rows(&services, caller, &text).await
@@ -106,7 +110,8 @@ async fn rows(services: &Services, caller: Caller, text: &str) -> Result<Results
     Ok(Results::of(join_all(answers).await))
 }
 
-/// What is wrong with a body whose frames are written over several lines each, as a pretty printer does: one fault, and not one for each line.
+/// The problem of a body whose frames are written over several lines each, as a pretty printer
+/// does. It is one violation for the body, instead of one for each line.
 fn spread_out(text: &str) -> Option<Problem> {
     let mut lines = text.lines().filter(|line| !line.trim().is_empty());
     let is_json = |line: &str| serde_json::from_str::<IgnoredAny>(line).is_ok();
@@ -132,7 +137,7 @@ fn spread_out(text: &str) -> Option<Problem> {
     Some(Problem { detail: format!("a frame must be on one line (NDJSON); this body is {found}"), ..problem })
 }
 
-/// The text of a body that is neither too large nor too slow, and the bytes of it that are held.
+/// The text of a body that is neither too large nor too slow, and the hold of its bytes.
 async fn read(services: &Services, party: Party, body: Body) -> Result<(String, Hold), Problem> {
     let too_large = || Problem::batch_too_large(&format!("more than {LARGEST} bytes"), &format!("{LARGEST} bytes"));
     let (bytes, hold) = whole_within(&services.budget, party, body, LARGEST, too_large).await?;

@@ -1,4 +1,6 @@
-//! A body that is read whole, neither too large nor too slow, and as JSON with the place of what is wrong in it.
+//! Reads a whole request body within limits of size and time, as bytes or as JSON.
+//!
+//! A fault in JSON is reported with its place.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +17,7 @@ use crate::{ExceededError, Problem};
 /// How long a client may take to send a body.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The bytes of a body; `too_large` says what is wrong with one over `most`.
+/// The bytes of a body. `too_large` makes the problem of a body over `most` bytes.
 pub(super) async fn whole(body: Body, most: usize, too_large: impl FnOnce() -> Problem) -> Result<Bytes, Problem> {
     match tokio::time::timeout(PATIENCE, to_bytes(body, most)).await {
         Ok(Ok(bytes)) => Ok(bytes),
@@ -25,7 +27,7 @@ pub(super) async fn whole(body: Body, most: usize, too_large: impl FnOnce() -> P
     }
 }
 
-/// Why a body ended before its end.
+/// The problem of a body that ended too early.
 fn broken_off(error: &axum::Error) -> Problem {
     if error.to_string() == NOT_GZIP {
         let found = "bytes that are not gzip, or not all of it";
@@ -39,7 +41,8 @@ fn broken_off(error: &axum::Error) -> Problem {
 /// How many bytes of a body are counted at a time.
 const STEP: usize = 64 * 1024;
 
-/// The bytes of a body as [`whole`] reads them, counted for a party as they come; they are held until the [`Hold`] is dropped.
+/// The bytes of a body as [`whole`] reads them, counted for a party as they arrive. They are held
+/// until the [`Hold`] is dropped.
 pub(super) async fn whole_within(
     budget: &Arc<Budget>,
     party: Party,
@@ -48,7 +51,8 @@ pub(super) async fn whole_within(
     too_large: impl FnOnce() -> Problem,
 ) -> Result<(Vec<u8>, Hold), Problem> {
     let mut hold = Hold::nothing(Arc::clone(budget), Resource::BodyBytes, party);
-    // Room is reserved once: a buffer that doubles would take three times the bytes that are counted.
+    // Memory is reserved once: a buffer that doubles would take three times the bytes that are
+    // counted.
     let expected = usize::try_from(body.size_hint().lower()).unwrap_or(most).min(most);
     let mut bytes = Vec::with_capacity(expected);
     let mut chunks = body.into_data_stream();
@@ -75,7 +79,8 @@ impl From<ExceededError> for Problem {
     }
 }
 
-/// One JSON object and nothing behind it; `limit` and `french` say what was asked for.
+/// Parses one JSON object with nothing after it. `limit` and `french` describe the object that is
+/// expected.
 pub(super) fn json<T: DeserializeOwned>(bytes: &[u8], limit: &str, french: &str) -> Result<T, Problem> {
     let text = std::str::from_utf8(bytes).map_err(|error| {
         Problem::wrong("", format!("a byte that is not UTF-8, at byte {}", error.valid_up_to()), limit, french)

@@ -1,6 +1,9 @@
-//! `/api/v1/devices/{device_id}/calibrations`: what a station's sensors read on an empty tray, or on a white tile, computed from readings that are stored.
+//! `/api/v1/devices/{device_id}/calibrations`: calibrations, computed from stored readings.
 //!
-//! Nobody types a number in: a record names the span of readings that it was computed from, and who asked for it; it stays as it is.
+//! A calibration holds what a station's sensors read on an empty tray, or on a white tile.
+//!
+//! No number is entered by hand. A record names the span of readings that it was computed from, and
+//! the holder that asked for it. It never changes.
 
 use std::num::NonZeroU16;
 use std::sync::Arc;
@@ -28,13 +31,14 @@ use crate::{Problem, Services};
 /// The longest request, in bytes.
 const LONGEST: usize = 16 * 1024;
 
-/// The most readings of a span: a sensor that needs more has not settled.
+/// The limit of readings in a span: a sensor that needs more has not settled.
 const MOST_READINGS: u16 = 500;
 
-/// A floor that lies farther from the profile's reference than this, in mm, is a tray with something in it, unless something was moved.
+/// If a floor lies farther from the profile's reference than this, in mm, the tray is not empty,
+/// unless the sensor or the tray was moved.
 const MOST_OFF_MM: f64 = 5.0;
 
-/// The kind of entry that a calibration is in the register.
+/// The kind of the entries in the register that are calibrations.
 fn calibrations() -> EntryKind {
     Name::new("calibration").unwrap_or_else(|_| unreachable!("eleven letters"))
 }
@@ -55,12 +59,12 @@ pub(super) struct Wanted {
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 struct Tray {
-    /// The profile by which zones are judged; what it says of the tray counts.
+    /// The profile by which zones are judged; its settings of the tray apply.
     #[cfg_attr(feature = "openapi", schema(value_type = String, min_length = 1, max_length = 64))]
     profile: Name<64>,
     /// When the tray was empty: 30 readings or more.
     readings: Span,
-    /// Whether the sensor or the tray was moved since the profile's reference was taken: the floor may then be anywhere.
+    /// Whether sensor or tray was moved since the profile's reference: the floor may be anywhere.
     #[serde(default)]
     moved: bool,
 }
@@ -83,7 +87,7 @@ struct Tile {
 #[derive(Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub(super) struct Calibration {
-    /// Its place among those of the device, from 1.
+    /// Its place among the calibrations of the device, from 1.
     #[serde(default)]
     number: u32,
     device_id: String,
@@ -91,29 +95,29 @@ pub(super) struct Calibration {
     kind: String,
     /// When the last of its readings was taken.
     taken_at: String,
-    /// The temperature of the air then in °C, if it was measured.
+    /// The temperature of the air at that time in °C, if it was measured.
     temperature_c: Option<f32>,
-    /// How old it is, in days.
+    /// Its age in days.
     #[serde(default)]
     age_days: f64,
-    /// When it was recorded, and whose token it was.
+    /// When it was recorded; `recorded_by` is the holder of the token.
     #[serde(default)]
     recorded_at: String,
     #[serde(default)]
     recorded_by: Option<String>,
-    /// From which readings it was computed, as it was asked for: with the profile, enough to compute it again.
+    /// The request with its readings; with the profile, it is enough to compute it again.
     asked: Wanted,
     /// The profile by which zones were judged; null for a tile.
     profile: Option<Reference>,
-    /// What was found: the mean of each zone or channel, how many readings, and their drift.
+    /// The result: the mean of each zone or channel, how many readings, and their drift.
     #[cfg_attr(feature = "openapi", schema(value_type = Object))]
     found: Value,
-    /// What a profile takes of it: as `tof.reference`, or as `spectral.white_reference`.
+    /// The part for a profile: its `tof.reference`, or its `spectral.white_reference`.
     #[cfg_attr(feature = "openapi", schema(value_type = Object))]
     reference: Value,
 }
 
-/// Those of a device, the newest first.
+/// The calibrations of a device, the newest first.
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub(super) struct Calibrations {
@@ -121,7 +125,8 @@ pub(super) struct Calibrations {
 }
 
 impl Calibration {
-    /// As it was recorded; `None` for a record that this program cannot read, which is said in the log.
+    /// The calibration of an entry as it was recorded. Returns `None` for a record that this
+    /// program cannot read. If its JSON cannot be parsed, that is logged.
     fn of(entry: &Entry, services: &Services) -> Option<Self> {
         let unreadable =
             |why| warn!(device = ?entry.name, number = entry.version, %why, "a calibration cannot be read");
@@ -148,8 +153,9 @@ pub(super) async fn list(
     Ok(Json(Calibrations { items: entries.iter().filter_map(|entry| Calibration::of(entry, &services)).collect() }))
 }
 
-/// `POST /api/v1/devices/{device_id}/calibrations`: computed from the readings of a span, and recorded. Of the same readings it is the same calibration: what
-/// is recorded already is not recorded again.
+/// `POST /api/v1/devices/{device_id}/calibrations`: computes a calibration from the readings of a
+/// span, and records it. If one of the newest 50 calibrations was computed from the same readings,
+/// that calibration is returned and no other is recorded.
 pub(super) async fn record(
     State(services): State<Arc<Services>>,
     Extension(caller): Extension<Caller>,
@@ -168,7 +174,8 @@ pub(super) async fn record(
         _ => return Err(Problem::wrong("", "none or both", "empty_tray or white_tile", "empty_tray ou white_tile")),
     };
     let body = serde_json::to_string(&computed).unwrap_or_else(|_| unreachable!("names and finite numbers"));
-    // Calibrations do not depend on each other: whoever is first has the number, and the other the next.
+    // Calibrations do not depend on each other: of two concurrent requests the first gets the
+    // number, and the other the next.
     for _ in 0..16 {
         let newest = register.history(&calibrations(), &device, None, 50).await?;
         let there = newest.iter().find(|entry| entry.body == body);
@@ -192,7 +199,7 @@ async fn readings(services: &Services, device: DeviceId, span: &Span, place: &st
     let limit = NonZeroU16::new(MOST_READINGS).unwrap_or(NonZeroU16::MIN);
     let after = Some(Cursor::at(until, SampleId::from_bytes([0; 16])));
     let page = services.store.query(&SampleQuery { device_id: Some(device), after, limit }).await?;
-    // Not by its length: what is damaged is left out of a page.
+    // The length of the page does not decide: a page leaves out damaged samples.
     if page.next.is_some_and(|next| next.timestamp() >= from) {
         let (limit, french) = (format!("at most {MOST_READINGS} readings"), format!("au plus {MOST_READINGS} mesures"));
         return Err(Problem::wrong(place, "too many readings", limit, french));
@@ -234,7 +241,8 @@ async fn empty_tray(services: &Services, device: DeviceId, tray: Tray) -> Result
     })
 }
 
-/// How far a floor lies off the profile's reference at most, in mm over the tray's zones; `None` if the profile knows no floor.
+/// The largest distance of a floor from the profile's reference, in mm over the tray's zones.
+/// `None` if the profile knows no floor.
 fn off_mm(found: &EmptyTray, profile: &TofProfile) -> Option<f64> {
     let known = |zone: usize| match profile.reference {
         HeightReference::Flat { distance_mm, .. } => Some(distance_mm),
@@ -259,7 +267,8 @@ async fn white_tile(services: &Services, device: DeviceId, tile: Tile) -> Result
     Ok(computed(device, "white_tile", white.last(), asked, &found, &found.reference))
 }
 
-/// What was found, with what it was found from; `last` is the last of its readings.
+/// A calibration of what was found and of what it was found from. `last` is the last of its
+/// readings.
 fn computed(
     device: DeviceId,
     kind: &str,

@@ -1,4 +1,6 @@
-//! `GET /api/v1/system/capabilities`: what this server is, takes and gives, so that nobody finds it out by being refused.
+//! `GET /api/v1/system/capabilities`: what this server is, accepts and provides.
+//!
+//! A client learns it here, instead of by being refused.
 
 use std::sync::Arc;
 
@@ -20,9 +22,9 @@ pub(super) struct Capabilities {
     api: [&'static str; 1],
     /// Whether older paths answer.
     legacy: bool,
-    /// Whether it asks for tokens.
+    /// Whether the server requires tokens.
     tokens: bool,
-    /// Where samples are kept, as whoever runs it says; null if nobody has said.
+    /// Where samples are stored, in the operator's words; null if the operator gives none.
     database: Option<String>,
     ingest: Ingest,
     /// In which languages verdicts and problems are explained.
@@ -35,7 +37,7 @@ pub(super) struct Capabilities {
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 struct Ingest {
-    /// Of `/ws/sensors`, besides the documented frame without a subprotocol.
+    /// The subprotocols of `/ws/sensors`, besides the documented frame without one.
     subprotocols: Vec<&'static str>,
     /// How many frames may be under way on one connection.
     credit: usize,
@@ -51,7 +53,7 @@ pub(super) async fn show(
     State(services): State<Arc<Services>>,
     Extension(caller): Extension<Caller>,
 ) -> Result<Json<Capabilities>, Problem> {
-    // For any token: whoever writes a station needs it most.
+    // Any token is enough: the developers of stations need this route most.
     if caller == Caller::Anybody && !services.access.is_open() {
         return Err(Problem::unauthorized());
     }

@@ -1,4 +1,6 @@
-//! A panic in a request is a mistake of the server: it is counted, logged, and answered with 500, whatever task it happened in.
+//! A panic in a request is counted, logged, and answered with 500, in whatever task it happens.
+//!
+//! It is a fault of the server.
 
 use std::panic::AssertUnwindSafe;
 
@@ -11,7 +13,8 @@ use crate::Problem;
 
 /// Returns the answer of a route; if the route panics, a 500 problem.
 ///
-/// What a request shares with others is behind locks that ignore poison, and is whole after each of their methods.
+/// The state that requests share is behind locks that ignore poison, and is consistent after each
+/// of their methods.
 pub(super) async fn caught(path: &'static str, answering: impl Future<Output = Response>) -> Response {
     AssertUnwindSafe(answering).catch_unwind().await.unwrap_or_else(|_| panicked(path).into_response())
 }
@@ -21,7 +24,7 @@ pub(super) fn ended(task: &'static str, error: &JoinError) -> Problem {
     if error.is_panic() { panicked(task) } else { Problem::shutting_down() }
 }
 
-/// The text of a panic is in the log already: the panic hook wrote it.
+/// Counts and logs a panic. The log already has its text, which the panic hook wrote.
 fn panicked(place: &'static str) -> Problem {
     metrics::counter!("request_panics_total", "endpoint" => place).increment(1);
     error!(place, "a request broke off: the server has a mistake, which the line of the panic names");

@@ -1,4 +1,4 @@
-//! `Content-Encoding` of a request: gzip is unpacked while the body is read, any other coding is refused.
+//! `Content-Encoding` of requests: gzip is decoded while it is read, other codings are refused.
 
 use std::io::Write as _;
 use std::mem::take;
@@ -13,17 +13,18 @@ use futures_util::stream::try_unfold;
 
 use crate::Problem;
 
-/// Bytes that are unpacked at a time: gzip makes at most a thousand times as many of them.
+/// Bytes that are decoded at a time: gzip makes at most a thousand times as many of them.
 const PIECE: usize = 1024;
 
-/// What the error of a body says that is not what its `Content-Encoding` names.
+/// The message of the error of a body that does not match its `Content-Encoding`.
 pub(super) const NOT_GZIP: &str = "the body is not gzip";
 
-/// The request with its body unpacked. Whatever limit its reader has is one of the unpacked bytes, of which few are held before it stops.
+/// The request with its body decoded. The limit of the body's reader counts decoded bytes, of which
+/// few are held before it stops.
 ///
 /// # Errors
 ///
-/// 415 with `Accept-Encoding: gzip` for a coding that is not known.
+/// 415 with `Accept-Encoding: gzip` for an unknown coding.
 #[expect(clippy::result_large_err, reason = "a refusal is an answer, and rare")]
 pub(super) fn unpacked(mut request: Request) -> Result<Request, Response> {
     let named = request.headers().get_all(header::CONTENT_ENCODING);
@@ -40,7 +41,7 @@ pub(super) fn unpacked(mut request: Request) -> Result<Request, Response> {
     }
     let headers = request.headers_mut();
     headers.remove(header::CONTENT_ENCODING);
-    // It counts the packed bytes.
+    // The length counts the encoded bytes.
     headers.remove(header::CONTENT_LENGTH);
     let (parts, body) = request.into_parts();
     let unpacking = Unpacking {
@@ -52,17 +53,17 @@ pub(super) fn unpacked(mut request: Request) -> Result<Request, Response> {
     Ok(Request::from_parts(parts, Body::from_stream(try_unfold(unpacking, Unpacking::next))))
 }
 
-/// A body on its way out of its packing.
+/// A body that is being decoded.
 struct Unpacking {
     packed: BodyDataStream,
-    /// Of what came, the part that is still packed.
+    /// The received bytes that are still encoded.
     waiting: Bytes,
     decoder: MultiGzDecoder<Vec<u8>>,
     ended: bool,
 }
 
 impl Unpacking {
-    /// The next bytes; none at the end.
+    /// The next decoded bytes; `None` at the end.
     async fn next(mut self) -> Result<Option<(Bytes, Self)>, axum::Error> {
         let not_gzip = |_| axum::Error::new(NOT_GZIP);
         loop {
@@ -120,7 +121,7 @@ mod tests {
         fn what_was_packed_comes_out(bytes in prop::collection::vec(any::<u8>(), 0..5000), times in 1..40_usize) {
             let bytes = bytes.repeat(times);
             prop_assert_eq!(read(request("gzip", gzip(&bytes)), usize::MAX).unwrap(), bytes.clone());
-            // Two members one behind the other are one text.
+            // Two consecutive members are one text.
             let half = bytes.len() / 2;
             let members = [gzip(&bytes[..half]), gzip(&bytes[half..])].concat();
             prop_assert_eq!(read(request("X-GZIP", members), usize::MAX).unwrap(), bytes);

@@ -1,4 +1,6 @@
-//! `POST /api/v1/devices/{device_id}/commands`: a connected device is asked to do something, and its answer is the answer (ING-02, SIM-05).
+//! `POST /api/v1/devices/{device_id}/commands`: sends a command to a connected device.
+//!
+//! The answer of the device is the answer of the request (ING-02, SIM-05).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,25 +24,25 @@ use crate::{Problem, Services};
 /// The longest command, in bytes.
 const LONGEST: usize = 64 * 1024;
 
-/// How long a device may take, if nothing else is said.
+/// The default time that a device may take, in seconds.
 const USUAL_SECS: f64 = 10.0;
 
-/// The longest that may be waited for it.
+/// The longest time that a request can give a device, in seconds.
 const MOST_SECS: f64 = 60.0;
 
-/// What a device is asked to do.
+/// A command for a device.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, expecting = "a command: name, arguments, timeout_secs")]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub(super) struct Asked {
-    /// What it is, for example `simulator.pause`.
+    /// The name of the command, for example `simulator.pause`.
     #[cfg_attr(feature = "openapi", schema(value_type = String, min_length = 1, max_length = 64, pattern = "^[a-z0-9_.]+$"))]
     name: Name<64>,
-    /// With what.
+    /// The arguments of the command.
     #[serde(default)]
     #[cfg_attr(feature = "openapi", schema(value_type = Object))]
     arguments: Map<String, Value>,
-    /// How long it may take, in seconds.
+    /// How long the device may take, in seconds.
     #[serde(default = "usual_secs")]
     #[cfg_attr(feature = "openapi", schema(minimum = 1, maximum = 60, default = 10))]
     timeout_secs: f64,
@@ -50,19 +52,19 @@ const fn usual_secs() -> f64 {
     USUAL_SECS
 }
 
-/// What a device has answered.
+/// The answer of a device to a command.
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub(super) struct Answered {
     status: Done,
-    /// Why not, or what it says of it.
+    /// Why the device refuses, or what it says about the command.
     detail: Option<String>,
-    /// What came of it.
+    /// The result of the command.
     #[cfg_attr(feature = "openapi", schema(value_type = Object))]
     result: Option<Value>,
 }
 
-/// Asks, and waits.
+/// Sends the command, and waits for the answer.
 pub(super) async fn ask(
     State(services): State<Arc<Services>>,
     Extension(caller): Extension<Caller>,
@@ -77,7 +79,7 @@ pub(super) async fn ask(
         serde_json::to_string(&command).unwrap_or_else(|_| unreachable!("texts and JSON"))
     };
     let answered = services.commands.ask(&device, Duration::from_secs_f64(timeout_secs), write).await;
-    // Who has stopped the line is asked in the morning.
+    // The log must show later which caller stopped the line.
     info!(%caller, device = ?device.as_str(), name = name.as_str(), outcome = ?answered.as_ref().map(|answer| answer.status), "a device was asked");
     let outcome = match &answered {
         Ok(answer) if answer.status == Done::Done => "done",
@@ -97,7 +99,7 @@ fn too_long(found: &str) -> Problem {
     Problem::wrong("", found, "at most 65536 bytes", "au plus 65536 octets")
 }
 
-/// The command, or everything that can be said of what is wrong with it.
+/// The command, or the problem of a body that is not a valid command.
 fn read(body: &[u8]) -> Result<Asked, Problem> {
     let asked: Asked =
         json(body, "a command: name, arguments, timeout_secs", "une commande : name, arguments, timeout_secs")?;

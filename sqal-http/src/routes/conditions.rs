@@ -1,36 +1,41 @@
-//! Conditions on what is there (RFC 9110, 13): `If-None-Match` to read what changed, `If-Match` to change what one has seen and nothing else.
+//! Conditional requests (RFC 9110, 13): `If-None-Match` to read, `If-Match` to change.
+//!
+//! With `If-None-Match` a client reads only what changed. With `If-Match` it changes only what it
+//! has read.
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use crate::Problem;
 
-/// The tag of a content that is known by a hash.
+/// The entity tag of a content, from the hash of the content.
 pub(crate) fn tag(hash: &str) -> HeaderValue {
     HeaderValue::try_from(format!("\"{hash}\"")).unwrap_or(HeaderValue::from_static("\"\""))
 }
 
-/// Whether a field names the tag, or any by `*`; `None` without the field. A weak tag is the same one where the comparison is weak.
+/// Whether a field names the tag, or any tag by `*`. `None` without the field. If the comparison is
+/// weak, a weak tag equals the strong one.
 fn names(headers: &HeaderMap, field: &HeaderName, tag: Option<&HeaderValue>, weakly: bool) -> Option<bool> {
     let mut values = headers.get_all(field).iter().peekable();
     values.peek()?;
     let tag = tag.and_then(|tag| tag.to_str().ok());
     Some(values.filter_map(|value| value.to_str().ok()).flat_map(|text| text.split(',')).map(str::trim).any(|one| {
         let one = if weakly { one.strip_prefix("W/").unwrap_or(one) } else { one };
-        // A hash as it stands in an answer means its tag, though it has no quotes.
+        // A hash without quotes, as it stands in an answer, is accepted as its tag.
         tag.is_some_and(|tag| one == "*" || one.trim_matches('"') == tag.trim_matches('"'))
     }))
 }
 
-/// Whether a reader has this already.
+/// Whether the client has this content already.
 pub(crate) fn is_known(headers: &HeaderMap, tag: &HeaderValue) -> bool {
     names(headers, &header::IF_NONE_MATCH, Some(tag), true) == Some(true)
 }
 
-/// Whether whoever changes this has seen what is there: the tag of what they have read in `If-Match`, or for something new `If-None-Match: *`.
+/// Checks that the client has read what it changes: `If-Match` has the tag that was read, or
+/// `If-None-Match: *` stands for something new.
 ///
 /// # Errors
 ///
-/// 428 without a condition, 412 for one that does not hold.
+/// 428 without a condition, 412 if a condition does not hold.
 pub(super) fn has_seen(headers: &HeaderMap, tag: Option<&HeaderValue>) -> Result<(), Problem> {
     let matches = names(headers, &header::IF_MATCH, tag, false);
     let for_nothing = headers.get_all(header::IF_NONE_MATCH).iter().any(|value| value == "*");
@@ -69,7 +74,7 @@ mod tests {
         assert_eq!((seen(&new, None), seen(&new, Some(&there)), seen(&[], None)), (Ok(()), Err(412), Err(428)));
         let both = [(header::IF_MATCH, "\"abc\""), (header::IF_NONE_MATCH, "*")];
         assert_eq!(seen(&both, Some(&there)), Err(412));
-        // Whoever names another tag that it is not has not seen this one.
+        // A client that names another tag in `If-None-Match` has not read this version.
         assert_eq!(seen(&[(header::IF_NONE_MATCH, "\"x\"")], Some(&there)), Err(428));
     }
 

@@ -1,4 +1,6 @@
-//! `/api/v1/dead-letters`: frames that were refused for good, and taking them after all when what was wrong is mended.
+//! `/api/v1/dead-letters`: frames that were refused for good, and their replay.
+//!
+//! A replay stores them after all, once the fault is corrected.
 
 use std::sync::Arc;
 
@@ -33,25 +35,25 @@ pub(super) async fn list(
     Ok(Json(Letters { items: services.dead_letters.newest(usize::from(how_many.most(50, 1000)?)) }))
 }
 
-/// What became of them.
+/// The result of a replay.
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub(super) struct Replayed {
-    /// Taken after all, or there already.
+    /// Letters that are stored now, or were stored already.
     taken: usize,
-    /// Still wrong: they stay.
+    /// Letters that are still refused, and are kept.
     refused: usize,
 }
 
-/// Letters that are under way at a time.
+/// The limit of letters that are judged concurrently.
 const AT_ONCE: usize = 64;
 
-/// `POST /api/v1/dead-letters:replay`: every one is judged anew, by the rules of now.
+/// `POST /api/v1/dead-letters:replay`: judges every letter again, by the present rules.
 pub(super) async fn replay(
     State(services): State<Arc<Services>>,
     Extension(caller): Extension<Caller>,
 ) -> Result<Json<Replayed>, Problem> {
-    // In a task of its own: a client that leaves does not leave letters that were taken.
+    // In a task of its own: if the client disconnects, letters that were stored are still removed.
     let shutdown = services.shutdown.clone();
     let replaying = shutdown.spawn("replay", async move {
         let letters = services.dead_letters.all();
@@ -60,7 +62,8 @@ pub(super) async fn replay(
             let services = Arc::clone(&services);
             async move { is_taken(&services, &letter).await.then_some(letter) }
         };
-        // In their order, many under way: the writer commits together what waits together.
+        // In their order, and concurrently: the writer commits together the samples that wait
+        // together.
         let judged: Vec<_> = stream::iter(letters).map(one).buffered(AT_ONCE).collect().await;
         let taken: Vec<_> = judged.into_iter().flatten().collect();
         services.dead_letters.remove(&taken);
@@ -73,7 +76,8 @@ pub(super) async fn replay(
     replayed.map(Json).map_err(|error| ended("replay", &error))
 }
 
-/// Whether a letter is durable now. Whoever brought it must be allowed to speak for the device that it names, by the tokens of now.
+/// Whether a letter is durable now. The holder that sent it must be allowed to speak for the device
+/// that the letter names, by the present tokens.
 async fn is_taken(services: &Services, letter: &DeadLetter) -> bool {
     #[cfg(feature = "ws")]
     let frame = crate::ingest::read_again(&letter.frame, services.intake.limits().bytes);
@@ -85,28 +89,29 @@ async fn is_taken(services: &Services, letter: &DeadLetter) -> bool {
     let sample = &accepted.sample;
     let may = |holder| services.access.may_bring(holder, &sample.key.device_id, (services.now)());
     let may = letter.holder.as_ref().is_none_or(may);
-    // One whose name is taken by another reading is refused as before. It is a letter already: no second one is kept.
+    // A sample whose name is taken by another reading is refused as before. It is a letter already,
+    // so no second one is kept.
     if may {
         services.intake.remember(&accepted);
     }
     may && matches!(store(services, sample).await, Ok(Inserted::Stored | Inserted::Duplicate))
 }
 
-/// Whose.
+/// The query parameters: the device whose letters are erased.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Whose {
     device_id: Option<String>,
 }
 
-/// How many are gone.
+/// How many letters were erased.
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub(super) struct Erased {
     erased: usize,
 }
 
-/// `DELETE /api/v1/dead-letters[?device_id=]`: those of a device, or all.
+/// `DELETE /api/v1/dead-letters[?device_id=]`: erases the letters of a device, or all.
 pub(super) async fn erase(
     State(services): State<Arc<Services>>,
     Extension(caller): Extension<Caller>,

@@ -1,4 +1,4 @@
-//! Devices: which there are, whether they are heard from, and what their samples come to (DSH-06).
+//! Devices: which exist, whether they are present, and the statistics of their samples (DSH-06).
 
 use axum::Json;
 use axum::extract::rejection::PathRejection;
@@ -23,11 +23,11 @@ pub(super) struct Device {
     /// When this process last stored a sample of it.
     last_heard_at: Option<String>,
     usual_interval_secs: Option<f64>,
-    /// How far its clock is ahead of the server's, from the least delayed of its last 15 frames; negative if it is behind.
+    /// How far its clock is ahead, by the least delayed of its last 15 frames; negative if behind.
     clock_offset_seconds: Option<f64>,
-    /// Whether its last frame was taken; null for a device that this process has not heard from.
+    /// Whether its last frame was accepted; null if this process has received no frame of it.
     state: Option<Agreement>,
-    /// What its samples come to, a quarter of an hour old, half as much more while somebody looks anew; null for one that is newer than that.
+    /// Sample statistics, cached for 15 min and 7.5 more during a refresh; null for a newer device.
     statistics: Option<Totals>,
 }
 
@@ -54,20 +54,21 @@ impl Device {
     }
 }
 
-/// The longest span of hours until the end of this one.
+/// The longest span of an hourly query that ends with the present hour.
 fn all_hours(services: &Services) -> HourlyQuery {
     let until = Hour::of((services.now)()).later(1);
     HourlyQuery::new(until.later(-HourlyQuery::MOST_HOURS), until).unwrap_or_else(|_| unreachable!("just long enough"))
 }
 
-/// What devices came to, from the cache; of one device, or of all.
+/// The statistics of one device or of all, from the cache.
 async fn statistics(services: &Services, device: Option<DeviceId>) -> Result<Vec<DeviceStatistics>, Problem> {
     let query = all_hours(services);
     let (key, query) = match device {
         Some(device) => (CacheKey::of_device(CacheKind::DeviceStats, device, "statistics"), query.of_device(device)),
         None => (CacheKey::of_line(CacheKind::DeviceStats, "statistics"), query),
     };
-    // Nothing is not kept: strangers' names would take the room of devices, and a new device would stay unknown.
+    // Empty results are not cached: unknown names cannot evict known devices, and a new device does
+    // not stay unknown.
     let fetch = async || {
         let devices = services.store.by_device(&query).await.map_err(|error| Some(Problem::from(error)))?;
         if devices.is_empty() { Err(None) } else { Ok(devices.iter().map(DeviceStatistics::of).collect()) }
@@ -79,7 +80,8 @@ async fn statistics(services: &Services, device: Option<DeviceId>) -> Result<Vec
     }
 }
 
-/// `GET /api/v1/devices`: all devices that were heard from or have samples, by name.
+/// `GET /api/v1/devices`: all devices that this process has received frames of, or that have
+/// samples, by name.
 pub(super) async fn list(State(services): State<Arc<Services>>) -> Result<Json<Devices>, Problem> {
     let mut known = statistics(&services, None).await?;
     let now = services.clock.now();

@@ -1,4 +1,4 @@
-//! `GET /api/v1/events`: samples as they are stored, for pages that watch the line (server-sent events).
+//! `GET /api/v1/events`: samples as they are stored, as server-sent events for live pages.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -19,11 +19,12 @@ use crate::budget::{Hold, Party, Resource};
 use crate::live::{Live, Stored};
 use crate::{Problem, Services};
 
-/// How often it is asked whether who watches still may.
+/// The interval at which the token of a watching page is checked.
 const ASK_EVERY: Duration = Duration::from_secs(20);
 
-/// Streams until the page leaves, the server ends, or the token of who watches was taken back. Who comes back with `Last-Event-ID` is given what was stored
-/// meanwhile, as far as it is kept.
+/// Streams until the page leaves, the server ends, or the page's token is revoked. A page that
+/// reconnects with `Last-Event-ID` is sent the samples that were stored meanwhile, as far as they
+/// are kept.
 pub(super) async fn stream(
     State(services): State<Arc<Services>>,
     Extension(caller): Extension<Caller>,
@@ -31,10 +32,10 @@ pub(super) async fn stream(
     headers: HeaderMap,
 ) -> Result<impl IntoResponse, Problem> {
     let place = services.budget.take(Resource::Streams, party, 1)?;
-    // What is no text is the id of nothing.
+    // A value that is not text is the id of no event.
     let last = headers.get("last-event-id").map(|last| last.to_str().unwrap_or_default());
     let (receiver, since) = services.live.watch(last, services.clock.now());
-    // Nothing missed is nothing to tell.
+    // If nothing was missed, the page gets no event about it.
     let gone = since.as_ref().filter(|since| since.missed != Some(0)).map(|since| missed(since.missed));
     let before = since.map_or_else(VecDeque::new, |since| since.kept);
     let mut asking = interval(ASK_EVERY);
@@ -50,7 +51,8 @@ fn sample(live: &Live, stored: &Stored) -> Event {
     Event::default().event("sample").id(live.id(stored.number)).data(&*stored.text)
 }
 
-/// A page is told how much it missed, `null` if nobody can say; it fetches the list again.
+/// Tells a page the number of samples that it missed, or `null` if the number is unknown. The page
+/// then fetches the list again.
 fn missed(count: Option<u64>) -> Event {
     Event::default().event("missed").data(count.map_or("null".to_owned(), |count| count.to_string()))
 }
@@ -60,9 +62,10 @@ struct Watching {
     services: Arc<Services>,
     caller: Caller,
     receiver: Receiver<Stored>,
-    /// How much is gone for ever, to be told first.
+    /// The number of samples that are no longer kept, to be sent first.
     gone: Option<Event>,
-    /// What comes before what is received; shared with all who came back, and written out when its turn is there.
+    /// The kept samples, to be sent before the received ones. All pages that reconnect share them,
+    /// and each is written when its turn comes.
     before: VecDeque<Stored>,
     asking: Interval,
     _place: Hold,

@@ -1,4 +1,4 @@
-//! What stands before every route: who calls, whether they may, and how often they have.
+//! The gate before every route: it knows the caller, checks the role, and counts the quota.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -24,18 +24,20 @@ use crate::replies::{Begun, Reply, ReplyKey, fingerprint, key_of};
 use crate::slo::Objective;
 use crate::{ExceededError, Problem, Services, browser_session, origin};
 
-/// A route and whom to ask.
+/// A route, and the services that its gate uses.
 #[derive(Clone)]
 pub(super) struct Gate {
     pub(super) services: Arc<Services>,
     pub(super) route: Route,
     pub(super) number: u16,
     pub(super) objective: Option<Objective>,
-    /// Whether it is answered while the process ends, and not waited for: probes are no work.
+    /// Whether the route is answered while the process ends, without the end waiting for it: a
+    /// probe.
     pub(super) probe: bool,
 }
 
-/// Lets a call in, or says why not; the route finds the [`Caller`] among the request's extensions.
+/// Admits a call, or answers with the reason of the refusal. The route finds the [`Caller`] among
+/// the request's extensions.
 pub(super) async fn admit(State(gate): State<Gate>, request: Request, next: Next) -> Response {
     let path = gate.route.path;
     let Some(objective) = gate.objective else { return caught(path, unless_ending(gate, request, next)).await };
@@ -45,7 +47,8 @@ pub(super) async fn admit(State(gate): State<Gate>, request: Request, next: Next
     response
 }
 
-/// Refuses new work once the shutdown has begun, before anything is done for it; the end waits for what was begun. A refusal counts against the objective.
+/// Refuses new requests once the shutdown has begun, before anything is done for them. The shutdown
+/// waits for the requests that were begun. A refusal counts against the objective.
 async fn unless_ending(gate: Gate, request: Request, next: Next) -> Response {
     if gate.probe || is_waited_for(&request) {
         return answer(gate, request, next).await;
@@ -57,7 +60,7 @@ async fn unless_ending(gate: Gate, request: Request, next: Next) -> Response {
     }
 }
 
-/// Whether the server has counted this request as one under way.
+/// Whether the server has already counted this request as one under way.
 #[cfg(feature = "serve")]
 fn is_waited_for(request: &Request) -> bool {
     request.extensions().get::<crate::serve::WaitedFor>().is_some()
@@ -95,7 +98,8 @@ async fn answer(gate: Gate, mut request: Request, next: Next) -> Response {
         Ok(request) => next.run(request).await,
         Err(refused) => refused,
     };
-    // What was done is told, however much waits: a sender that is told to try again would do it twice.
+    // The answer to a change is sent regardless of the bytes that wait: a client that is told to
+    // try again would repeat the change.
     if !route.writes() && response.body().size_hint().exact().is_some_and(|bytes| bytes > LARGE_ANSWER) {
         response = until_taken(&services, party, response).await;
     }
@@ -103,7 +107,7 @@ async fn answer(gate: Gate, mut request: Request, next: Next) -> Response {
         services.legacy.say(successor, response.headers_mut());
     }
     if route.class != Class::Unlimited {
-        // What one person may see is kept by no proxy for another.
+        // No proxy may keep the answer to one caller for another.
         response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     }
     if let Some(counting) = counting {
@@ -115,7 +119,8 @@ async fn answer(gate: Gate, mut request: Request, next: Next) -> Response {
     response
 }
 
-/// The cookie of a session that is used on, when half of its time is over; a request that writes may end the session itself.
+/// The new cookie of a session that is in use, once half of its time is over. A request that writes
+/// gets none, because it may end the session itself.
 fn renewed(services: &Services, route: Route, caller: &Caller, headers: &HeaderMap) -> Option<HeaderValue> {
     if route.writes() {
         return None;
@@ -124,7 +129,8 @@ fn renewed(services: &Services, route: Route, caller: &Caller, headers: &HeaderM
     HeaderValue::try_from(browser_session::kept(&value, browser_session::is_of_host(headers))).ok()
 }
 
-/// Whose share a call takes from. The connection of a caller that is known is not counted with its address any more.
+/// The party whose share a call uses. Once the caller is known, its connection is no longer counted
+/// for its address.
 fn party_of(services: &Services, caller: &Caller, request: &Request) -> Result<Party, ExceededError> {
     if caller.holder().is_none() {
         return Ok(Party::of(caller, peer(services, request)));
@@ -151,7 +157,8 @@ impl AsRef<[u8]> for Untaken {
     }
 }
 
-/// Counts a large answer for its party until the client has taken it; refuses it when too many wait already.
+/// Counts a large answer for its party until the client has taken it. If too many bytes wait
+/// already, refuses the answer.
 async fn until_taken(services: &Services, party: Party, response: Response) -> Response {
     let (parts, body) = response.into_parts();
     // The size is known, so the body is there already.
@@ -165,13 +172,14 @@ async fn until_taken(services: &Services, party: Party, response: Response) -> R
     }
 }
 
-/// Bodies of requests that may come twice are at most so long.
+/// The longest body of a request that may be repeated, in bytes.
 const LARGEST: usize = 1024 * 1024;
 
-/// Does a request that has an `Idempotency-Key` once, and answers it as often as it comes.
+/// Executes a request with an `Idempotency-Key` once, and gives each repetition the same answer.
 ///
-/// In a task of its own: a client that leaves has it done all the same, and asks again for the answer. What was not done is not kept: a server that is busy
-/// may do it the next time.
+/// Runs in a task of its own: if the client disconnects, the request is still executed, and the
+/// client can ask again for the answer. If nothing was done, the answer is not kept, so that a busy
+/// server can execute the request the next time.
 async fn once(services: &Arc<Services>, route: u16, party: Party, request: Request, next: Next) -> Response {
     let key = match key_of(request.headers()) {
         Ok(None) => return next.run(request).await,
@@ -197,10 +205,12 @@ async fn once(services: &Arc<Services>, route: u16, party: Party, request: Reque
     let (request, clock) = (Request::from_parts(parts, Body::from(body)), Arc::clone(&services.clock));
     let doing = async move {
         let _hold = hold;
-        // What broke off may have been done in part: its key is given the same answer, and it is not done again.
+        // A request that broke off may have been executed in part. Its key gets the same answer,
+        // and it is not executed again.
         let (parts, body) = caught("keyed request", next.run(request)).await.into_parts();
         let Ok(body) = to_bytes(body, usize::MAX).await else { return Problem::shutting_down().into_response() };
-        // Of a device that was silent nobody knows what it has done: it is not asked again under the same key.
+        // It is unknown whether a silent device has executed a command: it is not asked again under
+        // the same key.
         if parts.extensions.get::<NothingDone>().is_none() {
             let reply = Reply { status: parts.status, headers: parts.headers.clone(), body: body.clone() };
             under_way.answered(reply, clock.now());
@@ -225,13 +235,14 @@ type Entered = (Caller, Option<crate::quota::Counting>);
 #[expect(clippy::result_large_err, reason = "a refusal is an answer, and rare")]
 fn enter(services: &Services, route: Route, number: u16, request: &Request) -> Result<Entered, Response> {
     let (now, headers) = (services.clock.now(), request.headers());
-    // Wherever an answer shows something, or tells whether a token is right.
+    // Whether the answer shows something, or tells whether a token is right.
     let tells = route.who != Who::Anybody || route.class != Class::Unlimited || route.path == "/metrics";
     if tells && services.access.is_open() {
         origin::known_host(headers, &services.allowed_hosts).map_err(IntoResponse::into_response)?;
     }
     let peer = peer(services, request);
-    // A session is signed, so no cookie is a guess: one whose time is over is no attack.
+    // Only bearer tokens are guesses. A session is signed, and a cookie of an expired session is no
+    // attack.
     let guess = peer
         .filter(|_| tells && !services.access.is_of_host())
         .zip(services.quotas.wrong_tokens())
@@ -291,19 +302,24 @@ fn enter(services: &Services, route: Route, number: u16, request: &Request) -> R
     }
 }
 
-/// Whole seconds after which a time is over.
+/// A duration in seconds, rounded up.
 fn seconds(left: Duration) -> u64 {
     left.as_secs() + u64::from(left.subsec_nanos() > 0)
 }
 
-/// A browser sends what a page of another site asks for: an open server would obey it, and so would one that knows the browser by its cookie. A page of
-/// another site that has a token may read where that is allowed, and not write. A device is no page: its token in `Authorization` is one that no other site has.
+/// Refuses a request that writes and comes from a page of another site.
+///
+/// A browser sends what a page of another site asks for. A server without tokens would obey it, and
+/// so would one that knows the browser by its cookie. If a page of another site has a token, it may
+/// read where that is allowed, and not write. A device is not a page: no other site has the token
+/// in its `Authorization` field.
 fn no_stranger(services: &Services, route: Route, caller: &Caller, request: &Request) -> Result<(), Problem> {
     let headers = request.headers();
     if services.access.is_open() {
         let allowed = &services.allowed_hosts;
         if route.path == "/metrics" {
-            // A scraper has its own name for this machine, and what it reads names no sample and no device.
+            // A scraper has its own name for this machine, and what it reads names no sample and no
+            // device.
             Ok(())
         } else if route.path.starts_with("/ws/") {
             origin::same_or_of_a_program(headers, allowed)
@@ -319,12 +335,12 @@ fn no_stranger(services: &Services, route: Route, caller: &Caller, request: &Req
     }
 }
 
-/// Whether the host application may have known a request by a cookie of its own.
+/// Whether the host application may have authenticated the request by a cookie of its own.
 fn by_cookie_of_host(services: &Services, headers: &HeaderMap) -> bool {
     services.access.is_of_host() && headers.contains_key(header::COOKIE)
 }
 
-/// Who is at the other end of the connection: the client, or the last proxy.
+/// The address at the other end of the connection: the client, or the last proxy.
 fn direct_peer(request: &Request) -> Option<IpAddr> {
     Some(request.extensions().get::<ConnectInfo<SocketAddr>>()?.0.ip())
 }
@@ -333,8 +349,9 @@ fn is_trusted(services: &Services, address: IpAddr) -> bool {
     services.trusted_proxies.contains(&address.to_canonical())
 }
 
-/// The address of the client; what a proxy says is believed if the proxy is trusted. Two fields that name different clients are not believed: a proxy writes one of
-/// them, and the other may be the client's own.
+/// The address of the client. If the connection comes from a trusted proxy, the address that the
+/// proxy reports is used. If its two fields name different clients, neither is used: a proxy writes
+/// one of them, and the other may be the client's own.
 pub(crate) fn peer(services: &Services, request: &Request) -> Option<IpAddr> {
     const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
     let peer = direct_peer(request)?.to_canonical();
@@ -342,7 +359,8 @@ pub(crate) fn peer(services: &Services, request: &Request) -> Option<IpAddr> {
         return Some(peer);
     }
     let trusted = |address| is_trusted(services, address);
-    // A proxy may add a line of its own behind the client's: they are one list (RFC 9110, 5.3). What is no text is no address.
+    // A proxy may add a line of its own after the client's: they are one list (RFC 9110, 5.3). A
+    // value that is not text is not an address.
     let list = |name: HeaderName| {
         let lines: Vec<_> = request.headers().get_all(name).iter().map(|value| value.to_str().unwrap_or("?")).collect();
         (!lines.is_empty()).then(|| lines.join(","))

@@ -1,4 +1,7 @@
-//! Probes with their documented bodies (HLT-01 to HLT-04, HLT-08, HLT-11); they read what is known and ask no dependency themselves.
+//! Health probes with their documented bodies (HLT-01 to HLT-04, HLT-08, HLT-11).
+//!
+//! They report the results of earlier checks. Only if no task runs the checks do they check
+//! dependencies themselves.
 
 use axum::Json;
 use axum::extract::State;
@@ -9,7 +12,8 @@ use std::sync::Arc;
 
 use crate::Services;
 
-/// What is known. Where nobody makes the checks (an embedder's choice), whoever asks first makes them, and again when what is known is old.
+/// The known state. If no task runs the checks (an embedder's choice), the first probe runs them,
+/// and a later one again once the results are too old.
 async fn known(services: &Services) -> HealthReport {
     let mut report = services.health.report();
     if report.components.iter().any(|component| component.status == Status::Unknown) {
@@ -25,7 +29,8 @@ async fn known(services: &Services) -> HealthReport {
     report
 }
 
-/// What this server knows of itself and no check asks for; a part that is well is not named.
+/// The faults that this server finds by itself, without a check. A part without a fault is not
+/// listed.
 fn of_this_server(services: &Services) -> impl Iterator<Item = Component> {
     let disagreeing = services.presence.disagreeing(services.clock.now());
     let part = |name: &str, status: Status, complaint: &str| Component {
@@ -55,7 +60,7 @@ fn works(report: &HealthReport, name: &str) -> bool {
     report.components.iter().any(|component| component.name == name && component.status.works())
 }
 
-/// Adds why each component that does not work does not, by name; nothing if all do.
+/// Adds the complaint of each component that is not up, by name. If all are up, adds nothing.
 fn with_reasons(body: &mut Value, report: &HealthReport) {
     let failing = report.components.iter().filter(|component| component.status != Status::Up);
     let reason = |component: &Component| Some((component.name.clone(), Value::from(component.complaint.clone()?)));
@@ -65,7 +70,7 @@ fn with_reasons(body: &mut Value, report: &HealthReport) {
     }
 }
 
-/// What each component is, by name.
+/// A value for the status of each component, by name.
 fn by_name(report: &HealthReport, what: impl Fn(Status) -> Value) -> Map<String, Value> {
     report.components.iter().map(|component| (component.name.clone(), what(component.status))).collect()
 }
@@ -74,7 +79,7 @@ fn by_name(report: &HealthReport, what: impl Fn(Status) -> Value) -> Map<String,
 pub(super) async fn basic(State(services): State<Arc<Services>>) -> (StatusCode, Json<Value>) {
     let report = known(&services).await;
     let database = if works(&report, "database") { "connected" } else { "disconnected" };
-    // A process that ends in order is no patient.
+    // An orderly shutdown does not make a process unhealthy.
     let status = match report.status {
         Status::Up => "healthy",
         Status::Degraded => "degraded",
@@ -88,19 +93,19 @@ pub(super) async fn basic(State(services): State<Arc<Services>>) -> (StatusCode,
     (ok_or_503(report.status.works()), Json(body))
 }
 
-/// `GET /api/health`: it answers (HLT-08).
+/// `GET /api/health`: shows that the server answers (HLT-08).
 pub(super) async fn answers() -> Json<Value> {
     Json(json!({ "status": "ok" }))
 }
 
-/// `GET /health/live`: whether the process goes on; no dependency is asked.
+/// `GET /health/live`: whether the process makes progress. No dependency is checked.
 pub(super) async fn live(State(services): State<Arc<Services>>) -> (StatusCode, Json<Value>) {
     let alive = services.health.is_live();
     let status = if alive { "alive" } else { "stuck" };
     (ok_or_503(alive), Json(json!({ "status": status, "uptime": services.health.uptime().as_secs() })))
 }
 
-/// `GET /health/ready`: whether traffic should come here.
+/// `GET /health/ready`: whether the server is ready for traffic.
 pub(super) async fn ready(State(services): State<Arc<Services>>) -> (StatusCode, Json<Value>) {
     let report = known(&services).await;
     let ready = report.status.works() && services.shutdown.is_ready();
@@ -111,7 +116,8 @@ pub(super) async fn ready(State(services): State<Arc<Services>>) -> (StatusCode,
     (ok_or_503(ready), Json(body))
 }
 
-/// `GET /ready` and `GET /api/ready`: the same in the other documented words (HLT-08).
+/// `GET /ready` and `GET /api/ready`: whether the server is ready for traffic, in the other
+/// documented words (HLT-08).
 pub(super) async fn checks(State(services): State<Arc<Services>>) -> (StatusCode, Json<Value>) {
     let report = known(&services).await;
     let ready = report.status.works() && services.shutdown.is_ready();
@@ -122,7 +128,8 @@ pub(super) async fn checks(State(services): State<Arc<Services>>) -> (StatusCode
     (ok_or_503(ready), Json(body))
 }
 
-/// `GET /health/startup`: the router exists only when everything has started; `duration` is how long that took.
+/// `GET /health/startup`: the router exists only after everything has started. `duration` is the
+/// time that the start took, in seconds.
 pub(super) async fn startup(State(services): State<Arc<Services>>) -> Json<Value> {
     Json(json!({ "status": "started", "duration": services.starting.as_secs_f64() }))
 }

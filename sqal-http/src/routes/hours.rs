@@ -1,4 +1,4 @@
-//! Hours: what the samples of each hour come to (TSB-07), and what the line of the last day comes to (DSH-02, DSH-05).
+//! The statistics of each hour (TSB-07), and of the line over the last day (DSH-02, DSH-05).
 
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
@@ -13,10 +13,10 @@ use crate::presence::Heard;
 use crate::wire::{HourDocument, Totals, rfc3339, timestamp};
 use crate::{Caches, Problem, Services, Violation};
 
-/// How many hours there are without a word of which.
+/// Default span of an hourly query, in hours.
 const USUAL: i64 = 24;
 
-/// Which hours; every parameter is text first, so that a wrong one can be named.
+/// The parameters of an hourly query. Every one is text first, so that a wrong one can be named.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Span {
@@ -35,7 +35,8 @@ pub(super) struct Hours {
 }
 
 impl Span {
-    /// From the hour that `from` lies in to that of `until`, which is not part of it; without them the last day with the present hour.
+    /// The hours from that of `from` to that of `until`, which is excluded. Without them, the last
+    /// 24 hours with the present hour.
     fn query(self, now: Timestamp) -> Result<HourlyQuery, Problem> {
         let mut wrong = Vec::new();
         let device: Option<DeviceId> = device_of(self.device_id, &mut wrong);
@@ -64,7 +65,7 @@ impl Span {
     }
 }
 
-/// `GET /api/v1/aggregates/hourly[?device_id=&from=&until=]`: what each hour came to.
+/// `GET /api/v1/aggregates/hourly[?device_id=&from=&until=]`: the statistics of each hour.
 pub(super) async fn hourly(
     State(services): State<Arc<Services>>,
     span: Result<Query<Span>, QueryRejection>,
@@ -77,7 +78,7 @@ pub(super) async fn hourly(
         None => CacheKey::of_line(CacheKind::HourlyAggregates, name),
     };
     let fetch = async || Ok::<_, Problem>(services.store.hourly(&query).await?.iter().map(HourDocument::of).collect());
-    // Long spans have a cache of their own: one of them would take the room of a hundred short ones.
+    // Long spans have a cache of their own, because one of them would evict a hundred short ones.
     let is_long = query.until().number() - query.from().number() > Caches::LONGEST_OF_MANY;
     let cache = if is_long { &services.caches.long_hours } else { &services.caches.hours };
     let items = (*cache.get(&key, fetch).await?).clone();
@@ -89,10 +90,10 @@ pub(super) async fn hourly(
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub(super) struct Dashboard {
-    /// How many hours `statistics` covers; they are five minutes old, half as much more while somebody looks anew.
+    /// The span of `statistics`, which are cached for 5 minutes, and 2.5 more during a refresh.
     hours: i64,
     statistics: Totals,
-    /// The rest is of this moment and this process.
+    /// The present rate; this and the fields below are of this moment and this process.
     samples_per_hour: f64,
     devices: Heads,
     websocket_connections: usize,

@@ -1,4 +1,6 @@
-//! `/api/v1/jobs`: work that takes longer than a client waits. There is one kind: a profile is tried on a span of history.
+//! `/api/v1/jobs`: work that takes longer than a client waits.
+//!
+//! There is one kind: a profile is tried on a span of history.
 
 use std::num::NonZeroU16;
 use std::sync::Arc;
@@ -23,7 +25,7 @@ use crate::shown_names::ShownNames;
 use crate::trial::{DryRun, Trial};
 use crate::{Problem, Profile, Services};
 
-/// What is to be done.
+/// A job to begin.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, expecting = "a job: kind, name, profile, span")]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -35,9 +37,9 @@ pub(super) struct NewJob {
     /// The profile to try, as GET shows one.
     #[cfg_attr(feature = "openapi", schema(value_type = Object))]
     profile: Profile,
-    /// Of which samples.
+    /// The span of the samples to judge.
     span: Span,
-    /// Of which device; of all without a word of it.
+    /// The device of the samples; all devices if it is missing.
     #[serde(default)]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, min_length = 1, max_length = 100))]
     device_id: Option<DeviceId>,
@@ -48,7 +50,7 @@ pub(super) struct NewJob {
 #[serde(rename_all = "snake_case")]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 enum Kind {
-    /// What the profile would have said of every sample of its name in the span.
+    /// Judges by the profile every sample of its name in the span.
     DryRun,
 }
 
@@ -72,7 +74,7 @@ pub(super) async fn one(
     asked(id, |id| services.jobs.get(id))
 }
 
-/// `DELETE /api/v1/jobs/{id}`: it is stopped; one that has ended stays as it is.
+/// `DELETE /api/v1/jobs/{id}`: stops the job. A job that has ended stays as it is.
 pub(super) async fn stop(
     State(services): State<Arc<Services>>,
     id: Result<Path<String>, PathRejection>,
@@ -86,7 +88,7 @@ fn asked(id: Result<Path<String>, PathRejection>, job: impl FnOnce(&str) -> Opti
     job(&id).map(Json).ok_or_else(unknown)
 }
 
-/// `POST /api/v1/jobs`: 202, and where to ask how far it is.
+/// `POST /api/v1/jobs`: answers 202, with the path at which the job's progress can be read.
 pub(super) async fn begin(
     State(services): State<Arc<Services>>,
     Extension(caller): Extension<Caller>,
@@ -111,10 +113,10 @@ pub(super) async fn begin(
     Ok((StatusCode::ACCEPTED, place, Json(job)).into_response())
 }
 
-/// How long a database may be away while a job goes on: it is asked again every second.
+/// The most retries in a row while the database is unavailable, one a second.
 const PATIENCE: u32 = 60;
 
-/// Judges every sample of a span that can be read, page by page, the newest first.
+/// Judges every readable sample of a span, page by page, the newest first.
 async fn try_all(
     services: &Services,
     mut trial: Trial,
@@ -128,7 +130,8 @@ async fn try_all(
         let hours = services.store.hourly(&hours).await?;
         progress.total(hours.iter().map(|hour| hour.tally.samples()).sum());
     }
-    // Pages are small: a page is judged in a few milliseconds, and whoever else reads has their turn between two.
+    // Pages are small: a page is judged in a few milliseconds, and other readers get their turn
+    // between two pages.
     let limit = NonZeroU16::new(100).unwrap_or(NonZeroU16::MIN);
     let mut query = SampleQuery { device_id, after: Some(Cursor::at(until, SampleId::from_bytes([0; 16]))), limit };
     let mut away = 0;

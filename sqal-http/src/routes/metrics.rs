@@ -1,4 +1,4 @@
-//! `GET /metrics`: Prometheus' text format, rendered by whoever keeps the metrics.
+//! `GET /metrics`: Prometheus' text format, rendered by the recorder of the process.
 
 use axum::extract::State;
 use axum::http::header;
@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::{Problem, Services};
 
-/// The metrics, or 404 where the process keeps none.
+/// The metrics, or 404 if the process keeps none.
 pub(super) async fn text(State(services): State<Arc<Services>>) -> Response {
     services.caches.report();
     services.presence.report(services.clock.now());

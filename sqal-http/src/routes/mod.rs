@@ -1,4 +1,4 @@
-//! Every route, on one screen: what it is, who may, how often, and what takes the place of an older one.
+//! The table of all routes: path, callers, quota, and the successor of an older path.
 
 mod batch;
 mod body;
@@ -47,7 +47,7 @@ const VIEWER: Who = Who::Person(Role::Viewer);
 const ENGINEER: Who = Who::Person(Role::QualityEngineer);
 const ADMINISTRATOR: Who = Who::Person(Role::Administrator);
 
-/// What is done around the clock.
+/// The routes that do work. They are refused once the shutdown has begun.
 fn work() -> Vec<Entry> {
     vec![
         // Samples.
@@ -70,7 +70,7 @@ fn work() -> Vec<Entry> {
         get("/api/v1/aggregates/hourly", VIEWER, Summary, hours::hourly),
         get("/api/v1/dashboard/metrics", VIEWER, Summary, hours::dashboard),
         get("/api/dashboard/metrics/", VIEWER, Summary, hours::dashboard).instead("/api/v1/dashboard/metrics"),
-        // By what products are judged.
+        // Profiles, by which products are judged; jobs and capabilities.
         get("/api/v1/profiles", VIEWER, Read, profiles::list),
         get("/api/v1/profiles/{name}", VIEWER, Read, profiles::one),
         put("/api/v1/profiles/{name}", ENGINEER, Create, profiles::decide),
@@ -81,20 +81,21 @@ fn work() -> Vec<Entry> {
         get("/api/v1/jobs/{id}", VIEWER, Read, jobs::one),
         delete("/api/v1/jobs/{id}", ENGINEER, Create, jobs::stop),
         get("/api/v1/system/capabilities", ANYBODY, Read, capabilities::show),
-        // Who calls.
+        // The session of the caller.
         get("/api/v1/session", ANYBODY, Read, session::show),
         post("/api/v1/session", ANYBODY, SignIn, session::begin),
         delete("/api/v1/session", ANYBODY, SignIn, session::end),
         // What a problem's type means.
         get("/problems/{name}", ANYBODY, Unlimited, problems::page),
-        // What all of this is.
+        // The description of the interface.
         #[cfg(feature = "openapi")]
         get("/openapi/v1.json", ANYBODY, Unlimited, crate::openapi::description),
         #[cfg(feature = "openapi")]
         get("/docs", ANYBODY, Unlimited, crate::openapi::docs),
         #[cfg(feature = "openapi")]
         get("/docs/{*file}", ANYBODY, Unlimited, crate::openapi::file),
-        // Devices. Both spellings are documented (C-04), and a WebSocket client follows no redirect. Connections have a limit of their own.
+        // Devices. Both spellings are documented (C-04), and a WebSocket client follows no
+        // redirect. Connections have a limit of their own.
         #[cfg(feature = "ws")]
         get("/ws/sensors", DEVICE, Unlimited, crate::ingest::upgrade),
         #[cfg(feature = "ws")]
@@ -108,7 +109,7 @@ fn work() -> Vec<Entry> {
     ]
 }
 
-/// What whoever watches the process asks: answered to its end.
+/// The routes of monitoring, which are answered until the process has ended.
 fn probes() -> Vec<Entry> {
     vec![
         get("/health", ANYBODY, Unlimited, health::basic),
@@ -122,31 +123,32 @@ fn probes() -> Vec<Entry> {
     ]
 }
 
-/// A route as the table has it.
+/// A route of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Route {
     /// `GET`, `POST`, `PUT` or `DELETE`.
     pub method: &'static str,
     /// Its path as a template.
     pub path: &'static str,
-    /// Who may call it.
+    /// The callers that it admits.
     pub who: Who,
-    /// How often.
+    /// The quota that limits how often it may be called.
     pub class: Class,
-    /// What takes its place, if it is an older one.
+    /// The path that replaces it, if it is an older one.
     pub successor: Option<&'static str>,
-    /// Whether it does something anew each time it is called, unless an `Idempotency-Key` says that it was done.
+    /// Whether each call has a new effect, unless an `Idempotency-Key` shows that the call was
+    /// executed.
     pub repeatable: bool,
 }
 
 impl Route {
-    /// Whether something may be different afterwards.
+    /// Whether a call may change something.
     const fn writes(self) -> bool {
         matches!(self.who, Who::Device) || !matches!(self.method.as_bytes(), b"GET")
     }
 }
 
-/// A route and what answers it.
+/// A route and its handler.
 struct Entry {
     route: Route,
     answer: MethodRouter<Arc<Services>>,
@@ -171,13 +173,14 @@ entry!(put, "PUT");
 entry!(delete, "DELETE");
 
 impl Entry {
-    /// An older path of what is at another one now.
+    /// Marks the route as an older path, which `successor` replaces.
     fn instead(mut self, successor: &'static str) -> Self {
         self.route.successor = Some(successor);
         self
     }
 
-    /// Does something anew each time, unless an `Idempotency-Key` says that it was done.
+    /// Marks the route: each call has a new effect, unless an `Idempotency-Key` shows that the call
+    /// was executed.
     const fn once_a_key(mut self) -> Self {
         self.route.repeatable = true;
         self
@@ -218,7 +221,7 @@ pub(crate) fn schemas_of_answers(schemas: &mut crate::openapi::Schemas<'_>) {
     schemas.add::<session::Session>();
 }
 
-/// The application: serve it, or nest it in your own.
+/// The router of the application, to serve or to nest in another router.
 pub fn router(mut services: Services) -> Router {
     services.starting = services.clock.now().saturating_duration_since(services.started);
     let services = Arc::new(services);

@@ -1,4 +1,6 @@
-//! Parameters that several routes have, in the path and in the query; every one is text first, so that a wrong one can be named.
+//! Path and query parameters that several routes share.
+//!
+//! Every parameter is text first, so that a wrong one can be named.
 
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query};
@@ -7,14 +9,14 @@ use sqal_core::{DeviceId, Name};
 
 use crate::{Problem, Violation};
 
-/// A query that is none.
+/// The problem of a query that cannot be parsed.
 pub(super) fn unreadable(refused: &QueryRejection, parameters: &str) -> Problem {
     let french = format!("{}, chacun au plus une fois", parameters.replace(" and ", " et "));
     let limit = format!("{parameters}, each at most once");
     Problem::invalid_query(vec![Violation::new("?", found_in_query(&refused.body_text()), limit, french)])
 }
 
-/// What is wrong with a query as a whole, in words of this interface.
+/// What is wrong with a query as a whole, in the words of this interface.
 fn found_in_query(text: &str) -> String {
     let text = text.strip_prefix("Failed to deserialize query string: ").unwrap_or(text);
     let named = |before: &str| text.split_once(before)?.1.split_once('`').map(|(name, _)| name.to_owned());
@@ -27,10 +29,10 @@ fn found_in_query(text: &str) -> String {
     }
 }
 
-/// A device's name, if it is one.
+/// The device that a parameter names. A text that is not a valid name is added to `wrong`.
 pub(super) fn device_of(text: Option<String>, wrong: &mut Vec<Violation>) -> Option<DeviceId> {
     let text = text?;
-    // What is looked up may have been stored under an older, wider rule.
+    // The device may have been stored under an older, wider rule for names.
     let name = Name::stored(&text);
     if name.is_err() {
         let (limit, french) = ("1 to 100 bytes of printable text", "1 à 100 octets de texte imprimable");
@@ -39,7 +41,8 @@ pub(super) fn device_of(text: Option<String>, wrong: &mut Vec<Violation>) -> Opt
     name.ok()
 }
 
-/// The name of something in the path, and what to say if there is no such thing; what can be no name is the name of nothing.
+/// The name in the path, and the problem to answer with if no such thing exists. If the text is not
+/// a valid name, returns that problem as the error.
 pub(super) fn name_in_path<const N: usize>(
     name: Result<Path<String>, PathRejection>,
     what: &str,
@@ -52,7 +55,8 @@ pub(super) fn name_in_path<const N: usize>(
     }
 }
 
-/// As [`name_in_path`], of something that may be made: its name obeys the rules of now.
+/// The name in the path of something that may be created; otherwise as [`name_in_path`]. The name
+/// must obey the present rules.
 pub(super) fn new_name_in_path<const N: usize>(
     name: Result<Path<String>, PathRejection>,
     what: &str,
@@ -64,7 +68,7 @@ pub(super) fn new_name_in_path<const N: usize>(
     }
 }
 
-/// How many.
+/// The query parameter `limit`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct HowMany {
@@ -72,7 +76,7 @@ pub(super) struct HowMany {
 }
 
 impl HowMany {
-    /// `usual` without a word of it, and at most `most`.
+    /// The limit, at most `most`. If the parameter is missing, it is `usual`.
     pub(super) fn most(self, usual: u16, most: u16) -> Result<u16, Problem> {
         let mut wrong = Vec::new();
         let limit = limit_of(self.limit, usual, most, &mut wrong);
@@ -80,7 +84,7 @@ impl HowMany {
     }
 }
 
-/// Which versions of something.
+/// The query parameters of a list of versions.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Versions {
@@ -89,7 +93,7 @@ pub(super) struct Versions {
 }
 
 impl Versions {
-    /// Before which version, if any, and how many at most.
+    /// The version below which the list begins, if any, and the limit.
     pub(super) fn read(query: Result<Query<Self>, QueryRejection>) -> Result<(Option<u32>, u16), Problem> {
         let Query(Self { limit, before }) = query.map_err(|refused| unreadable(&refused, "limit and before"))?;
         let mut wrong = Vec::new();
@@ -106,7 +110,7 @@ impl Versions {
     }
 }
 
-/// A number of things from 1 to `most`; `usual` without a word of it.
+/// A limit from 1 to `most`. If the parameter is missing, it is `usual`.
 pub(super) fn limit_of(text: Option<String>, usual: u16, most: u16, wrong: &mut Vec<Violation>) -> u16 {
     let Some(text) = text else { return usual };
     match text.parse() {

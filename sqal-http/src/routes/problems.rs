@@ -6,7 +6,7 @@ use axum::extract::rejection::PathRejection;
 use crate::Problem;
 use crate::problem::KINDS;
 
-/// A page of plain text.
+/// The page of a problem type, as plain text.
 pub(super) async fn page(name: Result<Path<String>, PathRejection>) -> Result<String, Problem> {
     let Path(name) = name.map_err(|refused| Problem::not_found(refused.body_text()))?;
     let kind = KINDS.into_iter().find(|(known, ..)| *known == name);

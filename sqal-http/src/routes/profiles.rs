@@ -1,4 +1,4 @@
-//! `/api/v1/profiles`: by what products are judged, what another profile would have said, and deciding on one.
+//! `/api/v1/profiles`: by what products are judged, dry runs of another profile, and decisions.
 
 use std::num::NonZeroU16;
 use std::sync::Arc;
@@ -26,10 +26,11 @@ use crate::{Problem, Profile, Profiles, Services};
 /// The largest profile, in bytes: a hundred times the example.
 pub(super) const LARGEST: usize = 512 * 1024;
 
-/// A version is counted up: who skips more than so many has mistyped, and nobody could decide after the last number there is.
+/// The largest step of a profile's version. A larger step is a typing error: no decision can follow
+/// the largest possible version.
 const MOST_STEP: u32 = 1000;
 
-/// So many of the newest samples are judged anew.
+/// The number of newest samples that a dry run judges.
 const HISTORY: u16 = 500;
 
 /// All profiles, by name.
@@ -61,7 +62,8 @@ impl Whole {
     }
 }
 
-/// Asked for again each time, and answered in a few bytes while it is the same.
+/// The header fields of a profile. A client revalidates each time, and is answered in a few bytes
+/// while the profile is the same.
 fn fields(reference: &ProfileRef) -> [(header::HeaderName, HeaderValue); 2] {
     let tag = tag(&Reference::of(reference).hash);
     [(header::ETAG, tag), (header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"))]
@@ -86,7 +88,7 @@ fn known(profiles: &Profiles, name: Result<Path<String>, PathRejection>) -> Resu
     profiles.get(&name).ok_or(unknown)
 }
 
-/// A profile that can judge, from a body.
+/// Parses a profile that can judge from a body.
 async fn read(name: Name<64>, body: Body) -> Result<(Profiles, Profile), Problem> {
     let body = whole(body, LARGEST, || refused("", format!("more than {LARGEST} bytes"), "a profile")).await?;
     let profile: Profile =
@@ -94,7 +96,7 @@ async fn read(name: Name<64>, body: Body) -> Result<(Profiles, Profile), Problem
     Ok((judging("", name, profile.clone())?, profile))
 }
 
-/// A profile by itself, if it can judge.
+/// The profile as the only one of a set, if it can judge.
 pub(super) fn judging(pointer: &str, name: Name<64>, profile: Profile) -> Result<Profiles, Problem> {
     Profiles::new([(name, profile)]).map_err(|error| refused(pointer, error, "a profile that can judge"))
 }
@@ -103,7 +105,8 @@ fn refused(pointer: &str, found: impl std::fmt::Display, limit: &str) -> Problem
     Problem::wrong(pointer, found, limit, "un profil qui peut juger")
 }
 
-/// `POST /api/v1/profiles/{name}/dry-run` with a profile as JSON: what it would have said of the newest samples of that name. Nothing is changed.
+/// `POST /api/v1/profiles/{name}/dry-run` with a profile as JSON: judges the newest samples of that
+/// name by it. Nothing is changed.
 pub(super) async fn dry_run(
     State(services): State<Arc<Services>>,
     name: Result<Path<String>, PathRejection>,
@@ -118,9 +121,11 @@ pub(super) async fn dry_run(
     Ok(Json(trial.result()))
 }
 
-/// `PUT /api/v1/profiles/{name}` with a profile as JSON: from now on it judges, on every server. Whoever decides names what they have seen (`If-Match`, or
-/// `If-None-Match: *` for a new name), and counts the version up: samples name it. The answer has no `ETag`: what was sent is a part of what GET shows
-/// (RFC 9110, 9.3.4).
+/// `PUT /api/v1/profiles/{name}` with a profile as JSON: puts it into force on every server.
+///
+/// The client names the profile that it has read (`If-Match`, or `If-None-Match: *` for a new
+/// name). It counts the version up, because samples name the version. The answer has no `ETag`: the
+/// profile that was sent is a part of what GET shows (RFC 9110, 9.3.4).
 pub(super) async fn decide(
     State(services): State<Arc<Services>>,
     Extension(caller): Extension<Caller>,
@@ -135,11 +140,12 @@ pub(super) async fn decide(
         (status, wanted.as_ref().map_or_else(|| unreachable!("it has this name"), |of| Whole::of((of, &profile))))
     };
     if wanted == standing.decided && wanted == standing.in_force {
-        // Decided already, perhaps by this very request, whose answer was lost (RFC 9110, 13.1.1).
+        // Decided already, perhaps by this request, whose earlier answer was lost (RFC 9110,
+        // 13.1.1).
         return Ok(answer(StatusCode::OK));
     }
     let before = standing.in_force;
-    // What is decided on stays for ever, and frames and paths name it.
+    // A name that is decided on stays for ever, and frames and paths contain it.
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
     if before.is_none() && (!name.as_str().bytes().all(plain) || name.as_str().starts_with('.')) {
         let (limit, french) = (
@@ -149,7 +155,8 @@ pub(super) async fn decide(
         return Err(Problem::wrong("{name}", format!("{:?}", name.as_str()), limit, french));
     }
     has_seen(&headers, before.map(|before| tag(&Reference::of(&before).hash)).as_ref())?;
-    // What the file has put into force here may be decided on as it is, so that it holds everywhere.
+    // A profile that the file has put into force here may be decided on as it is, so that it is in
+    // force on every server.
     let least = before.filter(|_| wanted != before).map_or(0, |before| before.version.saturating_add(1));
     let most = least.saturating_add(MOST_STEP);
     if wanted != before && !(least..=most).contains(&profile.version) {
@@ -167,7 +174,7 @@ pub(super) async fn decide(
     Ok(answer(if before.is_none() { StatusCode::CREATED } else { StatusCode::OK }))
 }
 
-/// What was decided.
+/// The decisions on a profile.
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub(super) struct Decisions {
@@ -182,12 +189,12 @@ struct Decision {
     /// Its place among the decisions on this profile, from 1.
     number: u32,
     decided_at: String,
-    /// Whose token it was; null on a server that asks for none.
+    /// The holder of the token; null on a server without tokens.
     decided_by: Option<String>,
     /// The profile as it was decided on.
     #[cfg_attr(feature = "openapi", schema(value_type = Object))]
     profile: Value,
-    /// The hash of that text, by which samples name it that were judged by the program that took the decision.
+    /// The hash of that text, by which samples judged by the deciding program name the profile.
     hash: String,
 }
 
@@ -203,7 +210,8 @@ impl Decision {
     }
 }
 
-/// `GET /api/v1/profiles/{name}/decisions[?limit=&before=]`: who has decided what, the newest first.
+/// `GET /api/v1/profiles/{name}/decisions[?limit=&before=]`: the decisions with their holders, the
+/// newest first.
 pub(super) async fn decisions(
     State(services): State<Arc<Services>>,
     name: Result<Path<String>, PathRejection>,

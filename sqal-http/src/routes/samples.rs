@@ -18,7 +18,7 @@ use crate::{Caches, Document, Problem, Services, Violation, document};
 /// The most samples on a page.
 const LARGEST_PAGE: u16 = 500;
 
-/// Which samples; every parameter is text first, so that a wrong one can be named.
+/// The parameters of a page. Every one is text first, so that a wrong one can be named.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Which {
@@ -27,7 +27,7 @@ pub(super) struct Which {
     limit: Option<String>,
 }
 
-/// Whose newest sample.
+/// The parameter of the newest sample: its device.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Whose {
@@ -57,12 +57,13 @@ impl Which {
     }
 }
 
-/// The parameters, or what is wrong with the query as a whole.
+/// The parameters, or the problem of a query that cannot be parsed.
 fn readable(which: Result<Query<Which>, QueryRejection>) -> Result<Which, Problem> {
     which.map(|Query(which)| which).map_err(|refused| unreadable(&refused, "device_id, limit and after"))
 }
 
-/// `GET /api/v1/samples/latest[?device_id=]`: the newest sample (DSH-03), from the cache as it was written for the first who asked.
+/// `GET /api/v1/samples/latest[?device_id=]`: the newest sample (DSH-03), as JSON text from the
+/// cache.
 pub(super) async fn latest(
     State(services): State<Arc<Services>>,
     whose: Result<Query<Whose>, QueryRejection>,
@@ -102,7 +103,7 @@ pub(super) async fn one(
     Ok(Json(document(&sample)))
 }
 
-/// An id as it is written: 32 hexadecimal digits with hyphens.
+/// Parses an id: 32 hexadecimal digits, with hyphens 36 characters.
 fn parse_id(text: &str) -> Option<SampleId> {
     let digits: String = text.split('-').collect();
     let right = text.len() == 36 && digits.len() == 32 && digits.bytes().all(|b| b.is_ascii_hexdigit());

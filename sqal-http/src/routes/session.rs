@@ -1,5 +1,7 @@
-//! `/api/v1/session`: a browser shows its token once and keeps a session in a cookie that no script reads, for a page cannot put a token into the header of every
-//! request.
+//! `/api/v1/session`: a browser sends its token once and keeps a session in a cookie.
+//!
+//! No script can read the cookie. A session is needed because a page cannot put a token into the
+//! header of every request.
 
 use std::sync::Arc;
 
@@ -13,17 +15,17 @@ use crate::access::{Caller, Grant, Role};
 use crate::browser_session::{forgotten, kept};
 use crate::{Problem, Services};
 
-/// Who one is.
+/// The identity of the caller.
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub(super) struct Session {
-    /// The holder of the token; null on a server that asks for none.
+    /// The holder of the token; null on a server without tokens.
     name: Option<String>,
-    /// What a person may do; on a server that asks for no token, everything. Null for devices and gateways.
+    /// What a person may do, everything on a server without tokens; null for devices and gateways.
     role: Option<Role>,
     /// The device whose samples the token is for.
     device_id: Option<String>,
-    /// Whether it is for samples of any device.
+    /// Whether the token is for samples of any device.
     gateway: bool,
 }
 
@@ -42,7 +44,7 @@ impl Session {
     }
 }
 
-/// `GET /api/v1/session`: who one is, for whoever has a token of any kind.
+/// `GET /api/v1/session`: the identity of a caller with a token of any kind.
 pub(super) async fn show(
     State(services): State<Arc<Services>>,
     headers: HeaderMap,
@@ -51,7 +53,8 @@ pub(super) async fn show(
     Ok(Json(Session::of(services.access.caller(&headers, &extensions, (services.now)())?)))
 }
 
-/// `POST /api/v1/session` with `Authorization: Bearer`: from now on the browser sends its session by itself.
+/// `POST /api/v1/session` with `Authorization: Bearer`: begins a session, which the browser sends
+/// by itself from now on.
 pub(super) async fn begin(
     State(services): State<Arc<Services>>,
     headers: HeaderMap,
@@ -65,13 +68,13 @@ pub(super) async fn begin(
     }
     let Some(begun) = services.access.begin_session(&caller, now) else { return Ok(Json(session).into_response()) };
     let value = begun.map_err(|error| Problem::broken(&error.to_string()))?;
-    // What travels without encryption is said so by the page that sent it.
+    // The origin of the page shows whether it was sent with encryption.
     let encrypted = headers.get(header::ORIGIN).is_some_and(|origin| origin.as_bytes().starts_with(b"https://"));
     let cookie = HeaderValue::try_from(kept(&value, encrypted)).map_err(|_| Problem::broken("no cookie"))?;
     Ok(([(header::SET_COOKIE, cookie)], Json(session)).into_response())
 }
 
-/// `DELETE /api/v1/session`: the session is over, and the browser forgets it.
+/// `DELETE /api/v1/session`: ends the session, and the browser deletes its cookie.
 pub(super) async fn end(State(services): State<Arc<Services>>, headers: HeaderMap) -> impl IntoResponse {
     services.access.end_session(&headers, (services.now)());
     (StatusCode::NO_CONTENT, AppendHeaders(forgotten().map(|cookie| (header::SET_COOKIE, cookie))))

@@ -1,4 +1,4 @@
-//! [`Span`]: from when until when, in a body.
+//! [`Span`]: a span of time in a request body.
 
 use serde::{Deserialize, Serialize};
 use sqal_core::Timestamp;
@@ -6,7 +6,7 @@ use sqal_core::Timestamp;
 use crate::wire::timestamp;
 use crate::{Problem, Violation};
 
-/// From a time until another, which is not part of it.
+/// A span of time, whose end is not part of it.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -20,7 +20,7 @@ pub(super) struct Span {
 }
 
 impl Span {
-    /// Both times; `place` is the pointer of the span.
+    /// Parses both times. `place` is the JSON pointer of the span.
     pub(super) fn times(&self, place: &str) -> Result<(Timestamp, Timestamp), Problem> {
         let mut wrong = Vec::new();
         let mut time = |name: &str, text: &String| {

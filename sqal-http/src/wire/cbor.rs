@@ -1,4 +1,4 @@
-//! CBOR (RFC 8949) as the JSON text that says the same, so that one reader judges every encoding.
+//! CBOR (RFC 8949) as equivalent JSON text, so that one reader judges every encoding.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -15,9 +15,13 @@ use crate::Violation;
 
 /// One item of CBOR as JSON text.
 ///
-/// A key that comes twice comes twice in the text, where the reader of JSON refuses it. The tag 55799 and tags of texts say nothing that changes a value;
-/// tag 1 is a time and becomes RFC 3339. What JSON has no form for stands in an object of its own, `cbor_bytes`, `cbor_float` or `cbor_tag`, so that it
-/// can stand in a field that is not used and is refused in one that is.
+/// A key that comes twice is written twice, and the reader of JSON refuses it. The tag 55799 and
+/// the tags of texts are dropped, because they change no value. Tag 1 is a time and becomes RFC
+/// 3339.
+///
+/// A value that JSON has no form for becomes an object with the key `cbor_bytes`, `cbor_float` or
+/// `cbor_tag`. A field that is not used may hold such an object, and a field that is used refuses
+/// it.
 pub(crate) fn json_of(bytes: &[u8]) -> Result<String, Violation> {
     let mut rest = bytes;
     let value: Value = ciborium::from_reader(&mut rest).map_err(|error| fault(&error, bytes.len()))?;
@@ -30,7 +34,7 @@ pub(crate) fn json_of(bytes: &[u8]) -> Result<String, Violation> {
     Ok(out)
 }
 
-/// What is wrong with bytes that are not CBOR.
+/// The violation of bytes that are not valid CBOR.
 fn fault(error: &Error<std::io::Error>, bytes: usize) -> Violation {
     let found = match error {
         Error::Io(_) => format!("the end of the message after {bytes} bytes"),
@@ -97,7 +101,8 @@ fn write_float(number: f64, out: &mut String) {
     }
 }
 
-/// A key of JSON is a text; another is written as the text of its JSON, and matters only where no field is used.
+/// Writes a key as a text, as JSON requires. A key of another type becomes the text of its JSON,
+/// and only fields that are not used have such a key.
 fn write_key(key: &Value, out: &mut String) {
     match key {
         Value::Text(text) => quote(text, out),
@@ -114,7 +119,8 @@ fn write_tagged(tag: u64, inner: &Value, out: &mut String) {
     match (tag, inner) {
         // Self-described CBOR.
         (55_799, inner) => write(inner, out),
-        // A time, an address, base64 and others: each says what a text means, and it stays that text.
+        // A time, an address, base64 and others: the tag says what the text means, and the text
+        // stays the same.
         (0 | 21..=23 | 32..=36, Value::Text(text)) => quote(text, out),
         (1, number) => match time_of(number) {
             Some(time) => quote(&rfc3339(time), out),
@@ -143,7 +149,7 @@ fn write_other(tag: u64, inner: &Value, out: &mut String) {
     out.push('}');
 }
 
-/// Seconds since 1970, to the microsecond.
+/// The time of a number of seconds since 1970, to the microsecond.
 fn time_of(number: &Value) -> Option<Timestamp> {
     let micros = match number {
         Value::Integer(seconds) => i128::from(*seconds).checked_mul(1_000_000)?,
@@ -156,7 +162,8 @@ fn time_of(number: &Value) -> Option<Timestamp> {
     Timestamp::from_micros(i64::try_from(micros).ok()?).ok()
 }
 
-/// The numbers of a typed array (RFC 8746) of single or double floats, or of bytes.
+/// The numbers of a typed array (RFC 8746) of bytes, of 16-bit unsigned integers, or of single or
+/// double floats.
 fn numbers(tag: u64, bytes: &[u8]) -> Option<Vec<f64>> {
     fn each<const N: usize>(bytes: &[u8], read: impl Fn([u8; N]) -> f64) -> Option<Vec<f64>> {
         let (parts, rest) = bytes.as_chunks::<N>();

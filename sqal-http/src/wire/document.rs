@@ -1,4 +1,6 @@
-//! A stored sample as JSON: the documented frame with our analysis in it, each quantity's standard uncertainty beside it.
+//! A stored sample as JSON: the documented frame with our analysis in it.
+//!
+//! Each quantity has its standard uncertainty beside it.
 
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -9,7 +11,8 @@ use sqal_core::{
 
 use super::time::rfc3339;
 
-/// A sample as clients read it; its shape is the documented frame's (ING-03 to ING-09), so it can be sent as one.
+/// A sample as clients read it. Its shape is that of the documented frame (ING-03 to ING-09), so it
+/// can be sent as one.
 #[derive(Debug, Serialize)]
 pub struct Document {
     id: String,
@@ -32,7 +35,7 @@ pub struct Document {
 #[must_use]
 pub fn document(sample: &Sample) -> Document {
     let inspection = &sample.inspection;
-    // The text is of our own writing.
+    // This program wrote the text, so it can be parsed.
     let mut beside: Value =
         sample.beside.text().and_then(|text| serde_json::from_str(text).ok()).unwrap_or(Value::Null);
     let mut meta = json!({
@@ -47,7 +50,7 @@ pub fn document(sample: &Sample) -> Document {
         meta["purpose"] = json!(sample.purpose.as_str());
     }
     if let Some(unknown) = beside.get_mut("unknown") {
-        // Side values that cannot be, each with the reason why it is null.
+        // Side values that are not valid, each with the reason why it is null.
         meta["unknown"] = unknown.take();
     }
     Document {
@@ -66,7 +69,8 @@ pub fn document(sample: &Sample) -> Document {
     }
 }
 
-/// A sample as the frame that its device sent: `fusion` holds what the device concluded, not what was decided here.
+/// A sample as the frame that its device sent: `fusion` holds what the device concluded, not what
+/// was decided here.
 pub(crate) fn frame_of(sample: &Sample) -> Document {
     let reported = sample.reported.map(|r| json!({ "final_score": r.score, "final_grade": r.grade }));
     Document { fusion: json!({ "reported": reported }), ..document(sample) }
@@ -167,7 +171,7 @@ fn spectral(spectrum: &Spectrum, assessment: Option<&Assessment<SpectralFindings
         block.insert("yellowness_e313".to_owned(), json!(c.yellowness));
         Value::Object(block)
     });
-    // Without a colour map nothing is claimed.
+    // Without a colour map the block is empty.
     put("color_analysis", color.unwrap_or_else(|| json!({})));
     let measured = |f: fn(&SpectralFindings) -> Option<Measured>| findings.and_then(f);
     let quantities = [
@@ -181,7 +185,7 @@ fn spectral(spectrum: &Spectrum, assessment: Option<&Assessment<SpectralFindings
     finish(block, &quantities, assessment)
 }
 
-/// What both blocks have: quantities with their uncertainties, grade, defects, flags.
+/// Adds what both blocks have: quantities with their uncertainties, grade, defects, flags.
 fn finish<F>(
     mut block: Map<String, Value>,
     quantities: &[(&str, Option<Measured>)],

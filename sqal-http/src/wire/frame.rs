@@ -1,4 +1,6 @@
-//! The documented device frame (ING-03 to ING-09), read strictly: every refusal names the place, the value and the limit.
+//! The documented device frame (ING-03 to ING-09), read strictly.
+//!
+//! Every refusal names the place, the value and the limit.
 
 use std::borrow::Cow;
 
@@ -37,26 +39,27 @@ pub(crate) struct Incoming {
 pub(crate) enum Measured {
     /// At this time.
     At(Timestamp),
-    /// Before the frame came, by a device whose clock was never set; `boot` tells one run of the device from another.
+    /// Before the frame arrived, by a device whose clock was never set. `boot` distinguishes the
+    /// runs of the device.
     Before { age_ms: u32, boot: Name<64> },
 }
 
-/// What came with the measurement and is not part of it.
+/// Data that came with the measurement and is not part of it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Beside {
     /// What the device concluded itself, as one JSON object of its blocks (ING-10).
     pub(crate) blocks: Option<String>,
-    /// Values that cannot be, which are unknown for that.
+    /// Side values that are not valid, and are therefore unknown.
     pub(crate) unknown: Vec<Violation>,
 }
 
 impl Beside {
-    /// As it is kept with the sample.
+    /// The form in which it is stored with the sample.
     pub(crate) fn kept(&self) -> sqal_core::Beside {
         let mut members = Vec::new();
         members.extend(self.blocks.as_ref().map(|blocks| format!("\"reported\":{blocks}")));
         if !self.unknown.is_empty() {
-            // Texts cannot fail to be written.
+            // Texts can always be written as JSON.
             members.push(format!("\"unknown\":{}", serde_json::to_string(&self.unknown).unwrap_or_default()));
         }
         let text = if members.is_empty() { String::new() } else { format!("{{{}}}", members.join(",")) };
@@ -67,7 +70,7 @@ impl Beside {
 /// The longest JSON text of a device's own conclusions.
 const MOST_REPORTED: usize = 16 * 1024;
 
-/// The largest `age_ms`: a day.
+/// The largest `age_ms`: one day.
 const OLDEST_MS: u32 = 86_400_000;
 
 /// What a device concludes, by block (ING-05, ING-07, ING-08).
@@ -109,7 +112,7 @@ pub(crate) fn parse(text: &str) -> Result<Incoming, Vec<Violation>> {
     check(&item)
 }
 
-/// The `sample_id` of a text that may be no frame at all, to answer by.
+/// The `sample_id` of a text that may not be a frame, for the answer.
 pub(crate) fn sample_id_of(text: &str) -> Option<String> {
     #[derive(Deserialize)]
     struct Id {
@@ -118,7 +121,7 @@ pub(crate) fn sample_id_of(text: &str) -> Option<String> {
     serde_json::from_str::<Id>(without_mark(text)).ok().map(|id| id.sample_id.to_string())
 }
 
-/// An object of a frame, by its place.
+/// An object of a frame, with its place.
 struct Block<'i, 'a> {
     place: &'static str,
     item: &'i Item<'a>,
@@ -133,7 +136,7 @@ impl<'i, 'a> Block<'i, 'a> {
         None
     }
 
-    /// The block of this name; null and nothing are no block.
+    /// The block of this name; `None` if it is null or missing.
     fn block(&self, name: &str, place: &'static str, wrong: &mut Vec<Violation>) -> Option<Self> {
         match self.item.member(name) {
             Item::Null => None,
@@ -189,7 +192,7 @@ impl<'i, 'a> Block<'i, 'a> {
             .ok()
     }
 
-    /// One of a few words; `T::default()` where there is none.
+    /// One of a few words; `T::default()` if it is null or missing.
     fn word<T>(&self, name: &str, limit: &str, french: &str, wrong: &mut Vec<Violation>) -> Option<T>
     where
         T: Default + for<'t> Deserialize<'t>,
@@ -237,7 +240,7 @@ const NUMBER: Expected = ("a number", "un nombre");
 const SMALLER: Expected = ("a number below 3e38", "un nombre inférieur à 3e38");
 const GRID: Expected = ("8 rows of 8 numbers (8x8)", "8 lignes de 8 nombres (8x8)");
 
-/// Fills a grid, or says where it cannot, with what was found and what was expected.
+/// Fills a grid. At the first fault, returns the place, the value found and what was expected.
 fn fill<'i, 'a, T>(
     item: &'i Item<'a>,
     read: Read<T>,
@@ -326,7 +329,8 @@ fn check(item: &Item<'_>) -> Result<Incoming, Vec<Violation>> {
     }
 }
 
-/// When it was measured: `timestamp`, that and `age_ms`, or `age_ms` alone with the run of the device.
+/// The time of the measurement: `timestamp`, `timestamp` with `age_ms`, or `age_ms` with the run of
+/// the device (`boot_id`).
 fn measured(frame: &Block<'_, '_>, wrong: &mut Vec<Violation>) -> Option<Measured> {
     let age = match frame.item.member("age_ms") {
         Item::Null => None,
@@ -335,7 +339,8 @@ fn measured(frame: &Block<'_, '_>, wrong: &mut Vec<Violation>) -> Option<Measure
                 Item::Number(written) => whole::<i32>(written).filter(|age| age.unsigned_abs() <= OLDEST_MS),
                 _ => None,
             };
-            // Without a time to count from, what is still to come cannot have been measured.
+            // Without a `timestamp` to count from, a negative age lies in the future and is
+            // refused.
             let alone = *frame.item.member("timestamp") == Item::Null;
             match age {
                 Some(age) if age >= 0 || !alone => Some(age),
@@ -366,7 +371,7 @@ fn measured(frame: &Block<'_, '_>, wrong: &mut Vec<Violation>) -> Option<Measure
     time.map(Measured::At)
 }
 
-/// Of what the reading was taken; a product where that cannot be read.
+/// What the reading was taken of. If it cannot be read, a product.
 fn purpose(item: &Item<'_>, unknown: &mut Vec<Violation>) -> Purpose {
     if *item == Item::Null {
         return Purpose::Product;
@@ -378,7 +383,8 @@ fn purpose(item: &Item<'_>, unknown: &mut Vec<Violation>) -> Purpose {
     })
 }
 
-/// What a device tells about itself and its surroundings: a value that cannot be is unknown, and costs nothing else.
+/// What a device reports about itself and its surroundings. A value that is not valid becomes
+/// unknown, and the sample is still accepted.
 fn side_values(meta: &Item<'_>, unknown: &mut Vec<Violation>) -> Meta {
     let firmware_version = match meta.member("firmware_version") {
         Item::Null => None,
@@ -408,7 +414,8 @@ fn side_values(meta: &Item<'_>, unknown: &mut Vec<Violation>) -> Meta {
     Meta { firmware_version, temperature_c, humidity_percent }
 }
 
-/// What the device concluded itself. Of a document of ours it is what that document says the device concluded.
+/// What the device concluded itself. For a document of this server, it is what the document says
+/// that the device concluded.
 fn reported(frame: &Item<'_>, beside: &mut Beside) -> Option<Reported> {
     let there = |item: &Item<'_>| *item != Item::Null;
     let ours = there(frame.member("received_at")) && there(frame.member("meta").member("profile_hash"));
@@ -448,7 +455,8 @@ fn reported(frame: &Item<'_>, beside: &mut Beside) -> Option<Reported> {
     Some(Reported { score, grade })
 }
 
-/// The documented conclusions of a device, as one JSON object of its blocks; none if there are none, or too many bytes of them.
+/// The documented conclusions of a device, as one JSON object of its blocks. `None` if there are
+/// none, or if they have more than [`MOST_REPORTED`] bytes.
 fn concluded(frame: &Item<'_>, place: &'static str, unknown: &mut Vec<Violation>) -> Option<String> {
     let mut blocks = Vec::new();
     for (block, fields) in CONCLUDED {
@@ -501,7 +509,7 @@ fn tof(block: &Block<'_, '_>, wrong: &mut Vec<Violation>) -> Option<TofFrame> {
     None
 }
 
-/// The channels by the names that a frame has for them.
+/// The counts of the channels, by the names that a frame has for them.
 fn counts(block: &Block<'_, '_>, wrong: &mut Vec<Violation>) -> Option<[f32; 10]> {
     let channels = Block::of("/as7341/channels", block.required("channels", wrong)?, wrong)?;
     let mut counts = [0.0; 10];
@@ -518,7 +526,8 @@ fn counts(block: &Block<'_, '_>, wrong: &mut Vec<Violation>) -> Option<[f32; 10]
     Some(counts)
 }
 
-/// How long the counts were collected: `integration_time` in milliseconds, the registers `atime` and `astep`, or both, which then agree.
+/// How long the counts were collected: `integration_time` in milliseconds, the registers `atime`
+/// and `astep`, or both. If both are there, they must agree.
 fn integration_time(block: &Block<'_, '_>, wrong: &mut Vec<Violation>) -> Option<IntegrationTime> {
     let registers = ["atime", "astep"].map(|name| block.item.member(name));
     if registers.iter().all(|item| **item == Item::Null) {

@@ -1,4 +1,4 @@
-//! [`Item`]: a JSON value as it is written: each key once, numbers to their last digit, each fault with its place.
+//! [`Item`]: a JSON value as it is written: unique keys, exact numbers, each fault with its place.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -8,10 +8,11 @@ use sqal_core::Name;
 
 use crate::Violation;
 
-/// Levels of arrays and objects; a documented frame has five.
+/// The limit of nested arrays and objects; a documented frame has five levels.
 const DEEPEST: usize = 128;
 
-/// Values in one text, of which a documented frame has six hundred: together with the length of the text they bound the memory that reading takes.
+/// The limit of values in one text; a documented frame has six hundred. Together with the length of
+/// the text, it bounds the memory that reading takes.
 const MOST_VALUES: usize = 50_000;
 
 /// The members of an object, in their order.
@@ -34,13 +35,14 @@ pub(crate) enum Item<'a> {
     Object(Members<'a>),
 }
 
-/// A text without the byte order mark that Windows programs put before it; RFC 8259, 8.1 lets a parser ignore it.
+/// A text without the byte order mark that Windows programs put before it. RFC 8259, 8.1 lets a
+/// parser ignore it.
 pub(crate) fn without_mark(text: &str) -> &str {
     text.strip_prefix('\u{feff}').unwrap_or(text)
 }
 
 impl<'a> Item<'a> {
-    /// Reads one value and nothing behind it; a byte order mark before it is ignored.
+    /// Reads one value with nothing after it; a byte order mark before it is ignored.
     ///
     /// # Errors
     ///
@@ -72,7 +74,8 @@ impl<'a> Item<'a> {
         }
     }
 
-    /// Whether it is an object, and not what stands for a value that JSON has no form for (`cbor.rs`).
+    /// Whether it is an object. An object that stands for a value that JSON has no form for
+    /// (`cbor.rs`) does not count.
     pub(crate) fn is_object(&self) -> bool {
         match self {
             Self::Object(members) => {
@@ -128,11 +131,11 @@ fn as_written(number: &str) -> Cow<'_, str> {
 
 /// Writes a text with its quotes and escapes.
 pub(crate) fn quote(text: &str, out: &mut String) {
-    // A text cannot fail to be written.
+    // A text can always be written as JSON.
     out.push_str(&serde_json::to_string(text).unwrap_or_default());
 }
 
-/// What was found, in the words of JSON.
+/// Describes the value in the words of JSON, for a violation.
 impl fmt::Display for Item<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -145,7 +148,7 @@ impl fmt::Display for Item<'_> {
                 f.write_str("\"")
             }
             Self::Array(items) => write!(f, "an array of length {}", items.len()),
-            // What CBOR has and JSON has not; `cbor.rs` writes it so.
+            // A value that CBOR has and JSON has not; `cbor.rs` writes it in this form.
             Self::Object(members) => match members.first().map(|(key, item)| (&**key, item)) {
                 Some(("cbor_bytes", _)) if members.len() == 1 => f.write_str("a byte string"),
                 Some(("cbor_float", Self::Text(name))) if members.len() == 1 => f.write_str(name),
@@ -156,7 +159,8 @@ impl fmt::Display for Item<'_> {
     }
 }
 
-/// A character of a text that was refused: one that shows nothing is named by its number, for a reader must see what is wrong.
+/// Writes a character of a text that was refused. A character that is not visible is written as its
+/// number, so that a reader can see what is wrong.
 fn shown(letter: char, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let mut between = String::from("a");
     between.extend([letter, 'b']);
@@ -171,16 +175,18 @@ fn shown(letter: char, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     }
 }
 
-/// A whole number, also one that is written with a point or an exponent: 5, 5.0 and 5e0 are one number.
+/// A whole number, also one that is written with a point or an exponent: 5, 5.0 and 5e0 are one
+/// number.
 pub(crate) fn whole<T: std::str::FromStr>(written: &str) -> Option<T> {
     written.parse().ok().or_else(|| {
         let value: f64 = written.parse().ok()?;
-        // Without an exponent, and without a point if nothing follows it; adding zero takes the sign of a zero away.
+        // Written without an exponent, and without a point if nothing follows it. Adding zero
+        // removes the sign of a zero.
         (value + 0.0).to_string().parse().ok()
     })
 }
 
-/// A number as whole numbers are written, if it is one that a double holds exactly.
+/// The number without point and exponent, if it is a whole number that a double holds exactly.
 pub(crate) fn plainest(written: &str) -> Cow<'_, str> {
     if written.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-') {
         return Cow::Borrowed(written);
@@ -193,10 +199,10 @@ pub(crate) fn plainest(written: &str) -> Cow<'_, str> {
     }
 }
 
-/// What cannot be read, and the way to it.
+/// A fault in the text, and the path to it.
 #[derive(Debug)]
 struct Fault {
-    /// The innermost first.
+    /// The segments of the path, the innermost first.
     place: Vec<String>,
     found: String,
     limit: &'static str,
@@ -236,7 +242,7 @@ fn pointer<'p>(segments: impl Iterator<Item = &'p str>) -> String {
 struct Reader<'a> {
     text: &'a str,
     at: usize,
-    /// Values that may still come.
+    /// How many more values may be read.
     left: usize,
 }
 
@@ -384,7 +390,7 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// The letters, digits and signs from here on; of other characters the first.
+    /// The letters, digits and signs from here on; if another character is here, that character.
     fn word(&self) -> &'a str {
         let rest = self.text.get(self.at..).unwrap_or_default();
         let is_word = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'+' | b'.' | b'_');
@@ -448,7 +454,7 @@ fn is_number(text: &[u8]) -> bool {
     rest.is_empty()
 }
 
-/// The first key that came before.
+/// The first key that occurs a second time.
 fn repeated(members: &[(Cow<'_, str>, Item<'_>)]) -> Option<String> {
     // Most objects have a few keys, which are compared sooner than hashed.
     if members.len() <= 24 {
@@ -464,7 +470,7 @@ fn repeated(members: &[(Cow<'_, str>, Item<'_>)]) -> Option<String> {
     None
 }
 
-/// The `type` of a message, which is read no further than to it.
+/// The `type` of a message. The message is read no further than to it.
 #[cfg(feature = "ws")]
 pub(crate) fn type_of(text: &str) -> Option<Cow<'_, str>> {
     let mut reader = Reader::of(text);
@@ -537,7 +543,7 @@ mod tests {
             let ours = Item::read(&text);
             match serde_json::from_str::<Value>(&text) {
                 Ok(_) => prop_assert!(ours.is_ok() || text.contains('{'), "{text}: {ours:?}"),
-                // Numbers beyond every double are numbers here: what reads them says so.
+                // A number beyond the range of a double is a number here; its reader refuses it.
                 Err(error) => prop_assert!(ours.is_err() || error.to_string().contains("out of range"), "{text}: {error}"),
             }
         }

@@ -1,16 +1,16 @@
-//! [`Reference`]: a profile by what tells it apart, as clients read it.
+//! [`Reference`]: the name, version and hash of a profile, as clients read them.
 
 use serde::{Deserialize, Serialize};
 use sqal_core::ProfileRef;
 
-/// A profile by what tells it apart.
+/// The name, version and hash of a profile.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub(crate) struct Reference {
     name: String,
-    /// Counted up by whoever changes it.
+    /// The version, which is counted up with each change of the profile.
     version: u32,
-    /// The first 16 bytes of the SHA-256 of its text; each sample names the one that it was judged by.
+    /// The first 16 bytes of the SHA-256 of its text; each sample names the one it was judged by.
     pub(crate) hash: String,
 }
 

@@ -1,13 +1,15 @@
-//! What serde says of a JSON body that is not the one expected, in words that show no type of a program.
+//! serde's message about a JSON body of another shape, in words that show no type of a program.
 
 use serde::de::DeserializeOwned;
 
 use super::item::{Item, plainest};
 use crate::{Problem, Violation};
 
-/// One JSON object of a known shape and nothing behind it; `limit` and `french` say what was asked for.
+/// Parses one JSON object of a known shape with nothing after it. `limit` and `french` describe the
+/// object that is expected.
 ///
-/// A key that comes twice is refused at every depth, and a whole number may be written with a point or an exponent.
+/// A key that comes twice is refused at every depth. A whole number may be written with a point or
+/// an exponent.
 pub(crate) fn read_body<T: DeserializeOwned>(text: &str, limit: &str, french: &str) -> Result<T, Problem> {
     let item = Item::read(text).map_err(|fault| Problem::invalid_body(vec![fault]))?;
     let mut plain = String::with_capacity(text.len());
@@ -15,7 +17,8 @@ pub(crate) fn read_body<T: DeserializeOwned>(text: &str, limit: &str, french: &s
     shaped(&plain, limit, french).map_err(|violation| Problem::invalid_body(vec![violation]))
 }
 
-/// A message of a known shape, which is no frame; it has no whole numbers, and what it quotes keeps its spelling.
+/// Parses a message of a known shape that is not a frame. It has no whole numbers, and what it
+/// quotes keeps its spelling.
 #[cfg(feature = "ws")]
 pub(crate) fn read_item<T: DeserializeOwned>(item: &Item<'_>, limit: &str, french: &str) -> Result<T, Problem> {
     shaped(&item.to_json(), limit, french).map_err(|violation| Problem::invalid_frame(vec![violation]))
@@ -64,7 +67,7 @@ fn told(pointer: String, message: &str, limit: &str, french: &str) -> Violation 
     }
 }
 
-/// What serde expected, for people; none where its word is the name of a type.
+/// What serde expected, in English and French. `None` if serde's word is the name of a type.
 fn translated(expected: &str) -> Option<(&'static str, &'static str)> {
     Some(match expected {
         "f32" | "f64" => ("a number", "un nombre"),

@@ -1,4 +1,4 @@
-//! What samples come to, as JSON: of an hour, of a device, of the line.
+//! The statistics of samples as JSON: of an hour, of a device, of the line.
 
 use serde::{Deserialize, Serialize};
 use sqal_core::Grade;
@@ -6,7 +6,7 @@ use sqal_storage::{DeviceTally, Hourly, Tally};
 
 use super::time::rfc3339;
 
-/// What samples come to; without any, what is not known is null.
+/// The statistics of samples; without samples, unknown values are null.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub(crate) struct Totals {
@@ -44,7 +44,7 @@ struct Grades {
 }
 
 impl Totals {
-    /// What a tally says.
+    /// The statistics of a tally.
     pub(crate) fn of(tally: &Tally) -> Self {
         let (samples, rejected) = (tally.judged(), tally.graded(Grade::Reject));
         #[expect(clippy::cast_precision_loss, reason = "a ratio of counts")]
@@ -75,7 +75,7 @@ impl Totals {
     }
 }
 
-/// What an hour came to.
+/// The statistics of one hour.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub(crate) struct HourDocument {
@@ -89,7 +89,7 @@ impl HourDocument {
     }
 }
 
-/// What a device came to.
+/// The statistics of one device.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct DeviceStatistics {
     pub(crate) device_id: String,

@@ -1,4 +1,6 @@
-//! What is said on a device's connection besides frames and their answers: who is there, what is durable, and commands.
+//! The messages on a device's connection besides frames and their answers.
+//!
+//! A device says which device it is, the server says what is durable, and sends commands.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -9,22 +11,22 @@ use super::serde_words::read_item;
 use super::time::{parse, rfc3339};
 use crate::{Problem, Violation};
 
-/// The longest text that is no frame.
+/// The longest message that is not a frame, in bytes.
 const LONGEST: usize = 64 * 1024;
 
-/// What a device says that is no frame.
+/// A message of a device that is not a frame.
 #[derive(Debug)]
 pub(crate) enum Talk {
-    /// Who it is, and what was not answered on an earlier connection.
+    /// The name of the device, and its samples that were not answered on an earlier connection.
     Hello(Hello),
-    /// What became of a command.
+    /// The result of a command.
     CommandAck(CommandAck),
 }
 
-/// Who is there.
+/// The greeting of a device.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Hello {
-    /// May be left out where the connection is of one device.
+    /// May be left out if the connection is of one device.
     #[serde(default)]
     pub(crate) device_id: Option<DeviceId>,
     /// Samples that it has sent and that were not answered.
@@ -32,7 +34,7 @@ pub(crate) struct Hello {
     pub(crate) unanswered: Vec<Named>,
 }
 
-/// A sample by its names.
+/// A sample by its time and its id.
 #[derive(Debug, Deserialize, Serialize)]
 pub(crate) struct Named {
     timestamp: String,
@@ -40,13 +42,13 @@ pub(crate) struct Named {
 }
 
 impl Named {
-    /// The key of the device's sample of these names, if the time is one.
+    /// The key of this sample of the device. `None` if the time cannot be parsed.
     pub(crate) fn key(&self, device_id: DeviceId) -> Option<SampleKey> {
         Some(SampleKey { device_id, timestamp: parse(&self.timestamp)?, sample_id: self.sample_id })
     }
 }
 
-/// What became of a command.
+/// The result of a command.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct CommandAck {
     pub(crate) id: String,
@@ -57,20 +59,21 @@ pub(crate) struct CommandAck {
     pub(crate) result: Option<Value>,
 }
 
-/// Whether a device has done what it was told.
+/// Whether a device has executed a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub(crate) enum Done {
-    /// It has.
+    /// The device has executed it.
     Done,
-    /// It will not, and says why.
+    /// The device does not execute it, and says why.
     Refused,
 }
 
-/// What a device said, or what is wrong with it; none if it is a frame. Its `type` decides, whatever else stands in it.
+/// The message of a device, or the problem of a message that is not valid. `None` if the text is a
+/// frame. The `type` decides, whatever other members the text has.
 pub(crate) fn talk(text: &str) -> Option<Result<Talk, Problem>> {
-    // A longer text is a frame, or nothing: it is not looked into twice.
+    // A longer text can only be a frame, and is not parsed twice.
     if text.len() > LONGEST {
         return None;
     }
@@ -90,7 +93,7 @@ fn command_ack(item: &Item<'_>) -> Result<Talk, Problem> {
 }
 
 fn hello(item: &Item<'_>) -> Result<Talk, Problem> {
-    // A frame under a wrong name must not be taken for a greeting, for its sample would be lost.
+    // A frame with a wrong type must not be read as a greeting, because its sample would be lost.
     let of_a_sample = ["sample_id", "vl53l8ch", "as7341"];
     if let Some(field) = of_a_sample.iter().find(|field| *item.member(field) != Item::Null) {
         let found = format!("hello, in a message with {field}");
@@ -114,7 +117,7 @@ pub(crate) struct Welcome {
     pub(crate) credit: usize,
     /// The newest sample of the device; null before the first.
     last: Option<Known>,
-    /// Of those that were not answered, what is durable.
+    /// The durable ones of the samples that were not answered.
     persisted: Vec<Known>,
 }
 
@@ -146,7 +149,7 @@ impl Welcome {
     }
 }
 
-/// A command on its way.
+/// A command that is sent to a device.
 #[derive(Debug, Serialize)]
 pub(crate) struct Command<'a> {
     pub(crate) r#type: &'static str,

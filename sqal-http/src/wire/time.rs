@@ -20,13 +20,14 @@ pub fn parse(text: &str) -> Option<Timestamp> {
     i64::try_from(micros).ok().and_then(|micros| Timestamp::from_micros(micros).ok())
 }
 
-/// Whether an RFC 3339 text is finer than a microsecond: a digit other than 0 after the sixth of its fraction. [`parse`] cuts these.
+/// Whether an RFC 3339 text is finer than a microsecond: it has a digit other than 0 after the
+/// sixth of its fraction. [`parse`] cuts these digits.
 pub(crate) fn is_finer_than_micros(text: &str) -> bool {
     let fraction = text.split_once('.').map_or("", |(_, fraction)| fraction);
     fraction.bytes().take_while(u8::is_ascii_digit).skip(6).any(|digit| digit != b'0')
 }
 
-/// For `#[serde(with = …)]`: RFC 3339 text, or nothing.
+/// For `#[serde(with = …)]`: RFC 3339 text, or null.
 pub(crate) mod rfc3339_or_none {
     use serde::{Deserialize, Deserializer, Serializer, de};
     use sqal_core::Timestamp;

@@ -1,4 +1,4 @@
-//! Servers whose files differ under one name and version judge by one content, and say that they differ.
+//! Servers with different files under one name and version judge by one content, and report it.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use sqal_storage::{Custody, MemoryStore};
 
 use crate::line::{FOIE, Server, ask, server, server_given, tag};
 
-/// What a server judges by, and what `/health` says of its profiles.
+/// The profile by which a server judges, and the state of its profiles in `/health`.
 async fn stands(server: &Server) -> (String, Value) {
     let profile = ask(&server.app, "GET", FOIE, &[], &Value::Null).await;
     let health = ask(&server.app, "GET", "/health", &[], &Value::Null).await;
@@ -32,18 +32,18 @@ async fn what_was_recorded_first_holds_on_every_server_and_both_say_that_they_di
     assert_eq!(stands(&one).await, (first.clone(), Value::Null));
     other.services.agree_on_profiles().await.unwrap();
     assert_eq!(stands(&other).await, (first.clone(), json!("degraded")));
-    // The first hears of it the next time it looks.
+    // The first server learns of the difference when it compares again.
     one.services.agree_on_profiles().await.unwrap();
     assert_eq!(stands(&one).await, (first.clone(), json!("degraded")));
     let ready = ask(&one.app, "GET", "/health/ready", &[], &Value::Null).await;
     assert_eq!((ready.status, &ready.body["components"]["profiles"]), (200, &json!(true)));
-    // Nothing is recorded twice, however often they look.
+    // Nothing is recorded twice, however often the servers compare.
     for server in [&one, &other, &one, &other] {
         server.services.agree_on_profiles().await.unwrap();
     }
     assert_eq!(store.audit(0, 10).await.unwrap().len(), 2);
 
-    // The other file is mended, and its server starts again.
+    // The other file is corrected, and its server starts again.
     let mended = server(&store, 1);
     mended.services.agree_on_profiles().await.unwrap();
     one.services.agree_on_profiles().await.unwrap();

@@ -1,4 +1,4 @@
-//! Calibrations are computed from readings that are stored.
+//! Calibrations are computed from stored readings.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use sqal_storage::MemoryStore;
 
 use crate::line::{FOIE, Server, ask, engineer, filled, server};
 
-/// Calibrations are computed from readings that are stored, by whom it is known, and stay.
+/// A calibration is computed from stored readings, names the caller that began it, and stays.
 #[tokio::test]
 async fn a_station_is_calibrated_from_stored_readings() {
     let store = Arc::new(MemoryStore::new());
@@ -19,7 +19,7 @@ async fn a_station_is_calibrated_from_stored_readings() {
     let path = "/api/v1/devices/ESP32_1/calibrations";
     let marie = [("authorization", "Bearer marie")];
     let calibrate = async |body: Value| ask(&app, "POST", path, &marie, &body).await;
-    // The tray was empty from 11:58 on: what is before or after the span does not count.
+    // The tray was empty from 11:58 on. Readings before or after the span do not count.
     let empty = json!({ "from": "2026-11-21T11:58:10Z", "until": "2026-11-21T11:59:00Z" });
     let done = calibrate(json!({ "empty_tray": { "profile": "foie", "readings": empty } })).await;
     assert_eq!(done.status, 201, "{}", done.body);
@@ -31,7 +31,7 @@ async fn a_station_is_calibrated_from_stored_readings() {
     assert_eq!((&found["taken_at"], &found["temperature_c"]), (&json!("2026-11-21T11:58:59Z"), &json!(4.5)));
     assert_eq!(found["found"]["frames"], 50);
     assert!((found["age_days"].as_f64().unwrap() - 61.0 / 86_400.0).abs() < 1e-9, "{found}");
-    // The reference goes into a profile as it is.
+    // The reference goes into a profile unchanged.
     let mut with: Value = serde_json::to_value(Profile::example()).unwrap();
     (with["tof"]["reference"], with["version"]) = (found["reference"].clone(), 2.into());
     let decided = ask(&app, "PUT", FOIE, &[marie[0], ("if-match", "*")], &with).await;
@@ -80,7 +80,7 @@ async fn a_station_is_calibrated_from_stored_readings() {
             refused.body
         );
     }
-    // A running line is no empty tray, unless somebody says that the floor is another now.
+    // A running line is not an empty tray, unless the request says that the floor has moved.
     let full = json!({ "from": "2026-11-21T11:59:00Z", "until": "2026-11-21T12:00:00Z" });
     let refused = calibrate(json!({ "empty_tray": { "profile": "foie", "readings": full } })).await;
     let value = refused.body["violations"][0]["value"].as_str().unwrap_or_default().to_owned();
@@ -88,7 +88,8 @@ async fn a_station_is_calibrated_from_stored_readings() {
     let moved = calibrate(json!({ "empty_tray": { "profile": "foie", "readings": full, "moved": true } })).await;
     assert_eq!((moved.status, &moved.body["number"]), (201, &json!(2)), "{}", moved.body);
 
-    // By another profile it is another calibration; by the same, of the same readings, it is the same.
+    // With another profile it is another calibration. With the same profile and the same readings
+    // it is the same calibration.
     let again = async || calibrate(json!({ "empty_tray": { "profile": "foie", "readings": empty } })).await;
     for status in [201, 200, 200] {
         let again = again().await;

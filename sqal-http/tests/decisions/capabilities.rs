@@ -1,4 +1,4 @@
-//! A server says what it is, takes and gives.
+//! A server reports what it is, what it accepts, and what it provides.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use sqal_storage::MemoryStore;
 
 use crate::line::{Server, ask, server, token};
 
-/// What a server is can be asked before it is found out by being refused.
+/// A client can ask for the capabilities of a server instead of finding its limits by refusals.
 #[tokio::test]
 async fn a_server_says_what_it_can() {
     let store = Arc::new(MemoryStore::new());
@@ -19,7 +19,8 @@ async fn a_server_says_what_it_can() {
     let body = &told.body;
     assert_eq!((&body["api"], &body["database"], &body["tokens"]), (&json!(["v1"]), &json!("SQLite"), &json!(false)));
     assert_eq!((&body["ingest"]["batch_rows"], &body["ingest"]["frame_bytes"]), (&json!(1000), &json!(262_144)));
-    // Whoever writes a station needs it most: any token is one; a stranger is not told.
+    // The author of a station needs the capabilities most, so any token is enough. Without a token
+    // they are not shown.
     let Server { mut services, .. } = server(&store, 1);
     services.access = Arc::new(Access::of(TokenFile { tokens: vec![token("d", Grant::Gateway)] }).unwrap());
     let app = router(services);

@@ -1,4 +1,4 @@
-//! A page that was cut off is told what it missed.
+//! A page that was cut off is told which samples it missed.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use tower::ServiceExt;
 
 use crate::line::{NOON, Server, ask, server};
 
-/// A page that was cut off and comes back is given what was stored meanwhile.
+/// A page that was cut off and comes back gets the samples that were stored meanwhile.
 #[tokio::test]
 async fn events_go_on_where_they_were() {
     let store = Arc::new(MemoryStore::new());
@@ -60,13 +60,13 @@ async fn events_go_on_where_they_were() {
     let mut up_to_date = watch(Some(&next_id(&last))).await;
     store_one("e").await;
     assert_eq!(next(&mut up_to_date).await.2["sample_id"], "e");
-    // Of another process: nobody can say what was missed.
+    // An id of another process: how many samples were missed is unknown.
     let mut stranger = watch(Some("0123456789abcdef-7")).await;
     let (kind, _, data) = next(&mut stranger).await;
     assert_eq!((kind.as_str(), data), ("missed", Value::Null));
 }
 
-/// The id after this one.
+/// The id that follows this one.
 fn next_id(id: &str) -> String {
     let (epoch, number) = id.split_once('-').unwrap();
     format!("{epoch}-{}", number.parse::<u64>().unwrap() + 1)

@@ -1,4 +1,6 @@
-//! The host application says who calls: decisions name the person, roles hold, and what a request says of itself does not count.
+//! The host application authenticates the callers: decisions name the person, and roles hold.
+//!
+//! The headers of a request do not authenticate it.
 
 use std::sync::Arc;
 
@@ -12,7 +14,7 @@ use sqal_storage::MemoryStore;
 
 use crate::line::{FOIE, Server, ask, profile, server};
 
-/// The sign-in of the host application: a field that its proxy sets.
+/// The sign-in of the host application, by a field that its proxy sets.
 async fn signed_in(mut request: Request, next: Next) -> Response {
     let user = request.headers().get("x-user").map(|user| user.to_str().unwrap().to_owned());
     let caller = match user.as_deref() {
@@ -71,7 +73,8 @@ async fn the_session_is_that_of_the_host_application() {
     assert_eq!((shown.status, &shown.body["tokens"]), (200, &json!(false)), "{}", shown.body);
 }
 
-/// The host application knows a browser by a cookie, which the browser sends for pages of other sites too.
+/// The host application recognizes a browser by a cookie, which the browser also sends with
+/// requests from pages of other sites.
 #[tokio::test]
 async fn a_page_of_another_site_decides_nothing_with_the_cookie_of_the_host_application() {
     let (app, foie) = (hosted(), format!("/quality{FOIE}"));

@@ -13,7 +13,8 @@ use sqal_storage::{
 
 use crate::line::{Server, ask, filled, minute, profile, server};
 
-/// A profile is tried on months while its engineer does something else; what nobody wants any more is stopped.
+/// A profile is tried on months of samples while its engineer does something else. A job that is no
+/// longer wanted is stopped.
 #[tokio::test]
 async fn a_job_tries_a_profile_on_a_span() {
     let store = Arc::new(MemoryStore::new());
@@ -40,7 +41,7 @@ async fn a_job_tries_a_profile_on_a_span() {
         (&json!("succeeded"), &json!(299), &json!(299)),
         "{done}"
     );
-    // As the dry run on the newest says it, for those of the span.
+    // The result has the form of a dry run on the newest samples, for the samples of the span.
     let result = &done["result"];
     assert_eq!((&result["samples"], &result["tried"]["version"]), (&json!(299), &json!(2)));
     let moved: u64 = result["grades"].as_array().unwrap().iter().map(|one| one["samples"].as_u64().unwrap()).sum();
@@ -59,7 +60,7 @@ async fn a_job_tries_a_profile_on_a_span() {
         assert!(examples.iter().all(|example| example["device_id"] == device));
     }
 
-    // The second waits for the first, and is stopped before its turn.
+    // The second job waits for the first, and is stopped before its turn.
     let whole = job(&profile(2, 1.0), &span("2026-11-21T00:00:00Z"));
     let first = ask(&app, "POST", "/api/v1/jobs", &[], &whole).await.body;
     let second = ask(&app, "POST", "/api/v1/jobs", &[], &whole).await.body;
@@ -129,7 +130,8 @@ fn away() -> StorageError {
     StorageError::new("test", StorageErrorKind::Unavailable)
 }
 
-/// Seventeen jobs are one too many; one goes on while the database is away for a moment, and the end of the server is the end of all.
+/// The seventeenth job is refused. A job waits while the database is away for a moment, and the end
+/// of the server ends all jobs.
 #[tokio::test(start_paused = true)]
 async fn jobs_are_bounded_and_end_with_the_server() {
     let Server { mut services, .. } = server(&Arc::new(MemoryStore::new()), 1);

@@ -1,4 +1,4 @@
-//! What comes twice under one `Idempotency-Key` is done once.
+//! A request that comes twice under one `Idempotency-Key` is executed once.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -13,7 +13,7 @@ use tower::ServiceExt;
 
 use crate::line::{Server, ask, engineer, minute, server};
 
-/// RT-15: a request that comes twice under one key is done once, and whoever asks again is answered the same.
+/// RT-15: a request that comes twice under one key is executed once, and both get the same answer.
 #[tokio::test]
 async fn what_comes_twice_is_done_once() {
     let store = Arc::new(MemoryStore::new());
@@ -31,7 +31,7 @@ async fn what_comes_twice_is_done_once() {
     assert_eq!(keyed(path, "one", &other).await.status, 422);
     assert_eq!(keyed("/api/v1/jobs?", "one", &body).await.status, 422, "another path");
     assert_ne!(keyed(path, "two", &body).await.body["id"], first.body["id"]);
-    // What was refused is refused again, and nothing is done.
+    // A refused request is refused again, and nothing is executed.
     let refused = keyed(path, "three", &other).await;
     assert_eq!((refused.status, keyed(path, "three", &other).await.status), (400, 400));
     let wrong = keyed(path, "a b", &body).await;
@@ -43,12 +43,13 @@ async fn what_comes_twice_is_done_once() {
     );
     let all = ask(&app, "GET", path, &[], &Value::Null).await;
     assert_eq!(all.body["items"].as_array().unwrap().len(), 2);
-    // Routes that may be repeated as they are take no notice of it.
+    // Routes that may be repeated safely ignore the key.
     let empty = keyed("/api/v1/samples:batch", "a b", &Value::Null).await;
     assert_eq!(empty.status, 200);
 }
 
-/// A key is its holder's: nobody is given the answer to somebody else, by guessing or by chance.
+/// A key belongs to its holder: no holder gets the answer to another holder, by guessing or by
+/// chance.
 #[tokio::test]
 async fn nobody_is_given_the_answer_to_somebody_else() {
     let Server { mut services, .. } = server(&Arc::new(MemoryStore::new()), 1);
@@ -65,7 +66,7 @@ async fn nobody_is_given_the_answer_to_somebody_else() {
     assert_eq!(keyed("Bearer nobody").await.status, 401);
 }
 
-/// Of a device that was away nothing was asked: the same request under the same key is tried again.
+/// If the device was away, it was not asked. A repeated request under the same key is tried again.
 #[cfg(feature = "ws")]
 #[tokio::test]
 async fn what_was_not_done_is_not_remembered() {
@@ -78,7 +79,8 @@ async fn what_was_not_done_is_not_remembered() {
     }
 }
 
-/// A client that leaves before the answer has it done all the same, and asks again for the answer.
+/// If a client leaves before the answer, the request is executed all the same, and the client asks
+/// again for the answer.
 #[tokio::test]
 async fn who_leaves_is_answered_when_they_come_back() {
     let store = Arc::new(MemoryStore::new());

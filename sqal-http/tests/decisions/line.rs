@@ -1,4 +1,4 @@
-//! A line in memory for these tests: its clock says noon, and its samples are a second apart.
+//! A line in memory for these tests: its clock shows noon, and its samples are a second apart.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ pub(crate) const NOON: i64 = 1_795_262_400_000_000;
 
 pub(crate) const SECOND: i64 = 1_000_000;
 
-/// A server on a store that others may be on too.
+/// A server on a store that other servers may share.
 pub(crate) struct Server {
     pub(crate) app: Router,
     pub(crate) services: Services,
@@ -27,7 +27,7 @@ pub(crate) fn server(store: &Arc<MemoryStore>, version: u32) -> Server {
     server_given(store, Profile { version, ..Profile::example() })
 }
 
-/// A server whose file has this profile.
+/// A server with this profile in its file.
 pub(crate) fn server_given(store: &Arc<MemoryStore>, profile: Profile) -> Server {
     let (writer, _task) = BatchWriter::start(Arc::clone(store) as _, WriterConfig::usual());
     let profiles = Profiles::new([("foie".parse().unwrap(), profile)]).unwrap();
@@ -38,7 +38,8 @@ pub(crate) fn server_given(store: &Arc<MemoryStore>, profile: Profile) -> Server
     Server { app: router(services.clone()), services }
 }
 
-/// Samples a second apart, the last a second before noon; the tray of the first half is empty.
+/// Stores samples that are a second apart, the last a second before noon. The tray is empty in the
+/// first half of them.
 pub(crate) async fn filled(store: &MemoryStore, samples: i64) {
     let name = "foie".parse().unwrap();
     let profiles = Profiles::new([(name, Profile::example())]).unwrap();
@@ -97,7 +98,7 @@ pub(crate) fn profile(version: u32, tilt: f64) -> Value {
 
 pub(crate) const FOIE: &str = "/api/v1/profiles/foie";
 
-/// The tag of what GET or PUT has shown.
+/// The entity tag of a profile that GET or PUT has returned.
 pub(crate) fn tag(answer: &Answer) -> String {
     let tag = format!("\"{}\"", answer.body["hash"].as_str().unwrap());
     assert!(answer.headers.get("etag").is_none_or(|sent| *sent == tag));
@@ -112,12 +113,12 @@ pub(crate) fn minute() -> Value {
     })
 }
 
-/// A token whose text is its holder's name.
+/// A token whose text is the name of its holder.
 pub(crate) fn token(name: &str, grant: Grant) -> Token {
     Token { name: Name::new(name).unwrap(), grant, sha256: TokenHash::of(name), until: None }
 }
 
-/// That of a quality engineer.
+/// The token of a quality engineer, whose text is the name of its holder.
 pub(crate) fn engineer(name: &str) -> Token {
     token(name, Grant::Role(Role::QualityEngineer))
 }

@@ -1,4 +1,6 @@
-//! What people decide: profiles that come into force, calibrations, jobs over history; and what comes twice is done once.
+//! Decisions of people: profiles that come into force, calibrations, and jobs over history.
+//!
+//! A request that comes twice is executed once.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod agreement;

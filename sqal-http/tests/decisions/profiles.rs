@@ -1,4 +1,4 @@
-//! Profiles are decided on, by who has seen the one before, for every server and for good.
+//! Profiles are decided on by callers that have read the one before, for every server and for good.
 
 use std::sync::Arc;
 
@@ -11,7 +11,8 @@ use sqal_storage::{Custody, Entry, EntryKind, EntryName, MemoryStore, Register, 
 
 use crate::line::{Answer, FOIE, NOON, Server, ask, filled, profile, server, tag};
 
-/// If-Match: whoever decides has seen what is in force, and of two who decide at once one is told.
+/// `If-Match`: a caller that decides has read the profile in force. Of two callers that decide at
+/// once, one is refused.
 #[tokio::test]
 async fn a_profile_is_decided_on_by_who_has_seen_the_one_before() {
     let store = Arc::new(MemoryStore::new());
@@ -31,10 +32,10 @@ async fn a_profile_is_decided_on_by_who_has_seen_the_one_before() {
     assert_ne!(tag(&decided), tag(&first));
     let now = ask(&app, "GET", FOIE, &[], &Value::Null).await;
     assert_eq!((tag(&now), &now.body), (tag(&decided), &decided.body));
-    // The same request again, whose answer was lost: it is done.
+    // The request is sent again because its answer was lost: it was already executed.
     let again = put(&[("if-match", &tag(&first))], &profile(2, 3.0)).await;
     assert_eq!((again.status, tag(&again)), (200, tag(&decided)));
-    // Somebody who has seen the first one only.
+    // A caller that has read only the first profile.
     assert_eq!(put(&[("if-match", &tag(&first))], &profile(3, 2.0)).await.status, 412);
 
     let truffle = "/api/v1/profiles/truffle";
@@ -50,7 +51,7 @@ async fn a_profile_is_decided_on_by_who_has_seen_the_one_before() {
     assert_eq!(all.body["items"].as_array().unwrap().len(), 2);
 }
 
-/// What was decided on one server holds on all, and after a restart; and it is written down.
+/// A decision on one server is in force on all, also after a restart, and is in the audit log.
 #[tokio::test]
 async fn decisions_outlive_servers_and_are_shared_by_them() {
     let store = Arc::new(MemoryStore::new());
@@ -60,7 +61,7 @@ async fn decisions_outlive_servers_and_are_shared_by_them() {
     let put = async |server: &Server, body: &Value| ask(&server.app, "PUT", FOIE, &[("if-match", "*")], body).await;
     assert_eq!(put(&one, &profile(2, 3.0)).await.status, 200);
     assert_eq!((version(&one).await, version(&other).await), (json!(2), json!(1)));
-    // A server that has not heard of it yet hears of it before it decides.
+    // A server that does not know of the decision yet reads it before it decides.
     let tag_of_first = tag(&ask(&other.app, "GET", FOIE, &[], &Value::Null).await);
     let late = ask(&other.app, "PUT", FOIE, &[("if-match", &tag_of_first)], &profile(3, 3.0)).await;
     assert_eq!(late.status, 412);
@@ -72,7 +73,7 @@ async fn decisions_outlive_servers_and_are_shared_by_them() {
     let restarted = server(&store, 1);
     restarted.services.take_decisions().await.unwrap();
     assert_eq!(version(&restarted).await, json!(4));
-    // Whoever writes a higher version into the file means it.
+    // If the operator writes a higher version into the file, the file is in force.
     let newer = server(&store, 5);
     newer.services.take_decisions().await.unwrap();
     assert_eq!(version(&newer).await, json!(5));
@@ -91,7 +92,8 @@ async fn decisions_outlive_servers_and_are_shared_by_them() {
     assert!(log[1].action.what.as_str().starts_with("profile foie entry 2 sha256 "), "{log:?}");
 }
 
-/// Frames are judged by what is in force when they come, and name it.
+/// A frame is judged by the profile that is in force when the frame arrives, and its sample names
+/// that profile.
 #[tokio::test]
 async fn what_is_decided_judges() {
     let store = Arc::new(MemoryStore::new());
@@ -116,7 +118,7 @@ async fn what_is_decided_judges() {
     assert_eq!(judged_by("after").await, 2);
 }
 
-/// A register whose every call takes a while, so that others come between.
+/// A register whose every call yields, so that other calls come between.
 #[derive(Debug)]
 struct Slow(Arc<MemoryStore>);
 
@@ -148,7 +150,8 @@ impl Register for Slow {
     }
 }
 
-/// Of all who have seen the same profile one decides, on one server or on two, and what is in force is what they were told.
+/// Of all callers that have read the same profile one decides, on one server or on two. The profile
+/// in force is the one that they were answered.
 #[tokio::test]
 async fn of_several_who_decide_at_once_one_does() {
     let store = Arc::new(MemoryStore::new());
@@ -160,7 +163,7 @@ async fn of_several_who_decide_at_once_one_does() {
     let ((one, services), (other, others)) = (slow(), slow());
     let seen = tag(&ask(&one, "GET", FOIE, &[], &Value::Null).await);
     let fields = [("if-match", seen.as_str())];
-    // In every order of their versions, some behind the others by a few turns.
+    // In every order of their versions, and some of them delayed by a few turns.
     let put = async |app: &Router, version: u32, turns: u32| {
         for _ in 0..turns {
             tokio::task::yield_now().await;
@@ -178,7 +181,7 @@ async fn of_several_who_decide_at_once_one_does() {
     .into();
     let told: Vec<_> = answers.iter().map(|answer| answer.status).collect();
     let won: Vec<_> = answers.iter().filter(|answer| answer.status == 200).collect();
-    // Two of them may have decided the same: then both are told so.
+    // Two of them may have decided the same; then both are answered so.
     assert!(!won.is_empty() && won.iter().all(|answer| answer.body == won[0].body), "{told:?}");
     assert!(answers.iter().all(|answer| [200, 412].contains(&answer.status)), "{told:?}");
     let newest = store.newest(&Name::new("profile").unwrap()).await.unwrap();
@@ -194,7 +197,7 @@ async fn of_several_who_decide_at_once_one_does() {
     assert_eq!(ask(&one, "GET", FOIE, &[], &Value::Null).await.body, won[0].body);
 }
 
-/// What a newer program has decided is not decided over by who cannot read it.
+/// A decision of a newer program is not overwritten by a program that cannot read it.
 #[tokio::test]
 async fn what_cannot_be_read_was_not_seen() {
     let store = Arc::new(MemoryStore::new());
@@ -215,7 +218,7 @@ async fn what_cannot_be_read_was_not_seen() {
     assert_eq!(told.body["items"][0]["profile"]["of_tomorrow"], 1, "it is shown as it was decided");
 }
 
-/// What one server's file says is decided on for all: the same profile, in the register.
+/// A profile of one server's file is decided on for all: the same profile, in the register.
 #[tokio::test]
 async fn what_a_file_says_is_made_to_hold_everywhere() {
     let store = Arc::new(MemoryStore::new());
@@ -232,7 +235,7 @@ async fn what_a_file_says_is_made_to_hold_everywhere() {
     }
 }
 
-/// A service that keeps no decisions takes none: it would forget them.
+/// A service without a register refuses decisions, because it would forget them.
 #[tokio::test]
 async fn without_a_register_nothing_is_decided() {
     let store = Arc::new(MemoryStore::new());

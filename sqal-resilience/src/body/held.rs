@@ -7,9 +7,11 @@ use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
 pin_project! {
-    /// A body that holds a guard (a place of a bulkhead, the count of a request under way) until the body has ended, has failed, or is dropped.
+    /// A body that holds a guard (a place of a bulkhead, the count of a request under way) until
+    /// the body has ended, has failed, or is dropped.
     ///
-    /// [`HeldBody::of_response`] fits `handing_over` of the layers: the call then ends with the body of its response, not with the head.
+    /// [`HeldBody::of_response`] fits `handing_over` of the layers: the call then ends with the
+    /// body of its response, not with the head.
     ///
     /// ```
     /// use std::sync::Arc;
@@ -62,7 +64,7 @@ impl<B: Body, G> Body for HeldBody<B, G> {
     fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
         let mut this = self.project();
         let frame = ready!(this.body.as_mut().poll_frame(context));
-        // A reader that was told the end by `is_end_stream` does not ask for the end again.
+        // If `is_end_stream` reports the end, a reader does not poll for it again.
         if !matches!(frame, Some(Ok(_))) || this.body.is_end_stream() {
             *this.guard = None;
         }

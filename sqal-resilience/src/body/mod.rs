@@ -1,4 +1,4 @@
-//! Bodies of HTTP messages (feature `http-body`): one that can be sent again, one that ends in time, and one that holds a permit until it ends.
+//! Bodies of HTTP messages (feature `http-body`): replayable, limited in time, or holding a permit.
 
 mod held;
 mod replay;
@@ -10,16 +10,17 @@ pub use timed::TimedBody;
 
 use crate::TimedOut;
 
-/// Why a body broke off.
+/// Why a body ended with an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BodyError<E> {
-    /// The body itself.
+    /// The inner body failed.
     #[error(transparent)]
     Inner(E),
-    /// It took too long.
+    /// The body exceeded its time limit.
     #[error(transparent)]
     TimedOut(TimedOut),
-    /// More than was kept has passed since, or the body broke off for another reader: this copy cannot be read to its end.
+    /// This copy cannot be read to its end: the body has outgrown what is kept of it, or it failed
+    /// for another reader.
     #[error("the body outgrew what is kept of it, or broke off, and cannot be sent again")]
     Outgrown,
 }

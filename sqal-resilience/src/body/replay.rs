@@ -10,11 +10,14 @@ use http_body::{Body, Frame, SizeHint};
 
 use super::BodyError;
 
-/// A body of which as much is kept as it streams by, so that it can be sent again. The first try streams as if nothing was kept.
+/// A body that keeps what has streamed by, up to a cap, so that it can be sent again. The first try
+/// streams as if nothing was kept.
 ///
-/// A body that outgrows the cap goes on streaming and is no longer kept: from then on it is [not whole](ReplayBody::is_whole), and a request with it
-/// must not be made again. A server that answers before it has read everything leaves the first copy half read; the next one reads what was kept and
-/// goes on from there, whether or not the first still lives.
+/// If the body outgrows the cap, it goes on streaming and is no longer kept. From then on it is
+/// [not whole](ReplayBody::is_whole), and a request with it must not be made again.
+///
+/// A server that answers before it has read everything leaves the first copy half read. The next
+/// copy reads what was kept and goes on from there, whether or not the first copy still exists.
 ///
 /// ```
 /// use bytes::Bytes;
@@ -37,17 +40,18 @@ pub struct ReplayBody<B> {
 }
 
 struct Shared<B> {
-    /// Until it has ended.
+    /// `None` once the source has ended or failed.
     source: Option<Pin<Box<B>>>,
     kept: Vec<Kept>,
-    /// How many frames came before those kept: all that passed, once it has outgrown the cap.
+    /// How many frames came before those in `kept`. If the body has outgrown the cap: all that
+    /// passed.
     passed: usize,
     bytes: usize,
     cap: usize,
     outgrown: bool,
-    /// It broke off: there is no end of it to read.
+    /// The source failed, so its end cannot be read.
     broken: bool,
-    /// Whoever reads waits for the same source.
+    /// The copies that wait for a frame of the source.
     waiting: Vec<Waker>,
 }
 
@@ -82,13 +86,13 @@ impl<B> ReplayBody<B> {
         Self { shared: Arc::new(Mutex::new(shared)), read: 0 }
     }
 
-    /// The same body from its beginning, for another try.
+    /// Another copy of the body, read from its beginning, for another try.
     #[must_use]
     pub fn again(&self) -> Self {
         Self { shared: Arc::clone(&self.shared), read: 0 }
     }
 
-    /// Whether it can be read from its beginning to its end; ask before another try.
+    /// Whether the body can be read from its beginning to its end. Check this before another try.
     #[must_use]
     pub fn is_whole(&self) -> bool {
         let shared = self.lock();
@@ -96,7 +100,8 @@ impl<B> ReplayBody<B> {
     }
 
     fn lock(&self) -> MutexGuard<'_, Shared<B>> {
-        // The source is polled under the lock; if it panics the frames that were kept are still whole.
+        // The source is polled under the lock. If it panics, the frames that were kept are still
+        // whole.
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -119,13 +124,13 @@ impl<B: Body<Data = Bytes>> Body for ReplayBody<B> {
             return Poll::Ready(Some(Ok(kept.clone().frame())));
         }
         let Some(source) = shared.source.as_mut() else {
-            // A part must never look like the whole.
+            // A body that failed must not look as if it had ended.
             return Poll::Ready(shared.broken.then_some(Err(BodyError::Outgrown)));
         };
         let polled = source.as_mut().poll_frame(context);
         let frame = match polled {
             Poll::Pending => {
-                // Another copy may read what this one waits for.
+                // Another copy may read the frame that this copy waits for.
                 if !shared.waiting.iter().any(|waker| waker.will_wake(context.waker())) {
                     shared.waiting.push(context.waker().clone());
                 }
@@ -139,7 +144,8 @@ impl<B: Body<Data = Bytes>> Body for ReplayBody<B> {
                 (shared.source, shared.broken) = (None, true);
                 Some(Err(BodyError::Inner(error)))
             }
-            // Nothing to keep: without a size it would never reach the cap.
+            // An empty frame is not kept: it has no size, so empty frames would never reach the
+            // cap.
             Poll::Ready(Some(Ok(frame))) if frame.data_ref().is_some_and(Bytes::is_empty) => Some(Ok(frame)),
             Poll::Ready(Some(Ok(frame))) => {
                 shared.keep(&frame);
@@ -175,18 +181,19 @@ impl<B: Body<Data = Bytes>> Body for ReplayBody<B> {
 
 impl<B> Drop for ReplayBody<B> {
     fn drop(&mut self) {
-        // The source knows the last reader only: if that is this one, the others look for themselves.
+        // The source knows the waker of the last reader only. If that reader is this copy, the
+        // others must poll the source themselves.
         let waiting = std::mem::take(&mut self.lock().waiting);
         waiting.into_iter().for_each(Waker::wake);
     }
 }
 
 impl<B> Shared<B> {
-    /// Keeps a frame, or nothing any more.
+    /// Keeps a frame. If the cap is exceeded, drops all frames and keeps none any more.
     fn keep(&mut self, frame: &Frame<Bytes>) {
         let trailers = || frame.trailers_ref().into_iter().flatten().map(|(_, value)| value.len() + 32).sum();
         let bytes = frame.data_ref().map_or_else(trailers, Bytes::len);
-        // Each frame costs memory beside its bytes.
+        // Each frame costs memory besides its bytes, so the number of frames is limited too.
         let crumbs = self.kept.len() >= 16 + self.cap / 64;
         if self.outgrown || crumbs || self.bytes.saturating_add(bytes) > self.cap {
             self.outgrown = true;

@@ -1,4 +1,4 @@
-//! [`TimedBody`]: a body that ends in time, or breaks off.
+//! [`TimedBody`]: a body that fails if it does not end within its time limit.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -12,8 +12,9 @@ use crate::TimedOut;
 use crate::alarm::Alarm;
 
 pin_project! {
-    /// A body that has so long for all of it, counted from when it was first found not ready. A time limit for a call ends with the head of the response;
-    /// this one is for the rest.
+    /// A body with one time limit for all of it, counted from the first poll that found it not
+    /// ready. A time limit for a call ends with the head of the response; this limit is for the
+    /// rest.
     #[derive(Debug)]
     pub struct TimedBody<B> {
         #[pin]
@@ -24,7 +25,7 @@ pin_project! {
 }
 
 impl<B> TimedBody<B> {
-    /// A body with a limit.
+    /// A body with this time limit.
     pub const fn new(body: B, limit: Duration) -> Self {
         Self { body, alarm: Alarm::new(limit) }
     }

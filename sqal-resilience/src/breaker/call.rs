@@ -1,10 +1,11 @@
-//! Calls through a breaker: ask, act, classify and report in one step.
+//! Calls through a breaker: acquire, call, classify and report in one step.
 
 use super::Breaker;
 use crate::{CallError, Classify, Clock, ErrorIsFailure};
 
 impl<C: Clock> Breaker<C> {
-    /// Calls `f` if the breaker allows; an error counts as a failure, and so does a panic, which goes on.
+    /// Calls `f` if the breaker admits the call. An error counts as a failure. So does a panic,
+    /// which is passed on.
     ///
     /// ```
     /// use sqal_resilience::{Breaker, BreakerConfig, CallError, SystemClock};
@@ -23,7 +24,8 @@ impl<C: Clock> Breaker<C> {
         self.call_sync_with(&ErrorIsFailure, f)
     }
 
-    /// The same with a say in what counts: a request that was itself wrong is a success of the target, for it answered.
+    /// Calls `f` if the breaker admits the call; `classify` decides what counts as a failure. A
+    /// request that was itself wrong is a success of the target, because the target answered.
     ///
     /// # Errors
     ///
@@ -39,7 +41,8 @@ impl<C: Clock> Breaker<C> {
         result.map_err(CallError::Inner)
     }
 
-    /// Calls an asynchronous `f` if the breaker allows; a future that is dropped before its end frees its permit at once.
+    /// Calls an asynchronous `f` if the breaker admits the call. A future that is dropped before
+    /// its end frees its permit at once.
     ///
     /// # Errors
     ///
@@ -48,7 +51,8 @@ impl<C: Clock> Breaker<C> {
         self.call_with(&ErrorIsFailure, f).await
     }
 
-    /// The same with a say in what counts.
+    /// Calls an asynchronous `f` if the breaker admits the call; `classify` decides what counts as
+    /// a failure.
     ///
     /// # Errors
     ///

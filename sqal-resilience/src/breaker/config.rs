@@ -1,4 +1,4 @@
-//! [`BreakerConfig`]: when a breaker opens, for how long, and how it finds out that its target is back.
+//! [`BreakerConfig`]: when a breaker opens, for how long, and how it finds that its target is back.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -6,32 +6,35 @@ use std::time::Duration;
 use crate::clock::nanos;
 use crate::random::{Random, fresh_seed};
 
-/// The settings of a breaker (CBR-02). Whichever rule is met first opens it.
+/// The settings of a breaker (CBR-02). The first rule that is met opens the breaker.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 pub struct BreakerConfig {
-    /// So many failures in a row open it; `None` to open by rates only.
+    /// The number of failures in a row that opens the breaker; `None` to open by rates only.
     pub failure_threshold: Option<NonZeroU32>,
-    /// Rates over the last calls or the last while open it; `None` to open by failures in a row only.
+    /// Opens the breaker by rates over the last calls or the last span of time; `None` to open by
+    /// failures in a row only.
     pub rates: Option<Rates>,
-    /// So many successes of probes close it when it is half open; at most `half_open_max_calls`.
+    /// The number of successful probes that closes a half-open breaker; at most
+    /// `half_open_max_calls`.
     pub success_threshold: NonZeroU32,
-    /// How long it stays open.
+    /// How long the breaker stays open.
     #[cfg_attr(feature = "serde", serde(alias = "timeout"))]
     pub open_for: OpenFor,
-    /// How many probes it admits in one half-open period, those that succeeded included.
+    /// The maximum number of probes in one half-open period, including those that succeeded.
     pub half_open_max_calls: NonZeroU32,
-    /// How long probes may keep it half open; then it begins a new period, so that a probe that hangs cannot block it. `None`: as long as it was
-    /// open, and at least ten seconds.
+    /// How long a half-open period may last. After that a new period begins, so that a probe that
+    /// hangs cannot block the breaker. `None`: as long as the breaker was open, and at least ten
+    /// seconds.
     #[cfg_attr(feature = "serde", serde(default, with = "crate::written::optional"))]
     pub half_open_max_wait: Option<Duration>,
-    /// What a permit means that was dropped without a report.
+    /// What a permit counts as if it was dropped without a report.
     pub abandoned: Abandoned,
 }
 
 impl Default for BreakerConfig {
-    /// 5 failures, 2 successes, 60 seconds, 3 probes.
+    /// 5 failures in a row open it for 60 seconds; at most 3 probes, of which 2 successes close it.
     fn default() -> Self {
         let n = |n| NonZeroU32::new(n).unwrap_or(NonZeroU32::MIN);
         Self {
@@ -47,25 +50,27 @@ impl Default for BreakerConfig {
 }
 
 impl BreakerConfig {
-    /// The same with a seed of its own, if none was given.
+    /// These settings with a seed of their own, if there is jitter and no seed was given.
     pub(super) fn seeded(self) -> Self {
         let seed = self.open_for.seed.or_else(|| (self.open_for.jitter > 0.0).then(fresh_seed));
         Self { open_for: OpenFor { seed, ..self.open_for }, ..self }
     }
 }
 
-/// Rates over a window, evaluated at every report, also of a success: what leaves the window can raise a rate too.
+/// Rates over a window. They are evaluated at every report, also of a success, because a call that
+/// leaves the window can raise a rate too.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
 pub struct Rates {
     /// Which calls count.
     pub window: Window,
-    /// With fewer calls in the window no rate is taken for true; at most the size of a count window.
+    /// The minimum number of calls in the window: with fewer, no rate is evaluated. At most the
+    /// size of a count window.
     pub min_calls: NonZeroU32,
     /// The share of failures from which the breaker opens, above 0 and at most 1.
     pub failure_rate: f64,
-    /// When calls are slow, and the share of them from which the breaker opens.
+    /// When a call is slow, and the share of slow calls from which the breaker opens.
     pub slow: Option<SlowCalls>,
 }
 
@@ -74,9 +79,9 @@ pub struct Rates {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum Window {
-    /// The last so many calls.
+    /// The most recent calls, at most this number.
     Calls(NonZeroU32),
-    /// The calls of the last while, forgotten in steps of a sixteenth of it.
+    /// The calls of the most recent span of time, forgotten in steps of a sixteenth of it.
     Time(#[cfg_attr(feature = "serde", serde(with = "crate::written"))] Duration),
 }
 
@@ -85,7 +90,7 @@ pub enum Window {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
 pub struct SlowCalls {
-    /// From this time on a call is slow.
+    /// A call that takes at least this time is slow.
     #[cfg_attr(feature = "serde", serde(with = "crate::written"))]
     pub from: Duration,
     /// The share of slow calls from which the breaker opens, above 0 and at most 1.
@@ -94,8 +99,8 @@ pub struct SlowCalls {
 
 /// How long a breaker stays open: `base · factorˡᵉᵛᵉˡ` with jitter, never above `max`.
 ///
-/// The level rises by one with each recovery that fails or hangs, and falls by one for each `base` that the breaker was closed: one lucky probe does
-/// not forget a bad hour.
+/// The level rises by one with each recovery that fails or hangs. It falls by one for each `base`
+/// that the breaker was closed, so a single successful recovery does not reset it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(from = "WrittenOpenFor"))]
@@ -103,18 +108,20 @@ pub struct OpenFor {
     /// The first open time, above 0.
     #[cfg_attr(feature = "serde", serde(with = "crate::written"))]
     pub base: Duration,
-    /// By how much it grows, at least 1.
+    /// The factor by which the open time grows with each level, at least 1.
     pub factor: f64,
     /// The longest open time, jitter included; at least `base`.
     #[cfg_attr(feature = "serde", serde(with = "crate::written"))]
     pub max: Duration,
-    /// The share of it by which it varies up or down, 0 to 1, so that a fleet does not probe in step.
+    /// The share of the open time by which it varies up or down, 0 to 1, so that many instances do
+    /// not probe at the same time.
     pub jitter: f64,
-    /// What the jitter is drawn from: the same seed gives the same times. `None`, as by default: each breaker draws its own, so that a fleet does not.
+    /// The seed of the jitter: equal seeds give equal open times. `None` is the default: each
+    /// breaker then draws a seed of its own, so that many instances do not probe at the same time.
     pub seed: Option<u64>,
 }
 
-/// An open time as it is written: `"60s"`, or how it grows.
+/// An open time as it is written in a configuration: a time such as `"60s"`, or how it grows.
 #[cfg(feature = "serde")]
 #[derive(serde::Deserialize)]
 #[serde(untagged, expecting = "a time such as \"60s\", or base, factor and max (jitter, seed) of one that grows")]
@@ -151,7 +158,7 @@ impl From<WrittenOpenFor> for OpenFor {
 }
 
 impl OpenFor {
-    /// The same open time always.
+    /// A constant open time.
     #[must_use]
     pub const fn always(time: Duration) -> Self {
         Self { base: time, factor: 1.0, max: time, jitter: 0.0, seed: None }
@@ -163,88 +170,90 @@ impl OpenFor {
         Self { base, factor: 2.0, max, jitter: 0.0, seed: None }
     }
 
-    /// The open time of a level; no level overflows.
+    /// The open time of a level. No level overflows.
     pub(super) fn at(&self, level: u32, generation: u64) -> Duration {
         let exponent = i32::try_from(level).unwrap_or(i32::MAX);
         let plain = self.base.as_secs_f64() * self.factor.powi(exponent);
         let swing = self.jitter * 2.0f64.mul_add(Random(self.seed.unwrap_or(0) ^ generation).next(), -1.0);
         let jittered = plain * (1.0 + swing);
-        // Not a number of seconds that a duration holds: it is above any limit.
+        // If the seconds do not fit in a `Duration`, they are above every limit.
         Duration::try_from_secs_f64(jittered.min(self.max.as_secs_f64())).unwrap_or(self.max).min(self.max)
     }
 }
 
-/// What a permit means that was dropped without a report: the caller gave up, and nobody knows how the call went.
+/// What a permit counts as if it was dropped without a report: the caller gave up, and how the call
+/// went is unknown.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum Abandoned {
-    /// Nothing.
+    /// It does not count.
     Ignore,
-    /// A failure.
+    /// It counts as a failure.
     AsFailure,
-    /// Nothing, until more than this share of the calls in the window was abandoned: then the breaker opens. Needs rates.
+    /// It does not count as a failure. If more than this share of the calls in the window was
+    /// abandoned, the breaker opens. Needs rates.
     RateAbove(f64),
 }
 
-/// Settings that no breaker can have.
+/// Settings that are not valid for a breaker.
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidBreaker {
-    /// Nothing would ever open it.
+    /// Neither `failure_threshold` nor `rates` is set, so nothing would ever open the breaker.
     #[error("neither failure_threshold nor rates is set: nothing would ever open the breaker")]
     NoRule,
-    /// It could never close.
+    /// `success_threshold` is above `half_open_max_calls`, so the breaker could never close.
     #[error("success_threshold {successes} is above half_open_max_calls {probes}: the breaker could never close")]
     NeverCloses {
-        /// The successes it would take.
+        /// The required number of successes.
         successes: u32,
-        /// The probes there are.
+        /// The maximum number of probes.
         probes: u32,
     },
-    /// A share is not above 0 and at most 1.
+    /// A share is 0 or below, or above 1.
     #[error("{name} is {value}: expected more than 0 and at most 1")]
     Rate {
-        /// Which one.
+        /// The name of the setting.
         name: &'static str,
-        /// Its value.
+        /// The value of the setting.
         value: f64,
     },
     /// A number of the open time is out of range.
     #[error("open_for.{name} is {value}: expected {expected}")]
     OpenFor {
-        /// Which one.
+        /// The name of the number.
         name: &'static str,
-        /// Its value, in seconds if it is a time.
+        /// The value of the number, in seconds if it is a time.
         value: f64,
-        /// What would do.
+        /// The values that are valid.
         expected: &'static str,
     },
-    /// The window holds nothing, or fewer calls than a rate needs.
+    /// A time window is shorter than 16 ns, or a count window holds fewer calls than `min_calls`.
     #[error("the window of {window} can never hold min_calls {min_calls}")]
     Window {
-        /// Its size in calls, or in nanoseconds.
+        /// The size of the window in calls, or in nanoseconds.
         window: u64,
-        /// How many calls a rate needs.
+        /// The minimum number of calls for a rate.
         min_calls: u32,
     },
-    /// The share of abandoned calls needs a window.
+    /// `abandoned` is a rate, and `rates` is not set: the share of abandoned calls needs a window.
     #[error("abandoned calls are judged by a rate, and there is no window: set rates")]
     AbandonedWithoutWindow,
-    /// Probes that have no time at all.
+    /// `half_open_max_wait` is 0, so no probe could report in time.
     #[error("half_open_max_wait is 0: no probe could ever report in time")]
     NoTimeForProbes,
-    /// More failures in a row than are counted.
+    /// `failure_threshold` is above 65535, the largest number of failures that is counted.
     #[error("failure_threshold {0} is above 65535")]
     Threshold(u32),
 }
 
 impl BreakerConfig {
-    /// Whether a breaker can have these settings.
+    /// Checks whether a breaker can have these settings.
     ///
     /// # Errors
     ///
-    /// [`InvalidBreaker`] names the first that it cannot.
+    /// [`InvalidBreaker`] names the first setting that is not valid.
     pub fn check(&self) -> Result<(), InvalidBreaker> {
         if self.failure_threshold.is_none() && self.rates.is_none() {
             return Err(InvalidBreaker::NoRule);
@@ -271,7 +280,7 @@ impl BreakerConfig {
             }
             let (window, holds) = match rates.window {
                 Window::Calls(size) => (u64::from(size.get()), size >= rates.min_calls),
-                // A step of a sixteenth must be at least a nanosecond.
+                // A step of a sixteenth of the window must be at least a nanosecond.
                 Window::Time(length) => (nanos(length), nanos(length) >= 16),
             };
             if !holds {

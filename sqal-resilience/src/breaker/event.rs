@@ -1,4 +1,4 @@
-//! [`Event`] and [`Observer`]: what a breaker tells of its changes.
+//! [`Event`] and [`Observer`]: what a breaker reports about its changes of state.
 
 use super::State;
 
@@ -6,48 +6,49 @@ use super::State;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Cause {
-    /// So many failures in a row.
+    /// The number of failures in a row reached its limit.
     Failures,
-    /// The share of failures in the window.
+    /// The share of failures in the window reached its limit.
     FailureRate,
-    /// The share of slow calls in the window.
+    /// The share of slow calls in the window reached its limit.
     SlowRate,
-    /// The share of abandoned calls in the window.
+    /// The share of abandoned calls in the window exceeded its limit.
     AbandonedRate,
     /// The open time was over.
     OpenTimeOver,
     /// A probe failed.
     ProbeFailed,
-    /// Enough probes succeeded.
+    /// The required number of probes succeeded.
     ProbesSucceeded,
-    /// The probes took too long; a new half-open period began.
+    /// The probes took too long, and a new half-open period began.
     ProbesHung,
-    /// Somebody said so.
+    /// A caller changed the state by hand.
     ByHand,
 }
 
 /// One change of state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Event {
-    /// What it was.
+    /// The state before the change.
     pub from: State,
-    /// What it is now.
+    /// The state after the change.
     pub to: State,
-    /// Why.
+    /// The cause of the change.
     pub cause: Cause,
-    /// Counts the changes of this breaker; events are told in this order.
+    /// Counts the changes of this breaker. Events are reported in this order.
     pub generation: u64,
 }
 
-/// Is told of every change, in order, after it was made and outside any lock: it may ask and change the breaker.
+/// Receives every change of state, in order, after it was made and outside any lock. The observer
+/// may read and change the breaker.
 ///
-/// While a thread unwinds nothing is told; the next change or report tells it.
+/// While a thread unwinds, no event is reported. The next change or report delivers it.
 pub trait Observer: Send + Sync {
     /// A breaker changed its state.
     fn changed(&self, event: &Event);
 }
 
-/// Two observers, told one after the other.
+/// Two observers, called one after the other.
 impl<A: Observer, B: Observer> Observer for (A, B) {
     fn changed(&self, event: &Event) {
         self.0.changed(event);

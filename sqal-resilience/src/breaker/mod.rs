@@ -1,4 +1,4 @@
-//! [`Breaker`]: stop calling what is down, and find out gently when it is back.
+//! [`Breaker`]: stops calls to a target that is down, and finds out gently when it is back.
 //!
 //! ```text
 //!              failures in a row, or a rate
@@ -15,12 +15,14 @@
 //!    by hand: FORCED_OPEN (refuses all), DISABLED (admits all), METRICS_ONLY (admits and counts all)
 //! ```
 //!
-//! Ask ([`Breaker::acquire`]), act, report ([`Permit::report`]). A permit that is dropped frees its place as a probe at once; whether it
-//! counts is a setting. One that is dropped by a panic is a failure. A report from before a change of state is ignored: it speaks of
-//! another time.
+//! Acquire a permit ([`Breaker::acquire`]), call the target, report the outcome
+//! ([`Permit::report`]). A permit that is dropped frees its place as a probe at once; whether it
+//! counts is a setting ([`Abandoned`]). A permit that is dropped by a panic counts as a failure. A
+//! report from before a change of state is ignored, because it does not describe the current state.
 //!
-//! While all is well a call costs two loads and writes nothing, so threads do not slow each other down. Everything else happens under
-//! one lock, under which no code of anybody else runs but the clock's.
+//! While the breaker is closed, has no failure to forget and counts in no window, a call costs two
+//! loads and writes nothing, so threads do not slow each other down. All changes happen under one
+//! lock. Under that lock no foreign code runs except the clock's.
 
 mod call;
 mod config;
@@ -44,25 +46,26 @@ use crate::clock::{ORIGIN, SKEW, nanos, nanos_since};
 use crate::sync::{AtomicU64, Mutex, MutexGuard, Ordering};
 use crate::{Clock, Outcome, Reason, Rejected, SystemClock};
 
-/// The state of a breaker; the numbers are those of the metric `circuit_breaker_state`, as resilience4j has them.
+/// The state of a breaker. The numbers are those of the metric `circuit_breaker_state`, as
+/// resilience4j has them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
-    /// Calls pass.
+    /// Calls are admitted.
     Closed = 0,
-    /// Calls are refused for a while.
+    /// Calls are refused until the open time is over.
     Open = 1,
-    /// A few probes pass.
+    /// A limited number of probes is admitted.
     HalfOpen = 2,
-    /// Calls pass and nothing is counted, until somebody says otherwise.
+    /// Calls are admitted and not counted, until the state is changed by hand.
     Disabled = 3,
-    /// Calls are refused, until somebody says otherwise.
+    /// Calls are refused, until the state is changed by hand.
     ForcedOpen = 4,
-    /// Calls pass and are counted, and nothing opens the breaker.
+    /// Calls are admitted and counted, and nothing opens the breaker.
     MetricsOnly = 5,
 }
 
 impl State {
-    /// A name for logs and labels, which does not change.
+    /// A stable name for logs and labels.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -76,7 +79,8 @@ impl State {
     }
 }
 
-/// The state word: generation (43 bits), failures in a row (16), whether calls are timed, whether they are counted in a window, state (3).
+/// The state word: generation (43 bits), failures in a row (16), whether calls are timed (1),
+/// whether they are counted in a window (1), state (3).
 ///
 /// It is written under the lock only, so one load of it is a consistent view.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,35 +107,37 @@ impl Word {
         self.0 >> Self::GENERATION
     }
 
-    /// Whether a success of this generation changes nothing: closed, no failure to forget, and no window to count in.
+    /// Whether a success of this generation changes nothing: the breaker is closed, there is no
+    /// failure to forget, and there is no window to count in.
     const fn success_changes_nothing(self, generation: u64) -> bool {
         self.0 & ((1 << Self::GENERATION) - 1) & !Self::TIMED == 0 && self.generation() == generation
     }
 }
 
-/// Probes are given at least this time unless a setting says otherwise.
+/// The minimum duration of a half-open period, unless a setting gives another one.
 const LEAST_WAIT: Duration = Duration::from_secs(10);
 
-/// What the lock guards.
+/// The part of a breaker that the lock guards.
 struct Inner {
     config: BreakerConfig,
     state: State,
-    /// Counts changes of state; a report of an older one is ignored.
+    /// Counts the changes of state; a report of an older generation is ignored.
     generation: u64,
     failures: u32,
-    /// In a half-open period: the probes under way, and those that succeeded.
+    /// In a half-open period: the probes under way, and (`successes`) those that succeeded.
     probes: u32,
     successes: u32,
-    /// When the state began, and when an open or half-open one ends.
+    /// When the state began, and (`until`) when an open or half-open one ends.
     since: u64,
     until: u64,
-    /// How many recoveries failed, less the healthy time since.
+    /// How many recoveries failed, less one for each base open time that was healthy since.
     level: u32,
     calls: Option<Calls>,
-    /// What the observer has not been told yet, and whether somebody is telling it.
+    /// The events that the observer has not received yet, and (`telling`) whether a thread delivers
+    /// them.
     untold: std::collections::VecDeque<Event>,
     telling: bool,
-    /// It has opened, and those who wait have not been woken.
+    /// The breaker has opened, and the waiting tasks have not been woken yet.
     #[cfg(feature = "tower")]
     opened: bool,
 }
@@ -143,11 +149,12 @@ pub struct Breaker<C = SystemClock> {
     origin: Instant,
     word: AtomicU64,
     open_until: AtomicU64,
-    /// The last time that was seen under the lock, and after how much more of it a refusal takes the lock to see it again.
+    /// The last time that was seen under the lock, and (`look_again`) after how much more of it a
+    /// refusal takes the lock to see it again.
     seen: AtomicU64,
     look_again: AtomicU64,
     observer: Option<Arc<dyn Observer>>,
-    /// Wakes those who wait for a target that is not ready.
+    /// Wakes the tasks that wait for a target that is not ready.
     #[cfg(feature = "tower")]
     opened: Arc<tokio::sync::Notify>,
     inner: Mutex<Inner>,
@@ -158,7 +165,7 @@ impl<C: Clock> Breaker<C> {
     ///
     /// # Errors
     ///
-    /// [`InvalidBreaker`] names the setting that no breaker can have.
+    /// [`InvalidBreaker`] names the setting that is not valid.
     pub fn new(config: BreakerConfig, clock: C) -> Result<Self, InvalidBreaker> {
         config.check()?;
         let config = config.seeded();
@@ -194,7 +201,7 @@ impl<C: Clock> Breaker<C> {
         })
     }
 
-    /// The same breaker, which tells somebody of its changes.
+    /// Reports the changes of state of this breaker to `observer`.
     #[must_use]
     pub fn observed_by(self, observer: impl Observer + 'static) -> Self {
         Self { observer: Some(Arc::new(observer)), ..self }
@@ -204,14 +211,16 @@ impl<C: Clock> Breaker<C> {
     ///
     /// # Errors
     ///
-    /// [`Rejected`] while the breaker is open, with the time until it lets a probe through; while it is half open and all probes are
-    /// under way, or forced open, without a time.
+    /// [`Rejected`] if the breaker does not admit the call. While the breaker is open, the refusal
+    /// holds the time until a probe is admitted. While it is half open and all probes are under
+    /// way, or while it is forced open, the refusal holds no time.
     #[inline]
     pub fn acquire(&self) -> Result<Permit<'_, C>, Rejected> {
         self.admit(|| self.clock.now()).map(|claim| Permit { breaker: self, claim })
     }
 
-    /// The same for one who knows the time already: several primitives can share one look at the clock, which costs more than all of them.
+    /// Asks for permission to call the target at a given instant. Several primitives can share one
+    /// reading of the clock, which costs more than all of them.
     ///
     /// # Errors
     ///
@@ -221,7 +230,7 @@ impl<C: Clock> Breaker<C> {
         self.admit(|| now).map(|claim| Permit { breaker: self, claim })
     }
 
-    /// The same for a call that outlives the borrow, such as a future or a stream.
+    /// Asks for permission for a call that outlives the borrow, such as a future or a stream.
     ///
     /// # Errors
     ///
@@ -248,10 +257,11 @@ impl<C: Clock> Breaker<C> {
             State::Open => {
                 let until = self.open_until.load(Ordering::Acquire);
                 let seen = self.seen.load(Ordering::Relaxed);
-                // Now and then the lock is taken to remember the time, so that a clock that steps back is found out; what it took back is not
-                // waited for again.
+                // Now and then the lock is taken to look at the time, so that a clock that steps
+                // back is noticed. The time by which it stepped back is then not waited for again.
                 let look_again = self.look_again.load(Ordering::Relaxed);
-                // The same state still: otherwise these times are of another one.
+                // Only if the state is still the one that was loaded: otherwise these times belong
+                // to another state.
                 let same = self.word.load(Ordering::Acquire) == word.0;
                 if same && now < until && now >= seen && now - seen <= look_again {
                     return Err(open_for(until - now));
@@ -275,7 +285,8 @@ impl<C: Clock> Breaker<C> {
         admitted
     }
 
-    /// Whether a call would be refused now and for some time: it is open, and its time is not over.
+    /// Whether a call would be refused now and for some time: the breaker is forced open, or it is
+    /// open and its time is not over.
     #[cfg(feature = "tower")]
     pub(crate) fn refuses(&self) -> bool {
         match Word(self.word.load(Ordering::Acquire)).state() {
@@ -285,19 +296,19 @@ impl<C: Clock> Breaker<C> {
         }
     }
 
-    /// Ends when the breaker opens.
+    /// Completes when the breaker opens.
     #[cfg(feature = "tower")]
     pub(crate) fn opened(&self) -> tokio::sync::futures::OwnedNotified {
         Arc::clone(&self.opened).notified_owned()
     }
 
-    /// The state now.
+    /// The current state.
     #[must_use]
     pub fn state(&self) -> State {
         self.snapshot().state
     }
 
-    /// A consistent view of the breaker now.
+    /// A consistent view of the breaker at the current time.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
         let now = self.now();
@@ -317,7 +328,7 @@ impl<C: Clock> Breaker<C> {
         snapshot
     }
 
-    /// Closes the breaker and forgets everything; reports of calls that are under way are ignored.
+    /// Closes the breaker and forgets everything. Reports of calls that are under way are ignored.
     pub fn reset(&self) {
         self.by_hand(State::Closed);
     }
@@ -352,16 +363,18 @@ impl<C: Clock> Breaker<C> {
         self.unlock(inner);
     }
 
-    /// Changes the settings. An open or half-open period that has begun ends as it would have; counts begin anew.
+    /// Changes the settings. An open or half-open period that has begun ends as it would have; the
+    /// counts begin anew.
     ///
     /// # Errors
     ///
-    /// [`InvalidBreaker`] names the setting that no breaker can have; nothing has changed then.
+    /// [`InvalidBreaker`] names the setting that is not valid. In that case nothing has changed.
     pub fn reconfigure(&self, config: BreakerConfig) -> Result<(), InvalidBreaker> {
         config.check()?;
         let mut inner = self.lock();
         inner.config = config.seeded();
-        // What is under way was asked by other rules: its reports are ignored, and its places are free.
+        // The calls under way were admitted by other settings: their reports are ignored, and their
+        // places are free.
         inner.generation += 1;
         (inner.failures, inner.probes, inner.successes) = (0, 0, 0);
         inner.calls = config.rates.map(|rates| Calls::new(rates.window));
@@ -375,16 +388,18 @@ impl<C: Clock> Breaker<C> {
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
-        // Nothing that can panic runs under the lock, so a poisoned one still guards a whole state.
+        // Nothing that can panic runs under the lock, so a poisoned lock still guards a consistent
+        // state.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Gives the lock back and tells the observer what happened, in order; one thread tells at a time.
+    /// Releases the lock and reports what happened to the observer, in order. One thread reports at
+    /// a time.
     fn unlock(&self, mut inner: MutexGuard<'_, Inner>) {
         #[cfg(feature = "tower")]
         let mut inner = {
             if std::mem::take(&mut inner.opened) {
-                // Wakers are somebody else's code: outside the lock.
+                // Wakers run foreign code, so they are called outside the lock.
                 drop(inner);
                 self.opened.notify_waiters();
                 self.lock()
@@ -402,7 +417,8 @@ impl<C: Clock> Breaker<C> {
         loop {
             let mut inner = self.lock();
             let Some(event) = inner.untold.pop_front() else {
-                // Under the same lock as the look: whoever adds an event now tells it.
+                // Cleared under the lock under which no event was found: a thread that adds an
+                // event from now on reports it.
                 inner.telling = false;
                 telling.done = true;
                 return;
@@ -412,17 +428,19 @@ impl<C: Clock> Breaker<C> {
         }
     }
 
-    /// What time alone changes: an open breaker whose time is over is half open, and a half-open period that hangs begins anew.
+    /// Applies what time alone changes. An open breaker whose time is over becomes half open, and a
+    /// half-open period that hangs begins anew.
     ///
-    /// Two threads may read the clock in one order and come here in the other, and one may have slept in between: what looks like a clock that
-    /// stepped back is asked for again here, where all come one after the other, and less than a second is none.
+    /// Two threads may read the clock in one order and come here in the other, and one may have
+    /// slept in between. If the clock seems to have stepped back, it is read again here, where all
+    /// threads come one after the other. A step of less than a second does not count.
     fn settle(&self, inner: &mut Inner, now: u64) {
         let seen = self.seen.load(Ordering::Relaxed);
         let stepped_back = |now: u64| now.saturating_add(SKEW) < seen;
         let now = if stepped_back(now) { self.now() } else { now };
         let now = if stepped_back(now) {
             if matches!(inner.state, State::Open | State::HalfOpen) {
-                // What is left to wait is what was left.
+                // The rest of the wait stays as long as it was.
                 inner.until = now.saturating_add(inner.until.saturating_sub(seen));
                 if inner.state == State::Open {
                     self.open_until.store(inner.until, Ordering::Release);
@@ -449,7 +467,7 @@ impl<C: Clock> Breaker<C> {
         let open_for = inner.config.open_for;
         inner.generation += 1;
         match (from, to) {
-            // A recovery that failed: longer this time.
+            // A recovery failed: the next open time is longer.
             (State::HalfOpen, State::Open | State::HalfOpen) if cause != Cause::ByHand => {
                 inner.level = inner.level.saturating_add(1);
             }
@@ -479,8 +497,9 @@ impl<C: Clock> Breaker<C> {
         self.seen.store(now, Ordering::Relaxed);
         self.look_again.store(nanos(lasts) / 64, Ordering::Relaxed);
         if to == State::Open {
-            // The end of the open time first: whoever sees the new state sees its end. That of no other state: who still sees the open one
-            // would take it for the open one's, and refuse the first probe.
+            // The end of the open time is stored first, so that a thread that sees the new state
+            // sees its end. The end of another state is not stored: a thread that still sees the
+            // open state would take it for the end of the open time, and refuse the first probe.
             self.open_until.store(inner.until, Ordering::Release);
         }
         self.word.store(inner.word().0, Ordering::Release);
@@ -500,7 +519,7 @@ impl<C: Clock> Breaker<C> {
     #[inline(never)]
     fn record(&self, claim: Claim, said: Said) {
         let mut inner = self.lock();
-        // Again, under the lock: another report may have changed the state.
+        // Checked again under the lock: another report may have changed the state.
         if inner.generation == claim.generation() {
             self.count(&mut inner, claim, said);
             if inner.generation == claim.generation() {
@@ -514,7 +533,8 @@ impl<C: Clock> Breaker<C> {
         if claim.is_probe() {
             inner.probes = inner.probes.saturating_sub(1);
         }
-        // The clock is the dearest part of a report: it is read only where something depends on it.
+        // Reading the clock is the most expensive part of a report, so it is read only where
+        // something depends on it.
         let slow_from = inner.config.rates.and_then(|rates| rates.slow).map(|slow| slow.from.as_nanos());
         let slow = slow_from.is_some_and(|from| u128::from(self.now().saturating_sub(claim.started)) >= from);
         let abandoned = said == Said::Abandoned;
@@ -527,7 +547,7 @@ impl<C: Clock> Breaker<C> {
             State::Closed | State::MetricsOnly => self.count_call(inner, outcome, slow, abandoned),
             State::HalfOpen => match outcome {
                 Outcome::Failure => self.change(inner, State::Open, Cause::ProbeFailed, self.now()),
-                // A slow success is no sign of health, and no failure either.
+                // A slow success is neither a sign of health nor a failure.
                 Outcome::Success if !slow => {
                     inner.successes += 1;
                     if inner.successes >= inner.config.success_threshold.get() {
@@ -560,13 +580,14 @@ impl<C: Clock> Breaker<C> {
     }
 }
 
-/// A refusal of an open breaker.
+/// The refusal of an open breaker, with the time until a probe is admitted.
 const fn open_for(nanos: u64) -> Rejected {
     Rejected::until(Reason::CircuitOpen, Duration::from_nanos(nanos))
 }
 
 impl Inner {
-    /// How many recoveries failed, less one for each open time that the breaker was closed since.
+    /// How many recoveries failed, less one for each base open time that the breaker was closed
+    /// since.
     fn level_at(&self, now: u64) -> u32 {
         let healthy = now.saturating_sub(self.since) / nanos(self.config.open_for.base).max(1);
         self.level.saturating_sub(u32::try_from(healthy).unwrap_or(u32::MAX))
@@ -585,7 +606,7 @@ impl Inner {
         Word(parts.into_iter().fold(0, BitOr::bitor))
     }
 
-    /// Which rule is met, if one is.
+    /// The rule that is met, if there is one.
     fn trips(&self, now: u64) -> Option<Cause> {
         if self.config.failure_threshold.is_some_and(|threshold| self.failures >= threshold.get()) {
             return Some(Cause::Failures);
@@ -607,7 +628,7 @@ impl Inner {
     }
 }
 
-/// Ends the telling of events when an observer panics.
+/// Ends the reporting of events if an observer panics.
 struct Telling<'a, C: Clock> {
     breaker: &'a Breaker<C>,
     done: bool,
@@ -631,32 +652,33 @@ impl<C: fmt::Debug> fmt::Debug for Breaker<C> {
     }
 }
 
-/// A breaker at one moment.
+/// A view of a breaker at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Snapshot {
-    /// Its state.
+    /// The state.
     pub state: State,
-    /// How often it has changed.
+    /// How often the breaker has changed.
     pub generation: u64,
     /// Failures since the last success.
     pub failures_in_a_row: u32,
-    /// Probes under way; 0 unless it is half open.
+    /// The probes under way; 0 unless the breaker is half open.
     pub probes: u32,
     /// Probes that succeeded in this half-open period.
     pub successes: u32,
     /// The calls of the window, if there is one.
     pub window: Option<Counts>,
-    /// The time until a probe is let through; `None` unless it is open.
+    /// The time until a probe is admitted; `None` unless the breaker is open.
     pub retry_after: Option<Duration>,
-    /// How many recoveries have failed, less the healthy time since.
+    /// How many recoveries have failed, less one for each base open time that was healthy since.
     pub level: u32,
 }
 
-/// What a permit was given for: the generation, and in the lowest bit whether it is a probe. Two words, so that it stays in registers.
+/// What a permit was given for: the generation, and in the lowest bit whether the call is a probe.
+/// Two words, so that the claim stays in registers.
 #[derive(Clone, Copy, Debug)]
 struct Claim {
     era: u64,
-    /// Only if calls are timed, or the breaker was not simply closed.
+    /// When the call began. Only set if calls are timed, or if the breaker was not simply closed.
     started: u64,
 }
 
@@ -674,26 +696,28 @@ impl Claim {
     }
 }
 
-/// What became of a permit.
+/// How a permit ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Said {
     Reported(Outcome),
     Abandoned,
 }
 
-/// What a permit means that is dropped: a panic is a failure, anything else nobody knows.
+/// How a dropped permit ends: a panic is a failure, anything else counts as abandoned.
 fn dropped() -> Said {
     if std::thread::panicking() { Said::Reported(Outcome::Failure) } else { Said::Abandoned }
 }
 
-/// Permission for one call; report how it went. Dropped, it counts as [`Abandoned`] says; dropped by a panic, as a failure.
+/// Permission for one call; report how the call went. A permit that is dropped counts as
+/// [`Abandoned`] says. A permit that is dropped by a panic counts as a failure.
 #[must_use = "a permit that is dropped is no evidence; report how the call went"]
 pub struct Permit<'a, C: Clock> {
     breaker: &'a Breaker<C>,
     claim: Claim,
 }
 
-/// A [`Permit`] that owns its breaker, for what outlives a borrow: it can move into a future, a stream or a body and be reported at its end.
+/// A [`Permit`] that owns its breaker, for a call that outlives a borrow. It can move into a
+/// future, a stream or a body and be reported at its end.
 #[must_use = "a permit that is dropped is no evidence; report how the call went"]
 pub struct OwnedPermit<C: Clock> {
     /// Taken when the permit is settled.
@@ -705,7 +729,7 @@ impl<C: Clock> Permit<'_, C> {
     /// Reports how the call went.
     #[inline]
     pub fn report(self, outcome: Outcome) {
-        // It is said: dropping has nothing to add.
+        // Already reported; `drop` must not report it again.
         let said = ManuallyDrop::new(self);
         said.breaker.finish(said.claim, Said::Reported(outcome));
     }
@@ -798,13 +822,14 @@ mod tests {
                 }
             }
         });
-        // It waits for no lock that we hold; if it did it would never end.
+        // The calls wait for no lock that this thread holds. If they did, they would never end.
         calls.join().unwrap();
         drop(held);
         assert_eq!((breaker.clock.reads(), breaker.word.load(Ordering::SeqCst)), (reads, word));
     }
 
-    /// A refusal of an open breaker waits for nobody either, as long as it has looked at the time lately.
+    /// A refusal of an open breaker does not wait for the lock either, as long as a call has looked
+    /// at the time lately.
     #[test]
     fn a_refusal_needs_no_lock() {
         let one = BreakerConfig { failure_threshold: NonZeroU32::new(1), ..BreakerConfig::default() };
@@ -824,7 +849,7 @@ mod tests {
         }
     }
 
-    /// What an owned permit is, and that dropping it frees its place.
+    /// An owned permit knows whether it is a probe, and dropping it frees its place.
     #[test]
     fn an_owned_permit_is_a_probe_or_not_and_comes_back() {
         let breaker = Arc::new(Breaker::new(BreakerConfig::default(), SystemClock).unwrap());

@@ -8,8 +8,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::{Breaker, BreakerConfig, InvalidBreaker, Observer, State};
 use crate::{Clock, Reason, Rejected};
 
-/// A breaker per key. When the table is full, healthy breakers that nobody holds are forgotten; one that is not closed, or
-/// has seen a failure, never is. What is forgotten with them are successes only, which a rate over calls would have counted.
+/// One breaker per key. If the table is full, healthy breakers that no caller holds are forgotten.
+/// A breaker is never forgotten if it is not closed, or if it still counts a failure, a slow call,
+/// an abandoned call or a failed recovery. With a healthy breaker only successes are forgotten,
+/// which a rate over calls would have counted.
 #[derive(Debug)]
 pub struct Breakers<K, C> {
     config: BreakerConfig,
@@ -19,7 +21,7 @@ pub struct Breakers<K, C> {
     observe: Option<Observe<K>>,
 }
 
-/// Makes the observer of a key's breaker.
+/// Makes the observer for the breaker of a key.
 struct Observe<K>(Box<ObserverOf<K>>);
 
 type ObserverOf<K> = dyn Fn(&K) -> Arc<dyn Observer> + Send + Sync;
@@ -34,7 +36,7 @@ impl<K> fmt::Debug for Observe<K> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{most} targets are watched already and none of them can be forgotten")]
 pub struct NoRoom {
-    /// How many targets there can be.
+    /// The maximum number of targets.
     pub most: usize,
 }
 
@@ -45,23 +47,24 @@ impl From<NoRoom> for Rejected {
 }
 
 impl<K: Eq + Hash, C: Clock + Clone> Breakers<K, C> {
-    /// A registry whose breakers all have the same settings, for at most so many targets.
+    /// A registry for at most `most` targets, whose breakers all have these settings.
     ///
     /// # Errors
     ///
-    /// [`InvalidBreaker`] names the setting that no breaker can have.
+    /// [`InvalidBreaker`] names the setting that is not valid.
     pub fn new(config: BreakerConfig, clock: C, most: usize) -> Result<Self, InvalidBreaker> {
         config.check()?;
         Ok(Self { config, clock, most, watched: Mutex::default(), observe: None })
     }
 
-    /// The same, and somebody is told of the changes of each breaker. (Shared metrics should not be labelled by a key that strangers choose.)
+    /// Makes an observer for the breaker of each key, which receives its changes of state. Shared
+    /// metrics should not be labelled by a key that clients from outside choose.
     #[must_use]
     pub fn observed_by(self, observe: impl Fn(&K) -> Arc<dyn Observer> + Send + Sync + 'static) -> Self {
         Self { observe: Some(Observe(Box::new(observe))), ..self }
     }
 
-    /// Every target that is watched, with its breaker.
+    /// All watched targets, each with its breaker.
     #[must_use]
     pub fn all(&self) -> Vec<(K, Arc<Breaker<C>>)>
     where
@@ -71,11 +74,12 @@ impl<K: Eq + Hash, C: Clock + Clone> Breakers<K, C> {
         breakers.iter().map(|(key, breaker)| (key.clone(), Arc::clone(breaker))).collect()
     }
 
-    /// The breaker of a target; a new one is closed.
+    /// The breaker of a target. If the target is new, its breaker is closed.
     ///
     /// # Errors
     ///
-    /// [`NoRoom`] if the target is new and the table is full of breakers that must not be forgotten.
+    /// [`NoRoom`] if the target is new and the table is full of breakers that must not be
+    /// forgotten.
     pub fn get(&self, key: K) -> Result<Arc<Breaker<C>>, NoRoom> {
         let mut breakers = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(breaker) = breakers.get(&key) {
@@ -94,7 +98,7 @@ impl<K: Eq + Hash, C: Clock + Clone> Breakers<K, C> {
         Ok(breaker)
     }
 
-    /// How many targets are watched.
+    /// The number of watched targets.
     #[must_use]
     pub fn len(&self) -> usize {
         self.watched.lock().unwrap_or_else(PoisonError::into_inner).len()
@@ -107,7 +111,7 @@ impl<K: Eq + Hash, C: Clock + Clone> Breakers<K, C> {
     }
 }
 
-/// Whether a breaker has seen nothing but successes.
+/// Whether a breaker is closed and counts nothing but successes.
 fn is_like_new<C: Clock>(breaker: &Breaker<C>) -> bool {
     let snapshot = breaker.snapshot();
     snapshot.state == State::Closed

@@ -1,8 +1,8 @@
-//! [`Calls`]: the calls of a window and how many of them failed, were slow or were abandoned; each report costs the same, however many there are.
+//! [`Calls`]: the calls of a window by kind; each report costs the same, however many there are.
 
 use super::config::Window;
 
-/// The steps in which a window of time forgets.
+/// The number of steps in which a time window forgets.
 const STEPS: usize = 16;
 
 /// What one call adds to the counts.
@@ -13,16 +13,16 @@ pub(super) struct Kind {
     pub(super) abandoned: bool,
 }
 
-/// How many calls there were, and of which kind.
+/// The number of calls in a window, by kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// All of them.
+    /// The number of all calls.
     pub calls: u32,
-    /// Those that failed.
+    /// The number of calls that failed.
     pub failures: u32,
-    /// Those that were slow, whether they failed or not.
+    /// The number of calls that were slow, whether they failed or not.
     pub slow: u32,
-    /// Those whose permit was dropped without a report.
+    /// The number of calls whose permit was dropped without a report.
     pub abandoned: u32,
 }
 
@@ -47,7 +47,8 @@ impl Counts {
 pub(super) enum Calls {
     /// A ring of the last calls with their sums.
     Last { ring: Box<[Kind]>, next: usize, filled: usize, sum: Counts },
-    /// Counts for each of the last steps of time; a slot knows which step it counts, so that an old one is not taken for a new one.
+    /// Counts for each of the last steps of time. A slot holds the number of its step, so that an
+    /// old slot is not taken for a new one.
     Recent { step: u64, slots: Box<[(u64, Counts); STEPS]> },
 }
 
@@ -102,7 +103,7 @@ impl Calls {
         }
     }
 
-    /// The sums of the window that ends now.
+    /// The sums of the window that ends at `now`.
     pub(super) fn counts(&self, now: u64) -> Counts {
         match self {
             Self::Last { sum, .. } => *sum,

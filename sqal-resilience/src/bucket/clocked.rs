@@ -5,7 +5,8 @@ use std::hash::Hash;
 use super::{Decision, InvalidQuota, KeyedBuckets, Quota};
 use crate::{Clock, SystemClock};
 
-/// [`KeyedBuckets`] with a clock of its own, as a [`TokenBucket`](super::TokenBucket) has: for callers who do not know the time already.
+/// [`KeyedBuckets`] with a clock of its own, as a [`TokenBucket`](super::TokenBucket) has, for
+/// callers that have not read the time already.
 ///
 /// ```
 /// use std::num::NonZeroU32;
@@ -33,12 +34,12 @@ impl<K: Eq + Hash, C: Clock> ClockedBuckets<K, C> {
     ///
     /// # Errors
     ///
-    /// [`InvalidQuota`] for a rate that no bucket can keep.
+    /// [`InvalidQuota`] if no bucket can keep the rate.
     pub fn new(quota: Quota, most_keys: usize, clock: C) -> Result<Self, InvalidQuota> {
         Ok(Self { buckets: KeyedBuckets::new(quota, most_keys)?, quota, clock })
     }
 
-    /// Takes `n` tokens of a key.
+    /// Takes `n` tokens of a key if they are there.
     pub fn take(&self, key: K, n: u32) -> Decision {
         self.buckets.take(key, n, self.clock.now())
     }
@@ -49,7 +50,7 @@ impl<K: Eq + Hash, C: Clock> ClockedBuckets<K, C> {
         &self.quota
     }
 
-    /// How many keys are remembered.
+    /// The number of keys that are remembered.
     #[must_use]
     pub fn len(&self) -> usize {
         self.buckets.len()

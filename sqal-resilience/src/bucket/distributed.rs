@@ -1,4 +1,4 @@
-//! [`SharedBuckets`]: one limit for several processes, kept by somebody else, and what is done while that one is away.
+//! [`SharedBuckets`]: one limit for several processes, kept by a backend, or locally in an outage.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,25 +10,27 @@ use super::keyed::KeyedBuckets;
 use super::quota::{InvalidQuota, Quota};
 use crate::{Breaker, BreakerConfig, Clock, InvalidBreaker, OpenFor, Outcome, SystemClock, timeout};
 
-/// Who keeps the buckets, such as a Redis. Its own clock counts: those of its clients may differ.
+/// The store that keeps the buckets, such as a Redis. The store's own clock counts, because the
+/// clocks of its clients may differ.
 pub trait BucketBackend: Send + Sync {
-    /// Why there is no answer.
+    /// Why the backend gave no answer.
     type Error: std::error::Error + Send;
 
-    /// Takes `n` tokens of a key if they are there, in one step.
+    /// Takes `n` tokens of a key in one atomic step, if they are there.
     fn take(&self, key: &str, n: u32) -> impl Future<Output = Result<Answer, Self::Error>> + Send;
 }
 
-/// What is answered while the backend is away.
+/// What is answered while the backend is not available.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum OnOutage {
-    /// Yes: rather too many than none.
+    /// Every request is allowed, also beyond the limit.
     Allow,
-    /// No: rather none than too many.
+    /// Every request is refused, also below the limit.
     Deny,
-    /// What a bucket of this process alone says: each process passes as much as all of them should.
+    /// A bucket of this process alone decides, so each process admits as much as all of them
+    /// together should.
     #[default]
     Local,
 }
@@ -36,20 +38,22 @@ pub enum OnOutage {
 /// The settings of shared buckets.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SharedConfig {
-    /// The limit of each key; the backend must have the same one.
+    /// The limit of each key. The backend must have the same limit.
     pub quota: Quota,
-    /// What is answered while the backend is away.
+    /// What is answered while the backend is not available.
     pub on_outage: OnOutage,
-    /// So long an answer may take before it counts as none; 50 ms by default.
+    /// How long an answer may take before the backend counts as failed; 50 ms by default.
     pub patience: Duration,
-    /// When the backend is not asked any more: after 5 failures for one second by default.
+    /// When the backend is not asked any more: by default after 5 failures in a row, for one
+    /// second.
     pub breaker: BreakerConfig,
-    /// So many keys are remembered as refused, and as many locally.
+    /// The maximum number of keys that are remembered as refused, and of keys that have a local
+    /// bucket; 10 000 by default.
     pub most_keys: usize,
 }
 
 impl SharedConfig {
-    /// The usual settings for a limit.
+    /// The default settings for a limit.
     #[must_use]
     pub fn new(quota: Quota) -> Self {
         let open_for = OpenFor::always(Duration::from_secs(1));
@@ -63,34 +67,36 @@ impl SharedConfig {
     }
 }
 
-/// Settings that no shared buckets can have.
+/// Settings that are not valid for shared buckets.
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidShared {
-    /// The limit.
+    /// The limit is not a valid quota.
     #[error(transparent)]
     Quota(#[from] InvalidQuota),
-    /// The breaker around the backend.
+    /// The settings of the breaker around the backend are not valid.
     #[error(transparent)]
     Breaker(#[from] InvalidBreaker),
 }
 
-/// Who has answered.
+/// Where an answer comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AnsweredBy {
     /// The backend.
     Backend,
-    /// What the backend has said before: the key is refused until the time that it named.
+    /// An earlier answer of the backend: the key is refused until the time that the backend gave.
     Memory,
-    /// The setting for an outage.
+    /// The setting for an outage, because the backend is not available.
     Outage,
 }
 
 /// Buckets that several processes share.
 ///
-/// A key that was refused is not asked for again before the time is over, so a caller that hammers costs no round trips. A backend that fails or is slow
-/// is cut off by a breaker, and [`OnOutage`] answers; nobody waits longer than [`SharedConfig::patience`]. No lock is held while a request is under way.
-/// If the backend loses what it knew (a failover to a replica that lagged), at most one more burst passes.
+/// If a key was refused, the backend is not asked for it again before the time is over, so a caller
+/// that hammers costs no round trips. If the backend fails or is slow, a breaker cuts it off, and
+/// [`OnOutage`] answers. No caller waits longer than [`SharedConfig::patience`]. No lock is held
+/// while a request is under way. If the backend loses its counts (a failover to a replica that
+/// lagged), at most one more burst passes.
 #[derive(Debug)]
 pub struct SharedBuckets<B, C = SystemClock> {
     backend: B,
@@ -106,13 +112,13 @@ pub struct SharedBuckets<B, C = SystemClock> {
 #[derive(Debug)]
 struct Memory {
     refused: HashMap<String, Refused>,
-    /// The next time at which a full memory can have something to forget.
+    /// The next time at which a sweep of a full memory can find something to forget.
     sweep_after: Instant,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Refused {
-    /// So many were asked for, and there will be as many then.
+    /// The number of tokens that were asked for; at `until` there will be as many.
     n: u32,
     until: Instant,
     full_at: Instant,
@@ -124,7 +130,7 @@ impl<B: BucketBackend, C: Clock + Clone> SharedBuckets<B, C> {
     ///
     /// # Errors
     ///
-    /// [`InvalidShared`] names what cannot be.
+    /// [`InvalidShared`] names the setting that is not valid.
     pub fn new(backend: B, config: SharedConfig, clock: C) -> Result<Self, InvalidShared> {
         Ok(Self {
             backend,
@@ -137,7 +143,7 @@ impl<B: BucketBackend, C: Clock + Clone> SharedBuckets<B, C> {
         })
     }
 
-    /// Takes `n` tokens of a key if they are there; the answer, and whose it is.
+    /// Takes `n` tokens of a key if they are there. Returns the answer and its source.
     pub async fn take(&self, key: &str, n: u32) -> (Answer, AnsweredBy) {
         if let Some(answer) = self.remembered(key, n) {
             return (answer, AnsweredBy::Memory);
@@ -154,7 +160,7 @@ impl<B: BucketBackend, C: Clock + Clone> SharedBuckets<B, C> {
         (answer, AnsweredBy::Backend)
     }
 
-    /// How many answers there were without the backend.
+    /// The number of answers that the setting for an outage gave.
     #[must_use]
     pub fn outages(&self) -> u64 {
         self.outages.load(Ordering::Relaxed)
@@ -175,7 +181,7 @@ impl<B: BucketBackend, C: Clock + Clone> SharedBuckets<B, C> {
             allowed,
             limit: quota.burst.get(),
             remaining,
-            // The backend is tried again when the breaker's time is over.
+            // The backend is tried again when the open time of the breaker is over.
             retry_after: Some(if allowed { Duration::ZERO } else { self.config.breaker.open_for.base }),
             reset_after: Duration::ZERO,
         };
@@ -186,20 +192,20 @@ impl<B: BucketBackend, C: Clock + Clone> SharedBuckets<B, C> {
         }
     }
 
-    /// A refusal that still holds.
+    /// The refusal of this key, if it still holds.
     fn remembered(&self, key: &str, n: u32) -> Option<Answer> {
         let now = self.clock.now();
         let refused = *self.refused.lock().unwrap_or_else(PoisonError::into_inner).refused.get(key)?;
         let until = |time: Instant| time.saturating_duration_since(now);
         let answer =
             Answer { retry_after: Some(until(refused.until)), reset_after: until(refused.full_at), ..refused.answer };
-        // Fewer may be there, and more take longer.
+        // Fewer tokens may be there, and more tokens take longer.
         (n == refused.n && now < refused.until).then_some(answer)
     }
 
     fn remember(&self, key: &str, n: u32, answer: Answer) {
         let now = self.clock.now();
-        // What never comes is not waited for, and one who knows better may ask again.
+        // A refusal without a time is not remembered, so a caller may ask the backend again.
         let Some(until) = answer.retry_after.and_then(|time| now.checked_add(time)) else { return };
         let full_at = now.checked_add(answer.reset_after).unwrap_or(until);
         let mut memory = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
@@ -207,7 +213,7 @@ impl<B: BucketBackend, C: Clock + Clone> SharedBuckets<B, C> {
         let known = refused.contains_key(key);
         if !known && refused.len() >= self.config.most_keys && now >= *sweep_after {
             refused.retain(|_, refused| now < refused.until);
-            // Nothing more can be forgotten before the next of them may come back.
+            // Nothing more can be forgotten before the earliest refusal ends.
             *sweep_after = refused.values().map(|refused| refused.until).min().unwrap_or(now);
         }
         if known || refused.len() < self.config.most_keys {

@@ -11,8 +11,9 @@ use crate::clock::nanos_since;
 
 /// One bucket per key, with bounded memory.
 ///
-/// When the table is full, full buckets are forgotten, which changes no answer; if none is full, an unknown key is refused rather than
-/// let past the limit, and no limited key is forgotten to be reset.
+/// If the table is full, full buckets are forgotten, which changes no answer. If no bucket is full,
+/// an unknown key is refused instead of let past the limit. A limited key is never forgotten, so
+/// its limit cannot be reset that way.
 #[derive(Debug)]
 pub struct KeyedBuckets<K> {
     rate: Rate,
@@ -23,7 +24,8 @@ pub struct KeyedBuckets<K> {
 #[derive(Debug)]
 struct Table<K> {
     origin: Option<Instant>,
-    /// The latest time of any caller, and how many in a row since were far before it.
+    /// The latest time of any caller, and (`doubts`) how many callers in a row since were far
+    /// before it.
     seen: u64,
     doubts: u8,
     full_at: HashMap<K, u64>,
@@ -32,17 +34,17 @@ struct Table<K> {
 }
 
 impl<K: Eq + Hash> KeyedBuckets<K> {
-    /// Buckets of one quota for at most so many keys at a time.
+    /// Buckets of one quota for at most `most_keys` keys at a time.
     ///
     /// # Errors
     ///
-    /// [`InvalidQuota`] for a rate that no bucket can keep.
+    /// [`InvalidQuota`] if no bucket can keep the rate.
     pub fn new(quota: Quota, most_keys: usize) -> Result<Self, InvalidQuota> {
         let table = Table { origin: None, seen: 0, doubts: 0, full_at: HashMap::new(), sweep_after: 0, swept: false };
         Ok(Self { rate: Rate::of(&quota)?, most_keys, table: Mutex::new(table) })
     }
 
-    /// Takes `n` tokens of a key.
+    /// Takes `n` tokens of a key if they are there.
     pub fn take(&self, key: K, n: u32, now: Instant) -> Decision {
         let mut guard = self.table.lock().unwrap_or_else(PoisonError::into_inner);
         let table = &mut *guard;
@@ -64,10 +66,11 @@ impl<K: Eq + Hash> KeyedBuckets<K> {
         decision
     }
 
-    /// Forgets full buckets; whether there is room now. At most one question in a sixty-fourth of the time to fill a bucket sweeps.
+    /// Forgets full buckets; returns whether there is room now. At most one request in a
+    /// sixty-fourth of the time to fill a bucket sweeps.
     fn make_room(&self, table: &mut Table<K>, now: u64) -> bool {
         let ahead = |full_at: u64| full_at.wrapping_sub(now).cast_signed().max(0).cast_unsigned();
-        // Farther ahead than any bucket fills: the clock stepped back.
+        // If the time is further ahead than any bucket takes to fill, the clock has stepped back.
         if table.swept && (1..=self.rate.full).contains(&ahead(table.sweep_after)) {
             return false;
         }
@@ -75,7 +78,7 @@ impl<K: Eq + Hash> KeyedBuckets<K> {
         table.full_at.retain(|_, full_at| {
             let missing = ahead(*full_at).min(self.rate.full);
             *full_at = now.wrapping_add(missing);
-            // One that is full makes room, and then nobody asks for the first.
+            // If a bucket is full, it makes room, and then `first` is not used.
             first = first.min(missing);
             missing > 0
         });
@@ -86,7 +89,7 @@ impl<K: Eq + Hash> KeyedBuckets<K> {
         room
     }
 
-    /// How many keys are remembered.
+    /// The number of keys that are remembered.
     #[must_use]
     pub fn len(&self) -> usize {
         self.table.lock().unwrap_or_else(PoisonError::into_inner).full_at.len()
@@ -100,8 +103,10 @@ impl<K: Eq + Hash> KeyedBuckets<K> {
 }
 
 impl<K> Table<K> {
-    /// The time, as far as callers agree on it. One who slept since it read the clock comes with an old time and must not give tokens back, and when a
-    /// whole process was stopped there are as many of them as threads; a clock that stepped back is one of which sixty-four callers in a row say so.
+    /// The time on which the callers agree. A caller that slept since it read the clock brings an
+    /// old time, which must not give tokens back. If a whole process was stopped, there are as many
+    /// such callers as threads. Only if sixty-four callers in a row bring an old time has the clock
+    /// stepped back.
     const fn time(&mut self, now: u64, first: bool, skew: u64) -> u64 {
         let behind = self.seen.wrapping_sub(now).cast_signed();
         if first || behind <= skew.cast_signed() {

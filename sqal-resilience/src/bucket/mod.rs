@@ -1,4 +1,4 @@
-//! [`TokenBucket`], [`KeyedBuckets`] and [`take_all`]: so many in a period, with a burst (RTL-01).
+//! [`TokenBucket`], [`KeyedBuckets`] and [`take_all`]: a limit per period, with a burst (RTL-01).
 
 mod clocked;
 mod decision;
@@ -28,9 +28,11 @@ use crate::clock::{ORIGIN, nanos_since};
 use crate::sync::{AtomicU64, Mutex, Ordering, spin_loop};
 use crate::{Clock, SystemClock};
 
-/// One bucket, shared by reference: one word, one compare-and-swap to take, one load to refuse.
+/// One bucket, shared by reference: its state is one word, to take is one compare-and-swap, and to
+/// refuse is one load.
 ///
-/// A bucket that nobody asked for four years may take an answer for an older one; every question within that time is exact.
+/// If a bucket is not used for four years, its next answer may come from an older state. Within
+/// that time every answer is exact.
 ///
 /// ```
 /// use std::num::NonZeroU32;
@@ -52,26 +54,27 @@ pub struct TokenBucket<C = SystemClock> {
     full_at: AloneOnItsLine,
     token: AtomicU64,
     full: AtomicU64,
-    /// Odd while the quota is being changed, and another number after it.
+    /// Odd while the quota is being changed, and another even number after each change.
     version: AtomicU64,
     changing: Mutex<()>,
-    /// The first quota, which also sets how finely time is told.
+    /// The first quota, which also sets the resolution of time.
     first: Rate,
     shift: i32,
 }
 
-/// The word that every taker writes: what they only read stays in each core's cache.
+/// The word that every caller writes, on a cache line of its own: the fields that callers only read
+/// stay in each core's cache.
 #[repr(align(128))]
 struct AloneOnItsLine(AtomicU64);
 
 /// How full a bucket is (RTL-03).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Usage {
-    /// Tokens there are now.
+    /// The number of tokens in the bucket now.
     pub current: u32,
-    /// Tokens there can be.
+    /// The maximum number of tokens in the bucket.
     pub max: u32,
-    /// Tokens that come back per second.
+    /// The number of tokens that come back per second.
     pub refill_rate: f64,
 }
 
@@ -80,7 +83,7 @@ impl<C: Clock> TokenBucket<C> {
     ///
     /// # Errors
     ///
-    /// [`InvalidQuota`] for a rate that no bucket can keep.
+    /// [`InvalidQuota`] if no bucket can keep the rate.
     pub fn new(quota: Quota, clock: C) -> Result<Self, InvalidQuota> {
         let rate = Rate::of(&quota)?;
         let origin = clock.now();
@@ -103,7 +106,8 @@ impl<C: Clock> TokenBucket<C> {
         self.take_at(n, self.clock.now())
     }
 
-    /// The same for one who knows the time already; callers' times may lie up to a second apart.
+    /// Takes `n` tokens at a given instant, if they are there. The instants of several callers may
+    /// lie up to a second apart.
     #[inline]
     pub fn take_at(&self, n: u32, now: Instant) -> Decision {
         let rate = self.rate();
@@ -114,7 +118,8 @@ impl<C: Clock> TokenBucket<C> {
             let (full_at, decision) = ask(seen, now, n, &rate);
             let Some(full_at) = full_at else { return decision };
             if !decision.allowed && !asked_again {
-                // It looks as if the clock stepped back; a caller that slept since it read the clock looks the same.
+                // It looks as if the clock stepped back. A caller that slept since it read the
+                // clock looks the same, so the clock is read again.
                 (now, asked_again) = (self.now(&rate), true);
                 continue;
             }
@@ -125,7 +130,7 @@ impl<C: Clock> TokenBucket<C> {
         }
     }
 
-    /// What taking `n` tokens would be answered, without taking them.
+    /// The answer to a request for `n` tokens, without taking them.
     pub fn peek(&self, n: u32) -> Decision {
         self.peek_with(&self.rate(), n)
     }
@@ -134,7 +139,7 @@ impl<C: Clock> TokenBucket<C> {
         ask(self.full_at.0.load(Ordering::Relaxed), self.now(rate), n, rate).1
     }
 
-    /// Puts `n` tokens back; what would overflow is lost.
+    /// Puts `n` tokens back. Tokens above the capacity are lost.
     pub fn refund(&self, n: u32) {
         let rate = self.rate();
         let now = self.now(&rate);
@@ -149,21 +154,22 @@ impl<C: Clock> TokenBucket<C> {
         }
     }
 
-    /// Changes the quota from now on. The share of the bucket that is missing stays missing, in tokens of the new quota at most all of them.
+    /// Changes the quota from now on. The tokens that are missing stay missing, at most the
+    /// capacity of the new quota.
     ///
     /// # Errors
     ///
-    /// [`InvalidQuota`] for a rate that this bucket cannot keep; nothing has changed then.
+    /// [`InvalidQuota`] if this bucket cannot keep the rate. In that case nothing has changed.
     pub fn set_quota(&self, quota: Quota) -> Result<(), InvalidQuota> {
         let rate = Rate::of(&quota)?;
         if rate.shift < self.shift {
-            // So slow a rate needs coarser time than this bucket tells.
+            // Such a slow rate needs coarser units of time than this bucket has.
             return Err(InvalidQuota { refill: quota.refill.get(), period: quota.period });
         }
         let finer = (rate.shift - self.shift).unsigned_abs();
         let token = 1_u64.checked_shl(finer).map_or(0, |step| rate.token.div_ceil(step));
         let error = (u128::from(token) << finer.min(63)).abs_diff(u128::from(rate.token));
-        // This bucket tells time too coarsely for so fast a rate.
+        // The units of time of this bucket are too coarse for such a fast rate.
         if token == 0 || error > u128::from(rate.token) / 1000 {
             return Err(InvalidQuota { refill: quota.refill.get(), period: quota.period });
         }
@@ -176,7 +182,7 @@ impl<C: Clock> TokenBucket<C> {
         let mut seen = self.full_at.0.load(Ordering::Relaxed);
         loop {
             let missing = seen.wrapping_sub(now).cast_signed().max(0).cast_unsigned().min(old.full);
-            // Tokens that are missing, at the new price.
+            // The tokens that are missing, at the new price.
             let price = u128::from(missing) * u128::from(token) / u128::from(old.token);
             let missing = u64::try_from(price).unwrap_or(u64::MAX).min(new_full);
             let full_at = now.wrapping_add(missing);
@@ -201,10 +207,10 @@ impl<C: Clock> TokenBucket<C> {
         }
     }
 
-    /// Price and size of one quota, never of two: while they are changed the reader looks again.
+    /// Price and size of one quota, never of two: while they are changed, the reader looks again.
     #[inline]
     fn rate(&self) -> Rate {
-        // The quota of most buckets is never changed.
+        // Most buckets never change their quota.
         if self.version.load(Ordering::Acquire) == 0 { self.first } else { self.changed_rate() }
     }
 
@@ -235,9 +241,11 @@ impl<C: fmt::Debug> fmt::Debug for TokenBucket<C> {
     }
 }
 
-/// Takes so many tokens of each bucket, or none of any: what was taken before one refused is put back.
+/// Takes the given number of tokens of each bucket, or none of any. If a bucket refuses, the tokens
+/// that were already taken are put back.
 ///
-/// The answer is that of the tightest bucket: the fewest remaining, and the longest time to wait. `None` for no buckets at all.
+/// The answer is that of the tightest bucket: the fewest remaining tokens, and the longest time to
+/// wait. `None` if there are no buckets.
 #[must_use = "the tokens may not have been taken"]
 pub fn take_all<C: Clock>(buckets: &[(&TokenBucket<C>, u32)]) -> Option<Answer> {
     let mut tightest: Option<Answer> = None;
@@ -254,7 +262,7 @@ pub fn take_all<C: Clock>(buckets: &[(&TokenBucket<C>, u32)]) -> Option<Answer> 
         for (bucket, n) in &buckets[..taken] {
             bucket.refund(*n);
         }
-        // Those that were not asked may have to be waited for still longer.
+        // The buckets that were not asked may need a still longer wait.
         for (bucket, n) in &buckets[taken..] {
             tightest = tightest.map(|so_far| tighter(so_far, bucket.peek(*n).answer()));
         }

@@ -9,45 +9,49 @@ use tokio::time::sleep;
 use super::{Decision, TokenBucket};
 use crate::Clock;
 
-/// A bucket whose tokens can be waited for. The first in line sleeps until its tokens are there; the others sleep behind it, so there is one timer
-/// however many wait, and a large request is not overtaken by small ones.
+/// A bucket whose tokens can be waited for. The first caller in the queue sleeps until its tokens
+/// are there; the others sleep behind it. So there is one timer however many callers wait, and
+/// small requests do not overtake a large one.
 #[derive(Debug)]
 pub struct FairBucket<C> {
     bucket: Arc<TokenBucket<C>>,
-    /// One permit: the head of the line. Tokio's semaphore is first come, first served, and gives a dropped place to the next.
+    /// One permit: the head of the queue. Tokio's semaphore is first come, first served. If a
+    /// waiting caller is dropped, the next one gets its place.
     head: Semaphore,
 }
 
-/// How long the first in line sleeps at most before it looks again.
+/// How long the first caller in the queue sleeps at most before it looks again.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// More tokens than the bucket can ever hold.
+/// A request for more tokens than the bucket can ever hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{asked} tokens at once: the bucket holds at most {limit}")]
 pub struct ExceedsCapacity {
-    /// How many were asked for.
+    /// The number of tokens that were asked for.
     pub asked: u32,
-    /// How many the bucket holds.
+    /// The maximum number of tokens that the bucket holds.
     pub limit: u32,
 }
 
 impl<C: Clock> FairBucket<C> {
-    /// A line before a bucket, which others may share.
+    /// A queue before a bucket. The bucket may be shared with others.
     pub fn new(bucket: impl Into<Arc<TokenBucket<C>>>) -> Self {
         Self { bucket: bucket.into(), head: Semaphore::const_new(1) }
     }
 
-    /// The bucket itself; who takes from it directly does not stand in line.
+    /// The bucket itself. A caller that takes from it directly does not stand in the queue.
     #[must_use]
     pub const fn bucket(&self) -> &Arc<TokenBucket<C>> {
         &self.bucket
     }
 
-    /// Waits for `n` tokens and takes them. A future that is dropped leaves the line, and takes nothing with it.
+    /// Waits for `n` tokens and takes them. If the future is dropped, it leaves the queue and takes
+    /// no tokens.
     ///
     /// # Errors
     ///
-    /// [`ExceedsCapacity`] at once if the bucket can never hold so many.
+    /// [`ExceedsCapacity`] at once if the bucket can never hold `n` tokens, or later if the quota
+    /// is lowered below `n` during the wait.
     pub async fn acquire(&self, n: u32) -> Result<Decision, ExceedsCapacity> {
         let limit = self.bucket.peek(0).limit();
         if n > limit {
@@ -59,9 +63,9 @@ impl<C: Clock> FairBucket<C> {
             let decision = self.bucket.take(n);
             match decision.retry_after() {
                 _ if decision.allowed => return Ok(decision),
-                // Not longer than a look: somebody may put tokens back, or raise the quota.
+                // Sleeps at most `LOOK`, because tokens may be put back or the quota may be raised.
                 Some(time) => sleep(time.min(LOOK)).await,
-                // The quota was lowered while we waited.
+                // The quota was lowered during the wait.
                 None => return Err(ExceedsCapacity { asked: n, limit: decision.limit() }),
             }
         }

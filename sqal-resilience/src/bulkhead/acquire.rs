@@ -12,7 +12,8 @@ use super::{Bulkhead, OwnedBulkheadPermit};
 use crate::{Clock, Reason, Rejected, Timeout, timeout};
 
 pin_project! {
-    /// Enters, or stands in line at most for the time that the settings allow; it looks for a place when it is polled first. Whoever gets one owes it back.
+    /// Enters the bulkhead, or waits in the queue for at most the time that the settings allow. It
+    /// looks for a place when it is first polled. A caller that gets a place must give it back.
     #[must_use = "futures do nothing unless polled"]
     #[derive(Debug)]
     pub(super) struct Enter<B: Deref<Target = Bulkhead<C>>, C: Clock> {
@@ -50,7 +51,7 @@ impl<B: Deref<Target = Bulkhead<C>> + Clone + Unpin, C: Clock> Future for Enter<
 }
 
 pin_project! {
-    /// The future of [`Bulkhead::acquire_owned`]: it looks for a place when it is polled first.
+    /// The future of [`Bulkhead::acquire_owned`]. It looks for a place when it is first polled.
     #[must_use = "futures do nothing unless polled"]
     #[derive(Debug)]
     pub struct AcquireOwned<C: Clock> {

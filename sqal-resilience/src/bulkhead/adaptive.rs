@@ -1,4 +1,4 @@
-//! [`AdaptiveBulkhead`]: a bulkhead that finds its own size.
+//! [`AdaptiveBulkhead`]: a bulkhead that finds its own limit.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -7,7 +7,7 @@ use super::{Bulkhead, BulkheadConfig, BulkheadPermit, InvalidBulkhead, Occupancy
 use crate::limit::{Limit, Observation};
 use crate::{Clock, Outcome, Rejected};
 
-/// A [`Bulkhead`] whose size follows a [`Limit`].
+/// A [`Bulkhead`] whose maximum number of calls at a time follows a [`Limit`].
 ///
 /// ```
 /// use sqal_resilience::{AdaptiveBulkhead, BulkheadConfig, Gradient, Outcome, Range, SystemClock};
@@ -26,7 +26,7 @@ pub struct AdaptiveBulkhead<L, C> {
 }
 
 impl<L: Limit, C: Clock + Clone> AdaptiveBulkhead<L, C> {
-    /// A bulkhead with the line of these settings and the size of the limit.
+    /// A bulkhead with the queue of these settings and the maximum number of calls of `limit`.
     ///
     /// # Errors
     ///
@@ -36,7 +36,7 @@ impl<L: Limit, C: Clock + Clone> AdaptiveBulkhead<L, C> {
         Ok(Self { bulkhead: Arc::new(Bulkhead::new(config, clock.clone())?), limit: Mutex::new(limit), clock })
     }
 
-    /// Takes a place if one is free and nobody waits for it.
+    /// Takes a place if one is free and no caller waits for it.
     ///
     /// # Errors
     ///
@@ -45,7 +45,7 @@ impl<L: Limit, C: Clock + Clone> AdaptiveBulkhead<L, C> {
         self.bulkhead.try_acquire().map(|place| self.permit(place))
     }
 
-    /// Takes a place, and waits in line for it.
+    /// Takes a place. If none is free, waits for it in the queue.
     ///
     /// # Errors
     ///
@@ -55,7 +55,8 @@ impl<L: Limit, C: Clock + Clone> AdaptiveBulkhead<L, C> {
         self.bulkhead.acquire().await.map(|place| self.permit(place))
     }
 
-    /// Takes a place for a call that outlives the borrow, if one is free and no caller waits for it.
+    /// Takes a place for a call that outlives the borrow, if one is free and no caller waits for
+    /// it.
     ///
     /// # Errors
     ///
@@ -64,7 +65,8 @@ impl<L: Limit, C: Clock + Clone> AdaptiveBulkhead<L, C> {
         self.bulkhead.try_acquire_owned().map(|place| self.owned(place))
     }
 
-    /// Takes a place for a call that outlives the borrow, and waits in line for it.
+    /// Takes a place for a call that outlives the borrow. If none is free, waits for it in the
+    /// queue.
     ///
     /// # Errors
     ///
@@ -75,7 +77,7 @@ impl<L: Limit, C: Clock + Clone> AdaptiveBulkhead<L, C> {
         Ok(self.owned(place))
     }
 
-    /// The wait for a place, as a type with a name.
+    /// The wait for a place, as a named type.
     #[cfg(feature = "tower")]
     pub(crate) fn line(&self) -> super::AcquireOwned<C> {
         Arc::clone(&self.bulkhead).acquire_owned()
@@ -97,7 +99,8 @@ impl<L: Limit, C: Clock + Clone> AdaptiveBulkhead<L, C> {
         }
     }
 
-    /// Learns how a call went that has begun with so many under way, itself included.
+    /// Adjusts the limit by how a call went. `in_flight` is the number of calls that were under way
+    /// when it began, itself included.
     fn learn(&self, began: Instant, in_flight: u32, outcome: Outcome) {
         if outcome == Outcome::Ignored {
             return;
@@ -105,7 +108,8 @@ impl<L: Limit, C: Clock + Clone> AdaptiveBulkhead<L, C> {
         let sample = Observation { began, ended: self.clock.now(), in_flight, dropped: outcome == Outcome::Failure };
         let mut limit = self.limit.lock().unwrap_or_else(PoisonError::into_inner);
         limit.learn(&sample);
-        // Under the lock, so that of two reports the later one stays. Whoever waits is served when the permit gives its place back, next.
+        // Set under the lock, so that of two reports the later one stays. Waiting callers are
+        // served when the permit gives its place back, which comes next.
         self.bulkhead.set_limit(limit.current());
     }
 
@@ -118,19 +122,20 @@ impl<L: Limit, C: Clock + Clone> AdaptiveBulkhead<L, C> {
         }
     }
 
-    /// How full it is now, and its limit.
+    /// The number of calls that run and that wait now, and the limit.
     #[must_use]
     pub fn occupancy(&self) -> Occupancy {
         self.bulkhead.occupancy()
     }
 
-    /// Takes nobody any more, as [`Bulkhead::close`].
+    /// Admits no more calls, as [`Bulkhead::close`].
     pub fn close(&self) {
         self.bulkhead.close();
     }
 }
 
-/// A place in an [`AdaptiveBulkhead`]; report how the call went. Dropped, it gives its place back and teaches nothing.
+/// A place in an [`AdaptiveBulkhead`]; report how the call went. If it is dropped without a report,
+/// it gives its place back and leaves the limit as it is.
 #[derive(Debug)]
 #[must_use = "a permit that is dropped teaches nothing; report how the call went"]
 pub struct AdaptivePermit<'a, L: Limit, C: Clock + Clone> {
@@ -141,7 +146,8 @@ pub struct AdaptivePermit<'a, L: Limit, C: Clock + Clone> {
 }
 
 impl<L: Limit, C: Clock + Clone> AdaptivePermit<'_, L, C> {
-    /// Reports how the call went: a failure is a drop for overload, what is ignored leaves the limit as it is.
+    /// Reports how the call went. A failure is a drop for overload; an ignored call leaves the
+    /// limit as it is.
     pub fn report(self, outcome: Outcome) {
         self.of.learn(self.began, self.in_flight, outcome);
     }
@@ -153,7 +159,8 @@ impl<L: Limit, C: Clock + Clone> AdaptivePermit<'_, L, C> {
     }
 }
 
-/// A place in an [`AdaptiveBulkhead`] for a call that outlives the borrow; report how the call went. Dropped, it gives its place back and teaches nothing.
+/// A place in an [`AdaptiveBulkhead`] for a call that outlives the borrow; report how the call
+/// went. If it is dropped without a report, it gives its place back and leaves the limit as it is.
 #[derive(Debug)]
 #[must_use = "a permit that is dropped teaches nothing; report how the call went"]
 pub struct OwnedAdaptivePermit<L: Limit, C: Clock + Clone> {
@@ -164,7 +171,8 @@ pub struct OwnedAdaptivePermit<L: Limit, C: Clock + Clone> {
 }
 
 impl<L: Limit, C: Clock + Clone> OwnedAdaptivePermit<L, C> {
-    /// Reports how the call went: a failure is a drop for overload, what is ignored leaves the limit as it is.
+    /// Reports how the call went. A failure is a drop for overload; an ignored call leaves the
+    /// limit as it is.
     pub fn report(self, outcome: Outcome) {
         self.of.learn(self.began, self.in_flight, outcome);
     }

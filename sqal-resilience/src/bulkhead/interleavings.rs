@@ -25,7 +25,7 @@ fn bulkhead(waiting: u32, shed: Shed) -> Arc<Bulkhead<ManualClock>> {
     Arc::new(Bulkhead::new(config, ManualClock::new()).unwrap())
 }
 
-/// Polls until there is an answer; the place is a permit then.
+/// Polls until there is an answer. If the answer is a place, returns it as a permit.
 fn until_answered(
     bulkhead: &Arc<Bulkhead<ManualClock>>,
     mut line: Line,
@@ -43,7 +43,8 @@ fn assert_empty(bulkhead: &Bulkhead<ManualClock>) {
     assert_eq!((seen.running, seen.waiting), (0, 0));
 }
 
-/// One inside leaves while another one comes: it enters or stands in line, and in line it is served.
+/// A call leaves while another one comes. The second call enters or waits in the queue, and in the
+/// queue it is served.
 #[test]
 fn a_place_that_becomes_free_is_not_lost_to_the_line() {
     loom::model(|| {
@@ -62,7 +63,7 @@ fn a_place_that_becomes_free_is_not_lost_to_the_line() {
     });
 }
 
-/// The first in line gives up while its place comes: the place is free again.
+/// The first caller in the queue gives up while its place comes: the place is free again.
 #[test]
 fn a_place_for_one_who_gives_up_comes_back() {
     loom::model(|| {
@@ -77,7 +78,8 @@ fn a_place_for_one_who_gives_up_comes_back() {
     });
 }
 
-/// The line is full, somebody comes and somebody leaves: nobody is sent away while a place is free, and nobody is inside twice.
+/// The queue is full while one call comes and another one leaves. No call is sent away while a
+/// place is free, and no call is inside twice.
 #[test]
 fn nobody_is_sent_away_for_a_place_that_is_free() {
     loom::model(|| {
@@ -91,13 +93,14 @@ fn nobody_is_sent_away_for_a_place_that_is_free() {
         drop(inside);
         let served = until_answered(&bulkhead, waits);
         assert!(comes.join().unwrap(), "there was room for it");
-        // Either it came first, and the oldest was sent away for it, or the oldest was served.
+        // Either the new call came first, and the oldest was sent away for it, or the oldest was
+        // served.
         drop(served);
         assert_empty(&bulkhead);
     });
 }
 
-/// Closing beside coming and leaving: all of it ends at nothing.
+/// The bulkhead closes while a call waits and another one leaves: in the end it is empty.
 #[test]
 fn closing_leaves_nobody_behind() {
     loom::model(|| {

@@ -1,4 +1,4 @@
-//! The line before a [`Bulkhead`]: first come, first served; who leaves it leaves nothing behind.
+//! The queue before a [`Bulkhead`]: first come, first served, and a dropped wait leaves no trace.
 
 use std::collections::VecDeque;
 use std::ops::Deref;
@@ -12,18 +12,18 @@ use super::{Bulkhead, ONE_WAITING};
 use crate::sync::{AtomicU64, Ordering};
 use crate::{Clock, Reason, Rejected, SystemClock};
 
-/// What a seat has been told.
+/// The answers that a seat can hold.
 const NOTHING: u64 = 0;
 const SERVED: u64 = 1;
 const FULL: u64 = 2;
 const OVERLOADED: u64 = 3;
 const ENDING: u64 = 4;
 
-/// One who waits. It is told once, under the lock of the line.
+/// A waiting caller. It gets its answer once, under the lock of the queue.
 #[derive(Debug)]
 pub(super) struct Seat(AtomicU64);
 
-/// Those who wait, the first at the front.
+/// The waiting callers, the first at the front.
 #[derive(Debug, Default)]
 pub(super) struct Line(VecDeque<Standing>);
 
@@ -31,12 +31,12 @@ pub(super) struct Line(VecDeque<Standing>);
 struct Standing {
     seat: Arc<Seat>,
     came: Instant,
-    /// Once it has been polled.
+    /// `None` until the wait has been polled.
     waker: Option<Waker>,
 }
 
 impl Line {
-    /// When the first came.
+    /// When the first caller came.
     pub(super) fn first_came(&self) -> Option<Instant> {
         self.0.front().map(|first| first.came)
     }
@@ -55,7 +55,7 @@ impl Line {
         self.tell_first(code(reason))
     }
 
-    /// Sends all away.
+    /// Sends all callers away.
     pub(super) fn empty(&mut self, reason: Reason) -> Vec<Option<Waker>> {
         let all = self.0.len();
         (0..all).map(|_| self.tell_first(code(reason))).collect()
@@ -76,7 +76,8 @@ const fn code(reason: Reason) -> u64 {
     }
 }
 
-/// A code as an answer; whoever is sent away for the slow line may come back when that much time has passed.
+/// The answer that a code stands for. A caller that is sent away because the queue is slow may come
+/// back after `slow_after`.
 const fn told(code: u64, slow_after: Option<Duration>) -> Option<Result<(), Rejected>> {
     match code {
         NOTHING => None,
@@ -87,11 +88,11 @@ const fn told(code: u64, slow_after: Option<Duration>) -> Option<Result<(), Reje
     }
 }
 
-/// The wait of one: ends with a place that the caller owes back, or with a refusal.
+/// The wait of one caller. It ends with a place that the caller must give back, or with a refusal.
 #[derive(Debug)]
 pub(crate) struct Waiting<B: Deref<Target = Bulkhead<C>>, C: Clock> {
     bulkhead: B,
-    /// `None` if it was served at once, or has taken what it was told.
+    /// `None` if the caller was served at once, or has taken its answer.
     seat: Option<Arc<Seat>>,
 }
 
@@ -111,13 +112,14 @@ impl<B: Deref<Target = Bulkhead<C>> + Unpin, C: Clock> Future for Waiting<B, C> 
             self.seat = None;
             return Poll::Ready(answer);
         }
-        // Cloned before and dropped after the lock is held: wakers are somebody else's code.
+        // Wakers run foreign code, so the new waker is cloned before the lock is taken, and the old
+        // one is dropped after it is released.
         let waker = context.waker().clone();
         let mut line = self.bulkhead.line();
         let standing = line.0.iter_mut().find(|standing| Arc::ptr_eq(&standing.seat, seat));
         let old = match standing {
             Some(standing) => standing.waker.replace(waker),
-            // It was told since: whoever stands in no line has an answer.
+            // The answer has come since: a caller that is not in the queue has one.
             None => Some(waker),
         };
         let answer = told(seat.0.load(Ordering::Acquire), slow_after);
@@ -144,13 +146,13 @@ impl<B: Deref<Target = Bulkhead<C>>, C: Clock> Drop for Waiting<B, C> {
         }
         drop(line);
         if seat.0.load(Ordering::Acquire) == SERVED {
-            // A place that nobody took.
+            // The place was given to this caller, which did not take it.
             self.bulkhead.leave();
         }
     }
 }
 
-/// Wakes a thread.
+/// A waker that unparks a thread.
 struct Unpark(Thread);
 
 impl Wake for Unpark {
@@ -159,7 +161,7 @@ impl Wake for Unpark {
     }
 }
 
-/// Lets this thread sleep until the wait ends, at most for `limit` of real time.
+/// Blocks this thread until the wait ends, at most for `limit` of real time.
 pub(super) fn block_on<C: Clock>(waiting: Waiting<&Bulkhead<C>, C>, limit: Duration) -> Result<(), Rejected> {
     let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
     let mut waiting = std::pin::pin!(waiting);

@@ -1,4 +1,4 @@
-//! [`Bulkhead`]: so many calls at a time, a short line for the rest, and a clear no to whoever finds it full.
+//! [`Bulkhead`]: a limit of calls at a time, a short queue for the rest, and a refusal when full.
 //!
 //! ```text
 //!                      a place is free, nobody waits
@@ -10,7 +10,8 @@
 //!                          +--> refused: the line is full, the time is over, or those in it have waited too long
 //! ```
 //!
-//! A free place costs one compare-and-swap to take and one subtraction to give back; the lock guards the line only.
+//! A free place costs one compare-and-swap to take and one subtraction to give back. The lock
+//! guards the queue only.
 
 #[cfg(feature = "tokio")]
 mod acquire;
@@ -36,33 +37,35 @@ use line::{Line, Seat, Waiting};
 use crate::sync::{AtomicU64, Mutex, MutexGuard, Ordering};
 use crate::{Clock, Reason, Rejected, SystemClock};
 
-/// Who is sent away when there are too many.
+/// Which caller is sent away when there are too many.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum Shed {
-    /// The one who comes: those who wait have waited longer.
+    /// The new caller: those in the queue have waited longer.
     #[default]
     Newest,
-    /// The one who has waited longest: a caller that is about to give up is not worth the place.
+    /// The caller that has waited longest: a caller that is about to give up is not worth the
+    /// place.
     Oldest,
 }
 
-/// How many at a time, and who may wait for how long.
+/// The maximum number of calls at a time, and how many callers may wait for how long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 pub struct BulkheadConfig {
-    /// So many calls at a time; 25 by default.
+    /// The maximum number of calls at a time; 25 by default.
     pub max_concurrent: NonZeroU32,
-    /// So many may wait (at most 2³¹ - 1 do); none by default.
+    /// The maximum number of waiting callers (at most 2³¹ - 1 wait); 0 by default.
     pub max_queued: u32,
-    /// So long each of them waits; not at all by default.
+    /// The longest time that a caller waits; 0 by default.
     #[cfg_attr(feature = "serde", serde(with = "crate::written"))]
     pub max_wait: Duration,
-    /// Who is sent away when the line is full, or too slow.
+    /// Which caller is sent away when the queue is full, or too slow.
     pub shed: Shed,
-    /// From this waiting time of the first in line on the line is too slow; `None`, as by default, if it never is.
+    /// The queue is too slow if its first caller has waited longer than this time. `None`, as by
+    /// default: the queue is never too slow.
     #[cfg_attr(feature = "serde", serde(default, with = "crate::written::optional"))]
     pub slow_after: Option<Duration>,
 }
@@ -79,7 +82,8 @@ impl Default for BulkheadConfig {
     }
 }
 
-/// The word: whether the bulkhead is closed (1 bit), how many wait (31), how many run (32).
+/// The word: whether the bulkhead is closed (1 bit), how many callers wait (31), how many calls run
+/// (32).
 const RUNNING: u64 = u32::MAX as u64;
 const ONE_WAITING: u64 = 1 << 32;
 const CLOSED: u64 = 1 << 63;
@@ -92,7 +96,7 @@ const fn waiting(word: u64) -> u64 {
     (word & !CLOSED) >> 32
 }
 
-/// At most so many calls at a time; share it by reference or in an `Arc`.
+/// Admits a limited number of calls at a time; share it by reference or in an `Arc`.
 ///
 /// ```
 /// use std::num::NonZeroU32;
@@ -106,7 +110,7 @@ const fn waiting(word: u64) -> u64 {
 /// assert!(bulkhead.try_acquire().is_ok());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-// The word comes first, next to the counts of an `Arc`: whoever owns a permit touches both.
+// The word comes first, next to the counts of an `Arc`: the owner of a permit touches both.
 #[repr(C)]
 pub struct Bulkhead<C = SystemClock> {
     word: AtomicU64,
@@ -116,26 +120,28 @@ pub struct Bulkhead<C = SystemClock> {
     clock: C,
 }
 
-/// A bulkhead at one moment.
+/// The state of a bulkhead at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Occupancy {
-    /// Calls under way.
+    /// The number of calls under way.
     pub running: u32,
-    /// Callers in line.
+    /// The number of callers in the queue.
     pub waiting: u32,
-    /// Calls that may be under way; fewer than `running` after it was made smaller.
+    /// The maximum number of calls under way. After it was lowered, it may be below `running` for a
+    /// while.
     pub limit: u32,
-    /// Whether it takes nobody any more.
+    /// Whether the bulkhead is closed and admits no more calls.
     pub closed: bool,
 }
 
-/// Settings that no bulkhead can have.
+/// Settings that are not valid for a bulkhead: a queue needs `max_queued` and `max_wait` above 0,
+/// and without a queue both are 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("max_queued is {max_queued} and max_wait is {max_wait:?}: a line needs both above 0, and no line has neither")]
 pub struct InvalidBulkhead {
-    /// How many may wait.
+    /// The maximum number of waiting callers.
     pub max_queued: u32,
-    /// For how long.
+    /// The longest time that a caller waits.
     pub max_wait: Duration,
 }
 
@@ -144,7 +150,8 @@ impl<C: Clock> Bulkhead<C> {
     ///
     /// # Errors
     ///
-    /// [`InvalidBulkhead`] for a line in which nobody may stand, or nobody may wait.
+    /// [`InvalidBulkhead`] if only one of `max_queued` and `max_wait` is 0: there is no room to
+    /// wait, or no time to wait.
     pub fn new(config: BulkheadConfig, clock: C) -> Result<Self, InvalidBulkhead> {
         let BulkheadConfig { max_queued, max_wait, .. } = config;
         if (max_queued > 0) == max_wait.is_zero() {
@@ -159,18 +166,20 @@ impl<C: Clock> Bulkhead<C> {
         })
     }
 
-    /// Takes a place if one is free and nobody waits for it.
+    /// Takes a place if one is free and no caller waits for it.
     ///
     /// # Errors
     ///
-    /// [`Reason::BulkheadFull`] if there is none, [`Reason::ShuttingDown`] after [`Bulkhead::close`].
+    /// [`Reason::BulkheadFull`] if no place is free or callers wait for it,
+    /// [`Reason::ShuttingDown`] after [`Bulkhead::close`].
     #[inline]
     pub fn try_acquire(&self) -> Result<BulkheadPermit<'_, C>, Rejected> {
         self.enter()?;
         Ok(BulkheadPermit { bulkhead: self })
     }
 
-    /// The same for a call that outlives the borrow, such as a future or the body of a response.
+    /// Takes a place for a call that outlives the borrow, such as a future or the body of a
+    /// response.
     ///
     /// # Errors
     ///
@@ -181,19 +190,23 @@ impl<C: Clock> Bulkhead<C> {
         Ok(OwnedBulkheadPermit { bulkhead: Arc::clone(self) })
     }
 
-    /// Takes a place, and waits in line for it at most for the time that the settings allow. A future that is dropped leaves the line.
+    /// Takes a place. If none is free, waits for it in the queue, at most for the time that the
+    /// settings allow. A future that is dropped leaves the queue.
     ///
     /// # Errors
     ///
-    /// [`Reason::BulkheadFull`] at once if the line is full, [`Reason::QueueTimeout`] when the time is over, [`Reason::Overloaded`] if the line is
-    /// too slow, [`Reason::ShuttingDown`] after [`Bulkhead::close`], also for those who wait.
+    /// - [`Reason::BulkheadFull`] at once if the queue is full;
+    /// - [`Reason::QueueTimeout`] when the time is over;
+    /// - [`Reason::Overloaded`] if the queue is too slow;
+    /// - [`Reason::ShuttingDown`] after [`Bulkhead::close`], also for waiting callers.
     #[cfg(feature = "tokio")]
     pub async fn acquire(&self) -> Result<BulkheadPermit<'_, C>, Rejected> {
         Enter::new(self).await?;
         Ok(BulkheadPermit { bulkhead: self })
     }
 
-    /// The same for a call that outlives the borrow.
+    /// Takes a place for a call that outlives the borrow. If none is free, waits for it in the
+    /// queue.
     ///
     /// # Errors
     ///
@@ -203,17 +216,21 @@ impl<C: Clock> Bulkhead<C> {
         AcquireOwned::new(self)
     }
 
-    /// Whether anybody may wait.
+    /// Whether callers may wait.
     pub(crate) const fn has_line(&self) -> bool {
-        // The settings were checked: a line has a time to wait.
+        // The settings were checked: a queue has a time to wait.
         self.config.max_queued > 0
     }
 
-    /// Takes a place, and lets the thread sleep in line for it at most for the time that the settings allow.
+    /// Takes a place. If none is free, blocks the thread in the queue, at most for the time that
+    /// the settings allow.
     ///
     /// # Errors
     ///
-    /// As for those who wait without blocking a thread: the line is full or too slow, the time is over, the process ends.
+    /// - [`Reason::BulkheadFull`] at once if the queue is full;
+    /// - [`Reason::QueueTimeout`] when the time is over;
+    /// - [`Reason::Overloaded`] if the queue is too slow;
+    /// - [`Reason::ShuttingDown`] after [`Bulkhead::close`], also for waiting callers.
     pub fn acquire_blocking(&self) -> Result<BulkheadPermit<'_, C>, Rejected> {
         match self.enter() {
             Err(_) if self.has_line() => line::block_on(Self::stand_in_line(self)?, self.config.max_wait)?,
@@ -228,7 +245,8 @@ impl<C: Clock> Bulkhead<C> {
         let mut seen = self.word.load(Ordering::Relaxed);
         loop {
             if seen >= limit {
-                // More than the limit runs, somebody waits, or it is closed: all of these make the word large.
+                // The limit is reached, a caller waits, or the bulkhead is closed: each of these
+                // makes the word at least the limit.
                 let reason = if seen & CLOSED == 0 { Reason::BulkheadFull } else { Reason::ShuttingDown };
                 return Err(Rejected::because(reason));
             }
@@ -246,18 +264,19 @@ impl<C: Clock> Bulkhead<C> {
         }
     }
 
-    /// Changes how many may run at a time. Those who run go on; if it is fewer now, new ones wait until so many have left.
+    /// Changes the maximum number of calls at a time. Calls under way go on. If the limit is
+    /// lowered, new calls wait until enough calls have left.
     pub fn resize(&self, max_concurrent: NonZeroU32) {
         self.set_limit(max_concurrent);
         self.serve();
     }
 
-    /// Changes the limit; whoever makes it larger has to serve the line.
+    /// Changes the limit. A function that raises it must serve the queue.
     fn set_limit(&self, max_concurrent: NonZeroU32) {
         self.limit.store(u64::from(max_concurrent.get()), Ordering::Release);
     }
 
-    /// Takes nobody any more: those in line are refused at once, those who run go on.
+    /// Admits no more calls. Waiting callers are refused at once; calls under way go on.
     pub fn close(&self) {
         self.word.fetch_or(CLOSED, Ordering::AcqRel);
         let mut line = self.line();
@@ -267,7 +286,7 @@ impl<C: Clock> Bulkhead<C> {
         sent_away.into_iter().flatten().for_each(Waker::wake);
     }
 
-    /// How full it is now.
+    /// The number of calls that run and that wait now, and the limit.
     #[must_use]
     pub fn occupancy(&self) -> Occupancy {
         let word = self.word.load(Ordering::Acquire);
@@ -281,26 +300,29 @@ impl<C: Clock> Bulkhead<C> {
     }
 
     fn line(&self) -> MutexGuard<'_, Line> {
-        // Nothing that can panic runs under the lock, so a poisoned one still guards a whole line.
+        // Nothing that can panic runs under the lock, so a poisoned lock still guards a consistent
+        // queue.
         self.line.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes a place if one has become free, or stands in line.
+    /// Takes a place if one has become free; otherwise joins the queue.
     fn stand_in_line<B: Deref<Target = Self>>(this: B) -> Result<Waiting<B, C>, Rejected> {
         let mut woken = Vec::new();
         let seat = this.find_seat(&mut woken);
-        // Made before anybody is woken: wakers are somebody else's code, and whatever they do the seat has an owner.
+        // Made before any waker is called: wakers run foreign code, and whatever they do, the seat
+        // has an owner.
         let waiting = seat.map(|seat| Waiting::new(this, seat));
         woken.into_iter().for_each(Waker::wake);
         waiting
     }
 
-    /// A seat in line, or none if a place has become free and is taken.
+    /// A seat in the queue, or `None` if a place has become free and is taken.
     fn find_seat(&self, woken: &mut Vec<Waker>) -> Result<Option<Arc<Seat>>, Rejected> {
         let most = u64::from(self.config.max_queued.min(i32::MAX.cast_unsigned()));
         let now = self.clock.now();
         let mut line = self.line();
-        // Somebody may have left whose place has not been given to the first in line yet: nobody is sent away while a place is free.
+        // A call may have left whose place has not been given to the first waiting caller yet. That
+        // is done first, so that no caller is sent away while a place is free.
         self.serve_line(&mut line, woken);
         let too_slow = self
             .config
@@ -329,7 +351,8 @@ impl<C: Clock> Bulkhead<C> {
                 });
             }
             if full || too_slow.is_some() {
-                // The first goes, the last comes: as many wait as before. Only under the lock does that number change.
+                // The first caller leaves and the new one joins, so the number of waiting callers
+                // stays the same. That number changes only under the lock.
                 woken.extend(line.send_first_away(if full { Reason::BulkheadFull } else { Reason::Overloaded }));
                 break;
             }
@@ -341,11 +364,11 @@ impl<C: Clock> Bulkhead<C> {
         Ok(Some(line.join(now)))
     }
 
-    /// Gives free places to those who have waited longest.
+    /// Gives free places to the callers that have waited longest.
     fn serve(&self) {
         let mut woken = Vec::new();
         self.serve_line(&mut self.line(), &mut woken);
-        // Wakers are somebody else's code: outside the lock.
+        // Wakers run foreign code, so they are called outside the lock.
         woken.into_iter().for_each(Waker::wake);
     }
 
@@ -374,13 +397,14 @@ impl<C> fmt::Debug for Bulkhead<C> {
     }
 }
 
-/// A place in a [`Bulkhead`]; dropping it gives it back.
+/// A place in a [`Bulkhead`]; dropping the permit gives the place back.
 #[must_use = "a permit that is dropped gives its place back at once"]
 pub struct BulkheadPermit<'a, C: Clock> {
     bulkhead: &'a Bulkhead<C>,
 }
 
-/// A [`BulkheadPermit`] that owns its bulkhead: it can move into a future or the body of a response.
+/// A [`BulkheadPermit`] that owns its bulkhead. It can move into a future or the body of a
+/// response.
 #[must_use = "a permit that is dropped gives its place back at once"]
 pub struct OwnedBulkheadPermit<C: Clock> {
     bulkhead: Arc<Bulkhead<C>>,

@@ -1,4 +1,4 @@
-//! [`Checks`]: several checks at the same time, each within its own time, none of which takes the others with it.
+//! [`Checks`]: several checks at the same time, each with its own time limit and its own failure.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
@@ -19,7 +19,8 @@ struct UnderWay {
     asked: Pin<Box<Asked>>,
 }
 
-/// Checks under way. Each is told of as soon as it has an answer: a slow one does not hold up the news of the others. It ends when none is left.
+/// Checks under way. Each answer is reported as soon as it is there, so a slow check does not delay
+/// the answers of the others. The future ends when no check is left.
 pub(super) struct Checks<T> {
     under_way: Vec<UnderWay>,
     tell: T,
@@ -30,13 +31,13 @@ impl<T: FnMut(&str, Answer)> Checks<T> {
         Self { under_way: Vec::new(), tell }
     }
 
-    /// Begins a check, unless it is under way.
+    /// Begins a check, unless one of this name is under way.
     pub(super) fn begin(&mut self, name: String, check: &Check, limit: Duration) {
         if self.under_way.iter().any(|under_way| under_way.name == name) {
             return;
         }
         let begun = Instant::now();
-        // Making the future is the user's code too.
+        // Making the future runs foreign code too, which may panic.
         match catch_unwind(AssertUnwindSafe(|| check())) {
             Ok(future) => self.under_way.push(UnderWay { name, begun, asked: Box::pin(timeout(limit, future)) }),
             Err(_) => (self.tell)(&name, panicked(Duration::ZERO)),

@@ -1,4 +1,4 @@
-//! [`Component`]: one part, what was last heard of it, and when to believe it.
+//! [`Component`]: one component, the last answer of its check, and how long that answer is valid.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -6,27 +6,27 @@ use std::time::{Duration, Instant};
 use super::Check;
 use crate::State as Circuit;
 
-/// How a part is; the greater the worse.
+/// The status of a component; a greater status is worse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Status {
-    /// It works.
+    /// The component works.
     Up,
-    /// It works, but not as it should.
+    /// The component works, but not as it should.
     Degraded,
-    /// Nobody has looked yet, or not for too long.
+    /// The component has not been checked yet, or its last answer is too old.
     Unknown,
-    /// It does not work.
+    /// The component does not work.
     Down,
 }
 
 impl Status {
-    /// Whether work can be done.
+    /// Whether the component works, fully or degraded.
     #[must_use]
     pub const fn works(self) -> bool {
         matches!(self, Self::Up | Self::Degraded)
     }
 
-    /// A name for bodies and labels, which does not change.
+    /// A stable name for bodies and labels.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -38,37 +38,37 @@ impl Status {
     }
 }
 
-/// How a part is checked.
+/// How a component is checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 pub struct CheckConfig {
-    /// Whether nothing can be done without it.
+    /// Whether no work can be done without this component.
     pub critical: bool,
-    /// So long a check may take; 2 seconds by default.
+    /// The time limit of a check; 2 seconds by default.
     #[cfg_attr(feature = "serde", serde(with = "crate::written"))]
     pub timeout: Duration,
-    /// So often it is checked; every 5 seconds by default.
+    /// The time between two checks; 5 seconds by default.
     #[cfg_attr(feature = "serde", serde(with = "crate::written"))]
     pub interval: Duration,
-    /// So long an answer is believed; 30 seconds by default.
+    /// How long an answer is valid; 30 seconds by default.
     #[cfg_attr(feature = "serde", serde(with = "crate::written"))]
     pub stale_after: Duration,
-    /// After so many failures in a row it is down; after the first by default.
+    /// The number of failures in a row after which the component is down; 1 by default.
     pub down_after: u32,
-    /// After so many successes in a row it is up again; after the first by default.
+    /// The number of successes in a row after which the component is up again; 1 by default.
     pub up_after: u32,
 }
 
 impl Default for CheckConfig {
-    /// A critical part.
+    /// The settings of a critical component.
     fn default() -> Self {
         Self::critical()
     }
 }
 
 impl CheckConfig {
-    /// A part without which nothing can be done.
+    /// The settings of a component without which no work can be done.
     #[must_use]
     pub const fn critical() -> Self {
         Self {
@@ -81,56 +81,57 @@ impl CheckConfig {
         }
     }
 
-    /// A part whose failure degrades and no more.
+    /// The settings of a component whose failure only degrades the process.
     #[must_use]
     pub const fn optional() -> Self {
         Self { critical: false, ..Self::critical() }
     }
 }
 
-/// One part at one moment.
+/// One component at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Component {
-    /// Its name.
+    /// The name of the component.
     pub name: String,
-    /// How it is.
+    /// The status of the component.
     pub status: Status,
-    /// Whether nothing can be done without it.
+    /// Whether no work can be done without this component.
     pub critical: bool,
-    /// How long its last check took; `None` if there was none.
+    /// How long the last check took; `None` if there was none.
     pub latency: Option<Duration>,
-    /// What its last check complained of.
+    /// The error of the last check; `None` if it succeeded.
     pub complaint: Option<String>,
 }
 
-/// Where the knowledge comes from.
+/// Where the status of a component comes from.
 pub(super) enum Source {
     Check(Check),
     Breaker(Arc<dyn Fn() -> Circuit + Send + Sync>),
 }
 
-/// What a check came to.
+/// The result of a check.
 pub(super) struct Answer {
     pub(super) result: Result<(), String>,
     pub(super) took: Duration,
 }
 
-/// A part and what is known of it.
+/// A component and what is known about it.
 pub(super) struct Known {
     pub(super) config: CheckConfig,
     source: Source,
     status: Status,
-    /// When it was last heard of.
+    /// When the last answer came.
     heard: Option<Instant>,
     latency: Option<Duration>,
     complaint: Option<String>,
-    /// Answers in a row that say otherwise than the status.
+    /// The number of answers in a row that contradict the status.
     otherwise: u32,
-    /// When it was checked last.
+    /// When the last check began.
     begun: Option<Instant>,
 }
 
-/// What is known of a part under the lock; a breaker is asked outside of it, for it tells its observers.
+/// What is known about a component under the lock. A breaker is asked outside of the lock, because
+/// it may call its observers.
 pub(super) enum Said {
     Status(Status),
     Ask(Arc<dyn Fn() -> Circuit + Send + Sync>),
@@ -155,7 +156,7 @@ impl Known {
         Self { config, source, status: Status::Unknown, heard, latency, complaint, otherwise: 0, begun }
     }
 
-    /// Whether it is to be checked now; if so, the next time is an interval later.
+    /// Whether a check is due now. If so, the next one is due an interval later.
     pub(super) fn is_due(&mut self, now: Instant) -> bool {
         let due = self.begun.is_none_or(|begun| now.saturating_duration_since(begun) >= self.config.interval);
         if due {
@@ -164,7 +165,7 @@ impl Known {
         due
     }
 
-    /// The check to make, if it is known by checking.
+    /// The check to make; `None` if a breaker gives the status.
     pub(super) fn check(&self) -> Option<Check> {
         match &self.source {
             Source::Check(check) => Some(Check::clone(check)),
@@ -172,14 +173,15 @@ impl Known {
         }
     }
 
-    /// Learns from a check. A change of status takes as many answers in a row as configured; the first answer of all is believed.
+    /// Updates the status from the answer of a check. A change of status takes as many answers in a
+    /// row as configured; the first answer of all is taken as it is.
     pub(super) fn learn(&mut self, answer: Answer, now: Instant) {
         let (said, enough) = match answer.result {
             Ok(()) => (Status::Up, self.config.up_after),
             Err(_) => (Status::Down, self.config.down_after),
         };
         if !self.is_fresh(now) {
-            // What was known is too old to outvote anything.
+            // The earlier answer has expired, so it does not count against the new one.
             (self.status, self.otherwise) = (Status::Unknown, 0);
         }
         (self.heard, self.latency, self.complaint) = (Some(now), Some(answer.took), answer.result.err());
@@ -200,7 +202,7 @@ impl Known {
         }
     }
 
-    /// The part, without its status.
+    /// The component, without its status.
     pub(super) fn component(&self, name: &str) -> Component {
         Component {
             name: name.to_owned(),

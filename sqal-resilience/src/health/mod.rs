@@ -1,11 +1,13 @@
-//! [`HealthRegistry`]: has it started, is it alive, should work come here; checks are cached, bounded and never made by whoever asks.
+//! [`HealthRegistry`]: whether the process has started, is live and is ready, by cached checks.
 //!
 //! - **startup**: every expected component has started once. It never goes back.
-//! - **live**: the process itself goes on. No dependency is ever asked: to restart a service because its database is down helps nobody.
-//! - **ready**: every *critical* component works. One that is not critical only degrades.
+//! - **live**: the process itself is running. No dependency is ever asked, because a restart of the
+//!   service does not repair its database.
+//! - **ready**: every *critical* component works. A component that is not critical only degrades.
 //!
-//! [`HealthRegistry::run`] makes the checks, each at its own interval and within its own time; probes read what is known, at most a lock of some
-//! nanoseconds away, however often they come.
+//! [`HealthRegistry::run`] makes the checks, each at its own interval and within its own time
+//! limit. A probe never makes a check: it reads what is known, and waits at most for a lock of some
+//! nanoseconds, however often it comes.
 
 mod checks;
 mod component;
@@ -22,13 +24,13 @@ pub use component::{CheckConfig, Component, Status};
 
 use crate::{Breaker, Clock, Shutdown};
 
-/// A check: works, or says why not.
+/// Makes a check, which works or fails with a reason.
 type Check = Arc<dyn Fn() -> Checking + Send + Sync>;
 
 /// A check under way.
 type Checking = Pin<Box<dyn Future<Output = Result<(), String>> + Send>>;
 
-/// What a process knows of its health; clones share it.
+/// What a process knows about its health. Clones share it.
 ///
 /// ```
 /// use sqal_resilience::{CheckConfig, HealthRegistry, Shutdown, Status, TokioClock};
@@ -58,65 +60,68 @@ struct Shared<C> {
 #[derive(Default)]
 struct State {
     components: BTreeMap<String, Known>,
-    /// What must start, and whether it has.
+    /// The names that must start, and whether each has started.
     expected: BTreeMap<String, bool>,
-    /// How long starting took, once it is over.
+    /// How long starting took; `None` until it is over.
     started: Option<Duration>,
-    /// When the checking task was last seen at work, and after how long it is missed.
+    /// When the checking task was last seen at work, and the time without it after which the
+    /// process counts as dead.
     heartbeat: Option<(Instant, Duration)>,
 }
 
-/// A component that cannot be watched.
+/// A component that cannot be registered.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidComponent {
-    /// There is one of that name.
+    /// A component of this name is registered already.
     #[error("component {0:?}: there is one of that name already")]
     Duplicate(String),
-    /// Its answers would be forgotten before the next one can come.
+    /// `stale_after` is too short: an answer would expire before the next one can come.
     #[error(
         "component {name:?}: stale_after {stale_after:?} is below interval and timeout together ({least:?}): it would be unknown in between"
     )]
     Stale {
-        /// Its name.
+        /// The name of the component.
         name: String,
-        /// How long an answer is believed.
+        /// How long an answer is valid.
         stale_after: Duration,
-        /// How long until the next one at most.
+        /// The longest time until the next answer.
         least: Duration,
     },
 }
 
-/// What is known at one moment.
+/// The health of a process at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HealthReport {
-    /// The worst of all, where what is not critical can only degrade.
+    /// The worst status of all components, where a component that is not critical can only degrade.
     pub status: Status,
-    /// Whether work should come here: every critical component works, and the process is not ending.
+    /// Whether work should be sent to this process: every critical component works, and the process
+    /// is not ending.
     pub ready: bool,
     /// Whether the process is ending.
     pub ending: bool,
-    /// Every component, by name.
+    /// All components, by name.
     pub components: Vec<Component>,
 }
 
 impl<C: Clock> HealthRegistry<C> {
-    /// Knows nothing yet. Once the shutdown begins it is not ready, before anything else changes.
+    /// A registry without components. Once the shutdown begins it is not ready, before anything
+    /// else changes.
     pub fn new(clock: C, shutdown: Shutdown) -> Self {
         let born = clock.now();
         Self(Arc::new(Shared { clock, shutdown, born, state: Mutex::default() }))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // No code of anybody else runs under the lock, so a poisoned one still guards a whole state.
+        // No foreign code runs under the lock, so a poisoned lock still guards a consistent state.
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds a component that is checked by asking it.
+    /// Adds a component whose status comes from a check.
     ///
     /// # Errors
     ///
-    /// [`InvalidComponent`] if there is one of that name, or its answers would be forgotten too soon.
+    /// [`InvalidComponent`] if the name is taken, or if an answer would expire before the next one.
     pub fn register<F, E>(
         &self,
         name: impl Into<String>,
@@ -134,11 +139,12 @@ impl<C: Clock> HealthRegistry<C> {
         self.add(name.into(), config, Source::Check(Arc::new(check)))
     }
 
-    /// Adds a component whose breaker says how it is: open is down, half open is degraded. Nothing is asked over any network.
+    /// Adds a component whose status comes from its breaker: open is down, half open is degraded.
+    /// No request is sent over any network.
     ///
     /// # Errors
     ///
-    /// [`InvalidComponent`] if there is one of that name, or its answers would be forgotten too soon.
+    /// [`InvalidComponent`] if the name is taken.
     pub fn register_breaker<D: Clock + 'static>(
         &self,
         name: impl Into<String>,
@@ -162,13 +168,14 @@ impl<C: Clock> HealthRegistry<C> {
         Ok(())
     }
 
-    /// Forgets a component, so that another can be registered under its name; says whether there was one.
+    /// Removes a component, so that another can be registered under its name. Returns whether there
+    /// was one.
     #[expect(clippy::must_use_candidate, reason = "a part that was not there is removed, too")]
     pub fn remove(&self, name: &str) -> bool {
         self.state().components.remove(name).is_some()
     }
 
-    /// Says that starting is not over before this has started.
+    /// Declares that starting is not over before `name` has started.
     pub fn expect(&self, name: impl Into<String>) {
         let mut state = self.state();
         if state.started.is_none() {
@@ -176,7 +183,7 @@ impl<C: Clock> HealthRegistry<C> {
         }
     }
 
-    /// Says that it has. When all that is expected has, starting is over for good.
+    /// Declares that `name` has started. When all expected names have, starting is over for good.
     pub fn mark_started(&self, name: impl Into<String>) {
         let now = self.0.clock.now();
         let mut state = self.state();
@@ -186,20 +193,21 @@ impl<C: Clock> HealthRegistry<C> {
         }
     }
 
-    /// How long starting took; `None` while it is not over.
+    /// How long starting took; `None` until it is over.
     #[must_use]
     pub fn started(&self) -> Option<Duration> {
         self.state().started
     }
 
-    /// What has not started yet.
+    /// The names that have not started yet.
     #[must_use]
     pub fn missing(&self) -> Vec<String> {
         let state = self.state();
         state.expected.iter().filter(|(_, started)| !**started).map(|(name, _)| name.clone()).collect()
     }
 
-    /// Whether the process goes on. If [`HealthRegistry::run`] has run, its task must have been at work lately: a runtime that is blocked is found out.
+    /// Whether the process is running. While [`HealthRegistry::run`] runs, its task must have been
+    /// at work recently, so that a blocked runtime is found out.
     #[must_use]
     pub fn is_live(&self) -> bool {
         let now = self.0.clock.now();
@@ -212,7 +220,7 @@ impl<C: Clock> HealthRegistry<C> {
         self.0.clock.now().saturating_duration_since(self.0.born)
     }
 
-    /// Whether work should come here.
+    /// Whether work should be sent to this process.
     #[must_use]
     pub fn is_ready(&self) -> bool {
         if !self.0.shutdown.is_ready() {
@@ -233,7 +241,7 @@ impl<C: Clock> HealthRegistry<C> {
         breakers.into_iter().all(|asked| asked.status().works())
     }
 
-    /// What is known now.
+    /// The health of the process now.
     #[must_use]
     pub fn report(&self) -> HealthReport {
         let now = self.0.clock.now();
@@ -253,7 +261,7 @@ impl<C: Clock> HealthRegistry<C> {
         HealthReport { status, ready: !ending && status.works(), ending, components }
     }
 
-    /// Checks everything once, all at the same time, each within its own time.
+    /// Makes all checks once, at the same time, each within its own time limit.
     pub async fn look(&self) {
         let mut checks = self.checks();
         self.begin_due(&mut checks, None);
@@ -269,7 +277,7 @@ impl<C: Clock> HealthRegistry<C> {
         })
     }
 
-    /// Begins the checks that are due at a time, or all.
+    /// Begins the checks that are due at `now`, or all checks if it is `None`.
     fn begin_due(&self, checks: &mut Checks<impl FnMut(&str, Answer)>, now: Option<Instant>) {
         let due: Vec<_> = {
             let mut state = self.state();
@@ -279,25 +287,29 @@ impl<C: Clock> HealthRegistry<C> {
             });
             due.collect()
         };
-        // Checks are somebody else's code: outside the lock.
+        // Checks run foreign code, so they are called outside the lock.
         for (name, check, limit) in due {
             checks.begin(name, &check, limit);
         }
     }
 
-    /// Makes the checks for as long as it is polled, each at its own interval, and shows that the runtime is at work. Components may be added meanwhile.
+    /// Makes the checks for as long as it is polled, each at its own interval, and shows that the
+    /// runtime is at work. Components may be added meanwhile.
     ///
-    /// `beat` is how often it looks what is due; after ten missed beats the process is taken for dead.
+    /// `beat` is the interval at which it looks for due checks. After ten missed beats the process
+    /// counts as dead.
     pub async fn run(&self, beat: Duration) {
         let beat = beat.max(Duration::from_millis(1));
-        // When nobody makes checks any more (the process ends, say) that is no sign of death: what was known grows old.
+        // If no task makes checks any more (because the process ends, for example), the process
+        // does not count as dead: its answers expire.
         let _beating = Beating(self);
         let mut checks = self.checks();
         loop {
             let now = self.0.clock.now();
             self.state().heartbeat = Some((now, beat.saturating_mul(10)));
             self.begin_due(&mut checks, Some(now));
-            // Checks go on over the beats: one that hangs delays neither the beat nor the others.
+            // Checks go on over the beats, so a check that hangs delays neither the beat nor the
+            // other checks.
             let pause = tokio::time::sleep(beat);
             tokio::pin!(pause);
             tokio::select! {
@@ -308,7 +320,7 @@ impl<C: Clock> HealthRegistry<C> {
     }
 }
 
-/// Ends the heartbeat with the task that makes it.
+/// Clears the heartbeat when the task that makes it ends.
 struct Beating<'a, C: Clock>(&'a HealthRegistry<C>);
 
 impl<C: Clock> Drop for Beating<'_, C> {

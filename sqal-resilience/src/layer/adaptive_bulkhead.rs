@@ -1,4 +1,4 @@
-//! [`AdaptiveBulkheadLayer`]: a place for every call, in a bulkhead that finds its own size.
+//! [`AdaptiveBulkheadLayer`]: a place for every call, in a bulkhead that finds its own limit.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -11,10 +11,11 @@ use tower_service::Service;
 use super::{FromRefusal, release, told_once};
 use crate::{AcquireOwned, AdaptiveBulkhead, Classify, Clock, ErrorIsFailure, Limit, OwnedAdaptivePermit, Rejected};
 
-/// Gives every call a place in one [`AdaptiveBulkhead`], and tells it how each call went.
+/// Gives every call a place in one [`AdaptiveBulkhead`], and reports to it how each call went.
 ///
-/// What a result says of the load is judged by a [`Classify`]: a failure is a drop for overload. By default every error is one; with
-/// [`ByCallError`](crate::ByCallError) a refusal of a layer below leaves the limit as it is.
+/// A [`Classify`] judges what a result says about the load: a failure is a drop for overload. By
+/// default every error is a failure. With [`ByCallError`](crate::ByCallError), a refusal of a layer
+/// below leaves the limit as it is.
 #[derive(Debug)]
 pub struct AdaptiveBulkheadLayer<L, C, K = ErrorIsFailure> {
     bulkhead: Arc<AdaptiveBulkhead<L, C>>,
@@ -81,7 +82,8 @@ where
         let state = match bulkhead.try_acquire_owned() {
             Ok(permit) => State::Running { permit: Some(permit), inner: self.inner.call(request) },
             Err(_) if bulkhead.has_line() => {
-                // A call that waits for a place must not hold the slot that those inside need: it asks for one when it has a place.
+                // A call that waits for a place must not hold the slot that the calls inside need.
+                // It asks for a slot when it has a place.
                 release(&mut self.inner);
                 State::Waiting { place: bulkhead.line(), then: Some((self.inner.clone(), request)) }
             }

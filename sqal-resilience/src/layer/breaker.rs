@@ -1,4 +1,4 @@
-//! [`BreakerLayer`]: calls a service only while its breaker allows.
+//! [`BreakerLayer`]: calls a service only while its breaker admits calls.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use tower_service::Service;
 use super::{FromRefusal, release, told_once};
 use crate::{Breaker, Classify, Clock, ErrorIsFailure, Outcome, OwnedPermit, Rejected};
 
-/// Puts one [`Breaker`] before every service it is given.
+/// Puts one [`Breaker`] before every service that it wraps.
 #[derive(Debug)]
 pub struct BreakerLayer<C, K = ErrorIsFailure> {
     breaker: Arc<Breaker<C>>,
@@ -27,12 +27,12 @@ impl<C> BreakerLayer<C> {
 }
 
 impl<C, K> BreakerLayer<C, K> {
-    /// The same with a function that judges results.
+    /// The layer with a function that judges results.
     pub fn classified_by<T, E, J: Fn(&Result<T, E>) -> Outcome>(self, classify: J) -> BreakerLayer<C, J> {
         self.judged_by(classify)
     }
 
-    /// The same with another judgement of results.
+    /// The layer with another judgement of results.
     pub fn judged_by<J>(self, classify: J) -> BreakerLayer<C, J> {
         BreakerLayer { breaker: self.breaker, classify }
     }
@@ -63,10 +63,10 @@ impl<S, C, K: Clone> Layer<S> for BreakerLayer<C, K> {
 #[derive(Debug)]
 pub struct BreakerService<S, C, K = ErrorIsFailure> {
     inner: S,
-    /// Whether the service below was asked, and whether it has said that it is ready.
+    /// Whether the service below was asked, and (`ready`) whether it has answered that it is ready.
     asked: bool,
     ready: bool,
-    /// Wakes whoever waits for the service below when the breaker opens.
+    /// Wakes the task that waits for the service below when the breaker opens.
     opening: Option<Pin<Box<OwnedNotified>>>,
     breaker: Arc<Breaker<C>>,
     classify: K,
@@ -92,7 +92,7 @@ where
     type Future = BreakerFuture<S::Future, C, K>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        // A call that will be refused needs no service that is ready.
+        // A call that will be refused does not need a ready service.
         if self.ready || self.breaker.refuses() {
             self.opening = None;
             return Poll::Ready(Ok(()));
@@ -109,7 +109,7 @@ where
         self.opening = None;
         self.ready = answer.is_ok();
         let Err(error) = answer else { return Poll::Ready(Ok(())) };
-        // A target that cannot even be made ready has failed.
+        // A target that cannot be made ready has failed.
         let failed = Err(error);
         if let Ok(permit) = self.breaker.acquire() {
             permit.report(self.classify.classify(&failed));
@@ -126,7 +126,8 @@ where
                 BreakerFuture { inner: Some(self.inner.call(request)), permit: Some(permit), refused: None, classify }
             }
             Ok(permit) => {
-                // It would have refused a moment ago, so nobody asked the service below: the next one is the probe.
+                // The breaker would have refused a moment ago, so the service below was not made
+                // ready. The next call is the probe.
                 permit.report(Outcome::Ignored);
                 self.forget();
                 let refused = Rejected::until(crate::Reason::CircuitOpen, std::time::Duration::ZERO);
@@ -141,7 +142,7 @@ where
 }
 
 impl<S: Clone, C, K> BreakerService<S, C, K> {
-    /// Gives back what the service below has reserved, or would be given.
+    /// Gives back what the service below has reserved, or still waits for.
     fn forget(&mut self) {
         if self.asked {
             release(&mut self.inner);
@@ -151,7 +152,8 @@ impl<S: Clone, C, K> BreakerService<S, C, K> {
 }
 
 pin_project! {
-    /// The future of a [`BreakerService`]; dropped before its end it frees its permit at once.
+    /// The future of a [`BreakerService`]. If it is dropped before its end, it frees its permit at
+    /// once.
     #[must_use = "futures do nothing unless polled"]
     pub struct BreakerFuture<F, C: Clock, K> {
         #[pin]

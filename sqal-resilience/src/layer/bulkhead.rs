@@ -11,7 +11,7 @@ use tower_service::Service;
 use super::{AtResponse, FromRefusal, HandOver, release, told_once};
 use crate::{AcquireOwned, Bulkhead, Clock, OwnedBulkheadPermit, Rejected};
 
-/// Gives every call a place in one [`Bulkhead`], with the line that the bulkhead has.
+/// Gives every call a place in one [`Bulkhead`], with the queue that the bulkhead has.
 #[derive(Debug)]
 pub struct BulkheadLayer<C, H = AtResponse> {
     bulkhead: Arc<Bulkhead<C>>,
@@ -26,7 +26,8 @@ impl<C> BulkheadLayer<C> {
 }
 
 impl<C, H> BulkheadLayer<C, H> {
-    /// The same with another end: a function that puts the permit into the body of the response holds the place until the body ends or is dropped.
+    /// The layer with another end of a call. A function that puts the permit into the body of the
+    /// response holds the place until the body ends or is dropped.
     pub fn handing_over<J: Fn(T, OwnedBulkheadPermit<C>) -> R, T, R>(self, hand_over: J) -> BulkheadLayer<C, J>
     where
         C: Clock,
@@ -84,7 +85,8 @@ where
         let state = match self.bulkhead.try_acquire_owned() {
             Ok(permit) => State::Running { permit: Some(permit), inner: self.inner.call(request) },
             Err(_) if self.bulkhead.has_line() => {
-                // Whoever waits for a place must not hold the slot that those inside need: it asks for one when it has a place.
+                // A call that waits for a place must not hold the slot that the calls inside need.
+                // It asks for a slot when it has a place.
                 release(&mut self.inner);
                 let then = Some((self.inner.clone(), request));
                 State::Waiting { place: Arc::clone(&self.bulkhead).acquire_owned(), then }
@@ -164,7 +166,8 @@ where
                     return match (result, permit) {
                         (Ok(response), Some(permit)) => Poll::Ready(Ok(this.hand_over.hand_over(response, permit))),
                         (Err(error), _) => Poll::Ready(Err(error)),
-                        // It was polled after its end, and its service answered again: there is no place to hand over.
+                        // The future was polled after its end, and its service answered again:
+                        // there is no place to hand over.
                         (Ok(_), None) => Poll::Pending,
                     };
                 }

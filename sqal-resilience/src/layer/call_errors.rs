@@ -1,4 +1,4 @@
-//! [`CallErrors`]: makes the error of any service one that can also be a refusal or a timeout.
+//! [`CallErrors`]: turns any service's error into one that can also be a refusal or a timeout.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -9,7 +9,7 @@ use tower_service::Service;
 
 use crate::CallError;
 
-/// Turns errors `E` into [`CallError<E>`]; it belongs below all the other layers, once.
+/// Turns errors `E` into [`CallError<E>`]. It belongs below all the other layers, once.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct CallErrors;
 

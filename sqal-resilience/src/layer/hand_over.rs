@@ -1,15 +1,16 @@
-//! [`HandOver`]: what becomes of a permit when there is a response whose body goes on.
+//! [`HandOver`]: what happens to a permit when there is a response whose body goes on.
 
-/// What becomes of the guard of a call (a place, the count of what is under way) when there is a response.
+/// Decides what happens to the guard of a call (a place, the count of a request under way) when
+/// there is a response.
 pub trait HandOver<T, G> {
-    /// The response with whatever holds the guard.
+    /// The response, together with what holds the guard.
     type Response;
 
     /// Drops the guard, or puts it into the response.
     fn hand_over(&self, response: T, guard: G) -> Self::Response;
 }
 
-/// The call ends when there is a response, though its body may go on.
+/// The call ends when there is a response, although its body may go on.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct AtResponse;
 

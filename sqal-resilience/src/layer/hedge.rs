@@ -1,4 +1,4 @@
-//! [`HedgeLayer`]: a second call for the tail, before the first has failed.
+//! [`HedgeLayer`]: a second call before the first has failed, against slow outliers.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -14,10 +14,12 @@ use super::{Replay, ReplayClone, take_ready};
 use crate::budget::Call;
 use crate::{Clock, RetryBudget, SystemClock};
 
-/// Calls a service once more if there is no answer after a delay, and takes whichever succeeds first, as [`hedge`](crate::hedge()) does for closures.
+/// Calls a service once more if there is no answer after a delay, and takes the first success, as
+/// [`hedge`](crate::hedge()) does for closures.
 ///
-/// Only for requests that may be made twice: [`replayed_by`](Self::replayed_by) gives no second request for the others, and they are not hedged. The second call
-/// is paid from the budget, and made when the service below has said again that it is ready. A first call that fails is not hedged.
+/// Use it only for requests that may be made twice. If [`replayed_by`](Self::replayed_by) gives no
+/// second request, the call is not hedged. The second call is paid from the budget, and made when
+/// the service below is ready again. A first call that fails is not hedged.
 ///
 /// ```
 /// use std::num::NonZeroU32;
@@ -58,7 +60,7 @@ impl<C> HedgeLayer<C> {
         Self { delay, budget, replay: ReplayClone }
     }
 
-    /// Says how a request is made again, and which is not.
+    /// Sets how a request is made again, and which request is not.
     pub fn replayed_by<Q>(self, replay: Q) -> HedgeLayer<C, Q> {
         HedgeLayer { delay: self.delay, budget: self.budget, replay }
     }
@@ -108,7 +110,7 @@ where
     fn call(&mut self, request: Request) -> Self::Future {
         let again = self.of.replay.replay(&request);
         let call = Arc::clone(&self.of.budget).begin_owned();
-        // The one that said it is ready makes the first call, and is kept for the second.
+        // The service that is ready makes the first call, and is kept for the second.
         let mut inner = take_ready(&mut self.inner);
         let first = inner.call(request);
         let second = match again {
@@ -120,10 +122,11 @@ where
 }
 
 pin_project! {
-    /// The future of a [`HedgeService`]: it ends with the first success, or the last error. The call that lost is dropped.
+    /// The future of a [`HedgeService`]. It ends with the first success, or with the last error.
+    /// The call that lost is dropped.
     #[must_use = "futures do nothing unless polled"]
     pub struct HedgeFuture<S: Service<R>, R, C: Clock> {
-        // None when it has failed.
+        // `None` once the first call has ended.
         #[pin]
         first: Option<S::Future>,
         #[pin]
@@ -139,7 +142,7 @@ pin_project! {
         Delayed { #[pin] delay: Sleep, then: Option<(S, R)> },
         Readying { then: Option<(S, R)> },
         Running { #[pin] inner: S::Future },
-        // There is none, or it has failed.
+        // There is no second call, or it has failed.
         None,
     }
 }
@@ -159,7 +162,7 @@ impl<S: Service<R>, R, C: Clock> Future for HedgeFuture<S, R, C> {
         if let Some(Poll::Ready(result)) = first {
             this.first.set(None);
             match result {
-                // The second call is the last hope, if it has been paid for.
+                // If the second call has been paid for, its result counts.
                 Err(error) if matches!(*this.second, Second::Readying { .. } | Second::Running { .. }) => {
                     *this.failed = Some(error);
                 }

@@ -1,4 +1,4 @@
-//! [`KeyedRateLimitLayer`]: a limit per client, told in the fields of every response.
+//! [`KeyedRateLimitLayer`]: a limit per client, reported in the fields of every response.
 
 use std::fmt;
 use std::hash::Hash;
@@ -17,7 +17,8 @@ use crate::{Answer, Clock, ClockedBuckets};
 const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 
-/// Makes the response to a request that is above the limit. The status and the fields of the limit are set afterwards.
+/// Makes the response to a request that is above the limit. The layer then sets the status and the
+/// fields of the limit.
 pub trait RefusedResponse<B> {
     /// A response for this answer of the bucket.
     fn response(&self, answer: &Answer) -> Response<B>;
@@ -39,10 +40,12 @@ impl<B, F: Fn(&Answer) -> Response<B>> RefusedResponse<B> for F {
     }
 }
 
-/// Takes one token of the bucket of a request's key (feature `http-body`).
+/// Takes one token from the bucket of a request's key (feature `http-body`).
 ///
-/// A request above the limit is answered with 429 and `Retry-After`; it is a response and no error, so the layer fits an axum router as it is. Every response of
-/// a limited request has the fields `RateLimit` and `RateLimit-Policy` (IETF draft-ietf-httpapi-ratelimit-headers-10). A request without a key is not limited.
+/// If a request is above the limit, it is answered with 429 and `Retry-After`. This is a response
+/// and no error, so the layer fits an axum router as it is. Every response to a limited request has
+/// the fields `RateLimit` and `RateLimit-Policy` (IETF draft-ietf-httpapi-ratelimit-headers-10). A
+/// request without a key is not limited.
 ///
 /// ```
 /// use std::num::NonZeroU32;
@@ -77,7 +80,7 @@ pub struct KeyedRateLimitLayer<K, C, F, R = EmptyResponse> {
     refused: R,
 }
 
-/// The buckets with the texts of their policy.
+/// The buckets and the texts of their policy.
 struct Limit<K, C> {
     buckets: Arc<ClockedBuckets<K, C>>,
     name: String,
@@ -85,7 +88,8 @@ struct Limit<K, C> {
 }
 
 impl<K: Eq + Hash, C: Clock, F> KeyedRateLimitLayer<K, C, F> {
-    /// A layer before these buckets. `policy` is the name of the limit in the fields of a response; `key` gives the key of a request.
+    /// A layer before these buckets. `policy` is the name of the limit in the fields of a response;
+    /// `key` gives the key of a request.
     pub fn new<A>(buckets: Arc<ClockedBuckets<K, C>>, policy: impl Into<String>, key: F) -> Self
     where
         F: Fn(&Request<A>) -> Option<K>,
@@ -97,7 +101,8 @@ impl<K: Eq + Hash, C: Clock, F> KeyedRateLimitLayer<K, C, F> {
 }
 
 impl<K, C, F, R> KeyedRateLimitLayer<K, C, F, R> {
-    /// Answers a request above the limit with the response of a function; its status becomes 429 and the fields of the limit are added.
+    /// Answers a request above the limit with the response of a function. The layer sets its status
+    /// to 429 and adds the fields of the limit.
     pub fn refused_with<B, Q: Fn(&Answer) -> Response<B>>(self, refused: Q) -> KeyedRateLimitLayer<K, C, F, Q> {
         KeyedRateLimitLayer { limit: self.limit, key: self.key, refused }
     }
@@ -137,9 +142,9 @@ impl<S: Clone, K, C, F: Clone, R: Clone> Clone for KeyedRateLimitService<S, K, C
 }
 
 impl<K, C> Limit<K, C> {
-    /// Adds what a client should know of its limit.
+    /// Adds the fields by which a client knows its limit.
     fn tell(&self, answer: &Answer, headers: &mut http::HeaderMap) {
-        // Another limit may have said its own: both are members of one list.
+        // Another limit may have added its own fields: both are members of one list.
         if let Ok(field) = HeaderValue::try_from(answer.field(&self.name)) {
             headers.append(RATE_LIMIT, field);
         }
@@ -210,7 +215,7 @@ impl<B, E, F: Future<Output = Result<Response<B>, E>>, K, C> Future for KeyedRat
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let Some(inner) = this.inner.as_pin_mut() else {
-            // Polled again, it has nothing more to say.
+            // If the refusal was returned already, a further poll stays pending.
             return this.refused.take().map_or(Poll::Pending, |refused| Poll::Ready(Ok(refused)));
         };
         let mut result = ready!(inner.poll(context));

@@ -1,4 +1,4 @@
-//! [`LoadShedLayer`]: a service that is not ready refuses instead of letting wait.
+//! [`LoadShedLayer`]: refuses calls while the service below is not ready, instead of waiting.
 
 use std::task::{Context, Poll};
 
@@ -8,7 +8,7 @@ use tower_service::Service;
 use super::{AtResponse, FromRefusal, Refusable, release};
 use crate::{Reason, Rejected};
 
-/// Refuses what cannot be begun at once.
+/// Refuses calls that cannot begin at once.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct LoadShedLayer;
 
@@ -58,7 +58,8 @@ where
         if std::mem::take(&mut self.ready) {
             Refusable::called(self.inner.call(request), (), AtResponse)
         } else {
-            // It may stand in a line below, and would be given what it does not use.
+            // The service below may wait in a queue for this call, and would be given a place that
+            // is not used.
             release(&mut self.inner);
             Refusable::refused(Rejected::because(Reason::Overloaded), AtResponse)
         }

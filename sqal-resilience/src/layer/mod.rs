@@ -1,28 +1,40 @@
-//! Layers for [tower](https://docs.rs/tower): one for each primitive, never a second implementation.
+//! Layers for [tower](https://docs.rs/tower): one for each primitive, which it uses as it is.
 //!
-//! The state lives in the layer, so that every service it makes shares it. Permits and tokens are taken in `call`, never in `poll_ready`: a clone
-//! that is ready and idle keeps nobody waiting. A layer that refuses gives back what the service below had reserved, by putting a clone in its place:
-//! services must be `Clone` (put `tower::buffer` around one that is not). Futures have names and are not boxed, but for single-flight's; they are
-//! `Send` if the service's are.
+//! The state lives in the layer, so all services that the layer makes share it. Permits and tokens
+//! are taken in `call`, never in `poll_ready`, so a clone that is ready and idle blocks no other
+//! caller.
 //!
-//! A layer does not wrap the error of its service but asks that a refusal can be made into one (`S::Error: From<Rejected>`, see [`FromRefusal`], and `From<TimedOut>` for
-//! timeouts). Tower's own `BoxError` can; for a service with any other error put [`CallErrors`] below all the others, and the error is a
+//! If a layer refuses a call, it gives back what the service below had reserved, by putting a clone
+//! in its place. Services must therefore be `Clone` (put `tower::buffer` around one that is not).
+//! Futures have names and are not boxed, except single-flight's. They are `Send` if the service's
+//! are.
+//!
+//! A layer does not wrap the error of its service. It requires that a refusal can be made into one
+//! (`S::Error: From<Rejected>`, see [`FromRefusal`]), and a timeout too (`From<TimedOut>`) for the
+//! layer that limits time. Tower's own `BoxError` can be made of both. For a service with any other
+//! error, put [`CallErrors`] below all the others: the error is then a
 //! [`CallError`](crate::CallError), whatever stands above.
 //!
 //! # Order
 //!
-//! For what a service *calls*, from the outside in:
+//! For a service that this process *calls*, from the outside in:
 //!
-//! 1. [`LoadShedLayer`]: a client that is not ready is refused. (A full bulkhead refuses by itself.)
-//! 2. [`BulkheadLayer`], or [`AdaptiveBulkheadLayer`]: not too many at a time.
-//! 3. [`RateLimitLayer`]: not too many calls in a minute; inside the retries it would count tries.
-//! 4. [`TimeoutLayer`]: all tries together.
-//! 5. [`HedgeLayer`], only for requests that may be made twice, and [`RetryLayer`], judged by [`ByCallError`](crate::ByCallError): inside the total time, outside the breaker, so that an open breaker ends the trying.
-//! 6. [`BreakerLayer`], judged by the same: it sees every try, and every try that times out, and no refusal from below.
-//! 7. [`TimeoutLayer`]: each try.
+//! 1. [`LoadShedLayer`]: refuses a call if the client is not ready. (A full bulkhead refuses by
+//!    itself.)
+//! 2. [`BulkheadLayer`], or [`AdaptiveBulkheadLayer`]: limits the calls at a time.
+//! 3. [`RateLimitLayer`]: limits the calls in a period. Inside the retries it would count tries.
+//! 4. [`TimeoutLayer`]: limits the time of all tries together.
+//! 5. [`HedgeLayer`], only for requests that may be made twice, and [`RetryLayer`], judged by
+//!    [`ByCallError`](crate::ByCallError). They stand inside the total time and outside the
+//!    breaker, so that an open breaker ends the retries.
+//! 6. [`BreakerLayer`], also judged by [`ByCallError`](crate::ByCallError): it sees every try, and
+//!    every try that times out, and no refusal from below.
+//! 7. [`TimeoutLayer`]: limits the time of each try.
 //!
-//! For what *calls* a service: trace, [`ShutdownLayer`], [`LoadShedLayer`], `KeyedRateLimitLayer` (feature `http-body`; a limit per client that answers by itself),
-//! [`RateLimitLayer`], [`BulkheadLayer`], [`TimeoutLayer`], handler. With `handing_over(HeldBody::of_response)` (feature `http-body`) a place is held until the body of
+//! For a service that *is called*, from the outside in: trace, [`ShutdownLayer`],
+//! [`LoadShedLayer`], `KeyedRateLimitLayer` (feature `http-body`; a limit per client that answers
+//! by itself), [`RateLimitLayer`], [`BulkheadLayer`], [`TimeoutLayer`], handler. With
+//! `handing_over(HeldBody::of_response)` (feature `http-body`), a place is held until the body of
 //! the response has ended.
 //!
 //! ```
@@ -55,10 +67,14 @@
 //!
 //! # With axum and reqwest
 //!
-//! axum's handlers never fail (`Infallible`), and its routers want services that do not either: put [`CallErrors`] next to the handler and
-//! `axum::error_handling::HandleErrorLayer` outside of all, which makes a response of a [`CallError`](crate::CallError) ([`http_status`](crate::CallError::http_status),
-//! [`Rejected::retry_after_seconds`](crate::Rejected::retry_after_seconds)). For reqwest, `RetryLayer::replayed_by(reqwest::Request::try_clone)` makes a request again
-//! whose body can be, and `when` looks at the status of a response.
+//! axum's handlers never fail (`Infallible`), and its routers accept only services that never fail
+//! either. Put [`CallErrors`] next to the handler, and `axum::error_handling::HandleErrorLayer`
+//! outside of all layers. The latter makes a response of a [`CallError`](crate::CallError) (see
+//! [`http_status`](crate::CallError::http_status) and
+//! [`Rejected::retry_after_seconds`](crate::Rejected::retry_after_seconds)).
+//!
+//! For reqwest, `RetryLayer::replayed_by(reqwest::Request::try_clone)` makes a request again if its
+//! body can be cloned, and `when` looks at the status of a response.
 
 mod adaptive_bulkhead;
 mod breaker;
@@ -100,17 +116,18 @@ use std::task::Poll;
 
 use crate::Rejected;
 
-/// Takes the service that is ready out of its place and drops it, so that what it had reserved is free; a clone that has reserved nothing stays.
+/// Takes the ready service out of its place and drops it, so that what it had reserved is free. A
+/// clone that has reserved nothing stays.
 fn release<S: Clone>(inner: &mut S) {
     drop(take_ready(inner));
 }
 
-/// Tells a refusal once; polled again, it has nothing more to say.
+/// Returns a refusal once. If it was returned already, a further poll stays pending.
 fn told_once<T, E: From<Rejected>>(refused: &mut Option<Rejected>) -> Poll<Result<T, E>> {
     refused.take().map_or(Poll::Pending, |refused| Poll::Ready(Err(refused.into())))
 }
 
-/// Takes the service that is ready out of its place and leaves a clone, which is not.
+/// Takes the ready service out of its place and leaves a clone, which is not ready.
 fn take_ready<S: Clone>(inner: &mut S) -> S {
     let clone = inner.clone();
     std::mem::replace(inner, clone)

@@ -9,7 +9,7 @@ use super::{AtResponse, HandOver, told_once};
 use crate::Rejected;
 
 pin_project! {
-    /// The future of a call that may have been refused; a guard lives as long as the call.
+    /// The future of a call that may have been refused. A guard lives as long as the call.
     #[derive(Debug)]
     #[must_use = "futures do nothing unless polled"]
     pub struct Refusable<F, G = (), H = AtResponse> {

@@ -1,10 +1,12 @@
-//! [`FromRefusal`] and [`FromTimeout`]: what the error of a service must be able to say, and what the compiler says if it is not.
+//! [`FromRefusal`] and [`FromTimeout`]: what an error must offer, and the message if it does not.
 
 use crate::{Rejected, TimedOut};
 
-/// An error that a refusal of a layer can become: every error with `From<Rejected>`. [`CallError`](crate::CallError) and tower's `BoxError` are such errors.
+/// An error that can be made of a refusal: every error with `From<Rejected>`.
+/// [`CallError`](crate::CallError) and tower's `BoxError` are such errors.
 ///
-/// It exists for its message: a handler of axum never fails (`Infallible`), and a layer that refuses needs an error to say so.
+/// The trait exists for the message of the compiler: a handler of axum never fails (`Infallible`),
+/// and a layer that refuses needs an error to report it.
 ///
 /// ```compile_fail,E0277
 /// use std::convert::Infallible;
@@ -28,7 +30,8 @@ pub trait FromRefusal: From<Rejected> {}
 #[diagnostic::do_not_recommend]
 impl<E: From<Rejected>> FromRefusal for E {}
 
-/// An error that a timeout of a layer can become: every error with `From<TimedOut>`. [`CallError`](crate::CallError) and tower's `BoxError` are such errors.
+/// An error that can be made of a timeout: every error with `From<TimedOut>`.
+/// [`CallError`](crate::CallError) and tower's `BoxError` are such errors.
 #[diagnostic::on_unimplemented(
     message = "a layer cannot end a call that takes too long with the error `{Self}`",
     label = "`{Self}` cannot be made of a `TimedOut`",

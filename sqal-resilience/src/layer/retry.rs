@@ -1,4 +1,4 @@
-//! [`RetryLayer`]: calls a service again, as a policy says.
+//! [`RetryLayer`]: calls a service again, by a policy.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -17,18 +17,19 @@ use crate::{Again, ByRequest, Clock, EveryError, RetryBudget, RetryPolicy, Syste
 
 /// How a request is made again.
 pub trait Replay<Request> {
-    /// The same request for another try; `None` if there is none, such as for a body that was too large to keep. Asked before each call that may be
-    /// followed by another.
+    /// A copy of the request for another try. `None` if there is no copy, for example because the
+    /// body was too large to keep. Called before each call that may be followed by another one.
     fn replay(&self, request: &Request) -> Option<Request>;
 
-    /// Whether a request that was kept for another try can still be made: a body may have outgrown what is kept of it. Asked before each other try.
+    /// Whether a request that was kept for another try can still be made: a body may have outgrown
+    /// what is kept of it. Called before each further try.
     fn is_whole(&self, kept: &Request) -> bool {
         let _ = kept;
         true
     }
 }
 
-/// Clones the request.
+/// Clones the request for another try.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ReplayClone;
 
@@ -44,11 +45,14 @@ impl<Request, F: Fn(&Request) -> Option<Request>> Replay<Request> for F {
     }
 }
 
-/// Calls again what failed, as a [`RetryPolicy`] says, after the service below has said again that it is ready.
+/// Calls again after a failure, by a [`RetryPolicy`], when the service below is ready again.
 ///
-/// Of several such layers around each other in one task only the outermost that can try again does, so that three tries at three levels are three and
-/// not twenty-seven; over a spawned task or a `tower::buffer` they do not know of each other. The deadline of the policy says when no other try is
-/// begun; to cut a try that is under way put a [`TimeoutLayer`](super::TimeoutLayer) outside.
+/// If several such layers are around each other in one task, only the outermost one that can try
+/// again does so. Three tries at three levels are then three tries and not twenty-seven. Layers do
+/// not know of each other over a spawned task or a `tower::buffer`.
+///
+/// After the deadline of the policy, no other try is begun. To cut a try that is under way, put a
+/// [`TimeoutLayer`](super::TimeoutLayer) outside.
 #[derive(Debug)]
 pub struct RetryLayer<W = EveryError, P = ReplayClone, C = SystemClock> {
     policy: RetryPolicy,
@@ -66,13 +70,15 @@ impl RetryLayer<EveryError> {
 }
 
 impl<W, P, C> RetryLayer<W, P, C> {
-    /// Says by a function which results are worth another try; a response can be, too.
+    /// Decides by a function which results are worth another try. A response can be worth one, too.
     pub fn when<T, E, V: Fn(&Result<T, E>) -> Again>(self, when: V) -> RetryLayer<V, P, C> {
         self.judged_by(when)
     }
 
-    /// Says by a function of the request and its result which are worth another try: a POST may be made again if its connection was refused, and not if its answer
-    /// was lost ([`Idempotency::may_repeat`](crate::Idempotency::may_repeat)). The request is the one that was kept for the next try.
+    /// Decides by a function of the request and its result whether another try is worth it. For
+    /// example, a POST may be made again if its connection was refused, and not if its answer was
+    /// lost ([`Idempotency::may_repeat`](crate::Idempotency::may_repeat)). The request is the one
+    /// that was kept for the next try.
     ///
     /// ```
     /// use std::time::Duration;
@@ -108,12 +114,12 @@ impl<W, P, C> RetryLayer<W, P, C> {
         self.judged_by(ByRequest(when))
     }
 
-    /// Says which results are worth another try.
+    /// Sets what decides which results are worth another try.
     pub fn judged_by<V>(self, when: V) -> RetryLayer<V, P, C> {
         RetryLayer { policy: self.policy, when, replay: self.replay, budget: self.budget }
     }
 
-    /// Says how a request is made again.
+    /// Sets how a request is made again.
     pub fn replayed_by<Q>(self, replay: Q) -> RetryLayer<W, Q, C> {
         RetryLayer { policy: self.policy, when: self.when, replay, budget: self.budget }
     }
@@ -153,11 +159,11 @@ impl<S: Clone, W: Clone, P: Clone, C> Clone for RetryService<S, W, P, C> {
 }
 
 tokio::task_local! {
-    /// Set while an outer layer tries: the inner ones do not.
+    /// Set while an outer layer tries again: the inner ones then do not.
     static TRYING: ();
 }
 
-/// Does something that inner layers do not try again, if this one may.
+/// Runs `f`. If this layer may try again, inner layers do not.
 fn scoped<T>(trying: bool, f: impl FnOnce() -> T) -> T {
     if trying { TRYING.sync_scope((), f) } else { f() }
 }
@@ -181,9 +187,9 @@ where
     fn call(&mut self, request: Request) -> Self::Future {
         let alone = TRYING.try_with(|()| ()).is_err();
         let again = if alone && self.of.policy.max_retries > 0 { self.of.replay.replay(&request) } else { None };
-        // An inner layer's call is the outer one's try: it earns nothing.
+        // A call of an inner layer is a try of the outer one, so it earns nothing.
         let paying = if alone { self.of.budget.clone().map(RetryBudget::begin_owned) } else { None };
-        // The one that said it is ready makes the call, and is kept for the next try.
+        // The service that is ready makes the call, and is kept for the next try.
         let mut inner = take_ready(&mut self.inner);
         let trying = again.is_some();
         let running = scoped(trying, || inner.call(request));
@@ -202,7 +208,8 @@ where
 }
 
 pin_project! {
-    /// The future of a [`RetryService`]: it ends with the first result that is not worth another try, or the last one.
+    /// The future of a [`RetryService`]. It ends with the first result that is not worth another
+    /// try, or with the last one.
     #[must_use = "futures do nothing unless polled"]
     pub struct RetryFuture<S: Service<R>, R, W, P, C: Clock> {
         #[pin]
@@ -211,7 +218,7 @@ pin_project! {
         // The request for the next try, if there may be one.
         again: Option<R>,
         tries: Option<Tries>,
-        // Whether inner layers leave the trying to this one.
+        // Whether inner layers leave the retries to this one.
         trying: bool,
         began: Option<Instant>,
         paying: Option<Call<Arc<RetryBudget<C>>, C>>,

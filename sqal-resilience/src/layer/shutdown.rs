@@ -1,4 +1,4 @@
-//! [`ShutdownLayer`]: counts what is under way, and refuses once the end has begun.
+//! [`ShutdownLayer`]: counts the calls under way, and refuses calls once draining has begun.
 
 use std::fmt;
 use std::pin::Pin;
@@ -19,7 +19,7 @@ pub struct ShutdownLayer<H = AtResponse> {
 }
 
 impl ShutdownLayer {
-    /// A layer for this process's end; a call ends when there is a response.
+    /// A layer for the end of this process. A call ends when there is a response.
     #[must_use]
     pub const fn new(shutdown: Shutdown) -> Self {
         Self { shutdown, hand_over: AtResponse }
@@ -27,7 +27,8 @@ impl ShutdownLayer {
 }
 
 impl<H> ShutdownLayer<H> {
-    /// The same with another end: a function that puts the [`Active`] into the body of the response lets the process wait for downloads and streams too.
+    /// The layer with another end of a call. If a function puts the [`Active`] into the body of the
+    /// response, the process waits for downloads and streams too.
     pub fn handing_over<J: Fn(T, Active) -> R, T, R>(self, hand_over: J) -> ShutdownLayer<J> {
         ShutdownLayer { shutdown: self.shutdown, hand_over }
     }
@@ -45,7 +46,8 @@ impl<S, H: Clone> Layer<S> for ShutdownLayer<H> {
 pub struct ShutdownService<S, H = AtResponse> {
     inner: S,
     of: ShutdownLayer<H>,
-    /// Wakes whoever waits for the service below when the end begins. (A lock that is never taken: it makes the service `Sync`.)
+    /// Wakes the task that waits for the service below when draining begins. (The lock is never
+    /// taken; it makes the service `Sync`.)
     draining: Option<Mutex<Pin<Box<dyn Future<Output = ()> + Send>>>>,
 }
 
@@ -72,7 +74,7 @@ where
     type Future = Refusable<S::Future, Active, H>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        // What will be refused needs no service that is ready.
+        // A call that will be refused does not need a ready service.
         if self.of.shutdown.is_draining() {
             return Poll::Ready(Ok(()));
         }
@@ -92,7 +94,8 @@ where
     #[inline]
     fn call(&mut self, request: Request) -> Self::Future {
         let hand_over = self.of.hand_over.clone();
-        // It never goes back from draining: whoever is let in here was asked for readiness.
+        // Draining never goes back, so for a call that is admitted here the service below was asked
+        // for readiness.
         match self.of.shutdown.track() {
             Ok(active) => Refusable::called(self.inner.call(request), active, hand_over),
             Err(refused) => {

@@ -1,4 +1,4 @@
-//! [`SingleFlightLayer`]: calls for the same thing at the same time are one call.
+//! [`SingleFlightLayer`]: joins calls for one thing at one time into one call.
 
 use std::fmt;
 use std::future::poll_fn;
@@ -12,16 +12,16 @@ use tower_service::Service;
 
 use crate::SingleFlight;
 
-/// Joins calls whose requests have the same key; a request without a key flies alone.
+/// Joins calls whose requests have the same key. A request without a key is a call of its own.
 ///
-/// Response and error are cloned for everybody. What must not be shared between callers belongs into the key.
+/// Response and error are cloned for every caller. What callers must not share belongs in the key.
 pub struct SingleFlightLayer<K, T, E, N> {
     flights: Arc<SingleFlight<K, Result<T, E>>>,
     name: N,
 }
 
 impl<K: Eq + Hash + Clone, T: Clone, E: Clone, N> SingleFlightLayer<K, T, E, N> {
-    /// A layer with this key of a request.
+    /// A layer with this function from a request to its key.
     pub fn by_key<Request>(name: N) -> Self
     where
         N: Fn(&Request) -> Option<K>,
@@ -63,7 +63,8 @@ impl<S: Clone, K, T, E, N: Clone> Clone for SingleFlightService<S, K, T, E, N> {
     }
 }
 
-/// The future of a [`SingleFlightService`]. It is boxed: a flight keeps itself on the heap anyway, for others to join.
+/// The future of a [`SingleFlightService`]. It is boxed, because a flight keeps itself on the heap
+/// anyway, for other calls to join.
 pub type SingleFlightFuture<T, E> = Pin<Box<dyn Future<Output = Result<T, E>> + Send>>;
 
 impl<S, Request, K, T, E, N> Service<Request> for SingleFlightService<S, K, T, E, N>
@@ -80,7 +81,8 @@ where
     type Error = E;
     type Future = SingleFlightFuture<T, E>;
 
-    /// Always ready: whoever joins a flight needs nothing of the service below, and whoever flies asks it then.
+    /// Always ready. A call that joins a flight needs nothing of the service below, and a call that
+    /// flies waits for its readiness then.
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), E>> {
         Poll::Ready(Ok(()))
     }

@@ -1,4 +1,4 @@
-//! [`TimeoutLayer`]: so long for being ready and answering together.
+//! [`TimeoutLayer`]: one time limit for being ready and answering together.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -13,7 +13,7 @@ use super::{FromTimeout, release};
 use crate::alarm::Alarm;
 use crate::{TimedOut, Timeout, timeout};
 
-/// Gives each call so long, counted from when its service was first found not ready.
+/// Limits the time of each call, counted from the first poll that found its service not ready.
 #[derive(Clone, Copy, Debug)]
 pub struct TimeoutLayer(Duration);
 
@@ -41,16 +41,16 @@ pub struct TimeoutService<S> {
     wait: Wait,
 }
 
-/// What a service knows of the readiness of the one below.
+/// What a service knows about the readiness of the service below.
 #[derive(Debug)]
 enum Wait {
-    /// It was ready at once, or nobody asked.
+    /// It was ready at once, or it was not asked.
     None,
-    /// It was not ready at this time; the timer wakes whoever asked at the end.
+    /// It was not ready at this time. The timer wakes the waiting task at the end.
     Since(Instant, Pin<Box<Alarm>>),
-    /// It is ready after so long.
+    /// It was ready after this time.
     Took(Duration),
-    /// The time was over at this time: the next call fails, and no other.
+    /// The limit was over at this time: the next call fails, and no other.
     Over(Instant),
 }
 
@@ -69,21 +69,23 @@ where
     type Error = S::Error;
     type Future = TimeoutFuture<S::Future>;
 
-    /// An error of `poll_ready` would say that the service is broken for good, so a readiness that comes too late is an error of the call.
+    /// An error of `poll_ready` would mean that the service is broken for good, so a readiness that
+    /// comes too late is an error of the call.
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         let limit = self.limit;
         if let Poll::Ready(answer) = self.inner.poll_ready(context) {
             self.wait = match self.wait {
                 Wait::Since(since, _) if since.elapsed() < limit => Wait::Took(since.elapsed()),
                 Wait::Took(time) => Wait::Took(time),
-                // It was ready at once; or nobody waits so long: whoever did gave up, and this is another one.
+                // It was ready at once. Or the limit is over: the caller that waited gave up, and
+                // this is another one.
                 Wait::None | Wait::Since(..) | Wait::Over(_) => Wait::None,
             };
             return Poll::Ready(answer);
         }
         let begins = match self.wait {
             Wait::None | Wait::Took(_) => true,
-            // The end of it is long past: this is another one who asks.
+            // The end of the limit is long past, so this is another caller.
             Wait::Since(since, _) => since.elapsed() > limit.saturating_mul(2),
             Wait::Over(at) => at.elapsed() > limit,
         };
@@ -102,7 +104,8 @@ where
         let late = TimedOut { after: self.limit };
         let waited = match std::mem::replace(&mut self.wait, Wait::None) {
             Wait::Over(_) => {
-                // It still stands in a line below, and would be given what it does not use.
+                // The service below still waits in a queue for this call, and would be given a
+                // place that is not used.
                 release(&mut self.inner);
                 return TimeoutFuture { inner: None, late };
             }

@@ -1,4 +1,4 @@
-//! [`Active`]: something under way, counted until it is dropped.
+//! [`Active`]: a piece of work under way, counted until it is dropped.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -8,7 +8,7 @@ use tokio::task::JoinHandle;
 use super::{Core, Kind, Shutdown, lock};
 use crate::{Reason, Rejected};
 
-/// Names of what is under way, and of what panicked.
+/// The names of the work under way, and of the work that panicked.
 #[derive(Debug, Default)]
 pub(super) struct Names(Mutex<Known>);
 
@@ -19,7 +19,8 @@ struct Known {
     panicked: Vec<String>,
 }
 
-/// So many panics are remembered by name; a process that panics for years must not grow.
+/// The maximum number of panics that are remembered by name, so that a process that panics for
+/// years does not grow.
 const PANICS: usize = 100;
 
 impl Names {
@@ -48,7 +49,8 @@ impl Names {
     }
 }
 
-/// Something under way; dropping it ends it. Dropped by a panic, the panic is reported.
+/// A piece of work under way; dropping it ends the work. If it is dropped by a panic, the panic is
+/// reported.
 #[derive(Debug)]
 #[must_use = "what is dropped is no longer waited for"]
 pub struct Active {
@@ -58,7 +60,8 @@ pub struct Active {
 }
 
 impl Active {
-    /// Something that this one has begun: counted too, even if new work is refused by now.
+    /// A piece of work that this one has begun. It is counted too, even if new work is already
+    /// refused.
     pub fn child(&self) -> Self {
         self.core.tally.enter_with(self.kind);
         Self { core: Arc::clone(&self.core), kind: self.kind, name: None }
@@ -89,7 +92,7 @@ impl Shutdown {
         self.begin_work(Kind::Request, None)
     }
 
-    /// Begins something whose name is reported if it does not end in time, or panics.
+    /// Begins work whose name is reported if it does not end in time, or if it panics.
     ///
     /// # Errors
     ///
@@ -100,7 +103,8 @@ impl Shutdown {
 
     #[inline]
     fn begin_work(&self, kind: Kind, name: Option<String>) -> Result<Active, Rejected> {
-        // Counted and looked at in one step: no request slips between the look and the drain.
+        // Counting and looking are one step, so that no request slips between the look and the
+        // drain.
         if !self.0.tally.enter(kind) {
             return Err(Rejected::because(Reason::ShuttingDown));
         }
@@ -109,11 +113,12 @@ impl Shutdown {
         Ok(active)
     }
 
-    /// Spawns a task that the end waits for; it should watch [`Shutdown::reached`] to know when to stop.
+    /// Spawns a task that the shutdown waits for. The task should watch [`Shutdown::reached`] to
+    /// know when to stop.
     ///
     /// # Errors
     ///
-    /// As [`Shutdown::track`]; the future is dropped then.
+    /// As [`Shutdown::track`]; the future is then dropped.
     pub fn spawn<F>(&self, name: impl Into<String>, future: F) -> Result<JoinHandle<F::Output>, Rejected>
     where
         F: Future + Send + 'static,
@@ -126,12 +131,13 @@ impl Shutdown {
         }))
     }
 
-    /// Spawns a job on a thread for blocking work, which the end waits for. It cannot be interrupted: a runtime that is dropped waits for it, unless it is
-    /// told to by `Runtime::shutdown_timeout`.
+    /// Spawns a job on a thread for blocking work, which the shutdown waits for. The job cannot be
+    /// interrupted: a runtime that is dropped waits for it, unless `Runtime::shutdown_timeout` ends
+    /// the runtime.
     ///
     /// # Errors
     ///
-    /// As [`Shutdown::track`]; the job is not begun then.
+    /// As [`Shutdown::track`]; the job is then not begun.
     pub fn spawn_blocking<T: Send + 'static>(
         &self,
         name: impl Into<String>,
@@ -144,7 +150,7 @@ impl Shutdown {
         }))
     }
 
-    /// How many requests are under way.
+    /// The number of requests under way.
     #[must_use]
     pub fn active_requests(&self) -> u32 {
         self.0.tally.now().requests()

@@ -1,4 +1,4 @@
-//! What is closed at the end: stage by stage, the last registered first, each within its time.
+//! The closers of a shutdown: stage by stage, the last registered first, each within its time.
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -12,42 +12,42 @@ use tracing::{info, warn};
 use super::lock;
 use crate::{Reason, Rejected, timeout};
 
-/// When something is closed; the smaller the earlier.
+/// When something is closed: a smaller stage is closed earlier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Stage(pub u8);
 
 impl Stage {
-    /// What brings work: sockets, subscriptions.
+    /// What brings work, such as sockets and subscriptions.
     pub const CONNECTIONS: Self = Self(0);
-    /// What does work: writers, jobs.
+    /// What does work, such as writers and jobs.
     pub const WORKERS: Self = Self(64);
-    /// What keeps results: databases.
+    /// What keeps results, such as databases.
     pub const STORES: Self = Self(128);
-    /// What keeps copies: caches.
+    /// What keeps copies, such as caches.
     pub const CACHES: Self = Self(192);
 }
 
-/// How closing went.
+/// The result of closing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HowClosed {
-    /// As it should.
+    /// It was closed without an error.
     Well,
-    /// It said why not.
+    /// Closing failed with this reason.
     Failed(String),
-    /// It panicked.
+    /// Closing panicked.
     Panicked,
-    /// It took too long and was dropped.
+    /// Closing took too long and was dropped.
     TimedOut,
-    /// It was not begun, or dropped half-way: somebody would not wait.
+    /// Closing was not begun, or was dropped half-way, because the shutdown was forced.
     Forced,
 }
 
-/// One thing that was closed.
+/// Something that was closed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Closed {
-    /// Its name.
+    /// The name under which it was registered.
     pub name: String,
-    /// How that went.
+    /// The result of closing it.
     pub how: HowClosed,
 }
 
@@ -62,7 +62,7 @@ struct Closer {
     close: Close,
 }
 
-/// The closers that have not run; `None` when no more are taken.
+/// The closers that have not run; `None` once no more are accepted.
 pub(super) struct Closers(Mutex<Option<Vec<Closer>>>);
 
 impl Default for Closers {
@@ -93,7 +93,8 @@ impl Closers {
         Ok(())
     }
 
-    /// Takes the next one: of the earliest stage the last registered. When there is none, no more are taken.
+    /// Takes the next closer: the last registered one of the earliest stage. If there is none, no
+    /// more closers are accepted.
     fn next(&self) -> Option<Closer> {
         let mut closers = lock(&self.0);
         let waiting = closers.as_mut()?;
@@ -107,17 +108,19 @@ impl Closers {
         }
     }
 
-    /// Runs all, also those that are registered meanwhile. What is under way when this is dropped is dropped too, and stays noted as forced.
+    /// Runs all closers, also those that are registered meanwhile. If this future is dropped, the
+    /// closer under way is dropped too, and stays noted as forced.
     pub(super) async fn run(&self, limit: Duration, closed: &mut Vec<Closed>) {
         while let Some(Closer { name, count, close, .. }) = self.next() {
-            // A count is somebody else's code: if it panics the line goes without it.
+            // A count runs foreign code: if it panics, the log line goes without it.
             if let Some(count) = count.and_then(|count| catch_unwind(AssertUnwindSafe(count)).ok()) {
                 info!("Closing {name} ({count} active)");
             } else {
                 info!("Closing {name}");
             }
             closed.push(Closed { name: name.clone(), how: HowClosed::Forced });
-            // A task of its own: its panic ends it, and nothing else. It ends with this one, too.
+            // A task of its own: a panic of the closer ends this task and nothing else. It ends
+            // with this future, too.
             let mut task = JoinSet::new();
             task.spawn(async move { close().await });
             let how = match timeout(limit, task.join_next()).await {
@@ -135,7 +138,7 @@ impl Closers {
         }
     }
 
-    /// Takes no more, and names those that have not run.
+    /// Accepts no more closers, and names those that have not run.
     pub(super) fn give_up(&self) -> Vec<Closed> {
         let left = lock(&self.0).take().unwrap_or_default();
         left.into_iter().map(|closer| Closed { name: closer.name, how: HowClosed::Forced }).collect()

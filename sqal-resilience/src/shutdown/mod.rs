@@ -1,4 +1,4 @@
-//! [`Shutdown`]: say that no more should come, refuse what comes, wait for what is under way, close in order, and report (SHD-01, SHD-03).
+//! [`Shutdown`]: refuse work, wait for the rest, close in order, and report (SHD-01, SHD-03).
 //!
 //! ```text
 //! RUNNING --begin--> NOT_READY ----------> DRAINING ----------> CLOSING ----------> DONE
@@ -33,20 +33,20 @@ use tracing::{info, warn};
 
 use crate::{Reason, Rejected, timeout};
 
-/// How far the end has come. It only ever goes forward.
+/// How far the shutdown has come. It only ever goes forward.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Phase {
-    /// Work is taken.
+    /// New work is accepted.
     Running = 0,
-    /// Work is still taken, but whoever asks is told to send it elsewhere.
+    /// New work is still accepted, but the readiness probe says to send it elsewhere.
     NotReady = 1,
-    /// Work is refused; what is under way may finish.
+    /// New work is refused; work under way may finish.
     Draining = 2,
-    /// What was opened is closed.
+    /// The closers run.
     Closing = 3,
-    /// All is closed.
+    /// All closers have run.
     Done = 4,
-    /// Somebody would not wait.
+    /// The shutdown was forced, without waiting for its end.
     Forced = 5,
 }
 
@@ -55,13 +55,14 @@ pub enum Phase {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 pub struct ShutdownConfig {
-    /// So long work is still taken after readiness said no, until balancers have noticed; not at all by default.
+    /// How long work is still accepted after readiness has become false, so that balancers notice;
+    /// 0 by default.
     #[cfg_attr(feature = "serde", serde(with = "crate::written"))]
     pub ready_delay: Duration,
-    /// So long what is under way may take; 30 seconds by default.
+    /// How long work under way may take to finish; 30 seconds by default.
     #[cfg_attr(feature = "serde", serde(with = "crate::written"))]
     pub drain: Duration,
-    /// So long each closer may take; 5 seconds by default.
+    /// The time limit of each closer; 5 seconds by default.
     #[cfg_attr(feature = "serde", serde(with = "crate::written"))]
     pub close: Duration,
 }
@@ -72,28 +73,29 @@ impl Default for ShutdownConfig {
     }
 }
 
-/// How it ended.
+/// How a shutdown ended.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Report {
-    /// How long it took.
+    /// How long the shutdown took.
     pub took: Duration,
-    /// Requests that were still under way when the time was over.
+    /// The number of requests that were still under way when the time was over.
     pub abandoned_requests: u32,
-    /// Tasks that were.
+    /// The number of tasks that were still under way when the time was over.
     pub abandoned_tasks: u32,
-    /// The names of those of them that have one.
+    /// The names of the abandoned requests and tasks that have a name.
     pub abandoned: Vec<String>,
-    /// What panicked while it was tracked, before and during the end.
+    /// What panicked while it was tracked, before and during the shutdown.
     pub panicked: Vec<String>,
-    /// What was closed, in order, and how that went.
+    /// What was closed, in order, with the result of each.
     pub closed: Vec<Closed>,
-    /// Whether somebody would not wait.
+    /// Whether the shutdown was forced.
     pub forced: bool,
 }
 
 impl Report {
-    /// The exit code of a process that ends so: 0 if nothing was abandoned and everything was closed, else 1.
+    /// The exit code of a process that ends with this report: 0 if the shutdown was not forced, no
+    /// work was abandoned and everything was closed without an error; otherwise 1.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         let left = self.abandoned_requests > 0 || self.abandoned_tasks > 0;
@@ -101,7 +103,7 @@ impl Report {
     }
 }
 
-/// The coordinator of one process's end; clones share it.
+/// Coordinates the shutdown of one process. Clones share it.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() {
@@ -125,11 +127,11 @@ struct Core {
     config: ShutdownConfig,
     tally: Tally,
     phase: watch::Sender<Phase>,
-    /// Something that was under way has ended, and somebody waits for that.
+    /// Notified when work under way has ended and a drain may wait for it.
     ended: Notify,
     names: Names,
     closers: Closers,
-    /// Whether somebody has begun to see to the end, and how it ended.
+    /// Whether a task goes through the shutdown, and (`report`) how it ended.
     running: AtomicBool,
     report: watch::Sender<Option<Report>>,
 }
@@ -141,7 +143,7 @@ impl Default for Shutdown {
 }
 
 impl Shutdown {
-    /// A coordinator of a process that is running.
+    /// The coordinator of a process that is running.
     #[must_use]
     pub fn new(config: ShutdownConfig) -> Self {
         Self(Arc::new(Core {
@@ -162,14 +164,14 @@ impl Shutdown {
         self.0.config
     }
 
-    /// How far the end has come; one load.
+    /// How far the shutdown has come. This costs one load.
     #[inline]
     #[must_use]
     pub fn phase(&self) -> Phase {
         self.0.tally.now().phase()
     }
 
-    /// Whether new work should be sent here.
+    /// Whether new work should be sent to this process.
     #[inline]
     #[must_use]
     pub fn is_ready(&self) -> bool {
@@ -183,14 +185,15 @@ impl Shutdown {
         self.phase() >= Phase::Draining
     }
 
-    /// Goes forward to a phase; whether it was not there yet. What there is to say of it is said before anybody is woken by it, so that the log
-    /// has the order of the phases.
+    /// Goes forward to a phase; returns whether that changed the phase. `say` writes to the log
+    /// before any waiting task is woken, so that the log has the order of the phases.
     fn advance(&self, to: Phase, say: impl FnOnce()) -> bool {
         if !self.0.tally.advance(to) {
             return false;
         }
         say();
-        // Two who advance at once may come here in the other order: what is told only goes forward too.
+        // Two threads that advance at once may come here in the other order, so the published phase
+        // only goes forward too.
         self.0.phase.send_if_modified(|phase| {
             let forward = *phase < to;
             *phase = (*phase).max(to);
@@ -199,9 +202,11 @@ impl Shutdown {
         true
     }
 
-    /// Begins the end; `signal` is named in the log. Called again it changes nothing.
+    /// Begins the shutdown; `signal` is named in the log. If the shutdown has begun already, this
+    /// changes nothing.
     ///
-    /// Without a delay for readiness new work is refused from now on, otherwise [`Shutdown::run`] refuses it after that delay.
+    /// Without a delay for readiness, new work is refused from now on. Otherwise [`Shutdown::run`]
+    /// refuses it after that delay.
     pub fn begin(&self, signal: &str) {
         let said = || info!("Shutdown signal received ({signal})");
         if self.advance(Phase::NotReady, said) && self.0.config.ready_delay.is_zero() {
@@ -227,20 +232,21 @@ impl Shutdown {
         let _ = seen.wait_for(|now| *now >= phase).await;
     }
 
-    /// Does something that is dropped as soon as new work is refused: a wait for a token, for a place, for the next try.
+    /// Runs a future that is dropped as soon as new work is refused, such as a wait for a token,
+    /// for a place or for the next try.
     ///
     /// # Errors
     ///
-    /// [`Reason::ShuttingDown`] if it was.
+    /// [`Reason::ShuttingDown`] if the future was dropped.
     pub async fn unless_draining<F: Future>(&self, future: F) -> Result<F::Output, Rejected> {
         self.unless(Phase::Draining, future).await
     }
 
-    /// Does something that is dropped as soon as the end begins, such as starting.
+    /// Runs a future that is dropped as soon as the shutdown begins, such as starting.
     ///
     /// # Errors
     ///
-    /// [`Reason::ShuttingDown`] if it was.
+    /// [`Reason::ShuttingDown`] if the future was dropped.
     pub async fn unless_begun<F: Future>(&self, future: F) -> Result<F::Output, Rejected> {
         self.unless(Phase::NotReady, future).await
     }
@@ -253,12 +259,13 @@ impl Shutdown {
         }
     }
 
-    /// Registers what is to be closed. Stages are closed one after the other, and within a stage what was registered last is closed first. A closer
-    /// that fails, panics or takes too long does not keep the others from closing.
+    /// Registers a closer. Stages are closed one after the other, and within a stage the closer
+    /// that was registered last runs first. If a closer fails, panics or takes too long, the others
+    /// still run.
     ///
     /// # Errors
     ///
-    /// [`Reason::ShuttingDown`] if everything is closed already: it would never run.
+    /// [`Reason::ShuttingDown`] if all closers have run already: this one would never run.
     pub fn on_close<F, E>(
         &self,
         stage: Stage,
@@ -272,7 +279,7 @@ impl Shutdown {
         self.0.closers.add(stage, name.into(), None, close)
     }
 
-    /// The same for something that is counted: the log says how many there are when it is closed.
+    /// Registers a closer for something that is counted: the log has the count when it is closed.
     ///
     /// # Errors
     ///
@@ -291,9 +298,10 @@ impl Shutdown {
         self.0.closers.add(stage, name.into(), Some(Box::new(count)), close)
     }
 
-    /// Waits for the end to begin and goes through it: the delay, the drain, the closers. Whoever calls it again gets the same report.
+    /// Waits for the shutdown to begin and goes through it: the delay, the drain, the closers.
+    /// Every further call returns the report of the first one.
     ///
-    /// It goes on in a task of its own, so dropping this future stops nothing.
+    /// The shutdown runs in a task of its own, so dropping this future stops nothing.
     pub async fn run(&self) -> Report {
         if !self.0.running.swap(true, Ordering::AcqRel) {
             let shutdown = self.clone();
@@ -338,17 +346,19 @@ impl Shutdown {
             sleep(self.0.config.ready_delay).await;
             self.refuse();
         }
-        // Whoever refuses has said so.
+        // `refuse` has logged the phase change when this phase is reached.
         self.reached(Phase::Draining).await;
         if !self.drain().await {
-            // Now, not after the closers: what still runs loses what it stands on.
+            // Noted now, not after the closers: the work that still runs then loses what it depends
+            // on.
             self.abandon(report);
         }
         self.advance(Phase::Closing, || {});
         self.0.closers.run(self.0.config.close, &mut report.closed).await;
     }
 
-    /// Notes what is under way as abandoned. Nothing is interrupted: it ends with the process, or when it looks at the phase.
+    /// Notes the work under way as abandoned. Nothing is interrupted: the work ends with the
+    /// process, or when it looks at the phase.
     fn abandon(&self, report: &mut Report) {
         let left = self.0.tally.now();
         (report.abandoned_requests, report.abandoned_tasks) = (left.requests(), left.tasks());
@@ -358,7 +368,8 @@ impl Shutdown {
         }
     }
 
-    /// Waits until nothing is under way, at most so long as it may take; whether that was enough.
+    /// Waits until no work is under way, at most for the time of the drain. Returns whether that
+    /// was enough.
     async fn drain(&self) -> bool {
         let now = || self.0.tally.now();
         let mut told = now().requests();
@@ -387,7 +398,8 @@ const fn plural(n: u32) -> &'static str {
     if n == 1 { "" } else { "s" }
 }
 
-/// A lock that guards a whole state even if somebody panicked while holding it: no code of anybody else runs under it.
+/// Locks a mutex, also if a thread panicked while holding it: no foreign code runs under the lock,
+/// so the state is always consistent.
 fn lock<T>(mutex: &std::sync::Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

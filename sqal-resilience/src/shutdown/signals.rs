@@ -1,4 +1,4 @@
-//! [`Signals`]: the first one begins the end, the second one forces it.
+//! [`Signals`]: the first signal begins the shutdown, the second one forces it.
 
 use std::io;
 
@@ -6,22 +6,24 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::Shutdown;
 
-/// Handlers of signals, installed when this is made: a signal that comes before anybody listens is not lost.
+/// Handlers of signals. They are installed when this is made, so that a signal is not lost if it
+/// comes before a task listens.
 #[derive(Debug)]
 pub struct Signals(Vec<(&'static str, Signal)>);
 
 impl Signals {
-    /// SIGTERM and SIGINT.
+    /// Installs handlers for SIGTERM and SIGINT.
     ///
     /// # Errors
     ///
-    /// [`io::Error`] if the system does not let us.
+    /// [`io::Error`] if the system does not allow it.
     pub fn install() -> io::Result<Self> {
         let usual = [("SIGTERM", SignalKind::terminate()), ("SIGINT", SignalKind::interrupt())];
         Ok(Self(usual.into_iter().map(|(name, kind)| Ok((name, signal(kind)?))).collect::<io::Result<_>>()?))
     }
 
-    /// Also SIGHUP, which otherwise ends a process at once when its terminal goes away.
+    /// Also installs a handler for SIGHUP, which otherwise ends a process at once when its terminal
+    /// goes away.
     ///
     /// # Errors
     ///
@@ -31,7 +33,7 @@ impl Signals {
         Ok(self)
     }
 
-    /// The name of the next signal.
+    /// Waits for the next signal and returns its name.
     pub async fn next(&mut self) -> &'static str {
         std::future::poll_fn(|context| {
             let came =
@@ -43,7 +45,7 @@ impl Signals {
 }
 
 impl Shutdown {
-    /// Listens until the process ends: the first signal begins the end, any further one forces it.
+    /// Waits for two signals: the first one begins the shutdown, the second one forces it.
     pub async fn listen(&self, mut signals: Signals) {
         self.begin(signals.next().await);
         signals.next().await;

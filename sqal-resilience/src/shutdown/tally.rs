@@ -1,14 +1,14 @@
-//! [`Tally`]: how far the end has come and what is under way, in one word, so that "refuse" and "count" are one decision.
+//! [`Tally`]: the phase and the work under way in one word, so that both are read in one step.
 
 use super::Phase;
 use crate::sync::{AtomicU64, Ordering};
 
-/// What is under way.
+/// The kind of a piece of work under way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
-    /// A request; the log counts them.
+    /// A request. The log counts requests.
     Request,
-    /// Anything else: a worker, a connection, a job.
+    /// Any other work: a worker, a connection, a job.
     Task,
 }
 
@@ -53,13 +53,13 @@ impl Word {
         (self.0 >> Self::TASK) as u32 & ((1 << (Self::PHASE - Self::TASK)) - 1)
     }
 
-    /// Everything under way.
+    /// The number of all requests and tasks under way.
     pub(crate) const fn total(self) -> u64 {
         self.requests() as u64 + self.tasks() as u64
     }
 }
 
-/// The word, shared.
+/// The word, shared by threads.
 #[derive(Debug)]
 pub(crate) struct Tally(AtomicU64);
 
@@ -73,7 +73,7 @@ impl Tally {
         Word(self.0.load(Ordering::Acquire))
     }
 
-    /// Counts one more, unless new work is refused; a refusal writes nothing.
+    /// Counts one more, unless new work is refused. A refusal writes nothing.
     #[inline]
     pub(crate) fn enter(&self, kind: Kind) -> bool {
         let mut seen = self.0.load(Ordering::Relaxed);
@@ -88,18 +88,18 @@ impl Tally {
         }
     }
 
-    /// Counts one more of what is under way already, whatever the phase.
+    /// Counts one more piece of work that work under way has begun, whatever the phase.
     pub(crate) fn enter_with(&self, kind: Kind) {
         self.0.fetch_add(kind.one(), Ordering::AcqRel);
     }
 
-    /// Counts one less; whether somebody may wait for that.
+    /// Counts one less; returns whether a drain may wait for that.
     #[inline]
     pub(crate) fn leave(&self, kind: Kind) -> bool {
         Word(self.0.fetch_sub(kind.one(), Ordering::AcqRel)).phase() >= Phase::Draining
     }
 
-    /// Goes forward to a phase; whether it was not there yet.
+    /// Goes forward to a phase; returns whether that changed the phase.
     pub(crate) fn advance(&self, to: Phase) -> bool {
         let mut seen = self.0.load(Ordering::Acquire);
         loop {
@@ -124,7 +124,8 @@ mod interleavings {
 
     use super::*;
 
-    /// A request that comes while the end begins is counted before the drain looks, or refused and never counted.
+    /// A request that comes while the shutdown begins is either counted before the drain looks, or
+    /// refused and never counted.
     #[test]
     fn a_request_is_counted_or_refused() {
         loom::model(|| {
@@ -144,7 +145,7 @@ mod interleavings {
         });
     }
 
-    /// Two who advance at once: each phase is reached once, and none is left again.
+    /// Two threads advance at once: each phase is reached once, and the phase never goes back.
     #[test]
     fn a_phase_is_reached_once() {
         loom::model(|| {

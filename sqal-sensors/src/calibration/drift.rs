@@ -1,20 +1,22 @@
-//! [`Drift`]: how much a series of readings changed from its beginning to its end, and whether that is more than its noise.
+//! [`Drift`]: the change of a series of readings from its beginning to its end, beside its noise.
 
-/// The change along a straight line through a series, with its standard uncertainty; in the unit of the series.
+/// The change along a straight line through a series, with its standard uncertainty; in the unit of
+/// the series.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
 pub struct Drift {
     /// The change from the first to the last reading.
     pub change: f64,
-    /// Its standard uncertainty, from the scatter about the line.
+    /// The standard uncertainty of the change, from the scatter about the line.
     pub u: f64,
 }
 
 impl Drift {
     /// The drift of a series; `None` for fewer than three readings.
     ///
-    /// Simple linear regression on the number of the reading (NIST e-Handbook 4.1.4.1).
+    /// The method is simple linear regression on the index of the reading (NIST e-Handbook
+    /// 4.1.4.1).
     #[must_use]
     pub fn of(series: impl Iterator<Item = f64> + Clone) -> Option<Self> {
         let (mut n, mut sum) = (0.0, 0.0);
@@ -38,7 +40,8 @@ impl Drift {
         Some(Self { change: slope * (n - 1.0), u: libm::sqrt(left / spread) * (n - 1.0) })
     }
 
-    /// Whether the series has settled: it changed by less than `allowed`, or by less than three times what its noise explains.
+    /// Whether the series has settled: its change is at most `allowed`, or at most three times the
+    /// standard uncertainty of the change.
     #[must_use]
     pub fn has_settled(self, allowed: f64) -> bool {
         self.change.abs() <= allowed.max(3.0 * self.u)

@@ -1,4 +1,4 @@
-//! [`EmptyTray`]: the distance of the tray's floor, zone by zone, from frames of the empty tray.
+//! [`EmptyTray`]: the distance of the tray's floor for each zone, from frames of the empty tray.
 
 use sqal_core::{Flags, Grid, TofFrame};
 
@@ -6,26 +6,29 @@ use super::Drift;
 use crate::tof::validity;
 use crate::{HeightReference, Moments, TofProfile};
 
-/// The fewest frames.
+/// The fewest frames for a reference.
 const LEAST_FRAMES: u32 = 30;
 
-/// A drift of the mean distance below the sensor's own step, in mm, is none.
+/// The drift of the mean distance, in mm, up to which the distance counts as settled: the sensor's
+/// own step.
 const STEP_MM: f64 = 0.25;
 
-/// The floor as the sensor sees it.
+/// The tray's floor as measured by the sensor.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
 pub struct EmptyTray {
-    /// The mean distance of each zone in mm; zones outside the tray that saw nothing hold the tray's mean.
+    /// The mean distance of each zone in mm. Zones outside the tray that were never valid hold the
+    /// tray's mean.
     pub distance_mm: Grid<f64>,
     /// The largest standard uncertainty of a zone's mean over the tray, in mm.
     pub u_mm: f64,
-    /// How many frames were taken.
+    /// The number of frames taken.
     pub frames: u32,
-    /// How many independent frames they are worth: N (1 − r₁)/(1 + r₁), with r₁ the correlation of neighbouring frames.
+    /// The number of independent frames of equal information: N (1 − r₁)/(1 + r₁), with r₁ the
+    /// correlation of neighbouring frames.
     pub effective_frames: f64,
-    /// How much the mean distance changed meanwhile, in mm.
+    /// The change of the mean distance during the frames, in mm.
     pub drift: Drift,
 }
 
@@ -36,14 +39,14 @@ pub enum NoEmptyTray {
     /// Too few frames.
     #[error("{0} frames of the empty tray: at least 30 are needed")]
     TooFew(u32),
-    /// A zone of the tray was hardly ever valid.
+    /// A zone of the tray was valid in fewer than half of the frames.
     #[error("zone {zone} of the tray was valid in {seen} of {frames} frames: at least half are needed")]
     Blind {
         /// The zone.
         zone: usize,
-        /// In how many frames it was valid.
+        /// The number of frames in which it was valid.
         seen: u32,
-        /// How many frames there were.
+        /// The number of frames.
         frames: u32,
     },
     /// The distance drifted.
@@ -57,17 +60,20 @@ pub enum NoEmptyTray {
 }
 
 impl EmptyTray {
-    /// The reference from frames of the empty tray, in the order in which they were taken; zones are judged as the profile says.
+    /// Computes the reference from frames of the empty tray, in the order in which they were taken.
+    /// The settings of `profile` decide which zones are valid.
     ///
     /// # Errors
     ///
-    /// [`NoEmptyTray`] for fewer than 30 frames, a zone of the tray that half of them do not see, or a distance that drifts.
+    /// [`NoEmptyTray`] if there are fewer than 30 frames, if a zone of the tray is invalid in more
+    /// than half of them, or if the distance drifts.
     pub fn from_frames<'a>(
         frames: impl Iterator<Item = &'a TofFrame> + Clone,
         profile: &TofProfile,
     ) -> Result<Self, NoEmptyTray> {
         let tray = profile.tray.zones();
-        // In the mounted orientation, as the profile's tray is and its map will be.
+        // Frames are turned into the mounted orientation, as the profile's tray already is and the
+        // map will be.
         let judged =
             frames.map(|frame| validity::judge(&profile.mount.frame(frame), profile, None, &mut Flags::default()));
         let count = u32::try_from(judged.clone().count()).unwrap_or(u32::MAX);
@@ -88,7 +94,8 @@ impl EmptyTray {
         }
         let mean = |zone: usize| moments[zone].map_or(0.0, |m| m.mean);
         let tray_mean = tray.iter().map(mean).sum::<f64>() / f64::from(tray.len().max(1));
-        // What every frame shows of the whole tray: the mean deviation of its valid zones from their own means.
+        // The deviation of the whole tray in each frame: the mean over its valid zones of their
+        // deviation from their own means.
         let series = judged.clone().filter_map(|zones| {
             let valid = tray.and(zones.valid);
             Moments::of(valid.iter().map(|zone| zones.distance_mm[zone] - mean(zone))).map(|m| m.mean)
@@ -110,14 +117,14 @@ impl EmptyTray {
         })
     }
 
-    /// As a profile takes it.
+    /// The map in the form that a profile takes.
     #[must_use]
     pub const fn reference(&self) -> HeightReference {
         HeightReference::Map { distance_mm: self.distance_mm, u_mm: self.u_mm }
     }
 }
 
-/// The correlation of neighbouring members of a series; 0 for one that does not vary.
+/// The correlation of neighbouring members of a series; 0 if the series is constant.
 fn first_autocorrelation(series: impl Iterator<Item = f64> + Clone) -> f64 {
     let Some(moments) = Moments::of(series.clone()) else { return 0.0 };
     let off = |x: f64| x - moments.mean;

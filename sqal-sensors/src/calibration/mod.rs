@@ -1,4 +1,4 @@
-//! Calibration of a station: readings of an empty tray and of a white tile become values that one can store, inspect and put into a profile.
+//! Calibration of a station: turns readings of references into values for its profile.
 //!
 //! | what is shown to the sensor | becomes | goes into |
 //! |---|---|---|
@@ -7,8 +7,9 @@
 //! | a colour chart | [`ColorFit`](crate::ColorFit) | [`SpectralProfile::color`](crate::SpectralProfile) |
 //! | good trays of the product | [`ProductReference`](crate::ProductReference) | [`SpectralProfile::reference`](crate::SpectralProfile) |
 //!
-//! A sensor that is still warming up drifts, and a reference taken then is wrong for the rest of the day: both refuse a series of readings
-//! that has not settled ([`Drift`]).
+//! The results can be stored and inspected. A sensor that is still warming up drifts, and a
+//! reference taken then is wrong for the rest of the day. Therefore [`EmptyTray`] and [`WhiteTile`]
+//! refuse a series of readings that has not settled ([`Drift`]).
 
 mod drift;
 mod empty_tray;
@@ -20,7 +21,7 @@ pub use drift::Drift;
 pub use empty_tray::{EmptyTray, NoEmptyTray};
 pub use white_tile::{NoWhiteTile, WhiteTile};
 
-/// A calibration with what it belongs to: one device, at one time.
+/// A calibration with its device and its time.
 ///
 /// ```
 /// use sqal_core::{DeviceId, Timestamp};
@@ -41,16 +42,16 @@ pub use white_tile::{NoWhiteTile, WhiteTile};
 pub struct CalibrationRecord<T> {
     /// The device.
     pub device_id: DeviceId,
-    /// When the last of its readings was taken.
+    /// The time of the last of its readings.
     pub taken_at: Timestamp,
-    /// The temperature of the air then in °C, if it was measured.
+    /// The air temperature at that time in °C, if it was measured.
     pub temperature_c: Option<f32>,
-    /// What was found.
+    /// The result of the calibration.
     pub calibration: T,
 }
 
 impl<T> CalibrationRecord<T> {
-    /// How old the record is, in days; negative for a time before it was taken.
+    /// The age of the record in days; negative if `now` is before the calibration.
     #[must_use]
     pub fn age_days(&self, now: Timestamp) -> f64 {
         #[expect(clippy::cast_precision_loss, reason = "an age in days, to fifteen digits")]

@@ -1,26 +1,26 @@
-//! [`WhiteTile`]: what the spectral sensor counts on a white tile of known reflectance, and in the dark.
+//! [`WhiteTile`]: the spectral sensor's counts on a known white tile and in the dark.
 
 use sqal_core::{Channel, Spectrum};
 
 use super::Drift;
 use crate::{Moments, WhiteReference};
 
-/// The fewest readings of the tile.
+/// The fewest readings of the tile for a reference.
 const LEAST_READINGS: u32 = 10;
 
-/// A lamp that changed by less than this share while the readings were taken has settled.
+/// The relative change of the lamp up to which it counts as settled.
 const STEADY: f64 = 0.005;
 
-/// The white reference of a station, and how good it is.
+/// The white reference of a station, with the figures of its quality.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
 pub struct WhiteTile {
-    /// As a profile takes it.
+    /// The reference in the form that a profile takes.
     pub reference: WhiteReference,
-    /// How many readings of the tile were taken.
+    /// The number of readings of the tile.
     pub readings: u32,
-    /// How much the lamp changed meanwhile, as a share of its light.
+    /// The change of the lamp during the readings, as a share of its light.
     pub drift: Drift,
 }
 
@@ -34,18 +34,18 @@ pub enum NoWhiteTile {
     /// No reading in the dark.
     #[error("no reading in the dark: at least one is needed")]
     NoDark,
-    /// A channel was full.
+    /// A channel was saturated.
     #[error("channel {} was full in a reading of the white tile: lower the gain or the integration time", .0.as_str())]
     Saturated(Channel),
-    /// A channel had hardly any light.
+    /// A channel counted less than 200 above the dark.
     #[error("channel {} counts {counts} on the white tile: at least 200 above the dark are needed", .channel.as_str())]
     Dim {
         /// The channel.
         channel: Channel,
-        /// What the tile adds to the dark counts on average.
+        /// The mean counts on the tile above those in the dark.
         counts: f64,
     },
-    /// The tile's reflectance is no reflectance.
+    /// The tile's reflectance is not above 0 and at most 1.
     #[error("tile reflectance {0}: expected a number above 0 and at most 1")]
     Reflectance(f64),
     /// The lamp drifted.
@@ -57,11 +57,13 @@ pub enum NoWhiteTile {
 }
 
 impl WhiteTile {
-    /// The reference from readings of a tile and of darkness (the lamp off, or the window covered), in the order in which they were taken.
+    /// Computes the reference from readings of a tile and of darkness (the lamp off, or the window
+    /// covered), in the order in which they were taken.
     ///
     /// # Errors
     ///
-    /// [`NoWhiteTile`] for fewer than 10 readings of the tile, none in the dark, a channel that is full or dim, or a lamp that drifts.
+    /// [`NoWhiteTile`] if there are fewer than 10 readings of the tile or none in the dark, if a
+    /// channel is saturated or dim, if the tile's reflectance is not valid, or if the lamp drifts.
     #[expect(clippy::needless_pass_by_value, reason = "an iterator, taken as all iterators are")]
     pub fn from_readings<'a>(
         white: impl Iterator<Item = &'a Spectrum> + Clone,
@@ -94,7 +96,7 @@ impl WhiteTile {
             (reference.white[k], reference.dark[k]) = (lit.mean, unlit.mean);
             reference.u_relative = reference.u_relative.max(libm::hypot(error(&lit), error(&unlit)) / span);
         }
-        // The sum over the bands, as a share of its mean.
+        // The light of a reading: the sum over the bands, as a share of its mean.
         let light = |shot: &Spectrum| shot.all_counts().iter().copied().map(f64::from).sum::<f64>() / unit(shot);
         let mean = Moments::of(white.clone().map(light)).map_or(1.0, |m| m.mean);
         let drift = Drift::of(white.map(|shot| light(shot) / mean)).unwrap_or(Drift { change: f64::MAX, u: 0.0 });

@@ -1,30 +1,34 @@
-//! From the `as7341` crate's counts to a spectrum.
+//! Converts the counts of the `as7341` crate to a spectrum.
 
 use sqal_core::{AdcStatus, Gain, IntegrationTime, InvalidSpectrum, NotAGain, NotAnIntegrationTime, Spectrum};
 
-/// Why a reading of the `as7341` crate is no spectrum.
+/// Why a reading of the `as7341` crate is not a valid spectrum.
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NotASpectrum {
-    /// The registers give no integration time.
+    /// The registers do not hold a valid integration time.
     #[error(transparent)]
     Time(NotAnIntegrationTime),
-    /// The gain is none of the device's.
+    /// The device does not have this gain.
     #[error(transparent)]
     Gain(NotAGain),
-    /// A count is above what the integration time allows: the registers are not those of the reading.
+    /// A count is above the maximum for the integration time, so the registers do not belong to the
+    /// reading.
     #[error(transparent)]
     Counts(InvalidSpectrum),
 }
 
-/// The spectrum of a reading, with what the driver was set to: it hands out bare counts, and counts alone mean nothing.
+/// The spectrum of a reading, with the settings of the driver. The driver returns bare counts,
+/// which have no meaning without the settings.
 ///
-/// The driver reads no saturation flags; read STATUS2 (0xA3) beside it (bit 4 digital, bit 3 analogue), or say [`AdcStatus::Unreported`].
-/// Clear and NIR are those of its first pass.
+/// The driver reads no saturation flags. Read STATUS2 (0xA3) separately (bit 4 digital, bit 3
+/// analogue), or pass [`AdcStatus::Unreported`]. Clear and NIR are those of the driver's first
+/// pass.
 ///
 /// # Errors
 ///
-/// [`NotASpectrum`] for ATIME = ASTEP = 0, the reserved ASTEP 65535, or counts above the full scale of that time.
+/// [`NotASpectrum`] for ATIME = ASTEP = 0, the reserved ASTEP 65535, or counts above the full scale
+/// of that time.
 pub fn spectrum_from_as7341(
     data: &as7341::ChannelData,
     gain: as7341::Gain,

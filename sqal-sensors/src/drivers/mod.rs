@@ -1,4 +1,6 @@
-//! Readings of driver crates that others wrote become the readings of this family, each behind a feature with the crate's name.
+//! Converts readings of published driver crates to the readings of this family.
+//!
+//! Each conversion is behind a feature with the name of the driver crate.
 
 #[cfg(feature = "as7341")]
 mod as7341;

@@ -1,25 +1,29 @@
-//! From the `vl53-8x8` crate's results to a frame.
+//! Converts the results of the `vl53-8x8` crate to a frame.
 
 use sqal_core::{DistanceKind, Grid, InvalidFrame, TargetStatus, TofFrame, TofReading};
 use vl53_8x8::{NB_TARGET_PER_ZONE, ResultsData};
 
-/// In which units the driver hands out its numbers: that is decided when it is compiled, and cannot be seen in them.
+/// The units of the driver's numbers. They are fixed when the driver is compiled, and cannot be
+/// recognised from the numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DriverUnits {
-    /// The default: whole mm, kcps and percent, cut off behind the point as ST's driver does.
+    /// The default: whole mm, kcps and percent, without the fraction, as ST's driver gives them.
     Whole,
-    /// The device's own fixed point, with the driver's feature `raw-format`: nothing is lost.
+    /// The device's own fixed point, with the driver's feature `raw-format`: no digits are lost.
     Raw,
 }
 
-/// The frame of a driver's results; of several targets in a zone the first, which is the strongest unless the driver was told otherwise.
+/// Converts a driver's results to a frame. If a zone has several targets, the first is taken, which
+/// is the strongest unless the driver is configured otherwise.
 ///
-/// A noise in whole mm was cut off, so half a millimetre is given back. The driver's outputs for distance, signal, sigma, reflectance
-/// and status must be compiled in (none of its features `disable-…`), which they are by default.
+/// A noise in whole mm lost its fraction, so half a millimetre is added. The driver's outputs for
+/// distance, signal, sigma, reflectance and status must be compiled in (none of its features
+/// `disable-…`), which they are by default.
 ///
 /// # Errors
 ///
-/// [`InvalidFrame`] names a number that the sensor cannot have produced: the units are not those stated.
+/// [`InvalidFrame`] names a number that is outside the range of the sensor, which means that the
+/// units are not those stated.
 pub fn frame_from_vl53_8x8(results: &ResultsData, units: DriverUnits) -> Result<TofFrame, InvalidFrame> {
     let first = |zone: usize| zone * NB_TARGET_PER_ZONE;
     let (quarter, half, noise, signal) = match units {

@@ -1,4 +1,4 @@
-//! [`TofProfile`] and [`SpectralProfile`]: everything a plant must tune, and nothing that is physics.
+//! [`TofProfile`] and [`SpectralProfile`]: the settings of a plant, without physics.
 
 mod mount;
 mod spectral;
@@ -10,37 +10,37 @@ pub use tof::{HeightReference, NoiseModel, TofProfile, TofWeights, Tray, U_SYSTE
 
 use crate::{Desirability, NotADesirability};
 
-/// What is wrong in a profile.
+/// The error of a profile.
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidProfile {
-    /// A number is not usable.
+    /// A number is out of its range.
     #[error("{field} is {value}: expected {expected}")]
     Number {
         /// The field's path.
         field: &'static str,
         /// The number found.
         value: f64,
-        /// What would be right.
+        /// The values that would be valid.
         expected: &'static str,
     },
-    /// A specification is not usable.
+    /// A specification is not valid.
     #[error("{field}: {source}")]
     Specification {
         /// The field's path.
         field: &'static str,
-        /// What is wrong with it.
+        /// The error of the specification.
         source: NotADesirability,
     },
-    /// A field is given that means nothing without another one.
+    /// A field is given that has no meaning without another one.
     #[error("{field} needs {needs}, which is not given")]
     Incomplete {
         /// The field that is given.
         field: &'static str,
-        /// What it needs.
+        /// The field that it needs.
         needs: &'static str,
     },
-    /// A sensor's profile has another scale of grades than the profile that it belongs to.
+    /// The grade scale of a sensor's profile differs from that of the profile that contains it.
     #[error("{field} is not the profile's scale: leave it out, or give the same numbers")]
     Scale {
         /// The field's path.
@@ -51,7 +51,7 @@ pub enum InvalidProfile {
 pub(crate) const POSITIVE: &str = "a positive number below 1e12";
 pub(crate) const NOT_NEGATIVE: &str = "a number from 0 to 1e12";
 
-/// No quantity of a tray is larger; below it no product of three overflows.
+/// No quantity of a tray is larger. Up to this limit no product of three quantities overflows.
 const LARGEST: f64 = 1e12;
 
 pub(crate) fn number(field: &'static str, value: f64, expected: &'static str) -> Result<(), InvalidProfile> {
@@ -72,7 +72,8 @@ mod tests {
     use super::*;
     use std::string::ToString;
 
-    /// A profile without a mount keeps the text, and so the hash, that it had before there were mounts.
+    /// A profile without a mount keeps its text, and therefore its hash, from before mounts were
+    /// added.
     #[cfg(feature = "serde")]
     #[test]
     fn a_mount_is_written_only_where_there_is_one() {
@@ -112,7 +113,7 @@ mod tests {
         assert!(refused.starts_with("spectral.weights (their sum without uniformity) is 0"), "{refused}");
     }
 
-    /// A product without blood pigment and without a colour of fat: what is left is its colour.
+    /// A product without blood pigment and without a colour of fat: only its colour is rated.
     fn without_indices() -> SpectralProfile {
         SpectralProfile {
             anchors: None,
@@ -149,7 +150,8 @@ mod tests {
         assert_eq!(refused(profile), std::format!("spectral.weights.freshness needs {needs}, which is not given"));
     }
 
-    /// The hash of a profile is over its text: an index that is given is written as it was before it could be left out.
+    /// The hash of a profile is computed from its text, so an index that is given is written as
+    /// before it became optional.
     #[cfg(feature = "serde")]
     #[test]
     fn what_is_given_is_written_as_before_and_what_is_absent_or_null_is_left_out() {

@@ -1,8 +1,8 @@
-//! [`Mount`]: how a sensor is turned over the product, so that zones mean the same places at every station.
+//! [`Mount`]: the orientation of a sensor over the product, so that zones agree at all stations.
 
 use sqal_core::{TofFrame, ZoneSet};
 
-/// By how much the picture of a sensor is turned clockwise to stand as the plant sees it.
+/// The clockwise rotation that turns the picture of a sensor into the plant's orientation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(try_from = "u16", into = "u16"))]
@@ -10,15 +10,16 @@ pub enum Rotation {
     /// Not turned.
     #[default]
     None,
-    /// By 90 degrees: the first row of the sensor becomes the last column.
+    /// Turned by 90 degrees: the first row of the sensor becomes the last column.
     Clockwise90,
-    /// By 180 degrees.
+    /// Turned by 180 degrees.
     HalfTurn,
-    /// By 270 degrees: the first row of the sensor becomes the first column, from bottom to top.
+    /// Turned by 270 degrees: the first row of the sensor becomes the first column, from bottom to
+    /// top.
     Clockwise270,
 }
 
-/// A number of degrees that is no rotation of a square grid onto itself.
+/// A number of degrees that does not rotate a square grid onto itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("rotation {0} is not possible: expected 0, 90, 180 or 270 degrees")]
 pub struct InvalidRotation(pub u16);
@@ -48,11 +49,13 @@ impl From<Rotation> for u16 {
     }
 }
 
-/// How a time-of-flight sensor is mounted: its picture, rows from top to bottom, is first mirrored and then turned clockwise.
+/// The orientation of a mounted time-of-flight sensor. Its picture, with rows from top to bottom,
+/// is first mirrored and then turned clockwise.
 ///
-/// Everything that an analysis takes and gives is in the mounted orientation: the rows and columns of the tray, the map of an empty tray, the height
-/// map, and the zones of defects. Frames and histograms come in the sensor's own order, and are stored so. An empty-tray map that was measured before
-/// the mount of its profile was changed must be measured again.
+/// All inputs and outputs of an analysis are in the mounted orientation: the rows and columns of
+/// the tray, the map of an empty tray, the height map, and the zones of defects. Frames and
+/// histograms are received and stored in the sensor's own order. If the mount of a profile is
+/// changed, its empty-tray map must be measured again.
 ///
 /// ```
 /// use sqal_sensors::{Mount, Rotation};
@@ -65,14 +68,15 @@ impl From<Rotation> for u16 {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 pub struct Mount {
-    /// By how many degrees the picture is turned clockwise: 0, 90, 180 or 270 in a file.
+    /// The clockwise rotation of the picture, in degrees: 0, 90, 180 or 270 in a file.
     pub rotation: Rotation,
-    /// Whether left and right are exchanged first, as by a mirror or by a driver that reads the columns backwards.
+    /// Whether left and right are exchanged before the rotation, as by a mirror or by a driver that
+    /// reads the columns backwards.
     pub mirrored: bool,
 }
 
 impl Mount {
-    /// The sensor's zone (0 to 63) that is seen in a zone of the mounted orientation.
+    /// The sensor's zone (0 to 63) for a zone of the mounted orientation.
     #[must_use]
     pub const fn source(self, zone: usize) -> usize {
         let (row, column) = (zone / 8 % 8, zone % 8);
@@ -85,20 +89,21 @@ impl Mount {
         row * 8 + if self.mirrored { 7 - column } else { column }
     }
 
-    /// A frame of the sensor in the mounted orientation.
+    /// Rearranges a frame of the sensor to the mounted orientation.
     #[must_use]
     pub fn frame(self, frame: &TofFrame) -> TofFrame {
         frame.rearranged(|zone| self.source(zone))
     }
 
-    /// A set of the sensor's zones in the mounted orientation.
+    /// Rearranges a set of the sensor's zones to the mounted orientation.
     #[must_use]
     pub fn zones(self, zones: ZoneSet) -> ZoneSet {
         ZoneSet::from_fn(|zone| zones.contains(self.source(zone)))
     }
 }
 
-/// Whether a key may be left out of a text, so that a profile without it keeps its text and its hash.
+/// Whether a key can be left out when it is written, so that a profile without it keeps its text
+/// and its hash.
 #[cfg(feature = "serde")]
 pub(super) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
@@ -116,7 +121,8 @@ mod tests {
         })
     }
 
-    /// Eight mounts are the eight symmetries of a square: each moves every zone to a place of its own, keeps neighbours, and no two are alike.
+    /// The eight mounts are the eight symmetries of a square: each maps all zones one to one and
+    /// keeps neighbours, and no two are equal.
     #[test]
     fn every_mount_is_a_symmetry_of_the_square() {
         let maps: Vec<Vec<usize>> = all().map(|mount| (0..64).map(|zone| mount.source(zone)).collect()).collect();
@@ -137,14 +143,15 @@ mod tests {
     fn corners_go_where_the_words_say() {
         let at = |rotation, mirrored| {
             let mount = Mount { rotation, mirrored };
-            // The sensor's zones that are seen top left, top right, bottom left, bottom right.
+            // The sensor's zones at the top left, top right, bottom left and bottom right.
             [0, 7, 56, 63].map(|zone| mount.source(zone))
         };
         assert_eq!(at(Rotation::Clockwise90, false), [56, 0, 63, 7]);
         assert_eq!(at(Rotation::HalfTurn, false), [63, 56, 7, 0]);
         assert_eq!(at(Rotation::Clockwise270, false), [7, 63, 0, 56]);
         assert_eq!(at(Rotation::None, true), [7, 0, 63, 56]);
-        // Mirrored first: the sensor's top right stands top left, and the quarter turn brings it top right.
+        // The picture is mirrored first, so the sensor's top right is at the top left. The quarter
+        // turn moves it to the top right.
         assert_eq!(at(Rotation::Clockwise90, true), [63, 7, 56, 0]);
     }
 

@@ -1,11 +1,11 @@
-//! What the spectral analysis takes from a product and its station.
+//! [`SpectralProfile`]: the settings of the spectral analysis for a product and its station.
 
 use sqal_core::{GradeScale, Lab};
 
 use super::{InvalidProfile, NOT_NEGATIVE, POSITIVE, needed, number, specification};
 use crate::{ColorCalibration, Desirability, ProductReference};
 
-/// The counts that a white tile of known reflectance gave at this station, and those of darkness.
+/// The counts of a white tile of known reflectance at this station, and those in the dark.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
@@ -16,11 +16,12 @@ pub struct WhiteReference {
     pub dark: [f64; 10],
     /// The reflectance of the tile, 0 to 1.
     pub tile_reflectance: f64,
-    /// The relative standard uncertainty that each channel of the reference has on its own.
+    /// The relative standard uncertainty of each channel of the reference, independent of the other
+    /// channels.
     pub u_relative: f64,
 }
 
-/// What a ratio or difference of absorbances means for this product.
+/// The reference values of the oxidation ratio for this product.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
@@ -29,89 +30,103 @@ pub struct Anchors {
     pub oxidation_fresh: f64,
     /// The oxidation ratio q of fully oxidised product.
     pub oxidation_full: f64,
-    /// Whether the two were measured on this product; placeholders are flagged in every result.
+    /// Whether both were measured on this product. If they are placeholders, every result is
+    /// flagged.
     pub measured: bool,
 }
 
-/// The colour that the product should have.
+/// The target colour of the product.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
 pub struct ColorTarget {
     /// The colour under the white of the colour map.
     pub lab: Lab,
-    /// The specification of the CIEDE2000 difference to it.
+    /// The specification of the CIEDE2000 difference to that colour.
     pub delta_e00: Desirability,
-    /// The CIEDE2000 difference from which the product is discoloured.
+    /// The CIEDE2000 difference from which the product counts as discoloured.
     pub max_delta_e00: f64,
 }
 
-/// What each part counts in the spectral quality score.
+/// The weight of each part in the spectral quality score.
 ///
-/// A weight of 0 leaves a part out: it is not in the score, and its absence lowers no coverage. At least one weight of a part that a single reading
-/// can give (all but the uniformity) is positive. Defects are found whatever the weights are.
+/// A part of weight 0 is left out of the score, and its absence lowers no coverage. At least one
+/// weight other than that of the uniformity is positive, because a single reading cannot give the
+/// uniformity. Defects are found whatever the weights are.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
 pub struct SpectralWeights {
-    /// Of the freshness index.
+    /// The weight of the freshness index.
     pub freshness: f64,
-    /// Of the fat quality index.
+    /// The weight of the fat quality index.
     pub fat: f64,
-    /// Of one minus the oxidation index.
+    /// The weight of one minus the oxidation index.
     pub oxidation: f64,
-    /// Of the colour uniformity, which one reading cannot give.
+    /// The weight of the colour uniformity, which one reading cannot give.
     pub uniformity: f64,
-    /// Of the colour difference to the product's target, which needs a colour calibration.
+    /// The weight of the colour difference to the product's target, which needs a colour
+    /// calibration.
     pub color: f64,
 }
 
-/// Everything that the spectral analysis takes from a product and its station.
+/// All settings of the spectral analysis for a product and its station.
 ///
-/// The indices of blood pigment and of fat are those of liver and other meat. A product without them leaves them out: what is `None` (absent or
-/// null in a file) is not measured, not rated and never a defect, and no weight may ask for it.
+/// The indices of blood pigment and of fat are those of liver and other meat. For a product without
+/// them they are `None` (absent or null in a file). A field that is `None` is not measured, not
+/// rated and never a defect, and its weight must be 0.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
 pub struct SpectralProfile {
-    /// How much each gain of the device exceeds its nominal multiplier, from 0.5x to 512x; `None` for a device that was not measured.
+    /// The actual amplification of each gain over its nominal multiplier, from 0.5x to 512x; `None`
+    /// for a device that was not measured.
     ///
-    /// Counts are divided by it: on recorded data the table that ams publishes brings two gains of one device together so, and drives
-    /// them apart when multiplied (which is what the worked example of that table does).
+    /// Counts are divided by it. On recorded data, dividing by the table that ams publishes brings
+    /// two gains of one device together. Multiplying, as in the worked example of that table,
+    /// drives them apart.
     pub gain_correction: Option<[f64; 11]>,
-    /// The white reference of the station, if one was taken.
+    /// The white reference of the station, if one was measured.
     pub white_reference: Option<WhiteReference>,
     /// The device's colour map, if a chart was measured.
     pub color: Option<ColorCalibration>,
     /// The product's target colour, if there is one.
     pub color_target: Option<ColorTarget>,
-    /// What the product's spectra look like, if trays of it were measured.
+    /// The reference spectra of the product, if trays of it were measured.
     pub reference: Option<ProductReference>,
-    /// The specification of L*, if pale fat is wanted; needs a colour map.
+    /// The specification of L*, if fat is specified to be pale; needs a colour map.
     pub lightness: Option<Desirability>,
-    /// What the oxidation ratio means; `None` for a product without blood pigment, which has no oxidation index.
+    /// The reference values of the oxidation ratio. `None` for a product without blood pigment,
+    /// which has no oxidation index.
     pub anchors: Option<Anchors>,
-    /// The specification of the oxidation index for a fresh product; needs `anchors`. If `None`, freshness rests on the colour alone.
+    /// The specification of the oxidation index for a fresh product; needs `anchors`. If `None`,
+    /// only the colour decides the freshness.
     pub oxidation: Option<Desirability>,
-    /// The specification of the carotenoid difference A(480) − A(515); if `None`, it is no part of the fat quality.
+    /// The specification of the carotenoid difference A(480) − A(515). If `None`, it is not part of
+    /// the fat quality.
     pub carotenoid: Option<Desirability>,
-    /// The specification of the haemoglobin difference A(555) − A(680): little blood in good fat; if `None`, it is no part of the fat quality.
+    /// The specification of the haemoglobin difference A(555) − A(680), which is low in good fat.
+    /// If `None`, it is not part of the fat quality.
     pub heme: Option<Desirability>,
-    /// The oxidation index from which it is a defect; needs `anchors`. If `None`, oxidation is never a defect.
+    /// The oxidation index from which the product counts as oxidised, which is a defect; needs
+    /// `anchors`. If `None`, oxidation is never a defect.
     pub max_oxidation: Option<f64>,
-    /// The haemoglobin difference A(555) − A(680) from which it is a blood spot; if `None`, neither blood nor bile is ever a defect.
+    /// The haemoglobin difference A(555) − A(680) from which the product has a blood spot. If
+    /// `None`, neither blood nor bile is ever a defect.
     pub max_heme: Option<f64>,
-    /// The variance of a count per count at the highest gain (512); at a lower gain a count stands for more photons, and scatters less by as much.
+    /// The variance of a count per count at the highest gain (512). At a lower gain a count stands
+    /// for more photons, and its variance is lower in proportion.
     ///
     /// Recordings of still light by three sensors at gains 32 to 512 show 0.0004 to 0.0035.
     pub shot_noise: f64,
     /// The standard deviation of a count in the dark.
     pub read_noise: f64,
-    /// What each part counts.
+    /// The weight of each part.
     pub weights: SpectralWeights,
-    /// The score at which each grade of this sensor alone begins; if `None`, the scale of the whole profile, which the sensor's own must equal.
+    /// The lowest score of each grade for this sensor alone. If `None`, the scale of the whole
+    /// profile is used; if given, it must equal that scale.
     ///
-    /// An analyser that belongs to no whole profile then grades by [`GradeScale::default`].
+    /// An analyser outside of a whole profile grades by [`GradeScale::default`] if this is `None`.
     #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Option::is_none"))]
     pub scale: Option<GradeScale>,
 }
@@ -121,7 +136,8 @@ impl SpectralProfile {
     ///
     /// # Errors
     ///
-    /// [`InvalidProfile`] names the first field that is wrong, with its value and what would be right.
+    /// [`InvalidProfile`] names the first field that is wrong, with its value and the values that
+    /// would be valid.
     pub fn check(&self) -> Result<(), InvalidProfile> {
         for factor in self.gain_correction.into_iter().flatten() {
             number("spectral.gain_correction", factor, POSITIVE)?;
@@ -188,9 +204,9 @@ impl SpectralProfile {
         number("spectral.weights (their sum without uniformity)", freshness + fat + oxidation + color, POSITIVE)
     }
 
-    /// A complete profile of an imagined product at an imagined station, with a white reference.
+    /// A complete profile of an invented product at an invented station, with a white reference.
     ///
-    /// For examples and tests; a plant writes its own.
+    /// It is meant for examples and tests. A plant writes its own profile.
     #[must_use]
     pub fn example() -> Self {
         Self {

@@ -1,11 +1,11 @@
-//! What the time-of-flight analysis takes from a product and its station.
+//! [`TofProfile`]: the settings of the time-of-flight analysis for a product and its station.
 
 use sqal_core::{GradeScale, Grid, ZoneSet};
 
 use super::{InvalidProfile, Mount, NOT_NEGATIVE, POSITIVE, number, specification};
 use crate::Desirability;
 
-/// Where the tray's floor is.
+/// The source of the distance of the tray's floor.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(deny_unknown_fields, rename_all = "snake_case"))]
@@ -15,46 +15,53 @@ pub enum HeightReference {
     Flat {
         /// The perpendicular distance of the floor in mm.
         distance_mm: f64,
-        /// Its standard uncertainty in mm.
+        /// The standard uncertainty of that distance in mm.
         u_mm: f64,
     },
     /// The mean of empty-tray frames, zone by zone, in the mounted orientation (see [`Mount`]).
     Map {
         /// The perpendicular distance of the floor in mm, for each zone.
         distance_mm: Grid<f64>,
-        /// Their standard uncertainty in mm.
+        /// The standard uncertainty of these distances in mm.
         u_mm: f64,
     },
-    /// A robust plane through the frame's own rim, the 28 outermost zones, which must look past the tray.
+    /// A robust plane through the frame's own rim, the 28 outermost zones, which must lie outside
+    /// the tray.
     Rim {
-        /// How far the tray's floor lies below the surface that the rim sees, in mm.
+        /// The distance of the tray's floor below the surface that the rim zones measure, in mm.
         floor_below_mm: f64,
         /// The standard uncertainty of the plane in mm.
         u_mm: f64,
     },
-    /// Unknown: no heights, no volume.
+    /// Unknown: there are no heights and no volume.
     None,
 }
 
-/// The tray, or the place of a product that stands free, as the mounted sensor sees it (see [`Mount`]).
+/// The place of the product in the view of the mounted sensor (see [`Mount`]): a tray, or the floor
+/// for a free-standing product.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
 pub struct Tray {
-    /// The inner area of the tray in mm²; `None` for a product that stands free without a tray, whose volume is then summed over what the zones see.
+    /// The inner area of the tray in mm². `None` for a free-standing product without a tray, whose
+    /// volume is the sum over its zones.
     pub area_mm2: Option<f64>,
     /// The standard uncertainty of the area in mm².
     pub u_area_mm2: f64,
-    /// The first and last row (0 to 7) that lie wholly within the tray; without a tray (`area_mm2` is `None`), that hold the zones in which the
-    /// product may stand, floor beside it included: `[0, 7]` if it may stand anywhere in view.
+    /// The first and last row (0 to 7) that lie wholly within the tray.
+    ///
+    /// Without a tray (`area_mm2` is `None`), they enclose all zones in which the product may
+    /// stand, with the floor beside it: `[0, 7]` if it may stand anywhere in view.
     pub rows: [u8; 2],
-    /// The first and last column (0 to 7) that lie wholly within the tray; without a tray (`area_mm2` is `None`), that hold the zones in which the
-    /// product may stand, floor beside it included: `[0, 7]` if it may stand anywhere in view.
+    /// The first and last column (0 to 7) that lie wholly within the tray.
+    ///
+    /// Without a tray (`area_mm2` is `None`), they enclose all zones in which the product may
+    /// stand, with the floor beside it: `[0, 7]` if it may stand anywhere in view.
     pub columns: [u8; 2],
 }
 
 impl Tray {
-    /// The zones of the tray; without a tray, those in which the product may stand.
+    /// The zones of the tray; without a tray, the zones in which the product may stand.
     #[must_use]
     pub fn zones(&self) -> ZoneSet {
         let within = |[first, last]: [u8; 2], k: usize| (usize::from(first)..=usize::from(last)).contains(&k);
@@ -62,7 +69,7 @@ impl Tray {
     }
 }
 
-/// Range noise where the device did not report it: σ = σ₀ √(a₀/a) z/z₀.
+/// The range noise of a device that does not report it: σ = σ₀ √(a₀/a) z/z₀.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
@@ -75,25 +82,27 @@ pub struct NoiseModel {
     pub distance_mm: f64,
 }
 
-/// What each part counts in the three-dimensional quality score.
+/// The weight of each part in the three-dimensional quality score.
 ///
-/// A weight of 0 leaves a part out: it is not in the score, its absence lowers no coverage, and its specification is not used. At least one weight
-/// is positive. Defects are found whatever the weights are.
+/// A part of weight 0 is left out of the score, its absence lowers no coverage, and its
+/// specification is not used. At least one weight is positive. Defects are found whatever the
+/// weights are.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
 pub struct TofWeights {
-    /// Of the volume.
+    /// The weight of the volume.
     pub volume: f64,
-    /// Of the mean height.
+    /// The weight of the mean height.
     pub height: f64,
-    /// Of the height variation.
+    /// The weight of the height variation.
     pub variation: f64,
-    /// Of the mean reflectance.
+    /// The weight of the mean reflectance.
     pub reflectance: f64,
 }
 
-/// What the datasheet leaves of absolute accuracy without a calibration on site: ±12 mm at 2.7σ (DS14161, 8x8, 20 to 200 mm).
+/// The standard uncertainty in mm of the absolute distance without a calibration on site. The
+/// datasheet states ±12 mm at 2.7σ (DS14161, 8x8, 20 to 200 mm).
 pub const U_SYSTEMATIC_UNCALIBRATED_MM: f64 = 4.4;
 
 #[cfg(feature = "serde")]
@@ -101,52 +110,59 @@ const fn uncalibrated() -> f64 {
     U_SYSTEMATIC_UNCALIBRATED_MM
 }
 
-/// Everything that the time-of-flight analysis takes from a product and its station.
+/// All settings of the time-of-flight analysis for a product and its station.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
 pub struct TofProfile {
     /// The tray.
     pub tray: Tray,
-    /// Where its floor is.
+    /// The distance of the tray's floor.
     pub reference: HeightReference,
-    /// How the sensor is turned over it; not at all unless the profile says so.
+    /// The orientation of the sensor; not turned if the profile does not state it.
     #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "super::mount::is_default"))]
     pub mount: Mount,
     /// The standard uncertainty in mm that all distances share (offset, temperature).
     ///
-    /// [`U_SYSTEMATIC_UNCALIBRATED_MM`] unless the profile says otherwise; 1 mm is usual after a calibration on site.
+    /// [`U_SYSTEMATIC_UNCALIBRATED_MM`] if the profile does not state it; 1 mm is usual after a
+    /// calibration on site.
     #[cfg_attr(feature = "serde", serde(default = "uncalibrated"))]
     pub u_systematic_mm: f64,
-    /// How much deeper than the surface the light is reflected, in mm; measured once on the product with a ruler.
+    /// The depth below the surface at which the light is reflected, in mm; measured once on the
+    /// product with a ruler.
     pub penetration_bias_mm: f64,
     /// The standard uncertainty of that bias in mm.
     pub u_penetration_mm: f64,
     /// The noise of a zone whose device does not report it.
     pub noise: NoiseModel,
-    /// A zone noisier than this, in mm, is invalid.
+    /// The range noise in mm above which a zone is invalid.
     pub max_sigma_mm: f64,
-    /// A zone with less signal, in kcps per SPAD, is invalid.
+    /// The signal in kcps per SPAD below which a zone is invalid.
     pub min_amplitude_kcps: f64,
-    /// What lies lower, in mm, is not product.
+    /// The height in mm from which a zone counts as product.
     pub min_product_mm: f64,
-    /// A product that stands higher anywhere, in mm, overfills the tray.
+    /// The height in mm above which a product overfills the tray.
     pub max_height_mm: f64,
-    /// A surface inclined more, in degrees, is a defect.
+    /// The inclination of the surface in degrees from which it is a defect.
     pub max_tilt_deg: f64,
-    /// A dent or bump less deep, in mm, is none.
+    /// The depth or height in mm from which a dent or bump is a defect.
     pub minor_depth_mm: f64,
-    /// A dent or bump this deep, in mm, is a major defect.
+    /// The depth or height in mm from which a dent or bump is a major defect.
     pub major_depth_mm: f64,
-    /// A spot that reflects less than this much more or less than the product around it, in percent of reflectance, is none.
+    /// The contrast to the product around it, in percent of reflectance, from which a brighter or
+    /// darker spot is a defect.
     pub minor_spot_percent: f64,
-    /// A spot this much brighter or darker, in percent of reflectance, is a major defect.
+    /// The contrast, in percent of reflectance, from which a brighter or darker spot is a major
+    /// defect.
     pub major_spot_percent: f64,
-    /// The standard deviation of one zone's reflectance on an even target, in percent of reflectance.
+    /// The standard deviation of one zone's reflectance on an even target, in percent of
+    /// reflectance.
     pub reflectance_noise_percent: f64,
-    /// The noise-corrected coefficient of variation at which the uniformity of the reflectance has fallen to e^(-1/2).
+    /// The noise-corrected coefficient of variation at which the uniformity of the reflectance has
+    /// fallen to e^(-1/2).
     pub reflectance_uniformity_scale: f64,
-    /// The width of a histogram's return from an opaque target in mm, against which broadening is stated; `None` if never measured.
+    /// The width in mm of an opaque target's return in a histogram, to which broadening is
+    /// compared; `None` if it was never measured.
     pub pulse_width_mm: Option<f64>,
     /// The roughness in mm at which the surface uniformity has fallen to e^(-1/2).
     pub uniformity_scale_mm: f64,
@@ -158,11 +174,12 @@ pub struct TofProfile {
     pub variation_mm: Desirability,
     /// The specification of the mean reflectance, in percent.
     pub reflectance_percent: Desirability,
-    /// What each counts.
+    /// The weight of each part.
     pub weights: TofWeights,
-    /// The score at which each grade of this sensor alone begins; if `None`, the scale of the whole profile, which the sensor's own must equal.
+    /// The lowest score of each grade for this sensor alone. If `None`, the scale of the whole
+    /// profile is used; if given, it must equal that scale.
     ///
-    /// An analyser that belongs to no whole profile then grades by [`GradeScale::default`].
+    /// An analyser outside of a whole profile grades by [`GradeScale::default`] if this is `None`.
     #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Option::is_none"))]
     pub scale: Option<GradeScale>,
 }
@@ -172,7 +189,8 @@ impl TofProfile {
     ///
     /// # Errors
     ///
-    /// [`InvalidProfile`] names the first field that is wrong, with its value and what would be right.
+    /// [`InvalidProfile`] names the first field that is wrong, with its value and the values that
+    /// would be valid.
     pub fn check(&self) -> Result<(), InvalidProfile> {
         for (field, [first, last]) in [("tof.tray.rows", self.tray.rows), ("tof.tray.columns", self.tray.columns)] {
             if first > last || last > 7 {
@@ -241,9 +259,10 @@ impl TofProfile {
         number("tof.weights (their sum)", volume + height + variation + reflectance, POSITIVE)
     }
 
-    /// A complete profile of an imagined product: a 90 x 70 mm tray, 150 mm below the sensor, to be filled 20 mm high.
+    /// A complete profile of an invented product: a 90 x 70 mm tray, 150 mm below the sensor, to be
+    /// filled 20 mm high.
     ///
-    /// For examples and tests; a plant writes its own.
+    /// It is meant for examples and tests. A plant writes its own profile.
     #[must_use]
     pub fn example() -> Self {
         Self {

@@ -1,7 +1,8 @@
-//! Colour: from spectra or band reflectances to XYZ and Lab, with the uncertainty carried along.
+//! Colour: converts spectra or band reflectances to XYZ and Lab, and propagates the uncertainty.
 //!
-//! A curve drawn through eight bands and integrated errs by 2 to 3.6 ΔE00 on a colour chart; a 3x8 map fitted on the chart itself errs by
-//! 0.14 to 0.18. The map belongs to one device and one lamp: a filter shifted by 5 nm, or another lamp, costs 2.5 to 3.3 again.
+//! A curve drawn through eight bands and integrated errs by 2 to 3.6 ΔE00 on a colour chart. A 3x8
+//! map fitted on the chart itself errs by 0.14 to 0.18. The map is valid for one device and one
+//! lamp: a filter shifted by 5 nm, or another lamp, raises the error to 2.5 to 3.3 again.
 
 use sqal_core::{ColorFindings, Lab, Measured};
 
@@ -10,10 +11,12 @@ use super::traced::Traced;
 use crate::LeastSquares;
 use crate::desirability::measured;
 
-/// The tristimulus values of a reflecting surface: X = k Σ R S x̄ with k = 100/Σ S ȳ (CIE 15), by the plain sum over equal steps.
+/// The tristimulus values of a reflecting surface: X = k Σ R S x̄ with k = 100/Σ S ȳ (CIE 15), by
+/// the plain sum over equal steps.
 ///
-/// All slices cover the same wavelengths. ASTM E308's weights differ from the plain sum by up to 0.016; state which you compare with.
-/// `None` for slices of different lengths or a lamp without light.
+/// All slices cover the same wavelengths. The weights of ASTM E308 differ from the plain sum by up
+/// to 0.016, so a comparison must state which of the two it uses. `None` for slices of different
+/// lengths or a lamp without light.
 #[must_use]
 pub fn tristimulus(reflectance: &[f64], illuminant: &[f64], observer: [&[f64]; 3]) -> Option<[f64; 3]> {
     let n = reflectance.len();
@@ -25,14 +28,15 @@ pub fn tristimulus(reflectance: &[f64], illuminant: &[f64], observer: [&[f64]; 3
     (light > 0.0).then(|| observer.map(|curve| 100.0 * sum(curve) / light))
 }
 
-/// CIE 1976 L*a*b* of tristimulus values under a white (CIE 15:2018, 8.2.1).
+/// CIE 1976 L*a*b* of tristimulus values relative to a white (CIE 15:2018, 8.2.1).
 #[must_use]
 pub fn lab(xyz: [f64; 3], white: [f64; 3]) -> Lab {
     let [fx, fy, fz] = [0, 1, 2].map(|k| cube_root_or_line(xyz[k] / white[k]).0);
     Lab { l: 116.0 * fy - 16.0, a: 500.0 * (fx - fy), b: 200.0 * (fy - fz) }
 }
 
-/// The function f of CIE 1976 and its derivative: a cube root, and below (6/29)³ a line that meets it.
+/// The function f of CIE 1976 and its derivative: a cube root, and below (6/29)³ a line that
+/// continues it.
 fn cube_root_or_line(t: f64) -> (f64, f64) {
     const DELTA: f64 = 6.0 / 29.0;
     if t > DELTA * DELTA * DELTA {
@@ -44,9 +48,11 @@ fn cube_root_or_line(t: f64) -> (f64, f64) {
     }
 }
 
-/// The colour difference CIEDE2000 (ISO/CIE 11664-6:2014; the notation is that of Sharma, Wu & Dalal 2005).
+/// The colour difference CIEDE2000 (ISO/CIE 11664-6:2014; the notation is that of Sharma, Wu &
+/// Dalal 2005).
 ///
-/// Our own and not the library palette's: palette 0.7.7 misses the agreement of 1e-9 with colour-science that this has on the same pairs.
+/// This implementation agrees with colour-science to 1e-9. That of palette 0.7.7 does not, on the
+/// same pairs.
 #[must_use]
 pub fn ciede2000(one: Lab, other: Lab) -> f64 {
     difference([one.l, one.a, one.b], [other.l, other.a, other.b])
@@ -96,7 +102,7 @@ fn difference<N: Number>([l1, a1, b1]: [N; 3], [l2, a2, b2]: [N; 3]) -> N {
         _ if sum.value() < 360.0 => mean(sum, number(360.0)),
         _ => (sum - number(360.0)) * number(0.5),
     };
-    // cos x = sin(x + 90°).
+    // The identity cos x = sin(x + 90°) is used.
     let cosine = |times: f64, shift: f64| (number(times) * h + number(shift + 90.0)).sin_degrees();
     let t = number(1.0) - number(0.17) * cosine(1.0, -30.0)
         + number(0.24) * cosine(2.0, 0.0)
@@ -119,24 +125,26 @@ fn hue(a: f64, b: f64) -> f64 {
     if degrees < 0.0 { degrees + 360.0 } else { degrees }
 }
 
-/// The yellowness index of ASTM E313 for D65 and the 2° observer: 100 (1.2985 X − 1.1335 Z)/Y; `None` for black.
+/// The yellowness index of ASTM E313 for D65 and the 2° observer: 100 (1.2985 X − 1.1335 Z)/Y;
+/// `None` for black.
 #[must_use]
 pub fn yellowness_e313(xyz: [f64; 3]) -> Option<f64> {
     (xyz[1] > 1e-9).then(|| 100.0 * (1.2985 * xyz[0] - 1.1335 * xyz[2]) / xyz[1])
 }
 
-/// One device's map from its eight band reflectances to XYZ; a perfect white maps to the white itself, which is the sum of each row.
+/// The map of one device from its eight band reflectances to XYZ. A perfect white maps to the white
+/// itself, which is the sum of each row.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
 pub struct ColorCalibration {
     /// XYZ = matrix · R, with R of F1 to F8.
     pub matrix: [[f64; 8]; 3],
-    /// The standard uncertainty that the map itself adds to each of L*, a* and b*.
+    /// The standard uncertainty that the map adds to each of L*, a* and b*.
     pub u_lab: f64,
 }
 
-/// The fit of a colour map and how well it reproduces its own chart.
+/// The fit of a colour map, and its residuals on its own chart.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
@@ -147,18 +155,19 @@ pub struct ColorFit {
     pub mean_de00: f64,
     /// The largest ΔE00 over the chart.
     pub max_de00: f64,
-    /// How many patches were used.
+    /// The number of patches used.
     pub patches: u32,
 }
 
-/// Why a chart gives no map.
+/// Why a colour map cannot be fitted to a chart.
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NotFitted {
-    /// Fewer patches than a map of seven free numbers a row needs to be checked by.
+    /// Fewer than 12 patches: a map with seven free numbers in each row needs more patches than
+    /// unknowns to be checked.
     #[error("{0} patches: at least 12 are needed")]
     TooFew(u32),
-    /// The patches do not span the eight bands.
+    /// The patches are too alike to determine the eight bands.
     #[error("the patches are too alike: some band is not determined")]
     Undetermined,
     /// A number is not finite, or the white has no light.
@@ -167,7 +176,7 @@ pub enum NotFitted {
 }
 
 impl ColorCalibration {
-    /// The white that the map was made for: where a reflectance of one in all bands goes.
+    /// The white for which the map was fitted: the XYZ of a reflectance of one in all bands.
     #[must_use]
     pub fn white(&self) -> [f64; 3] {
         self.matrix.map(|row| row.iter().sum())
@@ -179,13 +188,16 @@ impl ColorCalibration {
         self.matrix.map(|row| row.iter().zip(reflectance).map(|(m, r)| m * r).sum())
     }
 
-    /// Fits the map of a device from the patches of a chart: band reflectances as the device saw them, and the chart's XYZ under `white`.
+    /// Fits the map of a device from the patches of a chart. Each patch has the band reflectances
+    /// that the device measured, and the chart's XYZ relative to `white`.
     ///
-    /// Least squares with the constraint that white maps to white, which takes one unknown out of each row: Σᵢ mᵢ (Rᵢ − R₈) = X − Xw R₈.
+    /// The method is least squares with the constraint that white maps to white. The constraint
+    /// removes one unknown of each row: Σᵢ mᵢ (Rᵢ − R₈) = X − Xw R₈.
     ///
     /// # Errors
     ///
-    /// [`NotFitted`] for fewer than 12 patches, patches that are too alike, or numbers that are not usable.
+    /// [`NotFitted`] if there are fewer than 12 patches, if they are too alike, or if a number is
+    /// not valid.
     pub fn fit(
         patches: impl Iterator<Item = ([f64; 8], [f64; 3])> + Clone,
         white: [f64; 3],
@@ -224,7 +236,8 @@ impl ColorCalibration {
     }
 }
 
-/// The product's colour, and what the indices need of it with its history.
+/// The product's colour, and the quantities of it that the indices need, with the origin of their
+/// uncertainty.
 pub(super) struct ProductColor {
     /// The colour.
     pub(super) findings: ColorFindings,
@@ -234,10 +247,10 @@ pub(super) struct ProductColor {
     pub(super) distance: Option<Traced>,
 }
 
-/// The product's colour, and how far it lies from the product's target.
+/// The product's colour, and its distance from the product's target.
 ///
-/// Needs at least seven of the eight bands; one missing band between two others is filled in by their mean and counts with three times
-/// their uncertainty. `None` otherwise.
+/// At least seven of the eight bands are needed. One missing band between two others is replaced by
+/// their mean, with three times their uncertainty. Otherwise the result is `None`.
 pub(super) fn of_product(
     reflectance: &[Option<Measured>; 10],
     calibration: &ColorCalibration,
@@ -264,7 +277,8 @@ pub(super) fn of_product(
     let (xyz, white) = (calibration.xyz(&r), calibration.white());
     let color = lab(xyz, white);
 
-    // ∂Lab/∂R, column by column: every quantity below is a function of the same eight readings, so correlation is carried.
+    // ∂Lab/∂R, column by column. Each quantity below is a function of the eight readings, so the
+    // correlation is propagated.
     let [dx, dy, dz] = [0, 1, 2].map(|k| cube_root_or_line(xyz[k] / white[k]).1 / white[k]);
     let columns: [[f64; 3]; 8] = core::array::from_fn(|i| {
         let [fx, fy, fz] =
@@ -281,7 +295,8 @@ pub(super) fn of_product(
     let distance = target.map(|target| {
         let (value, gradient) = ciede2000_with_gradient(color, target);
         let slope = traced(value, gradient);
-        // Close to the target the distance has no gradient: its spread there is that in all directions.
+        // Close to the target the distance has no gradient, so its spread there is the spread in
+        // all directions.
         let all = [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]].map(spread);
         let widest: f64 = all.iter().map(|u| u * u).sum();
         let near = value * value < 4.0 * widest;
@@ -292,7 +307,7 @@ pub(super) fn of_product(
     });
     let chroma = libm::hypot(color.a, color.b);
     let u_plane = libm::hypot(spread([0.0, 1.0, 0.0]), spread([0.0, 0.0, 1.0]));
-    // Near grey the direction of a colour is only noise.
+    // Near grey, the hue is only noise.
     let direction = (chroma > 2.0 * u_plane).then(|| {
         let gradient = [0.0, -color.b / (chroma * chroma), color.a / (chroma * chroma)];
         measured(hue(color.a, color.b), spread(gradient).to_degrees())

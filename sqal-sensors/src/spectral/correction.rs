@@ -1,4 +1,6 @@
-//! Basic counts: raw counts per unit of gain and millisecond, with their noise, and none where the converter was full.
+//! Basic counts: raw counts per unit of gain and millisecond, with their noise.
+//!
+//! A saturated channel has none.
 
 use sqal_core::{Channel, Flag, Flags, Measured, Spectrum};
 
@@ -8,13 +10,14 @@ use crate::desirability::measured;
 /// The gain at which the profile states its shot noise.
 const HIGHEST_GAIN: f64 = 512.0;
 
-/// The share of the full scale from which a channel is taken as saturated.
+/// The share of the full scale from which a channel counts as saturated.
 pub(super) const FULL: f64 = 0.98;
 
-/// Fewer counts than this are too few to divide by.
+/// The fewest counts by which a ratio is computed.
 pub(super) const LEAST_COUNTS: f64 = 50.0;
 
-/// Basic counts b = raw/(gain · correction · ms) (ams AN000633, 2.1), with var(raw) = k·raw + r² + 1/12 (photon, read and rounding noise).
+/// Basic counts b = raw/(gain · correction · ms) (ams AN000633, 2.1), with var(raw) = k·raw + r² +
+/// 1/12 (photon, read and rounding noise).
 pub(super) fn basic_counts(
     spectrum: &Spectrum,
     profile: &SpectralProfile,
@@ -39,7 +42,8 @@ pub(super) fn basic_counts(
     })
 }
 
-/// The least ratio of a band's reading to its own noise over F1 to F8; `None` where a band is saturated.
+/// The smallest ratio of a band's reading to its own noise over F1 to F8; `None` if a band is
+/// saturated.
 pub(super) fn least_snr(basic: &[Option<Measured>; 10]) -> Option<f64> {
     let ratio = |band: &Option<Measured>| Some((*band)?.value() / (*band)?.u());
     basic[..8].iter().map(ratio).try_fold(f64::INFINITY, |least, one| Some(least.min(one?)))

@@ -1,4 +1,6 @@
-//! Defects of colour: oxidation, discoloration, blood, bile, a spectrum that is not the product's; and readings with too much or too little light.
+//! Defects of colour: oxidation, discoloration, blood, bile, foreign spectra, and bad exposure.
+//!
+//! Bad exposure is a reading with too much or too little light.
 
 use sqal_core::{
     AdcStatus, Channel, Defect, DefectKind, Defects, Flag, Flags, Measured, Score, Severity, SpectralFindings,
@@ -7,13 +9,14 @@ use sqal_core::{
 
 use crate::SpectralProfile;
 
-/// A spectrum less probable than this among those of the product is not one of them.
+/// The probability below which a spectrum does not count as one of the product.
 pub(super) const FOREIGN: f64 = 0.001;
 
 /// The hues of bile in degrees: yellow-green.
 const BILE_HUES: core::ops::RangeInclusive<f64> = 95.0..=140.0;
 
-/// The defects, gravest first. Oxidation and blood are defects only where the profile limits them, and bile only where it limits blood.
+/// The defects, gravest first. Oxidation and blood are defects only if the profile limits them, and
+/// bile only if it limits blood.
 pub(super) fn find(
     spectrum: &Spectrum,
     findings: &SpectralFindings,
@@ -24,7 +27,7 @@ pub(super) fn find(
     let mut defects = Defects::new();
     let mut add = |kind, severity, probability: f64| {
         let defect = Defect::new(kind, severity, ZoneSet::default(), Score::nearest(probability));
-        // Fewer kinds than places: the list cannot be full here.
+        // There are fewer kinds of defects than places, so the list cannot be full here.
         let _ = defects.try_push(defect);
     };
     let above = |x: Option<Measured>, limit: Option<f64>| {
@@ -46,7 +49,7 @@ pub(super) fn find(
     if let Some(outlier) = findings.outlier.filter(|outlier| outlier.p < FOREIGN) {
         add(DefectKind::SpectralOutOfDistribution, Severity::Major, 1.0 - outlier.p);
         let hue = findings.color.and_then(|color| color.hue_deg);
-        // Bile is of animals' organs: a cheese of that hue is not stained.
+        // Bile occurs in animals' organs only: a cheese of that hue is not stained.
         if let Some(hue) = hue.filter(|hue| profile.max_heme.is_some() && BILE_HUES.contains(&hue.value())) {
             let within = |limit: f64| normal_cdf((limit - hue.value()) / hue.u().max(1e-9));
             add(DefectKind::BileStain, Severity::Major, within(*BILE_HUES.end()) - within(*BILE_HUES.start()));
@@ -56,7 +59,7 @@ pub(super) fn find(
     if full || flags.contains(Flag::AnalogSaturation) || spectrum.adc_status() == AdcStatus::DigitalSaturation {
         add(DefectKind::Saturation, Severity::Major, 1.0);
     }
-    // Fewer than 50 counts in half of the bands: the reading is of darkness.
+    // If half of the bands have fewer than 50 counts, the reading is of darkness.
     let dark = Channel::ALL[..8].iter().filter(|band| spectrum.counts(**band) < 50.0).count();
     if dark >= 4 {
         add(DefectKind::LowSignal, Severity::Major, 1.0);

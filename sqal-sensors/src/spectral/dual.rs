@@ -1,16 +1,18 @@
-//! [`Dual`]: a number that carries its derivatives along three inputs through a formula.
+//! [`Dual`]: a number with its derivatives along three inputs, for gradients of formulas.
 //!
-//! Forward differentiation gives a gradient that is exact to rounding, for about the price of two evaluations instead of seven.
+//! Forward differentiation gives a gradient that is exact to rounding. It costs about two
+//! evaluations, instead of the seven of difference quotients.
 
 use core::ops::{Add, Div, Mul, Sub};
 
-/// What a formula needs of its numbers, so that it can be written once for values and for values with derivatives.
+/// The operations that a formula needs of its numbers, so that it is written once for values and
+/// for values with derivatives.
 pub(super) trait Number:
     Copy + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Self> + Div<Output = Self>
 {
     /// A number that does not depend on any input.
     fn constant(value: f64) -> Self;
-    /// The value alone.
+    /// The value without derivatives.
     fn value(self) -> f64;
     /// The square root of a number of at least 0.
     fn sqrt(self) -> Self;
@@ -48,17 +50,17 @@ impl Number for f64 {
 pub(super) struct Dual {
     /// The value.
     pub(super) value: f64,
-    /// Its derivatives.
+    /// The derivatives along the three inputs.
     pub(super) slope: [f64; 3],
 }
 
 impl Dual {
-    /// A function of this number: its value there, and its derivative.
+    /// A function of this number, from its value and its derivative there.
     fn through(self, value: f64, derivative: f64) -> Self {
         Self { value, slope: self.slope.map(|s| derivative * s) }
     }
 
-    /// A function of two numbers: its value, and its derivative along each.
+    /// A function of two numbers, from its value and its derivative along each.
     fn of_two(self, other: Self, value: f64, (along, across): (f64, f64)) -> Self {
         Self { value, slope: core::array::from_fn(|k| along * self.slope[k] + across * other.slope[k]) }
     }
@@ -100,7 +102,7 @@ impl Number for Dual {
     fn value(self) -> f64 {
         self.value
     }
-    /// At 0, where the root has no derivative, it is taken as 0: nothing here is decided there.
+    /// At 0 the root has no derivative, and 0 is used; no result depends on it.
     fn sqrt(self) -> Self {
         let root = libm::sqrt(self.value);
         self.through(root, if root > 0.0 { 0.5 / root } else { 0.0 })
@@ -130,7 +132,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// One formula with every operation in it.
+    /// One formula that uses every operation.
     fn formula<N: Number>([x, y, z]: [N; 3]) -> N {
         (x * x + y * y).sqrt() / (z + N::constant(3.0)) - (x - z).sin_degrees() * y.exp() + y.degrees_from(x)
     }

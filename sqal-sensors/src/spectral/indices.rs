@@ -1,7 +1,8 @@
 //! Oxidation, freshness and fat quality from differences of absorbances.
 //!
-//! Published meat formulas (Krzywicki, K/S 572/525) do not transfer to bands 40-50 nm wide on fatty liver. What is left is a ratio that
-//! follows the oxidised share of the pigment whatever its amount, anchored by two references of the product itself.
+//! Published meat formulas (Krzywicki, K/S 572/525) are not valid for bands 40-50 nm wide on fatty
+//! liver. Therefore a ratio is used that follows the oxidised share of the pigment, whatever its
+//! amount. Its scale is given by two references of the product itself.
 
 use sqal_core::{Channel, Flag, Flags, Measured};
 
@@ -13,20 +14,23 @@ fn at(absorbance: &[Option<Measured>; 8], channel: Channel) -> Option<Traced> {
     absorbance[channel.index()].map(|a| Traced::of_band(channel.index(), a))
 }
 
-/// A(x) − A(y); `None` with a band missing.
+/// A(x) − A(y); `None` if a band is missing.
 fn difference(absorbance: &[Option<Measured>; 8], x: Channel, y: Channel) -> Option<Traced> {
     Some(at(absorbance, x)?.plus(1.0, at(absorbance, y)?, -1.0))
 }
 
-/// H = A555 − A680, the signal of blood pigment; `None` with a band missing.
+/// H = A555 − A680, the signal of blood pigment; `None` if a band is missing.
 pub(super) fn heme(absorbance: &[Option<Measured>; 8]) -> Option<Traced> {
     difference(absorbance, Channel::F5, Channel::F8)
 }
 
-/// O = clamp((q − q₀)/(q₁₀₀ − q₀)) with q = (A630 − A680)/(A555 − A680): 0 for fresh, 1 for oxidised pigment.
+/// O = clamp((q − q₀)/(q₁₀₀ − q₀)) with q = (A630 − A680)/(A555 − A680): 0 for fresh, 1 for
+/// oxidised pigment.
 ///
-/// The denominator H is the pigment signal. Below ten times its own uncertainty the ratio means nothing: `None`, and
-/// [`Flag::LowHeme`]. First-order propagation, ∂q = (∂(A630 − A680) − q ∂H)/H. `None` too for a product without anchors.
+/// The denominator H is the pigment signal. If H is below ten times its own uncertainty, the ratio
+/// has no meaning: the result is `None`, with [`Flag::LowHeme`]. The uncertainty is propagated to
+/// first order, ∂q = (∂(A630 − A680) − q ∂H)/H. For a product without anchors the result is `None`
+/// too.
 pub(super) fn oxidation(
     absorbance: &[Option<Measured>; 8],
     profile: &SpectralProfile,
@@ -48,11 +52,11 @@ pub(super) fn oxidation(
     Some(ratio.through(((q - anchors.oxidation_fresh) / span).clamp(0.0, 1.0), 1.0 / span))
 }
 
-/// The harmonic mean of "little oxidised" and "the product's colour", of which one may be unknown; `None` when both are.
+/// The harmonic mean of "little oxidised" and "the product's colour". One of them may be unknown;
+/// `None` if both are.
 ///
-/// A part that the profile does not specify counts nothing.
-///
-/// An unknown part widens the result by the prior's spread of its half.
+/// A part that the profile does not specify has no effect. An unknown part widens the result by the
+/// prior's spread times its share of the weight.
 pub(super) fn freshness(
     oxidation: Option<Traced>,
     likeness: Option<Traced>,
@@ -63,11 +67,12 @@ pub(super) fn freshness(
     join([(rated, fresh), (target, likeness)]).map(|(joined, _)| joined)
 }
 
-/// The harmonic mean of "yellow enough" (A480 − A515, carotenoid), "little blood" (A555 − A680, haemoglobin) and, with a colour map,
-/// "pale" (L*).
+/// The harmonic mean of "yellow enough" (A480 − A515, carotenoid), "little blood" (A555 − A680,
+/// haemoglobin) and, with a colour map, "pale" (L*).
 ///
-/// A proxy: eight visible bands do not measure lipid. A part that the profile does not specify counts nothing; `None` if a band is missing that a
-/// specified part needs.
+/// It is a proxy, because eight visible bands do not measure lipid. A part that the profile does
+/// not specify has no effect. The result is `None` if a band is missing that a specified part
+/// needs.
 pub(super) fn fat_quality(
     absorbance: &[Option<Measured>; 8],
     lightness: Option<Traced>,

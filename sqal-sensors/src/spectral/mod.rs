@@ -1,4 +1,6 @@
-//! [`SpectralAnalyzer`]: the steps from an AS7341 reading to an assessment, in order; the formulas are in the files beside.
+//! [`SpectralAnalyzer`]: the steps from an AS7341 reading to an assessment, in order.
+//!
+//! The formulas of the steps are in the other files of this module.
 
 mod color;
 mod correction;
@@ -63,7 +65,8 @@ impl Analyzer for SpectralAnalyzer {
         let profile = &self.profile;
         let mut flags = Flags::default();
         let basic = correction::basic_counts(spectrum, profile, &mut flags);
-        // Clear may saturate alone: it is not needed. Analogue saturation makes every count too low without a trace in it.
+        // Clear is not needed, so it may saturate alone. Analogue saturation lowers every count,
+        // and the counts do not show it.
         let bands = &Channel::ALL[..8];
         let usable = bands.iter().filter(|band| basic[band.index()].is_some()).count();
         if usable == 0 {
@@ -82,12 +85,14 @@ impl Analyzer for SpectralAnalyzer {
         }
         let trusted = amplified && !swapped;
         if spectrum.adc_status() == AdcStatus::DigitalSaturation {
-            // One clipped shot in an average leaves no trace in the counts.
+            // One clipped shot in an average does not show in the counts.
             flags.insert(Flag::Saturated);
         }
-        // Analogue saturation makes every count too low, and swapped bytes make them anything: counts are shown, nothing is derived from them.
+        // Analogue saturation lowers every count, and swapped bytes give arbitrary counts. In both
+        // cases the counts are shown, but nothing is derived from them.
         let untrusted = [None; 10];
-        // A band with next to no counts is dark, or its channel is dead: what it reflects is unknown, not nothing.
+        // A band with very few counts is dark, or its channel is defective. Its reflectance is
+        // unknown, not 0.
         let lit: [Option<Measured>; 10] =
             core::array::from_fn(|k| basic[k].filter(|_| spectrum.counts(Channel::ALL[k]) >= LEAST_COUNTS));
         let reflectance = reflectance::against_white(if trusted { &lit } else { &untrusted }, profile, &mut flags);
@@ -145,7 +150,7 @@ impl Analyzer for SpectralAnalyzer {
             (true, true) => Score::nearest(0.3 * seen),
             (true, false) => Score::nearest(seen),
         };
-        // Of counts that are not to be trusted none is a band that was seen.
+        // If the counts are not trusted, all bands count as unseen.
         let unseen_bands = if trusted { 1.0 - seen } else { 1.0 };
         Ok(Assessment {
             findings,

@@ -1,13 +1,14 @@
-//! [`ProductReference`]: what the spectra of a product look like, and whether a reading is one of them.
+//! [`ProductReference`]: the spectra of a product, and a test whether a reading is one of them.
 //!
-//! Indices were made for one product. A reading far from all of its spectra (a foreign body, a stain, another product) gives numbers all
-//! the same; Hotelling's T² says that they mean nothing.
+//! Indices were developed for one product. A reading far from all of its spectra (a foreign body, a
+//! stain, another product) still gives index values, but they have no meaning. Hotelling's T²
+//! detects such a reading.
 
 use sqal_core::{Measured, OutlierTest};
 
 use crate::InvalidProfile;
 
-/// The mean absorbances of a product in F1 to F8 and how they vary from tray to tray.
+/// The mean absorbances of a product in F1 to F8, and their variation from tray to tray.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
@@ -16,23 +17,23 @@ pub struct ProductReference {
     pub mean: [f64; 8],
     /// The covariance of the bands, shrunk so that it can be inverted.
     pub covariance: [[f64; 8]; 8],
-    /// How many trays it was estimated from.
+    /// The number of trays from which it was estimated.
     pub trays: u32,
-    /// How far it was shrunk towards a multiple of the identity, 0 to 1.
+    /// The share by which the covariance was shrunk towards a multiple of the identity, 0 to 1.
     pub shrinkage: f64,
 }
 
-/// Why trays give no reference.
+/// Why trays are not a valid reference.
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NotAReference {
-    /// Fewer trays than say anything of eight bands.
+    /// Fewer than 20 trays.
     #[error("{0} trays: at least 20 are needed")]
     TooFew(u32),
     /// A number is not finite.
     #[error("an absorbance of tray {0} is not a finite number")]
     Number(u32),
-    /// All trays are the same.
+    /// All trays are equal.
     #[error("the trays do not vary: no covariance can be estimated")]
     NoVariation,
 }
@@ -40,12 +41,14 @@ pub enum NotAReference {
 impl ProductReference {
     /// Estimates the reference from the absorbances of good trays.
     ///
-    /// The sample covariance of eight bands from a few dozen trays is nearly singular; it is shrunk towards a multiple of the identity by
-    /// the share that minimises the expected squared error (Ledoit & Wolf 2004, J. Multivariate Anal. 88, 365).
+    /// The sample covariance of eight bands from a few dozen trays is nearly singular; therefore it
+    /// is shrunk towards a multiple of the identity by the share that minimises the expected
+    /// squared error (Ledoit & Wolf 2004, J. Multivariate Anal. 88, 365).
     ///
     /// # Errors
     ///
-    /// [`NotAReference`] for fewer than 20 trays, a number that is not finite, or trays without variation.
+    /// [`NotAReference`] if there are fewer than 20 trays, if a number is not finite, or if the
+    /// trays do not vary.
     pub fn fit(trays: impl Iterator<Item = [f64; 8]> + Clone) -> Result<Self, NotAReference> {
         let (mut n, mut mean) = (0_u32, [0.0; 8]);
         for tray in trays.clone() {
@@ -71,7 +74,8 @@ impl ProductReference {
         if scale <= 0.0 {
             return Err(NotAReference::NoVariation);
         }
-        // δ² is how far the sample lies from the target, β² how far it lies from the truth.
+        // δ² is the squared distance of the sample from the target, β² that of the sample from the
+        // truth.
         let target = |i: usize, j: usize| if i == j { scale } else { 0.0 };
         let (mut delta, mut beta) = (0.0, 0.0);
         for_each(&mut sample, |i, j, s| delta += (*s - target(i, j)) * (*s - target(i, j)));
@@ -84,7 +88,8 @@ impl ProductReference {
         Ok(Self { mean, covariance: sample, trays: n, shrinkage })
     }
 
-    /// Checks that the numbers are finite and the covariance is one.
+    /// Checks that the numbers are finite and that the covariance is symmetric and positive
+    /// definite.
     pub(crate) fn check(&self) -> Result<(), InvalidProfile> {
         let finite = self.mean.iter().chain(self.covariance.as_flattened()).all(|x| x.is_finite());
         let mirrored =
@@ -97,9 +102,11 @@ impl ProductReference {
         Err(InvalidProfile::Number { field: "spectral.reference.covariance", value: least, expected })
     }
 
-    /// T² = d'(Σ + diag u²)⁻¹ d with d = A − mean, and its probability for a spectrum of the product; `None` with a band missing.
+    /// T² = d'(Σ + diag u²)⁻¹ d with d = A − mean, and its probability for a spectrum of the
+    /// product; `None` if a band is missing.
     ///
-    /// The reading's own noise is added, so that a noisy reading is not called foreign for being noisy.
+    /// The reading's own noise is added, so that a noisy reading does not count as foreign because
+    /// of its noise.
     pub(super) fn test(&self, absorbance: &[Option<Measured>; 8]) -> Option<OutlierTest> {
         let mut covariance = self.covariance;
         let mut off = [0.0; 8];
@@ -158,7 +165,8 @@ mod tests {
     use proptest::prelude::*;
     use std::vec::Vec;
 
-    /// A deterministic cloud of trays: eight bands that follow two hidden causes and a little of their own.
+    /// A deterministic set of trays: eight bands that follow two hidden causes and a small part of
+    /// their own.
     fn trays(n: u32) -> Vec<[f64; 8]> {
         let wave = |k: u32, i: u32| (f64::from(k * 37 + i * 101) * 0.618).sin();
         (0..n)
@@ -171,7 +179,7 @@ mod tests {
             .collect()
     }
 
-    /// The quantile table of the χ² distribution (8 degrees): NIST/SEMATECH e-Handbook 1.3.6.7.4.
+    /// The probabilities agree with the χ² table (8 degrees): NIST/SEMATECH e-Handbook 1.3.6.7.4.
     #[test]
     fn the_probability_is_that_of_eight_degrees() {
         for (x, p) in [(13.362, 0.10), (15.507, 0.05), (17.535, 0.025), (20.090, 0.01), (26.124, 0.001)] {
@@ -205,7 +213,8 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever the trays, the shrunk covariance can be inverted, and the reference passes its own check.
+        /// For any trays, the shrunk covariance can be inverted, and the reference passes its own
+        /// check.
         #[test]
         fn any_fit_is_a_usable_reference(rows in prop::collection::vec(prop::array::uniform8(-2.0..3.0_f64), 20..40)) {
             let reference = ProductReference::fit(rows.into_iter()).unwrap();

@@ -1,4 +1,6 @@
-//! Several readings of one product: shots of one place become one reading, colours of several places a uniformity.
+//! Joins several readings of one product: shots of one place, and the colours of several places.
+//!
+//! Shots are averaged to one reading. Colours of several places give a uniformity.
 
 use sqal_core::{Channel, InvalidSpectrum, Lab, Measured, Spectrum};
 
@@ -14,13 +16,14 @@ pub const MAX_SHOTS: usize = 32;
 pub struct Averaged {
     /// The mean, as one spectrum.
     pub spectrum: Spectrum,
-    /// How many shots went into it.
+    /// The number of shots averaged.
     pub shots: u8,
-    /// How much more the shots scatter than their counts explain (Birge ratio, at least 1): vibration, flicker, a moving product.
+    /// The scatter of the shots over the scatter that their counts explain (Birge ratio, at least
+    /// 1). Causes are vibration, flicker, or a moving product.
     pub birge: f64,
 }
 
-/// Why shots have no mean.
+/// Why shots cannot be averaged.
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NotAveraged {
@@ -30,20 +33,21 @@ pub enum NotAveraged {
     /// Two shots were taken with different gains or integration times.
     #[error("shot {0} has another gain or integration time than the first")]
     Mixed(usize),
-    /// The mean is no reading.
+    /// The mean is not a valid reading.
     #[error(transparent)]
     Invalid(InvalidSpectrum),
 }
 
-/// The mean of shots taken with one gain and one integration time, robust against a shot that went wrong.
+/// The mean of shots with one gain and one integration time, robust against a disturbed shot.
 ///
-/// Huber's mean with k = 1.345 and the scale 1.4826 times the median absolute deviation, but no less than the counts' own noise √x: a shot
-/// during which the tray was pushed counts little, one that merely scatters counts fully (Huber 1981, 6.7). The worst converter status of
-/// the shots is the status of the mean.
+/// The method is Huber's mean with k = 1.345. Its scale is 1.4826 times the median absolute
+/// deviation, but at least the counts' own noise √x. A shot during which the tray was pushed has
+/// little weight; a shot that merely scatters has full weight (Huber 1981, 6.7). The worst
+/// converter status of the shots is the status of the mean.
 ///
 /// # Errors
 ///
-/// [`NotAveraged`] for no shots, too many, or shots of different settings.
+/// [`NotAveraged`] if there are no shots, too many, or shots of different settings.
 pub fn average_shots(shots: &[Spectrum]) -> Result<Averaged, NotAveraged> {
     let (first, count) = match shots {
         [first, ..] if shots.len() <= MAX_SHOTS => (first, shots.len()),
@@ -76,7 +80,7 @@ pub fn average_shots(shots: &[Spectrum]) -> Result<Averaged, NotAveraged> {
     Ok(Averaged { spectrum, shots: u8::try_from(count).unwrap_or(u8::MAX), birge })
 }
 
-/// Huber's mean of a few values; the values are put in order.
+/// Huber's mean of a few values; sorts the values.
 fn huber_mean(values: &mut [f64]) -> f64 {
     let middle = |values: &mut [f64]| {
         values.sort_unstable_by(f64::total_cmp);
@@ -103,11 +107,12 @@ fn huber_mean(values: &mut [f64]) -> f64 {
     mean
 }
 
-/// How even the colour of a product is over several places: exp(−m²/(2 e₀²)), with m the noise-corrected mean of the colour differences
-/// from the mean colour (MCDM, CIEDE2000).
+/// The uniformity of a product's colour over several places: exp(−m²/(2 e₀²)). Here m is the
+/// noise-corrected mean of the colour differences from the mean colour (MCDM, CIEDE2000).
 ///
-/// `repeatability` is the mean difference that the same place shows when it is read again, `scale` the e₀ of the product (2.0 is a visible
-/// difference). `None` for fewer than two places: one place cannot be even. The mean of n differences is known to sd/√n.
+/// `repeatability` is the mean difference between repeated readings of one place. `scale` is the e₀
+/// of the product (2.0 is a visible difference). `None` for fewer than two places. The mean of n
+/// differences has the uncertainty sd/√n.
 #[must_use]
 pub fn color_uniformity(places: &[Lab], repeatability: f64, scale: f64) -> Option<Measured> {
     if places.len() < 2 || !(scale > 0.0 && repeatability >= 0.0) {
@@ -118,7 +123,8 @@ pub fn color_uniformity(places: &[Lab], repeatability: f64, scale: f64) -> Optio
     let off = Moments::of(places.iter().map(|place| ciede2000(*place, centre)))?;
     let square = (off.mean * off.mean - repeatability * repeatability).max(0.0);
     let value = libm::exp(-square / (2.0 * scale * scale));
-    // d exp(−m²/2e²) = −m/e² · value · dm; where the difference drowns in the repeatability, it is only known to that.
+    // d exp(−m²/2e²) = −m/e² · value · dm. If the difference is smaller than the repeatability, its
+    // uncertainty is the repeatability.
     let u_mean = off.sample_sd() / libm::sqrt(off.n);
     let slope = libm::sqrt(square).max(if square > 0.0 { 0.0 } else { repeatability }) / (scale * scale);
     measured(value, (value * slope * u_mean).min(1.0))

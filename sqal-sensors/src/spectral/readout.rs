@@ -1,24 +1,31 @@
-//! Faults of a device's own read-out that leave a trace in the counts: bytes in the wrong order, and one register read for several bands.
+//! Read-out faults of a device that show in the counts: swapped bytes, and repeated registers.
+//!
+//! A repeated register is one that was read for several bands.
 
 use sqal_core::{Channel, Spectrum};
 
 use super::correction::{FULL, LEAST_COUNTS};
 
-/// How much the broad channel sees of the sum of F1 to F8: 0.41 to 0.79 on recordings under lamps, daylight and coloured diodes.
+/// The ratio of the broad channel to the sum of F1 to F8: 0.41 to 0.79 on recordings under lamps,
+/// daylight and coloured diodes.
 const CLEAR_TO_BANDS: core::ops::RangeInclusive<f64> = 0.3..=1.0;
 
-/// Beyond this the broad channel and the bands cannot have seen the same light.
+/// Outside of this range, the broad channel and the bands cannot come from the same light.
 const POSSIBLE: core::ops::RangeInclusive<f64> = 0.25..=1.25;
 
-/// Whether the counts are impossible as they are, and right with the two bytes of each exchanged.
+/// Whether the counts are impossible as they are, and plausible with the two bytes of each
+/// exchanged.
 ///
-/// Either every band is a multiple of 256 (so are counts that a driver multiplied by 256, which are as wrong), or the broad channel and the bands cannot
-/// have seen the same light, and with their bytes exchanged they can, and the spectrum is smoother then.
+/// There are two cases. In the first, every band is a multiple of 256 (counts that a driver
+/// multiplied by 256 are included, and are as wrong). In the second, the broad channel and the
+/// bands cannot come from the same light, but with exchanged bytes they can, and then the spectrum
+/// is also smoother.
 ///
-/// Called swapped though they were not: none of 36 recorded spectra, of 20 000 with their shapes at other levels of light, and of 20 000 simulated products;
-/// one of 20 000 under narrow lamps; 0.8 % of counts drawn at random. Found with their bytes exchanged: 72 %, 78 %, 87 % and 73 %.
+/// False alarms: none of 36 recorded spectra, none of 20 000 with their shapes at other levels of
+/// light, none of 20 000 simulated products, one of 20 000 under narrow lamps, and 0.8 % of random
+/// counts. Detected with exchanged bytes: 72 %, 78 %, 87 % and 73 %.
 ///
-/// Averages with fractions are not judged: what was exchanged in them was averaged afterwards.
+/// Averages with fractions are not judged, because their bytes were exchanged before the average.
 pub(super) fn has_swapped_bytes(spectrum: &Spectrum) -> bool {
     let counts = spectrum.all_counts();
     let Some(words) = whole(counts) else { return false };
@@ -30,7 +37,8 @@ pub(super) fn has_swapped_bytes(spectrum: &Spectrum) -> bool {
     let full = FULL * f64::from(spectrum.integration_time().full_scale());
     let swapped = words.map(u16::swap_bytes);
     let clear = Channel::Clear.index();
-    // A broad channel that ran full alone is too small beside its bands, and no sign of anything else.
+    // If only the broad channel is saturated, it is too small relative to the bands, which shows no
+    // other fault.
     if f64::from(words[clear]) >= full || swapped.iter().any(|word| *word > largest) {
         return false;
     }
@@ -41,10 +49,13 @@ pub(super) fn has_swapped_bytes(spectrum: &Spectrum) -> bool {
         && roughness(&swapped) < roughness(&words)
 }
 
-/// Whether three or more of F1 to F8 have exactly one count, with light enough to tell them apart and below the full scale.
+/// Whether three or more of F1 to F8 have exactly equal counts, with enough light to differ and
+/// below the full scale.
 ///
-/// Their filters are different, so light gives them different counts: no recorded spectrum of 36 and none of 20 000 simulated products has three alike.
-/// Chance alone makes three alike in up to 2 % of readings under a narrow lamp, which leaves several bands nearly dark: this is a remark, not a refusal.
+/// The filters differ, so light gives different counts: no recorded spectrum of 36 and none of 20
+/// 000 simulated products has three equal ones. Under a narrow lamp, which leaves several bands
+/// nearly dark, up to 2 % of the readings have three equal counts by chance. Therefore the result
+/// is a remark, not a refusal.
 pub(super) fn has_repeated_bands(spectrum: &Spectrum) -> bool {
     let full = FULL * f64::from(spectrum.integration_time().full_scale());
     let bands = &spectrum.all_counts()[..8];
@@ -54,7 +65,7 @@ pub(super) fn has_repeated_bands(spectrum: &Spectrum) -> bool {
     })
 }
 
-/// The counts as the registers held them; `None` if one has a fraction.
+/// The counts as whole register values; `None` if a count has a fraction.
 fn whole(counts: &[f32; 10]) -> Option<[u16; 10]> {
     let mut words = [0; 10];
     for (word, count) in words.iter_mut().zip(counts) {
@@ -68,13 +79,14 @@ fn whole(counts: &[f32; 10]) -> Option<[u16; 10]> {
     Some(words)
 }
 
-/// The broad channel over the sum of the bands; `None` with too little light to say.
+/// The broad channel over the sum of the bands; `None` if there is too little light.
 fn clear_to_bands(words: &[u16; 10]) -> Option<f64> {
     let bands: f64 = words[..8].iter().map(|word| f64::from(*word)).sum();
     (bands >= 8.0 * LEAST_COUNTS).then(|| f64::from(words[Channel::Clear.index()]) / bands)
 }
 
-/// How much the logarithms of neighbouring bands bend: the sum of the second differences over F1 to F8.
+/// The curvature of the logarithms of neighbouring bands: the sum of the absolute second
+/// differences over F1 to F8.
 fn roughness(words: &[u16; 10]) -> f64 {
     let logs: [f64; 8] = core::array::from_fn(|k| libm::log1p(f64::from(words[k])));
     logs.windows(3).map(|at| libm::fabs(at[0] - 2.0 * at[1] + at[2])).sum()
@@ -89,7 +101,7 @@ mod tests {
 
     use crate::{SpectralAnalyzer, SpectralProfile};
 
-    /// A reading whose full scale is that of the register, which lets every swapped count through.
+    /// A reading with the full scale of the register, so that every swapped count is in range.
     fn spectrum(counts: [f32; 10]) -> Spectrum {
         let time = IntegrationTime::from_millis(200.0).unwrap();
         Spectrum::new(counts, Gain::from_multiplier(4.0).unwrap(), time, AdcStatus::Unreported).unwrap()
@@ -99,7 +111,7 @@ mod tests {
         whole(counts).unwrap().map(|word| f32::from(word.swap_bytes()))
     }
 
-    /// The recorded readings in whole counts, at their own level and at others.
+    /// The recorded readings in whole counts, at their own level of light and at three others.
     fn recorded() -> Vec<[f32; 10]> {
         let readings = fixtures::capture::as7341_readings().unwrap();
         let levels = [1.0_f32, 0.5, 2.0, 3.7];
@@ -138,7 +150,7 @@ mod tests {
     fn counts_below_256_with_their_bytes_swapped_are_multiples_of_256() {
         let dim = [54.0, 153.0, 231.0, 200.0, 180.0, 150.0, 120.0, 90.0, 600.0, 110.0];
         assert!(has_swapped_bytes(&spectrum(swapped(&dim))) && !has_swapped_bytes(&spectrum(dim)));
-        // Darkness is not swapped, nor is a single band.
+        // Darkness does not count as swapped, nor does a single band.
         assert!(!has_swapped_bytes(&spectrum([0.0; 10])));
         let mut one = [0.0; 10];
         one[4] = 512.0;
@@ -171,7 +183,7 @@ mod tests {
         assert!(!with(2310.0, &[2]) && !with(2310.0, &[2, 3]));
         assert!(with(2310.0, &[2, 3, 7]) && with(50.0, &[0, 1, 2, 3]));
         assert!(!with(49.0, &[0, 1, 2]) && !with(65_535.0, &[0, 1, 2]));
-        // The broad channel and the near infrared are no bands.
+        // The broad channel and the near infrared do not count as bands.
         assert!(!with(3230.0, &[4, 8, 9]));
         let none =
             recorded().iter().chain(&simulated()).filter(|counts| has_repeated_bands(&spectrum(**counts))).count();

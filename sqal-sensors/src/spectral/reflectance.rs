@@ -5,10 +5,10 @@ use sqal_core::{Channel, Flag, Flags, Measured};
 use crate::SpectralProfile;
 use crate::desirability::measured;
 
-/// The least reflectance that is shown.
+/// The lower limit to which reflectances are clamped.
 const LOWEST: f64 = 1e-4;
 
-/// The greatest reflectance that is shown.
+/// The upper limit to which reflectances are clamped.
 const HIGHEST: f64 = 1.2;
 
 /// R = ρ (b − dark)/(white − dark), clamped to 1e-4 … 1.2; all `None` without a white reference.
@@ -35,9 +35,11 @@ pub(super) fn against_white(
     })
 }
 
-/// A = −log₁₀ R of the eight visible bands, u(A) = u(R)/(R ln 10); `None` where R stands at an end of its range or is below 3 u(R).
+/// A = −log₁₀ R of the eight visible bands, u(A) = u(R)/(R ln 10); `None` where R is at an end of
+/// its range or below 3 u(R).
 ///
-/// A dead channel has R at its lower end: its absorbance is unknown, not 4. These are what [`ProductReference::fit`] takes.
+/// A defective channel has R at its lower end, so its absorbance is unknown, not 4.
+/// [`ProductReference::fit`] takes these absorbances.
 ///
 /// [`ProductReference::fit`]: crate::ProductReference::fit
 #[must_use]
@@ -49,9 +51,10 @@ pub fn absorbance(reflectance: &[Option<Measured>; 10]) -> [Option<Measured>; 8]
     })
 }
 
-/// The reflectance in the near infrared over that of the broad channel; `None` where either is unknown or the latter is below 3 u.
+/// The reflectance in the near infrared over that of the broad channel; `None` if either is unknown
+/// or the latter is below 3 u.
 ///
-/// A dimensionless shape of the spectrum that the lamp's brightness does not move.
+/// It is a dimensionless figure of the spectrum's shape, independent of the lamp's brightness.
 pub(super) fn nir_to_clear(reflectance: &[Option<Measured>; 10]) -> Option<Measured> {
     let (nir, clear) = (reflectance[Channel::Nir.index()]?, reflectance[Channel::Clear.index()]?);
     (clear.value() > 3.0 * clear.u())

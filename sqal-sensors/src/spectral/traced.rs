@@ -1,14 +1,17 @@
-//! [`Traced`]: a quantity that remembers how much of its uncertainty comes from each band, so that quantities made of the same reading are
-//! joined with their true correlation.
+//! [`Traced`]: a quantity with the part of its uncertainty that comes from each band.
+//!
+//! Quantities from one reading are thus joined with their true correlation.
 
 use sqal_core::{Exponent, Measured, Score, power_mean};
 
 use crate::Desirability;
 use crate::desirability::{SIGMA_PRIOR, measured};
 
-/// A value, the part of its standard uncertainty that each of F1 to F8 brings (with its sign), and the variance from elsewhere.
+/// A value with the part of its standard uncertainty from each of F1 to F8 (with its sign), and the
+/// variance from other sources.
 ///
-/// The first-order rule of the GUM (JCGM 100:2008, 5.2) with the eight readings as its inputs: u² = Σ(∂f/∂Rₖ u(Rₖ))² + the rest.
+/// It follows the first-order rule of the GUM (JCGM 100:2008, 5.2) with the eight readings as
+/// inputs: u² = Σ(∂f/∂Rₖ u(Rₖ))² + the rest.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Traced {
     pub(super) value: f64,
@@ -32,7 +35,7 @@ impl Traced {
         }
     }
 
-    /// A function of this quantity alone: its value, and its slope there.
+    /// A function of this quantity alone, from its value and its slope there.
     pub(super) fn through(self, value: f64, slope: f64) -> Self {
         Self { value, along: self.along.map(|a| slope * a), apart: slope * slope * self.apart }
     }
@@ -42,12 +45,13 @@ impl Traced {
         libm::sqrt(self.along.iter().map(|a| a * a).sum::<f64>() + self.apart)
     }
 
-    /// The quantity without its history.
+    /// The quantity without the origin of its uncertainty; `None` if it is not finite.
     pub(super) fn measured(&self) -> Option<Measured> {
         measured(self.value, self.u())
     }
 
-    /// How well it meets a specification: the closed form's value and standard uncertainty, along the same bands.
+    /// The score against a specification, with the closed form's value and standard uncertainty,
+    /// along the same bands.
     pub(super) fn meets(self, specification: &Desirability) -> Option<Self> {
         let found = specification.of_measured(self.measured()?);
         let (u, rising) = (self.u(), specification.rises_at(self.value));
@@ -56,10 +60,11 @@ impl Traced {
     }
 }
 
-/// The harmonic mean of the parts that are known, and the share of the weight that was known; `None` if no part of positive weight is known.
+/// The harmonic mean of the known parts, and the share of the weight that is known; `None` if no
+/// part of positive weight is known.
 ///
-/// A part of weight 0 counts in nothing.
-/// What is unknown adds the spread of a score of which nothing is known times its share of the weight.
+/// A part of weight 0 has no effect. An unknown part adds the spread of a uniform score times its
+/// share of the weight.
 pub(super) fn join<const N: usize>(parts: [(f64, Option<Traced>); N]) -> Option<(Traced, Score)> {
     let terms =
         parts.map(|(weight, part)| part.map_or((Score::ZERO, 0.0), |part| (Score::nearest(part.value), weight)));
@@ -92,7 +97,7 @@ mod tests {
         let a = band(2, 0.5, 0.03);
         assert!((a.plus(1.0, band(2, 0.1, 0.04), 1.0).u() - 0.07).abs() < 1e-15);
         assert!((a.plus(1.0, band(3, 0.1, 0.04), 1.0).u() - 0.05).abs() < 1e-15);
-        // A reading less itself is exactly nothing.
+        // A reading minus itself is exactly 0.
         assert!(a.plus(1.0, a, -1.0).u() < 1e-15);
     }
 

@@ -1,39 +1,41 @@
-//! [`areal_parameters`]: the height parameters of ISO 25178-2 on an 8x8 grid, of which any zones may be missing.
+//! [`areal_parameters`]: the height parameters of ISO 25178-2 on an 8x8 grid with missing zones.
 
 use sqal_core::{ArealParameters, Grid, ZoneSet};
 
 use super::geometry;
 use crate::{Moments, Plane, Point};
 
-/// Below this root mean square height, in mm, a surface is flat and its skewness and kurtosis are 0/0.
+/// The root mean square height in mm below which a surface is flat, so that its skewness and
+/// kurtosis would be 0/0.
 const FLAT_MM: f64 = 1e-9;
 
-/// The areal parameters of the heights that are known; `None` if none is.
+/// The areal parameters of the known heights; `None` if no height is known.
 ///
-/// Heights in mm, spacing of the columns and of the rows in mm. Deviations are from the mean over the known zones, moments are divided by
-/// n (ISO 25178-2:2021, 4.2), and `sku` is not excess: a Gaussian surface has 3 (Gwyddion prints 3 less). `sdq` and `sdr` take the pairs
-/// and the cells whose zones are all known: `sdq` averages each direction over its own differences, and `sdr` splits each cell along
-/// both diagonals and takes the mean of the two areas (D.3, eq. D.15). `sdq` is `None` without a pair in each direction, `sdr` without a
-/// whole cell.
+/// The heights and the spacings of the columns and of the rows are in mm. Deviations are from the
+/// mean over the known zones, and moments are divided by n (ISO 25178-2:2021, 4.2). `sku` is not
+/// excess kurtosis: a Gaussian surface has 3 (Gwyddion prints 3 less). `sdq` uses the pairs, and
+/// `sdr` the cells, whose zones are all known. `sdq` averages each direction over its own
+/// differences. `sdr` splits each cell along both diagonals and takes the mean of the two areas
+/// (D.3, eq. D.15). `sdq` is `None` without a pair in each direction, `sdr` without a whole cell.
 #[must_use]
 pub fn areal_parameters(heights: &Grid<Option<f64>>, dx_mm: f64, dy_mm: f64) -> Option<ArealParameters> {
     Known::of(heights).areal_parameters(dx_mm, dy_mm)
 }
 
-/// The heights with their least-squares plane taken out, over places on a regular grid; `None` for fewer than three known zones, or
-/// when they lie on one line.
+/// The heights minus their least-squares plane, on a regular grid of positions. `None` for fewer
+/// than three known zones, or if they lie on one line.
 #[must_use]
 pub fn levelled(heights: &Grid<Option<f64>>, dx_mm: f64, dy_mm: f64) -> Option<Grid<Option<f64>>> {
     let level = Known::of(heights).levelled(dx_mm, dy_mm)?;
     Some(Grid::from_fn(|zone| level.zones.contains(zone).then(|| level.z[zone])))
 }
 
-/// The zones whose height is known, with the heights; those that are not known stand as anything and are never used.
+/// The zones whose height is known, with the heights. The heights of unknown zones are never used.
 #[derive(Clone, Debug)]
 pub(super) struct Known {
     /// The zones.
     pub(super) zones: ZoneSet,
-    /// Their heights.
+    /// The heights of the zones, in mm.
     pub(super) z: Grid<f64>,
 }
 
@@ -42,7 +44,7 @@ impl Known {
         Self { zones: ZoneSet::from_fn(|zone| heights[zone].is_some()), z: heights.map(|height| height.unwrap_or(0.0)) }
     }
 
-    /// See [`levelled`].
+    /// Subtracts the least-squares plane; see [`levelled`].
     pub(super) fn levelled(&self, dx_mm: f64, dy_mm: f64) -> Option<Self> {
         let place = |zone: usize| (index(zone % 8) * dx_mm, index(zone / 8) * dy_mm);
         let point = |zone: usize| Point { x: place(zone).0, y: place(zone).1, z: self.z[zone] };
@@ -54,7 +56,7 @@ impl Known {
         Some(Self { zones: self.zones, z })
     }
 
-    /// See [`areal_parameters`].
+    /// The areal parameters of the known heights; see [`areal_parameters`].
     pub(super) fn areal_parameters(&self, dx_mm: f64, dy_mm: f64) -> Option<ArealParameters> {
         let values = || self.zones.iter().map(|zone| self.z[zone]);
         let moments = Moments::of(values())?;
@@ -89,7 +91,7 @@ fn index(k: usize) -> f64 {
     f64::from(u8::try_from(k).unwrap_or(u8::MAX))
 }
 
-/// √(mean (∂z/∂x)² + mean (∂z/∂y)²) over differences of neighbours.
+/// √(mean (∂z/∂x)² + mean (∂z/∂y)²) over the differences of neighbours.
 fn root_mean_square_gradient(known: &Known, dx_mm: f64, dy_mm: f64) -> Option<f64> {
     let mean_square = |pairs: ZoneSet, step: usize, spacing: f64| {
         let slope = |zone: usize| (known.z[zone + step] - known.z[zone]) / spacing;
@@ -102,9 +104,9 @@ fn root_mean_square_gradient(known: &Known, dx_mm: f64, dy_mm: f64) -> Option<f6
     Some(libm::sqrt(across + along))
 }
 
-/// The area of the surface over the area below it, less one.
+/// The area of the surface over its projected area, minus one.
 fn developed_area_ratio(known: &Known, dx_mm: f64, dy_mm: f64) -> Option<f64> {
-    // The zones with all four corners of the cell to their right and below.
+    // The zones for which all four corners of the cell to the right and below are known.
     let [_, has_right, ..] = geometry::beside(known.zones);
     let pairs = known.zones.and(has_right);
     let cells = pairs.and(geometry::beside(pairs)[3]);
@@ -112,7 +114,7 @@ fn developed_area_ratio(known: &Known, dx_mm: f64, dy_mm: f64) -> Option<f64> {
     let mut area = 0.0;
     for zone in cells {
         let rise = |from: usize, to: usize| known.z[to] - known.z[from];
-        // Each corner's triangle is spanned by one x edge and one y edge of the cell.
+        // The triangle at each corner is spanned by one x edge and one y edge of the cell.
         let (top, bottom) = (rise(zone, zone + 1), rise(zone + 8, zone + 9));
         let (left, right) = (rise(zone, zone + 8), rise(zone + 1, zone + 9));
         let triangle = |x_edge: f64, y_edge: f64| {

@@ -1,4 +1,6 @@
-//! The distribution of heights over the product, in 16 equal bins from 0 to the profile's greatest height.
+//! The distribution of heights over the product, in 16 equal bins.
+//!
+//! The bins extend from 0 to the profile's greatest height.
 
 use sqal_core::HeightBins;
 
@@ -18,14 +20,14 @@ pub(super) fn histogram(surface: &Surface, profile: &TofProfile) -> Option<Heigh
         let bin = (surface.height_mm[zone] / bin_width_mm).clamp(0.0, 15.0) as usize;
         counts[bin] += 1;
     }
-    // Shannon: −Σ p log₂ p.
+    // Shannon entropy: −Σ p log₂ p.
     let entropy_bits = counts
         .iter()
         .filter(|count| **count > 0)
         .map(|count| f64::from(*count) / n)
         .map(|p| -p * libm::log2(p))
         .sum::<f64>()
-        // A single full bin gives −0.0.
+        // If all heights are in one bin, the sum is −0.0, which is changed to 0.0.
         + 0.0;
     let mode = (0_u8..16).max_by_key(|bin| (counts[usize::from(*bin)], u8::MAX - bin)).unwrap_or(0);
     Some(HeightBins { counts, bin_width_mm, entropy_bits, mode })

@@ -1,4 +1,5 @@
-//! [`CnhHistograms`]: the compact normalised histograms of the VL53L8CH, read in place from the driver's data block.
+//! [`CnhHistograms`]: the histograms of the VL53L8CH, read in place from the driver's data block.
+//! (CNH stands for compact normalised histogram.)
 //!
 //! ```text
 //! u32 state | u32 words:16, buffers, flags | u32 reference residual · 2048 | u32 flags | u32 aggregates:16, bins:16
@@ -7,8 +8,9 @@
 //!                                | i32 ambient[aggregates]       | i8 scalers[aggregates], padded to 4
 //! ```
 //!
-//! A value is its count divided by two to its scaler; it may be negative, because the ambient light was taken out. Layout after ST's
-//! CNH plugin of ULD `VL53LMZ_2.0.10` (BSD-3-Clause; read, not copied). The words are in the processor's order (already swapped).
+//! A value is its count divided by two to the power of its scaler. It may be negative, because the
+//! ambient light was subtracted. The layout follows ST's CNH plugin of ULD `VL53LMZ_2.0.10`
+//! (BSD-3-Clause; read, not copied). The words are in the processor's byte order (already swapped).
 
 /// The width of one histogram bin of the device, in mm of one-way distance.
 pub const CNH_BIN_MM: f64 = 37.5348;
@@ -22,27 +24,27 @@ pub struct CnhHistograms<'a> {
     bins: usize,
 }
 
-/// Why bytes are not a CNH block.
+/// Why bytes are not a valid CNH block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CnhError {
-    /// The header is cut short.
+    /// The block is shorter than a header.
     #[error("CNH block of {0} bytes: expected at least the header of 20")]
     Header(usize),
     /// The header names no aggregates, more than the device has, or no bins.
     #[error("CNH block with {aggregates} aggregates of {bins} bins: expected 1 to 64 aggregates of 1 to 255 bins")]
     Shape {
-        /// How many aggregates it names.
+        /// The number of aggregates in the header.
         aggregates: usize,
-        /// How many bins it names.
+        /// The number of bins in the header.
         bins: usize,
     },
-    /// The data are shorter than the header says.
+    /// The data are shorter than the header requires.
     #[error("CNH block of {found} bytes: its header needs {needed}")]
     Length {
-        /// How many bytes there are.
+        /// The number of bytes present.
         found: usize,
-        /// How many there should be.
+        /// The number of bytes required.
         needed: usize,
     },
 }
@@ -52,7 +54,7 @@ impl<'a> CnhHistograms<'a> {
     ///
     /// # Errors
     ///
-    /// [`CnhError`] says what is wrong; no bytes panic.
+    /// [`CnhError`] names the fault of the block. No input panics.
     pub fn new(bytes: &'a [u8]) -> Result<Self, CnhError> {
         let (header, data) = bytes.split_at_checked(20).ok_or(CnhError::Header(bytes.len()))?;
         let word = |k: usize| u32::from_le_bytes(core::array::from_fn(|i| header[4 * k + i]));
@@ -62,20 +64,21 @@ impl<'a> CnhHistograms<'a> {
         }
         let values = aggregates * bins;
         let size = 8 + 4 * values + values.next_multiple_of(4) + 4 * aggregates + aggregates.next_multiple_of(4);
-        // A state other than 0 says that the second buffer is the complete one; it begins after as many words as the header names.
+        // If the state is not 0, the second buffer is the complete one. It begins after as many
+        // words as the header states.
         let from = if word(0) == 0 { 0 } else { 4 * (word(1) & 0xFFFF) as usize };
         let needed = 20 + from + size;
         let block = data.get(from..from + size).ok_or(CnhError::Length { found: bytes.len(), needed })?;
         Ok(Self { block, reference_residual: word(2), aggregates, bins })
     }
 
-    /// How many aggregates of zones there are, 1 to 64.
+    /// The number of aggregates of zones, 1 to 64.
     #[must_use]
     pub const fn aggregates(&self) -> usize {
         self.aggregates
     }
 
-    /// How many bins each has, 1 to 255.
+    /// The number of bins of each aggregate, 1 to 255.
     #[must_use]
     pub const fn bins(&self) -> usize {
         self.bins
@@ -108,12 +111,13 @@ impl<'a> CnhHistograms<'a> {
     fn scaled(&self, from: usize, n: usize, k: usize) -> f64 {
         let count = i32::from_le_bytes(core::array::from_fn(|i| self.block[from + 4 * k + i]));
         let scaler = self.block[from + 4 * n + k].cast_signed();
-        // Exact: a division by a power of two only moves the exponent.
+        // The result is exact, because a division by a power of two changes the exponent only.
         libm::ldexp(f64::from(count), -i32::from(scaler))
     }
 }
 
-/// The middle of a bin in mm: the device's bins are summed `sub_sample` at a time, from `start_bin` on.
+/// The middle of a bin in mm, if the device's bins are summed `sub_sample` at a time, from
+/// `start_bin` on.
 ///
 /// ```
 /// // Start 10, two bins at a time: the first lies at 37.5348 · 11 mm.

@@ -1,4 +1,6 @@
-//! Defects of shape: missing product, gaps, overfill, tilt, zones that could not be read, dents and bumps, and spots of reflectance.
+//! Defects of shape: missing product, gaps, overfill, tilt, unread zones, dents, bumps and spots.
+//!
+//! Spots are defects of reflectance.
 
 use sqal_core::{
     Defect, DefectExtent, DefectKind, Defects, Measured, Score, Severity, TofFindings, ZoneSet, gravest_first,
@@ -23,11 +25,13 @@ pub(super) fn find(
 ) -> Defects {
     let mut defects = Defects::new();
     let mut add = |kind, severity, zones, probability: f64| {
-        // At most four blobs of each kind and four other kinds: the list cannot be full here.
+        // There are at most four blobs of each kind and four other kinds, so the list cannot be
+        // full here.
         let _ = defects.try_push(Defect::new(kind, severity, zones, Score::nearest(probability)));
     };
 
-    // More than a fifth of the tray unseen: whatever is said of the rest, it is not said of this tray.
+    // If more than a fifth of the tray is unseen, the results for the seen part are not valid for
+    // the tray.
     let unseen = tray.len() - valid_in(zones, tray);
     if unseen * 5 > tray.len() {
         let blind = tray.without(zones.valid);
@@ -36,7 +40,8 @@ pub(super) fn find(
     if let Some(surface) = surface {
         let measured = surface.known.and(zones.valid);
         let empty = measured.filter(|zone| surface.height_mm[zone] < profile.min_product_mm);
-        // Bare floor beside a product that stands free is not missing product; what the product encloses is.
+        // Bare floor beside a free-standing product is not missing product. Bare floor that the
+        // product encloses is.
         let stands_free = profile.tray.area_mm2.is_none();
         let empty = if stands_free && !surface.product.is_empty() { geometry::enclosed(empty, tray) } else { empty };
         if empty.len() >= 2 {
@@ -48,13 +53,14 @@ pub(super) fn find(
                 (false, true) => (DefectKind::EdgeGap, Severity::Minor),
                 (false, false) => (DefectKind::MissingProduct, Severity::Major),
             };
-            // Two zones make the defect, so it is as certain as the second of them.
+            // The defect needs two zones, so it is as certain as the second of them.
             let certainty =
                 second_largest(empty.iter().map(|zone| certainty_below(surface, zone, profile.min_product_mm)));
             add(kind, severity, empty, certainty);
         }
-        // The highest of n noisy zones is high by chance: a zone counts only if it would be remarkable among all of them (Šidák).
-        // That needs a height above the limit at the least, which hardly any tray has: the others are not judged further.
+        // The highest of n noisy zones is high by chance. Therefore a zone counts only if it is
+        // remarkable among all of them (Šidák). Its height must be above the limit at least, which
+        // hardly any tray has, so lower zones are not judged further.
         let n = f64::from(surface.known.len().max(1));
         let over = |zone: usize| libm::pow(1.0 - certainty_below(surface, zone, profile.max_height_mm), n);
         let is_high = |zone: usize| surface.height_mm[zone] >= profile.max_height_mm && over(zone) > 0.5;
@@ -90,7 +96,7 @@ pub(super) fn find(
     defects
 }
 
-/// The second largest of some numbers, 0 if there are fewer than two.
+/// The second largest of some numbers; 0 if there are fewer than two.
 fn second_largest(numbers: impl Iterator<Item = f64>) -> f64 {
     let keep = |(first, second): (f64, f64), x: f64| if x > first { (x, first) } else { (first, second.max(x)) };
     numbers.fold((0.0, 0.0), keep).1

@@ -1,10 +1,11 @@
-//! Where each zone looks: the directions of the 8x8 zones, and what a radial distance is worth.
+//! Geometry of the view: the directions of the 8x8 zones, and perpendicular from radial distances.
 
 use sqal_core::ZoneSet;
 
 /// Tangents of the zone centres at −3.5 to 3.5 zones of 5.625° from the axis.
 ///
-/// A uniform grid of 5.625° fits real captures of flat targets to 0.9-1.7 mm RMS, better than either published point-cloud table.
+/// A uniform grid of 5.625° fits real captures of flat targets to 0.9-1.7 mm RMS, which is better
+/// than both published point-cloud tables.
 const TANGENTS: [f64; 8] = [
     -0.357_805_721_314_524_1,
     -0.250_486_960_191_305_45,
@@ -22,20 +23,21 @@ pub(super) fn tangents(zone: usize) -> (f64, f64) {
     (TANGENTS[zone % 8], TANGENTS[zone / 8 % 8])
 }
 
-/// Where the point of a zone at a distance lies across and along, in mm from the axis.
+/// The position of a zone's point at a distance, across and along, in mm from the axis.
 #[must_use]
 pub(super) fn place(zone: usize, distance_mm: f64) -> (f64, f64) {
     let (x, y) = tangents(zone);
     (x * distance_mm, y * distance_mm)
 }
 
-/// How many zones a column or row lies from the axis: −3.5 to 3.5.
+/// The distance of a column or row from the axis, in zones: −3.5 to 3.5.
 #[must_use]
 pub(super) fn steps(k: usize) -> f64 {
     f64::from(u8::try_from(k).unwrap_or(u8::MAX)) - 3.5
 }
 
-/// The width of a column or row in tangents: tan of its far edge less tan of its near one.
+/// The width of a column or row in tangents: the tangent of its far edge minus that of its near
+/// one.
 #[must_use]
 pub(super) fn width(k: usize) -> f64 {
     /// Tangents of 0, 5.625°, 11.25°, 16.875° and 22.5°.
@@ -55,26 +57,29 @@ pub(super) fn perpendicular(radial_mm: f64, zone: usize) -> f64 {
 /// One bit for each zone of the first column.
 const FIRST_COLUMN: u64 = 0x0101_0101_0101_0101;
 
-/// For each of the four sides, the zones whose neighbour there is in the set: left, right, above, below.
+/// For each of the four sides, the zones whose neighbour there is in the set: left, right, above,
+/// below.
 #[must_use]
 pub(super) fn beside(set: ZoneSet) -> [ZoneSet; 4] {
     let bits = set.bits();
     [bits << 1 & !FIRST_COLUMN, bits >> 1 & !(FIRST_COLUMN << 7), bits << 8, bits >> 8].map(ZoneSet::from_bits)
 }
 
-/// The zones of a set all of whose neighbours across an edge are in it too; a zone at the edge of the grid never is.
+/// The zones of a set whose four neighbours are all in the set; a zone at the edge of the grid
+/// never is one.
 #[must_use]
 pub(super) fn inside(set: ZoneSet) -> ZoneSet {
     beside(set).into_iter().fold(set, ZoneSet::and)
 }
 
-/// The 28 outermost zones, which look past a tray.
+/// The 28 outermost zones of the grid, which look past a tray.
 #[must_use]
 pub(super) fn rim() -> ZoneSet {
     ZoneSet::from_fn(|zone| matches!(zone / 8, 0 | 7) || matches!(zone % 8, 0 | 7))
 }
 
-/// The zones of a set that hang together, corners included, with no zone at the edge of another set that holds it.
+/// The connected groups of a set (corners included) of which no zone is at the edge of `within`, a
+/// set that contains it.
 #[must_use]
 pub(super) fn enclosed(set: ZoneSet, within: ZoneSet) -> ZoneSet {
     let mut open = set.without(inside(within));
@@ -103,7 +108,8 @@ pub(super) fn neighbours(zone: usize) -> ZoneSet {
     ZoneSet::from_bits(beside(one).into_iter().fold(0, |all, set| all | set.bits()))
 }
 
-/// The terms 1, x, y, x², xy, y² of a place in mm, in units of 50 mm so that all are of one size.
+/// The terms 1, x, y, x², xy, y² of a position in mm, in units of 50 mm so that all are of similar
+/// size.
 #[must_use]
 pub(super) fn second_order((x, y): (f64, f64)) -> [f64; 6] {
     let (x, y) = (x / 50.0, y / 50.0);

@@ -1,4 +1,6 @@
-//! [`TofAnalyzer`]: the steps from a time-of-flight frame to an assessment, in order; the formulas are in the files beside.
+//! [`TofAnalyzer`]: the steps from a time-of-flight frame to an assessment, in order.
+//!
+//! The formulas of the steps are in the other files of this module.
 
 mod areal;
 mod bins;
@@ -52,14 +54,14 @@ impl TofAnalyzer {
         &self.profile
     }
 
-    /// Analyses a frame with the histograms that came with it.
+    /// Analyses a frame with the histograms that belong to it.
     ///
-    /// The same as [`Analyzer::analyze`], and `pulse_analysis` besides; zones that see more than one surface count with twice their
-    /// noise, and zones without any return do not count.
+    /// It does all that [`Analyzer::analyze`] does, and adds `pulse_analysis`. Zones that see more
+    /// than one surface count with twice their noise, and zones without any return do not count.
     ///
     /// # Errors
     ///
-    /// [`AnalysisError`] if not one zone is usable.
+    /// [`AnalysisError`] if no zone is usable.
     pub fn analyze_with_histograms(
         &self,
         frame: &TofFrame,
@@ -88,9 +90,10 @@ impl Analyzer for TofAnalyzer {
 }
 
 impl TofAnalyzer {
-    /// All steps; `frame` is as the sensor sent it, `pulses` in the mounted orientation.
+    /// Runs all steps. `frame` is in the sensor's order, `pulses` in the mounted orientation.
     ///
-    /// Inlined, so that a caller who has more of the processor's instructions at hand compiles them with these.
+    /// It is inlined, so that a caller that is compiled for more of the processor's instructions
+    /// compiles the steps with them too.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "instructions of the caller do not reach into a function of its own")]
     pub(crate) fn judge(
@@ -118,7 +121,7 @@ impl TofAnalyzer {
         }
         let surface = usable.then(|| reference::heights(&zones, tray, profile, &mut flags)).flatten();
 
-        // Beside a product that stands free lies bare floor, whose reflectance is not the product's.
+        // Bare floor lies beside a free-standing product, and its reflectance is not the product's.
         let of_the_product =
             surface.as_ref().map(|s| s.whole).filter(|whole| profile.tray.area_mm2.is_none() && whole.len() >= 2);
         let percent = frame.reading().reflectance_percent.as_ref().map(|grid| grid.map(|value| f64::from(*value)));
@@ -129,7 +132,8 @@ impl TofAnalyzer {
             .as_ref()
             .and_then(|percent| reflectance::statistics(percent, &zones, of_the_product.unwrap_or(tray), profile));
 
-        // A tray of known area was sampled by its zones; a product that stands free is the sum of what they see.
+        // The zones are a sample of a tray of known area. The volume of a free-standing product is
+        // the sum over its zones.
         let areas = surface.as_ref().filter(|_| profile.tray.area_mm2.is_none()).map(volume::zone_areas);
         let unseen_mm = surface.as_ref().map_or(0.0, |s| volume::unseen_mm(s, profile));
         let volume = surface.as_ref().and_then(|s| match &areas {
@@ -172,7 +176,8 @@ impl TofAnalyzer {
 
         let (mut dents, mut spots) = (outliers::Blobs::new(), outliers::Blobs::new());
         if let Some(surface) = &surface {
-            // Without reflectances the heights are screened alone: the second place repeats them and its answer is not used.
+            // If there are no reflectances, only the heights are screened: the second place repeats
+            // them, and its result is not used.
             let second = percent.as_ref().unwrap_or(&surface.height_mm);
             let [is_dented, is_spotted] = screen::may_be_remarkable(surface, [&surface.height_mm, second]);
             if is_dented {
@@ -186,7 +191,8 @@ impl TofAnalyzer {
         let part =
             |weight: f64, d: &Desirability, x: Option<Measured>| -> Part { (weight, x.map(|x| d.of_measured(x))) };
         let weights = &profile.weights;
-        // Volume, height and their errors come from one height map: their uncertainties add.
+        // Volume, height and their errors come from one height map, so their uncertainties are
+        // added.
         let joined = join(
             [
                 part(weights.volume, &profile.volume_mm3, findings.volume_mm3),
@@ -219,10 +225,11 @@ pub(crate) struct Judged {
     pub(crate) coverage: Score,
 }
 
-/// Takes from the score what its defects are worth, grades it by simple acceptance, and caps the grade.
+/// Subtracts the defects from the score, grades it by simple acceptance, and caps the grade.
 ///
-/// Each defect of the product takes its severity's share times its probability. The uncertainty stays: a score of 0 for a tray that is
-/// thought empty is not known any better than the score that it would have had.
+/// Each defect of the product subtracts its severity's share times its probability. The uncertainty
+/// stays as it was before: a score of 0 for a tray that seems empty is no more certain than the
+/// score before defects.
 pub(crate) fn judged(joined: Option<(Measured, Score)>, defects: &Defects, scale: &GradeScale) -> Judged {
     let Some((undefected, coverage)) = joined else {
         return Judged { score: None, undefected: None, grade: None, coverage: Score::ZERO };

@@ -1,15 +1,23 @@
-//! Dents, bumps and spots: zones that lie off the product's own smooth surface of heights or reflectances by more than chance explains.
+//! Dents, bumps and spots: zones that differ from the smooth surface beyond chance.
 //!
-//! The smooth surface is a second-order one (six coefficients), through zones that count by their own noise: a zone in a corner has two to
-//! three times that of one in the middle, and judged alike the corners of flat boards showed dents in 6 % of the frames. A zone is judged by its
-//! externally studentised residual, that is against a scale from all the other zones, with Student's distribution and Šidák's correction for the number of zones: on a surface with nothing
-//! but noise, one frame in a hundred shows a defect. (The popular "minus the median of the eight neighbours" shows half as many again.)
-//! Zones found remarkable are then left out, the surface is fitted again, and their neighbours are judged against it: a dent of several
-//! zones pulls the first fit towards itself.
+//! The values are heights or reflectances of a product. The smooth surface is a second-order one
+//! (six coefficients), and each zone is weighted by its own noise. A zone in a corner has two to
+//! three times the noise of one in the middle: with equal weights, the corners of flat boards
+//! showed dents in 6 % of the frames.
 //!
-//! Hardly any frame has one, so a screen that needs no division of probabilities goes before all that (`screen.rs`).
+//! A zone is judged by its externally studentised residual, which uses a scale from all the other
+//! zones, with Student's distribution and Šidák's correction for the number of zones. On a surface
+//! with nothing but noise, one frame in a hundred shows a defect. (The popular "minus the median of
+//! the eight neighbours" shows 1.5 times as many.)
 //!
-//! At 150 mm a zone is 15 mm wide: nothing smaller than about one zone and four times its noise deep can be found.
+//! A dent of several zones pulls the first fit towards itself. Therefore the zones found remarkable
+//! are left out, the surface is fitted again, and their neighbours are judged against it.
+//!
+//! Hardly any frame has a defect, so a screen (`screen.rs`) rejects most frames before the exact
+//! test.
+//!
+//! At 150 mm a zone is 15 mm wide. To be found, a defect must be about one zone wide and four times
+//! the zone's noise deep.
 
 use sqal_core::{Grid, ZoneSet};
 
@@ -23,10 +31,10 @@ const FAMILY_ERROR: f64 = 0.01;
 /// The unknowns of a second-order surface.
 const TERMS: usize = 6;
 
-/// The same as a number.
+/// [`TERMS`] as an `f64`.
 const TERMS_F64: f64 = 6.0;
 
-/// The fewest zones in which a defect is looked for: twice the unknowns.
+/// The fewest zones in which defects are searched: twice the unknowns.
 pub(super) const LEAST_ZONES: u32 = 12;
 
 /// A group of neighbouring zones on one side of the surface.
@@ -34,20 +42,24 @@ pub(super) const LEAST_ZONES: u32 = 12;
 pub(super) struct Blob {
     /// The zones.
     pub(super) zones: ZoneSet,
-    /// The residual farthest from the surface, in the unit of the values; negative for a dent or a dark spot.
+    /// The residual farthest from the surface, in the unit of the values; negative for a dent or a
+    /// dark spot.
     pub(super) depth: f64,
-    /// The area seen by the zones, in mm².
+    /// The area that the zones see, in mm².
     pub(super) area_mm2: f64,
-    /// The residuals times the areas, summed: for heights the volume between the zones and the surface, in mm³; negative for a dent.
+    /// The sum of the residuals times the areas. For heights it is the volume between the zones and
+    /// the surface, in mm³; negative for a dent.
     pub(super) volume: f64,
-    /// One minus the probability of anything as remarkable on a surface with nothing but noise.
+    /// One minus the probability of an equally remarkable residual on a surface with nothing but
+    /// noise.
     pub(super) probability: f64,
 }
 
-/// At most so many groups are reported.
+/// The groups that are reported, at most 4.
 pub(super) type Blobs = arrayvec::ArrayVec<Blob, 4>;
 
-/// The remarkable groups among some values of a product, in the order of their first zones; none where there are too few zones.
+/// The remarkable groups among some values of a product, in the order of their first zones; empty
+/// if there are too few zones.
 pub(super) fn find(values: &Grid<f64>, surface: &Surface) -> Blobs {
     let product = surface.whole;
     let mut blobs = Blobs::new();
@@ -62,7 +74,7 @@ pub(super) fn find(values: &Grid<f64>, surface: &Surface) -> Blobs {
         return blobs;
     }
     let rest = product.without(remarkable);
-    // Too few zones left to fit again: what the first fit says has to do.
+    // If too few zones are left for a second fit, the first fit is used.
     let second = (rest.len() >= LEAST_ZONES).then(|| Fit::of(values, surface, rest)).flatten();
     let fit = second.as_ref().unwrap_or(&first);
     let off = product.filter(|zone| remarkable.contains(zone) || family(fit.chance(zone)) < FAMILY_ERROR);
@@ -112,22 +124,25 @@ impl<'a> Fit<'a> {
         self.values[zone] - fitted
     }
 
-    /// The probability of so large a residual by chance.
+    /// The probability of a residual of this size by chance.
     fn chance(&self, zone: usize) -> f64 {
         let (t, degrees) = self.studentised(zone);
         student::two_sided(t, degrees)
     }
 
-    /// A zone's residual over its scale, judged against all the zones of the fit but this one, and the degrees of freedom of that scale.
+    /// A zone's residual over its scale, and the degrees of freedom of that scale. The scale is
+    /// taken from all zones of the fit but this one.
     fn studentised(&self, zone: usize) -> (f64, f64) {
         let n = f64::from(self.used.len());
         let p = TERMS_F64;
-        // In units of the zone's own noise all residuals have one scale (weighted least squares, Draper & Smith 1998, 9.2).
+        // In units of each zone's own noise, all residuals have one scale (weighted least squares,
+        // Draper & Smith 1998, 9.2).
         let trust = self.surface.trust(zone);
         let leverage = trust * self.squares.leverage(&second_order(self.surface.place_mm(zone)));
         let (residual, rss) = (self.residual(zone) * libm::sqrt(trust), self.squares.residual_squares());
         if self.used.contains(zone) {
-            // Externally studentised: the zone's own square is taken out of the scale (Cook & Weisberg 1982, 2.2).
+            // Externally studentised: the zone's own square is subtracted from the scale (Cook &
+            // Weisberg 1982, 2.2).
             let share = (1.0 - leverage).max(1e-9);
             let degrees = n - p - 1.0;
             let others = ((rss - residual * residual / share) / degrees).max(0.0);
@@ -139,7 +154,7 @@ impl<'a> Fit<'a> {
     }
 }
 
-/// The zones of a set that hang together with one of them, corners included.
+/// The zones of a set that are connected with one of them, corners included.
 fn connected(seed: usize, among: ZoneSet) -> ZoneSet {
     let mut group = ZoneSet::from_bits(1 << seed);
     loop {

@@ -1,7 +1,9 @@
-//! [`Pulse`]: the light that came back to one group of zones, from its histogram: ambient, strongest return, width, further returns.
+//! [`Pulse`]: the light returned to one group of zones, from its histogram.
 //!
-//! A frame gives one distance per zone; the histogram says how that distance came about. Two returns mean two surfaces (a film over the
-//! product, an edge); a return wider than that of an opaque target means light from below the surface.
+//! It holds the ambient light, the strongest return, its width, and the number of returns. A frame
+//! gives one distance per zone; the histogram shows the returns behind that distance. Two returns
+//! mean two surfaces (a film over the product, an edge). A return wider than that of an opaque
+//! target means light from below the surface.
 
 use sqal_core::{Flag, Flags, Measured, PulseStatistics, ZoneSet, normal_cdf};
 
@@ -10,25 +12,26 @@ use crate::TofProfile;
 use crate::desirability::measured;
 use crate::order::median;
 
-/// How the zones of a frame were put together into histograms, as the driver was told (`cnh_init_config`, `cnh_create_agg_map`).
+/// The grouping of a frame's zones into histograms, as the driver was configured
+/// (`cnh_init_config`, `cnh_create_agg_map`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
 pub struct CnhLayout {
     /// The first of the device's bins.
     pub start_bin: u8,
-    /// How many of the device's bins are summed into one.
+    /// The number of the device's bins that are summed into one.
     pub sub_sample: u8,
     /// The first column and row of zones that are used.
     pub start: [u8; 2],
-    /// How many columns and rows of zones are put together; at least 1.
+    /// The number of columns and of rows of zones in one group; at least 1.
     pub merge: [u8; 2],
-    /// How many columns and rows of groups there are.
+    /// The number of columns and of rows of groups.
     pub groups: [u8; 2],
 }
 
 impl CnhLayout {
-    /// The group that a zone belongs to; `None` for a zone that is not used.
+    /// The group of a zone; `None` for a zone that is not used.
     #[must_use]
     pub fn aggregate_of(self, zone: usize) -> Option<usize> {
         let place = |k: usize, axis: usize| {
@@ -41,33 +44,35 @@ impl CnhLayout {
     }
 }
 
-/// One group's histogram in a few numbers, in the device's unit unless stated.
+/// The figures of one group's histogram, in the device's unit unless stated.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Pulse {
-    /// The light that is there without a return: the lower quartile of the bins.
+    /// The light without a return: the lower quartile of the bins.
     pub ambient: f64,
-    /// Everything above it.
+    /// The sum of the bins above the ambient light.
     pub total: f64,
-    /// The fullest bin.
+    /// The bin with the highest count.
     pub peak_bin: u8,
-    /// What is in it, above the ambient light.
+    /// The count of that bin above the ambient light.
     pub peak: f64,
-    /// The centroid of the fullest bin and its two neighbours, in mm from the sensor; counts are taken as Poisson.
+    /// The centroid of the highest bin and its two neighbours, in mm from the sensor. Its
+    /// uncertainty takes counts as Poisson.
     pub centroid_mm: Measured,
-    /// The width at half height, by linear interpolation, in mm; `None` where the return is cut off.
+    /// The width at half height, by linear interpolation, in mm; `None` if the return is cut off.
     pub width_mm: Option<f64>,
     /// The peak over √(peak + twice the ambient light), the noise of a difference of counts.
     pub snr: f64,
-    /// How many returns there are, the strongest included.
+    /// The number of returns, the strongest included.
     pub returns: u8,
-    /// Whether a bin stands at the end of its range.
+    /// Whether a bin is at the end of its range.
     pub saturated: bool,
 }
 
-/// The pulse of one group; `None` for a group that is not there, or whose histogram holds nothing.
+/// The pulse of one group; `None` if the group does not exist or its histogram is empty.
 ///
-/// A further return is a bin above its neighbours and above the ambient light by five times its noise, with a valley before it of less
-/// than half of the smaller of the two.
+/// A further return is a bin that is higher than its neighbours, above the ambient light by at
+/// least five times its noise, and separated from the return before it by a valley of less than
+/// half of the smaller one.
 #[must_use]
 pub fn pulse(histograms: &CnhHistograms<'_>, aggregate: usize, layout: CnhLayout) -> Option<Pulse> {
     let mut bins = [0.0_f64; 255];
@@ -109,9 +114,11 @@ pub fn pulse(histograms: &CnhHistograms<'_>, aggregate: usize, layout: CnhLayout
 
 /// The variance of the centroid that comes from the choice of the strongest bin, in mm².
 ///
-/// A bin beside the strongest one that is nearly as strong would have been the strongest in another frame, and the three bins around it have
-/// another centroid. The difference d of the two has the noise of both, σ, in it already, so Φ(−d/σ) would count it twice; 2.44 Φ(−3 d/σ) has the
-/// right mean where both are alike, and falls as fast as they stop changing places.
+/// If a neighbouring bin is nearly as strong as the strongest one, it could be the strongest in
+/// another frame, and the three bins around it have another centroid. The difference d of the two
+/// bins already contains the noise of both, σ, so Φ(−d/σ) would count the noise twice. 2.44 Φ(−3
+/// d/σ) has the right mean where both bins are equal, and falls as fast as the probability that
+/// they change places.
 fn flipping(bins: &[f64], ambient: f64, peak: usize, centroid_of: impl Fn(usize) -> f64) -> f64 {
     let other = |k: usize| {
         let noise = libm::sqrt((bins[peak] + bins[k]).max(1.0));
@@ -121,7 +128,8 @@ fn flipping(bins: &[f64], ambient: f64, peak: usize, centroid_of: impl Fn(usize)
     (peak.saturating_sub(2)..(peak + 3).min(bins.len())).filter(|k| *k != peak && bins[*k] > ambient).map(other).sum()
 }
 
-/// The width at half height in bins, between the points where straight lines through the bins cross it; `None` where they do not.
+/// The width at half height in bins, between the points where straight lines through the bins cross
+/// that height; `None` if they do not cross it.
 fn width(bins: &[f64], ambient: f64, peak: usize) -> Option<f64> {
     let half = f64::midpoint(bins[peak], ambient);
     let index = |k: usize| f64::from(u32::try_from(k).unwrap_or(u32::MAX));
@@ -131,7 +139,8 @@ fn width(bins: &[f64], ambient: f64, peak: usize) -> Option<f64> {
     Some((index(right) - share(right, right - 1)) - (index(left) + share(left, left + 1)))
 }
 
-/// How many returns stand above a limit, each parted from the one before by a valley of less than half of the smaller.
+/// The number of returns above a limit. Each is separated from the one before it by a valley of
+/// less than half of the smaller.
 fn returns(bins: &[f64], limit: f64, peak: usize) -> u8 {
     let (mut count, mut top, mut valley) = (0_u8, 0.0_f64, f64::INFINITY);
     for (k, bin) in bins.iter().enumerate() {
@@ -142,20 +151,21 @@ fn returns(bins: &[f64], limit: f64, peak: usize) -> u8 {
             count = count.saturating_add(1);
             (top, valley) = (*bin, *bin);
         } else if counts && *bin > top {
-            // The same return, higher: what came before was its shoulder.
+            // This bin is higher and belongs to the same return: the earlier bins were its
+            // shoulder.
             (top, valley) = (*bin, *bin);
         }
     }
     count
 }
 
-/// What the histograms say of the frame.
+/// The result of the histograms of a frame.
 pub(crate) struct Seen {
     /// The summary.
     pub(crate) statistics: Option<PulseStatistics>,
     /// The zones whose light came from more than one surface.
     pub(crate) doubtful: ZoneSet,
-    /// The zones whose histogram holds nothing.
+    /// The zones whose histogram is empty.
     pub(crate) dark: ZoneSet,
 }
 
@@ -239,7 +249,8 @@ mod tests {
 
     #[test]
     fn a_triangle_has_its_centre_and_its_width() {
-        // Bins of 75 mm; the peak of 400 stands in bin 6, half of it is crossed midway to the bins beside.
+        // Bins of 75 mm. The peak of 400 is in bin 6, and half of it is crossed midway to the
+        // neighbouring bins.
         let found = pulse_of(&[0, 0, 0, 0, 0, 0, 400, 0, 0, 0, 0, 0]).unwrap();
         assert_eq!((found.peak_bin, found.returns, found.ambient), (6, 1, 0.0));
         assert!((found.centroid_mm.value() - 37.5348 * 13.0).abs() < 1e-9);
@@ -247,7 +258,8 @@ mod tests {
         assert!((found.snr - 20.0).abs() < 1e-12 && (found.total - 400.0).abs() < 1e-12);
     }
 
-    /// The centroids of many frames of one still target scatter as much as each of them says, wherever the target lies between two bins.
+    /// The centroids of many frames of one still target scatter by their stated uncertainty,
+    /// wherever the target lies between two bins.
     #[test]
     fn the_centroid_scatters_as_it_says() {
         use rand_chacha::ChaCha8Rng;
@@ -276,7 +288,8 @@ mod tests {
             let scatter = (found.iter().map(|x| (x - mean) * (x - mean)).sum::<f64>() / 399.0).sqrt();
             let together = (stated.iter().map(|u| u * u).sum::<f64>() / 400.0).sqrt();
             stated.sort_by(f64::total_cmp);
-            // Never understated, and mostly not overstated: a few frames in which two bins are alike by chance say more.
+            // The uncertainty is never understated, and mostly not overstated. A few frames in
+            // which two bins are equal by chance state more.
             assert!(scatter < 1.3 * together, "{tenth} tenths of a bin: scatter {scatter}, stated {together}");
             assert!(stated[200] < 1.6 * scatter, "{tenth} tenths of a bin: scatter {scatter}, median {}", stated[200]);
         }

@@ -1,4 +1,6 @@
-//! Heights above the tray's floor: the reference surface, the product's mask, and zones filled in from their neighbours.
+//! Heights above the tray's floor: the reference surface, the product's mask, and imputed zones.
+//!
+//! An imputed zone is filled in from its neighbours.
 
 use sqal_core::{Flag, Flags, Grid, ZoneSet};
 
@@ -15,12 +17,14 @@ pub(super) struct Surface {
     pub(super) known: ZoneSet,
     /// The tray's zones that were measured and hold product.
     pub(super) product: ZoneSet,
-    /// The product's zones that are covered by product alone: all of them in a tray; of a product that stands free those that no bare zone
-    /// touches, if there are any. What holds for the product's surface (height, roughness, dents, reflectance) is read from these.
+    /// The product's zones that are covered by product alone. In a tray these are all of them. Of a
+    /// free-standing product they are the zones without a bare neighbour, if there are any. The
+    /// product's surface (height, roughness, dents, reflectance) is measured on these zones.
     pub(super) whole: ZoneSet,
-    /// Half of what the mean height may be too low by, in mm, because none of the product's zones is surely covered by it alone; 0 where some are.
+    /// Half of the possible error by which the mean height is too low, in mm, if none of the
+    /// product's zones is surely covered by it alone; 0 if some are.
     pub(super) u_covered_mm: f64,
-    /// Height above the floor in mm; meaningless where not known.
+    /// The height above the floor in mm; not valid where unknown.
     pub(super) height_mm: Grid<f64>,
     /// The independent standard uncertainty of each height in mm.
     pub(super) sigma_mm: Grid<f64>,
@@ -38,19 +42,21 @@ impl Surface {
         libm::hypot(self.u_systematic_mm, self.u_reference_mm)
     }
 
-    /// Where a zone's point lies across and along, in mm from the axis.
+    /// The position of a zone's point across and along, in mm from the axis.
     pub(super) fn place_mm(&self, zone: usize) -> (f64, f64) {
         geometry::place(zone, self.distance_mm[zone])
     }
 
-    /// The heights of the zones that hold nothing but product.
+    /// The heights of the zones that are covered by product alone.
     pub(super) fn product_heights(&self) -> Known {
         Known { zones: self.whole, z: self.height_mm }
     }
 
-    /// The mean distance between neighbouring columns and rows over the product, in mm; `None` without product.
+    /// The mean distance between neighbouring columns and rows over the product, in mm; `None`
+    /// without product.
     ///
-    /// Zones lie on a grid of equal angles: their spacing grows with the distance, and by 9 % from the axis to the corner.
+    /// Zones lie on a grid of equal angles, so their spacing grows with the distance, and by 9 %
+    /// from the axis to the corner.
     pub(super) fn spacing_mm(&self) -> Option<(f64, f64)> {
         let mean = |place: fn((f64, f64)) -> f64, across: fn(usize) -> usize| {
             let one = |zone: usize| place(self.place_mm(zone)) / geometry::steps(across(zone));
@@ -59,18 +65,19 @@ impl Surface {
         Some((mean(|p| p.0, |zone| zone % 8)?, mean(|p| p.1, |zone| zone / 8)?))
     }
 
-    /// How much a zone counts in a fit: the square of one millimetre over its own noise.
+    /// The weight of a zone in a fit: the square of one millimetre over its own noise.
     pub(super) fn trust(&self, zone: usize) -> f64 {
         1.0 / (self.sigma_mm[zone] * self.sigma_mm[zone])
     }
 
-    /// The area that a zone sees on the product, in mm²: its solid angle's tangents times the square of its distance.
+    /// The area that a zone sees on the product, in mm²: its solid angle's tangents times the
+    /// square of its distance.
     pub(super) fn area_mm2(&self, zone: usize) -> f64 {
         let distance = self.distance_mm[zone];
         geometry::width(zone % 8) * geometry::width(zone / 8) * distance * distance
     }
 
-    /// The heights to show, as stored: mm, `None` where nothing is known.
+    /// The height map as it is stored, in mm; `None` where the height is unknown.
     pub(super) fn height_map(&self) -> Grid<Option<f32>> {
         #[expect(clippy::cast_possible_truncation, reason = "a height in mm to seven digits")]
         Grid::from_fn(|zone| self.known.contains(zone).then(|| self.height_mm[zone] as f32))
@@ -79,7 +86,9 @@ impl Surface {
 
 /// The heights of the tray; `None` without a reference surface.
 ///
-/// Height = reference − distance, and on product the penetration bias more. Which zones are product is decided by [`product_above`]. At most 40 % of the tray is filled in (the frame would not be usable otherwise).
+/// Height = reference − distance; on product, the penetration bias is added. [`product_above`]
+/// decides which zones are product. At most 40 % of the tray is imputed, because otherwise the
+/// frame is not usable.
 pub(super) fn heights(zones: &Zones, tray: ZoneSet, profile: &TofProfile, flags: &mut Flags) -> Option<Surface> {
     let (floor, u_reference) = floor(zones, profile, flags)?;
     let measured = zones.valid.and(tray);
@@ -87,7 +96,8 @@ pub(super) fn heights(zones: &Zones, tray: ZoneSet, profile: &TofProfile, flags:
     for zone in tray {
         seen[zone] = floor[zone] - zones.distance_mm[zone];
     }
-    // The mask is drawn before the bias: bare floor is not translucent, and must not be lifted into product.
+    // The product is found before the bias is added, because bare floor is not translucent and the
+    // bias must not turn it into product.
     let higher_than = |zero: f64, u_common: f64| {
         product_above(&seen, zero, measured, &zones.sigma_mm, profile.min_product_mm, u_common)
     };
@@ -112,7 +122,7 @@ pub(super) fn heights(zones: &Zones, tray: ZoneSet, profile: &TofProfile, flags:
         if let Some((height, distance, variance)) = from_neighbours(zone, measured, &height_mm, zones) {
             height_mm[zone] = height;
             sigma_mm[zone] = libm::sqrt(variance + spread);
-            // The distance that was refused must not come back as an area or a place.
+            // The refused distance is replaced, so that it is not used for an area or a position.
             distance_mm[zone] = distance;
             known = ZoneSet::from_bits(known.bits() | 1 << zone);
             flags.insert(Flag::Imputed);
@@ -134,11 +144,15 @@ pub(super) fn heights(zones: &Zones, tray: ZoneSet, profile: &TofProfile, flags:
     })
 }
 
-/// The zones that hold product: higher than the profile's least height, and higher than three standard uncertainties of their own noise or,
-/// where that noise is too large to tell, by the lower quartile of the zones around them.
+/// The zones that hold product.
 ///
-/// A zone that is chosen by its own value alone is high by chance as often as by product: at 0.9 m a lift of 20 mm read 24 mm so. The lower
-/// quartile of up to nine zones has 0.45 of a zone's noise, and of bare floor beside an edge of product it is still floor.
+/// A zone must be higher than the profile's least height. It must also be higher than three
+/// standard uncertainties of its own noise, or, where that noise is too large, the lower quartile
+/// of the zones around it must be high enough.
+///
+/// A zone that is selected by its own value alone can be high by chance: at 0.9 m a height of 20 mm
+/// read 24 mm for this reason. The lower quartile of up to nine zones has 0.45 of one zone's noise.
+/// On bare floor beside an edge of product, the quartile is still floor.
 fn product_above(
     seen: &Grid<f64>,
     zero: f64,
@@ -149,13 +163,14 @@ fn product_above(
 ) -> ZoneSet {
     let around = |zone: usize| {
         let beside = geometry::grown(ZoneSet::from_bits(1 << zone)).and(measured);
-        // At the edge of what is seen a zone has few neighbours: the next ones count too.
+        // At the edge of the measured zones a zone has few neighbours, so the next ones are
+        // included.
         let near = if beside.len() < 9 { geometry::grown(beside).and(measured) } else { beside };
         let noise = near.iter().map(|one| sigma[one] * sigma[one]).sum::<f64>() / f64::from(near.len().max(1));
         let (sorted, n) = ordered(near.iter().map(|one| seen[one] - zero));
         let quartile = sorted[n.saturating_sub(1) / 4];
         let of_the_quartile = 1.36 * libm::sqrt(noise / f64::from(near.len().max(1)));
-        // The error that all zones share lifts their quartile too.
+        // The error that all zones share raises their quartile too.
         n > 0 && quartile > least_mm.max(3.0 * libm::hypot(of_the_quartile, u_common))
     };
     measured.filter(|zone| {
@@ -164,9 +179,12 @@ fn product_above(
     })
 }
 
-/// The zones of a free-standing product that hold nothing else: no zone beside them, corners included, is bare. A zone at the edge of what is
-/// seen has no zone beyond it to tell: it counts if it is at least three quarters as high as a zone beside it, for the product may go on there. None if
-/// every zone is touched by a bare one.
+/// The zones of a free-standing product that are covered by product alone: no neighbour, corners
+/// included, is bare.
+///
+/// A zone at the edge of the grid has no neighbour beyond it that could be bare, and the product
+/// may continue there. It counts if it is at least three quarters as high as the highest zone
+/// beside it. If every zone has a bare neighbour, the result is empty.
 fn wholly_covered(product: ZoneSet, tray: ZoneSet, height: &Grid<f64>) -> ZoneSet {
     let untouched = product.without(geometry::grown(tray.without(product)));
     let goes_on = |zone: usize| {
@@ -176,19 +194,22 @@ fn wholly_covered(product: ZoneSet, tray: ZoneSet, height: &Grid<f64>) -> ZoneSe
     untouched.filter(|zone| !geometry::rim().contains(zone) || goes_on(zone))
 }
 
-/// What it may cost in mean height that each of a product's zones may be covered in part: a mean of such zones lies between that of a flat top as
-/// high as the highest of them and what they read, whatever is covered.
+/// Half of the possible error of the mean height if each of a product's zones may be partly
+/// covered. The true mean lies between the measured one and that of a flat top as high as the
+/// highest zone, whatever share is covered.
 fn half_covered(product: ZoneSet, height: &Grid<f64>) -> f64 {
     let highest = product.iter().map(|zone| height[zone]).fold(0.0, f64::max);
     let mean = Moments::of(product.iter().map(|zone| height[zone])).map_or(0.0, |moments| moments.mean);
     (highest - mean).max(0.0) / 2.0
 }
 
-/// The mean height of the floor beside a product that stands free, and its standard uncertainty; `None` where too little of it is seen.
+/// The mean height of the floor beside a free-standing product, and its standard uncertainty;
+/// `None` if too little floor is seen.
 ///
-/// Whatever all zones of the frame share (offset, temperature, the error of the reference) the floor shows too, so it is taken out and
-/// only the noise of that mean is left. Zones that touch the product see a part of it: they count only where there are hardly any others,
-/// and like all only within three of their own noise of the median.
+/// An error that all zones of the frame share (offset, temperature, the reference) is also in the
+/// floor. Subtracting the floor removes it, and only the noise of the floor's mean remains. Zones
+/// that touch the product see a part of it, so they are used only if there are fewer than eight
+/// others. All zones must lie within three of their own noise of the median.
 fn zero_on_floor(seen: &Grid<f64>, sigma: &Grid<f64>, bare: ZoneSet) -> Option<(f64, f64)> {
     let apart = bare.without(geometry::grown(ZoneSet::from_bits(!bare.bits())));
     let floor = if apart.len() >= 8 { apart } else { bare };
@@ -214,8 +235,8 @@ fn floor(zones: &Zones, profile: &TofProfile, flags: &mut Flags) -> Option<(Grid
                 return None;
             };
             flags.insert(Flag::RimReference);
-            // The floor under a product point lies on its vertical, not on the zone's ray: 1/z = p + q tx + r ty and tx = x/z give
-            // z = (1 − q x − r y)/p.
+            // The floor under a product point lies on its vertical, not on the zone's ray: 1/z =
+            // p + q tx + r ty and tx = x/z give z = (1 − q x − r y)/p.
             let floor = Grid::from_fn(|zone| {
                 let (x, y) = geometry::place(zone, zones.distance_mm[zone]);
                 (1.0 - plane.b * x - plane.c * y) / plane.a + floor_below_mm
@@ -229,12 +250,14 @@ fn floor(zones: &Zones, profile: &TofProfile, flags: &mut Flags) -> Option<(Grid
     }
 }
 
-/// The plane that the rim sees, as 1/z = a + b tx + c ty in the tangents of the zones, and the standard uncertainty that the fit leaves
-/// over the tray, in mm; `None` when the rim does not look like one plane.
+/// The plane that the rim zones see, as 1/z = a + b tx + c ty in the tangents of the zones, and the
+/// standard uncertainty in mm that the fit leaves over the tray. `None` if the rim does not look
+/// like one plane.
 ///
-/// In tangent space a plane is linear in 1/z, so the fit needs no places of its own. It is refused when fewer than 16 rim zones or fewer
-/// than three of the four sides were seen, or when fewer than 60 % of the zones lie within three of their own noise: then the rim is
-/// not one surface, and whichever part won would be an accident.
+/// In tangent space a plane is linear in 1/z, so the fit needs no positions in mm. The plane is
+/// refused if fewer than 16 rim zones or fewer than three of the four sides were seen, or if fewer
+/// than 60 % of the zones lie within three of their own noise. In the last case the rim is not one
+/// surface, and the choice between its parts would be arbitrary.
 fn rim_plane(zones: &Zones) -> Option<(Plane, f64)> {
     let is_rim = |zone: &usize| matches!(zone / 8, 0 | 7) || matches!(zone % 8, 0 | 7);
     let mut points = [Point { x: 0.0, y: 0.0, z: 0.0 }; 28];
@@ -254,7 +277,7 @@ fn rim_plane(zones: &Zones) -> Option<(Plane, f64)> {
         let z = zones.distance_mm[zone];
         (1.0 / z - plane.at(x, y)) * z * z
     };
-    // Half a millimetre is the sensor's own step twice: no zone is better than that.
+    // Half a millimetre is twice the sensor's own step. No zone is taken as more exact than that.
     let agrees = |zone: &usize| off_mm(*zone).abs() <= 3.0 * zones.sigma_mm[*zone].max(0.5);
     let agreeing = zones.valid.iter().filter(is_rim).filter(agrees);
     let scatter = Moments::of(agreeing.map(off_mm))?;
@@ -262,11 +285,13 @@ fn rim_plane(zones: &Zones) -> Option<(Plane, f64)> {
         && sides.iter().filter(|seen| **seen).count() >= 3
         && scatter.n * 5.0 >= f64::from(u8::try_from(n).unwrap_or(u8::MAX)) * 3.0
         && plane.a > 0.0;
-    // A mean of n would be known to s/√n; the plane's slopes and the zones that the fit set aside make it half as much again.
+    // A mean of n zones has the uncertainty s/√n. The slopes of the plane, and the zones that the
+    // fit left out, increase it by half.
     usable.then(|| (plane, 1.5 * scatter.sample_sd() / libm::sqrt(scatter.n)))
 }
 
-/// The inverse-distance means of height and distance over the measured 8-neighbours, with their mean variance; `None` without any.
+/// The inverse-distance means of height and distance over the measured 8-neighbours, with their
+/// mean variance; `None` if no neighbour was measured.
 fn from_neighbours(zone: usize, measured: ZoneSet, height: &Grid<f64>, zones: &Zones) -> Option<(f64, f64, f64)> {
     let (mut weight, mut sum, mut away, mut variance, mut n) = (0.0, 0.0, 0.0, 0.0, 0.0);
     for other in measured {

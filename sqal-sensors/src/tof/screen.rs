@@ -1,7 +1,8 @@
-//! A quick look whether any zone can be remarkable at all: one fit over all zones side by side, and one comparison.
+//! A fast screen for frames without any remarkable zone: one fit over all zones, one comparison.
 //!
-//! The fit is that of `outliers.rs`, by modified Gram-Schmidt over whole columns of zones (Björck 1967), which a processor does for several
-//! zones at once; it also gives every zone's leverage for nothing. The largest residual is compared with a table instead of a probability.
+//! The fit is that of `outliers.rs`, by modified Gram-Schmidt over whole columns of zones (Björck
+//! 1967), which a processor computes for several zones at once. It gives every zone's leverage at
+//! no extra cost. The largest residual is compared with a table, so no probability is computed.
 
 use sqal_core::Grid;
 
@@ -12,9 +13,11 @@ use super::reference::Surface;
 /// The unknowns of a second-order surface.
 const TERMS: usize = 6;
 
-/// The square of the externally studentised residual that one frame of pure noise in a hundred reaches, for 12 to 64 zones.
+/// The square of the externally studentised residual that one frame of pure noise in a hundred
+/// reaches, for 12 to 64 zones.
 ///
-/// Student's t with n − 7 degrees of freedom at the probability 1 − 0.99^(1/n), two-sided; a test computes it anew.
+/// It is Student's t with n − 7 degrees of freedom at the probability 1 − 0.99^(1/n), two-sided. A
+/// test computes the table again.
 const CRITICAL_SQUARE: [f64; 53] = [
     50.969_111_040_531,
     39.156_474_088_357,
@@ -71,12 +74,15 @@ const CRITICAL_SQUARE: [f64; 53] = [
     16.394_188_206_983,
 ];
 
-/// Whether the largest residual of heights, and of reflectances, may be beyond chance: false only where `outliers::find` would find nothing.
+/// Whether the largest residual of the heights, and of the reflectances, may be beyond chance. It
+/// is false only if `outliers::find` finds nothing.
 ///
-/// All false for a product of fewer than 12 zones, in which nothing is looked for, and for one that lies on a line. The two fits differ by
-/// rounding, so the screen lets through what is within a millionth of the limit.
+/// All results are false for a product of fewer than 12 zones, in which no defect is searched, and
+/// for one whose zones lie on a line. The two fits differ by rounding, so the screen lets through
+/// residuals within a millionth of the limit.
 ///
-/// Both are asked at once, so that the directions, which they share, stay where they are built: 4 KiB are not carried from call to call.
+/// Both are screened in one call, so that the directions, which they share, stay where they are
+/// built: 4 KiB are not copied from call to call.
 #[inline(always)]
 #[expect(clippy::inline_always, reason = "so that a batch compiles it with its own instructions")]
 pub(super) fn may_be_remarkable<const N: usize>(surface: &Surface, values: [&Grid<f64>; N]) -> [bool; N] {
@@ -88,7 +94,8 @@ pub(super) fn may_be_remarkable<const N: usize>(surface: &Surface, values: [&Gri
     let Some(limit) = n.checked_sub(12).and_then(|k| CRITICAL_SQUARE.get(k)) else { return [true; N] };
     let used = n.next_multiple_of(8);
     let mut directions = [[0.0_f64; 64]; TERMS];
-    // In units of each zone's own noise; zeros beyond the last zone add nothing to any sum.
+    // Values are in units of each zone's own noise; the zeros beyond the last zone add nothing to
+    // any sum.
     let mut residuals = [[0.0_f64; 64]; N];
     for (k, zone) in zones.iter().enumerate() {
         let scale = 1.0 / surface.sigma_mm[zone];
@@ -122,7 +129,7 @@ pub(super) fn may_be_remarkable<const N: usize>(surface: &Surface, values: [&Gri
             take_out(&direction[..used], &mut residual[..used]);
         }
         let squares = dot(&residual[..used], &residual[..used]);
-        // t² = r²ν/(rss (1 − h) − r²): compared without dividing.
+        // t² = r²ν/(rss (1 − h) − r²), compared without a division.
         residual[..n].iter().zip(leverage).any(|(r, leverage)| {
             let (square, share) = (r * r, (1.0 - leverage).max(1e-9));
             square * degrees >= limit * (1.0 - 1e-6) * (squares * share - square)
@@ -130,7 +137,7 @@ pub(super) fn may_be_remarkable<const N: usize>(surface: &Surface, values: [&Gri
     })
 }
 
-/// Takes out of a column what it has along another of length one.
+/// Subtracts from a column its projection onto another column of length one.
 #[inline(always)]
 #[expect(clippy::inline_always, reason = "so that a batch compiles it with its own instructions")]
 fn take_out(along: &[f64], column: &mut [f64]) {
@@ -140,7 +147,8 @@ fn take_out(along: &[f64], column: &mut [f64]) {
     }
 }
 
-/// The scalar product, in eight running sums so that it has one order on every machine and needs no waiting for the sum before.
+/// The scalar product in eight running sums, which have one order on every machine and do not wait
+/// for each other.
 #[inline(always)]
 #[expect(clippy::inline_always, reason = "so that a batch compiles it with its own instructions")]
 fn dot(a: &[f64], b: &[f64]) -> f64 {

@@ -1,4 +1,4 @@
-//! Mean height and roughness of the product, with the sensor's noise taken out before a surface is called rough.
+//! Mean height and roughness of the product, with the sensor's noise subtracted first.
 
 use sqal_core::{Grid, Measured};
 
@@ -6,13 +6,14 @@ use super::reference::Surface;
 use crate::desirability::measured;
 use crate::{Moments, Plane, Point, TofProfile};
 
-/// The fewest product zones from which roughness is stated.
+/// The fewest product zones for which roughness is reported.
 const LEAST_ZONES: u32 = 8;
 
 /// The mean height over the product, with the error that all zones share; `None` without product.
 ///
-/// In a tray of known area every zone counts alike, because the tray is what was sampled; a product that stands free is weighed by the
-/// areas that its zones see, so that its volume is this height times their sum.
+/// In a tray of known area all zones have equal weight, because the zones are a sample of the tray.
+/// For a free-standing product, each zone is weighted by the area that it sees, so that the volume
+/// is this height times the sum of the areas.
 pub(super) fn mean_height(surface: &Surface, areas: Option<&Grid<f64>>, unseen_mm: f64) -> Option<Measured> {
     let weight = |zone: usize| areas.map_or(1.0, |areas| areas[zone]);
     let (mut total, mut sum, mut noise) = (0.0, 0.0, 0.0);
@@ -23,35 +24,37 @@ pub(super) fn mean_height(surface: &Surface, areas: Option<&Grid<f64>>, unseen_m
         noise += (w * surface.sigma_mm[zone]) * (w * surface.sigma_mm[zone]);
     }
     let u = libm::hypot(libm::hypot(libm::sqrt(noise) / total, surface.u_common_mm()), unseen_mm);
-    // In the middle of what it can be, with the spread of a number that may be anything between (GUM, JCGM 100:2008, 4.3.7).
+    // The value is the middle of its possible range, with the spread of a number that may be
+    // anywhere in it (GUM, JCGM 100:2008, 4.3.7).
     let half = surface.u_covered_mm;
     let u = libm::hypot(u, half / 1.732_050_807_568_877_2);
     (total > 0.0).then(|| measured(sum / total + half, u)).flatten()
 }
 
-/// How rough the product is.
+/// The figures of the product's roughness.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Roughness {
     /// The noise-corrected standard deviation of the height, in mm.
     pub(super) variation: Measured,
-    /// The uniformity after the plane is taken out.
+    /// The uniformity after the plane is subtracted.
     pub(super) uniformity: Option<Measured>,
     /// The slope of the plane, in degrees.
     pub(super) tilt: Option<Measured>,
     /// Whether the variation cannot be told from noise.
     pub(super) below_noise: bool,
-    /// Whether what is left of it without the plane cannot.
+    /// Whether the variation without the plane cannot be told from noise.
     pub(super) levelled_below_noise: bool,
 }
 
 /// Height variation, uniformity and tilt; `None` for fewer than eight product zones.
 ///
-/// The noise is taken out before a surface is called rough (`MeanSquare`). Variation is about the mean. Uniformity = exp(−q/(2 s₀²)) takes
-/// the least-squares plane out first, so it does not change with offset or tilt. It is to be read with its uncertainty, because noise can
-/// only hide roughness.
+/// The noise is subtracted first (`MeanSquare`). Variation is about the mean. Uniformity =
+/// exp(−q/(2 s₀²)) subtracts the least-squares plane first, so it does not change with offset or
+/// tilt. It must be read with its uncertainty, because noise can only hide roughness.
 ///
-/// The plane is that of least squares, not the robust one: a robust plane leaves 7 % more noise in its residuals than the n − 3 degrees of
-/// freedom account for (measured over 24 zones), and a dent belongs to the roughness.
+/// The plane is that of least squares, not the robust one. A robust plane leaves 7 % more noise in
+/// its residuals than the n − 3 degrees of freedom account for (measured over 24 zones), and a dent
+/// belongs to the roughness.
 pub(super) fn roughness(surface: &Surface, profile: &TofProfile) -> Option<Roughness> {
     let product = surface.whole;
     if product.len() < LEAST_ZONES {
@@ -80,11 +83,13 @@ pub(super) fn roughness(surface: &Surface, profile: &TofProfile) -> Option<Rough
     })
 }
 
-/// A mean square of deviations with the noise taken out of it.
+/// A mean square of deviations with the noise subtracted.
 ///
-/// With p parameters fitted, deviations dᵢ of n zones with noise σᵢ show Σδᵢ²/n + (n − p)/n · s̄² for true deviations δᵢ, where s̄² is the
-/// mean of σᵢ²: a flat tray read with 3 mm of noise shows a raw Sq of 2.9 mm. Its variance is (2 (n − p)/n Σσᵢ⁴ + 4 Σδᵢ²σᵢ²)/n², zone by
-/// zone because a bright zone that stands out is known better than the others.
+/// With p parameters fitted, the deviations dᵢ of n zones with noise σᵢ have the expected mean
+/// square Σδᵢ²/n + (n − p)/n · s̄² for true deviations δᵢ, where s̄² is the mean of σᵢ². For
+/// example, a flat tray read with 3 mm of noise has a raw Sq of 2.9 mm. The variance is (2 (n −
+/// p)/n Σσᵢ⁴ + 4 Σδᵢ²σᵢ²)/n². It is summed zone by zone, because a bright zone with a large
+/// deviation is known better than the others.
 #[derive(Clone, Copy, Debug)]
 struct MeanSquare {
     value: f64,
@@ -103,7 +108,7 @@ impl MeanSquare {
         }
         let free = (n - parameters) / n;
         let value = ((square - free * noise) / n).max(0.0);
-        // What is seen of δ² has the noise in it, too.
+        // The measured δ² contains the noise too.
         let true_mixed = (mixed - free * fourth).max(0.0);
         Self { value, u: libm::sqrt(2.0 * free * fourth + 4.0 * true_mixed) / n }
     }
@@ -114,8 +119,8 @@ impl MeanSquare {
 
     /// The root, with u(√q) = u(q)/(2√q).
     ///
-    /// Below the noise that rule fails: the truth lies between 0 and the upper 95 % limit √(q + 1.645 u), and u is such that value ± 1.95 u
-    /// reaches both.
+    /// Below the noise that rule is not valid. There the true value lies between 0 and the upper 95
+    /// % limit √(q + 1.645 u), and u is chosen so that value ± 1.95 u reaches both.
     fn root(self) -> Option<Measured> {
         let root = libm::sqrt(self.value);
         let upper = libm::sqrt(self.value + 1.645 * self.u);
@@ -124,10 +129,12 @@ impl MeanSquare {
     }
 }
 
-/// The slope of the product in degrees, with the noise's own slope taken out, and its standard uncertainty.
+/// The slope of the product in degrees, with the noise's own slope subtracted, and its standard
+/// uncertainty.
 ///
-/// With S the scatter of the places and M that of the places times their zones' variances, the slopes have the covariance C = S⁻¹MS⁻¹: u of the
-/// slope is taken along its own direction, and for a slope that cannot be told from noise across the direction in which C is largest.
+/// With S the scatter of the positions and M that of the positions times their zones' variances,
+/// the slopes have the covariance C = S⁻¹MS⁻¹. The u of the slope is taken along its own direction.
+/// For a slope that cannot be told from noise, u is taken in the direction in which C is largest.
 fn tilt(plane: &Plane, points: impl Iterator<Item = (Point, f64)> + Clone) -> Option<Measured> {
     let mean = |f: fn(&Point) -> f64| Moments::of(points.clone().map(|(p, _)| f(&p))).map_or(0.0, |m| m.mean);
     let (mx, my) = (mean(|p| p.x), mean(|p| p.y));
@@ -149,7 +156,8 @@ fn tilt(plane: &Plane, points: impl Iterator<Item = (Point, f64)> + Clone) -> Op
     let (bb, bc, cc) = (between(p, p), between(p, q), between(q, q));
     let widest = f64::midpoint(bb, cc) + libm::sqrt((bb - cc) * (bb - cc) / 4.0 + bc * bc);
     let seen = plane.b * plane.b + plane.c * plane.c;
-    // A flat surface read with noise has a slope all the same: u²(b) + u²(c) of it on average.
+    // A flat surface that is read with noise has a slope too: its square is u²(b) + u²(c) on
+    // average.
     let square = (seen - bb - cc).max(0.0);
     let along = plane.b * plane.b * bb + 2.0 * plane.b * plane.c * bc + plane.c * plane.c * cc;
     let variance = if seen > 9.0 * widest { along / seen } else { widest };

@@ -1,11 +1,13 @@
-//! [`decode_uld_frame`]: the result buffer of ST's ultra-lite driver, as it is read over the bus, becomes a checked frame.
+//! [`decode_uld_frame`]: decodes the result buffer of ST's ultra-lite driver to a checked frame.
+//! The buffer is in the form in which it is read over the bus.
 //!
 //! ```text
 //! every 32-bit word is byte-swapped
 //! 8 bytes | u32 frame number | u32 13 | blocks: u32 { type:4, size:12, index:16 }, data | … | u32 14 | u32 15 | u32 frame number | padding
 //! ```
 //!
-//! Layout and fixed point after ST's ULD `VL53LMZ_2.0.10` (`vl53lmz_api.c`, BSD-3-Clause; read, not copied).
+//! Layout and fixed point follow ST's ULD `VL53LMZ_2.0.10` (`vl53lmz_api.c`, BSD-3-Clause; read,
+//! not copied).
 
 use sqal_core::{DistanceKind, Grid, InvalidFrame, TargetStatus, TofFrame, TofReading};
 
@@ -23,18 +25,19 @@ mod block {
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum UldError {
-    /// The length is not a multiple of four, or there is no room for a header.
+    /// The length is not a multiple of four, or is too short for a header.
     Length(usize),
-    /// The frame's number at its end is not the one at its beginning: it was overwritten while it was read.
+    /// The frame number at the end differs from that at the beginning, so the frame was overwritten
+    /// while it was read.
     Torn {
-        /// The number at the beginning.
+        /// The frame number at the beginning.
         header: u32,
-        /// The number at the end; `None` if there is no end.
+        /// The frame number at the end; `None` if there is no footer.
         footer: Option<u32>,
     },
     /// A block that an 8x8 frame needs is missing or has another size.
     Block(u16),
-    /// A number that the sensor cannot have produced.
+    /// A number is outside the range of the sensor.
     Frame(InvalidFrame),
 }
 
@@ -58,12 +61,13 @@ impl core::error::Error for UldError {}
 
 /// Decodes one result buffer of 64 zones with one target per zone.
 ///
-/// Distances keep their sign: ST's driver draws negative ones up to 0, which hides how close a target was. A zone in which no target
-/// was detected gets status 255 whatever its block says, because its distance is what was left over from before.
+/// Distances keep their sign. (ST's driver raises negative ones to 0, which hides how close a
+/// target was.) A zone in which no target was detected gets status 255, whatever its block states,
+/// because its distance is left over from an earlier frame.
 ///
 /// # Errors
 ///
-/// [`UldError`] says what is wrong with the buffer; no input panics.
+/// [`UldError`] names the fault of the buffer. No input panics.
 pub fn decode_uld_frame(raw: &[u8]) -> Result<TofFrame, UldError> {
     if raw.len() < 24 || !raw.len().is_multiple_of(4) {
         return Err(UldError::Length(raw.len()));
@@ -110,7 +114,8 @@ impl Swapped<'_> {
         u32::from_le_bytes(core::array::from_fn(|k| self.at(at + k)))
     }
 
-    /// The places of the block headers with their type, index and length in bytes, up to the end of the buffer.
+    /// The block headers with their position, type, index and length in bytes, up to the end of the
+    /// buffer.
     fn blocks(self) -> impl Iterator<Item = Block> {
         let mut at = 16;
         core::iter::from_fn(move || {
@@ -119,7 +124,8 @@ impl Swapped<'_> {
             }
             let word = self.word(at);
             let (kind, size) = (word & 0xF, (word >> 4) & 0xFFF);
-            // Types 2 to 12 are arrays of that many bytes each; others state their size in bytes.
+            // Types 2 to 12 are arrays of elements of 2 to 12 bytes; the others state their size in
+            // bytes.
             let length = if (2..0xD).contains(&kind) { kind * size } else { size } as usize;
             let block = Block { kind, index: word >> 16, data: at + 4, length };
             at += 4 + length;
@@ -127,13 +133,13 @@ impl Swapped<'_> {
         })
     }
 
-    /// Where the data of a block begin, if the block is there with this many bytes.
+    /// The position of a block's data, if the block exists and has this number of bytes.
     fn block(self, wanted: u16, bytes: usize) -> Option<usize> {
         let found = self.blocks().find(|block| block.index == u32::from(wanted))?;
         (found.length == bytes && found.data + bytes <= self.0.len()).then_some(found.data)
     }
 
-    /// The frame's number after the footer's mark, if the buffer has one.
+    /// The frame number after the footer's mark, if the buffer has one.
     fn footer(self) -> Option<u32> {
         let mark = self.blocks().find(|block| block.kind == 0xF)?;
         (mark.data + 4 <= self.0.len()).then(|| self.word(mark.data))

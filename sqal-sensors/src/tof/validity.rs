@@ -1,4 +1,4 @@
-//! Which zones count: by target status, distance, noise and signal.
+//! Decides which zones are valid: by target status, distance, noise and signal.
 
 use sqal_core::{DistanceKind, Flag, Flags, Grid, Score, TofFrame, Unseen, ZoneSet};
 
@@ -6,27 +6,30 @@ use super::geometry;
 use super::pulses::Seen;
 use crate::{HeightReference, TofProfile};
 
-/// The noise of the sensor's own step of 0.25 mm.
+/// The standard uncertainty of the sensor's own step of 0.25 mm.
 const STEP_SIGMA_MM: f64 = 0.072_168_783_648_703_22;
 
-/// What is known of each zone after judging the frame.
+/// The zones of a frame after validation.
 #[derive(Clone, Debug)]
 pub(crate) struct Zones {
-    /// The zones whose distance counts.
+    /// The zones whose distance is used.
     pub(crate) valid: ZoneSet,
-    /// The perpendicular distance in mm; meaningless where not valid.
+    /// The perpendicular distance in mm; not valid outside of `valid`.
     pub(crate) distance_mm: Grid<f64>,
-    /// The standard uncertainty of the range noise in mm; meaningless where not valid.
+    /// The standard uncertainty of the range noise in mm; not valid outside of `valid`.
     pub(crate) sigma_mm: Grid<f64>,
-    /// How far the device trusts the zone, 0 to 1.
+    /// The device's confidence in the zone, 0 to 1.
     pub(crate) confidence: Grid<f64>,
 }
 
-/// Judges every zone: valid if the device trusts it at all, it saw something in front of it, with enough signal and little enough noise.
+/// Validates every zone: the device's confidence is above 0, the target lies in front of the
+/// sensor, the signal is large enough, and the noise is small enough.
 ///
-/// A zone that the device trusts by half (status 6 and 9, or no status at all, or no amplitude) counts with twice its noise.
+/// A zone of half confidence (status 6 and 9, or no status at all, or no amplitude) counts with
+/// twice its noise.
 ///
-/// So does a zone whose histogram shows more than one surface (`doubtful`); one whose histogram is empty (`dark`) does not count.
+/// A zone whose histogram shows more than one surface (`doubtful`) also counts with twice its
+/// noise. A zone whose histogram is empty (`dark`) does not count.
 pub(crate) fn judge(frame: &TofFrame, profile: &TofProfile, pulses: Option<&Seen>, flags: &mut Flags) -> Zones {
     let reading = frame.reading();
     if reading.status.is_none() {
@@ -55,7 +58,7 @@ pub(crate) fn judge(frame: &TofFrame, profile: &TofProfile, pulses: Option<&Seen
             Some(seen) if seen.doubtful.contains(zone) => told.min(0.5),
             _ => told,
         };
-        // Radial noise shortens with the distance that it belongs to.
+        // Noise along the ray is projected onto the axis in the same way as the distance.
         let along_axis = |mm: f64| match reading.distance_kind {
             DistanceKind::Radial => geometry::perpendicular(mm, zone),
             DistanceKind::Perpendicular => mm,
@@ -67,7 +70,8 @@ pub(crate) fn judge(frame: &TofFrame, profile: &TofProfile, pulses: Option<&Seen
             let signal = amplitude.map_or(1.0, |amplitude| libm::sqrt(noise.amplitude_kcps / amplitude.max(1e-6)));
             noise.sigma_mm * signal * (distance.max(0.0) / noise.distance_mm)
         };
-        // A step of a quarter millimetre is uniform noise of 0.25/√12 whatever the device says.
+        // A step of a quarter millimetre is uniform noise of 0.25/√12, whatever noise the device
+        // reports.
         let sigma = sigma.max(STEP_SIGMA_MM) * if confidence < 1.0 { 2.0 } else { 1.0 };
         let counts = confidence > 0.0
             && distance > 0.0
@@ -82,22 +86,22 @@ pub(crate) fn judge(frame: &TofFrame, profile: &TofProfile, pulses: Option<&Seen
     zones
 }
 
-/// How many zones of the tray are valid.
+/// The number of valid zones of the tray.
 pub(crate) fn valid_in(zones: &Zones, tray: ZoneSet) -> u32 {
     zones.valid.and(tray).len()
 }
 
-/// Whether the frame can carry three-dimensional results: 32 of 64 zones, 60 % of the tray's, and at least 12 of those (or all, of a tray
-/// that has fewer).
+/// Whether the frame has enough zones for three-dimensional results: 32 of 64, 60 % of the tray's,
+/// and at least 12 of those (or all, if the tray has fewer).
 pub(crate) fn is_usable(zones: &Zones, tray: ZoneSet) -> bool {
     let in_tray = valid_in(zones, tray);
     zones.valid.len() >= 32 && in_tray >= 12.min(tray.len()) && in_tray * 5 >= tray.len() * 3
 }
 
-/// Which shares of the zones were not seen: of those that the heights rest on, and of the window.
+/// The shares of the zones that were not seen: of those that the heights need, and of the window.
 ///
-/// Heights rest on the tray's zones, and on the rim's too where the rim is the reference. Where heights were asked for and there are none, no
-/// part of the tray's shape was seen.
+/// Heights need the tray's zones, and if the rim is the reference, the rim's zones too. If heights
+/// were requested and there are none, no part of the tray's shape was seen.
 pub(crate) fn unseen(zones: &Zones, tray: ZoneSet, has_heights: bool, profile: &TofProfile) -> Unseen {
     let needed = match profile.reference {
         HeightReference::Rim { .. } => ZoneSet::from_bits(tray.bits() | geometry::rim().bits()),
@@ -109,7 +113,8 @@ pub(crate) fn unseen(zones: &Zones, tray: ZoneSet, has_heights: bool, profile: &
     Unseen { area, window: share(64 - zones.valid.len(), 64), ..Unseen::NOTHING }
 }
 
-/// The share of the tray that was seen, each zone counted by how far the device trusts it: the mean trust over the tray's zones.
+/// The share of the tray that was seen, each zone weighted by the device's confidence: the mean
+/// confidence over the tray's zones.
 pub(crate) fn reliability(zones: &Zones, tray: ZoneSet) -> Score {
     let trust: f64 = tray.and(zones.valid).iter().map(|zone| zones.confidence[zone]).sum();
     Score::nearest(trust / f64::from(tray.len().max(1)))

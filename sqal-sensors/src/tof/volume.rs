@@ -1,7 +1,9 @@
-//! The volume of a product: the tray's known area times the mean height over it, or the sum over what the zones see.
+//! The volume of a product: the tray's area times its mean height, or the sum over its zones.
 //!
-//! In a tray of known area no sum of zone areas: ray-cast trays show that constant zone areas err by 60 %, areas that grow with distance
-//! by 14 %, and area times mean height by 4 %. A product that stands free has no area but what the zones see. A common error of 1 mm is 4.4 % of the volume at 22 mm, so it is carried as fully correlated.
+//! For a tray of known area no sum of zone areas is used. Ray-cast trays show that constant zone
+//! areas err by 60 %, areas that grow with distance by 14 %, and area times mean height by 4 %. For
+//! a free-standing product, the areas of its zones are the only ones known. A common error of 1 mm
+//! is 4.4 % of the volume at 22 mm, so it is propagated as fully correlated.
 
 use sqal_core::{Grid, Measured, ZoneSet};
 
@@ -11,12 +13,14 @@ use crate::TofProfile;
 use crate::desirability::measured;
 use crate::order::median;
 
-/// V = A·h̄ with h̄ the mean of max(h, 0) over the tray's known zones;
-/// u² = A²(Σw²σ² + c² + e²) + h̄² u(A)², with c the standard uncertainty that all zones share and e that of what no zone sees
-/// ([`unseen_mm`]).
+/// V = A·h̄, with h̄ the mean of max(h, 0) over the tray's known zones.
+///
+/// u² = A²(Σw²σ² + c² + e²) + h̄² u(A)², with c the standard uncertainty that all zones share, and
+/// e that of the part that no zone sees ([`unseen_mm`]).
 pub(super) fn of_tray(surface: &Surface, unseen_mm: f64, profile: &TofProfile) -> Option<Measured> {
     let n = f64::from(surface.known.len().max(1));
-    // Noise on bare floor is positive half of the time: an empty tray holds nothing, not the mean of that.
+    // Noise on bare floor is positive half of the time, so the heights of a tray without product
+    // count as 0.
     let counts = |zone: usize| if surface.product.is_empty() { 0.0 } else { surface.height_mm[zone].max(0.0) };
     let mean = surface.known.iter().map(counts).sum::<f64>() / n;
     let noise: f64 = surface.known.iter().map(|zone| surface.sigma_mm[zone] * surface.sigma_mm[zone]).sum();
@@ -26,11 +30,13 @@ pub(super) fn of_tray(surface: &Surface, unseen_mm: f64, profile: &TofProfile) -
     measured(area * mean, libm::sqrt(variance))
 }
 
-/// How far the mean height of a tray's product may lie from that of the zones within it, in mm: the zones lie wholly inside, and the margin
-/// beyond them is seen by none.
+/// The possible difference in mm between the mean height of a tray's product and that of the zones
+/// within the tray. The zones lie wholly inside, and no zone sees the margin around them.
 ///
-/// On a domed product the margin is lower than the middle, by about as much as the outermost zones are lower than the inner ones. The
-/// difference of their medians (a dent must not count), times the share of the tray that is not seen. 0 for a product that stands free.
+/// On a domed product the margin is lower than the middle, by about as much as the outermost zones
+/// are lower than the inner ones. The result is the difference of the medians of these two groups,
+/// so that a dent has no effect, times the share of the tray that is not seen. It is 0 for a
+/// free-standing product.
 pub(super) fn unseen_mm(surface: &Surface, profile: &TofProfile) -> f64 {
     let Some(area) = profile.tray.area_mm2 else { return 0.0 };
     let tray = profile.tray.zones();
@@ -41,15 +47,18 @@ pub(super) fn unseen_mm(surface: &Surface, profile: &TofProfile) -> f64 {
     (1.0 - seen / area).max(0.0) * difference
 }
 
-/// V = Σ h·A over the product and the zones around it, with the areas that they see; for a product that stands free.
+/// V = Σ h·A over the product and the zones around it, with the areas that they see; for a
+/// free-standing product.
 ///
-/// The zones around it hold its foot, which is too low to be told from noise; their heights count with their signs, so that their noise
-/// adds nothing on average. u² = Σ(∂V/∂z)²σ² + (Σ ∂V/∂z)² s² + (ΣA)² r² + Σ(h·A)²/12, with s the standard uncertainty that all distances
-/// share, r that of the reference, and ∂V/∂z = −A + h ∂A/∂z: a point that is nearer is higher, and its zone narrower. The last term is
-/// over the product's outermost zones, of which an unknown part is covered.
+/// The zones around it hold its foot, which is too low to be told from noise. Their heights count
+/// with their signs, so that their noise adds nothing on average. u² = Σ(∂V/∂z)²σ² + (Σ ∂V/∂z)²
+/// s² + (ΣA)² r² + Σ(h·A)²/12, with s the standard uncertainty that all distances share, and r that
+/// of the reference. ∂V/∂z = −A + h ∂A/∂z, because a nearer point is higher and its zone is
+/// narrower. The last term is over the product's outermost zones, of which an unknown part is
+/// covered.
 pub(super) fn of_zones(surface: &Surface, areas: &Grid<f64>) -> Option<Measured> {
     if surface.product.is_empty() {
-        // Nothing stands out of what the common error could hide.
+        // Without product the volume is 0, with the uncertainty of the common error.
         let seen: f64 = surface.known.iter().map(|zone| areas[zone]).sum();
         return measured(0.0, seen * surface.u_common_mm());
     }
@@ -70,11 +79,13 @@ pub(super) fn of_zones(surface: &Surface, areas: &Grid<f64>) -> Option<Measured>
     measured(volume.max(0.0), libm::sqrt(squares + system * system + reference * reference))
 }
 
-/// The area that each known zone sees from above, in mm²: the Jacobian of (x, y) = (u z, v z) in the zone's tangents u and v,
-/// z (z + u ∂z/∂u + v ∂z/∂v)₊ du dv, with slopes limited to the smaller of both sides; 0 elsewhere.
+/// The area that each known zone sees from above, in mm²; 0 for the other zones.
 ///
-/// On a flat product it is z² du dv. At the outline a slope to the floor is not the product's, so only neighbours on product count, and a
-/// limited slope is 0 where the sides disagree.
+/// It is the Jacobian of (x, y) = (u z, v z) in the zone's tangents u and v: z (z + u ∂z/∂u + v
+/// ∂z/∂v)₊ du dv. Each slope is limited to the smaller of those on both sides. On a flat product
+/// the area is z² du dv. At the outline, the slope to the floor does not belong to the product, so
+/// only neighbours on product count. If the slopes on both sides differ in sign, or one of them is
+/// missing, the limited slope is 0.
 pub(super) fn zone_areas(surface: &Surface) -> Grid<f64> {
     let z = |zone: usize| surface.distance_mm[zone];
     let flatter = |a: f64, b: f64| if a.abs() < b.abs() { a } else { b };

@@ -1,4 +1,5 @@
-//! [`CacheKey`] and [`CacheScope`]: what a cached value is about, and what is forgotten together.
+//! [`CacheKey`] and [`CacheScope`]: the identity of a cached value, and a set of values that is
+//! cleared together.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,39 +7,40 @@ use std::time::Duration;
 
 use sqal_core::{DeviceId, Name};
 
-/// The documented kinds of cached values, each with its time (CCH-02, C-09), and kinds of an embedding service.
+/// The documented kinds of cached values, each with its time to live (CCH-02, C-09), and the kinds
+/// of an embedding service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum CacheKind {
     /// The latest sample: 10 s.
     LatestSample,
     /// The figures of the dashboard: 5 min.
     DashboardMetrics,
-    /// What is known of a device: 15 min.
+    /// The statistics of a device: 15 min.
     DeviceStats,
-    /// What hours come to: 10 min.
+    /// The hourly aggregates: 10 min.
     HourlyAggregates,
     /// A kind of an embedding service: see [`CacheKind::custom`].
     Custom(CustomKind),
 }
 
-/// A kind of cached values that is not of this family.
+/// A kind of cached values that an embedding service defines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct CustomKind {
     name: &'static str,
     time_to_live: Duration,
 }
 
-/// A name or a time that no kind of cached values can have.
+/// Why a name or a time to live is not valid for a kind of cached values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidCacheKind {
-    /// The name.
+    /// The name is not 1 to 64 characters of a to z, 0 to 9 and _.
     #[error("{0:?} is no name of a kind: expected 1 to 64 of a to z, 0 to 9 and _, as metrics have them")]
     Name(&'static str),
-    /// The name is that of a documented kind: their values would meet under one key.
+    /// The name is that of a documented kind: the values of both kinds would share their keys.
     #[error("{0:?} is the name of a documented kind")]
     Taken(&'static str),
-    /// The time.
+    /// The time to live is 0 or above 30 days.
     #[error("values of a kind cannot be fresh for {0:?}: expected more than 0 and at most 30 days")]
     TimeToLive(Duration),
 }
@@ -47,7 +49,8 @@ pub enum InvalidCacheKind {
 const LONGEST: Duration = Duration::from_hours(30 * 24);
 
 impl CacheKind {
-    /// A kind of an embedding service: its name is the label of its metrics and part of its keys in a shared cache.
+    /// A kind of an embedding service: its name is the label of its metrics and part of its keys in
+    /// a shared cache.
     ///
     /// ```
     /// use std::time::Duration;
@@ -66,7 +69,8 @@ impl CacheKind {
     ///
     /// # Errors
     ///
-    /// [`InvalidCacheKind`] if the name is none or taken, or the time is 0 or above 30 days.
+    /// [`InvalidCacheKind`] if the name is not valid or is that of a documented kind, or if the
+    /// time is 0 or above 30 days.
     pub fn custom(name: &'static str, time_to_live: Duration) -> Result<Self, InvalidCacheKind> {
         let is_named = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'_';
         if !(1..=64).contains(&name.len()) || !name.bytes().all(is_named) {
@@ -96,7 +100,7 @@ impl CacheKind {
         }
     }
 
-    /// How long such a value is fresh.
+    /// The duration for which a value of this kind is fresh.
     #[must_use]
     pub const fn time_to_live(self) -> Duration {
         match self {
@@ -109,7 +113,8 @@ impl CacheKind {
     }
 }
 
-/// What a value is about: its kind, a device or the whole line, and whatever else tells it apart.
+/// The identity of a cached value: its kind, a device or the whole line, and a name that tells it
+/// apart from others.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct CacheKey {
     pub(crate) kind: CacheKind,
@@ -130,28 +135,28 @@ impl CacheKey {
         Self { kind, device: Some(device), name: name.into() }
     }
 
-    /// Its kind.
+    /// The kind of the value.
     #[must_use]
     pub const fn kind(&self) -> CacheKind {
         self.kind
     }
 }
 
-/// What is forgotten together.
+/// A set of cached values that is cleared together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum CacheScope {
-    /// Everything.
+    /// All values.
     All,
-    /// Everything of one device.
+    /// All values of one device.
     Device(DeviceId),
 }
 
-/// A text that names no scope.
+/// The text is not a scope.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a scope: expected * or device:<device>:*")]
 pub struct NotAScope;
 
-/// As documented (CCH-03): `device:{device_id}:*`, or `*`.
+/// Parses the documented form (CCH-03): `device:{device_id}:*`, or `*`.
 impl FromStr for CacheScope {
     type Err = NotAScope;
 
@@ -177,7 +182,8 @@ impl fmt::Display for CacheScope {
 mod tests {
     use super::*;
 
-    /// What is kept in shared caches is found again: the names of the documented kinds are parts of keys.
+    /// The names of the documented kinds are parts of keys: a changed name would lose the values in
+    /// shared caches.
     #[test]
     fn the_documented_kinds_keep_their_names_and_times() {
         let known = CacheKind::ALL.map(|kind| (kind.as_str(), kind.time_to_live().as_secs()));

@@ -1,4 +1,5 @@
-//! [`Cache`]: values that may be forgotten at any time, with laws; what it holds is never the only copy.
+//! [`Cache`]: a store of values that may be dropped at any time, with its laws; it never holds the
+//! only copy of a value.
 
 mod key;
 mod near;
@@ -14,44 +15,48 @@ pub use key::{CacheKey, CacheKind, CacheScope, CustomKind, InvalidCacheKind, Not
 pub use near::NearCache;
 pub use read_through::{CacheStats, ReadThrough};
 
-/// Keeps bytes for a while.
+/// Keeps bytes for a limited time.
 ///
 /// # Laws
 ///
 /// Each is a test in `conformance` that every adapter runs.
 ///
-/// 1. *What was put is got*, unchanged, until its time is over; `left` says how much of it remains and never grows.
+/// 1. *What was put is got*, unchanged, until its time is over; `left` is the remaining time and
+///    never grows.
 /// 2. *Absent is not an error.*
 /// 3. *The last one counts*: a second `put` replaces the first.
 /// 4. *Keys are told apart*: by kind, device and name, whatever characters they have.
-/// 5. *A cleared scope is empty*: nothing that was put before `clear` returned is got from the scope after it. What is outside stays.
+/// 5. *A cleared scope is empty*: no value that was put before `clear` returned is got from the
+///    scope after it. Values outside the scope stay.
 /// 6. *Its time comes*: a value is not got after its time.
-/// 7. *What was seen before a clearing is not put after it*: a value is put with the [`Stamp`] of the look that found nothing, and if
-///    its scope was cleared since, it is not got.
+/// 7. *What was seen before a clearing is not put after it*: a value is put with the [`Stamp`] of
+///    the look that found nothing. If its scope was cleared since, the value is not got.
 #[async_trait]
 pub trait Cache: Debug + Send + Sync + 'static {
     /// Looks for the value under a key.
     ///
     /// # Errors
     ///
-    /// [`CacheAway`] if the cache does not answer; whoever asks goes to the source.
+    /// [`CacheAway`] if the cache does not answer; the caller then reads from the source.
     async fn get(&self, key: &CacheKey) -> Result<Got, CacheAway>;
 
-    /// Keeps a value for so long, unless its scope was cleared since the stamp was given.
+    /// Keeps a value for the duration `keep`, unless its scope was cleared since the stamp was
+    /// given.
     ///
     /// # Errors
     ///
-    /// [`CacheAway`] if the cache does not answer; the value may be there all the same.
+    /// [`CacheAway`] if the cache does not answer; it may have kept the value nevertheless.
     async fn put(&self, key: &CacheKey, stamp: Stamp, value: Arc<[u8]>, keep: Duration) -> Result<(), CacheAway>;
 
-    /// Forgets everything in a scope.
+    /// Removes all values of a scope.
     ///
     /// # Errors
     ///
-    /// [`CacheAway`] if the cache does not answer. The cache then gives nothing from the scope until it could be cleared.
+    /// [`CacheAway`] if the cache does not answer. Until the scope could be cleared, the cache then
+    /// returns no value from it.
     async fn clear(&self, scope: &CacheScope) -> Result<(), CacheAway>;
 
-    /// About how many values there are.
+    /// The approximate number of values.
     ///
     /// # Errors
     ///
@@ -59,29 +64,31 @@ pub trait Cache: Debug + Send + Sync + 'static {
     async fn count(&self) -> Result<u64, CacheAway>;
 }
 
-/// What a look into a cache gives.
+/// The result of a look into a cache.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Got {
-    /// The value, if it is there.
+    /// The value, if the cache has it.
     pub cached: Option<Cached>,
-    /// What a value that is fetched now is put with.
+    /// The stamp for the `put` of a value that is fetched now.
     pub stamp: Stamp,
 }
 
-/// How often everything, and the key's device, had been cleared when somebody looked.
+/// The number of clearings of everything, and of the key's device, at the time of a look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Stamp(pub(crate) [u64; 2]);
 
-/// A value that was found, and how long it is still good for.
+/// A value that was found, with its remaining time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cached {
     /// The bytes that were put.
     pub value: Arc<[u8]>,
-    /// The rest of its time.
+    /// The remaining time of the value.
     pub left: Duration,
 }
 
-/// A cache that does not answer. It is no reason to fail: everything is also at its source.
+/// The cache does not answer.
+///
+/// The caller need not fail: every value can also be read from its source.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("the cache does not answer: {0}")]
 pub struct CacheAway(pub(crate) String);

@@ -1,4 +1,5 @@
-//! [`NearCache`]: a cache in this process's memory, through `moka`: bounded in bytes, each value with a time of its own.
+//! [`NearCache`]: a cache in this process's memory, through `moka`: bounded in bytes, each value
+//! with a time to live of its own.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,14 +14,16 @@ use sqal_resilience::Clock;
 
 use super::{Cache, CacheAway, CacheKey, CacheScope, Cached, Got, Stamp};
 
-/// A cache in memory. What is cleared is not looked for any more at once, and its memory is given back when its time is over or
-/// room is needed.
+/// A cache in memory.
+///
+/// A cleared value is never found again. Its memory is freed when its time is over or when room is
+/// needed.
 #[derive(Debug)]
 pub struct NearCache<C> {
     values: Moka<(Stamp, CacheKey), Kept>,
     clock: C,
     all: AtomicU64,
-    /// How often a device was cleared; only of those that were.
+    /// The number of clearings of each device that was ever cleared.
     devices: RwLock<HashMap<DeviceId, u64>>,
 }
 
@@ -31,7 +34,7 @@ struct Kept {
     until: Instant,
 }
 
-/// Each value goes when its own time is over.
+/// Each value expires after its own time.
 struct OwnTime;
 
 impl Expiry<(Stamp, CacheKey), Kept> for OwnTime {
@@ -51,7 +54,7 @@ impl Expiry<(Stamp, CacheKey), Kept> for OwnTime {
 }
 
 impl<C: Clock> NearCache<C> {
-    /// An empty cache of at most so many bytes.
+    /// An empty cache of at most `most_bytes` bytes.
     #[must_use]
     pub fn new(most_bytes: u64, clock: C) -> Self {
         let weight = |(_, key): &(Stamp, CacheKey), kept: &Kept| {
@@ -78,7 +81,7 @@ impl<C: Clock + 'static> Cache for NearCache<C> {
 
     async fn put(&self, key: &CacheKey, stamp: Stamp, value: Arc<[u8]>, keep: Duration) -> Result<(), CacheAway> {
         let until = self.clock.now() + keep;
-        // Under an old stamp nobody looks for it.
+        // A value under an old stamp is never looked for.
         self.values.insert((stamp, key.clone()), Kept { value, keep, until });
         Ok(())
     }

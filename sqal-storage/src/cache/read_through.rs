@@ -1,4 +1,5 @@
-//! [`ReadThrough`]: asks the cache, then the source, once for all who ask at the same time; a cache that is away never fails a read.
+//! [`ReadThrough`]: reads the cache, then the source, once for all callers at the same time; a
+//! cache that does not answer never fails a read.
 
 use std::collections::HashSet;
 use std::fmt::Debug;
@@ -17,33 +18,40 @@ use tracing::debug;
 
 use super::{Cache, CacheAway, CacheKey, CacheKind, CacheScope, Got, Stamp};
 
-/// Values of one kind, near (in this process) and, if there is one, far (shared by several).
+/// A cache of values of one kind: near (in this process) and, if configured, far (shared by several
+/// processes).
 ///
-/// - A value is fresh for its kind's time, spread by ±10 % so that what came together does not go together.
-/// - After that it is stale for half its time: the first who asks fetches it anew, everybody else gets the stale one at once.
-/// - Of all who ask for what is not there, one fetches it.
-/// - The far cache stands behind a circuit breaker: while it is away nobody waits for it, and reads go to the source.
+/// - A value is fresh for its kind's time, spread by ±10 % so that values that were fetched
+///   together do not expire together.
+/// - After that it is stale for half its time: the first caller fetches it anew, and every other
+///   caller gets the stale value at once.
+/// - If several callers miss a value at the same time, one of them fetches it.
+/// - The far cache stands behind a circuit breaker: while it does not answer, no caller waits for
+///   it, and reads go to the source.
 pub struct ReadThrough<T, C> {
     kind: CacheKind,
-    /// Bounded, and seeded at random: a hash that is faster than the standard library's is safe enough from who would choose its keys.
+    /// Bounded, and hashed with a random seed. The seed protects the hash, which is faster than the
+    /// standard library's, against keys that an attacker chooses.
     near: Moka<CacheKey, Entry<T>, Seeded>,
     far: Option<(Arc<dyn Cache>, Breaker<C>)>,
-    /// Counts the clearings: a value that was fetched before one must not be kept after it.
+    /// The number of clearings: a value that was fetched before a clearing must not be kept after
+    /// it.
     cleared: AtomicU64,
-    /// By how often was cleared too: who asks after a clearing joins no flight from before it.
+    /// The number of clearings is part of the key: a caller after a clearing joins no flight from
+    /// before it.
     flights: SingleFlight<(u64, CacheKey), Option<Arc<T>>>,
     refreshing: Refreshing,
     hasher: RandomState,
     clock: C,
     counts: Counts,
-    /// Shared with whoever is told what leaves the near cache.
+    /// Shared with the listener for values that leave the near cache.
     left: Arc<Left>,
 }
 
 #[derive(Debug)]
 struct Entry<T> {
     value: Arc<T>,
-    /// What it would take as bytes.
+    /// The serialised size of the value, in bytes.
     bytes: u64,
     fresh_until: Instant,
     stale_until: Instant,
@@ -62,7 +70,7 @@ enum Far {
     NotAsked,
 }
 
-/// Keys that somebody fetches anew while others get the stale value.
+/// Keys that one caller fetches anew while the others get the stale value.
 type Refreshing = Mutex<HashSet<CacheKey>>;
 
 #[derive(Debug, Default)]
@@ -80,30 +88,31 @@ struct Left {
     evictions: AtomicU64,
 }
 
-/// What a cache has done so far (CCH-05, CCH-11).
+/// The counts of a cache so far (CCH-05, CCH-11).
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct CacheStats {
     /// Reads that the cache answered.
     pub hits: u64,
     /// Reads that went to the source because no cache had the value.
     pub misses: u64,
-    /// Reads that went to the source past a far cache that did not answer, or that its breaker did not let be asked. Whether it had the value is
-    /// unknown, so they are no misses.
+    /// Reads that went to the source because the far cache did not answer or its breaker refused
+    /// the call. Whether the far cache had the value is unknown, so these reads are not misses.
     pub bypasses: u64,
-    /// Of the hits: those that got a stale value while somebody fetched a fresh one.
+    /// The hits that got a stale value while another caller fetched a fresh one.
     pub stale: u64,
     /// Values in the near cache.
     pub total_keys: u64,
-    /// What these values would take as bytes; a fetched value is weighed once, when it is kept.
+    /// The serialised size of these values in bytes; a fetched value is measured once, when it is
+    /// kept.
     pub bytes: u64,
-    /// Values that went because there was no room.
+    /// Values that were removed for lack of room.
     pub evictions: u64,
-    /// Reads that found a value whose time was over.
+    /// Reads that found a value that was no longer fresh.
     pub expirations: u64,
 }
 
 impl CacheStats {
-    /// Both together, for two caches of one kind.
+    /// The sums of both counts, for two caches of one kind.
     #[must_use]
     pub const fn and(self, other: &Self) -> Self {
         Self {
@@ -118,7 +127,7 @@ impl CacheStats {
         }
     }
 
-    /// Hits of all hits and misses, between 0 and 1; `None` before the first of them.
+    /// The share of hits in all hits and misses, between 0 and 1; `None` before the first of them.
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "a ratio of counts")]
     pub fn hit_rate(&self) -> Option<f64> {
@@ -128,7 +137,7 @@ impl CacheStats {
 }
 
 impl<T: Send + Sync + 'static, C: Clock + Clone> ReadThrough<T, C> {
-    /// A near cache of at most so many values.
+    /// A near cache of at most `most_values` values.
     #[must_use]
     pub fn new(kind: CacheKind, most_values: u64, clock: C) -> Self {
         let left = Arc::new(Left::default());
@@ -156,20 +165,21 @@ impl<T: Send + Sync + 'static, C: Clock + Clone> ReadThrough<T, C> {
         }
     }
 
-    /// The same with a far cache that several processes share.
+    /// Adds a far cache that several processes share.
     ///
     /// # Errors
     ///
-    /// [`InvalidBreaker`] for a breaker that cannot be.
+    /// [`InvalidBreaker`] if the configuration of the breaker is not valid.
     pub fn with_far(self, far: Arc<dyn Cache>, breaker: BreakerConfig) -> Result<Self, InvalidBreaker> {
         self.with_far_observed(far, breaker, |_: &Event| {})
     }
 
-    /// A far cache as in [`with_far`](Self::with_far), with an observer of its breaker, for example a gauge or a log.
+    /// Adds a far cache as [`with_far`](Self::with_far) does, with an observer of its breaker, for
+    /// example a gauge or a log.
     ///
     /// # Errors
     ///
-    /// [`InvalidBreaker`] for a breaker that cannot be.
+    /// [`InvalidBreaker`] if the configuration of the breaker is not valid.
     pub fn with_far_observed(
         mut self,
         far: Arc<dyn Cache>,
@@ -180,13 +190,13 @@ impl<T: Send + Sync + 'static, C: Clock + Clone> ReadThrough<T, C> {
         Ok(self)
     }
 
-    /// What it keeps.
+    /// The kind of the cached values.
     #[must_use]
     pub const fn kind(&self) -> CacheKind {
         self.kind
     }
 
-    /// What it has done so far.
+    /// The counts of this cache so far.
     #[must_use]
     pub fn stats(&self) -> CacheStats {
         self.near.run_pending_tasks();
@@ -203,13 +213,15 @@ impl<T: Send + Sync + 'static, C: Clock + Clone> ReadThrough<T, C> {
         }
     }
 
-    /// Forgets a value that was overtaken, near: for values that no other process keeps. A value that is being fetched is not kept either.
+    /// Removes an outdated value from the near cache; for values that no other process caches.
+    ///
+    /// A value that is being fetched at the time of the call is not kept either.
     pub fn forget(&self, key: &CacheKey) {
         self.cleared.fetch_add(1, Ordering::AcqRel);
         self.near.invalidate(key);
     }
 
-    /// The value in the near cache, if it is fresh: no waiting, no fetching.
+    /// The value in the near cache, if it is fresh; neither waits nor fetches.
     #[must_use]
     pub fn peek(&self, key: &CacheKey) -> Option<Arc<T>> {
         let now = self.clock.now();
@@ -224,7 +236,8 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static, C: Clock + Clone> 
     ///
     /// # Errors
     ///
-    /// Those of `fetch`, never those of a cache. Who joins another's fetch and finds that it failed, fetches for itself.
+    /// The errors of `fetch`, never those of a cache. If a caller joined another caller's fetch and
+    /// that fetch failed, the caller fetches the value itself.
     pub async fn get<E, F: Future<Output = Result<T, E>>>(
         &self,
         key: &CacheKey,
@@ -248,7 +261,8 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static, C: Clock + Clone> 
                 Ok(entry.value)
             };
         }
-        // The leader's error is its own; it lands with nothing, and the others try for themselves.
+        // The leader alone returns its error. Its flight ends without a value, and each of the
+        // other callers fetches the value itself.
         let mut failed = None;
         let mut fetch = Some(fetch);
         let landed = self
@@ -324,7 +338,7 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static, C: Clock + Clone> 
         Ok(value)
     }
 
-    /// Keeps a value that somebody knows without asking, for example the latest sample after its commit.
+    /// Keeps a value that the caller already has, for example the latest sample after its commit.
     pub async fn keep(&self, key: &CacheKey, value: &Arc<T>) {
         let (fresh, cleared) = (self.spread(key), self.cleared.load(Ordering::Acquire));
         self.keep_near(key, value, fresh, cleared);
@@ -342,17 +356,18 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static, C: Clock + Clone> 
         }
     }
 
-    /// Forgets a scope, near and far.
+    /// Clears a scope in the near and the far cache.
     ///
     /// # Errors
     ///
-    /// [`CacheAway`] if the far cache does not answer; it gives nothing from the scope to this process until it could be cleared.
+    /// [`CacheAway`] if the far cache does not answer. Until the scope could be cleared, the far
+    /// cache returns no value from it to this process.
     pub async fn clear(&self, scope: &CacheScope) -> Result<(), CacheAway> {
         self.clear_near(scope);
         let Some((far, _)) = &self.far else { return Ok(()) };
-        // Not through the breaker: what was not forgotten must not be given.
+        // Not through the breaker: an uncleared value must not be returned.
         let cleared = far.clear(scope).await;
-        // Who looked far before it was cleared may have kept near what he found.
+        // A call that looked into the far cache before the clearing may have kept its value near.
         self.clear_near(scope);
         cleared
     }
@@ -371,7 +386,7 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static, C: Clock + Clone> 
         }
     }
 
-    /// What the far cache has, if it answers.
+    /// The answer of the far cache; `None` if it does not answer.
     async fn look_far(&self, key: &CacheKey) -> Option<Got> {
         let (far, breaker) = self.far.as_ref()?;
         let permit = breaker.acquire().ok()?;
@@ -382,7 +397,7 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static, C: Clock + Clone> 
 
     async fn far_value(&self, key: &CacheKey) -> Option<(Option<(T, Duration)>, Stamp)> {
         let Got { cached, stamp } = self.look_far(key).await?;
-        // What another version wrote is not there for us.
+        // A value that cannot be parsed, for example of another version, counts as absent.
         let value = cached.and_then(|cached| Some((postcard::from_bytes(&cached.value).ok()?, cached.left)));
         Some((value, stamp))
     }
@@ -400,12 +415,13 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static, C: Clock + Clone> 
         let entry = Entry { value: Arc::clone(value), bytes, fresh_until, stale_until: fresh_until + fresh / 2 };
         self.near.insert(key.clone(), entry);
         if !still() {
-            // It was cleared while it was kept.
+            // A clearing happened while the value was being kept.
             self.near.invalidate(key);
         }
     }
 
-    /// The kind's time ±10 %, by the key and how often was fetched: no two processes agree.
+    /// The kind's time ±10 %, by the key, the number of fetches and a seed of this process, so that
+    /// processes differ.
     fn spread(&self, key: &CacheKey) -> Duration {
         let fetched = [&self.counts.misses, &self.counts.bypasses].map(|count| count.load(Ordering::Relaxed));
         let hash = self.hasher.hash_one((key, fetched));

@@ -1,4 +1,5 @@
-//! Assertions whose messages are the sentence of the law and the names of samples, never their contents.
+//! Assertions whose messages are the sentence of the law and the names of samples, never their
+//! contents.
 
 use sqal_core::Sample;
 
@@ -11,7 +12,7 @@ pub(super) async fn insert(store: &dyn SampleStore, batch: &[Sample]) -> Vec<Ins
     outcomes.unwrap_or_else(|error| panic!("the store did not take a batch of {} samples: {error}", batch.len()))
 }
 
-/// What a sample is called in a message.
+/// The name of a sample in a message.
 fn called(sample: &Sample) -> String {
     format!("{}/{}", sample.key.device_id, sample.key.sample_id)
 }
@@ -62,7 +63,7 @@ pub(super) fn assert_listed(law: &str, found: &[Sample], expected: &[Sample]) {
     }
 }
 
-/// Panics unless these are the hours.
+/// Panics unless the hours found are the expected ones.
 pub(super) fn assert_hours(law: &str, found: &[Hourly], expected: &[Hourly]) {
     let of = |hours: &[Hourly]| {
         let one = |hourly: &Hourly| format!("hour {}: {}", hourly.hour.number(), hourly.tally.samples());
@@ -75,7 +76,7 @@ pub(super) fn assert_hours(law: &str, found: &[Hourly], expected: &[Hourly]) {
     }
 }
 
-/// Panics unless these are the devices.
+/// Panics unless the devices found are the expected ones.
 pub(super) fn assert_devices(law: &str, found: &[DeviceTally], expected: &[DeviceTally]) {
     let of = |devices: &[DeviceTally]| {
         let one = |device: &DeviceTally| format!("{}: {}", device.device_id, device.tally.samples());

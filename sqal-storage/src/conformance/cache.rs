@@ -1,4 +1,5 @@
-//! The laws of [`Cache`] as code: each is a function on an empty cache that panics with the sentence that broke.
+//! The laws of [`Cache`] as code: each is a function on an empty cache that panics with the broken
+//! law.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,7 +36,7 @@ async fn got(cache: &dyn Cache, key: &CacheKey) -> Option<String> {
     Some(String::from_utf8(cached.value.to_vec()).expect("what was put"))
 }
 
-/// Law 1: what was put is got, unchanged, with what is left of its time.
+/// Law 1: a value that was put is got, unchanged, with its remaining time.
 ///
 /// # Panics
 ///
@@ -74,7 +75,7 @@ pub async fn the_last_put_counts(cache: &dyn Cache) {
     assert_eq!(got(cache, &key).await.as_deref(), Some("second"));
 }
 
-/// Law 4: kind, device and name tell keys apart, whatever characters they have.
+/// Law 4: keys differ by kind, device and name, whatever characters they have.
 ///
 /// # Panics
 ///
@@ -100,7 +101,7 @@ pub async fn keys_are_told_apart(cache: &dyn Cache) {
     }
 }
 
-/// Law 5: a cleared scope is empty, and what is outside stays.
+/// Law 5: a cleared scope is empty, and values outside it stay.
 ///
 /// # Panics
 ///
@@ -138,7 +139,7 @@ pub async fn a_cleared_scope_is_empty(cache: &dyn Cache) {
 pub async fn its_time_comes(cache: &dyn Cache) {
     let key = CacheKey::of_line(CacheKind::LatestSample, "short");
     keep(cache, &key, bytes("x"), Duration::from_millis(1)).await;
-    // Asked so often that a millisecond is over, however slow or fast this machine is.
+    // Yields for 20 ms of wall time, so that the millisecond is over on every machine.
     #[expect(clippy::disallowed_methods, reason = "a cache has a clock of its own, and some are in other processes")]
     let begun = std::time::SystemTime::now();
     while begun.elapsed().is_ok_and(|passed| passed < Duration::from_millis(20)) {
@@ -147,7 +148,7 @@ pub async fn its_time_comes(cache: &dyn Cache) {
     assert_eq!(got(cache, &key).await, None, "it is there after its time");
 }
 
-/// Law 7: what was seen before a clearing is not put after it.
+/// Law 7: a value that was seen before a clearing is not got after it.
 ///
 /// # Panics
 ///
@@ -166,7 +167,7 @@ pub async fn what_was_seen_before_a_clearing_is_not_put_after_it(cache: &dyn Cac
     }
 }
 
-/// One named test per law for a cache: give an async expression that makes an empty one.
+/// One named test per law for a cache: give an async expression that makes an empty cache.
 #[macro_export]
 macro_rules! cache_conformance {
     ($make:expr) => {

@@ -1,4 +1,5 @@
-//! The laws of [`Custody`] as code: each is a function on an empty store that panics with the sentence that broke.
+//! The laws of [`Custody`] as code: each is a function on an empty store that panics with the
+//! broken law.
 
 use sqal_core::{DeviceId, Name, Sample, Timestamp};
 
@@ -11,7 +12,7 @@ fn at(micros: i64) -> Timestamp {
     Timestamp::from_micros(micros).expect("a time")
 }
 
-/// A line that tells what went.
+/// Builds the audit action that states what was removed.
 fn told(what: &'static str) -> impl Fn(Gone) -> Action + Send + Sync {
     move |gone| action(&format!("{what}: {} samples, {} hours", gone.samples, gone.hours))
 }
@@ -21,7 +22,7 @@ fn action(what: &str) -> Action {
     Action { at: at(1_794_000_000_000_000), actor, category, what: Name::new(what).expect("short") }
 }
 
-/// Ten samples of two devices, one an hour.
+/// Ten samples of two devices, one per hour.
 async fn filled(store: &dyn Custody) -> Vec<Sample> {
     let samples: Vec<_> =
         (0..10).map(|k| scored(["a", "b"][k % 2], HOUR * i64::try_from(k).expect("few"), "x", 0.5)).collect();
@@ -40,7 +41,7 @@ async fn hours(store: &dyn Custody) -> Vec<Hourly> {
     store.hourly(&all).await.expect("the store answers")
 }
 
-/// Law 1: purging takes what is older and nothing else; hours outlive their samples.
+/// Law 1: a purge removes what is older and nothing else; hours outlive their samples.
 ///
 /// # Panics
 ///
@@ -56,7 +57,7 @@ pub async fn purging_takes_what_is_older_and_nothing_else(store: &dyn Custody) {
     assert_eq!(store.purge(&purge, &told("again")).await.expect("the store purges"), Gone::default());
 }
 
-/// Law 2: what would go is what goes.
+/// Law 2: `would_purge` changes nothing and returns exactly what `purge` then removes.
 ///
 /// # Panics
 ///
@@ -72,7 +73,7 @@ pub async fn what_would_go_is_what_goes(store: &dyn Custody) {
     assert_eq!(would, Gone { samples: 7, hours: 5 });
 }
 
-/// Law 3: an erased device is gone, from samples and hours, and no other is touched.
+/// Law 3: an erased device is gone from samples and hours, and no other device is touched.
 ///
 /// # Panics
 ///
@@ -85,12 +86,12 @@ pub async fn an_erased_device_is_gone(store: &dyn Custody) {
     let left: Vec<_> = samples.iter().filter(|s| s.key.device_id != device).cloned().collect();
     assert_eq!(contents(store).await, left);
     assert_eq!(hours(store).await, Hourly::of(&left));
-    // It may begin anew.
+    // The device may be stored anew.
     store.insert(&samples[..1]).await.expect("the store takes it");
     assert_eq!(hours(store).await.len(), 6);
 }
 
-/// Laws 4 and 5: what was done is written down, in order, in a chain.
+/// Laws 4 and 5: each action is recorded in the audit log, in order, in a chain.
 ///
 /// # Panics
 ///
@@ -114,7 +115,7 @@ pub async fn what_was_done_is_written_down_in_a_chain(store: &dyn Custody) {
     assert_eq!(store.verify_audit().await.expect("the store answers"), Ok(head));
 }
 
-/// One named test per law for a store: give an async expression that makes an empty one.
+/// One named test per law for a store: give an async expression that makes an empty store.
 #[macro_export]
 macro_rules! custody_conformance {
     ($make:expr) => {

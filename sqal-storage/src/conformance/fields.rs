@@ -1,4 +1,5 @@
-//! The laws of [`SealedFields`] as code: each is a function on an empty store that panics with the sentence that broke.
+//! The laws of [`SealedFields`] as code: each is a function on an empty store that panics with the
+//! broken law.
 
 use sqal_core::{Name, Timestamp};
 
@@ -33,7 +34,7 @@ fn erased(count: u64) -> Action {
     }
 }
 
-/// Law 1: what was put last is there, and absent is not an error.
+/// Law 1: the value that was put last is read, and absent is not an error.
 ///
 /// # Panics
 ///
@@ -51,7 +52,7 @@ pub async fn what_was_put_last_is_there(store: &dyn SealedFields) {
     assert_eq!(fields, [(mail.field, sealed(1, "")), (name.field, sealed(2, "last \0 \u{fffd}"))]);
 }
 
-/// Law 2: replacing is for what is still there.
+/// Law 2: a field is replaced only if it still holds the expected value.
 ///
 /// # Panics
 ///
@@ -71,7 +72,7 @@ pub async fn replacing_is_for_what_is_still_there(store: &dyn SealedFields) {
     assert_eq!(read(store, &key("user 8", "name")).await, Some(sealed(1, "a")), "no other field is touched");
 }
 
-/// Law 3: what is not under a key is listed once, in one order.
+/// Law 3: each field that is not under a key is listed once, in one order.
 ///
 /// # Panics
 ///
@@ -98,7 +99,8 @@ pub async fn what_is_not_under_a_key_is_listed_once(store: &dyn SealedFields) {
     }
 }
 
-/// Law 4: an erased subject is gone, no other is touched, and it is written down in the store's audit log.
+/// Law 4: an erased subject is gone, no other subject is touched, and the erasure is recorded in
+/// the store's audit log.
 ///
 /// # Panics
 ///
@@ -116,7 +118,7 @@ pub async fn an_erased_subject_is_gone(store: &dyn SealedFields, log: &dyn Custo
     assert_eq!(log.into_iter().map(|entry| entry.action).collect::<Vec<_>>(), [erased(2), erased(0)]);
 }
 
-/// One named test per law for a store: give an async expression that makes an empty one.
+/// One named test per law for a store: give an async expression that makes an empty store.
 #[macro_export]
 macro_rules! fields_conformance {
     ($make:expr) => {

@@ -1,4 +1,5 @@
-//! [`full_sample`]: a sample in which every part is there and every field differs from its default, and what tells two samples apart.
+//! [`full_sample`]: a sample in which every part is present and every field differs from its
+//! default, and the fields in which two samples differ.
 
 use sqal_core::{
     AdcStatus, Alternative, ArealParameters, Assessment, CalibratedConfidence, Cap, ColorFindings, Defect,
@@ -10,8 +11,10 @@ use sqal_core::{
 
 use super::sample;
 
-/// A sample with everything in it: both sensors with every matrix, findings, defects, flags, what the device concluded and said of itself.
-/// No field has its default, so that a store that loses one is noticed.
+/// A sample with every part: both sensors with every matrix, findings, defects, flags, the device's
+/// own conclusion and what it reported about itself.
+///
+/// No field has its default, so a store that loses a field is detected.
 ///
 /// # Panics
 ///
@@ -53,12 +56,12 @@ fn measured(value: f64, u: f64) -> Measured {
     Measured::new(value, u).expect("a value and its uncertainty")
 }
 
-/// A value with a 64th of it as its uncertainty.
+/// A value whose uncertainty is a 64th of it.
 fn about(value: f64) -> Measured {
     measured(value, value / 64.0)
 }
 
-/// A number of its own for each zone, in steps that the sensor has.
+/// A different number for each zone, in steps that the sensor has.
 fn zones(first: f32, step: f32) -> Grid<f32> {
     let mut next = first;
     Grid::from_fn(|_| {

@@ -1,8 +1,10 @@
-//! The laws of [`SampleStore`] as code: each is a function that panics with the sentence that broke and the samples that show it.
+//! The laws of [`SampleStore`] as code: each is a function that panics with the broken law and the
+//! samples that show it.
 //!
-//! A store proves itself with one macro, which makes one named test per law. A store that can be opened again gives its place and runs all
-//! laws: [`StorePlace`] has an example. A decorator, or a store without a place, gives an empty store, and runs all laws but two: that
-//! what was acknowledged survives (law 1), and that a batch that fails has stored nothing (law 4).
+//! One macro tests a store: it makes one named test per law. A store that can be opened again gives
+//! its place and runs all laws: [`StorePlace`] has an example. A decorator, or a store without a
+//! place, gives an empty store and runs all laws but two: acknowledged samples survive (law 1), and
+//! a batch that fails has stored nothing (law 4).
 //!
 //! ```
 //! use sqal_storage::{MemoryStore, sample_store_conformance};
@@ -53,7 +55,8 @@ pub fn run<T>(law: impl Future<Output = T>) -> T {
     runtime.expect("a runtime for the law").block_on(law)
 }
 
-/// A sample with the given key and nothing measured; `humidity` tells two samples with one key apart.
+/// A sample with the given key and nothing measured; `humidity` tells two samples with one key
+/// apart.
 ///
 /// # Panics
 ///
@@ -81,11 +84,11 @@ pub fn sample(device: &str, micros: i64, sample_id: &str, humidity: f32) -> Samp
     }
 }
 
-/// The same with a score, and the grade and confidence that go with it.
+/// A sample with the given key and score, and with the grade and confidence of that score.
 ///
 /// # Panics
 ///
-/// As [`sample`], or if the score is not between 0 and 1.
+/// If a name is empty or too long, the time is out of range, or the score is not between 0 and 1.
 #[must_use]
 pub fn scored(device: &str, micros: i64, sample_id: &str, score: f64) -> Sample {
     let mut sample = sample(device, micros, sample_id, 50.0);
@@ -130,7 +133,8 @@ fn newest_first(samples: &[Sample]) -> Vec<Sample> {
     sorted
 }
 
-/// Law 5: `get` and `query` return what was inserted, equal in every field, of a sample with everything in it and of one with nothing.
+/// Law 5: `get` and `query` return what was inserted, equal in every field, for a sample with every
+/// part and for a sample with none.
 ///
 /// # Panics
 ///
@@ -140,7 +144,7 @@ pub async fn an_inserted_sample_is_got_back_equal(store: &dyn SampleStore) {
     let mut batch = vec![
         full_sample("a", 2_000_000, "full"),
         sample("a", 1_000_000, "bare", 1.5),
-        // Each part alone: a store may not need one to keep the other.
+        // Each part alone: a store may not need one part to keep the other.
         full_sample("a", 3_000_000, "tof"),
         full_sample("a", 4_000_000, "spectrum"),
     ];
@@ -153,7 +157,8 @@ pub async fn an_inserted_sample_is_got_back_equal(store: &dyn SampleStore) {
     assert_listed("law 7: newest first", &pages(store, None, 10).await, &newest_first(&batch));
 }
 
-/// Law 2: the same reading again is a duplicate, whatever a server concluded from it, and what was stored first stays.
+/// Law 2: an equal reading is a duplicate, whatever a server concluded from it, and what was stored
+/// first stays.
 ///
 /// # Panics
 ///
@@ -179,7 +184,8 @@ pub async fn inserting_again_is_a_duplicate_and_overwrites_nothing(store: &dyn S
     assert_there(store, LAW, &second).await;
 }
 
-/// Law 2: another reading with a known id is a conflict, whichever part of the reading differs, and what was stored first stays.
+/// Law 2: another reading with a known id is a conflict, whichever part of the reading differs, and
+/// what was stored first stays.
 ///
 /// # Panics
 ///
@@ -207,7 +213,8 @@ pub async fn another_reading_with_a_known_id_is_a_conflict(store: &dyn SampleSto
     ];
     assert_outcomes(store, LAW, &batch, &expected).await;
     assert_there(store, LAW, &second).await;
-    // A large batch, all of it new but two: one key is known to the store, the other comes twice in the batch.
+    // A large batch in which all samples but two are new: one key is known to the store, the other
+    // occurs twice in the batch.
     let mut batch: Vec<_> = (0..130).map(|k| sample("b", 7 * HOUR + k, &format!("{k}"), 0.0)).collect();
     let mut expected = vec![Inserted::Stored; 130];
     (batch[40], expected[40]) = (others[0].clone(), Inserted::Conflict);
@@ -221,7 +228,8 @@ pub async fn another_reading_with_a_known_id_is_a_conflict(store: &dyn SampleSto
     assert_hours(law, &hours_of(store, &hours(0, 10)).await, &Hourly::of(counted));
 }
 
-/// Law 2: of several tasks that insert one id at once, one is first and the others are told so; what the first stored stays.
+/// Law 2: if several tasks insert one id at once, one stores it and the others get `Duplicate` or
+/// `Conflict`; what the first stored stays.
 ///
 /// # Panics
 ///
@@ -232,7 +240,8 @@ pub async fn of_tasks_that_insert_one_id_at_once_one_is_first<S: SampleStore>(st
     assert_hours(law, &hours_of(store, &hours(0, 10)).await, &Hourly::of(&stored));
 }
 
-/// Lets several tasks insert one id at once, again and again, and gives what they were told is stored.
+/// Lets several tasks insert one id at once, for 30 ids, and returns the samples that were reported
+/// as stored.
 async fn first_of_tasks<S: SampleStore>(store: &Arc<S>, law: &str) -> Vec<Sample> {
     let mut stored = Vec::new();
     for round in 0..30_i64 {
@@ -361,7 +370,8 @@ fn hours(from: i64, until: i64) -> HourlyQuery {
     HourlyQuery::new(hour(from), hour(until)).expect("a short span")
 }
 
-/// Law 10: hours and devices add up, whatever comes in several batches, out of order, on their edges, before 1970 or without a score.
+/// Law 10: hours and devices add up, whatever comes in several batches, out of order, on their
+/// edges, before 1970 or without a score.
 ///
 /// # Panics
 ///
@@ -378,16 +388,17 @@ pub async fn hours_add_up(store: &dyn SampleStore) {
         scored("a", -1, "before 1970", 1.0),
         scored("b", -1, "another before 1970", 0.0),
         scored("b", 5 * HOUR + 2, "of no worth", 1e-200),
-        // Half a billionth is rounded to the even one, by every engine.
+        // Half a billionth is rounded to even, by every engine.
         scored("b", 5 * HOUR + 3, "tie", 0.031_25),
-        // Readings of references, which are stored and in no other figure; one of them is alone in its hour.
+        // Readings of references: they are stored and count in no other figure. One of them is
+        // alone in its hour.
         of_a_reference(scored("a", 5 * HOUR + 9, "empty tray", 0.125)),
         of_a_reference(scored("b", 4 * HOUR, "white tile", 0.875)),
     ];
     insert(store, &batch[..3]).await;
     insert(store, &batch[3..]).await;
     let all: Vec<_> = batch.iter().collect();
-    // The end is not part of a span, the beginning is.
+    // The end is not part of a span, the beginning is part of it.
     let within = [&all[..5], &all[8..]].concat();
     let device: DeviceId = Name::new("a").expect("a short name");
     let of_a: Vec<_> = all.iter().copied().filter(|s| s.key.device_id == device).collect();
@@ -403,7 +414,7 @@ pub async fn hours_add_up(store: &dyn SampleStore) {
     }
 }
 
-/// Law 10: what comes twice is counted once.
+/// Law 10: a sample that is inserted twice is counted once.
 ///
 /// # Panics
 ///
@@ -417,7 +428,7 @@ pub async fn hours_count_no_duplicate(store: &dyn SampleStore) {
     assert_hours(law, &hours_of(store, &hours(5, 6)).await, &Hourly::of([&one, &two]));
 }
 
-/// A store that works answers its ping.
+/// A working store answers its ping.
 ///
 /// # Panics
 ///
@@ -426,8 +437,9 @@ pub async fn a_ping_is_answered(store: &dyn SampleStore) {
     store.ping().await.expect("a store that works answers");
 }
 
-/// One named test per law for a store: give `place:` and an async expression that makes a new [`StorePlace`],
-/// or, for a store that cannot be opened again, an async expression that makes an empty store.
+/// One named test per law for a store: give `place:` and an async expression that makes a new
+/// [`StorePlace`], or, for a store that cannot be opened again, an async expression that makes an
+/// empty store.
 #[macro_export]
 macro_rules! sample_store_conformance {
     (place: $place:expr) => {
@@ -467,7 +479,7 @@ macro_rules! sample_store_conformance {
             #[test]
             fn $law() {
                 $crate::conformance::run(async {
-                    // The store goes before its place.
+                    // The store is dropped before its place.
                     let (_place, store) = $make.await;
                     let store = ::std::sync::Arc::new(store);
                     $crate::conformance::$law(&store).await;

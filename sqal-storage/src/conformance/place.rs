@@ -1,4 +1,5 @@
-//! [`StorePlace`]: where a store lives, so that the laws can open it again and make an insert fail; and the laws that need it.
+//! [`StorePlace`]: the place of a store, where the laws can open it again and make an insert fail,
+//! and the laws that need it.
 
 use std::sync::Arc;
 
@@ -10,7 +11,7 @@ use super::readings::other_readings;
 use super::{HOUR, first_of_tasks, full_sample, hours, hours_of, newest_first, pages, sample, scored};
 use crate::{Hourly, Inserted, SampleStore};
 
-/// Where a store lives: a folder, a file, a schema of a database.
+/// The place of a store: a folder, a file, or a schema of a database.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -44,16 +45,18 @@ pub trait StorePlace: Send + Sync {
     /// The store.
     type Store: SampleStore;
 
-    /// Opens the store; the first time it is empty. The laws drop it before they open it again.
+    /// Opens the store, which is empty the first time. The laws drop the store before they open it
+    /// again.
     ///
     /// # Panics
     ///
     /// If the store cannot be opened.
     async fn open(&self) -> Self::Store;
 
-    /// Makes every insert fail that holds a sample of this device, as late within the insert as the store allows: by a constraint or a
-    /// trigger of a database, by a file that has no room. Other inserts into the store may fail too, until it is opened again. It may be
-    /// called more than once.
+    /// Makes every insert fail that holds a sample of this device, as late within the insert as the
+    /// store allows: by a constraint or a trigger of a database, by a file that has no room. Other
+    /// inserts into the store may fail too, until it is opened again. It may be called more than
+    /// once.
     ///
     /// # Panics
     ///
@@ -66,11 +69,13 @@ pub trait StorePlace: Send + Sync {
 pub enum Fault {
     /// Inserts with the named device fail from now on.
     Injected,
-    /// No insert into this store can fail, because nothing that it uses can: a store in memory. The law then asks that the insert succeeds.
+    /// No insert into this store can fail, because no part of it can, for example a store in
+    /// memory. The law then requires that the insert succeeds.
     Impossible,
 }
 
-/// Law 1: what was acknowledged survives the end of the process: the store is opened again and has all of it.
+/// Law 1: acknowledged samples survive the end of the process: a store that is opened again has all
+/// of them.
 ///
 /// # Panics
 ///
@@ -82,7 +87,7 @@ pub async fn what_was_acknowledged_is_there_when_the_store_is_opened_again<P: St
     let others = other_readings(&full);
     let store = place.open().await;
     assert_outcomes(&store, LAW, &batch, &[Inserted::Stored; 3]).await;
-    // Nothing of a conflict may come back instead of what was stored first.
+    // No conflicting reading may come back instead of the stored one.
     for other in &others {
         assert_outcomes(&store, LAW, std::slice::from_ref(other), &[Inserted::Conflict]).await;
     }
@@ -100,8 +105,8 @@ pub async fn what_was_acknowledged_is_there_when_the_store_is_opened_again<P: St
     }
 }
 
-/// Law 1: of several tasks that insert one id at once, what the first stored is there when the store is opened again, and not what
-/// another brought.
+/// Law 1: if several tasks insert one id at once and the store is opened again, it has what the
+/// first task stored, and not what another task sent.
 ///
 /// # Panics
 ///
@@ -118,7 +123,8 @@ pub async fn the_first_of_several_tasks_is_there_when_the_store_is_opened_again<
     assert_hours(LAW, &hours_of(&store, &hours(0, 10)).await, &Hourly::of(&firsts));
 }
 
-/// Law 4: a batch that fails has stored nothing, however large it is and wherever in it the fault lies.
+/// Law 4: a batch that fails has stored nothing, however large it is and wherever in it the fault
+/// lies.
 ///
 /// # Panics
 ///
@@ -131,7 +137,8 @@ pub async fn a_batch_that_fails_has_stored_nothing<P: StorePlace>(place: &P) {
         let good: Vec<_> = (0..size).map(|k| scored(&device, 5 * HOUR + k, &format!("{k}"), 0.5)).collect();
         let ours: DeviceId = Name::new(&device).expect("a short name");
         let mut can_fail = true;
-        // Stores sort a batch as they like: by place the refused one is in the middle, by time it is the first, or the last.
+        // A store may sort a batch: by place the refused sample is in the middle, by time it is
+        // first or last.
         for time in [4 * HOUR, 6 * HOUR] {
             let bad = scored(refused.as_str(), time, &device, 0.5);
             let (first, second) = good.split_at(good.len() / 2);
@@ -143,7 +150,7 @@ pub async fn a_batch_that_fails_has_stored_nothing<P: StorePlace>(place: &P) {
                 assert!(!taken, "{LAW}: {} samples were taken, though one of them was to be refused", batch.len());
                 assert_nothing_of(&store, LAW, &batch, ours).await;
                 drop(store);
-                // None of it comes back.
+                // No sample of the batch comes back.
                 assert_nothing_of(&place.open().await, LAW, &batch, ours).await;
             } else {
                 assert!(taken, "{LAW}: an insert that cannot fail has failed");
@@ -153,7 +160,7 @@ pub async fn a_batch_that_fails_has_stored_nothing<P: StorePlace>(place: &P) {
             }
         }
         if can_fail {
-            // The rest of the batch is as new as before.
+            // The other samples of the batch are still new.
             let store = place.open().await;
             assert_outcomes(&store, LAW, &good, &vec![Inserted::Stored; good.len()]).await;
             assert_hours(LAW, &hours_of(&store, &hours(0, 10).of_device(ours)).await, &Hourly::of(&good));
@@ -161,7 +168,7 @@ pub async fn a_batch_that_fails_has_stored_nothing<P: StorePlace>(place: &P) {
     }
 }
 
-/// Panics if anything of a batch is there.
+/// Panics if the store has any sample of a batch.
 async fn assert_nothing_of(store: &dyn SampleStore, law: &str, batch: &[Sample], device: DeviceId) {
     for sample in batch {
         assert_absent(store, law, sample).await;

@@ -1,8 +1,9 @@
-//! What comes again under a known key: another reading of the device, or the same reading judged anew.
+//! Samples that come again under a known key: another reading of the device, or an equal reading
+//! with a new verdict.
 
 use sqal_core::{Defects, Inspection, Name, Sample, Spectrum, Timestamp, TofFrame, Verdict};
 
-/// Readings with the key of a full sample, each with another content in one thing that a device sends.
+/// Readings with the key of a full sample, each different in one thing that a device sends.
 pub(super) fn other_readings(full: &Sample) -> Vec<Sample> {
     let changes: [fn(&mut Sample); 8] = [
         |s| {
@@ -32,7 +33,8 @@ pub(super) fn other_readings(full: &Sample) -> Vec<Sample> {
     changes.into_iter().map(changed).collect()
 }
 
-/// The same reading as it may come again: received later, and judged by another version of its profile.
+/// An equal reading as it may come again: received later, and judged by another version of its
+/// profile.
 pub(super) fn judged_anew(sample: &Sample) -> Sample {
     let mut again = sample.clone();
     again.received_at = Timestamp::from_micros(sample.received_at.micros() + 60_000_000).expect("a time");

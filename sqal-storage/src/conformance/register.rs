@@ -1,4 +1,5 @@
-//! The laws of [`Register`] as code: each is a function on an empty store that panics with the sentence that broke.
+//! The laws of [`Register`] as code: each is a function on an empty store that panics with the
+//! broken law.
 
 use sqal_core::{Name, Timestamp};
 
@@ -23,7 +24,8 @@ async fn history(store: &dyn Register, of: &Entry, before: Option<u32>, limit: u
     store.history(&of.kind, &of.name, before, limit).await.expect("the store answers")
 }
 
-/// Law 1: only the version after the newest is added, and of two who add the same one wins.
+/// Law 1: only the version after the newest is added, and of two callers that add the same version
+/// one succeeds.
 ///
 /// # Panics
 ///
@@ -46,7 +48,7 @@ pub async fn versions_follow_each_other(store: &dyn Register) {
     assert_eq!(history(store, &one, None, 1).await, [if won[0] { one } else { other }]);
 }
 
-/// Law 2: what was added stays as it is, equal in every field.
+/// Law 2: an added entry stays unchanged, equal in every field.
 ///
 /// # Panics
 ///
@@ -63,7 +65,8 @@ pub async fn what_was_added_stays_as_it_is(store: &dyn Register) {
     assert_eq!(found, added);
 }
 
-/// Law 3: a history is in the order of versions, newest first, page by page; absent is not an error.
+/// Law 3: a history is in the order of versions, newest first, page by page; absent is not an
+/// error.
 ///
 /// # Panics
 ///
@@ -90,7 +93,7 @@ pub async fn a_history_is_newest_first(store: &dyn Register) {
     assert_eq!(history(store, &added[0], Some(1), 5).await, []);
 }
 
-/// Law 4: the newest version of each name of a kind, once, in the order of bytes.
+/// Law 4: the newest version of each name of a kind is listed once, in the order of bytes.
 ///
 /// # Panics
 ///
@@ -110,7 +113,7 @@ pub async fn the_newest_of_each_name_once(store: &dyn Register) {
     assert_eq!(store.newest(&kind).await.expect("the store answers"), wanted);
 }
 
-/// Law 5: what was added is written down in the store's audit log, and only that.
+/// Law 5: each added entry is recorded in the store's audit log, and nothing else is.
 ///
 /// # Panics
 ///
@@ -126,10 +129,12 @@ pub async fn what_was_added_is_written_down(store: &dyn Register, log: &dyn Cust
     assert!(log.verify_audit().await.expect("the store answers").is_ok());
 }
 
-/// Law 6: an entry that was changed behind the store's back is an error of its history that names it, and is left out of the newest.
+/// Law 6: if an entry was changed outside the store, its history is an error that names the entry,
+/// and the entry is left out of the newest.
 ///
-/// `change` changes the stored entry of that kind, name and version by another way than the store's own: any one of its text, its time or
-/// who added it. A store that no other program can write to need not run this law.
+/// `change` changes the stored entry of that kind, name and version by another way than the store's
+/// own: its text, its time or its author. A store that no other program can write to need not run
+/// this law.
 ///
 /// # Panics
 ///
@@ -150,7 +155,7 @@ pub async fn what_was_changed_is_not_given(store: &dyn Register, change: impl As
     assert_eq!(newest, added[2..], "the newest holds a changed entry, or lacks another");
 }
 
-/// One named test per law for a store: give an async expression that makes an empty one.
+/// One named test per law for a store: give an async expression that makes an empty store.
 #[macro_export]
 macro_rules! register_conformance {
     ($make:expr) => {

@@ -1,10 +1,11 @@
-//! [`Columns`]: the columns of a sample that are a function of its binary forms, as they are stored and as they should be.
+//! [`Columns`]: the columns of a sample that are a function of its binary forms, as stored and as
+//! expected.
 
 use serde_json::Value;
 
 use crate::record::Record;
 
-/// The columns that say in SQL what the binary forms hold.
+/// The columns that show the content of the binary forms in SQL.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Columns {
     pub(crate) numbers: [Option<f64>; 31],
@@ -49,7 +50,8 @@ impl Columns {
         "profile_version",
     ];
 
-    /// How many of the numbers, and of the texts, rows have that were stored before uncertainties had columns.
+    /// How many numbers, and how many texts, a row has that was stored before uncertainties had
+    /// columns.
     const OLD: (usize, usize) = (18, 4);
 
     /// The names of the texts, in order.
@@ -107,15 +109,17 @@ impl Columns {
         }
     }
 
-    /// Whether the row was stored before uncertainties, profile, flags and purpose had columns: a newer one names its profile.
+    /// Whether the row was stored before uncertainties, profile, flags and purpose had columns: a
+    /// newer row names its profile.
     ///
-    /// Who empties these columns of a newer row makes it an old one and hides what they say, which the binary forms still hold; no value can be changed.
+    /// A writer that empties these columns of a newer row makes it an old one and hides their
+    /// values, which the binary forms still hold. No value can be changed this way.
     fn is_old(&self) -> bool {
         let (numbers, texts) = Self::OLD;
         self.numbers[numbers..].iter().all(Option::is_none) && self.texts[texts..].iter().all(Option::is_none)
     }
 
-    /// The names of the columns that are not as they should be.
+    /// The names of the columns that are not as expected.
     pub(crate) fn differences(&self, expected: &Self) -> Vec<&'static str> {
         let (numbers, texts) = if self.is_old() { Self::OLD } else { (self.numbers.len(), self.texts.len()) };
         let numbers = Self::NUMBERS.iter().zip(self.numbers.iter().zip(&expected.numbers)).take(numbers);
@@ -130,8 +134,10 @@ impl Columns {
     }
 }
 
-/// Whether two texts are the same JSON value, however a database writes numbers and orders names, and a sample of old its zones: as the number whose bits
-/// they are.
+/// Whether two texts are the same JSON value.
+///
+/// A database may write numbers and order names in another way. An old sample has its zones as one
+/// number, with a bit per zone.
 fn same_json(a: &str, b: &str) -> bool {
     match (serde_json::from_str::<Value>(a), serde_json::from_str::<Value>(b)) {
         (Ok(a), Ok(b)) => same_value(&a, &b),
@@ -154,7 +160,7 @@ fn same_value(a: &Value, b: &Value) -> bool {
     }
 }
 
-/// The set of zones, a bit each.
+/// A list of zones as a number with one bit per zone.
 fn bits(zones: &[Value]) -> Option<u64> {
     let bit = |set: u64, zone: &Value| Some(set | 1_u64.checked_shl(u32::try_from(zone.as_u64()?).ok()?)?);
     zones.iter().try_fold(0, bit)
@@ -167,7 +173,8 @@ mod tests {
     use proptest::prelude::*;
 
     proptest! {
-        /// Two columns that were swapped anywhere on the way would be told here: every name stands for one value.
+        /// Detects two columns that were swapped anywhere on the way: each name stands for one
+        /// value.
         #[test]
         fn every_column_that_is_changed_is_named(sample in strategy::sample(), at in 0..39_usize) {
             let record = Record::of(&sample, sample.id(), "test").unwrap();
@@ -189,7 +196,8 @@ mod tests {
     }
 
     proptest! {
-        /// What was stored before these columns were there has none of them, and zones as one number; its other columns are compared.
+        /// A row that was stored before these columns existed has none of them, and its zones as
+        /// one number; its other columns are compared.
         #[test]
         fn a_row_of_old_is_as_it_was_written(sample in strategy::sample(), at in 0..18_usize) {
             let record = Record::of(&sample, sample.id(), "test").unwrap();

@@ -1,4 +1,5 @@
-//! [`Evidence`]: what a database says about itself in several places, and where these differ.
+//! [`Evidence`]: the statements of a database about itself in several places, and where these
+//! differ.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -12,12 +13,12 @@ use crate::{Contents, Head, StorageError, Tally};
 
 const MICROS_PER_HOUR: i64 = 3_600_000_000;
 
-/// Something that is not as it was written.
+/// A part of a database that is not as it was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// What it is about, for example `sample 0192… of ESP32_001`.
+    /// The subject of the finding, for example `sample 0192… of ESP32_001`.
     pub subject: String,
-    /// What is wrong with it.
+    /// What is wrong with the subject.
     pub what: String,
 }
 
@@ -27,17 +28,17 @@ impl fmt::Display for Finding {
     }
 }
 
-/// The first things found, and how many there are in all.
+/// The first findings, and the number of all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Findings {
-    /// At most [`Findings::LISTED`].
+    /// The first findings, at most [`Findings::LISTED`].
     pub first: Vec<Finding>,
-    /// How many there are.
+    /// The number of all findings.
     pub count: u64,
 }
 
 impl Findings {
-    /// How many findings are listed.
+    /// The largest number of listed findings.
     pub const LISTED: usize = 100;
 
     fn add(&mut self, subject: impl Into<String>, what: impl Into<String>) {
@@ -48,44 +49,46 @@ impl Findings {
     }
 }
 
-/// The samples of a device and hour.
+/// The samples of one device in one hour.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Bucket {
-    /// How many can be read.
+    /// The number of samples that can be read.
     pub samples: u64,
-    /// The sum of their digests, modulo 2^64.
+    /// The sum of the samples' digests, modulo 2^64.
     pub sum: u64,
 }
 
-/// What is there of a device.
+/// The samples and counts of one device in a database.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DeviceEvidence {
-    /// How many samples its hours count: also those that were purged since.
+    /// The number of samples that the device's hours count, including samples that were purged
+    /// since.
     pub counted: u64,
-    /// The samples that are there, by hour since 1970.
+    /// The samples that the database has, by hour since 1970.
     pub hours: BTreeMap<i64, Bucket>,
 }
 
-/// What a database holds, and everything about it that does not agree.
+/// The contents of a database, and everything in it that does not agree.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Evidence {
     /// The samples.
     pub contents: Contents,
-    /// The end of the audit log, as far as its chain is whole.
+    /// The end of the audit log, as far as its chain is intact.
     pub audit: Head,
-    /// How many decisions the register has.
+    /// The number of decisions in the register.
     pub decisions: u64,
-    /// By device.
+    /// The samples and counts by device.
     pub devices: BTreeMap<DeviceId, DeviceEvidence>,
-    /// Hours that have more samples than were stated: samples that came late, so that the stated sum cannot be compared.
+    /// The number of hours with more samples than were stated: their sums cannot be compared,
+    /// because samples came late.
     pub grown: u64,
-    /// Why the schema was not compared, if it was not.
+    /// Why the schema was not compared; `None` if it was compared.
     pub schema_unknown: Option<String>,
-    /// Everything that does not agree.
+    /// The findings: everything that does not agree.
     pub findings: Findings,
 }
 
-/// What is added up of the rows of an hour.
+/// The sums over the rows of an hour.
 #[derive(Clone, Copy, Debug, Default)]
 struct Counted {
     tally: Option<Tally>,
@@ -93,7 +96,7 @@ struct Counted {
     unreadable: u64,
 }
 
-/// Reads everything and compares it.
+/// Reads the whole database and compares its parts.
 pub(super) async fn examine(moment: &mut dyn Moment, expected: &Expected) -> Result<Evidence, StorageError> {
     let mut evidence = Evidence {
         contents: Contents::default(),
@@ -106,7 +109,7 @@ pub(super) async fn examine(moment: &mut dyn Moment, expected: &Expected) -> Res
     };
     let mut log = evidence.read_log(moment, expected).await?;
     evidence.read_register(moment, &mut log).await?;
-    // How many samples are counted in hours that a purge has cut, and are not there.
+    // The number of samples that are counted in hours cut by a purge and are not in the database.
     let mut missing = 0;
     for device in moment.devices().await? {
         missing += evidence.read_device(moment, &device, &log, expected).await?;
@@ -135,7 +138,8 @@ pub(super) async fn examine(moment: &mut dyn Moment, expected: &Expected) -> Res
 }
 
 impl Evidence {
-    /// Reads the audit log: its chain, the heads that were stated, and what it says of the other tables.
+    /// Reads the audit log: its chain, the heads that were stated, and its lines about the other
+    /// tables.
     async fn read_log(&mut self, moment: &mut dyn Moment, expected: &Expected) -> Result<Log, StorageError> {
         let mut log = Log::new();
         let (mut after, mut whole) = (i64::MIN, true);
@@ -178,7 +182,8 @@ impl Evidence {
         Ok(log)
     }
 
-    /// Reads the register: every decision has its line in the audit log, and every such line its decision.
+    /// Reads the register: every decision has its line in the audit log, and every such line has
+    /// its decision.
     async fn read_register(&mut self, moment: &mut dyn Moment, log: &mut Log) -> Result<(), StorageError> {
         let mut after: Option<DecisionRow> = None;
         // The last version of each name: versions follow each other.
@@ -216,7 +221,8 @@ impl Evidence {
         Ok(())
     }
 
-    /// Reads the samples and hours of a device; gives how many samples purged hours count that are not there.
+    /// Reads the samples and hours of a device; returns the number of missing samples in purged
+    /// hours.
     async fn read_device(
         &mut self,
         moment: &mut dyn Moment,
@@ -262,7 +268,7 @@ impl Evidence {
         Ok(missing)
     }
 
-    /// Compares a sample's row with what its own binary forms say.
+    /// Compares the columns of a sample's row with the sample's own binary forms.
     fn compare_sample(&mut self, place: &Place, stored: &StoredSample) {
         let sample = &stored.sample;
         let id = sample.id();
@@ -280,8 +286,8 @@ impl Evidence {
         }
     }
 
-    /// Compares the hours of a device with its samples; gives how many samples the hours count, and how many of those are missing where a
-    /// purge may have taken them.
+    /// Compares the hours of a device with its samples. Returns the number of samples that the
+    /// hours count, and how many of those are missing where a purge may have removed them.
     fn compare_hours(
         &mut self,
         device: &str,
@@ -371,7 +377,7 @@ impl Evidence {
         }
     }
 
-    /// What was stated of devices of which nothing is there any more, and of the register.
+    /// Compares the statements about the register, and about devices that have no rows any more.
     fn compare_with_stated(&mut self, log: &Log, expected: &Expected) {
         if self.decisions < expected.decisions {
             let what = format!("has {} decisions, {} were stated", self.decisions, expected.decisions);
@@ -386,7 +392,7 @@ impl Evidence {
     }
 }
 
-/// Whether some samples could come to this.
+/// Whether a set of samples can have the sums of an hour.
 fn is_possible(row: &HourRow) -> bool {
     let tally = &row.tally;
     let hour = |time: sqal_core::Timestamp| time.micros().div_euclid(MICROS_PER_HOUR);
@@ -401,7 +407,7 @@ fn is_possible(row: &HourRow) -> bool {
         && hour(tally.last) == row.hour
 }
 
-/// Whether samples that come to `part` can be among samples that come to `all`.
+/// Whether samples with the sums `part` can be among samples with the sums `all`.
 fn is_part_of(part: &Tally, all: &Tally) -> bool {
     part.samples <= all.samples
         && part.grades.iter().zip(&all.grades).all(|(part, all)| part <= all)

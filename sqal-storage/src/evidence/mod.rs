@@ -1,4 +1,5 @@
-//! [`Snapshot`]: everything that a database holds as of one moment, read while it is written, and checked against itself.
+//! [`Snapshot`]: the whole contents of a database as of one moment, read during writes, and checked
+//! against itself.
 
 mod columns;
 mod examination;
@@ -16,7 +17,9 @@ pub(crate) use moment::{
 };
 pub use written::{Expected, Stated};
 
-/// A database as of one moment. What is written meanwhile is not seen, so that counts and pages of one snapshot belong together.
+/// A database as of one moment.
+///
+/// Later writes are not seen, so counts and pages of one snapshot belong together.
 ///
 /// A snapshot holds one reading connection until it is closed or dropped.
 #[derive(Debug)]
@@ -24,7 +27,7 @@ pub struct Snapshot<'a> {
     moment: Box<dyn Moment + 'a>,
 }
 
-/// How many rows are read at a time.
+/// The number of rows per read.
 const PAGE: u16 = 500;
 
 impl<'a> Snapshot<'a> {
@@ -32,17 +35,19 @@ impl<'a> Snapshot<'a> {
         Self { moment: Box::new(moment) }
     }
 
-    /// The transaction.
+    /// The transaction of the snapshot.
     #[cfg(feature = "sign")]
     pub(crate) fn moment(&mut self) -> &mut (dyn Moment + 'a) {
         &mut *self.moment
     }
 
-    /// Reads every sample, of one device or of all, newest first; `each` is given every sample that can be read.
+    /// Reads every sample, of one device or of all, newest first, and calls `each` with every
+    /// sample that can be read.
     ///
     /// # Errors
     ///
-    /// [`StorageError`] if the database cannot be read, or the error of `each`, which ends the reading.
+    /// [`StorageError`] if the database cannot be read, or the error of `each`, which ends the
+    /// reading.
     pub async fn each_of<E: From<StorageError>>(
         &mut self,
         device: Option<&DeviceId>,
@@ -69,11 +74,12 @@ impl<'a> Snapshot<'a> {
         }
     }
 
-    /// What the database holds.
+    /// The contents of the database.
     ///
     /// # Errors
     ///
-    /// [`StorageError`] if the database cannot be read; rows that cannot be read as a sample are counted, not an error.
+    /// [`StorageError`] if the database cannot be read. Rows that cannot be read as a sample are
+    /// counted and are not an error.
     pub async fn contents(&mut self) -> Result<Contents, StorageError> {
         self.each_of(None, |_| Ok::<_, StorageError>(())).await
     }
@@ -97,18 +103,20 @@ impl<'a> Snapshot<'a> {
         }
     }
 
-    /// Reads everything and compares it: columns with what the binary forms hold, ids with keys, hours with samples, decisions with their
-    /// lines of the audit log, the chain of the log, the schema with the one that this program makes, and all of it with what was stated
-    /// elsewhere before.
+    /// Reads the whole database and compares it: columns with the binary forms, ids with keys,
+    /// hours with samples, decisions with their lines of the audit log, the chain of the log, the
+    /// schema with the one that this program makes, and all of it with earlier statements from
+    /// outside the database.
     ///
     /// # Errors
     ///
-    /// [`StorageError`] if the database cannot be read. What is found is in [`Evidence::findings`], not an error.
+    /// [`StorageError`] if the database cannot be read. Differences are in [`Evidence::findings`]
+    /// and are not an error.
     pub async fn examine(&mut self, expected: &Expected) -> Result<Evidence, StorageError> {
         examination::examine(&mut *self.moment, expected).await
     }
 
-    /// Ends it and gives the connection back.
+    /// Ends the snapshot and gives its connection back.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! [`Moment`]: what a SQL store gives of one transaction that only reads, row by row, damaged rows too.
+//! [`Moment`]: one read-only transaction of a SQL store, read row by row, including damaged rows.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -9,7 +9,7 @@ use sqal_core::Sample;
 use super::Columns;
 use crate::{AuditEntry, Entry, Head, StorageError, Tally};
 
-/// Where a row stands in the order of samples, as it is stored: it need not be a valid time or id.
+/// The place of a row in the order of samples, as stored: its time and its id need not be valid.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Place {
     pub(crate) micros: i64,
@@ -20,11 +20,11 @@ pub(crate) struct Place {
 #[derive(Debug)]
 pub(crate) struct SampleRow {
     pub(crate) place: Place,
-    /// What cannot be read says which column is damaged.
+    /// The sample; the error says which column is damaged.
     pub(crate) read: Result<StoredSample, String>,
 }
 
-/// A sample with everything that stands beside it in its row.
+/// A sample with all other values of its row.
 #[derive(Debug)]
 pub(crate) struct StoredSample {
     pub(crate) sample: Sample,
@@ -64,15 +64,16 @@ pub(crate) struct SchemaObject {
     pub(crate) text: String,
 }
 
-/// The schema as it is and as this program makes it.
+/// The schema as found and as this program makes it.
 #[derive(Debug)]
 pub(crate) struct SchemaFound {
     pub(crate) found: Vec<SchemaObject>,
-    /// `Err` says why it is not known here, for example because this user may not create a schema.
+    /// The expected schema; the error says why it is not known, for example because this user may
+    /// not create a schema.
     pub(crate) expected: Result<Vec<SchemaObject>, String>,
 }
 
-/// What differs between two schemas, one sentence each.
+/// The differences between two schemas, one sentence each.
 pub(crate) fn same_objects(found: &[SchemaObject], expected: &[SchemaObject]) -> Vec<(String, &'static str)> {
     let title = |object: &SchemaObject| format!("{} {}", object.kind, object.name);
     let same_name = |a: &SchemaObject, b: &SchemaObject| a.kind == b.kind && a.name == b.name;
@@ -94,11 +95,11 @@ pub(crate) fn same_objects(found: &[SchemaObject], expected: &[SchemaObject]) ->
     differences
 }
 
-/// One transaction that only reads.
+/// One read-only transaction.
 #[cfg_attr(not(feature = "sign"), allow(dead_code, reason = "some of it only heads ask for"))]
 #[async_trait]
 pub(crate) trait Moment: Debug + Send {
-    /// How many rows `sample` has.
+    /// The number of rows of `sample`.
     async fn count(&mut self) -> Result<u64, StorageError>;
 
     /// The names of all devices that have samples or hours.
@@ -121,16 +122,17 @@ pub(crate) trait Moment: Debug + Send {
     /// Lines of the audit log after a number, in the order of numbers.
     async fn lines(&mut self, after: i64, limit: u16) -> Result<Vec<LineRow>, StorageError>;
 
-    /// How many samples the hours of each device count.
+    /// The number of samples that the hours of each device count.
     async fn counted(&mut self) -> Result<BTreeMap<String, i64>, StorageError>;
 
-    /// The hours that begin at or after an hour: device, hour since 1970, and how many samples it counts.
+    /// The hours that begin at or after an hour: device, hour since 1970, and the number of samples
+    /// that the hour counts.
     async fn hours_since(&mut self, hour: i64) -> Result<Vec<(String, i64, i64)>, StorageError>;
 
-    /// The end of the audit log, and how many decisions there are.
+    /// The end of the audit log, and the number of decisions.
     async fn ends(&mut self) -> Result<(Option<Head>, u64), StorageError>;
 
-    /// The schema; called last, for a store may have to leave the moment for it.
+    /// The schema. This is the last call, because a store may have to end the transaction for it.
     async fn schema(&mut self) -> Result<SchemaFound, StorageError>;
 
     /// Ends the transaction.

@@ -1,4 +1,5 @@
-//! What was written down about a database: [`Log`], the facts of its own audit log, and [`Expected`], what was stated outside of it.
+//! Records about a database: [`Log`], the facts of its own audit log, and [`Expected`], the
+//! statements that are kept outside of it.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -7,32 +8,33 @@ use sqal_core::DeviceId;
 use super::Evidence;
 use crate::{Action, AuditEntry, Head, Purge, Retention};
 
-/// What was stated before about the samples of a device and hour.
+/// An earlier statement about the samples of a device and hour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stated {
-    /// How many samples there were.
+    /// The number of samples.
     pub samples: u64,
     /// The sum of their digests, modulo 2^64.
     pub sum: u64,
-    /// How many lines the audit log had then.
+    /// The number of lines of the audit log at that time.
     pub lines: u64,
 }
 
-/// What was stated about a database, outside of it, at earlier times. An empty one expects nothing.
+/// Earlier statements about a database, kept outside of it; an empty value expects nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Expected {
     /// Heads of the audit log: the hash of the last line by the number of lines.
     pub heads: BTreeMap<u64, [u8; 32]>,
-    /// By device and hour since 1970, what was stated last.
+    /// The last statement, by device and hour since 1970.
     pub hours: BTreeMap<DeviceId, BTreeMap<i64, Stated>>,
-    /// By device, how many samples its hours counted, and how many lines the audit log had then.
+    /// By device, the number of samples that its hours counted, and the number of lines of the
+    /// audit log at that time.
     pub devices: BTreeMap<DeviceId, (u64, u64)>,
-    /// How many decisions there were.
+    /// The number of decisions.
     pub decisions: u64,
 }
 
 impl Expected {
-    /// Takes what was found as what is expected from now on.
+    /// Makes the evidence the expectation from now on.
     pub fn state(&mut self, evidence: &Evidence) {
         let lines = evidence.audit.number;
         if lines > 0 {
@@ -49,19 +51,19 @@ impl Expected {
     }
 }
 
-/// A line of the log about a decision, as text: what, who, and when.
+/// A line of the log about a decision, as text: the action, the actor and the time.
 pub(crate) type DecisionLine = (String, String, i64);
 
 /// The facts of an audit log that the other tables are compared with.
 #[derive(Debug, Default)]
 pub(crate) struct Log {
-    /// How often each line about a decision is there.
+    /// The number of occurrences of each line about a decision.
     pub(crate) decisions: HashMap<DecisionLine, u32>,
     /// Samples measured before this time, in microseconds since 1970, may have been purged.
     pub(crate) samples_before: Option<i64>,
     /// Hours before this one may have been purged.
     pub(crate) hours_before: Option<i64>,
-    /// How many samples purges took; `None` if a line does not say it.
+    /// The number of samples that purges removed; `None` if a line does not state it.
     pub(crate) purged: Option<u64>,
     /// The number of the last line about a purge; 0 without any.
     pub(crate) last_purge: u64,
@@ -74,7 +76,7 @@ impl Log {
         Self { purged: Some(0), ..Self::default() }
     }
 
-    /// Takes a line into account.
+    /// Adds the facts of a line.
     pub(crate) fn read(&mut self, entry: &AuditEntry) {
         let action = &entry.action;
         match action.category.as_str() {
@@ -82,7 +84,7 @@ impl Log {
             "gdpr_purge" => {
                 self.last_purge = entry.number;
                 let (retention, samples) = purge_of(action).unzip();
-                // A line in another form says only that everything before it may be gone.
+                // A line in another form shows only that everything before it may be gone.
                 let cut = Purge::of(&retention.unwrap_or(Retention { samples: 0, analytics: 0 }), action.at);
                 self.samples_before = self.samples_before.max(Some(cut.samples_before.micros()));
                 self.hours_before = self.hours_before.max(Some(cut.hours_before.number()));
@@ -103,7 +105,8 @@ pub(crate) fn decision_line(action: &Action) -> DecisionLine {
     (action.what.as_str().to_owned(), action.actor.as_str().to_owned(), action.at.micros())
 }
 
-/// How long what was kept, and how many samples went, as `sqal purge` writes it down.
+/// The retention of a purge and the number of samples that it removed, as `sqal purge` records
+/// them.
 fn purge_of(action: &Action) -> Option<(Retention, u64)> {
     let rest = action.what.as_str().strip_prefix("purge of ")?;
     let (samples, rest) = rest.split_once(" and ")?;
@@ -113,7 +116,7 @@ fn purge_of(action: &Action) -> Option<(Retention, u64)> {
     Some((retention, gone.parse().ok()?))
 }
 
-/// The device of a line about an erasure, as `sqal erase` writes it down.
+/// The device of a line about an erasure, as `sqal erase` records it.
 pub(crate) fn erased_device(action: &Action) -> Option<&str> {
     let rest = action.what.as_str().strip_prefix("erased ")?;
     let (counts, device) = rest.split_once(" hours of ")?;

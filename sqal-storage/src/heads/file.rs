@@ -1,4 +1,5 @@
-//! [`HeadFile`]: a file that heads are added to, and [`Heads`]: what all of them together state.
+//! [`HeadFile`]: a file to which heads are appended, and [`Heads`]: the statements of all of them
+//! together.
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read as _, Write as _};
@@ -10,26 +11,28 @@ use super::line::{self, HeadError, InvalidHead};
 use super::{Checkpoint, HeadSigner, PublicKey};
 use crate::Expected;
 
-/// What the heads of a file state.
+/// The statements of the heads of a file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Heads {
-    /// What is expected of the database.
+    /// The expected contents of the database.
     pub expected: Expected,
-    /// How many heads there are.
+    /// The number of heads.
     pub count: u64,
-    /// How many of them are not signed: every writer of the file may have written these.
+    /// The number of heads without a signature: every writer of the file may have written these.
     pub unsigned: u64,
-    /// When the newest was made.
+    /// The time of the newest head.
     pub newest: Option<Timestamp>,
-    /// When a backup was restored last: what was stated before is not expected any more.
+    /// The time of the last restored backup: earlier statements are not expected any more.
     pub restored: Option<Timestamp>,
     last: [u8; 32],
 }
 
 impl Heads {
-    /// Reads heads, oldest first. With `trusted` keys every head must be signed by one of them; without, a signature only has to be right.
+    /// Reads heads, oldest first.
     ///
-    /// A last line without an end was cut off while it was written, and is left out.
+    /// If `trusted` is given, every head must be signed by one of its keys. If it is `None`, a head
+    /// may be unsigned, and a signature only has to be valid. A last line without a line end was
+    /// cut off while it was written, and is left out.
     ///
     /// # Errors
     ///
@@ -69,20 +72,20 @@ impl Heads {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum HeadFileError {
-    /// The file.
+    /// The file cannot be opened, read or written.
     #[error("{path}: {source}")]
     File {
-        /// Which file.
+        /// The path of the file.
         path: PathBuf,
-        /// Why not.
+        /// The error of the operating system.
         source: std::io::Error,
     },
-    /// One of its lines.
+    /// A line of the file cannot be used.
     #[error("{path}: {source}")]
     Head {
-        /// Which file.
+        /// The path of the file.
         path: PathBuf,
-        /// Which line, and why.
+        /// The number of the line, and the reason.
         source: HeadError,
     },
     /// A head cannot be written as JSON.
@@ -90,7 +93,7 @@ pub enum HeadFileError {
     Json(#[from] serde_json::Error),
 }
 
-/// A file that heads are added to; made with mode 0600 if it is not there.
+/// A file to which heads are appended; created with mode 0600 if it does not exist.
 #[derive(Debug)]
 pub struct HeadFile {
     path: PathBuf,
@@ -100,11 +103,11 @@ pub struct HeadFile {
 }
 
 impl HeadFile {
-    /// Opens a file and reads what stands in it; a last line that was cut off is taken away.
+    /// Opens a file and reads its heads; a last line that was cut off is removed from the file.
     ///
     /// # Errors
     ///
-    /// [`HeadFileError`] if it cannot be read, or if a line is not what was written.
+    /// [`HeadFileError`] if the file cannot be read, or if a line cannot be used.
     pub fn open(path: &Path, signer: Option<HeadSigner>) -> Result<Self, HeadFileError> {
         let broken = |source| HeadFileError::File { path: path.to_owned(), source };
         let mut options = OpenOptions::new();
@@ -122,18 +125,18 @@ impl HeadFile {
         Ok(Self { path: path.to_owned(), file, signer, heads })
     }
 
-    /// What was stated so far.
+    /// The statements of the file so far.
     #[must_use]
     pub const fn heads(&self) -> &Heads {
         &self.heads
     }
 
-    /// Forgets what was stated of hours before one: it stays in the file.
+    /// Drops the statements about hours before `hour` from memory; the file keeps them.
     pub fn forget_before(&mut self, hour: crate::Hour) {
         self.heads.expected.forget_before(hour);
     }
 
-    /// Adds a head; it is on the disk when this returns.
+    /// Appends a head; it is on the disk when this function returns.
     ///
     /// # Errors
     ///
@@ -184,7 +187,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("heads.ndjson");
         for number in 1..=count {
-            // Opened anew each time, as by a server that starts again.
+            // Opened anew each time, as by a server that restarts.
             HeadFile::open(&path, signer.cloned()).unwrap().append(&checkpoint(number)).unwrap();
         }
         std::fs::read_to_string(&path).unwrap()
@@ -249,10 +252,11 @@ mod tests {
                     let at = at.index(bytes.len() - 1);
                     bytes[at] ^= 1 << bit;
                     let Ok(changed) = String::from_utf8(bytes) else { return Ok(()) };
-                    // Hexadecimal digits of a signature may be large or small: the bytes are the same.
+                    // Hexadecimal digits of a signature may be upper or lower case: the bytes are
+                    // equal.
                     prop_assume!(!changed.eq_ignore_ascii_case(&text));
                     let read = Heads::read(&changed, Some(&trusted));
-                    // A line end that is gone makes of the last two lines one, or of the last none.
+                    // A lost line end joins the last two lines, or makes the last line incomplete.
                     prop_assert!(read.is_err() || read.is_ok_and(|heads| heads.count < 3));
                     return Ok(());
                 }

@@ -1,4 +1,4 @@
-//! The line of a head: one JSON object, whose signature is over all of it that stands before the signature.
+//! The line of a head: one JSON object, whose signature covers everything that stands before it.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -10,26 +10,26 @@ use sqal_core::{Name, Timestamp};
 use super::{Checkpoint, HeadSigner, PublicKey};
 use crate::{Bucket, Head};
 
-/// Where the signature begins.
+/// The text with which the signature begins.
 const SIGNATURE: &str = ",\"signature\":";
 
-/// Why a line is no head.
+/// Why a line is not a head.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidHead {
-    /// It is not of this format.
+    /// The line is not of this format.
     #[error("is no head of format 1: {0}")]
     Format(String),
-    /// It does not follow from the line before it.
+    /// The line does not follow from the line before it.
     #[error("does not follow from the line before it: a line was changed, removed or inserted")]
     Unlinked,
-    /// Its signature is not that of its key.
+    /// The signature of the line is not that of its key.
     #[error("has a signature that its key has not made")]
     Signature,
-    /// It is signed with a key that is not trusted.
+    /// The line is signed with a key that is not trusted.
     #[error("is signed with the public key {0}, which is none of those that are trusted")]
     Untrusted(PublicKey),
-    /// It has no signature, and only signed heads are trusted.
+    /// The line has no signature, and only signed heads are trusted.
     #[error("is not signed")]
     Unsigned,
 }
@@ -38,9 +38,9 @@ pub enum InvalidHead {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("line {line} of the heads {why}")]
 pub struct HeadError {
-    /// Which line, from 1.
+    /// The number of the line, from 1.
     pub line: u64,
-    /// Why not.
+    /// The reason.
     pub why: InvalidHead,
 }
 
@@ -71,7 +71,7 @@ struct Audit {
 pub(super) struct Read {
     pub(super) checkpoint: Checkpoint,
     pub(super) previous: [u8; 32],
-    /// `None` if it is not signed; otherwise the key that has signed it, which its signature proves.
+    /// The key that has signed the line, proved by its signature; `None` if the line is not signed.
     pub(super) signed_by: Option<PublicKey>,
 }
 
@@ -95,12 +95,12 @@ pub(super) fn bytes<const N: usize>(text: &str) -> Option<[u8; N]> {
     Some(bytes)
 }
 
-/// What the next line names as the line before it.
+/// The hash by which the next line names this line.
 pub(super) fn hash(line: &str) -> [u8; 32] {
     Sha256::digest(line.as_bytes()).into()
 }
 
-/// A head as a line, without its end.
+/// A head as a line, without the line end.
 pub(super) fn write(
     checkpoint: &Checkpoint,
     previous: &[u8; 32],
@@ -128,7 +128,7 @@ pub(super) fn write(
     Ok(format!("{open}{SIGNATURE}{signature}}}"))
 }
 
-/// Reads a line, without its end; its signature is checked if it has one.
+/// Reads a line, without the line end; a signature is checked if there is one.
 pub(super) fn read(line: &str) -> Result<Read, InvalidHead> {
     let format = |why: &str| InvalidHead::Format(why.to_owned());
     let (open, tail) = line.rsplit_once(SIGNATURE).ok_or_else(|| format("it has no signature, not even null"))?;

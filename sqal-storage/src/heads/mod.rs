@@ -1,6 +1,7 @@
-//! [`Checkpoint`]: what a database held at a time, signed and kept outside of it, so that a writer of the database cannot change what was.
+//! [`Checkpoint`]: the contents of a database at a time, signed and kept outside of it, so that a
+//! writer of the database cannot change the record.
 //!
-//! A file of heads has one JSON object a line; `docs/storage.md` documents the format.
+//! A file of heads has one JSON object per line; `docs/storage.md` documents the format.
 
 mod file;
 mod line;
@@ -19,28 +20,29 @@ pub use sign::{HeadSigner, InvalidPublicKey, PublicKey};
 
 const MICROS_PER_HOUR: i64 = 3_600_000_000;
 
-/// What a database held at a time.
+/// The contents of a database at a time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Checkpoint {
-    /// When, by the wall clock of the program that looked.
+    /// The time, by the wall clock of the program that made the checkpoint.
     pub at: Timestamp,
     /// The end of the audit log.
     pub audit: Head,
-    /// How many decisions the register had.
+    /// The number of decisions in the register.
     pub decisions: u64,
-    /// How many samples the hours of each device counted.
+    /// The number of samples that the hours of each device counted.
     pub devices: BTreeMap<DeviceId, u64>,
-    /// The samples of the hours that changed since they were stated last: device, hour since 1970, how many and their sum.
+    /// The samples of the hours that changed since the last statement: device, hour since 1970,
+    /// number and sum.
     pub hours: Vec<(DeviceId, i64, Bucket)>,
-    /// A backup was restored: what was stated before this is not expected any more.
+    /// Whether a backup was restored: earlier statements are then not expected any more.
     pub restored: bool,
 }
 
 impl Snapshot<'_> {
-    /// What the database holds, beyond what was stated before.
+    /// The contents of the database that differ from `stated`.
     ///
-    /// Only the samples of hours that changed are read: those that begin at `since` or later, or all without it. The work does not grow with
-    /// what is older.
+    /// Only the samples of changed hours are read: of the hours that begin at `since` or later, or
+    /// of all hours without `since`. Older hours do not add to the work.
     ///
     /// # Errors
     ///
@@ -68,7 +70,7 @@ impl Snapshot<'_> {
         Ok(Checkpoint { at, audit, decisions, devices, hours, restored: false })
     }
 
-    /// The samples of a device and hour.
+    /// The samples of one device in one hour.
     async fn bucket(&mut self, device: &str, hour: i64) -> Result<Bucket, StorageError> {
         const PAGE: u16 = 500;
         let begins = hour.saturating_mul(MICROS_PER_HOUR);
@@ -95,14 +97,14 @@ impl Snapshot<'_> {
 }
 
 impl Expected {
-    /// Takes what was stated as what is expected from now on.
+    /// Makes a checkpoint the expectation from now on.
     pub fn expect(&mut self, checkpoint: &Checkpoint) {
         if checkpoint.restored {
             *self = Self::default();
         }
         let lines = checkpoint.audit.number;
         if lines > 0 {
-            // Of two that contradict each other the first counts.
+            // Of two heads that contradict each other, the first counts.
             self.heads.entry(lines).or_insert(checkpoint.audit.hash);
         }
         self.decisions = checkpoint.decisions;
@@ -115,7 +117,8 @@ impl Expected {
         }
     }
 
-    /// Forgets hours before one, and all heads but the last: what a writer of heads need not remember.
+    /// Drops hours before an hour, and all heads but the last: a writer of heads does not need
+    /// them.
     pub fn forget_before(&mut self, hour: Hour) {
         for hours in self.hours.values_mut() {
             *hours = hours.split_off(&hour.number());

@@ -1,4 +1,5 @@
-//! [`HeadSigner`]: signs with a key that is derived from a key of the ring; the public half is shown to everyone who verifies.
+//! [`HeadSigner`]: signs heads with a key that is derived from a key of the ring; verifiers need
+//! only its public half.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,10 +8,12 @@ use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
 
 use crate::{KeyId, KeyRing};
 
-/// What separates these signatures from all others that the key may ever make.
+/// Separates these signatures from all others that the key may ever make.
 const CONTEXT: &[u8] = b"sqal head 1\n";
 
-/// Signs heads. Its `Debug` shows the id of the key and no more; its memory is wiped when it goes.
+/// Signs heads.
+///
+/// Its `Debug` shows only the id of the key. Its memory is wiped when it is dropped.
 #[derive(Clone)]
 pub struct HeadSigner {
     id: KeyId,
@@ -18,27 +21,27 @@ pub struct HeadSigner {
 }
 
 impl HeadSigner {
-    /// The signer of the key of a ring that seals.
+    /// The signer of the active key of a ring.
     #[must_use]
     pub fn of(ring: &KeyRing) -> Self {
         let seed = ring.signing_seeds().next().unwrap_or_else(|| unreachable!("a ring has a key that seals"));
         Self { id: ring.active(), key: SigningKey::from_bytes(&seed) }
     }
 
-    /// What signatures of all keys of a ring are verified with, that of the key that seals first.
+    /// The public keys of all keys of a ring, that of the active key first.
     #[must_use]
     pub fn public_keys(ring: &KeyRing) -> Vec<PublicKey> {
         let public = |key: SigningKey| PublicKey(key.verifying_key().to_bytes());
         ring.signing_seeds().map(|seed| public(SigningKey::from_bytes(&seed))).collect()
     }
 
-    /// The id of the key of the ring.
+    /// The id of the ring's key.
     #[must_use]
     pub const fn id(&self) -> KeyId {
         self.id
     }
 
-    /// What others verify with.
+    /// The public key that verifies the signatures.
     #[must_use]
     pub fn public(&self) -> PublicKey {
         PublicKey(self.key.verifying_key().to_bytes())
@@ -63,13 +66,13 @@ fn message(body: &str) -> Vec<u8> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PublicKey([u8; 32]);
 
-/// A text is no public key.
+/// The text is not a public key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a public key: expected 64 hexadecimal digits of an Ed25519 key")]
 pub struct InvalidPublicKey;
 
 impl PublicKey {
-    /// Whether the signature of a body was made with its private half.
+    /// Whether the signature of a body was made with the private half of this key.
     pub(super) fn has_signed(self, body: &str, signature: &[u8; 64]) -> bool {
         let key = VerifyingKey::from_bytes(&self.0);
         key.is_ok_and(|key| key.verify_strict(&message(body), &Signature::from_bytes(signature)).is_ok())

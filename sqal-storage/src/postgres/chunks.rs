@@ -8,10 +8,10 @@ use super::error::storage_error;
 use super::statements;
 use crate::StorageError;
 
-/// A chunk in microseconds; chunks begin at midnight UTC.
+/// The length of a chunk in microseconds; chunks begin at midnight UTC.
 const DAY: i64 = 86_400_000_000;
 
-/// Where the chunk of a time begins.
+/// The beginning of the chunk that holds a time.
 pub(super) const fn beginning_of(micros: i64) -> i64 {
     micros.div_euclid(DAY) * DAY
 }
@@ -22,7 +22,8 @@ pub(super) async fn lift_limit(transaction: Inside<'_, '_>) -> Result<(), Storag
     Ok(())
 }
 
-/// Drops those that are older than the chunk of a time, compressed or not; says how many samples went with them.
+/// Drops all chunks before the chunk of a time, compressed or not; returns the number of their
+/// samples.
 pub(super) async fn drop_before(transaction: Inside<'_, '_>, micros: i64) -> Result<u64, StorageError> {
     let begins = beginning_of(micros);
     let count = sqlx::query_scalar::<_, i64>(statements::COUNT_SAMPLES_BEFORE).bind(Micros(begins));
@@ -32,14 +33,14 @@ pub(super) async fn drop_before(transaction: Inside<'_, '_>, micros: i64) -> Res
     Ok(count.unsigned_abs())
 }
 
-/// Lets the server compress those that are older than so many days.
+/// Lets the server compress chunks that are older than `days` days.
 pub(super) async fn compress_after(transaction: Inside<'_, '_>, days: NonZeroU32) -> Result<(), StorageError> {
     tell(transaction, "compress_after", &format!("{days} days")).await?;
     sqlx::raw_sql(statements::COMPRESS).execute(&mut **transaction).await.map_err(storage_error)?;
     Ok(())
 }
 
-/// What the block that runs next reads: no block takes parameters.
+/// Sets a value that the next block reads, because a block takes no parameters.
 async fn tell(transaction: Inside<'_, '_>, name: &str, value: &str) -> Result<(), StorageError> {
     let told = sqlx::query(statements::TELL).bind(name).bind(value);
     told.execute(&mut **transaction).await.map_err(storage_error)?;

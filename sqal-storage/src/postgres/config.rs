@@ -1,4 +1,4 @@
-//! [`PostgresConfig`]: where a PostgreSQL store is, and how patient its calls are.
+//! [`PostgresConfig`]: the address of a PostgreSQL store, and the time limits of its calls.
 
 use std::fmt;
 use std::num::NonZeroU32;
@@ -9,39 +9,42 @@ use sqlx::postgres::PgConnectOptions;
 
 use crate::connection_url::{self, InvalidConnectionUrl, Parameters};
 
-/// How a PostgreSQL store is opened. Its `Debug` shows no password.
+/// The configuration of a PostgreSQL store; its `Debug` shows no password.
 #[derive(Clone)]
 pub struct PostgresConfig {
     pub(super) options: PgConnectOptions,
     pub(super) schema: String,
-    /// How many connections write. Two let one batch travel while another waits for the disk.
+    /// The number of connections that write. With two, one batch can travel while another waits for
+    /// the disk.
     pub writers: NonZeroU32,
-    /// How many connections read: readers never take a writer's.
+    /// The number of connections that read. Readers never take a writer's connection.
     pub readers: NonZeroU32,
-    /// How long a call waits for a connection.
+    /// The longest wait of a call for a connection.
     pub acquire_timeout: Duration,
-    /// How long a call takes at most, all in all. The server gives up at the same time.
+    /// The longest duration of a call, waiting included. The server gives up at the same time.
     pub deadline: Duration,
-    /// After how many days samples are compressed, where `TimescaleDB` can (a chunk a day, about half the size); `None` leaves them as they are.
+    /// The age in days after which samples are compressed, where `TimescaleDB` can (one chunk per
+    /// day, about half the size); `None` leaves them uncompressed.
     pub compress_after_days: Option<NonZeroU32>,
 }
 
-/// A PostgreSQL store that cannot be.
+/// Why a configuration of a PostgreSQL store is not valid.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidPostgres {
-    /// The URL is none. What it was is not said: it may hold a password.
+    /// The URL cannot be parsed. The error does not show the URL: it may hold a password.
     #[error("not a URL of PostgreSQL: expected postgres://user:password@host:port/database")]
     Url,
-    /// A part of the URL must be written in another way, or is not known. Which text it was is not said: it may be a password.
+    /// A part of the URL must be encoded, or a parameter is not known. The error does not show the
+    /// text: it may be a password.
     #[error(transparent)]
     ConnectionUrl(#[from] InvalidConnectionUrl),
-    /// The schema's name is none.
+    /// The schema's name is not valid.
     #[error("schema {0:?}: expected 1 to 40 of a-z, 0-9 and _, beginning with a letter")]
     Schema(String),
 }
 
-/// What the driver reads behind the `?`; it logs what it does not know.
+/// The parameters that the driver reads after the `?`; it logs unknown ones.
 const PARAMETERS: Parameters = Parameters {
     listed: "sslmode, sslrootcert, sslcert, sslkey, statement-cache-capacity, host, hostaddr, port, dbname, user, password, application_name, options",
     known: |name| {
@@ -51,7 +54,7 @@ const PARAMETERS: Parameters = Parameters {
     },
 };
 
-/// Each parameter of the driver in every spelling that it understands.
+/// Each parameter of the driver in every spelling that it accepts.
 const KNOWN: [&str; 18] = [
     "application_name",
     "dbname",
@@ -74,14 +77,19 @@ const KNOWN: [&str; 18] = [
 ];
 
 impl PostgresConfig {
-    /// The database at a URL, in its schema `public`; two writers, eight readers, 2 s for a connection, 10 s for a call, compression after a week.
+    /// The database at a URL, in its schema `public`, with the default settings.
     ///
-    /// `postgresql://` and the `+driver` of another language's URL (`postgresql+asyncpg://`) are understood (C-27).
+    /// The defaults are two writers, eight readers, 2 s for a connection, 10 s for a call, and
+    /// compression after a week.
+    ///
+    /// The schemes `postgresql://` and, with the `+driver` of another language,
+    /// `postgresql+asyncpg://` are accepted too (C-27).
     ///
     /// # Errors
     ///
-    /// [`InvalidPostgres::Url`] if the text is not such a URL; [`InvalidPostgres::ConnectionUrl`] if a character of a password must be percent-encoded, or a parameter is
-    /// not known: the driver would log it.
+    /// [`InvalidPostgres::Url`] if the text is not such a URL. [`InvalidPostgres::ConnectionUrl`]
+    /// if a character of a password must be percent-encoded, or if a parameter is not known: the
+    /// driver would log it.
     pub fn new(url: &str) -> Result<Self, InvalidPostgres> {
         let (scheme, rest) = url.split_once("://").ok_or(InvalidPostgres::Url)?;
         let scheme = scheme.split_once('+').map_or(scheme, |(scheme, _)| scheme);
@@ -102,11 +110,12 @@ impl PostgresConfig {
         })
     }
 
-    /// The same in another schema of the database; it is made if it is not there.
+    /// This configuration in another schema of the database; the schema is created if it does not
+    /// exist.
     ///
     /// # Errors
     ///
-    /// [`InvalidPostgres::Schema`] for a name that would need quotes.
+    /// [`InvalidPostgres::Schema`] if the name is not valid or would need quotes.
     pub fn in_schema(mut self, schema: &str) -> Result<Self, InvalidPostgres> {
         let plain = schema.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
         if !plain || schema.len() > 40 || !schema.starts_with(|c: char| c.is_ascii_lowercase()) {

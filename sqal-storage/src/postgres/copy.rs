@@ -1,7 +1,8 @@
-//! Records in PostgreSQL's binary form of COPY: what a large batch travels in, half the work of an INSERT for both sides.
+//! Records in PostgreSQL's binary form of COPY, which carries large batches with half the work of
+//! an INSERT for both sides.
 //!
-//! The format is that of the manual's page on COPY: a header, then for each row the number of fields and each field as its length and
-//! its bytes, all big-endian; a length of -1 is NULL.
+//! The format is that of the manual's page on COPY: a header, then for each row the number of
+//! fields and each field as its length and its bytes, all big-endian; a length of -1 is NULL.
 
 use super::encoding::EPOCH;
 use crate::record::Record;
@@ -10,11 +11,15 @@ const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
 const END: [u8; 2] = (-1_i16).to_be_bytes();
 const FIELDS: i16 = 46;
 
-/// A part of the rows, in the order of the columns of [`COPY`](super::statements::COPY), in a buffer that is used again for the next: fresh
-/// memory costs as much as what is written into it.
+/// Writes a part of the rows into `buffer`, in the order of the columns of
+/// [`COPY`](super::statements::COPY).
 ///
-/// Beginning and end travel with the first and the last rows. By themselves they are short messages, and the second of two short
-/// messages waits until the first was acknowledged: 40 ms (RFC 896, RFC 1122 4.2.3.2), as the driver does not switch that off.
+/// The buffer is used again for the next part: fresh memory costs as much as what is written into
+/// it.
+///
+/// Beginning and end travel with the first and the last rows. By themselves they are short
+/// messages, and the second of two short messages waits until the first is acknowledged: 40 ms (RFC
+/// 896, RFC 1122 4.2.3.2). The driver does not switch that off.
 pub(super) fn part(records: &[Record<'_>], first: bool, last: bool, buffer: &mut Vec<u8>) {
     buffer.clear();
     if first {

@@ -1,4 +1,4 @@
-//! [`Custody`] of the store of a plant.
+//! [`Custody`] of the PostgreSQL store.
 
 use async_trait::async_trait;
 use sqal_core::DeviceId;
@@ -11,12 +11,12 @@ use super::partitions::Partition;
 use super::{PostgresStore, chunks, rows, statements};
 use crate::{Action, ActionOf, AuditEntry, Custody, Gone, Purge, StorageError};
 
-/// A transaction that is under way.
+/// A running transaction.
 pub(super) type Inside<'a, 'c> = &'a mut Transaction<'c, Postgres>;
 
-/// Writes a line of the audit log as a part of a transaction.
+/// Adds a line to the audit log within a transaction.
 pub(super) async fn write_down(transaction: Inside<'_, '_>, action: Action) -> Result<AuditEntry, StorageError> {
-    // One line at a time: each holds the hash of the one before.
+    // One line at a time: each line holds the hash of the line before.
     sqlx::query(statements::AUDIT_LOCK).execute(&mut **transaction).await.map_err(storage_error)?;
     let last = sqlx::query(statements::AUDIT_HEAD).fetch_optional(&mut **transaction).await.map_err(storage_error)?;
     let last = last.as_ref().map(rows::to_head).transpose().map_err(corrupt)?;
@@ -29,7 +29,7 @@ pub(super) async fn write_down(transaction: Inside<'_, '_>, action: Action) -> R
 }
 
 impl PostgresStore {
-    /// However many rows are deleted, wherever they are kept: a limit would end every try at the same row.
+    /// Lifts the limit of deleted rows where there is one: every try would end at the same row.
     async fn may_delete(&self, transaction: Inside<'_, '_>) -> Result<(), StorageError> {
         if self.partitions.is_some() { Ok(()) } else { chunks::lift_limit(transaction).await }
     }
@@ -58,10 +58,11 @@ impl Custody for PostgresStore {
         Ok(Gone { samples: samples.unsigned_abs(), hours: hours.unsigned_abs() })
     }
 
-    /// Whole partitions, or chunks, are counted and dropped; only the one that the time cuts is deleted from.
+    /// Whole partitions or chunks are counted and dropped; rows are deleted only from the one that
+    /// the time cuts.
     async fn purge(&self, purge: &Purge, action: ActionOf<'_>) -> Result<Gone, StorageError> {
         let before = purge.samples_before.micros();
-        // What is older goes with its partition, or chunk.
+        // Older rows are removed with their partition or chunk.
         let from =
             if self.partitions.is_some() { Partition::beginning_of(before) } else { chunks::beginning_of(before) };
         let hours = Micros(purge.hours_before.begins().micros());
@@ -71,7 +72,7 @@ impl Custody for PostgresStore {
             let samples = samples.execute(&mut **transaction).await.map_err(storage_error)?.rows_affected();
             let hours = sqlx::query(statements::PURGE_HOURS).bind(hours).execute(&mut **transaction).await;
             let hours = hours.map_err(storage_error)?.rows_affected();
-            // Last: from the first drop until the commit, which is next, the line waits.
+            // Last: from the first drop until the commit, which is next, inserts wait.
             let dropped = match &self.partitions {
                 Some(partitions) => partitions.drop_before(transaction, before).await?,
                 None => chunks::drop_before(transaction, before).await?,

@@ -1,4 +1,4 @@
-//! Two types that PostgreSQL has and we have in other clothes: times in microseconds and ids of 16 bytes.
+//! The encodings of two PostgreSQL types: times in microseconds and ids of 16 bytes.
 
 use sqlx::encode::IsNull;
 use sqlx::error::BoxDynError;
@@ -6,14 +6,17 @@ use sqlx::postgres::types::Oid;
 use sqlx::postgres::{PgArgumentBuffer, PgHasArrayType, PgTypeInfo, PgValueRef, Postgres};
 use sqlx::{Decode, Encode, Type};
 
-// The numbers of types that are built into PostgreSQL are the same everywhere (its pg_type.dat): no server has to be asked.
+// The numbers of built-in types are equal in every PostgreSQL (its pg_type.dat), so no server has
+// to be asked.
 
-/// 2000-01-01 in microseconds since 1970: where PostgreSQL counts from.
+/// 2000-01-01 in microseconds since 1970: PostgreSQL's epoch.
 pub(super) const EPOCH: i64 = 946_684_800_000_000;
 
-/// A `timestamptz`, in microseconds since 1970 on our side: exact over the whole range, which no floating second is.
+/// A `timestamptz` as microseconds since 1970; exact over the whole range, unlike floating-point
+/// seconds.
 ///
-/// The largest and the smallest number are `infinity` and `-infinity`, as in PostgreSQL's own binary form.
+/// The largest and the smallest number are `infinity` and `-infinity`, as in PostgreSQL's own
+/// binary form.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Micros(pub(super) i64);
 

@@ -1,4 +1,4 @@
-//! [`SealedFields`] of the store of a plant.
+//! [`SealedFields`] of the PostgreSQL store.
 
 use async_trait::async_trait;
 
@@ -39,7 +39,7 @@ impl SealedFields for PostgresStore {
         after: Option<&FieldKey>,
         limit: u16,
     ) -> Result<Vec<(FieldKey, Sealed)>, StorageError> {
-        // No name is empty: everything comes after two that are.
+        // No name is empty, so every field comes after two empty names.
         let (subject, field) = after.map_or(("", ""), |after| (after.subject.as_str(), after.field.as_str()));
         let query = sqlx::query(statements::FIELDS_NOT_UNDER).bind(key.as_bytes().to_vec());
         let query = query.bind(subject.to_owned()).bind(field.to_owned()).bind(i64::from(limit));

@@ -1,4 +1,4 @@
-//! [`Line`]: a pool of connections of which none that was left in the middle of something is ever used again.
+//! [`Line`]: a pool of connections that never uses a connection again after an interrupted call.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -8,7 +8,7 @@ use sqlx::postgres::{PgConnection, PgPool, Postgres};
 use super::error::{refused, storage_error};
 use crate::{PoolUse, StorageError, StorageErrorKind};
 
-/// A pool, and how many of its connections are out.
+/// A pool, with the number of its connections in use.
 #[derive(Debug)]
 pub(super) struct Line {
     pub(super) pool: PgPool,
@@ -21,14 +21,15 @@ impl Line {
         Self { pool, most, out: AtomicU32::new(0) }
     }
 
-    /// How full it is.
+    /// The size of the pool, and the number of its connections in use.
     pub(super) fn pool_use(&self, name: &'static str) -> PoolUse {
         PoolUse { name, most: self.most, in_use: self.out.load(Ordering::Relaxed) }
     }
 
-    /// A connection; whoever is done with it says so.
+    /// Takes a connection; the caller ends its use with [`Taken::finished`].
     ///
-    /// The pool waits as long for a server that is down as for a connection that is out, and says the same: here the two are told apart.
+    /// If the server is down, the pool waits as long as for a connection in use, and returns the
+    /// same error. This function tells the two cases apart.
     pub(super) async fn take(&self) -> Result<Taken<'_>, StorageError> {
         match self.pool.acquire().await {
             Ok(connection) => {
@@ -42,7 +43,8 @@ impl Line {
         }
     }
 
-    /// Does something with a connection, which is closed if it was left in the middle: by a deadline, or because the line is broken.
+    /// Runs `work` with a connection. If a deadline or a broken line interrupts the work, the
+    /// connection is closed.
     pub(super) async fn with<T>(
         &self,
         work: impl AsyncFnOnce(&mut PgConnection) -> Result<T, sqlx::Error>,
@@ -56,14 +58,17 @@ impl Line {
     }
 }
 
-/// Whether the server has answered, if only with an error: the connection is as sound as before.
+/// Whether the server has answered, if only with an error: the connection is then as sound as
+/// before.
 pub(super) const fn is_an_answer(error: &sqlx::Error) -> bool {
     matches!(error, sqlx::Error::Database(_) | sqlx::Error::RowNotFound | sqlx::Error::ColumnDecode { .. })
 }
 
-/// A connection in the middle of something: dropped there it is closed and never used again.
+/// A connection in use. If it is dropped before [`finished`](Self::finished), it is closed and
+/// never used again.
 ///
-/// Given back to its pool it would be asked first whether it is alive, without a limit; one that hangs would be missing for ever.
+/// A pool that took it back would first ask whether it is alive, without a time limit; a connection
+/// that hangs would be lost to the pool.
 #[derive(Debug)]
 pub(super) struct Taken<'a> {
     connection: Option<PoolConnection<Postgres>>,
@@ -73,12 +78,12 @@ pub(super) struct Taken<'a> {
 impl Taken<'_> {
     /// # Panics
     ///
-    /// Never: it is there until it is finished, which takes this value.
+    /// Never: the connection is there until `finished`, which takes this value.
     pub(super) fn get(&mut self) -> &mut PgConnection {
         self.connection.as_mut().expect("there until it is finished")
     }
 
-    /// It is sound, and goes back to its pool.
+    /// Returns the connection, which is sound, to its pool.
     pub(super) fn finished(mut self) {
         self.connection = None;
     }

@@ -1,4 +1,4 @@
-//! Brings the schema to a version, safely when several servers start on one new database at once.
+//! Brings the schema to a version, safely if several servers start on one new database at once.
 
 use sqlx::postgres::PgConnection;
 use sqlx::{Connection, Row};
@@ -9,9 +9,11 @@ use super::statements;
 use crate::schema::Schema;
 use crate::{StorageError, StorageErrorKind};
 
-/// Takes the steps between the database and the version, in one transaction that holds a lock that ends with it.
+/// Applies the steps between the database and the version, in one transaction with a lock that ends
+/// with it.
 ///
-/// The stock migrator's lock outlives an error, on a connection that goes back to the pool: the next server waits for ever.
+/// The lock of the driver's own migrator outlives an error, on a connection that returns to the
+/// pool: the next server would wait without end.
 pub(super) async fn to(
     line: &Line,
     schema_name: &str,
@@ -21,7 +23,7 @@ pub(super) async fn to(
     let mut taken = line.take().await?;
     let result = async {
         let mut transaction = taken.get().begin().await.map_err(storage_error)?;
-        // A filled database takes its time.
+        // The steps have no time limit: they take long on a filled database.
         sqlx::raw_sql(statements::NO_TIMEOUT).execute(&mut *transaction).await.map_err(storage_error)?;
         sqlx::query(statements::LOCK).bind(schema_name).execute(&mut *transaction).await.map_err(storage_error)?;
         sqlx::raw_sql(statements::VERSIONS).execute(&mut *transaction).await.map_err(storage_error)?;
@@ -39,16 +41,17 @@ pub(super) async fn to(
         transaction.commit().await.map_err(storage_error)
     }
     .await;
-    // Whatever state an error left it in, no other call shall find it.
+    // After an error the connection is closed, so that no other call uses it.
     if result.is_ok() {
         taken.finished();
     }
     result
 }
 
-/// The version of the database; 0 when nothing is there.
+/// The version of the database; 0 for an empty database.
 ///
-/// What was taken must be what this program would have taken (a text that was edited after its release is another schema).
+/// The steps that were applied must be those of this program: a text that was edited after its
+/// release is another schema.
 pub(super) async fn check(connection: &mut PgConnection, schema: &Schema) -> Result<i64, StorageError> {
     let there = sqlx::query(statements::HAS_VERSIONS).fetch_one(&mut *connection).await.map_err(storage_error)?;
     if !there.try_get::<bool, _>(0).map_err(storage_error)? {

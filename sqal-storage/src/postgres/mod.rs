@@ -1,4 +1,5 @@
-//! [`PostgresStore`]: the store of a plant; a partition a month, or a hypertable where `TimescaleDB` is.
+//! [`PostgresStore`]: the store of a plant, with a partition per month, or a hypertable where
+//! `TimescaleDB` is installed.
 
 mod chunks;
 mod config;
@@ -38,11 +39,11 @@ use partitions::Partitions;
 
 pub use config::{InvalidPostgres, PostgresConfig};
 
-/// What a PostgreSQL can do beyond its own, found when the store is opened.
+/// The edition of `TimescaleDB` that a server offers, detected when the store is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Timescale {
-    /// No `TimescaleDB`, or the samples were laid out before it came.
+    /// No `TimescaleDB`, or the samples were laid out in partitions before it was installed.
     Absent,
     /// The Apache edition: hypertables, no compression.
     Apache,
@@ -52,15 +53,17 @@ pub enum Timescale {
 
 /// A store in a PostgreSQL of version 14 or newer.
 ///
-/// Writers and readers have a pool each, so that no storm of readers stops the line; probes have a connection of their own, and reads over
-/// long spans of hours run one at a time. Every call of [`SampleStore`] and of [`Register`](crate::Register) ends within the
-/// [deadline](PostgresConfig::deadline); what operators do (opening, migrating, purging) takes as long as it takes. A commit is on the disk when it returns, unless the server was told otherwise
-/// (`synchronous_commit`).
+/// Writers and readers have a pool each, so that no storm of readers stops the line. Probes have a
+/// connection of their own, and reads over long spans of hours run one at a time. Every call of
+/// [`SampleStore`] and of [`Register`](crate::Register) ends within the
+/// [deadline](PostgresConfig::deadline); the actions of operators (opening, migrating, purging)
+/// have no deadline. A commit is on the disk when it returns, unless the server is configured
+/// otherwise (`synchronous_commit`).
 #[derive(Debug)]
 pub struct PostgresStore {
     writers: Line,
     readers: Line,
-    /// Reads for [`ping`](SampleStore::ping) and nothing else: a probe never waits behind a report.
+    /// Serves only [`ping`](SampleStore::ping): a probe never waits behind a report.
     probes: Line,
     long_reads: LongReads,
     schema_name: String,
@@ -68,19 +71,21 @@ pub struct PostgresStore {
     timescale: Timescale,
     /// `None` on a hypertable, which makes its chunks itself.
     partitions: Option<Partitions>,
-    /// How many large batches are still inserted, not copied.
+    /// The number of large batches that are still inserted instead of copied.
     doubt: AtomicU32,
 }
 
 impl PostgresStore {
-    /// Connects, brings the schema up to date, and is ready; what `TimescaleDB` offers is found and logged.
+    /// Connects and brings the schema up to date; the edition of `TimescaleDB` is detected and
+    /// logged.
     ///
-    /// Safe when several servers open the same new database at once.
+    /// Safe if several servers open one new database at once.
     ///
     /// # Errors
     ///
-    /// [`StorageError`] if the database does not answer, may not be changed, or was written by a newer program
-    /// ([`SchemaTooNew`](StorageErrorKind::SchemaTooNew)) or another one ([`SchemaMismatch`](StorageErrorKind::SchemaMismatch)).
+    /// [`StorageError`] if the database does not answer, may not be changed, or was written by a
+    /// newer program ([`SchemaTooNew`](StorageErrorKind::SchemaTooNew)) or a different one
+    /// ([`SchemaMismatch`](StorageErrorKind::SchemaMismatch)).
     pub async fn open(config: &PostgresConfig) -> Result<Self, StorageError> {
         let mut store = Self::connect(config);
         within(config.deadline, store.make_schema()).await?;
@@ -94,13 +99,16 @@ impl PostgresStore {
         Ok(store)
     }
 
-    /// Opens a database of ours, whatever version it is, and changes nothing of it: for operators, who look and back up before anything
-    /// is brought up to date.
+    /// Opens a database of this program at any version and changes nothing in it.
+    ///
+    /// For operators, who check and back up a database before its schema is brought up to date.
     ///
     /// # Errors
     ///
-    /// [`StorageError`] if the database does not answer, or is none of ours: [`SchemaTooNew`](StorageErrorKind::SchemaTooNew), or
-    /// [`SchemaTooOld`](StorageErrorKind::SchemaTooOld) with version 0 for an empty or foreign one.
+    /// [`StorageError`] if the database does not answer or is not one of this program:
+    /// [`SchemaTooNew`](StorageErrorKind::SchemaTooNew), or
+    /// [`SchemaTooOld`](StorageErrorKind::SchemaTooOld) with version 0 for an empty or foreign
+    /// database.
     pub async fn open_as_it_is(config: &PostgresConfig) -> Result<Self, StorageError> {
         let mut store = Self::connect(config);
         store.look().await?;
@@ -142,14 +150,14 @@ impl PostgresStore {
         }
     }
 
-    /// Finds out how the samples are laid out, or will be.
+    /// Detects how the samples are laid out, or will be laid out.
     async fn look(&mut self) -> Result<(), StorageError> {
         self.timescale = within(self.deadline, self.detect()).await?;
         self.partitions = (self.timescale == Timescale::Absent).then(Partitions::default);
         Ok(())
     }
 
-    /// What `TimescaleDB` offers.
+    /// The edition of `TimescaleDB` that the server offers.
     #[must_use]
     pub const fn timescale(&self) -> Timescale {
         self.timescale
@@ -172,9 +180,10 @@ impl PostgresStore {
         .await
     }
 
-    /// Takes the schema to another version, back too; what the older version does not know is given up, no sample is.
+    /// Migrates the schema to another version, also back; data that the older version does not know
+    /// is dropped, samples are kept.
     ///
-    /// For operations: while an older program runs on the database, this store must not.
+    /// For operations: while an older program runs on the database, this store must not be in use.
     ///
     /// # Errors
     ///
@@ -183,7 +192,7 @@ impl PostgresStore {
         migrate::to(&self.writers, &self.schema_name, self.schema(), Some(version)).await
     }
 
-    /// How full its pools are.
+    /// The use of the pools of writers and of readers.
     #[must_use]
     pub fn pools(&self) -> [PoolUse; 2] {
         [self.writers.pool_use("writers"), self.readers.pool_use("readers")]
@@ -203,7 +212,7 @@ impl PostgresStore {
         }
     }
 
-    /// Lets the server compress what is older than so many days.
+    /// Lets the server compress samples that are older than `days` days.
     async fn compress_after(&self, days: NonZeroU32) -> Result<(), StorageError> {
         self.in_transaction(async |transaction| {
             let lock = sqlx::query(statements::LOCK).bind(&self.schema_name);
@@ -214,7 +223,7 @@ impl PostgresStore {
     }
 
     async fn make_schema(&self) -> Result<(), StorageError> {
-        // The name was checked: it needs no quotes.
+        // The name was checked, so it needs no quotes.
         let schema = AssertSqlSafe(format!("CREATE SCHEMA IF NOT EXISTS {}", self.schema_name));
         let make = async |connection: &mut PgConnection| {
             let mut transaction = connection.begin().await?;
@@ -235,14 +244,15 @@ impl PostgresStore {
         let version: Option<String> = row.try_get(0).map_err(storage_error)?;
         let licence: Option<String> = row.try_get(1).map_err(storage_error)?;
         Ok(match (layout.as_deref(), version, licence.as_deref()) {
-            // Laid out in partitions once, it stays so.
+            // Samples that were laid out in partitions stay so.
             (Some("p"), _, _) | (_, None, _) => Timescale::Absent,
             (_, Some(_), Some("timescale")) => Timescale::Community,
             (_, Some(_), _) => Timescale::Apache,
         })
     }
 
-    /// Does something for operators in one transaction, however long it takes; on an error it is undone.
+    /// Runs `work` for operators in one transaction without a deadline; on an error it is rolled
+    /// back.
     async fn in_transaction<T>(
         &self,
         work: impl AsyncFnOnce(&mut Transaction<'_, Postgres>) -> Result<T, StorageError>,
@@ -263,10 +273,11 @@ impl PostgresStore {
         result
     }
 
-    /// Stores a batch the way that suits it.
+    /// Stores a batch by COPY or by INSERT.
     ///
-    /// COPY is the fastest there is, and knows no duplicates: a large batch is copied in the belief that all of it is new. When it is
-    /// not, it is inserted, and so are the next ones: a device that repeats itself seldom stops after one.
+    /// COPY is the fastest way and accepts no duplicates, so a large batch is copied on the
+    /// assumption that all of it is new. If a sample is known, the batch is inserted instead, and
+    /// so are the next large batches: a device that repeats itself seldom stops after one.
     async fn store(&self, batch: &Batch<'_>) -> Result<Vec<Inserted>, StorageError> {
         if let Some(partitions) = &self.partitions {
             partitions.ready(&self.writers, &self.schema_name, batch.timestamps()).await?;
@@ -293,7 +304,8 @@ impl PostgresStore {
         Ok(batch.outcomes(stored, &there))
     }
 
-    /// The samples that were there before a batch came, to be compared with what came. A batch that is new asks for none.
+    /// The stored samples of known ids, to be compared with those of the batch; without known ids
+    /// no query is sent.
     async fn there_before(&self, known: &[(SampleId, Timestamp)]) -> Result<Vec<Before>, StorageError> {
         if known.is_empty() {
             return Ok(Vec::new());
@@ -303,7 +315,8 @@ impl PostgresStore {
         let query = sqlx::query(statements::KNOWN).bind(ids).bind(times);
         let found = self.writers.with(async |connection| query.fetch_all(connection).await).await?;
         let there: Vec<_> = found.iter().map(rows::before).collect::<Result<_, _>>().map_err(corrupt)?;
-        // One that was purged or erased since the batch was inserted is durable no more: the same batch again stores it.
+        // A sample that was purged or erased since the insert is not durable any more: a retry of
+        // the batch stores it.
         if there.len() < known.len() { Err(refused(StorageErrorKind::Busy)) } else { Ok(there) }
     }
 
@@ -329,7 +342,7 @@ impl PostgresStore {
         .await
     }
 
-    /// The server stores one part while the next is written.
+    /// Copies a batch in parts: the server stores one part while the next is written.
     async fn copy(&self, batch: &Batch<'_>) -> Result<Vec<Inserted>, StorageError> {
         let mut connection = self.writers.take().await?;
         let outcomes = batch.outcomes(batch.ids(), &[]);
@@ -343,7 +356,8 @@ impl PostgresStore {
                 let mut parts = batch.parts(PART, "postgres").peekable();
                 let mut first = true;
                 while let Some(records) = parts.next() {
-                    // Ours to say, not the driver's: it ends the copy, and is what the caller is told.
+                    // This error is not the driver's: it ends the copy and is returned to the
+                    // caller.
                     let records = records.map_err(|error| {
                         refused = Some(error);
                         sqlx::Error::RowNotFound
@@ -359,7 +373,7 @@ impl PostgresStore {
                 Ok(()) => copy.finish().await.map(|_| ()),
                 Err(error) => copy.abort("not sent whole").await.and(Err(error)),
             };
-            // The driver says every query but this.
+            // The driver reports every query but this one.
             debug!(
                 target: "sqlx::query",
                 summary = "COPY sample …",
@@ -389,16 +403,17 @@ impl PostgresStore {
     }
 }
 
-/// A batch this large is copied: below it the round trips of a copy cost more than it saves.
+/// The least size of a batch that is copied: below it the round trips of a copy cost more than the
+/// copy saves.
 const WORTH_A_COPY: usize = 100;
 
-/// So many rows are written at a time.
+/// The number of rows that are written at a time.
 const PART: usize = 100;
 
-/// So many large batches after one with a duplicate are inserted, not copied.
+/// The number of large batches that are inserted, not copied, after one with a duplicate.
 const BATCHES_IN_DOUBT: u32 = 16;
 
-/// SQLSTATE of a row whose key is there.
+/// SQLSTATE of a row whose key exists already.
 const UNIQUE_VIOLATION: &str = "23505";
 
 /// SQLSTATE of a row that a check refuses, or for which there is no partition.
@@ -409,7 +424,7 @@ fn has_code(error: &StorageError, code: &str) -> bool {
     source.and_then(sqlx::Error::as_database_error).is_some_and(|error| error.code().as_deref() == Some(code))
 }
 
-/// Ends a call when its time is over.
+/// Ends a call at its deadline.
 async fn within<T>(deadline: Duration, call: impl Future<Output = Result<T, StorageError>>) -> Result<T, StorageError> {
     tokio::time::timeout(deadline, call).await.unwrap_or(Err(refused(StorageErrorKind::Unavailable)))
 }
@@ -439,7 +454,7 @@ impl SampleStore for PostgresStore {
         within(self.deadline, async {
             let bytes = *id.as_bytes();
             let millis = bytes[..6].iter().fold(0_i64, |millis, byte| millis << 8 | i64::from(*byte));
-            // Ids of times before 1970 say 0.
+            // Ids of times before 1970 hold the time 0.
             let from = if millis == 0 { i64::MIN } else { millis * 1000 };
             let query =
                 sqlx::query(statements::GET).bind(Id(bytes)).bind(Micros(from)).bind(Micros((millis + 1) * 1000));
@@ -451,7 +466,7 @@ impl SampleStore for PostgresStore {
 
     async fn query(&self, query: &SampleQuery) -> Result<Page, StorageError> {
         within(self.deadline, async {
-            // Without a cursor the page begins after the end of time.
+            // Without a cursor the page begins after the latest possible time.
             let (micros, id) = query
                 .after
                 .map_or((i64::MAX, [u8::MAX; 16]), |after| (after.timestamp().micros(), *after.id().as_bytes()));
@@ -463,7 +478,8 @@ impl SampleStore for PostgresStore {
             }
             let rows = self.readers.with(async |connection| statement.fetch_all(connection).await).await?;
             let limit = usize::from(query.limit.get());
-            // One damaged row must not hide the others: it is left out and said in the log; asked for by its id it is an error.
+            // One damaged row must not hide the others: a page leaves it out and logs it. A read by
+            // its id is an error.
             let readable = |row| rows::to_sample(row).map_err(|what| error!(what, "a stored sample is damaged")).ok();
             let items = rows.iter().take(limit).filter_map(readable).collect();
             let last = rows.get(limit - 1).filter(|_| rows.len() > limit);
@@ -480,7 +496,8 @@ impl SampleStore for PostgresStore {
         self.hours([statements::DEVICES, statements::DEVICE], query, rows::to_device_tally).await
     }
 
-    /// Whether a sample could be stored now, as far as a server tells that is not written to: it answers, has the samples, and takes writes.
+    /// Checks without a write whether a sample could be stored now: the server answers, has the
+    /// samples, and accepts writes.
     async fn ping(&self) -> Result<(), StorageError> {
         within(self.deadline, async {
             let asked = self

@@ -1,4 +1,5 @@
-//! [`Snapshot`] of the store of a plant: one transaction that only reads, in which every statement sees the same moment.
+//! [`Snapshot`] of the PostgreSQL store: one read-only transaction, in which every statement sees
+//! one moment.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +17,7 @@ use crate::{Head, Snapshot, StorageError};
 
 const MICROS_PER_HOUR: i64 = 3_600_000_000;
 
-/// A transaction that only reads. Dropped in the middle, its connection is closed.
+/// A read-only transaction. If it is dropped before its end, its connection is closed.
 #[derive(Debug)]
 struct PostgresMoment<'a> {
     taken: Taken<'a>,
@@ -25,7 +26,7 @@ struct PostgresMoment<'a> {
 }
 
 impl PostgresStore {
-    /// The database as of now, while writers go on. It has no deadline.
+    /// The database as of now, while writers continue. A snapshot has no deadline.
     ///
     /// # Errors
     ///
@@ -37,7 +38,7 @@ impl PostgresStore {
     }
 }
 
-/// The schema of that name.
+/// The objects of a schema.
 async fn objects(connection: &mut PgConnection, schema: &str) -> Result<Vec<SchemaObject>, sqlx::Error> {
     let rows = sqlx::query(statements::OBJECTS).bind(schema).fetch_all(connection).await?;
     let object = |row: &PgRow| -> Result<SchemaObject, sqlx::Error> {
@@ -46,7 +47,7 @@ async fn objects(connection: &mut PgConnection, schema: &str) -> Result<Vec<Sche
     rows.iter().map(object).collect()
 }
 
-/// What this program makes of an empty schema: made in a transaction that is rolled back.
+/// The objects that this program makes in an empty schema, in a transaction that is rolled back.
 async fn expected(connection: &mut PgConnection, schema: &Schema) -> Result<Vec<SchemaObject>, String> {
     let route = schema.route(0, schema.newest()).map_err(|kind| kind.to_string())?;
     let made = async {
@@ -80,7 +81,7 @@ impl Moment for PostgresMoment<'_> {
         after: Option<&Place>,
         limit: u16,
     ) -> Result<Vec<SampleRow>, StorageError> {
-        // Without a place the page begins after the end of time.
+        // Without a place the page begins after the latest possible time.
         let micros = after.map_or(i64::MAX, |after| after.micros);
         let id = after.and_then(|after| <[u8; 16]>::try_from(after.id.as_slice()).ok()).unwrap_or([u8::MAX; 16]);
         let statement = if device.is_some() { statements::WHOLE_PAGE_OF_DEVICE } else { statements::WHOLE_PAGE };
@@ -135,7 +136,7 @@ impl Moment for PostgresMoment<'_> {
 
     async fn schema(&mut self) -> Result<SchemaFound, StorageError> {
         let found = objects(self.taken.get(), self.schema_name).await.map_err(storage_error)?;
-        // What only reads makes nothing: the moment ends here.
+        // A read-only transaction makes no schema, so it ends here.
         sqlx::raw_sql(statements::COMMIT).execute(self.taken.get()).await.map_err(storage_error)?;
         let expected = expected(self.taken.get(), self.schema).await;
         Ok(SchemaFound { found, expected })
@@ -143,7 +144,7 @@ impl Moment for PostgresMoment<'_> {
 
     async fn close(self: Box<Self>) -> Result<(), StorageError> {
         let Self { mut taken, .. } = *self;
-        // Without a transaction the server says no more than a warning.
+        // Without a transaction the server only warns.
         sqlx::raw_sql(statements::COMMIT).execute(taken.get()).await.map_err(storage_error)?;
         taken.finished();
         Ok(())

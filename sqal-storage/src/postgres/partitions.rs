@@ -1,6 +1,8 @@
-//! [`Partition`]: the month of `sample` that a time belongs to, made when its first sample comes.
+//! [`Partition`]: the partition of `sample` for the month of a time, made when its first sample
+//! comes.
 //!
-//! Times before 2020 and after 2099 share a partition each: whatever a clock says, there are at most 962.
+//! Times before 2020 and times after 2099 have one partition each, so there are at most 962,
+//! whatever a clock says.
 
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
@@ -28,7 +30,7 @@ pub(super) enum Partition {
 impl Partition {
     /// The partition of a time in microseconds since 1970.
     pub(super) fn of(micros: i64) -> Self {
-        // Years 0 to 9999 are all there.
+        // Every time of the years 0 to 9999 can be converted.
         let Ok(time) = OffsetDateTime::from_unix_timestamp(micros.div_euclid(1_000_000)) else { return Self::After };
         match time.year() {
             year if year < FIRST_YEAR => Self::Before,
@@ -45,7 +47,8 @@ impl Partition {
         }
     }
 
-    /// When it begins, in microseconds since 1970; the smallest number for the one without a beginning.
+    /// The beginning in microseconds since 1970; the smallest number for the partition without a
+    /// beginning.
     fn begins(self) -> i64 {
         let (year, month) = match self {
             Self::Before => return i64::MIN,
@@ -57,12 +60,12 @@ impl Partition {
         first.map_or(i64::MIN, |first| first.unix_timestamp() * 1_000_000)
     }
 
-    /// Where the partition of a time begins.
+    /// The beginning of the partition that holds a time.
     pub(super) fn beginning_of(micros: i64) -> i64 {
         Self::of(micros).begins()
     }
 
-    /// The partition of a table's name, if it is one.
+    /// The partition with a table's name; `None` if the name is not that of a partition.
     fn named(table: &str) -> Option<Self> {
         let (year, month) = table.strip_prefix("sample_")?.split_once('_')?;
         let partition = match (year, month) {
@@ -73,7 +76,8 @@ impl Partition {
         (partition.table() == table).then_some(partition)
     }
 
-    /// The SQL that makes it: a table of its own first, so that attaching it holds up no reader and no writer of the others.
+    /// The SQL that makes the partition: a separate table first, so that attaching it blocks no
+    /// reader and no writer of the others.
     fn text(self) -> String {
         let (from, to) = match self {
             Self::Before => ("MINVALUE".to_owned(), format!("'{FIRST_YEAR}-01-01Z'")),
@@ -96,7 +100,7 @@ impl Partition {
     }
 }
 
-/// The partitions that are known to be there.
+/// The partitions that are known to exist.
 #[derive(Debug, Default)]
 pub(super) struct Partitions(Mutex<HashSet<Partition>>);
 
@@ -105,7 +109,7 @@ impl Partitions {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Makes those that the times need and that are not known.
+    /// Makes the partitions that the times need and that are not known.
     pub(super) async fn ready(
         &self,
         line: &Line,
@@ -119,7 +123,7 @@ impl Partitions {
         missing.sort_unstable();
         missing.dedup();
         for partition in missing {
-            // Nothing in it comes from outside.
+            // No part of the text comes from outside.
             let text = AssertSqlSafe(partition.text());
             line.with(async |connection| {
                 let mut transaction = connection.begin().await?;
@@ -134,7 +138,7 @@ impl Partitions {
         Ok(())
     }
 
-    /// Drops those that are older than a time as a whole; says how many samples went with them.
+    /// Drops the partitions that are wholly older than a time; returns the number of their samples.
     pub(super) async fn drop_before(
         &self,
         transaction: &mut Transaction<'_, Postgres>,
@@ -144,12 +148,13 @@ impl Partitions {
         let there: Vec<String> =
             sqlx::query_scalar(statements::PARTITIONS).fetch_all(&mut **transaction).await.map_err(storage_error)?;
         sqlx::raw_sql(statements::LOCK_TIMEOUT).execute(&mut **transaction).await.map_err(storage_error)?;
-        // Only what this module has named, and only what comes before the one that the time cuts.
+        // Only tables that this module has named, and only those before the one that the time cuts.
         let old = |table: &String| Self::is_before(table, cut);
         let old: Vec<_> = there.into_iter().filter(old).collect();
         let mut dropped = 0;
         for table in &old {
-            // Nothing can come in any more, so that what is counted is what goes; reading goes on.
+            // The lock keeps writers out, so that the counted samples are those that are dropped;
+            // readers continue.
             let lock = AssertSqlSafe(format!("LOCK TABLE {table} IN SHARE MODE"));
             sqlx::raw_sql(lock).execute(&mut **transaction).await.map_err(storage_error)?;
             let count = AssertSqlSafe(format!("SELECT count(*) FROM {table}"));
@@ -168,7 +173,7 @@ impl Partitions {
         Partition::named(table).is_some_and(|partition| partition < cut)
     }
 
-    /// Forgets what is known: somebody has dropped a partition.
+    /// Forgets the known partitions, because one of them was dropped.
     pub(super) fn forget(&self) {
         self.known().clear();
     }

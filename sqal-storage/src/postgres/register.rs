@@ -1,4 +1,4 @@
-//! [`Register`] of the store of a plant.
+//! [`Register`] of the PostgreSQL store.
 
 use async_trait::async_trait;
 use tracing::error;
@@ -40,8 +40,8 @@ impl Register for PostgresStore {
         let query = sqlx::query(statements::NEWEST).bind(kind.as_str().to_owned());
         let asking = self.readers.with(async |connection| query.fetch_all(connection).await);
         let rows = within(self.deadline, asking).await?;
-        // One damaged or altered row must not hide the others, nor keep a server from starting: it is said in the log, and not given; its
-        // own history is an error.
+        // One damaged or altered row must not hide the others, nor keep a server from starting. It
+        // is logged and left out; its own history is an error.
         let readable = |row| {
             rows::to_checked_entry(row)
                 .map_err(|what| error!(what, "an entry of the register is damaged or was altered; it is not used"))

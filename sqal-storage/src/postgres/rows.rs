@@ -1,4 +1,4 @@
-//! The only mapping between PostgreSQL's rows and ours.
+//! The only mapping between PostgreSQL's rows and the types of this crate.
 
 use sqal_core::{DeviceId, Name, Sample, SampleId, Score, Timestamp};
 use sqlx::postgres::{PgArguments, PgRow, Postgres};
@@ -15,7 +15,7 @@ use crate::{
 
 type Bound<'q> = Query<'q, Postgres, PgArguments>;
 
-/// Binds records as one array a column, in the order of the statement.
+/// Binds records as one array per column, in the order of the statement.
 pub(super) fn bind<'q>(query: Bound<'q>, records: &[Record<'_>]) -> Bound<'q> {
     macro_rules! column {
         ($query:expr; $($record:ident => $value:expr),+ $(,)?) => {
@@ -72,7 +72,7 @@ pub(super) fn bind<'q>(query: Bound<'q>, records: &[Record<'_>]) -> Bound<'q> {
     }
 }
 
-/// Binds what is added to hours as one array a column.
+/// Binds the additions to hours as one array per column.
 pub(super) fn bind_hours<'q>(query: Bound<'q>, hours: &[(DeviceId, Hourly)]) -> Bound<'q> {
     macro_rules! column {
         ($query:expr; $($tally:ident => $value:expr),+ $(,)?) => {
@@ -134,13 +134,13 @@ pub(super) fn to_sample(row: &PgRow) -> Result<Sample, String> {
     stored.sample()
 }
 
-/// A sample that was there before; a damaged one is said in the log.
+/// A sample that was stored before; a damaged one is logged.
 pub(super) fn before(row: &PgRow) -> Result<Before, String> {
     let sample = to_sample(row).map_err(|what| error!(what, "a stored sample is damaged")).ok();
     Ok(Before { id: id(row)?, sample })
 }
 
-/// A sample with everything that stands in its row; an error if its place in the order cannot be read.
+/// A sample with all other values of its row; an error if its place in the order cannot be read.
 pub(super) fn to_sample_row(row: &PgRow) -> Result<SampleRow, String> {
     let (Micros(micros), Id(id)) = (column(row, "timestamp")?, column(row, "id")?);
     let place = Place { micros, id: id.to_vec() };
@@ -204,7 +204,7 @@ pub(super) fn to_hourly(row: &PgRow) -> Result<Hourly, String> {
     Ok(Hourly { hour: Hour::of(tally.first), tally })
 }
 
-/// The device of a row, and what it comes to.
+/// The device of a row, with its tally.
 pub(super) fn to_device_tally(row: &PgRow) -> Result<DeviceTally, String> {
     Ok(DeviceTally { device_id: name(row, "device_id")?, tally: tally(row)? })
 }
@@ -284,7 +284,7 @@ pub(super) fn to_entry(row: &PgRow) -> Result<Entry, String> {
     })
 }
 
-/// A version of the register that is what its line of the audit log says.
+/// A version of the register that matches its line of the audit log.
 pub(super) fn to_checked_entry(row: &PgRow) -> Result<Entry, String> {
     let entry = to_entry(row)?;
     let line = match column::<Option<&str>>(row, "line_what")? {
@@ -307,12 +307,12 @@ pub(super) fn to_sealed(row: &PgRow) -> Result<Sealed, String> {
     Ok(Sealed { key: KeyId::from_bytes(id), bytes: column(row, "sealed")? })
 }
 
-/// What a field is called.
+/// The name of a field.
 pub(super) fn to_field(row: &PgRow) -> Result<FieldName, String> {
     name(row, "field")
 }
 
-/// Whose field it is, and what it is called.
+/// The subject and the name of a field.
 pub(super) fn to_field_key(row: &PgRow) -> Result<FieldKey, String> {
     Ok(FieldKey { subject: name(row, "subject")?, field: to_field(row)? })
 }

@@ -2,15 +2,18 @@
 
 use crate::schema::{Schema, Step};
 
-/// What of `TimescaleDB` there is: the extension's version and its licence, NULL without it.
+/// The version and the licence of the extension `TimescaleDB`; NULL without it.
 pub(super) const TIMESCALE: &str = "
 SELECT (SELECT extversion FROM pg_extension WHERE extname = 'timescaledb'), current_setting('timescaledb.license', true)";
 
-/// What the blocks about chunks are told: no block takes parameters. Bind a name and a value; it lasts as long as the transaction.
+/// Sets a value for a block about chunks, because a block takes no parameters: bind a name and a
+/// value. The value lasts as long as the transaction.
 pub(super) const TELL: &str = "SELECT set_config('sqal.' || $1, $2, true)";
 
-/// Compresses chunks that are old enough, about half an hour after the server was told, and then every half a day: told `compress_after`.
-/// Told the same again it changes nothing.
+/// Compresses the chunks that are older than `compress_after`, first about half an hour after this
+/// statement and then every half a day.
+///
+/// The value is set by [`TELL`]. With an equal value the statement changes nothing.
 pub(super) const COMPRESS: &str = "
 DO $$ DECLARE
     extension text := (SELECT extnamespace::regnamespace::text FROM pg_extension WHERE extname = 'timescaledb');
@@ -27,11 +30,12 @@ BEGIN
     END IF;
 END $$";
 
-/// Lets this transaction delete from compressed chunks however many rows that are.
+/// Lets this transaction delete any number of rows from compressed chunks.
 pub(super) const LIFT_LIMIT: &str =
     "SELECT set_config('timescaledb.max_tuples_decompressed_per_dml_transaction', '0', true)";
 
-/// Drops the chunks that are all older than a time: told `drop_before`, in microseconds since 1970.
+/// Drops the chunks that are wholly older than `drop_before`, in microseconds since 1970, set by
+/// [`TELL`].
 pub(super) const DROP_CHUNKS: &str = "
 DO $$ BEGIN
     EXECUTE format('SELECT %1$s.drop_chunks(''sample'', older_than => %2$L::timestamptz)',
@@ -39,35 +43,37 @@ DO $$ BEGIN
         timestamptz 'epoch' + current_setting('sqal.drop_before')::bigint * interval '1 microsecond');
 END $$";
 
-/// Whether `sample` is partitioned by us ('p'); NULL when it is not there.
+/// Whether `sample` is partitioned by this program ('p'); NULL if the table does not exist.
 pub(super) const LAYOUT: &str = "SELECT relkind::text FROM pg_class WHERE oid = to_regclass('sample')";
 
-/// Held until the transaction ends: one at a time changes the schema or its partitions.
+/// A lock until the transaction ends: one transaction at a time changes the schema or its
+/// partitions.
 pub(super) const LOCK: &str = "SELECT pg_advisory_xact_lock(hashtextextended('sqal.' || $1, 0))";
 
-/// Whoever waits for a lock longer than this gives up, and the next try begins anew.
+/// A statement that waits for a lock longer than this fails, and the next try begins anew.
 pub(super) const LOCK_TIMEOUT: &str = "SET LOCAL lock_timeout = '3s'";
 
-/// Where the versions are written down.
+/// The table of the schema's versions.
 pub(super) const VERSIONS: &str = "
 CREATE TABLE IF NOT EXISTS sqal_schema (
     version bigint PRIMARY KEY, checksum bigint NOT NULL, applied_at timestamptz NOT NULL DEFAULT now()
 )";
 
-/// The versions taken so far with the checksums of their texts; the newest is the version of the schema.
+/// The versions that were applied with the checksums of their texts; the newest is the version of
+/// the schema.
 pub(super) const VERSIONS_TAKEN: &str = "SELECT version, checksum FROM sqal_schema ORDER BY version";
 
-/// Whether versions were ever written down.
+/// Whether the table of versions exists.
 pub(super) const HAS_VERSIONS: &str = "SELECT to_regclass('sqal_schema') IS NOT NULL";
 
-/// A version was taken.
+/// Records that a version was applied.
 pub(super) const TAKEN: &str = "INSERT INTO sqal_schema (version, checksum) VALUES ($1, $2)";
 
-/// A version was taken back.
+/// Removes the record of the versions that were taken back.
 pub(super) const TAKEN_BACK: &str = "DELETE FROM sqal_schema WHERE version > $1";
 
-/// Asks for little, to see whether the samples can be read, and whether transactions may only read (`on`, `off`): a standby, or a server that
-/// was told so.
+/// A small read that shows whether the samples can be read, and whether transactions are read-only
+/// (`on`, `off`): on a standby, or on a server with that setting.
 pub(super) const PING: &str = "SELECT current_setting('transaction_read_only'), (SELECT 1 FROM sample LIMIT 1)";
 
 macro_rules! base {
@@ -147,17 +153,18 @@ FROM sample;
     };
 }
 
-/// The schema on a plain PostgreSQL: `sample` in a partition a month (see `partitions`).
+/// The schema on a plain PostgreSQL: `sample` has one partition per month (see `partitions`).
 ///
-/// The key holds the time because every unique index of a partitioned table must; an id is a function of its time, so one id cannot
-/// come with two. `sensor_samples` shows the documented columns under their documented names (TSB-02 to TSB-06, C-02).
+/// The key holds the time because every unique index of a partitioned table must hold it. An id is
+/// a function of its time, so one id cannot come with two times. `sensor_samples` shows the
+/// documented columns under their documented names (TSB-02 to TSB-06, C-02).
 pub(super) const PARTITIONED: Schema = Schema {
     oldest: 1,
     base: base!(" PARTITION BY RANGE (timestamp)", ""),
     steps: &[HOURS, AUDIT_LOGS, SEALED_FIELDS, REGISTER, REGISTER_LINES, GRADED_SAMPLES],
 };
 
-/// The schema with `TimescaleDB`: `sample` is a hypertable with a chunk a day.
+/// The schema with `TimescaleDB`: `sample` is a hypertable with one chunk per day.
 pub(super) const HYPERTABLE: Schema = Schema {
     oldest: 1,
     base: base!(
@@ -171,9 +178,10 @@ END $$;"
     steps: &[HOURS, AUDIT_LOGS, SEALED_FIELDS, REGISTER, REGISTER_LINES, GRADED_SAMPLES],
 };
 
-/// What is added up of the samples of a device and hour, from any relation with their columns.
+/// The sums over the samples of a device and hour, from any relation with their columns.
 ///
-/// A product that underflows is an error of PostgreSQL's: what is smaller is 0 in billionths anyway. The time zone is named: an hour must not depend on that of the session.
+/// A product that underflows is an error in PostgreSQL; a smaller product is 0 in billionths
+/// anyway. The time zone is named, because an hour must not depend on the time zone of the session.
 macro_rules! tallies {
     ($from:literal) => {
         concat!(
@@ -189,8 +197,9 @@ GROUP BY 1, 2 ORDER BY 1, 2"
     };
 }
 
-/// What the samples of each device and hour come to, kept with every insertion: a year of hours is read without a sample being read,
-/// late samples count at once, and the hours stay when the samples are purged. Sums are in whole billionths.
+/// The sums over the samples of each device and hour, updated with every insertion. A year of hours
+/// is read without a sample being read, late samples count at once, and the hours stay when the
+/// samples are purged. Sums are in whole billionths.
 const HOURS: Step = Step {
     up: concat!(
         "
@@ -217,7 +226,7 @@ INSERT INTO sample_hour ",
     down: "DROP TABLE sample_hour;",
 };
 
-/// Who did what to what was kept (TSB-12, AUD-01).
+/// The audit log of actions on stored data (TSB-12, AUD-01).
 const AUDIT_LOGS: Step = Step {
     up: "
 CREATE TABLE audit_logs (
@@ -233,7 +242,7 @@ CREATE TABLE audit_logs (
     down: "DROP TABLE audit_logs;",
 };
 
-/// Confidential fields, each sealed with the key that is named beside it (SEC-01).
+/// Confidential fields, each with the id of the key that sealed it (SEC-01).
 const SEALED_FIELDS: Step = Step {
     up: "
 CREATE TABLE sealed_field (
@@ -247,7 +256,7 @@ CREATE TABLE sealed_field (
     down: "DROP TABLE sealed_field;",
 };
 
-/// What people decide, every version of it.
+/// The register: every version of the decisions of operators.
 const REGISTER: Step = Step {
     up: "
 CREATE TABLE IF NOT EXISTS register (
@@ -260,23 +269,27 @@ CREATE TABLE IF NOT EXISTS register (
     PRIMARY KEY (kind, name, version)
 );
 ",
-    // It stays: a program that does not know it does it no harm, and what people have decided is there again when a newer one comes back.
+    // The table stays: it does no harm to a program that does not know it, and a newer program
+    // finds the decisions again.
     down: "SELECT 1;",
 };
 
-/// Finds the line of the audit log about an entry: every read of the register compares the two.
+/// An index to find the line of the audit log about an entry: every read of the register compares
+/// the two.
 const REGISTER_LINES: Step = Step {
     up: "CREATE INDEX audit_register ON audit_logs (what COLLATE \"C\") WHERE category = 'register';",
     down: "DROP INDEX audit_register;",
 };
 
-/// Adds a version if it follows the newest; of two who add the same at once the second waits for the first, and then adds nothing.
+/// Adds a version if it follows the newest. If two transactions add one version at once, the second
+/// waits for the first and then adds nothing.
 pub(super) const ADD_ENTRY: &str = "
 INSERT INTO register (kind, name, version, body, added_at, added_by) SELECT $1, $2, $3, $4, $5, $6
 WHERE $3 = 1 + (SELECT coalesce(max(version), 0) FROM register WHERE kind = $1 AND name = $2)
 ON CONFLICT DO NOTHING";
 
-/// Entries, each with the first line of the audit log about it. (`number + 0` keeps the planner from walking through the whole log.)
+/// Entries, each with the first line of the audit log about it. (`number + 0` keeps the planner
+/// from walking through the whole log.)
 macro_rules! entries {
     ($from:literal, $order:literal) => {
         concat!(
@@ -295,20 +308,22 @@ FROM (SELECT ",
     };
 }
 
-/// Versions of one thing before a version, newest first.
+/// Versions of one entry before a version, newest first.
 pub(super) const HISTORY: &str = entries!(
     "* FROM register WHERE kind = $1 AND name = $2 AND version < $3 ORDER BY version DESC LIMIT $4",
     "one.version DESC"
 );
 
-/// The newest version of each thing of a kind.
+/// The newest version of each entry of a kind.
 pub(super) const NEWEST: &str =
     entries!("DISTINCT ON (name) * FROM register WHERE kind = $1 ORDER BY name, version DESC", "one.name");
 
-/// The columns that people ask for beside the values: uncertainties, by which profile was judged, flags, and what was read that is no product.
-/// Samples that are there keep none of them. A frame may be without reflectances or amplitudes: bits 5 and 6 of its parts say so.
+/// The columns for SQL users beside the values: uncertainties, the profile of the verdict, flags,
+/// and what a reading was taken of that is not of a product.
 ///
-/// What stands in a calibration's row is no less true on the way down: the version before counts what it stores from then on.
+/// Samples that are already stored have no values in them. A frame may be without reflectances or
+/// amplitudes: bits 5 and 6 of its parts mark that. On the way down the row of a calibration stays
+/// as it is; the version before counts what it stores from then on.
 const GRADED_SAMPLES: Step = Step {
     up: "
 ALTER TABLE sample ADD COLUMN volume_mm3_u float4, ADD COLUMN avg_height_mm_u float4, ADD COLUMN height_variation_mm_u float4, ADD COLUMN surface_uniformity_u float4, ADD COLUMN tof_score_u float4, ADD COLUMN color_score_u float4,
@@ -355,7 +370,7 @@ macro_rules! columns {
     };
 }
 
-/// What happens when an hour is already there.
+/// The update of an hour that exists already.
 macro_rules! add_to_hours {
     () => {
         "
@@ -370,10 +385,13 @@ macro_rules! add_to_hours {
     };
 }
 
-/// Stores samples of which none may be known: one that is, ends it all.
+/// Stores samples that are all new: if one is known, the whole statement fails.
 pub(super) const COPY: &str = concat!("COPY sample ", columns!(), " FROM STDIN (FORMAT binary)");
 
-/// Adds to hours what came to them: one array a column. In the database's own order, as [`INSERT`] does: theirs may differ from ours.
+/// Adds to hours, one array per column.
+///
+/// The rows are added in the database's own order, as [`INSERT`] does, because the program's order
+/// may differ.
 pub(super) const ADD_TO_HOURS: &str = concat!(
     "
 INSERT INTO sample_hour AS old
@@ -383,7 +401,9 @@ ORDER BY 1, 2",
     add_to_hours!()
 );
 
-/// What is added up of new samples of a device and hour. As the first count did (see [`HOURS`]), but a calibration is a sample and nothing else.
+/// The sums over new samples of a device and hour.
+///
+/// They are taken as in [`HOURS`], but a calibration counts only as a sample.
 macro_rules! count_new {
     () => {
         "
@@ -398,9 +418,10 @@ GROUP BY 1, 2 ORDER BY 1, 2"
     };
 }
 
-/// Stores samples whose ids are not known, adds them to their hours, and gives the new ids: one statement, one commit.
+/// Stores samples whose ids are not known, adds them to their hours, and returns the new ids: one
+/// statement, one commit.
 ///
-/// Batches come sorted by id and hours are added in order, so that two writers never wait for each other in a circle.
+/// Batches come sorted by id and hours are added in order, so that two writers never deadlock.
 pub(super) const INSERT: &str = concat!(
     "
 WITH new AS (
@@ -434,10 +455,12 @@ macro_rules! samples {
     };
 }
 
-/// One sample: bind its id, and the times between which an id like it lies, so that one partition is read.
+/// One sample: bind its id, and the limits of the time that the id allows, so that one partition is
+/// read.
 pub(super) const GET: &str = samples!("id = $1 AND timestamp >= $2 AND timestamp < $3");
 
-/// The samples of these ids that are there: bind the ids and their times, so that one partition is read for each.
+/// The stored samples of these ids: bind the ids and their times, so that one partition is read for
+/// each.
 pub(super) const KNOWN: &str = "
 SELECT id, timestamp, device_id, sample_id, received_at, frame, findings
 FROM unnest($1::uuid[], $2::timestamptz[]) AS known (known_id, known_time)
@@ -452,7 +475,8 @@ pub(super) const PAGE_OF_DEVICE: &str = samples!(
     "device_id = $4 AND timestamp <= $1 AND (timestamp, id) < ($1, $2) ORDER BY timestamp DESC, id DESC LIMIT $3"
 );
 
-/// Begins a transaction that only reads and sees one moment, that of its first look at a table; it may take its time.
+/// Begins a read-only transaction that sees one moment, that of its first read of a table; it has
+/// no time limit.
 pub(super) const BEGIN_SNAPSHOT: &str = "
 BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
 SET LOCAL statement_timeout = 0;
@@ -465,7 +489,8 @@ pub(super) const COMMIT: &str = "COMMIT";
 /// Ends a transaction and undoes what it did.
 pub(super) const ROLLBACK: &str = "ROLLBACK";
 
-/// Begins the transaction in which the expected schema is made, in a schema of this connection's own; it is rolled back.
+/// Begins the transaction in which the expected schema is made, in a separate schema for this
+/// connection; it is rolled back.
 pub(super) const BEGIN_EXPECTED: &str = "
 BEGIN;
 SET LOCAL statement_timeout = '60s';
@@ -473,11 +498,11 @@ SET LOCAL lock_timeout = '10s';
 DO $$ BEGIN EXECUTE format('CREATE SCHEMA %I', 'sqal_expected_' || pg_backend_pid()); END $$;
 SELECT set_config('search_path', 'sqal_expected_' || pg_backend_pid(), true)";
 
-/// The schema that is looked into first.
+/// The schema that is searched first.
 pub(super) const CURRENT_SCHEMA: &str = "SELECT current_schema()::text";
 
-/// Everything of ours in a schema, without the name of the schema, and without what a dump and a restore may write otherwise (white space,
-/// parentheses, quotes): bind the schema.
+/// All objects of this program in a schema, without the name of the schema, and without what a dump
+/// and a restore may write in another way (white space, parentheses, quotes): bind the schema.
 pub(super) const OBJECTS: &str = "
 WITH ours AS (
     SELECT c.oid, c.relname::text AS name, c.relkind, c.relpersistence, c.relrowsecurity, c.relforcerowsecurity
@@ -530,7 +555,7 @@ pub(super) const WHOLE_PAGE: &str = whole_page!("");
 /// Every column of a page of one device, newest first: bind time, id, limit, device.
 pub(super) const WHOLE_PAGE_OF_DEVICE: &str = whole_page!("device_id = $4 AND ");
 
-/// How many samples there are.
+/// The number of samples.
 pub(super) const COUNT: &str = "SELECT count(*) FROM sample";
 
 /// The devices that have samples or hours.
@@ -541,18 +566,18 @@ pub(super) const EVERY_HOUR_OF_DEVICE: &str = "
 SELECT device_id, hour, samples, reject, c, b, a, a_plus, scored, score_sum, score_squares, score_min, score_max, confidence_sum, first, last
 FROM sample_hour WHERE device_id = $1 ORDER BY hour";
 
-/// How many samples the hours of each device count.
+/// The number of samples that the hours of each device count.
 pub(super) const COUNTED: &str = "SELECT device_id, sum(samples)::bigint FROM sample_hour GROUP BY device_id";
 
-/// Which hours have how many samples: bind the first hour.
+/// The number of samples of each hour: bind the first hour.
 pub(super) const HOURS_SINCE: &str = "SELECT device_id, hour, samples FROM sample_hour WHERE hour >= $1";
 
-/// Decisions after another: bind kind, name, version, limit.
+/// Decisions after a decision: bind kind, name, version, limit.
 pub(super) const DECISIONS: &str = "
 SELECT kind, name, version, body, added_at, added_by FROM register
 WHERE (kind, name, version) > ($1, $2, $3) ORDER BY kind, name, version LIMIT $4";
 
-/// How many decisions there are.
+/// The number of decisions.
 pub(super) const COUNT_DECISIONS: &str = "SELECT count(*) FROM register";
 
 macro_rules! hours {
@@ -573,17 +598,17 @@ pub(super) const HOURS_OF_ALL: &str = hours!("hour", "hour", "hour >= $1 AND hou
 /// The hours of one device, oldest first: bind from, until, device.
 pub(super) const HOURS_OF_DEVICE: &str = hours!("hour", "hour", "device_id = $3 AND hour >= $1 AND hour < $2");
 
-/// What each device came to in a span of hours: bind from, until.
+/// The sums of each device in a span of hours: bind from, until.
 pub(super) const DEVICES: &str = hours!("device_id", "device_id COLLATE \"C\"", "hour >= $1 AND hour < $2");
 
-/// What one device came to: bind from, until, device.
+/// The sums of one device in a span of hours: bind from, until, device.
 pub(super) const DEVICE: &str = hours!("device_id", "device_id", "device_id = $3 AND hour >= $1 AND hour < $2");
 
-/// Writes a line of the audit log.
+/// Adds a line to the audit log.
 pub(super) const AUDIT: &str =
     "INSERT INTO audit_logs (number, at, actor, category, what, previous, hash) VALUES ($1, $2, $3, $4, $5, $6, $7)";
 
-/// Held while a line is written: readers go on.
+/// A lock while a line is written; readers continue.
 pub(super) const AUDIT_LOCK: &str = "LOCK TABLE audit_logs IN SHARE ROW EXCLUSIVE MODE";
 
 /// The end of the audit log.
@@ -593,50 +618,52 @@ pub(super) const AUDIT_HEAD: &str = "SELECT number, hash FROM audit_logs ORDER B
 pub(super) const AUDIT_AFTER: &str = "
 SELECT number, at, actor, category, what, previous, hash FROM audit_logs WHERE number > $1 ORDER BY number LIMIT $2";
 
-/// What a purge would take of the samples: bind the time.
+/// The number of samples that a purge would remove: bind the time.
 pub(super) const COUNT_SAMPLES_BEFORE: &str = "SELECT count(*) FROM sample WHERE timestamp < $1";
 
-/// What a purge would take of the hours: bind the hour.
+/// The number of hours that a purge would remove: bind the hour.
 pub(super) const COUNT_HOURS_BEFORE: &str = "SELECT count(*) FROM sample_hour WHERE hour < $1";
 
-/// Takes samples from a time until before another; their hours stay.
+/// Deletes samples from a time until before another; their hours stay.
 pub(super) const PURGE_SAMPLES: &str = "DELETE FROM sample WHERE timestamp >= $1 AND timestamp < $2";
 
-/// Takes hours before an hour.
+/// Deletes hours before an hour.
 pub(super) const PURGE_HOURS: &str = "DELETE FROM sample_hour WHERE hour < $1";
 
-/// Takes the samples of a device.
+/// Deletes the samples of a device.
 pub(super) const ERASE_SAMPLES: &str = "DELETE FROM sample WHERE device_id = $1";
 
-/// Takes the hours of a device.
+/// Deletes the hours of a device.
 pub(super) const ERASE_HOURS: &str = "DELETE FROM sample_hour WHERE device_id = $1";
 
 /// The partitions of `sample`.
 pub(super) const PARTITIONS: &str = "
 SELECT relname::text FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid WHERE inhparent = 'sample'::regclass";
 
-/// What operators do may take its time; the deadline is that of the line.
+/// The actions of operators have no time limit; the deadline is for the calls of the line.
 pub(super) const NO_TIMEOUT: &str = "SET LOCAL statement_timeout = 0";
 
-/// Puts a field there: bind subject, field, key, what is sealed.
+/// Stores a field: bind subject, field, key id, sealed bytes.
 pub(super) const PUT_FIELD: &str = "
 INSERT INTO sealed_field (subject, field, key_id, sealed) VALUES ($1, $2, $3, $4)
 ON CONFLICT (subject, field) DO UPDATE SET key_id = excluded.key_id, sealed = excluded.sealed";
 
-/// A field: bind subject, field.
+/// Reads a field: bind subject, field.
 pub(super) const FIELD: &str = "SELECT key_id, sealed FROM sealed_field WHERE subject = $1 AND field = $2";
 
 /// The fields of a subject, by name.
 pub(super) const FIELDS_OF: &str = "SELECT field, key_id, sealed FROM sealed_field WHERE subject = $1 ORDER BY field";
 
-/// Fields that another key has sealed: bind the key, subject and field of the one before, limit.
+/// Fields that another key has sealed: bind the key id, subject and field of the field before,
+/// limit.
 pub(super) const FIELDS_NOT_UNDER: &str = "
 SELECT subject, field, key_id, sealed FROM sealed_field
 WHERE key_id <> $1 AND (subject, field) > ($2, $3) ORDER BY subject, field LIMIT $4";
 
-/// Puts a field in the place of another: bind the new key and what it sealed, subject, field, the old key and what it sealed.
+/// Replaces a field: bind the new key id and sealed bytes, subject, field, the old key id and
+/// sealed bytes.
 pub(super) const REPLACE_FIELD: &str = "
 UPDATE sealed_field SET key_id = $1, sealed = $2 WHERE subject = $3 AND field = $4 AND key_id = $5 AND sealed = $6";
 
-/// Takes the fields of a subject.
+/// Deletes the fields of a subject.
 pub(super) const ERASE_SUBJECT: &str = "DELETE FROM sealed_field WHERE subject = $1";

@@ -1,12 +1,14 @@
-//! The binary form of everything found and decided about a sample: versioned, checked, the same bits back.
+//! The binary form of the findings and decisions about a sample: versioned, with a checksum, read
+//! back bit for bit.
 //!
 //! ```text
 //! "SF" | version u8 = 2 or 3 | postcard of the parts below | UTF-8 text of what came beside, if anything did | CRC-32 of all before (IEEE), little-endian
 //! ```
 //!
-//! A seventh of the size of JSON. A postcard does not name its fields: a change of any type in it is a new version, and a test holds
-//! bytes of every version that was ever written. Version 1 is read by `findings_v1.rs`. Version 3 is version 2 of a reading that is of no product: programs
-//! that know version 2 alone would count it.
+//! The form takes a seventh of the size of JSON. A postcard does not name its fields, so a change
+//! of any type in it is a new version, and a test holds bytes of every version that was ever
+//! written. Version 1 is read by `findings_v1.rs`. Version 3 is version 2 for a reading that is not
+//! of a product: programs that know only version 2 would count it.
 
 use sqal_core::{Beside, Inspection, Meta, ProfileRef, Purpose, Reported, Sample};
 
@@ -16,12 +18,12 @@ use crate::FrameError;
 const MAGIC: [u8; 2] = *b"SF";
 /// The version of the findings of a product.
 const VERSION: u8 = 2;
-/// The version of those of a calibration.
+/// The version of the findings of a calibration.
 const OF_A_CALIBRATION: u8 = 3;
-/// More than every part of a sample at its largest.
+/// More bytes than every part of a sample at its largest.
 const MOST: usize = 8192;
 
-/// What a sample is beside its key and its raw readings.
+/// The data of a sample beside its key and its raw readings.
 #[derive(serde::Deserialize)]
 pub(crate) struct Findings {
     pub(crate) inspection: Inspection,
@@ -29,15 +31,15 @@ pub(crate) struct Findings {
     pub(crate) meta: Meta,
     pub(crate) profile: ProfileRef,
     pub(crate) processing_micros: u32,
-    /// Behind the postcard, not in it.
+    /// Stored after the postcard, not in it.
     #[serde(skip)]
     pub(crate) beside: Beside,
-    /// Said by the version.
+    /// Given by the version.
     #[serde(skip)]
     pub(crate) purpose: Purpose,
 }
 
-/// The same by reference, in the same order.
+/// The fields of [`Findings`] by reference, in their order.
 #[derive(serde::Serialize)]
 struct FindingsRef<'a> {
     inspection: &'a Inspection,
@@ -55,7 +57,8 @@ pub(crate) fn encode(sample: &Sample) -> Result<Vec<u8>, postcard::Error> {
         profile: &sample.profile,
         processing_micros: sample.processing_micros,
     };
-    // Into a slice, which is four times as fast as byte by byte; nothing in a sample grows beyond it.
+    // Written into a slice, which is four times as fast as byte by byte; no part of a sample grows
+    // beyond it.
     let mut out = [0; MOST];
     out[..2].copy_from_slice(&MAGIC);
     out[2] = match sample.purpose {
@@ -139,7 +142,7 @@ mod tests {
         #[test]
         fn no_bytes_panic(content in prop::collection::vec(any::<u8>(), 0..600)) {
             let _ = decode(&content);
-            // Past the checksum too, as a writer with a bug could make it.
+            // Also with a valid checksum, as a writer with a bug could make it.
             for version in [b"SF\x01", b"SF\x02", b"SF\x03"] {
                 let mut bytes = [version.as_slice(), &content].concat();
                 bytes.extend(crc32fast::hash(&bytes).to_le_bytes());
@@ -148,7 +151,7 @@ mod tests {
         }
     }
 
-    /// Bytes that were written by version 1 are read for ever; the same findings stand beside them in JSON.
+    /// Bytes that version 1 wrote are always readable; the same findings stand beside them in JSON.
     #[test]
     fn bytes_of_version_1_are_read() {
         let found = decode(include_bytes!("findings_v1.bin")).unwrap();
@@ -157,5 +160,24 @@ mod tests {
         assert_eq!(found.inspection, expected);
         assert!(expected.tof.is_some() && expected.spectral.is_some() && !expected.verdict.defects.is_empty());
         assert_eq!((found.meta.temperature_c, found.profile.name.as_str()), (Some(4.5), "golden"));
+    }
+
+    /// Bytes that versions 2 and 3 wrote are always readable; the versions differ in what the
+    /// reading was taken of. A sample with every part was written once; its findings stand beside
+    /// it with the words of every enum and flag.
+    #[test]
+    fn bytes_of_versions_2_and_3_are_read() {
+        let golden: [(&[u8], Purpose); 2] = [
+            (include_bytes!("findings_v2.bin"), Purpose::Product),
+            (include_bytes!("findings_v3.bin"), Purpose::Calibration),
+        ];
+        let expected: Inspection = serde_json::from_str(include_str!("findings_v2.json")).unwrap();
+        assert!(include_str!("findings_v2.json").contains("\"flags\":[\""), "flags by their names");
+        for (bytes, purpose) in golden {
+            let found = decode(bytes).unwrap();
+            assert_eq!((&found.inspection, found.purpose), (&expected, purpose));
+            assert_eq!((found.meta.temperature_c, found.profile.name.as_str()), (Some(4.25), "conformance"));
+            assert!(found.reported.is_some() && found.beside.text().is_some());
+        }
     }
 }

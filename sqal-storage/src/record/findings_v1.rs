@@ -1,11 +1,12 @@
-//! Version 1 of the findings' binary form, which knew nothing of what was unseen; it is read for ever and never written again.
+//! Version 1 of the findings' binary form, which had no unseen shares; it is read without end and
+//! never written again.
 
 use sqal_core::{
     Beside, CalibratedConfidence, Cap, Channel, Defects, Flags, Grade, Measured, Meta, ProfileRef, Purpose, Reasons,
     Reported, Score, SpectralFindings, TofFindings, Unseen,
 };
 
-/// What a sample is beside its key and its raw readings, as version 1 wrote it.
+/// The data of a sample beside its key and its raw readings, as version 1 wrote it.
 #[derive(serde::Deserialize)]
 pub(super) struct Findings {
     inspection: Inspection,
@@ -84,7 +85,8 @@ impl<F> Assessment<F> {
 }
 
 impl From<Inspection> for sqal_core::Inspection {
-    /// The shares that version 1 did not write are read off the findings; the tray's share is that of the window, for its zones are not in them.
+    /// The shares that version 1 did not write are derived from the findings. The tray's share is
+    /// that of the window, because the tray's zones are not in the findings.
     fn from(old: Inspection) -> Self {
         let blind = |there: bool| if there { Score::ZERO } else { Score::ONE };
         let window = old

@@ -1,7 +1,9 @@
-//! [`Record`]: a sample as every SQL store writes it, and the only way back.
+//! [`Record`]: the row of a sample as every SQL store writes it, and the only way back from a row.
 
 mod findings;
 mod findings_v1;
+#[cfg(test)]
+mod stored_words;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -9,7 +11,7 @@ use sqal_core::{Defect, DeviceId, Flag, Flags, Measured, Name, Purpose, Sample, 
 
 use crate::{Hourly, Inserted, StorageError, StorageErrorKind, decode_frame, encode_frame};
 
-/// A sample's row: typed columns for what is queried, two compact binaries for the rest.
+/// A sample's row: typed columns for values that are queried, two compact binaries for the rest.
 #[derive(Debug)]
 pub(crate) struct Record<'a> {
     pub(crate) id: SampleId,
@@ -33,7 +35,7 @@ pub(crate) struct Record<'a> {
     pub(crate) score: Option<f64>,
     pub(crate) grade: &'static str,
     pub(crate) confidence: f64,
-    /// A JSON array, for people who ask in SQL; zones by their numbers.
+    /// A JSON array for SQL users; zones by their numbers.
     pub(crate) defects: String,
     pub(crate) processing_ms: f64,
     pub(crate) firmware_version: Option<&'a str>,
@@ -41,17 +43,18 @@ pub(crate) struct Record<'a> {
     pub(crate) humidity_percent: Option<f32>,
     pub(crate) frame: Vec<u8>,
     pub(crate) findings: Vec<u8>,
-    /// The standard uncertainties of the quantities that have one, in the order of the columns: `volume_mm3_u` first, `score_u` last.
+    /// The standard uncertainties of the quantities that have one, in the order of the columns:
+    /// `volume_mm3_u` first, `score_u` last.
     pub(crate) uncertainties: [Option<f32>; 12],
     pub(crate) profile_version: u32,
     pub(crate) profile: &'a str,
     /// The names of all flags, with blanks between; `None` without any.
     pub(crate) flags: Option<String>,
-    /// What a reading was taken of that is no product.
+    /// What the reading was taken of, if it is not of a product.
     pub(crate) purpose: Option<&'static str>,
 }
 
-/// A profile's version as a number of a row: all that are written are exact.
+/// A profile's version as a number of a row; every version that is written is exact.
 #[expect(
     clippy::cast_precision_loss,
     reason = "a version has 32 bits; one that has more was not written by us and is another number all the same"
@@ -60,7 +63,8 @@ pub(crate) const fn of_version(version: i64) -> f64 {
     version as f64
 }
 
-/// The defects as a JSON array whose zones are lists of numbers, which every database can read: a set of 64 bits is no number of JSON.
+/// The defects as a JSON array whose zones are lists of numbers, which every database can read:
+/// JSON has no number for a set of 64 bits.
 fn defects(all: &[Defect]) -> serde_json::Result<String> {
     if all.is_empty() {
         return Ok("[]".to_owned());
@@ -142,7 +146,7 @@ fn flags(tof: Option<Flags>, spectral: Option<Flags>) -> Option<String> {
     (!names.is_empty()).then(|| names.join(" "))
 }
 
-/// What is read back of a row.
+/// The columns that are read back from a row.
 #[derive(Debug)]
 pub(crate) struct Stored<'a> {
     pub(crate) timestamp: i64,
@@ -181,21 +185,25 @@ impl Stored<'_> {
     }
 }
 
-/// A sample that was there before a batch came; `None` if its row is damaged.
+/// A sample that was stored before a batch came; `None` if its row is damaged.
 #[derive(Debug)]
 pub(crate) struct Before {
     pub(crate) id: SampleId,
     pub(crate) sample: Option<Sample>,
 }
 
-/// What a sample is whose id is taken. A stored one that cannot be read (`None`) is no proof that the device sent the same again.
+/// The outcome for a sample whose id is stored already.
+///
+/// A stored sample that cannot be read (`None`) does not prove that the device sent an equal
+/// reading, so the outcome is a conflict.
 pub(crate) fn known_as(stored: Option<&Sample>, offered: &Sample) -> Inserted {
     if stored.is_some_and(|stored| stored.is_same_reading(offered)) { Inserted::Duplicate } else { Inserted::Conflict }
 }
 
-/// A batch in the order in which every writer stores it, each id once, and the way back to one outcome per sample.
+/// A batch in the order in which every writer stores it, each id once, with the way back to one
+/// outcome per sample.
 ///
-/// Two writers that hold locks of the same samples take them in the same order and cannot wait for each other in a circle.
+/// Two writers that lock the same samples lock them in one order and cannot deadlock.
 #[derive(Debug)]
 pub(crate) struct Batch<'a> {
     samples: &'a [Sample],
@@ -213,18 +221,18 @@ impl<'a> Batch<'a> {
         Self { samples, ids, order }
     }
 
-    /// How many different samples there are.
+    /// The number of different samples.
     pub(crate) fn len(&self) -> usize {
         self.order.len()
     }
 
-    /// Their ids, in the order in which they are stored.
+    /// The ids of the samples, in the order in which they are stored.
     #[cfg(feature = "postgres")]
     pub(crate) fn ids(&self) -> impl Iterator<Item = SampleId> {
         self.order.iter().map(|k| self.ids[*k])
     }
 
-    /// When they were measured.
+    /// The timestamps of the samples, in the order in which they are stored.
     #[cfg(feature = "postgres")]
     pub(crate) fn timestamps(&self) -> impl Iterator<Item = Timestamp> {
         self.order.iter().map(|k| self.samples[*k].key.timestamp)
@@ -235,7 +243,7 @@ impl<'a> Batch<'a> {
         self.parts(self.len().max(1), backend).next().unwrap_or_else(|| Ok(Vec::new()))
     }
 
-    /// The same in parts, each made when it is asked for.
+    /// All rows in parts of at most `size`, each made on demand.
     pub(crate) fn parts(
         &self,
         size: usize,
@@ -246,7 +254,8 @@ impl<'a> Batch<'a> {
             .map(move |part| part.iter().map(|k| Record::of(&self.samples[*k], self.ids[*k], backend)).collect())
     }
 
-    /// Which samples were there before, from the ids that were new: id and time. Empty for a batch that is new.
+    /// The ids and times of the samples that were stored before, from the ids that were new; empty
+    /// for a batch that is new.
     pub(crate) fn known(&self, stored: &[SampleId]) -> Vec<(SampleId, Timestamp)> {
         if stored.len() == self.len() {
             return Vec::new();
@@ -256,10 +265,11 @@ impl<'a> Batch<'a> {
         all.filter(|(id, _)| !new.contains(id)).collect()
     }
 
-    /// The outcomes in the batch's own order, from the ids that were new and the samples that were there before.
+    /// The outcomes in the batch's own order, from the ids that were new and the samples that were
+    /// stored before.
     pub(crate) fn outcomes(&self, stored: impl IntoIterator<Item = SampleId>, there: &[Before]) -> Vec<Inserted> {
         let mut new: HashSet<_> = stored.into_iter().collect();
-        // Most batches are all new: then there is nothing to compare.
+        // Most batches are all new: then there are no samples to compare.
         if new.len() == self.samples.len() {
             return vec![Inserted::Stored; self.samples.len()];
         }
@@ -281,7 +291,7 @@ impl<'a> Batch<'a> {
         outcomes
     }
 
-    /// What the new ones come to, by device and hour, in that order.
+    /// The sums over the new samples, by device and hour, in that order.
     pub(crate) fn hours(&self, outcomes: &[Inserted]) -> Vec<(DeviceId, Hourly)> {
         let mut by_device: BTreeMap<DeviceId, Vec<&Sample>> = BTreeMap::new();
         for (sample, _) in self.samples.iter().zip(outcomes).filter(|(_, outcome)| **outcome == Inserted::Stored) {

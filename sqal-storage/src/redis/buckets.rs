@@ -1,4 +1,4 @@
-//! [`RedisBuckets`]: token buckets in Redis, one script and one round trip for each answer.
+//! [`RedisBuckets`]: token buckets in Redis, with one script and one round trip per answer.
 
 use std::time::Duration;
 
@@ -8,11 +8,15 @@ use tokio::sync::OnceCell;
 
 use super::{Redis, RedisError};
 
-/// The generic cell rate algorithm on the server's clock, in microseconds (a double keeps a quarter of one for the next centuries).
+/// The generic cell rate algorithm on the server's clock, in microseconds (a double is exact to a
+/// quarter of one for the next centuries).
 ///
-/// `KEYS[1]` holds when the bucket will be full; `ARGV` are the price of a token, the burst, and how many are asked for. The answer is whether they were
-/// taken, how many are left, the time until they are there (-1: never) and until the bucket is full, in whole microseconds rounded up. A time
-/// farther ahead than a full bucket (the clock stepped back, or another server took over) is cut to one, and that is written.
+/// `KEYS[1]` holds the time when the bucket will be full. `ARGV` are the price of a token, the
+/// burst, and the number of requested tokens. The answer is whether the tokens were taken, how many
+/// are left, the time until the requested tokens are there (-1: never), and the time until the
+/// bucket is full, in whole microseconds rounded up. A time that is farther ahead than the refill
+/// of an empty bucket (the clock stepped back, or another server took over) is cut to that, and a
+/// refusal writes the cut time too.
 const SCRIPT: &str = r"
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
@@ -37,36 +41,37 @@ if stepped_back then keep(missing) end
 return {0, left(missing), math.ceil(after - full), math.ceil(missing)}
 ";
 
-/// Buckets of one quota in a Redis, whose clock counts. Every key expires when its bucket is full.
+/// Buckets of one quota in a Redis, timed by its clock. Every key expires when its bucket is full.
 #[derive(Debug)]
 pub struct RedisBuckets {
     redis: Redis,
     prefix: String,
     quota: Quota,
-    /// The script's name on the server, once it is loaded.
+    /// The name of the script on the server, once it is loaded.
     loaded: OnceCell<String>,
 }
 
-/// A Redis that throws away what it was told to keep.
+/// The Redis may evict the keys of limits.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "maxmemory-policy is {policy}: under pressure this Redis forgets limits, and every limited client is let in; \
      use volatile-ttl or noeviction, or a Redis of its own"
 )]
 pub struct EvictsLimits {
-    /// The policy.
+    /// The eviction policy of the Redis.
     pub policy: String,
 }
 
 impl RedisBuckets {
     /// Buckets whose keys begin with this prefix.
     ///
-    /// The connection should give up ([`Redis::connect_within`]) before whoever asks does: a command that nobody waits for any more is still done, and paid.
+    /// The time limit of the connection ([`Redis::connect_within`]) should be shorter than the
+    /// caller's. Redis runs a command even after its caller has given up, and takes the tokens.
     ///
     /// # Errors
     ///
-    /// [`InvalidQuota`] for more than a hundred tokens per microsecond, or a bucket that takes more than thirty years to fill: a script tells
-    /// microseconds.
+    /// [`InvalidQuota`] if the quota has more than a hundred tokens per microsecond, or if its
+    /// bucket takes more than thirty years to fill: the script counts in microseconds.
     pub fn new(redis: &Redis, prefix: impl Into<String>, quota: Quota) -> Result<Self, InvalidQuota> {
         let price = quota.period.as_secs_f64() * 1e6 / f64::from(quota.refill.get());
         if !(price >= 0.01 && price * f64::from(quota.burst.get()) <= 1e15) {
@@ -75,16 +80,18 @@ impl RedisBuckets {
         Ok(Self { redis: redis.clone(), prefix: prefix.into(), quota, loaded: OnceCell::new() })
     }
 
-    /// Looks whether the server may forget limits when its memory is short: to be done, and said, at start.
+    /// Checks whether Redis may evict limits when its memory is short. Call this at start and
+    /// report the result.
     ///
     /// # Errors
     ///
-    /// [`RedisError`] if it does not say; the inner error if it may.
+    /// [`RedisError`] if Redis does not state its policy; the inner error if it may evict limits.
     pub async fn check_eviction(&self) -> Result<Result<(), EvictsLimits>, RedisError> {
         let said: Vec<String> =
             self.redis.client.config_get("maxmemory-policy").await.map_err(|error| RedisError::of(&error))?;
         let policy = said.into_iter().nth(1).unwrap_or_default();
-        // The volatile policies but the one by time throw away any key that expires, as all of ours do.
+        // Each volatile policy except the one by time may evict any key that expires, as all of
+        // these do.
         let keeps = matches!(policy.as_str(), "noeviction" | "volatile-ttl");
         Ok(if keeps { Ok(()) } else { Err(EvictsLimits { policy }) })
     }
@@ -96,7 +103,7 @@ impl RedisBuckets {
         let arguments = vec![format!("{price:.17e}"), self.quota.burst.to_string(), n.to_string()];
         let name = self.loaded.get_or_try_init(|| self.redis.client.script_load::<String, _>(SCRIPT)).await?;
         let answer: Vec<i64> = match self.redis.client.evalsha(name.as_str(), keys.clone(), arguments.clone()).await {
-            // It was flushed, or the server is another one: this loads it again.
+            // The scripts were flushed, or the server is another one: this loads the script again.
             Err(error) if error.details().starts_with("NOSCRIPT") => {
                 self.redis.client.eval(SCRIPT, keys, arguments).await?
             }

@@ -12,29 +12,34 @@ use sqal_core::DeviceId;
 use super::Redis;
 use crate::{Cache, CacheAway, CacheKey, CacheScope, Cached, Got, Stamp};
 
-/// The version of what is in the values: another version of this program finds nothing of this one's.
+/// The version of the form of values: a program of another version does not find the values of this
+/// one.
 const VERSION: u32 = 1;
 
-/// A counter outlives every value that it says something about: the longest time, and half as long again, four times.
+/// The time for which a counter is kept: four times 90 minutes. A counter must outlive every value
+/// that depends on it, and outlives those of the documented kinds.
 const COUNTER_MILLIS: i64 = 4 * 90 * 60 * 1000;
 
 /// A cache in a Redis. Every key expires.
 ///
-/// What is cleared is left to expire: each value carries the number that its scope had when the look that led to it found nothing, and
-/// clearing gives the scope another number, however much is in it. A write that Redis does late, after its sender had given up, is
-/// dead when it comes. The numbers are drawn at random, so that one that was evicted or lost in a fail-over is not given twice; a Redis
-/// that evicts keys of any kind (`allkeys-*`) may still forget that a scope was cleared, and give what was in it until its time is over.
+/// Cleared values are left to expire. Each value carries the number that its scope had when the
+/// look that led to the value found none, and a clearing gives the scope another number, however
+/// many values are in it. A write that Redis executes late, after its sender has given up,
+/// therefore has no effect. The numbers are drawn at random, so a number that was evicted or lost
+/// in a fail-over is not given twice. A Redis that evicts keys of any kind (`allkeys-*`) may still
+/// forget that a scope was cleared, and return its values until their time is over.
 #[derive(Debug)]
 pub struct RedisCache {
     redis: Redis,
     prefix: String,
-    /// Scopes that could not be cleared, with how often that was tried: nothing is given from them until they are.
+    /// Scopes that could not be cleared, with the number of tries: until they are cleared, no value
+    /// is returned from them.
     uncleared: Mutex<HashMap<CacheScope, u64>>,
     any_uncleared: AtomicBool,
 }
 
 impl RedisCache {
-    /// The prefix of whoever has no reason for another: processes share values, and clear them, under the same one only.
+    /// The default prefix. Processes share values, and clear them, only under one prefix.
     pub const USUAL_PREFIX: &str = "sqal";
 
     /// A cache whose keys begin with this prefix.
@@ -55,7 +60,7 @@ impl RedisCache {
     fn text(&self, key: &CacheKey) -> String {
         let CacheKey { kind, device, name } = key;
         let device = device.as_ref().map_or("", DeviceId::as_str);
-        // The lengths keep apart what could run together.
+        // The lengths keep apart the parts that could run together.
         format!("{}:{VERSION}:{}:{}:{device}:{name}", self.prefix, kind.as_str(), device.len())
     }
 
@@ -63,13 +68,13 @@ impl RedisCache {
         format!("{}:cleared:{scope}", self.prefix)
     }
 
-    /// How often everything, and the key's device, were cleared.
+    /// The counters of the clearings of everything and of the key's device.
     fn counters(&self, key: &CacheKey) -> [String; 2] {
         let device = key.device.map_or(CacheScope::All, CacheScope::Device);
         [self.counter(&CacheScope::All), self.counter(&device)]
     }
 
-    /// Clears what could not be cleared before.
+    /// Clears the scopes that could not be cleared before.
     async fn catch_up(&self) -> Result<(), CacheAway> {
         if !self.any_uncleared.load(Ordering::Acquire) {
             return Ok(());
@@ -86,7 +91,8 @@ impl RedisCache {
         let expires = Some(Expiration::PX(COUNTER_MILLIS));
         let _: () = self.redis.client.set(self.counter(scope), number, expires, None, false).await.map_err(away)?;
         let mut uncleared = self.uncleared();
-        // Somebody who tried again meanwhile must not be taken for cleared by this answer.
+        // If another caller tried to clear the scope meanwhile, this answer does not count for that
+        // try.
         if uncleared.get(scope) == Some(&tries) {
             uncleared.remove(scope);
         }
@@ -106,7 +112,8 @@ impl Cache for RedisCache {
         self.catch_up().await?;
         let [all, device] = self.counters(key);
         let text = self.text(key);
-        // One round trip; in a cluster each command finds its own server. The numbers first: what they do not know yet is not got.
+        // One round trip; in a cluster each command finds its own server. The counters are read
+        // first: a value with a newer counter is then not returned.
         let pipeline = self.redis.client.pipeline();
         let _: () = pipeline.get(all).await.map_err(away)?;
         let _: () = pipeline.get(device).await.map_err(away)?;
@@ -130,7 +137,7 @@ impl Cache for RedisCache {
     }
 
     async fn clear(&self, scope: &CacheScope) -> Result<(), CacheAway> {
-        // First, so that a caller who gives up waiting leaves it marked.
+        // Marked first, so that the scope stays marked if the caller gives up waiting.
         let tries = {
             let mut uncleared = self.uncleared();
             let tries = uncleared.entry(*scope).or_default();
@@ -141,7 +148,7 @@ impl Cache for RedisCache {
         self.clear_now(scope, tries).await
     }
 
-    /// All keys of the database, whoever's.
+    /// The number of all keys of the database, also of other programs.
     async fn count(&self) -> Result<u64, CacheAway> {
         self.redis.client.dbsize().await.map_err(away)
     }

@@ -1,4 +1,4 @@
-//! [`Redis`]: a connection that heals by itself, and never lets a caller wait for long.
+//! [`Redis`]: a connection that reconnects by itself, and never lets a caller wait for long.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,13 +13,13 @@ use crate::connection_url::{self, Parameters};
 pub struct RedisError(String);
 
 impl RedisError {
-    /// What the driver says, without the driver's type.
+    /// The text of the driver's error, without the driver's type.
     pub(super) fn of(error: &fred::error::Error) -> Self {
         Self(error.to_string())
     }
 }
 
-/// What the driver reads behind the `?`.
+/// The parameters that the driver reads after the `?`.
 const PARAMETERS: Parameters = Parameters {
     listed: "node, sentinelServiceName, sentinelUsername, sentinelPassword",
     known: |name| ["node", "sentinelServiceName", "sentinelUsername", "sentinelPassword"].contains(&name),
@@ -32,7 +32,7 @@ pub struct Redis {
     _connecting: Arc<Connecting>,
 }
 
-/// The driver's task, which would go on for ever: it ends with the last handle of ours.
+/// The driver's task, which would run without end: it ends with the last handle of [`Redis`].
 #[derive(Debug)]
 struct Connecting(fred::types::ConnectHandle);
 
@@ -47,7 +47,8 @@ impl Redis {
     ///
     /// # Errors
     ///
-    /// [`RedisError`] if the URL cannot be parsed, or a character of its password must be percent-encoded; its text holds no part of the URL.
+    /// [`RedisError`] if the URL cannot be parsed, or a character of its password must be
+    /// percent-encoded; its text holds no part of the URL.
     pub fn check(url: &str) -> Result<(), RedisError> {
         Self::config(url).map(|_| ())
     }
@@ -67,15 +68,17 @@ impl Redis {
             _ => return Err(refused(usual)),
         }
         connection_url::check(rest, PARAMETERS).map_err(|fault| refused(&fault.to_string()))?;
-        // What the driver says of a URL may quote it.
+        // The driver's error about a URL may quote it.
         Config::from_url(url).map_err(|_| refused(usual))
     }
 
-    /// The Redis at a URL (`redis://host:port/db`). It connects by itself, now or whenever Redis is there, so a process starts without it; to be called within
-    /// a tokio runtime.
+    /// The Redis at a URL (`redis://host:port/db`).
     ///
-    /// A command that has no answer after a quarter of a second fails; a connection that answers nothing for a second is replaced. (The defaults of the
-    /// driver wait for ever.)
+    /// The connection is made in the background, now or when Redis becomes reachable, so a process
+    /// starts without Redis. Call this function within a tokio runtime.
+    ///
+    /// A command without an answer after a quarter of a second fails. A connection without any
+    /// answer for a second is replaced. (The defaults of the driver wait without a limit.)
     ///
     /// # Errors
     ///
@@ -84,11 +87,11 @@ impl Redis {
         Self::connect_within(url, Duration::from_millis(250))
     }
 
-    /// The same with another time for a command.
+    /// The Redis at a URL, with another time limit for a command.
     ///
     /// # Errors
     ///
-    /// As [`Redis::connect`].
+    /// [`RedisError`] if the URL cannot be used; see [`Redis::check`].
     pub fn connect_within(url: &str, answer: Duration) -> Result<Self, RedisError> {
         let config = Self::config(url)?;
         let mut builder = Builder::from_config(Config { fail_fast: false, ..config });
@@ -98,41 +101,42 @@ impl Redis {
                 connection.connection_timeout = Duration::from_millis(500);
                 connection.internal_command_timeout = Duration::from_millis(500);
                 connection.max_command_attempts = 1;
-                // What waits for a connection is bounded too.
+                // The number of commands that wait for a connection is limited too.
                 connection.max_command_buffer_len = 10_000;
                 connection.unresponsive.max_timeout = Some(Duration::from_secs(1));
                 connection.unresponsive.interval = Duration::from_millis(250);
             })
-            // For ever, every 50 ms at first and every 2 s at last.
+            // Without end, every 50 ms at first and every 2 s at last.
             .set_policy(ReconnectPolicy::new_exponential(0, 50, 2000, 2));
         let client = builder.build().map_err(|error| RedisError::of(&error))?;
         let connecting = Arc::new(Connecting(client.connect()));
         Ok(Self { client, _connecting: connecting })
     }
 
-    /// Whether it answers.
+    /// Checks that Redis answers.
     ///
     /// # Errors
     ///
-    /// [`RedisError`] if it does not, within the time for a command.
+    /// [`RedisError`] if Redis does not answer within the time for a command.
     pub async fn ping(&self) -> Result<(), RedisError> {
         self.client.ping::<()>(None).await.map_err(|error| RedisError::of(&error))
     }
 
-    /// Ends the connection, at most in the time for a command; the last handle that is dropped ends it too.
+    /// Ends the connection, at most in the time for a command; dropping the last handle ends it
+    /// too.
     ///
     /// # Errors
     ///
-    /// [`RedisError`] if Redis did not take the farewell; the connection is gone all the same.
+    /// [`RedisError`] if Redis did not confirm the end; the connection is closed nevertheless.
     pub async fn close(&self) -> Result<(), RedisError> {
         self.client.quit().await.map_err(|error| RedisError::of(&error))
     }
 
-    /// Waits until it is connected for the first time.
+    /// Waits for the first connection.
     ///
     /// # Errors
     ///
-    /// [`RedisError`] if that cannot be.
+    /// [`RedisError`] if no connection can be made.
     pub async fn connected(&self) -> Result<(), RedisError> {
         self.client.wait_for_connect().await.map_err(|error| RedisError::of(&error))
     }

@@ -1,4 +1,5 @@
-//! Redis, through `fred`: a client that never hangs, and the limits and the cache that several processes share.
+//! Redis, through `fred`: a client with limited waits, and the limits and the cache that several
+//! processes share.
 
 mod buckets;
 #[cfg(feature = "cache")]

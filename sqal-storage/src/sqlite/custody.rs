@@ -1,4 +1,4 @@
-//! [`Custody`] of the embedded store.
+//! [`Custody`] of the SQLite store.
 
 use std::path::Path;
 
@@ -10,10 +10,10 @@ use super::error::{corrupt, storage_error};
 use super::{SqliteStore, rows, statements};
 use crate::{Action, ActionOf, AuditEntry, Custody, Gone, Purge, StorageError};
 
-/// A transaction that is under way.
+/// A running transaction.
 pub(super) type Inside<'a, 'c> = &'a mut Transaction<'c, Sqlite>;
 
-/// Writes a line of the audit log as a part of a transaction.
+/// Adds a line to the audit log within a transaction.
 pub(super) async fn write_down(transaction: Inside<'_, '_>, action: Action) -> Result<AuditEntry, StorageError> {
     let last = sqlx::query(statements::AUDIT_HEAD).fetch_optional(&mut **transaction).await.map_err(storage_error)?;
     let last = last.as_ref().map(rows::to_head).transpose().map_err(corrupt)?;
@@ -72,7 +72,8 @@ impl Custody for SqliteStore {
                 Ok(gone)
             })
             .await?;
-        // What was erased must not be readable in the log; a reader in the way leaves that to the next checkpoint.
+        // Erased data must not be readable in the log. If a reader is in the way, the next
+        // checkpoint truncates it.
         let _ = sqlx::raw_sql(statements::TRUNCATE_LOG).execute(&self.writer).await;
         Ok(gone)
     }
@@ -89,11 +90,12 @@ impl Custody for SqliteStore {
 }
 
 impl SqliteStore {
-    /// Writes everything into a new file, as of one moment, while writers and readers go on; the file is compact and needs no log.
+    /// Writes everything into a new file, as of one moment, while writers and readers continue. The
+    /// file is compact and needs no log.
     ///
     /// # Errors
     ///
-    /// [`StorageError`] if there is something at the path already, or no room.
+    /// [`StorageError`] if the path exists already, or if there is no room.
     pub async fn backup_to(&self, path: &Path) -> Result<(), StorageError> {
         let mut connection = self.readers.acquire().await.map_err(storage_error)?;
         let path = path.to_string_lossy().into_owned();
@@ -101,7 +103,7 @@ impl SqliteStore {
         Ok(())
     }
 
-    /// Reads the whole file and checks that it is sound.
+    /// Reads the whole file and checks that it is intact.
     ///
     /// # Errors
     ///

@@ -1,8 +1,8 @@
-//! From the driver's errors to what the caller decides on.
+//! Converts the driver's errors into the kinds on which the caller decides.
 
 use crate::{StorageError, StorageErrorKind};
 
-/// Classifies by SQLite's primary result code (the low byte of the extended one).
+/// Classifies an error by SQLite's primary result code (the low byte of the extended one).
 pub(super) fn storage_error(error: sqlx::Error) -> StorageError {
     let code = match &error {
         sqlx::Error::Database(database) => {
@@ -11,7 +11,7 @@ pub(super) fn storage_error(error: sqlx::Error) -> StorageError {
         _ => None,
     };
     let kind = match (&error, code) {
-        // BUSY, LOCKED, INTERRUPT: a read whose time was over.
+        // BUSY, LOCKED, INTERRUPT: a read past its deadline.
         (sqlx::Error::PoolTimedOut, _) | (_, Some(5 | 6 | 9)) => StorageErrorKind::Busy,
         (_, Some(13)) => StorageErrorKind::Full,
         // PERM, READONLY, IOERR, CANTOPEN: the disk or its mount, not the content.
@@ -25,7 +25,7 @@ pub(super) fn storage_error(error: sqlx::Error) -> StorageError {
     StorageError { kind, backend: "sqlite", retry_after: None, source: Some(error.into()) }
 }
 
-/// A row that cannot be read back.
+/// The error for a row that cannot be read back.
 pub(super) fn corrupt(what: String) -> StorageError {
     StorageError::new("sqlite", StorageErrorKind::Corrupt(what))
 }

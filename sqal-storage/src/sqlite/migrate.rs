@@ -1,4 +1,4 @@
-//! Brings the schema to a version, safely when several processes start on one new file at once.
+//! Brings the schema to a version, safely if several processes start on one new file at once.
 
 use sqlx::AssertSqlSafe;
 use sqlx::sqlite::SqlitePool;
@@ -7,10 +7,12 @@ use super::error::storage_error;
 use super::{rows, statements};
 use crate::{StorageError, StorageErrorKind};
 
-/// Takes the steps between the file and the version, in one transaction that holds the write lock from its beginning.
+/// Applies the steps between the file and the version, in one transaction that holds the write lock
+/// from its beginning.
 ///
-/// The stock migrator's lock does nothing on SQLite: of four processes starting at once, half fail. With `BEGIN IMMEDIATE` the second
-/// one waits, reads the version again, and finds nothing to do.
+/// The lock of the driver's own migrator does nothing on SQLite: of four processes that start at
+/// once, half fail. With `BEGIN IMMEDIATE` the second process waits, reads the version again, and
+/// has no step to apply.
 pub(super) async fn to(pool: &SqlitePool, target: i64) -> Result<(), StorageError> {
     let refused = |kind: StorageErrorKind| StorageError::new("sqlite", kind);
     let mut transaction = pool.begin_with(statements::BEGIN).await.map_err(storage_error)?;
@@ -18,7 +20,7 @@ pub(super) async fn to(pool: &SqlitePool, target: i64) -> Result<(), StorageErro
     let found = rows::version(&row)?;
     for (version, text) in statements::SCHEMA.route(found, target).map_err(refused)? {
         sqlx::raw_sql(text).execute(&mut *transaction).await.map_err(storage_error)?;
-        // A pragma takes no bound value; this one is a number of ours.
+        // A pragma takes no bound value; this one is a number of this program.
         let mark = AssertSqlSafe(format!("PRAGMA user_version = {version}"));
         sqlx::raw_sql(mark).execute(&mut *transaction).await.map_err(storage_error)?;
     }

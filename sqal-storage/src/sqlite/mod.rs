@@ -1,4 +1,5 @@
-//! [`SqliteStore`]: the embedded store; one file, one writer, many readers, and an acknowledgement that survives a power cut.
+//! [`SqliteStore`]: the embedded store, with one file, one writer, many readers, and an
+//! acknowledgement that survives a power cut.
 
 mod custody;
 mod error;
@@ -41,18 +42,18 @@ use reading::Reading;
 pub(crate) use reserve::Reserve;
 pub(crate) use spool::Arrivals;
 
-/// How a SQLite store is opened.
+/// The configuration of a SQLite store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SqliteConfig {
-    /// The database file; it is created if it is not there, its folder is not.
+    /// The database file; it is created if it does not exist, its folder is not.
     pub path: PathBuf,
-    /// How many connections read.
+    /// The number of connections that read.
     pub readers: NonZeroU32,
-    /// How long a call waits for a lock or a connection.
+    /// The longest wait of a call for a lock or a connection.
     pub busy_timeout: Duration,
-    /// How long a read takes at most, all in all; SQLite is stopped then.
+    /// The longest duration of a read, waiting included; SQLite is stopped then.
     pub deadline: Duration,
-    /// After how many pages (of 4 KiB) the log is written back into the file.
+    /// The number of pages (of 4 KiB) after which the log is written back into the file.
     pub log_pages: NonZeroU32,
 }
 
@@ -66,39 +67,44 @@ impl SqliteConfig {
         Self { path: path.into(), readers, busy_timeout, deadline, log_pages }
     }
 
-    /// The file of the spool of a [`SpooledStore`](crate::SpooledStore): its log is written back after 400 KB, so that the room of its reserve
-    /// is enough to do that on a full disk. All else is as in [`at`](Self::at).
+    /// The file of the spool of a [`SpooledStore`](crate::SpooledStore).
+    ///
+    /// Its log is written back after 400 KB, so that the room of its reserve is enough for that on
+    /// a full disk. All other settings are those of [`at`](Self::at).
     #[must_use]
     pub fn spool_at(path: impl Into<PathBuf>) -> Self {
         Self { log_pages: NonZeroU32::new(100).unwrap_or(NonZeroU32::MIN), ..Self::at(path) }
     }
 }
 
-/// A store in one SQLite file in WAL mode with `synchronous = FULL`: a commit is on the disk when it returns.
+/// A store in one SQLite file in WAL mode with `synchronous = FULL`: a commit is on the disk when
+/// it returns.
 ///
-/// SQLite has one writer at a time, so this store has one connection that writes; readers never wait for it. Probes have a connection of
-/// their own. Every call of [`SampleStore`] and of [`Register`](crate::Register) that reads ends within the [deadline](SqliteConfig::deadline),
-/// and reads over long spans of hours run one at a time; what operators do (counting, checking, backing up) takes as long as it takes.
+/// SQLite has one writer at a time, so this store has one connection that writes; readers never
+/// wait for it. Probes have a connection of their own. Every call of [`SampleStore`] and of
+/// [`Register`](crate::Register) that reads ends within the [deadline](SqliteConfig::deadline), and
+/// reads over long spans of hours run one at a time. The actions of operators (counting, checking,
+/// backing up) have no deadline.
 #[derive(Debug)]
 pub struct SqliteStore {
     writer: SqlitePool,
     readers: SqlitePool,
-    /// Reads for [`ping`](SampleStore::ping) and nothing else: a probe never waits behind a report.
+    /// Serves only [`ping`](SampleStore::ping): a probe never waits behind a report.
     probes: SqlitePool,
     long_reads: LongReads,
     deadline: Duration,
     place: Arc<Place>,
-    /// Whether a probe may write: not in a store that was opened as it is.
+    /// Whether a probe may write; `false` in a store that was opened as it is.
     takes_samples: bool,
     opened: Instant,
-    /// When the last transaction was committed, in milliseconds since the store was opened; 0 before the first.
+    /// The time of the last commit, in milliseconds since the store was opened; 0 before the first.
     committed: AtomicU64,
 }
 
 impl SqliteStore {
-    /// Opens the file, brings its schema up to date, and is ready.
+    /// Opens the file and brings its schema up to date.
     ///
-    /// Safe when several processes open the same new file at once.
+    /// Safe if several processes open one new file at once.
     ///
     /// # Errors
     ///
@@ -110,9 +116,10 @@ impl SqliteStore {
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
-            // What is erased is not to be read in what is left of the page.
+            // Erased data must not be readable in the rest of a page.
             .pragma("secure_delete", "ON")
-            // A reader that takes long keeps the log from being written back, and it grows; what it grew beyond this is given back.
+            // A long read keeps the log from being written back, and the log grows; what exceeds
+            // this limit is given back.
             .pragma("journal_size_limit", LOG_LIMIT.to_string())
             .pragma("wal_autocheckpoint", config.log_pages.to_string())
             .busy_timeout(config.busy_timeout);
@@ -130,13 +137,16 @@ impl SqliteStore {
         Ok(Self::of(config, writer, readers, probes, true))
     }
 
-    /// Opens a file that is there, whatever version of ours it is, and changes nothing of it: for operators, who look and back up before
-    /// anything is brought up to date.
+    /// Opens an existing file of this program at any version and changes nothing in it.
+    ///
+    /// For operators, who check and back up a file before its schema is brought up to date.
     ///
     /// # Errors
     ///
-    /// [`StorageError`] if the file cannot be opened, or is none of ours: [`SchemaTooNew`](StorageErrorKind::SchemaTooNew), or
-    /// [`SchemaTooOld`](StorageErrorKind::SchemaTooOld) with version 0 for an empty or foreign one.
+    /// [`StorageError`] if the file cannot be opened or is not one of this program:
+    /// [`SchemaTooNew`](StorageErrorKind::SchemaTooNew), or
+    /// [`SchemaTooOld`](StorageErrorKind::SchemaTooOld) with version 0 for an empty or foreign
+    /// file.
     pub async fn open_as_it_is(config: &SqliteConfig) -> Result<Self, StorageError> {
         let options = SqliteConnectOptions::new()
             .filename(&config.path)
@@ -184,7 +194,8 @@ impl SqliteStore {
     /// The version that [`open`](Self::open) brings a file to.
     pub const NEWEST_SCHEMA: i64 = statements::SCHEMA.newest();
 
-    /// Makes sure that nobody has a file open, and that everything is in it and nothing in a log beside it.
+    /// Makes sure that no process has a file open, and that all data is in the file and none in a
+    /// log beside it.
     ///
     /// # Errors
     ///
@@ -198,7 +209,7 @@ impl SqliteStore {
         if mode? == "delete" { closed } else { Err(StorageError::new("sqlite", StorageErrorKind::Busy)) }
     }
 
-    /// How full its pools are.
+    /// The use of the pools of the writer and of the readers.
     #[must_use]
     pub fn pools(&self) -> [PoolUse; 2] {
         [("writers", &self.writer), ("readers", &self.readers)].map(|(name, pool)| {
@@ -223,9 +234,10 @@ impl SqliteStore {
         migrate::version(&self.readers).await
     }
 
-    /// Takes the schema to another version, back too; what the older version does not know is given up, no sample is.
+    /// Migrates the schema to another version, also back; data that the older version does not know
+    /// is dropped, samples are kept.
     ///
-    /// For operations: while an older program runs on the file, this store must not.
+    /// For operations: while an older program runs on the file, this store must not be in use.
     ///
     /// # Errors
     ///
@@ -234,7 +246,7 @@ impl SqliteStore {
         migrate::to(&self.writer, version).await
     }
 
-    /// Does something in one transaction on the one connection that writes.
+    /// Runs `work` in one transaction on the one connection that writes.
     async fn in_transaction<T>(
         &self,
         work: impl AsyncFnOnce(&mut Transaction<'_, Sqlite>) -> Result<T, StorageError>,
@@ -242,11 +254,13 @@ impl SqliteStore {
         self.place.is_ours()?;
         let mut connection = self.writer.acquire().await.map_err(storage_error)?;
         let result = async {
-            // IMMEDIATE takes the write lock at once: a deferred transaction could fail half-way with "busy" and no retry.
+            // IMMEDIATE takes the write lock at once: a deferred transaction could fail half-way
+            // with "busy" and no retry.
             let mut transaction = connection.begin_with(statements::BEGIN).await.map_err(storage_error)?;
             let done = work(&mut transaction).await?;
             transaction.commit().await.map_err(storage_error)?;
-            // A file that was removed meanwhile took the commit and is lost with the process: nothing of it is acknowledged.
+            // If the file was removed meanwhile, the commit is lost with the process and is not
+            // acknowledged.
             self.place.keeps_commits()?;
             Ok(done)
         }
@@ -254,7 +268,8 @@ impl SqliteStore {
         if result.is_ok() {
             self.committed.store(self.millis().max(1), Ordering::Relaxed);
         } else {
-            // After a failed commit (a full disk) the connection believes itself in a transaction for ever: a new one is sound.
+            // After a failed commit (a full disk) the connection stays in a transaction: only a new
+            // connection is sound.
             let _ = connection.close().await;
         }
         result
@@ -262,7 +277,8 @@ impl SqliteStore {
 }
 
 impl SqliteStore {
-    /// Reads sums over the hours of a span, of all devices or of one: SQLite adds them up, and each row is a group.
+    /// Reads sums over the hours of a span, of all devices or of one; SQLite adds them up, and each
+    /// row is a group.
     async fn hours<T>(
         &self,
         [of_all, of_one]: [&'static str; 2],
@@ -295,7 +311,7 @@ impl SqliteStore {
         within(self.end(), async { query.fetch_all(&self.readers).await.map_err(storage_error) }).await
     }
 
-    /// When a read that begins now must have ended.
+    /// The deadline of a read that begins now.
     fn end(&self) -> Instant {
         let now = Instant::now();
         now.checked_add(self.deadline).unwrap_or(now + Duration::from_hours(24 * 365))
@@ -306,28 +322,29 @@ impl SqliteStore {
         u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
-    /// Where its file is.
+    /// The place of the file.
     pub(crate) fn place(&self) -> &Place {
         &self.place
     }
 
-    /// Whether samples can be read.
+    /// Checks that samples can be read.
     async fn is_readable(&self) -> Result<(), StorageError> {
         sqlx::query(statements::PING).execute(&self.probes).await.map_err(storage_error).map(|_| ())
     }
 
-    /// Whether a transaction was committed lately, or one is under way, whose outcome will tell.
+    /// Whether a transaction was committed lately, or one is running, whose outcome will show.
     fn is_writing(&self) -> bool {
         let committed = self.committed.load(Ordering::Relaxed);
         let lately = committed > 0 && self.millis().saturating_sub(committed) < PROBE_EVERY_MILLIS;
         lately || (self.writer.size() > 0 && self.writer.num_idle() == 0)
     }
 
-    /// Commits what is there already, the version of the schema: one page goes to the disk, as a sample would.
+    /// Commits data that is stored already, the version of the schema: one page goes to the disk,
+    /// as for a sample.
     async fn probe_write(&self) -> Result<(), StorageError> {
         self.in_transaction(async |transaction| {
             let row = sqlx::query(statements::VERSION).fetch_one(&mut **transaction).await.map_err(storage_error)?;
-            // A pragma takes no bound value; this one is a number of ours.
+            // A pragma takes no bound value; this one is a number of this program.
             let mark = AssertSqlSafe(format!("PRAGMA user_version = {}", rows::version(&row)?));
             sqlx::raw_sql(mark).execute(&mut **transaction).await.map_err(storage_error)?;
             Ok(())
@@ -336,18 +353,18 @@ impl SqliteStore {
     }
 }
 
-/// A probe writes only if nothing was committed for as long.
+/// A probe writes only if there was no commit for this time.
 const PROBE_EVERY_MILLIS: u64 = 4000;
 
-/// Ends a read when its time is over.
+/// Ends a read at its deadline.
 async fn within<T>(end: Instant, read: impl Future<Output = Result<T, StorageError>>) -> Result<T, StorageError> {
     timeout_at(end, read).await.unwrap_or_else(|_| Err(StorageError::new("sqlite", StorageErrorKind::Busy)))
 }
 
-/// The log is about a quarter of this while nobody reads for long: 16 MiB.
+/// The limit of the log: 16 MiB. Without long reads the log has about a quarter of it.
 const LOG_LIMIT: u32 = 16 * 1024 * 1024;
 
-/// Stores what is new of a batch and adds it to its hours.
+/// Stores the new samples of a batch and adds them to their hours.
 async fn store(transaction: &mut Transaction<'_, Sqlite>, batch: &Batch<'_>) -> Result<Vec<Inserted>, StorageError> {
     let mut records = batch.records("sqlite")?.into_iter();
     let mut stored = Vec::with_capacity(records.len());
@@ -378,8 +395,9 @@ async fn store(transaction: &mut Transaction<'_, Sqlite>, batch: &Batch<'_>) -> 
     Ok(outcomes)
 }
 
-/// Opens the first connection, again while the file is locked: the switch to the write-ahead log asks for an exclusive lock and does not
-/// wait for it, so that of several processes that start on one new file at once, some would fail.
+/// Opens the first connection, again while the file is locked. The switch to the write-ahead log
+/// asks for an exclusive lock and does not wait for it. Without a retry, some of several processes
+/// that start on one new file at once would fail.
 async fn first_connection<F>(open: impl Fn() -> F, patience: Duration) -> Result<SqlitePool, StorageError>
 where
     F: Future<Output = Result<SqlitePool, sqlx::Error>>,
@@ -416,7 +434,7 @@ impl SampleStore for SqliteStore {
     }
 
     async fn query(&self, query: &SampleQuery) -> Result<Page, StorageError> {
-        // Without a cursor the page begins after the end of time.
+        // Without a cursor the page begins after the latest possible time.
         let (micros, id) =
             query.after.map_or((i64::MAX, [u8::MAX; 16]), |after| (after.timestamp().micros(), *after.id().as_bytes()));
         let statement = match &query.device_id {
@@ -426,7 +444,8 @@ impl SampleStore for SqliteStore {
         let statement = statement.bind(micros).bind(id.to_vec()).bind(i64::from(query.limit.get()) + 1);
         let rows = self.all(statement).await?;
         let limit = usize::from(query.limit.get());
-        // One damaged row must not hide the others: it is left out and said in the log; asked for by its id it is an error.
+        // One damaged row must not hide the others: a page leaves it out and logs it. A read by its
+        // id is an error.
         let readable = |row| rows::to_sample(row).map_err(|what| error!(what, "a stored sample is damaged")).ok();
         let items = rows.iter().take(limit).filter_map(readable).collect();
         let last = rows.get(limit - 1).filter(|_| rows.len() > limit);
@@ -441,15 +460,16 @@ impl SampleStore for SqliteStore {
         self.hours([statements::DEVICES, statements::DEVICE], query, rows::to_device_tally).await
     }
 
-    /// Whether a sample could be stored now: the file can be read, is the file at its path, has room, and takes a commit. The commit is tried
-    /// only if the writer has been idle for some seconds.
+    /// Checks whether a sample could be stored now: the file can be read, is the file at its path,
+    /// has room, and takes a commit. The commit is tried only if the writer has been idle for some
+    /// seconds.
     async fn ping(&self) -> Result<(), StorageError> {
         within(self.end(), async {
             if !self.takes_samples {
                 return self.is_readable().await;
             }
             let place = Arc::clone(&self.place);
-            // A file system that hangs must not hold up the runtime.
+            // A file system that hangs must not block the runtime.
             let looked = tokio::task::spawn_blocking(move || place.is_ours().and_then(|()| place.has_room())).await;
             looked.unwrap_or_else(|_| Err(StorageError::new("sqlite", StorageErrorKind::Internal)))?;
             self.is_readable().await?;
@@ -504,7 +524,7 @@ mod tests {
         }
     }
 
-    /// All hours of the parts, in a span that is read at once or in one that is read alone.
+    /// All hours of the parts, as a short span and as a long span that is read alone.
     fn spans() -> [HourlyQuery; 2] {
         let at = |hour: i64| Hour::of(Timestamp::from_micros(hour * 3_600_000_000).unwrap());
         [(500_000, 500_006), (499_000, 501_000)].map(|(from, until)| HourlyQuery::new(at(from), at(until)).unwrap())
@@ -554,7 +574,8 @@ mod tests {
         }
     }
 
-    /// The work of a summary is bounded by its span: no plan reads the whole table or sorts what it has read.
+    /// The work of a summary is bounded by its span: no plan reads the whole table or sorts what it
+    /// has read.
     #[tokio::test]
     async fn no_summary_scans_or_sorts_the_table() {
         let folder = tempfile::tempdir().unwrap();
@@ -573,7 +594,8 @@ mod tests {
         }
     }
 
-    /// A read whose time is over is stopped inside of SQLite, and its place among the readers is free again.
+    /// A read past its deadline is stopped inside SQLite, and its place among the readers is free
+    /// again.
     #[tokio::test]
     async fn a_read_past_its_deadline_is_stopped_and_holds_no_reader() {
         const ENDLESS: &str = "WITH RECURSIVE n (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT count(*) FROM n";
@@ -590,7 +612,7 @@ mod tests {
             assert_eq!(read.await.unwrap_err().kind, StorageErrorKind::Busy);
             assert_eq!(store.count().await.unwrap(), 0, "the only reader is to be had again");
         }
-        // One that has finished leaves nothing behind that could stop the next.
+        // A finished read leaves nothing behind that could stop the next.
         let mut reading = Reading::begin(&store.readers).await.unwrap();
         sqlx::query(statements::COUNT).fetch_all(reading.get()).await.unwrap();
         reading.finished().await.unwrap();
@@ -619,7 +641,8 @@ mod tests {
         assert_eq!(store.schema_version().await.unwrap(), SqliteStore::NEWEST_SCHEMA, "nothing was changed");
     }
 
-    /// What no kill of a process can show: a commit waits for the disk, so that it survives a power cut.
+    /// The kill of a process cannot show this: a commit waits for the disk, so that it survives a
+    /// power cut.
     #[tokio::test]
     async fn commits_wait_for_the_disk() {
         let folder = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! [`Snapshot`] of the embedded store: one deferred transaction of a reading connection.
+//! [`Snapshot`] of the SQLite store: one deferred transaction of a reading connection.
 
 use std::collections::BTreeMap;
 
@@ -11,14 +11,14 @@ use super::{SqliteStore, rows, statements};
 use crate::evidence::{DecisionRow, HourRow, LineRow, Moment, Place, SampleRow, SchemaFound, SchemaObject};
 use crate::{Snapshot, StorageError};
 
-/// A transaction that only reads. SQLite fixes what it sees at its first statement.
+/// A read-only transaction. SQLite fixes its view at its first statement.
 #[derive(Debug)]
 struct SqliteMoment {
     transaction: Transaction<'static, Sqlite>,
 }
 
 impl SqliteStore {
-    /// The file as of now, while writers go on.
+    /// The file as of now, while writers continue.
     ///
     /// # Errors
     ///
@@ -29,7 +29,8 @@ impl SqliteStore {
         Ok(Snapshot::new(SqliteMoment { transaction }))
     }
 
-    /// The triggers, views, tables and indexes that are not as this program makes them, one sentence each.
+    /// The triggers, views, tables and indexes that are not as this program makes them, one
+    /// sentence each.
     ///
     /// # Errors
     ///
@@ -41,7 +42,8 @@ impl SqliteStore {
             &sqlx::query(statements::VERSION).fetch_one(&mut *connection).await.map_err(storage_error)?,
         )?)
         .await?;
-        // On the way to an older version decisions stay, in a table that this version does not know.
+        // After a migration to an older version, decisions stay in a table that this version does
+        // not know.
         let stays = |object: &SchemaObject| object.text.starts_with("register: ") && object.kind != "trigger";
         let known = |object: &SchemaObject| expected.iter().any(|known| known.name == object.name);
         found.retain(|object| known(object) || !stays(object));
@@ -50,7 +52,7 @@ impl SqliteStore {
     }
 }
 
-/// The schema of a file. Statistics of `ANALYZE` are SQLite's own.
+/// The objects of a file's schema, without the statistics of `ANALYZE`, which are SQLite's own.
 async fn objects(connection: &mut SqliteConnection) -> Result<Vec<SchemaObject>, StorageError> {
     let rows = sqlx::query(statements::OBJECTS).fetch_all(connection).await.map_err(storage_error)?;
     let object = |row: &SqliteRow| -> Result<SchemaObject, sqlx::Error> {
@@ -59,7 +61,7 @@ async fn objects(connection: &mut SqliteConnection) -> Result<Vec<SchemaObject>,
     rows.iter().map(object).collect::<Result<_, _>>().map_err(storage_error)
 }
 
-/// The schema that this program makes of an empty file, in memory.
+/// The schema that this program makes in an empty file, made in memory.
 async fn expected(version: i64) -> Result<Vec<SchemaObject>, StorageError> {
     let options = SqliteConnectOptions::new().in_memory(true).disable_statement_logging();
     let mut connection = SqliteConnection::connect_with(&options).await.map_err(storage_error)?;
@@ -90,7 +92,7 @@ impl Moment for SqliteMoment {
         after: Option<&Place>,
         limit: u16,
     ) -> Result<Vec<SampleRow>, StorageError> {
-        // Without a place the page begins after the end of time.
+        // Without a place the page begins after the latest possible time.
         let (micros, id) = after.map_or((i64::MAX, vec![u8::MAX; 17]), |after| (after.micros, after.id.clone()));
         let query = match device {
             Some(device) => sqlx::query(statements::WHOLE_PAGE_OF_DEVICE).bind(device.to_owned()),

@@ -1,4 +1,5 @@
-//! [`Place`]: where the file of a store is: whether it is still the file that is open, and how much room its file system has.
+//! [`Place`]: the place of a store's file: whether it is still the file that is open, and the room
+//! of its file system.
 
 use std::fs::Metadata;
 use std::io;
@@ -7,25 +8,26 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::{StorageError, StorageErrorKind};
 
-/// The most that is kept free on a file system, in bytes.
+/// The largest room that is kept free on a file system, in bytes.
 const KEPT: u64 = 32 * 1024 * 1024;
 
-/// At most this part of a small file system is kept free.
+/// At most this part (one over the number) of a small file system is kept free.
 const KEPT_PART: u64 = 10;
 
-/// The path of a file, and which file was there when it was opened.
+/// The path of a file, and the identity of the file that was opened there.
 ///
-/// A file that was found missing once stays missing: a new connection would begin a new log, and believe what the old one left.
+/// A file that was found missing once stays missing: a new connection would begin a new log, and
+/// accept what the old one left.
 #[derive(Debug)]
 pub(crate) struct Place {
     path: PathBuf,
-    /// The write-ahead log beside it, where the store has one.
+    /// The write-ahead log beside the file, where the store has one.
     log: Option<PathBuf>,
     opened: Option<Identity>,
     is_gone: AtomicBool,
 }
 
-/// Which file of which file system.
+/// The number of a file and of its file system.
 type Identity = (u64, u64);
 
 #[cfg(unix)]
@@ -35,13 +37,13 @@ fn identity(found: &Metadata) -> Option<Identity> {
     Some((found.dev(), found.ino()))
 }
 
-/// Elsewhere a file has no such number: only its absence is noticed.
+/// Other systems give a file no such number: only its absence is noticed.
 #[cfg(not(unix))]
 fn identity(_: &Metadata) -> Option<Identity> {
     None
 }
 
-/// The bytes that are free and the bytes there are on the file system of a folder.
+/// The free bytes and all bytes of the file system of a folder.
 #[cfg(unix)]
 fn room(folder: &Path) -> Option<(u64, u64)> {
     let found = rustix::fs::statvfs(folder).ok()?;
@@ -54,9 +56,9 @@ fn room(_: &Path) -> Option<(u64, u64)> {
 }
 
 impl Place {
-    /// The file that is at a path now.
+    /// The place of the file that is at a path now.
     pub(crate) fn of(path: &Path, has_log: bool) -> Self {
-        // SQLite puts its log beside the file itself, also where a link leads to it.
+        // SQLite puts its log beside the file itself, also if the path is a link to it.
         let file = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         let log = has_log.then(|| {
             let mut log = file.as_os_str().to_owned();
@@ -72,11 +74,12 @@ impl Place {
         &self.path
     }
 
-    /// Whether the file at the path is the file that was opened.
+    /// Checks that the file at the path is the file that was opened.
     ///
     /// # Errors
     ///
-    /// [`FileGone`](StorageErrorKind::FileGone) if it was removed or replaced; any other error of the look is none of the file's.
+    /// [`FileGone`](StorageErrorKind::FileGone) if it was removed or replaced. Any other error of
+    /// the check is not an error of the file.
     pub(crate) fn is_ours(&self) -> Result<(), StorageError> {
         if self.is_gone.load(Ordering::Relaxed) {
             return Err(self.gone(&self.path));
@@ -88,11 +91,13 @@ impl Place {
         }
     }
 
-    /// Whether what was just committed is found at the path after a restart: the file is ours, and so is the log beside it.
+    /// Checks that the last commit is found at the path after a restart: the file is the one that
+    /// was opened, and its log is beside it.
     ///
     /// # Errors
     ///
-    /// As [`is_ours`](Self::is_ours).
+    /// [`FileGone`](StorageErrorKind::FileGone) if the file or its log was removed, or if the file
+    /// was replaced.
     pub(crate) fn keeps_commits(&self) -> Result<(), StorageError> {
         self.is_ours()?;
         match &self.log {
@@ -109,11 +114,12 @@ impl Place {
         StorageError { source: Some(source.into()), ..StorageError::new("sqlite", StorageErrorKind::FileGone) }
     }
 
-    /// Whether the file system has more room than is kept free: 32 MiB, or a tenth of a small file system.
+    /// Checks that the file system has the room that is kept free: 32 MiB, or a tenth of a small
+    /// file system.
     ///
     /// # Errors
     ///
-    /// [`Full`](StorageErrorKind::Full) if it has less.
+    /// [`Full`](StorageErrorKind::Full) if it has less room.
     pub(crate) fn has_room(&self) -> Result<(), StorageError> {
         let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let Some((free, total)) = room(folder).filter(|(_, total)| *total > 0) else { return Ok(()) };
@@ -146,7 +152,8 @@ mod tests {
         assert_eq!(one.keeps_commits().unwrap_err().kind, StorageErrorKind::FileGone, "the log is gone");
         std::fs::write(&log, "x").unwrap();
         assert_eq!(one.keeps_commits().unwrap_err().kind, StorageErrorKind::FileGone, "and stays gone");
-        // Another file takes its place while the first is still there, so that it cannot have the same number.
+        // Another file takes its place while the first still exists, so that it cannot have the
+        // same number.
         std::fs::rename(&path, folder.path().join("moved.db")).unwrap();
         assert_eq!(two.is_ours().unwrap_err().kind, StorageErrorKind::FileGone, "it is gone");
         std::fs::write(&path, "x").unwrap();

@@ -1,4 +1,5 @@
-//! [`Reading`]: a read that SQLite stops when its caller stops waiting, by a deadline or because it has gone.
+//! [`Reading`]: a read that SQLite stops when its caller stops waiting, at a deadline or because
+//! the caller is gone.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,13 +8,14 @@ use sqlx::Sqlite;
 use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{SqliteConnection, SqlitePool};
 
-/// How many instructions of SQLite's machine run between two looks whether the read is still wanted: about a millisecond.
+/// The number of instructions of SQLite's machine between two checks whether the read is still
+/// wanted: about a millisecond.
 const LOOK_EVERY: i32 = 20_000;
 
 /// A connection that reads for one caller.
 ///
-/// Dropped before [`finished`](Self::finished) it interrupts the statement that runs, and the connection is closed: it must not interrupt the
-/// next caller's statement.
+/// If it is dropped before [`finished`](Self::finished), it interrupts the running statement, and
+/// the connection is closed: it must not interrupt the next caller's statement.
 #[derive(Debug)]
 pub(super) struct Reading {
     connection: Option<PoolConnection<Sqlite>>,

@@ -1,4 +1,4 @@
-//! [`Register`] of the embedded store.
+//! [`Register`] of the SQLite store.
 
 use async_trait::async_trait;
 use tracing::error;
@@ -38,8 +38,8 @@ impl Register for SqliteStore {
     async fn newest(&self, kind: &EntryKind) -> Result<Vec<Entry>, StorageError> {
         let query = sqlx::query(statements::NEWEST).bind(kind.as_str().to_owned());
         let rows = self.all(query).await?;
-        // One damaged or altered row must not hide the others, nor keep a server from starting: it is said in the log, and not given; its
-        // own history is an error.
+        // One damaged or altered row must not hide the others, nor keep a server from starting. It
+        // is logged and left out; its own history is an error.
         let readable = |row| {
             rows::to_checked_entry(row)
                 .map_err(|what| error!(what, "an entry of the register is damaged or was altered; it is not used"))

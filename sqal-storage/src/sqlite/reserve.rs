@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-/// How much room is held, in bytes: enough to take some hundred samples out of a spool.
+/// The size of the reserve in bytes: enough to remove some hundred samples from a spool.
 const BYTES: usize = 1024 * 1024;
 
 /// A file of 1 MiB beside another file.
@@ -14,14 +14,15 @@ pub(crate) struct Reserve {
 }
 
 impl Reserve {
-    /// The reserve beside a file, with its name and `-reserve`. Nothing is written yet.
+    /// The reserve beside a file, with the file's name and `-reserve`. No file is written yet.
     pub(crate) fn beside(file: &Path) -> Self {
         let mut path = file.as_os_str().to_owned();
         path.push("-reserve");
         Self { path: PathBuf::from(path) }
     }
 
-    /// Writes the file, unless it is there in its full size. A file that could not be written whole is removed again.
+    /// Writes the file, unless it exists in its full size. A file that could not be written whole
+    /// is removed again.
     ///
     /// # Errors
     ///
@@ -31,7 +32,7 @@ impl Reserve {
             return Ok(());
         }
         let written = File::create(&self.path).and_then(|mut file| {
-            // Written out, not only made as long: a hole in a file holds no room.
+            // The bytes are written, because a hole in a file holds no room.
             file.write_all(&vec![0_u8; BYTES])?;
             file.sync_all()
         });
@@ -41,7 +42,7 @@ impl Reserve {
         written
     }
 
-    /// Removes the file, so that its room can be used; says whether there was one.
+    /// Removes the file, so that its room can be used; returns whether there was one.
     pub(crate) fn give_up(&self) -> bool {
         fs::remove_file(&self.path).is_ok()
     }

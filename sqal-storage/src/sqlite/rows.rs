@@ -1,4 +1,4 @@
-//! The only mapping between SQLite's rows and ours.
+//! The only mapping between SQLite's rows and the types of this crate.
 
 use sqal_core::{DeviceId, Name, Sample, SampleId, Score, Timestamp};
 use sqlx::query::Query;
@@ -57,7 +57,7 @@ pub(super) fn bind<'q>(query: Bound<'q>, record: Record<'_>) -> Bound<'q> {
         .bind(record.purpose)
 }
 
-/// Binds what is added to an hour.
+/// Binds the addition to an hour.
 pub(super) fn bind_hour<'q>(query: Bound<'q>, hour: Hour, device: &DeviceId, tally: &Tally) -> Bound<'q> {
     let query = query.bind(hour.number()).bind(device.as_str().to_owned()).bind(tally.samples);
     let query = tally.grades.iter().fold(query, |query, count| query.bind(*count));
@@ -105,7 +105,7 @@ pub(super) fn to_sample(row: &SqliteRow) -> Result<Sample, String> {
     stored.sample()
 }
 
-/// A sample that was there before; a damaged one is said in the log.
+/// A sample that was stored before; a damaged one is logged.
 pub(super) fn before(row: &SqliteRow) -> Result<Before, String> {
     let sample = to_sample(row).map_err(|what| error!(what, "a stored sample is damaged")).ok();
     Ok(Before { id: id(row)?, sample })
@@ -117,7 +117,7 @@ pub(super) fn json_of<'i>(ids: impl Iterator<Item = &'i SampleId>) -> String {
     format!("[{}]", texts.join(","))
 }
 
-/// A sample with everything that stands in its row; an error if its place in the order cannot be read.
+/// A sample with all other values of its row; an error if its place in the order cannot be read.
 pub(super) fn to_sample_row(row: &SqliteRow) -> Result<SampleRow, String> {
     let place = Place { micros: column(row, "timestamp")?, id: column(row, "id")? };
     let read = to_sample(row).and_then(|sample| {
@@ -171,7 +171,7 @@ pub(super) fn to_hourly(row: &SqliteRow) -> Result<Hourly, String> {
     Ok(Hourly { hour: Hour::of(tally.first), tally })
 }
 
-/// The device of a row, and what it comes to.
+/// The device of a row, with its tally.
 pub(super) fn to_device_tally(row: &SqliteRow) -> Result<DeviceTally, String> {
     Ok(DeviceTally { device_id: name(row, "device_id")?, tally: tally(row)? })
 }
@@ -251,7 +251,7 @@ pub(super) fn to_entry(row: &SqliteRow) -> Result<Entry, String> {
     })
 }
 
-/// A version of the register that is what its line of the audit log says.
+/// A version of the register that matches its line of the audit log.
 pub(super) fn to_checked_entry(row: &SqliteRow) -> Result<Entry, String> {
     let entry = to_entry(row)?;
     let line = match column::<Option<&str>>(row, "line_what")? {
@@ -274,12 +274,12 @@ pub(super) fn to_sealed(row: &SqliteRow) -> Result<Sealed, String> {
     Ok(Sealed { key: KeyId::from_bytes(id), bytes: column(row, "sealed")? })
 }
 
-/// What a field is called.
+/// The name of a field.
 pub(super) fn to_field(row: &SqliteRow) -> Result<FieldName, String> {
     name(row, "field")
 }
 
-/// Whose field it is, and what it is called.
+/// The subject and the name of a field.
 pub(super) fn to_field_key(row: &SqliteRow) -> Result<FieldKey, String> {
     Ok(FieldKey { subject: name(row, "subject")?, field: to_field(row)? })
 }

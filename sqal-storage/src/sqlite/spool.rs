@@ -1,4 +1,5 @@
-//! What a [`Spool`](crate::SpooledStore) asks of the embedded store beyond the port: the oldest arrivals, and taking samples out.
+//! The calls of a [`Spool`](crate::SpooledStore) to the SQLite store beyond the port: reading the
+//! oldest arrivals, and removing samples.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -18,14 +19,14 @@ pub(crate) struct Arrivals {
     pub(crate) samples: Vec<Sample>,
     /// The place of each sample.
     pub(crate) places: Vec<i64>,
-    /// The last place that was looked at; `None` if no sample is left after the place that was asked for.
+    /// The last place that was read; `None` if no sample is left after the requested place.
     pub(crate) last: Option<i64>,
     /// Places whose samples cannot be read.
     pub(crate) damaged: Vec<i64>,
 }
 
 impl Arrivals {
-    /// Adds what rows hold; a row that cannot be read back is damaged.
+    /// Adds the samples of rows; a row that cannot be read back is damaged.
     fn add(&mut self, found: &[SqliteRow]) -> Result<(), StorageError> {
         for row in found {
             let place: i64 = row.try_get("rowid").map_err(storage_error)?;
@@ -45,16 +46,17 @@ impl Arrivals {
     }
 }
 
-/// From this number of empty pages on (1 MiB) their room is given back.
+/// The number of empty pages (1 MiB) from which their room is given back.
 const WORTH_SHRINKING: i64 = 256;
 
-/// Whether a read failed because of what the file holds. SQLite takes a damaged length for one that is too long.
+/// Whether a read failed because of the file's content. SQLite takes a damaged length for one that
+/// is too long.
 const fn is_damage(error: &StorageError) -> bool {
     matches!(error.kind, StorageErrorKind::Corrupt(_) | StorageErrorKind::Refused)
 }
 
 impl SqliteStore {
-    /// How many samples there are.
+    /// The number of samples.
     ///
     /// # Errors
     ///
@@ -64,8 +66,8 @@ impl SqliteStore {
         row.try_get::<i64, _>(0).map(i64::unsigned_abs).map_err(storage_error)
     }
 
-    /// The samples that came first after a place, in the order in which they came. Places that are passed by are not read; samples on damaged
-    /// pages are left out, and those around them are not.
+    /// The samples that came first after a place, in the order in which they came. Skipped places
+    /// are not read. Samples on damaged pages are left out, and the samples around them are not.
     pub(crate) async fn first_come(
         &self,
         after: i64,
@@ -74,7 +76,7 @@ impl SqliteStore {
     ) -> Result<Arrivals, StorageError> {
         let mut from = after;
         for before in passed_by.range(after.saturating_add(1)..).copied().chain([i64::MAX]) {
-            // Between two places that are passed by.
+            // Between two skipped places.
             if before - from > 1 {
                 let arrivals = match self.arrivals_between(from, before, limit).await {
                     Ok(found) => {
@@ -102,7 +104,8 @@ impl SqliteStore {
         self.all(sqlx::query(statements::FIRST_COME).bind(after).bind(before).bind(limit)).await
     }
 
-    /// The samples between two places, where a page is damaged: each part that cannot be read whole is halved, down to the single sample.
+    /// The samples between two places, where a page is damaged: each part that cannot be read whole
+    /// is halved, down to the single sample.
     async fn around_damage(&self, after: i64, before: i64, limit: u16) -> Result<Arrivals, StorageError> {
         let newest = match self.newest_place(statements::NEWEST_PLACE).await {
             Err(error) if is_damage(&error) => self.newest_place(statements::NEWEST_PLACE_OF_TABLE).await?,
@@ -136,13 +139,13 @@ impl SqliteStore {
         Ok(arrivals)
     }
 
-    /// The last place there is.
+    /// The last place; `None` without samples.
     async fn newest_place(&self, statement: &'static str) -> Result<Option<i64>, StorageError> {
         let row = sqlx::query(statement).fetch_one(&self.readers).await.map_err(storage_error)?;
         row.try_get(0).map_err(storage_error)
     }
 
-    /// Takes samples out, and out of their hours; says how many were there.
+    /// Removes samples, also from their hours; returns the number of removed samples.
     pub(crate) async fn take_out(&self, samples: &[Sample]) -> Result<u64, StorageError> {
         let hours: BTreeSet<_> = samples.iter().map(|s| (s.key.device_id, Hour::of(s.key.timestamp))).collect();
         self.in_transaction(async |transaction| {
@@ -162,14 +165,15 @@ impl SqliteStore {
         .await
     }
 
-    /// Writes the log back into the file and gives its room back; what cannot be written back stays in the log.
+    /// Writes the log back into the file and gives its room back; what cannot be written back stays
+    /// in the log.
     pub(crate) async fn write_back(&self) {
         if let Err(error) = sqlx::raw_sql(statements::TRUNCATE_LOG).execute(&self.writer).await {
             warn!(%error, "the log of the spool cannot be written back");
         }
     }
 
-    /// Gives the room of an empty file back to its file system, if it is much.
+    /// Gives the room of an empty file back to its file system, from [`WORTH_SHRINKING`] pages on.
     pub(crate) async fn shrink(&self) -> Result<(), StorageError> {
         let free: i64 =
             sqlx::query_scalar(statements::FREE_PAGES).fetch_one(&self.readers).await.map_err(storage_error)?;
@@ -181,7 +185,8 @@ impl SqliteStore {
         Ok(())
     }
 
-    /// What each of these samples would be if it were inserted: a duplicate or a conflict if its id is there, otherwise `None`.
+    /// The outcome of each of these samples if it were inserted: a duplicate or a conflict if its
+    /// id is stored, otherwise `None`.
     pub(crate) async fn known(&self, samples: &[Sample]) -> Result<Vec<Option<Inserted>>, StorageError> {
         let ids: Vec<_> = samples.iter().map(Sample::id).collect();
         let query = sqlx::query(statements::KNOWN).bind(rows::json_of(ids.iter()));

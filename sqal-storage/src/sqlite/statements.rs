@@ -5,7 +5,8 @@ use crate::schema::{Schema, Step};
 /// Begins a transaction that holds the write lock.
 pub(super) const BEGIN: &str = "BEGIN IMMEDIATE";
 
-/// Asks for little, to see whether the samples can be read: an empty file, or one that is no database, has no such table.
+/// A small read that shows whether the samples can be read: an empty file, or a file that is not a
+/// database, has no such table.
 pub(super) const PING: &str = "SELECT 1 FROM sample LIMIT 1";
 
 /// The schema version, kept in the file's header.
@@ -25,7 +26,8 @@ macro_rules! byte {
     };
 }
 
-/// The number (IEEE 754 binary32, little-endian) in `frame` at a place: `at` names a column of `from`.
+/// The number (IEEE 754 binary32, little-endian) in `frame` at a place: `at` names a column of
+/// `from`.
 macro_rules! number {
     ($from:expr) => {
         concat!(
@@ -47,7 +49,8 @@ macro_rules! number {
     };
 }
 
-/// One of the three documented matrices as JSON, 8 rows of 8; NULL unless the bits of the frame's parts are as they are with it.
+/// One of the three documented matrices as JSON, 8 rows of 8; NULL unless the parts of the frame
+/// include the matrix.
 macro_rules! matrix {
     ($begins:literal) => {
         matrix!($begins, "1")
@@ -59,7 +62,7 @@ macro_rules! matrix {
             ") FROM json_each('[0,1,2,3,4,5,6,7]') AS zone) AS zones FROM json_each('[0,1,2,3,4,5,6,7]') AS row ORDER BY row.value)) END"
         )
     };
-    // The first version of the schema asks for a reading alone, and its text does not change.
+    // The first version of the schema checks only for a reading, and its text does not change.
     (@is "1") => {
         ""
     };
@@ -68,7 +71,8 @@ macro_rules! matrix {
     };
 }
 
-/// The view of the documented columns; which parts of a frame tell that it has reflectances, and amplitudes.
+/// The view of the documented columns; the arguments name the parts of a frame that show
+/// reflectances and amplitudes.
 macro_rules! documented_view {
     ($reflectance:tt, $amplitude:tt) => {
         concat!("
@@ -106,9 +110,11 @@ FROM sample;
 
 /// The versions of the schema.
 ///
-/// `sample` carries what is queried in typed columns; `frame` holds the raw readings, `findings` everything found and decided. `id` is
-/// a function of device, timestamp and name, so one unique index makes insertion idempotent. `sensor_samples` shows the documented
-/// columns under their documented names (TSB-02 to TSB-06); zones smaller than 1e-18 or beyond 3e14 are cut there, and only there.
+/// `sample` carries queried values in typed columns; `frame` holds the raw readings, `findings` all
+/// findings and decisions. `id` is a function of device, timestamp and name, so one unique index
+/// makes insertion idempotent. `sensor_samples` shows the documented columns under their documented
+/// names (TSB-02 to TSB-06). Numbers of zones smaller than 1e-18 or beyond 3e14 are cut there, and
+/// only there.
 pub(super) const SCHEMA: Schema = Schema {
     oldest: 2,
     base: concat!(
@@ -154,7 +160,8 @@ CREATE INDEX sample_of_device ON sample (device_id, timestamp DESC, id DESC);
     steps: &[HOURS, AUDIT_LOGS, SEALED_FIELDS, REGISTER, REGISTER_LINES, GRADED_SAMPLES],
 };
 
-/// The nearest whole number, and of two the even one: SQLite's own rounding takes the one farther from 0.
+/// The nearest whole number, and of two the even one. SQLite's own rounding takes the one farther
+/// from 0.
 macro_rules! billionths {
     ($x:literal) => {
         concat!(
@@ -171,7 +178,7 @@ macro_rules! billionths {
     };
 }
 
-/// What is added up of the samples of a device and hour.
+/// The sums over the samples of a device and hour.
 macro_rules! tallies {
     ($where:literal) => {
         concat!(
@@ -195,7 +202,8 @@ FROM (SELECT *, max(min(score, 1.0), 0.0) AS share FROM sample ",
     };
 }
 
-/// What the samples of each device and hour come to, kept with every insertion: a year of hours is read without a sample being read.
+/// The sums over the samples of each device and hour, updated with every insertion: a year of hours
+/// is read without a sample being read.
 ///
 /// Sums are in whole billionths. An hour is its number since 1970, rounded down.
 const HOURS: Step = Step {
@@ -223,7 +231,7 @@ CREATE INDEX sample_hour_newest ON sample_hour (hour);
     down: "DROP TABLE sample_hour;",
 };
 
-/// Who did what to what was kept (TSB-12, AUD-01).
+/// The audit log of actions on stored data (TSB-12, AUD-01).
 const AUDIT_LOGS: Step = Step {
     up: "
 CREATE TABLE audit_logs (
@@ -239,7 +247,7 @@ CREATE TABLE audit_logs (
     down: "DROP TABLE audit_logs;",
 };
 
-/// Confidential fields, each sealed with the key that is named beside it (SEC-01).
+/// Confidential fields, each with the id of the key that sealed it (SEC-01).
 const SEALED_FIELDS: Step = Step {
     up: "
 CREATE TABLE sealed_field (
@@ -253,7 +261,7 @@ CREATE TABLE sealed_field (
     down: "DROP TABLE sealed_field;",
 };
 
-/// What people decide, every version of it.
+/// The register: every version of the decisions of operators.
 const REGISTER: Step = Step {
     up: "
 CREATE TABLE IF NOT EXISTS register (
@@ -266,17 +274,20 @@ CREATE TABLE IF NOT EXISTS register (
     PRIMARY KEY (kind, name, version)
 ) STRICT;
 ",
-    // It stays: a program that does not know it does it no harm, and what people have decided is there again when a newer one comes back.
+    // The table stays: it does no harm to a program that does not know it, and a newer program
+    // finds the decisions again.
     down: "SELECT 1;",
 };
 
-/// Finds the line of the audit log about an entry: every read of the register compares the two.
+/// An index to find the line of the audit log about an entry: every read of the register compares
+/// the two.
 const REGISTER_LINES: Step = Step {
     up: "CREATE INDEX audit_register ON audit_logs (what) WHERE category = 'register';",
     down: "DROP INDEX audit_register;",
 };
 
-/// Adds a version if it follows the newest. In a transaction that writes nobody else writes.
+/// Adds a version if it follows the newest. During a transaction that writes, no other connection
+/// writes.
 pub(super) const ADD_ENTRY: &str = "
 INSERT INTO register (kind, name, version, body, added_at, added_by) SELECT ?1, ?2, ?3, ?4, ?5, ?6
 WHERE ?3 = 1 + (SELECT coalesce(max(version), 0) FROM register WHERE kind = ?1 AND name = ?2)";
@@ -295,19 +306,21 @@ macro_rules! entries {
     };
 }
 
-/// Versions of one thing before a version, newest first.
+/// Versions of one entry before a version, newest first.
 pub(super) const HISTORY: &str =
     entries!("one.kind = ? AND one.name = ? AND one.version < ? ORDER BY one.version DESC LIMIT ?");
 
-/// The newest version of each thing of a kind.
+/// The newest version of each entry of a kind.
 pub(super) const NEWEST: &str = entries!(
     "one.kind = ? AND one.version = (SELECT max(version) FROM register WHERE kind = one.kind AND name = one.name) ORDER BY one.name"
 );
 
-/// The columns that people ask for beside the values: uncertainties, by which profile was judged, flags, and what was read that is no product.
-/// Samples that are there keep none of them. A frame may be without reflectances or amplitudes: bits 5 and 6 of its parts say so.
+/// The columns for SQL users beside the values: uncertainties, the profile of the verdict, flags,
+/// and what a reading was taken of that is not of a product.
 ///
-/// What stands in a calibration's row is no less true on the way down: the version before counts what it stores from then on.
+/// Samples that are already stored have no values in them. A frame may be without reflectances or
+/// amplitudes: bits 5 and 6 of its parts mark that. On the way down the row of a calibration stays
+/// as it is; the version before counts what it stores from then on.
 const GRADED_SAMPLES: Step = Step {
     up: concat!(
         "
@@ -405,17 +418,17 @@ macro_rules! five_rows {
     };
 }
 
-/// How many samples [`INSERT_MANY`] takes.
+/// The number of samples that [`INSERT_MANY`] takes.
 pub(super) const MANY: usize = 25;
 
-/// Stores a sample unless its id is known; gives its id if it is new.
+/// Stores a sample unless its id is known; returns its id if it is new.
 pub(super) const INSERT_ONE: &str = insert!(row!());
 
-/// The same for [`MANY`] samples.
+/// Stores [`MANY`] samples unless their ids are known; returns the ids that are new.
 pub(super) const INSERT_MANY: &str =
     insert!(five_rows!(), ", ", five_rows!(), ", ", five_rows!(), ", ", five_rows!(), ", ", five_rows!());
 
-/// Adds what came to an hour.
+/// Adds to an hour.
 pub(super) const ADD_TO_HOUR: &str = "
 INSERT INTO sample_hour VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (device_id, hour) DO UPDATE SET
@@ -465,26 +478,26 @@ pub(super) const WHOLE_PAGE_OF_DEVICE: &str = whole_page!("device_id = ? AND ");
 /// The devices that have samples or hours.
 pub(super) const EVERY_DEVICE: &str = "SELECT device_id FROM sample UNION SELECT device_id FROM sample_hour ORDER BY 1";
 
-/// How many samples the hours of each device count.
+/// The number of samples that the hours of each device count.
 pub(super) const COUNTED: &str = "SELECT device_id, sum(samples) FROM sample_hour GROUP BY device_id";
 
-/// Which hours have how many samples: bind the first hour.
+/// The number of samples of each hour: bind the first hour.
 pub(super) const HOURS_SINCE: &str = "SELECT device_id, hour, samples FROM sample_hour WHERE hour >= ?";
 
-/// Decisions after another: bind kind, name, version, limit.
+/// Decisions after a decision: bind kind, name, version, limit.
 pub(super) const DECISIONS: &str = "
 SELECT kind, name, version, body, added_at, added_by FROM register
 WHERE (kind, name, version) > (?, ?, ?) ORDER BY kind, name, version LIMIT ?";
 
-/// How many decisions there are.
+/// The number of decisions.
 pub(super) const COUNT_DECISIONS: &str = "SELECT count(*) FROM register";
 
-/// Everything of the schema but SQLite's own statistics.
+/// All objects of the schema but SQLite's own statistics.
 pub(super) const OBJECTS: &str =
     "SELECT type, name, tbl_name || ': ' || coalesce(sql, '') FROM sqlite_schema WHERE name NOT LIKE 'sqlite_stat%'";
 
-/// Sums over hours. No column is ever negative, so a sum that fits its 64 bits is exact whatever the order, and one that does not is an
-/// error (`integer overflow`), never another number.
+/// Sums over hours. No column is ever negative, so a sum that fits its 64 bits is exact whatever
+/// the order. A sum that does not fit is an error (`integer overflow`), never another number.
 macro_rules! hours {
     ($by:literal, $where:expr) => {
         concat!(
@@ -502,10 +515,10 @@ pub(super) const HOURS_OF_ALL: &str = hours!("hour", "hour >= ? AND hour < ?");
 /// The hours of one device, oldest first: bind device, from, until.
 pub(super) const HOURS_OF_DEVICE: &str = hours!("hour", "device_id = ? AND hour >= ? AND hour < ?");
 
-/// What each device came to in a span of hours, in the order of the names' bytes: bind from, until.
+/// The sums of each device in a span of hours, in the order of the names' bytes: bind from, until.
 ///
-/// The names are found by one step of the primary key each, and of each device only the span is read: what the table holds beyond it costs
-/// nothing, however old the plant is.
+/// Each name is found by one step of the primary key, and of each device only the span is read.
+/// Hours beyond the span cost nothing, however old the plant is.
 pub(super) const DEVICES: &str = hours!(
     "device_id",
     "device_id IN (
@@ -516,7 +529,7 @@ pub(super) const DEVICES: &str = hours!(
 ) AND hour >= ? AND hour < ?"
 );
 
-/// What one device came to in a span of hours: bind device, from, until.
+/// The sums of one device in a span of hours: bind device, from, until.
 pub(super) const DEVICE: &str = hours!("device_id", "device_id = ? AND hour >= ? AND hour < ?");
 
 /// All hours of one device: bind device.
@@ -524,7 +537,7 @@ pub(super) const EVERY_HOUR_OF_DEVICE: &str = "
 SELECT device_id, hour, samples, reject, c, b, a, a_plus, scored, score_sum, score_squares, score_min, score_max, confidence_sum, first, last
 FROM sample_hour WHERE device_id = ? ORDER BY hour";
 
-/// How many samples there are.
+/// The number of samples.
 pub(super) const COUNT: &str = "SELECT count(*) FROM sample";
 
 /// The samples that came first after one place and before another: bind both places and the limit.
@@ -536,26 +549,26 @@ WHERE rowid > ? AND rowid < ? ORDER BY rowid LIMIT ?";
 pub(super) const ARRIVAL: &str = "
 SELECT rowid, timestamp, device_id, sample_id, received_at, frame, findings FROM sample WHERE rowid = ?";
 
-/// The last place there is, found in an index: the table's own last page may be damaged.
+/// The last place, found in an index: the table's own last page may be damaged.
 pub(super) const NEWEST_PLACE: &str = "SELECT max(+rowid) FROM sample";
 
-/// The last place there is, found in the table: the index may be damaged.
+/// The last place, found in the table: the index may be damaged.
 pub(super) const NEWEST_PLACE_OF_TABLE: &str = "SELECT max(rowid) FROM sample";
 
-/// The samples of these ids that are there: bind a JSON array of hexadecimal texts.
+/// The stored samples of these ids: bind a JSON array of hexadecimal texts.
 pub(super) const KNOWN: &str = "
 SELECT id, timestamp, device_id, sample_id, received_at, frame, findings FROM sample
 WHERE id IN (SELECT unhex(value, '-') FROM json_each(?))";
 
-/// Takes a sample out; its hour must be counted anew.
+/// Deletes a sample; its hour must be counted anew.
 pub(super) const TAKE_OUT: &str = "DELETE FROM sample WHERE id = ?";
 
-/// Forgets an hour of a device: bind device, hour.
+/// Deletes an hour of a device: bind device, hour.
 pub(super) const FORGET_HOUR: &str = "DELETE FROM sample_hour WHERE device_id = ? AND hour = ?";
 
 /// Counts an hour of a device anew from its samples: bind device, hour.
 ///
-/// As the first count did (see [`HOURS`]), but a calibration is a sample and nothing else.
+/// The sums are taken as in [`HOURS`], but a calibration counts only as a sample.
 pub(super) const COUNT_HOUR: &str = concat!(
     "
 INSERT INTO sample_hour
@@ -574,7 +587,7 @@ FROM (SELECT *, purpose IS NULL AS counts, CASE WHEN purpose IS NULL THEN max(mi
     WHERE device_id = ?1 AND timestamp >= ?2 * 3600000000 AND timestamp < (?2 + 1) * 3600000000) GROUP BY 1, 2"
 );
 
-/// Writes a line of the audit log.
+/// Adds a line to the audit log.
 pub(super) const AUDIT: &str =
     "INSERT INTO audit_logs (number, at, actor, category, what, previous, hash) VALUES (?, ?, ?, ?, ?, ?, ?)";
 
@@ -585,61 +598,64 @@ pub(super) const AUDIT_HEAD: &str = "SELECT number, hash FROM audit_logs ORDER B
 pub(super) const AUDIT_AFTER: &str = "
 SELECT number, at, actor, category, what, previous, hash FROM audit_logs WHERE number > ? ORDER BY number LIMIT ?";
 
-/// What a purge would take of the samples: bind the time.
+/// The number of samples that a purge would remove: bind the time.
 pub(super) const COUNT_SAMPLES_BEFORE: &str = "SELECT count(*) FROM sample WHERE timestamp < ?";
 
-/// What a purge would take of the hours: bind the hour.
+/// The number of hours that a purge would remove: bind the hour.
 pub(super) const COUNT_HOURS_BEFORE: &str = "SELECT count(*) FROM sample_hour WHERE hour < ?";
 
-/// Takes samples before a time; their hours stay.
+/// Deletes samples before a time; their hours stay.
 pub(super) const PURGE_SAMPLES: &str = "DELETE FROM sample WHERE timestamp < ?";
 
-/// Takes hours before an hour.
+/// Deletes hours before an hour.
 pub(super) const PURGE_HOURS: &str = "DELETE FROM sample_hour WHERE hour < ?";
 
-/// Takes the samples of a device.
+/// Deletes the samples of a device.
 pub(super) const ERASE_SAMPLES: &str = "DELETE FROM sample WHERE device_id = ?";
 
-/// Takes the hours of a device.
+/// Deletes the hours of a device.
 pub(super) const ERASE_HOURS: &str = "DELETE FROM sample_hour WHERE device_id = ?";
 
 /// Writes the database into a new file: bind its path.
 pub(super) const BACKUP: &str = "VACUUM INTO ?";
 
-/// Checks the whole file; `ok`, or what is wrong.
+/// Checks the whole file; returns `ok`, or what is wrong.
 pub(super) const INTEGRITY: &str = "PRAGMA integrity_check(1)";
 
 /// Writes the log into the file and empties it.
 pub(super) const TRUNCATE_LOG: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
 
-/// How many pages of the file hold nothing.
+/// The number of empty pages of the file.
 pub(super) const FREE_PAGES: &str = "PRAGMA freelist_count";
 
-/// Writes the file anew without what holds nothing.
+/// Writes the file anew without empty pages.
 pub(super) const SHRINK: &str = "VACUUM";
 
-/// Takes the file out of the mode with a log; only who has the file alone can.
+/// Takes the file out of the mode with a log; possible only if no other connection has the file
+/// open.
 pub(super) const WITHOUT_LOG: &str = "PRAGMA journal_mode = DELETE";
 
-/// Puts a field there: bind subject, field, key, what is sealed.
+/// Stores a field: bind subject, field, key id, sealed bytes.
 pub(super) const PUT_FIELD: &str = "
 INSERT INTO sealed_field (subject, field, key_id, sealed) VALUES (?, ?, ?, ?)
 ON CONFLICT (subject, field) DO UPDATE SET key_id = excluded.key_id, sealed = excluded.sealed";
 
-/// A field: bind subject, field.
+/// Reads a field: bind subject, field.
 pub(super) const FIELD: &str = "SELECT key_id, sealed FROM sealed_field WHERE subject = ? AND field = ?";
 
 /// The fields of a subject, by name.
 pub(super) const FIELDS_OF: &str = "SELECT field, key_id, sealed FROM sealed_field WHERE subject = ? ORDER BY field";
 
-/// Fields that another key has sealed: bind the key, subject and field of the one before, limit.
+/// Fields that another key has sealed: bind the key id, subject and field of the field before,
+/// limit.
 pub(super) const FIELDS_NOT_UNDER: &str = "
 SELECT subject, field, key_id, sealed FROM sealed_field
 WHERE key_id <> ? AND (subject, field) > (?, ?) ORDER BY subject, field LIMIT ?";
 
-/// Puts a field in the place of another: bind the new key and what it sealed, subject, field, the old key and what it sealed.
+/// Replaces a field: bind the new key id and sealed bytes, subject, field, the old key id and
+/// sealed bytes.
 pub(super) const REPLACE_FIELD: &str = "
 UPDATE sealed_field SET key_id = ?, sealed = ? WHERE subject = ? AND field = ? AND key_id = ? AND sealed = ?";
 
-/// Takes the fields of a subject.
+/// Deletes the fields of a subject.
 pub(super) const ERASE_SUBJECT: &str = "DELETE FROM sealed_field WHERE subject = ?";

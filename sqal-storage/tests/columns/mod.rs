@@ -1,4 +1,5 @@
-//! What each documented column shows of a sample, so that two columns that are swapped are found.
+//! The values that each documented column shows of a sample, so that two swapped columns are
+//! detected.
 
 use std::collections::BTreeMap;
 
@@ -114,7 +115,7 @@ pub(crate) fn graded_texts(sample: &Sample) -> BTreeMap<&'static str, Option<Str
     shown
 }
 
-/// What `graded_samples` shows as JSON: the zones of each defect, and the names of all flags.
+/// The JSON values of `graded_samples`: the zones of each defect, and the names of all flags.
 pub(crate) fn graded_lists(sample: &Sample) -> (Vec<Vec<usize>>, Vec<String>) {
     let zones = sample.inspection.verdict.defects.iter().map(|defect| defect.zones.iter().collect()).collect();
     let (tof, spectral) = (sample.inspection.tof.as_ref(), sample.inspection.spectral.as_ref());
@@ -123,7 +124,7 @@ pub(crate) fn graded_lists(sample: &Sample) -> (Vec<Vec<usize>>, Vec<String>) {
     (zones, all.iter().map(|flag| flag.as_str().to_owned()).collect())
 }
 
-/// The same lists, from the JSON that a database gives.
+/// The lists of [`graded_lists`], from the JSON that a database returns.
 pub(crate) fn lists_of(defects: &str, flags: &str) -> (Vec<Vec<usize>>, Vec<String>) {
     #[derive(serde::Deserialize)]
     struct Shown {
@@ -142,7 +143,8 @@ pub(crate) fn seconds(sample: &Sample) -> BTreeMap<&'static str, i64> {
     ])
 }
 
-/// Any two columns differ in at least one of the samples, and each has a value in one: a swap cannot go unseen.
+/// Any two columns differ in at least one of the samples, and each has a value in one of them, so a
+/// swap is always detected.
 pub(crate) fn every_column_is_told_apart(samples: &[Sample]) {
     told_apart(samples, numbers);
     told_apart(samples, texts);

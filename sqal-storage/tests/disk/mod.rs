@@ -1,7 +1,7 @@
 //! [`SmallDisk`]: a file system of a few megabytes that a test can fill.
 #![allow(dead_code, clippy::unwrap_used, reason = "each test takes what it needs, and fails by panicking")]
 
-/// A file system of a few megabytes, gone with the test. It needs the right to mount one.
+/// A file system of a few megabytes, removed with the test. It needs the right to mount one.
 pub(crate) struct SmallDisk {
     pub(crate) path: std::path::PathBuf,
     _folder: tempfile::TempDir,
@@ -20,7 +20,7 @@ impl SmallDisk {
         Self { path, _folder: folder }
     }
 
-    /// Leaves no room; gives the file to remove.
+    /// Fills the file system; returns the file to remove.
     pub(crate) fn fill(&self) -> std::path::PathBuf {
         let ballast = self.path.join("ballast");
         let mut file = std::fs::File::create(&ballast).unwrap();

@@ -1,4 +1,4 @@
-//! Servers of a test's own, to be frozen, killed and started again; gone with the test.
+//! Servers for one test each, to be frozen, killed and restarted; removed with the test.
 #![allow(dead_code, unused_imports, reason = "each test binary uses some of them")]
 
 #[cfg(feature = "postgres")]

@@ -1,4 +1,4 @@
-//! A PostgreSQL of a test's own, and schemas of their own in the one of the test command.
+//! A PostgreSQL server for one test, and separate schemas in the server of the test command.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -41,7 +41,7 @@ fn user(name: &str) -> (u32, u32) {
     (fields[2].parse().unwrap(), fields[3].parse().unwrap())
 }
 
-/// A PostgreSQL of its own on a port of its own.
+/// A PostgreSQL server for one test, on a port of its own.
 pub(crate) struct Postgres {
     process: Option<Child>,
     programs: PathBuf,
@@ -59,7 +59,7 @@ impl Postgres {
         Self::start_in(folder, data)
     }
 
-    /// With its data in a folder that is there, for example one on a small disk.
+    /// Starts a server with its data in an existing folder, for example on a small disk.
     pub(crate) fn start_in(folder: TempDir, data: PathBuf) -> Self {
         let programs = PathBuf::from(variable("SQAL_TEST_POSTGRES_PROGRAMS"));
         fs::create_dir_all(&data).unwrap();
@@ -80,7 +80,7 @@ impl Postgres {
         server
     }
 
-    /// Starts it, again after it was stopped or killed, and waits until it answers.
+    /// Starts the server, also after it was stopped or killed, and waits until it answers.
     pub(crate) fn run(&mut self) {
         // A postmaster that was killed leaves its file behind, and its children for a moment.
         for _ in 0..200 {
@@ -96,7 +96,7 @@ impl Postgres {
                 .unwrap();
             let mut lines = BufReader::new(process.stderr.take().unwrap()).lines().map_while(Result::ok);
             if lines.any(|line| line.contains("database system is ready to accept connections")) {
-                // What it says later must not fill the pipe.
+                // Its later output must not fill the pipe.
                 std::thread::spawn(move || lines.for_each(drop));
                 self.process = Some(process);
                 return;
@@ -111,7 +111,7 @@ impl Postgres {
         rustix::process::kill_process(rustix::process::Pid::from_raw(id).unwrap(), signal).unwrap();
     }
 
-    /// To the server and all its processes.
+    /// Sends a signal to the server and all its processes.
     pub(crate) fn signal_all(&self, signal: rustix::process::Signal) {
         let id = self.process.as_ref().unwrap().id().to_string();
         let name = if signal == rustix::process::Signal::STOP { "-STOP" } else { "-CONT" };
@@ -135,14 +135,15 @@ impl Postgres {
     pub(crate) fn kill(&mut self) {
         let mut process = self.process.take().unwrap();
         let group = rustix::process::Pid::from_raw(process.id().try_into().unwrap()).unwrap();
-        // Each backend leads a session of its own, so the group is not enough: the postmaster's children go by the parent.
+        // Each backend leads a session of its own, so the group is not enough: the postmaster's
+        // children are killed by their parent's id.
         let children = Command::new("pkill").args(["-KILL", "-P", &process.id().to_string()]).status();
         let _ = rustix::process::kill_process(group, rustix::process::Signal::KILL);
         children.unwrap();
         process.wait().unwrap();
     }
 
-    /// Stops it at once, without asking the clients.
+    /// Stops the server at once, without asking the clients.
     pub(crate) fn stop_immediately(&mut self) {
         self.signal(rustix::process::Signal::QUIT);
         self.process.take().unwrap().wait().unwrap();

@@ -1,4 +1,4 @@
-//! A Redis of a test's own.
+//! A Redis server for one test.
 
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use fred::prelude::{Builder, Client, ClientLike, Config};
 use sqal_storage::Redis;
 
-/// A Redis of its own, gone with the test.
+/// A Redis server of its own, removed with the test.
 #[derive(Debug)]
 pub(crate) struct RedisServer {
     process: Child,
@@ -42,20 +42,20 @@ impl RedisServer {
         self.process.wait().unwrap();
     }
 
-    /// On the same port, with nothing in it.
+    /// Starts an empty server on the same port.
     pub(crate) fn start_again(&mut self) {
         let port = self.url.rsplit(':').next().unwrap().split('/').next().unwrap().parse().unwrap();
         *self = Self::start_on(port);
     }
 
-    /// A connection as a user has it.
+    /// A connection as a user of the crate makes it.
     pub(crate) async fn connection(&self) -> Redis {
         let redis = Redis::connect(&self.url).unwrap();
         redis.connected().await.unwrap();
         redis
     }
 
-    /// A client of the driver, to look behind.
+    /// A client of the driver, to inspect the server past the code under test.
     pub(crate) async fn watcher(&self) -> Client {
         let client = Builder::from_config(Config::from_url(&self.url).unwrap()).build().unwrap();
         client.init().await.unwrap();

@@ -1,4 +1,4 @@
-//! A headless Chromium, spoken to by the `DevTools` protocol over its WebSocket.
+//! A headless Chromium, driven by the `DevTools` protocol over its WebSocket.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
@@ -16,12 +16,13 @@ pub(crate) struct Browser {
     socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
     session: Option<String>,
     calls: u64,
-    /// What the page complained of: errors, and refusals by its policy.
+    /// The complaints of the page: errors, and refusals by its policy.
     pub(crate) complaints: Vec<String>,
 }
 
 impl Browser {
-    /// Starts the browser that the test command names; without it the test fails and says how to run it.
+    /// Starts the browser that the test command names. Without it, the test fails with a message on
+    /// how to run it.
     pub(crate) async fn start() -> Self {
         #[expect(clippy::disallowed_methods, reason = "how the test command passes the browser")]
         let program = std::env::var("SQAL_TEST_CHROMIUM")
@@ -84,7 +85,8 @@ impl Browser {
         self.call("Page.navigate", json!({ "url": url })).await;
     }
 
-    /// Waits until a JavaScript expression is true, looking again whenever the page changes, and gives its value.
+    /// Waits until a JavaScript expression is true, evaluating it again when the page changes, and
+    /// returns its value.
     pub(crate) async fn until(&mut self, condition: &str) -> Value {
         let script = format!(
             "new Promise(resolve => {{ \
@@ -98,7 +100,7 @@ impl Browser {
         result["result"]["value"].clone()
     }
 
-    /// The value of a JavaScript expression, or of the promise that it is.
+    /// The value of a JavaScript expression, or of the promise that it returns.
     pub(crate) async fn value(&mut self, expression: &str) -> Value {
         let params = json!({ "expression": expression, "awaitPromise": true, "returnByValue": true });
         let result = self.call("Runtime.evaluate", params).await;
@@ -106,7 +108,7 @@ impl Browser {
         result["result"]["value"].clone()
     }
 
-    /// Presses Escape, as a person does.
+    /// Presses Escape, as a user does.
     pub(crate) async fn press_escape(&mut self) {
         for kind in ["keyDown", "keyUp"] {
             let key = json!({ "type": kind, "key": "Escape", "code": "Escape", "windowsVirtualKeyCode": 27 });
@@ -124,7 +126,7 @@ impl Browser {
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        // Already ended is what was wanted.
+        // The process may have ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -1,4 +1,4 @@
-//! The real `sqal-server` as a child process, for tests that start, ask, signal and kill it.
+//! The real `sqal-server` as a child process, which tests start, call, signal and kill.
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::TcpListener;
@@ -16,7 +16,7 @@ pub(crate) struct Server {
     pub(crate) address: String,
 }
 
-/// An address of this machine on which nobody listens now.
+/// A free address of this machine.
 pub(crate) fn free_address() -> String {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
 }
@@ -27,7 +27,8 @@ impl Server {
         Self::start_with(&[], data, address)
     }
 
-    /// The same with variables that say where its database and its cache are.
+    /// Starts the server with environment variables for its database and its cache, and waits until
+    /// it is ready.
     pub(crate) fn start_with(elsewhere: &[(&str, &str)], data: &Path, address: &str) -> Self {
         let mut child = Self::command(data, address).envs(elsewhere.iter().copied()).spawn().unwrap();
         let mut line = String::new();
@@ -38,7 +39,7 @@ impl Server {
         Self { child, address }
     }
 
-    /// Starts a server that cannot start; gives what was logged and its exit code.
+    /// Starts a server that cannot start. Returns its log and its exit code.
     pub(crate) fn fails_to_start(data: &Path, address: &str) -> (String, Option<i32>) {
         let ended = Self::command(data, address).output().unwrap();
         (String::from_utf8(ended.stderr).unwrap(), ended.status.code())
@@ -63,12 +64,12 @@ impl Server {
         self.ask(None, path)
     }
 
-    /// The same for the holder of a token.
+    /// The JSON at a path with its status, requested with a token.
     pub(crate) fn get_as(&self, token: &str, path: &str) -> (u16, Value) {
         self.ask(Some(token), path)
     }
 
-    /// What is answered to a JSON body.
+    /// Posts a JSON body, and returns the response with its status.
     pub(crate) fn post(&self, path: &str, body: &str) -> (u16, Value) {
         let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
         let mut response = agent.post(format!("http://{}{path}", self.address)).send(body).unwrap();
@@ -76,7 +77,7 @@ impl Server {
         (response.status().as_u16(), serde_json::from_str(&text).unwrap_or(Value::String(text)))
     }
 
-    /// Puts a JSON body in the place of what is there, whatever that is.
+    /// Replaces a resource by a JSON body, whatever version is stored.
     pub(crate) fn put(&self, path: &str, body: &str) -> (u16, Value) {
         let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
         let request = agent.put(format!("http://{}{path}", self.address)).header("if-match", "*");
@@ -96,7 +97,7 @@ impl Server {
         (response.status().as_u16(), serde_json::from_str(&text).unwrap_or(Value::String(text)))
     }
 
-    /// All stored samples, through the pages.
+    /// All stored samples, read page by page.
     pub(crate) fn samples(&self) -> Vec<Value> {
         let (mut all, mut after) = (Vec::new(), String::new());
         loop {
@@ -110,23 +111,23 @@ impl Server {
         }
     }
 
-    /// The number of its process.
+    /// The process id.
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
 
-    /// Ends without warning, as a power cut or `kill -9`.
+    /// Kills the process without warning, as a power cut or `kill -9` does.
     pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
-    /// Closes the pipe that the server logs into.
+    /// Closes the pipe that the server logs to.
     pub(crate) fn close_log(&mut self) {
         drop(self.child.stderr.take());
     }
 
-    /// Sends SIGTERM, waits for the end, and gives what was logged and whether the end was orderly.
+    /// Sends SIGTERM, waits for the end, and returns the log and whether the end was orderly.
     pub(crate) fn terminate(self) -> (String, bool) {
         self.end_by(Signal::TERM)
     }
@@ -136,7 +137,8 @@ impl Server {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 
-    /// Ends it by a signal, waits for the end, and gives what was logged and whether the end was orderly.
+    /// Sends a signal that ends the server, waits for the end, and returns the log and whether the
+    /// end was orderly.
     pub(crate) fn end_by(mut self, signal: Signal) -> (String, bool) {
         self.signal(signal);
         let mut log = String::new();
@@ -146,7 +148,7 @@ impl Server {
         (log, self.child.wait().unwrap().success())
     }
 
-    /// A station of this server, as fast as the server answers.
+    /// The configuration of a station of this server, which sends as fast as the server answers.
     pub(crate) fn station(&self, seed: u64) -> Config {
         use clap::Parser;
         let url = format!("ws://{}/ws/sensors/", self.address);
@@ -157,7 +159,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // Already ended is what was wanted.
+        // The process may have ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -168,7 +170,7 @@ pub(crate) fn run(config: &Config) -> Summary {
     run_with_clock(config, now)
 }
 
-/// Runs a station that takes its time from a clock to its end.
+/// Runs a station with a given clock to its end.
 pub(crate) fn run_with_clock(config: &Config, clock: fn() -> Timestamp) -> Summary {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(device_simulator::run(config, clock, std::future::pending())).unwrap()
@@ -186,7 +188,7 @@ pub(crate) fn now() -> Timestamp {
     Timestamp::from_micros(i64::try_from(now.as_micros()).unwrap()).unwrap()
 }
 
-/// A Redis of this test's own.
+/// A Redis process for one test.
 pub(crate) struct Redis(Child);
 
 impl Redis {

@@ -1,0 +1,48 @@
+//! The lines that the client logs about a destination.
+
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use sqal_client::{HttpClient, HttpClientConfig};
+use sqal_resilience::ManualClock;
+use tracing_subscriber::util::SubscriberInitExt;
+
+use crate::server::{Server, status};
+use crate::{at, config};
+
+/// The lines that were logged.
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// CBR-05: each change of a destination's breaker is logged with its name and its state.
+#[tokio::test]
+async fn cbr_05_the_breaker_of_a_destination_logs_its_changes() {
+    let lines = Lines::default();
+    let writer = lines.clone();
+    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+    let _logging = subscriber.set_default();
+    let server = Server::new([status(500, "")]).await;
+    let clock = ManualClock::new();
+    let client = HttpClient::new(HttpClientConfig { clock: Arc::new(clock.clone()), ..config() });
+    let destination = client.destination("other", at(server.address)).unwrap();
+    for _ in 0..5 {
+        assert_eq!(destination.get("/").await.unwrap().status(), 500);
+    }
+    clock.advance(Duration::from_mins(1));
+    assert_eq!(destination.get("/").await.unwrap().status(), 500);
+    let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    let states: Vec<_> = text.lines().filter_map(|line| line.split("Circuit breaker 'other': état ").nth(1)).collect();
+    let states: Vec<_> = states.iter().filter_map(|rest| rest.split(' ').next()).collect();
+    assert_eq!(states, ["open", "half_open", "open"], "{text}");
+}

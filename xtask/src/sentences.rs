@@ -1,0 +1,107 @@
+//! How comments are written: words that hide who acts, openings that need the item before, and
+//! lines that are too wide.
+
+use std::fs;
+use std::path::Path;
+
+use crate::Failed;
+
+/// Words behind which the caller, the client, the device or the store hides, and numbers without a
+/// number.
+const HIDING: [&str; 8] = ["whoever", "whom", "nobody", "somebody", "anybody", "so many", "so long", "so often"];
+
+/// Openings of a doc comment that an IDE shows without the item before it.
+const DEPENDENT: [&str; 2] = ["The same", "As above"];
+
+/// The widest comment, in columns.
+const WIDTH: usize = 100;
+
+/// What is wrong with the comments of a Rust file; `shown` is its path in a finding.
+#[must_use]
+pub fn findings(shown: &str, text: &str) -> Vec<String> {
+    let (mut found, mut in_code, mut opens) = (Vec::new(), false, true);
+    for (number, line) in (1..).zip(text.lines()) {
+        let Some(comment) = line.trim_start().strip_prefix("//") else {
+            (in_code, opens) = (false, true);
+            continue;
+        };
+        let is_doc = comment.starts_with(['/', '!']);
+        let words = comment.trim_start_matches(['/', '!']).trim();
+        let mut say = |what: String| found.push(format!("{shown}:{number}: {what}"));
+        if words.starts_with("```") {
+            in_code = !in_code;
+        } else if !in_code {
+            if is_doc
+                && opens
+                && let Some(opening) = DEPENDENT.iter().find(|opening| words.starts_with(**opening))
+            {
+                say(format!("a doc comment stands alone and does not open with {opening:?}"));
+            }
+            if let Some(word) = HIDING.iter().find(|word| holds(words, word)) {
+                say(format!("{word:?} hides who acts, or how many: name it"));
+            }
+            let width = line.chars().count();
+            if width > WIDTH && !is_unbreakable(words) {
+                say(format!("a comment of {width} columns: at most {WIDTH}"));
+            }
+        }
+        opens = false;
+    }
+    found
+}
+
+/// Whether a text holds a word as a word, in any case.
+fn holds(text: &str, word: &str) -> bool {
+    let text = text.to_lowercase();
+    let is_edge = |letter: Option<char>| letter.is_none_or(|letter| !letter.is_alphanumeric() && letter != '_');
+    text.match_indices(word)
+        .any(|(at, _)| is_edge(text[..at].chars().next_back()) && is_edge(text[at + word.len()..].chars().next()))
+}
+
+/// Rows of tables, drawings, and what a blank cannot break.
+fn is_unbreakable(words: &str) -> bool {
+    words.starts_with('|') || words.contains("://") || !words.contains(' ')
+}
+
+/// What is wrong with the comments of the tree.
+///
+/// # Errors
+///
+/// [`Failed`] if a file cannot be read.
+pub fn comments(root: &Path, files: &[std::path::PathBuf]) -> Result<Vec<String>, Failed> {
+    let mut found = Vec::new();
+    for path in files.iter().filter(|path| path.extension().is_some_and(|extension| extension == "rs")) {
+        let shown = path.strip_prefix(root).unwrap_or(path).display().to_string();
+        found.extend(findings(&shown, &fs::read_to_string(path)?));
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_rule_is_broken_by_one_line() {
+        let of = |text: &str| findings("x.rs", text);
+        let wide = format!("// {}", "word ".repeat(20));
+        for (text, part) in [
+            ("/// The same for two.", "x.rs:1: a doc comment stands alone"),
+            ("fn a() {}\n    /// As above.", "x.rs:2: a doc comment stands alone"),
+            ("// Whoever calls is refused.", "\"whoever\" hides"),
+            ("//! Keeps so many rows.", "\"so many\" hides"),
+            (wide.as_str(), "a comment of 103 columns"),
+        ] {
+            assert!(of(text).iter().any(|line| line.contains(part)), "{text}: {:?}", of(text));
+        }
+        for sound in [
+            "/// One.\n/// The same in a second line.",
+            "let text = \"nobody\";",
+            "/// ```\n/// let nobody = 1;\n/// ```",
+            "// anybodys, whomever",
+            "/// | a table | may be as wide as its cells need, which is often more than a hundred columns in a row | yes |",
+        ] {
+            assert_eq!(of(sound), Vec::<String>::new(), "{sound}");
+        }
+    }
+}
