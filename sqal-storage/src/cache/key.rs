@@ -46,7 +46,7 @@ pub enum InvalidCacheKind {
 }
 
 /// The longest time for which a value of a custom kind is fresh.
-const LONGEST: Duration = Duration::from_hours(30 * 24);
+pub(crate) const LONGEST: Duration = Duration::from_hours(30 * 24);
 
 impl CacheKind {
     /// A kind of an embedding service: its name is the label of its metrics and part of its keys in

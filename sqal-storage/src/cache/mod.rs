@@ -11,6 +11,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+#[cfg(all(test, feature = "redis"))]
+pub(crate) use key::LONGEST;
 pub use key::{CacheKey, CacheKind, CacheScope, CustomKind, InvalidCacheKind, NotAScope};
 pub use near::NearCache;
 pub use read_through::{CacheStats, ReadThrough};

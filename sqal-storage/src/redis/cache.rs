@@ -16,9 +16,10 @@ use crate::{Cache, CacheAway, CacheKey, CacheScope, Cached, Got, Stamp};
 /// one.
 const VERSION: u32 = 1;
 
-/// The time for which a counter is kept: four times 90 minutes. A counter must outlive every value
-/// that depends on it, and outlives those of the documented kinds.
-const COUNTER_MILLIS: i64 = 4 * 90 * 60 * 1000;
+/// The time for which a counter is kept: 60 days, twice the longest time of a kind of an embedding
+/// service. A counter must outlive every value that depends on it: after the counter has expired,
+/// a value from before the clearing would be valid again.
+const COUNTER_MILLIS: i64 = 60 * 24 * 60 * 60 * 1000;
 
 /// A cache in a Redis. Every key expires.
 ///
@@ -160,4 +161,17 @@ fn written(Stamp([all, device]): Stamp) -> [u8; 16] {
     written[..8].copy_from_slice(&all.to_le_bytes());
     written[8..].copy_from_slice(&device.to_le_bytes());
     written
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cache::LONGEST;
+
+    /// A value is fresh for its time and a tenth, and stale for half of that.
+    #[test]
+    fn a_counter_outlives_every_value_that_depends_on_it() {
+        let longest = LONGEST.mul_f64(1.1 * 1.5);
+        assert!(u128::try_from(COUNTER_MILLIS).unwrap() > longest.as_millis(), "{longest:?}");
+    }
 }
