@@ -126,6 +126,12 @@ pub enum Purpose {
 }
 
 impl Purpose {
+    /// Whether the name of a device says that it reads references only: `CAL_POSTE`, `CAL-3`.
+    #[must_use]
+    pub fn is_named_by(device: &DeviceId) -> bool {
+        device.as_str().strip_prefix("CAL").is_some_and(|rest| rest.starts_with(['_', '-']))
+    }
+
     /// The word used on the wire and in SQL.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -192,14 +198,15 @@ impl Sample {
     ///
     /// Values that a server concludes or adds (`received_at`, findings, verdict, the version of the
     /// profile, processing time) are not compared. `reported` is not compared either: a device's
-    /// conclusion is not a reading. Delivery is idempotent for an equal reading only: another
+    /// conclusion is not a reading. The purpose is not compared for a device whose name decides it.
+    /// Delivery is idempotent for an equal reading only: another
     /// reading with an existing key is a conflict.
     #[must_use]
     pub fn is_same_reading(&self, other: &Self) -> bool {
         self.key == other.key
             && self.tof == other.tof
             && self.spectrum == other.spectrum
-            && self.purpose == other.purpose
+            && (self.purpose == other.purpose || Purpose::is_named_by(&self.key.device_id))
             && self.meta == other.meta
             && self.profile.name == other.profile.name
     }

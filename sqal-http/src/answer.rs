@@ -177,6 +177,11 @@ impl Answer {
         Some(problem.retry_after.unwrap_or(1))
     }
 
+    /// Whether the frame was refused for the quota of its device.
+    pub(crate) fn is_throttled(&self) -> bool {
+        self.problem.as_ref().is_some_and(|problem| problem.status == 429)
+    }
+
     /// The answer as JSON text.
     #[cfg(feature = "ws")]
     pub(crate) fn text(&self) -> String {

@@ -44,11 +44,6 @@ pub(crate) struct Accepted {
     boot: Option<Name<64>>,
 }
 
-/// Whether a device reads references only, as its name says: `CAL_POSTE`, `CAL-3`.
-fn is_of_references(device: &DeviceId) -> bool {
-    device.as_str().strip_prefix("CAL").is_some_and(|rest| rest.starts_with(['_', '-']))
-}
-
 /// Checks frames and judges them by their profile, without any socket or store.
 pub struct Intake {
     profiles: RwLock<Arc<Profiles>>,
@@ -128,6 +123,12 @@ impl Intake {
         if let Some(frame) = &accepted.sample.tof {
             self.repeats.remember(&accepted.sample.key, frame);
         }
+        self.remember_time(accepted);
+    }
+
+    /// Remembers the time of a sample whose device gave an age only. A replay remembers no more:
+    /// what it brings is older than the newest reading of its device.
+    pub(crate) fn remember_time(&self, accepted: &Accepted) {
         if let Some(boot) = accepted.boot {
             let SampleKey { device_id, timestamp, sample_id } = accepted.sample.key;
             self.ages.remember(device_id, boot, sample_id, timestamp);
@@ -155,7 +156,7 @@ impl Intake {
             profile,
             time_cut,
         } = incoming;
-        let purpose = if is_of_references(&device_id) { Purpose::Calibration } else { purpose };
+        let purpose = if Purpose::is_named_by(&device_id) { Purpose::Calibration } else { purpose };
         let (timestamp, boot) = match measured {
             Measured::At(timestamp) => (timestamp, None),
             Measured::Before { age_ms, boot } => {

@@ -428,10 +428,10 @@ impl Problem {
         Self { retry_after: Some(seconds), ..Self::of("too-many-requests", detail) }
     }
 
-    /// An address has connected more often than its quota allows.
+    /// A token, or an address without one, has connected more often than its quota allows.
     #[must_use]
     pub fn too_many_connections(retry_after: Option<u64>) -> Self {
-        let detail = "this address has connected more often than its quota allows";
+        let detail = "this token, or this address without a token, has connected more often than its quota allows";
         Self { detail: detail.to_owned(), ..Self::too_many_requests(retry_after) }
     }
 

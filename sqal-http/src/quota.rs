@@ -172,6 +172,16 @@ impl Quotas {
         self.of(Class::SignIn).map(|limit| limit.quota)
     }
 
+    /// The seconds after which a device without a token has one for each of `count` frames, at most
+    /// the time in which its bucket fills; `None` if frames are not counted.
+    pub(crate) fn seconds_for_messages(&self, count: usize) -> Option<u32> {
+        let quota = self.of(Class::Message)?.quota;
+        let tokens = u32::try_from(count).unwrap_or(u32::MAX).min(quota.burst.get());
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a bucket fills within a day")]
+        let seconds = (f64::from(tokens) / quota.per_second()).ceil() as u32;
+        Some(seconds)
+    }
+
     /// Counts this number of frames of a device; `None` if frames are not limited.
     pub(crate) fn take_messages(&self, device: DeviceId, count: u32, now: Instant) -> Option<Answer> {
         let limit = self.of(Class::Message)?;
@@ -273,6 +283,13 @@ mod tests {
         assert_eq!(unknown.count(), 100, "who is not known is counted by address");
         let again = (0..200).filter(|_| limit.allows(&station(0), plant, clock.now()));
         assert_eq!(again.count(), 99, "and one station that does nothing else is held up");
+    }
+
+    #[test]
+    fn a_batch_waits_until_its_device_has_a_token_for_each_row() {
+        let quotas = Quotas::usual();
+        assert_eq!([1, 100, 1000, 100_000].map(|rows| quotas.seconds_for_messages(rows)), [1, 1, 10, 60].map(Some));
+        assert_eq!(Quotas::none().seconds_for_messages(1000), None);
     }
 
     #[test]

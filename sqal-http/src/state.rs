@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sqal_core::Timestamp;
+use sqal_core::{Purpose, Timestamp};
 use sqal_resilience::{CheckConfig, Clock, HealthRegistry, Shutdown, SystemClock, fresh_seed};
 use sqal_storage::{Custody, Register, SampleStore, WriterHandle};
 
@@ -192,7 +192,9 @@ impl Services {
         let now = self.clock.now();
         self.caches.stored(sample.key.device_id);
         self.presence.heard(sample.key.device_id, sample.key.timestamp, (self.now)(), now);
-        self.recent.add(&sample.inspection.verdict, now);
+        if sample.purpose == Purpose::Product {
+            self.recent.add(&sample.inspection.verdict, now);
+        }
         self.live.stored(sample, now);
     }
 

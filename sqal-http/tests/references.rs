@@ -76,6 +76,16 @@ async fn a_calibration_is_stored_and_counts_in_no_figure() {
 }
 
 #[tokio::test]
+async fn a_device_that_reads_references_only_moves_no_rate_of_the_line() {
+    let app = app();
+    let rate = async || call(&app, "GET", "/api/v1/dashboard/metrics", "").await["samples_per_hour"].clone();
+    stored(&app, &frame("white", |frame| frame["device_id"] = json!("CAL_POSTE"))).await;
+    assert_eq!(rate().await, json!(0.0), "no tray was judged in the last five minutes");
+    stored(&app, &frame("tray", |_| {})).await;
+    assert!(rate().await.as_f64().unwrap() > 0.0);
+}
+
+#[tokio::test]
 async fn a_reading_that_comes_twice_is_marked() {
     let app = app();
     let first = stored(&app, &frame("S-1", |_| {})).await;

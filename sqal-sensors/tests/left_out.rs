@@ -131,8 +131,17 @@ fn distances_alone_are_a_frame() {
     let distances = TofFrame::new(reading).unwrap();
     let profile = TofProfile {
         weights: TofWeights { reflectance: 0.0, ..TofProfile::example().weights },
+        min_amplitude_kcps: 0.0,
         ..TofProfile::example()
     };
+    // A profile that asks for either rejects such a frame as not measured.
+    for asking in [
+        TofProfile { min_amplitude_kcps: 5.0, ..profile.clone() },
+        TofProfile { weights: TofProfile::example().weights, ..profile.clone() },
+    ] {
+        let found = TofAnalyzer::new(asking).unwrap().analyze(&distances).unwrap();
+        assert_eq!((found.unseen.area, found.coverage), (Score::ONE, Score::ZERO));
+    }
     let analyzer = TofAnalyzer::new(profile).unwrap();
     let (found, with) = (analyzer.analyze(&distances).unwrap(), analyzer.analyze(&whole).unwrap());
     assert!(found.flags.contains(Flag::ReflectanceMissing) && found.flags.contains(Flag::AmplitudeMissing));

@@ -59,6 +59,14 @@ fn with_dark_bands(spectrum: &Spectrum, bands: u8, counts: f32) -> Spectrum {
     Spectrum::new(counts, spectrum.gain(), spectrum.integration_time(), AdcStatus::Clear).unwrap()
 }
 
+/// A frame without the matrices whose bits are set: reflectances, amplitudes.
+fn without_matrices(frame: &TofFrame, gone: u8) -> TofFrame {
+    let reading = *frame.reading();
+    let reflectance_percent = reading.reflectance_percent.filter(|_| gone & 1 == 0);
+    let amplitude_kcps = reading.amplitude_kcps.filter(|_| gone & 2 == 0);
+    TofFrame::new(TofReading { reflectance_percent, amplitude_kcps, ..reading }).unwrap()
+}
+
 /// The laws between a complete reading and one with a part removed.
 fn less_is_never_more(more: &Inspection, less: &Inspection) -> Result<(), TestCaseError> {
     let (more, less) = (&more.verdict, &less.verdict);
@@ -90,7 +98,8 @@ proptest! {
     #[test]
     fn removing_zones_bands_and_instruments_never_helps(
         seed in any::<u64>(), trays in 0..6_usize, gone in zones(), bands in any::<u8>(), blind in 0..4_u8, rim in any::<bool>(),
-        dark in 0.0..49.0_f32,
+        dark in 0.0..49.0_f32, matrices in 0..4_u8, amplitude in prop_oneof![Just(900.0_f32), 0.0..300.0_f32],
+        percent in prop_oneof![Just(None), (0.0..60.0_f32).prop_map(Some)],
     ) {
         let reference = if rim {
             HeightReference::Rim { floor_below_mm: 0.0, u_mm: 0.3 }
@@ -111,6 +120,14 @@ proptest! {
         let fewer = without_zones(&frame, gone);
         let partial = inspector.inspect(Some(&fewer), spectrum.as_ref());
         less_is_never_more(&whole, &partial)?;
+        // A signal that is too weak, or a product that is too dark, is not better for being left
+        // out.
+        let mut reading = *fewer.reading();
+        reading.amplitude_kcps = Some(Grid::from_fn(|_| amplitude));
+        reading.reflectance_percent = percent.map_or(reading.reflectance_percent, |percent| Some(Grid::from_fn(|_| percent)));
+        let told = TofFrame::new(reading).unwrap();
+        let untold = without_matrices(&told, matrices);
+        less_is_never_more(&inspector.inspect(Some(&told), spectrum.as_ref()), &inspector.inspect(Some(&untold), spectrum.as_ref()))?;
         let narrower = spectrum.as_ref().map(|spectrum| without_bands(spectrum, bands));
         let both = inspector.inspect(Some(&fewer), narrower.as_ref());
         less_is_never_more(&partial, &both)?;

@@ -47,7 +47,8 @@ pub struct Config {
     pub tokens_file: Option<(PathBuf, TokenFile)>,
     /// The quotas for calls.
     pub quotas: Quotas,
-    /// The quota for new connections from one address; `None` if unlimited.
+    /// The quota for new connections by one token, or from one address without tokens; `None` if
+    /// unlimited.
     pub connections: Option<Quota>,
     /// The most connections that an address may have before their callers are authenticated; 0
     /// disables the limit.

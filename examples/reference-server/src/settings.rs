@@ -135,7 +135,7 @@ pub const SETTINGS: [Setting; 22] = [
         "SQAL_CONNECTIONS_PER_MINUTE",
         Some("100"),
         "a whole number; 0 counts nothing",
-        "How many stations may connect from one address",
+        "How often stations may connect by one token, or from one address without tokens",
     ),
     plain(
         "SQAL_CONNECTIONS_PER_ADDRESS",

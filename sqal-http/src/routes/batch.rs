@@ -107,7 +107,14 @@ async fn rows(services: &Services, caller: Caller, text: &str) -> Result<Results
         }
         Err(problem) => Answer::refused(row, sample_id_of(text), problem).at((services.now)()),
     });
-    Ok(Results::of(join_all(answers).await))
+    let mut results = Results::of(join_all(answers).await);
+    // One row of a device passes after each token, but the batch may be sent again as it is: then
+    // it needs a token for each of its rows, also for those that are duplicates by then.
+    if results.items.iter().any(Answer::is_throttled) {
+        let whole = services.quotas.seconds_for_messages(results.items.len());
+        results.retry_after = results.retry_after.max(whole);
+    }
+    Ok(results)
 }
 
 /// The problem of a body whose frames are written over several lines each, as a pretty printer

@@ -92,7 +92,7 @@ async fn is_taken(services: &Services, letter: &DeadLetter) -> bool {
     // A sample whose name is taken by another reading is refused as before. It is a letter already,
     // so no second one is kept.
     if may {
-        services.intake.remember(&accepted);
+        services.intake.remember_time(&accepted);
     }
     may && matches!(store(services, sample).await, Ok(Inserted::Stored | Inserted::Duplicate))
 }

@@ -24,6 +24,7 @@ pub(crate) struct Totals {
     conformity_rate_percent: Option<f64>,
     reject_rate_percent: Option<f64>,
     grades: Grades,
+    /// The times of the first and the last stored sample, calibrations too.
     first_sample_at: Option<String>,
     last_sample_at: Option<String>,
 }

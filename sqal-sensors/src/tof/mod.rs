@@ -19,7 +19,7 @@ mod volume;
 
 use sqal_core::{
     AnalysisError, Analyzer, Assessment, Cap, Defects, Flag, Flags, Grade, GradeScale, Measured, Score, TofFindings,
-    TofFrame,
+    TofFrame, Unseen,
 };
 
 pub use areal::{areal_parameters, levelled};
@@ -35,6 +35,16 @@ use crate::{Desirability, InvalidProfile, Mount, TofProfile};
 pub struct TofAnalyzer {
     profile: TofProfile,
     scale: GradeScale,
+}
+
+/// Whether the frame is without a matrix that the profile asks for: reflectances that have a
+/// weight, or amplitudes that have a lower limit. Two products that differ only there look alike,
+/// so nothing of the product counts as seen. A profile for such a sensor leaves them out: weight 0,
+/// limit 0.
+fn lacks_a_matrix(frame: &TofFrame, profile: &TofProfile) -> bool {
+    let reading = frame.reading();
+    (reading.reflectance_percent.is_none() && profile.weights.reflectance > 0.0)
+        || (reading.amplitude_kcps.is_none() && profile.min_amplitude_kcps > 0.0)
 }
 
 impl TofAnalyzer {
@@ -203,14 +213,16 @@ impl TofAnalyzer {
             0..2,
         );
         let judged = judged(joined, &defects, &self.scale);
+        let lacking = lacks_a_matrix(frame, profile);
+        let unseen = validity::unseen(&zones, tray, surface.is_some(), profile);
         Ok(Assessment {
             findings,
             score: judged.score,
             undefected: judged.undefected,
             grade: judged.grade,
             reliability: validity::reliability(&zones, tray),
-            coverage: judged.coverage,
-            unseen: validity::unseen(&zones, tray, surface.is_some(), profile),
+            coverage: if lacking { Score::ZERO } else { judged.coverage },
+            unseen: Unseen { area: if lacking { Score::ONE } else { unseen.area }, ..unseen },
             defects,
             flags,
         })

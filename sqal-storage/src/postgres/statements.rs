@@ -341,7 +341,7 @@ CREATE VIEW graded_samples AS SELECT
     surface_uniformity, surface_uniformity_u, color_score, color_score_u, freshness_index, freshness_index_u,
     fat_quality_index, fat_quality_index_u, oxidation_index, oxidation_index_u, color_uniformity, color_uniformity_u,
     integration_time_ms, gain,
-    defects, to_jsonb(string_to_array(coalesce(flags, ''), ' ')) AS flags,
+    defects, CASE WHEN profile IS NOT NULL THEN to_jsonb(string_to_array(coalesce(flags, ''), ' ')) END AS flags,
     sqal_matrix(frame, 4) AS distance_matrix, sqal_matrix(frame, 260) AS reflectance_matrix, sqal_matrix(frame, 516) AS amplitude_matrix,
     sqal_channels(frame) AS channels, processing_ms
 FROM sample;
@@ -508,7 +508,7 @@ WITH ours AS (
     SELECT c.oid, c.relname::text AS name, c.relkind, c.relpersistence, c.relrowsecurity, c.relforcerowsecurity
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE n.nspname = $1::text AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
-    AND c.relname IN ('sample', 'sample_hour', 'audit_logs', 'sealed_field', 'register', 'sensor_samples')
+    AND c.relname IN ('sample', 'sample_hour', 'audit_logs', 'sealed_field', 'register', 'sensor_samples', 'graded_samples')
 ), parts AS (
     SELECT oid, name FROM ours UNION ALL SELECT i.inhrelid, ours.name FROM pg_inherits i JOIN ours ON i.inhparent = ours.oid
 )

@@ -354,7 +354,7 @@ DROP VIEW sensor_samples;", documented_view!("33", "65"), "CREATE VIEW graded_sa
     surface_uniformity, surface_uniformity_u, color_score, color_score_u, freshness_index, freshness_index_u,
     fat_quality_index, fat_quality_index_u, oxidation_index, oxidation_index_u, color_uniformity, color_uniformity_u,
     integration_time_ms, gain,
-    defects, CASE WHEN flags IS NULL THEN '[]' ELSE '[\"' || replace(flags, ' ', '\",\"') || '\"]' END AS flags,
+    defects, CASE WHEN profile IS NULL THEN NULL WHEN flags IS NULL THEN '[]' ELSE '[\"' || replace(flags, ' ', '\",\"') || '\"]' END AS flags,
     ", matrix!("4"), " AS distance_matrix,
     ", matrix!("260", "33"), " AS reflectance_matrix,
     ", matrix!("516", "65"), " AS amplitude_matrix,

@@ -15,8 +15,8 @@ const page = Object.fromEntries(["stations", "empty", "seen", "counts", "reject-
 const byName = new Intl.Collator("en", { numeric: true });
 const after = (one, other) => byName.compare(one, other) || (one < other ? -1 : 1);
 
-// A name says what a device is for where nothing else does.
-const CALIBRATION_NAME = /^CAL([_\-.\s]|$)/i;
+// The server's rule (Purpose::is_named_by): such a device reads references only.
+const CALIBRATION_NAME = /^CAL[_-]/;
 
 class Station {
   constructor(id) {
