@@ -39,7 +39,7 @@ const fn changes(name: &'static str, sqlite: &'static str, postgres: &'static st
     Change { name, sqlite, postgres }
 }
 
-const CHANGES: [Change; 68] = [
+const CHANGES: [Change; 67] = [
     change("all grades", "UPDATE sample SET grade = CASE WHEN grade = 'A+' THEN 'A' ELSE 'A+' END"),
     change("scores", "UPDATE sample SET score = coalesce(score, 0) + 0.25"),
     change("confidence", "UPDATE sample SET confidence = confidence * 0.5 + 0.001"),
@@ -51,13 +51,6 @@ const CHANGES: [Change; 68] = [
     change("the profile of the row", "UPDATE sample SET profile = 'strict'"),
     change("the profile's version", "UPDATE sample SET profile_version = profile_version + 1"),
     change("flags", "UPDATE sample SET flags = coalesce(flags || ' ', '') || 'Uncalibrated'"),
-    change(
-        "calibrations that look like rows of old",
-        "UPDATE sample SET volume_mm3_u = NULL, avg_height_mm_u = NULL, height_variation_mm_u = NULL, surface_uniformity_u = NULL,
-         tof_score_u = NULL, color_score_u = NULL, freshness_index_u = NULL, fat_quality_index_u = NULL, oxidation_index_u = NULL,
-         color_uniformity_u = NULL, spectral_score_u = NULL, score_u = NULL, profile_version = NULL, profile = NULL, flags = NULL,
-         purpose = NULL WHERE purpose = 'calibration'",
-    ),
     change("products that become calibrations", "UPDATE sample SET purpose = 'calibration' WHERE purpose IS NULL"),
     change("calibrations that become products", "UPDATE sample SET purpose = 'product' WHERE purpose IS NOT NULL"),
     change("volume", "UPDATE sample SET volume_mm3 = coalesce(volume_mm3, 0) + 1"),

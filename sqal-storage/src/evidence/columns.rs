@@ -112,9 +112,10 @@ impl Columns {
     /// Whether the row was stored before uncertainties, profile, flags and purpose had columns. A
     /// row that was stored since then names its profile.
     ///
-    /// Emptying all these columns of a newer row makes it look old: it hides what they say, which
-    /// the binary forms still hold. It changes no value, and it cannot make a product of a
-    /// calibration, because no old row is one.
+    /// Emptying all these columns of a newer row makes it look old: it hides what they say from
+    /// SQL, where a calibration is then shown as a product. A schema that went a version down and
+    /// up again leaves such rows. The binary forms still hold everything; hours and the interface
+    /// read those, and no value can be changed this way.
     fn is_old(&self) -> bool {
         let (numbers, texts) = Self::OLD;
         self.numbers[numbers..].iter().all(Option::is_none) && self.texts[texts..].iter().all(Option::is_none)
@@ -122,11 +123,7 @@ impl Columns {
 
     /// The names of the columns that are not as expected.
     pub(crate) fn differences(&self, expected: &Self) -> Vec<&'static str> {
-        let (numbers, texts) = if self.is_old() && expected.texts[PURPOSE].is_none() {
-            Self::OLD
-        } else {
-            (self.numbers.len(), self.texts.len())
-        };
+        let (numbers, texts) = if self.is_old() { Self::OLD } else { (self.numbers.len(), self.texts.len()) };
         let numbers = Self::NUMBERS.iter().zip(self.numbers.iter().zip(&expected.numbers)).take(numbers);
         let texts = Self::TEXTS.iter().zip(self.texts.iter().zip(&expected.texts)).take(texts);
         let mut different: Vec<_> =
@@ -138,9 +135,6 @@ impl Columns {
         different
     }
 }
-
-/// The place of `purpose` in [`Columns::TEXTS`].
-const PURPOSE: usize = 6;
 
 /// Whether two texts are the same JSON value.
 ///
@@ -207,8 +201,7 @@ mod tests {
         /// A row that was stored before these columns existed has none of them, and its zones as
         /// one number; its other columns are compared.
         #[test]
-        fn a_row_of_old_is_as_it_was_written(mut sample in strategy::sample(), at in 0..18_usize) {
-            sample.purpose = sqal_core::Purpose::Product;
+        fn a_row_of_old_is_as_it_was_written(sample in strategy::sample(), at in 0..18_usize) {
             let record = Record::of(&sample, sample.id(), "test").unwrap();
             let expected = Columns::of(&record);
             let mut old = expected.clone();
@@ -218,9 +211,6 @@ mod tests {
             prop_assert_eq!(old.differences(&expected), Vec::<&str>::new());
             old.numbers[at] = Some(old.numbers[at].map_or(0.25, |number| number + 1.0 + number.abs()));
             prop_assert_eq!(old.differences(&expected), vec![Columns::NUMBERS[at]]);
-            sample.purpose = sqal_core::Purpose::Calibration;
-            let record = Record::of(&sample, sample.id(), "test").unwrap();
-            prop_assert!(old.differences(&Columns::of(&record)).contains(&"purpose"), "no old row is a calibration");
         }
     }
 
