@@ -61,8 +61,8 @@ pub enum Flag {
     /// The counts of the spectrum are impossible as sent, and possible with the two bytes of each
     /// count exchanged. Nothing was derived from them.
     BytesSwapped = 22,
-    /// The frame repeats the previous frame number for number, which noise does not allow. The
-    /// device probably sent a stale reading.
+    /// The frame repeats one of the device's frames just before it number for number, which noise
+    /// does not allow. The device probably sent a stale reading.
     RepeatedFrame = 23,
     /// The frame carried no reflectance: no reflectance finding is given, and no spots are found.
     ReflectanceMissing = 24,

@@ -3,7 +3,7 @@
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use sqal_core::{DeviceId, Flag, Name, Purpose, Sample, SampleKey, Timestamp};
+use sqal_core::{DeviceId, Flag, Name, Purpose, Sample, SampleId, SampleKey, Timestamp, TofFrame};
 use sqal_resilience::Clock;
 
 use crate::ages::Ages;
@@ -42,6 +42,8 @@ pub(crate) struct Accepted {
     pub(crate) time_cut: bool,
     /// The run of the device, if the frame has an age instead of a time.
     boot: Option<Name<64>>,
+    /// The sample's id and the fingerprint of its distances, if it has any.
+    reading: Option<(SampleId, u64)>,
 }
 
 /// Checks frames and judges them by their profile, without any socket or store.
@@ -120,8 +122,8 @@ impl Intake {
     /// Remembers a sample for the comparison with later frames of its device. The caller has
     /// checked that the sender may hand it in.
     pub(crate) fn remember(&self, accepted: &Accepted) {
-        if let Some(frame) = &accepted.sample.tof {
-            self.repeats.remember(&accepted.sample.key, frame);
+        if let Some(reading) = accepted.reading {
+            self.repeats.remember(accepted.sample.key.device_id, reading);
         }
         self.remember_time(accepted);
     }
@@ -176,8 +178,10 @@ impl Intake {
                 disagreement: Some(disagreement),
             }));
         };
-        if let (Some(frame), Some(found)) = (&tof, &mut inspection.tof)
-            && self.repeats.repeats(&key, frame)
+        let fingerprint = tof.as_ref().and_then(TofFrame::fingerprint);
+        let reading = fingerprint.map(|fingerprint| (SampleId::of(&key), fingerprint));
+        if let (Some(reading), Some(found)) = (reading, &mut inspection.tof)
+            && self.repeats.repeats(&device_id, reading)
         {
             found.flags.insert(Flag::RepeatedFrame);
         }
@@ -195,7 +199,7 @@ impl Intake {
             beside: beside.kept(),
             purpose,
         };
-        Ok(Accepted { sample, time_cut, boot })
+        Ok(Accepted { sample, time_cut, boot, reading })
     }
 
     /// Checks the time of a frame. A time before the limit proves that the device's clock was never
