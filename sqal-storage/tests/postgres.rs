@@ -254,19 +254,7 @@ async fn the_graded_samples_show_what_was_found_and_how_sure_it_is() {
         let text = AssertSqlSafe(format!("SELECT {shown} FROM graded_samples WHERE id = '{}'", sample.id()));
         let row = sqlx::raw_sql(text).fetch_one(&mut connection).await.unwrap();
         let text = |name: &str| row.get::<Option<String>, _>(name);
-        for (name, wanted) in columns::graded_numbers(sample) {
-            assert_eq!(row.get::<Option<f64>, _>(name), wanted, "{name}");
-        }
-        for (name, wanted) in columns::graded_texts(sample) {
-            assert_eq!(text(name), wanted, "{name}");
-        }
-        let lists = columns::lists_of(&text("defects").unwrap(), &text("flags").unwrap());
-        assert_eq!(lists, columns::graded_lists(sample));
-        let reading = sample.tof.as_ref().map(sqal_core::TofFrame::reading);
-        assert_eq!(text("distance_matrix").is_some(), reading.is_some());
-        assert_eq!(text("reflectance_matrix").is_some(), reading.is_some_and(|r| r.reflectance_percent.is_some()));
-        assert_eq!(text("amplitude_matrix").is_some(), reading.is_some_and(|r| r.amplitude_kcps.is_some()));
-        assert_eq!(text("channels").is_some(), sample.spectrum.is_some());
+        columns::assert_graded(sample, text, |name| row.get::<Option<f64>, _>(name));
     }
 }
 

@@ -349,25 +349,14 @@ async fn the_graded_samples_show_what_was_found_and_how_sure_it_is() {
     for sample in &samples {
         let row = sqlx::query("SELECT * FROM graded_samples WHERE id = ?");
         let row = row.bind(sample.id().to_string()).fetch_one(&mut connection).await.unwrap();
-        let text = |name: &str| row.get::<Option<String>, _>(name);
-        for (name, wanted) in columns::graded_numbers(sample) {
-            let shown = if name == "profile_version" {
+        let number = |name: &str| {
+            if name == "profile_version" {
                 row.get::<Option<u32>, _>(name).map(f64::from)
             } else {
                 row.get::<Option<f64>, _>(name)
-            };
-            assert_eq!(shown, wanted, "{name}");
-        }
-        for (name, wanted) in columns::graded_texts(sample) {
-            assert_eq!(text(name), wanted, "{name}");
-        }
-        let lists = columns::lists_of(&text("defects").unwrap(), &text("flags").unwrap());
-        assert_eq!(lists, columns::graded_lists(sample));
-        let reading = sample.tof.as_ref().map(sqal_core::TofFrame::reading);
-        assert_eq!(text("distance_matrix").is_some(), reading.is_some());
-        assert_eq!(text("reflectance_matrix").is_some(), reading.is_some_and(|r| r.reflectance_percent.is_some()));
-        assert_eq!(text("amplitude_matrix").is_some(), reading.is_some_and(|r| r.amplitude_kcps.is_some()));
-        assert_eq!(text("channels").is_some(), sample.spectrum.is_some());
+            }
+        };
+        columns::assert_graded(sample, |name| row.get::<Option<String>, _>(name), number);
     }
 }
 

@@ -199,3 +199,41 @@ impl SqliteStore {
         Ok(offered.map(|(id, sample)| there.get(id).map(|stored| known_as(stored.as_ref(), sample))).collect())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Hour, Hourly, HourlyQuery, SampleStore as _, SqliteConfig};
+    use fixtures::strategy;
+    use proptest::prelude::*;
+    use proptest::strategy::ValueTree;
+    use proptest::test_runner::TestRunner;
+    use sqal_core::{Name, Purpose, Timestamp};
+
+    /// 2026-11-06.
+    const START: i64 = 1_794_000_000_000_000;
+
+    /// An hour that is counted anew in SQL has the figures that the samples that are left have.
+    #[tokio::test]
+    async fn hours_are_those_of_the_samples_that_stay() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(&SqliteConfig::at(folder.path().join("spool.db"))).await.unwrap();
+        let mut runner = TestRunner::deterministic();
+        let mut samples = prop::collection::vec(strategy::sample(), 60).new_tree(&mut runner).unwrap().current();
+        for (k, sample) in (0_i64..).zip(&mut samples) {
+            sample.key.timestamp = Timestamp::from_micros(START + k * 200_000_000).unwrap();
+            sample.key.device_id = Name::new("a").unwrap();
+        }
+        assert!(samples.iter().any(|sample| sample.purpose == Purpose::Calibration));
+        store.insert(&samples).await.unwrap();
+        let hour = |micros| Hour::of(Timestamp::from_micros(micros).unwrap());
+        let all = HourlyQuery::new(hour(START), hour(START + 10 * 3_600_000_000)).unwrap();
+        assert_eq!(store.hourly(&all).await.unwrap(), Hourly::of(&samples));
+        // Every third sample goes: each hour is counted anew, with calibrations among those that
+        // stay.
+        let (goes, stays): (Vec<_>, Vec<_>) = (0..).zip(samples).partition(|(k, _)| k % 3 == 0);
+        let [goes, stays] = [goes, stays].map(|part| part.into_iter().map(|(_, sample)| sample).collect::<Vec<_>>());
+        assert_eq!(store.take_out(&goes).await.unwrap(), 20);
+        assert_eq!(store.hourly(&all).await.unwrap(), Hourly::of(&stays));
+    }
+}

@@ -96,7 +96,7 @@ pub(crate) fn graded_numbers(sample: &Sample) -> BTreeMap<&'static str, Option<f
 }
 
 /// Columns of `graded_samples` that show a text.
-pub(crate) fn graded_texts(sample: &Sample) -> BTreeMap<&'static str, Option<String>> {
+fn graded_texts(sample: &Sample) -> BTreeMap<&'static str, Option<String>> {
     let documented = texts(sample);
     let mut shown: BTreeMap<_, _> = [
         ("device_id", "device_id"),
@@ -115,8 +115,34 @@ pub(crate) fn graded_texts(sample: &Sample) -> BTreeMap<&'static str, Option<Str
     shown
 }
 
+/// Compares a row of `graded_samples` with its sample. `text` and `number` read a column of the
+/// row.
+pub(crate) fn assert_graded(
+    sample: &Sample,
+    text: impl Fn(&str) -> Option<String>,
+    number: impl Fn(&str) -> Option<f64>,
+) {
+    for (name, wanted) in graded_numbers(sample) {
+        assert_eq!(number(name), wanted, "{name}");
+    }
+    for (name, wanted) in graded_texts(sample) {
+        assert_eq!(text(name), wanted, "{name}");
+    }
+    let shown = lists_of(&text("defects").unwrap(), &text("flags").unwrap());
+    assert_eq!(shown, graded_lists(sample));
+    let reading = sample.tof.as_ref().map(sqal_core::TofFrame::reading);
+    for (name, is_there) in [
+        ("distance_matrix", reading.is_some()),
+        ("reflectance_matrix", reading.is_some_and(|reading| reading.reflectance_percent.is_some())),
+        ("amplitude_matrix", reading.is_some_and(|reading| reading.amplitude_kcps.is_some())),
+        ("channels", sample.spectrum.is_some()),
+    ] {
+        assert_eq!(text(name).is_some(), is_there, "{name}");
+    }
+}
+
 /// The JSON values of `graded_samples`: the zones of each defect, and the names of all flags.
-pub(crate) fn graded_lists(sample: &Sample) -> (Vec<Vec<usize>>, Vec<String>) {
+fn graded_lists(sample: &Sample) -> (Vec<Vec<usize>>, Vec<String>) {
     let zones = sample.inspection.verdict.defects.iter().map(|defect| defect.zones.iter().collect()).collect();
     let (tof, spectral) = (sample.inspection.tof.as_ref(), sample.inspection.spectral.as_ref());
     let all = spectral.map_or_else(Flags::default, |spectral| spectral.flags);
@@ -125,7 +151,7 @@ pub(crate) fn graded_lists(sample: &Sample) -> (Vec<Vec<usize>>, Vec<String>) {
 }
 
 /// The lists of [`graded_lists`], from the JSON that a database returns.
-pub(crate) fn lists_of(defects: &str, flags: &str) -> (Vec<Vec<usize>>, Vec<String>) {
+fn lists_of(defects: &str, flags: &str) -> (Vec<Vec<usize>>, Vec<String>) {
     #[derive(serde::Deserialize)]
     struct Shown {
         zones: Vec<usize>,
