@@ -33,7 +33,7 @@ fn calling(c: &mut Criterion) {
 
     let client = HttpClient::new(HttpClientConfig {
         allowed: vec!["127.0.0.0/8".parse().expect("a network")],
-        ..HttpClientConfig::usual(Trust::nobody())
+        ..HttpClientConfig::usual(Trust::none())
     });
     let origin = format!("http://{hello}").parse().expect("an origin");
     let config = DestinationConfig { plain_allowed: true, ..DestinationConfig::usual(origin) };

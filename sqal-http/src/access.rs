@@ -2,18 +2,16 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::str::FromStr;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use axum::http::{Extensions, HeaderMap, header};
-use serde::de::Error as _;
-use serde::{Deserialize, Deserializer, Serialize};
-use sha2::{Digest, Sha256};
+use serde::{Deserialize, Serialize};
 use sqal_core::{DeviceId, Name, Timestamp};
 
 use crate::Problem;
 use crate::browser_session::{self, RandomnessError, Session, SessionKey, Sessions};
 use crate::host_callers::HostCallers;
+use crate::token_file::{NotTokens, Token, TokenFile, TokenHash};
 use crate::weak_tokens::is_weak;
 
 /// The name of the holder of a token, for the log and for quotas.
@@ -36,7 +34,7 @@ pub enum Role {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Who {
     /// Any caller, also without a token: probes, and pages that contain no sample.
-    Anybody,
+    Everyone,
     /// A device or a gateway.
     Device,
     /// A person with this role, or a higher one.
@@ -48,7 +46,7 @@ impl Who {
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
-            Self::Anybody => "anybody",
+            Self::Everyone => "everyone",
             Self::Device => "device",
             Self::Person(Role::Viewer) => "viewer",
             Self::Person(Role::QualityEngineer) => "quality engineer",
@@ -69,129 +67,12 @@ pub enum Grant {
     Role(Role),
 }
 
-/// The SHA-256 of a token.
-///
-/// A token is 256 random bits, which no dictionary holds, so a slow hash would not protect it
-/// better.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct TokenHash([u8; 32]);
-
-/// The error for a text that is not the hash of a token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("expected a SHA-256 as 64 hexadecimal digits; `sqal token` prints it")]
-pub struct NotAHash;
-
-impl TokenHash {
-    /// Computes the hash of a token.
-    #[must_use]
-    pub fn of(token: &str) -> Self {
-        Self(Sha256::digest(token.as_bytes()).into())
-    }
-
-    pub(crate) const fn of_bytes(bytes: [u8; 32]) -> Self {
-        Self(bytes)
-    }
-
-    pub(crate) const fn bytes(&self) -> &[u8; 32] {
-        &self.0
-    }
-}
-
-impl FromStr for TokenHash {
-    type Err = NotAHash;
-
-    fn from_str(text: &str) -> Result<Self, NotAHash> {
-        if text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            return Err(NotAHash);
-        }
-        let mut hash = [0; 32];
-        for (byte, at) in hash.iter_mut().zip((0..64).step_by(2)) {
-            *byte = u8::from_str_radix(&text[at..at + 2], 16).map_err(|_| NotAHash)?;
-        }
-        Ok(Self(hash))
-    }
-}
-
-impl TryFrom<String> for TokenHash {
-    type Error = NotAHash;
-
-    fn try_from(text: String) -> Result<Self, NotAHash> {
-        text.parse()
-    }
-}
-
-impl From<TokenHash> for String {
-    fn from(hash: TokenHash) -> Self {
-        hash.to_string()
-    }
-}
-
-impl fmt::Display for TokenHash {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
-}
-
-/// One token of a token file: its holder, what it permits, and its end.
-///
-/// A holder may have several tokens, so a token can be replaced while the old one still works.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Token {
-    /// The holder of the token.
-    pub name: Holder,
-    /// What the token permits.
-    pub grant: Grant,
-    /// The SHA-256 of the token. The token itself is not stored.
-    pub sha256: TokenHash,
-    /// When the token expires, in RFC 3339. Without it, the token is valid until it is removed.
-    #[serde(default, skip_serializing_if = "Option::is_none", with = "crate::wire::rfc3339_or_none")]
-    pub until: Option<Timestamp>,
-}
-
-/// The contents of a token file.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct TokenFile {
-    /// The tokens. An empty list refuses every caller. A key without a value is an error, because a
-    /// file that is still being written can look like this.
-    #[serde(deserialize_with = "list_of_tokens")]
-    pub tokens: Vec<Token>,
-}
-
-fn list_of_tokens<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Token>, D::Error> {
-    let tokens = Option::<Vec<Token>>::deserialize(deserializer)?;
-    tokens
-        .ok_or_else(|| D::Error::custom("there is nothing behind tokens: (an empty list, [], shuts every caller out)"))
-}
-
-/// Why a list of tokens cannot be used.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum NotTokens {
-    /// The list is empty, so no caller would ever be let in.
-    #[error("there is no token in it: nobody could do anything")]
-    Empty,
-    /// Two entries have the same token.
-    #[error("{first} and {second} have the same token")]
-    Twice {
-        /// The holder in the first of the two entries.
-        first: String,
-        /// The holder in the second of the two entries.
-        second: String,
-    },
-    /// A holder's token is one that attackers guess first. The field is the holder's name.
-    #[error("the token of {0} is one that everybody guesses first; `sqal token` makes one that cannot be guessed")]
-    Weak(String),
-}
-
 /// The caller of a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(clippy::large_enum_variant, reason = "one per request or connection, copied and never allocated")]
 pub enum Caller {
     /// The caller of a server without tokens: unauthenticated, with every role.
-    Anybody,
+    Unauthenticated,
     /// The holder of a token, or a caller that the host application vouches for. The latter has no
     /// credential.
     Known(Holder, Grant, Option<Credential>),
@@ -216,8 +97,8 @@ impl Caller {
     #[must_use]
     pub fn may(&self, who: Who) -> bool {
         match (self, who) {
-            (Self::Anybody, _)
-            | (_, Who::Anybody)
+            (Self::Unauthenticated, _)
+            | (_, Who::Everyone)
             | (Self::Known(_, Grant::Device(_) | Grant::Gateway, _), Who::Device) => true,
             (Self::Known(_, Grant::Role(role), _), Who::Person(least)) => *role >= least,
             _ => false,
@@ -228,7 +109,7 @@ impl Caller {
     #[must_use]
     pub const fn holder(&self) -> Option<Holder> {
         match self {
-            Self::Anybody => None,
+            Self::Unauthenticated => None,
             Self::Known(name, ..) => Some(*name),
         }
     }
@@ -250,7 +131,7 @@ impl Caller {
     #[must_use]
     pub fn speaks_for(&self, device: &DeviceId) -> bool {
         match self {
-            Self::Anybody | Self::Known(_, Grant::Gateway, _) => true,
+            Self::Unauthenticated | Self::Known(_, Grant::Gateway, _) => true,
             Self::Known(_, Grant::Device(own), _) => own == device,
             Self::Known(_, Grant::Role(_), _) => false,
         }
@@ -261,7 +142,7 @@ impl Caller {
 impl fmt::Display for Caller {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Anybody => f.write_str("anybody"),
+            Self::Unauthenticated => f.write_str("anybody"),
             Self::Known(name, ..) => write!(f, "{:?}", name.as_str()),
         }
     }
@@ -420,7 +301,7 @@ impl Access {
                 host.remember(caller);
                 Ok(*caller)
             }
-            Some(Caller::Anybody) | None => Err(Problem::unauthorized()),
+            Some(Caller::Unauthenticated) | None => Err(Problem::unauthorized()),
         }
     }
 
@@ -436,7 +317,7 @@ impl Access {
         if self.is_of_host() {
             return Err(Problem::unauthorized());
         }
-        let Some(table) = self.table() else { return Ok(Caller::Anybody) };
+        let Some(table) = self.table() else { return Ok(Caller::Unauthenticated) };
         let credential = if let Some(token) = bearer(headers) {
             Credential { token: TokenHash::of(token), session: None }
         } else {
@@ -623,7 +504,7 @@ mod tests {
         let ben = Caller::person(name("ben"), Role::Viewer);
         for headers in [&bearer, &none] {
             assert_eq!(caller(Some(ben), headers), Ok(ben));
-            for inside in [None, Some(Caller::Anybody)] {
+            for inside in [None, Some(Caller::Unauthenticated)] {
                 assert_eq!(caller(inside, headers).unwrap_err().status, 401);
             }
             assert_eq!(access.identify(headers, at(0)).unwrap_err().status, 401);
@@ -632,7 +513,7 @@ mod tests {
         // Without a host application, a caller in the request's extensions is ignored.
         let mut extensions = Extensions::new();
         extensions.insert(ben);
-        assert_eq!(Access::open().caller(&none, &extensions, at(0)), Ok(Caller::Anybody));
+        assert_eq!(Access::open().caller(&none, &extensions, at(0)), Ok(Caller::Unauthenticated));
         let tokens = vec![token("marie", Grant::Role(Role::Viewer), "a long token of hers", None)];
         let access = Access::of(TokenFile { tokens }).unwrap();
         assert_eq!(access.caller(&none, &extensions, at(0)).unwrap_err().status, 401);
@@ -679,14 +560,14 @@ mod tests {
         let gateway = Caller::Known(name("g"), Grant::Gateway, None);
         let person = |role| Caller::Known(name("p"), Grant::Role(role), None);
         let wants = [
-            Who::Anybody,
+            Who::Everyone,
             Who::Device,
             Who::Person(Role::Viewer),
             Who::Person(Role::QualityEngineer),
             Who::Person(Role::Administrator),
         ];
         for (caller, may) in [
-            (Caller::Anybody, [true; 5]),
+            (Caller::Unauthenticated, [true; 5]),
             (device, [true, true, false, false, false]),
             (gateway, [true, true, false, false, false]),
             (person(Role::Viewer), [true, false, true, false, false]),
@@ -696,26 +577,7 @@ mod tests {
             assert_eq!(wants.map(|who| caller.may(who)), may, "{caller:?}");
         }
         assert!(device.speaks_for(&name("ESP32_001")) && !device.speaks_for(&name("ESP32_002")));
-        assert!(gateway.speaks_for(&name("ESP32_002")) && Caller::Anybody.speaks_for(&name("x")));
+        assert!(gateway.speaks_for(&name("ESP32_002")) && Caller::Unauthenticated.speaks_for(&name("x")));
         assert!(!person(Role::Administrator).speaks_for(&name("ESP32_001")), "no person makes measurements");
-    }
-
-    #[test]
-    fn a_list_with_nothing_behind_it_is_no_list() {
-        let read = |text: &str| serde_json::from_str::<TokenFile>(text).map(|file| file.tokens.len());
-        assert_eq!(read(r#"{"tokens":[]}"#).unwrap(), 0);
-        assert!(read(r#"{"tokens":null}"#).unwrap_err().to_string().contains("nothing behind tokens"));
-        assert!(read("{}").is_err());
-    }
-
-    #[test]
-    fn a_hash_is_64_digits() {
-        let hash = TokenHash::of("abc");
-        // FIPS 180-2, B.1.
-        assert_eq!(hash.to_string(), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
-        assert_eq!(hash.to_string().parse(), Ok(hash));
-        for text in ["", "ba78", &"+f".repeat(32), &"é".repeat(32)] {
-            assert_eq!(text.parse::<TokenHash>(), Err(NotAHash), "{text}");
-        }
     }
 }

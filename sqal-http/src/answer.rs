@@ -238,7 +238,7 @@ mod tests {
             let clock = ManualClock::new();
             let mut services = services(intake(profile, now, &clock), &clock);
             let refused = |services: &Services| {
-                let problem = judge(services, &Caller::Anybody, fixtures::DOCUMENTED_FRAME).unwrap_err();
+                let problem = judge(services, &Caller::Unauthenticated, fixtures::DOCUMENTED_FRAME).unwrap_err();
                 assert_eq!((problem.status, &*problem.kind), (503, kind));
                 (problem.retry_after, problem.kept, services.dead_letters.newest(9).len())
             };
@@ -251,7 +251,7 @@ mod tests {
             let present = services.presence.of(&device(), services.clock.now()).unwrap();
             assert_eq!(present.agreement, agreement);
             services.intake = intake(right, MEASURED, &clock);
-            assert!(judge(&services, &Caller::Anybody, fixtures::DOCUMENTED_FRAME).is_ok());
+            assert!(judge(&services, &Caller::Unauthenticated, fixtures::DOCUMENTED_FRAME).is_ok());
         }
     }
 

@@ -47,7 +47,7 @@ mod tests {
         let (camera, ours, other) = (name("camera"), Name::new("ESP32_001").unwrap(), Name::new("ESP32_002").unwrap());
         assert!(!callers.may_bring(&camera, &ours));
         callers.remember(&Caller::person(camera, Role::Administrator));
-        callers.remember(&Caller::Anybody);
+        callers.remember(&Caller::Unauthenticated);
         assert!(!callers.may_bring(&camera, &ours), "a person makes no measurement");
         callers.remember(&Caller::Known(camera, Grant::Device(ours), None));
         assert!(callers.may_bring(&camera, &ours) && !callers.may_bring(&camera, &other));

@@ -71,6 +71,7 @@ mod serve;
 mod shown_names;
 mod slo;
 mod state;
+mod token_file;
 mod trial;
 mod usual_interval;
 mod version;
@@ -81,9 +82,7 @@ mod wire;
 // its own on the same version.
 pub use sqal_core;
 
-pub use access::{
-    Access, Caller, Credential, Grant, Holder, NotAHash, NotTokens, Role, Token, TokenFile, TokenHash, Who,
-};
+pub use access::{Access, Caller, Credential, Grant, Holder, Role, Who};
 pub use browser_session::{RandomnessError, SessionKey};
 pub use budget::{Budget, Connection, ExceededError, Resource, Share};
 pub use caches::Caches;
@@ -103,6 +102,7 @@ pub use serve::{ConnectionLimits, serve};
 pub use slo::Objective;
 pub use sqal_grading::{InvalidProfiles, Profile, ProfileFile, Profiles};
 pub use state::{MetricsText, Services, WallClock};
+pub use token_file::{NotAHash, NotTokens, Token, TokenFile, TokenHash};
 pub use version::{EndsTooEarly, Legacy};
 pub use wire::{Document, document, timestamp as parse_time};
 

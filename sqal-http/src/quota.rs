@@ -122,7 +122,7 @@ impl Counted {
     fn of(caller: &Caller, address: Option<IpAddr>) -> Option<Self> {
         match caller {
             Caller::Known(name, ..) => Some(Self::Holder(*name)),
-            Caller::Anybody => address.map(limited_as).map(Self::Address),
+            Caller::Unauthenticated => address.map(limited_as).map(Self::Address),
         }
     }
 }
@@ -254,17 +254,17 @@ mod tests {
         let here: IpAddr = "192.0.2.1".parse().unwrap();
         let take = |call, caller: &Caller, peer| quotas.take(call, caller, peer, clock.now()).unwrap().answer;
         for k in (0..100).rev() {
-            assert_eq!(take(read(0), &Caller::Anybody, Some(here)).remaining, k);
+            assert_eq!(take(read(0), &Caller::Unauthenticated, Some(here)).remaining, k);
         }
-        let refused = take(read(0), &Caller::Anybody, Some(here));
+        let refused = take(read(0), &Caller::Unauthenticated, Some(here));
         assert_eq!((refused.allowed, refused.retry_after_seconds()), (false, Some(1)));
-        assert!(take(read(1), &Caller::Anybody, Some(here)).allowed, "another route");
-        assert!(take(read(0), &Caller::Anybody, Some("192.0.2.2".parse().unwrap())).allowed, "another address");
+        assert!(take(read(1), &Caller::Unauthenticated, Some(here)).allowed, "another route");
+        assert!(take(read(0), &Caller::Unauthenticated, Some("192.0.2.2".parse().unwrap())).allowed, "another address");
         let marie = Caller::Known(Name::new("marie").unwrap(), Grant::Role(Role::Viewer), None);
         assert!(take(read(0), &marie, Some(here)).allowed, "a holder is not counted with its address");
         assert_eq!(take(read(0), &marie, None).remaining, 98, "and it is one holder wherever it calls from");
         clock.advance(Duration::from_millis(600));
-        assert!(take(read(0), &Caller::Anybody, Some(here)).allowed);
+        assert!(take(read(0), &Caller::Unauthenticated, Some(here)).allowed);
     }
 
     #[test]
@@ -279,7 +279,7 @@ mod tests {
         for k in 0..200 {
             assert!(limit.allows(&station(k), plant, clock.now()), "station {k}");
         }
-        let unknown = (0..200).filter(|_| limit.allows(&Caller::Anybody, plant, clock.now()));
+        let unknown = (0..200).filter(|_| limit.allows(&Caller::Unauthenticated, plant, clock.now()));
         assert_eq!(unknown.count(), 100, "who is not known is counted by address");
         let again = (0..200).filter(|_| limit.allows(&station(0), plant, clock.now()));
         assert_eq!(again.count(), 99, "and one station that does nothing else is held up");
@@ -298,10 +298,14 @@ mod tests {
         let call = Call { class: Class::SignIn, route: 0 };
         let peer = Some("192.0.2.1".parse().unwrap());
         let allowed =
-            (0..20).filter(|_| quotas.take(call, &Caller::Anybody, peer, clock.now()).unwrap().answer.allowed);
+            (0..20).filter(|_| quotas.take(call, &Caller::Unauthenticated, peer, clock.now()).unwrap().answer.allowed);
         assert_eq!(allowed.count(), 5);
-        assert!(quotas.take(Call { class: Class::Unlimited, route: 0 }, &Caller::Anybody, peer, clock.now()).is_none());
-        assert!(quotas.take(call, &Caller::Anybody, None, clock.now()).is_none());
-        assert!(Quotas::none().take(call, &Caller::Anybody, peer, clock.now()).is_none());
+        assert!(
+            quotas
+                .take(Call { class: Class::Unlimited, route: 0 }, &Caller::Unauthenticated, peer, clock.now())
+                .is_none()
+        );
+        assert!(quotas.take(call, &Caller::Unauthenticated, None, clock.now()).is_none());
+        assert!(Quotas::none().take(call, &Caller::Unauthenticated, peer, clock.now()).is_none());
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::LazyLock;
 
-use crate::access::TokenHash;
+use crate::token_file::TokenHash;
 
 /// The most frequent passwords in lists of leaks, and the passwords with which installations are
 /// delivered.

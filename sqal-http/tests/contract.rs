@@ -317,7 +317,7 @@ async fn every_route_asks_who_one_is_and_whether_they_may() {
             (status.as_u16(), headers)
         };
         let may: &[&str] = match route.who {
-            Who::Anybody => continue,
+            Who::Everyone => continue,
             Who::Device => &["device", "other device", "gateway"],
             Who::Person(Role::Viewer) => &["viewer", "engineer", "administrator"],
             Who::Person(Role::QualityEngineer) => &["engineer", "administrator"],
@@ -594,7 +594,7 @@ async fn a_page_behind_a_proxy_signs_in() {
 #[tokio::test]
 async fn an_open_server_answers_under_no_name_of_a_stranger() {
     let app = app(|services| services.allowed_hosts = vec!["line.example".to_owned()]).await;
-    for route in routes().into_iter().filter(|route| route.method == "GET" && route.who != Who::Anybody) {
+    for route in routes().into_iter().filter(|route| route.method == "GET" && route.who != Who::Everyone) {
         let path = route.path.replace("{device_id}", "x").replace("{name}", "x").replace("{id}", "x");
         let (status, _, problem) = call(&app, "GET", &path, &[("host", "evil.example:8000")], "").await;
         assert_eq!(status, StatusCode::FORBIDDEN, "{path}: {problem:?}");

@@ -51,7 +51,7 @@ fn every_route_is_described_as_it_is() {
         described += 1;
         let answers = operation["responses"].as_object().unwrap();
         assert_eq!(answers.contains_key("429"), route.class != Class::Unlimited, "{}", route.path);
-        if route.who != Who::Anybody {
+        if route.who != Who::Everyone {
             assert!(operation["security"].is_array() && answers.contains_key("401"), "{}", route.path);
         }
         assert_eq!(operation["deprecated"] == true, route.successor.is_some(), "{}", route.path);

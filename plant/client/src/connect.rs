@@ -170,7 +170,7 @@ mod tests {
     #[tokio::test]
     async fn the_pool_itself_connects_to_no_address_that_is_refused() {
         let nobody = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-        let (transport, _tasks) = transport(&HttpClientConfig::usual(Trust::nobody()));
+        let (transport, _tasks) = transport(&HttpClientConfig::usual(Trust::none()));
         for host in ["127.0.0.1", "[::ffff:127.0.0.1]", "[::1]", "0.0.0.0"] {
             let uri = format!("http://{host}:{}/", nobody.port()).parse().unwrap();
             let failed = SendError::of_transport(transport.get(uri).await.unwrap_err(), host, Duration::ZERO);

@@ -21,14 +21,14 @@
 //! // A service inside our own network: its network is allowed, and plain http for this destination.
 //! let client = HttpClient::new(HttpClientConfig {
 //!     allowed: vec!["127.0.0.0/8".parse()?],
-//!     ..HttpClientConfig::usual(Trust::nobody())
+//!     ..HttpClientConfig::usual(Trust::none())
 //! });
 //! let config = DestinationConfig { plain_allowed: true, ..DestinationConfig::usual(origin.parse()?) };
 //! let weather = client.destination("weather", config.clone())?;
 //! assert_eq!(weather.get("/weather").await?.into_body(), "fog");
 //!
-//! // Nobody allowed it: refused before anything is sent.
-//! let strict = HttpClient::new(HttpClientConfig::usual(Trust::nobody()));
+//! // No network is allowed: refused before anything is sent.
+//! let strict = HttpClient::new(HttpClientConfig::usual(Trust::none()));
 //! let refused = strict.destination("weather", config).unwrap_err().to_string();
 //! assert!(refused.starts_with("host 127.0.0.1 is 127.0.0.1, which is not of the Internet"));
 //! # Ok(())

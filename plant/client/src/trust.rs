@@ -69,7 +69,7 @@ impl Trust {
     /// No authority: every `https` destination fails. For a client that calls only plain
     /// destinations of a network of its own.
     #[must_use]
-    pub fn nobody() -> Self {
+    pub fn none() -> Self {
         Self(Arc::new(RootCertStore::empty()))
     }
 

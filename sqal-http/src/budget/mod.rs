@@ -46,8 +46,8 @@ impl Party {
         match (caller, peer) {
             (Caller::Known(name, Grant::Device(_), _), _) => Self::Device(*name),
             (Caller::Known(name, ..), _) => Self::Holder(*name),
-            (Caller::Anybody, Some(address)) => Self::Address(limited_as(address)),
-            (Caller::Anybody, None) => Self::Process,
+            (Caller::Unauthenticated, Some(address)) => Self::Address(limited_as(address)),
+            (Caller::Unauthenticated, None) => Self::Process,
         }
     }
 }

@@ -91,7 +91,7 @@ fn operation(route: &Route, said: &Said) -> Value {
     if let Some(body) = request_body(route) {
         operation["requestBody"] = body;
     }
-    if route.who != Who::Anybody || said.problems.contains(&401) {
+    if route.who != Who::Everyone || said.problems.contains(&401) {
         operation["security"] = json!([{ "token": [] }, { "cookie": [] }]);
     }
     if route.successor.is_some() {
@@ -170,7 +170,7 @@ fn responses(route: &Route, said: &Said) -> Value {
     if matches!(said.answer, Kind::ChangedOrMade(_)) {
         all.insert("201".to_owned(), answer);
     }
-    let asks: &[u16] = if route.who == Who::Anybody { &[] } else { &[401, 403] };
+    let asks: &[u16] = if route.who == Who::Everyone { &[] } else { &[401, 403] };
     let counts: &[u16] = if route.class == Class::Unlimited { &[] } else { &[429] };
     let older: &[u16] = if route.successor.is_some() { &[410] } else { &[] };
     let keyed: &[u16] = if route.repeatable { &[400, 408, 409, 422] } else { &[] };

@@ -54,7 +54,7 @@ pub(super) async fn show(
     Extension(caller): Extension<Caller>,
 ) -> Result<Json<Capabilities>, Problem> {
     // Any token is enough: the developers of stations need this route most.
-    if caller == Caller::Anybody && !services.access.is_open() {
+    if caller == Caller::Unauthenticated && !services.access.is_open() {
         return Err(Problem::unauthorized());
     }
     #[cfg(feature = "ws")]

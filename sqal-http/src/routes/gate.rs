@@ -236,7 +236,7 @@ type Entered = (Caller, Option<crate::quota::Counting>);
 fn enter(services: &Services, route: Route, number: u16, request: &Request) -> Result<Entered, Response> {
     let (now, headers) = (services.clock.now(), request.headers());
     // Whether the answer shows something, or tells whether a token is right.
-    let tells = route.who != Who::Anybody || route.class != Class::Unlimited || route.path == "/metrics";
+    let tells = route.who != Who::Everyone || route.class != Class::Unlimited || route.path == "/metrics";
     if tells && services.access.is_open() {
         origin::known_host(headers, &services.allowed_hosts).map_err(IntoResponse::into_response)?;
     }
@@ -264,7 +264,7 @@ fn enter(services: &Services, route: Route, number: u16, request: &Request) -> R
                 let wait = services.guesses.wrong(address, token, quota, now);
                 if let Some(count) = services.guesses.to_write_down(now) {
                     services.write_down(
-                        &Caller::Anybody,
+                        &Caller::Unauthenticated,
                         "sign_in",
                         &format!("{count} wrong tokens since the last such line"),
                     );
@@ -273,10 +273,10 @@ fn enter(services: &Services, route: Route, number: u16, request: &Request) -> R
                     return Err(Problem::too_many_requests(Some(seconds(left))).into_response());
                 }
             }
-            if route.who != Who::Anybody {
+            if route.who != Who::Everyone {
                 return Err(problem.into_response());
             }
-            Caller::Anybody
+            Caller::Unauthenticated
         }
     };
     if !caller.may(route.who) {

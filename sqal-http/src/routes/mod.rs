@@ -41,7 +41,7 @@ use crate::quota::Class::{self, Create, Read, SignIn, Summary, Unlimited};
 use crate::slo::Objective;
 use crate::{Services, layers};
 
-const ANYBODY: Who = Who::Anybody;
+const EVERYONE: Who = Who::Everyone;
 const DEVICE: Who = Who::Device;
 const VIEWER: Who = Who::Person(Role::Viewer);
 const ENGINEER: Who = Who::Person(Role::QualityEngineer);
@@ -80,20 +80,20 @@ fn work() -> Vec<Entry> {
         post("/api/v1/jobs", ENGINEER, Create, jobs::begin).once_a_key(),
         get("/api/v1/jobs/{id}", VIEWER, Read, jobs::one),
         delete("/api/v1/jobs/{id}", ENGINEER, Create, jobs::stop),
-        get("/api/v1/system/capabilities", ANYBODY, Read, capabilities::show),
+        get("/api/v1/system/capabilities", EVERYONE, Read, capabilities::show),
         // The session of the caller.
-        get("/api/v1/session", ANYBODY, Read, session::show),
-        post("/api/v1/session", ANYBODY, SignIn, session::begin),
-        delete("/api/v1/session", ANYBODY, SignIn, session::end),
+        get("/api/v1/session", EVERYONE, Read, session::show),
+        post("/api/v1/session", EVERYONE, SignIn, session::begin),
+        delete("/api/v1/session", EVERYONE, SignIn, session::end),
         // What a problem's type means.
-        get("/problems/{name}", ANYBODY, Unlimited, problems::page),
+        get("/problems/{name}", EVERYONE, Unlimited, problems::page),
         // The description of the interface.
         #[cfg(feature = "openapi")]
-        get("/openapi/v1.json", ANYBODY, Unlimited, crate::openapi::description),
+        get("/openapi/v1.json", EVERYONE, Unlimited, crate::openapi::description),
         #[cfg(feature = "openapi")]
-        get("/docs", ANYBODY, Unlimited, crate::openapi::docs),
+        get("/docs", EVERYONE, Unlimited, crate::openapi::docs),
         #[cfg(feature = "openapi")]
-        get("/docs/{*file}", ANYBODY, Unlimited, crate::openapi::file),
+        get("/docs/{*file}", EVERYONE, Unlimited, crate::openapi::file),
         // Devices. Both spellings are documented (C-04), and a WebSocket client follows no
         // redirect. Connections have a limit of their own.
         #[cfg(feature = "ws")]
@@ -101,25 +101,25 @@ fn work() -> Vec<Entry> {
         #[cfg(feature = "ws")]
         get("/ws/sensors/", DEVICE, Unlimited, crate::ingest::upgrade),
         #[cfg(feature = "dashboard")]
-        get("/", ANYBODY, Unlimited, crate::dashboard::page),
+        get("/", EVERYONE, Unlimited, crate::dashboard::page),
         #[cfg(feature = "dashboard")]
-        get("/dashboard.css", ANYBODY, Unlimited, crate::dashboard::style),
+        get("/dashboard.css", EVERYONE, Unlimited, crate::dashboard::style),
         #[cfg(feature = "dashboard")]
-        get("/dashboard.js", ANYBODY, Unlimited, crate::dashboard::script),
+        get("/dashboard.js", EVERYONE, Unlimited, crate::dashboard::script),
     ]
 }
 
 /// The routes of monitoring, which are answered until the process has ended.
 fn probes() -> Vec<Entry> {
     vec![
-        get("/health", ANYBODY, Unlimited, health::basic),
-        get("/health/startup", ANYBODY, Unlimited, health::startup),
-        get("/health/live", ANYBODY, Unlimited, health::live),
-        get("/health/ready", ANYBODY, Unlimited, health::ready),
-        get("/api/health", ANYBODY, Unlimited, health::answers),
-        get("/ready", ANYBODY, Unlimited, health::checks),
-        get("/api/ready", ANYBODY, Unlimited, health::checks),
-        get("/metrics", ANYBODY, Unlimited, metrics::text),
+        get("/health", EVERYONE, Unlimited, health::basic),
+        get("/health/startup", EVERYONE, Unlimited, health::startup),
+        get("/health/live", EVERYONE, Unlimited, health::live),
+        get("/health/ready", EVERYONE, Unlimited, health::ready),
+        get("/api/health", EVERYONE, Unlimited, health::answers),
+        get("/ready", EVERYONE, Unlimited, health::checks),
+        get("/api/ready", EVERYONE, Unlimited, health::checks),
+        get("/metrics", EVERYONE, Unlimited, metrics::text),
     ]
 }
 

@@ -32,7 +32,7 @@ pub(super) struct Session {
 impl Session {
     fn of(caller: Caller) -> Self {
         let (name, grant) = match caller {
-            Caller::Anybody => (None, Grant::Role(Role::Administrator)),
+            Caller::Unauthenticated => (None, Grant::Role(Role::Administrator)),
             Caller::Known(name, grant, _) => (Some(name.to_string()), grant),
         };
         let (role, device_id, gateway) = match grant {

@@ -1,9 +1,11 @@
 //! JSON shapes and their conversions both ways; no default here hides missing data.
 
+mod block;
 #[cfg(feature = "ws")]
 mod cbor;
 mod document;
 mod frame;
+mod instruments;
 mod item;
 mod reference;
 mod serde_words;

@@ -23,7 +23,7 @@ async fn signed_in(mut request: Request, next: Next) -> Response {
         Some("camera") => {
             Some(Caller::Known("camera".parse().unwrap(), Grant::Device("ESP32_1".parse().unwrap()), None))
         }
-        Some("anybody") => Some(Caller::Anybody),
+        Some("anybody") => Some(Caller::Unauthenticated),
         _ => None,
     };
     if let Some(caller) = caller {

@@ -27,92 +27,29 @@
 mod call;
 mod config;
 mod event;
+mod permit;
 mod registry;
+mod state;
 mod window;
 
 use std::fmt;
-use std::mem::ManuallyDrop;
 use std::ops::BitOr;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 pub use config::{Abandoned, BreakerConfig, InvalidBreaker, OpenFor, Rates, SlowCalls, Window};
 pub use event::{Cause, Event, Observer};
+use permit::{Claim, Said};
+pub use permit::{OwnedPermit, Permit};
 pub use registry::{Breakers, NoRoom};
+pub use state::State;
+use state::Word;
 pub use window::Counts;
 use window::{Calls, Kind};
 
 use crate::clock::{ORIGIN, SKEW, nanos, nanos_since};
 use crate::sync::{AtomicU64, Mutex, MutexGuard, Ordering};
 use crate::{Clock, Outcome, Reason, Rejected, SystemClock};
-
-/// The state of a breaker. The numbers are those of the metric `circuit_breaker_state`, as
-/// resilience4j has them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
-    /// Calls are admitted.
-    Closed = 0,
-    /// Calls are refused until the open time is over.
-    Open = 1,
-    /// A limited number of probes is admitted.
-    HalfOpen = 2,
-    /// Calls are admitted and not counted, until the state is changed by hand.
-    Disabled = 3,
-    /// Calls are refused, until the state is changed by hand.
-    ForcedOpen = 4,
-    /// Calls are admitted and counted, and nothing opens the breaker.
-    MetricsOnly = 5,
-}
-
-impl State {
-    /// A stable name for logs and labels.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Closed => "closed",
-            Self::Open => "open",
-            Self::HalfOpen => "half_open",
-            Self::Disabled => "disabled",
-            Self::ForcedOpen => "forced_open",
-            Self::MetricsOnly => "metrics_only",
-        }
-    }
-}
-
-/// The state word: generation (43 bits), failures in a row (16), whether calls are timed (1),
-/// whether they are counted in a window (1), state (3).
-///
-/// It is written under the lock only, so one load of it is a consistent view.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Word(u64);
-
-impl Word {
-    const COUNTED: u64 = 1 << 3;
-    const TIMED: u64 = 1 << 4;
-    const FAILURES: u32 = 5;
-    const GENERATION: u32 = 21;
-
-    const fn state(self) -> State {
-        match self.0 & 7 {
-            0 => State::Closed,
-            1 => State::Open,
-            2 => State::HalfOpen,
-            3 => State::Disabled,
-            4 => State::ForcedOpen,
-            _ => State::MetricsOnly,
-        }
-    }
-
-    const fn generation(self) -> u64 {
-        self.0 >> Self::GENERATION
-    }
-
-    /// Whether a success of this generation changes nothing: the breaker is closed, there is no
-    /// failure to forget, and there is no window to count in.
-    const fn success_changes_nothing(self, generation: u64) -> bool {
-        self.0 & ((1 << Self::GENERATION) - 1) & !Self::TIMED == 0 && self.generation() == generation
-    }
-}
 
 /// The minimum duration of a half-open period, unless a setting gives another one.
 const LEAST_WAIT: Duration = Duration::from_secs(10);
@@ -671,116 +608,6 @@ pub struct Snapshot {
     pub retry_after: Option<Duration>,
     /// How many recoveries have failed, less one for each base open time that was healthy since.
     pub level: u32,
-}
-
-/// What a permit was given for: the generation, and in the lowest bit whether the call is a probe.
-/// Two words, so that the claim stays in registers.
-#[derive(Clone, Copy, Debug)]
-struct Claim {
-    era: u64,
-    /// When the call began. Only set if calls are timed, or if the breaker was not simply closed.
-    started: u64,
-}
-
-impl Claim {
-    const fn new(generation: u64, probe: bool, started: u64) -> Self {
-        Self { era: generation << 1 | probe as u64, started }
-    }
-
-    const fn generation(self) -> u64 {
-        self.era >> 1
-    }
-
-    const fn is_probe(self) -> bool {
-        self.era & 1 == 1
-    }
-}
-
-/// How a permit ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Said {
-    Reported(Outcome),
-    Abandoned,
-}
-
-/// How a dropped permit ends: a panic is a failure, anything else counts as abandoned.
-fn dropped() -> Said {
-    if std::thread::panicking() { Said::Reported(Outcome::Failure) } else { Said::Abandoned }
-}
-
-/// Permission for one call; report how the call went. A permit that is dropped counts as
-/// [`Abandoned`] says. A permit that is dropped by a panic counts as a failure.
-#[must_use = "a permit that is dropped is no evidence; report how the call went"]
-pub struct Permit<'a, C: Clock> {
-    breaker: &'a Breaker<C>,
-    claim: Claim,
-}
-
-/// A [`Permit`] that owns its breaker, for a call that outlives a borrow. It can move into a
-/// future, a stream or a body and be reported at its end.
-#[must_use = "a permit that is dropped is no evidence; report how the call went"]
-pub struct OwnedPermit<C: Clock> {
-    /// Taken when the permit is settled.
-    breaker: Option<Arc<Breaker<C>>>,
-    claim: Claim,
-}
-
-impl<C: Clock> Permit<'_, C> {
-    /// Reports how the call went.
-    #[inline]
-    pub fn report(self, outcome: Outcome) {
-        // Already reported; `drop` must not report it again.
-        let said = ManuallyDrop::new(self);
-        said.breaker.finish(said.claim, Said::Reported(outcome));
-    }
-
-    /// Whether this call is a probe of a half-open breaker.
-    #[must_use]
-    pub const fn is_probe(&self) -> bool {
-        self.claim.is_probe()
-    }
-}
-
-impl<C: Clock> OwnedPermit<C> {
-    /// Reports how the call went.
-    pub fn report(mut self, outcome: Outcome) {
-        if let Some(breaker) = self.breaker.take() {
-            breaker.finish(self.claim, Said::Reported(outcome));
-        }
-    }
-
-    /// Whether this call is a probe of a half-open breaker.
-    #[must_use]
-    pub const fn is_probe(&self) -> bool {
-        self.claim.is_probe()
-    }
-}
-
-impl<C: Clock> Drop for Permit<'_, C> {
-    #[inline]
-    fn drop(&mut self) {
-        self.breaker.finish(self.claim, dropped());
-    }
-}
-
-impl<C: Clock> Drop for OwnedPermit<C> {
-    fn drop(&mut self) {
-        if let Some(breaker) = self.breaker.take() {
-            breaker.finish(self.claim, dropped());
-        }
-    }
-}
-
-impl<C: Clock> fmt::Debug for Permit<'_, C> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Permit").field("probe", &self.claim.is_probe()).finish_non_exhaustive()
-    }
-}
-
-impl<C: Clock> fmt::Debug for OwnedPermit<C> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("OwnedPermit").field("probe", &self.claim.is_probe()).finish_non_exhaustive()
-    }
 }
 
 #[cfg(all(test, not(model_check)))]

@@ -424,7 +424,7 @@ async fn of_several_addresses_those_that_are_allowed_are_used() {
 #[test]
 fn an_allowed_network_is_allowed_and_its_neighbour_is_not() {
     let allowed = vec!["10.20.0.0/16".parse().unwrap(), "fd00:1::/32".parse().unwrap()];
-    let client = HttpClient::new(HttpClientConfig { allowed, ..HttpClientConfig::usual(Trust::nobody()) });
+    let client = HttpClient::new(HttpClientConfig { allowed, ..HttpClientConfig::usual(Trust::none()) });
     for (host, may) in [
         ("10.20.0.0", true),
         ("10.20.255.255", true),

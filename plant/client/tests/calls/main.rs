@@ -28,7 +28,7 @@ fn config() -> HttpClientConfig {
     HttpClientConfig {
         allowed: vec!["127.0.0.0/8".parse().unwrap()],
         clock: Arc::new(ManualClock::new()),
-        ..HttpClientConfig::usual(Trust::nobody())
+        ..HttpClientConfig::usual(Trust::none())
     }
 }
 

@@ -77,7 +77,7 @@ async fn a_server_is_believed_by_the_authorities_of_the_caller_alone() {
 
     // Another authority, no authority, and another name.
     for (name, trust) in
-        [("other.test", trust(&other)), ("other.test", Trust::nobody()), ("elsewhere.test", trust(&ours))]
+        [("other.test", trust(&other)), ("other.test", Trust::none()), ("elsewhere.test", trust(&ours))]
     {
         let failed = ask(address, name, trust).await.unwrap_err();
         assert!(matches!(&failed, SendError::Untrusted { host, .. } if host == name), "{failed:?}");
@@ -103,5 +103,5 @@ fn authorities_that_cannot_be_read_are_refused() {
     assert!(matches!(Trust::only(b"no certificate"), Err(InvalidTrust::None)));
     let broken = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
     assert!(matches!(Trust::only(broken), Err(InvalidTrust::Certificate { place: 1, .. })));
-    assert_eq!(format!("{:?}", Trust::nobody()), "Trust(0 authorities)");
+    assert_eq!(format!("{:?}", Trust::none()), "Trust(0 authorities)");
 }

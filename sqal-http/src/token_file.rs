@@ -1,0 +1,153 @@
+//! [`TokenFile`]: the tokens of a plant, by their hashes: who holds each, what it permits, and when
+//! it expires.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
+use sha2::{Digest, Sha256};
+use sqal_core::Timestamp;
+
+use crate::access::{Grant, Holder};
+
+/// The SHA-256 of a token.
+///
+/// A token is 256 random bits, which no dictionary holds, so a slow hash would not protect it
+/// better.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct TokenHash([u8; 32]);
+
+/// The error for a text that is not the hash of a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected a SHA-256 as 64 hexadecimal digits; `sqal token` prints it")]
+pub struct NotAHash;
+
+impl TokenHash {
+    /// Computes the hash of a token.
+    #[must_use]
+    pub fn of(token: &str) -> Self {
+        Self(Sha256::digest(token.as_bytes()).into())
+    }
+
+    pub(crate) const fn of_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    pub(crate) const fn bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl FromStr for TokenHash {
+    type Err = NotAHash;
+
+    fn from_str(text: &str) -> Result<Self, NotAHash> {
+        if text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Err(NotAHash);
+        }
+        let mut hash = [0; 32];
+        for (byte, at) in hash.iter_mut().zip((0..64).step_by(2)) {
+            *byte = u8::from_str_radix(&text[at..at + 2], 16).map_err(|_| NotAHash)?;
+        }
+        Ok(Self(hash))
+    }
+}
+
+impl TryFrom<String> for TokenHash {
+    type Error = NotAHash;
+
+    fn try_from(text: String) -> Result<Self, NotAHash> {
+        text.parse()
+    }
+}
+
+impl From<TokenHash> for String {
+    fn from(hash: TokenHash) -> Self {
+        hash.to_string()
+    }
+}
+
+impl fmt::Display for TokenHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// One token of a token file: its holder, what it permits, and its end.
+///
+/// A holder may have several tokens, so a token can be replaced while the old one still works.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Token {
+    /// The holder of the token.
+    pub name: Holder,
+    /// What the token permits.
+    pub grant: Grant,
+    /// The SHA-256 of the token. The token itself is not stored.
+    pub sha256: TokenHash,
+    /// When the token expires, in RFC 3339. Without it, the token is valid until it is removed.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "crate::wire::rfc3339_or_none")]
+    pub until: Option<Timestamp>,
+}
+
+/// The contents of a token file.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TokenFile {
+    /// The tokens. An empty list refuses every caller. A key without a value is an error, because a
+    /// file that is still being written can look like this.
+    #[serde(deserialize_with = "list_of_tokens")]
+    pub tokens: Vec<Token>,
+}
+
+fn list_of_tokens<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Token>, D::Error> {
+    let tokens = Option::<Vec<Token>>::deserialize(deserializer)?;
+    tokens
+        .ok_or_else(|| D::Error::custom("there is nothing behind tokens: (an empty list, [], shuts every caller out)"))
+}
+
+/// Why a list of tokens cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum NotTokens {
+    /// The list is empty, so no caller would ever be let in.
+    #[error("there is no token in it: nobody could do anything")]
+    Empty,
+    /// Two entries have the same token.
+    #[error("{first} and {second} have the same token")]
+    Twice {
+        /// The holder in the first of the two entries.
+        first: String,
+        /// The holder in the second of the two entries.
+        second: String,
+    },
+    /// A holder's token is one that attackers guess first. The field is the holder's name.
+    #[error("the token of {0} is one that everybody guesses first; `sqal token` makes one that cannot be guessed")]
+    Weak(String),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_with_nothing_behind_it_is_no_list() {
+        let read = |text: &str| serde_json::from_str::<TokenFile>(text).map(|file| file.tokens.len());
+        assert_eq!(read(r#"{"tokens":[]}"#).unwrap(), 0);
+        assert!(read(r#"{"tokens":null}"#).unwrap_err().to_string().contains("nothing behind tokens"));
+        assert!(read("{}").is_err());
+    }
+
+    #[test]
+    fn a_hash_is_64_digits() {
+        let hash = TokenHash::of("abc");
+        // FIPS 180-2, B.1.
+        assert_eq!(hash.to_string(), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+        assert_eq!(hash.to_string().parse(), Ok(hash));
+        for text in ["", "ba78", &"+f".repeat(32), &"é".repeat(32)] {
+            assert_eq!(text.parse::<TokenHash>(), Err(NotAHash), "{text}");
+        }
+    }
+}
