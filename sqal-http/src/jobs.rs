@@ -1,283 +1,214 @@
-//! [`Jobs`]: work that takes longer than a client waits.
+//! [`JobWorker`]: does the jobs of a queue in this process, one after the other.
 //!
-//! One call begins a job, and other calls read its progress. A job that is no longer wanted can be
-//! stopped.
+//! A job that a process leaves behind when it ends is done by the next process, or by another
+//! server of the same database.
 
-use std::collections::BTreeMap;
-use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::panic::AssertUnwindSafe;
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use serde::Serialize;
-use sqal_core::Timestamp;
-use sqal_resilience::{Phase, Shutdown, fresh_seed};
-use tokio::sync::{Semaphore, watch};
+use futures_util::FutureExt;
+use sqal_core::{Name, Timestamp};
+use sqal_resilience::{Phase, Shutdown};
+use sqal_storage::{Job, JobEnd, JobKind, JobProgress, Lease, Leased, Queue, StorageError, WorkerName};
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep};
+use tracing::warn;
 
-use crate::trial::DryRun;
-use crate::wire::rfc3339;
-use crate::{Holder, Problem};
+use crate::{Problem, WallClock};
 
-/// The most jobs that may wait or run at a time. One of them runs.
-const MOST_OPEN: usize = 16;
+/// The duration of a lease. If this process dies, another one takes the job after that.
+const LEASE: Duration = Duration::from_secs(30);
 
-/// The most jobs that are remembered after they have ended.
-const MOST_ENDED: usize = 100;
+/// The pause between two looks: whether a job is due, and whether the running job was canceled by
+/// another server.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// The state of a job.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub(crate) enum JobState {
-    /// The job waits for the one before it.
-    Enqueued,
-    /// The job runs.
-    Running,
-    /// The job has a result.
-    Succeeded,
-    /// The job has a problem.
-    Failed,
-    /// A caller stopped the job, or the server ended.
-    Canceled,
-}
-
-/// A job as clients read it.
-#[derive(Clone, Debug, Serialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub(crate) struct Job {
-    /// The id under which the job is read and stopped.
-    pub(crate) id: String,
-    /// What the job does.
-    pub(crate) kind: &'static str,
-    pub(crate) state: JobState,
-    /// The number of samples that the job has read.
-    pub(crate) done: u64,
-    /// The most samples that the job will read: those of whole hours, including purged ones. After
-    /// the job has succeeded, the number of samples that it has read.
-    pub(crate) total: Option<u64>,
-    created_at: String,
-    /// The name of the caller that began the job; null on a server that does not authenticate
-    /// callers.
-    created_by: Option<String>,
-    finished_at: Option<String>,
-    /// The result of the job, if it has succeeded.
-    result: Option<DryRun>,
-    /// Why the job has failed.
-    problem: Option<Problem>,
-}
-
-struct Known {
-    job: Job,
-    stop: watch::Sender<bool>,
-}
-
-#[derive(Default)]
-struct State {
-    /// In the order in which the jobs were begun.
-    jobs: BTreeMap<u64, Known>,
-    count: u64,
-}
-
-impl State {
-    fn by_id(&mut self, id: &str) -> Option<&mut Known> {
-        let number = id.rsplit_once('-').and_then(|(_, number)| number.parse().ok())?;
-        self.jobs.get_mut(&number).filter(|known| known.job.id == id)
-    }
-
-    fn is_open(job: &Job) -> bool {
-        matches!(job.state, JobState::Enqueued | JobState::Running)
-    }
-
-    /// Forgets the oldest ended jobs above the limit.
-    fn forget(&mut self) {
-        let ended: Vec<u64> =
-            self.jobs.iter().filter(|(_, known)| !Self::is_open(&known.job)).map(|(number, _)| *number).collect();
-        for number in ended.iter().take(ended.len().saturating_sub(MOST_ENDED)) {
-            self.jobs.remove(number);
-        }
-    }
-}
-
-/// Records how a job ended when it is dropped, also if the job broke off.
-struct Ended<N: Fn() -> Timestamp> {
-    jobs: Jobs,
-    number: u64,
-    now: N,
-    outcome: Outcome,
-}
-
-type Outcome = (JobState, Option<DryRun>, Option<Problem>);
-
-impl<N: Fn() -> Timestamp> Ended<N> {
-    /// Records the outcome of a job that did not break off.
-    fn with(mut self, outcome: Outcome) {
-        self.outcome = outcome;
-    }
-}
-
-impl<N: Fn() -> Timestamp> Drop for Ended<N> {
-    fn drop(&mut self) {
-        let (state, result, problem) = std::mem::replace(&mut self.outcome, (JobState::Canceled, None, None));
-        let finished_at = rfc3339((self.now)());
-        self.jobs.change(self.number, |job| {
-            // A job that was reported as cancelled stays cancelled.
-            if job.state != JobState::Canceled {
-                (job.state, job.result, job.problem) = (state, result, problem);
-            }
-            if job.state == JobState::Succeeded {
-                job.total = Some(job.done);
-            }
-            job.finished_at.get_or_insert(finished_at);
-        });
-        self.jobs.state().forget();
-    }
-}
-
-/// The jobs of this process.
-#[derive(Clone)]
-pub(crate) struct Jobs {
-    state: Arc<Mutex<State>>,
-    turn: Arc<Semaphore>,
-    /// Distinguishes the jobs of this process from those of another.
-    epoch: u64,
-}
-
-impl Default for Jobs {
-    fn default() -> Self {
-        Self { state: Arc::default(), turn: Arc::new(Semaphore::new(1)), epoch: fresh_seed() }
-    }
-}
-
-/// Where a job reports its progress.
-#[derive(Clone)]
-pub(crate) struct Progress {
-    jobs: Jobs,
-    number: u64,
-}
+/// Where the work on a job reports how far it is.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Progress(Arc<Mutex<JobProgress>>);
 
 impl Progress {
-    /// Sets the number of samples that are to be read.
-    pub(crate) fn total(&self, total: u64) {
-        self.jobs.change(self.number, |job| job.total = Some(total));
+    fn change(&self, change: impl FnOnce(&mut JobProgress)) {
+        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
-    /// Adds to the number of samples that were read.
-    pub(crate) fn more(&self, samples: usize) {
-        self.jobs.change(self.number, |job| job.done += samples as u64);
+    /// Sets the number of units that are to be done.
+    pub(crate) fn total(&self, total: u64) {
+        self.change(|progress| progress.total = Some(total));
+    }
+
+    /// Adds to the number of units that are done.
+    pub(crate) fn more(&self, units: usize) {
+        self.change(|progress| progress.done += units as u64);
+    }
+
+    fn get(&self) -> JobProgress {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Jobs {
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+/// What a worker needs of its process.
+#[derive(Clone)]
+pub(crate) struct Workplace {
+    pub(crate) queue: Arc<dyn Queue>,
+    pub(crate) now: WallClock,
+    pub(crate) shutdown: Shutdown,
+}
 
-    fn change(&self, number: u64, change: impl FnOnce(&mut Job)) {
-        if let Some(known) = self.state().jobs.get_mut(&number) {
-            change(&mut known.job);
-        }
+impl Workplace {
+    fn lease_end(&self) -> Timestamp {
+        let now = (self.now)();
+        let micros = i64::try_from(LEASE.as_micros()).unwrap_or(i64::MAX);
+        Timestamp::from_micros(now.micros().saturating_add(micros)).unwrap_or(now)
     }
+}
 
-    /// Begins a job. Its work is dropped if the job is stopped or the server ends.
+/// The worker of this process.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct JobWorker {
+    begun: Arc<AtomicBool>,
+    /// Notified when a job was enqueued or canceled by this process.
+    changed: Arc<Notify>,
+}
+
+impl JobWorker {
+    /// Begins to work, unless the worker has begun. The task ends with the process; the job that it
+    /// works on then goes back to the queue.
     ///
     /// # Errors
     ///
-    /// 503 if too many jobs are open, or the server is ending.
+    /// 503 if the process is ending.
     pub(crate) fn begin<W>(
         &self,
-        kind: &'static str,
-        by: Option<Holder>,
-        shutdown: &Shutdown,
-        now: impl Fn() -> Timestamp + Send + 'static,
-        work: impl FnOnce(Progress) -> W,
-    ) -> Result<Job, Problem>
+        kind: JobKind,
+        place: Workplace,
+        work: impl Fn(Job, Progress) -> W + Send + Sync + 'static,
+    ) -> Result<(), Problem>
     where
-        W: Future<Output = Result<DryRun, Problem>> + Send + 'static,
+        W: Future<Output = Result<String, Problem>> + Send + 'static,
     {
-        let (stop, mut stopped) = watch::channel(false);
-        let (number, job) = {
-            let mut state = self.state();
-            if state.jobs.values().filter(|known| State::is_open(&known.job)).count() >= MOST_OPEN {
-                return Err(Problem::busy("as many jobs as may wait are waiting"));
-            }
-            state.count += 1;
-            let number = state.count;
-            let job = Job {
-                id: format!("{:016x}-{number}", self.epoch),
-                kind,
-                state: JobState::Enqueued,
-                done: 0,
-                total: None,
-                created_at: rfc3339(now()),
-                created_by: by.map(|by| by.to_string()),
-                finished_at: None,
-                result: None,
-                problem: None,
-            };
-            state.jobs.insert(number, Known { job: job.clone(), stop });
-            (number, job)
-        };
-        let (jobs, ending) = (self.clone(), shutdown.clone());
-        let work = work(Progress { jobs: self.clone(), number });
-        let ended = Ended {
-            jobs: self.clone(),
-            number,
-            now,
-            outcome: (JobState::Failed, None, Some(Problem::broken("the job broke off; the log says why"))),
-        };
-        let running = shutdown.spawn("job", async move {
-            let turn = async {
-                let _turn = Arc::clone(&jobs.turn).acquire_owned().await;
-                jobs.change(number, |job| {
-                    if job.state == JobState::Enqueued {
-                        job.state = JobState::Running;
-                    }
-                });
-                work.await
-            };
-            let outcome = tokio::select! {
-                biased;
-                () = ending.reached(Phase::Draining) => None,
-                _ = stopped.wait_for(|stopped| *stopped) => None,
-                outcome = turn => Some(outcome),
-            };
-            ended.with(match outcome {
-                None => (JobState::Canceled, None, None),
-                Some(Ok(result)) => (JobState::Succeeded, Some(result), None),
-                Some(Err(problem)) => (JobState::Failed, None, Some(problem)),
-            });
-        });
-        if running.is_err() {
-            self.state().jobs.remove(&number);
-            return Err(Problem::shutting_down());
+        if self.begun.swap(true, Ordering::AcqRel) {
+            return Ok(());
         }
-        Ok(job)
+        let (changed, shutdown) = (Arc::clone(&self.changed), place.shutdown.clone());
+        let task = shutdown.spawn("jobs", async move { work_off(kind, &place, &changed, work).await });
+        task.map(drop).map_err(|_| Problem::shutting_down())
     }
 
-    /// All jobs, the newest first.
-    pub(crate) fn all(&self) -> Vec<Job> {
-        self.state().jobs.values().rev().map(|known| known.job.clone()).collect()
-    }
-
-    /// The job with this id.
-    pub(crate) fn get(&self, id: &str) -> Option<Job> {
-        self.state().by_id(id).map(|known| known.job.clone())
-    }
-
-    /// Stops a job, and returns its state. A job that has ended stays as it is.
-    pub(crate) fn stop(&self, id: &str, now: Timestamp) -> Option<Job> {
-        let mut state = self.state();
-        let known = state.by_id(id)?;
-        if State::is_open(&known.job) {
-            (known.job.state, known.job.finished_at) = (JobState::Canceled, Some(rfc3339(now)));
-            // The job may have ended at this very moment.
-            let _ = known.stop.send(true);
-        }
-        Some(known.job.clone())
+    /// Lets the worker look at the queue at once.
+    pub(crate) fn changed(&self) {
+        self.changed.notify_one();
     }
 }
 
-impl fmt::Debug for Jobs {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let state = self.state();
-        write!(f, "Jobs({} known, {} begun)", state.jobs.len(), state.count)
+/// Does all jobs of a kind until the process ends.
+async fn work_off<W>(kind: JobKind, place: &Workplace, changed: &Notify, work: impl Fn(Job, Progress) -> W)
+where
+    W: Future<Output = Result<String, Problem>>,
+{
+    let name: WorkerName = Name::new(&format!("process {}", std::process::id())).unwrap_or_else(|_| kind_name(&kind));
+    let mut is_away = false;
+    loop {
+        let leasing = place.queue.lease(&kind, &name, (place.now)(), place.lease_end(), std::num::NonZeroU16::MIN);
+        let leased = tokio::select! {
+            biased;
+            () = place.shutdown.reached(Phase::Draining) => return,
+            leased = leasing => leased,
+        };
+        if let Err(error) = &leased
+            && !is_away
+        {
+            warn!(%error, "jobs wait: their queue does not answer");
+        }
+        is_away = leased.is_err();
+        match leased.ok().and_then(|mut leased| leased.pop()) {
+            Some(Leased { lease, job }) => {
+                let progress = Progress::default();
+                let work = work(job, progress.clone());
+                one(lease, place, changed, &progress, work).await;
+            }
+            None => {
+                tokio::select! {
+                    biased;
+                    () = place.shutdown.reached(Phase::Draining) => return,
+                    () = changed.notified() => {}
+                    () = sleep(LOOK_EVERY) => {}
+                }
+            }
+        }
     }
+}
+
+fn kind_name(kind: &JobKind) -> WorkerName {
+    Name::new(kind.as_str()).unwrap_or_else(|_| unreachable!("a kind is shorter than a worker's name"))
+}
+
+/// Does one job while its lease is held.
+async fn one(
+    lease: Lease,
+    place: &Workplace,
+    changed: &Notify,
+    progress: &Progress,
+    work: impl Future<Output = Result<String, Problem>>,
+) {
+    let mut work = pin!(AssertUnwindSafe(work).catch_unwind());
+    let mut held = Instant::now();
+    let end = loop {
+        tokio::select! {
+            biased;
+            () = place.shutdown.reached(Phase::Draining) => break JobEnd::Returned,
+            outcome = &mut work => break match outcome {
+                Ok(Ok(result)) => JobEnd::Succeeded(result),
+                Ok(Err(problem)) => JobEnd::Failed(as_text(&problem)),
+                Err(_panic) => JobEnd::Failed(as_text(&Problem::broken("the job broke off; the log says why"))),
+            },
+            () = changed.notified() => {}
+            () = sleep(LOOK_EVERY) => {}
+        }
+        match place.queue.renew(&lease, place.lease_end(), progress.get()).await {
+            Ok(true) => held = Instant::now(),
+            // The job was canceled, or has passed to another worker.
+            Ok(false) => return,
+            Err(_) if held.elapsed() < LEASE => {}
+            Err(error) => {
+                warn!(job = %lease.job, %error, "a job is left to another worker: its lease could not be renewed");
+                return;
+            }
+        }
+    };
+    if let Err(error) = ended(&lease, place, progress.get(), &end, held).await {
+        warn!(job = %lease.job, %error, "the end of a job could not be kept; the job is done again");
+    }
+}
+
+/// Keeps the end of a job, again while the queue does not answer, as long as the lease lasts.
+async fn ended(
+    lease: &Lease,
+    place: &Workplace,
+    progress: JobProgress,
+    end: &JobEnd,
+    held: Instant,
+) -> Result<(), StorageError> {
+    loop {
+        let kept = async {
+            place.queue.renew(lease, place.lease_end(), progress).await?;
+            place.queue.end(lease, (place.now)(), end).await
+        };
+        match kept.await {
+            Err(error) if error.is_transient() && held.elapsed() < LEASE && *end != JobEnd::Returned => {
+                tokio::select! {
+                    () = place.shutdown.reached(Phase::Draining) => return Err(error),
+                    () = sleep(LOOK_EVERY) => {}
+                }
+            }
+            kept => return kept.map(drop),
+        }
+    }
+}
+
+fn as_text(problem: &Problem) -> String {
+    serde_json::to_string(problem).unwrap_or_default()
 }

@@ -96,7 +96,7 @@ pub use openapi::openapi;
 pub use presence::{Agreement, Heard, Presence, Present};
 pub use problem::{Problem, Violation};
 pub use quota::{Class, ConnectLimit, Quotas};
-pub use routes::{Route, router, routes};
+pub use routes::{Route, router, routes, take_up_jobs};
 #[cfg(feature = "serve")]
 pub use serve::{ConnectionLimits, serve};
 pub use slo::Objective;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use sqal_core::{Purpose, Timestamp};
 use sqal_resilience::{CheckConfig, Clock, HealthRegistry, Shutdown, SystemClock, fresh_seed};
-use sqal_storage::{Custody, Register, SampleStore, WriterHandle};
+use sqal_storage::{Custody, MemoryStore, Queue, Register, SampleStore, WriterHandle};
 
 use crate::agreed::Agreed;
 use crate::budget::Quiet;
@@ -16,7 +16,7 @@ use crate::commands::Commands;
 use crate::conflicts::NameConflicts;
 use crate::decided::Taken;
 use crate::guesses::Guesses;
-use crate::jobs::Jobs;
+use crate::jobs::JobWorker;
 use crate::live::Live;
 use crate::recent::Recent;
 use crate::replies::Replies;
@@ -41,6 +41,9 @@ pub struct Services {
     /// The audit log of what administrators do. Without one, only the log of the process records
     /// it.
     pub custody: Option<Arc<dyn Custody>>,
+    /// Where jobs wait. The default is in memory: jobs then end with the process. See
+    /// [`take_up_jobs`](crate::take_up_jobs).
+    pub queue: Arc<dyn Queue>,
     /// The decisions of the register that were read.
     pub(crate) taken: Taken,
     /// The profiles that this server was given, and where other servers were given others.
@@ -109,7 +112,7 @@ pub struct Services {
     /// Wall time.
     pub(crate) now: WallClock,
     /// Work that takes longer than a client waits.
-    pub(crate) jobs: Jobs,
+    pub(crate) jobs: JobWorker,
     /// The answers to requests that may be sent again.
     pub(crate) replies: Replies,
     /// The statistics of the line over the last five minutes.
@@ -141,7 +144,8 @@ impl Services {
             #[cfg(feature = "ws")]
             commands: Commands::default(),
             recent: Arc::new(Recent::new(started)),
-            jobs: Jobs::default(),
+            jobs: JobWorker::default(),
+            queue: Arc::new(MemoryStore::new()),
             replies: Replies::default(),
             store,
             writer,

@@ -50,6 +50,7 @@ mod heads;
 mod in_both;
 #[cfg(feature = "keyring")]
 mod keyring;
+mod labels;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod long_reads;
 mod memory;
@@ -61,8 +62,10 @@ mod postgres;
 #[cfg(feature = "profile")]
 mod queries;
 mod query;
+mod queue;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod record;
+mod records;
 #[cfg(feature = "redis")]
 mod redis;
 mod register;
@@ -73,6 +76,8 @@ mod schema;
 mod spool_error;
 #[cfg(feature = "sqlite")]
 mod spooled;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+mod sql;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 mod store;
@@ -111,6 +116,7 @@ pub use heads::{
 };
 #[cfg(feature = "keyring")]
 pub use keyring::{InvalidKeyRing, Key, KeyRing, NoRandomness, Nonce, NotAKey, Plain, Unreadable};
+pub use labels::{InvalidLabelName, InvalidLabels, LabelName, LabelValue, Labels};
 pub use memory::MemoryStore;
 #[cfg(all(feature = "cache", feature = "metrics"))]
 pub use metered::{MeteredCache, report_caches};
@@ -122,6 +128,13 @@ pub use postgres::{InvalidPostgres, PostgresConfig, PostgresStore, Timescale};
 #[cfg(feature = "profile")]
 pub use queries::{QueryLayer, QueryLimits, QueryReport, QueryScope};
 pub use query::{Cursor, NotACursor, Page, SampleQuery};
+pub use queue::{
+    Enqueued, Job, JobCount, JobEnd, JobId, JobKey, JobKind, JobProgress, JobQuery, JobState, Lease, Leased, NewJob,
+    Queue, UnknownJobId, UnknownJobState, WorkerName,
+};
+pub use records::{
+    Collection, ExpectedRecord, LARGEST_RECORD, Record, RecordDraft, RecordKey, RecordQuery, Records, Revision,
+};
 #[cfg(all(feature = "cache", feature = "redis"))]
 pub use redis::RedisCache;
 #[cfg(feature = "redis")]
@@ -132,6 +145,8 @@ pub use retrying::{RetryingStore, retry_read};
 pub use spool_error::SpoolError;
 #[cfg(feature = "sqlite")]
 pub use spooled::SpooledStore;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+pub use sql::{TABLES, VIEWS};
 #[cfg(feature = "sqlite")]
 pub use sqlite::{SqliteConfig, SqliteStore};
 pub use store::{Inserted, SampleStore};

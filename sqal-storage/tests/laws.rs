@@ -4,19 +4,21 @@
 
 mod servers;
 
-use std::num::NonZeroU32;
+use std::num::{NonZeroU16, NonZeroU32};
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use sqal_core::{DeviceId, Sample, SampleId};
+use sqal_core::{DeviceId, Sample, SampleId, Timestamp};
 use sqal_resilience::{BreakerConfig, SystemClock};
 use sqal_storage::conformance::{Fault, StorePlace};
 use sqal_storage::{
-    Action, ActionOf, AuditEntry, Custody, DeviceTally, Entry, EntryKind, EntryName, ErasureOf, FieldKey, FieldName,
-    Gone, GuardedStore, Hourly, HourlyQuery, Inserted, KeyId, MemoryStore, MeteredStore, Page, PostgresConfig,
-    PostgresStore, Purge, Register, RetryingStore, SampleQuery, SampleStore, Sealed, SealedFields, SpooledStore,
-    SqliteConfig, SqliteStore, StorageError, Subject, custody_conformance, fields_conformance, register_conformance,
-    sample_store_conformance,
+    Action, ActionOf, AuditEntry, Collection, Custody, DeviceTally, Enqueued, Entry, EntryKind, EntryName, ErasureOf,
+    ExpectedRecord, FieldKey, FieldName, Gone, GuardedStore, Hourly, HourlyQuery, Inserted, Job, JobCount, JobEnd,
+    JobId, JobKind, JobProgress, JobQuery, KeyId, Lease, Leased, MemoryStore, MeteredStore, NewJob, Page,
+    PostgresConfig, PostgresStore, Purge, Queue, Record, RecordDraft, RecordKey, RecordQuery, Records, Register,
+    RetryingStore, Revision, SampleQuery, SampleStore, Sealed, SealedFields, SpooledStore, SqliteConfig, SqliteStore,
+    StorageError, Subject, WorkerName, custody_conformance, fields_conformance, queue_conformance, records_conformance,
+    register_conformance, sample_store_conformance,
 };
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
@@ -115,6 +117,11 @@ impl StorePlace for PostgresPlace {
     }
 }
 
+/// A store with two writers, so that tasks meet in the database.
+async fn postgres_of_two() -> PostgresStore {
+    PostgresPlace::new().open().await
+}
+
 #[async_trait]
 impl<S: SampleStore> SampleStore for Temporary<S> {
     async fn insert(&self, batch: &[Sample]) -> Result<Vec<Inserted>, StorageError> {
@@ -200,6 +207,119 @@ impl<S: Register> Register for Temporary<S> {
     async fn newest(&self, kind: &EntryKind) -> Result<Vec<Entry>, StorageError> {
         self.store.newest(kind).await
     }
+}
+
+#[async_trait]
+impl<S: Queue> Queue for Temporary<S> {
+    async fn enqueue(&self, job: &NewJob) -> Result<Enqueued, StorageError> {
+        self.store.enqueue(job).await
+    }
+    async fn lease(
+        &self,
+        kind: &JobKind,
+        worker: &WorkerName,
+        now: Timestamp,
+        until: Timestamp,
+        limit: NonZeroU16,
+    ) -> Result<Vec<Leased>, StorageError> {
+        self.store.lease(kind, worker, now, until, limit).await
+    }
+    async fn renew(&self, lease: &Lease, until: Timestamp, progress: JobProgress) -> Result<bool, StorageError> {
+        self.store.renew(lease, until, progress).await
+    }
+    async fn end(&self, lease: &Lease, at: Timestamp, end: &JobEnd) -> Result<bool, StorageError> {
+        self.store.end(lease, at, end).await
+    }
+    async fn cancel(&self, id: JobId, at: Timestamp) -> Result<Option<Job>, StorageError> {
+        self.store.cancel(id, at).await
+    }
+    async fn job(&self, id: JobId) -> Result<Option<Job>, StorageError> {
+        self.store.job(id).await
+    }
+    async fn jobs(&self, query: &JobQuery) -> Result<Vec<Job>, StorageError> {
+        self.store.jobs(query).await
+    }
+    async fn count_jobs(&self) -> Result<Vec<JobCount>, StorageError> {
+        self.store.count_jobs().await
+    }
+    async fn forget_jobs(&self, kind: &JobKind, ended_before: Timestamp) -> Result<u64, StorageError> {
+        self.store.forget_jobs(kind, ended_before).await
+    }
+}
+
+#[async_trait]
+impl<S: Records> Records for Temporary<S> {
+    async fn write(
+        &self,
+        draft: &RecordDraft,
+        expected: ExpectedRecord,
+        now: Timestamp,
+    ) -> Result<Option<Revision>, StorageError> {
+        self.store.write(draft, expected, now).await
+    }
+    async fn record(
+        &self,
+        collection: &Collection,
+        key: &RecordKey,
+        now: Timestamp,
+    ) -> Result<Option<Record>, StorageError> {
+        self.store.record(collection, key, now).await
+    }
+    async fn remove(
+        &self,
+        collection: &Collection,
+        key: &RecordKey,
+        expected: ExpectedRecord,
+        now: Timestamp,
+    ) -> Result<bool, StorageError> {
+        self.store.remove(collection, key, expected, now).await
+    }
+    async fn find(&self, query: &RecordQuery, now: Timestamp) -> Result<Vec<Record>, StorageError> {
+        self.store.find(query, now).await
+    }
+    async fn sweep(&self, now: Timestamp, limit: u16) -> Result<u64, StorageError> {
+        self.store.sweep(now, limit).await
+    }
+}
+
+mod records_of_memory {
+    use super::*;
+    records_conformance!(async { MemoryStore::new() });
+}
+
+mod records_behind_an_arc {
+    use super::*;
+    records_conformance!(async { Arc::new(MemoryStore::new()) as Arc<dyn Records> });
+}
+
+mod records_of_sqlite {
+    use super::*;
+    records_conformance!(sqlite());
+}
+
+mod records_of_postgres {
+    use super::*;
+    records_conformance!(postgres_of_two());
+}
+
+mod queue_of_memory {
+    use super::*;
+    queue_conformance!(async { MemoryStore::new() });
+}
+
+mod queue_behind_an_arc {
+    use super::*;
+    queue_conformance!(async { Arc::new(MemoryStore::new()) as Arc<dyn Queue> });
+}
+
+mod queue_of_sqlite {
+    use super::*;
+    queue_conformance!(sqlite());
+}
+
+mod queue_of_postgres {
+    use super::*;
+    queue_conformance!(postgres_of_two());
 }
 
 mod register_of_memory {

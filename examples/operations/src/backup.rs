@@ -7,16 +7,16 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use sqal_storage::{Contents, Expected, SqliteConfig, SqliteStore, StorageErrorKind};
+use sqal_storage::{Contents, Expected, SqliteConfig, SqliteStore, StorageErrorKind, TABLES, VIEWS};
 
 use crate::Failed;
 use crate::database::Database;
 
-/// Runs in one transaction with the restore: limits the wait for locks, and fails if one of our
+/// Runs in one transaction with the restore ([`of_ours`] names the tables): limits the wait for locks, and fails if one of our
 /// tables holds rows. It is left out with `--force`.
 const NOTHING_THERE: &str = "SET LOCAL lock_timeout = '10s';
 DO $$ DECLARE ours text; filled boolean; BEGIN
-    FOREACH ours IN ARRAY ARRAY['sample', 'sample_hour', 'audit_logs', 'sealed_field', 'register'] LOOP
+    FOREACH ours IN ARRAY string_to_array('{tables}', ', ') LOOP
         IF to_regclass(ours) IS NOT NULL THEN
             EXECUTE format('LOCK TABLE %I IN ACCESS EXCLUSIVE MODE', ours);
             EXECUTE format('SELECT EXISTS (SELECT FROM %I)', ours) INTO filled;
@@ -27,9 +27,14 @@ END $$;";
 
 /// Drops all objects of SQAL. Objects of other owners stay; if one has the name of an object in the
 /// backup, the restore fails.
-const DROP_OURS: &str = "SET LOCAL lock_timeout = '10s'; DROP VIEW IF EXISTS graded_samples, sensor_samples;
-    DROP TABLE IF EXISTS sample, sample_hour, audit_logs, sealed_field, register, sqal_schema;
+const DROP_OURS: &str = "SET LOCAL lock_timeout = '10s'; DROP VIEW IF EXISTS {views};
+    DROP TABLE IF EXISTS {tables}, sqal_schema;
     DROP FUNCTION IF EXISTS sqal_matrix, sqal_channels, sqal_number;";
+
+/// A statement with the names of our tables and views in it.
+fn of_ours(statement: &str) -> String {
+    statement.replace("{tables}", &TABLES.join(", ")).replace("{views}", &VIEWS.join(", "))
+}
 
 /// A block that is executed only if the database has `TimescaleDB`. In the statement, `%1$s` is the
 /// schema of its functions.
@@ -157,11 +162,9 @@ fn restore_postgres(from: &Path, url: &str, force: bool) -> Result<(), Failed> {
     let mut psql = Command::new("psql");
     psql.args(["--quiet", "--no-psqlrc", "--single-transaction", "--set=ON_ERROR_STOP=1", "--output=/dev/null"]);
     if !force {
-        psql.args(["--command", NOTHING_THERE]);
+        psql.args(["--command", &of_ours(NOTHING_THERE)]);
     }
-    for step in [DROP_CHUNKS, DROP_OURS, BEFORE_CHUNKS] {
-        psql.args(["--command", step]);
-    }
+    psql.args(["--command", DROP_CHUNKS, "--command", &of_ours(DROP_OURS), "--command", BEFORE_CHUNKS]);
     psql.arg("--file").arg(&script);
     // The script of `pg_restore` clears the search path.
     psql.args(["--command", "SET search_path = public", "--command", AFTER_CHUNKS, "--command", IS_OURS]);

@@ -10,7 +10,7 @@ use sqal_resilience::{
     BreakerConfig, CheckConfig, Clock, HealthRegistry, LogChanges, OpenFor, StateGauge, SystemClock,
 };
 use sqal_storage::{
-    Checkpoint, Custody, Expected, GuardedStore, Hour, MeteredStore, PostgresConfig, PostgresStore, Register,
+    Checkpoint, Custody, Expected, GuardedStore, Hour, MeteredStore, PostgresConfig, PostgresStore, Queue, Register,
     RetryingStore, SampleStore, SpooledStore, SqliteConfig, SqliteStore, StorageError, Timescale, WriterConfig,
     report_pools,
 };
@@ -27,6 +27,8 @@ pub(crate) struct Database {
     pub(crate) store: Arc<dyn SampleStore>,
     /// The store of the operators' decisions.
     pub(crate) register: Arc<dyn Register>,
+    /// Where jobs wait.
+    pub(crate) queue: Arc<dyn Queue>,
     /// The store of the audit log.
     pub(crate) custody: Arc<dyn Custody>,
     /// The name of the database for operators.
@@ -60,6 +62,7 @@ impl Database {
         Ok(Self {
             store: Arc::new(RetryingStore::usual(guarded(Arc::clone(&sqlite))?)),
             register: Arc::clone(&sqlite) as _,
+            queue: Arc::clone(&sqlite) as _,
             custody: Arc::clone(&sqlite) as _,
             name: "SQLite".to_owned(),
             writer: WriterConfig::usual(),
@@ -93,6 +96,7 @@ impl Database {
         Ok(Self {
             store: Arc::new(RetryingStore::usual(Arc::clone(&spooled))),
             register: Arc::clone(&postgres) as _,
+            queue: Arc::clone(&postgres) as _,
             custody: Arc::clone(&postgres) as _,
             name: match postgres.timescale() {
                 Timescale::Absent => "PostgreSQL".to_owned(),

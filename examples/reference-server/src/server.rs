@@ -11,7 +11,7 @@ use axum::http::{HeaderValue, Method, header};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use sqal_core::Timestamp;
-use sqal_http::{Budget, ConnectLimit, DeadLetters, Holder, Problem, Resource, Services, Share, router};
+use sqal_http::{Budget, ConnectLimit, DeadLetters, Holder, Problem, Resource, Services, Share, router, take_up_jobs};
 use sqal_resilience::{Clock, InvalidBreaker, Phase, Report, Shutdown, ShutdownConfig, Signals, Stage, SystemClock};
 use sqal_storage::{BatchWriter, InvalidPostgres, RedisError, StorageError};
 use tokio::sync::Mutex;
@@ -129,6 +129,7 @@ async fn serve_until(config: Config, ready: impl FnOnce(SocketAddr), shutdown: &
         services = services.with_placeholder_profiles();
     }
     services.register = Some(Arc::clone(&database.register));
+    services.queue = Arc::clone(&database.queue);
     services.custody = Some(Arc::clone(&database.custody));
     services.database = Some(database.name.clone());
     database.watch(&services.health);
@@ -191,6 +192,7 @@ async fn serve_until(config: Config, ready: impl FnOnce(SocketAddr), shutdown: &
     }
     let profiling = config.profiling;
     let is_open = services.access.is_open();
+    take_up_jobs(&services);
     let mut app = router(services).layer(pages_that_may_read(config.cors_origins));
     if is_open {
         app = app.layer(from_fn(no_proxy));

@@ -13,17 +13,28 @@ use axum::extract::{Extension, Path, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use sqal_core::{DeviceId, Name, SampleId, Timestamp};
-use sqal_storage::{Cursor, Hour, HourlyQuery, SampleQuery, StorageError};
+use sqal_storage::{self as queue, Cursor, Hour, HourlyQuery, JobId, JobKind, JobQuery, SampleQuery, StorageError};
 
 use super::body::{json, whole};
 use super::profiles::{LARGEST, judging};
 use super::span::Span;
 use crate::access::Caller;
-use crate::jobs::{Job, Progress};
+use crate::jobs::{Progress, Workplace};
 use crate::shown_names::ShownNames;
 use crate::trial::{DryRun, Trial};
+use crate::wire::rfc3339;
 use crate::{Problem, Profile, Services};
+
+/// The most jobs that may wait or run at a time.
+const MOST_OPEN: u64 = 16;
+
+/// The most jobs that are listed. Older jobs are forgotten once they have ended.
+const MOST_LISTED: NonZeroU16 = NonZeroU16::new(116).unwrap();
+
+/// The attempts of a job. An attempt is lost only if a server dies while it works on the job.
+const ATTEMPTS: NonZeroU16 = NonZeroU16::new(3).unwrap();
 
 /// A job to begin.
 #[derive(Debug, Deserialize)]
@@ -54,6 +65,85 @@ enum Kind {
     DryRun,
 }
 
+/// The state of a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+enum JobState {
+    /// The job waits for the one before it.
+    Enqueued,
+    /// The job runs.
+    Running,
+    /// The job has a result.
+    Succeeded,
+    /// The job has a problem.
+    Failed,
+    /// A caller stopped the job, or the server ended.
+    Canceled,
+}
+
+impl From<queue::JobState> for JobState {
+    fn from(state: queue::JobState) -> Self {
+        match state {
+            queue::JobState::Enqueued => Self::Enqueued,
+            queue::JobState::Running => Self::Running,
+            queue::JobState::Succeeded => Self::Succeeded,
+            queue::JobState::Failed => Self::Failed,
+            queue::JobState::Canceled => Self::Canceled,
+        }
+    }
+}
+
+/// A job as clients read it.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub(super) struct Job {
+    /// The id under which the job is read and stopped.
+    id: String,
+    /// What the job does.
+    kind: String,
+    state: JobState,
+    /// The number of samples that the job has read.
+    done: u64,
+    /// The most samples that the job will read: those of whole hours, including purged ones. After
+    /// the job has succeeded, the number of samples that it has read.
+    total: Option<u64>,
+    created_at: String,
+    /// The name of the caller that began the job; null on a server that does not authenticate
+    /// callers.
+    created_by: Option<String>,
+    finished_at: Option<String>,
+    /// The result of the job, if it has succeeded.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<DryRun>))]
+    result: Option<Value>,
+    /// Why the job has failed.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Problem>))]
+    problem: Option<Value>,
+}
+
+impl Job {
+    fn of(job: &queue::Job) -> Self {
+        let progress = job.progress;
+        let total = if job.state == queue::JobState::Succeeded { Some(progress.done) } else { progress.total };
+        let failure = job.failure.as_deref().filter(|_| job.state == queue::JobState::Failed);
+        let read = |text: &str| serde_json::from_str(text).ok();
+        // A failure that is not a problem is that of a job whose servers have died.
+        let problem = |text: &str| read(text).or_else(|| serde_json::to_value(Problem::broken(text)).ok());
+        Self {
+            id: job.id.to_string(),
+            kind: job.kind.to_string(),
+            state: job.state.into(),
+            done: progress.done,
+            total,
+            created_at: rfc3339(job.created_at),
+            created_by: job.created_by.map(|by| by.to_string()),
+            finished_at: job.ended_at.map(rfc3339),
+            result: job.result.as_deref().and_then(read),
+            problem: failure.and_then(problem),
+        }
+    }
+}
+
 /// The jobs of this server, the newest first.
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -61,9 +151,15 @@ pub(super) struct JobList {
     items: Vec<Job>,
 }
 
+/// The kind of a trial in the queue.
+fn dry_run() -> JobKind {
+    Name::new("dry_run").unwrap_or_else(|_| unreachable!("a short name"))
+}
+
 /// `GET /api/v1/jobs`.
-pub(super) async fn list(State(services): State<Arc<Services>>) -> Json<JobList> {
-    Json(JobList { items: services.jobs.all() })
+pub(super) async fn list(State(services): State<Arc<Services>>) -> Result<Json<JobList>, Problem> {
+    let jobs = services.queue.jobs(&JobQuery::newest(MOST_LISTED).of(dry_run())).await?;
+    Ok(Json(JobList { items: jobs.iter().map(Job::of).collect() }))
 }
 
 /// `GET /api/v1/jobs/{id}`.
@@ -71,7 +167,8 @@ pub(super) async fn one(
     State(services): State<Arc<Services>>,
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Json<Job>, Problem> {
-    asked(id, |id| services.jobs.get(id))
+    let (id, text) = asked(id)?;
+    found(services.queue.job(id).await?, &text)
 }
 
 /// `DELETE /api/v1/jobs/{id}`: stops the job. A job that has ended stays as it is.
@@ -79,13 +176,50 @@ pub(super) async fn stop(
     State(services): State<Arc<Services>>,
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Json<Job>, Problem> {
-    asked(id, |id| services.jobs.stop(id, (services.now)()))
+    let (id, text) = asked(id)?;
+    // Jobs of other kinds are not for the callers of this route.
+    let _ = found(services.queue.job(id).await?, &text)?;
+    let job = services.queue.cancel(id, (services.now)()).await?;
+    services.jobs.changed();
+    found(job, &text)
 }
 
-fn asked(id: Result<Path<String>, PathRejection>, job: impl FnOnce(&str) -> Option<Job>) -> Result<Json<Job>, Problem> {
-    let Path(id) = id.map_err(|refused| Problem::not_found(refused.body_text()))?;
-    let unknown = || Problem::not_found(format!("no job {:?}", id.chars().take(40).collect::<String>()));
-    job(&id).map(Json).ok_or_else(unknown)
+fn asked(id: Result<Path<String>, PathRejection>) -> Result<(JobId, String), Problem> {
+    let Path(text) = id.map_err(|refused| Problem::not_found(refused.body_text()))?;
+    let id = text.parse().map_err(|_| unknown(&text))?;
+    Ok((id, text))
+}
+
+fn found(job: Option<queue::Job>, text: &str) -> Result<Json<Job>, Problem> {
+    let job = job.filter(|job| job.kind == dry_run());
+    job.map(|job| Json(Job::of(&job))).ok_or_else(|| unknown(text))
+}
+
+fn unknown(id: &str) -> Problem {
+    Problem::not_found(format!("no job {:?}", id.chars().take(40).collect::<String>()))
+}
+
+/// A job that was read and checked.
+struct Asked {
+    trial: Trial,
+    span: (Timestamp, Timestamp),
+    device_id: Option<DeviceId>,
+}
+
+impl Asked {
+    /// Checks a request against the profiles in force.
+    fn of(services: &Services, body: &[u8]) -> Result<Self, Problem> {
+        let NewJob { kind: Kind::DryRun, name, profile, span, device_id } =
+            json(body, "a job: kind, name, profile, span", "une tâche : kind, name, profile, span")?;
+        let span = span.times("/span")?;
+        let in_force = services.intake.profiles();
+        if in_force.get(&name).is_none() {
+            let known = ShownNames::of(in_force.names());
+            return Err(Problem::wrong("/name", name, known.english(), known.french()));
+        }
+        let trial = Trial::new(name, (*in_force).clone(), judging("/profile", name, profile)?);
+        Ok(Self { trial, span, device_id })
+    }
 }
 
 /// `POST /api/v1/jobs`: answers 202, with the path at which the job's progress can be read.
@@ -96,21 +230,51 @@ pub(super) async fn begin(
 ) -> Result<Response, Problem> {
     let most = format!("at most {LARGEST} bytes");
     let body = whole(body, LARGEST, || Problem::wrong("", "more", &*most, format!("au plus {LARGEST} octets"))).await?;
-    let NewJob { kind: Kind::DryRun, name, profile, span, device_id } =
-        json(&body, "a job: kind, name, profile, span", "une tâche : kind, name, profile, span")?;
-    let span = span.times("/span")?;
-    let in_force = services.intake.profiles();
-    if in_force.get(&name).is_none() {
-        let known = ShownNames::of(in_force.names());
-        return Err(Problem::wrong("/name", name, known.english(), known.french()));
+    Asked::of(&services, &body)?;
+    let counts = services.queue.count_jobs().await?;
+    let open = counts.iter().filter(|count| count.kind == dry_run() && count.state.is_open());
+    if open.map(|count| count.jobs).sum::<u64>() >= MOST_OPEN {
+        return Err(Problem::busy("as many jobs as may wait are waiting"));
     }
-    let trial = Trial::new(name, (*in_force).clone(), judging("/profile", name, profile)?);
-    let (begun, now) = (Arc::clone(&services), Arc::clone(&services.now));
-    let work = |progress| async move { Ok(try_all(&begun, trial, span, device_id, &progress).await?) };
-    let job = services.jobs.begin("dry_run", caller.holder(), &services.shutdown, move || now(), work)?;
+    take_up(&services)?;
+    // The request is the body of the job: its form is documented, and a later version reads it.
+    let text = String::from_utf8_lossy(&body).into_owned();
+    let job = queue::NewJob::new(dry_run(), text, (services.now)()).by(caller.holder()).attempts(ATTEMPTS);
+    let id = services.queue.enqueue(&job).await?.id();
+    services.jobs.changed();
+    let job = Job::of(&queue::Job::enqueued(id, &job));
     // Relative to this path, wherever the router is nested (RFC 9110, 10.2.2).
     let place = HeaderValue::try_from(format!("jobs/{}", job.id)).ok().map(|place| [(header::LOCATION, place)]);
     Ok((StatusCode::ACCEPTED, place, Json(job)).into_response())
+}
+
+/// Lets the worker of this process begin, if it has not begun.
+pub(crate) fn take_up(services: &Arc<Services>) -> Result<(), Problem> {
+    let place = Workplace {
+        queue: Arc::clone(&services.queue),
+        now: Arc::clone(&services.now),
+        shutdown: services.shutdown.clone(),
+    };
+    let (worker, services) = (services.jobs.clone(), Arc::clone(services));
+    let work = move |job: queue::Job, progress| {
+        let services = Arc::clone(&services);
+        async move {
+            forget_old(&services).await?;
+            let result = try_all(&services, Asked::of(&services, job.body.as_bytes())?, &progress).await?;
+            serde_json::to_string(&result).map_err(|_| Problem::broken("the result of the job cannot be written"))
+        }
+    };
+    worker.begin(dry_run(), place, work)
+}
+
+/// Forgets ended jobs that are no longer listed.
+async fn forget_old(services: &Services) -> Result<(), StorageError> {
+    let listed = services.queue.jobs(&JobQuery::newest(MOST_LISTED).of(dry_run())).await?;
+    // A job that ended before the oldest of the list was begun is older than the list.
+    if let Some(oldest) = listed.get(usize::from(MOST_LISTED.get()) - 1) {
+        services.queue.forget_jobs(&dry_run(), oldest.created_at).await?;
+    }
+    Ok(())
 }
 
 /// The most retries in a row while the database is unavailable, one a second.
@@ -119,9 +283,7 @@ const PATIENCE: u32 = 60;
 /// Judges every readable sample of a span, page by page, the newest first.
 async fn try_all(
     services: &Services,
-    mut trial: Trial,
-    (from, until): (Timestamp, Timestamp),
-    device_id: Option<DeviceId>,
+    Asked { mut trial, span: (from, until), device_id }: Asked,
     progress: &Progress,
 ) -> Result<DryRun, StorageError> {
     let last = Timestamp::from_micros(until.micros() - 1).unwrap_or(from);

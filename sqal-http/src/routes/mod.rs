@@ -221,6 +221,15 @@ pub(crate) fn schemas_of_answers(schemas: &mut crate::openapi::Schemas<'_>) {
     schemas.add::<session::Session>();
 }
 
+/// Takes up the jobs that an earlier process has left in the queue. Without this call they wait
+/// until the next job is begun here.
+///
+/// Call it within a runtime, when all parts are in place. The worker ends with the shutdown.
+pub fn take_up_jobs(services: &Services) {
+    // Only a process that is ending refuses, and it takes no job up.
+    let _ = jobs::take_up(&Arc::new(services.clone()));
+}
+
 /// The router of the application, to serve or to nest in another router.
 pub fn router(mut services: Services) -> Router {
     services.starting = services.clock.now().saturating_duration_since(services.started);

@@ -22,7 +22,9 @@ pub mod custody;
 pub mod fields;
 mod full;
 mod place;
+pub mod queue;
 mod readings;
+pub mod records;
 pub mod register;
 
 use std::cmp::Reverse;

@@ -14,6 +14,7 @@ mod moment;
 mod partitions;
 mod register;
 mod rows;
+mod sql_store;
 mod statements;
 
 use std::num::NonZeroU32;

@@ -13,6 +13,7 @@ use super::line::Taken;
 use super::{PostgresStore, rows, statements};
 use crate::evidence::{DecisionRow, HourRow, LineRow, Moment, Place, SampleRow, SchemaFound, SchemaObject};
 use crate::schema::Schema;
+use crate::sql::{TABLES, VIEWS};
 use crate::{Head, Snapshot, StorageError};
 
 const MICROS_PER_HOUR: i64 = 3_600_000_000;
@@ -40,7 +41,8 @@ impl PostgresStore {
 
 /// The objects of a schema.
 async fn objects(connection: &mut PgConnection, schema: &str) -> Result<Vec<SchemaObject>, sqlx::Error> {
-    let rows = sqlx::query(statements::OBJECTS).bind(schema).fetch_all(connection).await?;
+    let ours: Vec<&str> = TABLES.into_iter().chain(VIEWS).collect();
+    let rows = sqlx::query(statements::OBJECTS).bind(schema).bind(ours).fetch_all(connection).await?;
     let object = |row: &PgRow| -> Result<SchemaObject, sqlx::Error> {
         Ok(SchemaObject { kind: row.try_get(0)?, name: row.try_get(1)?, text: row.try_get(2)? })
     };

@@ -1,6 +1,7 @@
 //! Every SQL text of the PostgreSQL store, one constant each.
 
 use crate::schema::{Schema, Step};
+use crate::sql::{QUEUE_IN_POSTGRES, RECORDS_IN_POSTGRES};
 
 /// The version and the licence of the extension `TimescaleDB`; NULL without it.
 pub(super) const TIMESCALE: &str = "
@@ -161,7 +162,16 @@ FROM sample;
 pub(super) const PARTITIONED: Schema = Schema {
     oldest: 1,
     base: base!(" PARTITION BY RANGE (timestamp)", ""),
-    steps: &[HOURS, AUDIT_LOGS, SEALED_FIELDS, REGISTER, REGISTER_LINES, GRADED_SAMPLES],
+    steps: &[
+        HOURS,
+        AUDIT_LOGS,
+        SEALED_FIELDS,
+        REGISTER,
+        REGISTER_LINES,
+        GRADED_SAMPLES,
+        QUEUE_IN_POSTGRES,
+        RECORDS_IN_POSTGRES,
+    ],
 };
 
 /// The schema with `TimescaleDB`: `sample` is a hypertable with one chunk per day.
@@ -175,7 +185,7 @@ DO $$ DECLARE extension text := (SELECT extnamespace::regnamespace::text FROM pg
     EXECUTE format('SELECT %1$s.create_hypertable(''sample'', %1$s.by_range(''timestamp'', INTERVAL ''1 day''), create_default_indexes => false)', extension);
 END $$;"
     ),
-    steps: &[HOURS, AUDIT_LOGS, SEALED_FIELDS, REGISTER, REGISTER_LINES, GRADED_SAMPLES],
+    steps: &[HOURS, AUDIT_LOGS, SEALED_FIELDS, REGISTER, REGISTER_LINES, GRADED_SAMPLES, QUEUE_IN_POSTGRES, RECORDS_IN_POSTGRES],
 };
 
 /// The sums over the samples of a device and hour, from any relation with their columns.
@@ -483,6 +493,9 @@ SET LOCAL statement_timeout = 0;
 SET LOCAL idle_in_transaction_session_timeout = 0;
 SELECT 1 FROM sample LIMIT 1";
 
+/// Begins a transaction.
+pub(super) const BEGIN: &str = "BEGIN";
+
 /// Ends a transaction.
 pub(super) const COMMIT: &str = "COMMIT";
 
@@ -502,13 +515,14 @@ SELECT set_config('search_path', 'sqal_expected_' || pg_backend_pid(), true)";
 pub(super) const CURRENT_SCHEMA: &str = "SELECT current_schema()::text";
 
 /// All objects of this program in a schema, without the name of the schema, and without what a dump
-/// and a restore may write in another way (white space, parentheses, quotes): bind the schema.
+/// and a restore may write in another way (white space, parentheses, quotes): bind the schema and the
+/// names of tables and views.
 pub(super) const OBJECTS: &str = "
 WITH ours AS (
     SELECT c.oid, c.relname::text AS name, c.relkind, c.relpersistence, c.relrowsecurity, c.relforcerowsecurity
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE n.nspname = $1::text AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
-    AND c.relname IN ('sample', 'sample_hour', 'audit_logs', 'sealed_field', 'register', 'sensor_samples', 'graded_samples')
+    AND c.relname = ANY ($2::text[])
 ), parts AS (
     SELECT oid, name FROM ours UNION ALL SELECT i.inhrelid, ours.name FROM pg_inherits i JOIN ours ON i.inhparent = ours.oid
 )

@@ -12,6 +12,7 @@ mod register;
 mod reserve;
 mod rows;
 mod spool;
+mod sql_store;
 mod statements;
 
 use std::num::NonZeroU32;
@@ -266,7 +267,7 @@ impl SqliteStore {
         }
         .await;
         if result.is_ok() {
-            self.committed.store(self.millis().max(1), Ordering::Relaxed);
+            self.has_committed();
         } else {
             // After a failed commit (a full disk) the connection stays in a transaction: only a new
             // connection is sound.
@@ -285,7 +286,7 @@ impl SqliteStore {
         query: &HourlyQuery,
         to: impl Fn(&SqliteRow) -> Result<T, String>,
     ) -> Result<Vec<T>, StorageError> {
-        let end = self.end();
+        let end = self.read_deadline();
         let _place = self.long_reads.place(query, end).await?;
         within(end, async {
             let statement = match query.device_id() {
@@ -308,13 +309,18 @@ impl SqliteStore {
 
     /// All rows of a query, within the deadline.
     async fn all(&self, query: Query<'_, Sqlite, SqliteArguments>) -> Result<Vec<SqliteRow>, StorageError> {
-        within(self.end(), async { query.fetch_all(&self.readers).await.map_err(storage_error) }).await
+        within(self.read_deadline(), async { query.fetch_all(&self.readers).await.map_err(storage_error) }).await
     }
 
     /// The deadline of a read that begins now.
-    fn end(&self) -> Instant {
+    fn read_deadline(&self) -> Instant {
         let now = Instant::now();
         now.checked_add(self.deadline).unwrap_or(now + Duration::from_hours(24 * 365))
+    }
+
+    /// Notes that a commit has just succeeded.
+    fn has_committed(&self) {
+        self.committed.store(self.millis().max(1), Ordering::Relaxed);
     }
 
     /// Milliseconds since the store was opened.
@@ -426,7 +432,7 @@ impl SampleStore for SqliteStore {
     }
 
     async fn get(&self, id: &SampleId) -> Result<Option<Sample>, StorageError> {
-        within(self.end(), async {
+        within(self.read_deadline(), async {
             let row = sqlx::query(statements::GET).bind(id.as_bytes().as_slice()).fetch_optional(&self.readers).await;
             row.map_err(storage_error)?.map(|row| rows::to_sample(&row).map_err(corrupt)).transpose()
         })
@@ -464,7 +470,7 @@ impl SampleStore for SqliteStore {
     /// has room, and takes a commit. The commit is tried only if the writer has been idle for some
     /// seconds.
     async fn ping(&self) -> Result<(), StorageError> {
-        within(self.end(), async {
+        within(self.read_deadline(), async {
             if !self.takes_samples {
                 return self.is_readable().await;
             }

@@ -1,9 +1,13 @@
 //! Every SQL text of the SQLite store, one constant each.
 
 use crate::schema::{Schema, Step};
+use crate::sql::{QUEUE_IN_SQLITE, RECORDS_IN_SQLITE};
 
 /// Begins a transaction that holds the write lock.
 pub(super) const BEGIN: &str = "BEGIN IMMEDIATE";
+
+/// Ends a transaction.
+pub(super) const COMMIT: &str = "COMMIT";
 
 /// A small read that shows whether the samples can be read: an empty file, or a file that is not a
 /// database, has no such table.
@@ -157,7 +161,16 @@ CREATE INDEX sample_of_device ON sample (device_id, timestamp DESC, id DESC);
         documented_view!("1", "1"),
         ""
     ),
-    steps: &[HOURS, AUDIT_LOGS, SEALED_FIELDS, REGISTER, REGISTER_LINES, GRADED_SAMPLES],
+    steps: &[
+        HOURS,
+        AUDIT_LOGS,
+        SEALED_FIELDS,
+        REGISTER,
+        REGISTER_LINES,
+        GRADED_SAMPLES,
+        QUEUE_IN_SQLITE,
+        RECORDS_IN_SQLITE,
+    ],
 };
 
 /// The nearest whole number, and of two the even one. SQLite's own rounding takes the one farther

@@ -1,6 +1,9 @@
 //! [`MemoryStore`]: the model that every other store is compared with; it lasts as long as the
 //! process.
 
+mod queue;
+mod records;
+
 use std::collections::BTreeMap;
 use std::collections::btree_map;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -31,6 +34,8 @@ struct Kept {
     audit: Vec<AuditEntry>,
     fields: BTreeMap<FieldKey, Sealed>,
     register: BTreeMap<(EntryKind, EntryName), Vec<Entry>>,
+    jobs: queue::Jobs,
+    records: records::Recorded,
 }
 
 impl Kept {

@@ -1,0 +1,178 @@
+//! [`Queue`]: work that is done at least once, and by one worker at a time.
+
+mod job;
+
+use std::fmt::Debug;
+use std::num::NonZeroU16;
+
+use async_trait::async_trait;
+use sqal_core::Timestamp;
+
+use crate::StorageError;
+
+pub use job::{
+    Enqueued, Job, JobCount, JobEnd, JobId, JobKey, JobKind, JobProgress, JobQuery, JobState, Lease, Leased, NewJob,
+    UnknownJobId, UnknownJobState, WorkerName,
+};
+
+/// Why a job has failed whose worker has not ended its last attempt: the worker was killed, or lost
+/// its database.
+pub(crate) const LEASE_ENDED: &str = "the lease of the last attempt has ended, and the worker has not ended the job";
+
+/// Keeps work until a worker has done it; the memory store, SQLite and PostgreSQL implement it.
+///
+/// A worker leases a job for a time, renews the lease while it works, and ends the job. If the
+/// worker dies, the lease ends and another worker takes the job: a job may be worked on more than
+/// once, and its work must bear that. Each lease has its own number, so a worker whose lease has
+/// passed to another changes nothing any more.
+///
+/// Times are arguments, read from the clocks of the servers. A server whose clock runs ahead takes
+/// over leases too early: two workers then work at once, and only one of them can end the job.
+///
+/// # Laws
+///
+/// Each is a test in `conformance` that every queue runs.
+///
+/// 1. *What was enqueued is there*, equal in every field, until it is forgotten.
+/// 2. *A key is unique in its kind*: enqueuing a known key again, also that of an ended job, adds
+///    and changes nothing, and returns the job that is there. Of callers that enqueue one key at
+///    once, one adds it. Jobs without a key are all different.
+/// 3. *One worker at a time*: a due job is leased to one of all workers that ask, and to no other
+///    before the lease ends. A job is leased from its due time on and not earlier, the job that is
+///    due longest first, and only for its own kind.
+/// 4. *A lease that has ended passes on*: at its end another worker may lease the job, with a new
+///    lease and one more attempt. The earlier lease then renews and ends nothing.
+/// 5. *A renewed lease lasts* until its new end, and the progress that it reports is read. A lease
+///    that has ended and was not taken over can still be renewed.
+/// 6. *Attempts are counted and bounded*: a job that is to be tried again waits for its new due
+///    time. After the last attempt it has failed, also if the lease of that attempt has just
+///    ended. A returned job has lost no attempt.
+/// 7. *An ended job stays as it ended*: a canceled, failed or succeeded job is never leased, and
+///    neither a worker nor a cancellation changes it.
+/// 8. *Jobs are listed newest first*, page by page, by kind and state, and the counts are those of
+///    the list.
+/// 9. *Only ended jobs are forgotten*, those of a kind that ended before a time, and their keys with
+///    them. The number of a job is never used again.
+#[async_trait]
+pub trait Queue: Debug + Send + Sync + 'static {
+    /// Adds a job, unless its key is known.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError`] if the queue fails. Whether the job was added may then be unknown; a job
+    /// with a key can be enqueued again.
+    async fn enqueue(&self, job: &NewJob) -> Result<Enqueued, StorageError>;
+
+    /// Leases due jobs of a kind to a worker until a time, at most `limit`, those that are due
+    /// longest first.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError`] if the queue fails. Jobs may then be leased to no worker until `until`.
+    async fn lease(
+        &self,
+        kind: &JobKind,
+        worker: &WorkerName,
+        now: Timestamp,
+        until: Timestamp,
+        limit: NonZeroU16,
+    ) -> Result<Vec<Leased>, StorageError>;
+
+    /// Extends a lease and reports progress; returns whether the worker still holds the lease. If
+    /// it does not, the job was canceled or has passed to another worker, and the work must stop.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError`] if the queue fails; the lease may then be extended or not.
+    async fn renew(&self, lease: &Lease, until: Timestamp, progress: JobProgress) -> Result<bool, StorageError>;
+
+    /// Ends the work of a lease; returns whether the worker still held the lease.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError`] if the queue fails. Whether the end was kept may then be unknown; the same
+    /// call can be repeated, and is `false` if it was kept.
+    async fn end(&self, lease: &Lease, at: Timestamp, end: &JobEnd) -> Result<bool, StorageError>;
+
+    /// Cancels a job and returns it as it is then; a job that has ended stays as it is. `None` if
+    /// there is no such job.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError`] if the queue fails.
+    async fn cancel(&self, id: JobId, at: Timestamp) -> Result<Option<Job>, StorageError>;
+
+    /// One job; `None` if there is no such job.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError`] if the queue cannot be read.
+    async fn job(&self, id: JobId) -> Result<Option<Job>, StorageError>;
+
+    /// Jobs, the newest first.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError`] if the queue cannot be read.
+    async fn jobs(&self, query: &JobQuery) -> Result<Vec<Job>, StorageError>;
+
+    /// The number of jobs of each kind and state that has any, in the order of kinds and states.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError`] if the queue cannot be read.
+    async fn count_jobs(&self) -> Result<Vec<JobCount>, StorageError>;
+
+    /// Forgets the jobs of a kind that ended before a time, and returns how many they were.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError`] if the queue fails; nothing is then forgotten.
+    async fn forget_jobs(&self, kind: &JobKind, ended_before: Timestamp) -> Result<u64, StorageError>;
+}
+
+#[async_trait]
+impl<Q: Queue + ?Sized> Queue for std::sync::Arc<Q> {
+    async fn enqueue(&self, job: &NewJob) -> Result<Enqueued, StorageError> {
+        (**self).enqueue(job).await
+    }
+
+    async fn lease(
+        &self,
+        kind: &JobKind,
+        worker: &WorkerName,
+        now: Timestamp,
+        until: Timestamp,
+        limit: NonZeroU16,
+    ) -> Result<Vec<Leased>, StorageError> {
+        (**self).lease(kind, worker, now, until, limit).await
+    }
+
+    async fn renew(&self, lease: &Lease, until: Timestamp, progress: JobProgress) -> Result<bool, StorageError> {
+        (**self).renew(lease, until, progress).await
+    }
+
+    async fn end(&self, lease: &Lease, at: Timestamp, end: &JobEnd) -> Result<bool, StorageError> {
+        (**self).end(lease, at, end).await
+    }
+
+    async fn cancel(&self, id: JobId, at: Timestamp) -> Result<Option<Job>, StorageError> {
+        (**self).cancel(id, at).await
+    }
+
+    async fn job(&self, id: JobId) -> Result<Option<Job>, StorageError> {
+        (**self).job(id).await
+    }
+
+    async fn jobs(&self, query: &JobQuery) -> Result<Vec<Job>, StorageError> {
+        (**self).jobs(query).await
+    }
+
+    async fn count_jobs(&self) -> Result<Vec<JobCount>, StorageError> {
+        (**self).count_jobs().await
+    }
+
+    async fn forget_jobs(&self, kind: &JobKind, ended_before: Timestamp) -> Result<u64, StorageError> {
+        (**self).forget_jobs(kind, ended_before).await
+    }
+}

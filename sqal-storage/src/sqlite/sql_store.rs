@@ -1,0 +1,103 @@
+//! [`SqlStore`] of the SQLite store.
+
+use async_trait::async_trait;
+use sqlx::pool::PoolConnection;
+use sqlx::query::Query;
+use sqlx::sqlite::{Sqlite, SqliteArguments, SqliteConnection, SqliteRow};
+use sqlx::{Row as _, TypeInfo, ValueRef};
+
+use super::error::{corrupt, storage_error};
+use super::{SqliteStore, statements};
+use crate::StorageError;
+use crate::sql::{Cell, Engine, Row, Sql, SqlStore, SqlTransaction, Value};
+
+fn query(statement: Sql, values: &[Value<'_>]) -> Query<'static, Sqlite, SqliteArguments> {
+    values.iter().fold(sqlx::query(statement.text(Engine::Sqlite)), |query, value| match *value {
+        Value::Int(number) => query.bind(number),
+        Value::Text(text) => query.bind(text.map(str::to_owned)),
+    })
+}
+
+fn to_row(row: &SqliteRow) -> Result<Row, StorageError> {
+    let cell = |place: usize| {
+        let value = row.try_get_raw(place).map_err(storage_error)?;
+        let type_info = value.type_info();
+        match type_info.name() {
+            _ if value.is_null() => Ok(Cell::Null),
+            "INTEGER" => row.try_get(place).map(Cell::Int).map_err(storage_error),
+            "TEXT" => row.try_get(place).map(Cell::Text).map_err(storage_error),
+            other => Err(corrupt(format!("column {place} is of the type {other}"))),
+        }
+    };
+    Ok(Row::new((0..row.len()).map(cell).collect::<Result<_, _>>()?))
+}
+
+/// A transaction on the one connection that writes.
+///
+/// If it is dropped before its commit, the connection is closed: after a failed commit (a full
+/// disk) a connection stays in its transaction, and only a new connection is sound.
+struct Writing<'a> {
+    store: &'a SqliteStore,
+    connection: Option<PoolConnection<Sqlite>>,
+}
+
+impl Writing<'_> {
+    /// # Panics
+    ///
+    /// Never: the connection is there until the commit, which takes this value.
+    fn get(&mut self) -> &mut SqliteConnection {
+        self.connection.as_mut().expect("there until the commit")
+    }
+}
+
+impl Drop for Writing<'_> {
+    fn drop(&mut self) {
+        if let Some(mut connection) = self.connection.take() {
+            connection.close_on_drop();
+        }
+    }
+}
+
+#[async_trait]
+impl SqlTransaction for Writing<'_> {
+    async fn run(&mut self, statement: Sql, values: &[Value<'_>]) -> Result<Vec<Row>, StorageError> {
+        let rows = query(statement, values).fetch_all(self.get()).await.map_err(storage_error)?;
+        rows.iter().map(to_row).collect()
+    }
+
+    async fn commit(mut self: Box<Self>) -> Result<(), StorageError> {
+        sqlx::raw_sql(statements::COMMIT).execute(self.get()).await.map_err(storage_error)?;
+        // The connection is sound from here on, also if the file is not.
+        self.connection = None;
+        // If the file was removed meanwhile, the commit is lost with the process and is not
+        // acknowledged.
+        self.store.place.keeps_commits()?;
+        self.store.has_committed();
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl SqlStore for SqliteStore {
+    const ENGINE: Engine = Engine::Sqlite;
+    const BACKEND: &'static str = "sqlite";
+
+    async fn read(&self, statement: Sql, values: &[Value<'_>]) -> Result<Vec<Row>, StorageError> {
+        self.all(query(statement, values)).await?.iter().map(to_row).collect()
+    }
+
+    async fn write(&self, statement: Sql, values: &[Value<'_>]) -> Result<Vec<Row>, StorageError> {
+        let mut transaction = self.begin().await?;
+        let rows = transaction.run(statement, values).await?;
+        transaction.commit().await?;
+        Ok(rows)
+    }
+
+    async fn begin(&self) -> Result<Box<dyn SqlTransaction + '_>, StorageError> {
+        self.place.is_ours()?;
+        let connection = self.writer.acquire().await.map_err(storage_error)?;
+        let mut writing = Writing { store: self, connection: Some(connection) };
+        sqlx::raw_sql(statements::BEGIN).execute(writing.get()).await.map_err(storage_error)?;
+        Ok(Box::new(writing))
+    }
+}
