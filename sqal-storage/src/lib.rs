@@ -69,6 +69,7 @@ mod records;
 #[cfg(feature = "redis")]
 mod redis;
 mod register;
+mod relay;
 mod retrying;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod schema;
@@ -117,7 +118,7 @@ pub use heads::{
 #[cfg(feature = "keyring")]
 pub use keyring::{InvalidKeyRing, Key, KeyRing, NoRandomness, Nonce, NotAKey, Plain, Unreadable};
 pub use labels::{InvalidLabelName, InvalidLabels, LabelName, LabelValue, Labels};
-pub use memory::MemoryStore;
+pub use memory::{MemoryRelay, MemoryRelayLimits, MemoryStore};
 #[cfg(all(feature = "cache", feature = "metrics"))]
 pub use metered::{MeteredCache, report_caches};
 #[cfg(feature = "metrics")]
@@ -140,6 +141,7 @@ pub use redis::RedisCache;
 #[cfg(feature = "redis")]
 pub use redis::{EvictsLimits, Redis, RedisBuckets, RedisError};
 pub use register::{Alteration, AlteredEntry, Entry, EntryKind, EntryName, Register};
+pub use relay::{InvalidPosition, LARGEST_MESSAGE, Position, Relay, RelayMessage, RelayTopic, Relayed};
 pub use retrying::{RetryingStore, retry_read};
 #[cfg(feature = "sqlite")]
 pub use spool_error::SpoolError;

@@ -69,6 +69,8 @@ enum Bug {
     ForgetsInSilence,
     KeepsForgottenKeys,
     NumbersAreUsedAgain,
+    DropsNul,
+    EndsWithoutNul,
 }
 
 /// A memory store with one bug.
@@ -145,6 +147,7 @@ impl Queue for Mutant {
         let gone = self.forgotten.lock().unwrap().clone();
         match self.bug {
             Bug::CutsBodies => new.body.truncate(new.body.floor_char_boundary(65_536)),
+            Bug::DropsNul => new.body = new.body.replace('\0', ""),
             Bug::LosesTheAuthor => new.created_by = None,
             Bug::RoundsTimes => new.due = later(new.due, -new.due.micros().rem_euclid(1000)),
             Bug::KeysOfAllKinds => {
@@ -268,6 +271,7 @@ impl Queue for Mutant {
             (Bug::AgainFails, JobEnd::Again { failure, .. }) => JobEnd::Failed(failure.clone()),
             (Bug::TriesForEver, JobEnd::Again { .. }) if is_last => JobEnd::Returned,
             (Bug::ReturnedCounts, JobEnd::Returned) => JobEnd::Again { failure: "returned".to_owned(), due: at },
+            (Bug::EndsWithoutNul, end) if end.text().is_some_and(|text| text.contains('\0')) => JobEnd::Returned,
             (Bug::LosesResults, JobEnd::Succeeded(_)) => JobEnd::Succeeded(String::new()),
             _ => end.clone(),
         };
@@ -389,6 +393,7 @@ async fn broken_laws(bug: Bug) -> Vec<&'static str> {
         jobs_are_listed_newest_first
         the_counts_are_those_of_the_list
         only_ended_jobs_are_forgotten
+        a_refused_text_changes_nothing
     }
 }
 
@@ -453,6 +458,8 @@ async fn every_bug_breaks_its_law() {
         (Bug::ForgetsInSilence, "only_ended_jobs_are_forgotten"),
         (Bug::KeepsForgottenKeys, "only_ended_jobs_are_forgotten"),
         (Bug::NumbersAreUsedAgain, "only_ended_jobs_are_forgotten"),
+        (Bug::DropsNul, "a_refused_text_changes_nothing"),
+        (Bug::EndsWithoutNul, "a_refused_text_changes_nothing"),
     ];
     for (bug, law) in bugs {
         let broken = broken_laws(bug).await;

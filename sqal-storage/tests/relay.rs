@@ -167,7 +167,7 @@ async fn a_position_of_an_earlier_process_or_of_the_future_is_missed() {
 
 /// Whether a time is the expected one, to the milliseconds of the runtime's timer.
 fn is_about(time: Duration, expected: Duration) -> bool {
-    time >= expected && time < expected + Duration::from_millis(10)
+    (expected..expected + Duration::from_millis(10)).contains(&time)
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,17 +1,19 @@
 //! Jobs go on while their engineer does something else, and end with the server.
 
+use std::num::NonZeroU16;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Value, json};
-use sqal_core::{Sample, SampleId};
-use sqal_http::router;
+use sqal_core::{Name, Sample, SampleId, Timestamp};
+use sqal_http::{Services, router, take_up_jobs};
 use sqal_resilience::{Shutdown, ShutdownConfig};
 use sqal_storage::{
-    DeviceTally, Hourly, HourlyQuery, Inserted, MemoryStore, Page, SampleQuery, SampleStore, StorageError,
-    StorageErrorKind,
+    DeviceTally, Hourly, HourlyQuery, Inserted, JobQuery, JobState, MemoryStore, NewJob, Page, Queue, SampleQuery,
+    SampleStore, StorageError, StorageErrorKind,
 };
 
-use crate::line::{Server, ask, filled, minute, profile, server};
+use crate::line::{NOON, Server, ask, filled, minute, profile, server};
 
 /// A profile is tried on months of samples while its engineer does something else. A job that is no
 /// longer wanted is stopped.
@@ -144,15 +146,158 @@ async fn jobs_are_bounded_and_end_with_the_server() {
     }
     assert_eq!(statuses.iter().filter(|status| **status == 202).count(), 16, "{statuses:?}");
     assert_eq!(statuses[16], 503);
-    let states = async || {
-        let all = ask(&app, "GET", "/api/v1/jobs", &[], &Value::Null).await.body;
-        all["items"].as_array().unwrap().iter().map(|job| job["state"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
-    };
     let waiting = ["enqueued"; 15].into_iter().chain(["running"]).collect::<Vec<_>>();
     tokio::time::advance(std::time::Duration::from_secs(30)).await;
-    assert_eq!(states().await, waiting, "it waits for the database");
+    assert_eq!(states(&app).await, waiting, "it waits for the database");
     let begun = tokio::time::Instant::now();
     shutdown.begin("SIGTERM");
     assert_eq!(shutdown.run().await.exit_code(), 0, "nothing is left behind");
     assert!(begun.elapsed().as_secs() < 10, "and nobody waited for them");
+}
+
+/// The state of every job, the newest first.
+async fn states(app: &axum::Router) -> Vec<String> {
+    let all = ask(app, "GET", "/api/v1/jobs", &[], &Value::Null).await.body;
+    all["items"].as_array().unwrap().iter().map(|job| job["state"].as_str().unwrap().to_owned()).collect()
+}
+
+/// A server on a store, with its own shutdown, whose samples are read from another store.
+fn server_of(queue: &Arc<MemoryStore>, samples: Arc<dyn SampleStore>) -> (axum::Router, Services, Shutdown) {
+    let Server { mut services, .. } = server(queue, 1);
+    (services.queue, services.store) = (Arc::clone(queue) as _, samples);
+    let shutdown = Shutdown::new(ShutdownConfig::default());
+    let services = services.ending_with(&shutdown);
+    (router(services.clone()), services, shutdown)
+}
+
+/// Jobs that a server leaves when it ends are done by the next one, the job that it worked on
+/// included, and no attempt of it is lost.
+#[tokio::test(start_paused = true)]
+async fn jobs_that_a_server_leaves_are_done_by_the_next() {
+    let store = Arc::new(MemoryStore::new());
+    filled(&store, 30).await;
+    let (app, _, shutdown) = server_of(&store, Arc::new(Away));
+    for _ in 0..3 {
+        assert_eq!(ask(&app, "POST", "/api/v1/jobs", &[], &minute()).await.status, 202);
+    }
+    tokio::time::advance(Duration::from_secs(3)).await;
+    assert_eq!(states(&app).await, ["enqueued", "enqueued", "running"], "the first waits for the database");
+    shutdown.begin("SIGTERM");
+    assert_eq!(shutdown.run().await.exit_code(), 0);
+    let left = store.jobs(&JobQuery::newest(NonZeroU16::MAX)).await.unwrap();
+    assert_eq!(left.iter().map(|job| (job.state, job.attempts)).collect::<Vec<_>>(), [(JobState::Enqueued, 0); 3]);
+
+    let (app, services, _shutdown) = server_of(&store, Arc::clone(&store) as _);
+    take_up_jobs(&services);
+    while states(&app).await != ["succeeded"; 3] {
+        tokio::time::advance(Duration::from_millis(100)).await;
+    }
+    let done = ask(&app, "GET", "/api/v1/jobs", &[], &Value::Null).await.body;
+    assert!(done["items"].as_array().unwrap().iter().all(|job| job["done"] == 30 && job["result"]["samples"] == 30));
+}
+
+/// A job whose server was killed three times has failed: it may be the cause.
+#[tokio::test(start_paused = true)]
+async fn a_job_whose_server_was_killed_three_times_has_failed() {
+    let store = Arc::new(MemoryStore::new());
+    let now = Timestamp::from_micros(NOON).unwrap();
+    let (app, services, _shutdown) = server_of(&store, Arc::clone(&store) as _);
+    let kind = Name::new("dry_run").unwrap();
+    let three = NonZeroU16::new(3).unwrap();
+    let id = store.enqueue(&NewJob::new(kind, minute().to_string(), now).attempts(three)).await.unwrap().id();
+    let path = format!("/api/v1/jobs/{id}");
+    // Each lease ends at once: the servers were killed.
+    for attempt in 1..=3 {
+        let leased = store.lease(&kind, &Name::new("killed").unwrap(), now, now, NonZeroU16::MIN).await.unwrap();
+        assert_eq!(leased.len(), 1, "attempt {attempt}");
+    }
+    assert_eq!(ask(&app, "GET", &path, &[], &Value::Null).await.body["state"], "running");
+    take_up_jobs(&services);
+    let job = loop {
+        tokio::time::advance(Duration::from_millis(100)).await;
+        let job = ask(&app, "GET", &path, &[], &Value::Null).await.body;
+        if job["state"] != "running" {
+            break job;
+        }
+    };
+    assert_eq!((&job["state"], &job["problem"]["status"]), (&json!("failed"), &json!(500)), "{job}");
+}
+
+/// A store that panics when it is read.
+#[derive(Debug)]
+struct Broken;
+
+#[async_trait::async_trait]
+impl SampleStore for Broken {
+    async fn insert(&self, _: &[Sample]) -> Result<Vec<Inserted>, StorageError> {
+        Err(away())
+    }
+
+    async fn get(&self, _: &SampleId) -> Result<Option<Sample>, StorageError> {
+        Err(away())
+    }
+
+    async fn query(&self, _: &SampleQuery) -> Result<Page, StorageError> {
+        panic!("a mistake of the program");
+    }
+
+    async fn hourly(&self, _: &HourlyQuery) -> Result<Vec<Hourly>, StorageError> {
+        Ok(Vec::new())
+    }
+
+    async fn by_device(&self, _: &HourlyQuery) -> Result<Vec<DeviceTally>, StorageError> {
+        Err(away())
+    }
+
+    async fn ping(&self) -> Result<(), StorageError> {
+        Ok(())
+    }
+}
+
+/// A job that panics has failed, and the worker goes on with the next.
+#[tokio::test(start_paused = true)]
+async fn a_job_that_panics_has_failed_and_the_next_is_done() {
+    let store = Arc::new(MemoryStore::new());
+    let (app, _, _shutdown) = server_of(&store, Arc::new(Broken));
+    for _ in 0..2 {
+        ask(&app, "POST", "/api/v1/jobs", &[], &minute()).await;
+    }
+    while states(&app).await != ["failed"; 2] {
+        tokio::time::advance(Duration::from_millis(100)).await;
+    }
+    let all = ask(&app, "GET", "/api/v1/jobs", &[], &Value::Null).await.body;
+    assert_eq!(all["items"][0]["problem"]["status"], 500, "{all}");
+}
+
+/// A job that another server of the database cancels stops here.
+#[tokio::test(start_paused = true)]
+async fn a_job_is_stopped_by_any_server() {
+    let store = Arc::new(MemoryStore::new());
+    let (app, _, _one) = server_of(&store, Arc::new(Away));
+    let (other, _, _two) = server_of(&store, Arc::new(Away));
+    let place = |job: &Value| format!("/api/v1/jobs/{}", job["id"].as_str().unwrap());
+    let first = ask(&app, "POST", "/api/v1/jobs", &[], &minute()).await.body;
+    let second = ask(&app, "POST", "/api/v1/jobs", &[], &minute()).await.body;
+    tokio::time::advance(Duration::from_secs(2)).await;
+    assert_eq!(states(&other).await, ["enqueued", "running"]);
+    let stopped = ask(&other, "DELETE", &place(&first), &[], &Value::Null).await;
+    assert_eq!((stopped.status, &stopped.body["state"]), (200, &json!("canceled")));
+    while ask(&app, "GET", &place(&second), &[], &Value::Null).await.body["state"] != "running" {
+        tokio::time::advance(Duration::from_millis(100)).await;
+    }
+    assert_eq!(ask(&app, "GET", &place(&first), &[], &Value::Null).await.body["state"], "canceled");
+}
+
+/// Jobs of other kinds are not shown, and not stopped.
+#[tokio::test]
+async fn jobs_of_other_kinds_are_not_for_these_routes() {
+    let store = Arc::new(MemoryStore::new());
+    let (app, _, _shutdown) = server_of(&store, Arc::clone(&store) as _);
+    let now = Timestamp::from_micros(NOON).unwrap();
+    let id = store.enqueue(&NewJob::new(Name::new("mail").unwrap(), "secret".to_owned(), now)).await.unwrap().id();
+    assert_eq!(states(&app).await, [""; 0]);
+    for method in ["GET", "DELETE"] {
+        assert_eq!(ask(&app, method, &format!("/api/v1/jobs/{id}"), &[], &Value::Null).await.status, 404);
+    }
+    assert_eq!(store.job(id).await.unwrap().unwrap().state, JobState::Enqueued);
 }

@@ -26,6 +26,7 @@ pub mod queue;
 mod readings;
 pub mod records;
 pub mod register;
+pub mod relay;
 
 use std::cmp::Reverse;
 use std::num::NonZeroU16;

@@ -8,6 +8,9 @@ use crate::{
     RecordQuery, Records, Revision, StorageErrorKind,
 };
 
+/// Names and values of labels.
+type Pairs = &'static [(&'static str, &'static str)];
+
 fn at(micros: i64) -> Timestamp {
     Timestamp::from_micros(1_794_000_000_000_000 + micros).expect("a time")
 }
@@ -288,7 +291,7 @@ pub async fn collections_are_apart(store: &dyn Records) {
 /// If the store breaks the law.
 pub async fn records_are_found_by_their_current_labels(store: &dyn Records) {
     let now = at(0);
-    let written: [(&str, &[(&str, &str)]); 9] = [
+    let written: [(&str, Pairs); 9] = [
         ("a", &[("owner", "marie"), ("state", "open")]),
         ("b", &[("owner", "marie")]),
         ("c", &[("owner", "quinn"), ("state", "open")]),

@@ -50,12 +50,7 @@ impl fmt::Debug for MemoryBlobs {
 
 #[async_trait]
 impl Blobs for MemoryBlobs {
-    async fn put(
-        &self,
-        source: &mut dyn BlobSource,
-        limits: &PutLimits,
-        now: Timestamp,
-    ) -> Result<BlobInfo, PutError> {
+    async fn put(&self, source: &mut dyn BlobSource, limits: &PutLimits, now: Timestamp) -> Result<BlobInfo, PutError> {
         let (mut check, mut bytes) = (PutCheck::new(*limits), Vec::new());
         while let Some(part) = source.next().await? {
             check.take(&part)?;

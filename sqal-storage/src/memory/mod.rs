@@ -3,6 +3,7 @@
 
 mod queue;
 mod records;
+mod relay;
 
 use std::collections::BTreeMap;
 use std::collections::btree_map;
@@ -16,6 +17,8 @@ use crate::{
     Gone, Head, Hour, Hourly, HourlyQuery, Inserted, KeyId, Page, Purge, Register, SampleQuery, SampleStore, Sealed,
     SealedFields, StorageError, Subject, Tally,
 };
+
+pub use relay::{MemoryRelay, MemoryRelayLimits};
 
 /// A store in memory, for tests, examples and embedding services that store nothing.
 ///

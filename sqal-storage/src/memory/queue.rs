@@ -10,7 +10,7 @@ use super::MemoryStore;
 use crate::StorageError;
 use crate::queue::{
     Enqueued, Job, JobCount, JobEnd, JobId, JobKind, JobProgress, JobQuery, JobState, LEASE_ENDED, Lease, Leased,
-    NewJob, Queue, WorkerName,
+    NewJob, Queue, WorkerName, check_text,
 };
 
 /// The jobs, each with the number of its newest lease.
@@ -40,6 +40,7 @@ impl Jobs {
 #[async_trait]
 impl Queue for MemoryStore {
     async fn enqueue(&self, job: &NewJob) -> Result<Enqueued, StorageError> {
+        check_text(&job.body, "memory")?;
         let mut kept = self.kept();
         let jobs = &mut kept.jobs;
         let same_key = |known: &&Leased| known.job.kind == job.kind && job.key.is_some() && known.job.key == job.key;
@@ -89,6 +90,7 @@ impl Queue for MemoryStore {
     }
 
     async fn end(&self, lease: &Lease, at: Timestamp, end: &JobEnd) -> Result<bool, StorageError> {
+        check_text(end.text().unwrap_or_default(), "memory")?;
         let mut kept = self.kept();
         let Some(job) = kept.jobs.held(lease) else { return Ok(false) };
         match end {

@@ -228,7 +228,7 @@ pub struct Job {
     pub progress: JobProgress,
     /// The result of a job that has succeeded, as a text that only the kind can interpret.
     pub result: Option<String>,
-    /// Why the newest attempt has failed.
+    /// Why the last attempt that has failed did so; `None` once the job has succeeded.
     pub failure: Option<String>,
     /// The time of the end, if the job has ended.
     pub ended_at: Option<Timestamp>,
@@ -301,6 +301,17 @@ pub enum JobEnd {
     /// The work was not done for a reason of the worker, for example because it ends. The job is
     /// due at once, and the attempt does not count.
     Returned,
+}
+
+impl JobEnd {
+    /// The text that is kept, if the end has one.
+    #[must_use]
+    pub fn text(&self) -> Option<&str> {
+        match self {
+            Self::Succeeded(text) | Self::Failed(text) | Self::Again { failure: text, .. } => Some(text),
+            Self::Returned => None,
+        }
+    }
 }
 
 /// Which jobs are listed.

@@ -8,7 +8,7 @@ use std::num::NonZeroU16;
 use async_trait::async_trait;
 use sqal_core::Timestamp;
 
-use crate::StorageError;
+use crate::{StorageError, StorageErrorKind};
 
 pub use job::{
     Enqueued, Job, JobCount, JobEnd, JobId, JobKey, JobKind, JobProgress, JobQuery, JobState, Lease, Leased, NewJob,
@@ -18,6 +18,16 @@ pub use job::{
 /// Why a job has failed whose worker has not ended its last attempt: the worker was killed, or lost
 /// its database.
 pub(crate) const LEASE_ENDED: &str = "the lease of the last attempt has ended, and the worker has not ended the job";
+
+/// Checks a text that a queue keeps; every queue calls it before it writes. `backend` is the name of
+/// the queue in the error.
+///
+/// # Errors
+///
+/// [`StorageErrorKind::Refused`] if the text has the character U+0000.
+pub(crate) fn check_text(text: &str, backend: &'static str) -> Result<(), StorageError> {
+    if text.contains('\0') { Err(StorageError::new(backend, StorageErrorKind::Refused)) } else { Ok(()) }
+}
 
 /// Keeps work until a worker has done it; the memory store, SQLite and PostgreSQL implement it.
 ///
@@ -43,7 +53,7 @@ pub(crate) const LEASE_ENDED: &str = "the lease of the last attempt has ended, a
 /// 4. *A lease that has ended passes on*: at its end another worker may lease the job, with a new
 ///    lease and one more attempt. The earlier lease then renews and ends nothing.
 /// 5. *A renewed lease lasts* until its new end, and the progress that it reports is read. A lease
-///    that has ended and was not taken over can still be renewed.
+///    that has ended and was not taken over can still be renewed, and can still end its job.
 /// 6. *Attempts are counted and bounded*: a job that is to be tried again waits for its new due
 ///    time. After the last attempt it has failed, also if the lease of that attempt has just
 ///    ended. A returned job has lost no attempt.
@@ -53,6 +63,9 @@ pub(crate) const LEASE_ENDED: &str = "the lease of the last attempt has ended, a
 ///    the list.
 /// 9. *Only ended jobs are forgotten*, those of a kind that ended before a time, and their keys with
 ///    them. The number of a job is never used again.
+/// 10. *A refused text changes nothing*: a body, a result or a failure with the character U+0000,
+///     which a text of PostgreSQL cannot hold, is an error of the kind
+///     [`StorageErrorKind::Refused`].
 #[async_trait]
 pub trait Queue: Debug + Send + Sync + 'static {
     /// Adds a job, unless its key is known.

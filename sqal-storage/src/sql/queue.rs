@@ -9,7 +9,7 @@ use super::row::{Row, Value};
 use super::store::{Engine, Sql, SqlStore};
 use crate::queue::{
     Enqueued, Job, JobCount, JobEnd, JobId, JobKind, JobProgress, JobQuery, LEASE_ENDED, Lease, Leased, NewJob, Queue,
-    WorkerName,
+    WorkerName, check_text,
 };
 use crate::schema::Step;
 use crate::{StorageError, StorageErrorKind};
@@ -267,6 +267,7 @@ fn to_count(mut row: Row) -> Result<JobCount, String> {
 #[async_trait]
 impl<S: SqlStore> Queue for S {
     async fn enqueue(&self, job: &NewJob) -> Result<Enqueued, StorageError> {
+        check_text(&job.body, S::BACKEND)?;
         let values = [
             (&job.kind).into(),
             (&job.key).into(),
@@ -321,6 +322,7 @@ impl<S: SqlStore> Queue for S {
     }
 
     async fn end(&self, lease: &Lease, at: Timestamp, end: &JobEnd) -> Result<bool, StorageError> {
+        check_text(end.text().unwrap_or_default(), S::BACKEND)?;
         let held: [Value<'_>; 3] = [lease.job.number().into(), lease.number.into(), at.into()];
         let [job, number, at] = held;
         let ended = match end {
