@@ -22,6 +22,7 @@
 //! - `postgres`: the store of a plant, through sqlx; it uses `TimescaleDB` where that is installed.
 //! - `cache`: caches, in memory through moka, and with `redis` shared by several processes.
 //! - `redis`: limits that several processes share, through fred.
+//! - `folder`: blobs as files of one folder.
 //! - `keyring`: confidential fields, sealed with keys that can be rotated in operation.
 //! - `sign`: heads of a SQL store, signed (Ed25519) and kept in a file outside of it.
 //! - `metrics`: the documented metrics of stores, pools and caches.
@@ -29,6 +30,7 @@
 //! - `conformance`: the laws as public functions and a macro, for stores outside this crate.
 
 mod audit;
+mod blobs;
 #[cfg(feature = "cache")]
 mod cache;
 #[cfg(feature = "keyring")]
@@ -42,6 +44,8 @@ mod error;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod evidence;
 mod fields;
+#[cfg(feature = "folder")]
+mod folder;
 mod frame;
 mod guarded;
 #[cfg(all(feature = "sign", any(feature = "postgres", feature = "sqlite")))]
@@ -93,6 +97,7 @@ pub mod conformance;
 pub use sqal_core;
 
 pub use audit::{Action, AuditEntry, BrokenChain, Head};
+pub use blobs::{BlobId, BlobInfo, BlobSource, Blobs, InvalidBlobId, PutError, PutLimits, SourceError, sweep_blobs};
 #[cfg(feature = "cache")]
 pub use cache::{
     Cache, CacheAway, CacheKey, CacheKind, CacheScope, CacheStats, Cached, CustomKind, Got, InvalidCacheKind,
@@ -109,6 +114,8 @@ pub use error::{StorageError, StorageErrorKind};
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub use evidence::{Bucket, DeviceEvidence, Evidence, Expected, Finding, Findings, Snapshot, Stated};
 pub use fields::{ErasureOf, FieldKey, FieldName, KeyId, Sealed, SealedFields, Subject};
+#[cfg(feature = "folder")]
+pub use folder::FolderBlobs;
 pub use frame::{FrameError, decode_frame, encode_frame};
 pub use guarded::GuardedStore;
 #[cfg(all(feature = "sign", any(feature = "postgres", feature = "sqlite")))]
@@ -118,7 +125,7 @@ pub use heads::{
 #[cfg(feature = "keyring")]
 pub use keyring::{InvalidKeyRing, Key, KeyRing, NoRandomness, Nonce, NotAKey, Plain, Unreadable};
 pub use labels::{InvalidLabelName, InvalidLabels, LabelName, LabelValue, Labels};
-pub use memory::{MemoryRelay, MemoryRelayLimits, MemoryStore};
+pub use memory::{MemoryBlobs, MemoryRelay, MemoryRelayLimits, MemoryStore};
 #[cfg(all(feature = "cache", feature = "metrics"))]
 pub use metered::{MeteredCache, report_caches};
 #[cfg(feature = "metrics")]

@@ -19,7 +19,7 @@ const DIGITS: usize = 64;
 /// The size of the parts of a slice that is put, in bytes.
 const PART: usize = 64 * 1024;
 
-/// The number of blobs that [`sweep`] lists at a time.
+/// The number of blobs that [`sweep_blobs`] lists at a time.
 const PAGE: u16 = 100;
 
 /// The identity of a blob: the SHA-256 of its content (FIPS 180-4), written as 64 hexadecimal
@@ -210,7 +210,7 @@ pub enum PutError {
 /// `FolderBlobs` implement it.
 ///
 /// A blob has no name and no owner. Other stores, for example of reports or firmware versions, name
-/// it by its id, and a [`sweep`] removes the blobs that no other store names.
+/// it by its id, and a [`sweep_blobs`] removes the blobs that no other store names.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -329,7 +329,7 @@ impl<B: Blobs + ?Sized> Blobs for Arc<B> {
 ///
 /// [`StorageError`] if the store fails, or the error of `is_named`. Blobs that were removed before
 /// the error stay removed.
-pub async fn sweep(
+pub async fn sweep_blobs(
     blobs: &dyn Blobs,
     put_before: Timestamp,
     is_named: impl AsyncFn(&BlobId) -> Result<bool, StorageError>,

@@ -4,7 +4,7 @@
 use async_trait::async_trait;
 use sqal_core::Timestamp;
 
-use crate::blobs::{BlobId, BlobInfo, BlobSource, Blobs, PutError, PutLimits, SourceError, sweep};
+use crate::blobs::{BlobId, BlobInfo, BlobSource, Blobs, PutError, PutLimits, SourceError, sweep_blobs};
 use crate::{StorageError, StorageErrorKind};
 
 /// More than any blob of the laws has.
@@ -320,7 +320,7 @@ pub async fn a_blob_is_removed_only_if_it_was_put_before(blobs: &dyn Blobs) {
 ///
 /// If the store breaks the law.
 pub async fn a_sweep_keeps_what_is_named_or_new(blobs: &dyn Blobs) {
-    let nothing = sweep(blobs, at(10), async |_: &BlobId| Ok(false)).await;
+    let nothing = sweep_blobs(blobs, at(10), async |_: &BlobId| Ok(false)).await;
     assert_eq!(nothing.expect("the store answers"), 0);
     let mut old = Vec::new();
     for number in 0..120 {
@@ -329,7 +329,7 @@ pub async fn a_sweep_keeps_what_is_named_or_new(blobs: &dyn Blobs) {
     let named = put(blobs, b"named", at(1)).await;
     let new = put(blobs, b"new", at(10)).await;
     let renewed = put(blobs, b"renewed", at(2)).await;
-    let removed = sweep(blobs, at(10), async |id: &BlobId| {
+    let removed = sweep_blobs(blobs, at(10), async |id: &BlobId| {
         if *id == renewed.id {
             put(blobs, b"renewed", at(20)).await;
         }
@@ -345,9 +345,10 @@ pub async fn a_sweep_keeps_what_is_named_or_new(blobs: &dyn Blobs) {
         assert_eq!(info(blobs, &kept.id).await, Some(kept), "a sweep has removed or changed a blob");
     }
     assert_eq!(list(blobs, None, 200).await.len(), 3);
-    let failed =
-        sweep(blobs, at(30), async |_: &BlobId| Err(StorageError::new("conformance", StorageErrorKind::Unavailable)))
-            .await;
+    let failed = sweep_blobs(blobs, at(30), async |_: &BlobId| {
+        Err(StorageError::new("conformance", StorageErrorKind::Unavailable))
+    })
+    .await;
     let error = failed.expect_err("a sweep goes on without the names");
     assert_eq!(error.kind, StorageErrorKind::Unavailable);
     assert_eq!(list(blobs, None, 200).await.len(), 3, "a sweep without the names has removed a blob");

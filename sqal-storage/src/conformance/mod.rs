@@ -16,6 +16,7 @@
 //! The tests bring their own runtime ([`run`]): the crate that is tested needs no `tokio`.
 
 mod assertions;
+pub mod blobs;
 #[cfg(feature = "cache")]
 pub mod cache;
 pub mod custody;

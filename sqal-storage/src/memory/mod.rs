@@ -1,6 +1,7 @@
 //! [`MemoryStore`]: the model that every other store is compared with; it lasts as long as the
 //! process.
 
+mod blobs;
 mod queue;
 mod records;
 mod relay;
@@ -18,6 +19,7 @@ use crate::{
     SealedFields, StorageError, Subject, Tally,
 };
 
+pub use blobs::MemoryBlobs;
 pub use relay::{MemoryRelay, MemoryRelayLimits};
 
 /// A store in memory, for tests, examples and embedding services that store nothing.
