@@ -128,7 +128,6 @@ impl Labels {
     /// the names.
     ///
     /// Names have no `=` and values have no control character, so the text has one meaning.
-    #[cfg(any(feature = "postgres", feature = "sqlite", test))]
     pub(crate) fn to_text(&self) -> String {
         self.iter().fold(String::new(), |text, (name, value)| text + name.as_str() + "=" + value.as_str() + "\n")
     }

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use sha2::{Digest, Sha256};
 use sqal_core::{Name, Timestamp};
 
-use crate::{Action, StorageError};
+use crate::{Action, LabelName, LabelValue, Labels, StorageError};
 
 /// The kind of a registered thing, for example `profile`.
 pub type EntryKind = Name<32>;
@@ -30,14 +30,22 @@ pub struct Entry {
     pub at: Timestamp,
     /// The author of the addition, if known.
     pub by: Option<Name<64>>,
+    /// The labels by which the thing is found while this is its newest version.
+    pub labels: Labels,
 }
 
 impl Entry {
-    /// The line of the audit log about this entry: a body that was changed afterwards has another
-    /// hash.
+    /// The line of the audit log about this entry: a body or a label that was changed afterwards has
+    /// another hash.
+    ///
+    /// The hash is that of the body. If the entry has labels, it is the hash of that hash, followed
+    /// by a line `name=value` for each label.
     #[must_use]
     pub fn action(&self) -> Action {
-        let hash = Sha256::digest(self.body.as_bytes());
+        let mut hash = Sha256::digest(self.body.as_bytes());
+        if !self.labels.is_empty() {
+            hash = Sha256::new().chain_update(hash).chain_update(self.labels.to_text()).finalize();
+        }
         let hash = hash.iter().fold(String::with_capacity(64), |text, byte| text + &format!("{byte:02x}"));
         let Self { kind, name, version, at, by, .. } = self;
         // At most 32 + 100 + 10 + 64 bytes and three words.
@@ -72,7 +80,7 @@ pub enum Alteration {
     /// The audit log has no line about the entry.
     #[error("is not in the audit log")]
     Unwritten,
-    /// The content has another hash.
+    /// The content or a label has another hash.
     #[error("does not say what was decided: its text has another hash than the audit log")]
     Body,
     /// The audit log has another time.
@@ -116,6 +124,11 @@ fn word<const N: usize>(text: &str) -> Name<N> {
 /// 6. *What was changed is not given*: an entry that differs from its line of the audit log
 ///    ([`Entry::check`]) is an error of its history that names it, and is left out of the newest. A
 ///    store that other programs can write to checks this at every read.
+/// 7. *The newest are found by label*: of each thing of the kind whose newest version has the label
+///    with this value, that version, in the order of the names' bytes, page by page. A label of an
+///    earlier version finds nothing.
+/// 8. *The newest are counted by label*: each value that the newest versions of the kind have, in
+///    the order of bytes, with the number of things.
 #[async_trait]
 pub trait Register: Debug + Send + Sync + 'static {
     /// Adds a version and returns whether it was added; `false` if it does not follow the newest
@@ -147,6 +160,27 @@ pub trait Register: Debug + Send + Sync + 'static {
     ///
     /// [`StorageError`] if the store cannot be read.
     async fn newest(&self, kind: &EntryKind) -> Result<Vec<Entry>, StorageError>;
+
+    /// The newest version of each thing of a kind if it has a label with a value, by name, from the
+    /// first name after `after`.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError`] if the store cannot be read.
+    async fn labelled(
+        &self,
+        kind: &EntryKind,
+        label: (&LabelName, &LabelValue),
+        after: Option<&EntryName>,
+        limit: u16,
+    ) -> Result<Vec<Entry>, StorageError>;
+
+    /// The number of things of a kind by the value of a label of their newest version.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError`] if the store cannot be read.
+    async fn count_labels(&self, kind: &EntryKind, label: &LabelName) -> Result<Vec<(LabelValue, u64)>, StorageError>;
 }
 
 #[async_trait]
@@ -168,6 +202,20 @@ impl<S: Register + ?Sized> Register for std::sync::Arc<S> {
     async fn newest(&self, kind: &EntryKind) -> Result<Vec<Entry>, StorageError> {
         (**self).newest(kind).await
     }
+
+    async fn labelled(
+        &self,
+        kind: &EntryKind,
+        label: (&LabelName, &LabelValue),
+        after: Option<&EntryName>,
+        limit: u16,
+    ) -> Result<Vec<Entry>, StorageError> {
+        (**self).labelled(kind, label, after, limit).await
+    }
+
+    async fn count_labels(&self, kind: &EntryKind, label: &LabelName) -> Result<Vec<(LabelValue, u64)>, StorageError> {
+        (**self).count_labels(kind, label).await
+    }
 }
 
 #[cfg(test)]
@@ -184,6 +232,7 @@ mod tests {
             body: "{}".to_owned(),
             at,
             by: Some(word("marie")),
+            labels: Labels::new(),
         };
         let line = entry.action();
         assert_eq!(entry.check(Some(&line)), Ok(()));
@@ -194,6 +243,10 @@ mod tests {
         let later = Timestamp::from_micros(1_794_000_000_000_001).unwrap();
         let later = Entry { at: later, ..entry.clone() };
         assert_eq!(why(&later, Some(&line)), Alteration::Time);
+        let label = (LabelName::new("state").unwrap(), LabelValue::new("draft").unwrap());
+        let labelled = Entry { labels: Labels::of([label]).unwrap(), ..entry.clone() };
+        assert_eq!(why(&labelled, Some(&line)), Alteration::Body);
+        assert_eq!(why(&entry, Some(&labelled.action())), Alteration::Body);
         let said = Entry { body: String::new(), ..entry }.check(Some(&line)).unwrap_err().to_string();
         assert!(said.starts_with("profile foie entry 3 does not say what was decided"), "{said}");
     }

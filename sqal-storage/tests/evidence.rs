@@ -15,8 +15,8 @@ use proptest::test_runner::TestRunner;
 use sqal_core::{Name, Sample, Timestamp};
 use sqal_storage::conformance::register::what_was_changed_is_not_given;
 use sqal_storage::{
-    Action, AuditEntry, Custody, Entry, Evidence, Expected, Gone, Hour, PostgresConfig, PostgresStore, Purge, Register,
-    SampleStore, SqliteConfig, SqliteStore, Stated,
+    Action, AuditEntry, Custody, Entry, Evidence, Expected, Gone, Hour, LabelName, Labels, PostgresConfig,
+    PostgresStore, Purge, Register, SampleStore, SqliteConfig, SqliteStore, Stated,
 };
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
@@ -39,7 +39,7 @@ const fn changes(name: &'static str, sqlite: &'static str, postgres: &'static st
     Change { name, sqlite, postgres }
 }
 
-const CHANGES: [Change; 67] = [
+const CHANGES: [Change; 70] = [
     change("all grades", "UPDATE sample SET grade = CASE WHEN grade = 'A+' THEN 'A' ELSE 'A+' END"),
     change("scores", "UPDATE sample SET score = coalesce(score, 0) + 0.25"),
     change("confidence", "UPDATE sample SET confidence = confidence * 0.5 + 0.001"),
@@ -150,6 +150,9 @@ const CHANGES: [Change; 67] = [
         "INSERT INTO register (kind, name, version, body, added_at, added_by) VALUES ('profile', 'foie', 3, '{}', 1794000000000000, 'quinn')",
         "INSERT INTO register (kind, name, version, body, added_at, added_by) VALUES ('profile', 'foie', 3, '{}', now(), 'quinn')",
     ),
+    change("a label of a decision", "UPDATE register_label SET value = 'draft'"),
+    change("a label taken from a decision", "DELETE FROM register_label"),
+    change("a label given to a decision", "INSERT INTO register_label VALUES ('profile', 'foie', 1, 'state', 'draft')"),
     change("who decided", "UPDATE register SET added_by = 'quinn' WHERE version = 2"),
     changes(
         "when it was decided",
@@ -199,7 +202,9 @@ fn decision(version: u32) -> Entry {
     let at = Timestamp::from_micros(START + i64::from(version)).unwrap();
     let (kind, name) = (Name::new("profile").unwrap(), Name::new("foie").unwrap());
     let body = format!("{{\"version\":{version}}}");
-    Entry { kind, name, version, body, at, by: Some(Name::new("marie").unwrap()) }
+    let label = (LabelName::new("state").unwrap(), Name::new("released").unwrap());
+    let labels = if version == 2 { Labels::of([label]).unwrap() } else { Labels::new() };
+    Entry { kind, name, version, body, at, by: Some(Name::new("marie").unwrap()), labels }
 }
 
 fn action(what: &str) -> Action {

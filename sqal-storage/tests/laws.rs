@@ -14,11 +14,11 @@ use sqal_storage::conformance::{Fault, StorePlace};
 use sqal_storage::{
     Action, ActionOf, AuditEntry, Collection, Custody, DeviceTally, Enqueued, Entry, EntryKind, EntryName, ErasureOf,
     ExpectedRecord, FieldKey, FieldName, Gone, GuardedStore, Hourly, HourlyQuery, Inserted, Job, JobCount, JobEnd,
-    JobId, JobKind, JobProgress, JobQuery, KeyId, Lease, Leased, MemoryStore, MeteredStore, NewJob, Page,
-    PostgresConfig, PostgresStore, Purge, Queue, Record, RecordDraft, RecordKey, RecordQuery, Records, Register,
-    RetryingStore, Revision, SampleQuery, SampleStore, Sealed, SealedFields, SpooledStore, SqliteConfig, SqliteStore,
-    StorageError, Subject, WorkerName, custody_conformance, fields_conformance, queue_conformance, records_conformance,
-    register_conformance, sample_store_conformance,
+    JobId, JobKind, JobProgress, JobQuery, KeyId, LabelName, LabelValue, Lease, Leased, MemoryStore, MeteredStore,
+    NewJob, Page, PostgresConfig, PostgresStore, Purge, Queue, Record, RecordDraft, RecordKey, RecordQuery, Records,
+    Register, RetryingStore, Revision, SampleQuery, SampleStore, Sealed, SealedFields, SpooledStore, SqliteConfig,
+    SqliteStore, StorageError, Subject, WorkerName, custody_conformance, fields_conformance, queue_conformance,
+    records_conformance, register_conformance, sample_store_conformance,
 };
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
@@ -206,6 +206,18 @@ impl<S: Register> Register for Temporary<S> {
     }
     async fn newest(&self, kind: &EntryKind) -> Result<Vec<Entry>, StorageError> {
         self.store.newest(kind).await
+    }
+    async fn labelled(
+        &self,
+        kind: &EntryKind,
+        label: (&LabelName, &LabelValue),
+        after: Option<&EntryName>,
+        limit: u16,
+    ) -> Result<Vec<Entry>, StorageError> {
+        self.store.labelled(kind, label, after, limit).await
+    }
+    async fn count_labels(&self, kind: &EntryKind, label: &LabelName) -> Result<Vec<(LabelValue, u64)>, StorageError> {
+        self.store.count_labels(kind, label).await
     }
 }
 

@@ -3,6 +3,7 @@
 #![cfg(feature = "conformance")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::Mutex;
 
@@ -10,7 +11,10 @@ use async_trait::async_trait;
 use futures_util::FutureExt;
 use sqal_core::Name;
 use sqal_storage::conformance::register;
-use sqal_storage::{Custody, Entry, EntryKind, EntryName, MemoryStore, Register, StorageError, StorageErrorKind};
+use sqal_storage::{
+    Custody, Entry, EntryKind, EntryName, LabelName, LabelValue, Labels, MemoryStore, Register, StorageError,
+    StorageErrorKind,
+};
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Bug {
@@ -32,6 +36,15 @@ enum Bug {
     NewestInNoOrder,
     AddsInSilence,
     WritesDownWhatFailed,
+    LosesLabels,
+    FindsAnyValue,
+    FindsEarlierVersions,
+    FindsEveryKind,
+    FindsBackwards,
+    LabelPagesOverlap,
+    CountsEveryVersion,
+    CountsValuesInNoOrder,
+    CountsEveryKind,
 }
 
 /// A memory store with one bug.
@@ -56,6 +69,7 @@ impl Register for Mutant {
             Bug::OverwritesTheNewest if entry.version == newest => entry.version = newest + 1,
             Bug::OneSeriesForAllKinds => entry.kind = Name::new("profile").unwrap(),
             Bug::ForgetsWho => entry.by = None,
+            Bug::LosesLabels => entry.labels = Labels::new(),
             Bug::CutsBodies => entry.body.truncate(entry.body.floor_char_boundary(65_536)),
             _ => {}
         }
@@ -115,6 +129,57 @@ impl Register for Mutant {
         }
         Ok(found)
     }
+
+    async fn labelled(
+        &self,
+        kind: &EntryKind,
+        label: (&LabelName, &LabelValue),
+        after: Option<&EntryName>,
+        limit: u16,
+    ) -> Result<Vec<Entry>, StorageError> {
+        let (name, value) = label;
+        let wanted = |entry: &Entry| match self.bug {
+            Bug::FindsAnyValue => entry.labels.get(name).is_some(),
+            _ => entry.labels.get(name) == Some(value),
+        };
+        let after = after.filter(|_| self.bug != Bug::LabelPagesOverlap || limit == 1);
+        let mut found = Vec::new();
+        for newest in self.store.newest(kind).await? {
+            let versions = self.store.history(kind, &newest.name, None, 100).await?;
+            let versions = if self.bug == Bug::FindsEarlierVersions { versions } else { vec![newest] };
+            found.extend(versions.into_iter().find(wanted));
+        }
+        if self.bug == Bug::FindsEveryKind {
+            found.extend(self.store.labelled(&Name::new("firmwares").unwrap(), label, after, limit).await?);
+        }
+        if self.bug == Bug::FindsBackwards {
+            found.reverse();
+        }
+        found.retain(|entry| after.is_none_or(|after| entry.name > *after));
+        found.truncate(limit.into());
+        Ok(found)
+    }
+
+    async fn count_labels(&self, kind: &EntryKind, label: &LabelName) -> Result<Vec<(LabelValue, u64)>, StorageError> {
+        let mut counts = self.store.count_labels(kind, label).await?;
+        match self.bug {
+            Bug::CountsEveryVersion => {
+                let mut all = BTreeMap::new();
+                for newest in self.store.newest(kind).await? {
+                    for entry in self.store.history(kind, &newest.name, None, 100).await? {
+                        if let Some(value) = entry.labels.get(label) {
+                            *all.entry(*value).or_insert(0) += 1;
+                        }
+                    }
+                }
+                counts = all.into_iter().collect();
+            }
+            Bug::CountsValuesInNoOrder => counts.reverse(),
+            Bug::CountsEveryKind => counts.iter_mut().for_each(|(_, count)| *count *= 2),
+            _ => {}
+        }
+        Ok(counts)
+    }
 }
 
 /// The laws that a store with this bug breaks.
@@ -137,6 +202,8 @@ async fn broken_laws(bug: Bug) -> Vec<&'static str> {
         what_was_added_stays_as_it_is()
         a_history_is_newest_first()
         the_newest_of_each_name_once()
+        the_newest_are_found_by_label()
+        the_newest_are_counted_by_label()
         what_was_added_is_written_down(log)
     }
 }
@@ -166,6 +233,15 @@ async fn every_bug_breaks_its_law() {
         (Bug::NewestOfAnyKind, "the_newest_of_each_name_once"),
         (Bug::NewestIsTheFirst, "the_newest_of_each_name_once"),
         (Bug::NewestInNoOrder, "the_newest_of_each_name_once"),
+        (Bug::LosesLabels, "what_was_added_stays_as_it_is"),
+        (Bug::FindsAnyValue, "the_newest_are_found_by_label"),
+        (Bug::FindsEarlierVersions, "the_newest_are_found_by_label"),
+        (Bug::FindsEveryKind, "the_newest_are_found_by_label"),
+        (Bug::FindsBackwards, "the_newest_are_found_by_label"),
+        (Bug::LabelPagesOverlap, "the_newest_are_found_by_label"),
+        (Bug::CountsEveryVersion, "the_newest_are_counted_by_label"),
+        (Bug::CountsValuesInNoOrder, "the_newest_are_counted_by_label"),
+        (Bug::CountsEveryKind, "the_newest_are_counted_by_label"),
         (Bug::AddsInSilence, "what_was_added_is_written_down"),
         (Bug::WritesDownWhatFailed, "what_was_added_is_written_down"),
     ];
@@ -255,6 +331,20 @@ impl Register for Shared {
             }
         }
         Ok(rows)
+    }
+
+    async fn labelled(
+        &self,
+        kind: &EntryKind,
+        label: (&LabelName, &LabelValue),
+        after: Option<&EntryName>,
+        limit: u16,
+    ) -> Result<Vec<Entry>, StorageError> {
+        self.store.labelled(kind, label, after, limit).await
+    }
+
+    async fn count_labels(&self, kind: &EntryKind, label: &LabelName) -> Result<Vec<(LabelValue, u64)>, StorageError> {
+        self.store.count_labels(kind, label).await
     }
 }
 

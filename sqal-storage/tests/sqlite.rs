@@ -13,7 +13,7 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 use sqal_storage::{
-    Hour, HourlyQuery, Inserted, SampleQuery, SampleStore, SqliteConfig, SqliteStore, StorageErrorKind,
+    Hour, HourlyQuery, Inserted, Labels, SampleQuery, SampleStore, SqliteConfig, SqliteStore, StorageErrorKind,
 };
 use sqlx::Connection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
@@ -401,6 +401,7 @@ async fn names_of_an_earlier_version_are_read_back_as_they_are() {
         body: "{}".to_owned(),
         at: sample.received_at,
         by: Some(Name::stored("marie ").unwrap()),
+        labels: Labels::new(),
     };
     assert!(store.add(&entry).await.unwrap());
     assert_eq!(store.newest(&entry.kind).await.unwrap(), [entry]);

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sqal_core::{DeviceId, Name, Sample, SampleId};
 use sqal_sensors::{CalibrationRecord, EmptyTray, HeightReference, TofProfile, WhiteTile};
-use sqal_storage::{Cursor, Entry, EntryKind, SampleQuery};
+use sqal_storage::{Labels, Cursor, Entry, EntryKind, SampleQuery};
 use tracing::warn;
 
 use super::body::{json, whole};
@@ -184,7 +184,7 @@ pub(super) async fn record(
         }
         let version = newest.first().map_or(0, |entry| entry.version).saturating_add(1);
         let (at, by) = ((services.now)(), caller.holder());
-        let entry = Entry { kind: calibrations(), name: device, version, body: body.clone(), at, by };
+        let entry = Entry { kind: calibrations(), name: device, version, body: body.clone(), at, by, labels: Labels::new() };
         if register.add(&entry).await? {
             let recorded = Calibration::of(&entry, &services).unwrap_or_else(|| unreachable!("it was just written"));
             return Ok((StatusCode::CREATED, Json(recorded)));

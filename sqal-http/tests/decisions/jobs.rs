@@ -147,7 +147,7 @@ async fn jobs_are_bounded_and_end_with_the_server() {
     assert_eq!(statuses.iter().filter(|status| **status == 202).count(), 16, "{statuses:?}");
     assert_eq!(statuses[16], 503);
     let waiting = ["enqueued"; 15].into_iter().chain(["running"]).collect::<Vec<_>>();
-    tokio::time::advance(std::time::Duration::from_secs(30)).await;
+    tokio::time::advance(Duration::from_secs(30)).await;
     assert_eq!(states(&app).await, waiting, "it waits for the database");
     let begun = tokio::time::Instant::now();
     shutdown.begin("SIGTERM");

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use sqal_core::{Name, Timestamp};
 use sqal_http::{FrameLimits, Intake, Profile, Profiles, WallClock, router};
 use sqal_resilience::SystemClock;
-use sqal_storage::{Custody, Entry, EntryKind, EntryName, MemoryStore, Register, StorageError};
+use sqal_storage::{LabelName, LabelValue, Labels, Custody, Entry, EntryKind, EntryName, MemoryStore, Register, StorageError};
 
 use crate::line::{Answer, FOIE, NOON, Server, ask, filled, profile, server, tag};
 
@@ -148,6 +148,20 @@ impl Register for Slow {
         tokio::task::yield_now().await;
         self.0.newest(kind).await
     }
+
+    async fn labelled(
+        &self,
+        kind: &EntryKind,
+        label: (&LabelName, &LabelValue),
+        after: Option<&EntryName>,
+        limit: u16,
+    ) -> Result<Vec<Entry>, StorageError> {
+        self.0.labelled(kind, label, after, limit).await
+    }
+
+    async fn count_labels(&self, kind: &EntryKind, label: &LabelName) -> Result<Vec<(LabelValue, u64)>, StorageError> {
+        self.0.count_labels(kind, label).await
+    }
 }
 
 /// Of all callers that have read the same profile one decides, on one server or on two. The profile
@@ -205,7 +219,7 @@ async fn what_cannot_be_read_was_not_seen() {
     let at = Timestamp::from_micros(NOON).unwrap();
     for name in ["foie", "truffle"] {
         let (kind, name) = (Name::new("profile").unwrap(), Name::new(name).unwrap());
-        let entry = Entry { kind, name, version: 1, body: r#"{"version":7,"of_tomorrow":1}"#.to_owned(), at, by: None };
+        let entry = Entry { kind, name, version: 1, body: r#"{"version":7,"of_tomorrow":1}"#.to_owned(), at, by: None, labels: Labels::new() };
         assert!(store.add(&entry).await.unwrap());
     }
     services.take_decisions().await.unwrap();

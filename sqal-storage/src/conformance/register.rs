@@ -3,7 +3,7 @@
 
 use sqal_core::{Name, Timestamp};
 
-use crate::{Custody, Entry, Register};
+use crate::{Custody, Entry, LabelName, LabelValue, Labels, Register};
 
 fn entry(kind: &str, name: &str, version: u32, body: &str) -> Entry {
     Entry {
@@ -13,7 +13,20 @@ fn entry(kind: &str, name: &str, version: u32, body: &str) -> Entry {
         body: body.to_owned(),
         at: Timestamp::from_micros(1_794_000_000_000_000 + i64::from(version)).expect("a time"),
         by: version.is_multiple_of(2).then(|| Name::new("marie").expect("short")),
+        labels: if version.is_multiple_of(3) {
+            labels(&[("state", "draft"), ("line", "é '%=")])
+        } else {
+            Labels::new()
+        },
     }
+}
+
+fn label(name: &str, value: &str) -> (LabelName, LabelValue) {
+    (LabelName::new(name).expect("short"), Name::new(value).expect("short"))
+}
+
+fn labels(pairs: &[(&str, &str)]) -> Labels {
+    Labels::of(pairs.iter().map(|(name, value)| label(name, value))).expect("few labels")
 }
 
 async fn add(store: &dyn Register, entry: &Entry) -> bool {
@@ -113,6 +126,84 @@ pub async fn the_newest_of_each_name_once(store: &dyn Register) {
     assert_eq!(store.newest(&kind).await.expect("the store answers"), wanted);
 }
 
+/// The names of things that are found by a label, page by page.
+async fn found(store: &dyn Register, kind: &str, (name, value): (&str, &str), limit: u16) -> Vec<Entry> {
+    let (kind, (name, value)) = (Name::new(kind).expect("short"), label(name, value));
+    let (mut found, mut after) = (Vec::new(), None);
+    loop {
+        let page = store.labelled(&kind, (&name, &value), after.as_ref(), limit).await.expect("the store answers");
+        assert!(page.len() <= usize::from(limit), "law 7: a page holds more entries than its limit of {limit}");
+        let Some(last) = page.last() else { return found };
+        assert!(after.is_none_or(|after| page[0].name > after), "law 7: a page begins before the end of the last");
+        after = Some(last.name);
+        found.extend(page);
+    }
+}
+
+/// Adds entries of several things: two of three newest versions are released, and an earlier version
+/// of the third was.
+async fn add_labelled(store: &dyn Register) -> Vec<Entry> {
+    let mut released = Vec::new();
+    for (name, states) in [
+        ("b", &["draft", "released"][..]),
+        ("B", &["released", "draft"]),
+        ("a", &["released"]),
+        ("\u{e9}", &["released", "released", "released"]),
+        ("c", &[]),
+    ] {
+        for (version, state) in (1..).zip(states) {
+            let marked = labels(&[("state", state), ("line", "7"), ("released", "draft")]);
+            let one = Entry { labels: marked, ..entry("firmware", name, version, "x") };
+            assert!(add(store, &one).await);
+            assert!(add(store, &Entry { kind: Name::new("firmwares").expect("short"), ..one.clone() }).await);
+            if usize::try_from(version) == Ok(states.len()) && *state == "released" {
+                released.push(one);
+            }
+        }
+    }
+    assert!(add(store, &entry("firmware", "without", 1, "x")).await);
+    released.sort_by_key(|entry| entry.name);
+    released
+}
+
+/// Law 7: things are found by a label of their newest version, in order, page by page.
+///
+/// # Panics
+///
+/// If the store breaks the law.
+pub async fn the_newest_are_found_by_label(store: &dyn Register) {
+    assert_eq!(found(store, "firmware", ("state", "released"), 5).await, [], "law 7: an empty store has labels");
+    let released = add_labelled(store).await;
+    for limit in [1, 2, 100] {
+        assert_eq!(
+            found(store, "firmware", ("state", "released"), limit).await,
+            released,
+            "law 7: by a limit of {limit}"
+        );
+    }
+    for absent in [("state", "releas"), ("line", "released"), ("released", "released"), ("none", "released")] {
+        assert_eq!(found(store, "firmware", absent, 5).await, [], "law 7: {absent:?}");
+    }
+}
+
+/// Law 8: the newest versions are counted by the values of a label.
+///
+/// # Panics
+///
+/// If the store breaks the law.
+pub async fn the_newest_are_counted_by_label(store: &dyn Register) {
+    let kind = Name::new("firmware").expect("short");
+    let count = async |name: &str| {
+        let counts = store.count_labels(&kind, &label(name, "x").0).await.expect("the store answers");
+        counts.into_iter().map(|(value, count)| (value.to_string(), count)).collect::<Vec<_>>()
+    };
+    assert_eq!(count("state").await, [], "law 8: an empty store has labels");
+    add_labelled(store).await;
+    assert_eq!(count("state").await, [("draft".to_owned(), 1), ("released".to_owned(), 3)], "law 8");
+    assert_eq!(count("line").await, [("7".to_owned(), 4)], "law 8");
+    assert_eq!(count("none").await, [], "law 8: a label that nothing has");
+}
+
 /// Law 5: each added entry is recorded in the store's audit log, and nothing else is.
 ///
 /// # Panics
@@ -164,6 +255,8 @@ macro_rules! register_conformance {
             what_was_added_stays_as_it_is(made)
             a_history_is_newest_first(made)
             the_newest_of_each_name_once(made)
+            the_newest_are_found_by_label(made)
+            the_newest_are_counted_by_label(made)
             what_was_added_is_written_down(made, made)
         }
     };

@@ -15,8 +15,8 @@ use sqal_core::{DeviceId, Sample, SampleId, Timestamp};
 
 use crate::{
     Action, ActionOf, AuditEntry, Custody, DeviceTally, Entry, EntryKind, EntryName, ErasureOf, FieldKey, FieldName,
-    Gone, Head, Hour, Hourly, HourlyQuery, Inserted, KeyId, Page, Purge, Register, SampleQuery, SampleStore, Sealed,
-    SealedFields, StorageError, Subject, Tally,
+    Gone, Head, Hour, Hourly, HourlyQuery, Inserted, KeyId, LabelName, LabelValue, Page, Purge, Register, SampleQuery,
+    SampleStore, Sealed, SealedFields, StorageError, Subject, Tally,
 };
 
 pub use blobs::MemoryBlobs;
@@ -233,6 +233,27 @@ impl Register for MemoryStore {
         let kept = self.kept();
         let of_kind = kept.register.iter().filter(|((of, _), _)| of == kind);
         Ok(of_kind.filter_map(|(_, versions)| versions.last()).cloned().collect())
+    }
+
+    async fn labelled(
+        &self,
+        kind: &EntryKind,
+        (label, value): (&LabelName, &LabelValue),
+        after: Option<&EntryName>,
+        limit: u16,
+    ) -> Result<Vec<Entry>, StorageError> {
+        let mut newest = self.newest(kind).await?;
+        newest.retain(|entry| entry.labels.get(label) == Some(value) && after.is_none_or(|after| entry.name > *after));
+        newest.truncate(limit.into());
+        Ok(newest)
+    }
+
+    async fn count_labels(&self, kind: &EntryKind, label: &LabelName) -> Result<Vec<(LabelValue, u64)>, StorageError> {
+        let mut counts = BTreeMap::new();
+        for value in self.newest(kind).await?.iter().filter_map(|entry| entry.labels.get(label)) {
+            *counts.entry(*value).or_insert(0) += 1;
+        }
+        Ok(counts.into_iter().collect())
     }
 }
 

@@ -6,27 +6,14 @@ use sqlx::postgres::Postgres;
 use sqlx::{Connection, Transaction};
 
 use super::encoding::Micros;
-use super::error::{corrupt, storage_error};
+use super::error::storage_error;
 use super::partitions::Partition;
-use super::{PostgresStore, chunks, rows, statements};
+use super::{PostgresStore, chunks, statements};
+use crate::sql::{audit_after, log_action, write_down};
 use crate::{Action, ActionOf, AuditEntry, Custody, Gone, Purge, StorageError};
 
 /// A running transaction.
 pub(super) type Inside<'a, 'c> = &'a mut Transaction<'c, Postgres>;
-
-/// Adds a line to the audit log within a transaction.
-pub(super) async fn write_down(transaction: Inside<'_, '_>, action: Action) -> Result<AuditEntry, StorageError> {
-    // One line at a time: each line holds the hash of the line before.
-    sqlx::query(statements::AUDIT_LOCK).execute(&mut **transaction).await.map_err(storage_error)?;
-    let last = sqlx::query(statements::AUDIT_HEAD).fetch_optional(&mut **transaction).await.map_err(storage_error)?;
-    let last = last.as_ref().map(rows::to_head).transpose().map_err(corrupt)?;
-    let entry = AuditEntry::after(last.as_ref(), action);
-    rows::bind_audit(sqlx::query(statements::AUDIT), &entry)
-        .execute(&mut **transaction)
-        .await
-        .map_err(storage_error)?;
-    Ok(entry)
-}
 
 impl PostgresStore {
     /// Lifts the limit of deleted rows where there is one: every try would end at the same row.
@@ -78,7 +65,7 @@ impl Custody for PostgresStore {
                 None => chunks::drop_before(transaction, before).await?,
             };
             let gone = Gone { samples: samples + dropped, hours };
-            write_down(transaction, action(gone)).await?;
+            write_down(&mut **transaction, action(gone)).await?;
             Ok(gone)
         })
         .await
@@ -93,19 +80,17 @@ impl Custody for PostgresStore {
                 *gone = done.map_err(storage_error)?.rows_affected();
             }
             let gone = Gone { samples: gone[0], hours: gone[1] };
-            write_down(transaction, action(gone)).await?;
+            write_down(&mut **transaction, action(gone)).await?;
             Ok(gone)
         })
         .await
     }
 
     async fn log_action(&self, action: Action) -> Result<AuditEntry, StorageError> {
-        self.in_transaction(async |transaction| write_down(transaction, action).await).await
+        log_action(self, action).await
     }
 
     async fn audit(&self, after: u64, limit: u16) -> Result<Vec<AuditEntry>, StorageError> {
-        let query = sqlx::query(statements::AUDIT_AFTER).bind(after.cast_signed()).bind(i64::from(limit));
-        let rows = self.readers.with(async |connection| query.fetch_all(connection).await).await?;
-        rows.iter().map(rows::to_audit).collect::<Result<_, _>>().map_err(corrupt)
+        audit_after(self, after, limit).await
     }
 }

@@ -13,7 +13,7 @@ use super::line::Taken;
 use super::{PostgresStore, rows, statements};
 use crate::evidence::{DecisionRow, HourRow, LineRow, Moment, Place, SampleRow, SchemaFound, SchemaObject};
 use crate::schema::Schema;
-use crate::sql::{TABLES, VIEWS};
+use crate::sql::{TABLES, VIEWS, audit_head, audit_rows, count_decisions, decision_rows};
 use crate::{Head, Snapshot, StorageError};
 
 const MICROS_PER_HOUR: i64 = 3_600_000_000;
@@ -102,17 +102,11 @@ impl Moment for PostgresMoment<'_> {
     }
 
     async fn decisions(&mut self, after: Option<&DecisionRow>, limit: u16) -> Result<Vec<DecisionRow>, StorageError> {
-        let (kind, name, version) = after
-            .map_or((String::new(), String::new(), i64::MIN), |row| (row.kind.clone(), row.name.clone(), row.version));
-        let query = sqlx::query(statements::DECISIONS).bind(kind).bind(name).bind(version).bind(i64::from(limit));
-        let rows = query.fetch_all(self.taken.get()).await.map_err(storage_error)?;
-        rows.iter().map(rows::to_decision_row).collect::<Result<_, _>>().map_err(corrupt)
+        decision_rows(self.taken.get(), after, limit).await
     }
 
     async fn lines(&mut self, after: i64, limit: u16) -> Result<Vec<LineRow>, StorageError> {
-        let query = sqlx::query(statements::AUDIT_AFTER).bind(after).bind(i64::from(limit));
-        let rows = query.fetch_all(self.taken.get()).await.map_err(storage_error)?;
-        rows.iter().map(rows::to_line_row).collect::<Result<_, _>>().map_err(corrupt)
+        audit_rows(self.taken.get(), after, limit).await
     }
 
     async fn counted(&mut self) -> Result<BTreeMap<String, i64>, StorageError> {
@@ -129,11 +123,7 @@ impl Moment for PostgresMoment<'_> {
     }
 
     async fn ends(&mut self) -> Result<(Option<Head>, u64), StorageError> {
-        let head = sqlx::query(statements::AUDIT_HEAD).fetch_optional(self.taken.get()).await;
-        let head = head.map_err(storage_error)?.as_ref().map(rows::to_head).transpose().map_err(corrupt)?;
-        let query = sqlx::query_scalar::<_, i64>(statements::COUNT_DECISIONS);
-        let decisions = query.fetch_one(self.taken.get()).await.map_err(storage_error)?;
-        Ok((head, decisions.unsigned_abs()))
+        Ok((audit_head(self.taken.get()).await?, count_decisions(self.taken.get()).await?))
     }
 
     async fn schema(&mut self) -> Result<SchemaFound, StorageError> {

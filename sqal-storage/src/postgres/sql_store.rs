@@ -3,35 +3,52 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sqlx::postgres::{PgArguments, PgRow, Postgres};
+use sqlx::postgres::{PgArguments, PgConnection, PgRow, Postgres};
 use sqlx::query::Query;
 use sqlx::{Row as _, TypeInfo, ValueRef};
 
-use super::error::{corrupt, storage_error};
+use super::encoding::Micros;
+use super::error::storage_error;
 use super::line::Taken;
 use super::{PostgresStore, statements, within};
 use crate::StorageError;
-use crate::sql::{Cell, Engine, Row, Sql, SqlStore, SqlTransaction, Value};
+use crate::sql::{Cell, Engine, Row, Sql, SqlRunner, SqlStore, SqlTransaction, Value};
 
 fn query(statement: Sql, values: &[Value<'_>]) -> Query<'static, Postgres, PgArguments> {
     values.iter().fold(sqlx::query(statement.text(Engine::Postgres)), |query, value| match *value {
         Value::Int(number) => query.bind(number),
         Value::Text(text) => query.bind(text.map(str::to_owned)),
+        Value::Bytes(bytes) => query.bind(bytes.to_vec()),
+        Value::Time(time) => query.bind(Micros(time.micros())),
     })
 }
 
-fn to_row(row: &PgRow) -> Result<Row, StorageError> {
-    let cell = |place: usize| {
-        let value = row.try_get_raw(place).map_err(storage_error)?;
+fn to_row(row: &PgRow) -> Row {
+    let cell = |place: usize| -> Result<Cell, sqlx::Error> {
+        let value = row.try_get_raw(place)?;
         let type_info = value.type_info();
         match type_info.name() {
             _ if value.is_null() => Ok(Cell::Null),
-            "INT8" => row.try_get(place).map(Cell::Int).map_err(storage_error),
-            "TEXT" => row.try_get(place).map(Cell::Text).map_err(storage_error),
-            other => Err(corrupt(format!("column {place} is of the type {other}"))),
+            "INT8" => row.try_get(place).map(Cell::Int),
+            "TEXT" => row.try_get(place).map(Cell::Text),
+            "BYTEA" => row.try_get(place).map(Cell::Bytes),
+            "TIMESTAMPTZ" => row.try_get(place).map(|Micros(micros)| Cell::Int(micros)),
+            other => Ok(Cell::Damaged(format!("a value of the type {other}"))),
         }
     };
-    Ok(Row::new((0..row.len()).map(cell).collect::<Result<_, _>>()?))
+    Row::new((0..row.len()).map(|place| cell(place).unwrap_or_else(|error| Cell::Damaged(error.to_string()))).collect())
+}
+
+#[async_trait]
+impl SqlRunner for PgConnection {
+    fn engine(&self) -> Engine {
+        Engine::Postgres
+    }
+
+    async fn run(&mut self, statement: Sql, values: &[Value<'_>]) -> Result<Vec<Row>, StorageError> {
+        let rows = query(statement, values).fetch_all(self).await.map_err(storage_error)?;
+        Ok(rows.iter().map(to_row).collect())
+    }
 }
 
 /// A transaction on a connection that is closed if the transaction is dropped before its commit.
@@ -41,13 +58,18 @@ struct Writing<'a> {
 }
 
 #[async_trait]
-impl SqlTransaction for Writing<'_> {
-    async fn run(&mut self, statement: Sql, values: &[Value<'_>]) -> Result<Vec<Row>, StorageError> {
-        let query = query(statement, values);
-        let asking = async { query.fetch_all(self.taken.get()).await.map_err(storage_error) };
-        within(self.deadline, asking).await?.iter().map(to_row).collect()
+impl SqlRunner for Writing<'_> {
+    fn engine(&self) -> Engine {
+        Engine::Postgres
     }
 
+    async fn run(&mut self, statement: Sql, values: &[Value<'_>]) -> Result<Vec<Row>, StorageError> {
+        within(self.deadline, self.taken.get().run(statement, values)).await
+    }
+}
+
+#[async_trait]
+impl SqlTransaction for Writing<'_> {
     async fn commit(self: Box<Self>) -> Result<(), StorageError> {
         let Self { mut taken, deadline } = *self;
         let commit = async { sqlx::raw_sql(statements::COMMIT).execute(taken.get()).await.map_err(storage_error) };
@@ -60,18 +82,17 @@ impl SqlTransaction for Writing<'_> {
 #[async_trait]
 impl SqlStore for PostgresStore {
     const ENGINE: Engine = Engine::Postgres;
-    const BACKEND: &'static str = "postgres";
 
     async fn read(&self, statement: Sql, values: &[Value<'_>]) -> Result<Vec<Row>, StorageError> {
         let query = query(statement, values);
         let asking = self.readers.with(async |connection| query.fetch_all(connection).await);
-        within(self.deadline, asking).await?.iter().map(to_row).collect()
+        Ok(within(self.deadline, asking).await?.iter().map(to_row).collect())
     }
 
     async fn write(&self, statement: Sql, values: &[Value<'_>]) -> Result<Vec<Row>, StorageError> {
         let query = query(statement, values);
         let asking = self.writers.with(async |connection| query.fetch_all(connection).await);
-        within(self.deadline, asking).await?.iter().map(to_row).collect()
+        Ok(within(self.deadline, asking).await?.iter().map(to_row).collect())
     }
 
     async fn begin(&self) -> Result<Box<dyn SqlTransaction + '_>, StorageError> {

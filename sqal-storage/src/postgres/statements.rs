@@ -1,7 +1,7 @@
 //! Every SQL text of the PostgreSQL store, one constant each.
 
 use crate::schema::{Schema, Step};
-use crate::sql::{QUEUE_IN_POSTGRES, RECORDS_IN_POSTGRES};
+use crate::sql::{LABELS_IN_POSTGRES, QUEUE_IN_POSTGRES, RECORDS_IN_POSTGRES};
 
 /// The version and the licence of the extension `TimescaleDB`; NULL without it.
 pub(super) const TIMESCALE: &str = "
@@ -171,6 +171,7 @@ pub(super) const PARTITIONED: Schema = Schema {
         GRADED_SAMPLES,
         QUEUE_IN_POSTGRES,
         RECORDS_IN_POSTGRES,
+        LABELS_IN_POSTGRES,
     ],
 };
 
@@ -185,7 +186,7 @@ DO $$ DECLARE extension text := (SELECT extnamespace::regnamespace::text FROM pg
     EXECUTE format('SELECT %1$s.create_hypertable(''sample'', %1$s.by_range(''timestamp'', INTERVAL ''1 day''), create_default_indexes => false)', extension);
 END $$;"
     ),
-    steps: &[HOURS, AUDIT_LOGS, SEALED_FIELDS, REGISTER, REGISTER_LINES, GRADED_SAMPLES, QUEUE_IN_POSTGRES, RECORDS_IN_POSTGRES],
+    steps: &[HOURS, AUDIT_LOGS, SEALED_FIELDS, REGISTER, REGISTER_LINES, GRADED_SAMPLES, QUEUE_IN_POSTGRES, RECORDS_IN_POSTGRES, LABELS_IN_POSTGRES],
 };
 
 /// The sums over the samples of a device and hour, from any relation with their columns.
@@ -290,43 +291,6 @@ const REGISTER_LINES: Step = Step {
     up: "CREATE INDEX audit_register ON audit_logs (what COLLATE \"C\") WHERE category = 'register';",
     down: "DROP INDEX audit_register;",
 };
-
-/// Adds a version if it follows the newest. If two transactions add one version at once, the second
-/// waits for the first and then adds nothing.
-pub(super) const ADD_ENTRY: &str = "
-INSERT INTO register (kind, name, version, body, added_at, added_by) SELECT $1, $2, $3, $4, $5, $6
-WHERE $3 = 1 + (SELECT coalesce(max(version), 0) FROM register WHERE kind = $1 AND name = $2)
-ON CONFLICT DO NOTHING";
-
-/// Entries, each with the first line of the audit log about it. (`number + 0` keeps the planner
-/// from walking through the whole log.)
-macro_rules! entries {
-    ($from:literal, $order:literal) => {
-        concat!(
-            "
-SELECT one.kind, one.name, one.version, one.body, one.added_at, one.added_by,
-    line.at AS line_at, line.actor AS line_actor, line.category AS line_category, line.what AS line_what
-FROM (SELECT ",
-            $from,
-            ") AS one LEFT JOIN LATERAL (
-    SELECT at, actor, category, what FROM audit_logs WHERE category = 'register'
-    AND what COLLATE \"C\" >= one.kind || ' ' || one.name || ' entry ' || one.version || ' sha256 '
-    AND what COLLATE \"C\" < one.kind || ' ' || one.name || ' entry ' || one.version || ' sha256 g'
-    ORDER BY number + 0 LIMIT 1) AS line ON true ORDER BY ",
-            $order
-        )
-    };
-}
-
-/// Versions of one entry before a version, newest first.
-pub(super) const HISTORY: &str = entries!(
-    "* FROM register WHERE kind = $1 AND name = $2 AND version < $3 ORDER BY version DESC LIMIT $4",
-    "one.version DESC"
-);
-
-/// The newest version of each entry of a kind.
-pub(super) const NEWEST: &str =
-    entries!("DISTINCT ON (name) * FROM register WHERE kind = $1 ORDER BY name, version DESC", "one.name");
 
 /// The columns for SQL users beside the values: uncertainties, the profile of the verdict, flags,
 /// and what a reading was taken of that is not of a product.
@@ -586,14 +550,6 @@ pub(super) const COUNTED: &str = "SELECT device_id, sum(samples)::bigint FROM sa
 /// The number of samples of each hour: bind the first hour.
 pub(super) const HOURS_SINCE: &str = "SELECT device_id, hour, samples FROM sample_hour WHERE hour >= $1";
 
-/// Decisions after a decision: bind kind, name, version, limit.
-pub(super) const DECISIONS: &str = "
-SELECT kind, name, version, body, added_at, added_by FROM register
-WHERE (kind, name, version) > ($1, $2, $3) ORDER BY kind, name, version LIMIT $4";
-
-/// The number of decisions.
-pub(super) const COUNT_DECISIONS: &str = "SELECT count(*) FROM register";
-
 macro_rules! hours {
     ($by:literal, $order:literal, $where:literal) => {
         concat!(
@@ -617,20 +573,6 @@ pub(super) const DEVICES: &str = hours!("device_id", "device_id COLLATE \"C\"", 
 
 /// The sums of one device in a span of hours: bind from, until, device.
 pub(super) const DEVICE: &str = hours!("device_id", "device_id", "device_id = $3 AND hour >= $1 AND hour < $2");
-
-/// Adds a line to the audit log.
-pub(super) const AUDIT: &str =
-    "INSERT INTO audit_logs (number, at, actor, category, what, previous, hash) VALUES ($1, $2, $3, $4, $5, $6, $7)";
-
-/// A lock while a line is written; readers continue.
-pub(super) const AUDIT_LOCK: &str = "LOCK TABLE audit_logs IN SHARE ROW EXCLUSIVE MODE";
-
-/// The end of the audit log.
-pub(super) const AUDIT_HEAD: &str = "SELECT number, hash FROM audit_logs ORDER BY number DESC LIMIT 1";
-
-/// Lines of the audit log, oldest first: bind the number before the first, and the limit.
-pub(super) const AUDIT_AFTER: &str = "
-SELECT number, at, actor, category, what, previous, hash FROM audit_logs WHERE number > $1 ORDER BY number LIMIT $2";
 
 /// The number of samples that a purge would remove: bind the time.
 pub(super) const COUNT_SAMPLES_BEFORE: &str = "SELECT count(*) FROM sample WHERE timestamp < $1";
@@ -656,28 +598,3 @@ SELECT relname::text FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid W
 
 /// The actions of operators have no time limit; the deadline is for the calls of the line.
 pub(super) const NO_TIMEOUT: &str = "SET LOCAL statement_timeout = 0";
-
-/// Stores a field: bind subject, field, key id, sealed bytes.
-pub(super) const PUT_FIELD: &str = "
-INSERT INTO sealed_field (subject, field, key_id, sealed) VALUES ($1, $2, $3, $4)
-ON CONFLICT (subject, field) DO UPDATE SET key_id = excluded.key_id, sealed = excluded.sealed";
-
-/// Reads a field: bind subject, field.
-pub(super) const FIELD: &str = "SELECT key_id, sealed FROM sealed_field WHERE subject = $1 AND field = $2";
-
-/// The fields of a subject, by name.
-pub(super) const FIELDS_OF: &str = "SELECT field, key_id, sealed FROM sealed_field WHERE subject = $1 ORDER BY field";
-
-/// Fields that another key has sealed: bind the key id, subject and field of the field before,
-/// limit.
-pub(super) const FIELDS_NOT_UNDER: &str = "
-SELECT subject, field, key_id, sealed FROM sealed_field
-WHERE key_id <> $1 AND (subject, field) > ($2, $3) ORDER BY subject, field LIMIT $4";
-
-/// Replaces a field: bind the new key id and sealed bytes, subject, field, the old key id and
-/// sealed bytes.
-pub(super) const REPLACE_FIELD: &str = "
-UPDATE sealed_field SET key_id = $1, sealed = $2 WHERE subject = $3 AND field = $4 AND key_id = $5 AND sealed = $6";
-
-/// Deletes the fields of a subject.
-pub(super) const ERASE_SUBJECT: &str = "DELETE FROM sealed_field WHERE subject = $1";

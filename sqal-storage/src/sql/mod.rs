@@ -1,14 +1,19 @@
 //! What both SQL engines have in common: the values of a statement, transactions, and each port
 //! that is written once for both.
 
+mod audit;
+mod fields;
 mod queue;
 mod records;
+mod register;
 mod row;
 mod store;
 mod tables;
 
+pub(crate) use audit::{audit_after, audit_head, audit_rows, log_action, write_down};
 pub(crate) use queue::{QUEUE_IN_POSTGRES, QUEUE_IN_SQLITE};
 pub(crate) use records::{RECORDS_IN_POSTGRES, RECORDS_IN_SQLITE};
+pub(crate) use register::{LABELS_IN_POSTGRES, LABELS_IN_SQLITE, count_decisions, decision_rows};
 pub(crate) use row::{Cell, Row, Value};
-pub(crate) use store::{Engine, Sql, SqlStore, SqlTransaction};
+pub(crate) use store::{Engine, Sql, SqlRunner, SqlStore, SqlTransaction};
 pub use tables::{TABLES, VIEWS};

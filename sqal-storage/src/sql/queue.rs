@@ -267,7 +267,7 @@ fn to_count(mut row: Row) -> Result<JobCount, String> {
 #[async_trait]
 impl<S: SqlStore> Queue for S {
     async fn enqueue(&self, job: &NewJob) -> Result<Enqueued, StorageError> {
-        check_text(&job.body, S::BACKEND)?;
+        check_text(&job.body, S::ENGINE.backend())?;
         let values = [
             (&job.kind).into(),
             (&job.key).into(),
@@ -287,13 +287,13 @@ impl<S: SqlStore> Queue for S {
             }
             Engine::Postgres => self.write(ADD, &values).await?,
         };
-        if let Some(id) = S::each(added, to_id)?.pop() {
+        if let Some(id) = S::ENGINE.each(added, to_id)?.pop() {
             return Ok(Enqueued::Added(id));
         }
         let known = self.read(BY_KEY, &[(&job.kind).into(), (&job.key).into()]).await?;
-        let known = S::each(known, to_id)?.pop();
+        let known = S::ENGINE.each(known, to_id)?.pop();
         // The job was forgotten between the two statements: the caller may try again.
-        known.map(Enqueued::Known).ok_or_else(|| StorageError::new(S::BACKEND, StorageErrorKind::Busy))
+        known.map(Enqueued::Known).ok_or_else(|| StorageError::new(S::ENGINE.backend(), StorageErrorKind::Busy))
     }
 
     async fn lease(
@@ -310,7 +310,7 @@ impl<S: SqlStore> Queue for S {
         }
         self.write(FAIL_LAST_ATTEMPTS, &[kind.into(), now.into(), LEASE_ENDED.into()]).await?;
         let values = [kind.into(), now.into(), limit.into(), worker.into(), until.into()];
-        let mut leased = S::each(self.write(TAKE, &values).await?, to_leased)?;
+        let mut leased = S::ENGINE.each(self.write(TAKE, &values).await?, to_leased)?;
         leased.sort_by_key(|leased| leased.lease.job);
         Ok(leased)
     }
@@ -322,7 +322,7 @@ impl<S: SqlStore> Queue for S {
     }
 
     async fn end(&self, lease: &Lease, at: Timestamp, end: &JobEnd) -> Result<bool, StorageError> {
-        check_text(end.text().unwrap_or_default(), S::BACKEND)?;
+        check_text(end.text().unwrap_or_default(), S::ENGINE.backend())?;
         let held: [Value<'_>; 3] = [lease.job.number().into(), lease.number.into(), at.into()];
         let [job, number, at] = held;
         let ended = match end {
@@ -342,7 +342,7 @@ impl<S: SqlStore> Queue for S {
     }
 
     async fn job(&self, id: JobId) -> Result<Option<Job>, StorageError> {
-        Ok(S::each(self.read(ONE, &[id.number().into()]).await?, to_job)?.pop())
+        Ok(S::ENGINE.each(self.read(ONE, &[id.number().into()]).await?, to_job)?.pop())
     }
 
     async fn jobs(&self, query: &JobQuery) -> Result<Vec<Job>, StorageError> {
@@ -350,11 +350,11 @@ impl<S: SqlStore> Queue for S {
         let kind = query.kind.as_ref().map_or("", |kind| kind.as_str());
         let state = query.state.map_or("", crate::queue::JobState::as_str);
         let values = [before.into(), kind.into(), state.into(), query.limit.into()];
-        S::each(self.read(LIST, &values).await?, to_job)
+        S::ENGINE.each(self.read(LIST, &values).await?, to_job)
     }
 
     async fn count_jobs(&self) -> Result<Vec<JobCount>, StorageError> {
-        let mut counts = S::each(self.read(COUNT, &[]).await?, to_count)?;
+        let mut counts = S::ENGINE.each(self.read(COUNT, &[]).await?, to_count)?;
         counts.sort_by_key(|count| (count.kind, count.state));
         Ok(counts)
     }

@@ -168,7 +168,7 @@ async fn begin<'a, S: SqlStore>(
         transaction.run(LOCK, &[collection.into(), key.into()]).await?;
     }
     let live = transaction.run(LIVE, &[collection.into(), key.into(), now.into()]).await?;
-    let live = S::each(live, to_revision)?.pop();
+    let live = S::ENGINE.each(live, to_revision)?.pop();
     Ok((transaction, live))
 }
 
@@ -180,15 +180,15 @@ impl<S: SqlStore> Records for S {
         expected: ExpectedRecord,
         now: Timestamp,
     ) -> Result<Option<Revision>, StorageError> {
-        draft.check(S::BACKEND)?;
+        draft.check(S::ENGINE.backend())?;
         let RecordDraft { collection, key, body, labels, expires_at } = draft;
         let (mut transaction, live) = begin(self, collection, key, now).await?;
         if !expected.is_met_by(live) {
             transaction.commit().await?;
             return Ok(None);
         }
-        let next = S::each(transaction.run(NEXT_REVISION, &[]).await?, to_revision)?.pop();
-        let next = next.ok_or_else(|| S::corrupt("there is no counter of revisions".to_owned()))?;
+        let next = S::ENGINE.each(transaction.run(NEXT_REVISION, &[]).await?, to_revision)?.pop();
+        let next = next.ok_or_else(|| S::ENGINE.corrupt("there is no counter of revisions".to_owned()))?;
         let text = labels.to_text();
         let values = [
             collection.into(),
@@ -214,7 +214,7 @@ impl<S: SqlStore> Records for S {
         now: Timestamp,
     ) -> Result<Option<Record>, StorageError> {
         let rows = self.read(ONE, &[collection.into(), key.into(), now.into()]).await?;
-        Ok(S::each(rows, to_record)?.pop())
+        Ok(S::ENGINE.each(rows, to_record)?.pop())
     }
 
     async fn remove(
@@ -246,7 +246,7 @@ impl<S: SqlStore> Records for S {
                 self.read(FIND_LABELLED, &[collection, after, now, limit, name, value]).await?
             }
         };
-        S::each(rows, to_record)
+        S::ENGINE.each(rows, to_record)
     }
 
     async fn sweep(&self, now: Timestamp, limit: u16) -> Result<u64, StorageError> {

@@ -10,6 +10,9 @@ use sqal_core::{Name, Timestamp};
 pub(crate) enum Value<'a> {
     Int(Option<i64>),
     Text(Option<&'a str>),
+    Bytes(&'a [u8]),
+    /// A time in a column of times: PostgreSQL has a type for them, SQLite has microseconds.
+    Time(Timestamp),
 }
 
 impl From<i64> for Value<'_> {
@@ -61,6 +64,12 @@ impl<'a> From<&'a str> for Value<'a> {
     }
 }
 
+impl<'a> From<&'a [u8]> for Value<'a> {
+    fn from(bytes: &'a [u8]) -> Self {
+        Self::Bytes(bytes)
+    }
+}
+
 impl<'a, const N: usize> From<&'a Name<N>> for Value<'a> {
     fn from(name: &'a Name<N>) -> Self {
         name.as_str().into()
@@ -77,14 +86,18 @@ impl<'a, const N: usize> From<&'a Option<Name<N>>> for Value<'a> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Cell {
     Null,
+    /// A number, or a time in microseconds.
     Int(i64),
     Text(String),
+    Bytes(Vec<u8>),
+    /// A value that its engine cannot read back, with the reason.
+    Damaged(String),
 }
 
 /// A row, read from its first column to its last.
 ///
 /// Every method names the column that cannot be read back: it is damaged or was changed.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Row {
     cells: std::vec::IntoIter<Cell>,
 }
@@ -102,7 +115,8 @@ impl Row {
         match self.next() {
             Cell::Null => Ok(None),
             Cell::Int(number) => Ok(Some(number)),
-            Cell::Text(_) => Err(format!("{column} is a text: expected a number")),
+            Cell::Text(_) | Cell::Bytes(_) => Err(format!("{column} is a text: expected a number")),
+            Cell::Damaged(why) => Err(format!("{column}: {why}")),
         }
     }
 
@@ -130,12 +144,27 @@ impl Row {
         match self.next() {
             Cell::Null => Ok(None),
             Cell::Text(text) => Ok(Some(text)),
-            Cell::Int(_) => Err(format!("{column} is a number: expected a text")),
+            Cell::Int(_) | Cell::Bytes(_) => Err(format!("{column} is no text: expected a text")),
+            Cell::Damaged(why) => Err(format!("{column}: {why}")),
         }
     }
 
     pub(crate) fn text(&mut self, column: &str) -> Result<String, String> {
         self.optional_text(column)?.ok_or_else(|| format!("{column} is NULL: expected a text"))
+    }
+
+    pub(crate) fn bytes(&mut self, column: &str) -> Result<Vec<u8>, String> {
+        match self.next() {
+            Cell::Bytes(bytes) => Ok(bytes),
+            Cell::Damaged(why) => Err(format!("{column}: {why}")),
+            _ => Err(format!("{column} is not of bytes")),
+        }
+    }
+
+    /// Bytes of a fixed number.
+    pub(crate) fn fixed<const N: usize>(&mut self, column: &str) -> Result<[u8; N], String> {
+        let bytes = self.bytes(column)?;
+        bytes.try_into().map_err(|bytes: Vec<u8>| format!("{column} has {} bytes", bytes.len()))
     }
 
     pub(crate) fn optional_name<const N: usize>(&mut self, column: &str) -> Result<Option<Name<N>>, String> {

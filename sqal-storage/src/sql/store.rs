@@ -14,6 +14,30 @@ pub(crate) enum Engine {
     Postgres,
 }
 
+impl Engine {
+    /// The name of a store of this engine in errors.
+    pub(crate) const fn backend(self) -> &'static str {
+        match self {
+            Self::Sqlite => "sqlite",
+            Self::Postgres => "postgres",
+        }
+    }
+
+    /// The error for a row that cannot be read back.
+    pub(crate) const fn corrupt(self, what: String) -> StorageError {
+        StorageError::new(self.backend(), StorageErrorKind::Corrupt(what))
+    }
+
+    /// The values of rows; a row that cannot be read back is an error.
+    pub(crate) fn each<T>(
+        self,
+        rows: Vec<Row>,
+        to: impl FnMut(Row) -> Result<T, String>,
+    ) -> Result<Vec<T>, StorageError> {
+        rows.into_iter().map(to).collect::<Result<_, _>>().map_err(|what| self.corrupt(what))
+    }
+}
+
 /// A statement, with parameters `$1`, `$2`, …, which both engines know.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sql {
@@ -48,9 +72,6 @@ pub(crate) trait SqlStore: Debug + Send + Sync + 'static {
     /// The engine, which selects the text of a statement.
     const ENGINE: Engine;
 
-    /// The name of the store in errors.
-    const BACKEND: &'static str;
-
     /// Reads, within the deadline of the store.
     async fn read(&self, statement: Sql, values: &[Value<'_>]) -> Result<Vec<Row>, StorageError>;
 
@@ -59,27 +80,21 @@ pub(crate) trait SqlStore: Debug + Send + Sync + 'static {
 
     /// Begins a transaction that writes.
     async fn begin(&self) -> Result<Box<dyn SqlTransaction + '_>, StorageError>;
+}
 
-    /// The error for a row that cannot be read back.
-    fn corrupt(what: String) -> StorageError {
-        StorageError::new(Self::BACKEND, StorageErrorKind::Corrupt(what))
-    }
+/// A connection, or a transaction on it.
+#[async_trait]
+pub(crate) trait SqlRunner: Send {
+    /// The engine, which selects the text of a statement.
+    fn engine(&self) -> Engine;
 
-    /// The values of rows; a row that cannot be read back is an error.
-    fn each<T>(rows: Vec<Row>, to: impl FnMut(Row) -> Result<T, String>) -> Result<Vec<T>, StorageError>
-    where
-        Self: Sized,
-    {
-        rows.into_iter().map(to).collect::<Result<_, _>>().map_err(Self::corrupt)
-    }
+    /// Runs a statement and returns its rows.
+    async fn run(&mut self, statement: Sql, values: &[Value<'_>]) -> Result<Vec<Row>, StorageError>;
 }
 
 /// A transaction. If it is dropped without a commit, it has changed nothing.
 #[async_trait]
-pub(crate) trait SqlTransaction: Send {
-    /// Runs a statement and returns its rows.
-    async fn run(&mut self, statement: Sql, values: &[Value<'_>]) -> Result<Vec<Row>, StorageError>;
-
+pub(crate) trait SqlTransaction: SqlRunner {
     /// Commits; the change is on the disk when this returns.
     async fn commit(self: Box<Self>) -> Result<(), StorageError>;
 }

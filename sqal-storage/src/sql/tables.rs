@@ -3,8 +3,17 @@
 
 /// Every table that holds data of a SQL store, without the table of schema versions and
 /// the counters of SQLite.
-pub const TABLES: [&str; 8] =
-    ["sample", "sample_hour", "audit_logs", "sealed_field", "register", "job", "record", "record_label"];
+pub const TABLES: [&str; 9] = [
+    "sample",
+    "sample_hour",
+    "audit_logs",
+    "sealed_field",
+    "register",
+    "register_label",
+    "job",
+    "record",
+    "record_label",
+];
 
 /// Every view of a SQL store.
 pub const VIEWS: [&str; 2] = ["sensor_samples", "graded_samples"];

@@ -4,26 +4,11 @@ use std::path::Path;
 
 use async_trait::async_trait;
 use sqal_core::DeviceId;
-use sqlx::{Sqlite, Transaction};
 
 use super::error::{corrupt, storage_error};
-use super::{SqliteStore, rows, statements};
+use super::{SqliteStore, statements};
+use crate::sql::{audit_after, log_action, write_down};
 use crate::{Action, ActionOf, AuditEntry, Custody, Gone, Purge, StorageError};
-
-/// A running transaction.
-pub(super) type Inside<'a, 'c> = &'a mut Transaction<'c, Sqlite>;
-
-/// Adds a line to the audit log within a transaction.
-pub(super) async fn write_down(transaction: Inside<'_, '_>, action: Action) -> Result<AuditEntry, StorageError> {
-    let last = sqlx::query(statements::AUDIT_HEAD).fetch_optional(&mut **transaction).await.map_err(storage_error)?;
-    let last = last.as_ref().map(rows::to_head).transpose().map_err(corrupt)?;
-    let entry = AuditEntry::after(last.as_ref(), action);
-    rows::bind_audit(sqlx::query(statements::AUDIT), &entry)
-        .execute(&mut **transaction)
-        .await
-        .map_err(storage_error)?;
-    Ok(entry)
-}
 
 #[async_trait]
 impl Custody for SqliteStore {
@@ -51,7 +36,7 @@ impl Custody for SqliteStore {
                 *gone = done.map_err(storage_error)?.rows_affected();
             }
             let gone = Gone { samples: gone[0], hours: gone[1] };
-            write_down(transaction, action(gone)).await?;
+            write_down(&mut **transaction, action(gone)).await?;
             Ok(gone)
         })
         .await
@@ -68,7 +53,7 @@ impl Custody for SqliteStore {
                     *gone = done.map_err(storage_error)?.rows_affected();
                 }
                 let gone = Gone { samples: gone[0], hours: gone[1] };
-                write_down(transaction, action(gone)).await?;
+                write_down(&mut **transaction, action(gone)).await?;
                 Ok(gone)
             })
             .await?;
@@ -79,13 +64,11 @@ impl Custody for SqliteStore {
     }
 
     async fn log_action(&self, action: Action) -> Result<AuditEntry, StorageError> {
-        self.in_transaction(async |transaction| write_down(transaction, action).await).await
+        log_action(self, action).await
     }
 
     async fn audit(&self, after: u64, limit: u16) -> Result<Vec<AuditEntry>, StorageError> {
-        let query = sqlx::query(statements::AUDIT_AFTER).bind(after.cast_signed()).bind(limit);
-        let rows = self.all(query).await?;
-        rows.iter().map(rows::to_audit).collect::<Result<_, _>>().map_err(corrupt)
+        audit_after(self, after, limit).await
     }
 }
 

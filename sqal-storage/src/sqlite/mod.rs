@@ -3,12 +3,10 @@
 
 mod custody;
 mod error;
-mod fields;
 mod migrate;
 mod moment;
 mod place;
 mod reading;
-mod register;
 mod reserve;
 mod rows;
 mod spool;

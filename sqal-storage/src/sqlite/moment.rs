@@ -9,6 +9,7 @@ use sqlx::{ConnectOptions, Connection, Row, Transaction};
 use super::error::{corrupt, storage_error};
 use super::{SqliteStore, rows, statements};
 use crate::evidence::{DecisionRow, HourRow, LineRow, Moment, Place, SampleRow, SchemaFound, SchemaObject};
+use crate::sql::{audit_head, audit_rows, count_decisions, decision_rows};
 use crate::{Snapshot, StorageError};
 
 /// A read-only transaction. SQLite fixes its view at its first statement.
@@ -42,9 +43,12 @@ impl SqliteStore {
             &sqlx::query(statements::VERSION).fetch_one(&mut *connection).await.map_err(storage_error)?,
         )?)
         .await?;
-        // After a migration to an older version, decisions stay in a table that this version does
-        // not know.
-        let stays = |object: &SchemaObject| object.text.starts_with("register: ") && object.kind != "trigger";
+        // After a migration to an older version, decisions and their labels stay in tables that this
+        // version does not know.
+        let is_of = |object: &SchemaObject, table: &str| object.text.starts_with(&format!("{table}: "));
+        let stays = |object: &SchemaObject| {
+            (is_of(object, "register") || is_of(object, "register_label")) && object.kind != "trigger"
+        };
         let known = |object: &SchemaObject| expected.iter().any(|known| known.name == object.name);
         found.retain(|object| known(object) || !stays(object));
         let differences = crate::evidence::same_objects(&found, &expected);
@@ -110,17 +114,11 @@ impl Moment for SqliteMoment {
     }
 
     async fn decisions(&mut self, after: Option<&DecisionRow>, limit: u16) -> Result<Vec<DecisionRow>, StorageError> {
-        let (kind, name, version) = after
-            .map_or((String::new(), String::new(), i64::MIN), |row| (row.kind.clone(), row.name.clone(), row.version));
-        let query = sqlx::query(statements::DECISIONS).bind(kind).bind(name).bind(version).bind(i64::from(limit));
-        let rows = query.fetch_all(&mut *self.transaction).await.map_err(storage_error)?;
-        rows.iter().map(rows::to_decision_row).collect::<Result<_, _>>().map_err(corrupt)
+        decision_rows(&mut *self.transaction, after, limit).await
     }
 
     async fn lines(&mut self, after: i64, limit: u16) -> Result<Vec<LineRow>, StorageError> {
-        let query = sqlx::query(statements::AUDIT_AFTER).bind(after).bind(i64::from(limit));
-        let rows = query.fetch_all(&mut *self.transaction).await.map_err(storage_error)?;
-        rows.iter().map(rows::to_line_row).collect::<Result<_, _>>().map_err(corrupt)
+        audit_rows(&mut *self.transaction, after, limit).await
     }
 
     async fn counted(&mut self) -> Result<BTreeMap<String, i64>, StorageError> {
@@ -134,11 +132,7 @@ impl Moment for SqliteMoment {
     }
 
     async fn ends(&mut self) -> Result<(Option<crate::Head>, u64), StorageError> {
-        let head = sqlx::query(statements::AUDIT_HEAD).fetch_optional(&mut *self.transaction).await;
-        let head = head.map_err(storage_error)?.as_ref().map(rows::to_head).transpose().map_err(corrupt)?;
-        let query = sqlx::query_scalar::<_, i64>(statements::COUNT_DECISIONS);
-        let decisions = query.fetch_one(&mut *self.transaction).await.map_err(storage_error)?;
-        Ok((head, decisions.unsigned_abs()))
+        Ok((audit_head(&mut *self.transaction).await?, count_decisions(&mut *self.transaction).await?))
     }
 
     async fn schema(&mut self) -> Result<SchemaFound, StorageError> {

@@ -7,12 +7,9 @@ use tracing::error;
 
 use super::error::storage_error;
 use crate::digest::digest;
-use crate::evidence::{Columns, DecisionRow, HourRow, LineRow, Place, SampleRow, StoredSample};
+use crate::evidence::{Columns, HourRow, Place, SampleRow, StoredSample};
 use crate::record::{Before, Record, Stored, of_version};
-use crate::{
-    Action, AuditEntry, Cursor, DeviceTally, Entry, FieldKey, FieldName, Head, Hour, Hourly, KeyId, Sealed,
-    StorageError, Tally,
-};
+use crate::{Cursor, DeviceTally, Hour, Hourly, StorageError, Tally};
 
 type Bound<'q> = Query<'q, Sqlite, SqliteArguments>;
 
@@ -154,17 +151,6 @@ pub(super) fn to_hour_row(row: &SqliteRow) -> Result<HourRow, String> {
     Ok(HourRow { hour: column(row, "hour")?, tally: tally(row)? })
 }
 
-/// A row of the register.
-pub(super) fn to_decision_row(row: &SqliteRow) -> Result<DecisionRow, String> {
-    let (kind, name, version) = (column(row, "kind")?, column(row, "name")?, column(row, "version")?);
-    Ok(DecisionRow { kind, name, version, read: to_entry(row) })
-}
-
-/// A row of the audit log.
-pub(super) fn to_line_row(row: &SqliteRow) -> Result<LineRow, String> {
-    Ok(LineRow { number: column(row, "number")?, read: to_audit(row) })
-}
-
 /// The hour of a row.
 pub(super) fn to_hourly(row: &SqliteRow) -> Result<Hourly, String> {
     let tally = tally(row)?;
@@ -197,100 +183,8 @@ fn tally(row: &SqliteRow) -> Result<Tally, String> {
     })
 }
 
-/// Binds a line of the audit log.
-pub(super) fn bind_audit<'q>(query: Bound<'q>, entry: &AuditEntry) -> Bound<'q> {
-    query
-        .bind(entry.number.cast_signed())
-        .bind(entry.action.at.micros())
-        .bind(entry.action.actor.as_str().to_owned())
-        .bind(entry.action.category.as_str().to_owned())
-        .bind(entry.action.what.as_str().to_owned())
-        .bind(entry.previous.to_vec())
-        .bind(entry.hash.to_vec())
-}
-
-/// The end of the audit log.
-pub(super) fn to_head(row: &SqliteRow) -> Result<Head, String> {
-    Ok(Head { number: column::<i64>(row, "number")?.cast_unsigned(), hash: hash(row, "hash")? })
-}
-
-/// A line of the audit log.
-pub(super) fn to_audit(row: &SqliteRow) -> Result<AuditEntry, String> {
-    let action = Action {
-        at: time(row, "at")?,
-        actor: name(row, "actor")?,
-        category: name(row, "category")?,
-        what: name(row, "what")?,
-    };
-    let Head { number, hash: own } = to_head(row)?;
-    Ok(AuditEntry { number, action, previous: hash(row, "previous")?, hash: own })
-}
-
-/// Binds a version of the register in the order of the statement.
-pub(super) fn bind_entry<'q>(query: Bound<'q>, entry: &Entry) -> Bound<'q> {
-    query
-        .bind(entry.kind.as_str().to_owned())
-        .bind(entry.name.as_str().to_owned())
-        .bind(i64::from(entry.version))
-        .bind(entry.body.clone())
-        .bind(entry.at.micros())
-        .bind(entry.by.map(|by| by.as_str().to_owned()))
-}
-
-/// A version of the register.
-pub(super) fn to_entry(row: &SqliteRow) -> Result<Entry, String> {
-    let version: i64 = column(row, "version")?;
-    let by: Option<&str> = column(row, "added_by")?;
-    Ok(Entry {
-        kind: name(row, "kind")?,
-        name: name(row, "name")?,
-        version: u32::try_from(version).map_err(|_| format!("version is {version}"))?,
-        body: column(row, "body")?,
-        at: time(row, "added_at")?,
-        by: by.map(Name::stored).transpose().map_err(|error| format!("added_by {error}"))?,
-    })
-}
-
-/// A version of the register that matches its line of the audit log.
-pub(super) fn to_checked_entry(row: &SqliteRow) -> Result<Entry, String> {
-    let entry = to_entry(row)?;
-    let line = match column::<Option<&str>>(row, "line_what")? {
-        None => None,
-        Some(what) => Some(Action {
-            at: time(row, "line_at")?,
-            actor: name(row, "line_actor")?,
-            category: name(row, "line_category")?,
-            what: Name::stored(what).map_err(|error| format!("line_what {error}"))?,
-        }),
-    };
-    entry.check(line.as_ref()).map_err(|altered| altered.to_string())?;
-    Ok(entry)
-}
-
-/// A sealed field.
-pub(super) fn to_sealed(row: &SqliteRow) -> Result<Sealed, String> {
-    let id: &[u8] = column(row, "key_id")?;
-    let id = id.try_into().map_err(|_| format!("key_id has {} bytes", id.len()))?;
-    Ok(Sealed { key: KeyId::from_bytes(id), bytes: column(row, "sealed")? })
-}
-
-/// The name of a field.
-pub(super) fn to_field(row: &SqliteRow) -> Result<FieldName, String> {
-    name(row, "field")
-}
-
-/// The subject and the name of a field.
-pub(super) fn to_field_key(row: &SqliteRow) -> Result<FieldKey, String> {
-    Ok(FieldKey { subject: name(row, "subject")?, field: to_field(row)? })
-}
-
 fn name<const N: usize>(row: &SqliteRow, column_name: &str) -> Result<Name<N>, String> {
     Name::stored(column(row, column_name)?).map_err(|error| format!("{column_name} {error}"))
-}
-
-fn hash(row: &SqliteRow, name: &str) -> Result<[u8; 32], String> {
-    let bytes: &[u8] = column(row, name)?;
-    bytes.try_into().map_err(|_| format!("{name} has {} bytes", bytes.len()))
 }
 
 /// The schema version of the file.

@@ -6,30 +6,45 @@ use sqlx::query::Query;
 use sqlx::sqlite::{Sqlite, SqliteArguments, SqliteConnection, SqliteRow};
 use sqlx::{Row as _, TypeInfo, ValueRef};
 
-use super::error::{corrupt, storage_error};
+use super::error::storage_error;
 use super::{SqliteStore, statements};
 use crate::StorageError;
-use crate::sql::{Cell, Engine, Row, Sql, SqlStore, SqlTransaction, Value};
+use crate::sql::{Cell, Engine, Row, Sql, SqlRunner, SqlStore, SqlTransaction, Value};
 
 fn query(statement: Sql, values: &[Value<'_>]) -> Query<'static, Sqlite, SqliteArguments> {
     values.iter().fold(sqlx::query(statement.text(Engine::Sqlite)), |query, value| match *value {
         Value::Int(number) => query.bind(number),
         Value::Text(text) => query.bind(text.map(str::to_owned)),
+        Value::Bytes(bytes) => query.bind(bytes.to_vec()),
+        Value::Time(time) => query.bind(time.micros()),
     })
 }
 
-fn to_row(row: &SqliteRow) -> Result<Row, StorageError> {
-    let cell = |place: usize| {
-        let value = row.try_get_raw(place).map_err(storage_error)?;
+fn to_row(row: &SqliteRow) -> Row {
+    let cell = |place: usize| -> Result<Cell, sqlx::Error> {
+        let value = row.try_get_raw(place)?;
         let type_info = value.type_info();
         match type_info.name() {
             _ if value.is_null() => Ok(Cell::Null),
-            "INTEGER" => row.try_get(place).map(Cell::Int).map_err(storage_error),
-            "TEXT" => row.try_get(place).map(Cell::Text).map_err(storage_error),
-            other => Err(corrupt(format!("column {place} is of the type {other}"))),
+            "INTEGER" => row.try_get(place).map(Cell::Int),
+            "TEXT" => row.try_get(place).map(Cell::Text),
+            "BLOB" => row.try_get(place).map(Cell::Bytes),
+            other => Ok(Cell::Damaged(format!("a value of the type {other}"))),
         }
     };
-    Ok(Row::new((0..row.len()).map(cell).collect::<Result<_, _>>()?))
+    Row::new((0..row.len()).map(|place| cell(place).unwrap_or_else(|error| Cell::Damaged(error.to_string()))).collect())
+}
+
+#[async_trait]
+impl SqlRunner for SqliteConnection {
+    fn engine(&self) -> Engine {
+        Engine::Sqlite
+    }
+
+    async fn run(&mut self, statement: Sql, values: &[Value<'_>]) -> Result<Vec<Row>, StorageError> {
+        let rows = query(statement, values).fetch_all(self).await.map_err(storage_error)?;
+        Ok(rows.iter().map(to_row).collect())
+    }
 }
 
 /// A transaction on the one connection that writes.
@@ -59,12 +74,18 @@ impl Drop for Writing<'_> {
 }
 
 #[async_trait]
-impl SqlTransaction for Writing<'_> {
-    async fn run(&mut self, statement: Sql, values: &[Value<'_>]) -> Result<Vec<Row>, StorageError> {
-        let rows = query(statement, values).fetch_all(self.get()).await.map_err(storage_error)?;
-        rows.iter().map(to_row).collect()
+impl SqlRunner for Writing<'_> {
+    fn engine(&self) -> Engine {
+        Engine::Sqlite
     }
 
+    async fn run(&mut self, statement: Sql, values: &[Value<'_>]) -> Result<Vec<Row>, StorageError> {
+        self.get().run(statement, values).await
+    }
+}
+
+#[async_trait]
+impl SqlTransaction for Writing<'_> {
     async fn commit(mut self: Box<Self>) -> Result<(), StorageError> {
         sqlx::raw_sql(statements::COMMIT).execute(self.get()).await.map_err(storage_error)?;
         // The connection is sound from here on, also if the file is not.
@@ -80,10 +101,9 @@ impl SqlTransaction for Writing<'_> {
 #[async_trait]
 impl SqlStore for SqliteStore {
     const ENGINE: Engine = Engine::Sqlite;
-    const BACKEND: &'static str = "sqlite";
 
     async fn read(&self, statement: Sql, values: &[Value<'_>]) -> Result<Vec<Row>, StorageError> {
-        self.all(query(statement, values)).await?.iter().map(to_row).collect()
+        Ok(self.all(query(statement, values)).await?.iter().map(to_row).collect())
     }
 
     async fn write(&self, statement: Sql, values: &[Value<'_>]) -> Result<Vec<Row>, StorageError> {

@@ -1,7 +1,7 @@
 //! Every SQL text of the SQLite store, one constant each.
 
 use crate::schema::{Schema, Step};
-use crate::sql::{QUEUE_IN_SQLITE, RECORDS_IN_SQLITE};
+use crate::sql::{LABELS_IN_SQLITE, QUEUE_IN_SQLITE, RECORDS_IN_SQLITE};
 
 /// Begins a transaction that holds the write lock.
 pub(super) const BEGIN: &str = "BEGIN IMMEDIATE";
@@ -170,6 +170,7 @@ CREATE INDEX sample_of_device ON sample (device_id, timestamp DESC, id DESC);
         GRADED_SAMPLES,
         QUEUE_IN_SQLITE,
         RECORDS_IN_SQLITE,
+        LABELS_IN_SQLITE,
     ],
 };
 
@@ -298,35 +299,6 @@ const REGISTER_LINES: Step = Step {
     up: "CREATE INDEX audit_register ON audit_logs (what) WHERE category = 'register';",
     down: "DROP INDEX audit_register;",
 };
-
-/// Adds a version if it follows the newest. During a transaction that writes, no other connection
-/// writes.
-pub(super) const ADD_ENTRY: &str = "
-INSERT INTO register (kind, name, version, body, added_at, added_by) SELECT ?1, ?2, ?3, ?4, ?5, ?6
-WHERE ?3 = 1 + (SELECT coalesce(max(version), 0) FROM register WHERE kind = ?1 AND name = ?2)";
-
-/// Entries, each with the first line of the audit log about it.
-macro_rules! entries {
-    ($where:literal) => {
-        concat!(
-            "SELECT one.kind AS kind, one.name AS name, one.version AS version, one.body AS body, one.added_at AS added_at, ",
-            "one.added_by AS added_by, line.at AS line_at, line.actor AS line_actor, line.category AS line_category, line.what AS line_what ",
-            "FROM register AS one LEFT JOIN audit_logs AS line ON line.number = (SELECT min(+number) FROM audit_logs ",
-            "WHERE category = 'register' AND what >= one.kind || ' ' || one.name || ' entry ' || one.version || ' sha256 ' ",
-            "AND what < one.kind || ' ' || one.name || ' entry ' || one.version || ' sha256 g') WHERE ",
-            $where
-        )
-    };
-}
-
-/// Versions of one entry before a version, newest first.
-pub(super) const HISTORY: &str =
-    entries!("one.kind = ? AND one.name = ? AND one.version < ? ORDER BY one.version DESC LIMIT ?");
-
-/// The newest version of each entry of a kind.
-pub(super) const NEWEST: &str = entries!(
-    "one.kind = ? AND one.version = (SELECT max(version) FROM register WHERE kind = one.kind AND name = one.name) ORDER BY one.name"
-);
 
 /// The columns for SQL users beside the values: uncertainties, the profile of the verdict, flags,
 /// and what a reading was taken of that is not of a product.
@@ -497,14 +469,6 @@ pub(super) const COUNTED: &str = "SELECT device_id, sum(samples) FROM sample_hou
 /// The number of samples of each hour: bind the first hour.
 pub(super) const HOURS_SINCE: &str = "SELECT device_id, hour, samples FROM sample_hour WHERE hour >= ?";
 
-/// Decisions after a decision: bind kind, name, version, limit.
-pub(super) const DECISIONS: &str = "
-SELECT kind, name, version, body, added_at, added_by FROM register
-WHERE (kind, name, version) > (?, ?, ?) ORDER BY kind, name, version LIMIT ?";
-
-/// The number of decisions.
-pub(super) const COUNT_DECISIONS: &str = "SELECT count(*) FROM register";
-
 /// All objects of the schema but SQLite's own statistics.
 pub(super) const OBJECTS: &str =
     "SELECT type, name, tbl_name || ': ' || coalesce(sql, '') FROM sqlite_schema WHERE name NOT LIKE 'sqlite_stat%'";
@@ -600,17 +564,6 @@ FROM (SELECT *, purpose IS NULL AS counts, CASE WHEN purpose IS NULL THEN max(mi
     WHERE device_id = ?1 AND timestamp >= ?2 * 3600000000 AND timestamp < (?2 + 1) * 3600000000) GROUP BY 1, 2"
 );
 
-/// Adds a line to the audit log.
-pub(super) const AUDIT: &str =
-    "INSERT INTO audit_logs (number, at, actor, category, what, previous, hash) VALUES (?, ?, ?, ?, ?, ?, ?)";
-
-/// The end of the audit log.
-pub(super) const AUDIT_HEAD: &str = "SELECT number, hash FROM audit_logs ORDER BY number DESC LIMIT 1";
-
-/// Lines of the audit log, oldest first: bind the number before the first, and the limit.
-pub(super) const AUDIT_AFTER: &str = "
-SELECT number, at, actor, category, what, previous, hash FROM audit_logs WHERE number > ? ORDER BY number LIMIT ?";
-
 /// The number of samples that a purge would remove: bind the time.
 pub(super) const COUNT_SAMPLES_BEFORE: &str = "SELECT count(*) FROM sample WHERE timestamp < ?";
 
@@ -647,28 +600,3 @@ pub(super) const SHRINK: &str = "VACUUM";
 /// Takes the file out of the mode with a log; possible only if no other connection has the file
 /// open.
 pub(super) const WITHOUT_LOG: &str = "PRAGMA journal_mode = DELETE";
-
-/// Stores a field: bind subject, field, key id, sealed bytes.
-pub(super) const PUT_FIELD: &str = "
-INSERT INTO sealed_field (subject, field, key_id, sealed) VALUES (?, ?, ?, ?)
-ON CONFLICT (subject, field) DO UPDATE SET key_id = excluded.key_id, sealed = excluded.sealed";
-
-/// Reads a field: bind subject, field.
-pub(super) const FIELD: &str = "SELECT key_id, sealed FROM sealed_field WHERE subject = ? AND field = ?";
-
-/// The fields of a subject, by name.
-pub(super) const FIELDS_OF: &str = "SELECT field, key_id, sealed FROM sealed_field WHERE subject = ? ORDER BY field";
-
-/// Fields that another key has sealed: bind the key id, subject and field of the field before,
-/// limit.
-pub(super) const FIELDS_NOT_UNDER: &str = "
-SELECT subject, field, key_id, sealed FROM sealed_field
-WHERE key_id <> ? AND (subject, field) > (?, ?) ORDER BY subject, field LIMIT ?";
-
-/// Replaces a field: bind the new key id and sealed bytes, subject, field, the old key id and
-/// sealed bytes.
-pub(super) const REPLACE_FIELD: &str = "
-UPDATE sealed_field SET key_id = ?, sealed = ? WHERE subject = ? AND field = ? AND key_id = ? AND sealed = ?";
-
-/// Deletes the fields of a subject.
-pub(super) const ERASE_SUBJECT: &str = "DELETE FROM sealed_field WHERE subject = ?";
