@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sqal_core::{Name, ProfileRef};
-use sqal_storage::{Labels, Entry, EntryKind, EntryName, Register, StorageError};
+use sqal_storage::{Entry, EntryKind, EntryName, Labels, Register, StorageError};
 use tracing::{error, info};
 
 use crate::decided::{MOST, entry_name, in_force, read};
@@ -126,8 +126,15 @@ impl Services {
             }
             let body = serde_json::to_string(profile).unwrap_or_else(|_| unreachable!("it was hashed as this text"));
             let version = contents.number.saturating_add(1);
-            let entry =
-                Entry { kind: given(), name, version, body, at: (self.now)(), by: Name::new("sqal-server").ok(), labels: Labels::new() };
+            let entry = Entry {
+                kind: given(),
+                name,
+                version,
+                body,
+                at: (self.now)(),
+                by: Name::new("sqal-server").ok(),
+                labels: Labels::new(),
+            };
             if register.add(&entry).await? {
                 self.agreed.known().recorded.insert(name);
             }

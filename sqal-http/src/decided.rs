@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use sqal_core::{Name, ProfileRef};
-use sqal_storage::{Labels, Entry, EntryKind, EntryName, Register, StorageError};
+use sqal_storage::{Entry, EntryKind, EntryName, Labels, Register, StorageError};
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{info, warn};
 
@@ -153,7 +153,15 @@ impl Services {
     ) -> Result<bool, Problem> {
         let body = serde_json::to_string(profile).unwrap_or_else(|_| unreachable!("it was hashed as this text"));
         let (at, by) = ((self.now)(), caller.holder());
-        let entry = Entry { kind: profiles(), name: entry_name(&name), version: after.saturating_add(1), body, at, by, labels: Labels::new() };
+        let entry = Entry {
+            kind: profiles(),
+            name: entry_name(&name),
+            version: after.saturating_add(1),
+            body,
+            at,
+            by,
+            labels: Labels::new(),
+        };
         let decided = self.register()?.add(&entry).await?;
         if decided {
             self.put_in_force(ready, &entry, self.taken.is_new(&entry));

@@ -65,6 +65,7 @@ mod quota;
 mod recent;
 mod repeats;
 mod replies;
+mod route;
 mod routes;
 #[cfg(feature = "serve")]
 mod serve;
@@ -96,7 +97,8 @@ pub use openapi::openapi;
 pub use presence::{Agreement, Heard, Presence, Present};
 pub use problem::{Problem, Violation};
 pub use quota::{Class, ConnectLimit, Quotas};
-pub use routes::{Route, router, routes, take_up_jobs};
+pub use route::{Calls, Route};
+pub use routes::{router, routes, take_up_jobs};
 #[cfg(feature = "serve")]
 pub use serve::{ConnectionLimits, serve};
 pub use slo::Objective;

@@ -8,9 +8,6 @@ use std::time::Duration;
 use axum::http::StatusCode;
 use metrics::{counter, histogram};
 
-use crate::quota::Class;
-use crate::routes::Route;
-
 /// The service level objective of a route.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Objective {
@@ -26,36 +23,19 @@ const fn objective(millis: u64, error_rate: f64, availability: f64) -> Objective
     Objective { latency_p95: Duration::from_millis(millis), error_rate, availability }
 }
 
-/// Reading one item.
-const ONE: Objective = objective(300, 0.01, 0.99);
-/// Reading a page of items, or a summary of many.
-const MANY: Objective = objective(500, 0.01, 0.99);
-/// Calls that may take long: a batch, a run over history, a command to a device.
-const LONG: Objective = objective(5000, 0.05, 0.95);
-/// Signing in, for which a person waits.
-const SIGN_IN: Objective = objective(500, 0.02, 0.995);
-/// Probes of whether the process answers.
-const ALIVE: Objective = objective(100, 0.001, 0.999);
-/// Probes of whether the process is ready, which look at its parts.
-const READY: Objective = objective(200, 0.001, 0.999);
-
 impl Objective {
-    /// The objective of a route, in the documented scale (SLO-02); `None` for streams without end,
-    /// and for the files of pages.
-    #[must_use]
-    pub fn of(route: &Route) -> Option<Self> {
-        match (route.path, route.class) {
-            ("/api/v1/events", _) => None,
-            ("/health" | "/health/live" | "/health/startup" | "/api/health", _) => Some(ALIVE),
-            ("/health/ready" | "/ready" | "/api/ready", _) => Some(READY),
-            (path, Class::Read) if path.ends_with('}') || path.ends_with("latest") => Some(ONE),
-            (_, Class::SignIn) => Some(SIGN_IN),
-            (path, Class::Summary) if path.ends_with("dry-run") => Some(LONG),
-            (_, Class::Read | Class::Summary) => Some(MANY),
-            (_, Class::Create) => Some(LONG),
-            (_, Class::Message | Class::Unlimited) => None,
-        }
-    }
+    /// Reading one item.
+    pub(crate) const ONE: Self = objective(300, 0.01, 0.99);
+    /// Reading a page of items, or a summary of many.
+    pub(crate) const MANY: Self = objective(500, 0.01, 0.99);
+    /// Calls that may take long: a batch, a run over history, a command to a device.
+    pub(crate) const LONG: Self = objective(5000, 0.05, 0.95);
+    /// Signing in, for which a person waits.
+    pub(crate) const SIGN_IN: Self = objective(500, 0.02, 0.995);
+    /// Probes of whether the process answers.
+    pub(crate) const ALIVE: Self = objective(100, 0.001, 0.999);
+    /// Probes of whether the process is ready, which look at its parts.
+    pub(crate) const READY: Self = objective(200, 0.001, 0.999);
 
     /// Creates the counters of a route with the value 0. A rate over a series that does not exist
     /// yet would not be 0 (C-26).
@@ -85,17 +65,16 @@ impl Objective {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::quota::Class;
     use crate::routes;
     use metrics_util::debugging::{DebugValue, DebuggingRecorder};
 
     #[test]
     fn slo_02_every_route_that_works_has_an_objective() {
-        let without: Vec<_> = routes()
-            .into_iter()
-            .filter(|route| route.class != Class::Unlimited && Objective::of(route).is_none())
-            .collect();
+        let without: Vec<_> =
+            routes().into_iter().filter(|route| route.class != Class::Unlimited && route.objective.is_none()).collect();
         assert_eq!(without.iter().map(|route| route.path).collect::<Vec<_>>(), ["/api/v1/events"]);
-        let of = |path: &str| Objective::of(routes().iter().find(|route| route.path == path).unwrap()).unwrap();
+        let of = |path: &str| routes().iter().find(|route| route.path == path).unwrap().objective.unwrap();
         for (path, millis, errors, available) in [
             ("/api/v1/samples", 500, 0.01, 0.99),
             ("/api/v1/samples/{id}", 300, 0.01, 0.99),
@@ -120,11 +99,11 @@ mod tests {
         let snapshotter = recorder.snapshotter();
         metrics::with_local_recorder(&recorder, || {
             Objective::begin("/x");
-            ONE.record("/x", Duration::from_millis(300), StatusCode::OK);
-            ONE.record("/x", Duration::from_millis(301), StatusCode::NOT_FOUND);
-            ONE.record("/x", Duration::from_millis(1), StatusCode::INTERNAL_SERVER_ERROR);
-            ONE.record("/x", Duration::from_millis(1), StatusCode::SERVICE_UNAVAILABLE);
-            ONE.record("/x", Duration::from_millis(1), StatusCode::GATEWAY_TIMEOUT);
+            Objective::ONE.record("/x", Duration::from_millis(300), StatusCode::OK);
+            Objective::ONE.record("/x", Duration::from_millis(301), StatusCode::NOT_FOUND);
+            Objective::ONE.record("/x", Duration::from_millis(1), StatusCode::INTERNAL_SERVER_ERROR);
+            Objective::ONE.record("/x", Duration::from_millis(1), StatusCode::SERVICE_UNAVAILABLE);
+            Objective::ONE.record("/x", Duration::from_millis(1), StatusCode::GATEWAY_TIMEOUT);
         });
         let mut counted: Vec<_> = snapshotter
             .snapshot()

@@ -1,6 +1,6 @@
 //! What every route keeps: a valid and an invalid call, its callers, its quota, and its metrics.
 //!
-//! A route that is missing here fails a test.
+//! Each route declares the two calls itself.
 #![cfg(all(feature = "dashboard", feature = "openapi", feature = "ws"))]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -18,8 +18,8 @@ use metrics_util::debugging::DebuggingRecorder;
 use serde_json::Value;
 use sqal_core::{Name, Timestamp};
 use sqal_http::{
-    Access, Class, Grant, Legacy, Profile, Profiles, Quotas, Role, Route, Services, Token, TokenFile, TokenHash, Who,
-    router, routes,
+    Access, Calls, Class, Grant, Legacy, Profile, Profiles, Quotas, Role, Route, Services, Token, TokenFile, TokenHash,
+    Who, router, routes,
 };
 use sqal_resilience::Quota;
 use sqal_storage::{BatchWriter, Custody, MemoryStore, WriterConfig};
@@ -28,148 +28,12 @@ use tower::ServiceExt;
 /// 2024-10-26T23:00:10Z: ten seconds after the documented frame was measured.
 const NOW: i64 = 1_729_983_610_000_000;
 
-/// The id of the documented frame's sample.
-const ID: &str = "{id}";
+/// The path of the documented frame's sample.
+const ID: &str = "/api/v1/samples/{id}";
 
-/// A route, a call that it answers, and a call that it refuses, with both statuses.
-struct Calls {
-    route: &'static str,
-    good: (&'static str, u16),
-    bad: (&'static str, &'static str, u16),
-}
-
-const fn calls(route: &'static str, good: (&'static str, u16), bad: (&'static str, &'static str, u16)) -> Calls {
-    Calls { route, good, bad }
-}
-
-/// The calls of a route without parameters. The call that it refuses has a method that the route
-/// does not support.
-const fn fixed(route: &'static str, path: &'static str) -> Calls {
-    calls(route, (path, 200), ("PUT", path, 405))
-}
-
-const CALLS: [Calls; 46] = [
-    calls(
-        "GET /api/v1/samples/latest",
-        ("/api/v1/samples/latest", 200),
-        ("GET", "/api/v1/samples/latest?device_id=%00", 400),
-    ),
-    calls(
-        "GET /api/sqal/latest",
-        ("/api/sqal/latest?device_id=ESP32_SIM_1234", 200),
-        ("GET", "/api/sqal/latest?device_id=nobody", 404),
-    ),
-    calls("GET /api/v1/samples", ("/api/v1/samples?limit=500", 200), ("GET", "/api/v1/samples?limit=501", 400)),
-    calls("GET /api/v1/samples/{id}", (ID, 200), ("GET", "/api/v1/samples/1", 404)),
-    calls("POST /api/v1/samples:batch", ("/api/v1/samples:batch", 200), ("GET", "/api/v1/samples:batch", 405)),
-    calls(
-        "GET /api/v1/dead-letters",
-        ("/api/v1/dead-letters?limit=1000", 200),
-        ("GET", "/api/v1/dead-letters?limit=1001", 400),
-    ),
-    calls(
-        "DELETE /api/v1/dead-letters",
-        ("/api/v1/dead-letters?device_id=ESP32_OTHER", 200),
-        ("DELETE", "/api/v1/dead-letters?device_id=%00", 400),
-    ),
-    calls(
-        "POST /api/v1/dead-letters:replay",
-        ("/api/v1/dead-letters:replay", 200),
-        ("GET", "/api/v1/dead-letters:replay", 405),
-    ),
-    calls("GET /api/v1/events", ("/api/v1/events", 200), ("POST", "/api/v1/events", 405)),
-    fixed("GET /api/v1/devices", "/api/v1/devices"),
-    // `stations.rs` shows over a real connection that a connected device answers.
-    calls(
-        "POST /api/v1/devices/{device_id}/commands",
-        ("/api/v1/devices/ESP32_SIM_1234/commands", 409),
-        ("PUT", "/api/v1/devices/ESP32_SIM_1234/commands", 405),
-    ),
-    calls(
-        "GET /api/v1/devices/{device_id}",
-        ("/api/v1/devices/ESP32_SIM_1234", 200),
-        ("GET", "/api/v1/devices/nobody", 404),
-    ),
-    calls(
-        "GET /api/v1/aggregates/hourly",
-        ("/api/v1/aggregates/hourly", 200),
-        ("GET", "/api/v1/aggregates/hourly?from=yesterday", 400),
-    ),
-    fixed("GET /api/v1/dashboard/metrics", "/api/v1/dashboard/metrics"),
-    fixed("GET /api/dashboard/metrics/", "/api/dashboard/metrics/"),
-    fixed("GET /api/v1/session", "/api/v1/session"),
-    calls("POST /api/v1/session", ("/api/v1/session", 200), ("PUT", "/api/v1/session", 405)),
-    calls("DELETE /api/v1/session", ("/api/v1/session", 204), ("PATCH", "/api/v1/session", 405)),
-    calls("GET /problems/{name}", ("/problems/not-found", 200), ("GET", "/problems/none", 404)),
-    fixed("GET /openapi/v1.json", "/openapi/v1.json"),
-    calls("GET /docs", ("/docs", 308), ("POST", "/docs", 405)),
-    calls("GET /docs/{*file}", ("/docs/index.html", 200), ("GET", "/docs/none.html", 404)),
-    fixed("GET /api/v1/profiles", "/api/v1/profiles"),
-    calls(
-        "GET /api/v1/profiles/{name}",
-        ("/api/v1/profiles/foiegras_standard_barquette", 200),
-        ("GET", "/api/v1/profiles/truffle", 404),
-    ),
-    // The result of a dry run is tested below. Without a profile the route answers 400.
-    calls(
-        "POST /api/v1/profiles/{name}/dry-run",
-        ("/api/v1/profiles/foiegras_standard_barquette/dry-run", 400),
-        ("POST", "/api/v1/profiles/truffle/dry-run", 404),
-    ),
-    // `decisions/` tests what decisions, calibrations and jobs do. Without a body these routes
-    // refuse the call.
-    calls(
-        "PUT /api/v1/profiles/{name}",
-        ("/api/v1/profiles/foiegras_standard_barquette", 400),
-        ("PATCH", "/api/v1/profiles/foiegras_standard_barquette", 405),
-    ),
-    calls(
-        "GET /api/v1/profiles/{name}/decisions",
-        ("/api/v1/profiles/foiegras_standard_barquette/decisions?limit=500", 200),
-        ("GET", "/api/v1/profiles/foiegras_standard_barquette/decisions?limit=501", 400),
-    ),
-    calls(
-        "GET /api/v1/devices/{device_id}/calibrations",
-        ("/api/v1/devices/ESP32_SIM_1234/calibrations", 200),
-        ("GET", "/api/v1/devices/ESP32_SIM_1234/calibrations?limit=0", 400),
-    ),
-    calls(
-        "POST /api/v1/devices/{device_id}/calibrations",
-        ("/api/v1/devices/ESP32_SIM_1234/calibrations", 400),
-        ("PUT", "/api/v1/devices/ESP32_SIM_1234/calibrations", 405),
-    ),
-    fixed("GET /api/v1/jobs", "/api/v1/jobs"),
-    calls("POST /api/v1/jobs", ("/api/v1/jobs", 400), ("PATCH", "/api/v1/jobs", 405)),
-    calls("GET /api/v1/jobs/{id}", ("/api/v1/jobs/0-1", 404), ("PUT", "/api/v1/jobs/0-1", 405)),
-    calls("DELETE /api/v1/jobs/{id}", ("/api/v1/jobs/0-1", 404), ("PUT", "/api/v1/jobs/0-1", 405)),
-    fixed("GET /api/v1/system/capabilities", "/api/v1/system/capabilities"),
-    // `stations.rs` shows over a real connection that these routes upgrade.
-    calls("GET /ws/sensors", ("/ws/sensors", 400), ("POST", "/ws/sensors", 405)),
-    calls("GET /ws/sensors/", ("/ws/sensors/", 400), ("POST", "/ws/sensors/", 405)),
-    fixed("GET /", "/"),
-    fixed("GET /dashboard.css", "/dashboard.css"),
-    fixed("GET /dashboard.js", "/dashboard.js"),
-    fixed("GET /health", "/health"),
-    fixed("GET /health/startup", "/health/startup"),
-    fixed("GET /health/live", "/health/live"),
-    fixed("GET /health/ready", "/health/ready"),
-    fixed("GET /api/health", "/api/health"),
-    fixed("GET /ready", "/ready"),
-    fixed("GET /api/ready", "/api/ready"),
-];
-
-/// `/metrics`, which shows the counts of the other routes.
-const METRICS: Calls = fixed("GET /metrics", "/metrics");
-
-fn every() -> impl Iterator<Item = (Route, &'static Calls)> {
-    let all: Vec<&Calls> = CALLS.iter().chain([&METRICS]).collect();
-    let here: BTreeSet<&str> = all.iter().map(|calls| calls.route).collect();
-    let there: BTreeSet<String> = routes().iter().map(|route| format!("{} {}", route.method, route.path)).collect();
-    assert_eq!(here, there.iter().map(String::as_str).collect(), "every route has its calls, and every call its route");
-    routes().into_iter().map(move |route| {
-        let name = format!("{} {}", route.method, route.path);
-        (route, *all.iter().find(|calls| calls.route == name).unwrap())
-    })
+/// Every route that declares its calls, with them.
+fn every() -> impl Iterator<Item = (Route, Calls)> {
+    routes().into_iter().map(|route| (route, route.calls))
 }
 
 /// A line on which the documented sample is stored.
@@ -252,14 +116,14 @@ async fn every_route_has_a_good_call_and_a_bad_one_and_is_measured() {
     for (route, calls) in every() {
         let (good, bad) = (calls.good, calls.bad);
         let (status, ..) = call(&app, route.method, good.0, &[], fixtures::DOCUMENTED_FRAME).await;
-        assert_eq!(status.as_u16(), good.1, "{}: {}", calls.route, good.0);
+        assert_eq!(status.as_u16(), good.1, "{}: {}", route.path, good.0);
         let (status, headers, problem) = call(&app, bad.0, bad.1, &[], "").await;
-        assert_eq!(status.as_u16(), bad.2, "{}: {} {}", calls.route, bad.0, bad.1);
-        assert_eq!(headers["content-type"], "application/problem+json", "{}", calls.route);
+        assert_eq!(status.as_u16(), bad.2, "{}: {} {}", route.path, bad.0, bad.1);
+        assert_eq!(headers["content-type"], "application/problem+json", "{}", route.path);
         let problem = problem.unwrap();
         assert_eq!(problem["status"], bad.2, "{problem}");
         if bad.2 == 405 {
-            assert!(headers.contains_key("allow"), "{}", calls.route);
+            assert!(headers.contains_key("allow"), "{}", route.path);
         }
         if bad.2 == 400 {
             assert_eq!(problem["message"], "Erreur de validation des données", "{problem}");
@@ -326,12 +190,12 @@ async fn every_route_asks_who_one_is_and_whether_they_may() {
         for token in ["device", "other device", "gateway", "viewer", "engineer", "administrator"] {
             let (status, _) = asks(token).await;
             let wanted = if may.contains(&token) { calls.good.1 } else { 403 };
-            assert_eq!(status, wanted, "{} as {token}", calls.route);
+            assert_eq!(status, wanted, "{} as {token}", route.path);
         }
         let (status, headers) = asks("stranger").await;
-        assert_eq!((status, &headers["www-authenticate"]), (401, &"Bearer".parse().unwrap()), "{}", calls.route);
+        assert_eq!((status, &headers["www-authenticate"]), (401, &"Bearer".parse().unwrap()), "{}", route.path);
         let (status, ..) = call(&app, route.method, calls.good.0, &[], "").await;
-        assert_eq!(status, StatusCode::UNAUTHORIZED, "{}", calls.route);
+        assert_eq!(status, StatusCode::UNAUTHORIZED, "{}", route.path);
         // A token in the URL is ignored, because every log on the way would record it.
         let query = format!(
             "{}{}access_token=viewer&token=viewer",
@@ -340,7 +204,7 @@ async fn every_route_asks_who_one_is_and_whether_they_may() {
         );
         if calls.good.0 != ID {
             let (status, ..) = call(&app, route.method, &query, &[], "").await;
-            assert_eq!(status, StatusCode::UNAUTHORIZED, "{}", calls.route);
+            assert_eq!(status, StatusCode::UNAUTHORIZED, "{}", route.path);
         }
     }
 }
@@ -363,18 +227,18 @@ async fn every_route_is_limited() {
         let (_, second, _) = ask().await;
         let (status, headers, problem) = ask().await;
         if route.class == Class::Unlimited {
-            assert_eq!(status.as_u16(), calls.good.1, "{}", calls.route);
-            assert!(!headers.contains_key("ratelimit"), "{}", calls.route);
+            assert_eq!(status.as_u16(), calls.good.1, "{}", route.path);
+            assert!(!headers.contains_key("ratelimit"), "{}", route.path);
             continue;
         }
         count += 1;
         let name = route.class.as_str();
-        assert_eq!(first["ratelimit-policy"], format!("\"{name}\";q=2;w=3600"), "{}", calls.route);
-        assert_eq!(first["ratelimit"], format!("\"{name}\";r=1;t=1800"), "{}", calls.route);
-        assert_eq!(second["ratelimit"], format!("\"{name}\";r=0;t=3600"), "{}", calls.route);
-        assert_eq!(status, StatusCode::TOO_MANY_REQUESTS, "{}", calls.route);
-        assert_eq!(headers["retry-after"], "1800", "{}", calls.route);
-        assert_eq!(problem.unwrap()["type"], "/problems/too-many-requests", "{}", calls.route);
+        assert_eq!(first["ratelimit-policy"], format!("\"{name}\";q=2;w=3600"), "{}", route.path);
+        assert_eq!(first["ratelimit"], format!("\"{name}\";r=1;t=1800"), "{}", route.path);
+        assert_eq!(second["ratelimit"], format!("\"{name}\";r=0;t=3600"), "{}", route.path);
+        assert_eq!(status, StatusCode::TOO_MANY_REQUESTS, "{}", route.path);
+        assert_eq!(headers["retry-after"], "1800", "{}", route.path);
+        assert_eq!(problem.unwrap()["type"], "/problems/too-many-requests", "{}", route.path);
     }
     assert!(count >= 14, "{count}");
 }

@@ -14,8 +14,8 @@ use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 use sha2::{Digest, Sha256};
 use sqal_core::{Name, Sample, Timestamp};
-use sqal_storage::{Labels, 
-    Cache, CacheKey, CacheKind, Entry, Inserted, PostgresConfig, PostgresStore, Redis, RedisCache, Register,
+use sqal_storage::{
+    Cache, CacheKey, CacheKind, Entry, Inserted, Labels, PostgresConfig, PostgresStore, Redis, RedisCache, Register,
     SampleStore, SqliteConfig, SqliteStore,
 };
 
@@ -41,7 +41,15 @@ fn samples() -> Vec<Sample> {
 fn decision() -> Entry {
     let at = Timestamp::from_micros(1_794_000_000_000_000).unwrap();
     let (kind, name) = (Name::new("profile").unwrap(), Name::new("foie").unwrap());
-    Entry { kind, name, version: 1, body: "{}".to_owned(), at, by: Some(Name::new("marie").unwrap()), labels: Labels::new() }
+    Entry {
+        kind,
+        name,
+        version: 1,
+        body: "{}".to_owned(),
+        at,
+        by: Some(Name::new("marie").unwrap()),
+        labels: Labels::new(),
+    }
 }
 
 fn block_on<F: Future>(future: F) -> F::Output {

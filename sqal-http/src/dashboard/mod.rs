@@ -9,8 +9,20 @@ use axum::response::{IntoResponse, Response};
 use sqal_core::ProfileRef;
 
 use crate::Services;
+use crate::route::{Endpoint, get};
 use crate::routes::{is_known, tag};
 use crate::wire::hash;
+
+/// The routes of the live page.
+pub(crate) fn routes() -> Vec<Endpoint> {
+    vec![
+        get("/", page).line("the live page ([below](#the-live-page)), which asks for a token where one is needed", ""),
+        get("/dashboard.css", style)
+            .line("the live page ([below](#the-live-page)), which asks for a token where one is needed", ""),
+        get("/dashboard.js", script)
+            .line("the live page ([below](#the-live-page)), which asks for a token where one is needed", ""),
+    ]
+}
 
 /// The script: its files in the order of their use, joined to one module.
 const SCRIPT: &str = concat!(

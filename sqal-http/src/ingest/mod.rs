@@ -1,6 +1,21 @@
 //! The device stream: frames in, one answer per frame out, in order.
 //!
 //! A sample is acknowledged after its commit.
+use crate::route::{DEVICES, Endpoint, get};
+
+/// The routes of devices.
+pub(crate) fn routes() -> Vec<Endpoint> {
+    vec![
+        get("/ws/sensors", upgrade)
+            .who(DEVICES)
+            .line("the device endpoint ([protocol.md](protocol.md))", "")
+            .answers("/ws/sensors", 400),
+        get("/ws/sensors/", upgrade)
+            .who(DEVICES)
+            .line("the device endpoint ([protocol.md](protocol.md))", "")
+            .answers("/ws/sensors/", 400),
+    ]
+}
 
 mod conduct;
 mod resume;

@@ -10,6 +10,26 @@ use utoipa_swagger_ui::{Config, serve};
 
 use super::openapi;
 use crate::Problem;
+use crate::route::{Endpoint, get};
+
+/// The routes of the description of the interface.
+pub(crate) fn routes() -> Vec<Endpoint> {
+    vec![
+        get("/openapi/v1.json", description)
+            .described("describe", "Description", "This description")
+            .gives_named("Description")
+            .line("this interface as OpenAPI 3.1, also in [openapi/v1.json](../openapi/v1.json)", ""),
+        get("/docs", docs)
+            .described("docs", "Description", "This description as a page to try it on")
+            .gives_text("text/html")
+            .line("the same to read and try (Swagger UI, from the binary: no network)", "")
+            .answers("/docs", 308),
+        get("/docs/{*file}", file)
+            .line("the same to read and try (Swagger UI, from the binary: no network)", "")
+            .answers("/docs/index.html", 200)
+            .refuses("GET", "/docs/none.html", 404),
+    ]
+}
 
 /// `GET /openapi/v1.json`.
 pub(crate) async fn description() -> Response {

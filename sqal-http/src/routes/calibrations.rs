@@ -17,16 +17,61 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sqal_core::{DeviceId, Name, Sample, SampleId};
 use sqal_sensors::{CalibrationRecord, EmptyTray, HeightReference, TofProfile, WhiteTile};
-use sqal_storage::{Labels, Cursor, Entry, EntryKind, SampleQuery};
+use sqal_storage::{Cursor, Entry, EntryKind, Labels, SampleQuery};
 use tracing::warn;
 
 use super::body::{json, whole};
 use super::parameters::{Versions, name_in_path, new_name_in_path};
 use super::span::Span;
 use crate::access::Caller;
+use crate::quota::Class;
+use crate::route::{BEFORE, DEVICE, ENGINEER, Endpoint, LIMIT, VIEWER, get, post};
 use crate::shown_names::ShownNames;
+use crate::slo::Objective;
 use crate::wire::{Reference, rfc3339};
 use crate::{Problem, Services};
+
+/// The routes of calibrations.
+pub(super) fn routes() -> Vec<Endpoint> {
+    vec![
+        get("/api/v1/devices/{device_id}/calibrations", list)
+            .who(VIEWER)
+            .class(Class::Read)
+            .objective(Objective::MANY)
+            .described("listCalibrations", "Devices", "The calibrations of a device, the newest first")
+            .asks(&[DEVICE, LIMIT, BEFORE])
+            .gives::<Calibrations>()
+            .fails(&[400, 404])
+            .line(
+                "`items`, newest first: `kind`, `taken_at`, `age_days`, `temperature_c`, who recorded it, \
+                 what was `asked` and by which `profile`, `found`, and `reference` as a profile takes it. \
+                 `limit` and `before` as for decisions",
+                "0",
+            )
+            .answers("/api/v1/devices/ESP32_SIM_1234/calibrations", 200)
+            .refuses("GET", "/api/v1/devices/ESP32_SIM_1234/calibrations?limit=0", 400),
+        post("/api/v1/devices/{device_id}/calibrations", record)
+            .who(ENGINEER)
+            .class(Class::Create)
+            .objective(Objective::LONG)
+            .described("calibrate", "Devices", "A calibration is computed from stored readings, and recorded")
+            .asks(&[DEVICE])
+            .takes::<Wanted>("From which readings")
+            .changes_or_makes::<Calibration>()
+            .fails(&[400, 404, 408])
+            .line(
+                "computed from stored readings and recorded (201; 200 if it is there already): \
+                 `{\"empty_tray\":{\"profile\":\"…\",\"readings\":{\"from\":\"…\",\"until\":\"…\"}}}`, or \
+                 `{\"white_tile\":{\"reflectance\":0.99,\"white\":{…},\"dark\":{…}}}`. At most 500 readings a \
+                 span; a sensor that has not settled is refused with the reason, and so is a floor more than \
+                 5 mm off the profile's reference, which is a tray with something in it: `\"moved\":true` in \
+                 `empty_tray` says that it is another floor",
+                "",
+            )
+            .answers("/api/v1/devices/ESP32_SIM_1234/calibrations", 400)
+            .refuses("PUT", "/api/v1/devices/ESP32_SIM_1234/calibrations", 405),
+    ]
+}
 
 /// The longest request, in bytes.
 const LONGEST: usize = 16 * 1024;
@@ -184,7 +229,8 @@ pub(super) async fn record(
         }
         let version = newest.first().map_or(0, |entry| entry.version).saturating_add(1);
         let (at, by) = ((services.now)(), caller.holder());
-        let entry = Entry { kind: calibrations(), name: device, version, body: body.clone(), at, by, labels: Labels::new() };
+        let entry =
+            Entry { kind: calibrations(), name: device, version, body: body.clone(), at, by, labels: Labels::new() };
         if register.add(&entry).await? {
             let recorded = Calibration::of(&entry, &services).unwrap_or_else(|| unreachable!("it was just written"));
             return Ok((StatusCode::CREATED, Json(recorded)));

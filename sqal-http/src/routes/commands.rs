@@ -18,8 +18,40 @@ use super::body::{json, whole};
 use super::parameters::name_in_path;
 use crate::access::Caller;
 use crate::commands::NotAnswered;
+use crate::quota::Class;
+use crate::route::{ADMINISTRATOR, DEVICE, Endpoint, post};
+use crate::slo::Objective;
 use crate::wire::{Command, Done};
 use crate::{Problem, Services};
+
+/// The routes of commands.
+pub(super) fn routes() -> Vec<Endpoint> {
+    vec![
+        post("/api/v1/devices/{device_id}/commands", ask)
+            .who(ADMINISTRATOR)
+            .class(Class::Create)
+            .objective(Objective::LONG)
+            .once_per_key()
+            .described(
+                "askDevice",
+                "Devices",
+                "A connected device is asked to do something, and its answer is the answer",
+            )
+            .asks(&[DEVICE])
+            .takes::<Asked>("What the device is asked")
+            .gives::<Answered>()
+            .fails(&[400, 404, 408, 409, 504])
+            .line(
+                "`{\"name\":\"simulator.pause\",\"arguments\":{},\"timeout_secs\":10}`: a device that is \
+                 connected to this server is asked, and its answer is the answer: \
+                 `{\"status\":\"done\",\"detail\":null,\"result\":null}`, or `refused` with `detail` \
+                 ([protocol.md](protocol.md))",
+                "",
+            )
+            .answers("/api/v1/devices/ESP32_SIM_1234/commands", 409)
+            .refuses("PUT", "/api/v1/devices/ESP32_SIM_1234/commands", 405),
+    ]
+}
 
 /// The longest command, in bytes.
 const LONGEST: usize = 64 * 1024;

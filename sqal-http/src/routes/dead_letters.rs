@@ -17,7 +17,62 @@ use super::parameters::{HowMany, device_of, unreadable};
 use crate::access::Caller;
 use crate::answer::store;
 use crate::dead_letters::DeadLetter;
+use crate::quota::Class;
+use crate::route::{ADMINISTRATOR, DEVICE_ID, ENGINEER, Endpoint, LIMIT_OF_LETTERS, delete, get, post};
+use crate::slo::Objective;
 use crate::{Problem, Services, parse_time};
+
+/// The routes of dead letters.
+pub(super) fn routes() -> Vec<Endpoint> {
+    vec![
+        get("/api/v1/dead-letters", list)
+            .who(ENGINEER)
+            .class(Class::Read)
+            .objective(Objective::MANY)
+            .described("listDeadLetters", "Dead letters", "Frames that were refused for good, the newest first")
+            .asks(&[LIMIT_OF_LETTERS])
+            .gives::<Letters>()
+            .fails(&[400])
+            .line(
+                "`items`: frames that were refused for good (not for time or room), newest first, with the \
+                 reason, whose token brought them, and the whole frame. The newest thousand and 8 MiB are \
+                 kept, over restarts, of one holder a quarter in number and in bytes (as they are written \
+                 down), and 120 and 4 MiB a minute; what cannot be read at all is kept too, bytes as a \
+                 `data:` URL. `limit` is 1 to 1000, 50 without",
+                "0",
+            )
+            .answers("/api/v1/dead-letters?limit=1000", 200)
+            .refuses("GET", "/api/v1/dead-letters?limit=1001", 400),
+        delete("/api/v1/dead-letters", erase)
+            .who(ADMINISTRATOR)
+            .class(Class::Create)
+            .objective(Objective::LONG)
+            .described("eraseDeadLetters", "Dead letters", "Dead letters of a device are gone, or all")
+            .asks(&[DEVICE_ID])
+            .gives::<Erased>()
+            .fails(&[400])
+            .line("`{\"erased\":2}`: those of a device, or all", "")
+            .answers("/api/v1/dead-letters?device_id=ESP32_OTHER", 200)
+            .refuses("DELETE", "/api/v1/dead-letters?device_id=%00", 400),
+        post("/api/v1/dead-letters:replay", replay)
+            .who(ENGINEER)
+            .class(Class::Create)
+            .objective(Objective::LONG)
+            .once_per_key()
+            .described(
+                "replayDeadLetters",
+                "Dead letters",
+                "Every dead letter is judged anew; what is taken after all is none any more",
+            )
+            .gives::<Replayed>()
+            .line(
+                "every one is judged anew by the rules of now: `{\"taken\":2,\"refused\":1}`; what is taken \
+                 is no dead letter any more. Whoever brought a frame must be allowed, by the tokens of now, \
+                 to speak for its device",
+                "",
+            ),
+    ]
+}
 
 /// Refused frames, the newest first.
 #[derive(Debug, Serialize)]

@@ -10,8 +10,43 @@ use std::sync::Arc;
 
 use super::parameters::name_in_path;
 use crate::presence::{Agreement, Heard, Present};
+use crate::quota::Class;
+use crate::route::{DEVICE, Endpoint, VIEWER, get};
+use crate::slo::Objective;
 use crate::wire::{DeviceStatistics, Totals, rfc3339};
 use crate::{Problem, Services};
+
+/// The routes of devices.
+pub(super) fn routes() -> Vec<Endpoint> {
+    vec![
+        get("/api/v1/devices", list)
+            .who(VIEWER)
+            .class(Class::Summary)
+            .objective(Objective::MANY)
+            .described("listDevices", "Devices", "Every device, whether it is heard from, and what its samples come to")
+            .gives::<Devices>()
+            .line(
+                "`items`: every device with `presence`, `last_heard_at`, `usual_interval_secs` and \
+                 `statistics` of the last 10 000 hours",
+                "presence 0, statistics 15 min",
+            ),
+        get("/api/v1/devices/{device_id}", one)
+            .who(VIEWER)
+            .class(Class::Read)
+            .objective(Objective::ONE)
+            .described("getDevice", "Devices", "One device")
+            .asks(&[DEVICE])
+            .gives::<Device>()
+            .fails(&[404])
+            .line(
+                "one of them (404 for one that has no samples in the last 10 000 hours and was not heard \
+                 from)",
+                "the same",
+            )
+            .answers("/api/v1/devices/ESP32_SIM_1234", 200)
+            .refuses("GET", "/api/v1/devices/nobody", 404),
+    ]
+}
 
 /// A device as clients read it.
 #[derive(Debug, Serialize)]

@@ -17,7 +17,28 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 use crate::access::Caller;
 use crate::budget::{Hold, Party, Resource};
 use crate::live::{Live, Stored};
+use crate::quota::Class;
+use crate::route::{Endpoint, LAST_EVENT_ID, VIEWER, get};
 use crate::{Problem, Services};
+
+/// The routes of events.
+pub(super) fn routes() -> Vec<Endpoint> {
+    vec![
+        get("/api/v1/events", stream)
+            .who(VIEWER)
+            .class(Class::Read)
+            .described("watchSamples", "Samples", "Samples as they are stored (server-sent events)")
+            .asks(&[LAST_EVENT_ID])
+            .gives_text("text/event-stream")
+            .line(
+                "samples as they are stored (server-sent events: `sample` with an `id`, and `missed` with a \
+                 number for a page that is too slow; who comes back with `Last-Event-ID` is given what was \
+                 stored meanwhile: 256 samples are kept for two minutes after the last page left. `missed` is \
+                 `null` where nobody can say: another server, or a restart)",
+                "0",
+            ),
+    ]
+}
 
 /// The interval at which the token of a watching page is checked.
 const ASK_EVERY: Duration = Duration::from_secs(20);

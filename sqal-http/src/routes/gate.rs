@@ -15,22 +15,21 @@ use tracing::Instrument;
 use super::body::whole_within;
 use super::caught::{caught, ended};
 use super::coding::unpacked;
-use super::{Route, Who};
+use crate::access::Who;
 use crate::access::{Caller, bearer, by_cookie};
 use crate::budget::{Connection, Hold, Party, Resource};
 use crate::problem::NothingDone;
 use crate::quota::{Call, Class};
 use crate::replies::{Begun, Reply, ReplyKey, fingerprint, key_of};
-use crate::slo::Objective;
+use crate::route::Route;
 use crate::{ExceededError, Problem, Services, browser_session, origin};
 
 /// A route, and the services that its gate uses.
 #[derive(Clone)]
 pub(super) struct Gate {
     pub(super) services: Arc<Services>,
-    pub(super) route: Route,
+    pub(super) route: Arc<Route>,
     pub(super) number: u16,
-    pub(super) objective: Option<Objective>,
     /// Whether the route is answered while the process ends, without the end waiting for it: a
     /// probe.
     pub(super) probe: bool,
@@ -40,7 +39,7 @@ pub(super) struct Gate {
 /// the request's extensions.
 pub(super) async fn admit(State(gate): State<Gate>, request: Request, next: Next) -> Response {
     let path = gate.route.path;
-    let Some(objective) = gate.objective else { return caught(path, unless_ending(gate, request, next)).await };
+    let Some(objective) = gate.route.objective else { return caught(path, unless_ending(gate, request, next)).await };
     let (services, begun) = (Arc::clone(&gate.services), gate.services.clock.now());
     let response = caught(path, unless_ending(gate, request, next)).await;
     objective.record(path, services.clock.now().saturating_duration_since(begun), response.status());
@@ -80,13 +79,13 @@ async fn answer(gate: Gate, mut request: Request, next: Next) -> Response {
         services.legacy.say(successor, response.headers_mut());
         return response;
     }
-    let (party, counting, renewed) = match enter(&services, route, number, &request) {
+    let (party, counting, renewed) = match enter(&services, &route, number, &request) {
         Ok((caller, counting)) => {
             let party = match party_of(&services, &caller, &request) {
                 Ok(party) => party,
                 Err(exceeded) => return Problem::from(exceeded).into_response(),
             };
-            let renewed = renewed(&services, route, &caller, request.headers());
+            let renewed = renewed(&services, &route, &caller, request.headers());
             request.extensions_mut().insert(caller);
             request.extensions_mut().insert(party);
             (party, counting, renewed)
@@ -121,7 +120,7 @@ async fn answer(gate: Gate, mut request: Request, next: Next) -> Response {
 
 /// The new cookie of a session that is in use, once half of its time is over. A request that writes
 /// gets none, because it may end the session itself.
-fn renewed(services: &Services, route: Route, caller: &Caller, headers: &HeaderMap) -> Option<HeaderValue> {
+fn renewed(services: &Services, route: &Route, caller: &Caller, headers: &HeaderMap) -> Option<HeaderValue> {
     if route.writes() {
         return None;
     }
@@ -233,7 +232,7 @@ fn said_again(Reply { status, headers, body }: Reply) -> Response {
 type Entered = (Caller, Option<crate::quota::Counting>);
 
 #[expect(clippy::result_large_err, reason = "a refusal is an answer, and rare")]
-fn enter(services: &Services, route: Route, number: u16, request: &Request) -> Result<Entered, Response> {
+fn enter(services: &Services, route: &Route, number: u16, request: &Request) -> Result<Entered, Response> {
     let (now, headers) = (services.clock.now(), request.headers());
     // Whether the answer shows something, or tells whether a token is right.
     let tells = route.who != Who::Everyone || route.class != Class::Unlimited || route.path == "/metrics";
@@ -313,7 +312,7 @@ fn seconds(left: Duration) -> u64 {
 /// so would one that knows the browser by its cookie. If a page of another site has a token, it may
 /// read where that is allowed, and not write. A device is not a page: no other site has the token
 /// in its `Authorization` field.
-fn no_stranger(services: &Services, route: Route, caller: &Caller, request: &Request) -> Result<(), Problem> {
+fn no_stranger(services: &Services, route: &Route, caller: &Caller, request: &Request) -> Result<(), Problem> {
     let headers = request.headers();
     if services.access.is_open() {
         let allowed = &services.allowed_hosts;

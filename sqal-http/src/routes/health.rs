@@ -11,6 +11,67 @@ use sqal_resilience::{Component, HealthReport, Status};
 use std::sync::Arc;
 
 use crate::Services;
+use crate::route::{Endpoint, get};
+use crate::slo::Objective;
+
+/// The routes of health.
+pub(super) fn routes() -> Vec<Endpoint> {
+    vec![
+        get("/health", basic)
+            .objective(Objective::ALIVE)
+            .described("health", "Health", "For people and containers")
+            .gives_named("Health")
+            .line(
+                "`{\"status\":\"healthy\",\"database\":\"connected\",\"writer\":\"up\"}`, a member for each \
+                 part; what `status` says: [below](#health)",
+                "5 s",
+            ),
+        get("/health/startup", startup)
+            .objective(Objective::ALIVE)
+            .described("startup", "Health", "Whether the server has started")
+            .gives_named("Health")
+            .line("`{\"status\":\"started\",\"duration\":2.5}`: how long starting took, in seconds", ""),
+        get("/health/live", live)
+            .objective(Objective::ALIVE)
+            .described("live", "Health", "Whether the process goes on; no dependency is asked")
+            .gives_named("Health")
+            .line("`{\"status\":\"alive\",\"uptime\":3600}`; asks no dependency", "0"),
+        get("/health/ready", ready)
+            .objective(Objective::READY)
+            .described("ready", "Health", "Whether traffic should come here")
+            .gives_named("Health")
+            .line(
+                "`{\"status\":\"ready\",\"components\":{\"database\":true,\"writer\":true,\"cache\":true}}`, \
+                 or 503; `cache` is there with a `REDIS_URL`, and its failure does not make the server \
+                 unready; `spool` is there with a `DATABASE_URL`, and then the failure of `database` does not \
+                 either, as long as the spool takes samples; `reasons` says why a part does not work",
+                "5 s",
+            ),
+        get("/api/health", answers)
+            .objective(Objective::ALIVE)
+            .described("answers", "Health", "That it answers")
+            .gives_named("Health")
+            .line("`{\"status\":\"ok\"}`", ""),
+        get("/ready", checks)
+            .objective(Objective::READY)
+            .described("readyChecks", "Health", "Whether traffic should come here, in other words")
+            .gives_named("Health")
+            .line(
+                "the same as `/health/ready` as \
+                 `{\"status\":\"ready\",\"checks\":{\"database\":\"ok\",\"writer\":\"ok\"}}`",
+                "5 s",
+            ),
+        get("/api/ready", checks)
+            .objective(Objective::READY)
+            .described("readyChecksOfTheApi", "Health", "Whether traffic should come here, in other words")
+            .gives_named("Health")
+            .line(
+                "the same as `/health/ready` as \
+                 `{\"status\":\"ready\",\"checks\":{\"database\":\"ok\",\"writer\":\"ok\"}}`",
+                "5 s",
+            ),
+    ]
+}
 
 /// The known state. If no task runs the checks (an embedder's choice), the first probe runs them,
 /// and a later one again once the results are too old.

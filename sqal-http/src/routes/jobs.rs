@@ -22,10 +22,76 @@ use super::profiles::{LARGEST, judging};
 use super::span::Span;
 use crate::access::Caller;
 use crate::jobs::{Progress, Workplace};
+use crate::quota::Class;
+use crate::route::{ENGINEER, Endpoint, JOB, VIEWER, delete, get, post};
 use crate::shown_names::ShownNames;
+use crate::slo::Objective;
 use crate::trial::{DryRun, Trial};
 use crate::wire::rfc3339;
 use crate::{Problem, Profile, Services};
+
+/// The routes of jobs.
+pub(super) fn routes() -> Vec<Endpoint> {
+    vec![
+        get("/api/v1/jobs", list)
+            .who(VIEWER)
+            .class(Class::Read)
+            .objective(Objective::MANY)
+            .described("listJobs", "Jobs", "The jobs of this server, the newest first")
+            .gives::<JobList>()
+            .line(
+                "`items`: the newest 116 jobs, of all servers that share the database; a job survives a restart, and older jobs that have ended are forgotten",
+                "0",
+            ),
+        post("/api/v1/jobs", begin)
+            .who(ENGINEER)
+            .class(Class::Create)
+            .objective(Objective::LONG)
+            .once_per_key()
+            .described(
+                "beginJob",
+                "Jobs",
+                "Work that takes longer than a client waits: a profile is tried on a span of history",
+            )
+            .takes::<NewJob>("What is to be done")
+            .begins::<Job>()
+            .fails(&[400, 408])
+            .line(
+                "`{\"kind\":\"dry_run\",\"name\":\"…\",\"profile\":{…},\"span\":{\"from\":\"…\",\"until\":\"…\"}}`, \
+                 perhaps with a `device_id`: the same as a dry run on every sample of the span. 202, with \
+                 `Location` (relative to this path); samples that cannot be read are left out; each server runs one at a \
+                 time, and 15 more may wait",
+                "",
+            )
+            .answers("/api/v1/jobs", 400),
+        get("/api/v1/jobs/{id}", one)
+            .who(VIEWER)
+            .class(Class::Read)
+            .objective(Objective::ONE)
+            .described("getJob", "Jobs", "How far a job is")
+            .asks(&[JOB])
+            .gives::<Job>()
+            .fails(&[404])
+            .line(
+                "`state` (`enqueued`, `running`, `succeeded`, `failed`, `canceled`), `done` and `total` \
+                 samples, `result` or `problem`",
+                "0",
+            )
+            .answers("/api/v1/jobs/0-1", 404)
+            .refuses("PUT", "/api/v1/jobs/0-1", 405),
+        delete("/api/v1/jobs/{id}", stop)
+            .who(ENGINEER)
+            .class(Class::Create)
+            .objective(Objective::LONG)
+            .described("stopJob", "Jobs", "A job is stopped")
+            .asks(&[JOB])
+            .gives::<Job>()
+            .fails(&[404])
+            .line("it is stopped; one that has ended stays as it is", "")
+            .answers("/api/v1/jobs/0-1", 404)
+            .refuses("PUT", "/api/v1/jobs/0-1", 405),
+    ]
+}
 
 /// The most jobs that may wait or run at a time.
 const MOST_OPEN: u64 = 16;
@@ -130,7 +196,7 @@ impl Job {
         // A failure that is not a problem is that of a job whose servers have died.
         let problem = |text: &str| read(text).or_else(|| serde_json::to_value(Problem::broken(text)).ok());
         Self {
-            id: job.id.to_string(),
+            id: shown_id(job),
             kind: job.kind.to_string(),
             state: job.state.into(),
             done: progress.done,
@@ -149,6 +215,11 @@ impl Job {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub(super) struct JobList {
     items: Vec<Job>,
+}
+
+/// The id of a job as clients know it: the time of its request, and its number in the queue.
+fn shown_id(job: &queue::Job) -> String {
+    format!("{:016x}-{}", job.created_at.micros(), job.id)
 }
 
 /// The kind of a trial in the queue.
@@ -186,12 +257,13 @@ pub(super) async fn stop(
 
 fn asked(id: Result<Path<String>, PathRejection>) -> Result<(JobId, String), Problem> {
     let Path(text) = id.map_err(|refused| Problem::not_found(refused.body_text()))?;
-    let id = text.parse().map_err(|_| unknown(&text))?;
+    let number = text.rsplit_once('-').and_then(|(_, number)| number.parse().ok());
+    let id = number.ok_or_else(|| unknown(&text))?;
     Ok((id, text))
 }
 
 fn found(job: Option<queue::Job>, text: &str) -> Result<Json<Job>, Problem> {
-    let job = job.filter(|job| job.kind == dry_run());
+    let job = job.filter(|job| job.kind == dry_run() && shown_id(job) == text);
     job.map(|job| Json(Job::of(&job))).ok_or_else(|| unknown(text))
 }
 

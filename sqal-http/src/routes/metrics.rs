@@ -5,7 +5,19 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use std::sync::Arc;
 
+use crate::route::{Endpoint, get};
 use crate::{Problem, Services};
+
+/// The routes of metrics.
+pub(super) fn routes() -> Vec<Endpoint> {
+    vec![
+        get("/metrics", text)
+            .described("metrics", "Health", "Prometheus' text format")
+            .gives_text("text/plain; version=0.0.4; charset=utf-8")
+            .fails(&[404])
+            .line("Prometheus' text format", "0"),
+    ]
+}
 
 /// The metrics, or 404 if the process keeps none.
 pub(super) async fn text(State(services): State<Arc<Services>>) -> Response {

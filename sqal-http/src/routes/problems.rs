@@ -5,6 +5,21 @@ use axum::extract::rejection::PathRejection;
 
 use crate::Problem;
 use crate::problem::KINDS;
+use crate::route::{Endpoint, PROBLEM, get};
+
+/// The routes of problem types.
+pub(super) fn routes() -> Vec<Endpoint> {
+    vec![
+        get("/problems/{name}", page)
+            .described("explainProblem", "Problems", "What a problem's type means and what to do")
+            .asks(&[PROBLEM])
+            .gives_text("text/plain; charset=utf-8")
+            .fails(&[404])
+            .line("what a problem's type means and what to do", "")
+            .answers("/problems/not-found", 200)
+            .refuses("GET", "/problems/none", 404),
+    ]
+}
 
 /// The page of a problem type, as plain text.
 pub(super) async fn page(name: Result<Path<String>, PathRejection>) -> Result<String, Problem> {

@@ -13,7 +13,47 @@ use serde::Serialize;
 
 use crate::access::{Caller, Grant, Role};
 use crate::browser_session::{forgotten, kept};
+use crate::quota::Class;
+use crate::route::{Endpoint, delete, get, post};
+use crate::slo::Objective;
 use crate::{Problem, Services};
+
+/// The routes of the session of the caller.
+pub(super) fn routes() -> Vec<Endpoint> {
+    vec![
+        get("/api/v1/session", show)
+            .class(Class::Read)
+            .objective(Objective::MANY)
+            .described("getSession", "Session", "Who one is")
+            .gives::<Session>()
+            .fails(&[401])
+            .line(
+                "`{\"name\":\"marie\",\"role\":\"viewer\",\"device_id\":null,\"gateway\":false}`: who one is, \
+                 for a token of any kind (401 without one); `name` is null on a server that asks for none",
+                "0",
+            ),
+        post("/api/v1/session", begin)
+            .class(Class::SignIn)
+            .objective(Objective::SIGN_IN)
+            .described("beginSession", "Session", "A browser keeps the token of the Authorization field in a cookie")
+            .gives::<Session>()
+            .fails(&[401, 403])
+            .line(
+                "with `Authorization: Bearer`: the answer of GET; the browser keeps a session in a cookie that no script reads",
+                "",
+            ),
+        delete("/api/v1/session", end)
+            .class(Class::SignIn)
+            .objective(Objective::SIGN_IN)
+            .described("endSession", "Session", "A browser forgets the token")
+            .fails(&[403])
+            .line(
+                "the session is over",
+                "",
+            )
+            .answers("/api/v1/session", 204),
+    ]
+}
 
 /// The identity of the caller.
 #[derive(Debug, Serialize)]

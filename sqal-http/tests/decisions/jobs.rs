@@ -205,7 +205,7 @@ async fn a_job_whose_server_was_killed_three_times_has_failed() {
     let kind = Name::new("dry_run").unwrap();
     let three = NonZeroU16::new(3).unwrap();
     let id = store.enqueue(&NewJob::new(kind, minute().to_string(), now).attempts(three)).await.unwrap().id();
-    let path = format!("/api/v1/jobs/{id}");
+    let path = format!("/api/v1/jobs/{NOON:016x}-{id}");
     // Each lease ends at once: the servers were killed.
     for attempt in 1..=3 {
         let leased = store.lease(&kind, &Name::new("killed").unwrap(), now, now, NonZeroU16::MIN).await.unwrap();
@@ -297,7 +297,7 @@ async fn jobs_of_other_kinds_are_not_for_these_routes() {
     let id = store.enqueue(&NewJob::new(Name::new("mail").unwrap(), "secret".to_owned(), now)).await.unwrap().id();
     assert_eq!(states(&app).await, [""; 0]);
     for method in ["GET", "DELETE"] {
-        assert_eq!(ask(&app, method, &format!("/api/v1/jobs/{id}"), &[], &Value::Null).await.status, 404);
+        assert_eq!(ask(&app, method, &format!("/api/v1/jobs/{NOON:016x}-{id}"), &[], &Value::Null).await.status, 404);
     }
     assert_eq!(store.job(id).await.unwrap().unwrap().state, JobState::Enqueued);
 }

@@ -7,7 +7,9 @@ use serde_json::{Value, json};
 use sqal_core::{Name, Timestamp};
 use sqal_http::{FrameLimits, Intake, Profile, Profiles, WallClock, router};
 use sqal_resilience::SystemClock;
-use sqal_storage::{LabelName, LabelValue, Labels, Custody, Entry, EntryKind, EntryName, MemoryStore, Register, StorageError};
+use sqal_storage::{
+    Custody, Entry, EntryKind, EntryName, LabelName, LabelValue, Labels, MemoryStore, Register, StorageError,
+};
 
 use crate::line::{Answer, FOIE, NOON, Server, ask, filled, profile, server, tag};
 
@@ -219,7 +221,15 @@ async fn what_cannot_be_read_was_not_seen() {
     let at = Timestamp::from_micros(NOON).unwrap();
     for name in ["foie", "truffle"] {
         let (kind, name) = (Name::new("profile").unwrap(), Name::new(name).unwrap());
-        let entry = Entry { kind, name, version: 1, body: r#"{"version":7,"of_tomorrow":1}"#.to_owned(), at, by: None, labels: Labels::new() };
+        let entry = Entry {
+            kind,
+            name,
+            version: 1,
+            body: r#"{"version":7,"of_tomorrow":1}"#.to_owned(),
+            at,
+            by: None,
+            labels: Labels::new(),
+        };
         assert!(store.add(&entry).await.unwrap());
     }
     services.take_decisions().await.unwrap();

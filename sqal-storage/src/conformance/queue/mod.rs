@@ -264,7 +264,7 @@ pub async fn an_ended_job_stays_as_it_ended(queue: &dyn Queue) {
             JobEnd::Again { .. } | JobEnd::Returned => unreachable!("not among the ends above"),
         };
         let (attempts, worker, ended_at) = (1, job.worker, Some(at(500)));
-        let expected = Job { state, result, failure, attempts, worker, ended_at, progress, ..added };
+        let expected = Job { state, attempts, worker, progress, result, failure, ended_at, ..added };
         assert_job(queue, LAW, &expected).await;
         ended.push((expected.id, lease));
     }

@@ -1,0 +1,304 @@
+//! [`Route`]: what a route declares about itself, and the builder of the declaration.
+//!
+//! Everything that is said about a route hangs on its declaration, beside its handler: who may call
+//! it, how often, its objective, its description, the line of `docs/http.md`, and a call that it
+//! answers and one that it refuses.
+
+mod parameter;
+mod shape;
+
+use std::sync::Arc;
+
+use axum::handler::Handler;
+use axum::routing::{self, MethodRouter};
+
+pub(crate) use parameter::{
+    AFTER, BEFORE, DEVICE, DEVICE_ID, FROM, IDEMPOTENCY_KEY, IF_MATCH, IF_NONE_MATCH, JOB, KNOWN, LAST_EVENT_ID, LIMIT,
+    LIMIT_OF_LETTERS, PROBLEM, PROFILE, Parameter, SAMPLE, UNTIL,
+};
+#[cfg(feature = "openapi")]
+pub(crate) use shape::Schemas;
+pub(crate) use shape::{Shape, Shaped};
+
+use crate::Services;
+use crate::access::{Role, Who};
+use crate::quota::Class;
+use crate::slo::Objective;
+
+pub(crate) const DEVICES: Who = Who::Device;
+pub(crate) const VIEWER: Who = Who::Person(Role::Viewer);
+pub(crate) const ENGINEER: Who = Who::Person(Role::QualityEngineer);
+pub(crate) const ADMINISTRATOR: Who = Who::Person(Role::Administrator);
+
+/// A route of the table.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Route {
+    /// `GET`, `POST`, `PUT` or `DELETE`.
+    pub method: &'static str,
+    /// Its path as a template.
+    pub path: &'static str,
+    /// The callers that it admits.
+    pub who: Who,
+    /// The quota that limits how often it may be called.
+    pub class: Class,
+    /// The objective of its answers; `None` for streams without end and the files of pages.
+    pub objective: Option<Objective>,
+    /// The path that replaces it, if it is an older one.
+    pub successor: Option<&'static str>,
+    /// Whether each call has a new effect, unless an `Idempotency-Key` shows that the call was
+    /// executed.
+    pub repeatable: bool,
+    /// What it does, in one line of `docs/http.md`.
+    pub line: &'static str,
+    /// How old its answer may be, as `docs/http.md` states it.
+    pub age: &'static str,
+    /// A call that it answers, and a call that it refuses.
+    pub calls: Calls,
+    /// Its description; `None` for routes that OpenAPI cannot describe and for the files of pages.
+    pub(crate) described: Option<Described>,
+}
+
+/// A call that a route answers and a call that it refuses, each with its status. In a path, `{id}`
+/// stands for the id of a stored sample.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Calls {
+    /// The path of the call that is answered, and its status.
+    pub good: (&'static str, u16),
+    /// The method and path of the call that is refused, and its status.
+    pub bad: (&'static str, &'static str, u16),
+}
+
+/// The description of a route for OpenAPI.
+#[derive(Clone, Copy, Debug)]
+#[cfg_attr(not(feature = "openapi"), allow(dead_code, reason = "only the description reads it"))]
+pub(crate) struct Described {
+    pub(crate) id: &'static str,
+    pub(crate) tag: &'static str,
+    pub(crate) summary: &'static str,
+    pub(crate) parameters: &'static [Parameter],
+    pub(crate) body: Option<(Takes, &'static str)>,
+    pub(crate) answer: Gives,
+    pub(crate) fails: &'static [u16],
+}
+
+/// The body that a route takes.
+#[derive(Clone, Copy, Debug)]
+#[cfg_attr(not(feature = "openapi"), allow(dead_code, reason = "only the description reads it"))]
+pub(crate) enum Takes {
+    /// JSON of a type.
+    Json(Shape),
+    /// A JSON object that the schema leaves open.
+    Object,
+    /// JSON values, one a line.
+    Lines,
+}
+
+/// The answer of a route.
+#[derive(Clone, Copy, Debug)]
+#[cfg_attr(not(feature = "openapi"), allow(dead_code, reason = "only the description reads it"))]
+pub(crate) enum Gives {
+    /// JSON of a type.
+    Json(Shape),
+    /// JSON of a type, of a resource that existed, was changed, or was made (201).
+    ChangedOrMade(Shape),
+    /// JSON of a type, of work that was begun (202).
+    Begun(Shape),
+    /// A text of this media type.
+    Text(&'static str),
+    /// No content (204).
+    Empty,
+}
+
+impl Route {
+    /// The parameters of its query as they are written, for example `?device_id=&limit=`; empty if
+    /// it has none.
+    #[must_use]
+    pub fn query(&self) -> String {
+        let parameters = self.described.map_or(&[][..], |described| described.parameters);
+        let names = parameters.iter().filter(|parameter| parameter.place == "query").map(|parameter| parameter.name);
+        let query = names.map(|name| format!("{name}=")).collect::<Vec<_>>().join("&");
+        if query.is_empty() { query } else { format!("?{query}") }
+    }
+
+    /// Whether a call may change something.
+    pub(crate) const fn writes(&self) -> bool {
+        matches!(self.who, Who::Device) || !matches!(self.method.as_bytes(), b"GET")
+    }
+}
+
+/// A route and its handler.
+pub(crate) struct Endpoint {
+    pub(crate) route: Route,
+    pub(crate) answer: MethodRouter<Arc<Services>>,
+}
+
+macro_rules! entry {
+    ($name:ident, $method:literal) => {
+        /// A route of this method, without a quota, which admits every caller.
+        pub(crate) fn $name<H, T>(path: &'static str, handler: H) -> Endpoint
+        where
+            H: Handler<T, Arc<Services>>,
+            T: 'static,
+        {
+            Endpoint { route: undeclared($method, path), answer: routing::$name(handler) }
+        }
+    };
+}
+
+entry!(get, "GET");
+entry!(post, "POST");
+entry!(put, "PUT");
+entry!(delete, "DELETE");
+
+const fn undeclared(method: &'static str, path: &'static str) -> Route {
+    Route {
+        method,
+        path,
+        who: Who::Everyone,
+        class: Class::Unlimited,
+        objective: None,
+        successor: None,
+        repeatable: false,
+        line: "",
+        age: "",
+        calls: Calls { good: (path, 200), bad: ("PATCH", path, 405) },
+        described: None,
+    }
+}
+
+impl Endpoint {
+    /// Sets the callers that the route admits.
+    pub(crate) const fn who(mut self, who: Who) -> Self {
+        self.route.who = who;
+        self
+    }
+
+    /// Sets the quota of the route.
+    pub(crate) const fn class(mut self, class: Class) -> Self {
+        self.route.class = class;
+        self
+    }
+
+    /// Sets the objective of the route.
+    pub(crate) const fn objective(mut self, objective: Objective) -> Self {
+        self.route.objective = Some(objective);
+        self
+    }
+
+    /// Marks the route as an older path, which `successor` replaces.
+    pub(crate) const fn instead(mut self, successor: &'static str) -> Self {
+        self.route.successor = Some(successor);
+        self
+    }
+
+    /// Marks the route: each call has a new effect, unless an `Idempotency-Key` shows that the call
+    /// was executed.
+    pub(crate) const fn once_per_key(mut self) -> Self {
+        self.route.repeatable = true;
+        self
+    }
+
+    /// Sets the line of `docs/http.md`: what the route does, and how old its answer may be.
+    pub(crate) const fn line(mut self, what: &'static str, age: &'static str) -> Self {
+        (self.route.line, self.route.age) = (what, age);
+        self
+    }
+
+    /// Sets the call that the route answers. Without one, that is its path, with status 200.
+    pub(crate) const fn answers(mut self, path: &'static str, status: u16) -> Self {
+        self.route.calls.good = (path, status);
+        self
+    }
+
+    /// Sets the call that the route refuses. Without one, that is its path by a method that it does
+    /// not have.
+    pub(crate) const fn refuses(mut self, method: &'static str, path: &'static str, status: u16) -> Self {
+        self.route.calls.bad = (method, path, status);
+        self
+    }
+
+    /// Describes the route: its name for programs, its group and its summary.
+    pub(crate) const fn described(mut self, id: &'static str, tag: &'static str, summary: &'static str) -> Self {
+        let (parameters, fails): (&[Parameter], &[u16]) = (&[], &[]);
+        self.route.described =
+            Some(Described { id, tag, summary, parameters, body: None, answer: Gives::Empty, fails });
+        self
+    }
+
+    /// Changes the description.
+    ///
+    /// # Panics
+    ///
+    /// If the route was not described before; every test that reads the table shows it.
+    const fn with(mut self, described: Described) -> Self {
+        self.route.described = Some(described);
+        self
+    }
+
+    const fn description(&self) -> Described {
+        self.route.described.expect("`described` comes first")
+    }
+
+    /// Sets the parameters of the path, the query and the header.
+    pub(crate) const fn asks(self, parameters: &'static [Parameter]) -> Self {
+        let described = self.description();
+        self.with(Described { parameters, ..described })
+    }
+
+    const fn body(self, takes: Takes, what: &'static str) -> Self {
+        let described = self.description();
+        self.with(Described { body: Some((takes, what)), ..described })
+    }
+
+    /// Sets the body that the route takes: JSON of a type.
+    pub(crate) fn takes<T: Shaped>(self, what: &'static str) -> Self {
+        self.body(Takes::Json(T::shape()), what)
+    }
+
+    /// Sets the body that the route takes: a JSON object that the schema leaves open.
+    pub(crate) const fn takes_object(self, what: &'static str) -> Self {
+        self.body(Takes::Object, what)
+    }
+
+    /// Sets the body that the route takes: JSON values, one a line.
+    pub(crate) const fn takes_lines(self, what: &'static str) -> Self {
+        self.body(Takes::Lines, what)
+    }
+
+    const fn answer(self, answer: Gives) -> Self {
+        let described = self.description();
+        self.with(Described { answer, ..described })
+    }
+
+    /// Sets the answer: JSON of a type.
+    pub(crate) fn gives<T: Shaped>(self) -> Self {
+        self.answer(Gives::Json(T::shape()))
+    }
+
+    /// Sets the answer: JSON of a schema that no type has.
+    pub(crate) const fn gives_named(self, schema: &'static str) -> Self {
+        self.answer(Gives::Json(Shape::Named(schema)))
+    }
+
+    /// Sets the answer: JSON of a type, of a resource that existed, was changed, or was made (201).
+    pub(crate) fn changes_or_makes<T: Shaped>(self) -> Self {
+        self.answer(Gives::ChangedOrMade(T::shape()))
+    }
+
+    /// Sets the answer: JSON of a type, of work that was begun (202).
+    pub(crate) fn begins<T: Shaped>(self) -> Self {
+        self.answer(Gives::Begun(T::shape()))
+    }
+
+    /// Sets the answer: a text of a media type.
+    pub(crate) const fn gives_text(self, media: &'static str) -> Self {
+        self.answer(Gives::Text(media))
+    }
+
+    /// Sets the statuses of the problems that this route has beside those of every route.
+    pub(crate) const fn fails(self, fails: &'static [u16]) -> Self {
+        let described = self.description();
+        self.with(Described { fails, ..described })
+    }
+}

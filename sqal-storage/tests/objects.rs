@@ -1,0 +1,320 @@
+//! Blobs in a bucket of an S3 server that this repository did not write: every law, and the tests
+//! specific to objects: multipart uploads, several processes, objects of other programs.
+#![cfg(all(feature = "conformance", feature = "objects"))]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod servers;
+
+use std::net::TcpListener;
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use servers::S3Server;
+use sqal_core::Timestamp;
+use sqal_storage::{
+    BlobId, BlobInfo, BlobSource, Blobs, ObjectBlobs, PutError, PutLimits, S3Config, SourceError, StorageError,
+    StorageErrorKind,
+};
+use tokio::sync::oneshot;
+
+/// The server of all tests of this binary; each test has a bucket of its own.
+static SERVER: LazyLock<S3Server> = LazyLock::new(S3Server::start);
+
+sqal_storage::blobs_conformance!(async { open(&SERVER.config()) });
+
+const MIB: usize = 1024 * 1024;
+
+const ROOM: PutLimits = PutLimits::at_most(100_000_000);
+
+fn open(config: &S3Config) -> ObjectBlobs {
+    ObjectBlobs::s3(config).unwrap()
+}
+
+fn at(micros: i64) -> Timestamp {
+    Timestamp::from_micros(1_794_000_000_000_000 + micros).unwrap()
+}
+
+/// Bytes that repeat only after 4 GiB: the upper ones of the linear congruential generator of
+/// Numerical Recipes in C (2nd edition, page 284).
+fn content(len: usize) -> Vec<u8> {
+    let mut state = 1_u32;
+    let next = |_| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        state.to_be_bytes()[0]
+    };
+    (0..len).map(next).collect()
+}
+
+async fn put(blobs: &ObjectBlobs, bytes: &[u8], now: Timestamp) -> BlobInfo {
+    let mut source = bytes;
+    blobs.put(&mut source, &ROOM, now).await.unwrap()
+}
+
+async fn whole(blobs: &ObjectBlobs, id: &BlobId) -> Option<Vec<u8>> {
+    blobs.read(id, 0..u64::MAX).await.unwrap()
+}
+
+async fn list(blobs: &ObjectBlobs) -> Vec<BlobInfo> {
+    blobs.list(None, 1_000).await.unwrap()
+}
+
+/// The folder of a content in its bucket.
+fn folder_of(config: &S3Config, id: &BlobId) -> String {
+    let id = id.to_string();
+    format!("{}/{}/{id}", config.prefix, &id[..2])
+}
+
+#[tokio::test]
+async fn a_content_of_several_parts_is_one_object_without_remains() {
+    let config = SERVER.config();
+    let blobs = open(&config);
+    let bytes = content(17 * MIB + 1);
+    let stored = put(&blobs, &bytes, at(3)).await;
+    assert_eq!(stored, BlobInfo::new(BlobId::of(&bytes), 17_825_793, at(3)));
+    let names = SERVER.names(&config.bucket);
+    // Microseconds since the year 0: at(3) and the 719,528 days before 1970.
+    let beginning = format!("{}/063961219200000003-", folder_of(&config, &stored.id));
+    assert!(names.len() == 1 && names[0].starts_with(&beginning), "{names:?}");
+    assert_eq!(SERVER.uploads(&config.bucket), 0);
+    assert!(whole(&blobs, &stored.id).await.as_ref() == Some(&bytes), "the content is not read back");
+    // Ranges beside and across the border of the first two parts.
+    let border = 8 * 1024 * 1024;
+    for (start, end) in [(border - 1, border), (border, border + 1), (border - 2, 2 * border + 2)] {
+        let wanted = &bytes[usize::try_from(start).unwrap()..usize::try_from(end).unwrap()];
+        let found = blobs.read(&stored.id, start..end).await.unwrap();
+        assert!(found.as_deref() == Some(wanted), "the range {start}..{end}");
+    }
+    // Put again: one object, with the later time.
+    let renewed = BlobInfo { put_at: at(9), ..stored };
+    for time in [9, 4] {
+        assert_eq!(put(&blobs, &bytes, at(time)).await, renewed);
+        assert_eq!(SERVER.names(&config.bucket).len(), 1);
+    }
+    assert_eq!(list(&blobs).await, [renewed]);
+    assert!(blobs.remove(&stored.id, at(10)).await.unwrap());
+    assert_eq!(SERVER.names(&config.bucket), Vec::<String>::new());
+}
+
+/// A source that breaks off after one part.
+struct BrokenOff(Option<Vec<u8>>);
+
+#[async_trait]
+impl BlobSource for BrokenOff {
+    async fn next(&mut self) -> Result<Option<Vec<u8>>, SourceError> {
+        self.0.take().map(Some).ok_or_else(|| SourceError::new("the source breaks off"))
+    }
+}
+
+#[tokio::test]
+async fn a_put_that_fails_aborts_its_upload() {
+    let config = SERVER.config();
+    let blobs = open(&config);
+    let bytes = content(9 * MIB);
+    let error = blobs.put(&mut BrokenOff(Some(bytes.clone())), &ROOM, at(1)).await.unwrap_err();
+    assert!(matches!(error, PutError::Source(_)), "{error}");
+    assert_eq!(SERVER.uploads(&config.bucket), 0, "the source broke off");
+    let other = BlobId::of(b"other");
+    let mut source = bytes.as_slice();
+    let error = blobs.put(&mut source, &ROOM.expecting(other), at(1)).await.unwrap_err();
+    assert!(matches!(error, PutError::OtherContent { .. }), "{error}");
+    assert_eq!(SERVER.uploads(&config.bucket), 0, "it was another content");
+    let mut source = bytes.as_slice();
+    let error = blobs.put(&mut source, &PutLimits::at_most(9_000_000), at(1)).await.unwrap_err();
+    assert!(matches!(error, PutError::TooLarge { most: 9_000_000 }), "{error}");
+    assert_eq!(SERVER.uploads(&config.bucket), 0, "it was too large");
+    assert_eq!(SERVER.names(&config.bucket), Vec::<String>::new());
+}
+
+/// A source that gives one part, reports when the store asks for the next, and never ends.
+struct Stalled {
+    part: Option<Vec<u8>>,
+    asked: Option<oneshot::Sender<()>>,
+}
+
+#[async_trait]
+impl BlobSource for Stalled {
+    async fn next(&mut self) -> Result<Option<Vec<u8>>, SourceError> {
+        if let Some(part) = self.part.take() {
+            return Ok(Some(part));
+        }
+        if let Some(asked) = self.asked.take() {
+            asked.send(()).unwrap();
+        }
+        std::future::pending().await
+    }
+}
+
+#[tokio::test]
+async fn a_put_that_is_dropped_aborts_its_upload_in_the_background() {
+    let config = SERVER.config();
+    let blobs = open(&config);
+    let (asked, asks) = oneshot::channel();
+    let mut stalled = Stalled { part: Some(content(9 * MIB)), asked: Some(asked) };
+    let mut dropped = blobs.put(&mut stalled, &ROOM, at(1));
+    tokio::select! {
+        put = &mut dropped => panic!("the source never ends: {put:?}"),
+        asked = asks => asked.unwrap(),
+    }
+    assert_eq!(SERVER.uploads(&config.bucket), 1);
+    drop(dropped);
+    for _ in 0..1_000 {
+        if SERVER.uploads(&config.bucket) == 0 {
+            assert_eq!(SERVER.names(&config.bucket), Vec::<String>::new());
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("the upload is not aborted");
+}
+
+#[tokio::test]
+async fn stores_in_one_bucket_with_one_prefix_have_the_same_blobs() {
+    let config = SERVER.config();
+    let (one, two) = (open(&config), open(&config));
+    let stored = put(&one, b"abc", at(1)).await;
+    assert_eq!(list(&two).await, [stored]);
+    assert_eq!(whole(&two, &stored.id).await.unwrap(), b"abc");
+    let renewed = put(&two, b"abc", at(2)).await;
+    assert_eq!(one.info(&stored.id).await.unwrap(), Some(renewed));
+    assert!(two.remove(&stored.id, at(3)).await.unwrap());
+    assert_eq!(list(&one).await, []);
+    assert_eq!(whole(&one, &stored.id).await, None);
+}
+
+#[tokio::test]
+async fn stores_in_one_bucket_with_other_prefixes_have_no_blob_in_common() {
+    let config = SERVER.config();
+    let prefixes = ["", "plant", "plant/blobs", "plant/blob", "ab/cd"];
+    let stores = prefixes.map(|prefix| open(&S3Config { prefix: prefix.to_owned(), ..config.clone() }));
+    for (number, blobs) in (0..).zip(&stores) {
+        put(blobs, format!("of {number}").as_bytes(), at(number)).await;
+    }
+    for (number, blobs) in (0..).zip(&stores) {
+        let own = format!("of {number}");
+        let wanted = BlobInfo::new(BlobId::of(own.as_bytes()), 4, at(number));
+        assert_eq!(list(blobs).await, [wanted], "{}", prefixes[usize::try_from(number).unwrap()]);
+    }
+}
+
+#[tokio::test]
+async fn objects_of_other_programs_are_ignored() {
+    let config = SERVER.config();
+    let blobs = open(&config);
+    let stored = put(&blobs, b"abc", at(1)).await;
+    let own = SERVER.names(&config.bucket).remove(0);
+    let (folder, put_name) = own.rsplit_once('/').unwrap();
+    let absent = BlobId::of(b"absent");
+    let capitals = folder_of(&config, &absent).replace(&absent.to_string(), &absent.to_string().to_uppercase());
+    let other_shard = format!("{}/00/{}", config.prefix, absent);
+    assert!(!absent.to_string().starts_with("00"));
+    for name in [
+        "README".to_owned(),
+        format!("{}/README", config.prefix),
+        format!("{}/partial/left", config.prefix),
+        format!("{folder}/README"),
+        format!("{folder}/063961219200000009"),
+        format!("{folder}/63961219200000009-1"),
+        // A time after the year 9999.
+        format!("{folder}/999999999999999999-1"),
+        format!("{own}/063961219200000009-1"),
+        format!("{folder}.bak/{put_name}"),
+        format!("{capitals}/{put_name}"),
+        format!("{other_shard}/{put_name}"),
+        folder_of(&config, &absent),
+    ] {
+        SERVER.put(&config.bucket, &name, b"x");
+    }
+    assert_eq!(list(&blobs).await, [stored]);
+    assert_eq!(blobs.info(&stored.id).await.unwrap(), Some(stored));
+    assert_eq!(blobs.info(&absent).await.unwrap(), None);
+    assert_eq!(whole(&blobs, &absent).await, None);
+    assert!(!blobs.remove(&absent, at(9)).await.unwrap());
+    let names = SERVER.names(&config.bucket);
+    put(&blobs, b"abc", at(2)).await;
+    assert!(blobs.remove(&stored.id, at(9)).await.unwrap());
+    let left: Vec<_> = names.into_iter().filter(|name| *name != own).collect();
+    assert_eq!(SERVER.names(&config.bucket), left, "an object of another program was removed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_content_that_is_put_again_is_not_lost_to_a_removal_of_another_process() {
+    let config = SERVER.config();
+    let (putting, removing) = (open(&config), open(&config));
+    for round in 0..30 {
+        let bytes = format!("content {round}").into_bytes();
+        let old = put(&removing, &bytes, at(1)).await;
+        let (renewed, removed) = tokio::join!(put(&putting, &bytes, at(20)), removing.remove(&old.id, at(10)));
+        removed.unwrap();
+        assert_eq!(renewed.put_at, at(20));
+        assert_eq!(putting.info(&old.id).await.unwrap(), Some(renewed), "round {round}");
+        assert_eq!(whole(&removing, &old.id).await.unwrap(), bytes, "round {round}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_content_that_two_processes_put_at_once_is_stored_once() {
+    let config = SERVER.config();
+    let (one, two) = (open(&config), open(&config));
+    for round in 1..=20 {
+        let bytes = format!("content {round}").into_bytes();
+        let (first, second) = tokio::join!(put(&one, &bytes, at(1)), put(&two, &bytes, at(2)));
+        assert_eq!(second.put_at, at(2));
+        assert_eq!(one.info(&first.id).await.unwrap(), Some(second), "round {round}");
+        assert_eq!(SERVER.names(&config.bucket).len(), round, "round {round}");
+    }
+}
+
+#[tokio::test]
+async fn a_page_ends_only_at_the_last_blob_also_after_many_objects() {
+    let config = SERVER.config();
+    let blobs = open(&config);
+    // The answer to one list request holds at most 1,000 names.
+    let id = BlobId::of(b"abc");
+    for number in 0..1_001 {
+        let name = format!("{}/{number:018}-1", folder_of(&config, &id));
+        SERVER.put(&config.bucket, &name, b"abc");
+    }
+    let newest = BlobInfo::new(id, 3, Timestamp::from_micros(1_000 - 62_167_219_200_000_000).unwrap());
+    assert_eq!(blobs.info(&id).await.unwrap(), Some(newest));
+    let other = put(&blobs, b"other", at(1)).await;
+    let mut both = [newest, other];
+    both.sort_by_key(|blob| blob.id);
+    assert_eq!(list(&blobs).await, both);
+    assert_eq!(blobs.list(None, 1).await.unwrap(), both[..1]);
+    assert_eq!(blobs.list(Some(&both[0].id), 1).await.unwrap(), both[1..]);
+}
+
+async fn assert_unavailable(blobs: &ObjectBlobs) {
+    let id = BlobId::of(b"abc");
+    let mut source: &[u8] = b"abc";
+    let put = match blobs.put(&mut source, &ROOM, at(1)).await.unwrap_err() {
+        PutError::Storage(error) => error,
+        other => panic!("{other}"),
+    };
+    let errors: [StorageError; 5] = [
+        put,
+        blobs.info(&id).await.unwrap_err(),
+        blobs.read(&id, 0..3).await.unwrap_err(),
+        blobs.list(None, 10).await.unwrap_err(),
+        blobs.remove(&id, at(9)).await.unwrap_err(),
+    ];
+    for error in errors {
+        assert_eq!((error.backend, &error.kind), ("objects", &StorageErrorKind::Unavailable), "{error:?}");
+        assert!(error.source.is_some());
+    }
+}
+
+#[tokio::test]
+async fn a_missing_bucket_is_an_error_and_not_an_empty_store() {
+    let config = S3Config { bucket: "missing".to_owned(), ..SERVER.config() };
+    assert_unavailable(&open(&config)).await;
+}
+
+#[tokio::test]
+async fn a_server_that_is_down_is_an_error() {
+    // No server listens on a port that was free a moment ago.
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let endpoint = format!("http://127.0.0.1:{port}");
+    assert_unavailable(&open(&S3Config { endpoint, ..SERVER.config() })).await;
+}
