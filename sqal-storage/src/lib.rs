@@ -26,6 +26,7 @@
 //! - `keyring`: confidential fields, sealed with keys that can be rotated in operation.
 //! - `sign`: heads of a SQL store, signed (Ed25519) and kept in a file outside of it.
 //! - `metrics`: the documented metrics of stores, pools and caches.
+//! - `objects`: blobs as objects of a bucket of S3, through `object_store`.
 //! - `profile`: the number of queries that a piece of work sends, and the repeated ones.
 //! - `conformance`: the laws as public functions and a macro, for stores outside this crate.
 
@@ -60,6 +61,8 @@ mod long_reads;
 mod memory;
 #[cfg(feature = "metrics")]
 mod metered;
+#[cfg(feature = "objects")]
+mod objects;
 mod pool_use;
 #[cfg(feature = "postgres")]
 mod postgres;
@@ -130,6 +133,8 @@ pub use memory::{MemoryBlobs, MemoryRelay, MemoryRelayLimits, MemoryStore};
 pub use metered::{MeteredCache, report_caches};
 #[cfg(feature = "metrics")]
 pub use metered::{MeteredStore, report_pools};
+#[cfg(feature = "objects")]
+pub use objects::{InvalidS3, ObjectBlobs, S3Config};
 pub use pool_use::PoolUse;
 #[cfg(feature = "postgres")]
 pub use postgres::{InvalidPostgres, PostgresConfig, PostgresStore, Timescale};

@@ -86,7 +86,7 @@ async fn a_content_of_several_parts_is_one_object_without_remains() {
         assert!(found.as_deref() == Some(wanted), "the range {start}..{end}");
     }
     // Put again: one object, with the later time.
-    let renewed = BlobInfo { put_at: at(9), ..stored };
+    let renewed = BlobInfo::new(stored.id, stored.len, at(9));
     for time in [9, 4] {
         assert_eq!(put(&blobs, &bytes, at(time)).await, renewed);
         assert_eq!(SERVER.names(&config.bucket).len(), 1);

@@ -11,7 +11,7 @@ use xtask::{check, demo, fuzz, load, scenarios, seeded, test, tidy};
 const USAGE: &str = "usage: cargo xtask <command>
 
   check   everything that needs no service: format, lints, docs, layers, features, licences
-  test    every test; installs and starts PostgreSQL, Redis, a browser, Prometheus and schemathesis for itself, and stops them
+  test    every test; installs and starts PostgreSQL, Redis, a browser, Prometheus, moto and schemathesis for itself, and stops them
   fuzz [minutes] [target]  searches for bytes that break a promise of a parser (10 minutes for each of fuzz/targets)
   load    stations as load on the server, and on a FastAPI server that does the same job, in the same run
   soak [cycles]  random kills of our process and of the databases: nothing acknowledged may be lost (SQAL_SOAK_SEED repeats one)

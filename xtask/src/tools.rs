@@ -57,6 +57,21 @@ pub fn schemathesis(root: &Path, interrupts: &Interrupts, python: &Path) -> Resu
     Ok(folder.join("bin/schemathesis"))
 }
 
+/// The version of moto that the tests were written for.
+const MOTO: &str = "5.2.5";
+
+/// The path of `moto_server`, an S3 server in memory; installs it if it is not there.
+///
+/// # Errors
+///
+/// [`Failed`] if it cannot be installed.
+pub fn moto(root: &Path, interrupts: &Interrupts, python: &Path) -> Result<PathBuf, Failed> {
+    // `moto[server]` brings every service of the cloud, 317 MB; S3 and its server need 140 MB.
+    let packages = [format!("moto[s3]=={MOTO}"), "flask==3.1.3".to_owned(), "flask-cors==6.0.5".to_owned()];
+    let folder = environment(root, interrupts, python, &format!("moto-{MOTO}-1"), &packages)?;
+    Ok(folder.join("bin/moto_server"))
+}
+
 /// The folder of an environment of Python with these packages in it; makes it if it is not there as
 /// a whole.
 ///

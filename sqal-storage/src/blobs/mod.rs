@@ -206,8 +206,8 @@ pub enum PutError {
     Storage(#[from] StorageError),
 }
 
-/// Keeps contents of up to hundreds of megabytes under their SHA-256; `MemoryBlobs` and
-/// `FolderBlobs` implement it.
+/// Keeps contents of up to hundreds of megabytes under their SHA-256; `MemoryBlobs`,
+/// `FolderBlobs` and `ObjectBlobs` implement it.
 ///
 /// A blob has no name and no owner. Other stores, for example of reports or firmware versions, name
 /// it by its id, and a [`sweep_blobs`] removes the blobs that no other store names.
@@ -250,7 +250,7 @@ pub enum PutError {
 #[async_trait]
 pub trait Blobs: fmt::Debug + Send + Sync + 'static {
     /// Stores the content of a source and returns its id, its length and its time. If the store has
-    /// the content already, it does not store it again, and the time becomes the later of both.
+    /// the content already, it keeps it once, and the time becomes the later of both.
     ///
     /// If the future is dropped before it is done, the blob is either stored whole or not stored.
     ///

@@ -5,8 +5,12 @@
 mod postgres;
 #[cfg(feature = "redis")]
 mod redis;
+#[cfg(feature = "objects")]
+mod s3;
 
 #[cfg(feature = "postgres")]
 pub(crate) use postgres::{Postgres, fresh_schema, fresh_store, variable};
 #[cfg(feature = "redis")]
 pub(crate) use redis::RedisServer;
+#[cfg(feature = "objects")]
+pub(crate) use s3::S3Server;
