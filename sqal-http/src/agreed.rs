@@ -5,14 +5,15 @@
 //! first under a name and a version is in force on every server. A server that was given another
 //! content, and a server that sees such a difference, log an error and are degraded.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::collections::HashMap;
+use std::sync::Arc;
 
 use sqal_core::{Name, ProfileRef};
 use sqal_storage::{Entry, EntryKind, EntryName, Labels, Register, StorageError};
 use tracing::{error, info};
 
 use crate::decided::{MOST, entry_name, in_force, read};
+use crate::given_profiles::GivenProfiles;
 use crate::wire::hash;
 use crate::{Profile, Profiles, Services};
 
@@ -25,40 +26,6 @@ const PAGE: u16 = 500;
 /// The kind of register entry for a profile that a server was given.
 pub(crate) fn given() -> EntryKind {
     Name::new("profile_file").unwrap_or_else(|_| unreachable!("twelve characters"))
-}
-
-/// The profiles that this server was given, and where they differ from what other servers were
-/// given.
-#[derive(Clone, Debug)]
-pub(crate) struct Agreed {
-    /// `None` if they are placeholders, which are not announced to other servers.
-    given: Option<Profiles>,
-    known: Arc<Mutex<Known>>,
-}
-
-#[derive(Debug, Default)]
-struct Known {
-    /// For each name that was compared, the number of its newest record; 0 before the first.
-    compared: HashMap<EntryName, u32>,
-    /// Names under which this server has recorded its own content, or has found it to be the
-    /// newest.
-    recorded: HashSet<EntryName>,
-    /// The names under which contents differ, with the other hash. Each difference is logged once.
-    differing: BTreeMap<EntryName, [u8; 16]>,
-}
-
-impl Agreed {
-    pub(crate) fn new(given: Profiles) -> Self {
-        Self { given: Some(given), known: Arc::default() }
-    }
-
-    fn nothing() -> Self {
-        Self { given: None, known: Arc::default() }
-    }
-
-    fn known(&self) -> MutexGuard<'_, Known> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 /// The contents that were recorded under one name and version.
@@ -80,13 +47,13 @@ impl Services {
     /// [`StorageError`] if the register cannot be read or written. The profiles in force then stay
     /// in force.
     pub async fn agree_on_profiles(&self) -> Result<(), StorageError> {
-        let (Some(register), Some(given_here)) = (&self.register, &self.agreed.given) else { return Ok(()) };
+        let (Some(register), Some(given_here)) = (&self.register, &self.given.given) else { return Ok(()) };
         let newest: HashMap<_, _> =
             register.newest(&given()).await?.into_iter().map(|entry| (entry.name, entry.version)).collect();
         for (reference, profile) in given_here.all() {
             let name = entry_name(&reference.name);
             let number = newest.get(&name).copied().unwrap_or(0);
-            let compared = self.agreed.known().compared.get(&name).copied();
+            let compared = self.given.known().compared.get(&name).copied();
             if compared != Some(number) {
                 self.agree_on(register, name, reference, profile).await?;
             }
@@ -99,14 +66,14 @@ impl Services {
     /// version.
     #[must_use]
     pub fn with_placeholder_profiles(mut self) -> Self {
-        self.agreed = Agreed::nothing();
+        self.given = GivenProfiles::nothing();
         self
     }
 
     /// Whether a profile that this server was given differs from the one that another server was
     /// given.
     pub(crate) fn conflicts_of_profiles(&self) -> bool {
-        !self.agreed.known().differing.is_empty()
+        !self.given.known().differing.is_empty()
     }
 
     async fn agree_on(
@@ -118,9 +85,9 @@ impl Services {
     ) -> Result<(), StorageError> {
         for _ in 0..TRIES {
             let contents = contents(register, &name, own.version).await?;
-            let recorded = self.agreed.known().recorded.contains(&name);
+            let recorded = self.given.known().recorded.contains(&name);
             if recorded || contents.last == Some(*own) {
-                self.agreed.known().recorded.insert(name);
+                self.given.known().recorded.insert(name);
                 self.compare(name, own, contents);
                 return Ok(());
             }
@@ -136,7 +103,7 @@ impl Services {
                 labels: Labels::new(),
             };
             if register.add(&entry).await? {
-                self.agreed.known().recorded.insert(name);
+                self.given.known().recorded.insert(name);
             }
         }
         // Many servers start at once; the next call compares again.
@@ -148,7 +115,7 @@ impl Services {
         let holds = first.as_ref().map_or(*own, |(first, _)| *first);
         let other = [Some(holds), last].into_iter().flatten().find(|other| other.hash != own.hash);
         let new = {
-            let mut known = self.agreed.known();
+            let mut known = self.given.known();
             known.compared.insert(name, number);
             if let Some(other) = other {
                 known.differing.insert(name, other.hash) != Some(other.hash)

@@ -4,7 +4,7 @@ use serde::Serialize;
 use sqal_core::{Grade, Purpose, Sample, Timestamp};
 use sqal_storage::{Inserted, NotStored};
 
-use crate::access::{Caller, Holder};
+use crate::caller::{Caller, Holder};
 use crate::disagreement::{Disagreement, Lasting, Refusal};
 use crate::intake::Accepted;
 use crate::wire::{frame_of, rfc3339};
@@ -108,7 +108,7 @@ pub(crate) struct Answer {
     #[serde(skip_serializing_if = "Option::is_none")]
     id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(schema_with = crate::openapi::grade))]
+    #[cfg_attr(feature = "openapi", schema(schema_with = crate::route::grade))]
     final_grade: Option<Grade>,
     #[serde(skip_serializing_if = "Option::is_none")]
     problem: Option<Problem>,
@@ -200,7 +200,7 @@ mod tests {
     use sqal_resilience::ManualClock;
     use sqal_storage::{BatchWriter, MemoryStore, WriterConfig};
 
-    use crate::access::Grant;
+    use crate::caller::Grant;
     use crate::presence::Agreement;
     use crate::{FrameLimits, Intake, Profile, Profiles};
 

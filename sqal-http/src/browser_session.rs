@@ -14,7 +14,7 @@ use axum::http::{HeaderMap, header};
 use sha2::{Digest, Sha256};
 use sqal_core::Timestamp;
 
-use crate::token_file::TokenHash;
+use crate::token_hash::TokenHash;
 
 /// The name of the cookie. With TLS the cookie has the name [`COOKIE_OF_HOST`].
 pub(crate) const COOKIE: &str = "sqal_session";

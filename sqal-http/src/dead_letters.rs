@@ -15,7 +15,7 @@ use sqal_resilience::{KeyedBuckets, Quota};
 use tracing::warn;
 
 use crate::Problem;
-use crate::access::Holder;
+use crate::caller::Holder;
 use crate::wire::{frame_of, rfc3339, sample_id_of};
 
 /// One refused frame, with the reason.

@@ -2,8 +2,7 @@
 //!
 //! A profile of the register takes the place of an older one.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqal_core::{Name, ProfileRef};
@@ -11,7 +10,7 @@ use sqal_storage::{Entry, EntryKind, EntryName, Labels, Register, StorageError};
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{info, warn};
 
-use crate::access::Caller;
+use crate::caller::Caller;
 use crate::{Problem, Profile, Profiles, Services};
 
 /// The most profiles that are in force at a time. All of them are read whenever decisions are
@@ -26,18 +25,6 @@ pub(crate) fn profiles() -> EntryKind {
 /// The name of the register entry for a profile.
 pub(crate) fn entry_name(name: &Name<64>) -> EntryName {
     Name::stored(name.as_str()).unwrap_or_else(|_| unreachable!("64 bytes are no more than 100"))
-}
-
-/// The version of each entry that was read, by name. An entry that did not change is neither read
-/// nor logged again.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Taken(Arc<Mutex<HashMap<EntryName, u32>>>);
-
-impl Taken {
-    fn is_new(&self, entry: &Entry) -> bool {
-        let mut taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        taken.insert(entry.name, entry.version) != Some(entry.version)
-    }
 }
 
 /// Reads the profile of an entry, ready to judge.
@@ -78,7 +65,7 @@ impl Services {
     pub async fn take_decisions(&self) -> Result<(), StorageError> {
         let Some(register) = &self.register else { return Ok(()) };
         for entry in register.newest(&profiles()).await? {
-            if self.taken.is_new(&entry) {
+            if self.seen.is_new(&entry) {
                 match read(&entry) {
                     Ok(profile) => self.put_in_force(&profile, &entry, true),
                     // A newer program may have written it, for example. The profile in force here
@@ -135,7 +122,7 @@ impl Services {
                 // A caller cannot have read a decision that this program cannot read.
                 let profile = read(entry).map_err(|_| Problem::decision_unreadable(entry.version))?;
                 // Also if another call is about to do so: the register says what was decided.
-                self.put_in_force(&profile, entry, self.taken.is_new(entry));
+                self.put_in_force(&profile, entry, self.seen.is_new(entry));
                 (entry.version, in_force(&profile, name))
             }
         };
@@ -164,7 +151,7 @@ impl Services {
         };
         let decided = self.register()?.add(&entry).await?;
         if decided {
-            self.put_in_force(ready, &entry, self.taken.is_new(&entry));
+            self.put_in_force(ready, &entry, self.seen.is_new(&entry));
         }
         Ok(decided)
     }

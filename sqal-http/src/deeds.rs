@@ -6,7 +6,7 @@ use sqal_core::Name;
 use sqal_storage::Action;
 use tracing::error;
 
-use crate::access::Caller;
+use crate::caller::Caller;
 use crate::{Holder, Services};
 
 /// The actor that the audit log names for an unauthenticated caller.

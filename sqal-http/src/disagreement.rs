@@ -55,8 +55,6 @@ pub(crate) struct Lasting {
 impl Lasting {
     /// Within this time only the device keeps its frames. Afterwards this server keeps copies too.
     pub(crate) const BOUND: Duration = Duration::from_mins(10);
-    /// Within the bound, a device sends again after this number of seconds.
-    pub(crate) const SOON: u32 = 5;
     /// After the bound, a device sends again after this number of seconds.
     pub(crate) const LATER: u32 = 60;
 

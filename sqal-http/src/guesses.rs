@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use sqal_resilience::{Quota, limited_as};
 use tracing::warn;
 
-use crate::token_file::TokenHash;
+use crate::token_hash::TokenHash;
 
 /// The most addresses with wrong tokens that are remembered. Further ones are counted as one.
 const MOST_ADDRESSES: usize = 10_000;

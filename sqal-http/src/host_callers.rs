@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 
 use sqal_core::DeviceId;
 
-use crate::access::{Caller, Grant, Holder};
+use crate::caller::{Caller, Grant, Holder};
 
 /// The most pairs of holder and purpose that are remembered. The letters of further pairs are not
 /// replayed.

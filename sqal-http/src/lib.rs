@@ -37,8 +37,10 @@ mod answer;
 mod browser_session;
 mod budget;
 mod caches;
+mod caller;
 #[cfg(feature = "ws")]
 mod commands;
+mod conditions;
 mod conflicts;
 mod counted_stream;
 #[cfg(feature = "dashboard")]
@@ -48,6 +50,7 @@ mod decided;
 mod deeds;
 mod disagreement;
 mod found;
+mod given_profiles;
 mod guesses;
 mod host_callers;
 #[cfg(feature = "ws")]
@@ -59,6 +62,7 @@ mod live;
 #[cfg(feature = "openapi")]
 mod openapi;
 mod origin;
+mod peer;
 mod presence;
 mod problem;
 mod quota;
@@ -67,15 +71,18 @@ mod repeats;
 mod replies;
 mod route;
 mod routes;
+mod seen_decisions;
 #[cfg(feature = "serve")]
 mod serve;
 mod shown_names;
 mod slo;
 mod state;
 mod token_file;
+mod token_hash;
 mod trial;
 mod usual_interval;
 mod version;
+mod wall_clock;
 mod weak_tokens;
 mod wire;
 
@@ -83,29 +90,32 @@ mod wire;
 // its own on the same version.
 pub use sqal_core;
 
-pub use access::{Access, Caller, Credential, Grant, Holder, Role, Who};
+pub use access::Access;
 pub use browser_session::{RandomnessError, SessionKey};
 pub use budget::{Budget, Connection, ExceededError, Resource, Share};
 pub use caches::Caches;
+pub use caller::{Caller, Credential, Grant, Holder, Role, Who};
 pub use counted_stream::CountedStream;
 pub use dead_letters::{DeadLetter, DeadLetters};
 #[cfg(feature = "ws")]
 pub use ingest::{Speech, WebSockets};
 pub use intake::{FrameLimits, Intake};
-#[cfg(feature = "openapi")]
-pub use openapi::openapi;
 pub use presence::{Agreement, Heard, Presence, Present};
 pub use problem::{Problem, Violation};
 pub use quota::{Class, ConnectLimit, Quotas};
 pub use route::{Calls, Route};
+#[cfg(feature = "openapi")]
+pub use routes::openapi;
 pub use routes::{router, routes, take_up_jobs};
 #[cfg(feature = "serve")]
 pub use serve::{ConnectionLimits, serve};
 pub use slo::Objective;
 pub use sqal_grading::{InvalidProfiles, Profile, ProfileFile, Profiles};
-pub use state::{MetricsText, Services, WallClock};
-pub use token_file::{NotAHash, NotTokens, Token, TokenFile, TokenHash};
+pub use state::{MetricsText, Services};
+pub use token_file::{NotTokens, Token, TokenFile};
+pub use token_hash::{NotAHash, TokenHash};
 pub use version::{EndsTooEarly, Legacy};
+pub use wall_clock::WallClock;
 pub use wire::{Document, document, timestamp as parse_time};
 
 /// The README's example, compiled with the documentation's tests.

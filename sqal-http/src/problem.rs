@@ -9,8 +9,10 @@ use serde::Serialize;
 use sqal_core::DeviceId;
 use sqal_storage::{NotACursor, NotStored, StorageError, StorageErrorKind};
 
-use crate::disagreement::Lasting;
 use crate::found::refused_in_french;
+
+/// A device whose clock or profile disagrees sends again after this number of seconds.
+const SOON: u32 = 5;
 
 /// One error in a request: the place, the value found, and the limit.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -322,7 +324,7 @@ impl Problem {
             "Les horloges de l'appareil et du serveur ne concordent pas : l'appareil garde la trame et la renvoie";
         Self {
             message: Some(message),
-            retry_after: Some(Lasting::SOON),
+            retry_after: Some(SOON),
             ..Self::with_violations("clock-disagrees", vec![violation])
         }
     }
@@ -333,7 +335,7 @@ impl Problem {
         let message = "Ce profil n'est pas connu de ce serveur : l'appareil garde la trame et la renvoie";
         Self {
             message: Some(message),
-            retry_after: Some(Lasting::SOON),
+            retry_after: Some(SOON),
             ..Self::with_violations("profile-unknown-here", vec![violation])
         }
     }

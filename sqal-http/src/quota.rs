@@ -12,7 +12,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use sqal_core::DeviceId;
 use sqal_resilience::{Answer, InvalidQuota, KeyedBuckets, Quota, limited_as};
 
-use crate::access::{Caller, Holder};
+use crate::caller::{Caller, Holder};
 
 /// The most holders and addresses that are remembered. If there are more at a time, further ones
 /// are refused.
@@ -245,7 +245,7 @@ mod tests {
     use sqal_core::Name;
     use sqal_resilience::{Clock, ManualClock};
 
-    use crate::access::{Grant, Role};
+    use crate::caller::{Grant, Role};
 
     #[test]
     fn rtl_01_each_caller_has_its_hundred_for_each_route() {

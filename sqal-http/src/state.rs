@@ -9,23 +9,21 @@ use sqal_core::{Purpose, Timestamp};
 use sqal_resilience::{CheckConfig, Clock, HealthRegistry, Shutdown, SystemClock, fresh_seed};
 use sqal_storage::{Custody, MemoryStore, Queue, Register, SampleStore, WriterHandle};
 
-use crate::agreed::Agreed;
 use crate::budget::Quiet;
 #[cfg(feature = "ws")]
 use crate::commands::Commands;
 use crate::conflicts::NameConflicts;
-use crate::decided::Taken;
+use crate::given_profiles::GivenProfiles;
 use crate::guesses::Guesses;
 use crate::jobs::JobWorker;
 use crate::live::Live;
 use crate::recent::Recent;
 use crate::replies::Replies;
+use crate::seen_decisions::SeenDecisions;
 use crate::{
     Access, Budget, Caches, ConnectLimit, DeadLetters, FrameLimits, Intake, Legacy, Presence, Profiles, Quotas,
+    WallClock,
 };
-
-/// The source of wall time. Time is data, so a test passes its own.
-pub type WallClock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
 /// Renders the metrics in Prometheus' text format.
 pub type MetricsText = Arc<dyn Fn() -> String + Send + Sync>;
@@ -45,9 +43,9 @@ pub struct Services {
     /// [`take_up_jobs`](crate::take_up_jobs).
     pub queue: Arc<dyn Queue>,
     /// The decisions of the register that were read.
-    pub(crate) taken: Taken,
+    pub(crate) seen: SeenDecisions,
     /// The profiles that this server was given, and where other servers were given others.
-    pub(crate) agreed: Agreed,
+    pub(crate) given: GivenProfiles,
     /// The writer to which samples are handed in.
     pub writer: WriterHandle,
     /// Turns frames into judged samples.
@@ -105,6 +103,9 @@ pub struct Services {
     pub websockets: crate::WebSockets,
     /// Samples that were just stored.
     pub(crate) live: Arc<Live>,
+    /// The description of the interface; the table of routes gives it.
+    #[cfg(feature = "openapi")]
+    pub(crate) description: Option<fn() -> &'static str>,
     /// When starting began.
     pub(crate) started: Instant,
     /// How long starting took, until the router was made.
@@ -139,8 +140,8 @@ impl Services {
             conflicts: Arc::default(),
             register: None,
             custody: None,
-            taken: Taken::default(),
-            agreed: Agreed::new(profiles.clone()),
+            seen: SeenDecisions::default(),
+            given: GivenProfiles::new(profiles.clone()),
             #[cfg(feature = "ws")]
             commands: Commands::default(),
             recent: Arc::new(Recent::new(started)),
@@ -150,6 +151,8 @@ impl Services {
             store,
             writer,
             intake: Arc::new(Intake::new(profiles, FrameLimits::default(), Arc::clone(&now), Arc::clone(&clock))),
+            #[cfg(feature = "openapi")]
+            description: None,
             started,
             starting: Duration::ZERO,
             now,
@@ -209,7 +212,7 @@ impl Services {
 
     /// Counts a connection of a caller. If it may not be opened now, returns the problem.
     #[cfg(feature = "ws")]
-    pub(crate) fn connects(&self, caller: &crate::access::Caller, peer: Option<IpAddr>) -> Result<(), crate::Problem> {
+    pub(crate) fn connects(&self, caller: &crate::caller::Caller, peer: Option<IpAddr>) -> Result<(), crate::Problem> {
         let taken = self.connect_limit.as_ref().and_then(|limit| limit.take(caller, peer, self.clock.now()));
         match taken.filter(|answer| !answer.allowed) {
             None => Ok(()),

@@ -32,9 +32,9 @@ pub(crate) struct DryRun {
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 struct Moved {
-    #[cfg_attr(feature = "openapi", schema(schema_with = crate::openapi::grade))]
+    #[cfg_attr(feature = "openapi", schema(schema_with = crate::route::grade))]
     now: Grade,
-    #[cfg_attr(feature = "openapi", schema(schema_with = crate::openapi::grade))]
+    #[cfg_attr(feature = "openapi", schema(schema_with = crate::route::grade))]
     tried: Grade,
     samples: usize,
 }
@@ -46,9 +46,9 @@ struct Example {
     #[cfg_attr(feature = "openapi", schema(value_type = String))]
     id: String,
     device_id: String,
-    #[cfg_attr(feature = "openapi", schema(schema_with = crate::openapi::grade))]
+    #[cfg_attr(feature = "openapi", schema(schema_with = crate::route::grade))]
     now: Grade,
-    #[cfg_attr(feature = "openapi", schema(schema_with = crate::openapi::grade))]
+    #[cfg_attr(feature = "openapi", schema(schema_with = crate::route::grade))]
     tried: Grade,
     /// The reasons for the tried grade, in English (`en`) and French (`fr`).
     en: String,

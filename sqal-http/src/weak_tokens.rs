@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::LazyLock;
 
-use crate::token_file::TokenHash;
+use crate::token_hash::TokenHash;
 
 /// The most frequent passwords in lists of leaks, and the passwords with which installations are
 /// delivered.

@@ -44,6 +44,7 @@ mod calibration;
 mod desirability;
 #[cfg(any(feature = "as7341", feature = "vl53-8x8"))]
 mod drivers;
+mod invalid_profile;
 mod least_squares;
 mod moments;
 mod order;
@@ -66,11 +67,12 @@ pub use desirability::{Desirability, NotADesirability};
 pub use drivers::{DriverUnits, frame_from_vl53_8x8};
 #[cfg(feature = "as7341")]
 pub use drivers::{NotASpectrum, spectrum_from_as7341};
+pub use invalid_profile::InvalidProfile;
 pub use least_squares::LeastSquares;
 pub use moments::Moments;
 pub use profile::{
-    Anchors, ColorTarget, HeightReference, InvalidProfile, InvalidRotation, Mount, NoiseModel, Rotation,
-    SpectralProfile, SpectralWeights, TofProfile, TofWeights, Tray, U_SYSTEMATIC_UNCALIBRATED_MM, WhiteReference,
+    Anchors, ColorTarget, HeightReference, InvalidRotation, Mount, NoiseModel, Rotation, SpectralProfile,
+    SpectralWeights, TofProfile, TofWeights, Tray, U_SYSTEMATIC_UNCALIBRATED_MM, WhiteReference,
 };
 pub use robust::{Plane, Point, robust_plane};
 pub use spectral::{

@@ -35,8 +35,8 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// The line of the audit log about this entry: a body or a label that was changed afterwards has
-    /// another hash.
+    /// The line of the audit log about this entry: a body or a label that was changed afterwards
+    /// has another hash.
     ///
     /// The hash is that of the body. If the entry has labels, it is the hash of that hash, followed
     /// by a line `name=value` for each label.

@@ -1,7 +1,9 @@
 //! The checks of this repository as a program; a library so that its own negative tests can call
 //! them.
 
+pub mod arrows;
 pub mod check;
+pub mod circles;
 pub mod demo;
 pub mod fuzz;
 pub mod load;

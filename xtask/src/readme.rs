@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use crate::Failed;
-use crate::tidy::ARROWS;
+use crate::arrows::ARROWS;
 
 /// What the README of a crate says, from the text of its `lib.rs`.
 #[must_use]

@@ -7,8 +7,8 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::Failed;
+use crate::arrows::ARROWS;
 use crate::process::Interrupts;
-use crate::tidy::ARROWS;
 
 /// Compares the public names with the files; with `write` the files are written instead.
 ///

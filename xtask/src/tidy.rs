@@ -8,22 +8,10 @@ use std::process::Command;
 
 use serde::Deserialize;
 
+use crate::arrows::ARROWS;
+use crate::circles::circles;
 use crate::report::say;
 use crate::{Failed, readme, requirements, sentences};
-
-/// The arrows of the house: a crate, and the crates that it may name. The map in `ARCHITECTURE.md`
-/// is drawn from it.
-pub const ARROWS: [(&str, &[&str]); 9] = [
-    ("sqal-core", &[]),
-    ("sqal-resilience", &[]),
-    ("sqal-sensors", &["sqal-core"]),
-    ("sqal-fusion", &["sqal-core"]),
-    ("sqal-storage", &["sqal-core", "sqal-resilience"]),
-    ("sqal-client", &["sqal-resilience"]),
-    ("sqal-grading", &["sqal-core", "sqal-fusion", "sqal-sensors"]),
-    ("sqal-http", &["sqal-core", "sqal-fusion", "sqal-grading", "sqal-resilience", "sqal-sensors", "sqal-storage"]),
-    ("fixtures", &["sqal-core"]),
-];
 
 /// The crates that have `#![no_std]` whatever their features.
 const NO_STD: [&str; 3] = ["sqal-core", "sqal-sensors", "sqal-fusion"];
@@ -45,6 +33,7 @@ pub fn run(root: &Path) -> Result<(), Failed> {
     let mut found = arrows(root)?;
     found.extend(publishable(root)?);
     found.extend(sources(root)?);
+    found.extend(rings(root)?);
     found.extend(find_it(root)?);
     found.extend(readme::readmes(root, std::env::var_os("SQAL_WRITE").is_some())?);
     let files = files(root)?;
@@ -103,6 +92,22 @@ pub fn features(root: &Path) -> Result<Vec<(String, Vec<String>)>, Failed> {
     Ok(packages.map(|package| (package.name, package.features.into_keys().collect())).collect())
 }
 
+/// Circles of files in our crates.
+///
+/// # Errors
+///
+/// [`Failed`] if cargo cannot read the workspace.
+pub fn rings(root: &Path) -> Result<Vec<String>, Failed> {
+    let mut found = Vec::new();
+    for package in metadata(root)?.packages {
+        let source = package.manifest_path.parent().unwrap_or(root).join("src");
+        for ring in circles(&source) {
+            found.push(format!("{}: these files import each other in a circle: {}", package.name, ring.join(", ")));
+        }
+    }
+    Ok(found)
+}
+
 /// Arrows between our crates that are not in [`ARROWS`]; tests may also name `fixtures`, and the
 /// roots may name anything.
 ///
@@ -129,10 +134,7 @@ pub fn arrows(root: &Path) -> Result<Vec<String>, Failed> {
             let to = dependency.name.as_str();
             let may = allowed.contains(&to) || (in_tests && (to == "fixtures" || to == package.name));
             if !may {
-                found.push(format!(
-                    "{} -> {to}: not an arrow of the house (see ARROWS in xtask/src/tidy.rs)",
-                    package.name
-                ));
+                found.push(format!("{} -> {to}: not an arrow of the house (see xtask/src/arrows.rs)", package.name));
             }
         }
     }

@@ -12,8 +12,8 @@ use sqal_storage::{Contents, Expected, SqliteConfig, SqliteStore, StorageErrorKi
 use crate::Failed;
 use crate::database::Database;
 
-/// Runs in one transaction with the restore ([`of_ours`] names the tables): limits the wait for locks, and fails if one of our
-/// tables holds rows. It is left out with `--force`.
+/// Runs in one transaction with the restore ([`of_ours`] names the tables): limits the wait for
+/// locks, and fails if one of our tables holds rows. It is left out with `--force`.
 const NOTHING_THERE: &str = "SET LOCAL lock_timeout = '10s';
 DO $$ DECLARE ours text; filled boolean; BEGIN
     FOREACH ours IN ARRAY string_to_array('{tables}', ', ') LOOP

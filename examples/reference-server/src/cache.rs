@@ -13,7 +13,7 @@ use sqal_storage::{Cache, MeteredCache, Redis, RedisCache};
 use tracing::{info, warn};
 
 use crate::config::SecretUrl;
-use crate::server::ServerError;
+use crate::server_error::ServerError;
 
 /// Adds the shared cache to the services if a URL is configured: checked, measured, and closed
 /// last.

@@ -17,7 +17,9 @@ use sqal_storage::{
 use tracing::{info, warn};
 
 use crate::Config;
-use crate::server::{AbortOnDrop, ServerError, wall_clock};
+use crate::abort_on_drop::AbortOnDrop;
+use crate::server_error::ServerError;
+use crate::wall_clock::wall_clock;
 
 /// The most samples in the spool: 4 GB, five weeks of a line of twenty stations.
 const SPOOL: u64 = 2_000_000;

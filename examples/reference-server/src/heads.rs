@@ -12,7 +12,7 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 use tracing::{error, info, warn};
 
 use crate::database::Witness;
-use crate::server::wall_clock;
+use crate::wall_clock::wall_clock;
 
 /// The time between two heads.
 const EVERY: Duration = Duration::from_hours(1);

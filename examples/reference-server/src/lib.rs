@@ -2,6 +2,7 @@
 //!
 //! Its database is embedded, or a PostgreSQL.
 
+mod abort_on_drop;
 mod cache;
 mod config;
 mod database;
@@ -14,13 +15,17 @@ mod plain_file;
 mod private;
 mod profiling;
 mod server;
+mod server_error;
 mod session_key;
 mod settings;
 mod tokens;
 mod waiting;
+mod wall_clock;
 
 pub use config::{Asked, Config, Refused, SecretUrl, read};
 pub use observe::{log_to_stderr, metrics_text};
 pub use profiling::Profiling;
-pub use server::{ServerError, serve, wall_clock};
+pub use server::serve;
+pub use server_error::ServerError;
 pub use settings::{Mistake, SETTINGS, Setting, Source};
+pub use wall_clock::wall_clock;

@@ -2,23 +2,22 @@
 
 use std::fs::{File, TryLockError};
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use axum::extract::Request;
 use axum::http::{HeaderValue, Method, header};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
-use sqal_core::Timestamp;
 use sqal_http::{Budget, ConnectLimit, DeadLetters, Holder, Problem, Resource, Services, Share, router, take_up_jobs};
-use sqal_resilience::{Clock, InvalidBreaker, Phase, Report, Shutdown, ShutdownConfig, Signals, Stage, SystemClock};
-use sqal_storage::{BatchWriter, InvalidPostgres, RedisError, StorageError};
+use sqal_resilience::{Clock, Phase, Shutdown, ShutdownConfig, Signals, Stage, SystemClock};
+use sqal_storage::BatchWriter;
 use tokio::sync::Mutex;
-use tokio::task::JoinHandle;
 use tower_http::cors::CorsLayer;
 use tracing::{info, warn};
 
+use crate::abort_on_drop::AbortOnDrop;
 use crate::cache;
 use crate::database::Database;
 use crate::heads::HeadKeeper;
@@ -26,6 +25,8 @@ use crate::observe::shown_with;
 use crate::one_host::one_host;
 use crate::one_length::one_length;
 use crate::private::private_folder;
+use crate::server_error::ServerError;
+use crate::wall_clock::wall_clock;
 use crate::{Config, listen, metrics_text, profiling, session_key, tokens};
 
 /// Time limits of the shutdown: thirty seconds for requests, ten for connections, ten for accepted
@@ -35,52 +36,6 @@ const ENDING: ShutdownConfig =
 
 /// The most time in which connections may end after the requests.
 const CLOSE: Duration = Duration::from_secs(8);
-
-/// Why the server did not start, or did not end in order.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ServerError {
-    /// The data folder cannot be used.
-    #[error("data folder {path}: {source}")]
-    DataDir {
-        /// The path of the folder.
-        path: PathBuf,
-        /// The cause.
-        source: std::io::Error,
-    },
-    /// Another server uses the data folder. Each would overwrite files of the other.
-    #[error("data folder {0}: another server uses it; give each one of its own (SQAL_DATA_DIR)")]
-    DataDirTaken(PathBuf),
-    /// The settings of a breaker around the database are not valid.
-    #[error("breaker: {0}")]
-    Breaker(#[from] InvalidBreaker),
-    /// The URL of the database is not valid.
-    #[error("DATABASE_URL: {0}")]
-    DatabaseUrl(#[from] InvalidPostgres),
-    /// The URL of the cache is not valid.
-    #[error("REDIS_URL: {0}")]
-    RedisUrl(#[from] RedisError),
-    /// The database cannot be used.
-    #[error("database: {0}")]
-    Storage(#[from] StorageError),
-    /// The address cannot be bound.
-    #[error("cannot listen on {address}: {source} (is another server running there? choose another with --address)")]
-    Listen {
-        /// The address.
-        address: SocketAddr,
-        /// The cause.
-        source: std::io::Error,
-    },
-    /// The writer stopped while the server ran.
-    #[error("the writer has stopped: samples cannot be stored any more")]
-    Writer,
-    /// Some parts did not end within their time, or a second signal forced the end.
-    #[error("not everything ended in order: {} requests abandoned, {:?}{}", .0.abandoned_requests, .0.closed, if .0.forced { ", forced" } else { "" })]
-    Unfinished(Report),
-    /// The server failed while it ran.
-    #[error("server: {0}")]
-    Serve(#[from] std::io::Error),
-}
 
 /// Starts the server, passes its address to `ready`, and runs until SIGTERM, SIGINT or SIGHUP. Then
 /// it ends in order; a second signal ends it at once.
@@ -333,26 +288,4 @@ async fn no_proxy(request: Request, next: Next) -> Response {
 /// The rules for pages of other sites (ARC-14): the named origins may read, and none may write.
 fn pages_that_may_read(origins: Vec<HeaderValue>) -> CorsLayer {
     CorsLayer::new().allow_origin(origins).allow_methods([Method::GET]).allow_headers([header::AUTHORIZATION])
-}
-
-/// The wall clock of the machine. The server reads it here only.
-#[must_use]
-pub fn wall_clock() -> Timestamp {
-    #[expect(clippy::disallowed_methods, reason = "wall time enters here, and is data everywhere else")]
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    let micros = i64::try_from(now.as_micros()).unwrap_or(i64::MAX);
-    // A clock beyond the year 9999 is wrong. With the year 1970 instead, every frame is "in the
-    // future", which is noticed at once.
-    Timestamp::from_micros(micros)
-        .or_else(|_| Timestamp::from_micros(0))
-        .unwrap_or_else(|_| unreachable!("1970 is a year"))
-}
-
-/// A task that is aborted when its handle is dropped.
-pub(crate) struct AbortOnDrop<T>(pub(crate) JoinHandle<T>);
-
-impl<T> Drop for AbortOnDrop<T> {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
 }

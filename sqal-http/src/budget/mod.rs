@@ -24,7 +24,7 @@ pub(crate) use hold::Hold;
 pub(crate) use quiet::Quiet;
 pub use resource::{Resource, Share};
 
-use crate::access::{Caller, Grant, Holder};
+use crate::caller::{Caller, Grant, Holder};
 
 /// The party whose share is used: the holder of a token, or the address of an unknown caller (an
 /// IPv6 address stands for its /64).

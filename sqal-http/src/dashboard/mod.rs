@@ -9,8 +9,8 @@ use axum::response::{IntoResponse, Response};
 use sqal_core::ProfileRef;
 
 use crate::Services;
+use crate::conditions::{is_known, tag};
 use crate::route::{Endpoint, get};
-use crate::routes::{is_known, tag};
 use crate::wire::hash;
 
 /// The routes of the live page.

@@ -18,12 +18,14 @@ pub(crate) fn routes() -> Vec<Endpoint> {
 }
 
 mod conduct;
+mod pending;
 mod resume;
 mod session;
 mod sockets;
 mod speech;
 
-pub(crate) use session::{CREDIT, upgrade};
+pub(crate) use pending::CREDIT;
+use session::upgrade;
 pub use sockets::WebSockets;
 pub use speech::Speech;
 pub(crate) use speech::read_again;

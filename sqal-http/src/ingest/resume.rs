@@ -7,9 +7,9 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use sqal_core::{DeviceId, SampleId, SampleKey};
 use sqal_storage::{SampleQuery, StorageError};
 
-use super::session::{CREDIT, PendingAnswer};
-use crate::access::Caller;
+use super::pending::{CREDIT, PendingAnswer};
 use crate::answer::Answer;
+use crate::caller::Caller;
 use crate::wire::{Hello, Welcome};
 use crate::{Problem, Services, Violation};
 

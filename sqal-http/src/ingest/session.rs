@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 use std::net::IpAddr;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,19 +17,16 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout
 use tracing::{debug, info, warn};
 
 use super::conduct::Conduct;
+use super::pending::{CREDIT, PendingAnswer};
 use super::resume::welcome;
 use super::speech::{Speech, kept};
-use crate::access::{Caller, Grant};
 use crate::answer::{Answer, hand_in, judge};
 use crate::budget::{Connection, Party, Resource};
+use crate::caller::{Caller, Grant};
 use crate::commands::Line;
-use crate::routes::peer;
+use crate::peer::peer;
 use crate::wire::{Talk, sample_id_of, talk};
 use crate::{Problem, Services, Violation};
-
-/// The limit of unanswered frames on one connection. At the limit the connection is not read until
-/// the oldest frame is answered, and TCP's flow control slows the device down.
-pub(crate) const CREDIT: usize = 64;
 
 /// A message over this size ends the connection with 1009. A frame that is only over the frame
 /// limit is answered, and the connection goes on.
@@ -63,8 +59,6 @@ const SEND_LIMIT: Duration = Duration::from_secs(10);
 /// If a device has used up its credit and receives no answer for this duration, the server closes
 /// the connection. The device reconnects when the database is available again.
 const STANDSTILL: Duration = Duration::from_secs(10);
-
-pub(super) type PendingAnswer = Pin<Box<dyn Future<Output = String> + Send>>;
 
 /// `GET /ws/sensors`: the device endpoint (ING-01).
 pub(crate) async fn upgrade(

@@ -8,20 +8,13 @@ mod schemas;
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
-use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaType, Type};
 
 pub(crate) use page::routes;
 
-use crate::access::Who;
 use crate::browser_session::COOKIE;
+use crate::caller::Who;
 use crate::quota::Class;
 use crate::route::{Described, Gives, IDEMPOTENCY_KEY, Parameter, Route, Shape, Takes};
-
-/// The schema of a grade, for types of other crates, which have no schema of their own.
-pub(crate) fn grade() -> Schema {
-    let grades = ["A+", "A", "B", "C", "REJECT"];
-    Schema::Object(ObjectBuilder::new().schema_type(SchemaType::Type(Type::String)).enum_values(Some(grades)).build())
-}
 
 /// The description of every route as OpenAPI 3.1, in JSON with its members in order.
 ///
@@ -29,10 +22,9 @@ pub(crate) fn grade() -> Schema {
 ///
 /// Never: a test builds the description of every route.
 #[must_use]
-pub fn openapi() -> String {
+pub(crate) fn openapi(routes: &[Route]) -> String {
     let mut paths = BTreeMap::<&str, Map<String, Value>>::new();
-    let routes = crate::routes();
-    for route in &routes {
+    for route in routes {
         if let Some(described) = &route.described {
             paths.entry(route.path).or_default().insert(route.method.to_lowercase(), operation(route, described));
         }
@@ -49,7 +41,7 @@ pub fn openapi() -> String {
         "servers": [{ "url": ".." }],
         "paths": paths,
         "components": {
-            "schemas": schemas::schemas(&routes),
+            "schemas": schemas::schemas(routes),
             "securitySchemes": {
                 "token": { "type": "http", "scheme": "bearer", "description": "`sqal token` makes one" },
                 "cookie": { "type": "apiKey", "in": "cookie", "name": COOKIE, "description": "what a browser has after POST /api/v1/session; over TLS with __Host- before its name" },

@@ -1,16 +1,15 @@
 //! `/openapi/v1.json`, and `/docs` to try it: Swagger UI from the binary, without a network.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
-use axum::extract::Path;
 use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, State};
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use utoipa_swagger_ui::{Config, serve};
 
-use super::openapi;
-use crate::Problem;
 use crate::route::{Endpoint, get};
+use crate::{Problem, Services};
 
 /// The routes of the description of the interface.
 pub(crate) fn routes() -> Vec<Endpoint> {
@@ -32,9 +31,9 @@ pub(crate) fn routes() -> Vec<Endpoint> {
 }
 
 /// `GET /openapi/v1.json`.
-pub(crate) async fn description() -> Response {
-    static WRITTEN: LazyLock<String> = LazyLock::new(openapi);
-    ([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], WRITTEN.as_str()).into_response()
+pub(crate) async fn description(State(services): State<Arc<Services>>) -> Response {
+    let written = services.description.map_or("", |description| description());
+    ([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], written).into_response()
 }
 
 /// `GET /docs`: redirects to the page, whose files are below this path.

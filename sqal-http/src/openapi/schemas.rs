@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use crate::access::Role;
 use crate::answer::Answer;
+use crate::caller::Role;
 use crate::presence::{Agreement, Heard};
 use crate::problem::{Problem, Violation};
 use crate::route::{Gives, Route, Schemas, Shape, Takes};

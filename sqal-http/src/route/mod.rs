@@ -17,11 +17,11 @@ pub(crate) use parameter::{
     LIMIT_OF_LETTERS, PROBLEM, PROFILE, Parameter, SAMPLE, UNTIL,
 };
 #[cfg(feature = "openapi")]
-pub(crate) use shape::Schemas;
+pub(crate) use shape::{Schemas, grade};
 pub(crate) use shape::{Shape, Shaped};
 
 use crate::Services;
-use crate::access::{Role, Who};
+use crate::caller::{Role, Who};
 use crate::quota::Class;
 use crate::slo::Objective;
 

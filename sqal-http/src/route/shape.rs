@@ -10,7 +10,9 @@ use serde_json::{Value, json};
 #[cfg(feature = "openapi")]
 use utoipa::ToSchema;
 #[cfg(feature = "openapi")]
-use utoipa::openapi::{RefOr, schema::Schema};
+use utoipa::openapi::RefOr;
+#[cfg(feature = "openapi")]
+use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaType, Type};
 
 /// The schema of a type.
 #[derive(Clone, Copy, Debug)]
@@ -69,4 +71,12 @@ impl Schemas {
             self.0.insert(name, json!(schema));
         }
     }
+}
+
+#[cfg(feature = "openapi")]
+/// The schema of a grade, for types of other crates, which have no schema of their own.
+#[cfg(feature = "openapi")]
+pub(crate) fn grade() -> Schema {
+    let grades = ["A+", "A", "B", "C", "REJECT"];
+    Schema::Object(ObjectBuilder::new().schema_type(SchemaType::Type(Type::String)).enum_values(Some(grades)).build())
 }

@@ -15,9 +15,9 @@ use serde::de::IgnoredAny;
 
 use super::body::whole_within;
 use super::caught::ended;
-use crate::access::Caller;
 use crate::answer::{Answer, hand_in, judge};
 use crate::budget::{Hold, Party, Resource};
+use crate::caller::Caller;
 use crate::quota::Class;
 use crate::route::{DEVICES, Endpoint, post};
 use crate::slo::Objective;

@@ -23,7 +23,7 @@ use tracing::warn;
 use super::body::{json, whole};
 use super::parameters::{Versions, name_in_path, new_name_in_path};
 use super::span::Span;
-use crate::access::Caller;
+use crate::caller::Caller;
 use crate::quota::Class;
 use crate::route::{BEFORE, DEVICE, ENGINEER, Endpoint, LIMIT, VIEWER, get, post};
 use crate::shown_names::ShownNames;

@@ -9,7 +9,7 @@ use axum::extract::{Extension, State};
 use serde::Serialize;
 
 use super::batch;
-use crate::access::Caller;
+use crate::caller::Caller;
 use crate::quota::Class;
 use crate::route::{Endpoint, get};
 use crate::slo::Objective;

@@ -16,7 +16,7 @@ use tracing::info;
 
 use super::body::{json, whole};
 use super::parameters::name_in_path;
-use crate::access::Caller;
+use crate::caller::Caller;
 use crate::commands::NotAnswered;
 use crate::quota::Class;
 use crate::route::{ADMINISTRATOR, DEVICE, Endpoint, post};

@@ -14,8 +14,8 @@ use tracing::info;
 
 use super::caught::ended;
 use super::parameters::{HowMany, device_of, unreadable};
-use crate::access::Caller;
 use crate::answer::store;
+use crate::caller::Caller;
 use crate::dead_letters::DeadLetter;
 use crate::quota::Class;
 use crate::route::{ADMINISTRATOR, DEVICE_ID, ENGINEER, Endpoint, LIMIT_OF_LETTERS, delete, get, post};

@@ -14,8 +14,8 @@ use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
-use crate::access::Caller;
 use crate::budget::{Hold, Party, Resource};
+use crate::caller::Caller;
 use crate::live::{Live, Stored};
 use crate::quota::Class;
 use crate::route::{Endpoint, LAST_EVENT_ID, VIEWER, get};

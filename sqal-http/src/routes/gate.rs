@@ -1,23 +1,23 @@
 //! The gate before every route: it knows the caller, checks the role, and counts the quota.
 
-use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes, HttpBody, to_bytes};
-use axum::extract::{ConnectInfo, Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use sqal_resilience::{client_address, forwarded_client};
 use tracing::Instrument;
 
 use super::body::whole_within;
 use super::caught::{caught, ended};
 use super::coding::unpacked;
-use crate::access::Who;
-use crate::access::{Caller, bearer, by_cookie};
+use crate::access::{bearer, by_cookie};
 use crate::budget::{Connection, Hold, Party, Resource};
+use crate::caller::Caller;
+use crate::caller::Who;
+use crate::peer::{direct_peer, is_trusted, peer};
 use crate::problem::NothingDone;
 use crate::quota::{Call, Class};
 use crate::replies::{Begun, Reply, ReplyKey, fingerprint, key_of};
@@ -337,38 +337,4 @@ fn no_stranger(services: &Services, route: &Route, caller: &Caller, request: &Re
 /// Whether the host application may have authenticated the request by a cookie of its own.
 fn by_cookie_of_host(services: &Services, headers: &HeaderMap) -> bool {
     services.access.is_of_host() && headers.contains_key(header::COOKIE)
-}
-
-/// The address at the other end of the connection: the client, or the last proxy.
-fn direct_peer(request: &Request) -> Option<IpAddr> {
-    Some(request.extensions().get::<ConnectInfo<SocketAddr>>()?.0.ip())
-}
-
-fn is_trusted(services: &Services, address: IpAddr) -> bool {
-    services.trusted_proxies.contains(&address.to_canonical())
-}
-
-/// The address of the client. If the connection comes from a trusted proxy, the address that the
-/// proxy reports is used. If its two fields name different clients, neither is used: a proxy writes
-/// one of them, and the other may be the client's own.
-pub(crate) fn peer(services: &Services, request: &Request) -> Option<IpAddr> {
-    const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-    let peer = direct_peer(request)?.to_canonical();
-    if !is_trusted(services, peer) {
-        return Some(peer);
-    }
-    let trusted = |address| is_trusted(services, address);
-    // A proxy may add a line of its own after the client's: they are one list (RFC 9110, 5.3). A
-    // value that is not text is not an address.
-    let list = |name: HeaderName| {
-        let lines: Vec<_> = request.headers().get_all(name).iter().map(|value| value.to_str().unwrap_or("?")).collect();
-        (!lines.is_empty()).then(|| lines.join(","))
-    };
-    let by_list = list(FORWARDED_FOR).map(|list| client_address(peer, Some(&list), trusted));
-    let by_field = list(header::FORWARDED).map(|list| forwarded_client(peer, &list, trusted));
-    Some(match (by_list, by_field) {
-        (Some(one), Some(other)) if one != other => peer,
-        (Some(client), _) | (None, Some(client)) => client,
-        (None, None) => peer,
-    })
 }

@@ -20,7 +20,7 @@ use sqal_storage::{self as queue, Cursor, Hour, HourlyQuery, JobId, JobKind, Job
 use super::body::{json, whole};
 use super::profiles::{LARGEST, judging};
 use super::span::Span;
-use crate::access::Caller;
+use crate::caller::Caller;
 use crate::jobs::{Progress, Workplace};
 use crate::quota::Class;
 use crate::route::{ENGINEER, Endpoint, JOB, VIEWER, delete, get, post};

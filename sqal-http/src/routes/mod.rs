@@ -8,7 +8,6 @@ mod caught;
 mod coding;
 #[cfg(feature = "ws")]
 mod commands;
-mod conditions;
 mod dead_letters;
 mod devices;
 mod events;
@@ -28,11 +27,6 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
-
-#[cfg(feature = "dashboard")]
-pub(crate) use conditions::{is_known, tag};
-#[cfg(feature = "ws")]
-pub(crate) use gate::peer;
 
 use crate::route::{Endpoint, Route};
 use crate::slo::Objective;
@@ -78,6 +72,24 @@ pub fn routes() -> Vec<Route> {
     work().into_iter().chain(probes()).map(|endpoint| endpoint.route).collect()
 }
 
+/// The description of every route as OpenAPI 3.1, in JSON with its members in order.
+///
+/// # Panics
+///
+/// Never: a test builds the description of every route.
+#[cfg(feature = "openapi")]
+#[must_use]
+pub fn openapi() -> String {
+    crate::openapi::openapi(&routes())
+}
+
+/// The description, made at the first request for it.
+#[cfg(feature = "openapi")]
+fn description() -> &'static str {
+    static WRITTEN: std::sync::LazyLock<String> = std::sync::LazyLock::new(openapi);
+    &WRITTEN
+}
+
 /// Takes up the jobs that an earlier process has left in the queue. Without this call they wait
 /// until the next job is begun here.
 ///
@@ -90,6 +102,10 @@ pub fn take_up_jobs(services: &Services) {
 /// The router of the application, to serve or to nest in another router.
 pub fn router(mut services: Services) -> Router {
     services.starting = services.clock.now().saturating_duration_since(services.started);
+    #[cfg(feature = "openapi")]
+    {
+        services.description = Some(description);
+    }
     let services = Arc::new(services);
     let mut number = 0;
     let mut gated = |endpoints: Vec<Endpoint>, probe: bool| {

@@ -15,9 +15,9 @@ use sqal_core::{Name, ProfileRef};
 use sqal_storage::{Entry, SampleQuery};
 
 use super::body::{json, whole};
-use super::conditions::{has_seen, is_known, tag};
 use super::parameters::{Versions, name_in_path, new_name_in_path};
-use crate::access::Caller;
+use crate::caller::Caller;
+use crate::conditions::{has_seen, is_known, tag};
 use crate::decided::{self, entry_name, in_force};
 use crate::quota::Class;
 use crate::route::{

@@ -11,8 +11,8 @@ use axum::http::{Extensions, HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{AppendHeaders, IntoResponse, Response};
 use serde::Serialize;
 
-use crate::access::{Caller, Grant, Role};
 use crate::browser_session::{forgotten, kept};
+use crate::caller::{Caller, Grant, Role};
 use crate::quota::Class;
 use crate::route::{Endpoint, delete, get, post};
 use crate::slo::Objective;

@@ -140,8 +140,8 @@ async fn found(store: &dyn Register, kind: &str, (name, value): (&str, &str), li
     }
 }
 
-/// Adds entries of several things: two of three newest versions are released, and an earlier version
-/// of the third was.
+/// Adds entries of several things: two of three newest versions are released, and an earlier
+/// version of the third was.
 async fn add_labelled(store: &dyn Register) -> Vec<Entry> {
     let mut released = Vec::new();
     for (name, states) in [

@@ -418,3 +418,21 @@ fn is_part_of(part: &Tally, all: &Tally) -> bool {
         && all.first <= part.first
         && part.last <= all.last
 }
+
+impl Expected {
+    /// Makes the evidence the expectation from now on.
+    pub fn state(&mut self, evidence: &Evidence) {
+        let lines = evidence.audit.number;
+        if lines > 0 {
+            self.heads.insert(lines, evidence.audit.hash);
+        }
+        self.decisions = evidence.decisions;
+        for (device, found) in &evidence.devices {
+            self.devices.insert(*device, (found.counted, lines));
+            let hours = self.hours.entry(*device).or_default();
+            for (hour, bucket) in &found.hours {
+                hours.insert(*hour, Stated { samples: bucket.samples, sum: bucket.sum, lines });
+            }
+        }
+    }
+}

@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, HashMap};
 
 use sqal_core::DeviceId;
 
-use super::Evidence;
 use crate::{Action, AuditEntry, Head, Purge, Retention};
 
 /// An earlier statement about the samples of a device and hour.
@@ -31,24 +30,6 @@ pub struct Expected {
     pub devices: BTreeMap<DeviceId, (u64, u64)>,
     /// The number of decisions.
     pub decisions: u64,
-}
-
-impl Expected {
-    /// Makes the evidence the expectation from now on.
-    pub fn state(&mut self, evidence: &Evidence) {
-        let lines = evidence.audit.number;
-        if lines > 0 {
-            self.heads.insert(lines, evidence.audit.hash);
-        }
-        self.decisions = evidence.decisions;
-        for (device, found) in &evidence.devices {
-            self.devices.insert(*device, (found.counted, lines));
-            let hours = self.hours.entry(*device).or_default();
-            for (hour, bucket) in &found.hours {
-                hours.insert(*hour, Stated { samples: bucket.samples, sum: bucket.sum, lines });
-            }
-        }
-    }
 }
 
 /// A line of the log about a decision, as text: the action, the actor and the time.

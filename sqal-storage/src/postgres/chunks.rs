@@ -2,11 +2,16 @@
 
 use std::num::NonZeroU32;
 
-use super::custody::Inside;
+use sqlx::Transaction;
+use sqlx::postgres::Postgres;
+
 use super::encoding::Micros;
 use super::error::storage_error;
 use super::statements;
 use crate::StorageError;
+
+/// A running transaction.
+pub(super) type Inside<'a, 'c> = &'a mut Transaction<'c, Postgres>;
 
 /// The length of a chunk in microseconds; chunks begin at midnight UTC.
 const DAY: i64 = 86_400_000_000;

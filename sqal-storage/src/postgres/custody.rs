@@ -2,18 +2,15 @@
 
 use async_trait::async_trait;
 use sqal_core::DeviceId;
-use sqlx::postgres::Postgres;
-use sqlx::{Connection, Transaction};
+use sqlx::Connection;
 
+use super::chunks::Inside;
 use super::encoding::Micros;
 use super::error::storage_error;
 use super::partitions::Partition;
 use super::{PostgresStore, chunks, statements};
 use crate::sql::{audit_after, log_action, write_down};
 use crate::{Action, ActionOf, AuditEntry, Custody, Gone, Purge, StorageError};
-
-/// A running transaction.
-pub(super) type Inside<'a, 'c> = &'a mut Transaction<'c, Postgres>;
 
 impl PostgresStore {
     /// Lifts the limit of deleted rows where there is one: every try would end at the same row.

@@ -479,8 +479,8 @@ SELECT set_config('search_path', 'sqal_expected_' || pg_backend_pid(), true)";
 pub(super) const CURRENT_SCHEMA: &str = "SELECT current_schema()::text";
 
 /// All objects of this program in a schema, without the name of the schema, and without what a dump
-/// and a restore may write in another way (white space, parentheses, quotes): bind the schema and the
-/// names of tables and views.
+/// and a restore may write in another way (white space, parentheses, quotes): bind the schema and
+/// the names of tables and views.
 pub(super) const OBJECTS: &str = "
 WITH ours AS (
     SELECT c.oid, c.relname::text AS name, c.relkind, c.relpersistence, c.relrowsecurity, c.relforcerowsecurity

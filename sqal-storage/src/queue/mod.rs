@@ -19,8 +19,8 @@ pub use job::{
 /// its database.
 pub(crate) const LEASE_ENDED: &str = "the lease of the last attempt has ended, and the worker has not ended the job";
 
-/// Checks a text that a queue keeps; every queue calls it before it writes. `backend` is the name of
-/// the queue in the error.
+/// Checks a text that a queue keeps; every queue calls it before it writes. `backend` is the name
+/// of the queue in the error.
 ///
 /// # Errors
 ///
@@ -61,8 +61,8 @@ pub(crate) fn check_text(text: &str, backend: &'static str) -> Result<(), Storag
 ///    neither a worker nor a cancellation changes it.
 /// 8. *Jobs are listed newest first*, page by page, by kind and state, and the counts are those of
 ///    the list.
-/// 9. *Only ended jobs are forgotten*, those of a kind that ended before a time, and their keys with
-///    them. The number of a job is never used again.
+/// 9. *Only ended jobs are forgotten*, those of a kind that ended before a time, and their keys
+///   with them. The number of a job is never used again.
 /// 10. *A refused text changes nothing*: a body, a result or a failure with the character U+0000,
 ///     which a text of PostgreSQL cannot hold, is an error of the kind
 ///     [`StorageErrorKind::Refused`].

@@ -90,7 +90,15 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Findings, FrameError> {
     }
     if *version == 1 {
         return match postcard::take_from_bytes::<findings_v1::Findings>(content) {
-            Ok((findings, [])) => Ok(findings.into()),
+            Ok((old, [])) => Ok(Findings {
+                inspection: old.inspection.into(),
+                reported: old.reported,
+                meta: old.meta,
+                profile: old.profile,
+                processing_micros: old.processing_micros,
+                beside: Beside::default(),
+                purpose: Purpose::Product,
+            }),
             Ok(_) => Err(FrameError::Format),
             Err(_) => Err(FrameError::Content),
         };

@@ -2,18 +2,18 @@
 //! never written again.
 
 use sqal_core::{
-    Beside, CalibratedConfidence, Cap, Channel, Defects, Flags, Grade, Measured, Meta, ProfileRef, Purpose, Reasons,
-    Reported, Score, SpectralFindings, TofFindings, Unseen,
+    CalibratedConfidence, Cap, Channel, Defects, Flags, Grade, Measured, Meta, ProfileRef, Reasons, Reported, Score,
+    SpectralFindings, TofFindings, Unseen,
 };
 
 /// The data of a sample beside its key and its raw readings, as version 1 wrote it.
 #[derive(serde::Deserialize)]
 pub(super) struct Findings {
-    inspection: Inspection,
-    reported: Option<Reported>,
-    meta: Meta,
-    profile: ProfileRef,
-    processing_micros: u32,
+    pub(super) inspection: Inspection,
+    pub(super) reported: Option<Reported>,
+    pub(super) meta: Meta,
+    pub(super) profile: ProfileRef,
+    pub(super) processing_micros: u32,
 }
 
 #[derive(serde::Deserialize)]
@@ -52,20 +52,6 @@ struct Verdict {
     defects: Defects,
     #[serde(default)]
     reasons: Reasons,
-}
-
-impl From<Findings> for super::findings::Findings {
-    fn from(old: Findings) -> Self {
-        Self {
-            inspection: old.inspection.into(),
-            reported: old.reported,
-            meta: old.meta,
-            profile: old.profile,
-            processing_micros: old.processing_micros,
-            beside: Beside::default(),
-            purpose: Purpose::Product,
-        }
-    }
 }
 
 impl<F> Assessment<F> {

@@ -5,7 +5,8 @@ use super::store::{Engine, Sql, SqlRunner, SqlStore};
 use crate::evidence::LineRow;
 use crate::{Action, AuditEntry, Head, StorageError};
 
-/// A lock while a line is written; readers continue. In SQLite there is one transaction that writes.
+/// A lock while a line is written; readers continue. In SQLite there is one transaction that
+/// writes.
 const LOCK: Sql = Sql::both("LOCK TABLE audit_logs IN SHARE ROW EXCLUSIVE MODE");
 
 /// The end of the audit log.

@@ -65,8 +65,8 @@ CREATE INDEX record_label_of ON record_label (collection, record_key);
 
 /// The tables of records in SQLite.
 ///
-/// `labels` holds all labels of a record, and `record_label` has a row for each, by which the record
-/// is found. Revisions come from one counter, so that none is ever used again.
+/// `labels` holds all labels of a record, and `record_label` has a row for each, by which the
+/// record is found. Revisions come from one counter, so that none is ever used again.
 pub(crate) const RECORDS_IN_SQLITE: Step = Step {
     up: concat!(
         tables!("INTEGER", "TEXT", " STRICT"),

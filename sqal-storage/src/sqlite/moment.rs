@@ -43,8 +43,8 @@ impl SqliteStore {
             &sqlx::query(statements::VERSION).fetch_one(&mut *connection).await.map_err(storage_error)?,
         )?)
         .await?;
-        // After a migration to an older version, decisions and their labels stay in tables that this
-        // version does not know.
+        // After a migration to an older version, decisions and their labels stay in tables that
+        // this version does not know.
         let is_of = |object: &SchemaObject, table: &str| object.text.starts_with(&format!("{table}: "));
         let stays = |object: &SchemaObject| {
             (is_of(object, "register") || is_of(object, "register_label")) && object.kind != "trigger"

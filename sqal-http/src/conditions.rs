@@ -36,7 +36,7 @@ pub(crate) fn is_known(headers: &HeaderMap, tag: &HeaderValue) -> bool {
 /// # Errors
 ///
 /// 428 without a condition, 412 if a condition does not hold.
-pub(super) fn has_seen(headers: &HeaderMap, tag: Option<&HeaderValue>) -> Result<(), Problem> {
+pub(crate) fn has_seen(headers: &HeaderMap, tag: Option<&HeaderValue>) -> Result<(), Problem> {
     let matches = names(headers, &header::IF_MATCH, tag, false);
     let for_nothing = headers.get_all(header::IF_NONE_MATCH).iter().any(|value| value == "*");
     match (matches, for_nothing) {

@@ -1,0 +1,53 @@
+//! [`ServerError`]: why the server did not start, or did not end in order.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use sqal_resilience::{InvalidBreaker, Report};
+use sqal_storage::{InvalidPostgres, RedisError, StorageError};
+
+/// Why the server did not start, or did not end in order.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ServerError {
+    /// The data folder cannot be used.
+    #[error("data folder {path}: {source}")]
+    DataDir {
+        /// The path of the folder.
+        path: PathBuf,
+        /// The cause.
+        source: std::io::Error,
+    },
+    /// Another server uses the data folder. Each would overwrite files of the other.
+    #[error("data folder {0}: another server uses it; give each one of its own (SQAL_DATA_DIR)")]
+    DataDirTaken(PathBuf),
+    /// The settings of a breaker around the database are not valid.
+    #[error("breaker: {0}")]
+    Breaker(#[from] InvalidBreaker),
+    /// The URL of the database is not valid.
+    #[error("DATABASE_URL: {0}")]
+    DatabaseUrl(#[from] InvalidPostgres),
+    /// The URL of the cache is not valid.
+    #[error("REDIS_URL: {0}")]
+    RedisUrl(#[from] RedisError),
+    /// The database cannot be used.
+    #[error("database: {0}")]
+    Storage(#[from] StorageError),
+    /// The address cannot be bound.
+    #[error("cannot listen on {address}: {source} (is another server running there? choose another with --address)")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// The cause.
+        source: std::io::Error,
+    },
+    /// The writer stopped while the server ran.
+    #[error("the writer has stopped: samples cannot be stored any more")]
+    Writer,
+    /// Some parts did not end within their time, or a second signal forced the end.
+    #[error("not everything ended in order: {} requests abandoned, {:?}{}", .0.abandoned_requests, .0.closed, if .0.forced { ", forced" } else { "" })]
+    Unfinished(Report),
+    /// The server failed while it ran.
+    #[error("server: {0}")]
+    Serve(#[from] std::io::Error),
+}
