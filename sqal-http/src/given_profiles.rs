@@ -1,4 +1,5 @@
-//! [`GivenProfiles`]: the profiles that this server was given, and how they compare with those of others.
+//! [`GivenProfiles`]: the profiles that this server was given, and how they compare with those of
+//! other servers.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -1,4 +1,4 @@
-//! An S3 server for tests: `moto_server`, a program of PyPI that this repository did not write.
+//! An S3 server for tests: `moto_server`, a program of `PyPI` that this repository did not write.
 
 use std::io::{BufRead, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -34,9 +34,11 @@ impl S3Server {
                 .spawn()
                 .unwrap();
             let mut lines = BufReader::new(process.stderr.take().unwrap()).lines().map_while(Result::ok);
-            if lines.any(|line| line.contains("Running on")) {
-                sender.send(process).unwrap();
+            if !lines.any(|line| line.contains("Running on")) {
+                let _ = process.wait();
+                return;
             }
+            sender.send(process).unwrap();
             // Its log of requests must not fill the pipe.
             lines.for_each(drop);
         });
