@@ -3,27 +3,29 @@
 //! A job that a process leaves behind when it ends is done by the next process, or by another
 //! server of the same database.
 
+use std::num::NonZeroU16;
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use axum::http::StatusCode;
 use futures_util::FutureExt;
 use sqal_core::{Name, Timestamp};
 use sqal_resilience::{Phase, Shutdown};
 use sqal_storage::{Job, JobEnd, JobKind, JobProgress, Lease, Leased, Queue, StorageError, WorkerName};
 use tokio::sync::Notify;
-use tokio::time::{Instant, sleep};
-use tracing::warn;
+use tokio::time::sleep;
+use tracing::{info, warn};
 
 use crate::{Problem, WallClock};
 
 /// The duration of a lease. If this process dies, another one takes the job after that.
 const LEASE: Duration = Duration::from_secs(30);
 
-/// The pause between two looks: whether a job is due, and whether the running job was canceled by
-/// another server.
+/// The interval at which the worker polls for a due job, and for the cancellation of the running
+/// job by another server.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Where the work on a job reports how far it is.
@@ -50,6 +52,30 @@ impl Progress {
     }
 }
 
+/// The pause before a job is tried again after a failure that may pass.
+const TRY_AGAIN_AFTER: Duration = Duration::from_secs(15);
+
+/// Why the work on a job has not succeeded.
+#[derive(Debug)]
+pub(crate) enum JobFailure {
+    /// Another attempt would fail too.
+    Lasting(Problem),
+    /// Another attempt, perhaps of another server, may succeed.
+    Passing(Problem),
+}
+
+impl From<Problem> for JobFailure {
+    fn from(problem: Problem) -> Self {
+        if problem.status == StatusCode::SERVICE_UNAVAILABLE { Self::Passing(problem) } else { Self::Lasting(problem) }
+    }
+}
+
+impl From<StorageError> for JobFailure {
+    fn from(error: StorageError) -> Self {
+        Problem::from(error).into()
+    }
+}
+
 /// What a worker needs of its process.
 #[derive(Clone)]
 pub(crate) struct Workplace {
@@ -59,9 +85,10 @@ pub(crate) struct Workplace {
 }
 
 impl Workplace {
-    fn lease_end(&self) -> Timestamp {
+    /// The wall time after a duration.
+    fn after(&self, duration: Duration) -> Timestamp {
         let now = (self.now)();
-        let micros = i64::try_from(LEASE.as_micros()).unwrap_or(i64::MAX);
+        let micros = i64::try_from(duration.as_micros()).unwrap_or(i64::MAX);
         Timestamp::from_micros(now.micros().saturating_add(micros)).unwrap_or(now)
     }
 }
@@ -70,7 +97,7 @@ impl Workplace {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct JobWorker {
     begun: Arc<AtomicBool>,
-    /// Notified when a job was enqueued or canceled by this process.
+    /// Notified when this process has enqueued or cancelled a job.
     changed: Arc<Notify>,
 }
 
@@ -88,13 +115,17 @@ impl JobWorker {
         work: impl Fn(Job, Progress) -> W + Send + Sync + 'static,
     ) -> Result<(), Problem>
     where
-        W: Future<Output = Result<String, Problem>> + Send + 'static,
+        W: Future<Output = Result<String, JobFailure>> + Send + 'static,
     {
         if self.begun.swap(true, Ordering::AcqRel) {
             return Ok(());
         }
+        let begun = Begun(Arc::clone(&self.begun));
         let (changed, shutdown) = (Arc::clone(&self.changed), place.shutdown.clone());
-        let task = shutdown.spawn("jobs", async move { work_off(kind, &place, &changed, work).await });
+        let task = shutdown.spawn("jobs", async move {
+            let _begun = begun;
+            work_off(kind, &place, &changed, work).await;
+        });
         task.map(drop).map_err(|_| Problem::shutting_down())
     }
 
@@ -104,24 +135,29 @@ impl JobWorker {
     }
 }
 
+/// Lets the next call begin the worker again when the task of the worker has ended, also by a panic.
+struct Begun(Arc<AtomicBool>);
+
+impl Drop for Begun {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Release);
+    }
+}
+
 /// Does all jobs of a kind until the process ends.
 async fn work_off<W>(kind: JobKind, place: &Workplace, changed: &Notify, work: impl Fn(Job, Progress) -> W)
 where
-    W: Future<Output = Result<String, Problem>>,
+    W: Future<Output = Result<String, JobFailure>>,
 {
     let name: WorkerName = Name::new(&format!("process {}", std::process::id())).unwrap_or_else(|_| kind_name(&kind));
     let mut is_away = false;
-    loop {
-        let leasing = place.queue.lease(&kind, &name, (place.now)(), place.lease_end(), std::num::NonZeroU16::MIN);
-        let leased = tokio::select! {
-            biased;
-            () = place.shutdown.reached(Phase::Draining) => return,
-            leased = leasing => leased,
-        };
-        if let Err(error) = &leased
-            && !is_away
-        {
-            warn!(%error, "jobs wait: their queue does not answer");
+    // A lease is awaited to its end: one that the database commits must not be dropped.
+    while !place.shutdown.is_draining() {
+        let leased = place.queue.lease(&kind, &name, (place.now)(), place.after(LEASE), NonZeroU16::MIN).await;
+        match (&leased, is_away) {
+            (Err(error), false) => warn!(%error, "jobs wait: their queue does not answer"),
+            (Ok(_), true) => info!("the queue of jobs answers again"),
+            _ => {}
         }
         is_away = leased.is_err();
         match leased.ok().and_then(|mut leased| leased.pop()) {
@@ -133,7 +169,7 @@ where
             None => {
                 tokio::select! {
                     biased;
-                    () = place.shutdown.reached(Phase::Draining) => return,
+                    () = place.shutdown.reached(Phase::Draining) => {}
                     () = changed.notified() => {}
                     () = sleep(LOOK_EVERY) => {}
                 }
@@ -147,58 +183,51 @@ fn kind_name(kind: &JobKind) -> WorkerName {
 }
 
 /// Does one job while its lease is held.
+///
+/// While the queue does not answer, the work goes on: if another worker takes the job meanwhile, the
+/// number of its lease keeps this one from ending the job.
 async fn one(
     lease: Lease,
     place: &Workplace,
     changed: &Notify,
     progress: &Progress,
-    work: impl Future<Output = Result<String, Problem>>,
+    work: impl Future<Output = Result<String, JobFailure>>,
 ) {
     let mut work = pin!(AssertUnwindSafe(work).catch_unwind());
-    let mut held = Instant::now();
     let end = loop {
         tokio::select! {
             biased;
             () = place.shutdown.reached(Phase::Draining) => break JobEnd::Returned,
             outcome = &mut work => break match outcome {
                 Ok(Ok(result)) => JobEnd::Succeeded(result),
-                Ok(Err(problem)) => JobEnd::Failed(as_text(&problem)),
+                Ok(Err(JobFailure::Lasting(problem))) => JobEnd::Failed(as_text(&problem)),
+                Ok(Err(JobFailure::Passing(problem))) => {
+                    JobEnd::Again { failure: as_text(&problem), due: place.after(TRY_AGAIN_AFTER) }
+                }
                 Err(_panic) => JobEnd::Failed(as_text(&Problem::broken("the job broke off; the log says why"))),
             },
             () = changed.notified() => {}
             () = sleep(LOOK_EVERY) => {}
         }
-        match place.queue.renew(&lease, place.lease_end(), progress.get()).await {
-            Ok(true) => held = Instant::now(),
-            // The job was canceled, or has passed to another worker.
-            Ok(false) => return,
-            Err(_) if held.elapsed() < LEASE => {}
-            Err(error) => {
-                warn!(job = %lease.job, %error, "a job is left to another worker: its lease could not be renewed");
-                return;
-            }
+        // `false`: the job was cancelled, or has passed to another worker.
+        if matches!(place.queue.renew(&lease, place.after(LEASE), progress.get()).await, Ok(false)) {
+            return;
         }
     };
-    if let Err(error) = ended(&lease, place, progress.get(), &end, held).await {
+    if let Err(error) = ended(&lease, place, progress.get(), &end).await {
         warn!(job = %lease.job, %error, "the end of a job could not be kept; the job is done again");
     }
 }
 
-/// Keeps the end of a job, again while the queue does not answer, as long as the lease lasts.
-async fn ended(
-    lease: &Lease,
-    place: &Workplace,
-    progress: JobProgress,
-    end: &JobEnd,
-    held: Instant,
-) -> Result<(), StorageError> {
+/// Keeps the end of a job, again while the queue does not answer, until the process ends.
+async fn ended(lease: &Lease, place: &Workplace, progress: JobProgress, end: &JobEnd) -> Result<(), StorageError> {
     loop {
         let kept = async {
-            place.queue.renew(lease, place.lease_end(), progress).await?;
+            place.queue.renew(lease, place.after(LEASE), progress).await?;
             place.queue.end(lease, (place.now)(), end).await
         };
         match kept.await {
-            Err(error) if error.is_transient() && held.elapsed() < LEASE && *end != JobEnd::Returned => {
+            Err(error) if error.is_transient() && *end != JobEnd::Returned => {
                 tokio::select! {
                     () = place.shutdown.reached(Phase::Draining) => return Err(error),
                     () = sleep(LOOK_EVERY) => {}

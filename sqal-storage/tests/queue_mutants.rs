@@ -71,6 +71,7 @@ enum Bug {
     NumbersAreUsedAgain,
     DropsNul,
     EndsWithoutNul,
+    AlwaysWithBodies,
 }
 
 /// A memory store with one bug.
@@ -314,6 +315,7 @@ impl Queue for Mutant {
         match self.bug {
             Bug::ListsEveryKind => asked.kind = None,
             Bug::ListsEveryState => asked.state = None,
+            Bug::AlwaysWithBodies => asked.bodies = true,
             Bug::PagesOverlap => asked.before = asked.before.map(|id| JobId::from_number(id.number() + 1)),
             Bug::ListsOneTooMany => asked.limit = asked.limit.saturating_add(1),
             _ => {}
@@ -450,6 +452,7 @@ async fn every_bug_breaks_its_law() {
         (Bug::ListsEveryState, "jobs_are_listed_newest_first"),
         (Bug::PagesOverlap, "jobs_are_listed_newest_first"),
         (Bug::ListsOneTooMany, "jobs_are_listed_newest_first"),
+        (Bug::AlwaysWithBodies, "jobs_are_listed_newest_first"),
         (Bug::CountsOpenJobs, "the_counts_are_those_of_the_list"),
         (Bug::CountsInNoOrder, "the_counts_are_those_of_the_list"),
         (Bug::ForgetsAtTheTime, "only_ended_jobs_are_forgotten"),

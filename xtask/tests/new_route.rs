@@ -11,13 +11,11 @@ const FILE: &str = "sqal-http/src/routes/metrics.rs";
 
 /// The route, as it would be written by hand.
 const ROUTE: &str = r#"
-        get("/api/v1/throw-away", text)
-            .who(crate::route::VIEWER)
-            .class(crate::quota::Class::Read)
+        get("/api/v1/throw-away", crate::route::VIEWER, Class::Read, text)
             .objective(crate::slo::Objective::MANY)
             .described("throwAway", "Health", "A route for a test")
             .gives_text("text/plain; version=0.0.4; charset=utf-8")
-            .fails(&[404])
+            .problems(&[404])
             .line("a route for a test", "0"),"#;
 
 /// A copy of the tracked files.

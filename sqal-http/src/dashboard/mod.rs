@@ -10,16 +10,18 @@ use sqal_core::ProfileRef;
 
 use crate::Services;
 use crate::conditions::{is_known, tag};
-use crate::route::{Endpoint, get};
+use crate::quota::Class;
+use crate::route::{EVERYONE, Endpoint, get};
 use crate::wire::hash;
 
 /// The routes of the live page.
 pub(crate) fn routes() -> Vec<Endpoint> {
     vec![
-        get("/", page).line("the live page ([below](#the-live-page)), which asks for a token where one is needed", ""),
-        get("/dashboard.css", style)
+        get("/", EVERYONE, Class::Unlimited, page)
             .line("the live page ([below](#the-live-page)), which asks for a token where one is needed", ""),
-        get("/dashboard.js", script)
+        get("/dashboard.css", EVERYONE, Class::Unlimited, style)
+            .line("the live page ([below](#the-live-page)), which asks for a token where one is needed", ""),
+        get("/dashboard.js", EVERYONE, Class::Unlimited, script)
             .line("the live page ([below](#the-live-page)), which asks for a token where one is needed", ""),
     ]
 }

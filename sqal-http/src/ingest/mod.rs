@@ -1,19 +1,18 @@
 //! The device stream: frames in, one answer per frame out, in order.
 //!
 //! A sample is acknowledged after its commit.
-use crate::route::{DEVICES, Endpoint, get};
+use crate::quota::Class;
+use crate::route::{DEVICE, Endpoint, get};
 
 /// The routes of devices.
 pub(crate) fn routes() -> Vec<Endpoint> {
     vec![
-        get("/ws/sensors", upgrade)
-            .who(DEVICES)
+        get("/ws/sensors", DEVICE, Class::Unlimited, upgrade)
             .line("the device endpoint ([protocol.md](protocol.md))", "")
-            .answers("/ws/sensors", 400),
-        get("/ws/sensors/", upgrade)
-            .who(DEVICES)
+            .good_call("/ws/sensors", 400),
+        get("/ws/sensors/", DEVICE, Class::Unlimited, upgrade)
             .line("the device endpoint ([protocol.md](protocol.md))", "")
-            .answers("/ws/sensors/", 400),
+            .good_call("/ws/sensors/", 400),
     ]
 }
 

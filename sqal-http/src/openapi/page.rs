@@ -8,25 +8,26 @@ use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use utoipa_swagger_ui::{Config, serve};
 
-use crate::route::{Endpoint, get};
+use crate::quota::Class;
+use crate::route::{EVERYONE, Endpoint, get};
 use crate::{Problem, Services};
 
 /// The routes of the description of the interface.
 pub(crate) fn routes() -> Vec<Endpoint> {
     vec![
-        get("/openapi/v1.json", description)
+        get("/openapi/v1.json", EVERYONE, Class::Unlimited, description)
             .described("describe", "Description", "This description")
             .gives_named("Description")
             .line("this interface as OpenAPI 3.1, also in [openapi/v1.json](../openapi/v1.json)", ""),
-        get("/docs", docs)
+        get("/docs", EVERYONE, Class::Unlimited, docs)
             .described("docs", "Description", "This description as a page to try it on")
             .gives_text("text/html")
             .line("the same to read and try (Swagger UI, from the binary: no network)", "")
-            .answers("/docs", 308),
-        get("/docs/{*file}", file)
+            .good_call("/docs", 308),
+        get("/docs/{*file}", EVERYONE, Class::Unlimited, file)
             .line("the same to read and try (Swagger UI, from the binary: no network)", "")
-            .answers("/docs/index.html", 200)
-            .refuses("GET", "/docs/none.html", 404),
+            .good_call("/docs/index.html", 200)
+            .bad_call("GET", "/docs/none.html", 404),
     ]
 }
 

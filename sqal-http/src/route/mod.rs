@@ -1,8 +1,7 @@
 //! [`Route`]: what a route declares about itself, and the builder of the declaration.
 //!
-//! Everything that is said about a route hangs on its declaration, beside its handler: who may call
-//! it, how often, its objective, its description, the line of `docs/http.md`, and a call that it
-//! answers and one that it refuses.
+//! The declaration of a route, beside its handler, states who may call it, how often, its objective,
+//! its description, its line of `docs/http.md`, and two calls for the test of the interface.
 
 mod parameter;
 mod shape;
@@ -13,8 +12,8 @@ use axum::handler::Handler;
 use axum::routing::{self, MethodRouter};
 
 pub(crate) use parameter::{
-    AFTER, BEFORE, DEVICE, DEVICE_ID, FROM, IDEMPOTENCY_KEY, IF_MATCH, IF_NONE_MATCH, JOB, KNOWN, LAST_EVENT_ID, LIMIT,
-    LIMIT_OF_LETTERS, PROBLEM, PROFILE, Parameter, SAMPLE, UNTIL,
+    AFTER, BEFORE, DEVICE_IN_PATH, DEVICE_IN_QUERY, FROM, IDEMPOTENCY_KEY, IF_MATCH, IF_NONE_MATCH, JOB, KNOWN,
+    LAST_EVENT_ID, LIMIT, LIMIT_OF_LETTERS, PROBLEM, PROFILE, Parameter, SAMPLE, UNTIL,
 };
 #[cfg(feature = "openapi")]
 pub(crate) use shape::{Schemas, grade};
@@ -25,7 +24,8 @@ use crate::caller::{Role, Who};
 use crate::quota::Class;
 use crate::slo::Objective;
 
-pub(crate) const DEVICES: Who = Who::Device;
+pub(crate) const EVERYONE: Who = Who::Everyone;
+pub(crate) const DEVICE: Who = Who::Device;
 pub(crate) const VIEWER: Who = Who::Person(Role::Viewer);
 pub(crate) const ENGINEER: Who = Who::Person(Role::QualityEngineer);
 pub(crate) const ADMINISTRATOR: Who = Who::Person(Role::Administrator);
@@ -53,17 +53,18 @@ pub struct Route {
     pub line: &'static str,
     /// How old its answer may be, as `docs/http.md` states it.
     pub age: &'static str,
-    /// A call that it answers, and a call that it refuses.
+    /// Two calls for the test of the interface.
     pub calls: Calls,
     /// Its description; `None` for routes that OpenAPI cannot describe and for the files of pages.
     pub(crate) described: Option<Described>,
 }
 
-/// A call that a route answers and a call that it refuses, each with its status. In a path, `{id}`
-/// stands for the id of a stored sample.
+/// Two calls of a route with their statuses, for the test of the interface. In a path, `{id}` stands
+/// for the id of a stored sample.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Calls {
-    /// The path of the call that is answered, and its status.
+    /// The path of a call by the route's method without a body, and its status: an error where the
+    /// route needs a body or a connected device.
     pub good: (&'static str, u16),
     /// The method and path of the call that is refused, and its status.
     pub bad: (&'static str, &'static str, u16),
@@ -135,13 +136,13 @@ pub(crate) struct Endpoint {
 
 macro_rules! entry {
     ($name:ident, $method:literal) => {
-        /// A route of this method, without a quota, which admits every caller.
-        pub(crate) fn $name<H, T>(path: &'static str, handler: H) -> Endpoint
+        /// A route of this method: its path, the callers that it admits, its quota, its handler.
+        pub(crate) fn $name<H, T>(path: &'static str, who: Who, class: Class, handler: H) -> Endpoint
         where
             H: Handler<T, Arc<Services>>,
             T: 'static,
         {
-            Endpoint { route: undeclared($method, path), answer: routing::$name(handler) }
+            Endpoint { route: undeclared($method, path, who, class), answer: routing::$name(handler) }
         }
     };
 }
@@ -151,12 +152,12 @@ entry!(post, "POST");
 entry!(put, "PUT");
 entry!(delete, "DELETE");
 
-const fn undeclared(method: &'static str, path: &'static str) -> Route {
+const fn undeclared(method: &'static str, path: &'static str, who: Who, class: Class) -> Route {
     Route {
         method,
         path,
-        who: Who::Everyone,
-        class: Class::Unlimited,
+        who,
+        class,
         objective: None,
         successor: None,
         repeatable: false,
@@ -168,18 +169,6 @@ const fn undeclared(method: &'static str, path: &'static str) -> Route {
 }
 
 impl Endpoint {
-    /// Sets the callers that the route admits.
-    pub(crate) const fn who(mut self, who: Who) -> Self {
-        self.route.who = who;
-        self
-    }
-
-    /// Sets the quota of the route.
-    pub(crate) const fn class(mut self, class: Class) -> Self {
-        self.route.class = class;
-        self
-    }
-
     /// Sets the objective of the route.
     pub(crate) const fn objective(mut self, objective: Objective) -> Self {
         self.route.objective = Some(objective);
@@ -187,7 +176,7 @@ impl Endpoint {
     }
 
     /// Marks the route as an older path, which `successor` replaces.
-    pub(crate) const fn instead(mut self, successor: &'static str) -> Self {
+    pub(crate) const fn replaced_by(mut self, successor: &'static str) -> Self {
         self.route.successor = Some(successor);
         self
     }
@@ -205,15 +194,16 @@ impl Endpoint {
         self
     }
 
-    /// Sets the call that the route answers. Without one, that is its path, with status 200.
-    pub(crate) const fn answers(mut self, path: &'static str, status: u16) -> Self {
+    /// Sets the call of the test that has the route's method. Without one, that is its path, with
+    /// status 200.
+    pub(crate) const fn good_call(mut self, path: &'static str, status: u16) -> Self {
         self.route.calls.good = (path, status);
         self
     }
 
-    /// Sets the call that the route refuses. Without one, that is its path by a method that it does
-    /// not have.
-    pub(crate) const fn refuses(mut self, method: &'static str, path: &'static str, status: u16) -> Self {
+    /// Sets the call of the test that is refused. Without one, that is the route's path by a method
+    /// that it does not have.
+    pub(crate) const fn bad_call(mut self, method: &'static str, path: &'static str, status: u16) -> Self {
         self.route.calls.bad = (method, path, status);
         self
     }
@@ -241,7 +231,7 @@ impl Endpoint {
     }
 
     /// Sets the parameters of the path, the query and the header.
-    pub(crate) const fn asks(self, parameters: &'static [Parameter]) -> Self {
+    pub(crate) const fn parameters(self, parameters: &'static [Parameter]) -> Self {
         let described = self.description();
         self.with(Described { parameters, ..described })
     }
@@ -297,7 +287,7 @@ impl Endpoint {
     }
 
     /// Sets the statuses of the problems that this route has beside those of every route.
-    pub(crate) const fn fails(self, fails: &'static [u16]) -> Self {
+    pub(crate) const fn problems(self, fails: &'static [u16]) -> Self {
         let described = self.description();
         self.with(Described { fails, ..described })
     }

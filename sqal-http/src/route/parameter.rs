@@ -37,10 +37,10 @@ fn time() -> Value {
     json!({ "type": "string", "format": "date-time" })
 }
 
-pub(crate) const DEVICE_ID: Parameter =
+pub(crate) const DEVICE_IN_QUERY: Parameter =
     parameter("device_id", "query", "Only of this device: 1 to 100 bytes of printable text", device);
 
-pub(crate) const DEVICE: Parameter = parameter("device_id", "path", "The device", device);
+pub(crate) const DEVICE_IN_PATH: Parameter = parameter("device_id", "path", "The device", device);
 
 pub(crate) const LIMIT: Parameter = parameter(
     "limit",

@@ -19,7 +19,7 @@ use crate::answer::{Answer, hand_in, judge};
 use crate::budget::{Hold, Party, Resource};
 use crate::caller::Caller;
 use crate::quota::Class;
-use crate::route::{DEVICES, Endpoint, post};
+use crate::route::{DEVICE, Endpoint, post};
 use crate::slo::Objective;
 use crate::wire::{sample_id_of, without_mark};
 use crate::{Problem, Services, Violation};
@@ -27,14 +27,12 @@ use crate::{Problem, Services, Violation};
 /// The routes of a batch.
 pub(super) fn routes() -> Vec<Endpoint> {
     vec![
-        post("/api/v1/samples:batch", take)
-            .who(DEVICES)
-            .class(Class::Create)
+        post("/api/v1/samples:batch", DEVICE, Class::Create, take)
             .objective(Objective::LONG)
             .described("putSamples", "Samples", "Frames, one a line, each judged, stored and answered by itself")
             .takes_lines("Documented frames as NDJSON: at most 1000, and 8 MiB; none is an empty batch")
             .gives::<Results>()
-            .fails(&[400, 408, 413])
+            .problems(&[400, 408, 413])
             .line("frames as NDJSON, see below", ""),
     ]
 }

@@ -25,7 +25,7 @@ use super::parameters::{Versions, name_in_path, new_name_in_path};
 use super::span::Span;
 use crate::caller::Caller;
 use crate::quota::Class;
-use crate::route::{BEFORE, DEVICE, ENGINEER, Endpoint, LIMIT, VIEWER, get, post};
+use crate::route::{BEFORE, DEVICE_IN_PATH, ENGINEER, Endpoint, LIMIT, VIEWER, get, post};
 use crate::shown_names::ShownNames;
 use crate::slo::Objective;
 use crate::wire::{Reference, rfc3339};
@@ -34,31 +34,27 @@ use crate::{Problem, Services};
 /// The routes of calibrations.
 pub(super) fn routes() -> Vec<Endpoint> {
     vec![
-        get("/api/v1/devices/{device_id}/calibrations", list)
-            .who(VIEWER)
-            .class(Class::Read)
+        get("/api/v1/devices/{device_id}/calibrations", VIEWER, Class::Read, list)
             .objective(Objective::MANY)
             .described("listCalibrations", "Devices", "The calibrations of a device, the newest first")
-            .asks(&[DEVICE, LIMIT, BEFORE])
+            .parameters(&[DEVICE_IN_PATH, LIMIT, BEFORE])
             .gives::<Calibrations>()
-            .fails(&[400, 404])
+            .problems(&[400, 404])
             .line(
                 "`items`, newest first: `kind`, `taken_at`, `age_days`, `temperature_c`, who recorded it, \
                  what was `asked` and by which `profile`, `found`, and `reference` as a profile takes it. \
                  `limit` and `before` as for decisions",
                 "0",
             )
-            .answers("/api/v1/devices/ESP32_SIM_1234/calibrations", 200)
-            .refuses("GET", "/api/v1/devices/ESP32_SIM_1234/calibrations?limit=0", 400),
-        post("/api/v1/devices/{device_id}/calibrations", record)
-            .who(ENGINEER)
-            .class(Class::Create)
+            .good_call("/api/v1/devices/ESP32_SIM_1234/calibrations", 200)
+            .bad_call("GET", "/api/v1/devices/ESP32_SIM_1234/calibrations?limit=0", 400),
+        post("/api/v1/devices/{device_id}/calibrations", ENGINEER, Class::Create, record)
             .objective(Objective::LONG)
             .described("calibrate", "Devices", "A calibration is computed from stored readings, and recorded")
-            .asks(&[DEVICE])
+            .parameters(&[DEVICE_IN_PATH])
             .takes::<Wanted>("From which readings")
             .changes_or_makes::<Calibration>()
-            .fails(&[400, 404, 408])
+            .problems(&[400, 404, 408])
             .line(
                 "computed from stored readings and recorded (201; 200 if it is there already): \
                  `{\"empty_tray\":{\"profile\":\"…\",\"readings\":{\"from\":\"…\",\"until\":\"…\"}}}`, or \
@@ -68,8 +64,8 @@ pub(super) fn routes() -> Vec<Endpoint> {
                  `empty_tray` says that it is another floor",
                 "",
             )
-            .answers("/api/v1/devices/ESP32_SIM_1234/calibrations", 400)
-            .refuses("PUT", "/api/v1/devices/ESP32_SIM_1234/calibrations", 405),
+            .good_call("/api/v1/devices/ESP32_SIM_1234/calibrations", 400)
+            .bad_call("PUT", "/api/v1/devices/ESP32_SIM_1234/calibrations", 405),
     ]
 }
 

@@ -11,19 +11,18 @@ use serde::Serialize;
 use super::batch;
 use crate::caller::Caller;
 use crate::quota::Class;
-use crate::route::{Endpoint, get};
+use crate::route::{EVERYONE, Endpoint, get};
 use crate::slo::Objective;
 use crate::{Problem, Services};
 
 /// The routes of capabilities.
 pub(super) fn routes() -> Vec<Endpoint> {
     vec![
-        get("/api/v1/system/capabilities", show)
-            .class(Class::Read)
+        get("/api/v1/system/capabilities", EVERYONE, Class::Read, show)
             .objective(Objective::MANY)
             .described("getCapabilities", "Description", "What this server is, takes and gives")
             .gives::<Capabilities>()
-            .fails(&[401])
+            .problems(&[401])
             .line(
                 "for a token of any kind (401 without one): `version`, `api`, `legacy`, `tokens`, `database`, \
                  `ingest` (subprotocols and limits), `languages`, `features`",

@@ -19,7 +19,7 @@ use super::parameters::name_in_path;
 use crate::caller::Caller;
 use crate::commands::NotAnswered;
 use crate::quota::Class;
-use crate::route::{ADMINISTRATOR, DEVICE, Endpoint, post};
+use crate::route::{ADMINISTRATOR, DEVICE_IN_PATH, Endpoint, post};
 use crate::slo::Objective;
 use crate::wire::{Command, Done};
 use crate::{Problem, Services};
@@ -27,9 +27,7 @@ use crate::{Problem, Services};
 /// The routes of commands.
 pub(super) fn routes() -> Vec<Endpoint> {
     vec![
-        post("/api/v1/devices/{device_id}/commands", ask)
-            .who(ADMINISTRATOR)
-            .class(Class::Create)
+        post("/api/v1/devices/{device_id}/commands", ADMINISTRATOR, Class::Create, ask)
             .objective(Objective::LONG)
             .once_per_key()
             .described(
@@ -37,10 +35,10 @@ pub(super) fn routes() -> Vec<Endpoint> {
                 "Devices",
                 "A connected device is asked to do something, and its answer is the answer",
             )
-            .asks(&[DEVICE])
+            .parameters(&[DEVICE_IN_PATH])
             .takes::<Asked>("What the device is asked")
             .gives::<Answered>()
-            .fails(&[400, 404, 408, 409, 504])
+            .problems(&[400, 404, 408, 409, 504])
             .line(
                 "`{\"name\":\"simulator.pause\",\"arguments\":{},\"timeout_secs\":10}`: a device that is \
                  connected to this server is asked, and its answer is the answer: \
@@ -48,8 +46,8 @@ pub(super) fn routes() -> Vec<Endpoint> {
                  ([protocol.md](protocol.md))",
                 "",
             )
-            .answers("/api/v1/devices/ESP32_SIM_1234/commands", 409)
-            .refuses("PUT", "/api/v1/devices/ESP32_SIM_1234/commands", 405),
+            .good_call("/api/v1/devices/ESP32_SIM_1234/commands", 409)
+            .bad_call("PUT", "/api/v1/devices/ESP32_SIM_1234/commands", 405),
     ]
 }
 

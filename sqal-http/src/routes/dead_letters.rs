@@ -18,21 +18,19 @@ use crate::answer::store;
 use crate::caller::Caller;
 use crate::dead_letters::DeadLetter;
 use crate::quota::Class;
-use crate::route::{ADMINISTRATOR, DEVICE_ID, ENGINEER, Endpoint, LIMIT_OF_LETTERS, delete, get, post};
+use crate::route::{ADMINISTRATOR, DEVICE_IN_QUERY, ENGINEER, Endpoint, LIMIT_OF_LETTERS, delete, get, post};
 use crate::slo::Objective;
 use crate::{Problem, Services, parse_time};
 
 /// The routes of dead letters.
 pub(super) fn routes() -> Vec<Endpoint> {
     vec![
-        get("/api/v1/dead-letters", list)
-            .who(ENGINEER)
-            .class(Class::Read)
+        get("/api/v1/dead-letters", ENGINEER, Class::Read, list)
             .objective(Objective::MANY)
             .described("listDeadLetters", "Dead letters", "Frames that were refused for good, the newest first")
-            .asks(&[LIMIT_OF_LETTERS])
+            .parameters(&[LIMIT_OF_LETTERS])
             .gives::<Letters>()
-            .fails(&[400])
+            .problems(&[400])
             .line(
                 "`items`: frames that were refused for good (not for time or room), newest first, with the \
                  reason, whose token brought them, and the whole frame. The newest thousand and 8 MiB are \
@@ -41,22 +39,18 @@ pub(super) fn routes() -> Vec<Endpoint> {
                  `data:` URL. `limit` is 1 to 1000, 50 without",
                 "0",
             )
-            .answers("/api/v1/dead-letters?limit=1000", 200)
-            .refuses("GET", "/api/v1/dead-letters?limit=1001", 400),
-        delete("/api/v1/dead-letters", erase)
-            .who(ADMINISTRATOR)
-            .class(Class::Create)
+            .good_call("/api/v1/dead-letters?limit=1000", 200)
+            .bad_call("GET", "/api/v1/dead-letters?limit=1001", 400),
+        delete("/api/v1/dead-letters", ADMINISTRATOR, Class::Create, erase)
             .objective(Objective::LONG)
             .described("eraseDeadLetters", "Dead letters", "Dead letters of a device are gone, or all")
-            .asks(&[DEVICE_ID])
+            .parameters(&[DEVICE_IN_QUERY])
             .gives::<Erased>()
-            .fails(&[400])
+            .problems(&[400])
             .line("`{\"erased\":2}`: those of a device, or all", "")
-            .answers("/api/v1/dead-letters?device_id=ESP32_OTHER", 200)
-            .refuses("DELETE", "/api/v1/dead-letters?device_id=%00", 400),
-        post("/api/v1/dead-letters:replay", replay)
-            .who(ENGINEER)
-            .class(Class::Create)
+            .good_call("/api/v1/dead-letters?device_id=ESP32_OTHER", 200)
+            .bad_call("DELETE", "/api/v1/dead-letters?device_id=%00", 400),
+        post("/api/v1/dead-letters:replay", ENGINEER, Class::Create, replay)
             .objective(Objective::LONG)
             .once_per_key()
             .described(

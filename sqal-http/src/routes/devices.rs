@@ -11,7 +11,7 @@ use std::sync::Arc;
 use super::parameters::name_in_path;
 use crate::presence::{Agreement, Heard, Present};
 use crate::quota::Class;
-use crate::route::{DEVICE, Endpoint, VIEWER, get};
+use crate::route::{DEVICE_IN_PATH, Endpoint, VIEWER, get};
 use crate::slo::Objective;
 use crate::wire::{DeviceStatistics, Totals, rfc3339};
 use crate::{Problem, Services};
@@ -19,9 +19,7 @@ use crate::{Problem, Services};
 /// The routes of devices.
 pub(super) fn routes() -> Vec<Endpoint> {
     vec![
-        get("/api/v1/devices", list)
-            .who(VIEWER)
-            .class(Class::Summary)
+        get("/api/v1/devices", VIEWER, Class::Summary, list)
             .objective(Objective::MANY)
             .described("listDevices", "Devices", "Every device, whether it is heard from, and what its samples come to")
             .gives::<Devices>()
@@ -30,21 +28,19 @@ pub(super) fn routes() -> Vec<Endpoint> {
                  `statistics` of the last 10 000 hours",
                 "presence 0, statistics 15 min",
             ),
-        get("/api/v1/devices/{device_id}", one)
-            .who(VIEWER)
-            .class(Class::Read)
+        get("/api/v1/devices/{device_id}", VIEWER, Class::Read, one)
             .objective(Objective::ONE)
             .described("getDevice", "Devices", "One device")
-            .asks(&[DEVICE])
+            .parameters(&[DEVICE_IN_PATH])
             .gives::<Device>()
-            .fails(&[404])
+            .problems(&[404])
             .line(
                 "one of them (404 for one that has no samples in the last 10 000 hours and was not heard \
                  from)",
                 "the same",
             )
-            .answers("/api/v1/devices/ESP32_SIM_1234", 200)
-            .refuses("GET", "/api/v1/devices/nobody", 404),
+            .good_call("/api/v1/devices/ESP32_SIM_1234", 200)
+            .bad_call("GET", "/api/v1/devices/nobody", 404),
     ]
 }
 

@@ -24,11 +24,9 @@ use crate::{Problem, Services};
 /// The routes of events.
 pub(super) fn routes() -> Vec<Endpoint> {
     vec![
-        get("/api/v1/events", stream)
-            .who(VIEWER)
-            .class(Class::Read)
+        get("/api/v1/events", VIEWER, Class::Read, stream)
             .described("watchSamples", "Samples", "Samples as they are stored (server-sent events)")
-            .asks(&[LAST_EVENT_ID])
+            .parameters(&[LAST_EVENT_ID])
             .gives_text("text/event-stream")
             .line(
                 "samples as they are stored (server-sent events: `sample` with an `id`, and `missed` with a \

@@ -11,13 +11,14 @@ use sqal_resilience::{Component, HealthReport, Status};
 use std::sync::Arc;
 
 use crate::Services;
-use crate::route::{Endpoint, get};
+use crate::quota::Class;
+use crate::route::{EVERYONE, Endpoint, get};
 use crate::slo::Objective;
 
 /// The routes of health.
 pub(super) fn routes() -> Vec<Endpoint> {
     vec![
-        get("/health", basic)
+        get("/health", EVERYONE, Class::Unlimited, basic)
             .objective(Objective::ALIVE)
             .described("health", "Health", "For people and containers")
             .gives_named("Health")
@@ -26,17 +27,17 @@ pub(super) fn routes() -> Vec<Endpoint> {
                  part; what `status` says: [below](#health)",
                 "5 s",
             ),
-        get("/health/startup", startup)
+        get("/health/startup", EVERYONE, Class::Unlimited, startup)
             .objective(Objective::ALIVE)
             .described("startup", "Health", "Whether the server has started")
             .gives_named("Health")
             .line("`{\"status\":\"started\",\"duration\":2.5}`: how long starting took, in seconds", ""),
-        get("/health/live", live)
+        get("/health/live", EVERYONE, Class::Unlimited, live)
             .objective(Objective::ALIVE)
             .described("live", "Health", "Whether the process goes on; no dependency is asked")
             .gives_named("Health")
             .line("`{\"status\":\"alive\",\"uptime\":3600}`; asks no dependency", "0"),
-        get("/health/ready", ready)
+        get("/health/ready", EVERYONE, Class::Unlimited, ready)
             .objective(Objective::READY)
             .described("ready", "Health", "Whether traffic should come here")
             .gives_named("Health")
@@ -47,12 +48,12 @@ pub(super) fn routes() -> Vec<Endpoint> {
                  either, as long as the spool takes samples; `reasons` says why a part does not work",
                 "5 s",
             ),
-        get("/api/health", answers)
+        get("/api/health", EVERYONE, Class::Unlimited, answers)
             .objective(Objective::ALIVE)
             .described("answers", "Health", "That it answers")
             .gives_named("Health")
             .line("`{\"status\":\"ok\"}`", ""),
-        get("/ready", checks)
+        get("/ready", EVERYONE, Class::Unlimited, checks)
             .objective(Objective::READY)
             .described("readyChecks", "Health", "Whether traffic should come here, in other words")
             .gives_named("Health")
@@ -61,7 +62,7 @@ pub(super) fn routes() -> Vec<Endpoint> {
                  `{\"status\":\"ready\",\"checks\":{\"database\":\"ok\",\"writer\":\"ok\"}}`",
                 "5 s",
             ),
-        get("/api/ready", checks)
+        get("/api/ready", EVERYONE, Class::Unlimited, checks)
             .objective(Objective::READY)
             .described("readyChecksOfTheApi", "Health", "Whether traffic should come here, in other words")
             .gives_named("Health")

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use super::parameters::{device_of, unreadable};
 use crate::presence::Heard;
 use crate::quota::Class;
-use crate::route::{DEVICE_ID, Endpoint, FROM, UNTIL, VIEWER, get};
+use crate::route::{DEVICE_IN_QUERY, Endpoint, FROM, UNTIL, VIEWER, get};
 use crate::slo::Objective;
 use crate::wire::{HourDocument, Totals, rfc3339, timestamp};
 use crate::{Caches, Problem, Services, Violation};
@@ -19,14 +19,12 @@ use crate::{Caches, Problem, Services, Violation};
 /// The routes of hours.
 pub(super) fn routes() -> Vec<Endpoint> {
     vec![
-        get("/api/v1/aggregates/hourly", hourly)
-            .who(VIEWER)
-            .class(Class::Summary)
+        get("/api/v1/aggregates/hourly", VIEWER, Class::Summary, hourly)
             .objective(Objective::MANY)
             .described("listHours", "Aggregates", "What the samples of each hour come to")
-            .asks(&[DEVICE_ID, FROM, UNTIL])
+            .parameters(&[DEVICE_IN_QUERY, FROM, UNTIL])
             .gives::<Hours>()
-            .fails(&[400])
+            .problems(&[400])
             .line(
                 "`items`: `hour` and `statistics`, oldest first; hours without samples are left out. `from` \
                  and `until` are RFC 3339 (write `+` as `%2B`), the hour of `until` is not part of it \
@@ -34,10 +32,8 @@ pub(super) fn routes() -> Vec<Endpoint> {
                  present one. At most 10 000 hours",
                 "10 min",
             )
-            .refuses("GET", "/api/v1/aggregates/hourly?from=yesterday", 400),
-        get("/api/v1/dashboard/metrics", dashboard)
-            .who(VIEWER)
-            .class(Class::Summary)
+            .bad_call("GET", "/api/v1/aggregates/hourly?from=yesterday", 400),
+        get("/api/v1/dashboard/metrics", VIEWER, Class::Summary, dashboard)
             .objective(Objective::MANY)
             .described("getDashboard", "Aggregates", "The line at a glance")
             .gives::<Dashboard>()
@@ -46,11 +42,9 @@ pub(super) fn routes() -> Vec<Endpoint> {
                  by presence and `websocket_connections`, of this server and moment",
                 "5 min; 0",
             ),
-        get("/api/dashboard/metrics/", dashboard)
-            .who(VIEWER)
-            .class(Class::Summary)
+        get("/api/dashboard/metrics/", VIEWER, Class::Summary, dashboard)
             .objective(Objective::MANY)
-            .instead("/api/v1/dashboard/metrics")
+            .replaced_by("/api/v1/dashboard/metrics")
             .described("getDashboardLegacy", "Aggregates", "The line at a glance")
             .gives::<Dashboard>()
             .line("the same as `GET /api/v1/dashboard/metrics`", "5 min; 0"),

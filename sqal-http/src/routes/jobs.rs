@@ -10,18 +10,21 @@ use axum::Json;
 use axum::body::Body;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Extension, Path, State};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 use sqal_core::{DeviceId, Name, SampleId, Timestamp};
-use sqal_storage::{self as queue, Cursor, Hour, HourlyQuery, JobId, JobKind, JobQuery, SampleQuery, StorageError};
+use sqal_storage::{
+    self as queue, Cursor, Enqueued, Hour, HourlyQuery, JobId, JobKey, JobKind, JobQuery, SampleQuery, StorageError,
+};
 
 use super::body::{json, whole};
 use super::profiles::{LARGEST, judging};
 use super::span::Span;
 use crate::caller::Caller;
-use crate::jobs::{Progress, Workplace};
+use crate::jobs::{JobFailure, Progress, Workplace};
 use crate::quota::Class;
 use crate::route::{ENGINEER, Endpoint, JOB, VIEWER, delete, get, post};
 use crate::shown_names::ShownNames;
@@ -33,19 +36,15 @@ use crate::{Problem, Profile, Services};
 /// The routes of jobs.
 pub(super) fn routes() -> Vec<Endpoint> {
     vec![
-        get("/api/v1/jobs", list)
-            .who(VIEWER)
-            .class(Class::Read)
+        get("/api/v1/jobs", VIEWER, Class::Read, list)
             .objective(Objective::MANY)
-            .described("listJobs", "Jobs", "The jobs of this server, the newest first")
+            .described("listJobs", "Jobs", "The jobs of all servers that share the database, the newest first")
             .gives::<JobList>()
             .line(
-                "`items`: the newest 116 jobs, of all servers that share the database; a job survives a restart, and older jobs that have ended are forgotten",
+                "`items`: the newest 116 jobs, of all servers that share the database; a job survives a restart, and older ended jobs are deleted",
                 "0",
             ),
-        post("/api/v1/jobs", begin)
-            .who(ENGINEER)
-            .class(Class::Create)
+        post("/api/v1/jobs", ENGINEER, Class::Create, begin)
             .objective(Objective::LONG)
             .once_per_key()
             .described(
@@ -55,51 +54,49 @@ pub(super) fn routes() -> Vec<Endpoint> {
             )
             .takes::<NewJob>("What is to be done")
             .begins::<Job>()
-            .fails(&[400, 408])
+            .problems(&[400, 408])
             .line(
                 "`{\"kind\":\"dry_run\",\"name\":\"…\",\"profile\":{…},\"span\":{\"from\":\"…\",\"until\":\"…\"}}`, \
-                 perhaps with a `device_id`: the same as a dry run on every sample of the span. 202, with \
-                 `Location` (relative to this path); samples that cannot be read are left out; each server runs one at a \
-                 time, and 15 more may wait",
+                 optionally with `device_id`: the same as a dry run on every sample of the span. 202, with \
+                 `Location` (relative to this path); samples that cannot be read are left out; each server runs one job at a time, and at most 16 jobs of all servers wait or run",
                 "",
             )
-            .answers("/api/v1/jobs", 400),
-        get("/api/v1/jobs/{id}", one)
-            .who(VIEWER)
-            .class(Class::Read)
+            .good_call("/api/v1/jobs", 400),
+        get("/api/v1/jobs/{id}", VIEWER, Class::Read, one)
             .objective(Objective::ONE)
             .described("getJob", "Jobs", "How far a job is")
-            .asks(&[JOB])
+            .parameters(&[JOB])
             .gives::<Job>()
-            .fails(&[404])
+            .problems(&[404])
             .line(
                 "`state` (`enqueued`, `running`, `succeeded`, `failed`, `canceled`), `done` and `total` \
-                 samples, `result` or `problem`",
+                 samples, `result` or `problem`. A job whose server was killed stays `running` for up to 30 s; then another server begins it again at `done` 0",
                 "0",
             )
-            .answers("/api/v1/jobs/0-1", 404)
-            .refuses("PUT", "/api/v1/jobs/0-1", 405),
-        delete("/api/v1/jobs/{id}", stop)
-            .who(ENGINEER)
-            .class(Class::Create)
+            .good_call("/api/v1/jobs/0-1", 404)
+            .bad_call("PUT", "/api/v1/jobs/0-1", 405),
+        delete("/api/v1/jobs/{id}", ENGINEER, Class::Create, stop)
             .objective(Objective::LONG)
             .described("stopJob", "Jobs", "A job is stopped")
-            .asks(&[JOB])
+            .parameters(&[JOB])
             .gives::<Job>()
-            .fails(&[404])
-            .line("it is stopped; one that has ended stays as it is", "")
-            .answers("/api/v1/jobs/0-1", 404)
-            .refuses("PUT", "/api/v1/jobs/0-1", 405),
+            .problems(&[404])
+            .line("stops the job, within about a second on the server that runs it; a job that has ended does not change", "")
+            .good_call("/api/v1/jobs/0-1", 404)
+            .bad_call("PUT", "/api/v1/jobs/0-1", 405),
     ]
 }
 
-/// The most jobs that may wait or run at a time.
+/// The most jobs of all servers that may wait or run. Requests at one moment can exceed it by their
+/// number.
 const MOST_OPEN: u64 = 16;
 
-/// The most jobs that are listed. Older jobs are forgotten once they have ended.
+/// The most jobs that are listed: all open ones and a hundred more. Older jobs that have ended are
+/// deleted when the next job is begun.
 const MOST_LISTED: NonZeroU16 = NonZeroU16::new(116).unwrap();
 
-/// The attempts of a job. An attempt is lost only if a server dies while it works on the job.
+/// The attempts of a job. An attempt is lost if a server dies while it works on the job, if the
+/// database is away for longer than a minute, or if the server does not have the profile yet.
 const ATTEMPTS: NonZeroU16 = NonZeroU16::new(3).unwrap();
 
 /// A job to begin.
@@ -136,7 +133,7 @@ enum Kind {
 #[serde(rename_all = "snake_case")]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 enum JobState {
-    /// The job waits for the one before it.
+    /// The job waits until a server takes it.
     Enqueued,
     /// The job runs.
     Running,
@@ -144,7 +141,7 @@ enum JobState {
     Succeeded,
     /// The job has a problem.
     Failed,
-    /// A caller stopped the job, or the server ended.
+    /// A caller stopped the job.
     Canceled,
 }
 
@@ -194,7 +191,8 @@ impl Job {
         let failure = job.failure.as_deref().filter(|_| job.state == queue::JobState::Failed);
         let read = |text: &str| serde_json::from_str(text).ok();
         // A failure that is not a problem is that of a job whose servers have died.
-        let problem = |text: &str| read(text).or_else(|| serde_json::to_value(Problem::broken(text)).ok());
+        let died = || serde_json::to_value(Problem::broken(SERVERS_DIED)).ok();
+        let problem = |text: &str| read(text).or_else(died);
         Self {
             id: shown_id(job),
             kind: job.kind.to_string(),
@@ -210,7 +208,7 @@ impl Job {
     }
 }
 
-/// The jobs of this server, the newest first.
+/// The jobs of all servers that share the database, the newest first.
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub(super) struct JobList {
@@ -222,14 +220,18 @@ fn shown_id(job: &queue::Job) -> String {
     format!("{:016x}-{}", job.created_at.micros(), job.id)
 }
 
-/// The kind of a trial in the queue.
+/// What a client reads about a job whose servers have died.
+const SERVERS_DIED: &str = "several servers ended or lost their database while they worked on this job, which may be \
+                            the cause: read their logs, or begin it again with a shorter span";
+
+/// The kind of a dry run in the queue.
 fn dry_run() -> JobKind {
     Name::new("dry_run").unwrap_or_else(|_| unreachable!("a short name"))
 }
 
 /// `GET /api/v1/jobs`.
 pub(super) async fn list(State(services): State<Arc<Services>>) -> Result<Json<JobList>, Problem> {
-    let jobs = services.queue.jobs(&JobQuery::newest(MOST_LISTED).of(dry_run())).await?;
+    let jobs = services.queue.jobs(&JobQuery::newest(MOST_LISTED).of(dry_run()).without_bodies()).await?;
     Ok(Json(JobList { items: jobs.iter().map(Job::of).collect() }))
 }
 
@@ -239,7 +241,7 @@ pub(super) async fn one(
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Json<Job>, Problem> {
     let (id, text) = asked(id)?;
-    found(services.queue.job(id).await?, &text)
+    found(services.queue.job(id).await?, Some(&text))
 }
 
 /// `DELETE /api/v1/jobs/{id}`: stops the job. A job that has ended stays as it is.
@@ -249,10 +251,10 @@ pub(super) async fn stop(
 ) -> Result<Json<Job>, Problem> {
     let (id, text) = asked(id)?;
     // Jobs of other kinds are not for the callers of this route.
-    let _ = found(services.queue.job(id).await?, &text)?;
+    let _ = found(services.queue.job(id).await?, Some(&text))?;
     let job = services.queue.cancel(id, (services.now)()).await?;
     services.jobs.changed();
-    found(job, &text)
+    found(job, Some(&text))
 }
 
 fn asked(id: Result<Path<String>, PathRejection>) -> Result<(JobId, String), Problem> {
@@ -262,9 +264,10 @@ fn asked(id: Result<Path<String>, PathRejection>) -> Result<(JobId, String), Pro
     Ok((id, text))
 }
 
-fn found(job: Option<queue::Job>, text: &str) -> Result<Json<Job>, Problem> {
-    let job = job.filter(|job| job.kind == dry_run() && shown_id(job) == text);
-    job.map(|job| Json(Job::of(&job))).ok_or_else(|| unknown(text))
+/// The job as clients read it, if it is a dry run and has the id that was asked for.
+fn found(job: Option<queue::Job>, id: Option<&str>) -> Result<Json<Job>, Problem> {
+    let job = job.filter(|job| job.kind == dry_run() && id.is_none_or(|id| shown_id(job) == id));
+    job.map(|job| Json(Job::of(&job))).ok_or_else(|| unknown(id.unwrap_or_default()))
 }
 
 fn unknown(id: &str) -> Problem {
@@ -298,11 +301,13 @@ impl Asked {
 pub(super) async fn begin(
     State(services): State<Arc<Services>>,
     Extension(caller): Extension<Caller>,
+    headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
     let most = format!("at most {LARGEST} bytes");
     let body = whole(body, LARGEST, || Problem::wrong("", "more", &*most, format!("au plus {LARGEST} octets"))).await?;
     Asked::of(&services, &body)?;
+    forget_old(&services).await?;
     let counts = services.queue.count_jobs().await?;
     let open = counts.iter().filter(|count| count.kind == dry_run() && count.state.is_open());
     if open.map(|count| count.jobs).sum::<u64>() >= MOST_OPEN {
@@ -311,13 +316,32 @@ pub(super) async fn begin(
     take_up(&services)?;
     // The request is the body of the job: its form is documented, and a later version reads it.
     let text = String::from_utf8_lossy(&body).into_owned();
-    let job = queue::NewJob::new(dry_run(), text, (services.now)()).by(caller.holder()).attempts(ATTEMPTS);
-    let id = services.queue.enqueue(&job).await?.id();
+    let mut job = queue::NewJob::new(dry_run(), text, (services.now)()).by(caller.holder()).attempts(ATTEMPTS);
+    if let Some(key) = headers.get("idempotency-key") {
+        job = job.once(key_of(&caller, key, &body));
+    }
+    let job = match services.queue.enqueue(&job).await? {
+        Enqueued::Added(id) => Job::of(&queue::Job::enqueued(id, &job)),
+        // The request was executed before, by another server or before a restart.
+        Enqueued::Known(id) => found(services.queue.job(id).await?, None)?.0,
+    };
     services.jobs.changed();
-    let job = Job::of(&queue::Job::enqueued(id, &job));
     // Relative to this path, wherever the router is nested (RFC 9110, 10.2.2).
     let place = HeaderValue::try_from(format!("jobs/{}", job.id)).ok().map(|place| [(header::LOCATION, place)]);
     Ok((StatusCode::ACCEPTED, place, Json(job)).into_response())
+}
+
+/// The key under which a request with an `Idempotency-Key` is enqueued once, by whichever servers it
+/// is sent to.
+fn key_of(caller: &Caller, key: &HeaderValue, body: &[u8]) -> JobKey {
+    let holder = caller.holder();
+    let mut hash = Sha256::new();
+    for part in [holder.as_ref().map_or("", |holder| holder.as_str()).as_bytes(), key.as_bytes(), body] {
+        hash.update(part.len().to_le_bytes());
+        hash.update(part);
+    }
+    let digits = hash.finalize().iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
+    Name::new(&digits).unwrap_or_else(|_| unreachable!("64 digits"))
 }
 
 /// Lets the worker of this process begin, if it has not begun.
@@ -331,9 +355,13 @@ pub(crate) fn take_up(services: &Arc<Services>) -> Result<(), Problem> {
     let work = move |job: queue::Job, progress| {
         let services = Arc::clone(&services);
         async move {
-            forget_old(&services).await?;
-            let result = try_all(&services, Asked::of(&services, job.body.as_bytes())?, &progress).await?;
-            serde_json::to_string(&result).map_err(|_| Problem::broken("the result of the job cannot be written"))
+            // A decision of another server may be newer than what this one has read.
+            services.take_decisions().await?;
+            // The request was checked: it names a profile that this server does not have yet.
+            let asked = Asked::of(&services, job.body.as_bytes()).map_err(JobFailure::Passing)?;
+            let result = try_all(&services, asked, &progress).await?;
+            serde_json::to_string(&result)
+                .map_err(|_| JobFailure::Lasting(Problem::broken("the result of the job cannot be written")))
         }
     };
     worker.begin(dry_run(), place, work)
@@ -341,7 +369,7 @@ pub(crate) fn take_up(services: &Arc<Services>) -> Result<(), Problem> {
 
 /// Forgets ended jobs that are no longer listed.
 async fn forget_old(services: &Services) -> Result<(), StorageError> {
-    let listed = services.queue.jobs(&JobQuery::newest(MOST_LISTED).of(dry_run())).await?;
+    let listed = services.queue.jobs(&JobQuery::newest(MOST_LISTED).of(dry_run()).without_bodies()).await?;
     // A job that ended before the oldest of the list was begun is older than the list.
     if let Some(oldest) = listed.get(usize::from(MOST_LISTED.get()) - 1) {
         services.queue.forget_jobs(&dry_run(), oldest.created_at).await?;

@@ -5,16 +5,17 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use std::sync::Arc;
 
-use crate::route::{Endpoint, get};
+use crate::quota::Class;
+use crate::route::{EVERYONE, Endpoint, get};
 use crate::{Problem, Services};
 
 /// The routes of metrics.
 pub(super) fn routes() -> Vec<Endpoint> {
     vec![
-        get("/metrics", text)
+        get("/metrics", EVERYONE, Class::Unlimited, text)
             .described("metrics", "Health", "Prometheus' text format")
             .gives_text("text/plain; version=0.0.4; charset=utf-8")
-            .fails(&[404])
+            .problems(&[404])
             .line("Prometheus' text format", "0"),
     ]
 }

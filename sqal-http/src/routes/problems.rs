@@ -5,19 +5,20 @@ use axum::extract::rejection::PathRejection;
 
 use crate::Problem;
 use crate::problem::KINDS;
-use crate::route::{Endpoint, PROBLEM, get};
+use crate::quota::Class;
+use crate::route::{EVERYONE, Endpoint, PROBLEM, get};
 
 /// The routes of problem types.
 pub(super) fn routes() -> Vec<Endpoint> {
     vec![
-        get("/problems/{name}", page)
+        get("/problems/{name}", EVERYONE, Class::Unlimited, page)
             .described("explainProblem", "Problems", "What a problem's type means and what to do")
-            .asks(&[PROBLEM])
+            .parameters(&[PROBLEM])
             .gives_text("text/plain; charset=utf-8")
-            .fails(&[404])
+            .problems(&[404])
             .line("what a problem's type means and what to do", "")
-            .answers("/problems/not-found", 200)
-            .refuses("GET", "/problems/none", 404),
+            .good_call("/problems/not-found", 200)
+            .bad_call("GET", "/problems/none", 404),
     ]
 }
 

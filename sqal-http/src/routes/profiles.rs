@@ -34,9 +34,7 @@ const A_PROFILE: &str = "A profile, as GET shows it under `profile`; what is wro
 /// The routes of profiles.
 pub(super) fn routes() -> Vec<Endpoint> {
     vec![
-        get("/api/v1/profiles", list)
-            .who(VIEWER)
-            .class(Class::Read)
+        get("/api/v1/profiles", VIEWER, Class::Read, list)
             .objective(Objective::MANY)
             .described("listProfiles", "Profiles", "By what products are judged")
             .gives::<Listed>()
@@ -45,30 +43,26 @@ pub(super) fn routes() -> Vec<Endpoint> {
                  was judged by",
                 "0",
             ),
-        get("/api/v1/profiles/{name}", one)
-            .who(VIEWER)
-            .class(Class::Read)
+        get("/api/v1/profiles/{name}", VIEWER, Class::Read, one)
             .objective(Objective::ONE)
             .described("getProfile", "Profiles", "One profile as a whole")
-            .asks(&[PROFILE, KNOWN])
+            .parameters(&[PROFILE, KNOWN])
             .gives::<Whole>()
-            .fails(&[304, 404])
+            .problems(&[304, 404])
             .line(
                 "the same and `profile`, as it is written in the file; the hash is its `ETag` \
                  (`If-None-Match`: 304)",
                 "0",
             )
-            .answers("/api/v1/profiles/foiegras_standard_barquette", 200)
-            .refuses("GET", "/api/v1/profiles/truffle", 404),
-        put("/api/v1/profiles/{name}", decide)
-            .who(ENGINEER)
-            .class(Class::Create)
+            .good_call("/api/v1/profiles/foiegras_standard_barquette", 200)
+            .bad_call("GET", "/api/v1/profiles/truffle", 404),
+        put("/api/v1/profiles/{name}", ENGINEER, Class::Create, decide)
             .objective(Objective::LONG)
             .described("decideProfile", "Profiles", "From now on products are judged by this profile, on every server")
-            .asks(&[PROFILE, IF_MATCH, IF_NONE_MATCH])
+            .parameters(&[PROFILE, IF_MATCH, IF_NONE_MATCH])
             .takes_object(A_PROFILE)
             .changes_or_makes::<Whole>()
-            .fails(&[400, 404, 408, 409, 412, 428])
+            .problems(&[400, 404, 408, 409, 412, 428])
             .line(
                 "a profile as JSON, at most 512 KiB, is in force from now on, on every server that shares the \
                  database: the same as GET, with 201 for a new name. Whoever decides names what they have \
@@ -78,44 +72,40 @@ pub(super) fn routes() -> Vec<Endpoint> {
                  letters without accents, digits, `_`, `-`, `.`. See *Decisions*",
                 "",
             )
-            .answers("/api/v1/profiles/foiegras_standard_barquette", 400)
-            .refuses("PATCH", "/api/v1/profiles/foiegras_standard_barquette", 405),
-        get("/api/v1/profiles/{name}/decisions", decisions)
-            .who(VIEWER)
-            .class(Class::Read)
+            .good_call("/api/v1/profiles/foiegras_standard_barquette", 400)
+            .bad_call("PATCH", "/api/v1/profiles/foiegras_standard_barquette", 405),
+        get("/api/v1/profiles/{name}/decisions", VIEWER, Class::Read, decisions)
             .objective(Objective::MANY)
             .described("listDecisions", "Profiles", "Who has decided on this profile, and when; the newest first")
-            .asks(&[PROFILE, LIMIT, BEFORE])
+            .parameters(&[PROFILE, LIMIT, BEFORE])
             .gives::<Decisions>()
-            .fails(&[400, 404])
+            .problems(&[400, 404])
             .line(
                 "`items`, newest first: `number`, `decided_at`, `decided_by`, `hash`, `profile`. `limit` is 1 \
                  to 500, 50 without; `before` a number",
                 "0",
             )
-            .answers("/api/v1/profiles/foiegras_standard_barquette/decisions?limit=500", 200)
-            .refuses("GET", "/api/v1/profiles/foiegras_standard_barquette/decisions?limit=501", 400),
-        post("/api/v1/profiles/{name}/dry-run", dry_run)
-            .who(ENGINEER)
-            .class(Class::Summary)
+            .good_call("/api/v1/profiles/foiegras_standard_barquette/decisions?limit=500", 200)
+            .bad_call("GET", "/api/v1/profiles/foiegras_standard_barquette/decisions?limit=501", 400),
+        post("/api/v1/profiles/{name}/dry-run", ENGINEER, Class::Summary, dry_run)
             .objective(Objective::LONG)
             .described(
                 "tryProfile",
                 "Profiles",
                 "What a profile would have said of the newest samples; nothing is changed",
             )
-            .asks(&[PROFILE])
+            .parameters(&[PROFILE])
             .takes_object(A_PROFILE)
             .gives::<DryRun>()
-            .fails(&[400, 404, 408])
+            .problems(&[400, 404, 408])
             .line(
                 "a profile as JSON, at most 512 KiB: what it would have said of those of the newest 500 \
                  samples that are of this name: `samples`, `changed`, `grades` (`now`, `tried`, `samples`) \
                  and up to 20 `examples` with the reason. Nothing is changed; `PUT` decides",
                 "",
             )
-            .answers("/api/v1/profiles/foiegras_standard_barquette/dry-run", 400)
-            .refuses("POST", "/api/v1/profiles/truffle/dry-run", 404),
+            .good_call("/api/v1/profiles/foiegras_standard_barquette/dry-run", 400)
+            .bad_call("POST", "/api/v1/profiles/truffle/dry-run", 404),
     ]
 }
 

@@ -14,60 +14,52 @@ use sqal_storage::SampleQuery;
 
 use super::parameters::{device_of, limit_of, unreadable};
 use crate::quota::Class;
-use crate::route::{AFTER, DEVICE_ID, Endpoint, LIMIT, SAMPLE, VIEWER, get};
+use crate::route::{AFTER, DEVICE_IN_QUERY, Endpoint, LIMIT, SAMPLE, VIEWER, get};
 use crate::slo::Objective;
 use crate::{Caches, Document, Problem, Services, Violation, document};
 
 /// The routes of samples.
 pub(super) fn routes() -> Vec<Endpoint> {
     vec![
-        get("/api/v1/samples/latest", latest)
-            .who(VIEWER)
-            .class(Class::Read)
+        get("/api/v1/samples/latest", VIEWER, Class::Read, latest)
             .objective(Objective::ONE)
             .described("latestSample", "Samples", "The newest sample of the line, or of a device")
-            .asks(&[DEVICE_ID])
+            .parameters(&[DEVICE_IN_QUERY])
             .gives_named("Sample")
-            .fails(&[400, 404])
+            .problems(&[400, 404])
             .line("the newest sample (404 before the first)", "0 where it was stored; 10 s if another server stored it")
-            .refuses("GET", "/api/v1/samples/latest?device_id=%00", 400),
-        get("/api/sqal/latest", latest)
-            .who(VIEWER)
-            .class(Class::Read)
+            .bad_call("GET", "/api/v1/samples/latest?device_id=%00", 400),
+        get("/api/sqal/latest", VIEWER, Class::Read, latest)
             .objective(Objective::ONE)
-            .instead("/api/v1/samples/latest")
+            .replaced_by("/api/v1/samples/latest")
             .described("latestSampleLegacy", "Samples", "The newest sample of the line, or of a device")
-            .asks(&[DEVICE_ID])
+            .parameters(&[DEVICE_IN_QUERY])
             .gives_named("Sample")
-            .fails(&[400, 404])
+            .problems(&[400, 404])
             .line("the same as `GET /api/v1/samples/latest`", "0 where it was stored; 10 s if another server stored it")
-            .answers("/api/sqal/latest?device_id=ESP32_SIM_1234", 200)
-            .refuses("GET", "/api/sqal/latest?device_id=nobody", 404),
-        get("/api/v1/samples", list)
-            .who(VIEWER)
-            .class(Class::Read)
+            .good_call("/api/sqal/latest?device_id=ESP32_SIM_1234", 200)
+            .bad_call("GET", "/api/sqal/latest?device_id=nobody", 404),
+        get("/api/v1/samples", VIEWER, Class::Read, list)
             .objective(Objective::MANY)
             .described("listSamples", "Samples", "Samples, newest first, page by page")
-            .asks(&[DEVICE_ID, LIMIT, AFTER])
+            .parameters(&[DEVICE_IN_QUERY, LIMIT, AFTER])
             .gives_named("Samples")
-            .fails(&[400])
+            .problems(&[400])
             .line(
                 "samples, newest first: `items`, and `next` for the next page's `after` (null on the last). \
                  `limit` is 1 to 500, 50 without",
                 "0",
             )
-            .answers("/api/v1/samples?limit=500", 200)
-            .refuses("GET", "/api/v1/samples?limit=501", 400),
-        get("/api/v1/samples/{id}", one)
-            .who(VIEWER)
-            .class(Class::Read)
+            .good_call("/api/v1/samples?limit=500", 200)
+            .bad_call("GET", "/api/v1/samples?limit=501", 400),
+        get("/api/v1/samples/{id}", VIEWER, Class::Read, one)
             .objective(Objective::ONE)
             .described("getSample", "Samples", "One sample")
-            .asks(&[SAMPLE])
+            .parameters(&[SAMPLE])
             .gives_named("Sample")
-            .fails(&[404])
+            .problems(&[404])
             .line("one sample", "0")
-            .refuses("GET", "/api/v1/samples/1", 404),
+            .bad_call("GET", "/api/v1/samples/1", 404),
     ]
 }
 

@@ -14,44 +14,41 @@ use serde::Serialize;
 use crate::browser_session::{forgotten, kept};
 use crate::caller::{Caller, Grant, Role};
 use crate::quota::Class;
-use crate::route::{Endpoint, delete, get, post};
+use crate::route::{EVERYONE, Endpoint, delete, get, post};
 use crate::slo::Objective;
 use crate::{Problem, Services};
 
 /// The routes of the session of the caller.
 pub(super) fn routes() -> Vec<Endpoint> {
     vec![
-        get("/api/v1/session", show)
-            .class(Class::Read)
+        get("/api/v1/session", EVERYONE, Class::Read, show)
             .objective(Objective::MANY)
             .described("getSession", "Session", "Who one is")
             .gives::<Session>()
-            .fails(&[401])
+            .problems(&[401])
             .line(
                 "`{\"name\":\"marie\",\"role\":\"viewer\",\"device_id\":null,\"gateway\":false}`: who one is, \
                  for a token of any kind (401 without one); `name` is null on a server that asks for none",
                 "0",
             ),
-        post("/api/v1/session", begin)
-            .class(Class::SignIn)
+        post("/api/v1/session", EVERYONE, Class::SignIn, begin)
             .objective(Objective::SIGN_IN)
             .described("beginSession", "Session", "A browser keeps the token of the Authorization field in a cookie")
             .gives::<Session>()
-            .fails(&[401, 403])
+            .problems(&[401, 403])
             .line(
                 "with `Authorization: Bearer`: the answer of GET; the browser keeps a session in a cookie that no script reads",
                 "",
             ),
-        delete("/api/v1/session", end)
-            .class(Class::SignIn)
+        delete("/api/v1/session", EVERYONE, Class::SignIn, end)
             .objective(Objective::SIGN_IN)
             .described("endSession", "Session", "A browser forgets the token")
-            .fails(&[403])
+            .problems(&[403])
             .line(
                 "the session is over",
                 "",
             )
-            .answers("/api/v1/session", 204),
+            .good_call("/api/v1/session", 204),
     ]
 }
 

@@ -1,4 +1,4 @@
-//! Jobs go on while their engineer does something else, and end with the server.
+//! Jobs go on while their engineer does something else, and outlive their server.
 
 use std::num::NonZeroU16;
 use std::sync::Arc;
@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use sqal_core::{Name, Sample, SampleId, Timestamp};
-use sqal_http::{Services, router, take_up_jobs};
+use sqal_http::{Profile, Profiles, Services, router, take_up_jobs};
 use sqal_resilience::{Shutdown, ShutdownConfig};
 use sqal_storage::{
-    DeviceTally, Hourly, HourlyQuery, Inserted, JobQuery, JobState, MemoryStore, NewJob, Page, Queue, SampleQuery,
-    SampleStore, StorageError, StorageErrorKind,
+    BatchWriter, DeviceTally, Hourly, HourlyQuery, Inserted, JobQuery, JobState, MemoryStore, NewJob, Page, Queue,
+    SampleQuery, SampleStore, StorageError, StorageErrorKind, WriterConfig,
 };
 
 use crate::line::{NOON, Server, ask, filled, minute, profile, server};
@@ -132,10 +132,10 @@ fn away() -> StorageError {
     StorageError::new("test", StorageErrorKind::Unavailable)
 }
 
-/// The seventeenth job is refused. A job waits while the database is away for a moment, and the end
-/// of the server ends all jobs.
+/// The seventeenth job is refused. A job waits while the database is away for a moment, and a server
+/// that ends returns it to the queue.
 #[tokio::test(start_paused = true)]
-async fn jobs_are_bounded_and_end_with_the_server() {
+async fn jobs_are_bounded_and_a_server_that_ends_does_not_wait_for_them() {
     let Server { mut services, .. } = server(&Arc::new(MemoryStore::new()), 1);
     services.store = Arc::new(Away);
     let shutdown = Shutdown::new(ShutdownConfig::default());
@@ -300,4 +300,101 @@ async fn jobs_of_other_kinds_are_not_for_these_routes() {
         assert_eq!(ask(&app, method, &format!("/api/v1/jobs/{NOON:016x}-{id}"), &[], &Value::Null).await.status, 404);
     }
     assert_eq!(store.job(id).await.unwrap().unwrap().state, JobState::Enqueued);
+}
+
+/// A server on a store whose wall clock goes with the paused time of the test.
+fn server_with_time(store: &Arc<MemoryStore>, samples: Arc<dyn SampleStore>) -> (axum::Router, Services) {
+    let (writer, _task) = BatchWriter::start(Arc::clone(store) as _, WriterConfig::usual());
+    let profiles = Profiles::new([("foie".parse().unwrap(), Profile::example())]).unwrap();
+    let begun = tokio::time::Instant::now();
+    let wall = move || Timestamp::from_micros(NOON + i64::try_from(begun.elapsed().as_micros()).unwrap()).unwrap();
+    let mut services = Services::new(samples, writer, profiles, wall);
+    (services.queue, services.register) = (Arc::clone(store) as _, Some(Arc::clone(store) as _));
+    (router(services.clone()), services)
+}
+
+/// A job whose profile this server does not have yet waits, and is done once the decision of another
+/// server has arrived.
+#[tokio::test(start_paused = true)]
+async fn a_job_waits_for_a_decision_of_another_server() {
+    let store = Arc::new(MemoryStore::new());
+    let (app, services) = server_with_time(&store, Arc::clone(&store) as _);
+    let (other, _) = server_with_time(&store, Arc::clone(&store) as _);
+    let mut asked = minute();
+    asked["name"] = json!("truffle");
+    let three = NonZeroU16::new(3).unwrap();
+    let job = NewJob::new(Name::new("dry_run").unwrap(), asked.to_string(), Timestamp::from_micros(NOON).unwrap());
+    let id = store.enqueue(&job.attempts(three)).await.unwrap().id();
+    take_up_jobs(&services);
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let waiting = store.job(id).await.unwrap().unwrap();
+    assert_eq!((waiting.state, waiting.attempts), (JobState::Enqueued, 1), "{waiting:?}");
+    assert!(waiting.failure.unwrap().contains("/name"), "it is said what it waits for");
+    let decided = ask(&other, "PUT", "/api/v1/profiles/truffle", &[("if-none-match", "*")], &profile(2, 3.0)).await;
+    assert_eq!(decided.status, 201, "{}", decided.body);
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    assert_eq!(store.job(id).await.unwrap().unwrap().state, JobState::Succeeded);
+    assert_eq!(states(&app).await, ["succeeded"]);
+}
+
+/// A store whose summaries are away until a time.
+#[derive(Debug)]
+struct AwayUntil(Arc<MemoryStore>, tokio::time::Instant);
+
+#[async_trait::async_trait]
+impl SampleStore for AwayUntil {
+    async fn insert(&self, batch: &[Sample]) -> Result<Vec<Inserted>, StorageError> {
+        self.0.insert(batch).await
+    }
+
+    async fn get(&self, id: &SampleId) -> Result<Option<Sample>, StorageError> {
+        self.0.get(id).await
+    }
+
+    async fn query(&self, query: &SampleQuery) -> Result<Page, StorageError> {
+        self.0.query(query).await
+    }
+
+    async fn hourly(&self, query: &HourlyQuery) -> Result<Vec<Hourly>, StorageError> {
+        if tokio::time::Instant::now() < self.1 { Err(away()) } else { self.0.hourly(query).await }
+    }
+
+    async fn by_device(&self, query: &HourlyQuery) -> Result<Vec<DeviceTally>, StorageError> {
+        self.0.by_device(query).await
+    }
+
+    async fn ping(&self) -> Result<(), StorageError> {
+        Ok(())
+    }
+}
+
+/// A database that is away for a moment fails no job.
+#[tokio::test(start_paused = true)]
+async fn a_job_is_tried_again_after_a_failure_that_passes() {
+    let store = Arc::new(MemoryStore::new());
+    filled(&store, 10).await;
+    let back = tokio::time::Instant::now() + Duration::from_secs(10);
+    let (app, _) = server_with_time(&store, Arc::new(AwayUntil(Arc::clone(&store), back)));
+    assert_eq!(ask(&app, "POST", "/api/v1/jobs", &[], &minute()).await.status, 202);
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert_eq!(states(&app).await, ["enqueued"]);
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    assert_eq!(states(&app).await, ["succeeded"]);
+}
+
+/// A request with an `Idempotency-Key` begins one job, also if its repetition reaches another server
+/// or comes after a restart.
+#[tokio::test]
+async fn a_key_begins_one_job_on_all_servers() {
+    let store = Arc::new(MemoryStore::new());
+    let (one, ..) = server_of(&store, Arc::clone(&store) as _);
+    let (other, ..) = server_of(&store, Arc::clone(&store) as _);
+    let key = [("idempotency-key", "once")];
+    let first = ask(&one, "POST", "/api/v1/jobs", &key, &minute()).await;
+    let again = ask(&other, "POST", "/api/v1/jobs", &key, &minute()).await;
+    assert_eq!((first.status, again.status), (202, 202));
+    assert_eq!((&first.body["id"], &first.headers["location"]), (&again.body["id"], &again.headers["location"]));
+    let another = ask(&other, "POST", "/api/v1/jobs", &[("idempotency-key", "twice")], &minute()).await;
+    assert_ne!(first.body["id"], another.body["id"]);
+    assert_eq!(store.jobs(&JobQuery::newest(NonZeroU16::MAX)).await.unwrap().len(), 2);
 }

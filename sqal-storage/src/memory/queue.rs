@@ -125,7 +125,14 @@ impl Queue for MemoryStore {
     async fn jobs(&self, query: &JobQuery) -> Result<Vec<Job>, StorageError> {
         let kept = self.kept();
         let wanted = kept.jobs.kept.values().rev().map(|known| &known.job).filter(|job| query.wants(job));
-        Ok(wanted.take(query.limit.get().into()).cloned().collect())
+        let shown = |job: &Job| {
+            let mut job = job.clone();
+            if !query.bodies {
+                job.body.clear();
+            }
+            job
+        };
+        Ok(wanted.take(query.limit.get().into()).map(shown).collect())
     }
 
     async fn count_jobs(&self) -> Result<Vec<JobCount>, StorageError> {

@@ -326,13 +326,15 @@ pub struct JobQuery {
     pub before: Option<JobId>,
     /// The most jobs.
     pub limit: NonZeroU16,
+    /// Whether jobs are listed with their bodies, which may be large; without, a body is empty.
+    pub bodies: bool,
 }
 
 impl JobQuery {
     /// The newest jobs of every kind and state.
     #[must_use]
     pub const fn newest(limit: NonZeroU16) -> Self {
-        Self { kind: None, state: None, before: None, limit }
+        Self { kind: None, state: None, before: None, limit, bodies: true }
     }
 
     /// Only jobs of a kind.
@@ -353,6 +355,13 @@ impl JobQuery {
     #[must_use]
     pub const fn before(mut self, id: JobId) -> Self {
         self.before = Some(id);
+        self
+    }
+
+    /// Jobs with empty bodies.
+    #[must_use]
+    pub const fn without_bodies(mut self) -> Self {
+        self.bodies = false;
         self
     }
 

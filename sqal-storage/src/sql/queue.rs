@@ -203,12 +203,12 @@ const CANCEL: Sql = Sql::both(
 const ONE: Sql = Sql::both(concat!("SELECT ", columns!(), " FROM job WHERE id = $1"));
 
 /// Jobs, newest first: bind the number after the first, the kind and the state, or empty texts for
-/// all of them, and the most.
-const LIST: Sql = Sql::both(concat!(
-    "SELECT ",
-    columns!(),
-    " FROM job WHERE id < $1 AND ($2 = '' OR kind = $2) AND ($3 = '' OR state = $3) ORDER BY id DESC LIMIT $4"
-));
+/// all of them, the most, and 1 for their bodies.
+const LIST: Sql = Sql::both(
+    "SELECT id, kind, job_key, CASE WHEN $5 = 1 THEN body ELSE '' END, created_at, created_by, state, due, attempts,
+    most_attempts, worker, done, total, result, failure, ended_at, lease
+FROM job WHERE id < $1 AND ($2 = '' OR kind = $2) AND ($3 = '' OR state = $3) ORDER BY id DESC LIMIT $4",
+);
 
 /// The number of jobs of each kind and state.
 const COUNT: Sql = Sql::both("SELECT kind, state, count(*) FROM job GROUP BY kind, state ORDER BY kind");
@@ -349,7 +349,8 @@ impl<S: SqlStore> Queue for S {
         let before = query.before.map_or(u64::MAX, JobId::number);
         let kind = query.kind.as_ref().map_or("", |kind| kind.as_str());
         let state = query.state.map_or("", crate::queue::JobState::as_str);
-        let values = [before.into(), kind.into(), state.into(), query.limit.into()];
+        let bodies = i64::from(query.bodies);
+        let values = [before.into(), kind.into(), state.into(), query.limit.into(), bodies.into()];
         S::ENGINE.each(self.read(LIST, &values).await?, to_job)
     }
 
