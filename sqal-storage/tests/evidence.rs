@@ -150,9 +150,12 @@ const CHANGES: [Change; 70] = [
         "INSERT INTO register (kind, name, version, body, added_at, added_by) VALUES ('profile', 'foie', 3, '{}', 1794000000000000, 'quinn')",
         "INSERT INTO register (kind, name, version, body, added_at, added_by) VALUES ('profile', 'foie', 3, '{}', now(), 'quinn')",
     ),
-    change("a label of a decision", "UPDATE register_label SET value = 'draft'"),
-    change("a label taken from a decision", "DELETE FROM register_label"),
-    change("a label given to a decision", "INSERT INTO register_label VALUES ('profile', 'foie', 1, 'state', 'draft')"),
+    change("a label of a decision", "UPDATE sqal_register_label SET value = 'draft'"),
+    change("a label taken from a decision", "DELETE FROM sqal_register_label"),
+    change(
+        "a label given to a decision",
+        "INSERT INTO sqal_register_label VALUES ('profile', 'foie', 1, 'state', 'draft')",
+    ),
     change("who decided", "UPDATE register SET added_by = 'quinn' WHERE version = 2"),
     changes(
         "when it was decided",
@@ -582,5 +585,32 @@ async fn a_checkpoint_states_what_changed_and_an_examination_agrees() {
     examined.state(&examine_sqlite(&store, &Expected::default()).await);
     assert_eq!(stated, examined);
     is_sound(&examine_sqlite(&store, &stated).await);
+    store.close().await;
+}
+
+/// The decisions of a database whose schema has no labels yet are read, as a drill does before a
+/// migration.
+#[tokio::test]
+async fn decisions_of_a_schema_without_labels_are_read() {
+    let before = [decision(1), decision(2)].map(|entry| Entry { labels: Labels::new(), ..entry });
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("sqal.db");
+    let store = SqliteStore::open(&SqliteConfig::at(&path)).await.unwrap();
+    fill(&store).await;
+    in_sqlite(&path, "DROP TABLE sqal_register_label").await;
+    let mut snapshot = store.snapshot().await.unwrap();
+    assert_eq!(snapshot.decisions().await.unwrap(), before);
+    snapshot.close().await.unwrap();
+    store.close().await;
+
+    let config = servers::fresh_schema();
+    let store = PostgresStore::open(&config).await.unwrap();
+    fill(&store).await;
+    let mut connection = behind(&config).await;
+    sqlx::raw_sql("DROP TABLE sqal_register_label").execute(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
+    let mut snapshot = store.snapshot().await.unwrap();
+    assert_eq!(snapshot.decisions().await.unwrap(), before);
+    snapshot.close().await.unwrap();
     store.close().await;
 }

@@ -254,8 +254,8 @@ impl<S: Queue> Queue for Temporary<S> {
     async fn count_jobs(&self) -> Result<Vec<JobCount>, StorageError> {
         self.store.count_jobs().await
     }
-    async fn forget_jobs(&self, kind: &JobKind, ended_before: Timestamp) -> Result<u64, StorageError> {
-        self.store.forget_jobs(kind, ended_before).await
+    async fn forget_jobs(&self, kind: &JobKind, ended_before: Timestamp, limit: u16) -> Result<u64, StorageError> {
+        self.store.forget_jobs(kind, ended_before, limit).await
     }
 }
 

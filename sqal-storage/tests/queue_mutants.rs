@@ -72,6 +72,7 @@ enum Bug {
     DropsNul,
     EndsWithoutNul,
     AlwaysWithBodies,
+    ForgetsWithoutLimit,
 }
 
 /// A memory store with one bug.
@@ -337,14 +338,15 @@ impl Queue for Mutant {
         Ok(counts)
     }
 
-    async fn forget_jobs(&self, kind: &JobKind, ended_before: Timestamp) -> Result<u64, StorageError> {
+    async fn forget_jobs(&self, kind: &JobKind, ended_before: Timestamp, limit: u16) -> Result<u64, StorageError> {
         let before = self.all().await?;
         let mut time = ended_before;
+        let limit = if self.bug == Bug::ForgetsWithoutLimit { u16::MAX } else { limit };
         match self.bug {
             Bug::ForgetsAtTheTime => time = later(ended_before, 1),
             Bug::ForgetsEveryKind => {
                 for count in self.store.count_jobs().await?.iter().filter(|count| count.kind != *kind) {
-                    self.store.forget_jobs(&count.kind, ended_before).await?;
+                    self.store.forget_jobs(&count.kind, ended_before, limit).await?;
                 }
             }
             Bug::ForgetsOpenJobs => {
@@ -354,7 +356,7 @@ impl Queue for Mutant {
             }
             _ => {}
         }
-        let forgotten = self.store.forget_jobs(kind, time).await?;
+        let forgotten = self.store.forget_jobs(kind, time, limit).await?;
         let after = self.all().await?;
         let gone = before.into_iter().filter(|job| after.iter().all(|kept| kept.id != job.id));
         self.forgotten.lock().unwrap().extend(gone);
@@ -461,6 +463,7 @@ async fn every_bug_breaks_its_law() {
         (Bug::ForgetsInSilence, "only_ended_jobs_are_forgotten"),
         (Bug::KeepsForgottenKeys, "only_ended_jobs_are_forgotten"),
         (Bug::NumbersAreUsedAgain, "only_ended_jobs_are_forgotten"),
+        (Bug::ForgetsWithoutLimit, "only_ended_jobs_are_forgotten"),
         (Bug::DropsNul, "a_refused_text_changes_nothing"),
         (Bug::EndsWithoutNul, "a_refused_text_changes_nothing"),
     ];

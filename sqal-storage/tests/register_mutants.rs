@@ -45,6 +45,7 @@ enum Bug {
     CountsEveryVersion,
     CountsValuesInNoOrder,
     CountsEveryKind,
+    DropsNul,
 }
 
 /// A memory store with one bug.
@@ -69,6 +70,7 @@ impl Register for Mutant {
             Bug::OverwritesTheNewest if entry.version == newest => entry.version = newest + 1,
             Bug::OneSeriesForAllKinds => entry.kind = Name::new("profile").unwrap(),
             Bug::ForgetsWho => entry.by = None,
+            Bug::DropsNul => entry.body = entry.body.replace('\0', ""),
             Bug::LosesLabels => entry.labels = Labels::new(),
             Bug::CutsBodies => entry.body.truncate(entry.body.floor_char_boundary(65_536)),
             _ => {}
@@ -233,6 +235,7 @@ async fn every_bug_breaks_its_law() {
         (Bug::NewestOfAnyKind, "the_newest_of_each_name_once"),
         (Bug::NewestIsTheFirst, "the_newest_of_each_name_once"),
         (Bug::NewestInNoOrder, "the_newest_of_each_name_once"),
+        (Bug::DropsNul, "what_was_added_stays_as_it_is"),
         (Bug::LosesLabels, "what_was_added_stays_as_it_is"),
         (Bug::FindsAnyValue, "the_newest_are_found_by_label"),
         (Bug::FindsEarlierVersions, "the_newest_are_found_by_label"),

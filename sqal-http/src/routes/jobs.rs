@@ -372,7 +372,7 @@ async fn forget_old(services: &Services) -> Result<(), StorageError> {
     let listed = services.queue.jobs(&JobQuery::newest(MOST_LISTED).of(dry_run()).without_bodies()).await?;
     // A job that ended before the oldest of the list was begun is older than the list.
     if let Some(oldest) = listed.get(usize::from(MOST_LISTED.get()) - 1) {
-        services.queue.forget_jobs(&dry_run(), oldest.created_at).await?;
+        services.queue.forget_jobs(&dry_run(), oldest.created_at, MOST_LISTED.get()).await?;
     }
     Ok(())
 }

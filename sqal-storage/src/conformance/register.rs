@@ -3,7 +3,7 @@
 
 use sqal_core::{Name, Timestamp};
 
-use crate::{Custody, Entry, LabelName, LabelValue, Labels, Register};
+use crate::{Custody, Entry, LabelName, LabelValue, Labels, Register, StorageErrorKind};
 
 fn entry(kind: &str, name: &str, version: u32, body: &str) -> Entry {
     Entry {
@@ -73,6 +73,9 @@ pub async fn what_was_added_stays_as_it_is(store: &dyn Register) {
         assert!(add(store, one).await);
         add(store, &Entry { body: "changed".to_owned(), ..one.clone() }).await;
     }
+    let nul = entry("profile", "é '%", 5, "a\0b");
+    let error = store.add(&nul).await.expect_err("law 2: a body with U+0000 is taken");
+    assert_eq!(error.kind, StorageErrorKind::Refused, "law 2: a body with U+0000: {error}");
     let mut found = history(store, &added[0], None, 100).await;
     found.reverse();
     assert_eq!(found, added);

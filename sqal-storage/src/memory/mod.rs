@@ -13,6 +13,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use sqal_core::{DeviceId, Sample, SampleId, Timestamp};
 
+use crate::queue::check_text;
 use crate::{
     Action, ActionOf, AuditEntry, Custody, DeviceTally, Entry, EntryKind, EntryName, ErasureOf, FieldKey, FieldName,
     Gone, Head, Hour, Hourly, HourlyQuery, Inserted, KeyId, LabelName, LabelValue, Page, Purge, Register, SampleQuery,
@@ -206,6 +207,7 @@ impl SealedFields for MemoryStore {
 #[async_trait]
 impl Register for MemoryStore {
     async fn add(&self, entry: &Entry) -> Result<bool, StorageError> {
+        check_text(&entry.body, "memory")?;
         let mut kept = self.kept();
         let versions = kept.register.entry((entry.kind, entry.name)).or_default();
         let follows = versions.last().map_or(0, |last| last.version).checked_add(1) == Some(entry.version);

@@ -143,11 +143,17 @@ impl Queue for MemoryStore {
         Ok(counts.into_iter().map(|((kind, state), jobs)| JobCount { kind, state, jobs }).collect())
     }
 
-    async fn forget_jobs(&self, kind: &JobKind, ended_before: Timestamp) -> Result<u64, StorageError> {
+    async fn forget_jobs(&self, kind: &JobKind, ended_before: Timestamp, limit: u16) -> Result<u64, StorageError> {
         let mut kept = self.kept();
-        let before = kept.jobs.kept.len();
-        let stays = |job: &Job| job.kind != *kind || job.ended_at.is_none_or(|ended| ended >= ended_before);
-        kept.jobs.kept.retain(|_, known| stays(&known.job));
-        Ok(super::count(before - kept.jobs.kept.len()))
+        let jobs = &mut kept.jobs.kept;
+        let ended = |job: &Job| job.ended_at.filter(|ended| job.kind == *kind && *ended < ended_before);
+        let mut old: Vec<(Timestamp, JobId)> =
+            jobs.values().filter_map(|known| ended(&known.job).map(|ended| (ended, known.job.id))).collect();
+        old.sort_unstable();
+        old.truncate(limit.into());
+        for (_, id) in &old {
+            jobs.remove(id);
+        }
+        Ok(super::count(old.len()))
     }
 }

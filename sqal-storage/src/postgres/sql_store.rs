@@ -6,13 +6,14 @@ use async_trait::async_trait;
 use sqlx::postgres::{PgArguments, PgConnection, PgRow, Postgres};
 use sqlx::query::Query;
 use sqlx::{Row as _, TypeInfo, ValueRef};
+use tokio::time::{Instant, timeout_at};
 
 use super::encoding::Micros;
-use super::error::storage_error;
+use super::error::{refused, storage_error};
 use super::line::Taken;
 use super::{PostgresStore, statements, within};
-use crate::StorageError;
 use crate::sql::{Cell, Engine, Row, Sql, SqlRunner, SqlStore, SqlTransaction, Value};
+use crate::{StorageError, StorageErrorKind};
 
 fn query(statement: Sql, values: &[Value<'_>]) -> Query<'static, Postgres, PgArguments> {
     values.iter().fold(sqlx::query(statement.text(Engine::Postgres)), |query, value| match *value {
@@ -54,7 +55,13 @@ impl SqlRunner for PgConnection {
 /// A transaction on a connection that is closed if the transaction is dropped before its commit.
 struct Writing<'a> {
     taken: Taken<'a>,
-    deadline: Duration,
+    /// The deadline of the whole transaction.
+    end: Instant,
+}
+
+/// Ends a call at a deadline.
+async fn until<T>(end: Instant, call: impl Future<Output = Result<T, StorageError>>) -> Result<T, StorageError> {
+    timeout_at(end, call).await.unwrap_or(Err(refused(StorageErrorKind::Unavailable)))
 }
 
 #[async_trait]
@@ -64,16 +71,16 @@ impl SqlRunner for Writing<'_> {
     }
 
     async fn run(&mut self, statement: Sql, values: &[Value<'_>]) -> Result<Vec<Row>, StorageError> {
-        within(self.deadline, self.taken.get().run(statement, values)).await
+        until(self.end, self.taken.get().run(statement, values)).await
     }
 }
 
 #[async_trait]
 impl SqlTransaction for Writing<'_> {
     async fn commit(self: Box<Self>) -> Result<(), StorageError> {
-        let Self { mut taken, deadline } = *self;
+        let Self { mut taken, end } = *self;
         let commit = async { sqlx::raw_sql(statements::COMMIT).execute(taken.get()).await.map_err(storage_error) };
-        within(deadline, commit).await?;
+        until(end, commit).await?;
         taken.finished();
         Ok(())
     }
@@ -96,10 +103,12 @@ impl SqlStore for PostgresStore {
     }
 
     async fn begin(&self) -> Result<Box<dyn SqlTransaction + '_>, StorageError> {
-        within(self.deadline, async {
+        let now = Instant::now();
+        let end = now.checked_add(self.deadline).unwrap_or(now + Duration::from_hours(24 * 365));
+        until(end, async {
             let mut taken = self.writers.take().await?;
             sqlx::raw_sql(statements::BEGIN).execute(taken.get()).await.map_err(storage_error)?;
-            Ok(Box::new(Writing { taken, deadline: self.deadline }) as Box<dyn SqlTransaction + '_>)
+            Ok(Box::new(Writing { taken, end }) as Box<dyn SqlTransaction + '_>)
         })
         .await
     }

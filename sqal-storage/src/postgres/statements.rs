@@ -457,8 +457,9 @@ SET LOCAL statement_timeout = 0;
 SET LOCAL idle_in_transaction_session_timeout = 0;
 SELECT 1 FROM sample LIMIT 1";
 
-/// Begins a transaction.
-pub(super) const BEGIN: &str = "BEGIN";
+/// Begins a transaction whose statements each see what was committed before them, whatever the
+/// default of the server is.
+pub(super) const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 
 /// Ends a transaction.
 pub(super) const COMMIT: &str = "COMMIT";

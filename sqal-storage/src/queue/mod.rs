@@ -136,12 +136,13 @@ pub trait Queue: Debug + Send + Sync + 'static {
     /// [`StorageError`] if the queue cannot be read.
     async fn count_jobs(&self) -> Result<Vec<JobCount>, StorageError>;
 
-    /// Forgets the jobs of a kind that ended before a time, and returns how many they were.
+    /// Forgets jobs of a kind that ended before a time, at most `limit`, those that ended first, and
+    /// returns how many they were.
     ///
     /// # Errors
     ///
     /// [`StorageError`] if the queue fails; nothing is then forgotten.
-    async fn forget_jobs(&self, kind: &JobKind, ended_before: Timestamp) -> Result<u64, StorageError>;
+    async fn forget_jobs(&self, kind: &JobKind, ended_before: Timestamp, limit: u16) -> Result<u64, StorageError>;
 }
 
 #[async_trait]
@@ -185,7 +186,7 @@ impl<Q: Queue + ?Sized> Queue for std::sync::Arc<Q> {
         (**self).count_jobs().await
     }
 
-    async fn forget_jobs(&self, kind: &JobKind, ended_before: Timestamp) -> Result<u64, StorageError> {
-        (**self).forget_jobs(kind, ended_before).await
+    async fn forget_jobs(&self, kind: &JobKind, ended_before: Timestamp, limit: u16) -> Result<u64, StorageError> {
+        (**self).forget_jobs(kind, ended_before, limit).await
     }
 }

@@ -4,6 +4,7 @@ use std::num::NonZeroU16;
 
 use async_trait::async_trait;
 use sqal_core::Timestamp;
+use tracing::error;
 
 use super::row::{Row, Value};
 use super::store::{Engine, Sql, SqlStore};
@@ -20,64 +21,65 @@ macro_rules! table {
     ($id:literal, $number:literal, $text:literal, $end:literal) => {
         concat!(
             "
-CREATE TABLE job (
+DROP TABLE IF EXISTS sqal_job;
+CREATE TABLE sqal_job (
     ",
             $id,
-            ",
-    kind ",
+            ",\n",
+            "    kind ",
             $text,
-            " NOT NULL,
-    job_key ",
+            " NOT NULL,\n",
+            "    job_key ",
             $text,
-            ",
-    body ",
+            ",\n",
+            "    created_at ",
+            $number,
+            " NOT NULL,\n",
+            "    created_by ",
             $text,
-            " NOT NULL,
-    created_at ",
-            $number,
-            " NOT NULL,
-    created_by ",
+            ",\n",
+            "    state ",
             $text,
-            ",
-    state ",
+            " NOT NULL CHECK (state IN ('enqueued', 'running', 'succeeded', 'failed', 'canceled')),\n",
+            "    due ",
+            $number,
+            " NOT NULL,\n",
+            "    attempts ",
+            $number,
+            " NOT NULL CHECK (attempts >= 0),\n",
+            "    most_attempts ",
+            $number,
+            " NOT NULL CHECK (most_attempts > 0),\n",
+            "    worker ",
             $text,
-            " NOT NULL CHECK (state IN ('enqueued', 'running', 'succeeded', 'failed', 'canceled')),
-    due ",
+            ",\n",
+            "    done ",
             $number,
-            " NOT NULL,
-    attempts ",
+            " NOT NULL,\n",
+            "    total ",
             $number,
-            " NOT NULL CHECK (attempts >= 0),
-    most_attempts ",
+            ",\n",
+            "    ended_at ",
             $number,
-            " NOT NULL CHECK (most_attempts > 0),
-    worker ",
+            ",\n",
+            "    lease ",
+            $number,
+            " NOT NULL,\n",
+            "    body ",
             $text,
-            ",
-    done ",
-            $number,
-            " NOT NULL,
-    total ",
-            $number,
-            ",
-    result ",
+            " NOT NULL,\n",
+            "    result ",
             $text,
-            ",
-    failure ",
+            ",\n",
+            "    failure ",
             $text,
-            ",
-    ended_at ",
-            $number,
-            ",
-    lease ",
-            $number,
-            " NOT NULL,
-    UNIQUE (kind, job_key)
+            ",\n",
+            "    UNIQUE (kind, job_key)
 )",
             $end,
             ";
-CREATE INDEX job_due ON job (kind, due, id) WHERE state IN ('enqueued', 'running');
-CREATE INDEX job_ended ON job (kind, ended_at) WHERE ended_at IS NOT NULL;
+CREATE INDEX sqal_job_due ON sqal_job (kind, due, id) WHERE state IN ('enqueued', 'running');
+CREATE INDEX sqal_job_ended ON sqal_job (kind, ended_at) WHERE ended_at IS NOT NULL;
 "
         )
     };
@@ -87,23 +89,28 @@ CREATE INDEX job_ended ON job (kind, ended_at) WHERE ended_at IS NOT NULL;
 ///
 /// `due` is the time from which a worker may take the job; while a worker has it, that is the end
 /// of the lease. One index therefore finds due jobs and ended leases alike. `lease` is the number
-/// of the newest lease. Times are microseconds since 1970. The number of a job is never used again,
-/// also after the job was forgotten.
+/// of the newest lease. Times are microseconds since 1970. Large texts stand last, so that SQLite
+/// reads the other columns without them. The number of a job is never used again, also after the job
+/// was forgotten. A table that an older program has left behind a restore is made anew.
 pub(crate) const QUEUE_IN_SQLITE: Step = Step {
     up: concat!(
         table!("id INTEGER PRIMARY KEY", "INTEGER", "TEXT", " STRICT"),
-        "CREATE TABLE job_number (last INTEGER NOT NULL) STRICT;
-INSERT INTO job_number VALUES (0);
+        "DROP TABLE IF EXISTS sqal_job_number;
+CREATE TABLE sqal_job_number (last INTEGER NOT NULL) STRICT;
+INSERT INTO sqal_job_number VALUES (0);
 "
     ),
-    down: "DROP TABLE job; DROP TABLE job_number;",
+    down: "DROP TABLE sqal_job; DROP TABLE sqal_job_number;",
 };
 
 /// The table of jobs in PostgreSQL, as [`QUEUE_IN_SQLITE`].
 pub(crate) const QUEUE_IN_POSTGRES: Step = Step {
     up: table!("id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY", "bigint", "text COLLATE \"C\"", ""),
-    down: "DROP TABLE job;",
+    down: "DROP TABLE sqal_job;",
 };
+
+/// Why a job has failed whose row was changed by another program.
+const UNREADABLE: &str = "the job cannot be read: its row was damaged or changed";
 
 macro_rules! columns {
     () => {
@@ -113,43 +120,43 @@ macro_rules! columns {
 }
 
 /// Takes the next number in SQLite. PostgreSQL takes it while it adds the job.
-const NEXT_NUMBER: Sql = Sql::both("UPDATE job_number SET last = last + 1");
+const NEXT_NUMBER: Sql = Sql::both("UPDATE sqal_job_number SET last = last + 1");
 
 /// Adds a job unless its key is known; returns its number.
 const ADD: Sql = Sql::each(
-    "INSERT INTO job (id, kind, job_key, body, created_at, created_by, state, due, attempts, most_attempts, done, lease)
-SELECT last, $1, $2, $3, $4, $5, 'enqueued', $6, 0, $7, 0, 0 FROM job_number WHERE true
+    "INSERT INTO sqal_job (id, kind, job_key, body, created_at, created_by, state, due, attempts, most_attempts, done, lease)
+SELECT last, $1, $2, $3, $4, $5, 'enqueued', $6, 0, $7, 0, 0 FROM sqal_job_number WHERE true
 ON CONFLICT (kind, job_key) DO NOTHING RETURNING id",
-    "INSERT INTO job (kind, job_key, body, created_at, created_by, state, due, attempts, most_attempts, done, lease)
+    "INSERT INTO sqal_job (kind, job_key, body, created_at, created_by, state, due, attempts, most_attempts, done, lease)
 VALUES ($1, $2, $3, $4, $5, 'enqueued', $6, 0, $7, 0, 0)
 ON CONFLICT (kind, job_key) DO NOTHING RETURNING id",
 );
 
 /// The number of the job with a key.
-const BY_KEY: Sql = Sql::both("SELECT id FROM job WHERE kind = $1 AND job_key = $2");
+const BY_KEY: Sql = Sql::both("SELECT id FROM sqal_job WHERE kind = $1 AND job_key = $2");
 
 /// A job of a kind that is due: bind the kind and the time.
 const ANY_DUE: Sql = Sql::both(
-    "SELECT id FROM job WHERE kind = $1 AND state IN ('enqueued', 'running') AND due <= $2 ORDER BY due LIMIT 1",
+    "SELECT id FROM sqal_job WHERE kind = $1 AND state IN ('enqueued', 'running') AND due <= $2 ORDER BY due LIMIT 1",
 );
 
 /// Fails jobs whose last attempt has not ended within its lease: bind the kind, the time and the
-/// text of the failure.
+/// text of the failure. (SQLite uses the index of open jobs only if its condition stands here.)
 const FAIL_LAST_ATTEMPTS: Sql = Sql::both(
-    "UPDATE job SET state = 'failed', ended_at = $2, failure = $3
-WHERE kind = $1 AND state = 'running' AND due <= $2 AND attempts >= most_attempts",
+    "UPDATE sqal_job SET state = 'failed', ended_at = $2, failure = $3
+WHERE kind = $1 AND state IN ('enqueued', 'running') AND state = 'running' AND due <= $2 AND attempts >= most_attempts",
 );
 
 macro_rules! take {
     ($lock:literal) => {
         concat!(
             "WITH taken AS MATERIALIZED (
-    SELECT id AS taken_id FROM job
+    SELECT id AS taken_id FROM sqal_job
     WHERE kind = $1 AND state IN ('enqueued', 'running') AND due <= $2 AND attempts < most_attempts
     ORDER BY due, id LIMIT $3",
             $lock,
             ")
-UPDATE job SET state = 'running', attempts = attempts + 1, lease = lease + 1, worker = $4, due = $5, done = 0, total = NULL
+UPDATE sqal_job SET state = 'running', attempts = attempts + 1, lease = lease + 1, worker = $4, due = $5, done = 0, total = NULL
 FROM taken WHERE id = taken_id RETURNING ",
             columns!()
         )
@@ -163,25 +170,25 @@ const TAKE: Sql = Sql::each(take!(""), take!(" FOR UPDATE SKIP LOCKED"));
 
 /// Extends a lease: bind the job, the lease, the new end and the progress.
 const RENEW: Sql = Sql::both(
-    "UPDATE job SET due = $3, done = $4, total = $5 WHERE id = $1 AND lease = $2 AND state = 'running' RETURNING id",
+    "UPDATE sqal_job SET due = $3, done = $4, total = $5 WHERE id = $1 AND lease = $2 AND state = 'running' RETURNING id",
 );
 
 /// Ends a job with a result: bind the job, the lease, the time and the result.
 const SUCCEED: Sql = Sql::both(
-    "UPDATE job SET state = 'succeeded', ended_at = $3, result = $4, failure = NULL
+    "UPDATE sqal_job SET state = 'succeeded', ended_at = $3, result = $4, failure = NULL
 WHERE id = $1 AND lease = $2 AND state = 'running' RETURNING id",
 );
 
 /// Ends a job with a failure: bind the job, the lease, the time and the failure.
 const FAIL: Sql = Sql::both(
-    "UPDATE job SET state = 'failed', ended_at = $3, failure = $4
+    "UPDATE sqal_job SET state = 'failed', ended_at = $3, failure = $4
 WHERE id = $1 AND lease = $2 AND state = 'running' RETURNING id",
 );
 
 /// Lets a job wait for its next attempt, if it has one: bind the job, the lease, the time, the
 /// failure and the due time.
 const AGAIN: Sql = Sql::both(
-    "UPDATE job SET failure = $4,
+    "UPDATE sqal_job SET failure = $4,
     state = CASE WHEN attempts < most_attempts THEN 'enqueued' ELSE 'failed' END,
     due = CASE WHEN attempts < most_attempts THEN $5 ELSE due END,
     ended_at = CASE WHEN attempts < most_attempts THEN NULL ELSE $3 END
@@ -190,31 +197,38 @@ WHERE id = $1 AND lease = $2 AND state = 'running' RETURNING id",
 
 /// Gives a job back: bind the job, the lease and the time.
 const RETURN: Sql = Sql::both(
-    "UPDATE job SET state = 'enqueued', due = $3, attempts = attempts - 1
+    "UPDATE sqal_job SET state = 'enqueued', due = $3, attempts = attempts - 1
 WHERE id = $1 AND lease = $2 AND state = 'running' RETURNING id",
 );
 
 /// Cancels an open job: bind the job and the time.
 const CANCEL: Sql = Sql::both(
-    "UPDATE job SET state = 'canceled', ended_at = $2 WHERE id = $1 AND state IN ('enqueued', 'running') RETURNING id",
+    "UPDATE sqal_job SET state = 'canceled', ended_at = $2 WHERE id = $1 AND state IN ('enqueued', 'running') RETURNING id",
 );
 
 /// One job.
-const ONE: Sql = Sql::both(concat!("SELECT ", columns!(), " FROM job WHERE id = $1"));
+const ONE: Sql = Sql::both(concat!("SELECT ", columns!(), " FROM sqal_job WHERE id = $1"));
 
 /// Jobs, newest first: bind the number after the first, the kind and the state, or empty texts for
 /// all of them, the most, and 1 for their bodies.
 const LIST: Sql = Sql::both(
     "SELECT id, kind, job_key, CASE WHEN $5 = 1 THEN body ELSE '' END, created_at, created_by, state, due, attempts,
     most_attempts, worker, done, total, result, failure, ended_at, lease
-FROM job WHERE id < $1 AND ($2 = '' OR kind = $2) AND ($3 = '' OR state = $3) ORDER BY id DESC LIMIT $4",
+FROM sqal_job WHERE id < $1 AND ($2 = '' OR kind = $2) AND ($3 = '' OR state = $3) ORDER BY id DESC LIMIT $4",
 );
 
 /// The number of jobs of each kind and state.
-const COUNT: Sql = Sql::both("SELECT kind, state, count(*) FROM job GROUP BY kind, state ORDER BY kind");
+const COUNT: Sql = Sql::both("SELECT kind, state, count(*) FROM sqal_job GROUP BY kind, state ORDER BY kind");
 
-/// Forgets jobs that ended before a time: bind the kind and the time.
-const FORGET: Sql = Sql::both("DELETE FROM job WHERE kind = $1 AND ended_at < $2 RETURNING id");
+/// Forgets jobs that ended before a time, the earliest first: bind the kind, the time and the most.
+const FORGET: Sql = Sql::both(
+    "DELETE FROM sqal_job WHERE id IN (
+    SELECT id FROM sqal_job WHERE kind = $1 AND ended_at < $2 ORDER BY ended_at LIMIT $3) RETURNING id",
+);
+
+/// Fails a job that cannot be read: bind the job, the time and the failure.
+const FAIL_UNREADABLE: Sql =
+    Sql::both("UPDATE sqal_job SET state = 'failed', ended_at = $2, failure = $3 WHERE id = $1 AND state = 'running'");
 
 /// A job and the number of its newest lease.
 fn to_leased(mut row: Row) -> Result<Leased, String> {
@@ -310,7 +324,19 @@ impl<S: SqlStore> Queue for S {
         }
         self.write(FAIL_LAST_ATTEMPTS, &[kind.into(), now.into(), LEASE_ENDED.into()]).await?;
         let values = [kind.into(), now.into(), limit.into(), worker.into(), until.into()];
-        let mut leased = S::ENGINE.each(self.write(TAKE, &values).await?, to_leased)?;
+        let mut leased = Vec::new();
+        for row in self.write(TAKE, &values).await? {
+            let id = to_id(row.clone());
+            match (to_leased(row), id) {
+                (Ok(one), _) => leased.push(one),
+                // It must not keep the others from being done, nor come first again and again.
+                (Err(what), id) => {
+                    error!(what, "a job cannot be read; it has failed");
+                    let id = id.map_err(|what| S::ENGINE.corrupt(what))?;
+                    self.write(FAIL_UNREADABLE, &[id.number().into(), now.into(), UNREADABLE.into()]).await?;
+                }
+            }
+        }
         leased.sort_by_key(|leased| leased.lease.job);
         Ok(leased)
     }
@@ -351,7 +377,9 @@ impl<S: SqlStore> Queue for S {
         let state = query.state.map_or("", crate::queue::JobState::as_str);
         let bodies = i64::from(query.bodies);
         let values = [before.into(), kind.into(), state.into(), query.limit.into(), bodies.into()];
-        S::ENGINE.each(self.read(LIST, &values).await?, to_job)
+        let log = |what: &String| error!(what, "a job cannot be read; it is not listed");
+        let rows = self.read(LIST, &values).await?.into_iter();
+        Ok(rows.filter_map(|row| to_job(row).inspect_err(log).ok()).collect())
     }
 
     async fn count_jobs(&self) -> Result<Vec<JobCount>, StorageError> {
@@ -360,8 +388,8 @@ impl<S: SqlStore> Queue for S {
         Ok(counts)
     }
 
-    async fn forget_jobs(&self, kind: &JobKind, ended_before: Timestamp) -> Result<u64, StorageError> {
-        let forgotten = self.write(FORGET, &[kind.into(), ended_before.into()]).await?;
+    async fn forget_jobs(&self, kind: &JobKind, ended_before: Timestamp, limit: u16) -> Result<u64, StorageError> {
+        let forgotten = self.write(FORGET, &[kind.into(), ended_before.into(), limit.into()]).await?;
         Ok(forgotten.len() as u64)
     }
 }

@@ -15,49 +15,53 @@ macro_rules! tables {
     ($number:literal, $text:literal, $end:literal) => {
         concat!(
             "
-CREATE TABLE record (
-    collection ",
+DROP TABLE IF EXISTS sqal_record_label;
+DROP TABLE IF EXISTS sqal_record;
+CREATE TABLE sqal_record (
+",
+            "    collection ",
             $text,
-            " NOT NULL,
-    record_key ",
+            " NOT NULL,\n",
+            "    record_key ",
             $text,
-            " NOT NULL,
-    body ",
+            " NOT NULL,\n",
+            "    labels ",
             $text,
-            " NOT NULL,
-    labels ",
-            $text,
-            " NOT NULL,
-    revision ",
+            " NOT NULL,\n",
+            "    revision ",
             $number,
-            " NOT NULL,
-    expires_at ",
+            " NOT NULL,\n",
+            "    expires_at ",
             $number,
-            ",
-    PRIMARY KEY (collection, record_key)
+            ",\n",
+            "    body ",
+            $text,
+            " NOT NULL,\n",
+            "    PRIMARY KEY (collection, record_key)
 )",
             $end,
             ";
-CREATE INDEX record_expires ON record (expires_at) WHERE expires_at IS NOT NULL;
-CREATE TABLE record_label (
-    collection ",
+CREATE INDEX sqal_record_expires ON sqal_record (expires_at) WHERE expires_at IS NOT NULL;
+CREATE TABLE sqal_record_label (
+",
+            "    collection ",
             $text,
-            " NOT NULL,
-    name ",
+            " NOT NULL,\n",
+            "    name ",
             $text,
-            " NOT NULL,
-    value ",
+            " NOT NULL,\n",
+            "    value ",
             $text,
-            " NOT NULL,
-    record_key ",
+            " NOT NULL,\n",
+            "    record_key ",
             $text,
-            " NOT NULL,
-    PRIMARY KEY (collection, name, value, record_key),
-    FOREIGN KEY (collection, record_key) REFERENCES record (collection, record_key) ON DELETE CASCADE
+            " NOT NULL,\n",
+            "    PRIMARY KEY (collection, name, value, record_key),
+    FOREIGN KEY (collection, record_key) REFERENCES sqal_record (collection, record_key) ON DELETE CASCADE
 )",
             $end,
             ";
-CREATE INDEX record_label_of ON record_label (collection, record_key);
+CREATE INDEX sqal_record_label_of ON sqal_record_label (collection, record_key);
 "
         )
     };
@@ -65,26 +69,27 @@ CREATE INDEX record_label_of ON record_label (collection, record_key);
 
 /// The tables of records in SQLite.
 ///
-/// `labels` holds all labels of a record, and `record_label` has a row for each, by which the
+/// `labels` holds all labels of a record, and `sqal_record_label` has a row for each, by which the
 /// record is found. Revisions come from one counter, so that none is ever used again.
 pub(crate) const RECORDS_IN_SQLITE: Step = Step {
     up: concat!(
         tables!("INTEGER", "TEXT", " STRICT"),
-        "CREATE TABLE record_revision (last INTEGER NOT NULL) STRICT;
-INSERT INTO record_revision VALUES (0);
+        "DROP TABLE IF EXISTS sqal_record_revision;
+CREATE TABLE sqal_record_revision (last INTEGER NOT NULL) STRICT;
+INSERT INTO sqal_record_revision VALUES (0);
 "
     ),
-    down: "DROP TABLE record_label; DROP TABLE record; DROP TABLE record_revision;",
+    down: "DROP TABLE sqal_record_label; DROP TABLE sqal_record; DROP TABLE sqal_record_revision;",
 };
 
 /// The tables of records in PostgreSQL, as [`RECORDS_IN_SQLITE`].
 pub(crate) const RECORDS_IN_POSTGRES: Step = Step {
     up: concat!(
         tables!("bigint", "text COLLATE \"C\"", ""),
-        "CREATE SEQUENCE record_revision OWNED BY record.revision;
+        "CREATE SEQUENCE sqal_record_revision OWNED BY sqal_record.revision;
 "
     ),
-    down: "DROP TABLE record_label; DROP TABLE record;",
+    down: "DROP TABLE sqal_record_label; DROP TABLE sqal_record;",
 };
 
 /// Lets no other transaction write a key until this one ends: bind the collection and the key. In
@@ -93,56 +98,67 @@ const LOCK: Sql = Sql::both("SELECT 1::bigint FROM pg_advisory_xact_lock(hashtex
 
 /// The revision of a record that has not expired: bind the collection, the key and the time.
 const LIVE: Sql = Sql::both(
-    "SELECT revision FROM record WHERE collection = $1 AND record_key = $2 AND (expires_at IS NULL OR expires_at > $3)",
+    "SELECT revision FROM sqal_record WHERE collection = $1 AND record_key = $2 AND (expires_at IS NULL OR expires_at > $3)",
 );
 
 /// The next revision.
-const NEXT_REVISION: Sql =
-    Sql::each("UPDATE record_revision SET last = last + 1 RETURNING last", "SELECT nextval('record_revision')");
+const NEXT_REVISION: Sql = Sql::each(
+    "UPDATE sqal_record_revision SET last = last + 1 RETURNING last",
+    "SELECT nextval('sqal_record_revision')",
+);
 
 /// Writes a record: bind the collection, the key, the body, the labels, the revision and the end.
 const PUT: Sql = Sql::both(
-    "INSERT INTO record (collection, record_key, body, labels, revision, expires_at) VALUES ($1, $2, $3, $4, $5, $6)
+    "INSERT INTO sqal_record (collection, record_key, body, labels, revision, expires_at) VALUES ($1, $2, $3, $4, $5, $6)
 ON CONFLICT (collection, record_key) DO UPDATE
 SET body = excluded.body, labels = excluded.labels, revision = excluded.revision, expires_at = excluded.expires_at",
 );
 
 /// Removes the labels of a record: bind the collection and the key.
-const UNLABEL: Sql = Sql::both("DELETE FROM record_label WHERE collection = $1 AND record_key = $2");
+const UNLABEL: Sql = Sql::both("DELETE FROM sqal_record_label WHERE collection = $1 AND record_key = $2");
 
 /// Adds a label: bind the collection, the key, the name and the value.
-const LABEL: Sql = Sql::both("INSERT INTO record_label (collection, record_key, name, value) VALUES ($1, $2, $3, $4)");
+const LABEL: Sql =
+    Sql::both("INSERT INTO sqal_record_label (collection, record_key, name, value) VALUES ($1, $2, $3, $4)");
 
 /// Removes a record and its labels: bind the collection and the key.
-const REMOVE: Sql = Sql::both("DELETE FROM record WHERE collection = $1 AND record_key = $2");
+const REMOVE: Sql = Sql::both("DELETE FROM sqal_record WHERE collection = $1 AND record_key = $2");
 
 /// A record: bind the collection, the key and the time.
 const ONE: Sql = Sql::both(
-    "SELECT collection, record_key, body, labels, revision, expires_at FROM record
+    "SELECT collection, record_key, body, labels, revision, expires_at FROM sqal_record
 WHERE collection = $1 AND record_key = $2 AND (expires_at IS NULL OR expires_at > $3)",
 );
 
 /// Records of a collection: bind the collection, the key before the first, the time and the most.
 const FIND: Sql = Sql::both(
-    "SELECT collection, record_key, body, labels, revision, expires_at FROM record
+    "SELECT collection, record_key, body, labels, revision, expires_at FROM sqal_record
 WHERE collection = $1 AND record_key > $2 AND (expires_at IS NULL OR expires_at > $3) ORDER BY record_key LIMIT $4",
 );
 
 /// Records with a label: bind as for [`FIND`], then the name and the value.
 const FIND_LABELLED: Sql = Sql::both(
     "SELECT one.collection, one.record_key, body, labels, revision, expires_at
-FROM record_label AS label JOIN record AS one ON one.collection = label.collection AND one.record_key = label.record_key
+FROM sqal_record_label AS label JOIN sqal_record AS one ON one.collection = label.collection AND one.record_key = label.record_key
 WHERE label.collection = $1 AND name = $5 AND value = $6 AND label.record_key > $2
     AND (expires_at IS NULL OR expires_at > $3)
 ORDER BY label.record_key LIMIT $4",
 );
 
+macro_rules! sweep {
+    ($lock:literal) => {
+        concat!(
+            "DELETE FROM sqal_record WHERE expires_at <= $1 AND (collection, record_key) IN (
+    SELECT collection, record_key FROM sqal_record WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2",
+            $lock,
+            ") RETURNING revision"
+        )
+    };
+}
+
 /// Removes expired records: bind the time and the most. A record that is written meanwhile has
-/// another end and stays.
-const SWEEP: Sql = Sql::both(
-    "DELETE FROM record WHERE expires_at <= $1 AND (collection, record_key) IN (
-    SELECT collection, record_key FROM record WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2) RETURNING revision",
-);
+/// another end and stays; in PostgreSQL, one that another sweep is removing is passed over.
+const SWEEP: Sql = Sql::each(sweep!(""), sweep!(" FOR UPDATE SKIP LOCKED"));
 
 fn to_record(mut row: Row) -> Result<Record, String> {
     let (collection, key, body) = (row.name("collection")?, row.name("record_key")?, row.text("body")?);

@@ -7,6 +7,7 @@ use super::audit::{to_action, write_down};
 use super::row::{Row, Value};
 use super::store::{Sql, SqlRunner, SqlStore};
 use crate::evidence::DecisionRow;
+use crate::queue::check_text;
 use crate::schema::Step;
 use crate::{Entry, EntryKind, EntryName, LabelName, LabelValue, Labels, Register, StorageError};
 
@@ -14,7 +15,7 @@ macro_rules! table {
     ($number:literal, $text:literal, $end:literal) => {
         concat!(
             "
-CREATE TABLE IF NOT EXISTS register_label (
+CREATE TABLE IF NOT EXISTS sqal_register_label (
     kind ",
             $text,
             " NOT NULL,
@@ -34,7 +35,9 @@ CREATE TABLE IF NOT EXISTS register_label (
 )",
             $end,
             ";
-CREATE INDEX IF NOT EXISTS register_labelled ON register_label (kind, label, value, name, version);
+CREATE INDEX IF NOT EXISTS sqal_register_labelled ON sqal_register_label (kind, label, value, name, version);
+DELETE FROM sqal_register_label WHERE NOT EXISTS (SELECT 1 FROM register AS one
+    WHERE one.kind = sqal_register_label.kind AND one.name = sqal_register_label.name AND one.version = sqal_register_label.version);
 "
         )
     };
@@ -42,8 +45,10 @@ CREATE INDEX IF NOT EXISTS register_labelled ON register_label (kind, label, val
 
 /// The labels of entries in SQLite.
 ///
-/// The table stays on the way down, as the register does: it does no harm to a program that does
-/// not know it, and the hash of an entry covers its labels.
+/// The table stays on the way down, as the register does, because the hash of an entry covers its
+/// labels. A program that does not know the table takes an entry with labels for an altered one and
+/// does not use it. Labels without an entry, which a restore has left behind, are removed on the way
+/// up.
 pub(crate) const LABELS_IN_SQLITE: Step = Step { up: table!("INTEGER", "TEXT", " STRICT"), down: "SELECT 1;" };
 
 /// The labels of entries in PostgreSQL, as [`LABELS_IN_SQLITE`].
@@ -57,18 +62,22 @@ WHERE $3 = 1 + (SELECT coalesce(max(version), 0) FROM register WHERE kind = $1 A
 ON CONFLICT DO NOTHING RETURNING version",
 );
 
+/// Removes the labels of a version that another program has left: bind the kind, the name and the
+/// version.
+const UNLABEL: Sql = Sql::both("DELETE FROM sqal_register_label WHERE kind = $1 AND name = $2 AND version = $3");
+
 /// Adds a label: bind the kind, the name, the version, the label and the value.
 const LABEL: Sql =
-    Sql::both("INSERT INTO register_label (kind, name, version, label, value) VALUES ($1, $2, $3, $4, $5)");
+    Sql::both("INSERT INTO sqal_register_label (kind, name, version, label, value) VALUES ($1, $2, $3, $4, $5)");
 
 /// The labels of the entry `one`, in the text form of [`Labels`].
 macro_rules! labels {
     (sqlite) => {
-        "(SELECT group_concat(label || '=' || value || char(10), '') FROM (SELECT label, value FROM register_label AS l
+        "(SELECT group_concat(label || '=' || value || char(10), '') FROM (SELECT label, value FROM sqal_register_label AS l
     WHERE l.kind = one.kind AND l.name = one.name AND l.version = one.version ORDER BY label))"
     };
     (postgres) => {
-        "(SELECT string_agg(label || '=' || value || chr(10), '' ORDER BY label) FROM register_label AS l
+        "(SELECT string_agg(label || '=' || value || chr(10), '' ORDER BY label) FROM sqal_register_label AS l
     WHERE l.kind = one.kind AND l.name = one.name AND l.version = one.version)"
     };
 }
@@ -129,15 +138,15 @@ const HISTORY: Sql = each_engine!(
 
 /// The newest version of each thing of a kind.
 const NEWEST: Sql = each_engine!(
-    "(SELECT * FROM register AS r WHERE kind = $1
-    AND version = (SELECT max(version) FROM register WHERE kind = r.kind AND name = r.name))",
+    "(SELECT r.* FROM (SELECT kind AS k, name AS n, max(version) AS v FROM register WHERE kind = $1 GROUP BY kind, name) AS m
+    JOIN register AS r ON r.kind = m.k AND r.name = m.n AND r.version = m.v)",
     "one.name"
 );
 
 /// The newest versions with a label: bind the kind, the label, the value, the name before the first
 /// and the most.
 const LABELLED: Sql = each_engine!(
-    "(SELECT r.* FROM register_label AS l JOIN register AS r ON r.kind = l.kind AND r.name = l.name AND r.version = l.version
+    "(SELECT r.* FROM sqal_register_label AS l JOIN register AS r ON r.kind = l.kind AND r.name = l.name AND r.version = l.version
     WHERE l.kind = $1 AND l.label = $2 AND l.value = $3 AND l.name > $4
     AND l.version = (SELECT max(version) FROM register WHERE kind = l.kind AND name = l.name)
     ORDER BY l.name LIMIT $5)",
@@ -146,8 +155,10 @@ const LABELLED: Sql = each_engine!(
 
 /// The number of newest versions with each value of a label: bind the kind and the label.
 const COUNT_LABELS: Sql = Sql::both(
-    "SELECT value, count(*) FROM register_label AS l WHERE kind = $1 AND label = $2
-AND version = (SELECT max(version) FROM register WHERE kind = l.kind AND name = l.name) GROUP BY value ORDER BY value",
+    "SELECT value, count(*)
+FROM (SELECT kind AS k, name AS n, max(version) AS v FROM register WHERE kind = $1 GROUP BY kind, name) AS m
+JOIN sqal_register_label AS l ON l.kind = m.k AND l.name = m.n AND l.version = m.v
+WHERE l.label = $2 GROUP BY value ORDER BY value",
 );
 
 /// Entries after an entry, in the order of kind, name and version: bind these and the most.
@@ -162,6 +173,18 @@ const AFTER: Sql = Sql::each(
         columns!(postgres),
         " FROM register AS one WHERE (kind, name, version) > ($1, $2, $3) ORDER BY kind, name, version LIMIT $4"
     ),
+);
+
+/// Entries after an entry, of a schema without labels.
+const AFTER_WITHOUT_LABELS: Sql = Sql::both(
+    "SELECT kind, name, version, body, added_at, added_by FROM register
+WHERE (kind, name, version) > ($1, $2, $3) ORDER BY kind, name, version LIMIT $4",
+);
+
+/// Whether the schema has labels: a database is examined before its schema is brought up to date.
+const HAS_LABELS: Sql = Sql::each(
+    "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'sqal_register_label'",
+    "SELECT count(to_regclass('sqal_register_label'))",
 );
 
 /// The number of entries.
@@ -208,7 +231,10 @@ pub(crate) async fn decision_rows(
 ) -> Result<Vec<DecisionRow>, StorageError> {
     let (kind, name, version) =
         after.map_or(("", "", i64::MIN), |row| (row.kind.as_str(), row.name.as_str(), row.version));
-    let rows = runner.run(AFTER, &[kind.into(), name.into(), version.into(), limit.into()]).await?;
+    let found = runner.run(HAS_LABELS, &[]).await?;
+    let has_labels = runner.engine().each(found, |mut row| row.int("count"))? != [0];
+    let statement = if has_labels { AFTER } else { AFTER_WITHOUT_LABELS };
+    let rows = runner.run(statement, &[kind.into(), name.into(), version.into(), limit.into()]).await?;
     runner.engine().each(rows, |mut row| {
         let mut raw = row.clone();
         let (kind, name, version) = (raw.text("kind")?, raw.text("name")?, raw.int("version")?);
@@ -225,6 +251,7 @@ pub(crate) async fn count_decisions(runner: &mut dyn SqlRunner) -> Result<u64, S
 #[async_trait]
 impl<S: SqlStore> Register for S {
     async fn add(&self, entry: &Entry) -> Result<bool, StorageError> {
+        check_text(&entry.body, S::ENGINE.backend())?;
         let (kind, name, version) = (&entry.kind, &entry.name, i64::from(entry.version));
         let values: [Value<'_>; 6] = [
             kind.into(),
@@ -237,6 +264,7 @@ impl<S: SqlStore> Register for S {
         let mut transaction = self.begin().await?;
         let added = !transaction.run(ADD, &values).await?.is_empty();
         if added {
+            transaction.run(UNLABEL, &[kind.into(), name.into(), version.into()]).await?;
             for (label, value) in entry.labels.iter() {
                 let values = [kind.into(), name.into(), version.into(), label.as_str().into(), value.into()];
                 transaction.run(LABEL, &values).await?;
@@ -271,9 +299,20 @@ impl<S: SqlStore> Register for S {
         limit: u16,
     ) -> Result<Vec<Entry>, StorageError> {
         // No name is empty, so every name comes after an empty text.
-        let after = after.map_or("", |after| after.as_str());
-        let values = [kind.into(), label.as_str().into(), value.into(), after.into(), limit.into()];
-        Ok(readable(self.read(LABELLED, &values).await?))
+        let mut after = after.map_or("", |after| after.as_str()).to_owned();
+        let mut found = Vec::new();
+        loop {
+            let missing = usize::from(limit) - found.len();
+            let values: [Value<'_>; 5] =
+                [kind.into(), label.as_str().into(), value.into(), after.as_str().into(), (missing as u64).into()];
+            let rows = self.read(LABELLED, &values).await?;
+            // A page of altered entries must not end the list.
+            let last = (rows.len() == missing).then(|| rows.last().cloned()).flatten();
+            found.extend(readable(rows));
+            let Some(mut last) = last.filter(|_| found.len() < usize::from(limit)) else { return Ok(found) };
+            last.text("kind").map_err(|what| S::ENGINE.corrupt(what))?;
+            after = last.text("name").map_err(|what| S::ENGINE.corrupt(what))?;
+        }
     }
 
     async fn count_labels(&self, kind: &EntryKind, label: &LabelName) -> Result<Vec<(LabelValue, u64)>, StorageError> {

@@ -9,10 +9,10 @@ pub const TABLES: [&str; 9] = [
     "audit_logs",
     "sealed_field",
     "register",
-    "register_label",
-    "job",
-    "record",
-    "record_label",
+    "sqal_register_label",
+    "sqal_job",
+    "sqal_record",
+    "sqal_record_label",
 ];
 
 /// Every view of a SQL store.

@@ -47,7 +47,7 @@ impl SqliteStore {
         // this version does not know.
         let is_of = |object: &SchemaObject, table: &str| object.text.starts_with(&format!("{table}: "));
         let stays = |object: &SchemaObject| {
-            (is_of(object, "register") || is_of(object, "register_label")) && object.kind != "trigger"
+            (is_of(object, "register") || is_of(object, "sqal_register_label")) && object.kind != "trigger"
         };
         let known = |object: &SchemaObject| expected.iter().any(|known| known.name == object.name);
         found.retain(|object| known(object) || !stays(object));

@@ -138,7 +138,7 @@ async fn counts(queue: &dyn Queue) -> Vec<JobCount> {
 }
 
 async fn forget(queue: &dyn Queue, of: &str, ended_before: i64) -> u64 {
-    queue.forget_jobs(&kind(of), at(ended_before)).await.expect("the queue answers")
+    queue.forget_jobs(&kind(of), at(ended_before), u16::MAX).await.expect("the queue answers")
 }
 
 fn ids(leased: &[Leased]) -> Vec<JobId> {
@@ -447,6 +447,18 @@ pub async fn only_ended_jobs_are_forgotten(queue: &dyn Queue) {
         assert!(again.id > anew.id, "law 9: the number of a job is never used again");
         assert_job(queue, "law 9: the key of a forgotten job is free", &again).await;
     }
+    let mut ended = Vec::new();
+    for _ in 0..3 {
+        add(queue, &job("swept")).await;
+        let Leased { lease, job } = take_one(queue, "swept", "w 1", 0, 1_000).await;
+        assert!(end(queue, &lease, 90 - i64::try_from(ended.len()).expect("three"), &succeeded("done")).await);
+        ended.push(job.id);
+    }
+    let forgotten = queue.forget_jobs(&kind("swept"), at(100), 2).await.expect("the queue answers");
+    assert_eq!(forgotten, 2, "law 9: at most as many as the limit");
+    let left: Vec<_> =
+        list(queue, &JobQuery::newest(most(10)).of(kind("swept"))).await.iter().map(|job| job.id).collect();
+    assert_eq!(left, ended[..1], "law 9: the jobs that ended first are forgotten");
 }
 
 /// Law 10: a text with the character U+0000 is refused and changes nothing.
