@@ -47,8 +47,8 @@ DELETE FROM sqal_register_label WHERE NOT EXISTS (SELECT 1 FROM register AS one
 ///
 /// The table stays on the way down, as the register does, because the hash of an entry covers its
 /// labels. A program that does not know the table takes an entry with labels for an altered one and
-/// does not use it. Labels without an entry, which a restore has left behind, are removed on the way
-/// up.
+/// does not use it. Labels without an entry, which a restore has left behind, are removed on the
+/// way up.
 pub(crate) const LABELS_IN_SQLITE: Step = Step { up: table!("INTEGER", "TEXT", " STRICT"), down: "SELECT 1;" };
 
 /// The labels of entries in PostgreSQL, as [`LABELS_IN_SQLITE`].
