@@ -90,8 +90,8 @@ CREATE INDEX sqal_job_ended ON sqal_job (kind, ended_at) WHERE ended_at IS NOT N
 /// `due` is the time from which a worker may take the job; while a worker has it, that is the end
 /// of the lease. One index therefore finds due jobs and ended leases alike. `lease` is the number
 /// of the newest lease. Times are microseconds since 1970. Large texts stand last, so that SQLite
-/// reads the other columns without them. The number of a job is never used again, also after the job
-/// was forgotten. A table that an older program has left behind a restore is made anew.
+/// reads the other columns without them. The number of a job is never used again, also after the
+/// job was forgotten. A table that an older program has left behind a restore is made anew.
 pub(crate) const QUEUE_IN_SQLITE: Step = Step {
     up: concat!(
         table!("id INTEGER PRIMARY KEY", "INTEGER", "TEXT", " STRICT"),
