@@ -135,7 +135,8 @@ impl JobWorker {
     }
 }
 
-/// Lets the next call begin the worker again when the task of the worker has ended, also by a panic.
+/// Lets the next call begin the worker again when the task of the worker has ended, also by a
+/// panic.
 struct Begun(Arc<AtomicBool>);
 
 impl Drop for Begun {
@@ -184,8 +185,8 @@ fn kind_name(kind: &JobKind) -> WorkerName {
 
 /// Does one job while its lease is held.
 ///
-/// While the queue does not answer, the work goes on: if another worker takes the job meanwhile, the
-/// number of its lease keeps this one from ending the job.
+/// While the queue does not answer, the work goes on: if another worker takes the job meanwhile,
+/// the number of its lease keeps this one from ending the job.
 async fn one(
     lease: Lease,
     place: &Workplace,

@@ -116,8 +116,8 @@ fn word<const N: usize>(text: &str) -> Name<N> {
 ///
 /// 1. *Versions follow each other*: only the version after the newest is added, and of two callers
 ///    that add one version one succeeds.
-/// 2. *What was added stays as it is*, equal in every field. A body with the character U+0000, which a
-///    text of PostgreSQL cannot hold, is refused.
+/// 2. *What was added stays as it is*, equal in every field. A body with the character U+0000,
+///   which a text of PostgreSQL cannot hold, is refused.
 /// 3. *Newest first*: a history is in the order of versions, page by page; absent is not an error.
 /// 4. *The newest of each*: every name of the kind once, in the order of bytes, and no name of
 ///    another kind.
@@ -176,8 +176,8 @@ pub trait Register: Debug + Send + Sync + 'static {
         limit: u16,
     ) -> Result<Vec<Entry>, StorageError>;
 
-    /// The number of things of a kind by the value of a label of their newest version. An entry that
-    /// was changed outside of the store is counted.
+    /// The number of things of a kind by the value of a label of their newest version. An entry
+    /// that was changed outside of the store is counted.
     ///
     /// # Errors
     ///

@@ -1,7 +1,8 @@
 //! [`Route`]: what a route declares about itself, and the builder of the declaration.
 //!
-//! The declaration of a route, beside its handler, states who may call it, how often, its objective,
-//! its description, its line of `docs/http.md`, and two calls for the test of the interface.
+//! The declaration of a route, beside its handler, states who may call it, how often, its
+//! objective, its description, its line of `docs/http.md`, and two calls for the test of the
+//! interface.
 
 mod parameter;
 mod shape;
@@ -59,8 +60,8 @@ pub struct Route {
     pub(crate) described: Option<Described>,
 }
 
-/// Two calls of a route with their statuses, for the test of the interface. In a path, `{id}` stands
-/// for the id of a stored sample.
+/// Two calls of a route with their statuses, for the test of the interface. In a path, `{id}`
+/// stands for the id of a stored sample.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Calls {
     /// The path of a call by the route's method without a body, and its status: an error where the

@@ -331,8 +331,8 @@ pub(super) async fn begin(
     Ok((StatusCode::ACCEPTED, place, Json(job)).into_response())
 }
 
-/// The key under which a request with an `Idempotency-Key` is enqueued once, by whichever servers it
-/// is sent to.
+/// The key under which a request with an `Idempotency-Key` is enqueued once, by whichever servers
+/// it is sent to.
 fn key_of(caller: &Caller, key: &HeaderValue, body: &[u8]) -> JobKey {
     let holder = caller.holder();
     let mut hash = Sha256::new();

@@ -132,8 +132,8 @@ fn away() -> StorageError {
     StorageError::new("test", StorageErrorKind::Unavailable)
 }
 
-/// The seventeenth job is refused. A job waits while the database is away for a moment, and a server
-/// that ends returns it to the queue.
+/// The seventeenth job is refused. A job waits while the database is away for a moment, and a
+/// server that ends returns it to the queue.
 #[tokio::test(start_paused = true)]
 async fn jobs_are_bounded_and_a_server_that_ends_does_not_wait_for_them() {
     let Server { mut services, .. } = server(&Arc::new(MemoryStore::new()), 1);
@@ -313,8 +313,8 @@ fn server_with_time(store: &Arc<MemoryStore>, samples: Arc<dyn SampleStore>) -> 
     (router(services.clone()), services)
 }
 
-/// A job whose profile this server does not have yet waits, and is done once the decision of another
-/// server has arrived.
+/// A job whose profile this server does not have yet waits, and is done once the decision of
+/// another server has arrived.
 #[tokio::test(start_paused = true)]
 async fn a_job_waits_for_a_decision_of_another_server() {
     let store = Arc::new(MemoryStore::new());
@@ -382,8 +382,8 @@ async fn a_job_is_tried_again_after_a_failure_that_passes() {
     assert_eq!(states(&app).await, ["succeeded"]);
 }
 
-/// A request with an `Idempotency-Key` begins one job, also if its repetition reaches another server
-/// or comes after a restart.
+/// A request with an `Idempotency-Key` begins one job, also if its repetition reaches another
+/// server or comes after a restart.
 #[tokio::test]
 async fn a_key_begins_one_job_on_all_servers() {
     let store = Arc::new(MemoryStore::new());

@@ -33,6 +33,11 @@ pub(super) fn has_swapped_bytes(spectrum: &Spectrum) -> bool {
     if bands.iter().all(|word| word.trailing_zeros() >= 8) {
         return bands.iter().filter(|word| **word > 0).count() >= 3;
     }
+    // The usual case ends here.
+    let as_it_is = clear_to_bands(&words);
+    if as_it_is.is_none_or(|as_it_is| POSSIBLE.contains(&as_it_is)) {
+        return false;
+    }
     let largest = spectrum.integration_time().largest_count();
     let full = FULL * f64::from(spectrum.integration_time().full_scale());
     let swapped = words.map(u16::swap_bytes);
@@ -42,9 +47,8 @@ pub(super) fn has_swapped_bytes(spectrum: &Spectrum) -> bool {
     if f64::from(words[clear]) >= full || swapped.iter().any(|word| *word > largest) {
         return false;
     }
-    let (Some(as_it_is), Some(exchanged)) = (clear_to_bands(&words), clear_to_bands(&swapped)) else { return false };
-    !POSSIBLE.contains(&as_it_is)
-        && CLEAR_TO_BANDS.contains(&exchanged)
+    let Some(exchanged) = clear_to_bands(&swapped) else { return false };
+    CLEAR_TO_BANDS.contains(&exchanged)
         && swapped[..8].iter().all(|band| *band / 2 <= swapped[clear])
         && roughness(&swapped) < roughness(&words)
 }
@@ -57,11 +61,13 @@ pub(super) fn has_swapped_bytes(spectrum: &Spectrum) -> bool {
 /// nearly dark, up to 2 % of the readings have three equal counts by chance. Therefore the result
 /// is a remark, not a refusal.
 pub(super) fn has_repeated_bands(spectrum: &Spectrum) -> bool {
-    let full = FULL * f64::from(spectrum.integration_time().full_scale());
-    let bands = &spectrum.all_counts()[..8];
-    bands.iter().any(|one| {
-        let tells = (LEAST_COUNTS..full).contains(&f64::from(*one));
-        tells && bands.iter().filter(|other| other.to_bits() == one.to_bits()).count() >= 3
+    let counts = spectrum.all_counts();
+    let bits: [u32; 8] = core::array::from_fn(|k| counts[k].to_bits());
+    // Of three equal bands, the first is one of the first six.
+    (0..6).any(|k| {
+        let equal: u32 = bits.iter().map(|other| u32::from(*other == bits[k])).sum();
+        let full = || FULL * f64::from(spectrum.integration_time().full_scale());
+        equal >= 3 && (LEAST_COUNTS..full()).contains(&f64::from(counts[k]))
     })
 }
 
@@ -69,11 +75,11 @@ pub(super) fn has_repeated_bands(spectrum: &Spectrum) -> bool {
 fn whole(counts: &[f32; 10]) -> Option<[u16; 10]> {
     let mut words = [0; 10];
     for (word, count) in words.iter_mut().zip(counts) {
-        if libm::truncf(*count).to_bits() != count.to_bits() {
-            return None;
-        }
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a checked count, 0 to 65 535")]
         let register = *count as u16;
+        if f32::from(register).to_bits() != count.to_bits() {
+            return None;
+        }
         *word = register;
     }
     Some(words)
@@ -81,7 +87,8 @@ fn whole(counts: &[f32; 10]) -> Option<[u16; 10]> {
 
 /// The broad channel over the sum of the bands; `None` if there is too little light.
 fn clear_to_bands(words: &[u16; 10]) -> Option<f64> {
-    let bands: f64 = words[..8].iter().map(|word| f64::from(*word)).sum();
+    let bands: u32 = words[..8].iter().map(|word| u32::from(*word)).sum();
+    let bands = f64::from(bands);
     (bands >= 8.0 * LEAST_COUNTS).then(|| f64::from(words[Channel::Clear.index()]) / bands)
 }
 

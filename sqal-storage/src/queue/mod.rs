@@ -59,8 +59,8 @@ pub(crate) fn check_text(text: &str, backend: &'static str) -> Result<(), Storag
 ///    ended. A returned job has lost no attempt.
 /// 7. *An ended job stays as it ended*: a canceled, failed or succeeded job is never leased, and
 ///    neither a worker nor a cancellation changes it.
-/// 8. *Jobs are listed newest first*, page by page, by kind and state, with their bodies or without,
-///    and the counts are those of the list.
+/// 8. *Jobs are listed newest first*, page by page, by kind and state, with their bodies or
+///   without, and the counts are those of the list.
 /// 9. *Only ended jobs are forgotten*, those of a kind that ended before a time, and their keys
 ///   with them. The number of a job is never used again.
 /// 10. *A refused text changes nothing*: a body, a result or a failure with the character U+0000,
@@ -136,8 +136,8 @@ pub trait Queue: Debug + Send + Sync + 'static {
     /// [`StorageError`] if the queue cannot be read.
     async fn count_jobs(&self) -> Result<Vec<JobCount>, StorageError>;
 
-    /// Forgets jobs of a kind that ended before a time, at most `limit`, those that ended first, and
-    /// returns how many they were.
+    /// Forgets jobs of a kind that ended before a time, at most `limit`, those that ended first,
+    /// and returns how many they were.
     ///
     /// # Errors
     ///
