@@ -47,7 +47,7 @@ impl Services {
     /// [`StorageError`] if the register cannot be read or written. The profiles in force then stay
     /// in force.
     pub async fn agree_on_profiles(&self) -> Result<(), StorageError> {
-        let (Some(register), Some(given_here)) = (&self.register, &self.given.given) else { return Ok(()) };
+        let (Some(register), Some(given_here)) = (&self.register, &self.given.profiles) else { return Ok(()) };
         let newest: HashMap<_, _> =
             register.newest(&given()).await?.into_iter().map(|entry| (entry.name, entry.version)).collect();
         for (reference, profile) in given_here.all() {
@@ -66,7 +66,7 @@ impl Services {
     /// version.
     #[must_use]
     pub fn with_placeholder_profiles(mut self) -> Self {
-        self.given = GivenProfiles::nothing();
+        self.given = GivenProfiles::placeholders();
         self
     }
 

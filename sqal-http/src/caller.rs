@@ -137,7 +137,7 @@ impl Caller {
 impl fmt::Display for Caller {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unauthenticated => f.write_str("anybody"),
+            Self::Unauthenticated => f.write_str("unauthenticated"),
             Self::Known(name, ..) => write!(f, "{:?}", name.as_str()),
         }
     }

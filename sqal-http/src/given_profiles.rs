@@ -13,7 +13,7 @@ use crate::Profiles;
 #[derive(Clone, Debug)]
 pub(crate) struct GivenProfiles {
     /// `None` if they are placeholders, which are not announced to other servers.
-    pub(crate) given: Option<Profiles>,
+    pub(crate) profiles: Option<Profiles>,
     known: Arc<Mutex<Known>>,
 }
 
@@ -30,11 +30,11 @@ pub(crate) struct Known {
 
 impl GivenProfiles {
     pub(crate) fn new(given: Profiles) -> Self {
-        Self { given: Some(given), known: Arc::default() }
+        Self { profiles: Some(given), known: Arc::default() }
     }
 
-    pub(crate) fn nothing() -> Self {
-        Self { given: None, known: Arc::default() }
+    pub(crate) fn placeholders() -> Self {
+        Self { profiles: None, known: Arc::default() }
     }
 
     pub(crate) fn known(&self) -> MutexGuard<'_, Known> {

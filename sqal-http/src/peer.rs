@@ -12,6 +12,8 @@ use crate::Services;
 pub(crate) fn direct_peer(request: &Request) -> Option<IpAddr> {
     Some(request.extensions().get::<ConnectInfo<SocketAddr>>()?.0.ip())
 }
+
+/// Whether an address is that of a trusted proxy.
 pub(crate) fn is_trusted(services: &Services, address: IpAddr) -> bool {
     services.trusted_proxies.contains(&address.to_canonical())
 }

@@ -4,5 +4,5 @@ use std::sync::Arc;
 
 use sqal_core::Timestamp;
 
-/// The source of wall time. Time is data, so a test passes its own.
+/// Returns the wall time. It is an argument, so that a test can set the time.
 pub type WallClock = Arc<dyn Fn() -> Timestamp + Send + Sync>;

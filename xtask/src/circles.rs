@@ -1,5 +1,8 @@
-//! Circles of files: files of one crate that import each other in a ring, which none of them can be
-//! understood or moved without.
+//! Circles of files: files of one crate that import each other in a circle, so that none of them
+//! can be understood or moved alone.
+//!
+//! Only `use` statements at the beginning of a line are read: not those in functions, and no path
+//! that is written out in code.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

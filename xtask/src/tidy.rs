@@ -33,7 +33,7 @@ pub fn run(root: &Path) -> Result<(), Failed> {
     let mut found = arrows(root)?;
     found.extend(publishable(root)?);
     found.extend(sources(root)?);
-    found.extend(rings(root)?);
+    found.extend(file_circles(root)?);
     found.extend(find_it(root)?);
     found.extend(readme::readmes(root, std::env::var_os("SQAL_WRITE").is_some())?);
     let files = files(root)?;
@@ -97,7 +97,7 @@ pub fn features(root: &Path) -> Result<Vec<(String, Vec<String>)>, Failed> {
 /// # Errors
 ///
 /// [`Failed`] if cargo cannot read the workspace.
-pub fn rings(root: &Path) -> Result<Vec<String>, Failed> {
+pub fn file_circles(root: &Path) -> Result<Vec<String>, Failed> {
     let mut found = Vec::new();
     for package in metadata(root)?.packages {
         let source = package.manifest_path.parent().unwrap_or(root).join("src");

@@ -20,7 +20,11 @@ const ROUTE: &str = r#"
 
 /// A copy of the tracked files.
 fn copy(root: &Path, to: &Path) -> BTreeSet<PathBuf> {
-    let tracked = Command::new("git").args(["ls-files", "-z"]).current_dir(root).output().unwrap();
+    let tracked = Command::new("git")
+        .args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"])
+        .current_dir(root)
+        .output()
+        .unwrap();
     let names = String::from_utf8(tracked.stdout).unwrap();
     let mut files = BTreeSet::new();
     for name in names.split_terminator('\0').filter(|name| root.join(name).is_file()) {
@@ -39,6 +43,8 @@ fn tests_of_the_interface(copy: &Path, target: &Path, write: bool) {
     cargo.current_dir(copy).env("CARGO_TARGET_DIR", target);
     if write {
         cargo.env("SQAL_WRITE", "1");
+    } else {
+        cargo.env_remove("SQAL_WRITE");
     }
     let output = cargo.output().unwrap();
     assert!(
@@ -54,23 +60,27 @@ fn tests_of_the_interface(copy: &Path, target: &Path, write: bool) {
 #[test]
 fn a_new_route_touches_one_file() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    let folder = tempfile::tempdir_in(root.join("target")).unwrap();
-    let files = copy(root, folder.path());
-    let file = folder.path().join(FILE);
+    // Always the same folder, so that its crates are built into the same files at each run.
+    let folder = root.join("target/new-route");
+    if folder.exists() {
+        fs::remove_dir_all(&folder).unwrap();
+    }
+    let files = copy(root, &folder);
+    let file = folder.join(FILE);
     let text = fs::read_to_string(&file).unwrap();
     let (before, after) = text.split_once("vec![").unwrap();
     fs::write(&file, format!("{before}vec![{ROUTE}{after}")).unwrap();
     // The crates of others are built once for both.
     let target = root.join("target");
-    tests_of_the_interface(folder.path(), &target, true);
-    tests_of_the_interface(folder.path(), &target, false);
+    tests_of_the_interface(&folder, &target, true);
+    tests_of_the_interface(&folder, &target, false);
     let read = |root: &Path, name: &Path| fs::read(root.join(name)).unwrap();
     let changed: Vec<_> =
-        files.iter().filter(|name| read(root, name) != read(folder.path(), name)).map(PathBuf::as_path).collect();
+        files.iter().filter(|name| read(root, name) != read(&folder, name)).map(PathBuf::as_path).collect();
     // The last two are generated.
     assert_eq!(changed, ["docs/http.md", "openapi/v1.json", FILE].map(Path::new));
     for generated in &changed[..2] {
-        let text = fs::read_to_string(folder.path().join(generated)).unwrap();
+        let text = fs::read_to_string(folder.join(generated)).unwrap();
         assert!(text.contains("/api/v1/throw-away"), "{} has the route", generated.display());
     }
 }

@@ -19,10 +19,8 @@ pub(crate) fn routes() -> Vec<Endpoint> {
     vec![
         get("/", EVERYONE, Class::Unlimited, page)
             .line("the live page ([below](#the-live-page)), which asks for a token where one is needed", ""),
-        get("/dashboard.css", EVERYONE, Class::Unlimited, style)
-            .line("the live page ([below](#the-live-page)), which asks for a token where one is needed", ""),
-        get("/dashboard.js", EVERYONE, Class::Unlimited, script)
-            .line("the live page ([below](#the-live-page)), which asks for a token where one is needed", ""),
+        get("/dashboard.css", EVERYONE, Class::Unlimited, style).line("the style sheet of the live page", ""),
+        get("/dashboard.js", EVERYONE, Class::Unlimited, script).line("the script of the live page", ""),
     ]
 }
 

@@ -1,6 +1,20 @@
 //! The device stream: frames in, one answer per frame out, in order.
 //!
 //! A sample is acknowledged after its commit.
+
+mod conduct;
+mod pending;
+mod resume;
+mod session;
+mod sockets;
+mod speech;
+
+pub(crate) use pending::CREDIT;
+use session::upgrade;
+pub use sockets::WebSockets;
+pub use speech::Speech;
+pub(crate) use speech::read_again;
+
 use crate::quota::Class;
 use crate::route::{DEVICE, Endpoint, get};
 
@@ -15,16 +29,3 @@ pub(crate) fn routes() -> Vec<Endpoint> {
             .good_call("/ws/sensors/", 400),
     ]
 }
-
-mod conduct;
-mod pending;
-mod resume;
-mod session;
-mod sockets;
-mod speech;
-
-pub(crate) use pending::CREDIT;
-use session::upgrade;
-pub use sockets::WebSockets;
-pub use speech::Speech;
-pub(crate) use speech::read_again;

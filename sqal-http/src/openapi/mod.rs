@@ -18,9 +18,6 @@ use crate::route::{Described, Gives, IDEMPOTENCY_KEY, Parameter, Route, Shape, T
 
 /// The description of every route as OpenAPI 3.1, in JSON with its members in order.
 ///
-/// # Panics
-///
-/// Never: a test builds the description of every route.
 #[must_use]
 pub(crate) fn openapi(routes: &[Route]) -> String {
     let mut paths = BTreeMap::<&str, Map<String, Value>>::new();

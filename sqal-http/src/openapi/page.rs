@@ -22,10 +22,10 @@ pub(crate) fn routes() -> Vec<Endpoint> {
         get("/docs", EVERYONE, Class::Unlimited, docs)
             .described("docs", "Description", "This description as a page to try it on")
             .gives_text("text/html")
-            .line("the same to read and try (Swagger UI, from the binary: no network)", "")
+            .line("the OpenAPI description as a page to try it on (Swagger UI, from the binary: no network)", "")
             .good_call("/docs", 308),
         get("/docs/{*file}", EVERYONE, Class::Unlimited, file)
-            .line("the same to read and try (Swagger UI, from the binary: no network)", "")
+            .line("the files of that page", "")
             .good_call("/docs/index.html", 200)
             .bad_call("GET", "/docs/none.html", 404),
     ]

@@ -45,14 +45,14 @@ pub(crate) const DEVICE_IN_PATH: Parameter = parameter("device_id", "path", "The
 pub(crate) const LIMIT: Parameter = parameter(
     "limit",
     "query",
-    "At most so many",
+    "The largest number of items in the answer",
     || json!({ "type": "integer", "minimum": 1, "maximum": 500, "default": 50 }),
 );
 
 pub(crate) const LIMIT_OF_LETTERS: Parameter = parameter(
     "limit",
     "query",
-    "At most so many",
+    "The largest number of items in the answer",
     || json!({ "type": "integer", "minimum": 1, "maximum": 1000, "default": 50 }),
 );
 
@@ -89,7 +89,7 @@ pub(crate) const KNOWN: Parameter =
 pub(crate) const IDEMPOTENCY_KEY: Parameter = parameter(
     "Idempotency-Key",
     "header",
-    "Of one request and its repetitions: it is done once, and answered the same for a day",
+    "Identifies a request: repetitions with the same key are not executed again and get the same answer for a day",
     || json!({ "type": "string", "pattern": "^(\"[!#-+.-\\[\\]-~-]{1,255}\"|[!#-+.-\\[\\]-~-]{1,255})$" }),
 );
 

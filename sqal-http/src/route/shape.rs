@@ -73,7 +73,6 @@ impl Schemas {
     }
 }
 
-#[cfg(feature = "openapi")]
 /// The schema of a grade, for types of other crates, which have no schema of their own.
 #[cfg(feature = "openapi")]
 pub(crate) fn grade() -> Schema {

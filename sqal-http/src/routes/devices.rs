@@ -35,9 +35,9 @@ pub(super) fn routes() -> Vec<Endpoint> {
             .gives::<Device>()
             .problems(&[404])
             .line(
-                "one of them (404 for one that has no samples in the last 10 000 hours and was not heard \
-                 from)",
-                "the same",
+                "one device, as in the list (404 for one that has no samples in the last 10 000 hours and was not \
+                 heard from)",
+                "presence 0, statistics 15 min",
             )
             .good_call("/api/v1/devices/ESP32_SIM_1234", 200)
             .bad_call("GET", "/api/v1/devices/nobody", 404),
