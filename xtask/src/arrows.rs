@@ -2,14 +2,26 @@
 
 /// The arrows of the house: a crate, and the crates that it may name. The map in `ARCHITECTURE.md`
 /// is drawn from it.
-pub const ARROWS: [(&str, &[&str]); 9] = [
+pub const ARROWS: [(&str, &[&str]); 10] = [
     ("sqal-core", &[]),
     ("sqal-resilience", &[]),
     ("sqal-sensors", &["sqal-core"]),
     ("sqal-fusion", &["sqal-core"]),
     ("sqal-storage", &["sqal-core", "sqal-resilience"]),
     ("sqal-client", &["sqal-resilience"]),
+    ("sqal-dashboard", &[]),
     ("sqal-grading", &["sqal-core", "sqal-fusion", "sqal-sensors"]),
-    ("sqal-http", &["sqal-core", "sqal-fusion", "sqal-grading", "sqal-resilience", "sqal-sensors", "sqal-storage"]),
+    (
+        "sqal-http",
+        &[
+            "sqal-core",
+            "sqal-dashboard",
+            "sqal-fusion",
+            "sqal-grading",
+            "sqal-resilience",
+            "sqal-sensors",
+            "sqal-storage",
+        ],
+    ),
     ("fixtures", &["sqal-core"]),
 ];

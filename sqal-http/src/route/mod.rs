@@ -12,9 +12,11 @@ use std::sync::Arc;
 use axum::handler::Handler;
 use axum::routing::{self, MethodRouter};
 
+#[cfg(feature = "openapi")]
+pub(crate) use parameter::IDEMPOTENCY_KEY;
 pub(crate) use parameter::{
-    AFTER, BEFORE, DEVICE_IN_PATH, DEVICE_IN_QUERY, FROM, IDEMPOTENCY_KEY, IF_MATCH, IF_NONE_MATCH, JOB, KNOWN,
-    LAST_EVENT_ID, LIMIT, LIMIT_OF_LETTERS, PROBLEM, PROFILE, Parameter, SAMPLE, UNTIL,
+    AFTER, BEFORE, DEVICE_IN_PATH, DEVICE_IN_QUERY, FROM, IF_MATCH, IF_NONE_MATCH, JOB, KNOWN, LAST_EVENT_ID, LIMIT,
+    LIMIT_OF_LETTERS, PROBLEM, PROFILE, Parameter, SAMPLE, UNTIL,
 };
 #[cfg(feature = "openapi")]
 pub(crate) use shape::{Schemas, grade};

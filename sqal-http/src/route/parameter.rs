@@ -86,6 +86,7 @@ pub(crate) const IF_NONE_MATCH: Parameter =
 pub(crate) const KNOWN: Parameter =
     parameter("If-None-Match", "header", "The ETag of what is known: 304 while it is the same", text);
 
+#[cfg(feature = "openapi")]
 pub(crate) const IDEMPOTENCY_KEY: Parameter = parameter(
     "Idempotency-Key",
     "header",

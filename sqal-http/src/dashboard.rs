@@ -1,4 +1,4 @@
-//! The live page and its assets, served from the binary; nothing comes from anywhere else.
+//! Serves the live page and its assets from the binary; nothing comes from anywhere else.
 
 use std::sync::{Arc, LazyLock};
 
@@ -7,6 +7,7 @@ use axum::extract::{OriginalUri, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use sqal_core::ProfileRef;
+use sqal_dashboard::{Parts, SCRIPT, STYLE, page_at};
 
 use crate::Services;
 use crate::conditions::{is_known, tag};
@@ -23,29 +24,6 @@ pub(crate) fn routes() -> Vec<Endpoint> {
         get("/dashboard.js", EVERYONE, Class::Unlimited, script).line("the script of the live page", ""),
     ]
 }
-
-/// The script: its files in the order of their use, joined to one module.
-const SCRIPT: &str = concat!(
-    include_str!("script/open.js"),
-    include_str!("script/words.js"),
-    include_str!("script/numbers.js"),
-    include_str!("script/elements.js"),
-    include_str!("script/limits.js"),
-    include_str!("script/verdict.js"),
-    include_str!("script/map.js"),
-    include_str!("script/spectrum.js"),
-    include_str!("script/outputs.js"),
-    include_str!("script/defects.js"),
-    include_str!("script/history.js"),
-    include_str!("script/stations.js"),
-    include_str!("script/situation.js"),
-    include_str!("script/server.js"),
-    include_str!("script/session.js"),
-    include_str!("script/start.js"),
-);
-
-/// The style sheet of the page.
-const STYLE: &str = include_str!("dashboard.css");
 
 static SCRIPT_TAG: LazyLock<HeaderValue> = LazyLock::new(|| tag_of(SCRIPT));
 static STYLE_TAG: LazyLock<HeaderValue> = LazyLock::new(|| tag_of(STYLE));
@@ -65,24 +43,10 @@ fn asset(headers: &HeaderMap, tag: &HeaderValue, kind: &'static str, text: &'sta
     (fields, [(header::CONTENT_TYPE, kind)], Body::from(text)).into_response()
 }
 
-/// The attribute that hides an element whose feature this build does not have.
-const fn hidden_unless(there: bool) -> &'static str {
-    if there { "" } else { " hidden" }
-}
-
-/// A text, escaped for an attribute of the page.
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;").replace('>', "&gt;")
-}
-
 /// `GET /`: the page. Its assets lie beside it, under any prefix that the request has.
 pub(crate) async fn page(State(services): State<Arc<Services>>, OriginalUri(asked): OriginalUri) -> Response {
-    let here = asked.path().trim_end_matches('/').replace('&', "&amp;");
-    let page = include_str!("index.html")
-        .replace("{ws-hidden}", hidden_unless(cfg!(feature = "ws")))
-        .replace("{docs-hidden}", hidden_unless(cfg!(feature = "openapi")))
-        .replace("{here}", &here)
-        .replace("{product}", &escaped(&services.product));
+    let parts = Parts { stations: cfg!(feature = "ws"), description: cfg!(feature = "openapi") };
+    let page = page_at(asked.path().trim_end_matches('/'), &services.product, parts);
     ([(header::CONTENT_TYPE, "text/html; charset=utf-8"), (header::CACHE_CONTROL, "no-cache")], page).into_response()
 }
 
@@ -94,15 +58,4 @@ pub(crate) async fn style(headers: HeaderMap) -> Response {
 /// `GET /dashboard.js`: the script.
 pub(crate) async fn script(headers: HeaderMap) -> Response {
     asset(&headers, &SCRIPT_TAG, "text/javascript; charset=utf-8", SCRIPT)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_graded_cannot_leave_its_attribute() {
-        assert_eq!(escaped("foie gras trays"), "foie gras trays");
-        assert_eq!(escaped("\"><b>&amp;"), "&quot;&gt;&lt;b&gt;&amp;amp;");
-    }
 }

@@ -1,0 +1,76 @@
+//! The live page of SQAL: its markup, its style sheet, its script and its words in English and
+//! French.
+//!
+//! The crate holds assets and names no other crate. A server puts [`page_at`], [`STYLE`] and
+//! [`SCRIPT`] under `/`, `/dashboard.css` and `/dashboard.js` of one place.
+//!
+//! ```
+//! use sqal_dashboard::{Parts, page_at};
+//!
+//! let page = page_at("/quality", "terrine", Parts { stations: true, description: false });
+//! assert!(page.starts_with("<!doctype html>") && page.contains("terrine"));
+//! ```
+
+/// The script: its files in the order of their use, joined to one module.
+pub const SCRIPT: &str = concat!(
+    include_str!("script/open.js"),
+    include_str!("script/words.js"),
+    include_str!("script/numbers.js"),
+    include_str!("script/elements.js"),
+    include_str!("script/limits.js"),
+    include_str!("script/verdict.js"),
+    include_str!("script/map.js"),
+    include_str!("script/spectrum.js"),
+    include_str!("script/outputs.js"),
+    include_str!("script/defects.js"),
+    include_str!("script/history.js"),
+    include_str!("script/stations.js"),
+    include_str!("script/situation.js"),
+    include_str!("script/server.js"),
+    include_str!("script/session.js"),
+    include_str!("script/start.js"),
+);
+
+/// The style sheet of the page.
+pub const STYLE: &str = include_str!("dashboard.css");
+
+/// The parts of the server that the page may offer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Parts {
+    /// Whether stations can connect.
+    pub stations: bool,
+    /// Whether the interface is described under `docs`.
+    pub description: bool,
+}
+
+/// The attribute that hides an element whose feature this build does not have.
+const fn hidden_unless(there: bool) -> &'static str {
+    if there { "" } else { " hidden" }
+}
+
+/// A text, escaped for an attribute of the page.
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+/// The page for a place under a path without a slash at its end, for example `/quality`; the empty
+/// path is the root. `product` says what is graded, in plain words.
+#[must_use]
+pub fn page_at(path: &str, product: &str, parts: Parts) -> String {
+    include_str!("index.html")
+        .replace("{ws-hidden}", hidden_unless(parts.stations))
+        .replace("{docs-hidden}", hidden_unless(parts.description))
+        .replace("{here}", &path.replace('&', "&amp;"))
+        .replace("{product}", &escaped(product))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_graded_cannot_leave_its_attribute() {
+        assert_eq!(escaped("foie gras trays"), "foie gras trays");
+        assert_eq!(escaped("\"><b>&amp;"), "&quot;&gt;&lt;b&gt;&amp;amp;");
+    }
+}
