@@ -1,5 +1,5 @@
-//! What an earlier program has stored is read equal by this one: a SQLite file of schema version 8, a
-//! dump of PostgreSQL of version 7, and their samples as JSON.
+//! What an earlier program has stored is read equal by this one: a SQLite file of schema version 8,
+//! a dump of PostgreSQL of version 7, and their samples as JSON.
 //!
 //! The files are never written anew: they were made by the program before the queue came.
 #![cfg(all(feature = "postgres", feature = "sqlite"))]
