@@ -11,9 +11,12 @@ mod store;
 mod tables;
 
 pub(crate) use audit::{audit_after, audit_head, audit_rows, log_action, write_down};
-pub(crate) use queue::{QUEUE_IN_POSTGRES, QUEUE_IN_SQLITE};
-pub(crate) use records::{RECORDS_IN_POSTGRES, RECORDS_IN_SQLITE};
-pub(crate) use register::{LABELS_IN_POSTGRES, LABELS_IN_SQLITE, count_decisions, decision_rows};
+pub(crate) use register::{count_decisions, decision_rows};
 pub(crate) use row::{Cell, Row, Value};
 pub(crate) use store::{Engine, Sql, SqlRunner, SqlStore, SqlTransaction};
 pub use tables::{TABLES, VIEWS};
+
+#[cfg(feature = "postgres")]
+pub(crate) use {queue::QUEUE_IN_POSTGRES, records::RECORDS_IN_POSTGRES, register::LABELS_IN_POSTGRES};
+#[cfg(feature = "sqlite")]
+pub(crate) use {queue::QUEUE_IN_SQLITE, records::RECORDS_IN_SQLITE, register::LABELS_IN_SQLITE};

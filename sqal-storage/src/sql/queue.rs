@@ -92,6 +92,7 @@ CREATE INDEX sqal_job_ended ON sqal_job (kind, ended_at) WHERE ended_at IS NOT N
 /// of the newest lease. Times are microseconds since 1970. Large texts stand last, so that SQLite
 /// reads the other columns without them. The number of a job is never used again, also after the
 /// job was forgotten. A table that an older program has left behind a restore is made anew.
+#[cfg(feature = "sqlite")]
 pub(crate) const QUEUE_IN_SQLITE: Step = Step {
     up: concat!(
         table!("id INTEGER PRIMARY KEY", "INTEGER", "TEXT", " STRICT"),
@@ -104,6 +105,7 @@ INSERT INTO sqal_job_number VALUES (0);
 };
 
 /// The table of jobs in PostgreSQL, as [`QUEUE_IN_SQLITE`].
+#[cfg(feature = "postgres")]
 pub(crate) const QUEUE_IN_POSTGRES: Step = Step {
     up: table!("id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY", "bigint", "text COLLATE \"C\"", ""),
     down: "DROP TABLE sqal_job;",

@@ -71,6 +71,7 @@ CREATE INDEX sqal_record_label_of ON sqal_record_label (collection, record_key);
 ///
 /// `labels` holds all labels of a record, and `sqal_record_label` has a row for each, by which the
 /// record is found. Revisions come from one counter, so that none is ever used again.
+#[cfg(feature = "sqlite")]
 pub(crate) const RECORDS_IN_SQLITE: Step = Step {
     up: concat!(
         tables!("INTEGER", "TEXT", " STRICT"),
@@ -83,6 +84,7 @@ INSERT INTO sqal_record_revision VALUES (0);
 };
 
 /// The tables of records in PostgreSQL, as [`RECORDS_IN_SQLITE`].
+#[cfg(feature = "postgres")]
 pub(crate) const RECORDS_IN_POSTGRES: Step = Step {
     up: concat!(
         tables!("bigint", "text COLLATE \"C\"", ""),

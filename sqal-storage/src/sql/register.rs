@@ -49,9 +49,11 @@ DELETE FROM sqal_register_label WHERE NOT EXISTS (SELECT 1 FROM register AS one
 /// labels. A program that does not know the table takes an entry with labels for an altered one and
 /// does not use it. Labels without an entry, which a restore has left behind, are removed on the
 /// way up.
+#[cfg(feature = "sqlite")]
 pub(crate) const LABELS_IN_SQLITE: Step = Step { up: table!("INTEGER", "TEXT", " STRICT"), down: "SELECT 1;" };
 
 /// The labels of entries in PostgreSQL, as [`LABELS_IN_SQLITE`].
+#[cfg(feature = "postgres")]
 pub(crate) const LABELS_IN_POSTGRES: Step = Step { up: table!("bigint", "text COLLATE \"C\"", ""), down: "SELECT 1;" };
 
 /// Adds a version if it follows the newest. If two transactions of PostgreSQL add one version at

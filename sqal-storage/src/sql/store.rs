@@ -9,6 +9,10 @@ use crate::{StorageError, StorageErrorKind};
 
 /// A database engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(
+    not(all(feature = "postgres", feature = "sqlite")),
+    allow(dead_code, reason = "a build with one engine has no store of the other")
+)]
 pub(crate) enum Engine {
     Sqlite,
     Postgres,
