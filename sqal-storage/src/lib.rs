@@ -16,6 +16,10 @@
 //! # Ok(()) }
 //! ```
 //!
+//! Each kind of promise is a port. The values of the newer ports stand in their modules:
+//! [`records`], small documents that change; [`queue`], work that is done at least once; [`blobs`],
+//! bytes under their hash; [`relay`], messages between servers.
+//!
 //! # Features
 //!
 //! - `sqlite`: the embedded store, through sqlx.
@@ -31,7 +35,7 @@
 //! - `conformance`: the laws as public functions and a macro, for stores outside this crate.
 
 mod audit;
-mod blobs;
+pub mod blobs;
 #[cfg(feature = "cache")]
 mod cache;
 #[cfg(feature = "keyring")]
@@ -69,14 +73,14 @@ mod postgres;
 #[cfg(feature = "profile")]
 mod queries;
 mod query;
-mod queue;
+pub mod queue;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod record;
-mod records;
+pub mod records;
 #[cfg(feature = "redis")]
 mod redis;
 mod register;
-mod relay;
+pub mod relay;
 mod retrying;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod schema;
@@ -100,7 +104,7 @@ pub mod conformance;
 pub use sqal_core;
 
 pub use audit::{Action, AuditEntry, BrokenChain, Head};
-pub use blobs::{BlobId, BlobInfo, BlobSource, Blobs, InvalidBlobId, PutError, PutLimits, SourceError, sweep_blobs};
+pub use blobs::Blobs;
 #[cfg(feature = "cache")]
 pub use cache::{
     Cache, CacheAway, CacheKey, CacheKind, CacheScope, CacheStats, Cached, CustomKind, Got, InvalidCacheKind,
@@ -141,19 +145,14 @@ pub use postgres::{InvalidPostgres, PostgresConfig, PostgresStore, Timescale};
 #[cfg(feature = "profile")]
 pub use queries::{QueryLayer, QueryLimits, QueryReport, QueryScope};
 pub use query::{Cursor, NotACursor, Page, SampleQuery};
-pub use queue::{
-    Enqueued, Job, JobCount, JobEnd, JobId, JobKey, JobKind, JobProgress, JobQuery, JobState, Lease, Leased, NewJob,
-    Queue, UnknownJobId, UnknownJobState, WorkerName,
-};
-pub use records::{
-    Collection, ExpectedRecord, LARGEST_RECORD, Record, RecordDraft, RecordKey, RecordQuery, Records, Revision,
-};
+pub use queue::Queue;
+pub use records::Records;
 #[cfg(all(feature = "cache", feature = "redis"))]
 pub use redis::RedisCache;
 #[cfg(feature = "redis")]
 pub use redis::{EvictsLimits, Redis, RedisBuckets, RedisError};
 pub use register::{Alteration, AlteredEntry, Entry, EntryKind, EntryName, Register};
-pub use relay::{InvalidPosition, LARGEST_MESSAGE, Position, Relay, RelayMessage, RelayTopic, Relayed};
+pub use relay::Relay;
 pub use retrying::{RetryingStore, retry_read};
 #[cfg(feature = "sqlite")]
 pub use spool_error::SpoolError;

@@ -12,8 +12,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use async_trait::async_trait;
 use futures_util::FutureExt;
 use sqal_core::Timestamp;
+use sqal_storage::blobs::{BlobId, BlobInfo, BlobSource, PutError, PutLimits};
 use sqal_storage::conformance::blobs;
-use sqal_storage::{BlobId, BlobInfo, BlobSource, Blobs, PutError, PutLimits, StorageError, StorageErrorKind};
+use sqal_storage::{Blobs, StorageError, StorageErrorKind};
 
 mod memory {
     use std::sync::Arc;

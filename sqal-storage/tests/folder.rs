@@ -10,9 +10,8 @@ use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use sqal_core::Timestamp;
-use sqal_storage::{
-    BlobId, BlobInfo, BlobSource, Blobs, FolderBlobs, PutError, PutLimits, SourceError, StorageError, StorageErrorKind,
-};
+use sqal_storage::blobs::{BlobId, BlobInfo, BlobSource, PutError, PutLimits, SourceError};
+use sqal_storage::{Blobs, FolderBlobs, StorageError, StorageErrorKind};
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 

@@ -11,14 +11,16 @@ use async_trait::async_trait;
 use sqal_core::{DeviceId, Sample, SampleId, Timestamp};
 use sqal_resilience::{BreakerConfig, SystemClock};
 use sqal_storage::conformance::{Fault, StorePlace};
+use sqal_storage::queue::{
+    Enqueued, Job, JobCount, JobEnd, JobId, JobKind, JobProgress, JobQuery, Lease, Leased, NewJob, WorkerName,
+};
+use sqal_storage::records::{Collection, ExpectedRecord, Record, RecordDraft, RecordKey, RecordQuery, Revision};
 use sqal_storage::{
-    Action, ActionOf, AuditEntry, Collection, Custody, DeviceTally, Enqueued, Entry, EntryKind, EntryName, ErasureOf,
-    ExpectedRecord, FieldKey, FieldName, Gone, GuardedStore, Hourly, HourlyQuery, Inserted, Job, JobCount, JobEnd,
-    JobId, JobKind, JobProgress, JobQuery, KeyId, LabelName, LabelValue, Lease, Leased, MemoryStore, MeteredStore,
-    NewJob, Page, PostgresConfig, PostgresStore, Purge, Queue, Record, RecordDraft, RecordKey, RecordQuery, Records,
-    Register, RetryingStore, Revision, SampleQuery, SampleStore, Sealed, SealedFields, SpooledStore, SqliteConfig,
-    SqliteStore, StorageError, Subject, WorkerName, custody_conformance, fields_conformance, queue_conformance,
-    records_conformance, register_conformance, sample_store_conformance,
+    Action, ActionOf, AuditEntry, Custody, DeviceTally, Entry, EntryKind, EntryName, ErasureOf, FieldKey, FieldName,
+    Gone, GuardedStore, Hourly, HourlyQuery, Inserted, KeyId, LabelName, LabelValue, MemoryStore, MeteredStore, Page,
+    PostgresConfig, PostgresStore, Purge, Queue, Records, Register, RetryingStore, SampleQuery, SampleStore, Sealed,
+    SealedFields, SpooledStore, SqliteConfig, SqliteStore, StorageError, Subject, custody_conformance,
+    fields_conformance, queue_conformance, records_conformance, register_conformance, sample_store_conformance,
 };
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};

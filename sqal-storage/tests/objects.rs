@@ -12,10 +12,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use servers::S3Server;
 use sqal_core::Timestamp;
-use sqal_storage::{
-    BlobId, BlobInfo, BlobSource, Blobs, ObjectBlobs, PutError, PutLimits, S3Config, SourceError, StorageError,
-    StorageErrorKind,
-};
+use sqal_storage::blobs::{BlobId, BlobInfo, BlobSource, PutError, PutLimits, SourceError};
+use sqal_storage::{Blobs, ObjectBlobs, S3Config, StorageError, StorageErrorKind};
 use tokio::sync::oneshot;
 
 /// The server of all tests of this binary; each test has a bucket of its own.

@@ -10,10 +10,10 @@ use std::sync::Mutex;
 use async_trait::async_trait;
 use sqal_core::{Name, Timestamp};
 use sqal_storage::conformance::queue;
-use sqal_storage::{
-    Enqueued, Job, JobCount, JobEnd, JobId, JobKind, JobProgress, JobQuery, JobState, Lease, Leased, MemoryStore,
-    NewJob, Queue, StorageError, StorageErrorKind, WorkerName,
+use sqal_storage::queue::{
+    Enqueued, Job, JobCount, JobEnd, JobId, JobKind, JobProgress, JobQuery, JobState, Lease, Leased, NewJob, WorkerName,
 };
+use sqal_storage::{MemoryStore, Queue, StorageError, StorageErrorKind};
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Bug {

@@ -5,10 +5,10 @@
 use async_trait::async_trait;
 use sqal_core::{Name, Timestamp};
 use sqal_storage::conformance::records;
-use sqal_storage::{
-    Collection, ExpectedRecord, LARGEST_RECORD, Labels, MemoryStore, Record, RecordDraft, RecordKey, RecordQuery,
-    Records, Revision, StorageError, StorageErrorKind,
+use sqal_storage::records::{
+    Collection, ExpectedRecord, LARGEST_RECORD, Record, RecordDraft, RecordKey, RecordQuery, Revision,
 };
+use sqal_storage::{Labels, MemoryStore, Records, StorageError, StorageErrorKind};
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Bug {

@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
-use sqal_storage::{MemoryRelay, MemoryRelayLimits, Position, Relay, RelayMessage, RelayTopic, Relayed};
+use sqal_storage::relay::{Position, RelayMessage, RelayTopic, Relayed};
+use sqal_storage::{MemoryRelay, MemoryRelayLimits, Relay};
 use tokio::time::{Instant, timeout};
 
 const EPOCH: u64 = 0xab;

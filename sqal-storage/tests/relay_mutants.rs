@@ -12,10 +12,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use sqal_storage::conformance::relay as laws;
-use sqal_storage::{
-    LARGEST_MESSAGE, MemoryRelay, MemoryRelayLimits, Position, Relay, RelayTopic, Relayed, StorageError,
-    StorageErrorKind,
-};
+use sqal_storage::relay::{LARGEST_MESSAGE, Position, RelayTopic, Relayed};
+use sqal_storage::{MemoryRelay, MemoryRelayLimits, Relay, StorageError, StorageErrorKind};
 use tokio::time::timeout;
 
 const EPOCH: u64 = 7;

@@ -16,9 +16,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use sqal_core::{DeviceId, Name, SampleId, Timestamp};
-use sqal_storage::{
-    self as queue, Cursor, Enqueued, Hour, HourlyQuery, JobId, JobKey, JobKind, JobQuery, SampleQuery, StorageError,
-};
+use sqal_storage::queue::{self, Enqueued, JobId, JobKey, JobKind, JobQuery};
+use sqal_storage::{Cursor, Hour, HourlyQuery, SampleQuery, StorageError};
 
 use super::body::{json, whole};
 use super::profiles::{LARGEST, judging};

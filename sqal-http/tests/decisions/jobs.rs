@@ -8,9 +8,10 @@ use serde_json::{Value, json};
 use sqal_core::{Name, Sample, SampleId, Timestamp};
 use sqal_http::{Profile, Profiles, Services, router, take_up_jobs};
 use sqal_resilience::{Shutdown, ShutdownConfig};
+use sqal_storage::queue::{JobQuery, JobState, NewJob};
 use sqal_storage::{
-    BatchWriter, DeviceTally, Hourly, HourlyQuery, Inserted, JobQuery, JobState, MemoryStore, NewJob, Page, Queue,
-    SampleQuery, SampleStore, StorageError, StorageErrorKind, WriterConfig,
+    BatchWriter, DeviceTally, Hourly, HourlyQuery, Inserted, MemoryStore, Page, Queue, SampleQuery, SampleStore,
+    StorageError, StorageErrorKind, WriterConfig,
 };
 
 use crate::line::{NOON, Server, ask, filled, minute, profile, server};

@@ -3,10 +3,10 @@
 
 use sqal_core::{Name, Timestamp};
 
-use crate::{
-    Collection, ExpectedRecord, LARGEST_RECORD, LabelName, LabelValue, Labels, Record, RecordDraft, RecordKey,
-    RecordQuery, Records, Revision, StorageErrorKind,
+use crate::records::{
+    Collection, ExpectedRecord, LARGEST_RECORD, Record, RecordDraft, RecordKey, RecordQuery, Revision,
 };
+use crate::{LabelName, LabelValue, Labels, Records, StorageErrorKind};
 
 /// Names and values of labels.
 type Pairs = &'static [(&'static str, &'static str)];

@@ -6,7 +6,8 @@ use async_trait::async_trait;
 use sqal_core::Timestamp;
 
 use super::MemoryStore;
-use crate::{Collection, ExpectedRecord, Record, RecordDraft, RecordKey, RecordQuery, Records, Revision, StorageError};
+use crate::records::{Collection, ExpectedRecord, Record, RecordDraft, RecordKey, RecordQuery, Revision};
+use crate::{Records, StorageError};
 
 /// The records of a memory store.
 #[derive(Debug, Default)]

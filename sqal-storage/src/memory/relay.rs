@@ -48,7 +48,8 @@ impl Default for MemoryRelayLimits {
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// use std::num::NonZeroU16;
 /// use std::time::Duration;
-/// use sqal_storage::{MemoryRelay, MemoryRelayLimits, Relay, RelayTopic};
+/// use sqal_storage::relay::RelayTopic;
+/// use sqal_storage::{MemoryRelay, MemoryRelayLimits, Relay};
 ///
 /// let relay = MemoryRelay::new(0xab, MemoryRelayLimits::default());
 /// let topic = RelayTopic::new("commands")?;

@@ -38,7 +38,7 @@ impl Position {
     /// decided by [`Relay::read`].
     ///
     /// ```
-    /// use sqal_storage::{InvalidPosition, Position};
+    /// use sqal_storage::relay::{InvalidPosition, Position};
     ///
     /// let position = Position::new("00000000000000ab-17")?;
     /// assert_eq!(position.as_str(), "00000000000000ab-17");

@@ -6,7 +6,8 @@ use super::{
     add, again, assert_job, assert_none_is_leased, assert_not_held, at, at_once, end, ids, job, most, read, renew,
     succeeded, take, take_one, worker,
 };
-use crate::{Job, JobEnd, JobId, JobProgress, JobState, Lease, Queue};
+use crate::Queue;
+use crate::queue::{Job, JobEnd, JobId, JobProgress, JobState, Lease};
 
 /// Law 3: of workers that ask at once, one gets a job that is due or whose lease has ended, and no
 /// other before the lease ends.

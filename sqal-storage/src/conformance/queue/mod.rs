@@ -8,10 +8,11 @@ use std::num::NonZeroU16;
 
 use sqal_core::{Name, Timestamp};
 
-use crate::{
+use crate::queue::{
     Enqueued, Job, JobCount, JobEnd, JobId, JobKey, JobKind, JobProgress, JobQuery, JobState, Lease, Leased, NewJob,
-    Queue, StorageError, StorageErrorKind, WorkerName,
+    WorkerName,
 };
+use crate::{Queue, StorageError, StorageErrorKind};
 
 pub use leases::{
     a_job_is_leased_from_its_due_time_on, a_job_whose_last_lease_has_ended_has_failed,
