@@ -41,9 +41,9 @@ const PARTIAL_AGE: i64 = 24 * 60 * 60 * 1_000_000;
 /// # Processes
 ///
 /// A put and a removal of one content exclude each other within one `FolderBlobs`, but not between
-/// two. A folder whose blobs are removed or swept (see [`sweep_blobs`](crate::blobs::sweep_blobs)) must
-/// therefore be written by one process, with one `FolderBlobs`. Any number of processes may read
-/// it.
+/// two. A folder whose blobs are removed or swept (see [`sweep_blobs`](crate::blobs::sweep_blobs))
+/// must therefore be written by one process, with one `FolderBlobs`. Any number of processes may
+/// read it.
 ///
 /// # Runtime
 ///
