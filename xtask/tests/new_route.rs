@@ -70,8 +70,9 @@ fn a_new_route_touches_one_file() {
     let text = fs::read_to_string(&file).unwrap();
     let (before, after) = text.split_once("vec![").unwrap();
     fs::write(&file, format!("{before}vec![{ROUTE}{after}")).unwrap();
-    // The crates of others are built once for both.
-    let target = root.join("target");
+    // A folder of its own for what is built: the crates of the copy have the names and the hashes of
+    // ours, and would replace them.
+    let target = root.join("target/new-route-build");
     tests_of_the_interface(&folder, &target, true);
     tests_of_the_interface(&folder, &target, false);
     let read = |root: &Path, name: &Path| fs::read(root.join(name)).unwrap();
@@ -83,4 +84,5 @@ fn a_new_route_touches_one_file() {
         let text = fs::read_to_string(folder.join(generated)).unwrap();
         assert!(text.contains("/api/v1/throw-away"), "{} has the route", generated.display());
     }
+    fs::remove_dir_all(&folder).unwrap();
 }
