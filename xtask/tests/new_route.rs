@@ -70,8 +70,8 @@ fn a_new_route_touches_one_file() {
     let text = fs::read_to_string(&file).unwrap();
     let (before, after) = text.split_once("vec![").unwrap();
     fs::write(&file, format!("{before}vec![{ROUTE}{after}")).unwrap();
-    // A folder of its own for what is built: the crates of the copy have the names and the hashes of
-    // ours, and would replace them.
+    // A folder of its own for what is built: the crates of the copy have the names and the hashes
+    // of ours, and would replace them.
     let target = root.join("target/new-route-build");
     tests_of_the_interface(&folder, &target, true);
     tests_of_the_interface(&folder, &target, false);

@@ -321,7 +321,8 @@ impl<B: Blobs + ?Sized> Blobs for Arc<B> {
 /// returns the number of removed blobs.
 ///
 /// A caller puts a blob before it commits the name of the blob. `put_before` must therefore be
-/// further in the past than the longest time between the two. A caller that names a content which
+/// further in the past than the longest time from the `now` of the put, which is before its upload,
+/// to the commit. A caller that names a content which
 /// is stored already puts it again first, so that no sweep removes it meanwhile.
 ///
 /// The future is `Send` if `is_named` and its futures are.

@@ -1,6 +1,7 @@
 //! [`MemoryRelay`]: the relay of a single process; its messages last as long as the process.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::fmt;
 use std::num::{NonZeroU16, NonZeroUsize};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -59,7 +60,6 @@ impl Default for MemoryRelayLimits {
 /// assert_eq!(relayed.messages[0].body, b"tare");
 /// # Ok(()) }
 /// ```
-#[derive(Debug)]
 pub struct MemoryRelay {
     /// Distinguishes the positions of this process from those of an earlier one.
     epoch: u64,
@@ -176,6 +176,13 @@ impl State {
         let missed = number.is_none_or(|number| number < dropped);
         let messages = kept.map_or_else(Vec::new, |kept| kept.after(number.unwrap_or(0), limit));
         Found { messages, missed }
+    }
+}
+
+/// The messages are not shown: they may be secret, and there may be a gigabyte of them.
+impl fmt::Debug for MemoryRelay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemoryRelay").field("limits", &self.limits).finish_non_exhaustive()
     }
 }
 

@@ -27,6 +27,9 @@ const CONNECT: Duration = Duration::from_secs(5);
 /// The time limit of a request and its whole answer. A part of 8 MiB needs 34 s at 2 Mbit/s.
 const EXCHANGE: Duration = Duration::from_mins(1);
 
+/// The time limit of a request that makes the storage copy or join up to 5 GiB.
+const LONG_EXCHANGE: Duration = Duration::from_mins(15);
+
 /// The time for which an idle connection is kept.
 const IDLE: Duration = Duration::from_secs(10);
 
@@ -232,7 +235,11 @@ impl HttpConnector for Transport {
 #[async_trait]
 impl HttpService for Transport {
     async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
-        let answer = tokio::time::timeout(EXCHANGE, self.exchange(request)).await;
+        let copies = request.headers().contains_key("x-amz-copy-source");
+        let joins =
+            request.method().as_str() == "POST" && request.uri().query().is_some_and(|q| q.contains("uploadId"));
+        let limit = if copies || joins { LONG_EXCHANGE } else { EXCHANGE };
+        let answer = tokio::time::timeout(limit, self.exchange(request)).await;
         answer.unwrap_or_else(|elapsed| Err(HttpError::new(HttpErrorKind::Timeout, elapsed)))
     }
 }

@@ -264,8 +264,11 @@ impl ObjectBlobs {
     /// blob.
     async fn settle(&self, placed: BlobInfo) -> Result<BlobInfo, StorageError> {
         let mut stored = self.stored(&placed.id).await?;
-        // Another process may have removed the blob since.
-        let Some(newest) = stored.pop() else { return Ok(placed) };
+        // Some storage answers a copy with success and an error in the body, and another process may
+        // have removed the blob since: only what is listed is stored.
+        let is_there = |newest: &Stored| newest.info.put_at >= placed.put_at && newest.info.len == placed.len;
+        let newest = stored.pop().filter(is_there);
+        let newest = newest.ok_or_else(|| StorageError::new(BACKEND, StorageErrorKind::Busy))?;
         for earlier in stored {
             // The blob is stored: what cannot be deleted now is deleted by the next put or removal.
             report(&earlier.location, self.store.delete(&earlier.location).await);
@@ -288,8 +291,12 @@ impl Blobs for ObjectBlobs {
     async fn put(&self, source: &mut dyn BlobSource, limits: &PutLimits, now: Timestamp) -> Result<BlobInfo, PutError> {
         let mut remains = Remains { store: Arc::clone(&self.store), partial: None };
         let placed = self.place(source, limits, now, &mut remains.partial).await;
+        let settled = match placed {
+            Ok(placed) => self.settle(placed).await.map_err(PutError::from),
+            Err(error) => Err(error),
+        };
         remains.remove().await;
-        Ok(self.settle(placed?).await?)
+        settled
     }
 
     async fn info(&self, id: &BlobId) -> Result<Option<BlobInfo>, StorageError> {
