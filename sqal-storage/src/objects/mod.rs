@@ -264,8 +264,8 @@ impl ObjectBlobs {
     /// blob.
     async fn settle(&self, placed: BlobInfo) -> Result<BlobInfo, StorageError> {
         let mut stored = self.stored(&placed.id).await?;
-        // Some storage answers a copy with success and an error in the body, and another process may
-        // have removed the blob since: only what is listed is stored.
+        // Some storage answers a copy with success and an error in the body, and another process
+        // may have removed the blob since: only what is listed is stored.
         let is_there = |newest: &Stored| newest.info.put_at >= placed.put_at && newest.info.len == placed.len;
         let newest = stored.pop().filter(is_there);
         let newest = newest.ok_or_else(|| StorageError::new(BACKEND, StorageErrorKind::Busy))?;
