@@ -3,7 +3,7 @@
 use core::fmt;
 use core::str::FromStr;
 
-use crate::{NotAScore, Score};
+use crate::{InvalidScore, Score};
 
 /// The grade of a tray, from worst to best; `Grade::A > Grade::B`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -26,7 +26,7 @@ pub enum Grade {
 /// The text is not one of the five grades.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a grade: expected A+, A, B, C or REJECT")]
-pub struct NotAGrade;
+pub struct InvalidGrade;
 
 impl Grade {
     /// All grades from best to worst.
@@ -52,10 +52,10 @@ impl fmt::Display for Grade {
 }
 
 impl FromStr for Grade {
-    type Err = NotAGrade;
+    type Err = InvalidGrade;
 
-    fn from_str(text: &str) -> Result<Self, NotAGrade> {
-        Self::ALL.into_iter().find(|grade| grade.as_str() == text).ok_or(NotAGrade)
+    fn from_str(text: &str) -> Result<Self, InvalidGrade> {
+        Self::ALL.into_iter().find(|grade| grade.as_str() == text).ok_or(InvalidGrade)
     }
 }
 
@@ -73,14 +73,14 @@ pub struct GradeScale {
 /// Why four thresholds are not a valid scale.
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
-pub enum NotAScale {
+pub enum InvalidGradeScale {
     /// A threshold is not a score.
     #[error("threshold of {grade}: {source}")]
     Threshold {
         /// The grade whose threshold it is.
         grade: Grade,
         /// The number.
-        source: NotAScore,
+        source: InvalidScore,
     },
     /// Two thresholds are in the wrong order or equal.
     #[error("threshold of {better} must be above that of {worse}")]
@@ -97,15 +97,15 @@ impl GradeScale {
     ///
     /// # Errors
     ///
-    /// [`NotAScale`] if a number is not a score, or if the four are not strictly decreasing.
-    pub fn new(a_plus: f64, a: f64, b: f64, c: f64) -> Result<Self, NotAScale> {
+    /// [`InvalidGradeScale`] if a number is not a score, or if the four are not strictly decreasing.
+    pub fn new(a_plus: f64, a: f64, b: f64, c: f64) -> Result<Self, InvalidGradeScale> {
         let mut from = [Score::ZERO; 4];
         for (slot, (number, grade)) in from.iter_mut().zip([a_plus, a, b, c].into_iter().zip(Grade::ALL)) {
-            *slot = Score::new(number).map_err(|source| NotAScale::Threshold { grade, source })?;
+            *slot = Score::new(number).map_err(|source| InvalidGradeScale::Threshold { grade, source })?;
         }
         for k in 0..3 {
             if from[k] <= from[k + 1] {
-                return Err(NotAScale::Order { better: Grade::ALL[k], worse: Grade::ALL[k + 1] });
+                return Err(InvalidGradeScale::Order { better: Grade::ALL[k], worse: Grade::ALL[k + 1] });
             }
         }
         Ok(Self { from })
@@ -156,9 +156,9 @@ struct Raw {
 
 #[cfg(feature = "serde")]
 impl TryFrom<Raw> for GradeScale {
-    type Error = NotAScale;
+    type Error = InvalidGradeScale;
 
-    fn try_from(raw: Raw) -> Result<Self, NotAScale> {
+    fn try_from(raw: Raw) -> Result<Self, InvalidGradeScale> {
         Self::new(raw.a_plus, raw.a, raw.b, raw.c)
     }
 }
@@ -181,16 +181,16 @@ mod tests {
         for grade in Grade::ALL {
             assert_eq!(grade.as_str().parse(), Ok(grade));
         }
-        assert_eq!("a+".parse::<Grade>(), Err(NotAGrade));
+        assert_eq!("a+".parse::<Grade>(), Err(InvalidGrade));
     }
 
     #[test]
     fn thresholds_out_of_order_are_refused_with_both_grades_named() {
         let refused = GradeScale::new(0.95, 0.70, 0.70, 0.5);
-        assert_eq!(refused, Err(NotAScale::Order { better: Grade::A, worse: Grade::B }));
+        assert_eq!(refused, Err(InvalidGradeScale::Order { better: Grade::A, worse: Grade::B }));
         assert!(matches!(
             GradeScale::new(0.95, 0.85, f64::NAN, 0.5),
-            Err(NotAScale::Threshold { grade: Grade::B, .. })
+            Err(InvalidGradeScale::Threshold { grade: Grade::B, .. })
         ));
     }
 

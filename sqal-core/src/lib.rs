@@ -57,18 +57,18 @@ pub use findings::{
     SpectralFindings, TofFindings,
 };
 pub use flag::{Flag, Flags};
-pub use grade::{Grade, GradeScale, NotAGrade, NotAScale};
+pub use grade::{Grade, GradeScale, InvalidGrade, InvalidGradeScale};
 pub use grid::Grid;
-pub use measured::{Measured, NotMeasured};
-pub use name::{DeviceId, Name, NotAName};
+pub use measured::{InvalidMeasured, Measured};
+pub use name::{DeviceId, InvalidName, Name};
 pub use normal::{exponentials, normal_cdf, normal_cdfs, normal_quantile};
-pub use power_mean::{Exponent, MAX_TERMS, NotAnExponent, PowerMean, power_mean};
+pub use power_mean::{Exponent, InvalidExponent, MAX_TERMS, PowerMean, power_mean};
 pub use sample::{Meta, ProfileRef, Purpose, Reported, Sample, SampleId, SampleKey};
-pub use score::{NotAScore, Score};
+pub use score::{InvalidScore, Score};
 pub use spectrum::{
-    AdcStatus, Channel, Gain, IntegrationTime, InvalidSpectrum, NotAGain, NotAnIntegrationTime, Spectrum,
+    AdcStatus, Channel, Gain, IntegrationTime, InvalidGain, InvalidIntegrationTime, InvalidSpectrum, Spectrum,
 };
-pub use timestamp::{NotATimestamp, Timestamp};
+pub use timestamp::{InvalidTimestamp, Timestamp};
 pub use tof::{DistanceKind, InvalidFrame, Matrix, TargetStatus, TofFrame, TofReading};
 pub use unseen::Unseen;
 pub use verdict::{

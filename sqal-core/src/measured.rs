@@ -15,7 +15,7 @@ pub struct Measured {
 /// Why a pair of numbers is not a measured value.
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
 #[error("value {value} with standard uncertainty {u} is not a measurement: both must be finite and u at least 0")]
-pub struct NotMeasured {
+pub struct InvalidMeasured {
     /// The value offered.
     pub value: f64,
     /// The standard uncertainty offered.
@@ -27,14 +27,14 @@ impl Measured {
     ///
     /// # Errors
     ///
-    /// [`NotMeasured`] if either number is not finite, or if `u` is negative.
+    /// [`InvalidMeasured`] if either number is not finite, or if `u` is negative.
     #[inline]
-    pub const fn new(value: f64, u: f64) -> Result<Self, NotMeasured> {
+    pub const fn new(value: f64, u: f64) -> Result<Self, InvalidMeasured> {
         if value.is_finite() && u.is_finite() && u >= 0.0 {
             // Adding 0.0 turns -0.0 into +0.0, so that equal values have equal bits.
             Ok(Self { value: value + 0.0, u: u + 0.0 })
         } else {
-            Err(NotMeasured { value, u })
+            Err(InvalidMeasured { value, u })
         }
     }
 
@@ -63,9 +63,9 @@ struct Raw {
 
 #[cfg(feature = "serde")]
 impl TryFrom<Raw> for Measured {
-    type Error = NotMeasured;
+    type Error = InvalidMeasured;
 
-    fn try_from(raw: Raw) -> Result<Self, NotMeasured> {
+    fn try_from(raw: Raw) -> Result<Self, InvalidMeasured> {
         Self::new(raw.value, raw.u)
     }
 }

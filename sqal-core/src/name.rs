@@ -23,7 +23,7 @@ pub struct Name<const N: usize>(ArrayString<N>);
 /// Why a text is not a [`Name`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum NotAName {
+pub enum InvalidName {
     /// The text is empty.
     #[error("is empty: expected 1 to {max} bytes")]
     Empty {
@@ -58,18 +58,18 @@ impl<const N: usize> Name<N> {
     ///
     /// # Errors
     ///
-    /// [`NotAName`] if the text is empty, longer than `N` bytes, has a character that cannot be
+    /// [`InvalidName`] if the text is empty, longer than `N` bytes, has a character that cannot be
     /// seen, begins or ends with a space, or begins with a combining mark.
-    pub fn new(text: &str) -> Result<Self, NotAName> {
+    pub fn new(text: &str) -> Result<Self, InvalidName> {
         let name = Self::bounded(text)?;
         if let Some((at, _)) = text.char_indices().find(|(_, c)| !is_visible(*c)) {
-            return Err(NotAName::Control { at });
+            return Err(InvalidName::Control { at });
         }
         if text.starts_with(' ') || text.ends_with(' ') {
-            return Err(NotAName::OuterSpace);
+            return Err(InvalidName::OuterSpace);
         }
         if text.chars().next().is_some_and(is_mark) {
-            return Err(NotAName::LeadingMark);
+            return Err(InvalidName::LeadingMark);
         }
         Ok(name)
     }
@@ -80,22 +80,22 @@ impl<const N: usize> Name<N> {
     ///
     /// # Errors
     ///
-    /// [`NotAName`] if the text is empty, longer than `N` bytes, or has a character that no version
+    /// [`InvalidName`] if the text is empty, longer than `N` bytes, or has a character that no version
     /// has accepted.
-    pub fn stored(text: &str) -> Result<Self, NotAName> {
+    pub fn stored(text: &str) -> Result<Self, InvalidName> {
         let name = Self::bounded(text)?;
         let refused = |(_, c): &(usize, char)| c.is_control() || was_always_refused(*c);
         match text.char_indices().find(refused) {
-            Some((at, _)) => Err(NotAName::Control { at }),
+            Some((at, _)) => Err(InvalidName::Control { at }),
             None => Ok(name),
         }
     }
 
-    fn bounded(text: &str) -> Result<Self, NotAName> {
+    fn bounded(text: &str) -> Result<Self, InvalidName> {
         if text.is_empty() {
-            return Err(NotAName::Empty { max: N });
+            return Err(InvalidName::Empty { max: N });
         }
-        ArrayString::from(text).map(Self).map_err(|_| NotAName::TooLong { len: text.len(), max: N })
+        ArrayString::from(text).map(Self).map_err(|_| InvalidName::TooLong { len: text.len(), max: N })
     }
 
     /// The text.
@@ -155,9 +155,9 @@ impl<const N: usize> fmt::Display for Name<N> {
 }
 
 impl<const N: usize> FromStr for Name<N> {
-    type Err = NotAName;
+    type Err = InvalidName;
 
-    fn from_str(text: &str) -> Result<Self, NotAName> {
+    fn from_str(text: &str) -> Result<Self, InvalidName> {
         Self::new(text)
     }
 }
@@ -165,9 +165,9 @@ impl<const N: usize> FromStr for Name<N> {
 /// Applies the rules of [`Name::stored`], so that `serde` reads every name that an earlier version
 /// has written.
 impl<const N: usize> TryFrom<ArrayString<N>> for Name<N> {
-    type Error = NotAName;
+    type Error = InvalidName;
 
-    fn try_from(text: ArrayString<N>) -> Result<Self, NotAName> {
+    fn try_from(text: ArrayString<N>) -> Result<Self, InvalidName> {
         Self::stored(&text)
     }
 }
@@ -193,20 +193,20 @@ mod tests {
     const UNICODE: &str = include_str!("../tests/unicode_14_names.txt");
 
     /// A name with a character in its middle.
-    fn around(c: char) -> Result<Name<16>, NotAName> {
+    fn around(c: char) -> Result<Name<16>, InvalidName> {
         Name::new(&format!("D{c}1"))
     }
 
     #[test]
     fn names_are_printable_and_bounded() {
-        assert_eq!(Name::<4>::new(""), Err(NotAName::Empty { max: 4 }));
-        assert_eq!(Name::<4>::new("abcde"), Err(NotAName::TooLong { len: 5, max: 4 }));
-        assert_eq!(Name::<4>::new("a\n"), Err(NotAName::Control { at: 1 }));
-        assert_eq!(Name::<9>::new("a\u{202E}b"), Err(NotAName::Control { at: 1 }));
+        assert_eq!(Name::<4>::new(""), Err(InvalidName::Empty { max: 4 }));
+        assert_eq!(Name::<4>::new("abcde"), Err(InvalidName::TooLong { len: 5, max: 4 }));
+        assert_eq!(Name::<4>::new("a\n"), Err(InvalidName::Control { at: 1 }));
+        assert_eq!(Name::<9>::new("a\u{202E}b"), Err(InvalidName::Control { at: 1 }));
         assert_eq!(Name::<4>::new("é1").unwrap().as_str(), "é1");
-        assert_eq!(Name::<9>::new(" a"), Err(NotAName::OuterSpace));
-        assert_eq!(Name::<9>::new("a "), Err(NotAName::OuterSpace));
-        assert_eq!(Name::<9>::new("\u{0301}a"), Err(NotAName::LeadingMark));
+        assert_eq!(Name::<9>::new(" a"), Err(InvalidName::OuterSpace));
+        assert_eq!(Name::<9>::new("a "), Err(InvalidName::OuterSpace));
+        assert_eq!(Name::<9>::new("\u{0301}a"), Err(InvalidName::LeadingMark));
         assert_eq!(Name::<9>::new("a b").unwrap().as_str(), "a b");
     }
 
@@ -220,7 +220,7 @@ mod tests {
             for c in (first..=last).filter_map(char::from_u32) {
                 match what {
                     "refused" => {
-                        assert_eq!(around(c), Err(NotAName::Control { at: 1 }), "U+{:04X}", u32::from(c));
+                        assert_eq!(around(c), Err(InvalidName::Control { at: 1 }), "U+{:04X}", u32::from(c));
                         refused += 1;
                     }
                     "taken" => {

@@ -24,7 +24,7 @@ pub struct Exponent(f64);
 /// The number is not a usable exponent: it is NaN or above 1.
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
 #[error("exponent {0} is not usable: expected a number of at most 1")]
-pub struct NotAnExponent(pub f64);
+pub struct InvalidExponent(pub f64);
 
 impl Exponent {
     /// The harmonic mean.
@@ -38,9 +38,9 @@ impl Exponent {
     ///
     /// # Errors
     ///
-    /// [`NotAnExponent`] if the number is NaN or above 1.
-    pub const fn new(p: f64) -> Result<Self, NotAnExponent> {
-        if p <= 1.0 { Ok(Self(p)) } else { Err(NotAnExponent(p)) }
+    /// [`InvalidExponent`] if the number is NaN or above 1.
+    pub const fn new(p: f64) -> Result<Self, InvalidExponent> {
+        if p <= 1.0 { Ok(Self(p)) } else { Err(InvalidExponent(p)) }
     }
 
     /// The number.
@@ -57,9 +57,9 @@ impl Default for Exponent {
 }
 
 impl TryFrom<f64> for Exponent {
-    type Error = NotAnExponent;
+    type Error = InvalidExponent;
 
-    fn try_from(p: f64) -> Result<Self, NotAnExponent> {
+    fn try_from(p: f64) -> Result<Self, InvalidExponent> {
         Self::new(p)
     }
 }
@@ -91,7 +91,7 @@ pub struct PowerMean {
 /// let [good, bad] = [Score::new(0.98)?, Score::new(0.45)?];
 /// let harmonic = power_mean(&[(good, 1.0), (bad, 1.0)], Exponent::HARMONIC).unwrap();
 /// assert!((harmonic.score.get() - 2.0 / (1.0 / 0.98 + 1.0 / 0.45)).abs() < 1e-15);
-/// # Ok::<(), sqal_core::NotAScore>(())
+/// # Ok::<(), sqal_core::InvalidScore>(())
 /// ```
 #[must_use]
 #[inline(always)]

@@ -9,7 +9,7 @@ use core::cmp::Ordering;
 ///
 /// assert!(Score::new(0.9)? > Score::new(0.88)?);
 /// assert!(Score::new(1.01).is_err());
-/// # Ok::<(), sqal_core::NotAScore>(())
+/// # Ok::<(), sqal_core::InvalidScore>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -19,7 +19,7 @@ pub struct Score(f64);
 /// The number offered as a score lies outside 0 to 1, or is NaN.
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
 #[error("{0} is not a score: expected 0 to 1")]
-pub struct NotAScore(pub f64);
+pub struct InvalidScore(pub f64);
 
 impl Score {
     /// The worst score.
@@ -31,13 +31,13 @@ impl Score {
     ///
     /// # Errors
     ///
-    /// [`NotAScore`] if the number is NaN or outside 0 to 1.
-    pub const fn new(value: f64) -> Result<Self, NotAScore> {
+    /// [`InvalidScore`] if the number is NaN or outside 0 to 1.
+    pub const fn new(value: f64) -> Result<Self, InvalidScore> {
         if value >= 0.0 && value <= 1.0 {
             // Adding 0.0 turns -0.0 into +0.0, so that equal scores have equal bits.
             Ok(Self(value + 0.0))
         } else {
-            Err(NotAScore(value))
+            Err(InvalidScore(value))
         }
     }
 
@@ -81,9 +81,9 @@ impl PartialOrd for Score {
 }
 
 impl TryFrom<f64> for Score {
-    type Error = NotAScore;
+    type Error = InvalidScore;
 
-    fn try_from(value: f64) -> Result<Self, NotAScore> {
+    fn try_from(value: f64) -> Result<Self, InvalidScore> {
         Self::new(value)
     }
 }

@@ -71,15 +71,15 @@ pub struct Gain(f64);
 /// The number is not a gain of the AS7341.
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
 #[error("gain {0} is not one of the AS7341's multipliers 0.5, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512")]
-pub struct NotAGain(pub f64);
+pub struct InvalidGain(pub f64);
 
 impl Gain {
     /// The gain with this multiplier.
     ///
     /// # Errors
     ///
-    /// [`NotAGain`] if the number is not one of 0.5, 1, 2, 4 … 512.
-    pub const fn from_multiplier(multiplier: f64) -> Result<Self, NotAGain> {
+    /// [`InvalidGain`] if the number is not one of 0.5, 1, 2, 4 … 512.
+    pub const fn from_multiplier(multiplier: f64) -> Result<Self, InvalidGain> {
         let mut code = 0;
         while code <= 10 {
             if let Ok(gain) = Self::from_code(code)
@@ -89,16 +89,16 @@ impl Gain {
             }
             code += 1;
         }
-        Err(NotAGain(multiplier))
+        Err(InvalidGain(multiplier))
     }
 
     /// The gain with this register code: 0 is 0.5x, 10 is 512x.
     ///
     /// # Errors
     ///
-    /// [`NotAGain`] if the code is above 10.
-    pub const fn from_code(code: u8) -> Result<Self, NotAGain> {
-        if code <= 10 { Ok(Self((1_u16 << code) as f64 / 2.0)) } else { Err(NotAGain(code as f64)) }
+    /// [`InvalidGain`] if the code is above 10.
+    pub const fn from_code(code: u8) -> Result<Self, InvalidGain> {
+        if code <= 10 { Ok(Self((1_u16 << code) as f64 / 2.0)) } else { Err(InvalidGain(code as f64)) }
     }
 
     /// The register code, 0 for 0.5x to 10 for 512x.
@@ -116,9 +116,9 @@ impl Gain {
 }
 
 impl TryFrom<f64> for Gain {
-    type Error = NotAGain;
+    type Error = InvalidGain;
 
-    fn try_from(multiplier: f64) -> Result<Self, NotAGain> {
+    fn try_from(multiplier: f64) -> Result<Self, InvalidGain> {
         Self::from_multiplier(multiplier)
     }
 }
@@ -144,7 +144,7 @@ pub struct IntegrationTime {
 /// An integration time that the AS7341 cannot be set to.
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
 #[error("integration time {0} ms is not possible: expected 0.00556 to 46639.9 ms")]
-pub struct NotAnIntegrationTime(pub f64);
+pub struct InvalidIntegrationTime(pub f64);
 
 impl IntegrationTime {
     /// The integration time that the registers ATIME and ASTEP give: (ATIME + 1)(ASTEP + 1) steps
@@ -152,13 +152,13 @@ impl IntegrationTime {
     ///
     /// # Errors
     ///
-    /// [`NotAnIntegrationTime`] if ATIME = ASTEP = 0, which the datasheet forbids, or if ASTEP is
+    /// [`InvalidIntegrationTime`] if ATIME = ASTEP = 0, which the datasheet forbids, or if ASTEP is
     /// the reserved 65535.
-    pub fn from_registers(atime: u8, astep: u16) -> Result<Self, NotAnIntegrationTime> {
+    pub fn from_registers(atime: u8, astep: u16) -> Result<Self, InvalidIntegrationTime> {
         let steps = (u32::from(atime) + 1) * (u32::from(astep) + 1);
         let millis = f64::from(steps) * STEP_US / 1000.0;
         if steps < 2 || astep == u16::MAX {
-            return Err(NotAnIntegrationTime(millis));
+            return Err(InvalidIntegrationTime(millis));
         }
         Ok(Self { millis, steps })
     }
@@ -167,8 +167,8 @@ impl IntegrationTime {
     ///
     /// # Errors
     ///
-    /// [`NotAnIntegrationTime`] if the number is not finite or the registers cannot reach it.
-    pub fn from_millis(millis: f64) -> Result<Self, NotAnIntegrationTime> {
+    /// [`InvalidIntegrationTime`] if the number is not finite or the registers cannot reach it.
+    pub fn from_millis(millis: f64) -> Result<Self, InvalidIntegrationTime> {
         // A time that was computed from whole steps must come back as those steps: allow for its
         // rounding.
         let steps = libm::floor(millis * 1000.0 / STEP_US + 1e-6);
@@ -181,7 +181,7 @@ impl IntegrationTime {
             let steps = steps as u32;
             Ok(Self { millis, steps })
         } else {
-            Err(NotAnIntegrationTime(millis))
+            Err(InvalidIntegrationTime(millis))
         }
     }
 
@@ -238,9 +238,9 @@ impl IntegrationTime {
 }
 
 impl TryFrom<f64> for IntegrationTime {
-    type Error = NotAnIntegrationTime;
+    type Error = InvalidIntegrationTime;
 
-    fn try_from(millis: f64) -> Result<Self, NotAnIntegrationTime> {
+    fn try_from(millis: f64) -> Result<Self, InvalidIntegrationTime> {
         Self::from_millis(millis)
     }
 }

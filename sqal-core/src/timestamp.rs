@@ -11,19 +11,19 @@ pub struct Timestamp(i64);
 /// A number of microseconds outside the years 0 to 9999.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0} microseconds since 1970 is outside the years 0 to 9999")]
-pub struct NotATimestamp(pub i64);
+pub struct InvalidTimestamp(pub i64);
 
 impl Timestamp {
     /// A time from microseconds since 1970-01-01T00:00:00Z.
     ///
     /// # Errors
     ///
-    /// [`NotATimestamp`] outside the years 0 to 9999, which RFC 3339 cannot write.
-    pub const fn from_micros(micros: i64) -> Result<Self, NotATimestamp> {
+    /// [`InvalidTimestamp`] outside the years 0 to 9999, which RFC 3339 cannot write.
+    pub const fn from_micros(micros: i64) -> Result<Self, InvalidTimestamp> {
         if micros >= -62_167_219_200_000_000 && micros <= 253_402_300_799_999_999 {
             Ok(Self(micros))
         } else {
-            Err(NotATimestamp(micros))
+            Err(InvalidTimestamp(micros))
         }
     }
 
@@ -35,9 +35,9 @@ impl Timestamp {
 }
 
 impl TryFrom<i64> for Timestamp {
-    type Error = NotATimestamp;
+    type Error = InvalidTimestamp;
 
-    fn try_from(micros: i64) -> Result<Self, NotATimestamp> {
+    fn try_from(micros: i64) -> Result<Self, InvalidTimestamp> {
         Self::from_micros(micros)
     }
 }

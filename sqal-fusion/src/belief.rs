@@ -29,7 +29,7 @@ pub struct Belief {
 /// Why masses are not a belief.
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
-pub enum NotABelief {
+pub enum InvalidBelief {
     /// The number of masses is not that of the subsets of 1 to 5 hypotheses.
     #[error("{0} masses: expected 2, 4, 8, 16 or 32, one for each subset of 1 to 5 hypotheses")]
     Subsets(usize),
@@ -58,20 +58,20 @@ impl Belief {
     ///
     /// # Errors
     ///
-    /// [`NotABelief`] names the wrong mass.
-    pub fn new(masses: &[f64]) -> Result<Self, NotABelief> {
+    /// [`InvalidBelief`] names the wrong mass.
+    pub fn new(masses: &[f64]) -> Result<Self, InvalidBelief> {
         if !(2..=SUBSETS).contains(&masses.len()) || !masses.len().is_power_of_two() {
-            return Err(NotABelief::Subsets(masses.len()));
+            return Err(InvalidBelief::Subsets(masses.len()));
         }
         if let Some((subset, mass)) = masses.iter().enumerate().find(|(_, mass)| !(0.0..=1.0 + 1e-9).contains(*mass)) {
-            return Err(NotABelief::Mass { subset, mass: *mass });
+            return Err(InvalidBelief::Mass { subset, mass: *mass });
         }
         if masses[0] > 0.0 {
-            return Err(NotABelief::Empty(masses[0]));
+            return Err(InvalidBelief::Empty(masses[0]));
         }
         let sum: f64 = masses.iter().sum();
         if libm::fabs(sum - 1.0) > 1e-9 {
-            return Err(NotABelief::Sum(sum));
+            return Err(InvalidBelief::Sum(sum));
         }
         let mut mass = [0.0; SUBSETS];
         mass[..masses.len()].copy_from_slice(masses);
@@ -83,10 +83,10 @@ impl Belief {
     ///
     /// # Errors
     ///
-    /// [`NotABelief`] if the number of probabilities is not 1 to 5 or they do not sum to one.
-    pub fn from_probabilities(probabilities: &[f64]) -> Result<Self, NotABelief> {
+    /// [`InvalidBelief`] if the number of probabilities is not 1 to 5 or they do not sum to one.
+    pub fn from_probabilities(probabilities: &[f64]) -> Result<Self, InvalidBelief> {
         if !(1..=MAX_HYPOTHESES).contains(&probabilities.len()) {
-            return Err(NotABelief::Hypotheses(probabilities.len()));
+            return Err(InvalidBelief::Hypotheses(probabilities.len()));
         }
         let mut mass = [0.0; SUBSETS];
         for (k, probability) in probabilities.iter().enumerate() {

@@ -18,7 +18,7 @@ pub struct Tolerance {
 /// Two limits that enclose no interval.
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
 #[error("limits {low} to {high} enclose nothing: the lower must be below the upper, and one of them finite")]
-pub struct NotATolerance {
+pub struct InvalidTolerance {
     /// The lower limit offered.
     pub low: f64,
     /// The upper limit offered.
@@ -30,8 +30,8 @@ impl Tolerance {
     ///
     /// # Errors
     ///
-    /// [`NotATolerance`] if `low` is not finite.
-    pub const fn at_least(low: f64) -> Result<Self, NotATolerance> {
+    /// [`InvalidTolerance`] if `low` is not finite.
+    pub const fn at_least(low: f64) -> Result<Self, InvalidTolerance> {
         Self::between(low, f64::INFINITY)
     }
 
@@ -39,8 +39,8 @@ impl Tolerance {
     ///
     /// # Errors
     ///
-    /// [`NotATolerance`] if `high` is not finite.
-    pub const fn at_most(high: f64) -> Result<Self, NotATolerance> {
+    /// [`InvalidTolerance`] if `high` is not finite.
+    pub const fn at_most(high: f64) -> Result<Self, InvalidTolerance> {
         Self::between(f64::NEG_INFINITY, high)
     }
 
@@ -48,12 +48,12 @@ impl Tolerance {
     ///
     /// # Errors
     ///
-    /// [`NotATolerance`] if the lower limit is not below the upper, or neither is finite.
-    pub const fn between(low: f64, high: f64) -> Result<Self, NotATolerance> {
+    /// [`InvalidTolerance`] if the lower limit is not below the upper, or neither is finite.
+    pub const fn between(low: f64, high: f64) -> Result<Self, InvalidTolerance> {
         if low < high && (low.is_finite() || high.is_finite()) {
             Ok(Self { low, high })
         } else {
-            Err(NotATolerance { low, high })
+            Err(InvalidTolerance { low, high })
         }
     }
 
@@ -80,8 +80,8 @@ impl Tolerance {
     ///
     /// # Errors
     ///
-    /// [`NotATolerance`] if the guard bands meet, so that no value can be accepted.
-    pub const fn guarded(&self, w: f64) -> Result<Self, NotATolerance> {
+    /// [`InvalidTolerance`] if the guard bands meet, so that no value can be accepted.
+    pub const fn guarded(&self, w: f64) -> Result<Self, InvalidTolerance> {
         Self::between(self.low + w, self.high - w)
     }
 
@@ -176,7 +176,7 @@ impl Density for Normal {
 /// let line = Line { production: Production::of_mean_and_deviation(3.8, 0.6)? };
 /// let chilled = Tolerance::between(2.0, 5.0)?;
 /// assert!(line.production.risk(0.083, &chilled, &chilled).consumer < 0.01);
-/// # Ok::<(), sqal_fusion::conformity::NotATolerance>(())
+/// # Ok::<(), sqal_fusion::conformity::InvalidTolerance>(())
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Production<D = Normal> {
@@ -190,9 +190,9 @@ impl Production<Normal> {
     ///
     /// # Errors
     ///
-    /// [`NotATolerance`] if the standard deviation is not positive or a number is not finite,
+    /// [`InvalidTolerance`] if the standard deviation is not positive or a number is not finite,
     /// because then there is nothing to decide.
-    pub fn of_mean_and_deviation(mean: f64, standard_deviation: f64) -> Result<Self, NotATolerance> {
+    pub fn of_mean_and_deviation(mean: f64, standard_deviation: f64) -> Result<Self, InvalidTolerance> {
         let density = Normal { mean, sd: standard_deviation };
         Self::new(density, mean - 9.0 * standard_deviation, mean + 9.0 * standard_deviation)
     }
@@ -203,8 +203,8 @@ impl Production<Normal> {
     ///
     /// # Errors
     ///
-    /// [`NotATolerance`] if the standard uncertainty is 0, because then there is nothing to decide.
-    pub fn normal(values: Measured) -> Result<Self, NotATolerance> {
+    /// [`InvalidTolerance`] if the standard uncertainty is 0, because then there is nothing to decide.
+    pub fn normal(values: Measured) -> Result<Self, InvalidTolerance> {
         Self::of_mean_and_deviation(values.value(), values.u())
     }
 }
@@ -215,12 +215,12 @@ impl<D: Density> Production<D> {
     ///
     /// # Errors
     ///
-    /// [`NotATolerance`] if the range is not finite, or encloses nothing.
-    pub fn new(density: D, low: f64, high: f64) -> Result<Self, NotATolerance> {
+    /// [`InvalidTolerance`] if the range is not finite, or encloses nothing.
+    pub fn new(density: D, low: f64, high: f64) -> Result<Self, InvalidTolerance> {
         if low < high && low.is_finite() && high.is_finite() {
             Ok(Self { density, range: (low, high) })
         } else {
-            Err(NotATolerance { low, high })
+            Err(InvalidTolerance { low, high })
         }
     }
 

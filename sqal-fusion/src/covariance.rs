@@ -8,7 +8,7 @@ pub struct Covariance<const N: usize>([[f64; N]; N]);
 /// Why a matrix is not a covariance.
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
-pub enum NotACovariance {
+pub enum InvalidCovariance {
     /// An entry is not finite.
     #[error("entry {row}, {column} is {value}: expected a finite number")]
     NotFinite {
@@ -54,19 +54,19 @@ impl<const N: usize> Covariance<N> {
     ///
     /// # Errors
     ///
-    /// [`NotACovariance`] names the entry that is not finite or not symmetric, or the first
+    /// [`InvalidCovariance`] names the entry that is not finite or not symmetric, or the first
     /// quantity with a negative variance.
-    pub fn new(matrix: [[f64; N]; N]) -> Result<Self, NotACovariance> {
+    pub fn new(matrix: [[f64; N]; N]) -> Result<Self, InvalidCovariance> {
         let mut m = matrix;
         for row in 0..N {
             for column in 0..N {
                 let value = matrix[row][column];
                 if !value.is_finite() {
-                    return Err(NotACovariance::NotFinite { row, column, value });
+                    return Err(InvalidCovariance::NotFinite { row, column, value });
                 }
                 let scale = libm::sqrt(libm::fabs(matrix[row][row])) * libm::sqrt(libm::fabs(matrix[column][column]));
                 if libm::fabs(value - matrix[column][row]) > 1e-12 * scale.max(libm::fabs(value)) {
-                    return Err(NotACovariance::NotSymmetric { row, column });
+                    return Err(InvalidCovariance::NotSymmetric { row, column });
                 }
                 m[row][column] = 0.5 * value + 0.5 * matrix[column][row];
             }
@@ -78,8 +78,8 @@ impl<const N: usize> Covariance<N> {
     ///
     /// # Errors
     ///
-    /// [`NotACovariance::NotFinite`] if the square of an uncertainty is not finite.
-    pub fn independent(u: [f64; N]) -> Result<Self, NotACovariance> {
+    /// [`InvalidCovariance::NotFinite`] if the square of an uncertainty is not finite.
+    pub fn independent(u: [f64; N]) -> Result<Self, InvalidCovariance> {
         uncertainties(&u)?;
         let mut m = [[0.0; N]; N];
         for (k, u) in u.into_iter().enumerate() {
@@ -93,14 +93,14 @@ impl<const N: usize> Covariance<N> {
     ///
     /// # Errors
     ///
-    /// [`NotACovariance`], as for [`Covariance::new`]; correlations that contradict each other give
+    /// [`InvalidCovariance`], as for [`Covariance::new`]; correlations that contradict each other give
     /// a negative variance.
-    pub fn correlated(u: [f64; N], correlation: [[f64; N]; N]) -> Result<Self, NotACovariance> {
+    pub fn correlated(u: [f64; N], correlation: [[f64; N]; N]) -> Result<Self, InvalidCovariance> {
         uncertainties(&u)?;
         for (quantity, row) in correlation.iter().enumerate() {
             let off = libm::fabs(row[quantity] - 1.0);
             if off.is_nan() || off > 1e-12 {
-                return Err(NotACovariance::WithItself { quantity, r: row[quantity] });
+                return Err(InvalidCovariance::WithItself { quantity, r: row[quantity] });
             }
         }
         let mut m = correlation;
@@ -168,7 +168,7 @@ impl<const N: usize> Covariance<N> {
 
     /// Factors V = L D L' with a unit lower triangle. A pivot that is zero within rounding counts
     /// as zero, and then its column must be zero too.
-    fn pivots(&self) -> Result<([[f64; N]; N], [f64; N]), NotACovariance> {
+    fn pivots(&self) -> Result<([[f64; N]; N], [f64; N]), InvalidCovariance> {
         let (mut lower, mut pivots) = ([[0.0; N]; N], [0.0; N]);
         for k in 0..N {
             let taken: f64 = (0..k).map(|j| lower[k][j] * lower[k][j] * pivots[j]).sum();
@@ -176,7 +176,7 @@ impl<const N: usize> Covariance<N> {
             // The tolerance is a few units in the last place for each subtracted term.
             let rounding = 1e-14 * libm::fabs(self.0[k][k]);
             if pivot < -rounding {
-                return Err(NotACovariance::Negative(k));
+                return Err(InvalidCovariance::Negative(k));
             }
             pivots[k] = if pivot <= rounding { 0.0 } else { pivot };
             lower[k][k] = 1.0;
@@ -189,7 +189,7 @@ impl<const N: usize> Covariance<N> {
                     > 1e-7 * libm::sqrt(self.0[row][row].max(0.0)) * libm::sqrt(self.0[k][k].max(0.0))
                 {
                     // A quantity without variance cannot be correlated with another one.
-                    return Err(NotACovariance::Negative(row));
+                    return Err(InvalidCovariance::Negative(row));
                 }
             }
         }
@@ -197,9 +197,9 @@ impl<const N: usize> Covariance<N> {
     }
 }
 
-fn uncertainties(u: &[f64]) -> Result<(), NotACovariance> {
+fn uncertainties(u: &[f64]) -> Result<(), InvalidCovariance> {
     match u.iter().position(|u| u.is_nan() || *u < 0.0) {
-        Some(quantity) => Err(NotACovariance::Uncertainty { quantity, u: u[quantity] }),
+        Some(quantity) => Err(InvalidCovariance::Uncertainty { quantity, u: u[quantity] }),
         None => Ok(()),
     }
 }

@@ -17,7 +17,7 @@ pub struct Evidence {
 /// Why a score cannot be evidence.
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
-pub enum NotEvidence {
+pub enum InvalidEvidence {
     /// The score lies outside 0 to 1.
     #[error("score {0} is outside 0 to 1")]
     Score(f64),
@@ -32,10 +32,10 @@ impl Evidence {
     ///
     /// # Errors
     ///
-    /// [`NotEvidence`] if the score is outside 0 to 1 or the weight is not finite and positive.
-    pub fn new(score: Measured, weight: f64, reliability: Score) -> Result<Self, NotEvidence> {
+    /// [`InvalidEvidence`] if the score is outside 0 to 1 or the weight is not finite and positive.
+    pub fn new(score: Measured, weight: f64, reliability: Score) -> Result<Self, InvalidEvidence> {
         if !(0.0..=1.0).contains(&score.value()) {
-            return Err(NotEvidence::Score(score.value()));
+            return Err(InvalidEvidence::Score(score.value()));
         }
         Self::missing(weight).map(|missing| Self {
             score: Some(score),
@@ -65,12 +65,12 @@ impl Evidence {
     ///
     /// # Errors
     ///
-    /// [`NotEvidence::Weight`] if the weight is not finite and positive.
-    pub fn missing(weight: f64) -> Result<Self, NotEvidence> {
+    /// [`InvalidEvidence::Weight`] if the weight is not finite and positive.
+    pub fn missing(weight: f64) -> Result<Self, InvalidEvidence> {
         if weight.is_finite() && weight > 0.0 {
             Ok(Self { score: None, before_defects: None, weight, reliability: Score::ZERO })
         } else {
-            Err(NotEvidence::Weight(weight))
+            Err(InvalidEvidence::Weight(weight))
         }
     }
 

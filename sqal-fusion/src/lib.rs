@@ -54,12 +54,12 @@ pub use sqal_core;
 
 #[cfg(feature = "batch")]
 pub use batch::decide_all;
-pub use belief::{Agreed, Belief, BeliefRule, MAX_HYPOTHESES, MAX_SOURCES, NotABelief};
-pub use covariance::{Covariance, NotACovariance};
+pub use belief::{Agreed, Belief, BeliefRule, InvalidBelief, MAX_HYPOTHESES, MAX_SOURCES};
+pub use covariance::{Covariance, InvalidCovariance};
 pub use decision::{Decided, Decision, Guard};
-pub use evidence::{Evidence, NotEvidence};
+pub use evidence::{Evidence, InvalidEvidence};
 pub use inspector::{Inspector, InvalidSensorWeights, SensorWeights};
 pub use most_unseen::{InvalidMostUnseen, MostUnseen};
-pub use power_mean::{NotARule, PowerMeanRule};
-pub use redundant::{Combined, Estimate, InverseVariance, NotAReplicate, Replicate, covariance_intersection};
+pub use power_mean::{InvalidRule, PowerMeanRule};
+pub use redundant::{Combined, Estimate, InvalidReplicate, InverseVariance, Replicate, covariance_intersection};
 pub use rule::{Fused, FusionError, FusionRule};

@@ -26,7 +26,7 @@ use sqal_core::{Grade, Score, Unseen};
 /// let colourless = Unseen { channels: Score::ONE, sensors: Score::new(0.5)?, ..Unseen::NOTHING };
 /// assert_eq!(most.best(&colourless), Some(Grade::B));
 /// assert_eq!(most.best(&Unseen::EVERYTHING), None);
-/// # Ok::<(), sqal_core::NotAScore>(())
+/// # Ok::<(), sqal_core::InvalidScore>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]

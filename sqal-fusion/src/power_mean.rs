@@ -38,7 +38,7 @@ pub struct PowerMeanRule {
 /// Why numbers are not valid settings of the rule.
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
-pub enum NotARule {
+pub enum InvalidRule {
     /// The correlation between the sensors' errors.
     #[error("correlation {0} is outside 0 to 1")]
     Correlation(f64),
@@ -54,12 +54,12 @@ impl PowerMeanRule {
     ///
     /// # Errors
     ///
-    /// [`NotARule`] names the number that is out of range.
-    pub fn new(exponent: Exponent, correlation: f64, disparity: f64) -> Result<Self, NotARule> {
+    /// [`InvalidRule`] names the number that is out of range.
+    pub fn new(exponent: Exponent, correlation: f64, disparity: f64) -> Result<Self, InvalidRule> {
         if !(0.0..=1.0).contains(&correlation) {
-            Err(NotARule::Correlation(correlation))
+            Err(InvalidRule::Correlation(correlation))
         } else if !(disparity >= 0.0 && disparity.is_finite()) {
-            Err(NotARule::Disparity(disparity))
+            Err(InvalidRule::Disparity(disparity))
         } else {
             Ok(Self { exponent, correlation, disparity })
         }
@@ -168,9 +168,9 @@ struct Raw {
 
 #[cfg(feature = "serde")]
 impl TryFrom<Raw> for PowerMeanRule {
-    type Error = NotARule;
+    type Error = InvalidRule;
 
-    fn try_from(raw: Raw) -> Result<Self, NotARule> {
+    fn try_from(raw: Raw) -> Result<Self, InvalidRule> {
         Self::new(raw.exponent, raw.correlation, raw.disparity)
     }
 }

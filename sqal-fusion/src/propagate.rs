@@ -4,7 +4,7 @@
 
 use core::ops::{Add, Div, Mul, Neg, Sub};
 
-use sqal_core::{Measured, NotMeasured, normal_cdf};
+use sqal_core::{InvalidMeasured, Measured, normal_cdf};
 
 use crate::Covariance;
 
@@ -36,8 +36,8 @@ impl<const N: usize> Inputs<N> {
     ///
     /// # Errors
     ///
-    /// [`NotMeasured`] if an estimate is not finite.
-    pub fn new(values: [f64; N], covariance: Covariance<N>) -> Result<Self, NotMeasured> {
+    /// [`InvalidMeasured`] if an estimate is not finite.
+    pub fn new(values: [f64; N], covariance: Covariance<N>) -> Result<Self, InvalidMeasured> {
         for value in values {
             Measured::new(value, 0.0)?;
         }
@@ -48,8 +48,8 @@ impl<const N: usize> Inputs<N> {
     ///
     /// # Errors
     ///
-    /// [`crate::NotACovariance`] if the square of an uncertainty is not finite.
-    pub fn independent(inputs: [Measured; N]) -> Result<Self, crate::NotACovariance> {
+    /// [`crate::InvalidCovariance`] if the square of an uncertainty is not finite.
+    pub fn independent(inputs: [Measured; N]) -> Result<Self, crate::InvalidCovariance> {
         let covariance = Covariance::independent(inputs.map(Measured::u))?;
         Ok(Self { values: inputs.map(Measured::value), covariance })
     }
@@ -81,9 +81,9 @@ impl<const N: usize> Inputs<N> {
     ///
     /// # Errors
     ///
-    /// [`NotMeasured`] if the value or a derivative is not finite, because the formula left its
+    /// [`InvalidMeasured`] if the value or a derivative is not finite, because the formula left its
     /// domain.
-    pub fn measured(&self, result: &Quantity<N>) -> Result<Measured, NotMeasured> {
+    pub fn measured(&self, result: &Quantity<N>) -> Result<Measured, InvalidMeasured> {
         // Where errors cancel, rounding can leave a variance such as −1e-30.
         let variance = self.covariance(result, result);
         Measured::new(result.value, libm::sqrt(if variance < 0.0 { 0.0 } else { variance }))

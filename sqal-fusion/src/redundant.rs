@@ -20,19 +20,19 @@ pub struct Replicate(Measured);
 #[error(
     "standard uncertainty {0} cannot weigh a reading: its square and its inverse square must be finite and positive"
 )]
-pub struct NotAReplicate(pub f64);
+pub struct InvalidReplicate(pub f64);
 
 impl Replicate {
     /// A reading with its standard uncertainty.
     ///
     /// # Errors
     ///
-    /// [`NotAReplicate`] if the uncertainty is 0, or so small or large that its weight 1/u² is not
+    /// [`InvalidReplicate`] if the uncertainty is 0, or so small or large that its weight 1/u² is not
     /// a positive number.
-    pub fn new(reading: Measured) -> Result<Self, NotAReplicate> {
+    pub fn new(reading: Measured) -> Result<Self, InvalidReplicate> {
         let variance = reading.u() * reading.u();
         let usable = |number: f64| number > 0.0 && number.is_finite();
-        if usable(variance) && usable(1.0 / variance) { Ok(Self(reading)) } else { Err(NotAReplicate(reading.u())) }
+        if usable(variance) && usable(1.0 / variance) { Ok(Self(reading)) } else { Err(InvalidReplicate(reading.u())) }
     }
 
     /// The reading.

@@ -6,7 +6,7 @@
 use proptest::prelude::*;
 use serde::Deserialize;
 use sqal_core::Score;
-use sqal_fusion::{Belief, BeliefRule, FusionError, FusionRule, NotABelief};
+use sqal_fusion::{Belief, BeliefRule, FusionError, FusionRule, InvalidBelief};
 
 #[derive(Deserialize)]
 struct Peers {
@@ -120,16 +120,16 @@ fn total_conflict_is_an_error_and_never_a_division() {
 
 #[test]
 fn what_is_no_belief_is_refused_and_named() {
-    assert_eq!(Belief::new(&[0.0, 0.5, 0.5]), Err(NotABelief::Subsets(3)));
-    assert_eq!(Belief::new(&[1.0]), Err(NotABelief::Subsets(1)));
-    assert_eq!(Belief::new(&[0.0; 64]), Err(NotABelief::Subsets(64)));
-    assert_eq!(Belief::new(&[0.5, 0.5]), Err(NotABelief::Empty(0.5)));
-    assert_eq!(Belief::new(&[0.0, 0.5, 0.4, 0.0]), Err(NotABelief::Sum(0.9)));
-    assert_eq!(Belief::new(&[0.0, -0.5, 1.5, 0.0]), Err(NotABelief::Mass { subset: 1, mass: -0.5 }));
-    assert!(matches!(Belief::new(&[0.0, f64::NAN, 1.0, 0.0]), Err(NotABelief::Mass { subset: 1, .. })));
-    assert_eq!(Belief::from_probabilities(&[0.2; 6]), Err(NotABelief::Hypotheses(6)));
-    assert_eq!(Belief::from_probabilities(&[0.1; 80]), Err(NotABelief::Hypotheses(80)));
-    assert_eq!(Belief::from_probabilities(&[]), Err(NotABelief::Hypotheses(0)));
+    assert_eq!(Belief::new(&[0.0, 0.5, 0.5]), Err(InvalidBelief::Subsets(3)));
+    assert_eq!(Belief::new(&[1.0]), Err(InvalidBelief::Subsets(1)));
+    assert_eq!(Belief::new(&[0.0; 64]), Err(InvalidBelief::Subsets(64)));
+    assert_eq!(Belief::new(&[0.5, 0.5]), Err(InvalidBelief::Empty(0.5)));
+    assert_eq!(Belief::new(&[0.0, 0.5, 0.4, 0.0]), Err(InvalidBelief::Sum(0.9)));
+    assert_eq!(Belief::new(&[0.0, -0.5, 1.5, 0.0]), Err(InvalidBelief::Mass { subset: 1, mass: -0.5 }));
+    assert!(matches!(Belief::new(&[0.0, f64::NAN, 1.0, 0.0]), Err(InvalidBelief::Mass { subset: 1, .. })));
+    assert_eq!(Belief::from_probabilities(&[0.2; 6]), Err(InvalidBelief::Hypotheses(6)));
+    assert_eq!(Belief::from_probabilities(&[0.1; 80]), Err(InvalidBelief::Hypotheses(80)));
+    assert_eq!(Belief::from_probabilities(&[]), Err(InvalidBelief::Hypotheses(0)));
     assert!(Belief::new(&[0.0, 1.0 + 1e-10]).is_ok());
 }
 

@@ -8,10 +8,10 @@
 use proptest::prelude::*;
 use serde::Deserialize;
 use sqal_core::{Grade, Score};
-use sqal_fusion::calibration::conformal::{ConformalGrades, NotConformal};
+use sqal_fusion::calibration::conformal::{ConformalError, ConformalGrades};
 use sqal_fusion::calibration::reliability::{Binning, Reliability, clopper_pearson};
 use sqal_fusion::calibration::{
-    Calibration, Calibrator, Isotonic, Knot, Label, MAX_KNOTS, NotCalibrated, NotIsotonic, Platt, Point,
+    Calibration, CalibrationError, Calibrator, InvalidIsotonic, Isotonic, Knot, Label, MAX_KNOTS, Platt, Point,
     pool_adjacent_violators, venn_abers,
 };
 
@@ -211,10 +211,13 @@ fn all_12_conformal_problems_agree_with_crepes() {
 fn a_conformal_set_that_would_hold_everything_is_refused() {
     let sample = ([0.2; 5], Grade::A);
     let tenth = Score::nearest(0.1);
-    assert_eq!(ConformalGrades::fit(&[sample; 8], tenth), Err(NotConformal::TooFew { given: 8, alpha: 0.1, least: 9 }));
+    assert_eq!(
+        ConformalGrades::fit(&[sample; 8], tenth),
+        Err(ConformalError::TooFew { given: 8, alpha: 0.1, least: 9 })
+    );
     assert!(ConformalGrades::fit(&[sample; 9], tenth).is_ok());
-    assert_eq!(ConformalGrades::fit(&[sample; 9], Score::ZERO), Err(NotConformal::Alpha(0.0)));
-    assert_eq!(ConformalGrades::fit(&[sample; 9], Score::ONE), Err(NotConformal::Alpha(1.0)));
+    assert_eq!(ConformalGrades::fit(&[sample; 9], Score::ZERO), Err(ConformalError::Alpha(0.0)));
+    assert_eq!(ConformalGrades::fit(&[sample; 9], Score::ONE), Err(ConformalError::Alpha(1.0)));
 }
 
 #[test]
@@ -244,13 +247,13 @@ fn what_is_not_a_number_is_never_the_best_case() {
 #[test]
 fn too_few_labels_are_refused_and_few_get_two_parameters_only() {
     let some = |n: usize| -> Vec<Label> { (0..n).map(|k| label((k % 10) as f64 / 10.0, k % 3 == 0)).collect() };
-    assert_eq!(Calibration::fit(&some(49), 1), Err(NotCalibrated::TooFewLabels { given: 49 }));
+    assert_eq!(Calibration::fit(&some(49), 1), Err(CalibrationError::TooFewLabels { given: 49 }));
     assert!(matches!(Calibration::fit(&some(50), 1).unwrap().calibrator, Calibrator::Platt(_)));
     assert!(matches!(Calibration::fit(&some(199), 1).unwrap().calibrator, Calibrator::Platt(_)));
     assert!(matches!(Calibration::fit(&some(200), 1).unwrap().calibrator, Calibrator::Isotonic(_)));
-    assert_eq!(Calibration::fit(&some(200), 0), Err(NotCalibrated::Version));
-    assert_eq!(Calibration::fit(&[label(0.5, true); 60], 1), Err(NotCalibrated::OneOutcome { given: 60 }));
-    assert_eq!(Calibration::fit(&[label(0.5, false); 60], 1), Err(NotCalibrated::OneOutcome { given: 60 }));
+    assert_eq!(Calibration::fit(&some(200), 0), Err(CalibrationError::Version));
+    assert_eq!(Calibration::fit(&[label(0.5, true); 60], 1), Err(CalibrationError::OneOutcome { given: 60 }));
+    assert_eq!(Calibration::fit(&[label(0.5, false); 60], 1), Err(CalibrationError::OneOutcome { given: 60 }));
     let none = Calibration::default();
     assert!(!none.is_calibrated() && none.measured(Score::ONE).is_none() && none.version == 0);
     assert_eq!(none.calibrate(Score::nearest(0.3)), Score::nearest(0.3));
@@ -291,12 +294,12 @@ fn a_curve_that_falls_cannot_be_built() {
         calibrated: Score::nearest(calibrated),
         labels,
     };
-    assert_eq!(Isotonic::new(&[]), Err(NotIsotonic::Empty));
-    assert_eq!(Isotonic::new(&[knot(0.1, 0.5, 1), knot(0.2, 0.4, 1)]), Err(NotIsotonic::Falls(1)));
-    assert_eq!(Isotonic::new(&[knot(0.1, 0.5, 1), knot(0.1, 0.6, 1)]), Err(NotIsotonic::Falls(1)));
-    assert_eq!(Isotonic::new(&[knot(0.1, 0.5, 0)]), Err(NotIsotonic::Falls(0)));
+    assert_eq!(Isotonic::new(&[]), Err(InvalidIsotonic::Empty));
+    assert_eq!(Isotonic::new(&[knot(0.1, 0.5, 1), knot(0.2, 0.4, 1)]), Err(InvalidIsotonic::Falls(1)));
+    assert_eq!(Isotonic::new(&[knot(0.1, 0.5, 1), knot(0.1, 0.6, 1)]), Err(InvalidIsotonic::Falls(1)));
+    assert_eq!(Isotonic::new(&[knot(0.1, 0.5, 0)]), Err(InvalidIsotonic::Falls(0)));
     let many: Vec<_> = (0..129).map(|k| knot(f64::from(k) / 129.0, 0.5, 1)).collect();
-    assert_eq!(Isotonic::new(&many), Err(NotIsotonic::TooMany(129)));
+    assert_eq!(Isotonic::new(&many), Err(InvalidIsotonic::TooMany(129)));
     assert!(Isotonic::new(&many[1..]).is_ok());
     let line = Isotonic::new(&[knot(0.2, 0.4, 1), knot(0.6, 0.8, 1)]).unwrap();
     for (raw, calibrated) in [(0.0, 0.4), (0.2, 0.4), (0.4, 0.6), (0.5, 0.7), (0.6, 0.8), (1.0, 0.8)] {

@@ -10,7 +10,7 @@ use rand_chacha::rand_core::SeedableRng;
 use rand_distr::{Distribution, Normal, StandardNormal, Uniform};
 use serde::Deserialize;
 use sqal_core::{Measured, normal_quantile};
-use sqal_fusion::conformity::{NotATolerance, Production, Tolerance};
+use sqal_fusion::conformity::{InvalidTolerance, Production, Tolerance};
 use sqal_fusion::propagate::{Inputs, Quantity, effective_degrees_of_freedom};
 use sqal_fusion::{Covariance, Evidence, FusionRule, PowerMeanRule};
 use statrs::distribution::{ContinuousCDF, StudentsT};
@@ -469,7 +469,7 @@ fn all_conformity_risks_agree_with_suncal_to_1e_6() {
 #[test]
 fn limits_that_enclose_nothing_are_refused() {
     for (low, high) in [(1.0, 1.0), (2.0, 1.0), (f64::NAN, 1.0), (f64::NEG_INFINITY, f64::INFINITY)] {
-        assert!(matches!(Tolerance::between(low, high), Err(NotATolerance { .. })), "{low} {high}");
+        assert!(matches!(Tolerance::between(low, high), Err(InvalidTolerance { .. })), "{low} {high}");
     }
     let tolerance = Tolerance::between(0.0, 1.0).unwrap();
     assert!(tolerance.guarded(0.5).is_err() && tolerance.guarded(0.49).is_ok());

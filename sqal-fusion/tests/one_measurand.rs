@@ -14,8 +14,8 @@ use proptest::prelude::*;
 use serde::Deserialize;
 use sqal_core::Measured;
 use sqal_fusion::{
-    Combined, Covariance, Estimate, FusionError, FusionRule, InverseVariance, NotACovariance, NotAReplicate, Replicate,
-    covariance_intersection,
+    Combined, Covariance, Estimate, FusionError, FusionRule, InvalidCovariance, InvalidReplicate, InverseVariance,
+    Replicate, covariance_intersection,
 };
 
 #[derive(Deserialize)]
@@ -170,9 +170,9 @@ fn all_covariance_intersections_agree_with_scipy_to_1e_6() {
 #[test]
 fn what_cannot_be_weighed_is_refused() {
     let reading = |u: f64| Replicate::new(Measured::new(1.0, u).unwrap());
-    assert_eq!(reading(0.0), Err(NotAReplicate(0.0)));
-    assert_eq!(reading(1e-200), Err(NotAReplicate(1e-200)));
-    assert_eq!(reading(1e200), Err(NotAReplicate(1e200)));
+    assert_eq!(reading(0.0), Err(InvalidReplicate(0.0)));
+    assert_eq!(reading(1e-200), Err(InvalidReplicate(1e-200)));
+    assert_eq!(reading(1e200), Err(InvalidReplicate(1e200)));
     assert_eq!(InverseVariance::Birge.fuse(&[]), Err(FusionError::NoEvidence));
     let known = Estimate { value: [1.0, 2.0], covariance: Covariance::new([[1.0, 0.0], [0.0, 0.0]]).unwrap() };
     assert_eq!(covariance_intersection(&known, &known), Err(FusionError::OutOfRange));
@@ -189,25 +189,25 @@ fn what_cannot_be_weighed_is_refused() {
 fn a_matrix_that_is_no_covariance_is_refused_and_named() {
     assert!(matches!(
         Covariance::new([[1.0, f64::NAN], [0.0, 1.0]]),
-        Err(NotACovariance::NotFinite { row: 0, column: 1, .. })
+        Err(InvalidCovariance::NotFinite { row: 0, column: 1, .. })
     ));
-    assert_eq!(Covariance::new([[1.0, 0.1], [0.2, 1.0]]), Err(NotACovariance::NotSymmetric { row: 0, column: 1 }));
-    assert_eq!(Covariance::new([[1.0, 2.0], [2.0, 1.0]]), Err(NotACovariance::Negative(1)));
-    assert_eq!(Covariance::new([[-1.0]]), Err(NotACovariance::Negative(0)));
-    assert_eq!(Covariance::new([[0.0, 0.5], [0.5, 1.0]]), Err(NotACovariance::Negative(1)));
-    assert_eq!(Covariance::new([[0.0, 1e-12], [1e-12, 1.0]]), Err(NotACovariance::Negative(1)));
+    assert_eq!(Covariance::new([[1.0, 0.1], [0.2, 1.0]]), Err(InvalidCovariance::NotSymmetric { row: 0, column: 1 }));
+    assert_eq!(Covariance::new([[1.0, 2.0], [2.0, 1.0]]), Err(InvalidCovariance::Negative(1)));
+    assert_eq!(Covariance::new([[-1.0]]), Err(InvalidCovariance::Negative(0)));
+    assert_eq!(Covariance::new([[0.0, 0.5], [0.5, 1.0]]), Err(InvalidCovariance::Negative(1)));
+    assert_eq!(Covariance::new([[0.0, 1e-12], [1e-12, 1.0]]), Err(InvalidCovariance::Negative(1)));
     assert!(Covariance::new([[0.0, 0.0], [0.0, 1.0]]).is_ok());
     assert_eq!(Covariance::correlated([1.0, 2.0], [[1.0, 0.5], [0.5, 1.0]]).unwrap().matrix()[0][1], 1.0);
     assert!(Covariance::new([[1e308]]).unwrap().trace().is_finite());
     assert_eq!(
         Covariance::new([[1e200, 1e199], [2e199, 1e200]]),
-        Err(NotACovariance::NotSymmetric { row: 0, column: 1 })
+        Err(InvalidCovariance::NotSymmetric { row: 0, column: 1 })
     );
     let hair = [[1.0, 1.0, 0.0], [1.0, 1.0 + 5e-13, 7e-7], [0.0, 7e-7, 1.0]];
     assert!(Covariance::new(hair).is_ok(), "two quantities that differ by a hair");
-    assert_eq!(Covariance::independent([1.0, -1.0]), Err(NotACovariance::Uncertainty { quantity: 1, u: -1.0 }));
+    assert_eq!(Covariance::independent([1.0, -1.0]), Err(InvalidCovariance::Uncertainty { quantity: 1, u: -1.0 }));
     let empty = Covariance::correlated([0.1, 0.2], [[0.0; 2]; 2]);
-    assert_eq!(empty, Err(NotACovariance::WithItself { quantity: 0, r: 0.0 }));
+    assert_eq!(empty, Err(InvalidCovariance::WithItself { quantity: 0, r: 0.0 }));
     let singular = Covariance::new([[4.0, 2.0], [2.0, 1.0]]).unwrap();
     assert!(singular.inverse().is_none() && (singular.trace() - 5.0).abs() < 1e-15);
 }

@@ -19,8 +19,8 @@ use sqal_core::{Measured, Score, normal_cdf};
 use sqal_fusion::calibration::Calibration;
 use sqal_fusion::conformity::Tolerance;
 use sqal_fusion::process::Moments;
-use sqal_fusion::process::capability::{Capability, NoCapability};
-use sqal_fusion::process::chart::{Attributes, Constants, Individuals, NotASubgroup, Subgroups};
+use sqal_fusion::process::capability::{Capability, CapabilityError};
+use sqal_fusion::process::chart::{Attributes, Constants, Individuals, InvalidSubgroup, Subgroups};
 use sqal_fusion::process::drift::{Cusum, Ewma, ReferenceLevel, ReferenceReading};
 use sqal_fusion::process::run_rules::{RuleSet, RunRule, RunRules};
 
@@ -113,7 +113,7 @@ fn nist_cusum_chart() {
 
 #[test]
 fn settings_out_of_range_are_named() {
-    let name = |refused: Result<(), sqal_fusion::process::drift::NotAChart>| refused.unwrap_err().name;
+    let name = |refused: Result<(), sqal_fusion::process::drift::InvalidChart>| refused.unwrap_err().name;
     let ewma = |t, s, l, w| name(Ewma::new(t, s, l, w).map(|_| ()));
     assert_eq!(
         [ewma(f64::NAN, 1.0, 0.2, 3.0), ewma(0.0, 0.0, 0.2, 3.0), ewma(0.0, f64::INFINITY, 0.2, 3.0)],
@@ -292,12 +292,12 @@ fn subgroup_charts_have_the_printed_factors() {
         let deviations = chart.deviations().unwrap();
         close(deviations.low / s, b3, 6e-4, "B3");
         close(deviations.high / s, b4, 6e-4, "B4");
-        assert_eq!(chart.push(&values[1..]), Err(NotASubgroup::Size { given: n - 1, expected: n }));
+        assert_eq!(chart.push(&values[1..]), Err(InvalidSubgroup::Size { given: n - 1, expected: n }));
         let broken: Vec<f64> = values.iter().map(|x| if *x > 7.4 { f64::NAN } else { *x }).collect();
-        assert_eq!(chart.push(&broken), Err(NotASubgroup::NotFinite(n - 1)));
+        assert_eq!(chart.push(&broken), Err(InvalidSubgroup::NotFinite(n - 1)));
         assert_eq!(chart.ranges(), Some(ranges), "what was refused changed nothing");
     }
-    assert_eq!(Subgroups::of(1), Err(NotASubgroup::Size { given: 1, expected: 1 }));
+    assert_eq!(Subgroups::of(1), Err(InvalidSubgroup::Size { given: 1, expected: 1 }));
     assert!(Subgroups::of(11).is_err());
     assert_eq!(Subgroups::of(3).unwrap().merged(&Subgroups::of(4).unwrap()), None);
 }
@@ -478,12 +478,12 @@ fn nist_capability() {
     let refused = |values: &[f64], u: f64, level: f64| {
         Capability::of(&moments(values), u, &tolerance, None, Score::nearest(level)).unwrap_err()
     };
-    assert_eq!(refused(&[1.0], 0.0, 0.95), NoCapability::TooFew(1));
-    assert_eq!(refused(&[1.0, 1.0], 0.0, 0.95), NoCapability::NoSpread { sd: 0.0, u: 0.0 });
-    assert!(matches!(refused(&values, 2.0, 0.95), NoCapability::NoSpread { .. }));
-    assert!(matches!(refused(&values, -1.0, 0.95), NoCapability::NoSpread { .. }));
-    assert_eq!(refused(&values, 0.0, 1.0), NoCapability::Confidence(1.0));
-    assert_eq!(refused(&values, 0.0, 0.0), NoCapability::Confidence(0.0));
+    assert_eq!(refused(&[1.0], 0.0, 0.95), CapabilityError::TooFew(1));
+    assert_eq!(refused(&[1.0, 1.0], 0.0, 0.95), CapabilityError::NoSpread { sd: 0.0, u: 0.0 });
+    assert!(matches!(refused(&values, 2.0, 0.95), CapabilityError::NoSpread { .. }));
+    assert!(matches!(refused(&values, -1.0, 0.95), CapabilityError::NoSpread { .. }));
+    assert_eq!(refused(&values, 0.0, 1.0), CapabilityError::Confidence(1.0));
+    assert_eq!(refused(&values, 0.0, 0.0), CapabilityError::Confidence(0.0));
 }
 
 /// Capability and the share outside, as asserted by suncal.

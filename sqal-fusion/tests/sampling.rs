@@ -9,8 +9,8 @@
 )]
 
 use proptest::prelude::*;
-use sqal_fusion::process::acceptance::{AttributePlan, NoPlan, RiskPoint, VariablesPlan};
-use sqal_fusion::process::military_standard::{AQL, Level, NotInStandard, Severity, code_letter, plan};
+use sqal_fusion::process::acceptance::{AttributePlan, PlanError, RiskPoint, VariablesPlan};
+use sqal_fusion::process::military_standard::{AQL, Level, MilitaryStandardError, Severity, code_letter, plan};
 
 fn close(ours: f64, theirs: f64, tolerance: f64, what: &str) {
     assert!((ours - theirs).abs() <= tolerance, "{what}: {ours}, expected {theirs}");
@@ -123,11 +123,11 @@ fn the_smallest_plans_are_those_of_acceptance_sampling() {
         (point(0.01, 1.0), point(0.08, 0.10)),
         (point(0.01, 0.95), point(f64::NAN, 0.10)),
     ] {
-        assert!(matches!(AttributePlan::find(good, bad), Err(NoPlan::Points { .. })), "{good:?} {bad:?}");
-        assert!(matches!(VariablesPlan::find(good, bad), Err(NoPlan::Points { .. })), "{good:?} {bad:?}");
+        assert!(matches!(AttributePlan::find(good, bad), Err(PlanError::Points { .. })), "{good:?} {bad:?}");
+        assert!(matches!(VariablesPlan::find(good, bad), Err(PlanError::Points { .. })), "{good:?} {bad:?}");
     }
     let (good, bad) = (point(0.01, 0.95), point(0.010_001, 0.94));
-    assert_eq!(VariablesPlan::find(good, bad), Err(NoPlan::TooLarge(100_000)));
+    assert_eq!(VariablesPlan::find(good, bad), Err(PlanError::TooLarge(100_000)));
 }
 
 /// Every plan of tables II-A, II-B and II-C, with the arrows resolved.
@@ -183,10 +183,10 @@ fn all_code_letters_of_the_military_standard() {
             assert_eq!(ours, letters, "a lot of {lot}");
         }
     }
-    assert_eq!(code_letter(1, Level::II), Err(NotInStandard::Lot(1)));
-    assert_eq!(plan('I', 1.0, Severity::Normal), Err(NotInStandard::Letter('I')));
-    assert_eq!(plan('S', 1.0, Severity::Tightened), Err(NotInStandard::Letter('S')));
-    assert_eq!(plan('K', 1.1, Severity::Normal), Err(NotInStandard::Aql(1.1)));
+    assert_eq!(code_letter(1, Level::II), Err(MilitaryStandardError::Lot(1)));
+    assert_eq!(plan('I', 1.0, Severity::Normal), Err(MilitaryStandardError::Letter('I')));
+    assert_eq!(plan('S', 1.0, Severity::Tightened), Err(MilitaryStandardError::Letter('S')));
+    assert_eq!(plan('K', 1.1, Severity::Normal), Err(MilitaryStandardError::Aql(1.1)));
 }
 
 /// The samples are so large that unscaled terms exceed the range of a number; the values are by
@@ -255,7 +255,7 @@ proptest! {
 #[test]
 fn all_constants_of_mil_std_414_are_those_of_the_table() {
     use sqal_fusion::process::military_standard::Severity;
-    use sqal_fusion::process::variables_standard::{AQL, NotInStandard, plan};
+    use sqal_fusion::process::variables_standard::{AQL, VariablesStandardError, plan};
     let (mut seen, mut own) = (0, 0);
     for line in fixtures::MIL_STD_414.lines().filter(|line| !line.starts_with('#')) {
         let (head, constants) = line.split_once(": ").unwrap();
@@ -281,10 +281,10 @@ fn all_constants_of_mil_std_414_are_those_of_the_table() {
         assert!((0.85..0.995).contains(&accepted), "{letter} {aql} {ours:?}: {accepted}");
     }
     assert_eq!(plan('B', 0.04, Severity::Normal).unwrap().sample, 15);
-    assert_eq!(plan('A', 1.0, Severity::Normal), Err(NotInStandard::Letter('A')));
-    assert_eq!(plan('B', 0.05, Severity::Normal), Err(NotInStandard::Aql(0.05)));
-    assert_eq!(plan('B', 0.04, Severity::Tightened), Err(NotInStandard::Aql(0.04)));
-    assert_eq!(plan('B', 1.0, Severity::Reduced), Err(NotInStandard::Reduced));
+    assert_eq!(plan('A', 1.0, Severity::Normal), Err(VariablesStandardError::Letter('A')));
+    assert_eq!(plan('B', 0.05, Severity::Normal), Err(VariablesStandardError::Aql(0.05)));
+    assert_eq!(plan('B', 0.04, Severity::Tightened), Err(VariablesStandardError::Aql(0.04)));
+    assert_eq!(plan('B', 1.0, Severity::Reduced), Err(VariablesStandardError::Reduced));
 }
 
 /// A lot is accepted k standard deviations from the limit, on either side of it.

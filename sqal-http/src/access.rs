@@ -11,7 +11,7 @@ use crate::Problem;
 use crate::browser_session::{self, RandomnessError, Session, SessionKey, Sessions};
 use crate::caller::{Caller, Credential, Grant, Holder};
 use crate::host_callers::HostCallers;
-use crate::token_file::{NotTokens, Token, TokenFile};
+use crate::token_file::{InvalidTokenFile, Token, TokenFile};
 use crate::token_hash::TokenHash;
 use crate::weak_tokens::is_weak;
 
@@ -51,11 +51,11 @@ impl Access {
     ///
     /// # Errors
     ///
-    /// [`NotTokens`] if the tokens cannot be used together.
-    pub fn of(tokens: TokenFile) -> Result<Self, NotTokens> {
+    /// [`InvalidTokenFile`] if the tokens cannot be used together.
+    pub fn of(tokens: TokenFile) -> Result<Self, InvalidTokenFile> {
         let table = table(tokens)?;
         if table.is_empty() {
-            return Err(NotTokens::Empty);
+            return Err(InvalidTokenFile::Empty);
         }
         let sessions = SessionKey::random().ok().map(Sessions::new);
         Ok(Self { known: Some(RwLock::new(Arc::new(table))), host: None, sessions })
@@ -140,8 +140,8 @@ impl Access {
     ///
     /// # Errors
     ///
-    /// [`NotTokens`] if the tokens cannot be used together. The old tokens then stay in force.
-    pub fn replace(&self, tokens: TokenFile) -> Result<(), NotTokens> {
+    /// [`InvalidTokenFile`] if the tokens cannot be used together. The old tokens then stay in force.
+    pub fn replace(&self, tokens: TokenFile) -> Result<(), InvalidTokenFile> {
         let new = Arc::new(table(tokens)?);
         if let Some(known) = &self.known {
             *known.write().unwrap_or_else(PoisonError::into_inner) = new;
@@ -254,14 +254,14 @@ impl Access {
     }
 }
 
-fn table(file: TokenFile) -> Result<Table, NotTokens> {
+fn table(file: TokenFile) -> Result<Table, InvalidTokenFile> {
     let mut table = Table::new();
     for Token { name, grant, sha256, until } in file.tokens {
         if is_weak(&sha256) {
-            return Err(NotTokens::Weak(name.to_string()));
+            return Err(InvalidTokenFile::Weak(name.to_string()));
         }
         if let Some(other) = table.insert(sha256, Known { name, grant, until }) {
-            return Err(NotTokens::Twice { first: other.name.to_string(), second: name.to_string() });
+            return Err(InvalidTokenFile::Twice { first: other.name.to_string(), second: name.to_string() });
         }
     }
     Ok(table)
@@ -409,7 +409,7 @@ mod tests {
         access.replace(other).unwrap();
         assert!(!access.still_knows(&caller, at(0)), "what it was let in for is gone");
         assert!(!access.still_knows(&vouched, at(0)));
-        assert!(Access::of(TokenFile::default()).is_err_and(|error| error == NotTokens::Empty));
+        assert!(Access::of(TokenFile::default()).is_err_and(|error| error == InvalidTokenFile::Empty));
         let twice = TokenFile { tokens: vec![token("a", grant, "x", None), token("b", grant, "x", None)] };
         assert_eq!(access.replace(twice).unwrap_err().to_string(), "a and b have the same token");
         assert!(
@@ -418,7 +418,7 @@ mod tests {
         );
         let weak =
             TokenFile { tokens: vec![token("camera", grant, "new", None), token("lazy", grant, "password", None)] };
-        assert_eq!(access.replace(weak).unwrap_err(), NotTokens::Weak("lazy".to_owned()));
+        assert_eq!(access.replace(weak).unwrap_err(), InvalidTokenFile::Weak("lazy".to_owned()));
         access.replace(TokenFile::default()).unwrap();
         assert!(access.identify(&with(header::AUTHORIZATION, "Bearer new"), at(0)).is_err(), "everybody is shut out");
     }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use sqal_core::{Grade, Purpose, Sample, Timestamp};
-use sqal_storage::{Inserted, NotStored};
+use sqal_storage::{Inserted, WriteError};
 
 use crate::caller::{Caller, Holder};
 use crate::disagreement::{Disagreement, Lasting, Refusal};
@@ -60,10 +60,10 @@ pub(crate) async fn hand_in(
     services: &Services,
     sample: &Sample,
     holder: Option<Holder>,
-) -> Result<Inserted, NotStored> {
+) -> Result<Inserted, WriteError> {
     let outcome = store(services, sample).await;
     let problem = match &outcome {
-        Err(NotStored::Refused(_)) => Some(Problem::storage_refused()),
+        Err(WriteError::Refused(_)) => Some(Problem::storage_refused()),
         Ok(Inserted::Conflict) => {
             services.conflicts.count(&sample.key, services.clock.now());
             Some(Problem::name_taken())
@@ -80,7 +80,7 @@ pub(crate) async fn hand_in(
 
 /// Stores a sample, waits until it is durable, and notifies the watchers of the line. Keeps no dead
 /// letter.
-pub(crate) async fn store(services: &Services, sample: &Sample) -> Result<Inserted, NotStored> {
+pub(crate) async fn store(services: &Services, sample: &Sample) -> Result<Inserted, WriteError> {
     let outcome = match services.writer.submit(Box::new(sample.clone())).await {
         Ok(receipt) => receipt.outcome().await,
         Err(why) => Err(why),
@@ -123,7 +123,7 @@ pub(crate) struct Answer {
 
 impl Answer {
     /// The answer to a sample that was handed in.
-    pub(crate) fn to_sample(sequence: u64, accepted: &Accepted, outcome: Result<Inserted, NotStored>) -> Self {
+    pub(crate) fn to_sample(sequence: u64, accepted: &Accepted, outcome: Result<Inserted, WriteError>) -> Self {
         let Accepted { sample, time_cut, .. } = accepted;
         let (status, problem) = match outcome {
             Ok(Inserted::Stored) => ("persisted", None),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use sqal_core::DeviceId;
 use sqal_resilience::{BreakerConfig, Clock, Event, InvalidBreaker, Observer};
-use sqal_storage::{Cache, CacheAway, CacheKey, CacheKind, CacheScope, CacheStats, ReadThrough, report_caches};
+use sqal_storage::{Cache, CacheError, CacheKey, CacheKind, CacheScope, CacheStats, ReadThrough, report_caches};
 
 use crate::wire::{DeviceStatistics, HourDocument, Totals};
 
@@ -100,9 +100,9 @@ impl Caches {
     ///
     /// # Errors
     ///
-    /// [`CacheAway`] if the shared cache does not answer. Until it could be cleared, this process
+    /// [`CacheError`] if the shared cache does not answer. Until it could be cleared, this process
     /// reads no entry of the scope from it.
-    pub async fn clear(&self) -> Result<(), CacheAway> {
+    pub async fn clear(&self) -> Result<(), CacheError> {
         let all = &CacheScope::All;
         let results = [
             self.latest.clear(all).await,

@@ -173,7 +173,7 @@ fn with_comma(text: &str) -> String {
 mod tests {
     use super::*;
     use sqal_core::Channel;
-    use sqal_sensors::{NoEmptyTray, NoWhiteTile};
+    use sqal_sensors::{EmptyTrayError, WhiteTileError};
 
     /// Words that occur in English phrases and in no French one.
     const ENGLISH: [&str; 12] =
@@ -190,17 +190,17 @@ mod tests {
     #[test]
     fn what_calibrations_and_profiles_refuse_is_told_in_french() {
         let trays = [
-            NoEmptyTray::TooFew(12),
-            NoEmptyTray::Blind { zone: 3, seen: 4, frames: 60 },
-            NoEmptyTray::StillWarming { change_mm: 1.25 },
+            EmptyTrayError::TooFew(12),
+            EmptyTrayError::Blind { zone: 3, seen: 4, frames: 60 },
+            EmptyTrayError::StillWarming { change_mm: 1.25 },
         ];
         let tiles = [
-            NoWhiteTile::TooFew(2),
-            NoWhiteTile::NoDark,
-            NoWhiteTile::Saturated(Channel::F5),
-            NoWhiteTile::Dim { channel: Channel::F1, counts: 12.5 },
-            NoWhiteTile::Reflectance(1.5),
-            NoWhiteTile::StillWarming { percent: 2.5 },
+            WhiteTileError::TooFew(2),
+            WhiteTileError::NoDark,
+            WhiteTileError::Saturated(Channel::F5),
+            WhiteTileError::Dim { channel: Channel::F1, counts: 12.5 },
+            WhiteTileError::Reflectance(1.5),
+            WhiteTileError::StillWarming { percent: 2.5 },
         ];
         let texts = trays.iter().map(ToString::to_string).chain(tiles.iter().map(ToString::to_string));
         texts.for_each(|text| assert_french(&text));
@@ -235,7 +235,7 @@ mod tests {
             assert_french(&refused);
         }
         assert_eq!(
-            refused_in_french(&NoEmptyTray::TooFew(12).to_string(), "des mesures d'un plateau vide"),
+            refused_in_french(&EmptyTrayError::TooFew(12).to_string(), "des mesures d'un plateau vide"),
             "12 mesures du plateau vide : il en faut au moins 30 ; attendu : des mesures d'un plateau vide"
         );
     }

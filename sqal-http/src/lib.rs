@@ -112,9 +112,9 @@ pub use serve::{ConnectionLimits, serve};
 pub use slo::Objective;
 pub use sqal_grading::{InvalidProfiles, Profile, ProfileFile, Profiles};
 pub use state::{MetricsText, Services};
-pub use token_file::{NotTokens, Token, TokenFile};
-pub use token_hash::{NotAHash, TokenHash};
-pub use version::{EndsTooEarly, Legacy};
+pub use token_file::{InvalidTokenFile, Token, TokenFile};
+pub use token_hash::{InvalidTokenHash, TokenHash};
+pub use version::{InvalidSunset, Legacy};
 pub use wall_clock::WallClock;
 pub use wire::{Document, document, timestamp as parse_time};
 

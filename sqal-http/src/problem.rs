@@ -7,7 +7,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use sqal_core::DeviceId;
-use sqal_storage::{NotACursor, NotStored, StorageError, StorageErrorKind};
+use sqal_storage::{InvalidCursor, StorageError, StorageErrorKind, WriteError};
 
 use crate::found::refused_in_french;
 
@@ -551,12 +551,12 @@ impl From<StorageError> for Problem {
     }
 }
 
-impl From<NotStored> for Problem {
-    fn from(why: NotStored) -> Self {
+impl From<WriteError> for Problem {
+    fn from(why: WriteError) -> Self {
         match why {
-            NotStored::Refused(_) => Self::storage_refused(),
-            NotStored::Stopped => Self::shutting_down(),
-            NotStored::Unavailable(error) => {
+            WriteError::Refused(_) => Self::storage_refused(),
+            WriteError::Stopped => Self::shutting_down(),
+            WriteError::Unavailable(error) => {
                 let after = error.retry_after.map_or(5, |after| u32::try_from(after.as_secs() + 1).unwrap_or(u32::MAX));
                 let detail = match error.kind {
                     StorageErrorKind::Full => "the database's disk is full",
@@ -572,8 +572,8 @@ impl From<NotStored> for Problem {
     }
 }
 
-impl From<NotACursor> for Violation {
-    fn from(why: NotACursor) -> Self {
+impl From<InvalidCursor> for Violation {
+    fn from(why: InvalidCursor) -> Self {
         Self::new("?after", "no cursor", why.to_string(), "le champ next d'une page précédente")
     }
 }

@@ -44,7 +44,7 @@ fn list_of_tokens<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Toke
 /// Why a list of tokens cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum NotTokens {
+pub enum InvalidTokenFile {
     /// The list is empty, so no caller would ever be let in.
     #[error("there is no token in it: nobody could do anything")]
     Empty,
@@ -64,7 +64,7 @@ pub enum NotTokens {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::token_hash::NotAHash;
+    use crate::token_hash::InvalidTokenHash;
 
     #[test]
     fn a_list_with_nothing_behind_it_is_no_list() {
@@ -81,7 +81,7 @@ mod tests {
         assert_eq!(hash.to_string(), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
         assert_eq!(hash.to_string().parse(), Ok(hash));
         for text in ["", "ba78", &"+f".repeat(32), &"é".repeat(32)] {
-            assert_eq!(text.parse::<TokenHash>(), Err(NotAHash), "{text}");
+            assert_eq!(text.parse::<TokenHash>(), Err(InvalidTokenHash), "{text}");
         }
     }
 }

@@ -17,7 +17,7 @@ pub struct TokenHash([u8; 32]);
 /// The error for a text that is not the hash of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("expected a SHA-256 as 64 hexadecimal digits; `sqal token` prints it")]
-pub struct NotAHash;
+pub struct InvalidTokenHash;
 
 impl TokenHash {
     /// Computes the hash of a token.
@@ -36,24 +36,24 @@ impl TokenHash {
 }
 
 impl FromStr for TokenHash {
-    type Err = NotAHash;
+    type Err = InvalidTokenHash;
 
-    fn from_str(text: &str) -> Result<Self, NotAHash> {
+    fn from_str(text: &str) -> Result<Self, InvalidTokenHash> {
         if text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            return Err(NotAHash);
+            return Err(InvalidTokenHash);
         }
         let mut hash = [0; 32];
         for (byte, at) in hash.iter_mut().zip((0..64).step_by(2)) {
-            *byte = u8::from_str_radix(&text[at..at + 2], 16).map_err(|_| NotAHash)?;
+            *byte = u8::from_str_radix(&text[at..at + 2], 16).map_err(|_| InvalidTokenHash)?;
         }
         Ok(Self(hash))
     }
 }
 
 impl TryFrom<String> for TokenHash {
-    type Error = NotAHash;
+    type Error = InvalidTokenHash;
 
-    fn try_from(text: String) -> Result<Self, NotAHash> {
+    fn try_from(text: String) -> Result<Self, InvalidTokenHash> {
         text.parse()
     }
 }

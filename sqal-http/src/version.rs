@@ -22,7 +22,7 @@ pub struct Legacy {
 /// The error for a path that would end before it was deprecated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a path cannot end before it was deprecated, on 2026-11-21 (RFC 9745, 4)")]
-pub struct EndsTooEarly;
+pub struct InvalidSunset;
 
 impl Default for Legacy {
     /// The paths answer, and no end is promised (`API_LEGACY_ENABLED` is true).
@@ -42,10 +42,10 @@ impl Legacy {
     ///
     /// # Errors
     ///
-    /// [`EndsTooEarly`] if the time is before the paths were deprecated.
-    pub fn ending(self, sunset: Timestamp) -> Result<Self, EndsTooEarly> {
+    /// [`InvalidSunset`] if the time is before the paths were deprecated.
+    pub fn ending(self, sunset: Timestamp) -> Result<Self, InvalidSunset> {
         let early = sunset.micros() < DEPRECATED_SINCE * 1_000_000;
-        if early { Err(EndsTooEarly) } else { Ok(Self { sunset: Some(sunset), ..self }) }
+        if early { Err(InvalidSunset) } else { Ok(Self { sunset: Some(sunset), ..self }) }
     }
 
     /// Writes into the header of an answer of such a path since when it is deprecated (RFC 9745),
@@ -90,6 +90,6 @@ mod tests {
         let sunset = Some("Sat, 01 Jan 2028 00:00:00 GMT".to_owned());
         assert_eq!(said(Legacy::default().ending(end).unwrap()), [since, sunset, link]);
         let early = Timestamp::from_micros(1_735_689_600_000_000).unwrap();
-        assert_eq!(Legacy::default().ending(early), Err(EndsTooEarly));
+        assert_eq!(Legacy::default().ending(early), Err(InvalidSunset));
     }
 }

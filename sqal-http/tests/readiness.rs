@@ -16,8 +16,8 @@ use sqal_core::{Sample, SampleId, Timestamp};
 use sqal_http::{Profile, Profiles, Services, router};
 use sqal_resilience::CheckConfig;
 use sqal_storage::{
-    BatchWriter, DeviceTally, Hourly, HourlyQuery, Inserted, MemoryStore, NotStored, Page, SampleQuery, SampleStore,
-    StorageError, StorageErrorKind, WriterConfig, WriterHandle,
+    BatchWriter, DeviceTally, Hourly, HourlyQuery, Inserted, MemoryStore, Page, SampleQuery, SampleStore, StorageError,
+    StorageErrorKind, WriteError, WriterConfig, WriterHandle,
 };
 use tower::ServiceExt;
 
@@ -104,7 +104,7 @@ async fn m3_a_writer_whose_batches_fail_in_a_row_is_not_ready_until_a_probe_succ
     let one = strategy::sample().new_tree(&mut TestRunner::deterministic()).unwrap().current();
     for _ in 0..3 {
         let outcome = writer.submit(Box::new(one.clone())).await.unwrap().outcome().await;
-        assert!(matches!(outcome, Err(NotStored::Unavailable(_))));
+        assert!(matches!(outcome, Err(WriteError::Unavailable(_))));
     }
     services.health.look().await;
     let (status, ready) = get(&app, "/health/ready").await;

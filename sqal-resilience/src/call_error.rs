@@ -7,7 +7,7 @@ use crate::Rejected;
 /// A call exceeded its time limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("no answer in {after:?}")]
-pub struct TimedOut {
+pub struct TimeoutError {
     /// The time limit.
     pub after: Duration,
 }
@@ -20,7 +20,7 @@ pub enum CallError<E> {
     Rejected(#[from] Rejected),
     /// The call was attempted and took too long.
     #[error(transparent)]
-    TimedOut(#[from] TimedOut),
+    TimedOut(#[from] TimeoutError),
     /// The call was attempted and failed.
     #[error("the call failed")]
     Inner(#[source] E),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use pin_project_lite::pin_project;
 use tokio::time::Instant;
 
-use crate::TimedOut;
+use crate::TimeoutError;
 use crate::alarm::Alarm;
 
 /// Waits for a future, at most for `limit` after the first poll that found it not ready.
@@ -54,12 +54,12 @@ impl<F: Future> Timeout<F> {
 }
 
 impl<F: Future> Future for Timeout<F> {
-    type Output = Result<F::Output, TimedOut>;
+    type Output = Result<F::Output, TimeoutError>;
 
     #[inline]
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
-        let late = Err(TimedOut { after: this.alarm.limit() });
+        let late = Err(TimeoutError { after: this.alarm.limit() });
         // After a timeout, every further poll returns the timeout again.
         let Some(future) = this.future.as_mut().as_pin_mut() else { return Poll::Ready(late) };
         if let Poll::Ready(result) = future.poll(context) {
@@ -131,8 +131,8 @@ impl Deadline {
     ///
     /// # Errors
     ///
-    /// [`TimedOut`] if the deadline comes first, with the time that was left at the beginning.
-    pub async fn within<F: Future>(self, future: F) -> Result<F::Output, TimedOut> {
+    /// [`TimeoutError`] if the deadline comes first, with the time that was left at the beginning.
+    pub async fn within<F: Future>(self, future: F) -> Result<F::Output, TimeoutError> {
         let deadline = self.earlier(Self::current());
         let limit = deadline.remaining().unwrap_or(Duration::MAX);
         // The limit counts from now on, not from the first poll that finds the future not ready.

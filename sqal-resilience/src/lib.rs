@@ -79,13 +79,13 @@ mod written;
 pub use address::{client_address, forwarded_client, limited_as};
 pub use backoff::{Backoff, Delays, InvalidBackoff, Jitter};
 pub use breaker::{
-    Abandoned, Breaker, BreakerConfig, Breakers, Cause, Counts, Event, InvalidBreaker, NoRoom, Observer, OpenFor,
-    OwnedPermit, Permit, Rates, SlowCalls, Snapshot, State, Window,
+    Abandoned, Breaker, BreakerConfig, Breakers, Cause, Counts, Event, InvalidBreaker, Observer, OpenFor, OwnedPermit,
+    Permit, Rates, RegistryFullError, SlowCalls, Snapshot, State, Window,
 };
 pub use bucket::{Answer, ClockedBuckets, Decision, InvalidQuota, KeyedBuckets, Quota, TokenBucket, Usage, take_all};
 #[cfg(feature = "tokio")]
 pub use bucket::{
-    AnsweredBy, BucketBackend, ExceedsCapacity, FairBucket, InvalidShared, OnOutage, SharedBuckets, SharedConfig,
+    AnsweredBy, BucketBackend, CapacityError, FairBucket, InvalidShared, OnOutage, SharedBuckets, SharedConfig,
 };
 pub use budget::{Call, InvalidBudget, RetryBudget};
 #[cfg(feature = "tokio")]
@@ -94,7 +94,7 @@ pub use bulkhead::{
     AdaptiveBulkhead, AdaptivePermit, Bulkhead, BulkheadConfig, BulkheadPermit, InvalidBulkhead, Occupancy,
     OwnedAdaptivePermit, OwnedBulkheadPermit, Shed,
 };
-pub use call_error::{CallError, TimedOut};
+pub use call_error::{CallError, TimeoutError};
 pub use classify::{Again, ByCallError, ByRequest, Classify, ErrorIsFailure, EveryError, WorthIt};
 #[cfg(feature = "tokio")]
 pub use clock::TokioClock;

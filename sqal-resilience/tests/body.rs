@@ -21,7 +21,7 @@ use http_body_util::{BodyExt, Empty, Full, StreamBody};
 use proptest::prelude::*;
 use sqal_resilience::body::{BodyError, HeldBody, ReplayBody, TimedBody};
 use sqal_resilience::layer::{CallErrors, Replay, RetryLayer};
-use sqal_resilience::{Backoff, CallError, Idempotency, RetryPolicy, Sent, TimedOut, client_address, limited_as};
+use sqal_resilience::{Backoff, CallError, Idempotency, RetryPolicy, Sent, TimeoutError, client_address, limited_as};
 use tower::{ServiceBuilder, ServiceExt, service_fn};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -191,7 +191,7 @@ async fn to_06_a_body_that_is_slower_than_its_time_breaks_off() {
         assert_eq!(body.frame().await.unwrap().unwrap().into_data().unwrap(), vec![k]);
     }
     let late = body.frame().await.unwrap().unwrap_err();
-    assert_eq!(late, BodyError::TimedOut(TimedOut { after: 3 * SECOND + SECOND / 2 }));
+    assert_eq!(late, BodyError::TimedOut(TimeoutError { after: 3 * SECOND + SECOND / 2 }));
     assert_eq!(begun.elapsed(), 3 * SECOND + SECOND / 2, "the time is for all of it");
     let quick = TimedBody::new(Full::new(Bytes::from("quick")), SECOND);
     assert_eq!(quick.collect().await.unwrap().to_bytes(), "quick");

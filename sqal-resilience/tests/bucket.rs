@@ -397,7 +397,7 @@ mod waiting {
     use std::task::{Context, Poll};
     use std::time::Instant;
 
-    use sqal_resilience::{ExceedsCapacity, FairBucket};
+    use sqal_resilience::{CapacityError, FairBucket};
 
     use super::*;
 
@@ -499,7 +499,7 @@ mod waiting {
     #[tokio::test(start_paused = true)]
     async fn rl_12_too_much_is_refused_and_not_waited_for() {
         let line = line(10, 10);
-        assert_eq!(line.acquire(11).await, Err(ExceedsCapacity { asked: 11, limit: 10 }));
+        assert_eq!(line.acquire(11).await, Err(CapacityError { asked: 11, limit: 10 }));
         assert!(line.acquire(10).await.unwrap().allowed);
     }
 }

@@ -10,7 +10,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use sqal_resilience::{
-    Breaker, BreakerConfig, CallError, Deadline, ManualClock, RetryBudget, State, TimedOut, hedge, timeout,
+    Breaker, BreakerConfig, CallError, Deadline, ManualClock, RetryBudget, State, TimeoutError, hedge, timeout,
 };
 use tokio::time::{Instant, sleep};
 
@@ -26,7 +26,7 @@ fn to_02_a_future_that_is_ready_at_once_needs_no_timer() {
 #[tokio::test(start_paused = true)]
 async fn to_03_if_both_come_together_the_result_wins() {
     assert_eq!(timeout(SECOND, sleep(SECOND)).await, Ok(()));
-    assert_eq!(timeout(SECOND, sleep(SECOND + Duration::from_millis(1))).await, Err(TimedOut { after: SECOND }));
+    assert_eq!(timeout(SECOND, sleep(SECOND + Duration::from_millis(1))).await, Err(TimeoutError { after: SECOND }));
 }
 
 #[tokio::test(start_paused = true)]
@@ -59,7 +59,7 @@ async fn to_05_the_future_is_dropped_once_and_before_the_error() {
         let _counted = counted;
         std::future::pending::<()>().await;
     }));
-    assert_eq!(waiting.as_mut().await, Err(TimedOut { after: SECOND }));
+    assert_eq!(waiting.as_mut().await, Err(TimeoutError { after: SECOND }));
     assert_eq!(dropped.get(), 1, "while the timeout still exists");
     assert!(waiting.as_mut().await.is_err(), "asked again it says so again");
     assert_eq!(dropped.get(), 1);
@@ -87,11 +87,12 @@ async fn to_08_a_timeout_inside_a_breaker_is_a_failure_and_a_caller_that_leaves_
     let clock = ManualClock::new();
     let one = BreakerConfig { failure_threshold: NonZeroU32::new(1), ..BreakerConfig::default() };
     let breaker = Breaker::new(one, clock).unwrap();
-    let left = timeout(SECOND, breaker.call(|| async { std::future::pending::<Result<(), TimedOut>>().await })).await;
+    let left =
+        timeout(SECOND, breaker.call(|| async { std::future::pending::<Result<(), TimeoutError>>().await })).await;
     assert!(left.is_err());
     assert_eq!(breaker.state(), State::Closed);
     let slow = breaker.call(|| timeout(SECOND, std::future::pending::<()>())).await;
-    assert_eq!(slow, Err(CallError::Inner(TimedOut { after: SECOND })));
+    assert_eq!(slow, Err(CallError::Inner(TimeoutError { after: SECOND })));
     assert_eq!(breaker.state(), State::Open);
 }
 
@@ -179,7 +180,7 @@ async fn a_future_that_uses_up_its_budget_at_every_poll_times_out_too() {
     let once = |waiting: std::pin::Pin<&mut _>| Future::poll(waiting, &mut Context::from_waker(Waker::noop()));
     assert_eq!(once(waiting.as_mut()), Poll::Pending);
     tokio::time::advance(SECOND).await;
-    assert_eq!(once(waiting.as_mut()), Poll::Ready(Err(TimedOut { after: SECOND })));
+    assert_eq!(once(waiting.as_mut()), Poll::Ready(Err(TimeoutError { after: SECOND })));
 }
 
 #[tokio::test(start_paused = true)]

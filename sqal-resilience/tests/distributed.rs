@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use sqal_resilience::{
-    Answer, AnsweredBy, BucketBackend, OnOutage, Quota, SharedBuckets, SharedConfig, TimedOut, TokioClock,
+    Answer, AnsweredBy, BucketBackend, OnOutage, Quota, SharedBuckets, SharedConfig, TimeoutError, TokioClock,
 };
 use tokio::time::Instant;
 
@@ -24,9 +24,9 @@ struct Backend {
 }
 
 impl BucketBackend for Backend {
-    type Error = TimedOut;
+    type Error = TimeoutError;
 
-    async fn take(&self, _: &str, n: u32) -> Result<Answer, TimedOut> {
+    async fn take(&self, _: &str, n: u32) -> Result<Answer, TimeoutError> {
         self.asked.fetch_add(1, Ordering::SeqCst);
         if self.frozen {
             std::future::pending::<()>().await;

@@ -19,7 +19,7 @@ use sqal_resilience::layer::{
 };
 use sqal_resilience::{
     Again, Backoff, Breaker, BreakerConfig, Bulkhead, BulkheadConfig, CallError, ErrorIsFailure, ManualClock, Outcome,
-    OwnedBulkheadPermit, Quota, Reason, Rejected, RetryBudget, RetryPolicy, Shutdown, State, TimedOut, TokenBucket,
+    OwnedBulkheadPermit, Quota, Reason, Rejected, RetryBudget, RetryPolicy, Shutdown, State, TimeoutError, TokenBucket,
     TokioClock,
 };
 use tokio::time::{Instant, sleep};
@@ -341,7 +341,7 @@ async fn tw_10_the_standard_order_counts_every_try_and_bounds_all_of_them() {
         .layer(CallErrors)
         .service(service_fn(|(): ()| pending::<Result<(), &str>>()));
     let begun = Instant::now();
-    assert_eq!(patient.oneshot(()).await, Err(CallError::TimedOut(TimedOut { after: 30 * SECOND })));
+    assert_eq!(patient.oneshot(()).await, Err(CallError::TimedOut(TimeoutError { after: 30 * SECOND })));
     assert_eq!(begun.elapsed(), 30 * SECOND);
 }
 
@@ -359,7 +359,7 @@ async fn tw_11_errors_keep_their_cause_and_name_a_status() {
     assert_eq!(refused.http_status(), Some(503));
     let CallError::Rejected(refused) = refused else { panic!("{refused}") };
     assert_eq!(refused.retry_after_seconds(), Some(60));
-    assert_eq!(CallError::<()>::TimedOut(TimedOut { after: SECOND }).http_status(), Some(504));
+    assert_eq!(CallError::<()>::TimedOut(TimeoutError { after: SECOND }).http_status(), Some(504));
     assert_eq!(CallError::<()>::Rejected(Rejected::because(Reason::RateLimited)).http_status(), Some(429));
 
     // Tower's own error can hold a refusal too, and gives it back.
@@ -402,7 +402,7 @@ async fn to_01_the_time_counts_from_when_the_service_was_not_ready() {
     // An error of `poll_ready` would mean that the service is broken for good. So this call fails,
     // and no other.
     let late = never.ready().await.unwrap().call(()).await;
-    assert_eq!(late, Err(CallError::TimedOut(TimedOut { after: SECOND })));
+    assert_eq!(late, Err(CallError::TimedOut(TimeoutError { after: SECOND })));
     assert_eq!(begun.elapsed(), SECOND);
     assert!(polled(&mut never).is_pending(), "the next call has its own second");
 
@@ -419,7 +419,7 @@ async fn to_01_the_time_counts_from_when_the_service_was_not_ready() {
         sleep(SECOND * 3 / 4).await;
         drop(holder); // ready after three quarters, and half a second to answer: too late
     });
-    assert_eq!(answer, Err(CallError::TimedOut(TimedOut { after: SECOND })));
+    assert_eq!(answer, Err(CallError::TimedOut(TimeoutError { after: SECOND })));
     assert_eq!(begun.elapsed(), SECOND);
     let begun = Instant::now();
     assert_eq!(slow.ready().await.unwrap().call(1).await, Ok(1), "a new call has its own second");
@@ -871,5 +871,5 @@ async fn a_service_that_uses_up_the_budget_is_waited_for_no_longer_either() {
     assert!(polled(&mut service).is_pending());
     tokio::time::advance(SECOND).await;
     assert!(polled(&mut service).is_ready());
-    assert_eq!(service.call(()).await, Err(CallError::TimedOut(TimedOut { after: SECOND })));
+    assert_eq!(service.call(()).await, Err(CallError::TimedOut(TimeoutError { after: SECOND })));
 }

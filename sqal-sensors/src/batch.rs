@@ -37,7 +37,7 @@ pub struct Frames<'a> {
 /// Arrays whose shape is not that of frames.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{matrix} has the shape {found:?}: expected {expected:?}, as many frames as the distances of 8 x 8 zones")]
-pub struct NotFrames {
+pub struct InvalidFrames {
     /// The name of the matrix.
     pub matrix: &'static str,
     /// The shape of the matrix.
@@ -49,7 +49,7 @@ pub struct NotFrames {
 /// Why a frame of a batch has no assessment.
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
-pub enum NotAFrame {
+pub enum InvalidBatchFrame {
     /// A number is outside the range of the sensor.
     #[error(transparent)]
     Invalid(InvalidFrame),
@@ -59,7 +59,7 @@ pub enum NotAFrame {
 }
 
 impl Frames<'_> {
-    fn check(&self) -> Result<(), NotFrames> {
+    fn check(&self) -> Result<(), InvalidFrames> {
         let expected = [self.distance_mm.dim().0, 8, 8];
         let shapes = [
             ("distance_mm", Some(self.distance_mm.dim())),
@@ -71,7 +71,7 @@ impl Frames<'_> {
         let shaped =
             shapes.into_iter().filter_map(|(matrix, dim)| dim.map(|(n, rows, columns)| (matrix, [n, rows, columns])));
         match shaped.into_iter().find(|(_, found)| *found != expected) {
-            Some((matrix, found)) => Err(NotFrames { matrix, found, expected }),
+            Some((matrix, found)) => Err(InvalidFrames { matrix, found, expected }),
             None => Ok(()),
         }
     }
@@ -123,14 +123,14 @@ impl TofAnalyzer {
     ///
     /// # Errors
     ///
-    /// [`NotFrames`] names the first array whose shape is not that of the distances, or not n x 8
+    /// [`InvalidFrames`] names the first array whose shape is not that of the distances, or not n x 8
     /// x 8.
     pub fn analyze_batch<T: Send>(
         &self,
         frames: &Frames<'_>,
         threads: Option<NonZero<usize>>,
-        keep: impl Fn(Result<Assessment<TofFindings>, NotAFrame>) -> T + Sync,
-    ) -> Result<Vec<T>, NotFrames> {
+        keep: impl Fn(Result<Assessment<TofFindings>, InvalidBatchFrame>) -> T + Sync,
+    ) -> Result<Vec<T>, InvalidFrames> {
         /// The fewest frames for a thread: the analysis of fewer takes less time than starting a
         /// thread.
         const WORTH_A_THREAD: usize = 64;
@@ -157,12 +157,12 @@ impl TofAnalyzer {
         &self,
         frames: &Frames<'_>,
         part: Range<usize>,
-        keep: &impl Fn(Result<Assessment<TofFindings>, NotAFrame>) -> T,
+        keep: &impl Fn(Result<Assessment<TofFindings>, InvalidBatchFrame>) -> T,
     ) -> Vec<T> {
         pulp::Arch::new().dispatch(|| {
             let outcome = |k: usize| {
-                let frame = TofFrame::new(frames.reading(k)).map_err(NotAFrame::Invalid)?;
-                self.judge(&frame, None, Flags::default()).map_err(NotAFrame::Unusable)
+                let frame = TofFrame::new(frames.reading(k)).map_err(InvalidBatchFrame::Invalid)?;
+                self.judge(&frame, None, Flags::default()).map_err(InvalidBatchFrame::Unusable)
             };
             part.map(|k| keep(outcome(k))).collect()
         })

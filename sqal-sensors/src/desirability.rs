@@ -42,7 +42,7 @@ pub enum Desirability {
 /// Why numbers are not a valid desirability.
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
-pub enum NotADesirability {
+pub enum InvalidDesirability {
     /// A width that is not positive.
     #[error("width {0} is not a positive number")]
     Width(f64),
@@ -62,19 +62,19 @@ impl Desirability {
     ///
     /// # Errors
     ///
-    /// [`NotADesirability`] names the number that is wrong.
-    pub fn check(&self) -> Result<(), NotADesirability> {
+    /// [`InvalidDesirability`] names the number that is wrong.
+    pub fn check(&self) -> Result<(), InvalidDesirability> {
         let (lo, hi, width) = match *self {
             Self::Larger { at, width } | Self::Smaller { at, width } => (at, at + 1.0, width),
             Self::Target { lo, hi, width } => (lo, hi, width),
         };
         if !(width > 0.0 && width.is_finite()) {
-            Err(NotADesirability::Width(width))
+            Err(InvalidDesirability::Width(width))
         } else if matches!(self, Self::Target { .. }) && hi - lo < 0.1 * width {
             // If the limits are much closer than their width, the curve has no middle.
-            Err(NotADesirability::Limits { lo, hi })
+            Err(InvalidDesirability::Limits { lo, hi })
         } else if !(lo.is_finite() && hi.is_finite() && lo < hi) {
-            Err(NotADesirability::Limits { lo, hi })
+            Err(InvalidDesirability::Limits { lo, hi })
         } else {
             Ok(())
         }
@@ -289,9 +289,9 @@ mod tests {
 
     #[test]
     fn impossible_specifications_are_refused() {
-        assert_eq!(Desirability::Larger { at: 1.0, width: 0.0 }.check(), Err(NotADesirability::Width(0.0)));
+        assert_eq!(Desirability::Larger { at: 1.0, width: 0.0 }.check(), Err(InvalidDesirability::Width(0.0)));
         let reversed = Desirability::Target { lo: 2.0, hi: 1.0, width: 1.0 };
-        assert_eq!(reversed.check(), Err(NotADesirability::Limits { lo: 2.0, hi: 1.0 }));
+        assert_eq!(reversed.check(), Err(InvalidDesirability::Limits { lo: 2.0, hi: 1.0 }));
     }
 
     /// The vectors of the measurement model, section 3.5: expectation and standard deviation to

@@ -1,6 +1,6 @@
 //! [`InvalidProfile`]: why a profile cannot judge.
 
-use crate::NotADesirability;
+use crate::InvalidDesirability;
 
 /// The error of a profile.
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
@@ -22,7 +22,7 @@ pub enum InvalidProfile {
         /// The field's path.
         field: &'static str,
         /// The error of the specification.
-        source: NotADesirability,
+        source: InvalidDesirability,
     },
     /// A field is given that has no meaning without another one.
     #[error("{field} needs {needs}, which is not given")]

@@ -60,13 +60,13 @@ mod tof;
 pub use sqal_core;
 
 #[cfg(feature = "batch")]
-pub use batch::{Frames, NotAFrame, NotFrames};
-pub use calibration::{CalibrationRecord, Drift, EmptyTray, NoEmptyTray, NoWhiteTile, WhiteTile};
-pub use desirability::{Desirability, NotADesirability};
+pub use batch::{Frames, InvalidBatchFrame, InvalidFrames};
+pub use calibration::{CalibrationRecord, Drift, EmptyTray, EmptyTrayError, WhiteTile, WhiteTileError};
+pub use desirability::{Desirability, InvalidDesirability};
+#[cfg(feature = "as7341")]
+pub use drivers::{DriverSpectrumError, spectrum_from_as7341};
 #[cfg(feature = "vl53-8x8")]
 pub use drivers::{DriverUnits, frame_from_vl53_8x8};
-#[cfg(feature = "as7341")]
-pub use drivers::{NotASpectrum, spectrum_from_as7341};
 pub use invalid_profile::InvalidProfile;
 pub use least_squares::LeastSquares;
 pub use moments::Moments;
@@ -76,7 +76,7 @@ pub use profile::{
 };
 pub use robust::{Plane, Point, robust_plane};
 pub use spectral::{
-    Averaged, ColorCalibration, ColorFit, MAX_SHOTS, NotAReference, NotAveraged, NotFitted, ProductReference,
+    AverageError, Averaged, ColorCalibration, ColorFit, FitError, InvalidReference, MAX_SHOTS, ProductReference,
     SpectralAnalyzer, absorbance, average_shots, ciede2000, color_uniformity, lab, tristimulus, yellowness_e313,
 };
 pub use tof::{

@@ -7,7 +7,7 @@ use std::num::NonZero;
 use fixtures::scene::Station;
 use ndarray::Array3;
 use sqal_core::{AnalysisError, Analyzer, DistanceKind, Matrix, TofFrame};
-use sqal_sensors::{Frames, NotAFrame, NotFrames, TofAnalyzer, TofProfile};
+use sqal_sensors::{Frames, InvalidBatchFrame, InvalidFrames, TofAnalyzer, TofProfile};
 
 fn frames(n: usize) -> Vec<TofFrame> {
     let mut station = Station::new(21);
@@ -30,7 +30,8 @@ fn a_batch_gives_the_same_bits_as_its_frames() {
     // The frames with another order in memory.
     let mut turned = Array3::zeros((8, 8, 300));
     turned.assign(&distance.view().permuted_axes([1, 2, 0]));
-    let one_by_one: Vec<_> = frames.iter().map(|frame| analyzer.analyze(frame).map_err(NotAFrame::Unusable)).collect();
+    let one_by_one: Vec<_> =
+        frames.iter().map(|frame| analyzer.analyze(frame).map_err(InvalidBatchFrame::Unusable)).collect();
     for distance_mm in [distance.view(), turned.view().permuted_axes([2, 0, 1])] {
         let arrays = Frames {
             distance_mm,
@@ -67,13 +68,13 @@ fn what_is_no_frame_is_said_of_that_frame_alone() {
     let outcomes = analyzer.analyze_batch(&arrays, None, |outcome| outcome.map(|a| a.findings.valid_zones)).unwrap();
     assert_eq!(outcomes[0], Ok(64));
     assert!(
-        matches!(outcomes[1], Err(NotAFrame::Invalid(wrong)) if (wrong.matrix, wrong.zone) == (Matrix::Distance, 19))
+        matches!(outcomes[1], Err(InvalidBatchFrame::Invalid(wrong)) if (wrong.matrix, wrong.zone) == (Matrix::Distance, 19))
     );
-    assert_eq!(outcomes[2], Err(NotAFrame::Unusable(AnalysisError::NothingUsable)));
+    assert_eq!(outcomes[2], Err(InvalidBatchFrame::Unusable(AnalysisError::NothingUsable)));
 
     let short = Array3::from_elem((3, 8, 7), 45.0);
     let wrong = Frames { reflectance_percent: short.view(), ..arrays };
     let refused = analyzer.analyze_batch(&wrong, None, |_| ()).unwrap_err();
-    assert_eq!(refused, NotFrames { matrix: "reflectance_percent", found: [3, 8, 7], expected: [3, 8, 8] });
+    assert_eq!(refused, InvalidFrames { matrix: "reflectance_percent", found: [3, 8, 7], expected: [3, 8, 8] });
     assert!(refused.to_string().contains("reflectance_percent has the shape [3, 8, 7]"), "{refused}");
 }

@@ -3,7 +3,7 @@
 
 use fixtures::scene::{FLOOR_MM, Fault, Scene, Station, WHITE};
 use sqal_core::{AdcStatus, Analyzer, Channel, Gain, Grid, IntegrationTime, Spectrum, TofFrame, TofReading};
-use sqal_sensors::{EmptyTray, NoEmptyTray, NoWhiteTile, TofAnalyzer, TofProfile, WhiteTile};
+use sqal_sensors::{EmptyTray, EmptyTrayError, TofAnalyzer, TofProfile, WhiteTile, WhiteTileError};
 
 fn frames(n: usize) -> Vec<TofFrame> {
     let mut station = Station::new(8);
@@ -35,10 +35,10 @@ fn a_sensor_that_still_warms_up_is_refused() {
     let profile = TofProfile::example();
     let warming: Vec<_> = (0_u8..60).zip(frames(60)).map(|(k, frame)| shifted(&frame, f32::from(k) / 30.0)).collect();
     match EmptyTray::from_frames(warming.iter(), &profile) {
-        Err(NoEmptyTray::StillWarming { change_mm }) => assert!((change_mm - 2.0).abs() < 0.3, "{change_mm}"),
+        Err(EmptyTrayError::StillWarming { change_mm }) => assert!((change_mm - 2.0).abs() < 0.3, "{change_mm}"),
         other => panic!("{other:?}"),
     }
-    assert_eq!(EmptyTray::from_frames(frames(29).iter(), &profile), Err(NoEmptyTray::TooFew(29)));
+    assert_eq!(EmptyTray::from_frames(frames(29).iter(), &profile), Err(EmptyTrayError::TooFew(29)));
 }
 
 #[test]
@@ -52,7 +52,7 @@ fn a_zone_that_sees_nothing_is_named() {
         })
         .collect();
     let refused = EmptyTray::from_frames(blind.iter(), &TofProfile::example());
-    assert_eq!(refused, Err(NoEmptyTray::Blind { zone: 27, seen: 0, frames: 40 }));
+    assert_eq!(refused, Err(EmptyTrayError::Blind { zone: 27, seen: 0, frames: 40 }));
 }
 
 /// Readings of a surface with these basic counts, with a fixed pattern of ±2 counts, and a lamp
@@ -85,17 +85,20 @@ fn a_white_tile_becomes_the_reference_of_the_profile() {
 fn what_is_no_white_reference_is_refused_with_what_to_do() {
     let (white, dark) = (readings(WHITE, 30, 0.0), readings([0.01; 10], 5, 0.0));
     let made = |white: &[Spectrum], dark: &[Spectrum], tile| WhiteTile::from_readings(white.iter(), dark.iter(), tile);
-    assert_eq!(made(&white[..9], &dark, 0.98), Err(NoWhiteTile::TooFew(9)));
-    assert_eq!(made(&white, &[], 0.98), Err(NoWhiteTile::NoDark));
-    assert_eq!(made(&white, &dark, 0.0), Err(NoWhiteTile::Reflectance(0.0)));
+    assert_eq!(made(&white[..9], &dark, 0.98), Err(WhiteTileError::TooFew(9)));
+    assert_eq!(made(&white, &[], 0.98), Err(WhiteTileError::NoDark));
+    assert_eq!(made(&white, &dark, 0.0), Err(WhiteTileError::Reflectance(0.0)));
     let mut bright = WHITE;
     bright[4] = 400.0;
-    assert_eq!(made(&readings(bright, 30, 0.0), &dark, 0.98), Err(NoWhiteTile::Saturated(Channel::F5)));
+    assert_eq!(made(&readings(bright, 30, 0.0), &dark, 0.98), Err(WhiteTileError::Saturated(Channel::F5)));
     let mut dim = WHITE;
     dim[0] = 0.2;
-    assert!(matches!(made(&readings(dim, 30, 0.0), &dark, 0.98), Err(NoWhiteTile::Dim { channel: Channel::F1, .. })));
+    assert!(matches!(
+        made(&readings(dim, 30, 0.0), &dark, 0.98),
+        Err(WhiteTileError::Dim { channel: Channel::F1, .. })
+    ));
     match made(&readings(WHITE, 30, -0.03), &dark, 0.98) {
-        Err(NoWhiteTile::StillWarming { percent }) => assert!((percent + 2.9).abs() < 0.2, "{percent}"),
+        Err(WhiteTileError::StillWarming { percent }) => assert!((percent + 2.9).abs() < 0.2, "{percent}"),
         other => panic!("{other:?}"),
     }
 }

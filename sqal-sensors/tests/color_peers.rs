@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use serde_json::Value;
 use sqal_core::{Analyzer, Lab};
 use sqal_sensors::{
-    ColorCalibration, NotFitted, SpectralAnalyzer, SpectralProfile, ciede2000, lab, tristimulus, yellowness_e313,
+    ColorCalibration, FitError, SpectralAnalyzer, SpectralProfile, ciede2000, lab, tristimulus, yellowness_e313,
 };
 
 fn numbers(value: &Value) -> Vec<f64> {
@@ -185,11 +185,11 @@ fn a_map_fitted_on_the_chart_reproduces_it_and_belongs_to_one_device() {
 #[test]
 fn charts_that_cannot_carry_a_map_are_refused() {
     let few = chart(0.0).into_iter().take(11);
-    assert_eq!(ColorCalibration::fit(few, white()), Err(NotFitted::TooFew(11)));
+    assert_eq!(ColorCalibration::fit(few, white()), Err(FitError::TooFew(11)));
     let grey = (1..20).map(|k| ([f64::from(k) / 20.0; 8], white().map(|w| w * f64::from(k) / 20.0)));
-    assert_eq!(ColorCalibration::fit(grey, white()), Err(NotFitted::Undetermined));
+    assert_eq!(ColorCalibration::fit(grey, white()), Err(FitError::Undetermined));
     let broken = chart(0.0).into_iter().map(|(bands, _)| (bands, [f64::NAN; 3]));
-    assert_eq!(ColorCalibration::fit(broken, white()), Err(NotFitted::Numbers));
+    assert_eq!(ColorCalibration::fit(broken, white()), Err(FitError::Numbers));
 }
 
 proptest! {

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 
 use as7341::{ALL_GAINS, As7341, Gain};
 use embedded_hal::i2c::{Error as _, ErrorKind, I2c};
-use fixtures::i2c::{Bus, NoDevice, SimulatedAs7341, SimulatedVl53l8, SkippedTime, Zone, open};
+use fixtures::i2c::{Bus, NoDeviceError, SimulatedAs7341, SimulatedVl53l8, SkippedTime, Zone, open};
 use fixtures::scene::{Fault, Scene, Station, WHITE};
 use futures_util::FutureExt;
 use sqal_core::{AdcStatus, Analyzer, Channel, IntegrationTime, TargetStatus};
@@ -122,7 +122,7 @@ fn a_reading_takes_its_time_and_nobody_answers_elsewhere() {
     let refused = master.write(0x38, &[0]).unwrap_err();
     assert_eq!(
         (refused, refused.kind()),
-        (NoDevice(0x38), ErrorKind::NoAcknowledge(embedded_hal::i2c::NoAcknowledgeSource::Address))
+        (NoDeviceError(0x38), ErrorKind::NoAcknowledge(embedded_hal::i2c::NoAcknowledgeSource::Address))
     );
 }
 

@@ -33,7 +33,7 @@ pub struct AuditEntry {
 /// The chain is broken: the log was changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum BrokenChain {
+pub enum ChainError {
     /// A line is missing or occurs twice.
     #[error("line {expected} is missing: line {found} follows")]
     Missing {
@@ -63,16 +63,16 @@ impl AuditEntry {
     ///
     /// # Errors
     ///
-    /// [`BrokenChain`] names the wrong line.
-    pub fn follows(&self, head: &Head) -> Result<Head, BrokenChain> {
+    /// [`ChainError`] names the wrong line.
+    pub fn follows(&self, head: &Head) -> Result<Head, ChainError> {
         if self.number != head.number + 1 {
-            return Err(BrokenChain::Missing { expected: head.number + 1, found: self.number });
+            return Err(ChainError::Missing { expected: head.number + 1, found: self.number });
         }
         if self.previous != head.hash {
-            return Err(BrokenChain::Unlinked(self.number));
+            return Err(ChainError::Unlinked(self.number));
         }
         if self.hash != hash(self.number, &self.previous, &self.action) {
-            return Err(BrokenChain::Changed(self.number));
+            return Err(ChainError::Changed(self.number));
         }
         Ok(Head { number: self.number, hash: self.hash })
     }
@@ -128,7 +128,7 @@ mod tests {
             .collect()
     }
 
-    fn verify(entries: &[AuditEntry]) -> Result<Head, BrokenChain> {
+    fn verify(entries: &[AuditEntry]) -> Result<Head, ChainError> {
         entries.iter().try_fold(Head::EMPTY, |head, entry| entry.follows(&head))
     }
 

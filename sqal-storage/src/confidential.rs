@@ -4,8 +4,8 @@
 use std::num::NonZeroU16;
 
 use crate::{
-    ErasureOf, FieldKey, FieldName, KeyRing, NoRandomness, Nonce, Plain, Sealed, SealedFields, StorageError, Subject,
-    Unreadable,
+    ErasureOf, FieldKey, FieldName, KeyRing, Nonce, Plain, RandomnessError, Sealed, SealedFields, StorageError,
+    Subject, UnsealError,
 };
 
 /// A confidential field could not be written or read.
@@ -21,7 +21,7 @@ pub enum FieldError {
         /// The field.
         key: Box<FieldKey>,
         /// The reason.
-        why: Unreadable,
+        why: UnsealError,
     },
     /// The field is longer than the limit.
     #[error("{} of {} has {found} bytes, a field has at most {}", .key.field, .key.subject, Confidential::<()>::LONGEST)]
@@ -33,7 +33,7 @@ pub enum FieldError {
     },
     /// The machine gives no random bytes, so no field can be sealed.
     #[error(transparent)]
-    NoRandomness(#[from] NoRandomness),
+    NoRandomness(#[from] RandomnessError),
 }
 
 /// The outcome of one or several batches of a key rotation.
@@ -44,7 +44,7 @@ pub struct Resealed {
     /// Fields that another caller wrote or erased meanwhile; the other caller's change stays.
     pub overtaken: usize,
     /// Fields that cannot be opened; they stay as they are.
-    pub unreadable: Vec<(FieldKey, Unreadable)>,
+    pub unreadable: Vec<(FieldKey, UnsealError)>,
     /// Where the next batch begins; `None` after the last.
     pub next: Option<FieldKey>,
 }
@@ -79,7 +79,7 @@ pub struct Resealed {
 /// # Ok(()) }
 /// ```
 #[derive(Debug)]
-pub struct Confidential<S, N = fn() -> Result<Nonce, NoRandomness>> {
+pub struct Confidential<S, N = fn() -> Result<Nonce, RandomnessError>> {
     store: S,
     ring: KeyRing,
     nonces: N,
@@ -90,7 +90,7 @@ impl<S, N> Confidential<S, N> {
     pub const LONGEST: usize = 65_536;
 }
 
-impl<S: SealedFields, N: Fn() -> Result<Nonce, NoRandomness>> Confidential<S, N> {
+impl<S: SealedFields, N: Fn() -> Result<Nonce, RandomnessError>> Confidential<S, N> {
     /// Fields of a store; each is sealed with a nonce from `nonces`, in production
     /// [`Nonce::random`].
     pub const fn new(store: S, ring: KeyRing, nonces: N) -> Self {
@@ -114,7 +114,7 @@ impl<S: SealedFields, N: Fn() -> Result<Nonce, NoRandomness>> Confidential<S, N>
         Ok(self.store.put_field(key, &self.seal(key, plain)?).await?)
     }
 
-    fn seal(&self, key: &FieldKey, plain: &[u8]) -> Result<Sealed, NoRandomness> {
+    fn seal(&self, key: &FieldKey, plain: &[u8]) -> Result<Sealed, RandomnessError> {
         Ok(self.ring.seal(key, plain, (self.nonces)()?))
     }
 
@@ -134,7 +134,10 @@ impl<S: SealedFields, N: Fn() -> Result<Nonce, NoRandomness>> Confidential<S, N>
     /// # Errors
     ///
     /// [`StorageError`] if the store cannot be read.
-    pub async fn export(&self, subject: &Subject) -> Result<Vec<(FieldName, Result<Plain, Unreadable>)>, StorageError> {
+    pub async fn export(
+        &self,
+        subject: &Subject,
+    ) -> Result<Vec<(FieldName, Result<Plain, UnsealError>)>, StorageError> {
         let fields = self.store.fields_of(subject).await?;
         let open = |(field, sealed): (FieldName, Sealed)| {
             (field, self.ring.open(&FieldKey { subject: *subject, field }, &sealed))

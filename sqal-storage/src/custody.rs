@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use sqal_core::{DeviceId, Timestamp};
 
-use crate::{Action, AuditEntry, BrokenChain, Head, Hour, SampleStore, StorageError};
+use crate::{Action, AuditEntry, ChainError, Head, Hour, SampleStore, StorageError};
 
 /// The retention of each class of data, in days (GDP-01).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,7 +121,7 @@ pub trait Custody: SampleStore {
     /// # Errors
     ///
     /// [`StorageError`] if the store cannot be read; the inner error if the log was changed.
-    async fn verify_audit(&self) -> Result<Result<Head, BrokenChain>, StorageError> {
+    async fn verify_audit(&self) -> Result<Result<Head, ChainError>, StorageError> {
         let mut head = Head::EMPTY;
         loop {
             let entries = self.audit(head.number, 1000).await?;

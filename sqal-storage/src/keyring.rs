@@ -25,7 +25,7 @@ pub struct Key {
 /// The text is not a key; the error does not show the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum NotAKey {
+pub enum InvalidKey {
     /// The text is neither 64 hexadecimal digits nor base64 of 32 bytes.
     #[error("it is neither 64 hexadecimal digits nor base64 of 32 bytes")]
     Unreadable,
@@ -55,22 +55,22 @@ impl Key {
     ///
     /// # Errors
     ///
-    /// [`NotAKey`] says what is wrong with the text, without showing it.
-    pub fn from_text(text: &str) -> Result<Self, NotAKey> {
+    /// [`InvalidKey`] says what is wrong with the text, without showing it.
+    pub fn from_text(text: &str) -> Result<Self, InvalidKey> {
         let text = text.trim();
         let bytes = Zeroizing::new(match hexadecimal(text) {
             Some(bytes) => bytes,
             None => [&STANDARD, &URL_SAFE]
                 .into_iter()
                 .find_map(|alphabet| lenient(alphabet).decode(text).ok())
-                .ok_or(NotAKey::Unreadable)?,
+                .ok_or(InvalidKey::Unreadable)?,
         });
         // The text has about 64 characters: a hexadecimal digit is wrong or missing. Read as base64
         // it would have a length that the operator did not mean.
         if bytes.len() != 32 && (62..=66).contains(&text.len()) {
-            return Err(NotAKey::Unreadable);
+            return Err(InvalidKey::Unreadable);
         }
-        let bytes: [u8; 32] = bytes.as_slice().try_into().map_err(|_| NotAKey::Length(bytes.len()))?;
+        let bytes: [u8; 32] = bytes.as_slice().try_into().map_err(|_| InvalidKey::Length(bytes.len()))?;
         Ok(Self::from_bytes(bytes))
     }
 
@@ -110,7 +110,7 @@ pub struct Nonce([u8; 24]);
 /// The machine gives no random bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the machine gives no random bytes")]
-pub struct NoRandomness;
+pub struct RandomnessError;
 
 impl Nonce {
     /// A nonce from bytes that were never passed before.
@@ -123,10 +123,10 @@ impl Nonce {
     ///
     /// # Errors
     ///
-    /// [`NoRandomness`] if the machine gives no random bytes.
-    pub fn random() -> Result<Self, NoRandomness> {
+    /// [`RandomnessError`] if the machine gives no random bytes.
+    pub fn random() -> Result<Self, RandomnessError> {
         let mut bytes = [0; 24];
-        getrandom::fill(&mut bytes).map_err(|_| NoRandomness)?;
+        getrandom::fill(&mut bytes).map_err(|_| RandomnessError)?;
         Ok(Self(bytes))
     }
 }
@@ -154,7 +154,7 @@ impl fmt::Debug for Plain {
 /// A field cannot be opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum Unreadable {
+pub enum UnsealError {
     /// The key of the field is not on the ring.
     #[error("it was sealed with the key {0}, which is not here (LEGACY_ENCRYPTION_KEYS)")]
     MissingKey(KeyId),
@@ -166,7 +166,7 @@ pub enum Unreadable {
 /// The texts that are not valid keys.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}", .0.iter().map(|(place, why)| format!("{place}: {why}")).collect::<Vec<_>>().join("; "))]
-pub struct InvalidKeyRing(pub Vec<(String, NotAKey)>);
+pub struct InvalidKeyRing(pub Vec<(String, InvalidKey)>);
 
 /// One key that seals, and other keys that only open (SEC-01).
 ///
@@ -278,13 +278,13 @@ impl KeyRing {
     ///
     /// # Errors
     ///
-    /// [`Unreadable`] if the key is not on the ring, or if the content is not what was sealed for
+    /// [`UnsealError`] if the key is not on the ring, or if the content is not what was sealed for
     /// this place.
-    pub fn open(&self, place: &FieldKey, sealed: &Sealed) -> Result<Plain, Unreadable> {
-        let key = self.key(sealed.key).ok_or(Unreadable::MissingKey(sealed.key))?;
-        let (nonce, bytes) = sealed.bytes.split_first_chunk::<24>().ok_or(Unreadable::Altered)?;
+    pub fn open(&self, place: &FieldKey, sealed: &Sealed) -> Result<Plain, UnsealError> {
+        let key = self.key(sealed.key).ok_or(UnsealError::MissingKey(sealed.key))?;
+        let (nonce, bytes) = sealed.bytes.split_first_chunk::<24>().ok_or(UnsealError::Altered)?;
         let payload = Payload { msg: bytes, aad: &place_of(place, key.id) };
-        let plain = key.cipher().decrypt(&XNonce::from(*nonce), payload).map_err(|_| Unreadable::Altered)?;
+        let plain = key.cipher().decrypt(&XNonce::from(*nonce), payload).map_err(|_| UnsealError::Altered)?;
         Ok(Plain(Zeroizing::new(plain)))
     }
 }
@@ -339,19 +339,19 @@ mod tests {
             prop_assert_eq!(opened.as_bytes(), &plain[..]);
             prop_assert_eq!(sealed.bytes.len(), plain.len() + 24 + 16);
             for elsewhere in [place("user 8", "name"), place("user 7", "names"), place("user 7n", "ame")] {
-                prop_assert_eq!(ring.open(&elsewhere, &sealed), Err(Unreadable::Altered));
+                prop_assert_eq!(ring.open(&elsewhere, &sealed), Err(UnsealError::Altered));
             }
             let mut altered = sealed.clone();
             let at = at.index(altered.bytes.len());
             altered.bytes[at] ^= 1 << bit;
-            prop_assert_eq!(ring.open(&here, &altered), Err(Unreadable::Altered));
+            prop_assert_eq!(ring.open(&here, &altered), Err(UnsealError::Altered));
             altered.bytes.truncate(at);
-            prop_assert_eq!(ring.open(&here, &altered), Err(Unreadable::Altered));
+            prop_assert_eq!(ring.open(&here, &altered), Err(UnsealError::Altered));
             let other = self::ring(2);
-            prop_assert_eq!(other.open(&here, &sealed), Err(Unreadable::MissingKey(ring.active())));
+            prop_assert_eq!(other.open(&here, &sealed), Err(UnsealError::MissingKey(ring.active())));
             // Another key that claims to be this one.
             let forged = Sealed { key: other.active(), ..sealed };
-            prop_assert_eq!(other.open(&here, &forged), Err(Unreadable::Altered));
+            prop_assert_eq!(other.open(&here, &forged), Err(UnsealError::Altered));
         }
     }
 
@@ -425,7 +425,7 @@ mod tests {
         );
         assert_eq!(
             KeyRing::from_texts("", "").unwrap_err().0,
-            [("MASTER_ENCRYPTION_KEY".to_owned(), NotAKey::Length(0))]
+            [("MASTER_ENCRYPTION_KEY".to_owned(), InvalidKey::Length(0))]
         );
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
-use sqal_core::{Name, NotAName};
+use sqal_core::{InvalidName, Name};
 
 /// The name of a label: 1 to 32 ASCII lower-case letters, digits, `_`, `-` and `.`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -19,7 +19,7 @@ pub type LabelValue = Name<100>;
 pub enum InvalidLabelName {
     /// The text is empty or too long.
     #[error("the name of a label {0}")]
-    Length(NotAName),
+    Length(InvalidName),
     /// The text has a character that the name of a label cannot have.
     #[error("the name of a label has another character than a-z, 0-9, `_`, `-` and `.` at byte {at}")]
     Character {

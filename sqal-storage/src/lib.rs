@@ -103,12 +103,12 @@ pub mod conformance;
 // dependency on the same version.
 pub use sqal_core;
 
-pub use audit::{Action, AuditEntry, BrokenChain, Head};
+pub use audit::{Action, AuditEntry, ChainError, Head};
 pub use blobs::Blobs;
 #[cfg(feature = "cache")]
 pub use cache::{
-    Cache, CacheAway, CacheKey, CacheKind, CacheScope, CacheStats, Cached, CustomKind, Got, InvalidCacheKind,
-    NearCache, NotAScope, ReadThrough, Stamp,
+    Cache, CacheError, CacheKey, CacheKind, CacheScope, CacheStats, Cached, CustomKind, Got, InvalidCacheKind,
+    InvalidScope, NearCache, ReadThrough, Stamp,
 };
 #[cfg(feature = "keyring")]
 pub use confidential::{Confidential, FieldError, Resealed};
@@ -130,7 +130,7 @@ pub use heads::{
     Checkpoint, HeadError, HeadFile, HeadFileError, HeadSigner, Heads, InvalidHead, InvalidPublicKey, PublicKey,
 };
 #[cfg(feature = "keyring")]
-pub use keyring::{InvalidKeyRing, Key, KeyRing, NoRandomness, Nonce, NotAKey, Plain, Unreadable};
+pub use keyring::{InvalidKey, InvalidKeyRing, Key, KeyRing, Nonce, Plain, RandomnessError, UnsealError};
 pub use labels::{InvalidLabelName, InvalidLabels, LabelName, LabelValue, Labels};
 pub use memory::{MemoryBlobs, MemoryRelay, MemoryRelayLimits, MemoryStore};
 #[cfg(all(feature = "cache", feature = "metrics"))]
@@ -144,14 +144,14 @@ pub use pool_use::PoolUse;
 pub use postgres::{InvalidPostgres, PostgresConfig, PostgresStore, Timescale};
 #[cfg(feature = "profile")]
 pub use queries::{QueryLayer, QueryLimits, QueryReport, QueryScope};
-pub use query::{Cursor, NotACursor, Page, SampleQuery};
+pub use query::{Cursor, InvalidCursor, Page, SampleQuery};
 pub use queue::Queue;
 pub use records::Records;
 #[cfg(all(feature = "cache", feature = "redis"))]
 pub use redis::RedisCache;
 #[cfg(feature = "redis")]
-pub use redis::{EvictsLimits, Redis, RedisBuckets, RedisError};
-pub use register::{Alteration, AlteredEntry, Entry, EntryKind, EntryName, Register};
+pub use redis::{EvictionPolicyError, Redis, RedisBuckets, RedisError};
+pub use register::{Alteration, AlteredEntryError, Entry, EntryKind, EntryName, Register};
 pub use relay::Relay;
 pub use retrying::{RetryingStore, retry_read};
 #[cfg(feature = "sqlite")]
@@ -163,5 +163,5 @@ pub use sql::{TABLES, VIEWS};
 #[cfg(feature = "sqlite")]
 pub use sqlite::{SqliteConfig, SqliteStore};
 pub use store::{Inserted, SampleStore};
-pub use tally::{DeviceTally, Hour, Hourly, HourlyQuery, NotASpan, Tally};
-pub use writer::{BatchWriter, NotStored, Receipt, WriterConfig, WriterHandle};
+pub use tally::{DeviceTally, Hour, Hourly, HourlyQuery, InvalidSpan, Tally};
+pub use writer::{BatchWriter, Receipt, WriteError, WriterConfig, WriterHandle};

@@ -17,7 +17,7 @@ use sqal_core::{Sample, SampleId};
 use sqal_resilience::Clock;
 
 #[cfg(feature = "cache")]
-use crate::{Cache, CacheAway, CacheKey, CacheKind, CacheScope, CacheStats, Got, Stamp};
+use crate::{Cache, CacheError, CacheKey, CacheKind, CacheScope, CacheStats, Got, Stamp};
 use crate::{DeviceTally, Hourly, HourlyQuery, Inserted, Page, PoolUse, SampleQuery, SampleStore, StorageError};
 
 /// A decorator that measures the duration of store calls, including failed calls (MET-14).
@@ -154,19 +154,19 @@ impl<K: fmt::Debug, C> fmt::Debug for MeteredCache<K, C> {
 #[cfg(feature = "cache")]
 #[async_trait]
 impl<K: Cache, C: Clock + 'static> Cache for MeteredCache<K, C> {
-    async fn get(&self, key: &CacheKey) -> Result<Got, CacheAway> {
+    async fn get(&self, key: &CacheKey) -> Result<Got, CacheError> {
         timed(&self.clock, &self.get, self.cache.get(key)).await
     }
 
-    async fn put(&self, key: &CacheKey, stamp: Stamp, value: Arc<[u8]>, keep: Duration) -> Result<(), CacheAway> {
+    async fn put(&self, key: &CacheKey, stamp: Stamp, value: Arc<[u8]>, keep: Duration) -> Result<(), CacheError> {
         timed(&self.clock, &self.set, self.cache.put(key, stamp, value, keep)).await
     }
 
-    async fn clear(&self, scope: &CacheScope) -> Result<(), CacheAway> {
+    async fn clear(&self, scope: &CacheScope) -> Result<(), CacheError> {
         timed(&self.clock, &self.clear, self.cache.clear(scope)).await
     }
 
-    async fn count(&self) -> Result<u64, CacheAway> {
+    async fn count(&self) -> Result<u64, CacheError> {
         self.cache.count().await
     }
 }

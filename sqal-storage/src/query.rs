@@ -60,7 +60,7 @@ pub struct Cursor {
 /// The text is not a cursor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a cursor: expected the 48 hexadecimal digits of an earlier page's next")]
-pub struct NotACursor;
+pub struct InvalidCursor;
 
 impl Cursor {
     /// The place of a sample.
@@ -98,15 +98,15 @@ impl fmt::Display for Cursor {
 }
 
 impl FromStr for Cursor {
-    type Err = NotACursor;
+    type Err = InvalidCursor;
 
-    fn from_str(text: &str) -> Result<Self, NotACursor> {
+    fn from_str(text: &str) -> Result<Self, InvalidCursor> {
         if text.len() != 48 || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
-            return Err(NotACursor);
+            return Err(InvalidCursor);
         }
-        let digits = |from, to| u128::from_str_radix(&text[from..to], 16).map_err(|_| NotACursor);
-        let micros = u64::try_from(digits(0, 16)?).map_err(|_| NotACursor)?.cast_signed();
-        let timestamp = Timestamp::from_micros(micros).map_err(|_| NotACursor)?;
+        let digits = |from, to| u128::from_str_radix(&text[from..to], 16).map_err(|_| InvalidCursor);
+        let micros = u64::try_from(digits(0, 16)?).map_err(|_| InvalidCursor)?.cast_signed();
+        let timestamp = Timestamp::from_micros(micros).map_err(|_| InvalidCursor)?;
         Ok(Self { timestamp, id: SampleId::from_bytes(digits(16, 48)?.to_be_bytes()) })
     }
 }

@@ -58,8 +58,8 @@ impl Entry {
     ///
     /// # Errors
     ///
-    /// [`AlteredEntry`] names the entry and what differs.
-    pub fn check(&self, line: Option<&Action>) -> Result<(), AlteredEntry> {
+    /// [`AlteredEntryError`] names the entry and what differs.
+    pub fn check(&self, line: Option<&Action>) -> Result<(), AlteredEntryError> {
         let written = self.action();
         let why = match line {
             None => Alteration::Unwritten,
@@ -69,7 +69,7 @@ impl Entry {
             Some(line) if line.category != written.category => Alteration::Unwritten,
             Some(_) => return Ok(()),
         };
-        Err(AlteredEntry { entry: format!("{} {} entry {}", self.kind, self.name, self.version), why })
+        Err(AlteredEntryError { entry: format!("{} {} entry {}", self.kind, self.name, self.version), why })
     }
 }
 
@@ -95,7 +95,7 @@ pub enum Alteration {
 /// program.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{entry} {why}")]
-pub struct AlteredEntry {
+pub struct AlteredEntryError {
     /// The kind, name and version of the entry.
     pub entry: String,
     /// The difference.

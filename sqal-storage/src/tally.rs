@@ -61,7 +61,7 @@ pub struct HourlyQuery {
 /// The span of hours is negative or too long for one query.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a span of {hours} hours: expected 0 to {}", HourlyQuery::MOST_HOURS)]
-pub struct NotASpan {
+pub struct InvalidSpan {
     /// The length of the span; negative if it ends before it begins.
     pub hours: i64,
 }
@@ -74,12 +74,12 @@ impl HourlyQuery {
     ///
     /// # Errors
     ///
-    /// [`NotASpan`] if the span ends before it begins, or is longer than
+    /// [`InvalidSpan`] if the span ends before it begins, or is longer than
     /// [`MOST_HOURS`](Self::MOST_HOURS).
-    pub const fn new(from: Hour, until: Hour) -> Result<Self, NotASpan> {
+    pub const fn new(from: Hour, until: Hour) -> Result<Self, InvalidSpan> {
         let hours = until.0 - from.0;
         if hours < 0 || hours > Self::MOST_HOURS {
-            Err(NotASpan { hours })
+            Err(InvalidSpan { hours })
         } else {
             Ok(Self { device_id: None, from, until })
         }
@@ -362,7 +362,7 @@ mod tests {
     #[test]
     fn a_span_is_neither_backwards_nor_endless() {
         let hour = |h| Hour(h);
-        assert_eq!(HourlyQuery::new(hour(5), hour(4)), Err(NotASpan { hours: -1 }));
+        assert_eq!(HourlyQuery::new(hour(5), hour(4)), Err(InvalidSpan { hours: -1 }));
         assert!(HourlyQuery::new(hour(5), hour(5)).is_ok());
         assert!(HourlyQuery::new(hour(5), hour(10_005)).is_ok());
         let refused = HourlyQuery::new(hour(5), hour(10_006)).unwrap_err();

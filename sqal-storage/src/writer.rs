@@ -51,7 +51,7 @@ impl WriterConfig {
 /// Why a sample was not stored. It was not acknowledged, and the sender still has it.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum NotStored {
+pub enum WriteError {
     /// The store was unavailable for longer than the writer retries, or is broken: try again later.
     #[error("the store is away, try again later")]
     Unavailable(#[source] Arc<StorageError>),
@@ -65,22 +65,22 @@ pub enum NotStored {
 
 /// A promise of an outcome: its result states whether the sample is durable.
 #[derive(Debug)]
-pub struct Receipt(oneshot::Receiver<Result<Inserted, NotStored>>);
+pub struct Receipt(oneshot::Receiver<Result<Inserted, WriteError>>);
 
 impl Receipt {
     /// Waits for the commit.
     ///
     /// # Errors
     ///
-    /// [`NotStored`] says why the sample is not durable.
-    pub async fn outcome(self) -> Result<Inserted, NotStored> {
-        self.0.await.unwrap_or(Err(NotStored::Stopped))
+    /// [`WriteError`] says why the sample is not durable.
+    pub async fn outcome(self) -> Result<Inserted, WriteError> {
+        self.0.await.unwrap_or(Err(WriteError::Stopped))
     }
 }
 
 struct Pending {
     sample: Box<Sample>,
-    receipt: oneshot::Sender<Result<Inserted, NotStored>>,
+    receipt: oneshot::Sender<Result<Inserted, WriteError>>,
 }
 
 /// The handle to hand in samples; clones share the queue.
@@ -99,10 +99,10 @@ impl WriterHandle {
     ///
     /// # Errors
     ///
-    /// [`NotStored::Stopped`] if the writer has stopped.
-    pub async fn submit(&self, sample: Box<Sample>) -> Result<Receipt, NotStored> {
+    /// [`WriteError::Stopped`] if the writer has stopped.
+    pub async fn submit(&self, sample: Box<Sample>) -> Result<Receipt, WriteError> {
         let (receipt, outcome) = oneshot::channel();
-        self.queue.send(Pending { sample, receipt }).await.map_err(|_| NotStored::Stopped)?;
+        self.queue.send(Pending { sample, receipt }).await.map_err(|_| WriteError::Stopped)?;
         Ok(Receipt(outcome))
     }
 
@@ -206,7 +206,7 @@ async fn commit(store: Arc<dyn SampleStore>, config: WriterConfig, waiting: Vec<
     }
     let outcomes = write(&*store, &config, &samples).await;
     // A refusal is about one sample. This count is about whether the store could store at all.
-    if outcomes.iter().any(|outcome| matches!(outcome, Err(NotStored::Unavailable(_)))) {
+    if outcomes.iter().any(|outcome| matches!(outcome, Err(WriteError::Unavailable(_)))) {
         failed.fetch_add(1, Ordering::Relaxed);
     } else {
         failed.store(0, Ordering::Relaxed);
@@ -219,19 +219,23 @@ async fn commit(store: Arc<dyn SampleStore>, config: WriterConfig, waiting: Vec<
 
 /// Writes a batch, and halves it while the store refuses it, so that one refused sample fails
 /// alone.
-async fn write(store: &dyn SampleStore, config: &WriterConfig, samples: &[Sample]) -> Vec<Result<Inserted, NotStored>> {
+async fn write(
+    store: &dyn SampleStore,
+    config: &WriterConfig,
+    samples: &[Sample],
+) -> Vec<Result<Inserted, WriteError>> {
     match insert_patiently(store, config, samples).await {
         Ok(outcomes) => outcomes.into_iter().map(Ok).collect(),
         // Only content is refused permanently. Any other error is an error of the store, and the
         // sender keeps its samples.
         Err(error) if error.kind != StorageErrorKind::Refused => {
             error!(?error, samples = samples.len(), "the store fails, samples are given back");
-            refuse(samples.len(), &NotStored::Unavailable(Arc::new(error)))
+            refuse(samples.len(), &WriteError::Unavailable(Arc::new(error)))
         }
         Err(error) if samples.len() == 1 => {
             let key = &samples[0].key;
             warn!(device_id = %key.device_id, sample_id = %key.sample_id, ?error, "sample refused by the store");
-            refuse(1, &NotStored::Refused(Arc::new(error)))
+            refuse(1, &WriteError::Refused(Arc::new(error)))
         }
         Err(_) => {
             let (left, right) = samples.split_at(samples.len() / 2);
@@ -242,7 +246,7 @@ async fn write(store: &dyn SampleStore, config: &WriterConfig, samples: &[Sample
     }
 }
 
-fn refuse(count: usize, why: &NotStored) -> Vec<Result<Inserted, NotStored>> {
+fn refuse(count: usize, why: &WriteError) -> Vec<Result<Inserted, WriteError>> {
     (0..count).map(|_| Err(why.clone())).collect()
 }
 

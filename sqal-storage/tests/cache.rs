@@ -15,7 +15,7 @@ use servers::RedisServer;
 use sqal_core::{DeviceId, Name};
 use sqal_resilience::{BreakerConfig, Clock, Event, ManualClock, OpenFor, State, SystemClock};
 use sqal_storage::{
-    Cache, CacheAway, CacheKey, CacheKind, CacheScope, Got, MeteredCache, NearCache, ReadThrough, Redis, RedisCache,
+    Cache, CacheError, CacheKey, CacheKind, CacheScope, Got, MeteredCache, NearCache, ReadThrough, Redis, RedisCache,
     Stamp, cache_conformance,
 };
 
@@ -38,16 +38,16 @@ async fn far() -> Far {
 
 #[async_trait::async_trait]
 impl Cache for Far {
-    async fn get(&self, key: &CacheKey) -> Result<Got, CacheAway> {
+    async fn get(&self, key: &CacheKey) -> Result<Got, CacheError> {
         self.cache.get(key).await
     }
-    async fn put(&self, key: &CacheKey, stamp: Stamp, value: Arc<[u8]>, keep: Duration) -> Result<(), CacheAway> {
+    async fn put(&self, key: &CacheKey, stamp: Stamp, value: Arc<[u8]>, keep: Duration) -> Result<(), CacheError> {
         self.cache.put(key, stamp, value, keep).await
     }
-    async fn clear(&self, scope: &CacheScope) -> Result<(), CacheAway> {
+    async fn clear(&self, scope: &CacheScope) -> Result<(), CacheError> {
         self.cache.clear(scope).await
     }
-    async fn count(&self) -> Result<u64, CacheAway> {
+    async fn count(&self) -> Result<u64, CacheError> {
         self.cache.count().await
     }
 }

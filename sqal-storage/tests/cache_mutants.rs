@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use sqal_core::Name;
 use sqal_resilience::SystemClock;
 use sqal_storage::conformance::cache as laws;
-use sqal_storage::{Cache, CacheAway, CacheKey, CacheKind, CacheScope, Cached, Got, NearCache, Stamp};
+use sqal_storage::{Cache, CacheError, CacheKey, CacheKind, CacheScope, Cached, Got, NearCache, Stamp};
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Bug {
@@ -46,7 +46,7 @@ impl Mutant {
 
 #[async_trait]
 impl Cache for Mutant {
-    async fn get(&self, key: &CacheKey) -> Result<Got, CacheAway> {
+    async fn get(&self, key: &CacheKey) -> Result<Got, CacheError> {
         let Got { cached: got, stamp } = self.cache.get(&self.key(key)).await?;
         let cached = match self.bug {
             Bug::LosesTheLastByte => {
@@ -59,7 +59,7 @@ impl Cache for Mutant {
         Ok(Got { cached, stamp })
     }
 
-    async fn put(&self, key: &CacheKey, stamp: Stamp, value: Arc<[u8]>, keep: Duration) -> Result<(), CacheAway> {
+    async fn put(&self, key: &CacheKey, stamp: Stamp, value: Arc<[u8]>, keep: Duration) -> Result<(), CacheError> {
         let key = self.key(key);
         let now = self.cache.get(&key).await?;
         let stamp = if self.bug == Bug::StampsAtThePut { now.stamp } else { stamp };
@@ -70,7 +70,7 @@ impl Cache for Mutant {
         self.cache.put(&key, stamp, value, keep).await
     }
 
-    async fn clear(&self, scope: &CacheScope) -> Result<(), CacheAway> {
+    async fn clear(&self, scope: &CacheScope) -> Result<(), CacheError> {
         match (self.bug, scope) {
             (Bug::ClearsNothing, _) => Ok(()),
             (Bug::ClearsEverything, _) => self.cache.clear(&CacheScope::All).await,
@@ -83,7 +83,7 @@ impl Cache for Mutant {
         }
     }
 
-    async fn count(&self) -> Result<u64, CacheAway> {
+    async fn count(&self) -> Result<u64, CacheError> {
         self.cache.count().await
     }
 }

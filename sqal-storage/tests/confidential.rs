@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use sqal_core::Name;
 use sqal_storage::{
     Confidential, ErasureOf, FieldError, FieldKey, FieldName, Key, KeyId, KeyRing, MemoryStore, Nonce, Resealed,
-    Sealed, SealedFields, SqliteConfig, SqliteStore, StorageError, StorageErrorKind, Subject, Unreadable,
+    Sealed, SealedFields, SqliteConfig, SqliteStore, StorageError, StorageErrorKind, Subject, UnsealError,
 };
 
 fn key(subject: &str, field: &str) -> FieldKey {
@@ -88,7 +88,7 @@ async fn f21_a_missing_key_hides_its_own_fields_and_no_other() {
 
     assert_eq!(now.read(&mail).await.unwrap().unwrap().as_bytes(), b"m@example.org");
     let error = now.read(&name).await.unwrap_err();
-    let missing = Unreadable::MissingKey(ring(1).active());
+    let missing = UnsealError::MissingKey(ring(1).active());
     assert!(matches!(error, FieldError::Unreadable { ref key, why } if **key == name && why == missing), "{error}");
     assert!(error.to_string().starts_with("name of user 7: it was sealed with the key "), "{error}");
     let fields = now.export(&name.subject).await.unwrap();

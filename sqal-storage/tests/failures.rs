@@ -21,8 +21,8 @@ use sqal_core::Sample;
 use sqal_resilience::Backoff;
 use sqal_storage::conformance::{sample, scored};
 use sqal_storage::{
-    BatchWriter, Hourly, HourlyQuery, Inserted, NotStored, PostgresStore, SampleQuery, SampleStore, SpooledStore,
-    SqliteConfig, SqliteStore, StorageErrorKind, WriterConfig, WriterHandle,
+    BatchWriter, Hourly, HourlyQuery, Inserted, PostgresStore, SampleQuery, SampleStore, SpooledStore, SqliteConfig,
+    SqliteStore, StorageErrorKind, WriteError, WriterConfig, WriterHandle,
 };
 use sqlx::{Connection, PgConnection};
 
@@ -253,7 +253,7 @@ async fn f8_a_poison_sample_fails_alone() {
     }
     for (k, receipt) in receipts.into_iter().enumerate() {
         match receipt.outcome().await {
-            Err(NotStored::Refused(_)) => assert_eq!(k, 321),
+            Err(WriteError::Refused(_)) => assert_eq!(k, 321),
             outcome => assert_eq!((outcome.unwrap(), k != 321), (Inserted::Stored, true)),
         }
     }

@@ -3,16 +3,17 @@
 #![cfg(all(feature = "conformance", feature = "folder"))]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod own_folder;
+
 use std::fs::{self, File};
-use std::ops::Range;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
+use own_folder::own_folder;
 use sqal_core::Timestamp;
 use sqal_storage::blobs::{BlobId, BlobInfo, BlobSource, PutError, PutLimits, SourceError};
-use sqal_storage::{Blobs, FolderBlobs, StorageError, StorageErrorKind};
-use tempfile::TempDir;
+use sqal_storage::{Blobs, FolderBlobs, StorageErrorKind};
 use tokio::sync::oneshot;
 
 /// The hash of `abc` and of the empty text (FIPS 180-2).
@@ -21,44 +22,7 @@ const EMPTY: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b785
 
 const DAY: i64 = 86_400_000_000;
 
-/// A folder of blobs that is removed with the store.
-#[derive(Debug)]
-struct Temporary {
-    blobs: FolderBlobs,
-    _folder: TempDir,
-}
-
-impl Temporary {
-    async fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        Self { blobs: open(folder.path(), at(0)).await, _folder: folder }
-    }
-}
-
-#[async_trait]
-impl Blobs for Temporary {
-    async fn put(&self, source: &mut dyn BlobSource, limits: &PutLimits, now: Timestamp) -> Result<BlobInfo, PutError> {
-        self.blobs.put(source, limits, now).await
-    }
-
-    async fn info(&self, id: &BlobId) -> Result<Option<BlobInfo>, StorageError> {
-        self.blobs.info(id).await
-    }
-
-    async fn read(&self, id: &BlobId, range: Range<u64>) -> Result<Option<Vec<u8>>, StorageError> {
-        self.blobs.read(id, range).await
-    }
-
-    async fn list(&self, after: Option<&BlobId>, limit: u16) -> Result<Vec<BlobInfo>, StorageError> {
-        self.blobs.list(after, limit).await
-    }
-
-    async fn remove(&self, id: &BlobId, put_before: Timestamp) -> Result<bool, StorageError> {
-        self.blobs.remove(id, put_before).await
-    }
-}
-
-sqal_storage::blobs_conformance!(async { Temporary::new().await });
+sqal_storage::blobs_conformance!(async { open(&own_folder(), at(0)).await });
 
 fn at(micros: i64) -> Timestamp {
     Timestamp::from_micros(1_794_000_000_000_000 + micros).unwrap()

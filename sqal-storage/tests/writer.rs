@@ -11,8 +11,8 @@ use async_trait::async_trait;
 use sqal_core::{Sample, SampleId};
 use sqal_storage::conformance::sample;
 use sqal_storage::{
-    BatchWriter, DeviceTally, Hourly, HourlyQuery, Inserted, MemoryStore, NotStored, Page, SampleQuery, SampleStore,
-    StorageError, StorageErrorKind, WriterConfig,
+    BatchWriter, DeviceTally, Hourly, HourlyQuery, Inserted, MemoryStore, Page, SampleQuery, SampleStore, StorageError,
+    StorageErrorKind, WriteError, WriterConfig,
 };
 use tokio::sync::Semaphore;
 
@@ -83,7 +83,7 @@ async fn a_poison_sample_fails_alone_and_its_neighbours_are_stored() {
     for (k, receipt) in receipts.into_iter().enumerate() {
         match receipt.outcome().await {
             Ok(outcome) => assert!(k != 7 && outcome == Inserted::Stored, "{k}"),
-            Err(refused) => assert!(k == 7 && matches!(refused, NotStored::Refused(_)), "{k}: {refused}"),
+            Err(refused) => assert!(k == 7 && matches!(refused, WriteError::Refused(_)), "{k}: {refused}"),
         }
     }
     writer.finished().await;
@@ -107,7 +107,7 @@ async fn a_store_that_stays_away_is_told_to_the_sender() {
     let store = Moody::new(usize::MAX, usize::MAX >> 4);
     let (handle, _writer) = BatchWriter::start(store, WriterConfig::usual());
     let receipt = handle.submit(Box::new(sample("good", 1, "one", 0.0))).await.unwrap();
-    assert!(matches!(receipt.outcome().await, Err(NotStored::Unavailable(_))));
+    assert!(matches!(receipt.outcome().await, Err(WriteError::Unavailable(_))));
 }
 
 #[tokio::test]
@@ -191,7 +191,7 @@ async fn a_broken_store_refuses_no_sample_for_ever() {
     for kind in kinds {
         let (handle, _writer) = BatchWriter::start(Arc::new(Broken(kind.clone())), WriterConfig::usual());
         let receipt = handle.submit(Box::new(sample("good", 1, "one", 0.0))).await.unwrap();
-        assert!(matches!(receipt.outcome().await, Err(NotStored::Unavailable(_))), "{kind:?}");
+        assert!(matches!(receipt.outcome().await, Err(WriteError::Unavailable(_))), "{kind:?}");
     }
 }
 
@@ -205,7 +205,7 @@ async fn a_closed_writer_writes_what_it_has_and_takes_nothing_more_whoever_still
     writer.finished().await;
     assert_eq!(receipt.outcome().await.unwrap(), Inserted::Stored);
     assert!(!handle.is_open());
-    assert!(matches!(handle.submit(Box::new(sample("good", 2, "two", 0.0))).await, Err(NotStored::Stopped)));
+    assert!(matches!(handle.submit(Box::new(sample("good", 2, "two", 0.0))).await, Err(WriteError::Stopped)));
 }
 
 /// Batches that the store did not accept are counted in a row; a commit, or a probe that finds the
@@ -218,7 +218,7 @@ async fn batches_that_fail_in_a_row_are_counted_until_one_is_stored() {
     let one = |k: usize| Box::new(sample("good", 1_000_000, &format!("{k}"), 0.0));
     for k in 1..3 {
         let outcome = handle.submit(one(k)).await.unwrap().outcome().await;
-        assert!(matches!(outcome, Err(NotStored::Unavailable(_))));
+        assert!(matches!(outcome, Err(WriteError::Unavailable(_))));
         assert_eq!(usize::try_from(handle.failed_in_a_row()).unwrap(), k);
     }
     handle.store_is_back();
@@ -229,7 +229,7 @@ async fn batches_that_fail_in_a_row_are_counted_until_one_is_stored() {
     assert_eq!(handle.failed_in_a_row(), 0);
     // A sample that is refused for its content says nothing about the store.
     let poison = Box::new(sample("poison", 1_000_000, "5", 0.0));
-    assert!(matches!(handle.submit(poison).await.unwrap().outcome().await, Err(NotStored::Refused(_))));
+    assert!(matches!(handle.submit(poison).await.unwrap().outcome().await, Err(WriteError::Refused(_))));
     assert_eq!(handle.failed_in_a_row(), 0);
     drop(handle);
     writer.finished().await;

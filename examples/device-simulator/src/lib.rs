@@ -13,4 +13,4 @@ pub use config::Config;
 pub use link::{LinkError, Summary, run};
 pub use source::{Source, SourceError};
 pub use station::{Shot, Station};
-pub use wired::{NotWired, WiredStation};
+pub use wired::{WiredStation, WiringError};

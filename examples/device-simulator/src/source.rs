@@ -8,7 +8,7 @@ use sqal_core::{Spectrum, TofFrame};
 use sqal_grading::{InvalidProfiles, ProfileFile, Profiles};
 use sqal_sensors::{UldError, decode_uld_frame};
 
-use crate::wired::{NotWired, WiredStation};
+use crate::wired::{WiredStation, WiringError};
 
 /// The built-in profile of the server, for a first trial.
 const BUILT_IN: &str = include_str!("../../reference-server/profiles/config_foiegras.yaml");
@@ -62,7 +62,7 @@ pub enum SourceError {
         /// The owner of the name.
         what: &'static str,
         /// The fault of the name.
-        why: sqal_core::NotAName,
+        why: sqal_core::InvalidName,
     },
     /// A recording is damaged.
     #[error(transparent)]
@@ -88,7 +88,7 @@ pub enum SourceError {
     Yaml(#[from] serde_saphyr::Error),
     /// A driver does not find its device.
     #[error(transparent)]
-    Wires(#[from] NotWired),
+    Wires(#[from] WiringError),
     /// A profile is not valid.
     #[error(transparent)]
     Profile(#[from] InvalidProfiles),

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use as7341::{As7341, Gain};
 use embedded_hal::i2c::I2c;
-use fixtures::i2c::{Bus, NoDevice, Shared, SimulatedAs7341, SimulatedVl53l8, SkippedTime, Zone, open};
+use fixtures::i2c::{Bus, NoDeviceError, Shared, SimulatedAs7341, SimulatedVl53l8, SkippedTime, Zone, open};
 use fixtures::scene;
 use futures_util::FutureExt;
 use sqal_core::{AdcStatus, Channel, Spectrum, TofFrame};
@@ -37,7 +37,7 @@ impl std::fmt::Debug for WiredStation {
 /// Why a driver cannot read its device.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum NotWired {
+pub enum WiringError {
     /// The driver of the spectral sensor failed.
     #[error("AS7341 driver: {0}")]
     Spectral(String),
@@ -51,8 +51,8 @@ impl WiredStation {
     ///
     /// # Errors
     ///
-    /// [`NotWired`] if a driver does not find its device.
-    pub fn boot(seed: u64) -> Result<Self, NotWired> {
+    /// [`WiringError`] if a driver does not find its device.
+    pub fn boot(seed: u64) -> Result<Self, WiringError> {
         let eyes = Arc::new(Mutex::new(SimulatedVl53l8::default()));
         let colours = Arc::new(Mutex::new(SimulatedAs7341::default()));
         let bus = Bus::default().with(&eyes).with(&colours);
@@ -77,14 +77,14 @@ impl WiredStation {
         scene::Reading { frame, spectrum, ..reading }
     }
 
-    fn range(&mut self, frame: &TofFrame) -> Result<TofFrame, NotWired> {
+    fn range(&mut self, frame: &TofFrame) -> Result<TofFrame, WiringError> {
         open(&self.eyes).measure(zones(frame), 25);
         now(self.ranging.check_data_ready())?;
         let results = now(self.ranging.get_ranging_data())?;
-        frame_from_vl53_8x8(&results, DriverUnits::Whole).map_err(|refused| NotWired::Ranging(refused.to_string()))
+        frame_from_vl53_8x8(&results, DriverUnits::Whole).map_err(|refused| WiringError::Ranging(refused.to_string()))
     }
 
-    fn colour(&mut self, spectrum: &Spectrum) -> Result<Spectrum, NotWired> {
+    fn colour(&mut self, spectrum: &Spectrum) -> Result<Spectrum, WiringError> {
         let unit = spectrum.gain().multiplier() * spectrum.integration_time().millis();
         open(&self.colours).set_light(Channel::ALL.map(|channel| spectrum.counts(channel) / unit));
         let data = self.spectral.read_all_channels()?;
@@ -92,13 +92,14 @@ impl WiredStation {
         // STATUS2.
         let mut status = [0];
         let read = self.bus.write_read(SimulatedAs7341::ADDRESS, &[0xA3], &mut status);
-        read.map_err(|nobody| NotWired::Spectral(nobody.to_string()))?;
+        read.map_err(|nobody| WiringError::Spectral(nobody.to_string()))?;
         let status = match status[0] & 0b1_1000 {
             0 => AdcStatus::Clear,
             0b1_0000 => AdcStatus::DigitalSaturation,
             _ => AdcStatus::AnalogSaturation,
         };
-        spectrum_from_as7341(&data, Gain::X4, TIMING, status).map_err(|refused| NotWired::Spectral(refused.to_string()))
+        spectrum_from_as7341(&data, Gain::X4, TIMING, status)
+            .map_err(|refused| WiringError::Spectral(refused.to_string()))
     }
 }
 
@@ -118,13 +119,13 @@ fn zones(frame: &TofFrame) -> [Zone; 64] {
 }
 
 /// Nothing on this bus waits, so every future is ready at once.
-fn now<T>(future: impl Future<Output = Result<T, vl53_8x8::Error<NoDevice>>>) -> Result<T, NotWired> {
-    let done = future.now_or_never().ok_or_else(|| NotWired::Ranging("the bus waits for something".to_owned()))?;
-    done.map_err(|error| NotWired::Ranging(format!("{error:?}")))
+fn now<T>(future: impl Future<Output = Result<T, vl53_8x8::Error<NoDeviceError>>>) -> Result<T, WiringError> {
+    let done = future.now_or_never().ok_or_else(|| WiringError::Ranging("the bus waits for something".to_owned()))?;
+    done.map_err(|error| WiringError::Ranging(format!("{error:?}")))
 }
 
-impl From<as7341::Error<NoDevice>> for NotWired {
-    fn from(error: as7341::Error<NoDevice>) -> Self {
+impl From<as7341::Error<NoDeviceError>> for WiringError {
+    fn from(error: as7341::Error<NoDeviceError>) -> Self {
         match error {
             as7341::Error::I2c(nobody) => Self::Spectral(nobody.to_string()),
             as7341::Error::InvalidDeviceId(id) => Self::Spectral(format!("device id {id:#04x}: expected 0x24")),

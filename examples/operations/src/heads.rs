@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use sqal_core::Timestamp;
-use sqal_storage::{Evidence, Expected, FieldKey, HeadFile, HeadSigner, Heads, KeyId, KeyRing, PublicKey, Unreadable};
+use sqal_storage::{Evidence, Expected, FieldKey, HeadFile, HeadSigner, Heads, KeyId, KeyRing, PublicKey, UnsealError};
 
 use crate::Failed;
 use crate::database::Database;
@@ -127,7 +127,7 @@ async fn open_fields(database: &Database, ring: &KeyRing) -> Result<String, Fail
             for (key, sealed) in page.iter().filter(|(_, sealed)| only.is_none_or(|only| sealed.key == only)) {
                 match ring.open(key, sealed) {
                     Ok(_) => opened += 1,
-                    Err(Unreadable::MissingKey(_)) => missing += 1,
+                    Err(UnsealError::MissingKey(_)) => missing += 1,
                     Err(why) => altered.push(format!("{} of {}: {why}", key.field, key.subject)),
                 }
             }

@@ -5,12 +5,12 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use sqal_storage::{Confidential, InvalidKeyRing, KeyRing, NoRandomness, Nonce, SealedFields};
+use sqal_storage::{Confidential, InvalidKeyRing, KeyRing, Nonce, RandomnessError, SealedFields};
 
 use crate::Failed;
 
 /// The confidential fields of a database, sealed with nonces from the machine's random source.
-pub(crate) type Fields<S> = Confidential<S, fn() -> Result<Nonce, NoRandomness>>;
+pub(crate) type Fields<S> = Confidential<S, fn() -> Result<Nonce, RandomnessError>>;
 
 /// The sources of the keys. Without a file they are read from `MASTER_ENCRYPTION_KEY` and
 /// `LEGACY_ENCRYPTION_KEYS`.

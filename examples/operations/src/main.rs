@@ -29,7 +29,7 @@ use rustix::process::umask;
 use serde_json::json;
 use sqal_core::{DeviceId, Name, Timestamp};
 use sqal_storage::{
-    Action, BrokenChain, Cache, CacheScope, Contents, FieldError, FieldKey, FieldName, Findings, Gone, HeadError,
+    Action, Cache, CacheScope, ChainError, Contents, FieldError, FieldKey, FieldName, Findings, Gone, HeadError,
     HeadFileError, HeadSigner, InvalidKeyRing, InvalidPostgres, Purge, Redis, RedisCache, Retention, StorageError,
     Subject,
 };
@@ -259,7 +259,7 @@ enum Failed {
     #[error("the key file {} cannot be read: {source}", .file.display())]
     KeyFile { file: PathBuf, source: std::io::Error },
     #[error("the audit log: {0}")]
-    Audit(#[from] BrokenChain),
+    Audit(#[from] ChainError),
     #[error("{0}")]
     Heads(#[from] HeadError),
     #[error("the heads: {0}")]

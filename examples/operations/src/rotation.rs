@@ -5,7 +5,7 @@ use std::num::NonZeroU16;
 use std::sync::Arc;
 
 use sqal_core::Name;
-use sqal_storage::{FieldError, FieldKey, Resealed, SealedFields, Unreadable};
+use sqal_storage::{FieldError, FieldKey, Resealed, SealedFields, UnsealError};
 
 use crate::database::Database;
 use crate::keys::Fields;
@@ -78,7 +78,7 @@ async fn runs(fields: &Fields<Kept>, batch: NonZeroU16, done: &mut Resealed) -> 
 }
 
 /// The name of a field that cannot be opened, and the reason.
-fn unopened(key: &FieldKey, why: Unreadable) -> String {
+fn unopened(key: &FieldKey, why: UnsealError) -> String {
     format!("{} of {}: {why}", key.field, key.subject)
 }
 

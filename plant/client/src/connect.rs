@@ -24,7 +24,7 @@ use tower_service::Service;
 
 use super::address::Reach;
 use super::origin::literal;
-use super::{AddressRefused, HttpClientConfig, Resolver};
+use super::{AddressRefusedError, HttpClientConfig, Resolver};
 
 /// The pool of open idle connections, with the connector that makes new ones.
 pub(super) type Transport = Client<Limited, Full<Bytes>>;
@@ -99,7 +99,7 @@ impl Service<Name> for Names {
             match first {
                 None => Err(io::Error::new(io::ErrorKind::NotFound, "the name has no address").into()),
                 Some(address) if addresses.is_empty() => {
-                    Err(AddressRefused { host: name.as_str().to_owned(), address }.into())
+                    Err(AddressRefusedError { host: name.as_str().to_owned(), address }.into())
                 }
                 // The connector fills in the port.
                 Some(_) => {
@@ -130,7 +130,7 @@ impl Service<Uri> for Guarded {
     fn call(&mut self, uri: Uri) -> Self::Future {
         let host = uri.host().unwrap_or_default();
         if let Some(address) = literal(host).filter(|address| !self.reach.permits(*address)) {
-            return Box::pin(ready(Err(AddressRefused { host: host.to_owned(), address }.into())));
+            return Box::pin(ready(Err(AddressRefusedError { host: host.to_owned(), address }.into())));
         }
         let mut tcp = self.tcp.clone();
         // The addresses of a name share the time, because the first of them may never answer.

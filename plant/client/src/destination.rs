@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sqal_resilience::{Backoff, BreakerConfig, InvalidBreaker, InvalidBudget, RetryPolicy};
 
-use super::{AddressRefused, Origin};
+use super::{AddressRefusedError, Origin};
 
 /// The settings of one destination.
 #[derive(Clone, Debug)]
@@ -125,7 +125,7 @@ pub enum InvalidDestination {
     },
     /// An address that may not be called.
     #[error(transparent)]
-    AddressRefused(#[from] AddressRefused),
+    AddressRefused(#[from] AddressRefusedError),
     /// A time that is shorter than a time that it must include.
     #[error("{name} is {value:?}: expected at least {expected}{least:?}")]
     Time {

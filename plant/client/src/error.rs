@@ -6,12 +6,12 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use hyper_util::client::legacy;
-use sqal_resilience::{Rejected, Sent, TimedOut};
+use sqal_resilience::{Rejected, Sent, TimeoutError};
 
 /// A host that may not be called, and the address for which it is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("host {host} is {address}, which is not of the Internet and in no allowed network")]
-pub struct AddressRefused {
+pub struct AddressRefusedError {
     /// The host as it was configured.
     pub host: String,
     /// Its address, the first one if it has several.
@@ -66,7 +66,7 @@ pub enum InvalidRequest {
 pub enum SendError {
     /// Every address of the host is one that may not be called.
     #[error(transparent)]
-    AddressRefused(#[from] AddressRefused),
+    AddressRefused(#[from] AddressRefusedError),
     /// The breaker refused the request, because the destination failed recently.
     #[error(transparent)]
     Rejected(#[from] Rejected),
@@ -165,13 +165,13 @@ impl SendError {
         if !error.is_connect() {
             return Self::Broken { host, source: Box::new(error) };
         }
-        if let Some(refused) = find::<AddressRefused>(&error) {
+        if let Some(refused) = find::<AddressRefusedError>(&error) {
             return Self::AddressRefused(refused.clone());
         }
         // The limit also applies to each address, and one of them may reach it a moment before the
         // whole.
         let late = find::<io::Error>(&error).is_some_and(|error| error.kind() == io::ErrorKind::TimedOut);
-        if late || find::<TimedOut>(&error).is_some() {
+        if late || find::<TimeoutError>(&error).is_some() {
             return Self::TimedOut { limit: Limit::Connect, after: connect };
         }
         if matches!(find::<rustls::Error>(&error), Some(rustls::Error::InvalidCertificate(_))) {

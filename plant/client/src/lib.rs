@@ -96,7 +96,7 @@ use sqal_resilience::{Clock, TokioClock};
 
 pub use address::is_public;
 pub use destination::{DestinationConfig, InvalidDestination, RetryShare};
-pub use error::{AddressRefused, InvalidRequest, Limit, SendError};
+pub use error::{AddressRefusedError, InvalidRequest, Limit, SendError};
 pub use network::{InvalidNetwork, Network};
 pub use origin::{InvalidOrigin, Origin};
 pub use resolver::{Resolver, Resolving, SystemResolver};
@@ -186,7 +186,7 @@ impl HttpClient {
         config: DestinationConfig,
     ) -> Result<Destination, InvalidDestination> {
         if let Some(address) = config.origin.literal().filter(|address| !self.0.reach.permits(*address)) {
-            return Err(AddressRefused { host: config.origin.host().to_owned(), address }.into());
+            return Err(AddressRefusedError { host: config.origin.host().to_owned(), address }.into());
         }
         Destination::new(name, config, Arc::clone(&self.0))
     }

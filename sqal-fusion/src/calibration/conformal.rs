@@ -23,7 +23,7 @@ pub struct ConformalGrades {
 /// Why samples do not make a conformal set.
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
-pub enum NotConformal {
+pub enum ConformalError {
     /// Too few samples: every set would have to hold every grade.
     #[error("{given} calibration samples: an error rate of {alpha} needs at least {least}")]
     TooFew {
@@ -48,12 +48,12 @@ impl ConformalGrades {
     ///
     /// # Errors
     ///
-    /// [`NotConformal`] if the error rate is not between 0 and 1, or there are fewer than ⌈1/α⌉ − 1
+    /// [`ConformalError`] if the error rate is not between 0 and 1, or there are fewer than ⌈1/α⌉ − 1
     /// samples.
-    pub fn fit(samples: &[([f64; 5], Grade)], alpha: Score) -> Result<Self, NotConformal> {
+    pub fn fit(samples: &[([f64; 5], Grade)], alpha: Score) -> Result<Self, ConformalError> {
         let a = alpha.get();
         if a <= 0.0 || a >= 1.0 {
-            return Err(NotConformal::Alpha(a));
+            return Err(ConformalError::Alpha(a));
         }
         #[expect(clippy::cast_precision_loss, reason = "nobody labels 2^53 samples")]
         let wanted = libm::ceil((samples.len() as f64 + 1.0) * (1.0 - a));
@@ -66,7 +66,7 @@ impl ConformalGrades {
         if rank > samples.len() {
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "positive")]
             let least = (libm::ceil(1.0 / a) as usize).saturating_sub(1);
-            return Err(NotConformal::TooFew { given: samples.len(), alpha: a, least });
+            return Err(ConformalError::TooFew { given: samples.len(), alpha: a, least });
         }
         let mut scores: Vec<Score> = samples.iter().map(|(p, truth)| strangeness(p, *truth)).collect();
         scores.sort_unstable();

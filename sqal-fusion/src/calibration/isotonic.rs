@@ -36,7 +36,7 @@ pub struct Isotonic {
 /// Why knots do not make a rising curve.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum NotIsotonic {
+pub enum InvalidIsotonic {
     /// There is no knot.
     #[error("a curve needs a knot")]
     Empty,
@@ -53,18 +53,18 @@ impl Isotonic {
     ///
     /// # Errors
     ///
-    /// [`NotIsotonic`] if there is no knot, there are too many, or they do not rise.
-    pub fn new(knots: &[Knot]) -> Result<Self, NotIsotonic> {
+    /// [`InvalidIsotonic`] if there is no knot, there are too many, or they do not rise.
+    pub fn new(knots: &[Knot]) -> Result<Self, InvalidIsotonic> {
         if knots.is_empty() {
-            return Err(NotIsotonic::Empty);
+            return Err(InvalidIsotonic::Empty);
         }
         for (k, knot) in knots.iter().enumerate() {
             let before = k.checked_sub(1).map(|before| knots[before]);
             if knot.labels == 0 || before.is_some_and(|b| b.raw >= knot.raw || b.calibrated > knot.calibrated) {
-                return Err(NotIsotonic::Falls(k));
+                return Err(InvalidIsotonic::Falls(k));
             }
         }
-        let knots = ArrayVec::try_from(knots).map_err(|_| NotIsotonic::TooMany(knots.len()))?;
+        let knots = ArrayVec::try_from(knots).map_err(|_| InvalidIsotonic::TooMany(knots.len()))?;
         Ok(Self { knots })
     }
 
@@ -242,9 +242,9 @@ pub fn venn_abers(labels: &[super::Label], raw: Score) -> (Score, Score) {
 
 #[cfg(feature = "serde")]
 impl TryFrom<ArrayVec<Knot, MAX_KNOTS>> for Isotonic {
-    type Error = NotIsotonic;
+    type Error = InvalidIsotonic;
 
-    fn try_from(knots: ArrayVec<Knot, MAX_KNOTS>) -> Result<Self, NotIsotonic> {
+    fn try_from(knots: ArrayVec<Knot, MAX_KNOTS>) -> Result<Self, InvalidIsotonic> {
         Self::new(&knots)
     }
 }

@@ -11,8 +11,8 @@ use sqal_core::{Measured, Score};
 
 #[cfg(feature = "alloc")]
 pub use isotonic::{Block, Point, pool_adjacent_violators, venn_abers};
-pub use isotonic::{Isotonic, Knot, MAX_KNOTS, NotIsotonic};
-pub use platt::{NotPlatt, Platt};
+pub use isotonic::{InvalidIsotonic, Isotonic, Knot, MAX_KNOTS};
+pub use platt::{InvalidPlatt, Platt};
 
 /// The fewest labels from which a calibration is fitted. With fewer, confidence stays raw and is
 /// reported as not calibrated.
@@ -78,19 +78,19 @@ struct Stored {
 
 #[cfg(feature = "serde")]
 impl TryFrom<Stored> for Calibration {
-    type Error = NotCalibrated;
+    type Error = CalibrationError;
 
-    fn try_from(stored: Stored) -> Result<Self, NotCalibrated> {
+    fn try_from(stored: Stored) -> Result<Self, CalibrationError> {
         let Stored { version, labels, calibrator } = stored;
         let read = Self { version, labels, calibrator };
-        if read.is_calibrated() && version == 0 { Err(NotCalibrated::Version) } else { Ok(read) }
+        if read.is_calibrated() && version == 0 { Err(CalibrationError::Version) } else { Ok(read) }
     }
 }
 
 /// Why labels do not make a calibration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum NotCalibrated {
+pub enum CalibrationError {
     /// Fewer labels than [`FEWEST_LABELS`]: the fit would be noise.
     #[error("{given} labelled samples: at least {FEWEST_LABELS} are needed, and confidence stays uncalibrated")]
     TooFewLabels {
@@ -162,24 +162,24 @@ impl Calibration {
     /// let calibration = Calibration::fit(&labels, 1)?;
     /// assert!((calibration.calibrate(Score::nearest(0.9)).get() - 2.0 / 3.0).abs() < 1e-12);
     /// assert!(Calibration::fit(&labels[..49], 1).is_err());
-    /// # Ok::<(), sqal_fusion::calibration::NotCalibrated>(())
+    /// # Ok::<(), sqal_fusion::calibration::CalibrationError>(())
     /// ```
     ///
     /// # Errors
     ///
-    /// [`NotCalibrated`] if there are too few labels, if all are right or all wrong, or if the
+    /// [`CalibrationError`] if there are too few labels, if all are right or all wrong, or if the
     /// version is 0.
-    pub fn fit(labels: &[Label], version: u32) -> Result<Self, NotCalibrated> {
+    pub fn fit(labels: &[Label], version: u32) -> Result<Self, CalibrationError> {
         let given = labels.len();
         let right = labels.iter().filter(|label| label.correct).count();
         if version == 0 {
-            return Err(NotCalibrated::Version);
+            return Err(CalibrationError::Version);
         }
         if given < FEWEST_LABELS {
-            return Err(NotCalibrated::TooFewLabels { given });
+            return Err(CalibrationError::TooFewLabels { given });
         }
         if right == 0 || right == given {
-            return Err(NotCalibrated::OneOutcome { given });
+            return Err(CalibrationError::OneOutcome { given });
         }
         let calibrator = if given < FEWEST_FOR_ISOTONIC {
             Calibrator::Platt(Platt::fit(labels))

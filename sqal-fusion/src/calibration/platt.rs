@@ -23,7 +23,7 @@ pub struct Platt {
 #[error(
     "a = {a}, b = {b} is no rising logistic curve: both must be finite, a at most 0, and their covariance positive"
 )]
-pub struct NotPlatt {
+pub struct InvalidPlatt {
     /// The slope offered.
     pub a: f64,
     /// The offset offered.
@@ -36,15 +36,15 @@ impl Platt {
     ///
     /// # Errors
     ///
-    /// [`NotPlatt`] if a number is not finite, if the curve falls, or if the covariance is not
+    /// [`InvalidPlatt`] if a number is not finite, if the curve falls, or if the covariance is not
     /// positive.
-    pub fn new(a: f64, b: f64, covariance: [f64; 3]) -> Result<Self, NotPlatt> {
+    pub fn new(a: f64, b: f64, covariance: [f64; 3]) -> Result<Self, InvalidPlatt> {
         let [va, vb, vab] = covariance;
         let sound = va >= 0.0 && vb >= 0.0 && vab * vab <= va * vb * (1.0 + 1e-9);
         if a.is_finite() && b.is_finite() && a <= 0.0 && sound && covariance.iter().all(|v| v.is_finite()) {
             Ok(Self { a, b, covariance })
         } else {
-            Err(NotPlatt { a, b })
+            Err(InvalidPlatt { a, b })
         }
     }
 
@@ -158,9 +158,9 @@ struct Raw {
 
 #[cfg(feature = "serde")]
 impl TryFrom<Raw> for Platt {
-    type Error = NotPlatt;
+    type Error = InvalidPlatt;
 
-    fn try_from(raw: Raw) -> Result<Self, NotPlatt> {
+    fn try_from(raw: Raw) -> Result<Self, InvalidPlatt> {
         Self::new(raw.a, raw.b, raw.covariance)
     }
 }

@@ -30,7 +30,7 @@ pub struct RiskPoint {
 /// Two points for which there is no plan.
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
-pub enum NoPlan {
+pub enum PlanError {
     /// A number does not lie between 0 and 1, or the good lot is not better or not accepted more
     /// often than the bad one.
     #[error(
@@ -51,13 +51,13 @@ pub enum NoPlan {
 /// The largest sample size of the search.
 const MOST: u32 = 100_000;
 
-fn checked(good: RiskPoint, bad: RiskPoint) -> Result<(), NoPlan> {
+fn checked(good: RiskPoint, bad: RiskPoint) -> Result<(), PlanError> {
     let inside = |x: f64| x > 0.0 && x < 1.0;
     let all = [good.share, good.probability, bad.share, bad.probability].into_iter().all(inside);
     if all && good.share < bad.share && good.probability > bad.probability {
         Ok(())
     } else {
-        Err(NoPlan::Points { good, bad })
+        Err(PlanError::Points { good, bad })
     }
 }
 
@@ -122,13 +122,13 @@ impl AttributePlan {
     /// let good = RiskPoint { share: 0.01, probability: 0.95 };
     /// let bad = RiskPoint { share: 0.08, probability: 0.10 };
     /// assert_eq!(AttributePlan::find(good, bad)?, AttributePlan { sample: 65, accept: 2 });
-    /// # Ok::<(), sqal_fusion::process::acceptance::NoPlan>(())
+    /// # Ok::<(), sqal_fusion::process::acceptance::PlanError>(())
     /// ```
     ///
     /// # Errors
     ///
-    /// [`NoPlan`] if the points contradict each other or are too close to each other.
-    pub fn find(good: RiskPoint, bad: RiskPoint) -> Result<Self, NoPlan> {
+    /// [`PlanError`] if the points contradict each other or are too close to each other.
+    pub fn find(good: RiskPoint, bad: RiskPoint) -> Result<Self, PlanError> {
         checked(good, bad)?;
         let mut plan = Self { sample: 1, accept: 0 };
         while plan.sample <= MOST {
@@ -140,7 +140,7 @@ impl AttributePlan {
                 return Ok(plan);
             }
         }
-        Err(NoPlan::TooLarge(MOST))
+        Err(PlanError::TooLarge(MOST))
     }
 }
 
@@ -220,8 +220,8 @@ impl VariablesPlan {
     ///
     /// # Errors
     ///
-    /// [`NoPlan`] if the points contradict each other or are too close to each other.
-    pub fn find(good: RiskPoint, bad: RiskPoint) -> Result<Self, NoPlan> {
+    /// [`PlanError`] if the points contradict each other or are too close to each other.
+    pub fn find(good: RiskPoint, bad: RiskPoint) -> Result<Self, PlanError> {
         checked(good, bad)?;
         let fits = |sample: u32| {
             let plan = Self::through(sample, good);
@@ -233,7 +233,7 @@ impl VariablesPlan {
         let mut low = 2;
         while fits(high).is_none() {
             if high == MOST {
-                return Err(NoPlan::TooLarge(MOST));
+                return Err(PlanError::TooLarge(MOST));
             }
             low = high;
             high = (2 * high).min(MOST);

@@ -39,7 +39,7 @@ pub struct Capability {
 /// Why no capability can be computed.
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
-pub enum NoCapability {
+pub enum CapabilityError {
     /// Fewer than two values.
     #[error("{0} values: a spread needs at least two")]
     TooFew(u64),
@@ -67,7 +67,7 @@ impl Capability {
     ///
     /// # Errors
     ///
-    /// [`NoCapability`] if there are fewer than two values, if there is no spread beyond `u`, or if
+    /// [`CapabilityError`] if there are fewer than two values, if there is no spread beyond `u`, or if
     /// the confidence is not between 0 and 1.
     pub fn of(
         values: &Moments,
@@ -75,17 +75,17 @@ impl Capability {
         tolerance: &Tolerance,
         target: Option<f64>,
         confidence: Score,
-    ) -> Result<Self, NoCapability> {
+    ) -> Result<Self, CapabilityError> {
         let (Some(mean), Some(variance)) = (values.mean(), values.variance()) else {
-            return Err(NoCapability::TooFew(values.count()));
+            return Err(CapabilityError::TooFew(values.count()));
         };
         if confidence <= Score::ZERO || confidence >= Score::ONE {
-            return Err(NoCapability::Confidence(confidence.get()));
+            return Err(CapabilityError::Confidence(confidence.get()));
         }
         let spread = variance - u * u;
         // Written as "not above 0" instead of "at most 0", so that a NaN is refused too.
         if !(spread > 0.0 && u >= 0.0) {
-            return Err(NoCapability::NoSpread { sd: libm::sqrt(variance), u });
+            return Err(CapabilityError::NoSpread { sd: libm::sqrt(variance), u });
         }
         let sd = libm::sqrt(spread);
         #[expect(clippy::cast_precision_loss, reason = "nobody counts to 2^53")]

@@ -156,9 +156,9 @@ struct StoredSubgroups {
 
 #[cfg(feature = "serde")]
 impl TryFrom<StoredSubgroups> for Subgroups {
-    type Error = NotASubgroup;
+    type Error = InvalidSubgroup;
 
-    fn try_from(stored: StoredSubgroups) -> Result<Self, NotASubgroup> {
+    fn try_from(stored: StoredSubgroups) -> Result<Self, InvalidSubgroup> {
         let StoredSubgroups { size, means, ranges, deviations } = stored;
         Ok(Self { means, ranges, deviations, ..Self::of(size)? })
     }
@@ -167,7 +167,7 @@ impl TryFrom<StoredSubgroups> for Subgroups {
 /// A subgroup that the chart cannot take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum NotASubgroup {
+pub enum InvalidSubgroup {
     /// Its size differs from that of the chart, or lies outside 2 to 10.
     #[error("a subgroup of {given}: expected {expected} values, 2 to 10")]
     Size {
@@ -186,9 +186,9 @@ impl Subgroups {
     ///
     /// # Errors
     ///
-    /// [`NotASubgroup::Size`] if `size` is not 2 to 10.
-    pub fn of(size: usize) -> Result<Self, NotASubgroup> {
-        Constants::of(size).ok_or(NotASubgroup::Size { given: size, expected: size })?;
+    /// [`InvalidSubgroup::Size`] if `size` is not 2 to 10.
+    pub fn of(size: usize) -> Result<Self, InvalidSubgroup> {
+        Constants::of(size).ok_or(InvalidSubgroup::Size { given: size, expected: size })?;
         let empty = Moments::default();
         Ok(Self { size, means: empty, ranges: empty, deviations: empty })
     }
@@ -197,13 +197,13 @@ impl Subgroups {
     ///
     /// # Errors
     ///
-    /// [`NotASubgroup`] if it has another size, or a value that is not finite.
-    pub fn push(&mut self, values: &[f64]) -> Result<(), NotASubgroup> {
+    /// [`InvalidSubgroup`] if it has another size, or a value that is not finite.
+    pub fn push(&mut self, values: &[f64]) -> Result<(), InvalidSubgroup> {
         if values.len() != self.size {
-            return Err(NotASubgroup::Size { given: values.len(), expected: self.size });
+            return Err(InvalidSubgroup::Size { given: values.len(), expected: self.size });
         }
         if let Some(k) = values.iter().position(|x| !x.is_finite()) {
-            return Err(NotASubgroup::NotFinite(k));
+            return Err(InvalidSubgroup::NotFinite(k));
         }
         let (mut moments, mut low, mut high) = (Moments::default(), f64::INFINITY, f64::NEG_INFINITY);
         for x in values {

@@ -20,7 +20,7 @@ pub struct Ewma {
 /// A setting that is not valid for a chart.
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
 #[error("{name} is {value}: expected {expected}")]
-pub struct NotAChart {
+pub struct InvalidChart {
     /// The name of the setting.
     pub name: &'static str,
     /// The value of the setting.
@@ -29,8 +29,8 @@ pub struct NotAChart {
     pub expected: &'static str,
 }
 
-fn check(name: &'static str, value: f64, holds: bool, expected: &'static str) -> Result<(), NotAChart> {
-    if holds { Ok(()) } else { Err(NotAChart { name, value, expected }) }
+fn check(name: &'static str, value: f64, holds: bool, expected: &'static str) -> Result<(), InvalidChart> {
+    if holds { Ok(()) } else { Err(InvalidChart { name, value, expected }) }
 }
 
 impl Ewma {
@@ -40,8 +40,8 @@ impl Ewma {
     ///
     /// # Errors
     ///
-    /// [`NotAChart`] names the setting that is out of range.
-    pub fn new(target: f64, sigma: f64, lambda: f64, width: f64) -> Result<Self, NotAChart> {
+    /// [`InvalidChart`] names the setting that is out of range.
+    pub fn new(target: f64, sigma: f64, lambda: f64, width: f64) -> Result<Self, InvalidChart> {
         check("target", target, target.is_finite(), "a finite number")?;
         check("sigma", sigma, sigma > 0.0 && sigma.is_finite(), "a positive number")?;
         check("lambda", lambda, lambda > 0.0 && lambda <= 1.0, "more than 0 and at most 1")?;
@@ -97,8 +97,8 @@ impl Cusum {
     ///
     /// # Errors
     ///
-    /// [`NotAChart`] names the setting that is out of range.
-    pub fn new(target: f64, allowance: f64, decision: f64) -> Result<Self, NotAChart> {
+    /// [`InvalidChart`] names the setting that is out of range.
+    pub fn new(target: f64, allowance: f64, decision: f64) -> Result<Self, InvalidChart> {
         check("target", target, target.is_finite(), "a finite number")?;
         check("allowance", allowance, allowance >= 0.0 && allowance.is_finite(), "a number of at least 0")?;
         check("decision", decision, decision > 0.0 && decision.is_finite(), "a positive number")?;
@@ -169,8 +169,8 @@ impl ReferenceLevel {
     ///
     /// # Errors
     ///
-    /// [`NotAChart`] names the setting that is out of range.
-    pub fn new(level: f64, variance: f64, drift: f64, noise: f64) -> Result<Self, NotAChart> {
+    /// [`InvalidChart`] names the setting that is out of range.
+    pub fn new(level: f64, variance: f64, drift: f64, noise: f64) -> Result<Self, InvalidChart> {
         let variance_like = |x: f64| x >= 0.0 && x.is_finite();
         check("level", level, level.is_finite(), "a finite number")?;
         check("variance", variance, variance_like(variance), "a number of at least 0")?;
@@ -211,7 +211,7 @@ impl ReferenceLevel {
 mod stored {
     use serde::Deserialize;
 
-    use super::{NotAChart, check};
+    use super::{InvalidChart, check};
 
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
@@ -225,9 +225,9 @@ mod stored {
     }
 
     impl TryFrom<Ewma> for super::Ewma {
-        type Error = NotAChart;
+        type Error = InvalidChart;
 
-        fn try_from(stored: Ewma) -> Result<Self, NotAChart> {
+        fn try_from(stored: Ewma) -> Result<Self, InvalidChart> {
             let Ewma { target, sigma, lambda, width, average, fading } = stored;
             check("average", average, average.is_finite(), "a finite number")?;
             check("fading", fading, (0.0..=1.0).contains(&fading), "0 to 1")?;
@@ -246,9 +246,9 @@ mod stored {
     }
 
     impl TryFrom<Cusum> for super::Cusum {
-        type Error = NotAChart;
+        type Error = InvalidChart;
 
-        fn try_from(stored: Cusum) -> Result<Self, NotAChart> {
+        fn try_from(stored: Cusum) -> Result<Self, InvalidChart> {
             let Cusum { target, allowance, decision, above, below } = stored;
             for (name, sum) in [("above", above), ("below", below)] {
                 check(name, sum, sum >= 0.0 && sum.is_finite(), "a number of at least 0")?;
@@ -267,9 +267,9 @@ mod stored {
     }
 
     impl TryFrom<ReferenceLevel> for super::ReferenceLevel {
-        type Error = NotAChart;
+        type Error = InvalidChart;
 
-        fn try_from(stored: ReferenceLevel) -> Result<Self, NotAChart> {
+        fn try_from(stored: ReferenceLevel) -> Result<Self, InvalidChart> {
             Self::new(stored.level, stored.variance, stored.drift, stored.noise)
         }
     }

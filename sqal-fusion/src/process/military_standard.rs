@@ -84,7 +84,7 @@ pub struct StandardPlan {
 /// A lot, letter or quality level for which the standard has no plan.
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
-pub enum NotInStandard {
+pub enum MilitaryStandardError {
     /// A lot of fewer than two items.
     #[error("a lot of {0}: the standard begins at 2")]
     Lot(u32),
@@ -100,10 +100,10 @@ pub enum NotInStandard {
 ///
 /// # Errors
 ///
-/// [`NotInStandard::Lot`] if the lot has fewer than two items.
-pub fn code_letter(lot: u32, level: Level) -> Result<char, NotInStandard> {
+/// [`MilitaryStandardError::Lot`] if the lot has fewer than two items.
+pub fn code_letter(lot: u32, level: Level) -> Result<char, MilitaryStandardError> {
     if lot < 2 {
-        return Err(NotInStandard::Lot(lot));
+        return Err(MilitaryStandardError::Lot(lot));
     }
     let row = LOTS.partition_point(|most| *most < lot);
     Ok(char::from(CODES[row][level as usize]))
@@ -117,23 +117,24 @@ pub fn code_letter(lot: u32, level: Level) -> Result<char, NotInStandard> {
 /// let letter = code_letter(2000, Level::II)?;
 /// let normal = plan(letter, 1.0, Severity::Normal)?;
 /// assert_eq!((letter, normal.plan.sample, normal.plan.accept, normal.reject), ('K', 125, 3, 4));
-/// # Ok::<(), sqal_fusion::process::military_standard::NotInStandard>(())
+/// # Ok::<(), sqal_fusion::process::military_standard::MilitaryStandardError>(())
 /// ```
 ///
 /// # Errors
 ///
-/// [`NotInStandard`] if the tables do not have the letter or the quality level.
-pub fn plan(letter: char, aql: f64, severity: Severity) -> Result<StandardPlan, NotInStandard> {
-    let row = LETTERS[..16].iter().position(|one| char::from(*one) == letter).ok_or(NotInStandard::Letter(letter))?;
+/// [`MilitaryStandardError`] if the tables do not have the letter or the quality level.
+pub fn plan(letter: char, aql: f64, severity: Severity) -> Result<StandardPlan, MilitaryStandardError> {
+    let row =
+        LETTERS[..16].iter().position(|one| char::from(*one) == letter).ok_or(MilitaryStandardError::Letter(letter))?;
     let same = |one: &f64| libm::fabs(one - aql) <= 1e-9 * one;
-    let column = AQL.iter().position(same).ok_or(NotInStandard::Aql(aql))?;
+    let column = AQL.iter().position(same).ok_or(MilitaryStandardError::Aql(aql))?;
     let table = Table(severity);
     // Arrows lead down to the nearest row that has a plan if the sum is still too small for one,
     // otherwise up.
     let below = (row..17).find_map(|row| table.cell(row, column).map(|cell| (row, cell)));
     let above = (0..=row).rev().find_map(|row| table.cell(row, column).map(|cell| (row, cell)));
     let (found, (accept, reject)) = if table.points_down(row, column) { below.or(above) } else { above.or(below) }
-        .ok_or(NotInStandard::Aql(aql))?;
+        .ok_or(MilitaryStandardError::Aql(aql))?;
     Ok(StandardPlan { plan: AttributePlan { sample: table.size(found), accept }, reject })
 }
 

@@ -34,7 +34,7 @@ const TABLE: [(char, u32, [f64; 14]); 16] = [
 /// A letter, quality level or severity for which the standard has no variables plan.
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
-pub enum NotInStandard {
+pub enum VariablesStandardError {
     /// A letter that is not one of the code letters B to Q.
     #[error("{0:?} is not a code letter: expected B to Q")]
     Letter(char),
@@ -58,20 +58,20 @@ pub enum NotInStandard {
 /// let normal = plan('F', 1.0, Severity::Normal)?;
 /// assert_eq!((normal.sample, normal.k), (10, 1.72));
 /// assert_eq!(plan('F', 1.0, Severity::Tightened)?.k, 1.84);
-/// # Ok::<(), sqal_fusion::process::variables_standard::NotInStandard>(())
+/// # Ok::<(), sqal_fusion::process::variables_standard::VariablesStandardError>(())
 /// ```
 ///
 /// # Errors
 ///
-/// [`NotInStandard`] if the table does not have the letter, the quality level or the severity.
-pub fn plan(letter: char, aql: f64, severity: Severity) -> Result<VariablesPlan, NotInStandard> {
-    let row = TABLE.iter().position(|(one, ..)| *one == letter).ok_or(NotInStandard::Letter(letter))?;
+/// [`VariablesStandardError`] if the table does not have the letter, the quality level or the severity.
+pub fn plan(letter: char, aql: f64, severity: Severity) -> Result<VariablesPlan, VariablesStandardError> {
+    let row = TABLE.iter().position(|(one, ..)| *one == letter).ok_or(VariablesStandardError::Letter(letter))?;
     let same = |one: &f64| libm::fabs(one - aql) <= 1e-9 * one;
-    let column = AQL.iter().position(same).ok_or(NotInStandard::Aql(aql))?;
+    let column = AQL.iter().position(same).ok_or(VariablesStandardError::Aql(aql))?;
     let column = match severity {
         Severity::Normal => column,
-        Severity::Tightened => column.checked_sub(1).ok_or(NotInStandard::Aql(aql))?,
-        Severity::Reduced => return Err(NotInStandard::Reduced),
+        Severity::Tightened => column.checked_sub(1).ok_or(VariablesStandardError::Aql(aql))?,
+        Severity::Reduced => return Err(VariablesStandardError::Reduced),
     };
     let k = TABLE[row].2[column];
     // Down a column, k grows where there is no arrow. Rows of equal k share the plan of the last of

@@ -5,7 +5,7 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use serde::{Deserialize, Serialize};
 use sqal_core::{DeviceId, Timestamp};
-use sqal_storage::{CacheKey, CacheKind, Hour, HourlyQuery, NotASpan, Tally};
+use sqal_storage::{CacheKey, CacheKind, Hour, HourlyQuery, InvalidSpan, Tally};
 use std::sync::Arc;
 
 use super::parameters::{device_of, unreadable};
@@ -94,7 +94,7 @@ impl Span {
         }
         let until = until.flatten().unwrap_or_else(|| Hour::of(now).later(1));
         let from = from.flatten().unwrap_or_else(|| until.later(-USUAL));
-        let query = HourlyQuery::new(from, until).map_err(|NotASpan { hours }| {
+        let query = HourlyQuery::new(from, until).map_err(|InvalidSpan { hours }| {
             let most = HourlyQuery::MOST_HOURS;
             let (limit, french) = (format!("a span of 0 to {most} hours"), format!("une durée de 0 à {most} heures"));
             Problem::invalid_query(vec![Violation::new("?from", format!("{hours} hours before ?until"), limit, french)])

@@ -8,7 +8,7 @@ pub use held::HeldBody;
 pub use replay::ReplayBody;
 pub use timed::TimedBody;
 
-use crate::TimedOut;
+use crate::TimeoutError;
 
 /// Why a body ended with an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -18,7 +18,7 @@ pub enum BodyError<E> {
     Inner(E),
     /// The body exceeded its time limit.
     #[error(transparent)]
-    TimedOut(TimedOut),
+    TimedOut(TimeoutError),
     /// This copy cannot be read to its end: the body has outgrown what is kept of it, or it failed
     /// for another reader.
     #[error("the body outgrew what is kept of it, or broke off, and cannot be sent again")]

@@ -8,7 +8,7 @@ use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
 use super::BodyError;
-use crate::TimedOut;
+use crate::TimeoutError;
 use crate::alarm::Alarm;
 
 pin_project! {
@@ -43,7 +43,7 @@ impl<B: Body> Body for TimedBody<B> {
         if let Poll::Ready(frame) = this.body.poll_frame(context) {
             return Poll::Ready(frame.map(|frame| frame.map_err(BodyError::Inner)));
         }
-        let late = TimedOut { after: this.alarm.limit() };
+        let late = TimeoutError { after: this.alarm.limit() };
         this.alarm.poll(context).map(|()| Some(Err(BodyError::TimedOut(late))))
     }
 

@@ -41,7 +41,7 @@ pub use config::{Abandoned, BreakerConfig, InvalidBreaker, OpenFor, Rates, SlowC
 pub use event::{Cause, Event, Observer};
 use permit::{Claim, Said};
 pub use permit::{OwnedPermit, Permit};
-pub use registry::{Breakers, NoRoom};
+pub use registry::{Breakers, RegistryFullError};
 pub use state::State;
 use state::Word;
 pub use window::Counts;

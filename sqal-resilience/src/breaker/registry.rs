@@ -35,13 +35,13 @@ impl<K> fmt::Debug for Observe<K> {
 /// The table is full of breakers that must not be forgotten.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{most} targets are watched already and none of them can be forgotten")]
-pub struct NoRoom {
+pub struct RegistryFullError {
     /// The maximum number of targets.
     pub most: usize,
 }
 
-impl From<NoRoom> for Rejected {
-    fn from(_: NoRoom) -> Self {
+impl From<RegistryFullError> for Rejected {
+    fn from(_: RegistryFullError) -> Self {
         Self::because(Reason::Overloaded)
     }
 }
@@ -78,9 +78,9 @@ impl<K: Eq + Hash, C: Clock + Clone> Breakers<K, C> {
     ///
     /// # Errors
     ///
-    /// [`NoRoom`] if the target is new and the table is full of breakers that must not be
+    /// [`RegistryFullError`] if the target is new and the table is full of breakers that must not be
     /// forgotten.
-    pub fn get(&self, key: K) -> Result<Arc<Breaker<C>>, NoRoom> {
+    pub fn get(&self, key: K) -> Result<Arc<Breaker<C>>, RegistryFullError> {
         let mut breakers = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(breaker) = breakers.get(&key) {
             return Ok(Arc::clone(breaker));
@@ -91,7 +91,7 @@ impl<K: Eq + Hash, C: Clock + Clone> Breakers<K, C> {
         let room = breakers.len() < self.most;
         // The settings were checked when the registry was made.
         let breaker = room.then(|| Breaker::new(self.config, self.clock.clone()).ok()).flatten();
-        let mut breaker = breaker.ok_or(NoRoom { most: self.most })?;
+        let mut breaker = breaker.ok_or(RegistryFullError { most: self.most })?;
         breaker.observer = self.observe.as_ref().map(|observe| (observe.0)(&key));
         let breaker = Arc::new(breaker);
         breakers.insert(key, Arc::clone(&breaker));

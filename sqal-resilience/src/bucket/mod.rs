@@ -22,7 +22,7 @@ pub use keyed::KeyedBuckets;
 use quota::Rate;
 pub use quota::{InvalidQuota, Quota};
 #[cfg(feature = "tokio")]
-pub use waiting::{ExceedsCapacity, FairBucket};
+pub use waiting::{CapacityError, FairBucket};
 
 use crate::clock::{ORIGIN, nanos_since};
 use crate::sync::{AtomicU64, Mutex, Ordering, spin_loop};

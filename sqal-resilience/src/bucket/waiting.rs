@@ -26,7 +26,7 @@ const LOOK: Duration = Duration::from_secs(1);
 /// A request for more tokens than the bucket can ever hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{asked} tokens at once: the bucket holds at most {limit}")]
-pub struct ExceedsCapacity {
+pub struct CapacityError {
     /// The number of tokens that were asked for.
     pub asked: u32,
     /// The maximum number of tokens that the bucket holds.
@@ -50,12 +50,12 @@ impl<C: Clock> FairBucket<C> {
     ///
     /// # Errors
     ///
-    /// [`ExceedsCapacity`] at once if the bucket can never hold `n` tokens, or later if the quota
+    /// [`CapacityError`] at once if the bucket can never hold `n` tokens, or later if the quota
     /// is lowered below `n` during the wait.
-    pub async fn acquire(&self, n: u32) -> Result<Decision, ExceedsCapacity> {
+    pub async fn acquire(&self, n: u32) -> Result<Decision, CapacityError> {
         let limit = self.bucket.peek(0).limit();
         if n > limit {
-            return Err(ExceedsCapacity { asked: n, limit });
+            return Err(CapacityError { asked: n, limit });
         }
         // The semaphore is never closed.
         let _first_in_line = self.head.acquire().await;
@@ -66,7 +66,7 @@ impl<C: Clock> FairBucket<C> {
                 // Sleeps at most `LOOK`, because tokens may be put back or the quota may be raised.
                 Some(time) => sleep(time.min(LOOK)).await,
                 // The quota was lowered during the wait.
-                None => return Err(ExceedsCapacity { asked: n, limit: decision.limit() }),
+                None => return Err(CapacityError { asked: n, limit: decision.limit() }),
             }
         }
     }

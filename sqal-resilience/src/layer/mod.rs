@@ -10,7 +10,7 @@
 //! are.
 //!
 //! A layer does not wrap the error of its service. It requires that a refusal can be made into one
-//! (`S::Error: From<Rejected>`, see [`FromRefusal`]), and a timeout too (`From<TimedOut>`) for the
+//! (`S::Error: From<Rejected>`, see [`FromRefusal`]), and a timeout too (`From<TimeoutError>`) for the
 //! layer that limits time. Tower's own `BoxError` can be made of both. For a service with any other
 //! error, put [`CallErrors`] below all the others: the error is then a
 //! [`CallError`](crate::CallError), whatever stands above.

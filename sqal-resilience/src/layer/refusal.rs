@@ -1,6 +1,6 @@
 //! [`FromRefusal`] and [`FromTimeout`]: what an error must offer, and the message if it does not.
 
-use crate::{Rejected, TimedOut};
+use crate::{Rejected, TimeoutError};
 
 /// An error that can be made of a refusal: every error with `From<Rejected>`.
 /// [`CallError`](crate::CallError) and tower's `BoxError` are such errors.
@@ -30,15 +30,15 @@ pub trait FromRefusal: From<Rejected> {}
 #[diagnostic::do_not_recommend]
 impl<E: From<Rejected>> FromRefusal for E {}
 
-/// An error that can be made of a timeout: every error with `From<TimedOut>`.
+/// An error that can be made of a timeout: every error with `From<TimeoutError>`.
 /// [`CallError`](crate::CallError) and tower's `BoxError` are such errors.
 #[diagnostic::on_unimplemented(
     message = "a layer cannot end a call that takes too long with the error `{Self}`",
-    label = "`{Self}` cannot be made of a `TimedOut`",
+    label = "`{Self}` cannot be made of a `TimeoutError`",
     note = "put `CallErrors` below all other layers, next to the service: its error is then a `CallError`",
     note = "axum's routers want services that never fail: put `axum::error_handling::HandleErrorLayer` outside of the layers"
 )]
-pub trait FromTimeout: From<TimedOut> {}
+pub trait FromTimeout: From<TimeoutError> {}
 
 #[diagnostic::do_not_recommend]
-impl<E: From<TimedOut>> FromTimeout for E {}
+impl<E: From<TimeoutError>> FromTimeout for E {}

@@ -11,7 +11,7 @@ use tower_service::Service;
 
 use super::{FromTimeout, release};
 use crate::alarm::Alarm;
-use crate::{TimedOut, Timeout, timeout};
+use crate::{Timeout, TimeoutError, timeout};
 
 /// Limits the time of each call, counted from the first poll that found its service not ready.
 #[derive(Clone, Copy, Debug)]
@@ -101,7 +101,7 @@ where
 
     #[inline]
     fn call(&mut self, request: Request) -> Self::Future {
-        let late = TimedOut { after: self.limit };
+        let late = TimeoutError { after: self.limit };
         let waited = match std::mem::replace(&mut self.wait, Wait::None) {
             Wait::Over(_) => {
                 // The service below still waits in a queue for this call, and would be given a
@@ -125,11 +125,11 @@ pin_project! {
         // None if the service was not ready in time.
         #[pin]
         inner: Option<Timeout<F>>,
-        late: TimedOut,
+        late: TimeoutError,
     }
 }
 
-impl<T, E: From<TimedOut>, F: Future<Output = Result<T, E>>> Future for TimeoutFuture<F> {
+impl<T, E: From<TimeoutError>, F: Future<Output = Result<T, E>>> Future for TimeoutFuture<F> {
     type Output = Result<T, E>;
 
     #[inline]

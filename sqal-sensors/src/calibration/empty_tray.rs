@@ -35,7 +35,7 @@ pub struct EmptyTray {
 /// Why frames give no reference.
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
-pub enum NoEmptyTray {
+pub enum EmptyTrayError {
     /// Too few frames.
     #[error("{0} frames of the empty tray: at least 30 are needed")]
     TooFew(u32),
@@ -65,12 +65,12 @@ impl EmptyTray {
     ///
     /// # Errors
     ///
-    /// [`NoEmptyTray`] if there are fewer than 30 frames, if a zone of the tray is invalid in more
+    /// [`EmptyTrayError`] if there are fewer than 30 frames, if a zone of the tray is invalid in more
     /// than half of them, or if the distance drifts.
     pub fn from_frames<'a>(
         frames: impl Iterator<Item = &'a TofFrame> + Clone,
         profile: &TofProfile,
-    ) -> Result<Self, NoEmptyTray> {
+    ) -> Result<Self, EmptyTrayError> {
         let tray = profile.tray.zones();
         // Frames are turned into the mounted orientation, as the profile's tray already is and the
         // map will be.
@@ -78,7 +78,7 @@ impl EmptyTray {
             frames.map(|frame| validity::judge(&profile.mount.frame(frame), profile, None, &mut Flags::default()));
         let count = u32::try_from(judged.clone().count()).unwrap_or(u32::MAX);
         if count < LEAST_FRAMES {
-            return Err(NoEmptyTray::TooFew(count));
+            return Err(EmptyTrayError::TooFew(count));
         }
         let of_zone = |zone: usize| {
             let seen = judged.clone().filter(move |zones| zones.valid.contains(zone));
@@ -89,7 +89,7 @@ impl EmptyTray {
             let seen = moments[zone].map_or(0.0, |m| m.n);
             if seen * 2.0 < f64::from(count) {
                 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count of frames")]
-                return Err(NoEmptyTray::Blind { zone, seen: seen as u32, frames: count });
+                return Err(EmptyTrayError::Blind { zone, seen: seen as u32, frames: count });
             }
         }
         let mean = |zone: usize| moments[zone].map_or(0.0, |m| m.mean);
@@ -102,7 +102,7 @@ impl EmptyTray {
         });
         let drift = Drift::of(series.clone()).unwrap_or(Drift { change: f64::MAX, u: 0.0 });
         if !drift.has_settled(STEP_MM) {
-            return Err(NoEmptyTray::StillWarming { change_mm: drift.change });
+            return Err(EmptyTrayError::StillWarming { change_mm: drift.change });
         }
         let r1 = first_autocorrelation(series).clamp(0.0, 0.99);
         let effective_frames = f64::from(count) * (1.0 - r1) / (1.0 + r1);

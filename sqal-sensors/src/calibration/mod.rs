@@ -18,8 +18,8 @@ mod white_tile;
 use sqal_core::{DeviceId, Timestamp};
 
 pub use drift::Drift;
-pub use empty_tray::{EmptyTray, NoEmptyTray};
-pub use white_tile::{NoWhiteTile, WhiteTile};
+pub use empty_tray::{EmptyTray, EmptyTrayError};
+pub use white_tile::{WhiteTile, WhiteTileError};
 
 /// A calibration with its device and its time.
 ///

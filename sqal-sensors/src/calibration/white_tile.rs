@@ -27,7 +27,7 @@ pub struct WhiteTile {
 /// Why readings give no white reference.
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
-pub enum NoWhiteTile {
+pub enum WhiteTileError {
     /// Too few readings of the tile.
     #[error("{0} readings of the white tile: at least 10 are needed")]
     TooFew(u32),
@@ -62,35 +62,35 @@ impl WhiteTile {
     ///
     /// # Errors
     ///
-    /// [`NoWhiteTile`] if there are fewer than 10 readings of the tile or none in the dark, if a
+    /// [`WhiteTileError`] if there are fewer than 10 readings of the tile or none in the dark, if a
     /// channel is saturated or dim, if the tile's reflectance is not valid, or if the lamp drifts.
     #[expect(clippy::needless_pass_by_value, reason = "an iterator, taken as all iterators are")]
     pub fn from_readings<'a>(
         white: impl Iterator<Item = &'a Spectrum> + Clone,
         dark: impl Iterator<Item = &'a Spectrum> + Clone,
         tile_reflectance: f64,
-    ) -> Result<Self, NoWhiteTile> {
+    ) -> Result<Self, WhiteTileError> {
         if !(tile_reflectance > 0.0 && tile_reflectance <= 1.0) {
-            return Err(NoWhiteTile::Reflectance(tile_reflectance));
+            return Err(WhiteTileError::Reflectance(tile_reflectance));
         }
         let readings = u32::try_from(white.clone().count()).unwrap_or(u32::MAX);
         if readings < LEAST_READINGS {
-            return Err(NoWhiteTile::TooFew(readings));
+            return Err(WhiteTileError::TooFew(readings));
         }
         let unit = |shot: &Spectrum| shot.gain().multiplier() * shot.integration_time().millis();
         let mut reference = WhiteReference { white: [0.0; 10], dark: [0.0; 10], tile_reflectance, u_relative: 0.0 };
         for channel in Channel::ALL {
             let full = |shot: &Spectrum| shot.counts(channel) >= 0.98 * f64::from(shot.integration_time().full_scale());
             if white.clone().any(full) {
-                return Err(NoWhiteTile::Saturated(channel));
+                return Err(WhiteTileError::Saturated(channel));
             }
             let basic = |shot: &Spectrum| shot.counts(channel) / unit(shot);
-            let lit = Moments::of(white.clone().map(basic)).ok_or(NoWhiteTile::TooFew(0))?;
-            let unlit = Moments::of(dark.clone().map(basic)).ok_or(NoWhiteTile::NoDark)?;
+            let lit = Moments::of(white.clone().map(basic)).ok_or(WhiteTileError::TooFew(0))?;
+            let unlit = Moments::of(dark.clone().map(basic)).ok_or(WhiteTileError::NoDark)?;
             let span = lit.mean - unlit.mean;
             let counts = span * white.clone().map(unit).fold(f64::INFINITY, f64::min);
             if counts < 200.0 {
-                return Err(NoWhiteTile::Dim { channel, counts });
+                return Err(WhiteTileError::Dim { channel, counts });
             }
             let (k, error) = (channel.index(), |m: &Moments| m.sample_sd() / libm::sqrt(m.n));
             (reference.white[k], reference.dark[k]) = (lit.mean, unlit.mean);
@@ -101,7 +101,7 @@ impl WhiteTile {
         let mean = Moments::of(white.clone().map(light)).map_or(1.0, |m| m.mean);
         let drift = Drift::of(white.map(|shot| light(shot) / mean)).unwrap_or(Drift { change: f64::MAX, u: 0.0 });
         if !drift.has_settled(STEADY) {
-            return Err(NoWhiteTile::StillWarming { percent: 100.0 * drift.change });
+            return Err(WhiteTileError::StillWarming { percent: 100.0 * drift.change });
         }
         Ok(Self { reference, readings, drift })
     }

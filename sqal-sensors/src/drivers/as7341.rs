@@ -1,17 +1,17 @@
 //! Converts the counts of the `as7341` crate to a spectrum.
 
-use sqal_core::{AdcStatus, Gain, IntegrationTime, InvalidSpectrum, NotAGain, NotAnIntegrationTime, Spectrum};
+use sqal_core::{AdcStatus, Gain, IntegrationTime, InvalidGain, InvalidIntegrationTime, InvalidSpectrum, Spectrum};
 
 /// Why a reading of the `as7341` crate is not a valid spectrum.
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
-pub enum NotASpectrum {
+pub enum DriverSpectrumError {
     /// The registers do not hold a valid integration time.
     #[error(transparent)]
-    Time(NotAnIntegrationTime),
+    Time(InvalidIntegrationTime),
     /// The device does not have this gain.
     #[error(transparent)]
-    Gain(NotAGain),
+    Gain(InvalidGain),
     /// A count is above the maximum for the integration time, so the registers do not belong to the
     /// reading.
     #[error(transparent)]
@@ -27,15 +27,15 @@ pub enum NotASpectrum {
 ///
 /// # Errors
 ///
-/// [`NotASpectrum`] for ATIME = ASTEP = 0, the reserved ASTEP 65535, or counts above the full scale
+/// [`DriverSpectrumError`] for ATIME = ASTEP = 0, the reserved ASTEP 65535, or counts above the full scale
 /// of that time.
 pub fn spectrum_from_as7341(
     data: &as7341::ChannelData,
     gain: as7341::Gain,
     (atime, astep): (u8, u16),
     adc_status: AdcStatus,
-) -> Result<Spectrum, NotASpectrum> {
-    let gain = Gain::from_code(gain as u8).map_err(NotASpectrum::Gain)?;
-    let time = IntegrationTime::from_registers(atime, astep).map_err(NotASpectrum::Time)?;
-    Spectrum::new(data.as_array().map(f32::from), gain, time, adc_status).map_err(NotASpectrum::Counts)
+) -> Result<Spectrum, DriverSpectrumError> {
+    let gain = Gain::from_code(gain as u8).map_err(DriverSpectrumError::Gain)?;
+    let time = IntegrationTime::from_registers(atime, astep).map_err(DriverSpectrumError::Time)?;
+    Spectrum::new(data.as_array().map(f32::from), gain, time, adc_status).map_err(DriverSpectrumError::Counts)
 }

@@ -162,7 +162,7 @@ pub struct ColorFit {
 /// Why a colour map cannot be fitted to a chart.
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
-pub enum NotFitted {
+pub enum FitError {
     /// Fewer than 12 patches: a map with seven free numbers in each row needs more patches than
     /// unknowns to be checked.
     #[error("{0} patches: at least 12 are needed")]
@@ -196,12 +196,12 @@ impl ColorCalibration {
     ///
     /// # Errors
     ///
-    /// [`NotFitted`] if there are fewer than 12 patches, if they are too alike, or if a number is
+    /// [`FitError`] if there are fewer than 12 patches, if they are too alike, or if a number is
     /// not valid.
     pub fn fit(
         patches: impl Iterator<Item = ([f64; 8], [f64; 3])> + Clone,
         white: [f64; 3],
-    ) -> Result<ColorFit, NotFitted> {
+    ) -> Result<ColorFit, FitError> {
         let usable = |numbers: &[f64]| numbers.iter().all(|x| x.is_finite());
         let mut matrix = [[0.0; 8]; 3];
         let mut count = 0;
@@ -209,16 +209,16 @@ impl ColorCalibration {
             let mut fit = LeastSquares::<7>::default();
             for (r, xyz) in patches.clone() {
                 if !(usable(&r) && usable(&xyz) && white.is_finite() && white > 0.0) {
-                    return Err(NotFitted::Numbers);
+                    return Err(FitError::Numbers);
                 }
                 let free = core::array::from_fn(|i| r[i] - r[7]);
                 fit.push(free, xyz[k] - white * r[7], 1.0);
             }
             count = fit.equations();
             if count < 12 {
-                return Err(NotFitted::TooFew(count));
+                return Err(FitError::TooFew(count));
             }
-            let free = fit.solve().ok_or(NotFitted::Undetermined)?;
+            let free = fit.solve().ok_or(FitError::Undetermined)?;
             row[..7].copy_from_slice(&free);
             row[7] = white - free.iter().sum::<f64>();
         }

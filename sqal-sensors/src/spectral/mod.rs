@@ -18,9 +18,9 @@ use sqal_core::{
     SpectralFindings, Spectrum, Unseen,
 };
 
-pub use color::{ColorCalibration, ColorFit, NotFitted, ciede2000, lab, tristimulus, yellowness_e313};
-pub use outlier::{NotAReference, ProductReference};
-pub use positions::{Averaged, MAX_SHOTS, NotAveraged, average_shots, color_uniformity};
+pub use color::{ColorCalibration, ColorFit, FitError, ciede2000, lab, tristimulus, yellowness_e313};
+pub use outlier::{InvalidReference, ProductReference};
+pub use positions::{AverageError, Averaged, MAX_SHOTS, average_shots, color_uniformity};
 pub use reflectance::absorbance;
 
 use crate::tof::judged;

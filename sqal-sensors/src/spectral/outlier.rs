@@ -26,7 +26,7 @@ pub struct ProductReference {
 /// Why trays are not a valid reference.
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
-pub enum NotAReference {
+pub enum InvalidReference {
     /// Fewer than 20 trays.
     #[error("{0} trays: at least 20 are needed")]
     TooFew(u32),
@@ -47,13 +47,13 @@ impl ProductReference {
     ///
     /// # Errors
     ///
-    /// [`NotAReference`] if there are fewer than 20 trays, if a number is not finite, or if the
+    /// [`InvalidReference`] if there are fewer than 20 trays, if a number is not finite, or if the
     /// trays do not vary.
-    pub fn fit(trays: impl Iterator<Item = [f64; 8]> + Clone) -> Result<Self, NotAReference> {
+    pub fn fit(trays: impl Iterator<Item = [f64; 8]> + Clone) -> Result<Self, InvalidReference> {
         let (mut n, mut mean) = (0_u32, [0.0; 8]);
         for tray in trays.clone() {
             if !tray.iter().all(|a| a.is_finite()) {
-                return Err(NotAReference::Number(n));
+                return Err(InvalidReference::Number(n));
             }
             n += 1;
             for (sum, a) in mean.iter_mut().zip(tray) {
@@ -61,7 +61,7 @@ impl ProductReference {
             }
         }
         if n < 20 {
-            return Err(NotAReference::TooFew(n));
+            return Err(InvalidReference::TooFew(n));
         }
         let count = f64::from(n);
         let mean = mean.map(|sum| sum / count);
@@ -72,7 +72,7 @@ impl ProductReference {
         }
         let scale = (0..8).map(|i| sample[i][i]).sum::<f64>() / 8.0;
         if scale <= 0.0 {
-            return Err(NotAReference::NoVariation);
+            return Err(InvalidReference::NoVariation);
         }
         // δ² is the squared distance of the sample from the target, β² that of the sample from the
         // truth.
@@ -205,11 +205,11 @@ mod tests {
 
     #[test]
     fn what_is_no_reference_is_refused() {
-        assert_eq!(ProductReference::fit(trays(19).into_iter()), Err(NotAReference::TooFew(19)));
-        assert_eq!(ProductReference::fit([[0.5; 8]; 30].into_iter()), Err(NotAReference::NoVariation));
+        assert_eq!(ProductReference::fit(trays(19).into_iter()), Err(InvalidReference::TooFew(19)));
+        assert_eq!(ProductReference::fit([[0.5; 8]; 30].into_iter()), Err(InvalidReference::NoVariation));
         let mut wrong = trays(30);
         wrong[7][2] = f64::NAN;
-        assert_eq!(ProductReference::fit(wrong.into_iter()), Err(NotAReference::Number(7)));
+        assert_eq!(ProductReference::fit(wrong.into_iter()), Err(InvalidReference::Number(7)));
     }
 
     proptest! {

@@ -26,7 +26,7 @@ pub struct Averaged {
 /// Why shots cannot be averaged.
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
-pub enum NotAveraged {
+pub enum AverageError {
     /// No shots, or more than [`MAX_SHOTS`].
     #[error("{0} shots: expected 1 to 32")]
     Count(usize),
@@ -47,15 +47,15 @@ pub enum NotAveraged {
 ///
 /// # Errors
 ///
-/// [`NotAveraged`] if there are no shots, too many, or shots of different settings.
-pub fn average_shots(shots: &[Spectrum]) -> Result<Averaged, NotAveraged> {
+/// [`AverageError`] if there are no shots, too many, or shots of different settings.
+pub fn average_shots(shots: &[Spectrum]) -> Result<Averaged, AverageError> {
     let (first, count) = match shots {
         [first, ..] if shots.len() <= MAX_SHOTS => (first, shots.len()),
-        _ => return Err(NotAveraged::Count(shots.len())),
+        _ => return Err(AverageError::Count(shots.len())),
     };
     let same = |shot: &Spectrum| shot.gain() == first.gain() && shot.integration_time() == first.integration_time();
     if let Some(other) = shots.iter().position(|shot| !same(shot)) {
-        return Err(NotAveraged::Mixed(other));
+        return Err(AverageError::Mixed(other));
     }
     let mut counts = [0.0_f32; 10];
     let (mut squares, mut degrees) = (0.0, 0.0);
@@ -75,7 +75,7 @@ pub fn average_shots(shots: &[Spectrum]) -> Result<Averaged, NotAveraged> {
     }
     let status = shots.iter().map(Spectrum::adc_status).max_by_key(|status| *status as u8).unwrap_or_default();
     let spectrum =
-        Spectrum::new(counts, first.gain(), first.integration_time(), status).map_err(NotAveraged::Invalid)?;
+        Spectrum::new(counts, first.gain(), first.integration_time(), status).map_err(AverageError::Invalid)?;
     let birge = if degrees > 0.0 { libm::sqrt(squares / degrees).max(1.0) } else { 1.0 };
     Ok(Averaged { spectrum, shots: u8::try_from(count).unwrap_or(u8::MAX), birge })
 }

@@ -154,18 +154,18 @@ pub enum CacheScope {
 /// The text is not a scope.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a scope: expected * or device:<device>:*")]
-pub struct NotAScope;
+pub struct InvalidScope;
 
 /// Parses the documented form (CCH-03): `device:{device_id}:*`, or `*`.
 impl FromStr for CacheScope {
-    type Err = NotAScope;
+    type Err = InvalidScope;
 
-    fn from_str(text: &str) -> Result<Self, NotAScope> {
+    fn from_str(text: &str) -> Result<Self, InvalidScope> {
         if text == "*" {
             return Ok(Self::All);
         }
-        let device = text.strip_prefix("device:").and_then(|rest| rest.strip_suffix(":*")).ok_or(NotAScope)?;
-        Name::stored(device).map(Self::Device).map_err(|_| NotAScope)
+        let device = text.strip_prefix("device:").and_then(|rest| rest.strip_suffix(":*")).ok_or(InvalidScope)?;
+        Name::stored(device).map(Self::Device).map_err(|_| InvalidScope)
     }
 }
 
@@ -218,7 +218,7 @@ mod tests {
             assert_eq!(scope.parse::<CacheScope>().unwrap().to_string(), scope);
         }
         for text in ["", "device:*", "device::*", "devices:a:*", "device:a", "**"] {
-            assert_eq!(text.parse::<CacheScope>(), Err(NotAScope), "{text}");
+            assert_eq!(text.parse::<CacheScope>(), Err(InvalidScope), "{text}");
         }
     }
 }

@@ -13,7 +13,7 @@ use async_trait::async_trait;
 
 #[cfg(all(test, feature = "redis"))]
 pub(crate) use key::LONGEST;
-pub use key::{CacheKey, CacheKind, CacheScope, CustomKind, InvalidCacheKind, NotAScope};
+pub use key::{CacheKey, CacheKind, CacheScope, CustomKind, InvalidCacheKind, InvalidScope};
 pub use near::NearCache;
 pub use read_through::{CacheStats, ReadThrough};
 
@@ -39,31 +39,31 @@ pub trait Cache: Debug + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// [`CacheAway`] if the cache does not answer; the caller then reads from the source.
-    async fn get(&self, key: &CacheKey) -> Result<Got, CacheAway>;
+    /// [`CacheError`] if the cache does not answer; the caller then reads from the source.
+    async fn get(&self, key: &CacheKey) -> Result<Got, CacheError>;
 
     /// Keeps a value for the duration `keep`, unless its scope was cleared since the stamp was
     /// given.
     ///
     /// # Errors
     ///
-    /// [`CacheAway`] if the cache does not answer; it may have kept the value nevertheless.
-    async fn put(&self, key: &CacheKey, stamp: Stamp, value: Arc<[u8]>, keep: Duration) -> Result<(), CacheAway>;
+    /// [`CacheError`] if the cache does not answer; it may have kept the value nevertheless.
+    async fn put(&self, key: &CacheKey, stamp: Stamp, value: Arc<[u8]>, keep: Duration) -> Result<(), CacheError>;
 
     /// Removes all values of a scope.
     ///
     /// # Errors
     ///
-    /// [`CacheAway`] if the cache does not answer. Until the scope could be cleared, the cache then
+    /// [`CacheError`] if the cache does not answer. Until the scope could be cleared, the cache then
     /// returns no value from it.
-    async fn clear(&self, scope: &CacheScope) -> Result<(), CacheAway>;
+    async fn clear(&self, scope: &CacheScope) -> Result<(), CacheError>;
 
     /// The approximate number of values.
     ///
     /// # Errors
     ///
-    /// [`CacheAway`] if the cache does not answer.
-    async fn count(&self) -> Result<u64, CacheAway>;
+    /// [`CacheError`] if the cache does not answer.
+    async fn count(&self) -> Result<u64, CacheError>;
 }
 
 /// The result of a look into a cache.
@@ -93,4 +93,4 @@ pub struct Cached {
 /// The caller need not fail: every value can also be read from its source.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("the cache does not answer: {0}")]
-pub struct CacheAway(pub(crate) String);
+pub struct CacheError(pub(crate) String);

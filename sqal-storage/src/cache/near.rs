@@ -12,7 +12,7 @@ use moka::sync::Cache as Moka;
 use sqal_core::DeviceId;
 use sqal_resilience::Clock;
 
-use super::{Cache, CacheAway, CacheKey, CacheScope, Cached, Got, Stamp};
+use super::{Cache, CacheError, CacheKey, CacheScope, Cached, Got, Stamp};
 
 /// A cache in memory.
 ///
@@ -73,20 +73,20 @@ impl<C: Clock> NearCache<C> {
 
 #[async_trait]
 impl<C: Clock + 'static> Cache for NearCache<C> {
-    async fn get(&self, key: &CacheKey) -> Result<Got, CacheAway> {
+    async fn get(&self, key: &CacheKey) -> Result<Got, CacheError> {
         let (stamp, now) = (self.stamp(key), self.clock.now());
         let kept = self.values.get(&(stamp, key.clone())).filter(|kept| now < kept.until);
         Ok(Got { cached: kept.map(|kept| Cached { left: kept.until - now, value: kept.value }), stamp })
     }
 
-    async fn put(&self, key: &CacheKey, stamp: Stamp, value: Arc<[u8]>, keep: Duration) -> Result<(), CacheAway> {
+    async fn put(&self, key: &CacheKey, stamp: Stamp, value: Arc<[u8]>, keep: Duration) -> Result<(), CacheError> {
         let until = self.clock.now() + keep;
         // A value under an old stamp is never looked for.
         self.values.insert((stamp, key.clone()), Kept { value, keep, until });
         Ok(())
     }
 
-    async fn clear(&self, scope: &CacheScope) -> Result<(), CacheAway> {
+    async fn clear(&self, scope: &CacheScope) -> Result<(), CacheError> {
         match scope {
             CacheScope::All => {
                 self.all.fetch_add(1, Ordering::AcqRel);
@@ -99,7 +99,7 @@ impl<C: Clock + 'static> Cache for NearCache<C> {
         Ok(())
     }
 
-    async fn count(&self) -> Result<u64, CacheAway> {
+    async fn count(&self) -> Result<u64, CacheError> {
         self.values.run_pending_tasks();
         Ok(self.values.entry_count())
     }

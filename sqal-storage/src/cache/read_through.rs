@@ -16,7 +16,7 @@ use serde::de::DeserializeOwned;
 use sqal_resilience::{Breaker, BreakerConfig, Clock, Event, InvalidBreaker, Observer, Outcome, SingleFlight};
 use tracing::debug;
 
-use super::{Cache, CacheAway, CacheKey, CacheKind, CacheScope, Got, Stamp};
+use super::{Cache, CacheError, CacheKey, CacheKind, CacheScope, Got, Stamp};
 
 /// A cache of values of one kind: near (in this process) and, if configured, far (shared by several
 /// processes).
@@ -360,9 +360,9 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static, C: Clock + Clone> 
     ///
     /// # Errors
     ///
-    /// [`CacheAway`] if the far cache does not answer. Until the scope could be cleared, the far
+    /// [`CacheError`] if the far cache does not answer. Until the scope could be cleared, the far
     /// cache returns no value from it to this process.
-    pub async fn clear(&self, scope: &CacheScope) -> Result<(), CacheAway> {
+    pub async fn clear(&self, scope: &CacheScope) -> Result<(), CacheError> {
         self.clear_near(scope);
         let Some((far, _)) = &self.far else { return Ok(()) };
         // Not through the breaker: an uncleared value must not be returned.
@@ -430,7 +430,7 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static, C: Clock + Clone> 
     }
 }
 
-fn outcome<T>(result: &Result<T, CacheAway>) -> Outcome {
+fn outcome<T>(result: &Result<T, CacheError>) -> Outcome {
     if result.is_ok() { Outcome::Success } else { Outcome::Failure }
 }
 

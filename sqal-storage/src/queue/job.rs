@@ -42,16 +42,16 @@ impl fmt::Display for JobId {
 /// A text is not the id of a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("is not the id of a job: expected a whole number")]
-pub struct UnknownJobId;
+pub struct InvalidJobId;
 
 impl FromStr for JobId {
-    type Err = UnknownJobId;
+    type Err = InvalidJobId;
 
     /// Reads an id exactly as it is written: no sign and no leading zero, so that one job has one
     /// id.
-    fn from_str(text: &str) -> Result<Self, UnknownJobId> {
-        let number = text.parse().map_err(|_| UnknownJobId)?;
-        if Self(number).to_string() == text { Ok(Self(number)) } else { Err(UnknownJobId) }
+    fn from_str(text: &str) -> Result<Self, InvalidJobId> {
+        let number = text.parse().map_err(|_| InvalidJobId)?;
+        if Self(number).to_string() == text { Ok(Self(number)) } else { Err(InvalidJobId) }
     }
 }
 
@@ -104,13 +104,13 @@ impl fmt::Display for JobState {
 /// A word is not the state of a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("is not the state of a job: expected enqueued, running, succeeded, failed or canceled")]
-pub struct UnknownJobState;
+pub struct InvalidJobState;
 
 impl FromStr for JobState {
-    type Err = UnknownJobState;
+    type Err = InvalidJobState;
 
-    fn from_str(word: &str) -> Result<Self, UnknownJobState> {
-        Self::ALL.into_iter().find(|state| state.as_str() == word).ok_or(UnknownJobState)
+    fn from_str(word: &str) -> Result<Self, InvalidJobState> {
+        Self::ALL.into_iter().find(|state| state.as_str() == word).ok_or(InvalidJobState)
     }
 }
 
@@ -393,7 +393,7 @@ mod tests {
     fn an_id_has_one_text() {
         assert_eq!("42".parse(), Ok(JobId(42)));
         for text in ["", "+42", "042", " 42", "-1", "18446744073709551616", "0-1", "٤"] {
-            assert_eq!(text.parse::<JobId>(), Err(UnknownJobId), "{text}");
+            assert_eq!(text.parse::<JobId>(), Err(InvalidJobId), "{text}");
         }
     }
 
@@ -405,6 +405,6 @@ mod tests {
         for state in JobState::ALL {
             assert_eq!(state.as_str().parse(), Ok(state));
         }
-        assert_eq!("Enqueued".parse::<JobState>(), Err(UnknownJobState));
+        assert_eq!("Enqueued".parse::<JobState>(), Err(InvalidJobState));
     }
 }

@@ -11,8 +11,8 @@ use sqal_core::Timestamp;
 use crate::{StorageError, StorageErrorKind};
 
 pub use job::{
-    Enqueued, Job, JobCount, JobEnd, JobId, JobKey, JobKind, JobProgress, JobQuery, JobState, Lease, Leased, NewJob,
-    UnknownJobId, UnknownJobState, WorkerName,
+    Enqueued, InvalidJobId, InvalidJobState, Job, JobCount, JobEnd, JobId, JobKey, JobKind, JobProgress, JobQuery,
+    JobState, Lease, Leased, NewJob, WorkerName,
 };
 
 /// Why a job has failed whose worker has not ended its last attempt: the worker was killed, or lost

@@ -57,7 +57,7 @@ pub struct RedisBuckets {
     "maxmemory-policy is {policy}: under pressure this Redis forgets limits, and every limited client is let in; \
      use volatile-ttl or noeviction, or a Redis of its own"
 )]
-pub struct EvictsLimits {
+pub struct EvictionPolicyError {
     /// The eviction policy of the Redis.
     pub policy: String,
 }
@@ -86,14 +86,14 @@ impl RedisBuckets {
     /// # Errors
     ///
     /// [`RedisError`] if Redis does not state its policy; the inner error if it may evict limits.
-    pub async fn check_eviction(&self) -> Result<Result<(), EvictsLimits>, RedisError> {
+    pub async fn check_eviction(&self) -> Result<Result<(), EvictionPolicyError>, RedisError> {
         let said: Vec<String> =
             self.redis.client.config_get("maxmemory-policy").await.map_err(|error| RedisError::of(&error))?;
         let policy = said.into_iter().nth(1).unwrap_or_default();
         // Each volatile policy except the one by time may evict any key that expires, as all of
         // these do.
         let keeps = matches!(policy.as_str(), "noeviction" | "volatile-ttl");
-        Ok(if keeps { Ok(()) } else { Err(EvictsLimits { policy }) })
+        Ok(if keeps { Ok(()) } else { Err(EvictionPolicyError { policy }) })
     }
 
     async fn ask(&self, key: &str, n: u32) -> Result<[i64; 4], fred::error::Error> {

@@ -10,7 +10,7 @@ use fred::prelude::{Expiration, KeysInterface, ServerInterface};
 use sqal_core::DeviceId;
 
 use super::Redis;
-use crate::{Cache, CacheAway, CacheKey, CacheScope, Cached, Got, Stamp};
+use crate::{Cache, CacheError, CacheKey, CacheScope, Cached, Got, Stamp};
 
 /// The version of the form of values: a program of another version does not find the values of this
 /// one.
@@ -76,7 +76,7 @@ impl RedisCache {
     }
 
     /// Clears the scopes that could not be cleared before.
-    async fn catch_up(&self) -> Result<(), CacheAway> {
+    async fn catch_up(&self) -> Result<(), CacheError> {
         if !self.any_uncleared.load(Ordering::Acquire) {
             return Ok(());
         }
@@ -87,7 +87,7 @@ impl RedisCache {
         Ok(())
     }
 
-    async fn clear_now(&self, scope: &CacheScope, tries: u64) -> Result<(), CacheAway> {
+    async fn clear_now(&self, scope: &CacheScope, tries: u64) -> Result<(), CacheError> {
         let number = sqal_resilience::fresh_seed().cast_signed();
         let expires = Some(Expiration::PX(COUNTER_MILLIS));
         let _: () = self.redis.client.set(self.counter(scope), number, expires, None, false).await.map_err(away)?;
@@ -103,13 +103,13 @@ impl RedisCache {
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "it maps errors")]
-fn away(error: fred::error::Error) -> CacheAway {
-    CacheAway(error.to_string())
+fn away(error: fred::error::Error) -> CacheError {
+    CacheError(error.to_string())
 }
 
 #[async_trait]
 impl Cache for RedisCache {
-    async fn get(&self, key: &CacheKey) -> Result<Got, CacheAway> {
+    async fn get(&self, key: &CacheKey) -> Result<Got, CacheError> {
         self.catch_up().await?;
         let [all, device] = self.counters(key);
         let text = self.text(key);
@@ -130,14 +130,14 @@ impl Cache for RedisCache {
         Ok(Got { cached, stamp })
     }
 
-    async fn put(&self, key: &CacheKey, stamp: Stamp, value: Arc<[u8]>, keep: Duration) -> Result<(), CacheAway> {
+    async fn put(&self, key: &CacheKey, stamp: Stamp, value: Arc<[u8]>, keep: Duration) -> Result<(), CacheError> {
         let stamped = [written(stamp).as_slice(), &value].concat();
         let millis = i64::try_from(keep.as_millis()).unwrap_or(i64::MAX).max(1);
         let expires = Some(Expiration::PX(millis));
         self.redis.client.set::<(), _, _>(self.text(key), stamped.as_slice(), expires, None, false).await.map_err(away)
     }
 
-    async fn clear(&self, scope: &CacheScope) -> Result<(), CacheAway> {
+    async fn clear(&self, scope: &CacheScope) -> Result<(), CacheError> {
         // Marked first, so that the scope stays marked if the caller gives up waiting.
         let tries = {
             let mut uncleared = self.uncleared();
@@ -150,7 +150,7 @@ impl Cache for RedisCache {
     }
 
     /// The number of all keys of the database, also of other programs.
-    async fn count(&self) -> Result<u64, CacheAway> {
+    async fn count(&self) -> Result<u64, CacheError> {
         self.redis.client.dbsize().await.map_err(away)
     }
 }

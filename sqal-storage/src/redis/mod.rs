@@ -6,7 +6,7 @@ mod buckets;
 mod cache;
 mod client;
 
-pub use buckets::{EvictsLimits, RedisBuckets};
+pub use buckets::{EvictionPolicyError, RedisBuckets};
 #[cfg(feature = "cache")]
 pub use cache::RedisCache;
 pub use client::{Redis, RedisError};

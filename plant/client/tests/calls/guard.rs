@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use sqal_client::{
-    AddressRefused, HttpClient, HttpClientConfig, InvalidDestination, InvalidNetwork, Network, SendError,
+    AddressRefusedError, HttpClient, HttpClientConfig, InvalidDestination, InvalidNetwork, Network, SendError,
     SystemResolver, Trust, is_public,
 };
 use sqal_resilience::Sent;
@@ -364,7 +364,7 @@ async fn a_name_that_leads_inside_is_refused_and_the_error_names_both() {
         let failed = destination.get("/").await.unwrap_err();
         let first: IpAddr = addresses.split(' ').next().unwrap().parse().unwrap();
         let SendError::AddressRefused(refused) = &failed else { panic!("{failed:?}") };
-        assert_eq!(*refused, AddressRefused { host: "inside.test".into(), address: first });
+        assert_eq!(*refused, AddressRefusedError { host: "inside.test".into(), address: first });
         assert_eq!(
             failed.to_string(),
             format!("host inside.test is {first}, which is not of the Internet and in no allowed network")
