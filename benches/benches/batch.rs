@@ -6,8 +6,8 @@ use std::num::NonZero;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use fixtures::scene::{Fault, Scene, Station};
 use ndarray::Array3;
-use sqal_core::{Analyzer, Assessment, DistanceKind, Measured, TofFindings, TofFrame};
-use sqal_sensors::{Frames, TofAnalyzer, TofProfile};
+use sqal_core::{Analyzer, Measured, TofFindings, TofFrame, analyze::Assessment, tof::DistanceKind};
+use sqal_sensors::{TofAnalyzer, TofProfile, batch::Frames};
 
 const FRAMES: usize = 4096;
 

@@ -9,7 +9,10 @@ use std::time::Duration;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use failsafe::{CircuitBreaker as _, backoff, failure_policy};
-use sqal_resilience::{Breaker, BreakerConfig, Clock, OpenFor, Outcome, Rates, SystemClock, Window};
+use sqal_resilience::{
+    Breaker, BreakerConfig, Clock, Outcome, SystemClock,
+    breaker::{OpenFor, Rates, Window},
+};
 
 fn breaker(config: BreakerConfig) -> Breaker<SystemClock> {
     Breaker::new(config, SystemClock).expect("valid settings")

@@ -12,8 +12,8 @@ use std::time::Duration;
 use criterion::{Criterion, criterion_group, criterion_main};
 use sqal_resilience::layer::{BreakerLayer, BulkheadLayer, CallErrors, RetryLayer, TimeoutLayer};
 use sqal_resilience::{
-    Backoff, Breaker, BreakerConfig, Bulkhead, BulkheadConfig, CallError, CheckConfig, HealthRegistry, RetryPolicy,
-    Shutdown, SystemClock, TokioClock, timeout,
+    Backoff, Breaker, BreakerConfig, Bulkhead, BulkheadConfig, CallError, HealthRegistry, RetryPolicy, Shutdown,
+    SystemClock, TokioClock, health::CheckConfig, timeout,
 };
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;

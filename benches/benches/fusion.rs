@@ -6,7 +6,7 @@ use std::hint::black_box;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use fixtures::scene::{Fault, Scene, Station};
-use sqal_core::{Analyzer, Assessment, Measured, Score, SpectralFindings, TofFindings};
+use sqal_core::{Analyzer, Measured, Score, SpectralFindings, TofFindings, analyze::Assessment};
 use sqal_fusion::calibration::Calibration;
 use sqal_fusion::process::chart::Individuals;
 use sqal_fusion::process::drift::{Cusum, Ewma, ReferenceLevel, ReferenceReading};

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use backon::{BackoffBuilder as _, ExponentialBuilder};
 use criterion::{Criterion, criterion_group, criterion_main};
-use sqal_resilience::{Backoff, Jitter, RetryBudget, RetryPolicy, Retryable, SystemClock};
+use sqal_resilience::{Backoff, RetryBudget, RetryPolicy, SystemClock, backoff::Jitter, retry::Retryable};
 use tower::retry::budget::{Budget as _, TpsBudget};
 
 fn now<T>(future: impl Future<Output = T>) -> bool {

@@ -18,8 +18,11 @@ use line::samples;
 use sqal_core::{Inspection, Sample, SampleKey, Timestamp};
 use sqal_resilience::{Clock, SystemClock};
 use sqal_storage::{
-    BatchWriter, CacheKey, CacheKind, Hour, HourlyQuery, PostgresConfig, PostgresStore, ReadThrough, SampleQuery,
-    SampleStore, SqliteConfig, SqliteStore, WriterConfig,
+    BatchWriter, PostgresStore, ReadThrough, SampleQuery, SampleStore, SqliteStore, WriterConfig,
+    cache::{CacheKey, CacheKind},
+    postgres::PostgresConfig,
+    samples::{Hour, HourlyQuery},
+    sqlite::SqliteConfig,
 };
 use sqlx::postgres::PgConnection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};

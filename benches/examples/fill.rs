@@ -9,7 +9,7 @@ mod line;
 use std::sync::Arc;
 
 use sqal_core::{Sample, SampleKey, Timestamp};
-use sqal_storage::{PostgresConfig, PostgresStore, SampleStore, SqliteConfig, SqliteStore};
+use sqal_storage::{PostgresStore, SampleStore, SqliteStore, postgres::PostgresConfig, sqlite::SqliteConfig};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
@@ -27,7 +27,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let seen = line::samples(20_000);
         for first in (0..count).step_by(1000) {
             // Each station has a sample every five seconds.
-            let later = |(k, sample): (i64, &Sample)| -> Result<Sample, sqal_core::InvalidTimestamp> {
+            let later = |(k, sample): (i64, &Sample)| -> Result<Sample, sqal_core::timestamp::InvalidTimestamp> {
                 let timestamp = Timestamp::from_micros(1_794_000_000_000_000 + (first + k) / 20 * 5_000_000)?;
                 Ok(Sample { key: SampleKey { timestamp, ..sample.key }, received_at: timestamp, ..sample.clone() })
             };

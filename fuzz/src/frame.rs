@@ -6,7 +6,7 @@ use std::cell::LazyCell;
 
 use axum::extract::ws::Message;
 use sqal_http::{Intake, Problem, Speech, document};
-use sqal_storage::{Cursor, decode_frame, encode_frame};
+use sqal_storage::samples::{Cursor, decode_frame, encode_frame};
 
 use crate::line;
 

@@ -1,6 +1,6 @@
 //! [`Analyzer`]: the contract between a reading and what was found in it.
 
-use crate::{Defects, Flags, Grade, GradeScale, Measured, Score, Unseen};
+use crate::{Defects, Flags, Grade, Measured, Score, grade::GradeScale, unseen::Unseen};
 
 /// Turns one reading into findings with a score; pure, total and repeatable.
 ///

@@ -3,7 +3,7 @@
 use core::fmt;
 use core::str::FromStr;
 
-use crate::{InvalidScore, Score};
+use crate::{Score, score::InvalidScore};
 
 /// The grade of a tray, from worst to best; `Grade::A > Grade::B`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -19,8 +19,8 @@
 //!
 //! # Features
 //!
-//! - `std`: error types of dependencies implement `std::error::Error`, and [`Beside`] can hold a
-//!   text.
+//! - `std`: error types of dependencies implement `std::error::Error`, and
+//!   [`Beside`](beside::Beside) can hold a text.
 //! - `serde`: every value can be written and read; reading checks what the constructor checks.
 #![no_std]
 
@@ -30,47 +30,50 @@ extern crate std;
 #[cfg(test)]
 extern crate alloc;
 
-mod analyze;
-mod beside;
-mod defect;
-mod findings;
+pub mod analyze;
+pub mod beside;
+pub mod defect;
+pub mod findings;
 mod flag;
-mod grade;
+pub mod grade;
 mod grid;
-mod measured;
-mod name;
-mod normal;
-mod power_mean;
-mod sample;
-mod score;
-mod spectrum;
-mod timestamp;
-mod tof;
-mod unseen;
-mod verdict;
+pub mod measured;
+pub mod name;
+pub mod normal;
+pub mod power_mean;
+pub mod sample;
+pub mod score;
+pub mod spectrum;
+pub mod timestamp;
+pub mod tof;
+pub mod unseen;
+pub mod verdict;
 
-pub use analyze::{AnalysisError, Analyzer, Assessment};
-pub use beside::Beside;
-pub use defect::{Defect, DefectExtent, DefectKind, Defects, Severity, ZoneSet, Zones, gravest_first};
-pub use findings::{
-    ArealParameters, ColorFindings, HeightBins, Lab, OutlierTest, PulseStatistics, ReflectanceStatistics,
-    SpectralFindings, TofFindings,
-};
+#[doc(inline)]
+pub use analyze::{AnalysisError, Analyzer};
+#[doc(inline)]
+pub use defect::{Defect, DefectKind, Defects};
+#[doc(inline)]
+pub use findings::{SpectralFindings, TofFindings};
+#[doc(inline)]
 pub use flag::{Flag, Flags};
-pub use grade::{Grade, GradeScale, InvalidGrade, InvalidGradeScale};
+#[doc(inline)]
+pub use grade::Grade;
+#[doc(inline)]
 pub use grid::Grid;
-pub use measured::{InvalidMeasured, Measured};
-pub use name::{DeviceId, InvalidName, Name};
-pub use normal::{exponentials, normal_cdf, normal_cdfs, normal_quantile};
-pub use power_mean::{Exponent, InvalidExponent, MAX_TERMS, PowerMean, power_mean};
-pub use sample::{Meta, ProfileRef, Purpose, Reported, Sample, SampleId, SampleKey};
-pub use score::{InvalidScore, Score};
-pub use spectrum::{
-    AdcStatus, Channel, Gain, IntegrationTime, InvalidGain, InvalidIntegrationTime, InvalidSpectrum, Spectrum,
-};
-pub use timestamp::{InvalidTimestamp, Timestamp};
-pub use tof::{DistanceKind, InvalidFrame, Matrix, TargetStatus, TofFrame, TofReading};
-pub use unseen::Unseen;
-pub use verdict::{
-    Alternative, CalibratedConfidence, Cap, Explanation, Inspection, Instrument, Language, Reasons, RuleKind, Verdict,
-};
+#[doc(inline)]
+pub use measured::Measured;
+#[doc(inline)]
+pub use name::{DeviceId, Name};
+#[doc(inline)]
+pub use sample::{ProfileRef, Purpose, Sample, SampleId, SampleKey};
+#[doc(inline)]
+pub use score::Score;
+#[doc(inline)]
+pub use spectrum::{Channel, Gain, IntegrationTime, Spectrum};
+#[doc(inline)]
+pub use timestamp::Timestamp;
+#[doc(inline)]
+pub use tof::TofFrame;
+#[doc(inline)]
+pub use verdict::{Inspection, Verdict};

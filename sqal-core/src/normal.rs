@@ -8,7 +8,7 @@
 /// near the middle).
 ///
 /// ```
-/// use sqal_core::normal_cdf;
+/// use sqal_core::normal::normal_cdf;
 ///
 /// assert_eq!(normal_cdf(0.0), 0.5);
 /// assert!((normal_cdf(-1.959_963_984_540_054) - 0.025).abs() < 1e-15);
@@ -107,7 +107,7 @@ const FARTHEST: f64 = 37.6;
 /// 1.7e-16. The code has no branch, so a processor computes the numbers side by side.
 ///
 /// ```
-/// use sqal_core::exponentials;
+/// use sqal_core::normal::exponentials;
 ///
 /// let [one, tenth] = exponentials([0.0, -core::f64::consts::LN_10]);
 /// assert!(one == 1.0 && (tenth - 0.1).abs() < 1e-16);
@@ -175,7 +175,7 @@ const INVERSES: [f64; 11] = [
 /// on [`normal_cdf`], to the precision of that function.
 ///
 /// ```
-/// use sqal_core::normal_quantile;
+/// use sqal_core::normal::normal_quantile;
 ///
 /// assert!(normal_quantile(0.5).abs() < 1e-15);
 /// assert!((normal_quantile(0.975) - 1.959_963_984_540_054).abs() < 1e-14);

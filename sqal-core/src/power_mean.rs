@@ -86,12 +86,12 @@ pub struct PowerMean {
 /// or if the sum of the weights is 0 or not finite.
 ///
 /// ```
-/// use sqal_core::{Exponent, Score, power_mean};
+/// use sqal_core::{power_mean::{Exponent, power_mean}, Score};
 ///
 /// let [good, bad] = [Score::new(0.98)?, Score::new(0.45)?];
 /// let harmonic = power_mean(&[(good, 1.0), (bad, 1.0)], Exponent::HARMONIC).unwrap();
 /// assert!((harmonic.score.get() - 2.0 / (1.0 / 0.98 + 1.0 / 0.45)).abs() < 1e-15);
-/// # Ok::<(), sqal_core::InvalidScore>(())
+/// # Ok::<(), sqal_core::score::InvalidScore>(())
 /// ```
 #[must_use]
 #[inline(always)]

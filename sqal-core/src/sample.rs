@@ -4,7 +4,7 @@ use core::fmt;
 
 use sha2::{Digest, Sha256};
 
-use crate::{Beside, DeviceId, Grade, Inspection, Name, Score, Spectrum, Timestamp, TofFrame};
+use crate::{DeviceId, Grade, Inspection, Name, Score, Spectrum, Timestamp, TofFrame, beside::Beside};
 
 /// The key that identifies a sample: the device, the time of measurement, and the device's own name
 /// for the sample (C-01).
@@ -276,13 +276,13 @@ mod tests {
             |s| s.meta.temperature_c = Some(4.5),
             |s| s.profile.name = Name::new("camembert").unwrap(),
         ];
-        let seen = crate::TofReading {
+        let seen = crate::tof::TofReading {
             distance_mm: crate::Grid::from_fn(|_| 150.0),
             reflectance_percent: Some(crate::Grid::from_fn(|_| 40.0)),
             amplitude_kcps: Some(crate::Grid::from_fn(|_| 900.0)),
             sigma_mm: None,
             status: None,
-            distance_kind: crate::DistanceKind::Perpendicular,
+            distance_kind: crate::tof::DistanceKind::Perpendicular,
         };
         let known = Sample { tof: Some(TofFrame::new(seen).unwrap()), ..sample() };
         assert!(known.is_same_reading(&known.clone()));

@@ -9,7 +9,7 @@ use core::cmp::Ordering;
 ///
 /// assert!(Score::new(0.9)? > Score::new(0.88)?);
 /// assert!(Score::new(1.01).is_err());
-/// # Ok::<(), sqal_core::InvalidScore>(())
+/// # Ok::<(), sqal_core::score::InvalidScore>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]

@@ -2,7 +2,10 @@
 
 use core::fmt::{self, Write as _};
 
-use crate::{Assessment, Defects, Grade, Measured, Score, Severity, SpectralFindings, TofFindings, Unseen};
+use crate::{
+    Defects, Grade, Measured, Score, SpectralFindings, TofFindings, analyze::Assessment, defect::Severity,
+    unseen::Unseen,
+};
 
 /// Why a final grade is worse than the score alone would give.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -228,7 +231,7 @@ impl Verdict {
     /// would have changed the grade.
     ///
     /// ```
-    /// use sqal_core::{Defects, Language, Verdict};
+    /// use sqal_core::{Defects, verdict::Language, Verdict};
     ///
     /// let verdict = Verdict::unmeasured(Defects::new());
     /// assert_eq!(verdict.explain(Language::English).to_string(), "REJECT: no instrument gave a usable score.");

@@ -3,7 +3,7 @@
 //! It uses the widest vector instructions that the processor has.
 
 use arrayvec::ArrayVec;
-use sqal_core::normal_cdfs;
+use sqal_core::normal::normal_cdfs;
 
 use crate::{Decided, Decision, Evidence, FusionError, FusionRule, PowerMeanRule};
 

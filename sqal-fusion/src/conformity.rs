@@ -2,7 +2,7 @@
 //!
 //! Source: JCGM 106:2012.
 
-use sqal_core::{Measured, Score, normal_cdf};
+use sqal_core::{Measured, Score, normal::normal_cdf};
 
 /// The interval in which a quantity conforms; a one-sided one is open to infinity on the other
 /// side.

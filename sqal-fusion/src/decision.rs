@@ -1,6 +1,12 @@
 //! [`Decision`]: from a fused score to a grade, by guarded acceptance (JCGM 106:2012, 8.3).
 
-use sqal_core::{Alternative, Cap, Defect, Grade, GradeScale, Measured, Score, Unseen, normal_cdfs, normal_quantile};
+use sqal_core::{
+    Defect, Grade, Measured, Score,
+    grade::GradeScale,
+    normal::{normal_cdfs, normal_quantile},
+    unseen::Unseen,
+    verdict::{Alternative, Cap},
+};
 
 use crate::{Fused, MostUnseen};
 

@@ -3,9 +3,13 @@
 use core::cmp::Ordering;
 
 use sqal_core::{
-    Analyzer, Assessment, CalibratedConfidence, Defect, DefectKind, Defects, GradeScale, Inspection, Instrument,
-    Measured, Reasons, Score, Severity, SpectralFindings, Spectrum, TofFindings, TofFrame, Unseen, Verdict, ZoneSet,
-    gravest_first,
+    Analyzer, Defect, DefectKind, Defects, Inspection, Measured, Score, SpectralFindings, Spectrum, TofFindings,
+    TofFrame, Verdict,
+    analyze::Assessment,
+    defect::{Severity, ZoneSet, gravest_first},
+    grade::GradeScale,
+    unseen::Unseen,
+    verdict::{CalibratedConfidence, Instrument, Reasons},
 };
 
 use crate::calibration::Calibration;

@@ -1,6 +1,6 @@
 //! [`MostUnseen`]: how much may be unseen for each grade that is sold.
 
-use sqal_core::{Grade, Score, Unseen};
+use sqal_core::{Grade, Score, unseen::Unseen};
 
 /// For each grade that is sold, the largest share of each kind that may be unseen.
 ///
@@ -18,7 +18,7 @@ use sqal_core::{Grade, Score, Unseen};
 /// these shares let through; the figures are in `docs/fusion.md`.
 ///
 /// ```
-/// use sqal_core::{Grade, Score, Unseen};
+/// use sqal_core::{Grade, Score, unseen::Unseen};
 /// use sqal_fusion::MostUnseen;
 ///
 /// let most = MostUnseen::default();
@@ -26,7 +26,7 @@ use sqal_core::{Grade, Score, Unseen};
 /// let colourless = Unseen { channels: Score::ONE, sensors: Score::new(0.5)?, ..Unseen::NOTHING };
 /// assert_eq!(most.best(&colourless), Some(Grade::B));
 /// assert_eq!(most.best(&Unseen::EVERYTHING), None);
-/// # Ok::<(), sqal_core::InvalidScore>(())
+/// # Ok::<(), sqal_core::score::InvalidScore>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]

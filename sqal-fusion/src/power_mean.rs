@@ -1,6 +1,10 @@
 //! [`PowerMeanRule`]: the rule for different attributes of one product.
 
-use sqal_core::{Exponent, MAX_TERMS, Measured, RuleKind, Score, power_mean};
+use sqal_core::{
+    Measured, Score,
+    power_mean::{Exponent, MAX_TERMS, power_mean},
+    verdict::RuleKind,
+};
 
 use crate::{Evidence, Fused, FusionError, FusionRule};
 

@@ -4,7 +4,7 @@
 
 use core::ops::{Add, Div, Mul, Neg, Sub};
 
-use sqal_core::{InvalidMeasured, Measured, normal_cdf};
+use sqal_core::{Measured, measured::InvalidMeasured, normal::normal_cdf};
 
 use crate::Covariance;
 

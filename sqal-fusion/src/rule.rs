@@ -1,7 +1,7 @@
 //! [`FusionRule`]: how several pieces of evidence become one score.
 
 use arrayvec::ArrayVec;
-use sqal_core::{MAX_TERMS, Measured, RuleKind, Score};
+use sqal_core::{Measured, Score, power_mean::MAX_TERMS, verdict::RuleKind};
 
 /// Joins several pieces of evidence into one.
 ///

@@ -9,7 +9,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use rand_distr::{Distribution, Normal, StandardNormal, Uniform};
 use serde::Deserialize;
-use sqal_core::{Measured, normal_quantile};
+use sqal_core::{Measured, normal::normal_quantile};
 use sqal_fusion::conformity::{InvalidTolerance, Production, Tolerance};
 use sqal_fusion::propagate::{Inputs, Quantity, effective_degrees_of_freedom};
 use sqal_fusion::{Covariance, Evidence, FusionRule, PowerMeanRule};
@@ -493,7 +493,7 @@ fn a_shared_error_is_carried_into_the_fused_score() {
     let harmonic = Quantity::exact(2.0) / (Quantity::exact(1.0) / shape + Quantity::exact(1.0) / colour);
     let direct = inputs.measured(&harmonic).unwrap();
     let r = inputs.correlation(&shape, &colour).unwrap();
-    let rule = PowerMeanRule::new(sqal_core::Exponent::HARMONIC, r, 1e6).unwrap();
+    let rule = PowerMeanRule::new(sqal_core::power_mean::Exponent::HARMONIC, r, 1e6).unwrap();
     let evidence =
         [shape, colour].map(|q| Evidence::new(inputs.measured(&q).unwrap(), 1.0, sqal_core::Score::ONE).unwrap());
     let fused = rule.fuse(&evidence).unwrap();

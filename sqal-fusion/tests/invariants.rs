@@ -6,9 +6,14 @@
 
 use proptest::prelude::*;
 use sqal_core::{
-    AnalysisError, Analyzer, Assessment, Cap, Defect, DefectKind, Defects, Exponent, Flags, Grade, GradeScale,
-    Instrument, MAX_TERMS, Measured, RuleKind, Score, Severity, SpectralFindings, Spectrum, TofFindings, TofFrame,
-    Unseen, ZoneSet,
+    AnalysisError, Analyzer, Defect, DefectKind, Defects, Flags, Grade, Measured, Score, SpectralFindings, Spectrum,
+    TofFindings, TofFrame,
+    analyze::Assessment,
+    defect::{Severity, ZoneSet},
+    grade::GradeScale,
+    power_mean::{Exponent, MAX_TERMS},
+    unseen::Unseen,
+    verdict::{Cap, Instrument, RuleKind},
 };
 use sqal_fusion::calibration::Calibration;
 use sqal_fusion::{
@@ -598,10 +603,10 @@ fn a_verdict_knows_its_reasons() {
     let held = judge(0.90, 0.90, Some(Severity::Major));
     assert_eq!((held.grade, held.cap), (Grade::B, Cap::MajorDefect));
     assert_eq!(held.reasons.next.map(|next| next.grade), Some(Grade::A));
-    let text = held.explain(sqal_core::Language::English).to_string();
+    let text = held.explain(sqal_core::verdict::Language::English).to_string();
     assert!(text.contains("(harmonic mean)") && text.contains("without it the grade would be A"), "{text}");
     assert_eq!(judge(1.0, 1.0, None).reasons.next, None, "there is nothing better than A+");
-    assert_eq!(inspector(None, None).inspect(None, None).verdict.reasons, sqal_core::Reasons::default());
+    assert_eq!(inspector(None, None).inspect(None, None).verdict.reasons, sqal_core::verdict::Reasons::default());
 }
 
 /// The confidence is calibrated, and the verdict states the version of the calibration.
@@ -802,8 +807,8 @@ fn what_it_takes_at_the_edges() {
     let strict = Guard::new(half, Score::nearest(0.9), half, half);
     assert_eq!(decide(strict, 0.85, 0.1).map(|next| (next.grade, next.u)), Some((Grade::A, None)));
     let above = decide(strict, 0.86, 0.1).unwrap();
-    assert!(close(above.u.unwrap(), 0.01 / sqal_core::normal_quantile(0.9)));
-    assert!(close(above.score.unwrap().get(), 0.85 + 0.1 * sqal_core::normal_quantile(0.9)));
+    assert!(close(above.u.unwrap(), 0.01 / sqal_core::normal::normal_quantile(0.9)));
+    assert!(close(above.score.unwrap().get(), 0.85 + 0.1 * sqal_core::normal::normal_quantile(0.9)));
     // If each guard counts alone, B may be nearer than C.
     let odd = Guard::new(half, half, half, Score::nearest(0.999)).each_alone();
     assert_eq!(decide(odd, 0.55, 0.1).map(|next| next.grade), Some(Grade::B));

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use serde::Deserialize;
-use sqal_core::{Measured, Score, normal_cdf};
+use sqal_core::{Measured, Score, normal::normal_cdf};
 #[cfg(feature = "serde")]
 use sqal_fusion::calibration::Calibration;
 use sqal_fusion::conformity::Tolerance;
@@ -195,7 +195,7 @@ fn what_is_stored_is_read_back_as_it_was() {
     again(&subgroups);
     again(&moments(&[1.0, 2.0, 4.0]));
     again(&sqal_fusion::SensorWeights::new(0.3, 0.7).unwrap());
-    let rule = sqal_fusion::PowerMeanRule::new(sqal_core::Exponent::ARITHMETIC, 0.4, 0.07).unwrap();
+    let rule = sqal_fusion::PowerMeanRule::new(sqal_core::power_mean::Exponent::ARITHMETIC, 0.4, 0.07).unwrap();
     again(&rule);
 }
 

@@ -207,12 +207,12 @@ fn the_k_method_decides_by_the_distance_to_the_limit() {
     assert!(plan.accepts_above(12.0, 1.0, 10.0) && !plan.accepts_above(11.9, 1.0, 10.0));
     // With σ known, a lot with a share of Φ(−k) beyond the limit is accepted with probability one
     // half.
-    close(plan.acceptance(sqal_core::normal_cdf(-2.0)), 0.5, 1e-12, "σ known");
+    close(plan.acceptance(sqal_core::normal::normal_cdf(-2.0)), 0.5, 1e-12, "σ known");
     // With two values, s/σ is half-normal, and the probability of acceptance at k = 0 is that of
     // the mean being inside.
     let two = VariablesPlan { sample: 2, k: 0.0, sigma_known: false };
-    let margin = -sqal_core::normal_quantile(0.1);
-    close(two.acceptance(0.1), sqal_core::normal_cdf(2.0_f64.sqrt() * margin), 1e-9, "k = 0");
+    let margin = -sqal_core::normal::normal_quantile(0.1);
+    close(two.acceptance(0.1), sqal_core::normal::normal_cdf(2.0_f64.sqrt() * margin), 1e-9, "k = 0");
 }
 
 proptest! {

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use serde::Deserialize;
-use sqal_core::{Exponent, Grade, Measured, Score};
+use sqal_core::{Grade, Measured, Score, power_mean::Exponent};
 use sqal_fusion::{Decision, Evidence, FusionError, FusionRule, Guard, PowerMeanRule};
 
 #[derive(Deserialize)]

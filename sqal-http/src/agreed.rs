@@ -9,7 +9,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use sqal_core::{Name, ProfileRef};
-use sqal_storage::{Entry, EntryKind, EntryName, Labels, Register, StorageError};
+use sqal_storage::{
+    Register, StorageError,
+    labels::Labels,
+    register::{Entry, EntryKind, EntryName},
+};
 use tracing::{error, info};
 
 use crate::decided::{MOST, entry_name, in_force, read};

@@ -6,8 +6,15 @@ use std::fmt;
 use std::sync::Arc;
 
 use sqal_core::DeviceId;
-use sqal_resilience::{BreakerConfig, Clock, Event, InvalidBreaker, Observer};
-use sqal_storage::{Cache, CacheError, CacheKey, CacheKind, CacheScope, CacheStats, ReadThrough, report_caches};
+use sqal_resilience::{
+    BreakerConfig, Clock,
+    breaker::{Event, InvalidBreaker, Observer},
+};
+use sqal_storage::{
+    Cache, ReadThrough,
+    cache::{CacheError, CacheKey, CacheKind, CacheScope, CacheStats},
+    metered::report_caches,
+};
 
 use crate::wire::{DeviceStatistics, HourDocument, Totals};
 

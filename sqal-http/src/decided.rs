@@ -6,7 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sqal_core::{Name, ProfileRef};
-use sqal_storage::{Entry, EntryKind, EntryName, Labels, Register, StorageError};
+use sqal_storage::{
+    Register, StorageError,
+    labels::Labels,
+    register::{Entry, EntryKind, EntryName},
+};
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{info, warn};
 

@@ -3,7 +3,7 @@
 //! In the audit log, a line that was changed later is detected.
 
 use sqal_core::Name;
-use sqal_storage::Action;
+use sqal_storage::audit::Action;
 use tracing::error;
 
 use crate::caller::Caller;

@@ -173,7 +173,7 @@ fn with_comma(text: &str) -> String {
 mod tests {
     use super::*;
     use sqal_core::Channel;
-    use sqal_sensors::{EmptyTrayError, WhiteTileError};
+    use sqal_sensors::calibration::{EmptyTrayError, WhiteTileError};
 
     /// Words that occur in English phrases and in no French one.
     const ENGLISH: [&str; 12] =
@@ -220,14 +220,14 @@ mod tests {
             "profil foie : spectral.oxidation demande spectral.anchors, absent du profil ; attendu : un profil"
         );
         let mut profile = crate::Profile::example();
-        profile.scale = sqal_core::GradeScale::new(0.9, 0.8, 0.7, 0.6).unwrap();
+        profile.scale = sqal_core::grade::GradeScale::new(0.9, 0.8, 0.7, 0.6).unwrap();
         let refused = crate::Profiles::new([("foie".parse().unwrap(), profile)]).unwrap_err().to_string();
         assert_eq!(
             refused_in_french(&refused, "un profil"),
             "profil foie : tof.scale n'est pas l'échelle du profil : l'omettre, ou donner les mêmes nombres ; attendu : un profil"
         );
         for refused in [
-            sqal_sensors::InvalidRotation(45).to_string(),
+            sqal_sensors::profile::InvalidRotation(45).to_string(),
             sqal_fusion::SensorWeights::new(-1.0, 1.0).unwrap_err().to_string(),
             "spectral.weights.freshness needs spectral.oxidation or spectral.color_target, which is not given"
                 .to_owned(),

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use sqal_storage::EntryName;
+use sqal_storage::register::EntryName;
 
 use crate::Profiles;
 

@@ -12,7 +12,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use sqal_resilience::{Quota, limited_as};
+use sqal_resilience::{Quota, address::limited_as};
 use tracing::warn;
 
 use crate::token_hash::TokenHash;

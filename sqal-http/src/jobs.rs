@@ -13,7 +13,7 @@ use std::time::Duration;
 use axum::http::StatusCode;
 use futures_util::FutureExt;
 use sqal_core::{Name, Timestamp};
-use sqal_resilience::{Phase, Shutdown};
+use sqal_resilience::{Shutdown, shutdown::Phase};
 use sqal_storage::queue::{Job, JobEnd, JobKind, JobProgress, Lease, Leased, WorkerName};
 use sqal_storage::{Queue, StorageError};
 use tokio::sync::Notify;

@@ -181,10 +181,10 @@ mod tests {
             spectrum: None,
             inspection,
             reported: None,
-            meta: sqal_core::Meta { firmware_version: None, temperature_c: None, humidity_percent: None },
+            meta: sqal_core::sample::Meta { firmware_version: None, temperature_c: None, humidity_percent: None },
             profile,
             processing_micros: 0,
-            beside: sqal_core::Beside::default(),
+            beside: sqal_core::beside::Beside::default(),
             purpose: sqal_core::Purpose::Product,
         }
     }

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use axum::extract::{ConnectInfo, Request};
 use axum::http::{HeaderName, header};
-use sqal_resilience::{client_address, forwarded_client};
+use sqal_resilience::address::{client_address, forwarded_client};
 
 use crate::Services;
 

@@ -7,7 +7,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use sqal_core::DeviceId;
-use sqal_storage::{InvalidCursor, StorageError, StorageErrorKind, WriteError};
+use sqal_storage::{StorageError, StorageErrorKind, WriteError, samples::InvalidCursor};
 
 use crate::found::refused_in_french;
 

@@ -10,7 +10,11 @@ use std::time::{Duration, Instant};
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use sqal_core::DeviceId;
-use sqal_resilience::{Answer, InvalidQuota, KeyedBuckets, Quota, limited_as};
+use sqal_resilience::{
+    KeyedBuckets, Quota,
+    address::limited_as,
+    bucket::{Answer, InvalidQuota},
+};
 
 use crate::caller::{Caller, Holder};
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use sqal_storage::{Entry, EntryName};
+use sqal_storage::register::{Entry, EntryName};
 
 /// The version of each entry that was read, by name. An entry that did not change is neither read
 /// nor logged again.

@@ -17,7 +17,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use sqal_resilience::body::HeldBody;
-use sqal_resilience::{Phase, Shutdown};
+use sqal_resilience::{Shutdown, shutdown::Phase};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -92,7 +92,7 @@ pub(crate) struct WaitedFor;
 /// use axum::Router;
 /// use axum::routing::get;
 /// use sqal_http::{ConnectionLimits, serve};
-/// use sqal_resilience::{Shutdown, Stage};
+/// use sqal_resilience::{Shutdown, shutdown::Stage};
 /// use tokio::net::{TcpListener, TcpStream};
 ///
 /// let (app, shutdown) = (Router::new().route("/", get(|| async { "open" })), Shutdown::default());

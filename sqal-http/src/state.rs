@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sqal_core::{Purpose, Timestamp};
-use sqal_resilience::{CheckConfig, Clock, HealthRegistry, Shutdown, SystemClock, fresh_seed};
+use sqal_resilience::{Clock, HealthRegistry, Shutdown, SystemClock, fresh_seed, health::CheckConfig};
 use sqal_storage::{Custody, MemoryStore, Queue, Register, SampleStore, WriterHandle};
 
 use crate::budget::Quiet;

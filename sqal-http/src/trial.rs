@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use sqal_core::{Grade, Language, Name, Purpose, Sample, SampleId};
+use sqal_core::{Grade, Name, Purpose, Sample, SampleId, verdict::Language};
 
 use crate::Profiles;
 use crate::wire::Reference;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use fixtures::scene::{Fault, Scene, Station};
 use serde_json::Value;
-use sqal_core::{Meta, Name, Sample, SampleKey, Timestamp};
+use sqal_core::{Name, Sample, SampleKey, Timestamp, sample::Meta};
 use sqal_http::{Profile, Profiles, Route, document, routes};
 
 /// A sample with every part in it, as clients read it.
@@ -25,7 +25,7 @@ fn document_of_a_sample() -> Value {
         meta: Meta { firmware_version: None, temperature_c: None, humidity_percent: None },
         profile,
         processing_micros: 5,
-        beside: sqal_core::Beside::default(),
+        beside: sqal_core::beside::Beside::default(),
         purpose: sqal_core::Purpose::Product,
     };
     serde_json::to_value(document(&sample)).unwrap()

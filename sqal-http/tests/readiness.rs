@@ -14,10 +14,11 @@ use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
 use sqal_core::{Sample, SampleId, Timestamp};
 use sqal_http::{Profile, Profiles, Services, router};
-use sqal_resilience::CheckConfig;
+use sqal_resilience::health::CheckConfig;
 use sqal_storage::{
-    BatchWriter, DeviceTally, Hourly, HourlyQuery, Inserted, MemoryStore, Page, SampleQuery, SampleStore, StorageError,
-    StorageErrorKind, WriteError, WriterConfig, WriterHandle,
+    BatchWriter, Inserted, MemoryStore, Page, SampleQuery, SampleStore, StorageError, StorageErrorKind, WriteError,
+    WriterConfig, WriterHandle,
+    samples::{DeviceTally, Hourly, HourlyQuery},
 };
 use tower::ServiceExt;
 

@@ -8,10 +8,10 @@ use axum::body::Body;
 use axum::http::{Request, StatusCode};
 use fixtures::scene::{Fault, Scene, Station};
 use serde_json::Value;
-use sqal_core::{Meta, Name, Sample, SampleKey, Timestamp};
+use sqal_core::{Name, Sample, SampleKey, Timestamp, sample::Meta};
 use sqal_http::{Caches, Profile, Profiles, Services, router};
-use sqal_resilience::{CheckConfig, Clock, ManualClock, Shutdown};
-use sqal_storage::{BatchWriter, CacheKind, MemoryStore, SampleStore, WriterConfig};
+use sqal_resilience::{Clock, ManualClock, Shutdown, health::CheckConfig};
+use sqal_storage::{BatchWriter, MemoryStore, SampleStore, WriterConfig, cache::CacheKind};
 use tower::ServiceExt;
 
 async fn app(samples: usize) -> (Router, Services, Vec<Sample>) {
@@ -43,7 +43,7 @@ async fn app(samples: usize) -> (Router, Services, Vec<Sample>) {
             meta,
             profile,
             processing_micros: 5,
-            beside: sqal_core::Beside::default(),
+            beside: sqal_core::beside::Beside::default(),
             purpose: sqal_core::Purpose::Product,
         });
     }

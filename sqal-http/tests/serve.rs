@@ -12,7 +12,10 @@ use axum::Router;
 use axum::extract::ConnectInfo;
 use axum::routing::get;
 use sqal_http::{ConnectionLimits, serve};
-use sqal_resilience::{Report, Shutdown, ShutdownConfig, Stage};
+use sqal_resilience::{
+    Shutdown, ShutdownConfig,
+    shutdown::{Report, Stage},
+};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;

@@ -903,14 +903,14 @@ impl SampleStore for Stuck {
     }
     async fn hourly(
         &self,
-        _: &sqal_storage::HourlyQuery,
-    ) -> Result<Vec<sqal_storage::Hourly>, sqal_storage::StorageError> {
+        _: &sqal_storage::samples::HourlyQuery,
+    ) -> Result<Vec<sqal_storage::samples::Hourly>, sqal_storage::StorageError> {
         std::future::pending().await
     }
     async fn by_device(
         &self,
-        _: &sqal_storage::HourlyQuery,
-    ) -> Result<Vec<sqal_storage::DeviceTally>, sqal_storage::StorageError> {
+        _: &sqal_storage::samples::HourlyQuery,
+    ) -> Result<Vec<sqal_storage::samples::DeviceTally>, sqal_storage::StorageError> {
         std::future::pending().await
     }
     async fn ping(&self) -> Result<(), sqal_storage::StorageError> {

@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 /// that IPv4 address.
 ///
 /// ```
-/// use sqal_resilience::limited_as;
+/// use sqal_resilience::address::limited_as;
 ///
 /// assert_eq!(limited_as("2001:db8:1:2:aaaa::1".parse()?), limited_as("2001:db8:1:2:bbbb::9".parse()?));
 /// assert_eq!(limited_as("::ffff:192.0.2.1".parse()?), "192.0.2.1".parse::<std::net::IpAddr>()?);
@@ -34,7 +34,7 @@ pub fn limited_as(address: IpAddr) -> IpAddr {
 /// ignored, and the nearest trusted proxy stands for the client.
 ///
 /// ```
-/// use sqal_resilience::client_address;
+/// use sqal_resilience::address::client_address;
 ///
 /// let proxy = "10.0.0.1".parse()?;
 /// let trusted = |address: std::net::IpAddr| address == proxy;
@@ -53,7 +53,7 @@ pub fn client_address(peer: IpAddr, forwarded_for: Option<&str>, trusted: impl F
 /// is not a trusted proxy's, by the rules of [`client_address`].
 ///
 /// ```
-/// use sqal_resilience::forwarded_client;
+/// use sqal_resilience::address::forwarded_client;
 ///
 /// let proxy = "10.0.0.1".parse()?;
 /// let said = r#"for=192.0.2.43, for="[2001:db8::7]:443";proto=https"#;

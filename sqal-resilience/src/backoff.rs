@@ -33,7 +33,7 @@ pub enum Jitter {
 /// assert_eq!(backoff.delay(0, 0.5), Duration::from_millis(250));
 /// assert_eq!(backoff.delay(3, 0.5), Duration::from_secs(2));
 /// assert_eq!(backoff.delay(u32::MAX, 0.99), Duration::from_secs(30));
-/// # Ok::<(), sqal_resilience::InvalidBackoff>(())
+/// # Ok::<(), sqal_resilience::backoff::InvalidBackoff>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]

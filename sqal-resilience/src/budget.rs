@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::sync::{AtomicU64, Ordering};
-use crate::{Clock, InvalidQuota, Quota, SystemClock, TokenBucket};
+use crate::{Clock, Quota, SystemClock, TokenBucket, bucket::InvalidQuota};
 
 /// One retry in fixed point: a ratio is kept to a millionth.
 const ONE: u64 = 1 << 20;
@@ -30,7 +30,7 @@ const ONE: u64 = 1 << 20;
 /// assert!(!budget.spend()); // nothing is saved yet
 /// (0..5).for_each(|_| budget.earn());
 /// assert!(budget.spend()); // five calls have saved one retry
-/// # Ok::<(), sqal_resilience::InvalidBudget>(())
+/// # Ok::<(), sqal_resilience::budget::InvalidBudget>(())
 /// ```
 #[derive(Debug)]
 pub struct RetryBudget<C = SystemClock> {

@@ -63,7 +63,7 @@ pub trait WorthIt<T, E, R = ()> {
 /// another try.
 ///
 /// ```
-/// use sqal_resilience::{Again, ByRequest, Idempotency, Sent, WorthIt};
+/// use sqal_resilience::{classify::{Again, ByRequest, WorthIt}, Idempotency, idempotency::Sent};
 ///
 /// #[derive(Debug)]
 /// struct Refused; // the connection was refused: the target has seen nothing

@@ -37,7 +37,7 @@ impl Idempotency {
     /// Whether the request can be tried again without harm.
     ///
     /// ```
-    /// use sqal_resilience::{Idempotency, Sent};
+    /// use sqal_resilience::{Idempotency, idempotency::Sent};
     ///
     /// let post = Idempotency::of_method("POST", None);
     /// assert!(post.may_repeat(Sent::No) && !post.may_repeat(Sent::Perhaps));

@@ -34,90 +34,90 @@
 //! - `metrics`: a breaker that counts its calls and shows its state.
 //! - `tracing`: the documented log lines.
 
-mod address;
+pub mod address;
 #[cfg(feature = "tokio")]
 mod alarm;
-mod backoff;
+pub mod backoff;
 #[cfg(feature = "http-body")]
 pub mod body;
-mod breaker;
-mod bucket;
-mod budget;
-mod bulkhead;
+pub mod breaker;
+pub mod bucket;
+pub mod budget;
+pub mod bulkhead;
 mod call_error;
-mod classify;
+pub mod classify;
 mod clock;
 #[cfg(feature = "tokio")]
-mod deadline;
+pub mod deadline;
 #[cfg(all(feature = "tokio", feature = "http-body", feature = "tower"))]
 #[doc = include_str!("guide.md")]
 pub mod guide {}
 #[cfg(feature = "tokio")]
-mod health;
+pub mod health;
 #[cfg(feature = "tokio")]
-mod hedge;
-mod idempotency;
+pub mod hedge;
+pub mod idempotency;
 #[cfg(feature = "tower")]
 pub mod layer;
-mod limit;
+pub mod limit;
 #[cfg(feature = "tracing")]
-mod log;
+pub mod log;
 #[cfg(feature = "metrics")]
-mod metered;
+pub mod metered;
 mod outcome;
 mod random;
-mod rejected;
+pub mod rejected;
 #[cfg(feature = "tokio")]
-mod retry;
+pub mod retry;
 #[cfg(feature = "tokio")]
-mod shutdown;
-mod single_flight;
+pub mod shutdown;
+pub mod single_flight;
 mod sync;
 #[cfg(feature = "serde")]
 mod written;
 
-pub use address::{client_address, forwarded_client, limited_as};
-pub use backoff::{Backoff, Delays, InvalidBackoff, Jitter};
-pub use breaker::{
-    Abandoned, Breaker, BreakerConfig, Breakers, Cause, Counts, Event, InvalidBreaker, Observer, OpenFor, OwnedPermit,
-    Permit, Rates, RegistryFullError, SlowCalls, Snapshot, State, Window,
-};
-pub use bucket::{Answer, ClockedBuckets, Decision, InvalidQuota, KeyedBuckets, Quota, TokenBucket, Usage, take_all};
+#[doc(inline)]
+pub use backoff::Backoff;
+#[doc(inline)]
+pub use breaker::{Breaker, BreakerConfig};
 #[cfg(feature = "tokio")]
-pub use bucket::{
-    AnsweredBy, BucketBackend, CapacityError, FairBucket, InvalidShared, OnOutage, SharedBuckets, SharedConfig,
-};
-pub use budget::{Call, InvalidBudget, RetryBudget};
-#[cfg(feature = "tokio")]
-pub use bulkhead::AcquireOwned;
-pub use bulkhead::{
-    AdaptiveBulkhead, AdaptivePermit, Bulkhead, BulkheadConfig, BulkheadPermit, InvalidBulkhead, Occupancy,
-    OwnedAdaptivePermit, OwnedBulkheadPermit, Shed,
-};
+#[doc(inline)]
+pub use bucket::SharedBuckets;
+#[doc(inline)]
+pub use bucket::{KeyedBuckets, Quota, TokenBucket};
+#[doc(inline)]
+pub use budget::RetryBudget;
+#[doc(inline)]
+pub use bulkhead::{AdaptiveBulkhead, Bulkhead, BulkheadConfig};
+#[doc(inline)]
 pub use call_error::{CallError, TimeoutError};
-pub use classify::{Again, ByCallError, ByRequest, Classify, ErrorIsFailure, EveryError, WorthIt};
 #[cfg(feature = "tokio")]
+#[doc(inline)]
 pub use clock::TokioClock;
+#[doc(inline)]
 pub use clock::{Clock, ManualClock, SystemClock};
 #[cfg(feature = "tokio")]
-pub use deadline::{Deadline, Timeout, timeout};
+#[doc(inline)]
+pub use deadline::{Deadline, timeout};
 #[cfg(feature = "tokio")]
-pub use health::{CheckConfig, Component, HealthRegistry, HealthReport, InvalidComponent, Status};
+#[doc(inline)]
+pub use health::HealthRegistry;
 #[cfg(feature = "tokio")]
-pub use hedge::{Hedged, hedge};
-pub use idempotency::{Idempotency, Sent};
-pub use limit::{Aimd, Gradient, Limit, Observation, Range};
-#[cfg(feature = "tracing")]
-pub use log::{LogChanges, log_retry};
-#[cfg(feature = "metrics")]
-pub use metered::{MeteredBreaker, MeteredPermit, StateGauge};
+#[doc(inline)]
+pub use hedge::hedge;
+#[doc(inline)]
+pub use idempotency::Idempotency;
+#[doc(inline)]
 pub use outcome::Outcome;
+#[doc(inline)]
 pub use random::fresh_seed;
-pub use rejected::{Reason, Rejected};
+#[doc(inline)]
+pub use rejected::Rejected;
 #[cfg(feature = "tokio")]
-pub use retry::{GaveUp, Plain, Retry, RetryError, RetryPolicy, Retryable};
-#[cfg(all(feature = "tokio", unix))]
-pub use shutdown::Signals;
+#[doc(inline)]
+pub use retry::{Retry, RetryPolicy};
 #[cfg(feature = "tokio")]
-pub use shutdown::{Active, Closed, HowClosed, Kind, Phase, Report, Shutdown, ShutdownConfig, Stage};
-pub use single_flight::{Landed, SingleFlight};
+#[doc(inline)]
+pub use shutdown::{Shutdown, ShutdownConfig};
+#[doc(inline)]
+pub use single_flight::SingleFlight;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tracing::info;
 
-use crate::{Event, Observer};
+use crate::breaker::{Event, Observer};
 
 /// Logs each change of a breaker: `Circuit breaker 'database': état open`, with the state before
 /// and the cause as fields.
@@ -30,7 +30,7 @@ impl Observer for LogChanges {
 ///
 /// ```
 /// use std::time::Duration;
-/// use sqal_resilience::log_retry;
+/// use sqal_resilience::log::log_retry;
 ///
 /// let notify = log_retry("weather");
 /// notify(1, &"connection reset", Duration::from_secs(1));

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use metrics::{Counter, Gauge, counter, gauge};
 
-use crate::{Breaker, Clock, Event, InvalidBreaker, Observer, Outcome, OwnedPermit, Rejected, State};
+use crate::{
+    Breaker, Clock, Outcome, Rejected,
+    breaker::{Event, InvalidBreaker, Observer, OwnedPermit, State},
+};
 
 /// The gauge `circuit_breaker_state` of one name, in the `metrics` facade: 0 closed, 1 open, 2 half
 /// open, 3 disabled, 4 forced open, 5 metrics only. It exists from the beginning, at 0.
@@ -49,7 +52,7 @@ struct Calls {
 /// [`Breaker`] knows nothing about metrics, and pays nothing for them.
 ///
 /// ```
-/// use sqal_resilience::{Breaker, BreakerConfig, MeteredBreaker, Outcome, SystemClock};
+/// use sqal_resilience::{Breaker, BreakerConfig, metered::MeteredBreaker, Outcome, SystemClock};
 ///
 /// let database = MeteredBreaker::new("database", BreakerConfig::default(), SystemClock)?;
 /// database.acquire()?.report(Outcome::Success); // circuit_breaker_calls_total{name="database",outcome="success"} 1

@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::budget::Call;
 use crate::random::{Random, fresh_seed};
-use crate::{Again, Backoff, Clock, RetryBudget};
+use crate::{Backoff, Clock, RetryBudget, classify::Again};
 
 /// How often an operation is tried again, and how long that may take.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -107,7 +107,7 @@ impl<T, E, F: Future<Output = Result<T, E>>, O: FnMut() -> F> Retryable<T, E> fo
 ///
 /// ```
 /// use std::time::Duration;
-/// use sqal_resilience::{Backoff, RetryPolicy, Retryable};
+/// use sqal_resilience::{Backoff, RetryPolicy, retry::Retryable};
 ///
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {

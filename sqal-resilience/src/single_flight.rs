@@ -148,7 +148,7 @@ impl<K: Eq + Hash + Clone, V: Clone> SingleFlight<K, V> {
     ///
     /// # Errors
     ///
-    /// [`Reason::ShuttingDown`](crate::Reason::ShuttingDown) once new work is refused.
+    /// [`Reason::ShuttingDown`](crate::rejected::Reason::ShuttingDown) once new work is refused.
     ///
     /// # Panics
     ///
@@ -172,7 +172,7 @@ impl<K: Eq + Hash + Clone, V: Clone> SingleFlight<K, V> {
             Err(broken) => match broken.try_into_panic() {
                 Ok(panic) => std::panic::resume_unwind(panic),
                 // Only the runtime cancels the task, when the runtime ends.
-                Err(_) => Err(crate::Rejected::because(crate::Reason::ShuttingDown)),
+                Err(_) => Err(crate::Rejected::because(crate::rejected::Reason::ShuttingDown)),
             },
         }
     }

@@ -21,7 +21,11 @@ use http_body_util::{BodyExt, Empty, Full, StreamBody};
 use proptest::prelude::*;
 use sqal_resilience::body::{BodyError, HeldBody, ReplayBody, TimedBody};
 use sqal_resilience::layer::{CallErrors, Replay, RetryLayer};
-use sqal_resilience::{Backoff, CallError, Idempotency, RetryPolicy, Sent, TimeoutError, client_address, limited_as};
+use sqal_resilience::{
+    Backoff, CallError, Idempotency, RetryPolicy, TimeoutError,
+    address::{client_address, limited_as},
+    idempotency::Sent,
+};
 use tower::{ServiceBuilder, ServiceExt, service_fn};
 
 const SECOND: Duration = Duration::from_secs(1);

@@ -16,8 +16,9 @@ use std::thread;
 use std::time::Duration;
 
 use sqal_resilience::{
-    Abandoned, Breaker, BreakerConfig, Breakers, CallError, Cause, Clock, Event, InvalidBreaker, ManualClock, OpenFor,
-    Outcome, Rates, Reason, Rejected, SlowCalls, State, Window,
+    Breaker, BreakerConfig, CallError, Clock, ManualClock, Outcome, Rejected,
+    breaker::{Abandoned, Breakers, Cause, Event, InvalidBreaker, OpenFor, Rates, SlowCalls, State, Window},
+    rejected::Reason,
 };
 
 type Manual = Breaker<ManualClock>;

@@ -8,7 +8,8 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use sqal_resilience::{
-    Abandoned, Breaker, BreakerConfig, Breakers, ManualClock, OpenFor, Outcome, Rates, SlowCalls, State, Window,
+    Breaker, BreakerConfig, ManualClock, Outcome,
+    breaker::{Abandoned, Breakers, OpenFor, Rates, SlowCalls, State, Window},
 };
 
 const SECOND: Duration = Duration::from_secs(1);

@@ -15,7 +15,7 @@ use std::thread;
 use std::time::Duration;
 
 use proptest::prelude::*;
-use sqal_resilience::{Clock, KeyedBuckets, ManualClock, Quota, TokenBucket, take_all};
+use sqal_resilience::{Clock, KeyedBuckets, ManualClock, Quota, TokenBucket, bucket::take_all};
 
 fn n(n: u32) -> NonZeroU32 {
     NonZeroU32::new(n).unwrap()
@@ -397,7 +397,7 @@ mod waiting {
     use std::task::{Context, Poll};
     use std::time::Instant;
 
-    use sqal_resilience::{CapacityError, FairBucket};
+    use sqal_resilience::bucket::{CapacityError, FairBucket};
 
     use super::*;
 

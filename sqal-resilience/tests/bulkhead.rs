@@ -14,8 +14,10 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use sqal_resilience::{
-    AdaptiveBulkhead, Aimd, Bulkhead, BulkheadConfig, Clock, Gradient, Limit, ManualClock, Observation, Outcome, Range,
-    Reason, Shed, SystemClock, TokioClock,
+    AdaptiveBulkhead, Bulkhead, BulkheadConfig, Clock, ManualClock, Outcome, SystemClock, TokioClock,
+    bulkhead::Shed,
+    limit::{Aimd, Gradient, Limit, Observation, Range},
+    rejected::Reason,
 };
 
 fn n(n: u32) -> NonZeroU32 {

@@ -10,7 +10,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use sqal_resilience::{
-    Breaker, BreakerConfig, CallError, Deadline, ManualClock, RetryBudget, State, TimeoutError, hedge, timeout,
+    Breaker, BreakerConfig, CallError, Deadline, ManualClock, RetryBudget, TimeoutError, breaker::State, hedge, timeout,
 };
 use tokio::time::{Instant, sleep};
 

@@ -10,7 +10,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use sqal_resilience::{
-    Answer, AnsweredBy, BucketBackend, OnOutage, Quota, SharedBuckets, SharedConfig, TimeoutError, TokioClock,
+    Quota, SharedBuckets, TimeoutError, TokioClock,
+    bucket::{Answer, AnsweredBy, BucketBackend, OnOutage, SharedConfig},
 };
 use tokio::time::Instant;
 

@@ -13,9 +13,14 @@ use std::time::Duration;
 use metrics_util::debugging::{DebugValue, DebuggingRecorder};
 use proptest::prelude::*;
 use sqal_resilience::{
-    Backoff, Breaker, BreakerConfig, Breakers, BulkheadConfig, CheckConfig, Event, Jitter, LogChanges, ManualClock,
-    MeteredBreaker, OpenFor, Outcome, Quota, Rates, RetryPolicy, Shed, ShutdownConfig, SlowCalls, SystemClock, Window,
-    log_retry,
+    Backoff, Breaker, BreakerConfig, BulkheadConfig, ManualClock, Outcome, Quota, RetryPolicy, ShutdownConfig,
+    SystemClock,
+    backoff::Jitter,
+    breaker::{Breakers, Event, OpenFor, Rates, SlowCalls, Window},
+    bulkhead::Shed,
+    health::CheckConfig,
+    log::{LogChanges, log_retry},
+    metered::MeteredBreaker,
 };
 
 const MINUTE: Duration = Duration::from_mins(1);
@@ -182,7 +187,7 @@ proptest! {
             }),
             open_for: OpenFor { jitter: share, ..OpenFor::doubling(times[2], times[3]) },
             half_open_max_wait: wait.then_some(times[4]),
-            abandoned: sqal_resilience::Abandoned::RateAbove(share),
+            abandoned: sqal_resilience::breaker::Abandoned::RateAbove(share),
             ..BreakerConfig::default()
         };
         prop_assert_eq!(written_and_read(&breaker), breaker);

@@ -8,8 +8,9 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use sqal_resilience::{
-    Breaker, BreakerConfig, CheckConfig, Clock, Event, HealthRegistry, InvalidComponent, ManualClock, Outcome,
-    Shutdown, Status, TokioClock,
+    Breaker, BreakerConfig, Clock, HealthRegistry, ManualClock, Outcome, Shutdown, TokioClock,
+    breaker::Event,
+    health::{CheckConfig, InvalidComponent, Status},
 };
 use tokio::time::sleep;
 

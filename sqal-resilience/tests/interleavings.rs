@@ -12,7 +12,8 @@ use std::time::Duration;
 
 use loom::thread;
 use sqal_resilience::{
-    Breaker, BreakerConfig, ManualClock, OpenFor, Outcome, Quota, RetryBudget, SingleFlight, State, TokenBucket,
+    Breaker, BreakerConfig, ManualClock, Outcome, Quota, RetryBudget, SingleFlight, TokenBucket,
+    breaker::{OpenFor, State},
 };
 
 const SECOND: Duration = Duration::from_secs(1);

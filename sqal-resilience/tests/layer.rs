@@ -18,9 +18,12 @@ use sqal_resilience::layer::{
     RetryFuture, RetryLayer, ShutdownLayer, SingleFlightLayer, TimeoutFuture, TimeoutLayer,
 };
 use sqal_resilience::{
-    Again, Backoff, Breaker, BreakerConfig, Bulkhead, BulkheadConfig, CallError, ErrorIsFailure, ManualClock, Outcome,
-    OwnedBulkheadPermit, Quota, Reason, Rejected, RetryBudget, RetryPolicy, Shutdown, State, TimeoutError, TokenBucket,
-    TokioClock,
+    Backoff, Breaker, BreakerConfig, Bulkhead, BulkheadConfig, CallError, ManualClock, Outcome, Quota, Rejected,
+    RetryBudget, RetryPolicy, Shutdown, TimeoutError, TokenBucket, TokioClock,
+    breaker::State,
+    bulkhead::OwnedBulkheadPermit,
+    classify::{Again, ErrorIsFailure},
+    rejected::Reason,
 };
 use tokio::time::{Instant, sleep};
 use tower::{Layer, Service, ServiceBuilder, ServiceExt, service_fn};
@@ -285,8 +288,13 @@ fn tw_09_futures_have_names_and_no_box() {
     type Inner = Ready<Result<u64, Failure>>;
     type Broken = BreakerFuture<Inner, TokioClock, ErrorIsFailure>;
     type Placed = BulkheadFuture<Target, u64, TokioClock, sqal_resilience::layer::AtResponse>;
-    type Retried =
-        RetryFuture<Target, u64, sqal_resilience::EveryError, sqal_resilience::layer::ReplayClone, TokioClock>;
+    type Retried = RetryFuture<
+        Target,
+        u64,
+        sqal_resilience::classify::EveryError,
+        sqal_resilience::layer::ReplayClone,
+        TokioClock,
+    >;
     fn sent<T: Send>() {}
     sent::<(Broken, Placed, Retried)>();
     sent::<(Refusable<Inner>, TimeoutFuture<Inner>)>();

@@ -17,9 +17,13 @@ use sqal_resilience::layer::{
     AdaptiveBulkheadLayer, BulkheadLayer, CallErrors, HedgeLayer, KeyedRateLimitLayer, RetryLayer,
 };
 use sqal_resilience::{
-    AdaptiveBulkhead, Again, Answer, Backoff, Bulkhead, BulkheadConfig, ByCallError, CallError, Clock, ClockedBuckets,
-    Idempotency, KeyedBuckets, Limit, ManualClock, Observation, Quota, Reason, Rejected, RetryBudget, RetryPolicy,
-    Sent, TokioClock,
+    AdaptiveBulkhead, Backoff, Bulkhead, BulkheadConfig, CallError, Clock, Idempotency, KeyedBuckets, ManualClock,
+    Quota, Rejected, RetryBudget, RetryPolicy, TokioClock,
+    bucket::{Answer, ClockedBuckets},
+    classify::{Again, ByCallError},
+    idempotency::Sent,
+    limit::{Limit, Observation},
+    rejected::Reason,
 };
 use tokio::time::{Instant, sleep};
 use tower::{Layer, ServiceBuilder, ServiceExt, service_fn};

@@ -5,7 +5,10 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use proptest::prelude::*;
-use sqal_resilience::{Breaker, BreakerConfig, ManualClock, OpenFor, Outcome, Permit, State};
+use sqal_resilience::{
+    Breaker, BreakerConfig, ManualClock, Outcome,
+    breaker::{OpenFor, Permit, State},
+};
 
 /// One operation, with a number that chooses among the living permits.
 #[derive(Clone, Copy, Debug)]

@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use sqal_resilience::layer::{BreakerLayer, RetryLayer, TimeoutLayer};
-use sqal_resilience::{Backoff, Breaker, BreakerConfig, CallError, ManualClock, Outcome, RetryPolicy, State};
+use sqal_resilience::{Backoff, Breaker, BreakerConfig, CallError, ManualClock, Outcome, RetryPolicy, breaker::State};
 use tokio::time::Instant;
 use tower::{Layer, Service, service_fn};
 

@@ -21,7 +21,11 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use sqal_resilience::{
-    Again, Backoff, GaveUp, InvalidBudget, Jitter, ManualClock, RetryBudget, RetryError, RetryPolicy, Retryable,
+    Backoff, ManualClock, RetryBudget, RetryPolicy,
+    backoff::Jitter,
+    budget::InvalidBudget,
+    classify::Again,
+    retry::{GaveUp, RetryError, Retryable},
 };
 use tokio::time::Instant;
 

@@ -13,10 +13,16 @@ use std::time::Duration;
 
 use sqal_resilience::layer::{BreakerLayer, BulkheadLayer, RetryLayer, ShutdownLayer, SingleFlightLayer};
 use sqal_resilience::{
-    AdaptiveBulkhead, Aimd, Backoff, Breaker, BreakerConfig, Breakers, Bulkhead, BulkheadConfig, CallError, Event,
-    HealthRegistry, InvalidBudget, ManualClock, MeteredBreaker, Observer, Outcome, Quota, Range, Rates, Reason,
-    Rejected, RetryBudget, RetryPolicy, Shutdown, ShutdownConfig, SingleFlight, Stage, State, StateGauge, Status,
-    SystemClock, TokenBucket, TokioClock, Window,
+    AdaptiveBulkhead, Backoff, Breaker, BreakerConfig, Bulkhead, BulkheadConfig, CallError, HealthRegistry,
+    ManualClock, Outcome, Quota, Rejected, RetryBudget, RetryPolicy, Shutdown, ShutdownConfig, SingleFlight,
+    SystemClock, TokenBucket, TokioClock,
+    breaker::{Breakers, Event, Observer, Rates, State, Window},
+    budget::InvalidBudget,
+    health::Status,
+    limit::{Aimd, Range},
+    metered::{MeteredBreaker, StateGauge},
+    rejected::Reason,
+    shutdown::Stage,
 };
 use tower::{Layer, Service};
 

@@ -14,8 +14,11 @@ use std::task::{Context, Waker};
 use std::time::Duration;
 
 use sqal_resilience::{
-    Backoff, Bulkhead, BulkheadConfig, Closed, FairBucket, HowClosed, Kind, Phase, Quota, Reason, RetryPolicy,
-    Retryable, Shutdown, ShutdownConfig, Stage, TokenBucket, TokioClock,
+    Backoff, Bulkhead, BulkheadConfig, Quota, RetryPolicy, Shutdown, ShutdownConfig, TokenBucket, TokioClock,
+    bucket::FairBucket,
+    rejected::Reason,
+    retry::Retryable,
+    shutdown::{Closed, HowClosed, Kind, Phase, Stage},
 };
 use tokio::time::{Instant, sleep};
 
@@ -66,7 +69,7 @@ async fn tidy() -> Result<(), String> {
     Ok(())
 }
 
-async fn ran(shutdown: &Shutdown) -> tokio::task::JoinHandle<sqal_resilience::Report> {
+async fn ran(shutdown: &Shutdown) -> tokio::task::JoinHandle<sqal_resilience::shutdown::Report> {
     let running = tokio::spawn({
         let shutdown = shutdown.clone();
         async move { shutdown.run().await }
@@ -85,7 +88,7 @@ fn kill(signal: &str) {
 #[cfg(unix)]
 #[tokio::test]
 async fn sd_01_02_03_a_signal_begins_the_end_and_a_second_forces_it() {
-    use sqal_resilience::Signals;
+    use sqal_resilience::shutdown::Signals;
     for (signal, name) in [("-TERM", "SIGTERM"), ("-INT", "SIGINT"), ("-HUP", "SIGHUP")] {
         Lines::listen();
         let shutdown = Shutdown::default();

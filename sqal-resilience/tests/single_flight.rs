@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
-use sqal_resilience::{Landed, SingleFlight};
+use sqal_resilience::{SingleFlight, single_flight::Landed};
 use tokio::sync::Notify;
 use tokio::task::yield_now;
 
@@ -210,7 +210,7 @@ async fn sf_12_13_different_keys_share_nothing() {
 #[cfg(feature = "tokio")]
 #[tokio::test(start_paused = true)]
 async fn sf_11_what_is_detached_is_finished_though_everybody_has_left() {
-    use sqal_resilience::{Reason, Shutdown};
+    use sqal_resilience::{Shutdown, rejected::Reason};
     let (flights, shutdown) = (Arc::new(SingleFlight::<&str, u32>::new()), Shutdown::default());
     let finished = Arc::new(AtomicU32::new(0));
     let save = || {

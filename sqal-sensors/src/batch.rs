@@ -12,7 +12,9 @@ use std::vec::Vec;
 
 use ndarray::{ArrayView3, Axis};
 use sqal_core::{
-    AnalysisError, Assessment, DistanceKind, Flags, Grid, InvalidFrame, TargetStatus, TofFindings, TofFrame, TofReading,
+    AnalysisError, Flags, Grid, TofFindings, TofFrame,
+    analyze::Assessment,
+    tof::{DistanceKind, InvalidFrame, TargetStatus, TofReading},
 };
 
 use crate::TofAnalyzer;
@@ -102,8 +104,8 @@ impl TofAnalyzer {
     ///
     /// ```
     /// use ndarray::Array3;
-    /// use sqal_core::DistanceKind;
-    /// use sqal_sensors::{Frames, TofAnalyzer, TofProfile};
+    /// use sqal_core::tof::DistanceKind;
+    /// use sqal_sensors::{batch::Frames, TofAnalyzer, TofProfile};
     ///
     /// let [distance, reflectance, amplitude] = [130.0, 45.0, 900.0].map(|x| Array3::from_elem((1000, 8, 8), x));
     /// let frames = Frames {

@@ -5,7 +5,11 @@
 //! with the width `b`. Under a normal measurement uncertainty its expectation has a closed form,
 //! and for `b` → 0 it becomes the conformity probability of JCGM 106:2012.
 
-use sqal_core::{Exponent, Measured, Score, normal_cdf, power_mean};
+use sqal_core::{
+    Measured, Score,
+    normal::normal_cdf,
+    power_mean::{Exponent, power_mean},
+};
 
 use crate::owens_t::{bivariate_normal_cdf, owens_t};
 

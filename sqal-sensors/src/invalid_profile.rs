@@ -1,6 +1,6 @@
 //! [`InvalidProfile`]: why a profile cannot judge.
 
-use crate::InvalidDesirability;
+use crate::desirability::InvalidDesirability;
 
 /// The error of a profile.
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]

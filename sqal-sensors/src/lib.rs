@@ -39,47 +39,38 @@
 extern crate std;
 
 #[cfg(feature = "batch")]
-mod batch;
-mod calibration;
-mod desirability;
+pub mod batch;
+pub mod calibration;
+pub mod desirability;
 #[cfg(any(feature = "as7341", feature = "vl53-8x8"))]
-mod drivers;
+pub mod drivers;
 mod invalid_profile;
-mod least_squares;
-mod moments;
+pub mod least_squares;
+pub mod moments;
 mod order;
 mod owens_t;
-mod profile;
-mod robust;
-mod spectral;
+pub mod profile;
+pub mod robust;
+pub mod spectral;
 mod student;
-mod tof;
+pub mod tof;
 
 // The types of `sqal-core` are part of the signatures. Through this re-export, an embedding service
 // needs no dependency of its own on the matching version.
 pub use sqal_core;
 
-#[cfg(feature = "batch")]
-pub use batch::{Frames, InvalidBatchFrame, InvalidFrames};
-pub use calibration::{CalibrationRecord, Drift, EmptyTray, EmptyTrayError, WhiteTile, WhiteTileError};
-pub use desirability::{Desirability, InvalidDesirability};
-#[cfg(feature = "as7341")]
-pub use drivers::{DriverSpectrumError, spectrum_from_as7341};
-#[cfg(feature = "vl53-8x8")]
-pub use drivers::{DriverUnits, frame_from_vl53_8x8};
+#[doc(inline)]
+pub use calibration::{CalibrationRecord, EmptyTray, WhiteTile};
+#[doc(inline)]
+pub use desirability::Desirability;
+#[doc(inline)]
 pub use invalid_profile::InvalidProfile;
-pub use least_squares::LeastSquares;
-pub use moments::Moments;
+#[doc(inline)]
 pub use profile::{
-    Anchors, ColorTarget, HeightReference, InvalidRotation, Mount, NoiseModel, Rotation, SpectralProfile,
-    SpectralWeights, TofProfile, TofWeights, Tray, U_SYSTEMATIC_UNCALIBRATED_MM, WhiteReference,
+    ColorTarget, HeightReference, Mount, NoiseModel, Rotation, SpectralProfile, SpectralWeights, TofProfile,
+    TofWeights, Tray, WhiteReference,
 };
-pub use robust::{Plane, Point, robust_plane};
-pub use spectral::{
-    AverageError, Averaged, ColorCalibration, ColorFit, FitError, InvalidReference, MAX_SHOTS, ProductReference,
-    SpectralAnalyzer, absorbance, average_shots, ciede2000, color_uniformity, lab, tristimulus, yellowness_e313,
-};
-pub use tof::{
-    CNH_BIN_MM, CnhError, CnhHistograms, CnhLayout, Pulse, TofAnalyzer, UldError, areal_parameters, cnh_bin_centre_mm,
-    decode_uld_frame, levelled, pulse,
-};
+#[doc(inline)]
+pub use spectral::{ColorCalibration, ProductReference, SpectralAnalyzer};
+#[doc(inline)]
+pub use tof::TofAnalyzer;

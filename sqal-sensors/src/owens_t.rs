@@ -3,7 +3,7 @@
 //! Each desirability of a measured value needs several of these values, so the exponentials of all
 //! nodes are computed side by side.
 
-use sqal_core::{exponentials, normal_cdf};
+use sqal_core::normal::{exponentials, normal_cdf};
 
 /// The order of the Gauss-Legendre rule.
 const N: usize = 12;

@@ -68,7 +68,7 @@ mod tests {
             let cauchy = 1.0 - 2.0 * t.atan() / core::f64::consts::PI;
             assert!((two_sided(t, 1.0) - cauchy).abs() < 1e-13, "{t}");
             assert!((two_sided(t, 2.0) - (1.0 - t / (2.0 + t * t).sqrt())).abs() < 1e-13, "{t}");
-            let normal = 2.0 * sqal_core::normal_cdf(-t);
+            let normal = 2.0 * sqal_core::normal::normal_cdf(-t);
             assert!((two_sided(t, 1e7) - normal).abs() < 1e-6, "{t}");
         }
         assert!((two_sided(0.0, 0.0) - 1.0).abs() < 1e-15);

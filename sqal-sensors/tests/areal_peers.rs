@@ -5,8 +5,12 @@
 
 use proptest::prelude::*;
 use serde_json::Value;
-use sqal_core::{ArealParameters, Grid};
-use sqal_sensors::{Moments, Plane, Point, areal_parameters, levelled};
+use sqal_core::{Grid, findings::ArealParameters};
+use sqal_sensors::{
+    moments::Moments,
+    robust::{Plane, Point},
+    tof::{areal_parameters, levelled},
+};
 
 const PITCH_MM: f64 = 10.0;
 

@@ -6,8 +6,14 @@ use std::num::NonZero;
 
 use fixtures::scene::Station;
 use ndarray::Array3;
-use sqal_core::{AnalysisError, Analyzer, DistanceKind, Matrix, TofFrame};
-use sqal_sensors::{Frames, InvalidBatchFrame, InvalidFrames, TofAnalyzer, TofProfile};
+use sqal_core::{
+    AnalysisError, Analyzer, TofFrame,
+    tof::{DistanceKind, Matrix},
+};
+use sqal_sensors::{
+    TofAnalyzer, TofProfile,
+    batch::{Frames, InvalidBatchFrame, InvalidFrames},
+};
 
 fn frames(n: usize) -> Vec<TofFrame> {
     let mut station = Station::new(21);

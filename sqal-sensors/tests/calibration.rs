@@ -2,8 +2,13 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use fixtures::scene::{FLOOR_MM, Fault, Scene, Station, WHITE};
-use sqal_core::{AdcStatus, Analyzer, Channel, Gain, Grid, IntegrationTime, Spectrum, TofFrame, TofReading};
-use sqal_sensors::{EmptyTray, EmptyTrayError, TofAnalyzer, TofProfile, WhiteTile, WhiteTileError};
+use sqal_core::{
+    Analyzer, Channel, Gain, Grid, IntegrationTime, Spectrum, TofFrame, spectrum::AdcStatus, tof::TofReading,
+};
+use sqal_sensors::{
+    EmptyTray, TofAnalyzer, TofProfile, WhiteTile,
+    calibration::{EmptyTrayError, WhiteTileError},
+};
 
 fn frames(n: usize) -> Vec<TofFrame> {
     let mut station = Station::new(8);

@@ -5,9 +5,10 @@
 
 use proptest::prelude::*;
 use serde_json::Value;
-use sqal_core::{Analyzer, Lab};
+use sqal_core::{Analyzer, findings::Lab};
 use sqal_sensors::{
-    ColorCalibration, FitError, SpectralAnalyzer, SpectralProfile, ciede2000, lab, tristimulus, yellowness_e313,
+    ColorCalibration, SpectralAnalyzer, SpectralProfile,
+    spectral::{FitError, ciede2000, lab, tristimulus, yellowness_e313},
 };
 
 fn numbers(value: &Value) -> Vec<f64> {
@@ -244,7 +245,7 @@ fn the_worked_example_of_ams_comes_out() {
     const CORRECTION: f64 = 0.959_349_243_600_411;
     let gain = sqal_core::Gain::from_multiplier(512.0).unwrap();
     let time = sqal_core::IntegrationTime::from_millis(182.0).unwrap();
-    let spectrum = sqal_core::Spectrum::new(RAW, gain, time, sqal_core::AdcStatus::Clear).unwrap();
+    let spectrum = sqal_core::Spectrum::new(RAW, gain, time, sqal_core::spectrum::AdcStatus::Clear).unwrap();
     let basic = |gain_correction| {
         let profile = SpectralProfile { gain_correction, ..SpectralProfile::example() };
         SpectralAnalyzer::new(profile).unwrap().analyze(&spectrum).unwrap().findings.basic_counts.map(Option::unwrap)

@@ -72,7 +72,7 @@ fn truth(scene: &Scene, tof: &TofAnalyzer, spectral: &SpectralAnalyzer) -> Vec<O
     let reflectance = scene.reflectance();
     #[expect(clippy::cast_possible_truncation, reason = "the reading's own precision")]
     let counts = core::array::from_fn(|k| (WHITE[k] * reflectance[k] / 0.98 * 350.0) as f32);
-    let exact = Spectrum::new(counts, gain, time, sqal_core::AdcStatus::Clear).unwrap();
+    let exact = Spectrum::new(counts, gain, time, sqal_core::spectrum::AdcStatus::Clear).unwrap();
     // The basic counts of the scene, by a profile whose white was read in these units. Their noise
     // is in u, not in the counts.
     let unit = 350.0 / (gain.multiplier() * time.millis());

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 
 use fixtures::capture;
 use sqal_core::{Analyzer, Measured};
-use sqal_sensors::{SpectralAnalyzer, SpectralProfile, TofAnalyzer, TofProfile, decode_uld_frame};
+use sqal_sensors::{SpectralAnalyzer, SpectralProfile, TofAnalyzer, TofProfile, tof::decode_uld_frame};
 
 /// One output over all recordings of its sensor; `None` if it is unknown.
 struct Output {

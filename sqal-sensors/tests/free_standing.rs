@@ -3,7 +3,11 @@
 
 use fixtures::scene::{Fault, Scene, Shape, Station};
 use proptest::prelude::*;
-use sqal_core::{Analyzer, Assessment, DefectKind, Flag, Grade, Grid, TargetStatus, TofFindings, TofFrame, TofReading};
+use sqal_core::{
+    Analyzer, DefectKind, Flag, Grade, Grid, TofFindings, TofFrame,
+    analyze::Assessment,
+    tof::{TargetStatus, TofReading},
+};
 use sqal_sensors::{Desirability, TofAnalyzer, TofProfile, Tray};
 
 /// The free-standing shapes of the measurement model, with their greatest height.

@@ -13,8 +13,12 @@ use embedded_hal::i2c::{Error as _, ErrorKind, I2c};
 use fixtures::i2c::{Bus, NoDeviceError, SimulatedAs7341, SimulatedVl53l8, SkippedTime, Zone, open};
 use fixtures::scene::{Fault, Scene, Station, WHITE};
 use futures_util::FutureExt;
-use sqal_core::{AdcStatus, Analyzer, Channel, IntegrationTime, TargetStatus};
-use sqal_sensors::{DriverUnits, TofAnalyzer, TofProfile, decode_uld_frame, frame_from_vl53_8x8, spectrum_from_as7341};
+use sqal_core::{Analyzer, Channel, IntegrationTime, spectrum::AdcStatus, tof::TargetStatus};
+use sqal_sensors::{
+    TofAnalyzer, TofProfile,
+    drivers::{DriverUnits, frame_from_vl53_8x8, spectrum_from_as7341},
+    tof::decode_uld_frame,
+};
 use vl53_8x8::{BlockingI2c, Resolution, Sensor};
 
 const STATUS2: u8 = 0xA3;

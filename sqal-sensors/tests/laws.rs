@@ -7,10 +7,14 @@ use fixtures::scene::{Fault, Scene, Station};
 use fixtures::strategy;
 use proptest::prelude::*;
 use sqal_core::{
-    Analyzer, Assessment, Defect, DefectKind, DistanceKind, Flag, Grade, Grid, Measured, Severity, TofFrame, TofReading,
+    Analyzer, Defect, DefectKind, Flag, Grade, Grid, Measured, TofFrame,
+    analyze::Assessment,
+    defect::Severity,
+    tof::{DistanceKind, TofReading},
 };
 use sqal_sensors::{
-    HeightReference, Plane, Point, SpectralAnalyzer, SpectralProfile, TofAnalyzer, TofProfile, Tray, robust_plane,
+    HeightReference, SpectralAnalyzer, SpectralProfile, TofAnalyzer, TofProfile, Tray,
+    robust::{Plane, Point, robust_plane},
 };
 
 fn tof() -> TofAnalyzer {
@@ -142,7 +146,7 @@ fn noise_alone_makes_no_gross_defect() {
             reflectance_percent: Some(Grid::from_fn(|_| 45.0)),
             amplitude_kcps: Some(Grid::from_fn(|_| 900.0)),
             sigma_mm: Some(Grid::from_fn(|_| sigma)),
-            status: Some(Grid::from_fn(|_| sqal_core::TargetStatus::VALID)),
+            status: Some(Grid::from_fn(|_| sqal_core::tof::TargetStatus::VALID)),
             distance_kind: DistanceKind::Perpendicular,
         });
         tof().analyze(&frame.unwrap()).unwrap()
@@ -297,7 +301,7 @@ fn a_rim_of_two_surfaces_is_refused_as_a_reference() {
             reflectance_percent: Some(Grid::from_fn(|_| 45.0)),
             amplitude_kcps: Some(Grid::from_fn(|_| 900.0)),
             sigma_mm: Some(Grid::from_fn(|_| 1.0)),
-            status: Some(Grid::from_fn(|_| sqal_core::TargetStatus::VALID)),
+            status: Some(Grid::from_fn(|_| sqal_core::tof::TargetStatus::VALID)),
             distance_kind: DistanceKind::Perpendicular,
         })
         .unwrap()
@@ -325,7 +329,7 @@ fn a_radial_frame_is_brought_to_the_axis() {
         reflectance_percent: Some(Grid::from_fn(|_| 45.0)),
         amplitude_kcps: Some(Grid::from_fn(|_| 900.0)),
         sigma_mm: Some(Grid::from_fn(|_| 1.0)),
-        status: Some(Grid::from_fn(|_| sqal_core::TargetStatus::VALID)),
+        status: Some(Grid::from_fn(|_| sqal_core::tof::TargetStatus::VALID)),
         distance_kind: DistanceKind::Radial,
     });
     let found = tof().analyze(&radial.unwrap()).unwrap().findings;
@@ -356,7 +360,7 @@ fn the_uncertainty_of_volume_and_height_is_the_closed_form() {
         reflectance_percent: Some(Grid::from_fn(|_| 45.0)),
         amplitude_kcps: Some(Grid::from_fn(|_| 900.0)),
         sigma_mm: Some(Grid::from_fn(|_| 1.25)),
-        status: Some(Grid::from_fn(|_| sqal_core::TargetStatus::VALID)),
+        status: Some(Grid::from_fn(|_| sqal_core::tof::TargetStatus::VALID)),
         distance_kind: DistanceKind::Perpendicular,
     });
     let found = tof().analyze(&frame.unwrap()).unwrap().findings;

@@ -5,7 +5,8 @@
 
 use fixtures::scene::{Fault, LABELLED, Scene, Station};
 use sqal_core::{
-    Analyzer, DefectKind, Flag, GradeScale, Measured, Score, SpectralFindings, Spectrum, TofFrame, TofReading,
+    Analyzer, DefectKind, Flag, Measured, Score, SpectralFindings, Spectrum, TofFrame, grade::GradeScale,
+    tof::TofReading,
 };
 use sqal_sensors::{SpectralAnalyzer, SpectralProfile, SpectralWeights, TofAnalyzer, TofProfile, TofWeights};
 
@@ -28,7 +29,7 @@ fn spectrum(scene: Scene) -> Spectrum {
     Station::new(3).read(scene, Fault::None).spectrum.unwrap()
 }
 
-fn analysed(profile: SpectralProfile, scene: Scene) -> sqal_core::Assessment<SpectralFindings> {
+fn analysed(profile: SpectralProfile, scene: Scene) -> sqal_core::analyze::Assessment<SpectralFindings> {
     SpectralAnalyzer::new(profile).unwrap().analyze(&spectrum(scene)).unwrap()
 }
 

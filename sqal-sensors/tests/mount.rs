@@ -4,9 +4,10 @@
 use fixtures::scene::{Fault, Scene, Station};
 use fixtures::strategy;
 use proptest::prelude::*;
-use sqal_core::{Analyzer, DefectKind, Grid, Score, TofFrame, ZoneSet};
+use sqal_core::{Analyzer, DefectKind, Grid, Score, TofFrame, defect::ZoneSet};
 use sqal_sensors::{
-    CnhHistograms, CnhLayout, EmptyTray, HeightReference, Mount, Rotation, TofAnalyzer, TofProfile, Tray,
+    EmptyTray, HeightReference, Mount, Rotation, TofAnalyzer, TofProfile, Tray,
+    tof::{CnhHistograms, CnhLayout},
 };
 
 fn mount() -> impl Strategy<Value = Mount> {
@@ -69,7 +70,7 @@ fn zones_of_defects_and_heights_are_in_the_mounted_orientation() {
     let analysed = |profile: TofProfile| TofAnalyzer::new(profile).unwrap().analyze(&frame).unwrap();
     let as_seen = analysed(TofProfile::example());
     let turned = analysed(TofProfile { mount, ..TofProfile::example() });
-    let dent = |assessment: &sqal_core::Assessment<sqal_core::TofFindings>| {
+    let dent = |assessment: &sqal_core::analyze::Assessment<sqal_core::TofFindings>| {
         assessment.defects.iter().find(|defect| defect.kind == DefectKind::Dent).map(|defect| defect.zones)
     };
     let (here, there) = (dent(&as_seen).unwrap(), dent(&turned).unwrap());

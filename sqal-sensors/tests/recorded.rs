@@ -4,8 +4,9 @@
 use fixtures::capture;
 use sqal_core::{Analyzer, Flag};
 use sqal_sensors::{
-    CnhHistograms, Moments, SpectralAnalyzer, SpectralProfile, TofAnalyzer, TofProfile, UldError, cnh_bin_centre_mm,
-    decode_uld_frame,
+    SpectralAnalyzer, SpectralProfile, TofAnalyzer, TofProfile,
+    moments::Moments,
+    tof::{CnhHistograms, UldError, cnh_bin_centre_mm, decode_uld_frame},
 };
 
 /// Oracle (a): all 45 recorded result buffers decode to the values of the recorder's own software.

@@ -6,8 +6,9 @@ use std::collections::BTreeSet;
 use fixtures::scene::{CNH_LAYOUT, Fault, LABELLED, Scene, Shape, Station};
 use sqal_core::{Analyzer, DefectKind, Flag};
 use sqal_sensors::{
-    CnhHistograms, CnhLayout, ProductReference, SpectralAnalyzer, SpectralProfile, TofAnalyzer, TofProfile, Tray,
-    absorbance,
+    ProductReference, SpectralAnalyzer, SpectralProfile, TofAnalyzer, TofProfile, Tray,
+    spectral::absorbance,
+    tof::{CnhHistograms, CnhLayout},
 };
 
 fn tof() -> TofAnalyzer {

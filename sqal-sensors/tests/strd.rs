@@ -3,7 +3,7 @@
 //! The datasets are those of `StRD` for univariate summary statistics, in the public domain.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use sqal_sensors::Moments;
+use sqal_sensors::moments::Moments;
 
 /// Mavro: filter transmittance, in units of 1e-5.
 const MAVRO: [u32; 50] = [

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use fixtures::scene::Station;
-use sqal_core::{Analyzer, DefectKind, TofFrame, TofReading};
+use sqal_core::{Analyzer, DefectKind, TofFrame, tof::TofReading};
 use sqal_sensors::{HeightReference, TofAnalyzer, TofProfile, Tray};
 
 /// An analyser for a flat board 20 mm above a floor, which all 64 zones see.

@@ -3,7 +3,11 @@
 use async_trait::async_trait;
 use sqal_core::{DeviceId, Timestamp};
 
-use crate::{Action, AuditEntry, ChainError, Head, Hour, SampleStore, StorageError};
+use crate::{
+    SampleStore, StorageError,
+    audit::{Action, AuditEntry, ChainError, Head},
+    samples::Hour,
+};
 
 /// The retention of each class of data, in days (GDP-01).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

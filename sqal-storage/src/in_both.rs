@@ -6,7 +6,8 @@ use std::collections::BTreeSet;
 use sqal_core::{DeviceId, Sample, SampleId, Timestamp};
 
 use crate::{
-    Cursor, DeviceTally, Hour, Hourly, HourlyQuery, SampleQuery, SampleStore, SqliteStore, StorageError, Tally,
+    SampleQuery, SampleStore, SqliteStore, StorageError,
+    samples::{Cursor, DeviceTally, Hour, Hourly, HourlyQuery, Tally},
 };
 
 /// Samples of one batch, usually none, and their hours.

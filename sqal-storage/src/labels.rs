@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
-use sqal_core::{InvalidName, Name};
+use sqal_core::{Name, name::InvalidName};
 
 /// The name of a label: 1 to 32 ASCII lower-case letters, digits, `_`, `-` and `.`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

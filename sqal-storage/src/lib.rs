@@ -34,67 +34,53 @@
 //! - `profile`: the number of queries that a piece of work sends, and the repeated ones.
 //! - `conformance`: the laws as public functions and a macro, for stores outside this crate.
 
-mod audit;
+pub mod audit;
 pub mod blobs;
 #[cfg(feature = "cache")]
-mod cache;
-#[cfg(feature = "keyring")]
-mod confidential;
+pub mod cache;
 #[cfg(any(feature = "postgres", feature = "redis"))]
-mod connection_url;
-mod custody;
+pub mod connection_url;
+pub mod custody;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod digest;
 mod error;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
-mod evidence;
-mod fields;
+pub mod evidence;
 #[cfg(feature = "folder")]
-mod folder;
-mod frame;
-mod guarded;
+pub mod folder;
 #[cfg(all(feature = "sign", any(feature = "postgres", feature = "sqlite")))]
-mod heads;
+pub mod heads;
 #[cfg(feature = "sqlite")]
 mod in_both;
-#[cfg(feature = "keyring")]
-mod keyring;
-mod labels;
+pub mod labels;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod long_reads;
-mod memory;
+pub mod memory;
 #[cfg(feature = "metrics")]
-mod metered;
+pub mod metered;
 #[cfg(feature = "objects")]
-mod objects;
-mod pool_use;
+pub mod objects;
+pub mod pool_use;
 #[cfg(feature = "postgres")]
-mod postgres;
+pub mod postgres;
 #[cfg(feature = "profile")]
-mod queries;
-mod query;
+pub mod queries;
 pub mod queue;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod record;
 pub mod records;
 #[cfg(feature = "redis")]
-mod redis;
-mod register;
+pub mod redis;
+pub mod register;
 pub mod relay;
-mod retrying;
+pub mod samples;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod schema;
-#[cfg(feature = "sqlite")]
-mod spool_error;
-#[cfg(feature = "sqlite")]
-mod spooled;
+pub mod sealed;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
-mod sql;
+pub mod sql;
 #[cfg(feature = "sqlite")]
-mod sqlite;
-mod store;
-mod tally;
-mod writer;
+pub mod sqlite;
 
 #[cfg(feature = "conformance")]
 pub mod conformance;
@@ -103,65 +89,47 @@ pub mod conformance;
 // dependency on the same version.
 pub use sqal_core;
 
-pub use audit::{Action, AuditEntry, ChainError, Head};
+#[doc(inline)]
 pub use blobs::Blobs;
 #[cfg(feature = "cache")]
-pub use cache::{
-    Cache, CacheError, CacheKey, CacheKind, CacheScope, CacheStats, Cached, CustomKind, Got, InvalidCacheKind,
-    InvalidScope, NearCache, ReadThrough, Stamp,
-};
-#[cfg(feature = "keyring")]
-pub use confidential::{Confidential, FieldError, Resealed};
-#[cfg(any(feature = "postgres", feature = "redis"))]
-pub use connection_url::InvalidConnectionUrl;
-pub use custody::{ActionOf, Custody, Gone, Purge, Retention};
-#[cfg(any(feature = "postgres", feature = "sqlite"))]
-pub use digest::Contents;
+#[doc(inline)]
+pub use cache::{Cache, ReadThrough};
+#[doc(inline)]
+pub use custody::Custody;
+#[doc(inline)]
 pub use error::{StorageError, StorageErrorKind};
-#[cfg(any(feature = "postgres", feature = "sqlite"))]
-pub use evidence::{Bucket, DeviceEvidence, Evidence, Expected, Finding, Findings, Snapshot, Stated};
-pub use fields::{ErasureOf, FieldKey, FieldName, KeyId, Sealed, SealedFields, Subject};
-#[cfg(feature = "folder")]
-pub use folder::FolderBlobs;
-pub use frame::{FrameError, decode_frame, encode_frame};
-pub use guarded::GuardedStore;
-#[cfg(all(feature = "sign", any(feature = "postgres", feature = "sqlite")))]
-pub use heads::{
-    Checkpoint, HeadError, HeadFile, HeadFileError, HeadSigner, Heads, InvalidHead, InvalidPublicKey, PublicKey,
-};
-#[cfg(feature = "keyring")]
-pub use keyring::{InvalidKey, InvalidKeyRing, Key, KeyRing, Nonce, Plain, RandomnessError, UnsealError};
-pub use labels::{InvalidLabelName, InvalidLabels, LabelName, LabelValue, Labels};
-pub use memory::{MemoryBlobs, MemoryRelay, MemoryRelayLimits, MemoryStore};
-#[cfg(all(feature = "cache", feature = "metrics"))]
-pub use metered::{MeteredCache, report_caches};
+#[doc(inline)]
+pub use memory::MemoryStore;
 #[cfg(feature = "metrics")]
-pub use metered::{MeteredStore, report_pools};
-#[cfg(feature = "objects")]
-pub use objects::{InvalidS3, ObjectBlobs, S3Config};
-pub use pool_use::PoolUse;
+#[doc(inline)]
+pub use metered::MeteredStore;
 #[cfg(feature = "postgres")]
-pub use postgres::{InvalidPostgres, PostgresConfig, PostgresStore, Timescale};
-#[cfg(feature = "profile")]
-pub use queries::{QueryLayer, QueryLimits, QueryReport, QueryScope};
-pub use query::{Cursor, InvalidCursor, Page, SampleQuery};
+#[doc(inline)]
+pub use postgres::PostgresStore;
+#[doc(inline)]
 pub use queue::Queue;
+#[doc(inline)]
 pub use records::Records;
-#[cfg(all(feature = "cache", feature = "redis"))]
-pub use redis::RedisCache;
 #[cfg(feature = "redis")]
-pub use redis::{EvictionPolicyError, Redis, RedisBuckets, RedisError};
-pub use register::{Alteration, AlteredEntryError, Entry, EntryKind, EntryName, Register};
+#[doc(inline)]
+pub use redis::Redis;
+#[cfg(all(feature = "cache", feature = "redis"))]
+#[doc(inline)]
+pub use redis::RedisCache;
+#[doc(inline)]
+pub use register::Register;
+#[doc(inline)]
 pub use relay::Relay;
-pub use retrying::{RetryingStore, retry_read};
 #[cfg(feature = "sqlite")]
-pub use spool_error::SpoolError;
+#[doc(inline)]
+pub use samples::SpooledStore;
+#[doc(inline)]
+pub use samples::{
+    BatchWriter, GuardedStore, Inserted, Page, RetryingStore, SampleQuery, SampleStore, WriteError, WriterConfig,
+    WriterHandle,
+};
+#[doc(inline)]
+pub use sealed::SealedFields;
 #[cfg(feature = "sqlite")]
-pub use spooled::SpooledStore;
-#[cfg(any(feature = "postgres", feature = "sqlite"))]
-pub use sql::{TABLES, VIEWS};
-#[cfg(feature = "sqlite")]
-pub use sqlite::{SqliteConfig, SqliteStore};
-pub use store::{Inserted, SampleStore};
-pub use tally::{DeviceTally, Hour, Hourly, HourlyQuery, InvalidSpan, Tally};
-pub use writer::{BatchWriter, Receipt, WriteError, WriterConfig, WriterHandle};
+#[doc(inline)]
+pub use sqlite::SqliteStore;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, timeout_at};
 
-use crate::{HourlyQuery, StorageError, StorageErrorKind};
+use crate::{StorageError, StorageErrorKind, samples::HourlyQuery};
 
 /// The longest span of a query for all devices that needs no place, in hours: eight days.
 const SHORT_HOURS: i64 = 200;
@@ -59,7 +59,7 @@ impl LongReads {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Hour;
+    use crate::samples::Hour;
     use sqal_core::{Name, Timestamp};
 
     fn span(hours: i64) -> HourlyQuery {

@@ -17,8 +17,15 @@ use sqal_core::{Sample, SampleId};
 use sqal_resilience::Clock;
 
 #[cfg(feature = "cache")]
-use crate::{Cache, CacheError, CacheKey, CacheKind, CacheScope, CacheStats, Got, Stamp};
-use crate::{DeviceTally, Hourly, HourlyQuery, Inserted, Page, PoolUse, SampleQuery, SampleStore, StorageError};
+use crate::{
+    Cache,
+    cache::{CacheError, CacheKey, CacheKind, CacheScope, CacheStats, Got, Stamp},
+};
+use crate::{
+    Inserted, Page, SampleQuery, SampleStore, StorageError,
+    pool_use::PoolUse,
+    samples::{DeviceTally, Hourly, HourlyQuery},
+};
 
 /// A decorator that measures the duration of store calls, including failed calls (MET-14).
 ///

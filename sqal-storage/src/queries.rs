@@ -45,7 +45,7 @@ impl Default for QueryLimits {
 /// enable.
 ///
 /// ```
-/// use sqal_storage::{QueryLayer, QueryLimits, QueryScope};
+/// use sqal_storage::queries::{QueryLayer, QueryLimits, QueryScope};
 /// use tracing_subscriber::prelude::*;
 ///
 /// let subscriber = tracing_subscriber::registry().with(QueryLayer::new(QueryLimits::default()));
@@ -222,7 +222,7 @@ impl Visit for Said {
 #[macro_export]
 macro_rules! assert_query_budget {
     ($scope:expr, $most:expr) => {{
-        let report = $crate::QueryScope::report(&$scope);
+        let report = $crate::queries::QueryScope::report(&$scope);
         assert!(
             report.queries <= $most && report.repeated.is_empty(),
             "more than {} queries, or repeated ones: {report}",

@@ -7,7 +7,11 @@ use async_trait::async_trait;
 use sha2::{Digest, Sha256};
 use sqal_core::{Name, Timestamp};
 
-use crate::{Action, LabelName, LabelValue, Labels, StorageError};
+use crate::{
+    StorageError,
+    audit::Action,
+    labels::{LabelName, LabelValue, Labels},
+};
 
 /// The kind of a registered thing, for example `profile`.
 pub type EntryKind = Name<32>;

@@ -19,7 +19,7 @@ use sqal_storage::{Blobs, StorageError, StorageErrorKind};
 mod memory {
     use std::sync::Arc;
 
-    use sqal_storage::{Blobs, MemoryBlobs};
+    use sqal_storage::{Blobs, memory::MemoryBlobs};
 
     sqal_storage::blobs_conformance!(async { Arc::new(MemoryBlobs::new()) as Arc<dyn Blobs> });
 }

@@ -13,10 +13,15 @@ use std::time::Duration;
 use fred::prelude::{Expiration, KeysInterface};
 use servers::RedisServer;
 use sqal_core::{DeviceId, Name};
-use sqal_resilience::{BreakerConfig, Clock, Event, ManualClock, OpenFor, State, SystemClock};
+use sqal_resilience::{
+    BreakerConfig, Clock, ManualClock, SystemClock,
+    breaker::{Event, OpenFor, State},
+};
 use sqal_storage::{
-    Cache, CacheError, CacheKey, CacheKind, CacheScope, Got, MeteredCache, NearCache, ReadThrough, Redis, RedisCache,
-    Stamp, cache_conformance,
+    Cache, ReadThrough, Redis, RedisCache,
+    cache::{CacheError, CacheKey, CacheKind, CacheScope, Got, NearCache, Stamp},
+    cache_conformance,
+    metered::MeteredCache,
 };
 
 mod near {

@@ -9,7 +9,10 @@ use async_trait::async_trait;
 use sqal_core::Name;
 use sqal_resilience::SystemClock;
 use sqal_storage::conformance::cache as laws;
-use sqal_storage::{Cache, CacheError, CacheKey, CacheKind, CacheScope, Cached, Got, NearCache, Stamp};
+use sqal_storage::{
+    Cache,
+    cache::{CacheError, CacheKey, CacheKind, CacheScope, Cached, Got, NearCache, Stamp},
+};
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Bug {

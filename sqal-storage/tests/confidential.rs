@@ -12,8 +12,12 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use sqal_core::Name;
 use sqal_storage::{
-    Confidential, ErasureOf, FieldError, FieldKey, FieldName, Key, KeyId, KeyRing, MemoryStore, Nonce, Resealed,
-    Sealed, SealedFields, SqliteConfig, SqliteStore, StorageError, StorageErrorKind, Subject, UnsealError,
+    MemoryStore, SealedFields, SqliteStore, StorageError, StorageErrorKind,
+    sealed::{
+        Confidential, ErasureOf, FieldError, FieldKey, FieldName, Key, KeyId, KeyRing, Nonce, Resealed, Sealed,
+        Subject, UnsealError,
+    },
+    sqlite::SqliteConfig,
 };
 
 fn key(subject: &str, field: &str) -> FieldKey {

@@ -15,8 +15,15 @@ use proptest::test_runner::TestRunner;
 use sqal_core::{Name, Sample, Timestamp};
 use sqal_storage::conformance::register::what_was_changed_is_not_given;
 use sqal_storage::{
-    Action, AuditEntry, Custody, Entry, Evidence, Expected, Gone, Hour, LabelName, Labels, PostgresConfig,
-    PostgresStore, Purge, Register, SampleStore, SqliteConfig, SqliteStore, Stated,
+    Custody, PostgresStore, Register, SampleStore, SqliteStore,
+    audit::{Action, AuditEntry},
+    custody::{Gone, Purge},
+    evidence::{Evidence, Expected, Stated},
+    labels::{LabelName, Labels},
+    postgres::PostgresConfig,
+    register::Entry,
+    samples::Hour,
+    sqlite::SqliteConfig,
 };
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
@@ -340,7 +347,7 @@ async fn a_chain_that_was_computed_anew_is_found_by_a_stated_head() {
             action.what = Name::new("forged").unwrap();
         }
         let forged = AuditEntry::after(head.as_ref(), action);
-        head = Some(sqal_storage::Head { number: forged.number, hash: forged.hash });
+        head = Some(sqal_storage::audit::Head { number: forged.number, hash: forged.hash });
         sqlx::query("UPDATE audit_logs SET what = ?, previous = ?, hash = ? WHERE number = ?")
             .bind(forged.action.what.as_str().to_owned())
             .bind(forged.previous.to_vec())

@@ -21,8 +21,10 @@ use sqal_core::Sample;
 use sqal_resilience::Backoff;
 use sqal_storage::conformance::{sample, scored};
 use sqal_storage::{
-    BatchWriter, Hourly, HourlyQuery, Inserted, PostgresStore, SampleQuery, SampleStore, SpooledStore, SqliteConfig,
-    SqliteStore, StorageErrorKind, WriteError, WriterConfig, WriterHandle,
+    BatchWriter, Inserted, PostgresStore, SampleQuery, SampleStore, SpooledStore, SqliteStore, StorageErrorKind,
+    WriteError, WriterConfig, WriterHandle,
+    samples::{Hourly, HourlyQuery},
+    sqlite::SqliteConfig,
 };
 use sqlx::{Connection, PgConnection};
 
@@ -103,7 +105,7 @@ async fn nothing_lost_nothing_twice(store: &dyn SampleStore, mut acknowledged: V
     let hours: Vec<_> = Hourly::of(&stored);
     let (first, last) = (hours[0].hour, hours[hours.len() - 1].hour);
     let after = sqal_core::Timestamp::from_micros((last.number() + 1) * 3_600_000_000).unwrap();
-    let query = HourlyQuery::new(first, sqal_storage::Hour::of(after)).unwrap();
+    let query = HourlyQuery::new(first, sqal_storage::samples::Hour::of(after)).unwrap();
     assert_eq!(store.hourly(&query).await.unwrap(), hours);
 }
 
@@ -186,7 +188,7 @@ async fn f5_an_exhausted_pool_refuses_readers_in_time_and_writers_never() {
     // The only reader waits for a table that another connection has locked.
     let mut holder = PgConnection::connect(&server.url).await.unwrap();
     sqlx::raw_sql("BEGIN; LOCK TABLE sample_hour IN ACCESS EXCLUSIVE MODE").execute(&mut holder).await.unwrap();
-    let hour = sqal_storage::Hour::of(nth(0, 0).key.timestamp);
+    let hour = sqal_storage::samples::Hour::of(nth(0, 0).key.timestamp);
     let reading = tokio::spawn({
         let store = Arc::clone(&store);
         async move { store.hourly(&HourlyQuery::new(hour, hour).unwrap()).await }

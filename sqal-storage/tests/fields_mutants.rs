@@ -6,7 +6,8 @@
 use async_trait::async_trait;
 use sqal_storage::conformance::fields;
 use sqal_storage::{
-    Custody, ErasureOf, FieldKey, FieldName, KeyId, MemoryStore, Sealed, SealedFields, StorageError, Subject,
+    Custody, MemoryStore, SealedFields, StorageError,
+    sealed::{ErasureOf, FieldKey, FieldName, KeyId, Sealed, Subject},
 };
 
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use own_folder::own_folder;
 use sqal_core::Timestamp;
 use sqal_storage::blobs::{BlobId, BlobInfo, BlobSource, PutError, PutLimits, SourceError};
-use sqal_storage::{Blobs, FolderBlobs, StorageErrorKind};
+use sqal_storage::{Blobs, StorageErrorKind, folder::FolderBlobs};
 use tokio::sync::oneshot;
 
 /// The hash of `abc` and of the empty text (FIPS 180-2).

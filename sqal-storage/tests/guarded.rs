@@ -9,11 +9,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use sqal_core::{Sample, SampleId};
-use sqal_resilience::{BreakerConfig, Event, ManualClock, OpenFor, State};
+use sqal_resilience::{
+    BreakerConfig, ManualClock,
+    breaker::{Event, OpenFor, State},
+};
 use sqal_storage::conformance::sample;
 use sqal_storage::{
-    DeviceTally, GuardedStore, Hourly, HourlyQuery, Inserted, MemoryStore, Page, SampleQuery, SampleStore,
-    StorageError, StorageErrorKind,
+    GuardedStore, Inserted, MemoryStore, Page, SampleQuery, SampleStore, StorageError, StorageErrorKind,
+    samples::{DeviceTally, Hourly, HourlyQuery},
 };
 
 /// A store that works, is unavailable, or is busy, and counts its calls.

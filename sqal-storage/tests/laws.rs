@@ -15,9 +15,9 @@ use sqal_core::DeviceId;
 use sqal_resilience::{BreakerConfig, SystemClock};
 use sqal_storage::conformance::{Fault, StorePlace};
 use sqal_storage::{
-    GuardedStore, MemoryStore, MeteredStore, PostgresConfig, PostgresStore, Queue, Records, RetryingStore, SampleStore,
-    SpooledStore, SqliteConfig, SqliteStore, custody_conformance, fields_conformance, queue_conformance,
-    records_conformance, register_conformance, sample_store_conformance,
+    GuardedStore, MemoryStore, MeteredStore, PostgresStore, Queue, Records, RetryingStore, SampleStore, SpooledStore,
+    SqliteStore, custody_conformance, fields_conformance, postgres::PostgresConfig, queue_conformance,
+    records_conformance, register_conformance, sample_store_conformance, sqlite::SqliteConfig,
 };
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};

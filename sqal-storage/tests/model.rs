@@ -11,7 +11,11 @@ use fixtures::strategy;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use sqal_core::{Name, Sample, Timestamp};
-use sqal_storage::{Cursor, Hour, HourlyQuery, MemoryStore, SampleQuery, SampleStore, SqliteConfig, SqliteStore};
+use sqal_storage::{
+    MemoryStore, SampleQuery, SampleStore, SqliteStore,
+    samples::{Cursor, Hour, HourlyQuery},
+    sqlite::SqliteConfig,
+};
 
 #[derive(Clone, Debug)]
 enum Command {
@@ -148,7 +152,7 @@ impl Reopen for tempfile::TempDir {
     }
 }
 
-impl Reopen for sqal_storage::PostgresConfig {
+impl Reopen for sqal_storage::postgres::PostgresConfig {
     type Store = sqal_storage::PostgresStore;
     async fn open(&self) -> Self::Store {
         sqal_storage::PostgresStore::open(self).await.unwrap()

@@ -6,11 +6,14 @@ use std::num::NonZeroU16;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use sqal_core::{DeviceId, DistanceKind, Name, Purpose, Sample, SampleId, TofFrame, TofReading};
+use sqal_core::{
+    DeviceId, Name, Purpose, Sample, SampleId, TofFrame,
+    tof::{DistanceKind, TofReading},
+};
 use sqal_storage::conformance::{self, Fault, StorePlace, sample};
 use sqal_storage::{
-    Cursor, DeviceTally, Hour, Hourly, HourlyQuery, Inserted, MemoryStore, Page, SampleQuery, SampleStore,
-    StorageError, StorageErrorKind, Tally,
+    Inserted, MemoryStore, Page, SampleQuery, SampleStore, StorageError, StorageErrorKind,
+    samples::{Cursor, DeviceTally, Hour, Hourly, HourlyQuery, Tally},
 };
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -59,6 +62,8 @@ enum Bug {
     StoresHalfABatchOnDisk,
     /// Stores a batch without the sample that it refuses.
     SkipsWhatItRefuses,
+    /// Works, and answers a ping with an error.
+    RefusesPings,
 }
 
 /// The parts of a sample that a store can lose, one at a time.
@@ -330,6 +335,9 @@ impl SampleStore for Mutant {
     }
 
     async fn ping(&self) -> Result<(), StorageError> {
+        if self.bug == Bug::RefusesPings {
+            return Err(StorageError::new("mutant", StorageErrorKind::Unavailable));
+        }
         Ok(())
     }
 }
@@ -363,6 +371,7 @@ async fn broken_laws(bug: Bug) -> Vec<String> {
         a_query_for_a_device_returns_only_that_device
         hours_add_up
         hours_count_no_duplicate
+        a_ping_is_answered
     }
     run! { MutantPlace { bug, disk: Arc::default() };
         what_was_acknowledged_is_there_when_the_store_is_opened_again
@@ -447,4 +456,11 @@ async fn durability_and_atomicity_are_caught_by_their_own_laws() {
         let broken = broken_laws(bug).await;
         assert!(broken.iter().any(|message| message.starts_with(law)), "{bug:?}: {broken:?}");
     }
+}
+
+/// The law about pings has no number: it is about the operation of a store and not about its data.
+#[tokio::test]
+async fn a_store_that_refuses_pings_breaks_the_law_about_them_and_no_other() {
+    let broken = broken_laws(Bug::RefusesPings).await;
+    assert!(broken.len() == 1 && broken[0].starts_with("a store that works answers: "), "{broken:?}");
 }

@@ -13,7 +13,10 @@ use async_trait::async_trait;
 use servers::S3Server;
 use sqal_core::Timestamp;
 use sqal_storage::blobs::{BlobId, BlobInfo, BlobSource, PutError, PutLimits, SourceError};
-use sqal_storage::{Blobs, ObjectBlobs, S3Config, StorageError, StorageErrorKind};
+use sqal_storage::{
+    Blobs, StorageError, StorageErrorKind,
+    objects::{ObjectBlobs, S3Config},
+};
 use tokio::sync::oneshot;
 
 /// The server of all tests of this binary; each test has a bucket of its own.

@@ -12,7 +12,10 @@ use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 use sqal_core::{Channel, Grid, Sample, Timestamp};
 use sqal_storage::conformance::{sample, scored};
-use sqal_storage::{Hour, HourlyQuery, Inserted, PostgresStore, SampleQuery, SampleStore, StorageErrorKind};
+use sqal_storage::{
+    Inserted, PostgresStore, SampleQuery, SampleStore, StorageErrorKind,
+    samples::{Hour, HourlyQuery},
+};
 use sqlx::{AssertSqlSafe, Connection, PgConnection, Row};
 
 const HOUR: i64 = 3_600_000_000;
@@ -24,7 +27,7 @@ fn random(count: usize) -> Vec<Sample> {
 }
 
 /// A connection of the driver into a store's schema, past the store.
-async fn behind(config: &sqal_storage::PostgresConfig, url: &str) -> PgConnection {
+async fn behind(config: &sqal_storage::postgres::PostgresConfig, url: &str) -> PgConnection {
     let shown = format!("{config:?}");
     let schema = shown.split("schema: \"").nth(1).unwrap().split('"').next().unwrap().to_owned();
     let mut connection = PgConnection::connect(url).await.unwrap();
@@ -262,7 +265,11 @@ async fn the_graded_samples_show_what_was_found_and_how_sure_it_is() {
 #[tokio::test]
 async fn a_purge_drops_the_partitions_that_are_all_too_old() {
     use sqal_core::Name;
-    use sqal_storage::{Action, Custody, Gone, Purge};
+    use sqal_storage::{
+        Custody,
+        audit::Action,
+        custody::{Gone, Purge},
+    };
     let config = servers::fresh_schema();
     let store = PostgresStore::open(&config).await.unwrap();
     let day = 24 * HOUR;

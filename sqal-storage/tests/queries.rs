@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use sqal_storage::conformance::scored;
 use sqal_storage::{
-    QueryLayer, QueryLimits, QueryReport, QueryScope, SampleQuery, SampleStore, SqliteConfig, SqliteStore,
-    assert_query_budget,
+    SampleQuery, SampleStore, SqliteStore, assert_query_budget,
+    queries::{QueryLayer, QueryLimits, QueryReport, QueryScope},
+    sqlite::SqliteConfig,
 };
 use tracing::Instrument;
 use tracing_subscriber::prelude::*;

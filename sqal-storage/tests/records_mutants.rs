@@ -8,7 +8,7 @@ use sqal_storage::conformance::records;
 use sqal_storage::records::{
     Collection, ExpectedRecord, LARGEST_RECORD, Record, RecordDraft, RecordKey, RecordQuery, Revision,
 };
-use sqal_storage::{Labels, MemoryStore, Records, StorageError, StorageErrorKind};
+use sqal_storage::{MemoryStore, Records, StorageError, StorageErrorKind, labels::Labels};
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Bug {

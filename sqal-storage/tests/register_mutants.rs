@@ -12,8 +12,9 @@ use futures_util::FutureExt;
 use sqal_core::Name;
 use sqal_storage::conformance::register;
 use sqal_storage::{
-    Custody, Entry, EntryKind, EntryName, LabelName, LabelValue, Labels, MemoryStore, Register, StorageError,
-    StorageErrorKind,
+    Custody, MemoryStore, Register, StorageError, StorageErrorKind,
+    labels::{LabelName, LabelValue, Labels},
+    register::{Entry, EntryKind, EntryName},
 };
 
 #[derive(Clone, Copy, Debug, PartialEq)]

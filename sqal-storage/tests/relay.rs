@@ -10,7 +10,10 @@ use std::time::Duration;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use sqal_storage::relay::{Position, RelayMessage, RelayTopic, Relayed};
-use sqal_storage::{MemoryRelay, MemoryRelayLimits, Relay};
+use sqal_storage::{
+    Relay,
+    memory::{MemoryRelay, MemoryRelayLimits},
+};
 use tokio::time::{Instant, timeout};
 
 const EPOCH: u64 = 0xab;

@@ -13,7 +13,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use sqal_storage::conformance::relay as laws;
 use sqal_storage::relay::{LARGEST_MESSAGE, Position, RelayTopic, Relayed};
-use sqal_storage::{MemoryRelay, MemoryRelayLimits, Relay, StorageError, StorageErrorKind};
+use sqal_storage::{
+    Relay, StorageError, StorageErrorKind,
+    memory::{MemoryRelay, MemoryRelayLimits},
+};
 use tokio::time::timeout;
 
 const EPOCH: u64 = 7;

@@ -12,9 +12,10 @@ use std::time::Duration;
 use fred::prelude::{Client, ClientLike, ConfigInterface, Expiration, KeysInterface, LuaInterface, ServerInterface};
 use servers::RedisServer as Server;
 use sqal_resilience::{
-    AnsweredBy, BucketBackend, Clock, ManualClock, OnOutage, Quota, SharedBuckets, SharedConfig, SystemClock,
+    Clock, ManualClock, Quota, SharedBuckets, SystemClock,
+    bucket::{AnsweredBy, BucketBackend, OnOutage, SharedConfig},
 };
-use sqal_storage::{Redis, RedisBuckets};
+use sqal_storage::{Redis, redis::RedisBuckets};
 
 fn n(n: u32) -> NonZeroU32 {
     NonZeroU32::new(n).unwrap()

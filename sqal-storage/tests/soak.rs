@@ -21,8 +21,10 @@ use sqal_core::{Name, Sample};
 use sqal_resilience::Backoff;
 use sqal_storage::conformance::scored;
 use sqal_storage::{
-    BatchWriter, Hour, Hourly, HourlyQuery, PostgresConfig, PostgresStore, SampleQuery, SampleStore, SqliteConfig,
-    SqliteStore, WriterConfig,
+    BatchWriter, PostgresStore, SampleQuery, SampleStore, SqliteStore, WriterConfig,
+    postgres::PostgresConfig,
+    samples::{Hour, Hourly, HourlyQuery},
+    sqlite::SqliteConfig,
 };
 
 const CHILD: &str = "SQAL_SOAK_CHILD";

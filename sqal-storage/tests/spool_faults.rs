@@ -15,8 +15,9 @@ use disk::SmallDisk;
 use sqal_core::{Sample, SampleId, Timestamp};
 use sqal_storage::conformance::scored;
 use sqal_storage::{
-    DeviceTally, Hour, Hourly, HourlyQuery, Inserted, MemoryStore, Page, SampleQuery, SampleStore, SpoolError,
-    SpooledStore, SqliteConfig, SqliteStore, StorageError, StorageErrorKind,
+    Inserted, MemoryStore, Page, SampleQuery, SampleStore, SpooledStore, SqliteStore, StorageError, StorageErrorKind,
+    samples::{DeviceTally, Hour, Hourly, HourlyQuery, SpoolError},
+    sqlite::SqliteConfig,
 };
 
 /// A store that is unavailable when the test says so.

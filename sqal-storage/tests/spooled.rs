@@ -13,8 +13,9 @@ use sqal_core::{Sample, SampleId, Timestamp};
 use sqal_resilience::Backoff;
 use sqal_storage::conformance::scored;
 use sqal_storage::{
-    DeviceTally, Hour, Hourly, HourlyQuery, Inserted, MemoryStore, Page, SampleQuery, SampleStore, SpooledStore,
-    SqliteConfig, SqliteStore, StorageError, StorageErrorKind,
+    Inserted, MemoryStore, Page, SampleQuery, SampleStore, SpooledStore, SqliteStore, StorageError, StorageErrorKind,
+    samples::{DeviceTally, Hour, Hourly, HourlyQuery},
+    sqlite::SqliteConfig,
 };
 
 /// A store that is unavailable when the test says so, refuses the device `poison`, and remembers

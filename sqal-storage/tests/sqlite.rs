@@ -13,7 +13,10 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 use sqal_storage::{
-    Hour, HourlyQuery, Inserted, Labels, SampleQuery, SampleStore, SqliteConfig, SqliteStore, StorageErrorKind,
+    Inserted, SampleQuery, SampleStore, SqliteStore, StorageErrorKind,
+    labels::Labels,
+    samples::{Hour, HourlyQuery},
+    sqlite::SqliteConfig,
 };
 use sqlx::Connection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
@@ -143,7 +146,7 @@ async fn a_damaged_row_hides_no_other() {
     store.close().await;
     let path = folder.path().join("samples.db");
     let mut bytes = std::fs::read(&path).unwrap();
-    let frame = sqal_storage::encode_frame(samples[3].tof.as_ref(), samples[3].spectrum.as_ref());
+    let frame = sqal_storage::samples::encode_frame(samples[3].tof.as_ref(), samples[3].spectrum.as_ref());
     let at = bytes.windows(frame.len()).position(|window| window == frame).unwrap();
     bytes[at] = b'X';
     std::fs::write(&path, bytes).unwrap();
@@ -384,7 +387,7 @@ async fn a_sample_whose_stored_reading_is_damaged_is_a_conflict() {
 #[tokio::test]
 async fn names_of_an_earlier_version_are_read_back_as_they_are() {
     use sqal_core::Name;
-    use sqal_storage::{Entry, Register};
+    use sqal_storage::{Register, register::Entry};
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path()).await;
     let mut sample = strategy::sample().new_tree(&mut TestRunner::deterministic()).unwrap().current();

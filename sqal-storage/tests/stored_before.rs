@@ -11,8 +11,13 @@ use std::num::NonZeroU16;
 
 use sqal_core::{Name, Sample, Timestamp};
 use sqal_storage::{
-    Custody, Entry, Expected, FieldKey, Hour, Hourly, HourlyQuery, KeyId, Labels, PostgresStore, Queue, Register,
-    SampleQuery, Sealed, SealedFields, Snapshot, SqliteConfig, SqliteStore,
+    Custody, PostgresStore, Queue, Register, SampleQuery, SealedFields, SqliteStore,
+    evidence::{Expected, Snapshot},
+    labels::Labels,
+    register::Entry,
+    samples::{Hour, Hourly, HourlyQuery},
+    sealed::{FieldKey, KeyId, Sealed},
+    sqlite::SqliteConfig,
 };
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 

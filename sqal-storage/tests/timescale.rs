@@ -20,8 +20,11 @@ use std::num::{NonZeroU16, NonZeroU32};
 use sqal_core::{Name, Timestamp};
 use sqal_storage::conformance::scored;
 use sqal_storage::{
-    Action, Custody, Gone, Hour, HourlyQuery, Inserted, PostgresConfig, PostgresStore, Purge, SampleQuery, SampleStore,
-    Timescale,
+    Custody, Inserted, PostgresStore, SampleQuery, SampleStore,
+    audit::Action,
+    custody::{Gone, Purge},
+    postgres::{PostgresConfig, Timescale},
+    samples::{Hour, HourlyQuery},
 };
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 

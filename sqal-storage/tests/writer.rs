@@ -11,8 +11,9 @@ use async_trait::async_trait;
 use sqal_core::{Sample, SampleId};
 use sqal_storage::conformance::sample;
 use sqal_storage::{
-    BatchWriter, DeviceTally, Hourly, HourlyQuery, Inserted, MemoryStore, Page, SampleQuery, SampleStore, StorageError,
-    StorageErrorKind, WriteError, WriterConfig,
+    BatchWriter, Inserted, MemoryStore, Page, SampleQuery, SampleStore, StorageError, StorageErrorKind, WriteError,
+    WriterConfig,
+    samples::{DeviceTally, Hourly, HourlyQuery},
 };
 use tokio::sync::Semaphore;
 

@@ -1,7 +1,7 @@
 //! Judged samples of a line of twenty stations, for benches and drills.
 
 use fixtures::scene::Station;
-use sqal_core::{Beside, Meta, Name, ProfileRef, Sample, SampleKey, Timestamp};
+use sqal_core::{Name, ProfileRef, Sample, SampleKey, Timestamp, beside::Beside, sample::Meta};
 use sqal_fusion::calibration::Calibration;
 use sqal_fusion::{Decision, Inspector, PowerMeanRule, SensorWeights};
 use sqal_sensors::{SpectralAnalyzer, SpectralProfile, TofAnalyzer, TofProfile};

@@ -4,8 +4,8 @@ use std::thread;
 
 use fixtures::scene::{Fault, Reading, Scene, Station, WHITE};
 use sqal_core::{
-    AdcStatus, Analyzer, Assessment, Cap, DefectKind, Defects, Gain, Grade, IntegrationTime, Measured, Score, Spectrum,
-    Verdict,
+    Analyzer, DefectKind, Defects, Gain, Grade, IntegrationTime, Measured, Score, Spectrum, Verdict,
+    analyze::Assessment, spectrum::AdcStatus, verdict::Cap,
 };
 use sqal_fusion::calibration::Calibration;
 use sqal_fusion::{Decision, Inspector, PowerMeanRule, SensorWeights};

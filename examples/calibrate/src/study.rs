@@ -6,7 +6,7 @@ use std::{fs, io};
 
 use arrayvec::ArrayVec;
 use fixtures::scene::Fault;
-use sqal_core::{Cap, Grade, Measured, Score};
+use sqal_core::{Grade, Measured, Score, verdict::Cap};
 use sqal_fusion::calibration::reliability::{Binning, Reliability, clopper_pearson};
 use sqal_fusion::calibration::{Calibration, Label};
 use sqal_fusion::{Belief, BeliefRule, Decision, Fused, FusionRule, Guard, InverseVariance, MostUnseen, Replicate};

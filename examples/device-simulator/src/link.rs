@@ -13,7 +13,7 @@ use rand_chacha::rand_core::{RngCore, SeedableRng};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use sqal_core::Timestamp;
-use sqal_resilience::{Backoff, InvalidBackoff};
+use sqal_resilience::{Backoff, backoff::InvalidBackoff};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until, timeout, timeout_at};
 use tokio_tungstenite::tungstenite::Message;

@@ -6,7 +6,7 @@ use fixtures::capture::{self, BadRecording, RecordedSpectrum};
 use fixtures::scene;
 use sqal_core::{Spectrum, TofFrame};
 use sqal_grading::{InvalidProfiles, ProfileFile, Profiles};
-use sqal_sensors::{UldError, decode_uld_frame};
+use sqal_sensors::tof::{UldError, decode_uld_frame};
 
 use crate::wired::{WiredStation, WiringError};
 
@@ -62,7 +62,7 @@ pub enum SourceError {
         /// The owner of the name.
         what: &'static str,
         /// The fault of the name.
-        why: sqal_core::InvalidName,
+        why: sqal_core::name::InvalidName,
     },
     /// A recording is damaged.
     #[error(transparent)]

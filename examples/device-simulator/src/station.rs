@@ -1,7 +1,7 @@
 //! [`Station`]: turns readings into documented frames, judged with the code of the server.
 
 use serde_json::{Value, json};
-use sqal_core::{Meta, Name, Sample, SampleKey, Timestamp};
+use sqal_core::{Name, Sample, SampleKey, Timestamp, sample::Meta};
 use sqal_http::{Profiles, document};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -85,10 +85,10 @@ impl Station {
             meta: Meta { firmware_version: Name::new("1.0.0").ok(), temperature_c, humidity_percent },
             profile: sqal_core::ProfileRef { name: self.profile, ..profile },
             processing_micros: 0,
-            beside: sqal_core::Beside::default(),
+            beside: sqal_core::beside::Beside::default(),
             purpose: sqal_core::Purpose::Product,
         };
-        let conclusion = sample.inspection.verdict.explain(sqal_core::Language::English).to_string();
+        let conclusion = sample.inspection.verdict.explain(sqal_core::verdict::Language::English).to_string();
         let truth = truth.map(|mut truth| {
             truth["sample_id"] = sample_id.clone().into();
             truth["device_id"] = self.device_id.to_string().into();

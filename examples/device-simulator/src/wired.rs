@@ -11,8 +11,8 @@ use embedded_hal::i2c::I2c;
 use fixtures::i2c::{Bus, NoDeviceError, Shared, SimulatedAs7341, SimulatedVl53l8, SkippedTime, Zone, open};
 use fixtures::scene;
 use futures_util::FutureExt;
-use sqal_core::{AdcStatus, Channel, Spectrum, TofFrame};
-use sqal_sensors::{DriverUnits, frame_from_vl53_8x8, spectrum_from_as7341};
+use sqal_core::{Channel, Spectrum, TofFrame, spectrum::AdcStatus};
+use sqal_sensors::drivers::{DriverUnits, frame_from_vl53_8x8, spectrum_from_as7341};
 use vl53_8x8::{BlockingI2c, Resolution, Sensor};
 
 /// ATIME and ASTEP for an integration time of 99.9 ms.

@@ -8,7 +8,7 @@
 use sqal_core::{Grade, Spectrum, TofFrame};
 use sqal_fusion::calibration::Calibration;
 use sqal_fusion::{Decision, Inspector, PowerMeanRule, SensorWeights};
-use sqal_sensors::{SpectralAnalyzer, SpectralProfile, TofAnalyzer, TofProfile, decode_uld_frame};
+use sqal_sensors::{SpectralAnalyzer, SpectralProfile, TofAnalyzer, TofProfile, tof::decode_uld_frame};
 
 /// Grades one tray from the buffer that the ST driver read over the bus and from one spectrum;
 /// `None` stands for a blind sensor.

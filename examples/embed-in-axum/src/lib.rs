@@ -13,7 +13,10 @@ use axum::response::Response;
 use axum::routing::get;
 use sqal_core::Timestamp;
 use sqal_http::{ConnectionLimits, Profile, Profiles, Services, router, serve};
-use sqal_resilience::{Report, Shutdown, Stage};
+use sqal_resilience::{
+    Shutdown,
+    shutdown::{Report, Stage},
+};
 use sqal_storage::{BatchWriter, MemoryStore, WriterConfig};
 use tokio::net::TcpListener;
 

@@ -7,7 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use embed_in_axum::run;
 use sqal_core::Timestamp;
-use sqal_resilience::{Shutdown, Signals};
+use sqal_resilience::{Shutdown, shutdown::Signals};
 use tokio::net::TcpListener;
 
 #[tokio::main]

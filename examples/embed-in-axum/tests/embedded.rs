@@ -96,7 +96,7 @@ async fn pages_find_their_files_under_the_prefix() {
 
 /// A running bakery with a client that has sent half of a head. An answer to a second client shows
 /// that the first connection was accepted.
-async fn with_half_a_head() -> (TcpStream, Shutdown, tokio::task::JoinHandle<sqal_resilience::Report>) {
+async fn with_half_a_head() -> (TcpStream, Shutdown, tokio::task::JoinHandle<sqal_resilience::shutdown::Report>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let shutdown = Shutdown::default();

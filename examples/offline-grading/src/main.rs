@@ -5,7 +5,7 @@
 use std::io::{self, Write};
 
 use fixtures::scene::Station;
-use sqal_core::Language;
+use sqal_core::verdict::Language;
 use sqal_fusion::calibration::Calibration;
 use sqal_fusion::{Decision, Inspector, PowerMeanRule, SensorWeights};
 use sqal_sensors::{SpectralAnalyzer, SpectralProfile, TofAnalyzer, TofProfile};

@@ -6,7 +6,11 @@
 use fixtures::scene::{Fault, Scene, Station};
 use proptest::prelude::*;
 use sqal_core::{
-    AdcStatus, Cap, Channel, Grade, Grid, Inspection, Score, Spectrum, TargetStatus, TofFrame, TofReading, Unseen,
+    Channel, Grade, Grid, Inspection, Score, Spectrum, TofFrame,
+    spectrum::AdcStatus,
+    tof::{TargetStatus, TofReading},
+    unseen::Unseen,
+    verdict::Cap,
 };
 use sqal_fusion::calibration::Calibration;
 use sqal_fusion::{Decision, Inspector, MostUnseen, PowerMeanRule, SensorWeights};
@@ -178,7 +182,7 @@ fn few_zones_are_not_a_tray() {
                 amplitude_kcps: Some(grid(600.0)),
                 sigma_mm: Some(grid(2.0)),
                 status: Some(Grid::from_fn(|zone| TargetStatus(if there(zone) { 5 } else { 0 }))),
-                distance_kind: sqal_core::DistanceKind::Perpendicular,
+                distance_kind: sqal_core::tof::DistanceKind::Perpendicular,
             })
             .unwrap();
             for colour in [None, Some(&spectrum)] {

@@ -7,7 +7,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use sqal_storage::{Contents, Expected, SqliteConfig, SqliteStore, StorageErrorKind, TABLES, VIEWS};
+use sqal_storage::{
+    SqliteStore, StorageErrorKind,
+    evidence::{Contents, Expected},
+    sql::{TABLES, VIEWS},
+    sqlite::SqliteConfig,
+};
 
 use crate::Failed;
 use crate::database::Database;

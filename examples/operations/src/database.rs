@@ -4,8 +4,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use sqal_storage::{
-    Contents, Custody, Entry, Evidence, Expected, Finding, PostgresConfig, PostgresStore, SealedFields, Snapshot,
-    SqliteConfig, SqliteStore,
+    Custody, PostgresStore, SealedFields, SqliteStore,
+    evidence::{Contents, Evidence, Expected, Finding, Snapshot},
+    postgres::PostgresConfig,
+    register::Entry,
+    sqlite::SqliteConfig,
 };
 
 use crate::Failed;

@@ -13,7 +13,11 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use sqal_core::{DeviceId, Name};
-use sqal_storage::{AuditEntry, FieldKey, Gone, KeyId, Subject};
+use sqal_storage::{
+    audit::AuditEntry,
+    custody::Gone,
+    sealed::{FieldKey, KeyId, Subject},
+};
 
 use crate::Failed;
 use crate::database::Database;

@@ -4,7 +4,11 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use sqal_core::Timestamp;
-use sqal_storage::{Evidence, Expected, FieldKey, HeadFile, HeadSigner, Heads, KeyId, KeyRing, PublicKey, UnsealError};
+use sqal_storage::{
+    evidence::{Evidence, Expected},
+    heads::{HeadFile, HeadSigner, Heads, PublicKey},
+    sealed::{FieldKey, KeyId, KeyRing, UnsealError},
+};
 
 use crate::Failed;
 use crate::database::Database;

@@ -5,7 +5,10 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use sqal_storage::{Confidential, InvalidKeyRing, KeyRing, Nonce, RandomnessError, SealedFields};
+use sqal_storage::{
+    SealedFields,
+    sealed::{Confidential, InvalidKeyRing, KeyRing, Nonce, RandomnessError},
+};
 
 use crate::Failed;
 

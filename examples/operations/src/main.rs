@@ -29,9 +29,14 @@ use rustix::process::umask;
 use serde_json::json;
 use sqal_core::{DeviceId, Name, Timestamp};
 use sqal_storage::{
-    Action, Cache, CacheScope, ChainError, Contents, FieldError, FieldKey, FieldName, Findings, Gone, HeadError,
-    HeadFileError, HeadSigner, InvalidKeyRing, InvalidPostgres, Purge, Redis, RedisCache, Retention, StorageError,
-    Subject,
+    Cache, Redis, RedisCache, StorageError,
+    audit::{Action, ChainError},
+    cache::CacheScope,
+    custody::{Gone, Purge, Retention},
+    evidence::{Contents, Findings},
+    heads::{HeadError, HeadFileError, HeadSigner},
+    postgres::InvalidPostgres,
+    sealed::{FieldError, FieldKey, FieldName, InvalidKeyRing, Subject},
 };
 
 /// Operators' commands for the data that a SQAL server stores.

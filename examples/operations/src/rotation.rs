@@ -5,7 +5,10 @@ use std::num::NonZeroU16;
 use std::sync::Arc;
 
 use sqal_core::Name;
-use sqal_storage::{FieldError, FieldKey, Resealed, SealedFields, UnsealError};
+use sqal_storage::{
+    SealedFields,
+    sealed::{FieldError, FieldKey, Resealed, UnsealError},
+};
 
 use crate::database::Database;
 use crate::keys::Fields;

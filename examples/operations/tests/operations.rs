@@ -15,8 +15,12 @@ use proptest::test_runner::TestRunner;
 use sha2::{Digest, Sha256};
 use sqal_core::{Name, Sample, Timestamp};
 use sqal_storage::{
-    Cache, CacheKey, CacheKind, Entry, Inserted, Labels, PostgresConfig, PostgresStore, Redis, RedisCache, Register,
-    SampleStore, SqliteConfig, SqliteStore,
+    Cache, Inserted, PostgresStore, Redis, RedisCache, Register, SampleStore, SqliteStore,
+    cache::{CacheKey, CacheKind},
+    labels::Labels,
+    postgres::PostgresConfig,
+    register::Entry,
+    sqlite::SqliteConfig,
 };
 
 fn sqal(arguments: &[&str]) -> Result<String, String> {
@@ -214,7 +218,7 @@ fn the_story_of_a_file() {
     assert!(sqal(&["verify", "--database", &path("sqal.db")]).unwrap().starts_with("sound: 100 samples"));
     // A damaged row inside a sound file.
     let sample = samples().into_iter().find(|sample| sample.spectrum.is_some()).unwrap();
-    let frame = sqal_storage::encode_frame(sample.tof.as_ref(), sample.spectrum.as_ref());
+    let frame = sqal_storage::samples::encode_frame(sample.tof.as_ref(), sample.spectrum.as_ref());
     let mut bytes = std::fs::read(path("monday.db")).unwrap();
     let at = bytes.windows(frame.len()).position(|window| window == frame).unwrap();
     bytes[at + 3] ^= 1;
@@ -480,7 +484,7 @@ fn heads_are_signed_kept_elsewhere_and_compared() {
     // heads show the difference.
     block_on(async {
         let store = SqliteStore::open(&SqliteConfig::at(&database)).await.unwrap();
-        let line = |_: sqal_storage::Gone| sqal_storage::Action {
+        let line = |_: sqal_storage::custody::Gone| sqal_storage::audit::Action {
             at: Timestamp::from_micros(1_794_000_000_000_001).unwrap(),
             actor: Name::new("quinn").unwrap(),
             category: Name::new("cleaning").unwrap(),

@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use sqal_http::{Caches, Services};
 use sqal_resilience::{
-    BreakerConfig, CheckConfig, Clock, LogChanges, OpenFor, Shutdown, Stage, StateGauge, SystemClock,
+    BreakerConfig, Clock, Shutdown, SystemClock, breaker::OpenFor, health::CheckConfig, log::LogChanges,
+    metered::StateGauge, shutdown::Stage,
 };
-use sqal_storage::{Cache, MeteredCache, Redis, RedisCache};
+use sqal_storage::{Cache, Redis, RedisCache, metered::MeteredCache};
 use tracing::{info, warn};
 
 use crate::config::SecretUrl;

@@ -14,7 +14,7 @@ use clap::{Command, error::ErrorKind};
 use sqal_core::Timestamp;
 use sqal_http::{Access, Class, Legacy, ProfileFile, Profiles, Quotas, TokenFile, parse_time};
 use sqal_resilience::Quota;
-use sqal_storage::{KeyRing, PostgresConfig, Redis};
+use sqal_storage::{Redis, postgres::PostgresConfig, sealed::KeyRing};
 use tracing_subscriber::EnvFilter;
 
 use crate::plain_file;

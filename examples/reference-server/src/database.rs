@@ -7,12 +7,18 @@ use std::time::Duration;
 use sqal_core::{Sample, Timestamp};
 use sqal_http::DeadLetters;
 use sqal_resilience::{
-    BreakerConfig, CheckConfig, Clock, HealthRegistry, LogChanges, OpenFor, StateGauge, SystemClock,
+    BreakerConfig, Clock, HealthRegistry, SystemClock, breaker::OpenFor, health::CheckConfig, log::LogChanges,
+    metered::StateGauge,
 };
 use sqal_storage::{
-    Checkpoint, Custody, Expected, GuardedStore, Hour, MeteredStore, PostgresConfig, PostgresStore, Queue, Register,
-    RetryingStore, SampleStore, SpooledStore, SqliteConfig, SqliteStore, StorageError, Timescale, WriterConfig,
-    report_pools,
+    Custody, GuardedStore, MeteredStore, PostgresStore, Queue, Register, RetryingStore, SampleStore, SpooledStore,
+    SqliteStore, StorageError, WriterConfig,
+    evidence::Expected,
+    heads::Checkpoint,
+    metered::report_pools,
+    postgres::{PostgresConfig, Timescale},
+    samples::Hour,
+    sqlite::SqliteConfig,
 };
 use tracing::{info, warn};
 

@@ -6,7 +6,11 @@
 use std::path::Path;
 use std::time::Duration;
 
-use sqal_storage::{HeadFile, HeadSigner, Hour, KeyRing};
+use sqal_storage::{
+    heads::{HeadFile, HeadSigner},
+    samples::Hour,
+    sealed::KeyRing,
+};
 use tokio::sync::Mutex;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tracing::{error, info, warn};

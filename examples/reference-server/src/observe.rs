@@ -6,7 +6,7 @@ use std::time::Duration;
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder};
 use sqal_http::MetricsText;
-use sqal_storage::{QueryLayer, QueryLimits};
+use sqal_storage::queries::{QueryLayer, QueryLimits};
 use tokio::task::JoinHandle;
 use tracing_appender::non_blocking::WorkerGuard;
 use tracing_subscriber::layer::SubscriberExt;

@@ -8,7 +8,7 @@ use axum::extract::{MatchedPath, Request};
 use axum::http::{HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::Response;
-use sqal_storage::QueryScope;
+use sqal_storage::queries::QueryScope;
 use tracing::{Instrument, debug, warn};
 
 /// Whether queries are counted, and whether responses state the number.

@@ -11,7 +11,10 @@ use axum::http::{HeaderValue, Method, header};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use sqal_http::{Budget, ConnectLimit, DeadLetters, Holder, Problem, Resource, Services, Share, router, take_up_jobs};
-use sqal_resilience::{Clock, Phase, Shutdown, ShutdownConfig, Signals, Stage, SystemClock};
+use sqal_resilience::{
+    Clock, Shutdown, ShutdownConfig, SystemClock,
+    shutdown::{Phase, Signals, Stage},
+};
 use sqal_storage::BatchWriter;
 use tokio::sync::Mutex;
 use tower_http::cors::CorsLayer;

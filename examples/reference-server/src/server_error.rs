@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use sqal_resilience::{InvalidBreaker, Report};
-use sqal_storage::{InvalidPostgres, RedisError, StorageError};
+use sqal_resilience::{breaker::InvalidBreaker, shutdown::Report};
+use sqal_storage::{StorageError, postgres::InvalidPostgres, redis::RedisError};
 
 /// Why the server did not start, or did not end in order.
 #[derive(Debug, thiserror::Error)]

@@ -9,7 +9,13 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use process::{Server, free_address, run};
-use sqal_storage::{Evidence, HeadSigner, Heads, KeyRing, SqliteConfig, SqliteStore};
+use sqal_storage::{
+    SqliteStore,
+    evidence::Evidence,
+    heads::{HeadSigner, Heads},
+    sealed::KeyRing,
+    sqlite::SqliteConfig,
+};
 
 const KEY: &str = "0101010101010101010101010101010101010101010101010101010101010101";
 

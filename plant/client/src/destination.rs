@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use sqal_resilience::{Backoff, BreakerConfig, InvalidBreaker, InvalidBudget, RetryPolicy};
+use sqal_resilience::{Backoff, BreakerConfig, RetryPolicy, breaker::InvalidBreaker, budget::InvalidBudget};
 
 use super::{AddressRefusedError, Origin};
 

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use hyper_util::client::legacy;
-use sqal_resilience::{Rejected, Sent, TimeoutError};
+use sqal_resilience::{Rejected, TimeoutError, idempotency::Sent};
 
 /// A host that may not be called, and the address for which it is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

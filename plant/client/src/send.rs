@@ -10,8 +10,14 @@ use http::{Method, Request, Response, StatusCode, Version};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::{Body, Incoming};
 use sqal_resilience::{
-    Again, Breaker, Clock, Deadline, GaveUp, Idempotency, LogChanges, MeteredBreaker, Outcome, RetryBudget, RetryError,
-    RetryPolicy, Retryable, Sent, State, fresh_seed, log_retry,
+    Breaker, Clock, Deadline, Idempotency, Outcome, RetryBudget, RetryPolicy,
+    breaker::State,
+    classify::Again,
+    fresh_seed,
+    idempotency::Sent,
+    log::{LogChanges, log_retry},
+    metered::MeteredBreaker,
+    retry::{GaveUp, RetryError, Retryable},
 };
 use tokio::time::{Instant, timeout_at};
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use sqal_core::{Analyzer as _, Grade, GradeScale, Inspection, Name, ProfileRef, Spectrum, TofFrame};
+use sqal_core::{Analyzer as _, Grade, Inspection, Name, ProfileRef, Spectrum, TofFrame, grade::GradeScale};
 use sqal_fusion::calibration::Calibration;
 use sqal_fusion::{Decision, Guard, Inspector, MostUnseen, PowerMeanRule, SensorWeights};
 use sqal_sensors::{InvalidProfile, SpectralAnalyzer, SpectralProfile, TofAnalyzer, TofProfile};
@@ -74,7 +74,7 @@ impl Profile {
     /// The inspector that judges by this profile.
     ///
     /// ```
-    /// use sqal_core::Language;
+    /// use sqal_core::verdict::Language;
     /// use sqal_grading::Profile;
     ///
     /// let inspector = Profile::example().inspector()?;

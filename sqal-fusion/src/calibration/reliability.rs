@@ -4,7 +4,7 @@
 
 use alloc::vec::Vec;
 
-use sqal_core::{Score, normal_quantile};
+use sqal_core::{Score, normal::normal_quantile};
 
 use super::{Label, Point, pool_adjacent_violators};
 

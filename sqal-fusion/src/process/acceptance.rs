@@ -3,7 +3,7 @@
 //! For each plan there is its operating characteristic. Sources: NIST/SEMATECH e-Handbook 6.2;
 //! Schilling and Neubauer (2017); the k-method is that of ISO 3951.
 
-use sqal_core::{normal_cdf, normal_quantile};
+use sqal_core::normal::{normal_cdf, normal_quantile};
 
 /// A single sampling plan by attributes: of `sample` items at most `accept` may be nonconforming.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

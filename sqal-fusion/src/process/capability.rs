@@ -3,7 +3,10 @@
 //! Sources: NIST/SEMATECH e-Handbook 6.1.6; intervals of Cp by χ², of Cpk by Bissell (1990), of Cpm
 //! by Boyles (1991).
 
-use sqal_core::{Measured, Score, normal_cdf, normal_quantile};
+use sqal_core::{
+    Measured, Score,
+    normal::{normal_cdf, normal_quantile},
+};
 use statrs::distribution::{ChiSquared, ContinuousCDF};
 
 use super::Moments;

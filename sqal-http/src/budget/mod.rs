@@ -17,7 +17,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use sqal_resilience::limited_as;
+use sqal_resilience::address::limited_as;
 
 pub use connection::Connection;
 pub(crate) use hold::Hold;

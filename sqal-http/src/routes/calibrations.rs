@@ -17,7 +17,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sqal_core::{DeviceId, Name, Sample, SampleId};
 use sqal_sensors::{CalibrationRecord, EmptyTray, HeightReference, TofProfile, WhiteTile};
-use sqal_storage::{Cursor, Entry, EntryKind, Labels, SampleQuery};
+use sqal_storage::{
+    SampleQuery,
+    labels::Labels,
+    register::{Entry, EntryKind},
+    samples::Cursor,
+};
 use tracing::warn;
 
 use super::body::{json, whole};

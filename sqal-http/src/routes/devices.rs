@@ -5,7 +5,10 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use serde::Serialize;
 use sqal_core::DeviceId;
-use sqal_storage::{CacheKey, CacheKind, Hour, HourlyQuery};
+use sqal_storage::{
+    cache::{CacheKey, CacheKind},
+    samples::{Hour, HourlyQuery},
+};
 use std::sync::Arc;
 
 use super::parameters::name_in_path;

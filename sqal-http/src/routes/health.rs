@@ -7,7 +7,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde_json::{Map, Value, json};
-use sqal_resilience::{Component, HealthReport, Status};
+use sqal_resilience::health::{Component, HealthReport, Status};
 use std::sync::Arc;
 
 use crate::Services;

@@ -5,7 +5,10 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use serde::{Deserialize, Serialize};
 use sqal_core::{DeviceId, Timestamp};
-use sqal_storage::{CacheKey, CacheKind, Hour, HourlyQuery, InvalidSpan, Tally};
+use sqal_storage::{
+    cache::{CacheKey, CacheKind},
+    samples::{Hour, HourlyQuery, InvalidSpan, Tally},
+};
 use std::sync::Arc;
 
 use super::parameters::{device_of, unreadable};

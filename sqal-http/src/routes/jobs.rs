@@ -17,7 +17,10 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use sqal_core::{DeviceId, Name, SampleId, Timestamp};
 use sqal_storage::queue::{self, Enqueued, JobId, JobKey, JobKind, JobQuery};
-use sqal_storage::{Cursor, Hour, HourlyQuery, SampleQuery, StorageError};
+use sqal_storage::{
+    SampleQuery, StorageError,
+    samples::{Cursor, Hour, HourlyQuery},
+};
 
 use super::body::{json, whole};
 use super::profiles::{LARGEST, judging};

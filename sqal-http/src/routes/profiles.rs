@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::Value;
 use sqal_core::{Name, ProfileRef};
-use sqal_storage::{Entry, SampleQuery};
+use sqal_storage::{SampleQuery, register::Entry};
 
 use super::body::{json, whole};
 use super::parameters::{Versions, name_in_path, new_name_in_path};

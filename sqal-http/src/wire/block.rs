@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 use serde::de::value::{Error as NoWord, StrDeserializer};
-use sqal_core::{Grid, Name, TargetStatus};
+use sqal_core::{Grid, Name, tof::TargetStatus};
 use unicode_normalization::is_nfc;
 
 use super::item::{Item, whole};

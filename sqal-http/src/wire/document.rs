@@ -5,8 +5,8 @@
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use sqal_core::{
-    ArealParameters, Assessment, Channel, Defect, Grid, Language, Measured, Purpose, Sample, SpectralFindings,
-    Spectrum, TofFindings, TofFrame, Verdict,
+    Channel, Defect, Grid, Measured, Purpose, Sample, SpectralFindings, Spectrum, TofFindings, TofFrame, Verdict,
+    analyze::Assessment, findings::ArealParameters, verdict::Language,
 };
 
 use super::time::rfc3339;

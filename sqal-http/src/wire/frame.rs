@@ -6,7 +6,10 @@ use std::borrow::Cow;
 
 use serde::Deserialize;
 use serde::de::value::{Error as NoWord, StrDeserializer};
-use sqal_core::{DeviceId, Grade, Meta, Name, Purpose, Reported, Score, Spectrum, Timestamp, TofFrame};
+use sqal_core::{
+    DeviceId, Grade, Name, Purpose, Score, Spectrum, Timestamp, TofFrame,
+    sample::{Meta, Reported},
+};
 
 use super::block::{Block, printable, read_number, read_single};
 use super::instruments::{spectrum, tof};
@@ -52,7 +55,7 @@ pub(crate) struct Beside {
 
 impl Beside {
     /// The form in which it is stored with the sample.
-    pub(crate) fn kept(&self) -> sqal_core::Beside {
+    pub(crate) fn kept(&self) -> sqal_core::beside::Beside {
         let mut members = Vec::new();
         members.extend(self.blocks.as_ref().map(|blocks| format!("\"reported\":{blocks}")));
         if !self.unknown.is_empty() {
@@ -60,7 +63,7 @@ impl Beside {
             members.push(format!("\"unknown\":{}", serde_json::to_string(&self.unknown).unwrap_or_default()));
         }
         let text = if members.is_empty() { String::new() } else { format!("{{{}}}", members.join(",")) };
-        sqal_core::Beside::new(&text)
+        sqal_core::beside::Beside::new(&text)
     }
 }
 
@@ -321,7 +324,7 @@ mod tests {
     use fixtures::strategy;
     use proptest::prelude::*;
     use serde_json::{Value, json};
-    use sqal_core::{Grid, IntegrationTime, ProfileRef, Sample, SampleKey, TargetStatus};
+    use sqal_core::{Grid, IntegrationTime, ProfileRef, Sample, SampleKey, tof::TargetStatus};
 
     /// The documented frame with one change.
     fn frame(change: impl FnOnce(&mut Value)) -> String {

@@ -1,7 +1,9 @@
 //! The blocks of the two instruments in a frame (ING-05, ING-07): what the sensors read.
 
 use sqal_core::{
-    AdcStatus, Channel, DistanceKind, Gain, IntegrationTime, Matrix, Spectrum, TargetStatus, TofFrame, TofReading,
+    Channel, Gain, IntegrationTime, Spectrum, TofFrame,
+    spectrum::AdcStatus,
+    tof::{DistanceKind, Matrix, TargetStatus, TofReading},
 };
 
 use super::block::{Block, read_single, read_status};

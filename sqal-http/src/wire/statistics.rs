@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use sqal_core::Grade;
-use sqal_storage::{DeviceTally, Hourly, Tally};
+use sqal_storage::samples::{DeviceTally, Hourly, Tally};
 
 use super::time::rfc3339;
 

@@ -10,8 +10,9 @@ use sqal_http::{Profile, Profiles, Services, router, take_up_jobs};
 use sqal_resilience::{Shutdown, ShutdownConfig};
 use sqal_storage::queue::{JobQuery, JobState, NewJob};
 use sqal_storage::{
-    BatchWriter, DeviceTally, Hourly, HourlyQuery, Inserted, MemoryStore, Page, Queue, SampleQuery, SampleStore,
-    StorageError, StorageErrorKind, WriterConfig,
+    BatchWriter, Inserted, MemoryStore, Page, Queue, SampleQuery, SampleStore, StorageError, StorageErrorKind,
+    WriterConfig,
+    samples::{DeviceTally, Hourly, HourlyQuery},
 };
 
 use crate::line::{NOON, Server, ask, filled, minute, profile, server};

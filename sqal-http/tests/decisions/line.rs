@@ -7,7 +7,7 @@ use axum::body::Body;
 use axum::http::{HeaderMap, Request};
 use fixtures::scene::{Fault, Scene, Station};
 use serde_json::{Value, json};
-use sqal_core::{Meta, Name, Sample, SampleKey, Timestamp};
+use sqal_core::{Name, Sample, SampleKey, Timestamp, sample::Meta};
 use sqal_http::{Grant, Profile, Profiles, Quotas, Role, Services, Token, TokenHash, router};
 use sqal_storage::{BatchWriter, MemoryStore, SampleStore, WriterConfig};
 use tower::ServiceExt;
@@ -65,7 +65,7 @@ pub(crate) async fn filled(store: &MemoryStore, samples: i64) {
             meta: Meta { firmware_version: None, temperature_c: Some(4.5), humidity_percent: None },
             profile,
             processing_micros: 5,
-            beside: sqal_core::Beside::default(),
+            beside: sqal_core::beside::Beside::default(),
             purpose: sqal_core::Purpose::Product,
         });
     }

@@ -8,7 +8,9 @@ use sqal_core::{Name, Timestamp};
 use sqal_http::{FrameLimits, Intake, Profile, Profiles, WallClock, router};
 use sqal_resilience::SystemClock;
 use sqal_storage::{
-    Custody, Entry, EntryKind, EntryName, LabelName, LabelValue, Labels, MemoryStore, Register, StorageError,
+    Custody, MemoryStore, Register, StorageError,
+    labels::{LabelName, LabelValue, Labels},
+    register::{Entry, EntryKind, EntryName},
 };
 
 use crate::line::{Answer, FOIE, NOON, Server, ask, filled, profile, server, tag};

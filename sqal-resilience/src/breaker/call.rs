@@ -1,7 +1,10 @@
 //! Calls through a breaker: acquire, call, classify and report in one step.
 
 use super::Breaker;
-use crate::{CallError, Classify, Clock, ErrorIsFailure};
+use crate::{
+    CallError, Clock,
+    classify::{Classify, ErrorIsFailure},
+};
 
 impl<C: Clock> Breaker<C> {
     /// Calls `f` if the breaker admits the call. An error counts as a failure. So does a panic,
@@ -14,7 +17,7 @@ impl<C: Clock> Breaker<C> {
     /// let number = breaker.call_sync(|| "42".parse::<u8>());
     /// assert_eq!(number, Ok(42));
     /// assert!(matches!(breaker.call_sync(|| "many".parse::<u8>()), Err(CallError::Inner(_))));
-    /// # Ok::<(), sqal_resilience::InvalidBreaker>(())
+    /// # Ok::<(), sqal_resilience::breaker::InvalidBreaker>(())
     /// ```
     ///
     /// # Errors

@@ -49,7 +49,7 @@ use window::{Calls, Kind};
 
 use crate::clock::{ORIGIN, SKEW, nanos, nanos_since};
 use crate::sync::{AtomicU64, Mutex, MutexGuard, Ordering};
-use crate::{Clock, Outcome, Reason, Rejected, SystemClock};
+use crate::{Clock, Outcome, Rejected, SystemClock, rejected::Reason};
 
 /// The minimum duration of a half-open period, unless a setting gives another one.
 const LEAST_WAIT: Duration = Duration::from_secs(10);

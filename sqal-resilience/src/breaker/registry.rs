@@ -6,7 +6,7 @@ use std::hash::Hash;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::{Breaker, BreakerConfig, InvalidBreaker, Observer, State};
-use crate::{Clock, Reason, Rejected};
+use crate::{Clock, Rejected, rejected::Reason};
 
 /// One breaker per key. If the table is full, healthy breakers that no caller holds are forgotten.
 /// A breaker is never forgotten if it is not closed, or if it still counts a failure, a slow call,

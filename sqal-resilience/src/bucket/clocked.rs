@@ -11,7 +11,7 @@ use crate::{Clock, SystemClock};
 /// ```
 /// use std::num::NonZeroU32;
 /// use std::time::Duration;
-/// use sqal_resilience::{ClockedBuckets, ManualClock, Quota};
+/// use sqal_resilience::{bucket::ClockedBuckets, ManualClock, Quota};
 ///
 /// let clock = ManualClock::new();
 /// let quota = Quota::new(NonZeroU32::MIN, Duration::from_secs(1));
@@ -20,7 +20,7 @@ use crate::{Clock, SystemClock};
 /// assert!(!buckets.take("ben", 1).allowed && buckets.take("marie", 1).allowed);
 /// clock.advance(Duration::from_secs(1));
 /// assert!(buckets.take("ben", 1).allowed);
-/// # Ok::<(), sqal_resilience::InvalidQuota>(())
+/// # Ok::<(), sqal_resilience::bucket::InvalidQuota>(())
 /// ```
 #[derive(Debug)]
 pub struct ClockedBuckets<K, C = SystemClock> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::quota::{Quota, Rate};
 use crate::clock::whole_seconds;
-use crate::{Reason, Rejected};
+use crate::{Rejected, rejected::Reason};
 
 /// The answer to a request for tokens. All numbers are computed when they are asked for, because
 /// most callers only look at `allowed`.

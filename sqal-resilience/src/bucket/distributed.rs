@@ -8,7 +8,11 @@ use std::time::{Duration, Instant};
 use super::decision::Answer;
 use super::keyed::KeyedBuckets;
 use super::quota::{InvalidQuota, Quota};
-use crate::{Breaker, BreakerConfig, Clock, InvalidBreaker, OpenFor, Outcome, SystemClock, timeout};
+use crate::{
+    Breaker, BreakerConfig, Clock, Outcome, SystemClock,
+    breaker::{InvalidBreaker, OpenFor},
+    timeout,
+};
 
 /// The store that keeps the buckets, such as a Redis. The store's own clock counts, because the
 /// clocks of its clients may differ.

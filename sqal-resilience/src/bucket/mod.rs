@@ -46,7 +46,7 @@ use crate::{Clock, SystemClock};
 /// assert_eq!(refused.retry_after(), Some(Duration::from_millis(600)));
 /// clock.advance(Duration::from_millis(600));
 /// assert!(bucket.take(1).allowed);
-/// # Ok::<(), sqal_resilience::InvalidQuota>(())
+/// # Ok::<(), sqal_resilience::bucket::InvalidQuota>(())
 /// ```
 pub struct TokenBucket<C = SystemClock> {
     clock: C,

@@ -9,7 +9,7 @@ use pin_project_lite::pin_project;
 
 use super::line::Waiting;
 use super::{Bulkhead, OwnedBulkheadPermit};
-use crate::{Clock, Reason, Rejected, Timeout, timeout};
+use crate::{Clock, Rejected, deadline::Timeout, rejected::Reason, timeout};
 
 pin_project! {
     /// Enters the bulkhead, or waits in the queue for at most the time that the settings allow. It

@@ -10,7 +10,7 @@ use crate::{Clock, Outcome, Rejected};
 /// A [`Bulkhead`] whose maximum number of calls at a time follows a [`Limit`].
 ///
 /// ```
-/// use sqal_resilience::{AdaptiveBulkhead, BulkheadConfig, Gradient, Outcome, Range, SystemClock};
+/// use sqal_resilience::{AdaptiveBulkhead, BulkheadConfig, limit::{Gradient, Range}, Outcome, SystemClock};
 ///
 /// let bulkhead = AdaptiveBulkhead::new(BulkheadConfig::default(), Gradient::new(Range::default()), SystemClock)?;
 /// let permit = bulkhead.try_acquire()?;

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use super::{Bulkhead, ONE_WAITING};
 use crate::sync::{AtomicU64, Ordering};
-use crate::{Clock, Reason, Rejected, SystemClock};
+use crate::{Clock, Rejected, SystemClock, rejected::Reason};
 
 /// The answers that a seat can hold.
 const NOTHING: u64 = 0;

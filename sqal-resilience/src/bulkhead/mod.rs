@@ -35,7 +35,7 @@ pub use adaptive::{AdaptiveBulkhead, AdaptivePermit, OwnedAdaptivePermit};
 use line::{Line, Seat, Waiting};
 
 use crate::sync::{AtomicU64, Mutex, MutexGuard, Ordering};
-use crate::{Clock, Reason, Rejected, SystemClock};
+use crate::{Clock, Rejected, SystemClock, rejected::Reason};
 
 /// Which caller is sent away when there are too many.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -100,7 +100,7 @@ const fn waiting(word: u64) -> u64 {
 ///
 /// ```
 /// use std::num::NonZeroU32;
-/// use sqal_resilience::{Bulkhead, BulkheadConfig, Reason, SystemClock};
+/// use sqal_resilience::{Bulkhead, BulkheadConfig, rejected::Reason, SystemClock};
 ///
 /// let two = BulkheadConfig { max_concurrent: NonZeroU32::new(2).unwrap(), ..BulkheadConfig::default() };
 /// let bulkhead = Bulkhead::new(two, SystemClock)?;

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::Check;
 use super::component::Answer;
-use crate::{Timeout, timeout};
+use crate::{deadline::Timeout, timeout};
 
 type Asked = Timeout<Pin<Box<dyn Future<Output = Result<(), String>> + Send>>>;
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::Check;
-use crate::State as Circuit;
+use crate::breaker::State as Circuit;
 
 /// The status of a component; a greater status is worse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

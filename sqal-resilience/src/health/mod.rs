@@ -33,7 +33,7 @@ type Checking = Pin<Box<dyn Future<Output = Result<(), String>> + Send>>;
 /// What a process knows about its health. Clones share it.
 ///
 /// ```
-/// use sqal_resilience::{CheckConfig, HealthRegistry, Shutdown, Status, TokioClock};
+/// use sqal_resilience::{health::{CheckConfig, Status}, HealthRegistry, Shutdown, TokioClock};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -9,12 +9,17 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::{FromRefusal, release, told_once};
-use crate::{AcquireOwned, AdaptiveBulkhead, Classify, Clock, ErrorIsFailure, Limit, OwnedAdaptivePermit, Rejected};
+use crate::{
+    AdaptiveBulkhead, Clock, Rejected,
+    bulkhead::{AcquireOwned, OwnedAdaptivePermit},
+    classify::{Classify, ErrorIsFailure},
+    limit::Limit,
+};
 
 /// Gives every call a place in one [`AdaptiveBulkhead`], and reports to it how each call went.
 ///
 /// A [`Classify`] judges what a result says about the load: a failure is a drop for overload. By
-/// default every error is a failure. With [`ByCallError`](crate::ByCallError), a refusal of a layer
+/// default every error is a failure. With [`ByCallError`](crate::classify::ByCallError), a refusal of a layer
 /// below leaves the limit as it is.
 #[derive(Debug)]
 pub struct AdaptiveBulkheadLayer<L, C, K = ErrorIsFailure> {

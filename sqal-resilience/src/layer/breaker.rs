@@ -10,7 +10,11 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::{FromRefusal, release, told_once};
-use crate::{Breaker, Classify, Clock, ErrorIsFailure, Outcome, OwnedPermit, Rejected};
+use crate::{
+    Breaker, Clock, Outcome, Rejected,
+    breaker::OwnedPermit,
+    classify::{Classify, ErrorIsFailure},
+};
 
 /// Puts one [`Breaker`] before every service that it wraps.
 #[derive(Debug)]
@@ -130,7 +134,7 @@ where
                 // ready. The next call is the probe.
                 permit.report(Outcome::Ignored);
                 self.forget();
-                let refused = Rejected::until(crate::Reason::CircuitOpen, std::time::Duration::ZERO);
+                let refused = Rejected::until(crate::rejected::Reason::CircuitOpen, std::time::Duration::ZERO);
                 BreakerFuture { inner: None, permit: None, refused: Some(refused), classify }
             }
             Err(refused) => {

@@ -9,7 +9,10 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::{AtResponse, FromRefusal, HandOver, release, told_once};
-use crate::{AcquireOwned, Bulkhead, Clock, OwnedBulkheadPermit, Rejected};
+use crate::{
+    Bulkhead, Clock, Rejected,
+    bulkhead::{AcquireOwned, OwnedBulkheadPermit},
+};
 
 /// Gives every call a place in one [`Bulkhead`], with the queue that the bulkhead has.
 #[derive(Debug)]

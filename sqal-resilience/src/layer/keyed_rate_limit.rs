@@ -12,7 +12,10 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::release;
-use crate::{Answer, Clock, ClockedBuckets};
+use crate::{
+    Clock,
+    bucket::{Answer, ClockedBuckets},
+};
 
 const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
@@ -53,7 +56,7 @@ impl<B, F: Fn(&Answer) -> Response<B>> RefusedResponse<B> for F {
 /// use std::time::Duration;
 /// use http::{Request, Response};
 /// use sqal_resilience::layer::KeyedRateLimitLayer;
-/// use sqal_resilience::{ClockedBuckets, ManualClock, Quota};
+/// use sqal_resilience::{bucket::ClockedBuckets, ManualClock, Quota};
 /// use tower::{Layer, ServiceExt, service_fn};
 ///
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -6,7 +6,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::{AtResponse, FromRefusal, Refusable, release};
-use crate::{Reason, Rejected};
+use crate::{Rejected, rejected::Reason};
 
 /// Refuses calls that cannot begin at once.
 #[derive(Clone, Copy, Debug, Default)]

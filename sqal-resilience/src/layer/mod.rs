@@ -25,9 +25,9 @@
 //! 3. [`RateLimitLayer`]: limits the calls in a period. Inside the retries it would count tries.
 //! 4. [`TimeoutLayer`]: limits the time of all tries together.
 //! 5. [`HedgeLayer`], only for requests that may be made twice, and [`RetryLayer`], judged by
-//!    [`ByCallError`](crate::ByCallError). They stand inside the total time and outside the
+//!    [`ByCallError`](crate::classify::ByCallError). They stand inside the total time and outside the
 //!    breaker, so that an open breaker ends the retries.
-//! 6. [`BreakerLayer`], also judged by [`ByCallError`](crate::ByCallError): it sees every try, and
+//! 6. [`BreakerLayer`], also judged by [`ByCallError`](crate::classify::ByCallError): it sees every try, and
 //!    every try that times out, and no refusal from below.
 //! 7. [`TimeoutLayer`]: limits the time of each try.
 //!
@@ -42,9 +42,7 @@
 //! use std::sync::Arc;
 //! use std::time::Duration;
 //! use sqal_resilience::layer::{BreakerLayer, BulkheadLayer, CallErrors, RetryLayer, TimeoutLayer};
-//! use sqal_resilience::{
-//!     Backoff, Breaker, BreakerConfig, Bulkhead, BulkheadConfig, ByCallError, CallError, RetryPolicy, TokioClock,
-//! };
+//! use sqal_resilience::{Backoff, Breaker, BreakerConfig, Bulkhead, BulkheadConfig, classify::ByCallError, CallError, RetryPolicy, TokioClock};
 //! use tower::{ServiceBuilder, ServiceExt, service_fn};
 //!
 //! # #[tokio::main(flavor = "current_thread", start_paused = true)]

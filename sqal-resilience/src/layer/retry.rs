@@ -13,7 +13,10 @@ use super::take_ready;
 use crate::budget::Call;
 use crate::random::{Random, fresh_seed};
 use crate::retry::Tries;
-use crate::{Again, ByRequest, Clock, EveryError, RetryBudget, RetryPolicy, SystemClock, WorthIt};
+use crate::{
+    Clock, RetryBudget, RetryPolicy, SystemClock,
+    classify::{Again, ByRequest, EveryError, WorthIt},
+};
 
 /// How a request is made again.
 pub trait Replay<Request> {
@@ -83,7 +86,7 @@ impl<W, P, C> RetryLayer<W, P, C> {
     /// ```
     /// use std::time::Duration;
     /// use sqal_resilience::layer::RetryLayer;
-    /// use sqal_resilience::{Again, Backoff, Idempotency, RetryPolicy, Sent};
+    /// use sqal_resilience::{classify::Again, Backoff, Idempotency, RetryPolicy, idempotency::Sent};
     /// use tower::{Layer, ServiceExt, service_fn};
     ///
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]

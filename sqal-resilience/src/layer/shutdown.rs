@@ -9,7 +9,10 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::{AtResponse, FromRefusal, HandOver, Refusable, release};
-use crate::{Active, Phase, Shutdown};
+use crate::{
+    Shutdown,
+    shutdown::{Active, Phase},
+};
 
 /// Counts every call as a request under way of one [`Shutdown`].
 #[derive(Clone, Debug)]

@@ -11,7 +11,7 @@ use tower_service::Service;
 
 use super::{FromTimeout, release};
 use crate::alarm::Alarm;
-use crate::{Timeout, TimeoutError, timeout};
+use crate::{TimeoutError, deadline::Timeout, timeout};
 
 /// Limits the time of each call, counted from the first poll that found its service not ready.
 #[derive(Clone, Copy, Debug)]

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use tokio::task::JoinHandle;
 
 use super::{Core, Kind, Shutdown, lock};
-use crate::{Reason, Rejected};
+use crate::{Rejected, rejected::Reason};
 
 /// The names of the work under way, and of the work that panicked.
 #[derive(Debug, Default)]

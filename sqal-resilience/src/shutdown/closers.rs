@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use tracing::{info, warn};
 
 use super::lock;
-use crate::{Reason, Rejected, timeout};
+use crate::{Rejected, rejected::Reason, timeout};
 
 /// When something is closed: a smaller stage is closed earlier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

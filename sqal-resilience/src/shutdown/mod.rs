@@ -31,7 +31,7 @@ use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep};
 use tracing::{info, warn};
 
-use crate::{Reason, Rejected, timeout};
+use crate::{Rejected, rejected::Reason, timeout};
 
 /// How far the shutdown has come. It only ever goes forward.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -107,7 +107,7 @@ impl Report {
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() {
-/// use sqal_resilience::{Shutdown, ShutdownConfig, Stage};
+/// use sqal_resilience::{Shutdown, ShutdownConfig, shutdown::Stage};
 ///
 /// let shutdown = Shutdown::new(ShutdownConfig::default());
 /// shutdown.on_close(Stage::STORES, "database pool", || async { Ok::<_, String>(()) }).unwrap();

@@ -4,7 +4,7 @@ use sqal_core::{Flags, Grid, TofFrame};
 
 use super::Drift;
 use crate::tof::validity;
-use crate::{HeightReference, Moments, TofProfile};
+use crate::{HeightReference, TofProfile, moments::Moments};
 
 /// The fewest frames for a reference.
 const LEAST_FRAMES: u32 = 30;

@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | the empty tray, 30 frames or more | [`EmptyTray`] | [`TofProfile::reference`](crate::TofProfile) |
 //! | a white tile and darkness | [`WhiteTile`] | [`SpectralProfile::white_reference`](crate::SpectralProfile) |
-//! | a colour chart | [`ColorFit`](crate::ColorFit) | [`SpectralProfile::color`](crate::SpectralProfile) |
+//! | a colour chart | [`ColorFit`](crate::spectral::ColorFit) | [`SpectralProfile::color`](crate::SpectralProfile) |
 //! | good trays of the product | [`ProductReference`](crate::ProductReference) | [`SpectralProfile::reference`](crate::SpectralProfile) |
 //!
 //! The results can be stored and inspected. A sensor that is still warming up drifts, and a

@@ -3,7 +3,7 @@
 use sqal_core::{Channel, Spectrum};
 
 use super::Drift;
-use crate::{Moments, WhiteReference};
+use crate::{WhiteReference, moments::Moments};
 
 /// The fewest readings of the tile for a reference.
 const LEAST_READINGS: u32 = 10;

@@ -1,6 +1,9 @@
 //! Converts the counts of the `as7341` crate to a spectrum.
 
-use sqal_core::{AdcStatus, Gain, IntegrationTime, InvalidGain, InvalidIntegrationTime, InvalidSpectrum, Spectrum};
+use sqal_core::{
+    Gain, IntegrationTime, Spectrum,
+    spectrum::{AdcStatus, InvalidGain, InvalidIntegrationTime, InvalidSpectrum},
+};
 
 /// Why a reading of the `as7341` crate is not a valid spectrum.
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]

@@ -1,6 +1,9 @@
 //! Converts the results of the `vl53-8x8` crate to a frame.
 
-use sqal_core::{DistanceKind, Grid, InvalidFrame, TargetStatus, TofFrame, TofReading};
+use sqal_core::{
+    Grid, TofFrame,
+    tof::{DistanceKind, InvalidFrame, TargetStatus, TofReading},
+};
 use vl53_8x8::{NB_TARGET_PER_ZONE, ResultsData};
 
 /// The units of the driver's numbers. They are fixed when the driver is compiled, and cannot be

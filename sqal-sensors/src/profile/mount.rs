@@ -1,6 +1,6 @@
 //! [`Mount`]: the orientation of a sensor over the product, so that zones agree at all stations.
 
-use sqal_core::{TofFrame, ZoneSet};
+use sqal_core::{TofFrame, defect::ZoneSet};
 
 /// The clockwise rotation that turns the picture of a sensor into the plant's orientation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

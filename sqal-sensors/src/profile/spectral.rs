@@ -1,6 +1,6 @@
 //! [`SpectralProfile`]: the settings of the spectral analysis for a product and its station.
 
-use sqal_core::{GradeScale, Lab};
+use sqal_core::{findings::Lab, grade::GradeScale};
 
 use super::{InvalidProfile, NOT_NEGATIVE, POSITIVE, needed, number, specification};
 use crate::{ColorCalibration, Desirability, ProductReference};

@@ -1,6 +1,6 @@
 //! [`TofProfile`]: the settings of the time-of-flight analysis for a product and its station.
 
-use sqal_core::{GradeScale, Grid, ZoneSet};
+use sqal_core::{Grid, defect::ZoneSet, grade::GradeScale};
 
 use super::{InvalidProfile, Mount, NOT_NEGATIVE, POSITIVE, number, specification};
 use crate::Desirability;

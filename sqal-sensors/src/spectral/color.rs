@@ -4,12 +4,15 @@
 //! map fitted on the chart itself errs by 0.14 to 0.18. The map is valid for one device and one
 //! lamp: a filter shifted by 5 nm, or another lamp, raises the error to 2.5 to 3.3 again.
 
-use sqal_core::{ColorFindings, Lab, Measured};
+use sqal_core::{
+    Measured,
+    findings::{ColorFindings, Lab},
+};
 
 use super::dual::{Dual, Number};
 use super::traced::Traced;
-use crate::LeastSquares;
 use crate::desirability::measured;
+use crate::least_squares::LeastSquares;
 
 /// The tristimulus values of a reflecting surface: X = k Σ R S x̄ with k = 100/Σ S ȳ (CIE 15), by
 /// the plain sum over equal steps.

@@ -3,8 +3,10 @@
 //! Bad exposure is a reading with too much or too little light.
 
 use sqal_core::{
-    AdcStatus, Channel, Defect, DefectKind, Defects, Flag, Flags, Measured, Score, Severity, SpectralFindings,
-    Spectrum, ZoneSet, normal_cdf,
+    Channel, Defect, DefectKind, Defects, Flag, Flags, Measured, Score, SpectralFindings, Spectrum,
+    defect::{Severity, ZoneSet},
+    normal::normal_cdf,
+    spectrum::AdcStatus,
 };
 
 use crate::SpectralProfile;

@@ -14,8 +14,8 @@ mod reflectance;
 mod traced;
 
 use sqal_core::{
-    AdcStatus, AnalysisError, Analyzer, Assessment, Channel, Flag, Flags, GradeScale, Measured, Score,
-    SpectralFindings, Spectrum, Unseen,
+    AnalysisError, Analyzer, Channel, Flag, Flags, Measured, Score, SpectralFindings, Spectrum, analyze::Assessment,
+    grade::GradeScale, spectrum::AdcStatus, unseen::Unseen,
 };
 
 pub use color::{ColorCalibration, ColorFit, FitError, ciede2000, lab, tristimulus, yellowness_e313};

@@ -4,7 +4,7 @@
 //! stain, another product) still gives index values, but they have no meaning. Hotelling's T²
 //! detects such a reading.
 
-use sqal_core::{Measured, OutlierTest};
+use sqal_core::{Measured, findings::OutlierTest};
 
 use crate::InvalidProfile;
 

@@ -2,11 +2,11 @@
 //!
 //! Shots are averaged to one reading. Colours of several places give a uniformity.
 
-use sqal_core::{Channel, InvalidSpectrum, Lab, Measured, Spectrum};
+use sqal_core::{Channel, Measured, Spectrum, findings::Lab, spectrum::InvalidSpectrum};
 
 use super::color::ciede2000;
-use crate::Moments;
 use crate::desirability::measured;
+use crate::moments::Moments;
 
 /// The most shots that are averaged at once.
 pub const MAX_SHOTS: usize = 32;

@@ -103,7 +103,7 @@ fn roughness(words: &[u16; 10]) -> f64 {
 mod tests {
     use super::*;
     use fixtures::scene::{Fault, Scene, Station};
-    use sqal_core::{AdcStatus, Analyzer, Flag, Gain, IntegrationTime, Score};
+    use sqal_core::{Analyzer, Flag, Gain, IntegrationTime, Score, spectrum::AdcStatus};
     use std::vec::Vec;
 
     use crate::{SpectralAnalyzer, SpectralProfile};

@@ -2,7 +2,10 @@
 //!
 //! Quantities from one reading are thus joined with their true correlation.
 
-use sqal_core::{Exponent, Measured, Score, power_mean};
+use sqal_core::{
+    Measured, Score,
+    power_mean::{Exponent, power_mean},
+};
 
 use crate::Desirability;
 use crate::desirability::{SIGMA_PRIOR, measured};

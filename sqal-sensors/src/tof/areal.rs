@@ -1,9 +1,12 @@
 //! [`areal_parameters`]: the height parameters of ISO 25178-2 on an 8x8 grid with missing zones.
 
-use sqal_core::{ArealParameters, Grid, ZoneSet};
+use sqal_core::{Grid, defect::ZoneSet, findings::ArealParameters};
 
 use super::geometry;
-use crate::{Moments, Plane, Point};
+use crate::{
+    moments::Moments,
+    robust::{Plane, Point},
+};
 
 /// The root mean square height in mm below which a surface is flat, so that its skewness and
 /// kurtosis would be 0/0.

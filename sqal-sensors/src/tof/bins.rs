@@ -2,7 +2,7 @@
 //!
 //! The bins extend from 0 to the profile's greatest height.
 
-use sqal_core::HeightBins;
+use sqal_core::findings::HeightBins;
 
 use super::reference::Surface;
 use crate::TofProfile;

@@ -121,7 +121,7 @@ impl<'a> CnhHistograms<'a> {
 ///
 /// ```
 /// // Start 10, two bins at a time: the first lies at 37.5348 · 11 mm.
-/// assert!((sqal_sensors::cnh_bin_centre_mm(10, 2, 0) - 412.8828).abs() < 1e-9);
+/// assert!((sqal_sensors::tof::cnh_bin_centre_mm(10, 2, 0) - 412.8828).abs() < 1e-9);
 /// ```
 #[must_use]
 pub fn cnh_bin_centre_mm(start_bin: u8, sub_sample: u8, bin: u8) -> f64 {

@@ -3,8 +3,9 @@
 //! Spots are defects of reflectance.
 
 use sqal_core::{
-    Defect, DefectExtent, DefectKind, Defects, Measured, Score, Severity, TofFindings, ZoneSet, gravest_first,
-    normal_cdf,
+    Defect, DefectKind, Defects, Measured, Score, TofFindings,
+    defect::{DefectExtent, Severity, ZoneSet, gravest_first},
+    normal::normal_cdf,
 };
 
 use super::geometry;

@@ -1,6 +1,6 @@
 //! Geometry of the view: the directions of the 8x8 zones, and perpendicular from radial distances.
 
-use sqal_core::ZoneSet;
+use sqal_core::defect::ZoneSet;
 
 /// Tangents of the zone centres at −3.5 to 3.5 zones of 5.625° from the axis.
 ///

@@ -18,8 +18,8 @@ pub(crate) mod validity;
 mod volume;
 
 use sqal_core::{
-    AnalysisError, Analyzer, Assessment, Cap, Defects, Flag, Flags, Grade, GradeScale, Measured, Score, TofFindings,
-    TofFrame, Unseen,
+    AnalysisError, Analyzer, Defects, Flag, Flags, Grade, Measured, Score, TofFindings, TofFrame, analyze::Assessment,
+    grade::GradeScale, unseen::Unseen, verdict::Cap,
 };
 
 pub use areal::{areal_parameters, levelled};

@@ -19,11 +19,11 @@
 //! At 150 mm a zone is 15 mm wide. To be found, a defect must be about one zone wide and four times
 //! the zone's noise deep.
 
-use sqal_core::{Grid, ZoneSet};
+use sqal_core::{Grid, defect::ZoneSet};
 
 use super::geometry::{self, second_order};
 use super::reference::Surface;
-use crate::{LeastSquares, student};
+use crate::{least_squares::LeastSquares, student};
 
 /// The share of frames of pure noise that show a defect.
 const FAMILY_ERROR: f64 = 0.01;

@@ -5,7 +5,7 @@
 //! mean two surfaces (a film over the product, an edge). A return wider than that of an opaque
 //! target means light from below the surface.
 
-use sqal_core::{Flag, Flags, Measured, PulseStatistics, ZoneSet, normal_cdf};
+use sqal_core::{Flag, Flags, Measured, defect::ZoneSet, findings::PulseStatistics, normal::normal_cdf};
 
 use super::cnh::{CnhHistograms, cnh_bin_centre_mm};
 use crate::TofProfile;

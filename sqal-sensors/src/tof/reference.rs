@@ -2,13 +2,17 @@
 //!
 //! An imputed zone is filled in from its neighbours.
 
-use sqal_core::{Flag, Flags, Grid, ZoneSet};
+use sqal_core::{Flag, Flags, Grid, defect::ZoneSet};
 
 use super::areal::Known;
 use super::geometry;
 use super::validity::Zones;
 use crate::order::{median, ordered};
-use crate::{HeightReference, Moments, Plane, Point, TofProfile, robust_plane};
+use crate::{
+    HeightReference, TofProfile,
+    moments::Moments,
+    robust::{Plane, Point, robust_plane},
+};
 
 /// The tray as a surface of heights.
 #[derive(Clone, Debug)]

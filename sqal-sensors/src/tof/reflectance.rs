@@ -2,13 +2,13 @@
 //!
 //! These are mean, spread, order statistics, evenness and pattern.
 
-use sqal_core::{Grid, Measured, ReflectanceStatistics, ZoneSet};
+use sqal_core::{Grid, Measured, defect::ZoneSet, findings::ReflectanceStatistics};
 
 use super::geometry;
 use super::validity::Zones;
 use crate::desirability::measured;
 use crate::order::ordered;
-use crate::{Moments, TofProfile};
+use crate::{TofProfile, moments::Moments};
 
 /// The standard deviation of the sensor's own step of 0.5 %.
 const STEP: f64 = 0.144_337_567_297_406_44;

@@ -4,7 +4,11 @@ use sqal_core::{Grid, Measured};
 
 use super::reference::Surface;
 use crate::desirability::measured;
-use crate::{Moments, Plane, Point, TofProfile};
+use crate::{
+    TofProfile,
+    moments::Moments,
+    robust::{Plane, Point},
+};
 
 /// The fewest product zones for which roughness is reported.
 const LEAST_ZONES: u32 = 8;

@@ -9,7 +9,10 @@
 //! Layout and fixed point follow ST's ULD `VL53LMZ_2.0.10` (`vl53lmz_api.c`, BSD-3-Clause; read,
 //! not copied).
 
-use sqal_core::{DistanceKind, Grid, InvalidFrame, TargetStatus, TofFrame, TofReading};
+use sqal_core::{
+    Grid, TofFrame,
+    tof::{DistanceKind, InvalidFrame, TargetStatus, TofReading},
+};
 
 /// Block indices of the driver's output list.
 mod block {

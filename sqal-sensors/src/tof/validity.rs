@@ -1,6 +1,6 @@
 //! Decides which zones are valid: by target status, distance, noise and signal.
 
-use sqal_core::{DistanceKind, Flag, Flags, Grid, Score, TofFrame, Unseen, ZoneSet};
+use sqal_core::{Flag, Flags, Grid, Score, TofFrame, defect::ZoneSet, tof::DistanceKind, unseen::Unseen};
 
 use super::geometry;
 use super::pulses::Seen;

@@ -5,7 +5,7 @@
 //! a free-standing product, the areas of its zones are the only ones known. A common error of 1 mm
 //! is 4.4 % of the volume at 22 mm, so it is propagated as fully correlated.
 
-use sqal_core::{Grid, Measured, ZoneSet};
+use sqal_core::{Grid, Measured, defect::ZoneSet};
 
 use super::geometry;
 use super::reference::Surface;

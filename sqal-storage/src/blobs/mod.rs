@@ -216,7 +216,7 @@ pub enum PutError {
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// use sqal_storage::sqal_core::Timestamp;
 /// use sqal_storage::blobs::PutLimits;
-/// use sqal_storage::{Blobs, MemoryBlobs};
+/// use sqal_storage::{Blobs, memory::MemoryBlobs};
 ///
 /// let blobs = MemoryBlobs::new();
 /// let now = Timestamp::from_micros(1_794_000_000_000_000)?;

@@ -55,7 +55,7 @@ impl CacheKind {
     /// ```
     /// use std::time::Duration;
     /// use sqal_resilience::SystemClock;
-    /// use sqal_storage::{CacheKey, CacheKind, ReadThrough};
+    /// use sqal_storage::{cache::{CacheKey, CacheKind}, ReadThrough};
     ///
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let forecasts = CacheKind::custom("forecasts", Duration::from_secs(3600))?;

@@ -13,7 +13,10 @@ use moka::notification::RemovalCause;
 use moka::sync::Cache as Moka;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use sqal_resilience::{Breaker, BreakerConfig, Clock, Event, InvalidBreaker, Observer, Outcome, SingleFlight};
+use sqal_resilience::{
+    Breaker, BreakerConfig, Clock, Outcome, SingleFlight,
+    breaker::{Event, InvalidBreaker, Observer},
+};
 use tracing::debug;
 
 use super::{Cache, CacheError, CacheKey, CacheKind, CacheScope, Got, Stamp};

@@ -4,7 +4,10 @@
 use sqal_core::Sample;
 
 use super::full::differences;
-use crate::{DeviceTally, Hourly, Inserted, SampleStore};
+use crate::{
+    Inserted, SampleStore,
+    samples::{DeviceTally, Hourly},
+};
 
 /// Inserts a batch that the store must take.
 pub(super) async fn insert(store: &dyn SampleStore, batch: &[Sample]) -> Vec<Inserted> {

@@ -6,7 +6,10 @@ use std::time::Duration;
 
 use sqal_core::{DeviceId, Name};
 
-use crate::{Cache, CacheKey, CacheKind, CacheScope, Cached};
+use crate::{
+    Cache,
+    cache::{CacheKey, CacheKind, CacheScope, Cached},
+};
 
 const LONG: Duration = Duration::from_mins(10);
 

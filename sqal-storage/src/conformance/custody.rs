@@ -4,7 +4,12 @@
 use sqal_core::{DeviceId, Name, Sample, Timestamp};
 
 use super::scored;
-use crate::{Action, Custody, Gone, Head, Hour, Hourly, HourlyQuery, Purge, SampleQuery};
+use crate::{
+    Custody, SampleQuery,
+    audit::{Action, Head},
+    custody::{Gone, Purge},
+    samples::{Hour, Hourly, HourlyQuery},
+};
 
 const HOUR: i64 = 3_600_000_000;
 

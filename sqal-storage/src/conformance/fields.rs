@@ -3,7 +3,11 @@
 
 use sqal_core::{Name, Timestamp};
 
-use crate::{Action, Custody, FieldKey, KeyId, Sealed, SealedFields};
+use crate::{
+    Custody, SealedFields,
+    audit::Action,
+    sealed::{FieldKey, KeyId, Sealed},
+};
 
 fn key(subject: &str, field: &str) -> FieldKey {
     FieldKey { subject: Name::new(subject).expect("short"), field: Name::new(field).expect("short") }

@@ -2,11 +2,16 @@
 //! default, and the fields in which two samples differ.
 
 use sqal_core::{
-    AdcStatus, Alternative, ArealParameters, Assessment, CalibratedConfidence, Cap, ColorFindings, Defect,
-    DefectExtent, DefectKind, Defects, DistanceKind, Flag, Flags, Gain, Grade, Grid, HeightBins, Inspection,
-    Instrument, IntegrationTime, Measured, Meta, Name, OutlierTest, ProfileRef, PulseStatistics, Purpose, Reasons,
-    ReflectanceStatistics, Reported, RuleKind, Sample, Score, Severity, SpectralFindings, Spectrum, TargetStatus,
-    Timestamp, TofFindings, TofFrame, TofReading, Unseen, Verdict, ZoneSet,
+    Defect, DefectKind, Defects, Flag, Flags, Gain, Grade, Grid, Inspection, IntegrationTime, Measured, Name,
+    ProfileRef, Purpose, Sample, Score, SpectralFindings, Spectrum, Timestamp, TofFindings, TofFrame, Verdict,
+    analyze::Assessment,
+    defect::{DefectExtent, Severity, ZoneSet},
+    findings::{ArealParameters, ColorFindings, HeightBins, OutlierTest, PulseStatistics, ReflectanceStatistics},
+    sample::{Meta, Reported},
+    spectrum::AdcStatus,
+    tof::{DistanceKind, TargetStatus, TofReading},
+    unseen::Unseen,
+    verdict::{Alternative, CalibratedConfidence, Cap, Instrument, Reasons, RuleKind},
 };
 
 use super::sample;

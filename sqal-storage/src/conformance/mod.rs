@@ -34,11 +34,14 @@ use std::num::NonZeroU16;
 use std::sync::Arc;
 
 use sqal_core::{
-    Beside, Defects, DeviceId, Grade, Inspection, Measured, Meta, Name, ProfileRef, Purpose, Sample, SampleId,
-    SampleKey, Score, Timestamp, Verdict,
+    Defects, DeviceId, Grade, Inspection, Measured, Name, ProfileRef, Purpose, Sample, SampleId, SampleKey, Score,
+    Timestamp, Verdict, beside::Beside, sample::Meta,
 };
 
-use crate::{DeviceTally, Hour, Hourly, HourlyQuery, Inserted, SampleQuery, SampleStore};
+use crate::{
+    Inserted, SampleQuery, SampleStore,
+    samples::{DeviceTally, Hour, Hourly, HourlyQuery},
+};
 use assertions::{assert_devices, assert_hours, assert_listed, assert_outcomes, assert_there, insert};
 use readings::{judged_anew, other_readings};
 

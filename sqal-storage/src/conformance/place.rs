@@ -9,7 +9,7 @@ use sqal_core::{DeviceId, Name, Sample};
 use super::assertions::{assert_absent, assert_hours, assert_listed, assert_outcomes, assert_there};
 use super::readings::other_readings;
 use super::{HOUR, first_of_tasks, full_sample, hours, hours_of, newest_first, pages, sample, scored};
-use crate::{Hourly, Inserted, SampleStore};
+use crate::{Inserted, SampleStore, samples::Hourly};
 
 /// The place of a store: a folder, a file, or a schema of a database.
 ///

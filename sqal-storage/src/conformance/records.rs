@@ -6,7 +6,10 @@ use sqal_core::{Name, Timestamp};
 use crate::records::{
     Collection, ExpectedRecord, LARGEST_RECORD, Record, RecordDraft, RecordKey, RecordQuery, Revision,
 };
-use crate::{LabelName, LabelValue, Labels, Records, StorageErrorKind};
+use crate::{
+    Records, StorageErrorKind,
+    labels::{LabelName, LabelValue, Labels},
+};
 
 /// Names and values of labels.
 type Pairs = &'static [(&'static str, &'static str)];

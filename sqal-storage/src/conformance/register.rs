@@ -3,7 +3,11 @@
 
 use sqal_core::{Name, Timestamp};
 
-use crate::{Custody, Entry, LabelName, LabelValue, Labels, Register, StorageErrorKind};
+use crate::{
+    Custody, Register, StorageErrorKind,
+    labels::{LabelName, LabelValue, Labels},
+    register::Entry,
+};
 
 fn entry(kind: &str, name: &str, version: u32, body: &str) -> Entry {
     Entry {

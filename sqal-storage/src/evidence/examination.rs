@@ -9,7 +9,7 @@ use sqal_core::{DeviceId, Name};
 use super::written::{Log, decision_line, differs};
 use super::{Columns, DecisionRow, Expected, HourRow, Moment, PAGE, Place, Stated, StoredSample, same_objects};
 use crate::record::Record;
-use crate::{Contents, Head, StorageError, Tally};
+use crate::{StorageError, audit::Head, evidence::Contents, samples::Tally};
 
 const MICROS_PER_HOUR: i64 = 3_600_000_000;
 

@@ -8,8 +8,10 @@ mod written;
 
 use sqal_core::{DeviceId, Sample};
 
-use crate::{Contents, Entry, StorageError};
+use crate::StorageError;
+use crate::register::Entry;
 
+pub use crate::digest::Contents;
 pub(crate) use columns::Columns;
 pub use examination::{Bucket, DeviceEvidence, Evidence, Finding, Findings};
 pub(crate) use moment::{

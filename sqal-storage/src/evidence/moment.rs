@@ -7,7 +7,12 @@ use async_trait::async_trait;
 use sqal_core::Sample;
 
 use super::Columns;
-use crate::{AuditEntry, Entry, Head, StorageError, Tally};
+use crate::{
+    StorageError,
+    audit::{AuditEntry, Head},
+    register::Entry,
+    samples::Tally,
+};
 
 /// The place of a row in the order of samples, as stored: its time and its id need not be valid.
 #[derive(Clone, Debug, PartialEq, Eq)]

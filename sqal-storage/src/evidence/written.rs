@@ -5,7 +5,10 @@ use std::collections::{BTreeMap, HashMap};
 
 use sqal_core::DeviceId;
 
-use crate::{Action, AuditEntry, Head, Purge, Retention};
+use crate::{
+    audit::{Action, AuditEntry, Head},
+    custody::{Purge, Retention},
+};
 
 /// An earlier statement about the samples of a device and hour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use sqal_core::Timestamp;
 
 use super::line::{self, HeadError, InvalidHead};
 use super::{Checkpoint, HeadSigner, PublicKey};
-use crate::Expected;
+use crate::evidence::Expected;
 
 /// The statements of the heads of a file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -132,7 +132,7 @@ impl HeadFile {
     }
 
     /// Drops the statements about hours before `hour` from memory; the file keeps them.
-    pub fn forget_before(&mut self, hour: crate::Hour) {
+    pub fn forget_before(&mut self, hour: crate::samples::Hour) {
         self.heads.expected.forget_before(hour);
     }
 
@@ -165,7 +165,11 @@ mod tests {
     use sqal_core::Name;
 
     use super::*;
-    use crate::{Bucket, Head, Key, KeyRing};
+    use crate::{
+        audit::Head,
+        evidence::Bucket,
+        sealed::{Key, KeyRing},
+    };
 
     fn checkpoint(number: u64) -> Checkpoint {
         let device = Name::new("a \"device\",\"signature\":").unwrap();

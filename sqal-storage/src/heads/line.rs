@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use sqal_core::{Name, Timestamp};
 
 use super::{Checkpoint, HeadSigner, PublicKey};
-use crate::{Bucket, Head};
+use crate::{audit::Head, evidence::Bucket};
 
 /// The text with which the signature begins.
 const SIGNATURE: &str = ",\"signature\":";

@@ -12,7 +12,12 @@ use std::collections::BTreeMap;
 use sqal_core::{DeviceId, Name, Timestamp};
 
 use crate::evidence::Place;
-use crate::{Bucket, Expected, Head, Hour, Snapshot, Stated, StorageError};
+use crate::{
+    StorageError,
+    audit::Head,
+    evidence::{Bucket, Expected, Snapshot, Stated},
+    samples::Hour,
+};
 
 pub use file::{HeadFile, HeadFileError, Heads};
 pub use line::{HeadError, InvalidHead};

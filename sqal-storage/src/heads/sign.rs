@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
 
-use crate::{KeyId, KeyRing};
+use crate::sealed::{KeyId, KeyRing};
 
 /// Separates these signatures from all others that the key may ever make.
 const CONTEXT: &[u8] = b"sqal head 1\n";

@@ -15,9 +15,13 @@ use sqal_core::{DeviceId, Sample, SampleId, Timestamp};
 
 use crate::queue::check_text;
 use crate::{
-    Action, ActionOf, AuditEntry, Custody, DeviceTally, Entry, EntryKind, EntryName, ErasureOf, FieldKey, FieldName,
-    Gone, Head, Hour, Hourly, HourlyQuery, Inserted, KeyId, LabelName, LabelValue, Page, Purge, Register, SampleQuery,
-    SampleStore, Sealed, SealedFields, StorageError, Subject, Tally,
+    Custody, Inserted, Page, Register, SampleQuery, SampleStore, SealedFields, StorageError,
+    audit::{Action, AuditEntry, Head},
+    custody::{ActionOf, Gone, Purge},
+    labels::{LabelName, LabelValue},
+    register::{Entry, EntryKind, EntryName},
+    samples::{DeviceTally, Hour, Hourly, HourlyQuery, Tally},
+    sealed::{ErasureOf, FieldKey, FieldName, KeyId, Sealed, Subject},
 };
 
 pub use blobs::MemoryBlobs;

@@ -50,7 +50,7 @@ impl Default for MemoryRelayLimits {
 /// use std::num::NonZeroU16;
 /// use std::time::Duration;
 /// use sqal_storage::relay::RelayTopic;
-/// use sqal_storage::{MemoryRelay, MemoryRelayLimits, Relay};
+/// use sqal_storage::{memory::{MemoryRelay, MemoryRelayLimits}, Relay};
 ///
 /// let relay = MemoryRelay::new(0xab, MemoryRelayLimits::default());
 /// let topic = RelayTopic::new("commands")?;

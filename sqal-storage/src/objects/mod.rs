@@ -120,7 +120,7 @@ impl ObjectBlobs {
     /// of milliseconds.
     ///
     /// ```
-    /// use sqal_storage::{ObjectBlobs, S3Config};
+    /// use sqal_storage::objects::{ObjectBlobs, S3Config};
     ///
     /// let config = S3Config {
     ///     endpoint: "http://storage.plant:9000".to_owned(),
@@ -132,7 +132,7 @@ impl ObjectBlobs {
     ///     allow_http: true,
     /// };
     /// let blobs = ObjectBlobs::s3(&config)?;
-    /// # Ok::<_, sqal_storage::InvalidS3>(())
+    /// # Ok::<_, sqal_storage::objects::InvalidS3>(())
     /// ```
     ///
     /// # Errors

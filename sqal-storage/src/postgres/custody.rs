@@ -10,7 +10,11 @@ use super::error::storage_error;
 use super::partitions::Partition;
 use super::{PostgresStore, chunks, statements};
 use crate::sql::{audit_after, log_action, write_down};
-use crate::{Action, ActionOf, AuditEntry, Custody, Gone, Purge, StorageError};
+use crate::{
+    Custody, StorageError,
+    audit::{Action, AuditEntry},
+    custody::{ActionOf, Gone, Purge},
+};
 
 impl PostgresStore {
     /// Lifts the limit of deleted rows where there is one: every try would end at the same row.

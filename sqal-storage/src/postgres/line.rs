@@ -6,7 +6,7 @@ use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnection, PgPool, Postgres};
 
 use super::error::{refused, storage_error};
-use crate::{PoolUse, StorageError, StorageErrorKind};
+use crate::{StorageError, StorageErrorKind, pool_use::PoolUse};
 
 /// A pool, with the number of its connections in use.
 #[derive(Debug)]

@@ -29,7 +29,9 @@ use crate::long_reads::LongReads;
 use crate::record::{Batch, Before};
 use crate::schema::Schema;
 use crate::{
-    DeviceTally, Hourly, HourlyQuery, Inserted, Page, PoolUse, SampleQuery, SampleStore, StorageError, StorageErrorKind,
+    Inserted, Page, SampleQuery, SampleStore, StorageError, StorageErrorKind,
+    pool_use::PoolUse,
+    samples::{DeviceTally, Hourly, HourlyQuery},
 };
 use encoding::{Id, Micros};
 use error::{corrupt, refused, storage_error};

@@ -14,7 +14,7 @@ use super::{PostgresStore, rows, statements};
 use crate::evidence::{DecisionRow, HourRow, LineRow, Moment, Place, SampleRow, SchemaFound, SchemaObject};
 use crate::schema::Schema;
 use crate::sql::{TABLES, VIEWS, audit_head, audit_rows, count_decisions, decision_rows};
-use crate::{Head, Snapshot, StorageError};
+use crate::{StorageError, audit::Head, evidence::Snapshot};
 
 const MICROS_PER_HOUR: i64 = 3_600_000_000;
 

@@ -9,7 +9,7 @@ use super::encoding::{Id, Micros};
 use crate::digest::digest;
 use crate::evidence::{Columns, HourRow, Place, SampleRow, StoredSample};
 use crate::record::{Before, Record, Stored, of_version};
-use crate::{Cursor, DeviceTally, Hour, Hourly, Tally};
+use crate::samples::{Cursor, DeviceTally, Hour, Hourly, Tally};
 
 type Bound<'q> = Query<'q, Postgres, PgArguments>;
 

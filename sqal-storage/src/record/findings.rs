@@ -10,10 +10,14 @@
 //! written. Version 1 is read by `findings_v1.rs`. Version 3 is version 2 for a reading that is not
 //! of a product: programs that know only version 2 would count it.
 
-use sqal_core::{Beside, Inspection, Meta, ProfileRef, Purpose, Reported, Sample};
+use sqal_core::{
+    Inspection, ProfileRef, Purpose, Sample,
+    beside::Beside,
+    sample::{Meta, Reported},
+};
 
 use super::findings_v1;
-use crate::FrameError;
+use crate::samples::FrameError;
 
 const MAGIC: [u8; 2] = *b"SF";
 /// The version of the findings of a product.

@@ -2,8 +2,10 @@
 //! never written again.
 
 use sqal_core::{
-    CalibratedConfidence, Cap, Channel, Defects, Flags, Grade, Measured, Meta, ProfileRef, Reasons, Reported, Score,
-    SpectralFindings, TofFindings, Unseen,
+    Channel, Defects, Flags, Grade, Measured, ProfileRef, Score, SpectralFindings, TofFindings,
+    sample::{Meta, Reported},
+    unseen::Unseen,
+    verdict::{CalibratedConfidence, Cap, Reasons},
 };
 
 /// The data of a sample beside its key and its raw readings, as version 1 wrote it.
@@ -55,8 +57,8 @@ struct Verdict {
 }
 
 impl<F> Assessment<F> {
-    fn with(self, unseen: Unseen) -> sqal_core::Assessment<F> {
-        sqal_core::Assessment {
+    fn with(self, unseen: Unseen) -> sqal_core::analyze::Assessment<F> {
+        sqal_core::analyze::Assessment {
             findings: self.findings,
             score: self.score,
             undefected: self.undefected,

@@ -9,7 +9,10 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use sqal_core::{Defect, DeviceId, Flag, Flags, Measured, Name, Purpose, Sample, SampleId, SampleKey, Timestamp};
 
-use crate::{Hourly, Inserted, StorageError, StorageErrorKind, decode_frame, encode_frame};
+use crate::{
+    Inserted, StorageError, StorageErrorKind,
+    samples::{Hourly, decode_frame, encode_frame},
+};
 
 /// A sample's row: typed columns for values that are queried, two compact binaries for the rest.
 #[derive(Debug)]

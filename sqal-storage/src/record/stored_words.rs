@@ -5,7 +5,11 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 use sqal_core::{
-    AdcStatus, Cap, Channel, DefectKind, DistanceKind, Flag, Flags, Grade, Instrument, Purpose, RuleKind, Severity,
+    Channel, DefectKind, Flag, Flags, Grade, Purpose,
+    defect::Severity,
+    spectrum::AdcStatus,
+    tof::DistanceKind,
+    verdict::{Cap, Instrument, RuleKind},
 };
 
 /// Lines of the file are only ever added.

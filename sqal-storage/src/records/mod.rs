@@ -5,7 +5,10 @@ use std::fmt::Debug;
 use async_trait::async_trait;
 use sqal_core::{Name, Timestamp};
 
-use crate::{LabelName, LabelValue, Labels, StorageError, StorageErrorKind};
+use crate::{
+    StorageError, StorageErrorKind,
+    labels::{LabelName, LabelValue, Labels},
+};
 
 /// A set of records of one kind, for example `sessions`; keys are unique in it.
 pub type Collection = Name<32>;

@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use fred::prelude::{ConfigInterface, LuaInterface};
-use sqal_resilience::{Answer, BucketBackend, InvalidQuota, Quota};
+use sqal_resilience::{
+    Quota,
+    bucket::{Answer, BucketBackend, InvalidQuota},
+};
 use tokio::sync::OnceCell;
 
 use super::{Redis, RedisError};

@@ -10,7 +10,10 @@ use fred::prelude::{Expiration, KeysInterface, ServerInterface};
 use sqal_core::DeviceId;
 
 use super::Redis;
-use crate::{Cache, CacheError, CacheKey, CacheScope, Cached, Got, Stamp};
+use crate::{
+    Cache,
+    cache::{CacheError, CacheKey, CacheScope, Cached, Got, Stamp},
+};
 
 /// The version of the form of values: a program of another version does not find the values of this
 /// one.

@@ -3,7 +3,10 @@
 use super::row::{Row, Value};
 use super::store::{Engine, Sql, SqlRunner, SqlStore};
 use crate::evidence::LineRow;
-use crate::{Action, AuditEntry, Head, StorageError};
+use crate::{
+    StorageError,
+    audit::{Action, AuditEntry, Head},
+};
 
 /// A lock while a line is written; readers continue. In SQLite there is one transaction that
 /// writes.

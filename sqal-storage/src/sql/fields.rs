@@ -5,7 +5,10 @@ use async_trait::async_trait;
 use super::audit::write_down;
 use super::row::Row;
 use super::store::{Sql, SqlStore};
-use crate::{ErasureOf, FieldKey, FieldName, KeyId, Sealed, SealedFields, StorageError, Subject};
+use crate::{
+    SealedFields, StorageError,
+    sealed::{ErasureOf, FieldKey, FieldName, KeyId, Sealed, Subject},
+};
 
 /// Stores a field: bind the subject, the field, the id of the key and the sealed bytes.
 const PUT: Sql = Sql::both(

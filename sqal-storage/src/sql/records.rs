@@ -7,7 +7,7 @@ use super::row::Row;
 use super::store::{Engine, Sql, SqlStore, SqlTransaction};
 use crate::records::{Collection, ExpectedRecord, Record, RecordDraft, RecordKey, RecordQuery, Records, Revision};
 use crate::schema::Step;
-use crate::{Labels, StorageError};
+use crate::{StorageError, labels::Labels};
 
 /// The tables of records and of their labels: the types of numbers and texts, and the end of a
 /// definition.

@@ -9,7 +9,11 @@ use super::store::{Sql, SqlRunner, SqlStore};
 use crate::evidence::DecisionRow;
 use crate::queue::check_text;
 use crate::schema::Step;
-use crate::{Entry, EntryKind, EntryName, LabelName, LabelValue, Labels, Register, StorageError};
+use crate::{
+    Register, StorageError,
+    labels::{LabelName, LabelValue, Labels},
+    register::{Entry, EntryKind, EntryName},
+};
 
 macro_rules! table {
     ($number:literal, $text:literal, $end:literal) => {

@@ -8,7 +8,11 @@ use sqal_core::DeviceId;
 use super::error::{corrupt, storage_error};
 use super::{SqliteStore, statements};
 use crate::sql::{audit_after, log_action, write_down};
-use crate::{Action, ActionOf, AuditEntry, Custody, Gone, Purge, StorageError};
+use crate::{
+    Custody, StorageError,
+    audit::{Action, AuditEntry},
+    custody::{ActionOf, Gone, Purge},
+};
 
 #[async_trait]
 impl Custody for SqliteStore {

@@ -33,7 +33,9 @@ use tracing::error;
 use crate::long_reads::LongReads;
 use crate::record::Batch;
 use crate::{
-    DeviceTally, Hourly, HourlyQuery, Inserted, Page, PoolUse, SampleQuery, SampleStore, StorageError, StorageErrorKind,
+    Inserted, Page, SampleQuery, SampleStore, StorageError, StorageErrorKind,
+    pool_use::PoolUse,
+    samples::{DeviceTally, Hourly, HourlyQuery},
 };
 use error::{corrupt, storage_error};
 pub(crate) use place::Place;
@@ -487,7 +489,7 @@ impl SampleStore for SqliteStore {
 mod tests {
     use super::*;
 
-    use crate::{Hour, Tally};
+    use crate::samples::{Hour, Tally};
     use proptest::prelude::*;
     use proptest::test_runner::{Config, TestRunner};
     use sqal_core::{DeviceId, Name, Score, Timestamp};

@@ -10,7 +10,7 @@ use super::error::{corrupt, storage_error};
 use super::{SqliteStore, rows, statements};
 use crate::evidence::{DecisionRow, HourRow, LineRow, Moment, Place, SampleRow, SchemaFound, SchemaObject};
 use crate::sql::{audit_head, audit_rows, count_decisions, decision_rows};
-use crate::{Snapshot, StorageError};
+use crate::{StorageError, evidence::Snapshot};
 
 /// A read-only transaction. SQLite fixes its view at its first statement.
 #[derive(Debug)]
@@ -131,7 +131,7 @@ impl Moment for SqliteMoment {
         query.fetch_all(&mut *self.transaction).await.map_err(storage_error)
     }
 
-    async fn ends(&mut self) -> Result<(Option<crate::Head>, u64), StorageError> {
+    async fn ends(&mut self) -> Result<(Option<crate::audit::Head>, u64), StorageError> {
         Ok((audit_head(&mut *self.transaction).await?, count_decisions(&mut *self.transaction).await?))
     }
 

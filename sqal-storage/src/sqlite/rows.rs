@@ -9,7 +9,10 @@ use super::error::storage_error;
 use crate::digest::digest;
 use crate::evidence::{Columns, HourRow, Place, SampleRow, StoredSample};
 use crate::record::{Before, Record, Stored, of_version};
-use crate::{Cursor, DeviceTally, Hour, Hourly, StorageError, Tally};
+use crate::{
+    StorageError,
+    samples::{Cursor, DeviceTally, Hour, Hourly, Tally},
+};
 
 type Bound<'q> = Query<'q, Sqlite, SqliteArguments>;
 

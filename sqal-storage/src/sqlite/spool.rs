@@ -11,7 +11,7 @@ use tracing::{error, warn};
 use super::error::{corrupt, storage_error};
 use super::{SqliteStore, rows, statements};
 use crate::record::{Before, known_as};
-use crate::{Hour, Inserted, StorageError, StorageErrorKind};
+use crate::{Inserted, StorageError, StorageErrorKind, samples::Hour};
 
 /// Samples in the order in which they came.
 #[derive(Debug, Default)]
@@ -203,7 +203,11 @@ impl SqliteStore {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Hour, Hourly, HourlyQuery, SampleStore as _, SqliteConfig};
+    use crate::{
+        SampleStore as _,
+        samples::{Hour, Hourly, HourlyQuery},
+        sqlite::SqliteConfig,
+    };
     use fixtures::strategy;
     use proptest::prelude::*;
     use proptest::strategy::ValueTree;

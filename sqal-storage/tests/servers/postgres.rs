@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use sqal_storage::{PostgresConfig, PostgresStore};
+use sqal_storage::{PostgresStore, postgres::PostgresConfig};
 use tempfile::TempDir;
 
 pub(crate) fn variable(name: &str) -> String {

@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 
-use sqal_storage::S3Config;
+use sqal_storage::objects::S3Config;
 
 /// An S3 server in memory, on a port of its own. It ends with the test binary, or when it is
 /// dropped.

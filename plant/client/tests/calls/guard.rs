@@ -10,7 +10,7 @@ use sqal_client::{
     AddressRefusedError, HttpClient, HttpClientConfig, InvalidDestination, InvalidNetwork, Network, SendError,
     SystemResolver, Trust, is_public,
 };
-use sqal_resilience::Sent;
+use sqal_resilience::idempotency::Sent;
 
 use crate::names::Script;
 use crate::server::{Server, Step, ok};

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http::Method;
 use sqal_client::{DestinationConfig, HttpClient, HttpClientConfig, InvalidDestination, Limit, SendError};
-use sqal_resilience::{Outcome, Sent};
+use sqal_resilience::{Outcome, idempotency::Sent};
 
 use crate::names::Script;
 use crate::server::{Server, Step, ok};

@@ -20,7 +20,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Method, Request};
 use sqal_client::{Destination, DestinationConfig, HttpClient, HttpClientConfig, Trust};
-use sqal_resilience::{Backoff, Jitter, ManualClock};
+use sqal_resilience::{Backoff, ManualClock, backoff::Jitter};
 
 /// A client that may call this machine. Its clock stands still, so no budget is refilled, and no
 /// breaker tries again unless a test advances the clock.

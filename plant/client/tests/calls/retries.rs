@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http::{Method, StatusCode};
 use sqal_client::{HttpClient, HttpClientConfig, Limit, SendError};
-use sqal_resilience::{Deadline, ManualClock, Reason, Sent, State};
+use sqal_resilience::{Deadline, ManualClock, breaker::State, idempotency::Sent, rejected::Reason};
 use tokio::net::TcpListener;
 
 use crate::names::Script;

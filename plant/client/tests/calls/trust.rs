@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rcgen::{BasicConstraints, Certificate, CertificateParams, IsCa, Issuer, KeyPair};
 use sqal_client::{HttpClient, HttpClientConfig, InvalidTrust, SendError, Trust};
-use sqal_resilience::Sent;
+use sqal_resilience::idempotency::Sent;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;

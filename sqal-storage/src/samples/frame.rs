@@ -13,7 +13,11 @@
 //! The form takes a tenth of the size of JSON in JSONB and is sixty times as fast. SQL needs none
 //! of the zones: values that are queried have columns of their own.
 
-use sqal_core::{AdcStatus, DistanceKind, Gain, Grid, IntegrationTime, Spectrum, TargetStatus, TofFrame, TofReading};
+use sqal_core::{
+    Gain, Grid, IntegrationTime, Spectrum, TofFrame,
+    spectrum::AdcStatus,
+    tof::{DistanceKind, TargetStatus, TofReading},
+};
 
 const MAGIC: [u8; 2] = *b"SQ";
 /// The version of a frame with both reflectance and amplitude.

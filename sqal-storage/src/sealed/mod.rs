@@ -1,11 +1,21 @@
 //! [`SealedFields`]: a store of sealed confidential fields, which cannot read them.
 
+#[cfg(feature = "keyring")]
+mod confidential;
+#[cfg(feature = "keyring")]
+mod keyring;
+
 use std::fmt;
 
 use async_trait::async_trait;
 use sqal_core::Name;
 
-use crate::{Action, StorageError};
+use crate::{StorageError, audit::Action};
+
+#[cfg(feature = "keyring")]
+pub use confidential::{Confidential, FieldError, Resealed};
+#[cfg(feature = "keyring")]
+pub use keyring::{InvalidKey, InvalidKeyRing, Key, KeyRing, Nonce, Plain, RandomnessError, UnsealError};
 
 /// The subject of a field: a person, a customer, a device.
 pub type Subject = Name<100>;

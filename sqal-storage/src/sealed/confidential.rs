@@ -4,8 +4,8 @@
 use std::num::NonZeroU16;
 
 use crate::{
-    ErasureOf, FieldKey, FieldName, KeyRing, Nonce, Plain, RandomnessError, Sealed, SealedFields, StorageError,
-    Subject, UnsealError,
+    SealedFields, StorageError,
+    sealed::{ErasureOf, FieldKey, FieldName, KeyRing, Nonce, Plain, RandomnessError, Sealed, Subject, UnsealError},
 };
 
 /// A confidential field could not be written or read.
@@ -57,7 +57,7 @@ pub struct Resealed {
 /// use std::sync::Arc;
 ///
 /// use sqal_core::Name;
-/// use sqal_storage::{Confidential, FieldKey, Key, KeyRing, MemoryStore, Nonce, Resealed};
+/// use sqal_storage::{sealed::{Confidential, FieldKey, Key, KeyRing, Nonce, Resealed}, MemoryStore};
 ///
 /// let store = Arc::new(MemoryStore::new()); // or a SqliteStore, or a PostgresStore
 /// let monday = KeyRing::new(Key::from_bytes([1; 32])); // in earnest KeyRing::from_texts

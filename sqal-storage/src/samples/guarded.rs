@@ -3,10 +3,14 @@
 
 use async_trait::async_trait;
 use sqal_core::{Sample, SampleId};
-use sqal_resilience::{Breaker, BreakerConfig, Clock, InvalidBreaker, Observer, Outcome, State};
+use sqal_resilience::{
+    Breaker, BreakerConfig, Clock, Outcome,
+    breaker::{InvalidBreaker, Observer, State},
+};
 
 use crate::{
-    DeviceTally, Hourly, HourlyQuery, Inserted, Page, SampleQuery, SampleStore, StorageError, StorageErrorKind,
+    Inserted, Page, SampleQuery, SampleStore, StorageError, StorageErrorKind,
+    samples::{DeviceTally, Hourly, HourlyQuery},
 };
 
 /// A decorator: calls pass while the breaker of their kind allows them.

@@ -17,8 +17,8 @@ use tracing::{error, info, warn};
 use crate::in_both::InBoth;
 use crate::sqlite::{Arrivals, Reserve};
 use crate::{
-    Cursor, DeviceTally, Hourly, HourlyQuery, Inserted, Page, SampleQuery, SampleStore, SpoolError, SqliteStore,
-    StorageError, StorageErrorKind,
+    Inserted, Page, SampleQuery, SampleStore, SqliteStore, StorageError, StorageErrorKind,
+    samples::{Cursor, DeviceTally, Hourly, HourlyQuery, SpoolError},
 };
 
 /// The longest wait for the store's answer to a ping.

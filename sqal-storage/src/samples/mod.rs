@@ -1,11 +1,34 @@
-//! [`SampleStore`]: the guarantees of every store of samples.
+//! [`SampleStore`]: the guarantees of every store of samples, what is asked of it, and the stores
+//! and the writer that stand before it.
+
+mod frame;
+mod guarded;
+mod query;
+mod retrying;
+#[cfg(feature = "sqlite")]
+mod spool_error;
+#[cfg(feature = "sqlite")]
+mod spooled;
+mod tally;
+mod writer;
 
 use std::fmt::Debug;
 
 use async_trait::async_trait;
 use sqal_core::{Sample, SampleId};
 
-use crate::{DeviceTally, Hourly, HourlyQuery, Page, SampleQuery, StorageError};
+use crate::StorageError;
+
+pub use frame::{FrameError, decode_frame, encode_frame};
+pub use guarded::GuardedStore;
+pub use query::{Cursor, InvalidCursor, Page, SampleQuery};
+pub use retrying::{RetryingStore, retry_read};
+#[cfg(feature = "sqlite")]
+pub use spool_error::SpoolError;
+#[cfg(feature = "sqlite")]
+pub use spooled::SpooledStore;
+pub use tally::{DeviceTally, Hour, Hourly, HourlyQuery, InvalidSpan, Tally};
+pub use writer::{BatchWriter, Receipt, WriteError, WriterConfig, WriterHandle};
 
 /// Keeps samples permanently and returns them unchanged.
 ///

@@ -11,7 +11,7 @@ use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use crate::{FieldKey, KeyId, Sealed};
+use crate::sealed::{FieldKey, KeyId, Sealed};
 
 /// A key of 256 bits.
 ///
@@ -176,7 +176,7 @@ pub struct InvalidKeyRing(pub Vec<(String, InvalidKey)>);
 ///
 /// ```
 /// use sqal_core::Name;
-/// use sqal_storage::{FieldKey, Key, KeyRing, Nonce};
+/// use sqal_storage::sealed::{FieldKey, Key, KeyRing, Nonce};
 ///
 /// let place = FieldKey { subject: Name::new("user 7")?, field: Name::new("name")? };
 /// let old = KeyRing::new(Key::from_bytes([1; 32]));

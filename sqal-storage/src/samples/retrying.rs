@@ -5,11 +5,16 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use sqal_core::{Sample, SampleId};
-use sqal_resilience::{Again, Deadline, RetryError, RetryPolicy, Retryable};
+use sqal_resilience::{
+    Deadline, RetryPolicy,
+    classify::Again,
+    retry::{RetryError, Retryable},
+};
 use tracing::info;
 
 use crate::{
-    DeviceTally, Hourly, HourlyQuery, Inserted, Page, SampleQuery, SampleStore, StorageError, StorageErrorKind,
+    Inserted, Page, SampleQuery, SampleStore, StorageError, StorageErrorKind,
+    samples::{DeviceTally, Hourly, HourlyQuery},
 };
 
 /// The longest duration of a read with all its tries.
