@@ -6,7 +6,7 @@
 //! them. *Unknown is `None`, never a default number, and nothing is ever NaN.*
 //!
 //! ```
-//! use sqal_core::{Grade, GradeScale, Measured, Score};
+//! use sqal_core::{Grade, grade::GradeScale, Measured, Score};
 //!
 //! let scale = GradeScale::default();
 //! assert_eq!(scale.grade_of(Score::new(0.89)?), Grade::A);

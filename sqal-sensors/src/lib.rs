@@ -7,7 +7,7 @@
 //! `docs/measurement.md`.
 //!
 //! ```
-//! use sqal_core::{Analyzer, DistanceKind, Grid, TofFrame, TofReading};
+//! use sqal_core::{Analyzer, tof::{DistanceKind, TofReading}, Grid, TofFrame};
 //! use sqal_sensors::{TofAnalyzer, TofProfile};
 //!
 //! // A tray with its floor 150 mm below the sensor, filled 20 mm high.
@@ -16,7 +16,7 @@
 //!     reflectance_percent: Some(Grid::from_fn(|_| 45.0)),
 //!     amplitude_kcps: Some(Grid::from_fn(|_| 900.0)),
 //!     sigma_mm: Some(Grid::from_fn(|_| 1.0)),
-//!     status: Some(Grid::from_fn(|_| sqal_core::TargetStatus::VALID)),
+//!     status: Some(Grid::from_fn(|_| sqal_core::tof::TargetStatus::VALID)),
 //!     distance_kind: DistanceKind::Perpendicular,
 //! })?;
 //! let assessment = TofAnalyzer::new(TofProfile::example())?.analyze(&frame)?;

@@ -33,12 +33,13 @@ pub(super) fn heme(absorbance: &[Option<Measured>; 8]) -> Option<Traced> {
 /// too.
 pub(super) fn oxidation(
     absorbance: &[Option<Measured>; 8],
+    heme: Option<Traced>,
     profile: &SpectralProfile,
     flags: &mut Flags,
 ) -> Option<Traced> {
     let anchors = profile.anchors.as_ref()?;
     let above = difference(absorbance, Channel::F7, Channel::F8)?;
-    let h = heme(absorbance)?;
+    let h = heme?;
     if h.value < 10.0 * h.u() || h.value <= 0.0 {
         flags.insert(Flag::LowHeme);
         return None;
@@ -75,6 +76,7 @@ pub(super) fn freshness(
 /// needs.
 pub(super) fn fat_quality(
     absorbance: &[Option<Measured>; 8],
+    heme: Option<Traced>,
     lightness: Option<Traced>,
     profile: &SpectralProfile,
 ) -> Option<Traced> {
@@ -83,7 +85,7 @@ pub(super) fn fat_quality(
         None => None,
     };
     let blood = match &profile.heme {
-        Some(specification) => heme(absorbance)?.meets(specification),
+        Some(specification) => heme?.meets(specification),
         None => None,
     };
     let pale = profile.lightness.as_ref().and_then(|limit| lightness?.meets(limit));

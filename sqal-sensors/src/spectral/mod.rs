@@ -101,10 +101,11 @@ impl Analyzer for SpectralAnalyzer {
         let color = color.and_then(|map| color::of_product(&reflectance, map, target));
         let likeness = color.as_ref().and_then(|color| color.distance?.meets(&profile.color_target?.delta_e00));
         let absorbance = absorbance(&reflectance);
-        let oxidation = trusted.then(|| indices::oxidation(&absorbance, profile, &mut flags)).flatten();
+        let heme = indices::heme(&absorbance);
+        let oxidation = trusted.then(|| indices::oxidation(&absorbance, heme, profile, &mut flags)).flatten();
         let freshness = indices::freshness(oxidation, likeness, profile);
         let lightness = color.as_ref().map(|color| color.lightness);
-        let fat = trusted.then(|| indices::fat_quality(&absorbance, lightness, profile)).flatten();
+        let fat = trusted.then(|| indices::fat_quality(&absorbance, heme, lightness, profile)).flatten();
         let outlier = profile.reference.as_ref().and_then(|reference| reference.test(&absorbance));
         let stated = |index: Option<Traced>| index.and_then(|index| index.measured());
         let findings = SpectralFindings {
@@ -126,7 +127,7 @@ impl Analyzer for SpectralAnalyzer {
             flags.insert(Flag::NearLimit);
         }
 
-        let heme = indices::heme(&absorbance).and_then(|heme| heme.measured());
+        let heme = heme.and_then(|heme| heme.measured());
         let defects = defects::find(spectrum, &findings, heme, flags, profile);
         let weights = &profile.weights;
         let joined = join([

@@ -28,14 +28,17 @@ const POSSIBLE: core::ops::RangeInclusive<f64> = 0.25..=1.25;
 /// Averages with fractions are not judged, because their bytes were exchanged before the average.
 pub(super) fn has_swapped_bytes(spectrum: &Spectrum) -> bool {
     let counts = spectrum.all_counts();
+    // The usual case ends here, before the other counts are converted.
+    let is_possible = clear_to_bands(counts).is_none_or(|ratio| POSSIBLE.contains(&ratio));
+    if is_possible && register(counts[0]).trailing_zeros() < 8 {
+        return false;
+    }
     let Some(words) = whole(counts) else { return false };
     let bands = &words[..8];
     if bands.iter().all(|word| word.trailing_zeros() >= 8) {
         return bands.iter().filter(|word| **word > 0).count() >= 3;
     }
-    // The usual case ends here.
-    let as_it_is = clear_to_bands(&words);
-    if as_it_is.is_none_or(|as_it_is| POSSIBLE.contains(&as_it_is)) {
+    if is_possible {
         return false;
     }
     let largest = spectrum.integration_time().largest_count();
@@ -47,7 +50,7 @@ pub(super) fn has_swapped_bytes(spectrum: &Spectrum) -> bool {
     if f64::from(words[clear]) >= full || swapped.iter().any(|word| *word > largest) {
         return false;
     }
-    let Some(exchanged) = clear_to_bands(&swapped) else { return false };
+    let Some(exchanged) = clear_to_bands(&swapped.map(f32::from)) else { return false };
     CLEAR_TO_BANDS.contains(&exchanged)
         && swapped[..8].iter().all(|band| *band / 2 <= swapped[clear])
         && roughness(&swapped) < roughness(&words)
@@ -63,6 +66,12 @@ pub(super) fn has_swapped_bytes(spectrum: &Spectrum) -> bool {
 pub(super) fn has_repeated_bands(spectrum: &Spectrum) -> bool {
     let counts = spectrum.all_counts();
     let bits: [u32; 8] = core::array::from_fn(|k| counts[k].to_bits());
+    // Three equal bands are three equal pairs or more. The usual case ends here.
+    let around: [u32; 12] = core::array::from_fn(|k| bits[k % 8]);
+    let pairs: u32 = (1..=4).map(|apart| (0..8).map(|k| u32::from(around[k] == around[k + apart])).sum::<u32>()).sum();
+    if pairs < 3 {
+        return false;
+    }
     // Of three equal bands, the first is one of the first six.
     (0..6).any(|k| {
         let equal: u32 = bits.iter().map(|other| u32::from(*other == bits[k])).sum();
@@ -75,21 +84,25 @@ pub(super) fn has_repeated_bands(spectrum: &Spectrum) -> bool {
 fn whole(counts: &[f32; 10]) -> Option<[u16; 10]> {
     let mut words = [0; 10];
     for (word, count) in words.iter_mut().zip(counts) {
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a checked count, 0 to 65 535")]
-        let register = *count as u16;
-        if f32::from(register).to_bits() != count.to_bits() {
+        *word = register(*count);
+        if f32::from(*word).to_bits() != count.to_bits() {
             return None;
         }
-        *word = register;
     }
     Some(words)
 }
 
+/// The whole part of a count, as a register has it.
+const fn register(count: f32) -> u16 {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a checked count, 0 to 65 535")]
+    let register = count as u16;
+    register
+}
+
 /// The broad channel over the sum of the bands; `None` if there is too little light.
-fn clear_to_bands(words: &[u16; 10]) -> Option<f64> {
-    let bands: u32 = words[..8].iter().map(|word| u32::from(*word)).sum();
-    let bands = f64::from(bands);
-    (bands >= 8.0 * LEAST_COUNTS).then(|| f64::from(words[Channel::Clear.index()]) / bands)
+fn clear_to_bands(counts: &[f32; 10]) -> Option<f64> {
+    let bands: f64 = counts[..8].iter().map(|count| f64::from(*count)).sum();
+    (bands >= 8.0 * LEAST_COUNTS).then(|| f64::from(counts[Channel::Clear.index()]) / bands)
 }
 
 /// The curvature of the logarithms of neighbouring bands: the sum of the absolute second
