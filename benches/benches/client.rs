@@ -31,12 +31,12 @@ fn calling(c: &mut Criterion) {
     // The callers have a separate thread, which also drives their connections.
     let callers = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
 
-    let client = HttpClient::new(HttpClientConfig {
-        allowed: vec!["127.0.0.0/8".parse().expect("a network")],
-        ..HttpClientConfig::usual(Trust::none())
-    });
+    let mut config = HttpClientConfig::usual(Trust::none());
+    config.allowed = vec!["127.0.0.0/8".parse().expect("a network")];
+    let client = HttpClient::new(config);
     let origin = format!("http://{hello}").parse().expect("an origin");
-    let config = DestinationConfig { plain_allowed: true, ..DestinationConfig::usual(origin) };
+    let mut config = DestinationConfig::usual(origin);
+    config.plain_allowed = true;
     let destination = client.destination("hello", config).expect("a destination");
     let bare = Client::builder(TokioExecutor::new()).build_http::<Body>();
     let uri: axum::http::Uri = format!("http://{hello}/").parse().expect("a URI");

@@ -6,28 +6,25 @@ use std::hint::black_box;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use fixtures::scene::{Fault, Scene, Station};
-use sqal_core::{Analyzer, Measured, Score, SpectralFindings, TofFindings, analyze::Assessment};
-use sqal_fusion::calibration::Calibration;
+use sqal_core::{Analyzer, Measured, Score, SpectralFindings, TofFindings, analyze::Assessment, grade::GradeScale};
 use sqal_fusion::process::chart::Individuals;
 use sqal_fusion::process::drift::{Cusum, Ewma, ReferenceLevel, ReferenceReading};
 use sqal_fusion::process::run_rules::{RuleSet, RunRules};
 use sqal_fusion::{
-    Belief, BeliefRule, Decision, Evidence, FusionRule, Inspector, InverseVariance, PowerMeanRule, Replicate,
-    SensorWeights, decide_all,
+    Belief, BeliefRule, DecisionRule, Evidence, FusionRule, Inspector, InverseVariance, PowerMeanRule, Replicate,
+    decide_all,
 };
 use sqal_sensors::{SpectralAnalyzer, SpectralProfile, TofAnalyzer, TofProfile};
 
 type Line = Inspector<TofAnalyzer, SpectralAnalyzer, PowerMeanRule>;
 
 fn line() -> Line {
-    Inspector {
-        tof: TofAnalyzer::new(TofProfile::example()).expect("the example is valid"),
-        spectral: SpectralAnalyzer::new(SpectralProfile::example()).expect("the example is valid"),
-        rule: PowerMeanRule::default(),
-        decision: Decision::default(),
-        weights: SensorWeights::default(),
-        calibration: Calibration::NONE,
-    }
+    Inspector::new(
+        TofAnalyzer::new(TofProfile::example()).expect("the example is valid"),
+        SpectralAnalyzer::new(SpectralProfile::example()).expect("the example is valid"),
+        PowerMeanRule::default(),
+        GradeScale::default(),
+    )
 }
 
 type Found = (Option<Assessment<TofFindings>>, Option<Assessment<SpectralFindings>>);
@@ -64,7 +61,7 @@ fn verdict(c: &mut Criterion) {
 
 /// Fusing and deciding alone, also with the worst evidence.
 fn scores(c: &mut Criterion) {
-    let (rule, decision) = (PowerMeanRule::default(), Decision::default());
+    let (rule, decision) = (PowerMeanRule::default(), DecisionRule::default());
     let mut group = c.benchmark_group("scores");
     let pairs = [
         ("usual", [evidence(0.88, 0.03), evidence(0.90, 0.03)]),

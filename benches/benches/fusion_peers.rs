@@ -10,14 +10,15 @@ use benches::Peer;
 use criterion::{Criterion, criterion_group, criterion_main};
 use serde_json::json;
 use sqal_core::{Grade, Measured, Score};
-use sqal_fusion::{Belief, BeliefRule, Decision, Evidence, FusionRule, PowerMeanRule, decide_all};
+use sqal_fusion::{Belief, BeliefRule, DecisionRule, Evidence, FusionRule, PowerMeanRule, decide_all};
 
 fn evidence(value: f64, u: f64) -> Evidence {
     Evidence::new(Measured::new(value, u).expect("finite"), 1.0, Score::ONE).expect("a score")
 }
 
+#[expect(clippy::too_many_lines, reason = "one group for each peer")]
 fn peers(c: &mut Criterion) {
-    let (rule, decision) = (PowerMeanRule::default(), Decision::default());
+    let (rule, decision) = (PowerMeanRule::default(), DecisionRule::default());
     let numbers: Vec<[f64; 4]> = (0..10_000_u32)
         .map(|k| {
             let shape = f64::from(k * 7919 % 10_000) / 16_700.0 + 0.4;

@@ -69,7 +69,7 @@ fn latest(c: &mut Criterion) {
         tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
     let hello = served(&runtime, Router::new().route("/", get(|| async { "hello" })));
     let sample = line::samples(1).remove(0);
-    let body = serde_json::to_string(&sqal_http::document(&sample)).expect("a document");
+    let body = serde_json::to_string(&sqal_http::sqal_protocol::document::document(&sample)).expect("a document");
     // A response with the same number of bytes, which the client also reads.
     let same = served(&runtime, Router::new().route("/", get(move || std::future::ready(body.clone()))));
     let sqal = runtime.block_on(async {
@@ -80,7 +80,7 @@ fn latest(c: &mut Criterion) {
         let profiles = Profiles::new([(name, Profile::example())]).expect("a profile");
         let now = || Timestamp::from_micros(1_794_000_000_000_000).expect("a time");
         let mut services = Services::new(store, writer, profiles, now);
-        services.quotas = Arc::new(Quotas::none());
+        services.door.quotas = Arc::new(Quotas::none());
         router(services)
     });
     let sqal = served(&runtime, sqal);

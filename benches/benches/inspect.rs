@@ -4,20 +4,17 @@ use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use fixtures::scene::{Fault, Scene, Station};
-use sqal_core::Analyzer;
-use sqal_fusion::calibration::Calibration;
-use sqal_fusion::{Decision, Inspector, PowerMeanRule, SensorWeights};
+use sqal_core::{Analyzer, grade::GradeScale};
+use sqal_fusion::{Inspector, PowerMeanRule};
 use sqal_sensors::{HeightReference, SpectralAnalyzer, SpectralProfile, TofAnalyzer, TofProfile};
 
 fn inspect(c: &mut Criterion) {
-    let inspector = Inspector {
-        tof: TofAnalyzer::new(TofProfile::example()).expect("the example is valid"),
-        spectral: SpectralAnalyzer::new(SpectralProfile::example()).expect("the example is valid"),
-        rule: PowerMeanRule::default(),
-        decision: Decision::default(),
-        weights: SensorWeights::default(),
-        calibration: Calibration::NONE,
-    };
+    let inspector = Inspector::new(
+        TofAnalyzer::new(TofProfile::example()).expect("the example is valid"),
+        SpectralAnalyzer::new(SpectralProfile::example()).expect("the example is valid"),
+        PowerMeanRule::default(),
+        GradeScale::default(),
+    );
     let mut station = Station::new(1);
     let flat = Scene { dome_mm: 0.0, slope: 0.0, ..Scene::GOOD };
     let empty = Scene { height_mm: 0.0, dome_mm: 0.0, ..Scene::GOOD };
@@ -41,7 +38,9 @@ fn inspect(c: &mut Criterion) {
         b.iter(|| readings[0].1.frame.as_ref().map(|frame| inspector.tof.analyze(black_box(frame))));
     });
     let reference = HeightReference::Rim { floor_below_mm: 0.0, u_mm: 0.5 };
-    let rim = TofAnalyzer::new(TofProfile { reference, ..TofProfile::example() }).expect("the rim looks past the tray");
+    let mut profile = TofProfile::example();
+    profile.reference = reference;
+    let rim = TofAnalyzer::new(profile).expect("the rim looks past the tray");
     group.bench_function("frame alone, plane fitted to its rim", |b| {
         b.iter(|| readings[0].1.frame.as_ref().map(|frame| rim.analyze(black_box(frame))));
     });

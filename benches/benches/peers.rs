@@ -10,9 +10,8 @@ use benches::Peer;
 use criterion::{Criterion, criterion_group, criterion_main};
 use fixtures::scene::{Fault, Scene, Station};
 use serde_json::{Value, json};
-use sqal_core::{Grid, Inspection, Measured, Spectrum, TofFrame};
-use sqal_fusion::calibration::Calibration;
-use sqal_fusion::{Decision, Inspector, PowerMeanRule, SensorWeights};
+use sqal_core::{Grid, Inspection, Measured, Spectrum, TofFrame, grade::GradeScale};
+use sqal_fusion::{Inspector, PowerMeanRule};
 use sqal_sensors::{SpectralAnalyzer, SpectralProfile, TofAnalyzer, TofProfile};
 
 fn sample(frame: &TofFrame, spectrum: &Spectrum, found: &Inspection) -> Value {
@@ -65,14 +64,12 @@ fn sample(frame: &TofFrame, spectrum: &Spectrum, found: &Inspection) -> Value {
 }
 
 fn peers(c: &mut Criterion) {
-    let inspector = Inspector {
-        tof: TofAnalyzer::new(TofProfile::example()).expect("the example is valid"),
-        spectral: SpectralAnalyzer::new(SpectralProfile::example()).expect("the example is valid"),
-        rule: PowerMeanRule::default(),
-        decision: Decision::default(),
-        weights: SensorWeights::default(),
-        calibration: Calibration::NONE,
-    };
+    let inspector = Inspector::new(
+        TofAnalyzer::new(TofProfile::example()).expect("the example is valid"),
+        SpectralAnalyzer::new(SpectralProfile::example()).expect("the example is valid"),
+        PowerMeanRule::default(),
+        GradeScale::default(),
+    );
     let mut station = Station::new(1);
     let readings: Vec<_> = (0..30)
         .filter_map(|_| {

@@ -15,7 +15,7 @@ fn now<T>(future: impl Future<Output = T>) -> bool {
 }
 
 fn leader(c: &mut Criterion) {
-    let mut group = c.benchmark_group("a flight that nobody joins");
+    let mut group = c.benchmark_group("a flight without a second caller");
     let ours = SingleFlight::<u64, u64>::new();
     group.bench_function("SQAL", |b| b.iter(|| now(ours.run(black_box(7), || ready(black_box(1))))));
     // The minimal cost of a flight that others may join: a hash that clients cannot predict, an
@@ -26,9 +26,9 @@ fn leader(c: &mut Criterion) {
         b.iter(|| {
             let key = black_box(7);
             let flight = Arc::new(Mutex::new(0));
-            table.lock().expect("nobody panics").insert(key, Arc::clone(&flight));
-            *flight.lock().expect("nobody panics") = now(ready(black_box(1))).into();
-            table.lock().expect("nobody panics").remove(&key)
+            table.lock().expect("no closure panics").insert(key, Arc::clone(&flight));
+            *flight.lock().expect("no closure panics") = now(ready(black_box(1))).into();
+            table.lock().expect("no closure panics").remove(&key)
         });
     });
     let theirs = singleflight_async::SingleFlight::<u64, u64>::new();

@@ -126,6 +126,7 @@ async fn truncate(behind: &mut PgConnection) {
 /// commit each thousand.
 ///
 /// They run in turns, so that other work of the machine affects both equally.
+#[expect(clippy::too_many_lines, reason = "two stores, measured in turns")]
 fn sustained(_: &mut Criterion) {
     const BATCHES: usize = 10;
     let (url, runtime) = (url(), runtime());
@@ -146,7 +147,10 @@ fn sustained(_: &mut Criterion) {
             let (mut ours, mut theirs, mut singly) = (Vec::new(), Vec::new(), Vec::new());
             for round in 0..31 {
                 clear(&mut behind).await;
-                let usual = WriterConfig { queue: n(2000), batch: n(1000), commits: n(commits), ..WriterConfig::usual() };
+                let mut usual = WriterConfig::usual();
+                usual.queue = n(2000);
+                usual.batch = n(1000);
+                usual.commits = n(commits);
                 let (writer, mut writing) = BatchWriter::start(Arc::clone(&store) as _, usual);
                 let handed_in: Vec<_> = seen.iter().map(|sample| Box::new(sample.clone())).collect();
                 let begun = now();
@@ -360,7 +364,8 @@ fn growth(c: &mut Criterion) {
     };
     let seen: Vec<_> = samples(1000).into_iter().map(blind).collect();
     let device = seen[0].key.device_id;
-    let latest = SampleQuery { device_id: Some(device), ..SampleQuery::newest(100.try_into().expect("not zero")) };
+    let mut latest = SampleQuery::newest(100.try_into().expect("not zero"));
+    latest.device_id = Some(device);
     let stores = [100_000, 1_000_000, 10_000_000].map(|rows| (rows, runtime.block_on(filled(&url, &seen, rows))));
     let mut group = c.benchmark_group("growth");
     group.sample_size(50).measurement_time(Duration::from_secs(3)).warm_up_time(Duration::from_millis(500));

@@ -41,6 +41,7 @@ fn by_two(operations: u64, operation: impl Fn() + Sync) -> Duration {
     })
 }
 
+#[expect(clippy::too_many_lines, reason = "one group for each primitive")]
 fn two_threads(c: &mut Criterion) {
     let mut group = c.benchmark_group("two threads");
     group.sample_size(20).measurement_time(Duration::from_secs(2)).warm_up_time(Duration::from_millis(300));

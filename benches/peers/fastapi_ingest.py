@@ -76,7 +76,7 @@ def judge(frame):
 
 
 class Writer:
-    """Batches of one commit; whoever handed a row in is told after it."""
+    """Batches of one commit; the caller of a row is told after it."""
 
     def __init__(self, pool):
         self.pool, self.queue = pool, asyncio.Queue(maxsize=4096)

@@ -4,14 +4,13 @@
 
 use std::cell::RefCell;
 
-use axum::extract::ws;
 use axum::http::HeaderValue;
 use futures_util::{SinkExt, StreamExt};
 use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use serde_json::{Value, json};
-use sqal_http::Speech;
+use sqal_protocol::encoding::{self, Encoding};
 use tokio::io::DuplexStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
@@ -26,8 +25,8 @@ thread_local! {
 /// Sends the messages of a device. The first byte selects the encoding. Each line is a message,
 /// whose first byte selects text or binary.
 pub fn conversation(data: &[u8]) {
-    let Some((speech, rest)) = data.split_first() else { return };
-    let protocol = [None, Some(Speech::KNOWN[0]), Some(Speech::KNOWN[1])][usize::from(*speech) % 3];
+    let Some((encoding, rest)) = data.split_first() else { return };
+    let protocol = [None, Some(Encoding::SUBPROTOCOLS[0]), Some(Encoding::SUBPROTOCOLS[1])][usize::from(*encoding) % 3];
     let messages = rest.split(|byte| *byte == b'\n').take(32).filter_map(|line| {
         let (kind, said) = line.split_first()?;
         Some(match std::str::from_utf8(said) {
@@ -35,7 +34,7 @@ pub fn conversation(data: &[u8]) {
             _ => Message::binary(said.to_vec()),
         })
     });
-    let messages: Vec<_> = messages.chain([last(Speech::agreed(protocol))]).collect();
+    let messages: Vec<_> = messages.chain([last(Encoding::of_subprotocol(protocol))]).collect();
     LINE.with_borrow_mut(|line| {
         line.on(async |app| {
             let (ours, theirs) = tokio::io::duplex(64 * 1024);
@@ -57,11 +56,10 @@ pub fn conversation(data: &[u8]) {
 const END: &str = "the end";
 
 /// A frame that is refused. Its answer shows that all earlier messages were answered.
-fn last(speech: Speech) -> Message {
-    match speech.say(json!({ "type": "sensor_data", "sample_id": END }).to_string(), 0) {
-        ws::Message::Binary(bytes) => Message::binary(bytes),
-        ws::Message::Text(text) => Message::text(text.as_str()),
-        other => panic!("{other:?} says nothing"),
+fn last(encoding: Encoding) -> Message {
+    match encoding.encode(json!({ "type": "sensor_data", "sample_id": END }).to_string(), 0, "/station") {
+        encoding::Message::Binary(bytes) => Message::binary(bytes.into_owned()),
+        encoding::Message::Text(text) => Message::text(text.into_owned()),
     }
 }
 

@@ -4,8 +4,10 @@
 
 use std::cell::LazyCell;
 
-use axum::extract::ws::Message;
-use sqal_http::{Intake, Problem, Speech, document};
+use sqal_intake::Intake;
+use sqal_protocol::Problem;
+use sqal_protocol::document::document;
+use sqal_protocol::encoding::{Encoding, Message};
 use sqal_storage::samples::{Cursor, decode_frame, encode_frame};
 
 use crate::line;
@@ -49,9 +51,9 @@ fn judged(text: &str) {
     });
 }
 
-fn heard(speech: Speech, message: &Message) {
+fn taken(encoding: Encoding, message: &Message<'_>) {
     let longest = INTAKE.with(|intake| intake.limits().bytes);
-    match speech.hear(message, longest) {
+    match encoding.decode(message, longest) {
         Err(problem) => is_told(&problem),
         Ok(text) => judged(&text),
     }
@@ -59,13 +61,13 @@ fn heard(speech: Speech, message: &Message) {
 
 /// A frame as CBOR.
 pub fn cbor(data: &[u8]) {
-    heard(Speech::Cbor, &Message::binary(data.to_vec()));
+    taken(Encoding::Cbor, &Message::binary(data));
 }
 
 /// A frame inside a CloudEvent.
 pub fn cloud_events(data: &[u8]) {
     if let Ok(text) = std::str::from_utf8(data) {
-        heard(Speech::CloudEvents, &Message::text(text));
+        taken(Encoding::CloudEvents, &Message::text(text));
     }
 }
 

@@ -10,9 +10,9 @@ use axum::http::{Request, StatusCode};
 use http_body_util::BodyExt;
 use serde_json::Value;
 use sqal_core::{Name, Timestamp};
-use sqal_http::{
-    Access, FrameLimits, Grant, Intake, Profile, Profiles, Quotas, Role, Services, Token, TokenFile, TokenHash, router,
-};
+use sqal_grading::{Profile, Profiles};
+use sqal_http::{Access, Grant, Quotas, Role, Services, Token, TokenFile, TokenHash, router};
+use sqal_intake::{FrameLimits, Intake};
 use sqal_resilience::SystemClock;
 use sqal_storage::{BatchWriter, MemoryStore, WriterConfig};
 use tokio::runtime::{Builder, Runtime};
@@ -46,9 +46,9 @@ fn services(access: Access) -> Services {
     let store = Arc::new(MemoryStore::new());
     let (writer, _task) = BatchWriter::start(store.clone(), WriterConfig::usual());
     let mut services = Services::new(store.clone(), writer, profiles(), now);
-    services.register = Some(store);
-    (services.quotas, services.connect_limit) = (Arc::new(Quotas::none()), None);
-    services.access = Arc::new(access);
+    services.storage.register = Some(store);
+    (services.door.quotas, services.door.connect_limit) = (Arc::new(Quotas::none()), None);
+    services.door.access = Arc::new(access);
     services
 }
 

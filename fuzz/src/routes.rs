@@ -4,7 +4,8 @@ use std::cell::RefCell;
 
 use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, Request, StatusCode, Uri};
-use sqal_http::{Profile, routes};
+use sqal_grading::Profile;
+use sqal_http::routes;
 
 use crate::line::{Line, PROFILE, TOKEN, ask};
 

@@ -39,8 +39,11 @@ pub trait Analyzer {
 }
 
 /// The result of the analysis of one reading.
+///
+/// An analyser begins with [`Assessment::new`] and sets what it found.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub struct Assessment<F> {
     /// The measured quantities.
     pub findings: F,
@@ -66,6 +69,34 @@ pub struct Assessment<F> {
     pub defects: Defects,
     /// The conditions under which the result was obtained.
     pub flags: Flags,
+}
+
+impl<F> Assessment<F> {
+    /// The assessment of a reading of which nothing was rated: no score, no reliability, no
+    /// coverage and no defects. Everything counts as unseen until the analyser says what it saw.
+    ///
+    /// ```
+    /// use sqal_core::analyze::Assessment;
+    /// use sqal_core::{Score, TofFindings};
+    ///
+    /// let mut assessment = Assessment::new(TofFindings::UNMEASURED);
+    /// assessment.reliability = Score::ONE;
+    /// assert_eq!((assessment.score, assessment.coverage), (None, Score::ZERO));
+    /// ```
+    #[must_use]
+    pub fn new(findings: F) -> Self {
+        Self {
+            findings,
+            score: None,
+            undefected: None,
+            grade: None,
+            reliability: Score::ZERO,
+            coverage: Score::ZERO,
+            unseen: Unseen::EVERYTHING,
+            defects: Defects::new(),
+            flags: Flags::default(),
+        }
+    }
 }
 
 /// Why a reading could not be assessed at all.

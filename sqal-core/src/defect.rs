@@ -272,6 +272,7 @@ impl ExactSizeIterator for Zones {}
 /// A defect as found by an analysis.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub struct Defect {
     /// The kind of the defect.
     pub kind: DefectKind,

@@ -4,8 +4,11 @@
 use crate::{Grid, Measured};
 
 /// What the time-of-flight analysis measures; definitions in `docs/measurement.md`.
+///
+/// An analyser begins with [`TofFindings::UNMEASURED`] and sets what it measured.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub struct TofFindings {
     /// The number of the 64 zones with a valid distance.
     pub valid_zones: u8,
@@ -32,6 +35,24 @@ pub struct TofFindings {
     pub pulse_analysis: Option<PulseStatistics>,
     /// The distribution of reflectance.
     pub reflectance_analysis: Option<ReflectanceStatistics>,
+}
+
+impl TofFindings {
+    /// Nothing was measured.
+    pub const UNMEASURED: Self = Self {
+        valid_zones: 0,
+        height_mm: None,
+        volume_mm3: None,
+        avg_height_mm: None,
+        height_variation_mm: None,
+        surface_uniformity: None,
+        tilt_deg: None,
+        areal: None,
+        areal_levelled: None,
+        bins_analysis: None,
+        pulse_analysis: None,
+        reflectance_analysis: None,
+    };
 }
 
 /// The height parameters of ISO 25178-2:2021 from deviations about the mean, in mm; population
@@ -120,8 +141,11 @@ pub struct ReflectanceStatistics {
 }
 
 /// What the spectral analysis measures; definitions in `docs/measurement.md`.
+///
+/// An analyser begins with [`SpectralFindings::UNMEASURED`] and sets what it measured.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub struct SpectralFindings {
     /// Counts per unit of gain and millisecond, in the order of
     /// [`Channel::ALL`](crate::Channel::ALL); `None` where saturated.
@@ -153,6 +177,23 @@ pub struct SpectralFindings {
     pub color_uniformity: Option<Measured>,
 }
 
+impl SpectralFindings {
+    /// Nothing was measured.
+    pub const UNMEASURED: Self = Self {
+        basic_counts: [None; 10],
+        reflectance: [None; 10],
+        snr: None,
+        nir_to_clear: None,
+        outlier: None,
+        color: None,
+        color_score: None,
+        oxidation_index: None,
+        freshness_index: None,
+        fat_quality_index: None,
+        color_uniformity: None,
+    };
+}
+
 /// Hotelling's test of a spectrum against those of the product.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -166,7 +207,7 @@ pub struct OutlierTest {
 }
 
 /// A colour of CIE 1976 under the white of the calibration that made it (D65, 2° unless the profile
-/// says otherwise).
+/// says otherwise). It is complete: these three coordinates are the colour.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(deny_unknown_fields))]

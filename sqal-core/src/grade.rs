@@ -97,7 +97,8 @@ impl GradeScale {
     ///
     /// # Errors
     ///
-    /// [`InvalidGradeScale`] if a number is not a score, or if the four are not strictly decreasing.
+    /// [`InvalidGradeScale`] if a number is not a score, or if the four are not strictly
+    /// decreasing.
     pub fn new(a_plus: f64, a: f64, b: f64, c: f64) -> Result<Self, InvalidGradeScale> {
         let mut from = [Score::ZERO; 4];
         for (slot, (number, grade)) in from.iter_mut().zip([a_plus, a, b, c].into_iter().zip(Grade::ALL)) {

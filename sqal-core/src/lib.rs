@@ -23,6 +23,7 @@
 //!   [`Beside`](beside::Beside) can hold a text.
 //! - `serde`: every value can be written and read; reading checks what the constructor checks.
 #![no_std]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(feature = "std")]
 extern crate std;

@@ -15,6 +15,7 @@ pub struct Measured {
 /// Why a pair of numbers is not a measured value.
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
 #[error("value {value} with standard uncertainty {u} is not a measurement: both must be finite and u at least 0")]
+#[non_exhaustive]
 pub struct InvalidMeasured {
     /// The value offered.
     pub value: f64,

@@ -80,8 +80,8 @@ impl<const N: usize> Name<N> {
     ///
     /// # Errors
     ///
-    /// [`InvalidName`] if the text is empty, longer than `N` bytes, or has a character that no version
-    /// has accepted.
+    /// [`InvalidName`] if the text is empty, longer than `N` bytes, or has a character that no
+    /// version has accepted.
     pub fn stored(text: &str) -> Result<Self, InvalidName> {
         let name = Self::bounded(text)?;
         let refused = |(_, c): &(usize, char)| c.is_control() || was_always_refused(*c);

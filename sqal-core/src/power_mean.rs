@@ -72,6 +72,7 @@ impl From<Exponent> for f64 {
 
 /// A power mean and how it reacts to each of its scores.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct PowerMean {
     /// The mean.
     pub score: Score,

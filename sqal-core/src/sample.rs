@@ -8,6 +8,9 @@ use crate::{DeviceId, Grade, Inspection, Name, Score, Spectrum, Timestamp, TofFr
 
 /// The key that identifies a sample: the device, the time of measurement, and the device's own name
 /// for the sample (C-01).
+///
+/// It is complete: these three values identify a sample, and a fourth would make another sample of
+/// each that is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct SampleKey {
@@ -15,8 +18,11 @@ pub struct SampleKey {
     pub device_id: DeviceId,
     /// The time of measurement, by the device's clock.
     pub timestamp: Timestamp,
-    /// The device's own name for the sample, 1 to 100 bytes (ING-03).
-    pub sample_id: Name<100>,
+    /// The device's own name for the sample, 1 to 100 bytes (ING-03): the `sample_id` of a frame.
+    ///
+    /// It is one part of the key. The identity of the sample is its [`SampleId`].
+    #[cfg_attr(feature = "serde", serde(rename = "sample_id"))]
+    pub name: Name<100>,
 }
 
 /// The identity of a sample, in the layout of a UUID version 7: time first, so that it sorts by
@@ -25,10 +31,17 @@ pub struct SampleKey {
 /// The id is a function of the [`SampleKey`]: the 48 bits of time are the device's, and the other
 /// 74 are taken from the SHA-256 of the key. If a device sends a sample again, the id is equal,
 /// which makes delivery idempotent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(transparent))]
 pub struct SampleId([u8; 16]);
+
+/// The id as it is written everywhere else, as in `SampleId(0192cb0e-d580-7…)`.
+impl fmt::Debug for SampleId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SampleId({self})")
+    }
+}
 
 impl SampleId {
     /// The id of the sample with this key.
@@ -36,7 +49,7 @@ impl SampleId {
     pub fn of(key: &SampleKey) -> Self {
         let mut hash = Sha256::new();
         // Lengths first, so that no two different keys feed the same bytes.
-        for text in [key.device_id.as_str(), key.sample_id.as_str()] {
+        for text in [key.device_id.as_str(), key.name.as_str()] {
             hash.update([u8::try_from(text.len()).unwrap_or(u8::MAX)]);
             hash.update(text);
         }
@@ -101,6 +114,8 @@ impl ProfileRef {
 }
 
 /// What a device reports about itself and its surroundings (ING-09).
+///
+/// Like [`Sample`], it has no constructor: a store names every field.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Meta {
@@ -155,6 +170,9 @@ pub struct Reported {
 }
 
 /// One product seen once: raw readings, findings and verdict, ready to be stored permanently.
+///
+/// It has no constructor on purpose. A store that builds a sample from its columns names every
+/// field, so a new field that the store does not keep is a compile error there and no lost value.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Sample {
@@ -222,7 +240,7 @@ mod tests {
         SampleKey {
             device_id: Name::new(device).unwrap(),
             timestamp: Timestamp::from_micros(micros).unwrap(),
-            sample_id: Name::new(name).unwrap(),
+            name: Name::new(name).unwrap(),
         }
     }
 
@@ -233,6 +251,8 @@ mod tests {
         assert!(id.starts_with("0192cb0e-d580-7"), "{id}");
         assert!(matches!(id.as_bytes()[19], b'8' | b'9' | b'a' | b'b'), "{id}");
         assert_eq!(id.len(), 36);
+        let debug = alloc::format!("{:?}", SampleId::from_bytes([0x0a; 16]));
+        assert_eq!(debug, "SampleId(0a0a0a0a-0a0a-0a0a-0a0a-0a0a0a0a0a0a)");
     }
 
     fn sample() -> Sample {
@@ -271,7 +291,7 @@ mod tests {
     fn a_reading_is_another_if_anything_differs_that_the_device_sent() {
         let changes: [fn(&mut Sample); 5] = [
             |s| s.purpose = Purpose::Calibration,
-            |s| s.key.sample_id = Name::new("two").unwrap(),
+            |s| s.key.name = Name::new("two").unwrap(),
             |s| s.tof = None,
             |s| s.meta.temperature_c = Some(4.5),
             |s| s.profile.name = Name::new("camembert").unwrap(),

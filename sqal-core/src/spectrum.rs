@@ -82,12 +82,10 @@ impl Gain {
     pub const fn from_multiplier(multiplier: f64) -> Result<Self, InvalidGain> {
         let mut code = 0;
         while code <= 10 {
-            if let Ok(gain) = Self::from_code(code)
-                && gain.0.to_bits() == multiplier.to_bits()
-            {
-                return Ok(gain);
+            match Self::from_code(code) {
+                Ok(gain) if gain.0.to_bits() == multiplier.to_bits() => return Ok(gain),
+                _ => code += 1,
             }
-            code += 1;
         }
         Err(InvalidGain(multiplier))
     }
@@ -281,6 +279,7 @@ pub struct Spectrum {
 
 /// A count that the converter cannot have produced.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct InvalidSpectrum {
     /// The channel.
     pub channel: Channel,

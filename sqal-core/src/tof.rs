@@ -42,6 +42,9 @@ impl TargetStatus {
 }
 
 /// The matrices of a frame as they were read, before they are checked.
+///
+/// It has no constructor on purpose: a driver names every matrix, with `None` for one that it does
+/// not read.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct TofReading {
@@ -121,6 +124,7 @@ impl Matrix {
 
 /// A number in a frame that the sensor cannot have produced.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct InvalidFrame {
     /// The matrix.
     pub matrix: Matrix,

@@ -5,7 +5,7 @@
 use arrayvec::ArrayVec;
 use sqal_core::normal::normal_cdfs;
 
-use crate::{Decided, Decision, Evidence, FusionError, FusionRule, PowerMeanRule};
+use crate::{DecisionRule, Evidence, FusionError, FusionRule, GradeDecision, PowerMeanRule};
 
 /// Fuses and decides each tray's evidence; appends the results to `out`.
 ///
@@ -14,20 +14,20 @@ use crate::{Decided, Decision, Evidence, FusionError, FusionRule, PowerMeanRule}
 ///
 /// ```
 /// use sqal_core::{Grade, Measured, Score};
-/// use sqal_fusion::{Decision, Evidence, PowerMeanRule, decide_all};
+/// use sqal_fusion::{DecisionRule, Evidence, PowerMeanRule, decide_all};
 ///
 /// let evidence = |score| Evidence::new(Measured::new(score, 0.02).unwrap(), 1.0, Score::ONE).unwrap();
 /// let trays: Vec<_> = [0.99, 0.90, 0.10].into_iter().map(|score| [evidence(score), evidence(score)]).collect();
 /// let mut decided = Vec::new();
-/// decide_all(&PowerMeanRule::default(), &Decision::default(), &trays, &mut decided);
+/// decide_all(&PowerMeanRule::default(), &DecisionRule::default(), &trays, &mut decided);
 /// let grades: Vec<_> = decided.iter().map(|decided| decided.as_ref().unwrap().grade).collect();
 /// assert_eq!(grades, [Grade::APlus, Grade::A, Grade::Reject]);
 /// ```
 pub fn decide_all<const N: usize>(
     rule: &PowerMeanRule,
-    decision: &Decision,
+    decision: &DecisionRule,
     trays: &[[Evidence; N]],
-    out: &mut alloc::vec::Vec<Result<Decided, FusionError>>,
+    out: &mut alloc::vec::Vec<Result<GradeDecision, FusionError>>,
 ) {
     let simd = pulp::Arch::new();
     for some in trays.chunks(AT_ONCE) {

@@ -177,7 +177,8 @@ pub enum BeliefRule {
 
 /// A joint belief and the conflict that it resolved.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Agreed {
+#[non_exhaustive]
+pub struct CombinedBelief {
     /// The joint belief.
     pub belief: Belief,
     /// The mass of all combinations whose sets exclude each other, 0 to 1.
@@ -185,11 +186,11 @@ pub struct Agreed {
 }
 
 impl FusionRule for BeliefRule {
-    type Evidence = Belief;
-    type Fused = Agreed;
+    type Input = Belief;
+    type Output = CombinedBelief;
 
     /// Combines all sources at once, because PCR6 is commutative but not associative.
-    fn fuse(&self, beliefs: &[Belief]) -> Result<Agreed, FusionError> {
+    fn fuse(&self, beliefs: &[Belief]) -> Result<CombinedBelief, FusionError> {
         let first = beliefs.first().ok_or(FusionError::NoEvidence)?;
         if beliefs.len() > MAX_SOURCES {
             return Err(FusionError::TooMuch { given: beliefs.len(), most: MAX_SOURCES });
@@ -221,7 +222,7 @@ impl FusionRule for BeliefRule {
                 mass = mass.map(|mass| mass / agreed);
             }
         }
-        Ok(Agreed { belief: Belief { mass, ..*first }, conflict: Score::nearest(conflict) })
+        Ok(CombinedBelief { belief: Belief { mass, ..*first }, conflict: Score::nearest(conflict) })
     }
 }
 

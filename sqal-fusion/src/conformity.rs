@@ -18,6 +18,7 @@ pub struct Tolerance {
 /// Two limits that enclose no interval.
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
 #[error("limits {low} to {high} enclose nothing: the lower must be below the upper, and one of them finite")]
+#[non_exhaustive]
 pub struct InvalidTolerance {
     /// The lower limit offered.
     pub low: f64,
@@ -119,6 +120,7 @@ impl Tolerance {
 /// The effect of deciding on measurements over a whole production (JCGM 106:2012, 9.5; "global"
 /// risks).
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Risk {
     /// The share of all items that do not conform and are accepted: the consumer's risk (PFA).
     pub consumer: f64,
@@ -173,7 +175,7 @@ impl Density for Normal {
 ///
 /// struct Line { production: Production }
 ///
-/// let line = Line { production: Production::of_mean_and_deviation(3.8, 0.6)? };
+/// let line = Line { production: Production::normal(3.8, 0.6)? };
 /// let chilled = Tolerance::between(2.0, 5.0)?;
 /// assert!(line.production.risk(0.083, &chilled, &chilled).consumer < 0.01);
 /// # Ok::<(), sqal_fusion::conformity::InvalidTolerance>(())
@@ -192,20 +194,9 @@ impl Production<Normal> {
     ///
     /// [`InvalidTolerance`] if the standard deviation is not positive or a number is not finite,
     /// because then there is nothing to decide.
-    pub fn of_mean_and_deviation(mean: f64, standard_deviation: f64) -> Result<Self, InvalidTolerance> {
+    pub fn normal(mean: f64, standard_deviation: f64) -> Result<Self, InvalidTolerance> {
         let density = Normal { mean, sd: standard_deviation };
         Self::new(density, mean - 9.0 * standard_deviation, mean + 9.0 * standard_deviation)
-    }
-
-    /// A production whose true values are normal; the standard uncertainty of `values` stands for
-    /// the standard deviation of the process.
-    /// [`of_mean_and_deviation`](Self::of_mean_and_deviation) takes both by name.
-    ///
-    /// # Errors
-    ///
-    /// [`InvalidTolerance`] if the standard uncertainty is 0, because then there is nothing to decide.
-    pub fn normal(values: Measured) -> Result<Self, InvalidTolerance> {
-        Self::of_mean_and_deviation(values.value(), values.u())
     }
 }
 

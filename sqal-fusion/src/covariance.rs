@@ -93,8 +93,8 @@ impl<const N: usize> Covariance<N> {
     ///
     /// # Errors
     ///
-    /// [`InvalidCovariance`], as for [`Covariance::new`]; correlations that contradict each other give
-    /// a negative variance.
+    /// [`InvalidCovariance`], as for [`Covariance::new`]; correlations that contradict each other
+    /// give a negative variance.
     pub fn correlated(u: [f64; N], correlation: [[f64; N]; N]) -> Result<Self, InvalidCovariance> {
         uncertainties(&u)?;
         for (quantity, row) in correlation.iter().enumerate() {

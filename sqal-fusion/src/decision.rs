@@ -1,4 +1,4 @@
-//! [`Decision`]: from a fused score to a grade, by guarded acceptance (JCGM 106:2012, 8.3).
+//! [`DecisionRule`]: from a fused score to a grade, by guarded acceptance (JCGM 106:2012, 8.3).
 
 use sqal_core::{
     Defect, Grade, Measured, Score,
@@ -8,7 +8,7 @@ use sqal_core::{
     verdict::{Alternative, Cap},
 };
 
-use crate::{Fused, MostUnseen};
+use crate::{FusedScore, MostUnseen};
 
 /// The certainty that each grade requires: the least probability that the quality reaches it.
 ///
@@ -109,7 +109,8 @@ impl From<Guard> for Raw {
 /// final = the best g with Φ((F − T_g)/u_F) ≥ γ_g, never better than point, then the caps
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Decision {
+#[non_exhaustive]
+pub struct DecisionRule {
     /// The threshold of each grade.
     pub scale: GradeScale,
     /// The certainty that each grade requires.
@@ -125,7 +126,7 @@ pub struct Decision {
     pub most_unseen: MostUnseen,
 }
 
-impl Default for Decision {
+impl Default for DecisionRule {
     fn default() -> Self {
         Self {
             scale: GradeScale::default(),
@@ -138,7 +139,8 @@ impl Default for Decision {
 
 /// A decided grade and its probabilities.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Decided {
+#[non_exhaustive]
+pub struct GradeDecision {
     /// The grade by simple acceptance.
     pub point: Grade,
     /// The grade after guard and caps.
@@ -157,12 +159,13 @@ pub struct Decided {
     pub next: Option<Alternative>,
 }
 
-impl Decision {
-    /// Decides without regard to defects. For a decision with them, see [`Decision::decide_with`].
+impl DecisionRule {
+    /// Decides without regard to defects. For a decision with them, see
+    /// [`DecisionRule::decide_with`].
     #[must_use]
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "so that a batch compiles it with its own instructions")]
-    pub fn decide(&self, fused: &Fused) -> Decided {
+    pub fn decide(&self, fused: &FusedScore) -> GradeDecision {
         self.decide_given(fused, normal_cdfs(self.margins(fused.score)))
     }
 
@@ -176,7 +179,7 @@ impl Decision {
     /// Decides from the probabilities of reaching each sold grade or a better one.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "half of a verdict's time is in here")]
-    pub(crate) fn decide_given(&self, fused: &Fused, reached: [f64; 4]) -> Decided {
+    pub(crate) fn decide_given(&self, fused: &FusedScore, reached: [f64; 4]) -> GradeDecision {
         let (score, u) = (fused.score.value(), fused.score.u());
         let from = self.scale.thresholds();
         let probabilities = exactly(reached);
@@ -196,7 +199,7 @@ impl Decision {
             probabilities[point]
         };
         let agreement = 1.0 - fused.conflict.get();
-        Decided {
+        GradeDecision {
             point: Grade::ALL[point],
             grade: Grade::ALL[decided],
             cap: if decided > point { Cap::Guard } else { Cap::None },
@@ -219,7 +222,7 @@ impl Decision {
     /// that was present; see [`Cap::on`].
     #[must_use]
     #[inline]
-    pub fn decide_with(&self, fused: &Fused, defects: &[Defect], coverage: Score) -> Decided {
+    pub fn decide_with(&self, fused: &FusedScore, defects: &[Defect], coverage: Score) -> GradeDecision {
         let decided = self.decide(fused);
         let gravest = defects.iter().map(|defect| defect.severity).max();
         let cap = Cap::on(gravest, coverage);
@@ -228,7 +231,7 @@ impl Decision {
             Some((best, cap)) if best < decided.grade => {
                 let conformity_probability = reaching(best, &decided);
                 let next = Some(Alternative { grade: decided.grade, score: None, u: None });
-                Decided { grade: best, cap, conformity_probability, next, ..decided }
+                GradeDecision { grade: best, cap, conformity_probability, next, ..decided }
             }
             _ => decided,
         }
@@ -241,21 +244,21 @@ impl Decision {
     /// [`Verdict::confidence`](sqal_core::Verdict::confidence).
     #[must_use]
     #[inline]
-    pub fn held_to(&self, decided: Decided, unseen: &Unseen) -> Decided {
+    pub fn held_to(&self, decided: GradeDecision, unseen: &Unseen) -> GradeDecision {
         let confidence_raw = if unseen.is_complete() { decided.confidence_raw } else { Score::ZERO };
-        let decided = Decided { confidence_raw, ..decided };
+        let decided = GradeDecision { confidence_raw, ..decided };
         let next = Some(Alternative { grade: decided.grade, score: None, u: None });
         match self.most_unseen.best(unseen) {
             // Not measured: the score of the seen part is no reason to reject the tray, and none to
             // sell it.
-            None => Decided {
+            None => GradeDecision {
                 grade: Grade::Reject,
                 cap: Cap::Unmeasured,
                 conformity_probability: Score::ONE,
                 next,
                 ..decided
             },
-            Some(best) if best < decided.grade => Decided {
+            Some(best) if best < decided.grade => GradeDecision {
                 grade: best,
                 cap: Cap::Coverage,
                 conformity_probability: reaching(best, &decided),
@@ -304,7 +307,7 @@ impl Decision {
 
 /// The probability of a grade or a better one. Each probability is of exactly one grade, so they
 /// are summed.
-fn reaching(grade: Grade, decided: &Decided) -> Score {
+fn reaching(grade: Grade, decided: &GradeDecision) -> Score {
     let reached = Grade::ALL.iter().zip(decided.probabilities).filter(|(one, _)| **one >= grade);
     Score::nearest(reached.map(|(_, probability)| probability).sum())
 }

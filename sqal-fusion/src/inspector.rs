@@ -13,7 +13,7 @@ use sqal_core::{
 };
 
 use crate::calibration::Calibration;
-use crate::{Decision, Evidence, Fused, FusionRule};
+use crate::{DecisionRule, Evidence, FusedScore, FusionRule};
 
 /// The conflict from which two sensors count as disagreeing: three standard deviations, 1 − 1/3².
 const DISAGREEMENT: f64 = 8.0 / 9.0;
@@ -35,6 +35,7 @@ pub struct SensorWeights {
 #[error(
     "sensor weights are {tof} (tof) and {spectral} (spectral): expected two numbers of at least 0 with a positive, finite sum"
 )]
+#[non_exhaustive]
 pub struct InvalidSensorWeights {
     /// The weight of the time-of-flight sensor.
     pub tof: f64,
@@ -96,9 +97,10 @@ impl From<SensorWeights> for Raw {
 ///
 /// If a sensor is blind, the other one decides alone. The coverage falls to its share of the
 /// weight, and a [`DefectKind::SensorMissing`] is added. The grade is at most what
-/// [`Decision::most_unseen`] allows: by default B without a colour, and REJECT as not measured
+/// [`DecisionRule::most_unseen`] allows: by default B without a colour, and REJECT as not measured
 /// without a shape. If both sensors are blind, the score is `None`.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Inspector<T, S, R> {
     /// The analysis of the time-of-flight frame.
     pub tof: T,
@@ -107,34 +109,34 @@ pub struct Inspector<T, S, R> {
     /// The rule by which the two scores are joined.
     pub rule: R,
     /// The rule by which the joined score is graded.
-    pub decision: Decision,
+    pub decision: DecisionRule,
     /// The weight of each sensor.
     pub weights: SensorWeights,
     /// The calibration of the confidence; [`Calibration::NONE`] until samples of known grade are
-    /// available.
-    pub calibration: Calibration,
+    /// available. (A calibration of a sensor is part of its profile.)
+    pub confidence_calibration: Calibration,
 }
 
 impl<T, S, R> Inspector<T, S, R>
 where
     T: Analyzer<Reading = TofFrame, Findings = TofFindings>,
     S: Analyzer<Reading = Spectrum, Findings = SpectralFindings>,
-    R: FusionRule<Evidence = Evidence, Fused = Fused>,
+    R: FusionRule<Input = Evidence, Output = FusedScore>,
 {
     /// An inspector that uses one grade scale for the verdict and for the score of each sensor
     /// alone, whatever scale their profiles name.
     ///
-    /// All other settings are the defaults: equal weights, the guard of [`Decision::default`], no
-    /// calibration of the confidence. The fields are public and can be changed afterwards.
+    /// All other settings are the defaults: equal weights, the guard of [`DecisionRule::default`],
+    /// no calibration of the confidence. The fields are public and can be changed afterwards.
     #[must_use]
     pub fn new(tof: T, spectral: S, rule: R, scale: GradeScale) -> Self {
         Self {
             tof: tof.graded_by(scale),
             spectral: spectral.graded_by(scale),
             rule,
-            decision: Decision { scale, ..Decision::default() },
+            decision: DecisionRule { scale, ..DecisionRule::default() },
             weights: SensorWeights::default(),
-            calibration: Calibration::NONE,
+            confidence_calibration: Calibration::NONE,
         }
     }
 
@@ -201,9 +203,10 @@ where
         // first-order uncertainty says only that nothing is known, so the reported one is limited
         // to 0.5. The decision has used the unlimited one.
         let score = Measured::new(fused.score.value(), fused.score.u().min(0.5)).ok();
-        let calibrated = self.calibration.is_calibrated().then(|| CalibratedConfidence {
-            confidence: self.calibration.calibrate(decided.confidence_raw),
-            version: self.calibration.version,
+        let calibration = &self.confidence_calibration;
+        let calibrated = calibration.is_calibrated().then(|| CalibratedConfidence {
+            confidence: calibration.calibrate(decided.confidence_raw),
+            version: calibration.version,
         });
         Verdict {
             score,
@@ -226,7 +229,7 @@ where
 
 /// The instrument whose score would raise the fused score most if it became 1, to first order: the
 /// largest c(1 − S). `None` unless two instruments gave a score and their gains differ.
-fn weakest(fused: &Fused, evidence: &[Evidence]) -> Option<Instrument> {
+fn weakest(fused: &FusedScore, evidence: &[Evidence]) -> Option<Instrument> {
     let gain = |k: usize| {
         let sensitivity = fused.sensitivities.get(k).filter(|sensitivity| **sensitivity > 0.0)?;
         Some(sensitivity * (1.0 - evidence.get(k)?.score()?.value()))

@@ -2,18 +2,18 @@
 //!
 //! Shape and colour are *different attributes* of one product, not two readings of one quantity.
 //! They are joined by a weighted power mean ([`PowerMeanRule`]), never by inverse variance. The
-//! decision is guarded acceptance ([`Decision`], JCGM 106:2012): it gives the best grade that is
-//! certain enough. [`Inspector`] combines two analysers, a rule and a decision.
+//! decision is guarded acceptance ([`DecisionRule`], JCGM 106:2012): it gives the best grade that
+//! is certain enough. [`Inspector`] combines two analysers, a rule and a decision.
 //!
 //! ```
 //! use sqal_fusion::sqal_core::{Grade, Measured, Score}; // a dependency on `sqal-core` of one's own is the same
-//! use sqal_fusion::{Decision, Evidence, FusionRule, PowerMeanRule};
+//! use sqal_fusion::{DecisionRule, Evidence, FusionRule, PowerMeanRule};
 //!
 //! let shape = Evidence::new(Measured::new(0.88, 0.03)?, 1.0, Score::ONE)?;
 //! let colour = Evidence::new(Measured::new(0.90, 0.03)?, 1.0, Score::ONE)?;
 //! let fused = PowerMeanRule::default().fuse(&[shape, colour])?;
 //! assert!((fused.score.value() - 0.8899).abs() < 1e-4 && (fused.score.u() - 0.021).abs() < 1e-3);
-//! assert_eq!(Decision::default().decide(&fused).grade, Grade::A);
+//! assert_eq!(DecisionRule::default().decide(&fused).grade, Grade::A);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
@@ -26,6 +26,7 @@
 //! - `serde`: configurations can be serialized and deserialized. Deserializing makes the checks of
 //!   the constructor.
 #![no_std]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(feature = "alloc")]
 extern crate alloc;
@@ -54,12 +55,12 @@ pub use sqal_core;
 
 #[cfg(feature = "batch")]
 pub use batch::decide_all;
-pub use belief::{Agreed, Belief, BeliefRule, InvalidBelief, MAX_HYPOTHESES, MAX_SOURCES};
+pub use belief::{Belief, BeliefRule, CombinedBelief, InvalidBelief, MAX_HYPOTHESES, MAX_SOURCES};
 pub use covariance::{Covariance, InvalidCovariance};
-pub use decision::{Decided, Decision, Guard};
+pub use decision::{DecisionRule, GradeDecision, Guard};
 pub use evidence::{Evidence, InvalidEvidence};
 pub use inspector::{Inspector, InvalidSensorWeights, SensorWeights};
 pub use most_unseen::{InvalidMostUnseen, MostUnseen};
 pub use power_mean::{InvalidRule, PowerMeanRule};
-pub use redundant::{Combined, Estimate, InvalidReplicate, InverseVariance, Replicate, covariance_intersection};
-pub use rule::{Fused, FusionError, FusionRule};
+pub use redundant::{CombinedValue, Estimate, InvalidReplicate, InverseVariance, Replicate, covariance_intersection};
+pub use rule::{FusedScore, FusionError, FusionRule};

@@ -39,6 +39,7 @@ pub struct MostUnseen {
 /// Limits that are not ordered: a worse grade would allow less than a better one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("most_unseen: {worse} allows less to be unseen than {better}: seeing less would earn a better grade")]
+#[non_exhaustive]
 pub struct InvalidMostUnseen {
     /// The better grade.
     pub better: Grade,

@@ -6,7 +6,7 @@ use sqal_core::{
     verdict::RuleKind,
 };
 
-use crate::{Evidence, Fused, FusionError, FusionRule};
+use crate::{Evidence, FusedScore, FusionError, FusionRule};
 
 /// The standard deviation of a score without any knowledge: uniform on 0 to 1.
 const SIGMA_PRIOR: f64 = 0.288_675_134_594_812_9;
@@ -79,8 +79,8 @@ impl Default for PowerMeanRule {
 }
 
 impl FusionRule for PowerMeanRule {
-    type Evidence = Evidence;
-    type Fused = Fused;
+    type Input = Evidence;
+    type Output = FusedScore;
 
     fn kind(&self) -> RuleKind {
         match self.exponent {
@@ -93,7 +93,7 @@ impl FusionRule for PowerMeanRule {
 
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "so that a batch compiles it with its own instructions")]
-    fn fuse(&self, evidence: &[Evidence]) -> Result<Fused, FusionError> {
+    fn fuse(&self, evidence: &[Evidence]) -> Result<FusedScore, FusionError> {
         if evidence.len() > MAX_TERMS {
             return Err(FusionError::TooMuch { given: evidence.len(), most: MAX_TERMS });
         }
@@ -119,7 +119,7 @@ impl FusionRule for PowerMeanRule {
 
         let birge = self.birge(evidence);
         let score = Measured::new(mean.score.get(), birge * u_unscaled).map_err(|_| FusionError::OutOfRange)?;
-        Ok(Fused {
+        Ok(FusedScore {
             score,
             u_unscaled,
             birge,

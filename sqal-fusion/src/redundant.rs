@@ -27,8 +27,8 @@ impl Replicate {
     ///
     /// # Errors
     ///
-    /// [`InvalidReplicate`] if the uncertainty is 0, or so small or large that its weight 1/u² is not
-    /// a positive number.
+    /// [`InvalidReplicate`] if the uncertainty is 0, or so small or large that its weight 1/u² is
+    /// not a positive number.
     pub fn new(reading: Measured) -> Result<Self, InvalidReplicate> {
         let variance = reading.u() * reading.u();
         let usable = |number: f64| number > 0.0 && number.is_finite();
@@ -63,7 +63,8 @@ pub enum InverseVariance {
 
 /// The value joined from several replicates.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Combined {
+#[non_exhaustive]
+pub struct CombinedValue {
     /// The value with its standard uncertainty.
     pub value: Measured,
     /// Σ(x − m)²/u² about the inverse-variance mean.
@@ -126,14 +127,14 @@ fn paule_mandel(replicates: &[Replicate], freedom: f64) -> f64 {
 }
 
 impl FusionRule for InverseVariance {
-    type Evidence = Replicate;
-    type Fused = Combined;
+    type Input = Replicate;
+    type Output = CombinedValue;
 
-    fn fuse(&self, replicates: &[Replicate]) -> Result<Combined, FusionError> {
+    fn fuse(&self, replicates: &[Replicate]) -> Result<CombinedValue, FusionError> {
         if replicates.is_empty() {
             return Err(FusionError::NoEvidence);
         }
-        #[expect(clippy::cast_precision_loss, reason = "nobody has 2^53 replicates")]
+        #[expect(clippy::cast_precision_loss, reason = "fewer than 2^53 replicates")]
         let freedom = (replicates.len() - 1) as f64;
         let (mean, sum, chi2) = weighted(replicates, 0.0);
         if !(sum.is_finite() && chi2.is_finite()) {
@@ -153,7 +154,7 @@ impl FusionRule for InverseVariance {
         };
         let widening = if *self == Self::Birge { birge.max(1.0) } else { 1.0 };
         let value = Measured::new(mean, widening * libm::sqrt(1.0 / sum)).map_err(|_| FusionError::OutOfRange)?;
-        Ok(Combined { value, chi2, birge, between })
+        Ok(CombinedValue { value, chi2, birge, between })
     }
 }
 

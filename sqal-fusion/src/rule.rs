@@ -27,10 +27,10 @@ use sqal_core::{Measured, Score, power_mean::MAX_TERMS, verdict::RuleKind};
 /// For beliefs, laws 1 and 3 hold for certainties: a hypothesis that every witness excludes has no
 /// mass.
 pub trait FusionRule {
-    /// The type of the pieces that are joined.
-    type Evidence;
+    /// The type of the pieces of evidence that are joined.
+    type Input;
     /// The type of the result.
-    type Fused;
+    type Output;
 
     /// Fuses the evidence.
     ///
@@ -38,7 +38,7 @@ pub trait FusionRule {
     ///
     /// [`FusionError::NoEvidence`] if no piece of evidence counts. The other errors depend on the
     /// rule.
-    fn fuse(&self, evidence: &[Self::Evidence]) -> Result<Self::Fused, FusionError>;
+    fn fuse(&self, evidence: &[Self::Input]) -> Result<Self::Output, FusionError>;
 
     /// The kind of this rule, as an explained verdict names it.
     fn kind(&self) -> RuleKind {
@@ -73,8 +73,11 @@ pub enum FusionError {
 }
 
 /// A fused score and the figures behind it.
+///
+/// A rule of another crate begins with [`FusedScore::new`] and sets the figures that it knows.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Fused {
+#[non_exhaustive]
+pub struct FusedScore {
     /// The score with its standard uncertainty, widened by the Birge ratio when the sensors
     /// disagree.
     pub score: Measured,
@@ -89,4 +92,30 @@ pub struct Fused {
     /// The derivative of the fused score with respect to each sensor's score, in the order of the
     /// evidence; 0 for a missing one.
     pub sensitivities: ArrayVec<f64, MAX_TERMS>,
+}
+
+impl FusedScore {
+    /// A score from sensors that agree and that were all present and reliable, with unknown
+    /// sensitivities.
+    ///
+    /// ```
+    /// use sqal_core::{Measured, Score};
+    /// use sqal_fusion::{DecisionRule, FusedScore};
+    ///
+    /// let mut fused = FusedScore::new(Measured::new(0.89, 0.02)?);
+    /// fused.coverage = Score::new(0.5)?; // one of two sensors was blind
+    /// assert_eq!(DecisionRule::default().decide(&fused).grade.as_str(), "A");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub const fn new(score: Measured) -> Self {
+        Self {
+            score,
+            u_unscaled: score.u(),
+            birge: 1.0,
+            conflict: Score::ZERO,
+            coverage: Score::ONE,
+            sensitivities: ArrayVec::new_const(),
+        }
+    }
 }

@@ -4,7 +4,7 @@
 
 use proptest::prelude::*;
 use sqal_core::{Measured, Score};
-use sqal_fusion::{Decision, Evidence, FusionError, FusionRule, PowerMeanRule, decide_all};
+use sqal_fusion::{DecisionRule, Evidence, FusionError, FusionRule, PowerMeanRule, decide_all};
 
 fn evidence() -> impl Strategy<Value = Evidence> {
     let u = prop_oneof![4 => 0.001..0.3_f64, 1 => Just(0.0), 1 => Just(1e300)];
@@ -22,7 +22,7 @@ proptest! {
 
     #[test]
     fn a_batch_decides_as_one_by_one(trays in prop::collection::vec([evidence(), evidence()], 0..40)) {
-        let (rule, decision) = (PowerMeanRule::default(), Decision::default());
+        let (rule, decision) = (PowerMeanRule::default(), DecisionRule::default());
         let mut together = vec![Err(FusionError::NoEvidence)];
         decide_all(&rule, &decision, &trays, &mut together);
         let alone: Vec<_> = trays.iter().map(|tray| rule.fuse(tray).map(|fused| decision.decide(&fused))).collect();

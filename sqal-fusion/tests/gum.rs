@@ -294,7 +294,7 @@ fn probabilities_far_out_keep_their_digits_on_both_sides() {
 fn a_normal_production_is_whole() {
     let everything = Tolerance::between(-1e6, 1e6).unwrap();
     for sd in [0.01, 0.3, 1.0, 40.0] {
-        let production = Production::normal(Measured::new(3.0, sd).unwrap()).unwrap();
+        let production = Production::normal(3.0, sd).unwrap();
         let risk = production.risk(0.1 * sd, &everything, &everything);
         assert!((risk.accepted - 1.0).abs() < 1e-10 && risk.consumer < 1e-12 && risk.producer < 1e-12, "{sd} {risk:?}");
         // Half of the production lies on either side of its mean, and the guard band that halves
@@ -308,19 +308,23 @@ fn a_normal_production_is_whole() {
     }
 }
 
-/// A normal production can be made from its mean and its standard deviation, or from a measured
-/// value with these numbers. `Production` is a type that a field can have.
+/// A normal production is made from its mean and its standard deviation, and equals that of the
+/// density. `Production` is a type that a field can have.
 #[test]
 fn a_normal_production_is_known_by_its_mean_and_standard_deviation() {
     struct Line {
         production: Production,
     }
     let tolerance = Tolerance::between(2.0, 5.0).unwrap();
-    let line = Line { production: Production::of_mean_and_deviation(3.8, 0.6).unwrap() };
-    let same = Production::normal(Measured::new(3.8, 0.6).unwrap()).unwrap();
-    assert_eq!(line.production.risk(0.083, &tolerance, &tolerance), same.risk(0.083, &tolerance, &tolerance));
+    let line = Line { production: Production::normal(3.8, 0.6).unwrap() };
+    let density = |x: f64| (-0.5 * ((x - 3.8) / 0.6).powi(2)).exp() / (0.6 * std::f64::consts::TAU.sqrt());
+    let same = Production::new(density, 3.8 - 9.0 * 0.6, 3.8 + 9.0 * 0.6).unwrap();
+    let [of_line, of_density] =
+        [line.production.risk(0.083, &tolerance, &tolerance), same.risk(0.083, &tolerance, &tolerance)];
+    assert!((of_line.consumer - of_density.consumer).abs() < 1e-13 && of_line.consumer > 0.0, "{of_line:?}");
+    assert!((of_line.producer - of_density.producer).abs() < 1e-13 && of_line.producer > 0.0, "{of_line:?}");
     for (mean, deviation) in [(3.8, 0.0), (3.8, -0.6), (3.8, f64::NAN), (f64::NAN, 0.6), (f64::INFINITY, 0.6)] {
-        assert!(Production::of_mean_and_deviation(mean, deviation).is_err(), "{mean} {deviation}");
+        assert!(Production::normal(mean, deviation).is_err(), "{mean} {deviation}");
     }
 }
 
@@ -328,7 +332,7 @@ fn a_normal_production_is_known_by_its_mean_and_standard_deviation() {
 /// for each limit, to first order in u.
 #[test]
 fn the_risk_of_a_fine_instrument_is_known_in_closed_form() {
-    let production = Production::normal(Measured::new(0.0, 1.0).unwrap()).unwrap();
+    let production = Production::normal(0.0, 1.0).unwrap();
     let phi = |x: f64| (-0.5 * x * x).exp() / std::f64::consts::TAU.sqrt();
     for (low, high) in [(-1.0, 1.0), (-0.5, 2.0), (0.3, 1.7)] {
         let tolerance = Tolerance::between(low, high).unwrap();
@@ -350,7 +354,7 @@ fn the_risk_of_a_fine_instrument_is_known_in_closed_form() {
 /// no guard band reaches it, the result is `None`.
 #[test]
 fn a_guard_band_of_two_limits_is_found_if_there_is_one() {
-    let production = Production::normal(Measured::new(10.0, 1.0).unwrap()).unwrap();
+    let production = Production::normal(10.0, 1.0).unwrap();
     for (low, high) in [(9.0, 11.0), (9.5, 13.0), (8.0, 10.5)] {
         let tolerance = Tolerance::between(low, high).unwrap();
         let without = production.risk(0.2, &tolerance, &tolerance).consumer;
@@ -409,7 +413,7 @@ fn jcgm_106_global_risks_of_a_normal_production() {
         (1.0, 0.25, 2.0, 2.0, 0.008_006_084_834_450_092, 0.014_850_884_211_254_906),
         (1.0, 0.5, 2.0, 2.0, 0.012_388_749_307_823_299, 0.040_526_755_531_767_544),
     ] {
-        let production = Production::normal(Measured::new(0.0, u0).unwrap()).unwrap();
+        let production = Production::normal(0.0, u0).unwrap();
         let both = |limit: f64| Tolerance::between(-limit, limit).unwrap();
         let risk = production.risk(um, &both(limit), &both(acceptance));
         close(risk.consumer, consumer, 1e-12, "R_C");
@@ -425,7 +429,7 @@ fn rp_19_and_deaver() {
     let risk = |sl: f64, tur: f64, factor: f64| {
         // The limits lie `sl` standard deviations of production from the middle. `tur` is the ratio
         // of that standard deviation to the one of the measurement.
-        let production = Production::normal(Measured::new(0.0, 1.0 / sl).unwrap()).unwrap();
+        let production = Production::normal(0.0, 1.0 / sl).unwrap();
         production.risk(1.0 / (sl * tur), &unit, &Tolerance::between(-factor, factor).unwrap())
     };
     for (itp, ufar, cfar) in [
@@ -457,7 +461,7 @@ fn all_conformity_risks_agree_with_suncal_to_1e_6() {
     let peers: Peers = serde_json::from_str(fixtures::GUM_FUSION).unwrap();
     assert_eq!(peers.suncal_risk.rows.len(), 36);
     for row in &peers.suncal_risk.rows {
-        let production = Production::normal(Measured::new(row.prior[0], row.prior[1]).unwrap()).unwrap();
+        let production = Production::normal(row.prior[0], row.prior[1]).unwrap();
         let tolerance = Tolerance::between(row.ll, row.ul).unwrap();
         let risk = production.risk(row.u_m, &tolerance, &tolerance.guarded(row.gb).unwrap());
         close(risk.consumer, row.pfa, 1e-6, "PFA");
@@ -532,7 +536,7 @@ proptest! {
     /// A wider guard band lowers the consumer's risk and raises the producer's.
     #[test]
     fn a_wider_guard_band_protects_the_consumer(mean in -1.0..1.0_f64, sd in 0.2..1.5_f64, u in 0.02..0.5_f64, w in 0.0..0.4_f64, more in 0.0..0.4_f64) {
-        let production = Production::normal(Measured::new(mean, sd).unwrap()).unwrap();
+        let production = Production::normal(mean, sd).unwrap();
         let tolerance = Tolerance::between(-1.0, 1.0).unwrap();
         let narrow = production.risk(u, &tolerance, &tolerance.guarded(w).unwrap());
         let wide = production.risk(u, &tolerance, &tolerance.guarded(w + more).unwrap());
@@ -548,7 +552,7 @@ proptest! {
 /// consumer's risk at a limit in the middle is atan(u/σ)/2π.
 #[test]
 fn a_fine_instrument_has_a_small_risk_and_not_none() {
-    let production = Production::normal(Measured::new(0.0, 1.0).unwrap()).unwrap();
+    let production = Production::normal(0.0, 1.0).unwrap();
     let tolerance = Tolerance::at_least(0.0).unwrap();
     for u in [0.5, 1e-3, 1e-4, 1e-5, 1e-7] {
         let risk = production.risk(u, &tolerance, &tolerance);
@@ -559,11 +563,11 @@ fn a_fine_instrument_has_a_small_risk_and_not_none() {
         );
     }
     // With a coarse instrument, the guard band may lie far outside of the production.
-    let narrow = Production::normal(Measured::new(0.0, 0.01).unwrap()).unwrap();
+    let narrow = Production::normal(0.0, 0.01).unwrap();
     let band = narrow.guard_band(0.1, &tolerance, 1e-3).unwrap();
     let risk = narrow.risk(0.1, &tolerance, &tolerance.guarded(band).unwrap());
     assert!((risk.consumer - 1e-3).abs() < 1e-9, "{band} {risk:?}");
-    assert!(Production::normal(Measured::new(1.0, 0.0).unwrap()).is_err());
+    assert!(Production::normal(1.0, 0.0).is_err());
     assert!(Production::new(|_: f64| 1.0, 5.0, 1.0).is_err() && Production::new(|_: f64| 1.0, f64::NAN, 1.0).is_err());
     assert!(narrow.risk(-0.1, &tolerance, &tolerance).consumer.is_nan());
 }

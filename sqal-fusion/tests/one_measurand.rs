@@ -14,7 +14,7 @@ use proptest::prelude::*;
 use serde::Deserialize;
 use sqal_core::Measured;
 use sqal_fusion::{
-    Combined, Covariance, Estimate, FusionError, FusionRule, InvalidCovariance, InvalidReplicate, InverseVariance,
+    CombinedValue, Covariance, Estimate, FusionError, FusionRule, InvalidCovariance, InvalidReplicate, InverseVariance,
     Replicate, covariance_intersection,
 };
 
@@ -87,7 +87,7 @@ fn all_repeated_readings_agree_with_statsmodels_to_1e_10() {
     assert_eq!(rows.len(), 36);
     for row in &rows {
         let readings = replicates(&row.x, &row.u);
-        let fused = |rule: InverseVariance| -> Combined { rule.fuse(&readings).unwrap() };
+        let fused = |rule: InverseVariance| -> CombinedValue { rule.fuse(&readings).unwrap() };
         let internal = fused(InverseVariance::Internal);
         close(internal.value.value(), row.mean_ivw, 1e-10, "mean");
         close(internal.value.u(), row.u_internal, 1e-10, "u");

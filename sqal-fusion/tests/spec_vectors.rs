@@ -3,7 +3,7 @@
 
 use serde::Deserialize;
 use sqal_core::{Grade, Measured, Score, power_mean::Exponent};
-use sqal_fusion::{Decision, Evidence, FusionError, FusionRule, Guard, PowerMeanRule};
+use sqal_fusion::{DecisionRule, Evidence, FusionError, FusionRule, Guard, PowerMeanRule};
 
 #[derive(Deserialize)]
 struct Vectors {
@@ -88,7 +88,8 @@ fn all_fusion_vectors_agree_to_1e_12() {
         };
         measured += 1;
         // The model requires of each grade its own probability only.
-        let model = Decision { guard: Guard::default().each_alone(), ..Decision::default() };
+        let mut model = DecisionRule::default();
+        model.guard = Guard::default().each_alone();
         let decided = model.decide(&fused);
         close("score", k, fused.score.value(), out.score);
         close("u", k, fused.score.u(), out.u);

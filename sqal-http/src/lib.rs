@@ -29,94 +29,52 @@
 //! - `dashboard`: the live page at `/`.
 //! - `openapi`: the description of every route at `/openapi/v1.json`, and `/docs` to read it and
 //!   try it.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
-mod access;
-mod ages;
-mod agreed;
-mod answer;
-mod browser_session;
-mod budget;
-mod caches;
-mod caller;
+mod decisions;
 #[cfg(feature = "ws")]
-mod commands;
-mod conditions;
-mod conflicts;
-mod counted_stream;
-#[cfg(feature = "dashboard")]
-mod dashboard;
-mod dead_letters;
-mod decided;
-mod deeds;
-mod disagreement;
-mod found;
-mod given_profiles;
-mod guesses;
-mod host_callers;
-#[cfg(feature = "ws")]
-mod ingest;
-mod intake;
+pub mod devices;
+pub mod door;
 mod jobs;
-mod layers;
-mod live;
+pub mod line;
 #[cfg(feature = "openapi")]
 mod openapi;
-mod origin;
-mod peer;
-mod presence;
-mod problem;
-mod quota;
-mod recent;
-mod repeats;
-mod replies;
-mod route;
-mod routes;
-mod seen_decisions;
-#[cfg(feature = "serve")]
-mod serve;
-mod shown_names;
-mod slo;
-mod state;
-mod token_file;
-mod token_hash;
-mod trial;
-mod usual_interval;
-mod version;
-mod wall_clock;
-mod weak_tokens;
-mod wire;
+mod resources;
+pub mod route;
+pub mod services;
+mod table;
 
-// The types of `sqal-core` are in the signatures, so an embedding service needs no dependency of
-// its own on the same version.
+// The types of these crates are in the signatures, so an embedding service needs no dependency of
+// its own on the same versions.
 pub use sqal_core;
+pub use sqal_grading;
+pub use sqal_intake;
+pub use sqal_protocol;
+pub use sqal_work;
 
-pub use access::Access;
-pub use browser_session::{RandomnessError, SessionKey};
-pub use budget::{Budget, Connection, ExceededError, Resource, Share};
-pub use caches::Caches;
-pub use caller::{Caller, Credential, Grant, Holder, Role, Who};
-pub use counted_stream::CountedStream;
-pub use dead_letters::{DeadLetter, DeadLetters};
 #[cfg(feature = "ws")]
-pub use ingest::{Speech, WebSockets};
-pub use intake::{FrameLimits, Intake};
-pub use presence::{Agreement, Heard, Presence, Present};
-pub use problem::{Problem, Violation};
-pub use quota::{Class, ConnectLimit, Quotas};
-pub use route::{Calls, Route};
-#[cfg(feature = "openapi")]
-pub use routes::openapi;
-pub use routes::{router, routes, take_up_jobs};
+#[doc(inline)]
+pub use devices::WebSockets;
+pub use door::problem::Problem;
 #[cfg(feature = "serve")]
-pub use serve::{ConnectionLimits, serve};
-pub use slo::Objective;
-pub use sqal_grading::{InvalidProfiles, Profile, ProfileFile, Profiles};
-pub use state::{MetricsText, Services};
-pub use token_file::{InvalidTokenFile, Token, TokenFile};
-pub use token_hash::{InvalidTokenHash, TokenHash};
-pub use version::{InvalidSunset, Legacy};
-pub use wall_clock::WallClock;
-pub use wire::{Document, document, timestamp as parse_time};
+pub use door::serve::{ConnectionLimits, serve};
+#[doc(inline)]
+pub use door::{Access, Caller, Grant, Quotas, Role, Token, TokenFile, TokenHash};
+#[doc(inline)]
+pub use line::Caches;
+#[doc(inline)]
+pub use route::Route;
+#[doc(inline)]
+pub use services::Services;
+#[doc(inline)]
+pub use sqal_grading::{Profile, Profiles};
+#[doc(inline)]
+pub use sqal_intake::{DeadLetters, FrameLimits, Intake, WallClock};
+#[doc(inline)]
+pub use sqal_protocol::Violation;
+#[cfg(feature = "openapi")]
+pub use table::openapi;
+pub use table::{router, routes, take_up_jobs};
 
 /// The README's example, compiled with the documentation's tests.
 #[cfg(doctest)]

@@ -17,9 +17,10 @@ use http_body_util::BodyExt;
 use metrics_util::debugging::DebuggingRecorder;
 use serde_json::Value;
 use sqal_core::{Name, Timestamp};
+use sqal_http::door::{Class, Legacy, Who};
+use sqal_http::route::Calls;
 use sqal_http::{
-    Access, Calls, Class, Grant, Legacy, Profile, Profiles, Quotas, Role, Route, Services, Token, TokenFile, TokenHash,
-    Who, router, routes,
+    Access, Grant, Profile, Profiles, Quotas, Role, Route, Services, Token, TokenFile, TokenHash, router, routes,
 };
 use sqal_resilience::Quota;
 use sqal_storage::{BatchWriter, Custody, MemoryStore, WriterConfig};
@@ -42,8 +43,8 @@ async fn app(adjust: impl FnOnce(&mut Services)) -> Router {
     let (writer, _task) = BatchWriter::start(store.clone(), WriterConfig::usual());
     let profiles = Profiles::new([("foiegras_standard_barquette".parse().unwrap(), Profile::example())]).unwrap();
     let mut services = Services::new(store.clone(), writer, profiles, || Timestamp::from_micros(NOW).unwrap());
-    services.register = Some(store);
-    services.metrics = Some(Arc::new(|| "up 1\n".to_owned()));
+    services.storage.register = Some(store);
+    services.plant.metrics = Some(Arc::new(|| "up 1\n".to_owned()));
     let first = router(services.clone());
     let taken = call(&first, "POST", "/api/v1/samples:batch", &[], fixtures::DOCUMENTED_FRAME).await;
     assert_eq!(taken.0, StatusCode::OK);
@@ -112,7 +113,7 @@ async fn every_route_has_a_good_call_and_a_bad_one_and_is_measured() {
     let recorder = DebuggingRecorder::new();
     let snapshotter = recorder.snapshotter();
     recorder.install().unwrap();
-    let app = app(|services| services.quotas = Arc::new(Quotas::none())).await;
+    let app = app(|services| services.door.quotas = Arc::new(Quotas::none())).await;
     for (route, calls) in every() {
         let (good, bad) = (calls.good, calls.bad);
         let (status, ..) = call(&app, route.method, good.0, &[], fixtures::DOCUMENTED_FRAME).await;
@@ -149,7 +150,7 @@ async fn every_route_has_a_good_call_and_a_bad_one_and_is_measured() {
 /// Found by a search: a part of a path that is not valid text (`%AA`) was refused in plain words.
 #[tokio::test]
 async fn a_path_that_is_no_text_is_a_problem_too() {
-    let app = app(|services| services.quotas = Arc::new(Quotas::none())).await;
+    let app = app(|services| services.door.quotas = Arc::new(Quotas::none())).await;
     let mut count = 0;
     for route in routes() {
         let Some((start, rest)) = route.path.split_once('{') else { continue };
@@ -170,8 +171,8 @@ async fn a_path_that_is_no_text_is_a_problem_too() {
 async fn every_route_asks_who_one_is_and_whether_they_may() {
     let access = Arc::new(tokens());
     let app = app(|services| {
-        services.access = access;
-        services.quotas = Arc::new(Quotas::none());
+        services.door.access = access;
+        services.door.quotas = Arc::new(Quotas::none());
     })
     .await;
     for (route, calls) in every() {
@@ -217,7 +218,7 @@ async fn every_route_is_limited() {
     let limited = [Class::Read, Class::Summary, Class::Create, Class::SignIn];
     let app = app(|services| {
         let quotas = limited.into_iter().try_fold(Quotas::none(), |quotas, class| quotas.with(class, two)).unwrap();
-        services.quotas = Arc::new(quotas);
+        services.door.quotas = Arc::new(quotas);
     })
     .await;
     let mut count = 0;
@@ -249,7 +250,7 @@ async fn every_route_is_limited() {
 #[tokio::test]
 async fn older_paths_say_what_takes_their_place() {
     let known: BTreeSet<_> = routes().into_iter().map(|route| (route.method, route.path)).collect();
-    let (on, off) = (app(|_| {}).await, app(|services| services.legacy = Legacy::answering(false)).await);
+    let (on, off) = (app(|_| {}).await, app(|services| services.door.legacy = Legacy::answering(false)).await);
     let mut older = 0;
     for route in routes() {
         let Some(successor) = route.successor else { continue };
@@ -274,9 +275,9 @@ async fn older_paths_say_what_takes_their_place() {
 
 /// A device hands in its own samples, a gateway those of any device, and a person none.
 #[tokio::test]
-async fn nobody_speaks_for_another_device() {
+async fn no_token_speaks_for_another_device() {
     let access = Arc::new(tokens());
-    let app = app(|services| services.access = access).await;
+    let app = app(|services| services.door.access = access).await;
     let hand_in = async |token: &str| {
         let bearer = format!("Bearer {token}");
         call(&app, "POST", "/api/v1/samples:batch", &[("authorization", &bearer)], fixtures::DOCUMENTED_FRAME).await
@@ -301,7 +302,7 @@ async fn nobody_speaks_for_another_device() {
 #[tokio::test]
 async fn guessing_is_slow() {
     let access = Arc::new(tokens());
-    let app = app(|services| services.access = access).await;
+    let app = app(|services| services.door.access = access).await;
     let ask = async |path: &str, token: &str| {
         call(&app, "GET", path, &[("authorization", &*format!("Bearer {token}"))], "").await
     };
@@ -332,10 +333,10 @@ async fn guessing_is_slow() {
 async fn forwarding_headers_are_believed_from_trusted_proxies_only() {
     let one = Quota::new(1.try_into().unwrap(), Duration::from_hours(1));
     let quotas = || Arc::new(Quotas::none().with(Class::Read, one).unwrap());
-    let strangers = app(|services| services.quotas = quotas()).await;
+    let strangers = app(|services| services.door.quotas = quotas()).await;
     let proxied = app(|services| {
-        services.quotas = quotas();
-        services.trusted_proxies = vec![PEER.ip()];
+        services.door.quotas = quotas();
+        services.door.trusted_proxies = vec![PEER.ip()];
     })
     .await;
     let ask = async |app: &Router, from: &str| {
@@ -374,7 +375,7 @@ async fn forwarding_headers_are_believed_from_trusted_proxies_only() {
 #[tokio::test]
 async fn a_browser_signs_in_with_a_cookie_that_only_its_own_page_uses() {
     let access = Arc::new(tokens());
-    let app = app(|services| services.access = access).await;
+    let app = app(|services| services.door.access = access).await;
     let begin = async |token: &str, origin: &str| {
         let bearer = format!("Bearer {token}");
         let headers = [("authorization", bearer.as_str()), ("origin", origin), ("host", "sqal.example")];
@@ -436,8 +437,8 @@ async fn a_browser_signs_in_with_a_cookie_that_only_its_own_page_uses() {
 async fn a_page_behind_a_proxy_signs_in() {
     let access = Arc::new(tokens());
     let app = app(|services| {
-        services.access = access;
-        services.trusted_proxies = vec![PEER.ip()];
+        services.door.access = access;
+        services.door.trusted_proxies = vec![PEER.ip()];
     })
     .await;
     let begin = async |host: &str, forwarded: Option<(&str, &str)>| {
@@ -457,12 +458,12 @@ async fn a_page_behind_a_proxy_signs_in() {
 /// was not given.
 #[tokio::test]
 async fn an_open_server_answers_under_no_name_of_a_stranger() {
-    let app = app(|services| services.allowed_hosts = vec!["line.example".to_owned()]).await;
+    let app = app(|services| services.door.allowed_hosts = vec!["line.example".to_owned()]).await;
     for route in routes().into_iter().filter(|route| route.method == "GET" && route.who != Who::Everyone) {
         let path = route.path.replace("{device_id}", "x").replace("{name}", "x").replace("{id}", "x");
         let (status, _, problem) = call(&app, "GET", &path, &[("host", "evil.example:8000")], "").await;
         assert_eq!(status, StatusCode::FORBIDDEN, "{path}: {problem:?}");
-        assert!(problem.unwrap()["detail"].as_str().unwrap().contains("SQAL_ALLOWED_HOSTS"));
+        assert!(problem.unwrap()["detail"].as_str().unwrap().contains("an allowed host name"));
         for host in ["127.0.0.1:8000", "localhost", "[::1]:8000", "line.example:8000"] {
             let (status, ..) = call(&app, "GET", &path, &[("host", host)], "").await;
             assert_ne!(status, StatusCode::FORBIDDEN, "{path} {host}");
@@ -480,15 +481,16 @@ async fn dead_letters_are_kept_and_taken_after_all() {
     let not_before = async |earliest: i64| {
         let (access, letters) = (Arc::clone(&access), Arc::clone(&letters));
         app(|services| {
-            services.access = access;
-            services.dead_letters = letters;
+            services.door.access = access;
+            services.line.dead_letters = letters;
             let profiles =
                 Profiles::new([("foiegras_standard_barquette".parse().unwrap(), Profile::example())]).unwrap();
             let clock: Arc<dyn sqal_resilience::Clock> = Arc::new(sqal_resilience::SystemClock);
             let now = Timestamp::from_micros(NOW).unwrap();
             let not_before = Timestamp::from_micros(earliest).unwrap();
-            let limits = sqal_http::FrameLimits { not_before, ..sqal_http::FrameLimits::default() };
-            services.intake = Arc::new(sqal_http::Intake::new(profiles, limits, Arc::new(move || now), clock));
+            let mut limits = sqal_http::FrameLimits::default();
+            limits.not_before = not_before;
+            services.line.intake = Arc::new(sqal_http::Intake::new(profiles, limits, Arc::new(move || now), clock));
         })
         .await
     };
@@ -537,7 +539,7 @@ async fn dead_letters_are_kept_and_taken_after_all() {
 async fn events_end_with_the_token() {
     let access = Arc::new(tokens());
     let same = Arc::clone(&access);
-    let app = app(|services| services.access = same).await;
+    let app = app(|services| services.door.access = same).await;
     let request = Request::get("/api/v1/events").header("authorization", "Bearer viewer").body(Body::empty()).unwrap();
     let mut body = app.clone().oneshot(request).await.unwrap().into_body();
     // For a minute, nothing but signs of life arrives.
@@ -554,7 +556,7 @@ async fn events_end_with_the_token() {
 /// before it comes into force.
 #[tokio::test]
 async fn a_profile_is_tried_on_history() {
-    let app = app(|services| services.quotas = Arc::new(Quotas::none())).await;
+    let app = app(|services| services.door.quotas = Arc::new(Quotas::none())).await;
     let path = "/api/v1/profiles/foiegras_standard_barquette";
     let (_, headers, whole) = call(&app, "GET", path, &[], "").await;
     let (whole, tag) = (whole.unwrap(), headers["etag"].to_str().unwrap().to_owned());
@@ -609,8 +611,8 @@ async fn deeds_are_written_down() {
     let (access, store) = (Arc::new(tokens()), Arc::new(MemoryStore::new()));
     let audit = Arc::clone(&store);
     let app = app(|services| {
-        services.access = access;
-        services.custody = Some(store);
+        services.door.access = access;
+        services.storage.custody = Some(store);
     })
     .await;
     for (method, path, token) in [

@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use fixtures::scene::{Fault, Scene, Station};
 use serde_json::Value;
 use sqal_core::{Name, Sample, SampleKey, Timestamp, sample::Meta};
-use sqal_http::{Profile, Profiles, Route, document, routes};
+use sqal_http::sqal_protocol::document::document;
+use sqal_http::{Profile, Profiles, Route, routes};
 
 /// A sample with every part in it, as clients read it.
 fn document_of_a_sample() -> Value {
@@ -16,7 +17,7 @@ fn document_of_a_sample() -> Value {
     let (inspection, profile) = profiles.inspect(&name, reading.frame.as_ref(), reading.spectrum.as_ref()).unwrap();
     let timestamp = Timestamp::from_micros(0).unwrap();
     let sample = Sample {
-        key: SampleKey { device_id: Name::new("STATION").unwrap(), timestamp, sample_id: Name::new("SAMPLE").unwrap() },
+        key: SampleKey { device_id: Name::new("STATION").unwrap(), timestamp, name: Name::new("SAMPLE").unwrap() },
         received_at: timestamp,
         tof: reading.frame,
         spectrum: reading.spectrum,
@@ -134,15 +135,10 @@ fn every_route_is_documented_as_it_is_declared() {
 #[test]
 fn every_problem_is_documented() {
     let text = include_str!("../../docs/http.md");
-    let kinds = include_str!("../src/problem.rs").split("pub(crate) const KINDS").nth(1).unwrap().split("];").next();
-    let kinds: BTreeSet<String> = kinds
-        .unwrap()
-        .lines()
-        .filter_map(|line| line.trim().trim_start_matches('(').strip_prefix('"'))
-        .filter_map(|rest| rest.split('"').next())
-        .filter(|name| !name.contains(' ') && !name.is_empty())
-        .map(|name| format!("/problems/{name}"))
-        .collect();
+    let declared = [include_str!("../src/door/kinds.rs"), include_str!("../../plant/protocol/src/kinds.rs")];
+    let declared = declared.iter().flat_map(|text| text.split("Kind::new(").skip(1));
+    let kinds: BTreeSet<String> =
+        declared.filter_map(|rest| Some(format!("/problems/{}", rest.split('"').nth(1)?))).collect();
     let written: BTreeSet<String> =
         text.split('`').filter(|code| code.starts_with("/problems/")).map(str::to_owned).collect();
     assert_eq!(kinds, written);

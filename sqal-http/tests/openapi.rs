@@ -5,7 +5,8 @@
 use std::collections::BTreeSet;
 
 use serde_json::Value;
-use sqal_http::{Class, Who, openapi, routes};
+use sqal_http::door::{Class, Who};
+use sqal_http::{openapi, routes};
 
 /// `SQAL_WRITE=1 cargo test -p sqal-http --all-features --test openapi` rewrites the file. Review
 /// the difference.

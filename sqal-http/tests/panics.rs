@@ -49,7 +49,7 @@ async fn post(app: &Router, path: &str, key: Option<&str>, body: &str) -> (u16, 
 }
 
 #[tokio::test]
-async fn a_panic_is_a_500_and_nobody_is_told_that_the_server_ends() {
+async fn a_panic_is_a_500_and_no_client_is_told_that_the_server_ends() {
     let (app, fuse) = server();
     // A frame that stays wrong is kept as a dead letter, so that a replay has something to judge.
     let mut early: Value = serde_json::from_str(fixtures::DOCUMENTED_FRAME).unwrap();

@@ -16,9 +16,9 @@ use sqal_core::{Sample, SampleId, Timestamp};
 use sqal_http::{Profile, Profiles, Services, router};
 use sqal_resilience::health::CheckConfig;
 use sqal_storage::{
-    BatchWriter, Inserted, MemoryStore, Page, SampleQuery, SampleStore, StorageError, StorageErrorKind, WriteError,
+    BatchWriter, Inserted, MemoryStore, SampleQuery, SampleStore, StorageError, StorageErrorKind, WriteError,
     WriterConfig, WriterHandle,
-    samples::{DeviceTally, Hourly, HourlyQuery},
+    samples::{DeviceTally, Hourly, HourlyQuery, Page},
 };
 use tower::ServiceExt;
 
@@ -63,7 +63,9 @@ impl SampleStore for Faulty {
 
 fn server() -> (Services, WriterHandle, Arc<Faulty>) {
     let store = Arc::new(Faulty::default());
-    let (writer, _) = BatchWriter::start(Arc::clone(&store) as _, WriterConfig { tries: 1, ..WriterConfig::usual() });
+    let mut config = WriterConfig::usual();
+    config.tries = 1;
+    let (writer, _) = BatchWriter::start(Arc::clone(&store) as _, config);
     let name = "foiegras_standard_barquette".parse().unwrap();
     let profiles = Profiles::new([(name, Profile::example())]).unwrap();
     let now = || Timestamp::from_micros(1_729_983_600_000_000).unwrap();
@@ -83,7 +85,7 @@ async fn m3_a_disk_that_is_full_is_not_ready_by_name() {
     let app = router(services.clone());
     assert_eq!(get(&app, "/health/ready").await.0, StatusCode::OK);
     store.is_full.store(true, Ordering::SeqCst);
-    services.health.look().await;
+    services.plant.health.look().await;
     for (path, parts) in [("/health/ready", "components"), ("/ready", "checks")] {
         let (status, ready) = get(&app, path).await;
         assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{path}");
@@ -107,7 +109,7 @@ async fn m3_a_writer_whose_batches_fail_in_a_row_is_not_ready_until_a_probe_succ
         let outcome = writer.submit(Box::new(one.clone())).await.unwrap().outcome().await;
         assert!(matches!(outcome, Err(WriteError::Unavailable(_))));
     }
-    services.health.look().await;
+    services.plant.health.look().await;
     let (status, ready) = get(&app, "/health/ready").await;
     assert_eq!((status, &ready["components"]["writer"]), (StatusCode::SERVICE_UNAVAILABLE, &json!(false)));
     let why = ready["reasons"]["writer"].as_str().unwrap();
@@ -115,7 +117,7 @@ async fn m3_a_writer_whose_batches_fail_in_a_row_is_not_ready_until_a_probe_succ
     for is in [&store.takes_nothing, &store.is_full] {
         is.store(false, Ordering::SeqCst);
     }
-    services.health.look().await;
+    services.plant.health.look().await;
     assert_eq!(get(&app, "/health/ready").await.0, StatusCode::OK);
     assert_eq!(writer.failed_in_a_row(), 0);
 }
@@ -126,8 +128,9 @@ async fn m3_a_writer_whose_batches_fail_in_a_row_is_not_ready_until_a_probe_succ
 async fn a_database_that_is_away_behind_a_spool_degrades_and_no_more() {
     let (services, _, _) = server();
     let app = router(services.clone());
-    services.health.remove("database");
+    services.plant.health.remove("database");
     services
+        .plant
         .health
         .register("database", CheckConfig::optional(), || async { Err("the store does not answer") })
         .unwrap();
@@ -137,8 +140,8 @@ async fn a_database_that_is_away_behind_a_spool_degrades_and_no_more() {
         let takes = takes.load(Ordering::SeqCst);
         async move { if takes { Ok(()) } else { Err("spool damaged: 7 samples are passed by") } }
     };
-    services.health.register("spool", CheckConfig::critical(), check).unwrap();
-    services.health.look().await;
+    services.plant.health.register("spool", CheckConfig::critical(), check).unwrap();
+    services.plant.health.look().await;
     let (status, health) = get(&app, "/health").await;
     assert_eq!(status, StatusCode::OK);
     let said = json!({
@@ -148,7 +151,7 @@ async fn a_database_that_is_away_behind_a_spool_degrades_and_no_more() {
     assert_eq!(health, said);
     assert_eq!(get(&app, "/health/ready").await.0, StatusCode::OK);
     spool.store(false, Ordering::SeqCst);
-    services.health.look().await;
+    services.plant.health.look().await;
     let (status, ready) = get(&app, "/health/ready").await;
     assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(ready["reasons"]["spool"], "spool damaged: 7 samples are passed by");

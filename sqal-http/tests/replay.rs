@@ -26,9 +26,10 @@ fn server(letters: &Arc<DeadLetters>, not_before: i64) -> Router {
     let (writer, _task) = BatchWriter::start(store.clone(), WriterConfig::usual());
     let profiles = || Profiles::new([("foiegras_standard_barquette".parse().unwrap(), Profile::example())]).unwrap();
     let mut services = Services::new(store, writer, profiles(), move || at(NOW));
-    let limits = FrameLimits { not_before: at(not_before), ..FrameLimits::default() };
-    services.intake = Arc::new(Intake::new(profiles(), limits, Arc::new(move || at(NOW)), Arc::new(SystemClock)));
-    services.dead_letters = Arc::clone(letters);
+    let mut limits = FrameLimits::default();
+    limits.not_before = at(not_before);
+    services.line.intake = Arc::new(Intake::new(profiles(), limits, Arc::new(move || at(NOW)), Arc::new(SystemClock)));
+    services.line.dead_letters = Arc::clone(letters);
     router(services)
 }
 

@@ -26,11 +26,8 @@ async fn app(samples: usize) -> (Router, Services, Vec<Sample>) {
         let (inspection, profile) = profiles.inspect(&name, reading.frame.as_ref(), reading.spectrum.as_ref()).unwrap();
         let timestamp = Timestamp::from_micros(1_729_983_600_000_000 + i64::try_from(k).unwrap()).unwrap();
         let device = if k % 2 == 0 { "EVEN" } else { "ODD" };
-        let key = SampleKey {
-            device_id: Name::new(device).unwrap(),
-            timestamp,
-            sample_id: Name::new(&format!("S{k}")).unwrap(),
-        };
+        let key =
+            SampleKey { device_id: Name::new(device).unwrap(), timestamp, name: Name::new(&format!("S{k}")).unwrap() };
         let meta = Meta { firmware_version: None, temperature_c: None, humidity_percent: None };
         let (tof, spectrum) = (reading.frame, reading.spectrum);
         made.push(Sample {
@@ -49,7 +46,7 @@ async fn app(samples: usize) -> (Router, Services, Vec<Sample>) {
     }
     store.insert(&made).await.unwrap();
     let mut services = Services::new(store, writer, profiles, || Timestamp::from_micros(0).unwrap());
-    services.metrics = Some(Arc::new(|| "up 1\n".to_owned()));
+    services.plant.metrics = Some(Arc::new(|| "up 1\n".to_owned()));
     (router(services.clone()), services, made)
 }
 
@@ -85,7 +82,7 @@ async fn without_a_sample_the_latest_is_a_404_problem() {
     assert_eq!((status, problem["type"].as_str()), (StatusCode::NOT_FOUND, Some("/problems/not-found")));
     assert_eq!(headers["content-type"], "application/problem+json");
     let (status, page, _) = get(&app, "/problems/not-found").await;
-    assert!(status == StatusCode::OK && page.as_str().unwrap().contains("not known here"));
+    assert!(status == StatusCode::OK && page.as_str().unwrap().contains("does not know the path"));
     assert_eq!(get(&app, "/problems/nonsense").await.0, StatusCode::NOT_FOUND);
 }
 
@@ -109,23 +106,23 @@ async fn pages_follow_each_other_and_filter() {
 async fn the_latest_is_remembered_for_ten_seconds() {
     let (_, mut services, made) = app(2).await;
     let clock = ManualClock::new();
-    services.caches = Arc::new(Caches::near(&(Arc::new(clock.clone()) as Arc<dyn Clock>)));
+    services.line.caches = Arc::new(Caches::near(&(Arc::new(clock.clone()) as Arc<dyn Clock>)));
     let app = router(services.clone());
     assert_eq!(get(&app, "/api/sqal/latest").await.1["sample_id"], "S1");
     let mut later = made[1].clone();
     later.key.timestamp = Timestamp::from_micros(made[1].key.timestamp.micros() + 9).unwrap();
-    later.key.sample_id = Name::new("S9").unwrap();
-    services.store.insert(&[later]).await.unwrap();
+    later.key.name = Name::new("S9").unwrap();
+    services.storage.store.insert(&[later]).await.unwrap();
     let (_, latest, headers) = get(&app, "/api/sqal/latest").await;
     assert_eq!((&latest["sample_id"], &headers["content-type"]), (&"S1".into(), &"application/json".parse().unwrap()));
     clock.advance(std::time::Duration::from_secs(11));
     assert_eq!(get(&app, "/api/sqal/latest").await.1["sample_id"], "S9");
-    let [(kind, stats), ..] = services.caches.stats();
+    let [(kind, stats), ..] = services.line.caches.stats();
     assert_eq!((kind, stats.hits, stats.misses), (CacheKind::LatestSample, 1, 2));
     // After the caches are cleared, the next call reads the store.
-    services.caches.clear().await.unwrap();
+    services.line.caches.clear().await.unwrap();
     assert_eq!(get(&app, "/api/sqal/latest").await.0, StatusCode::OK);
-    assert_eq!(services.caches.stats()[0].1.misses, 3);
+    assert_eq!(services.line.caches.stats()[0].1.misses, 3);
 }
 
 /// The samples of `app` lie in the hour from 23:00 of 2024-10-26. In this app it is 23:30.
@@ -133,7 +130,7 @@ async fn that_night(samples: usize) -> (Router, Vec<Sample>) {
     let (_, services, made) = app(samples).await;
     let now = || Timestamp::from_micros(1_729_985_400_000_000).unwrap();
     let profiles = Profiles::new([("foiegras_standard_barquette".parse().unwrap(), Profile::example())]).unwrap();
-    (router(Services::new(services.store, services.writer, profiles, now)), made)
+    (router(Services::new(services.storage.store, services.storage.writer, profiles, now)), made)
 }
 
 #[tokio::test]
@@ -434,7 +431,7 @@ async fn hr_15_probes_have_their_documented_bodies() {
 #[tokio::test]
 async fn an_embedders_own_parts_are_checked_too() {
     let (app, services, _) = app(0).await;
-    services.health.register("cache", CheckConfig::optional(), || async { Err("connection refused") }).unwrap();
+    services.plant.health.register("cache", CheckConfig::optional(), || async { Err("connection refused") }).unwrap();
     let (status, ready, _) = get(&app, "/health/ready").await;
     assert_eq!((status, &ready["components"]["cache"]), (StatusCode::OK, &false.into()));
     assert_eq!(get(&app, "/ready").await.1["checks"]["cache"], "down");
@@ -445,7 +442,7 @@ async fn an_embedders_own_parts_are_checked_too() {
         "not as it should be, and it goes on"
     );
     assert_eq!(health["reasons"], serde_json::json!({ "cache": "connection refused" }));
-    services.health.register("scale", CheckConfig::critical(), || async { Err("unplugged") }).unwrap();
+    services.plant.health.register("scale", CheckConfig::critical(), || async { Err("unplugged") }).unwrap();
     let (status, ready, _) = get(&app, "/health/ready").await;
     assert_eq!((status, &ready["reasons"]["scale"]), (StatusCode::SERVICE_UNAVAILABLE, &"unplugged".into()));
     let (status, health, _) = get(&app, "/health").await;
@@ -464,7 +461,7 @@ async fn sd_07_while_it_ends_a_process_is_alive_and_not_ready() {
     let services = services.ending_with(&shutdown);
     let app = router(services.clone());
     shutdown.begin("SIGTERM");
-    assert!(services.health.report().ending);
+    assert!(services.plant.health.report().ending);
     assert_eq!(get(&app, "/health/ready").await.0, StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(get(&app, "/health/live").await.0, StatusCode::OK);
     assert_eq!(get(&app, "/api/health").await.0, StatusCode::OK);

@@ -57,7 +57,8 @@ impl Served {
         let shutdown = Shutdown::new(ShutdownConfig::default());
         // The time limit for a head is so large that only the end of the server ends a connection
         // here.
-        let limits = ConnectionLimits { head: Duration::from_hours(24), ..ConnectionLimits::default() };
+        let mut limits = ConnectionLimits::default();
+        limits.head = Duration::from_hours(24);
         let server = tokio::spawn(serve(listener, app, shutdown.clone(), limits));
         Self { address, shutdown, server, called }
     }

@@ -11,9 +11,8 @@ use futures_util::future::join_all;
 use http_body_util::BodyExt;
 use serde_json::Value;
 use sqal_core::{Name, Timestamp};
-use sqal_http::{
-    Access, Budget, Grant, Profile, Profiles, Resource, Role, Services, Share, Token, TokenFile, TokenHash, router,
-};
+use sqal_http::door::{Budget, Resource, Share};
+use sqal_http::{Access, Grant, Profile, Profiles, Role, Services, Token, TokenFile, TokenHash, router};
 use sqal_storage::{BatchWriter, MemoryStore, WriterConfig};
 use tower::ServiceExt;
 
@@ -35,9 +34,9 @@ fn server(budget: Budget) -> (Router, Arc<Budget>) {
         token("vera-1", viewer),
         token("vera-2", viewer),
     ];
-    services.access = Arc::new(Access::of(TokenFile { tokens }).unwrap());
-    services.budget = Arc::new(budget);
-    let budget = Arc::clone(&services.budget);
+    services.door.access = Arc::new(Access::of(TokenFile { tokens }).unwrap());
+    services.door.budget = Arc::new(budget);
+    let budget = Arc::clone(&services.door.budget);
     (router(services), budget)
 }
 

@@ -18,6 +18,12 @@ pub enum Again {
 }
 
 /// Judges results. Any function of the result is a `Classify`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot judge results of the type `Result<{T}, {E}>`",
+    label = "no judge of these results",
+    note = "`ByCallError` judges results whose error is a `CallError`: put `CallErrors` below the layer",
+    note = "a closure states the type of its argument: `|result: &Result<_, _>| …`"
+)]
 pub trait Classify<T, E> {
     /// What this result says about the target.
     fn classify(&self, result: &Result<T, E>) -> Outcome;
@@ -34,6 +40,7 @@ impl<T, E> Classify<T, E> for ErrorIsFailure {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<T, E, F: Fn(&Result<T, E>) -> Outcome> Classify<T, E> for F {
     #[inline]
     fn classify(&self, result: &Result<T, E>) -> Outcome {
@@ -46,6 +53,12 @@ impl<T, E, F: Fn(&Result<T, E>) -> Outcome> Classify<T, E> for F {
 ///
 /// An implementation for requests of every type `R` fits every service. An implementation that
 /// judges by the request names its type.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot say which results of the type `Result<{T}, {E}>` are worth another try",
+    label = "no judge of these results",
+    note = "`ByCallError` judges results whose error is a `CallError`: put `CallErrors` below the layer",
+    note = "a closure states the type of its argument: `|result: &Result<_, _>| …`"
+)]
 pub trait WorthIt<T, E, R = ()> {
     /// Whether to try again after this result.
     fn again(&self, result: &Result<T, E>) -> Again;
@@ -101,6 +114,7 @@ impl<T, E, R> WorthIt<T, E, R> for EveryError {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<T, E, R, F: Fn(&Result<T, E>) -> Again> WorthIt<T, E, R> for F {
     #[inline]
     fn again(&self, result: &Result<T, E>) -> Again {

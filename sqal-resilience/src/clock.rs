@@ -57,6 +57,18 @@ pub(crate) fn whole_seconds(time: Duration) -> u64 {
     time.as_secs().saturating_add(u64::from(time.subsec_nanos() > 0))
 }
 
+/// A span as a message shows it, rounded to two decimals of its largest unit: `59.85s`, `1.5s`,
+/// `250ms`. What is left of a deadline has nine digits, and the last seven tell a reader nothing.
+pub(crate) fn rounded(time: &Duration) -> Duration {
+    let step = match time.as_nanos() {
+        0..1_000 => 1,
+        1_000..1_000_000 => 10,
+        1_000_000..1_000_000_000 => 10_000,
+        _ => 10_000_000,
+    };
+    span((time.as_nanos() + step / 2) / step * step)
+}
+
 /// How far apart the times of threads may lie (in nanoseconds) without being taken for a clock that
 /// stepped back.
 pub(crate) const SKEW: u64 = 1_000_000_000;

@@ -10,7 +10,8 @@ use crate::{Clock, RetryBudget};
 /// The result of a hedged call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use = "the call may have failed: look at `result`"]
-pub struct Hedged<T, E> {
+#[non_exhaustive]
+pub struct HedgeResult<T, E> {
     /// The first success, or the last error.
     pub result: Result<T, E>,
     /// The number of calls that were begun: 1 or 2.
@@ -48,7 +49,7 @@ pub async fn hedge<T, E, F, C>(
     delay: Duration,
     budget: &RetryBudget<C>,
     mut operation: impl FnMut() -> F,
-) -> Hedged<T, E>
+) -> HedgeResult<T, E>
 where
     F: Future<Output = Result<T, E>>,
     C: Clock,
@@ -57,11 +58,11 @@ where
     let mut first = pin!(operation());
     tokio::select! {
         biased;
-        result = &mut first => return Hedged { result, begun: 1, second_won: false },
+        result = &mut first => return HedgeResult { result, begun: 1, second_won: false },
         () = sleep(delay) => {}
     }
     if !call.retry() {
-        return Hedged { result: first.await, begun: 1, second_won: false };
+        return HedgeResult { result: first.await, begun: 1, second_won: false };
     }
     let mut second = pin!(operation());
     let (result, second_won) = tokio::select! {
@@ -70,9 +71,9 @@ where
         result = &mut second => (result, true),
     };
     if result.is_ok() {
-        return Hedged { result, begun: 2, second_won };
+        return HedgeResult { result, begun: 2, second_won };
     }
     // One call has failed, so the result is that of the other one.
     let result = if second_won { first.await } else { second.await };
-    Hedged { second_won: !second_won && result.is_ok(), result, begun: 2 }
+    HedgeResult { second_won: !second_won && result.is_ok(), result, begun: 2 }
 }

@@ -33,6 +33,7 @@
 //! - `serde`: settings in a readable form (`"60s"`).
 //! - `metrics`: a breaker that counts its calls and shows its state.
 //! - `tracing`: the documented log lines.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod address;
 #[cfg(feature = "tokio")]

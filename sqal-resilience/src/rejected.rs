@@ -63,11 +63,11 @@ impl fmt::Display for Reason {
             Self::CircuitOpen => "the circuit is open",
             Self::CircuitForcedOpen => "the circuit was opened by hand",
             Self::ProbesExhausted => "the circuit is half open and its probes are under way",
-            Self::RateLimited => "too many in this time",
-            Self::ExceedsCapacity => "more at once than the limit can ever pass",
-            Self::BulkheadFull => "all places are taken and the line is full",
+            Self::RateLimited => "the rate limit is reached",
+            Self::ExceedsCapacity => "it asks for more tokens than the limit ever holds",
+            Self::BulkheadFull => "all places are taken and the queue is full",
             Self::QueueTimeout => "no place became free in time",
-            Self::Overloaded => "those who wait have waited too long already",
+            Self::Overloaded => "the queue is too slow: its callers have waited too long already",
             Self::ShuttingDown => "the process is ending",
         })
     }
@@ -76,6 +76,7 @@ impl fmt::Display for Reason {
 /// The call was refused before it was attempted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not attempted: {reason}{}", .retry_after.map_or_else(String::new, |after| format!("; try again in {} s", whole_seconds(after).max(1))))]
+#[non_exhaustive]
 pub struct Rejected {
     /// Why the call was refused.
     pub reason: Reason,

@@ -1,5 +1,6 @@
 //! [`Retry`]: tries an operation again, within limits of number, time and budget.
 
+use std::fmt;
 use std::ops::Deref;
 use std::time::Duration;
 
@@ -10,9 +11,21 @@ use crate::random::{Random, fresh_seed};
 use crate::{Backoff, Clock, RetryBudget, classify::Again};
 
 /// How often an operation is tried again, and how long that may take.
+///
+/// It begins with [`RetryPolicy::new`] or [`RetryPolicy::default`]; its fields are then set.
+///
+/// ```
+/// use std::time::Duration;
+/// use sqal_resilience::RetryPolicy;
+///
+/// let mut policy = RetryPolicy::default();
+/// policy.deadline = Some(Duration::from_secs(10));
+/// assert_eq!(policy.max_retries, 3);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
+#[non_exhaustive]
 pub struct RetryPolicy {
     /// The maximum number of tries after the first.
     pub max_retries: u32,
@@ -66,11 +79,23 @@ pub enum GaveUp {
     Budget,
 }
 
+impl fmt::Display for GaveUp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Retries => "all retries are made",
+            Self::NotWorthIt => "the error is not worth another try",
+            Self::Deadline => "the next try would begin after the deadline",
+            Self::RetryAfter => "the target asked for a longer wait than the policy allows",
+            Self::Budget => "the budget for retries is spent",
+        })
+    }
+}
+
 /// The operation did not succeed: the last error, the number of tries, and why no other was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RetryError<E> {
     /// The last try failed.
-    #[error("gave up after {attempts} tries ({why:?})")]
+    #[error("gave up at try {attempts}: {why}")]
     Failed {
         /// The error of the last try.
         #[source]

@@ -72,7 +72,8 @@ impl Hasher for AsItIs {
 
 /// The value of a flight, and whether another caller fetched it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Landed<V> {
+#[non_exhaustive]
+pub struct FlightResult<V> {
     /// The value.
     pub value: V,
     /// Whether another caller's closure made the value.
@@ -119,7 +120,7 @@ impl<K: Eq + Hash + Clone, V: Clone> SingleFlight<K, V> {
     }
 
     /// Gets the value of the key, by `fetch` or by the flight of another caller that is under way.
-    pub async fn run<F: Future<Output = V>>(&self, key: K, fetch: impl FnOnce() -> F) -> Landed<V> {
+    pub async fn run<F: Future<Output = V>>(&self, key: K, fetch: impl FnOnce() -> F) -> FlightResult<V> {
         let key = self.hashed(key);
         let (flight, leads) = {
             let mut part = self.part(&key);
@@ -135,12 +136,12 @@ impl<K: Eq + Hash + Clone, V: Clone> SingleFlight<K, V> {
         };
         let member = Member { table: self, key, flight, left: false };
         if !leads && let Some(value) = (Wait { flight: &member.flight, ticket: None }).await {
-            return Landed { value: V::clone(&value), shared: true };
+            return FlightResult { value: V::clone(&value), shared: true };
         }
         let leader = Leader(member);
         let value = fetch().await;
         leader.land(&value);
-        Landed { value, shared: false }
+        FlightResult { value, shared: false }
     }
 
     /// Gets the value of the key by a task, which goes on when every caller has given up. The
@@ -160,7 +161,7 @@ impl<K: Eq + Hash + Clone, V: Clone> SingleFlight<K, V> {
         name: impl Into<String>,
         key: K,
         fetch: impl FnOnce() -> F + Send + 'static,
-    ) -> Result<Landed<V>, crate::Rejected>
+    ) -> Result<FlightResult<V>, crate::Rejected>
     where
         F: Future<Output = V> + Send + 'static,
         K: Send + Sync + 'static,

@@ -119,10 +119,10 @@ mod tests {
     #[test]
     fn times_are_read_as_people_write_them() {
         for (text, time) in [
-            ("60s", Duration::from_mins(1)),
+            ("60s", Duration::from_secs(60)),
             ("250ms", Duration::from_millis(250)),
             ("1m30s", Duration::from_secs(90)),
-            ("1.5h", Duration::from_mins(90)),
+            ("1.5h", Duration::from_secs(5400)),
             ("0s", Duration::ZERO),
             (" 10us ", Duration::from_micros(10)),
             ("18446744073709551615s", Duration::from_secs(u64::MAX)),

@@ -13,7 +13,7 @@ use sqal_resilience::{
 };
 
 const SECOND: Duration = Duration::from_secs(1);
-const MINUTE: Duration = Duration::from_mins(1);
+const MINUTE: Duration = Duration::from_secs(60);
 
 fn n(n: u32) -> NonZeroU32 {
     NonZeroU32::new(n).unwrap()
@@ -63,7 +63,7 @@ fn what_is_done_by_hand_is_no_recovery_that_failed() {
 }
 
 #[test]
-fn an_abandoned_call_is_in_the_window_only_if_somebody_asks_for_it() {
+fn an_abandoned_call_is_in_the_window_only_if_the_settings_say_so() {
     let window = Window::Calls(n(10));
     let calls = |abandoned, act: fn(&Breaker<ManualClock>)| {
         let breaker = Breaker::new(windowed(window, abandoned), ManualClock::new()).unwrap();

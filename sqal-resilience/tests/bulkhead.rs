@@ -28,7 +28,11 @@ const MS: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);
 
 fn with_line(running: u32, waiting: u32, wait: Duration) -> BulkheadConfig {
-    BulkheadConfig { max_concurrent: n(running), max_queued: waiting, max_wait: wait, ..BulkheadConfig::default() }
+    let mut config = BulkheadConfig::default();
+    config.max_concurrent = n(running);
+    config.max_queued = waiting;
+    config.max_wait = wait;
+    config
 }
 
 fn poll<F: Future>(future: std::pin::Pin<&mut F>) -> Poll<F::Output> {
@@ -81,7 +85,7 @@ async fn bh_02_the_line_is_served_in_order_and_ends() {
 }
 
 #[test]
-fn bh_03_whoever_leaves_the_line_leaves_nothing_behind() {
+fn bh_03_a_call_that_leaves_the_line_leaves_nothing_behind() {
     let bulkhead = Arc::new(Bulkhead::new(with_line(1, 3, Duration::from_secs(9)), SystemClock).unwrap());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     let _entered = runtime.enter();
@@ -146,7 +150,7 @@ fn a_larger_bulkhead_serves_the_line() {
 
 #[test]
 fn bh_07_two_threads_are_never_inside_one_place() {
-    let bulkhead = Arc::new(Bulkhead::new(with_line(1, 2, Duration::from_mins(5)), SystemClock).unwrap());
+    let bulkhead = Arc::new(Bulkhead::new(with_line(1, 2, Duration::from_secs(300)), SystemClock).unwrap());
     let inside = AtomicU32::new(0);
     let enter = || {
         for k in 0..200_000 {
@@ -166,7 +170,7 @@ fn bh_07_two_threads_are_never_inside_one_place() {
 
 #[test]
 fn bh_09_a_thread_that_sleeps_in_line_is_woken() {
-    let bulkhead = Bulkhead::new(with_line(1, 1, Duration::from_mins(5)), SystemClock).unwrap();
+    let bulkhead = Bulkhead::new(with_line(1, 1, Duration::from_secs(300)), SystemClock).unwrap();
     std::thread::scope(|scope| {
         let place = bulkhead.try_acquire().unwrap();
         let sleeper = scope.spawn(|| bulkhead.acquire_blocking().map(drop));
@@ -278,7 +282,9 @@ impl Limit for Jumps {
 
 #[tokio::test(start_paused = true)]
 async fn a_limit_that_grows_lets_in_who_waits() {
-    let config = BulkheadConfig { max_queued: 5, max_wait: Duration::from_mins(1), ..BulkheadConfig::default() };
+    let mut config = BulkheadConfig::default();
+    config.max_queued = 5;
+    config.max_wait = Duration::from_secs(60);
     let bulkhead = AdaptiveBulkhead::new(config, Jumps(n(1)), TokioClock).unwrap();
     let first = bulkhead.try_acquire().unwrap();
     let (mut second, mut third) = (pin!(bulkhead.acquire()), pin!(bulkhead.acquire()));
@@ -302,9 +308,11 @@ async fn a_limit_that_grows_lets_in_who_waits() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn bh_13_a_line_that_is_too_slow_sends_somebody_away() {
+async fn bh_13_a_line_that_is_too_slow_refuses_a_call() {
     for shed in [Shed::Newest, Shed::Oldest] {
-        let config = BulkheadConfig { shed, slow_after: Some(50 * MS), ..with_line(1, 5, Duration::from_secs(9)) };
+        let mut config = with_line(1, 5, Duration::from_secs(9));
+        config.shed = shed;
+        config.slow_after = Some(50 * MS);
         let bulkhead = Arc::new(Bulkhead::new(config, TokioClock).unwrap());
         let running = bulkhead.try_acquire().unwrap();
         let spawn = || tokio::spawn(Arc::clone(&bulkhead).acquire_owned());
@@ -328,7 +336,8 @@ async fn bh_13_a_line_that_is_too_slow_sends_somebody_away() {
 
 #[tokio::test(start_paused = true)]
 async fn a_full_line_sheds_the_oldest_if_so_configured() {
-    let config = BulkheadConfig { shed: Shed::Oldest, ..with_line(1, 1, Duration::from_secs(9)) };
+    let mut config = with_line(1, 1, Duration::from_secs(9));
+    config.shed = Shed::Oldest;
     let bulkhead = Arc::new(Bulkhead::new(config, TokioClock).unwrap());
     let running = bulkhead.try_acquire().unwrap();
     let old = tokio::spawn(Arc::clone(&bulkhead).acquire_owned());
@@ -402,7 +411,7 @@ proptest! {
     fn a_bulkhead_does_what_the_simple_one_does(steps in prop::collection::vec(step(), 0..60)) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         let _entered = runtime.enter();
-        let bulkhead = Arc::new(Bulkhead::new(with_line(2, 3, Duration::from_hours(1)), SystemClock).unwrap());
+        let bulkhead = Arc::new(Bulkhead::new(with_line(2, 3, Duration::from_secs(3600)), SystemClock).unwrap());
         let mut simple = Simple { limit: 2, most_waiting: 3, ..Simple::default() };
         let (mut inside, mut line) = (Vec::new(), Vec::new());
         for (k, step) in (0..).zip(steps) {

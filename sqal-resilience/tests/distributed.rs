@@ -32,14 +32,18 @@ impl BucketBackend for Backend {
         if self.frozen {
             std::future::pending::<()>().await;
         }
-        let minute = Duration::from_mins(1);
+        let minute = Duration::from_secs(60);
         Ok(Answer { allowed: n == 0, limit: 3, remaining: 0, retry_after: Some(minute), reset_after: 3 * minute })
     }
 }
 
 fn config(on_outage: OnOutage) -> SharedConfig {
-    let quota = Quota::new(NonZeroU32::new(3).unwrap(), Duration::from_hours(1));
-    SharedConfig { on_outage, ..SharedConfig::new(quota) }
+    let quota = Quota::new(NonZeroU32::new(3).unwrap(), Duration::from_secs(3600));
+    {
+        let mut config = SharedConfig::new(quota);
+        config.on_outage = on_outage;
+        config
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -65,7 +69,8 @@ async fn dx_04_a_frozen_backend_costs_its_patience_five_times_and_then_nothing()
 #[tokio::test(start_paused = true)]
 async fn dx_03_a_memory_that_is_full_forgets_what_is_over_and_is_not_swept_for_every_stranger() {
     let backend = Backend::default();
-    let config = SharedConfig { most_keys: 10, ..config(OnOutage::Deny) };
+    let mut config = config(OnOutage::Deny);
+    config.most_keys = 10;
     let limits = SharedBuckets::new(backend.clone(), config, TokioClock).unwrap();
     for key in 0..20 {
         assert_eq!(limits.take(&key.to_string(), 1).await.1, AnsweredBy::Backend);
@@ -74,7 +79,7 @@ async fn dx_03_a_memory_that_is_full_forgets_what_is_over_and_is_not_swept_for_e
         assert_eq!(limits.take(&key.to_string(), 1).await.1, by, "{key}");
     }
     assert_eq!(limits.take("0", 2).await.1, AnsweredBy::Backend, "of two it has not been asked");
-    tokio::time::advance(Duration::from_mins(1)).await;
+    tokio::time::advance(Duration::from_secs(60)).await;
     assert_eq!(limits.take("15", 1).await.1, AnsweredBy::Backend);
     assert_eq!(limits.take("15", 1).await.1, AnsweredBy::Memory, "there is room again");
 }

@@ -23,7 +23,7 @@ use sqal_resilience::{
     metered::MeteredBreaker,
 };
 
-const MINUTE: Duration = Duration::from_mins(1);
+const MINUTE: Duration = Duration::from_secs(60);
 
 fn n(n: u32) -> NonZeroU32 {
     NonZeroU32::new(n).unwrap()
@@ -191,13 +191,15 @@ proptest! {
             ..BreakerConfig::default()
         };
         prop_assert_eq!(written_and_read(&breaker), breaker);
-        let bulkhead = BulkheadConfig {
-            max_wait: times[0], shed: Shed::Oldest, slow_after: wait.then_some(times[1]), ..BulkheadConfig::default()
-        };
+        let mut bulkhead = BulkheadConfig::default();
+        bulkhead.max_wait = times[0];
+        bulkhead.shed = Shed::Oldest;
+        bulkhead.slow_after = wait.then_some(times[1]);
         prop_assert_eq!(written_and_read(&bulkhead), bulkhead);
         let base = times[0] + Duration::from_nanos(1);
         let backoff = Backoff::new(base, base + times[1]).unwrap().with_jitter(Jitter::Proportional(share)).unwrap();
-        let policy = RetryPolicy { deadline: wait.then_some(times[2]), ..RetryPolicy::new(count, backoff) };
+        let mut policy = RetryPolicy::new(count, backoff);
+        policy.deadline = wait.then_some(times[2]);
         prop_assert_eq!(written_and_read(&policy), policy);
     }
 }

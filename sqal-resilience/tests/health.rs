@@ -47,7 +47,7 @@ impl Part {
 }
 
 #[tokio::test(start_paused = true)]
-async fn hr_01_02_03_live_asks_nobody_and_ready_asks_for_what_is_critical() {
+async fn hr_01_02_03_liveness_runs_no_check_and_readiness_runs_the_critical_ones() {
     let (health, database, cache) = (registry(), Part::default(), Part::default());
     health.register("database", CheckConfig::critical(), database.check()).unwrap();
     health.register("cache", CheckConfig::optional(), cache.check()).unwrap();
@@ -92,7 +92,7 @@ fn hr_04_starting_ends_once_and_for_good() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn hr_05_a_check_that_hangs_is_cut_and_holds_up_nobody() {
+async fn hr_05_a_check_that_hangs_is_cut_off_and_delays_no_other() {
     let (health, other) = (registry(), Part::default());
     health.register("hangs", CheckConfig::critical(), std::future::pending::<Result<(), String>>).unwrap();
     health.register("works", CheckConfig::critical(), other.check()).unwrap();
@@ -112,7 +112,7 @@ async fn hr_05_a_check_that_hangs_is_cut_and_holds_up_nobody() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn hr_06_however_often_somebody_asks_a_check_is_made_once_in_its_interval() {
+async fn hr_06_a_check_runs_once_in_its_interval_for_any_number_of_calls() {
     let (health, database) = (registry(), Part::default());
     health.register("database", CheckConfig::critical(), database.check()).unwrap();
     let running = tokio::spawn({
@@ -148,7 +148,9 @@ async fn hr_07_a_check_that_panics_is_down_and_the_others_go_on() {
 #[tokio::test(start_paused = true)]
 async fn hr_08_a_check_that_flaps_does_not_make_readiness_flap() {
     let (health, part) = (registry(), Part::default());
-    let config = CheckConfig { down_after: 3, up_after: 2, ..CheckConfig::critical() };
+    let mut config = CheckConfig::critical();
+    config.down_after = 3;
+    config.up_after = 2;
     health.register("flaps", config, part.check()).unwrap();
     let mut ready = Vec::new();
     for works in [true, false, false, true, false, false, false, true, false, true, true] {
@@ -182,7 +184,8 @@ async fn hr_09_what_is_not_heard_of_any_more_is_unknown() {
 #[tokio::test(start_paused = true)]
 async fn what_was_known_long_ago_does_not_outvote_what_is_heard_now() {
     let (health, part) = (registry(), Part::default());
-    let config = CheckConfig { down_after: 3, ..CheckConfig::critical() };
+    let mut config = CheckConfig::critical();
+    config.down_after = 3;
     health.register("database", config, part.check()).unwrap();
     health.look().await;
     assert!(health.is_ready());
@@ -195,10 +198,13 @@ async fn what_was_known_long_ago_does_not_outvote_what_is_heard_now() {
 #[tokio::test(start_paused = true)]
 async fn an_interval_must_be_shorter_than_belief_and_one_for_ever_is_once() {
     let (health, part) = (registry(), Part::default());
-    let long = CheckConfig { interval: 60 * SECOND, ..CheckConfig::critical() };
+    let mut long = CheckConfig::critical();
+    long.interval = 60 * SECOND;
     let refused = health.register("database", long, part.check()).unwrap_err();
     assert!(matches!(&refused, InvalidComponent::Stale { least, .. } if *least == 62 * SECOND), "{refused}");
-    let once = CheckConfig { interval: Duration::MAX, stale_after: Duration::MAX, ..CheckConfig::critical() };
+    let mut once = CheckConfig::critical();
+    once.interval = Duration::MAX;
+    once.stale_after = Duration::MAX;
     health.register("license", once, part.check()).unwrap();
     let running = tokio::spawn({
         let health = health.clone();
@@ -210,7 +216,7 @@ async fn an_interval_must_be_shorter_than_belief_and_one_for_ever_is_once() {
 }
 
 #[test]
-fn a_breaker_may_tell_of_its_change_to_somebody_who_asks_the_registry() {
+fn an_observer_of_a_breaker_may_ask_the_registry() {
     let clock = ManualClock::new();
     let health = HealthRegistry::new(clock.clone(), Shutdown::default());
     let asks = health.clone();
@@ -334,4 +340,21 @@ async fn a_part_that_was_removed_makes_room_for_another_of_its_name() {
     health.register("database", CheckConfig::optional(), part.check()).unwrap();
     health.look().await;
     assert_eq!((health.is_ready(), health.report().status), (true, Status::Degraded));
+}
+
+/// A registry that was made before the shutdown of its process was known ends with it all the same,
+/// and keeps its components.
+#[tokio::test(start_paused = true)]
+async fn a_registry_that_is_told_of_its_end_later_keeps_its_parts() {
+    let (first, shutdown) = (Shutdown::default(), Shutdown::default());
+    let health = HealthRegistry::new(TokioClock, first.clone());
+    health.register("database", CheckConfig::critical(), || async { Ok::<_, String>(()) }).unwrap();
+    let clone = health.clone();
+    health.end_with(&shutdown);
+    health.look().await;
+    first.begin("the shutdown that it was made with");
+    assert!(clone.is_ready() && !clone.report().ending);
+    shutdown.begin("SIGTERM");
+    assert!(!clone.is_ready() && clone.report().ending);
+    assert_eq!(clone.report().components.len(), 1);
 }

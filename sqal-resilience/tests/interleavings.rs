@@ -61,7 +61,7 @@ fn one_probe_and_never_two() {
 /// CB-05, CB-49: a call after the open time is not refused because another thread makes the breaker
 /// half open just then.
 #[test]
-fn the_first_probe_is_let_in_whoever_looks_meanwhile() {
+fn the_first_probe_is_let_in_while_others_read_the_state() {
     loom::model(|| {
         let (breaker, clock) = breaker(1, 1, 1);
         breaker.acquire().unwrap().report(Outcome::Failure);
@@ -225,7 +225,7 @@ fn a_joiner_at_the_landing_gets_a_value() {
 /// SF-03: the leader gives up while another caller waits or comes. The other caller then fetches by
 /// itself.
 #[test]
-fn a_leader_that_gives_up_leaves_nobody_waiting() {
+fn a_leader_that_gives_up_leaves_no_waiter_behind() {
     loom::model(|| {
         let flights = Arc::new(SingleFlight::<u8, u32>::new());
         let other = {

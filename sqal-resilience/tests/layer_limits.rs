@@ -168,7 +168,9 @@ impl Limit for Steps {
 
 #[tokio::test(start_paused = true)]
 async fn an_adaptive_bulkhead_learns_from_each_call_and_lets_others_wait_in_line() {
-    let config = BulkheadConfig { max_queued: 5, max_wait: 60 * SECOND, ..BulkheadConfig::default() };
+    let mut config = BulkheadConfig::default();
+    config.max_queued = 5;
+    config.max_wait = 60 * SECOND;
     let bulkhead = Arc::new(AdaptiveBulkhead::new(config, Steps(n(2)), TokioClock).unwrap());
     let target = service_fn(|works: bool| async move {
         sleep(SECOND).await;
@@ -321,7 +323,8 @@ async fn a_place_is_held_until_the_body_of_the_response_is_dropped() {
     use http_body_util::Full;
     use sqal_resilience::body::HeldBody;
 
-    let one = BulkheadConfig { max_concurrent: n(1), ..BulkheadConfig::default() };
+    let mut one = BulkheadConfig::default();
+    one.max_concurrent = n(1);
     let bulkhead = Arc::new(Bulkhead::new(one, TokioClock).unwrap());
     let target = service_fn(|(): ()| ready(Ok::<_, &str>(Response::new(Full::new(bytes::Bytes::from("a tray"))))));
     let service = ServiceBuilder::new()

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use tower::{Layer, Service, service_fn};
 
 const SECOND: Duration = Duration::from_secs(1);
-const MINUTE: Duration = Duration::from_mins(1);
+const MINUTE: Duration = Duration::from_secs(60);
 
 type Failure = CallError<&'static str>;
 
@@ -89,7 +89,7 @@ fn a_breaker_that_opens_while_it_is_asked_refuses_at_once() {
 /// Another caller asks long after the caller that waited gave up: the wait begins anew, also for
 /// the call.
 #[tokio::test(start_paused = true)]
-async fn a_wait_that_nobody_continued_costs_the_next_nothing() {
+async fn an_abandoned_wait_costs_the_next_call_nothing() {
     // If less than the limit has passed, the wait counts. If the limit or more has passed, it was
     // another caller's wait.
     for (passed, left) in [(SECOND / 2, SECOND / 2), (SECOND, SECOND), (3 * SECOND, SECOND)] {
@@ -128,7 +128,7 @@ impl<S: Service<(), Error = Failure>> Service<()> for Behind<S> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_wait_is_somebody_elses_after_twice_its_limit() {
+async fn a_wait_belongs_to_another_call_after_twice_its_limit() {
     let service = || TimeoutLayer::new(SECOND).layer(Gate::default());
     // Up to twice the limit it is still one wait, and it is over. After that a new wait begins.
     for (passed, over) in [(2 * SECOND, true), (2 * SECOND + Duration::from_millis(1), false)] {

@@ -162,7 +162,8 @@ async fn rt_08_who_wants_to_know_is_told_of_each_retry_once() {
 #[tokio::test(start_paused = true)]
 async fn rt_09_a_wait_that_would_pass_the_deadline_is_not_begun() {
     let asked = Cell::new(0);
-    let policy = RetryPolicy { deadline: Some(millis(1000)), ..RetryPolicy::new(3, backoff(2000, 2000, Jitter::None)) };
+    let mut policy = RetryPolicy::new(3, backoff(2000, 2000, Jitter::None));
+    policy.deadline = Some(millis(1000));
     let begin = Instant::now();
     let result = works_after(100, &asked).retry(policy).run().await;
     assert_eq!(result, Err(RetryError::Failed { error: 1, attempts: 1, why: GaveUp::Deadline }));
@@ -171,11 +172,13 @@ async fn rt_09_a_wait_that_would_pass_the_deadline_is_not_begun() {
 
 #[tokio::test(start_paused = true)]
 async fn rt_10_a_try_that_is_under_way_is_cut_at_the_deadline() {
-    let policy = RetryPolicy { deadline: Some(millis(1000)), ..quick() };
+    let mut policy = quick();
+    policy.deadline = Some(millis(1000));
     let begin = Instant::now();
     let result = (std::future::pending::<Result<(), ()>>).retry(policy).run().await;
     assert_eq!((result, begin.elapsed()), (Err(RetryError::DeadlinePassed { attempts: 1 }), millis(1000)));
-    let endless = RetryPolicy { deadline: Some(Duration::MAX), ..quick() };
+    let mut endless = quick();
+    endless.deadline = Some(Duration::MAX);
     assert_eq!(works_after(1, &Cell::new(0)).retry(endless).run().await, Ok(2));
 }
 
@@ -184,7 +187,8 @@ async fn a_retry_that_would_begin_at_the_deadline_is_not_waited_for() {
     let backoff = backoff(1000, 60_000, Jitter::None);
     for (deadline, attempts, waited) in [(millis(1000), 1, Duration::ZERO), (millis(1500), 2, millis(1000))] {
         let begun = Instant::now();
-        let policy = RetryPolicy { deadline: Some(deadline), ..RetryPolicy::new(5, backoff) };
+        let mut policy = RetryPolicy::new(5, backoff);
+        policy.deadline = Some(deadline);
         let result = (|| async { Err::<(), _>("away") }).retry(policy).run().await;
         let RetryError::Failed { attempts: made, why, .. } = result.unwrap_err() else { panic!("it failed") };
         assert_eq!((made, why, begun.elapsed()), (attempts, GaveUp::Deadline, waited));
@@ -256,7 +260,8 @@ async fn those_who_were_told_the_same_do_not_come_back_at_the_same_instant() {
 
 #[tokio::test(start_paused = true)]
 async fn a_wait_for_ever_is_not_begun() {
-    let forever = RetryPolicy { max_retry_after: Duration::MAX, ..quick() };
+    let mut forever = quick();
+    forever.max_retry_after = Duration::MAX;
     let result = works_after(1, &Cell::new(0)).retry(forever).when(|_: &u32| Again::After(Duration::MAX)).run().await;
     assert_eq!(result, Err(RetryError::Failed { error: 1, attempts: 1, why: GaveUp::Deadline }));
     let decorrelated = RetryPolicy::new(1, backoff(1000, 60_000, Jitter::Decorrelated));
@@ -287,7 +292,7 @@ fn rt_21_27_every_ratio_is_kept_exactly_and_the_reserve_is_time() {
         let retries = (0..2000).filter(|_| budget.spend()).count();
         assert!(retries.abs_diff(percent as usize * 10) <= 1, "{percent} %: {retries}");
         // A clock that steps back neither adds retries nor blocks them.
-        clock.rewind(Duration::from_hours(1));
+        clock.rewind(Duration::from_secs(3600));
         assert!(!budget.spend());
         clock.advance(millis(1001));
         assert_eq!((0..10).filter(|_| budget.spend()).count(), 3);

@@ -113,7 +113,9 @@ async fn sd_01_02_03_a_signal_begins_the_end_and_a_second_forces_it() {
 
 #[tokio::test(start_paused = true)]
 async fn sd_04_phases_go_forward_one_by_one_and_each_can_be_seen() {
-    let shutdown = Shutdown::new(ShutdownConfig { ready_delay: SECOND, ..ShutdownConfig::default() });
+    let mut config = ShutdownConfig::default();
+    config.ready_delay = SECOND;
+    let shutdown = Shutdown::new(config);
     let seen = Arc::new(Mutex::new(vec![shutdown.phase()]));
     for phase in [Phase::NotReady, Phase::Draining, Phase::Closing, Phase::Done] {
         let (shutdown, seen) = (shutdown.clone(), Arc::clone(&seen));
@@ -145,7 +147,9 @@ async fn sd_04_phases_go_forward_one_by_one_and_each_can_be_seen() {
 
 #[tokio::test(start_paused = true)]
 async fn sd_05_first_readiness_says_no_and_work_is_still_done() {
-    let shutdown = Shutdown::new(ShutdownConfig { ready_delay: 3 * SECOND, ..ShutdownConfig::default() });
+    let mut config = ShutdownConfig::default();
+    config.ready_delay = 3 * SECOND;
+    let shutdown = Shutdown::new(config);
     let running = ran(&shutdown).await;
     assert!(shutdown.is_ready());
     shutdown.begin("SIGTERM");
@@ -261,10 +265,15 @@ async fn sd_12_27_thirty_seconds_are_thirty_seconds_and_what_is_left_is_named() 
     assert_eq!(report.abandoned, ["POST /api/v1/samples", "exporter"]);
     assert_ne!(report.exit_code(), 0);
     let said = Lines::read().into_iter().find(|line| line.starts_with("WARN abandoned")).unwrap();
-    assert_eq!(said, r#"WARN abandoned requests=1 tasks=1 named=["POST /api/v1/samples", "exporter"]"#);
+    assert_eq!(
+        said,
+        r#"WARN abandoned: the work under way did not end in time requests=1 tasks=1 named=["POST /api/v1/samples", "exporter"]"#
+    );
     worker.abort();
     drop(stuck);
-    let forever = Shutdown::new(ShutdownConfig { drain: Duration::MAX, ..ShutdownConfig::default() });
+    let mut config = ShutdownConfig::default();
+    config.drain = Duration::MAX;
+    let forever = Shutdown::new(config);
     forever.begin("SIGINT");
     assert_eq!(forever.run().await.exit_code(), 0, "no limit at all");
 }
@@ -363,7 +372,9 @@ async fn sd_20_a_panic_is_reported_and_the_end_goes_on() {
 #[tokio::test]
 async fn sd_21_a_blocking_job_is_waited_for_and_named() {
     let (go_on, wait) = std::sync::mpsc::channel::<()>();
-    let shutdown = Shutdown::new(ShutdownConfig { drain: Duration::ZERO, ..ShutdownConfig::default() });
+    let mut config = ShutdownConfig::default();
+    config.drain = Duration::ZERO;
+    let shutdown = Shutdown::new(config);
     let job = shutdown.spawn_blocking("backup", move || wait.recv().is_ok()).unwrap();
     shutdown.begin("SIGTERM");
     let report = shutdown.run().await;
@@ -433,13 +444,15 @@ async fn sd_24_a_coordinator_that_is_never_run_is_no_burden() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn sd_26_whoever_waits_is_released_when_the_end_begins() {
+async fn sd_26_waiting_calls_are_released_when_the_end_begins() {
     let shutdown = Shutdown::default();
     let one = NonZeroU32::MIN;
     let bucket = FairBucket::new(TokenBucket::new(Quota::new(one, 3600 * SECOND), TokioClock).unwrap());
     let _ = bucket.acquire(1).await.unwrap();
-    let config =
-        BulkheadConfig { max_concurrent: one, max_queued: 9, max_wait: 3600 * SECOND, ..BulkheadConfig::default() };
+    let mut config = BulkheadConfig::default();
+    config.max_concurrent = one;
+    config.max_queued = 9;
+    config.max_wait = 3600 * SECOND;
     let bulkhead = Bulkhead::new(config, TokioClock).unwrap();
     let _taken = bulkhead.try_acquire().unwrap();
     let policy = RetryPolicy::new(9, Backoff::new(3600 * SECOND, 3600 * SECOND).unwrap());
@@ -502,7 +515,7 @@ impl Drop for Dropped {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_end_that_nobody_waits_for_goes_on_and_is_the_same_for_whoever_asks_again() {
+async fn an_end_without_a_waiter_goes_on_and_gives_every_caller_the_same_report() {
     let shutdown = Shutdown::default();
     shutdown
         .on_close(Stage::WORKERS, "fails", || async {
@@ -539,7 +552,9 @@ async fn what_outlives_the_drain_is_reported_though_it_ends_while_closing() {
 
 #[tokio::test(start_paused = true)]
 async fn what_was_left_under_way_is_no_good_end_and_what_ended_well_did_not_panic() {
-    let shutdown = Shutdown::new(ShutdownConfig { drain: SECOND, ..ShutdownConfig::default() });
+    let mut config = ShutdownConfig::default();
+    config.drain = SECOND;
+    let shutdown = Shutdown::new(config);
     drop(shutdown.track_named(Kind::Request, "well").unwrap());
     let task = shutdown.track_named(Kind::Task, "slow").unwrap();
     shutdown.begin("SIGTERM");
@@ -554,7 +569,7 @@ async fn what_was_left_under_way_is_no_good_end_and_what_ended_well_did_not_pani
 }
 
 #[tokio::test]
-async fn only_so_many_panics_are_remembered() {
+async fn a_bounded_number_of_panics_is_remembered() {
     let shutdown = Shutdown::new(ShutdownConfig::default());
     for _ in 0..102 {
         let active = shutdown.track_named(Kind::Task, "worker").unwrap();

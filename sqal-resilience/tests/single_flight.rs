@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
-use sqal_resilience::{SingleFlight, single_flight::Landed};
+use sqal_resilience::{SingleFlight, single_flight::FlightResult};
 use tokio::sync::Notify;
 use tokio::task::yield_now;
 
@@ -21,7 +21,7 @@ fn fly(
     begun: &Arc<AtomicU32>,
     land: &Arc<Notify>,
     value: u32,
-) -> tokio::task::JoinHandle<Landed<u32>> {
+) -> tokio::task::JoinHandle<FlightResult<u32>> {
     let (flights, begun, land) = (Arc::clone(flights), Arc::clone(begun), Arc::clone(land));
     tokio::spawn(async move {
         flights
@@ -59,7 +59,8 @@ async fn sf_01_02_a_hundred_ask_and_one_fetches_and_the_next_fetches_again() {
     }
     assert_eq!((shared, flights.is_empty()), (99, true));
     land.notify_one();
-    assert_eq!(fly(&flights, &begun, &land, 7).await.unwrap(), Landed { value: 7, shared: false });
+    let alone = fly(&flights, &begun, &land, 7).await.unwrap();
+    assert_eq!((alone.value, alone.shared), (7, false));
 }
 
 #[tokio::test]
@@ -147,7 +148,7 @@ async fn sf_06_a_waiter_sleeps_until_it_is_woken() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn sf_07_whoever_comes_at_the_landing_gets_it_or_flies_anew() {
+async fn sf_07_a_call_at_the_landing_gets_the_result_or_flies_anew() {
     let flights: Arc<SingleFlight<u32, u32>> = Arc::default();
     let tasks: Vec<_> = (0..4)
         .map(|_| {
@@ -180,7 +181,7 @@ async fn sf_08_an_error_is_everybodys_and_is_not_kept() {
 }
 
 #[tokio::test]
-async fn sf_09_a_forgotten_flight_serves_those_who_wait_and_nobody_after() {
+async fn sf_09_a_forgotten_flight_serves_its_waiters_and_no_later_call() {
     let (flights, begun, land) = new();
     let (old_leader, old_waiter) = (fly(&flights, &begun, &land, 1), fly(&flights, &begun, &land, 2));
     settle().await;

@@ -39,6 +39,7 @@ pub struct Frames<'a> {
 /// Arrays whose shape is not that of frames.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{matrix} has the shape {found:?}: expected {expected:?}, as many frames as the distances of 8 x 8 zones")]
+#[non_exhaustive]
 pub struct InvalidFrames {
     /// The name of the matrix.
     pub matrix: &'static str,
@@ -125,8 +126,8 @@ impl TofAnalyzer {
     ///
     /// # Errors
     ///
-    /// [`InvalidFrames`] names the first array whose shape is not that of the distances, or not n x 8
-    /// x 8.
+    /// [`InvalidFrames`] names the first array whose shape is not that of the distances, or not n x
+    /// 8 x 8.
     pub fn analyze_batch<T: Send>(
         &self,
         frames: &Frames<'_>,

@@ -34,6 +34,7 @@
 //! - `std`: the error types of dependencies implement `std::error::Error`.
 //! - `serde`: profiles can be serialized and deserialized. Unknown keys are refused.
 #![no_std]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(any(feature = "std", test))]
 extern crate std;

@@ -5,6 +5,7 @@
 /// The second pass corrects itself for the rounding of the mean (Chan, Golub & `LeVeque` 1983, the
 /// "corrected two-pass algorithm").
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Moments {
     /// The number of numbers.
     pub n: f64,

@@ -12,7 +12,7 @@ use sqal_core::{
 };
 use sqal_sensors::{
     TofAnalyzer, TofProfile,
-    batch::{Frames, InvalidBatchFrame, InvalidFrames},
+    batch::{Frames, InvalidBatchFrame},
 };
 
 fn frames(n: usize) -> Vec<TofFrame> {
@@ -81,6 +81,6 @@ fn what_is_no_frame_is_said_of_that_frame_alone() {
     let short = Array3::from_elem((3, 8, 7), 45.0);
     let wrong = Frames { reflectance_percent: short.view(), ..arrays };
     let refused = analyzer.analyze_batch(&wrong, None, |_| ()).unwrap_err();
-    assert_eq!(refused, InvalidFrames { matrix: "reflectance_percent", found: [3, 8, 7], expected: [3, 8, 8] });
+    assert_eq!((refused.matrix, refused.found, refused.expected), ("reflectance_percent", [3, 8, 7], [3, 8, 8]));
     assert!(refused.to_string().contains("reflectance_percent has the shape [3, 8, 7]"), "{refused}");
 }

@@ -29,7 +29,9 @@ fn an_empty_tray_becomes_a_map_with_the_error_of_its_mean() {
     // to chance correlation.
     assert!((0.10..0.25).contains(&tray.u_mm), "{}", tray.u_mm);
     // A profile with this reference measures the station's trays.
-    let calibrated = TofAnalyzer::new(TofProfile { reference: tray.reference(), ..profile }).unwrap();
+    let mut profile = profile;
+    profile.reference = tray.reference();
+    let calibrated = TofAnalyzer::new(profile).unwrap();
     let reading = Station::new(4).read(Scene { dome_mm: 0.0, ..Scene::GOOD }, Fault::None);
     let height = calibrated.analyze(&reading.frame.unwrap()).unwrap().findings.avg_height_mm.unwrap();
     assert!((height.value() - 20.5).abs() < 3.0 * height.u(), "{height:?}");

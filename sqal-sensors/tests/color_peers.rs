@@ -247,7 +247,8 @@ fn the_worked_example_of_ams_comes_out() {
     let time = sqal_core::IntegrationTime::from_millis(182.0).unwrap();
     let spectrum = sqal_core::Spectrum::new(RAW, gain, time, sqal_core::spectrum::AdcStatus::Clear).unwrap();
     let basic = |gain_correction| {
-        let profile = SpectralProfile { gain_correction, ..SpectralProfile::example() };
+        let mut profile = SpectralProfile::example();
+        profile.gain_correction = gain_correction;
         SpectralAnalyzer::new(profile).unwrap().analyze(&spectrum).unwrap().findings.basic_counts.map(Option::unwrap)
     };
     let mut table = [1.0; 11];

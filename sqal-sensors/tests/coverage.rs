@@ -79,7 +79,8 @@ fn truth(scene: &Scene, tof: &TofAnalyzer, spectral: &SpectralAnalyzer) -> Vec<O
     let mut profile = spectral.profile().clone();
     let reference = profile.white_reference.as_mut().unwrap();
     reference.white = reference.white.map(|white| white * unit);
-    let found = SpectralAnalyzer::new(SpectralProfile { shot_noise: 1e-9, read_noise: 0.0, ..profile }).unwrap();
+    (profile.shot_noise, profile.read_noise) = (1e-9, 0.0);
+    let found = SpectralAnalyzer::new(profile).unwrap();
     let colour = colour(&found.analyze(&exact).unwrap().findings).map(|m| m.map(Measured::value));
     shape.into_iter().chain(colour).collect()
 }
@@ -91,14 +92,18 @@ fn ninety_five_percent_intervals_cover_the_truth() {
     let trays = number("SQAL_TRAYS").unwrap_or(600);
     // The map of the simulated device is exact, so it adds nothing to u.
     let exact_map = SpectralProfile::example().color.map(|map| ColorCalibration { u_lab: 0.0, ..map });
-    let spectral = SpectralAnalyzer::new(SpectralProfile { color: exact_map, ..SpectralProfile::example() }).unwrap();
+    let mut profile = SpectralProfile::example();
+    profile.color = exact_map;
+    let spectral = SpectralAnalyzer::new(profile).unwrap();
 
     let mut table = BTreeMap::<(usize, &str), Tally>::new();
     for labelled in scenes() {
         let mut station = Station::new(20_261_121);
         // The depth of the reflection is measured once on the product, with a ruler.
         let penetration_bias_mm = labelled.scene.penetration_mm;
-        let tof = TofAnalyzer::new(TofProfile { penetration_bias_mm, ..TofProfile::example() }).unwrap();
+        let mut profile = TofProfile::example();
+        profile.penetration_bias_mm = penetration_bias_mm;
+        let tof = TofAnalyzer::new(profile).unwrap();
         let truth = truth(&labelled.scene, &tof, &spectral);
         let mut tallies = [Tally::default(); FIELDS.len()];
         for _ in 0..trays {

@@ -26,13 +26,12 @@ fn scene((height_mm, shape): (f64, Shape)) -> Scene {
 
 /// A profile of a free-standing product, with a specification about its own volume and height.
 fn profile(volume: f64, height: f64, variation: f64) -> TofProfile {
-    TofProfile {
-        tray: Tray { area_mm2: None, u_area_mm2: 0.0, rows: [0, 7], columns: [0, 7] },
-        volume_mm3: Desirability::Target { lo: 0.7 * volume, hi: 1.3 * volume, width: 0.05 * volume },
-        height_mm: Desirability::Target { lo: 0.7 * height, hi: 1.3 * height, width: 1.0 },
-        variation_mm: Desirability::Smaller { at: variation, width: 0.6 },
-        ..TofProfile::example()
-    }
+    let mut profile = TofProfile::example();
+    profile.tray = Tray::free_standing();
+    profile.volume_mm3 = Desirability::Target { lo: 0.7 * volume, hi: 1.3 * volume, width: 0.05 * volume };
+    profile.height_mm = Desirability::Target { lo: 0.7 * height, hi: 1.3 * height, width: 1.0 };
+    profile.variation_mm = Desirability::Smaller { at: variation, width: 0.6 };
+    profile
 }
 
 fn analysed(profile: &TofProfile, frame: &TofFrame) -> Assessment<TofFindings> {

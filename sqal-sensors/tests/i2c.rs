@@ -111,7 +111,7 @@ fn a_wrong_multiplexer_table_reads_wrong_channels() {
 }
 
 #[test]
-fn a_reading_takes_its_time_and_nobody_answers_elsewhere() {
+fn a_reading_takes_its_time_and_no_other_address_answers() {
     let (device, bus) = spectral();
     open(&device).set_light([1.0; 10]);
     let mut master = bus.clone();

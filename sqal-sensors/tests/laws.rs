@@ -13,7 +13,7 @@ use sqal_core::{
     tof::{DistanceKind, TofReading},
 };
 use sqal_sensors::{
-    HeightReference, SpectralAnalyzer, SpectralProfile, TofAnalyzer, TofProfile, Tray,
+    HeightReference, SpectralAnalyzer, SpectralProfile, TofAnalyzer, TofProfile,
     robust::{Plane, Point, robust_plane},
 };
 
@@ -69,7 +69,8 @@ proptest! {
     #[test]
     fn any_frame_is_assessed_without_panic_and_honestly(frame in strategy::tof_frame()) {
         for reference in [TofProfile::example().reference, HeightReference::None, HeightReference::Rim { floor_below_mm: 0.0, u_mm: 0.5 }] {
-            let profile = TofProfile { reference, ..TofProfile::example() };
+            let mut profile = TofProfile::example();
+            profile.reference = reference;
             if let Ok(assessment) = TofAnalyzer::new(profile).unwrap().analyze(&frame) {
                 prop_assert!(is_honest(&assessment), "{assessment:?}");
             }
@@ -87,7 +88,7 @@ proptest! {
     fn turning_the_grid_or_flipping_it_changes_no_scalar(seed in any::<u64>(), free in any::<bool>()) {
         let frame = Station::new(seed).next_reading().frame.unwrap();
         let mut profile = TofProfile::example();
-        profile.tray = Tray { area_mm2: profile.tray.area_mm2.filter(|_| !free), ..profile.tray };
+        profile.tray.area_mm2 = profile.tray.area_mm2.filter(|_| !free);
         let analyze = |frame: &TofFrame, sideways: bool| {
             let mut profile = profile.clone();
             if sideways {
@@ -163,7 +164,9 @@ fn noise_alone_makes_no_gross_defect() {
 /// 000 frames.
 #[test]
 fn the_family_error_of_dents_and_bumps_is_one_in_a_hundred() {
-    let profile = TofProfile { minor_depth_mm: 1e-6, major_depth_mm: 1e6, ..TofProfile::example() };
+    let mut profile = TofProfile::example();
+    profile.minor_depth_mm = 1e-6;
+    profile.major_depth_mm = 1e6;
     let analyzer = TofAnalyzer::new(profile).unwrap();
     let mut station = Station::new(77);
     let frames = 100_000;
@@ -181,7 +184,8 @@ fn the_family_error_of_dents_and_bumps_is_one_in_a_hundred() {
 /// dent is detected more often.
 #[test]
 fn dents_are_found_where_they_are_and_the_deeper_the_surer() {
-    let profile = TofProfile { minor_depth_mm: 0.1, ..TofProfile::example() };
+    let mut profile = TofProfile::example();
+    profile.minor_depth_mm = 0.1;
     let analyzer = TofAnalyzer::new(profile).unwrap();
     println!("detection power of a dent of one zone, by depth and noise:");
     for sigma in [0.6, 1.2, 2.4] {
@@ -284,8 +288,8 @@ fn a_dead_channel_is_not_fresh() {
 /// If half of the rim has one height and half another, the reference is refused, not guessed.
 #[test]
 fn a_rim_of_two_surfaces_is_refused_as_a_reference() {
-    let profile =
-        TofProfile { reference: HeightReference::Rim { floor_below_mm: 0.0, u_mm: 0.5 }, ..TofProfile::example() };
+    let mut profile = TofProfile::example();
+    profile.reference = HeightReference::Rim { floor_below_mm: 0.0, u_mm: 0.5 };
     let analyzer = TofAnalyzer::new(profile).unwrap();
     let frame = |far: f32| {
         TofFrame::new(TofReading {
@@ -435,7 +439,8 @@ fn a_saturated_spectrum_is_unknown_where_it_is_saturated() {
 
 #[test]
 fn without_a_white_reference_there_is_no_score_and_the_flag_says_why() {
-    let profile = SpectralProfile { white_reference: None, ..SpectralProfile::example() };
+    let mut profile = SpectralProfile::example();
+    profile.white_reference = None;
     let spectrum = Station::new(2).read(Scene::GOOD, Fault::None).spectrum.unwrap();
     let found = SpectralAnalyzer::new(profile).unwrap().analyze(&spectrum).unwrap();
     assert_eq!((found.score, found.grade), (None, None));

@@ -12,17 +12,17 @@ use sqal_sensors::{SpectralAnalyzer, SpectralProfile, SpectralWeights, TofAnalyz
 
 /// A product of which only the colour is specified.
 fn colour_alone() -> SpectralProfile {
-    SpectralProfile {
-        anchors: None,
-        oxidation: None,
-        carotenoid: None,
-        heme: None,
-        max_oxidation: None,
-        max_heme: None,
-        lightness: None,
-        weights: SpectralWeights { freshness: 0.0, fat: 0.0, oxidation: 0.0, uniformity: 0.0, color: 1.0 },
-        ..SpectralProfile::example()
-    }
+    let mut profile = SpectralProfile::example();
+    profile.anchors = None;
+    profile.oxidation = None;
+    profile.carotenoid = None;
+    profile.heme = None;
+    profile.max_oxidation = None;
+    profile.max_heme = None;
+    profile.lightness = None;
+    profile.weights = SpectralWeights::NOTHING;
+    profile.weights.color = 1.0;
+    profile
 }
 
 fn spectrum(scene: Scene) -> Spectrum {
@@ -74,16 +74,15 @@ fn an_index_rests_on_the_parts_that_are_specified() {
     let found = analysed(profile, Scene::GOOD).findings;
     assert!(found.color_score.is_some() && alike(found.freshness_index, found.color_score), "{found:?}");
 
-    let yellow = SpectralProfile {
-        carotenoid: SpectralProfile::example().carotenoid,
-        weights: SpectralWeights { fat: 1.0, ..colour_alone().weights },
-        ..colour_alone()
-    };
+    let mut yellow = colour_alone();
+    yellow.carotenoid = SpectralProfile::example().carotenoid;
+    yellow.weights.fat = 1.0;
     let found = analysed(yellow.clone(), Scene::GOOD);
     let fat = found.findings.fat_quality_index.unwrap();
     assert!((0.0..=1.0).contains(&fat.value()) && found.coverage == Score::ONE, "{found:?}");
     // More blood changes the result for a profile that specifies blood, but not the result here.
-    let blood = SpectralProfile { heme: SpectralProfile::example().heme, ..yellow };
+    let mut blood = yellow;
+    blood.heme = SpectralProfile::example().heme;
     let both = analysed(blood, Scene { heme: 0.75, ..Scene::GOOD }).findings.fat_quality_index.unwrap();
     assert!(both.value() < 0.5 && fat.value() > both.value(), "{fat:?} {both:?}");
 }
@@ -93,10 +92,9 @@ fn an_index_rests_on_the_parts_that_are_specified() {
 fn a_tray_is_judged_by_the_parts_that_have_a_weight() {
     let frame = Station::new(5).read(Scene::GOOD, Fault::None).frame.unwrap();
     let judged = |profile: TofProfile| TofAnalyzer::new(profile).unwrap().analyze(&frame).unwrap();
-    let height_alone = TofProfile {
-        weights: TofWeights { volume: 0.0, height: 1.0, variation: 0.0, reflectance: 0.0 },
-        ..TofProfile::example()
-    };
+    let mut height_alone = TofProfile::example();
+    height_alone.weights = TofWeights::NOTHING;
+    height_alone.weights.height = 1.0;
     let found = judged(height_alone.clone());
     let expected = height_alone.height_mm.of_measured(found.findings.avg_height_mm.unwrap());
     let score = found.undefected.unwrap();
@@ -115,9 +113,14 @@ fn an_analyser_grades_by_the_scale_that_it_is_given() {
     let strict = GradeScale::new(0.9999, 0.9998, 0.9997, 0.9996).unwrap();
     let graded = |analyzer: TofAnalyzer| analyzer.analyze(&frame).unwrap();
     let plain = graded(TofAnalyzer::new(TofProfile::example()).unwrap());
-    let without = graded(TofAnalyzer::new(TofProfile { scale: None, ..TofProfile::example() }).unwrap());
+    let scaled = |scale: Option<GradeScale>| {
+        let mut profile = TofProfile::example();
+        profile.scale = scale;
+        TofAnalyzer::new(profile).unwrap()
+    };
+    let without = graded(scaled(None));
     assert_eq!(plain, without);
-    let own = graded(TofAnalyzer::new(TofProfile { scale: Some(strict), ..TofProfile::example() }).unwrap());
+    let own = graded(scaled(Some(strict)));
     let given = graded(TofAnalyzer::new(TofProfile::example()).unwrap().graded_by(strict));
     assert_eq!(own, given);
     assert!(own.grade.unwrap() < plain.grade.unwrap() && own.score == plain.score);
@@ -130,15 +133,18 @@ fn distances_alone_are_a_frame() {
     let whole = Station::noiseless(&Scene::GOOD);
     let reading = TofReading { reflectance_percent: None, amplitude_kcps: None, ..*whole.reading() };
     let distances = TofFrame::new(reading).unwrap();
-    let profile = TofProfile {
-        weights: TofWeights { reflectance: 0.0, ..TofProfile::example().weights },
-        min_amplitude_kcps: 0.0,
-        ..TofProfile::example()
+    let mut profile = TofProfile::example();
+    profile.weights.reflectance = 0.0;
+    profile.min_amplitude_kcps = 0.0;
+    let changed = |change: fn(&mut TofProfile)| {
+        let mut profile = profile.clone();
+        change(&mut profile);
+        profile
     };
     // A profile that asks for either rejects such a frame as not measured.
     for asking in [
-        TofProfile { min_amplitude_kcps: 5.0, ..profile.clone() },
-        TofProfile { weights: TofProfile::example().weights, ..profile.clone() },
+        changed(|profile| profile.min_amplitude_kcps = 5.0),
+        changed(|profile| profile.weights = TofProfile::example().weights),
     ] {
         let found = TofAnalyzer::new(asking).unwrap().analyze(&distances).unwrap();
         assert_eq!((found.unseen.area, found.coverage), (Score::ONE, Score::ZERO));

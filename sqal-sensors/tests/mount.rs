@@ -6,7 +6,7 @@ use fixtures::strategy;
 use proptest::prelude::*;
 use sqal_core::{Analyzer, DefectKind, Grid, Score, TofFrame, defect::ZoneSet};
 use sqal_sensors::{
-    EmptyTray, HeightReference, Mount, Rotation, TofAnalyzer, TofProfile, Tray,
+    EmptyTray, HeightReference, Mount, Rotation, TofAnalyzer, TofProfile,
     tof::{CnhHistograms, CnhLayout},
 };
 
@@ -39,14 +39,13 @@ proptest! {
         frame in strategy::partial_tof_frame(), mount in mount(), reference in references(),
         edges in (1..=3_u8, 4..=6_u8, 1..=3_u8, 4..=6_u8), stands_free in any::<bool>(),
     ) {
-        let tray = Tray {
-            rows: [edges.0, edges.1],
-            columns: [edges.2, edges.3],
-            area_mm2: (!stands_free).then_some(6300.0),
-            ..TofProfile::example().tray
-        };
-        let upright = TofProfile { tray, reference, ..TofProfile::example() };
-        let turned = TofProfile { mount, ..upright.clone() };
+        let mut upright = TofProfile::example();
+        upright.tray.rows = [edges.0, edges.1];
+        upright.tray.columns = [edges.2, edges.3];
+        upright.tray.area_mm2 = (!stands_free).then_some(6300.0);
+        upright.reference = reference;
+        let mut turned = upright.clone();
+        turned.mount = mount;
         let expected = TofAnalyzer::new(upright).unwrap().analyze(&frame);
         let found = TofAnalyzer::new(turned).unwrap().analyze(&as_sent(&frame, mount));
         prop_assert_eq!(found, expected);
@@ -57,7 +56,9 @@ proptest! {
         let reading = Station::new(seed).read(Scene { dent_mm: 13.0, ..Scene::GOOD }, Fault::None);
         let frame = reading.frame.unwrap();
         let upright = TofAnalyzer::new(TofProfile::example()).unwrap();
-        let turned = TofAnalyzer::new(TofProfile { mount, ..TofProfile::example() }).unwrap();
+        let mut profile = TofProfile::example();
+        profile.mount = mount;
+        let turned = TofAnalyzer::new(profile).unwrap();
         prop_assert_eq!(turned.analyze(&as_sent(&frame, mount)), upright.analyze(&frame));
     }
 }
@@ -69,7 +70,9 @@ fn zones_of_defects_and_heights_are_in_the_mounted_orientation() {
     let mount = Mount { rotation: Rotation::HalfTurn, mirrored: false };
     let analysed = |profile: TofProfile| TofAnalyzer::new(profile).unwrap().analyze(&frame).unwrap();
     let as_seen = analysed(TofProfile::example());
-    let turned = analysed(TofProfile { mount, ..TofProfile::example() });
+    let mut profile = TofProfile::example();
+    profile.mount = mount;
+    let turned = analysed(profile);
     let dent = |assessment: &sqal_core::analyze::Assessment<sqal_core::TofFindings>| {
         assessment.defects.iter().find(|defect| defect.kind == DefectKind::Dent).map(|defect| defect.zones)
     };
@@ -111,7 +114,8 @@ fn histograms_are_turned_with_their_frame() {
     let histograms = CnhHistograms::new(&block).unwrap();
     let layout = CnhLayout { start_bin: 0, sub_sample: 2, start: [0, 0], merge: [1, 1], groups: [8, 8] };
     let unseen = |rotation: Rotation| {
-        let profile = TofProfile { mount: Mount { rotation, mirrored: false }, ..TofProfile::example() };
+        let mut profile = TofProfile::example();
+        profile.mount = Mount { rotation, mirrored: false };
         let found = TofAnalyzer::new(profile).unwrap().analyze_with_histograms(&frame, &histograms, layout).unwrap();
         assert_eq!(found.findings.valid_zones, 56);
         found.unseen.area
@@ -127,7 +131,8 @@ fn histograms_are_turned_with_their_frame() {
 #[test]
 fn an_empty_tray_is_flat_over_its_own_map() {
     let mount = Mount { rotation: Rotation::Clockwise90, mirrored: true };
-    let profile = TofProfile { mount, ..TofProfile::example() };
+    let mut profile = TofProfile::example();
+    profile.mount = mount;
     // A floor that slopes along the sensor's rows.
     let mut reading = *Station::noiseless(&Scene::GOOD).reading();
     #[expect(clippy::cast_precision_loss, reason = "at most 63")]
@@ -139,7 +144,8 @@ fn an_empty_tray_is_flat_over_its_own_map() {
     for zone in profile.tray.zones() {
         assert!((tray.distance_mm[zone] - f64::from(floor[mount.source(zone)])).abs() < 1e-9, "zone {zone}");
     }
-    let over = TofAnalyzer::new(TofProfile { reference: tray.reference(), ..profile }).unwrap();
+    profile.reference = tray.reference();
+    let over = TofAnalyzer::new(profile).unwrap();
     let heights = over.analyze(&frame).unwrap().findings.height_mm.unwrap();
     assert!(heights.iter().flatten().all(|height| height.abs() < 1e-3), "{heights:?}");
 }

@@ -30,7 +30,9 @@ fn profile_with_reference() -> SpectralProfile {
     });
     let good: Vec<_> = good.collect();
     let reference = Some(ProductReference::fit(good.into_iter()).unwrap());
-    SpectralProfile { reference, ..SpectralProfile::example() }
+    let mut profile = SpectralProfile::example();
+    profile.reference = reference;
+    profile
 }
 
 /// Every label is found in at least 95 of 100 readings, and at least 95 of 100 good trays show no
@@ -80,10 +82,8 @@ fn volumes_are_within_the_limits_of_the_model() {
         [Scene::GOOD, Scene { height_mm: 22.0, dome_mm: 0.0, ..Scene::GOOD }, Scene { height_mm: 25.0, ..Scene::GOOD }];
     let tray = trays.map(|scene| error(&tof(), scene)).iter().sum::<f64>() / 3.0;
 
-    let free = TofProfile {
-        tray: Tray { area_mm2: None, u_area_mm2: 0.0, rows: [0, 7], columns: [0, 7] },
-        ..TofProfile::example()
-    };
+    let mut free = TofProfile::example();
+    free.tray = Tray::free_standing();
     let free = TofAnalyzer::new(free).unwrap();
     let shapes = [
         (25.0, Shape::Block { half: (30.0, 30.0), at: (0.0, 0.0) }),
@@ -103,10 +103,8 @@ fn volumes_are_within_the_limits_of_the_model() {
 /// that is seen.
 #[test]
 fn a_free_volume_is_its_mean_height_times_its_area() {
-    let profile = TofProfile {
-        tray: Tray { area_mm2: None, u_area_mm2: 0.0, rows: [0, 7], columns: [0, 7] },
-        ..TofProfile::example()
-    };
+    let mut profile = TofProfile::example();
+    profile.tray = Tray::free_standing();
     let scene = Scene {
         height_mm: 25.0,
         dome_mm: 0.0,

@@ -7,16 +7,15 @@ use sqal_sensors::{HeightReference, TofAnalyzer, TofProfile, Tray};
 
 /// An analyser for a flat board 20 mm above a floor, which all 64 zones see.
 fn board(distance_mm: f64) -> TofAnalyzer {
-    TofAnalyzer::new(TofProfile {
-        tray: Tray { area_mm2: Some(10_000.0), u_area_mm2: 0.0, rows: [0, 7], columns: [0, 7] },
-        reference: HeightReference::Flat { distance_mm: distance_mm + 20.0, u_mm: 0.3 },
-        minor_depth_mm: 1e-6,
-        minor_spot_percent: 1e-6,
-        major_depth_mm: 1e3,
-        major_spot_percent: 1e3,
-        ..TofProfile::example()
-    })
-    .unwrap()
+    let mut profile = TofProfile::example();
+    profile.tray = Tray::free_standing();
+    profile.tray.area_mm2 = Some(10_000.0);
+    profile.reference = HeightReference::Flat { distance_mm: distance_mm + 20.0, u_mm: 0.3 };
+    profile.minor_depth_mm = 1e-6;
+    profile.minor_spot_percent = 1e-6;
+    profile.major_depth_mm = 1e3;
+    profile.major_spot_percent = 1e3;
+    TofAnalyzer::new(profile).unwrap()
 }
 
 /// With noise only, one frame in a hundred shows a dent or a bump, with equal zones and with

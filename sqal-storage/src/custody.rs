@@ -9,20 +9,14 @@ use crate::{
     samples::Hour,
 };
 
-/// The retention of each class of data, in days (GDP-01).
+/// The retention of each class of data, in days (GDP-01). The plant decides it: there is no
+/// default.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retention {
-    /// Samples (`GDPR_RETENTION_DAYS`).
+    /// Samples.
     pub samples: u32,
-    /// Hourly aggregates (`GDPR_ANALYTICS_RETENTION_DAYS`).
+    /// Hourly aggregates.
     pub analytics: u32,
-}
-
-/// The documented retention: seven years for samples, ten years for hourly aggregates.
-impl Default for Retention {
-    fn default() -> Self {
-        Self { samples: 2555, analytics: 3650 }
-    }
 }
 
 /// The bounds of a purge.

@@ -33,6 +33,7 @@
 //! - `objects`: blobs as objects of a bucket of S3, through `object_store`.
 //! - `profile`: the number of queries that a piece of work sends, and the repeated ones.
 //! - `conformance`: the laws as public functions and a macro, for stores outside this crate.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod audit;
 pub mod blobs;
@@ -77,6 +78,8 @@ pub mod samples;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod schema;
 pub mod sealed;
+#[cfg(feature = "sqlite")]
+pub mod spooled;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub mod sql;
 #[cfg(feature = "sqlite")]
@@ -120,16 +123,16 @@ pub use redis::RedisCache;
 pub use register::Register;
 #[doc(inline)]
 pub use relay::Relay;
-#[cfg(feature = "sqlite")]
-#[doc(inline)]
-pub use samples::SpooledStore;
 #[doc(inline)]
 pub use samples::{
-    BatchWriter, GuardedStore, Inserted, Page, RetryingStore, SampleQuery, SampleStore, WriteError, WriterConfig,
+    BatchWriter, GuardedStore, Inserted, RetryingStore, SampleQuery, SampleStore, WriteError, WriterConfig,
     WriterHandle,
 };
 #[doc(inline)]
 pub use sealed::SealedFields;
+#[cfg(feature = "sqlite")]
+#[doc(inline)]
+pub use spooled::SpooledStore;
 #[cfg(feature = "sqlite")]
 #[doc(inline)]
 pub use sqlite::SqliteStore;

@@ -22,9 +22,9 @@ use crate::{
     cache::{CacheError, CacheKey, CacheKind, CacheScope, CacheStats, Got, Stamp},
 };
 use crate::{
-    Inserted, Page, SampleQuery, SampleStore, StorageError,
+    Inserted, SampleQuery, SampleStore, StorageError,
     pool_use::PoolUse,
-    samples::{DeviceTally, Hourly, HourlyQuery},
+    samples::{DeviceTally, Hourly, HourlyQuery, Page},
 };
 
 /// A decorator that measures the duration of store calls, including failed calls (MET-14).

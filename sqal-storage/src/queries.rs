@@ -24,6 +24,7 @@ const SCOPE: &str = "query scope";
 
 /// The limits from which a statement counts as repeated and a query as slow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct QueryLimits {
     /// The number of executions in one scope from which a statement is repeated: most likely a loop
     /// that should be one query.
@@ -114,10 +115,11 @@ impl QueryScope {
 
 /// The counts of the queries of a scope.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct QueryReport {
-    /// The number of queries (`X-DB-Query-Count`).
+    /// The number of queries.
     pub queries: u32,
-    /// The duration of all queries together (`X-DB-Total-Time-Ms`).
+    /// The duration of all queries together.
     pub time: Duration,
     /// The number of slow queries.
     pub slow: u32,

@@ -178,7 +178,7 @@ async fn what_one_process_fetched_another_has() {
     assert_eq!((source.asked(&one).await, source.asked(&two).await), (1, 1));
     one.clear(&CacheScope::Device(device("a"))).await.unwrap();
     let three = process().await;
-    assert_eq!(source.asked(&three).await, 2, "what was cleared is given to nobody");
+    assert_eq!(source.asked(&three).await, 2, "what was cleared is given to no caller");
     assert_eq!((two.stats().hits, two.stats().bypasses), (1, 0));
 }
 
@@ -260,7 +260,7 @@ async fn a_write_from_before_a_clearing_that_comes_after_it_is_dead() {
 
 /// A caller after a clearing joins no flight from before it.
 #[tokio::test]
-async fn a_flight_from_before_a_clearing_takes_nobody_from_after_it() {
+async fn a_flight_from_before_a_clearing_serves_no_call_from_after_it() {
     let (source, gate) = (Source::default(), tokio::sync::Semaphore::new(0));
     let cache = ReadThrough::new(CacheKind::DeviceStats, 100, SystemClock);
     let first_key = key();

@@ -143,7 +143,7 @@ async fn a_rotation_that_is_cut_off_goes_on_where_it_was() {
 }
 
 #[tokio::test]
-async fn what_somebody_writes_while_a_run_seals_is_what_stays() {
+async fn a_field_that_is_written_while_a_run_seals_stays_as_written() {
     let store = Shared::new(MemoryStore::new());
     let (name, mail) = (key("user 7", "name"), key("user 7", "mail"));
     let old = Confidential::new(store.clone(), ring(1), Nonce::random);

@@ -11,10 +11,10 @@ use futures_util::FutureExt;
 use sqal_core::{DeviceId, Name, Sample, SampleId, Timestamp};
 use sqal_storage::conformance::custody;
 use sqal_storage::{
-    Custody, Inserted, MemoryStore, Page, SampleQuery, SampleStore, StorageError,
+    Custody, Inserted, MemoryStore, SampleQuery, SampleStore, StorageError,
     audit::{Action, AuditEntry},
     custody::{ActionOf, Gone, Purge},
-    samples::{DeviceTally, Hour, Hourly, HourlyQuery},
+    samples::{DeviceTally, Hour, Hourly, HourlyQuery, Page},
 };
 
 #[derive(Clone, Copy, Debug, PartialEq)]

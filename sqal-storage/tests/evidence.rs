@@ -203,7 +203,7 @@ fn samples() -> Vec<Sample> {
     for (k, sample) in (0_i64..).zip(&mut samples) {
         sample.key.timestamp = Timestamp::from_micros(START + k * 300_000_000).unwrap();
         sample.key.device_id = Name::new(if k % 2 == 0 { "a" } else { "b" }).unwrap();
-        sample.key.sample_id = Name::new(&format!("sample {k}")).unwrap();
+        sample.key.name = Name::new(&format!("sample {k}")).unwrap();
     }
     samples
 }
@@ -434,7 +434,7 @@ async fn looks<S: Custody>(store: Arc<S>, look: impl AsyncFn(&S) -> Evidence) {
                 number += 1;
                 let mut sample = sample.clone();
                 sample.key.timestamp = Timestamp::from_micros(START + number * 10_000_000).unwrap();
-                sample.key.sample_id = Name::new(&format!("tray {number}")).unwrap();
+                sample.key.name = Name::new(&format!("tray {number}")).unwrap();
                 store.insert(&[sample]).await.unwrap();
                 done.store(number, Ordering::Relaxed);
             }
@@ -481,7 +481,7 @@ async fn what_was_stated_may_grow_and_not_change() {
     let mut expected = Expected::default();
     expected.state(&examine_sqlite(&store, &expected).await);
     let mut late = samples()[0].clone();
-    late.key.sample_id = Name::new("late").unwrap();
+    late.key.name = Name::new("late").unwrap();
     store.insert(&[late]).await.unwrap();
     let evidence = examine_sqlite(&store, &expected).await;
     is_sound(&evidence);
@@ -582,7 +582,7 @@ async fn a_checkpoint_states_what_changed_and_an_examination_agrees() {
     examined.state(&examine_sqlite(&store, &Expected::default()).await);
     assert_eq!(stated, examined);
     let mut late = samples()[39].clone();
-    late.key.sample_id = Name::new("late").unwrap();
+    late.key.name = Name::new("late").unwrap();
     store.insert(&[late]).await.unwrap();
     let mut snapshot = store.snapshot().await.unwrap();
     let second = snapshot.checkpoint(at(START), Some(Hour::of(at(START))), &stated).await.unwrap();

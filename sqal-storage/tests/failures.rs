@@ -39,7 +39,13 @@ async fn sql(url: &str, text: &'static str) {
 fn writer(store: Arc<dyn SampleStore>) -> (WriterHandle, BatchWriter) {
     let backoff = Backoff::new(Duration::from_millis(20), Duration::from_millis(500)).unwrap();
     let two = NonZeroUsize::new(2).unwrap();
-    BatchWriter::start(store, WriterConfig { commits: two, backoff, tries: 1000, ..WriterConfig::usual() })
+    BatchWriter::start(store, {
+        let mut config = WriterConfig::usual();
+        config.commits = two;
+        config.backoff = backoff;
+        config.tries = 1000;
+        config
+    })
 }
 
 /// The k-th sample of a producer.
@@ -138,7 +144,7 @@ async fn f1_f2_f17_a_database_that_is_killed_while_it_commits_loses_nothing() {
 /// A frozen database (SIGSTOP): calls end at their deadline, and a sample that was tried then is
 /// found to be stored or is stored again.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_frozen_database_holds_nobody_past_the_deadline() {
+async fn a_frozen_database_delays_no_call_past_its_deadline() {
     let server = Postgres::start();
     let mut config = server.config();
     config.deadline = Duration::from_millis(500);

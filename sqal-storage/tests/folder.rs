@@ -7,6 +7,7 @@ mod own_folder;
 
 use std::fs::{self, File};
 use std::path::Path;
+use std::pin::Pin;
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
@@ -14,6 +15,7 @@ use own_folder::own_folder;
 use sqal_core::Timestamp;
 use sqal_storage::blobs::{BlobId, BlobInfo, BlobSource, PutError, PutLimits, SourceError};
 use sqal_storage::{Blobs, StorageErrorKind, folder::FolderBlobs};
+use tokio::runtime::Builder;
 use tokio::sync::oneshot;
 
 /// The hash of `abc` and of the empty text (FIPS 180-2).
@@ -118,6 +120,12 @@ struct Stalled {
     asked: Option<oneshot::Sender<()>>,
 }
 
+impl Stalled {
+    fn of(part: &[u8]) -> Self {
+        Self { part: Some(part.to_vec()), asked: None }
+    }
+}
+
 #[async_trait]
 impl BlobSource for Stalled {
     async fn next(&mut self) -> Result<Option<Vec<u8>>, SourceError> {
@@ -131,22 +139,35 @@ impl BlobSource for Stalled {
     }
 }
 
+/// Begins a put whose source gives one part and never ends, and waits until the part is written.
+async fn begun<'a>(blobs: &'a FolderBlobs, stalled: &'a mut Stalled, limits: &'a PutLimits) -> Put<'a> {
+    let (asked, asks) = oneshot::channel();
+    stalled.asked = Some(asked);
+    let mut put = blobs.put(stalled, limits, at(1));
+    tokio::select! {
+        put = &mut put => panic!("the source never ends: {put:?}"),
+        asked = asks => asked.unwrap(),
+    }
+    put
+}
+
+type Put<'a> = Pin<Box<dyn Future<Output = Result<BlobInfo, PutError>> + Send + 'a>>;
+
 #[tokio::test]
 async fn a_put_that_fails_or_is_dropped_leaves_no_partial_file() {
     let folder = tempfile::tempdir().unwrap();
     let partial = folder.path().join(".partial");
     let blobs = open(folder.path(), at(0)).await;
-    let (asked, asks) = oneshot::channel();
-    let mut stalled = Stalled { part: Some(b"abc".to_vec()), asked: Some(asked) };
-    let limits = PutLimits::at_most(1_000);
-    let mut dropped = blobs.put(&mut stalled, &limits, at(1));
-    tokio::select! {
-        put = &mut dropped => panic!("the source never ends: {put:?}"),
-        asked = asks => asked.unwrap(),
-    }
+    let (mut stalled, limits) = (Stalled::of(b"abc"), PutLimits::at_most(1_000));
+    let dropped = begun(&blobs, &mut stalled, &limits).await;
     assert_eq!(names(&partial).len(), 1);
     drop(dropped);
-    assert!(names(&partial).is_empty(), "the put was dropped");
+    let is_removed = async {
+        while !names(&partial).is_empty() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_mins(1), is_removed).await.expect("the put was dropped");
     let mut source: &[u8] = b"abc";
     let error = blobs.put(&mut source, &PutLimits::at_most(2), at(1)).await.unwrap_err();
     assert!(matches!(error, PutError::TooLarge { most: 2 }), "{error}");
@@ -155,6 +176,43 @@ async fn a_put_that_fails_or_is_dropped_leaves_no_partial_file() {
         put(&blobs, b"abc", at(1)).await;
         assert!(names(&partial).is_empty(), "the put has succeeded");
     }
+}
+
+/// The only thread that may wait for the disk is busy: the file of a dropped put waits for it, and
+/// the thread that drops the put does not remove the file itself.
+#[test]
+fn the_file_of_a_dropped_put_is_removed_on_a_thread_that_may_wait_for_the_disk() {
+    let folder = tempfile::tempdir().unwrap();
+    let partial = folder.path().join(".partial");
+    let runtime = Builder::new_current_thread().enable_all().max_blocking_threads(1).build().unwrap();
+    runtime.block_on(async {
+        let blobs = open(folder.path(), at(0)).await;
+        let (mut stalled, limits) = (Stalled::of(b"abc"), PutLimits::at_most(1_000));
+        let put = begun(&blobs, &mut stalled, &limits).await;
+        let (free, is_freed) = std::sync::mpsc::channel::<()>();
+        let busy = tokio::task::spawn_blocking(move || is_freed.recv());
+        drop(put);
+        assert_eq!(names(&partial).len(), 1, "the file was removed by the thread that has dropped the put");
+        free.send(()).unwrap();
+        busy.await.unwrap().unwrap();
+        // The tasks of the only thread run in order.
+        tokio::task::spawn_blocking(|| ()).await.unwrap();
+        assert!(names(&partial).is_empty());
+    });
+}
+
+#[test]
+fn a_put_that_outlives_its_runtime_leaves_no_partial_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let partial = folder.path().join(".partial");
+    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+    let blobs = runtime.block_on(open(folder.path(), at(0)));
+    let (mut stalled, limits) = (Stalled::of(b"abc"), PutLimits::at_most(1_000));
+    let put = runtime.block_on(begun(&blobs, &mut stalled, &limits));
+    drop(runtime);
+    assert_eq!(names(&partial).len(), 1);
+    drop(put);
+    assert!(names(&partial).is_empty());
 }
 
 #[cfg(unix)]

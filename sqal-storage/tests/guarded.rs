@@ -15,8 +15,8 @@ use sqal_resilience::{
 };
 use sqal_storage::conformance::sample;
 use sqal_storage::{
-    GuardedStore, Inserted, MemoryStore, Page, SampleQuery, SampleStore, StorageError, StorageErrorKind,
-    samples::{DeviceTally, Hourly, HourlyQuery},
+    GuardedStore, Inserted, MemoryStore, SampleQuery, SampleStore, StorageError, StorageErrorKind,
+    samples::{DeviceTally, Hourly, HourlyQuery, Page},
 };
 
 /// A store that works, is unavailable, or is busy, and counts its calls.
@@ -80,7 +80,7 @@ fn guarded() -> (GuardedStore<Arc<Moody>, ManualClock>, Arc<Moody>, ManualClock,
 }
 
 #[tokio::test]
-async fn a_store_that_is_away_is_not_asked_and_somebody_is_told() {
+async fn a_store_that_is_away_is_not_called_and_the_observer_is_told() {
     let (store, moody, clock, told) = guarded();
     let one = [sample("ESP32_001", 1, "1", 50.0)];
     moody.mood.store(1, Ordering::SeqCst);

@@ -13,11 +13,11 @@ use sqal_core::{Sample, SampleId};
 use sqal_resilience::{ManualClock, SystemClock};
 use sqal_storage::conformance::sample;
 use sqal_storage::{
-    Cache, Inserted, MeteredStore, Page, ReadThrough, SampleQuery, SampleStore, StorageError, StorageErrorKind,
+    Cache, Inserted, MeteredStore, ReadThrough, SampleQuery, SampleStore, StorageError, StorageErrorKind,
     cache::{CacheKey, CacheKind, CacheScope, NearCache},
     metered::{MeteredCache, report_caches, report_pools},
     pool_use::PoolUse,
-    samples::{DeviceTally, Hour, Hourly, HourlyQuery},
+    samples::{DeviceTally, Hour, Hourly, HourlyQuery, Page},
 };
 
 /// Every series with its labels as text, and its value, or all values of a histogram.

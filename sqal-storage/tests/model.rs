@@ -114,11 +114,9 @@ async fn compare<R: Reopen>(place: R, commands: Vec<Command>) {
                 assert_eq!(store.get(&id).await.unwrap(), model.get(&id).await.unwrap());
             }
             Command::Page { device, after, limit } => {
-                let query = SampleQuery {
-                    device_id: device.map(|at| at.get(&seen).key.device_id),
-                    after: after.map(|at| Cursor::of(at.get(&seen))),
-                    limit: NonZeroU16::new(limit).unwrap(),
-                };
+                let mut query = SampleQuery::newest(NonZeroU16::new(limit).unwrap());
+                query.device_id = device.map(|at| at.get(&seen).key.device_id);
+                query.after = after.map(|at| Cursor::of(at.get(&seen)));
                 assert_eq!(store.query(&query).await.unwrap(), model.query(&query).await.unwrap());
             }
             Command::Hourly { device, around, hours } => {

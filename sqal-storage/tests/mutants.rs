@@ -12,8 +12,8 @@ use sqal_core::{
 };
 use sqal_storage::conformance::{self, Fault, StorePlace, sample};
 use sqal_storage::{
-    Inserted, MemoryStore, Page, SampleQuery, SampleStore, StorageError, StorageErrorKind,
-    samples::{Cursor, DeviceTally, Hour, Hourly, HourlyQuery, Tally},
+    Inserted, MemoryStore, SampleQuery, SampleStore, StorageError, StorageErrorKind,
+    samples::{Cursor, DeviceTally, Hour, Hourly, HourlyQuery, Page, Tally},
 };
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -165,6 +165,7 @@ impl StorePlace for MutantPlace {
     }
 }
 
+#[expect(clippy::too_many_lines, reason = "one arm for each bug")]
 #[async_trait]
 impl SampleStore for Mutant {
     async fn insert(&self, batch: &[Sample]) -> Result<Vec<Inserted>, StorageError> {
@@ -186,7 +187,7 @@ impl SampleStore for Mutant {
                     FORGOTTEN[part](&mut s);
                 }
                 if self.bug == Bug::IdIgnoresTheName {
-                    s.key.sample_id = Name::new("x").unwrap();
+                    s.key.name = Name::new("x").unwrap();
                 }
                 s
             })

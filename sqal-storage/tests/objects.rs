@@ -5,8 +5,9 @@
 
 mod servers;
 
-use std::net::TcpListener;
-use std::sync::LazyLock;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{LazyLock, mpsc};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -187,7 +188,13 @@ async fn stores_in_one_bucket_with_one_prefix_have_the_same_blobs() {
 async fn stores_in_one_bucket_with_other_prefixes_have_no_blob_in_common() {
     let config = SERVER.config();
     let prefixes = ["", "plant", "plant/blobs", "plant/blob", "ab/cd"];
-    let stores = prefixes.map(|prefix| open(&S3Config { prefix: prefix.to_owned(), ..config.clone() }));
+    let stores = prefixes.map(|prefix| {
+        open(&{
+            let mut config = config.clone();
+            config.prefix = prefix.to_owned();
+            config
+        })
+    });
     for (number, blobs) in (0..).zip(&stores) {
         put(blobs, format!("of {number}").as_bytes(), at(number)).await;
     }
@@ -308,7 +315,8 @@ async fn assert_unavailable(blobs: &ObjectBlobs) {
 
 #[tokio::test]
 async fn a_missing_bucket_is_an_error_and_not_an_empty_store() {
-    let config = S3Config { bucket: "missing".to_owned(), ..SERVER.config() };
+    let mut config = SERVER.config();
+    config.bucket = "missing".to_owned();
     assert_unavailable(&open(&config)).await;
 }
 
@@ -317,5 +325,80 @@ async fn a_server_that_is_down_is_an_error() {
     // No server listens on a port that was free a moment ago.
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let endpoint = format!("http://127.0.0.1:{port}");
-    assert_unavailable(&open(&S3Config { endpoint, ..SERVER.config() })).await;
+    assert_unavailable(&open(&{
+        let mut config = SERVER.config();
+        config.endpoint = endpoint;
+        config
+    }))
+    .await;
+}
+
+/// The bytes of an answer that no client should take, and more than the buffers of a connection
+/// hold.
+const FLOOD: usize = 64 * MIB;
+
+/// Waits for the next request on a connection of its own, and writes a text.
+fn answer(listener: &TcpListener, text: &str) -> TcpStream {
+    let (mut stream, _) = listener.accept().unwrap();
+    let head = BufReader::new(&stream).lines().map_while(Result::ok).find(String::is_empty);
+    assert!(head.is_some(), "the client sends no whole request");
+    stream.write_all(text.as_bytes()).unwrap();
+    stream
+}
+
+/// A storage that gives these answers, and then answers one request with [`FLOOD`] bytes; the
+/// number of them that were written before the client closed its connection.
+fn flooding(answers: Vec<String>) -> (S3Config, mpsc::Receiver<usize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    let mut config = SERVER.config();
+    config.endpoint = endpoint;
+    "plant".clone_into(&mut config.bucket);
+    let (sender, written) = mpsc::channel();
+    std::thread::spawn(move || {
+        for text in answers {
+            answer(&listener, &text);
+        }
+        let date = "Sat, 26 Oct 2024 23:00:00 GMT";
+        let head =
+            format!("HTTP/1.1 200 OK\r\nContent-Length: {FLOOD}\r\nLast-Modified: {date}\r\nETag: \"1\"\r\n\r\n");
+        let mut stream = answer(&listener, &head);
+        let (mut count, piece) = (0, vec![b'x'; 65_536]);
+        while count < FLOOD && stream.write_all(&piece).is_ok() {
+            count += 65_536;
+        }
+        // A test that has failed does not wait for the number.
+        let _ = sender.send(count);
+    });
+    (config, written)
+}
+
+/// The client must have closed its connection before it took all bytes.
+fn assert_left_off(written: &mpsc::Receiver<usize>) {
+    let written = written.recv_timeout(Duration::from_mins(1)).expect("the client does not close its connection");
+    assert!(written < FLOOD, "the whole answer was taken");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_storage_that_ignores_ranges_is_not_read_to_the_end() {
+    let id = BlobId::of(b"abc");
+    let (prefix, hash) = (SERVER.config().prefix, id.to_string());
+    let key = format!("{prefix}/{}/{hash}/063961219200000003-0-0", &hash[..2]);
+    let listed = format!(
+        "<ListBucketResult><Contents><Key>{key}</Key><Size>{FLOOD}</Size><ETag>1</ETag>\
+         <LastModified>2024-10-26T23:00:00.000Z</LastModified></Contents></ListBucketResult>"
+    );
+    let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", listed.len());
+    let (config, written) = flooding(vec![head + &listed]);
+    let error = open(&config).read(&id, 0..3).await.unwrap_err();
+    assert_eq!((error.backend, &error.kind), ("objects", &StorageErrorKind::Unavailable), "{error:?}");
+    assert_left_off(&written);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_is_longer_than_a_part_is_not_read_to_the_end() {
+    let (config, written) = flooding(Vec::new());
+    let error = open(&config).info(&BlobId::of(b"abc")).await.unwrap_err();
+    assert_eq!((error.backend, &error.kind), ("objects", &StorageErrorKind::Unavailable), "{error:?}");
+    assert_left_off(&written);
 }

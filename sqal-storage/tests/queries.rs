@@ -62,8 +62,8 @@ fn with_layer(test: impl AsyncFnOnce()) {
 }
 
 async fn sqlite(folder: &tempfile::TempDir) -> SqliteStore {
-    let config =
-        SqliteConfig { readers: std::num::NonZeroU32::MIN, ..SqliteConfig::at(folder.path().join("samples.db")) };
+    let mut config = SqliteConfig::at(folder.path().join("samples.db"));
+    config.readers = std::num::NonZeroU32::MIN;
     SqliteStore::open(&config).await.unwrap()
 }
 
@@ -81,7 +81,8 @@ fn queries_of_postgres_are_counted() {
 /// With a limit of 0 every query is slow.
 #[test]
 fn a_slow_query_is_counted_as_slow() {
-    let limits = QueryLimits { slow: Duration::ZERO, ..QueryLimits::default() };
+    let mut limits = QueryLimits::default();
+    limits.slow = Duration::ZERO;
     let subscriber = tracing_subscriber::registry().with(QueryLayer::new(limits));
     // PostgreSQL's driver emits its queries in the thread of the caller.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

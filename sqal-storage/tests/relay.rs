@@ -42,7 +42,9 @@ mod behind_an_arc {
 
 fn limits(messages: usize, bytes: usize, topics: usize) -> MemoryRelayLimits {
     let n = |n| NonZeroUsize::new(n).unwrap();
-    MemoryRelayLimits { messages: n(messages), bytes: n(bytes), topics: n(topics) }
+    let mut limits = MemoryRelayLimits::default();
+    (limits.messages, limits.bytes, limits.topics) = (n(messages), n(bytes), n(topics));
+    limits
 }
 
 fn topic(name: &str) -> RelayTopic {

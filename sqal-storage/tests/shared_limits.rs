@@ -29,7 +29,9 @@ fn hundred() -> Quota {
 }
 
 fn patient(quota: Quota) -> SharedConfig {
-    SharedConfig { patience: Duration::from_secs(5), ..SharedConfig::new(quota) }
+    let mut config = SharedConfig::new(quota);
+    config.patience = Duration::from_secs(5);
+    config
 }
 
 fn shared<C: Clock + Clone>(redis: &Redis, config: SharedConfig, clock: C) -> SharedBuckets<RedisBuckets, C> {
@@ -50,7 +52,7 @@ async fn dx_01_the_clocks_of_the_clients_do_not_matter() {
         assert!(answer.allowed);
         left.push(answer.remaining);
     }
-    assert_eq!(left, (0..10).rev().collect::<Vec<_>>(), "one bucket, whoever asks");
+    assert_eq!(left, (0..10).rev().collect::<Vec<_>>(), "one bucket for all processes");
     for client in [a.take("tray", 1).await.0, b.take("tray", 1).await.0] {
         let wait = client.retry_after.unwrap();
         assert!(!client.allowed && wait > Duration::from_mins(5) && wait <= Duration::from_mins(6), "{wait:?}");
@@ -128,12 +130,13 @@ async fn a_refusal_of_one_says_nothing_of_ten() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn dx_04_while_the_server_is_away_the_setting_answers_and_nobody_waits() {
+async fn dx_04_while_the_server_is_away_the_setting_answers_without_a_wait() {
     let mut redis = Server::start();
     let policies = [OnOutage::Allow, OnOutage::Deny, OnOutage::Local];
     let mut all = Vec::new();
     for on_outage in policies {
-        let config = SharedConfig { on_outage, ..SharedConfig::new(Quota::new(n(3), HOUR)) };
+        let mut config = SharedConfig::new(Quota::new(n(3), HOUR));
+        config.on_outage = on_outage;
         let limits = shared(&redis.connection().await, config, SystemClock);
         // The script is loaded and the connection is warm, so only the outage follows.
         while limits.take(&format!("{on_outage:?}"), 0).await.1 != AnsweredBy::Backend {}

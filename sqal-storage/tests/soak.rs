@@ -45,7 +45,10 @@ fn nth(life: i64, producer: i64, k: i64) -> Sample {
 async fn live(store: Arc<dyn SampleStore>, life: i64) {
     let backoff = Backoff::new(Duration::from_millis(20), Duration::from_millis(200)).unwrap();
     let two = NonZeroUsize::new(2).unwrap();
-    let config = WriterConfig { commits: two, backoff, tries: 10_000, ..WriterConfig::usual() };
+    let mut config = WriterConfig::usual();
+    config.commits = two;
+    config.backoff = backoff;
+    config.tries = 10_000;
     let (handle, _writer) = BatchWriter::start(store, config);
     let producers: Vec<_> = (0..8)
         .map(|producer| {

@@ -15,8 +15,9 @@ use disk::SmallDisk;
 use sqal_core::{Sample, SampleId, Timestamp};
 use sqal_storage::conformance::scored;
 use sqal_storage::{
-    Inserted, MemoryStore, Page, SampleQuery, SampleStore, SpooledStore, SqliteStore, StorageError, StorageErrorKind,
-    samples::{DeviceTally, Hour, Hourly, HourlyQuery, SpoolError},
+    Inserted, MemoryStore, SampleQuery, SampleStore, SpooledStore, SqliteStore, StorageError, StorageErrorKind,
+    samples::{DeviceTally, Hour, Hourly, HourlyQuery, Page},
+    spooled::SpoolError,
     sqlite::SqliteConfig,
 };
 
@@ -166,13 +167,13 @@ async fn m7_damaged_pages_of_a_spool_are_passed_by_and_everything_else_arrives()
         let spool = SqliteStore::open(&SqliteConfig::at(folder.path().join("spool.db"))).await.unwrap();
         spool.insert(&all).await.unwrap();
         spool.close().await;
-        let names = damaged.iter().map(|k| nth(*k).key.sample_id.to_string()).collect();
+        let names = damaged.iter().map(|k| nth(*k).key.name.to_string()).collect();
         let lost = damage(&folder.path().join("spool.db"), &names);
         assert!(!lost.is_empty() && lost.len() < all.len(), "{}", lost.len());
 
         let store = spooled(folder.path(), &remote).await;
         drain(&store).await;
-        for sample in all.iter().filter(|sample| !lost.contains(sample.key.sample_id.as_str())) {
+        for sample in all.iter().filter(|sample| !lost.contains(sample.key.name.as_str())) {
             let arrived = remote.store.get(&sample.id()).await.unwrap();
             assert_eq!(arrived.as_ref(), Some(sample), "{damaged:?}");
         }
@@ -237,7 +238,8 @@ async fn what_is_in_both_is_counted_once() {
     let folder = tempfile::tempdir().unwrap();
     let remote = Arc::new(Remote::default());
     let path = folder.path().join("spool.db");
-    let config = SqliteConfig { busy_timeout: std::time::Duration::from_millis(500), ..SqliteConfig::spool_at(&path) };
+    let mut config = SqliteConfig::spool_at(&path);
+    config.busy_timeout = std::time::Duration::from_millis(500);
     let spool = SqliteStore::open(&config).await.unwrap();
     let store = SpooledStore::new(Arc::clone(&remote), Arc::new(spool), 1000).await.unwrap();
     remote.away.store(true, Ordering::SeqCst);

@@ -13,8 +13,8 @@ use sqal_core::{Sample, SampleId, Timestamp};
 use sqal_resilience::Backoff;
 use sqal_storage::conformance::scored;
 use sqal_storage::{
-    Inserted, MemoryStore, Page, SampleQuery, SampleStore, SpooledStore, SqliteStore, StorageError, StorageErrorKind,
-    samples::{DeviceTally, Hour, Hourly, HourlyQuery},
+    Inserted, MemoryStore, SampleQuery, SampleStore, SpooledStore, SqliteStore, StorageError, StorageErrorKind,
+    samples::{DeviceTally, Hour, Hourly, HourlyQuery, Page},
     sqlite::SqliteConfig,
 };
 
@@ -54,7 +54,7 @@ impl SampleStore for Remote {
         if batch.iter().any(|s| s.key.device_id.as_str() == "poison") {
             return Err(StorageError::new("remote", StorageErrorKind::Refused));
         }
-        self.order.lock().unwrap().extend(batch.iter().map(|s| s.key.sample_id.to_string()));
+        self.order.lock().unwrap().extend(batch.iter().map(|s| s.key.name.to_string()));
         self.store.insert(batch).await
     }
     async fn get(&self, id: &SampleId) -> Result<Option<Sample>, StorageError> {
@@ -153,10 +153,7 @@ async fn what_the_store_could_not_take_is_acknowledged_found_and_moved_in_the_or
     assert_eq!((store.waiting(), store.forward(100).await.unwrap()), (0, 0));
     let order = remote.order.lock().unwrap();
     let spooled: Vec<_> = order.iter().filter(|name| (5..130).contains(&name.parse::<i32>().unwrap())).collect();
-    assert_eq!(
-        spooled,
-        during.iter().map(|s| s.key.sample_id.to_string()).collect::<Vec<_>>().iter().collect::<Vec<_>>()
-    );
+    assert_eq!(spooled, during.iter().map(|s| s.key.name.to_string()).collect::<Vec<_>>().iter().collect::<Vec<_>>());
 }
 
 #[tokio::test]
@@ -248,7 +245,7 @@ async fn forwarding_goes_on_by_itself_when_the_store_is_back() {
 
 /// However many samples at the head of the spool are refused, the samples behind them move.
 #[tokio::test]
-async fn many_that_are_refused_stop_nobody_behind_them() {
+async fn refused_samples_do_not_stop_those_behind_them() {
     let (store, remote, _folder) = spooled(1000).await;
     remote.away.store(true, Ordering::SeqCst);
     store.insert(&samples("poison", 0..30)).await.unwrap();
@@ -285,7 +282,7 @@ async fn a_page_never_skips_what_only_one_half_has() {
 
 /// While a batch moves to a store that is slow to answer, every call but those for hours continues.
 #[tokio::test]
-async fn nobody_but_hours_waits_for_what_moves() {
+async fn only_reads_of_hours_wait_for_samples_that_move() {
     let (store, remote, _folder) = spooled(1000).await;
     remote.away.store(true, Ordering::SeqCst);
     let waiting = samples("a", 0..3);

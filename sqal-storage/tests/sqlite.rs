@@ -155,7 +155,14 @@ async fn a_damaged_row_hides_no_other() {
     let query = SampleQuery::newest(2.try_into().unwrap());
     let page = store.query(&query).await.unwrap();
     assert_eq!(page.items, [samples[4].clone()]);
-    let rest = store.query(&SampleQuery { after: page.next, ..query }).await.unwrap();
+    let rest = store
+        .query(&{
+            let mut query = query;
+            query.after = page.next;
+            query
+        })
+        .await
+        .unwrap();
     assert_eq!(rest.items, [samples[2].clone(), samples[1].clone()]);
     let refused = store.get(&samples[3].id()).await.unwrap_err();
     assert!(matches!(refused.kind, StorageErrorKind::Corrupt(_)), "{refused:?}");
@@ -392,7 +399,7 @@ async fn names_of_an_earlier_version_are_read_back_as_they_are() {
     let store = open(folder.path()).await;
     let mut sample = strategy::sample().new_tree(&mut TestRunner::deterministic()).unwrap().current();
     sample.key.device_id = Name::stored("LINE_\u{061C}1").unwrap();
-    sample.key.sample_id = Name::stored(" S-1").unwrap();
+    sample.key.name = Name::stored(" S-1").unwrap();
     sample.profile.name = Name::stored("foie ").unwrap();
     sample.meta.firmware_version = Some(Name::stored("1.0 ").unwrap());
     store.insert(std::slice::from_ref(&sample)).await.unwrap();

@@ -11,9 +11,9 @@ use async_trait::async_trait;
 use sqal_core::{Sample, SampleId};
 use sqal_storage::conformance::sample;
 use sqal_storage::{
-    BatchWriter, Inserted, MemoryStore, Page, SampleQuery, SampleStore, StorageError, StorageErrorKind, WriteError,
+    BatchWriter, Inserted, MemoryStore, SampleQuery, SampleStore, StorageError, StorageErrorKind, WriteError,
     WriterConfig,
-    samples::{DeviceTally, Hourly, HourlyQuery},
+    samples::{DeviceTally, Hourly, HourlyQuery, Page},
 };
 use tokio::sync::Semaphore;
 
@@ -115,7 +115,8 @@ async fn a_store_that_stays_away_is_told_to_the_sender() {
 async fn a_full_queue_makes_the_sender_wait_and_the_next_commit_takes_all_that_waited() {
     let store = Moody::new(0, 0);
     let two = NonZeroUsize::new(2).unwrap();
-    let config = WriterConfig { queue: two, ..WriterConfig::usual() };
+    let mut config = WriterConfig::usual();
+    config.queue = two;
     let (handle, _writer) = BatchWriter::start(Arc::clone(&store) as _, config);
     let mut receipts = vec![handle.submit(Box::new(sample("good", 1, "first", 0.0))).await.unwrap()];
     tokio::task::yield_now().await; // the writer now holds the first and waits at the gate
@@ -145,7 +146,7 @@ async fn futures_poll<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
 }
 
 #[tokio::test]
-async fn what_was_handed_in_is_written_even_if_nobody_waits_for_it() {
+async fn a_sample_is_written_even_if_its_caller_waits_no_longer() {
     let store = Moody::new(0, 1000);
     let (handle, mut writer) = BatchWriter::start(Arc::clone(&store) as _, WriterConfig::usual());
     let one = sample("good", 1, "one", 0.0);
@@ -197,7 +198,7 @@ async fn a_broken_store_refuses_no_sample_for_ever() {
 }
 
 #[tokio::test]
-async fn a_closed_writer_writes_what_it_has_and_takes_nothing_more_whoever_still_holds_it() {
+async fn a_closed_writer_writes_what_it_has_and_takes_nothing_more_by_any_handle() {
     let store = Moody::new(0, 1000);
     let (handle, mut writer) = BatchWriter::start(Arc::clone(&store) as _, WriterConfig::usual());
     let receipt = handle.submit(Box::new(sample("good", 1, "one", 0.0))).await.unwrap();

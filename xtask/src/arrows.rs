@@ -2,7 +2,7 @@
 
 /// The arrows of the house: a crate, and the crates that it may name. The map in `ARCHITECTURE.md`
 /// is drawn from it.
-pub const ARROWS: [(&str, &[&str]); 10] = [
+pub const ARROWS: [(&str, &[&str]); 13] = [
     ("sqal-core", &[]),
     ("sqal-resilience", &[]),
     ("sqal-sensors", &["sqal-core"]),
@@ -10,7 +10,10 @@ pub const ARROWS: [(&str, &[&str]); 10] = [
     ("sqal-storage", &["sqal-core", "sqal-resilience"]),
     ("sqal-client", &["sqal-resilience"]),
     ("sqal-dashboard", &[]),
-    ("sqal-grading", &["sqal-core", "sqal-fusion", "sqal-sensors"]),
+    ("sqal-grading", &["sqal-core", "sqal-fusion", "sqal-sensors", "sqal-storage"]),
+    ("sqal-protocol", &["sqal-core"]),
+    ("sqal-intake", &["sqal-core", "sqal-grading", "sqal-protocol", "sqal-resilience", "sqal-storage"]),
+    ("sqal-work", &["sqal-client", "sqal-core", "sqal-resilience", "sqal-storage"]),
     (
         "sqal-http",
         &[
@@ -18,9 +21,12 @@ pub const ARROWS: [(&str, &[&str]); 10] = [
             "sqal-dashboard",
             "sqal-fusion",
             "sqal-grading",
+            "sqal-intake",
+            "sqal-protocol",
             "sqal-resilience",
             "sqal-sensors",
             "sqal-storage",
+            "sqal-work",
         ],
     ),
     ("fixtures", &["sqal-core"]),

@@ -20,6 +20,12 @@ fn cargo(root: &Path, arguments: &[&str]) -> Command {
 ///
 /// [`Failed`] names the check.
 pub fn run(root: &Path, interrupts: &Interrupts) -> Result<(), Failed> {
+    let write = std::env::var_os("SQAL_WRITE").is_some();
+    if write {
+        // First, because tidy reads what is written here.
+        say("== public surface, written");
+        surface::run(root, interrupts, true)?;
+    }
     say("== format");
     interrupts.run(&mut cargo(root, &["fmt", "--all", "--check"]))?;
     say("== tidy");
@@ -31,7 +37,7 @@ pub fn run(root: &Path, interrupts: &Interrupts) -> Result<(), Failed> {
     say("== each feature alone");
     features(root, interrupts)?;
     say("== public surface");
-    surface::run(root, interrupts, std::env::var_os("SQAL_WRITE").is_some())?;
+    surface::run(root, interrupts, false)?;
     say("== packages");
     packages(root, interrupts)?;
     say("== unused dependencies");

@@ -5,10 +5,14 @@ pub mod arrows;
 pub mod check;
 pub mod circles;
 pub mod demo;
+mod error_names;
 pub mod fuzz;
+mod library_policy;
 pub mod load;
+mod messages;
 pub mod packages;
 pub mod process;
+mod prose;
 pub mod readme;
 pub mod report;
 pub mod requirements;
@@ -16,10 +20,13 @@ pub mod scenarios;
 pub mod seeded;
 pub mod sentences;
 pub mod services;
+mod source;
 pub mod surface;
 pub mod test;
 pub mod tidy;
 pub mod tools;
+mod type_names;
+mod words;
 
 /// A check or a command did not succeed; the text says what and where.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

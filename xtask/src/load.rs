@@ -33,20 +33,7 @@ pub fn run(root: &Path, interrupts: &Interrupts) -> Result<(), Failed> {
     let programs = packages::ready(interrupts)?;
     let python = tools::environment(root, interrupts, &programs.python, "fastapi-peer-1", &PEER)?.join("bin/python");
     let services = Services::start(&programs, interrupts)?;
-    let mut build = Command::new("cargo");
-    build.args([
-        "build",
-        "--release",
-        "-p",
-        "reference-server",
-        "-p",
-        "benches",
-        "--bin",
-        "sqal-server",
-        "--example",
-        "load",
-    ]);
-    interrupts.run(build.current_dir(root))?;
+    build(root, interrupts)?;
     let built = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from).join("release");
     let database = |name: &str| -> Result<String, Failed> {
         let mut psql = Command::new(programs.postgres.join("psql"));
@@ -92,6 +79,13 @@ pub fn run(root: &Path, interrupts: &Interrupts) -> Result<(), Failed> {
     peer.until_error("Uvicorn running on")?;
     say(&format!("FastAPI, asyncpg and NumPy, {FAST} stations as fast as they are answered"));
     load(port, peer.id(), FAST, "0", SECONDS)
+}
+
+fn build(root: &Path, interrupts: &Interrupts) -> Result<(), Failed> {
+    let mut build = Command::new("cargo");
+    build.args(["build", "--release", "--package", "reference-server", "--bin", "sqal-server"]);
+    build.args(["--package", "benches", "--example", "load"]);
+    interrupts.run(build.current_dir(root))
 }
 
 fn free_port() -> Result<u16, Failed> {

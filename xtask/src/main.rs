@@ -21,7 +21,7 @@ const USAGE: &str = "usage: cargo xtask <command>
   demo    the line in a box: server and two simulated stations on http://127.0.0.1:8000 (cargo demo)
   scenarios  the tests that bear a scenario's id, as the table of docs/resilience.md
   seeded     six bugs of the field put into a copy of the breaker, one at a time: the suite must go red
-  tidy    the structural part of check alone: arrows, names, first lines, the find-it table";
+  tidy    the structural part of check alone: arrows, names, first lines, sentences, public surface, the find-it table";
 
 fn main() -> ExitCode {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or_else(|| Path::new("."));

@@ -46,8 +46,26 @@ fn cited<'a>(text: &'a str, groups: &BTreeSet<&str>) -> BTreeSet<&'a str> {
     words.filter(|word| is_id(word) && word.split('-').next().is_some_and(|group| groups.contains(group))).collect()
 }
 
+/// The functions of a text, and whether each is a test: an attribute before it names `test`.
+fn functions_of(text: &str) -> Vec<(&str, bool)> {
+    let (mut functions, mut is_test) = (Vec::new(), false);
+    for line in text.lines() {
+        let code = line.trim();
+        is_test |=
+            code.starts_with("#[") && code.split(|letter: char| !letter.is_alphanumeric()).any(|word| word == "test");
+        if let Some(name) = code.split("fn ").nth(1).filter(|_| !code.starts_with("//")) {
+            let name = name.split(|letter: char| !letter.is_alphanumeric() && letter != '_').next().unwrap_or_default();
+            functions.push((name, is_test));
+            is_test = false;
+        } else if code.is_empty() || code.ends_with(['}', ';']) {
+            is_test = false;
+        }
+    }
+    functions
+}
+
 /// What is wrong with the table: an id twice or unknown, a state that is none of the three, a test
-/// that is not there, a requirement without one.
+/// that is not there, a function that is no test, a requirement without one.
 ///
 /// # Errors
 ///
@@ -63,11 +81,16 @@ pub fn run(root: &Path, files: &[PathBuf]) -> Result<Vec<String>, Failed> {
 }
 
 fn findings(table: &str, sources: &BTreeMap<String, String>) -> Vec<String> {
-    let functions: BTreeSet<_> = sources
-        .values()
-        .flat_map(|text| text.split("fn ").skip(1))
-        .filter_map(|rest| rest.split(|letter: char| !letter.is_alphanumeric() && letter != '_').next())
-        .collect();
+    let (mut functions, mut tests) = (BTreeSet::new(), BTreeSet::new());
+    for (path, text) in sources {
+        let is_law = path.contains("/conformance/");
+        for (name, is_test) in functions_of(text) {
+            functions.insert(name);
+            if is_test || is_law {
+                tests.insert(name);
+            }
+        }
+    }
     let (mut found, mut known) = (Vec::new(), BTreeSet::new());
     for Row { id, state, shown_by } in rows(table) {
         let mut say = |what: &str| found.push(format!("docs/requirements.md: {id} {what}"));
@@ -83,6 +106,8 @@ fn findings(table: &str, sources: &BTreeMap<String, String>) -> Vec<String> {
             let is_function = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
             if is_function && !functions.contains(name) {
                 say(&format!("is shown by {name}, which is not there"));
+            } else if is_function && !tests.contains(name) {
+                say(&format!("is shown by {name}, which is no test and no law"));
             }
         }
     }
@@ -100,13 +125,14 @@ mod tests {
 
     #[test]
     fn each_fault_of_the_table_is_named() {
-        let source = "/// MET-01 and X-RAY-99.\n#[test]\nfn it_is_shown() {}\n";
+        let source = "/// MET-01 and X-RAY-99.\n#[tokio::test(\n    flavor = \"multi_thread\"\n)]\nasync fn it_is_shown() {}\n#[inline]\nfn helper() {}\n";
         let of = |table: &str, source: &str| findings(table, &BTreeMap::from([("a.rs".to_owned(), source.to_owned())]));
         let sound = "| id | what it asks | state | shown by |\n|---|---|---|---|\n| MET-01 | A counter. | met | `it_is_shown` |\n| MET-02 | Later. | open | – |\n";
         assert_eq!(of(sound, source), Vec::<String>::new());
         for (from, to, part) in [
             ("`it_is_shown`", "`it_was_shown`", "MET-01 is shown by it_was_shown, which is not there"),
             ("`it_is_shown`", "–", "MET-01 names nothing that shows it"),
+            ("`it_is_shown`", "`helper`", "MET-01 is shown by helper, which is no test and no law"),
             ("| open |", "| done |", "MET-02 is \"done\""),
             ("MET-02", "MET-01", "MET-01 stands twice"),
             ("MET-01", "MET-03", "a.rs: MET-01 is not in docs/requirements.md"),

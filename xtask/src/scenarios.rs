@@ -29,8 +29,8 @@ const GROUPS: [(&str, &str, u32); 11] = [
 const ARGUED: [(&str, u32, &str); 1] = [(
     "sf",
     10,
-    "not detected: whoever asks for the key of its own flight waits for itself, as with a lock; to know it, every flight would have to carry its \
-     callers. Documented on `SingleFlight`.",
+    "not detected: a call inside a flight that asks for the key of this flight waits for itself, as with a lock. To detect it, every flight would \
+     have to record its callers. Documented on `SingleFlight`.",
 )];
 
 /// The crates whose tests bear ids, and how those tests are called.
@@ -60,14 +60,14 @@ fn parts(name: &str) -> Option<(&'static str, Vec<u32>, String)> {
 }
 
 /// The table of all scenarios, from the lines that the test runner prints for each crate. Of
-/// several tests of one scenario the first by name of the first crate stands there, whatever order
-/// they ran in, unless one has failed.
+/// several tests of one scenario the first by name, without its module, of the first crate stands
+/// there, whatever order they ran in, unless one has failed.
 fn table<'a>(outputs: impl IntoIterator<Item = &'a str>) -> Result<String, std::fmt::Error> {
     let mut shown = BTreeMap::<(&str, u32), (String, &str)>::new();
     for output in outputs {
         let mut lines: Vec<_> =
             output.lines().filter_map(|line| line.strip_prefix("test ")?.split_once(" ... ")).collect();
-        lines.sort_unstable();
+        lines.sort_unstable_by_key(|(name, _)| name.rsplit("::").next());
         for (name, result) in lines {
             let Some((prefix, ids, says)) = parts(name) else { continue };
             for id in ids {
@@ -130,6 +130,12 @@ mod tests {
         assert_eq!(says("waiting::cb_13_x"), Some(("cb".to_owned(), vec![13], "x".to_owned())));
         assert_eq!(says("cb_late_ones"), None);
         assert_eq!(says("xx_13_late"), None);
+    }
+
+    #[test]
+    fn of_several_tests_of_a_scenario_the_first_by_name_stands_there_whatever_its_module() {
+        let table = table(["test z::cb_01_a ... ok\ntest a::cb_01_b ... ok\n"]).unwrap_or_default();
+        assert!(table.contains("| CB-01 | a | ok |"), "{table}");
     }
 
     #[test]

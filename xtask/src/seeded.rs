@@ -1,6 +1,8 @@
 //! `cargo xtask seeded`: six bugs that circuit breakers of the field have, put into a copy of ours
 //! one at a time; the suite must go red at each.
 
+use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -14,7 +16,8 @@ struct Bug {
     edits: &'static [(&'static str, &'static str)],
 }
 
-const FILE: &str = "sqal-resilience/src/breaker/mod.rs";
+/// Where the breaker is: each text of an edit stands once in the files of this folder.
+const FOLDER: &str = "sqal-resilience/src/breaker";
 
 const BUGS: [Bug; 6] = [
     Bug {
@@ -70,6 +73,42 @@ const SUITES: [(&str, &[&str], &str); 3] = [
     ("interleavings", &["--features", "tokio", "--test", "interleavings"], "--cfg model_check"),
 ];
 
+/// The files of a folder by their names.
+fn sources(folder: &Path) -> Result<BTreeMap<OsString, String>, Failed> {
+    let mut files = BTreeMap::new();
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        files.insert(entry.file_name(), fs::read_to_string(entry.path())?);
+    }
+    Ok(files)
+}
+
+/// Writes the files of a folder.
+fn write(folder: &Path, files: &BTreeMap<OsString, String>) -> Result<(), Failed> {
+    for (name, text) in files {
+        fs::write(folder.join(name), text)?;
+    }
+    Ok(())
+}
+
+/// The files with a bug.
+fn edited(
+    name: &str,
+    edits: &[(&str, &str)],
+    sound: &BTreeMap<OsString, String>,
+) -> Result<BTreeMap<OsString, String>, Failed> {
+    let mut files = sound.clone();
+    for (from, to) in edits {
+        let count = files.values().map(|text| text.matches(from).count()).sum::<usize>();
+        let file = files.values_mut().find(|text| text.contains(from)).filter(|_| count == 1);
+        let Some(text) = file else {
+            return Err(Failed(format!("{name}: {from:?} does not stand once in the files of {FOLDER}")));
+        };
+        *text = text.replace(from, to);
+    }
+    Ok(files)
+}
+
 /// Runs the suites against each bug.
 ///
 /// # Errors
@@ -83,17 +122,10 @@ pub fn run(root: &Path) -> Result<(), Failed> {
         fs::create_dir_all(to.parent().unwrap_or(&copy))?;
         fs::copy(root.join(name), to)?;
     }
-    let sound = fs::read_to_string(root.join(FILE))?;
+    let sound = sources(&root.join(FOLDER))?;
     let mut missed = Vec::new();
     for Bug { name, edits } in BUGS {
-        let mut text = sound.clone();
-        for (from, to) in edits {
-            if text.matches(from).count() != 1 {
-                return Err(Failed(format!("{name}: {from:?} does not stand in {FILE} once")));
-            }
-            text = text.replace(from, to);
-        }
-        fs::write(copy.join(FILE), text)?;
+        write(&copy.join(FOLDER), &edited(name, edits, &sound)?)?;
         let mut caught = Vec::new();
         for (suite, arguments, flags) in SUITES {
             let mut test = Command::new("cargo");
@@ -114,6 +146,6 @@ pub fn run(root: &Path) -> Result<(), Failed> {
             missed.push(name);
         }
     }
-    fs::write(copy.join(FILE), &sound)?;
+    write(&copy.join(FOLDER), &sound)?;
     if missed.is_empty() { Ok(()) } else { Err(Failed(format!("not caught: {}", missed.join("; ")))) }
 }

@@ -5,10 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use crate::Failed;
-
-/// Words behind which the caller, the client, the device or the store hides, and numbers without a
-/// number.
-const HIDING: [&str; 8] = ["whoever", "whom", "nobody", "somebody", "anybody", "so many", "so long", "so often"];
+use crate::words::{hiding, joined};
 
 /// Openings of a doc comment that an IDE shows without the item before it.
 const DEPENDENT: [&str; 2] = ["The same", "As above"];
@@ -19,10 +16,10 @@ const WIDTH: usize = 100;
 /// What is wrong with the comments of a Rust file; `shown` is its path in a finding.
 #[must_use]
 pub fn findings(shown: &str, text: &str) -> Vec<String> {
-    let (mut found, mut in_code, mut opens) = (Vec::new(), false, true);
+    let (mut found, mut in_code, mut opens, mut before) = (Vec::new(), false, true, "");
     for (number, line) in (1..).zip(text.lines()) {
         let Some(comment) = line.trim_start().strip_prefix("//") else {
-            (in_code, opens) = (false, true);
+            (in_code, opens, before) = (false, true, "");
             continue;
         };
         let is_doc = comment.starts_with(['/', '!']);
@@ -30,32 +27,29 @@ pub fn findings(shown: &str, text: &str) -> Vec<String> {
         let mut say = |what: String| found.push(format!("{shown}:{number}: {what}"));
         if words.starts_with("```") {
             in_code = !in_code;
-        } else if !in_code {
+        } else if in_code {
+            // Of an example, the comment behind its code.
+            if let Some(what) = words.split_once("// ").and_then(|(_, comment)| hiding(comment)) {
+                say(what);
+            }
+        } else {
             if is_doc
                 && opens
                 && let Some(opening) = DEPENDENT.iter().find(|opening| words.starts_with(**opening))
             {
                 say(format!("a doc comment stands alone and does not open with {opening:?}"));
             }
-            if let Some(word) = HIDING.iter().find(|word| holds(words, word)) {
-                say(format!("{word:?} hides who acts, or how many: name it"));
+            if let Some(what) = hiding(&joined(before, words)) {
+                say(what);
             }
             let width = line.chars().count();
             if width > WIDTH && !is_unbreakable(words) {
                 say(format!("a comment of {width} columns: at most {WIDTH}"));
             }
         }
-        opens = false;
+        (opens, before) = (false, words);
     }
     found
-}
-
-/// Whether a text holds a word as a word, in any case.
-fn holds(text: &str, word: &str) -> bool {
-    let text = text.to_lowercase();
-    let is_edge = |letter: Option<char>| letter.is_none_or(|letter| !letter.is_alphanumeric() && letter != '_');
-    text.match_indices(word)
-        .any(|(at, _)| is_edge(text[..at].chars().next_back()) && is_edge(text[at + word.len()..].chars().next()))
 }
 
 /// Rows of tables, drawings, and what a blank cannot break.
@@ -90,6 +84,8 @@ mod tests {
             ("fn a() {}\n    /// As above.", "x.rs:2: a doc comment stands alone"),
             ("// Whoever calls is refused.", "\"whoever\" hides"),
             ("//! Keeps so many rows.", "\"so many\" hides"),
+            ("/// ```\n/// let a = 1; // nobody waits\n/// ```", "x.rs:2: \"nobody\" hides"),
+            ("/// It waits so\n/// long.", "x.rs:2: \"so long\" hides"),
             (wide.as_str(), "a comment of 103 columns"),
         ] {
             assert!(of(text).iter().any(|line| line.contains(part)), "{text}: {:?}", of(text));

@@ -1,7 +1,7 @@
 //! The public names of each crate of the family, in `docs/surface/`: a change of the surface
-//! changes a file that reviewers and users read.
+//! changes a file that reviewers and users read, and a root has few names.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -9,6 +9,33 @@ use std::process::Command;
 use crate::Failed;
 use crate::arrows::ARROWS;
 use crate::process::Interrupts;
+
+/// The most names at the root of a crate: more than that a reader does not survey.
+const MOST_AT_ROOT: usize = 30;
+
+/// The lists in `docs/surface/`: the name of each crate, and the lines of its file.
+///
+/// # Errors
+///
+/// [`Failed`] if a list cannot be read.
+pub(crate) fn lists(root: &Path) -> Result<BTreeMap<String, String>, Failed> {
+    let Ok(files) = fs::read_dir(root.join("docs/surface")) else { return Ok(BTreeMap::new()) };
+    let mut lists = BTreeMap::new();
+    for path in files.flatten().map(|file| file.path()) {
+        let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        lists.insert(name, fs::read_to_string(path)?);
+    }
+    Ok(lists)
+}
+
+/// What is wrong with the root of a crate, from its list of public names. A macro that is exported
+/// can stand nowhere else.
+pub(crate) fn crowded(name: &str, surface: &str) -> Option<String> {
+    let count = surface.lines().filter(|line| !line.contains("::") && !line.starts_with("macro ")).count();
+    (count > MOST_AT_ROOT).then(|| {
+        format!("{name}: {count} names at the root of the crate, at most {MOST_AT_ROOT}: move some into public modules")
+    })
+}
 
 /// Compares the public names with the files; with `write` the files are written instead.
 ///
@@ -69,5 +96,13 @@ mod tests {
     fn items_are_read_with_their_modules_and_kinds() {
         let page = r#"<a href="../x/index.html">x</a><a href="struct.Score.html">Score</a> <a href="tower/fn.layer.html">tower::layer</a><a href="index.html">x</a>"#;
         assert_eq!(names(page), ["fn tower::layer", "struct Score"]);
+    }
+
+    #[test]
+    fn a_root_has_thirty_names_at_most() {
+        let roots = |count: usize| (0..count).map(|k| format!("struct A{k}")).collect::<Vec<_>>().join("\n");
+        assert_eq!(crowded("sqal-x", &(roots(30) + "\nfn module::of\nmacro law\n")), None);
+        let said = crowded("sqal-x", &roots(31));
+        assert!(said.is_some_and(|said| said.starts_with("sqal-x: 31 names at the root of the crate, at most 30")));
     }
 }

@@ -22,6 +22,7 @@ pub fn run(root: &Path, interrupts: &Interrupts) -> Result<(), Failed> {
     let mut tests = Command::new("cargo");
     tests.args(["test", "--workspace", "--all-features", "--no-fail-fast"]).current_dir(root);
     tells(&mut tests, &programs, &services);
+    tests.env("SQAL_TEST_OUTBOX_PYTHON", tools::outbox_strangers(root, interrupts, &programs.python)?);
     tests.env("SQAL_TEST_MOTO", tools::moto(root, interrupts, &programs.python)?);
     tests.env("SQAL_TEST_SCHEMATHESIS", tools::schemathesis(root, interrupts, &programs.python)?);
     interrupts.run(&mut tests)?;

@@ -11,7 +11,10 @@ use serde::Deserialize;
 use crate::arrows::ARROWS;
 use crate::circles::circles;
 use crate::report::say;
-use crate::{Failed, readme, requirements, sentences};
+use crate::source::sources;
+use crate::{
+    Failed, error_names, library_policy, messages, prose, readme, requirements, sentences, surface, type_names,
+};
 
 /// The crates that have `#![no_std]` whatever their features.
 const NO_STD: [&str; 3] = ["sqal-core", "sqal-sensors", "sqal-fusion"];
@@ -32,19 +35,35 @@ const UNFINISHED: [[&str; 2]; 5] =
 pub fn run(root: &Path) -> Result<(), Failed> {
     let mut found = arrows(root)?;
     found.extend(publishable(root)?);
-    found.extend(sources(root)?);
+    found.extend(single_files(root)?);
     found.extend(file_circles(root)?);
     found.extend(find_it(root)?);
     found.extend(readme::readmes(root, std::env::var_os("SQAL_WRITE").is_some())?);
     let files = files(root)?;
     found.extend(sentences::comments(root, &files)?);
+    found.extend(prose::documents(root, &files)?);
     found.extend(requirements::run(root, &files)?);
+    found.extend(of_sources(root, &files)?);
+    for (name, surface) in surface::lists(root)? {
+        found.extend(surface::crowded(&name, &surface));
+        found.extend(type_names::findings(&name, &surface));
+    }
     if found.is_empty() {
-        say("tidy: arrows, names, first lines, signposts, READMEs, comments and requirements are in order");
+        say("tidy: arrows, names, first lines, signposts, READMEs, sentences, surface and requirements are in order");
         Ok(())
     } else {
         Err(Failed(format!("tidy:\n  {}", found.join("\n  "))))
     }
+}
+
+/// What is wrong with the code of `src` folders: the sentences of messages, the names of errors,
+/// and policy in libraries.
+fn of_sources(root: &Path, files: &[PathBuf]) -> Result<Vec<String>, Failed> {
+    let (sources, mut found) = sources(root, files)?;
+    found.extend(sources.iter().flat_map(messages::findings));
+    found.extend(error_names::findings(&sources));
+    found.extend(library_policy::findings(&sources));
+    Ok(found)
 }
 
 #[derive(Deserialize)]
@@ -175,7 +194,7 @@ pub fn publishable(root: &Path) -> Result<Vec<String>, Failed> {
 /// # Errors
 ///
 /// [`Failed`] if a file cannot be read.
-pub fn sources(root: &Path) -> Result<Vec<String>, Failed> {
+pub fn single_files(root: &Path) -> Result<Vec<String>, Failed> {
     let mut found = Vec::new();
     for path in files(root)? {
         let shown = path.strip_prefix(root).unwrap_or(&path).display().to_string();

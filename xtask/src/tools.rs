@@ -72,6 +72,18 @@ pub fn moto(root: &Path, interrupts: &Interrupts, python: &Path) -> Result<PathB
     Ok(folder.join("bin/moto_server"))
 }
 
+/// The path of a Python that has the official verifier of Standard Webhooks and a mail server;
+/// installs them if they are not there.
+///
+/// # Errors
+///
+/// [`Failed`] if they cannot be installed.
+pub fn outbox_strangers(root: &Path, interrupts: &Interrupts, python: &Path) -> Result<PathBuf, Failed> {
+    let packages = ["standardwebhooks==1.1.0", "aiosmtpd==1.4.6"].map(str::to_owned);
+    let folder = environment(root, interrupts, python, "outbox-strangers-1", &packages)?;
+    Ok(folder.join("bin/python"))
+}
+
 /// The folder of an environment of Python with these packages in it; makes it if it is not there as
 /// a whole.
 ///

@@ -230,3 +230,131 @@ fn a_requirement_shown_by_a_test_that_is_not_there_is_red() {
     write(&tree, "docs/requirements.md", row);
     assert!(refused(&tree).contains("MET-01 is shown by no_such_test, which is not there"));
 }
+
+#[test]
+fn a_document_that_hides_who_acts_is_red() {
+    let tree = sound_tree();
+    write(&tree, "docs/storage.md", "# Storage\n\nThe store answers `nobody`.\n");
+    tidy::run(tree.path()).unwrap();
+    write(&tree, "docs/storage.md", "# Storage\n\nThe store answers whoever asks.\n");
+    assert!(refused(&tree).contains("docs/storage.md:3: \"whoever\" hides who acts"));
+}
+
+#[test]
+fn a_message_that_hides_who_acts_is_red() {
+    let tree = sound_tree();
+    let with = |text: &str| format!("{SOUND}\n/// A text.\npub const TEXT: &str = \"{text}\";\n");
+    write(&tree, "sqal-core/src/lib.rs", &with("nobody"));
+    tidy::run(tree.path()).unwrap();
+    write(&tree, "sqal-core/src/lib.rs", &with("nobody is asked"));
+    assert!(refused(&tree).contains("sqal-core/src/lib.rs:8: in a message, \"nobody\" hides who acts"));
+}
+
+#[test]
+fn a_file_that_is_no_rust_is_red() {
+    let tree = sound_tree();
+    write(&tree, "sqal-core/src/lib.rs", &format!("{SOUND}fn\n"));
+    assert!(refused(&tree).contains("sqal-core/src/lib.rs:"));
+}
+
+#[test]
+fn an_error_with_the_name_of_something_else_is_red() {
+    let tree = sound_tree();
+    let with = |name: &str| {
+        format!("{SOUND}\n/// The cache is away.\npub struct {name};\nimpl core::error::Error for {name} {{}}\n")
+    };
+    for name in ["CacheError", "InvalidCache"] {
+        write(&tree, "sqal-core/src/lib.rs", &with(name));
+        tidy::run(tree.path()).unwrap();
+    }
+    write(&tree, "sqal-core/src/lib.rs", &with("CacheAway"));
+    assert!(refused(&tree).contains("CacheAway is an error and neither ends in Error nor begins with Invalid"));
+    write(&tree, "sqal-core/src/lib.rs", &with("NotCached"));
+    assert!(refused(&tree).contains("NotCached is named after what is not"));
+}
+
+#[test]
+fn a_general_word_at_the_root_of_a_crate_is_red() {
+    let tree = sound_tree();
+    write(&tree, "docs/surface/sqal-core.txt", "enum breaker::State\n");
+    tidy::run(tree.path()).unwrap();
+    write(&tree, "docs/surface/sqal-core.txt", "enum State\n");
+    assert!(refused(&tree).contains("sqal-core: State (where a state machine stands) stands in a module"));
+}
+
+#[test]
+fn two_types_of_one_name_in_a_crate_are_red() {
+    let tree = sound_tree();
+    write(&tree, "docs/surface/sqal-core.txt", "struct a::Config\nstruct b::Config\n");
+    assert!(refused(&tree).contains("sqal-core: Config is the name of several types: a::Config, b::Config"));
+}
+
+#[test]
+fn a_root_of_many_names_is_red() {
+    let tree = sound_tree();
+    let names = |count: usize| (0..count).map(|k| format!("struct A{k}")).collect::<Vec<_>>().join("\n");
+    write(&tree, "docs/surface/sqal-core.txt", &names(30));
+    tidy::run(tree.path()).unwrap();
+    write(&tree, "docs/surface/sqal-core.txt", &names(31));
+    assert!(refused(&tree).contains("sqal-core: 31 names at the root of the crate, at most 30"));
+}
+
+#[test]
+fn a_function_of_many_lines_is_red() {
+    let tree = sound_tree();
+    write(&tree, "clippy.toml", &fs::read_to_string(Path::new(ROOT).join("clippy.toml")).unwrap());
+    let with = |lines: usize| {
+        let steps = "    sum = sum.wrapping_mul(31);\n".repeat(lines);
+        let head = "/// Mixes a number.\n#[must_use]\npub const fn mixed(mut sum: u32) -> u32 {";
+        format!("{SOUND}\n{head}\n{steps}    sum\n}}\n")
+    };
+    write(&tree, "sqal-core/src/lib.rs", &with(55));
+    check::lints(tree.path(), &Interrupts::quiet()).unwrap();
+    write(&tree, "sqal-core/src/lib.rs", &with(65));
+    assert!(check::lints(tree.path(), &Interrupts::quiet()).is_err());
+}
+
+#[test]
+fn a_library_that_reads_the_environment_is_red() {
+    let tree = sound_tree();
+    write(&tree, "sqal-http/src/address.rs", "//! The address of the server.\nuse std::env;\n");
+    assert!(refused(&tree).contains("sqal-http/src/address.rs:2: a library does not read the environment"));
+}
+
+#[test]
+fn a_library_that_names_a_setting_of_a_program_is_red() {
+    let tree = sound_tree();
+    let settings = "//! The settings of the server.\npub const ADDRESS: &str = \"SQAL_ADDRESS\";\n";
+    write(&tree, "examples/reference-server/src/settings.rs", settings);
+    tidy::run(tree.path()).unwrap();
+    let text = "//! The address of the server.\nconst HELP: &str = \"set SQAL_ADDRESS\";\n";
+    write(&tree, "sqal-http/src/address.rs", text);
+    assert!(
+        refused(&tree).contains("sqal-http/src/address.rs:2: a library names no setting of a program: SQAL_ADDRESS")
+    );
+}
+
+#[test]
+fn a_store_that_names_a_header_field_is_red() {
+    let tree = sound_tree();
+    let text = "//! The queries of a request.\nconst COUNT: &str = \"X-DB-Query-Count\";\n";
+    write(&tree, "sqal-http/src/queries.rs", text);
+    tidy::run(tree.path()).unwrap();
+    write(&tree, "sqal-storage/src/queries.rs", text);
+    assert!(refused(&tree).contains("sqal-storage/src/queries.rs:2: the store names no header field of HTTP"));
+}
+
+#[test]
+fn a_comment_that_is_too_wide_is_red() {
+    let tree = sound_tree();
+    let wide = format!("{SOUND}// {}\n", "word ".repeat(20));
+    write(&tree, "sqal-core/src/lib.rs", &wide);
+    assert!(refused(&tree).contains("sqal-core/src/lib.rs:6: a comment of 103 columns: at most 100"));
+}
+
+#[test]
+fn a_doc_comment_that_needs_the_item_before_it_is_red() {
+    let tree = sound_tree();
+    write(&tree, "sqal-core/src/lib.rs", &SOUND.replace("The answer.", "The same for two."));
+    assert!(refused(&tree).contains("a doc comment stands alone and does not open with \"The same\""));
+}

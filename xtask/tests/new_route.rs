@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// The resource that gets the route.
-const FILE: &str = "sqal-http/src/routes/metrics.rs";
+const FILE: &str = "sqal-http/src/resources/metrics.rs";
 
 /// The route, as it would be written by hand.
 const ROUTE: &str = r#"
         get("/api/v1/throw-away", crate::route::VIEWER, Class::Read, text)
-            .objective(crate::slo::Objective::MANY)
+            .objective(crate::route::objective::Objective::MANY)
             .described("throwAway", "Health", "A route for a test")
             .gives_text("text/plain; version=0.0.4; charset=utf-8")
             .problems(&[404])

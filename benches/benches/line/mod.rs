@@ -1,22 +1,19 @@
 //! Judged samples of a line of twenty stations, for benches and drills.
 
 use fixtures::scene::Station;
-use sqal_core::{Name, ProfileRef, Sample, SampleKey, Timestamp, beside::Beside, sample::Meta};
-use sqal_fusion::calibration::Calibration;
-use sqal_fusion::{Decision, Inspector, PowerMeanRule, SensorWeights};
+use sqal_core::{Name, ProfileRef, Sample, SampleKey, Timestamp, beside::Beside, grade::GradeScale, sample::Meta};
+use sqal_fusion::{Inspector, PowerMeanRule};
 use sqal_sensors::{SpectralAnalyzer, SpectralProfile, TofAnalyzer, TofProfile};
 
 /// Samples of twenty stations, judged as the server judges. Their numbers are realistic, so they do
 /// not compress better than real ones.
 pub(crate) fn samples(count: usize) -> Vec<Sample> {
-    let inspector = Inspector {
-        tof: TofAnalyzer::new(TofProfile::example()).expect("valid"),
-        spectral: SpectralAnalyzer::new(SpectralProfile::example()).expect("valid"),
-        rule: PowerMeanRule::default(),
-        decision: Decision::default(),
-        weights: SensorWeights::default(),
-        calibration: Calibration::NONE,
-    };
+    let inspector = Inspector::new(
+        TofAnalyzer::new(TofProfile::example()).expect("valid"),
+        SpectralAnalyzer::new(SpectralProfile::example()).expect("valid"),
+        PowerMeanRule::default(),
+        GradeScale::default(),
+    );
     let mut stations: Vec<_> = (0..20).map(Station::new).collect();
     (0..count)
         .map(|k| {
@@ -28,7 +25,7 @@ pub(crate) fn samples(count: usize) -> Vec<Sample> {
                 key: SampleKey {
                     device_id: Name::new(&format!("ESP32_{:03}", k % 20)).expect("short"),
                     timestamp,
-                    sample_id: Name::new(&format!("SAMPLE-{k:08}")).expect("short"),
+                    name: Name::new(&format!("SAMPLE-{k:08}")).expect("short"),
                 },
                 received_at: timestamp,
                 tof: reading.frame,

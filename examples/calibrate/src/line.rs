@@ -5,10 +5,9 @@ use std::thread;
 use fixtures::scene::{Fault, Reading, Scene, Station, WHITE};
 use sqal_core::{
     Analyzer, DefectKind, Defects, Gain, Grade, IntegrationTime, Measured, Score, Spectrum, Verdict,
-    analyze::Assessment, spectrum::AdcStatus, verdict::Cap,
+    analyze::Assessment, grade::GradeScale, spectrum::AdcStatus, verdict::Cap,
 };
-use sqal_fusion::calibration::Calibration;
-use sqal_fusion::{Decision, Inspector, PowerMeanRule, SensorWeights};
+use sqal_fusion::{Inspector, PowerMeanRule};
 use sqal_sensors::{HeightReference, InvalidProfile, SpectralAnalyzer, SpectralProfile, TofAnalyzer, TofProfile};
 
 /// The score of one instrument, and its reliability.
@@ -43,14 +42,8 @@ impl Judged {
 type Judge = Inspector<TofAnalyzer, SpectralAnalyzer, PowerMeanRule>;
 
 fn judge(tof: TofProfile, spectral: SpectralProfile) -> Result<Judge, InvalidProfile> {
-    Ok(Inspector {
-        tof: TofAnalyzer::new(tof)?,
-        spectral: SpectralAnalyzer::new(spectral)?,
-        rule: PowerMeanRule::default(),
-        decision: Decision::default(),
-        weights: SensorWeights::default(),
-        calibration: Calibration::NONE,
-    })
+    let (tof, spectral) = (TofAnalyzer::new(tof)?, SpectralAnalyzer::new(spectral)?);
+    Ok(Inspector::new(tof, spectral, PowerMeanRule::default(), GradeScale::default()))
 }
 
 /// The counts of the perfect instrument for each basic count of the station. They are high enough
@@ -61,13 +54,15 @@ const EXACT_UNIT: f64 = 350.0;
 /// profiles.
 fn perfect() -> Result<Judge, InvalidProfile> {
     let (gain, time) = exact_settings();
-    let mut spectral = SpectralProfile { shot_noise: 1e-12, read_noise: 0.0, ..SpectralProfile::example() };
+    let mut spectral = SpectralProfile::example();
+    (spectral.shot_noise, spectral.read_noise) = (1e-12, 0.0);
     let unit = EXACT_UNIT / (gain.multiplier() * time.millis());
     if let Some(reference) = spectral.white_reference.as_mut() {
         reference.white = reference.white.map(|white| white * unit);
         reference.u_relative = 0.0;
     }
-    let mut tof = TofProfile { u_systematic_mm: 0.0, ..TofProfile::example() };
+    let mut tof = TofProfile::example();
+    tof.u_systematic_mm = 0.0;
     if let HeightReference::Flat { u_mm, .. } = &mut tof.reference {
         *u_mm = 0.0;
     }

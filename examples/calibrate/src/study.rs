@@ -4,14 +4,16 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::{fs, io};
 
-use arrayvec::ArrayVec;
 use fixtures::scene::Fault;
 use sqal_core::{Grade, Measured, Score, verdict::Cap};
 use sqal_fusion::calibration::reliability::{Binning, Reliability, clopper_pearson};
 use sqal_fusion::calibration::{Calibration, Label};
-use sqal_fusion::{Belief, BeliefRule, Decision, Fused, FusionRule, Guard, InverseVariance, MostUnseen, Replicate};
+use sqal_fusion::{
+    Belief, BeliefRule, DecisionRule, FusedScore, FusionRule, Guard, InverseVariance, MostUnseen, Replicate,
+};
 
 use crate::line::{Judged, defects};
+use crate::share::share;
 
 /// The result of a rule for one tray.
 #[derive(Clone, Copy, Debug)]
@@ -63,35 +65,27 @@ fn ours(judged: &Judged) -> Opinion {
 /// The SQAL rule in which each guard is required of its own grade only, as the measurement model
 /// states it.
 fn each_alone(judged: &Judged) -> Opinion {
-    decided_by(judged, &Decision { guard: Guard::default().each_alone(), ..Decision::default() })
+    let mut rule = DecisionRule::default();
+    rule.guard = rule.guard.each_alone();
+    decided_by(judged, &rule)
 }
 
 /// The SQAL rule for a plant that must not sell a bad tray: C requires a margin of 5.6 standard
 /// uncertainties, and unmeasured trays are held back.
 fn strict(judged: &Judged) -> Opinion {
     let [a_plus, a, c] = [0.80, 0.50, 0.999_999_99].map(Score::nearest);
-    decided_by(
-        judged,
-        &Decision {
-            guard: Guard::new(a_plus, a, a, c),
-            incomplete: Grade::Reject,
-            most_unseen: MostUnseen::nothing(),
-            ..Decision::default()
-        },
-    )
+    let mut rule = DecisionRule::default();
+    rule.guard = Guard::new(a_plus, a, a, c);
+    rule.incomplete = Grade::Reject;
+    rule.most_unseen = MostUnseen::nothing();
+    decided_by(judged, &rule)
 }
 
 /// The grade that another decision gives to the fused score of the verdict.
-fn decided_by(judged: &Judged, decision: &Decision) -> Opinion {
+fn decided_by(judged: &Judged, decision: &DecisionRule) -> Opinion {
     let grade = judged.verdict.score.map_or(Grade::Reject, |score| {
-        let fused = Fused {
-            score,
-            u_unscaled: score.u(),
-            birge: 1.0,
-            conflict: Score::ZERO,
-            coverage: judged.coverage,
-            sensitivities: ArrayVec::new(),
-        };
+        let mut fused = FusedScore::new(score);
+        fused.coverage = judged.coverage;
         let decided = decision.decide_with(&fused, defects(judged), judged.coverage);
         decision.held_to(decided, &judged.verdict.unseen).grade
     });
@@ -114,7 +108,7 @@ fn average(judged: &Judged) -> Opinion {
     let scores = present(judged);
     let count = f64::from(u32::try_from(scores.len()).unwrap_or(1).max(1));
     let mean = Score::nearest(scores.iter().map(|score| score.value()).sum::<f64>() / count);
-    let point = Decision::default().scale.grade_of(mean);
+    let point = DecisionRule::default().scale.grade_of(mean);
     Opinion { grade: capped(judged, point), point, confidence: mean, alarm: false }
 }
 
@@ -123,7 +117,7 @@ fn inverse_variance(judged: &Judged) -> Opinion {
     let replicates: Vec<_> = present(judged).into_iter().filter_map(|score| Replicate::new(score).ok()).collect();
     let reject = Opinion { grade: Grade::Reject, point: Grade::Reject, confidence: Score::ZERO, alarm: true };
     let Ok(combined) = InverseVariance::Internal.fuse(&replicates) else { return reject };
-    let decision = Decision::default();
+    let decision = DecisionRule::default();
     let point = decision.scale.grade_of(Score::nearest(combined.value.value()));
     let confidence = Score::nearest(of(point, &decision.probabilities(combined.value)));
     Opinion { grade: capped(judged, point), point, confidence, alarm: combined.birge >= 3.0 }
@@ -131,7 +125,7 @@ fn inverse_variance(judged: &Judged) -> Opinion {
 
 /// The rule that takes shape and colour as two witnesses of one grade.
 fn dempster(judged: &Judged) -> Opinion {
-    let decision = Decision::default();
+    let decision = DecisionRule::default();
     let belief = |said: &crate::line::Said| {
         let witness = Belief::from_probabilities(&decision.probabilities(said.score)).ok()?;
         // No sensor is always right. Without the discount, total conflict would be an error on some
@@ -155,11 +149,6 @@ fn dempster(judged: &Judged) -> Opinion {
 /// The probability of a grade.
 fn of(grade: Grade, probabilities: &[f64; 5]) -> f64 {
     Grade::ALL.iter().zip(probabilities).find(|(one, _)| **one == grade).map_or(0.0, |(_, probability)| *probability)
-}
-
-fn share(count: usize, of: usize) -> f64 {
-    let number = |count: usize| f64::from(u32::try_from(count).unwrap_or(u32::MAX));
-    number(count) / number(of).max(1.0)
 }
 
 /// The table as Markdown.

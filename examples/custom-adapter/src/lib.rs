@@ -11,8 +11,8 @@ use std::path::Path;
 use async_trait::async_trait;
 use sqal_core::{Sample, SampleId};
 use sqal_storage::{
-    Inserted, MemoryStore, Page, SampleQuery, SampleStore, StorageError, StorageErrorKind,
-    samples::{DeviceTally, Hourly, HourlyQuery},
+    Inserted, MemoryStore, SampleQuery, SampleStore, StorageError, StorageErrorKind,
+    samples::{DeviceTally, Hourly, HourlyQuery, Page},
 };
 use tokio::sync::Mutex;
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use fixtures::capture::{self, BadRecording, RecordedSpectrum};
 use fixtures::scene;
 use sqal_core::{Spectrum, TofFrame};
-use sqal_grading::{InvalidProfiles, ProfileFile, Profiles};
+use sqal_grading::{InvalidProfileFile, InvalidProfiles, ProfileFile, Profiles};
 use sqal_sensors::tof::{UldError, decode_uld_frame};
 
 use crate::wired::{WiredStation, WiringError};
@@ -85,7 +85,7 @@ pub enum SourceError {
     },
     /// The profile file cannot be parsed.
     #[error("profile file: {0}")]
-    Yaml(#[from] serde_saphyr::Error),
+    Yaml(#[from] InvalidProfileFile),
     /// A driver does not find its device.
     #[error(transparent)]
     Wires(#[from] WiringError),
@@ -152,6 +152,5 @@ pub(crate) fn profiles(path: Option<&PathBuf>) -> Result<Profiles, SourceError> 
         }
         None => BUILT_IN.to_owned(),
     };
-    let file: ProfileFile = serde_saphyr::from_str(&text)?;
-    Ok(Profiles::new(file.profiles)?)
+    Ok(Profiles::new(ProfileFile::from_yaml(&text)?.profiles)?)
 }

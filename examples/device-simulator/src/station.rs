@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 use sqal_core::{Name, Sample, SampleKey, Timestamp, sample::Meta};
-use sqal_http::{Profiles, document};
+use sqal_grading::Profiles;
+use sqal_protocol::document::document;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
@@ -67,7 +68,7 @@ impl Station {
         let Reading { tof, spectrum, temperature_c, humidity_percent, truth } = self.source.next()?;
         self.shots += 1;
         let sample_id = sample_id(now, self.shots);
-        let key = SampleKey { device_id: self.device_id, timestamp: now, sample_id: Name::new(&sample_id).ok()? };
+        let key = SampleKey { device_id: self.device_id, timestamp: now, name: Name::new(&sample_id).ok()? };
         let judged = self.profiles.inspect(&self.profile, tof.as_ref(), spectrum.as_ref());
         // If this station does not have the profile, the frame is sent with that name all the same:
         // the server has the profile, or refuses the frame.

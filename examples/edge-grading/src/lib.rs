@@ -5,9 +5,8 @@
 //! and one that allocates would miss an allocator. In both cases linking fails.
 #![no_std]
 
-use sqal_core::{Grade, Spectrum, TofFrame};
-use sqal_fusion::calibration::Calibration;
-use sqal_fusion::{Decision, Inspector, PowerMeanRule, SensorWeights};
+use sqal_core::{Grade, Spectrum, TofFrame, grade::GradeScale};
+use sqal_fusion::{Inspector, PowerMeanRule};
 use sqal_sensors::{SpectralAnalyzer, SpectralProfile, TofAnalyzer, TofProfile, tof::decode_uld_frame};
 
 /// Grades one tray from the buffer that the ST driver read over the bus and from one spectrum;
@@ -23,14 +22,7 @@ pub fn grade(uld_buffer: Option<&[u8]>, spectrum: Option<&Spectrum>) -> Grade {
         TofAnalyzer::new(TofProfile::example()).ok().zip(SpectralAnalyzer::new(SpectralProfile::example()).ok());
     // A firmware with an invalid profile sells nothing.
     let Some((tof, spectral)) = analyzers else { return Grade::Reject };
-    let inspector = Inspector {
-        tof,
-        spectral,
-        rule: PowerMeanRule::default(),
-        decision: Decision::default(),
-        weights: SensorWeights::default(),
-        calibration: Calibration::NONE,
-    };
+    let inspector = Inspector::new(tof, spectral, PowerMeanRule::default(), GradeScale::default());
     inspector.inspect(frame.as_ref(), spectrum).verdict.grade
 }
 

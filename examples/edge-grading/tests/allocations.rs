@@ -2,21 +2,21 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use fixtures::scene::{LABELLED, Station};
-use sqal_fusion::calibration::Calibration;
-use sqal_fusion::{Decision, Inspector, PowerMeanRule, SensorWeights};
+use sqal_core::grade::GradeScale;
+use sqal_fusion::{Inspector, PowerMeanRule};
 use sqal_sensors::{HeightReference, SpectralAnalyzer, SpectralProfile, TofAnalyzer, TofProfile};
 
 #[test]
 fn a_sample_allocates_nothing() {
     for reference in [TofProfile::example().reference, HeightReference::Rim { floor_below_mm: 0.0, u_mm: 0.5 }] {
-        let inspector = Inspector {
-            tof: TofAnalyzer::new(TofProfile { reference, ..TofProfile::example() }).unwrap(),
-            spectral: SpectralAnalyzer::new(SpectralProfile::example()).unwrap(),
-            rule: PowerMeanRule::default(),
-            decision: Decision::default(),
-            weights: SensorWeights::default(),
-            calibration: Calibration::NONE,
-        };
+        let mut profile = TofProfile::example();
+        profile.reference = reference;
+        let inspector = Inspector::new(
+            TofAnalyzer::new(profile).unwrap(),
+            SpectralAnalyzer::new(SpectralProfile::example()).unwrap(),
+            PowerMeanRule::default(),
+            GradeScale::default(),
+        );
         for labelled in LABELLED {
             let reading = Station::new(5).read(labelled.scene, labelled.fault);
             let mut verdict = None;

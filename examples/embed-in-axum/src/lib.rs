@@ -44,8 +44,8 @@ async fn signed(request: Request, next: Next) -> Response {
 
 /// The service: its own routes, and SQAL's under `/quality`, without authentication.
 ///
-/// In a real service, `Services::access` sets the rights of callers, `trusted_proxies` the trusted
-/// proxies, and `quotas` the limits. `shutdown` is the service's own. When it begins, SQAL accepts
+/// In a real service, `Services::door` sets the rights of callers, the trusted proxies and the
+/// limits. `shutdown` is the service's own. When it begins, SQAL accepts
 /// no new samples, and its stations are told to connect to another server.
 ///
 /// SQAL is nested as a service, so that the page answers under `/quality` and `/quality/`.
@@ -65,9 +65,9 @@ pub fn app(bakery: Bakery, shutdown: &Shutdown, now: fn() -> Timestamp) -> (Rout
         Profiles::new([(name, Profile::example())]).unwrap_or_else(|_| unreachable!("the example can judge"));
     let mut services = Services::new(store.clone(), writer, profiles, now).ending_with(shutdown);
     // A bakery with a database would use its store here, and call `take_decisions` at its start.
-    services.register = Some(store);
-    "loaves".clone_into(&mut services.product);
-    let websockets = services.websockets.clone();
+    services.storage.register = Some(store);
+    "loaves".clone_into(&mut services.plant.product);
+    let websockets = services.line.websockets.clone();
     let close = move || async move {
         let left = websockets.close_all(CLOSE).await;
         if left == 0 { Ok(()) } else { Err(format!("{left} did not end in time")) }

@@ -5,9 +5,9 @@
 use std::io::{self, Write};
 
 use fixtures::scene::Station;
+use sqal_core::grade::GradeScale;
 use sqal_core::verdict::Language;
-use sqal_fusion::calibration::Calibration;
-use sqal_fusion::{Decision, Inspector, PowerMeanRule, SensorWeights};
+use sqal_fusion::{Inspector, PowerMeanRule};
 use sqal_sensors::{SpectralAnalyzer, SpectralProfile, TofAnalyzer, TofProfile};
 
 fn main() -> io::Result<()> {
@@ -15,14 +15,12 @@ fn main() -> io::Result<()> {
 }
 
 fn grade_trays(count: usize, out: &mut impl Write) -> io::Result<()> {
-    let inspector = Inspector {
-        tof: TofAnalyzer::new(TofProfile::example()).map_err(io::Error::other)?,
-        spectral: SpectralAnalyzer::new(SpectralProfile::example()).map_err(io::Error::other)?,
-        rule: PowerMeanRule::default(),
-        decision: Decision::default(),
-        weights: SensorWeights::default(),
-        calibration: Calibration::NONE,
-    };
+    let inspector = Inspector::new(
+        TofAnalyzer::new(TofProfile::example()).map_err(io::Error::other)?,
+        SpectralAnalyzer::new(SpectralProfile::example()).map_err(io::Error::other)?,
+        PowerMeanRule::default(),
+        GradeScale::default(),
+    );
     let mut station = Station::new(1);
     for tray in 1..=count {
         let reading = station.next_reading();

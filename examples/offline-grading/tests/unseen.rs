@@ -7,26 +7,26 @@ use fixtures::scene::{Fault, Scene, Station};
 use proptest::prelude::*;
 use sqal_core::{
     Channel, Grade, Grid, Inspection, Score, Spectrum, TofFrame,
+    grade::GradeScale,
     spectrum::AdcStatus,
     tof::{TargetStatus, TofReading},
     unseen::Unseen,
     verdict::Cap,
 };
-use sqal_fusion::calibration::Calibration;
-use sqal_fusion::{Decision, Inspector, MostUnseen, PowerMeanRule, SensorWeights};
+use sqal_fusion::{Inspector, MostUnseen, PowerMeanRule};
 use sqal_sensors::{HeightReference, SpectralAnalyzer, SpectralProfile, TofAnalyzer, TofProfile};
 
 type Line = Inspector<TofAnalyzer, SpectralAnalyzer, PowerMeanRule>;
 
 fn inspector(reference: &HeightReference) -> Line {
-    Inspector {
-        tof: TofAnalyzer::new(TofProfile { reference: *reference, ..TofProfile::example() }).unwrap(),
-        spectral: SpectralAnalyzer::new(SpectralProfile::example()).unwrap(),
-        rule: PowerMeanRule::default(),
-        decision: Decision::default(),
-        weights: SensorWeights::default(),
-        calibration: Calibration::NONE,
-    }
+    let mut profile = TofProfile::example();
+    profile.reference = *reference;
+    Inspector::new(
+        TofAnalyzer::new(profile).unwrap(),
+        SpectralAnalyzer::new(SpectralProfile::example()).unwrap(),
+        PowerMeanRule::default(),
+        GradeScale::default(),
+    )
 }
 
 fn on_a_flat_floor() -> Line {

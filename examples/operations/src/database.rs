@@ -11,7 +11,7 @@ use sqal_storage::{
     sqlite::SqliteConfig,
 };
 
-use crate::Failed;
+use crate::command_error::CommandError;
 
 /// An opened database. Opening it migrates nothing, so that this program does not lock out an older
 /// server that runs.
@@ -24,24 +24,24 @@ pub(crate) enum Database {
 
 impl Database {
     /// Opens a URL of PostgreSQL, or an existing SQLite file.
-    pub(crate) async fn open(place: &str) -> Result<Self, Failed> {
+    pub(crate) async fn open(place: &str) -> Result<Self, CommandError> {
         if place.contains("://") {
             let store = PostgresStore::open_as_it_is(&PostgresConfig::new(place)?).await?;
             return Ok(Self::Postgres(Arc::new(store), place.to_owned()));
         }
         let path = PathBuf::from(place);
         if !path.exists() {
-            return Err(Failed::Absent(path));
+            return Err(CommandError::Absent(path));
         }
         let store = SqliteStore::open_as_it_is(&SqliteConfig::at(&path)).await?;
         Ok(Self::Sqlite(Arc::new(store)))
     }
 
     /// Opens a database, and fails if its schema is older or newer than that of this program.
-    pub(crate) async fn open_current(place: &str) -> Result<Self, Failed> {
+    pub(crate) async fn open_current(place: &str) -> Result<Self, CommandError> {
         let database = Self::open(place).await?;
         let (version, newest) = (database.schema_version().await?, database.newest());
-        if version == newest { Ok(database) } else { Err(Failed::Older { version, newest }) }
+        if version == newest { Ok(database) } else { Err(CommandError::Older { version, newest }) }
     }
 
     /// The operations of custody (audit, purge, erasure) on either kind of database.
@@ -62,7 +62,7 @@ impl Database {
 
     /// A snapshot of the whole database as of now. Writers continue, and their later writes are not
     /// in the snapshot.
-    pub(crate) async fn snapshot(&self) -> Result<Snapshot<'_>, Failed> {
+    pub(crate) async fn snapshot(&self) -> Result<Snapshot<'_>, CommandError> {
         Ok(match self {
             Self::Sqlite(store) => store.snapshot().await?,
             Self::Postgres(store, _) => store.snapshot().await?,
@@ -70,7 +70,7 @@ impl Database {
     }
 
     /// The contents of one snapshot; an error if a sample cannot be read.
-    pub(crate) async fn contents(&self) -> Result<Contents, Failed> {
+    pub(crate) async fn contents(&self) -> Result<Contents, CommandError> {
         let mut snapshot = self.snapshot().await?;
         let contents = snapshot.contents().await?;
         snapshot.close().await?;
@@ -78,7 +78,7 @@ impl Database {
     }
 
     /// All versions of all decisions.
-    pub(crate) async fn decisions(&self) -> Result<Vec<Entry>, Failed> {
+    pub(crate) async fn decisions(&self) -> Result<Vec<Entry>, CommandError> {
         let mut snapshot = self.snapshot().await?;
         let all = snapshot.decisions().await?;
         snapshot.close().await?;
@@ -87,7 +87,7 @@ impl Database {
 
     /// Compares the parts of the database with each other, and with the heads stated before; a
     /// difference is an error.
-    pub(crate) async fn examine(&self, expected: &Expected) -> Result<Evidence, Failed> {
+    pub(crate) async fn examine(&self, expected: &Expected) -> Result<Evidence, CommandError> {
         if let Self::Sqlite(store) = self {
             store.check_integrity().await?;
         }
@@ -101,14 +101,14 @@ impl Database {
                 evidence.findings.count += unreadable;
                 evidence.findings.first.push(Finding { subject, what });
             }
-            return Err(Failed::Unsound(evidence.findings));
+            return Err(CommandError::Unsound(evidence.findings));
         }
         all_readable(evidence.contents)?;
         Ok(evidence)
     }
 
     /// The version of the database's schema.
-    pub(crate) async fn schema_version(&self) -> Result<i64, Failed> {
+    pub(crate) async fn schema_version(&self) -> Result<i64, CommandError> {
         Ok(match self {
             Self::Sqlite(store) => store.schema_version().await?,
             Self::Postgres(store, _) => store.schema_version().await?,
@@ -124,7 +124,7 @@ impl Database {
     }
 
     /// Migrates the schema to a version.
-    pub(crate) async fn migrate_to(&self, version: i64) -> Result<(), Failed> {
+    pub(crate) async fn migrate_to(&self, version: i64) -> Result<(), CommandError> {
         match self {
             Self::Sqlite(store) => store.migrate_to(version).await?,
             Self::Postgres(store, _) => store.migrate_to(version).await?,
@@ -142,6 +142,6 @@ impl Database {
 }
 
 /// The contents, if all samples could be read; otherwise an error.
-pub(crate) const fn all_readable(contents: Contents) -> Result<Contents, Failed> {
-    if contents.unreadable > 0 { Err(Failed::Damaged(contents.unreadable)) } else { Ok(contents) }
+pub(crate) const fn all_readable(contents: Contents) -> Result<Contents, CommandError> {
+    if contents.unreadable > 0 { Err(CommandError::Damaged(contents.unreadable)) } else { Ok(contents) }
 }

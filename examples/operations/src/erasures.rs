@@ -16,11 +16,14 @@ use sqal_core::{DeviceId, Name};
 use sqal_storage::{
     audit::AuditEntry,
     custody::Gone,
-    sealed::{FieldKey, KeyId, Subject},
+    sealed::{FieldKey, KeyId, Sealed, Subject},
 };
 
-use crate::Failed;
+use crate::audit_line::{action, word};
+use crate::command_error::CommandError;
 use crate::database::Database;
+use crate::fields::each_not_under;
+use crate::hex::hex;
 
 /// The device or the subject that was erased.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -36,8 +39,7 @@ pub(crate) type Erasure = (i64, Erased);
 
 /// The hash that stands for a subject outside of the database.
 pub(crate) fn hash_of(subject: &str) -> String {
-    let hash = Sha256::new().chain_update(b"sqal subject 1\0").chain_update(subject).finalize();
-    hash.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
+    hex(&Sha256::new().chain_update(b"sqal subject 1\0").chain_update(subject).finalize())
 }
 
 /// The file of erasures beside a SQLite file. A PostgreSQL has one only if it is named.
@@ -46,20 +48,20 @@ pub(crate) fn beside(place: &str) -> Option<PathBuf> {
 }
 
 /// Appends an erasure to a file, durably.
-pub(crate) fn write_down(file: &Path, (at, erased): &Erasure) -> Result<(), Failed> {
+pub(crate) fn write_down(file: &Path, (at, erased): &Erasure) -> Result<(), CommandError> {
     let line = match erased {
         Erased::Device(device) => json!({ "at": at, "device": device.as_str() }),
         Erased::Subject(hash) => json!({ "at": at, "subject_sha256": hash }),
     };
-    let failed = |source| Failed::ErasuresFile { file: file.to_owned(), source };
+    let failed = |source| CommandError::ErasuresFile { file: file.to_owned(), source };
     let mut open = OpenOptions::new().create(true).append(true).open(file).map_err(failed)?;
     open.write_all(format!("{line}\n").as_bytes()).and_then(|()| open.sync_data()).map_err(failed)
 }
 
 /// The erasures of a file. A line that cannot be read is an error, because the data that it erased
 /// would be restored.
-pub(crate) fn read(file: &Path) -> Result<BTreeSet<Erasure>, Failed> {
-    let failed = |source| Failed::ErasuresFile { file: file.to_owned(), source };
+pub(crate) fn read(file: &Path) -> Result<BTreeSet<Erasure>, CommandError> {
+    let failed = |source| CommandError::ErasuresFile { file: file.to_owned(), source };
     let text = std::fs::read_to_string(file).map_err(failed)?;
     let erasure = |line: &str| -> Option<Erasure> {
         let value: Value = serde_json::from_str(line).ok()?;
@@ -74,7 +76,17 @@ pub(crate) fn read(file: &Path) -> Result<BTreeSet<Erasure>, Failed> {
     text.lines().map(|line| erasure(line).ok_or_else(|| invalid(line))).collect()
 }
 
-/// The erasure in a line of an audit log, in the form that `sqal erase` writes.
+/// The text of an erasure of a device, for the audit log.
+pub(crate) fn line_of_device(gone: Gone, device: &DeviceId) -> String {
+    format!("erased {} samples, {} hours of {device}", gone.samples, gone.hours)
+}
+
+/// The text of an erasure of a subject, for the audit log.
+pub(crate) fn line_of_subject(count: u64, subject: &Subject) -> String {
+    format!("erased {count} fields of {subject}")
+}
+
+/// The erasure in a line of an audit log, as [`line_of_device`] and [`line_of_subject`] write it.
 fn of_line(line: &AuditEntry) -> Option<Erasure> {
     if line.action.category.as_str() != "gdpr_erase" {
         return None;
@@ -89,7 +101,7 @@ fn of_line(line: &AuditEntry) -> Option<Erasure> {
 }
 
 /// The erasures in the audit log of a database.
-pub(crate) async fn in_log(database: &Database) -> Result<BTreeSet<Erasure>, Failed> {
+pub(crate) async fn in_log(database: &Database) -> Result<BTreeSet<Erasure>, CommandError> {
     let (custody, mut all, mut after) = (database.custody(), BTreeSet::new(), 0);
     loop {
         let lines = custody.audit(after, 1000).await?;
@@ -109,7 +121,7 @@ pub(crate) struct Known {
 
 impl Known {
     /// Reads the erasures from the database that will be replaced, and from a file.
-    pub(crate) async fn find(place: &str, file: Option<&Path>) -> Result<Self, Failed> {
+    pub(crate) async fn find(place: &str, file: Option<&Path>) -> Result<Self, CommandError> {
         let mut known = Self::default();
         let there = async {
             let database = Database::open_current(place).await?;
@@ -131,24 +143,21 @@ impl Known {
 
     /// Erases again in a restored database what was erased after its backup. Returns a text about
     /// it.
-    pub(crate) async fn replay(&self, database: &Database) -> Result<String, Failed> {
+    pub(crate) async fn replay(&self, database: &Database) -> Result<String, CommandError> {
         let done = in_log(database).await?;
         let mut said = Vec::new();
         for (_, erased) in self.all.difference(&done) {
             match erased {
                 Erased::Device(device) => {
-                    let line = move |gone: Gone| {
-                        let what = format!("erased {} samples, {} hours of {device}", gone.samples, gone.hours);
-                        crate::action(crate::word("sqal restore"), "gdpr_erase", &what)
-                    };
+                    let line =
+                        move |gone: Gone| action(word("sqal restore"), "gdpr_erase", &line_of_device(gone, device));
                     let gone = database.custody().erase_device(device, &line).await?;
                     said.push(format!("{} samples of {device}", gone.samples));
                 }
                 Erased::Subject(hash) => {
                     for subject in subjects(database, hash).await? {
                         let line = move |count: u64| {
-                            let what = format!("erased {count} fields of {subject}");
-                            crate::action(crate::word("sqal restore"), "gdpr_erase", &what)
+                            action(word("sqal restore"), "gdpr_erase", &line_of_subject(count, &subject))
                         };
                         let count = database.fields().erase_subject(&subject, &line).await?;
                         said.push(format!("{count} fields of a subject"));
@@ -169,16 +178,16 @@ impl Known {
 }
 
 /// The subjects with this hash.
-async fn subjects(database: &Database, hash: &str) -> Result<BTreeSet<Subject>, Failed> {
-    let (fields, mut found) = (database.fields(), BTreeSet::new());
-    let mut after: Option<FieldKey> = None;
-    loop {
-        // No field has the key of zeros, so these are all fields.
-        let page = fields.fields_not_under(KeyId::from_bytes([0; 8]), after.as_ref(), 1000).await?;
-        let Some((last, _)) = page.last() else { return Ok(found) };
-        after = Some(*last);
-        found.extend(page.iter().map(|(key, _)| key.subject).filter(|subject| hash_of(subject.as_str()) == hash));
-    }
+async fn subjects(database: &Database, hash: &str) -> Result<BTreeSet<Subject>, CommandError> {
+    let mut found = BTreeSet::new();
+    let visit = |key: &FieldKey, _: &Sealed| {
+        if hash_of(key.subject.as_str()) == hash {
+            found.insert(key.subject);
+        }
+    };
+    // No field has the key of zeros, so these are all fields.
+    each_not_under(&*database.fields(), KeyId::from_bytes([0; 8]), visit).await?;
+    Ok(found)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::Failed;
+use crate::command_error::CommandError;
 
 /// The location of a database.
 #[derive(Debug, Args)]
@@ -20,12 +20,12 @@ pub(crate) struct Place {
 
 impl Place {
     /// The path of a SQLite file, or a URL.
-    pub(crate) fn read(self) -> Result<String, Failed> {
+    pub(crate) fn read(self) -> Result<String, CommandError> {
         match (self.database, self.database_url_file) {
             (Some(database), _) => Ok(database),
             (None, Some(file)) => match std::fs::read_to_string(&file) {
                 Ok(text) => Ok(text.trim().to_owned()),
-                Err(source) => Err(Failed::UrlFile { file, source }),
+                Err(source) => Err(CommandError::UrlFile { file, source }),
             },
             (None, None) => unreachable!("one of the two is required"),
         }

@@ -394,7 +394,7 @@ impl RunningLine {
                         let mut sample = sample.clone();
                         let at = Timestamp::from_micros(1_794_500_000_000_000 + number * 1_000_000).unwrap();
                         sample.key.timestamp = at;
-                        sample.key.sample_id = Name::new(&format!("tray {number}")).unwrap();
+                        sample.key.name = Name::new(&format!("tray {number}")).unwrap();
                         assert_eq!(store.insert(&[sample]).await.unwrap(), [Inserted::Stored]);
                         tick.tick().await;
                     }

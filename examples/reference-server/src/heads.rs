@@ -4,6 +4,7 @@
 //! database cannot change it.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqal_storage::{
@@ -15,7 +16,7 @@ use tokio::sync::Mutex;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tracing::{error, info, warn};
 
-use crate::database::Witness;
+use crate::connections::Connections;
 use crate::wall_clock::wall_clock;
 
 /// The time between two heads.
@@ -32,13 +33,13 @@ const LAST: Duration = Duration::from_secs(4);
 pub(crate) struct HeadKeeper {
     /// `None` if the file cannot be used, because nothing may be appended to unusable content.
     file: Mutex<Option<HeadFile>>,
-    witness: Witness,
+    connections: Arc<Connections>,
 }
 
 impl HeadKeeper {
     /// Opens `heads.ndjson` of the data folder. If the file cannot be used, the server logs an
     /// error and states no heads, and the line continues.
-    pub(crate) fn open(data_dir: &Path, ring: Option<&KeyRing>, witness: Witness) -> Self {
+    pub(crate) fn open(data_dir: &Path, ring: Option<&KeyRing>, connections: Arc<Connections>) -> Self {
         let path = data_dir.join("heads.ndjson");
         let signer = ring.map(HeadSigner::of);
         if let Some(signer) = &signer {
@@ -50,7 +51,7 @@ impl HeadKeeper {
         let file = file
             .map_err(|why| error!(%why, "no heads of the database are stated; look at the file, and put it aside"))
             .ok();
-        Self { file: Mutex::new(file), witness }
+        Self { file: Mutex::new(file), connections }
     }
 
     /// Appends a head for the present content of the database.
@@ -59,7 +60,7 @@ impl HeadKeeper {
         let Some(mut file) = slot.take() else { return };
         let now = wall_clock();
         let since = Hour::of(now).later(-HOURS);
-        let found = self.witness.checkpoint(now, since, &file.heads().expected).await;
+        let found = self.connections.checkpoint(now, since, &file.heads().expected).await;
         let checkpoint = match found {
             Ok(checkpoint) => checkpoint,
             Err(why) => {

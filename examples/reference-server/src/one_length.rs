@@ -3,10 +3,10 @@
 //! An unknown transfer coding could hide another length.
 
 use axum::extract::Request;
-use axum::http::{HeaderValue, StatusCode, Version, header};
+use axum::http::{HeaderValue, Version, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use sqal_http::{Problem, Violation};
+use sqal_http::{Problem, Violation, sqal_protocol};
 
 /// Refuses a transfer coding other than `chunked` alone, and any transfer coding in a version of
 /// HTTP that has none.
@@ -26,10 +26,9 @@ pub(crate) async fn one_length(request: Request, next: Next) -> Response {
     let limit =
         "Content-Length, or Transfer-Encoding: chunked (RFC 9112, 6.1); Content-Encoding: gzip for a packed body";
     let french = "Content-Length, ou Transfer-Encoding: chunked (RFC 9112, 6.1) ; Content-Encoding: gzip pour un corps compressé";
-    let mut problem = Problem::invalid_query(vec![Violation::new("Transfer-Encoding", found, limit, french)]);
-    problem.status = status;
-    let mut refused = problem.into_response();
-    *refused.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST);
+    let problem = Problem::invalid_query(vec![Violation::new("Transfer-Encoding", found, limit, french)]);
+    let problem = sqal_protocol::Problem { status, ..problem.into() };
+    let mut refused = Problem::from(problem).into_response();
     refused.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     refused
 }

@@ -1,7 +1,8 @@
 //! [`ServerError`]: why the server did not start, or did not end in order.
 
+use std::error::Error;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use sqal_resilience::{breaker::InvalidBreaker, shutdown::Report};
 use sqal_storage::{StorageError, postgres::InvalidPostgres, redis::RedisError};
@@ -50,4 +51,32 @@ pub enum ServerError {
     /// The server failed while it ran.
     #[error("server: {0}")]
     Serve(#[from] std::io::Error),
+}
+
+impl ServerError {
+    /// Gives the error of a data folder, or of a file in it, that cannot be used.
+    pub(crate) fn data_dir(path: &Path) -> impl FnOnce(std::io::Error) -> Self + use<> {
+        let path = path.to_owned();
+        move |source| Self::DataDir { path, source }
+    }
+
+    /// Whether a setting is not valid, so that a supervisor need not try again.
+    #[must_use]
+    pub const fn is_of_a_setting(&self) -> bool {
+        matches!(self, Self::DatabaseUrl(_) | Self::RedisUrl(_))
+    }
+
+    /// The error with its causes: the store reports "does not answer", and the driver reports why.
+    #[must_use]
+    pub fn with_causes(&self) -> String {
+        let causes = std::iter::successors(self.source(), |cause| (**cause).source());
+        let mut text = self.to_string();
+        for cause in causes.map(ToString::to_string) {
+            // A transparent error repeats the text of its cause, which is then left out.
+            if !text.ends_with(&cause) {
+                text = format!("{text}: {cause}");
+            }
+        }
+        text
+    }
 }

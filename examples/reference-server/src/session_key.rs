@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use sqal_http::SessionKey;
+use sqal_http::door::SessionKey;
 
 /// The file of the key: 32 bytes that only the server's own user can read. Servers that share it
 /// accept each other's sessions.

@@ -7,8 +7,8 @@ use std::time::Duration;
 use sqal_http::{Access, TokenFile};
 use tracing::{info, warn};
 
-use crate::config::tokens;
 use crate::plain_file::{Reading, ReadingError};
+use crate::settings::tokens;
 
 /// The time between two checks of the file. A change takes effect when two checks find equal
 /// content, because a file that is being written may be read in parts.

@@ -50,7 +50,7 @@ fn what_is_kept_is_for_one_user_and_stated_outside_of_the_database() {
         assert_eq!(mode(&data), 0o700);
         let (log, orderly) = server.terminate();
         assert!(orderly, "{log}");
-        let public = HeadSigner::of(&KeyRing::from_texts(KEY, "").unwrap()).public();
+        let public = HeadSigner::of(&KeyRing::from_texts(KEY, []).unwrap()).public();
         assert!(log.contains(&public.to_string()) && !log.contains(KEY), "{log}");
         let text = std::fs::read_to_string(data.join("heads.ndjson")).unwrap();
         let heads = Heads::read(&text, Some(&[public])).unwrap();

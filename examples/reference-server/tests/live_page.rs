@@ -175,6 +175,7 @@ async fn a_hundred_stations_keep_their_cards() {
 
 /// The texts of the page: complete in both languages, with numbers in the form of the language, and
 /// limits in the words of the plant.
+#[expect(clippy::too_many_lines, reason = "one walk through one page")]
 #[tokio::test(flavor = "multi_thread")]
 async fn numbers_and_reasons_are_in_the_words_of_the_language() {
     let data = tempfile::tempdir().unwrap();

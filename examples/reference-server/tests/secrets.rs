@@ -3,14 +3,19 @@
 //! Successful starts and failing ones are both tested.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod mail;
 #[expect(dead_code, reason = "each test file uses its part of the support")]
 mod process;
+#[path = "../../../plant/work/tests/outbox/smtp_server.rs"]
+#[expect(dead_code, reason = "each test file uses its part of the support")]
+mod smtp_server;
 
 use std::path::Path;
 use std::process::Command;
 
 use process::{Redis, Server, free_address};
-use reference_server::{SETTINGS, Setting};
+use reference_server::settings::{SETTINGS, Setting};
+use smtp_server::{Manners, Reply, SmtpServer, Tls};
 use sqal_http::TokenHash;
 
 /// The text that no output may hold.
@@ -152,4 +157,36 @@ fn a_good_start_and_its_whole_life_write_no_byte_of_a_secret() {
     }
     let key = std::fs::read(folder.path().join("session.key")).unwrap();
     assert_eq!(key.len(), 32);
+}
+
+/// The mail server gets the login and refuses it; the log says that deliveries fail, and not with
+/// which password.
+#[test]
+fn a_login_that_the_mail_server_refuses_writes_no_byte_of_a_secret() {
+    let folder = tempfile::tempdir().unwrap();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let refusing = Manners { login: Reply::Say("535 5.7.8 wrong"), ..Manners::usual() };
+    let smtp = runtime.block_on(SmtpServer::new([refusing], Tls::Never));
+    mail::queue(folder.path(), "quality@example.com", "Station 3 is silent");
+    let port = smtp.address.port().to_string();
+    let variables = [
+        ("SMTP_HOST", "127.0.0.1"),
+        ("SMTP_PORT", port.as_str()),
+        ("SMTP_SECURITY", "plain"),
+        ("SMTP_USER", "sqal"),
+        ("SMTP_PASSWORD", PLANTED),
+        ("SMTP_FROM", "sqal@plant.example"),
+        ("SQAL_LOG", "debug"),
+    ];
+    let server = Server::start_with(&variables, folder.path(), "127.0.0.1:0");
+    let retried = "outbox_messages_total{channel=\"mail\",outcome=\"retried\"} 1";
+    let is_retried = || server.get("/metrics").1.as_str().is_some_and(|metrics| metrics.contains(retried));
+    assert!((0..1_000_000).any(|_| is_retried()), "the delivery fails");
+    let (log, _) = server.terminate();
+    assert!(log.contains("deliveries to this destination fail"), "the log is read: {log}");
+    let commands = smtp.dialogues()[0].commands.clone();
+    let login = commands.iter().find_map(|command| command.strip_prefix("AUTH PLAIN ")).unwrap();
+    for secret in [PLANTED, login, "quality@example.com"] {
+        assert!(!log.contains(secret), "{log}");
+    }
 }

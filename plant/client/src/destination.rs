@@ -7,8 +7,10 @@ use sqal_resilience::{Backoff, BreakerConfig, RetryPolicy, breaker::InvalidBreak
 
 use super::{AddressRefusedError, Origin};
 
-/// The settings of one destination.
+/// The settings of one destination. They begin with [`DestinationConfig::usual`] or another
+/// constructor; the fields are then set.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct DestinationConfig {
     /// Where it is. Every request is a path under it.
     pub origin: Origin,

@@ -19,11 +19,11 @@
 //! tokio::spawn(async { axum::serve(listener, Router::new().route("/weather", get(|| async { "fog" }))).await });
 //!
 //! // A service inside our own network: its network is allowed, and plain http for this destination.
-//! let client = HttpClient::new(HttpClientConfig {
-//!     allowed: vec!["127.0.0.0/8".parse()?],
-//!     ..HttpClientConfig::usual(Trust::none())
-//! });
-//! let config = DestinationConfig { plain_allowed: true, ..DestinationConfig::usual(origin.parse()?) };
+//! let mut shared = HttpClientConfig::usual(Trust::none());
+//! shared.allowed = vec!["127.0.0.0/8".parse()?];
+//! let client = HttpClient::new(shared);
+//! let mut config = DestinationConfig::usual(origin.parse()?);
+//! config.plain_allowed = true;
 //! let weather = client.destination("weather", config.clone())?;
 //! assert_eq!(weather.get("/weather").await?.into_body(), "fog");
 //!
@@ -75,6 +75,7 @@
 //! - `outgoing_http_retry_budget_exhausted_total`.
 //!
 //! By `name`: `circuit_breaker_state` and `circuit_breaker_calls_total`.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod address;
 mod connect;
@@ -106,8 +107,10 @@ pub use trust::{InvalidTrust, Trust};
 use address::Reach;
 use connect::{Tasks, Transport, transport};
 
-/// What all destinations of a client share.
+/// What all destinations of a client share. It begins with [`HttpClientConfig::usual`]; its fields
+/// are then set.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct HttpClientConfig {
     /// Networks that may be called although they are not of the Internet; none by default. They
     /// apply to the whole client, because its destinations share its connections.

@@ -10,7 +10,7 @@ use http::{Method, Request, Response, StatusCode, Version};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::{Body, Incoming};
 use sqal_resilience::{
-    Breaker, Clock, Deadline, Idempotency, Outcome, RetryBudget, RetryPolicy,
+    Breaker, Clock, Deadline, Idempotency, Outcome, RetryBudget,
     breaker::State,
     classify::Again,
     fresh_seed,
@@ -182,7 +182,8 @@ impl Destination {
             return Err(too_late);
         }
         let end = begun.checked_add(total);
-        let policy = RetryPolicy { deadline: Some(total), ..config.retries };
+        let mut policy = config.retries;
+        policy.deadline = Some(total);
         let key = request.headers().get("idempotency-key").and_then(|key| key.to_str().ok());
         let harm = Idempotency::of_method(request.method().as_str(), key.filter(|key| !key.trim().is_empty()));
         // The first attempt begins with the request. If an attempt may take all the time, its own

@@ -10,6 +10,7 @@
 //! let page = page_at("/quality", "terrine", Parts { stations: true, description: false });
 //! assert!(page.starts_with("<!doctype html>") && page.contains("terrine"));
 //! ```
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 /// The script: its files in the order of their use, joined to one module.
 pub const SCRIPT: &str = concat!(

@@ -4,16 +4,20 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use sqal_core::{Analyzer as _, Grade, Inspection, Name, ProfileRef, Spectrum, TofFrame, grade::GradeScale};
+use sqal_core::{Grade, Inspection, Name, ProfileRef, Spectrum, TofFrame, grade::GradeScale};
 use sqal_fusion::calibration::Calibration;
-use sqal_fusion::{Decision, Guard, Inspector, MostUnseen, PowerMeanRule, SensorWeights};
+use sqal_fusion::{DecisionRule, Guard, Inspector, MostUnseen, PowerMeanRule, SensorWeights};
 use sqal_sensors::{InvalidProfile, SpectralAnalyzer, SpectralProfile, TofAnalyzer, TofProfile};
 
 /// All settings of a product and its station: both sensors' profiles, the fusion and the grades.
 ///
 /// Unknown keys are refused, because a misspelt threshold must not silently become a default.
+///
+/// A plant reads its profiles from a [`ProfileFile`](crate::ProfileFile). A program begins with
+/// [`Profile::example`] and sets the fields.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, expecting = "a profile")]
+#[non_exhaustive]
 pub struct Profile {
     /// The version. It must be increased with each change of the profile.
     pub version: u32,
@@ -44,7 +48,7 @@ pub struct Profile {
 }
 
 fn incomplete() -> Grade {
-    Decision::default().incomplete
+    DecisionRule::default().incomplete
 }
 
 /// Whether these are the defaults. A profile that leaves the limits out keeps the text, and so the
@@ -74,45 +78,32 @@ impl Profile {
     /// The inspector that judges by this profile.
     ///
     /// ```
-    /// use sqal_core::verdict::Language;
     /// use sqal_grading::Profile;
+    /// use sqal_grading::sqal_core::verdict::Language;
     ///
     /// let inspector = Profile::example().inspector()?;
     /// let verdict = inspector.inspect(None, None).verdict;
     /// assert!(verdict.explain(Language::English).to_string().starts_with("REJECT"));
-    /// # Ok::<(), sqal_sensors::InvalidProfile>(())
+    /// # Ok::<(), sqal_grading::sqal_sensors::InvalidProfile>(())
     /// ```
     ///
     /// # Errors
     ///
     /// [`InvalidProfile`] for the first number that is not valid.
     pub fn inspector(&self) -> Result<ProfileInspector, InvalidProfile> {
-        Ok(Inspector {
-            tof: TofAnalyzer::new(self.tof.clone())?.graded_by(self.scale),
-            spectral: SpectralAnalyzer::new(self.spectral.clone())?.graded_by(self.scale),
-            rule: self.fusion,
-            decision: Decision {
-                scale: self.scale,
-                guard: self.guard,
-                incomplete: self.incomplete,
-                most_unseen: self.most_unseen,
-            },
-            weights: self.weights,
-            calibration: self.calibration.clone().unwrap_or_default(),
-        })
+        let (tof, spectral) = (TofAnalyzer::new(self.tof.clone())?, SpectralAnalyzer::new(self.spectral.clone())?);
+        let mut inspector = Inspector::new(tof, spectral, self.fusion, self.scale);
+        inspector.decision.guard = self.guard;
+        inspector.decision.incomplete = self.incomplete;
+        inspector.decision.most_unseen = self.most_unseen;
+        inspector.weights = self.weights;
+        inspector.confidence_calibration = self.calibration.clone().unwrap_or_default();
+        Ok(inspector)
     }
 }
 
 /// The inspector of a profile: both sensors' analysis, joined by a weighted power mean.
 pub type ProfileInspector = Inspector<TofAnalyzer, SpectralAnalyzer, PowerMeanRule>;
-
-/// A file of profiles, by name: the shape of `config_foiegras.yaml` (CFG-05).
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ProfileFile {
-    /// The profiles.
-    pub profiles: BTreeMap<Name<64>, Profile>,
-}
 
 /// A profile that is ready to judge.
 #[derive(Debug)]
@@ -123,6 +114,18 @@ struct Ready {
 }
 
 /// The profiles that a service judges by, by name. A clone shares them.
+///
+/// ```
+/// use sqal_grading::sqal_core::Grade;
+/// use sqal_grading::{Profile, Profiles};
+///
+/// let name = "terrine".parse()?;
+/// let profiles = Profiles::new([(name, Profile::example())])?;
+/// let (inspection, by) = profiles.inspect(&name, None, None).expect("a known name");
+/// assert_eq!(inspection.verdict.grade, Grade::Reject, "nothing was measured");
+/// assert_eq!((by.name, by.version), (name, 1));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Profiles(BTreeMap<Name<64>, Arc<Ready>>);
 
@@ -238,6 +241,12 @@ impl Profiles {
     #[must_use]
     pub fn get(&self, name: &Name<64>) -> Option<(&ProfileRef, &Profile)> {
         self.0.get(name).map(|ready| (&ready.reference, &ready.profile))
+    }
+
+    /// The reference of the profile with this name.
+    #[must_use]
+    pub fn reference(&self, name: &Name<64>) -> Option<ProfileRef> {
+        self.0.get(name).map(|ready| ready.reference)
     }
 
     /// Judges a product by a profile; `None` if there is no profile of that name.

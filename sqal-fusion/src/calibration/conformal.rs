@@ -48,14 +48,14 @@ impl ConformalGrades {
     ///
     /// # Errors
     ///
-    /// [`ConformalError`] if the error rate is not between 0 and 1, or there are fewer than ⌈1/α⌉ − 1
-    /// samples.
+    /// [`ConformalError`] if the error rate is not between 0 and 1, or there are fewer than ⌈1/α⌉ −
+    /// 1 samples.
     pub fn fit(samples: &[([f64; 5], Grade)], alpha: Score) -> Result<Self, ConformalError> {
         let a = alpha.get();
         if a <= 0.0 || a >= 1.0 {
             return Err(ConformalError::Alpha(a));
         }
-        #[expect(clippy::cast_precision_loss, reason = "nobody labels 2^53 samples")]
+        #[expect(clippy::cast_precision_loss, reason = "fewer than 2^53 labelled samples")]
         let wanted = libm::ceil((samples.len() as f64 + 1.0) * (1.0 - a));
         #[expect(
             clippy::cast_possible_truncation,

@@ -187,7 +187,7 @@ impl Isotonic {
         while blocks.len() > MAX_KNOTS / 2 {
             join_the_most_alike(&mut blocks);
         }
-        #[expect(clippy::cast_precision_loss, reason = "nobody labels 2^53 samples")]
+        #[expect(clippy::cast_precision_loss, reason = "fewer than 2^53 labelled samples")]
         let least = 1.0 / (labels.len() as f64 + 2.0);
         let mut knots = ArrayVec::new();
         for block in blocks {

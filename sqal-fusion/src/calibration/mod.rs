@@ -57,6 +57,7 @@ pub enum Calibrator {
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(try_from = "Stored"))]
+#[non_exhaustive]
 pub struct Calibration {
     /// The version of this calibration, which is part of every verdict. 0 means "not calibrated".
     pub version: u32,

@@ -23,6 +23,7 @@ pub struct Platt {
 #[error(
     "a = {a}, b = {b} is no rising logistic curve: both must be finite, a at most 0, and their covariance positive"
 )]
+#[non_exhaustive]
 pub struct InvalidPlatt {
     /// The slope offered.
     pub a: f64,
@@ -90,7 +91,7 @@ impl Platt {
     ///
     /// If the labels contradict the confidence, so that the curve would fall, the curve is level.
     pub(super) fn fit(labels: &[super::Label]) -> Self {
-        #[expect(clippy::cast_precision_loss, reason = "nobody labels 2^53 samples")]
+        #[expect(clippy::cast_precision_loss, reason = "fewer than 2^53 labelled samples")]
         let count = |correct: bool| labels.iter().filter(|label| label.correct == correct).count() as f64;
         let (right, wrong) = (count(true), count(false));
         let (high, low) = ((right + 1.0) / (right + 2.0), 1.0 / (wrong + 2.0));

@@ -11,6 +11,7 @@ use super::{Label, Point, pool_adjacent_violators};
 /// One bin of a reliability diagram.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
 pub struct Bin {
     /// The number of samples in the bin, at least 1.
     pub samples: usize,
@@ -25,7 +26,7 @@ pub struct Bin {
 
 impl Bin {
     fn of(labels: &[Label]) -> Self {
-        #[expect(clippy::cast_precision_loss, reason = "nobody labels 2^53 samples")]
+        #[expect(clippy::cast_precision_loss, reason = "fewer than 2^53 labelled samples")]
         let n = labels.len() as f64;
         let confidence = labels.iter().map(|label| label.confidence.get()).sum::<f64>() / n;
         let frequency = labels.iter().map(outcome).sum::<f64>() / n;
@@ -59,6 +60,7 @@ pub enum Binning {
 /// The calibration figures of a set of labelled samples.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
 pub struct Reliability {
     /// The number of samples.
     pub samples: usize,
@@ -110,14 +112,14 @@ impl Reliability {
         if bins.is_empty() {
             return None;
         }
-        #[expect(clippy::cast_precision_loss, reason = "nobody labels 2^53 samples")]
+        #[expect(clippy::cast_precision_loss, reason = "fewer than 2^53 labelled samples")]
         let (n, bin_count) = (labels.len() as f64, bins.len() as f64);
         let mean = |f: &dyn Fn(&Label) -> f64| sorted.iter().map(f).sum::<f64>() / n;
         let square = |x: f64| x * x;
         let base = mean(&outcome);
         let brier = mean(&|label| square(label.confidence.get() - outcome(label)));
         let uncertainty = base * (1.0 - base);
-        #[expect(clippy::cast_precision_loss, reason = "nobody labels 2^53 samples")]
+        #[expect(clippy::cast_precision_loss, reason = "fewer than 2^53 labelled samples")]
         let ece = bins.iter().map(|bin| bin.gap() * bin.samples as f64).sum::<f64>() / n;
         let recalibrated = recalibrated_brier(&sorted);
         let log_loss = mean(&|label| {
@@ -194,7 +196,7 @@ fn recalibrated_brier(labels: &[Label]) -> f64 {
 #[must_use]
 pub fn clopper_pearson(hits: u64, samples: u64, coverage: Score) -> (f64, f64) {
     let (hits, tail) = (hits.min(samples), 0.5 * (1.0 - coverage.get()));
-    #[expect(clippy::cast_precision_loss, reason = "nobody counts to 2^53")]
+    #[expect(clippy::cast_precision_loss, reason = "counts below 2^53")]
     let (x, n) = (hits as f64, samples as f64);
     let low = if hits == 0 { 0.0 } else { statrs::function::beta::inv_beta_reg(x, n - x + 1.0, tail) };
     let high = if hits == samples { 1.0 } else { statrs::function::beta::inv_beta_reg(x + 1.0, n - x, 1.0 - tail) };

@@ -15,6 +15,7 @@ use crate::conformity::Tolerance;
 /// An index with its two-sided confidence interval.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub struct Index {
     /// The estimate.
     pub value: f64,
@@ -27,6 +28,7 @@ pub struct Index {
 /// The capability of a process that is in control and normal.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub struct Capability {
     /// (upper − lower)/6s; `None` for a one-sided tolerance.
     pub cp: Option<Index>,
@@ -70,8 +72,8 @@ impl Capability {
     ///
     /// # Errors
     ///
-    /// [`CapabilityError`] if there are fewer than two values, if there is no spread beyond `u`, or if
-    /// the confidence is not between 0 and 1.
+    /// [`CapabilityError`] if there are fewer than two values, if there is no spread beyond `u`, or
+    /// if the confidence is not between 0 and 1.
     pub fn of(
         values: &Moments,
         u: f64,
@@ -91,7 +93,7 @@ impl Capability {
             return Err(CapabilityError::NoSpread { sd: libm::sqrt(variance), u });
         }
         let sd = libm::sqrt(spread);
-        #[expect(clippy::cast_precision_loss, reason = "nobody counts to 2^53")]
+        #[expect(clippy::cast_precision_loss, reason = "counts below 2^53")]
         let n = values.count() as f64;
         let tail = 0.5 * (1.0 - confidence.get());
         let width = tolerance.high() - tolerance.low();

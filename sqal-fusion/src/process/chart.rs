@@ -5,6 +5,8 @@
 use super::Moments;
 
 /// The centre line of a chart and its limits three standard deviations away.
+///
+/// It is complete. A plant whose centre and spread are given, not estimated, writes it down itself.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
@@ -101,6 +103,7 @@ impl Individuals {
 /// The constants that relate the mean range and the mean standard deviation of samples from a
 /// normal process to its standard deviation.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Constants {
     /// E(range)/σ.
     pub d2: f64,
@@ -295,7 +298,7 @@ impl Attributes {
         }
     }
 
-    #[expect(clippy::cast_precision_loss, reason = "nobody counts to 2^53")]
+    #[expect(clippy::cast_precision_loss, reason = "counts below 2^53")]
     fn ratio(counted: u64, of: u64) -> Option<f64> {
         (of > 0).then(|| counted as f64 / of as f64)
     }

@@ -20,6 +20,7 @@ pub struct Ewma {
 /// A setting that is not valid for a chart.
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
 #[error("{name} is {value}: expected {expected}")]
+#[non_exhaustive]
 pub struct InvalidChart {
     /// The name of the setting.
     pub name: &'static str,
@@ -155,6 +156,7 @@ pub struct ReferenceLevel {
 
 /// The difference between one reading of a reference and its prediction.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Innovation {
     /// The reading minus its prediction.
     pub residual: f64,

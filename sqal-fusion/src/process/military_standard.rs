@@ -74,6 +74,7 @@ const REDUCED_B: [(u32, u32); 10] =
 
 /// A plan of the standard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct StandardPlan {
     /// Sample size and acceptance number.
     pub plan: AttributePlan,

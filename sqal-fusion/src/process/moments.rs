@@ -74,7 +74,7 @@ impl Moments {
         self.variance().map(libm::sqrt)
     }
 
-    #[expect(clippy::cast_precision_loss, reason = "nobody counts to 2^53")]
+    #[expect(clippy::cast_precision_loss, reason = "counts below 2^53")]
     const fn n(&self) -> f64 {
         self.count as f64
     }

@@ -1,5 +1,7 @@
 //! [`RunRules`]: patterns of points within the limits that show a change of the process.
 
+use core::fmt;
+
 /// The set of rules that is watched. The sets are separate, because each further rule adds false
 /// alarms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,8 +77,15 @@ impl RunRule {
 }
 
 /// The rules that signal at a point.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub struct Signals(u16);
+
+/// The names of the rules, as in `{SixInATrend}`.
+impl fmt::Debug for Signals {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.iter()).finish()
+    }
+}
 
 impl Signals {
     /// Whether no rule signals.

@@ -63,7 +63,8 @@ pub enum VariablesStandardError {
 ///
 /// # Errors
 ///
-/// [`VariablesStandardError`] if the table does not have the letter, the quality level or the severity.
+/// [`VariablesStandardError`] if the table does not have the letter, the quality level or the
+/// severity.
 pub fn plan(letter: char, aql: f64, severity: Severity) -> Result<VariablesPlan, VariablesStandardError> {
     let row = TABLE.iter().position(|(one, ..)| *one == letter).ok_or(VariablesStandardError::Letter(letter))?;
     let same = |one: &f64| libm::fabs(one - aql) <= 1e-9 * one;

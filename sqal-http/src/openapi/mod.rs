@@ -11,13 +11,12 @@ use serde_json::{Map, Value, json};
 
 pub(crate) use page::routes;
 
-use crate::browser_session::COOKIE;
-use crate::caller::Who;
-use crate::quota::Class;
+use crate::door::browser_session::COOKIE;
+use crate::door::caller::Who;
+use crate::door::quota::Class;
 use crate::route::{Described, Gives, IDEMPOTENCY_KEY, Parameter, Route, Shape, Takes};
 
 /// The description of every route as OpenAPI 3.1, in JSON with its members in order.
-///
 #[must_use]
 pub(crate) fn openapi(routes: &[Route]) -> String {
     let mut paths = BTreeMap::<&str, Map<String, Value>>::new();
@@ -41,7 +40,7 @@ pub(crate) fn openapi(routes: &[Route]) -> String {
             "schemas": schemas::schemas(routes),
             "securitySchemes": {
                 "token": { "type": "http", "scheme": "bearer", "description": "`sqal token` makes one" },
-                "cookie": { "type": "apiKey", "in": "cookie", "name": COOKIE, "description": "what a browser has after POST /api/v1/session; over TLS with __Host- before its name" },
+                "cookie": { "type": "apiKey", "in": "cookie", "name": COOKIE, "description": "the cookie of POST /api/v1/session; over TLS its name begins with __Host-" },
             },
         },
     });
@@ -106,34 +105,7 @@ fn responses(route: &Route, described: &Described) -> Value {
         Gives::Empty => ("204", json!({ "description": described.summary })),
     };
     let mut answer = answer;
-    let mut fields = Map::new();
-    if route.class != Class::Unlimited {
-        for (name, what) in
-            [("RateLimit-Policy", "How often this may be called"), ("RateLimit", "How much of it is left")]
-        {
-            fields.insert(name.to_owned(), json!({ "description": what, "schema": { "type": "string" } }));
-        }
-    }
-    if let Some(successor) = route.successor {
-        let link = format!("<{successor}>; rel=\"successor-version\"");
-        fields.insert(
-            "Deprecation".to_owned(),
-            json!({ "description": "Since when (RFC 9745)", "schema": { "type": "string" } }),
-        );
-        fields.insert("Link".to_owned(), json!({ "description": "What takes its place", "schema": { "const": link } }));
-    }
-    if described.fails.contains(&304) {
-        fields.insert(
-            "ETag".to_owned(),
-            json!({ "description": "Its hash, to be named by If-Match", "schema": { "type": "string" } }),
-        );
-    }
-    if matches!(described.answer, Gives::Begun(_)) {
-        fields.insert(
-            "Location".to_owned(),
-            json!({ "description": "Where to ask how far it is", "schema": { "type": "string" } }),
-        );
-    }
+    let fields = header_fields(route, described);
     if !fields.is_empty() {
         answer["headers"] = fields.into();
     }
@@ -164,33 +136,67 @@ fn responses(route: &Route, described: &Described) -> Value {
     all.into()
 }
 
+/// The header fields of a good answer.
+fn header_fields(route: &Route, described: &Described) -> Map<String, Value> {
+    let mut fields = Map::new();
+    if route.class != Class::Unlimited {
+        for (name, what) in [("RateLimit-Policy", "The quota of the path"), ("RateLimit", "The rest of the quota")] {
+            fields.insert(name.to_owned(), json!({ "description": what, "schema": { "type": "string" } }));
+        }
+    }
+    if let Some(successor) = route.successor {
+        let link = format!("<{successor}>; rel=\"successor-version\"");
+        fields.insert(
+            "Deprecation".to_owned(),
+            json!({ "description": "Since when the path is deprecated (RFC 9745)", "schema": { "type": "string" } }),
+        );
+        fields.insert(
+            "Link".to_owned(),
+            json!({ "description": "The path that takes its place", "schema": { "const": link } }),
+        );
+    }
+    if described.fails.contains(&304) {
+        fields.insert(
+            "ETag".to_owned(),
+            json!({ "description": "The hash of the content, for If-Match", "schema": { "type": "string" } }),
+        );
+    }
+    if matches!(described.answer, Gives::Begun(_)) {
+        fields.insert(
+            "Location".to_owned(),
+            json!({ "description": "Where the progress of the work is read, relative to the path of the request", "schema": { "type": "string" } }),
+        );
+    }
+    fields
+}
+
 fn problem(status: u16) -> Value {
     if status == 304 {
-        return json!({ "description": "The same as the one that is known (If-None-Match)" });
+        return json!({ "description": "The content has not changed (If-None-Match)" });
     }
     let schema = json!({ "$ref": "#/components/schemas/Problem" });
     let mut answer = json!({
         "description": match status {
-            400 => "Something has a value that cannot be; each violation names the place, the value and the limit",
-            401 => "A token is missing, wrong, or over",
-            403 => "The token is for something else",
-            404 => "There is no such thing",
-            408 => "The body did not come in time",
-            409 => "Not as things are: the device is away, a request with this key is under way, or a newer program has decided",
+            400 => "A value is not valid; each violation names the place, the value and the limit",
+            401 => "The token is missing, wrong or expired",
+            403 => "The token does not allow this",
+            404 => "Not found",
+            408 => "The body did not arrive in time",
+            409 => "The device is not connected, a request with this key is under way, or a newer program made the last decision",
             410 => "The older path is switched off",
-            412 => "It is not any more what If-Match or If-None-Match says",
+            412 => "The resource does not match If-Match or If-None-Match",
             413 => "The body is too large",
             415 => "The Content-Encoding is not gzip",
-            422 => "The Idempotency-Key came with another request before",
+            422 => "The Idempotency-Key belongs to another request",
             428 => "If-Match or If-None-Match is missing",
-            429 => "More often than the quota",
+            429 => "The quota of the path is used up",
             504 => "The device did not answer in time",
-            _ => "Not now: try again",
+            _ => "The request cannot be executed now; try again",
         },
         "content": { "application/problem+json": { "schema": schema } },
     });
     if matches!(status, 409 | 429 | 503) {
-        let field = json!({ "description": "After how many seconds to try again", "schema": { "type": "integer", "minimum": 1 } });
+        let field = json!({ "description": "The number of seconds until the next try", "schema": { "type": "integer", "minimum": 1 } });
         answer["headers"] = json!({ "Retry-After": field });
     }
     if status == 401 {

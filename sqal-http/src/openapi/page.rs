@@ -8,9 +8,10 @@ use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use utoipa_swagger_ui::{Config, serve};
 
-use crate::quota::Class;
+use crate::door::problem::Problem;
+use crate::door::quota::Class;
 use crate::route::{EVERYONE, Endpoint, get};
-use crate::{Problem, Services};
+use crate::services::Services;
 
 /// The routes of the description of the interface.
 pub(crate) fn routes() -> Vec<Endpoint> {
@@ -33,7 +34,7 @@ pub(crate) fn routes() -> Vec<Endpoint> {
 
 /// `GET /openapi/v1.json`.
 pub(crate) async fn description(State(services): State<Arc<Services>>) -> Response {
-    let written = services.description.map_or("", |description| description());
+    let written = services.plant.description.map_or("", |description| description());
     ([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], written).into_response()
 }
 

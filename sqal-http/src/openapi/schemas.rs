@@ -3,17 +3,18 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
+use sqal_intake::presence::{Agreement, Heard};
+use sqal_protocol as protocol;
+use sqal_protocol::Violation;
+use sqal_protocol::answer::Answer;
 
-use crate::answer::Answer;
-use crate::caller::Role;
-use crate::presence::{Agreement, Heard};
-use crate::problem::{Problem, Violation};
+use crate::door::caller::Role;
 use crate::route::{Gives, Route, Schemas, Shape, Takes};
 
 /// The schemas of all types that the routes take and give.
 pub(super) fn schemas(routes: &[Route]) -> BTreeMap<String, Value> {
     let mut typed = Schemas::default();
-    typed.add::<Problem>();
+    typed.add::<protocol::Problem>();
     typed.add::<Violation>();
     typed.add::<Answer>();
     typed.add::<Agreement>();
@@ -73,6 +74,7 @@ pub(super) fn schemas(routes: &[Route]) -> BTreeMap<String, Value> {
 
 /// The schema of a sample as clients read it: what every sample has. `docs/measurement.md` defines
 /// each number.
+#[expect(clippy::too_many_lines, reason = "one schema, and it branches nowhere")]
 fn sample() -> Value {
     let number = json!({ "type": ["number", "null"] });
     let matrix = |kind: Value| {
@@ -135,16 +137,16 @@ fn sample() -> Value {
                 "required": ["config_profile", "profile_version", "profile_hash"],
                 "properties": {
                     "config_profile": text, "profile_version": { "type": "integer" }, "profile_hash": text,
-                    "purpose": { "const": "calibration", "description": "There if the reading is of no product: it counts in no figure" },
+                    "purpose": { "const": "calibration", "description": "Present if the reading is not of a product: such a sample counts in no statistic" },
                     "unknown": {
                         "type": "array",
-                        "description": "Side values of the device that cannot be, each with the reason why it is null",
+                        "description": "Invalid side values of the device, each with the reason why it is null",
                         "items": { "$ref": "#/components/schemas/Violation" },
                     },
                 },
             },
             "processing_time_ms": { "type": "number", "minimum": 0 },
-            "reported": { "type": "object", "description": "What the device concluded itself, by block", "additionalProperties": true },
+            "reported": { "type": "object", "description": "The device's own conclusions, by block", "additionalProperties": true },
         },
     })
 }

@@ -4,6 +4,7 @@
 //! objective, its description, its line of `docs/http.md`, and two calls for the test of the
 //! interface.
 
+pub(crate) mod objective;
 mod parameter;
 mod shape;
 
@@ -12,20 +13,20 @@ use std::sync::Arc;
 use axum::handler::Handler;
 use axum::routing::{self, MethodRouter};
 
+pub use objective::Objective;
 #[cfg(feature = "openapi")]
 pub(crate) use parameter::IDEMPOTENCY_KEY;
 pub(crate) use parameter::{
     AFTER, BEFORE, DEVICE_IN_PATH, DEVICE_IN_QUERY, FROM, IF_MATCH, IF_NONE_MATCH, JOB, KNOWN, LAST_EVENT_ID, LIMIT,
-    LIMIT_OF_LETTERS, PROBLEM, PROFILE, Parameter, SAMPLE, UNTIL,
+    LIMIT_OF_LETTERS, PROBLEM, PROFILE, Parameter, SAMPLE, SCHEDULE, UNTIL,
 };
 #[cfg(feature = "openapi")]
-pub(crate) use shape::{Schemas, grade};
+pub(crate) use shape::Schemas;
 pub(crate) use shape::{Shape, Shaped};
 
-use crate::Services;
-use crate::caller::{Role, Who};
-use crate::quota::Class;
-use crate::slo::Objective;
+use crate::door::caller::{Role, Who};
+use crate::door::quota::Class;
+use crate::services::Services;
 
 pub(crate) const EVERYONE: Who = Who::Everyone;
 pub(crate) const DEVICE: Who = Who::Device;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::problem::KINDS;
+use crate::door::kinds::KINDS;
 
 /// A parameter of a route.
 #[derive(Clone, Copy, Debug)]
@@ -38,7 +38,7 @@ fn time() -> Value {
 }
 
 pub(crate) const DEVICE_IN_QUERY: Parameter =
-    parameter("device_id", "query", "Only of this device: 1 to 100 bytes of printable text", device);
+    parameter("device_id", "query", "Only items of this device: 1 to 100 bytes of printable text", device);
 
 pub(crate) const DEVICE_IN_PATH: Parameter = parameter("device_id", "path", "The device", device);
 
@@ -63,10 +63,17 @@ pub(crate) const PROFILE: Parameter = parameter(
     || json!({ "type": "string", "minLength": 1, "maxLength": 64, "pattern": PRINTABLE }),
 );
 
+pub(crate) const SCHEDULE: Parameter = parameter(
+    "name",
+    "path",
+    "The schedule's name",
+    || json!({ "type": "string", "minLength": 1, "maxLength": 64, "pattern": PRINTABLE }),
+);
+
 pub(crate) const BEFORE: Parameter = parameter(
     "before",
     "query",
-    "Only what came before this number",
+    "Only items with a smaller number",
     || json!({ "type": "integer", "minimum": 1, "maximum": u32::MAX }),
 );
 
@@ -76,7 +83,7 @@ pub(crate) const JOB: Parameter =
 pub(crate) const IF_MATCH: Parameter = parameter(
     "If-Match",
     "header",
-    "The ETag of the profile that was read, and that this one takes the place of",
+    "The ETag of the profile that this one replaces",
     || json!({ "type": "string", "pattern": "^(\\*|\"[0-9a-f]{32}\")$" }),
 );
 
@@ -84,7 +91,7 @@ pub(crate) const IF_NONE_MATCH: Parameter =
     parameter("If-None-Match", "header", "For a new name", || json!({ "const": "*" }));
 
 pub(crate) const KNOWN: Parameter =
-    parameter("If-None-Match", "header", "The ETag of what is known: 304 while it is the same", text);
+    parameter("If-None-Match", "header", "The ETag of the known content: 304 if it has not changed", text);
 
 #[cfg(feature = "openapi")]
 pub(crate) const IDEMPOTENCY_KEY: Parameter = parameter(
@@ -97,7 +104,7 @@ pub(crate) const IDEMPOTENCY_KEY: Parameter = parameter(
 pub(crate) const LAST_EVENT_ID: Parameter = parameter(
     "Last-Event-ID",
     "header",
-    "The id of the last event that was seen: what was stored since comes first",
+    "The id of the last event that was received: events since then are sent first",
     text,
 );
 
@@ -123,7 +130,7 @@ pub(crate) const UNTIL: Parameter = parameter(
 );
 
 pub(crate) const PROBLEM: Parameter =
-    parameter("name", "path", "The last part of a problem's type", || json!({ "enum": KINDS.map(|(name, ..)| name) }));
+    parameter("name", "path", "The last part of a problem's type", || json!({ "enum": KINDS.map(|kind| kind.name) }));
 
 pub(crate) const SAMPLE: Parameter =
     parameter("id", "path", "The sample's id", || json!({ "type": "string", "format": "uuid" }));

@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 #[cfg(feature = "openapi")]
 use utoipa::openapi::RefOr;
 #[cfg(feature = "openapi")]
-use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaType, Type};
+use utoipa::openapi::schema::Schema;
 
 /// The schema of a type.
 #[derive(Clone, Copy, Debug)]
@@ -71,11 +71,4 @@ impl Schemas {
             self.0.insert(name, json!(schema));
         }
     }
-}
-
-/// The schema of a grade, for types of other crates, which have no schema of their own.
-#[cfg(feature = "openapi")]
-pub(crate) fn grade() -> Schema {
-    let grades = ["A+", "A", "B", "C", "REJECT"];
-    Schema::Object(ObjectBuilder::new().schema_type(SchemaType::Type(Type::String)).enum_values(Some(grades)).build())
 }

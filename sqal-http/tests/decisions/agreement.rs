@@ -17,7 +17,8 @@ async fn stands(server: &Server) -> (String, Value) {
 }
 
 fn other_content() -> Profile {
-    let mut profile = Profile { version: 1, ..Profile::example() };
+    let mut profile = Profile::example();
+    profile.version = 1;
     profile.tof.max_tilt_deg += 1.0;
     profile
 }

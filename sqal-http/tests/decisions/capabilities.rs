@@ -13,7 +13,7 @@ use crate::line::{Server, ask, server, token};
 async fn a_server_says_what_it_can() {
     let store = Arc::new(MemoryStore::new());
     let Server { mut services, .. } = server(&store, 1);
-    services.database = Some("SQLite".to_owned());
+    services.storage.database = Some("SQLite".to_owned());
     let told = ask(&router(services), "GET", "/api/v1/system/capabilities", &[], &Value::Null).await;
     assert_eq!(told.status, 200);
     let body = &told.body;
@@ -22,7 +22,7 @@ async fn a_server_says_what_it_can() {
     // The author of a station needs the capabilities most, so any token is enough. Without a token
     // they are not shown.
     let Server { mut services, .. } = server(&store, 1);
-    services.access = Arc::new(Access::of(TokenFile { tokens: vec![token("d", Grant::Gateway)] }).unwrap());
+    services.door.access = Arc::new(Access::of(TokenFile { tokens: vec![token("d", Grant::Gateway)] }).unwrap());
     let app = router(services);
     for (fields, status) in [(&[("authorization", "Bearer d")][..], 200), (&[], 401)] {
         assert_eq!(ask(&app, "GET", "/api/v1/system/capabilities", fields, &Value::Null).await.status, status);

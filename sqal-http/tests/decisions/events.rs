@@ -22,7 +22,7 @@ async fn events_go_on_where_they_were() {
     let limits = FrameLimits::default();
     let now: WallClock = Arc::new(|| Timestamp::from_micros(NOON).unwrap());
     let profiles = Profiles::new([("foiegras_standard_barquette".parse().unwrap(), Profile::example())]).unwrap();
-    services.intake = Arc::new(Intake::new(profiles, limits, now, Arc::new(SystemClock)));
+    services.line.intake = Arc::new(Intake::new(profiles, limits, now, Arc::new(SystemClock)));
     let app = router(services);
     let watch = async |last: Option<&str>| {
         let mut request = Request::get("/api/v1/events");

@@ -35,12 +35,12 @@ async fn signed_in(mut request: Request, next: Next) -> Response {
 fn hosted() -> Router {
     let store = Arc::new(MemoryStore::new());
     let Server { mut services, .. } = server(&store, 1);
-    services.access = Arc::new(Access::from_host());
+    services.door.access = Arc::new(Access::from_host());
     Router::new().nest_service("/quality", router(services)).layer(from_fn(signed_in))
 }
 
 #[tokio::test]
-async fn a_decision_names_the_person_whom_the_host_application_has_signed_in() {
+async fn a_decision_names_the_person_that_the_host_application_has_signed_in() {
     let (app, foie) = (hosted(), format!("/quality{FOIE}"));
     let put = async |fields: &[(&str, &str)], version: u32| {
         let fields: Vec<_> = fields.iter().copied().chain([("if-match", "*")]).collect();

@@ -10,15 +10,15 @@ use sqal_http::{Profile, Profiles, Services, router, take_up_jobs};
 use sqal_resilience::{Shutdown, ShutdownConfig};
 use sqal_storage::queue::{JobQuery, JobState, NewJob};
 use sqal_storage::{
-    BatchWriter, Inserted, MemoryStore, Page, Queue, SampleQuery, SampleStore, StorageError, StorageErrorKind,
-    WriterConfig,
-    samples::{DeviceTally, Hourly, HourlyQuery},
+    BatchWriter, Inserted, MemoryStore, Queue, SampleQuery, SampleStore, StorageError, StorageErrorKind, WriterConfig,
+    samples::{DeviceTally, Hourly, HourlyQuery, Page},
 };
 
 use crate::line::{NOON, Server, ask, filled, minute, profile, server};
 
 /// A profile is tried on months of samples while its engineer does something else. A job that is no
 /// longer wanted is stopped.
+#[expect(clippy::too_many_lines, reason = "one story, in the order in which it happens")]
 #[tokio::test]
 async fn a_job_tries_a_profile_on_a_span() {
     let store = Arc::new(MemoryStore::new());
@@ -101,7 +101,7 @@ async fn a_job_tries_a_profile_on_a_span() {
 
 /// A store whose database is away.
 #[derive(Debug)]
-struct Away;
+pub(crate) struct Away;
 
 #[async_trait::async_trait]
 impl SampleStore for Away {
@@ -139,7 +139,7 @@ fn away() -> StorageError {
 #[tokio::test(start_paused = true)]
 async fn jobs_are_bounded_and_a_server_that_ends_does_not_wait_for_them() {
     let Server { mut services, .. } = server(&Arc::new(MemoryStore::new()), 1);
-    services.store = Arc::new(Away);
+    services.storage.store = Arc::new(Away);
     let shutdown = Shutdown::new(ShutdownConfig::default());
     let app = router(services.ending_with(&shutdown));
     let mut statuses = Vec::new();
@@ -164,9 +164,9 @@ async fn states(app: &axum::Router) -> Vec<String> {
 }
 
 /// A server on a store, with its own shutdown, whose samples are read from another store.
-fn server_of(queue: &Arc<MemoryStore>, samples: Arc<dyn SampleStore>) -> (axum::Router, Services, Shutdown) {
+pub(crate) fn server_of(queue: &Arc<MemoryStore>, samples: Arc<dyn SampleStore>) -> (axum::Router, Services, Shutdown) {
     let Server { mut services, .. } = server(queue, 1);
-    (services.queue, services.store) = (Arc::clone(queue) as _, samples);
+    (services.storage.queue, services.storage.store) = (Arc::clone(queue) as _, samples);
     let shutdown = Shutdown::new(ShutdownConfig::default());
     let services = services.ending_with(&shutdown);
     (router(services.clone()), services, shutdown)
@@ -256,11 +256,11 @@ impl SampleStore for Broken {
     }
 }
 
-/// A job that panics has failed, and the worker goes on with the next.
+/// A job that panics in each of its attempts has failed, and the worker goes on with the next.
 #[tokio::test(start_paused = true)]
 async fn a_job_that_panics_has_failed_and_the_next_is_done() {
     let store = Arc::new(MemoryStore::new());
-    let (app, _, _shutdown) = server_of(&store, Arc::new(Broken));
+    let (app, _) = server_with_time(&store, Arc::new(Broken));
     for _ in 0..2 {
         ask(&app, "POST", "/api/v1/jobs", &[], &minute()).await;
     }
@@ -269,6 +269,8 @@ async fn a_job_that_panics_has_failed_and_the_next_is_done() {
     }
     let all = ask(&app, "GET", "/api/v1/jobs", &[], &Value::Null).await.body;
     assert_eq!(all["items"][0]["problem"]["status"], 500, "{all}");
+    let attempts = store.jobs(&JobQuery::newest(NonZeroU16::MAX)).await.unwrap().iter().map(|job| job.attempts).max();
+    assert_eq!(attempts, Some(3));
 }
 
 /// A job that another server of the database cancels stops here.
@@ -311,7 +313,7 @@ fn server_with_time(store: &Arc<MemoryStore>, samples: Arc<dyn SampleStore>) -> 
     let begun = tokio::time::Instant::now();
     let wall = move || Timestamp::from_micros(NOON + i64::try_from(begun.elapsed().as_micros()).unwrap()).unwrap();
     let mut services = Services::new(samples, writer, profiles, wall);
-    (services.queue, services.register) = (Arc::clone(store) as _, Some(Arc::clone(store) as _));
+    (services.storage.queue, services.storage.register) = (Arc::clone(store) as _, Some(Arc::clone(store) as _));
     (router(services.clone()), services)
 }
 
@@ -370,33 +372,25 @@ impl SampleStore for AwayUntil {
     }
 }
 
-/// A database that is away for a moment fails no job.
-#[tokio::test(start_paused = true)]
-async fn a_job_is_tried_again_after_a_failure_that_passes() {
+/// The attempts of a job whose database is away for this long, from its beginning.
+async fn attempts_while_away(seconds: u64) -> u16 {
     let store = Arc::new(MemoryStore::new());
     filled(&store, 10).await;
-    let back = tokio::time::Instant::now() + Duration::from_secs(10);
+    let back = tokio::time::Instant::now() + Duration::from_secs(seconds);
     let (app, _) = server_with_time(&store, Arc::new(AwayUntil(Arc::clone(&store), back)));
     assert_eq!(ask(&app, "POST", "/api/v1/jobs", &[], &minute()).await.status, 202);
-    tokio::time::sleep(Duration::from_secs(5)).await;
-    assert_eq!(states(&app).await, ["enqueued"]);
-    tokio::time::sleep(Duration::from_secs(20)).await;
+    tokio::time::sleep(Duration::from_secs(seconds.min(5))).await;
+    assert_eq!(states(&app).await, ["running"], "it waits for the database");
+    tokio::time::sleep(Duration::from_secs(seconds + 60)).await;
     assert_eq!(states(&app).await, ["succeeded"]);
+    store.jobs(&JobQuery::newest(NonZeroU16::MAX)).await.unwrap()[0].attempts
 }
 
-/// A request with an `Idempotency-Key` begins one job, also if its repetition reaches another
-/// server or comes after a restart.
-#[tokio::test]
-async fn a_key_begins_one_job_on_all_servers() {
-    let store = Arc::new(MemoryStore::new());
-    let (one, ..) = server_of(&store, Arc::clone(&store) as _);
-    let (other, ..) = server_of(&store, Arc::clone(&store) as _);
-    let key = [("idempotency-key", "once")];
-    let first = ask(&one, "POST", "/api/v1/jobs", &key, &minute()).await;
-    let again = ask(&other, "POST", "/api/v1/jobs", &key, &minute()).await;
-    assert_eq!((first.status, again.status), (202, 202));
-    assert_eq!((&first.body["id"], &first.headers["location"]), (&again.body["id"], &again.headers["location"]));
-    let another = ask(&other, "POST", "/api/v1/jobs", &[("idempotency-key", "twice")], &minute()).await;
-    assert_ne!(first.body["id"], another.body["id"]);
-    assert_eq!(store.jobs(&JobQuery::newest(NonZeroU16::MAX)).await.unwrap().len(), 2);
+/// A database that is away for less than a minute costs no attempt of a job, and one that is away
+/// for longer costs one.
+#[tokio::test(start_paused = true)]
+async fn a_job_waits_for_the_database_and_is_tried_again_after_a_minute() {
+    assert_eq!(attempts_while_away(10).await, 1);
+    assert_eq!(attempts_while_away(40).await, 1);
+    assert_eq!(attempts_while_away(75).await, 2);
 }

@@ -51,9 +51,10 @@ async fn what_comes_twice_is_done_once() {
 /// A key belongs to its holder: no holder gets the answer to another holder, by guessing or by
 /// chance.
 #[tokio::test]
-async fn nobody_is_given_the_answer_to_somebody_else() {
+async fn no_caller_is_given_the_answer_to_another() {
     let Server { mut services, .. } = server(&Arc::new(MemoryStore::new()), 1);
-    services.access = Arc::new(Access::of(TokenFile { tokens: vec![engineer("marie"), engineer("paul")] }).unwrap());
+    services.door.access =
+        Arc::new(Access::of(TokenFile { tokens: vec![engineer("marie"), engineer("paul")] }).unwrap());
     let app = router(services);
     let keyed = async |bearer: &str| {
         let fields = [("authorization", bearer), ("idempotency-key", "k")];

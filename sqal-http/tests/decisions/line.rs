@@ -9,7 +9,7 @@ use fixtures::scene::{Fault, Scene, Station};
 use serde_json::{Value, json};
 use sqal_core::{Name, Sample, SampleKey, Timestamp, sample::Meta};
 use sqal_http::{Grant, Profile, Profiles, Quotas, Role, Services, Token, TokenHash, router};
-use sqal_storage::{BatchWriter, MemoryStore, SampleStore, WriterConfig};
+use sqal_storage::{BatchWriter, Custody, MemoryStore, SampleStore, WriterConfig};
 use tower::ServiceExt;
 
 /// 2026-11-21T12:00:00Z.
@@ -24,7 +24,9 @@ pub(crate) struct Server {
 }
 
 pub(crate) fn server(store: &Arc<MemoryStore>, version: u32) -> Server {
-    server_given(store, Profile { version, ..Profile::example() })
+    let mut profile = Profile::example();
+    profile.version = version;
+    server_given(store, profile)
 }
 
 /// A server with this profile in its file.
@@ -33,8 +35,8 @@ pub(crate) fn server_given(store: &Arc<MemoryStore>, profile: Profile) -> Server
     let profiles = Profiles::new([("foie".parse().unwrap(), profile)]).unwrap();
     let mut services =
         Services::new(Arc::clone(store) as _, writer, profiles, || Timestamp::from_micros(NOON).unwrap());
-    services.quotas = Arc::new(Quotas::none());
-    services.register = Some(Arc::clone(store) as _);
+    services.door.quotas = Arc::new(Quotas::none());
+    services.storage.register = Some(Arc::clone(store) as _);
     Server { app: router(services.clone()), services }
 }
 
@@ -53,7 +55,7 @@ pub(crate) async fn filled(store: &MemoryStore, samples: i64) {
         let key = SampleKey {
             device_id: Name::new("ESP32_1").unwrap(),
             timestamp,
-            sample_id: Name::new(&format!("S{k}")).unwrap(),
+            name: Name::new(&format!("S{k}")).unwrap(),
         };
         made.push(Sample {
             key,
@@ -111,6 +113,16 @@ pub(crate) fn minute() -> Value {
         "kind": "dry_run", "name": "foie", "profile": profile(2, 1.0),
         "span": { "from": "2026-11-21T11:59:00Z", "until": "2026-11-21T12:00:00Z" },
     })
+}
+
+/// The actor and the text of every line of the audit log. The tasks that write them get their turn
+/// before.
+pub(crate) async fn audited(store: &MemoryStore) -> Vec<(String, String)> {
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    let lines = store.audit(0, 100).await.unwrap();
+    lines.iter().map(|line| (line.action.actor.to_string(), line.action.what.to_string())).collect()
 }
 
 /// A token whose text is the name of its holder.

@@ -4,11 +4,14 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod agreement;
+mod audited;
 mod calibrations;
 mod capabilities;
 mod events;
 mod host;
+mod job_keys;
 mod jobs;
 mod keys;
 mod line;
 mod profiles;
+mod schedules;

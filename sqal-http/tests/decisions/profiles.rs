@@ -106,7 +106,7 @@ async fn what_is_decided_judges() {
     let limits = FrameLimits::default();
     let now: WallClock = Arc::new(|| Timestamp::from_micros(NOON).unwrap());
     let profiles = Profiles::new([(name.parse().unwrap(), Profile::example())]).unwrap();
-    services.intake = Arc::new(Intake::new(profiles, limits, now, Arc::new(SystemClock)));
+    services.line.intake = Arc::new(Intake::new(profiles, limits, now, Arc::new(SystemClock)));
     let app = router(services);
     let path = format!("/api/v1/profiles/{name}");
     let mut frame: Value = serde_json::from_str(fixtures::DOCUMENTED_FRAME).unwrap();
@@ -175,7 +175,7 @@ async fn of_several_who_decide_at_once_one_does() {
     let store = Arc::new(MemoryStore::new());
     let slow = || {
         let Server { mut services, .. } = server(&store, 1);
-        services.register = Some(Arc::new(Slow(Arc::clone(&store))));
+        services.storage.register = Some(Arc::new(Slow(Arc::clone(&store))));
         (router(services.clone()), services)
     };
     let ((one, services), (other, others)) = (slow(), slow());
@@ -267,7 +267,7 @@ async fn without_a_register_nothing_is_decided() {
     let store = Arc::new(MemoryStore::new());
     filled(&store, 120).await;
     let Server { mut services, .. } = server(&store, 1);
-    services.register = None;
+    services.storage.register = None;
     services.take_decisions().await.unwrap();
     let app = router(services);
     let tray = json!({ "empty_tray": { "profile": "foie", "readings": { "from": "2026-11-21T11:58:00Z", "until": "2026-11-21T11:59:00Z" } } });

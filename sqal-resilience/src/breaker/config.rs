@@ -41,7 +41,7 @@ impl Default for BreakerConfig {
             failure_threshold: Some(n(5)),
             rates: None,
             success_threshold: n(2),
-            open_for: OpenFor::always(Duration::from_mins(1)),
+            open_for: OpenFor::always(Duration::from_secs(60)),
             half_open_max_calls: n(3),
             half_open_max_wait: None,
             abandoned: Abandoned::Ignore,
@@ -317,7 +317,7 @@ mod tests {
     #[test]
     fn an_open_time_is_what_its_formula_says() {
         let open_for =
-            OpenFor { jitter: 0.5, seed: Some(7), ..OpenFor::doubling(Duration::from_mins(1), Duration::MAX) };
+            OpenFor { jitter: 0.5, seed: Some(7), ..OpenFor::doubling(Duration::from_secs(60), Duration::MAX) };
         for (level, generation) in [(0, 1), (1, 2), (3, 9)] {
             let r = Random(7 ^ generation).next();
             let expected = 60.0 * f64::from(1 << level) * 0.5f64.mul_add(2.0f64.mul_add(r, -1.0), 1.0);

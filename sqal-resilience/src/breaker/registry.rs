@@ -78,8 +78,8 @@ impl<K: Eq + Hash, C: Clock + Clone> Breakers<K, C> {
     ///
     /// # Errors
     ///
-    /// [`RegistryFullError`] if the target is new and the table is full of breakers that must not be
-    /// forgotten.
+    /// [`RegistryFullError`] if the target is new and the table is full of breakers that must not
+    /// be forgotten.
     pub fn get(&self, key: K) -> Result<Arc<Breaker<C>>, RegistryFullError> {
         let mut breakers = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(breaker) = breakers.get(&key) {

@@ -196,7 +196,7 @@ mod tests {
     /// order. More than a second comes from a clock that stepped back, and is written.
     #[test]
     fn a_second_ahead_is_no_step_of_the_clock() {
-        let rate = Rate::of(&Quota::new(NonZeroU32::MIN, Duration::from_mins(1))).unwrap();
+        let rate = Rate::of(&Quota::new(NonZeroU32::MIN, Duration::from_secs(60))).unwrap();
         let now = 1_000_000;
         let furthest = now + rate.full + rate.skew();
         assert_eq!(ask(furthest, now, 1, &rate).0, None);

@@ -39,8 +39,9 @@ pub enum OnOutage {
     Local,
 }
 
-/// The settings of shared buckets.
+/// The settings of shared buckets. They begin with [`SharedConfig::new`]; the fields are then set.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct SharedConfig {
     /// The limit of each key. The backend must have the same limit.
     pub quota: Quota,

@@ -69,6 +69,7 @@ struct AloneOnItsLine(AtomicU64);
 
 /// How full a bucket is (RTL-03).
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Usage {
     /// The number of tokens in the bucket now.
     pub current: u32,

@@ -35,7 +35,7 @@ pub struct InvalidQuota {
 impl Default for Quota {
     /// 100 tokens in 60 seconds.
     fn default() -> Self {
-        Self::new(NonZeroU32::new(100).unwrap_or(NonZeroU32::MIN), Duration::from_mins(1))
+        Self::new(NonZeroU32::new(100).unwrap_or(NonZeroU32::MIN), Duration::from_secs(60))
     }
 }
 

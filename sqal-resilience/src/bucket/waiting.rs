@@ -26,6 +26,7 @@ const LOOK: Duration = Duration::from_secs(1);
 /// A request for more tokens than the bucket can ever hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{asked} tokens at once: the bucket holds at most {limit}")]
+#[non_exhaustive]
 pub struct CapacityError {
     /// The number of tokens that were asked for.
     pub asked: u32,

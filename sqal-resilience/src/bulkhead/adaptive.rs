@@ -14,7 +14,7 @@ use crate::{Clock, Outcome, Rejected};
 ///
 /// let bulkhead = AdaptiveBulkhead::new(BulkheadConfig::default(), Gradient::new(Range::default()), SystemClock)?;
 /// let permit = bulkhead.try_acquire()?;
-/// permit.report(Outcome::Success); // took so long, with so many under way
+/// permit.report(Outcome::Success); // reports the duration and the calls under way
 /// assert_eq!(bulkhead.occupancy().limit, 20);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

@@ -81,7 +81,7 @@ fn a_place_for_one_who_gives_up_comes_back() {
 /// The queue is full while one call comes and another one leaves. No call is sent away while a
 /// place is free, and no call is inside twice.
 #[test]
-fn nobody_is_sent_away_for_a_place_that_is_free() {
+fn no_call_is_refused_while_a_place_is_free() {
     loom::model(|| {
         let bulkhead = bulkhead(1, Shed::Oldest);
         let inside = bulkhead.try_acquire_owned().unwrap();
@@ -102,7 +102,7 @@ fn nobody_is_sent_away_for_a_place_that_is_free() {
 
 /// The bulkhead closes while a call waits and another one leaves: in the end it is empty.
 #[test]
-fn closing_leaves_nobody_behind() {
+fn closing_leaves_no_waiter_behind() {
     loom::model(|| {
         let bulkhead = bulkhead(1, Shed::Newest);
         let inside = bulkhead.try_acquire_owned().unwrap();

@@ -1,7 +1,7 @@
 //! [`Bulkhead`]: a limit of calls at a time, a short queue for the rest, and a refusal when full.
 //!
 //! ```text
-//!                      a place is free, nobody waits
+//!                      a place is free, none waits
 //!     try_acquire ------------------------------------> running (max_concurrent)
 //!         |                                                 ^            |
 //!         |  all taken          the one who waited longest  |            | a permit is dropped
@@ -51,9 +51,12 @@ pub enum Shed {
 }
 
 /// The maximum number of calls at a time, and how many callers may wait for how long.
+///
+/// It begins with [`BulkheadConfig::default`]; its fields are then set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
+#[non_exhaustive]
 pub struct BulkheadConfig {
     /// The maximum number of calls at a time; 25 by default.
     pub max_concurrent: NonZeroU32,
@@ -102,7 +105,8 @@ const fn waiting(word: u64) -> u64 {
 /// use std::num::NonZeroU32;
 /// use sqal_resilience::{Bulkhead, BulkheadConfig, rejected::Reason, SystemClock};
 ///
-/// let two = BulkheadConfig { max_concurrent: NonZeroU32::new(2).unwrap(), ..BulkheadConfig::default() };
+/// let mut two = BulkheadConfig::default();
+/// two.max_concurrent = NonZeroU32::new(2).unwrap();
 /// let bulkhead = Bulkhead::new(two, SystemClock)?;
 /// let (first, _second) = (bulkhead.try_acquire()?, bulkhead.try_acquire()?);
 /// assert_eq!(bulkhead.try_acquire().unwrap_err().reason, Reason::BulkheadFull);
@@ -122,6 +126,7 @@ pub struct Bulkhead<C = SystemClock> {
 
 /// The state of a bulkhead at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Occupancy {
     /// The number of calls under way.
     pub running: u32,
@@ -137,7 +142,10 @@ pub struct Occupancy {
 /// Settings that are not valid for a bulkhead: a queue needs `max_queued` and `max_wait` above 0,
 /// and without a queue both are 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("max_queued is {max_queued} and max_wait is {max_wait:?}: a line needs both above 0, and no line has neither")]
+#[error(
+    "max_queued is {max_queued} and max_wait is {max_wait:?}: expected both above 0 (a queue), or both 0 (no queue)"
+)]
+#[non_exhaustive]
 pub struct InvalidBulkhead {
     /// The maximum number of waiting callers.
     pub max_queued: u32,

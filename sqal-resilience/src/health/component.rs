@@ -38,10 +38,12 @@ impl Status {
     }
 }
 
-/// How a component is checked.
+/// How a component is checked. It begins with [`CheckConfig::critical`] or another constructor; its
+/// fields are then set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
+#[non_exhaustive]
 pub struct CheckConfig {
     /// Whether no work can be done without this component.
     pub critical: bool,

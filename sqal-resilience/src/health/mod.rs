@@ -40,7 +40,7 @@ type Checking = Pin<Box<dyn Future<Output = Result<(), String>> + Send>>;
 /// let health = HealthRegistry::new(TokioClock, Shutdown::default());
 /// health.register("database", CheckConfig::critical(), || async { Ok::<_, String>(()) })?;
 /// health.register("cache", CheckConfig::optional(), || async { Err("connection refused") })?;
-/// assert!(!health.is_ready()); // nobody has looked yet
+/// assert!(!health.is_ready()); // no check has run yet
 /// health.look().await;
 /// assert!(health.is_ready()); // degraded, and that is no reason to send work elsewhere
 /// assert_eq!(health.report().status, Status::Degraded);
@@ -52,7 +52,7 @@ pub struct HealthRegistry<C>(Arc<Shared<C>>);
 
 struct Shared<C> {
     clock: C,
-    shutdown: Shutdown,
+    shutdown: Mutex<Shutdown>,
     born: Instant,
     state: Mutex<State>,
 }
@@ -92,6 +92,7 @@ pub enum InvalidComponent {
 
 /// The health of a process at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct HealthReport {
     /// The worst status of all components, where a component that is not critical can only degrade.
     pub status: Status,
@@ -109,7 +110,18 @@ impl<C: Clock> HealthRegistry<C> {
     /// else changes.
     pub fn new(clock: C, shutdown: Shutdown) -> Self {
         let born = clock.now();
-        Self(Arc::new(Shared { clock, shutdown, born, state: Mutex::default() }))
+        Self(Arc::new(Shared { clock, shutdown: Mutex::new(shutdown), born, state: Mutex::default() }))
+    }
+
+    /// Once this shutdown begins, instead of the one before, the registry is not ready. The
+    /// components stay, and so do all clones.
+    pub fn end_with(&self, shutdown: &Shutdown) {
+        *self.0.shutdown.lock().unwrap_or_else(PoisonError::into_inner) = shutdown.clone();
+    }
+
+    /// Whether the process is ending.
+    fn is_ending(&self) -> bool {
+        !self.0.shutdown.lock().unwrap_or_else(PoisonError::into_inner).is_ready()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -223,7 +235,7 @@ impl<C: Clock> HealthRegistry<C> {
     /// Whether work should be sent to this process.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        if !self.0.shutdown.is_ready() {
+        if self.is_ending() {
             return false;
         }
         let now = self.0.clock.now();
@@ -251,7 +263,7 @@ impl<C: Clock> HealthRegistry<C> {
         };
         let told = said.into_iter().map(|(component, said)| Component { status: said.status(), ..component });
         let components: Vec<_> = told.collect();
-        let ending = !self.0.shutdown.is_ready();
+        let ending = self.is_ending();
         let felt = |component: &Component| match component.status {
             Status::Up => Status::Up,
             status if component.critical => status,

@@ -19,8 +19,8 @@ use crate::{
 /// Gives every call a place in one [`AdaptiveBulkhead`], and reports to it how each call went.
 ///
 /// A [`Classify`] judges what a result says about the load: a failure is a drop for overload. By
-/// default every error is a failure. With [`ByCallError`](crate::classify::ByCallError), a refusal of a layer
-/// below leaves the limit as it is.
+/// default every error is a failure. With [`ByCallError`](crate::classify::ByCallError), a refusal
+/// of a layer below leaves the limit as it is.
 #[derive(Debug)]
 pub struct AdaptiveBulkheadLayer<L, C, K = ErrorIsFailure> {
     bulkhead: Arc<AdaptiveBulkhead<L, C>>,

@@ -2,6 +2,11 @@
 
 /// Decides what happens to the guard of a call (a place, the count of a request under way) when
 /// there is a response.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot put the guard of a call into a response of the type `{T}`",
+    label = "not a function of a response and a guard",
+    note = "`handing_over` takes a function of the response and its guard, such as `HeldBody::of_response` (feature `http-body`)"
+)]
 pub trait HandOver<T, G> {
     /// The response, together with what holds the guard.
     type Response;
@@ -25,6 +30,7 @@ impl<T, G> HandOver<T, G> for AtResponse {
 }
 
 /// A function that puts the guard into the body: the call ends when the body ends or is dropped.
+#[diagnostic::do_not_recommend]
 impl<T, G, R, F: Fn(T, G) -> R> HandOver<T, G> for F {
     type Response = R;
 

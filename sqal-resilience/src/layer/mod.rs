@@ -10,9 +10,9 @@
 //! are.
 //!
 //! A layer does not wrap the error of its service. It requires that a refusal can be made into one
-//! (`S::Error: From<Rejected>`, see [`FromRefusal`]), and a timeout too (`From<TimeoutError>`) for the
-//! layer that limits time. Tower's own `BoxError` can be made of both. For a service with any other
-//! error, put [`CallErrors`] below all the others: the error is then a
+//! (`S::Error: From<Rejected>`, see [`FromRefusal`]), and a timeout too (`From<TimeoutError>`) for
+//! the layer that limits time. Tower's own `BoxError` can be made of both. For a service with any
+//! other error, put [`CallErrors`] below all the others: the error is then a
 //! [`CallError`](crate::CallError), whatever stands above.
 //!
 //! # Order
@@ -25,10 +25,10 @@
 //! 3. [`RateLimitLayer`]: limits the calls in a period. Inside the retries it would count tries.
 //! 4. [`TimeoutLayer`]: limits the time of all tries together.
 //! 5. [`HedgeLayer`], only for requests that may be made twice, and [`RetryLayer`], judged by
-//!    [`ByCallError`](crate::classify::ByCallError). They stand inside the total time and outside the
-//!    breaker, so that an open breaker ends the retries.
-//! 6. [`BreakerLayer`], also judged by [`ByCallError`](crate::classify::ByCallError): it sees every try, and
-//!    every try that times out, and no refusal from below.
+//!    [`ByCallError`](crate::classify::ByCallError). They stand inside the total time and outside
+//!    the breaker, so that an open breaker ends the retries.
+//! 6. [`BreakerLayer`], also judged by [`ByCallError`](crate::classify::ByCallError): it sees every
+//!    try, and every try that times out, and no refusal from below.
 //! 7. [`TimeoutLayer`]: limits the time of each try.
 //!
 //! For a service that *is called*, from the outside in: trace, [`ShutdownLayer`],

@@ -19,6 +19,12 @@ use crate::{
 };
 
 /// How a request is made again.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot make a request of the type `{Request}` again",
+    label = "this request cannot be copied by `{Self}`",
+    note = "`ReplayClone`, the default, needs a request that is `Clone`; `RetryLayer::replayed_by` takes a function that copies it",
+    note = "a request of HTTP with a body is made again with `sqal_resilience::body::ReplayBody` (feature `http-body`)"
+)]
 pub trait Replay<Request> {
     /// A copy of the request for another try. `None` if there is no copy, for example because the
     /// body was too large to keep. Called before each call that may be followed by another one.
@@ -42,6 +48,7 @@ impl<Request: Clone> Replay<Request> for ReplayClone {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<Request, F: Fn(&Request) -> Option<Request>> Replay<Request> for F {
     fn replay(&self, request: &Request) -> Option<Request> {
         self(request)

@@ -130,7 +130,7 @@ impl Closers {
                 Err(_) => HowClosed::TimedOut,
             };
             if how != HowClosed::Well {
-                warn!(what = name, ?how, "not closed as it should be");
+                warn!(what = name, ?how, "a part did not close in order");
             }
             if let Some(closed) = closed.last_mut() {
                 closed.how = how;

@@ -50,10 +50,12 @@ pub enum Phase {
     Forced = 5,
 }
 
-/// How long each phase may take.
+/// How long each phase may take. It begins with [`ShutdownConfig::default`]; its fields are then
+/// set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
+#[non_exhaustive]
 pub struct ShutdownConfig {
     /// How long work is still accepted after readiness has become false, so that balancers notice;
     /// 0 by default.
@@ -67,9 +69,15 @@ pub struct ShutdownConfig {
     pub close: Duration,
 }
 
+impl ShutdownConfig {
+    /// The default limits, for a constant: no delay, 30 seconds to finish, 5 seconds to close.
+    pub const USUAL: Self =
+        Self { ready_delay: Duration::ZERO, drain: Duration::from_secs(30), close: Duration::from_secs(5) };
+}
+
 impl Default for ShutdownConfig {
     fn default() -> Self {
-        Self { ready_delay: Duration::ZERO, drain: Duration::from_secs(30), close: Duration::from_secs(5) }
+        Self::USUAL
     }
 }
 
@@ -336,7 +344,7 @@ impl Shutdown {
         if report.exit_code() == 0 {
             info!("Graceful shutdown completed in {:.1}s", report.took.as_secs_f64());
         } else {
-            warn!(?report, "Shutdown ended after {:.1}s, and not everything in order", report.took.as_secs_f64());
+            warn!(?report, "Shutdown ended after {:.1}s with faults", report.took.as_secs_f64());
         }
         report
     }
@@ -364,7 +372,10 @@ impl Shutdown {
         (report.abandoned_requests, report.abandoned_tasks) = (left.requests(), left.tasks());
         report.abandoned = self.0.names.under_way();
         if left.total() > 0 {
-            warn!(requests = left.requests(), tasks = left.tasks(), named = ?report.abandoned, "abandoned");
+            warn!(
+                requests = left.requests(), tasks = left.tasks(), named = ?report.abandoned,
+                "abandoned: the work under way did not end in time"
+            );
         }
     }
 

@@ -139,7 +139,7 @@ mod interleavings {
             let served = request.join().unwrap();
             assert_eq!(seen, u32::from(served), "what the drain sees is what was let in");
             if served {
-                assert!(tally.leave(Kind::Request), "whoever waits is told");
+                assert!(tally.leave(Kind::Request), "a waiting thread is woken");
             }
             assert_eq!(tally.now().total(), 0);
         });

@@ -17,6 +17,7 @@ const STEP_MM: f64 = 0.25;
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
+#[non_exhaustive]
 pub struct EmptyTray {
     /// The mean distance of each zone in mm. Zones outside the tray that were never valid hold the
     /// tray's mean.
@@ -65,8 +66,8 @@ impl EmptyTray {
     ///
     /// # Errors
     ///
-    /// [`EmptyTrayError`] if there are fewer than 30 frames, if a zone of the tray is invalid in more
-    /// than half of them, or if the distance drifts.
+    /// [`EmptyTrayError`] if there are fewer than 30 frames, if a zone of the tray is invalid in
+    /// more than half of them, or if the distance drifts.
     pub fn from_frames<'a>(
         frames: impl Iterator<Item = &'a TofFrame> + Clone,
         profile: &TofProfile,

@@ -27,18 +27,16 @@ pub use white_tile::{WhiteTile, WhiteTileError};
 /// use sqal_core::{DeviceId, Timestamp};
 /// use sqal_sensors::CalibrationRecord;
 ///
-/// let record = CalibrationRecord {
-///     device_id: DeviceId::new("ESP32_LAB_0001")?,
-///     taken_at: Timestamp::from_micros(0)?,
-///     temperature_c: Some(12.0),
-///     calibration: 0.98,
-/// };
+/// let device = DeviceId::new("ESP32_LAB_0001")?;
+/// let mut record = CalibrationRecord::new(device, Timestamp::from_micros(0)?, 0.98);
+/// record.temperature_c = Some(12.0);
 /// assert_eq!(record.age_days(Timestamp::from_micros(86_400_000_000)?), 1.0);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
+#[non_exhaustive]
 pub struct CalibrationRecord<T> {
     /// The device.
     pub device_id: DeviceId,
@@ -51,6 +49,12 @@ pub struct CalibrationRecord<T> {
 }
 
 impl<T> CalibrationRecord<T> {
+    /// A calibration of a device at a time, at an unknown temperature.
+    #[must_use]
+    pub const fn new(device_id: DeviceId, taken_at: Timestamp, calibration: T) -> Self {
+        Self { device_id, taken_at, temperature_c: None, calibration }
+    }
+
     /// The age of the record in days; negative if `now` is before the calibration.
     #[must_use]
     pub fn age_days(&self, now: Timestamp) -> f64 {

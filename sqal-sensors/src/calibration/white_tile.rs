@@ -15,6 +15,7 @@ const STEADY: f64 = 0.005;
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
+#[non_exhaustive]
 pub struct WhiteTile {
     /// The reference in the form that a profile takes.
     pub reference: WhiteReference,

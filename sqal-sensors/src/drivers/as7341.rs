@@ -30,8 +30,8 @@ pub enum DriverSpectrumError {
 ///
 /// # Errors
 ///
-/// [`DriverSpectrumError`] for ATIME = ASTEP = 0, the reserved ASTEP 65535, or counts above the full scale
-/// of that time.
+/// [`DriverSpectrumError`] for ATIME = ASTEP = 0, the reserved ASTEP 65535, or counts above the
+/// full scale of that time.
 pub fn spectrum_from_as7341(
     data: &as7341::ChannelData,
     gain: as7341::Gain,

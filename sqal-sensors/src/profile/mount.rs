@@ -57,6 +57,8 @@ impl From<Rotation> for u16 {
 /// histograms are received and stored in the sensor's own order. If the mount of a profile is
 /// changed, its empty-tray map must be measured again.
 ///
+/// It is complete: a square has eight symmetries, and these are its two parts.
+///
 /// ```
 /// use sqal_sensors::{Mount, Rotation};
 ///

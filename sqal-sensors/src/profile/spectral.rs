@@ -53,9 +53,12 @@ pub struct ColorTarget {
 /// A part of weight 0 is left out of the score, and its absence lowers no coverage. At least one
 /// weight other than that of the uniformity is positive, because a single reading cannot give the
 /// uniformity. Defects are found whatever the weights are.
+///
+/// Weights begin as [`SpectralWeights::NOTHING`], or as those of [`SpectralProfile::example`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
+#[non_exhaustive]
 pub struct SpectralWeights {
     /// The weight of the freshness index.
     pub freshness: f64,
@@ -70,14 +73,23 @@ pub struct SpectralWeights {
     pub color: f64,
 }
 
+impl SpectralWeights {
+    /// No part is rated: set the weight of each part that is.
+    pub const NOTHING: Self = Self { freshness: 0.0, fat: 0.0, oxidation: 0.0, uniformity: 0.0, color: 0.0 };
+}
+
 /// All settings of the spectral analysis for a product and its station.
 ///
 /// The indices of blood pigment and of fat are those of liver and other meat. For a product without
 /// them they are `None` (absent or null in a file). A field that is `None` is not measured, not
 /// rated and never a defect, and its weight must be 0.
+///
+/// A plant reads its profile from a file. A program begins with [`SpectralProfile::example`] and
+/// sets the fields: the example's thresholds are those of an invented product.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
+#[non_exhaustive]
 pub struct SpectralProfile {
     /// The actual amplification of each gain over its nominal multiplier, from 0.5x to 512x; `None`
     /// for a device that was not measured.
@@ -138,6 +150,7 @@ impl SpectralProfile {
     ///
     /// [`InvalidProfile`] names the first field that is wrong, with its value and the values that
     /// would be valid.
+    #[expect(clippy::too_many_lines, reason = "one check for each field")]
     pub fn check(&self) -> Result<(), InvalidProfile> {
         for factor in self.gain_correction.into_iter().flatten() {
             number("spectral.gain_correction", factor, POSITIVE)?;

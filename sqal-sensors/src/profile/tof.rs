@@ -39,9 +39,13 @@ pub enum HeightReference {
 
 /// The place of the product in the view of the mounted sensor (see [`Mount`]): a tray, or the floor
 /// for a free-standing product.
+///
+/// It begins as [`Tray::free_standing`], or as the tray of [`TofProfile::example`]; its fields are
+/// then set.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
+#[non_exhaustive]
 pub struct Tray {
     /// The inner area of the tray in mm². `None` for a free-standing product without a tray, whose
     /// volume is the sum over its zones.
@@ -61,6 +65,21 @@ pub struct Tray {
 }
 
 impl Tray {
+    /// No tray: the product stands free, anywhere in view.
+    ///
+    /// ```
+    /// use sqal_sensors::Tray;
+    ///
+    /// let mut tray = Tray::free_standing();
+    /// tray.area_mm2 = Some(9_000.0);
+    /// (tray.rows, tray.columns) = ([1, 6], [2, 5]);
+    /// assert_eq!(tray.zones().len(), 24);
+    /// ```
+    #[must_use]
+    pub const fn free_standing() -> Self {
+        Self { area_mm2: None, u_area_mm2: 0.0, rows: [0, 7], columns: [0, 7] }
+    }
+
     /// The zones of the tray; without a tray, the zones in which the product may stand.
     #[must_use]
     pub fn zones(&self) -> ZoneSet {
@@ -70,6 +89,8 @@ impl Tray {
 }
 
 /// The range noise of a device that does not report it: σ = σ₀ √(a₀/a) z/z₀.
+///
+/// It is complete: these are the constants of the formula.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
@@ -86,10 +107,11 @@ pub struct NoiseModel {
 ///
 /// A part of weight 0 is left out of the score, its absence lowers no coverage, and its
 /// specification is not used. At least one weight is positive. Defects are found whatever the
-/// weights are.
+/// weights are. Weights begin as [`TofWeights::NOTHING`], or as those of [`TofProfile::example`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
+#[non_exhaustive]
 pub struct TofWeights {
     /// The weight of the volume.
     pub volume: f64,
@@ -99,6 +121,11 @@ pub struct TofWeights {
     pub variation: f64,
     /// The weight of the mean reflectance.
     pub reflectance: f64,
+}
+
+impl TofWeights {
+    /// No part is rated: set the weight of each part that is.
+    pub const NOTHING: Self = Self { volume: 0.0, height: 0.0, variation: 0.0, reflectance: 0.0 };
 }
 
 /// The standard uncertainty in mm of the absolute distance without a calibration on site. The
@@ -111,9 +138,22 @@ const fn uncalibrated() -> f64 {
 }
 
 /// All settings of the time-of-flight analysis for a product and its station.
+///
+/// A plant reads its profile from a file, in which every threshold is stated. A program begins with
+/// [`TofProfile::example`] and sets the fields: the example's thresholds are those of an invented
+/// product.
+///
+/// ```
+/// use sqal_sensors::{TofAnalyzer, TofProfile};
+///
+/// let mut profile = TofProfile::example();
+/// profile.max_tilt_deg = 3.0;
+/// assert!(TofAnalyzer::new(profile).is_ok());
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
+#[non_exhaustive]
 pub struct TofProfile {
     /// The tray.
     pub tray: Tray,
@@ -191,6 +231,7 @@ impl TofProfile {
     ///
     /// [`InvalidProfile`] names the first field that is wrong, with its value and the values that
     /// would be valid.
+    #[expect(clippy::too_many_lines, reason = "one check for each field")]
     pub fn check(&self) -> Result<(), InvalidProfile> {
         for (field, [first, last]) in [("tof.tray.rows", self.tray.rows), ("tof.tray.columns", self.tray.columns)] {
             if first > last || last > 7 {

@@ -151,6 +151,7 @@ pub struct ColorCalibration {
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
+#[non_exhaustive]
 pub struct ColorFit {
     /// The map, with the root mean square of its residual ΔE00 as its uncertainty.
     pub calibration: ColorCalibration,
@@ -254,6 +255,7 @@ pub(super) struct ProductColor {
 ///
 /// At least seven of the eight bands are needed. One missing band between two others is replaced by
 /// their mean, with three times their uncertainty. Otherwise the result is `None`.
+#[expect(clippy::too_many_lines, reason = "the steps from reflectances to a colour, each with its derivative")]
 pub(super) fn of_product(
     reflectance: &[Option<Measured>; 10],
     calibration: &ColorCalibration,

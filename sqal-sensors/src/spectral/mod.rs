@@ -20,7 +20,7 @@ use sqal_core::{
 
 pub use color::{ColorCalibration, ColorFit, FitError, ciede2000, lab, tristimulus, yellowness_e313};
 pub use outlier::{InvalidReference, ProductReference};
-pub use positions::{AverageError, Averaged, MAX_SHOTS, average_shots, color_uniformity};
+pub use positions::{AverageError, AveragedSpectrum, MAX_SHOTS, average_shots, color_uniformity};
 pub use reflectance::absorbance;
 
 use crate::tof::judged;
@@ -61,6 +61,7 @@ impl Analyzer for SpectralAnalyzer {
         Self { scale, ..self }
     }
 
+    #[expect(clippy::too_many_lines, reason = "the steps of an analysis in their order; each is a function")]
     fn analyze(&self, spectrum: &Spectrum) -> Result<Assessment<SpectralFindings>, AnalysisError> {
         let profile = &self.profile;
         let mut flags = Flags::default();
@@ -108,19 +109,19 @@ impl Analyzer for SpectralAnalyzer {
         let fat = trusted.then(|| indices::fat_quality(&absorbance, heme, lightness, profile)).flatten();
         let outlier = profile.reference.as_ref().and_then(|reference| reference.test(&absorbance));
         let stated = |index: Option<Traced>| index.and_then(|index| index.measured());
-        let findings = SpectralFindings {
-            basic_counts: basic.map(|one| one.map(Measured::value)),
-            reflectance,
-            snr: correction::least_snr(&basic),
-            nir_to_clear: reflectance::nir_to_clear(&reflectance),
-            outlier,
-            color: color.as_ref().map(|color| color.findings),
-            color_score: stated(likeness),
-            oxidation_index: stated(oxidation),
-            freshness_index: stated(freshness),
-            fat_quality_index: stated(fat),
-            color_uniformity: None,
-        };
+        // One reading has one place, so it has no uniformity.
+        let mut assessment = Assessment::new(SpectralFindings::UNMEASURED);
+        let findings = &mut assessment.findings;
+        findings.basic_counts = basic.map(|one| one.map(Measured::value));
+        findings.reflectance = reflectance;
+        findings.snr = correction::least_snr(&basic);
+        findings.nir_to_clear = reflectance::nir_to_clear(&reflectance);
+        findings.outlier = outlier;
+        findings.color = color.as_ref().map(|color| color.findings);
+        findings.color_score = stated(likeness);
+        findings.oxidation_index = stated(oxidation);
+        findings.freshness_index = stated(freshness);
+        findings.fat_quality_index = stated(fat);
         let near_limit = |index: &Measured| index.value().min(1.0 - index.value()) < 3.0 * index.u();
         let indices = [findings.oxidation_index, findings.freshness_index, findings.fat_quality_index];
         if indices.iter().flatten().any(near_limit) {
@@ -128,7 +129,7 @@ impl Analyzer for SpectralAnalyzer {
         }
 
         let heme = heme.and_then(|heme| heme.measured());
-        let defects = defects::find(spectrum, &findings, heme, flags, profile);
+        let defects = defects::find(spectrum, findings, heme, flags, profile);
         let weights = &profile.weights;
         let joined = join([
             (weights.freshness, freshness),
@@ -139,10 +140,7 @@ impl Analyzer for SpectralAnalyzer {
         ]);
         let joined = joined.and_then(|(score, coverage)| Some((score.measured()?, coverage)));
         let judged = judged(joined, &defects, &self.scale);
-        let seen = bands
-            .iter()
-            .filter(|band| basic[band.index()].is_some() && spectrum.counts(**band) >= LEAST_COUNTS)
-            .count();
+        let seen = lit[..8].iter().flatten().count();
         #[expect(clippy::cast_precision_loss, reason = "at most 8")]
         let seen = seen as f64 / 8.0;
         let foreign = outlier.is_some_and(|outlier| outlier.p < defects::FOREIGN);
@@ -153,16 +151,13 @@ impl Analyzer for SpectralAnalyzer {
         };
         // If the counts are not trusted, all bands count as unseen.
         let unseen_bands = if trusted { 1.0 - seen } else { 1.0 };
-        Ok(Assessment {
-            findings,
-            score: judged.score,
-            undefected: judged.undefected,
-            grade: judged.grade,
-            reliability,
-            coverage: judged.coverage,
-            unseen: Unseen { channels: Score::nearest(unseen_bands), ..Unseen::NOTHING },
-            defects,
-            flags,
-        })
+        assessment.score = judged.score;
+        assessment.undefected = judged.undefected;
+        assessment.grade = judged.grade;
+        assessment.reliability = reliability;
+        assessment.coverage = judged.coverage;
+        assessment.unseen = Unseen { channels: Score::nearest(unseen_bands), ..Unseen::NOTHING };
+        (assessment.defects, assessment.flags) = (defects, flags);
+        Ok(assessment)
     }
 }

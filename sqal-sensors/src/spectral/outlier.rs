@@ -12,6 +12,7 @@ use crate::InvalidProfile;
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
+#[non_exhaustive]
 pub struct ProductReference {
     /// The mean absorbance of each band.
     pub mean: [f64; 8],

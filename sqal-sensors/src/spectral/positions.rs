@@ -13,7 +13,8 @@ pub const MAX_SHOTS: usize = 32;
 
 /// The mean of several shots of one place.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Averaged {
+#[non_exhaustive]
+pub struct AveragedSpectrum {
     /// The mean, as one spectrum.
     pub spectrum: Spectrum,
     /// The number of shots averaged.
@@ -48,7 +49,7 @@ pub enum AverageError {
 /// # Errors
 ///
 /// [`AverageError`] if there are no shots, too many, or shots of different settings.
-pub fn average_shots(shots: &[Spectrum]) -> Result<Averaged, AverageError> {
+pub fn average_shots(shots: &[Spectrum]) -> Result<AveragedSpectrum, AverageError> {
     let (first, count) = match shots {
         [first, ..] if shots.len() <= MAX_SHOTS => (first, shots.len()),
         _ => return Err(AverageError::Count(shots.len())),
@@ -77,7 +78,7 @@ pub fn average_shots(shots: &[Spectrum]) -> Result<Averaged, AverageError> {
     let spectrum =
         Spectrum::new(counts, first.gain(), first.integration_time(), status).map_err(AverageError::Invalid)?;
     let birge = if degrees > 0.0 { libm::sqrt(squares / degrees).max(1.0) } else { 1.0 };
-    Ok(Averaged { spectrum, shots: u8::try_from(count).unwrap_or(u8::MAX), birge })
+    Ok(AveragedSpectrum { spectrum, shots: u8::try_from(count).unwrap_or(u8::MAX), birge })
 }
 
 /// Huber's mean of a few values; sorts the values.

@@ -110,7 +110,7 @@ impl<'a> CnhHistograms<'a> {
     /// The k-th of `n` counts that begin at `from`, with its scaler from the list behind them.
     fn scaled(&self, from: usize, n: usize, k: usize) -> f64 {
         let count = i32::from_le_bytes(core::array::from_fn(|i| self.block[from + 4 * k + i]));
-        let scaler = self.block[from + 4 * n + k].cast_signed();
+        let scaler = i8::from_ne_bytes([self.block[from + 4 * n + k]]);
         // The result is exact, because a division by a power of two changes the exponent only.
         libm::ldexp(f64::from(count), -i32::from(scaler))
     }

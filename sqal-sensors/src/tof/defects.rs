@@ -75,14 +75,14 @@ pub(super) fn find(
         add(DefectKind::Tilt, Severity::Minor, product, probability_above(tilt, profile.max_tilt_deg));
     }
     for Blob { zones, area_mm2, depth, volume, probability } in dents {
-        let (zones, probability) = (*zones, *probability);
         if depth.abs() < profile.minor_depth_mm {
             continue;
         }
         let kind = if *depth < 0.0 { DefectKind::Dent } else { DefectKind::Bump };
         let severity = if depth.abs() < profile.major_depth_mm { Severity::Minor } else { Severity::Major };
-        let extent = Some(DefectExtent { area_mm2: *area_mm2, depth_mm: *depth, volume_mm3: *volume });
-        let _ = defects.try_push(Defect { extent, ..Defect::new(kind, severity, zones, Score::nearest(probability)) });
+        let mut defect = Defect::new(kind, severity, *zones, Score::nearest(*probability));
+        defect.extent = Some(DefectExtent { area_mm2: *area_mm2, depth_mm: *depth, volume_mm3: *volume });
+        let _ = defects.try_push(defect);
     }
     for spot in spots {
         let away = spot.depth.abs();

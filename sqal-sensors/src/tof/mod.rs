@@ -106,6 +106,7 @@ impl TofAnalyzer {
     /// compiles the steps with them too.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "instructions of the caller do not reach into a function of its own")]
+    #[expect(clippy::too_many_lines, reason = "the steps of an analysis in their order; each is a function")]
     pub(crate) fn judge(
         &self,
         frame: &TofFrame,
@@ -167,22 +168,21 @@ impl TofAnalyzer {
             }
         }
         let product = surface.as_ref().and_then(|s| Some((s.product_heights(), s.spacing_mm()?)));
-        let findings = TofFindings {
-            valid_zones: u8::try_from(zones.valid.len()).unwrap_or(u8::MAX),
-            height_mm: surface.as_ref().map(reference::Surface::height_map),
-            volume_mm3: volume,
-            avg_height_mm: height,
-            height_variation_mm: roughness.map(|r| r.variation),
-            surface_uniformity: roughness.and_then(|r| r.uniformity),
-            tilt_deg: roughness.and_then(|r| r.tilt),
-            areal: product.as_ref().and_then(|(heights, (dx, dy))| heights.areal_parameters(*dx, *dy)),
-            areal_levelled: product
-                .as_ref()
-                .and_then(|(heights, (dx, dy))| heights.levelled(*dx, *dy)?.areal_parameters(*dx, *dy)),
-            bins_analysis: surface.as_ref().and_then(|s| bins::histogram(s, profile)),
-            pulse_analysis: pulses.and_then(|seen| seen.statistics),
-            reflectance_analysis: reflectance,
-        };
+        let mut assessment = Assessment::new(TofFindings::UNMEASURED);
+        let findings = &mut assessment.findings;
+        findings.valid_zones = u8::try_from(zones.valid.len()).unwrap_or(u8::MAX);
+        findings.height_mm = surface.as_ref().map(reference::Surface::height_map);
+        findings.volume_mm3 = volume;
+        findings.avg_height_mm = height;
+        findings.height_variation_mm = roughness.map(|r| r.variation);
+        findings.surface_uniformity = roughness.and_then(|r| r.uniformity);
+        findings.tilt_deg = roughness.and_then(|r| r.tilt);
+        findings.areal = product.as_ref().and_then(|(heights, (dx, dy))| heights.areal_parameters(*dx, *dy));
+        findings.areal_levelled =
+            product.as_ref().and_then(|(heights, (dx, dy))| heights.levelled(*dx, *dy)?.areal_parameters(*dx, *dy));
+        findings.bins_analysis = surface.as_ref().and_then(|s| bins::histogram(s, profile));
+        findings.pulse_analysis = pulses.and_then(|seen| seen.statistics);
+        findings.reflectance_analysis = reflectance;
 
         let (mut dents, mut spots) = (outliers::Blobs::new(), outliers::Blobs::new());
         if let Some(surface) = &surface {
@@ -193,11 +193,11 @@ impl TofAnalyzer {
             if is_dented {
                 dents = outliers::find(&surface.height_mm, surface);
             }
-            if is_spotted && let Some(percent) = &percent {
+            if let Some(percent) = percent.as_ref().filter(|_| is_spotted) {
                 spots = outliers::find(percent, surface);
             }
         }
-        let defects = defects::find(&findings, &zones, tray, surface.as_ref(), &dents, &spots, profile);
+        let defects = defects::find(findings, &zones, tray, surface.as_ref(), &dents, &spots, profile);
         let part =
             |weight: f64, d: &Desirability, x: Option<Measured>| -> Part { (weight, x.map(|x| d.of_measured(x))) };
         let weights = &profile.weights;
@@ -215,17 +215,14 @@ impl TofAnalyzer {
         let judged = judged(joined, &defects, &self.scale);
         let lacking = lacks_a_matrix(frame, profile);
         let unseen = validity::unseen(&zones, tray, surface.is_some(), profile);
-        Ok(Assessment {
-            findings,
-            score: judged.score,
-            undefected: judged.undefected,
-            grade: judged.grade,
-            reliability: validity::reliability(&zones, tray),
-            coverage: if lacking { Score::ZERO } else { judged.coverage },
-            unseen: Unseen { area: if lacking { Score::ONE } else { unseen.area }, ..unseen },
-            defects,
-            flags,
-        })
+        assessment.score = judged.score;
+        assessment.undefected = judged.undefected;
+        assessment.grade = judged.grade;
+        assessment.reliability = validity::reliability(&zones, tray);
+        assessment.coverage = if lacking { Score::ZERO } else { judged.coverage };
+        assessment.unseen = Unseen { area: if lacking { Score::ONE } else { unseen.area }, ..unseen };
+        (assessment.defects, assessment.flags) = (defects, flags);
+        Ok(assessment)
     }
 }
 

@@ -46,6 +46,7 @@ impl CnhLayout {
 
 /// The figures of one group's histogram, in the device's unit unless stated.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Pulse {
     /// The light without a return: the lower quartile of the bins.
     pub ambient: f64,

@@ -107,9 +107,9 @@ pub(super) fn heights(zones: &Zones, tray: ZoneSet, profile: &TofProfile, flags:
     };
     let u_common = libm::hypot(profile.u_systematic_mm, u_reference);
     let (mut zero, mut u_systematic_mm, mut u_reference_mm) = (0.0, profile.u_systematic_mm, u_reference);
-    if profile.tray.area_mm2.is_none()
-        && let Some((offset, u)) = zero_on_floor(&seen, &zones.sigma_mm, measured.without(higher_than(0.0, u_common)))
-    {
+    let stands_free = profile.tray.area_mm2.is_none();
+    let on_floor = || zero_on_floor(&seen, &zones.sigma_mm, measured.without(higher_than(0.0, u_common)));
+    if let Some((offset, u)) = stands_free.then(on_floor).flatten() {
         flags.insert(Flag::ZeroedOnFloor);
         (zero, u_systematic_mm, u_reference_mm) = (offset, u, 0.0);
     }

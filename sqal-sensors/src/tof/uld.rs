@@ -72,7 +72,7 @@ impl core::error::Error for UldError {}
 ///
 /// [`UldError`] names the fault of the buffer. No input panics.
 pub fn decode_uld_frame(raw: &[u8]) -> Result<TofFrame, UldError> {
-    if raw.len() < 24 || !raw.len().is_multiple_of(4) {
+    if raw.len() < 24 || raw.len() % 4 != 0 {
         return Err(UldError::Length(raw.len()));
     }
     let bytes = Swapped(raw);

@@ -120,6 +120,7 @@ impl BlobInfo {
 
 /// What a put accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct PutLimits {
     /// The largest accepted number of bytes.
     pub most: u64,

@@ -140,6 +140,18 @@ impl CacheKey {
     pub const fn kind(&self) -> CacheKind {
         self.kind
     }
+
+    /// The device of the value; `None` for a value of the whole line.
+    #[must_use]
+    pub const fn device(&self) -> Option<DeviceId> {
+        self.device
+    }
+
+    /// The name of the value, unique within its kind and device.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
 }
 
 /// A set of cached values that is cleared together.

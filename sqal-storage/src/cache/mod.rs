@@ -54,8 +54,8 @@ pub trait Cache: Debug + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// [`CacheError`] if the cache does not answer. Until the scope could be cleared, the cache then
-    /// returns no value from it.
+    /// [`CacheError`] if the cache does not answer. Until the scope could be cleared, the cache
+    /// then returns no value from it.
     async fn clear(&self, scope: &CacheScope) -> Result<(), CacheError>;
 
     /// The approximate number of values.
@@ -79,6 +79,20 @@ pub struct Got {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Stamp(pub(crate) [u64; 2]);
 
+impl Stamp {
+    /// The stamp of a look: the number of all values, and that of the scope of the key.
+    #[must_use]
+    pub const fn new(of_all: u64, of_scope: u64) -> Self {
+        Self([of_all, of_scope])
+    }
+
+    /// The number of all values, and that of the scope of the key, at the look.
+    #[must_use]
+    pub const fn numbers(self) -> [u64; 2] {
+        self.0
+    }
+}
+
 /// A value that was found, with its remaining time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cached {
@@ -94,3 +108,11 @@ pub struct Cached {
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("the cache does not answer: {0}")]
 pub struct CacheError(pub(crate) String);
+
+impl CacheError {
+    /// An error with the reason why the cache does not answer.
+    #[must_use]
+    pub fn new(reason: impl Into<String>) -> Self {
+        Self(reason.into())
+    }
+}

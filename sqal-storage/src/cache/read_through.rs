@@ -93,6 +93,7 @@ struct Left {
 
 /// The counts of a cache so far (CCH-05, CCH-11).
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[non_exhaustive]
 pub struct CacheStats {
     /// Reads that the cache answered.
     pub hits: u64,

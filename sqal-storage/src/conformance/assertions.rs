@@ -17,7 +17,7 @@ pub(super) async fn insert(store: &dyn SampleStore, batch: &[Sample]) -> Vec<Ins
 
 /// The name of a sample in a message.
 fn called(sample: &Sample) -> String {
-    format!("{}/{}", sample.key.device_id, sample.key.sample_id)
+    format!("{}/{}", sample.key.device_id, sample.key.name)
 }
 
 fn list(samples: &[Sample]) -> String {

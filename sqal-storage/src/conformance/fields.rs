@@ -70,7 +70,7 @@ pub async fn replacing_is_for_what_is_still_there(store: &dyn SealedFields) {
     put(store, &[(name, sealed(1, "a")), (key("user 8", "name"), sealed(1, "a"))]).await;
     assert!(!replace(&sealed(1, "b"), &sealed(2, "c")).await);
     assert!(!replace(&sealed(2, "a"), &sealed(2, "c")).await);
-    assert_eq!(read(store, &name).await, Some(sealed(1, "a")), "what somebody else wrote stays");
+    assert_eq!(read(store, &name).await, Some(sealed(1, "a")), "the field of the other writer stays");
     assert!(replace(&sealed(1, "a"), &sealed(2, "c")).await);
     assert_eq!(read(store, &name).await, Some(sealed(2, "c")));
     assert_eq!(read(store, &key("user 8", "name")).await, Some(sealed(1, "a")), "no other field is touched");

@@ -97,23 +97,23 @@ fn spectrum() -> Spectrum {
 fn defects(kind: DefectKind) -> Defects {
     let zones = ZoneSet::from_fn(|zone| zone % 9 == 0);
     let extent = DefectExtent { area_mm2: 12.5, depth_mm: -1.5, volume_mm3: -9.25 };
-    let first = Defect { extent: Some(extent), ..Defect::new(kind, Severity::Major, zones, score(0.75)) };
+    let mut first = Defect::new(kind, Severity::Major, zones, score(0.75));
+    first.extent = Some(extent);
     let second = Defect::new(DefectKind::Tilt, Severity::Minor, ZoneSet::from_fn(|zone| zone < 8), score(0.5));
     [first, second].into_iter().collect()
 }
 
 fn assessed<F>(findings: F, value: f64, kind: DefectKind) -> Assessment<F> {
-    Assessment {
-        findings,
-        score: Some(measured(value, 0.03)),
-        undefected: Some(measured(value + 0.1, 0.02)),
-        grade: Some(Grade::B),
-        reliability: score(0.95),
-        coverage: score(0.875),
-        unseen: unseen(),
-        defects: defects(kind),
-        flags: Flags::default().with(Flag::Imputed).with(Flag::RimReference),
-    }
+    let mut assessment = Assessment::new(findings);
+    assessment.score = Some(measured(value, 0.03));
+    assessment.undefected = Some(measured(value + 0.1, 0.02));
+    assessment.grade = Some(Grade::B);
+    assessment.reliability = score(0.95);
+    assessment.coverage = score(0.875);
+    assessment.unseen = unseen();
+    assessment.defects = defects(kind);
+    assessment.flags = Flags::default().with(Flag::Imputed).with(Flag::RimReference);
+    assessment
 }
 
 fn unseen() -> Unseen {
@@ -136,42 +136,42 @@ fn areal(scale: f64) -> ArealParameters {
 }
 
 fn tof_findings() -> TofFindings {
-    TofFindings {
-        valid_zones: 59,
-        height_mm: Some(Grid::from_fn(|zone| (zone % 5 != 0).then_some(18.5))),
-        volume_mm3: Some(about(90_000.0)),
-        avg_height_mm: Some(about(18.7)),
-        height_variation_mm: Some(about(1.9)),
-        surface_uniformity: Some(about(0.91)),
-        tilt_deg: Some(about(1.25)),
-        areal: Some(areal(1.5)),
-        areal_levelled: Some(areal(0.75)),
-        bins_analysis: Some(HeightBins {
-            counts: core::array::from_fn(|k| u8::try_from(k).unwrap_or(1)),
-            bin_width_mm: 0.5,
-            entropy_bits: 2.5,
-            mode: 7,
-        }),
-        pulse_analysis: Some(PulseStatistics {
-            seen: 48,
-            multiple: 0.0625,
-            median_width_mm: Some(37.5),
-            broadening: Some(1.125),
-            median_snr: 21.5,
-        }),
-        reflectance_analysis: Some(ReflectanceStatistics {
-            mean: measured(41.5, 0.25),
-            sd: 2.5,
-            cv: Some(0.0625),
-            min: 33.5,
-            p05: 35.5,
-            median: 41.0,
-            p95: 47.5,
-            max: 49.5,
-            uniformity: Some(about(0.875)),
-            morans_i: Some(0.375),
-        }),
-    }
+    let mut findings = TofFindings::UNMEASURED;
+    findings.valid_zones = 59;
+    findings.height_mm = Some(Grid::from_fn(|zone| (zone % 5 != 0).then_some(18.5)));
+    findings.volume_mm3 = Some(about(90_000.0));
+    findings.avg_height_mm = Some(about(18.7));
+    findings.height_variation_mm = Some(about(1.9));
+    findings.surface_uniformity = Some(about(0.91));
+    findings.tilt_deg = Some(about(1.25));
+    findings.areal = Some(areal(1.5));
+    findings.areal_levelled = Some(areal(0.75));
+    findings.bins_analysis = Some(HeightBins {
+        counts: core::array::from_fn(|k| u8::try_from(k).unwrap_or(1)),
+        bin_width_mm: 0.5,
+        entropy_bits: 2.5,
+        mode: 7,
+    });
+    findings.pulse_analysis = Some(PulseStatistics {
+        seen: 48,
+        multiple: 0.0625,
+        median_width_mm: Some(37.5),
+        broadening: Some(1.125),
+        median_snr: 21.5,
+    });
+    findings.reflectance_analysis = Some(ReflectanceStatistics {
+        mean: measured(41.5, 0.25),
+        sd: 2.5,
+        cv: Some(0.0625),
+        min: 33.5,
+        p05: 35.5,
+        median: 41.0,
+        p95: 47.5,
+        max: 49.5,
+        uniformity: Some(about(0.875)),
+        morans_i: Some(0.375),
+    });
+    findings
 }
 
 fn spectral_findings() -> SpectralFindings {
@@ -180,28 +180,28 @@ fn spectral_findings() -> SpectralFindings {
         bands += 0.03125;
         bands
     };
-    SpectralFindings {
-        basic_counts: core::array::from_fn(|_| Some(next())),
-        reflectance: core::array::from_fn(|_| Some(about(next()))),
-        snr: Some(113.5),
-        nir_to_clear: Some(about(0.15)),
-        outlier: Some(OutlierTest { t2: 7.5, p: 0.25 }),
-        color: Some(ColorFindings {
-            xyz: [31.5, 30.25, 18.75],
-            l: measured(61.5, 0.5),
-            a: measured(9.5, 0.25),
-            b: measured(21.5, 0.375),
-            chroma: measured(23.5, 0.3125),
-            hue_deg: Some(about(66.25)),
-            yellowness: Some(44.5),
-            delta_e00: Some(about(2.125)),
-        }),
-        color_score: Some(about(0.8125)),
-        oxidation_index: Some(about(0.1875)),
-        freshness_index: Some(about(0.90625)),
-        fat_quality_index: Some(about(0.84375)),
-        color_uniformity: Some(about(0.9375)),
-    }
+    let mut findings = SpectralFindings::UNMEASURED;
+    findings.basic_counts = core::array::from_fn(|_| Some(next()));
+    findings.reflectance = core::array::from_fn(|_| Some(about(next())));
+    findings.snr = Some(113.5);
+    findings.nir_to_clear = Some(about(0.15));
+    findings.outlier = Some(OutlierTest { t2: 7.5, p: 0.25 });
+    findings.color = Some(ColorFindings {
+        xyz: [31.5, 30.25, 18.75],
+        l: measured(61.5, 0.5),
+        a: measured(9.5, 0.25),
+        b: measured(21.5, 0.375),
+        chroma: measured(23.5, 0.3125),
+        hue_deg: Some(about(66.25)),
+        yellowness: Some(44.5),
+        delta_e00: Some(about(2.125)),
+    });
+    findings.color_score = Some(about(0.8125));
+    findings.oxidation_index = Some(about(0.1875));
+    findings.freshness_index = Some(about(0.90625));
+    findings.fat_quality_index = Some(about(0.84375));
+    findings.color_uniformity = Some(about(0.9375));
+    findings
 }
 
 fn verdict() -> Verdict {
@@ -225,6 +225,7 @@ fn verdict() -> Verdict {
 }
 
 /// The names of the fields in which two samples differ.
+#[expect(clippy::too_many_lines, reason = "one line for each field")]
 pub(super) fn differences(expected: &Sample, found: &Sample) -> Vec<&'static str> {
     let mut names = Vec::new();
     let mut compare = |name: &'static str, equal: bool| {
@@ -288,4 +289,19 @@ pub(super) fn differences(expected: &Sample, found: &Sample) -> Vec<&'static str
         names.push("a field that has no name here");
     }
     names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Assessments and findings have constructors, so the compiler does not ask for a new field of
+    /// them here. This test does. One defect of two has a size.
+    #[test]
+    fn every_part_of_the_full_sample_is_there() {
+        let shown = format!("{:#?}", full_sample("D", 1_000_000, "S").inspection);
+        let absent = shown.lines().map(str::trim).filter(|line| line.ends_with(": None,") && *line != "extent: None,");
+        assert_eq!(absent.collect::<Vec<_>>(), Vec::<&str>::new());
+        assert!(shown.lines().filter(|line| line.contains(": Some(")).count() > 40, "{shown}");
+    }
 }

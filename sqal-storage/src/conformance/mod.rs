@@ -74,7 +74,7 @@ pub fn sample(device: &str, micros: i64, sample_id: &str, humidity: f32) -> Samp
     let key = SampleKey {
         device_id: Name::new(device).expect("a short name"),
         timestamp,
-        sample_id: Name::new(sample_id).expect("a short name"),
+        name: Name::new(sample_id).expect("a short name"),
     };
     Sample {
         key,

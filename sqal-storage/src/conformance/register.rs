@@ -52,7 +52,7 @@ pub async fn versions_follow_each_other(store: &dyn Register) {
     assert!(!add(store, &entry("profile", "foie", 0, "a")).await, "there is no version 0");
     assert!(!add(store, &entry("profile", "foie", 2, "a")).await, "nothing is left out");
     assert!(add(store, &first).await);
-    assert!(!add(store, &entry("profile", "foie", 1, "b")).await, "who comes second adds nothing");
+    assert!(!add(store, &entry("profile", "foie", 1, "b")).await, "the second caller adds nothing");
     assert!(!add(store, &first).await, "not even the same again");
     assert!(add(store, &entry("profile", "foie", 2, "c")).await);
     assert!(!add(store, &entry("profile", "foie", 1, "d")).await);

@@ -51,6 +51,7 @@ impl Findings {
 
 /// The samples of one device in one hour.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Bucket {
     /// The number of samples that can be read.
     pub samples: u64,
@@ -60,6 +61,7 @@ pub struct Bucket {
 
 /// The samples and counts of one device in a database.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct DeviceEvidence {
     /// The number of samples that the device's hours count, including samples that were purged
     /// since.
@@ -70,6 +72,7 @@ pub struct DeviceEvidence {
 
 /// The contents of a database, and everything in it that does not agree.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Evidence {
     /// The samples.
     pub contents: Contents,

@@ -1,7 +1,9 @@
 //! [`FolderBlobs`]: blobs as files of one folder, each named by its SHA-256.
 
+mod partial;
+
 use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
-use std::io::{self, ErrorKind, Read as _, Seek as _, SeekFrom, Write as _};
+use std::io::{self, ErrorKind, Read as _, Seek as _, SeekFrom};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,8 +13,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use async_trait::async_trait;
 use sqal_core::Timestamp;
 
-use crate::blobs::{BlobId, BlobInfo, BlobSource, Blobs, PutCheck, PutError, PutLimits};
+use crate::blobs::{BlobId, BlobInfo, BlobSource, Blobs, PutError, PutLimits};
 use crate::{StorageError, StorageErrorKind};
+use partial::{Held, Partial};
 
 /// The name of this store in errors.
 const BACKEND: &str = "folder";
@@ -48,7 +51,8 @@ const PARTIAL_AGE: i64 = 24 * 60 * 60 * 1_000_000;
 /// # Runtime
 ///
 /// The calls of the operating system run on the blocking threads of `tokio`: every method must be
-/// called within a runtime of `tokio`.
+/// called within a runtime of `tokio`. If the future of a put is dropped, a blocking thread removes
+/// its partial file.
 #[derive(Debug)]
 pub struct FolderBlobs {
     folder: Arc<Folder>,
@@ -72,12 +76,16 @@ impl FolderBlobs {
 impl Blobs for FolderBlobs {
     async fn put(&self, source: &mut dyn BlobSource, limits: &PutLimits, now: Timestamp) -> Result<BlobInfo, PutError> {
         let (folder, limits) = (Arc::clone(&self.folder), *limits);
-        let mut partial = blocking(move || folder.begin(limits).map_err(failed)).await?;
-        while let Some(part) = source.next().await? {
-            partial = blocking(move || partial.write(&part).map(|()| partial)).await?;
+        let mut held = blocking(move || folder.begin(limits).map(Held::new).map_err(failed)).await?;
+        loop {
+            match source.next().await {
+                Ok(Some(part)) => held = held.on_disk(move |partial| partial.write(&part).map(Held::new)).await?,
+                Ok(None) => break,
+                Err(error) => return held.on_disk(|_| Err(error.into())).await,
+            }
         }
         let folder = Arc::clone(&self.folder);
-        blocking(move || folder.keep(&mut partial, now)).await
+        held.on_disk(move |partial| folder.keep(partial, now)).await
     }
 
     async fn info(&self, id: &BlobId) -> Result<Option<BlobInfo>, StorageError> {
@@ -179,16 +187,17 @@ impl Folder {
                 // A killed process with the number of this process has left the file.
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
                 opened => {
-                    return Ok(Partial { file: opened?, path, check: PutCheck::new(limits), is_placed: false });
+                    let file = opened?;
+                    return Ok(Partial::new(path, file, limits));
                 }
             }
         }
     }
 
     /// Checks a partial file that is whole, and gives it its place.
-    fn keep(&self, partial: &mut Partial, now: Timestamp) -> Result<BlobInfo, PutError> {
-        let (id, len) = partial.check.finish()?;
-        self.place(partial, &id, len, now).map_err(|error| PutError::Storage(failed(error)))
+    fn keep(&self, mut partial: Partial, now: Timestamp) -> Result<BlobInfo, PutError> {
+        let (id, len) = partial.finish()?;
+        self.place(&mut partial, &id, len, now).map_err(|error| PutError::Storage(failed(error)))
     }
 
     fn place(&self, partial: &mut Partial, id: &BlobId, len: u64, now: Timestamp) -> io::Result<BlobInfo> {
@@ -208,10 +217,9 @@ impl Folder {
         }
         let shard = self.shard_of(id);
         create_folder(&shard)?;
-        fs::rename(&partial.path, self.path_of(id))?;
-        partial.is_placed = true;
+        partial.place_at(&self.path_of(id))?;
         sync_folder(&shard)?;
-        Ok(BlobInfo::new(*id, len, put_at(&partial.file.metadata()?)?))
+        Ok(BlobInfo::new(*id, len, put_at(&partial.metadata()?)?))
     }
 
     /// Gives a blob the later of its time and `now`; the lock is held.
@@ -279,36 +287,6 @@ impl Folder {
         }
         sync_folder(&self.shard_of(id))?;
         Ok(true)
-    }
-}
-
-/// A content that is being written; the file is removed if it gets no place.
-struct Partial {
-    path: PathBuf,
-    file: File,
-    check: PutCheck,
-    is_placed: bool,
-}
-
-impl Partial {
-    fn write(&mut self, part: &[u8]) -> Result<(), PutError> {
-        self.check.take(part)?;
-        self.file.write_all(part).map_err(|error| PutError::Storage(failed(error)))
-    }
-
-    /// Sets the time of the put, and waits until the content and the time are on the disk.
-    fn seal(&self, now: Timestamp) -> io::Result<()> {
-        self.file.set_modified(system_time(now)?)?;
-        self.file.sync_all()
-    }
-}
-
-impl Drop for Partial {
-    fn drop(&mut self) {
-        if !self.is_placed {
-            // `open` removes a file that cannot be removed now.
-            let _ = fs::remove_file(&self.path);
-        }
     }
 }
 

@@ -15,12 +15,12 @@ use sqal_core::{DeviceId, Sample, SampleId, Timestamp};
 
 use crate::queue::check_text;
 use crate::{
-    Custody, Inserted, Page, Register, SampleQuery, SampleStore, SealedFields, StorageError,
+    Custody, Inserted, Register, SampleQuery, SampleStore, SealedFields, StorageError,
     audit::{Action, AuditEntry, Head},
     custody::{ActionOf, Gone, Purge},
     labels::{LabelName, LabelValue},
     register::{Entry, EntryKind, EntryName},
-    samples::{DeviceTally, Hour, Hourly, HourlyQuery, Tally},
+    samples::{DeviceTally, Hour, Hourly, HourlyQuery, Page, Tally},
     sealed::{ErasureOf, FieldKey, FieldName, KeyId, Sealed, Subject},
 };
 

@@ -21,6 +21,7 @@ const GROUPS: usize = 64;
 ///
 /// Its bodies take at most `topics` times `bytes`: 1 GiB by default, if every topic is full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct MemoryRelayLimits {
     /// The largest number of messages of one topic.
     pub messages: NonZeroUsize,

@@ -1,37 +1,14 @@
-//! [`S3Config`]: where a bucket of S3 is and the key that opens it; the client that sends requests
-//! there.
+//! [`S3Config`]: where a bucket of S3 is, and the key that opens it.
 
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
-use http_body_util::BodyExt as _;
-use hyper_rustls::HttpsConnector;
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector as TcpConnector;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
+use object_store::RetryConfig;
 use object_store::aws::{AmazonS3, AmazonS3Builder};
-use object_store::client::{
-    HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpRequestBody, HttpResponse, HttpResponseBody,
-    HttpService,
-};
 use object_store::path::Path;
-use object_store::{ClientOptions, RetryConfig};
-use rustls::{ClientConfig, RootCertStore};
 use url::Url;
 
-/// The time limit of a new connection.
-const CONNECT: Duration = Duration::from_secs(5);
-
-/// The time limit of a request and its whole answer. A part of 8 MiB needs 34 s at 2 Mbit/s.
-const EXCHANGE: Duration = Duration::from_mins(1);
-
-/// The time limit of a request that makes the storage copy or join up to 5 GiB.
-const LONG_EXCHANGE: Duration = Duration::from_mins(15);
-
-/// The time for which an idle connection is kept.
-const IDLE: Duration = Duration::from_secs(10);
+use super::transport::Transport;
 
 /// The largest accepted number of retries of a request, and the time after which none is made: a
 /// caller learns soon that the storage does not answer.
@@ -45,8 +22,10 @@ const LONGEST_PREFIX: usize = 500;
 /// The address of a bucket of S3, or of another storage with its protocol, and the key that opens
 /// it.
 ///
-/// Its `Debug` does not show the secret key.
+/// It begins with [`S3Config::at`]; its fields are then set. Its `Debug` does not show the secret
+/// key.
 #[derive(Clone)]
+#[non_exhaustive]
 pub struct S3Config {
     /// The scheme, host and port of the storage, for example
     /// `https://s3.eu-west-1.amazonaws.com`. The bucket is named in the path of each request.
@@ -104,6 +83,21 @@ pub enum InvalidS3 {
 }
 
 impl S3Config {
+    /// A whole bucket in the region `us-east-1`, over an encrypted connection. Both parts of the
+    /// key are empty, and are refused until they are set.
+    #[must_use]
+    pub fn at(endpoint: impl Into<String>, bucket: impl Into<String>) -> Self {
+        Self {
+            endpoint: endpoint.into(),
+            region: "us-east-1".to_owned(),
+            bucket: bucket.into(),
+            prefix: String::new(),
+            access_key: String::new(),
+            secret_key: String::new(),
+            allow_http: false,
+        }
+    }
+
     /// The path above all objects of the store.
     pub(super) fn root(&self) -> Result<Path, InvalidS3> {
         let is_part = |part: &str| {
@@ -132,7 +126,7 @@ impl S3Config {
             // The request that deletes several objects is missing in some storage.
             .with_disable_bulk_delete(true)
             .with_retry(RetryConfig { max_retries: RETRIES, retry_timeout: RETRYING, ..RetryConfig::default() })
-            .with_http_connector(Transport::new(&endpoint)?)
+            .with_http_connector(Transport::new(&endpoint).map_err(InvalidS3::Tls)?)
             .build()
             .map_err(|error| InvalidS3::Client(error.to_string()))
     }
@@ -190,77 +184,6 @@ impl fmt::Debug for S3Config {
             .field("allow_http", &self.allow_http)
             .finish_non_exhaustive()
     }
-}
-
-/// The connections to the storage. They use the TLS of this family, rustls with ring, and not the
-/// one that the driver would bring.
-#[derive(Clone, Debug)]
-struct Transport(Client<HttpsConnector<TcpConnector>, HttpRequestBody>);
-
-impl Transport {
-    fn new(endpoint: &Url) -> Result<Self, InvalidS3> {
-        let mut tcp = TcpConnector::new();
-        // The connector of TLS is around this one.
-        tcp.enforce_http(false);
-        tcp.set_nodelay(true);
-        tcp.set_connect_timeout(Some(CONNECT));
-        let roots = if endpoint.scheme() == "https" { machine_roots()? } else { RootCertStore::empty() };
-        let pool = Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(IDLE)
-            .build(HttpsConnector::from((tcp, tls(roots)?)));
-        Ok(Self(pool))
-    }
-
-    /// Sends a request and receives its whole answer.
-    async fn exchange(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
-        let answer = self.0.request(request).await.map_err(|error| {
-            // The driver repeats every request that did not reach the storage, and of the others
-            // those that may be repeated.
-            let kind = if error.is_connect() { HttpErrorKind::Connect } else { HttpErrorKind::Interrupted };
-            HttpError::new(kind, error)
-        })?;
-        let (head, body) = answer.into_parts();
-        let body = body.collect().await.map_err(|error| HttpError::new(HttpErrorKind::Interrupted, error))?;
-        Ok(HttpResponse::from_parts(head, HttpResponseBody::from(body.to_bytes())))
-    }
-}
-
-impl HttpConnector for Transport {
-    fn connect(&self, _: &ClientOptions) -> object_store::Result<HttpClient> {
-        Ok(HttpClient::new(self.clone()))
-    }
-}
-
-#[async_trait]
-impl HttpService for Transport {
-    async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
-        let copies = request.headers().contains_key("x-amz-copy-source");
-        let joins =
-            request.method().as_str() == "POST" && request.uri().query().is_some_and(|q| q.contains("uploadId"));
-        let limit = if copies || joins { LONG_EXCHANGE } else { EXCHANGE };
-        let answer = tokio::time::timeout(limit, self.exchange(request)).await;
-        answer.unwrap_or_else(|elapsed| Err(HttpError::new(HttpErrorKind::Timeout, elapsed)))
-    }
-}
-
-/// The authorities that the machine's other programs trust: the store of the operating system, or
-/// the one that `SSL_CERT_FILE` and `SSL_CERT_DIR` name.
-fn machine_roots() -> Result<RootCertStore, InvalidS3> {
-    let found = rustls_native_certs::load_native_certs();
-    let mut roots = RootCertStore::empty();
-    if roots.add_parsable_certificates(found.certs).0 == 0 {
-        let why = found.errors.first().map_or_else(|| "it is empty".to_owned(), ToString::to_string);
-        return Err(InvalidS3::Tls(format!("the machine's certificate store has no certificate: {why}")));
-    }
-    Ok(roots)
-}
-
-fn tls(roots: RootCertStore) -> Result<ClientConfig, InvalidS3> {
-    let ring = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(ring).with_safe_default_protocol_versions();
-    let config = config.map_err(|error| InvalidS3::Tls(error.to_string()))?;
-    Ok(config.with_root_certificates(roots).with_no_client_auth())
 }
 
 #[cfg(test)]
@@ -335,6 +258,7 @@ mod tests {
             assert_eq!(refused, InvalidS3::AccessKey);
         }
         assert_eq!(refusal(&S3Config { secret_key: String::new(), ..config() }), InvalidS3::SecretKey);
+        assert_eq!(refusal(&S3Config::at("https://storage", "sqal")), InvalidS3::AccessKey);
     }
 
     #[test]

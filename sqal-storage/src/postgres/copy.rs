@@ -55,7 +55,7 @@ pub(super) fn part(records: &[Record<'_>], first: bool, last: bool, buffer: &mut
             rows.optional(number.map(f32::to_be_bytes).as_ref().map(<[u8; 4]>::as_slice));
         }
         rows.field(record.key.device_id.as_str().as_bytes());
-        rows.field(record.key.sample_id.as_str().as_bytes());
+        rows.field(record.key.name.as_str().as_bytes());
         for text in [record.tof_grade, record.spectral_grade, Some(record.grade), record.firmware_version] {
             rows.optional(text.map(str::as_bytes));
         }

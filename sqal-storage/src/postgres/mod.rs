@@ -29,9 +29,9 @@ use crate::long_reads::LongReads;
 use crate::record::{Batch, Before};
 use crate::schema::Schema;
 use crate::{
-    Inserted, Page, SampleQuery, SampleStore, StorageError, StorageErrorKind,
+    Inserted, SampleQuery, SampleStore, StorageError, StorageErrorKind,
     pool_use::PoolUse,
-    samples::{DeviceTally, Hourly, HourlyQuery},
+    samples::{DeviceTally, Hourly, HourlyQuery, Page},
 };
 use encoding::{Id, Micros};
 use error::{corrupt, refused, storage_error};

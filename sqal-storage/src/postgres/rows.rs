@@ -43,7 +43,7 @@ pub(super) fn bind<'q>(query: Bound<'q>, records: &[Record<'_>]) -> Bound<'q> {
         r => r.temperature_c,
         r => r.humidity_percent,
         r => r.key.device_id.as_str(),
-        r => r.key.sample_id.as_str(),
+        r => r.key.name.as_str(),
         r => r.tof_grade,
         r => r.spectral_grade,
         r => r.grade,

@@ -58,17 +58,15 @@ struct Verdict {
 
 impl<F> Assessment<F> {
     fn with(self, unseen: Unseen) -> sqal_core::analyze::Assessment<F> {
-        sqal_core::analyze::Assessment {
-            findings: self.findings,
-            score: self.score,
-            undefected: self.undefected,
-            grade: self.grade,
-            reliability: self.reliability,
-            coverage: self.coverage,
-            unseen,
-            defects: self.defects,
-            flags: self.flags,
-        }
+        let mut assessment = sqal_core::analyze::Assessment::new(self.findings);
+        assessment.score = self.score;
+        assessment.undefected = self.undefected;
+        assessment.grade = self.grade;
+        assessment.reliability = self.reliability;
+        assessment.coverage = self.coverage;
+        assessment.unseen = unseen;
+        (assessment.defects, assessment.flags) = (self.defects, self.flags);
+        assessment
     }
 }
 

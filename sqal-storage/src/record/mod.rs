@@ -172,7 +172,7 @@ impl Stored<'_> {
             key: SampleKey {
                 device_id: named("device_id", Name::stored(self.device_id))?,
                 timestamp: named("timestamp", Timestamp::from_micros(self.timestamp))?,
-                sample_id: named("sample_id", Name::stored(self.sample_id))?,
+                name: named("sample_id", Name::stored(self.sample_id))?,
             },
             received_at: named("created_at", Timestamp::from_micros(self.received_at))?,
             tof,

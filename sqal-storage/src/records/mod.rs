@@ -146,6 +146,7 @@ impl ExpectedRecord {
 
 /// Which records of a collection are found.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct RecordQuery {
     /// The collection.
     pub collection: Collection,

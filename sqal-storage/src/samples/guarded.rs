@@ -9,8 +9,8 @@ use sqal_resilience::{
 };
 
 use crate::{
-    Inserted, Page, SampleQuery, SampleStore, StorageError, StorageErrorKind,
-    samples::{DeviceTally, Hourly, HourlyQuery},
+    Inserted, SampleQuery, SampleStore, StorageError, StorageErrorKind,
+    samples::{DeviceTally, Hourly, HourlyQuery, Page},
 };
 
 /// A decorator: calls pass while the breaker of their kind allows them.

@@ -5,10 +5,6 @@ mod frame;
 mod guarded;
 mod query;
 mod retrying;
-#[cfg(feature = "sqlite")]
-mod spool_error;
-#[cfg(feature = "sqlite")]
-mod spooled;
 mod tally;
 mod writer;
 
@@ -23,10 +19,6 @@ pub use frame::{FrameError, decode_frame, encode_frame};
 pub use guarded::GuardedStore;
 pub use query::{Cursor, InvalidCursor, Page, SampleQuery};
 pub use retrying::{RetryingStore, retry_read};
-#[cfg(feature = "sqlite")]
-pub use spool_error::SpoolError;
-#[cfg(feature = "sqlite")]
-pub use spooled::SpooledStore;
 pub use tally::{DeviceTally, Hour, Hourly, HourlyQuery, InvalidSpan, Tally};
 pub use writer::{BatchWriter, Receipt, WriteError, WriterConfig, WriterHandle};
 

@@ -7,8 +7,10 @@ use std::str::FromStr;
 
 use sqal_core::{DeviceId, Sample, SampleId, Timestamp};
 
-/// A query for samples, newest first.
+/// A query for samples, newest first. It begins with [`SampleQuery::newest`]; its fields are then
+/// set.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct SampleQuery {
     /// Only samples of this device.
     pub device_id: Option<DeviceId>,

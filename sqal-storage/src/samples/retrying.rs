@@ -13,8 +13,8 @@ use sqal_resilience::{
 use tracing::info;
 
 use crate::{
-    Inserted, Page, SampleQuery, SampleStore, StorageError, StorageErrorKind,
-    samples::{DeviceTally, Hourly, HourlyQuery},
+    Inserted, SampleQuery, SampleStore, StorageError, StorageErrorKind,
+    samples::{DeviceTally, Hourly, HourlyQuery, Page},
 };
 
 /// The longest duration of a read with all its tries.
@@ -46,8 +46,10 @@ impl<S> RetryingStore<S> {
     /// all.
     #[must_use]
     pub fn usual(store: S) -> Self {
-        let policy = RetryPolicy::default();
-        Self::new(store, RetryPolicy { deadline: Some(PATIENCE), max_retry_after: LONGEST_WAIT, ..policy })
+        let mut policy = RetryPolicy::default();
+        policy.deadline = Some(PATIENCE);
+        policy.max_retry_after = LONGEST_WAIT;
+        Self::new(store, policy)
     }
 }
 
@@ -56,11 +58,11 @@ impl<S> RetryingStore<S> {
 /// # Errors
 ///
 /// The error of the last try; [`Busy`](StorageErrorKind::Busy) if the deadline passed during a try.
-pub async fn retry_read<T, F>(policy: RetryPolicy, read: impl FnMut() -> F) -> Result<T, StorageError>
+pub async fn retry_read<T, F>(mut policy: RetryPolicy, read: impl FnMut() -> F) -> Result<T, StorageError>
 where
     F: Future<Output = Result<T, StorageError>>,
 {
-    let deadline = [policy.deadline, Deadline::current().remaining()].into_iter().flatten().min();
+    policy.deadline = [policy.deadline, Deadline::current().remaining()].into_iter().flatten().min();
     let again = |error: &StorageError| match error.retry_after {
         _ if !error.is_transient() => Again::Never,
         Some(after) => Again::After(after),
@@ -69,7 +71,6 @@ where
     let tell = |attempt: u32, error: &StorageError, delay: Duration| {
         info!(attempt, ?error, ?delay, "a read failed and is tried again");
     };
-    let policy = RetryPolicy { deadline, ..policy };
     match read.retry(policy).when(again).notify(tell).run().await {
         Ok(value) => Ok(value),
         Err(RetryError::Failed { error, .. }) => Err(error),

@@ -18,8 +18,10 @@ use tracing::{error, warn};
 
 use crate::{Inserted, SampleStore, StorageError, StorageErrorKind};
 
-/// The limits of a writer, and its retries.
+/// The limits of a writer, and its retries. They begin with [`WriterConfig::usual`]; the fields are
+/// then set.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct WriterConfig {
     /// The number of samples that may wait; when it is reached, callers wait too.
     pub queue: NonZeroUsize,
@@ -229,12 +231,12 @@ async fn write(
         // Only content is refused permanently. Any other error is an error of the store, and the
         // sender keeps its samples.
         Err(error) if error.kind != StorageErrorKind::Refused => {
-            error!(?error, samples = samples.len(), "the store fails, samples are given back");
+            error!(?error, samples = samples.len(), "the store fails; samples are returned to their callers");
             refuse(samples.len(), &WriteError::Unavailable(Arc::new(error)))
         }
         Err(error) if samples.len() == 1 => {
             let key = &samples[0].key;
-            warn!(device_id = %key.device_id, sample_id = %key.sample_id, ?error, "sample refused by the store");
+            warn!(device_id = %key.device_id, sample_id = %key.name, ?error, "the store refuses a sample");
             refuse(1, &WriteError::Refused(Arc::new(error)))
         }
         Err(_) => {
@@ -262,7 +264,7 @@ async fn insert_patiently(
                 // One writer per store has no herd to spread, so the middle of the jitter is
                 // enough.
                 let delay = config.backoff.delay(attempt, 0.5);
-                warn!(?error, ?delay, samples = samples.len(), "store away, trying again");
+                warn!(?error, ?delay, samples = samples.len(), "the store is away; the writer tries again");
                 tokio::time::sleep(delay).await;
                 attempt += 1;
             }

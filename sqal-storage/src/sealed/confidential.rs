@@ -60,7 +60,7 @@ pub struct Resealed {
 /// use sqal_storage::{sealed::{Confidential, FieldKey, Key, KeyRing, Nonce, Resealed}, MemoryStore};
 ///
 /// let store = Arc::new(MemoryStore::new()); // or a SqliteStore, or a PostgresStore
-/// let monday = KeyRing::new(Key::from_bytes([1; 32])); // in earnest KeyRing::from_texts
+/// let monday = KeyRing::new(Key::from_bytes([1; 32])); // in earnest Key::from_text
 /// let fields = Confidential::new(Arc::clone(&store), monday.clone(), Nonce::random);
 /// let name = FieldKey { subject: Name::new("user 7")?, field: Name::new("name")? };
 /// fields.write(&name, "Marie".as_bytes()).await?;

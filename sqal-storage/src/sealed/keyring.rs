@@ -156,17 +156,35 @@ impl fmt::Debug for Plain {
 #[non_exhaustive]
 pub enum UnsealError {
     /// The key of the field is not on the ring.
-    #[error("it was sealed with the key {0}, which is not here (LEGACY_ENCRYPTION_KEYS)")]
+    #[error("it was sealed with the key {0}, which is not on the ring")]
     MissingKey(KeyId),
     /// The key is on the ring and did not seal this content for this place.
     #[error("it was changed, or belongs to another place")]
     Altered,
 }
 
+/// The place of a key on a ring.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyPosition {
+    /// The key that seals.
+    Active,
+    /// A key that only opens, by its number among the given ones, from 1.
+    Legacy(usize),
+}
+
+impl fmt::Display for KeyPosition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Active => f.write_str("the active key"),
+            Self::Legacy(number) => write!(f, "legacy key {number}"),
+        }
+    }
+}
+
 /// The texts that are not valid keys.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{}", .0.iter().map(|(place, why)| format!("{place}: {why}")).collect::<Vec<_>>().join("; "))]
-pub struct InvalidKeyRing(pub Vec<(String, InvalidKey)>);
+#[error("{}", .0.iter().map(|(position, why)| format!("{position}: {why}")).collect::<Vec<_>>().join("; "))]
+pub struct InvalidKeyRing(pub Vec<(KeyPosition, InvalidKey)>);
 
 /// One key that seals, and other keys that only open (SEC-01).
 ///
@@ -200,19 +218,19 @@ impl KeyRing {
         Self { active, legacy: Vec::new() }
     }
 
-    /// A ring from the texts of `MASTER_ENCRYPTION_KEY` and `LEGACY_ENCRYPTION_KEYS` (separated by
-    /// commas; may be empty).
+    /// A ring from texts, as [`Key::from_text`] reads them: the key that seals, and the keys that
+    /// only open.
     ///
     /// # Errors
     ///
-    /// [`InvalidKeyRing`] names every text that is not a valid key.
-    pub fn from_texts(master: &str, legacy: &str) -> Result<Self, InvalidKeyRing> {
+    /// [`InvalidKeyRing`] gives the position of every text that is not a valid key.
+    pub fn from_texts<'a>(active: &str, legacy: impl IntoIterator<Item = &'a str>) -> Result<Self, InvalidKeyRing> {
         let mut wrong = Vec::new();
-        let mut read = |place: String, text: &str| Key::from_text(text).map_err(|why| wrong.push((place, why))).ok();
-        let active = read("MASTER_ENCRYPTION_KEY".to_owned(), master);
-        let legacy = legacy.split(',').map(str::trim).filter(|text| !text.is_empty()).enumerate();
+        let mut read =
+            |position: KeyPosition, text: &str| Key::from_text(text).map_err(|why| wrong.push((position, why))).ok();
+        let active = read(KeyPosition::Active, active);
         let legacy: Vec<_> =
-            legacy.filter_map(|(k, text)| read(format!("LEGACY_ENCRYPTION_KEYS, number {}", k + 1), text)).collect();
+            (1..).zip(legacy).filter_map(|(number, text)| read(KeyPosition::Legacy(number), text)).collect();
         match active {
             Some(active) if wrong.is_empty() => Ok(legacy.into_iter().fold(Self::new(active), Self::with_legacy_key)),
             _ => Err(InvalidKeyRing(wrong)),
@@ -414,19 +432,16 @@ mod tests {
         let hex = "00112233445566778899aabbccddeeff00112233445566778899aabbccddee-f".replace('-', "f");
         let base64 = "ABEiM0RVZneImaq7zN3u/wARIjNEVWZ3iJmqu8zd7v8=";
         let safe = "ABEiM0RVZneImaq7zN3u_wARIjNEVWZ3iJmqu8zd7v8";
-        let ring = KeyRing::from_texts(&hex, &format!(" {base64}, {safe},")).unwrap();
+        let ring = KeyRing::from_texts(&hex, [&*format!(" {base64}\n"), safe]).unwrap();
         assert_eq!(ring.ids().count(), 1, "three texts of one key");
-        let wrong = KeyRing::from_texts("secret!", &format!("{hex},c2VjcmV0,{}", "zz".repeat(32))).unwrap_err();
+        let wrong = KeyRing::from_texts("secret!", [&*hex, "c2VjcmV0", &*"zz".repeat(32)]).unwrap_err();
         let said = wrong.to_string();
         assert_eq!(
             said,
-            "MASTER_ENCRYPTION_KEY: it is neither 64 hexadecimal digits nor base64 of 32 bytes; \
-             LEGACY_ENCRYPTION_KEYS, number 2: it has 6 bytes, a key has 32; LEGACY_ENCRYPTION_KEYS, number 3: it is neither 64 hexadecimal digits nor base64 of 32 bytes"
+            "the active key: it is neither 64 hexadecimal digits nor base64 of 32 bytes; legacy key 2: it has 6 bytes, a key \
+             has 32; legacy key 3: it is neither 64 hexadecimal digits nor base64 of 32 bytes"
         );
-        assert_eq!(
-            KeyRing::from_texts("", "").unwrap_err().0,
-            [("MASTER_ENCRYPTION_KEY".to_owned(), InvalidKey::Length(0))]
-        );
+        assert_eq!(KeyRing::from_texts("", []).unwrap_err().0, [(KeyPosition::Active, InvalidKey::Length(0))]);
     }
 
     #[test]

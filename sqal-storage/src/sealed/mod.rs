@@ -15,7 +15,7 @@ use crate::{StorageError, audit::Action};
 #[cfg(feature = "keyring")]
 pub use confidential::{Confidential, FieldError, Resealed};
 #[cfg(feature = "keyring")]
-pub use keyring::{InvalidKey, InvalidKeyRing, Key, KeyRing, Nonce, Plain, RandomnessError, UnsealError};
+pub use keyring::{InvalidKey, InvalidKeyRing, Key, KeyPosition, KeyRing, Nonce, Plain, RandomnessError, UnsealError};
 
 /// The subject of a field: a person, a customer, a device.
 pub type Subject = Name<100>;

@@ -22,7 +22,7 @@ pub(super) fn bind<'q>(query: Bound<'q>, record: Record<'_>) -> Bound<'q> {
         .bind(record.id.as_bytes().to_vec())
         .bind(record.key.timestamp.micros())
         .bind(record.key.device_id.as_str().to_owned())
-        .bind(record.key.sample_id.as_str().to_owned())
+        .bind(record.key.name.as_str().to_owned())
         .bind(record.received_at.micros())
         .bind(record.volume_mm3)
         .bind(record.avg_height_mm)

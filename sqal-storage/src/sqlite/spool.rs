@@ -169,7 +169,7 @@ impl SqliteStore {
     /// in the log.
     pub(crate) async fn write_back(&self) {
         if let Err(error) = sqlx::raw_sql(statements::TRUNCATE_LOG).execute(&self.writer).await {
-            warn!(%error, "the log of the spool cannot be written back");
+            warn!(%error, "the write-ahead log of the spool could not be written back");
         }
     }
 

@@ -38,7 +38,7 @@ pub(crate) fn texts(sample: &Sample) -> BTreeMap<&'static str, Option<String>> {
     let (tof, spectral) = (sample.inspection.tof.as_ref(), sample.inspection.spectral.as_ref());
     BTreeMap::from([
         ("device_id", Some(sample.key.device_id.to_string())),
-        ("sample_id", Some(sample.key.sample_id.to_string())),
+        ("sample_id", Some(sample.key.name.to_string())),
         ("vl53l8ch_grade", grade(tof.and_then(|tof| tof.grade))),
         ("as7341_grade", grade(spectral.and_then(|spectral| spectral.grade))),
         ("fusion_final_grade", grade(Some(sample.inspection.verdict.grade))),

@@ -50,15 +50,12 @@ impl S3Server {
     pub(crate) fn config(&self) -> S3Config {
         let bucket = format!("bucket-{}", self.buckets.fetch_add(1, Ordering::Relaxed));
         assert_eq!(self.send("PUT", &format!("/{bucket}"), b"").0, 200, "a bucket cannot be made");
-        S3Config {
-            endpoint: format!("http://127.0.0.1:{}", self.port),
-            region: "us-east-1".to_owned(),
-            bucket,
-            prefix: "plant/blobs".to_owned(),
-            access_key: "test".to_owned(),
-            secret_key: "test".to_owned(),
-            allow_http: true,
-        }
+        let mut config = S3Config::at(format!("http://127.0.0.1:{}", self.port), bucket);
+        "plant/blobs".clone_into(&mut config.prefix);
+        "test".clone_into(&mut config.access_key);
+        "test".clone_into(&mut config.secret_key);
+        config.allow_http = true;
+        config
     }
 
     /// Stores an object past the code under test.

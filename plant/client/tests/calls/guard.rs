@@ -14,7 +14,7 @@ use sqal_resilience::idempotency::Sent;
 
 use crate::names::Script;
 use crate::server::{Server, Step, ok};
-use crate::{at, config};
+use crate::{at, client_with, config};
 
 /// The networks of IANA's IPv4 special-purpose address registry that are not globally reachable,
 /// multicast, and Azure's platform address.
@@ -148,6 +148,7 @@ fn at_every_edge_of_the_registries_the_guard_says_what_they_say() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of addresses")]
 fn what_attackers_ask_for_is_inside() {
     for address in [
         "127.0.0.1",
@@ -310,8 +311,10 @@ fn what_is_no_network_is_named() {
 async fn this_machine_is_refused_however_it_is_spelled() {
     let server = Server::new([ok()]).await;
     let port = server.address.port();
-    let client =
-        HttpClient::new(HttpClientConfig { allowed: Vec::new(), resolver: Arc::new(SystemResolver), ..config() });
+    let client = client_with(|config| {
+        config.allowed = Vec::new();
+        config.resolver = Arc::new(SystemResolver);
+    });
     for host in [
         "127.0.0.1",
         "127.1",
@@ -357,7 +360,10 @@ async fn this_machine_is_refused_however_it_is_spelled() {
 async fn a_name_that_leads_inside_is_refused_and_the_error_names_both() {
     for addresses in ["169.254.169.254", "10.0.0.1 192.168.0.1", "::1", "::ffff:127.0.0.1", "64:ff9b::7f00:1"] {
         let resolver = Arc::new(Script::new(&[addresses]));
-        let client = HttpClient::new(HttpClientConfig { allowed: Vec::new(), resolver: resolver.clone(), ..config() });
+        let client = client_with(|config| {
+            config.allowed = Vec::new();
+            config.resolver = resolver.clone();
+        });
         let mut there = at("127.0.0.1:1".parse().unwrap());
         there.origin = "http://inside.test:1".parse().unwrap();
         let destination = client.destination("inside", there).unwrap();
@@ -380,16 +386,18 @@ async fn a_name_that_leads_inside_is_refused_and_the_error_names_both() {
 async fn allowed_and_forbidden(step: Step) -> (Server, Server, HttpClientConfig) {
     let allowed = Server::on("127.0.0.2:0".parse().unwrap(), [step]).await;
     let forbidden = Server::on(([127, 0, 0, 1], allowed.address.port()).into(), [ok()]).await;
-    let config = HttpClientConfig { allowed: vec!["127.0.0.2/32".parse().unwrap()], ..config() };
+    let mut config = config();
+    config.allowed = vec!["127.0.0.2/32".parse().unwrap()];
     (allowed, forbidden, config)
 }
 
 #[tokio::test]
 async fn a_name_that_means_something_else_a_moment_later_gains_nothing() {
     let close = Step::Last("HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n".into());
-    let (allowed, forbidden, config) = allowed_and_forbidden(close).await;
+    let (allowed, forbidden, mut config) = allowed_and_forbidden(close).await;
     let names = Arc::new(Script::new(&["127.0.0.2", "127.0.0.1"]));
-    let client = HttpClient::new(HttpClientConfig { resolver: names.clone(), ..config });
+    config.resolver = names.clone();
+    let client = HttpClient::new(config);
     let mut there = at(allowed.address);
     there.origin = format!("http://rebinding.test:{}", allowed.address.port()).parse().unwrap();
     let destination = client.destination("rebinding", there).unwrap();
@@ -408,8 +416,9 @@ async fn a_name_that_means_something_else_a_moment_later_gains_nothing() {
 #[tokio::test]
 async fn of_several_addresses_those_that_are_allowed_are_used() {
     for addresses in ["127.0.0.1 127.0.0.2", "127.0.0.2 127.0.0.1", "::1 10.0.0.1 ::ffff:127.0.0.2"] {
-        let (allowed, forbidden, config) = allowed_and_forbidden(ok()).await;
-        let client = HttpClient::new(HttpClientConfig { resolver: Arc::new(Script::new(&[addresses])), ..config });
+        let (allowed, forbidden, mut config) = allowed_and_forbidden(ok()).await;
+        config.resolver = Arc::new(Script::new(&[addresses]));
+        let client = HttpClient::new(config);
         let mut there = at(allowed.address);
         there.origin = format!("http://both.test:{}", allowed.address.port()).parse().unwrap();
         let answer = client.destination("both", there).unwrap().get("/").await;
@@ -424,7 +433,9 @@ async fn of_several_addresses_those_that_are_allowed_are_used() {
 #[test]
 fn an_allowed_network_is_allowed_and_its_neighbour_is_not() {
     let allowed = vec!["10.20.0.0/16".parse().unwrap(), "fd00:1::/32".parse().unwrap()];
-    let client = HttpClient::new(HttpClientConfig { allowed, ..HttpClientConfig::usual(Trust::none()) });
+    let mut config = HttpClientConfig::usual(Trust::none());
+    config.allowed = allowed;
+    let client = HttpClient::new(config);
     for (host, may) in [
         ("10.20.0.0", true),
         ("10.20.255.255", true),

@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::Method;
-use sqal_client::{DestinationConfig, HttpClient, HttpClientConfig, InvalidDestination, Limit, SendError};
+use sqal_client::{DestinationConfig, HttpClient, InvalidDestination, Limit, SendError};
 use sqal_resilience::{Outcome, idempotency::Sent};
 
 use crate::names::Script;
 use crate::server::{Server, Step, ok};
-use crate::{at, config, destination, post, request};
+use crate::{at, client_with, config, destination, post, request};
 
 /// An answer with a body of `length` bytes. It announces `more` bytes beyond them and never sends
 /// these.
@@ -79,17 +79,15 @@ async fn an_answer_that_stops_in_the_middle_is_late() {
 }
 
 #[tokio::test]
-async fn a_name_that_nobody_answers_for_takes_the_time_to_connect_and_nothing_was_sent() {
+async fn a_name_without_an_answer_takes_the_connect_timeout_and_nothing_is_sent() {
     let server = Server::new([ok()]).await;
     let names = Arc::new(Script::new(&["", "", "127.0.0.1"]));
-    let client = HttpClient::new(HttpClientConfig { resolver: names.clone(), ..config() });
+    let client = client_with(|config| config.resolver = names.clone());
     let mut config = at(server.address);
     config.origin = format!("http://other.test:{}", server.address.port()).parse().unwrap();
     (config.connect, config.attempt) = (Duration::from_millis(40), Duration::from_secs(10));
-    let once = DestinationConfig {
-        retries: sqal_resilience::RetryPolicy { max_retries: 0, ..config.retries },
-        ..config.clone()
-    };
+    let mut once = config.clone();
+    once.retries.max_retries = 0;
     let failed = client.destination("once", once).unwrap().send(post(None)).await.unwrap_err();
     assert!(matches!(failed, SendError::TimedOut { limit: Limit::Connect, .. }), "{failed}");
     assert_eq!((failed.to_string().as_str(), failed.sent()), ("no answer in 40ms, the limit connect", Sent::No));
@@ -100,7 +98,7 @@ async fn a_name_that_nobody_answers_for_takes_the_time_to_connect_and_nothing_wa
 }
 
 #[tokio::test]
-async fn whoever_does_not_shake_hands_takes_the_time_to_connect() {
+async fn a_server_that_does_not_shake_hands_takes_the_connect_timeout() {
     let server = Server::new([Step::Silence]).await;
     let mut config = at(server.address);
     config.origin = format!("https://{}", server.address).parse().unwrap();
@@ -115,7 +113,7 @@ async fn whoever_does_not_shake_hands_takes_the_time_to_connect() {
 async fn another_address_of_the_name_is_tried() {
     let server = Server::new([ok()]).await;
     let names = Arc::new(Script::new(&["127.0.0.77 127.0.0.1"]));
-    let client = HttpClient::new(HttpClientConfig { resolver: names, ..config() });
+    let client = client_with(|config| config.resolver = names);
     let mut config = at(server.address);
     config.origin = format!("http://other.test:{}", server.address.port()).parse().unwrap();
     assert_eq!(client.destination("other", config).unwrap().get("/").await.unwrap().status(), 200);

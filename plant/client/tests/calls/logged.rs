@@ -4,12 +4,11 @@ use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use sqal_client::{HttpClient, HttpClientConfig};
 use sqal_resilience::ManualClock;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::server::{Server, status};
-use crate::{at, config};
+use crate::{at, client_with};
 
 /// The lines that were logged.
 #[derive(Clone, Default)]
@@ -34,12 +33,12 @@ async fn cbr_05_the_breaker_of_a_destination_logs_its_changes() {
     let _logging = subscriber.set_default();
     let server = Server::new([status(500, "")]).await;
     let clock = ManualClock::new();
-    let client = HttpClient::new(HttpClientConfig { clock: Arc::new(clock.clone()), ..config() });
+    let client = client_with(|config| config.clock = Arc::new(clock.clone()));
     let destination = client.destination("other", at(server.address)).unwrap();
     for _ in 0..5 {
         assert_eq!(destination.get("/").await.unwrap().status(), 500);
     }
-    clock.advance(Duration::from_mins(1));
+    clock.advance(Duration::from_secs(60));
     assert_eq!(destination.get("/").await.unwrap().status(), 500);
     let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
     let states: Vec<_> = text.lines().filter_map(|line| line.split("Circuit breaker 'other': état ").nth(1)).collect();

@@ -25,19 +25,25 @@ use sqal_resilience::{Backoff, ManualClock, backoff::Jitter};
 /// A client that may call this machine. Its clock stands still, so no budget is refilled, and no
 /// breaker tries again unless a test advances the clock.
 fn config() -> HttpClientConfig {
-    HttpClientConfig {
-        allowed: vec!["127.0.0.0/8".parse().unwrap()],
-        clock: Arc::new(ManualClock::new()),
-        ..HttpClientConfig::usual(Trust::none())
-    }
+    let mut config = HttpClientConfig::usual(Trust::none());
+    config.allowed = vec!["127.0.0.0/8".parse().unwrap()];
+    config.clock = Arc::new(ManualClock::new());
+    config
+}
+
+/// A client by these settings with one change.
+fn client_with(change: impl FnOnce(&mut HttpClientConfig)) -> HttpClient {
+    let mut changed = config();
+    change(&mut changed);
+    HttpClient::new(changed)
 }
 
 /// A destination that is tried again without noticeable waits, and that has much time.
 fn at(address: SocketAddr) -> DestinationConfig {
     let mut config = DestinationConfig::usual(format!("http://{address}").parse().unwrap());
     config.plain_allowed = true;
-    config.attempt = Duration::from_mins(1);
-    config.total = Duration::from_mins(2);
+    config.attempt = Duration::from_secs(60);
+    config.total = Duration::from_secs(120);
     config.retries.backoff = Backoff::new(Duration::from_millis(1), Duration::from_millis(2)).unwrap();
     config.budget.per_second = 100.try_into().unwrap();
     config

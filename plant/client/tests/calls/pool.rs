@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Method, Request, Version};
-use sqal_client::{HttpClient, HttpClientConfig, InvalidOrigin, InvalidRequest, Origin, SendError};
+use sqal_client::{HttpClient, InvalidOrigin, InvalidRequest, Origin, SendError};
 
 use crate::server::{Server, ok, status};
-use crate::{at, config, destination, request};
+use crate::{at, client_with, config, destination, request};
 
 #[tokio::test]
 async fn htc_01_a_hundred_requests_one_after_the_other_use_one_connection() {
@@ -37,9 +37,9 @@ async fn connections_are_closed_with_the_last_who_could_use_them() {
 }
 
 #[tokio::test]
-async fn an_idle_connection_is_kept_so_long_and_no_longer() {
+async fn an_idle_connection_is_kept_until_its_limit() {
     let mut server = Server::new([ok()]).await;
-    let client = HttpClient::new(HttpClientConfig { idle_for: Duration::from_millis(30), ..config() });
+    let client = client_with(|config| config.idle_for = Duration::from_millis(30));
     let destination = client.destination("other", at(server.address)).unwrap();
     destination.get("/").await.unwrap();
     server.closed(1).await;

@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{Method, StatusCode};
-use sqal_client::{HttpClient, HttpClientConfig, Limit, SendError};
+use sqal_client::{Limit, SendError};
 use sqal_resilience::{Deadline, ManualClock, breaker::State, idempotency::Sent, rejected::Reason};
 use tokio::net::TcpListener;
 
 use crate::names::Script;
 use crate::server::{Server, Step, ok, status};
-use crate::{at, config, destination, post, request, waiting};
+use crate::{at, client_with, destination, post, request, waiting};
 
 #[tokio::test]
 async fn rt_07_three_retries_are_four_requests_and_the_last_answer() {
@@ -26,7 +26,7 @@ async fn rt_07_three_retries_are_four_requests_and_the_last_answer() {
 #[tokio::test]
 async fn rt_09_a_wait_that_would_pass_the_total_is_not_begun() {
     let server = Server::new([status(503, ""), ok()]).await;
-    let answer = destination(waiting(server.address, Duration::from_hours(1))).get("/").await.unwrap();
+    let answer = destination(waiting(server.address, Duration::from_secs(3600))).get("/").await.unwrap();
     assert_eq!((answer.status().as_u16(), server.requests().len()), (503, 1));
 }
 
@@ -156,7 +156,7 @@ async fn rt_14_a_post_that_was_never_sent_is_tried_again() {
     let server = Server::new([ok()]).await;
     // First the name has no address, then the name server is away, and then the name is resolved.
     let names = Arc::new(Script::new(&["-", "!", "127.0.0.1"]));
-    let client = HttpClient::new(HttpClientConfig { resolver: names.clone(), ..config() });
+    let client = client_with(|config| config.resolver = names.clone());
     let mut there = at(server.address);
     there.origin = format!("http://other.test:{}", server.address.port()).parse().unwrap();
     let answer = client.destination("other", there).unwrap().send(post(None)).await.unwrap();
@@ -167,7 +167,7 @@ async fn rt_14_a_post_that_was_never_sent_is_tried_again() {
 async fn rt_14_a_refused_connection_is_tried_as_often_as_the_policy_says() {
     let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let names = Arc::new(Script::new(&["127.0.0.1"]));
-    let client = HttpClient::new(HttpClientConfig { resolver: names.clone(), ..config() });
+    let client = client_with(|config| config.resolver = names.clone());
     let mut there = at(nobody);
     there.origin = format!("http://other.test:{}", nobody.port()).parse().unwrap();
     let failed = client.destination("other", there).unwrap().send(post(None)).await.unwrap_err();
@@ -207,7 +207,7 @@ async fn rt_18_an_answer_before_the_end_of_the_body_is_the_answer() {
 async fn rt_20_nothing_is_sent_through_an_open_breaker() {
     let server = Server::new([status(500, "")]).await;
     let clock = ManualClock::new();
-    let client = HttpClient::new(HttpClientConfig { clock: Arc::new(clock.clone()), ..config() });
+    let client = client_with(|config| config.clock = Arc::new(clock.clone()));
     let destination = client.destination("other", at(server.address)).unwrap();
     for _ in 0..5 {
         // A 500 is a failure, and is not transient.
@@ -215,10 +215,10 @@ async fn rt_20_nothing_is_sent_through_an_open_breaker() {
     }
     let refused = destination.get("/").await.unwrap_err();
     let SendError::Rejected(why) = &refused else { panic!("{refused}") };
-    assert_eq!((why.reason, refused.retry_after()), (Reason::CircuitOpen, Some(Duration::from_mins(1))));
+    assert_eq!((why.reason, refused.retry_after()), (Reason::CircuitOpen, Some(Duration::from_secs(60))));
     assert_eq!((refused.sent(), refused.is_transient(), server.requests().len()), (Sent::No, true, 5));
 
-    clock.advance(Duration::from_mins(1));
+    clock.advance(Duration::from_secs(60));
     assert_eq!(destination.get("/").await.unwrap().status(), 500);
     assert_eq!((server.requests().len(), destination.breaker().state()), (6, State::Open));
 }

@@ -6,11 +6,11 @@ use std::error::Error;
 use bytes::Bytes;
 use http::Request;
 use metrics_util::debugging::{DebugValue, DebuggingRecorder};
-use sqal_client::{HttpClient, HttpClientConfig};
+use sqal_client::HttpClient;
 use tokio::net::TcpListener;
 
 use crate::server::{Server, Step, ok, status};
-use crate::{at, config, destination, waiting};
+use crate::{at, client_with, config, destination, waiting};
 
 /// Every series of the client that was counted since the last call. A series of durations is shown
 /// as their number.
@@ -104,9 +104,9 @@ async fn rt_05_the_same_seed_gives_the_same_waits() {
     for seed in [7, 7, 8] {
         let recorder = DebuggingRecorder::new();
         let server = Server::new([status(503, "")]).await;
-        let client = HttpClient::new(HttpClientConfig { seed: Some(seed), ..config() });
+        let client = client_with(|config| config.seed = Some(seed));
         let mut config = at(server.address);
-        let hour = std::time::Duration::from_hours(1);
+        let hour = std::time::Duration::from_secs(3600);
         config.retries.backoff = sqal_resilience::Backoff::new(hour, hour * 2).unwrap();
         (config.attempt, config.total) = (hour, hour);
         config.breaker.failure_threshold = Some(1000.try_into().unwrap());

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use rcgen::{BasicConstraints, Certificate, CertificateParams, IsCa, Issuer, KeyPair};
-use sqal_client::{HttpClient, HttpClientConfig, InvalidTrust, SendError, Trust};
+use sqal_client::{InvalidTrust, SendError, Trust};
 use sqal_resilience::idempotency::Sent;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -13,7 +13,7 @@ use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 use tokio_rustls::rustls::{ServerConfig, crypto::ring};
 
 use crate::names::Script;
-use crate::{at, config, post};
+use crate::{at, client_with, post};
 
 struct Authority {
     certificate: Certificate,
@@ -58,7 +58,10 @@ impl Authority {
 
 async fn ask(address: SocketAddr, name: &str, trust: Trust) -> Result<String, SendError> {
     let resolver = Arc::new(Script::new(&["127.0.0.1"]));
-    let client = HttpClient::new(HttpClientConfig { trust, resolver, ..config() });
+    let client = client_with(|config| {
+        config.trust = trust;
+        config.resolver = resolver;
+    });
     let mut there = at(address);
     there.plain_allowed = false;
     there.origin = format!("https://{name}:{}", address.port()).parse().unwrap();
@@ -86,7 +89,7 @@ async fn a_server_is_believed_by_the_authorities_of_the_caller_alone() {
 }
 
 #[tokio::test]
-async fn whoever_speaks_no_tls_is_sent_nothing() {
+async fn a_server_that_speaks_no_tls_is_sent_nothing() {
     let server = crate::server::Server::new([crate::server::ok()]).await;
     let mut there = at(server.address);
     there.origin = format!("https://{}", server.address).parse().unwrap();

@@ -1,0 +1,118 @@
+//! Starts and ends the server in a fixed order, and composes all parts (ARC-12, SHD-01).
+
+mod app;
+mod background;
+mod breakers;
+mod cache;
+mod database;
+mod database_state;
+mod door;
+mod end;
+mod listener;
+mod schedules;
+mod services;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use sqal_http::{DeadLetters, take_up_jobs};
+use sqal_resilience::shutdown::Phase;
+use sqal_resilience::{Clock, Shutdown, SystemClock};
+use sqal_storage::BatchWriter;
+use tokio::sync::Mutex;
+use tracing::info;
+
+use background::Background;
+use database::Database;
+
+use crate::abort_on_drop::AbortOnDrop;
+use crate::heads::HeadKeeper;
+use crate::listen;
+use crate::lock::lock;
+use crate::observe::shown_with;
+use crate::private::private_folder;
+use crate::server_error::ServerError;
+use crate::settings::Settings;
+use crate::signals::signals;
+
+/// Starts the server, passes its address to `ready`, and runs until SIGTERM, SIGINT or SIGHUP. Then
+/// it ends in order; a second signal ends it at once.
+///
+/// # Errors
+///
+/// [`ServerError`] names the fault and its remedy.
+pub async fn serve(settings: Settings, ready: impl FnOnce(SocketAddr)) -> Result<(), ServerError> {
+    // Installed first, so that a signal during the start is not lost.
+    let (signals, shutdown) = (signals()?, Shutdown::new(end::LIMITS));
+    let _listening = AbortOnDrop(tokio::spawn({
+        let shutdown = shutdown.clone();
+        async move { shutdown.listen(signals).await }
+    }));
+    let data_dir = &settings.database.data_dir;
+    private_folder(data_dir).map_err(ServerError::data_dir(data_dir))?;
+    let _lock = lock(data_dir)?;
+    let ended = Box::pin(serve_until(settings, ready, &shutdown)).await;
+    if ended.is_err() {
+        // All that was opened is closed on every way out. After an orderly end this does nothing.
+        shutdown.begin("the server cannot go on");
+        shutdown.run().await;
+    }
+    ended
+}
+
+/// Runs until the shutdown has ended, or until a part fails. All that it has opened is registered
+/// to be closed.
+async fn serve_until(
+    settings: Settings,
+    ready: impl FnOnce(SocketAddr),
+    shutdown: &Shutdown,
+) -> Result<(), ServerError> {
+    let begun = SystemClock.now();
+    let data_dir = &settings.database.data_dir;
+    let mut background = Background::default();
+    let metrics = background.sweep_metrics();
+    let letters = Arc::new(DeadLetters::in_file(&data_dir.join("dead-letters.ndjson"))?);
+    let Ok(opened) = shutdown.unless_begun(Box::pin(Database::open(&settings.database, &letters))).await else {
+        return Ok(()); // nothing was opened yet
+    };
+    let database = Arc::new(opened?);
+    let (writer, writing) = BatchWriter::start(Arc::clone(&database.store), database.writer);
+    let writing = Arc::new(Mutex::new(writing));
+    let connections = Arc::clone(&database.connections);
+    let heads = Arc::new(HeadKeeper::open(data_dir, settings.keys.ring.as_ref(), connections));
+    end::close_database(shutdown, &database, &writing, &heads);
+
+    let mut services = services::over(&database, writer, settings.profiles, shutdown, begun);
+    // Done before the first tray, because earlier decisions are still valid.
+    services.take_decisions().await?;
+    services.agree_on_profiles().await?;
+    background.keep_heads(&heads);
+    services.plant.metrics = metrics.map(|render| shown_with(render, database.report()));
+    cache::share(&mut services, &settings.cache, shutdown)?;
+    background.check_health(&services);
+    (services.line.dead_letters, services.door.legacy) = (letters, settings.legacy);
+    let cors_origins = settings.origins.cors_origins.clone();
+    let door = door::set(&mut services, settings.access.access, settings.limits, settings.origins, data_dir)?;
+    background.follow_tokens(settings.access.tokens_file, &services);
+    background.follow_decisions(&services);
+    let scheduler = schedules::over(&database, settings.schedules.zone);
+    services.plant.schedules = Some(Arc::clone(&scheduler));
+    background.count_deliveries(&database.queue);
+
+    let listener = listener::bind(settings.listen.address, &services.door.access)?;
+    let address = listener.local_addr()?;
+    take_up_jobs(&services);
+    schedules::begin(&scheduler, &database, settings.mail.mailer, shutdown);
+    let websockets = services.line.websockets.clone();
+    let app = app::over(services, cors_origins, settings.observing.profiling);
+    let draining = {
+        let shutdown = shutdown.clone();
+        async move { shutdown.reached(Phase::Draining).await }
+    };
+    let accepting = AbortOnDrop(tokio::spawn(listen::serve(listener, app, door, draining)));
+    let accepting = Arc::new(Mutex::new(accepting));
+    end::close_connections(shutdown, &accepting, websockets);
+    info!("listening on http://{address}");
+    ready(address);
+    end::wait(shutdown, &accepting, &writing).await
+}

@@ -1,0 +1,64 @@
+//! The scheduled work of the server, and the mail that waits in its database.
+//!
+//! Heads of the database are not scheduled: each server states them in a file of its own, so that a
+//! person who can change one machine cannot change the heads of another. See
+//! [`HeadKeeper`](crate::heads::HeadKeeper).
+
+use std::sync::Arc;
+
+use sqal_core::Name;
+use sqal_resilience::{Shutdown, TokioClock};
+use sqal_storage::queue::WorkerName;
+use sqal_work::outbox::delivery_config;
+use sqal_work::outbox::mail::{MailWork, Mailer};
+use sqal_work::scheduler::{Scheduled, Scheduler, SchedulerConfig};
+use sqal_work::{Work, WorkConfig, Worker, Zone};
+use tracing::{info, warn};
+
+use super::database::Database;
+use crate::expired_records::ExpiredRecords;
+use crate::wall_clock::wall_clock;
+
+/// The schedules over a database. Every server of the database has them, and one of all servers
+/// does each run.
+pub(super) fn over(database: &Database, zone: Zone) -> Arc<Scheduler> {
+    let (queue, records) = (Arc::clone(&database.queue), Arc::clone(&database.records));
+    let schedules = vec![ExpiredRecords::schedule(zone)];
+    let config = SchedulerConfig::default();
+    let scheduler = Scheduler::new(queue, records, Arc::new(wall_clock), Arc::new(TokioClock), schedules, config);
+    Arc::new(scheduler.unwrap_or_else(|_| unreachable!("one schedule, with the usual intervals")))
+}
+
+/// Begins to look at the schedules, to do their work, and to hand over mail if there is a mailer.
+/// All of that ends when the process drains: before the database is closed, and runs under way go
+/// back to the queue.
+pub(super) fn begin(scheduler: &Arc<Scheduler>, database: &Database, mailer: Option<Mailer>, shutdown: &Shutdown) {
+    let worker = worker(database, mailer);
+    if let Err(rejected) = scheduler.begin(shutdown).and_then(|()| worker.begin(shutdown).map(drop)) {
+        warn!(%rejected, "scheduled work was not begun: the server ends");
+    }
+}
+
+/// The worker of this process.
+fn worker(database: &Database, mailer: Option<Mailer>) -> Worker {
+    let (queue, records) = (Arc::clone(&database.queue), || Arc::clone(&database.records));
+    let worker = Worker::new(queue, name(), Arc::new(wall_clock), Arc::new(TokioClock));
+    let removal = Scheduled::new(ExpiredRecords::new(records()), records());
+    let worker = with(worker, Arc::new(removal), WorkConfig::default());
+    let Some(mailer) = mailer else {
+        info!("no SMTP_HOST: no mail is sent");
+        return worker;
+    };
+    let (host, port) = (mailer.config().host(), mailer.config().port());
+    info!(host, port, "mail that waits in the database is handed to this SMTP server");
+    with(worker, Arc::new(MailWork::new(mailer, records())), delivery_config())
+}
+
+fn with(worker: Worker, work: Arc<dyn Work>, config: WorkConfig) -> Worker {
+    worker.add(work, config).unwrap_or_else(|_| unreachable!("different kinds, with constants in their ranges"))
+}
+
+/// The name that the queue shows with the jobs of this process.
+fn name() -> WorkerName {
+    Name::new(&format!("server {}", std::process::id())).unwrap_or_else(|_| unreachable!("at most 17 characters"))
+}

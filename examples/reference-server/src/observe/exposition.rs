@@ -1,0 +1,62 @@
+//! [`metrics_text`]: installs the metrics of the process and renders them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder};
+use sqal_http::services::MetricsText;
+use tokio::task::JoinHandle;
+
+use super::described::describe;
+
+/// The documented buckets of `http_request_duration_seconds` (MET-02).
+const REQUEST_SECONDS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+/// Buckets from a microsecond to a second.
+const PROCESSING_SECONDS: [f64; 9] = [1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 1e-1, 1.0];
+/// Buckets from a tenth of a millisecond to the deadline of a call.
+const QUERY_SECONDS: [f64; 10] = [1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0, 5.0];
+/// Buckets from a statement to a job on months of samples, in seconds.
+const JOB_SECONDS: [f64; 8] = [0.01, 0.1, 1.0, 10.0, 60.0, 300.0, 1_800.0, 10_800.0];
+/// Buckets from a short answer to a page of samples, in bytes.
+const BYTES: [f64; 8] = [0.0, 100.0, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8];
+/// Buckets at the grade thresholds and between them.
+const SCORES: [f64; 10] = [0.1, 0.3, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 1.0];
+
+/// Installs the metrics of the process. Returns the function that renders them, and the task that
+/// sweeps them.
+///
+/// # Errors
+///
+/// If the process already has metrics.
+pub fn metrics_text() -> Result<(MetricsText, JoinHandle<()>), BuildError> {
+    let handle = PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Full("http_request_duration_seconds".to_owned()), &REQUEST_SECONDS)?
+        .set_buckets_for_metric(Matcher::Full("api_slo_request_duration_seconds".to_owned()), &REQUEST_SECONDS)?
+        .set_buckets_for_metric(Matcher::Full("sample_processing_duration_seconds".to_owned()), &PROCESSING_SECONDS)?
+        .set_buckets_for_metric(Matcher::Full("sample_quality_score".to_owned()), &SCORES)?
+        .set_buckets_for_metric(Matcher::Full("cache_latency_seconds".to_owned()), &QUERY_SECONDS)?
+        .set_buckets_for_metric(Matcher::Suffix("_size_bytes".to_owned()), &BYTES)?
+        .set_buckets_for_metric(Matcher::Full("db_query_duration_seconds".to_owned()), &QUERY_SECONDS)?
+        .set_buckets_for_metric(Matcher::Full("job_run_duration_seconds".to_owned()), &JOB_SECONDS)?
+        .install_recorder()?;
+    describe();
+    // Histograms keep all values until they are rendered. Without a scraper, this task sweeps them.
+    let sweeper = handle.clone();
+    let sweeping = tokio::spawn(async move {
+        let mut ticks = tokio::time::interval(Duration::from_secs(5));
+        loop {
+            ticks.tick().await;
+            sweeper.run_upkeep();
+        }
+    });
+    Ok((Arc::new(move || handle.render()), sweeping))
+}
+
+/// Renders the metrics after updating the gauges of states (pools, caches), so that these are as
+/// old as the scrape.
+pub(crate) fn shown_with(render: MetricsText, report: impl Fn() + Send + Sync + 'static) -> MetricsText {
+    Arc::new(move || {
+        report();
+        render()
+    })
+}

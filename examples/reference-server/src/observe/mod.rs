@@ -1,0 +1,9 @@
+//! Logging and metrics of the server. The libraries install neither.
+
+mod described;
+mod exposition;
+mod log;
+
+pub use exposition::metrics_text;
+pub(crate) use exposition::shown_with;
+pub use log::log_to_stderr;

@@ -1,0 +1,150 @@
+//! [`Settings`]: the settings of the server, one file for each concern, validated together.
+//!
+//! Each file has the struct of its concern, the rows of its variables, and its checks. All mistakes
+//! are reported at once (CFG-01, CFG-02, CFG-05).
+
+mod access;
+mod cache;
+mod command_line;
+mod database;
+mod keys;
+mod legacy;
+mod limits;
+mod listen;
+mod mail;
+mod observing;
+mod origins;
+mod production;
+mod profiles;
+mod retired;
+mod row;
+mod schedules;
+mod schema;
+mod secret_url;
+mod shown_password;
+mod values;
+
+use sqal_core::Timestamp;
+use sqal_http::door::Legacy;
+
+pub use access::AccessSettings;
+pub(crate) use access::tokens;
+pub use cache::CacheSettings;
+pub use command_line::{Asked, SettingsError, read};
+pub use database::DatabaseSettings;
+pub use keys::KeySettings;
+pub use limits::LimitSettings;
+pub use listen::ListenSettings;
+pub use mail::MailSettings;
+pub use observing::ObservingSettings;
+pub use origins::OriginSettings;
+pub use profiles::ProfileSettings;
+pub use row::Setting;
+pub use schedules::ScheduleSettings;
+pub use secret_url::SecretUrl;
+pub use shown_password::shows_password;
+use values::Values;
+pub use values::{Mistake, Source};
+
+/// Every setting of the server, in the order in which they are shown.
+pub const SETTINGS: [Setting; 31] = [
+    production::ENVIRONMENT,
+    listen::ADDRESS,
+    database::DATA_DIR,
+    database::DATABASE_URL,
+    cache::REDIS_URL,
+    keys::MASTER_KEY,
+    profiles::CONFIG_PATH,
+    access::TOKENS_FILE,
+    origins::TRUSTED_PROXIES,
+    origins::ALLOWED_HOSTS,
+    origins::CORS_ORIGINS,
+    legacy::ENABLED,
+    legacy::SUNSET,
+    limits::CALLS,
+    limits::FRAMES,
+    limits::IDLE,
+    limits::CONNECTIONS,
+    limits::CONNECTIONS_PER_ADDRESS,
+    limits::SIGN_INS,
+    schedules::TIME_ZONE,
+    mail::HOST,
+    mail::PORT,
+    mail::SECURITY,
+    mail::USER,
+    mail::PASSWORD,
+    mail::FROM,
+    mail::FROM_NAME,
+    mail::CA_FILE,
+    observing::DB_PROFILING,
+    observing::DB_PROFILING_HEADERS,
+    observing::LOG,
+];
+
+/// The settings of the server, by concern.
+#[derive(Debug)]
+pub struct Settings {
+    /// Where the server listens.
+    pub listen: ListenSettings,
+    /// The roles and rights of the callers.
+    pub access: AccessSettings,
+    /// The product profiles.
+    pub profiles: ProfileSettings,
+    /// The keys of the server.
+    pub keys: KeySettings,
+    /// Where samples are kept.
+    pub database: DatabaseSettings,
+    /// The cache that servers share.
+    pub cache: CacheSettings,
+    /// The proxies, host names and pages through which callers come.
+    pub origins: OriginSettings,
+    /// The treatment of deprecated paths.
+    pub legacy: Legacy,
+    /// The limits on calls and connections.
+    pub limits: LimitSettings,
+    /// The time zone by which scheduled work is due.
+    pub schedules: ScheduleSettings,
+    /// The SMTP server that takes the mail of this server.
+    pub mail: MailSettings,
+    /// What operators see of the running server.
+    pub observing: ObservingSettings,
+}
+
+impl Settings {
+    /// Reads and checks every concern, so that all mistakes are found at once.
+    fn of(mut values: Values, now: Timestamp) -> Result<Self, Vec<Mistake>> {
+        production::check(&mut values);
+        let listen = ListenSettings::read(&mut values);
+        let access = AccessSettings::read(&mut values, now);
+        let profiles = ProfileSettings::read(&mut values);
+        let keys = KeySettings::read(&mut values);
+        let database = DatabaseSettings::read(&mut values);
+        let cache = CacheSettings::read(&mut values);
+        let origins = OriginSettings::read(&mut values);
+        let legacy = legacy::read(&mut values);
+        let limits = LimitSettings::read(&mut values);
+        let schedules = ScheduleSettings::read(&mut values);
+        let mail = MailSettings::read(&mut values);
+        let observing = ObservingSettings::read(&mut values);
+        let whole = (|| {
+            Some(Self {
+                listen: listen?,
+                access: access?,
+                profiles: profiles?,
+                keys,
+                database: database?,
+                cache,
+                origins: origins?,
+                legacy: legacy?,
+                limits: limits?,
+                schedules: schedules?,
+                mail,
+                observing: observing?,
+            })
+        })();
+        whole.filter(|_| values.mistakes.is_empty()).ok_or(values.mistakes)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,379 @@
+//! [`Reception`]: takes a frame from its sender, judges it, stores the sample, and answers.
+
+use sqal_core::{DeviceId, Purpose, Sample, Timestamp};
+use sqal_protocol::answer::Answer;
+use sqal_protocol::document::frame_of;
+use sqal_protocol::encoding::read_again;
+use sqal_protocol::{Problem, time};
+use sqal_resilience::Clock;
+use sqal_storage::{Inserted, StorageError, StorageErrorKind, WriteError, WriterHandle};
+
+use crate::conflicts::NameConflicts;
+use crate::dead_letters::{DeadLetter, DeadLetters};
+use crate::disagreement::{Disagreement, Lasting, Refusal};
+use crate::intake::{Accepted, Intake};
+use crate::observer::SampleObserver;
+use crate::presence::Presence;
+use crate::quota::FrameQuota;
+use crate::sender::{Holder, Sender};
+
+/// The parts through which a frame becomes a stored sample, borrowed while it does.
+///
+/// A carrier of frames (a WebSocket, a batch) calls [`judge`](Self::judge) for each frame, in the
+/// order in which its device has sent them, then [`hand_in`](Self::hand_in) for each sample, and
+/// answers with [`answer`].
+#[derive(Clone, Copy)]
+pub struct Reception<'a> {
+    /// Judges frames.
+    pub intake: &'a Intake,
+    /// The devices that have sent.
+    pub presence: &'a Presence,
+    /// Frames that were refused for good.
+    pub dead_letters: &'a DeadLetters,
+    /// Readings whose name is taken by another reading.
+    pub conflicts: &'a NameConflicts,
+    /// Stores samples.
+    pub writer: &'a WriterHandle,
+    /// How many frames a device may send.
+    pub quota: &'a dyn FrameQuota,
+    /// Is told of every sample that was stored.
+    pub observer: &'a dyn SampleObserver,
+    /// Wall time.
+    pub now: &'a (dyn Fn() -> Timestamp + Send + Sync),
+    /// Monotonic time.
+    pub clock: &'a dyn Clock,
+}
+
+impl std::fmt::Debug for Reception<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Reception").field("intake", &self.intake).finish_non_exhaustive()
+    }
+}
+
+impl Reception<'_> {
+    /// Judges a frame.
+    ///
+    /// # Errors
+    ///
+    /// The [`Problem`] of a frame that is not valid, whose sender may not hand in samples of its
+    /// device, or whose device has sent too many. A frame that is refused for good is kept as a
+    /// dead letter.
+    pub fn judge(&self, sender: &Sender, text: &str) -> Result<Accepted, Problem> {
+        let accepted = self.intake.judge(text).map_err(|refusal| self.refused(sender, text, *refusal))?;
+        let device = accepted.sample.key.device_id;
+        if !sender.speaks_for(&device) {
+            return Err(self.stranger(sender, text, &device));
+        }
+        let counted = self.quota.take_frames(device, 1, self.clock.now());
+        match counted.filter(|answer| !answer.allowed) {
+            None => {
+                self.intake.remember(&accepted);
+                Ok(accepted)
+            }
+            Some(answer) => Err(Problem::too_many_requests(answer.retry_after_seconds())),
+        }
+    }
+
+    /// The problem with which a refused frame is answered.
+    ///
+    /// A frame that is wrong is kept as a dead letter. If the frame's device and this server only
+    /// disagree, the device keeps the frame, and this server keeps a copy if the disagreement
+    /// lasts.
+    fn refused(&self, sender: &Sender, text: &str, refusal: Refusal) -> Problem {
+        let Refusal { mut problem, disagreement } = refusal;
+        let Some(Disagreement { device_id, measured, fault }) = disagreement else {
+            self.keep_letter(text, &problem, sender.holder);
+            return problem;
+        };
+        if !sender.speaks_for(&device_id) {
+            return self.stranger(sender, text, &device_id);
+        }
+        let (wall, now) = ((self.now)(), self.clock.now());
+        if self.presence.disagrees(device_id, fault, measured, wall, now) {
+            problem.retry_after = Some(Lasting::LATER);
+            problem.kept = self.dead_letters.keep_copy(text, &problem, sender.holder, wall, now);
+        }
+        problem
+    }
+
+    /// The problem of a sender that may not speak for a device.
+    fn stranger(&self, sender: &Sender, text: &str, device: &DeviceId) -> Problem {
+        let problem = not_for(device);
+        self.keep_letter(text, &problem, sender.holder);
+        problem
+    }
+
+    /// Keeps a frame that was refused for good. A frame that may be sent again is not kept.
+    pub fn keep_letter(&self, text: &str, problem: &Problem, holder: Option<Holder>) {
+        self.dead_letters.keep(text, problem, holder, (self.now)(), self.clock.now());
+    }
+
+    /// Stores a sample that a holder handed in, and waits until it is durable. If the sample is
+    /// refused for good, it is kept as a dead letter.
+    ///
+    /// # Errors
+    ///
+    /// [`WriteError`] says why the sample is not durable.
+    pub async fn hand_in(&self, sample: &Sample, holder: Option<Holder>) -> Result<Inserted, WriteError> {
+        let outcome = self.store(sample).await;
+        let problem = match &outcome {
+            Err(WriteError::Refused(_)) => Some(Problem::storage_refused()),
+            Ok(Inserted::Conflict) => {
+                self.conflicts.count(&sample.key, self.clock.now());
+                Some(Problem::name_taken())
+            }
+            _ => None,
+        };
+        if let Some(problem) = problem {
+            // The device forgets the sample. Written as a document, the sample is a frame again.
+            let text = serde_json::to_string(&frame_of(sample)).unwrap_or_default();
+            self.keep_letter(&text, &problem, holder);
+        }
+        outcome
+    }
+
+    /// Stores a sample, waits until it is durable, and tells the observer. Keeps no dead letter.
+    async fn store(&self, sample: &Sample) -> Result<Inserted, WriteError> {
+        let outcome = match self.writer.submit(Box::new(sample.clone())).await {
+            Ok(receipt) => receipt.outcome().await,
+            Err(why) => Err(why),
+        };
+        if outcome.as_ref().is_ok_and(|inserted| *inserted == Inserted::Stored) {
+            let verdict = &sample.inspection.verdict;
+            metrics::histogram!("sample_processing_duration_seconds").record(f64::from(sample.processing_micros) / 1e6);
+            if let Some(score) = verdict.score.filter(|_| sample.purpose == Purpose::Product) {
+                metrics::histogram!("sample_quality_score", "grade" => verdict.grade.as_str()).record(score.value());
+            }
+            let now = self.clock.now();
+            self.presence.heard(sample.key.device_id, sample.key.timestamp, (self.now)(), now);
+            self.observer.stored(sample, now);
+        }
+        outcome
+    }
+
+    /// Judges a dead letter by the present rules, and stores its sample. Returns whether the sample
+    /// is durable now.
+    ///
+    /// `may_bring` says whether a holder may speak for a device now: the holder that sent the
+    /// letter must be allowed to speak for the device that the letter names.
+    pub async fn replay(&self, letter: &DeadLetter, may_bring: &(dyn Fn(&Holder, &DeviceId) -> bool + Sync)) -> bool {
+        let frame = read_again(&letter.frame, self.intake.limits().bytes);
+        // An age counts from when the frame came, not from the replay.
+        let came_at = time::parse(&letter.received_at).unwrap_or_else(|| (self.now)());
+        let Ok(accepted) = self.intake.judge_came_at(&frame, came_at) else { return false };
+        let device = &accepted.sample.key.device_id;
+        // A sample whose name is taken by another reading is refused as before. It is a letter
+        // already, so no second one is kept.
+        if !letter.holder.as_ref().is_none_or(|holder| may_bring(holder, device)) {
+            return false;
+        }
+        self.intake.remember_time(&accepted);
+        matches!(self.store(&accepted.sample).await, Ok(Inserted::Stored | Inserted::Duplicate))
+    }
+}
+
+/// The problem of a sender that may not speak for a device.
+#[must_use]
+pub fn not_for(device: &DeviceId) -> Problem {
+    Problem::not_allowed(format!("this token is not for samples of {device}"))
+}
+
+/// The answer to a sample that was handed in. `sequence` is the number of its frame.
+#[must_use]
+pub fn answer(sequence: u64, accepted: &Accepted, outcome: Result<Inserted, WriteError>) -> Answer {
+    let Accepted { sample, time_cut, .. } = accepted;
+    let rejected = |problem| Answer::refused(sequence, Some(sample.key.name.to_string()), problem);
+    let answer = match outcome {
+        Ok(Inserted::Stored) => Answer::persisted(sequence, &sample.key, sample.inspection.verdict.grade),
+        Ok(Inserted::Duplicate) => Answer::duplicate(sequence, &sample.key),
+        Ok(Inserted::Conflict) => rejected(Problem::name_taken()),
+        Err(why) => rejected(not_stored(&why)),
+    };
+    if *time_cut { answer.with_note("timestamp cut to microseconds") } else { answer }
+}
+
+/// The number of seconds after which a client tries again what a store did not do: the time that
+/// the store names in whole seconds and one more, or 5.
+#[must_use]
+pub fn seconds_to_retry(error: &StorageError) -> u32 {
+    error.retry_after.map_or(USUAL_WAIT, |after| u32::try_from(after.as_secs().saturating_add(1)).unwrap_or(u32::MAX))
+}
+
+/// The wait, in seconds, if the store names none.
+const USUAL_WAIT: u32 = 5;
+
+/// The problem of a sample that was not stored.
+fn not_stored(why: &WriteError) -> Problem {
+    const TOO_LATE: &str = "the database did not store it in time";
+    match why {
+        WriteError::Refused(_) => Problem::storage_refused(),
+        WriteError::Stopped => Problem::shutting_down(),
+        WriteError::Unavailable(error) => {
+            let detail = match error.kind {
+                StorageErrorKind::Full => "the database's disk is full",
+                StorageErrorKind::FileGone => "the database's file was removed or replaced while it was open",
+                _ => TOO_LATE,
+            };
+            Problem::storage_unavailable(detail, seconds_to_retry(error))
+        }
+        _ => Problem::storage_unavailable(TOO_LATE, USUAL_WAIT),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::num::NonZeroU32;
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use sqal_core::Name;
+    use sqal_grading::{Profile, Profiles};
+    use sqal_resilience::{KeyedBuckets, ManualClock, Quota};
+    use sqal_storage::{BatchWriter, MemoryStore, WriterConfig};
+
+    use crate::intake::FrameLimits;
+    use crate::presence::Agreement;
+    use crate::recent::Recent;
+    use crate::sender::Devices;
+
+    /// When the documented frame was measured.
+    const MEASURED: i64 = 1_729_983_600_000_000;
+
+    const RIGHT: &str = "foiegras_standard_barquette";
+
+    fn at(micros: i64) -> Timestamp {
+        Timestamp::from_micros(micros).unwrap()
+    }
+
+    fn measured() -> Timestamp {
+        at(MEASURED)
+    }
+
+    fn device() -> DeviceId {
+        Name::new("ESP32_SIM_1234").unwrap()
+    }
+
+    /// The parts of a reception, with the writer of a store in memory.
+    struct Parts {
+        intake: Intake,
+        presence: Presence,
+        dead_letters: DeadLetters,
+        conflicts: NameConflicts,
+        writer: WriterHandle,
+        recent: Recent,
+        clock: ManualClock,
+        _task: BatchWriter,
+    }
+
+    impl Parts {
+        fn new() -> Self {
+            let clock = ManualClock::new();
+            let (writer, task) = BatchWriter::start(Arc::new(MemoryStore::new()), WriterConfig::usual());
+            Self {
+                intake: intake(RIGHT, MEASURED, &clock),
+                presence: Presence::default(),
+                dead_letters: DeadLetters::default(),
+                conflicts: NameConflicts::default(),
+                writer,
+                recent: Recent::new(clock.now()),
+                clock,
+                _task: task,
+            }
+        }
+
+        fn reception<'a>(&'a self, quota: &'a dyn FrameQuota) -> Reception<'a> {
+            Reception {
+                intake: &self.intake,
+                presence: &self.presence,
+                dead_letters: &self.dead_letters,
+                conflicts: &self.conflicts,
+                writer: &self.writer,
+                quota,
+                observer: &self.recent,
+                now: &measured,
+                clock: &self.clock,
+            }
+        }
+    }
+
+    /// An intake with one profile, and a wall clock that shows this time.
+    fn intake(profile: &str, now: i64, clock: &ManualClock) -> Intake {
+        let profiles = Profiles::new([(profile.parse().unwrap(), Profile::example())]).unwrap();
+        Intake::new(profiles, FrameLimits::default(), Arc::new(move || at(now)), Arc::new(clock.clone()))
+    }
+
+    #[tokio::test]
+    async fn what_is_refused_for_a_disagreement_is_kept_after_ten_minutes_once_and_taken_when_it_is_mended() {
+        for (profile, now, kind, agreement) in [
+            (RIGHT, MEASURED - 3_600_000_000, "/problems/clock-disagrees", Agreement::ClockDisagrees),
+            ("mistyped", MEASURED, "/problems/profile-unknown-here", Agreement::ProfileUnknown),
+        ] {
+            let mut parts = Parts::new();
+            parts.intake = intake(profile, now, &parts.clock);
+            let refused = |parts: &Parts| {
+                let problem =
+                    parts.reception(&()).judge(&Sender::UNAUTHENTICATED, fixtures::DOCUMENTED_FRAME).unwrap_err();
+                assert_eq!((problem.status, &*problem.kind), (503, kind));
+                (problem.retry_after, problem.kept, parts.dead_letters.newest(9).len())
+            };
+            assert_eq!(refused(&parts), (Some(5), false, 0), "{kind}");
+            parts.clock.advance(Duration::from_secs(599));
+            assert_eq!(refused(&parts), (Some(5), false, 0), "{kind}");
+            parts.clock.advance(Duration::from_secs(1));
+            assert_eq!(refused(&parts), (Some(60), true, 1), "{kind}");
+            assert_eq!(refused(&parts), (Some(60), true, 1), "{kind}: one copy");
+            let present = parts.presence.of(&device(), parts.clock.now()).unwrap();
+            assert_eq!(present.agreement, agreement);
+            parts.intake = intake(RIGHT, MEASURED, &parts.clock);
+            assert!(parts.reception(&()).judge(&Sender::UNAUTHENTICATED, fixtures::DOCUMENTED_FRAME).is_ok());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_token_of_another_device_says_nothing_of_this_ones_clock() {
+        let mut parts = Parts::new();
+        parts.intake = intake("mistyped", MEASURED, &parts.clock);
+        let other = Sender { holder: Name::new("other").ok(), devices: Devices::One(Name::new("OTHER").unwrap()) };
+        assert_eq!(parts.reception(&()).judge(&other, fixtures::DOCUMENTED_FRAME).unwrap_err().status, 403);
+        assert_eq!(parts.presence.of(&device(), parts.clock.now()), None);
+        assert_eq!(parts.dead_letters.newest(9).len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_device_over_its_quota_sends_again_and_its_frame_is_no_dead_letter() {
+        let parts = Parts::new();
+        let one = KeyedBuckets::<DeviceId>::new(Quota::new(NonZeroU32::MIN, Duration::from_mins(1)), 9).unwrap();
+        let judge = || parts.reception(&one).judge(&Sender::UNAUTHENTICATED, fixtures::DOCUMENTED_FRAME);
+        assert!(judge().is_ok());
+        let problem = judge().unwrap_err();
+        assert_eq!(problem.status, 429);
+        assert!(problem.retry_after.is_some_and(|seconds| (60..=61).contains(&seconds)), "{problem:?}");
+        parts.clock.advance(Duration::from_secs(61));
+        assert!(judge().is_ok());
+        assert!(parts.dead_letters.newest(9).is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_stored_sample_is_told_once_and_a_letter_is_taken_if_its_holder_may_bring_it() {
+        let parts = Parts::new();
+        let reception = parts.reception(&());
+        let accepted = reception.judge(&Sender::UNAUTHENTICATED, fixtures::DOCUMENTED_FRAME).unwrap();
+        for (status, samples) in [("persisted", 1), ("duplicate", 1)] {
+            let outcome = reception.hand_in(&accepted.sample, None).await;
+            assert_eq!(answer(1, &accepted, outcome).status(), status);
+            let per_second = parts.recent.figures(parts.clock.now()).per_second;
+            assert!((per_second - f64::from(samples)).abs() < 1e-12, "{per_second}");
+        }
+        let mut other = accepted.sample.clone();
+        other.meta.temperature_c = Some(-7.0);
+        let outcome = reception.hand_in(&other, Name::new("gateway").ok()).await;
+        assert_eq!(answer(2, &accepted, outcome).again_after(), None);
+        let mut letter = parts.dead_letters.newest(1).remove(0);
+        assert_eq!((letter.problem.as_str(), letter.sample_id.is_some()), ("/problems/name-taken", true));
+        assert!(!reception.replay(&letter, &|_, _| true).await, "its name is still taken");
+        fixtures::DOCUMENTED_FRAME.clone_into(&mut letter.frame);
+        assert!(!reception.replay(&letter, &|_, _| false).await);
+        assert!(reception.replay(&letter, &|_, device| *device == accepted.sample.key.device_id).await);
+    }
+}

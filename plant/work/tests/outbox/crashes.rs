@@ -1,0 +1,166 @@
+//! Stores that fail at any call, before or after they have done it: no message is lost or doubled.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::num::NonZeroU16;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use proptest::prelude::*;
+use sqal_core::Timestamp;
+use sqal_storage::queue::{
+    Enqueued, Job, JobCount, JobEnd, JobId, JobKind, JobProgress, JobQuery, Lease, Leased, NewJob, WorkerName,
+};
+use sqal_storage::records::{Collection, ExpectedRecord, Record, RecordDraft, RecordKey, RecordQuery, Revision};
+use sqal_storage::{MemoryStore, Queue, Records, StorageError, StorageErrorKind};
+use sqal_work::outbox::Outbox;
+use sqal_work::outbox::notify::{NoticeChannel, NoticeWork};
+
+use crate::line::{key, narrow};
+use crate::receiver::{client, limits, ok};
+use crate::storms::{People, Told};
+
+/// A store whose next calls succeed or fail as a list says: 0 fails before the call is done, 1
+/// after it, and everything else succeeds. Behind the end of the list all calls succeed.
+#[derive(Debug)]
+struct Flaky {
+    store: Arc<MemoryStore>,
+    faults: Mutex<VecDeque<u8>>,
+}
+
+impl Flaky {
+    async fn call<T>(&self, call: impl Future<Output = Result<T, StorageError>>) -> Result<T, StorageError> {
+        let fault = self.faults.lock().unwrap().pop_front();
+        let failed = Err(StorageError::new("flaky", StorageErrorKind::Busy));
+        match fault {
+            Some(0) => failed,
+            Some(1) => call.await.and(failed),
+            _ => call.await,
+        }
+    }
+}
+
+#[async_trait]
+impl Records for Flaky {
+    async fn write(
+        &self,
+        draft: &RecordDraft,
+        expected: ExpectedRecord,
+        now: Timestamp,
+    ) -> Result<Option<Revision>, StorageError> {
+        self.call(self.store.write(draft, expected, now)).await
+    }
+
+    async fn record(
+        &self,
+        collection: &Collection,
+        key: &RecordKey,
+        now: Timestamp,
+    ) -> Result<Option<Record>, StorageError> {
+        self.call(self.store.record(collection, key, now)).await
+    }
+
+    async fn remove(
+        &self,
+        collection: &Collection,
+        key: &RecordKey,
+        expected: ExpectedRecord,
+        now: Timestamp,
+    ) -> Result<bool, StorageError> {
+        self.call(self.store.remove(collection, key, expected, now)).await
+    }
+
+    async fn find(&self, query: &RecordQuery, now: Timestamp) -> Result<Vec<Record>, StorageError> {
+        self.call(self.store.find(query, now)).await
+    }
+
+    async fn sweep(&self, now: Timestamp, limit: u16) -> Result<u64, StorageError> {
+        self.call(self.store.sweep(now, limit)).await
+    }
+}
+
+#[async_trait]
+impl Queue for Flaky {
+    async fn enqueue(&self, job: &NewJob) -> Result<Enqueued, StorageError> {
+        self.call(self.store.enqueue(job)).await
+    }
+
+    async fn lease(
+        &self,
+        kind: &JobKind,
+        worker: &WorkerName,
+        now: Timestamp,
+        until: Timestamp,
+        limit: NonZeroU16,
+    ) -> Result<Vec<Leased>, StorageError> {
+        self.call(self.store.lease(kind, worker, now, until, limit)).await
+    }
+
+    async fn renew(&self, lease: &Lease, until: Timestamp, progress: JobProgress) -> Result<bool, StorageError> {
+        self.call(self.store.renew(lease, until, progress)).await
+    }
+
+    async fn end(&self, lease: &Lease, at: Timestamp, end: &JobEnd) -> Result<bool, StorageError> {
+        self.call(self.store.end(lease, at, end)).await
+    }
+
+    async fn cancel(&self, id: JobId, at: Timestamp) -> Result<Option<Job>, StorageError> {
+        self.call(self.store.cancel(id, at)).await
+    }
+
+    async fn job(&self, id: JobId) -> Result<Option<Job>, StorageError> {
+        self.call(self.store.job(id)).await
+    }
+
+    async fn jobs(&self, query: &JobQuery) -> Result<Vec<Job>, StorageError> {
+        self.call(self.store.jobs(query)).await
+    }
+
+    async fn count_jobs(&self) -> Result<Vec<JobCount>, StorageError> {
+        self.call(self.store.count_jobs()).await
+    }
+
+    async fn forget_jobs(&self, kind: &JobKind, ended_before: Timestamp, limit: u16) -> Result<u64, StorageError> {
+        self.call(self.store.forget_jobs(kind, ended_before, limit)).await
+    }
+}
+
+/// Sends 30 messages, each again until it is taken, through stores that fail, and delivers them
+/// with a work whose stores fail as well. Returns what people were told.
+async fn told(faults: Vec<u8>, steps: &[u8]) -> (Told, usize) {
+    let mut people = People::new(narrow(), [ok()]).await;
+    let flaky = Arc::new(Flaky { store: people.line.store.clone(), faults: Mutex::new(faults.into()) });
+    people.outbox = Outbox::new(flaky.clone(), flaky.clone(), narrow());
+    let channel = NoticeChannel::json("people".parse().unwrap(), people.receiver.url("/"), None).unwrap();
+    people.work = NoticeWork::new(client(), limits(), [channel], flaky);
+    for k in 0..30 {
+        let title = format!("event {k}");
+        let (message, key) = (people.message(&title), key(&title));
+        while people.outbox.send(&message, &key, people.line.now()).await.is_err() {}
+        let step = steps.get(k).copied().unwrap_or(1);
+        people.line.advance(Duration::from_secs(u64::from(step)));
+        if step % 3 == 0 {
+            people.line.work_off(&people.work).await;
+        }
+    }
+    people.line.drain(&people.work).await;
+    let received = people.receiver.received();
+    let ids: BTreeSet<_> = received.iter().map(|got| got.field("idempotency-key").to_owned()).collect();
+    (Told::by(&received), received.len() - ids.len())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    /// Every message is told exactly once: by itself, or in one digest. The receiver answers at
+    /// once, so no message has to be posted twice.
+    #[test]
+    fn no_fault_of_a_store_loses_or_doubles_a_message(
+        faults in prop::collection::vec(0_u8..6, 0..400), steps in prop::collection::vec(0_u8..12, 30),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let (told, doubled) = runtime.block_on(told(faults, &steps));
+        let different: BTreeSet<_> = told.alone.iter().collect();
+        prop_assert_eq!((told.total(), different.len(), doubled), (30, told.alone.len(), 0), "{:?}", told);
+    }
+}

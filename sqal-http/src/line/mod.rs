@@ -1,0 +1,8 @@
+//! The samples of the line as they are stored: caches, statistics, live pages, health.
+
+pub(crate) mod caches;
+pub(crate) mod live;
+pub(crate) mod own_health;
+pub(crate) mod statistics;
+
+pub use caches::Caches;

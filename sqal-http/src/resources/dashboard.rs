@@ -1,0 +1,61 @@
+//! Serves the live page and its assets from the binary; nothing comes from anywhere else.
+
+use std::sync::{Arc, LazyLock};
+
+use axum::body::Body;
+use axum::extract::{OriginalUri, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use sqal_core::ProfileRef;
+use sqal_dashboard::{Parts, SCRIPT, STYLE, page_at};
+use sqal_protocol::reference::hash;
+
+use crate::door::conditions::{is_known, tag};
+use crate::door::quota::Class;
+use crate::route::{EVERYONE, Endpoint, get};
+use crate::services::Services;
+
+/// The routes of the live page.
+pub(crate) fn routes() -> Vec<Endpoint> {
+    vec![
+        get("/", EVERYONE, Class::Unlimited, page)
+            .line("the live page ([below](#the-live-page)), which asks for a token where one is needed", ""),
+        get("/dashboard.css", EVERYONE, Class::Unlimited, style).line("the style sheet of the live page", ""),
+        get("/dashboard.js", EVERYONE, Class::Unlimited, script).line("the script of the live page", ""),
+    ]
+}
+
+static SCRIPT_TAG: LazyLock<HeaderValue> = LazyLock::new(|| tag_of(SCRIPT));
+static STYLE_TAG: LazyLock<HeaderValue> = LazyLock::new(|| tag_of(STYLE));
+
+/// The entity tag of an asset: a hash of its text.
+fn tag_of(text: &str) -> HeaderValue {
+    tag(&hash(ProfileRef::hash_of(text)))
+}
+
+/// An asset of the page. Assets change with the binary, so a browser revalidates each time. It gets
+/// no body if it has the newest version.
+fn asset(headers: &HeaderMap, tag: &HeaderValue, kind: &'static str, text: &'static str) -> Response {
+    let fields = [(header::ETAG, tag.clone()), (header::CACHE_CONTROL, HeaderValue::from_static("no-cache"))];
+    if is_known(headers, tag) {
+        return (StatusCode::NOT_MODIFIED, fields).into_response();
+    }
+    (fields, [(header::CONTENT_TYPE, kind)], Body::from(text)).into_response()
+}
+
+/// `GET /`: the page. Its assets lie beside it, under any prefix that the request has.
+pub(crate) async fn page(State(services): State<Arc<Services>>, OriginalUri(asked): OriginalUri) -> Response {
+    let parts = Parts { stations: cfg!(feature = "ws"), description: cfg!(feature = "openapi") };
+    let page = page_at(asked.path().trim_end_matches('/'), &services.plant.product, parts);
+    ([(header::CONTENT_TYPE, "text/html; charset=utf-8"), (header::CACHE_CONTROL, "no-cache")], page).into_response()
+}
+
+/// `GET /dashboard.css`: the style sheet.
+pub(crate) async fn style(headers: HeaderMap) -> Response {
+    asset(&headers, &STYLE_TAG, "text/css; charset=utf-8", STYLE)
+}
+
+/// `GET /dashboard.js`: the script.
+pub(crate) async fn script(headers: HeaderMap) -> Response {
+    asset(&headers, &SCRIPT_TAG, "text/javascript; charset=utf-8", SCRIPT)
+}

@@ -1,0 +1,25 @@
+//! The resources of the interface: each declares its routes beside their handlers.
+
+pub(crate) mod batch;
+pub(crate) mod calibrations;
+pub(crate) mod capabilities;
+#[cfg(feature = "ws")]
+pub(crate) mod commands;
+#[cfg(feature = "dashboard")]
+pub(crate) mod dashboard;
+pub(crate) mod dead_letters;
+pub(crate) mod devices;
+mod dry_run;
+pub(crate) mod events;
+pub(crate) mod health;
+pub(crate) mod hours;
+pub(crate) mod jobs;
+pub(crate) mod metrics;
+mod parameters;
+pub(crate) mod problems;
+pub(crate) mod profiles;
+pub(crate) mod samples;
+pub(crate) mod schedules;
+pub(crate) mod session;
+mod span;
+mod trial_job;
