@@ -50,13 +50,17 @@ impl TargetStatus {
 pub struct TofReading {
     /// Distance in mm; the sensor's fixed point is 0.25 mm.
     pub distance_mm: Grid<f32>,
-    /// Estimated target reflectance in percent, if it was recorded.
+    /// Estimated target reflectance in percent, if it was recorded. Without it, a profile that
+    /// gives the reflectance a weight counts the whole tray as not seen: set that weight to 0.
     pub reflectance_percent: Option<Grid<f32>>,
-    /// Signal per SPAD in kcps, if it was recorded.
+    /// Signal per SPAD in kcps, if it was recorded. Without it, a profile with a lower limit of the
+    /// amplitude counts the whole tray as not seen: set `min_amplitude_kcps` to 0.
     pub amplitude_kcps: Option<Grid<f32>>,
     /// The device's estimate of the range noise (one standard deviation) in mm, if it was recorded.
+    /// Without it, the profile's noise model gives the noise.
     pub sigma_mm: Option<Grid<f32>>,
-    /// The target status codes, if they were recorded.
+    /// The target status codes, if they were recorded. Without them, every zone counts with twice
+    /// its noise and half its trust.
     pub status: Option<Grid<TargetStatus>>,
     /// The meaning of the distances.
     pub distance_kind: DistanceKind,

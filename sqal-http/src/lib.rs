@@ -50,6 +50,8 @@ pub use sqal_core;
 pub use sqal_grading;
 pub use sqal_intake;
 pub use sqal_protocol;
+pub use sqal_resilience;
+pub use sqal_storage;
 pub use sqal_work;
 
 #[cfg(feature = "ws")]

@@ -60,11 +60,12 @@ pub struct ColorTarget {
 #[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
 #[non_exhaustive]
 pub struct SpectralWeights {
-    /// The weight of the freshness index.
+    /// The weight of the freshness index, which needs `oxidation` (and so `anchors`) or
+    /// `color_target`.
     pub freshness: f64,
-    /// The weight of the fat quality index.
+    /// The weight of the fat quality index, which needs `carotenoid`, `heme` or `lightness`.
     pub fat: f64,
-    /// The weight of one minus the oxidation index.
+    /// The weight of one minus the oxidation index, which needs `anchors`.
     pub oxidation: f64,
     /// The weight of the colour uniformity, which one reading cannot give.
     pub uniformity: f64,

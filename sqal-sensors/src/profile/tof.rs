@@ -177,7 +177,7 @@ pub struct TofProfile {
     pub noise: NoiseModel,
     /// The range noise in mm above which a zone is invalid.
     pub max_sigma_mm: f64,
-    /// The signal in kcps per SPAD below which a zone is invalid.
+    /// The signal in kcps per SPAD below which a zone is invalid; 0 for a sensor that reports none.
     pub min_amplitude_kcps: f64,
     /// The height in mm from which a zone counts as product.
     pub min_product_mm: f64,
