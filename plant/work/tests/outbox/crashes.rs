@@ -13,8 +13,8 @@ use sqal_storage::queue::{
 };
 use sqal_storage::records::{Collection, ExpectedRecord, Record, RecordDraft, RecordKey, RecordQuery, Revision};
 use sqal_storage::{MemoryStore, Queue, Records, StorageError, StorageErrorKind};
-use sqal_work::outbox::Outbox;
 use sqal_work::outbox::notify::{NoticeChannel, NoticeWork};
+use sqal_work::outbox::{Dispatched, Outbox};
 
 use crate::line::{key, narrow};
 use crate::receiver::{client, limits, ok};
@@ -147,6 +147,29 @@ async fn told(faults: Vec<u8>, steps: &[u8]) -> (Told, usize) {
     let received = people.receiver.received();
     let ids: BTreeSet<_> = received.iter().map(|got| got.field("idempotency-key").to_owned()).collect();
     (Told::by(&received), received.len() - ids.len())
+}
+
+/// A call that fails after it has enqueued the job is repeated by its sender, which is then told
+/// that nothing was added.
+#[tokio::test]
+async fn a_message_whose_job_is_there_already_is_a_repetition() {
+    let mut ways = BTreeSet::new();
+    for calls in 0..12 {
+        let mut people = People::new(narrow(), [ok()]).await;
+        let faults = std::iter::repeat_n(9, calls).chain([1]).collect();
+        let flaky = Arc::new(Flaky { store: people.line.store.clone(), faults: Mutex::new(faults) });
+        people.outbox = Outbox::new(flaky.clone(), flaky, narrow());
+        let (message, key) = (people.message("event"), key("event"));
+        if people.outbox.send(&message, &key, people.line.now()).await.is_ok() {
+            break;
+        }
+        let was_enqueued = !people.line.jobs().await.is_empty();
+        let dispatched = people.outbox.send(&message, &key, people.line.now()).await.unwrap();
+        let is_repeated = dispatched.iter().all(|dispatch| matches!(dispatch.outcome, Dispatched::Repeated));
+        assert_eq!((is_repeated, people.line.jobs().await.len()), (was_enqueued, 1), "call {calls} failed");
+        ways.insert(was_enqueued);
+    }
+    assert_eq!(ways.len(), 2, "a call before the job, and one after it");
 }
 
 proptest! {
