@@ -92,7 +92,7 @@ impl WiredStation {
         // STATUS2.
         let mut status = [0];
         let read = self.bus.write_read(SimulatedAs7341::ADDRESS, &[0xA3], &mut status);
-        read.map_err(|nobody| WiringError::Spectral(nobody.to_string()))?;
+        read.map_err(|error| WiringError::Spectral(error.to_string()))?;
         let status = match status[0] & 0b1_1000 {
             0 => AdcStatus::Clear,
             0b1_0000 => AdcStatus::DigitalSaturation,
@@ -127,7 +127,7 @@ fn now<T>(future: impl Future<Output = Result<T, vl53_8x8::Error<NoDeviceError>>
 impl From<as7341::Error<NoDeviceError>> for WiringError {
     fn from(error: as7341::Error<NoDeviceError>) -> Self {
         match error {
-            as7341::Error::I2c(nobody) => Self::Spectral(nobody.to_string()),
+            as7341::Error::I2c(error) => Self::Spectral(error.to_string()),
             as7341::Error::InvalidDeviceId(id) => Self::Spectral(format!("device id {id:#04x}: expected 0x24")),
             as7341::Error::Timeout => Self::Spectral("the measurement did not end".to_owned()),
         }

@@ -1,13 +1,9 @@
 //! `sqal mail test` against servers that accept, refuse, and cannot be trusted.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-#[path = "../../../plant/work/tests/outbox/smtp_server.rs"]
-#[expect(dead_code, reason = "each test file uses its part of the support")]
-mod smtp_server;
-
 use std::process::Command;
 
-use smtp_server::{Authority, Manners, Reply, SmtpServer, Tls};
+use fixtures::smtp::{Authority, Manners, Reply, SmtpServer, Tls};
 use tokio::net::TcpListener;
 
 /// A test with a login at a server of this machine, with these variables in addition or in place of

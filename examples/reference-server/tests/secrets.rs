@@ -6,16 +6,12 @@
 mod mail;
 #[expect(dead_code, reason = "each test file uses its part of the support")]
 mod process;
-#[path = "../../../plant/work/tests/outbox/smtp_server.rs"]
-#[expect(dead_code, reason = "each test file uses its part of the support")]
-mod smtp_server;
-
 use std::path::Path;
 use std::process::Command;
 
+use fixtures::smtp::{Manners, Reply, SmtpServer, Tls};
 use process::{Redis, Server, free_address};
 use reference_server::settings::{SETTINGS, Setting};
-use smtp_server::{Manners, Reply, SmtpServer, Tls};
 use sqal_http::TokenHash;
 
 /// The text that no output may hold.

@@ -4,15 +4,11 @@
 mod mail;
 #[expect(dead_code, reason = "each test file uses its part of the support")]
 mod process;
-#[path = "../../../plant/work/tests/outbox/smtp_server.rs"]
-#[expect(dead_code, reason = "each test file uses its part of the support")]
-mod smtp_server;
-
 use std::time::Duration;
 
+use fixtures::smtp::{Manners, SmtpServer, Tls};
 use process::{Server, now};
 use serde_json::{Value, json};
-use smtp_server::{Manners, SmtpServer, Tls};
 use sqal_http::sqal_protocol::time::rfc3339;
 use sqal_work::Cron;
 use tokio::task::yield_now;

@@ -169,10 +169,10 @@ mod tests {
     /// in another way.
     #[tokio::test]
     async fn the_pool_itself_connects_to_no_address_that_is_refused() {
-        let nobody = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+        let closed = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
         let (transport, _tasks) = transport(&HttpClientConfig::usual(Trust::none()));
         for host in ["127.0.0.1", "[::ffff:127.0.0.1]", "[::1]", "0.0.0.0"] {
-            let uri = format!("http://{host}:{}/", nobody.port()).parse().unwrap();
+            let uri = format!("http://{host}:{}/", closed.port()).parse().unwrap();
             let failed = SendError::of_transport(transport.get(uri).await.unwrap_err(), host, Duration::ZERO);
             assert!(matches!(&failed, SendError::AddressRefused(refused) if refused.host == host), "{failed:?}");
         }

@@ -6,9 +6,10 @@ use serde_json::{Value, json};
 use sqal_core::{Name, Timestamp};
 use sqal_http::{Access, TokenFile, router};
 use sqal_resilience::TokioClock;
+use sqal_storage::conformance::{Call, Interpose, Interposed, Turn};
 use sqal_storage::queue::JobId;
-use sqal_storage::records::{Collection, ExpectedRecord, Record, RecordDraft, RecordKey, RecordQuery, Revision};
-use sqal_storage::{MemoryStore, Queue, Records, StorageError, StorageErrorKind};
+use sqal_storage::records::{ExpectedRecord, RecordDraft};
+use sqal_storage::{MemoryStore, Queue, Records, StorageErrorKind};
 use sqal_work::schedule::{Cron, Schedule};
 use sqal_work::scheduler::{Scheduler, SchedulerConfig};
 
@@ -117,40 +118,14 @@ async fn a_run_that_is_asked_for_twice_under_one_key_is_enqueued_once_on_all_ser
     assert_eq!((shown.status, &shown.body), (200, &listed(&one).await));
 }
 
-/// A store of records that is away.
+/// Every call of the store fails.
 #[derive(Debug)]
 struct Away;
 
-fn away<T>() -> Result<T, StorageError> {
-    Err(StorageError::new("test", StorageErrorKind::Unavailable))
-}
-
 #[async_trait::async_trait]
-impl Records for Away {
-    async fn write(&self, _: &RecordDraft, _: ExpectedRecord, _: Timestamp) -> Result<Option<Revision>, StorageError> {
-        away()
-    }
-
-    async fn record(&self, _: &Collection, _: &RecordKey, _: Timestamp) -> Result<Option<Record>, StorageError> {
-        away()
-    }
-
-    async fn remove(
-        &self,
-        _: &Collection,
-        _: &RecordKey,
-        _: ExpectedRecord,
-        _: Timestamp,
-    ) -> Result<bool, StorageError> {
-        away()
-    }
-
-    async fn find(&self, _: &RecordQuery, _: Timestamp) -> Result<Vec<Record>, StorageError> {
-        away()
-    }
-
-    async fn sweep(&self, _: Timestamp, _: u16) -> Result<u64, StorageError> {
-        away()
+impl Interpose for Away {
+    async fn turn(&self, _: Call) -> Turn {
+        Turn::FailsBefore(StorageErrorKind::Unavailable)
     }
 }
 
@@ -159,7 +134,7 @@ impl Records for Away {
 async fn a_run_that_is_enqueued_is_answered_although_its_schedule_cannot_be_read() {
     let store = Arc::new(MemoryStore::new());
     let Server { mut services, .. } = server(&store, 1);
-    services.plant.schedules = Some(scheduler_with(&store, Arc::new(Away), NOON));
+    services.plant.schedules = Some(scheduler_with(&store, Arc::new(Interposed::new(store.clone(), Away)), NOON));
     let app = router(services);
     let run = ask(&app, "POST", RUN, &[], &Value::Null).await;
     assert_eq!((run.status, &run.body["job"]), (202, &json!("1")), "{}", run.body);

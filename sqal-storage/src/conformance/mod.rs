@@ -22,6 +22,7 @@ pub mod cache;
 pub mod custody;
 pub mod fields;
 mod full;
+mod interposed;
 mod place;
 pub mod queue;
 mod readings;
@@ -46,6 +47,7 @@ use assertions::{assert_devices, assert_hours, assert_listed, assert_outcomes, a
 use readings::{judged_anew, other_readings};
 
 pub use full::full_sample;
+pub use interposed::{Call, Interpose, Interposed, Turn};
 pub use place::{
     Fault, StorePlace, a_batch_that_fails_has_stored_nothing,
     the_first_of_several_tasks_is_there_when_the_store_is_opened_again,

@@ -1,33 +1,19 @@
 //! The lines that the client logs about a destination.
 
-use std::io::{self, Write};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
+use fixtures::logged::LoggedLines;
 use sqal_resilience::ManualClock;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::server::{Server, status};
 use crate::{at, client_with};
 
-/// The lines that were logged.
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 /// CBR-05: each change of a destination's breaker is logged with its name and its state.
 #[tokio::test]
 async fn cbr_05_the_breaker_of_a_destination_logs_its_changes() {
-    let lines = Lines::default();
+    let lines = LoggedLines::default();
     let writer = lines.clone();
     let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
     let _logging = subscriber.set_default();
@@ -40,7 +26,7 @@ async fn cbr_05_the_breaker_of_a_destination_logs_its_changes() {
     }
     clock.advance(Duration::from_secs(60));
     assert_eq!(destination.get("/").await.unwrap().status(), 500);
-    let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    let text = lines.text();
     let states: Vec<_> = text.lines().filter_map(|line| line.split("Circuit breaker 'other': état ").nth(1)).collect();
     let states: Vec<_> = states.iter().filter_map(|rest| rest.split(' ').next()).collect();
     assert_eq!(states, ["open", "half_open", "open"], "{text}");

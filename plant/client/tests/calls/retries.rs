@@ -165,11 +165,11 @@ async fn rt_14_a_post_that_was_never_sent_is_tried_again() {
 
 #[tokio::test]
 async fn rt_14_a_refused_connection_is_tried_as_often_as_the_policy_says() {
-    let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let names = Arc::new(Script::new(&["127.0.0.1"]));
     let client = client_with(|config| config.resolver = names.clone());
-    let mut there = at(nobody);
-    there.origin = format!("http://other.test:{}", nobody.port()).parse().unwrap();
+    let mut there = at(closed);
+    there.origin = format!("http://other.test:{}", closed.port()).parse().unwrap();
     let failed = client.destination("other", there).unwrap().send(post(None)).await.unwrap_err();
     assert!(matches!(&failed, SendError::NotSent { host, .. } if host == "other.test"), "{failed}");
     assert_eq!((failed.sent(), failed.is_transient(), names.asked()), (Sent::No, true, 4));
@@ -250,8 +250,8 @@ async fn answers_are_no_failures_of_the_destination() {
 
 #[tokio::test]
 async fn what_fails_is_a_failure_of_the_destination() {
-    let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-    let mut addresses = vec![nobody];
+    let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let mut addresses = vec![closed];
     for step in [status(500, ""), status(503, ""), Step::Reset, Step::Last("half".into())] {
         addresses.push(Server::new([step]).await.address);
     }

@@ -51,7 +51,7 @@ async fn every_request_is_counted_once_and_every_retry_too() {
     destination.get("no path").await.unwrap_err();
     let mut sending = Box::pin(destination.get("/"));
     while server.requests().len() < 7 {
-        tokio::select! { biased; _ = &mut sending => panic!("nobody answers"), () = tokio::task::yield_now() => {} }
+        tokio::select! { biased; _ = &mut sending => panic!("no answer comes"), () = tokio::task::yield_now() => {} }
     }
     drop(sending);
     destination.breaker().force_open();
@@ -74,9 +74,9 @@ async fn every_request_is_counted_once_and_every_retry_too() {
 
 #[tokio::test]
 async fn no_error_and_no_debug_text_repeats_what_may_be_secret() {
-    let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     for address in [
-        nobody,
+        closed,
         Server::new([Step::Reset]).await.address,
         Server::new([Step::Last("hunter2\r\n\r\n".into())]).await.address,
         Server::new([Step::Say("HTTP/1.1 200 OK\r\ncontent-length: 9999999\r\n\r\n".into())]).await.address,

@@ -8,8 +8,8 @@ use crate::worker::WorkError;
 /// The newest form of a body that this program knows.
 const VERSION: u32 = 1;
 
-/// One message on its way to one destination. A parcel is written once, so each attempt delivers
-/// the same message under the same id.
+/// One message on its way to one destination. A parcel is written once, so every retry delivers the
+/// stored message under the stored id.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Parcel<M> {
     v: u32,

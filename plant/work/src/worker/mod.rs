@@ -47,8 +47,9 @@ pub use work::{Work, WorkError};
 ///    its wall clock shows that the lease has ended, and the work is polled again only if the lease
 ///    could be renewed.
 /// 2. *Nothing is lost*: a job whose run has no stored end is done again.
-/// 3. *A failure is visible*: a job that has failed for good keeps why; the log and the metrics
-///    show it.
+/// 3. *A failure is visible*: a job that has failed for good keeps why, and counts in the gauge
+///    `jobs`. The log and `job_runs_total` show it too, unless the job has failed because the
+///    worker of its last attempt was killed: then no process has seen the end of the run.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]

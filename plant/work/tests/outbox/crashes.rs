@@ -1,18 +1,13 @@
 //! Stores that fail at any call, before or after they have done it: no message is lost or doubled.
 
 use std::collections::{BTreeSet, VecDeque};
-use std::num::NonZeroU16;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use proptest::prelude::*;
-use sqal_core::Timestamp;
-use sqal_storage::queue::{
-    Enqueued, Job, JobCount, JobEnd, JobId, JobKind, JobProgress, JobQuery, Lease, Leased, NewJob, WorkerName,
-};
-use sqal_storage::records::{Collection, ExpectedRecord, Record, RecordDraft, RecordKey, RecordQuery, Revision};
-use sqal_storage::{MemoryStore, Queue, Records, StorageError, StorageErrorKind};
+use sqal_storage::conformance::{Call, Interpose, Interposed, Turn};
+use sqal_storage::{MemoryStore, StorageErrorKind};
 use sqal_work::outbox::notify::{NoticeChannel, NoticeWork};
 use sqal_work::outbox::{Dispatched, Outbox};
 
@@ -20,116 +15,32 @@ use crate::line::{key, narrow};
 use crate::receiver::{client, limits, ok};
 use crate::storms::{People, Told};
 
-/// A store whose next calls succeed or fail as a list says: 0 fails before the call is done, 1
-/// after it, and everything else succeeds. Behind the end of the list all calls succeed.
+/// Whether the next calls succeed or fail, as a list says: 0 fails before the call is done, 1 after
+/// it, and everything else succeeds. Behind the end of the list all calls succeed.
 #[derive(Debug)]
-struct Flaky {
-    store: Arc<MemoryStore>,
-    faults: Mutex<VecDeque<u8>>,
-}
+struct Faults(Mutex<VecDeque<u8>>);
 
-impl Flaky {
-    async fn call<T>(&self, call: impl Future<Output = Result<T, StorageError>>) -> Result<T, StorageError> {
-        let fault = self.faults.lock().unwrap().pop_front();
-        let failed = Err(StorageError::new("flaky", StorageErrorKind::Busy));
-        match fault {
-            Some(0) => failed,
-            Some(1) => call.await.and(failed),
-            _ => call.await,
+#[async_trait]
+impl Interpose for Faults {
+    async fn turn(&self, _: Call) -> Turn {
+        match self.0.lock().unwrap().pop_front() {
+            Some(0) => Turn::FailsBefore(StorageErrorKind::Busy),
+            Some(1) => Turn::FailsAfter(StorageErrorKind::Busy),
+            _ => Turn::Done,
         }
     }
 }
 
-#[async_trait]
-impl Records for Flaky {
-    async fn write(
-        &self,
-        draft: &RecordDraft,
-        expected: ExpectedRecord,
-        now: Timestamp,
-    ) -> Result<Option<Revision>, StorageError> {
-        self.call(self.store.write(draft, expected, now)).await
-    }
-
-    async fn record(
-        &self,
-        collection: &Collection,
-        key: &RecordKey,
-        now: Timestamp,
-    ) -> Result<Option<Record>, StorageError> {
-        self.call(self.store.record(collection, key, now)).await
-    }
-
-    async fn remove(
-        &self,
-        collection: &Collection,
-        key: &RecordKey,
-        expected: ExpectedRecord,
-        now: Timestamp,
-    ) -> Result<bool, StorageError> {
-        self.call(self.store.remove(collection, key, expected, now)).await
-    }
-
-    async fn find(&self, query: &RecordQuery, now: Timestamp) -> Result<Vec<Record>, StorageError> {
-        self.call(self.store.find(query, now)).await
-    }
-
-    async fn sweep(&self, now: Timestamp, limit: u16) -> Result<u64, StorageError> {
-        self.call(self.store.sweep(now, limit)).await
-    }
-}
-
-#[async_trait]
-impl Queue for Flaky {
-    async fn enqueue(&self, job: &NewJob) -> Result<Enqueued, StorageError> {
-        self.call(self.store.enqueue(job)).await
-    }
-
-    async fn lease(
-        &self,
-        kind: &JobKind,
-        worker: &WorkerName,
-        now: Timestamp,
-        until: Timestamp,
-        limit: NonZeroU16,
-    ) -> Result<Vec<Leased>, StorageError> {
-        self.call(self.store.lease(kind, worker, now, until, limit)).await
-    }
-
-    async fn renew(&self, lease: &Lease, until: Timestamp, progress: JobProgress) -> Result<bool, StorageError> {
-        self.call(self.store.renew(lease, until, progress)).await
-    }
-
-    async fn end(&self, lease: &Lease, at: Timestamp, end: &JobEnd) -> Result<bool, StorageError> {
-        self.call(self.store.end(lease, at, end)).await
-    }
-
-    async fn cancel(&self, id: JobId, at: Timestamp) -> Result<Option<Job>, StorageError> {
-        self.call(self.store.cancel(id, at)).await
-    }
-
-    async fn job(&self, id: JobId) -> Result<Option<Job>, StorageError> {
-        self.call(self.store.job(id)).await
-    }
-
-    async fn jobs(&self, query: &JobQuery) -> Result<Vec<Job>, StorageError> {
-        self.call(self.store.jobs(query)).await
-    }
-
-    async fn count_jobs(&self) -> Result<Vec<JobCount>, StorageError> {
-        self.call(self.store.count_jobs()).await
-    }
-
-    async fn forget_jobs(&self, kind: &JobKind, ended_before: Timestamp, limit: u16) -> Result<u64, StorageError> {
-        self.call(self.store.forget_jobs(kind, ended_before, limit)).await
-    }
+/// The store of people, with faults.
+fn flaky(people: &People, faults: impl IntoIterator<Item = u8>) -> Arc<Interposed<Arc<MemoryStore>, Faults>> {
+    Arc::new(Interposed::new(people.line.store.clone(), Faults(Mutex::new(faults.into_iter().collect()))))
 }
 
 /// Sends 30 messages, each again until it is taken, through stores that fail, and delivers them
 /// with a work whose stores fail as well. Returns what people were told.
 async fn told(faults: Vec<u8>, steps: &[u8]) -> (Told, usize) {
     let mut people = People::new(narrow(), [ok()]).await;
-    let flaky = Arc::new(Flaky { store: people.line.store.clone(), faults: Mutex::new(faults.into()) });
+    let flaky = flaky(&people, faults);
     people.outbox = Outbox::new(flaky.clone(), flaky.clone(), narrow());
     let channel = NoticeChannel::json("people".parse().unwrap(), people.receiver.url("/"), None).unwrap();
     people.work = NoticeWork::new(client(), limits(), [channel], flaky);
@@ -156,8 +67,7 @@ async fn a_message_whose_job_is_there_already_is_a_repetition() {
     let mut ways = BTreeSet::new();
     for calls in 0..12 {
         let mut people = People::new(narrow(), [ok()]).await;
-        let faults = std::iter::repeat_n(9, calls).chain([1]).collect();
-        let flaky = Arc::new(Flaky { store: people.line.store.clone(), faults: Mutex::new(faults) });
+        let flaky = flaky(&people, std::iter::repeat_n(9, calls).chain([1]));
         people.outbox = Outbox::new(flaky.clone(), flaky, narrow());
         let (message, key) = (people.message("event"), key("event"));
         if people.outbox.send(&message, &key, people.line.now()).await.is_ok() {

@@ -1,8 +1,6 @@
 //! What the log says of a destination that fails: one line at the beginning, one at the end.
 
-use std::io::{self, Write};
-use std::sync::{Arc, Mutex};
-
+use fixtures::logged::LoggedLines;
 use sqal_storage::queue::{Job, JobState};
 use tracing_subscriber::util::SubscriberInitExt;
 
@@ -10,29 +8,9 @@ use crate::receiver::{ok, status};
 use crate::webhooks::{Hook, SECRET};
 use crate::worker::{begin, jobs_once};
 
-/// The lines that were logged.
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
-
-impl Lines {
-    fn text(&self) -> String {
-        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
-    }
-}
-
-impl Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 #[tokio::test]
 async fn an_outage_is_one_line_at_its_beginning_and_one_at_its_end() {
-    let lines = Lines::default();
+    let lines = LoggedLines::default();
     let writer = lines.clone();
     let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
     let _logging = subscriber.set_default();
@@ -60,7 +38,7 @@ async fn an_outage_is_one_line_at_its_beginning_and_one_at_its_end() {
 /// posted.
 #[tokio::test]
 async fn messages_that_wait_for_a_destination_that_fails_add_no_line() {
-    let lines = Lines::default();
+    let lines = LoggedLines::default();
     let writer = lines.clone();
     let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
     let _logging = subscriber.set_default();
@@ -84,7 +62,7 @@ async fn messages_that_wait_for_a_destination_that_fails_add_no_line() {
 
 #[tokio::test]
 async fn an_endpoint_that_is_disabled_is_told_with_its_reason() {
-    let lines = Lines::default();
+    let lines = LoggedLines::default();
     let writer = lines.clone();
     let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
     let _logging = subscriber.set_default();

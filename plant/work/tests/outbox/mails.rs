@@ -12,7 +12,7 @@ use sqal_work::outbox::{ATTEMPTS, Dispatched, Language, Outbox, Secret};
 use tokio::net::TcpListener;
 
 use crate::line::{Line, key, narrow, wide};
-use crate::smtp_server::{Authority, Manners, Reply, SmtpServer, Tls};
+use fixtures::smtp::{Authority, Manners, Reply, SmtpServer, Tls};
 
 /// A server on this machine, and everything that sends mail to it.
 struct Post {
@@ -161,9 +161,9 @@ async fn a_server_that_fails_is_left_alone_for_a_while() {
 
 #[tokio::test]
 async fn a_server_that_is_away_for_three_days_fails_the_mail_after_ten_attempts() {
-    let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let mut post = Post::new([Manners::usual()]).await;
-    post.work = MailWork::new(Mailer::new(plain(nobody.port())).unwrap(), post.line.records());
+    post.work = MailWork::new(Mailer::new(plain(closed.port())).unwrap(), post.line.records());
     post.send("Station 3", &["marie@example.com"]).await;
     let done = post.line.drain(&post.work).await;
     assert_eq!(done.len(), usize::from(ATTEMPTS.get()));

@@ -11,7 +11,6 @@ mod metered;
 mod notices;
 mod receiver;
 mod slow;
-mod smtp_server;
 mod storms;
 mod strangers;
 mod verified;

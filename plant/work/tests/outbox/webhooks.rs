@@ -208,7 +208,7 @@ async fn a_redirect_is_a_failure_and_is_not_followed() {
 /// Each failure has its words, which name the host and neither the path nor a secret.
 #[tokio::test]
 async fn a_receiver_that_is_away_slow_or_broken_is_told_in_clear_words() {
-    let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     for (step, words) in [
         (None, "no connection to 127.0.0.1"),
         (Some(Step::Silence), "no answer in 50ms"),
@@ -221,7 +221,7 @@ async fn a_receiver_that_is_away_slow_or_broken_is_told_in_clear_words() {
         let (queue, records) = (hook.line.queue(), hook.line.records());
         hook.work = WebhookWork::new(client(), within, hook.line.endpoints(), queue, records);
         if step.is_none() {
-            let url = format!("http://{nobody}/hunter2").parse::<sqal_work::outbox::TargetUrl>().unwrap();
+            let url = format!("http://{closed}/hunter2").parse::<sqal_work::outbox::TargetUrl>().unwrap();
             let id = "erp".parse().unwrap();
             hook.endpoints.change(&id, hook.line.now(), |endpoint| endpoint.at(url.clone())).await.unwrap();
         }

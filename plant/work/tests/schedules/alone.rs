@@ -113,12 +113,12 @@ async fn a_run_stands_still_while_its_record_cannot_be_renewed_and_goes_on_after
     let (world, [first, _], task, work) = two_jobs().await;
     let outage = async {
         sleep(Duration::from_secs(25)).await;
-        world.store.writes_left.store(0, Ordering::Relaxed);
+        world.store.turns.writes_left.store(0, Ordering::Relaxed);
         sleep(Duration::from_mins(10)).await;
         // The last renewal was at 20 seconds, and is relied on for 30.
         let stood = task.seconds.load(Ordering::Relaxed);
         assert!((48..=50).contains(&stood), "{stood}");
-        world.store.writes_left.store(u64::MAX, Ordering::Relaxed);
+        world.store.turns.writes_left.store(u64::MAX, Ordering::Relaxed);
     };
     let running = running(&world);
     let (ended, ()) = tokio::join!(work.run(&first, &running), outage);
@@ -141,7 +141,7 @@ async fn a_run_that_another_one_has_overtaken_is_dropped_and_tried_again() {
 #[tokio::test(start_paused = true)]
 async fn records_that_fail_cost_a_job_no_attempt() {
     let (world, [first, _], task, work) = two_jobs().await;
-    world.store.writes_left.store(0, Ordering::Relaxed);
+    world.store.turns.writes_left.store(0, Ordering::Relaxed);
     let ended = work.run(&first, &running(&world)).await;
     assert!(matches!(ended, Err(WorkError::Postponed { .. })), "{ended:?}");
     assert_eq!(task.seconds.load(Ordering::Relaxed), 0);

@@ -29,7 +29,7 @@ async fn hours(hours: u64) {
 /// The numbers of due times that were enqueued, missed and paused.
 async fn decided(scheduler: &Scheduler, world: &World) -> (usize, u64, u64) {
     let status = scheduler.status().await.unwrap().remove(0);
-    (world.store.added().len(), status.missed.count, status.skipped.count)
+    (world.store.turns.added().len(), status.missed.count, status.skipped.count)
 }
 
 #[tokio::test(start_paused = true)]
@@ -149,7 +149,7 @@ async fn a_record_of_a_newer_program_is_left_to_that_program() {
     assert!(newer(scheduler.resume("hourly").await.map(drop)));
     let trouble = scheduler.status().await.unwrap().remove(0).trouble.unwrap();
     assert_eq!(trouble, "the record of the schedule has version 2, and this program reads versions up to 1");
-    assert_eq!(world.store.added().len(), 0);
+    assert_eq!(world.store.turns.added().len(), 0);
 }
 
 fn step(server: &Server, micros: i64) {
@@ -176,7 +176,7 @@ async fn a_clock_that_was_far_ahead_is_told_and_a_person_ends_the_wait() {
     scheduler.look_once().await.unwrap();
     let status = scheduler.status().await.unwrap().remove(0);
     assert!(status.trouble.is_none() && status.next.is_some());
-    assert_eq!(world.store.added().len(), before.0 + 1);
+    assert_eq!(world.store.turns.added().len(), before.0 + 1);
 }
 
 #[tokio::test(start_paused = true)]

@@ -6,11 +6,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sqal_core::{Name, Timestamp};
+use sqal_core::Name;
 use sqal_resilience::{Clock, ManualClock};
+use sqal_storage::conformance::{Call, Interpose, Interposed, Turn};
 use sqal_storage::queue::JobEnd;
-use sqal_storage::records::{Collection, ExpectedRecord, Record, RecordDraft, RecordKey, RecordQuery, Revision};
-use sqal_storage::{Queue, Records, StorageError};
+use sqal_storage::records::{ExpectedRecord, RecordDraft, RecordQuery};
+use sqal_storage::{Queue, Records};
 use sqal_work::schedule::Missed;
 use sqal_work::scheduler::{InvalidScheduler, Scheduler, SchedulerConfig, SchedulerError};
 use tokio::time::sleep;
@@ -55,21 +56,21 @@ async fn the_key_of_a_run_that_may_be_enqueued_again_is_not_forgotten() {
     scheduler.look_once().await.unwrap();
     sleep(Duration::from_hours(3)).await;
     // The run is decided and enqueued, but that it was enqueued is not written.
-    world.store.writes_left.store(1, Ordering::Relaxed);
+    world.store.turns.writes_left.store(1, Ordering::Relaxed);
     assert!(matches!(scheduler.look_once().await, Err(SchedulerError::Storage(_))));
-    assert_eq!(world.store.added().len(), 1);
+    assert_eq!(world.store.turns.added().len(), 1);
     end_the_job(&world).await;
     for _ in 0..3 {
         sleep(Duration::from_hours(24)).await;
         assert_eq!((scheduler.forget_once().await.unwrap(), kept(&world).await), (0, 1));
     }
-    world.store.writes_left.store(u64::MAX, Ordering::Relaxed);
+    world.store.turns.writes_left.store(u64::MAX, Ordering::Relaxed);
     scheduler.look_once().await.unwrap();
-    assert!(world.store.added().iter().all(|(_, times)| *times == 1));
+    assert!(world.store.turns.added().iter().all(|(_, times)| *times == 1));
     // Then the old job is forgotten, and its due time does not come back.
     assert_eq!(scheduler.forget_once().await.unwrap(), 1);
     scheduler.look_once().await.unwrap();
-    assert!(world.store.added().iter().all(|(_, times)| *times == 1));
+    assert!(world.store.turns.added().iter().all(|(_, times)| *times == 1));
 }
 
 /// Writes records that expire at a time, in microseconds from the begin.
@@ -116,7 +117,7 @@ async fn expired_records_are_removed_every_hour_also_if_a_schedule_is_damaged() 
     server.stop();
 }
 
-/// Records of a server that stands still for three days right after a read, while another server
+/// A server that stands still for three days right after a read, while another server
 /// goes on.
 #[derive(Debug)]
 struct Standstill {
@@ -125,49 +126,19 @@ struct Standstill {
 }
 
 #[async_trait]
-impl Records for Standstill {
-    async fn write(
-        &self,
-        draft: &RecordDraft,
-        expected: ExpectedRecord,
-        now: Timestamp,
-    ) -> Result<Option<Revision>, StorageError> {
-        Records::write(&*self.world.store, draft, expected, now).await
+impl Interpose for Standstill {
+    async fn turn(&self, _: Call) -> Turn {
+        Turn::Done
     }
 
-    async fn record(
-        &self,
-        collection: &Collection,
-        key: &RecordKey,
-        now: Timestamp,
-    ) -> Result<Option<Record>, StorageError> {
-        let record = self.world.store.record(collection, key, now).await;
-        let other = self.other.lock().unwrap().take();
+    async fn done(&self, call: Call) {
+        let other = if call == Call::Record { self.other.lock().unwrap().take() } else { None };
         if let Some(other) = other {
             other.look_once().await.unwrap();
             end_the_job(&self.world).await;
             sleep(Duration::from_hours(3 * 24)).await;
             assert_eq!(other.forget_once().await.unwrap(), 1);
         }
-        record
-    }
-
-    async fn remove(
-        &self,
-        collection: &Collection,
-        key: &RecordKey,
-        expected: ExpectedRecord,
-        now: Timestamp,
-    ) -> Result<bool, StorageError> {
-        self.world.store.remove(collection, key, expected, now).await
-    }
-
-    async fn find(&self, query: &RecordQuery, now: Timestamp) -> Result<Vec<Record>, StorageError> {
-        self.world.store.find(query, now).await
-    }
-
-    async fn sweep(&self, now: Timestamp, limit: u16) -> Result<u64, StorageError> {
-        self.world.store.sweep(now, limit).await
     }
 }
 
@@ -179,15 +150,15 @@ async fn a_server_that_stood_still_does_not_enqueue_a_run_whose_key_was_forgotte
     other.look_once().await.unwrap();
     sleep(Duration::from_hours(17 * 24 + 2)).await;
     // Another server decides and enqueues, and does not note that: the run is still pending.
-    world.store.writes_left.store(1, Ordering::Relaxed);
+    world.store.turns.writes_left.store(1, Ordering::Relaxed);
     assert!(other.look_once().await.is_err());
-    world.store.writes_left.store(u64::MAX, Ordering::Relaxed);
+    world.store.turns.writes_left.store(u64::MAX, Ordering::Relaxed);
 
-    let records = Standstill { world: world.clone(), other: Mutex::new(Some(other)) };
-    let stood = world.server_over(Arc::new(records));
+    let turns = Standstill { world: world.clone(), other: Mutex::new(Some(other)) };
+    let stood = world.server_over(Arc::new(Interposed::new(world.store.clone(), turns)));
     stood.look_once().await.unwrap();
-    assert!(world.store.added().iter().all(|(_, times)| *times == 1), "{:?}", world.store.added());
-    assert_eq!((world.store.added().len(), kept(&world).await), (1, 0));
+    assert!(world.store.turns.added().iter().all(|(_, times)| *times == 1), "{:?}", world.store.turns.added());
+    assert_eq!((world.store.turns.added().len(), kept(&world).await), (1, 0));
 }
 
 #[test]

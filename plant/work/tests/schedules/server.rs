@@ -10,7 +10,7 @@ use sqal_storage::Records;
 use sqal_work::schedule::{Cron, Missed, Schedule};
 use sqal_work::scheduler::{Scheduler, SchedulerConfig};
 
-use super::store::Store;
+use super::store::{Store, store};
 
 pub(crate) const HOUR: i64 = 3_600_000_000;
 pub(crate) const DAY: i64 = 24 * HOUR;
@@ -43,7 +43,7 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new(seed: u64, schedules: Vec<Schedule>) -> Self {
-        Self { begun: TokioClock.now(), store: Arc::new(Store::new(seed)), schedules }
+        Self { begun: TokioClock.now(), store: Arc::new(store(seed)), schedules }
     }
 
     /// The true time, in microseconds from the begin of the simulation.

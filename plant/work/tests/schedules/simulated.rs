@@ -79,7 +79,7 @@ async fn job_01_over_400_days_each_due_time_is_enqueued_once_or_noted_as_missed(
     let mut servers = [world.server(), world.server()];
     servers.iter_mut().for_each(Server::start);
     sleep(Duration::from_secs(1)).await;
-    world.store.is_shaky.store(true, Ordering::Relaxed);
+    world.store.turns.is_shaky.store(true, Ordering::Relaxed);
     let mut stood_still = 0;
     while world.elapsed() < 400 * DAY {
         sleep(Duration::from_secs(60 + dice.below(9 * 3_600))).await;
@@ -87,7 +87,7 @@ async fn job_01_over_400_days_each_due_time_is_enqueued_once_or_noted_as_missed(
         stood_still += u32::from(servers.iter().all(|server| server.running.is_none()));
         end_all(&world).await;
     }
-    world.store.is_shaky.store(false, Ordering::Relaxed);
+    world.store.turns.is_shaky.store(false, Ordering::Relaxed);
     for server in &mut servers {
         server.stop();
         server.offset.store(0, Ordering::Relaxed);
@@ -98,7 +98,7 @@ async fn job_01_over_400_days_each_due_time_is_enqueued_once_or_noted_as_missed(
     assert!(stood_still > 20, "both servers stood still {stood_still} times");
 
     let mut enqueued: BTreeMap<String, BTreeSet<Timestamp>> = BTreeMap::new();
-    for (job, times) in world.store.added() {
+    for (job, times) in world.store.turns.added() {
         let (name, due) = due_of(&job);
         assert_eq!(times, 1, "{name}: {due:?} was enqueued {times} times");
         let schedule = world.schedules.iter().find(|schedule| schedule.name().as_str() == name).unwrap();

@@ -2,17 +2,13 @@
 //! added to its queue.
 
 use std::collections::BTreeMap;
-use std::num::NonZeroU16;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
-use sqal_core::Timestamp;
-use sqal_storage::queue::{
-    Enqueued, Job, JobCount, JobEnd, JobId, JobKind, JobProgress, JobQuery, Lease, Leased, NewJob, WorkerName,
-};
-use sqal_storage::records::{Collection, ExpectedRecord, Record, RecordDraft, RecordKey, RecordQuery, Revision};
-use sqal_storage::{MemoryStore, Queue, Records, StorageError, StorageErrorKind};
+use sqal_storage::conformance::{Call, Interpose, Interposed, Turn};
+use sqal_storage::queue::{Enqueued, NewJob};
+use sqal_storage::{MemoryStore, StorageErrorKind};
 
 /// Numbers that look like chance and are the same at each run.
 #[derive(Debug)]
@@ -34,9 +30,21 @@ impl Dice {
 }
 
 /// A memory store that may fail.
+pub(crate) type Store = Interposed<MemoryStore, Weather>;
+
+pub(crate) fn store(seed: u64) -> Store {
+    let turns = Weather {
+        dice: Dice::of(seed),
+        is_shaky: AtomicBool::new(false),
+        writes_left: AtomicU64::new(u64::MAX),
+        added: Mutex::default(),
+    };
+    Interposed::new(MemoryStore::new(), turns)
+}
+
+/// Which calls fail, and which jobs were added.
 #[derive(Debug)]
-pub(crate) struct Store {
-    pub(crate) inner: MemoryStore,
+pub(crate) struct Weather {
     dice: Dice,
     /// Whether one call in thirty fails.
     pub(crate) is_shaky: AtomicBool,
@@ -46,128 +54,36 @@ pub(crate) struct Store {
     added: Mutex<BTreeMap<String, (NewJob, u32)>>,
 }
 
-impl Store {
-    pub(crate) fn new(seed: u64) -> Self {
-        Self {
-            inner: MemoryStore::new(),
-            dice: Dice::of(seed),
-            is_shaky: AtomicBool::new(false),
-            writes_left: AtomicU64::new(u64::MAX),
-            added: Mutex::default(),
-        }
-    }
-
+impl Weather {
     /// The jobs with a key that were added, each with the times that a job of its key was added.
     pub(crate) fn added(&self) -> Vec<(NewJob, u32)> {
         self.added.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
     }
-
-    /// Does a call, or fails before or after it.
-    async fn call<T>(&self, call: impl Future<Output = Result<T, StorageError>> + Send) -> Result<T, StorageError> {
-        let fails = self.is_shaky.load(Ordering::Relaxed) && self.dice.below(30) == 0;
-        if fails && self.dice.below(2) == 0 {
-            return Err(away());
-        }
-        let done = call.await;
-        if fails { Err(away()) } else { done }
-    }
-}
-
-fn away() -> StorageError {
-    StorageError::new("test", StorageErrorKind::Unavailable)
 }
 
 #[async_trait]
-impl Queue for Store {
-    async fn enqueue(&self, job: &NewJob) -> Result<Enqueued, StorageError> {
-        self.call(async {
-            let enqueued = self.inner.enqueue(job).await?;
-            if let (Enqueued::Added(_), Some(key)) = (enqueued, job.key) {
-                let mut added = self.added.lock().unwrap_or_else(PoisonError::into_inner);
-                added.entry(key.to_string()).or_insert((job.clone(), 0)).1 += 1;
-            }
-            Ok(enqueued)
-        })
-        .await
-    }
-
-    async fn lease(
-        &self,
-        kind: &JobKind,
-        worker: &WorkerName,
-        now: Timestamp,
-        until: Timestamp,
-        limit: NonZeroU16,
-    ) -> Result<Vec<Leased>, StorageError> {
-        self.inner.lease(kind, worker, now, until, limit).await
-    }
-
-    async fn renew(&self, lease: &Lease, until: Timestamp, progress: JobProgress) -> Result<bool, StorageError> {
-        self.inner.renew(lease, until, progress).await
-    }
-
-    async fn end(&self, lease: &Lease, at: Timestamp, end: &JobEnd) -> Result<bool, StorageError> {
-        self.inner.end(lease, at, end).await
-    }
-
-    async fn cancel(&self, id: JobId, at: Timestamp) -> Result<Option<Job>, StorageError> {
-        self.inner.cancel(id, at).await
-    }
-
-    async fn job(&self, id: JobId) -> Result<Option<Job>, StorageError> {
-        self.inner.job(id).await
-    }
-
-    async fn jobs(&self, query: &JobQuery) -> Result<Vec<Job>, StorageError> {
-        self.inner.jobs(query).await
-    }
-
-    async fn count_jobs(&self) -> Result<Vec<JobCount>, StorageError> {
-        self.inner.count_jobs().await
-    }
-
-    async fn forget_jobs(&self, kind: &JobKind, ended_before: Timestamp, limit: u16) -> Result<u64, StorageError> {
-        self.call(self.inner.forget_jobs(kind, ended_before, limit)).await
-    }
-}
-
-#[async_trait]
-impl Records for Store {
-    async fn write(
-        &self,
-        draft: &RecordDraft,
-        expected: ExpectedRecord,
-        now: Timestamp,
-    ) -> Result<Option<Revision>, StorageError> {
+impl Interpose for Weather {
+    async fn turn(&self, call: Call) -> Turn {
+        let away = StorageErrorKind::Unavailable;
         let left = |left: u64| left.checked_sub(1);
-        self.writes_left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, left).map_err(|_| away())?;
-        self.call(self.inner.write(draft, expected, now)).await
+        let is_over = || self.writes_left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, left).is_err();
+        if call == Call::Write && is_over() {
+            return Turn::FailsBefore(away);
+        }
+        let may_fail = matches!(call, Call::Enqueue | Call::ForgetJobs | Call::Write | Call::Record | Call::Find);
+        if !may_fail || !self.is_shaky.load(Ordering::Relaxed) || self.dice.below(30) != 0 {
+            Turn::Done
+        } else if self.dice.below(2) == 0 {
+            Turn::FailsBefore(away)
+        } else {
+            Turn::FailsAfter(away)
+        }
     }
 
-    async fn record(
-        &self,
-        collection: &Collection,
-        key: &RecordKey,
-        now: Timestamp,
-    ) -> Result<Option<Record>, StorageError> {
-        self.call(self.inner.record(collection, key, now)).await
-    }
-
-    async fn remove(
-        &self,
-        collection: &Collection,
-        key: &RecordKey,
-        expected: ExpectedRecord,
-        now: Timestamp,
-    ) -> Result<bool, StorageError> {
-        self.inner.remove(collection, key, expected, now).await
-    }
-
-    async fn find(&self, query: &RecordQuery, now: Timestamp) -> Result<Vec<Record>, StorageError> {
-        self.call(self.inner.find(query, now)).await
-    }
-
-    async fn sweep(&self, now: Timestamp, limit: u16) -> Result<u64, StorageError> {
-        self.inner.sweep(now, limit).await
+    fn enqueued(&self, job: &NewJob, enqueued: Enqueued) {
+        if let (Enqueued::Added(_), Some(key)) = (enqueued, job.key) {
+            let mut added = self.added.lock().unwrap_or_else(PoisonError::into_inner);
+            added.entry(key.to_string()).or_insert((job.clone(), 0)).1 += 1;
+        }
     }
 }

@@ -9,10 +9,9 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use sqal_core::{Name, Timestamp};
 use sqal_resilience::{Clock, Shutdown, ShutdownConfig, TokioClock};
-use sqal_storage::queue::{
-    Enqueued, Job, JobCount, JobEnd, JobId, JobKind, JobProgress, JobQuery, Lease, Leased, NewJob, WorkerName,
-};
-use sqal_storage::{MemoryStore, Queue, StorageError, StorageErrorKind};
+use sqal_storage::conformance::{Call, Interpose, Interposed, Turn};
+use sqal_storage::queue::{Job, JobId, JobKind, NewJob};
+use sqal_storage::{MemoryStore, Queue, StorageErrorKind};
 use sqal_work::{Running, Work, WorkConfig, WorkError, Worker, WorkerHandle};
 
 /// 2026-11-29T00:00:00Z.
@@ -39,85 +38,29 @@ pub(crate) enum Line {
     Broken,
 }
 
-/// The way of one worker to the queue.
-#[derive(Clone, Debug)]
-pub(crate) struct Wire {
-    queue: Arc<MemoryStore>,
-    line: Arc<AtomicU8>,
-}
+/// The way of one worker to the queue. Clones share it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Wire(Arc<AtomicU8>);
 
 impl Wire {
     pub(crate) fn set(&self, line: Line) {
-        self.line.store(line as u8, Ordering::Relaxed);
+        self.0.store(line as u8, Ordering::Relaxed);
     }
 
     pub(crate) fn is_dead(&self) -> bool {
-        self.line.load(Ordering::Relaxed) == Line::Dead as u8
-    }
-
-    async fn pass(&self) -> Result<(), StorageError> {
-        if self.is_dead() {
-            return std::future::pending().await;
-        }
-        let line = self.line.load(Ordering::Relaxed);
-        assert_ne!(line, Line::Broken as u8, "the adapter of the queue panics");
-        let is_up = line == Line::Up as u8;
-        if is_up { Ok(()) } else { Err(StorageError::new("test", StorageErrorKind::Unavailable)) }
+        self.0.load(Ordering::Relaxed) == Line::Dead as u8
     }
 }
 
 #[async_trait]
-impl Queue for Wire {
-    async fn enqueue(&self, job: &NewJob) -> Result<Enqueued, StorageError> {
-        self.pass().await?;
-        self.queue.enqueue(job).await
-    }
-
-    async fn lease(
-        &self,
-        kind: &JobKind,
-        worker: &WorkerName,
-        now: Timestamp,
-        until: Timestamp,
-        limit: NonZeroU16,
-    ) -> Result<Vec<Leased>, StorageError> {
-        self.pass().await?;
-        self.queue.lease(kind, worker, now, until, limit).await
-    }
-
-    async fn renew(&self, lease: &Lease, until: Timestamp, progress: JobProgress) -> Result<bool, StorageError> {
-        self.pass().await?;
-        self.queue.renew(lease, until, progress).await
-    }
-
-    async fn end(&self, lease: &Lease, at: Timestamp, end: &JobEnd) -> Result<bool, StorageError> {
-        self.pass().await?;
-        self.queue.end(lease, at, end).await
-    }
-
-    async fn cancel(&self, id: JobId, at: Timestamp) -> Result<Option<Job>, StorageError> {
-        self.pass().await?;
-        self.queue.cancel(id, at).await
-    }
-
-    async fn job(&self, id: JobId) -> Result<Option<Job>, StorageError> {
-        self.pass().await?;
-        self.queue.job(id).await
-    }
-
-    async fn jobs(&self, query: &JobQuery) -> Result<Vec<Job>, StorageError> {
-        self.pass().await?;
-        self.queue.jobs(query).await
-    }
-
-    async fn count_jobs(&self) -> Result<Vec<JobCount>, StorageError> {
-        self.pass().await?;
-        self.queue.count_jobs().await
-    }
-
-    async fn forget_jobs(&self, kind: &JobKind, ended_before: Timestamp, limit: u16) -> Result<u64, StorageError> {
-        self.pass().await?;
-        self.queue.forget_jobs(kind, ended_before, limit).await
+impl Interpose for Wire {
+    async fn turn(&self, _: Call) -> Turn {
+        if self.is_dead() {
+            return std::future::pending().await;
+        }
+        let line = self.0.load(Ordering::Relaxed);
+        assert_ne!(line, Line::Broken as u8, "the adapter of the queue panics");
+        if line == Line::Up as u8 { Turn::Done } else { Turn::FailsBefore(StorageErrorKind::Unavailable) }
     }
 }
 
@@ -189,13 +132,7 @@ impl Bench {
 
     /// Begins a worker.
     pub(crate) fn worker(&self, name: &str, work: Arc<dyn Work>, config: WorkConfig) -> Process {
-        let wire = self.wire();
-        self.worker_on(wire, name, work, config)
-    }
-
-    /// A way to the queue, for a worker that is begun later.
-    pub(crate) fn wire(&self) -> Wire {
-        Wire { queue: Arc::clone(&self.queue), line: Arc::default() }
+        self.worker_on(Wire::default(), name, work, config)
     }
 
     /// Begins a worker on a way to the queue.
@@ -205,7 +142,8 @@ impl Bench {
         let now =
             Arc::new(move || wall(TokioClock.now().saturating_duration_since(begun), ahead.load(Ordering::Relaxed)));
         let shutdown = Shutdown::new(ShutdownConfig::default());
-        let worker = Worker::new(Arc::new(wire.clone()), Name::new(name).unwrap(), now, Arc::new(TokioClock));
+        let queue = Interposed::new(Arc::clone(&self.queue), wire.clone());
+        let worker = Worker::new(Arc::new(queue), Name::new(name).unwrap(), now, Arc::new(TokioClock));
         let handle = worker.add(work, config).unwrap().begin(&shutdown).unwrap();
         Process { wire, offset, shutdown, handle }
     }

@@ -91,7 +91,7 @@ async fn strike(bench: &Bench, blows: Vec<(u64, usize, Blow)>) -> (Steps, Vec<Jo
     let (steps, mut jobs) = (Steps::default(), Vec::new());
     let config = WorkConfig { at_once: NonZeroU16::new(2).unwrap(), ..WorkConfig::default() };
     let begin = |number: usize| -> Process {
-        let wire = bench.wire();
+        let wire = Wire::default();
         bench.worker_on(wire.clone(), &format!("process {number}"), steps.work(wire), config)
     };
     let mut processes: Vec<Process> = (0..3).map(begin).collect();
@@ -150,12 +150,12 @@ proptest! {
 async fn the_job_of_a_killed_worker_is_done_again_after_its_lease_and_not_before() {
     let bench = Bench::new();
     let steps = Steps::default();
-    let wire = bench.wire();
+    let wire = Wire::default();
     let killed = bench.worker_on(wire.clone(), "killed", steps.work(wire), WorkConfig::default());
     let id = bench.enqueue("", 2).await;
     sleep(seconds(3)).await;
     killed.wire.set(Line::Dead);
-    let wire = bench.wire();
+    let wire = Wire::default();
     let _other = bench.worker_on(wire.clone(), "other", steps.work(wire), WorkConfig::default());
     sleep(seconds(26)).await;
     assert_eq!(bench.job(id).await.attempts, 1, "the lease of the killed worker lasts 30 seconds");

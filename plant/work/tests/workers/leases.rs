@@ -10,7 +10,7 @@ use sqal_storage::queue::{JobState, Lease};
 use sqal_work::{Work, WorkConfig};
 use tokio::time::sleep;
 
-use super::bench::{Bench, Line, done, kind, seconds};
+use super::bench::{Bench, Line, Wire, done, kind, seconds};
 
 /// Counts the seconds that a work is under way, and its runs.
 #[derive(Clone, Default)]
@@ -225,7 +225,7 @@ async fn a_lease_that_a_worker_has_made_up_ends_nothing() {
 #[tokio::test(start_paused = true)]
 async fn a_worker_waits_for_a_queue_that_does_not_answer() {
     let (bench, count) = (Bench::new(), Count::default());
-    let wire = bench.wire();
+    let wire = Wire::default();
     wire.set(Line::Down);
     let _process = bench.worker_on(wire.clone(), "server 1", count.work(1), WorkConfig::default());
     let id = bench.enqueue("", 1).await;

@@ -1,31 +1,15 @@
 //! What the log says of jobs, all lines of it.
 
-use std::io::{self, Write};
-use std::sync::{Arc, Mutex};
-
+use fixtures::logged::LoggedLines;
 use sqal_storage::queue::JobState;
 use sqal_work::{WorkConfig, WorkError};
 use tracing_subscriber::util::SubscriberInitExt;
 
 use super::bench::{Bench, done, seconds};
 
-/// The lines that were logged.
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 #[tokio::test(start_paused = true)]
 async fn a_job_that_is_postponed_many_times_fills_no_log() {
-    let lines = Lines::default();
+    let lines = LoggedLines::default();
     let writer = lines.clone();
     let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
     let _logging = subscriber.set_default();
@@ -40,7 +24,7 @@ async fn a_job_that_is_postponed_many_times_fills_no_log() {
     let _process = bench.worker("server 1", work, WorkConfig::default());
     let id = bench.enqueue("", 2).await;
     assert_eq!(bench.ended(id).await.state, JobState::Succeeded);
-    let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    let text = lines.text();
     let told: Vec<_> = text.lines().collect();
     assert!(matches!(told[..], [line] if line.contains("a job is tried again") && line.contains("away")), "{text}");
 }

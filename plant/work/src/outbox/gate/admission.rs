@@ -89,7 +89,7 @@ impl Admissions {
     /// # Errors
     ///
     /// [`StorageError`] if the records fail. Whether the message was admitted may then be unknown;
-    /// the same call can be repeated.
+    /// the caller can repeat the call.
     pub(crate) async fn admit(&self, applicant: &Applicant<'_>, now: Timestamp) -> Result<Admission, StorageError> {
         let gate_key = applicant.destination.key();
         let _turn = self.turn(&gate_key).lock().await;

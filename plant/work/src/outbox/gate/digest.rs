@@ -148,66 +148,26 @@ mod tests {
     use async_trait::async_trait;
     use proptest::prelude::*;
     use sqal_storage::MemoryStore;
-    use sqal_storage::records::{Record, RecordQuery, Revision};
+    use sqal_storage::conformance::{Call, Interpose, Interposed, Turn};
 
     use super::*;
     use crate::outbox::destination::Channel;
     use crate::outbox::gate::{Admissions, Applicant, Headline, Rule, StormLimits};
 
-    /// A store that another task can use before each call, as often as a list says.
+    /// Lets another task use the store before each call, as often as a list says.
     #[derive(Debug)]
-    struct Pausing {
-        store: Arc<MemoryStore>,
-        pauses: Mutex<VecDeque<u8>>,
-    }
-
-    impl Pausing {
-        async fn pause(&self) {
-            let pauses = self.pauses.lock().unwrap().pop_front();
-            for _ in 0..pauses.unwrap_or(1) {
-                tokio::task::yield_now().await;
-            }
-        }
-    }
+    struct Pauses(Mutex<VecDeque<u8>>);
 
     #[async_trait]
-    impl Records for Pausing {
-        async fn write(
-            &self,
-            draft: &RecordDraft,
-            expected: ExpectedRecord,
-            now: Timestamp,
-        ) -> Result<Option<Revision>, StorageError> {
-            self.pause().await;
-            self.store.write(draft, expected, now).await
-        }
-
-        async fn record(
-            &self,
-            collection: &Collection,
-            key: &RecordKey,
-            now: Timestamp,
-        ) -> Result<Option<Record>, StorageError> {
-            self.pause().await;
-            self.store.record(collection, key, now).await
-        }
-
-        async fn remove(
-            &self,
-            collection: &Collection,
-            key: &RecordKey,
-            expected: ExpectedRecord,
-            now: Timestamp,
-        ) -> Result<bool, StorageError> {
-            self.store.remove(collection, key, expected, now).await
-        }
-
-        async fn find(&self, query: &RecordQuery, now: Timestamp) -> Result<Vec<Record>, StorageError> {
-            self.store.find(query, now).await
-        }
-
-        async fn sweep(&self, now: Timestamp, limit: u16) -> Result<u64, StorageError> {
-            self.store.sweep(now, limit).await
+    impl Interpose for Pauses {
+        async fn turn(&self, call: Call) -> Turn {
+            if matches!(call, Call::Write | Call::Record) {
+                let pauses = self.0.lock().unwrap().pop_front();
+                for _ in 0..pauses.unwrap_or(1) {
+                    tokio::task::yield_now().await;
+                }
+            }
+            Turn::Done
         }
     }
 
@@ -220,7 +180,7 @@ mod tests {
         let applicant = Applicant { destination: &destination, id: "id", rule: Rule::Collected, headline: &headline };
         Admissions::new(store.clone(), StormLimits::default()).admit(&applicant, now).await.unwrap();
         let [first, second] = pauses
-            .map(|pauses| Digests::new(Arc::new(Pausing { store: store.clone(), pauses: Mutex::new(pauses.into()) })));
+            .map(|pauses| Digests::new(Arc::new(Interposed::new(store.clone(), Pauses(Mutex::new(pauses.into()))))));
         let take = async |digests: &Digests, job| {
             digests.take(&destination, 1, JobId::from_number(job), false, now).await.unwrap().is_some()
         };

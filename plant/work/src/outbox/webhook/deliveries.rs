@@ -29,7 +29,7 @@ fn deliveries() -> Collection {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReplayError {
-    /// The stores failed; the same call can be repeated.
+    /// The stores failed; the caller can repeat the call.
     #[error(transparent)]
     Storage(#[from] StorageError),
     /// There is no such delivery to this endpoint, or the queue has forgotten its message.

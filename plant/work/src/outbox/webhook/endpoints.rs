@@ -170,7 +170,7 @@ impl Endpoints {
     ///
     /// # Errors
     ///
-    /// [`EndpointError`] if the stores fail; the same call can be repeated.
+    /// [`EndpointError`] if the stores fail; the caller can repeat the call.
     pub async fn remove(&self, id: &EndpointId, now: Timestamp) -> Result<bool, EndpointError> {
         let was_there = self.records.remove(&endpoints(), &key(id.as_str())?, ExpectedRecord::Any, now).await?;
         self.write_secrets(id, &[]).await?;
