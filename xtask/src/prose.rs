@@ -1,13 +1,9 @@
 //! How Markdown is written: the words of comments are refused in its prose, and code is left alone.
 
-use std::fs;
-use std::path::{Path, PathBuf};
-
-use crate::Failed;
 use crate::words::{hiding, joined};
 
 /// What is wrong with the prose of a Markdown file; `shown` is its path in a finding.
-fn findings(shown: &str, text: &str) -> Vec<String> {
+pub(crate) fn findings(shown: &str, text: &str) -> Vec<String> {
     let (mut found, mut in_code, mut before) = (Vec::new(), false, String::new());
     for (number, line) in (1..).zip(text.lines()) {
         if line.trim_start().starts_with("```") {
@@ -29,20 +25,6 @@ fn without_code(line: &str) -> String {
     let is_prose = |at: usize| at.is_multiple_of(2) || (at + 1 == parts.len() && parts.len().is_multiple_of(2));
     let prose: Vec<_> = parts.iter().enumerate().filter(|(at, _)| is_prose(*at)).map(|(_, part)| *part).collect();
     prose.join("`")
-}
-
-/// What is wrong with the Markdown files of the tree.
-///
-/// # Errors
-///
-/// [`Failed`] if a file cannot be read.
-pub(crate) fn documents(root: &Path, files: &[PathBuf]) -> Result<Vec<String>, Failed> {
-    let mut found = Vec::new();
-    for path in files.iter().filter(|path| path.extension().is_some_and(|extension| extension == "md")) {
-        let shown = path.strip_prefix(root).unwrap_or(path).display().to_string();
-        found.extend(findings(&shown, &fs::read_to_string(path)?));
-    }
-    Ok(found)
 }
 
 #[cfg(test)]

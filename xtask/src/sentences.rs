@@ -1,10 +1,6 @@
 //! How comments are written: words that hide who acts, openings that need the item before, and
 //! lines that are too wide.
 
-use std::fs;
-use std::path::Path;
-
-use crate::Failed;
 use crate::words::{hiding, joined};
 
 /// Openings of a doc comment that an IDE shows without the item before it.
@@ -55,20 +51,6 @@ pub fn findings(shown: &str, text: &str) -> Vec<String> {
 /// Rows of tables, drawings, and what a blank cannot break.
 fn is_unbreakable(words: &str) -> bool {
     words.starts_with('|') || words.contains("://") || !words.contains(' ')
-}
-
-/// What is wrong with the comments of the tree.
-///
-/// # Errors
-///
-/// [`Failed`] if a file cannot be read.
-pub fn comments(root: &Path, files: &[std::path::PathBuf]) -> Result<Vec<String>, Failed> {
-    let mut found = Vec::new();
-    for path in files.iter().filter(|path| path.extension().is_some_and(|extension| extension == "rs")) {
-        let shown = path.strip_prefix(root).unwrap_or(path).display().to_string();
-        found.extend(findings(&shown, &fs::read_to_string(path)?));
-    }
-    Ok(found)
 }
 
 #[cfg(test)]

@@ -40,8 +40,8 @@ pub fn run(root: &Path) -> Result<(), Failed> {
     found.extend(find_it(root)?);
     found.extend(readme::readmes(root, std::env::var_os("SQAL_WRITE").is_some())?);
     let files = files(root)?;
-    found.extend(sentences::comments(root, &files)?);
-    found.extend(prose::documents(root, &files)?);
+    found.extend(in_each(root, &files, "rs", sentences::findings)?);
+    found.extend(in_each(root, &files, "md", prose::findings)?);
     found.extend(requirements::run(root, &files)?);
     found.extend(of_sources(root, &files)?);
     for (name, surface) in surface::lists(root)? {
@@ -223,6 +223,21 @@ pub fn single_files(root: &Path) -> Result<Vec<String>, Failed> {
         if path.exists() && !fs::read_to_string(&path)?.lines().any(|line| line == "#![no_std]") {
             found.push(format!("{name}: #![no_std] must not depend on a feature"));
         }
+    }
+    Ok(found)
+}
+
+/// What is wrong with the text of each file that has this extension. A finding has its path.
+fn in_each(
+    root: &Path,
+    files: &[PathBuf],
+    extension: &str,
+    findings: fn(&str, &str) -> Vec<String>,
+) -> Result<Vec<String>, Failed> {
+    let mut found = Vec::new();
+    for path in files.iter().filter(|path| path.extension().is_some_and(|other| other == extension)) {
+        let shown = path.strip_prefix(root).unwrap_or(path).display().to_string();
+        found.extend(findings(&shown, &fs::read_to_string(path)?));
     }
     Ok(found)
 }
