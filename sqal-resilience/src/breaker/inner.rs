@@ -30,7 +30,6 @@ pub(super) struct Inner {
     pub(super) untold: VecDeque<Event>,
     pub(super) telling: bool,
     /// The breaker has opened, and the waiting tasks have not been woken yet.
-    #[cfg(feature = "tower")]
     pub(super) opened: bool,
 }
 
@@ -50,7 +49,6 @@ impl Inner {
             calls: config.rates.map(|rates| Calls::new(rates.window)),
             untold: VecDeque::new(),
             telling: false,
-            #[cfg(feature = "tower")]
             opened: false,
         }
     }

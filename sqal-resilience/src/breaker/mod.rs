@@ -29,6 +29,7 @@ mod config;
 mod counting;
 mod event;
 mod inner;
+mod opening;
 mod permit;
 mod registry;
 mod snapshot;
@@ -44,6 +45,8 @@ use std::time::{Duration, Instant};
 pub use config::{Abandoned, BreakerConfig, InvalidBreaker, OpenFor, Rates, SlowCalls, Window};
 pub use event::{Cause, Event, Observer};
 use inner::Inner;
+pub use opening::Opening;
+use opening::Waiting;
 use permit::{Claim, Said};
 pub use permit::{OwnedPermit, Permit};
 pub use registry::{Breakers, RegistryFullError};
@@ -68,9 +71,8 @@ pub struct Breaker<C = SystemClock> {
     seen: AtomicU64,
     look_again: AtomicU64,
     observer: Option<Arc<dyn Observer>>,
-    /// Wakes the tasks that wait for a target that is not ready.
-    #[cfg(feature = "tower")]
-    opened: Arc<tokio::sync::Notify>,
+    /// The tasks that wait until this breaker refuses calls.
+    waiting: Waiting,
     inner: Mutex<Inner>,
 }
 
@@ -94,8 +96,7 @@ impl<C: Clock> Breaker<C> {
             seen: AtomicU64::new(ORIGIN),
             look_again: AtomicU64::new(0),
             observer: None,
-            #[cfg(feature = "tower")]
-            opened: Arc::default(),
+            waiting: Waiting::default(),
             inner: Mutex::new(inner),
         })
     }
@@ -186,7 +187,6 @@ impl<C: Clock> Breaker<C> {
 
     /// Whether a call would be refused now and for some time: the breaker is forced open, or it is
     /// open and its time is not over.
-    #[cfg(feature = "tower")]
     pub(crate) fn refuses(&self) -> bool {
         match Word(self.word.load(Ordering::Acquire)).state() {
             State::ForcedOpen => true,
@@ -195,10 +195,10 @@ impl<C: Clock> Breaker<C> {
         }
     }
 
-    /// Completes when the breaker opens.
-    #[cfg(feature = "tower")]
-    pub(crate) fn opened(&self) -> tokio::sync::futures::OwnedNotified {
-        Arc::clone(&self.opened).notified_owned()
+    /// Waits until this breaker refuses calls: it is open or forced open. A breaker that does so
+    /// already is not waited for.
+    pub fn opening(self: &Arc<Self>) -> Opening<C> {
+        Opening::of(Arc::clone(self))
     }
 
     fn now(&self) -> u64 {

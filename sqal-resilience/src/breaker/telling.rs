@@ -9,18 +9,12 @@ use crate::sync::MutexGuard;
 impl<C: Clock> Breaker<C> {
     /// Releases the lock and reports what happened to the observer, in order. One thread reports at
     /// a time.
-    pub(super) fn unlock(&self, mut inner: MutexGuard<'_, Inner>) {
-        #[cfg(feature = "tower")]
-        let mut inner = {
-            if std::mem::take(&mut inner.opened) {
-                // Wakers run foreign code, so they are called outside the lock.
-                drop(inner);
-                self.opened.notify_waiters();
-                self.lock()
-            } else {
-                inner
-            }
-        };
+    pub(super) fn unlock<'a>(&'a self, mut inner: MutexGuard<'a, Inner>) {
+        if std::mem::take(&mut inner.opened) {
+            drop(inner);
+            self.waiting.wake();
+            inner = self.lock();
+        }
         let Some(observer) = &self.observer else { return };
         if inner.telling || inner.untold.is_empty() || std::thread::panicking() {
             return;

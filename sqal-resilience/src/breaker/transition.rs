@@ -123,10 +123,7 @@ impl<C: Clock> Breaker<C> {
             }
             State::Closed | State::Disabled | State::ForcedOpen | State::MetricsOnly => Duration::MAX,
         };
-        #[cfg(feature = "tower")]
-        {
-            inner.opened |= matches!(to, State::Open | State::ForcedOpen);
-        }
+        inner.opened |= matches!(to, State::Open | State::ForcedOpen);
         (inner.state, inner.since, inner.until) = (to, now, now.saturating_add(nanos(lasts)));
         (inner.failures, inner.probes, inner.successes) = (0, 0, 0);
         if let Some(calls) = &mut inner.calls {

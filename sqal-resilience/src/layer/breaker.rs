@@ -5,14 +5,13 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use pin_project_lite::pin_project;
-use tokio::sync::futures::OwnedNotified;
 use tower_layer::Layer;
 use tower_service::Service;
 
 use super::{FromRefusal, release, told_once};
 use crate::{
     Breaker, Clock, Outcome, Rejected,
-    breaker::OwnedPermit,
+    breaker::{Opening, OwnedPermit},
     classify::{Classify, ErrorIsFailure},
 };
 
@@ -71,7 +70,7 @@ pub struct BreakerService<S, C, K = ErrorIsFailure> {
     asked: bool,
     ready: bool,
     /// Wakes the task that waits for the service below when the breaker opens.
-    opening: Option<Pin<Box<OwnedNotified>>>,
+    opening: Option<Opening<C>>,
     breaker: Arc<Breaker<C>>,
     classify: K,
 }
@@ -103,8 +102,8 @@ where
         }
         self.asked = true;
         let Poll::Ready(answer) = self.inner.poll_ready(context) else {
-            let opening = self.opening.get_or_insert_with(|| Box::pin(self.breaker.opened()));
-            if opening.as_mut().poll(context).is_ready() || self.breaker.refuses() {
+            let opening = self.opening.get_or_insert_with(|| self.breaker.opening());
+            if Pin::new(opening).poll(context).is_ready() {
                 self.opening = None;
                 return Poll::Ready(Ok(()));
             }

@@ -5,11 +5,12 @@
 //! fields and each field as its length and its bytes, all big-endian; a length of -1 is NULL.
 
 use super::encoding::EPOCH;
-use crate::record::Record;
+use crate::record::{Record, Written};
 
 const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
-const END: [u8; 2] = (-1_i16).to_be_bytes();
+/// The number of columns.
 const FIELDS: i16 = 46;
+const END: [u8; 2] = (-1_i16).to_be_bytes();
 
 /// Writes a part of the rows into `buffer`, in the order of the columns of
 /// [`COPY`](super::statements::COPY).
@@ -28,50 +29,9 @@ pub(super) fn part(records: &[Record<'_>], first: bool, last: bool, buffer: &mut
     let mut rows = Rows(buffer);
     for record in records {
         rows.0.extend_from_slice(&FIELDS.to_be_bytes());
-        rows.field(record.id.as_bytes());
-        rows.field(&(record.key.timestamp.micros() - EPOCH).to_be_bytes());
-        rows.field(&(record.received_at.micros() - EPOCH).to_be_bytes());
-        for number in [
-            record.volume_mm3,
-            record.avg_height_mm,
-            record.height_variation_mm,
-            record.surface_uniformity,
-            record.tof_score,
-            record.integration_time_ms,
-            record.gain,
-            record.color_score,
-            record.freshness_index,
-            record.fat_quality_index,
-            record.oxidation_index,
-            record.color_uniformity,
-            record.spectral_score,
-            record.score,
-            Some(record.confidence),
-            Some(record.processing_ms),
-        ] {
-            rows.optional(number.map(f64::to_be_bytes).as_ref().map(<[u8; 8]>::as_slice));
+        for value in record.written() {
+            rows.value(value);
         }
-        for number in [record.temperature_c, record.humidity_percent] {
-            rows.optional(number.map(f32::to_be_bytes).as_ref().map(<[u8; 4]>::as_slice));
-        }
-        rows.field(record.key.device_id.as_str().as_bytes());
-        rows.field(record.key.name.as_str().as_bytes());
-        for text in [record.tof_grade, record.spectral_grade, Some(record.grade), record.firmware_version] {
-            rows.optional(text.map(str::as_bytes));
-        }
-        rows.field(&record.frame);
-        rows.field(&record.findings);
-        // The binary form of jsonb is a 1 and the text.
-        rows.length(record.defects.len() + 1);
-        rows.0.push(1);
-        rows.0.extend_from_slice(record.defects.as_bytes());
-        for u in record.uncertainties {
-            rows.optional(u.map(f32::to_be_bytes).as_ref().map(<[u8; 4]>::as_slice));
-        }
-        rows.field(&i64::from(record.profile_version).to_be_bytes());
-        rows.field(record.profile.as_bytes());
-        rows.optional(record.flags.as_deref().map(str::as_bytes));
-        rows.optional(record.purpose.map(str::as_bytes));
     }
     if last {
         buffer.extend_from_slice(&END);
@@ -81,6 +41,24 @@ pub(super) fn part(records: &[Record<'_>], first: bool, last: bool, buffer: &mut
 struct Rows<'a>(&'a mut Vec<u8>);
 
 impl Rows<'_> {
+    fn value(&mut self, value: Written<'_>) {
+        match value {
+            Written::Id(id) => self.field(&id),
+            Written::Time(micros) => self.field(&(micros - EPOCH).to_be_bytes()),
+            Written::Number(number) => self.optional(number.map(f64::to_be_bytes).as_ref().map(<[u8; 8]>::as_slice)),
+            Written::Real(number) => self.optional(number.map(f32::to_be_bytes).as_ref().map(<[u8; 4]>::as_slice)),
+            Written::Whole(number) => self.field(&number.to_be_bytes()),
+            Written::Text(text) => self.optional(text.map(str::as_bytes)),
+            Written::Json(text) => {
+                // The binary form of jsonb is a 1 and the text.
+                self.length(text.len() + 1);
+                self.0.push(1);
+                self.0.extend_from_slice(text.as_bytes());
+            }
+            Written::Bytes(bytes) => self.field(bytes),
+        }
+    }
+
     /// # Panics
     ///
     /// Never: a frame, a name and a list of defects are short.

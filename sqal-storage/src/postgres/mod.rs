@@ -28,6 +28,7 @@ use tracing::{debug, error, info};
 use crate::long_reads::LongReads;
 use crate::record::{Batch, Before};
 use crate::schema::Schema;
+use crate::sql::stored_row;
 use crate::{
     Inserted, SampleQuery, SampleStore, StorageError, StorageErrorKind,
     pool_use::PoolUse,
@@ -299,7 +300,7 @@ impl PostgresStore {
         let insert = async |connection: &mut PgConnection| {
             rows::bind(sqlx::query(statements::INSERT), &records).fetch_all(connection).await
         };
-        let stored: Result<Vec<_>, _> = self.writers.with(insert).await?.iter().map(rows::id).collect();
+        let stored: Result<Vec<_>, _> = self.writers.with(insert).await?.iter().map(stored_row::id).collect();
         let stored = stored.map_err(corrupt)?;
         let there = self.there_before(&batch.known(&stored)).await?;
         Ok(batch.outcomes(stored, &there))
@@ -315,7 +316,7 @@ impl PostgresStore {
         let times: Vec<_> = known.iter().map(|(_, time)| Micros(time.micros())).collect();
         let query = sqlx::query(statements::KNOWN).bind(ids).bind(times);
         let found = self.writers.with(async |connection| query.fetch_all(connection).await).await?;
-        let there: Vec<_> = found.iter().map(rows::before).collect::<Result<_, _>>().map_err(corrupt)?;
+        let there: Vec<_> = found.iter().map(stored_row::before).collect::<Result<_, _>>().map_err(corrupt)?;
         // A sample that was purged or erased since the insert is not durable any more: a retry of
         // the batch stores it.
         if there.len() < known.len() { Err(refused(StorageErrorKind::Busy)) } else { Ok(there) }
@@ -460,7 +461,7 @@ impl SampleStore for PostgresStore {
             let query =
                 sqlx::query(statements::GET).bind(Id(bytes)).bind(Micros(from)).bind(Micros((millis + 1) * 1000));
             let row = self.readers.with(async |connection| query.fetch_optional(connection).await).await?;
-            row.map(|row| rows::to_sample(&row).map_err(corrupt)).transpose()
+            row.map(|row| stored_row::to_sample(&row).map_err(corrupt)).transpose()
         })
         .await
     }
@@ -481,20 +482,21 @@ impl SampleStore for PostgresStore {
             let limit = usize::from(query.limit.get());
             // One damaged row must not hide the others: a page leaves it out and logs it. A read by
             // its id is an error.
-            let readable = |row| rows::to_sample(row).map_err(|what| error!(what, "a stored sample is damaged")).ok();
+            let readable =
+                |row| stored_row::to_sample(row).map_err(|what| error!(what, "a stored sample is damaged")).ok();
             let items = rows.iter().take(limit).filter_map(readable).collect();
             let last = rows.get(limit - 1).filter(|_| rows.len() > limit);
-            Ok(Page { items, next: last.map(rows::cursor).transpose().map_err(corrupt)? })
+            Ok(Page { items, next: last.map(stored_row::cursor).transpose().map_err(corrupt)? })
         })
         .await
     }
 
     async fn hourly(&self, query: &HourlyQuery) -> Result<Vec<Hourly>, StorageError> {
-        self.hours([statements::HOURS_OF_ALL, statements::HOURS_OF_DEVICE], query, rows::to_hourly).await
+        self.hours([statements::HOURS_OF_ALL, statements::HOURS_OF_DEVICE], query, stored_row::to_hourly).await
     }
 
     async fn by_device(&self, query: &HourlyQuery) -> Result<Vec<DeviceTally>, StorageError> {
-        self.hours([statements::DEVICES, statements::DEVICE], query, rows::to_device_tally).await
+        self.hours([statements::DEVICES, statements::DEVICE], query, stored_row::to_device_tally).await
     }
 
     /// Checks without a write whether a sample could be stored now: the server answers, has the

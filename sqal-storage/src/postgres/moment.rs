@@ -10,10 +10,10 @@ use sqlx::postgres::{PgConnection, PgRow};
 use super::encoding::{Id, Micros};
 use super::error::{corrupt, storage_error};
 use super::line::Taken;
-use super::{PostgresStore, rows, statements};
+use super::{PostgresStore, statements};
 use crate::evidence::{DecisionRow, HourRow, LineRow, Moment, Place, SampleRow, SchemaFound, SchemaObject};
 use crate::schema::Schema;
-use crate::sql::{TABLES, VIEWS, audit_head, audit_rows, count_decisions, decision_rows};
+use crate::sql::{TABLES, VIEWS, audit_head, audit_rows, count_decisions, decision_rows, stored_row};
 use crate::{StorageError, audit::Head, evidence::Snapshot};
 
 const MICROS_PER_HOUR: i64 = 3_600_000_000;
@@ -92,13 +92,13 @@ impl Moment for PostgresMoment<'_> {
             query = query.bind(device.to_owned());
         }
         let rows = query.fetch_all(self.taken.get()).await.map_err(storage_error)?;
-        rows.iter().map(rows::to_sample_row).collect::<Result<_, _>>().map_err(corrupt)
+        rows.iter().map(stored_row::to_sample_row).collect::<Result<_, _>>().map_err(corrupt)
     }
 
     async fn hours(&mut self, device: &str) -> Result<Vec<Result<HourRow, String>>, StorageError> {
         let query = sqlx::query(statements::EVERY_HOUR_OF_DEVICE).bind(device.to_owned());
         let rows = query.fetch_all(self.taken.get()).await.map_err(storage_error)?;
-        Ok(rows.iter().map(rows::to_hour_row).collect())
+        Ok(rows.iter().map(stored_row::to_hour_row).collect())
     }
 
     async fn decisions(&mut self, after: Option<&DecisionRow>, limit: u16) -> Result<Vec<DecisionRow>, StorageError> {

@@ -1,73 +1,43 @@
-//! The only mapping between PostgreSQL's rows and the types of this crate.
+//! How PostgreSQL holds the values of a sample's row and of an hour's row.
 
-use sqal_core::{DeviceId, Name, Sample, SampleId, Score, Timestamp};
+use sqal_core::{DeviceId, Timestamp};
 use sqlx::postgres::{PgArguments, PgRow, Postgres};
 use sqlx::query::Query;
-use tracing::error;
 
 use super::encoding::{Id, Micros};
-use crate::digest::digest;
-use crate::evidence::{Columns, HourRow, Place, SampleRow, StoredSample};
-use crate::record::{Before, Record, Stored, of_version};
-use crate::samples::{Cursor, DeviceTally, Hour, Hourly, Tally};
+use crate::record::{Record, Written};
+use crate::samples::{Hour, Hourly};
+use crate::sql::stored_row::StoredRow;
 
 type Bound<'q> = Query<'q, Postgres, PgArguments>;
 
-/// Binds records as one array per column, in the order of the statement.
+/// Binds records as one array per column.
 pub(super) fn bind<'q>(query: Bound<'q>, records: &[Record<'_>]) -> Bound<'q> {
-    macro_rules! column {
-        ($query:expr; $($record:ident => $value:expr),+ $(,)?) => {
-            $query$(.bind(records.iter().map(|$record| $value).collect::<Vec<_>>()))+
-        };
-    }
-    column! { query;
-        r => Id(*r.id.as_bytes()),
-        r => Micros(r.key.timestamp.micros()),
-        r => Micros(r.received_at.micros()),
-        r => r.volume_mm3,
-        r => r.avg_height_mm,
-        r => r.height_variation_mm,
-        r => r.surface_uniformity,
-        r => r.tof_score,
-        r => r.integration_time_ms,
-        r => r.gain,
-        r => r.color_score,
-        r => r.freshness_index,
-        r => r.fat_quality_index,
-        r => r.oxidation_index,
-        r => r.color_uniformity,
-        r => r.spectral_score,
-        r => r.score,
-        r => r.confidence,
-        r => r.processing_ms,
-        r => r.temperature_c,
-        r => r.humidity_percent,
-        r => r.key.device_id.as_str(),
-        r => r.key.name.as_str(),
-        r => r.tof_grade,
-        r => r.spectral_grade,
-        r => r.grade,
-        r => r.firmware_version,
-        r => r.frame.as_slice(),
-        r => r.findings.as_slice(),
-        r => r.defects.as_str(),
-        r => r.uncertainties[0],
-        r => r.uncertainties[1],
-        r => r.uncertainties[2],
-        r => r.uncertainties[3],
-        r => r.uncertainties[4],
-        r => r.uncertainties[5],
-        r => r.uncertainties[6],
-        r => r.uncertainties[7],
-        r => r.uncertainties[8],
-        r => r.uncertainties[9],
-        r => r.uncertainties[10],
-        r => r.uncertainties[11],
-        r => i64::from(r.profile_version),
-        r => r.profile,
-        r => r.flags.as_deref(),
-        r => r.purpose,
-    }
+    let rows: Vec<_> = records.iter().map(Record::written).collect();
+    let Some(first) = rows.first() else { return query };
+    first.iter().enumerate().fold(query, |query, (at, kind)| {
+        macro_rules! every {
+            ($kind:ident) => {
+                every!($kind, |value| value)
+            };
+            ($kind:ident, $to:expr) => {
+                rows.iter()
+                    .filter_map(|row| if let Written::$kind(value) = row[at] { Some(value) } else { None })
+                    .map($to)
+                    .collect::<Vec<_>>()
+            };
+        }
+        match kind {
+            Written::Id(_) => query.bind(every!(Id, Id)),
+            Written::Time(_) => query.bind(every!(Time, Micros)),
+            Written::Number(_) => query.bind(every!(Number)),
+            Written::Real(_) => query.bind(every!(Real)),
+            Written::Whole(_) => query.bind(every!(Whole)),
+            Written::Text(_) => query.bind(every!(Text)),
+            Written::Json(_) => query.bind(every!(Json)),
+            Written::Bytes(_) => query.bind(every!(Bytes)),
+        }
+    })
 }
 
 /// Binds the additions to hours as one array per column.
@@ -103,120 +73,42 @@ fn column<'r, T: sqlx::Decode<'r, Postgres> + sqlx::Type<Postgres>>(row: &'r PgR
     sqlx::Row::try_get(row, name).map_err(|error| format!("{name}: {error}"))
 }
 
-fn time(row: &PgRow, name: &str) -> Result<Timestamp, String> {
-    let Micros(micros) = column(row, name)?;
-    Timestamp::from_micros(micros).map_err(|error| format!("{name}: {error}"))
-}
-
-/// The id of a row.
-pub(super) fn id(row: &PgRow) -> Result<SampleId, String> {
-    column(row, "id").map(|Id(bytes)| SampleId::from_bytes(bytes))
-}
-
-/// The place of a row in the order of samples.
-pub(super) fn cursor(row: &PgRow) -> Result<Cursor, String> {
-    Ok(Cursor::at(time(row, "timestamp")?, id(row)?))
-}
-
-/// The sample of a row; the error says what about the row is damaged.
-pub(super) fn to_sample(row: &PgRow) -> Result<Sample, String> {
-    let micros = |name| column(row, name).map(|Micros(micros)| micros);
-    let stored = Stored {
-        timestamp: micros("timestamp")?,
-        device_id: column(row, "device_id")?,
-        sample_id: column(row, "sample_id")?,
-        received_at: micros("received_at")?,
-        frame: column(row, "frame")?,
-        findings: column(row, "findings")?,
-    };
-    stored.sample()
-}
-
-/// A sample that was stored before; a damaged one is logged.
-pub(super) fn before(row: &PgRow) -> Result<Before, String> {
-    let sample = to_sample(row).map_err(|what| error!(what, "a stored sample is damaged")).ok();
-    Ok(Before { id: id(row)?, sample })
-}
-
-/// A sample with all other values of its row; an error if its place in the order cannot be read.
-pub(super) fn to_sample_row(row: &PgRow) -> Result<SampleRow, String> {
-    let (Micros(micros), Id(id)) = (column(row, "timestamp")?, column(row, "id")?);
-    let place = Place { micros, id: id.to_vec() };
-    let read = to_sample(row).and_then(|sample| {
-        let (frame, findings): (&[u8], &[u8]) = (column(row, "frame")?, column(row, "findings")?);
-        let Micros(received_at) = column(row, "received_at")?;
-        let digest = digest(&place.id, received_at, frame, findings);
-        Ok(StoredSample { sample, columns: columns(row)?, digest })
-    });
-    Ok(SampleRow { place, read })
-}
-
-fn columns(row: &PgRow) -> Result<Columns, String> {
-    let mut numbers = [None; 31];
-    for (number, name) in numbers.iter_mut().zip(Columns::NUMBERS) {
-        *number = match name {
-            "profile_version" => column::<Option<i64>>(row, name)?.map(of_version),
-            "temperature_c" | "humidity_percent" => column::<Option<f32>>(row, name)?.map(f64::from),
-            _ if name.ends_with("_u") => column::<Option<f32>>(row, name)?.map(f64::from),
-            _ => column(row, name)?,
-        };
+impl StoredRow for PgRow {
+    fn micros(&self, name: &str) -> Result<i64, String> {
+        column(self, name).map(|Micros(micros)| micros)
     }
-    let mut texts = [const { None }; 7];
-    for (text, name) in texts.iter_mut().zip(Columns::TEXTS) {
-        *text = column(row, name)?;
-    }
-    Ok(Columns { numbers, texts, defects: column(row, "defects")? })
-}
 
-/// A row of the hours, as it is stored.
-pub(super) fn to_hour_row(row: &PgRow) -> Result<HourRow, String> {
-    for name in ["score_min", "score_max"] {
-        let stored: Option<f64> = column(row, name)?;
-        if stored.is_some_and(|stored| !(0.0..=1.0).contains(&stored)) {
-            return Err(format!("{name} is no score"));
+    fn id(&self, name: &str) -> Result<Vec<u8>, String> {
+        column(self, name).map(|Id(id)| id.to_vec())
+    }
+
+    fn hour(&self) -> Result<i64, String> {
+        let begins = Timestamp::from_micros(self.micros("hour")?).map_err(|error| format!("hour: {error}"))?;
+        let hour = Hour::of(begins);
+        if hour.begins() == begins {
+            Ok(hour.number())
+        } else {
+            Err(format!("hour: {} microseconds are no hour", begins.micros()))
         }
     }
-    let begins = time(row, "hour")?;
-    let hour = Hour::of(begins);
-    if hour.begins() == begins {
-        Ok(HourRow { hour: hour.number(), tally: tally(row)? })
-    } else {
-        Err(format!("hour: {} microseconds are no hour", begins.micros()))
+
+    fn whole(&self, name: &str) -> Result<Option<i64>, String> {
+        column(self, name)
     }
-}
 
-/// The hour of a row.
-pub(super) fn to_hourly(row: &PgRow) -> Result<Hourly, String> {
-    let tally = tally(row)?;
-    Ok(Hourly { hour: Hour::of(tally.first), tally })
-}
+    fn number(&self, name: &str) -> Result<Option<f64>, String> {
+        column(self, name)
+    }
 
-/// The device of a row, with its tally.
-pub(super) fn to_device_tally(row: &PgRow) -> Result<DeviceTally, String> {
-    Ok(DeviceTally { device_id: name(row, "device_id")?, tally: tally(row)? })
-}
+    fn real(&self, name: &str) -> Result<Option<f64>, String> {
+        Ok(column::<Option<f32>>(self, name)?.map(f64::from))
+    }
 
-fn tally(row: &PgRow) -> Result<Tally, String> {
-    let score = |name| -> Result<Option<Score>, String> { Ok(column::<Option<f64>>(row, name)?.map(Score::nearest)) };
-    Ok(Tally {
-        samples: column(row, "samples")?,
-        grades: [
-            column(row, "reject")?,
-            column(row, "c")?,
-            column(row, "b")?,
-            column(row, "a")?,
-            column(row, "a_plus")?,
-        ],
-        scored: column(row, "scored")?,
-        score_sum: column(row, "score_sum")?,
-        score_squares: column(row, "score_squares")?,
-        score_range: score("score_min")?.zip(score("score_max")?),
-        confidence_sum: column(row, "confidence_sum")?,
-        first: time(row, "first")?,
-        last: time(row, "last")?,
-    })
-}
+    fn text(&self, name: &str) -> Result<Option<&str>, String> {
+        column(self, name)
+    }
 
-fn name<const N: usize>(row: &PgRow, column_name: &str) -> Result<Name<N>, String> {
-    Name::stored(column(row, column_name)?).map_err(|error| format!("{column_name} {error}"))
+    fn bytes(&self, name: &str) -> Result<&[u8], String> {
+        column(self, name)
+    }
 }

@@ -1,5 +1,6 @@
 //! Every SQL text of the PostgreSQL store, one constant each.
 
+use crate::record::written_columns;
 use crate::schema::{Schema, Step};
 use crate::sql::{LABELS_IN_POSTGRES, QUEUE_IN_POSTGRES, RECORDS_IN_POSTGRES};
 
@@ -332,18 +333,6 @@ ALTER TABLE sample DROP COLUMN volume_mm3_u, DROP COLUMN avg_height_mm_u, DROP C
 ",
 };
 
-/// The columns of `sample` in the order in which they are written.
-macro_rules! columns {
-    () => {
-        "(id, timestamp, received_at, volume_mm3, avg_height_mm, height_variation_mm, surface_uniformity, tof_score, integration_time_ms,
-    gain, color_score, freshness_index, fat_quality_index, oxidation_index, color_uniformity, spectral_score, score, confidence,
-    processing_ms, temperature_c, humidity_percent, device_id, sample_id, tof_grade, spectral_grade, grade, firmware_version, frame,
-    findings, defects, volume_mm3_u, avg_height_mm_u, height_variation_mm_u, surface_uniformity_u, tof_score_u,
-    color_score_u, freshness_index_u, fat_quality_index_u, oxidation_index_u, color_uniformity_u, spectral_score_u, score_u,
-    profile_version, profile, flags, purpose)"
-    };
-}
-
 /// The update of an hour that exists already.
 macro_rules! add_to_hours {
     () => {
@@ -360,7 +349,7 @@ macro_rules! add_to_hours {
 }
 
 /// Stores samples that are all new: if one is known, the whole statement fails.
-pub(super) const COPY: &str = concat!("COPY sample ", columns!(), " FROM STDIN (FORMAT binary)");
+pub(super) const COPY: &str = concat!("COPY sample (", written_columns!(), ") FROM STDIN (FORMAT binary)");
 
 /// Adds to hours, one array per column.
 ///
@@ -399,9 +388,9 @@ GROUP BY 1, 2 ORDER BY 1, 2"
 pub(super) const INSERT: &str = concat!(
     "
 WITH new AS (
-    INSERT INTO sample ",
-    columns!(),
-    "
+    INSERT INTO sample (",
+    written_columns!(),
+    ")
     SELECT c1, c2, c3, c4, c5, c6, c7, c8, c9, c10, c11, c12, c13, c14, c15, c16, c17, c18, c19, c20, c21, c22, c23, c24, c25,
         c26, c27, c28, c29, c30::jsonb, c31, c32, c33, c34, c35, c36, c37, c38, c39, c40, c41, c42, c43, c44, c45, c46
     FROM unnest($1::uuid[], $2::timestamptz[], $3::timestamptz[], $4::float8[], $5::float8[], $6::float8[], $7::float8[],

@@ -4,10 +4,13 @@ mod findings;
 mod findings_v1;
 #[cfg(test)]
 mod stored_words;
+mod written;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use sqal_core::{Defect, DeviceId, Flag, Flags, Measured, Name, Purpose, Sample, SampleId, SampleKey, Timestamp};
+
+pub(crate) use written::{Written, written_columns};
 
 use crate::{
     Inserted, StorageError, StorageErrorKind,

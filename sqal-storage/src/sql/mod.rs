@@ -8,6 +8,7 @@ mod records;
 mod register;
 mod row;
 mod store;
+pub(crate) mod stored_row;
 mod tables;
 
 pub(crate) use audit::{audit_after, audit_head, audit_rows, log_action, write_down};

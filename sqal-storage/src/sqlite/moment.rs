@@ -9,7 +9,7 @@ use sqlx::{ConnectOptions, Connection, Row, Transaction};
 use super::error::{corrupt, storage_error};
 use super::{SqliteStore, rows, statements};
 use crate::evidence::{DecisionRow, HourRow, LineRow, Moment, Place, SampleRow, SchemaFound, SchemaObject};
-use crate::sql::{audit_head, audit_rows, count_decisions, decision_rows};
+use crate::sql::{audit_head, audit_rows, count_decisions, decision_rows, stored_row};
 use crate::{StorageError, evidence::Snapshot};
 
 /// A read-only transaction. SQLite fixes its view at its first statement.
@@ -104,13 +104,13 @@ impl Moment for SqliteMoment {
         };
         let query = query.bind(micros).bind(id).bind(i64::from(limit));
         let rows = query.fetch_all(&mut *self.transaction).await.map_err(storage_error)?;
-        rows.iter().map(rows::to_sample_row).collect::<Result<_, _>>().map_err(corrupt)
+        rows.iter().map(stored_row::to_sample_row).collect::<Result<_, _>>().map_err(corrupt)
     }
 
     async fn hours(&mut self, device: &str) -> Result<Vec<Result<HourRow, String>>, StorageError> {
         let query = sqlx::query(statements::EVERY_HOUR_OF_DEVICE).bind(device.to_owned());
         let rows = query.fetch_all(&mut *self.transaction).await.map_err(storage_error)?;
-        Ok(rows.iter().map(rows::to_hour_row).collect())
+        Ok(rows.iter().map(stored_row::to_hour_row).collect())
     }
 
     async fn decisions(&mut self, after: Option<&DecisionRow>, limit: u16) -> Result<Vec<DecisionRow>, StorageError> {

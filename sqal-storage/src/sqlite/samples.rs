@@ -15,6 +15,7 @@ use super::reading::Reading;
 use super::{SqliteStore, rows, statements};
 use crate::long_reads::LongReads;
 use crate::record::Batch;
+use crate::sql::stored_row;
 use crate::{
     Inserted, SampleQuery, SampleStore, StorageError, StorageErrorKind,
     samples::{DeviceTally, Hourly, HourlyQuery, Page},
@@ -77,9 +78,10 @@ async fn store(transaction: &mut Transaction<'_, Sqlite>, batch: &Batch<'_>) -> 
         } else {
             (statements::INSERT_ONE, 1)
         };
-        let query = records.by_ref().take(count).fold(sqlx::query(statement), rows::bind);
+        let query =
+            records.by_ref().take(count).fold(sqlx::query(statement), |query, record| rows::bind(query, &record));
         for row in query.fetch_all(&mut **transaction).await.map_err(storage_error)? {
-            stored.push(rows::id(&row).map_err(corrupt)?);
+            stored.push(stored_row::id(&row).map_err(corrupt)?);
         }
     }
     let known = batch.known(&stored);
@@ -88,7 +90,7 @@ async fn store(transaction: &mut Transaction<'_, Sqlite>, batch: &Batch<'_>) -> 
     } else {
         let ids = rows::json_of(known.iter().map(|(id, _)| id));
         let found = sqlx::query(statements::KNOWN).bind(ids).fetch_all(&mut **transaction).await;
-        found.map_err(storage_error)?.iter().map(rows::before).collect::<Result<Vec<_>, _>>().map_err(corrupt)?
+        found.map_err(storage_error)?.iter().map(stored_row::before).collect::<Result<Vec<_>, _>>().map_err(corrupt)?
     };
     let outcomes = batch.outcomes(stored, &there);
     for (device, Hourly { hour, tally }) in batch.hours(&outcomes) {
@@ -111,7 +113,7 @@ impl SampleStore for SqliteStore {
     async fn get(&self, id: &SampleId) -> Result<Option<Sample>, StorageError> {
         within(self.read_deadline(), async {
             let row = sqlx::query(statements::GET).bind(id.as_bytes().as_slice()).fetch_optional(&self.readers).await;
-            row.map_err(storage_error)?.map(|row| rows::to_sample(&row).map_err(corrupt)).transpose()
+            row.map_err(storage_error)?.map(|row| stored_row::to_sample(&row).map_err(corrupt)).transpose()
         })
         .await
     }
@@ -129,18 +131,18 @@ impl SampleStore for SqliteStore {
         let limit = usize::from(query.limit.get());
         // One damaged row must not hide the others: a page leaves it out and logs it. A read by its
         // id is an error.
-        let readable = |row| rows::to_sample(row).map_err(|what| error!(what, "a stored sample is damaged")).ok();
+        let readable = |row| stored_row::to_sample(row).map_err(|what| error!(what, "a stored sample is damaged")).ok();
         let items = rows.iter().take(limit).filter_map(readable).collect();
         let last = rows.get(limit - 1).filter(|_| rows.len() > limit);
-        Ok(Page { items, next: last.map(rows::cursor).transpose().map_err(corrupt)? })
+        Ok(Page { items, next: last.map(stored_row::cursor).transpose().map_err(corrupt)? })
     }
 
     async fn hourly(&self, query: &HourlyQuery) -> Result<Vec<Hourly>, StorageError> {
-        self.hours([statements::HOURS_OF_ALL, statements::HOURS_OF_DEVICE], query, rows::to_hourly).await
+        self.hours([statements::HOURS_OF_ALL, statements::HOURS_OF_DEVICE], query, stored_row::to_hourly).await
     }
 
     async fn by_device(&self, query: &HourlyQuery) -> Result<Vec<DeviceTally>, StorageError> {
-        self.hours([statements::DEVICES, statements::DEVICE], query, rows::to_device_tally).await
+        self.hours([statements::DEVICES, statements::DEVICE], query, stored_row::to_device_tally).await
     }
 
     async fn ping(&self) -> Result<(), StorageError> {

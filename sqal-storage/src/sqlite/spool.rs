@@ -11,6 +11,7 @@ use tracing::{error, warn};
 use super::error::{corrupt, storage_error};
 use super::{SqliteStore, rows, statements};
 use crate::record::{Before, known_as};
+use crate::sql::stored_row;
 use crate::{Inserted, StorageError, StorageErrorKind, samples::Hour};
 
 /// Samples in the order in which they came.
@@ -30,7 +31,7 @@ impl Arrivals {
     fn add(&mut self, found: &[SqliteRow]) -> Result<(), StorageError> {
         for row in found {
             let place: i64 = row.try_get("rowid").map_err(storage_error)?;
-            match rows::to_sample(row) {
+            match stored_row::to_sample(row) {
                 Ok(sample) => {
                     self.samples.push(sample);
                     self.places.push(place);
@@ -192,7 +193,7 @@ impl SqliteStore {
         let query = sqlx::query(statements::KNOWN).bind(rows::json_of(ids.iter()));
         let mut there = HashMap::new();
         for row in query.fetch_all(&self.readers).await.map_err(storage_error)? {
-            let Before { id, sample } = rows::before(&row).map_err(corrupt)?;
+            let Before { id, sample } = stored_row::before(&row).map_err(corrupt)?;
             there.insert(id, sample);
         }
         let offered = ids.iter().zip(samples);

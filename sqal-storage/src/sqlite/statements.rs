@@ -1,5 +1,6 @@
 //! Every SQL text of the SQLite store, one constant each.
 
+use crate::record::written_columns;
 use crate::schema::{Schema, Step};
 use crate::sql::{LABELS_IN_SQLITE, QUEUE_IN_SQLITE, RECORDS_IN_SQLITE};
 
@@ -375,16 +376,13 @@ ALTER TABLE sample DROP COLUMN purpose;", documented_view!("1", "1")
     ),
 };
 
-/// The columns of `sample` in the order in which [`INSERT_ONE`] and [`INSERT_MANY`] bind them.
+/// Stores rows whose ids are not known.
 macro_rules! insert {
     ($($values:expr),+) => {
         concat!(
-            "INSERT INTO sample (id, timestamp, device_id, sample_id, received_at, volume_mm3, avg_height_mm, height_variation_mm, ",
-            "surface_uniformity, tof_score, tof_grade, integration_time_ms, gain, color_score, freshness_index, fat_quality_index, ",
-            "oxidation_index, color_uniformity, spectral_score, spectral_grade, score, grade, confidence, defects, processing_ms, ",
-            "firmware_version, temperature_c, humidity_percent, frame, findings, volume_mm3_u, avg_height_mm_u, height_variation_mm_u, ",
-            "surface_uniformity_u, tof_score_u, color_score_u, freshness_index_u, fat_quality_index_u, oxidation_index_u, ",
-            "color_uniformity_u, spectral_score_u, score_u, profile_version, profile, flags, purpose) VALUES ",
+            "INSERT INTO sample (",
+            written_columns!(),
+            ") VALUES ",
             $($values),+,
             " ON CONFLICT (id) DO NOTHING RETURNING id"
         )
