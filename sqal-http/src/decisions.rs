@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use sqal_resilience::log::Causes;
+use sqal_resilience::outage::Outage;
 use sqal_storage::StorageError;
-use tokio::time::{MissedTickBehavior, interval};
-use tracing::warn;
+use tokio::time::{Instant, MissedTickBehavior, interval};
+use tracing::{info, warn};
 
 use crate::services::Services;
 
@@ -42,17 +44,27 @@ impl Services {
     pub async fn follow_decisions(&self, every: Duration) {
         let mut ticks = interval(every);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut away = false;
+        let outage = Outage::default();
         loop {
             ticks.tick().await;
             let taken = match self.take_decisions().await {
                 Ok(()) => self.agree_on_profiles().await,
                 failed => failed,
             };
-            if let (Err(error), false) = (&taken, away) {
-                warn!(%error, "what is decided elsewhere cannot be read now");
+            let now = Instant::now().into_std();
+            match &taken {
+                Ok(()) => {
+                    if let Some(recovery) = outage.succeeded(now) {
+                        let (failures, seconds) = (recovery.failures, recovery.seconds());
+                        info!(failures, seconds, "what is decided elsewhere is read again");
+                    }
+                }
+                Err(error) => {
+                    if outage.failed(now) {
+                        warn!(error = %Causes::of(error), "what is decided elsewhere cannot be read now");
+                    }
+                }
             }
-            away = taken.is_err();
         }
     }
 }

@@ -28,7 +28,7 @@
 //! - `ws`: the device endpoint `/ws/sensors`.
 //! - `dashboard`: the live page at `/`.
 //! - `openapi`: the description of every route at `/openapi/v1.json`, and `/docs` to read it and
-//!   try it.
+//!   try it; those of the second version at `/openapi/v2.json` and `/docs/v2`.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod decisions;
@@ -37,6 +37,7 @@ pub mod devices;
 pub mod door;
 mod jobs;
 pub mod line;
+mod modules;
 #[cfg(feature = "openapi")]
 mod openapi;
 mod resources;
@@ -52,6 +53,7 @@ pub use sqal_intake;
 pub use sqal_protocol;
 pub use sqal_resilience;
 pub use sqal_storage;
+pub use sqal_telemetry;
 pub use sqal_work;
 
 #[cfg(feature = "ws")]
@@ -64,6 +66,7 @@ pub use door::serve::{ConnectionLimits, serve};
 pub use door::{Access, Caller, Grant, Quotas, Role, Token, TokenFile, TokenHash};
 #[doc(inline)]
 pub use line::Caches;
+pub use modules::CORE_MODULES_AVAILABLE;
 #[doc(inline)]
 pub use route::Route;
 #[doc(inline)]

@@ -1,5 +1,7 @@
 //! [`Services`]: the pieces that a composition root hands to the router, in groups.
 
+mod metrics_text;
+
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -12,7 +14,9 @@ use sqal_intake::observer::SampleObserver;
 use sqal_intake::recent::Recent;
 use sqal_intake::{DeadLetters, FrameLimits, Intake, Presence, Reception, WallClock};
 use sqal_resilience::{Clock, HealthRegistry, Shutdown, SystemClock, fresh_seed};
+use sqal_storage::queries::QueryProfiler;
 use sqal_storage::{Custody, MemoryStore, Queue, Register, SampleStore, WriterHandle};
+use sqal_telemetry::log::LogControl;
 use sqal_work::Scheduler;
 
 #[cfg(feature = "ws")]
@@ -30,9 +34,9 @@ use crate::jobs::JobWorker;
 use crate::line::caches::Caches;
 use crate::line::live::Live;
 use crate::line::own_health::own_health;
+use crate::route::api_version::ApiVersion;
 
-/// Renders the metrics in Prometheus' text format.
-pub type MetricsText = Arc<dyn Fn() -> String + Send + Sync>;
+pub use metrics_text::MetricsText;
 
 /// The pieces that the router needs, in four groups. Public fields can be replaced, in any order,
 /// before the services are handed over. The router uses what is in the fields then; only the
@@ -146,6 +150,11 @@ pub struct PlantParts {
     /// the store and the writer that [`Services::new`] was given; add yours.
     /// [Run](HealthRegistry::run) its checks in a task, so that no probe waits for one.
     pub health: HealthRegistry<Arc<dyn Clock>>,
+    /// The control of the filter of the log. Without it, `/api/v1/system/log` is 404.
+    pub log: Option<LogControl>,
+    /// The sums of the database queries of each endpoint, which a layer around the router
+    /// [records](QueryProfiler::record). Without it, `/api/v1/system/queries` is 404.
+    pub queries: Option<Arc<QueryProfiler>>,
     /// The scheduled work of the plant, which its composition root [begins](Scheduler::begin).
     /// Without it, `/api/v1/schedules` has no items.
     pub schedules: Option<Arc<Scheduler>>,
@@ -153,9 +162,11 @@ pub struct PlantParts {
     pub(crate) jobs: JobWorker,
     /// The decisions on profiles, and the profiles that this server was given.
     pub(crate) decisions: Decisions,
-    /// The description of the interface; the table of routes gives it.
+    /// The versions of the interface that have operations; the table of routes gives them.
+    pub(crate) versions: Vec<ApiVersion>,
+    /// The description of a version of the interface; the table of routes gives it.
     #[cfg(feature = "openapi")]
-    pub(crate) description: Option<fn() -> &'static str>,
+    pub(crate) description: Option<fn(ApiVersion) -> &'static str>,
     /// When starting began.
     pub(crate) started: Instant,
     /// How long starting took, until the router was made.
@@ -290,9 +301,12 @@ impl PlantParts {
             product: "foie gras trays".to_owned(),
             metrics: None,
             health,
+            log: None,
+            queries: None,
             schedules: None,
             jobs: JobWorker::default(),
             decisions: Decisions::new(given),
+            versions: Vec::new(),
             #[cfg(feature = "openapi")]
             description: None,
             started,

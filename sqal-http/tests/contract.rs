@@ -19,6 +19,8 @@ use serde_json::Value;
 use sqal_core::{Name, Timestamp};
 use sqal_http::door::{Class, Legacy, Who};
 use sqal_http::route::Calls;
+use sqal_http::services::MetricsText;
+use sqal_http::sqal_telemetry::log::LogControl;
 use sqal_http::{
     Access, Grant, Profile, Profiles, Quotas, Role, Route, Services, Token, TokenFile, TokenHash, router, routes,
 };
@@ -44,12 +46,21 @@ async fn app(adjust: impl FnOnce(&mut Services)) -> Router {
     let profiles = Profiles::new([("foiegras_standard_barquette".parse().unwrap(), Profile::example())]).unwrap();
     let mut services = Services::new(store.clone(), writer, profiles, || Timestamp::from_micros(NOW).unwrap());
     services.storage.register = Some(store);
-    services.plant.metrics = Some(Arc::new(|| "up 1\n".to_owned()));
+    services.plant.log = Some(log());
+    services.plant.queries = Some(Arc::default());
+    services.plant.metrics = Some(MetricsText::new(|| "up 1\n".to_owned()));
     let first = router(services.clone());
     let taken = call(&first, "POST", "/api/v1/samples:batch", &[], fixtures::DOCUMENTED_FRAME).await;
     assert_eq!(taken.0, StatusCode::OK);
     adjust(&mut services);
     router(services)
+}
+
+/// The control of a log that lasts as long as the process.
+fn log() -> LogControl {
+    let (control, filter) = LogControl::new::<tracing_subscriber::Registry>("info".parse().unwrap());
+    let _kept = Box::leak(Box::new(filter));
+    control
 }
 
 const PEER: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1)), 9);
@@ -244,33 +255,76 @@ async fn every_route_is_limited() {
     assert!(count >= 14, "{count}");
 }
 
-/// API-04, API-05, C-10, C-11: an older path answers as its successor does, and names it. If the
-/// older paths are switched off, they still name their successors. Only a path with a successor is
-/// deprecated.
+/// The path to which a `Link` with this relation leads from a path of the router.
+fn linked(headers: &HeaderMap, from: &str, relation: &str) -> String {
+    let links = headers["link"].to_str().unwrap();
+    let link = links.split(", ").find(|link| link.contains(&format!("; rel=\"{relation}\""))).unwrap();
+    let target = link.strip_prefix('<').unwrap().split('>').next().unwrap();
+    let mut folders: Vec<_> = from.split('/').collect();
+    folders.pop();
+    for part in target.split('/') {
+        if part == ".." {
+            folders.pop().unwrap();
+        } else {
+            folders.push(part);
+        }
+    }
+    folders.join("/")
+}
+
+/// API-04, API-05, C-10, C-11: an older path answers as its successor does, and names it and the
+/// page about moving there. If the older paths are switched off, they still name their successors.
+/// Only a path with a successor is deprecated.
 #[tokio::test]
 async fn older_paths_say_what_takes_their_place() {
     let known: BTreeSet<_> = routes().into_iter().map(|route| (route.method, route.path)).collect();
     let (on, off) = (app(|_| {}).await, app(|services| services.door.legacy = Legacy::answering(false)).await);
     let mut older = 0;
     for route in routes() {
-        let Some(successor) = route.successor else { continue };
+        let Some(successor) = route.successor.map(|successor| successor.path) else { continue };
         older += 1;
         assert!(known.contains(&(route.method, successor)), "{successor} is there");
         let (status, headers, body) = call(&on, route.method, route.path, &[], "").await;
         let (_, _, same) = call(&on, route.method, successor, &[], "").await;
         assert_eq!((status, body), (StatusCode::OK, same));
-        let link = format!("<{successor}>; rel=\"successor-version\"");
-        assert_eq!(
-            (&headers["deprecation"], &headers["link"]),
-            (&"@1795219200".parse().unwrap(), &link.parse().unwrap())
-        );
-        let (status, headers, problem) = call(&off, route.method, route.path, &[], "").await;
+        assert_eq!(headers["deprecation"], "@1795219200");
+        assert_eq!(linked(&headers, route.path, "successor-version"), successor);
+        assert_eq!(linked(&headers, route.path, "deprecation"), "/docs/versions");
+        let (status, gone, problem) = call(&off, route.method, route.path, &[], "").await;
         assert_eq!((status, problem.unwrap()["type"].as_str()), (StatusCode::GONE, Some("/problems/gone")));
-        assert_eq!(headers["link"], link);
+        assert_eq!(gone["link"], headers["link"]);
         let (status, headers, _) = call(&off, route.method, successor, &[], "").await;
         assert_eq!((status, headers.get("deprecation")), (StatusCode::OK, None));
     }
     assert_eq!(older, 2);
+}
+
+/// API-06: the page about moving, and `docs/versions.md`, name every deprecated path beside its
+/// successor. The page has the same paths in both languages, and needs nothing but itself.
+#[tokio::test]
+async fn api_06_the_page_about_moving_names_every_deprecated_path() {
+    let app = app(|_| {}).await;
+    let response = app.oneshot(Request::get("/docs/versions").body(Body::empty()).unwrap()).await.unwrap();
+    assert_eq!(response.status(), StatusCode::OK);
+    assert_eq!(response.headers()["content-type"], "text/html; charset=utf-8");
+    let bytes = axum::body::to_bytes(response.into_body(), 1_000_000).await.unwrap();
+    let page = String::from_utf8(bytes.to_vec()).unwrap();
+    assert!(!page.contains("<script") && !page.contains("://"), "it needs nothing else");
+    let (english, french) = page.split_once("<section id=\"fr\" lang=\"fr\">").unwrap();
+    let written = include_str!("../../docs/versions.md");
+    let mut deprecated = 0;
+    for route in routes() {
+        let Some(successor) = route.successor else { continue };
+        deprecated += 1;
+        let (method, older, newer) = (route.method, route.path, successor.path);
+        let row = format!("<td><code>{method} {older}</code></td><td><code>{method} {newer}</code></td>");
+        assert!(english.contains(&row) && french.contains(&row), "{row}");
+        assert!(written.contains(&format!("| `{method} {older}` | `{method} {newer}` |")), "{older}");
+    }
+    for text in [english, french] {
+        assert_eq!(text.matches("<td>").count(), deprecated * 2, "no other path is said to be deprecated");
+        assert_eq!(text.matches("<li><strong>").count(), 4, "the documented four steps");
+    }
 }
 
 /// A device hands in its own samples, a gateway those of any device, and a person none.

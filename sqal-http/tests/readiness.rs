@@ -142,8 +142,10 @@ async fn a_database_that_is_away_behind_a_spool_degrades_and_no_more() {
     };
     services.plant.health.register("spool", CheckConfig::critical(), check).unwrap();
     services.plant.health.look().await;
-    let (status, health) = get(&app, "/health").await;
+    let (status, mut health) = get(&app, "/health").await;
     assert_eq!(status, StatusCode::OK);
+    let checked = health.as_object_mut().unwrap().remove("dependencies").unwrap();
+    assert_eq!((&checked["database"]["status"], &checked["spool"]["status"]), (&json!("down"), &json!("ok")));
     let said = json!({
         "status": "degraded", "database": "disconnected", "spool": "up", "writer": "up",
         "reasons": { "database": "the store does not answer" },

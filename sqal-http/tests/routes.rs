@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -9,6 +10,7 @@ use axum::http::{Request, StatusCode};
 use fixtures::scene::{Fault, Scene, Station};
 use serde_json::Value;
 use sqal_core::{Name, Sample, SampleKey, Timestamp, sample::Meta};
+use sqal_http::services::MetricsText;
 use sqal_http::{Caches, Profile, Profiles, Services, router};
 use sqal_resilience::{Clock, ManualClock, Shutdown, health::CheckConfig};
 use sqal_storage::{BatchWriter, MemoryStore, SampleStore, WriterConfig, cache::CacheKind};
@@ -46,7 +48,7 @@ async fn app(samples: usize) -> (Router, Services, Vec<Sample>) {
     }
     store.insert(&made).await.unwrap();
     let mut services = Services::new(store, writer, profiles, || Timestamp::from_micros(0).unwrap());
-    services.plant.metrics = Some(Arc::new(|| "up 1\n".to_owned()));
+    services.plant.metrics = Some(MetricsText::new(|| "up 1\n".to_owned()));
     (router(services.clone()), services, made)
 }
 
@@ -115,7 +117,7 @@ async fn the_latest_is_remembered_for_ten_seconds() {
     services.storage.store.insert(&[later]).await.unwrap();
     let (_, latest, headers) = get(&app, "/api/sqal/latest").await;
     assert_eq!((&latest["sample_id"], &headers["content-type"]), (&"S1".into(), &"application/json".parse().unwrap()));
-    clock.advance(std::time::Duration::from_secs(11));
+    clock.advance(Duration::from_secs(11));
     assert_eq!(get(&app, "/api/sqal/latest").await.1["sample_id"], "S9");
     let [(kind, stats), ..] = services.line.caches.stats();
     assert_eq!((kind, stats.hits, stats.misses), (CacheKind::LatestSample, 1, 2));
@@ -412,7 +414,9 @@ async fn wrong_parameters_are_named() {
 #[tokio::test]
 async fn hr_15_probes_have_their_documented_bodies() {
     let (app, ..) = app(0).await;
-    let (_, health, _) = get(&app, "/health").await;
+    let (_, mut health, _) = get(&app, "/health").await;
+    // The times of the checks, which HLT-09 added.
+    health.as_object_mut().unwrap().remove("dependencies").unwrap();
     assert_eq!(health, serde_json::json!({ "status": "healthy", "database": "connected", "writer": "up" }));
     assert_eq!(get(&app, "/health/live").await.1["status"], "alive");
     assert_eq!(get(&app, "/health/startup").await.1["status"], "started");
@@ -434,7 +438,12 @@ async fn an_embedders_own_parts_are_checked_too() {
     services.plant.health.register("cache", CheckConfig::optional(), || async { Err("connection refused") }).unwrap();
     let (status, ready, _) = get(&app, "/health/ready").await;
     assert_eq!((status, &ready["components"]["cache"]), (StatusCode::OK, &false.into()));
-    assert_eq!(get(&app, "/ready").await.1["checks"]["cache"], "down");
+    for path in ["/ready", "/api/ready"] {
+        // The documents of these older paths call the shared cache by its product (HLT-08).
+        let ready = get(&app, path).await.1;
+        assert_eq!((&ready["checks"]["redis"], &ready["checks"]["cache"]), (&"down".into(), &Value::Null), "{path}");
+        assert_eq!(ready["reasons"], serde_json::json!({ "redis": "connection refused" }), "{path}");
+    }
     let (status, health, _) = get(&app, "/health").await;
     assert_eq!(
         (status, &health["status"]),
@@ -451,6 +460,33 @@ async fn an_embedders_own_parts_are_checked_too() {
         (StatusCode::SERVICE_UNAVAILABLE, &"unhealthy".into(), &"down".into())
     );
     assert_eq!(get(&app, "/health/live").await.0, StatusCode::OK, "no dependency makes it dead");
+}
+
+/// HLT-09: `/health` gives the status and the time of the last check of each dependency. What the
+/// server finds by itself is a member, and no dependency.
+#[tokio::test(start_paused = true)]
+async fn hlt_09_health_gives_the_status_and_the_latency_of_each_dependency() {
+    let (app, services, _) = app(0).await;
+    let health = &services.plant.health;
+    let answers = |takes: u64, works: bool| {
+        move || async move {
+            tokio::time::sleep(Duration::from_millis(takes)).await;
+            if works { Ok(()) } else { Err("connection refused") }
+        }
+    };
+    health.register("messages", CheckConfig::optional(), answers(120, true)).unwrap();
+    health.register("scale", CheckConfig::optional(), answers(45, false)).unwrap();
+    let (status, body, _) = get(&app, "/health").await;
+    assert_eq!((status, &body["status"]), (StatusCode::OK, &"degraded".into()), "{body}");
+    let wanted = serde_json::json!({
+        "database": { "status": "ok", "latency_ms": 0.0 },
+        "messages": { "status": "ok", "latency_ms": 120.0 },
+        "scale": { "status": "down", "latency_ms": 45.0 },
+        "writer": { "status": "ok", "latency_ms": 0.0 },
+    });
+    assert_eq!(body["dependencies"], wanted, "{body}");
+    // The liveness path asks no dependency, and tells nothing about one (HLT-08).
+    assert_eq!(get(&app, "/api/health").await.1, serde_json::json!({ "status": "ok" }));
 }
 
 /// A supervisor that kills a process that does not answer must not kill one that ends in order.

@@ -65,6 +65,7 @@ pub mod limit;
 pub mod log;
 #[cfg(feature = "metrics")]
 pub mod metered;
+pub mod outage;
 mod outcome;
 mod random;
 pub mod rejected;

@@ -232,6 +232,9 @@ fn ev_07_changes_and_retries_are_logged_as_documented() {
     let one = BreakerConfig { failure_threshold: Some(n(1)), ..BreakerConfig::default() };
     let breaker = Breaker::new(one, ManualClock::new()).unwrap().observed_by(LogChanges("gemini_api"));
     breaker.acquire().unwrap().report(Outcome::Failure);
+    // A probe and its failure are logged at level debug, so an outage has two lines.
+    breaker.force_half_open();
+    breaker.acquire().unwrap().report(Outcome::Failure);
     breaker.reset();
     log_retry("app.services")(1, &"connection reset", Duration::from_secs(1));
     let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
@@ -239,8 +242,8 @@ fn ev_07_changes_and_retries_are_logged_as_documented() {
     assert_eq!(
         lines,
         [
-            "INFO Circuit breaker 'gemini_api': état open from=\"closed\" cause=Failures generation=1",
-            "INFO Circuit breaker 'gemini_api': état closed from=\"open\" cause=ByHand generation=2",
+            "INFO Circuit breaker 'gemini_api': état open from=\"closed\" cause=\"failures\" generation=1",
+            "INFO Circuit breaker 'gemini_api': état closed from=\"open\" cause=\"by_hand\" generation=4",
             "INFO Retrying app.services in 1.0 seconds attempt=1 error=connection reset",
         ]
     );

@@ -358,3 +358,40 @@ async fn a_registry_that_is_told_of_its_end_later_keeps_its_parts() {
     assert!(!clone.is_ready() && clone.report().ending);
     assert_eq!(clone.report().components.len(), 1);
 }
+
+/// HLT-09: the latency of a component is the time of its last check, whether that worked, failed or
+/// was cut off. It is unknown before the first check, and for a component that a breaker watches.
+#[tokio::test(start_paused = true)]
+async fn the_latency_of_a_component_is_the_time_of_its_last_check() {
+    let (health, takes) = (registry(), Arc::new(AtomicU32::new(45)));
+    let slow = Arc::clone(&takes);
+    let check = move || {
+        let millis = slow.load(Ordering::SeqCst);
+        async move {
+            sleep(Duration::from_millis(millis.into())).await;
+            if millis.is_multiple_of(2) { Ok(()) } else { Err("odd") }
+        }
+    };
+    health.register("database", CheckConfig::critical(), check).unwrap();
+    health.register("quick", CheckConfig::critical(), || async { Ok::<_, String>(()) }).unwrap();
+    health
+        .register("broken", CheckConfig::optional(), || async { panic!("on purpose") as Result<(), String> })
+        .unwrap();
+    let breaker = Arc::new(Breaker::new(BreakerConfig::default(), ManualClock::new()).unwrap());
+    health.register_breaker("watched", false, breaker).unwrap();
+    let latency = |name: &str| {
+        let components = health.report().components;
+        components.into_iter().find(|component| component.name == name).unwrap().latency
+    };
+    for name in ["database", "quick", "broken", "watched"] {
+        assert_eq!(latency(name), None, "{name} was not checked yet");
+    }
+    // A failure, a success, and a check that its limit of 2 s cuts off.
+    for (millis, took) in [(45, 45), (120, 120), (60_000, 2000)] {
+        takes.store(millis, Ordering::SeqCst);
+        health.look().await;
+        assert_eq!(latency("database"), Some(Duration::from_millis(took)));
+        assert_eq!(latency("quick"), Some(Duration::ZERO));
+        assert_eq!((latency("broken"), latency("watched")), (Some(Duration::ZERO), None));
+    }
+}

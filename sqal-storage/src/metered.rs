@@ -108,20 +108,23 @@ pub fn report_pools(pools: &[PoolUse]) {
 
 /// Sets the metrics of caches (MET-06, MET-07, MET-09 to MET-11, MET-33, MET-34).
 ///
-/// `cache_hits_total` and `cache_misses_total` are by `cache_type`. `cache_size_bytes`,
-/// `cache_evictions_total`, `cache_expirations_total`, `cache_bypass_total` and `cache_hit_rate` (0
-/// to 1) are of all caches together.
+/// `cache_hits_total`, `cache_misses_total` and `cache_bypass_total` are by `cache_type`, and a
+/// cache that was not read yet has 0. `cache_size_bytes`, `cache_evictions_total`,
+/// `cache_expirations_total` and `cache_hit_ratio` (0 to 1; NaN before the first read) are of all
+/// caches together. `cache_hit_rate` is the documented name of `cache_hit_ratio` (C-07).
 #[cfg(feature = "cache")]
 #[expect(clippy::cast_precision_loss, reason = "a gauge is a floating number")]
 pub fn report_caches(caches: &[(CacheKind, CacheStats)]) {
     for (kind, stats) in caches {
         metrics::counter!("cache_hits_total", "cache_type" => kind.as_str()).absolute(stats.hits);
         metrics::counter!("cache_misses_total", "cache_type" => kind.as_str()).absolute(stats.misses);
+        metrics::counter!("cache_bypass_total", "cache_type" => kind.as_str()).absolute(stats.bypasses);
     }
     let sum = |of: fn(&CacheStats) -> u64| caches.iter().map(|(_, stats)| of(stats)).sum::<u64>();
     let all = CacheStats { hits: sum(|stats| stats.hits), misses: sum(|stats| stats.misses), ..CacheStats::default() };
-    gauge!("cache_hit_rate").set(all.hit_rate().unwrap_or(f64::NAN));
-    metrics::counter!("cache_bypass_total").absolute(sum(|stats| stats.bypasses));
+    let ratio = all.hit_rate().unwrap_or(f64::NAN);
+    gauge!("cache_hit_rate").set(ratio);
+    gauge!("cache_hit_ratio").set(ratio);
     gauge!("cache_size_bytes").set(sum(|stats| stats.bytes) as f64);
     metrics::counter!("cache_evictions_total").absolute(sum(|stats| stats.evictions));
     metrics::counter!("cache_expirations_total").absolute(sum(|stats| stats.expirations));

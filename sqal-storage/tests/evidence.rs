@@ -182,14 +182,20 @@ const CHANGES: [Change; 70] = [
 ];
 
 /// Changes of the schema that hold no data, in an array of their own.
-const SCHEMA_CHANGES: [Change; 5] = [
+const SCHEMA_CHANGES: [Change; 8] = [
     change("the view of graded samples dropped", "DROP VIEW graded_samples"),
     change(
         "the view of graded samples",
         "DROP VIEW graded_samples; CREATE VIEW graded_samples AS SELECT 'A+' AS grade",
     ),
     change("a view", "DROP VIEW sensor_samples; CREATE VIEW sensor_samples AS SELECT 'A+' AS fusion_final_grade"),
+    change("the view of failed jobs dropped", "DROP VIEW \"TaskFailure\""),
+    change(
+        "the view of profiles",
+        "DROP VIEW \"ProfilingMetrics\"; CREATE VIEW \"ProfilingMetrics\" AS SELECT 1 AS samples",
+    ),
     change("an index dropped", "DROP INDEX sample_hour_newest"),
+    change("an index of jobs dropped", "DROP INDEX sqal_job_leased"),
     changes(
         "a rule about what is inserted",
         "CREATE TRIGGER rule BEFORE INSERT ON register BEGIN SELECT raise(ignore); END",

@@ -10,11 +10,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use metrics_util::debugging::{DebugValue, DebuggingRecorder};
 use sqal_core::{Sample, SampleId};
-use sqal_resilience::{ManualClock, SystemClock};
+use sqal_resilience::{BreakerConfig, ManualClock, SystemClock};
 use sqal_storage::conformance::sample;
 use sqal_storage::{
     Cache, Inserted, MeteredStore, ReadThrough, SampleQuery, SampleStore, StorageError, StorageErrorKind,
-    cache::{CacheKey, CacheKind, CacheScope, NearCache},
+    cache::{CacheError, CacheKey, CacheKind, CacheScope, Got, NearCache, Stamp},
     metered::{MeteredCache, report_caches, report_pools},
     pool_use::PoolUse,
     samples::{DeviceTally, Hour, Hourly, HourlyQuery, Page},
@@ -132,9 +132,11 @@ async fn met_06_to_11_what_caches_have_done() {
     get(&latest, "b").await;
     get(&latest, "c").await;
     report_caches(&[(latest.kind(), latest.stats()), (stats.kind(), stats.stats())]);
-    let wanted: [(&str, &[f64]); 9] = [
+    let wanted: [(&str, &[f64]); 11] = [
         ("cache_hit_rate{}", &[1.0 / 6.0]),
-        ("cache_bypass_total{}", &[0.0]),
+        ("cache_hit_ratio{}", &[1.0 / 6.0]),
+        ("cache_bypass_total{cache_type=latest_sample}", &[0.0]),
+        ("cache_bypass_total{cache_type=device_stats}", &[0.0]),
         ("cache_hits_total{cache_type=latest_sample}", &[1.0]),
         ("cache_misses_total{cache_type=latest_sample}", &[4.0]),
         ("cache_hits_total{cache_type=device_stats}", &[0.0]),
@@ -150,6 +152,51 @@ async fn met_06_to_11_what_caches_have_done() {
     latest.clear(&CacheScope::All).await.unwrap();
     assert_eq!((latest.stats().bytes, latest.stats().evictions), (0, 1));
     assert_eq!(stats.stats().bytes, 10);
+}
+
+/// A shared cache that never answers.
+#[derive(Debug)]
+struct Away;
+
+#[async_trait]
+impl Cache for Away {
+    async fn get(&self, _: &CacheKey) -> Result<Got, CacheError> {
+        Err(CacheError::new("away"))
+    }
+    async fn put(&self, _: &CacheKey, _: Stamp, _: Arc<[u8]>, _: Duration) -> Result<(), CacheError> {
+        Err(CacheError::new("away"))
+    }
+    async fn clear(&self, _: &CacheScope) -> Result<(), CacheError> {
+        Err(CacheError::new("away"))
+    }
+    async fn count(&self) -> Result<u64, CacheError> {
+        Err(CacheError::new("away"))
+    }
+}
+
+/// A read past a shared cache that is away is a bypass of its kind. Every other kind has 0 from the
+/// beginning.
+#[tokio::test]
+async fn met_33_a_bypass_is_counted_by_its_kind() {
+    let recorder = DebuggingRecorder::new();
+    let _local = metrics::set_default_local_recorder(&recorder);
+    let cache = |kind| ReadThrough::<String, _>::new(kind, 100, ManualClock::new());
+    let stats = cache(CacheKind::DeviceStats).with_far(Arc::new(Away), BreakerConfig::default()).unwrap();
+    let hours = cache(CacheKind::HourlyAggregates);
+    for name in ["a", "b"] {
+        let key = CacheKey::of_line(CacheKind::DeviceStats, name);
+        stats.get(&key, || async { Ok::<_, Infallible>(name.to_owned()) }).await.unwrap();
+    }
+    report_caches(&[(stats.kind(), stats.stats()), (hours.kind(), hours.stats())]);
+    let said = series(&recorder);
+    for (name, value) in [
+        ("cache_bypass_total{cache_type=device_stats}", 2.0),
+        ("cache_bypass_total{cache_type=hourly_aggregates}", 0.0),
+        ("cache_misses_total{cache_type=device_stats}", 0.0),
+    ] {
+        assert_eq!(said.get(name), Some(&vec![value]), "{name} of {said:?}");
+    }
+    assert!(said["cache_hit_ratio{}"][0].is_nan(), "neither a hit nor a miss");
 }
 
 /// A kind of an embedding service is counted under its own name, and is fresh for its own time.

@@ -10,7 +10,7 @@ use std::time::Duration;
 use sqal_storage::conformance::scored;
 use sqal_storage::{
     SampleQuery, SampleStore, SqliteStore, assert_query_budget,
-    queries::{QueryLayer, QueryLimits, QueryReport, QueryScope},
+    queries::{QueryLayer, QueryLimits, QueryProfiler, QueryReport, QueryScope},
     sqlite::SqliteConfig,
 };
 use tracing::Instrument;
@@ -47,9 +47,10 @@ async fn counts(store: &dyn SampleStore) {
     })
     .await;
     assert_eq!(looped.queries, 7);
-    assert_eq!(looped.repeated.len(), 1);
-    assert_eq!(looped.repeated[0].1, 7);
-    assert!(looped.repeated[0].0.contains("WHERE id = "), "{looped}");
+    let repeated: Vec<_> = looped.repeated().collect();
+    assert_eq!((repeated.len(), repeated[0].executions), (1, 7));
+    assert!(repeated[0].statement.contains("WHERE id = "), "{looped}");
+    assert!(repeated[0].longest <= repeated[0].time && repeated[0].time == looped.time, "{looped}");
     assert!(looped.to_string().contains("; 7 times SELECT "), "{looped}");
 }
 
@@ -111,5 +112,32 @@ fn a_budget_that_is_not_kept_fails_and_says_by_which_statement() {
         let failed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| assert_query_budget!(scope, 10)));
         let said = *failed.unwrap_err().downcast::<String>().unwrap();
         assert!(said.contains("6 times SELECT 1 FROM sample LIMIT 1"), "{said}");
+    });
+}
+
+/// DBP-04: what the scopes of a process have counted is one report.
+#[test]
+fn the_scopes_of_a_process_are_summed_up_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    with_layer(async || {
+        let (store, profiler) = (sqlite(&folder).await, QueryProfiler::default());
+        let page = SampleQuery::newest(10.try_into().unwrap());
+        store.query(&page).await.unwrap();
+        for reads in [1, 6] {
+            let work = async {
+                for _ in 0..reads {
+                    store.query(&page).await.unwrap();
+                }
+                reads
+            };
+            assert_eq!(profiler.profile("my_function", work).await, reads);
+        }
+        let stats = profiler.stats();
+        let function = &stats.endpoints[0];
+        assert_eq!((function.endpoint.as_str(), function.calls, function.queries), ("my_function", 2, 7));
+        assert_eq!((function.most_queries, function.repeating_calls), (6, 1));
+        assert!(function.statements.len() == 1 && function.statements[0].statement.starts_with("SELECT "));
+        assert!(function.time > Duration::ZERO && function.longest < function.time);
+        assert!(profiler.report().contains("REPEATED in 1 calls, up to 6 times in one"), "{}", profiler.report());
     });
 }

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU16;
 use std::sync::Mutex;
 
@@ -11,7 +11,8 @@ use async_trait::async_trait;
 use sqal_core::{Name, Timestamp};
 use sqal_storage::conformance::queue;
 use sqal_storage::queue::{
-    Enqueued, Job, JobCount, JobEnd, JobId, JobKind, JobProgress, JobQuery, JobState, Lease, Leased, NewJob, WorkerName,
+    Enqueued, Job, JobCount, JobEnd, JobId, JobKind, JobProgress, JobQuery, JobState, Lease, LeaseEnd, Leased, NewJob,
+    WorkerName,
 };
 use sqal_storage::{MemoryStore, Queue, StorageError, StorageErrorKind};
 
@@ -73,6 +74,20 @@ enum Bug {
     EndsWithoutNul,
     AlwaysWithBodies,
     ForgetsWithoutLimit,
+    LosesTheTrace,
+    CutsTheTrace,
+    LeasesWithoutTheTrace,
+    ShortensLongTraces,
+    AddsTheLastFirst,
+    AddsOnlyTheFirst,
+    AddsBeforeItRefuses,
+    SaysThatAllWereAdded,
+    EndsTheLastFirst,
+    EndsOnlyTheFirst,
+    EndsBeforeItRefuses,
+    SaysThatAllEnded,
+    ReadsInTheOrderAsked,
+    ReadsTheUnknownAsAnError,
 }
 
 /// A memory store with one bug.
@@ -151,6 +166,11 @@ impl Queue for Mutant {
             Bug::CutsBodies => new.body.truncate(new.body.floor_char_boundary(65_536)),
             Bug::DropsNul => new.body = new.body.replace('\0', ""),
             Bug::LosesTheAuthor => new.created_by = None,
+            Bug::LosesTheTrace => new.traceparent = None,
+            Bug::CutsTheTrace => new.traceparent = new.traceparent.map(|trace| trace.chars().take(36).collect()),
+            Bug::ShortensLongTraces => {
+                new.traceparent = new.traceparent.map(|trace| trace.replace('\0', "").chars().take(55).collect());
+            }
             Bug::RoundsTimes => new.due = later(new.due, -new.due.micros().rem_euclid(1000)),
             Bug::KeysOfAllKinds => {
                 if let Some(known) = before.iter().find(|known| has_key(known)) {
@@ -184,6 +204,33 @@ impl Queue for Mutant {
             }
             _ => Ok(outcome),
         }
+    }
+
+    async fn enqueue_all(&self, jobs: &[NewJob]) -> Result<Vec<Enqueued>, StorageError> {
+        let mut outcomes = Vec::new();
+        match self.bug {
+            Bug::AddsTheLastFirst => {
+                for job in jobs.iter().rev() {
+                    outcomes.insert(0, self.enqueue(job).await?);
+                }
+                return Ok(outcomes);
+            }
+            Bug::AddsBeforeItRefuses => {}
+            _ => {
+                let is_long = |job: &NewJob| job.traceparent.as_ref().is_some_and(|trace| trace.chars().count() > 55);
+                if jobs.iter().any(|job| job.body.contains('\0') || is_long(job)) {
+                    return Err(StorageError::new("mutant", StorageErrorKind::Refused));
+                }
+            }
+        }
+        for job in jobs {
+            let outcome = match (self.bug, outcomes.first()) {
+                (Bug::AddsOnlyTheFirst, Some(first)) => *first,
+                _ => self.enqueue(job).await?,
+            };
+            outcomes.push(if self.bug == Bug::SaysThatAllWereAdded { Enqueued::Added(outcome.id()) } else { outcome });
+        }
+        Ok(outcomes)
     }
 
     async fn lease(
@@ -244,6 +291,9 @@ impl Queue for Mutant {
             }
             self.newest.lock().unwrap().insert(job.id, [*lease, kept]);
             *job = self.shown(job.clone());
+            if self.bug == Bug::LeasesWithoutTheTrace {
+                job.traceparent = None;
+            }
         }
         Ok(leased)
     }
@@ -286,6 +336,40 @@ impl Queue for Mutant {
             Bug::SaysItEnded => true,
             _ => ended,
         })
+    }
+
+    async fn end_all(&self, ends: &[LeaseEnd]) -> Result<Vec<bool>, StorageError> {
+        let is_refused = |ended: &LeaseEnd| ended.end.text().is_some_and(|text| text.contains('\0'));
+        if self.bug != Bug::EndsBeforeItRefuses && ends.iter().any(is_refused) {
+            return Err(StorageError::new("mutant", StorageErrorKind::Refused));
+        }
+        let mut held = Vec::new();
+        if self.bug == Bug::EndsTheLastFirst {
+            for LeaseEnd { lease, at, end } in ends.iter().rev() {
+                held.insert(0, self.end(lease, *at, end).await?);
+            }
+            return Ok(held);
+        }
+        for LeaseEnd { lease, at, end } in ends {
+            let is_over = self.bug == Bug::EndsOnlyTheFirst && !held.is_empty();
+            let ended = !is_over && self.end(lease, *at, end).await?;
+            held.push(ended || self.bug == Bug::SaysThatAllEnded);
+        }
+        Ok(held)
+    }
+
+    async fn jobs_by_id(&self, ids: &[JobId]) -> Result<Vec<Job>, StorageError> {
+        let mut found = Vec::new();
+        for id in ids.iter().copied().collect::<BTreeSet<_>>() {
+            match self.job(id).await? {
+                None if self.bug == Bug::ReadsTheUnknownAsAnError => return Err(broken()),
+                job => found.extend(job),
+            }
+        }
+        if self.bug == Bug::ReadsInTheOrderAsked {
+            found.sort_by_key(|job| ids.iter().position(|id| *id == job.id));
+        }
+        Ok(found)
     }
 
     async fn cancel(&self, id: JobId, at: Timestamp) -> Result<Option<Job>, StorageError> {
@@ -398,6 +482,10 @@ async fn broken_laws(bug: Bug) -> Vec<&'static str> {
         the_counts_are_those_of_the_list
         only_ended_jobs_are_forgotten
         a_refused_text_changes_nothing
+        the_trace_comes_back_as_it_was_given
+        several_jobs_are_added_as_one_after_the_other
+        several_leases_end_as_one_after_the_other
+        several_jobs_are_read_as_one_by_one
     }
 }
 
@@ -467,6 +555,20 @@ async fn every_bug_breaks_its_law() {
         (Bug::ForgetsWithoutLimit, "only_ended_jobs_are_forgotten"),
         (Bug::DropsNul, "a_refused_text_changes_nothing"),
         (Bug::EndsWithoutNul, "a_refused_text_changes_nothing"),
+        (Bug::ShortensLongTraces, "a_refused_text_changes_nothing"),
+        (Bug::LosesTheTrace, "the_trace_comes_back_as_it_was_given"),
+        (Bug::CutsTheTrace, "the_trace_comes_back_as_it_was_given"),
+        (Bug::LeasesWithoutTheTrace, "the_trace_comes_back_as_it_was_given"),
+        (Bug::AddsTheLastFirst, "several_jobs_are_added_as_one_after_the_other"),
+        (Bug::AddsOnlyTheFirst, "several_jobs_are_added_as_one_after_the_other"),
+        (Bug::AddsBeforeItRefuses, "several_jobs_are_added_as_one_after_the_other"),
+        (Bug::SaysThatAllWereAdded, "several_jobs_are_added_as_one_after_the_other"),
+        (Bug::EndsTheLastFirst, "several_leases_end_as_one_after_the_other"),
+        (Bug::EndsOnlyTheFirst, "several_leases_end_as_one_after_the_other"),
+        (Bug::EndsBeforeItRefuses, "several_leases_end_as_one_after_the_other"),
+        (Bug::SaysThatAllEnded, "several_leases_end_as_one_after_the_other"),
+        (Bug::ReadsInTheOrderAsked, "several_jobs_are_read_as_one_by_one"),
+        (Bug::ReadsTheUnknownAsAnError, "several_jobs_are_read_as_one_by_one"),
     ];
     for (bug, law) in bugs {
         let broken = broken_laws(bug).await;

@@ -2,18 +2,23 @@
 
 /// The arrows of the house: a crate, and the crates that it may name. The map in `ARCHITECTURE.md`
 /// is drawn from it.
-pub const ARROWS: [(&str, &[&str]); 13] = [
+pub const ARROWS: [(&str, &[&str]); 15] = [
     ("sqal-core", &[]),
     ("sqal-resilience", &[]),
+    ("sqal-telemetry", &[]),
     ("sqal-sensors", &["sqal-core"]),
     ("sqal-fusion", &["sqal-core"]),
     ("sqal-storage", &["sqal-core", "sqal-resilience"]),
-    ("sqal-client", &["sqal-resilience"]),
+    ("sqal-client", &["sqal-resilience", "sqal-telemetry"]),
     ("sqal-dashboard", &[]),
     ("sqal-grading", &["sqal-core", "sqal-fusion", "sqal-sensors", "sqal-storage"]),
-    ("sqal-protocol", &["sqal-core"]),
-    ("sqal-intake", &["sqal-core", "sqal-grading", "sqal-protocol", "sqal-resilience", "sqal-storage"]),
-    ("sqal-work", &["sqal-client", "sqal-core", "sqal-resilience", "sqal-storage"]),
+    ("sqal-protocol", &["sqal-core", "sqal-telemetry"]),
+    (
+        "sqal-intake",
+        &["sqal-core", "sqal-grading", "sqal-protocol", "sqal-resilience", "sqal-storage", "sqal-telemetry"],
+    ),
+    ("sqal-profiling", &["sqal-core", "sqal-resilience", "sqal-storage", "sqal-work"]),
+    ("sqal-work", &["sqal-client", "sqal-core", "sqal-resilience", "sqal-storage", "sqal-telemetry"]),
     (
         "sqal-http",
         &[
@@ -26,6 +31,7 @@ pub const ARROWS: [(&str, &[&str]); 13] = [
             "sqal-resilience",
             "sqal-sensors",
             "sqal-storage",
+            "sqal-telemetry",
             "sqal-work",
         ],
     ),

@@ -47,9 +47,6 @@ pub fn ready(interrupts: &Interrupts) -> Result<Programs, Failed> {
     if !missing.is_empty() {
         install(&missing, interrupts)?;
     }
-    let found = |need: &Need| {
-        (need.find)().ok_or_else(|| Failed(format!("{} is installed, but its programs are not found", need.package)))
-    };
     let [postgres, redis, chromium, prometheus, python] = &NEEDS;
     Ok(Programs {
         postgres: found(postgres)?,
@@ -58,6 +55,24 @@ pub fn ready(interrupts: &Interrupts) -> Result<Programs, Failed> {
         prometheus: found(prometheus)?,
         python: found(python)?,
     })
+}
+
+/// Finds the `go` of the heavy tests, which the other tests do without; installs it as root, or
+/// names the command to run.
+///
+/// # Errors
+///
+/// [`Failed`] if it is missing and cannot be installed.
+pub fn go(interrupts: &Interrupts) -> Result<PathBuf, Failed> {
+    let need = Need { package: "golang-go", find: || on_path("go") };
+    if (need.find)().is_none() {
+        install(&[need.package], interrupts)?;
+    }
+    found(&need)
+}
+
+fn found(need: &Need) -> Result<PathBuf, Failed> {
+    (need.find)().ok_or_else(|| Failed(format!("{} is installed, but its programs are not found", need.package)))
 }
 
 fn install(missing: &[&str], interrupts: &Interrupts) -> Result<(), Failed> {

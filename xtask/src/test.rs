@@ -25,6 +25,7 @@ pub fn run(root: &Path, interrupts: &Interrupts) -> Result<(), Failed> {
     tests.env("SQAL_TEST_OUTBOX_PYTHON", tools::outbox_strangers(root, interrupts, &programs.python)?);
     tests.env("SQAL_TEST_MOTO", tools::moto(root, interrupts, &programs.python)?);
     tests.env("SQAL_TEST_SCHEMATHESIS", tools::schemathesis(root, interrupts, &programs.python)?);
+    tests.env("SQAL_TEST_OTLP_PYTHON", tools::otlp_receiver(root, interrupts, &programs.python)?);
     interrupts.run(&mut tests)?;
     say("== every interleaving of a few threads");
     let mut interleavings = Command::new("cargo");
@@ -48,6 +49,20 @@ pub fn run(root: &Path, interrupts: &Interrupts) -> Result<(), Failed> {
     knows_no_runtime(root, &pure)?;
     say("== all tests passed");
     Ok(())
+}
+
+/// Runs the tests whose tools are too large for every run: `go tool pprof` on the profiles of a
+/// server.
+///
+/// # Errors
+///
+/// [`Failed`] if a test fails, or Go cannot be installed.
+pub fn heavy(root: &Path, interrupts: &Interrupts) -> Result<(), Failed> {
+    let go = packages::go(interrupts)?;
+    say("== heavy tests");
+    let mut tests = Command::new("cargo");
+    tests.args(["test", "-p", "reference-server", "--features", "heap", "--test", "heavy"]).current_dir(root);
+    interrupts.run(tests.env("SQAL_TEST_GO", go))
 }
 
 /// Tells a command where the servers and their programs are.
@@ -94,6 +109,24 @@ pub fn rolling(root: &Path, interrupts: &Interrupts, cycles: Option<&str>) -> Re
         .current_dir(root);
     tells(&mut rolling, &programs, &services);
     interrupts.run(rolling.env("SQAL_ROLLING_CYCLES", number.to_string()).env("SQAL_ROLLING_STATIONS", "200"))
+}
+
+/// Kills workers and servers over one queue `kills` times (500 without a number); the seed is
+/// printed.
+///
+/// # Errors
+///
+/// [`Failed`] if an acknowledged job was lost, or if a job was run by two workers at once.
+pub fn kills(root: &Path, interrupts: &Interrupts, kills: Option<&str>) -> Result<(), Failed> {
+    let kills = kills.unwrap_or("500");
+    let number = kills.parse::<u32>().map_err(|error| Failed(format!("kills: {kills:?} kills: {error}")))?;
+    let programs = packages::ready(interrupts)?;
+    let services = Services::start(&programs, interrupts)?;
+    let mut test = Command::new("cargo");
+    test.args(["test", "--release", "-p", "reference-server", "--test", "kills", "--", "--nocapture"]);
+    test.arg("--test-threads=1").current_dir(root);
+    tells(&mut test, &programs, &services);
+    interrupts.run(test.env("SQAL_KILLS", number.to_string()))
 }
 
 /// Fills a file and a PostgreSQL with `samples` samples (a million without a number), and backs

@@ -13,7 +13,8 @@ use crate::circles::circles;
 use crate::report::say;
 use crate::source::sources;
 use crate::{
-    Failed, error_names, library_policy, messages, prose, readme, requirements, sentences, surface, type_names,
+    Failed, error_names, library_policy, log_fields, messages, prose, readme, requirements, sentences, surface,
+    type_names,
 };
 
 /// The crates that have `#![no_std]` whatever their features.
@@ -57,12 +58,13 @@ pub fn run(root: &Path) -> Result<(), Failed> {
 }
 
 /// What is wrong with the code of `src` folders: the sentences of messages, the names of errors,
-/// and policy in libraries.
+/// policy in libraries, and the fields of log lines.
 fn of_sources(root: &Path, files: &[PathBuf]) -> Result<Vec<String>, Failed> {
     let (sources, mut found) = sources(root, files)?;
     found.extend(sources.iter().flat_map(messages::findings));
     found.extend(error_names::findings(&sources));
     found.extend(library_policy::findings(&sources));
+    found.extend(sources.iter().flat_map(log_fields::findings));
     Ok(found)
 }
 

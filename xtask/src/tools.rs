@@ -45,15 +45,16 @@ pub fn tool(root: &Path, interrupts: &Interrupts, tool: &Tool) -> Result<PathBuf
 /// The version of schemathesis that the tests were written for.
 const SCHEMATHESIS: &str = "4.32.5";
 
-/// The path of `schemathesis`, with a WebSocket client and CBOR beside it; installs them if they
-/// are not there.
+/// The path of `schemathesis`, with a WebSocket client, CBOR and the parser of OpenMetrics beside
+/// it; installs them if they are not there.
 ///
 /// # Errors
 ///
 /// [`Failed`] if it cannot be installed.
 pub fn schemathesis(root: &Path, interrupts: &Interrupts, python: &Path) -> Result<PathBuf, Failed> {
-    let packages = [format!("schemathesis=={SCHEMATHESIS}"), "websockets==17.4".to_owned(), "cbor2==6.2.1".to_owned()];
-    let folder = environment(root, interrupts, python, &format!("strangers-{SCHEMATHESIS}-1"), &packages)?;
+    let schemathesis = format!("schemathesis=={SCHEMATHESIS}");
+    let packages = [&*schemathesis, "websockets==17.4", "cbor2==6.2.1", "prometheus-client==0.26.0"];
+    let folder = environment(root, interrupts, python, &format!("strangers-{SCHEMATHESIS}-2"), &packages)?;
     Ok(folder.join("bin/schemathesis"))
 }
 
@@ -84,6 +85,18 @@ pub fn outbox_strangers(root: &Path, interrupts: &Interrupts, python: &Path) -> 
     Ok(folder.join("bin/python"))
 }
 
+/// The path of a Python that has an OpenTelemetry collector of strangers, for gRPC and HTTP;
+/// installs it if it is not there.
+///
+/// # Errors
+///
+/// [`Failed`] if it cannot be installed.
+pub fn otlp_receiver(root: &Path, interrupts: &Interrupts, python: &Path) -> Result<PathBuf, Failed> {
+    let packages = ["oteltest==0.49.0", "opentelemetry-proto==1.45.2", "grpcio==1.85.3"];
+    let folder = environment(root, interrupts, python, "otlp-receiver-1", &packages)?;
+    Ok(folder.join("bin/python"))
+}
+
 /// The folder of an environment of Python with these packages in it; makes it if it is not there as
 /// a whole.
 ///
@@ -104,6 +117,25 @@ pub fn environment(
         interrupts.run(Command::new(python).args(["-m", "venv", "--clear"]).arg(&folder))?;
         let mut pip = Command::new(folder.join("bin/pip"));
         interrupts.run(pip.args(["install", "--quiet", "--disable-pip-version-check"]).args(packages))?;
+        std::fs::write(finished, "")?;
+    }
+    Ok(folder)
+}
+
+/// The folder with the modules of a package of npm; installs it if it is not there as a whole.
+///
+/// # Errors
+///
+/// [`Failed`] if there is no `npm`, or if the package cannot be installed.
+pub fn node_modules(root: &Path, interrupts: &Interrupts, name: &str, package: &str) -> Result<PathBuf, Failed> {
+    let folder = root.join("target/tools").join(name);
+    let finished = folder.join("finished");
+    if !finished.exists() {
+        say(&format!("installing {package} (once)"));
+        std::fs::create_dir_all(&folder)?;
+        let mut npm = Command::new("npm");
+        npm.args(["install", "--silent", "--no-audit", "--no-fund", "--prefix"]).arg(&folder).arg(package);
+        interrupts.run(&mut npm)?;
         std::fs::write(finished, "")?;
     }
     Ok(folder)

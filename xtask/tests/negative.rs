@@ -345,6 +345,17 @@ fn a_store_that_names_a_header_field_is_red() {
 }
 
 #[test]
+fn a_log_line_with_the_debug_form_of_a_value_is_red() {
+    let tree = sound_tree();
+    let with =
+        |field: &str| format!("{SOUND}\n/// Tells.\npub fn tell() {{\n    tracing::warn!({field}, \"away\");\n}}\n");
+    write(&tree, "sqal-core/src/lib.rs", &with("error = %error"));
+    tidy::run(tree.path()).unwrap();
+    write(&tree, "sqal-core/src/lib.rs", &with("?error"));
+    assert!(refused(&tree).contains("sqal-core/src/lib.rs:9: a line of the log has no debug form of a Rust value"));
+}
+
+#[test]
 fn a_comment_that_is_too_wide_is_red() {
     let tree = sound_tree();
     let wide = format!("{SOUND}// {}\n", "word ".repeat(20));

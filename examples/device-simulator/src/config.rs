@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Parser;
+use sqal_telemetry::log::{LogFilter, LogFormat};
 
 /// sqal-simulator: a station with both sensors, simulated from a seed or replayed from recordings
 /// of real sensors.
@@ -49,9 +50,12 @@ pub struct Config {
     /// Append the truth of every simulated sample to this file, one JSON object per line.
     #[arg(long)]
     pub truth: Option<PathBuf>,
-    /// The filter of the log.
+    /// The filter of the log: a level, or target=level, several with commas.
     #[arg(long, env = "SQAL_LOG", default_value = "info")]
-    pub log: String,
+    pub log: LogFilter,
+    /// The format of the log: text or json.
+    #[arg(long, env = "SQAL_LOG_FORMAT", default_value = "text")]
+    pub log_format: LogFormat,
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {

@@ -1,23 +1,37 @@
 //! `sqal-simulator`: runs one station until Ctrl-C, its count, or the end of its recordings.
 
+#[cfg(feature = "otlp")]
+use std::io::Write;
 use std::process::ExitCode;
 use std::time::SystemTime;
 
 use clap::Parser;
+#[cfg(feature = "otlp")]
+use device_simulator::Traces;
 use device_simulator::{Config, run};
 use sqal_core::Timestamp;
-use tracing_subscriber::EnvFilter;
+use sqal_telemetry::log::LogLines;
+use tracing::Subscriber;
+use tracing_subscriber::Layer;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::util::SubscriberInitExt;
 
 fn main() -> ExitCode {
     let mut config = Config::parse();
-    let filter = EnvFilter::try_new(&config.log).unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .log_internal_errors(false)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
-        .with_target(false)
-        .init();
+    #[cfg(feature = "otlp")]
+    #[expect(clippy::disallowed_methods, reason = "the environment enters here")]
+    let traces = match Traces::read(|name| std::env::var(name).ok()) {
+        Ok(traces) => traces,
+        Err(refused) => {
+            let _ = writeln!(std::io::stderr(), "sqal-simulator: {refused}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let watched = tracing_subscriber::registry().with(lines(&config));
+    #[cfg(feature = "otlp")]
+    let watched = watched.with(traces.layer());
+    watched.init();
     if std::env::args_os()
         .map(|argument| argument.to_string_lossy().into_owned())
         .any(|argument| argument == "--token" || argument.starts_with("--token="))
@@ -35,10 +49,6 @@ fn main() -> ExitCode {
             }
         }
     }
-    let stop = async {
-        // Without a signal handler, Ctrl-C ends the process at once.
-        let _ = tokio::signal::ctrl_c().await;
-    };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -46,7 +56,10 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    match runtime.block_on(run(&config, wall_clock, stop)) {
+    let work = run(&config, wall_clock, stop());
+    #[cfg(feature = "otlp")]
+    let work = traces.around(work);
+    match runtime.block_on(work) {
         Ok(summary) => {
             let (measured, persisted, duplicate) = (summary.measured, summary.persisted, summary.duplicate);
             tracing::info!(
@@ -60,6 +73,17 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// The log of the station, one line per event on standard error.
+fn lines<S: Subscriber + for<'a> LookupSpan<'a>>(config: &Config) -> impl Layer<S> + Send + Sync + use<S> {
+    let is_terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
+    LogLines::new(config.log_format, std::io::stderr).colored(is_terminal).with_filter(config.log.for_layer())
+}
+
+/// Is ready at Ctrl-C. Without a signal handler, Ctrl-C ends the process at once.
+async fn stop() {
+    let _ = tokio::signal::ctrl_c().await;
 }
 
 /// The wall clock of the station.

@@ -99,6 +99,7 @@ mod tests {
             text: String::new(),
             conclusion: String::new(),
             truth: None,
+            reading: tracing::Span::none(),
         }
     }
 

@@ -1,11 +1,14 @@
 //! [`Station`]: turns readings into documented frames, judged with the code of the server.
 
+use serde::Serialize;
 use serde_json::{Value, json};
 use sqal_core::{Name, Sample, SampleKey, Timestamp, sample::Meta};
 use sqal_grading::Profiles;
-use sqal_protocol::document::document;
+use sqal_protocol::document::{Document, document};
+use sqal_telemetry::context_of;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
+use tracing::{Span, debug_span, field};
 
 use crate::source::{Reading, profiles};
 use crate::{Config, Source, SourceError};
@@ -23,6 +26,30 @@ pub struct Shot {
     pub conclusion: String,
     /// The truth as one line of JSON, if it is known.
     pub truth: Option<String>,
+    /// The span of the reading. It is open until the server has answered the frame.
+    pub reading: Span,
+}
+
+impl Shot {
+    /// Ends the span of the reading now: the server has answered the frame, and has refused it if
+    /// there is a reason.
+    pub(crate) fn answered(&self, refused: Option<&str>) {
+        self.reading.in_scope(|| {
+            if let Some(why) = refused {
+                self.reading.record("otel.status_code", "ERROR");
+                self.reading.record("otel.status_description", why);
+            }
+        });
+    }
+}
+
+/// A frame with the trace that its station has begun for it, which the server continues.
+#[derive(Serialize)]
+struct TracedFrame {
+    #[serde(flatten)]
+    frame: Document,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    traceparent: Option<String>,
 }
 
 /// A station with its source, its profile and its name.
@@ -68,6 +95,16 @@ impl Station {
         let Reading { tof, spectrum, temperature_c, humidity_percent, truth } = self.source.next()?;
         self.shots += 1;
         let sample_id = sample_id(now, self.shots);
+        let span = debug_span!(
+            "reading",
+            otel.kind = "producer",
+            otel.status_code = field::Empty,
+            otel.status_description = field::Empty,
+            messaging.system = "websocket",
+            sqal.device_id = self.device_id.as_str(),
+            sqal.sample_id = sample_id.as_str(),
+        );
+        let _entered = span.clone().entered();
         let key = SampleKey { device_id: self.device_id, timestamp: now, name: Name::new(&sample_id).ok()? };
         let judged = self.profiles.inspect(&self.profile, tof.as_ref(), spectrum.as_ref());
         // If this station does not have the profile, the frame is sent with that name all the same:
@@ -96,10 +133,11 @@ impl Station {
             truth.to_string()
         });
         // Serializing a document of checked values cannot fail.
-        let text = serde_json::to_string(&document(&sample)).ok()?;
+        let traceparent = context_of(&span).map(|context| context.to_string());
+        let text = serde_json::to_string(&TracedFrame { frame: document(&sample), traceparent }).ok()?;
         let timestamp = OffsetDateTime::from_unix_timestamp_nanos(i128::from(now.micros()) * 1000).ok()?;
         let key = json!({ "timestamp": timestamp.format(&Rfc3339).ok()?, "sample_id": sample_id });
-        Some(Shot { sample_id, key, text, conclusion, truth })
+        Some(Shot { sample_id, key, text, conclusion, truth, reading: span })
     }
 }
 
@@ -109,4 +147,56 @@ fn sample_id(now: Timestamp, number: u32) -> String {
     let t = OffsetDateTime::from_unix_timestamp_nanos(nanos).unwrap_or(OffsetDateTime::UNIX_EPOCH);
     let (year, month, day) = (t.year(), u8::from(t.month()), t.day());
     format!("SAMPLE-{year:04}{month:02}{day:02}-{:02}{:02}{:02}-{number:04}", t.hour(), t.minute(), t.second())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use clap::Parser;
+    use sqal_protocol::frame::traceparent_of;
+    use sqal_resilience::fresh_seed;
+    use sqal_telemetry::held::{FinishedTrace, HeadSampling, HeldTraces, SpanKind, SpanStatus, TraceSink};
+    use tracing_subscriber::prelude::*;
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Kept(Mutex<Vec<FinishedTrace>>);
+
+    impl TraceSink for Kept {
+        fn take(&self, trace: FinishedTrace) {
+            self.0.lock().unwrap().push(trace);
+        }
+    }
+
+    fn shot() -> Shot {
+        let mut station = Station::open(&Config::parse_from(["sqal-simulator"])).unwrap();
+        station.shoot(Timestamp::from_micros(1_729_983_600_000_000).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_frame_names_the_trace_of_its_reading_and_the_reading_lasts_until_the_answer() {
+        let kept = Arc::new(Kept::default());
+        let held = HeldTraces::new(kept.clone(), HeadSampling::Always, &["device_simulator"], fresh_seed);
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(held.layer()), || {
+            let shot = shot();
+            assert!(kept.0.lock().unwrap().is_empty(), "no answer has come yet");
+            shot.answered(Some("/problems/frame-invalid"));
+            let sent = traceparent_of(&shot.text).unwrap();
+            drop(shot);
+            let kept = kept.0.lock().unwrap();
+            assert_eq!((kept.len(), kept[0].id), (1, sent.trace));
+            let reading = &kept[0].spans[0];
+            assert_eq!((&*reading.name, reading.kind, reading.id), ("reading", SpanKind::Producer, sent.span));
+            assert_eq!(reading.status, SpanStatus::Error("/problems/frame-invalid".to_owned()));
+        });
+    }
+
+    #[test]
+    fn a_frame_without_a_trace_is_the_documented_one() {
+        let text = shot().text;
+        assert_eq!(traceparent_of(&text), None);
+        assert!(!text.contains("traceparent"), "{text}");
+    }
 }

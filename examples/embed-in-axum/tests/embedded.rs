@@ -90,6 +90,14 @@ async fn pages_find_their_files_under_the_prefix() {
     let (_, headers, _) = get(&app, "/quality/docs").await;
     assert_eq!(headers["location"], "docs/index.html");
     assert_eq!(get(&app, "/quality/docs/index.html").await.0, StatusCode::OK);
+    let (_, headers, _) = get(&app, "/quality/docs/v2").await;
+    assert_eq!(headers["location"], "v2/index.html", "beside the path that was asked for");
+    let (status, _, script) = get(&app, "/quality/docs/v2/swagger-initializer.js").await;
+    assert!(status == StatusCode::OK && script.contains("\"../../openapi/v2.json\""), "{script}");
+    assert_eq!(get(&app, "/quality/openapi/v2.json").await.0, StatusCode::OK);
+    let (_, headers, _) = get(&app, "/quality/api/dashboard/metrics/").await;
+    let links = headers["link"].to_str().unwrap();
+    assert!(links.starts_with("<../../../api/v1/dashboard/metrics>") && links.contains("<../../../docs/versions>"));
     let description: Value = serde_json::from_str(&get(&app, "/quality/openapi/v1.json").await.2).unwrap();
     assert_eq!(description["servers"][0]["url"], "..", "beside the folder of the description");
 }

@@ -608,6 +608,27 @@ fn a_dump_with_a_trigger_is_refused_by_name() {
     assert!(sqal(&["verify", "--database", &database]).unwrap_err().contains("trigger register.quiet"));
 }
 
+/// A restore drops our views before it makes those of the backup.
+#[test]
+fn a_view_of_another_program_stays_and_a_restore_fails_over_its_name() {
+    let (database, shared) = (create("views"), create("views_shared"));
+    fill(&database);
+    psql(&shared, "CREATE VIEW \"TaskFailure\" AS SELECT 7 AS theirs");
+    let folder = tempfile::tempdir().unwrap();
+    let dump = folder.path().join("views.dump").display().to_string();
+    sqal(&["backup", "--database", &database, "--to", &dump]).unwrap();
+    let restore: [&str; 6] = ["restore", "--from", &dump, "--database", &shared, "--force"];
+    for arguments in [&restore[..5], &restore[..]] {
+        let refused = sqal(arguments).unwrap_err();
+        assert!(refused.contains("TaskFailure"), "{refused}");
+        assert_eq!(psql(&shared, "SELECT theirs FROM \"TaskFailure\""), "7");
+    }
+    psql(&shared, "DROP VIEW \"TaskFailure\"");
+    for arguments in [&restore[..5], &restore[..]] {
+        assert!(sqal(arguments).unwrap().starts_with("restored 200 samples"));
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn backups_and_restored_files_are_for_one_user_only() {

@@ -7,13 +7,15 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use sqal_resilience::log::Causes;
+use sqal_resilience::outage::Outage;
 use sqal_storage::{
     heads::{HeadFile, HeadSigner},
     samples::Hour,
     sealed::KeyRing,
 };
 use tokio::sync::Mutex;
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use tracing::{error, info, warn};
 
 use crate::connections::Connections;
@@ -34,6 +36,8 @@ pub(crate) struct HeadKeeper {
     /// `None` if the file cannot be used, because nothing may be appended to unusable content.
     file: Mutex<Option<HeadFile>>,
     connections: Arc<Connections>,
+    /// The hours in which the database could not be read.
+    outage: Outage,
 }
 
 impl HeadKeeper {
@@ -49,9 +53,12 @@ impl HeadKeeper {
         }
         let file = HeadFile::open(&path, signer);
         let file = file
-            .map_err(|why| error!(%why, "no heads of the database are stated; look at the file, and put it aside"))
+            .map_err(|why| {
+                let error = Causes::of(&why);
+                error!(%error, "no heads of the database are stated; look at the file, and put it aside");
+            })
             .ok();
-        Self { file: Mutex::new(file), connections }
+        Self { file: Mutex::new(file), connections, outage: Outage::default() }
     }
 
     /// Appends a head for the present content of the database.
@@ -64,11 +71,16 @@ impl HeadKeeper {
         let checkpoint = match found {
             Ok(checkpoint) => checkpoint,
             Err(why) => {
-                warn!(%why, "no head of the database is stated this time: it cannot be read");
+                if self.outage.failed(Instant::now().into_std()) {
+                    warn!(error = %Causes::of(&why), "no heads of the database are stated now: it cannot be read");
+                }
                 *slot = Some(file);
                 return;
             }
         };
+        if let Some(recovery) = self.outage.succeeded(Instant::now().into_std()) {
+            info!(missing = recovery.failures, seconds = recovery.seconds(), "heads of the database are stated again");
+        }
         let written = tokio::task::spawn_blocking(move || {
             let written = file.append(&checkpoint);
             file.forget_before(since);
@@ -78,8 +90,11 @@ impl HeadKeeper {
         // next start.
         match written.await {
             Ok((file, Ok(()))) => *slot = Some(file),
-            Ok((_, Err(why))) => error!(%why, "no more heads of the database are stated: the file cannot be written"),
-            Err(why) => error!(%why, "no more heads of the database are stated"),
+            Ok((_, Err(why))) => {
+                let error = Causes::of(&why);
+                error!(%error, "no more heads of the database are stated: the file cannot be written");
+            }
+            Err(error) => error!(%error, "no more heads of the database are stated"),
         }
     }
 

@@ -4,6 +4,7 @@
 //! server, and [`serve`] composes it from them.
 
 mod abort_on_drop;
+mod cache_alert;
 mod compose;
 mod connections;
 mod expired_records;
@@ -25,7 +26,7 @@ mod tokens;
 mod wall_clock;
 
 pub use compose::serve;
-pub use observe::{log_to_stderr, metrics_text};
+pub use observe::{TraceKeeper, inventory, log_to_stderr, metrics_text, traces};
 pub use profiling::Profiling;
 pub use server_error::ServerError;
 pub use wall_clock::wall_clock;

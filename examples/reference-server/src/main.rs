@@ -6,15 +6,14 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use reference_server::settings::{Asked, SettingsError, read, shows_password};
-use reference_server::{ServerError, log_to_stderr, serve, wall_clock};
+use reference_server::{ServerError, log_to_stderr, serve, traces, wall_clock};
 use rustix::fs::Mode;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit, umask};
-use tracing_subscriber::EnvFilter;
 
 /// The exit code of `sysexits.h` for an invalid configuration: a supervisor need not try again.
 const CANNOT_BE_CONFIGURED: u8 = 78;
 
-fn main() -> ExitCode {
+pub(crate) fn main() -> ExitCode {
     // All files (samples, refused frames, logs of the database) are for this user only, whatever
     // the umask of the program was.
     let _ = umask(Mode::RWXG | Mode::RWXO);
@@ -36,10 +35,11 @@ fn main() -> ExitCode {
             return ExitCode::from(if is_a_setting { CANNOT_BE_CONFIGURED } else { 2 });
         }
     };
-    let _log = log_to_stderr(EnvFilter::new(&settings.observing.log), settings.observing.profiling);
+    let (spans, keeper) = traces(&settings.telemetry);
+    let (_log, control) = log_to_stderr(&settings.observing, spans);
     if std::env::args_os().any(|argument| shows_password(&argument.to_string_lossy())) {
         tracing::warn!(
-            "a password stands on the command line, where every user of this machine can read it: give DATABASE_URL, REDIS_URL, MASTER_ENCRYPTION_KEY and SMTP_PASSWORD in the environment, or name files with _FILE behind their names"
+            "a password stands on the command line, where every user of this machine can read it: give DATABASE_URL, REDIS_URL, MASTER_ENCRYPTION_KEY, OTEL_EXPORTER_OTLP_HEADERS and SMTP_PASSWORD in the environment, or name files with _FILE behind their names"
         );
     }
     // Each connection needs a descriptor, so the soft limit, which is meant for programs that use
@@ -59,7 +59,7 @@ fn main() -> ExitCode {
         .enable_all()
         .build()
         .map_err(ServerError::from)
-        .and_then(|runtime| runtime.block_on(serve(settings, ready)));
+        .and_then(|runtime| runtime.block_on(serve(settings, control, keeper, ready)));
     match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -1,10 +1,9 @@
 //! [`ServerError`]: why the server did not start, or did not end in order.
 
-use std::error::Error;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use sqal_resilience::{breaker::InvalidBreaker, shutdown::Report};
+use sqal_resilience::{breaker::InvalidBreaker, log::Causes, shutdown::Report};
 use sqal_storage::{StorageError, postgres::InvalidPostgres, redis::RedisError};
 
 /// Why the server did not start, or did not end in order.
@@ -42,11 +41,19 @@ pub enum ServerError {
         /// The cause.
         source: std::io::Error,
     },
+    /// The address for administrators cannot be bound.
+    #[error("cannot listen on {address} for administrators: {source} (choose another with --admin-listen)")]
+    AdminListen {
+        /// The address.
+        address: SocketAddr,
+        /// The cause.
+        source: std::io::Error,
+    },
     /// The writer stopped while the server ran.
     #[error("the writer has stopped: samples cannot be stored any more")]
     Writer,
     /// Some parts did not end within their time, or a second signal forced the end.
-    #[error("not everything ended in order: {} requests abandoned, {:?}{}", .0.abandoned_requests, .0.closed, if .0.forced { ", forced" } else { "" })]
+    #[error("not everything ended in order: {0}")]
     Unfinished(Report),
     /// The server failed while it ran.
     #[error("server: {0}")]
@@ -69,14 +76,6 @@ impl ServerError {
     /// The error with its causes: the store reports "does not answer", and the driver reports why.
     #[must_use]
     pub fn with_causes(&self) -> String {
-        let causes = std::iter::successors(self.source(), |cause| (**cause).source());
-        let mut text = self.to_string();
-        for cause in causes.map(ToString::to_string) {
-            // A transparent error repeats the text of its cause, which is then left out.
-            if !text.ends_with(&cause) {
-                text = format!("{text}: {cause}");
-            }
-        }
-        text
+        Causes::of(self).to_string()
     }
 }

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sqal_http::{Access, TokenFile};
+use sqal_resilience::outage::Outage;
+use tokio::time::Instant;
 use tracing::{info, warn};
 
 use crate::plain_file::{Reading, ReadingError};
@@ -32,7 +34,7 @@ where
         let count = settled.as_ref().map_or(0, |file| file.tokens.len());
         match settled.and_then(|file| access.replace(file).map_err(|error| error.to_string())) {
             Ok(()) => {
-                info!(?access, "other tokens from now on");
+                info!(tokens = count, "other tokens from now on");
                 changed(count).await;
             }
             Err(error) => warn!(%error, "the tokens stay as they were"),
@@ -45,16 +47,20 @@ where
 async fn look(path: &Path) -> Option<Found> {
     let file = path.to_owned();
     let mut reading = Reading::begin(move || tokens(&file));
-    let mut is_told = false;
+    let (outage, now) = (Outage::default(), || Instant::now().into_std());
     loop {
         match reading.result().await {
-            Ok(found) => return Some(found),
+            Ok(found) => {
+                if let Some(recovery) = outage.succeeded(now()) {
+                    info!(path = %path.display(), seconds = recovery.seconds(), "the file of tokens answers again");
+                }
+                return Some(found);
+            }
             Err(ReadingError::Broken) => return None,
             Err(ReadingError::Late) => {
-                if !is_told {
+                if outage.failed(now()) {
                     warn!(path = %path.display(), "the file of tokens does not answer: the tokens stay as they were");
                 }
-                is_told = true;
             }
         }
     }

@@ -318,7 +318,8 @@ fn a_simulator_is_controlled_through_the_interface() {
     assert_eq!(station.join().unwrap().persisted, 500);
 }
 
-/// DBP-01 to DBP-03: if query counting is enabled, a response states the number of its queries.
+/// DBP-01 to DBP-04: if query counting is enabled, a response states the number of its queries, and
+/// an administrator reads the queries of all requests.
 #[test]
 fn an_answer_says_how_many_queries_it_took() {
     let data = tempfile::tempdir().unwrap();
@@ -341,11 +342,19 @@ fn an_answer_says_how_many_queries_it_took() {
     asked("/api/v1/samples/latest");
     assert_eq!(asked("/api/v1/samples/latest"), (Some(0.0), Some(0.0)), "it is remembered");
     assert_eq!(asked("/health/live"), (Some(0.0), Some(0.0)));
+    let mut report = agent.get(format!("http://{}/api/v1/system/queries", server.address)).call().unwrap();
+    let timing = report.headers()["server-timing"].to_str().unwrap().to_owned();
+    assert!(timing.starts_with("db;dur=0.000;desc=\"0 queries\""), "{timing}");
+    let text = report.body_mut().read_to_string().unwrap();
+    assert!(text.starts_with("Database queries: ") && text.contains("\nGET /health/live\n"), "{text}");
+    let sample = text.split_once("\nGET /api/v1/samples/{id}\n").unwrap().1;
+    assert!(sample.split("\nGET ").next().unwrap().contains(": SELECT "), "{text}");
     drop(server);
     let other = tempfile::tempdir().unwrap();
     let server = Server::start(other.path(), "127.0.0.1:0");
     let answer = agent.get(format!("http://{}/api/v1/samples", server.address)).call().unwrap();
-    assert!(!answer.headers().contains_key("x-db-query-count"));
+    assert!(!answer.headers().contains_key("x-db-query-count") && !answer.headers().contains_key("server-timing"));
+    assert_eq!(server.get("/api/v1/system/queries").0, 404);
 }
 
 /// A proxy would make a server on loopback reachable from the network, so a server without tokens
@@ -411,11 +420,14 @@ fn probes_and_metrics_answer() {
         "cache_misses_total{cache_type=\"latest_sample\"} 1",
         "cache_hits_total{cache_type=\"hourly_aggregates\"} 0",
         "spool_samples_waiting 0",
-        "cache_bypass_total 0",
+        "cache_bypass_total{cache_type=\"latest_sample\"} 0",
         "cache_hit_rate ",
+        "cache_hit_ratio ",
         "samples_throughput_per_second ",
         "conformity_rate_percent ",
+        "conformity_rate_ratio ",
         "reject_rate_percent ",
+        "reject_rate_ratio ",
         "average_quality_score 0.",
         "http_requests_in_progress{method=\"GET\",endpoint=\"/metrics\"} 1",
         "http_response_size_bytes_count ",
@@ -429,7 +441,7 @@ fn probes_and_metrics_answer() {
         "samples_conflict_total 0",
         "db_connections_in_use{pool=\"readers\"} ",
         "http_requests_total{method=\"GET\",endpoint=\"/health\",status=\"200\"} 1",
-        "http_request_duration_seconds_bucket{method=\"GET\",endpoint=\"/health\",le=\"0.005\"}",
+        "http_request_duration_seconds_bucket{method=\"GET\",endpoint=\"/health\",status=\"200\",le=\"0.005\"}",
     ] {
         assert!(metrics.contains(line), "{line} is missing in\n{metrics}");
     }

@@ -325,3 +325,20 @@ async fn the_documentation_shows_every_call() {
     };
     tokio::time::timeout(Duration::from_mins(2), look).await.expect("the page shows the calls within two minutes");
 }
+
+/// API-02: the second version has a page of its own, which shows its operations and no other.
+#[tokio::test(flavor = "multi_thread")]
+async fn api_02_the_documentation_of_the_second_version_shows_its_operations() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), "127.0.0.1:0");
+    let operations = sqal_http::routes().iter().filter(|route| route.path.starts_with("/api/v2/")).count();
+    let look = async {
+        let mut browser = Browser::start().await;
+        browser.open(&format!("http://{}/docs/v2", server.address)).await;
+        browser.until("document.querySelector('.info .version')?.textContent.trim() === '2'").await;
+        browser.until("document.querySelector('.info .title').textContent.startsWith('SQAL')").await;
+        browser.until(&format!("document.querySelectorAll('.opblock').length === {operations}")).await;
+        assert_eq!(browser.complaints, Vec::<String>::new());
+    };
+    tokio::time::timeout(Duration::from_mins(2), look).await.expect("the page is there within two minutes");
+}

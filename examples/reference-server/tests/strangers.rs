@@ -6,13 +6,14 @@
 
 #[expect(dead_code, reason = "each test file uses its part of the support")]
 mod process;
+mod prometheus;
 
 use std::io::Write;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
-use process::{Server, free_address, run};
-use serde_json::Value;
+use process::{Server, run};
+use prometheus::Prometheus;
 
 #[expect(clippy::disallowed_methods, reason = "how the test command tells tests where tools are")]
 fn tool(variable: &str) -> String {
@@ -117,56 +118,53 @@ fn promtool_reads_the_metrics_without_a_complaint() {
     assert_eq!(String::from_utf8_lossy(&said), "");
 }
 
-/// A Prometheus process for one test.
-struct Prometheus(Child);
-
-impl Drop for Prometheus {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
+/// Asks a Prometheus until a query has a value. The query is written as in a URL.
+fn until(prometheus: &Prometheus, query: &str, wanted: &str) {
+    prometheus.until(&format!("/api/v1/query?query={query}"), |data| data["result"][0]["value"][1] == wanted);
 }
 
 #[test]
 fn a_prometheus_scrapes_it() {
     let data = tempfile::tempdir().unwrap();
     let server = server(data.path());
-    let (address, config) = (free_address(), data.path().join("prometheus.yml"));
     let text = format!(
         "scrape_configs:\n  - job_name: sqal\n    scrape_interval: 1s\n    static_configs:\n      - targets: [\"{}\"]\n",
         server.address
     );
-    std::fs::write(&config, text).unwrap();
-    let _prometheus = Prometheus(
-        Command::new("setpriv")
-            .args(["--pdeathsig", "KILL", &tool("SQAL_TEST_PROMETHEUS"), "--config.file"])
-            .arg(&config)
-            .args(["--web.listen-address", &address, "--storage.tsdb.path"])
-            .arg(data.path().join("tsdb"))
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap(),
-    );
-    let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
-    let value = |query: &str| -> Option<String> {
-        let mut answer = agent.get(format!("http://{address}/api/v1/query?query={query}")).call().ok()?;
-        let answer: Value = serde_json::from_str(&answer.body_mut().read_to_string().ok()?).ok()?;
-        Some(answer["data"]["result"][0]["value"][1].as_str()?.to_owned())
-    };
     // Prometheus scrapes after its start, and then every second.
-    let begun = process::now().micros();
-    let until = |query: &str, wanted: &str| {
-        while value(query).as_deref() != Some(wanted) {
-            assert!(process::now().micros() - begun < 60_000_000, "{query} is {:?} after a minute", value(query));
-        }
-    };
-    until("up", "1");
-    until("websocket_messages_received_total", "100");
-    until("sum(sample_processing_duration_seconds_count)", "100");
-    // Some samples have a score, and no series has an unknown grade:
-    // `count(sample_quality_score_count{grade!~"A[+]|A|B|C|REJECT"}) or vector(0)`.
-    until("sum(sample_quality_score_count)%20%3E%20bool%200", "1");
-    until("count(sample_quality_score_count%7Bgrade!~%22A%5B%2B%5D%7CA%7CB%7CC%7CREJECT%22%7D)%20or%20vector(0)", "0");
-    until("circuit_breaker_state%7Bname%3D%22database%22%7D", "0");
+    let prometheus = Prometheus::start(&tool("SQAL_TEST_PROMETHEUS"), &text, &[], data.path());
+    for (query, wanted) in [
+        ("up", "1"),
+        ("websocket_messages_received_total", "100"),
+        ("sum(sample_processing_duration_seconds_count)", "100"),
+        // Some samples have a score, and no series has an unknown grade:
+        // `count(sample_quality_score_count{grade!~"A[+]|A|B|C|REJECT"}) or vector(0)`.
+        ("sum(sample_quality_score_count)%20%3E%20bool%200", "1"),
+        ("count(sample_quality_score_count%7Bgrade!~%22A%5B%2B%5D%7CA%7CB%7CC%7CREJECT%22%7D)%20or%20vector(0)", "0"),
+        ("circuit_breaker_state%7Bname%3D%22database%22%7D", "0"),
+    ] {
+        until(&prometheus, query, wanted);
+    }
+}
+
+/// MET-46: the shipped configuration is valid, and scrapes a server by both documented conventions.
+/// The targets are this server instead of the plant's.
+#[test]
+fn met_46_the_shipped_scrape_configuration_scrapes_a_server() {
+    let shipped = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy/prometheus/prometheus.yml");
+    let told = Command::new(tool("SQAL_TEST_PROMTOOL")).args(["check", "config", shipped]).output().unwrap();
+    let said = [told.stdout, told.stderr].concat();
+    assert!(told.status.success(), "{}", String::from_utf8_lossy(&said));
+    let data = tempfile::tempdir().unwrap();
+    let server = server(data.path());
+    let text = std::fs::read_to_string(shipped).unwrap();
+    let text = ["backend:8000", "api:5000"].iter().fold(text, |text, target| {
+        assert!(text.contains(target), "{target} is no target of the configuration");
+        text.replace(target, &server.address)
+    });
+    let prometheus = Prometheus::start(&tool("SQAL_TEST_PROMETHEUS"), &text, &[], data.path());
+    for job in ["gaveurs-backend", "atmr-backend-http"] {
+        until(&prometheus, &format!("up%7Bjob%3D%22{job}%22%7D"), "1");
+        until(&prometheus, &format!("websocket_messages_received_total%7Bjob%3D%22{job}%22%7D"), "100");
+    }
 }

@@ -60,8 +60,11 @@
 //!
 //! The layers are in the order that [the guide of `sqal-resilience`](sqal_resilience) explains:
 //! total time, retries, breaker, time of an attempt. The client uses no proxy, no cookies and no
-//! compression, and adds no header field beyond those that HTTP requires. HTTP is 1.1, and TLS is
-//! 1.2 or 1.3 (rustls with ring).
+//! compression, and adds no header field beyond those that HTTP requires and `traceparent`. HTTP is
+//! 1.1, and TLS is 1.2 or 1.3 (rustls with ring).
+//!
+//! A request with all its attempts is one span of `tracing`. If the span is in a trace
+//! ([`sqal_telemetry::current`]), each attempt names the trace to the server (W3C Trace Context).
 //!
 //! # Metrics
 //!
@@ -87,6 +90,7 @@ mod origin;
 mod patience;
 mod resolver;
 mod send;
+mod traced;
 mod trust;
 
 use std::fmt;

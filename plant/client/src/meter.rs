@@ -77,22 +77,27 @@ pub(super) struct Begun<'a, C: Clock> {
 impl<C: Clock> Begun<'_, C> {
     /// Sets the outcome of the request, which is counted on drop.
     pub(super) fn end(mut self, result: &Result<Response<Bytes>, SendError>) {
-        self.outcome = match result {
-            Ok(answer) => match answer.status().as_u16() {
-                ..300 => "2xx",
-                300..400 => "3xx",
-                400..500 => "4xx",
-                _ => "5xx",
-            },
-            Err(SendError::AddressRefused(_)) => "address_refused",
-            Err(SendError::Rejected(_)) => "rejected",
-            Err(SendError::TimedOut { .. }) => "timed_out",
-            Err(SendError::NotSent { .. }) => "not_sent",
-            Err(SendError::Untrusted { .. }) => "untrusted",
-            Err(SendError::Broken { .. }) => "broken",
-            Err(SendError::AnswerTooLarge { .. }) => "too_large",
-            Err(SendError::InvalidRequest(_)) => "invalid",
-        };
+        self.outcome = outcome(result);
+    }
+}
+
+/// The outcome of a request that has ended, one of [`OUTCOMES`].
+pub(super) fn outcome(result: &Result<Response<Bytes>, SendError>) -> &'static str {
+    match result {
+        Ok(answer) => match answer.status().as_u16() {
+            ..300 => "2xx",
+            300..400 => "3xx",
+            400..500 => "4xx",
+            _ => "5xx",
+        },
+        Err(SendError::AddressRefused(_)) => "address_refused",
+        Err(SendError::Rejected(_)) => "rejected",
+        Err(SendError::TimedOut { .. }) => "timed_out",
+        Err(SendError::NotSent { .. }) => "not_sent",
+        Err(SendError::Untrusted { .. }) => "untrusted",
+        Err(SendError::Broken { .. }) => "broken",
+        Err(SendError::AnswerTooLarge { .. }) => "too_large",
+        Err(SendError::InvalidRequest(_)) => "invalid",
     }
 }
 

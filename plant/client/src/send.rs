@@ -20,11 +20,12 @@ use sqal_resilience::{
     retry::{GaveUp, RetryError, Retryable},
 };
 use tokio::time::{Instant, timeout_at};
+use tracing::Instrument;
 
 use super::connect::CONNECT;
 use super::meter::Meter;
 use super::patience::retry_after;
-use super::{DestinationConfig, InvalidDestination, InvalidRequest, Limit, Origin, SendError, Shared};
+use super::{DestinationConfig, InvalidDestination, InvalidRequest, Limit, Origin, SendError, Shared, traced};
 
 /// One service that is called. Its requests share a breaker, limits and a budget for retries. The
 /// pool of connections is that of the [client](super::HttpClient). Clones are the same destination.
@@ -147,10 +148,19 @@ impl Destination {
     ) -> Result<Response<Bytes>, SendError> {
         let begun = self.0.meter.begin(&self.0.client.clock);
         let result = match request {
-            Ok(request) => self.try_to_send(&request).await,
+            Ok(request) => self.send_traced(request).await,
             Err(error) => Err(error.into()),
         };
         begun.end(&result);
+        result
+    }
+
+    /// Sends a request within a span, and names the trace of the span to the server.
+    async fn send_traced(&self, mut request: Request<Bytes>) -> Result<Response<Bytes>, SendError> {
+        let span = traced::begun(self.0.name, &self.0.config.origin, &request);
+        traced::inject(&span, request.headers_mut());
+        let result = self.try_to_send(&request).instrument(span.clone()).await;
+        traced::ended(&span, &result);
         result
     }
 
@@ -196,6 +206,7 @@ impl Destination {
             .when(|failed| self.again(harm, failed))
             .notify(move |attempt, failed, delay| {
                 meter.retries.increment(1);
+                traced::resent(attempt);
                 log(attempt, failed, delay);
             })
             .seeded(self.0.seed.as_ref().map_or_else(fresh_seed, |seed| seed.fetch_add(1, Ordering::Relaxed)));

@@ -122,7 +122,7 @@ impl Decisions {
         if let (Some(other), true) = (other, new) {
             let (version, given, other, holds) = (own.version, hash(own.hash), hash(other.hash), hash(holds.hash));
             error!(
-                ?name,
+                %name,
                 version,
                 given,
                 other,
@@ -138,7 +138,7 @@ impl Decisions {
             && in_force.put(&ready)
         {
             info!(
-                ?name,
+                %name,
                 version = first.version,
                 hash = hash(first.hash),
                 "the profile that was recorded first is in force"

@@ -150,7 +150,7 @@ impl Decisions {
                     // stays in force.
                     Err(why) => {
                         warn!(
-                            name = ?entry.name, number = entry.version, why,
+                            name = %entry.name, number = entry.version, why,
                             "the profile of a decision cannot be read and is not put into force"
                         );
                     }
@@ -223,12 +223,16 @@ fn put(in_force: &ProfilesInForce, profile: &Profiles, entry: &Entry, new: bool)
     let (name, number, version) = (entry.name.as_str(), entry.version, decided.version);
     let before = in_force.now().reference(&decided.name).map(|before| before.version);
     if in_force.put(profile) {
-        info!(?name, number, version, ?before, by = ?entry.by, "the profile of a decision is in force");
+        let by = entry.by.as_ref().map(tracing::field::display);
+        info!(name, number, version, before, by, "the profile of a decision is in force");
     } else if new && in_force.now().reference(&decided.name) != Some(*decided) {
         // The operator who wrote the file must learn that it hides a decision, and so must the
         // person who decided.
         warn!(
-            ?name, number, version, in_force = ?before,
+            name,
+            number,
+            version,
+            in_force = before,
             "the profile of a decision is not in force: the profile of the file is newer, or there are too many \
              profiles"
         );

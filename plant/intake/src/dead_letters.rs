@@ -15,8 +15,9 @@ use sqal_protocol::Problem;
 use sqal_protocol::document::frame_of;
 use sqal_protocol::frame::sample_id_of;
 use sqal_protocol::time::rfc3339;
-use sqal_resilience::{KeyedBuckets, Quota};
-use tracing::warn;
+use sqal_resilience::outage::Outage;
+use sqal_resilience::{Clock, KeyedBuckets, Quota, SystemClock};
+use tracing::{info, warn};
 
 use crate::sender::Holder;
 
@@ -77,6 +78,8 @@ struct Kept {
     letters: VecDeque<(DeadLetter, usize)>,
     bytes: usize,
     file: Option<Book>,
+    /// The letters in a row that could not be written to the file.
+    outage: Outage,
 }
 
 /// The file, and the number of bytes written into it since it was last rewritten.
@@ -312,15 +315,13 @@ impl Kept {
     fn write(&mut self, line: &[u8]) -> bool {
         let Some(book) = &mut self.file else { return true };
         book.written += line.len();
-        let written = book.file.write_all(line);
-        if let Err(error) = &written {
-            warn!(
-                %error, path = %book.path.display(),
-                "a dead letter could not be written to the file; a restart would lose it"
-            );
+        let (written, is_long) = (book.file.write_all(line), book.written > DeadLetters::MOST_BYTES);
+        match &written {
+            Ok(()) => self.outage_ended(),
+            Err(error) => self.outage_begins(error),
         }
         // A line that was written in part would spoil the next one.
-        if written.is_err() || book.written > DeadLetters::MOST_BYTES {
+        if written.is_err() || is_long {
             return self.anew();
         }
         true
@@ -336,12 +337,27 @@ impl Kept {
         match Book::anew(&book.path, &self.letters) {
             Ok(new) => {
                 *book = new;
+                self.outage_ended();
                 true
             }
             Err(error) => {
-                warn!(%error, path = %book.path.display(), "the file of dead letters could not be rewritten");
+                self.outage_begins(&error);
                 false
             }
+        }
+    }
+
+    fn outage_begins(&self, error: &io::Error) {
+        if self.outage.failed(SystemClock.now()) {
+            let path = self.file.as_ref().map(|book| tracing::field::display(book.path.display()));
+            warn!(%error, path, "dead letters cannot be written to their file; a restart would lose them");
+        }
+    }
+
+    fn outage_ended(&self) {
+        if let Some(recovery) = self.outage.succeeded(SystemClock.now()) {
+            let (failures, seconds) = (recovery.failures, recovery.seconds());
+            info!(failures, seconds, "dead letters are written to their file again");
         }
     }
 

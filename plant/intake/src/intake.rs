@@ -9,6 +9,7 @@ use sqal_protocol::frame::{self, Incoming, MeasurementTime};
 use sqal_protocol::time::rfc3339;
 use sqal_protocol::{Problem, Violation};
 use sqal_resilience::Clock;
+use sqal_telemetry::TraceContext;
 
 use crate::ages::Ages;
 use crate::disagreement::{Disagreement, Fault, Refusal};
@@ -45,6 +46,10 @@ pub struct Accepted {
     pub sample: Sample,
     /// Whether the timestamp was finer than a microsecond and was cut.
     pub time_cut: bool,
+    /// Whether the frame has a `traceparent` that is not valid, and was ignored.
+    pub traceparent_ignored: bool,
+    /// The trace of the device, if the frame names one.
+    pub(crate) traceparent: Option<TraceContext>,
     /// The run of the device, if the frame has an age instead of a time.
     boot: Option<Name<64>>,
     /// The sample's id and the fingerprint of its distances, if it has any.
@@ -144,7 +149,8 @@ impl Intake {
         let received_at = (self.now)();
         let (key, boot) = self.key_of(&incoming, came_at);
         self.check_time(key.device_id, key.timestamp, received_at)?;
-        let Incoming { tof, spectrum, reported, meta, purpose, beside, profile, time_cut, .. } = incoming;
+        let Incoming { traceparent, traceparent_ignored, time_cut, .. } = incoming;
+        let Incoming { tof, spectrum, reported, meta, purpose, beside, profile, .. } = incoming;
         let purpose = if Purpose::is_named_by(&key.device_id) { Purpose::Calibration } else { purpose };
         let profiles = self.profiles();
         let Some((mut inspection, profile)) = profiles.inspect(&profile, tof.as_ref(), spectrum.as_ref()) else {
@@ -171,7 +177,7 @@ impl Intake {
             beside: beside.kept(),
             purpose,
         };
-        Ok(Accepted { sample, time_cut, boot, reading })
+        Ok(Accepted { sample, time_cut, traceparent_ignored, traceparent, boot, reading })
     }
 
     /// The identity of a sample, and the run of its device if the frame has an age instead of a

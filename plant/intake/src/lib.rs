@@ -44,6 +44,7 @@ pub mod reception;
 mod repeats;
 pub mod sender;
 pub mod shown_names;
+mod traced;
 mod usual_interval;
 pub mod wall_clock;
 

@@ -92,16 +92,25 @@ impl Recent {
 
     /// Reports the statistics as gauges. An unknown value is reported as NaN.
     pub fn report(&self, now: Instant) {
-        let figures = self.figures(now);
-        metrics::gauge!("samples_throughput_per_second").set(figures.per_second);
-        for (name, value) in [
-            ("conformity_rate_percent", figures.conforming_percent),
-            ("reject_rate_percent", figures.rejected_percent),
-            ("average_quality_score", figures.mean_score),
-        ] {
-            metrics::gauge!(name).set(value.unwrap_or(f64::NAN));
+        for (name, value) in gauges(&self.figures(now)) {
+            metrics::gauge!(name).set(value);
         }
     }
+}
+
+/// The gauges of the statistics with their values. A percentage has its documented name, and beside
+/// it the same share from 0 to 1 as `…_ratio`, which is the canonical one (C-07).
+fn gauges(figures: &RecentFigures) -> [(&'static str, f64); 6] {
+    let [conforming, rejected, score] = [figures.conforming_percent, figures.rejected_percent, figures.mean_score]
+        .map(|known| known.unwrap_or(f64::NAN));
+    [
+        ("samples_throughput_per_second", figures.per_second),
+        ("conformity_rate_percent", conforming),
+        ("conformity_rate_ratio", conforming / 100.0),
+        ("reject_rate_percent", rejected),
+        ("reject_rate_ratio", rejected / 100.0),
+        ("average_quality_score", score),
+    ]
 }
 
 #[cfg(test)]
@@ -109,6 +118,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use proptest::prelude::*;
     use sqal_core::{Defects, Measured};
     use sqal_resilience::{Clock, ManualClock};
 
@@ -117,6 +127,32 @@ mod tests {
         verdict.score = score.map(|score| Measured::new(score, 0.01).unwrap());
         verdict.grade = grade;
         verdict
+    }
+
+    proptest! {
+        /// C-07: each percentage has a ratio from 0 to 1 beside it. Both are known or both unknown.
+        #[test]
+        fn every_percentage_has_its_ratio(rejected in 0_u32..50, others in 0_u32..50) {
+            let clock = ManualClock::new();
+            let recent = Recent::new(clock.now());
+            for (count, grade) in [(rejected, Grade::Reject), (others, Grade::B)] {
+                (0..count).for_each(|_| recent.add(&verdict(None, grade), clock.now()));
+            }
+            let gauges = gauges(&recent.figures(clock.now()));
+            let of = |name: &str| gauges.iter().find(|(known, _)| *known == name).unwrap().1;
+            let all = f64::from(rejected + others);
+            for (name, part) in [("conformity_rate", others), ("reject_rate", rejected)] {
+                let (percent, ratio) = (of(&format!("{name}_percent")), of(&format!("{name}_ratio")));
+                if rejected + others == 0 {
+                    prop_assert!(percent.is_nan() && ratio.is_nan());
+                } else {
+                    prop_assert!((0.0..=1.0).contains(&ratio), "{name}: {ratio}");
+                    let share = f64::from(part) / all;
+                    prop_assert!((ratio - share).abs() < 1e-12, "{name}: {ratio}");
+                    prop_assert!((percent / 100.0 - share).abs() < 1e-12, "{name}: {percent}");
+                }
+            }
+        }
     }
 
     #[test]

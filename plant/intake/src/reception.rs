@@ -4,9 +4,11 @@ use sqal_core::{DeviceId, Purpose, Sample, Timestamp};
 use sqal_protocol::answer::Answer;
 use sqal_protocol::document::frame_of;
 use sqal_protocol::encoding::read_again;
+use sqal_protocol::frame::traceparent_of;
 use sqal_protocol::{Problem, time};
 use sqal_resilience::Clock;
 use sqal_storage::{Inserted, StorageError, StorageErrorKind, WriteError, WriterHandle};
+use tracing::{Instrument, debug, debug_span};
 
 use crate::conflicts::NameConflicts;
 use crate::dead_letters::{DeadLetter, DeadLetters};
@@ -16,12 +18,16 @@ use crate::observer::SampleObserver;
 use crate::presence::Presence;
 use crate::quota::FrameQuota;
 use crate::sender::{Holder, Sender};
+use crate::traced::Judging;
 
 /// The parts through which a frame becomes a stored sample, borrowed while it does.
 ///
 /// A carrier of frames (a WebSocket, a batch) calls [`judge`](Self::judge) for each frame, in the
 /// order in which its device has sent them, then [`hand_in`](Self::hand_in) for each sample, and
 /// answers with [`answer`].
+///
+/// The carrier makes these calls within a span of `tracing` for each frame, with a field
+/// `traceparent` that is still empty. `judge` records the trace there that the frame names.
 #[derive(Clone, Copy)]
 pub struct Reception<'a> {
     /// Judges frames.
@@ -59,7 +65,10 @@ impl Reception<'_> {
     /// device, or whose device has sent too many. A frame that is refused for good is kept as a
     /// dead letter.
     pub fn judge(&self, sender: &Sender, text: &str) -> Result<Accepted, Problem> {
-        let accepted = self.intake.judge(text).map_err(|refusal| self.refused(sender, text, *refusal))?;
+        let judging = Judging::begin();
+        let judged = judging.in_scope(|| self.intake.judge(text));
+        self.follow(&judging, text, judged.as_ref().map_err(|refusal| &**refusal));
+        let accepted = judged.map_err(|refusal| self.refused(sender, text, *refusal))?;
         let device = accepted.sample.key.device_id;
         if !sender.speaks_for(&device) {
             return Err(self.stranger(sender, text, &device));
@@ -71,6 +80,30 @@ impl Reception<'_> {
                 Ok(accepted)
             }
             Some(answer) => Err(Problem::too_many_requests(answer.retry_after_seconds())),
+        }
+    }
+
+    /// Makes a frame part of the trace that it names, also if the frame is refused.
+    fn follow(&self, judging: &Judging, text: &str, judged: Result<&Accepted, &Refusal>) {
+        match judged {
+            Ok(accepted) => {
+                let Sample { key, received_at, .. } = &accepted.sample;
+                if let Some(device) = accepted.traceparent {
+                    judging.belongs_to(device, Some(key.timestamp), *received_at);
+                }
+                if accepted.traceparent_ignored {
+                    metrics::counter!("traceparents_refused_total").increment(1);
+                    debug!(device_id = %key.device_id, "the traceparent of a frame is not valid and is ignored");
+                }
+            }
+            // A refused frame is read once more, if it was not too long to be read at all.
+            Err(refusal) if judging.is_followed() && text.len() <= self.intake.limits().bytes => {
+                let measured = refusal.disagreement.map(|disagreement| disagreement.measured);
+                if let Some(device) = traceparent_of(text) {
+                    judging.belongs_to(device, measured, (self.now)());
+                }
+            }
+            Err(_) => {}
         }
     }
 
@@ -134,10 +167,15 @@ impl Reception<'_> {
 
     /// Stores a sample, waits until it is durable, and tells the observer. Keeps no dead letter.
     async fn store(&self, sample: &Sample) -> Result<Inserted, WriteError> {
-        let outcome = match self.writer.submit(Box::new(sample.clone())).await {
-            Ok(receipt) => receipt.outcome().await,
-            Err(why) => Err(why),
+        let (device, name) = (sample.key.device_id.as_str(), sample.key.name.as_str());
+        let storing = debug_span!("store", sqal.device_id = device, sqal.sample_id = name);
+        let written = async {
+            match self.writer.submit(Box::new(sample.clone())).await {
+                Ok(receipt) => receipt.outcome().await,
+                Err(why) => Err(why),
+            }
         };
+        let outcome = written.instrument(storing).await;
         if outcome.as_ref().is_ok_and(|inserted| *inserted == Inserted::Stored) {
             let verdict = &sample.inspection.verdict;
             metrics::histogram!("sample_processing_duration_seconds").record(f64::from(sample.processing_micros) / 1e6);
@@ -160,7 +198,16 @@ impl Reception<'_> {
         let frame = read_again(&letter.frame, self.intake.limits().bytes);
         // An age counts from when the frame came, not from the replay.
         let came_at = time::parse(&letter.received_at).unwrap_or_else(|| (self.now)());
-        let Ok(accepted) = self.intake.judge_came_at(&frame, came_at) else { return false };
+        let judged = {
+            let judging = Judging::begin();
+            let judged = judging.in_scope(|| self.intake.judge_came_at(&frame, came_at));
+            // The trace of the device has ended: the replay has its own.
+            if let Some(device) = judged.as_ref().ok().and_then(|accepted| accepted.traceparent) {
+                judging.links_to(device);
+            }
+            judged
+        };
+        let Ok(accepted) = judged else { return false };
         let device = &accepted.sample.key.device_id;
         // A sample whose name is taken by another reading is refused as before. It is a letter
         // already, so no second one is kept.
@@ -181,7 +228,7 @@ pub fn not_for(device: &DeviceId) -> Problem {
 /// The answer to a sample that was handed in. `sequence` is the number of its frame.
 #[must_use]
 pub fn answer(sequence: u64, accepted: &Accepted, outcome: Result<Inserted, WriteError>) -> Answer {
-    let Accepted { sample, time_cut, .. } = accepted;
+    let Accepted { sample, time_cut, traceparent_ignored, .. } = accepted;
     let rejected = |problem| Answer::refused(sequence, Some(sample.key.name.to_string()), problem);
     let answer = match outcome {
         Ok(Inserted::Stored) => Answer::persisted(sequence, &sample.key, sample.inspection.verdict.grade),
@@ -189,8 +236,12 @@ pub fn answer(sequence: u64, accepted: &Accepted, outcome: Result<Inserted, Writ
         Ok(Inserted::Conflict) => rejected(Problem::name_taken()),
         Err(why) => rejected(not_stored(&why)),
     };
-    if *time_cut { answer.with_note("timestamp cut to microseconds") } else { answer }
+    let notes = [(*time_cut, "timestamp cut to microseconds"), (*traceparent_ignored, TRACEPARENT_IGNORED)];
+    notes.into_iter().filter(|(applies, _)| *applies).fold(answer, |answer, (_, note)| answer.with_note(note))
 }
+
+/// The note about a `traceparent` that is not valid.
+const TRACEPARENT_IGNORED: &str = "traceparent ignored: 00-<32 hex>-<16 hex>-<2 hex> is expected";
 
 /// The number of seconds after which a client tries again what a store did not do: the time that
 /// the store names in whole seconds and one more, or 5.

@@ -90,6 +90,12 @@ impl Answer {
         self.status
     }
 
+    /// Why the frame was refused; `None` if its sample is durable.
+    #[must_use]
+    pub const fn problem(&self) -> Option<&Problem> {
+        self.problem.as_ref()
+    }
+
     /// The seconds after which the frame is to be sent again; `None` if it is not to be sent again.
     #[must_use]
     pub fn again_after(&self) -> Option<u32> {

@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use crate::cbor::json_of;
-use crate::item::{Item, without_mark};
+use crate::item::{Item, quote, without_mark};
 use crate::problem::Problem;
 use crate::violation::Violation;
 
@@ -78,6 +78,16 @@ const CBOR: &str = "sqal.cbor";
 const CLOUD_EVENTS: &str = "cloudevents.json";
 
 impl Encoding {
+    /// A stable name for logs.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Documented => "json",
+            Self::Cbor => "cbor",
+            Self::CloudEvents => "cloud_events",
+        }
+    }
+
     /// The subprotocols that are known.
     pub const SUBPROTOCOLS: [&str; 2] = [CBOR, CLOUD_EVENTS];
 
@@ -114,7 +124,7 @@ impl Encoding {
         }
         match (self, message) {
             (Self::Documented, Message::Text(text)) => Ok(Cow::Borrowed(without_mark(text))),
-            (Self::CloudEvents, Message::Text(text)) => data_of(text).map(Cow::Owned),
+            (Self::CloudEvents, Message::Text(text)) => data_of(text, longest).map(Cow::Owned),
             (Self::Cbor, Message::Binary(bytes)) => {
                 json_of(bytes).map(Cow::Owned).map_err(|fault| Problem::invalid_frame(vec![fault]))
             }
@@ -185,8 +195,9 @@ fn wrong_at(pointer: &str, found: impl std::fmt::Display, limit: &str, french: &
     Problem::invalid_frame(vec![Violation::new(pointer, found, limit, french)])
 }
 
-/// The frame in an event (CloudEvents 1.0.2). The members around it add nothing to the frame.
-fn data_of(text: &str) -> Result<String, Problem> {
+/// The frame in an event (CloudEvents 1.0.2). Of the members around it, only `traceparent` is added
+/// to the frame.
+fn data_of(text: &str, longest: usize) -> Result<String, Problem> {
     let event = Item::read(text).map_err(|mut fault| {
         // Pointers refer to the frame, in every encoding.
         if let Some(place) = fault.pointer.strip_prefix("/data/") {
@@ -203,18 +214,48 @@ fn data_of(text: &str) -> Result<String, Problem> {
     if *kind != Item::Null && !kind.text().is_some_and(is_json) {
         return Err(wrong_at("/datacontenttype", kind, "application/json", "application/json"));
     }
+    let traceparent = event.member("traceparent");
     match (event.member("data"), event.member("data_base64")) {
         (Item::Null, Item::Null) => Err(wrong_at("/data", "missing", "the frame", "la trame")),
-        (data, Item::Null) => Ok(data.to_json()),
+        (data, Item::Null) => Ok(in_trace(data, traceparent, longest)),
         (Item::Null, packed) => {
             let bytes = packed.text().and_then(|text| STANDARD.decode(text).ok());
             let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
             let (limit, french) = ("JSON text in base64", "du texte JSON en base64");
-            text.map(|text| without_mark(&text).to_owned())
-                .ok_or_else(|| wrong_at("/data_base64", packed, limit, french))
+            let text = text.ok_or_else(|| wrong_at("/data_base64", packed, limit, french))?;
+            let text = without_mark(&text);
+            // A text that is not JSON is refused where the frame is read.
+            let frame = if *traceparent == Item::Null { None } else { Item::read(text).ok() };
+            Ok(frame.map_or_else(|| text.to_owned(), |frame| in_trace(&frame, traceparent, longest)))
         }
         _ => Err(wrong_at("/data_base64", "a second frame beside data", "data or data_base64", "data ou data_base64")),
     }
+}
+
+/// The most characters of an event's `traceparent` that its frame gets. A context has 55, and a
+/// longer text is as valid, or as invalid, without its end.
+const MOST_TRACEPARENT: usize = 64;
+
+/// A frame as JSON, with the `traceparent` of its event (the distributed tracing extension of
+/// CloudEvents) unless it has its own.
+///
+/// The frame does not become too long by it: then the trace is left out.
+fn in_trace(frame: &Item<'_>, traceparent: &Item<'_>, longest: usize) -> String {
+    let mut text = frame.to_json();
+    let Item::Object(members) = frame else { return text };
+    if *traceparent == Item::Null || members.iter().any(|(key, _)| key == "traceparent") {
+        return text;
+    }
+    let mut member = String::from(if members.is_empty() { "\"traceparent\":" } else { ",\"traceparent\":" });
+    match traceparent.text() {
+        Some(context) => quote(&context.chars().take(MOST_TRACEPARENT).collect::<String>(), &mut member),
+        None => member.push_str("false"),
+    }
+    if text.len() + member.len() <= longest {
+        // Before the brace that ends the object.
+        text.insert_str(text.len() - 1, &member);
+    }
+    text
 }
 
 /// Whether a media type is JSON. Its parameters are ignored, because JSON is UTF-8.
@@ -226,7 +267,9 @@ fn is_json(kind: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::frame::traceparent_of;
     use proptest::prelude::*;
+    use sqal_telemetry::TraceContext;
 
     const LONGEST: usize = 256 * 1024;
 
@@ -266,6 +309,45 @@ mod tests {
         assert_eq!(Encoding::Documented.decode(&Message::text("\u{feff}{}"), LONGEST).unwrap(), "{}");
     }
 
+    const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
+    /// The frame of an event with this data and this `traceparent`.
+    fn traced(data: &str, traceparent: &Value, longest: usize) -> String {
+        let message = event(&format!(r#""traceparent":{traceparent},{data}"#));
+        Encoding::CloudEvents.decode(&message, longest).unwrap().into_owned()
+    }
+
+    #[test]
+    fn an_event_gives_its_frame_its_trace_unless_the_frame_has_one() {
+        let with = format!(r#"{{"a":1,"traceparent":"{TRACE}"}}"#);
+        let packed = format!(r#""data_base64":"{}""#, STANDARD.encode("{ \"a\": 1 }"));
+        let own = r#"{"a":1,"traceparent":null}"#;
+        let cases: [(&str, &str); 6] = [
+            (r#""data":{"a":1}"#, &with),
+            (&packed, &with),
+            (r#""data":{}"#, &format!(r#"{{"traceparent":"{TRACE}"}}"#)),
+            (&format!(r#""data":{own}"#), own),
+            (r#""data":[1]"#, "[1]"),
+            (&format!(r#""data_base64":"{}""#, STANDARD.encode("{broken")), "{broken"),
+        ];
+        for (data, frame) in cases {
+            assert_eq!(traced(data, &json!(TRACE), LONGEST), frame, "{data}");
+        }
+        assert_eq!(traced(r#""data":{"a":1}"#, &Value::Null, LONGEST), r#"{"a":1}"#);
+    }
+
+    #[test]
+    fn the_trace_of_an_event_makes_no_frame_too_long() {
+        let short = traced(r#""data":{}"#, &json!("x".repeat(10_240)), LONGEST);
+        assert_eq!(short, format!(r#"{{"traceparent":"{}"}}"#, "x".repeat(MOST_TRACEPARENT)));
+        assert_eq!(traced(r#""data":{}"#, &json!({ "deep": [1, 2] }), LONGEST), r#"{"traceparent":false}"#);
+        let frame = format!(r#"{{"a":"{}"}}"#, "y".repeat(1000));
+        let added = format!(r#","traceparent":"{TRACE}""#).len();
+        let data = format!("\"data\":{frame}");
+        assert_eq!(traced(&data, &json!(TRACE), frame.len() + added).len(), frame.len() + added);
+        assert_eq!(traced(&data, &json!(TRACE), frame.len() + added - 1), frame);
+    }
+
     #[test]
     fn an_event_of_the_server_names_its_number_its_endpoint_and_its_type() {
         let answer = || r#"{"type":"ack","status":"persisted"}"#.to_owned();
@@ -291,6 +373,17 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn the_trace_of_an_event_is_as_valid_as_that_of_its_frame(
+            version in "(00|01|cc|ff|0)",
+            ids in "[0-9a-f]{32}-[0-9a-f]{16}-0[01]",
+            rest in "(|-|-[a-z0-9-]{1,80}|[a-z]{1,80})",
+        ) {
+            let text = format!("{version}-{ids}{rest}");
+            let frame = traced(r#""data":{}"#, &json!(text), LONGEST);
+            prop_assert_eq!(traceparent_of(&frame), text.parse::<TraceContext>().ok());
+        }
+
         #[test]
         fn no_message_is_refused_in_the_words_of_a_program(bytes in prop::collection::vec(any::<u8>(), 0..60), text in ".{0,60}") {
             for (encoding, message) in [

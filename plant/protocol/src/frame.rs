@@ -10,6 +10,7 @@ use sqal_core::{
     DeviceId, Grade, Name, Purpose, Score, Spectrum, Timestamp, TofFrame,
     sample::{Meta, Reported},
 };
+use sqal_telemetry::TraceContext;
 
 use crate::block::{Block, printable, read_number, read_single};
 use crate::instruments::{spectrum, tof};
@@ -42,6 +43,11 @@ pub struct Incoming {
     pub profile: Name<64>,
     /// Whether the timestamp was finer than a microsecond, and was cut.
     pub time_cut: bool,
+    /// The trace in which the device measured (W3C Trace Context), if the frame names one. It is
+    /// not part of the reading.
+    pub traceparent: Option<TraceContext>,
+    /// Whether the frame has a `traceparent` that is not valid, and is ignored.
+    pub traceparent_ignored: bool,
 }
 
 /// When a device says that it measured.
@@ -149,6 +155,26 @@ pub fn sample_id_of(text: &str) -> Option<String> {
     serde_json::from_str::<Id>(without_mark(text)).ok().map(|id| id.sample_id.to_string())
 }
 
+/// The trace that a text names, also if the text is not a valid frame: a refusal then belongs to
+/// the trace of its device. `None` if the text names none, or if its `traceparent` is not valid.
+///
+/// ```
+/// use sqal_protocol::frame::traceparent_of;
+///
+/// let refused = r#"{"type":"sensor_data","traceparent":"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}"#;
+/// assert_eq!(traceparent_of(refused).unwrap().trace.to_string(), "4bf92f3577b34da6a3ce929d0e0e4736");
+/// assert_eq!(traceparent_of(r#"{"traceparent":7}"#), None);
+/// ```
+#[must_use]
+pub fn traceparent_of(text: &str) -> Option<TraceContext> {
+    #[derive(Deserialize)]
+    struct Traced<'a> {
+        #[serde(borrow)]
+        traceparent: Cow<'a, str>,
+    }
+    serde_json::from_str::<Traced<'_>>(without_mark(text)).ok()?.traceparent.parse().ok()
+}
+
 fn check(item: &Item<'_>) -> Result<Incoming, Vec<Violation>> {
     if let Item::Array(_) = item {
         return Err(vec![Violation::new("", "an array", "one JSON object", "un seul objet JSON")]);
@@ -177,6 +203,7 @@ fn check(item: &Item<'_>) -> Result<Incoming, Vec<Violation>> {
             let meta = side_values(item.member("meta"), &mut beside.unknown);
             let purpose = purpose(item.member("meta").member("purpose"), &mut beside.unknown);
             let time_cut = item.member("timestamp").text().is_some_and(time::is_finer_than_micros);
+            let (traceparent, traceparent_ignored) = traceparent(item.member("traceparent"));
             Ok(Incoming {
                 device_id,
                 sample_id,
@@ -189,6 +216,8 @@ fn check(item: &Item<'_>) -> Result<Incoming, Vec<Violation>> {
                 beside,
                 profile,
                 time_cut,
+                traceparent,
+                traceparent_ignored,
             })
         }
         _ => Err(wrong),
@@ -235,6 +264,17 @@ fn measured(frame: &Block<'_, '_>, wrong: &mut Vec<Violation>) -> Option<Measure
         wrong.push(Violation::new("/timestamp", text, limit, french));
     }
     time.map(MeasurementTime::At)
+}
+
+/// The trace that a frame names, and whether its `traceparent` is ignored because it is not valid.
+/// A frame is never refused for it.
+fn traceparent(item: &Item<'_>) -> (Option<TraceContext>, bool) {
+    if *item == Item::Null {
+        return (None, false);
+    }
+    // The context has a fixed length, so a long text is refused before it is read.
+    let context = item.text().and_then(|text| text.parse().ok());
+    (context, context.is_none())
 }
 
 /// What the reading was taken of. If it cannot be read, a product.
@@ -452,6 +492,23 @@ mod tests {
         }
 
         #[test]
+        fn a_traceparent_never_costs_the_sample_and_is_no_part_of_it(
+            value in prop_oneof![
+                "00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}".prop_map(Value::from),
+                "[0-9a-fA-F]{2}-[0-9a-g]{31,33}-[0-9a-f]{15,17}-.{0,4}".prop_map(Value::from),
+                "(x|é|\\u{200b}){0,10240}".prop_map(Value::from),
+                Just(Value::Null), Just(json!(7)), Just(json!(true)), Just(json!(["00"])), Just(json!({"a": null})),
+            ],
+        ) {
+            let text = frame(|frame| frame["traceparent"] = value.clone());
+            let (incoming, without) = (parse(&text).unwrap(), parse(&frame(|_| {})).unwrap());
+            let context: Option<TraceContext> = value.as_str().and_then(|text| text.parse().ok());
+            prop_assert_eq!((incoming.traceparent, traceparent_of(&text)), (context, context));
+            prop_assert_eq!(incoming.traceparent_ignored, context.is_none() && !value.is_null());
+            prop_assert_eq!(Incoming { traceparent: None, traceparent_ignored: false, ..incoming }, without);
+        }
+
+        #[test]
         fn any_key_that_comes_twice_is_refused(which in any::<prop::sample::Index>(), value in "[1-9][0-9]{0,2}") {
             // Every `"key":` of the documented frame in one line, with a second value before it.
             let text = frame(|_| {});
@@ -538,6 +595,21 @@ mod tests {
         let long = frame(|frame| frame["vl53l8ch"]["bins_analysis"] = json!({ "x": "y".repeat(17_000) }));
         let incoming = parse(&long).unwrap();
         assert_eq!((incoming.beside.blocks, incoming.beside.unknown.len()), (None, 1));
+    }
+
+    #[test]
+    fn a_refused_frame_still_names_its_trace() {
+        let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00";
+        let text = frame(|frame| {
+            frame["traceparent"] = json!(trace);
+            frame["vl53l8ch"]["distance_matrix"] = json!([]);
+        });
+        assert!(parse(&text).is_err());
+        assert_eq!(traceparent_of(&text).map(|context| context.to_string()).as_deref(), Some(trace));
+        assert_eq!(traceparent_of(&format!("\u{feff}{text}")), traceparent_of(&text));
+        for none in ["", "{", "[]", r#"{"traceparent":null}"#, r#"{"traceparent":"","traceparent":""}"#] {
+            assert_eq!(traceparent_of(none), None, "{none}");
+        }
     }
 
     #[test]

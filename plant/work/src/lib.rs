@@ -39,6 +39,11 @@
 //! # Ok(()) }
 //! ```
 //!
+//! # Traces
+//!
+//! Each run of a job is a span of `tracing`. A job that [`enqueue`] puts into the queue remembers
+//! the trace of the work that has enqueued it, and its runs belong to that trace.
+//!
 //! # Features
 //!
 //! - `outbox`: messages that leave: signed webhooks (Standard Webhooks), notifications (JSON,
@@ -62,6 +67,7 @@ mod held;
 pub mod outbox;
 pub mod schedule;
 pub mod scheduler;
+mod traced;
 mod wall;
 pub mod worker;
 
@@ -72,6 +78,7 @@ pub use outbox::Outbox;
 pub use schedule::{Cron, Schedule, Zone};
 #[doc(inline)]
 pub use scheduler::{Scheduler, SchedulerConfig};
+pub use traced::enqueue;
 pub use wall::WallClock;
 #[doc(inline)]
 pub use worker::{Running, Work, WorkConfig, WorkError, Worker, WorkerHandle};

@@ -9,7 +9,7 @@ use sqal_protocol::answer::Answer;
 use sqal_protocol::encoding::{Encoding, Message};
 use sqal_protocol::frame::sample_id_of;
 use sqal_protocol::talk::{Talk, talk};
-use tracing::warn;
+use tracing::{Instrument, warn};
 
 use super::commands::Line;
 use super::conduct::Conduct;
@@ -17,6 +17,7 @@ use super::pending::PendingAnswer;
 use super::resume::welcome;
 use crate::door::budget::Party;
 use crate::door::caller::Caller;
+use crate::line::frame_span;
 use crate::services::Services;
 
 /// The messages of one connection, in their order, with an answer for each.
@@ -51,6 +52,8 @@ impl Dialog {
             Err(problem) => {
                 self.sequence += 1;
                 self.conduct.refused();
+                let frame = frame_span::of_message();
+                let _entered = frame.enter();
                 self.services.reception().keep_letter(&message.kept(), &problem, self.caller.holder());
                 let answer = self.refused(self.sequence, None, problem);
                 self.pending.push_back(answer);
@@ -88,6 +91,8 @@ impl Dialog {
 
     /// Judges a frame at once. The future hands the sample to the writer and gives the answer.
     fn take(&mut self, text: &str) -> PendingAnswer {
+        let frame = frame_span::of_message();
+        let entered = frame.enter();
         let accepted = match self.services.reception().judge(&self.caller.sender(), text) {
             Ok(accepted) => accepted,
             Err(problem) => {
@@ -101,22 +106,30 @@ impl Dialog {
         };
         self.line.is_of(accepted.sample.key.device_id);
         let (services, holder, sequence) = (Arc::clone(&self.services), self.caller.holder(), self.sequence);
-        Box::pin(async move {
+        drop(entered);
+        let answered = async move {
             let outcome = services.reception().hand_in(&accepted.sample, holder).await;
-            answer(sequence, &accepted, outcome).at((services.now)()).text()
-        })
+            let answer = answer(sequence, &accepted, outcome);
+            frame_span::answered(&answer);
+            answer.at((services.now)()).text()
+        };
+        Box::pin(answered.instrument(frame))
     }
 
     fn refused(&self, sequence: u64, sample_id: Option<String>, problem: protocol::Problem) -> PendingAnswer {
         let Self { services, caller, party, .. } = self;
-        // A device chose these texts: they are quoted, so that they cannot forge a log line or move
-        // a cursor. A device also chooses the number of lines: one a minute is logged.
+        // A device chose these texts. As texts they are quoted and escaped by every format of the
+        // log, so they cannot forge a line or move a cursor. A device also chooses the number of
+        // lines: one a minute is logged.
         if problem.status != 429
             && let Some(left_out) = services.door.quiet.may_say(*party, "frame rejected", services.clock.now())
         {
-            warn!(%caller, ?sample_id, detail = ?problem.detail, left_out, "frame rejected");
+            let (sample_id, detail) = (sample_id.as_deref(), problem.detail.as_str());
+            warn!(%caller, sample_id, detail, left_out, "frame rejected");
         }
         metrics::counter!("websocket_errors_total").increment(1);
-        Box::pin(std::future::ready(Answer::refused(sequence, sample_id, problem).at((services.now)()).text()))
+        let answer = Answer::refused(sequence, sample_id, problem);
+        frame_span::answered(&answer);
+        Box::pin(std::future::ready(answer.at((services.now)()).text()))
     }
 }

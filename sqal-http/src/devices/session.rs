@@ -19,6 +19,7 @@ use sqal_protocol::encoding::{self, Encoding};
 use sqal_resilience::fresh_seed;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep_until, timeout};
+use tracing::field::display;
 use tracing::{debug, info, warn};
 
 use super::dialog::Dialog;
@@ -99,8 +100,11 @@ pub(crate) async fn upgrade(
                     serve(socket, services, caller, peer, party, &connection).await;
                 }
                 Err(problem) => {
-                    if let Some(left_out) = services.door.quiet.may_say(party, "connection refused", services.clock.now()) {
-                        warn!(?peer, retry_after = ?problem.retry_after, left_out, "connection refused: rate limit exceeded");
+                    if let Some(left_out) =
+                        services.door.quiet.may_say(party, "connection refused", services.clock.now())
+                    {
+                        let (peer, retry_after) = (peer.map(display), problem.retry_after);
+                        warn!(peer, retry_after, left_out, "connection refused: rate limit exceeded");
                     }
                     // The reason of the close is documented word for word. An answer before it
                     // tells the device when to reconnect.
@@ -180,7 +184,7 @@ async fn serve(
     connection: &Connection,
 ) {
     let encoding = encoding_of(&socket);
-    info!(?peer, %caller, speech = ?encoding, "device connected");
+    info!(peer = peer.map(display), %caller, speech = encoding.as_str(), "device connected");
     let (sink, stream) = socket.split();
     let (mut line, mut commands) = services.line.commands.connect();
     if let Caller::Known(_, Grant::Device(device), _) = caller {
@@ -272,7 +276,7 @@ impl Session<'_> {
         if services.door.access.still_knows(caller, (services.now)()) {
             return None;
         }
-        warn!(?peer, %caller, "the token was taken back: connection closed");
+        warn!(peer = peer.map(display), %caller, "the token was taken back: connection closed");
         Some(End::Us(close_code::POLICY, "the token was taken back".into()))
     }
 
@@ -312,7 +316,7 @@ impl Session<'_> {
             Some(Ok(Message::Close(_))) | None => return Some(End::Device),
             Some(Err(error)) => {
                 metrics::counter!("websocket_errors_total").increment(1);
-                debug!(peer = ?self.peer, %error, "device connection broke");
+                debug!(peer = self.peer.map(display), %error, "device connection broke");
                 return Some(if self.connection.exceeded() { too_many_unfinished() } else { broken(error) });
             }
         }
@@ -368,7 +372,7 @@ impl Session<'_> {
             End::Device => drop(timeout(SEND_LIMIT, self.sink.close()).await),
         }
         let Self { peer, caller, dialog, .. } = self;
-        info!(?peer, %caller, frames = dialog.sequence, "device disconnected");
+        info!(peer = peer.map(display), %caller, frames = dialog.sequence, "device disconnected");
     }
 }
 

@@ -20,7 +20,7 @@ impl Services {
     /// Writes an action of a caller into the audit log, if there is one. The answer does not wait
     /// for it. If the audit log cannot be written, the action is written to the log of the process
     /// instead, because stopping a line must not depend on its database.
-    pub(crate) fn write_down(&self, caller: &Caller, category: &'static str, what: &str) {
+    pub fn write_down(&self, caller: &Caller, category: &'static str, what: &str) {
         self.log_deed(&caller.holder().unwrap_or_else(|| word(ANYBODY)), category, what);
     }
 

@@ -17,6 +17,8 @@ const OF_REQUESTS: &Phrases = &[
     ("more than {} bytes", "plus de {0} octets"),
     ("more than {} frames", "plus de {0} trames"),
     ("one more", "un de plus"),
+    ("no directive", "aucune directive"),
+    ("directive {}: {}", "directive {0} : {1}"),
     ("none or both", "aucun des deux, ou les deux"),
     ("too many readings", "trop de mesures"),
     ("{} mm off the profile's reference", "{0} mm d'écart avec la référence du profil"),

@@ -23,7 +23,7 @@ use crate::door::problem::{NothingDone, Problem};
 use crate::door::quota::{Call, Class, Counting};
 use crate::door::replies::{Begun, Reply, ReplyKey, fingerprint, key_of};
 use crate::door::{browser_session, origin};
-use crate::route::Route;
+use crate::route::{METRICS, Route};
 use crate::services::Services;
 
 /// A route, and the services that its gate uses.
@@ -74,11 +74,11 @@ const fn is_waited_for(_: &Request) -> bool {
 
 async fn answer(gate: Gate, mut request: Request, next: Next) -> Response {
     let Gate { services, route, number, .. } = gate;
-    if let Some(successor) = route.successor
-        && !services.door.legacy.enabled
+    if let Some(successor) = &route.successor
+        && services.door.legacy.switches_off(route.path)
     {
-        let mut response = Problem::gone(successor).into_response();
-        services.door.legacy.say(successor, response.headers_mut());
+        let mut response = Problem::gone(successor.path).into_response();
+        services.door.legacy.say(route.path, successor, response.headers_mut());
         return response;
     }
     let (party, counting, renewed) = match enter(&services, &route, number, &request) {
@@ -104,8 +104,8 @@ async fn answer(gate: Gate, mut request: Request, next: Next) -> Response {
     if !route.writes() && response.body().size_hint().exact().is_some_and(|bytes| bytes > LARGE_ANSWER) {
         response = until_taken(&services, party, response).await;
     }
-    if let Some(successor) = route.successor {
-        services.door.legacy.say(successor, response.headers_mut());
+    if let Some(successor) = &route.successor {
+        services.door.legacy.say(route.path, successor, response.headers_mut());
     }
     if route.class != Class::Unlimited {
         // No proxy may keep the answer to one caller for another.
@@ -236,11 +236,14 @@ fn said_again(Reply { status, headers, body }: Reply) -> Response {
 
 type Entered = (Caller, Option<Counting>);
 
+/// The number of the pages beside the router among the routes, whose numbers count from 0.
+const BESIDE: u16 = u16::MAX - 1;
+
 #[expect(clippy::result_large_err, reason = "a refusal is an answer, and rare")]
 fn enter(services: &Services, route: &Route, number: u16, request: &Request) -> Result<Entered, Response> {
     let (now, headers) = (services.clock.now(), request.headers());
     // Whether the answer shows something, or tells whether a token is right.
-    let tells = route.who != Who::Everyone || route.class != Class::Unlimited || route.path == "/metrics";
+    let tells = route.who != Who::Everyone || route.class != Class::Unlimited || METRICS.contains(&route.path);
     if tells && services.door.access.is_open() {
         origin::known_host(headers, &services.door.allowed_hosts).map_err(IntoResponse::into_response)?;
     }
@@ -253,10 +256,8 @@ fn enter(services: &Services, route: &Route, number: u16, request: &Request) -> 
     if route.writes() {
         no_stranger(services, route, &caller, request).map_err(|problem| {
             if services.door.guesses.may_tell(now) {
-                tracing::warn!(
-                    ?peer, path = route.path, why = ?problem.detail,
-                    "a request of a page of another site was refused"
-                );
+                let (peer, why) = (peer.map(tracing::field::display), problem.detail.as_str());
+                tracing::warn!(peer, path = route.path, why, "a request of a page of another site was refused");
             }
             problem.into_response()
         })?;
@@ -269,6 +270,23 @@ fn enter(services: &Services, route: &Route, number: u16, request: &Request) -> 
             Err(response)
         }
         counting => Ok((caller, counting)),
+    }
+}
+
+impl Services {
+    /// Admits a caller to a page that the host application serves beside the router, for example on
+    /// a listener of its own. The caller is authenticated as on the routes: by its token, by the
+    /// cookie of its session, or by the host application. Wrong tokens count as guesses, and all
+    /// such pages together have the quota of a route that reads.
+    ///
+    /// # Errors
+    ///
+    /// The answer that refuses the caller, a [`Problem`]: 401 if it is not authenticated, 403 if it
+    /// may not see the page or names a host that this server does not have, 429 after too many
+    /// calls or wrong tokens.
+    #[expect(clippy::result_large_err, reason = "a refusal is an answer, and rare")]
+    pub fn admit(&self, who: Who, request: &Request) -> Result<Caller, Response> {
+        enter(self, &Route::beside(who), BESIDE, request).map(|(caller, _)| caller)
     }
 }
 
@@ -337,7 +355,7 @@ fn no_stranger(services: &Services, route: &Route, caller: &Caller, request: &Re
     let headers = request.headers();
     if services.door.access.is_open() {
         let allowed = &services.door.allowed_hosts;
-        if route.path == "/metrics" {
+        if METRICS.contains(&route.path) {
             // A scraper has its own name for this machine, and what it reads names no sample and no
             // device.
             Ok(())

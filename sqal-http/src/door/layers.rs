@@ -2,9 +2,11 @@
 //!
 //! From the outside in:
 //!
-//! 1. *metrics*, outermost, so that refusals are counted too;
-//! 2. *headers* that forbid a browser everything that the page does not need;
-//! 3. before each route its *gate* (`routes/gate.rs`). It applies the objective, which counts
+//! 1. the *span* of the request (`traced.rs`), outermost, so that what is measured in a sampled
+//!    trace has its id as exemplar, and so that refusals have a span too;
+//! 2. *metrics*, so that refusals are counted too;
+//! 3. *headers* that forbid a browser everything that the page does not need;
+//! 4. before each route its *gate* (`routes/gate.rs`). It applies the objective, which counts
 //!    refusals too. Before any work it applies the shutdown, so that a process that ends accepts
 //!    nothing new and waits for what runs (SHD-01; probes are not work). Then it applies the
 //!    authentication of the caller, the caller's permission, and the quota.
@@ -14,26 +16,44 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::{Body, HttpBody};
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderName, HeaderValue, Method, header};
+use axum::http::{HeaderName, HeaderValue, Method, Uri, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::Response;
 
 use crate::door::problem::Problem;
+use crate::door::traced::traced;
+use crate::route::api_version::ApiVersion;
 use crate::services::Services;
 
 /// Puts the stack around the routes. Probes are answered until the process ends, because they must
 /// report the end.
 pub(crate) fn around(work: Router<Arc<Services>>, probes: Router<Arc<Services>>, services: Arc<Services>) -> Router {
     work.merge(probes)
-        .fallback(|| async { Problem::not_found("no such path") })
+        .fallback(no_route)
         .method_not_allowed_fallback(|| async { Problem::method_not_allowed() })
         .layer(from_fn(headers))
         .layer(from_fn_with_state(Arc::clone(&services), count))
+        .layer(from_fn(traced))
         .with_state(services)
 }
 
+/// Refuses a path that no route has. If its version has no operation yet, the refusal names the
+/// version that clients use.
+async fn no_route(State(services): State<Arc<Services>>, asked: Uri) -> Problem {
+    let versions = &services.plant.versions;
+    let empty = ApiVersion::of(asked.path()).filter(|version| !versions.contains(version));
+    match (empty, versions.last()) {
+        (Some(empty), Some(used)) => {
+            let (empty, used) = (empty.as_str(), used.as_str());
+            Problem::not_found(format!("/api/{empty} has no operation yet: use /api/{used}"))
+        }
+        _ => Problem::not_found("no such path"),
+    }
+}
+
 /// Counts requests, and records their time and sizes, by method, route and status (MET-01 to
-/// MET-05). Unknown paths share one label.
+/// MET-05). Unknown paths share the label `unknown`, and unknown methods `other`, so the number of
+/// series is bounded by the routes.
 async fn count(State(services): State<Arc<Services>>, request: Request, next: Next) -> Response {
     let begun = services.clock.now();
     // A client can invent any number of methods, and each would be a metric series for ever.
@@ -53,8 +73,9 @@ async fn count(State(services): State<Arc<Services>>, request: Request, next: Ne
     metrics::histogram!("http_response_size_bytes").record(size(response.body()));
     let status = response.status().as_str().to_owned();
     let seconds = services.clock.now().saturating_duration_since(begun).as_secs_f64();
-    metrics::counter!("http_requests_total", "method" => method.clone(), "endpoint" => endpoint.clone(), "status" => status).increment(1);
-    metrics::histogram!("http_request_duration_seconds", "method" => method, "endpoint" => endpoint).record(seconds);
+    let labels = [("method", method), ("endpoint", endpoint), ("status", status)];
+    metrics::counter!("http_requests_total", &labels).increment(1);
+    metrics::histogram!("http_request_duration_seconds", &labels).record(seconds);
     response
 }
 

@@ -26,6 +26,7 @@ pub(crate) mod replies;
 pub(crate) mod serve;
 pub(crate) mod token_file;
 pub(crate) mod token_hash;
+mod traced;
 pub(crate) mod version;
 mod weak_tokens;
 
@@ -37,4 +38,4 @@ pub use counted_stream::CountedStream;
 pub use quota::{Class, ConnectLimit, Quotas};
 pub use token_file::{InvalidTokenFile, Token, TokenFile};
 pub use token_hash::{InvalidTokenHash, TokenHash};
-pub use version::{InvalidSunset, Legacy};
+pub use version::{InvalidSunset, Legacy, Successor};

@@ -2,6 +2,8 @@
 
 use std::fmt;
 use std::ops::{Deref, DerefMut};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -13,7 +15,10 @@ use sqal_protocol as protocol;
 use sqal_protocol::Violation;
 use sqal_protocol::kinds::{Kind, STORAGE_UNAVAILABLE};
 use sqal_protocol::violation::cut;
+use sqal_resilience::log::Causes;
+use sqal_resilience::{Clock, SystemClock};
 use sqal_storage::{StorageError, samples::InvalidCursor};
+use tracing::error;
 
 use crate::door::french::REQUESTS;
 use crate::door::kinds;
@@ -30,6 +35,9 @@ use crate::door::kinds;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Problem(protocol::Problem);
+
+/// The time between two lines of the log about a database that is broken.
+const MINUTE: Duration = Duration::from_mins(1);
 
 /// Marks the answer to a request of which nothing was done, or which can be repeated without harm.
 #[derive(Clone, Copy, Debug)]
@@ -213,7 +221,7 @@ impl Problem {
 
     /// An internal error of the server.
     #[must_use]
-    pub(crate) fn broken(what: &str) -> Self {
+    pub fn broken(what: &str) -> Self {
         Self::of(&kinds::BROKEN_OFF, what)
     }
 
@@ -257,10 +265,27 @@ impl From<StorageError> for Problem {
             let detail = "the database did not answer in time";
             Self::of(&STORAGE_UNAVAILABLE, detail).again_after(seconds_to_retry(&error))
         } else {
-            tracing::error!(?error, "the database failed");
+            tell(&error);
             Self::of(&kinds::STORAGE_FAILED, "the database is broken; the log names the fault").again_after(60)
         }
     }
+}
+
+/// Logs why the database failed, at most once a minute: while it is broken, every answer says so.
+fn tell(error: &StorageError) {
+    static LAST: Mutex<Option<(Instant, u64)>> = Mutex::new(None);
+    let (mut last, now) = (LAST.lock().unwrap_or_else(PoisonError::into_inner), SystemClock.now());
+    let left_out = match &mut *last {
+        Some((at, left_out)) if now.saturating_duration_since(*at) < MINUTE => {
+            *left_out += 1;
+            return;
+        }
+        Some((_, left_out)) => *left_out,
+        None => 0,
+    };
+    *last = Some((now, 0));
+    drop(last);
+    error!(error = %Causes::of(error), left_out, "the database failed");
 }
 
 impl From<DecisionError> for Problem {

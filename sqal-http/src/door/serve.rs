@@ -3,6 +3,7 @@
 //! It ends in time, whatever a client holds open.
 
 use std::convert::Infallible;
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::sync::Arc;
@@ -17,13 +18,14 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use sqal_resilience::body::HeldBody;
+use sqal_resilience::outage::Outage;
 use sqal_resilience::{Shutdown, shutdown::Phase};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use tower_service::Service;
-use tracing::{debug, warn};
+use tracing::{debug, info, warn};
 
 use crate::door::budget::{Budget, Connection};
 use crate::door::counted_stream::CountedStream;
@@ -36,6 +38,9 @@ const BUFFER: usize = 64 * 1024;
 
 /// The pause after an error of the listener, for example if there are no descriptors left.
 const PAUSE: Duration = Duration::from_millis(100);
+
+/// An error of the listener that comes back within this time belongs to the same outage.
+const CALM: Duration = Duration::from_secs(5);
 
 /// The time in which a connection without a request under way must end. The last bytes of a
 /// response are sent in this time.
@@ -112,7 +117,7 @@ pub(crate) struct WaitedFor;
 /// ```
 pub async fn serve(listener: TcpListener, app: Router, shutdown: Shutdown, limits: ConnectionLimits) -> usize {
     let places = Arc::new(Semaphore::new(limits.connections.clamp(1, Semaphore::MAX_PERMITS)));
-    let mut connections = JoinSet::new();
+    let (mut connections, outage) = (JoinSet::new(), Outage::calm_after(CALM));
     let mut over = pin!(over(&shutdown));
     let mut draining = pin!(shutdown.reached(Phase::Draining));
     let mut is_ending = false;
@@ -135,6 +140,7 @@ pub async fn serve(listener: TcpListener, app: Router, shutdown: Shutdown, limit
             Some(_) = connections.join_next(), if !connections.is_empty() => continue,
             taken = taken => taken,
         };
+        tell(&outage, &accepted);
         match accepted {
             Ok((stream, peer)) => {
                 // A connection above the limit of its address is closed at once, because waiting
@@ -146,10 +152,7 @@ pub async fn serve(listener: TcpListener, app: Router, shutdown: Shutdown, limit
                     converse(stream, connection, peer, app, head, shutdown).await;
                 });
             }
-            Err(error) => {
-                warn!(%error, "a connection could not be accepted; the server tries again");
-                sleep(PAUSE).await;
-            }
+            Err(_) => sleep(PAUSE).await,
         }
     }
     while connections.try_join_next().is_some() {}
@@ -158,6 +161,24 @@ pub async fn serve(listener: TcpListener, app: Router, shutdown: Shutdown, limit
         warn!(cut, "connections did not end in time and were cut");
     }
     cut
+}
+
+/// Tells the log when connections can no longer be accepted, and when they can again.
+fn tell<T>(outage: &Outage, accepted: &io::Result<T>) {
+    let now = Instant::now().into_std();
+    match accepted {
+        Ok(_) => {
+            if let Some(recovery) = outage.succeeded(now) {
+                let (failures, seconds) = (recovery.failures, recovery.seconds());
+                info!(failures, seconds, "connections are accepted again");
+            }
+        }
+        Err(error) => {
+            if outage.failed(now) {
+                warn!(%error, "connections cannot be accepted now; the server tries again");
+            }
+        }
+    }
 }
 
 /// Waits until all remaining connections must be cut.

@@ -1,6 +1,7 @@
 //! The samples of the line as they are stored: caches, statistics, live pages, health.
 
 pub(crate) mod caches;
+pub(crate) mod frame_span;
 pub(crate) mod live;
 pub(crate) mod own_health;
 pub(crate) mod statistics;

@@ -1,4 +1,4 @@
-//! [`openapi`]: the description of every route as OpenAPI 3.1 (API-01, API-11).
+//! [`openapi`]: the description of the routes of a version as OpenAPI 3.1 (API-01, API-02, API-11).
 //!
 //! It is made from the table of routes and from the types that answer.
 
@@ -14,30 +14,42 @@ pub(crate) use page::routes;
 use crate::door::browser_session::COOKIE;
 use crate::door::caller::Who;
 use crate::door::quota::Class;
-use crate::route::{Described, Gives, IDEMPOTENCY_KEY, Parameter, Route, Shape, Takes};
+use crate::route::{ApiVersion, Described, Gives, IDEMPOTENCY_KEY, Parameter, Route, Shape, Takes};
 
-/// The description of every route as OpenAPI 3.1, in JSON with its members in order.
+/// What a description says about itself.
+const ABOUT: &str = "What each number means is in docs/measurement.md; what devices send over WebSocket \
+                     (`/ws/sensors`) is in docs/protocol.md.";
+
+/// What the description of a version says that has no operation.
+const EMPTY: &str = "This version has no operation yet: use version 1 (`/docs`). How a client moves to a newer version \
+                     is in `/docs/versions`.";
+
+/// The description of those of some routes that a version has, as OpenAPI 3.1, in JSON with its
+/// members in order.
 #[must_use]
-pub(crate) fn openapi(routes: &[Route]) -> String {
+pub(crate) fn openapi(version: ApiVersion, routes: &[Route]) -> String {
+    let routes: Vec<Route> = routes.iter().copied().filter(|route| version.describes(route.path)).collect();
     let mut paths = BTreeMap::<&str, Map<String, Value>>::new();
-    for route in routes {
+    for route in &routes {
         if let Some(described) = &route.described {
             paths.entry(route.path).or_default().insert(route.method.to_lowercase(), operation(route, described));
         }
     }
+    let about = if paths.is_empty() { EMPTY } else { ABOUT };
+    let paths = json!(paths);
     let whole = json!({
         "openapi": "3.1.0",
         "info": {
             "title": "SQAL",
-            "version": "1",
+            "version": version.as_str().trim_start_matches('v'),
             "summary": "Food is graded on the line, and every verdict can be defended.",
-            "description": "What each number means is in docs/measurement.md; what devices send over WebSocket (`/ws/sensors`) is in docs/protocol.md.",
+            "description": about,
             "license": { "name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0" },
         },
         "servers": [{ "url": ".." }],
         "paths": paths,
         "components": {
-            "schemas": schemas::schemas(routes),
+            "schemas": schemas::used(&paths, schemas::schemas(&routes)),
             "securitySchemes": {
                 "token": { "type": "http", "scheme": "bearer", "description": "`sqal token` makes one" },
                 "cookie": { "type": "apiKey", "in": "cookie", "name": COOKIE, "description": "the cookie of POST /api/v1/session; over TLS its name begins with __Host-" },
@@ -98,10 +110,13 @@ fn responses(route: &Route, described: &Described) -> Value {
     let (status, answer) = match described.answer {
         Gives::Json(schema) | Gives::ChangedOrMade(schema) => ("200", json_of(schema)),
         Gives::Begun(schema) => ("202", json_of(schema)),
-        Gives::Text(media) => (
-            "200",
-            json!({ "description": described.summary, "content": { media: { "schema": { "type": "string" } } } }),
-        ),
+        Gives::Text(media) => ("200", text_of(described.summary, &[media])),
+        Gives::Texts(media) => ("200", text_of(described.summary, media)),
+        Gives::JsonOrText(schema, media) => {
+            let mut either = json_of(schema);
+            either["content"][media] = json!({ "schema": { "type": "string" } });
+            ("200", either)
+        }
         Gives::Empty => ("204", json!({ "description": described.summary })),
     };
     let mut answer = answer;
@@ -115,7 +130,9 @@ fn responses(route: &Route, described: &Described) -> Value {
     }
     let asks: &[u16] = if route.who == Who::Everyone { &[] } else { &[401, 403] };
     let counts: &[u16] = if route.class == Class::Unlimited { &[] } else { &[429] };
-    let older: &[u16] = if route.successor.is_some() { &[410] } else { &[] };
+    // Of the deprecated paths, only the un-versioned ones can be switched off.
+    let can_be_gone = route.successor.is_some() && ApiVersion::of(route.path).is_none();
+    let older: &[u16] = if can_be_gone { &[410] } else { &[] };
     let keyed: &[u16] = if route.repeatable { &[400, 408, 409, 422] } else { &[] };
     let coded: &[u16] = if matches!(route.method, "POST" | "PUT") { &[415] } else { &[] };
     let problems =
@@ -136,6 +153,13 @@ fn responses(route: &Route, described: &Described) -> Value {
     all.into()
 }
 
+/// An answer that is a text of one of these media types.
+fn text_of(summary: &str, media: &[&str]) -> Value {
+    let content: Map<_, _> =
+        media.iter().map(|media| ((*media).to_owned(), json!({ "schema": { "type": "string" } }))).collect();
+    json!({ "description": summary, "content": content })
+}
+
 /// The header fields of a good answer.
 fn header_fields(route: &Route, described: &Described) -> Map<String, Value> {
     let mut fields = Map::new();
@@ -145,14 +169,16 @@ fn header_fields(route: &Route, described: &Described) -> Map<String, Value> {
         }
     }
     if let Some(successor) = route.successor {
-        let link = format!("<{successor}>; rel=\"successor-version\"");
         fields.insert(
             "Deprecation".to_owned(),
             json!({ "description": "Since when the path is deprecated (RFC 9745)", "schema": { "type": "string" } }),
         );
         fields.insert(
             "Link".to_owned(),
-            json!({ "description": "The path that takes its place", "schema": { "const": link } }),
+            json!({
+                "description": "The path that takes its place, and the page about moving there, relative to the path of the request",
+                "schema": { "const": successor.link(route.path) },
+            }),
         );
     }
     if described.fails.contains(&304) {
@@ -212,4 +238,78 @@ fn parameter(parameter: &Parameter) -> Value {
         value["required"] = true.into();
     }
     value
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::door::version::UNVERSIONED_SINCE;
+    use crate::route::{Endpoint, VIEWER, get};
+
+    fn endpoint(path: &'static str, id: &'static str) -> Endpoint {
+        let endpoint = get(path, VIEWER, Class::Read, || async { "a text" });
+        endpoint.described(id, "Tests", "A route for a test").gives_named("Sample")
+    }
+
+    fn described(version: ApiVersion, routes: &[Route]) -> Value {
+        serde_json::from_str(&openapi(version, routes)).unwrap()
+    }
+
+    fn names(members: &Value) -> Vec<&str> {
+        members.as_object().unwrap().keys().map(String::as_str).collect()
+    }
+
+    /// A route is added to the second version by its declaration: its description has the route,
+    /// with the schemas that it needs, and no other description has it.
+    #[test]
+    fn api_02_the_description_of_a_version_holds_its_own_routes() {
+        let older = endpoint("/api/v1/older", "older").route;
+        let routes = [older, endpoint("/api/v2/newer", "newer").route, endpoint("/plain", "plain").route];
+        let [first, second] = [ApiVersion::V1, ApiVersion::V2].map(|version| described(version, &routes));
+        assert_eq!(
+            (names(&first["paths"]), first["info"]["version"].as_str()),
+            (vec!["/api/v1/older", "/plain"], Some("1"))
+        );
+        assert_eq!((names(&second["paths"]), second["info"]["version"].as_str()), (vec!["/api/v2/newer"], Some("2")));
+        assert_eq!(second["info"]["description"], ABOUT);
+        assert_eq!(names(&second["components"]["schemas"]), ["Defect", "Problem", "Sample", "Violation"]);
+        let empty = described(ApiVersion::V2, &[older]);
+        assert_eq!((names(&empty["paths"]), names(&empty["components"]["schemas"])), (vec![], vec![]));
+        assert_eq!(empty["info"]["description"], EMPTY);
+    }
+
+    /// A description leaves out the schemas that its routes do not need. No schema is left out of
+    /// both.
+    #[test]
+    fn every_schema_is_of_some_route() {
+        let routes = crate::routes();
+        let wholes = [ApiVersion::V1, ApiVersion::V2].map(|version| described(version, &routes));
+        let used: BTreeSet<_> = wholes.iter().flat_map(|whole| names(&whole["components"]["schemas"])).collect();
+        let all = schemas::schemas(&routes);
+        let all: BTreeSet<_> = all.keys().map(String::as_str).collect();
+        assert_eq!(used, all);
+    }
+
+    /// Only an un-versioned path can be switched off.
+    #[test]
+    fn a_deprecated_route_is_described_with_its_link() {
+        let older = endpoint("/api/older", "older").replaced_by("/api/v1/newer", UNVERSIONED_SINCE).route;
+        let newer = endpoint("/api/v1/newer", "newer").replaced_by("/api/v2/newest", UNVERSIONED_SINCE).route;
+        let whole = described(ApiVersion::V1, &[older, newer, endpoint("/api/v1/plain", "plain").route]);
+        let operation = |path: &str| whole["paths"][path]["get"].clone();
+        let marked = |path: &str| {
+            let operation = operation(path);
+            (operation["deprecated"] == true, operation["responses"].get("410").is_some())
+        };
+        assert_eq!(marked("/api/older"), (true, true));
+        assert_eq!(marked("/api/v1/newer"), (true, false));
+        assert_eq!(marked("/api/v1/plain"), (false, false));
+        let answer = |path: &str| operation(path)["responses"]["200"]["headers"]["Link"].clone();
+        let link =
+            "<../api/v1/newer>; rel=\"successor-version\", <../docs/versions>; rel=\"deprecation\"; type=\"text/html\"";
+        assert_eq!(answer("/api/older")["schema"]["const"], link);
+        assert_eq!(answer("/api/v1/plain"), Value::Null);
+    }
 }

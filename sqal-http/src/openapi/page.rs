@@ -1,4 +1,5 @@
-//! `/openapi/v1.json`, and `/docs` to try it: Swagger UI from the binary, without a network.
+//! `/openapi/v1.json`, and `/docs` to try it: Swagger UI from the binary, without a network; each
+//! further version has its own (API-02).
 
 use std::sync::Arc;
 
@@ -10,47 +11,61 @@ use utoipa_swagger_ui::{Config, serve};
 
 use crate::door::problem::Problem;
 use crate::door::quota::Class;
-use crate::route::{EVERYONE, Endpoint, get};
+use crate::route::{ApiVersion, EVERYONE, Endpoint, get};
 use crate::services::Services;
 
-/// The routes of the description of the interface.
+/// The routes of the descriptions of the interface, one for each version.
 pub(crate) fn routes() -> Vec<Endpoint> {
     vec![
-        get("/openapi/v1.json", EVERYONE, Class::Unlimited, description)
-            .described("describe", "Description", "This description")
-            .gives_named("Description")
-            .line("this interface as OpenAPI 3.1, also in [openapi/v1.json](../openapi/v1.json)", ""),
-        get("/docs", EVERYONE, Class::Unlimited, docs)
+        get("/openapi/v1.json", EVERYONE, Class::Unlimited, |services: State<Arc<Services>>| {
+            async { description(ApiVersion::V1, services) }
+        })
+        .described("describe", "Description", "This description")
+        .gives_named("Description")
+        .line("this interface as OpenAPI 3.1, also in [openapi/v1.json](../openapi/v1.json)", ""),
+        get("/openapi/v2.json", EVERYONE, Class::Unlimited, |services: State<Arc<Services>>| {
+            async { description(ApiVersion::V2, services) }
+        })
+        .described("describeV2", "Description", "The description of the second version")
+        .gives_named("Description")
+        .line("the second version of this interface ([versions.md](versions.md)), also in [openapi/v2.json](../openapi/v2.json)", ""),
+        get("/docs", EVERYONE, Class::Unlimited, || async { Redirect::permanent("docs/index.html") })
             .described("docs", "Description", "This description as a page to try it on")
             .gives_text("text/html")
             .line("the OpenAPI description as a page to try it on (Swagger UI, from the binary: no network)", "")
             .good_call("/docs", 308),
-        get("/docs/{*file}", EVERYONE, Class::Unlimited, file)
+        get("/docs/{*file}", EVERYONE, Class::Unlimited, |path: AskedFile| async { file("../openapi/v1.json", path) })
             .line("the files of that page", "")
             .good_call("/docs/index.html", 200)
             .bad_call("GET", "/docs/none.html", 404),
+        get("/docs/v2", EVERYONE, Class::Unlimited, || async { Redirect::permanent("v2/index.html") })
+            .line("the page of the second version", "")
+            .good_call("/docs/v2", 308),
+        get("/docs/v2/{*file}", EVERYONE, Class::Unlimited, |path: AskedFile| async { file("../../openapi/v2.json", path) })
+            .line("the files of that page", "")
+            .good_call("/docs/v2/index.html", 200)
+            .bad_call("GET", "/docs/v2/none.html", 404),
     ]
 }
 
-/// `GET /openapi/v1.json`.
-pub(crate) async fn description(State(services): State<Arc<Services>>) -> Response {
-    let written = services.plant.description.map_or("", |description| description());
+/// The path of a file below the page.
+type AskedFile = Result<Path<String>, PathRejection>;
+
+/// The description of a version.
+fn description(version: ApiVersion, State(services): State<Arc<Services>>) -> Response {
+    let written = services.plant.description.map_or("", |description| description(version));
     ([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], written).into_response()
 }
 
-/// `GET /docs`: redirects to the page, whose files are below this path.
-pub(crate) async fn docs() -> Redirect {
-    Redirect::permanent("docs/index.html")
-}
-
-/// `GET /docs/{file}`: Swagger UI, from the binary.
-pub(crate) async fn file(file: Result<Path<String>, PathRejection>) -> Result<Response, Problem> {
+/// A file of Swagger UI, from the binary. The page shows the description at an address that is
+/// relative to the page.
+fn file(description: &'static str, asked: AskedFile) -> Result<Response, Problem> {
     // Swagger UI makes styles while it runs, and so needs more than the live page. Scripts are only
     // its own.
     const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; \
                           base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
-    let Path(file) = file.map_err(|refused| Problem::not_found(refused.body_text()))?;
-    let config = Arc::new(Config::from("../openapi/v1.json"));
+    let Path(file) = asked.map_err(|refused| Problem::not_found(refused.body_text()))?;
+    let config = Arc::new(Config::from(description));
     match serve(&file, config) {
         Ok(Some(found)) => {
             let policy = HeaderValue::from_static(POLICY);

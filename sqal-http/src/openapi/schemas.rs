@@ -24,8 +24,10 @@ pub(super) fn schemas(routes: &[Route]) -> BTreeMap<String, Value> {
         let body =
             described.body.and_then(|(takes, _)| if let Takes::Json(shape) = takes { Some(shape) } else { None });
         let answer = match described.answer {
-            Gives::Json(shape) | Gives::ChangedOrMade(shape) | Gives::Begun(shape) => Some(shape),
-            Gives::Text(_) | Gives::Empty => None,
+            Gives::Json(shape) | Gives::ChangedOrMade(shape) | Gives::Begun(shape) | Gives::JsonOrText(shape, _) => {
+                Some(shape)
+            }
+            Gives::Text(_) | Gives::Texts(_) | Gives::Empty => None,
         };
         for shape in body.into_iter().chain(answer) {
             if let Shape::Typed { add, .. } = shape {
@@ -59,17 +61,60 @@ pub(super) fn schemas(routes: &[Route]) -> BTreeMap<String, Value> {
             "next": { "type": ["string", "null"], "pattern": "^[0-9a-f]{48}$", "description": "What to pass as `after` for the next page; null on the last" },
         },
     }));
-    all.insert(
-        "Health".to_owned(),
-        json!({
-            "type": "object",
-            "required": ["status"],
-            "properties": { "status": { "type": "string" } },
-            "additionalProperties": true,
-        }),
-    );
+    all.insert("Health".to_owned(), health());
     all.insert("Description".to_owned(), json!({ "type": "object", "required": ["openapi"] }));
     all
+}
+
+/// Those of the schemas that a description refers to, also through other schemas.
+pub(super) fn used(paths: &Value, mut all: BTreeMap<String, Value>) -> BTreeMap<String, Value> {
+    let (mut used, mut open) = (BTreeMap::new(), Vec::new());
+    refer(paths, &mut open);
+    while let Some(name) = open.pop() {
+        if let Some(schema) = all.remove(&name) {
+            refer(&schema, &mut open);
+            used.insert(name, schema);
+        }
+    }
+    used
+}
+
+/// Adds the names of the schemas that a part of a description refers to.
+fn refer(part: &Value, names: &mut Vec<String>) {
+    match part {
+        Value::String(text) => names.extend(text.strip_prefix("#/components/schemas/").map(str::to_owned)),
+        Value::Array(parts) => parts.iter().for_each(|part| refer(part, names)),
+        Value::Object(parts) => parts.values().for_each(|part| refer(part, names)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+/// The schema of the answers of all probes, each with members of its own.
+fn health() -> Value {
+    json!({
+        "type": "object",
+        "required": ["status"],
+        "properties": {
+            "status": { "type": "string" },
+            "dependencies": {
+                "type": "object",
+                "description": "Of /health: each part that is checked",
+                "additionalProperties": {
+                    "type": "object",
+                    "required": ["status", "latency_ms"],
+                    "properties": {
+                        "status": { "enum": ["ok", "degraded", "unknown", "down"] },
+                        "latency_ms": {
+                            "type": ["number", "null"],
+                            "minimum": 0,
+                            "description": "The time of the last check",
+                        },
+                    },
+                },
+            },
+        },
+        "additionalProperties": true,
+    })
 }
 
 /// The schema of a sample as clients read it: what every sample has. `docs/measurement.md` defines

@@ -12,11 +12,13 @@ use axum::response::{IntoResponse, Response};
 use futures_util::future::join_all;
 use serde::Serialize;
 use serde::de::IgnoredAny;
+use sqal_intake::Sender;
 use sqal_intake::reception::answer;
 use sqal_protocol as protocol;
 use sqal_protocol::answer::Answer;
 use sqal_protocol::frame::sample_id_of;
 use sqal_protocol::{Violation, without_mark};
+use tracing::Instrument;
 
 use crate::door::body::whole_within;
 use crate::door::budget::{Hold, Party, Resource};
@@ -24,6 +26,7 @@ use crate::door::caller::Caller;
 use crate::door::caught::ended;
 use crate::door::problem::Problem;
 use crate::door::quota::Class;
+use crate::line::frame_span;
 use crate::route::objective::Objective;
 use crate::route::{DEVICE, Endpoint, post};
 use crate::services::Services;
@@ -96,12 +99,14 @@ pub(crate) async fn take(
 ) -> Result<Results, Problem> {
     let (text, bytes) = read(&services, party, body).await?;
     let place = services.door.budget.take(Resource::Batches, party, 1)?;
+    let shutdown = services.shutdown.clone();
     // In a task of its own: if the client disconnects, the rows that were handed in are still
     // stored, and watchers of the line are still informed.
-    let taking = services.shutdown.clone().spawn("batch", async move {
+    let taking = async move {
         let _held = (place, bytes);
         rows(&services, caller, &text).await
-    });
+    };
+    let taking = shutdown.spawn("batch", taking.in_current_span());
     let taken = taking.map_err(|_| Problem::shutting_down())?.await;
     taken.unwrap_or_else(|error| Err(ended("batch", &error)))
 }
@@ -121,12 +126,10 @@ async fn rows(services: &Services, caller: Caller, text: &str) -> Result<Results
     if rows.len() > MOST_ROWS {
         return Err(Problem::batch_too_large(&format!("more than {MOST_ROWS} frames"), &format!("{MOST_ROWS} frames")));
     }
-    let answers = (1..).zip(rows).map(async |(row, text)| match reception.judge(&sender, text) {
-        Ok(accepted) => {
-            let outcome = reception.hand_in(&accepted.sample, sender.holder).await;
-            answer(row, &accepted, outcome).at((services.now)())
-        }
-        Err(problem) => Answer::refused(row, sample_id_of(text), problem).at((services.now)()),
+    let sender = &sender;
+    // The span of a row begins when its turn comes.
+    let answers = (1..).zip(rows).map(|(number, text)| async move {
+        row(services, sender, number, text).instrument(frame_span::of_row()).await
     });
     let mut results = Results::of(join_all(answers).await);
     // One row of a device passes after each token, but the batch may be sent again as it is: then
@@ -136,6 +139,20 @@ async fn rows(services: &Services, caller: Caller, text: &str) -> Result<Results
         results.retry_after = results.retry_after.max(whole);
     }
     Ok(results)
+}
+
+/// Judges and stores one row.
+async fn row(services: &Services, sender: &Sender, number: u64, text: &str) -> Answer {
+    let reception = services.reception();
+    let answer = match reception.judge(sender, text) {
+        Ok(accepted) => {
+            let outcome = reception.hand_in(&accepted.sample, sender.holder).await;
+            answer(number, &accepted, outcome)
+        }
+        Err(problem) => Answer::refused(number, sample_id_of(text), problem),
+    };
+    frame_span::answered(&answer);
+    answer.at((services.now)())
 }
 
 /// The problem of a body whose frames are written over several lines each, as a pretty printer

@@ -57,6 +57,7 @@ pub(crate) fn routes() -> Vec<Endpoint> {
             .bad_call("GET", "/api/v1/devices/ESP32_SIM_1234/calibrations?limit=0", 400),
         post("/api/v1/devices/{device_id}/calibrations", ENGINEER, Class::Create, record)
             .objective(Objective::LONG)
+            .queries(9)
             .described("calibrate", "Devices", "Compute a calibration from stored readings, and record it")
             .parameters(&[DEVICE_IN_PATH])
             .takes::<Wanted>("From which readings")
@@ -176,7 +177,10 @@ impl Calibration {
     /// The calibration of an entry as it was recorded. Returns `None` for a record that this
     /// program cannot read. If its JSON cannot be parsed, that is logged.
     fn of(entry: &Entry, services: &Services) -> Option<Self> {
-        let unreadable = |why| warn!(device = ?entry.name, number = entry.version, %why, "a stored calibration cannot be read and is left out");
+        let unreadable = |why| {
+            let (device, number) = (entry.name.as_str(), entry.version);
+            warn!(device, number, %why, "a stored calibration cannot be read and is left out");
+        };
         let mut record: Self = serde_json::from_str(&entry.body).map_err(unreadable).ok()?;
         (record.number, record.recorded_at) = (entry.version, rfc3339(entry.at));
         record.recorded_by = entry.by.map(|by| by.to_string());

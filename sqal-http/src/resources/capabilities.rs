@@ -12,6 +12,7 @@ use super::batch;
 use crate::door::caller::Caller;
 use crate::door::problem::Problem;
 use crate::door::quota::Class;
+use crate::modules::{self, CORE_MODULES_AVAILABLE};
 use crate::route::objective::Objective;
 use crate::route::{EVERYONE, Endpoint, get};
 use crate::services::Services;
@@ -26,7 +27,7 @@ pub(crate) fn routes() -> Vec<Endpoint> {
             .problems(&[401])
             .line(
                 "for a token of any kind (401 without one): `version`, `api`, `legacy`, `tokens`, `database`, \
-                 `ingest` (subprotocols and limits), `languages`, `features`",
+                 `ingest` (subprotocols and limits), `languages`, `features`, `core_modules_available`",
                 "0",
             ),
     ]
@@ -38,8 +39,8 @@ pub(crate) fn routes() -> Vec<Endpoint> {
 pub(crate) struct Capabilities {
     /// The version of the program's libraries.
     version: &'static str,
-    /// The versions of the interface.
-    api: [&'static str; 1],
+    /// The versions of the interface that have operations, the oldest first.
+    api: Vec<&'static str>,
     /// Whether older paths answer.
     legacy: bool,
     /// Whether the server requires tokens.
@@ -51,6 +52,8 @@ pub(crate) struct Capabilities {
     languages: [&'static str; 2],
     /// The parts that this program was built with.
     features: Vec<&'static str>,
+    /// Whether this program was built with all of them.
+    core_modules_available: bool,
 }
 
 /// What devices may send.
@@ -81,15 +84,10 @@ pub(crate) async fn show(
     let (subprotocols, credit) = (sqal_protocol::Encoding::SUBPROTOCOLS.to_vec(), crate::devices::pending::CREDIT);
     #[cfg(not(feature = "ws"))]
     let (subprotocols, credit) = (Vec::new(), 0);
-    let features = [
-        ("dashboard", cfg!(feature = "dashboard")),
-        ("openapi", cfg!(feature = "openapi")),
-        ("ws", cfg!(feature = "ws")),
-    ];
     let limits = services.line.intake.limits();
     Ok(Json(Capabilities {
         version: env!("CARGO_PKG_VERSION"),
-        api: ["v1"],
+        api: services.plant.versions.iter().map(|version| version.as_str()).collect(),
         legacy: services.door.legacy.enabled,
         tokens: !services.door.access.is_open() && !services.door.access.is_of_host(),
         database: services.storage.database.clone(),
@@ -102,6 +100,7 @@ pub(crate) async fn show(
             clock_ahead_secs: limits.ahead.as_secs(),
         },
         languages: ["en", "fr"],
-        features: features.into_iter().filter_map(|(name, there)| there.then_some(name)).collect(),
+        features: modules::available().collect(),
+        core_modules_available: CORE_MODULES_AVAILABLE,
     }))
 }

@@ -103,14 +103,14 @@ pub(crate) async fn ask(
         read(&whole(body, LONGEST, || too_long("more than 65536 bytes")).await?)?;
     let write = |id: &str| Command::new(id, &device, &name, &arguments).text();
     let answered = services.line.commands.ask(&device, Duration::from_secs_f64(timeout_secs), write).await;
-    // The log must show later which caller stopped the line.
-    info!(%caller, device = ?device.as_str(), name = name.as_str(), outcome = ?answered.as_ref().map(|answer| answer.status), "a command was given to a device");
     let outcome = match &answered {
         Ok(answer) if answer.status == Done::Done => "done",
         Ok(_) => "refused",
         Err(NotAnswered::Away) => "away",
         Err(NotAnswered::Silent) => "silent",
     };
+    // The log must show later which caller stopped the line.
+    info!(%caller, device = device.as_str(), name = name.as_str(), outcome, "a command was given to a device");
     services.write_down(&caller, "command", &format!("command {} to {device}: {outcome}", name.as_str()));
     match answered {
         Ok(answer) => Ok(Json(Answered { status: answer.status, detail: answer.detail, result: answer.result })),

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use sqal_core::DeviceId;
 use sqal_intake::Holder;
 use sqal_intake::dead_letters::DeadLetter;
-use tracing::info;
+use tracing::{Instrument, info};
 
 use super::parameters::{HowMany, device_of, unreadable};
 use crate::door::caller::Caller;
@@ -104,7 +104,7 @@ pub(crate) async fn replay(
 ) -> Result<Json<Replayed>, Problem> {
     // In a task of its own: if the client disconnects, letters that were stored are still removed.
     let shutdown = services.shutdown.clone();
-    let replaying = shutdown.spawn("replay", async move {
+    let replaying = async move {
         let letters = services.line.dead_letters.all();
         let count = letters.len();
         let one = |letter: DeadLetter| {
@@ -125,7 +125,8 @@ pub(crate) async fn replay(
         let what = format!("dead letters replayed: {} taken, {refused} refused", taken.len());
         services.write_down(&caller, "dead_letters", &what);
         Replayed { taken: taken.len(), refused }
-    });
+    };
+    let replaying = shutdown.spawn("replay", replaying.in_current_span());
     let replayed = replaying.map_err(|_| Problem::shutting_down())?.await;
     replayed.map(Json).map_err(|error| ended("replay", &error))
 }
@@ -159,6 +160,6 @@ pub(crate) async fn erase(
     let erased = services.line.dead_letters.erase(device.as_ref());
     let whose = device.as_ref().map_or("all devices", |device| device.as_str());
     services.write_down(&caller, "dead_letters", &format!("{erased} dead letters erased, of {whose}"));
-    info!(%caller, device = ?device.map(|device| device.to_string()), erased, "dead letters were erased");
+    info!(%caller, device = device.as_ref().map(sqal_core::Name::as_str), erased, "dead letters were erased");
     Ok(Json(Erased { erased }))
 }

@@ -1,4 +1,4 @@
-//! Health probes with their documented bodies (HLT-01 to HLT-04, HLT-08, HLT-11).
+//! Health probes with their documented bodies (HLT-01 to HLT-04, HLT-08, HLT-09, HLT-11).
 //!
 //! They report the results of earlier checks. Only if no task runs the checks do they check
 //! dependencies themselves.
@@ -25,7 +25,8 @@ pub(crate) fn routes() -> Vec<Endpoint> {
             .gives_named("Health")
             .line(
                 "`{\"status\":\"healthy\",\"database\":\"connected\",\"writer\":\"up\"}`, a member for each \
-                 part; what `status` says: [below](#health)",
+                 part; what `status` says: [below](#health). `dependencies` has each part that is checked, with the \
+                 time that its last check took: `{\"database\":{\"status\":\"ok\",\"latency_ms\":0.4}}`",
                 "5 s",
             ),
         get("/health/startup", EVERYONE, Class::Unlimited, startup)
@@ -60,7 +61,8 @@ pub(crate) fn routes() -> Vec<Endpoint> {
             .gives_named("Health")
             .line(
                 "the same as `/health/ready` as \
-                 `{\"status\":\"ready\",\"checks\":{\"database\":\"ok\",\"writer\":\"ok\"}}`",
+                 `{\"status\":\"ready\",\"checks\":{\"database\":\"ok\",\"writer\":\"ok\",\"redis\":\"ok\"}}`, \
+                 where `redis` is the part `cache`",
                 "5 s",
             ),
         get("/api/ready", EVERYONE, Class::Unlimited, checks)
@@ -69,27 +71,30 @@ pub(crate) fn routes() -> Vec<Endpoint> {
             .gives_named("Health")
             .line(
                 "the same as `/health/ready` as \
-                 `{\"status\":\"ready\",\"checks\":{\"database\":\"ok\",\"writer\":\"ok\"}}`",
+                 `{\"status\":\"ready\",\"checks\":{\"database\":\"ok\",\"writer\":\"ok\",\"redis\":\"ok\"}}`, \
+                 where `redis` is the part `cache`",
                 "5 s",
             ),
     ]
 }
 
-/// The known state. If no task runs the checks (an embedder's choice), the first probe runs them,
-/// and a later one again once the results are too old.
-async fn known(services: &Services) -> HealthReport {
+/// The known state, and the number of its components that are checked, which are the first ones. If
+/// no task runs the checks (an embedder's choice), the first probe runs them, and a later one again
+/// once the results are too old.
+async fn known(services: &Services) -> (HealthReport, usize) {
     let mut report = services.plant.health.report();
     if report.components.iter().any(|component| component.status == Status::Unknown) {
         services.plant.health.look().await;
         report = services.plant.health.report();
     }
+    let checked = report.components.len();
     for component in of_this_server(services) {
         let felt = if component.critical { component.status } else { Status::Degraded };
         report.status = report.status.max(felt);
         report.components.push(component);
     }
     report.ready = report.ready && report.status.works();
-    report
+    (report, checked)
 }
 
 /// The faults that this server finds by itself, without a check. A part without a fault is not
@@ -138,9 +143,20 @@ fn by_name(report: &HealthReport, what: impl Fn(Status) -> Value) -> Map<String,
     report.components.iter().map(|component| (component.name.clone(), what(component.status))).collect()
 }
 
+/// The status of each component and the time of its last check in milliseconds, by name (HLT-09).
+/// The time is null before the first check, and for a component that a breaker watches.
+fn dependencies(components: &[Component]) -> Map<String, Value> {
+    let one = |component: &Component| {
+        let status = if component.status == Status::Up { "ok" } else { component.status.as_str() };
+        let latency = component.latency.map(|took| (took.as_secs_f64() * 1e6).round() / 1e3);
+        (component.name.clone(), json!({ "status": status, "latency_ms": latency }))
+    };
+    components.iter().map(one).collect()
+}
+
 /// `GET /health`: for people and containers.
 pub(crate) async fn basic(State(services): State<Arc<Services>>) -> (StatusCode, Json<Value>) {
-    let report = known(&services).await;
+    let (report, checked) = known(&services).await;
     let database = if works(&report, "database") { "connected" } else { "disconnected" };
     // An orderly shutdown does not make a process unhealthy.
     let status = match report.status {
@@ -152,6 +168,7 @@ pub(crate) async fn basic(State(services): State<Arc<Services>>) -> (StatusCode,
     for component in report.components.iter().filter(|component| component.name != "database") {
         body[&component.name] = component.status.as_str().into();
     }
+    body["dependencies"] = dependencies(report.components.get(..checked).unwrap_or_default()).into();
     with_reasons(&mut body, &report);
     (ok_or_503(report.status.works()), Json(body))
 }
@@ -170,7 +187,7 @@ pub(crate) async fn live(State(services): State<Arc<Services>>) -> (StatusCode, 
 
 /// `GET /health/ready`: whether the server is ready for traffic.
 pub(crate) async fn ready(State(services): State<Arc<Services>>) -> (StatusCode, Json<Value>) {
-    let report = known(&services).await;
+    let (report, _) = known(&services).await;
     let ready = report.status.works() && services.shutdown.is_ready();
     let status = if ready { "ready" } else { "not ready" };
     let components = by_name(&report, |status| status.works().into());
@@ -180,9 +197,12 @@ pub(crate) async fn ready(State(services): State<Arc<Services>>) -> (StatusCode,
 }
 
 /// `GET /ready` and `GET /api/ready`: whether the server is ready for traffic, in the other
-/// documented words (HLT-08).
+/// documented words (HLT-08). They call the shared cache by the name of its product.
 pub(crate) async fn checks(State(services): State<Arc<Services>>) -> (StatusCode, Json<Value>) {
-    let report = known(&services).await;
+    let (mut report, _) = known(&services).await;
+    for component in report.components.iter_mut().filter(|component| component.name == "cache") {
+        "redis".clone_into(&mut component.name);
+    }
     let ready = report.status.works() && services.shutdown.is_ready();
     let status = if ready { "ready" } else { "not ready" };
     let checks = by_name(&report, |status| if status.works() { "ok".into() } else { status.as_str().into() });

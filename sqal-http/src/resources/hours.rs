@@ -18,6 +18,7 @@ use sqal_storage::{
 use super::parameters::{device_of, unreadable};
 use crate::door::problem::Problem;
 use crate::door::quota::Class;
+use crate::door::version::UNVERSIONED_SINCE;
 use crate::line::caches::Caches;
 use crate::line::statistics::{HourDocument, Totals};
 use crate::route::objective::Objective;
@@ -52,7 +53,7 @@ pub(crate) fn routes() -> Vec<Endpoint> {
             ),
         get("/api/dashboard/metrics/", VIEWER, Class::Summary, dashboard)
             .objective(Objective::MANY)
-            .replaced_by("/api/v1/dashboard/metrics")
+            .replaced_by("/api/v1/dashboard/metrics", UNVERSIONED_SINCE)
             .described("getDashboardLegacy", "Aggregates", "The line at a glance")
             .gives::<Dashboard>()
             .line("the same as `GET /api/v1/dashboard/metrics`", "5 min; 0"),

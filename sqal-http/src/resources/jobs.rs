@@ -18,6 +18,7 @@ use sqal_protocol as protocol;
 use sqal_protocol::time::rfc3339;
 use sqal_storage::StorageError;
 use sqal_storage::queue::{self, Enqueued, JobId, JobKey, JobQuery};
+use sqal_work::enqueue;
 
 #[cfg(feature = "openapi")]
 use super::dry_run::DryRun;
@@ -47,6 +48,7 @@ pub(crate) fn routes() -> Vec<Endpoint> {
         post("/api/v1/jobs", ENGINEER, Class::Create, begin)
             .objective(Objective::LONG)
             .once_per_key()
+            .queries(9)
             .described(
                 "beginJob",
                 "Jobs",
@@ -77,6 +79,7 @@ pub(crate) fn routes() -> Vec<Endpoint> {
             .bad_call("PUT", "/api/v1/jobs/0-1", 405),
         delete("/api/v1/jobs/{id}", ENGINEER, Class::Create, stop)
             .objective(Objective::LONG)
+            .queries(5)
             .described("stopJob", "Jobs", "Cancel a job")
             .parameters(&[JOB])
             .gives::<Job>()
@@ -276,7 +279,7 @@ pub(crate) async fn begin(
     if let Some(key) = key {
         job = job.once(key);
     }
-    let job = match services.storage.queue.enqueue(&job).await? {
+    let job = match enqueue(&*services.storage.queue, &job).await? {
         Enqueued::Added(id) => {
             let job = Job::of(&queue::Job::enqueued(id, &job));
             services.write_down(&caller, "job", &format!("job {}: dry run begun", job.id));

@@ -63,6 +63,7 @@ pub(crate) fn routes() -> Vec<Endpoint> {
             .bad_call("GET", "/api/v1/profiles/truffle", 404),
         put("/api/v1/profiles/{name}", ENGINEER, Class::Create, decide)
             .objective(Objective::LONG)
+            .queries(7)
             .described("decideProfile", "Profiles", "Put a profile into force on every server")
             .parameters(&[PROFILE, IF_MATCH, IF_NONE_MATCH])
             .takes_object(A_PROFILE)

@@ -16,6 +16,7 @@ use sqal_storage::SampleQuery;
 use super::parameters::{device_of, limit_of, unreadable};
 use crate::door::problem::{Problem, no_cursor};
 use crate::door::quota::Class;
+use crate::door::version::UNVERSIONED_SINCE;
 use crate::line::caches::Caches;
 use crate::route::objective::Objective;
 use crate::route::{AFTER, DEVICE_IN_QUERY, Endpoint, LIMIT, SAMPLE, VIEWER, get};
@@ -34,7 +35,7 @@ pub(crate) fn routes() -> Vec<Endpoint> {
             .bad_call("GET", "/api/v1/samples/latest?device_id=%00", 400),
         get("/api/sqal/latest", VIEWER, Class::Read, latest)
             .objective(Objective::ONE)
-            .replaced_by("/api/v1/samples/latest")
+            .replaced_by("/api/v1/samples/latest", UNVERSIONED_SINCE)
             .described("latestSampleLegacy", "Samples", "The newest sample of the line, or of a device")
             .parameters(&[DEVICE_IN_QUERY])
             .gives_named("Sample")

@@ -24,6 +24,7 @@ use crate::route::{ENGINEER, Endpoint, SCHEDULE, VIEWER, get, post};
 use crate::services::Services;
 
 /// The routes of schedules.
+#[expect(clippy::too_many_lines, reason = "one table, and it branches nowhere")]
 pub(crate) fn routes() -> Vec<Endpoint> {
     vec![
         get("/api/v1/schedules", VIEWER, Class::Read, list)
@@ -48,6 +49,7 @@ pub(crate) fn routes() -> Vec<Endpoint> {
         post("/api/v1/schedules/{name}/run", ENGINEER, Class::Create, run)
             .objective(Objective::LONG)
             .once_per_key()
+            .queries(4)
             .described("runSchedule", "Schedules", "Run a schedule now")
             .parameters(&[SCHEDULE])
             .begins::<RequestedRun>()
@@ -62,6 +64,7 @@ pub(crate) fn routes() -> Vec<Endpoint> {
             .bad_call("PUT", "/api/v1/schedules/none/run", 405),
         post("/api/v1/schedules/{name}/pause", ENGINEER, Class::Create, pause)
             .objective(Objective::LONG)
+            .queries(11)
             .described("pauseSchedule", "Schedules", "Pause a schedule on every server")
             .parameters(&[SCHEDULE])
             .gives::<Schedule>()
@@ -71,6 +74,7 @@ pub(crate) fn routes() -> Vec<Endpoint> {
             .bad_call("PUT", "/api/v1/schedules/none/pause", 405),
         post("/api/v1/schedules/{name}/resume", ENGINEER, Class::Create, resume)
             .objective(Objective::LONG)
+            .queries(11)
             .described("resumeSchedule", "Schedules", "Resume a schedule on every server")
             .parameters(&[SCHEDULE])
             .gives::<Schedule>()

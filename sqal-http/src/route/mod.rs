@@ -1,9 +1,10 @@
 //! [`Route`]: what a route declares about itself, and the builder of the declaration.
 //!
 //! The declaration of a route, beside its handler, states who may call it, how often, its
-//! objective, its description, its line of `docs/http.md`, and two calls for the test of the
-//! interface.
+//! objective, the most queries of a call, its description, its line of `docs/http.md`, and two
+//! calls for the test of the interface.
 
+pub(crate) mod api_version;
 pub(crate) mod objective;
 mod parameter;
 mod shape;
@@ -13,6 +14,7 @@ use std::sync::Arc;
 use axum::handler::Handler;
 use axum::routing::{self, MethodRouter};
 
+pub use api_version::ApiVersion;
 pub use objective::Objective;
 #[cfg(feature = "openapi")]
 pub(crate) use parameter::IDEMPOTENCY_KEY;
@@ -26,7 +28,12 @@ pub(crate) use shape::{Shape, Shaped};
 
 use crate::door::caller::{Role, Who};
 use crate::door::quota::Class;
+use crate::door::version::Successor;
 use crate::services::Services;
+
+/// The paths of the metrics: the canonical one, and its alias by the second documented convention
+/// (C-06).
+pub(crate) const METRICS: [&str; 2] = ["/metrics", "/prometheus/metrics-http"];
 
 pub(crate) const EVERYONE: Who = Who::Everyone;
 pub(crate) const DEVICE: Who = Who::Device;
@@ -48,8 +55,11 @@ pub struct Route {
     pub class: Class,
     /// The objective of its answers; `None` for streams without end and the files of pages.
     pub objective: Option<Objective>,
-    /// The path that replaces it, if it is an older one.
-    pub successor: Option<&'static str>,
+    /// The most queries that a call sends to the database while its answer is made, however many
+    /// rows there are.
+    pub queries: u32,
+    /// What replaces it, if it is deprecated.
+    pub successor: Option<Successor>,
     /// Whether each call has a new effect, unless an `Idempotency-Key` shows that the call was
     /// executed.
     pub repeatable: bool,
@@ -111,11 +121,18 @@ pub(crate) enum Gives {
     Begun(Shape),
     /// A text of this media type.
     Text(&'static str),
+    /// A text of one of these media types, as the client prefers.
+    Texts(&'static [&'static str]),
+    /// JSON of a type, or a text of this media type, as the client prefers.
+    JsonOrText(Shape, &'static str),
     /// No content (204).
     Empty,
 }
 
 impl Route {
+    /// The most queries of a call of a route that declares no number.
+    pub const USUAL_QUERIES: u32 = 3;
+
     /// The parameters of its query as they are written, for example `?device_id=&limit=`; empty if
     /// it has none.
     #[must_use]
@@ -124,6 +141,24 @@ impl Route {
         let names = parameters.iter().filter(|parameter| parameter.place == "query").map(|parameter| parameter.name);
         let query = names.map(|name| format!("{name}=")).collect::<Vec<_>>().join("&");
         if query.is_empty() { query } else { format!("?{query}") }
+    }
+
+    /// The statuses of its answers to calls that succeed.
+    #[must_use]
+    pub fn succeeds_with(&self) -> &'static [u16] {
+        match self.described.map(|described| described.answer) {
+            Some(Gives::ChangedOrMade(_)) => &[200, 201],
+            Some(Gives::Begun(_)) => &[202],
+            Some(Gives::Empty) => &[204],
+            // The upgrade to a WebSocket.
+            None if self.path.starts_with("/ws/") => &[101],
+            Some(Gives::Json(_) | Gives::Text(_) | Gives::Texts(_) | Gives::JsonOrText(..)) | None => &[200],
+        }
+    }
+
+    /// A page of the host application beside the router, which reads.
+    pub(crate) const fn beside(who: Who) -> Self {
+        undeclared("GET", "", who, Class::Read)
     }
 
     /// Whether a call may change something.
@@ -163,6 +198,7 @@ const fn undeclared(method: &'static str, path: &'static str, who: Who, class: C
         who,
         class,
         objective: None,
+        queries: Route::USUAL_QUERIES,
         successor: None,
         repeatable: false,
         line: "",
@@ -179,9 +215,16 @@ impl Endpoint {
         self
     }
 
-    /// Marks the route as an older path, which `successor` replaces.
-    pub(crate) const fn replaced_by(mut self, successor: &'static str) -> Self {
-        self.route.successor = Some(successor);
+    /// Sets the most queries of a call. What begins or commits a transaction is a query too.
+    pub(crate) const fn queries(mut self, most: u32) -> Self {
+        self.route.queries = most;
+        self
+    }
+
+    /// Deprecates the route since a time (in seconds since 1970): the route at `path`, of a newer
+    /// version and with the same method, replaces it and was there at that time (C-11).
+    pub(crate) const fn replaced_by(mut self, path: &'static str, since: i64) -> Self {
+        self.route.successor = Some(Successor { path, since });
         self
     }
 
@@ -288,6 +331,16 @@ impl Endpoint {
     /// Sets the answer: a text of a media type.
     pub(crate) const fn gives_text(self, media: &'static str) -> Self {
         self.answer(Gives::Text(media))
+    }
+
+    /// Sets the answer: a text of one of several media types, as the client prefers.
+    pub(crate) const fn gives_texts(self, media: &'static [&'static str]) -> Self {
+        self.answer(Gives::Texts(media))
+    }
+
+    /// Sets the answer: JSON of a type, or a text of a media type, as the client prefers.
+    pub(crate) fn gives_or_text<T: Shaped>(self, media: &'static str) -> Self {
+        self.answer(Gives::JsonOrText(T::shape(), media))
     }
 
     /// Sets the statuses of the problems that this route has beside those of every route.

@@ -27,6 +27,9 @@ async fn a_server_says_what_it_can() {
     for (fields, status) in [(&[("authorization", "Bearer d")][..], 200), (&[], 401)] {
         assert_eq!(ask(&app, "GET", "/api/v1/system/capabilities", fields, &Value::Null).await.status, status);
     }
+    let all = ["dashboard", "openapi", "ws"];
+    assert_eq!(body["core_modules_available"], json!(body["features"] == json!(all)), "ARC-13");
+    assert_eq!(body["core_modules_available"], json!(sqal_http::CORE_MODULES_AVAILABLE));
     #[cfg(feature = "ws")]
     assert_eq!(body["ingest"]["subprotocols"], json!(["sqal.cbor", "cloudevents.json"]));
 }

@@ -13,5 +13,7 @@ mod job_keys;
 mod jobs;
 mod keys;
 mod line;
+mod log_level;
 mod profiles;
+mod queries;
 mod schedules;

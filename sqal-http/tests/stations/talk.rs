@@ -1,8 +1,14 @@
 //! What a device says besides its frames, and what it is asked.
 
+use std::collections::BTreeMap;
+
+use axum::body::Body;
+use axum::http::{Request, StatusCode};
+use metrics_util::debugging::{DebugValue, DebuggingRecorder};
 use serde_json::{Value, json};
 use sqal_http::router;
 use sqal_storage::{SampleQuery, SampleStore};
+use tower::ServiceExt;
 
 use crate::line::{Device, NOW, frame, line};
 
@@ -81,10 +87,9 @@ async fn a_device_is_asked_and_answers() {
     let line = line(|services| app = Some(router(services.clone()))).await;
     let app = app.unwrap();
     let ask = async |body: Value| {
-        let request = axum::http::Request::post("/api/v1/devices/ESP32_SIM_1234/commands")
-            .body(axum::body::Body::from(body.to_string()))
-            .unwrap();
-        let response = tower::ServiceExt::oneshot(app.clone(), request).await.unwrap();
+        let request =
+            Request::post("/api/v1/devices/ESP32_SIM_1234/commands").body(Body::from(body.to_string())).unwrap();
+        let response = ServiceExt::oneshot(app.clone(), request).await.unwrap();
         let status = response.status().as_u16();
         let bytes = axum::body::to_bytes(response.into_body(), 100_000).await.unwrap();
         (status, serde_json::from_slice::<Value>(&bytes).unwrap())
@@ -133,4 +138,49 @@ async fn a_device_is_asked_and_answers() {
         let (status, problem) = ask(body).await;
         assert_eq!((status, problem["violations"][0]["pointer"].as_str()), (400, Some(pointer)), "{problem}");
     }
+}
+
+/// A device that does not answer is no fault of the server: its 504 is counted among the requests
+/// and breaches no objective, also when the answer is given again for its key.
+#[tokio::test]
+async fn a_silent_device_breaches_no_objective_of_the_server() {
+    let recorder = DebuggingRecorder::new();
+    let snapshotter = recorder.snapshotter();
+    let recording = metrics::set_default_local_recorder(&recorder);
+    let mut app = None;
+    let line = line(|services| app = Some(router(services.clone()))).await;
+    let app = app.unwrap();
+    let mut device = Device::connect(&line).await;
+    device.ask(frame("first", |_| {})).await;
+    // The test advances the clock instead of waiting for the device.
+    tokio::time::pause();
+    for _ in 0..2 {
+        let request = Request::post("/api/v1/devices/ESP32_SIM_1234/commands").header("idempotency-key", "stop-1");
+        let request = request.body(Body::from(json!({ "name": "simulator.pause" }).to_string())).unwrap();
+        let response = app.clone().oneshot(request).await.unwrap();
+        assert_eq!(response.status(), StatusCode::GATEWAY_TIMEOUT);
+    }
+    drop(recording);
+    let mut counted = BTreeMap::<String, u64>::new();
+    for (key, _, _, value) in snapshotter.snapshot().into_vec() {
+        let key = key.key();
+        let is_of_commands = |label: &metrics::Label| label.value() == "/api/v1/devices/{device_id}/commands";
+        let count = match value {
+            DebugValue::Counter(count) => count,
+            DebugValue::Histogram(values) => values.len() as u64,
+            DebugValue::Gauge(_) => continue,
+        };
+        if key.labels().any(is_of_commands) {
+            *counted.entry(key.name().to_owned()).or_default() += count;
+        }
+    }
+    let wanted = [
+        ("api_slo_availability_breach_total", 0),
+        ("api_slo_error_breach_total", 0),
+        ("api_slo_latency_breach_total", 0),
+        ("api_slo_request_duration_seconds", 0),
+        ("http_request_duration_seconds", 2),
+        ("http_requests_total", 2),
+    ];
+    assert_eq!(counted, BTreeMap::from(wanted.map(|(name, count)| (name.to_owned(), count))));
 }

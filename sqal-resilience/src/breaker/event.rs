@@ -26,6 +26,24 @@ pub enum Cause {
     ByHand,
 }
 
+impl Cause {
+    /// A stable name for logs and labels.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Failures => "failures",
+            Self::FailureRate => "failure_rate",
+            Self::SlowRate => "slow_rate",
+            Self::AbandonedRate => "abandoned_rate",
+            Self::OpenTimeOver => "open_time_over",
+            Self::ProbeFailed => "probe_failed",
+            Self::ProbesSucceeded => "probes_succeeded",
+            Self::ProbesHung => "probes_hung",
+            Self::ByHand => "by_hand",
+        }
+    }
+}
+
 /// One change of state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Event {

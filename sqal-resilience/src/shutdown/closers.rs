@@ -42,6 +42,18 @@ pub enum HowClosed {
     Forced,
 }
 
+impl fmt::Display for HowClosed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Well => "closed",
+            Self::Failed(why) => why,
+            Self::Panicked => "panicked",
+            Self::TimedOut => "took too long",
+            Self::Forced => "was not closed",
+        })
+    }
+}
+
 /// Something that was closed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Closed {
@@ -130,7 +142,7 @@ impl Closers {
                 Err(_) => HowClosed::TimedOut,
             };
             if how != HowClosed::Well {
-                warn!(what = name, ?how, "a part did not close in order");
+                warn!(what = name, %how, "a part did not close in order");
             }
             if let Some(closed) = closed.last_mut() {
                 closed.how = how;

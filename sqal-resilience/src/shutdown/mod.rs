@@ -11,6 +11,7 @@
 
 mod active;
 mod closers;
+mod report;
 #[cfg(unix)]
 mod signals;
 mod tally;
@@ -23,6 +24,7 @@ pub use active::Active;
 use active::Names;
 use closers::Closers;
 pub use closers::{Closed, HowClosed, Stage};
+pub use report::Report;
 #[cfg(unix)]
 pub use signals::Signals;
 pub use tally::Kind;
@@ -78,36 +80,6 @@ impl ShutdownConfig {
 impl Default for ShutdownConfig {
     fn default() -> Self {
         Self::USUAL
-    }
-}
-
-/// How a shutdown ended.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Report {
-    /// How long the shutdown took.
-    pub took: Duration,
-    /// The number of requests that were still under way when the time was over.
-    pub abandoned_requests: u32,
-    /// The number of tasks that were still under way when the time was over.
-    pub abandoned_tasks: u32,
-    /// The names of the abandoned requests and tasks that have a name.
-    pub abandoned: Vec<String>,
-    /// What panicked while it was tracked, before and during the shutdown.
-    pub panicked: Vec<String>,
-    /// What was closed, in order, with the result of each.
-    pub closed: Vec<Closed>,
-    /// Whether the shutdown was forced.
-    pub forced: bool,
-}
-
-impl Report {
-    /// The exit code of a process that ends with this report: 0 if the shutdown was not forced, no
-    /// work was abandoned and everything was closed without an error; otherwise 1.
-    #[must_use]
-    pub fn exit_code(&self) -> u8 {
-        let left = self.abandoned_requests > 0 || self.abandoned_tasks > 0;
-        u8::from(self.forced || left || self.closed.iter().any(|closed| closed.how != HowClosed::Well))
     }
 }
 
@@ -344,7 +316,7 @@ impl Shutdown {
         if report.exit_code() == 0 {
             info!("Graceful shutdown completed in {:.1}s", report.took.as_secs_f64());
         } else {
-            warn!(?report, "Shutdown ended after {:.1}s with faults", report.took.as_secs_f64());
+            warn!(faults = %report, "Shutdown ended after {:.1}s with faults", report.took.as_secs_f64());
         }
         report
     }
@@ -373,7 +345,9 @@ impl Shutdown {
         report.abandoned = self.0.names.under_way();
         if left.total() > 0 {
             warn!(
-                requests = left.requests(), tasks = left.tasks(), named = ?report.abandoned,
+                requests = left.requests(),
+                tasks = left.tasks(),
+                named = report.abandoned.join(", "),
                 "abandoned: the work under way did not end in time"
             );
         }

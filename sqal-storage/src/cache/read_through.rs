@@ -230,8 +230,25 @@ impl<T: Send + Sync + 'static, C: Clock + Clone> ReadThrough<T, C> {
     pub fn peek(&self, key: &CacheKey) -> Option<Arc<T>> {
         let now = self.clock.now();
         let value = self.near.get(key).filter(|entry| now < entry.fresh_until)?.value;
-        self.counts.hits.fetch_add(1, Ordering::Relaxed);
+        self.hit(key);
         Some(value)
+    }
+
+    /// Counts and logs a read that a cache answered.
+    fn hit(&self, key: &CacheKey) {
+        self.counts.hits.fetch_add(1, Ordering::Relaxed);
+        self.tell("HIT", key);
+    }
+
+    /// Logs how a read went: `Cache HIT: latest_sample:newest` (CCH-12), at level debug, because
+    /// there are as many lines as reads (C-25).
+    fn tell(&self, what: &'static str, key: &CacheKey) {
+        let (kind, name) = (self.kind.as_str(), &key.name);
+        if let Some(device) = &key.device {
+            debug!("Cache {what}: {kind}:{device}:{name}");
+        } else {
+            debug!("Cache {what}: {kind}:{name}");
+        }
     }
 }
 
@@ -248,7 +265,6 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static, C: Clock + Clone> 
         fetch: impl FnOnce() -> F,
     ) -> Result<Arc<T>, E> {
         if let Some(value) = self.peek(key) {
-            debug!("Cache HIT: {}:{}", self.kind.as_str(), key.name);
             return Ok(value);
         }
         let now = self.clock.now();
@@ -260,7 +276,7 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static, C: Clock + Clone> 
             return if let Some(_refresh) = Refresh::begin(&self.refreshing, key) {
                 self.fetch(key, Far::NotAsked, fetch).await
             } else {
-                self.counts.hits.fetch_add(1, Ordering::Relaxed);
+                self.hit(key);
                 self.counts.stale.fetch_add(1, Ordering::Relaxed);
                 Ok(entry.value)
             };
@@ -285,7 +301,7 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static, C: Clock + Clone> 
         match (landed.value, failed, fetch) {
             (Some(value), _, _) => {
                 if landed.shared {
-                    self.counts.hits.fetch_add(1, Ordering::Relaxed);
+                    self.hit(key);
                 }
                 Ok(value)
             }
@@ -303,7 +319,7 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static, C: Clock + Clone> 
         let cleared = self.cleared.load(Ordering::Acquire);
         match self.far_value(key).await {
             Some((Some((value, left)), _)) => {
-                self.counts.hits.fetch_add(1, Ordering::Relaxed);
+                self.hit(key);
                 let value = Arc::new(value);
                 self.keep_near(key, &value, left, cleared);
                 Ok(value)
@@ -328,10 +344,10 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static, C: Clock + Clone> 
         };
         if self.far.is_some() && stamp.is_none() {
             self.counts.bypasses.fetch_add(1, Ordering::Relaxed);
-            debug!("Cache BYPASS: {}:{}", self.kind.as_str(), key.name);
+            self.tell("BYPASS", key);
         } else {
             self.counts.misses.fetch_add(1, Ordering::Relaxed);
-            debug!("Cache MISS: {}:{}", self.kind.as_str(), key.name);
+            self.tell("MISS", key);
         }
         let value = Arc::new(fetch().await?);
         let fresh = self.spread(key);

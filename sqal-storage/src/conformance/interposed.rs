@@ -7,12 +7,13 @@ use async_trait::async_trait;
 use sqal_core::Timestamp;
 
 use crate::queue::{
-    Enqueued, Job, JobCount, JobEnd, JobId, JobKind, JobProgress, JobQuery, Lease, Leased, NewJob, WorkerName,
+    Enqueued, Job, JobCount, JobEnd, JobId, JobKind, JobProgress, JobQuery, Lease, LeaseEnd, Leased, NewJob, WorkerName,
 };
 use crate::records::{Collection, ExpectedRecord, Record, RecordDraft, RecordKey, RecordQuery, Revision};
 use crate::{Queue, Records, StorageError, StorageErrorKind};
 
-/// A call of a queue or of records, by the name of its function.
+/// A call of a queue or of records, by the name of its function. A call for several jobs has the
+/// name of the call for one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 #[expect(missing_docs, reason = "each is the function of that name")]
@@ -128,6 +129,17 @@ impl<S: Queue, I: Interpose> Queue for Interposed<S, I> {
         self.call(Call::Enqueue, work).await
     }
 
+    async fn enqueue_all(&self, jobs: &[NewJob]) -> Result<Vec<Enqueued>, StorageError> {
+        let work = async {
+            let outcomes = self.inner.enqueue_all(jobs).await?;
+            for (job, enqueued) in jobs.iter().zip(&outcomes) {
+                self.turns.enqueued(job, *enqueued);
+            }
+            Ok(outcomes)
+        };
+        self.call(Call::Enqueue, work).await
+    }
+
     async fn lease(
         &self,
         kind: &JobKind,
@@ -147,12 +159,20 @@ impl<S: Queue, I: Interpose> Queue for Interposed<S, I> {
         self.call(Call::End, self.inner.end(lease, at, end)).await
     }
 
+    async fn end_all(&self, ends: &[LeaseEnd]) -> Result<Vec<bool>, StorageError> {
+        self.call(Call::End, self.inner.end_all(ends)).await
+    }
+
     async fn cancel(&self, id: JobId, at: Timestamp) -> Result<Option<Job>, StorageError> {
         self.call(Call::Cancel, self.inner.cancel(id, at)).await
     }
 
     async fn job(&self, id: JobId) -> Result<Option<Job>, StorageError> {
         self.call(Call::Job, self.inner.job(id)).await
+    }
+
+    async fn jobs_by_id(&self, ids: &[JobId]) -> Result<Vec<Job>, StorageError> {
+        self.call(Call::Job, self.inner.jobs_by_id(ids)).await
     }
 
     async fn jobs(&self, query: &JobQuery) -> Result<Vec<Job>, StorageError> {

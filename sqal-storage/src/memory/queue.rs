@@ -10,7 +10,7 @@ use super::MemoryStore;
 use crate::StorageError;
 use crate::queue::{
     Enqueued, Job, JobCount, JobEnd, JobId, JobKind, JobProgress, JobQuery, JobState, LEASE_ENDED, Lease, Leased,
-    NewJob, Queue, WorkerName, check_text,
+    NewJob, Queue, WorkerName, check_text, log_lease_ended,
 };
 
 /// The jobs, each with the number of its newest lease.
@@ -32,6 +32,7 @@ impl Jobs {
         for Leased { job, .. } in self.kept.values_mut() {
             if job.kind == *kind && job.state == JobState::Running && job.due <= now && job.is_last_attempt() {
                 (job.state, job.ended_at, job.failure) = (JobState::Failed, Some(now), Some(LEASE_ENDED.to_owned()));
+                log_lease_ended(kind, job.id, job.attempts.into());
             }
         }
     }
@@ -40,7 +41,7 @@ impl Jobs {
 #[async_trait]
 impl Queue for MemoryStore {
     async fn enqueue(&self, job: &NewJob) -> Result<Enqueued, StorageError> {
-        check_text(&job.body, "memory")?;
+        job.check("memory")?;
         let mut kept = self.kept();
         let jobs = &mut kept.jobs;
         let same_key = |known: &&Leased| known.job.kind == job.kind && job.key.is_some() && known.job.key == job.key;

@@ -126,6 +126,14 @@ impl PostgresConfig {
     }
 }
 
+/// The database without its user and password: `db.example:5432/sqal`.
+impl fmt::Display for PostgresConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (host, port) = (self.options.get_host(), self.options.get_port());
+        write!(f, "{host}:{port}/{}", self.options.get_database().unwrap_or_default())
+    }
+}
+
 impl fmt::Debug for PostgresConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PostgresConfig")
@@ -152,6 +160,7 @@ mod tests {
             let config = PostgresConfig::new(url).unwrap();
             let shown = format!("{config:?}");
             assert!(shown.contains("5433") && shown.contains("sqal") && !shown.contains("secret"), "{shown}");
+            assert_eq!(config.to_string(), "db:5433/sqal");
         }
         for url in ["mysql://u:secret@db/sqal", "secret", "postgres://u:secret@db:port/sqal"] {
             let refused = PostgresConfig::new(url).unwrap_err();

@@ -29,6 +29,9 @@ pub(super) async fn to(
         sqlx::raw_sql(statements::VERSIONS).execute(&mut *transaction).await.map_err(storage_error)?;
         let found = check(&mut transaction, schema).await?;
         let target = target.unwrap_or_else(|| schema.newest());
+        if found < statements::TABLES_HAVE_VIEWS {
+            sqlx::raw_sql(statements::DROP_LEFT_VIEWS).execute(&mut *transaction).await.map_err(storage_error)?;
+        }
         for (version, text) in schema.route(found, target).map_err(refused)? {
             sqlx::raw_sql(text).execute(&mut *transaction).await.map_err(storage_error)?;
             let mark = if version > found {

@@ -53,6 +53,18 @@ pub enum Timescale {
     Community,
 }
 
+impl Timescale {
+    /// A stable name for logs.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Absent => "absent",
+            Self::Apache => "apache",
+            Self::Community => "community",
+        }
+    }
+}
+
 /// A store in a PostgreSQL of version 14 or newer.
 ///
 /// Writers and readers have a pool each, so that no storm of readers stops the line. Probes have a
@@ -97,7 +109,8 @@ impl PostgresStore {
             store.compress_after(days).await?;
         }
         let version = Self::NEWEST_SCHEMA;
-        info!(timescale = ?store.timescale, schema = store.schema_name, version, "PostgreSQL store is open");
+        let timescale = store.timescale.as_str();
+        info!(timescale, schema = store.schema_name, version, "PostgreSQL store is open");
         Ok(store)
     }
 

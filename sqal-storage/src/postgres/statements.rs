@@ -2,7 +2,7 @@
 
 use crate::record::written_columns;
 use crate::schema::{Schema, Step};
-use crate::sql::{LABELS_IN_POSTGRES, QUEUE_IN_POSTGRES, RECORDS_IN_POSTGRES};
+use crate::sql::{LABELS_IN_POSTGRES, QUEUE_IN_POSTGRES, RECORDS_IN_POSTGRES, TRACED_JOBS_IN_POSTGRES};
 
 /// The version and the licence of the extension `TimescaleDB`; NULL without it.
 pub(super) const TIMESCALE: &str = "
@@ -70,6 +70,21 @@ pub(super) const HAS_VERSIONS: &str = "SELECT to_regclass('sqal_schema') IS NOT 
 
 /// Records that a version was applied.
 pub(super) const TAKEN: &str = "INSERT INTO sqal_schema (version, checksum) VALUES ($1, $2)";
+
+/// The first version whose tables of jobs and of records have views. A step below it that makes
+/// such a table anew cannot drop the table under its view.
+pub(super) const TABLES_HAVE_VIEWS: i64 = 11;
+
+/// Drops the views of a newer version that an older program has left behind a restore. A view of
+/// another program that has such a name reads none of our tables, and stays.
+pub(super) const DROP_LEFT_VIEWS: &str = "
+DO $$ DECLARE ours regclass; BEGIN
+    FOR ours IN SELECT DISTINCT r.ev_class FROM pg_rewrite r JOIN pg_depend d ON d.objid = r.oid
+        WHERE d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_class'::regclass
+        AND r.ev_class IN (to_regclass('\"TaskFailure\"'), to_regclass('\"ProfilingMetrics\"'))
+        AND d.refobjid IN (to_regclass('sqal_job'), to_regclass('sqal_record'))
+    LOOP EXECUTE format('DROP VIEW %s', ours); END LOOP;
+END $$";
 
 /// Removes the record of the versions that were taken back.
 pub(super) const TAKEN_BACK: &str = "DELETE FROM sqal_schema WHERE version > $1";
@@ -173,6 +188,7 @@ pub(super) const PARTITIONED: Schema = Schema {
         QUEUE_IN_POSTGRES,
         RECORDS_IN_POSTGRES,
         LABELS_IN_POSTGRES,
+        TRACED_JOBS_IN_POSTGRES,
     ],
 };
 
@@ -187,7 +203,7 @@ DO $$ DECLARE extension text := (SELECT extnamespace::regnamespace::text FROM pg
     EXECUTE format('SELECT %1$s.create_hypertable(''sample'', %1$s.by_range(''timestamp'', INTERVAL ''1 day''), create_default_indexes => false)', extension);
 END $$;"
     ),
-    steps: &[HOURS, AUDIT_LOGS, SEALED_FIELDS, REGISTER, REGISTER_LINES, GRADED_SAMPLES, QUEUE_IN_POSTGRES, RECORDS_IN_POSTGRES, LABELS_IN_POSTGRES],
+    steps: &[HOURS, AUDIT_LOGS, SEALED_FIELDS, REGISTER, REGISTER_LINES, GRADED_SAMPLES, QUEUE_IN_POSTGRES, RECORDS_IN_POSTGRES, LABELS_IN_POSTGRES, TRACED_JOBS_IN_POSTGRES],
 };
 
 /// The sums over the samples of a device and hour, from any relation with their columns.

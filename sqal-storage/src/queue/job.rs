@@ -1,4 +1,4 @@
-//! The values of a [`Queue`](super::Queue): jobs, their states, leases and ends.
+//! The values that a [`Queue`](super::Queue) returns: jobs, their states, leases and ends.
 
 use std::fmt;
 use std::num::NonZeroU16;
@@ -114,81 +114,6 @@ impl FromStr for JobState {
     }
 }
 
-/// A job to enqueue.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct NewJob {
-    /// The kind of the job.
-    pub kind: JobKind,
-    /// The key that is unique in the kind, if the job has one.
-    pub key: Option<JobKey>,
-    /// What is to be done, as a text that only the kind can interpret.
-    pub body: String,
-    /// The time of the request, by the wall clock of the caller.
-    pub created_at: Timestamp,
-    /// The author of the request, if known.
-    pub created_by: Option<Name<64>>,
-    /// The time from which the job may be leased.
-    pub due: Timestamp,
-    /// The most attempts.
-    pub most_attempts: NonZeroU16,
-}
-
-impl NewJob {
-    /// A job without a key that is due at once and has one attempt.
-    #[must_use]
-    pub const fn new(kind: JobKind, body: String, now: Timestamp) -> Self {
-        Self { kind, key: None, body, created_at: now, created_by: None, due: now, most_attempts: NonZeroU16::MIN }
-    }
-
-    /// Sets the key that is unique in the kind.
-    #[must_use]
-    pub const fn once(mut self, key: JobKey) -> Self {
-        self.key = Some(key);
-        self
-    }
-
-    /// Sets the author of the request.
-    #[must_use]
-    pub const fn by(mut self, author: Option<Name<64>>) -> Self {
-        self.created_by = author;
-        self
-    }
-
-    /// Sets the time from which the job may be leased.
-    #[must_use]
-    pub const fn due(mut self, due: Timestamp) -> Self {
-        self.due = due;
-        self
-    }
-
-    /// Sets the most attempts.
-    #[must_use]
-    pub const fn attempts(mut self, most: NonZeroU16) -> Self {
-        self.most_attempts = most;
-        self
-    }
-}
-
-/// The outcome of enqueuing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Enqueued {
-    /// The job was added.
-    Added(JobId),
-    /// A job of this kind has the key already; nothing was added.
-    Known(JobId),
-}
-
-impl Enqueued {
-    /// The job that was added or is there already.
-    #[must_use]
-    pub const fn id(self) -> JobId {
-        match self {
-            Self::Added(id) | Self::Known(id) => id,
-        }
-    }
-}
-
 /// How far the work on a job is, in units of its kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct JobProgress {
@@ -232,32 +157,12 @@ pub struct Job {
     pub failure: Option<String>,
     /// The time of the end, if the job has ended.
     pub ended_at: Option<Timestamp>,
+    /// The trace that the job follows, in the form of the header `traceparent`. It was not checked
+    /// beyond its length.
+    pub traceparent: Option<String>,
 }
 
 impl Job {
-    /// A job as it is right after it was enqueued.
-    #[must_use]
-    pub fn enqueued(id: JobId, job: &NewJob) -> Self {
-        let NewJob { kind, key, body, created_at, created_by, due, most_attempts } = job.clone();
-        Self {
-            id,
-            kind,
-            key,
-            body,
-            created_at,
-            created_by,
-            state: JobState::Enqueued,
-            due,
-            attempts: 0,
-            most_attempts,
-            worker: None,
-            progress: JobProgress::default(),
-            result: None,
-            failure: None,
-            ended_at: None,
-        }
-    }
-
     /// Whether the last attempt was begun.
     #[must_use]
     pub const fn is_last_attempt(&self) -> bool {
@@ -312,6 +217,17 @@ impl JobEnd {
             Self::Returned => None,
         }
     }
+}
+
+/// A lease whose work has ended, with the time and the way of its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeaseEnd {
+    /// The lease.
+    pub lease: Lease,
+    /// The time of the end.
+    pub at: Timestamp,
+    /// How the work has ended.
+    pub end: JobEnd,
 }
 
 /// Which jobs are listed.

@@ -8,9 +8,12 @@ use sqal_core::{Sample, SampleId};
 use sqal_resilience::{
     Deadline, RetryPolicy,
     classify::Again,
+    log::Causes,
+    outage::Outage,
     retry::{RetryError, Retryable},
 };
-use tracing::info;
+use tokio::time::Instant;
+use tracing::{debug, info, warn};
 
 use crate::{
     Inserted, SampleQuery, SampleStore, StorageError, StorageErrorKind,
@@ -23,23 +26,38 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// The longest that a breaker may make a read wait for its next try.
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
+/// A read that fails within this time after another one belongs to the same outage.
+const CALM: Duration = Duration::from_secs(5);
+
 /// A decorator: reads that fail with a [transient](StorageError::is_transient) error are retried.
 ///
 /// All tries together end within the policy's deadline and within the [deadline](Deadline::current)
 /// of the task, whichever is earlier. An open breaker states when it can be tried again: a read
 /// does not wait for it longer than the policy allows. Writes are not retried here: the
 /// [writer](crate::BatchWriter) retries them.
+///
+/// While reads fail, the log has one line when that begins, and one when a read succeeds again.
+/// Each try that is followed by another one is logged at level debug.
 #[derive(Debug)]
 pub struct RetryingStore<S> {
     store: S,
     policy: RetryPolicy,
+    /// The name of the store in the lines of the log.
+    name: Option<String>,
+    outage: Outage,
 }
 
 impl<S> RetryingStore<S> {
     /// A store whose reads are retried by a policy.
     #[must_use]
     pub const fn new(store: S, policy: RetryPolicy) -> Self {
-        Self { store, policy }
+        Self { store, policy, name: None, outage: Outage::calm_after(CALM) }
+    }
+
+    /// Names the store in the lines of the log: its host, without a password.
+    #[must_use]
+    pub fn with_store_name(self, name: impl Into<String>) -> Self {
+        Self { name: Some(name.into()), ..self }
     }
 
     /// A store whose reads are retried at most three times, first after 250 ms, for at most 10 s in
@@ -50,6 +68,29 @@ impl<S> RetryingStore<S> {
         policy.deadline = Some(PATIENCE);
         policy.max_retry_after = LONGEST_WAIT;
         Self::new(store, policy)
+    }
+
+    /// Runs a read with its tries, and tells the log if reads begin to fail or succeed again.
+    async fn read<T, F>(&self, read: impl FnMut() -> F) -> Result<T, StorageError>
+    where
+        F: Future<Output = Result<T, StorageError>>,
+    {
+        let result = retry_read(self.policy, read).await;
+        let (store, now) = (self.name.as_deref(), Instant::now().into_std());
+        match &result {
+            Ok(_) => {
+                if let Some(recovery) = self.outage.succeeded(now) {
+                    let (failures, seconds) = (recovery.failures, recovery.seconds());
+                    info!(store, failures, seconds, "the store answers reads again");
+                }
+            }
+            Err(error) => {
+                if self.outage.failed(now) {
+                    warn!(store, error = %Causes::of(error), "the store does not answer reads");
+                }
+            }
+        }
+        result
     }
 }
 
@@ -69,7 +110,8 @@ where
         None => Again::Yes,
     };
     let tell = |attempt: u32, error: &StorageError, delay: Duration| {
-        info!(attempt, ?error, ?delay, "a read failed and is tried again");
+        let error = Causes::of(error);
+        debug!(attempt, %error, "Retrying a read of the store in {:.1} seconds", delay.as_secs_f64());
     };
     match read.retry(policy).when(again).notify(tell).run().await {
         Ok(value) => Ok(value),
@@ -85,19 +127,19 @@ impl<S: SampleStore> SampleStore for RetryingStore<S> {
     }
 
     async fn get(&self, id: &SampleId) -> Result<Option<Sample>, StorageError> {
-        retry_read(self.policy, || self.store.get(id)).await
+        self.read(|| self.store.get(id)).await
     }
 
     async fn query(&self, query: &SampleQuery) -> Result<Page, StorageError> {
-        retry_read(self.policy, || self.store.query(query)).await
+        self.read(|| self.store.query(query)).await
     }
 
     async fn hourly(&self, query: &HourlyQuery) -> Result<Vec<Hourly>, StorageError> {
-        retry_read(self.policy, || self.store.hourly(query)).await
+        self.read(|| self.store.hourly(query)).await
     }
 
     async fn by_device(&self, query: &HourlyQuery) -> Result<Vec<DeviceTally>, StorageError> {
-        retry_read(self.policy, || self.store.by_device(query)).await
+        self.read(|| self.store.by_device(query)).await
     }
 
     /// Pings once, without a retry: a probe reports the present state of the store.
@@ -111,7 +153,6 @@ mod tests {
     use super::*;
     use crate::MemoryStore;
     use std::sync::atomic::{AtomicU32, Ordering};
-    use tokio::time::Instant;
 
     /// A store whose first reads fail, and whose later reads succeed.
     #[derive(Debug)]

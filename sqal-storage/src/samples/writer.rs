@@ -8,13 +8,15 @@
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sqal_core::Sample;
 use sqal_resilience::Backoff;
+use sqal_resilience::log::Causes;
+use sqal_resilience::outage::Outage;
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::{JoinHandle, JoinSet};
-use tracing::{error, warn};
+use tracing::{Instrument, Span, debug_span, error, field, info, warn};
 
 use crate::{Inserted, SampleStore, StorageError, StorageErrorKind};
 
@@ -83,14 +85,66 @@ impl Receipt {
 struct Pending {
     sample: Box<Sample>,
     receipt: oneshot::Sender<Result<Inserted, WriteError>>,
+    /// The span in which the sample was handed in; none if nothing follows it.
+    span: Span,
 }
 
 /// The handle to hand in samples; clones share the queue.
 #[derive(Clone, Debug)]
 pub struct WriterHandle {
     queue: mpsc::Sender<Pending>,
+    failures: Arc<Failures>,
+}
+
+/// The failures of the store, as callers ask for them and as the log tells them.
+#[derive(Debug)]
+struct Failures {
     /// The number of batches in a row that were given back because the store failed.
-    failed: Arc<AtomicU32>,
+    in_a_row: AtomicU32,
+    /// Tries that are followed by another one.
+    tries: Outage,
+    /// Batches that are given back.
+    given_back: Outage,
+}
+
+/// A failure that comes back within this time belongs to the same outage.
+const CALM: Duration = Duration::from_secs(5);
+
+impl Failures {
+    fn none_yet() -> Self {
+        let [tries, given_back] = [Outage::calm_after(CALM), Outage::calm_after(CALM)];
+        Self { in_a_row: AtomicU32::new(0), tries, given_back }
+    }
+
+    /// A batch of this size is tried again.
+    fn tried(&self, error: &StorageError, samples: usize) {
+        if self.tries.failed(now()) {
+            warn!(error = %Causes::of(error), samples, "the store is away; the writer tries again");
+        }
+    }
+
+    /// A batch of this size is given back.
+    fn gave_back(&self, error: &StorageError, samples: usize) {
+        if self.given_back.failed(now()) {
+            error!(error = %Causes::of(error), samples, "the store fails; samples are returned to their callers");
+        }
+    }
+
+    /// A batch was written, or its content was refused.
+    fn answered(&self) {
+        let (tries, given_back) = (self.tries.succeeded(now()), self.given_back.succeeded(now()));
+        let failures = tries.map_or(0, |tries| tries.failures);
+        let batches = given_back.map_or(0, |given_back| given_back.failures);
+        if let Some(recovery) = given_back.or(tries) {
+            let seconds = recovery.seconds();
+            info!(failures, returned_batches = batches, seconds, "the store accepts samples again");
+        }
+    }
+}
+
+/// Monotonic time, as the task of the writer counts it.
+fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
 }
 
 impl WriterHandle {
@@ -99,12 +153,16 @@ impl WriterHandle {
     ///
     /// Dropping the receipt does not take the sample back.
     ///
+    /// The commit is a span of its own, `commit`, because it serves many samples. It follows from
+    /// the spans in which its samples were handed in, and ends before their receipts are sent.
+    ///
     /// # Errors
     ///
     /// [`WriteError::Stopped`] if the writer has stopped.
     pub async fn submit(&self, sample: Box<Sample>) -> Result<Receipt, WriteError> {
         let (receipt, outcome) = oneshot::channel();
-        self.queue.send(Pending { sample, receipt }).await.map_err(|_| WriteError::Stopped)?;
+        let pending = Pending { sample, receipt, span: Span::current() };
+        self.queue.send(pending).await.map_err(|_| WriteError::Stopped)?;
         Ok(Receipt(outcome))
     }
 
@@ -118,13 +176,13 @@ impl WriterHandle {
     /// commit.
     #[must_use]
     pub fn failed_in_a_row(&self) -> u32 {
-        self.failed.load(Ordering::Relaxed)
+        self.failures.in_a_row.load(Ordering::Relaxed)
     }
 
     /// Counts failed batches from 0 again, because a probe has found that the store accepts
     /// samples.
     pub fn store_is_back(&self) {
-        self.failed.store(0, Ordering::Relaxed);
+        self.failures.in_a_row.store(0, Ordering::Relaxed);
     }
 }
 
@@ -147,9 +205,9 @@ impl BatchWriter {
     pub fn start(store: Arc<dyn SampleStore>, config: WriterConfig) -> (WriterHandle, Self) {
         let (sender, queue) = mpsc::channel(config.queue.get());
         let close = Arc::new(Notify::new());
-        let failed = Arc::new(AtomicU32::new(0));
-        let task = tokio::spawn(run(store, config, queue, Arc::clone(&close), Arc::clone(&failed)));
-        (WriterHandle { queue: sender, failed }, Self { task: Some(task), close })
+        let failures = Arc::new(Failures::none_yet());
+        let task = tokio::spawn(run(store, config, queue, Arc::clone(&close), Arc::clone(&failures)));
+        (WriterHandle { queue: sender, failures }, Self { task: Some(task), close })
     }
 
     /// Stops accepting samples; samples that were handed in are still written.
@@ -174,7 +232,7 @@ async fn run(
     config: WriterConfig,
     mut queue: mpsc::Receiver<Pending>,
     close: Arc<Notify>,
-    failed: Arc<AtomicU32>,
+    failures: Arc<Failures>,
 ) {
     let mut commits = JoinSet::new();
     loop {
@@ -194,24 +252,38 @@ async fn run(
         if taken == 0 {
             break;
         }
-        commits.spawn(commit(Arc::clone(&store), config, waiting, Arc::clone(&failed)));
+        commits.spawn(commit(Arc::clone(&store), config, waiting, Arc::clone(&failures)));
     }
     queue.close();
     while commits.join_next().await.is_some() {}
 }
 
-async fn commit(store: Arc<dyn SampleStore>, config: WriterConfig, waiting: Vec<Pending>, failed: Arc<AtomicU32>) {
+async fn commit(store: Arc<dyn SampleStore>, config: WriterConfig, waiting: Vec<Pending>, failures: Arc<Failures>) {
     let (mut samples, mut receipts) = (Vec::with_capacity(waiting.len()), Vec::with_capacity(waiting.len()));
+    let mut followed = Vec::new();
     for pending in waiting {
         samples.push(*pending.sample);
         receipts.push(pending.receipt);
+        if !pending.span.is_none() {
+            followed.push(pending.span);
+        }
     }
-    let outcomes = write(&*store, &config, &samples).await;
+    let outcomes = {
+        let span = span_of(&followed, samples.len());
+        let outcomes = write(&*store, &config, &failures, &samples).instrument(span.clone()).await;
+        if outcomes.iter().any(Result::is_err) {
+            span.record("otel.status_code", "ERROR");
+        }
+        outcomes
+    };
+    // The commit has ended. The spans of its samples may end now.
+    drop(followed);
     // A refusal is about one sample. This count is about whether the store could store at all.
     if outcomes.iter().any(|outcome| matches!(outcome, Err(WriteError::Unavailable(_)))) {
-        failed.fetch_add(1, Ordering::Relaxed);
+        failures.in_a_row.fetch_add(1, Ordering::Relaxed);
     } else {
-        failed.store(0, Ordering::Relaxed);
+        failures.in_a_row.store(0, Ordering::Relaxed);
+        failures.answered();
     }
     for (receipt, outcome) in receipts.into_iter().zip(outcomes) {
         // If the receiver is gone, the sample is stored nevertheless.
@@ -219,30 +291,51 @@ async fn commit(store: Arc<dyn SampleStore>, config: WriterConfig, waiting: Vec<
     }
 }
 
+/// The span of a commit, which follows from the spans of its samples; none if there are none.
+fn span_of(followed: &[Span], samples: usize) -> Span {
+    if followed.is_empty() {
+        return Span::none();
+    }
+    let span = debug_span!(
+        parent: None,
+        "commit",
+        otel.kind = "client",
+        db.operation.name = "commit",
+        db.operation.batch.size = samples,
+        otel.status_code = field::Empty,
+    );
+    for cause in followed {
+        span.follows_from(cause);
+    }
+    span
+}
+
 /// Writes a batch, and halves it while the store refuses it, so that one refused sample fails
 /// alone.
 async fn write(
     store: &dyn SampleStore,
     config: &WriterConfig,
+    failures: &Failures,
     samples: &[Sample],
 ) -> Vec<Result<Inserted, WriteError>> {
-    match insert_patiently(store, config, samples).await {
+    match insert_patiently(store, config, failures, samples).await {
         Ok(outcomes) => outcomes.into_iter().map(Ok).collect(),
         // Only content is refused permanently. Any other error is an error of the store, and the
         // sender keeps its samples.
         Err(error) if error.kind != StorageErrorKind::Refused => {
-            error!(?error, samples = samples.len(), "the store fails; samples are returned to their callers");
+            failures.gave_back(&error, samples.len());
             refuse(samples.len(), &WriteError::Unavailable(Arc::new(error)))
         }
         Err(error) if samples.len() == 1 => {
             let key = &samples[0].key;
-            warn!(device_id = %key.device_id, sample_id = %key.name, ?error, "the store refuses a sample");
+            let (device_id, sample_id) = (key.device_id, key.name);
+            warn!(%device_id, %sample_id, error = %Causes::of(&error), "the store refuses a sample");
             refuse(1, &WriteError::Refused(Arc::new(error)))
         }
         Err(_) => {
             let (left, right) = samples.split_at(samples.len() / 2);
-            let mut outcomes = Box::pin(write(store, config, left)).await;
-            outcomes.extend(Box::pin(write(store, config, right)).await);
+            let mut outcomes = Box::pin(write(store, config, failures, left)).await;
+            outcomes.extend(Box::pin(write(store, config, failures, right)).await);
             outcomes
         }
     }
@@ -255,6 +348,7 @@ fn refuse(count: usize, why: &WriteError) -> Vec<Result<Inserted, WriteError>> {
 async fn insert_patiently(
     store: &dyn SampleStore,
     config: &WriterConfig,
+    failures: &Failures,
     samples: &[Sample],
 ) -> Result<Vec<Inserted>, StorageError> {
     let mut attempt = 0;
@@ -264,7 +358,7 @@ async fn insert_patiently(
                 // One writer per store has no herd to spread, so the middle of the jitter is
                 // enough.
                 let delay = config.backoff.delay(attempt, 0.5);
-                warn!(?error, ?delay, samples = samples.len(), "the store is away; the writer tries again");
+                failures.tried(&error, samples.len());
                 tokio::time::sleep(delay).await;
                 attempt += 1;
             }

@@ -1,6 +1,7 @@
 //! [`SpooledStore`]: a store whose samples wait in a local file while it is unavailable, and move
 //! when it is back.
 
+mod outages;
 mod spool_error;
 
 use std::cmp::Reverse;
@@ -12,10 +13,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use sqal_core::{Sample, SampleId, SampleKey};
-use sqal_resilience::Backoff;
+use sqal_resilience::{Backoff, log::Causes};
 use tokio::sync::{Notify, RwLock};
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 
+use outages::Outages;
 pub use spool_error::SpoolError;
 
 use crate::in_both::InBoth;
@@ -87,6 +89,8 @@ pub struct SpooledStore<S> {
     /// not detect that.
     store_is_full: AtomicBool,
     reserve: Reserve,
+    /// What the log says while the store or the spool fails.
+    outages: Outages,
 }
 
 /// Takes an acknowledged sample that the store cannot hold; returns whether it is kept.
@@ -111,17 +115,6 @@ struct PassedBy {
 enum Stuck {
     Store(StorageError),
     Spool(StorageError),
-}
-
-/// Takes data that a damaged spool cannot return as absent; every other error stays an error.
-fn unless_damaged<T>(result: Result<T, StorageError>, absent: T) -> Result<T, StorageError> {
-    match result {
-        Err(error) if matches!(error.kind, StorageErrorKind::Corrupt(_)) => {
-            error!(?error, "the spool is damaged; samples that cannot be read are left out of the answer");
-            Ok(absent)
-        }
-        result => result,
-    }
 }
 
 impl<S: SampleStore> SpooledStore<S> {
@@ -155,6 +148,7 @@ impl<S: SampleStore> SpooledStore<S> {
             in_both: Mutex::default(),
             store_is_full: AtomicBool::new(false),
             reserve,
+            outages: Outages::default(),
         };
         store.hold_reserve().await;
         Ok(store)
@@ -168,6 +162,13 @@ impl<S: SampleStore> SpooledStore<S> {
     #[must_use]
     pub fn with_conflict_keeper(mut self, keeper: impl Fn(&Sample) -> bool + Send + Sync + 'static) -> Self {
         self.keeper = Some(ConflictKeeper(Box::new(keeper)));
+        self
+    }
+
+    /// Names the store in the lines of the log: its host, without a password.
+    #[must_use]
+    pub fn with_store_name(mut self, name: impl Into<String>) -> Self {
+        self.outages.name = Some(name.into());
         self
     }
 
@@ -222,6 +223,9 @@ impl<S: SampleStore> SpooledStore<S> {
             // No samples were given, or a breaker has refused them: the earlier state stays.
             _ => {}
         }
+        if !batch.is_empty() {
+            self.outages.given(&given, self.waiting());
+        }
         given
     }
 
@@ -240,7 +244,7 @@ impl<S: SampleStore> SpooledStore<S> {
         if self.passed_by().is_empty()
             && let Err(error) = self.spool.shrink().await
         {
-            warn!(?error, "the file of the empty spool could not be shrunk");
+            warn!(error = %Causes::of(&error), "the file of the empty spool could not be shrunk");
         }
         self.hold_reserve().await;
     }
@@ -358,7 +362,10 @@ impl<S: SampleStore> SpooledStore<S> {
                     if page > TAKEN_OUT_WHEN_FULL {
                         page = TAKEN_OUT_WHEN_FULL;
                     } else if self.give_up_reserve().await {
-                        warn!(?error, "the spool's disk is full; the spool releases its reserve to drain");
+                        warn!(
+                            error = %Causes::of(&error),
+                            "the spool's disk is full; the spool releases its reserve to drain"
+                        );
                         self.spool.write_back().await;
                     } else if page > 1 {
                         page = 1;
@@ -368,8 +375,7 @@ impl<S: SampleStore> SpooledStore<S> {
                 }
                 Err(error) if matches!(error.kind, StorageErrorKind::Corrupt(_)) => {
                     error!(
-                        ?error,
-                        samples = rest.len(),
+                        error = %Causes::of(&error), samples = rest.len(),
                         "the spool is damaged; moved samples could not be removed from it"
                     );
                     let ids: BTreeSet<_> = rest.iter().map(Sample::id).collect();
@@ -403,8 +409,8 @@ impl<S: SampleStore> SpooledStore<S> {
                     parts.extend([second, first]);
                 }
                 Err(error) if error.kind == StorageErrorKind::Refused => {
-                    for SampleKey { device_id, name: sample_id, .. } in part.iter().map(|sample| &sample.key) {
-                        error!(?error, %device_id, %sample_id, "the store refuses a spooled sample");
+                    for sample in part {
+                        self.outages.refused(sample, &error);
                     }
                 }
                 // Samples that were accepted before are removed at the next try: the store then
@@ -436,20 +442,25 @@ impl<S: SampleStore> SpooledStore<S> {
     /// Moves samples whenever some wait, with pauses while the store is unavailable. Never ends;
     /// drop the future to stop it.
     pub async fn keep_forwarding(&self, backoff: Backoff) {
-        let mut attempt = 0;
+        let (mut attempt, mut samples) = (0, 0_usize);
         loop {
             if self.waiting() == 0 {
+                if samples > 0 {
+                    info!(samples, "spooled samples have moved to the store");
+                    samples = 0;
+                }
                 self.arrived.notified().await;
             }
             match self.move_batch(500).await {
                 Ok(moved) if moved > 0 => {
-                    attempt = 0;
-                    info!(moved, waiting = self.waiting(), "spooled samples moved to the store");
+                    self.outages.moved();
+                    (attempt, samples) = (0, samples + moved);
+                    debug!(moved, waiting = self.waiting(), "spooled samples moved");
                     continue;
                 }
                 // The store refuses all remaining samples.
                 Ok(_) => {}
-                Err(stuck) => self.tell(&stuck),
+                Err(stuck) => self.outages.stuck(&stuck, self.waiting()),
             }
             // One forwarder per spool has no herd to spread, so the middle of the jitter is enough.
             tokio::time::sleep(backoff.delay(attempt, 0.5)).await;
@@ -457,37 +468,17 @@ impl<S: SampleStore> SpooledStore<S> {
         }
     }
 
-    /// Logs the error, and whether the store or the spool has failed.
-    fn tell(&self, stuck: &Stuck) {
-        let waiting = self.waiting();
-        match stuck {
-            Stuck::Store(error) if error.is_transient() => warn!(?error, waiting, "the store is still away"),
-            Stuck::Store(error) => error!(?error, waiting, "the store fails; spooled samples wait"),
-            Stuck::Spool(error) => match error.kind {
-                StorageErrorKind::Full => error!(?error, waiting, "the spool's disk is full: it cannot be drained"),
-                StorageErrorKind::Corrupt(_) => error!(?error, waiting, "the spool is damaged and cannot be read"),
-                StorageErrorKind::FileGone => error!(?error, waiting, "the spool's file was removed or replaced"),
-                _ => error!(?error, waiting, "the spool cannot be read or written"),
-            },
-        }
-    }
-
-    /// Whether the spool's file system has room to take samples and to drain them.
-    async fn has_room(&self) -> bool {
+    /// Checks whether the spool's file system has room to take samples and to drain them.
+    async fn room(&self) -> Result<(), StorageError> {
         let spool = Arc::clone(&self.spool);
-        match tokio::task::spawn_blocking(move || spool.place().has_room()).await {
-            Ok(Err(error)) => {
-                warn!(?error, waiting = self.waiting(), "the spool's disk is full; the spool accepts no more samples");
-                false
-            }
-            _ => true,
-        }
+        tokio::task::spawn_blocking(move || spool.place().has_room()).await.unwrap_or(Ok(()))
     }
 
     /// Stores in the spool a batch that the store could not accept.
     async fn spool(&self, batch: &[Sample], error: StorageError) -> Result<Vec<Inserted>, StorageError> {
         let count = u64::try_from(batch.len()).unwrap_or(u64::MAX);
-        if !self.has_room().await {
+        if let Err(full) = self.room().await {
+            self.outages.closed(&SpoolError::File(full), self.waiting());
             return Err(error);
         }
         let _not_counted_now = self.counting.read().await;
@@ -495,7 +486,8 @@ impl<S: SampleStore> SpooledStore<S> {
         // too high and is corrected later, and no hidden sample.
         if self.waiting.fetch_add(count, Ordering::AcqRel).saturating_add(count) > self.most {
             self.lower(count);
-            warn!(waiting = self.waiting(), most = self.most, "the spool is full and accepts no more samples");
+            let (waiting, most) = (self.waiting(), self.most);
+            self.outages.closed(&SpoolError::Full { waiting, most }, waiting);
             return Err(error);
         }
         // Also before the insert: a forwarder that comes too early waits until this batch is
@@ -510,7 +502,7 @@ impl<S: SampleStore> SpooledStore<S> {
         };
         let known = outcomes.iter().filter(|outcome| **outcome != Inserted::Stored).count();
         self.lower(u64::try_from(known).unwrap_or(0));
-        warn!(?error, samples = batch.len(), waiting = self.waiting(), "the store is away; samples wait in the spool");
+        self.outages.opened();
         Ok(outcomes)
     }
 }
@@ -528,7 +520,7 @@ impl<S: SampleStore> SampleStore for SpooledStore<S> {
         // spool that cannot be read must not stop a store that accepts samples: the store reports
         // what it knows, and the other duplicates show when the spool moves.
         let known = self.spool.known(batch).await.unwrap_or_else(|error| {
-            error!(?error, "the number of waiting samples cannot be read from the spool");
+            self.outages.unreadable(&error);
             vec![None; batch.len()]
         });
         let new: Vec<_> =
@@ -546,7 +538,7 @@ impl<S: SampleStore> SampleStore for SpooledStore<S> {
     async fn get(&self, id: &SampleId) -> Result<Option<Sample>, StorageError> {
         // The spool is read first: a sample that moves meanwhile is then in the store.
         if self.waiting() > 0
-            && let Some(sample) = unless_damaged(self.spool.get(id).await, None)?
+            && let Some(sample) = self.outages.unless_damaged(self.spool.get(id).await, None)?
         {
             return Ok(Some(sample));
         }
@@ -559,7 +551,8 @@ impl<S: SampleStore> SampleStore for SpooledStore<S> {
         }
         // The spool is read first: a sample that moves meanwhile is then in the store, and a sample
         // in both is returned once.
-        let spooled = unless_damaged(self.spool.query(query).await, Page { items: Vec::new(), next: None })?;
+        let spooled =
+            self.outages.unless_damaged(self.spool.query(query).await, Page { items: Vec::new(), next: None })?;
         let page = self.store.query(query).await?;
         // If a page has a next one, the samples of its source beyond its end are not known.
         let horizon = page.next.max(spooled.next);
@@ -585,7 +578,7 @@ impl<S: SampleStore> SampleStore for SpooledStore<S> {
         } else {
             in_both.hourly_without(&self.spool, query).await
         };
-        let spooled = unless_damaged(spooled, Vec::new())?;
+        let spooled = self.outages.unless_damaged(spooled, Vec::new())?;
         Ok(Hourly::together(hours.into_iter().chain(spooled)))
     }
 
@@ -601,7 +594,7 @@ impl<S: SampleStore> SampleStore for SpooledStore<S> {
         } else {
             in_both.by_device_without(&self.spool, query).await
         };
-        let spooled = unless_damaged(spooled, Vec::new())?;
+        let spooled = self.outages.unless_damaged(spooled, Vec::new())?;
         Ok(DeviceTally::together(devices.into_iter().chain(spooled)))
     }
 
@@ -609,13 +602,20 @@ impl<S: SampleStore> SampleStore for SpooledStore<S> {
     async fn ping(&self) -> Result<(), StorageError> {
         match self.ping_store().await {
             Err(error) if error.is_transient() => match self.takes().await {
-                Ok(()) => Ok(()),
+                Ok(()) => {
+                    self.outages.a_place();
+                    Ok(())
+                }
                 Err(why) => {
-                    warn!(%why, "the store is away, and the spool accepts no samples");
+                    self.outages.no_place(&why);
                     Err(error)
                 }
             },
-            result => result,
+            Ok(()) => {
+                self.outages.a_place();
+                Ok(())
+            }
+            failed => failed,
         }
     }
 }

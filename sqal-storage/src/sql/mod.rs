@@ -18,6 +18,14 @@ pub(crate) use store::{Engine, Sql, SqlRunner, SqlStore, SqlTransaction};
 pub use tables::{TABLES, VIEWS};
 
 #[cfg(feature = "postgres")]
-pub(crate) use {queue::QUEUE_IN_POSTGRES, records::RECORDS_IN_POSTGRES, register::LABELS_IN_POSTGRES};
+pub(crate) use {
+    queue::{QUEUE_IN_POSTGRES, TRACED_JOBS_IN_POSTGRES},
+    records::RECORDS_IN_POSTGRES,
+    register::LABELS_IN_POSTGRES,
+};
 #[cfg(feature = "sqlite")]
-pub(crate) use {queue::QUEUE_IN_SQLITE, records::RECORDS_IN_SQLITE, register::LABELS_IN_SQLITE};
+pub(crate) use {
+    queue::{QUEUE_IN_SQLITE, TRACED_JOBS_IN_SQLITE},
+    records::RECORDS_IN_SQLITE,
+    register::LABELS_IN_SQLITE,
+};

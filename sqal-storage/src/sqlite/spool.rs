@@ -4,6 +4,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use sqal_core::Sample;
+use sqal_resilience::log::Causes;
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 use tracing::{error, warn};
@@ -86,7 +87,7 @@ impl SqliteStore {
                         arrivals
                     }
                     Err(error) if is_damage(&error) => {
-                        error!(?error, "the spool is damaged: its samples are read one by one");
+                        error!(error = %Causes::of(&error), "the spool is damaged: its samples are read one by one");
                         self.around_damage(from, before, limit).await?
                     }
                     Err(error) => return Err(error),
@@ -170,7 +171,7 @@ impl SqliteStore {
     /// in the log.
     pub(crate) async fn write_back(&self) {
         if let Err(error) = sqlx::raw_sql(statements::TRUNCATE_LOG).execute(&self.writer).await {
-            warn!(%error, "the write-ahead log of the spool could not be written back");
+            warn!(error = %Causes::of(&error), "the write-ahead log of the spool could not be written back");
         }
     }
 

@@ -29,7 +29,7 @@ impl Work {
             },
             name => Err(format!("{name} is not known here: simulator.pause, simulator.resume, simulator.interval")),
         };
-        info!(command = command.name, ?done, "asked");
+        info!(command = command.name, refused = done.as_ref().err(), "a command of the server");
         let id = &command.id;
         match done {
             Ok(result) => json!({ "type": "command_ack", "id": id, "status": "done", "result": result }),

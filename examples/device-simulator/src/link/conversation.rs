@@ -11,7 +11,6 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::tungstenite::http::header::AUTHORIZATION;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
-use tracing::info;
 
 use super::messages::Said;
 use super::work::{WINDOW, Work};
@@ -35,7 +34,7 @@ impl Work {
         if sent > 0 {
             self.ask_what_is_durable(&mut socket, sent).await?;
         }
-        info!(url, waiting = self.kept.len(), "connected");
+        self.connected(url);
         let mut ticks = ticks_every(self.interval);
         // The time limit for an answer starts with the oldest unanswered frame, even if new frames
         // are measured meanwhile.

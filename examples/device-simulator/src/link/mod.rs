@@ -15,7 +15,6 @@ use rand_chacha::rand_core::{RngCore, SeedableRng};
 use sqal_core::Timestamp;
 use sqal_resilience::{Backoff, backoff::InvalidBackoff};
 use tokio::time::sleep;
-use tracing::{info, warn};
 
 use work::Work;
 
@@ -81,13 +80,13 @@ pub async fn run(
             () = &mut stop => break,
             ended = work.converse(&config.url, config.token.as_deref()) => match ended {
                 Ok(()) => continue,
-                Err(why) => warn!(url = config.url, "connection: {why}"),
+                Err(why) => work.failed(&config.url, &why),
             },
         }
         // After progress, the server is available again, so the next wait is the shortest one.
         attempt = if work.summary.ids.len() > acknowledged { 0 } else { attempt + 1 };
         let delay = backoff.delay(attempt, f64::from(random.next_u32()) / f64::from(u32::MAX));
-        info!("Retrying connection in {:.1} seconds", delay.as_secs_f64());
+        work.retries(delay);
         tokio::select! {
             () = &mut stop => break,
             () = sleep(delay) => {}

@@ -6,9 +6,10 @@ use std::io::Write;
 use std::time::Duration;
 
 use sqal_core::Timestamp;
+use sqal_resilience::outage::Outage;
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::Message;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use super::Summary;
 use super::messages::Said;
@@ -28,6 +29,7 @@ pub(super) struct Work {
     pub(super) interval: Duration,
     count: Option<u64>,
     truth: Option<File>,
+    truth_outage: Outage,
     /// Frames that are measured and not acknowledged, oldest first. The first `under_way` of them
     /// are sent on this connection.
     pub(super) kept: VecDeque<Shot>,
@@ -39,6 +41,8 @@ pub(super) struct Work {
     /// Whether measuring is paused by a command.
     pub(super) paused: bool,
     pub(super) summary: Summary,
+    /// The connections in a row that failed before a sample was acknowledged.
+    pub(super) failures: u64,
     now: fn() -> Timestamp,
 }
 
@@ -50,12 +54,14 @@ impl Work {
             interval: config.interval,
             count: config.count,
             truth,
+            truth_outage: Outage::default(),
             kept: VecDeque::new(),
             under_way: 0,
             aside: SetAside::default(),
             dry: false,
             paused: false,
             summary: Summary::default(),
+            failures: 0,
             now,
         }
     }
@@ -67,6 +73,37 @@ impl Work {
         // left to send.
         let all_measured = self.dry || self.count.is_some_and(|count| self.summary.measured >= count);
         enough || (all_measured && self.kept.is_empty() && self.aside.is_empty())
+    }
+
+    /// Notes that a connection failed. While the server is away, the first failure is logged as a
+    /// warning, and the others at level debug.
+    pub(super) fn failed(&mut self, url: &str, why: &str) {
+        self.failures += 1;
+        if self.failures == 1 {
+            warn!(url, "connection: {why}");
+        } else {
+            debug!(url, failures = self.failures, "connection: {why}");
+        }
+    }
+
+    /// Logs the wait before the next connection (RTY-05).
+    pub(super) fn retries(&self, delay: Duration) {
+        if self.failures <= 1 {
+            info!("Retrying connection in {:.1} seconds", delay.as_secs_f64());
+        } else {
+            debug!("Retrying connection in {:.1} seconds", delay.as_secs_f64());
+        }
+    }
+
+    /// Logs a connection. After a failure, whether the server works shows with the next
+    /// acknowledgement.
+    pub(super) fn connected(&self, url: &str) {
+        let waiting = self.kept.len();
+        if self.failures == 0 {
+            info!(url, waiting, "connected");
+        } else {
+            debug!(url, waiting, "connected");
+        }
     }
 
     /// Whether another product should be measured.
@@ -86,14 +123,30 @@ impl Work {
         match self.station.shoot((self.now)()) {
             Some(shot) => {
                 self.summary.measured += 1;
-                if let (Some(file), Some(truth)) = (&mut self.truth, &shot.truth)
-                    && let Err(error) = writeln!(file, "{truth}")
-                {
-                    warn!(%error, "truth not written");
+                if let Some(truth) = &shot.truth {
+                    self.note_truth(truth);
                 }
                 self.kept.push_back(shot);
             }
             None => self.dry = true,
+        }
+    }
+
+    /// Appends the truth of a product to its file, if there is one.
+    fn note_truth(&mut self, truth: &str) {
+        let Some(file) = &mut self.truth else { return };
+        let now = Instant::now().into_std();
+        match writeln!(file, "{truth}") {
+            Ok(()) => {
+                if let Some(recovery) = self.truth_outage.succeeded(now) {
+                    info!(missing = recovery.failures, "the truth is written again");
+                }
+            }
+            Err(error) => {
+                if self.truth_outage.failed(now) {
+                    warn!(%error, "the truth cannot be written to its file");
+                }
+            }
         }
     }
 
@@ -119,10 +172,12 @@ impl Work {
             ("persisted", _) => {
                 self.summary.persisted += 1;
                 self.aside.taken();
+                shot.answered(None);
             }
             ("duplicate", _) => {
                 self.summary.duplicate += 1;
                 self.aside.taken();
+                shot.answered(None);
             }
             (_, Some(problem)) if problem.is_disagreement() => {
                 warn!("Échantillon {} set aside: {}", shot.sample_id, problem.detail);
@@ -138,6 +193,7 @@ impl Work {
             (_, Some(problem)) if matches!(problem.status, 403 | 429 | 503) => return Err(problem.detail.clone()),
             (_, problem) => {
                 self.summary.rejected += 1;
+                shot.answered(Some(problem.as_ref().map_or("no reason given", |p| &p.r#type)));
                 warn!(
                     "Échantillon {} rejected: {}",
                     shot.sample_id,
@@ -146,6 +202,10 @@ impl Work {
             }
         }
         if let Some(id) = answer.id {
+            if self.failures > 0 {
+                info!(failures = self.failures, "connected again: the server acknowledges samples");
+                self.failures = 0;
+            }
             info!("Échantillon {} {}: {grade}; device: {}", shot.sample_id, answer.status, shot.conclusion);
             self.summary.ids.push(id);
         }

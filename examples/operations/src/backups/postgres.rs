@@ -22,14 +22,22 @@ DO $$ DECLARE ours text; filled boolean; BEGIN
 END $$;";
 
 /// Drops all objects of SQAL. Objects of other owners stay; if one has the name of an object in the
-/// backup, the restore fails.
-const DROP_OURS: &str = "SET LOCAL lock_timeout = '10s'; DROP VIEW IF EXISTS {views};
-    DROP TABLE IF EXISTS {tables}, sqal_schema;
-    DROP FUNCTION IF EXISTS sqal_matrix, sqal_channels, sqal_number;";
+/// backup, the restore fails. A view is ours if it reads one of our tables.
+const DROP_OURS: &str = "SET LOCAL lock_timeout = '10s';
+DO $$ DECLARE ours text; BEGIN
+    FOR ours IN SELECT name FROM unnest(string_to_array('{views}', ', ')) AS name WHERE EXISTS (
+        SELECT FROM pg_rewrite r JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
+        WHERE r.ev_class = to_regclass(name) AND d.refclassid = 'pg_class'::regclass AND d.refobjid IN (
+            SELECT to_regclass(read) FROM unnest(string_to_array('{tables}', ', ')) AS read))
+    LOOP EXECUTE 'DROP VIEW ' || ours; END LOOP;
+END $$;
+DROP TABLE IF EXISTS {tables}, sqal_schema;
+DROP FUNCTION IF EXISTS sqal_matrix, sqal_channels, sqal_number;";
 
-/// A statement with the names of our tables and views in it.
+/// A statement with the names of our tables and views in it. A view may have capitals in its name.
 fn of_ours(statement: &str) -> String {
-    statement.replace("{tables}", &TABLES.join(", ")).replace("{views}", &VIEWS.join(", "))
+    let views = VIEWS.map(|view| format!("\"{view}\""));
+    statement.replace("{tables}", &TABLES.join(", ")).replace("{views}", &views.join(", "))
 }
 
 /// A block that is executed only if the database has `TimescaleDB`. In the statement, `%1$s` is the

@@ -1,9 +1,12 @@
 //! The router with its layers, in the order in which a request passes them.
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::http::{HeaderValue, Method, header};
 use axum::middleware::from_fn;
 use sqal_http::{Services, router};
+use sqal_storage::queries::QueryProfiler;
 use tower_http::cors::CorsLayer;
 
 use crate::no_proxy::no_proxy;
@@ -13,15 +16,18 @@ use crate::profiling::{self, Profiling};
 
 /// The router of the services. The layer that is added last is passed first: the count of queries,
 /// one host, one length, no proxy before an open server, and the rules for pages of other sites.
-pub(super) fn over(services: Services, cors_origins: Vec<HeaderValue>, profiling: Profiling) -> Router {
+pub(super) fn over(mut services: Services, cors_origins: Vec<HeaderValue>, profiling: Profiling) -> Router {
+    let profiler = profiling.enabled.then(Arc::<QueryProfiler>::default);
+    services.plant.queries.clone_from(&profiler);
     let is_open = services.door.access.is_open();
     let mut app = router(services).layer(pages_that_may_read(cors_origins));
     if is_open {
         app = app.layer(from_fn(no_proxy));
     }
     app = app.layer(from_fn(one_length)).layer(from_fn(one_host));
-    if profiling.enabled {
-        app = app.layer(from_fn(move |request, next| profiling::count(profiling, request, next)));
+    if let Some(profiler) = profiler {
+        let count = move |request, next| profiling::count(profiling.headers, Arc::clone(&profiler), request, next);
+        app = app.layer(from_fn(count));
     }
     app
 }

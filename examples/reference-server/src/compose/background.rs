@@ -4,17 +4,22 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use metrics::gauge;
 use sqal_http::services::MetricsText;
 use sqal_http::sqal_intake::Holder;
-use sqal_http::{Services, TokenFile};
+use sqal_http::{Caches, Services, TokenFile};
+use sqal_resilience::log::Causes;
 use sqal_storage::Queue;
+use sqal_storage::cache::CacheStats;
 use sqal_work::outbox::report_pending;
 use tokio::time::{MissedTickBehavior, interval};
-use tracing::debug;
+use tracing::{debug, warn};
 
 use crate::abort_on_drop::AbortOnDrop;
+use crate::cache_alert;
 use crate::heads::HeadKeeper;
 use crate::observe::metrics_text;
+use crate::settings::HitRateThreshold;
 use crate::tokens;
 
 /// The time between two checks of the parts of the server.
@@ -35,10 +40,13 @@ impl Background {
         self.0.push(AbortOnDrop(tokio::spawn(task)));
     }
 
-    /// Installs the metrics of the process, and the task that sweeps them. If one process runs this
-    /// server twice (a test), the metrics of the first one stay installed.
+    /// Installs the metrics of the process, and the task that sweeps them. If that fails, the
+    /// server goes on without metrics and says so (MET-44): one process runs this server twice, for
+    /// example, and the metrics of the first one stay installed.
     pub(super) fn sweep_metrics(&mut self) -> Option<MetricsText> {
-        let (render, sweeping) = metrics_text().ok()?;
+        let installed = metrics_text();
+        let told = installed.map_err(|cause| warn!("[Prometheus] Middleware non disponible: {}", Causes::of(&cause)));
+        let (render, sweeping) = told.ok()?;
         self.0.push(AbortOnDrop(sweeping));
         Some(render)
     }
@@ -79,6 +87,14 @@ impl Background {
                 }
             }
         });
+    }
+
+    /// Tells the log when the caches answer too few of their reads.
+    pub(super) fn watch_caches(&mut self, caches: &Arc<Caches>, threshold: HitRateThreshold) {
+        gauge!("cache_hit_rate_threshold").set(threshold.share());
+        let caches = Arc::clone(caches);
+        let stats = move || caches.stats().iter().fold(CacheStats::default(), |sum, (_, stats)| sum.and(stats));
+        self.start(cache_alert::watch(threshold, stats));
     }
 
     /// Takes over what is decided on other servers.

@@ -83,19 +83,20 @@ impl Database {
         letters: &Arc<DeadLetters>,
     ) -> Result<Self, ServerError> {
         let postgres = Arc::new(PostgresStore::open(database).await?);
-        info!(?database, timescale = ?postgres.timescale(), "database ready");
+        info!(%database, timescale = postgres.timescale().as_str(), "database ready");
         let spool = Arc::new(SqliteStore::open(&SqliteConfig::spool_at(settings.data_dir.join("spool.db"))).await?);
         let spooled = SpooledStore::new(guarded(Arc::clone(&postgres))?, Arc::clone(&spool), SPOOL).await?;
         let letters = Arc::clone(letters);
         let keeper = move |sample: &Sample| letters.keep_conflict(sample, wall_clock());
-        let spooled: Arc<Spooled> = Arc::new(spooled.with_conflict_keeper(keeper));
+        let spooled = spooled.with_conflict_keeper(keeper).with_store_name(database.to_string());
+        let spooled: Arc<Spooled> = Arc::new(spooled);
         let forwarding = tokio::spawn({
             let spooled = Arc::clone(&spooled);
             async move { spooled.keep_forwarding(WriterConfig::usual().backoff).await }
         });
         let two = NonZeroUsize::new(2).unwrap_or(NonZeroUsize::MIN);
         Ok(Self {
-            store: Arc::new(RetryingStore::usual(Arc::clone(&spooled))),
+            store: Arc::new(RetryingStore::usual(Arc::clone(&spooled)).with_store_name(database.to_string())),
             register: Arc::clone(&postgres) as _,
             queue: Arc::clone(&postgres) as _,
             records: Arc::clone(&postgres) as _,

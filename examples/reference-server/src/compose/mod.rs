@@ -9,6 +9,7 @@ mod database_state;
 mod door;
 mod end;
 mod listener;
+mod profiling;
 mod schedules;
 mod services;
 
@@ -19,39 +20,50 @@ use sqal_http::{DeadLetters, take_up_jobs};
 use sqal_resilience::shutdown::Phase;
 use sqal_resilience::{Clock, Shutdown, SystemClock};
 use sqal_storage::BatchWriter;
+use sqal_telemetry::log::LogControl;
 use tokio::sync::Mutex;
 use tracing::info;
 
 use background::Background;
 use database::Database;
+use profiling::Profiling;
 
 use crate::abort_on_drop::AbortOnDrop;
 use crate::heads::HeadKeeper;
 use crate::listen;
 use crate::lock::lock;
-use crate::observe::shown_with;
+use crate::observe::{TraceKeeper, shown_with};
 use crate::private::private_folder;
 use crate::server_error::ServerError;
 use crate::settings::Settings;
 use crate::signals::signals;
 
 /// Starts the server, passes its address to `ready`, and runs until SIGTERM, SIGINT or SIGHUP. Then
-/// it ends in order; a second signal ends it at once.
+/// it ends in order; a second signal ends it at once. With `log`, administrators can change the
+/// filter of the log for a while; `traces` is what
+/// [`traces`](crate::traces) returned beside its layer.
 ///
 /// # Errors
 ///
 /// [`ServerError`] names the fault and its remedy.
-pub async fn serve(settings: Settings, ready: impl FnOnce(SocketAddr)) -> Result<(), ServerError> {
+pub async fn serve(
+    settings: Settings,
+    log: Option<LogControl>,
+    traces: TraceKeeper,
+    ready: impl FnOnce(SocketAddr),
+) -> Result<(), ServerError> {
     // Installed first, so that a signal during the start is not lost.
     let (signals, shutdown) = (signals()?, Shutdown::new(end::LIMITS));
     let _listening = AbortOnDrop(tokio::spawn({
         let shutdown = shutdown.clone();
         async move { shutdown.listen(signals).await }
     }));
+    // Before the database is opened, so that the change of its schema is followed too.
+    traces.begin(&shutdown);
     let data_dir = &settings.database.data_dir;
     private_folder(data_dir).map_err(ServerError::data_dir(data_dir))?;
     let _lock = lock(data_dir)?;
-    let ended = Box::pin(serve_until(settings, ready, &shutdown)).await;
+    let ended = Box::pin(serve_until(settings, log, ready, &shutdown)).await;
     if ended.is_err() {
         // All that was opened is closed on every way out. After an orderly end this does nothing.
         shutdown.begin("the server cannot go on");
@@ -64,6 +76,7 @@ pub async fn serve(settings: Settings, ready: impl FnOnce(SocketAddr)) -> Result
 /// to be closed.
 async fn serve_until(
     settings: Settings,
+    log: Option<LogControl>,
     ready: impl FnOnce(SocketAddr),
     shutdown: &Shutdown,
 ) -> Result<(), ServerError> {
@@ -87,22 +100,26 @@ async fn serve_until(
     services.take_decisions().await?;
     services.agree_on_profiles().await?;
     background.keep_heads(&heads);
+    services.plant.log = log;
     services.plant.metrics = metrics.map(|render| shown_with(render, database.report()));
     cache::share(&mut services, &settings.cache, shutdown)?;
+    background.watch_caches(&services.line.caches, settings.cache.hit_rate_threshold);
     background.check_health(&services);
     (services.line.dead_letters, services.door.legacy) = (letters, settings.legacy);
     let cors_origins = settings.origins.cors_origins.clone();
     let door = door::set(&mut services, settings.access.access, settings.limits, settings.origins, data_dir)?;
     background.follow_tokens(settings.access.tokens_file, &services);
     background.follow_decisions(&services);
-    let scheduler = schedules::over(&database, settings.schedules.zone);
+    let profiling = Profiling::of(settings.profiling);
+    let scheduler = schedules::over(&database, &settings.schedules.zone, &profiling);
     services.plant.schedules = Some(Arc::clone(&scheduler));
     background.count_deliveries(&database.queue);
 
     let listener = listener::bind(settings.listen.address, &services.door.access)?;
     let address = listener.local_addr()?;
     take_up_jobs(&services);
-    schedules::begin(&scheduler, &database, settings.mail.mailer, shutdown);
+    schedules::begin(&scheduler, &database, &profiling, settings.mail.mailer, shutdown);
+    profiling.listen(&services, &database, shutdown)?;
     let websockets = services.line.websockets.clone();
     let app = app::over(services, cors_origins, settings.observing.profiling);
     let draining = {

@@ -16,35 +16,46 @@ use sqal_work::{Work, WorkConfig, Worker, Zone};
 use tracing::{info, warn};
 
 use super::database::Database;
+use super::profiling::Profiling;
 use crate::expired_records::ExpiredRecords;
 use crate::wall_clock::wall_clock;
 
 /// The schedules over a database. Every server of the database has them, and one of all servers
 /// does each run.
-pub(super) fn over(database: &Database, zone: Zone) -> Arc<Scheduler> {
+pub(super) fn over(database: &Database, zone: &Zone, profiling: &Profiling) -> Arc<Scheduler> {
     let (queue, records) = (Arc::clone(&database.queue), Arc::clone(&database.records));
-    let schedules = vec![ExpiredRecords::schedule(zone)];
+    let mut schedules = vec![ExpiredRecords::schedule(zone.clone())];
+    schedules.extend(profiling.schedule(zone.clone()));
     let config = SchedulerConfig::default();
     let scheduler = Scheduler::new(queue, records, Arc::new(wall_clock), Arc::new(TokioClock), schedules, config);
-    Arc::new(scheduler.unwrap_or_else(|_| unreachable!("one schedule, with the usual intervals")))
+    Arc::new(scheduler.unwrap_or_else(|_| unreachable!("schedules of different names, with the usual intervals")))
 }
 
 /// Begins to look at the schedules, to do their work, and to hand over mail if there is a mailer.
 /// All of that ends when the process drains: before the database is closed, and runs under way go
 /// back to the queue.
-pub(super) fn begin(scheduler: &Arc<Scheduler>, database: &Database, mailer: Option<Mailer>, shutdown: &Shutdown) {
-    let worker = worker(database, mailer);
+pub(super) fn begin(
+    scheduler: &Arc<Scheduler>,
+    database: &Database,
+    profiling: &Profiling,
+    mailer: Option<Mailer>,
+    shutdown: &Shutdown,
+) {
+    let worker = worker(database, profiling, mailer);
     if let Err(rejected) = scheduler.begin(shutdown).and_then(|()| worker.begin(shutdown).map(drop)) {
         warn!(%rejected, "scheduled work was not begun: the server ends");
     }
 }
 
 /// The worker of this process.
-fn worker(database: &Database, mailer: Option<Mailer>) -> Worker {
+fn worker(database: &Database, profiling: &Profiling, mailer: Option<Mailer>) -> Worker {
     let (queue, records) = (Arc::clone(&database.queue), || Arc::clone(&database.records));
     let worker = Worker::new(queue, name(), Arc::new(wall_clock), Arc::new(TokioClock));
     let removal = Scheduled::new(ExpiredRecords::new(records()), records());
-    let worker = with(worker, Arc::new(removal), WorkConfig::default());
+    let mut worker = with(worker, Arc::new(removal), WorkConfig::default());
+    if let Some(profile) = profiling.work(database) {
+        worker = with(worker, profile, WorkConfig::default());
+    }
     let Some(mailer) = mailer else {
         info!("no SMTP_HOST: no mail is sent");
         return worker;

@@ -148,7 +148,8 @@ fn waits_afterwards(response: &Response) -> bool {
 
 /// Whether a path is that of a probe or of the metrics.
 fn is_probe(path: &str) -> bool {
-    matches!(path, "/health" | "/ready" | "/api/health" | "/api/ready" | "/metrics") || path.starts_with("/health/")
+    matches!(path, "/health" | "/ready" | "/api/health" | "/api/ready" | "/metrics" | "/prometheus/metrics-http")
+        || path.starts_with("/health/")
 }
 
 #[cfg(test)]
@@ -161,7 +162,7 @@ mod tests {
         {
             assert!(is_probe(probe), "{probe}");
         }
-        assert!(sqal_http::routes().iter().filter(|route| is_probe(route.path)).count() >= 8);
+        assert!(sqal_http::routes().iter().filter(|route| is_probe(route.path)).count() >= 9);
         for other in ["/", "/healthy", "/api/v1/samples", "/ws/sensors", "/metrics/x"] {
             assert!(!is_probe(other), "{other}");
         }

@@ -12,10 +12,12 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::Router;
+use sqal_resilience::outage::Outage;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tracing::warn;
+use tokio::time::Instant;
+use tracing::{info, warn};
 
 use conversation::Conversation;
 pub(crate) use door::Door;
@@ -26,6 +28,9 @@ const BACKLOG: u32 = 1024;
 
 /// The pause after an error of the listener, for example if there are no descriptors left.
 const PAUSE: Duration = Duration::from_millis(100);
+
+/// An error of the listener that comes back within this time belongs to the same outage.
+const CALM: Duration = Duration::from_secs(5);
 
 /// Binds a listener whose queue has room for every station of a line at once.
 ///
@@ -46,7 +51,7 @@ pub(crate) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
 pub(crate) async fn serve(listener: TcpListener, app: Router, door: Door, draining: impl Future<Output = ()>) {
     let places = Places::new();
     let ending = watch::Sender::new(false);
-    let mut connections = JoinSet::new();
+    let (mut connections, outage) = (JoinSet::new(), Outage::calm_after(CALM));
     tokio::pin!(draining);
     loop {
         let is_ending = *ending.borrow();
@@ -63,6 +68,7 @@ pub(crate) async fn serve(listener: TcpListener, app: Router, door: Door, draini
             Some(_) = connections.join_next(), if !connections.is_empty() => continue,
             accepted = listener.accept() => accepted,
         };
+        tell(&outage, &accepted);
         match accepted {
             Ok((stream, peer)) => {
                 // A connection without a place is closed at once. Waiting for a place would block
@@ -72,9 +78,24 @@ pub(crate) async fn serve(listener: TcpListener, app: Router, door: Door, draini
                 let conversation = Conversation { stream, peer, counted, place, seat: places.enter() };
                 connections.spawn(conversation.hold(app.clone(), door.idle, ending.subscribe()));
             }
-            Err(error) => {
-                warn!(%error, "no connection can be taken now");
-                tokio::time::sleep(PAUSE).await;
+            Err(_) => tokio::time::sleep(PAUSE).await,
+        }
+    }
+}
+
+/// Tells the log when connections can no longer be accepted, and when they can again.
+fn tell<T>(outage: &Outage, accepted: &io::Result<T>) {
+    let now = Instant::now().into_std();
+    match accepted {
+        Ok(_) => {
+            if let Some(recovery) = outage.succeeded(now) {
+                let (failures, seconds) = (recovery.failures, recovery.seconds());
+                info!(failures, seconds, "connections are accepted again");
+            }
+        }
+        Err(error) => {
+            if outage.failed(now) {
+                warn!(%error, "connections cannot be accepted now; the server tries again");
             }
         }
     }

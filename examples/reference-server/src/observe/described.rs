@@ -1,105 +1,129 @@
-//! [`describe`]: the documented metrics, with the words that describe each in the exposition.
+//! [`describe`]: describes the metrics of the inventory, and has their known series begin at 0.
+//!
+//! Rates, and alerts on them, then work from the first minute on: a rate over a series that does
+//! not exist is not 0 (C-26), and a rate does not see the event that creates its series. So these
+//! begin at 0: every counter whose labels are known, and of each route the series that error rates
+//! and burn rates are computed from (requests that succeeded, failed with 500 or found the server
+//! unavailable; the objective's own series, which the router begins; panics). Histograms by route,
+//! method and status begin with their first request, because each series of them has a line for
+//! every bucket: their rates are read over all statuses, and the histogram of the objectives is
+//! there from the beginning.
 
-use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge};
+use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+use sqal_http::routes;
 
-/// The counters of events.
-const COUNTERS: [(&str, &str); 21] = [
-    ("http_requests_total", "HTTP requests by method, route and status"),
-    ("websocket_messages_received_total", "Frames received from devices"),
-    ("websocket_messages_sent_total", "Answers sent to devices"),
-    ("websocket_errors_total", "Frames refused and connections broken"),
-    ("cache_hits_total", "Reads that a cache answered, by cache_type"),
-    ("cache_misses_total", "Reads that went to the database, by cache_type"),
-    ("api_slo_latency_breach_total", "Requests that took longer than their route's objective"),
-    ("api_slo_error_breach_total", "Requests that were answered with 500 or above"),
-    ("api_slo_availability_breach_total", "Requests that were answered with 503 or 504"),
-    ("wrong_tokens_total", "Requests with a token in Authorization that is wrong or over"),
-    ("samples_conflict_total", "Readings whose device, time and name another reading had"),
-    ("dead_letters_dropped_total", "Refused frames that were not kept: too many or too heavy of one holder"),
-    ("budget_refused_total", "Refusals because a share was used up, by kind"),
-    ("log_lines_left_out_total", "Lines about refusals that were not written, by kind"),
-    ("request_panics_total", "Requests that broke off because the server has a mistake, by endpoint"),
-    ("cache_bypass_total", "Reads that skipped a shared cache that was away"),
-    ("cache_evictions_total", "Values that went because there was no room"),
-    ("cache_expirations_total", "Values that had expired when they were read"),
-    ("job_runs_total", "Runs of jobs that have ended, by kind and outcome"),
-    ("schedule_due_total", "Due times of schedules, by schedule and outcome"),
-    ("outbox_messages_total", "Messages that left or failed, by channel and outcome"),
-];
+use super::inventory::{Metric, MetricKind, MetricUnit, all};
 
-/// The gauges of states.
-const GAUGES: [(&str, Option<Unit>, &str); 21] = [
-    ("circuit_breaker_state", None, "0 closed, 1 open, 2 half open, 3 disabled, 4 forced open, 5 metrics only"),
-    ("websocket_connections_active", None, "Open device connections"),
-    ("db_connection_pool_size", None, "Connections that the fullest pool may have"),
-    ("db_connection_pool_available", None, "Connections that are free in the fullest pool"),
-    ("db_connections_in_use", None, "Connections that are in use, by pool"),
-    ("http_requests_in_progress", None, "HTTP requests that are being answered, by method and route"),
-    ("budget_held", None, "What is held now of what holders share, by kind"),
-    ("dead_letters", None, "Frames that were refused for good and are kept"),
-    ("devices_clock_disagrees", None, "Devices whose clock is ahead of the server's by more than the limit"),
-    ("devices_profile_unknown", None, "Devices whose profile is not known here"),
-    ("spool_samples_waiting", None, "Samples that were acknowledged and wait for the database"),
-    ("spool_samples_damaged", None, "Samples of the spool that cannot be read and are passed by"),
-    ("cache_hit_rate", None, "Share of reads that a cache answered, 0 to 1; NaN before the first"),
-    ("cache_size_bytes", Some(Unit::Bytes), "What the values in this process would take as bytes"),
-    ("samples_throughput_per_second", None, "Samples stored a second over the last five minutes"),
-    ("conformity_rate_percent", None, "Samples of the last five minutes that were graded C or better; NaN without any"),
-    ("reject_rate_percent", None, "Samples of the last five minutes that were rejected; NaN without any"),
-    ("jobs", None, "Jobs in the queue, by kind and state"),
-    ("job_runs_under_way", None, "Jobs that this process works on now, by kind"),
-    ("outbox_pending", None, "Messages that wait to leave, by channel"),
-    ("average_quality_score", None, "Mean fused score of the last five minutes; NaN without any"),
-];
+/// The statuses with which a server fails that is at fault, or is overloaded or ends.
+const FAILED: [u16; 2] = [500, 503];
 
-/// The histograms.
-const HISTOGRAMS: [(&str, Option<Unit>, &str); 9] = [
-    ("http_request_duration_seconds", Some(Unit::Seconds), "Time to answer an HTTP request"),
-    ("sample_processing_duration_seconds", Some(Unit::Seconds), "Time to check and judge a sample"),
-    ("sample_quality_score", None, "Fused quality scores by final grade"),
-    ("db_query_duration_seconds", Some(Unit::Seconds), "Time of a call of the database by query_type"),
-    ("http_request_size_bytes", Some(Unit::Bytes), "Size of requests"),
-    ("http_response_size_bytes", Some(Unit::Bytes), "Size of answers"),
-    ("cache_latency_seconds", Some(Unit::Seconds), "Time of a call of the shared cache, by operation"),
-    ("job_run_duration_seconds", Some(Unit::Seconds), "Time of a run of a job, by kind"),
-    ("api_slo_request_duration_seconds", Some(Unit::Seconds), "Time to answer, of routes with an objective"),
-];
+/// The tasks of requests that run for themselves, beside the routes, as `request_panics_total`
+/// names them.
+const TASKS: [&str; 3] = ["keyed request", "batch", "replay"];
 
-/// The gauges of states that are 0 before the first event.
-const EMPTY_AT_FIRST: [&str; 4] =
-    ["websocket_connections_active", "dead_letters", "devices_clock_disagrees", "devices_profile_unknown"];
-
-/// The counters that start at 0, because the rate over a missing series is not 0 (C-26).
-const COUNTED_FROM_ZERO: [&str; 6] = [
-    "wrong_tokens_total",
-    "dead_letters_dropped_total",
-    "samples_conflict_total",
-    "websocket_messages_received_total",
-    "websocket_messages_sent_total",
-    "websocket_errors_total",
-];
-
-/// Describes the documented metrics, and sets to 0 those that are shown before their first event.
+/// Describes every metric of the inventory, and has the series that are known begin at 0.
 pub(super) fn describe() {
-    for (name, what) in COUNTERS {
-        describe_counter!(name, what);
-    }
-    for (name, unit, what) in GAUGES {
-        match unit {
-            Some(unit) => describe_gauge!(name, unit, what),
-            None => describe_gauge!(name, what),
+    for metric in all() {
+        tell(metric);
+        if metric.begins_at_zero {
+            begin(metric);
         }
     }
-    for (name, unit, what) in HISTOGRAMS {
-        match unit {
-            Some(unit) => describe_histogram!(name, unit, what),
-            None => describe_histogram!(name, what),
+    begin_routes();
+    gauge!("sqal_build_info", "version" => env!("CARGO_PKG_VERSION"), "revision" => revision()).set(1.0);
+}
+
+/// The revision of the sources, as the build was told it. A build that was not told says so: its
+/// sources may differ from every revision.
+fn revision() -> &'static str {
+    option_env!("SQAL_REVISION").filter(|revision| !revision.is_empty()).unwrap_or("unknown")
+}
+
+/// Describes a metric to the recorder.
+fn tell(Metric { name, kind, unit, meaning, .. }: &Metric) {
+    let (name, meaning) = (*name, *meaning);
+    let unit = match unit {
+        MetricUnit::Seconds => Some(Unit::Seconds),
+        MetricUnit::Bytes => Some(Unit::Bytes),
+        // The facade has no unit for a share from 0 to 1, and no other for a number.
+        MetricUnit::Number | MetricUnit::Ratio | MetricUnit::Percent | MetricUnit::PerSecond => None,
+    };
+    match (kind, unit) {
+        (MetricKind::Counter, Some(unit)) => describe_counter!(name, unit, meaning),
+        (MetricKind::Counter, None) => describe_counter!(name, meaning),
+        (MetricKind::Gauge, Some(unit)) => describe_gauge!(name, unit, meaning),
+        (MetricKind::Gauge, None) => describe_gauge!(name, meaning),
+        (MetricKind::Histogram, Some(unit)) => describe_histogram!(name, unit, meaning),
+        (MetricKind::Histogram, None) => describe_histogram!(name, meaning),
+    }
+}
+
+/// Has every known series of a metric begin at 0.
+fn begin(metric: &Metric) {
+    let name = metric.name;
+    for labels in metric.known_series().unwrap_or_default() {
+        match metric.kind {
+            MetricKind::Counter => counter!(name, &labels).absolute(0),
+            MetricKind::Gauge => gauge!(name, &labels).set(0.0),
+            MetricKind::Histogram => drop(histogram!(name, &labels)),
         }
     }
-    for name in EMPTY_AT_FIRST {
-        gauge!(name).set(0.0);
+}
+
+/// Has the counters of each route begin at 0 that error rates and alerts are computed from.
+fn begin_routes() {
+    for route in routes() {
+        for status in route.succeeds_with().iter().chain(&FAILED) {
+            let labels = [
+                ("method", route.method.to_owned()),
+                ("endpoint", route.path.to_owned()),
+                ("status", status.to_string()),
+            ];
+            counter!("http_requests_total", &labels).absolute(0);
+        }
     }
-    for name in COUNTED_FROM_ZERO {
-        counter!(name).absolute(0);
+    for place in routes().iter().map(|route| route.path).chain(TASKS) {
+        counter!("request_panics_total", "endpoint" => place).absolute(0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sqal_core::Grade;
+    use sqal_http::door::Resource;
+    use sqal_storage::cache::CacheKind;
+    use sqal_storage::queue::JobState;
+
+    use super::*;
+    use crate::observe::inventory::LabelValues;
+
+    /// The known values of a label.
+    fn values(metric: &str, label: &str) -> Vec<&'static str> {
+        let metric = all().find(|known| known.name == metric).unwrap();
+        let label = metric.labels.iter().find(|known| known.name == label).unwrap();
+        match label.values {
+            LabelValues::Known(values) => values.to_vec(),
+            LabelValues::Described(what) => panic!("{what}"),
+        }
+    }
+
+    #[test]
+    fn the_known_values_are_those_of_the_libraries() {
+        assert_eq!(values("cache_hits_total", "cache_type"), CacheKind::ALL.map(CacheKind::as_str));
+        assert_eq!(values("jobs", "state"), JobState::ALL.map(JobState::as_str));
+        let grades = [Grade::APlus, Grade::A, Grade::B, Grade::C, Grade::Reject];
+        assert_eq!(values("sample_quality_score", "grade"), grades.map(Grade::as_str));
+        let resources = [
+            Resource::Connections,
+            Resource::WebSockets,
+            Resource::MessageBytes,
+            Resource::BodyBytes,
+            Resource::Batches,
+            Resource::Streams,
+            Resource::AnswerBytes,
+        ];
+        let resources = resources.map(Resource::as_str);
+        assert_eq!(values("budget_held", "kind"), resources);
+        assert_eq!(values("budget_refused_total", "kind").iter().take(7).copied().collect::<Vec<_>>(), resources);
     }
 }

@@ -1,13 +1,16 @@
 //! [`metrics_text`]: installs the metrics of the process and renders them.
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
+use metrics::SetRecorderError;
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder};
 use sqal_http::services::MetricsText;
+use sqal_telemetry::exemplars::WithExemplars;
+use sqal_telemetry::openmetrics;
 use tokio::task::JoinHandle;
 
 use super::described::describe;
+use crate::wall_clock::wall_clock;
 
 /// The documented buckets of `http_request_duration_seconds` (MET-02).
 const REQUEST_SECONDS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
@@ -22,23 +25,33 @@ const BYTES: [f64; 8] = [0.0, 100.0, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8];
 /// Buckets at the grade thresholds and between them.
 const SCORES: [f64; 10] = [0.1, 0.3, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 1.0];
 
-/// Installs the metrics of the process. Returns the function that renders them, and the task that
-/// sweeps them.
+/// The histograms of times with their buckets. Each bucket has the last sampled trace as exemplar.
+const LATENCIES: [(&str, &[f64]); 6] = [
+    ("http_request_duration_seconds", &REQUEST_SECONDS),
+    ("api_slo_request_duration_seconds", &REQUEST_SECONDS),
+    ("sample_processing_duration_seconds", &PROCESSING_SECONDS),
+    ("cache_latency_seconds", &QUERY_SECONDS),
+    ("db_query_duration_seconds", &QUERY_SECONDS),
+    ("job_run_duration_seconds", &JOB_SECONDS),
+];
+
+/// Installs the metrics of the process. Returns what renders them, and the task that sweeps them.
 ///
 /// # Errors
 ///
 /// If the process already has metrics.
 pub fn metrics_text() -> Result<(MetricsText, JoinHandle<()>), BuildError> {
-    let handle = PrometheusBuilder::new()
-        .set_buckets_for_metric(Matcher::Full("http_request_duration_seconds".to_owned()), &REQUEST_SECONDS)?
-        .set_buckets_for_metric(Matcher::Full("api_slo_request_duration_seconds".to_owned()), &REQUEST_SECONDS)?
-        .set_buckets_for_metric(Matcher::Full("sample_processing_duration_seconds".to_owned()), &PROCESSING_SECONDS)?
+    let mut builder = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Full("sample_quality_score".to_owned()), &SCORES)?
-        .set_buckets_for_metric(Matcher::Full("cache_latency_seconds".to_owned()), &QUERY_SECONDS)?
-        .set_buckets_for_metric(Matcher::Suffix("_size_bytes".to_owned()), &BYTES)?
-        .set_buckets_for_metric(Matcher::Full("db_query_duration_seconds".to_owned()), &QUERY_SECONDS)?
-        .set_buckets_for_metric(Matcher::Full("job_run_duration_seconds".to_owned()), &JOB_SECONDS)?
-        .install_recorder()?;
+        .set_buckets_for_metric(Matcher::Suffix("_size_bytes".to_owned()), &BYTES)?;
+    for (name, buckets) in LATENCIES {
+        builder = builder.set_buckets_for_metric(Matcher::Full(name.to_owned()), buckets)?;
+    }
+    let recorder = builder.build_recorder();
+    let handle = recorder.handle();
+    let recorder = WithExemplars::new(recorder, LATENCIES, now);
+    let exemplars = recorder.handle();
+    metrics::set_global_recorder(recorder).map_err(|refused| SetRecorderError(refused.into_inner().into_inner()))?;
     describe();
     // Histograms keep all values until they are rendered. Without a scraper, this task sweeps them.
     let sweeper = handle.clone();
@@ -49,14 +62,22 @@ pub fn metrics_text() -> Result<(MetricsText, JoinHandle<()>), BuildError> {
             sweeper.run_upkeep();
         }
     });
-    Ok((Arc::new(move || handle.render()), sweeping))
+    let text = handle.clone();
+    let rendered = MetricsText::new(move || text.render()).with_open_metrics(move || {
+        // The exemplars are read first, so that each of them is counted in the text.
+        let exemplars = exemplars.snapshot();
+        openmetrics::render(&handle.render(), &exemplars)
+    });
+    Ok((rendered, sweeping))
+}
+
+/// Wall time as exemplars have it.
+fn now() -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_micros(u64::try_from(wall_clock().micros()).unwrap_or(0))
 }
 
 /// Renders the metrics after updating the gauges of states (pools, caches), so that these are as
 /// old as the scrape.
-pub(crate) fn shown_with(render: MetricsText, report: impl Fn() + Send + Sync + 'static) -> MetricsText {
-    Arc::new(move || {
-        report();
-        render()
-    })
+pub(crate) fn shown_with(rendered: MetricsText, report: impl Fn() + Send + Sync + 'static) -> MetricsText {
+    rendered.updated_by(report)
 }

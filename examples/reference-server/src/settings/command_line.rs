@@ -69,11 +69,11 @@ pub fn read(
     now: Timestamp,
 ) -> Result<Asked, SettingsError> {
     let matches = command().try_get_matches_from(arguments).map_err(SettingsError::Arguments)?;
-    let mut values = Values::find(&SETTINGS, &matches, &variable);
+    let mut values = Values::find(SETTINGS, &matches, &variable);
     retired::refuse(&mut values, &variable);
     let settings = |values: Values| Settings::of(values, now).map_err(SettingsError::Mistakes);
     match matches.subcommand().and_then(|(_, config)| config.subcommand_name()) {
-        Some("schema") => Ok(Asked::Print(format!("{:#}", schema(&SETTINGS)))),
+        Some("schema") => Ok(Asked::Print(format!("{:#}", schema(SETTINGS)))),
         Some("print") => Ok(Asked::Print(values.shown())),
         Some(_) => settings(values).map(|_| Asked::Print("every setting can be used".to_owned())),
         None => settings(values).map(|settings| Asked::Serve(Box::new(settings))),

@@ -16,12 +16,14 @@ mod observing;
 mod origins;
 mod production;
 mod profiles;
+mod profiling;
 mod retired;
 mod row;
 mod schedules;
 mod schema;
 mod secret_url;
 mod shown_password;
+mod telemetry;
 mod values;
 
 use sqal_core::Timestamp;
@@ -29,7 +31,7 @@ use sqal_http::door::Legacy;
 
 pub use access::AccessSettings;
 pub(crate) use access::tokens;
-pub use cache::CacheSettings;
+pub use cache::{CacheSettings, HitRateThreshold, InvalidHitRateThreshold};
 pub use command_line::{Asked, SettingsError, read};
 pub use database::DatabaseSettings;
 pub use keys::KeySettings;
@@ -39,20 +41,23 @@ pub use mail::MailSettings;
 pub use observing::ObservingSettings;
 pub use origins::OriginSettings;
 pub use profiles::ProfileSettings;
+pub use profiling::ProfilingSettings;
 pub use row::Setting;
 pub use schedules::ScheduleSettings;
 pub use secret_url::SecretUrl;
 pub use shown_password::shows_password;
+pub use telemetry::TelemetrySettings;
 use values::Values;
 pub use values::{Mistake, Source};
 
 /// Every setting of the server, in the order in which they are shown.
-pub const SETTINGS: [Setting; 31] = [
+pub const SETTINGS: &[Setting] = &[
     production::ENVIRONMENT,
     listen::ADDRESS,
     database::DATA_DIR,
     database::DATABASE_URL,
     cache::REDIS_URL,
+    cache::HIT_RATE_THRESHOLD,
     keys::MASTER_KEY,
     profiles::CONFIG_PATH,
     access::TOKENS_FILE,
@@ -76,9 +81,44 @@ pub const SETTINGS: [Setting; 31] = [
     mail::FROM,
     mail::FROM_NAME,
     mail::CA_FILE,
+    profiling::ADMIN_LISTEN,
+    profiling::DURATION,
     observing::DB_PROFILING,
     observing::DB_PROFILING_HEADERS,
     observing::LOG,
+    observing::LOG_FORMAT,
+    #[cfg(feature = "otlp")]
+    telemetry::rows::SDK_DISABLED,
+    #[cfg(feature = "otlp")]
+    telemetry::rows::TRACES_EXPORTER,
+    #[cfg(feature = "otlp")]
+    telemetry::rows::ENDPOINT,
+    #[cfg(feature = "otlp")]
+    telemetry::rows::TRACES_ENDPOINT,
+    #[cfg(feature = "otlp")]
+    telemetry::rows::PROTOCOL,
+    #[cfg(feature = "otlp")]
+    telemetry::rows::HEADERS,
+    #[cfg(feature = "otlp")]
+    telemetry::rows::TIMEOUT,
+    #[cfg(feature = "otlp")]
+    telemetry::rows::NAME,
+    #[cfg(feature = "otlp")]
+    telemetry::rows::VERSION,
+    #[cfg(feature = "otlp")]
+    telemetry::rows::RESOURCE_ATTRIBUTES,
+    #[cfg(feature = "otlp")]
+    telemetry::rows::SAMPLER,
+    #[cfg(feature = "otlp")]
+    telemetry::rows::SAMPLER_ARG,
+    #[cfg(feature = "otlp")]
+    telemetry::rows::QUEUE_SIZE,
+    #[cfg(feature = "otlp")]
+    telemetry::rows::SCHEDULE_DELAY,
+    #[cfg(feature = "otlp")]
+    telemetry::rows::BATCH_SIZE,
+    #[cfg(feature = "otlp")]
+    telemetry::rows::EXPORT_TIMEOUT,
 ];
 
 /// The settings of the server, by concern.
@@ -94,7 +134,7 @@ pub struct Settings {
     pub keys: KeySettings,
     /// Where samples are kept.
     pub database: DatabaseSettings,
-    /// The cache that servers share.
+    /// The cache that servers share, and the share of hits that caches must reach.
     pub cache: CacheSettings,
     /// The proxies, host names and pages through which callers come.
     pub origins: OriginSettings,
@@ -106,8 +146,12 @@ pub struct Settings {
     pub schedules: ScheduleSettings,
     /// The SMTP server that takes the mail of this server.
     pub mail: MailSettings,
+    /// The profiles of the process.
+    pub profiling: ProfilingSettings,
     /// What operators see of the running server.
     pub observing: ObservingSettings,
+    /// Where the traces of the server go.
+    pub telemetry: TelemetrySettings,
 }
 
 impl Settings {
@@ -125,7 +169,9 @@ impl Settings {
         let limits = LimitSettings::read(&mut values);
         let schedules = ScheduleSettings::read(&mut values);
         let mail = MailSettings::read(&mut values);
+        let profiling = ProfilingSettings::read(&mut values);
         let observing = ObservingSettings::read(&mut values);
+        let telemetry = TelemetrySettings::read(&mut values);
         let whole = (|| {
             Some(Self {
                 listen: listen?,
@@ -133,13 +179,15 @@ impl Settings {
                 profiles: profiles?,
                 keys,
                 database: database?,
-                cache,
+                cache: cache?,
                 origins: origins?,
                 legacy: legacy?,
                 limits: limits?,
                 schedules: schedules?,
                 mail,
+                profiling: profiling?,
                 observing: observing?,
+                telemetry,
             })
         })();
         whole.filter(|_| values.mistakes.is_empty()).ok_or(values.mistakes)

@@ -1,6 +1,6 @@
 //! [`ObservingSettings`]: what operators see of the running server.
 
-use tracing_subscriber::EnvFilter;
+use sqal_telemetry::log::{LogFilter, LogFormat};
 
 use super::row::Setting;
 use super::values::Values;
@@ -10,14 +10,14 @@ pub(super) const DB_PROFILING: Setting = Setting::plain(
     "ENABLE_DB_PROFILING",
     Some("false"),
     "true or false",
-    "Whether the queries of each request are counted",
+    "Whether the queries of each request are counted and reported at /api/v1/system/queries",
 );
 
 pub(super) const DB_PROFILING_HEADERS: Setting = Setting::plain(
     "DB_PROFILING_HEADERS",
     Some("false"),
     "true or false",
-    "Whether answers say how many, as X-DB-Query-Count and X-DB-Total-Time-Ms",
+    "Whether answers say how many, as X-DB-Query-Count, X-DB-Total-Time-Ms and Server-Timing",
 );
 
 pub(super) const LOG: Setting = Setting::plain(
@@ -27,11 +27,16 @@ pub(super) const LOG: Setting = Setting::plain(
     "What is logged on standard error",
 );
 
+pub(super) const LOG_FORMAT: Setting =
+    Setting::plain("SQAL_LOG_FORMAT", Some("text"), "text or json", "How the lines of the log are written");
+
 /// What operators see of the running server.
 #[derive(Clone, Debug)]
 pub struct ObservingSettings {
     /// The filter of the log.
-    pub log: String,
+    pub log: LogFilter,
+    /// The format of the lines of the log.
+    pub log_format: LogFormat,
     /// Whether database queries are counted.
     pub profiling: Profiling,
 }
@@ -39,7 +44,8 @@ pub struct ObservingSettings {
 impl ObservingSettings {
     pub(super) fn read(values: &mut Values) -> Option<Self> {
         let (enabled, headers) = (values.parsed(&DB_PROFILING), values.parsed(&DB_PROFILING_HEADERS));
-        let log = values.read(&LOG, |text| EnvFilter::try_new(text).is_ok().then(|| text.to_owned()));
-        Some(Self { log: log?, profiling: Profiling { enabled: enabled?, headers: headers? } })
+        let (log, log_format) = (values.parsed(&LOG), values.parsed(&LOG_FORMAT));
+        let profiling = Profiling { enabled: enabled?, headers: headers? };
+        Some(Self { log: log?, log_format: log_format?, profiling })
     }
 }

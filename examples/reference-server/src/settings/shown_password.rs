@@ -1,10 +1,13 @@
 //! [`shows_password`]: finds secrets in arguments, which every user of the machine can read.
 
-/// Whether an argument holds a URL with a password, the key, or the password of a mail server.
+/// Whether an argument holds a URL with a password, the key, the password of a mail server, or the
+/// header fields of a collector.
 #[must_use]
 pub fn shows_password(argument: &str) -> bool {
     let flag = argument.split('=').next().unwrap_or_default();
-    if argument.starts_with("--master-encryption-key") || flag == "--smtp-password" {
+    if argument.starts_with("--master-encryption-key")
+        || matches!(flag, "--smtp-password" | "--otel-exporter-otlp-headers")
+    {
         return true;
     }
     let Some((_, rest)) = argument.split_once("://") else { return false };
@@ -26,6 +29,7 @@ mod tests {
             "--master-encryption-key",
             "--smtp-password",
             "--smtp-password=p",
+            "--otel-exporter-otlp-headers=authorization=p",
         ] {
             assert!(shows_password(shown), "{shown}");
         }
@@ -36,6 +40,7 @@ mod tests {
             "127.0.0.1:80",
             "a:b@c",
             "--smtp-password-file",
+            "--otel-exporter-otlp-headers-file",
         ] {
             assert!(!shows_password(hidden), "{hidden}");
         }

@@ -47,6 +47,7 @@ fn cfg_01_every_mistake_is_told_at_once_and_no_secret_with_it() {
         ("SQAL_ADDRESS", "banana"),
         ("DATABASE_URL", "postgres://root:/hunter2?@db/x"),
         ("REDIS_URL", "redis://:hunter2#@cache"),
+        ("HIT_RATE_THRESHOLD", "70 %"),
         ("CONFIG_PATH", bad.to_str().unwrap()),
         ("SQAL_TOKENS_FILE", "not-there.yaml"),
         ("SQAL_TRUSTED_PROXIES", "10.0.0.1,proxy"),
@@ -69,9 +70,12 @@ fn cfg_01_every_mistake_is_told_at_once_and_no_secret_with_it() {
         ("SMTP_FROM_NAME", " "),
         ("SMTP_CA_FILE", "not-there.pem"),
         ("DISPATCH_AUTORUN_INTERVAL_SEC", "300"),
+        ("SQAL_ADMIN_LISTEN", "somewhere"),
+        ("PROFILING_DURATION_SECONDS", "301"),
         ("ENABLE_DB_PROFILING", "on"),
         ("DB_PROFILING_HEADERS", "1"),
         ("SQAL_LOG", "sqal=loud"),
+        ("SQAL_LOG_FORMAT", "xml"),
         ("SQAL_ENV", "staging"),
     ];
     let told = mistakes(&[], &variables);

@@ -10,6 +10,9 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use sqal_core::Timestamp;
 
+/// The program of the server.
+const SERVER: &str = env!("CARGO_BIN_EXE_sqal-server");
+
 /// A running server; killed when dropped.
 pub(crate) struct Server {
     child: Child,
@@ -30,7 +33,12 @@ impl Server {
     /// Starts the server with environment variables for its database and its cache, and waits until
     /// it is ready.
     pub(crate) fn start_with(elsewhere: &[(&str, &str)], data: &Path, address: &str) -> Self {
-        let mut child = Self::command(data, address).envs(elsewhere.iter().copied()).spawn().unwrap();
+        Self::start_program(SERVER, elsewhere, data, address)
+    }
+
+    /// Starts a program that serves as the server does, and waits until it is ready.
+    pub(crate) fn start_program(program: &str, elsewhere: &[(&str, &str)], data: &Path, address: &str) -> Self {
+        let mut child = Self::command(program, data, address).envs(elsewhere.iter().copied()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let address = line.split("http://").nth(1).and_then(|rest| rest.split('/').next());
@@ -41,12 +49,12 @@ impl Server {
 
     /// Starts a server that cannot start. Returns its log and its exit code.
     pub(crate) fn fails_to_start(data: &Path, address: &str) -> (String, Option<i32>) {
-        let ended = Self::command(data, address).output().unwrap();
+        let ended = Self::command(SERVER, data, address).output().unwrap();
         (String::from_utf8(ended.stderr).unwrap(), ended.status.code())
     }
 
-    fn command(data: &Path, address: &str) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_sqal-server"));
+    fn command(program: &str, data: &Path, address: &str) -> Command {
+        let mut command = Command::new(program);
         command
             .args(["--address", address, "--data-dir"])
             .arg(data)

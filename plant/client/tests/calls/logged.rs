@@ -15,8 +15,9 @@ use crate::{at, client_with};
 async fn cbr_05_the_breaker_of_a_destination_logs_its_changes() {
     let lines = LoggedLines::default();
     let writer = lines.clone();
-    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
-    let _logging = subscriber.set_default();
+    // Probes, and their failures, are logged at level debug.
+    let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::DEBUG).with_ansi(false);
+    let _logging = subscriber.with_writer(move || writer.clone()).finish().set_default();
     let server = Server::new([status(500, "")]).await;
     let clock = ManualClock::new();
     let client = client_with(|config| config.clock = Arc::new(clock.clone()));

@@ -11,6 +11,7 @@ mod pool;
 mod retries;
 mod said;
 mod server;
+mod traced;
 mod trust;
 
 use std::net::SocketAddr;

@@ -23,6 +23,7 @@ use super::parcel::{Content, Parcel};
 use super::retry::ATTEMPTS;
 use super::stored::{key as job_key, written};
 use super::webhook::{Posting, WebhookEvent, subscribed};
+use crate::traced::enqueue;
 use crate::wall::later;
 use crate::worker::WorkConfig;
 
@@ -241,7 +242,7 @@ impl Outbox {
                 // Admitted now, or by a sender that died before it had enqueued the job.
                 let parcel = Parcel::new(id.clone(), destination.name.clone(), Content::Message(content));
                 let new = NewJob::new(destination.channel.kind(), written(&parcel)?, now);
-                let enqueued = self.queue.enqueue(&new.once(job_key(&id)?).attempts(ATTEMPTS)).await?;
+                let enqueued = enqueue(&*self.queue, &new.once(job_key(&id)?).attempts(ATTEMPTS)).await?;
                 self.admissions.sent_as(&id, enqueued.id(), now).await?;
                 let repeated = matches!(enqueued, Enqueued::Known(_));
                 Ok(Settled { fate, job: Some(enqueued.id()), repeated })
@@ -279,7 +280,7 @@ impl Outbox {
         let content = Content::<()>::Digest { batch: number, replayed: false };
         let parcel = Parcel::new(destination.digest_id(number), destination.name.clone(), content);
         let new = NewJob::new(destination.channel.kind(), written(&parcel)?, now).due(due);
-        let job = self.queue.enqueue(&new.once(job_key(&unique)?).attempts(ATTEMPTS)).await?.id();
+        let job = enqueue(&*self.queue, &new.once(job_key(&unique)?).attempts(ATTEMPTS)).await?.id();
         self.admissions.digest_is(destination, number, job, now).await
     }
 }

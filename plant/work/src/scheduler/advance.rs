@@ -22,6 +22,7 @@ use super::error::SchedulerError;
 use super::ports::{Kept, Ports};
 use super::state::{LastEnqueued, Pending, ScheduleState};
 use crate::schedule::{Decision, Occasion, Plan, Schedule, ScheduleName, plan};
+use crate::traced::enqueue;
 use crate::wall::{between, rfc3339};
 
 /// How long a state that was read is acted on. A server that stood still for longer reads again, so
@@ -84,7 +85,7 @@ async fn enqueued(ports: &Ports, schedule: &Schedule, kept: &Kept) -> Result<Opt
             .once(key_of(schedule.name(), run))
             .due(run.run_at)
             .attempts(schedule.attempts());
-        let id = ports.queue.enqueue(&job).await?.id();
+        let id = enqueue(&*ports.queue, &job).await?.id();
         last = Some(LastEnqueued { due: run.due, job: id.number() });
     }
     Ok(Some(if kept.state.pending.is_empty() { kept.state.clone() } else { kept.state.clone().enqueued(last) }))

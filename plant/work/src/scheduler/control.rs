@@ -10,6 +10,7 @@ use super::ports::Kept;
 use super::runner::Scheduler;
 use super::state::{Pause, ScheduleState};
 use crate::schedule::{LONGEST_GAP, Occasion, Schedule, ScheduleName};
+use crate::traced::enqueue;
 use crate::wall::{between, later};
 
 /// The tries of a change that other servers get ahead of.
@@ -99,7 +100,7 @@ impl Scheduler {
         if let Some(key) = key {
             job = job.once(key_of(schedule.name(), &key));
         }
-        Ok(self.ports.queue.enqueue(&job).await?)
+        Ok(enqueue(&*self.ports.queue, &job).await?)
     }
 
     /// Changes the state of a schedule; returns whether the change is one.

@@ -19,6 +19,7 @@ use sqal_storage::queue::JobKind;
 
 use super::advance::SKEW;
 use super::error::SchedulerError;
+use super::orphans;
 use super::ports::Ports;
 use crate::schedule::Schedule;
 use crate::wall::earlier;
@@ -42,22 +43,31 @@ pub(super) async fn sweep(ports: &Ports) -> Result<(), SchedulerError> {
     Ok(())
 }
 
-/// Forgets the jobs of schedules that ended longer ago than `kept_for`; returns their number.
+/// Forgets the jobs of schedules that ended longer ago than `kept_for`; returns their number. Jobs
+/// of schedules that no server has any more are forgotten too, and those that wait in vain are
+/// canceled.
 pub(super) async fn forget(ports: &Ports, schedules: &[Schedule], kept_for: Duration) -> Result<u64, SchedulerError> {
     let now = ports.now();
     let stale = earlier(now, kept_for);
     let is_known = |name: &str| schedules.iter().any(|schedule| schedule.name().as_str() == name);
-    let mut oldest = now;
+    let mut states = Vec::new();
     for (name, state) in ports.all().await? {
+        states.push((name, state?));
+    }
+    let orphaned = orphans::kinds(ports, schedules, &states).await?;
+    orphans::cancel(ports, schedules, &orphaned).await?;
+    let mut oldest = now;
+    for (name, state) in &states {
         // A run stays pending for long only if no server knows its schedule any more.
-        let decided_at = state.decided_at.filter(|decided_at| is_known(&name) || *decided_at > stale);
+        let decided_at = state.decided_at.filter(|decided_at| is_known(name) || *decided_at > stale);
         oldest = decided_at.map_or(oldest, |decided_at| oldest.min(decided_at));
     }
-    forget_before(ports, schedules, earlier(oldest, kept_for)).await
+    let mut kinds: BTreeSet<JobKind> = schedules.iter().map(|schedule| *schedule.kind()).collect();
+    kinds.extend(orphaned);
+    forget_before(ports, &kinds, earlier(oldest, kept_for)).await
 }
 
-async fn forget_before(ports: &Ports, schedules: &[Schedule], before: Timestamp) -> Result<u64, SchedulerError> {
-    let kinds: BTreeSet<&JobKind> = schedules.iter().map(Schedule::kind).collect();
+async fn forget_before(ports: &Ports, kinds: &BTreeSet<JobKind>, before: Timestamp) -> Result<u64, SchedulerError> {
     let mut forgotten = 0;
     for kind in kinds {
         forgotten += ports.queue.forget_jobs(kind, before, MOST).await?;

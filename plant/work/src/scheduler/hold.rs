@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use sqal_core::Name;
+use sqal_resilience::log::Causes;
+use sqal_resilience::outage::Outage;
 use sqal_resilience::timeout;
 use sqal_storage::queue::JobId;
 use sqal_storage::records::{Collection, ExpectedRecord, RecordDraft, Revision};
@@ -88,6 +90,7 @@ impl Hold<'_> {
         })?;
         let mut run = pin!(run);
         let mut renewal = pin!(self.renewal());
+        let outage = Outage::default();
         let ended = loop {
             let is_held = || kept.since.until(self.running.moment()) < RELIED_ON_FOR;
             tokio::select! {
@@ -99,12 +102,15 @@ impl Hold<'_> {
                 }
                 renewed = &mut renewal => {
                     match renewed {
-                        Ok(Some(renewed)) => kept = renewed,
+                        Ok(Some(renewed)) => {
+                            kept = renewed;
+                            self.goes_on(&outage);
+                        }
                         Ok(None) => {
                             let why = "another run of the schedule began while the records did not answer this one";
                             return Err(WorkError::transient(why));
                         }
-                        Err(error) => info!(schedule = %self.schedule, %error, "a run waits for the records"),
+                        Err(error) => self.waits(&outage, &error),
                     }
                     renewal.set(self.renewal());
                 }
@@ -112,6 +118,21 @@ impl Hold<'_> {
         };
         self.release(kept.revision).await;
         ended
+    }
+
+    /// Logs the first failure of the records.
+    fn waits(&self, outage: &Outage, error: &StorageError) {
+        if outage.failed(self.running.clock().now()) {
+            info!(schedule = %self.schedule, error = %Causes::of(error), "a run waits for the records");
+        }
+    }
+
+    /// Logs the first answer of the records after their failure.
+    fn goes_on(&self, outage: &Outage) {
+        if let Some(recovery) = outage.succeeded(self.running.clock().now()) {
+            let (failures, seconds) = (recovery.failures, recovery.seconds());
+            info!(schedule = %self.schedule, failures, seconds, "the records answer again; the run goes on");
+        }
     }
 
     /// Waits until the record is to be renewed, and renews it.
@@ -151,6 +172,7 @@ impl Hold<'_> {
     async fn release(&self, revision: Revision) {
         let (expected, now) = (ExpectedRecord::Revision(revision), self.running.moment().wall);
         if let Err(error) = self.records.remove(&under_way(), &key_of(self.schedule), expected, now).await {
+            let error = Causes::of(&error);
             info!(schedule = %self.schedule, %error, "the next run of the schedule waits up to a minute");
         }
     }

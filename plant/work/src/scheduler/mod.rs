@@ -6,6 +6,7 @@ mod control;
 mod error;
 mod forget;
 mod hold;
+mod orphans;
 mod ports;
 mod run_log;
 mod runner;

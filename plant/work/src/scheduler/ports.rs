@@ -6,11 +6,11 @@ use std::time::Instant;
 
 use sqal_core::{Name, Timestamp};
 use sqal_resilience::Clock;
-use sqal_storage::records::{Collection, ExpectedRecord, RecordDraft, RecordKey, RecordQuery, Revision};
-use sqal_storage::{Queue, Records};
+use sqal_storage::records::{Collection, ExpectedRecord, Record, RecordDraft, RecordKey, RecordQuery, Revision};
+use sqal_storage::{Queue, Records, StorageError};
 
 use super::error::SchedulerError;
-use super::state::ScheduleState;
+use super::state::{RecordError, ScheduleState};
 use crate::schedule::ScheduleName;
 use crate::wall::WallClock;
 
@@ -73,20 +73,28 @@ impl Ports {
     }
 
     /// The states of all schedules that have a record, also of those that this program does not
-    /// know, by the texts of their names.
-    pub(super) async fn all(&self) -> Result<Vec<(String, ScheduleState)>, SchedulerError> {
-        let mut all = Vec::new();
-        let mut query = RecordQuery::of(states(), PAGE);
-        loop {
-            let page = self.records.find(&query, self.now()).await?;
-            let last = page.last().map(|record| record.key);
-            for record in &page {
-                all.push((record.key.to_string(), ScheduleState::of_body(&record.body)?));
-            }
-            match last {
-                Some(last) if page.len() >= usize::from(PAGE) => query = query.after(last),
-                _ => return Ok(all),
-            }
+    /// know, by the texts of their names; an error for a record that cannot be read.
+    pub(super) async fn all(&self) -> Result<Vec<(String, Result<ScheduleState, RecordError>)>, StorageError> {
+        let records = every(&*self.records, states(), self.now()).await?;
+        Ok(records.into_iter().map(|record| (record.key.to_string(), ScheduleState::of_body(&record.body))).collect())
+    }
+}
+
+/// Every record of a collection, read page by page.
+pub(super) async fn every(
+    records: &dyn Records,
+    collection: Collection,
+    now: Timestamp,
+) -> Result<Vec<Record>, StorageError> {
+    let mut all: Vec<Record> = Vec::new();
+    let mut query = RecordQuery::of(collection, PAGE);
+    loop {
+        let page = records.find(&query, now).await?;
+        let is_last = page.len() < usize::from(PAGE);
+        all.extend(page);
+        match all.last() {
+            Some(last) if !is_last => query = query.after(last.key),
+            _ => return Ok(all),
         }
     }
 }

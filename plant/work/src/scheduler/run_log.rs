@@ -1,5 +1,6 @@
 //! [`RunLog`]: when the newest run of a schedule began, how long it took, and why it failed.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -8,7 +9,7 @@ use sqal_storage::queue::JobId;
 use sqal_storage::records::{Collection, ExpectedRecord, RecordDraft};
 use sqal_storage::{Records, StorageError};
 
-use super::ports::key_of;
+use super::ports::{every, key_of};
 use crate::schedule::ScheduleName;
 
 /// The version of the form that this program writes.
@@ -68,6 +69,12 @@ impl RunLog {
     ) -> Result<Option<Self>, StorageError> {
         let record = records.record(&runs(), &key_of(name), now).await?;
         Ok(record.and_then(|record| Self::of_body(&record.body)))
+    }
+
+    /// The newest runs of all schedules that have one, by the texts of their names.
+    pub(super) async fn all(records: &dyn Records, now: Timestamp) -> Result<BTreeMap<String, Self>, StorageError> {
+        let records = every(records, runs(), now).await?.into_iter();
+        Ok(records.filter_map(|record| Some((record.key.to_string(), Self::of_body(&record.body)?))).collect())
     }
 
     /// Writes a run, unless a run of a later due time is written already.

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sqal_core::Timestamp;
+use sqal_resilience::log::Causes;
+use sqal_resilience::outage::Outage;
 use sqal_resilience::shutdown::Phase;
 use sqal_resilience::{Clock, Rejected, Shutdown};
 use sqal_storage::{Queue, Records};
@@ -88,7 +90,8 @@ struct Next {
     at: Option<Timestamp>,
     /// By the monotonic clock, after a failure.
     retry: Option<Instant>,
-    has_failed: bool,
+    /// The number of failures in a row.
+    failures: u64,
 }
 
 impl Scheduler {
@@ -172,7 +175,7 @@ impl Scheduler {
 
     async fn look(&self, shutdown: &Shutdown) {
         let mut next = vec![Next::default(); self.schedules.len()];
-        let mut forgets_at = self.ports.clock.now();
+        let (mut forgets_at, outage) = (self.ports.clock.now(), Outage::default());
         while !shutdown.is_draining() {
             for (schedule, next) in self.schedules.iter().zip(&mut next) {
                 if next.is_due(self.ports.now(), self.ports.clock.now()) {
@@ -183,9 +186,7 @@ impl Scheduler {
             }
             if self.ports.clock.now() >= forgets_at {
                 forgets_at = later_by(self.ports.clock.now(), FORGET_EVERY);
-                if let Err(error) = self.forget_once().await {
-                    warn!(%error, "ended jobs of schedules or expired records are kept until the next hour");
-                }
+                tell_forgetting(&outage, &self.forget_once().await, self.ports.clock.now());
             }
             let wait = next.iter().map(|next| next.wait(self.ports.now())).fold(self.config.look_every, Duration::min);
             tokio::select! {
@@ -200,19 +201,19 @@ impl Scheduler {
     fn after(&self, schedule: &Schedule, before: Next, looked: Result<ScheduleState, SchedulerError>) -> Next {
         match looked {
             Ok(state) => {
-                if before.has_failed {
-                    info!(schedule = %schedule.name(), "the schedule is looked at again");
+                if before.failures > 0 {
+                    info!(schedule = %schedule.name(), failures = before.failures, "the schedule is looked at again");
                 }
                 let at_least = later(state.looked_until, LOOK_AT_LEAST);
                 let due = schedule.next_after(state.looked_until).map_or(at_least, |due| due.min(at_least));
-                Next { at: Some(due), retry: None, has_failed: false }
+                Next { at: Some(due), retry: None, failures: 0 }
             }
             Err(error) => {
-                if !before.has_failed {
-                    warn!(schedule = %schedule.name(), %error, "the schedule waits");
+                if before.failures == 0 {
+                    warn!(schedule = %schedule.name(), error = %Causes::of(&error), "the schedule waits");
                 }
                 let retry = later_by(self.ports.clock.now(), TRY_AGAIN_AFTER);
-                Next { at: None, retry: Some(retry), has_failed: true }
+                Next { at: None, retry: Some(retry), failures: before.failures.saturating_add(1) }
             }
         }
     }
@@ -227,6 +228,24 @@ impl Next {
     /// clock is.
     fn wait(self, now: Timestamp) -> Duration {
         self.at.map_or(TRY_AGAIN_AFTER, |at| between(now, at))
+    }
+}
+
+/// Logs when old jobs and records can no longer be removed, and when they can again.
+fn tell_forgetting<T, E: std::error::Error + 'static>(outage: &Outage, forgotten: &Result<T, E>, now: Instant) {
+    match forgotten {
+        Ok(_) => {
+            if let Some(recovery) = outage.succeeded(now) {
+                let (failures, seconds) = (recovery.failures, recovery.seconds());
+                info!(failures, seconds, "ended jobs of schedules and expired records are removed again");
+            }
+        }
+        Err(error) => {
+            if outage.failed(now) {
+                let error = Causes::of(error);
+                warn!(%error, "ended jobs of schedules or expired records are kept; each hour is another try");
+            }
+        }
     }
 }
 

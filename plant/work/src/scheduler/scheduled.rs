@@ -4,6 +4,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use sqal_resilience::log::Causes;
 use sqal_storage::Records;
 use sqal_storage::queue::{Job, JobKind};
 use tracing::warn;
@@ -73,6 +74,7 @@ impl<T: ScheduledTask> Work for Scheduled<T> {
             let log = RunLog { job: job.id, due: occasion.due, began_at, took: running.took(), error };
             // It is only shown: the run ends as it ended.
             if let Err(error) = log.write(&*self.records, &occasion.schedule, running.now()).await {
+                let error = Causes::of(&error);
                 warn!(schedule = %occasion.schedule, %error, "the time of a run was not written down");
             }
         }

@@ -1,9 +1,10 @@
 //! [`ScheduleStatus`]: how a schedule is doing, as people read it.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use sqal_core::Timestamp;
-use sqal_storage::queue::{JobId, JobState};
+use sqal_storage::queue::{Job, JobId, JobState};
 
 use super::advance::SKEW;
 use super::error::SchedulerError;
@@ -52,18 +53,27 @@ pub struct ScheduleStatus {
 }
 
 impl Scheduler {
-    /// How every schedule is doing, in the order in which they were given.
+    /// How every schedule is doing, in the order in which they were given. The number of reads does
+    /// not grow with the number of schedules, up to 200 of them.
     ///
     /// # Errors
     ///
     /// [`SchedulerError::Storage`] if the queue or the records cannot be read. A record that is
     /// damaged or newer is the trouble of its schedule.
     pub async fn status(&self) -> Result<Vec<ScheduleStatus>, SchedulerError> {
+        let now = self.ports.now();
+        let mut states: BTreeMap<_, _> = self.ports.all().await?.into_iter().collect();
+        let mut logs = RunLog::all(&*self.ports.records, now).await?;
         let mut all = Vec::with_capacity(self.schedules.len());
         for schedule in &self.schedules {
-            all.push(self.status_of(schedule).await?);
+            let name = schedule.name().as_str();
+            let state = states.remove(name).unwrap_or_else(|| Ok(ScheduleState::begun(now)));
+            let state = state.map_err(|error| SchedulerError::from(error).to_string());
+            all.push(Sources { schedule, state, log: logs.remove(name) });
         }
-        Ok(all)
+        let newest: Vec<_> = all.iter().filter_map(|sources| sources.newest().map(|(_, job)| job)).collect();
+        let jobs = self.ports.queue.jobs_by_id(&newest).await?;
+        Ok(all.into_iter().map(|sources| sources.status(&jobs, now)).collect())
     }
 
     /// How a schedule is doing.
@@ -73,42 +83,64 @@ impl Scheduler {
     /// As [`Scheduler::status`].
     pub async fn status_of(&self, schedule: &Schedule) -> Result<ScheduleStatus, SchedulerError> {
         let now = self.ports.now();
-        let (state, mut trouble) = match self.ports.read(schedule.name()).await {
-            Ok(kept) => (kept.state, None),
+        let state = match self.ports.read(schedule.name()).await {
+            Ok(kept) => Ok(kept.state),
             Err(error @ SchedulerError::Storage(_)) => return Err(error),
-            Err(error) => (ScheduleState::begun(now), Some(error.to_string())),
+            Err(error) => Err(error.to_string()),
         };
-        trouble = trouble.or_else(|| trouble_of(&state, now));
-        let last = self.last_run(schedule, &state, now).await?;
-        let next =
-            if state.paused.is_some() || trouble.is_some() { None } else { schedule.next_after(state.looked_until) };
-        let ScheduleState { paused, missed, skipped, .. } = state;
-        Ok(ScheduleStatus { schedule: schedule.clone(), paused, last, next, missed, skipped, trouble })
+        let log = RunLog::read(&*self.ports.records, schedule.name(), now).await?;
+        let sources = Sources { schedule, state, log };
+        let job = match sources.newest() {
+            Some((_, job)) => self.ports.queue.job(job).await?,
+            None => None,
+        };
+        Ok(sources.status(job.as_slice(), now))
+    }
+}
+
+/// What the status of a schedule is drawn from.
+struct Sources<'s> {
+    schedule: &'s Schedule,
+    /// The state, or why its record cannot be read.
+    state: Result<ScheduleState, String>,
+    log: Option<RunLog>,
+}
+
+impl Sources<'_> {
+    /// The newest due time that was enqueued, or a later one that a person has asked for, and its
+    /// job.
+    fn newest(&self) -> Option<(Timestamp, JobId)> {
+        let last = self.state.as_ref().ok().and_then(|state| state.last);
+        let enqueued = last.map(|last| (last.due, JobId::from_number(last.job)));
+        let logged = self.log.as_ref().map(|log| (log.due, log.job));
+        [enqueued, logged].into_iter().flatten().max_by_key(|(due, _)| *due)
     }
 
-    /// The run of the newest due time that was enqueued, or a later one that a person has asked
-    /// for.
-    async fn last_run(
-        &self,
-        schedule: &Schedule,
-        state: &ScheduleState,
-        now: Timestamp,
-    ) -> Result<Option<LastRun>, SchedulerError> {
-        let log = RunLog::read(&*self.ports.records, schedule.name(), now).await?;
-        let enqueued = state.last.map(|last| (last.due, JobId::from_number(last.job)));
-        let logged = log.as_ref().map(|log| (log.due, log.job));
-        let Some((due, id)) = [enqueued, logged].into_iter().flatten().max_by_key(|(due, _)| *due) else {
-            return Ok(None);
+    /// The status; the job of the newest run is among these, unless it is forgotten.
+    fn status(self, jobs: &[Job], now: Timestamp) -> ScheduleStatus {
+        let last = self.newest().map(|(due, id)| last_run(due, id, self.log.as_ref(), jobs));
+        let (state, trouble) = match self.state {
+            Ok(state) => (state, None),
+            Err(trouble) => (ScheduleState::begun(now), Some(trouble)),
         };
-        let log = log.filter(|log| log.job == id);
-        let (began_at, took) = log.as_ref().map(|log| (log.began_at, log.took)).unzip();
-        let job = self.ports.queue.job(id).await?;
-        let error = match &job {
-            Some(job) => job.failure.clone(),
-            None => log.and_then(|log| log.error),
-        };
-        Ok(Some(LastRun { due, job: id, state: job.map(|job| job.state), began_at, took, error }))
+        let trouble = trouble.or_else(|| trouble_of(&state, now));
+        let is_waiting = state.paused.is_some() || trouble.is_some();
+        let next = if is_waiting { None } else { self.schedule.next_after(state.looked_until) };
+        let ScheduleState { paused, missed, skipped, .. } = state;
+        ScheduleStatus { schedule: self.schedule.clone(), paused, last, next, missed, skipped, trouble }
     }
+}
+
+/// A run, as its job and its log show it.
+fn last_run(due: Timestamp, id: JobId, log: Option<&RunLog>, jobs: &[Job]) -> LastRun {
+    let log = log.filter(|log| log.job == id);
+    let (began_at, took) = log.map(|log| (log.began_at, log.took)).unzip();
+    let job = jobs.iter().find(|job| job.id == id);
+    let error = match job {
+        Some(job) => job.failure.clone(),
+        None => log.and_then(|log| log.error.clone()),
+    };
+    LastRun { due, job: id, state: job.map(|job| job.state), began_at, took, error }
 }
 
 /// Why a schedule waits for a person: a wrong clock has looked at it.

@@ -5,14 +5,18 @@ use std::num::NonZeroU16;
 use std::sync::Arc;
 use std::time::Duration;
 
+use sqal_resilience::log::Causes;
+use sqal_resilience::outage::Outage;
 use sqal_resilience::shutdown::Phase;
 use sqal_resilience::{Clock, Shutdown};
 use sqal_storage::queue::{Job, Leased, WorkerName};
 use sqal_storage::{Queue, StorageError};
 use tokio::sync::watch;
 use tokio::time::sleep;
+use tracing::{info, warn};
 
 use super::config::WorkConfig;
+use super::ends::Ends;
 use super::meter::Meter;
 use super::work::Work;
 use crate::draw;
@@ -21,6 +25,8 @@ use crate::wall::{Moment, WallClock, later};
 /// One work of a worker. Its runs share it.
 pub(super) struct Desk {
     pub(super) queue: Arc<dyn Queue>,
+    /// The way of ends to the queue, which all works of a worker share.
+    pub(super) ends: Arc<Ends>,
     pub(super) name: WorkerName,
     pub(super) now: WallClock,
     pub(super) clock: Arc<dyn Clock>,
@@ -30,6 +36,8 @@ pub(super) struct Desk {
     pub(super) shutdown: Shutdown,
     /// Changes when this process has enqueued or canceled a job.
     pub(super) changed: watch::Receiver<u64>,
+    /// The calls in a row that the queue did not answer.
+    pub(super) outage: Outage,
 }
 
 /// Jobs that were leased by one call, with the moment before the call.
@@ -45,6 +53,24 @@ impl Desk {
         let until = later(asked.wall, self.config.lease);
         let jobs = self.queue.lease(self.work.kind(), &self.name, asked.wall, until, most).await?;
         Ok(Taken { jobs, asked })
+    }
+
+    /// Notes whether the queue has answered a call: the log has a line when it no longer answers, and
+    /// one when it answers again.
+    pub(super) fn called<T>(&self, answer: &Result<T, StorageError>) {
+        let kind = self.work.kind();
+        match answer {
+            Ok(_) => {
+                if let Some(recovery) = self.outage.succeeded(self.clock.now()) {
+                    info!(%kind, failures = recovery.failures, seconds = recovery.seconds(), "the queue answers again");
+                }
+            }
+            Err(error) => {
+                if self.outage.failed(self.clock.now()) {
+                    warn!(%kind, error = %Causes::of(error), "jobs wait: the queue does not answer");
+                }
+            }
+        }
     }
 
     /// The wait after an attempt that has failed. It is drawn from the job and the attempt, so that

@@ -14,6 +14,7 @@
 
 mod config;
 mod desk;
+mod ends;
 mod meter;
 mod places;
 mod run;
@@ -24,6 +25,7 @@ mod work;
 use std::fmt;
 use std::sync::Arc;
 
+use sqal_resilience::outage::Outage;
 use sqal_resilience::{Clock, Rejected, Shutdown};
 use sqal_storage::Queue;
 use sqal_storage::queue::WorkerName;
@@ -31,6 +33,7 @@ use tokio::sync::watch;
 
 use crate::wall::WallClock;
 use desk::Desk;
+use ends::Ends;
 use meter::Meter;
 
 pub use config::{InvalidWork, LEAST_KEPT, WorkConfig};
@@ -47,9 +50,10 @@ pub use work::{Work, WorkError};
 ///    its wall clock shows that the lease has ended, and the work is polled again only if the lease
 ///    could be renewed.
 /// 2. *Nothing is lost*: a job whose run has no stored end is done again.
-/// 3. *A failure is visible*: a job that has failed for good keeps why, and counts in the gauge
-///    `jobs`. The log and `job_runs_total` show it too, unless the job has failed because the
-///    worker of its last attempt was killed: then no process has seen the end of the run.
+/// 3. *A failure is visible*: a job that has failed for good keeps why, counts in the gauge `jobs`,
+///    and is a line of the log, also if the worker of its last attempt was killed. The process that
+///    finds its lease ended then writes the line. `job_runs_total` counts only runs whose end a
+///    process has seen.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -138,11 +142,13 @@ impl Worker {
     pub fn begin(self, shutdown: &Shutdown) -> Result<WorkerHandle, Rejected> {
         let Self { queue, name, now, clock, works } = self;
         let (handle, changed) = watch::channel(0);
+        let ends = Arc::new(Ends::new(Arc::clone(&queue)));
         let desk = |(work, config): (Arc<dyn Work>, WorkConfig)| {
             let meter = Meter::new(work.kind());
             let (queue, now, clock) = (Arc::clone(&queue), Arc::clone(&now), Arc::clone(&clock));
-            let (shutdown, changed) = (shutdown.clone(), changed.clone());
-            Arc::new(Desk { queue, name, now, clock, work, config, meter, shutdown, changed })
+            let (ends, shutdown, changed) = (Arc::clone(&ends), shutdown.clone(), changed.clone());
+            let outage = Outage::default();
+            Arc::new(Desk { queue, ends, name, now, clock, work, config, meter, shutdown, changed, outage })
         };
         let desks: Vec<_> = works.into_iter().map(desk).collect();
         for desk in &desks {

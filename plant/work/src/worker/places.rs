@@ -5,9 +5,9 @@ use std::num::NonZeroU16;
 use std::sync::Arc;
 
 use sqal_resilience::shutdown::Phase;
-use tokio::task::JoinSet;
+use tokio::task::{JoinSet, yield_now};
 use tokio::time::sleep;
-use tracing::{error, info, warn};
+use tracing::error;
 
 use super::desk::{Desk, Taken};
 use super::run::run;
@@ -16,17 +16,11 @@ use super::run::run;
 pub(super) async fn attend(desk: Arc<Desk>) {
     let mut runs = JoinSet::new();
     let mut changed = desk.changed.clone();
-    let mut is_away = false;
     while !desk.shutdown.is_draining() {
         if let Some(most) = free(&desk, runs.len()) {
             // The call is awaited to its end: a lease that the queue commits must not be dropped.
             let leased = desk.lease(most).await;
-            match (&leased, is_away) {
-                (Err(error), false) => warn!(kind = %desk.work.kind(), %error, "jobs wait: the queue does not answer"),
-                (Ok(_), true) => info!(kind = %desk.work.kind(), "the queue answers again"),
-                _ => {}
-            }
-            is_away = leased.is_err();
+            desk.called(&leased);
             if let Ok(Taken { jobs, asked }) = leased {
                 for leased in jobs {
                     runs.spawn(run(Arc::clone(&desk), leased, asked));
@@ -37,7 +31,15 @@ pub(super) async fn attend(desk: Arc<Desk>) {
         tokio::select! {
             biased;
             () = desk.shutdown.reached(Phase::Draining) => {}
-            Some(ended) = runs.join_next(), if !runs.is_empty() => report(&desk, &ended),
+            Some(ended) = runs.join_next(), if !runs.is_empty() => {
+                report(&desk, &ended);
+                // Runs whose ends were stored together end together: their places are filled by one
+                // call.
+                yield_now().await;
+                while let Some(ended) = runs.try_join_next() {
+                    report(&desk, &ended);
+                }
+            }
             Ok(()) = changed.changed(), if has_place => {}
             () = sleep(desk.config.look_every), if has_place => {}
         }

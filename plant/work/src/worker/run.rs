@@ -13,13 +13,14 @@ use sqal_resilience::timeout;
 use sqal_storage::queue::{Job, JobEnd, JobProgress, Lease, Leased};
 use tokio::sync::watch;
 use tokio::time::sleep;
-use tracing::{debug, info, warn};
+use tracing::{Instrument, Span, debug, info, warn};
 
 use super::desk::Desk;
 use super::meter::Outcome;
 use super::running::Running;
 use super::work::WorkError;
 use crate::held::while_held;
+use crate::traced::{failed, span_of};
 use crate::wall::{Moment, later};
 
 /// The longest text of a failure that is stored, in bytes.
@@ -42,20 +43,29 @@ pub(super) async fn run(desk: Arc<Desk>, Leased { lease, job }: Leased, asked: M
     let _under_way = desk.meter.under_way();
     let leased = (desk.config.lease, Arc::clone(&desk.now));
     let running = Running::new(asked, Arc::clone(&desk.clock), Some(leased));
-    let ended = done(&desk, &lease, &job, &running).await;
-    let Some((end, later_by)) = end_of(&desk, &job, ended, &running) else {
-        return lost(&desk, &job, &running, "it was canceled, or has passed to another worker");
+    let span = span_of(&job);
+    let ended = done(&desk, &lease, &job, &running, &span).await;
+    finish(&desk, &lease, &job, &running, ended).instrument(span).await;
+}
+
+/// Stores the end of a run and notes it.
+async fn finish(desk: &Desk, lease: &Lease, job: &Job, running: &Running, ended: Ended) {
+    let Some((end, later_by)) = end_of(desk, job, ended, running) else {
+        return lost(desk, job, running, "it was canceled, or has passed to another worker");
     };
+    if matches!(end, JobEnd::Failed(_) | JobEnd::Again { .. }) {
+        failed();
+    }
     // A job that is returned is due at the time of its end. After a step of the wall clock, the
     // earlier of the two times is due at once for every server.
     let at = || match end {
         JobEnd::Returned => later(running.now().min((desk.now)()), later_by),
         _ => running.now(),
     };
-    match stored(&desk, &lease, &running, &end, at).await {
-        Stored::Yes => note(&desk, &job, &end, &running),
-        Stored::Lost => lost(&desk, &job, &running, "its end came too late: it has passed to another worker"),
-        Stored::Unknown => lost(&desk, &job, &running, "its end could not be stored: it is done again"),
+    match stored(desk, lease, running, &end, at).await {
+        Stored::Yes => note(desk, job, &end, running),
+        Stored::Lost => lost(desk, job, running, "its end came too late: it has passed to another worker"),
+        Stored::Unknown => lost(desk, job, running, "its end could not be stored: it is done again"),
     }
 }
 
@@ -64,12 +74,16 @@ pub(super) async fn run(desk: Arc<Desk>, Leased { lease, job }: Leased, asked: M
 /// A run that cannot renew its lease stands still from the end of the lease on. It goes on as soon
 /// as the queue says that the lease is still held, so two workers never work on a job at once
 /// within the lease of one of them.
-async fn done(desk: &Desk, lease: &Lease, job: &Job, running: &Running) -> Ended {
+///
+/// The work is within the span of the run. The heartbeats are not: a long run has many, and they
+/// would fill its trace.
+async fn done(desk: &Desk, lease: &Lease, job: &Job, running: &Running, span: &Span) -> Ended {
     if desk.shutdown.is_draining() {
         return Ended::Draining;
     }
     let mut draining = pin!(drained(desk));
-    let mut work = pin!(AssertUnwindSafe(desk.work.run(job, running)).catch_unwind());
+    let work = desk.work.run(job, running).instrument(span.clone());
+    let mut work = pin!(AssertUnwindSafe(work).catch_unwind());
     let mut too_long = pin!(longest(desk.config.longest_run));
     let mut changed = desk.changed.clone();
     // The changes before the lease are known.
@@ -135,6 +149,9 @@ async fn renewed(desk: &Desk, lease: &Lease, running: &Running) -> Option<bool> 
     let until = later(asked.wall, desk.config.lease);
     // A call that hangs is given up after a lease, so that the next one gets its turn.
     let renewal = timeout(desk.config.lease, desk.queue.renew(lease, until, running.progress())).await;
+    if let Ok(answer) = &renewal {
+        desk.called(answer);
+    }
     match renewal {
         Ok(Ok(held)) => {
             if held {
@@ -142,11 +159,8 @@ async fn renewed(desk: &Desk, lease: &Lease, running: &Running) -> Option<bool> 
             }
             Some(held)
         }
-        Ok(Err(error)) => {
-            info!(kind = %desk.work.kind(), job = %lease.job, %error, "a lease was not renewed; it is tried again");
-            None
-        }
-        Err(_) => None,
+        // It is tried again. The queue that does not answer has a line in the log.
+        Ok(Err(_)) | Err(_) => None,
     }
 }
 
@@ -173,7 +187,7 @@ fn end_of(desk: &Desk, job: &Job, ended: Ended, running: &Running) -> Option<(Jo
             (JobEnd::Returned, retry_after)
         }
         Ended::Panicked(panic) => again(format!("the work panicked: {}", text_of(&*panic)), Duration::ZERO),
-        Ended::TooLong(limit) => again(format!("the work took longer than {limit:?}"), Duration::ZERO),
+        Ended::TooLong(limit) => again(format!("the work took longer than {} s", limit.as_secs_f64()), Duration::ZERO),
         Ended::Draining => (JobEnd::Returned, Duration::ZERO),
         Ended::Lost => return None,
     })
@@ -211,7 +225,7 @@ async fn stored(desk: &Desk, lease: &Lease, running: &Running, end: &JobEnd, at:
             return Stored::Lost;
         }
         if held.is_some() {
-            match desk.queue.end(lease, at(), end).await {
+            match desk.ends.end(lease, at(), end).await {
                 Ok(true) => return Stored::Yes,
                 Ok(false) => return Stored::Lost,
                 Err(error) if !error.is_transient() => {

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use sqal_resilience::Shutdown;
 use sqal_storage::StorageError;
-use tracing::info;
 
 use super::desk::{Desk, pause};
 use crate::wall::earlier;
@@ -24,9 +23,9 @@ pub(super) async fn keep_up(desks: Vec<Weak<Desk>>, shutdown: Shutdown) {
     loop {
         let desks: Vec<_> = desks.iter().filter_map(Weak::upgrade).collect();
         let Some(first) = desks.first() else { return };
-        if let Err(error) = once(first, &desks).await {
-            info!(%error, "the jobs were not counted; the next minute is another try");
-        }
+        // After a failure, the next minute is another try.
+        let kept_up = once(first, &desks).await;
+        first.called(&kept_up);
         drop(desks);
         if !pause(&shutdown, EVERY).await {
             return;

@@ -46,6 +46,11 @@ impl World {
         Self { begun: TokioClock.now(), store: Arc::new(store(seed)), schedules }
     }
 
+    /// The world after an update: the programs have other schedules.
+    pub(crate) fn with(&self, schedules: Vec<Schedule>) -> Self {
+        Self { schedules, ..self.clone() }
+    }
+
     /// The true time, in microseconds from the begin of the simulation.
     pub(crate) fn elapsed(&self) -> i64 {
         i64::try_from(TokioClock.now().saturating_duration_since(self.begun).as_micros()).unwrap()

@@ -124,7 +124,7 @@ async fn a_run_that_takes_too_long_is_a_failed_attempt() {
     let _process = bench.worker("server 1", work, config);
     let id = bench.enqueue("", 1).await;
     let job = bench.ended(id).await;
-    assert_eq!(job.failure.as_deref(), Some("the work took longer than 100s"));
+    assert_eq!(job.failure.as_deref(), Some("the work took longer than 100 s"));
     assert!(bench.elapsed() >= seconds(100) && bench.elapsed() < seconds(103));
 }
 

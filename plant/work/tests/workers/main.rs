@@ -7,3 +7,4 @@ mod ends;
 mod kills;
 mod leases;
 mod logged;
+mod traced;

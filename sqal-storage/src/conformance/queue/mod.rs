@@ -2,6 +2,7 @@
 //! law.
 
 mod leases;
+mod several;
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU16;
@@ -19,6 +20,10 @@ pub use leases::{
     a_lease_that_has_ended_passes_on, a_renewed_lease_lasts_until_its_new_end, a_returned_job_has_lost_no_attempt,
     a_worker_gets_its_own_kind, attempts_are_counted_and_bounded, of_workers_that_ask_at_once_one_gets_the_job,
     the_job_that_is_due_longest_is_leased_first,
+};
+pub use several::{
+    several_jobs_are_added_as_one_after_the_other, several_jobs_are_read_as_one_by_one,
+    several_leases_end_as_one_after_the_other, the_trace_comes_back_as_it_was_given,
 };
 
 /// A time; every helper below counts microseconds from the first.
@@ -462,7 +467,8 @@ pub async fn only_ended_jobs_are_forgotten(queue: &dyn Queue) {
     assert_eq!(left, ended[..1], "law 9: the jobs that ended first are forgotten");
 }
 
-/// Law 10: a text with the character U+0000 is refused and changes nothing.
+/// Law 10: a text with the character U+0000 is refused and changes nothing, and so is a trace of
+/// more than 55 characters.
 ///
 /// # Panics
 ///
@@ -470,8 +476,11 @@ pub async fn only_ended_jobs_are_forgotten(queue: &dyn Queue) {
 pub async fn a_refused_text_changes_nothing(queue: &dyn Queue) {
     const LAW: &str = "law 10: a refused text changes nothing";
     let nul = NewJob { body: "a\0b".to_owned(), ..job("dry_run") };
-    assert_refused(LAW, queue.enqueue(&nul).await);
-    assert_eq!(list(queue, &JobQuery::newest(most(10))).await, [], "{LAW}");
+    let traced = |trace: String| job("dry_run").followed_from(Some(trace));
+    for refused in [nul, traced("a\0b".to_owned()), traced("t".repeat(56)), traced("é".repeat(10_000))] {
+        assert_refused(LAW, queue.enqueue(&refused).await);
+        assert_eq!(list(queue, &JobQuery::newest(most(10))).await, [], "{LAW}");
+    }
     add(queue, &job("dry_run").attempts(most(2))).await;
     let Leased { lease, job } = take_one(queue, "dry_run", "w 1", 0, 1_000).await;
     for way in [succeeded("\0"), failed("\0"), again("\0", 5)] {
@@ -510,6 +519,10 @@ macro_rules! queue_conformance {
             the_counts_are_those_of_the_list
             only_ended_jobs_are_forgotten
             a_refused_text_changes_nothing
+            the_trace_comes_back_as_it_was_given
+            several_jobs_are_added_as_one_after_the_other
+            several_leases_end_as_one_after_the_other
+            several_jobs_are_read_as_one_by_one
         }
     };
     (@each $make:expr; $($law:ident)*) => {

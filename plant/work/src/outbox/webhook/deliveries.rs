@@ -16,6 +16,7 @@ use crate::outbox::destination::{Channel, hashed};
 use crate::outbox::parcel::{Content, Parcel};
 use crate::outbox::retry::ATTEMPTS;
 use crate::outbox::stored::{BACKEND, collection, key, parsed, written};
+use crate::traced::enqueue;
 use crate::wall::later;
 
 /// How long a delivery stays in the log after its last attempt.
@@ -110,7 +111,7 @@ impl Deliveries {
         }
         let new_job = NewJob::new(Channel::Webhook.kind(), written(&parcel)?, now);
         let once = hashed(&["replay", &job.to_string(), once.as_str()]);
-        Ok(self.queue.enqueue(&new_job.once(key(&once)?).attempts(ATTEMPTS)).await?.id())
+        Ok(enqueue(&*self.queue, &new_job.once(key(&once)?).attempts(ATTEMPTS)).await?.id())
     }
 
     /// Writes down a delivery after an attempt. One worker at a time has the job, so nothing is

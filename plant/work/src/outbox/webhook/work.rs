@@ -9,6 +9,7 @@ use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use sqal_client::HttpClient;
 use sqal_core::Timestamp;
+use sqal_resilience::log::Causes;
 use sqal_storage::queue::{Job, JobKind};
 use sqal_storage::records::{Collection, ExpectedRecord, RecordDraft};
 use sqal_storage::{Queue, Records, StorageError};
@@ -212,7 +213,10 @@ impl WebhookWork {
             self.deliveries.note(delivery, now).await
         };
         if let Err(error) = noted.await {
-            warn!(endpoint = %endpoint.id(), job = %job.id, %error, "an attempt is missing in the log of deliveries");
+            warn!(
+                endpoint = %endpoint.id(), job = %job.id, error = %Causes::of(&error),
+                "an attempt is missing in the log of deliveries"
+            );
         }
     }
 
@@ -230,7 +234,7 @@ impl WebhookWork {
             Ok::<_, StorageError>(earlier.map_or(at, |earlier| earlier.since))
         };
         since.await.unwrap_or_else(|error| {
-            warn!(endpoint = %id, %error, "the beginning of an outage could not be kept");
+            warn!(endpoint = %id, error = %Causes::of(&error), "the beginning of an outage could not be kept");
             at
         })
     }
@@ -239,7 +243,7 @@ impl WebhookWork {
         let ended =
             async { self.records.remove(&webhook_outages(), &key(id.as_str())?, ExpectedRecord::Any, now).await };
         if let Err(error) = ended.await {
-            warn!(endpoint = %id, %error, "the end of an outage could not be kept");
+            warn!(endpoint = %id, error = %Causes::of(&error), "the end of an outage could not be kept");
         }
     }
 
@@ -251,7 +255,9 @@ impl WebhookWork {
             Ok(_) => {
                 warn!(endpoint = %id, %why, "an endpoint was disabled: nothing more is sent to it until it is enabled");
             }
-            Err(error) => warn!(endpoint = %id, %why, %error, "an endpoint could not be disabled"),
+            Err(error) => {
+                warn!(endpoint = %id, %why, error = %Causes::of(&error), "an endpoint could not be disabled");
+            }
         }
         self.no_longer_failing(id, at).await;
     }

@@ -1,0 +1,311 @@
+//! [`GROUPS`]: the inventory of the server's metrics. `docs/metrics.md` is made from it.
+
+use super::metric::MetricUnit::{Bytes, PerSecond, Percent, Ratio, Seconds};
+use super::metric::{counter, gauge, histogram};
+
+pub use super::metric::{LabelValues, Metric, MetricKind, MetricLabel, MetricUnit, Series};
+
+const METHOD: MetricLabel =
+    MetricLabel::known("method", &["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "other"]);
+const ENDPOINT: MetricLabel =
+    MetricLabel::described("endpoint", "the template of the path, such as `/api/v1/samples/{id}`, or `unknown`");
+const STATUS: MetricLabel = MetricLabel::described("status", "the HTTP status");
+const ROUTE: MetricLabel = MetricLabel::described("endpoint", "the template of the path");
+const PLACE: MetricLabel = MetricLabel::described(
+    "endpoint",
+    "the template of the path, or `keyed request`, `batch`, `replay` for what runs in a task of its own",
+);
+const RESOURCE: MetricLabel = MetricLabel::known(
+    "kind",
+    &["connections", "websockets", "message_bytes", "body_bytes", "batches", "event_streams", "answer_bytes"],
+);
+const REFUSED: MetricLabel = MetricLabel::known(
+    "kind",
+    &[
+        "connections",
+        "websockets",
+        "message_bytes",
+        "body_bytes",
+        "batches",
+        "event_streams",
+        "answer_bytes",
+        "messages",
+        "message_time",
+        "heads",
+    ],
+);
+const LINE: MetricLabel = MetricLabel::known("kind", &["frame rejected", "connection refused"]);
+const GRADE: MetricLabel = MetricLabel::known("grade", &["A+", "A", "B", "C", "REJECT"]);
+const CACHE: MetricLabel =
+    MetricLabel::known("cache_type", &["latest_sample", "dashboard_metrics", "device_stats", "hourly_aggregates"]);
+const OPERATION: MetricLabel = MetricLabel::known("operation", &["get", "set", "clear"]);
+const QUERY: MetricLabel = MetricLabel::known("query_type", &["select", "insert"]);
+const POOL: MetricLabel = MetricLabel::known("pool", &["readers", "writers"]);
+const BREAKER: MetricLabel = MetricLabel::described(
+    "name",
+    "`database` (writing), `database_reads`, and with `REDIS_URL` `cache_dashboard`, `cache_devices`, `cache_hours`",
+);
+const JOB: MetricLabel = MetricLabel::described("kind", "the kind of the jobs");
+const RUN: MetricLabel = MetricLabel::known("outcome", &["succeeded", "failed", "again", "returned", "lost"]);
+const STATE: MetricLabel = MetricLabel::known("state", &["enqueued", "running", "succeeded", "failed", "canceled"]);
+const SCHEDULE: MetricLabel = MetricLabel::described("schedule", "the name of the schedule");
+const DUE: MetricLabel = MetricLabel::known("outcome", &["enqueued", "missed", "paused"]);
+const CHANNEL: MetricLabel = MetricLabel::known("channel", &["mail", "webhook", "notice"]);
+const MESSAGE: MetricLabel =
+    MetricLabel::known("outcome", &["queued", "collected", "repeated", "delivered", "retried", "failed"]);
+const DROPPED: MetricLabel = MetricLabel::known("reason", &["queue_full", "undelivered", "refused", "shutdown"]);
+const VERSION: MetricLabel = MetricLabel::described("version", "the version of the server");
+const REVISION: MetricLabel =
+    MetricLabel::described("revision", "`SQAL_REVISION` at the time of the build, or `unknown`");
+
+/// Requests and the objectives of their routes.
+const REQUESTS: &[Metric] = &[
+    counter("http_requests_total", &[METHOD, ENDPOINT, STATUS], "HTTP requests").of("MET-01"),
+    histogram("http_request_duration_seconds", &[METHOD, ENDPOINT, STATUS], "Time to answer an HTTP request")
+        .unit(Seconds)
+        .of("MET-02"),
+    histogram("http_request_size_bytes", &[], "Size of requests, as far as it is known before the body is read")
+        .unit(Bytes)
+        .of("MET-03")
+        .beginning_at_zero(),
+    histogram("http_response_size_bytes", &[], "Size of answers, as far as it is known before the body is sent")
+        .unit(Bytes)
+        .of("MET-04")
+        .beginning_at_zero(),
+    gauge("http_requests_in_progress", &[METHOD, ENDPOINT], "HTTP requests that are being answered").of("MET-05"),
+    histogram(
+        "api_slo_request_duration_seconds",
+        &[ROUTE],
+        "Time to answer a request of a route with an objective; its count is the number of requests that count for the \
+         objective",
+    )
+    .unit(Seconds)
+    .of("MET-29"),
+    counter("api_slo_latency_breach_total", &[ROUTE], "Requests that took longer than the objective of their route")
+        .of("MET-26"),
+    counter("api_slo_error_breach_total", &[ROUTE], "Requests that were answered with 500 or above, without 504")
+        .of("MET-27"),
+    counter("api_slo_availability_breach_total", &[ROUTE], "Requests that were answered with 503").of("MET-28"),
+    counter("request_panics_total", &[PLACE], "Requests that broke off because the server has a fault"),
+    counter(
+        "wrong_tokens_total",
+        &[],
+        "Requests with a token in Authorization that is wrong or expired, or was refused before it was looked up",
+    )
+    .beginning_at_zero(),
+    gauge("budget_held", &[RESOURCE], "Amount of a shared resource that all holders together have now")
+        .beginning_at_zero(),
+    counter("budget_refused_total", &[REFUSED], "Refusals because the share of a resource was used up")
+        .beginning_at_zero(),
+    counter("log_lines_left_out_total", &[LINE], "Lines about refusals that were not written to the log")
+        .beginning_at_zero(),
+];
+
+/// Devices and their frames.
+const DEVICES: &[Metric] = &[
+    gauge("websocket_connections_active", &[], "Open device connections").of("MET-15").beginning_at_zero(),
+    counter("websocket_messages_sent_total", &[], "Answers sent to devices").of("MET-16").beginning_at_zero(),
+    counter("websocket_messages_received_total", &[], "Messages received from devices")
+        .of("MET-17")
+        .beginning_at_zero(),
+    counter("websocket_errors_total", &[], "Frames refused and connections broken").of("MET-18").beginning_at_zero(),
+    gauge(
+        "devices_clock_disagrees",
+        &[],
+        "Devices of the last five minutes whose clock is ahead of the server's by more than the limit",
+    )
+    .beginning_at_zero(),
+    gauge("devices_profile_unknown", &[], "Devices of the last five minutes whose profile the server does not know")
+        .beginning_at_zero(),
+    gauge("dead_letters", &[], "Refused frames that are kept").beginning_at_zero(),
+    counter(
+        "dead_letters_dropped_total",
+        &[],
+        "Refused frames that were not kept, because they are larger than the share of their holder or too many in a \
+         minute",
+    )
+    .beginning_at_zero(),
+    counter(
+        "samples_conflict_total",
+        &[],
+        "Readings that were rejected because another reading has their device, time and name",
+    )
+    .beginning_at_zero(),
+];
+
+/// Samples and their grades.
+const SAMPLES: &[Metric] = &[
+    histogram("sample_processing_duration_seconds", &[], "Time to check and judge a sample")
+        .unit(Seconds)
+        .of("MET-19")
+        .beginning_at_zero(),
+    histogram("sample_quality_score", &[GRADE], "Fused quality scores by final grade").of("MET-20").beginning_at_zero(),
+    gauge("samples_throughput_per_second", &[], "Samples stored a second over the last five minutes")
+        .unit(PerSecond)
+        .of("MET-23"),
+    gauge(
+        "conformity_rate_ratio",
+        &[],
+        "Share of the samples of the last five minutes that were graded C or better; NaN without any",
+    )
+    .unit(Ratio)
+    .of("C-07"),
+    gauge("conformity_rate_percent", &[], "conformity_rate_ratio under its older name and times 100")
+        .unit(Percent)
+        .of("MET-21"),
+    gauge(
+        "reject_rate_ratio",
+        &[],
+        "Share of the samples of the last five minutes that were rejected; NaN without any",
+    )
+    .unit(Ratio)
+    .of("C-07"),
+    gauge("reject_rate_percent", &[], "reject_rate_ratio under its older name and times 100")
+        .unit(Percent)
+        .of("MET-22"),
+    gauge("average_quality_score", &[], "Mean fused score of the last five minutes; NaN without any").of("MET-24"),
+];
+
+/// Caches.
+const CACHES: &[Metric] = &[
+    counter("cache_hits_total", &[CACHE], "Reads that a cache answered").of("MET-06").beginning_at_zero(),
+    counter("cache_misses_total", &[CACHE], "Reads that went to the database because no cache had the value")
+        .of("MET-07")
+        .beginning_at_zero(),
+    counter(
+        "cache_bypass_total",
+        &[CACHE],
+        "Reads that went to the database because the shared cache was away; they are no misses",
+    )
+    .of("MET-33")
+    .beginning_at_zero(),
+    gauge("cache_hit_ratio", &[], "Share of hits among hits and misses since the start; NaN before the first read")
+        .unit(Ratio)
+        .of("C-07"),
+    gauge("cache_hit_rate", &[], "cache_hit_ratio under its older name").unit(Ratio).of("MET-34"),
+    gauge("cache_hit_rate_threshold", &[], "Share of hits below which the log warns, as `HIT_RATE_THRESHOLD` sets it")
+        .unit(Ratio)
+        .of("CCH-10"),
+    histogram("cache_latency_seconds", &[OPERATION], "Time of a call of the shared cache")
+        .unit(Seconds)
+        .of("MET-08")
+        .only_with("REDIS_URL"),
+    gauge("cache_size_bytes", &[], "Size of the values in the memory of this server").unit(Bytes).of("MET-09"),
+    counter("cache_evictions_total", &[], "Values that left the memory of this server for lack of room")
+        .of("MET-10")
+        .beginning_at_zero(),
+    counter("cache_expirations_total", &[], "Reads that found an expired value in the memory of this server")
+        .of("MET-11")
+        .beginning_at_zero(),
+];
+
+/// The database.
+const DATABASE: &[Metric] = &[
+    histogram("db_query_duration_seconds", &[QUERY], "Time of a call of the database, whether it succeeded or not")
+        .unit(Seconds)
+        .of("MET-14"),
+    gauge("db_connection_pool_size", &[], "Most connections of the pool that has the fewest free ones").of("MET-12"),
+    gauge(
+        "db_connection_pool_available",
+        &[],
+        "Free connections of the pool that has the fewest; 0 shows an exhausted pool beside idle ones",
+    )
+    .of("MET-13"),
+    gauge("db_connections_in_use", &[POOL], "Connections in use"),
+    gauge("spool_samples_waiting", &[], "Samples that were acknowledged and wait for the database"),
+    gauge("spool_samples_damaged", &[], "Samples of the spool that cannot be read and are skipped"),
+    gauge(
+        "circuit_breaker_state",
+        &[BREAKER],
+        "State of a circuit breaker: 0 closed, 1 open, 2 half open, 3 disabled, 4 forced open, 5 metrics only",
+    )
+    .of("MET-25"),
+];
+
+/// Jobs, schedules and messages that leave.
+const WORK: &[Metric] = &[
+    counter("job_runs_total", &[JOB, RUN], "Runs of jobs that have ended"),
+    histogram("job_run_duration_seconds", &[JOB], "Time of a run of a job").unit(Seconds),
+    gauge("job_runs_under_way", &[JOB], "Jobs that this server works on now"),
+    gauge("jobs", &[JOB, STATE], "Jobs in the queue of all servers, counted once a minute"),
+    counter("schedule_due_total", &[SCHEDULE, DUE], "Due times of schedules"),
+    counter("outbox_messages_total", &[CHANNEL, MESSAGE], "What has become of messages and digests")
+        .only_with("SMTP_HOST"),
+    gauge("outbox_pending", &[CHANNEL], "Deliveries of all servers that wait or are under way"),
+];
+
+/// Traces.
+const TRACES: &[Metric] = &[
+    counter("traceparents_refused_total", &[], "Contexts of traces that are not valid and were ignored")
+        .beginning_at_zero(),
+    counter("traces_exported_total", &[], "Traces that the collector has accepted").beginning_at_zero(),
+    counter("traces_dropped_total", &[DROPPED], "Traces that were kept and did not reach the collector")
+        .beginning_at_zero(),
+    counter("trace_spans_rejected_total", &[], "Spans that the collector rejected of traces that it accepted")
+        .beginning_at_zero(),
+];
+
+/// The program itself.
+const PROGRAM: &[Metric] = &[gauge("sqal_build_info", &[VERSION, REVISION], "The program that runs; always 1")];
+
+/// All metrics of the server, in groups with their titles.
+pub const GROUPS: [(&str, &[Metric]); 8] = [
+    ("Requests and objectives", REQUESTS),
+    ("Devices", DEVICES),
+    ("Samples", SAMPLES),
+    ("Caches", CACHES),
+    ("Database", DATABASE),
+    ("Jobs, schedules and messages", WORK),
+    ("Traces", TRACES),
+    ("Program", PROGRAM),
+];
+
+/// All metrics of the server.
+pub fn all() -> impl Iterator<Item = &'static Metric> {
+    GROUPS.into_iter().flat_map(|(_, metrics)| metrics)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_metric_stands_once_and_says_what_it_means() {
+        let names: BTreeSet<_> = all().map(|metric| metric.name).collect();
+        assert_eq!(names.len(), all().count());
+        for Metric { name, meaning, .. } in all() {
+            let sentence =
+                meaning.starts_with(char::is_uppercase) || names.iter().any(|other| meaning.starts_with(other));
+            assert!(sentence && !meaning.ends_with('.'), "{name}: {meaning:?}");
+        }
+    }
+
+    /// The conventions of Prometheus: counters end with `_total`, and the unit is in the name.
+    #[test]
+    fn every_name_has_its_unit() {
+        for Metric { name, kind, unit, .. } in all() {
+            assert_eq!(name.ends_with("_total"), *kind == MetricKind::Counter, "{name}");
+            let ending = match unit {
+                Seconds => "_seconds",
+                Bytes => "_bytes",
+                Percent => "_percent",
+                PerSecond => "_per_second",
+                // `cache_hit_rate` is a documented name, and its threshold is called after it.
+                Ratio if !name.starts_with("cache_hit_rate") => "_ratio",
+                Ratio | MetricUnit::Number => continue,
+            };
+            assert!(name.ends_with(ending), "{name} in {}", unit.as_str());
+        }
+    }
+
+    /// A series can only be there before its first event if its labels are known.
+    #[test]
+    fn what_begins_at_zero_has_known_labels() {
+        for metric in all().filter(|metric| metric.begins_at_zero) {
+            let series = metric.known_series().map_or(0, |series| series.len());
+            assert!((1..=40).contains(&series), "{}: {series} series", metric.name);
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! [`ForeignLimit`]: how much the lines of libraries tell at most, whatever a filter asks for.
+
+use tracing::Metadata;
+use tracing::subscriber::Interest;
+use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::layer::{Context, Filter};
+
+/// The beginnings of the targets of the house, whose lines hold no secret at any level.
+const OWN: [&str; 3] = ["sqal", "reference_server", "device_simulator"];
+
+/// Libraries whose lines at level debug hold secrets: an SMTP client writes the login of its server
+/// and the mail.
+const TALKATIVE: [&str; 1] = ["lettre"];
+
+/// Hides the lines of libraries at level trace.
+///
+/// A library writes what it sends and receives at that level: the request of a WebSocket with its
+/// token, the tickets of TLS, the body that a web framework refused. An administrator who raises a
+/// level must not thereby read the secrets of others.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ForeignLimit;
+
+/// The most detailed level that a target may have.
+fn most(target: &str) -> LevelFilter {
+    let crate_name = target.split("::").next().unwrap_or_default();
+    if OWN.iter().any(|own| target.starts_with(own)) {
+        LevelFilter::TRACE
+    } else if TALKATIVE.contains(&crate_name) {
+        LevelFilter::INFO
+    } else {
+        LevelFilter::DEBUG
+    }
+}
+
+fn is_allowed(metadata: &Metadata<'_>) -> bool {
+    *metadata.level() <= most(metadata.target())
+}
+
+impl<S> Filter<S> for ForeignLimit {
+    fn enabled(&self, metadata: &Metadata<'_>, _: &Context<'_, S>) -> bool {
+        is_allowed(metadata)
+    }
+
+    fn callsite_enabled(&self, metadata: &'static Metadata<'static>) -> Interest {
+        if is_allowed(metadata) { Interest::always() } else { Interest::never() }
+    }
+
+    fn max_level_hint(&self) -> Option<LevelFilter> {
+        // Without a hint, the hint of the other filter would be lost.
+        Some(LevelFilter::TRACE)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_house_may_tell_everything() {
+        for (target, level) in [
+            ("sqal_http::door", LevelFilter::TRACE),
+            ("reference_server", LevelFilter::TRACE),
+            ("device_simulator::link", LevelFilter::TRACE),
+            ("tungstenite::handshake::client", LevelFilter::DEBUG),
+            ("axum::rejection", LevelFilter::DEBUG),
+            ("sqlx::query", LevelFilter::DEBUG),
+            ("rustls::server::tls13", LevelFilter::DEBUG),
+            ("lettre", LevelFilter::INFO),
+            ("lettre::transport::smtp::client", LevelFilter::INFO),
+            ("lettres", LevelFilter::DEBUG),
+            ("", LevelFilter::DEBUG),
+        ] {
+            assert_eq!(most(target), level, "{target}");
+        }
+    }
+}

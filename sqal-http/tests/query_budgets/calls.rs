@@ -1,0 +1,55 @@
+//! A call of each route that finds something: the call that the route declares, or a fuller one.
+
+use serde_json::{Value, json};
+use sqal_http::{Profile, Route};
+
+use crate::plant::{DEVICE, FOIE, Plant, at, tile};
+
+/// A call, without its method.
+pub(crate) struct Call {
+    pub(crate) path: String,
+    pub(crate) fields: Vec<(&'static str, &'static str)>,
+    pub(crate) body: String,
+}
+
+impl Call {
+    /// A call of a path, without fields and without a body.
+    pub(crate) fn to(path: impl Into<String>) -> Self {
+        Self { path: path.into(), fields: Vec::new(), body: String::new() }
+    }
+
+    /// The call of a route: the good call that it declares, unless the route needs a body, or the
+    /// name of a thing that is there.
+    pub(crate) fn of(route: &Route, plant: &Plant) -> Self {
+        let with = |body: Value| Self { body: body.to_string(), ..Self::to(route.path) };
+        let profile = |version: u32| {
+            let mut profile = Profile::example();
+            profile.version = version;
+            serde_json::to_value(profile).unwrap()
+        };
+        let named = |name: &str| route.path.replace("{name}", name);
+        match (route.method, route.path) {
+            ("GET", "/api/v1/samples/{id}") => Self::to(route.path.replace("{id}", &plant.sample_id)),
+            ("POST", "/api/v1/samples:batch") => Self { body: plant.frames(), ..Self::to(route.path) },
+            ("POST", "/api/v1/devices/{device_id}/calibrations") => {
+                Self { path: route.path.replace("{device_id}", DEVICE), ..with(tile(0.99)) }
+            }
+            ("PUT", "/api/v1/profiles/{name}") => {
+                let fields = vec![("if-match", "*")];
+                Self { path: named(FOIE), fields, ..with(profile(plant.profile_version + 1)) }
+            }
+            ("POST", "/api/v1/profiles/{name}/dry-run") => {
+                Self { path: named(FOIE), ..with(profile(plant.profile_version + 1)) }
+            }
+            ("POST", "/api/v1/jobs") => {
+                let (profile, span) = (profile(plant.profile_version + 1), json!({ "from": at(-60), "until": at(0) }));
+                with(json!({ "kind": "dry_run", "name": FOIE, "profile": profile, "span": span }))
+            }
+            ("GET" | "DELETE", "/api/v1/jobs/{id}") => Self::to(route.path.replace("{id}", &plant.open_job)),
+            ("POST", "/api/v1/schedules/{name}/resume") => Self::to(named("report_1")),
+            (_, path) if path.starts_with("/api/v1/schedules/{name}") => Self::to(named("report_0")),
+            ("PUT", "/api/v1/system/log") => with(json!({ "filter": "debug", "for_seconds": 60 })),
+            _ => Self::to(route.calls.good.0),
+        }
+    }
+}
