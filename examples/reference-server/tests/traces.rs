@@ -8,6 +8,8 @@ mod mail;
 #[expect(dead_code, reason = "each test file uses its part of the support")]
 mod process;
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::path::Path;
 use std::time::Duration;
 
@@ -63,6 +65,16 @@ fn is_query_without(span: &Value, values: &[&str]) -> bool {
     span["kind"] == "client" && !text.is_empty() && !values.iter().any(|value| text.contains(value))
 }
 
+/// A page that watches the line: the head of its stream of events has come.
+fn watch(server: &Server) -> TcpStream {
+    let mut page = TcpStream::connect(&server.address).unwrap();
+    write!(page, "GET /api/v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+    let mut line = [0; 12];
+    page.read_exact(&mut line).unwrap();
+    assert_eq!(line, *b"HTTP/1.1 200");
+    page
+}
+
 /// One trace: from the reading of a station over the frame, the judging, the commit with its
 /// queries to the event.
 fn one_reading_is_one_trace(protocol: &str, elsewhere: &[(&'static str, String)]) {
@@ -70,6 +82,8 @@ fn one_reading_is_one_trace(protocol: &str, elsewhere: &[(&'static str, String)]
     let receiver = Receiver::start();
     let settings = receiver.settings(protocol);
     let server = Server::start_with(&borrowed(&[settings.as_slice(), elsewhere].concat()), data.path(), "127.0.0.1:0");
+    // A sample is an event only while a page watches.
+    let _page = watch(&server);
     let mut station = server.station(1);
     station.count = Some(1);
     assert_eq!(run_traced(&station, &settings).persisted, 1);

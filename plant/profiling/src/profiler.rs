@@ -108,8 +108,9 @@ impl CpuProfiler {
     }
 
     fn turn(&self, plan: ProfilePlan) -> Result<ProfileTurn, CpuProfileError> {
-        let now = self.clock.now();
         let mut until = self.state.until.lock().unwrap_or_else(PoisonError::into_inner);
+        // Read under the lock: a time from before would make the other profile seem to last longer.
+        let now = self.clock.now();
         if let Some(until) = *until {
             return Err(CpuProfileError::busy(until.saturating_duration_since(now)));
         }
