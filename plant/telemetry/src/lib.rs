@@ -3,7 +3,7 @@
 //! Libraries make ordinary spans of `tracing`, and this crate makes traces of them:
 //!
 //! - A [`TraceContext`] is what a caller sends and its callee continues, as W3C Trace Context
-//!   writes it in `traceparent`. [`current`] gives that of the work of this moment.
+//!   writes it in `traceparent`. [`current()`] gives that of the work of this moment.
 //! - [`HeldTraces`](held::HeldTraces) is a layer that holds the spans of a request, a message or a
 //!   job until its end. If the trace is sampled or has an error, it goes whole to a
 //!   [`TraceSink`](held::TraceSink); otherwise it is dropped.

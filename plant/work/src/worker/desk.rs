@@ -55,8 +55,8 @@ impl Desk {
         Ok(Taken { jobs, asked })
     }
 
-    /// Notes whether the queue has answered a call: the log has a line when it no longer answers, and
-    /// one when it answers again.
+    /// Notes whether the queue has answered a call: the log has a line when it no longer answers,
+    /// and one when it answers again.
     pub(super) fn called<T>(&self, answer: &Result<T, StorageError>) {
         let kind = self.work.kind();
         match answer {

@@ -319,12 +319,12 @@ mod tests {
         let explain: &'static str = format!("EXPLAIN QUERY PLAN {}", statement.text(Engine::Sqlite)).leak();
         // A statement with fewer values takes the first of them.
         let values: [Value<'_>; 5] = [1_i64.into(), 1_i64.into(), 1_i64.into(), "report".into(), "failed".into()];
-        let rows = SqlStore::write(store, Sql::both(explain), &values).await.unwrap();
+        let rows = SqlStore::write(store, Sql::both(explain), &values).await.expect("a plan");
         let step = |mut row: Row| {
             for column in ["id", "parent", "notused"] {
-                row.int(column).unwrap();
+                row.int(column).expect("a number");
             }
-            row.text("detail").unwrap()
+            row.text("detail").expect("a text")
         };
         rows.into_iter().map(step).collect()
     }
