@@ -11,7 +11,7 @@ use crate::report::say;
 use crate::services::Services;
 use crate::tools;
 
-/// The peer, in the version that the figures of `docs/storage.md` were taken with.
+/// The peer of the comparison that `docs/storage.md` names.
 const PEER: &str = "graphile-worker@0.18.0";
 
 /// How many jobs are measured without a number.

@@ -236,7 +236,7 @@ async fn an_invalid_traceparent_is_ignored_counted_and_told() {
 #[tokio::test]
 async fn a_replay_is_a_part_of_its_request_and_linked_to_the_devices_trace() {
     let parts = Parts::at(MEASURED);
-    // Another reading had the name when the frame came.
+    // The frame was refused for its empty matrix; the letter is replayed with a good one.
     let text = frame(DEVICE, |_| {});
     let refused = frame(DEVICE, |frame| frame["vl53l8ch"]["distance_matrix"] = json!([]));
     assert_eq!(parts.take(&refused).await["status"], "rejected");

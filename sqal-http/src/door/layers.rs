@@ -6,7 +6,7 @@
 //!    trace has its id as exemplar, and so that refusals have a span too;
 //! 2. *metrics*, so that refusals are counted too;
 //! 3. *headers* that forbid a browser everything that the page does not need;
-//! 4. before each route its *gate* (`routes/gate.rs`). It applies the objective, which counts
+//! 4. before each route its *gate* (`gate.rs`). It applies the objective, which counts
 //!    refusals too. Before any work it applies the shutdown, so that a process that ends accepts
 //!    nothing new and waits for what runs (SHD-01; probes are not work). Then it applies the
 //!    authentication of the caller, the caller's permission, and the quota.

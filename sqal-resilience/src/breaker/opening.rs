@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn who_comes_to_an_open_breaker_waits_no_moment() {
+    fn an_open_breaker_is_not_waited_for() {
         let breaker = breaker();
         breaker.force_open();
         assert!(Box::pin(breaker.opening()).as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready());

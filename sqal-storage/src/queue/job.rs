@@ -68,7 +68,7 @@ pub enum JobState {
     Succeeded,
     /// The job has failed for good.
     Failed,
-    /// The job was canceled.
+    /// The job was cancelled.
     Canceled,
 }
 

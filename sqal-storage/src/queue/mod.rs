@@ -116,7 +116,7 @@ pub trait Queue: Debug + Send + Sync + 'static {
     ) -> Result<Vec<Leased>, StorageError>;
 
     /// Extends a lease and reports progress; returns whether the worker still holds the lease. If
-    /// it does not, the job was canceled or has passed to another worker, and the work must stop.
+    /// it does not, the job was cancelled or has passed to another worker, and the work must stop.
     ///
     /// # Errors
     ///

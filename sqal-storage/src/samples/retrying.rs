@@ -26,7 +26,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// The longest that a breaker may make a read wait for its next try.
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
-/// A read that fails within this time after another one belongs to the same outage.
+/// A failure that comes back within this time belongs to the same outage.
 const CALM: Duration = Duration::from_secs(5);
 
 /// A decorator: reads that fail with a [transient](StorageError::is_transient) error are retried.

@@ -26,7 +26,7 @@ use tracing::info;
 
 use background::Background;
 use database::Database;
-use profiling::Profiling;
+use profiling::ProcessProfiles;
 
 use crate::abort_on_drop::AbortOnDrop;
 use crate::heads::HeadKeeper;
@@ -40,8 +40,8 @@ use crate::signals::signals;
 
 /// Starts the server, passes its address to `ready`, and runs until SIGTERM, SIGINT or SIGHUP. Then
 /// it ends in order; a second signal ends it at once. With `log`, administrators can change the
-/// filter of the log for a while; `traces` is what
-/// [`traces`](crate::traces) returned beside its layer.
+/// filter of the log for a while; `traces` is what [`traces`](crate::traces) returned beside its
+/// layer.
 ///
 /// # Errors
 ///
@@ -110,7 +110,7 @@ async fn serve_until(
     let door = door::set(&mut services, settings.access.access, settings.limits, settings.origins, data_dir)?;
     background.follow_tokens(settings.access.tokens_file, &services);
     background.follow_decisions(&services);
-    let profiling = Profiling::of(settings.profiling);
+    let profiling = ProcessProfiles::of(settings.profiling);
     let scheduler = schedules::over(&database, &settings.schedules.zone, &profiling);
     services.plant.schedules = Some(Arc::clone(&scheduler));
     background.count_deliveries(&database.queue);

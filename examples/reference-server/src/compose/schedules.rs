@@ -16,13 +16,13 @@ use sqal_work::{Work, WorkConfig, Worker, Zone};
 use tracing::{info, warn};
 
 use super::database::Database;
-use super::profiling::Profiling;
+use super::profiling::ProcessProfiles;
 use crate::expired_records::ExpiredRecords;
 use crate::wall_clock::wall_clock;
 
 /// The schedules over a database. Every server of the database has them, and one of all servers
 /// does each run.
-pub(super) fn over(database: &Database, zone: &Zone, profiling: &Profiling) -> Arc<Scheduler> {
+pub(super) fn over(database: &Database, zone: &Zone, profiling: &ProcessProfiles) -> Arc<Scheduler> {
     let (queue, records) = (Arc::clone(&database.queue), Arc::clone(&database.records));
     let mut schedules = vec![ExpiredRecords::schedule(zone.clone())];
     schedules.extend(profiling.schedule(zone.clone()));
@@ -37,7 +37,7 @@ pub(super) fn over(database: &Database, zone: &Zone, profiling: &Profiling) -> A
 pub(super) fn begin(
     scheduler: &Arc<Scheduler>,
     database: &Database,
-    profiling: &Profiling,
+    profiling: &ProcessProfiles,
     mailer: Option<Mailer>,
     shutdown: &Shutdown,
 ) {
@@ -48,7 +48,7 @@ pub(super) fn begin(
 }
 
 /// The worker of this process.
-fn worker(database: &Database, profiling: &Profiling, mailer: Option<Mailer>) -> Worker {
+fn worker(database: &Database, profiling: &ProcessProfiles, mailer: Option<Mailer>) -> Worker {
     let (queue, records) = (Arc::clone(&database.queue), || Arc::clone(&database.records));
     let worker = Worker::new(queue, name(), Arc::new(wall_clock), Arc::new(TokioClock));
     let removal = Scheduled::new(ExpiredRecords::new(records()), records());

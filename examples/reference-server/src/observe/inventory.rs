@@ -53,7 +53,8 @@ const DUE: MetricLabel = MetricLabel::known("outcome", &["enqueued", "missed", "
 const CHANNEL: MetricLabel = MetricLabel::known("channel", &["mail", "webhook", "notice"]);
 const MESSAGE: MetricLabel =
     MetricLabel::known("outcome", &["queued", "collected", "repeated", "delivered", "retried", "failed"]);
-const DROPPED: MetricLabel = MetricLabel::known("reason", &["queue_full", "undelivered", "refused", "shutdown"]);
+const DROPPED: MetricLabel =
+    MetricLabel::known("reason", &["queue_full", "undelivered", "refused", "shutdown", "rate"]);
 const VERSION: MetricLabel = MetricLabel::described("version", "the version of the server");
 const REVISION: MetricLabel =
     MetricLabel::described("revision", "`SQAL_REVISION` at the time of the build, or `unknown`");
@@ -239,7 +240,7 @@ const TRACES: &[Metric] = &[
     counter("traceparents_refused_total", &[], "Contexts of traces that are not valid and were ignored")
         .beginning_at_zero(),
     counter("traces_exported_total", &[], "Traces that the collector has accepted").beginning_at_zero(),
-    counter("traces_dropped_total", &[DROPPED], "Traces that were kept and did not reach the collector")
+    counter("traces_dropped_total", &[DROPPED], "Traces that should have reached the collector and did not")
         .beginning_at_zero(),
     counter("trace_spans_rejected_total", &[], "Spans that the collector rejected of traces that it accepted")
         .beginning_at_zero(),

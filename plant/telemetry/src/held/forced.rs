@@ -23,21 +23,21 @@ pub(crate) struct ForcedTraces {
     /// The status ERROR.
     pub(crate) by_errors: ForcedRate,
     /// The traces that were too many and are in no metric yet.
-    untold: AtomicU64,
+    uncounted: AtomicU64,
 }
 
 impl ForcedTraces {
     /// Notes a trace that is dropped because there are too many.
     pub(crate) fn drop_one(&self) {
-        self.untold.fetch_add(1, Ordering::Relaxed);
+        self.uncounted.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Counts what was dropped. The recorder is code of the program, so no lock is held here.
     #[cfg(feature = "metrics")]
     pub(crate) fn tell(&self) {
-        if self.untold.load(Ordering::Relaxed) > 0 {
-            let untold = self.untold.swap(0, Ordering::Relaxed);
-            metrics::counter!("traces_dropped_total", "reason" => "rate").increment(untold);
+        if self.uncounted.load(Ordering::Relaxed) > 0 {
+            let uncounted = self.uncounted.swap(0, Ordering::Relaxed);
+            metrics::counter!("traces_dropped_total", "reason" => "rate").increment(uncounted);
         }
     }
 }

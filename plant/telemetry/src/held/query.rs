@@ -1,4 +1,4 @@
-//! [`Query`]: the query that an event of the database driver tells of, as the fields of a span.
+//! [`Query`]: the query that an event of the database driver describes, as the fields of a span.
 
 use std::fmt;
 use std::time::Duration;
@@ -52,9 +52,9 @@ pub(crate) struct Query {
 impl Query {
     /// Reads an event of the driver; the attributes of the query's span go to `fields`.
     pub(crate) fn read(event: &Event<'_>, fields: &mut Fields) -> Self {
-        let mut told = Told { fields, summary: None, statement: None, rows: None, took: Duration::ZERO };
-        event.record(&mut told);
-        let Told { fields, summary, statement, rows, took } = told;
+        let mut read = DriverEvent { fields, summary: None, statement: None, rows: None, took: Duration::ZERO };
+        event.record(&mut read);
+        let DriverEvent { fields, summary, statement, rows, took } = read;
         fields.kind = Some(SpanKind::Client);
         // If the summary is the whole statement, the driver leaves the statement empty.
         if let Some(text) = statement.or(summary) {
@@ -75,7 +75,7 @@ impl Query {
 }
 
 /// The fields of the driver's event.
-struct Told<'a> {
+struct DriverEvent<'a> {
     fields: &'a mut Fields,
     summary: Option<Piece>,
     statement: Option<Piece>,
@@ -83,7 +83,7 @@ struct Told<'a> {
     took: Duration,
 }
 
-impl Visit for Told<'_> {
+impl Visit for DriverEvent<'_> {
     fn record_f64(&mut self, field: &Field, value: f64) {
         if field.name() == "elapsed_secs" {
             self.took = Duration::try_from_secs_f64(value).unwrap_or_default();

@@ -11,7 +11,7 @@ use tracing_subscriber::prelude::*;
 use crate::written::Written;
 
 /// The wall time of the tests.
-const NOON: SystemTime = SystemTime::UNIX_EPOCH;
+const START: SystemTime = SystemTime::UNIX_EPOCH;
 
 fn filter(text: &str) -> LogFilter {
     text.parse().unwrap()
@@ -47,9 +47,9 @@ fn works(written: &Written) -> Vec<&'static str> {
 async fn a_change_shows_lines_that_were_off_and_reverts_by_itself() {
     let (control, written, _log) = log();
     assert_eq!(works(&written), ["a fact"], "the place of the other line is known as off now");
-    let state = control.change(&filter("sqal_x=debug"), lasting(900), NOON).unwrap();
+    let state = control.change(&filter("sqal_x=debug"), lasting(900), START).unwrap();
     assert_eq!((state.filter.as_str(), state.usual.as_str()), ("info,sqal_x=debug", "info"));
-    assert_eq!(state.until, Some(NOON + Duration::from_secs(900)));
+    assert_eq!(state.until, Some(START + Duration::from_secs(900)));
     assert!(written.one().contains("WARN the filter of the log changes for a limited time filter=sqal_x=debug"));
     assert_eq!(works(&written), ["a detail", "a fact"]);
     sleep(Duration::from_millis(899_990)).await;
@@ -63,9 +63,9 @@ async fn a_change_shows_lines_that_were_off_and_reverts_by_itself() {
 #[tokio::test(start_paused = true)]
 async fn a_later_change_wins_and_reverts_once_at_its_own_end() {
     let (control, written, _log) = log();
-    control.change(&filter("debug"), lasting(10), NOON).unwrap();
+    control.change(&filter("debug"), lasting(10), START).unwrap();
     sleep(Duration::from_secs(5)).await;
-    control.change(&filter("off"), lasting(60), NOON).unwrap();
+    control.change(&filter("off"), lasting(60), START).unwrap();
     assert_eq!(works(&written), [""; 0]);
     sleep(Duration::from_secs(10)).await;
     assert_eq!(written.take(), [""; 0], "the end of the first change ends nothing");
@@ -82,10 +82,10 @@ async fn a_change_can_be_ended_early_and_its_time_then_ends_nothing() {
     let (control, written, _log) = log();
     assert_eq!(control.revert().unwrap(), control.state(), "without a change nothing happens");
     assert_eq!(written.take(), [""; 0]);
-    control.change(&filter("debug"), lasting(10), NOON).unwrap();
+    control.change(&filter("debug"), lasting(10), START).unwrap();
     assert_eq!(control.revert().unwrap().until, None);
     assert_eq!(works(&written), ["a fact"]);
-    control.change(&filter("debug"), lasting(20), NOON).unwrap();
+    control.change(&filter("debug"), lasting(20), START).unwrap();
     sleep(Duration::from_secs(15)).await;
     assert_eq!(works(&written), ["a detail", "a fact"], "the first change would have ended by now");
 }
@@ -102,7 +102,7 @@ async fn no_change_shows_what_libraries_write_of_secrets() {
         info!(target: "lettre", "a mail has left");
     };
     for over in ["trace", "tungstenite=trace,lettre=trace,sqal_x=trace,sqlx=debug", "[x]=trace,trace"] {
-        control.change(&filter(over), lasting(900), NOON).unwrap();
+        control.change(&filter(over), lasting(900), START).unwrap();
         written.take();
         libraries();
         let lines = written.take().join("\n");
@@ -121,6 +121,6 @@ async fn no_change_shows_what_libraries_write_of_secrets() {
 async fn a_log_that_has_ended_is_not_controlled() {
     let (control, _written, log) = log();
     drop(log);
-    assert_eq!(control.change(&filter("debug"), ChangeDuration::default(), NOON), Err(LogEndedError));
+    assert_eq!(control.change(&filter("debug"), ChangeDuration::default(), START), Err(LogEndedError));
     assert_eq!(control.state().until, None);
 }

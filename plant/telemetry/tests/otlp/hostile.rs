@@ -94,7 +94,7 @@ async fn a_connection_on_which_a_request_was_not_answered_is_given_up() {
         let (stream, _) = listener.accept().await.unwrap();
         serve(stream, Says::Grpc("0"), std::sync::Arc::default()).await;
     });
-    settings.attempt = Duration::from_millis(200);
+    settings.attempt = Duration::from_secs(1);
     // Each of the two spans has a request of its own, and the trace ends with the second one.
     let delay = Duration::from_secs(5);
     settings.batches = OtlpBatches::new(10, delay, 1, Duration::from_secs(30)).unwrap();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sqal_telemetry::otlp::OtlpProtocol;
-use tokio::net::TcpListener;
+use tokio::net::TcpSocket;
 
 use crate::collector::{Collector, Says};
 use crate::{export_one_trace, one, settings};
@@ -33,7 +33,10 @@ async fn what_a_collector_could_not_take_is_counted_as_undelivered() {
 /// No server listens; and a server of the other version of HTTP, which understands nothing.
 #[tokio::test]
 async fn a_collector_that_cannot_be_spoken_with_is_counted_as_undelivered() {
-    let nowhere = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    // A bound socket that does not listen refuses connections, and keeps its port from others.
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let nowhere = socket.local_addr().unwrap();
     for protocol in [OtlpProtocol::Grpc, OtlpProtocol::HttpProtobuf] {
         let settings = settings(&format!("http://{nowhere}"), protocol);
         assert_eq!(export_one_trace(&settings).await, one("traces_dropped_total undelivered"), "{protocol:?}");

@@ -267,7 +267,7 @@ impl Outbox {
         let (unique, due) = match open.job {
             None => (format!("{place} digest {number}"), open.due),
             Some(_) if now < later(open.due, DIGEST_LATE) => return Ok(()),
-            // The digest should have begun by now. If its job was canceled, another one takes its
+            // The digest should have begun by now. If its job was cancelled, another one takes its
             // place, so that the batch is not kept open for ever.
             Some(job) => {
                 let known = self.queue.job(job).await?;

@@ -45,7 +45,7 @@ pub(super) async fn sweep(ports: &Ports) -> Result<(), SchedulerError> {
 
 /// Forgets the jobs of schedules that ended longer ago than `kept_for`; returns their number. Jobs
 /// of schedules that no server has any more are forgotten too, and those that wait in vain are
-/// canceled.
+/// cancelled.
 pub(super) async fn forget(ports: &Ports, schedules: &[Schedule], kept_for: Duration) -> Result<u64, SchedulerError> {
     let now = ports.now();
     let stale = earlier(now, kept_for);

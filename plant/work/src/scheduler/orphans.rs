@@ -1,7 +1,7 @@
 //! Jobs of schedules that no program has any more: nothing else cancels or forgets them.
 //!
 //! A schedule that this program does not have may be one of a newer or an older program, whose
-//! servers still do its jobs. Its jobs are therefore canceled only after they have expired: no
+//! servers still do its jobs. Its jobs are therefore cancelled only after they have expired: no
 //! server begins them any more.
 
 use std::collections::BTreeSet;
@@ -50,7 +50,7 @@ pub(super) async fn cancel(
                 let Some(occasion) = orphan(&job, schedules, now) else { continue };
                 ports.queue.cancel(job.id, now).await?;
                 let schedule = occasion.schedule;
-                warn!(%schedule, job = %job.id, "a job was canceled: it has expired, and no server here has its schedule");
+                warn!(%schedule, job = %job.id, "a job was cancelled: it has expired, and no server here has its schedule");
             }
         }
     }

@@ -45,7 +45,7 @@ pub use work::{Work, WorkError};
 /// # Laws
 ///
 /// 1. *A run never outlives its lease*: while the lease cannot be renewed, the work is not polled;
-///    if the job was canceled or has passed to another worker, it is dropped. So two workers whose
+///    if the job was cancelled or has passed to another worker, it is dropped. So two workers whose
 ///    clocks agree never work on a job at once. That also holds for a machine that was suspended:
 ///    its wall clock shows that the lease has ended, and the work is polled again only if the lease
 ///    could be renewed.

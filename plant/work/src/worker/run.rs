@@ -34,7 +34,7 @@ enum Ended {
     Draining,
     /// The run took longer than its work may.
     TooLong(Duration),
-    /// The job was canceled, or has passed to another worker.
+    /// The job was cancelled, or has passed to another worker.
     Lost,
 }
 
@@ -51,7 +51,7 @@ pub(super) async fn run(desk: Arc<Desk>, Leased { lease, job }: Leased, asked: M
 /// Stores the end of a run and notes it.
 async fn finish(desk: &Desk, lease: &Lease, job: &Job, running: &Running, ended: Ended) {
     let Some((end, later_by)) = end_of(desk, job, ended, running) else {
-        return lost(desk, job, running, "it was canceled, or has passed to another worker");
+        return lost(desk, job, running, "it was cancelled, or has passed to another worker");
     };
     if matches!(end, JobEnd::Failed(_) | JobEnd::Again { .. }) {
         failed();

@@ -17,14 +17,14 @@ use tracing::info;
 
 use super::super::database::Database;
 use super::admin::Admin;
-use super::{Profiling, pages, profiles};
+use super::{ProcessProfiles, pages, profiles};
 use crate::listen;
 use crate::no_proxy::no_proxy;
 use crate::one_host::one_host;
 use crate::one_length::one_length;
 use crate::server_error::ServerError;
 
-impl Profiling {
+impl ProcessProfiles {
     /// Listens for administrators, if an address is set, until the process ends.
     ///
     /// # Errors

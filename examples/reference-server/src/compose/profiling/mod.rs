@@ -1,4 +1,4 @@
-//! [`Profiling`]: the profiles of the process, which the weekly run and administrators take.
+//! [`ProcessProfiles`]: the profiles of the process, which the weekly run and administrators take.
 
 mod admin;
 mod listener;
@@ -19,7 +19,7 @@ use crate::settings::ProfilingSettings;
 
 /// The profiles of the process. The weekly run and administrators share one profiler, so one
 /// profile is taken at a time.
-pub(super) struct Profiling {
+pub(super) struct ProcessProfiles {
     profiler: CpuProfiler,
     /// The plan of the weekly profile; `None` if there is none.
     weekly: Option<ProfilePlan>,
@@ -27,7 +27,7 @@ pub(super) struct Profiling {
     address: Option<SocketAddr>,
 }
 
-impl Profiling {
+impl ProcessProfiles {
     /// The profiles that the settings ask for. A program that cannot be sampled takes no weekly
     /// profile.
     pub(super) fn of(settings: ProfilingSettings) -> Self {
