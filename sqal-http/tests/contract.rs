@@ -58,7 +58,7 @@ async fn app(adjust: impl FnOnce(&mut Services)) -> Router {
 
 /// The control of a log that lasts as long as the process.
 fn log() -> LogControl {
-    let (control, filter) = LogControl::new::<tracing_subscriber::Registry>("info".parse().unwrap());
+    let (control, filter) = LogControl::new::<tracing_subscriber::Registry>("info".parse().unwrap(), &[]);
     let _kept = Box::leak(Box::new(filter));
     control
 }

@@ -78,7 +78,9 @@ fn main() -> ExitCode {
 /// The log of the station, one line per event on standard error.
 fn lines<S: Subscriber + for<'a> LookupSpan<'a>>(config: &Config) -> impl Layer<S> + Send + Sync + use<S> {
     let is_terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
-    LogLines::new(config.log_format, std::io::stderr).colored(is_terminal).with_filter(config.log.for_layer())
+    LogLines::new(config.log_format, std::io::stderr)
+        .colored(is_terminal)
+        .with_filter(config.log.for_layer(&["device_simulator"]))
 }
 
 /// Is ready at Ctrl-C. Without a signal handler, Ctrl-C ends the process at once.

@@ -1,8 +1,6 @@
 //! `GET /metrics`: what the recorder of the process renders, as Prometheus' text format or as
 //! OpenMetrics, compressed if the scraper accepts it.
 
-pub(super) mod accept;
-
 use std::io::Write as _;
 use std::sync::Arc;
 
@@ -12,8 +10,7 @@ use axum::response::{IntoResponse, Response};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-use accept::{OPEN_METRICS, OPEN_METRICS_DRAFT, TEXT};
-
+use super::accept::{self, OPEN_METRICS, OPEN_METRICS_DRAFT, TEXT};
 use crate::door::problem::Problem;
 use crate::door::quota::Class;
 use crate::route::{EVERYONE, Endpoint, METRICS, get};

@@ -1,5 +1,6 @@
 //! The resources of the interface: each declares its routes beside their handlers.
 
+mod accept;
 pub(crate) mod batch;
 pub(crate) mod calibrations;
 pub(crate) mod capabilities;

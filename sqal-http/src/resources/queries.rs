@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use sqal_storage::queries::{EndpointQueries, QueryStatistics, StatementQueries};
 
-use super::metrics::accept::prefers_json;
+use super::accept::prefers_json;
 use crate::door::problem::Problem;
 use crate::door::quota::Class;
 use crate::route::objective::Objective;

@@ -16,7 +16,7 @@ const LOG: &str = "/api/v1/system/log";
 #[tokio::test(start_paused = true)]
 async fn an_administrator_changes_the_log_for_a_while() {
     let store = Arc::new(MemoryStore::new());
-    let (control, filter) = LogControl::new::<Registry>("info".parse().unwrap());
+    let (control, filter) = LogControl::new::<Registry>("info".parse().unwrap(), &[]);
     let Server { mut services, .. } = server(&store, 1);
     services.plant.log = Some(control);
     services.storage.custody = Some(Arc::clone(&store) as _);

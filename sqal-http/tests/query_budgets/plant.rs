@@ -130,7 +130,7 @@ fn services(store: &Arc<SqliteStore>, profiles: Profiles) -> Services {
     services.storage.queue = store.clone();
     services.plant.metrics = Some(MetricsText::new(|| "up 1\n".to_owned()));
     services.plant.queries = Some(Arc::default());
-    let (control, filter) = LogControl::new::<tracing_subscriber::Registry>("info".parse().unwrap());
+    let (control, filter) = LogControl::new::<tracing_subscriber::Registry>("info".parse().unwrap(), &[]);
     // The log lasts as long as the process.
     let _kept = Box::leak(Box::new(filter));
     services.plant.log = Some(control);

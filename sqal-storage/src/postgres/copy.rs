@@ -5,11 +5,12 @@
 //! fields and each field as its length and its bytes, all big-endian; a length of -1 is NULL.
 
 use super::encoding::EPOCH;
-use crate::record::{Record, Written};
+use crate::record::{Record, WIDTH, Written};
 
 const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
 /// The number of columns.
 const FIELDS: i16 = 46;
+const _: () = assert!(WIDTH == 46, "a row has as many fields as columns");
 const END: [u8; 2] = (-1_i16).to_be_bytes();
 
 /// Writes a part of the rows into `buffer`, in the order of the columns of

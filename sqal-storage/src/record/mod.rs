@@ -10,6 +10,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use sqal_core::{Defect, DeviceId, Flag, Flags, Measured, Name, Purpose, Sample, SampleId, SampleKey, Timestamp};
 
+#[cfg(feature = "postgres")]
+pub(crate) use written::WIDTH;
 pub(crate) use written::{Written, written_columns};
 
 use crate::{

@@ -16,6 +16,9 @@ use crate::{StorageError, StorageErrorKind};
 /// A failure that comes back within this time belongs to the same outage.
 const CALM: Duration = Duration::from_secs(5);
 
+/// The most refused samples that are remembered, of 16 bytes each.
+const MOST_REFUSED: usize = 10_000;
+
 /// The failures that last.
 #[derive(Debug)]
 pub(super) struct Outages {
@@ -31,7 +34,8 @@ pub(super) struct Outages {
     unreadable: Outage,
     /// Neither the store nor the spool accepts samples, as a probe has found.
     no_place: Outage,
-    /// The refused samples that are in the log.
+    /// The refused samples that are in the log. At [`MOST_REFUSED`] they are forgotten, and each may
+    /// be written once more.
     refused: Mutex<HashSet<SampleId>>,
 }
 
@@ -156,7 +160,13 @@ impl Outages {
 
     /// The store refuses a spooled sample; it is offered again, and logged once.
     pub(super) fn refused(&self, sample: &Sample, error: &StorageError) {
-        if self.refused.lock().unwrap_or_else(PoisonError::into_inner).insert(sample.id()) {
+        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        if refused.len() >= MOST_REFUSED {
+            refused.clear();
+        }
+        let is_new = refused.insert(sample.id());
+        drop(refused);
+        if is_new {
             let SampleKey { device_id, name: sample_id, .. } = &sample.key;
             error!(error = %Causes::of(error), %device_id, %sample_id, "the store refuses a spooled sample");
         }

@@ -27,7 +27,7 @@ pub fn log_to_stderr(
     traces: Option<impl Layer<Registry> + Send + Sync>,
 ) -> (WorkerGuard, Option<LogControl>) {
     let (writer, guard) = tracing_appender::non_blocking(std::io::stderr());
-    let (control, filter) = LogControl::new(settings.log.clone());
+    let (control, filter) = LogControl::new(settings.log.clone(), &["reference_server"]);
     let is_terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
     let lines = LogLines::new(settings.log_format, writer).colored(is_terminal).with_filter(filter);
     let queries = settings.profiling.enabled.then(|| QueryLayer::new(QueryLimits::default()));

@@ -28,7 +28,7 @@ use super::foreign::ForeignLimit;
 /// use sqal_telemetry::log::{ChangeDuration, LogControl, LogFormat, LogLines};
 /// use tracing_subscriber::prelude::*;
 ///
-/// let (control, filter) = LogControl::new("info".parse()?);
+/// let (control, filter) = LogControl::new("info".parse()?, &["my_server"]);
 /// let lines = LogLines::new(LogFormat::Text, std::io::stderr).with_filter(filter);
 /// let _log = tracing_subscriber::registry().with(lines).set_default();
 ///
@@ -82,9 +82,10 @@ pub struct LogState {
 
 impl LogControl {
     /// The control of a log, and the filter for its layer: see
-    /// [`with_filter`](tracing_subscriber::Layer::with_filter).
+    /// [`with_filter`](tracing_subscriber::Layer::with_filter). `own` are the beginnings of the
+    /// targets of your program, beside `sqal`: only their lines may be logged at level trace.
     #[must_use]
-    pub fn new<S: Subscriber>(usual: LogFilter) -> (Self, impl Filter<S> + Send + Sync) {
+    pub fn new<S: Subscriber>(usual: LogFilter, own: &'static [&'static str]) -> (Self, impl Filter<S> + Send + Sync) {
         // The filter alone is replaced: a reloaded layer with its filter would keep the old one's
         // id (tracing issue 1629). `reload` asks every callsite anew, so that lines appear which
         // were off at their first use.
@@ -92,7 +93,7 @@ impl LogControl {
         let put = move |filter: EnvFilter| handle.reload(filter).is_ok();
         let control = Self(Arc::new(Shared { usual, put: Box::new(put), changes: Mutex::default() }));
         // Outside of what is replaced: no change can lift this limit.
-        (control, FilterExt::<S>::and(filter, ForeignLimit))
+        (control, FilterExt::<S>::and(filter, ForeignLimit { own }))
     }
 
     /// The filter in force.

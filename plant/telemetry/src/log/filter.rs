@@ -18,7 +18,7 @@ use super::foreign::ForeignLimit;
 /// target counts. A name without a level is refused: it would be a target of which everything is
 /// logged, and most likely it is a misspelt level.
 ///
-/// Whatever the directives ask for, the lines of other crates than those of this house end at level
+/// Whatever the directives ask for, the lines of other crates than `sqal…` and your own end at level
 /// debug, and those of `lettre` at level info. In more detail, libraries write tokens, logins and
 /// messages.
 ///
@@ -51,10 +51,11 @@ impl LogFilter {
     }
 
     /// This filter for a [layer](tracing_subscriber::Layer::with_filter) whose filter never
-    /// changes; see [`LogControl`](super::LogControl) for one that does.
+    /// changes; see [`LogControl`](super::LogControl) for one that does. `own` are the beginnings
+    /// of the targets of your program, beside `sqal`.
     #[must_use]
-    pub fn for_layer<S>(&self) -> impl Filter<S> + Send + Sync + use<S> {
-        FilterExt::<S>::and(self.to_env_filter(), ForeignLimit)
+    pub fn for_layer<S>(&self, own: &'static [&'static str]) -> impl Filter<S> + Send + Sync + use<S> {
+        FilterExt::<S>::and(self.to_env_filter(), ForeignLimit { own })
     }
 
     /// The filter as the layer's library knows it, without the limit for other crates.

@@ -5,8 +5,8 @@ use tracing::subscriber::Interest;
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::{Context, Filter};
 
-/// The beginnings of the targets of the house, whose lines hold no secret at any level.
-const OWN: [&str; 3] = ["sqal", "reference_server", "device_simulator"];
+/// The beginning of the targets of this family of crates, whose lines hold no secret at any level.
+const FAMILY: &str = "sqal";
 
 /// Libraries whose lines at level debug hold secrets: an SMTP client writes the login of its server
 /// and the mail.
@@ -18,31 +18,36 @@ const TALKATIVE: [&str; 1] = ["lettre"];
 /// token, the tickets of TLS, the body that a web framework refused. An administrator who raises a
 /// level must not thereby read the secrets of others.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct ForeignLimit;
-
-/// The most detailed level that a target may have.
-fn most(target: &str) -> LevelFilter {
-    let crate_name = target.split("::").next().unwrap_or_default();
-    if OWN.iter().any(|own| target.starts_with(own)) {
-        LevelFilter::TRACE
-    } else if TALKATIVE.contains(&crate_name) {
-        LevelFilter::INFO
-    } else {
-        LevelFilter::DEBUG
-    }
+pub(super) struct ForeignLimit {
+    /// The beginnings of the targets of the program itself.
+    pub(super) own: &'static [&'static str],
 }
 
-fn is_allowed(metadata: &Metadata<'_>) -> bool {
-    *metadata.level() <= most(metadata.target())
+impl ForeignLimit {
+    /// The most detailed level that a target may have.
+    fn most(self, target: &str) -> LevelFilter {
+        let crate_name = target.split("::").next().unwrap_or_default();
+        if target.starts_with(FAMILY) || self.own.iter().any(|own| target.starts_with(own)) {
+            LevelFilter::TRACE
+        } else if TALKATIVE.contains(&crate_name) {
+            LevelFilter::INFO
+        } else {
+            LevelFilter::DEBUG
+        }
+    }
+
+    fn allows(self, metadata: &Metadata<'_>) -> bool {
+        *metadata.level() <= self.most(metadata.target())
+    }
 }
 
 impl<S> Filter<S> for ForeignLimit {
     fn enabled(&self, metadata: &Metadata<'_>, _: &Context<'_, S>) -> bool {
-        is_allowed(metadata)
+        self.allows(metadata)
     }
 
     fn callsite_enabled(&self, metadata: &'static Metadata<'static>) -> Interest {
-        if is_allowed(metadata) { Interest::always() } else { Interest::never() }
+        if self.allows(metadata) { Interest::always() } else { Interest::never() }
     }
 
     fn max_level_hint(&self) -> Option<LevelFilter> {
@@ -60,7 +65,7 @@ mod tests {
         for (target, level) in [
             ("sqal_http::door", LevelFilter::TRACE),
             ("reference_server", LevelFilter::TRACE),
-            ("device_simulator::link", LevelFilter::TRACE),
+            ("device_simulator::link", LevelFilter::DEBUG),
             ("tungstenite::handshake::client", LevelFilter::DEBUG),
             ("axum::rejection", LevelFilter::DEBUG),
             ("sqlx::query", LevelFilter::DEBUG),
@@ -70,7 +75,7 @@ mod tests {
             ("lettres", LevelFilter::DEBUG),
             ("", LevelFilter::DEBUG),
         ] {
-            assert_eq!(most(target), level, "{target}");
+            assert_eq!(ForeignLimit { own: &["reference_server"] }.most(target), level, "{target}");
         }
     }
 }

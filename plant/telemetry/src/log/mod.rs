@@ -9,7 +9,7 @@
 //! use tracing_subscriber::prelude::*;
 //!
 //! let usual: LogFilter = "info".parse()?;
-//! let (control, filter) = LogControl::new(usual);
+//! let (control, filter) = LogControl::new(usual, &[]);
 //! let lines = LogLines::new(LogFormat::Json, std::io::stderr).with_filter(filter);
 //! let subscriber = tracing_subscriber::registry().with(lines);
 //! tracing::subscriber::with_default(subscriber, || {

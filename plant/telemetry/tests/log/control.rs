@@ -24,7 +24,7 @@ fn lasting(seconds: u64) -> ChangeDuration {
 /// A log at `info` on this thread.
 fn log() -> (LogControl, Written, DefaultGuard) {
     let written = Written::default();
-    let (control, filter) = LogControl::new(filter("info"));
+    let (control, filter) = LogControl::new(filter("info"), &[]);
     let lines = LogLines::new(LogFormat::Text, written.writer()).with_filter(filter);
     (control, written, tracing_subscriber::registry().with(lines).set_default())
 }
@@ -112,7 +112,7 @@ async fn no_change_shows_what_libraries_write_of_secrets() {
         }
     }
     let written = Written::default();
-    let lines = LogLines::new(LogFormat::Text, written.writer()).with_filter(filter("trace").for_layer());
+    let lines = LogLines::new(LogFormat::Text, written.writer()).with_filter(filter("trace").for_layer(&[]));
     tracing::subscriber::with_default(tracing_subscriber::registry().with(lines), libraries);
     assert_eq!(written.take().len(), 3);
 }

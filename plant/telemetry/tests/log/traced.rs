@@ -26,7 +26,7 @@ fn next() -> u64 {
 /// The lines that `work` logs at `info`, while the spans of `sqal` are followed.
 fn logged(format: LogFormat, work: impl FnOnce()) -> Vec<String> {
     let written = Written::default();
-    let (_control, filter) = LogControl::new("info".parse().unwrap());
+    let (_control, filter) = LogControl::new("info".parse().unwrap(), &[]);
     let lines = LogLines::new(format, written.writer()).with_filter(filter);
     let held = HeldTraces::new(Arc::new(Dropped), HeadSampling::Never, &["sqal"], next);
     let subscriber = tracing_subscriber::registry().with(held.layer()).with(lines);
