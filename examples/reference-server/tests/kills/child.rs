@@ -74,7 +74,7 @@ fn config() -> WorkConfig {
         lease: Duration::from_secs(1),
         heartbeat: Duration::from_millis(250),
         look_every: Duration::from_millis(50),
-        at_once: NonZeroU16::new(4).unwrap(),
+        at_once: NonZeroU16::new(16).unwrap(),
         backoff: backoff.unwrap(),
         ..WorkConfig::default()
     }
