@@ -263,21 +263,20 @@ async fn a_frame_in_a_cloud_event_is_in_the_trace_of_its_event() {
 }
 
 #[tokio::test]
-async fn a_frame_that_the_server_cannot_take_now_is_kept_although_it_was_not_sampled() {
+async fn a_sampled_frame_says_why_the_server_cannot_take_it_and_any_other_is_not_followed() {
     let line = Line::new(|services| services).await;
     let mut device = line.device(&[]).await;
     let mut wrong = frame("S-3", unsampled(5));
     wrong["vl53l8ch"]["distance_matrix"] = json!([]);
     assert_eq!(device.ask(wrong.to_string()).await["problem"]["status"], 400);
-    let mut unknown = frame("S-3", unsampled(6));
+    let mut unknown = frame("S-3", caller(6));
     unknown["meta"]["config_profile"] = json!("mistyped");
     assert_eq!(device.ask(unknown.to_string()).await["problem"]["status"], 503);
     let spans = spans(caller(6).trace, "frame", 1).await;
     let frame = one(&spans, "frame");
     assert!(matches!(frame.status, SpanStatus::Error(_)), "{frame:?}");
     assert_eq!(text(frame, "sqal.problem"), "/problems/profile-unknown-here");
-    assert_eq!(text(frame, "sqal.kept"), "error");
-    // The earlier frame has ended before, by a fault of its device.
+    // The earlier frame has ended before.
     let earlier = traces(|trace| trace.id == caller(5).trace, |_| true).await;
     assert!(earlier.is_empty(), "{earlier:?}");
 }

@@ -8,7 +8,7 @@ use sqal_protocol::frame::traceparent_of;
 use sqal_protocol::{Problem, time};
 use sqal_resilience::Clock;
 use sqal_storage::{Inserted, StorageError, StorageErrorKind, WriteError, WriterHandle};
-use tracing::{Instrument, debug, debug_span};
+use tracing::{Instrument, debug, trace_span};
 
 use crate::conflicts::NameConflicts;
 use crate::dead_letters::{DeadLetter, DeadLetters};
@@ -168,7 +168,7 @@ impl Reception<'_> {
     /// Stores a sample, waits until it is durable, and tells the observer. Keeps no dead letter.
     async fn store(&self, sample: &Sample) -> Result<Inserted, WriteError> {
         let (device, name) = (sample.key.device_id.as_str(), sample.key.name.as_str());
-        let storing = debug_span!("store", sqal.device_id = device, sqal.sample_id = name);
+        let storing = trace_span!("store", sqal.device_id = device, sqal.sample_id = name);
         let written = async {
             match self.writer.submit(Box::new(sample.clone())).await {
                 Ok(receipt) => receipt.outcome().await,

@@ -10,8 +10,8 @@
 use std::time::Duration;
 
 use sqal_core::Timestamp;
-use sqal_telemetry::TraceContext;
-use tracing::{Span, debug_span, field};
+use sqal_telemetry::{TraceContext, context_of};
+use tracing::{Span, field, trace_span};
 
 /// A frame that was measured longer ago was kept by its device. Its trace has ended, so the frame
 /// is linked to it and does not belong to it. The documented limit of clocks that differ has the
@@ -25,12 +25,12 @@ pub(crate) struct Judging(Span);
 impl Judging {
     /// Begins within the span of the frame.
     pub(crate) fn begin() -> Self {
-        Self(debug_span!("judge", traceparent = field::Empty))
+        Self(trace_span!("judge", traceparent = field::Empty))
     }
 
     /// Whether anything follows the spans of frames.
     pub(crate) fn is_followed(&self) -> bool {
-        !self.0.is_disabled()
+        context_of(&self.0).is_some()
     }
 
     /// Judges within the span.

@@ -52,7 +52,7 @@ impl Dialog {
             Err(problem) => {
                 self.sequence += 1;
                 self.conduct.refused();
-                let frame = frame_span::of_message();
+                let frame = frame_span::of_message("");
                 let _entered = frame.enter();
                 self.services.reception().keep_letter(&message.kept(), &problem, self.caller.holder());
                 let answer = self.refused(self.sequence, None, problem);
@@ -91,7 +91,7 @@ impl Dialog {
 
     /// Judges a frame at once. The future hands the sample to the writer and gives the answer.
     fn take(&mut self, text: &str) -> PendingAnswer {
-        let frame = frame_span::of_message();
+        let frame = frame_span::of_message(text);
         let entered = frame.enter();
         let accepted = match self.services.reception().judge(&self.caller.sender(), text) {
             Ok(accepted) => accepted,

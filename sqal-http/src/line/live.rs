@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use sqal_core::Sample;
 use sqal_protocol::document::document;
 use tokio::sync::broadcast;
-use tracing::debug_span;
+use tracing::trace_span;
 
 /// The number of samples that are kept for watchers that come back: a minute of a line of twenty
 /// stations, about a megabyte.
@@ -73,7 +73,7 @@ impl Live {
         if !self.is_watched_or_counts(now) {
             return;
         }
-        let publish = debug_span!("publish", otel.kind = "producer", messaging.system = "server-sent events");
+        let publish = trace_span!("publish", otel.kind = "producer", messaging.system = "server-sent events");
         let _entered = publish.enter();
         // Serialized before the lock is taken, because otherwise the samples of all connections
         // would wait for each other's text.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use fred::prelude::{Expiration, KeysInterface, ServerInterface};
 use sqal_core::DeviceId;
-use tracing::{Instrument, debug_span};
+use tracing::{Instrument, trace_span};
 
 use super::Redis;
 use crate::{
@@ -125,7 +125,7 @@ impl Cache for RedisCache {
         let _: () = pipeline.get(text.as_str()).await.map_err(away)?;
         let _: () = pipeline.pttl(text.as_str()).await.map_err(away)?;
         // A cache that does not answer is no error of the request, so the span has no status.
-        let span = debug_span!("GET", otel.kind = "client", db.system.name = "redis", db.operation.name = "GET");
+        let span = trace_span!("GET", otel.kind = "client", db.system.name = "redis", db.operation.name = "GET");
         let (all, device, value, left): (Option<i64>, Option<i64>, Option<Vec<u8>>, i64) =
             pipeline.all().instrument(span).await.map_err(away)?;
         let stamp = Stamp([all, device].map(|number| number.unwrap_or(0).cast_unsigned()));
@@ -140,7 +140,7 @@ impl Cache for RedisCache {
         let stamped = [written(stamp).as_slice(), &value].concat();
         let millis = i64::try_from(keep.as_millis()).unwrap_or(i64::MAX).max(1);
         let expires = Some(Expiration::PX(millis));
-        let span = debug_span!("SET", otel.kind = "client", db.system.name = "redis", db.operation.name = "SET");
+        let span = trace_span!("SET", otel.kind = "client", db.system.name = "redis", db.operation.name = "SET");
         let set = self.redis.client.set::<(), _, _>(self.text(key), stamped.as_slice(), expires, None, false);
         set.instrument(span).await.map_err(away)
     }

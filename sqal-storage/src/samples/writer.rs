@@ -16,7 +16,7 @@ use sqal_resilience::log::Causes;
 use sqal_resilience::outage::Outage;
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::{JoinHandle, JoinSet};
-use tracing::{Instrument, Span, debug_span, error, field, info, warn};
+use tracing::{Instrument, Span, error, field, info, trace_span, warn};
 
 use crate::{Inserted, SampleStore, StorageError, StorageErrorKind};
 
@@ -296,7 +296,10 @@ fn span_of(followed: &[Span], samples: usize) -> Span {
     if followed.is_empty() {
         return Span::none();
     }
-    let span = debug_span!(
+    // Begun within the spans of the samples, though not below one of them: a span at level trace is
+    // followed if one of these is.
+    let entered: Vec<_> = followed.iter().map(Span::enter).collect();
+    let span = trace_span!(
         parent: None,
         "commit",
         otel.kind = "client",
@@ -304,6 +307,7 @@ fn span_of(followed: &[Span], samples: usize) -> Span {
         db.operation.batch.size = samples,
         otel.status_code = field::Empty,
     );
+    drop(entered);
     for cause in followed {
         span.follows_from(cause);
     }

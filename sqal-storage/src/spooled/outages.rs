@@ -34,8 +34,8 @@ pub(super) struct Outages {
     unreadable: Outage,
     /// Neither the store nor the spool accepts samples, as a probe has found.
     no_place: Outage,
-    /// The refused samples that are in the log. At [`MOST_REFUSED`] they are forgotten, and each may
-    /// be written once more.
+    /// The refused samples that are in the log. At [`MOST_REFUSED`] they are forgotten, and each
+    /// may be written once more.
     refused: Mutex<HashSet<SampleId>>,
 }
 

@@ -65,7 +65,8 @@ mod exported {
     {
         let Some(settings) = &settings.traces else { return (None, TraceKeeper { exporter: None }) };
         let (sink, exporter) = export_to(settings, fresh_seed);
-        let held = HeldTraces::new(Arc::new(sink), settings.sampling, SOURCES, fresh_seed);
+        let held =
+            HeldTraces::new(Arc::new(sink), settings.sampling, SOURCES, fresh_seed).with_sampled_roots(&["frame"]);
         (Some(held.layer()), TraceKeeper { exporter: Some(exporter) })
     }
 

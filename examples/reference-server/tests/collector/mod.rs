@@ -1,13 +1,13 @@
 //! A collector of OpenTelemetry that shares no code with the server, and what it has received.
 
 use std::io::{BufRead, BufReader, Lines};
+use std::net::TcpListener;
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 use serde_json::Value;
-
-use crate::process::free_address;
 
 /// The token that the collector expects in `authorization`.
 pub(crate) const TOKEN: &str = "PLANTED_collector";
@@ -27,7 +27,7 @@ impl Receiver {
         #[expect(clippy::disallowed_methods, reason = "how the test command tells tests where tools are")]
         let python = std::env::var("SQAL_TEST_OTLP_PYTHON");
         let python = python.expect("run `cargo xtask test`, which installs the collector");
-        let (grpc, http) = (free_address(), free_address());
+        let (grpc, http) = (own_address(), own_address());
         let port = |address: &str| address.rsplit(':').next().unwrap().to_owned();
         let mut child = Command::new("setpriv")
             .args(["--pdeathsig", "KILL", &python])
@@ -65,6 +65,20 @@ impl Receiver {
         self.reading.take().unwrap().join().unwrap();
         let lines = std::mem::take(&mut *self.lines.lock().unwrap());
         lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+}
+
+/// An address that no other test is given. The system gives ports of this range to no program that
+/// asks for any port; a port that it gave may be given to the server of another test before the
+/// collector has opened it.
+fn own_address() -> String {
+    static TRIED: AtomicU16 = AtomicU16::new(0);
+    let first = 20_000 + u16::try_from(std::process::id() % 500).unwrap() * 20;
+    loop {
+        let address = format!("127.0.0.1:{}", first + TRIED.fetch_add(1, Ordering::Relaxed));
+        if TcpListener::bind(&address).is_ok() {
+            return address;
+        }
     }
 }
 

@@ -11,14 +11,14 @@ use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::{Context, Filter};
 use tracing_subscriber::registry::LookupSpan;
 
-use super::HeldTraces;
 use super::adoption::adopt;
 use super::ending::end;
 use super::fields::Fields;
 use super::followed::Followed;
 use super::query::{self, Query};
 use super::trace::{LocalTrace, ROOT};
-use crate::context::SpanId;
+use super::{HeadSampling, HeldTraces};
+use crate::context::{SpanId, TraceId};
 
 /// The layer of [`HeldTraces`].
 #[derive(Debug)]
@@ -26,16 +26,18 @@ pub(crate) struct HeldLayer(pub(crate) HeldTraces);
 
 impl HeldLayer {
     /// The trace and place of a new span.
-    fn open(&self, parent: Option<Followed>, name: &'static str, fields: &mut Fields) -> Followed {
+    fn open(&self, parent: Option<Followed>, metadata: &Metadata<'_>, fields: &mut Fields) -> Followed {
         let (trace, above, now) = if let Some(Followed { trace, at, .. }) = parent {
             (trace, at, self.0.clock.instant())
         } else {
+            // The filter has drawn for a root at level trace already.
+            let sampling = if is_inner(metadata) { HeadSampling::Always } else { self.0.sampling };
             let times = self.0.clock.both();
-            (Arc::new(LocalTrace::begin(times, self.0.sampling, self.0.random)), None, times.0)
+            (Arc::new(LocalTrace::begin(times, sampling, self.0.random)), None, times.0)
         };
         let id = SpanId::drawn(self.0.random);
         let mut held = trace.lock();
-        let at = held.open(above, name, id, now);
+        let at = held.open(above, metadata.name(), id, now);
         held.record(at, fields);
         drop(held);
         Followed { trace, at, id }
@@ -50,7 +52,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for HeldLayer {
             if !attributes.is_empty() {
                 attributes.record(fields);
             }
-            self.open(parent, attributes.metadata().name(), fields)
+            self.open(parent, attributes.metadata(), fields)
         });
         span.extensions_mut().replace(followed);
     }
@@ -120,14 +122,28 @@ fn followed<S: Subscriber + for<'a> LookupSpan<'a>>(context: &Context<'_, S>, id
 
 /// Lets through the spans of the given targets, and queries within them.
 #[derive(Debug)]
-pub(crate) struct OnlyFollowed(pub(crate) &'static [&'static str]);
+pub(crate) struct OnlyFollowed {
+    pub(crate) sources: &'static [&'static str],
+    /// The names of spans at level trace that begin a trace if it is sampled.
+    pub(crate) sampled_roots: &'static [&'static str],
+    pub(crate) sampling: HeadSampling,
+    pub(crate) random: fn() -> u64,
+}
 
 impl OnlyFollowed {
     fn is_followed(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.is_span()
-            && *metadata.level() <= Level::DEBUG
-            && self.0.iter().any(|source| metadata.target().starts_with(source))
+        metadata.is_span() && self.sources.iter().any(|source| metadata.target().starts_with(source))
     }
+
+    /// Whether a span at level trace, which would be a root, begins a trace.
+    fn begins(&self, metadata: &Metadata<'_>) -> bool {
+        self.sampled_roots.contains(&metadata.name()) && self.sampling.samples(TraceId::drawn(self.random))
+    }
+}
+
+/// Whether a span is followed only within a trace, or as the root of one that is sampled.
+fn is_inner(metadata: &Metadata<'_>) -> bool {
+    *metadata.level() == Level::TRACE
 }
 
 /// Whether this is the driver's event of a query, or its question whether such an event is wanted.
@@ -138,7 +154,11 @@ fn is_query(metadata: &Metadata<'_>) -> bool {
 impl<S: Subscriber + for<'a> LookupSpan<'a>> Filter<S> for OnlyFollowed {
     fn enabled(&self, metadata: &Metadata<'_>, context: &Context<'_, S>) -> bool {
         // A query outside of a trace is not wanted.
-        if is_query(metadata) { context.lookup_current().is_some() } else { self.is_followed(metadata) }
+        if is_query(metadata) {
+            return context.lookup_current().is_some();
+        }
+        self.is_followed(metadata)
+            && (!is_inner(metadata) || context.lookup_current().is_some() || self.begins(metadata))
     }
 
     fn callsite_enabled(&self, metadata: &'static Metadata<'static>) -> Interest {
@@ -153,6 +173,6 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Filter<S> for OnlyFollowed {
     }
 
     fn max_level_hint(&self) -> Option<LevelFilter> {
-        Some(LevelFilter::DEBUG)
+        Some(LevelFilter::TRACE)
     }
 }

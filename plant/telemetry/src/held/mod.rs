@@ -130,6 +130,7 @@ pub struct HeldTraces {
     sink: Arc<dyn TraceSink>,
     sampling: HeadSampling,
     sources: &'static [&'static str],
+    sampled_roots: &'static [&'static str],
     random: fn() -> u64,
     clock: TraceClock,
     forced: Arc<ForcedTraces>,
@@ -147,7 +148,18 @@ impl HeldTraces {
         sources: &'static [&'static str],
         random: fn() -> u64,
     ) -> Self {
-        Self { sink, sampling, sources, random, clock: TraceClock::Machine, forced: Arc::default() }
+        Self { sink, sampling, sources, sampled_roots: &[], random, clock: TraceClock::Machine, forced: Arc::default() }
+    }
+
+    /// The names of spans at level trace that begin a trace if it is sampled at its head.
+    ///
+    /// A span at level trace costs nothing outside of a trace: it is followed only within one. It
+    /// is for work that is done many thousand times a second, where writing down each piece until
+    /// its end would cost more than the work may. Such a piece is followed if it is sampled at its
+    /// head, and otherwise also an error does not keep it.
+    #[must_use]
+    pub fn with_sampled_roots(self, names: &'static [&'static str]) -> Self {
+        Self { sampled_roots: names, ..self }
     }
 
     /// Takes the times of spans from this function instead of the clocks of the machine. It gives
@@ -163,7 +175,8 @@ impl HeldTraces {
     where
         S: Subscriber + for<'a> LookupSpan<'a>,
     {
-        let filter = OnlyFollowed(self.sources);
+        let Self { sources, sampled_roots, sampling, random, .. } = self;
+        let filter = OnlyFollowed { sources, sampled_roots, sampling, random };
         Layer::<S>::with_filter(HeldLayer(self), filter)
     }
 }

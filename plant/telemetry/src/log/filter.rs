@@ -18,9 +18,9 @@ use super::foreign::ForeignLimit;
 /// target counts. A name without a level is refused: it would be a target of which everything is
 /// logged, and most likely it is a misspelt level.
 ///
-/// Whatever the directives ask for, the lines of other crates than `sqal…` and your own end at level
-/// debug, and those of `lettre` at level info. In more detail, libraries write tokens, logins and
-/// messages.
+/// Whatever the directives ask for, the lines of other crates than `sqal…` and your own end at
+/// level debug, and those of `lettre` at level info. In more detail, libraries write tokens, logins
+/// and messages.
 ///
 /// ```
 /// use sqal_telemetry::log::LogFilter;
