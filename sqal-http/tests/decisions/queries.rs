@@ -83,5 +83,5 @@ async fn a_program_that_does_not_profile_its_queries_says_so() {
     let app = server(&Arc::new(MemoryStore::new()), 1).app;
     let answer = ask(&app, "GET", QUERIES, &[], &Value::Null).await;
     assert_eq!((answer.status, &answer.body["type"]), (404, &json!("/problems/not-found")));
-    assert!(answer.body["detail"].as_str().unwrap().contains("does not profile them"), "{}", answer.body);
+    assert!(answer.body["detail"].as_str().unwrap().contains("profiling is off"), "{}", answer.body);
 }
