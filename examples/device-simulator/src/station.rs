@@ -177,6 +177,9 @@ mod tests {
 
     #[test]
     fn a_frame_names_the_trace_of_its_reading_and_the_reading_lasts_until_the_answer() {
+        // The span is known to tracing before there is a subscriber: another test that comes to it for
+        // the first time meanwhile would leave it without one.
+        drop(shot());
         let kept = Arc::new(Kept::default());
         let held = HeldTraces::new(kept.clone(), HeadSampling::Always, &["device_simulator"], fresh_seed);
         tracing::subscriber::with_default(tracing_subscriber::registry().with(held.layer()), || {

@@ -153,8 +153,11 @@ impl From<StatementQueries> for QueriesOfStatement {
 
 /// `GET /api/v1/system/queries`: as a text, or as JSON for a client that likes it better.
 pub(crate) async fn show(State(services): State<Arc<Services>>, headers: HeaderMap) -> Result<Response, Problem> {
-    let unprofiled =
-        || Problem::not_found("the queries of this server are not counted: profiling is off in its settings, or its program has none");
+    let unprofiled = || {
+        Problem::not_found(
+            "the queries of this server are not counted: profiling is off in its settings, or its program has none",
+        )
+    };
     let statistics = services.plant.queries.as_ref().ok_or_else(unprofiled)?.stats();
     let vary = [(header::VARY, HeaderValue::from_static("accept"))];
     if prefers_json(&headers) {
