@@ -151,12 +151,13 @@ fn sample_id(now: Timestamp, number: u32) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{Arc, Mutex};
+    use std::sync::{Arc, Mutex, OnceLock};
 
     use clap::Parser;
     use sqal_protocol::frame::traceparent_of;
     use sqal_resilience::fresh_seed;
     use sqal_telemetry::held::{FinishedTrace, HeadSampling, HeldTraces, SpanKind, SpanStatus, TraceSink};
+    use tracing::subscriber::NoSubscriber;
     use tracing_subscriber::prelude::*;
 
     use super::*;
@@ -175,30 +176,38 @@ mod tests {
         station.shoot(Timestamp::from_micros(1_729_983_600_000_000).unwrap()).unwrap()
     }
 
+    /// Keeps all traces of this process. The subscriber is that of the process: with one of a
+    /// thread, another test that comes to the span for the first time leaves it without any.
+    fn kept() -> &'static Kept {
+        static KEPT: OnceLock<Arc<Kept>> = OnceLock::new();
+        KEPT.get_or_init(|| {
+            let kept = Arc::new(Kept::default());
+            let held = HeldTraces::new(kept.clone(), HeadSampling::Always, &["device_simulator"], fresh_seed);
+            tracing_subscriber::registry().with(held.layer()).init();
+            kept
+        })
+    }
+
     #[test]
     fn a_frame_names_the_trace_of_its_reading_and_the_reading_lasts_until_the_answer() {
-        // The span is known to tracing before there is a subscriber: another test that comes to it for
-        // the first time meanwhile would leave it without one.
-        drop(shot());
-        let kept = Arc::new(Kept::default());
-        let held = HeldTraces::new(kept.clone(), HeadSampling::Always, &["device_simulator"], fresh_seed);
-        tracing::subscriber::with_default(tracing_subscriber::registry().with(held.layer()), || {
-            let shot = shot();
-            assert!(kept.0.lock().unwrap().is_empty(), "no answer has come yet");
-            shot.answered(Some("/problems/frame-invalid"));
-            let sent = traceparent_of(&shot.text).unwrap();
-            drop(shot);
-            let kept = kept.0.lock().unwrap();
-            assert_eq!((kept.len(), kept[0].id), (1, sent.trace));
-            let reading = &kept[0].spans[0];
-            assert_eq!((&*reading.name, reading.kind, reading.id), ("reading", SpanKind::Producer, sent.span));
-            assert_eq!(reading.status, SpanStatus::Error("/problems/frame-invalid".to_owned()));
-        });
+        let kept = kept();
+        let shot = shot();
+        let sent = traceparent_of(&shot.text).unwrap();
+        let of_shot =
+            || kept.0.lock().unwrap().iter().filter(|trace| trace.id == sent.trace).cloned().collect::<Vec<_>>();
+        assert!(of_shot().is_empty(), "no answer has come yet");
+        shot.answered(Some("/problems/frame-invalid"));
+        drop(shot);
+        let traces = of_shot();
+        assert_eq!(traces.len(), 1);
+        let reading = &traces[0].spans[0];
+        assert_eq!((&*reading.name, reading.kind, reading.id), ("reading", SpanKind::Producer, sent.span));
+        assert_eq!(reading.status, SpanStatus::Error("/problems/frame-invalid".to_owned()));
     }
 
     #[test]
     fn a_frame_without_a_trace_is_the_documented_one() {
-        let text = shot().text;
+        let text = tracing::subscriber::with_default(NoSubscriber::default(), shot).text;
         assert_eq!(traceparent_of(&text), None);
         assert!(!text.contains("traceparent"), "{text}");
     }
