@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 use std::mem;
+use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use super::HeldTraces;
@@ -10,6 +11,7 @@ use super::fields::HeldValue;
 use super::finished::{AttributeValue, FinishedSpan, FinishedTrace, SpanStatus};
 use super::texts::{Texts, folded};
 use super::trace::{Adopters, Adoption, Held, HeldName, HeldSpan, LocalTrace, MOST_SPANS, Relation};
+use super::unfinished::Unfinished;
 use crate::context::SpanId;
 
 /// The attribute of a root that says why its trace was kept although it was not sampled.
@@ -27,8 +29,8 @@ pub(crate) fn end(trace: &LocalTrace, traces: &HeldTraces) {
     traces.forced.tell();
 }
 
-/// What is kept of a trace whose root has closed: itself, or its copies for the traces that adopted
-/// it and ended first.
+/// What is handed over when the root of a trace has closed: the trace, or the traces that have
+/// waited for it because they adopted it and ended first.
 fn finished(trace: &LocalTrace, traces: &HeldTraces) -> Vec<FinishedTrace> {
     let mut held = trace.lock();
     let adopted = match mem::take(&mut held.relation) {
@@ -36,33 +38,30 @@ fn finished(trace: &LocalTrace, traces: &HeldTraces) -> Vec<FinishedTrace> {
         Relation::Adopts(adopted) => adopted,
         Relation::Single | Relation::Adopted(_) => Vec::new(),
     };
-    let mut finished = held.end_own(&adopted, traces);
+    let own = held.end_own(&adopted, traces);
     drop(held);
-    if let Some(finished) = &mut finished {
-        for adoption in &adopted {
-            add(finished, adoption, traces.random);
-        }
-    }
-    finished.into_iter().collect()
+    own.and_then(|own| with_adopted(own, &adopted, traces.random)).into_iter().collect()
 }
 
-/// Adds a copy of an adopted trace to a trace that is kept, or has it added later.
-fn add(finished: &mut FinishedTrace, adoption: &Adoption, random: fn() -> u64) {
-    let Some(under) = finished.spans.get(adoption.under).map(|span| span.id) else { return };
-    let mut held = adoption.trace.lock();
-    if let Relation::Adopted(adopters) = &mut held.relation
-        && !adopters.has_ended
-    {
-        adopters.waiting.push((finished.id, under));
-        return;
+/// A trace with its copies of what it adopted; `None` if one of these goes on. The trace is then
+/// handed over when the last of them ends.
+fn with_adopted(trace: FinishedTrace, adopted: &[Adoption], random: fn() -> u64) -> Option<FinishedTrace> {
+    if adopted.is_empty() {
+        return Some(trace);
     }
-    // What has no room is not copied first: 64 adopted traces may have 512 spans each.
-    let room = MOST_SPANS.saturating_sub(finished.spans.len());
-    let beyond = u32::try_from(held.spans.len().saturating_sub(room)).unwrap_or(u32::MAX);
-    let (mut spans, dropped) = (held.copies(under, room, random), held.dropped);
-    drop(held);
-    finished.spans.append(&mut spans);
-    finished.dropped = finished.dropped.saturating_add(dropped).saturating_add(beyond);
+    let unfinished = Arc::new(Unfinished::new(trace));
+    for Adoption { trace: adopted, under } in adopted {
+        let Some(under) = unfinished.span_at(*under) else { continue };
+        let mut adopted = adopted.lock();
+        match &mut adopted.relation {
+            Relation::Adopted(adopters) if !adopters.has_ended => {
+                unfinished.one_more();
+                adopters.waiting.push((Arc::clone(&unfinished), under));
+            }
+            _ => adopted.copy_into(&unfinished, under, random),
+        }
+    }
+    unfinished.one_less()
 }
 
 impl Held {
@@ -95,19 +94,26 @@ impl Held {
         self.is_sampled && (decides_itself || traces.forced.by_callers.admits(traces.clock.instant()))
     }
 
-    /// Ends a trace that others adopted: gives the copies for those that ended first.
+    /// Ends a trace that others adopted: gives those that waited for nothing else.
     fn end_adopted(&mut self, mut adopters: Adopters, traces: &HeldTraces) -> Vec<FinishedTrace> {
         adopters.has_ended = true;
-        let mut finished = Vec::new();
-        for (id, under) in mem::take(&mut adopters.waiting) {
-            let spans = self.copies(under, MOST_SPANS, traces.random);
-            finished.push(FinishedTrace { id, remote_parent: Some(under), spans, dropped: self.dropped });
-        }
+        let waiting = mem::take(&mut adopters.waiting);
+        let complete = |(unfinished, under): (Arc<Unfinished>, SpanId)| {
+            self.copy_into(&unfinished, under, traces.random);
+            unfinished.one_less()
+        };
+        let mut finished: Vec<_> = waiting.into_iter().filter_map(complete).collect();
         if adopters.is_deserted && self.has_failed() {
             finished.extend(self.end_own(&[], traces));
         }
         self.relation = Relation::Adopted(adopters);
         finished
+    }
+
+    /// Adds a copy of this trace under a span of another. What has no room there is not copied
+    /// first: 64 adopted traces may have 512 spans each.
+    fn copy_into(&self, other: &Unfinished, under: SpanId, random: fn() -> u64) {
+        other.add(MOST_SPANS, self.spans.len(), self.dropped, |room| self.copies(under, room, random));
     }
 
     /// At most `most` spans from the first on, with new ids, under a span of another trace.

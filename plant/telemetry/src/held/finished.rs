@@ -22,7 +22,7 @@ pub trait TraceSink: Send + Sync {
 pub struct FinishedTrace {
     /// The trace.
     pub id: TraceId,
-    /// The span of another process, or of another local trace, under which these spans are.
+    /// The span of another process under which these spans are.
     pub remote_parent: Option<SpanId>,
     /// The spans. The root is the first of them, and every span is behind its parent.
     pub spans: Vec<FinishedSpan>,

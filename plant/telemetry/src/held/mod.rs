@@ -72,6 +72,7 @@ mod query;
 mod sampling;
 mod texts;
 mod trace;
+mod unfinished;
 
 use std::fmt;
 use std::sync::Arc;

@@ -7,6 +7,7 @@ use super::fields::{Fields, HeldValue, MOST_ATTRIBUTES};
 use super::finished::SpanKind;
 use super::sampling::HeadSampling;
 use super::texts::{Piece, Texts};
+use super::unfinished::Unfinished;
 use crate::context::{InvalidTraceContext, SpanId, TraceContext, TraceId};
 
 /// The most spans of a trace.
@@ -138,8 +139,9 @@ pub(crate) struct Adopters {
     pub(crate) count: usize,
     /// Whether the root of the adopted trace has closed.
     pub(crate) has_ended: bool,
-    /// Spans of kept traces that ended first; each is given its copy when the adopted trace ends.
-    pub(crate) waiting: Vec<(TraceId, SpanId)>,
+    /// Kept traces that ended first, with the spans under which they are given their copies when
+    /// the adopted trace ends.
+    pub(crate) waiting: Vec<(Arc<Unfinished>, SpanId)>,
     /// Whether a trace that was not kept ended first, and would not show a later failure.
     pub(crate) is_deserted: bool,
 }
