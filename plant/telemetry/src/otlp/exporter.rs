@@ -20,6 +20,7 @@ use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 use super::collector::{Collector, Deliver};
 use super::error::DeliveryError;
 use super::message::{self, Outgoing, outgoing};
+use super::overflow::Overflow;
 use super::queue::{DropReason, Queue};
 use super::trouble::Trouble;
 use super::{OtlpBatches, OtlpSettings, OtlpSink};
@@ -46,6 +47,7 @@ pub fn export_to(settings: &OtlpSettings, random: fn() -> u64) -> (OtlpSink, Otl
         resource: message::resource(&settings.resource),
         batches: settings.batches,
         trouble: Trouble::none(settings.endpoint.host().to_owned()),
+        overflow: Overflow::default(),
         random,
         batch: VecDeque::new(),
         under_way: 0,
@@ -120,6 +122,7 @@ struct Exporting<C> {
     resource: Resource,
     batches: OtlpBatches,
     trouble: Trouble,
+    overflow: Overflow,
     random: fn() -> u64,
     /// Spans that were taken from the queue and not sent.
     batch: VecDeque<Outgoing>,
@@ -188,7 +191,9 @@ impl<C: Deliver> Exporting<C> {
         match outcome {
             Ok(0) => {
                 counter!("traces_exported_total").increment(traces);
-                self.trouble.accepted(self.queue.dropped(), Instant::now().into_std());
+                let now = Instant::now().into_std();
+                self.overflow.look(self.queue.overflowed(), self.trouble.is_on(), now);
+                self.trouble.accepted(self.queue.dropped(), now);
             }
             Ok(rejected) => {
                 // The collector does not say of which traces the rejected spans are, and may claim

@@ -57,6 +57,7 @@ mod exporter;
 mod grpc;
 mod headers;
 mod message;
+mod overflow;
 mod pairs;
 mod queue;
 mod resource;

@@ -47,6 +47,8 @@ pub(super) struct Queue {
     waiting: Mutex<Waiting>,
     arrived: Notify,
     dropped: AtomicU64,
+    /// Those among them that were dropped because the queue was full.
+    overflowed: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -59,7 +61,13 @@ struct Waiting {
 impl Queue {
     /// An empty queue for this number of spans.
     pub(super) fn new(limit: usize) -> Self {
-        Self { limit, waiting: Mutex::default(), arrived: Notify::new(), dropped: AtomicU64::new(0) }
+        Self {
+            limit,
+            waiting: Mutex::default(),
+            arrived: Notify::new(),
+            dropped: AtomicU64::new(0),
+            overflowed: AtomicU64::new(0),
+        }
     }
 
     /// Adds a trace, or counts it as dropped. Takes a lock for the time of one push.
@@ -137,12 +145,20 @@ impl Queue {
     /// Counts traces that are not delivered.
     pub(super) fn count_dropped(&self, reason: DropReason, traces: u64) {
         self.dropped.fetch_add(traces, Ordering::Relaxed);
+        if reason == DropReason::QueueFull {
+            self.overflowed.fetch_add(traces, Ordering::Relaxed);
+        }
         counter!("traces_dropped_total", "reason" => reason.as_str()).increment(traces);
     }
 
     /// The number of traces that were dropped since the beginning.
     pub(super) fn dropped(&self) -> u64 {
         self.dropped.load(Ordering::Relaxed)
+    }
+
+    /// The number of traces that were dropped because the queue was full.
+    pub(super) fn overflowed(&self) -> u64 {
+        self.overflowed.load(Ordering::Relaxed)
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {

@@ -39,6 +39,11 @@ impl Trouble {
         &self.host
     }
 
+    /// Whether there is trouble.
+    pub(super) const fn is_on(&self) -> bool {
+        self.since.is_some()
+    }
+
     /// A try failed. `dropped` is the number of traces that were dropped since the process began.
     pub(super) fn failed(&mut self, cause: &impl Display, dropped: u64) {
         if let Some(since) = &mut self.since {
@@ -51,7 +56,7 @@ impl Trouble {
         warn!(
             host,
             %cause,
-            "the collector does not accept traces: they wait in a queue, and are dropped when it is full"
+            "the collector does not accept traces; what it may accept later waits until the queue is full"
         );
     }
 
@@ -69,14 +74,14 @@ impl Trouble {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::io;
     use std::sync::{Arc, Mutex};
 
     use super::*;
 
     /// The lines that are logged meanwhile.
-    fn lines_of(work: impl FnOnce()) -> String {
+    pub(in crate::otlp) fn lines_of(work: impl FnOnce()) -> String {
         #[derive(Clone, Default)]
         struct Lines(Arc<Mutex<Vec<u8>>>);
         impl io::Write for Lines {

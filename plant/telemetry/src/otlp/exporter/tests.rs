@@ -85,6 +85,7 @@ fn export(script: &Arc<Script>) -> (OtlpSink, OtlpTask, Arc<Queue>) {
         collector: Arc::clone(script),
         resource: message::resource(&OtlpResource::new("x", "1").unwrap()),
         batches,
+        overflow: Overflow::default(),
         trouble: Trouble::none("collector:4317".to_owned()),
         random: || u64::MAX,
         batch: VecDeque::new(),
