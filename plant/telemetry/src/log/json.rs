@@ -10,6 +10,7 @@ use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 
 use super::causes::with_causes;
 use super::escaped::JsonText;
+use super::message::write_message;
 use crate::TraceContext;
 
 /// The members that every line has, or may have; a field of the same name is prefixed.
@@ -21,9 +22,7 @@ pub(super) fn write(writer: &mut Writer<'_>, event: &Event<'_>, trace: Option<Tr
     writer.write_str("{\"timestamp\":\"")?;
     SystemTime.format_time(writer)?;
     write!(writer, "\",\"level\":\"{}\",\"message\":\"", event.metadata().level().as_str())?;
-    let mut message = Message { writer: &mut *writer, written: Ok(()) };
-    event.record(&mut message);
-    message.written?;
+    write_message(event, "", &mut JsonText::new(writer))?;
     writer.write_str("\",\"target\":\"")?;
     JsonText::new(writer).write_str(event.metadata().target())?;
     writer.write_char('"')?;
@@ -34,24 +33,6 @@ pub(super) fn write(writer: &mut Writer<'_>, event: &Event<'_>, trace: Option<Tr
     event.record(&mut fields);
     fields.written?;
     writer.write_str("}\n")
-}
-
-/// Writes the message of an event; an event without one has an empty text.
-struct Message<'a, 'w> {
-    writer: &'a mut Writer<'w>,
-    written: fmt::Result,
-}
-
-impl Visit for Message<'_, '_> {
-    fn record_str(&mut self, field: &Field, value: &str) {
-        self.record_debug(field, &format_args!("{value}"));
-    }
-
-    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        if field.name() == "message" && self.written.is_ok() {
-            self.written = write!(JsonText::new(self.writer), "{value:?}");
-        }
-    }
 }
 
 /// Writes the fields of an event as members, without its message.

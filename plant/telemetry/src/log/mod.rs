@@ -29,6 +29,7 @@ mod format;
 mod home;
 mod json;
 mod lines;
+mod message;
 mod text;
 
 pub use change_duration::{ChangeDuration, InvalidChangeDuration};

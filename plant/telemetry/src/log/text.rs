@@ -10,6 +10,7 @@ use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 
 use super::causes::with_causes;
 use super::escaped::OneLine;
+use super::message::write_message;
 use crate::TraceContext;
 
 /// The escape sequences of a terminal; empty if the log is not one.
@@ -44,9 +45,7 @@ pub(super) fn write(writer: &mut Writer<'_>, event: &Event<'_>, trace: Option<Tr
     SystemTime.format_time(writer)?;
     write!(writer, "{} {}{:>5}{}", style.end, style.level, level.as_str(), style.end)?;
     // The message comes first, wherever it stands among the fields.
-    let mut message = Message { writer: &mut *writer, written: Ok(()) };
-    event.record(&mut message);
-    message.written?;
+    write_message(event, " ", &mut OneLine::new(writer))?;
     let mut fields = Fields { writer: &mut *writer, style, written: Ok(()) };
     event.record(&mut fields);
     fields.written?;
@@ -62,24 +61,6 @@ pub(super) fn write(writer: &mut Writer<'_>, event: &Event<'_>, trace: Option<Tr
 /// The name of a field, with a space before it and `=` behind it.
 fn name_of(writer: &mut Writer<'_>, style: Style, name: &str) -> fmt::Result {
     write!(writer, " {}{name}{}{}={}", style.italic, style.end, style.dimmed, style.end)
-}
-
-/// Writes the message of an event.
-struct Message<'a, 'w> {
-    writer: &'a mut Writer<'w>,
-    written: fmt::Result,
-}
-
-impl Visit for Message<'_, '_> {
-    fn record_str(&mut self, field: &Field, value: &str) {
-        self.record_debug(field, &format_args!("{value}"));
-    }
-
-    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        if field.name() == "message" && self.written.is_ok() {
-            self.written = write!(OneLine::new(self.writer), " {value:?}");
-        }
-    }
 }
 
 /// Writes the fields of an event, without its message.
