@@ -70,6 +70,10 @@ impl Recovery {
 }
 
 impl Outage {
+    /// The usual calm: failures less than five seconds apart are one outage, so that a flapping
+    /// dependency writes at most two lines in that time.
+    pub const CALM: Duration = Duration::from_secs(5);
+
     /// An outage that ends with the first success after which nothing failed for a time.
     #[must_use]
     pub const fn calm_after(calm: Duration) -> Self {

@@ -121,7 +121,7 @@ impl DeadLetters {
     ///
     /// If the file can be neither read nor created.
     pub fn in_file(path: &Path) -> io::Result<Self> {
-        let mut kept = Kept::default();
+        let mut kept = Kept { outage: Outage::calm_after(Outage::CALM), ..Kept::default() };
         match File::open(path) {
             Ok(file) => {
                 for line in BufReader::new(file).split(b'\n') {

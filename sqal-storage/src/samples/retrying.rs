@@ -26,9 +26,6 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// The longest that a breaker may make a read wait for its next try.
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
-/// A failure that comes back within this time belongs to the same outage.
-const CALM: Duration = Duration::from_secs(5);
-
 /// A decorator: reads that fail with a [transient](StorageError::is_transient) error are retried.
 ///
 /// All tries together end within the policy's deadline and within the [deadline](Deadline::current)
@@ -51,7 +48,7 @@ impl<S> RetryingStore<S> {
     /// A store whose reads are retried by a policy.
     #[must_use]
     pub const fn new(store: S, policy: RetryPolicy) -> Self {
-        Self { store, policy, name: None, outage: Outage::calm_after(CALM) }
+        Self { store, policy, name: None, outage: Outage::calm_after(Outage::CALM) }
     }
 
     /// Names the store in the lines of the log: its host, without a password.

@@ -107,12 +107,9 @@ struct Failures {
     given_back: Outage,
 }
 
-/// A failure that comes back within this time belongs to the same outage.
-const CALM: Duration = Duration::from_secs(5);
-
 impl Failures {
     fn none_yet() -> Self {
-        let [tries, given_back] = [Outage::calm_after(CALM), Outage::calm_after(CALM)];
+        let [tries, given_back] = [Outage::calm_after(Outage::CALM), Outage::calm_after(Outage::CALM)];
         Self { in_a_row: AtomicU32::new(0), tries, given_back }
     }
 

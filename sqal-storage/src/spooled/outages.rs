@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use sqal_core::{Sample, SampleId, SampleKey};
 use sqal_resilience::log::Causes;
@@ -12,9 +12,6 @@ use tracing::{error, info, warn};
 
 use super::{SpoolError, Stuck};
 use crate::{StorageError, StorageErrorKind};
-
-/// A failure that comes back within this time belongs to the same outage.
-const CALM: Duration = Duration::from_secs(5);
 
 /// The most refused samples that are remembered, of 16 bytes each.
 const MOST_REFUSED: usize = 10_000;
@@ -41,7 +38,7 @@ pub(super) struct Outages {
 
 impl Default for Outages {
     fn default() -> Self {
-        let outage = || Outage::calm_after(CALM);
+        let outage = || Outage::calm_after(Outage::CALM);
         Self {
             name: None,
             store: outage(),

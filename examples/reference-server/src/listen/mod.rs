@@ -29,9 +29,6 @@ const BACKLOG: u32 = 1024;
 /// The pause after an error of the listener, for example if there are no descriptors left.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// An error of the listener that comes back within this time belongs to the same outage.
-const CALM: Duration = Duration::from_secs(5);
-
 /// Binds a listener whose queue has room for every station of a line at once.
 ///
 /// # Errors
@@ -51,7 +48,7 @@ pub(crate) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
 pub(crate) async fn serve(listener: TcpListener, app: Router, door: Door, draining: impl Future<Output = ()>) {
     let places = Places::new();
     let ending = watch::Sender::new(false);
-    let (mut connections, outage) = (JoinSet::new(), Outage::calm_after(CALM));
+    let (mut connections, outage) = (JoinSet::new(), Outage::calm_after(Outage::CALM));
     tokio::pin!(draining);
     loop {
         let is_ending = *ending.borrow();

@@ -147,7 +147,7 @@ impl Worker {
             let meter = Meter::new(work.kind());
             let (queue, now, clock) = (Arc::clone(&queue), Arc::clone(&now), Arc::clone(&clock));
             let (ends, shutdown, changed) = (Arc::clone(&ends), shutdown.clone(), changed.clone());
-            let outage = Outage::default();
+            let outage = Outage::calm_after(Outage::CALM);
             Arc::new(Desk { queue, ends, name, now, clock, work, config, meter, shutdown, changed, outage })
         };
         let desks: Vec<_> = works.into_iter().map(desk).collect();
