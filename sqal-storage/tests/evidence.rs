@@ -20,13 +20,12 @@ use sqal_storage::{
     custody::{Gone, Purge},
     evidence::{Evidence, Expected, Stated},
     labels::{LabelName, Labels},
-    postgres::PostgresConfig,
     register::Entry,
     samples::Hour,
     sqlite::SqliteConfig,
 };
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
-use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use sqlx::{AssertSqlSafe, Connection};
 
 /// 2026-11-06.
 const START: i64 = 1_794_000_000_000_000;
@@ -303,15 +302,6 @@ async fn every_change_by_sql_is_found_in_a_file() {
     assert_eq!(missed, Vec::<&str>::new());
 }
 
-/// A connection of the driver into a store's schema, past the store.
-async fn behind(config: &PostgresConfig) -> PgConnection {
-    let shown = format!("{config:?}");
-    let schema = shown.split("schema: \"").nth(1).unwrap().split('"').next().unwrap().to_owned();
-    let mut connection = PgConnection::connect(&servers::variable("SQAL_TEST_POSTGRES_URL")).await.unwrap();
-    sqlx::raw_sql(AssertSqlSafe(format!("SET search_path = {schema}"))).execute(&mut connection).await.unwrap();
-    connection
-}
-
 #[tokio::test]
 async fn every_change_by_sql_is_found_in_a_database() {
     let mut missed = Vec::new();
@@ -323,7 +313,7 @@ async fn every_change_by_sql_is_found_in_a_database() {
         let evidence = examine_postgres(&store, &expected).await;
         is_sound(&evidence);
         expected.state(&evidence);
-        let mut connection = behind(&config).await;
+        let mut connection = servers::behind(&config).await;
         sqlx::raw_sql(change.postgres).execute(&mut connection).await.unwrap();
         connection.close().await.unwrap();
         if !is_found(&examine_postgres(&store, &expected).await) {
@@ -530,7 +520,7 @@ async fn an_entry_that_was_changed_in_a_database_is_not_given() {
         let config = servers::fresh_schema();
         let store = PostgresStore::open(&config).await.unwrap();
         what_was_changed_is_not_given(&store, async |entry: &Entry| {
-            let mut connection = behind(&config).await;
+            let mut connection = servers::behind(&config).await;
             let sql =
                 AssertSqlSafe(format!("UPDATE register SET {set} WHERE kind = $1 AND name = $2 AND version = $3"));
             let query = sqlx::query(sql).bind(entry.kind.as_str().to_owned()).bind(entry.name.as_str().to_owned());
@@ -619,7 +609,7 @@ async fn decisions_of_a_schema_without_labels_are_read() {
     let config = servers::fresh_schema();
     let store = PostgresStore::open(&config).await.unwrap();
     fill(&store).await;
-    let mut connection = behind(&config).await;
+    let mut connection = servers::behind(&config).await;
     sqlx::raw_sql("DROP TABLE sqal_register_label").execute(&mut connection).await.unwrap();
     connection.close().await.unwrap();
     let mut snapshot = store.snapshot().await.unwrap();

@@ -3,23 +3,24 @@
 #![cfg(all(feature = "cache", feature = "conformance", feature = "profile", feature = "sqlite"))]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod remote;
+
 use std::convert::Infallible;
 use std::num::NonZeroU16;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use fixtures::logged::LoggedLines;
-use sqal_core::{Sample, SampleId};
+use remote::Remote;
+use sqal_core::Sample;
 use sqal_resilience::ManualClock;
 use sqal_storage::cache::{CacheKey, CacheKind};
 use sqal_storage::conformance::scored;
-use sqal_storage::samples::{DeviceTally, Hourly, HourlyQuery, Page};
 use sqal_storage::sqlite::SqliteConfig;
 use sqal_storage::{
-    BatchWriter, Inserted, MemoryStore, ReadThrough, RetryingStore, SampleQuery, SampleStore, SpooledStore,
-    SqliteStore, StorageError, StorageErrorKind, WriterConfig,
+    BatchWriter, Inserted, ReadThrough, RetryingStore, SampleQuery, SampleStore, SpooledStore, SqliteStore,
+    WriterConfig,
 };
 use tokio::time::sleep;
 use tracing::Level;
@@ -36,51 +37,6 @@ fn log(level: Level) -> (LoggedLines, DefaultGuard) {
 
 fn told(lines: &LoggedLines) -> Vec<String> {
     lines.text().lines().map(|line| line.trim().to_owned()).collect()
-}
-
-/// A store that is away while the test says so, as a database that refuses connections.
-#[derive(Debug, Default)]
-struct Remote {
-    store: MemoryStore,
-    away: AtomicBool,
-}
-
-impl Remote {
-    fn there(&self) -> Result<(), StorageError> {
-        if !self.away.load(Ordering::SeqCst) {
-            return Ok(());
-        }
-        let refused = std::io::Error::new(std::io::ErrorKind::ConnectionRefused, "connection refused");
-        let error = StorageError::new("remote", StorageErrorKind::Unavailable);
-        Err(StorageError { source: Some(refused.into()), ..error })
-    }
-}
-
-#[async_trait]
-impl SampleStore for Remote {
-    async fn insert(&self, batch: &[Sample]) -> Result<Vec<Inserted>, StorageError> {
-        self.there()?;
-        self.store.insert(batch).await
-    }
-    async fn get(&self, id: &SampleId) -> Result<Option<Sample>, StorageError> {
-        self.there()?;
-        self.store.get(id).await
-    }
-    async fn query(&self, query: &SampleQuery) -> Result<Page, StorageError> {
-        self.there()?;
-        self.store.query(query).await
-    }
-    async fn hourly(&self, query: &HourlyQuery) -> Result<Vec<Hourly>, StorageError> {
-        self.there()?;
-        self.store.hourly(query).await
-    }
-    async fn by_device(&self, query: &HourlyQuery) -> Result<Vec<DeviceTally>, StorageError> {
-        self.there()?;
-        self.store.by_device(query).await
-    }
-    async fn ping(&self) -> Result<(), StorageError> {
-        self.there()
-    }
 }
 
 fn sample(number: u32) -> Sample {

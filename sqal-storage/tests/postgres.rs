@@ -16,7 +16,7 @@ use sqal_storage::{
     Inserted, PostgresStore, SampleQuery, SampleStore, StorageErrorKind,
     samples::{Hour, HourlyQuery},
 };
-use sqlx::{AssertSqlSafe, Connection, PgConnection, Row};
+use sqlx::{AssertSqlSafe, Row};
 
 const HOUR: i64 = 3_600_000_000;
 const NOVEMBER: i64 = 1_794_000_000_000_000; // 2026-11-06
@@ -24,19 +24,6 @@ const NOVEMBER: i64 = 1_794_000_000_000_000; // 2026-11-06
 fn random(count: usize) -> Vec<Sample> {
     let mut runner = TestRunner::deterministic();
     prop::collection::vec(strategy::sample(), count).new_tree(&mut runner).unwrap().current()
-}
-
-/// A connection of the driver into a store's schema, past the store.
-async fn behind(config: &sqal_storage::postgres::PostgresConfig, url: &str) -> PgConnection {
-    let shown = format!("{config:?}");
-    let schema = shown.split("schema: \"").nth(1).unwrap().split('"').next().unwrap().to_owned();
-    let mut connection = PgConnection::connect(url).await.unwrap();
-    sqlx::raw_sql(AssertSqlSafe(format!("SET search_path = {schema}"))).execute(&mut connection).await.unwrap();
-    connection
-}
-
-fn url() -> String {
-    servers::variable("SQAL_TEST_POSTGRES_URL")
 }
 
 /// F13: of eight servers that start at once on a new database, all succeed.
@@ -62,7 +49,7 @@ async fn f13_eight_starts_at_once_on_a_new_database_all_succeed() {
 async fn f15_f16_a_schema_of_another_program_is_refused() {
     let config = servers::fresh_schema();
     let newest = PostgresStore::open(&config).await.unwrap().schema_version().await.unwrap();
-    let mut connection = behind(&config, &url()).await;
+    let mut connection = servers::behind(&config).await;
     sqlx::raw_sql("INSERT INTO sqal_schema (version, checksum) VALUES (99, 1)").execute(&mut connection).await.unwrap();
     let refused = PostgresStore::open(&config).await.unwrap_err();
     assert_eq!(refused.kind, StorageErrorKind::SchemaTooNew { found: 99, known: newest });
@@ -84,7 +71,7 @@ async fn f12_a_step_that_fails_is_undone_and_the_next_try_succeeds() {
     let store = PostgresStore::open(&config).await.unwrap();
     let newest = store.schema_version().await.unwrap();
     store.migrate_to(1).await.unwrap();
-    let mut connection = behind(&config, &url()).await;
+    let mut connection = servers::behind(&config).await;
     // This table blocks the last statement but one of the step.
     sqlx::raw_sql("CREATE TABLE sample_hour_newest ()").execute(&mut connection).await.unwrap();
     assert!(store.migrate_to(newest).await.is_err());
@@ -134,7 +121,7 @@ async fn f9_every_time_has_a_partition_also_after_one_was_dropped() {
     let times = [-62_167_219_200_000_000, 0, NOVEMBER, NOVEMBER + 40 * 24 * HOUR, 253_402_300_799_999_999];
     let batch: Vec<_> = times.iter().map(|t| scored("a", *t, "x", 0.5)).collect();
     assert_eq!(store.insert(&batch).await.unwrap(), [Inserted::Stored; 5]);
-    let mut connection = behind(&config, &url()).await;
+    let mut connection = servers::behind(&config).await;
     let names: Vec<String> = sqlx::query_scalar(
         "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'sample'::regclass ORDER BY 1",
     )
@@ -159,7 +146,7 @@ async fn a_sample_is_looked_for_in_one_partition() {
     let store = PostgresStore::open(&config).await.unwrap();
     let batch: Vec<_> = (0..12).map(|month| scored("a", NOVEMBER + month * 31 * 24 * HOUR, "x", 0.5)).collect();
     store.insert(&batch).await.unwrap();
-    let mut connection = behind(&config, &url()).await;
+    let mut connection = servers::behind(&config).await;
     let plan: Vec<String> = sqlx::query_scalar(
         "EXPLAIN (ANALYZE, COSTS off) SELECT id FROM sample WHERE id = '00000000-0000-7000-8000-000000000000'
             AND timestamp >= '2026-11-06 12:00Z' AND timestamp < '2026-11-06 12:00:00.001Z'",
@@ -188,7 +175,7 @@ async fn the_documented_columns_show_what_the_sample_holds() {
     let samples = random(30);
     columns::every_column_is_told_apart(&samples);
     store.insert(&samples).await.unwrap();
-    let mut connection = behind(&config, &url()).await;
+    let mut connection = servers::behind(&config).await;
     let shown = "id::text, device_id, sample_id, vl53l8ch_distance_matrix::text, vl53l8ch_reflectance_matrix::text,
         vl53l8ch_amplitude_matrix::text, vl53l8ch_volume_mm3, vl53l8ch_avg_height_mm, vl53l8ch_height_variation_mm,
         vl53l8ch_surface_uniformity, vl53l8ch_quality_score, vl53l8ch_grade, as7341_channels::text, as7341_integration_time,
@@ -245,7 +232,7 @@ async fn the_graded_samples_show_what_was_found_and_how_sure_it_is() {
     for sample in &samples[15..] {
         store.insert(std::slice::from_ref(sample)).await.unwrap();
     }
-    let mut connection = behind(&config, &url()).await;
+    let mut connection = servers::behind(&config).await;
     let names =
         columns::graded_numbers(&samples[0]).into_keys().map(|name| format!("{name}::float8")).collect::<Vec<_>>();
     let shown = format!(
@@ -289,7 +276,7 @@ async fn a_purge_drops_the_partitions_that_are_all_too_old() {
         what: name("x"),
     };
     assert_eq!(store.purge(&purge, &action).await.unwrap(), expected);
-    let mut connection = behind(&config, &url()).await;
+    let mut connection = servers::behind(&config).await;
     let names: Vec<String> = sqlx::query_scalar(
         "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'sample'::regclass ORDER BY 1",
     )

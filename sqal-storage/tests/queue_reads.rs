@@ -8,10 +8,9 @@ mod servers;
 use std::num::{NonZeroU16, NonZeroU32};
 
 use sqal_core::{Name, Timestamp};
-use sqal_storage::postgres::PostgresConfig;
 use sqal_storage::queue::{JobEnd, NewJob};
 use sqal_storage::{PostgresStore, Queue};
-use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use sqlx::{Connection, PgConnection};
 
 /// 20000 jobs have ended, 5000 wait for a later time, and 3050 run. PostgreSQL does not know of
 /// most of those that run, as after a busy minute.
@@ -36,15 +35,6 @@ fn at(micros: i64) -> Timestamp {
     Timestamp::from_micros(micros).unwrap()
 }
 
-/// A connection into the schema of a store, past the store.
-async fn behind(config: &PostgresConfig) -> PgConnection {
-    let shown = format!("{config:?}");
-    let schema = shown.split("schema: \"").nth(1).unwrap().split('"').next().unwrap().to_owned();
-    let mut connection = PgConnection::connect(&servers::variable("SQAL_TEST_POSTGRES_URL")).await.unwrap();
-    sqlx::raw_sql(AssertSqlSafe(format!("SET search_path = {schema}"))).execute(&mut connection).await.unwrap();
-    connection
-}
-
 /// The rows of the table that were read. A connection has counted its rows when it has ended.
 async fn rows_read(connection: &mut PgConnection) -> i64 {
     const COUNTED: &str = "SELECT seq_scan + idx_scan, seq_tup_read + idx_tup_fetch
@@ -63,7 +53,7 @@ async fn a_look_and_an_end_read_no_jobs_but_their_own() {
     let mut config = servers::fresh_schema();
     (config.writers, config.readers) = (NonZeroU32::MIN, NonZeroU32::MIN);
     let store = PostgresStore::open(&config).await.unwrap();
-    let mut connection = behind(&config).await;
+    let mut connection = servers::behind(&config).await;
     sqlx::raw_sql(FILL).execute(&mut connection).await.unwrap();
     let (kind, worker, one) = (Name::new("report").unwrap(), Name::new("server 1").unwrap(), NonZeroU16::MIN);
     for _ in 0..CALLS {

@@ -8,13 +8,12 @@ mod servers;
 use std::num::NonZeroU16;
 
 use sqal_core::{Name, Timestamp};
-use sqal_storage::postgres::PostgresConfig;
 use sqal_storage::queue::{JobEnd, NewJob};
 use sqal_storage::records::{ExpectedRecord, RecordDraft};
 use sqal_storage::sqlite::SqliteConfig;
 use sqal_storage::{PostgresStore, Queue, Records, SqliteStore};
 use sqlx::sqlite::SqliteConnection;
-use sqlx::{AssertSqlSafe, Connection, PgConnection, Row};
+use sqlx::{Connection, Row};
 
 const TRACE: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
@@ -92,21 +91,12 @@ async fn tsb_12_failed_jobs_and_profiles_are_read_in_a_file() {
     connection.close().await.unwrap();
 }
 
-/// A connection into the schema of a store, past the store.
-async fn behind(config: &PostgresConfig) -> PgConnection {
-    let shown = format!("{config:?}");
-    let schema = shown.split("schema: \"").nth(1).unwrap().split('"').next().unwrap().to_owned();
-    let mut connection = PgConnection::connect(&servers::variable("SQAL_TEST_POSTGRES_URL")).await.unwrap();
-    sqlx::raw_sql(AssertSqlSafe(format!("SET search_path = {schema}"))).execute(&mut connection).await.unwrap();
-    connection
-}
-
 #[tokio::test]
 async fn tsb_12_failed_jobs_and_profiles_are_read_in_a_database() {
     let config = servers::fresh_schema();
     let store = PostgresStore::open(&config).await.unwrap();
     fill(&store).await;
-    let mut connection = behind(&config).await;
+    let mut connection = servers::behind(&config).await;
     let failures = "SELECT id, to_char(failed_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'), attempts, error, traceparent
 FROM \"TaskFailure\" WHERE kind = 'report' ORDER BY id";
     let found: Vec<Failure> = sqlx::query_as(failures).fetch_all(&mut connection).await.unwrap();
@@ -127,7 +117,7 @@ async fn what_an_older_program_has_left_behind_a_restore_is_made_anew() {
     let store = PostgresStore::open(&config).await.unwrap();
     fill(&store).await;
     store.close().await;
-    let mut connection = behind(&config).await;
+    let mut connection = servers::behind(&config).await;
     sqlx::raw_sql("DELETE FROM sqal_schema WHERE version > 7").execute(&mut connection).await.unwrap();
     let store = PostgresStore::open(&config).await.unwrap();
     assert_eq!(store.schema_version().await.unwrap(), PostgresStore::NEWEST_SCHEMA);
@@ -143,7 +133,7 @@ async fn what_an_older_program_has_left_behind_a_restore_is_made_anew() {
 async fn a_view_of_another_program_stays_and_an_upgrade_fails_over_its_name() {
     let config = servers::fresh_schema();
     PostgresStore::open(&config).await.unwrap().close().await;
-    let mut connection = behind(&config).await;
+    let mut connection = servers::behind(&config).await;
     let theirs = "DELETE FROM sqal_schema WHERE version > 7; DROP VIEW \"TaskFailure\";
         CREATE VIEW \"TaskFailure\" AS SELECT 7::bigint AS theirs";
     sqlx::raw_sql(theirs).execute(&mut connection).await.unwrap();

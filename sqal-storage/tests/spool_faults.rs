@@ -4,68 +4,23 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod disk;
+mod remote;
 
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 
-use async_trait::async_trait;
 use disk::SmallDisk;
-use sqal_core::{Sample, SampleId, Timestamp};
+use remote::Remote;
+use sqal_core::{Sample, Timestamp};
 use sqal_storage::conformance::scored;
 use sqal_storage::{
-    Inserted, MemoryStore, SampleQuery, SampleStore, SpooledStore, SqliteStore, StorageError, StorageErrorKind,
-    samples::{DeviceTally, Hour, Hourly, HourlyQuery, Page},
+    Inserted, SampleQuery, SampleStore, SpooledStore, SqliteStore, StorageErrorKind,
+    samples::{DeviceTally, Hour, Hourly, HourlyQuery},
     spooled::SpoolError,
     sqlite::SqliteConfig,
 };
-
-/// A store that is unavailable when the test says so.
-#[derive(Debug, Default)]
-struct Remote {
-    store: MemoryStore,
-    away: AtomicBool,
-    /// The store answers, and has no room.
-    full: AtomicBool,
-}
-
-impl Remote {
-    fn there(&self) -> Result<(), StorageError> {
-        let away = self.away.load(Ordering::SeqCst);
-        if away { Err(StorageError::new("remote", StorageErrorKind::Unavailable)) } else { Ok(()) }
-    }
-}
-
-#[async_trait]
-impl SampleStore for Remote {
-    async fn insert(&self, batch: &[Sample]) -> Result<Vec<Inserted>, StorageError> {
-        self.there()?;
-        if self.full.load(Ordering::SeqCst) && !batch.is_empty() {
-            return Err(StorageError::new("remote", StorageErrorKind::Full));
-        }
-        self.store.insert(batch).await
-    }
-    async fn get(&self, id: &SampleId) -> Result<Option<Sample>, StorageError> {
-        self.there()?;
-        self.store.get(id).await
-    }
-    async fn query(&self, query: &SampleQuery) -> Result<Page, StorageError> {
-        self.there()?;
-        self.store.query(query).await
-    }
-    async fn hourly(&self, query: &HourlyQuery) -> Result<Vec<Hourly>, StorageError> {
-        self.there()?;
-        self.store.hourly(query).await
-    }
-    async fn by_device(&self, query: &HourlyQuery) -> Result<Vec<DeviceTally>, StorageError> {
-        self.there()?;
-        self.store.by_device(query).await
-    }
-    async fn ping(&self) -> Result<(), StorageError> {
-        self.there()
-    }
-}
 
 async fn spooled(folder: &Path, remote: &Arc<Remote>) -> SpooledStore<Arc<Remote>> {
     let spool = SqliteStore::open(&SqliteConfig::spool_at(folder.join("spool.db"))).await.unwrap();

@@ -2,12 +2,16 @@
 #![allow(dead_code, unused_imports, reason = "each test binary uses some of them")]
 
 #[cfg(feature = "postgres")]
+mod behind;
+#[cfg(feature = "postgres")]
 mod postgres;
 #[cfg(feature = "redis")]
 mod redis;
 #[cfg(feature = "objects")]
 mod s3;
 
+#[cfg(feature = "postgres")]
+pub(crate) use behind::behind;
 #[cfg(feature = "postgres")]
 pub(crate) use postgres::{Postgres, fresh_schema, fresh_store, variable};
 #[cfg(feature = "redis")]
