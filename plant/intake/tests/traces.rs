@@ -1,26 +1,20 @@
 //! A frame belongs to the trace that its device has named; an old frame is only linked to it.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod parts;
+
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::{Arc, Mutex};
 
 use metrics_util::debugging::{DebugValue, DebuggingRecorder};
+use parts::{MEASURED, Parts};
 use serde_json::{Value, json};
-use sqal_core::Timestamp;
-use sqal_grading::{Profile, Profiles};
-use sqal_intake::conflicts::NameConflicts;
-use sqal_intake::recent::Recent;
+use sqal_intake::Sender;
 use sqal_intake::reception::answer;
-use sqal_intake::{DeadLetters, FrameLimits, Intake, Presence, Reception, Sender};
-use sqal_resilience::{Clock, ManualClock};
-use sqal_storage::{BatchWriter, MemoryStore, WriterConfig, WriterHandle};
 use sqal_telemetry::TraceContext;
 use sqal_telemetry::held::{FinishedSpan, FinishedTrace, HeadSampling, HeldTraces, TraceSink};
 use tracing::{Instrument, Span, debug_span, field};
 use tracing_subscriber::prelude::*;
-
-/// When the documented frame was measured.
-const MEASURED: i64 = 1_729_983_600_000_000;
 
 const SECOND: i64 = 1_000_000;
 
@@ -63,42 +57,10 @@ fn device() -> TraceContext {
     DEVICE.parse().unwrap()
 }
 
-/// The parts of a reception whose wall clock stands still.
-struct Parts {
-    now: i64,
-    intake: Intake,
-    presence: Presence,
-    dead_letters: DeadLetters,
-    conflicts: NameConflicts,
-    writer: WriterHandle,
-    recent: Recent,
-    clock: ManualClock,
-    _task: BatchWriter,
-}
-
 impl Parts {
-    fn at(now: i64) -> Self {
-        let clock = ManualClock::new();
-        let (writer, task) = BatchWriter::start(Arc::new(MemoryStore::new()), WriterConfig::usual());
-        let profiles = Profiles::new([("foiegras_standard_barquette".parse().unwrap(), Profile::example())]).unwrap();
-        let wall = Arc::new(move || Timestamp::from_micros(now).unwrap());
-        Self {
-            now,
-            intake: Intake::new(profiles, FrameLimits::default(), wall, Arc::new(clock.clone())),
-            presence: Presence::default(),
-            dead_letters: DeadLetters::default(),
-            conflicts: NameConflicts::default(),
-            writer,
-            recent: Recent::new(clock.now()),
-            clock,
-            _task: task,
-        }
-    }
-
     /// Takes a frame as a carrier does, in a span of its own, and gives its answer.
     async fn take(&self, text: &str) -> Value {
-        let now = || Timestamp::from_micros(self.now).unwrap();
-        let reception = self.reception(&now);
+        let reception = self.reception(&());
         let taken = async {
             let accepted = match reception.judge(&Sender::UNAUTHENTICATED, text) {
                 Ok(accepted) => accepted,
@@ -110,25 +72,10 @@ impl Parts {
         taken.instrument(debug_span!(parent: None, "frame", traceparent = field::Empty)).await
     }
 
-    fn reception<'a>(&'a self, now: &'a (dyn Fn() -> Timestamp + Send + Sync)) -> Reception<'a> {
-        Reception {
-            intake: &self.intake,
-            presence: &self.presence,
-            dead_letters: &self.dead_letters,
-            conflicts: &self.conflicts,
-            writer: &self.writer,
-            quota: &(),
-            observer: &self.recent,
-            now,
-            clock: &self.clock,
-        }
-    }
-
     /// Replays the newest dead letter.
     async fn replay(&self) -> bool {
-        let now = || Timestamp::from_micros(self.now).unwrap();
         let letter = self.dead_letters.newest(1).remove(0);
-        self.reception(&now).replay(&letter, &|_, _| true).await
+        self.reception(&()).replay(&letter, &|_, _| true).await
     }
 }
 
@@ -242,11 +189,10 @@ async fn a_replay_is_a_part_of_its_request_and_linked_to_the_devices_trace() {
     assert_eq!(parts.take(&refused).await["status"], "rejected");
     let mut letter = parts.dead_letters.newest(1).remove(0);
     text.clone_into(&mut letter.frame);
-    let now = || Timestamp::from_micros(MEASURED).unwrap();
 
     let kept = Arc::new(Kept::default());
     let tracing = kept.begin();
-    let reception = parts.reception(&now);
+    let reception = parts.reception(&());
     let replayed = reception.replay(&letter, &|_, _| true).instrument(debug_span!("request")).await;
     drop(tracing);
     assert!(replayed);
