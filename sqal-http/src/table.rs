@@ -170,7 +170,7 @@ mod tests {
     }
 
     /// Whether a route is the successor that a deprecated route names: of a newer version, and with
-    /// the same method.
+    /// the method of the other.
     fn replaces(other: &Route, route: &Route) -> bool {
         route.successor.is_some_and(|successor| successor.path == other.path)
             && route.method == other.method

@@ -63,7 +63,7 @@ fn asked(agent: &ureq::Agent, address: &str, key: u64) -> Option<String> {
     let body: serde_json::Value = serde_json::from_str(&answer.body_mut().read_to_string().ok()?).ok()?;
     match answer.status().as_u16() {
         202 => Some(body["job"].as_str()?.to_owned()),
-        // The same request is under way, or the server begins or ends.
+        // An earlier request with this key is under way, or the server begins or ends.
         409 | 503 => None,
         status => panic!("{status}: {body}"),
     }

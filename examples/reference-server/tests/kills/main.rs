@@ -297,7 +297,7 @@ fn workers_and_servers_are_killed_and_nothing_is_lost_or_run_twice_at_once() {
     drop((senders, keys));
     let mut clients = clients.into_iter().map(|client| runtime.block_on(client).unwrap());
     let acknowledged = clients.next().unwrap();
-    assert_eq!(clients.next(), Some(acknowledged.clone()), "a key has one job, whoever asks for it");
+    assert_eq!(clients.next(), Some(acknowledged.clone()), "a key has one job, whichever client enqueues it");
     let mut callers = callers.into_iter().map(|caller| caller.join().unwrap());
     let asked = callers.next().unwrap();
     assert_eq!(callers.next(), Some(asked.clone()), "a key has one run, whichever server is asked");
