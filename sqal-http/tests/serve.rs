@@ -138,6 +138,37 @@ async fn a_request_under_way_is_answered_and_a_half_sent_head_beside_it_is_cut()
     assert!(answer.ends_with("at last"), "{answer}");
 }
 
+/// A caller who could connect gets an answer: its request was on the way when the end began.
+#[tokio::test]
+async fn a_connection_that_has_not_asked_when_the_end_begins_gets_one_answer() {
+    let served = Served::start().await;
+    let mut fresh = served.sent(b"").await;
+    served.settled().await;
+    served.shutdown.begin("SIGTERM");
+    // The server has seen the end, because it refuses to keep a connection open.
+    let mut late = served.sent(b"GET /quick HTTP/1.1\r\nhost: bakery\r\n\r\n").await;
+    late.read_to_string(&mut String::new()).await.unwrap();
+    fresh.write_all(b"GET /quick HTTP/1.1\r\nhost: bakery\r\n\r\n").await.unwrap();
+    let mut answer = String::new();
+    fresh.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.ends_with("127.0.0.1"), "{answer}");
+    let (report, cut) = served.ended().await;
+    assert_eq!((report.exit_code(), cut), (0, 0), "{report:?}");
+}
+
+#[tokio::test]
+async fn a_connection_that_never_asks_does_not_hold_the_end() {
+    let served = Served::start().await;
+    let _fresh = served.sent(b"").await;
+    served.settled().await;
+    pause();
+    let begun = Instant::now();
+    served.shutdown.begin("SIGTERM");
+    let (report, _) = served.ended().await;
+    assert_eq!(report.exit_code(), 0, "{report:?}");
+    assert!(begun.elapsed() <= 2 * SECOND, "{:?}", begun.elapsed());
+}
+
 #[tokio::test]
 async fn a_second_signal_ends_at_once() {
     let served = Served::start().await;

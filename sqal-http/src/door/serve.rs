@@ -21,9 +21,9 @@ use sqal_resilience::body::HeldBody;
 use sqal_resilience::outage::Outage;
 use sqal_resilience::{Shutdown, shutdown::Phase};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 use tower_service::Service;
 use tracing::{debug, info, warn};
 
@@ -39,11 +39,9 @@ const BUFFER: usize = 64 * 1024;
 /// The pause after an error of the listener, for example if there are no descriptors left.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// An error of the listener that comes back within this time belongs to the same outage.
-const CALM: Duration = Duration::from_secs(5);
-
 /// The time in which a connection without a request under way must end. The last bytes of a
-/// response are sent in this time.
+/// response are sent in this time, and the first request of a connection that was opened just
+/// before the end began is waited for.
 const MOMENT: Duration = Duration::from_secs(1);
 
 /// Limits of the connections that [`serve`] takes.
@@ -86,7 +84,8 @@ pub(crate) struct WaitedFor;
 /// Every request counts as a request under way of `shutdown` until the body of its response has
 /// ended, so [`Shutdown::run`] waits for the requests of the embedding service too. From
 /// [`Phase::Draining`] on, a connection ends with its request, and each new connection gets one
-/// answer. One second after [`Phase::Closing`] was reached, every connection that is still open
+/// answer. A connection that was opened before and has not asked yet gets one answer too if it asks
+/// within a second. One second after [`Phase::Closing`] was reached, every connection that is still open
 /// (idle connections, half-sent heads) is cut. [`Shutdown::force`] cuts everything at once. If the
 /// embedding service never calls [`Shutdown::run`], connections are cut when the times for draining
 /// and closing are over.
@@ -117,7 +116,7 @@ pub(crate) struct WaitedFor;
 /// ```
 pub async fn serve(listener: TcpListener, app: Router, shutdown: Shutdown, limits: ConnectionLimits) -> usize {
     let places = Arc::new(Semaphore::new(limits.connections.clamp(1, Semaphore::MAX_PERMITS)));
-    let (mut connections, outage) = (JoinSet::new(), Outage::calm_after(CALM));
+    let (mut connections, outage) = (JoinSet::new(), Outage::calm_after(Outage::CALM));
     let mut over = pin!(over(&shutdown));
     let mut draining = pin!(shutdown.reached(Phase::Draining));
     let mut is_ending = false;
@@ -197,6 +196,15 @@ async fn over(shutdown: &Shutdown) {
     }
 }
 
+/// Waits until a connection that was opened before the end must end with its request.
+///
+/// A connection that has not asked yet is spared for a moment: the caller could connect, so its
+/// request is on the way, and hyper would close the connection without an answer.
+async fn ending(shutdown: &Shutdown, asked: &Notify) {
+    shutdown.reached(Phase::Draining).await;
+    let _ = timeout(MOMENT, asked.notified()).await;
+}
+
 async fn converse(
     stream: TcpStream,
     connection: Connection,
@@ -211,7 +219,10 @@ async fn converse(
     // A connection that arrives while the server ends gets one answer.
     let late = shutdown.is_draining();
     let requests = shutdown.clone();
+    let asked = Arc::new(Notify::new());
+    let asking = Arc::clone(&asked);
     let answer = service_fn(move |request: Request<Incoming>| {
+        asking.notify_one();
         let (mut app, mut request) = (app.clone(), request.map(Body::new));
         request.extensions_mut().insert(ConnectInfo(peer));
         request.extensions_mut().insert(connection.clone());
@@ -236,7 +247,7 @@ async fn converse(
     let mut serving = pin!(serving);
     let ended = tokio::select! {
         ended = &mut serving => ended,
-        () = shutdown.reached(Phase::Draining), if !late => {
+        () = ending(&shutdown, &asked), if !late => {
             serving.as_mut().graceful_shutdown();
             serving.await
         }
