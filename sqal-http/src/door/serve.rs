@@ -85,10 +85,10 @@ pub(crate) struct WaitedFor;
 /// ended, so [`Shutdown::run`] waits for the requests of the embedding service too. From
 /// [`Phase::Draining`] on, a connection ends with its request, and each new connection gets one
 /// answer. A connection that was opened before and has not asked yet gets one answer too if it asks
-/// within a second. One second after [`Phase::Closing`] was reached, every connection that is still open
-/// (idle connections, half-sent heads) is cut. [`Shutdown::force`] cuts everything at once. If the
-/// embedding service never calls [`Shutdown::run`], connections are cut when the times for draining
-/// and closing are over.
+/// within a second. One second after [`Phase::Closing`] was reached, every connection that is still
+/// open (idle connections, half-sent heads) is cut. [`Shutdown::force`] cuts everything at once. If
+/// the embedding service never calls [`Shutdown::run`], connections are cut when the times for
+/// draining and closing are over.
 ///
 /// Returns the number of connections that were cut. If the future is dropped, all connections are
 /// cut.
