@@ -18,7 +18,8 @@ use rustix::net::sockopt::{set_socket_send_buffer_size, set_tcp_user_timeout};
 use sqal_http::Problem;
 use sqal_http::door::{Connection, CountedStream};
 use tokio::net::TcpStream;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
+use tokio::time::timeout;
 use tower::ServiceExt;
 use tracing::debug;
 
@@ -37,6 +38,10 @@ const UNSENT: usize = 256 * 1024;
 
 /// The most time for the first head of a new connection, if `idle` is not shorter.
 const FIRST_HEAD: Duration = Duration::from_secs(5);
+
+/// The time for which the first request of a connection is waited for when the server ends. The
+/// client could connect, so its request is on the way.
+const MOMENT: Duration = Duration::from_secs(1);
 
 /// The most time for which sent bytes wait in the kernel for the client, in milliseconds.
 const UNTAKEN: u32 = 60_000;
@@ -59,9 +64,10 @@ impl Conversation {
         tune(&stream);
         // A connection that is accepted while the server ends gets one answer, and is then closed.
         let late = *ending.borrow_and_update();
-        let (seat, for_probes) = (Arc::new(seat), place.for_probes);
+        let (seat, for_probes, asked) = (Arc::new(seat), place.for_probes, Arc::new(Notify::new()));
         let stream = TokioIo::new(CountedStream::new(stream, counted.clone()));
-        let answering = Answering { app, peer, counted, seat: Arc::clone(&seat), for_probes };
+        let answering =
+            Answering { app, peer, counted, seat: Arc::clone(&seat), for_probes, asked: Arc::clone(&asked) };
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(idle)
@@ -71,12 +77,17 @@ impl Conversation {
             .serve_connection(stream, service_fn(move |request| answering.answer(request)))
             .with_upgrades();
         let first_head = tokio::time::sleep(idle.min(FIRST_HEAD));
-        tokio::pin!(connection, first_head);
+        // hyper closes a connection that has not asked yet without an answer.
+        let told = async {
+            drop(ending.changed().await);
+            let _ = timeout(MOMENT, asked.notified()).await;
+        };
+        tokio::pin!(connection, first_head, told);
         let (mut is_told, mut has_waited) = (false, false);
         let ended = loop {
             tokio::select! {
                 ended = &mut connection => break ended,
-                () = async { drop(ending.changed().await) }, if !is_told => {
+                () = &mut told, if !is_told => {
                     is_told = true;
                     connection.as_mut().graceful_shutdown();
                 }
@@ -115,11 +126,14 @@ struct Answering {
     seat: Arc<Seat>,
     /// Whether only probes are answered.
     for_probes: bool,
+    /// Is told of each request.
+    asked: Arc<Notify>,
 }
 
 impl Answering {
     /// Begins a request, whose head was received, and gives the future of its response.
     fn answer(&self, request: Request<Incoming>) -> impl Future<Output = Result<Response, Infallible>> + use<> {
+        self.asked.notify_one();
         self.seat.begins();
         let seat = Arc::clone(&self.seat);
         let mut request = request.map(Body::new);
