@@ -2,13 +2,14 @@
 
 /// The arrows of the house: a crate, and the crates that it may name. The map in `ARCHITECTURE.md`
 /// is drawn from it.
-pub const ARROWS: [(&str, &[&str]); 15] = [
+pub const ARROWS: [(&str, &[&str]); 16] = [
     ("sqal-core", &[]),
     ("sqal-resilience", &[]),
     ("sqal-telemetry", &[]),
     ("sqal-sensors", &["sqal-core"]),
     ("sqal-fusion", &["sqal-core"]),
     ("sqal-storage", &["sqal-core", "sqal-resilience"]),
+    ("sqal-alerts", &["sqal-client", "sqal-core", "sqal-fusion", "sqal-resilience", "sqal-storage", "sqal-work"]),
     ("sqal-client", &["sqal-resilience", "sqal-telemetry"]),
     ("sqal-dashboard", &[]),
     ("sqal-grading", &["sqal-core", "sqal-fusion", "sqal-sensors", "sqal-storage"]),
@@ -22,6 +23,7 @@ pub const ARROWS: [(&str, &[&str]); 15] = [
     (
         "sqal-http",
         &[
+            "sqal-alerts",
             "sqal-core",
             "sqal-dashboard",
             "sqal-fusion",

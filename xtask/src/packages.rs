@@ -14,12 +14,16 @@ struct Need {
     find: fn() -> Option<PathBuf>,
 }
 
-const NEEDS: [Need; 5] = [
+const NEEDS: [Need; 8] = [
     Need { package: "postgresql", find: postgres },
     Need { package: "redis-server", find: || on_path("redis-server") },
     Need { package: "chromium", find: || on_path("chromium") },
     Need { package: "prometheus", find: || on_path("promtool").and(on_path("prometheus")) },
     Need { package: "python3-venv", find: python_with_venv },
+    Need { package: "prometheus-alertmanager", find: || on_path("prometheus-alertmanager").and(on_path("amtool")) },
+    // The runbooks ask the server by these two.
+    Need { package: "curl", find: || on_path("curl") },
+    Need { package: "jq", find: || on_path("jq") },
 ];
 
 /// Where the programs are.
@@ -35,6 +39,8 @@ pub struct Programs {
     pub prometheus: PathBuf,
     /// A `python3` that makes environments.
     pub python: PathBuf,
+    /// `amtool`; `prometheus-alertmanager` lies beside it.
+    pub amtool: PathBuf,
 }
 
 /// Finds the programs, installs what is missing as root, or names the command to run.
@@ -47,13 +53,14 @@ pub fn ready(interrupts: &Interrupts) -> Result<Programs, Failed> {
     if !missing.is_empty() {
         install(&missing, interrupts)?;
     }
-    let [postgres, redis, chromium, prometheus, python] = &NEEDS;
+    let [postgres, redis, chromium, prometheus, python, amtool, _, _] = &NEEDS;
     Ok(Programs {
         postgres: found(postgres)?,
         redis: found(redis)?,
         chromium: found(chromium)?,
         prometheus: found(prometheus)?,
         python: found(python)?,
+        amtool: found(amtool)?,
     })
 }
 

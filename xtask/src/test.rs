@@ -71,6 +71,8 @@ fn tells(command: &mut Command, programs: &Programs, services: &Services) {
     command.env("SQAL_TEST_POSTGRES_PROGRAMS", &programs.postgres).env("SQAL_TEST_CHROMIUM", &programs.chromium);
     command.env("SQAL_TEST_PROMETHEUS", &programs.prometheus);
     command.env("SQAL_TEST_PROMTOOL", programs.prometheus.with_file_name("promtool"));
+    command.env("SQAL_TEST_AMTOOL", &programs.amtool);
+    command.env("SQAL_TEST_ALERTMANAGER", programs.amtool.with_file_name("prometheus-alertmanager"));
 }
 
 /// Kills our process and the databases at random for `cycles` cycles (200 without a number); the

@@ -1,0 +1,95 @@
+//! [`Words`]: a text for people in English and French.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use sqal_work::outbox::Language;
+
+/// A text in both languages of the plant. `{name}` stands for the value of the label `name`, and
+/// `{value}` for the value that the rule found.
+///
+/// ```
+/// use std::collections::BTreeMap;
+/// use sqal_alerts::Words;
+/// use sqal_work::outbox::Language;
+///
+/// let words = Words::new("{device}: window dirty", "{device} : vitre sale");
+/// let labels = BTreeMap::from([("device".to_owned(), "POSTE1".to_owned())]);
+/// assert_eq!(words.filled(Language::French, &labels, Some(1.0)), "POSTE1 : vitre sale");
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Words {
+    /// The text in English.
+    pub en: String,
+    /// The text in French.
+    pub fr: String,
+}
+
+impl Words {
+    /// A text in both languages.
+    #[must_use]
+    pub fn new(en: &str, fr: &str) -> Self {
+        Self { en: en.to_owned(), fr: fr.to_owned() }
+    }
+
+    /// The text in a language, with its placeholders.
+    #[must_use]
+    pub fn text(&self, language: Language) -> &str {
+        match language {
+            Language::English => &self.en,
+            Language::French => &self.fr,
+        }
+    }
+
+    /// The text in a language with its placeholders filled, in one pass: a label whose value looks
+    /// like a placeholder is not filled again. A placeholder without a value stays as it is
+    /// written.
+    #[must_use]
+    pub fn filled(&self, language: Language, labels: &BTreeMap<String, String>, value: Option<f64>) -> String {
+        let (mut rest, mut filled) = (self.text(language), String::new());
+        while let Some((before, after)) = rest.split_once('{') {
+            filled.push_str(before);
+            let Some((name, behind)) = after.split_once('}') else {
+                rest = &rest[before.len()..];
+                break;
+            };
+            match (labels.get(name), value) {
+                (Some(text), _) => filled.push_str(text),
+                (None, Some(value)) if name == "value" => filled.push_str(&shown(value, language)),
+                _ => {
+                    filled.push('{');
+                    filled.push_str(name);
+                    filled.push('}');
+                }
+            }
+            rest = behind;
+        }
+        filled.push_str(rest);
+        filled
+    }
+}
+
+/// A number with at most three digits behind the decimal sign of the language.
+fn shown(value: f64, language: Language) -> String {
+    let text = format!("{value:.3}");
+    let text = text.trim_end_matches('0').trim_end_matches('.');
+    match language {
+        Language::English => text.to_owned(),
+        Language::French => text.replace('.', ","),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_that_looks_like_a_placeholder_is_not_filled_again() {
+        let labels = BTreeMap::from([("device".to_owned(), "{device}{value}".to_owned())]);
+        let words = Words::new("{device}: {value} {other} {", "{device} : {value}");
+        assert_eq!(words.filled(Language::English, &labels, Some(0.125)), "{device}{value}: 0.125 {other} {");
+        assert_eq!(words.filled(Language::French, &labels, Some(2.50)), "{device}{value} : 2,5");
+        assert_eq!(words.filled(Language::French, &labels, None), "{device}{value} : {value}");
+    }
+}
