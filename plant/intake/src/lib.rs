@@ -36,6 +36,7 @@ pub mod conflicts;
 pub mod dead_letters;
 mod disagreement;
 pub mod intake;
+mod judged;
 pub mod observer;
 pub mod presence;
 pub mod quota;

@@ -14,6 +14,7 @@ use crate::conflicts::NameConflicts;
 use crate::dead_letters::{DeadLetter, DeadLetters};
 use crate::disagreement::{Disagreement, Lasting, Refusal};
 use crate::intake::{Accepted, Intake};
+use crate::judged::count_judged;
 use crate::observer::SampleObserver;
 use crate::presence::Presence;
 use crate::quota::FrameQuota;
@@ -182,8 +183,9 @@ impl Reception<'_> {
             if let Some(score) = verdict.score.filter(|_| sample.purpose == Purpose::Product) {
                 metrics::histogram!("sample_quality_score", "grade" => verdict.grade.as_str()).record(score.value());
             }
-            let now = self.clock.now();
-            self.presence.heard(sample.key.device_id, sample.key.timestamp, (self.now)(), now);
+            let (wall, now) = ((self.now)(), self.clock.now());
+            count_judged(sample, &self.intake.profiles(), wall);
+            self.presence.heard(sample.key.device_id, sample.key.timestamp, wall, now);
             self.observer.stored(sample, now);
         }
         outcome
