@@ -27,6 +27,8 @@
 //!   connections open.
 //! - `ws`: the device endpoint `/ws/sensors`.
 //! - `dashboard`: the live page at `/`.
+//! - `alerts`: alerts, silences and the state of the stations, with the trays that were judged
+//!   while an instrument was at fault.
 //! - `openapi`: the description of every route at `/openapi/v1.json`, and `/docs` to read it and
 //!   try it; those of the second version at `/openapi/v2.json` and `/docs/v2`.
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -47,6 +49,8 @@ mod table;
 
 // The types of these crates are in the signatures, so an embedding service needs no dependency of
 // its own on the same versions.
+#[cfg(feature = "alerts")]
+pub use sqal_alerts;
 pub use sqal_core;
 pub use sqal_grading;
 pub use sqal_intake;

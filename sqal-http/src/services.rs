@@ -7,6 +7,11 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+#[cfg(feature = "alerts")]
+use sqal_alerts::{
+    state::{AlertBook, SilenceBook},
+    station::Stations,
+};
 use sqal_core::{Sample, Timestamp};
 use sqal_grading::{Decisions, Profiles};
 use sqal_intake::conflicts::NameConflicts;
@@ -34,6 +39,8 @@ use crate::jobs::JobWorker;
 use crate::line::caches::Caches;
 use crate::line::live::Live;
 use crate::line::own_health::own_health;
+#[cfg(feature = "alerts")]
+use crate::line::station_feed::StationFeed;
 use crate::route::api_version::ApiVersion;
 
 pub use metrics_text::MetricsText;
@@ -94,6 +101,10 @@ pub struct LineParts {
     pub dead_letters: Arc<DeadLetters>,
     /// The caches of the routes.
     pub caches: Arc<Caches>,
+    /// What watches the stations as their samples are stored. Without it, no station is watched by
+    /// this process.
+    #[cfg(feature = "alerts")]
+    pub stations: Option<StationFeed>,
     /// The open device connections.
     #[cfg(feature = "ws")]
     pub websockets: WebSockets,
@@ -158,6 +169,10 @@ pub struct PlantParts {
     /// The scheduled work of the plant, which its composition root [begins](Scheduler::begin).
     /// Without it, `/api/v1/schedules` has no items.
     pub schedules: Option<Arc<Scheduler>>,
+    /// The alerts, the silences and the stations of the plant. Without them, the lists of alerts,
+    /// silences and stations have no items.
+    #[cfg(feature = "alerts")]
+    pub alerts: Option<AlertParts>,
     /// Work that takes longer than a client waits.
     pub(crate) jobs: JobWorker,
     /// The decisions on profiles, and the profiles that this server was given.
@@ -171,6 +186,18 @@ pub struct PlantParts {
     pub(crate) started: Instant,
     /// How long starting took, until the router was made.
     pub(crate) starting: Duration,
+}
+
+/// The alerts, the silences and the stations of the plant.
+#[cfg(feature = "alerts")]
+#[derive(Clone, Debug)]
+pub struct AlertParts {
+    /// The book of alerts. Your composition root evaluates the rules and gives it what they find.
+    pub book: Arc<AlertBook>,
+    /// The silences.
+    pub silences: Arc<SilenceBook>,
+    /// The state of the stations: give [`LineParts::stations`] a feed of them.
+    pub stations: Arc<Stations>,
 }
 
 impl Services {
@@ -242,6 +269,13 @@ impl Services {
         }
     }
 
+    /// The alerts, the silences and the stations. Without them, a [`Problem`] 404.
+    #[cfg(feature = "alerts")]
+    pub(crate) fn alerts(&self) -> Result<&AlertParts, Problem> {
+        let missing = "alerts and stations are kept nowhere here: this service has no alerts";
+        self.plant.alerts.as_ref().ok_or_else(|| Problem::not_found(missing))
+    }
+
     /// The register that keeps decisions. Without one, a [`Problem`] 404.
     pub(crate) fn register(&self) -> Result<&dyn Register, Problem> {
         self.storage
@@ -258,6 +292,8 @@ impl LineParts {
             presence: Arc::default(),
             dead_letters: Arc::default(),
             caches: Arc::new(Caches::near(clock)),
+            #[cfg(feature = "alerts")]
+            stations: None,
             #[cfg(feature = "ws")]
             websockets: WebSockets::default(),
             conflicts: Arc::default(),
@@ -269,12 +305,17 @@ impl LineParts {
     }
 }
 
-/// Tells the caches of the latest sample, the statistics, and the live pages.
+/// Tells the caches of the latest sample, the statistics, the live pages, and what watches the
+/// stations.
 impl SampleObserver for LineParts {
     fn stored(&self, sample: &Sample, now: Instant) {
         self.caches.stored(sample.key.device_id);
         self.recent.stored(sample, now);
         self.live.stored(sample, now);
+        #[cfg(feature = "alerts")]
+        if let Some(stations) = &self.stations {
+            stations.stored(sample);
+        }
     }
 }
 
@@ -304,6 +345,8 @@ impl PlantParts {
             log: None,
             queries: None,
             schedules: None,
+            #[cfg(feature = "alerts")]
+            alerts: None,
             jobs: JobWorker::default(),
             decisions: Decisions::new(given),
             versions: Vec::new(),

@@ -11,6 +11,8 @@ use crate::modules;
 use crate::resources::commands;
 #[cfg(feature = "dashboard")]
 use crate::resources::dashboard;
+#[cfg(feature = "alerts")]
+use crate::resources::{alert_deeds, alerts, doubtful, silences, stations};
 use crate::resources::{
     batch, calibrations, capabilities, dead_letters, devices, events, health, hours, jobs, log_level, metrics,
     problems, profiles, queries, samples, schedules, session, versions,
@@ -34,6 +36,16 @@ fn work() -> Vec<Endpoint> {
         profiles::routes(),
         jobs::routes(),
         schedules::routes(),
+        #[cfg(feature = "alerts")]
+        alerts::routes(),
+        #[cfg(feature = "alerts")]
+        alert_deeds::routes(),
+        #[cfg(feature = "alerts")]
+        silences::routes(),
+        #[cfg(feature = "alerts")]
+        stations::routes(),
+        #[cfg(feature = "alerts")]
+        doubtful::routes(),
         capabilities::routes(),
         log_level::routes(),
         queries::routes(),

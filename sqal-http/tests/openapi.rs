@@ -1,6 +1,6 @@
 //! The descriptions `openapi/v1.json` and `openapi/v2.json`: the files agree with the code and
 //! describe every route.
-#![cfg(all(feature = "dashboard", feature = "openapi", feature = "ws"))]
+#![cfg(all(feature = "alerts", feature = "dashboard", feature = "openapi", feature = "ws"))]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::BTreeSet;

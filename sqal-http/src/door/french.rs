@@ -21,5 +21,10 @@ const OF_REQUESTS: &Phrases = &[
     ("directive {}: {}", "directive {0} : {1}"),
     ("none or both", "aucun des deux, ou les deux"),
     ("too many readings", "trop de mesures"),
+    ("no text", "aucun texte"),
+    ("{} characters", "{0} caractères"),
+    ("a control character at character {}", "un caractère de commande à la place {0}"),
+    ("{} labels", "{0} étiquettes"),
+    ("{} hours", "{0} heures"),
     ("{} mm off the profile's reference", "{0} mm d'écart avec la référence du profil"),
 ];

@@ -149,6 +149,24 @@ pub(crate) const SCHEDULE_UNREADABLE: Kind = Kind::new(
      server.",
 );
 
+/// An alert or a silence that a newer program has written.
+pub(crate) const RECORD_UNREADABLE: Kind = Kind::new(
+    "record-unreadable",
+    503,
+    "This server cannot read the alert or the silence",
+    "A newer program has written the alert or the silence, as it happens while servers are updated one after the \
+     other. It was not changed. Send the request again after the named time; if that does not help, update this \
+     server.",
+);
+
+/// An alert or a silence that has ended.
+pub(crate) const ENDED: Kind = Kind::new(
+    "ended",
+    409,
+    "The alert or the silence has ended",
+    "The alert or the silence has ended, and what was asked for needs one that has not. Read the list again.",
+);
+
 /// A caller that has called more often than its quota allows. A device reads it too, and has no
 /// header fields.
 pub(crate) const TOO_MANY_REQUESTS: Kind = Kind {
@@ -200,7 +218,7 @@ pub(crate) const BROKEN_OFF: Kind = Kind::new(
 );
 
 /// All kinds, in the order of the description of the interface.
-pub(crate) const KINDS: [Kind; 32] = [
+pub(crate) const KINDS: [Kind; 34] = [
     INVALID_FRAME,
     FRAME_TOO_LARGE,
     CLOCK_DISAGREES,
@@ -227,6 +245,8 @@ pub(crate) const KINDS: [Kind; 32] = [
     PRECONDITION_FAILED,
     DECISION_UNREADABLE,
     SCHEDULE_UNREADABLE,
+    RECORD_UNREADABLE,
+    ENDED,
     KEY_UNDER_WAY,
     KEY_REUSED,
     DEVICE_AWAY,

@@ -194,6 +194,18 @@ impl Problem {
         Self::of(&kinds::SCHEDULE_UNREADABLE, what).again_after(60)
     }
 
+    /// An alert or a silence that a newer program has written.
+    #[must_use]
+    pub fn record_unreadable(what: impl Into<String>) -> Self {
+        Self::of(&kinds::RECORD_UNREADABLE, what).again_after(60)
+    }
+
+    /// An alert or a silence that has ended.
+    #[must_use]
+    pub fn ended(what: impl Into<String>) -> Self {
+        Self::of(&kinds::ENDED, what)
+    }
+
     /// A request that is already under way under the same `Idempotency-Key`.
     #[must_use]
     pub fn key_under_way() -> Self {

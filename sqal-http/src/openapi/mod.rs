@@ -109,6 +109,7 @@ fn responses(route: &Route, described: &Described) -> Value {
     };
     let (status, answer) = match described.answer {
         Gives::Json(schema) | Gives::ChangedOrMade(schema) => ("200", json_of(schema)),
+        Gives::Made(schema) => ("201", json_of(schema)),
         Gives::Begun(schema) => ("202", json_of(schema)),
         Gives::Text(media) => ("200", text_of(described.summary, &[media])),
         Gives::Texts(media) => ("200", text_of(described.summary, media)),
@@ -208,7 +209,7 @@ fn problem(status: u16) -> Value {
             403 => "The token does not allow this",
             404 => "Not found",
             408 => "The body did not arrive in time",
-            409 => "The device is not connected, a request with this key is under way, or a newer program made the last decision",
+            409 => "The device is not connected, a request with this key is under way, a newer program made the last decision, or the alert or silence has ended",
             410 => "The older path is switched off",
             412 => "The resource does not match If-Match or If-None-Match",
             413 => "The body is too large",

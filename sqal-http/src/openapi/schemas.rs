@@ -24,9 +24,11 @@ pub(super) fn schemas(routes: &[Route]) -> BTreeMap<String, Value> {
         let body =
             described.body.and_then(|(takes, _)| if let Takes::Json(shape) = takes { Some(shape) } else { None });
         let answer = match described.answer {
-            Gives::Json(shape) | Gives::ChangedOrMade(shape) | Gives::Begun(shape) | Gives::JsonOrText(shape, _) => {
-                Some(shape)
-            }
+            Gives::Json(shape)
+            | Gives::ChangedOrMade(shape)
+            | Gives::Made(shape)
+            | Gives::Begun(shape)
+            | Gives::JsonOrText(shape, _) => Some(shape),
             Gives::Text(_) | Gives::Texts(_) | Gives::Empty => None,
         };
         for shape in body.into_iter().chain(answer) {

@@ -18,6 +18,8 @@ pub use api_version::ApiVersion;
 pub use objective::Objective;
 #[cfg(feature = "openapi")]
 pub(crate) use parameter::IDEMPOTENCY_KEY;
+#[cfg(feature = "alerts")]
+pub(crate) use parameter::of_alerts;
 pub(crate) use parameter::{
     AFTER, BEFORE, DEVICE_IN_PATH, DEVICE_IN_QUERY, FROM, IF_MATCH, IF_NONE_MATCH, JOB, KNOWN, LAST_EVENT_ID, LIMIT,
     LIMIT_OF_LETTERS, PROBLEM, PROFILE, Parameter, SAMPLE, SCHEDULE, UNTIL,
@@ -117,6 +119,9 @@ pub(crate) enum Gives {
     Json(Shape),
     /// JSON of a type, of a resource that existed, was changed, or was made (201).
     ChangedOrMade(Shape),
+    /// JSON of a type, of a resource that was made (201).
+    #[cfg_attr(not(feature = "alerts"), allow(dead_code, reason = "only a silence is made without a known name"))]
+    Made(Shape),
     /// JSON of a type, of work that was begun (202).
     Begun(Shape),
     /// A text of this media type.
@@ -148,6 +153,7 @@ impl Route {
     pub fn succeeds_with(&self) -> &'static [u16] {
         match self.described.map(|described| described.answer) {
             Some(Gives::ChangedOrMade(_)) => &[200, 201],
+            Some(Gives::Made(_)) => &[201],
             Some(Gives::Begun(_)) => &[202],
             Some(Gives::Empty) => &[204],
             // The upgrade to a WebSocket.
@@ -321,6 +327,12 @@ impl Endpoint {
     /// Sets the answer: JSON of a type, of a resource that existed, was changed, or was made (201).
     pub(crate) fn changes_or_makes<T: Shaped>(self) -> Self {
         self.answer(Gives::ChangedOrMade(T::shape()))
+    }
+
+    /// Sets the answer: JSON of a type, of a resource that was made (201).
+    #[cfg(feature = "alerts")]
+    pub(crate) fn makes<T: Shaped>(self) -> Self {
+        self.answer(Gives::Made(T::shape()))
     }
 
     /// Sets the answer: JSON of a type, of work that was begun (202).

@@ -129,8 +129,59 @@ pub(crate) const UNTIL: Parameter = parameter(
     time,
 );
 
-pub(crate) const PROBLEM: Parameter =
-    parameter("name", "path", "The last part of a problem's type", || json!({ "enum": KINDS.map(|kind| kind.name) }));
+pub(crate) const PROBLEM: Parameter = parameter(
+    "name",
+    "path",
+    "The last part of a problem's type",
+    || json!({ "enum": KINDS.map(|kind| kind.name).as_slice() }),
+);
 
 pub(crate) const SAMPLE: Parameter =
     parameter("id", "path", "The sample's id", || json!({ "type": "string", "format": "uuid" }));
+
+/// The parameters of alerts, silences and stations.
+#[cfg(feature = "alerts")]
+pub(crate) mod of_alerts {
+    use serde_json::json;
+
+    use super::{Parameter, device, parameter};
+
+    pub(crate) const ALERT: Parameter =
+        parameter("key", "path", "The alert's key", || json!({ "type": "string", "pattern": "^[0-9a-f]{64}$" }));
+
+    pub(crate) const ALERT_STATE: Parameter = parameter(
+        "state",
+        "query",
+        "Only alerts that are open, or that have ended",
+        || json!({ "enum": ["open", "ended", "all"], "default": "open" }),
+    );
+
+    pub(crate) const SEVERITY: Parameter =
+        parameter("severity", "query", "Only alerts of this severity", || json!({ "enum": ["warning", "critical"] }));
+
+    pub(crate) const RULE: Parameter = parameter(
+        "rule",
+        "query",
+        "Only alerts of this rule: the value of `alertname`",
+        || json!({ "type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]{0,63}$" }),
+    );
+
+    pub(crate) const AFTER_ALERT: Parameter = parameter(
+        "after",
+        "query",
+        "The `next` of an earlier page",
+        || json!({ "type": "string", "pattern": "^[0-9a-f]{16}-[0-9a-f]{64}$" }),
+    );
+
+    pub(crate) const SILENCE: Parameter =
+        parameter("id", "path", "The silence's id", || json!({ "type": "string", "pattern": "^[0-9a-f]{32}$" }));
+
+    pub(crate) const AFTER_STATION: Parameter = parameter("after", "query", "The `next` of an earlier page", device);
+
+    pub(crate) const BEFORE_SAMPLE: Parameter = parameter(
+        "before",
+        "query",
+        "The `next` of an earlier page",
+        || json!({ "type": "string", "pattern": "^[0-9a-f]{48}$" }),
+    );
+}

@@ -48,6 +48,31 @@ impl Call {
             ("GET" | "DELETE", "/api/v1/jobs/{id}") => Self::to(route.path.replace("{id}", &plant.open_job)),
             ("POST", "/api/v1/schedules/{name}/resume") => Self::to(named("report_1")),
             (_, path) if path.starts_with("/api/v1/schedules/{name}") => Self::to(named("report_0")),
+            ("GET", "/api/v1/alerts") => Self::to("/api/v1/alerts?state=all&limit=500"),
+            ("GET", "/api/v1/alerts/{key}") => Self::to(route.path.replace("{key}", &plant.alarms.ended_alert)),
+            ("POST", "/api/v1/alerts/{key}/acknowledge") => Self {
+                path: route.path.replace("{key}", &plant.alarms.open_alert),
+                ..with(json!({ "note": "I go and look" }))
+            },
+            ("POST", "/api/v1/alerts/{key}/cause") => Self {
+                path: route.path.replace("{key}", &plant.alarms.ended_alert),
+                ..with(json!({ "cause": "the cable", "action": "replaced" }))
+            },
+            ("POST", "/api/v1/alerts/{key}/shelve") => Self {
+                path: route.path.replace("{key}", &plant.alarms.ended_alert),
+                ..with(json!({ "minutes": 60, "reason": "a spare part is on its way" }))
+            },
+            ("POST", "/api/v1/silences") => {
+                with(json!({ "matchers": { "device": "POSTE1" }, "reason": "it is cleaned", "until": at(3600) }))
+            }
+            ("GET", "/api/v1/silences/{id}") => Self::to(route.path.replace("{id}", &plant.alarms.silence)),
+            ("POST", "/api/v1/silences/{id}/end") => Self {
+                path: route.path.replace("{id}", &plant.alarms.silence),
+                ..with(json!({ "reason": "it is clean" }))
+            },
+            (_, path) if path.starts_with("/api/v1/stations/{device_id}") => {
+                Self::to(path.replace("{device_id}", DEVICE))
+            }
             ("PUT", "/api/v1/system/log") => with(json!({ "filter": "debug", "for_seconds": 60 })),
             _ => Self::to(route.calls.good.0),
         }

@@ -23,6 +23,7 @@ use sqal_work::schedule::{Cron, Schedule};
 use sqal_work::scheduler::{Scheduler, SchedulerConfig};
 use tempfile::TempDir;
 
+use crate::alarms::Alarms;
 use crate::calls::Call;
 use crate::counted::of_call;
 
@@ -42,12 +43,13 @@ pub(crate) struct Plant {
     pub(crate) open_job: String,
     /// The version of the profile in force.
     pub(crate) profile_version: u32,
+    pub(crate) alarms: Alarms,
     services: Services,
     rows: u32,
     _folder: TempDir,
 }
 
-fn time(seconds: i64) -> Timestamp {
+pub(crate) fn time(seconds: i64) -> Timestamp {
     Timestamp::from_micros(NOW + seconds * 1_000_000).unwrap()
 }
 
@@ -56,7 +58,7 @@ pub(crate) fn at(seconds: i64) -> String {
     rfc3339(time(seconds))
 }
 
-fn name<const N: usize>(text: &str) -> Name<N> {
+pub(crate) fn name<const N: usize>(text: &str) -> Name<N> {
     Name::new(text).unwrap()
 }
 
@@ -68,8 +70,9 @@ pub(crate) fn tile(reflectance: f64) -> Value {
 
 impl Plant {
     /// A plant with this many samples of one device. Of everything else there is a part of that
-    /// number, which grows with it: jobs twice as many; devices, decisions, calibrations, schedules
-    /// and dead letters an eighth.
+    /// number, which grows with it: jobs twice as many; devices, decisions, calibrations,
+    /// schedules, dead letters, open and ended alerts, silences, stations and their faults an
+    /// eighth.
     pub(crate) async fn with_rows(rows: u32) -> Self {
         let folder = tempfile::tempdir().unwrap();
         // A connection that is made during a call would send queries of its own.
@@ -84,7 +87,8 @@ impl Plant {
         services.plant.schedules = Some(schedules(&store, rows / 8).await);
         services.take_decisions().await.unwrap();
         calibrations(&services, &store, rows / 8).await;
-        let plant = Self { store, sample_id, open_job, profile_version, services, rows, _folder: folder };
+        let alarms = Box::pin(Alarms::of(&store, &mut services, rows / 8)).await;
+        let plant = Self { store, sample_id, open_job, profile_version, alarms, services, rows, _folder: folder };
         plant.keep_letters().await;
         plant
     }
@@ -138,7 +142,7 @@ fn services(store: &Arc<SqliteStore>, profiles: Profiles) -> Services {
 }
 
 /// A sample as it was judged, without a time of its own.
-fn judged(profiles: &Profiles, frame: Option<&TofFrame>, spectrum: Spectrum) -> Sample {
+pub(crate) fn judged(profiles: &Profiles, frame: Option<&TofFrame>, spectrum: Spectrum) -> Sample {
     let (inspection, profile) = profiles.inspect(&name(FOIE), frame, Some(&spectrum)).unwrap();
     Sample {
         key: SampleKey { device_id: name(DEVICE), timestamp: time(0), name: name("template") },
