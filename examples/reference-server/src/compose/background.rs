@@ -8,7 +8,9 @@ use metrics::gauge;
 use sqal_http::services::MetricsText;
 use sqal_http::sqal_intake::Holder;
 use sqal_http::{Caches, Services, TokenFile};
+use sqal_resilience::Shutdown;
 use sqal_resilience::log::Causes;
+use sqal_resilience::shutdown::Phase;
 use sqal_storage::Queue;
 use sqal_storage::cache::CacheStats;
 use sqal_work::outbox::report_pending;
@@ -95,6 +97,19 @@ impl Background {
         let caches = Arc::clone(caches);
         let stats = move || caches.stats().iter().fold(CacheStats::default(), |sum, (_, stats)| sum.and(stats));
         self.start(cache_alert::watch(threshold, stats));
+    }
+
+    /// Takes what stored samples say about their stations, until the database is about to be
+    /// closed.
+    pub(super) fn watch_stations(&mut self, taking: impl Future<Output = ()> + Send + 'static, shutdown: &Shutdown) {
+        let shutdown = shutdown.clone();
+        self.start(async move {
+            tokio::select! {
+                biased;
+                () = shutdown.reached(Phase::Closing) => {}
+                () = taking => {}
+            }
+        });
     }
 
     /// Takes over what is decided on other servers.

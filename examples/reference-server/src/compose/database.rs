@@ -8,8 +8,8 @@ use sqal_http::DeadLetters;
 use sqal_storage::postgres::{PostgresConfig, Timescale};
 use sqal_storage::sqlite::SqliteConfig;
 use sqal_storage::{
-    Custody, PostgresStore, Queue, Records, Register, RetryingStore, SampleStore, SpooledStore, SqliteStore,
-    WriterConfig,
+    Custody, PostgresStore, Queue, Records, Register, RetryingStore, SampleStore, SealedFields, SpooledStore,
+    SqliteStore, WriterConfig,
 };
 use tracing::info;
 
@@ -35,6 +35,8 @@ pub(super) struct Database {
     pub(super) queue: Arc<dyn Queue>,
     /// Where small documents that change are kept.
     pub(super) records: Arc<dyn Records>,
+    /// Where secrets are kept, sealed.
+    pub(super) fields: Arc<dyn SealedFields>,
     /// The store of the audit log.
     pub(super) custody: Arc<dyn Custody>,
     /// The name of the database for operators.
@@ -64,6 +66,7 @@ impl Database {
             register: Arc::clone(&sqlite) as _,
             queue: Arc::clone(&sqlite) as _,
             records: Arc::clone(&sqlite) as _,
+            fields: Arc::clone(&sqlite) as _,
             custody: Arc::clone(&sqlite) as _,
             name: "SQLite".to_owned(),
             writer: WriterConfig::usual(),
@@ -100,6 +103,7 @@ impl Database {
             register: Arc::clone(&postgres) as _,
             queue: Arc::clone(&postgres) as _,
             records: Arc::clone(&postgres) as _,
+            fields: Arc::clone(&postgres) as _,
             custody: Arc::clone(&postgres) as _,
             name: match postgres.timescale() {
                 Timescale::Absent => "PostgreSQL".to_owned(),

@@ -1,13 +1,16 @@
 //! Starts and ends the server in a fixed order, and composes all parts (ARC-12, SHD-01).
 
+mod alerts;
 mod app;
 mod background;
 mod breakers;
 mod cache;
 mod database;
 mod database_state;
+mod deliveries;
 mod door;
 mod end;
+mod gauges;
 mod listener;
 mod profiling;
 mod schedules;
@@ -26,13 +29,14 @@ use tracing::info;
 
 use background::Background;
 use database::Database;
+use deliveries::Deliveries;
 use profiling::ProcessProfiles;
 
 use crate::abort_on_drop::AbortOnDrop;
 use crate::heads::HeadKeeper;
 use crate::listen;
 use crate::lock::lock;
-use crate::observe::{TraceKeeper, shown_with};
+use crate::observe::TraceKeeper;
 use crate::private::private_folder;
 use crate::server_error::ServerError;
 use crate::settings::Settings;
@@ -101,8 +105,9 @@ async fn serve_until(
     services.agree_on_profiles().await?;
     background.keep_heads(&heads);
     services.plant.log = log;
-    services.plant.metrics = metrics.map(|render| shown_with(render, database.report()));
     cache::share(&mut services, &settings.cache, shutdown)?;
+    alerts::share(&mut services, &database, &mut background, shutdown);
+    services.plant.metrics = metrics.map(|render| gauges::shown(render, &database, &services, data_dir));
     background.watch_caches(&services.line.caches, settings.cache.hit_rate_threshold);
     background.check_health(&services);
     (services.line.dead_letters, services.door.legacy) = (letters, settings.legacy);
@@ -118,7 +123,9 @@ async fn serve_until(
     let listener = listener::bind(settings.listen.address, &services.door.access)?;
     let address = listener.local_addr()?;
     take_up_jobs(&services);
-    schedules::begin(&scheduler, &database, &profiling, settings.mail.mailer, shutdown);
+    let deliveries = Deliveries::of(settings.mail, settings.notices, settings.outgoing, settings.keys.ring);
+    schedules::begin(&scheduler, &database, &profiling, deliveries, shutdown);
+    alerts::begin(&services, &database, settings.alerts, shutdown);
     profiling.listen(&services, &database, shutdown)?;
     let websockets = services.line.websockets.clone();
     let app = app::over(services, cors_origins, settings.observing.profiling);

@@ -1,4 +1,4 @@
-//! The scheduled work of the server, and the mail that waits in its database.
+//! The scheduled work of the server, and the messages that wait in its database.
 //!
 //! Heads of the database are not scheduled: each server states them in a file of its own, so that a
 //! person who can change one machine cannot change the heads of another. See
@@ -10,12 +10,12 @@ use sqal_core::Name;
 use sqal_resilience::{Shutdown, TokioClock};
 use sqal_storage::queue::WorkerName;
 use sqal_work::outbox::delivery_config;
-use sqal_work::outbox::mail::{MailWork, Mailer};
 use sqal_work::scheduler::{Scheduled, Scheduler, SchedulerConfig};
 use sqal_work::{Work, WorkConfig, Worker, Zone};
-use tracing::{info, warn};
+use tracing::warn;
 
 use super::database::Database;
+use super::deliveries::Deliveries;
 use super::profiling::ProcessProfiles;
 use crate::expired_records::ExpiredRecords;
 use crate::wall_clock::wall_clock;
@@ -31,24 +31,23 @@ pub(super) fn over(database: &Database, zone: &Zone, profiling: &ProcessProfiles
     Arc::new(scheduler.unwrap_or_else(|_| unreachable!("schedules of different names, with the usual intervals")))
 }
 
-/// Begins to look at the schedules, to do their work, and to hand over mail if there is a mailer.
-/// All of that ends when the process drains: before the database is closed, and runs under way go
-/// back to the queue.
+/// Begins to look at the schedules, to do their work, and to deliver messages. All of that ends
+/// when the process drains: before the database is closed, and runs under way go back to the queue.
 pub(super) fn begin(
     scheduler: &Arc<Scheduler>,
     database: &Database,
     profiling: &ProcessProfiles,
-    mailer: Option<Mailer>,
+    deliveries: Deliveries,
     shutdown: &Shutdown,
 ) {
-    let worker = worker(database, profiling, mailer);
+    let worker = worker(database, profiling, deliveries);
     if let Err(rejected) = scheduler.begin(shutdown).and_then(|()| worker.begin(shutdown).map(drop)) {
         warn!(%rejected, "scheduled work was not begun: the server ends");
     }
 }
 
 /// The worker of this process.
-fn worker(database: &Database, profiling: &ProcessProfiles, mailer: Option<Mailer>) -> Worker {
+fn worker(database: &Database, profiling: &ProcessProfiles, deliveries: Deliveries) -> Worker {
     let (queue, records) = (Arc::clone(&database.queue), || Arc::clone(&database.records));
     let worker = Worker::new(queue, name(), Arc::new(wall_clock), Arc::new(TokioClock));
     let removal = Scheduled::new(ExpiredRecords::new(records()), records());
@@ -56,13 +55,7 @@ fn worker(database: &Database, profiling: &ProcessProfiles, mailer: Option<Maile
     if let Some(profile) = profiling.work(database) {
         worker = with(worker, profile, WorkConfig::default());
     }
-    let Some(mailer) = mailer else {
-        info!("no SMTP_HOST: no mail is sent");
-        return worker;
-    };
-    let (host, port) = (mailer.config().host(), mailer.config().port());
-    info!(host, port, "mail that waits in the database is handed to this SMTP server");
-    with(worker, Arc::new(MailWork::new(mailer, records())), delivery_config())
+    deliveries.works(database).into_iter().fold(worker, |worker, work| with(worker, work, delivery_config()))
 }
 
 fn with(worker: Worker, work: Arc<dyn Work>, config: WorkConfig) -> Worker {

@@ -89,6 +89,8 @@ fn begin_routes() {
 
 #[cfg(test)]
 mod tests {
+    use sqal_alerts::Severity;
+    use sqal_alerts::station::Cause;
     use sqal_core::Grade;
     use sqal_http::door::Resource;
     use sqal_storage::cache::CacheKind;
@@ -111,6 +113,8 @@ mod tests {
     fn the_known_values_are_those_of_the_libraries() {
         assert_eq!(values("cache_hits_total", "cache_type"), CacheKind::ALL.map(CacheKind::as_str));
         assert_eq!(values("jobs", "state"), JobState::ALL.map(JobState::as_str));
+        assert_eq!(values("station_fault", "cause"), Cause::ALL.map(Cause::as_str));
+        assert_eq!(values("alerts_open", "severity"), Severity::ALL.map(Severity::as_str));
         let grades = [Grade::APlus, Grade::A, Grade::B, Grade::C, Grade::Reject];
         assert_eq!(values("sample_quality_score", "grade"), grades.map(Grade::as_str));
         let resources = [

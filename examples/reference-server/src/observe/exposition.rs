@@ -16,6 +16,9 @@ use crate::wall_clock::wall_clock;
 const REQUEST_SECONDS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 /// Buckets from a microsecond to a second.
 const PROCESSING_SECONDS: [f64; 9] = [1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 1e-1, 1.0];
+/// Buckets from a frame that is judged at once to one that a station has kept for hours. A second
+/// is the objective of `judged-in-time`.
+const AGE_SECONDS: [f64; 11] = [0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0, 600.0, 3_600.0];
 /// Buckets from a tenth of a millisecond to the deadline of a call.
 const QUERY_SECONDS: [f64; 10] = [1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0, 5.0];
 /// Buckets from a statement to a job on months of samples, in seconds.
@@ -26,13 +29,16 @@ const BYTES: [f64; 8] = [0.0, 100.0, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8];
 const SCORES: [f64; 10] = [0.1, 0.3, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 1.0];
 
 /// The histograms of times with their buckets. Each bucket has the last sampled trace as exemplar.
-const LATENCIES: [(&str, &[f64]); 6] = [
+const LATENCIES: [(&str, &[f64]); 9] = [
     ("http_request_duration_seconds", &REQUEST_SECONDS),
     ("api_slo_request_duration_seconds", &REQUEST_SECONDS),
     ("sample_processing_duration_seconds", &PROCESSING_SECONDS),
+    ("sample_judged_age_seconds", &AGE_SECONDS),
     ("cache_latency_seconds", &QUERY_SECONDS),
     ("db_query_duration_seconds", &QUERY_SECONDS),
     ("job_run_duration_seconds", &JOB_SECONDS),
+    ("outgoing_http_request_duration_seconds", &REQUEST_SECONDS),
+    ("alert_evaluation_duration_seconds", &QUERY_SECONDS),
 ];
 
 /// Installs the metrics of the process. Returns what renders them, and the task that sweeps them.

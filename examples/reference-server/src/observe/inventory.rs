@@ -1,63 +1,14 @@
 //! [`GROUPS`]: the inventory of the server's metrics. `docs/metrics.md` is made from it.
 
+use super::labels::{
+    BREAKER, CACHE, CALL, CALLED, CALLED_BREAKER, CAUSE, CHANNEL, CHECK, CRITICAL, DEVICE, DROPPED, DUE, ENDPOINT,
+    GRADE, JOB, LINE, MESSAGE, METHOD, OPERATION, PASSED, PLACE, POOL, QUERY, REFUSED, RESOURCE, REVISION, ROUTE, RUN,
+    SCHEDULE, SEVERITY, STATE, STATUS, VERSION,
+};
 use super::metric::MetricUnit::{Bytes, PerSecond, Percent, Ratio, Seconds};
 use super::metric::{counter, gauge, histogram};
 
 pub use super::metric::{LabelValues, Metric, MetricKind, MetricLabel, MetricUnit, Series};
-
-const METHOD: MetricLabel =
-    MetricLabel::known("method", &["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "other"]);
-const ENDPOINT: MetricLabel =
-    MetricLabel::described("endpoint", "the template of the path, such as `/api/v1/samples/{id}`, or `unknown`");
-const STATUS: MetricLabel = MetricLabel::described("status", "the HTTP status");
-const ROUTE: MetricLabel = MetricLabel::described("endpoint", "the template of the path");
-const PLACE: MetricLabel = MetricLabel::described(
-    "endpoint",
-    "the template of the path, or `keyed request`, `batch`, `replay` for what runs in a task of its own",
-);
-const RESOURCE: MetricLabel = MetricLabel::known(
-    "kind",
-    &["connections", "websockets", "message_bytes", "body_bytes", "batches", "event_streams", "answer_bytes"],
-);
-const REFUSED: MetricLabel = MetricLabel::known(
-    "kind",
-    &[
-        "connections",
-        "websockets",
-        "message_bytes",
-        "body_bytes",
-        "batches",
-        "event_streams",
-        "answer_bytes",
-        "messages",
-        "message_time",
-        "heads",
-    ],
-);
-const LINE: MetricLabel = MetricLabel::known("kind", &["frame rejected", "connection refused"]);
-const GRADE: MetricLabel = MetricLabel::known("grade", &["A+", "A", "B", "C", "REJECT"]);
-const CACHE: MetricLabel =
-    MetricLabel::known("cache_type", &["latest_sample", "dashboard_metrics", "device_stats", "hourly_aggregates"]);
-const OPERATION: MetricLabel = MetricLabel::known("operation", &["get", "set", "clear"]);
-const QUERY: MetricLabel = MetricLabel::known("query_type", &["select", "insert"]);
-const POOL: MetricLabel = MetricLabel::known("pool", &["readers", "writers"]);
-const BREAKER: MetricLabel = MetricLabel::described(
-    "name",
-    "`database` (writing), `database_reads`, and with `REDIS_URL` `cache_dashboard`, `cache_devices`, `cache_hours`",
-);
-const JOB: MetricLabel = MetricLabel::described("kind", "the kind of the jobs");
-const RUN: MetricLabel = MetricLabel::known("outcome", &["succeeded", "failed", "again", "returned", "lost"]);
-const STATE: MetricLabel = MetricLabel::known("state", &["enqueued", "running", "succeeded", "failed", "canceled"]);
-const SCHEDULE: MetricLabel = MetricLabel::described("schedule", "the name of the schedule");
-const DUE: MetricLabel = MetricLabel::known("outcome", &["enqueued", "missed", "paused"]);
-const CHANNEL: MetricLabel = MetricLabel::known("channel", &["mail", "webhook", "notice"]);
-const MESSAGE: MetricLabel =
-    MetricLabel::known("outcome", &["queued", "collected", "repeated", "delivered", "retried", "failed"]);
-const DROPPED: MetricLabel =
-    MetricLabel::known("reason", &["queue_full", "undelivered", "refused", "shutdown", "rate"]);
-const VERSION: MetricLabel = MetricLabel::described("version", "the version of the server");
-const REVISION: MetricLabel =
-    MetricLabel::described("revision", "`SQAL_REVISION` at the time of the build, or `unknown`");
 
 /// Requests and the objectives of their routes.
 const REQUESTS: &[Metric] = &[
@@ -141,6 +92,21 @@ const SAMPLES: &[Metric] = &[
         .of("MET-19")
         .beginning_at_zero(),
     histogram("sample_quality_score", &[GRADE], "Fused quality scores by final grade").of("MET-20").beginning_at_zero(),
+    histogram(
+        "sample_judged_age_seconds",
+        &[],
+        "Time from the measurement of a product, by the clock of its device, to when its verdict is stored; 0 if that \
+         clock is ahead",
+    )
+    .unit(Seconds)
+    .beginning_at_zero(),
+    counter("samples_judged_total", &[], "Products whose verdict was stored").beginning_at_zero(),
+    counter(
+        "samples_without_color_total",
+        &[],
+        "Products whose verdict was stored without their color, although their profile has a color map",
+    )
+    .beginning_at_zero(),
     gauge("samples_throughput_per_second", &[], "Samples stored a second over the last five minutes")
         .unit(PerSecond)
         .of("MET-23"),
@@ -165,6 +131,23 @@ const SAMPLES: &[Metric] = &[
         .unit(Percent)
         .of("MET-22"),
     gauge("average_quality_score", &[], "Mean fused score of the last five minutes; NaN without any").of("MET-24"),
+];
+
+/// Stations and their instruments.
+const STATIONS: &[Metric] = &[
+    gauge(
+        "station_fault",
+        &[DEVICE, CAUSE],
+        "Whether an instrument of the station is at fault, by cause: 1 while it is",
+    ),
+    gauge("station_age_seconds", &[DEVICE], "Time since the newest sample of the station was received").unit(Seconds),
+    gauge("station_silent", &[DEVICE], "Whether the station sends nothing while another one does: 1 while that is so"),
+    counter(
+        "station_observations_dropped_total",
+        &[],
+        "Samples by which no station was watched, because too many waited; they are stored all the same",
+    )
+    .beginning_at_zero(),
 ];
 
 /// Caches.
@@ -231,8 +214,50 @@ const WORK: &[Metric] = &[
     gauge("jobs", &[JOB, STATE], "Jobs in the queue of all servers, counted once a minute"),
     counter("schedule_due_total", &[SCHEDULE, DUE], "Due times of schedules"),
     counter("outbox_messages_total", &[CHANNEL, MESSAGE], "What has become of messages and digests")
-        .only_with("SMTP_HOST"),
+        .only_with("SMTP_HOST` or `SQAL_NOTICE_CHANNELS_FILE"),
     gauge("outbox_pending", &[CHANNEL], "Deliveries of all servers that wait or are under way"),
+];
+
+/// Calls of other services by which messages leave.
+const OUTGOING: &[Metric] = &[
+    counter("outgoing_http_requests_total", &[CALLED, CALL], "Messages that were posted, whatever followed")
+        .only_with("SQAL_NOTICE_CHANNELS_FILE"),
+    histogram("outgoing_http_request_duration_seconds", &[CALLED], "Time to post a message")
+        .unit(Seconds)
+        .only_with("SQAL_NOTICE_CHANNELS_FILE"),
+    counter(
+        "outgoing_http_retries_total",
+        &[CALLED],
+        "Further attempts of one post; the queue repeats messages itself",
+    )
+    .only_with("SQAL_NOTICE_CHANNELS_FILE"),
+    counter(
+        "outgoing_http_retry_budget_exhausted_total",
+        &[CALLED],
+        "Posts without a further attempt, because the share of attempts was used up",
+    )
+    .only_with("SQAL_NOTICE_CHANNELS_FILE"),
+    counter(
+        "circuit_breaker_calls_total",
+        &[CALLED_BREAKER, PASSED],
+        "Attempts to post that a circuit breaker has seen",
+    )
+    .only_with("SQAL_NOTICE_CHANNELS_FILE"),
+];
+
+/// Alerts that this server finds.
+const ALERTS: &[Metric] = &[
+    counter("alert_evaluations_total", &[], "Evaluations of the rules of alerts by this server, every 15 seconds")
+        .beginning_at_zero(),
+    histogram(
+        "alert_evaluation_duration_seconds",
+        &[],
+        "Time to render the metrics and to evaluate all rules of alerts",
+    )
+    .unit(Seconds)
+    .beginning_at_zero(),
+    gauge("alerts_open", &[SEVERITY], "Alerts that this server finds now").beginning_at_zero(),
+    gauge("alert_rules_failing", &[], "Rules of alerts whose query has no answer now").beginning_at_zero(),
 ];
 
 /// Traces.
@@ -246,19 +271,41 @@ const TRACES: &[Metric] = &[
         .beginning_at_zero(),
 ];
 
-/// The program itself.
-const PROGRAM: &[Metric] = &[gauge("sqal_build_info", &[VERSION, REVISION], "The program that runs; always 1")];
+/// The program itself, and its machine.
+const PROGRAM: &[Metric] = &[
+    gauge("sqal_build_info", &[VERSION, REVISION], "The program that runs; always 1"),
+    gauge(
+        "health_check_ok",
+        &[CHECK, CRITICAL],
+        "Whether a part of the server works: 1 if it does, 0 if it fails or was not checked lately",
+    )
+    .of("HLT-14"),
+    gauge("process_resident_memory_bytes", &[], "Memory of the process; on Linux only").unit(Bytes),
+    gauge("process_open_fds", &[], "Open file descriptors of the process; on Linux only"),
+    gauge("process_start_time_seconds", &[], "Time at which the process was started, in seconds since 1970")
+        .unit(Seconds),
+    gauge("data_dir_free_ratio", &[], "Share of the disk of the data folder that is free").unit(Ratio),
+    counter(
+        "server_clock_steps_total",
+        &[],
+        "Steps of the wall clock of more than a second; that of a machine that was suspended steps too",
+    )
+    .beginning_at_zero(),
+];
 
 /// All metrics of the server, in groups with their titles.
-pub const GROUPS: [(&str, &[Metric]); 8] = [
+pub const GROUPS: [(&str, &[Metric]); 11] = [
     ("Requests and objectives", REQUESTS),
     ("Devices", DEVICES),
     ("Samples", SAMPLES),
+    ("Stations", STATIONS),
     ("Caches", CACHES),
     ("Database", DATABASE),
     ("Jobs, schedules and messages", WORK),
+    ("Outgoing calls", OUTGOING),
+    ("Alerts", ALERTS),
     ("Traces", TRACES),
-    ("Program", PROGRAM),
+    ("Program and machine", PROGRAM),
 ];
 
 /// All metrics of the server.

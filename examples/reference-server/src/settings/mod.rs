@@ -4,6 +4,7 @@
 //! are reported at once (CFG-01, CFG-02, CFG-05).
 
 mod access;
+mod alerting;
 mod cache;
 mod command_line;
 mod database;
@@ -12,8 +13,10 @@ mod legacy;
 mod limits;
 mod listen;
 mod mail;
+mod notice_channels;
 mod observing;
 mod origins;
+mod outgoing;
 mod production;
 mod profiles;
 mod profiling;
@@ -31,6 +34,7 @@ use sqal_http::door::Legacy;
 
 pub use access::AccessSettings;
 pub(crate) use access::tokens;
+pub use alerting::AlertSettings;
 pub use cache::{CacheSettings, HitRateThreshold, InvalidHitRateThreshold};
 pub use command_line::{Asked, SettingsError, read};
 pub use database::DatabaseSettings;
@@ -38,8 +42,10 @@ pub use keys::KeySettings;
 pub use limits::LimitSettings;
 pub use listen::ListenSettings;
 pub use mail::MailSettings;
+pub use notice_channels::NoticeSettings;
 pub use observing::ObservingSettings;
 pub use origins::OriginSettings;
+pub use outgoing::OutgoingSettings;
 pub use profiles::ProfileSettings;
 pub use profiling::ProfilingSettings;
 pub use row::Setting;
@@ -81,6 +87,12 @@ pub const SETTINGS: &[Setting] = &[
     mail::FROM,
     mail::FROM_NAME,
     mail::CA_FILE,
+    outgoing::NETWORKS,
+    notice_channels::CHANNELS_FILE,
+    alerting::ALERTS,
+    alerting::PLAN_FILE,
+    alerting::SERVER_NAME,
+    alerting::OBJECTIVES_FILE,
     profiling::ADMIN_LISTEN,
     profiling::DURATION,
     observing::DB_PROFILING,
@@ -146,6 +158,12 @@ pub struct Settings {
     pub schedules: ScheduleSettings,
     /// The SMTP server that takes the mail of this server.
     pub mail: MailSettings,
+    /// The networks inside the plant that this server may call.
+    pub outgoing: OutgoingSettings,
+    /// The channels to which notices are posted.
+    pub notices: NoticeSettings,
+    /// The rules that this server evaluates, and who is told.
+    pub alerts: AlertSettings,
     /// The profiles of the process.
     pub profiling: ProfilingSettings,
     /// What operators see of the running server.
@@ -169,6 +187,9 @@ impl Settings {
         let limits = LimitSettings::read(&mut values);
         let schedules = ScheduleSettings::read(&mut values);
         let mail = MailSettings::read(&mut values);
+        let outgoing = OutgoingSettings::read(&mut values);
+        let notices = NoticeSettings::read(&mut values, &outgoing);
+        let alerts = AlertSettings::read(&mut values, &notices);
         let profiling = ProfilingSettings::read(&mut values);
         let observing = ObservingSettings::read(&mut values);
         let telemetry = TelemetrySettings::read(&mut values);
@@ -185,6 +206,9 @@ impl Settings {
                 limits: limits?,
                 schedules: schedules?,
                 mail,
+                outgoing,
+                notices,
+                alerts: alerts?,
                 profiling: profiling?,
                 observing: observing?,
                 telemetry,
