@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use sqal_alerts::objective::UnreachableBurnError;
 use sqal_storage::StorageError;
 use sqal_storage::audit::ChainError;
 use sqal_storage::evidence::{Contents, Findings};
@@ -89,10 +90,32 @@ pub(crate) enum CommandError {
     /// The test mail was not accepted.
     #[error("{why}{}\n  what to do: {remedy}", steps(.done))]
     MailFailed { done: Vec<String>, why: String, remedy: &'static str },
+    /// Mistakes in files of objectives, or in plans of who is told, each with its file.
+    #[error("these files about alerts have mistakes:\n  {}", .0.join("\n  "))]
+    AlertFiles(Vec<String>),
+    /// An objective that no reader of files has refused has a burn rate that it cannot reach.
+    #[error("{0}")]
+    UnreachableBurn(#[from] UnreachableBurnError),
+    #[error("{} cannot be written: {source}", .file.display())]
+    Unwritten { file: PathBuf, source: std::io::Error },
     #[error("{0}")]
     Io(#[from] std::io::Error),
     #[error("{0}")]
     Json(#[from] serde_json::Error),
+}
+
+impl CommandError {
+    /// The exit code of `sysexits.h` for an invalid configuration, as `sqal-server config check`
+    /// has it.
+    const INVALID_FILE: u8 = 78;
+
+    /// The exit code of the command.
+    pub(crate) const fn exit_code(&self) -> u8 {
+        match self {
+            Self::AlertFiles(_) | Self::UnreachableBurn(_) => Self::INVALID_FILE,
+            _ => 1,
+        }
+    }
 }
 
 /// All differences, one line each.

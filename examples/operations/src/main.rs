@@ -1,7 +1,9 @@
-//! `sqal`: the operators' commands for stored data and for mail, which report success or failure.
+//! `sqal`: the operators' commands for stored data, for mail and for alerts, which report success
+//! or failure.
 //!
-//! The exit code is 0 or 1.
+//! The exit code is 0, 1, or 78 if a file that a command was given has a mistake.
 
+mod alert_files;
 mod audit_line;
 mod backups;
 mod command_error;
@@ -26,7 +28,7 @@ use place::shows_password;
 use rustix::fs::Mode;
 use rustix::process::umask;
 
-/// Operators' commands for the data that a SQAL server stores, and for its mail.
+/// Operators' commands for the data that a SQAL server stores, for its mail and for its alerts.
 #[derive(Debug, Parser)]
 #[command(version, about)]
 struct Arguments {
@@ -56,7 +58,7 @@ fn main() -> ExitCode {
         }
         Err(failed) => {
             let _ = writeln!(std::io::stderr(), "sqal: {failed}");
-            ExitCode::FAILURE
+            ExitCode::from(failed.exit_code())
         }
     }
 }

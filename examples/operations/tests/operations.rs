@@ -299,8 +299,8 @@ fn who_is_erased_is_forgotten_in_redis_too() {
     };
     block_on(async {
         let redis = Redis::connect(&url).unwrap();
-        // The connection is made while the first call waits, which on a busy machine is longer than a
-        // call may take.
+        // The connection is made while the first call waits, which on a busy machine is longer than
+        // a call may take.
         let connected = async {
             while redis.ping().await.is_err() {
                 tokio::task::yield_now().await;

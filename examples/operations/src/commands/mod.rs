@@ -1,5 +1,6 @@
 //! [`Command`]: the commands of `sqal`, one file each, with its arguments and what it does.
 
+mod alerts;
 mod audit;
 mod backup;
 mod drill;
@@ -32,6 +33,7 @@ pub(crate) enum Command {
     Export(export::Export),
     Token(token::Token),
     Mail(mail::Mail),
+    Alerts(alerts::Alerts),
     Seal(seal::Seal),
     Rotate(rotate::Rotate),
 }
@@ -55,6 +57,7 @@ impl Command {
             Self::Export(command) => command.run().await,
             Self::Token(command) => command.run(),
             Self::Mail(command) => command.run().await,
+            Self::Alerts(command) => command.run(),
             Self::Seal(command) => command.run().await,
             Self::Rotate(command) => command.run().await,
         }
