@@ -18,6 +18,7 @@ mod one_length;
 mod plain_file;
 mod private;
 mod profiling;
+mod runbooks;
 mod server_error;
 mod session_key;
 pub mod settings;

@@ -63,7 +63,7 @@ fn the_plan_of_a_plant_is_read_as_it_is_written() {
     assert_eq!((first.after().as_secs(), second.after().as_secs()), (900, 3_600));
     assert!(second.to().contains("manager"));
     assert_eq!(plan.routes()[1].shift().unwrap().name(), "day");
-    assert_eq!(plan.alerts_url(), "https://sqal.example/alerts");
+    assert_eq!(plan.alerts_url(), "https://sqal.example/#alerts");
     assert_eq!(plan.runbook_url("station-silent"), "https://sqal.example/runbook/station-silent");
 }
 

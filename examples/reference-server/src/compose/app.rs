@@ -13,6 +13,7 @@ use crate::no_proxy::no_proxy;
 use crate::one_host::one_host;
 use crate::one_length::one_length;
 use crate::profiling::{self, Profiling};
+use crate::runbooks::with_runbooks;
 
 /// The router of the services. The layer that is added last is passed first: the count of queries,
 /// one host, one length, no proxy before an open server, and the rules for pages of other sites.
@@ -20,7 +21,7 @@ pub(super) fn over(mut services: Services, cors_origins: Vec<HeaderValue>, profi
     let profiler = profiling.enabled.then(Arc::<QueryProfiler>::default);
     services.plant.queries.clone_from(&profiler);
     let is_open = services.door.access.is_open();
-    let mut app = router(services).layer(pages_that_may_read(cors_origins));
+    let mut app = with_runbooks(router(services)).layer(pages_that_may_read(cors_origins));
     if is_open {
         app = app.layer(from_fn(no_proxy));
     }

@@ -84,14 +84,14 @@ fn each_way_to_a_receiver_gets_one_message_in_its_language() {
          \n\
          - POSTE1 est muet (depuis le 2024-10-21 08:00 CEST)\n\
          \n\
-         Alertes : https://sqal.example/alerts\n\
+         Alertes : https://sqal.example/#alerts\n\
          Procédure : https://sqal.example/runbook/station-silent"
     );
     assert_eq!(notices.keys().collect::<Vec<_>>(), ["pager", "team"]);
     for notice in notices.values() {
         assert_eq!((notice.title(), notice.source()), ("POSTE1 is silent", "POSTE1"));
         assert_eq!((notice.severity(), notice.language()), (outbox::Severity::Warning, Language::English));
-        assert_eq!(notice.as_link(), Some("https://sqal.example/alerts"));
+        assert_eq!(notice.as_link(), Some("https://sqal.example/#alerts"));
         assert!(notice.as_text().starts_with("Alert of 2024-10-21 08:00 CEST.\nNo tray of POSTE1 is judged.\n"));
     }
     assert_eq!(events.len(), 1);

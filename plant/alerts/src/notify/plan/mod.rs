@@ -132,7 +132,7 @@ impl NotifyPlan {
     /// The URL of the page that lists the alerts.
     #[must_use]
     pub fn alerts_url(&self) -> String {
-        format!("{}/alerts", self.base_url)
+        format!("{}/#alerts", self.base_url)
     }
 
     /// The URL of a page of the runbook.
