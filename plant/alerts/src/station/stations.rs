@@ -139,7 +139,9 @@ impl Stations {
         one.station.received(tray.received_at);
         let changes = one.station.watch.take(tray);
         self.show(tray.device, &one.station);
-        if changes.is_empty() && between(one.written_at, now) < WRITTEN_EVERY {
+        // A station that is not stored yet is written at once, so that every server knows it.
+        let is_fresh = one.revision.is_some() && between(one.written_at, now) < WRITTEN_EVERY;
+        if changes.is_empty() && is_fresh {
             return Ok(changes);
         }
         self.write(tray.device, one, &changes, now).await?;

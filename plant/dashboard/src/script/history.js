@@ -39,6 +39,7 @@ function sparkPaths(entries, start) {
 function trayItem(entry) {
   const item = el("li", "tray-line", trayLine(entry));
   item.dataset.g = entry.calibration ? "" : entry.grade;
+  if (!entry.calibration && doubtsOf(entry.device, entry.at).length) item.append(el("b", "", ` · ${t("doubtful")}`));
   if (entry.grade === "REJECT") item.append(el("span", "detail", ` · ${reasonsOf(entry).join(" · ")}`));
   return item;
 }

@@ -62,12 +62,15 @@ function withUnit(text, unit) {
   return `${text}\u00a0${unit}`;
 }
 
-function clock(ms) {
+function clock(ms, timeStyle = "medium") {
   if (!ms) return NONE;
   const today = new Date(ms).toDateString() === new Date().toDateString();
-  const options = { timeStyle: "medium", hourCycle: "h23", ...(today ? {} : { dateStyle: "short" }) };
+  const options = { timeStyle, hourCycle: "h23", ...(today ? {} : { dateStyle: "short" }) };
   return format(Intl.DateTimeFormat, options).format(ms);
 }
+
+// Hours and minutes of what lasts.
+const minute = (time) => clock(Date.parse(time), "short");
 
 function ageText(seconds) {
   if (seconds < 120) return `${Math.floor(seconds)} s`;

@@ -89,6 +89,7 @@ function forgetAll() {
   profiles.clear();
   triedAt.clear();
   [seen, leftOut, totalsDue] = [0, 0, true];
+  forgetAlerts();
   schedule();
   drawSituation();
 }
@@ -194,7 +195,7 @@ function stream() {
   events?.close();
   events = new EventSource(beside("api/v1/events"));
   // Each (re)opening asks for the list again: it fills whatever gap the stream had.
-  events.addEventListener("open", () => { setConnection("live"); serverAnswered(); loadRecent(); poll(); });
+  events.addEventListener("open", () => { setConnection("live"); serverAnswered(); loadRecent(); poll(); alarms.there = true; watchLine(); });
   events.addEventListener("sample", (event) => { serverAnswered(); harmless(() => accept(JSON.parse(event.data), true)); });
   // A page that was too slow is told so, and fills the gap.
   events.addEventListener("missed", () => loadRecent());

@@ -15,6 +15,7 @@ function drawWho({ name, role }) {
   page.who.hidden = !role;
   page["sign-out"].hidden = !name;
   document.body.classList.toggle("open-server", role !== undefined && !name);
+  drawAlerts();
 }
 
 let whoLooks = {};

@@ -51,8 +51,8 @@ const MOST_LINKS = 12;
 
 function drawSituation() {
   const working = inOrder.filter((station) => !station.isCalibration);
-  const count = (presence) => working.filter((station) => station.presence === presence).length;
-  const [online, late, offline] = [count("online"), count("late"), count("offline")];
+  const countOf = (presence) => working.filter((station) => station.presence === presence).length;
+  const [online, late, offline] = [countOf("online"), countOf("late"), countOf("offline")];
   const { serverAwaySince: silent, databaseAway, databaseAwaySince, databaseWasThere, signedOut } = situation;
   const away = silent !== null;
   const allStopped = !away && working.length > 0 && offline === working.length;
@@ -70,6 +70,8 @@ function drawSituation() {
   const stale = away || allStopped || signedOut;
   page.totals.classList.toggle("stale", stale);
   document.body.classList.toggle("server-away", away);
-  const alarms = (away ? 1 : late + offline) + (databaseAway && !away ? 1 : 0);
-  document.title = alarms > 0 ? `(${alarms}) SQAL` : "SQAL";
+  // A station that is late or stopped counts once, whatever alerts it has.
+  const quiet = working.filter((station) => station.needsAttention).map(({ id }) => id);
+  const count = away ? 1 : quiet.length + waitingAlerts(new Set(quiet)) + (databaseAway ? 1 : 0);
+  document.title = count > 0 ? `(${count}) SQAL` : "SQAL";
 }

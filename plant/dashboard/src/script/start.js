@@ -27,8 +27,9 @@ page.overview.addEventListener("click", () => {
   remember("sqal-overview", on ? "1" : "0");
   setOverview(on);
 });
-page.attention.addEventListener("click", (event) => {
-  const link = event.target.closest("a");
+// A link to the card of a station takes the focus there, too.
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("a[href^='#station-']");
   if (link) document.getElementById(link.hash.slice(1))?.focus({ preventScroll: true });
 });
 
@@ -42,6 +43,8 @@ setLanguage(lang);
 setInterval(drawTotals, 500);
 setInterval(() => { drawAges(); drawSituation(); }, 1000);
 setInterval(poll, POLL_MS);
+setInterval(watchLine, WATCH_MS);
+document.addEventListener("visibilitychange", () => { if (!document.hidden) watchLine(); });
 follow();
 
 export { NOT_MEASURABLE_U, TEXT, chance, desirability, limitText, outOfLimits, percent, scoreText, stations };

@@ -9,7 +9,8 @@ let leftOut = 0; // devices beyond MOST_STATIONS
 let serverAhead = 0; // server clock minus ours, in ms: a tablet's wrong clock must not make every station late
 
 const page = Object.fromEntries(["stations", "empty", "seen", "counts", "reject-rate", "reject-base", "connection", "overview", "announce", "state",
-  "attention", "totals", "server-away", "database-away", "all-stopped", "sign-in-again", "who", "sign-out"]
+  "attention", "totals", "server-away", "database-away", "all-stopped", "sign-in-again", "who", "sign-out",
+  "alerts", "alerts-title", "alert-count", "alert-list"]
   .map((id) => [id, document.getElementById(id)]));
 
 const byName = new Intl.Collator("en", { numeric: true });
@@ -67,6 +68,12 @@ class Station {
     schedule();
   }
 
+  // What is known of the station has changed, and none of its trays.
+  headChanged() {
+    this.headDirty = true;
+    schedule();
+  }
+
   setPresence(presence) {
     this.presence = presence;
     this.node.dataset.presence = presence;
@@ -118,7 +125,7 @@ function entryOf(sample) {
   const { fusion = {}, meta } = sample;
   const defects = defectsOf(sample);
   return {
-    id: sample.id, sampleId: sample.sample_id, sample, defects, received, at: Date.parse(sample.timestamp) || received,
+    device: sample.device_id, id: sample.id, sampleId: sample.sample_id, sample, defects, received, at: Date.parse(sample.timestamp) || received,
     grade: fusion?.final_grade ?? "", score: fusion?.final_score, u: fusion?.final_score_u, confidence: fusion?.confidence,
     conformity: fusion?.conformity_probability, coverage: fusion?.coverage, quantities: quantitiesOf(sample),
     graveDefects: defects.filter(({ severity }) => severity !== "Minor").map(({ kind, severity }) => ({ kind, severity })),
@@ -180,7 +187,10 @@ function drawStation(station) {
     node.dataset.sampleId = latest?.sampleId ?? "";
     node.dataset.grade = latest && !latest.calibration ? latest.grade : "";
     node.classList.toggle("calibration", Boolean(latest?.calibration));
-    if (latest) station.head.update(latest);
+    const doubts = latest && !latest.calibration ? doubtsOf(station.id, latest.at) : [];
+    node.classList.toggle("doubtful", doubts.length > 0);
+    node.classList.toggle("faulty", faultsOf(station.id).length > 0);
+    if (latest) station.head.update(latest, doubts);
     station.head.updateState();
   }
   if (!station.dirty || !station.visible || !station.built || !latest) return;

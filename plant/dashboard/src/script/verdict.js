@@ -38,8 +38,9 @@ function reasonsOf(entry) {
   return reasons;
 }
 
-function fewReasons(entry) {
-  const all = reasonsOf(entry);
+function fewReasons(entry, doubts) {
+  const doubt = doubts.length ? [t("doubtfulFor", { names: doubts.map(nameOf).join(", ") })] : [];
+  const all = [...doubt, ...reasonsOf(entry)];
   if (all.length <= MOST_REASONS) return all;
   return [...all.slice(0, MOST_REASONS - 1), t("more", { n: all.length - MOST_REASONS + 1 })];
 }
@@ -55,20 +56,28 @@ async function copyText(node, button) {
   }
 }
 
-function buildDetails() {
+function buildDetails(station) {
   const explanation = el("p", "explanation");
   const sampleId = el("code", "sample-id");
   const copy = label("button", "copy", "button copy");
   copy.type = "button";
   copy.addEventListener("click", () => copyText(sampleId, copy));
-  const node = el("details", "details", label("summary", "details"), explanation,
-    el("p", "tray-id", label("span", "trayId"), " ", sampleId, " ", copy));
+  const doubtfulTrays = label("button", "doubtfulTrays", "button");
+  doubtfulTrays.type = "button";
+  doubtfulTrays.addEventListener("click", () => openDoubtful(station));
+  const node = el("div", "more",
+    el("details", "details", label("summary", "details"), explanation, el("p", "tray-id", label("span", "trayId"), " ", sampleId, " ", copy)),
+    doubtfulTrays);
+
+  function updateState() {
+    doubtfulTrays.hidden = !conditions.has(station.id);
+  }
 
   function update({ sample }) {
     explanation.textContent = unbroken(sample.fusion?.explanation?.[lang] ?? sample.fusion?.explanation?.en ?? NONE);
     sampleId.textContent = sample.sample_id ?? NONE;
   }
-  return { node, update };
+  return { node, update, updateState };
 }
 
 function buildVerdict(station) {
@@ -83,14 +92,15 @@ function buildVerdict(station) {
   const conformity = stat("conformity");
   const reasons = el("ul", "reasons");
   reasons.dataset.i18nLabel = "reasons";
-  const details = buildDetails();
+  const condition = buildCondition(station);
+  const details = buildDetails(station);
   const name = el("h3", "name", el("bdi", "", station.id));
   name.title = station.id;
   const node = el("header", "verdict", badge,
     el("div", "who", name, el("p", "when", state, " ", time, " ", age)),
     el("div", "score", el("p", "score-line", label("span", "score", "score-label"), " ", score, " ", u),
       el("dl", "stats", confidence.node, conformity.node)),
-    reasons, details.node);
+    el("div", "told", condition.node, reasons), details.node);
 
   // Whether the station sends, as the server says it.
   function stateText() {
@@ -103,6 +113,8 @@ function buildVerdict(station) {
   function updateState() {
     const { presence } = station;
     state.textContent = stateText();
+    condition.update();
+    details.updateState();
     const latest = station.entries[0];
     if (!latest) {
       badge.textContent = NONE;
@@ -114,12 +126,13 @@ function buildVerdict(station) {
     age.textContent = seconds === null || presence === "offline" ? "" : `· ${t("ago", { age: ageText(seconds) })}`;
   }
 
-  function update(entry) {
+  function update(entry, doubts) {
     const { grade, calibration } = entry;
     const measurable = !calibration && isMeasurable(entry.score, entry.u);
     const digits = digitsFor(entry.u, 2);
-    badge.replaceChildren(calibration ? t("calibrationMark") : word(grade), ...(calibration ? [] : [gradeMark(grade)]));
-    badge.setAttribute("aria-label", pair(t("grade"), calibration ? t("calibration") : word(grade)));
+    const doubt = doubts.length ? [el("span", "doubt", t("doubtful"))] : [];
+    badge.replaceChildren(calibration ? t("calibrationMark") : word(grade), ...(calibration ? [] : [gradeMark(grade)]), ...doubt);
+    badge.setAttribute("aria-label", [pair(t("grade"), calibration ? t("calibration") : word(grade)), ...(doubts.length ? [t("doubtful")] : [])].join(", "));
     const unmeasurable = !calibration && finite(entry.score) && !measurable;
     score.textContent = measurable ? number(entry.score, digits) : unmeasurable ? t("notMeasurable") : NONE;
     score.classList.toggle("no-score", unmeasurable);
@@ -128,7 +141,7 @@ function buildVerdict(station) {
     confidence.value.textContent = measurable ? chance(entry.confidence) : NONE;
     // A rejected tray conforms to nothing: its 100 % would read as praise.
     conformity.value.textContent = grade === "REJECT" || calibration ? NONE : chance(entry.conformity);
-    reasons.replaceChildren(...fewReasons(entry).map((text) => el("li", "reason", text)));
+    reasons.replaceChildren(...fewReasons(entry, doubts).map((text) => el("li", "reason", text)));
     if (entry.sample) details.update(entry);
   }
   return { node, update, updateState, stateText };

@@ -45,6 +45,36 @@ const TEXT = {
   partUnseen: ["Only {n} of the evidence was there", "Seulement {n} des indices étaient là"],
   notCertain: ["Not certain enough for a better grade: see the details", "Pas assez certain pour un meilleur grade : voir les détails"],
   more: ["and {n} more", "et {n} de plus"],
+  // Whether the instruments of a station can be believed.
+  condition: ["State of the station", "État du poste"], stationWell: ["Station well", "Poste en ordre"],
+  learning: ["Station learning", "Poste en apprentissage"],
+  learningMore: ["Station learning ({n} trays left)", "Poste en apprentissage (encore {n} barquettes)"],
+  learningOne: ["Station learning (1 tray left)", "Poste en apprentissage (encore 1 barquette)"],
+  faultSince: ["{name} since {time}", "{name} depuis {time}"],
+  doubtful: ["doubtful", "douteuse"], doubtfulFor: ["Doubtful: {names}", "Douteuse : {names}"],
+  doubtfulTrays: ["Doubtful trays", "Barquettes douteuses"],
+  doubtfulOf: ["Doubtful trays of {station}", "Barquettes douteuses de {station}"],
+  doubtfulWhat: [
+    "Trays that were judged while an instrument was at fault, the newest first.",
+    "Barquettes classées pendant qu’un instrument était en défaut, les plus récentes d’abord.",
+  ],
+  noDoubtful: ["No doubtful tray", "Aucune barquette douteuse"], loading: ["Loading", "Chargement"],
+  nextPage: ["Next page", "Page suivante"], close: ["Close", "Fermer"], cancel: ["Cancel", "Annuler"],
+  // Alerts, and what is done about them.
+  alerts: ["Alerts", "Alertes"], noAlert: ["No alert", "Aucune alerte"], alertsOpen: ["{n} open", "{n} en cours"],
+  alertsCritical: ["critical: {n}", "critiques : {n}"], alertsMore: ["older ones are not shown", "les plus anciennes ne sont pas affichées"],
+  alertsUnread: ["The alerts cannot be read: {why}", "Les alertes ne peuvent pas être lues : {why}"],
+  since: ["since {time}", "depuis {time}"], acknowledgedBy: ["acknowledged by {name}", "acquittée par {name}"],
+  shelved: ["shelved", "mise en attente"],
+  toStation: ["Go to station {name}", "Aller au poste {name}"], runbook: ["Runbook: what to do", "Procédure : que faire"],
+  acknowledge: ["Acknowledge", "Acquitter"], causeAndAction: ["Cause and action", "Cause et action"], shelve: ["Shelve", "Mettre en attente"],
+  note: ["What you do about it", "Ce que vous faites"], cause: ["Cause", "Cause"], action: ["What was done", "Ce qui a été fait"],
+  minutes: ["For how many minutes (1 to 1440)", "Pendant combien de minutes (1 à 1440)"], reason: ["Why", "Pourquoi"],
+  refused403: ["This server does not let you do this.", "Ce serveur ne vous y autorise pas."],
+  refused404: ["The server does not know this any more.", "Le serveur ne connaît plus ceci."],
+  refused409: ["It has ended or changed meanwhile.", "Cela a pris fin ou a changé entre-temps."],
+  refused503: ["The server cannot do this now: try again.", "Le serveur ne peut pas le faire maintenant : réessayez."],
+  refused: ["The server has refused this (status {status}).", "Le serveur a refusé (statut {status})."],
   // The map and the spectrum.
   map: ["Map", "Carte"], height: ["Height", "Hauteur"],
   distance: ["Distance", "Distance"], reflectance: ["Reflectance", "Réflectance"], amplitude: ["Amplitude", "Amplitude"],
@@ -93,6 +123,7 @@ const TEXT = {
 // Words that come from the server; one that is not here is shown as it came.
 const SERVER_WORDS = {
   viewer: ["viewer", "lecture"], quality_engineer: ["quality engineer", "qualité"], administrator: ["administrator", "administration"],
+  warning: ["warning", "avertissement"], critical: ["critical", "critique"],
   REJECT: ["REJECT", "REJET"], Minor: ["Minor", "Mineur"], Major: ["Major", "Majeur"], Critical: ["Critical", "Critique"],
   Dent: ["Dent", "Creux"], Bump: ["Bump", "Bosse"], EdgeGap: ["Gap at the edge", "Vide au bord"],
   ReflectanceSpot: ["Reflectance spot", "Tache de réflectance"], Discoloration: ["Discoloration", "Décoloration"],
@@ -133,6 +164,9 @@ function translate(root) {
   for (const node of root.querySelectorAll("[data-i18n]")) node.textContent = t(node.dataset.i18n);
   for (const node of root.querySelectorAll("[data-i18n-label]")) node.setAttribute("aria-label", t(node.dataset.i18nLabel));
 }
+
+// A text that the server has in both languages.
+const bilingual = (texts) => unbroken(texts?.[lang] ?? texts?.en ?? "");
 
 // Storage can be forbidden by the browser; the page then simply forgets.
 function recall(key) {
