@@ -163,7 +163,7 @@ fn an_alert_is_shown_acknowledged_told_kept_over_a_restart_and_ended_under_one_k
     let key = found["key"].as_str().unwrap();
     let told = plant.notice(0);
     assert_eq!((&told["incident"]["action"], &told["severity"]), (&json!("trigger"), &json!("critical")), "{told}");
-    assert_eq!((&told["language"], &told["link"]), (&json!("fr"), &json!("https://sqal.example/alerts")), "{told}");
+    assert_eq!((&told["language"], &told["link"]), (&json!("fr"), &json!("https://sqal.example/#alerts")), "{told}");
     assert_calls_are_in_the_inventory(&server);
 
     let acknowledged = acknowledge(&server, key);

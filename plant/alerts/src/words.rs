@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use sqal_work::outbox::Language;
 
+use crate::station::Cause;
+
 /// A text in both languages of the plant. `{name}` stands for the value of the label `name`, and
 /// `{value}` for the value that the rule found.
 ///
@@ -55,7 +57,7 @@ impl Words {
                 break;
             };
             match (labels.get(name), value) {
-                (Some(text), _) => filled.push_str(text),
+                (Some(word), _) => filled.push_str(&named(name, word, language)),
                 (None, Some(value)) if name == "value" => filled.push_str(&shown(value, language)),
                 _ => {
                     filled.push('{');
@@ -68,6 +70,12 @@ impl Words {
         filled.push_str(rest);
         filled
     }
+}
+
+/// The value of a label as people read it: the cause of a fault of a station has a name.
+fn named(label: &str, value: &str, language: Language) -> String {
+    let cause = Cause::ALL.into_iter().find(|cause| label == "cause" && cause.as_str() == value);
+    cause.map_or_else(|| value.to_owned(), |cause| cause.words().text(language).to_owned())
 }
 
 /// A number with at most three digits behind the decimal sign of the language.
@@ -83,6 +91,14 @@ fn shown(value: f64, language: Language) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_cause_of_a_fault_is_shown_by_its_name() {
+        let labels = BTreeMap::from([("cause".to_owned(), "window_dirty".to_owned())]);
+        let words = Words::new("a fault ({cause})", "un défaut ({cause})");
+        assert_eq!(words.filled(Language::English, &labels, None), "a fault (window dirty)");
+        assert_eq!(words.filled(Language::French, &labels, None), "un défaut (vitre sale)");
+    }
 
     #[test]
     fn a_value_that_looks_like_a_placeholder_is_not_filled_again() {

@@ -26,6 +26,10 @@ const PATIENCE_WITH_PRODUCT: u32 = 12;
 /// The sensors may contradict each other although it is not certain yet.
 const DOUBTED: f64 = 0.25;
 
+/// The trays of a change after which most of the last nine show it, so that what the other sensor
+/// sees can be compared.
+const COMPARED: u32 = 7;
+
 /// The deviation, in spreads, of the median of nine trays that is no chance.
 const CLEARLY: f64 = 1.5;
 
@@ -377,7 +381,8 @@ impl StationWatch {
                 (found, seen(Quantity::Floor, charts.floor.as_ref()).into_iter().collect())
             }
             Cause::LampFading => {
-                let found = shift(charts.light.as_ref()).filter(|_| charts.is_lamp())?;
+                let is_lamp = |shift: &Shift| shift.trays >= COMPARED && charts.is_lamp();
+                let found = shift(charts.light.as_ref()).filter(is_lamp)?;
                 let ratio = seen(Quantity::BandRatio, charts.ratio.as_ref());
                 (found, seen(Quantity::Light, charts.light.as_ref()).into_iter().chain(ratio).collect())
             }
