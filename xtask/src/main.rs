@@ -1,5 +1,5 @@
-//! `cargo xtask check | test | fuzz | load | jobs | soak | rolling | kills | drill | bench | demo |
-//! tidy`: the checks and commands of this repository.
+//! `cargo xtask check | test | fuzz | load | jobs | soak | rolling | kills | faults | drill |
+//! bench | demo | tidy`: the checks and commands of this repository.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -12,13 +12,14 @@ const USAGE: &str = "usage: cargo xtask <command>
 
   check   everything that needs no service: format, lints, docs, layers, features, licences
   test    every test; installs and starts PostgreSQL, Redis, a browser, Prometheus, moto and schemathesis for itself, and stops them
-  test heavy  the tests whose tools are too large for every run: Go, whose pprof opens the profiles of a server
+  test heavy  the tests whose tools are too large for every run, or that last minutes: Go, whose pprof opens the profiles of a server; Prometheus and Alertmanager, which call for a killed database
   fuzz [minutes] [target]  searches for bytes that break a promise of a parser (10 minutes for each of fuzz/targets)
   load    stations as load on the server, and on a FastAPI server that does the same job, in the same run
   jobs [jobs]  jobs a second through the queue on PostgreSQL and on a file, with graphile-worker beside it if npm is there
   soak [cycles]  random kills of our process and of the databases: nothing acknowledged may be lost (SQAL_SOAK_SEED repeats one)
   rolling [restarts]  a server under 200 stations is restarted and killed, with its database and cache (SQAL_ROLLING_SEED repeats one)
   kills [kills]  workers and servers over one queue are killed 500 times: no job may be lost or run twice at once (SQAL_KILLS_SEED repeats one)
+  faults  eleven faults of a server, its services and its machine: each is told by its alert, and no person is called for anything else
   drill [samples]  fill a file and a PostgreSQL, back up, restore, compare: recovery time and point are printed
   bench <name>   a bench that needs servers, with servers of its own
   demo    the line in a box: server and two simulated stations on http://127.0.0.1:8000 (cargo demo)
@@ -37,6 +38,7 @@ fn main() -> ExitCode {
         "fuzz" => fuzz::run(root, &interrupts, std::env::args().nth(2).as_deref(), std::env::args().nth(3).as_deref()),
         "load" => load::run(root, &interrupts),
         "jobs" => jobs::run(root, &interrupts, std::env::args().nth(2).as_deref()),
+        "faults" => test::faults(root, &interrupts),
         "kills" => test::kills(root, &interrupts, std::env::args().nth(2).as_deref()),
         "rolling" => test::rolling(root, &interrupts, std::env::args().nth(2).as_deref()),
         "soak" => test::soak(root, &interrupts, std::env::args().nth(2).as_deref()),

@@ -51,23 +51,52 @@ pub fn run(root: &Path, interrupts: &Interrupts) -> Result<(), Failed> {
     Ok(())
 }
 
-/// Runs the tests whose tools are too large for every run: `go tool pprof` on the profiles of a
-/// server.
+/// Runs the tests whose tools are too large for every run, or that last minutes: `go tool pprof` on
+/// the profiles of a server, and a Prometheus with an Alertmanager that call for a killed database.
 ///
 /// # Errors
 ///
-/// [`Failed`] if a test fails, or Go cannot be installed.
+/// [`Failed`] if a test fails, or a program cannot be installed.
 pub fn heavy(root: &Path, interrupts: &Interrupts) -> Result<(), Failed> {
-    let go = packages::go(interrupts)?;
+    let (go, programs) = (packages::go(interrupts)?, packages::ready(interrupts)?);
     say("== heavy tests");
     let mut tests = Command::new("cargo");
-    tests.args(["test", "-p", "reference-server", "--features", "heap", "--test", "heavy"]).current_dir(root);
-    interrupts.run(tests.env("SQAL_TEST_GO", go))
+    tests.args(["test", "-p", "reference-server", "--features", "heap", "--test", "heavy", "--test", "paging"]);
+    tells_programs(&mut tests, &programs);
+    interrupts.run(tests.current_dir(root).env("SQAL_TEST_GO", go))
+}
+
+/// Makes eleven faults, one after the other, and prints which alerts tell of each.
+///
+/// # Errors
+///
+/// [`Failed`] if an alert does not come, or a person is called for something else.
+pub fn faults(root: &Path, interrupts: &Interrupts) -> Result<(), Failed> {
+    let programs = packages::ready(interrupts)?;
+    let mut drill = Command::new("cargo");
+    drill.args([
+        "test",
+        "--release",
+        "-p",
+        "reference-server",
+        "--test",
+        "fault_drill",
+        "--",
+        "--nocapture",
+        "each_fault",
+    ]);
+    tells_programs(&mut drill, &programs);
+    interrupts.run(drill.current_dir(root).env("SQAL_FAULTS", "11"))
 }
 
 /// Tells a command where the servers and their programs are.
 fn tells(command: &mut Command, programs: &Programs, services: &Services) {
     command.env("SQAL_TEST_POSTGRES_URL", &services.postgres_url).env("SQAL_TEST_REDIS_URL", &services.redis_url);
+    tells_programs(command, programs);
+}
+
+/// Tells a command where programs are.
+fn tells_programs(command: &mut Command, programs: &Programs) {
     command.env("SQAL_TEST_POSTGRES_PROGRAMS", &programs.postgres).env("SQAL_TEST_CHROMIUM", &programs.chromium);
     command.env("SQAL_TEST_PROMETHEUS", &programs.prometheus);
     command.env("SQAL_TEST_PROMTOOL", programs.prometheus.with_file_name("promtool"));

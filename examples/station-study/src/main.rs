@@ -3,9 +3,10 @@
 //! `cargo run --release -p station-study -- 1000 200` simulates a thousand
 //! shifts without a fault and two hundred occurrences of each fault, and prints the table of
 //! `docs/stations.md`.
-#![expect(clippy::print_stdout, reason = "a command")]
+#![expect(clippy::print_stdout, clippy::expect_used, reason = "a command")]
 
 use std::collections::BTreeMap;
+use std::thread;
 
 use sqal_alerts::station::{StationFault, StationWatch};
 use station_study::{Lasting, Shift, TRAYS_OF_A_SHIFT, named};
@@ -24,16 +25,24 @@ fn of(seed: u64, is_recorded: bool) -> Shift {
 fn main() {
     let mut counts = std::env::args().skip(1).filter_map(|count| count.parse::<u64>().ok());
     let (shifts, occurrences) = (counts.next().unwrap_or(20), counts.next().unwrap_or(20));
-    for is_recorded in [false, true] {
-        let noise = if is_recorded { "recorded" } else { "simulated" };
+    let table = |is_recorded| {
+        let rows = Lasting::ALL.map(|fault| row(fault, occurrences, is_recorded));
+        (rows, calm(shifts / 2, is_recorded))
+    };
+    // One thread for each noise.
+    let (simulated, recorded) = thread::scope(|scope| {
+        let recorded = scope.spawn(|| table(true));
+        (table(false), recorded.join().expect("a study has no reason to fail"))
+    });
+    for (noise, (rows, calm)) in [("simulated", simulated), ("recorded", recorded)] {
         println!(
             "| fault ({noise} noise) | named first | delay in trays: median | 95 % | most | also named | product blamed |"
         );
         println!("|---|---|---|---|---|---|---|");
-        for fault in Lasting::ALL {
-            println!("{}", row(fault, occurrences, is_recorded));
+        for row in rows {
+            println!("{row}");
         }
-        calm(shifts / 2, is_recorded);
+        println!("\n{calm}\n");
     }
 }
 
@@ -67,8 +76,8 @@ fn row(fault: Lasting, occurrences: u64, is_recorded: bool) -> String {
     )
 }
 
-/// Prints the false alarms of shifts without a fault.
-fn calm(shifts: u64, is_recorded: bool) {
+/// The false alarms of shifts without a fault.
+fn calm(shifts: u64, is_recorded: bool) -> String {
     let mut alarms = BTreeMap::new();
     for seed in 0..shifts {
         let (mut shift, mut watch) = (of(1_000_000 + seed, is_recorded), StationWatch::new());
@@ -76,5 +85,5 @@ fn calm(shifts: u64, is_recorded: bool) {
             *alarms.entry(fault.cause.as_str()).or_insert(0_u64) += 1;
         }
     }
-    println!("\n{shifts} shifts without a fault: false alarms {alarms:?}\n");
+    format!("{shifts} shifts without a fault: false alarms {alarms:?}")
 }

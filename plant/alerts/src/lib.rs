@@ -6,6 +6,7 @@
 //! Prometheus beside it.
 
 pub mod catalogue;
+mod filled;
 pub mod generate;
 pub mod notify;
 pub mod objective;

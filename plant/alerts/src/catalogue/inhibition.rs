@@ -16,6 +16,8 @@ use crate::rule::Severity;
 pub struct Inhibition {
     /// The name of the alert that explains the others.
     pub source: &'static str,
+    /// The severity of the explaining alert; `None` for any.
+    pub severity: Option<Severity>,
     /// The names of the alerts that are explained; empty for every other alert.
     pub targets: &'static [&'static str],
     /// A label of the explained alerts, and the values of it that are meant.
@@ -36,6 +38,7 @@ impl Inhibition {
         let is_meant =
             self.only.is_none_or(|(label, values)| target.label(label).is_some_and(|value| values.contains(&value)));
         source.alertname == self.source
+            && self.severity.is_none_or(|severity| severity == source.severity)
             && source.is_firing()
             && is_target
             && is_meant
@@ -94,7 +97,14 @@ const WITHOUT_DATABASE: &[&str] = &[
 #[must_use]
 pub fn inhibitions() -> Vec<Inhibition> {
     let failing = of("CircuitBreakerOpen", &["CriticalHealthCheckFailing"], INSTANCE);
+    // A warning about the disk explains nothing: the database may be lost for another reason.
+    let full = |inhibition: Inhibition| Inhibition { severity: Some(Severity::Critical), ..inhibition };
+    let failing_when_full = full(of("DiskNearlyFull", &["CriticalHealthCheckFailing"], INSTANCE));
     vec![
+        full(of("DiskNearlyFull", WITHOUT_DATABASE, INSTANCE)),
+        full(of("DiskNearlyFull", &["CircuitBreakerOpen"], INSTANCE)),
+        Inhibition { only: Some(("check", CHECKS_OF_DATABASE)), ..failing_when_full },
+        full(of("DiskNearlyFull", &[ERROR_BUDGET_BURN], PLANT)),
         of("ServerDown", &[], INSTANCE),
         of("CircuitBreakerOpen", WITHOUT_DATABASE, INSTANCE),
         Inhibition { only: Some(("check", CHECKS_OF_DATABASE)), ..failing },
@@ -114,7 +124,7 @@ pub fn inhibitions() -> Vec<Inhibition> {
 }
 
 const fn of(source: &'static str, targets: &'static [&'static str], equal: &'static [&'static str]) -> Inhibition {
-    Inhibition { source, targets, only: None, equal }
+    Inhibition { source, severity: None, targets, only: None, equal }
 }
 
 #[cfg(test)]

@@ -129,22 +129,24 @@ fn receiver(name: &str, kind: &'static str, settings: Vec<(&'static str, YamlNod
 
 fn inhibit_rules() -> YamlNode {
     // A critical alert explains the warning of its own name on the same server, device or route.
-    let by_severity = inhibit_rule([is("severity", "critical")], vec![is("severity", "warning")], &OF_ONE_NAME);
+    let by_severity = inhibit_rule(vec![is("severity", "critical")], vec![is("severity", "warning")], &OF_ONE_NAME);
     let inhibitions = inhibitions();
     let rules = inhibitions.iter().map(|inhibition| {
-        let Inhibition { source, targets, only, equal } = inhibition;
+        let Inhibition { source, severity, targets, only, equal } = inhibition;
         let mut wanted = if targets.is_empty() {
             vec![format!("alertname != {source:?}")]
         } else {
             vec![one_of("alertname", targets)]
         };
         wanted.extend(only.map(|(label, values)| one_of(label, values)));
-        inhibit_rule([is("alertname", source)], wanted, equal)
+        let mut explaining = vec![is("alertname", source)];
+        explaining.extend(severity.map(|severity| is("severity", severity.as_str())));
+        inhibit_rule(explaining, wanted, equal)
     });
     YamlNode::List(rules.chain([by_severity]).collect())
 }
 
-fn inhibit_rule(source: [String; 1], targets: Vec<String>, equal: &[&str]) -> YamlNode {
+fn inhibit_rule(source: Vec<String>, targets: Vec<String>, equal: &[&str]) -> YamlNode {
     YamlNode::Map(vec![
         ("source_matchers", YamlNode::texts(source)),
         ("target_matchers", YamlNode::texts(targets)),
