@@ -48,7 +48,8 @@ async fn alerts(book: &AlertBook, count: u32) -> [String; 2] {
         AlertRule::new("StationSilent", Severity::Warning, query, Hold::default(), words(), words(), "station-silent");
     let mut evaluator = Evaluator::new([rule.unwrap()]);
     let mut series = Series::keeping(evaluator.rules().map(AlertRule::query));
-    let silent = |of: &str| (0..count).map(|k| format!("station_silent{{device=\"{of}{k}\"}} 1\n")).collect::<Vec<_>>().concat();
+    let silent =
+        |of: &str| (0..count).map(|k| format!("station_silent{{device=\"{of}{k}\"}} 1\n")).collect::<Vec<_>>().concat();
     let mut keys = Vec::new();
     for (seconds, page) in [(-9000, silent("OLD")), (-8900, String::new()), (-100, silent("NEW"))] {
         series.scrape(&page, &[], time(seconds));
