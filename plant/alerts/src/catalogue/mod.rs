@@ -59,7 +59,7 @@ pub fn documented() -> Vec<AlertRule> {
 }
 
 /// The pages under `docs/runbook/` that alerts name, without `.md`: of [`documented`], of
-/// [`outside`], of [`WATCHDOG`] and of the objectives.
+/// [`outside()`], of [`WATCHDOG`] and of the objectives.
 #[must_use]
 pub fn runbooks() -> BTreeSet<&'static str> {
     let rules = documented().into_iter().chain(outside()).map(|rule| rule.runbook());

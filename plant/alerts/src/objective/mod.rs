@@ -4,7 +4,7 @@
 //! An [`Objective`] has an [`Indicator`], which names the counters of events, and a [`Target`].
 //! From both follow the alerts on its error budget, [`Objective::burn_rules`], at each
 //! [`BurnRate`], and what Prometheus records for dashboards, [`Objective::recordings`].
-//! [`documented`] gives the objectives of this server; a plant writes its own in our format
+//! [`documented()`] gives the objectives of this server; a plant writes its own in our format
 //! ([`read_objectives`]), in `OpenSLO` ([`read_openslo`]) or for Sloth ([`read_sloth`]).
 //!
 //! ```
