@@ -212,8 +212,14 @@ mod tests {
             .iter()
             .filter(|rule| rule["target_matchers"][0].as_str().unwrap().contains(ERROR_BUDGET_BURN))
             .collect();
-        assert_eq!(of_budget.len(), 1);
-        assert_eq!(of_budget[0]["source_matchers"][0], "alertname = \"CircuitBreakerOpen\"");
-        assert_eq!(of_budget[0]["equal"], serde_json::json!(["cluster"]));
+        let sources: Vec<_> = of_budget.iter().map(|rule| &rule["source_matchers"]).collect();
+        assert_eq!(
+            sources,
+            [
+                &serde_json::json!(["alertname = \"DiskNearlyFull\"", "severity = \"critical\""]),
+                &serde_json::json!(["alertname = \"CircuitBreakerOpen\""]),
+            ]
+        );
+        assert!(of_budget.iter().all(|rule| rule["equal"] == serde_json::json!(["cluster"])));
     }
 }
