@@ -181,7 +181,7 @@ async fn a_sample_that_is_stored_reaches_its_station_and_a_fault_is_shown_with_w
         ),
         "{fault}"
     );
-    assert!(fault["advice"]["fr"].as_str().unwrap().starts_with("Ne vendez plus"), "{fault}");
+    assert!(fault["advice"]["fr"].as_str().unwrap().starts_with("Ne vous fiez plus"), "{fault}");
     assert!((2..=12).contains(&fault["delay_trays"].as_u64().unwrap()), "{fault}");
     let evidence = &fault["evidence"][0];
     assert_eq!((&evidence["quantity"], &evidence["change_percent"]), (&json!("missing_tof"), &Value::Null));
@@ -276,7 +276,6 @@ async fn a_station_learns_is_well_and_learns_anew_when_a_person_asks() {
         (&station["reference"]["version"], &station["reference"]["from"]),
         (&json!(1), &json!("2026-11-21T12:00:00Z"))
     );
-    assert!(station["usual_interval_secs"].as_f64().unwrap() > 0.0, "{station}");
     assert_eq!(ask(&app, "paul", "POST", &format!("{STATION}/relearn")).await.0, 403);
     let (status, anew) = ask(&app, "marie", "POST", &format!("{STATION}/relearn")).await;
     assert_eq!((status, &anew["state"], &anew["reference"]), (200, &json!("learning"), &Value::Null), "{anew}");

@@ -37,6 +37,7 @@
 
 pub mod audit;
 pub mod blobs;
+pub mod bugs;
 #[cfg(feature = "cache")]
 pub mod cache;
 #[cfg(any(feature = "postgres", feature = "redis"))]
@@ -94,6 +95,8 @@ pub use sqal_core;
 
 #[doc(inline)]
 pub use blobs::Blobs;
+#[doc(inline)]
+pub use bugs::Bugs;
 #[cfg(feature = "cache")]
 #[doc(inline)]
 pub use cache::{Cache, ReadThrough};

@@ -1,5 +1,5 @@
 //! `/runbook/{page}`: the pages of `docs/runbook/`, so that a message about an alert leads to its
-//! page also where the documents of SQAL are not at hand.
+//! page also where the documents of SQAL are not at hand. `/runbook` is the index of them.
 
 use axum::Router;
 use axum::extract::Path;
@@ -13,8 +13,12 @@ macro_rules! page {
     };
 }
 
+/// The page that lists the others.
+const INDEX: &str = "README";
+
 /// The pages by their names, in the order of the names.
-const PAGES: [(&str, &str); 39] = [
+const PAGES: [(&str, &str); 40] = [
+    page!("README"),
     page!("acknowledged-samples-lost"),
     page!("api-latency-p95-high"),
     page!("api-slo-availability-breach"),
@@ -58,11 +62,19 @@ const PAGES: [(&str, &str); 39] = [
 
 /// The routes of the pages. They show nothing of the plant and need no token.
 pub(crate) fn with_runbooks(app: Router) -> Router {
-    app.route("/runbook/{page}", get(page))
+    app.route("/runbook", get(index)).route("/runbook/", get(index)).route("/runbook/{page}", get(page))
+}
+
+async fn index() -> Response {
+    shown(INDEX)
 }
 
 async fn page(Path(name): Path<String>) -> Response {
-    let name = name.strip_suffix(".md").unwrap_or(&name);
+    shown(name.strip_suffix(".md").unwrap_or(&name))
+}
+
+/// The page of a name; 404 if there is none.
+fn shown(name: &str) -> Response {
     let Ok(at) = PAGES.binary_search_by_key(&name, |(known, _)| known) else {
         return StatusCode::NOT_FOUND.into_response();
     };
@@ -78,13 +90,45 @@ async fn page(Path(name): Path<String>) -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use axum::body::{Body, to_bytes};
+    use axum::http::Request;
     use sqal_alerts::catalogue::runbooks;
+    use tower::ServiceExt;
+
+    /// The status at a path, and the text.
+    async fn answer(path: &str) -> (StatusCode, String) {
+        let request = Request::get(path).body(Body::empty()).unwrap();
+        let response = with_runbooks(Router::new()).oneshot(request).await.unwrap();
+        let status = response.status();
+        let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();
+        (status, String::from_utf8(body.to_vec()).unwrap())
+    }
 
     #[test]
     fn every_page_that_an_alert_names_is_served() {
         assert!(PAGES.is_sorted_by_key(|(name, _)| *name));
         for page in runbooks() {
             assert!(PAGES.iter().any(|(name, text)| *name == page && text.starts_with("# ")), "{page}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_page_is_served_with_and_without_its_suffix_and_a_name_without_a_page_is_not_found() {
+        let page = answer("/runbook/server-down").await;
+        assert_eq!((page.0, page.1.starts_with("# ServerDown\n")), (StatusCode::OK, true));
+        assert_eq!(answer("/runbook/server-down.md").await, page);
+        assert_eq!(answer("/runbook/server-dow").await.0, StatusCode::NOT_FOUND);
+    }
+
+    #[tokio::test]
+    async fn the_index_stands_where_the_pages_are_and_lists_each_of_them() {
+        let (status, index) = answer("/runbook").await;
+        assert_eq!(status, StatusCode::OK);
+        for page in runbooks() {
+            assert!(index.contains(&format!("]({page}.md)")), "{page}");
+        }
+        for path in ["/runbook/", "/runbook/README", "/runbook/README.md"] {
+            assert_eq!(answer(path).await, (StatusCode::OK, index.clone()), "{path}");
         }
     }
 }

@@ -234,10 +234,11 @@ async fn a_station_learns_and_is_well_and_without_alerts_there_is_no_panel() {
         browser.value("document.querySelector('.top [data-lang=\"fr\"]').click()").await;
         browser.until(&format!("{CONDITION} === 'Poste en apprentissage (encore 143 barquettes)'")).await;
         browser.value(&stations("well", 0)).await;
-        browser.until(&format!("{CONDITION} === 'Poste en ordre'")).await;
+        browser.until(&format!("{CONDITION} === 'Poste sans défaut'")).await;
         browser.until("document.querySelector('#alert-count').textContent === 'Aucune alerte'").await;
         browser.value(&format!("window.canned['/api/v1/alerts'] = [503, {{}}]; {ASK}")).await;
-        let unread = "Les alertes ne peuvent pas être lues : Le serveur ne peut pas le faire maintenant : réessayez.";
+        let unread =
+            "Les alertes ne peuvent pas être lues\u{a0}: Le serveur ne peut pas le faire maintenant\u{a0}: réessayez.";
         browser.until(&format!("document.querySelector('#alert-count').textContent === '{unread}'")).await;
         browser.value(&format!("window.canned['/api/v1/alerts'] = [404, {{}}]; {ASK}")).await;
         browser.until("document.querySelector('#alerts').hidden").await;

@@ -48,6 +48,8 @@ pub enum Lasting {
     FilmedWindow,
     /// The lamp fades to 17 %.
     FadingLamp,
+    /// The lamp gives no light; the spectral sensor goes on sending.
+    DeadLamp,
     /// The floor sinks by 4 mm.
     MovedFloor,
     /// The bytes of every other spectrum are exchanged.
@@ -64,13 +66,14 @@ pub enum Lasting {
 
 impl Lasting {
     /// Every fault; the first five are those that a line operator has tried.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::DeadTof,
         Self::DirtyWindow,
         Self::FilmedWindow,
         Self::FadingLamp,
         Self::MovedFloor,
         Self::DeadSpectrum,
+        Self::DeadLamp,
         Self::ExchangedBytes,
         Self::ClockAhead,
         Self::ClockBehind,
@@ -82,7 +85,7 @@ impl Lasting {
     #[must_use]
     pub const fn causes(self) -> &'static [Cause] {
         match self {
-            Self::DeadTof | Self::DeadSpectrum => &[Cause::SensorBlind],
+            Self::DeadTof | Self::DeadSpectrum | Self::DeadLamp => &[Cause::SensorBlind],
             Self::DirtyWindow => &[Cause::WindowDirty],
             Self::FilmedWindow => &[Cause::WindowFilmed],
             Self::FadingLamp => &[Cause::LampFading],
@@ -245,6 +248,7 @@ impl Shift {
                 }
             }),
             Lasting::FadingLamp => change_spectrum(reading, |_| 0.17f64.powf(grown)),
+            Lasting::DeadLamp => change_spectrum(reading, |_| 0.0),
             Lasting::MovedFilter => change_spectrum(reading, |band| 1.0 + 0.5 * grown * (band - 3.5) / 3.5),
             Lasting::DarkerProduct => {
                 self.change_frame(reading, |values, _| {

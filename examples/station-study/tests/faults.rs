@@ -104,6 +104,8 @@ fn a_person_who_accepts_a_change_ends_its_fault_and_it_is_not_named_again() {
 #[test]
 fn a_fault_is_not_learned_as_usual() {
     let (mut shift, mut watch) = (Shift::simulated(9), StationWatch::new());
+    // Zones that were never valid may be outside of the carrier: these were.
+    assert_eq!(named(&mut watch, &mut shift, 20), []);
     shift.begin(Lasting::DirtyWindow);
     assert_eq!(named(&mut watch, &mut shift, 300)[0].1.cause, Cause::WindowDirty);
     assert_eq!(watch.reference(), None);
@@ -126,4 +128,37 @@ fn a_watch_that_was_stored_goes_on_as_if_it_had_not_been() {
         assert_eq!(read.take(&tray), watch.take(&tray));
     }
     assert!(!watch.faults().is_empty() && text.len() < 20_000, "{}", text.len());
+}
+
+#[test]
+fn kept_trays_of_yesterday_change_nothing() {
+    let mut shift = Shift::simulated(11);
+    let mut watch = learned(&mut shift);
+    let yesterday: Vec<_> = (0..12).map(|_| shift.observation()).collect();
+    named(&mut watch, &mut shift, 100);
+    shift.begin(Lasting::FilmedWindow);
+    assert_eq!(named(&mut watch, &mut shift, 20)[0].1.cause, Cause::WindowFilmed);
+    let received_at = shift.observation().received_at;
+    for mut kept in yesterday {
+        kept.received_at = received_at;
+        assert!(watch.take(&kept).is_empty(), "a replay ends no fault");
+    }
+    assert_eq!(watch.faults().len(), 1);
+}
+
+#[test]
+fn a_lamp_that_is_dead_is_found_although_spectra_still_come() {
+    let mut shift = Shift::simulated(12);
+    let mut watch = learned(&mut shift);
+    shift.begin(Lasting::DeadLamp);
+    let named = named(&mut watch, &mut shift, 20);
+    assert_eq!(named.first().map(|(_, fault)| fault.cause), Some(Cause::SensorBlind));
+}
+
+#[test]
+fn a_station_without_a_spectral_sensor_is_not_watched_for_it() {
+    let (mut shift, mut watch) = (Shift::simulated(13), StationWatch::new());
+    shift.begin(Lasting::DeadSpectrum);
+    assert_eq!(named(&mut watch, &mut shift, 600), []);
+    assert_eq!(watch.reference().unwrap().version, 1);
 }

@@ -2,48 +2,117 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
-use sqal_alerts::station::{Cause, Change, Observation, StationWatch, Stations};
-use sqal_core::{Name, Timestamp};
-use sqal_storage::MemoryStore;
-
+use async_trait::async_trait;
+use sqal_alerts::station::{Cause, Change, Observation, StationFault, StationWatch, Stations};
+use sqal_core::{DeviceId, Name, Timestamp};
+use sqal_storage::records::{Collection, ExpectedRecord, Record, RecordDraft, RecordKey, RecordQuery, Revision};
+use sqal_storage::{MemoryStore, Records, StorageError, StorageErrorKind};
 use station_study::{Lasting, Shift};
 
-fn received(tray: &Observation) -> Timestamp {
-    tray.received_at
+/// Records that a test takes away.
+#[derive(Debug, Default)]
+struct Away {
+    store: MemoryStore,
+    is_away: AtomicBool,
 }
 
-/// The causes of the faults that begin with the next `trays`.
+impl Away {
+    fn there(&self) -> Result<(), StorageError> {
+        let is_away = self.is_away.load(Ordering::SeqCst);
+        if is_away { Err(StorageError::new("away", StorageErrorKind::Unavailable)) } else { Ok(()) }
+    }
+}
+
+#[async_trait]
+impl Records for Away {
+    async fn write(
+        &self,
+        draft: &RecordDraft,
+        expected: ExpectedRecord,
+        now: Timestamp,
+    ) -> Result<Option<Revision>, StorageError> {
+        self.there()?;
+        self.store.write(draft, expected, now).await
+    }
+
+    async fn record(
+        &self,
+        collection: &Collection,
+        key: &RecordKey,
+        now: Timestamp,
+    ) -> Result<Option<Record>, StorageError> {
+        self.there()?;
+        self.store.record(collection, key, now).await
+    }
+
+    async fn remove(
+        &self,
+        collection: &Collection,
+        key: &RecordKey,
+        expected: ExpectedRecord,
+        now: Timestamp,
+    ) -> Result<bool, StorageError> {
+        self.there()?;
+        self.store.remove(collection, key, expected, now).await
+    }
+
+    async fn find(&self, query: &RecordQuery, now: Timestamp) -> Result<Vec<Record>, StorageError> {
+        self.there()?;
+        self.store.find(query, now).await
+    }
+
+    async fn sweep(&self, now: Timestamp, limit: u16) -> Result<u64, StorageError> {
+        self.there()?;
+        self.store.sweep(now, limit).await
+    }
+}
+
+fn device() -> DeviceId {
+    Name::new("POSTE1").unwrap()
+}
+
+/// The causes of the faults that begin with the next trays. What has changed is written after each.
 async fn begun(stations: &Stations, shift: &mut Shift, trays: u32) -> Vec<Cause> {
     let mut begun = Vec::new();
     for _ in 0..trays {
         let tray = shift.observation();
-        for change in stations.take(&tray, received(&tray)).await.unwrap() {
+        for change in stations.take(&tray, tray.received_at).await.unwrap() {
             if let Change::Began(fault) = change {
                 begun.push(fault.cause);
             }
         }
+        // A store that is away is written to later.
+        let _ = stations.write(tray.received_at).await;
     }
     begun
 }
 
+fn causes(faults: &[StationFault]) -> Vec<(Cause, bool)> {
+    faults.iter().map(|fault| (fault.cause, fault.ended.is_some())).collect()
+}
+
 #[tokio::test]
-async fn a_station_that_goes_to_another_server_is_known_there() {
+async fn a_station_that_goes_to_another_server_is_known_there_and_left_here() {
     let (store, mut shift) = (Arc::new(MemoryStore::new()), Shift::simulated(3));
     let (first, second) = (Stations::new(store.clone()), Stations::new(store.clone()));
     assert!(begun(&first, &mut shift, 250).await.is_empty());
-    let device = Name::new("POSTE1").unwrap();
     let at = shift.observation().received_at;
-    let known = second.station(&device, at).await.unwrap().unwrap();
-    assert_eq!((known.reference, known.faults.len()), (Some(1), 0));
+    let known = second.station(&device(), at).await.unwrap().unwrap();
+    assert_eq!((known.reference.map(|span| span.version), known.faults.len()), (Some(1), 0));
     shift.begin(Lasting::FilmedWindow);
     assert_eq!(begun(&second, &mut shift, 20).await, [Cause::WindowFilmed]);
-    // The first server had heard of the station a short time ago, so it goes on with what it knows
-    // until it writes; then it takes over what the second has found.
-    assert!(begun(&first, &mut shift, 20).await.len() <= 1);
     let at = shift.observation().received_at;
-    assert_eq!(first.station(&device, at).await.unwrap().unwrap().faults.len(), 1);
-    assert_eq!(second.page(None, 10, at).await.unwrap().len(), 1);
+    assert_eq!(first.station(&device(), at).await.unwrap().unwrap().faults.len(), 1, "what is stored is newer");
+    assert_eq!((first.watched(), second.watched()), (1, 1));
+    first.write(at).await.unwrap();
+    assert_eq!((first.watched(), second.watched()), (0, 1), "its gauges become 0");
+    assert_eq!(second.page(None, 10, at).await.unwrap().items.len(), 1);
+    // It comes back, with all that is known of it.
+    assert!(begun(&first, &mut shift, 5).await.is_empty());
+    assert_eq!(first.station(&device(), at).await.unwrap().unwrap().faults.len(), 1);
 }
 
 #[tokio::test]
@@ -57,28 +126,91 @@ async fn faults_that_are_over_are_kept_and_a_relearned_station_has_none() {
     begun(&stations, &mut shift, 40).await;
     shift.begin(Lasting::DirtyWindow);
     assert_eq!(begun(&stations, &mut shift, 20).await, [Cause::WindowDirty]);
-    let (device, now) = (Name::new("POSTE1").unwrap(), shift.observation().received_at);
-    let causes = |faults: Vec<sqal_alerts::station::StationFault>| {
-        faults.iter().map(|fault| (fault.cause, fault.ended.is_some())).collect::<Vec<_>>()
-    };
-    let all = causes(stations.faults(&device, now).await.unwrap());
-    assert_eq!(all, [(Cause::WindowDirty, false), (Cause::SensorBlind, true)]);
-    let relearned = stations.relearn(&device, now).await.unwrap().unwrap();
+    let now = shift.observation().received_at;
+    let all = stations.faults(&device(), now).await.unwrap().unwrap();
+    assert_eq!(causes(&all), [(Cause::WindowDirty, false), (Cause::SensorBlind, true)]);
+    let relearned = stations.relearn(&device(), now).await.unwrap().unwrap();
     assert_eq!((relearned.reference, relearned.faults.len()), (None, 0));
-    let all = causes(stations.faults(&device, now).await.unwrap());
-    assert_eq!(all, [(Cause::WindowDirty, true), (Cause::SensorBlind, true)]);
-    assert_eq!(stations.relearn(&Name::new("NONE").unwrap(), now).await.unwrap(), None);
+    let all = stations.faults(&device(), now).await.unwrap().unwrap();
+    assert_eq!(causes(&all), [(Cause::WindowDirty, true), (Cause::SensorBlind, true)]);
+    let none = Name::new("NONE").unwrap();
+    assert_eq!(stations.relearn(&none, now).await.unwrap(), None);
+    assert_eq!(stations.faults(&none, now).await.unwrap(), None);
+}
+
+/// Trays between the ends that two servers would tell must not be lost.
+#[tokio::test]
+async fn a_fault_that_ends_while_the_store_is_away_is_kept_later() {
+    let (store, mut shift) = (Arc::new(Away::default()), Shift::simulated(5));
+    let stations = Stations::new(store.clone());
+    begun(&stations, &mut shift, 250).await;
+    shift.begin(Lasting::DeadTof);
+    assert_eq!(begun(&stations, &mut shift, 20).await, [Cause::SensorBlind]);
+    shift.repair();
+    store.is_away.store(true, Ordering::SeqCst);
+    assert!(begun(&stations, &mut shift, 40).await.is_empty(), "it is watched on");
+    store.is_away.store(false, Ordering::SeqCst);
+    begun(&stations, &mut shift, 4).await;
+    let now = shift.observation().received_at;
+    let other = Stations::new(store);
+    let all = other.faults(&device(), now).await.unwrap().unwrap();
+    assert_eq!(causes(&all), [(Cause::SensorBlind, true)]);
+    assert!(all[0].ended > Some(all[0].found));
 }
 
 #[tokio::test]
-async fn stations_beyond_the_limit_are_not_watched() {
+async fn a_station_that_is_stored_is_not_learned_anew_because_the_store_was_away_at_the_start() {
+    let (store, mut shift) = (Arc::new(Away::default()), Shift::simulated(6));
+    begun(&Stations::new(store.clone()), &mut shift, 250).await;
+    let started = Stations::new(store.clone());
+    store.is_away.store(true, Ordering::SeqCst);
+    let tray = shift.observation();
+    started.take(&tray, tray.received_at).await.unwrap_err();
+    store.is_away.store(false, Ordering::SeqCst);
+    let tray = shift.observation();
+    assert!(started.take(&tray, tray.received_at).await.unwrap().is_empty(), "it is not asked for yet");
+    assert_eq!(started.watched(), 0);
+    begun(&started, &mut shift, 4).await;
+    let now = shift.observation().received_at;
+    assert_eq!(started.station(&device(), now).await.unwrap().unwrap().reference.map(|span| span.version), Some(1));
+}
+
+#[tokio::test]
+async fn a_decision_to_learn_anew_holds_on_the_server_that_watches_the_station() {
+    let (store, mut shift) = (Arc::new(MemoryStore::new()), Shift::simulated(7));
+    let (watching, other) = (Stations::new(store.clone()), Stations::new(store));
+    begun(&watching, &mut shift, 250).await;
+    let now = shift.observation().received_at;
+    assert_eq!(other.relearn(&device(), now).await.unwrap().unwrap().reference, None);
+    begun(&watching, &mut shift, 10).await;
+    let now = shift.observation().received_at;
+    let view = watching.station(&device(), now).await.unwrap().unwrap();
+    assert_eq!((view.reference, view.trays_to_learn < 200), (None, true), "{view:?}");
+    begun(&watching, &mut shift, 210).await;
+    let view = watching.station(&device(), now).await.unwrap().unwrap();
+    assert_eq!(view.reference.map(|span| span.version), Some(2));
+}
+
+#[tokio::test]
+async fn stations_beyond_the_limit_wait_for_one_that_is_silent() {
     let stations = Stations::new(Arc::new(MemoryStore::new())).with_limit(2);
-    let mut shift = Shift::simulated(5);
-    for name in ["A", "B", "C", "D"] {
-        let mut tray = shift.observation();
+    let mut shift = Shift::simulated(8);
+    let mut tray = |name: &str| {
+        let mut tray: Observation = shift.observation();
         tray.device = Name::new(name).unwrap();
+        tray
+    };
+    for name in ["A", "B", "C", "D"] {
+        let tray = tray(name);
         assert!(stations.take(&tray, tray.received_at).await.unwrap().is_empty());
+        stations.write(tray.received_at).await.unwrap();
     }
-    assert_eq!(stations.shown().len(), 2);
+    assert_eq!(stations.watched(), 2);
+    let late = tray("C");
+    let later = late.received_at.micros() + i64::try_from(Duration::from_mins(11).as_micros()).unwrap();
+    let later = Timestamp::from_micros(later).unwrap();
+    stations.take(&late, later).await.unwrap();
+    let names: Vec<_> = stations.page(None, 10, later).await.unwrap().items;
+    assert_eq!((stations.watched(), names.len()), (2, 2), "A has given way; C is stored with the next writing");
     assert_eq!(StationWatch::default(), StationWatch::new());
 }

@@ -14,6 +14,7 @@ pub mod query;
 mod rule;
 pub mod state;
 pub mod station;
+mod stored;
 mod times;
 mod words;
 

@@ -93,7 +93,7 @@ impl fmt::Display for RuleName {
     }
 }
 
-/// Whether a text is the name of a label, and of an alert.
+/// Whether a text is the name of a label, and of an alert: a letter or `_`, then also digits.
 pub(crate) fn is_label_name(text: &str) -> bool {
     let first = text.as_bytes().first().is_some_and(|byte| byte.is_ascii_alphabetic() || *byte == b'_');
     first && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')

@@ -16,12 +16,17 @@ const ANYBODY: &str = "anybody";
 /// The longest text of a line, in bytes.
 const LONGEST: usize = 255;
 
+/// Who acts, as the audit log and the register name it.
+pub(crate) fn actor(caller: &Caller) -> Holder {
+    caller.holder().unwrap_or_else(|| word(ANYBODY))
+}
+
 impl Services {
     /// Writes an action of a caller into the audit log, if there is one. The answer does not wait
     /// for it. If the audit log cannot be written, the action is written to the log of the process
     /// instead, because stopping a line must not depend on its database.
     pub fn write_down(&self, caller: &Caller, category: &'static str, what: &str) {
-        self.log_deed(&caller.holder().unwrap_or_else(|| word(ANYBODY)), category, what);
+        self.log_deed(&actor(caller), category, what);
     }
 
     /// Writes an action on the server into the audit log, for example that other tokens are in

@@ -9,7 +9,7 @@ pub(crate) mod caught;
 mod coding;
 pub(crate) mod conditions;
 pub(crate) mod counted_stream;
-mod deeds;
+pub(crate) mod deeds;
 pub(crate) mod french;
 pub(crate) mod gate;
 pub(crate) mod guesses;

@@ -1,7 +1,7 @@
 //! [`StationFeed`]: hands stored samples to what watches the stations, and never holds up the line.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use metrics::{Counter, counter};
 use sqal_alerts::station::{Change, Observation, Stations};
@@ -12,7 +12,14 @@ use sqal_resilience::log::Causes;
 use sqal_resilience::outage::Outage;
 use sqal_storage::StorageError;
 use tokio::sync::mpsc::{self, Receiver, Sender};
+use tokio::time::sleep;
 use tracing::{info, warn};
+
+/// The time between two looks at what is to be written.
+const WRITING_EVERY: Duration = Duration::from_secs(1);
+
+/// The time for which a store that failed is left alone.
+const AFTER_FAILURE: Duration = Duration::from_secs(30);
 
 /// Hands what stored samples say about their instruments to the [`Stations`].
 ///
@@ -52,7 +59,8 @@ impl StationFeed {
         let (sender, queue) = mpsc::channel(Self::CAPACITY);
         // The first drop must be seen as an increase.
         dropped().increment(0);
-        (Self { sender }, take_all(stations, queue, now))
+        counter!("station_trays_unwatched_total").increment(0);
+        (Self { sender }, watch(stations, queue, now))
     }
 
     /// Hands over what a stored sample says about its instruments. A reading of a reference says
@@ -70,13 +78,37 @@ fn dropped() -> Counter {
     counter!("station_observations_dropped_total")
 }
 
-async fn take_all(stations: Arc<Stations>, mut queue: Receiver<Observation>, now: WallClock) {
+/// Takes what is handed over, and writes what has changed beside it, so that no tray waits for the
+/// store. What is not written at the end is written then.
+async fn watch(stations: Arc<Stations>, queue: Receiver<Observation>, now: WallClock) {
     let outage = Outage::calm_after(Outage::CALM);
+    tokio::select! {
+        () = take_all(&stations, queue, &now, &outage) => {}
+        () = keep_writing(&stations, &now, &outage) => {}
+    }
+    tell_outage(&outage, &stations.write_all(now()).await);
+}
+
+async fn take_all(stations: &Stations, mut queue: Receiver<Observation>, now: &WallClock, outage: &Outage) {
     while let Some(tray) = queue.recv().await {
         let taken = stations.take(&tray, now()).await;
-        tell_outage(&outage, &taken);
+        if taken.is_err() {
+            tell_outage(outage, &taken);
+        }
         for change in taken.unwrap_or_default() {
             tell(&tray.device, &change);
+        }
+    }
+}
+
+/// Writes for ever. After a failure the store is left alone for a while.
+async fn keep_writing(stations: &Stations, now: &WallClock, outage: &Outage) {
+    loop {
+        sleep(WRITING_EVERY).await;
+        let written = stations.write(now()).await;
+        tell_outage(outage, &written);
+        if written.is_err() {
+            sleep(AFTER_FAILURE).await;
         }
     }
 }

@@ -14,9 +14,10 @@ use sqal_core::Timestamp;
 use sqal_protocol::Violation;
 
 use super::alerts::{Alert, key_in_path};
-use super::remarks::{author, read, remark};
+use super::remarks::{read, remark};
 use super::silences::Silence;
 use crate::door::caller::Caller;
+use crate::door::deeds::actor;
 use crate::door::problem::Problem;
 use crate::door::quota::Class;
 use crate::route::objective::Objective;
@@ -128,7 +129,7 @@ pub(crate) async fn acknowledge(
     let mut wrong = Vec::new();
     let Some(note) = remark("/note", &wanted.note, &mut wrong) else { return Err(Problem::invalid_body(wrong)) };
     let now = (services.now)();
-    let alert = parts.book.acknowledge(&key, &author(&caller), note, now).await?;
+    let alert = parts.book.acknowledge(&key, &actor(&caller), note, now).await?;
     shown(parts, &alert, now).await
 }
 
@@ -146,7 +147,7 @@ pub(crate) async fn assign_cause(
     let action = remark("/action", &wanted.action, &mut wrong);
     let (Some(cause), Some(action)) = (cause, action) else { return Err(Problem::invalid_body(wrong)) };
     let now = (services.now)();
-    let alert = parts.book.assign_cause(&key, &author(&caller), cause, action, now).await?;
+    let alert = parts.book.assign_cause(&key, &actor(&caller), cause, action, now).await?;
     shown(parts, &alert, now).await
 }
 
@@ -173,7 +174,7 @@ pub(crate) async fn shelve(
     if parts.book.get(&key, now).await?.is_none() {
         return Err(AlertBookError::Unknown { key }.into());
     }
-    let silence = parts.silences.shelve(&key, reason, until, &author(&caller), now).await?;
+    let silence = parts.silences.shelve(&key, reason, until, &actor(&caller), now).await?;
     Ok((StatusCode::CREATED, Json(Silence::of(&silence, now))))
 }
 

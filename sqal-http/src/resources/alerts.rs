@@ -8,7 +8,6 @@ use axum::Json;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use serde::{Deserialize, Serialize};
-use sqal_alerts::notify::AlertView;
 use sqal_alerts::state::{
     self, AlertBookError, AlertCursor, AlertDeed, AlertFilter, AlertKey, AlertScope, DeedEntry, Silence,
 };
@@ -238,7 +237,7 @@ impl Alert {
     /// An alert as it is at a time, beside the silences that are in force then.
     pub(super) fn of(alert: &state::Alert, silences: &[Silence], now: Timestamp) -> Self {
         let (labels, value) = (&alert.labels, alert.value);
-        let view = AlertView::from(alert);
+        let is_matched = |silence: &Silence| silence.matches(alert.key.as_str(), |name| alert.label(name));
         Self {
             key: alert.key.to_string(),
             alertname: alert.rule.to_string(),
@@ -262,7 +261,7 @@ impl Alert {
                 at: rfc3339(done.at),
             }),
             flaps: alert.flaps,
-            silenced: silences.iter().any(|silence| silence.is_active(now) && silence.matches(&view)),
+            silenced: silences.iter().any(|silence| silence.is_active(now) && is_matched(silence)),
             runbook: alert.runbook.clone(),
         }
     }

@@ -1,20 +1,15 @@
-//! Reads what people write about alerts, silences and stations, and who writes it.
+//! Reads what people write about alerts, silences and stations.
 
 use axum::body::Body;
 use serde::de::DeserializeOwned;
-use sqal_alerts::state::{Author, InvalidRemark, Remark};
-use sqal_core::Name;
+use sqal_alerts::state::{InvalidRemark, Remark};
 use sqal_protocol::Violation;
 
 use crate::door::body::{json, whole};
-use crate::door::caller::Caller;
 use crate::door::problem::Problem;
 
 /// The longest body, in bytes.
 const LONGEST: usize = 16 * 1024;
-
-/// The author of what an unauthenticated caller does, as in the audit log.
-const UNKNOWN: &str = "anybody";
 
 /// The JSON object of a body. `limit` and `french` describe the object that is expected.
 pub(super) async fn read<T: DeserializeOwned>(body: Body, limit: &str, french: &str) -> Result<T, Problem> {
@@ -38,9 +33,4 @@ fn refused(place: &str, why: InvalidRemark) -> Violation {
     let most = Remark::LONGEST;
     let limit = format!("a text of 1 to {most} characters, without control characters");
     Violation::new(place, found, limit, format!("un texte de 1 à {most} caractères, sans caractère de commande"))
-}
-
-/// The author of what a caller does.
-pub(super) fn author(caller: &Caller) -> Author {
-    caller.holder().unwrap_or_else(|| Name::new(UNKNOWN).unwrap_or_else(|_| unreachable!("seven letters")))
 }

@@ -10,13 +10,14 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Extension, Path, State};
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
-use sqal_alerts::state::{self, Author, InvalidSilence, SilenceBookError, SilenceId, SilenceTerms};
+use sqal_alerts::state::{self, InvalidSilence, SilenceBookError, SilenceId, SilenceTerms};
 use sqal_core::Timestamp;
 use sqal_protocol::Violation;
 use sqal_protocol::time::{parse, rfc3339};
 
-use super::remarks::{author, read, remark};
+use super::remarks::{read, remark};
 use crate::door::caller::Caller;
+use crate::door::deeds::actor;
 use crate::door::problem::Problem;
 use crate::door::quota::Class;
 use crate::route::objective::Objective;
@@ -35,7 +36,7 @@ pub(crate) fn routes() -> Vec<Endpoint> {
         post("/api/v1/silences", ENGINEER, Class::Create, add)
             .objective(Objective::LONG)
             .once_per_key()
-            .queries(14)
+            .queries(13)
             .described("addSilence", "Alerts", "Silence alerts for a time")
             .takes::<NewSilence>("Which alerts, why, and until when")
             .changes_or_makes::<Silence>()
@@ -197,25 +198,10 @@ pub(crate) async fn add(
 ) -> Result<(StatusCode, Json<Silence>), Problem> {
     let limit = "a silence: matchers, reason, from, until";
     let wanted: NewSilence = read(body, limit, "un silence : matchers, reason, from, until").await?;
-    let (parts, now, by) = (services.alerts()?, (services.now)(), author(&caller));
-    let begins_now = wanted.from.is_none();
-    let terms = wanted.terms(now)?;
-    let there = parts.silences.list(now).await?;
-    if let Some(known) = there.iter().find(|silence| is_equal(silence, &terms, begins_now, &by)) {
-        return Ok((StatusCode::OK, Json(Silence::of(known, now))));
-    }
-    let silence = parts.silences.add(terms, &by, now).await?;
-    Ok((StatusCode::CREATED, Json(Silence::of(&silence, now))))
-}
-
-/// Whether a silence is what an author asks for: if it shall begin now, it has begun.
-fn is_equal(silence: &state::Silence, terms: &SilenceTerms, begins_now: bool, by: &Author) -> bool {
-    let begins = if begins_now { silence.from() <= terms.from } else { silence.from() == terms.from };
-    begins
-        && silence.by() == by
-        && silence.until() == terms.until
-        && *silence.reason() == terms.reason
-        && *silence.matchers() == terms.matchers
+    let (parts, now, by) = (services.alerts()?, (services.now)(), actor(&caller));
+    let (silence, is_new) = parts.silences.add(wanted.terms(now)?, &by, now).await?;
+    let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
+    Ok((status, Json(Silence::of(&silence, now))))
 }
 
 /// `GET /api/v1/silences/{id}`.
@@ -240,7 +226,7 @@ pub(crate) async fn end(
     let mut wrong = Vec::new();
     let Some(why) = remark("/reason", &reason, &mut wrong) else { return Err(Problem::invalid_body(wrong)) };
     let now = (services.now)();
-    let ended = parts.silences.end(&id, &author(&caller), why, now).await?;
+    let ended = parts.silences.end(&id, &actor(&caller), why, now).await?;
     Ok(Json(Silence::of(&ended, now)))
 }
 

@@ -115,8 +115,6 @@ pub(crate) struct Station {
     trays: u64,
     /// When its newest tray was received.
     received_at: String,
-    /// The usual time between two trays.
-    usual_interval_secs: Option<f64>,
     /// What was learned as usual; null while the station learns.
     reference: Option<LearnedReference>,
     /// The number of trays that are still needed to learn what is usual, as the server knows it
@@ -200,10 +198,10 @@ pub(super) fn cause() -> utoipa::openapi::schema::Schema {
 
 impl Station {
     fn of(view: &StationView) -> Self {
-        let reference = view.reference.zip(view.learned).map(|(version, (from, until))| LearnedReference {
-            version,
-            from: rfc3339(from),
-            until: rfc3339(until),
+        let reference = view.reference.map(|span| LearnedReference {
+            version: span.version,
+            from: rfc3339(span.from),
+            until: rfc3339(span.until),
         });
         let state = match (view.faults.is_empty(), &reference) {
             (false, _) => StationState::Faulty,
@@ -216,7 +214,6 @@ impl Station {
             faults: view.faults.iter().map(Fault::of).collect(),
             trays: view.trays,
             received_at: rfc3339(view.received_at),
-            usual_interval_secs: view.interval_seconds,
             reference,
             trays_to_learn: view.trays_to_learn,
         }
@@ -260,12 +257,9 @@ pub(crate) async fn list(
         return Err(Problem::invalid_query(wrong));
     }
     let Some(parts) = &services.plant.alerts else { return Ok(Json(StationList { items: Vec::new(), next: None })) };
-    // One more, which shows that there is a next page.
-    let views = parts.stations.page(after.as_ref(), limit.saturating_add(1), (services.now)()).await?;
-    let items: Vec<_> = views.iter().take(usize::from(limit)).map(Station::of).collect();
-    let last = items.last().filter(|_| views.len() > items.len());
-    let next = last.map(|last| last.device_id.clone());
-    Ok(Json(StationList { items, next }))
+    let page = parts.stations.page(after.as_ref(), limit, (services.now)()).await?;
+    let items = page.items.iter().map(Station::of).collect();
+    Ok(Json(StationList { items, next: page.next.map(|device| device.to_string()) }))
 }
 
 /// The station that `after` names. A text that is not the name of a device is added to `wrong`.
@@ -308,11 +302,7 @@ pub(super) async fn faults_of(
     unknown: Problem,
 ) -> Result<Vec<StationFault>, Problem> {
     let (stations, now) = (&services.alerts()?.stations, (services.now)());
-    let faults = stations.faults(device, now).await?;
-    if faults.is_empty() && stations.station(device, now).await?.is_none() {
-        return Err(unknown);
-    }
-    Ok(faults)
+    stations.faults(device, now).await?.ok_or(unknown)
 }
 
 /// `POST /api/v1/stations/{device_id}/relearn`.

@@ -4,6 +4,8 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod access;
+#[path = "../asked/mod.rs"]
+mod asked;
 mod deeds;
 mod listed;
 mod plant;

@@ -4,8 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use axum::Router;
-use axum::body::Body;
-use axum::http::{HeaderMap, Request};
 use serde_json::Value;
 use sqal_alerts::query::{Query, Selector, Series};
 use sqal_alerts::state::{AlertBook, Evaluator, SilenceBook};
@@ -15,7 +13,8 @@ use sqal_core::{Name, Timestamp};
 use sqal_http::services::AlertParts;
 use sqal_http::{Access, Grant, Profile, Profiles, Quotas, Role, Services, Token, TokenFile, TokenHash, router};
 use sqal_storage::{BatchWriter, MemoryStore, WriterConfig};
-use tower::ServiceExt;
+
+pub(crate) use crate::asked::{Answer, ask};
 
 /// 2026-11-21T12:00:00Z.
 pub(crate) const NOON: i64 = 1_795_262_400_000_000;
@@ -50,24 +49,6 @@ pub(crate) struct Plant {
     pub(crate) clock: Arc<AtomicI64>,
     evaluator: Evaluator,
     series: Series,
-}
-
-pub(crate) struct Answer {
-    pub(crate) status: u16,
-    pub(crate) headers: HeaderMap,
-    pub(crate) body: Value,
-}
-
-pub(crate) async fn ask(app: &Router, method: &str, path: &str, fields: &[(&str, &str)], body: &Value) -> Answer {
-    let mut request = Request::builder().method(method).uri(path);
-    for (name, value) in fields {
-        request = request.header(*name, *value);
-    }
-    let body = if body.is_null() { Body::empty() } else { Body::from(body.to_string()) };
-    let response = app.clone().oneshot(request.body(body).unwrap()).await.unwrap();
-    let (status, headers) = (response.status().as_u16(), response.headers().clone());
-    let bytes = axum::body::to_bytes(response.into_body(), 10_000_000).await.unwrap();
-    Answer { status, headers, body: serde_json::from_slice(&bytes).unwrap_or_default() }
 }
 
 /// One rule by device, and one for the server.

@@ -3,14 +3,13 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::body::Body;
-use axum::http::{HeaderMap, Request};
 use fixtures::scene::{Fault, Scene, Station};
 use serde_json::{Value, json};
 use sqal_core::{Name, Sample, SampleKey, Timestamp, sample::Meta};
 use sqal_http::{Grant, Profile, Profiles, Quotas, Role, Services, Token, TokenHash, router};
 use sqal_storage::{BatchWriter, Custody, MemoryStore, SampleStore, WriterConfig};
-use tower::ServiceExt;
+
+pub(crate) use crate::asked::{Answer, ask};
 
 /// 2026-11-21T12:00:00Z.
 pub(crate) const NOON: i64 = 1_795_262_400_000_000;
@@ -72,24 +71,6 @@ pub(crate) async fn filled(store: &MemoryStore, samples: i64) {
         });
     }
     store.insert(&made).await.unwrap();
-}
-
-pub(crate) struct Answer {
-    pub(crate) status: u16,
-    pub(crate) headers: HeaderMap,
-    pub(crate) body: Value,
-}
-
-pub(crate) async fn ask(app: &Router, method: &str, path: &str, fields: &[(&str, &str)], body: &Value) -> Answer {
-    let mut request = Request::builder().method(method).uri(path);
-    for (name, value) in fields {
-        request = request.header(*name, *value);
-    }
-    let body = if body.is_null() { Body::empty() } else { Body::from(body.to_string()) };
-    let response = app.clone().oneshot(request.body(body).unwrap()).await.unwrap();
-    let (status, headers) = (response.status().as_u16(), response.headers().clone());
-    let bytes = axum::body::to_bytes(response.into_body(), 10_000_000).await.unwrap();
-    Answer { status, headers, body: serde_json::from_slice(&bytes).unwrap_or_default() }
 }
 
 pub(crate) fn profile(version: u32, tilt: f64) -> Value {

@@ -4,6 +4,8 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod agreement;
+#[path = "../asked/mod.rs"]
+mod asked;
 mod audited;
 mod calibrations;
 mod capabilities;

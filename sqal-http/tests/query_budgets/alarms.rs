@@ -67,7 +67,7 @@ async fn silenced(silences: &SilenceBook, count: u32) -> String {
         let matchers = BTreeMap::from([("device".to_owned(), format!("DEVICE{k}"))]);
         let reason = Remark::new("it is cleaned").unwrap();
         let terms = SilenceTerms { matchers, reason, from: time(-60), until: time(7200) };
-        id = silences.add(terms, &name("marie"), time(-60)).await.unwrap().id().to_string();
+        id = silences.add(terms, &name("marie"), time(-60)).await.unwrap().0.id().to_string();
     }
     id
 }

@@ -79,7 +79,7 @@ const KNOWN: [&str; 18] = [
 impl PostgresConfig {
     /// The database at a URL, in its schema `public`, with the default settings.
     ///
-    /// The defaults are two writers, eight readers, 2 s for a connection, 10 s for a call, and
+    /// The defaults are four writers, of which the writer of samples uses two, eight readers, 2 s for a connection, 10 s for a call, and
     /// compression after a week.
     ///
     /// The schemes `postgresql://` and, with the `+driver` of another language,
@@ -102,7 +102,7 @@ impl PostgresConfig {
         Ok(Self {
             options: options.application_name("sqal"),
             schema: "public".to_owned(),
-            writers: n(2),
+            writers: n(4),
             readers: n(8),
             acquire_timeout: Duration::from_secs(2),
             deadline: Duration::from_secs(10),

@@ -148,6 +148,12 @@ const STATIONS: &[Metric] = &[
         "Samples by which no station was watched, because too many waited; they are stored all the same",
     )
     .beginning_at_zero(),
+    counter(
+        "station_trays_unwatched_total",
+        &[],
+        "Samples of stations beyond the 200 that a server watches, or that are new while the database is away",
+    )
+    .beginning_at_zero(),
 ];
 
 /// Caches.

@@ -62,7 +62,7 @@ fn breaker_open() -> AlertRule {
     DraftRule::warning("CacheBreakerOpen", "cache-breaker-open", query).held(Hold::minutes(5)).says(
         [
             "{instance}: the shared cache is away (circuit breaker {name})",
-            "{instance} : le cache partagé est absent (disjoncteur {name})",
+            "{instance} : le cache partagé est injoignable (disjoncteur {name})",
         ],
         [
             "The server no longer calls Redis and remembers for itself. Trays are not affected; the database carries \

@@ -43,8 +43,8 @@ fn pool_exhausted() -> AlertRule {
         ],
         [
             "Calls wait for a free connection, so pages are slow. Samples are still taken, and verdicts may come late.",
-            "Les appels attendent une connexion libre : les pages sont lentes. Les échantillons sont encore pris, et \
-             les verdicts peuvent arriver en retard.",
+            "Les appels attendent une connexion libre : les pages sont lentes. Les échantillons sont encore acceptés, \
+             et les verdicts peuvent arriver en retard.",
         ],
     )
 }
@@ -53,7 +53,7 @@ fn breaker_open() -> AlertRule {
     DraftRule::critical("CircuitBreakerOpen", "circuit-breaker-open", away(DATABASE)).held(Hold::minutes(5)).says(
         [
             "{instance}: the database is away (circuit breaker {name})",
-            "{instance} : la base de données est absente (disjoncteur {name})",
+            "{instance} : la base de données est injoignable (disjoncteur {name})",
         ],
         [
             "The server no longer calls the database. With PostgreSQL, samples are acknowledged from the spool and \
@@ -97,10 +97,11 @@ fn spool_growing() -> AlertRule {
             "{instance} : plus de 1000 échantillons acquittés attendent la base de données",
         ],
         [
-            "Samples in the spool: {value}. They are safe on the disk of this server and move by themselves when the \
-             database takes them; pages and reports do not have them yet.",
-            "Échantillons dans la file locale : {value}. Ils sont en sûreté sur le disque de ce serveur et suivent \
-             d'eux-mêmes quand la base de données les prend ; les pages et les rapports ne les ont pas encore.",
+            "Samples in the spool: {value:count}. They are safe on the disk of this server and move by themselves when \
+             the database takes them; pages and reports do not have them yet.",
+            "Échantillons dans la file locale : {value:count}. Ils sont en sûreté sur le disque de ce serveur et \
+             suivent d'eux-mêmes quand la base de données les accepte ; les pages et les rapports ne les ont pas \
+             encore.",
         ],
     )
 }
@@ -113,10 +114,10 @@ fn spool_nearly_full() -> AlertRule {
             "{instance} : la file locale est presque pleine d'échantillons qui attendent la base de données",
         ],
         [
-            "Samples in the spool: {value} of 2000000. When it is full, samples are no longer acknowledged, and \
-             stations keep them as far as their memory goes.",
-            "Échantillons dans la file locale : {value} sur 2000000. Quand elle est pleine, les échantillons ne sont \
-             plus acquittés, et les postes les gardent dans la limite de leur mémoire.",
+            "Samples in the spool: {value:count} of 2\u{a0}000\u{a0}000. When it is full, samples are no longer \
+             acknowledged, and stations keep them as far as their memory goes.",
+            "Échantillons dans la file locale : {value:count} sur 2\u{a0}000\u{a0}000. Quand elle est pleine, les \
+             échantillons ne sont plus acquittés, et les postes les gardent dans la limite de leur mémoire.",
         ],
     )
 }
@@ -129,10 +130,10 @@ fn acknowledged_samples_lost() -> AlertRule {
             "{instance} : des échantillons acquittés de la file locale sont illisibles",
         ],
         [
-            "Samples that were acknowledged and are not in the database: {value}. Their stations no longer have them. \
-             Keep the file of the spool as it is; the page says how.",
-            "Échantillons acquittés qui ne sont pas dans la base de données : {value}. Leurs postes ne les ont plus. \
-             Garder le fichier de la file tel quel ; la page dit comment.",
+            "Samples that were acknowledged and are not in the database: {value:count}. Their stations no longer have \
+             them. Keep the file of the spool as it is; the page says how.",
+            "Échantillons acquittés qui ne sont pas dans la base de données : {value:count}. Leurs postes ne les ont \
+             plus. Garder le fichier de la file locale tel quel ; la page dit comment.",
         ],
     )
 }

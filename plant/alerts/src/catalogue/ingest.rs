@@ -41,11 +41,12 @@ fn breach_count_high() -> AlertRule {
     DraftRule::warning("IngestSLOBreachCountHigh", "ingest-slo-breach-count-high", query).says(
         [
             "{instance}: more than 10 batches of samples in an hour failed or were slow",
-            "{instance} : plus de 10 lots d'échantillons en une heure en échec ou lents",
+            "{instance} : plus de 10 lots d'échantillons en échec ou lents en une heure",
         ],
         [
-            "Batches that failed or took more than 5 s in the last hour: {value}. Gateways have sent them again.",
-            "Lots en échec ou de plus de 5 s durant la dernière heure : {value}. Les passerelles les ont renvoyés.",
+            "Batches that failed or took more than 5 s in the last hour: {value:count}. Gateways have sent them again.",
+            "Lots en échec ou de plus de 5 s durant la dernière heure : {value:count}. Les passerelles les ont \
+             renvoyés.",
         ],
     )
 }

@@ -5,6 +5,7 @@ use super::{INSTANCE, ROUTE};
 use crate::notify::AlertView;
 use crate::objective::ERROR_BUDGET_BURN;
 use crate::rule::Severity;
+use crate::station::Cause;
 
 /// While an alert fires, the alerts that it explains are not told.
 ///
@@ -119,7 +120,8 @@ pub fn inhibitions() -> Vec<Inhibition> {
         of("APISLOLatencyBreachCritical", &["APISLOLatencyBreachRepeated", "APILatencyP95High"], ROUTE),
         of("SpoolNearlyFull", &["SpoolGrowing"], INSTANCE),
         of("CacheBreakerOpen", &["CacheAway"], INSTANCE),
-        of("StationsFaulty", &["StationFault"], PLANT),
+        // A changed product or a wrong clock is none of the faults that it counts.
+        Inhibition { only: Some(("cause", Cause::DOUBTFUL)), ..of("StationsFaulty", &["StationFault"], PLANT) },
     ]
 }
 
@@ -165,6 +167,15 @@ mod tests {
         let disk = |severity| view("DiskNearlyFull", severity, &[("instance", "a")]);
         assert!(is_inhibited(&disk(Severity::Warning), &[disk(Severity::Critical)]));
         assert!(!is_inhibited(&disk(Severity::Critical), &[disk(Severity::Warning)]));
+    }
+
+    #[test]
+    fn many_faulty_stations_explain_the_faults_of_instruments_alone() {
+        let many = [view("StationsFaulty", Severity::Critical, &[])];
+        for cause in Cause::ALL {
+            let fault = view("StationFault", Severity::Warning, &[("device", "POSTE1"), ("cause", cause.as_str())]);
+            assert_eq!(is_inhibited(&fault, &many), cause.makes_doubtful(), "{cause}");
+        }
     }
 
     #[test]

@@ -135,7 +135,7 @@ fn availability_breach() -> AlertRule {
             "Share of its requests that are answered with 503: {value}. The database or another part is away, or the \
              server is overloaded.",
             "Part de ses requêtes dont la réponse est 503 : {value}. La base de données ou une autre partie est \
-             absente, ou le serveur est surchargé.",
+             injoignable, ou le serveur est surchargé.",
         ],
     )
 }

@@ -24,8 +24,8 @@ fn health_check_failing() -> AlertRule {
             [
                 "The server answers /health/ready with 503, and a load balancer sends it no stations. /health says \
                  the cause. Stations keep what is not acknowledged.",
-                "Le serveur répond 503 à /health/ready, et un répartiteur ne lui envoie pas de postes. /health indique \
-                 la cause. Les postes gardent ce qui n'est pas acquitté.",
+                "Le serveur répond 503 à /health/ready, et un répartiteur de charge ne lui adresse plus de postes. \
+                 /health indique la cause. Les postes gardent ce qui n'est pas acquitté.",
             ],
         )
 }
@@ -35,8 +35,8 @@ fn memory_high() -> AlertRule {
     DraftRule::warning("ServerMemoryHigh", "server-memory-high", query).held(Hold::minutes(10)).says(
         ["{instance}: the server has more than 2 GiB of memory", "{instance} : le serveur occupe plus de 2 Gio"],
         [
-            "Memory in bytes: {value}. If it goes on, the machine ends the process, and stations connect again.",
-            "Mémoire en octets : {value}. Si cela continue, la machine arrête le processus, et les postes se \
+            "Memory: {value:bytes}. If it goes on, the machine ends the process, and stations connect again.",
+            "Mémoire : {value:bytes}. Si cela continue, la machine arrête le processus, et les postes se \
              reconnectent.",
         ],
     )
@@ -63,8 +63,8 @@ fn free() -> Query {
 fn disk_full_soon() -> AlertRule {
     DraftRule::critical("DiskNearlyFull", "disk-nearly-full", free().below(0.05)).held(Hold::minutes(1)).says(
         [
-            "{instance}: less than 5 % of the disk of the data folder are free",
-            "{instance} : il reste moins de 5 % du disque du dossier de données",
+            "{instance}: less than 5 % of the disk of the data folder is free",
+            "{instance} : il reste moins de 5 % d'espace libre sur le disque du dossier de données",
         ],
         [
             "Free share: {value}. When the disk is full, samples are no longer acknowledged, and stations keep them \
@@ -78,8 +78,8 @@ fn disk_full_soon() -> AlertRule {
 fn disk_filling() -> AlertRule {
     DraftRule::warning("DiskNearlyFull", "disk-nearly-full", free().below(0.15)).held(Hold::minutes(5)).says(
         [
-            "{instance}: less than 15 % of the disk of the data folder are free",
-            "{instance} : il reste moins de 15 % du disque du dossier de données",
+            "{instance}: less than 15 % of the disk of the data folder is free",
+            "{instance} : il reste moins de 15 % d'espace libre sur le disque du dossier de données",
         ],
         [
             "Free share: {value}. Trays are not affected yet. Make room, or purge what may go.",

@@ -23,9 +23,10 @@ fn queue_stuck() -> AlertRule {
     DraftRule::warning("QueueStuck", "queue-stuck", query).held(Hold::minutes(75)).says(
         ["Jobs of the kind {kind} wait, and none is run", "Des tâches {kind} attendent, et aucune n'est exécutée"],
         [
-            "Jobs that wait: {value}. Trials, reports and purges of this kind do not happen; trays are not affected.",
-            "Tâches en attente : {value}. Les essais, rapports et purges de ce type n'ont pas lieu ; les barquettes ne \
-             sont pas touchées.",
+            "Jobs that wait: {value:count}. Trials, reports and purges of this kind do not happen; trays are not \
+             affected.",
+            "Tâches en attente : {value:count}. Les essais, rapports et purges de ce type n'ont pas lieu ; les \
+             barquettes ne sont pas touchées.",
         ],
     )
 }
@@ -42,10 +43,11 @@ fn deliveries_failing() -> AlertRule {
     DraftRule::warning("DeliveriesFailing", "deliveries-failing", query).says(
         ["Messages by the channel {channel} do not arrive", "Les messages du canal {channel} n'arrivent pas"],
         [
-            "Messages that were given up in the last hour, or that wait while none arrives: {value}. Alerts and \
+            "Messages that were given up in the last hour, or that wait while none arrives: {value:count}. Alerts and \
              reports of the server may not reach people; trays are not affected.",
-            "Messages abandonnés durant la dernière heure, ou en attente sans qu'aucun n'arrive : {value}. Des alertes \
-             et rapports du serveur peuvent ne pas parvenir aux personnes ; les barquettes ne sont pas touchées.",
+            "Messages abandonnés durant la dernière heure, ou en attente sans qu'aucun n'arrive : {value:count}. Des \
+             alertes et rapports du serveur peuvent ne pas parvenir aux personnes ; les barquettes ne sont pas \
+             touchées.",
         ],
     )
 }

@@ -10,6 +10,7 @@ use super::yaml::YamlNode;
 use crate::catalogue::{WATCHDOG, WATCHDOG_RUNBOOK, outside};
 use crate::objective::{Objective, RateWindow, Recording, UnreachableBurnError};
 use crate::rule::{AlertRule, is_label_name};
+use crate::station::Cause;
 use crate::words::Words;
 
 /// What stands on top of the file.
@@ -121,7 +122,7 @@ fn watchdog(runbook: &RunbookBase) -> YamlNode {
 }
 
 fn annotations(summary: &Words, description: &Words, page: &str) -> YamlNode {
-    let text = |words: &Words, language| YamlNode::text(template(words.text(language)));
+    let text = |words: &Words, language| YamlNode::text(template(&words.text(language), language));
     YamlNode::Map(vec![
         ("summary", text(summary, Language::English)),
         ("description", text(description, Language::English)),
@@ -131,9 +132,9 @@ fn annotations(summary: &Words, description: &Words, page: &str) -> YamlNode {
     ])
 }
 
-/// A text with its placeholders as templates of Prometheus. What Prometheus would take for the
-/// beginning of a template is written as a text in one.
-fn template(words: &str) -> String {
+/// A text of a language with its placeholders as templates of Prometheus. What Prometheus would
+/// take for the beginning of a template is written as a text in one.
+fn template(words: &str, language: Language) -> String {
     let literal = |text: &str| text.replace("{{", "{{ \"{{\" }}");
     let (mut rest, mut written) = (words, String::new());
     while let Some((before, after)) = rest.split_once('{') {
@@ -143,7 +144,13 @@ fn template(words: &str) -> String {
             break;
         };
         match name {
+            "cause" => written.push_str(&name_of_cause(language)),
             "value" => written.push_str("{{ $value | printf \"%.4g\" }}"),
+            "value:count" => written.push_str("{{ $value | printf \"%.0f\" }}"),
+            "value:bytes" => {
+                written.push_str("{{ $value | humanize1024 }}");
+                written.push_str(if language == Language::French { "o" } else { "B" });
+            }
             name if is_label_name(name) => {
                 // Writing to a `String` does not fail.
                 let _ = write!(written, "{{{{ $labels.{name} }}}}");
@@ -153,6 +160,19 @@ fn template(words: &str) -> String {
         rest = behind;
     }
     written.push_str(&literal(rest));
+    written
+}
+
+/// A template for the name of the cause that stands in the label `cause`. A value that is none of
+/// the causes is shown as it is.
+fn name_of_cause(language: Language) -> String {
+    let mut written = String::from("{{ ");
+    for cause in Cause::ALL {
+        let name = cause.words();
+        // Writing to a `String` does not fail.
+        let _ = write!(written, "if eq $labels.cause \"{cause}\" }}}}{}{{{{ else ", name.text(language));
+    }
+    written.push_str("}}{{ $labels.cause }}{{ end }}");
     written
 }
 
@@ -201,7 +221,7 @@ mod tests {
             "labels": { "severity": "critical", "window": "1h" },
             "annotations": {
                 "summary": "{{ $labels.device }}: {{ $value | printf \"%.4g\" }}",
-                "summary_fr": "{{ $labels.device }} : {{ $value | printf \"%.4g\" }}",
+                "summary_fr": "{{ $labels.device }}\u{a0}: {{ $value | printf \"%.4g\" }}",
                 "description": "l'eau: 5 %",
                 "description_fr": "\"x\"",
                 "runbook_url": "https://a.example/a.md",
@@ -245,7 +265,30 @@ mod tests {
             ("{{ {a}", "{{ \"{{\" }} {a}"),
             ("{{", "{{ \"{{\" }}"),
         ] {
-            assert_eq!(template(words), written);
+            assert_eq!(template(words, Language::French), written);
+        }
+    }
+
+    #[test]
+    fn a_count_is_written_as_a_whole_number_and_memory_in_its_unit() {
+        let words = Words::new("{value:count} of {value:bytes}", "{value:count} : {value:bytes}");
+        for (language, between, byte) in [(Language::English, " of ", "B"), (Language::French, "\u{a0}: ", "o")] {
+            let wanted = format!("{{{{ $value | printf \"%.0f\" }}}}{between}{{{{ $value | humanize1024 }}}}{byte}");
+            assert_eq!(template(&words.text(language), language), wanted);
+        }
+    }
+
+    #[test]
+    fn every_cause_of_a_fault_is_written_by_its_name() {
+        for language in [Language::English, Language::French] {
+            let written = template("({cause})", language);
+            for cause in Cause::ALL {
+                let name = cause.words();
+                let branch = format!("if eq $labels.cause \"{cause}\" }}}}{}{{{{ else ", name.text(language));
+                assert!(written.contains(&branch), "{written}: {branch}");
+            }
+            assert!(written.starts_with("({{ if ") && written.ends_with("{{ else }}{{ $labels.cause }}{{ end }})"));
+            assert_eq!((written.matches("{{").count(), written.matches("}}").count()), (12, 12), "{written}");
         }
     }
 
@@ -260,8 +303,9 @@ mod tests {
         /// After every `{{` of a template that is not ours stands a text that Prometheus prints.
         #[test]
         fn every_template_is_one_of_ours(words in "[{}1 ]{0,6}(\\{a\\})?[{}1 ]{0,6}") {
-            let written = template(&words).replace("{{ \"{{\" }}", "").replace("{{ $labels.a }}", "");
-            prop_assert!(!written.contains("{{"), "{} gives {}", words, template(&words));
+            let template = template(&words, Language::English);
+            let written = template.replace("{{ \"{{\" }}", "").replace("{{ $labels.a }}", "");
+            prop_assert!(!written.contains("{{"), "{} gives {}", words, template);
         }
     }
 }

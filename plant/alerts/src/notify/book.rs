@@ -15,6 +15,7 @@ use super::plan::NotifyPlan;
 use super::teller::Teller;
 use super::telling::Telling;
 use super::view::AlertView;
+use crate::stored;
 
 /// The most records that are read at once.
 const PAGE: u16 = 200;
@@ -180,7 +181,7 @@ impl NotifierBook {
         expected: ExpectedRecord,
         now: Timestamp,
     ) -> Result<Option<Revision>, StorageError> {
-        let body = serde_json::to_string(page).map_err(|_| StorageError::new(BACKEND, StorageErrorKind::Internal))?;
+        let body = stored::written(BACKEND, page)?;
         let draft = RecordDraft::new(collection(), record_key(page.group.key())?, body);
         self.records.write(&draft, expected, now).await
     }
@@ -188,7 +189,7 @@ impl NotifierBook {
 
 /// Reads the body of a record; the error says what is wrong with it.
 fn page_of(record: &Record) -> Result<Page, String> {
-    let page: Page = serde_json::from_str(&record.body).map_err(|error| error.to_string())?;
+    let page: Page = stored::parsed_with_or_without_version(&record.body).map_err(|error| error.to_string())?;
     if page.group.key() == record.key.as_str() { Ok(page) } else { Err("the group has another key".to_owned()) }
 }
 
@@ -200,7 +201,7 @@ const fn expectation(written: Option<&Written>) -> ExpectedRecord {
 }
 
 fn collection() -> Collection {
-    Name::new("alert_notifier").unwrap_or_else(|_| unreachable!("the name of the collection is valid"))
+    stored::collection("alert_notifier")
 }
 
 /// The key of a group's record.

@@ -9,6 +9,7 @@ use super::plan::NotifyPlan;
 use super::telling::{Telling, TellingKind};
 use super::view::AlertView;
 use crate::times::between;
+use crate::words::unbroken;
 
 /// The longest title, the longest line of a listed alert and the longest text, in characters.
 const LONGEST_TITLE: usize = 180;
@@ -35,15 +36,15 @@ pub(super) fn title(telling: &Telling, language: Language) -> String {
     let before = match (telling.kind, language) {
         (TellingKind::Trigger, _) => "",
         (TellingKind::Acknowledge, Language::English) => "Acknowledged: ",
-        (TellingKind::Acknowledge, Language::French) => "Pris en charge : ",
+        (TellingKind::Acknowledge, Language::French) => "Acquittement : ",
         (TellingKind::Resolve, Language::English) => "Over: ",
-        (TellingKind::Resolve, Language::French) => "Terminé : ",
+        (TellingKind::Resolve, Language::French) => "Fin : ",
         (TellingKind::Escalation, Language::English) => "Not acknowledged: ",
-        (TellingKind::Escalation, Language::French) => "Non pris en charge : ",
+        (TellingKind::Escalation, Language::French) => "Sans acquittement : ",
         (TellingKind::Reminder, Language::English) => "Still firing: ",
-        (TellingKind::Reminder, Language::French) => "Toujours actif : ",
+        (TellingKind::Reminder, Language::French) => "Rappel : ",
     };
-    one_line(&format!("{before}{what}"), LONGEST_TITLE)
+    one_line(&unbroken(&format!("{before}{what}"), language), LONGEST_TITLE)
 }
 
 /// What has happened, to which alerts, and where more about it stands; at most 10 000 characters.
@@ -73,7 +74,7 @@ pub(super) fn text(telling: &Telling, plan: &NotifyPlan, language: Language) -> 
     let pages: BTreeSet<&str> = telling.alerts.iter().map(|alert| alert.runbook.as_str()).collect();
     let pages = pages.into_iter().filter(|page| !page.is_empty()).take(MOST_PAGES);
     lines.extend(pages.map(|page| format!("{runbook}{}", one_line(&plan.runbook_url(page), LONGEST_LINK))));
-    lines.join("\n").chars().take(LONGEST_TEXT).collect()
+    unbroken(&lines.join("\n"), language).chars().take(LONGEST_TEXT).collect()
 }
 
 /// The first sentence of a text.
@@ -87,17 +88,17 @@ fn lead(telling: &Telling, plan: &NotifyPlan, language: Language) -> String {
         (TellingKind::Trigger, Language::French) => format!("Alerte du {at}."),
         (TellingKind::Acknowledge, Language::English) => format!("Acknowledged by {names}. First told at {opened}."),
         (TellingKind::Acknowledge, Language::French) => {
-            format!("Pris en charge par {names}. Signalé d'abord le {opened}.")
+            format!("Acquittée par {names}. Premier signalement : {opened}.")
         }
         (TellingKind::Resolve, Language::English) => format!("First told at {opened}, over at {at}."),
-        (TellingKind::Resolve, Language::French) => format!("Signalé d'abord le {opened}, terminé le {at}."),
+        (TellingKind::Resolve, Language::French) => format!("Premier signalement : {opened} ; fin : {at}."),
         (TellingKind::Escalation, Language::English) => format!("No person has acknowledged it for {waited}."),
-        (TellingKind::Escalation, Language::French) => format!("Personne ne l'a pris en charge depuis {waited}."),
+        (TellingKind::Escalation, Language::French) => format!("Personne ne l'a acquittée depuis {waited}."),
         (TellingKind::Reminder, Language::English) => {
             format!("It has fired since {opened}, and no person has acknowledged it.")
         }
         (TellingKind::Reminder, Language::French) => {
-            format!("Actif depuis le {opened}, et personne ne l'a pris en charge.")
+            format!("Active depuis le {opened} ; personne ne l'a acquittée.")
         }
     }
 }
@@ -117,7 +118,11 @@ fn line(alert: &AlertView, plan: &NotifyPlan, language: Language) -> String {
 /// The summary of an alert; its name if the summary is blank.
 fn summary(alert: &AlertView, language: Language) -> String {
     let summary = alert.summary.filled(language, &alert.labels, alert.value);
-    if summary.trim().is_empty() { format!("alert {}", alert.alertname) } else { summary }
+    match language {
+        _ if !summary.trim().is_empty() => summary,
+        Language::English => format!("alert {}", alert.alertname),
+        Language::French => format!("alerte {}", alert.alertname),
+    }
 }
 
 /// A text as one line of at most `most` characters; characters that break a line become blanks.

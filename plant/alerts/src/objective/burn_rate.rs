@@ -69,16 +69,16 @@ impl RateWindow {
         }
     }
 
-    /// The length as a person reads it.
-    pub(super) fn words(self) -> Words {
+    /// The last window of this length, as a person reads it.
+    pub(super) fn last(self) -> Words {
         match self {
-            Self::M5 => Words::new("5 minutes", "5 minutes"),
-            Self::M30 => Words::new("30 minutes", "30 minutes"),
-            Self::H1 => Words::new("hour", "heure"),
-            Self::H2 => Words::new("2 hours", "2 heures"),
-            Self::H6 => Words::new("6 hours", "6 heures"),
-            Self::D1 => Words::new("day", "jour"),
-            Self::D3 => Words::new("3 days", "3 jours"),
+            Self::M5 => Words::new("in the last 5 minutes", "sur les 5 dernières minutes"),
+            Self::M30 => Words::new("in the last 30 minutes", "sur les 30 dernières minutes"),
+            Self::H1 => Words::new("in the last hour", "sur la dernière heure"),
+            Self::H2 => Words::new("in the last 2 hours", "sur les 2 dernières heures"),
+            Self::H6 => Words::new("in the last 6 hours", "sur les 6 dernières heures"),
+            Self::D1 => Words::new("in the last day", "sur le dernier jour"),
+            Self::D3 => Words::new("in the last 3 days", "sur les 3 derniers jours"),
         }
     }
 }

@@ -110,20 +110,20 @@ impl Objective {
         };
         let summary =
             self.summary(&format!("the error budget is used up {en}"), &format!("le budget d'erreur se consume {fr}"));
-        let (long, days) = (rate.long().words(), rounded_days(30.0 / factor));
+        let (last, days) = (rate.long().last(), rounded_days(30.0 / factor));
         let (share, budget) = (limit, self.target().budget());
         let description = Words::new(
             &format!(
-                "{} Share of bad events in the last {}: {{value}}. The objective allows {budget}; above {share}, the \
+                "{} Share of bad events {}: {{value}}. The objective allows {budget}; above {share}, the \
                  budget of 30 days is gone in {days} days.",
                 self.description().en,
-                long.en
+                last.en
             ),
             &format!(
-                "{} Part d'événements mauvais sur la dernière période ({}) : {{value}}. L'objectif admet {} ; au-delà \
+                "{} Part d'événements mauvais {} : {{value}}. L'objectif admet {} ; au-delà \
                  de {}, le budget de 30 jours est épuisé en {} jours.",
                 self.description().fr,
-                long.fr,
+                last.fr,
                 french(budget),
                 french(share),
                 french(days)

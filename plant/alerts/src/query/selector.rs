@@ -8,8 +8,8 @@ use super::pattern::Pattern;
 /// A metric and what its labels must be: `http_requests_total{status=~"5.."}`.
 ///
 /// As in Prometheus, a label that a series does not have counts as empty, and conditions on one
-/// label must all hold. The conditions are sorted by their text, so that selectors that ask for
-/// the same are equal.
+/// label must all hold. The conditions are sorted by their text, so that two selectors with equal
+/// conditions are equal.
 ///
 /// ```
 /// use sqal_alerts::query::Selector;

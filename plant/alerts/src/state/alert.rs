@@ -109,6 +109,17 @@ impl Alert {
         self.confirmed.contains_key(server)
     }
 
+    /// The value of a label, of `alertname` or of `severity`; `None` if the alert has no such
+    /// label.
+    #[must_use]
+    pub fn label(&self, name: &str) -> Option<&str> {
+        match name {
+            "alertname" => Some(self.rule.as_str()),
+            "severity" => Some(self.severity.as_str()),
+            _ => self.labels.get(name).map(String::as_str),
+        }
+    }
+
     /// How long the alert has lasted at `now`, or lasted until its end.
     #[must_use]
     pub fn lasted(&self, now: Timestamp) -> Duration {

@@ -11,7 +11,8 @@ use tracing::warn;
 use super::alert::Alert;
 use super::book_error::AlertBookError;
 use super::filter::AlertCursor;
-use super::stored::{current, ended, labels_of, parsed, written};
+use super::stored::{BACKEND, current, ended, labels_of};
+use crate::stored::{parsed, written};
 use crate::times::later;
 
 /// The most records that are read at once.
@@ -139,7 +140,7 @@ pub(super) fn readable(record: &Record) -> Option<StoredAlert> {
 
 /// The record of an alert.
 fn draft(collection: Collection, key: RecordKey, alert: &Alert) -> Result<RecordDraft, AlertBookError> {
-    let draft = RecordDraft::new(collection, key, written(alert)?).labelled(labels_of(alert));
+    let draft = RecordDraft::new(collection, key, written(BACKEND, alert)?).labelled(labels_of(alert));
     let kept = if collection == current() { CURRENT_AFTER_END } else { KEPT_AFTER_END };
     Ok(match alert.resolved {
         Some(end) => draft.until(later(end, kept)),

@@ -1,5 +1,6 @@
 //! [`AlertBook`]: the alerts of all servers that share a database.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -123,6 +124,10 @@ impl AlertBook {
     /// Writes down what `server` has found. The result is complete: an evaluation that could not be
     /// taken is made good by the next.
     ///
+    /// What people must learn of is written first, because a slow store may not take all of it in
+    /// the caller's time: alerts that begin, the critical ones first; then the ends of alerts; then
+    /// confirmations, the oldest first.
+    ///
     /// # Errors
     ///
     /// [`AlertBookError::Storage`] if the records do not answer; a part of the alerts may then be
@@ -139,15 +144,21 @@ impl AlertBook {
         let mut expired = self.memory().sightings.expired(open, UNCONFIRMED_AFTER, now);
         let mut known: BTreeMap<_, _> = listed.into_iter().map(|stored| (stored.alert.key, stored)).collect();
         let mut update = BookUpdate::default();
-        for finding in &evaluation.firing {
-            let (stored, gone) = (known.remove(&finding.key), expired.remove(&finding.key).unwrap_or_default());
-            let decide = |alert: Option<Alert>| confirmed(alert, finding, server, &gone, now);
-            self.step(finding.key, stored, now, decide, &mut update).await?;
-        }
-        for (key, stored) in known {
+        let found = evaluation.firing.iter().map(|finding| (finding, known.remove(&finding.key)));
+        let (mut going_on, mut beginning): (Vec<_>, Vec<_>) = found.partition(|(_, stored)| is_open(stored.as_ref()));
+        beginning.sort_by_key(|(finding, _)| Reverse(finding.severity));
+        going_on
+            .sort_by_key(|(_, stored)| stored.as_ref().and_then(|stored| stored.alert.confirmed.get(server).copied()));
+        let beginning = beginning.into_iter().map(|(finding, stored)| (finding.key, Some(finding), stored));
+        let not_found = known.into_iter().map(|(key, stored)| (key, None, Some(stored)));
+        let going_on = going_on.into_iter().map(|(finding, stored)| (finding.key, Some(finding), stored));
+        for (key, finding, stored) in beginning.chain(not_found).chain(going_on) {
             let gone = expired.remove(&key).unwrap_or_default();
-            let decide = |alert: Option<Alert>| released(alert, server, &gone, now);
-            self.step(key, Some(stored), now, decide, &mut update).await?;
+            let decide = |alert: Option<Alert>| match finding {
+                Some(finding) => confirmed(alert, finding, server, &gone, now),
+                None => released(alert, server, &gone, now),
+            };
+            self.step(key, stored, now, decide, &mut update).await?;
         }
         Ok(update)
     }
@@ -238,6 +249,11 @@ impl AlertBook {
     fn memory(&self) -> MutexGuard<'_, Memory> {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether an alert of the book has not ended.
+fn is_open(stored: Option<&StoredAlert>) -> bool {
+    stored.is_some_and(|stored| stored.alert.resolved.is_none())
 }
 
 /// The alert after `server` has found it; `None` if the book says so already.

@@ -15,8 +15,9 @@ use super::deed_log::append;
 use super::filter::AlertCursor;
 use super::key::AlertKey;
 use super::remark::Remark;
-use super::stored::{current, ended, labels_of, parsed, written};
+use super::stored::{BACKEND, current, ended, labels_of};
 use crate::RuleName;
+use crate::stored::{parsed, written};
 
 /// What a person does about an alert.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -158,7 +159,7 @@ impl AlertBook {
             kind: kind(),
             name: alert.key.entry(),
             version: 0,
-            body: written(&StoredDeed { rule, labels, began, what })?,
+            body: written(BACKEND, &StoredDeed { rule, labels, began, what })?,
             at: now,
             by: Some(*by),
             labels: labels_of(alert),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use sqal_core::Timestamp;
 
 use super::alert::Alert;
-use super::finding::{Finding, StateChange, StateChangeKind};
+use super::finding::Finding;
 use super::key::AlertKey;
 use super::rule_state::RuleState;
 use crate::query::Series;
@@ -34,8 +34,6 @@ pub struct Evaluation {
     pub firing: Vec<Finding>,
     /// The conditions that hold and for which there is no alert yet, by key.
     pub pending: Vec<Finding>,
-    /// What has changed since the last evaluation.
-    pub changes: Vec<StateChange>,
     /// The rules whose query has no answer at this time, with the reason. Their alerts stay as they
     /// were, as in Prometheus.
     pub failed: Vec<(RuleName, String)>,
@@ -96,7 +94,6 @@ struct Tracked {
 pub struct Evaluator {
     watches: Vec<Watch>,
     last: Option<Timestamp>,
-    ignored: u64,
 }
 
 impl Evaluator {
@@ -104,18 +101,12 @@ impl Evaluator {
     #[must_use]
     pub fn new(rules: impl IntoIterator<Item = AlertRule>) -> Self {
         let watches = rules.into_iter().map(|rule| Watch { rule, tracked: BTreeMap::new() }).collect();
-        Self { watches, last: None, ignored: 0 }
+        Self { watches, last: None }
     }
 
     /// The rules.
     pub fn rules(&self) -> impl Iterator<Item = &AlertRule> {
         self.watches.iter().map(|watch| &watch.rule)
-    }
-
-    /// The number of evaluations that were ignored because their time was not after the last.
-    #[must_use]
-    pub const fn ignored(&self) -> u64 {
-        self.ignored
     }
 
     /// Takes over alerts of the book after a restart, so that they neither end nor wait again. Give
@@ -140,14 +131,11 @@ impl Evaluator {
             at,
             firing: Vec::new(),
             pending: Vec::new(),
-            changes: Vec::new(),
             failed: Vec::new(),
             left_out: 0,
             ignored: !self.advance(at),
         };
-        if evaluation.ignored {
-            self.ignored = self.ignored.saturating_add(1);
-        } else {
+        if !evaluation.ignored {
             for watch in &mut self.watches {
                 watch.ask(series, &mut evaluation);
             }
@@ -209,34 +197,25 @@ impl Watch {
             if let Some(finding) = finding {
                 tracked.finding = finding;
             }
-            evaluation.changes.extend(tracked.advance(holds, rule.hold(), at));
+            tracked.advance(holds, rule.hold(), at);
         }
         self.tracked.retain(|_, tracked| tracked.state != RuleState::Inactive);
         let room = MOST_ALERTS.saturating_sub(self.tracked.len());
         evaluation.left_out = evaluation.left_out.saturating_add(found.len().saturating_sub(room));
         for (key, finding) in found.into_iter().take(room) {
             let mut tracked = Tracked { state: RuleState::Inactive, finding };
-            evaluation.changes.extend(tracked.advance(true, rule.hold(), at));
+            tracked.advance(true, rule.hold(), at);
             self.tracked.insert(key, tracked);
         }
     }
 }
 
 impl Tracked {
-    /// Moves the state on, and returns what has changed.
-    fn advance(&mut self, holds: bool, hold: Hold, at: Timestamp) -> Option<StateChange> {
-        let before = self.state;
-        self.state = before.after(holds, hold, at);
-        if let Some(since) = self.state.since().or(before.since()) {
+    /// Moves the state on.
+    fn advance(&mut self, holds: bool, hold: Hold, at: Timestamp) {
+        self.state = self.state.after(holds, hold, at);
+        if let Some(since) = self.state.since() {
             self.finding.since = since;
         }
-        let kind = match (before, self.state) {
-            (RuleState::Inactive, RuleState::Pending { .. }) => StateChangeKind::Pending,
-            (RuleState::Inactive | RuleState::Pending { .. }, RuleState::Firing { .. }) => StateChangeKind::Firing,
-            (RuleState::Pending { .. }, RuleState::Inactive) => StateChangeKind::Cleared,
-            (RuleState::Firing { .. }, RuleState::Inactive) => StateChangeKind::Resolved,
-            _ => return None,
-        };
-        Some(StateChange { kind, finding: self.finding.clone() })
     }
 }

@@ -7,7 +7,7 @@ use sqal_core::{Name, Timestamp};
 use sqal_storage::records::RecordKey;
 
 use super::alert::Alert;
-use super::key::AlertKey;
+use super::key::{AlertKey, is_hexadecimal};
 use crate::times::LAST_MICROS;
 use crate::{RuleName, Severity};
 
@@ -93,9 +93,8 @@ impl FromStr for AlertCursor {
 
     fn from_str(text: &str) -> Result<Self, InvalidAlertCursor> {
         let place = text.split_once('-').and_then(|(before, key)| {
-            let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
-            let is_time = before.len() == 16 && before.bytes().all(is_digit);
-            Name::new(text).ok().filter(|_| is_time && key.parse::<AlertKey>().is_ok())
+            let is_place = is_hexadecimal(before, 16) && is_hexadecimal(key, 64);
+            Name::new(text).ok().filter(|_| is_place)
         });
         place.map(Self).ok_or_else(|| InvalidAlertCursor(text.chars().take(100).collect()))
     }

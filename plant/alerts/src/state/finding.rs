@@ -1,8 +1,7 @@
-//! [`Finding`]: what a rule finds for one label set, and how its state has changed.
+//! [`Finding`]: what a rule finds for one label set.
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
 use sqal_core::Timestamp;
 
 use super::key::AlertKey;
@@ -62,27 +61,4 @@ impl Finding {
             since,
         }
     }
-}
-
-/// How the state of a rule has changed for one label set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum StateChangeKind {
-    /// The condition holds, and has not yet held for the time that the rule asks for.
-    Pending,
-    /// There is an alert.
-    Firing,
-    /// The condition no longer holds, and there was no alert.
-    Cleared,
-    /// The alert has ended.
-    Resolved,
-}
-
-/// A change of state in one evaluation.
-#[derive(Clone, Debug, PartialEq)]
-pub struct StateChange {
-    /// What has changed.
-    pub kind: StateChangeKind,
-    /// The condition; after its end as it was found last.
-    pub finding: Finding,
 }

@@ -80,12 +80,15 @@ impl FromStr for AlertKey {
     type Err = InvalidAlertKey;
 
     fn from_str(text: &str) -> Result<Self, InvalidAlertKey> {
-        let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
-        let is_key = text.len() == 64 && text.bytes().all(is_digit);
-        let name = Name::new(text).ok().filter(|_| is_key);
+        let name = Name::new(text).ok().filter(|_| is_hexadecimal(text, 64));
         // A path or a query may hold a text of any length.
         name.map(Self).ok_or_else(|| InvalidAlertKey(text.chars().take(64).collect()))
     }
+}
+
+/// Whether a text is this number of hexadecimal digits in lower case.
+pub(super) fn is_hexadecimal(text: &str, digits: usize) -> bool {
+    text.len() == digits && text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
 }
 
 impl TryFrom<String> for AlertKey {

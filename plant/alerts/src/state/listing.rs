@@ -13,7 +13,8 @@ use super::book::AlertBook;
 use super::book_error::AlertBookError;
 use super::filter::{AlertCursor, AlertFilter, AlertPage, AlertScope};
 use super::key::AlertKey;
-use super::stored::{DEVICE, KEY, RULE, SEVERITY, current, ended, label};
+use super::stored::{DEVICE, KEY, RULE, SEVERITY, current, ended};
+use crate::stored::label;
 use crate::{RuleName, Severity};
 
 /// The most pages of ended alerts that one call reads. A filter that finds few of them gets a short

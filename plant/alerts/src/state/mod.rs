@@ -43,7 +43,7 @@ pub use book_error::AlertBookError;
 pub use deeds::{AlertDeed, DeedEntry};
 pub use evaluator::{Evaluation, Evaluator, MOST_ALERTS};
 pub use filter::{AlertCursor, AlertFilter, AlertPage, AlertScope, InvalidAlertCursor};
-pub use finding::{Finding, StateChange, StateChangeKind};
+pub use finding::Finding;
 pub use key::{AlertKey, InvalidAlertKey};
 pub use remark::{InvalidRemark, Remark};
 pub use rule_state::RuleState;

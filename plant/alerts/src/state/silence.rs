@@ -10,9 +10,8 @@ use sha2::{Digest, Sha256};
 use sqal_core::{Name, Timestamp};
 
 use super::author::Author;
-use super::key::AlertKey;
+use super::key::{AlertKey, is_hexadecimal};
 use super::remark::Remark;
-use crate::notify::AlertView;
 use crate::rule::is_label_name;
 use crate::times::{between, later, rfc3339};
 use crate::{RuleName, Severity};
@@ -34,8 +33,7 @@ impl FromStr for SilenceId {
     type Err = InvalidSilence;
 
     fn from_str(text: &str) -> Result<Self, InvalidSilence> {
-        let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
-        let name = Name::new(text).ok().filter(|_| text.len() == 32 && text.bytes().all(is_digit));
+        let name = Name::new(text).ok().filter(|_| is_hexadecimal(text, 32));
         name.map(Self).ok_or_else(|| InvalidSilence::Id(shortened(text)))
     }
 }
@@ -278,13 +276,27 @@ impl Silence {
         self.0.ended.is_none() && self.0.from <= now && now < self.0.until
     }
 
-    /// Whether an alert has every label with its value.
+    /// Whether the alert with this key has every label with its value. `label` gives the value of a
+    /// label, of `alertname` or of `severity`.
     #[must_use]
-    pub fn matches(&self, alert: &AlertView) -> bool {
-        self.0.matchers.iter().all(|(label, value)| match &**label {
-            Self::SHELF_LABEL => alert.key == *value,
-            label => alert.label(label) == Some(value.as_str()),
+    pub fn matches<'a>(&self, key: &str, label: impl Fn(&str) -> Option<&'a str>) -> bool {
+        self.0.matchers.iter().all(|(name, value)| match &**name {
+            Self::SHELF_LABEL => key == value,
+            name => label(name) == Some(value.as_str()),
         })
+    }
+
+    /// Whether this silence is what `wanted`, which was just made, asks for: by the same author, of
+    /// the same alerts, for the same reason, until the same end. If `wanted` begins when it is
+    /// asked for, this one must have begun by then; otherwise both begin at one time.
+    pub(super) fn meets(&self, wanted: &Self) -> bool {
+        let (known, wanted) = (&self.0, &wanted.0);
+        let begins = known.from == wanted.from || (wanted.from == wanted.added && known.from <= wanted.from);
+        begins
+            && known.by == wanted.by
+            && known.until == wanted.until
+            && known.reason == wanted.reason
+            && known.matchers == wanted.matchers
     }
 }
 

@@ -14,7 +14,8 @@ use super::author::Author;
 use super::key::AlertKey;
 use super::remark::Remark;
 use super::silence::{InvalidSilence, Silence, SilenceEnd, SilenceId, SilenceTerms};
-use super::stored::{UnreadableError, parsed, silences, written};
+use super::stored::{BACKEND, silences};
+use crate::stored::{UnreadableError, parsed, written};
 
 /// The most silences that are in force or will be. A plant that needs more silences by labels.
 const MOST_SILENCES: usize = 500;
@@ -83,7 +84,10 @@ impl SilenceBook {
         Self { records, register }
     }
 
-    /// Adds a silence. A call that is repeated with equal arguments adds nothing.
+    /// Adds a silence, and returns it with whether it is new. If the author has asked for an equal
+    /// one that is not over, that silence is returned and none is added. Silences are equal if
+    /// they have equal matchers, reasons and ends, and equal beginnings; a silence that shall begin
+    /// `now` is equal to one that has begun.
     ///
     /// # Errors
     ///
@@ -91,11 +95,16 @@ impl SilenceBook {
     /// there are 500, [`SilenceBookError::Ended`] if the same call was made before and its silence
     /// has been ended, [`SilenceBookError::Storage`] if the stores fail. The silence may then stand
     /// in the register without being in force, and the call can be repeated.
-    pub async fn add(&self, terms: SilenceTerms, by: &Author, now: Timestamp) -> Result<Silence, SilenceBookError> {
+    pub async fn add(
+        &self,
+        terms: SilenceTerms,
+        by: &Author,
+        now: Timestamp,
+    ) -> Result<(Silence, bool), SilenceBookError> {
         let silence = Silence::new(terms, by, now)?;
-        let known = self.list(now).await?;
-        if known.iter().any(|known| known.id() == silence.id()) {
-            return Ok(silence);
+        let mut known = self.list(now).await?;
+        if let Some(place) = known.iter().position(|known| known.meets(&silence)) {
+            return Ok((known.swap_remove(place), false));
         }
         if known.len() >= MOST_SILENCES {
             return Err(SilenceBookError::Full { found: known.len() });
@@ -105,12 +114,14 @@ impl SilenceBook {
         if !self.register.add(&first).await? && self.get(silence.id()).await?.ended().is_some() {
             return Err(SilenceBookError::Ended { id: *silence.id() });
         }
-        let draft = RecordDraft::new(silences(), record_key(silence.id()), written(&silence)?).until(silence.until());
+        let draft =
+            RecordDraft::new(silences(), record_key(silence.id()), written(BACKEND, &silence)?).until(silence.until());
         self.records.write(&draft, ExpectedRecord::Any, now).await?;
-        Ok(silence)
+        Ok((silence, true))
     }
 
-    /// Shelves one alert: it is not told from `now` to `until`, which is at most 24 hours.
+    /// Shelves one alert: it is not told from `now` to `until`, which is at most 24 hours. A call
+    /// that is repeated returns the silence of the first.
     ///
     /// # Errors
     ///
@@ -124,7 +135,7 @@ impl SilenceBook {
         now: Timestamp,
     ) -> Result<Silence, SilenceBookError> {
         let matchers = BTreeMap::from([(Silence::SHELF_LABEL.to_owned(), key.to_string())]);
-        self.add(SilenceTerms { matchers, reason, from: now, until }, by, now).await
+        Ok(self.add(SilenceTerms { matchers, reason, from: now, until }, by, now).await?.0)
     }
 
     /// Ends a silence before its time.
@@ -207,7 +218,7 @@ impl SilenceBook {
 
 /// The entry of a silence in the register.
 fn entry(silence: &Silence, version: u32, by: Author, at: Timestamp) -> Result<Entry, StorageError> {
-    let (body, name) = (written(silence)?, entry_name(silence.id()));
+    let (body, name) = (written(BACKEND, silence)?, entry_name(silence.id()));
     Ok(Entry { kind: kind(), name, version, body, at, by: Some(by), labels: Labels::new() })
 }
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use sqal_core::Timestamp;
 
-use super::chart::Shift;
+use super::chart::{Run, Shift};
 
 /// The natural logarithm of the trays between two false alarms, as for the other charts.
 const LN_BETWEEN_FALSE_ALARMS: f64 = 14.65;
@@ -12,7 +12,7 @@ const LN_BETWEEN_FALSE_ALARMS: f64 = 14.65;
 const UNLEARNED: f64 = 0.05;
 
 /// The usual share from which an event cannot become frequent.
-const UNWATCHED: f64 = 0.8;
+const UNWATCHED: f64 = 0.5;
 
 /// The trays in a row without the event after which the change is over.
 const OVER: u32 = 9;
@@ -23,15 +23,30 @@ const OVER: u32 = 9;
 pub(super) struct ShareChart {
     usual: f64,
     sum: f64,
-    since: Option<Timestamp>,
-    trays: u32,
+    run: Run,
     without: u32,
     seen: f64,
+    /// Whether the event waits for its opposite: a reading is missing only after there was one.
+    is_waiting: bool,
 }
 
 impl ShareChart {
     pub(super) const fn unlearned() -> Self {
-        Self { usual: UNLEARNED, sum: 0.0, since: None, trays: 0, without: 0, seen: 0.0 }
+        Self {
+            usual: UNLEARNED,
+            sum: 0.0,
+            run: Run { since: None, trays: 0 },
+            without: 0,
+            seen: 0.0,
+            is_waiting: false,
+        }
+    }
+
+    /// A chart of missing readings. A station that was built without a sensor never has one.
+    pub(super) const fn of_readings() -> Self {
+        let mut chart = Self::unlearned();
+        chart.is_waiting = true;
+        chart
     }
 
     /// A chart after `events` of `trays` that were learned. The usual share is an upper limit of
@@ -41,12 +56,13 @@ impl ShareChart {
     /// not watched for it.
     pub(super) fn learned(events: u32, trays: u32) -> Self {
         let (events, trays) = (f64::from(events), f64::from(trays.max(1)));
-        let usual = ((2.0f64.mul_add(events.sqrt(), events) + 2.0) / trays).max(0.01);
+        let usual = ((3.0f64.mul_add(events.sqrt(), events) + 3.0) / trays).max(0.01);
         Self { usual: if usual < UNWATCHED { usual } else { 1.0 }, ..Self::unlearned() }
     }
 
     pub(super) fn push(&mut self, event: bool, at: Timestamp) {
-        if self.usual >= 1.0 {
+        self.is_waiting &= event;
+        if self.is_waiting || self.usual >= 1.0 {
             return;
         }
         let frequent = f64::midpoint(1.0, self.usual);
@@ -54,12 +70,7 @@ impl ShareChart {
         self.sum = (self.sum + ratio.ln()).max(0.0);
         self.seen += (f64::from(u8::from(event)) - self.seen) / 10.0;
         self.without = if event { 0 } else { self.without.saturating_add(1) };
-        if self.sum > 0.0 {
-            self.since.get_or_insert(at);
-            self.trays = self.trays.saturating_add(1);
-        } else {
-            (self.since, self.trays) = (None, 0);
-        }
+        self.run.push(self.sum, at);
     }
 
     pub(super) fn suspicion(&self) -> f64 {
@@ -68,7 +79,7 @@ impl ShareChart {
 
     pub(super) fn shift(&self) -> Option<Shift> {
         let is_found = self.suspicion() > 1.0;
-        self.since.filter(|_| is_found).map(|since| Shift { since, trays: self.trays, is_above: true })
+        self.run.since.filter(|_| is_found).map(|since| Shift { since, trays: self.run.trays, is_above: true })
     }
 
     /// The usual share of the event.
@@ -82,11 +93,11 @@ impl ShareChart {
     }
 
     pub(super) const fn is_calm(&self) -> bool {
-        self.without >= OVER
+        self.is_waiting || self.usual >= 1.0 || self.without >= OVER
     }
 
     pub(super) fn begin_again(&mut self) {
-        *self = Self { usual: self.usual, without: self.without, seen: self.seen, ..Self::unlearned() };
+        (self.sum, self.run) = (0.0, Run::default());
     }
 }
 

@@ -44,6 +44,17 @@ impl Cause {
         Self::ProductChanged,
     ];
 
+    /// The words of the causes that make trays doubtful ([`Cause::makes_doubtful`]).
+    pub(crate) const DOUBTFUL: &'static [&'static str] = &[
+        Self::SensorBlind.as_str(),
+        Self::BusErrors.as_str(),
+        Self::WindowDirty.as_str(),
+        Self::WindowFilmed.as_str(),
+        Self::FloorMoved.as_str(),
+        Self::LampFading.as_str(),
+        Self::SensorsDisagree.as_str(),
+    ];
+
     /// The word of the cause, as a label of metrics and on the wire.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -76,9 +87,9 @@ impl Cause {
             Self::WindowDirty => Words::new("window dirty", "vitre sale"),
             Self::WindowFilmed => Words::new("film on the window", "film sur la vitre"),
             Self::FloorMoved => Words::new("floor moved", "fond déplacé"),
-            Self::LampFading => Words::new("lamp changed", "lampe modifiée"),
+            Self::LampFading => Words::new("lamp changed", "éclairage modifié"),
             Self::BusErrors => Words::new("cable or bus errors", "erreurs de câble ou de bus"),
-            Self::ClockWrong => Words::new("clock wrong", "horloge fausse"),
+            Self::ClockWrong => Words::new("clock wrong", "horloge déréglée"),
             Self::SensorsDisagree => Words::new("sensors disagree", "capteurs en désaccord"),
             Self::ProductChanged => Words::new("product changed", "produit modifié"),
         }
@@ -90,7 +101,7 @@ impl Cause {
         match self {
             Self::SensorBlind => Words::new(
                 "Stop selling by this station. Look whether the sensor is covered; check its cable and supply; restart the station. Grade the doubtful trays again.",
-                "Ne vendez plus selon ce poste. Vérifiez que le capteur n'est pas couvert, puis son câble et son alimentation ; redémarrez le poste. Reclassez les barquettes douteuses.",
+                "Ne vous fiez plus aux grades de ce poste pour vendre. Vérifiez que le capteur n'est pas couvert, puis son câble et son alimentation ; redémarrez le poste. Reclassez les barquettes douteuses.",
             ),
             Self::WindowDirty => Words::new(
                 "Clean the window of the distance sensor with a soft cloth. Grade the doubtful trays again.",
@@ -101,8 +112,8 @@ impl Cause {
                 "Essuyez la graisse ou la buée de toute la vitre du capteur de distance. Si elle revient, vérifiez le flux d'air et la température.",
             ),
             Self::FloorMoved => Words::new(
-                "Check the mount of the sensor and what the trays stand on. Then calibrate with an empty tray and let the station learn again.",
-                "Vérifiez la fixation du capteur et le support des barquettes. Étalonnez ensuite avec une barquette vide et relancez l'apprentissage du poste.",
+                "Put the sensor or the carrier back. If the new place is meant to stay, calibrate with an empty tray and let the station learn again.",
+                "Remettez le capteur ou le support en place. Si la nouvelle position est voulue, étalonnez avec une barquette vide et relancez l'apprentissage du poste.",
             ),
             Self::LampFading => Words::new(
                 "Clean the lamp; if that does not help, replace it. Then measure the white tile and let the station learn again.",
@@ -118,11 +129,11 @@ impl Cause {
             ),
             Self::SensorsDisagree => Words::new(
                 "Measure the white tile and an empty tray: one of the two shows which sensor is wrong.",
-                "Mesurez la cible blanche et une barquette vide : l'une des deux montre quel capteur a tort.",
+                "Mesurez la cible blanche et une barquette vide : l'une des deux montre quel capteur se trompe.",
             ),
             Self::ProductChanged => Words::new(
                 "Nothing is wrong with the instruments. If the change is meant (another lot, another recipe), let the station learn again.",
-                "Les instruments sont en ordre. Si le changement est voulu (autre lot, autre recette), relancez l'apprentissage du poste.",
+                "Les instruments ne sont pas en cause. Si le changement est voulu (autre lot, autre recette), relancez l'apprentissage du poste.",
             ),
         }
     }
@@ -148,5 +159,12 @@ mod tests {
         words.sort_unstable();
         words.dedup();
         assert_eq!(words.len(), Cause::ALL.len());
+    }
+
+    #[test]
+    fn the_doubtful_words_are_those_of_the_causes_that_make_trays_doubtful() {
+        let doubtful: Vec<_> =
+            Cause::ALL.into_iter().filter(|cause| cause.makes_doubtful()).map(Cause::as_str).collect();
+        assert_eq!(Cause::DOUBTFUL, doubtful);
     }
 }

@@ -52,13 +52,13 @@ pub struct SteadyChart {
 
 /// The values that a sum counts since it was 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-struct Run {
-    since: Option<Timestamp>,
-    trays: u32,
+pub(super) struct Run {
+    pub(super) since: Option<Timestamp>,
+    pub(super) trays: u32,
 }
 
 impl Run {
-    fn push(&mut self, sum: f64, at: Timestamp) {
+    pub(super) fn push(&mut self, sum: f64, at: Timestamp) {
         if sum > 0.0 {
             self.since.get_or_insert(at);
             self.trays = self.trays.saturating_add(1);

@@ -16,6 +16,7 @@
 mod absence;
 mod cause;
 mod chart;
+mod charts;
 mod clock;
 mod fault;
 mod gauges;
@@ -34,5 +35,5 @@ pub use fault::{Evidence, Quantity, StationFault};
 pub use level::Level;
 pub use observation::Observation;
 pub use reference::{LEARNED_TRAYS, Reference};
-pub use stations::{Shown, StationView, Stations};
+pub use stations::{LearnedSpan, StationPage, StationView, Stations};
 pub use watch::{Change, StationWatch};

@@ -7,6 +7,9 @@ use sqal_core::{DeviceId, Flag, Flags, Grid, Measured, Purpose, Sample, Timestam
 /// Fewer valid zones than this are no reading of the time-of-flight sensor.
 const LEAST_VALID: u32 = 8;
 
+/// Fewer bands with a count are no reading of the spectral sensor.
+pub(super) const LEAST_BANDS: usize = 4;
+
 /// What one sample says about the instruments that took it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Observation {
@@ -17,7 +20,7 @@ pub struct Observation {
     /// When the server received it.
     pub received_at: Timestamp,
     pub(super) tof: Option<Sight>,
-    /// Whether there was a spectrum that could be read.
+    /// Whether there was a spectrum with enough light, and not too much, in at least four bands.
     pub(super) has_spectrum: bool,
     /// The natural logarithm of the counts of each band at equal gain and time.
     pub(super) bands: [Option<f64>; 10],
@@ -58,7 +61,7 @@ impl Observation {
             at: sample.key.timestamp,
             received_at: sample.received_at,
             tof: sample.tof.as_ref().and_then(|frame| Sight::of(frame, product)),
-            has_spectrum: sample.spectrum.is_some(),
+            has_spectrum: counts.iter().flatten().filter(|count| **count > 0.0).count() >= LEAST_BANDS,
             bands: counts.map(|count| count.filter(|count| *count > 0.0).map(f64::ln)),
             height_mm: tof.and_then(|assessed| assessed.findings.avg_height_mm).map(Measured::value),
             is_wrongly_transferred: wrong.iter().any(|flag| of_tof.contains(*flag) || of_spectrum.contains(*flag)),

@@ -3,13 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::level::{Level, median};
-use super::observation::Observation;
+use super::observation::{LEAST_BANDS, Observation};
 
 /// The smallest change of a band, of its logarithm, that matters.
 const LEAST: f64 = 0.02;
-
-/// Fewer bands than this have no ratio.
-const LEAST_BANDS: usize = 4;
 
 /// The usual light in each band of the spectral sensor, as natural logarithms.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -6,11 +6,12 @@ use sqal_core::defect::ZoneSet;
 
 use super::absence::ShareChart;
 use super::cause::Cause;
-use super::chart::{Shift, SteadyChart};
+use super::chart::Shift;
+use super::charts::{Charts, OF_PRODUCT};
 use super::clock::Ages;
 use super::fault::{Evidence, Quantity, StationFault};
 use super::observation::Observation;
-use super::reference::{LEARNED_TRAYS, Reference, reflectance};
+use super::reference::{LEARNED_TRAYS, Reference};
 use super::window::Window;
 
 /// An instrument whose chart is that near to finding a change is under suspicion.
@@ -26,12 +27,9 @@ const PATIENCE_WITH_PRODUCT: u32 = 12;
 /// The sensors may contradict each other although it is not certain yet.
 const DOUBTED: f64 = 0.25;
 
-/// The trays of a change after which most of the last nine show it, so that what the other sensor
-/// sees can be compared.
-const COMPARED: u32 = 7;
-
-/// The deviation, in spreads, of the median of nine trays that is no chance.
-const CLEARLY: f64 = 1.5;
+/// A tray that is older than the newest by more, in microseconds, was kept and is sent later. It
+/// says nothing of the instruments as they are now.
+const KEPT_MICROS: i64 = 60_000_000;
 
 /// What a tray has changed in the knowledge of a station.
 #[derive(Clone, Debug, PartialEq)]
@@ -71,133 +69,6 @@ pub struct StationWatch {
     learning: Vec<Observation>,
 }
 
-/// The charts of the quantities that are learned.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-struct Charts {
-    signal: Option<SteadyChart>,
-    noise: Option<SteadyChart>,
-    floor: Option<SteadyChart>,
-    light: Option<SteadyChart>,
-    ratio: Option<SteadyChart>,
-    reflectance: Option<SteadyChart>,
-    height: Option<SteadyChart>,
-}
-
-/// The values of a tray that the charts take.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-struct Values {
-    signal: Option<f64>,
-    noise: Option<f64>,
-    floor: Option<f64>,
-    light: Option<f64>,
-    ratio: Option<f64>,
-    reflectance: Option<f64>,
-    height: Option<f64>,
-}
-
-impl Values {
-    fn of(tray: &Observation, reference: &Reference) -> Self {
-        let sight = tray.tof.as_ref();
-        let shade = reference.bands.shade(&tray.bands);
-        Self {
-            signal: sight.and_then(|sight| reference.signal(sight)),
-            noise: sight.and_then(|sight| reference.noise(sight)),
-            floor: sight.and_then(|sight| reference.floor(sight)),
-            light: shade.map(|shade| shade.light),
-            ratio: shade.map(|shade| shade.ratio),
-            reflectance: sight.and_then(reflectance),
-            height: tray.height_mm,
-        }
-    }
-}
-
-impl Charts {
-    /// The charts of the trays that were learned. Beside each is the smallest change that matters.
-    fn learned(trays: &[Observation], reference: &Reference) -> Self {
-        let values: Vec<Values> = trays.iter().map(|tray| Values::of(tray, reference)).collect();
-        let chart = |of: fn(&Values) -> Option<f64>, least: f64| {
-            let all: Vec<f64> = values.iter().filter_map(of).collect();
-            SteadyChart::learned(&all, least)
-        };
-        Self {
-            signal: chart(|values| values.signal, 0.05),
-            noise: chart(|values| values.noise, 0.1),
-            floor: chart(|values| values.floor, 0.5),
-            light: chart(|values| values.light, 0.03),
-            ratio: chart(|values| values.ratio, 0.02),
-            reflectance: chart(|values| values.reflectance, 0.05),
-            height: chart(|values| values.height, 0.5),
-        }
-    }
-
-    fn push(&mut self, values: Values, at: Timestamp) {
-        let Values { signal, noise, floor, light, ratio, reflectance, height } = values;
-        for (chart, value) in [
-            (&mut self.signal, signal),
-            (&mut self.noise, noise),
-            (&mut self.floor, floor),
-            (&mut self.light, light),
-            (&mut self.ratio, ratio),
-            (&mut self.reflectance, reflectance),
-            (&mut self.height, height),
-        ] {
-            if let (Some(chart), Some(value)) = (chart.as_mut(), value) {
-                chart.push(value, at);
-            }
-        }
-    }
-
-    /// The charts that show the product as well as the instruments.
-    fn of_product(&mut self) -> impl Iterator<Item = &mut SteadyChart> {
-        [&mut self.ratio, &mut self.reflectance, &mut self.height].into_iter().flatten()
-    }
-
-    /// Whether the light has changed as that of a lamp does: in all bands alike, and while the
-    /// time-of-flight sensor, which has its own light, sees the product as before.
-    fn is_lamp(&self) -> bool {
-        let Some(light) = moved(self.light.as_ref()) else { return false };
-        let ratio = self.ratio.as_ref().and_then(|chart| Some((chart.level(), chart.present()?)));
-        let is_even = ratio.is_none_or(|(level, present)| {
-            present <= (0.35 * light.abs()).max(3.0f64.mul_add(level.spread, level.center))
-        });
-        is_even && !self.is_seen_by_both()
-    }
-
-    /// Whether the spectral sensor and the time-of-flight sensor, each with its own light, see the
-    /// product darker, or both see it brighter.
-    fn is_seen_by_both(&self) -> bool {
-        let clearly = |chart: Option<&SteadyChart>| {
-            let chart = chart?;
-            let present = chart.present()?;
-            (chart.level().z(present).abs() > CLEARLY).then_some(present - chart.level().center)
-        };
-        let both = (clearly(self.light.as_ref()), clearly(self.reflectance.as_ref()));
-        matches!(both, (Some(light), Some(product)) if product * light > 0.0 && product.abs() >= 0.5 * light.abs())
-    }
-}
-
-/// How far the present value of a chart lies from its level.
-fn moved(chart: Option<&SteadyChart>) -> Option<f64> {
-    let chart = chart?;
-    Some(chart.present()? - chart.level().center)
-}
-
-fn shift(chart: Option<&SteadyChart>) -> Option<Shift> {
-    chart.and_then(SteadyChart::shift)
-}
-
-fn suspicion(chart: Option<&SteadyChart>) -> f64 {
-    chart.map_or(0.0, SteadyChart::suspicion)
-}
-
-fn is_calm(chart: Option<&SteadyChart>) -> bool {
-    chart.is_none_or(SteadyChart::is_calm)
-}
-
-fn all_zones() -> ZoneSet {
-    ZoneSet::from_bits(u64::MAX)
-}
-
 impl Default for StationWatch {
     fn default() -> Self {
         Self::new()
@@ -213,11 +84,11 @@ impl StationWatch {
             last: None,
             reference: None,
             charts: Charts::default(),
-            missing_tof: ShareChart::unlearned(),
-            missing_spectrum: ShareChart::unlearned(),
+            missing_tof: ShareChart::of_readings(),
+            missing_spectrum: ShareChart::of_readings(),
             wrong_transfers: ShareChart::unlearned(),
             disagreements: ShareChart::unlearned(),
-            window: Window::watching(all_zones()),
+            window: Window::unlearned(),
             ages: Ages::default(),
             patience: [0; 2],
             faults: Vec::new(),
@@ -266,19 +137,35 @@ impl StationWatch {
         ended
     }
 
-    /// Takes the next tray.
+    /// Takes the next tray. Of one that its device has kept, and that is older than the newest by
+    /// more than a minute, only the age counts.
     pub fn take(&mut self, tray: &Observation) -> Vec<Change> {
+        self.trays += 1;
+        self.ages.push(tray.age_seconds(), tray.received_at);
+        if self.is_kept(tray) {
+            return Vec::new();
+        }
         self.watch(tray);
-        let mut changes = self.ended(tray.at);
-        changes.extend(self.begun(tray.at));
+        let at = self.last.map_or(tray.at, |last| last.min(tray.received_at).max(tray.at));
+        let mut changes = self.ended(at);
+        changes.extend(self.begun(at));
         changes.extend(self.learn(tray));
         changes
     }
 
+    /// Whether a tray was kept by its device. A newest tray from the future, which a clock that was
+    /// wrong has given, does not count. Nothing is kept while the clock is behind: each tray is as
+    /// old as the one before.
+    fn is_kept(&self, tray: &Observation) -> bool {
+        if self.ages.error().is_some() {
+            return false;
+        }
+        let newest = self.last.map(|last| last.min(tray.received_at));
+        newest.is_some_and(|newest| newest.micros().saturating_sub(tray.at.micros()) > KEPT_MICROS)
+    }
+
     fn watch(&mut self, tray: &Observation) {
-        self.trays += 1;
-        self.last = self.last.max(Some(tray.at));
-        self.ages.push(tray.age_seconds(), tray.received_at);
+        self.last = self.last.filter(|last| *last <= tray.received_at).max(Some(tray.at));
         self.missing_tof.push(tray.tof.is_none(), tray.at);
         self.missing_spectrum.push(!tray.has_spectrum, tray.at);
         self.wrong_transfers.push(tray.is_wrongly_transferred, tray.at);
@@ -288,7 +175,7 @@ impl StationWatch {
         }
         // A reading that was transferred wrongly says nothing about what was read.
         if let (Some(reference), false) = (&self.reference, tray.is_wrongly_transferred) {
-            self.charts.push(Values::of(tray, reference), tray.at);
+            self.charts.push(tray, reference);
         }
     }
 
@@ -303,29 +190,27 @@ impl StationWatch {
 
     /// Whether an instrument may be at fault, although it is not certain yet.
     fn is_instrument_suspected(&self) -> bool {
-        let shares = [self.missing_tof, self.missing_spectrum, self.wrong_transfers];
-        let charts = [&self.charts.signal, &self.charts.floor];
-        let is_lamp = suspicion(self.charts.light.as_ref()) > SUSPECTED && self.charts.is_lamp();
+        let shares = [&self.missing_tof, &self.missing_spectrum, &self.wrong_transfers];
+        let is_lamp = self.charts.suspicion(Quantity::Light) > SUSPECTED && self.charts.is_lamp();
         is_lamp
             || shares.iter().any(|share| share.suspicion() > SUSPECTED)
-            || charts.iter().any(|chart| suspicion(chart.as_ref()) > SUSPECTED)
+            || [Quantity::Signal, Quantity::Floor].iter().any(|one| self.charts.suspicion(*one) > SUSPECTED)
             || !self.window.covered().is_empty()
     }
 
     /// The causes that have become certain with this tray.
     fn begun(&mut self, at: Timestamp) -> Vec<Change> {
         if self.is_instrument_at_fault() {
-            for chart in self.charts.of_product() {
-                chart.begin_again();
-            }
+            self.charts.begin_again(OF_PRODUCT);
             self.disagreements.begin_again();
             self.patience = [0; 2];
         }
         let mut begun = Vec::new();
         for cause in Cause::ALL {
             let is_known = self.lasts(cause) || self.is_explained(cause);
-            let Some((since, delay, evidence)) = self.found(cause).filter(|_| !is_known) else { continue };
-            let fault = StationFault { cause, since, found: at, delay, evidence, ended: None };
+            let Some((shift, evidence)) = self.found(cause).filter(|_| !is_known) else { continue };
+            let fault =
+                StationFault { cause, since: shift.since, found: at, delay: shift.trays, evidence, ended: None };
             begun.push(Change::Began(fault.clone()));
             self.faults.push(fault);
         }
@@ -353,13 +238,13 @@ impl StationWatch {
         }
     }
 
-    /// Since when and by what a cause is shown now, and by how many trays.
-    fn found(&mut self, cause: Cause) -> Option<(Timestamp, u32, Vec<Evidence>)> {
+    /// By what change a cause is shown now, and its evidence.
+    fn found(&mut self, cause: Cause) -> Option<(Shift, Vec<Evidence>)> {
         let charts = &self.charts;
-        let seen = |quantity, chart: Option<&SteadyChart>| {
-            chart.and_then(|chart| Some(Evidence { quantity, usual: chart.level().center, seen: chart.present()? }))
+        let seen = |first, second: Option<Quantity>| -> Vec<Evidence> {
+            [Some(first), second].into_iter().flatten().filter_map(|quantity| charts.evidence(quantity)).collect()
         };
-        let (shift, evidence) = match cause {
+        Some(match cause {
             Cause::SensorBlind => {
                 let of_tof = share(Quantity::MissingTof, &self.missing_tof);
                 of_tof.or_else(|| share(Quantity::MissingSpectrum, &self.missing_spectrum))?
@@ -372,61 +257,45 @@ impl StationWatch {
                 (Shift { since, trays, is_above: true }, vec![evidence])
             }
             Cause::WindowFilmed => {
-                let found = shift(charts.signal.as_ref()).filter(|shift| !shift.is_above)?;
-                let noise = seen(Quantity::Noise, charts.noise.as_ref());
-                (found, seen(Quantity::Signal, charts.signal.as_ref()).into_iter().chain(noise).collect())
+                let found = charts.shift(Quantity::Signal).filter(|shift| !shift.is_above)?;
+                (found, seen(Quantity::Signal, Some(Quantity::Noise)))
             }
-            Cause::FloorMoved => {
-                let found = shift(charts.floor.as_ref())?;
-                (found, seen(Quantity::Floor, charts.floor.as_ref()).into_iter().collect())
-            }
-            Cause::LampFading => {
-                let is_lamp = |shift: &Shift| shift.trays >= COMPARED && charts.is_lamp();
-                let found = shift(charts.light.as_ref()).filter(is_lamp)?;
-                let ratio = seen(Quantity::BandRatio, charts.ratio.as_ref());
-                (found, seen(Quantity::Light, charts.light.as_ref()).into_iter().chain(ratio).collect())
-            }
+            Cause::FloorMoved => (charts.shift(Quantity::Floor)?, seen(Quantity::Floor, None)),
+            Cause::LampFading => (charts.lamp()?, seen(Quantity::Light, Some(Quantity::BandRatio))),
             Cause::ClockWrong => {
                 let evidence = Evidence { quantity: Quantity::Age, usual: 0.0, seen: self.ages.error()? };
                 (Shift { since: self.ages.since()?, trays: 0, is_above: true }, vec![evidence])
             }
-            Cause::SensorsDisagree | Cause::ProductChanged => return self.without_instrument(cause),
-        };
-        Some((shift.since, shift.trays, evidence))
+            Cause::SensorsDisagree => self.without_instrument(false)?,
+            Cause::ProductChanged => self.without_instrument(true)?,
+        })
     }
 
-    /// A change that no instrument explains. It must be found on some trays in a row while no
-    /// instrument is suspected.
-    fn without_instrument(&mut self, cause: Cause) -> Option<(Timestamp, u32, Vec<Evidence>)> {
-        let charts = &self.charts;
-        let found = if cause == Cause::SensorsDisagree && self.is_asked {
-            // A person has said that what is now is usual; how often the sensors then contradict
-            // each other is being learned.
-            None
-        } else if cause == Cause::SensorsDisagree {
-            // Sensors that see one change alike do not contradict each other, whatever their scores
-            // say.
-            share(Quantity::Disagreements, &self.disagreements).filter(|_| !charts.is_seen_by_both())
-        } else {
-            let of = |quantity, chart: &Option<SteadyChart>| {
-                let chart = chart.as_ref()?;
-                let found = chart.shift()?;
-                Some((found, vec![Evidence { quantity, usual: chart.level().center, seen: chart.present()? }]))
-            };
-            let light = of(Quantity::Light, &charts.light).filter(|_| !charts.is_lamp());
-            light
-                .or_else(|| of(Quantity::BandRatio, &charts.ratio))
-                .or_else(|| of(Quantity::Reflectance, &charts.reflectance))
-                .or_else(|| of(Quantity::Height, &charts.height))
-        };
-        let is_product = cause == Cause::ProductChanged;
-        let is_doubted = is_product && self.disagreements.suspicion() > DOUBTED && !charts.is_seen_by_both();
+    /// A change that no instrument explains: of the product, or that the sensors contradict each
+    /// other. It must be found on some trays in a row while no instrument is suspected.
+    fn without_instrument(&mut self, is_product: bool) -> Option<(Shift, Vec<Evidence>)> {
+        let is_seen_by_both = self.charts.is_seen_by_both();
+        let found = if is_product { self.change_of_product() } else { self.contradiction(is_seen_by_both) };
+        let is_doubted = is_product && self.disagreements.suspicion() > DOUBTED && !is_seen_by_both;
         let is_held_up = is_doubted || self.is_instrument_suspected();
         let patience = &mut self.patience[usize::from(is_product)];
         *patience = if found.is_some() && !is_held_up { patience.saturating_add(1) } else { 0 };
         let least = if is_product { PATIENCE_WITH_PRODUCT } else { PATIENCE };
-        let (shift, evidence) = found.filter(|_| *patience > least)?;
-        Some((shift.since, shift.trays, evidence))
+        found.filter(|_| *patience > least)
+    }
+
+    /// Sensors that see one change alike do not contradict each other, whatever their scores say.
+    /// After a person has said that what is now is usual, how often they contradict each other is
+    /// being learned.
+    fn contradiction(&self, is_seen_by_both: bool) -> Option<(Shift, Vec<Evidence>)> {
+        share(Quantity::Disagreements, &self.disagreements).filter(|_| !is_seen_by_both && !self.is_asked)
+    }
+
+    fn change_of_product(&self) -> Option<(Shift, Vec<Evidence>)> {
+        let charts = &self.charts;
+        let of = |quantity| Some((charts.shift(quantity)?, vec![charts.evidence(quantity)?]));
+        let light = of(Quantity::Light).filter(|_| !charts.is_lamp());
+        light.or_else(|| OF_PRODUCT.into_iter().find_map(of))
     }
 
     /// The faults that are over with this tray.
@@ -446,19 +315,18 @@ impl StationWatch {
             Cause::SensorBlind => self.missing_tof.is_calm() && self.missing_spectrum.is_calm(),
             Cause::BusErrors => self.wrong_transfers.is_calm(),
             Cause::WindowDirty => self.window.is_free(),
-            Cause::WindowFilmed => is_calm(charts.signal.as_ref()),
-            Cause::FloorMoved => is_calm(charts.floor.as_ref()),
-            Cause::LampFading => is_calm(charts.light.as_ref()),
+            Cause::WindowFilmed => charts.is_calm(Quantity::Signal),
+            Cause::FloorMoved => charts.is_calm(Quantity::Floor),
+            Cause::LampFading => charts.is_calm(Quantity::Light),
             Cause::ClockWrong => self.ages.is_right(),
             Cause::SensorsDisagree => self.disagreements.is_calm(),
-            Cause::ProductChanged => [&charts.light, &charts.ratio, &charts.reflectance, &charts.height]
-                .into_iter()
-                .all(|chart| is_calm(chart.as_ref())),
+            Cause::ProductChanged => {
+                charts.is_calm(Quantity::Light) && OF_PRODUCT.iter().all(|quantity| charts.is_calm(*quantity))
+            }
         }
     }
 
     fn begin_again(&mut self, cause: Cause) {
-        let charts = &mut self.charts;
         match cause {
             Cause::SensorBlind => {
                 self.missing_tof.begin_again();
@@ -467,13 +335,10 @@ impl StationWatch {
             Cause::BusErrors => self.wrong_transfers.begin_again(),
             Cause::SensorsDisagree => self.disagreements.begin_again(),
             Cause::WindowDirty | Cause::ClockWrong => {}
-            Cause::WindowFilmed => charts.signal.iter_mut().for_each(SteadyChart::begin_again),
-            Cause::FloorMoved => charts.floor.iter_mut().for_each(SteadyChart::begin_again),
-            Cause::LampFading => charts.light.iter_mut().for_each(SteadyChart::begin_again),
-            Cause::ProductChanged => {
-                charts.light.iter_mut().for_each(SteadyChart::begin_again);
-                charts.of_product().for_each(SteadyChart::begin_again);
-            }
+            Cause::WindowFilmed => self.charts.begin_again([Quantity::Signal]),
+            Cause::FloorMoved => self.charts.begin_again([Quantity::Floor]),
+            Cause::LampFading => self.charts.begin_again([Quantity::Light]),
+            Cause::ProductChanged => self.charts.begin_again(OF_PRODUCT.into_iter().chain([Quantity::Light])),
         }
     }
 
@@ -513,8 +378,9 @@ impl StationWatch {
     }
 }
 
+/// The end of a fault. A fault does not end before it began.
 fn over(fault: StationFault, at: Timestamp) -> Change {
-    Change::Ended(StationFault { ended: Some(at), ..fault })
+    Change::Ended(StationFault { ended: Some(at.max(fault.since)), ..fault })
 }
 
 /// What the chart of a share shows now.

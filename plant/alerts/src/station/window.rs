@@ -23,16 +23,26 @@ pub(super) struct Window {
     since: Vec<Option<(Timestamp, u32)>>,
     /// The zones that are usually valid.
     watched: u64,
+    /// The zones that were valid once: what was never there is not covered.
+    seen: u64,
     tray: u32,
 }
 
 impl Window {
+    /// Watches every zone from when it was valid first.
+    pub(super) fn unlearned() -> Self {
+        Self { watched: u64::MAX, seen: 0, ..Self::watching(ZoneSet::default()) }
+    }
+
+    /// Watches the zones that are usually valid.
     pub(super) fn watching(zones: ZoneSet) -> Self {
-        Self { shares: vec![0.0; 64], since: vec![None; 64], watched: zones.bits(), tray: 0 }
+        let bits = zones.bits();
+        Self { shares: vec![0.0; 64], since: vec![None; 64], watched: bits, seen: bits, tray: 0 }
     }
 
     pub(super) fn push(&mut self, valid: ZoneSet, at: Timestamp) {
         self.tray = self.tray.saturating_add(1);
+        self.seen |= valid.bits();
         for (zone, (share, since)) in self.shares.iter_mut().zip(&mut self.since).enumerate() {
             let is_invalid = !valid.contains(zone);
             *share += LAMBDA * (f64::from(u8::from(is_invalid)) - *share);
@@ -62,7 +72,7 @@ impl Window {
     }
 
     fn with(&self, holds: impl Fn(f64) -> bool) -> ZoneSet {
-        let watched = ZoneSet::from_bits(self.watched);
+        let watched = ZoneSet::from_bits(self.watched & self.seen);
         watched.filter(|zone| self.shares.get(zone).is_some_and(|share| holds(*share)))
     }
 }

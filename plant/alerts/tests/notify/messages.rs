@@ -84,8 +84,8 @@ fn each_way_to_a_receiver_gets_one_message_in_its_language() {
          \n\
          - POSTE1 est muet (depuis le 2024-10-21 08:00 CEST)\n\
          \n\
-         Alertes : https://sqal.example/#alerts\n\
-         Procédure : https://sqal.example/runbook/station-silent"
+         Alertes\u{a0}: https://sqal.example/#alerts\n\
+         Procédure\u{a0}: https://sqal.example/runbook/station-silent"
     );
     assert_eq!(notices.keys().collect::<Vec<_>>(), ["pager", "team"]);
     for notice in notices.values() {
@@ -140,27 +140,44 @@ fn a_pager_opens_acknowledges_and_closes_one_incident() {
 #[test]
 fn each_kind_is_said_in_both_languages() {
     let first = telling(1);
+    let leads = [
+        "Alerte du 2024-10-21 08:10 CEST.\n",
+        "Acquittée par Marie Durand. Premier signalement\u{a0}: 2024-10-21 08:00 CEST.\n",
+        "Premier signalement\u{a0}: 2024-10-21 08:00 CEST\u{a0}; fin\u{a0}: 2024-10-21 08:10 CEST.\n",
+        "Personne ne l'a acquittée depuis 10 minutes.\n",
+        "Active depuis le 2024-10-21 08:00 CEST\u{a0}; personne ne l'a acquittée.\n",
+    ];
     let expected = [
         ("POSTE1 est muet", "POSTE1 is silent", "Alert of 2024-10-21 08:10 CEST."),
-        ("Pris en charge : POSTE1 est muet", "Acknowledged: POSTE1 is silent", "Acknowledged by Marie Durand. "),
-        ("Terminé : POSTE1 est muet", "Over: POSTE1 is silent", "First told at 2024-10-21 08:00 CEST, over at "),
+        ("Acquittement\u{a0}: POSTE1 est muet", "Acknowledged: POSTE1 is silent", "Acknowledged by Marie Durand. "),
+        ("Fin\u{a0}: POSTE1 est muet", "Over: POSTE1 is silent", "First told at 2024-10-21 08:00 CEST, over at "),
         (
-            "Non pris en charge : POSTE1 est muet",
+            "Sans acquittement\u{a0}: POSTE1 est muet",
             "Not acknowledged: POSTE1 is silent",
             "No person has acknowledged it for 10 minutes.",
         ),
         (
-            "Toujours actif : POSTE1 est muet",
+            "Rappel\u{a0}: POSTE1 est muet",
             "Still firing: POSTE1 is silent",
             "It has fired since 2024-10-21 08:00 CEST, ",
         ),
     ];
-    for (kind, (french, english, lead)) in KINDS.into_iter().zip(expected) {
+    for ((kind, (french, english, lead)), french_lead) in KINDS.into_iter().zip(expected).zip(leads) {
         let Sorted { mails, notices, .. } = sorted(&of_kind(kind, &first));
         assert_eq!(mails[0].letter().subject().as_str(), format!("[avertissement] {french}"));
+        assert!(mails[0].letter().text().starts_with(french_lead), "{}", mails[0].letter().text());
         assert_eq!(notices["team"].title(), english);
         assert!(notices["team"].as_text().starts_with(lead), "{}", notices["team"].as_text());
     }
+}
+
+#[test]
+fn an_alert_without_a_summary_is_told_by_its_name() {
+    let mut told = telling(1);
+    told.alerts[0].summary = Words::default();
+    let Sorted { mails, notices, .. } = sorted(&told);
+    assert_eq!(mails[0].letter().subject().as_str(), "[avertissement] alerte StationSilent");
+    assert_eq!(notices["team"].title(), "alert StationSilent");
 }
 
 #[test]

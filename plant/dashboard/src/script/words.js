@@ -46,7 +46,7 @@ const TEXT = {
   notCertain: ["Not certain enough for a better grade: see the details", "Pas assez certain pour un meilleur grade : voir les détails"],
   more: ["and {n} more", "et {n} de plus"],
   // Whether the instruments of a station can be believed.
-  condition: ["State of the station", "État du poste"], stationWell: ["Station well", "Poste en ordre"],
+  condition: ["State of the station", "État du poste"], stationWell: ["Station well", "Poste sans défaut"],
   learning: ["Station learning", "Poste en apprentissage"],
   learningMore: ["Station learning ({n} trays left)", "Poste en apprentissage (encore {n} barquettes)"],
   learningOne: ["Station learning (1 tray left)", "Poste en apprentissage (encore 1 barquette)"],
@@ -152,7 +152,8 @@ let lang = recall("sqal-lang") ?? (navigator.language?.toLowerCase().startsWith(
 if (!LANGUAGES.includes(lang)) lang = "en";
 
 function t(key, values = {}) {
-  return TEXT[key][LANGUAGES.indexOf(lang)].replace(/\{(\w+)\}/g, (_, name) => values[name]);
+  const text = TEXT[key][LANGUAGES.indexOf(lang)].replace(/\{(\w+)\}/g, (_, name) => values[name]);
+  return lang === "fr" ? unbroken(text) : text;
 }
 
 function word(text) {
@@ -180,7 +181,7 @@ function remember(key, value) {
 const locale = () => LOCALES[LANGUAGES.indexOf(lang)];
 
 // A sentence of the server, with no line break between a number and what belongs to it, nor before French punctuation.
-const unbroken = (text) => String(text).replace(/ ([:;!?%±])/g, "\u00a0$1").replace(/([±<>]) /g, "$1\u00a0");
+const unbroken = (text) => String(text).replace(/ ([:;!?%±»])/g, "\u00a0$1").replace(/([±<>«]) /g, "$1\u00a0");
 
 // French puts a no-break space before the colon.
 const pair = (name, text) => `${name}${lang === "fr" ? "\u00a0" : ""}: ${text}`;

@@ -87,12 +87,8 @@ pub(super) fn body(form: &Form, notice: &Notice, id: &str) -> Result<String, ser
 /// The text of a notice in Slack's markup, in which `&`, `<` and `>` are escaped.
 fn slack_text(notice: &Notice) -> String {
     let escaped = |text: &str| text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
-    let action = match notice.incident().map(Incident::action) {
-        Some(IncidentAction::Resolve) => "resolved",
-        Some(IncidentAction::Acknowledge) => "acknowledged",
-        Some(IncidentAction::Trigger) | None => notice.severity().as_str(),
-    };
-    let mut text = format!("*[{action}]* {} ({})", escaped(notice.title()), escaped(notice.source()));
+    let state = state(notice);
+    let mut text = format!("*[{state}]* {} ({})", escaped(notice.title()), escaped(notice.source()));
     if !notice.as_text().is_empty() {
         text.push('\n');
         text.push_str(&escaped(notice.as_text()));
@@ -103,6 +99,23 @@ fn slack_text(notice: &Notice) -> String {
         text.push('>');
     }
     text
+}
+
+/// What has become of the incident of a notice, or else how serious it is, in its language.
+fn state(notice: &Notice) -> &'static str {
+    match (notice.incident().map(Incident::action), notice.language()) {
+        (Some(IncidentAction::Resolve), Language::English) => "resolved",
+        (Some(IncidentAction::Resolve), Language::French) => "fin",
+        (Some(IncidentAction::Acknowledge), Language::English) => "acknowledged",
+        (Some(IncidentAction::Acknowledge), Language::French) => "acquittement",
+        (Some(IncidentAction::Trigger) | None, Language::English) => notice.severity().as_str(),
+        (Some(IncidentAction::Trigger) | None, Language::French) => match notice.severity() {
+            Severity::Info => "information",
+            Severity::Warning => "avertissement",
+            Severity::Error => "erreur",
+            Severity::Critical => "critique",
+        },
+    }
 }
 
 fn pager_duty<'a>(notice: &'a Notice, id: &'a str, routing_key: &'a str) -> PagerDuty<'a> {
@@ -158,6 +171,24 @@ mod tests {
         assert_eq!(written(&Form::Slack, &notice()), json!({ "text": text }));
         let resolved = written(&Form::Slack, &incident(IncidentAction::Resolve));
         assert!(resolved["text"].as_str().unwrap().starts_with("*[resolved]* "), "{resolved}");
+    }
+
+    #[test]
+    fn slack_gets_the_state_in_the_language_of_the_notice() {
+        let at = Timestamp::from_micros(1_729_983_600_000_000).unwrap();
+        let of = |severity| Notice::new("POSTE3 est muet", "POSTE3", severity, Language::French, at).unwrap();
+        let with = |action| of(Severity::Warning).of(Incident::new(action, "POSTE3 muet").unwrap());
+        for (notice, state) in [
+            (of(Severity::Info), "information"),
+            (of(Severity::Error), "erreur"),
+            (of(Severity::Critical), "critique"),
+            (with(IncidentAction::Trigger), "avertissement"),
+            (with(IncidentAction::Acknowledge), "acquittement"),
+            (with(IncidentAction::Resolve), "fin"),
+        ] {
+            let text = format!("*[{state}]* POSTE3 est muet (POSTE3)");
+            assert_eq!(written(&Form::Slack, &notice), json!({ "text": text }));
+        }
     }
 
     #[test]

@@ -1,0 +1,106 @@
+//! What stands beside a bug: its history, its comments and its attachments.
+
+use sqal_core::{Name, Timestamp};
+
+use super::bug::{BugPerson, LARGEST_BUG_TEXT};
+use super::id::BugId;
+use super::words::BugStatus;
+use crate::blobs::BlobId;
+use crate::{StorageError, StorageErrorKind};
+
+/// The identity of a comment or an attachment, made as that of a bug.
+pub type BesideId = BugId;
+
+/// One change of a bug. An entry never changes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BugEntry {
+    /// The bug.
+    pub bug: BugId,
+    /// The revision that the change made: 1 for its report.
+    pub revision: u64,
+    /// When.
+    pub at: Timestamp,
+    /// Who.
+    pub by: BugPerson,
+    /// The status before; `None` for the report.
+    pub from: Option<BugStatus>,
+    /// The status after.
+    pub to: BugStatus,
+    /// What changed and why, as a text that only the crate above can interpret.
+    pub body: String,
+}
+
+/// A comment on a bug. A comment never changes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BugComment {
+    /// Its identity.
+    pub id: BesideId,
+    /// The bug.
+    pub bug: BugId,
+    /// When it was written.
+    pub at: Timestamp,
+    /// Who wrote it.
+    pub by: BugPerson,
+    /// Whether engineers and administrators alone may read it.
+    pub is_internal: bool,
+    /// What it says.
+    pub text: String,
+}
+
+/// A file that is attached to a bug; its bytes are a [blob](crate::Blobs).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BugAttachment {
+    /// Its identity.
+    pub id: BesideId,
+    /// The bug.
+    pub bug: BugId,
+    /// When it was attached.
+    pub at: Timestamp,
+    /// Who attached it.
+    pub by: BugPerson,
+    /// The name of the file.
+    pub name: Name<200>,
+    /// What its content is, for example `image/png`.
+    pub media_type: Name<100>,
+    /// The number of bytes.
+    pub len: u64,
+    /// The SHA-256 of its content.
+    pub blob: BlobId,
+}
+
+/// Checks that a text can be stored. `backend` is the name of the store in the error.
+fn check_text(text: &str, backend: &'static str) -> Result<(), StorageError> {
+    if text.len() > LARGEST_BUG_TEXT || text.contains('\0') {
+        return Err(StorageError::new(backend, StorageErrorKind::Refused));
+    }
+    Ok(())
+}
+
+impl BugComment {
+    /// Checks that the comment can be stored; every store calls it before it writes. `backend` is
+    /// the name of the store in the error.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageErrorKind::Refused`] if the text has more than [`LARGEST_BUG_TEXT`] bytes or the
+    /// character U+0000.
+    pub fn check(&self, backend: &'static str) -> Result<(), StorageError> {
+        check_text(&self.text, backend)
+    }
+}
+
+impl BugEntry {
+    /// Checks that the entry can be stored; every store calls it before it writes. `backend` is
+    /// the name of the store in the error.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageErrorKind::Refused`] if the body has more than four times [`LARGEST_BUG_TEXT`]
+    /// bytes or the character U+0000.
+    pub fn check(&self, backend: &'static str) -> Result<(), StorageError> {
+        if self.body.len() > 4 * LARGEST_BUG_TEXT || self.body.contains('\0') {
+            return Err(StorageError::new(backend, StorageErrorKind::Refused));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,192 @@
+//! [`BugQuery`]: which bugs are listed, in which order.
+
+use std::num::NonZeroU16;
+
+use sqal_core::{DeviceId, Name, Timestamp};
+
+use super::bug::{Bug, BugCategory, BugPerson, BugTag};
+use super::words::{BugPriority, BugSeverity, BugStatus};
+
+/// The most bugs that a list can pass over.
+pub const MOST_SKIPPED: u32 = 10_000;
+
+/// The number from which on bugs are not counted one by one, if a list asks for more than status,
+/// severity and category.
+pub const COUNTED_BUGS: u64 = 10_000;
+
+/// The most words of a search: more are passed over.
+pub const MOST_SEARCHED_WORDS: usize = 8;
+
+/// The most different words of a bug by which it is found: those that come first.
+pub const MOST_BUG_WORDS: usize = 500;
+
+/// The longest word by which a bug is found, in characters; longer ones are cut.
+pub const LONGEST_BUG_WORD: usize = 40;
+
+/// Which bugs are listed. A bug is listed if it meets all conditions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BugQuery {
+    /// The status.
+    pub status: Option<BugStatus>,
+    /// The severity.
+    pub severity: Option<BugSeverity>,
+    /// The category.
+    pub category: Option<BugCategory>,
+    /// The priority.
+    pub priority: Option<BugPriority>,
+    /// The device that it is about.
+    pub device_id: Option<DeviceId>,
+    /// The version of the firmware that it is about.
+    pub firmware_version: Option<Name<32>>,
+    /// Who works on it.
+    pub assignee: Option<BugPerson>,
+    /// A tag that it has.
+    pub tag: Option<BugTag>,
+    /// Words that are all in its title, description, steps or tags: see [`bug_words`].
+    pub words: Vec<String>,
+    /// It was reported at this time or later.
+    pub from: Option<Timestamp>,
+    /// It was reported before this time.
+    pub until: Option<Timestamp>,
+    /// The order.
+    pub order: BugOrder,
+    /// How many bugs, in the order, are passed over: at most [`MOST_SKIPPED`].
+    pub skip: u32,
+    /// The most bugs of the page.
+    pub limit: NonZeroU16,
+}
+
+impl BugQuery {
+    /// All bugs, the newest first.
+    #[must_use]
+    pub const fn newest(limit: NonZeroU16) -> Self {
+        Self {
+            status: None,
+            severity: None,
+            category: None,
+            priority: None,
+            device_id: None,
+            firmware_version: None,
+            assignee: None,
+            tag: None,
+            words: Vec::new(),
+            from: None,
+            until: None,
+            order: BugOrder { by: BugSort::CreatedAt, is_descending: true },
+            skip: 0,
+            limit,
+        }
+    }
+
+    /// Whether the query asks for status, severity and category at most: such bugs are counted
+    /// exactly.
+    #[must_use]
+    pub const fn is_counted(&self) -> bool {
+        self.priority.is_none()
+            && self.device_id.is_none()
+            && self.firmware_version.is_none()
+            && self.assignee.is_none()
+            && self.tag.is_none()
+            && self.words.is_empty()
+            && self.from.is_none()
+            && self.until.is_none()
+    }
+}
+
+/// The order of a list. Of bugs that are equal in it, those with the larger id come first if it is
+/// descending, and last if it is ascending.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BugOrder {
+    /// By what.
+    pub by: BugSort,
+    /// Whether the latest comes first: for a severity or a priority, the worst or the soonest.
+    pub is_descending: bool,
+}
+
+/// By what bugs are ordered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BugSort {
+    /// When it was reported.
+    CreatedAt,
+    /// When it was changed last.
+    UpdatedAt,
+    /// How bad it is.
+    Severity,
+    /// How soon it shall be worked on.
+    Priority,
+}
+
+/// A page of a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BugPage {
+    /// The bugs.
+    pub bugs: Vec<Bug>,
+    /// How many bugs meet the conditions: at most [`COUNTED_BUGS`] if `is_total` is false.
+    pub total: u64,
+    /// Whether `total` is all of them; otherwise there may be more.
+    pub is_total: bool,
+}
+
+/// The different words of texts, as they are found: runs of letters and digits, in small letters,
+/// without accents, the first [`MOST_BUG_WORDS`], each cut to [`LONGEST_BUG_WORD`] characters.
+///
+/// ```
+/// use sqal_storage::bugs::bug_words;
+///
+/// assert_eq!(bug_words(["Écran gelé, écran v2.3.1"]), ["ecran", "gele", "v2", "3", "1"]);
+/// ```
+#[must_use]
+pub fn bug_words<'a>(texts: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+    let mut words = Vec::new();
+    let mut known = std::collections::HashSet::new();
+    for text in texts {
+        for run in text.split(|character: char| !character.is_alphanumeric()).filter(|run| !run.is_empty()) {
+            let word: String = run.chars().flat_map(char::to_lowercase).map(plain).take(LONGEST_BUG_WORD).collect();
+            if known.insert(word.clone()) {
+                words.push(word);
+            }
+            if words.len() >= MOST_BUG_WORDS {
+                return words;
+            }
+        }
+    }
+    words
+}
+
+/// A small letter of French or its neighbours without its accent.
+const fn plain(letter: char) -> char {
+    match letter {
+        'à' | 'á' | 'â' | 'ã' | 'ä' | 'å' => 'a',
+        'ç' => 'c',
+        'è' | 'é' | 'ê' | 'ë' => 'e',
+        'ì' | 'í' | 'î' | 'ï' => 'i',
+        'ñ' => 'n',
+        'ò' | 'ó' | 'ô' | 'õ' | 'ö' => 'o',
+        'ù' | 'ú' | 'û' | 'ü' => 'u',
+        'ý' | 'ÿ' => 'y',
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn words_are_few_short_different_and_their_own_words(text in ".{0,4000}") {
+            let words = bug_words([text.as_str()]);
+            prop_assert!(words.len() <= MOST_BUG_WORDS);
+            prop_assert!(words.iter().all(|word| word.chars().count() <= LONGEST_BUG_WORD));
+            let different: std::collections::BTreeSet<_> = words.iter().collect();
+            prop_assert_eq!(different.len(), words.len());
+        }
+
+        #[test]
+        fn a_word_is_found_however_it_is_written(word in "[a-zéèàç]{1,20}") {
+            prop_assert_eq!(bug_words([word.as_str()]), bug_words([word.to_uppercase().as_str()]));
+        }
+    }
+}
