@@ -3,14 +3,15 @@
 #![cfg(feature = "alerts")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[expect(dead_code, reason = "each test file uses its part of the support")]
+mod asked;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use axum::Router;
-use axum::body::Body;
-use axum::http::Request;
 use fixtures::logged::LoggedLines;
 use fixtures::scene::{self, Scene};
 use metrics_util::debugging::{DebugValue, DebuggingRecorder};
@@ -25,7 +26,6 @@ use sqal_http::{Access, Grant, Profile, Profiles, Quotas, Role, Services, Token,
 use sqal_resilience::{Clock, SystemClock};
 use sqal_storage::conformance::{Call, Interpose, Interposed, Turn};
 use sqal_storage::{BatchWriter, Custody, MemoryStore, SampleStore, StorageErrorKind, WriterConfig};
-use tower::ServiceExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 /// 2026-11-21T12:00:00Z.
@@ -129,11 +129,9 @@ impl Plant {
 }
 
 async fn ask(app: &Router, person: &str, method: &str, path: &str) -> (u16, Value) {
-    let request = Request::builder().method(method).uri(path).header("authorization", format!("Bearer {person}"));
-    let response = app.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
-    let status = response.status().as_u16();
-    let bytes = axum::body::to_bytes(response.into_body(), 10_000_000).await.unwrap();
-    (status, serde_json::from_slice(&bytes).unwrap_or_default())
+    let bearer = format!("Bearer {person}");
+    let answer = asked::ask(app, method, path, &[("authorization", bearer.as_str())], &Value::Null).await;
+    (answer.status, answer.body)
 }
 
 async fn get(app: &Router, path: &str) -> Value {

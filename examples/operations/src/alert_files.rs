@@ -2,9 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
-use sqal_alerts::notify::{NotifyPlan, read_plan};
-use sqal_alerts::objective::{self, InvalidObjectiveFile, Objective, read_objectives, read_openslo, read_sloth};
+use sqal_alerts::notify::{InvalidPlan, NotifyPlan, is_plan, read_plan};
+use sqal_alerts::objective::{NamesakeError, Objective, ObjectiveFormat, with_own};
 
 use crate::command_error::CommandError;
 
@@ -15,37 +14,6 @@ pub(crate) enum AlertFile {
     Objectives { format: &'static str, objectives: Vec<Objective> },
     /// Who is told of which alerts.
     Plan(Box<NotifyPlan>),
-}
-
-/// The formats of files about alerts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum FileForm {
-    OpenSlo,
-    Sloth,
-    Objectives,
-    Plan,
-}
-
-impl FileForm {
-    /// The format of a text, by the first of these keys that it has; `None` if it has none of them.
-    fn of(text: &str) -> Option<Self> {
-        const KEYS: [(&str, FileForm); 5] = [
-            ("apiVersion", FileForm::OpenSlo),
-            ("slos", FileForm::Sloth),
-            ("objectives", FileForm::Objectives),
-            ("receivers", FileForm::Plan),
-            ("routes", FileForm::Plan),
-        ];
-        // A text that is not YAML has no documents: its lines show which reader says where it
-        // fails.
-        let documents: Vec<Value> = serde_saphyr::from_multiple(text).unwrap_or_default();
-        let has = |key: &str| {
-            let begin = format!("{key}:");
-            documents.iter().any(|document| document.get(key).is_some())
-                || text.lines().any(|line| line.starts_with(&begin))
-        };
-        KEYS.into_iter().find(|(key, _)| has(key)).map(|(_, form)| form)
-    }
 }
 
 impl AlertFile {
@@ -64,24 +32,19 @@ impl AlertFile {
 
     /// The content of a text, or every mistake of it.
     fn of(text: &str) -> Result<Self, Vec<String>> {
-        let objectives = |format, read: Result<Vec<Objective>, InvalidObjectiveFile>| match read {
-            Ok(objectives) => Ok(Self::Objectives { format, objectives }),
-            Err(invalid) => Err(invalid.mistakes().to_vec()),
-        };
-        match FileForm::of(text) {
-            Some(FileForm::OpenSlo) => objectives("OpenSLO v1", read_openslo(text)),
-            Some(FileForm::Sloth) => objectives("Sloth", read_sloth(text)),
-            Some(FileForm::Objectives) => objectives("SQAL", read_objectives(text)),
-            Some(FileForm::Plan) => match read_plan(text) {
-                Ok(plan) => Ok(Self::Plan(Box::new(plan))),
-                Err(invalid) => Err(invalid.mistakes().iter().map(ToString::to_string).collect()),
-            },
-            None => Err(vec![
-                "expected objectives (a key objectives, OpenSLO's apiVersion, or Sloth's slos) or a plan of who is told \
-                 (the keys receivers and routes)"
-                    .to_owned(),
-            ]),
+        if let Some(format) = ObjectiveFormat::of(text) {
+            let read = format.read(text).map_err(|invalid| invalid.mistakes().to_vec());
+            return read.map(|objectives| Self::Objectives { format: format.name(), objectives });
         }
+        if is_plan(text) {
+            let shown = |invalid: InvalidPlan| invalid.mistakes().iter().map(ToString::to_string).collect();
+            return read_plan(text).map(|plan| Self::Plan(Box::new(plan))).map_err(shown);
+        }
+        Err(vec![
+            "expected objectives (a key objectives, OpenSLO's apiVersion, or Sloth's slos) or a plan of who is told \
+             (the keys receivers and routes)"
+                .to_owned(),
+        ])
     }
 }
 
@@ -93,20 +56,12 @@ impl AlertFile {
 /// [`CommandError::AlertFiles`] with every mistake of every file. An objective whose name another
 /// one has is a mistake too: an alert shows its objective by its name.
 pub(crate) fn objectives(files: &[PathBuf]) -> Result<Vec<Objective>, CommandError> {
-    let (mut all, mut own, mut mistakes) = (objective::documented(), Vec::new(), Vec::new());
+    let (mut own, mut of_own, mut mistakes) = (Vec::new(), Vec::new(), Vec::new());
     for path in files {
         match AlertFile::read(path) {
             Ok(AlertFile::Objectives { objectives, .. }) => {
-                for objective in objectives {
-                    match namesake(&objective, &all, &own) {
-                        Some(other) => mistakes.push(format!(
-                            "{}: objective {}: expected a name that {other} does not have",
-                            path.display(),
-                            objective.id()
-                        )),
-                        None => own.push(objective),
-                    }
-                }
+                of_own.extend(objectives.iter().map(|_| path));
+                own.extend(objectives);
             }
             Ok(AlertFile::Plan(_)) => {
                 mistakes.push(format!("{}: this is a plan of who is told, expected objectives", path.display()));
@@ -114,45 +69,47 @@ pub(crate) fn objectives(files: &[PathBuf]) -> Result<Vec<Objective>, CommandErr
             Err(found) => mistakes.extend(found),
         }
     }
-    if !mistakes.is_empty() {
-        return Err(CommandError::AlertFiles(mistakes));
-    }
-    all.retain(|known| own.iter().all(|own| own.id() != known.id()));
-    all.extend(own);
-    Ok(all)
-}
-
-/// The id of another objective with the name of this one, beside the documented one that it
-/// replaces.
-fn namesake(objective: &Objective, documented: &[Objective], own: &[Objective]) -> Option<String> {
-    let others = documented.iter().filter(|known| known.id() != objective.id()).chain(own);
-    others.into_iter().find(|other| other.name() == objective.name()).map(Objective::id)
+    let namesakes = match with_own(own) {
+        Ok(all) if mistakes.is_empty() => return Ok(all),
+        Ok(_) => Vec::new(),
+        Err(namesakes) => namesakes,
+    };
+    let shown = |namesake: &NamesakeError| match of_own.get(namesake.place) {
+        Some(path) => format!("{}: {namesake}", path.display()),
+        None => namesake.to_string(),
+    };
+    Err(CommandError::AlertFiles(namesakes.iter().map(shown).chain(mistakes).collect()))
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use sqal_alerts::objective;
 
     use super::*;
 
+    /// What a text without a mistake, or with one, is taken for.
+    fn kind(text: &str) -> &'static str {
+        match AlertFile::of(text) {
+            Ok(AlertFile::Objectives { .. }) => "objectives",
+            Ok(AlertFile::Plan(_)) => "a plan",
+            Err(mistakes) if mistakes[0].starts_with("expected objectives") => "neither",
+            Err(_) => "a mistake",
+        }
+    }
+
     #[test]
     fn a_file_is_recognised_by_its_keys_also_if_it_is_not_yaml() {
-        for (text, form) in [
-            ("apiVersion: openslo/v1\nkind: SLO\n", Some(FileForm::OpenSlo)),
-            (
-                "kind: Service\napiVersion: openslo/v1\n---\nkind: SLO\napiVersion: openslo/v1\n",
-                Some(FileForm::OpenSlo),
-            ),
-            ("version: prometheus/v1\nslos: []\n", Some(FileForm::Sloth)),
-            ("objectives: []\n", Some(FileForm::Objectives)),
-            ("{routes: [], receivers: {}}", Some(FileForm::Plan)),
-            ("receivers: [\n", Some(FileForm::Plan)),
-            ("apiVersion: [\n", Some(FileForm::OpenSlo)),
-            ("groups: []\n", None),
-            ("- objectives: []\n", None),
-            ("", None),
+        for (text, wanted) in [
+            ("objectives: []\n", "objectives"),
+            ("{base_url: 'https://a.example', routes: [{to: [a]}], receivers: {a: {mail: [a@a.example]}}}", "a plan"),
+            ("receivers: [\n", "a mistake"),
+            ("apiVersion: [\n", "a mistake"),
+            ("groups: []\n", "neither"),
+            ("- objectives: []\n", "neither"),
+            ("", "neither"),
         ] {
-            assert_eq!(FileForm::of(text), form, "{text}");
+            assert_eq!(kind(text), wanted, "{text}");
         }
     }
 

@@ -288,11 +288,7 @@ fn every_mistake_of_every_file_is_told_and_no_mail_address_with_it() {
 /// The rules of all: the documented ones, those that only a Prometheus evaluates, and those of the
 /// documented objectives.
 fn rules() -> Vec<AlertRule> {
-    let of_objectives = objective::documented().into_iter().flat_map(|objective| {
-        let mut rules = objective.burn_rules().unwrap();
-        rules.push(objective.without_data_rule());
-        rules
-    });
+    let of_objectives = objective::documented().into_iter().flat_map(|objective| objective.rules().unwrap());
     documented().into_iter().chain(of_objectives).chain(outside()).collect()
 }
 

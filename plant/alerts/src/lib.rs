@@ -17,6 +17,7 @@ pub mod station;
 mod stored;
 mod times;
 mod words;
+mod yaml_keys;
 
 pub use rule::{AlertRule, Hold, InvalidRule, RuleName, Severity};
 pub use words::Words;

@@ -56,7 +56,6 @@ fn evaluation(second: i64, devices: &[&str]) -> Evaluation {
         at: at(second),
         firing: devices.iter().map(|device| finding(device, second)).collect(),
         pending: Vec::new(),
-        changes: Vec::new(),
         failed: Vec::new(),
         left_out: 0,
         ignored: false,
@@ -67,23 +66,39 @@ fn key(device: &str) -> AlertKey {
     finding(device, 0).key
 }
 
-/// A store that gives way to other tasks before each call, and whose writes into one collection can
-/// be made to fail.
+/// A store that gives way to other tasks before each call, and whose writes can be made to fail:
+/// those into one collection, or those after some more.
 #[derive(Debug)]
 struct Unsteady {
     store: MemoryStore,
     seed: Mutex<u64>,
     failing: Mutex<Option<Collection>>,
+    /// The number of writes that are still taken; `None` for all.
+    room: Mutex<Option<usize>>,
 }
 
 impl Unsteady {
     fn new(seed: u64) -> Arc<Self> {
-        Arc::new(Self { store: MemoryStore::new(), seed: Mutex::new(seed), failing: Mutex::new(None) })
+        let (failing, room) = (Mutex::new(None), Mutex::new(None));
+        Arc::new(Self { store: MemoryStore::new(), seed: Mutex::new(seed), failing, room })
     }
 
     /// Lets writes into a collection fail, or no longer.
     fn fail(&self, collection: Option<&str>) {
         *self.failing.lock().unwrap() = collection.map(|name| Name::new(name).unwrap());
+    }
+
+    /// Takes this number of writes, and no more.
+    fn take_only(&self, writes: usize) {
+        *self.room.lock().unwrap() = Some(writes);
+    }
+
+    /// Whether a write is taken.
+    fn is_taken(&self, draft: &RecordDraft) -> bool {
+        let mut room = self.room.lock().unwrap();
+        let has_room = *room != Some(0);
+        *room = room.map(|left| left.saturating_sub(1));
+        has_room && *self.failing.lock().unwrap() != Some(draft.collection)
     }
 
     /// Gives way none to three times, by a generator of Knuth (MMIX).
@@ -108,7 +123,7 @@ impl Records for Unsteady {
         now: Timestamp,
     ) -> Result<Option<Revision>, StorageError> {
         self.give_way().await;
-        if *self.failing.lock().unwrap() == Some(draft.collection) {
+        if !self.is_taken(draft) {
             return Err(StorageError::new("unsteady", StorageErrorKind::Unavailable));
         }
         self.store.write(draft, expected, now).await
@@ -284,6 +299,26 @@ proptest! {
             prop_assert!(people.contains(alert.acknowledged.unwrap().by.as_str()));
             Ok(())
         })?;
+    }
+}
+
+/// D0 is critical. An end is two writes: the alert, and its copy among those that have ended.
+#[tokio::test]
+async fn a_store_that_takes_only_a_part_has_first_what_begins_then_what_ends_and_then_confirmations() {
+    for (writes, open, confirmed_at) in
+        [(0, "D1 D2", 0), (1, "D0 D1 D2", 0), (2, "D0 D1 D2 D3", 0), (3, "D0 D1 D3", 0), (5, "D0 D1 D3", 60)]
+    {
+        let (store, book, other) = two_servers(1);
+        book.take(&evaluation(0, &["D1", "D2"]), &server(1), at(0)).await.unwrap();
+        store.take_only(writes);
+        let taken = book.take(&evaluation(60, &["D1", "D3", "D0"]), &server(1), at(60)).await;
+        assert_eq!(taken.is_ok(), writes == 5, "{writes}");
+        let mut current = other.current(at(60)).await.unwrap();
+        current.retain(|alert| alert.resolved.is_none());
+        current.sort_by_key(|alert| alert.labels["device"].clone());
+        assert_eq!(devices(&current).join(" "), open, "{writes}");
+        let confirmed = &current.iter().find(|alert| alert.key == key("D1")).unwrap().confirmed;
+        assert_eq!(confirmed[&server(1)], at(confirmed_at), "{writes}");
     }
 }
 

@@ -130,12 +130,7 @@ fn cases() -> Vec<Case> {
 
 /// The rules of the objectives.
 fn rules_of_objectives() -> Vec<AlertRule> {
-    let mut rules = Vec::new();
-    for objective in objective::documented() {
-        rules.extend(objective.burn_rules().unwrap());
-        rules.push(objective.without_data_rule());
-    }
-    rules
+    objective::documented().iter().flat_map(|objective| objective.rules().unwrap()).collect()
 }
 
 /// Writes rules and the cases of some files into a folder, and has `promtool` run the cases.

@@ -61,9 +61,20 @@ fn alert(device: &str) -> AlertView {
     }
 }
 
+fn matches(silence: &Silence, alert: &AlertView) -> bool {
+    silence.matches(&alert.key, |name| alert.label(name))
+}
+
 fn book() -> (Arc<MemoryStore>, SilenceBook) {
     let store = Arc::new(MemoryStore::new());
     (store.clone(), SilenceBook::new(store.clone(), store))
+}
+
+/// A new silence of Marie.
+async fn added(book: &SilenceBook, terms: SilenceTerms, second: i64) -> Silence {
+    let (silence, is_new) = book.add(terms, &marie(), at(second)).await.unwrap();
+    assert!(is_new, "{silence:?}");
+    silence
 }
 
 proptest! {
@@ -92,7 +103,7 @@ proptest! {
         let silence = SilenceTerms { matchers: asked.clone(), ..terms(&[], 0, HOUR) };
         let silence = Silence::new(silence, &marie(), at(0)).unwrap();
         let view = AlertView { labels: labels.clone(), ..alert("D1") };
-        prop_assert_eq!(silence.matches(&view), asked.iter().all(|(label, value)| labels.get(label) == Some(value)));
+        prop_assert_eq!(matches(&silence, &view), asked.iter().all(|(label, value)| labels.get(label) == Some(value)));
     }
 }
 
@@ -108,7 +119,7 @@ fn the_name_the_severity_and_the_key_of_an_alert_are_matched_as_labels() {
         ([("cluster", "D1")], false, false),
     ] {
         let silence = Silence::new(terms(&pairs, 0, HOUR), &marie(), at(0)).unwrap();
-        let found = [alert("D1"), alert("D2")].map(|alert| silence.matches(&alert));
+        let found = [alert("D1"), alert("D2")].map(|alert| matches(&silence, &alert));
         assert_eq!(found, [matches_d1, matches_d2], "{pairs:?}");
     }
 }
@@ -152,7 +163,7 @@ fn what_is_refused_is_named_with_its_field_its_value_and_the_limit() {
 #[tokio::test]
 async fn a_silence_is_in_force_from_its_beginning_to_its_end() {
     let (_, book) = book();
-    let silence = book.add(terms(&[("device", "D1")], HOUR, 2 * HOUR), &marie(), at(0)).await.unwrap();
+    let silence = added(&book, terms(&[("device", "D1")], HOUR, 2 * HOUR), 0).await;
     for (second, listed, active) in [(0, 1, 0), (HOUR - 1, 1, 0), (HOUR, 1, 1), (2 * HOUR - 1, 1, 1), (2 * HOUR, 0, 0)]
     {
         assert_eq!(book.list(at(second)).await.unwrap().len(), listed, "{second}");
@@ -164,7 +175,7 @@ async fn a_silence_is_in_force_from_its_beginning_to_its_end() {
 #[tokio::test]
 async fn the_register_says_who_silenced_and_who_ended_it_and_why() {
     let (store, book) = book();
-    let silence = book.add(terms(&[("device", "D1")], 0, HOUR), &marie(), at(0)).await.unwrap();
+    let silence = added(&book, terms(&[("device", "D1")], 0, HOUR), 0).await;
     let paul = Name::new("paul").unwrap();
     let ended = book.end(silence.id(), &paul, remark("the lamp works"), at(60)).await.unwrap();
     assert!(!ended.is_active(at(60)));
@@ -185,7 +196,7 @@ async fn the_register_says_who_silenced_and_who_ended_it_and_why() {
 #[tokio::test]
 async fn a_silence_that_is_over_or_unknown_cannot_be_ended() {
     let (_, book) = book();
-    let silence = book.add(terms(&[("device", "D1")], 0, HOUR), &marie(), at(0)).await.unwrap();
+    let silence = added(&book, terms(&[("device", "D1")], 0, HOUR), 0).await;
     let refused = book.end(silence.id(), &marie(), remark("late"), at(HOUR)).await.unwrap_err();
     assert!(matches!(refused, SilenceBookError::Ended { .. }), "{refused}");
     let unknown = "0".repeat(32).parse().unwrap();
@@ -200,7 +211,9 @@ async fn a_silence_that_is_over_or_unknown_cannot_be_ended() {
 async fn one_alert_is_shelved_for_at_most_a_day() {
     let (_, book) = book();
     let shelved = book.shelve(&key("D1"), remark("known"), at(DAY), &marie(), at(0)).await.unwrap();
-    assert!(shelved.matches(&alert("D1")) && !shelved.matches(&alert("D2")));
+    assert!(matches(&shelved, &alert("D1")) && !matches(&shelved, &alert("D2")));
+    let again = book.shelve(&key("D1"), remark("known"), at(DAY), &marie(), at(60)).await.unwrap();
+    assert_eq!(again, shelved);
     let refused = book.shelve(&key("D1"), remark("known"), at(DAY + 1), &marie(), at(0)).await.unwrap_err();
     assert!(matches!(refused, SilenceBookError::Invalid(InvalidSilence::TooLong { .. })), "{refused}");
 }
@@ -209,15 +222,37 @@ async fn one_alert_is_shelved_for_at_most_a_day() {
 async fn a_repeated_call_adds_nothing_and_a_silence_that_was_ended_does_not_come_back_by_it() {
     let (_, book) = book();
     let wanted = terms(&[("device", "D1")], 0, HOUR);
-    let silence = book.add(wanted.clone(), &marie(), at(0)).await.unwrap();
-    assert_eq!(book.add(wanted.clone(), &marie(), at(0)).await.unwrap(), silence);
+    let silence = added(&book, wanted.clone(), 0).await;
+    assert_eq!(book.add(wanted.clone(), &marie(), at(0)).await.unwrap(), (silence.clone(), false));
+    let later = SilenceTerms { from: at(1), ..wanted.clone() };
+    let again = book.add(later, &marie(), at(1)).await.unwrap();
+    assert_eq!(again, (silence.clone(), false), "it shall begin now, and has begun");
     assert_eq!(book.list(at(0)).await.unwrap(), std::slice::from_ref(&silence));
     book.end(silence.id(), &marie(), remark("a mistake"), at(1)).await.unwrap();
     let refused = book.add(wanted.clone(), &marie(), at(0)).await.unwrap_err();
     assert!(matches!(refused, SilenceBookError::Ended { .. }), "{refused}");
     // Asked for anew, it is another silence.
-    let other = book.add(wanted, &marie(), at(2)).await.unwrap();
+    let other = added(&book, wanted, 2).await;
     assert_ne!(other.id(), silence.id());
+}
+
+#[tokio::test]
+async fn a_silence_that_differs_in_anything_is_another_one() {
+    let (_, book) = book();
+    let first = terms(&[("device", "D1")], HOUR, 2 * HOUR);
+    added(&book, first.clone(), 0).await;
+    for other in [
+        terms(&[("device", "D2")], HOUR, 2 * HOUR),
+        terms(&[("device", "D1")], HOUR - 1, 2 * HOUR),
+        terms(&[("device", "D1")], HOUR, 2 * HOUR + 1),
+        SilenceTerms { reason: remark("it is cleaned"), ..first.clone() },
+    ] {
+        added(&book, other, 1).await;
+    }
+    let (_, is_new) = book.add(first.clone(), &Name::new("paul").unwrap(), at(1)).await.unwrap();
+    assert!(is_new, "another person has reasons of their own");
+    let (_, is_new) = book.add(first, &marie(), at(1)).await.unwrap();
+    assert!(!is_new);
 }
 
 #[tokio::test]
@@ -300,7 +335,7 @@ async fn no_silence_is_in_force_that_the_register_does_not_know_and_a_failed_cal
     assert_eq!(store.newest(&Name::new("silences").unwrap()).await.unwrap().len(), 1);
 
     records.is_away.store(false, Ordering::Relaxed);
-    let silence = book.add(wanted, &marie(), at(0)).await.unwrap();
+    let silence = added(&book, wanted, 0).await;
     assert_eq!(book.list_active(at(0)).await.unwrap(), std::slice::from_ref(&silence));
 
     records.is_away.store(true, Ordering::Relaxed);
@@ -315,7 +350,7 @@ async fn no_silence_is_in_force_that_the_register_does_not_know_and_a_failed_cal
 #[tokio::test]
 async fn the_stored_form_of_a_silence_is_kept_for_ever() {
     let (store, book) = book();
-    let silence = book.add(terms(&[("device", "D1")], 0, HOUR), &marie(), at(0)).await.unwrap();
+    let silence = added(&book, terms(&[("device", "D1")], 0, HOUR), 0).await;
     let ended = book.end(silence.id(), &marie(), remark("done"), at(1)).await.unwrap();
     let golden = format!(
         concat!(

@@ -101,6 +101,6 @@ async fn watched(stations: &Stations, count: u32) {
         }
         assert_eq!((began, ended), (1, usize::from(fault < count)), "a blind sensor is found within 12 trays");
     }
-    let faults = stations.faults(&name(DEVICE), time(0)).await.unwrap();
+    let faults = stations.faults(&name(DEVICE), time(0)).await.unwrap().unwrap();
     assert_eq!(faults.len(), usize::try_from(count).unwrap() + 1);
 }

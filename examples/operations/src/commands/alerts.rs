@@ -173,8 +173,7 @@ impl ListedRule {
 fn listed(objectives: &[Objective], runbooks: &RunbookBase) -> Result<String, CommandError> {
     let mut rules = documented();
     for objective in objectives {
-        rules.extend(objective.burn_rules()?);
-        rules.push(objective.without_data_rule());
+        rules.extend(objective.rules()?);
     }
     rules.extend(outside());
     let [alert, hold, runbook, promql] = ["ALERT", "FOR", "RUNBOOK", "PROMQL"].map(str::to_owned);

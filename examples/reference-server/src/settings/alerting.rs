@@ -4,11 +4,10 @@ use std::fmt::Display;
 use std::path::Path;
 
 use rustix::system::uname;
-use serde_json::Value;
 use sqal_alerts::AlertRule;
 use sqal_alerts::catalogue;
 use sqal_alerts::notify::{NotifyPlan, read_plan};
-use sqal_alerts::objective::{InvalidObjectiveFile, Objective, documented, read_objectives, read_openslo, read_sloth};
+use sqal_alerts::objective::{Objective, ObjectiveFormat, documented, with_own};
 use sqal_alerts::state::ServerName;
 
 use super::keys::MASTER_KEY;
@@ -81,8 +80,7 @@ impl AlertSettings {
         let mut rules = catalogue::documented();
         for objective in &self.objectives {
             // The reader of the file has refused what an objective cannot reach.
-            rules.extend(objective.burn_rules().unwrap_or_else(|error| unreachable!("{error}")));
-            rules.push(objective.without_data_rule());
+            rules.extend(objective.rules().unwrap_or_else(|error| unreachable!("{error}")));
         }
         rules
     }
@@ -150,39 +148,18 @@ fn out_of_reach(values: &Values, plan: &NotifyPlan, notices: &NoticeSettings) ->
 
 /// The documented objectives, and those of the plant.
 fn objectives(values: &mut Values) -> Option<Vec<Objective>> {
-    let mut all = documented();
-    let Some(path) = values.text(&OBJECTIVES_FILE).map(str::to_owned) else { return Some(all) };
+    let Some(path) = values.text(&OBJECTIVES_FILE).map(str::to_owned) else { return Some(documented()) };
     let read = plain_file::text(Path::new(&path)).map_err(|why| vec![why]);
-    let read = read.and_then(|text| read_any(&text).map_err(|invalid| of_file(&path, invalid.mistakes())));
-    match read {
-        Ok(own) => {
-            all.retain(|known| own.iter().all(|own| own.id() != known.id()));
-            all.extend(own);
-            Some(all)
-        }
+    let own = read.and_then(|text| {
+        let format = ObjectiveFormat::of(&text).unwrap_or(ObjectiveFormat::Sqal);
+        format.read(&text).map_err(|invalid| of_file(&path, invalid.mistakes()))
+    });
+    match own.and_then(|own| with_own(own).map_err(|namesakes| of_file(&path, &namesakes))) {
+        Ok(all) => Some(all),
         Err(mistakes) => {
             refuse(values, &OBJECTIVES_FILE, mistakes);
             None
         }
-    }
-}
-
-/// Reads objectives in the format that the text has: documents of `OpenSLO` have an `apiVersion`,
-/// and those of Sloth have `slos`.
-fn read_any(text: &str) -> Result<Vec<Objective>, InvalidObjectiveFile> {
-    let documents: Vec<Value> = serde_saphyr::from_multiple(text).unwrap_or_default();
-    // A text that is not YAML has no documents, and the reader of its format says where it fails.
-    let has = |key: &str| {
-        let begin = format!("{key}:");
-        documents.iter().any(|document| document.get(key).is_some())
-            || text.lines().any(|line| line.starts_with(&begin))
-    };
-    if has("apiVersion") {
-        read_openslo(text)
-    } else if has("slos") {
-        read_sloth(text)
-    } else {
-        read_objectives(text)
     }
 }
 
@@ -246,10 +223,7 @@ mod tests {
         assert_eq!(alerts.server.as_str(), uname().nodename().to_string_lossy());
         let rules = alerts.rules();
         assert!(catalogue::documented().iter().all(|rule| rules.contains(rule)));
-        let of = |objective: &Objective| {
-            rules.contains(&objective.without_data_rule())
-                && objective.burn_rules().unwrap().iter().all(|rule| rules.contains(rule))
-        };
+        let of = |objective: &Objective| objective.rules().unwrap().iter().all(|rule| rules.contains(rule));
         assert!(documented().iter().all(of));
         let off = settings(&[], &[("SQAL_ALERTS", "off"), ("SQAL_SERVER_NAME", "Usine 1")]).alerts;
         assert_eq!((off.rules().len(), off.server.as_str()), (0, "Usine 1"));
@@ -274,6 +248,18 @@ mod tests {
         assert_eq!((ids.len(), objectives.len()), (documented().len(), documented().len()));
         let latency = objectives.iter().find(|objective| objective.name() == "latency").unwrap();
         assert_eq!(latency.labels_of_split().count(), 0);
+    }
+
+    #[test]
+    fn an_objective_of_the_plant_with_the_name_of_another_one_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = file(&folder, &SLOTH.replace("name: frames", "name: latency"));
+        let told = mistakes(&[], &[("SQAL_OBJECTIVES_FILE", path.as_str())]);
+        let wanted = format!(
+            "SQAL_OBJECTIVES_FILE (environment): {path}: objective line-latency: expected a name that sqal-latency does \
+             not have"
+        );
+        assert_eq!(told, [wanted]);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use sqal_alerts::Severity;
-use sqal_alerts::catalogue::is_inhibited;
+use sqal_alerts::catalogue::Explanations;
 use sqal_alerts::notify::AlertView;
 use sqal_alerts::state::{Alert, Evaluation};
 use sqal_core::Name;
@@ -36,6 +36,7 @@ impl Findings {
         let server = Name::new("line-1").unwrap();
         let found = evaluation.firing.iter().map(|finding| Alert::found(finding, &server, evaluation.at));
         let firing: Vec<_> = found.map(|alert| AlertView::from(&alert)).collect();
+        let explanations = Explanations::of(&firing);
         self.pages += 1;
         for alert in &firing {
             if !self.has_begun {
@@ -45,7 +46,7 @@ impl Findings {
             }
             let of_name = (alert.alertname.clone(), alert.severity);
             let found = self.found.entry(of_name).or_insert(Found { fired: self.pages, told: None });
-            if !is_inhibited(alert, &firing) {
+            if !explanations.explains(alert) {
                 found.told.get_or_insert(self.pages);
             }
         }

@@ -1,7 +1,6 @@
 //! [`Lapse`]: the rules of the server over its pages, each 15 seconds after the one before.
 
 use serde_json::Value;
-use sqal_alerts::objective::Objective;
 use sqal_alerts::query::Series;
 use sqal_alerts::state::Evaluator;
 use sqal_alerts::{AlertRule, catalogue, objective};
@@ -30,12 +29,7 @@ const TARGET: [(&str, &str); 2] = [("instance", "line-1"), ("job", catalogue::JO
 
 /// Every rule that a server evaluates.
 fn rules() -> Vec<AlertRule> {
-    let of = |objective: &Objective| {
-        let mut rules = objective.burn_rules().unwrap();
-        rules.push(objective.without_data_rule());
-        rules
-    };
-    let of_objectives = objective::documented().iter().flat_map(of).collect::<Vec<_>>();
+    let of_objectives = objective::documented().into_iter().flat_map(|objective| objective.rules().unwrap());
     catalogue::documented().into_iter().chain(of_objectives).collect()
 }
 

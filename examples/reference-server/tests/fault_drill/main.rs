@@ -27,9 +27,6 @@ mod faults;
 mod findings;
 mod hours_before;
 mod lapse;
-#[path = "../runbook/monitoring.rs"]
-#[expect(dead_code, reason = "each test file uses its part of the support")]
-mod monitoring;
 #[path = "../runbook/plant.rs"]
 #[expect(dead_code, reason = "each test file uses its part of the support")]
 mod plant;

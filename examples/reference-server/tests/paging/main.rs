@@ -14,9 +14,6 @@ mod faults;
 #[path = "../fault_drill/hours_before.rs"]
 #[expect(dead_code, reason = "each test file uses its part of the support")]
 mod hours_before;
-#[path = "../runbook/monitoring.rs"]
-#[expect(dead_code, reason = "each test file uses its part of the support")]
-mod monitoring;
 #[path = "../notices/mod.rs"]
 #[expect(dead_code, reason = "each test file uses its part of the support")]
 mod notices;

@@ -10,7 +10,7 @@ use crate::process::{free_address, now};
 /// A running Prometheus; killed when dropped.
 pub(crate) struct Prometheus {
     child: Child,
-    address: String,
+    pub(crate) url: String,
 }
 
 impl Drop for Prometheus {
@@ -36,13 +36,13 @@ impl Prometheus {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        Self { child, address }
+        Self { child, url: format!("http://{address}") }
     }
 
     /// The `data` of the answer to a call of its interface; `None` while it does not answer.
     pub(crate) fn ask(&self, path: &str) -> Option<Value> {
         let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
-        let mut answer = agent.get(format!("http://{}{path}", self.address)).call().ok()?;
+        let mut answer = agent.get(format!("{}{path}", self.url)).call().ok()?;
         let answer: Value = serde_json::from_str(&answer.body_mut().read_to_string().ok()?).ok()?;
         (answer["status"] == "success").then(|| answer["data"].clone())
     }

@@ -20,6 +20,9 @@ mod postgres;
 #[path = "../process/mod.rs"]
 #[expect(dead_code, reason = "each test file uses its part of the support")]
 mod process;
+#[path = "../prometheus/mod.rs"]
+#[expect(dead_code, reason = "each test file uses its part of the support")]
+mod prometheus;
 mod shell;
 mod states;
 
@@ -29,9 +32,8 @@ use pages::{Page, blocks, page, pages};
 use plant::Plant;
 use shell::Shell;
 use sqal_alerts::catalogue::{self, WATCHDOG, WATCHDOG_RUNBOOK};
-use sqal_alerts::objective::{self, Objective};
 use sqal_alerts::station::Cause;
-use sqal_alerts::{AlertRule, Severity};
+use sqal_alerts::{AlertRule, Severity, objective};
 
 /// Pages for every alert.
 const FOR_ALL: [&str; 3] = ["README", "incident", "keys"];
@@ -41,12 +43,7 @@ const PARTS: [&str; 4] = ["What it means for the trays", "How to see it", "What 
 
 /// Every rule of the shipped files, those of objectives too.
 fn rules() -> Vec<AlertRule> {
-    let of = |objective: &Objective| {
-        let mut rules = objective.burn_rules().unwrap();
-        rules.push(objective.without_data_rule());
-        rules
-    };
-    let of_objectives = objective::documented().iter().flat_map(of).collect::<Vec<_>>();
+    let of_objectives = objective::documented().into_iter().flat_map(|objective| objective.rules().unwrap());
     catalogue::documented().into_iter().chain(catalogue::outside()).chain(of_objectives).collect()
 }
 

@@ -17,9 +17,9 @@ use sqal_http::TokenHash;
 use tempfile::TempDir;
 use tokio::sync::watch;
 
-use crate::monitoring::Prometheus;
 use crate::postgres::Postgres;
 use crate::process::{free_address, now, run};
+use crate::prometheus::Prometheus;
 
 /// The holders of tokens. That of `marie` is `marie-token`.
 const HOLDERS: [(&str, &str); 3] =

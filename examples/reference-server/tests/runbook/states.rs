@@ -15,7 +15,7 @@ use sqal_storage::{Queue, SqliteStore};
 
 use crate::disk::SmallDisk;
 use crate::mail;
-use crate::monitoring::Prometheus;
+use crate::monitoring::{finds, monitor};
 use crate::plant::{Plant, STATION, token_of};
 use crate::postgres::Postgres;
 use crate::process::{Redis, free_address, now};
@@ -210,9 +210,9 @@ pub(crate) fn spool_damaged() -> Plant {
 /// A server that a Prometheus scrapes, which evaluates its rules.
 pub(crate) fn monitored() -> Plant {
     let mut plant = healthy();
-    plant.prometheus = Some(Prometheus::start(&plant.address, plant.folder.path()));
+    plant.prometheus = Some(monitor(&plant.address, plant.folder.path()));
     for query in ["up%20%3D%3D%201", "ALERTS%7Balertname%3D%22Watchdog%22%7D"] {
-        plant.until(query, |plant| plant.prometheus.as_ref().is_some_and(|prometheus| prometheus.finds(query)));
+        plant.until(query, |plant| plant.prometheus.as_ref().is_some_and(|prometheus| finds(prometheus, query)));
     }
     plant
 }

@@ -1,6 +1,8 @@
 //! [`Inhibition`]: which alert explains others, so that people are told the cause and not each of
 //! its effects.
 
+use std::sync::LazyLock;
+
 use super::{INSTANCE, ROUTE};
 use crate::notify::AlertView;
 use crate::objective::ERROR_BUDGET_BURN;
@@ -38,34 +40,23 @@ impl Inhibition {
         };
         let is_meant =
             self.only.is_none_or(|(label, values)| target.label(label).is_some_and(|value| values.contains(&value)));
-        source.alertname == self.source
-            && self.severity.is_none_or(|severity| severity == source.severity)
-            && source.is_firing()
+        self.is_source(source)
             && is_target
             && is_meant
             && self.equal.iter().all(|label| source.label(label) == target.label(label))
+    }
+
+    /// Whether an alert fires now and is the explaining one.
+    pub(super) fn is_source(&self, alert: &AlertView) -> bool {
+        alert.alertname == self.source
+            && self.severity.is_none_or(|severity| severity == alert.severity)
+            && alert.is_firing()
     }
 }
 
 /// The labels in which a critical alert and a warning of one name agree, if the first explains the
 /// second.
 pub(crate) const OF_ONE_NAME: [&str; 6] = ["cluster", "alertname", "instance", "endpoint", "device", "objective"];
-
-/// Whether another alert that fires explains this one, so that people are not told of it.
-///
-/// ```
-/// assert!(!sqal_alerts::catalogue::inhibitions().is_empty());
-/// ```
-#[must_use]
-pub fn is_inhibited(alert: &AlertView, all: &[AlertView]) -> bool {
-    let inhibitions = inhibitions();
-    let is_milder = |other: &AlertView| {
-        (other.severity, alert.severity) == (Severity::Critical, Severity::Warning)
-            && other.is_firing()
-            && OF_ONE_NAME.iter().all(|label| other.label(label) == alert.label(label))
-    };
-    all.iter().any(|other| is_milder(other) || inhibitions.iter().any(|inhibition| inhibition.explains(other, alert)))
-}
 
 /// The label that names a plant, which the configuration of Prometheus adds to every alert.
 const PLANT: &[&str] = &["cluster"];
@@ -95,8 +86,17 @@ const WITHOUT_DATABASE: &[&str] = &[
 ///
 /// An alert that says that samples are lost or no longer taken is inhibited only by a server that
 /// does not answer.
+///
+/// ```
+/// assert!(!sqal_alerts::catalogue::inhibitions().is_empty());
+/// ```
 #[must_use]
-pub fn inhibitions() -> Vec<Inhibition> {
+pub fn inhibitions() -> &'static [Inhibition] {
+    static TABLE: LazyLock<Vec<Inhibition>> = LazyLock::new(table);
+    &TABLE
+}
+
+fn table() -> Vec<Inhibition> {
     let failing = of("CircuitBreakerOpen", &["CriticalHealthCheckFailing"], INSTANCE);
     // A warning about the disk explains nothing: the database may be lost for another reason.
     let full = |inhibition: Inhibition| Inhibition { severity: Some(Severity::Critical), ..inhibition };
@@ -130,13 +130,13 @@ const fn of(source: &'static str, targets: &'static [&'static str], equal: &'sta
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::catalogue::{documented, outside};
+    use crate::catalogue::{Explanations, documented, outside};
 
-    fn view(alertname: &str, severity: Severity, labels: &[(&str, &str)]) -> AlertView {
+    pub(in crate::catalogue) fn view(alertname: &str, severity: Severity, labels: &[(&str, &str)]) -> AlertView {
         AlertView {
             key: format!("{alertname} {labels:?}"),
             alertname: alertname.to_owned(),
@@ -150,6 +150,10 @@ mod tests {
             acknowledged_by: None,
             value: None,
         }
+    }
+
+    fn is_inhibited(alert: &AlertView, all: &[AlertView]) -> bool {
+        Explanations::of(all).explains(alert)
     }
 
     #[test]
@@ -194,7 +198,7 @@ mod tests {
     #[test]
     fn no_alert_inhibits_itself_by_way_of_others() {
         let inhibitions = inhibitions();
-        for first in &inhibitions {
+        for first in inhibitions {
             let (mut reached, mut ahead) = (BTreeSet::new(), vec![first.source]);
             while let Some(name) = ahead.pop() {
                 for inhibition in inhibitions.iter().filter(|inhibition| inhibition.source == name) {

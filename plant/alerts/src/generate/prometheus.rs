@@ -59,8 +59,7 @@ pub fn prometheus(
         // In one group, because its rules are evaluated in their order: alerts read what was
         // recorded before them.
         let mut nodes: Vec<_> = recent.iter().map(record).collect();
-        nodes.extend(alerts(&objective.burn_rules()?));
-        nodes.push(alert(&objective.without_data_rule(), runbook));
+        nodes.extend(alerts(&objective.rules()?));
         groups.push(group(&name, Some(OF_OBJECTIVES), nodes));
         groups.push(group(&format!("{name}-period"), Some(OF_PERIODS), period.iter().map(record).collect()));
     }

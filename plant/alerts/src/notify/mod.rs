@@ -39,7 +39,7 @@ mod view;
 pub use book::NotifierBook;
 pub use group::AlertGroup;
 pub use notifier::Notifier;
-pub use plan::{EscalationStep, InvalidPlan, NotifyPlan, PlanMistake, Receiver, Route, Shift, read_plan};
+pub use plan::{EscalationStep, InvalidPlan, NotifyPlan, PlanMistake, Receiver, Route, Shift, is_plan, read_plan};
 pub use teller::Teller;
 pub use telling::{Telling, TellingKind};
 pub use view::AlertView;

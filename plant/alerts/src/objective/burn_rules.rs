@@ -39,6 +39,18 @@ const LEAST_BAD: u32 = 3;
 const LEAST_BAD_COUNT: f64 = 2.9;
 
 impl Objective {
+    /// Every rule of the objective: its [burn rules](Self::burn_rules), and the rule that tells
+    /// that they [have no data](Self::without_data_rule).
+    ///
+    /// # Errors
+    ///
+    /// That of [`Objective::burn_rules`].
+    pub fn rules(&self) -> Result<Vec<AlertRule>, UnreachableBurnError> {
+        let mut rules = self.burn_rules()?;
+        rules.push(self.without_data_rule());
+        Ok(rules)
+    }
+
     /// The rules [`ERROR_BUDGET_BURN`], one for each burn rate of the objective. If the slowest
     /// burn rate, of 3 days, is among them, a rule for few events is added, unless
     /// [`Objective::ignoring_few_events`] was called.

@@ -5,7 +5,8 @@
 //! From both follow the alerts on its error budget, [`Objective::burn_rules`], at each
 //! [`BurnRate`], and what Prometheus records for dashboards, [`Objective::recordings`].
 //! [`documented()`] gives the objectives of this server; a plant writes its own in our format
-//! ([`read_objectives`]), in `OpenSLO` ([`read_openslo`]) or for Sloth ([`read_sloth`]).
+//! ([`read_objectives`]), in `OpenSLO` ([`read_openslo`]) or for Sloth ([`read_sloth`]):
+//! [`ObjectiveFormat`] tells which, and [`with_own()`] puts them beside the documented ones.
 //!
 //! ```
 //! use sqal_alerts::objective::{BurnRate, documented};
@@ -26,6 +27,7 @@ mod certainty;
 mod definition;
 mod documented;
 mod file_error;
+mod format;
 mod indicator;
 mod invalid_objective;
 mod objective_file;
@@ -35,12 +37,14 @@ mod recordings;
 mod selector_text;
 mod sloth;
 mod target;
+mod with_own;
 
 pub use burn_rate::{BurnRate, RateWindow, UnreachableBurnError};
 pub use burn_rules::{ERROR_BUDGET_BURN, OBJECTIVE_WITHOUT_DATA};
 pub use definition::Objective;
 pub use documented::documented;
 pub use file_error::InvalidObjectiveFile;
+pub use format::ObjectiveFormat;
 pub use indicator::Indicator;
 pub use invalid_objective::InvalidObjective;
 pub use objective_file::read_objectives;
@@ -48,3 +52,4 @@ pub use openslo::read_openslo;
 pub use recordings::Recording;
 pub use sloth::read_sloth;
 pub use target::Target;
+pub use with_own::{NamesakeError, with_own};

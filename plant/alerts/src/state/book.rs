@@ -142,17 +142,8 @@ impl AlertBook {
         self.file_ended(&listed, now).await?;
         let open = listed.iter().map(|stored| &stored.alert).filter(|alert| alert.resolved.is_none());
         let mut expired = self.memory().sightings.expired(open, UNCONFIRMED_AFTER, now);
-        let mut known: BTreeMap<_, _> = listed.into_iter().map(|stored| (stored.alert.key, stored)).collect();
         let mut update = BookUpdate::default();
-        let found = evaluation.firing.iter().map(|finding| (finding, known.remove(&finding.key)));
-        let (mut going_on, mut beginning): (Vec<_>, Vec<_>) = found.partition(|(_, stored)| is_open(stored.as_ref()));
-        beginning.sort_by_key(|(finding, _)| Reverse(finding.severity));
-        going_on
-            .sort_by_key(|(_, stored)| stored.as_ref().and_then(|stored| stored.alert.confirmed.get(server).copied()));
-        let beginning = beginning.into_iter().map(|(finding, stored)| (finding.key, Some(finding), stored));
-        let not_found = known.into_iter().map(|(key, stored)| (key, None, Some(stored)));
-        let going_on = going_on.into_iter().map(|(finding, stored)| (finding.key, Some(finding), stored));
-        for (key, finding, stored) in beginning.chain(not_found).chain(going_on) {
+        for (key, finding, stored) in in_order(evaluation, listed, server) {
             let gone = expired.remove(&key).unwrap_or_default();
             let decide = |alert: Option<Alert>| match finding {
                 Some(finding) => confirmed(alert, finding, server, &gone, now),
@@ -249,6 +240,24 @@ impl AlertBook {
     fn memory(&self) -> MutexGuard<'_, Memory> {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What is found, and the alerts of the book that are not, in the order in which they are written.
+fn in_order<'a>(
+    evaluation: &'a Evaluation,
+    listed: Vec<StoredAlert>,
+    server: &ServerName,
+) -> Vec<(AlertKey, Option<&'a Finding>, Option<StoredAlert>)> {
+    let mut known: BTreeMap<_, _> = listed.into_iter().map(|stored| (stored.alert.key, stored)).collect();
+    let found = evaluation.firing.iter().map(|finding| (finding, known.remove(&finding.key)));
+    let (mut going_on, mut beginning): (Vec<_>, Vec<_>) = found.partition(|(_, stored)| is_open(stored.as_ref()));
+    beginning.sort_by_key(|(finding, _)| Reverse(finding.severity));
+    let confirmed = |stored: &StoredAlert| stored.alert.confirmed.get(server).copied();
+    going_on.sort_by_key(|(_, stored)| stored.as_ref().and_then(confirmed));
+    let not_found = known.into_iter().map(|(key, stored)| (key, None, Some(stored)));
+    let found = |(finding, stored): (&'a Finding, _)| (finding.key, Some(finding), stored);
+    let beginning = beginning.into_iter().map(found);
+    beginning.chain(not_found).chain(going_on.into_iter().map(found)).collect()
 }
 
 /// Whether an alert of the book has not ended.

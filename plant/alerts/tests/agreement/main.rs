@@ -56,11 +56,7 @@ struct Group {
 /// The rules of the catalogue, every 15 seconds, and those of the objectives, every minute: the
 /// intervals of the file of rules for Prometheus.
 fn groups() -> [Group; 2] {
-    let mut of_objectives = Vec::new();
-    for objective in objective::documented() {
-        of_objectives.extend(objective.burn_rules().unwrap());
-        of_objectives.push(objective.without_data_rule());
-    }
+    let of_objectives = objective::documented().iter().flat_map(|objective| objective.rules().unwrap()).collect();
     [
         Group { rules: catalogue::documented(), steps: Steps::every(15) },
         Group { rules: of_objectives, steps: Steps::every(60) },

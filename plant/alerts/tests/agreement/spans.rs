@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sqal_alerts::AlertRule;
 use sqal_alerts::query::Element;
-use sqal_alerts::state::{Evaluation, Finding, RuleState, StateChangeKind};
+use sqal_alerts::state::{Evaluation, Finding, RuleState};
 
 use crate::prometheus::Answer;
 use crate::recording::{Steps, time};
@@ -27,14 +27,16 @@ fn name(finding: &Finding) -> String {
 }
 
 impl Spans {
-    /// Takes the changes of an evaluation.
+    /// Takes what fires at an evaluation.
     pub(crate) fn take(&mut self, evaluation: &Evaluation, number: usize) {
-        for change in &evaluation.changes {
-            match change.kind {
-                StateChangeKind::Firing => self.begin(name(&change.finding), number),
-                StateChangeKind::Resolved => self.end(&name(&change.finding), number),
-                StateChangeKind::Pending | StateChangeKind::Cleared => {}
-            }
+        let firing: BTreeSet<_> = evaluation.firing.iter().map(name).collect();
+        let open = self.0.iter().filter(|(_, spans)| spans.last().is_some_and(|span| span.end.is_none()));
+        let open: BTreeSet<_> = open.map(|(alert, _)| alert.clone()).collect();
+        for alert in firing.difference(&open) {
+            self.begin(alert.clone(), number);
+        }
+        for alert in open.difference(&firing) {
+            self.end(alert, number);
         }
     }
 

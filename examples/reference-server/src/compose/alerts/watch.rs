@@ -9,9 +9,9 @@
 use std::time::{Duration, Instant};
 
 use metrics::{counter, gauge, histogram};
-use sqal_alerts::catalogue::is_inhibited;
+use sqal_alerts::catalogue::Explanations;
 use sqal_alerts::notify::{AlertView, NotifierBook};
-use sqal_alerts::state::{Alert, AlertBookError, BookUpdate, Evaluation, ServerName, SilenceBookError};
+use sqal_alerts::state::{Alert, AlertBookError, Evaluation, ServerName, SilenceBookError};
 use sqal_alerts::{AlertRule, RuleName, Severity};
 use sqal_core::Timestamp;
 use sqal_http::services::{AlertParts, MetricsText};
@@ -22,7 +22,7 @@ use sqal_resilience::{Clock, Shutdown, TokioClock};
 use sqal_storage::StorageError;
 use tokio::task::spawn_blocking;
 use tokio::time::{MissedTickBehavior, interval, timeout};
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 
 use super::alert_log::{AlertLog, tell_began, tell_ended};
 use super::evaluation::{Evaluated, SelfEvaluation};
@@ -31,9 +31,10 @@ use crate::wall_clock::wall_clock;
 /// The time between two evaluations, as Prometheus scrapes.
 const EVERY: Duration = Duration::from_secs(15);
 
-/// The most time for each step with the database: shorter than the time between two evaluations, so
-/// that a database that does not answer holds up no evaluation.
-const LIMIT: Duration = Duration::from_secs(10);
+/// The most time for each step with the database. To write down and then to tell takes less than
+/// the time between two evaluations, so that a database that does not answer holds up no
+/// evaluation.
+const LIMIT: Duration = Duration::from_secs(7);
 
 /// Evaluates the rules over the metrics of its process, and gives what they find to the book of all
 /// servers and to the plan of who is told.
@@ -113,24 +114,27 @@ impl AlertWatch {
     async fn look(&mut self, now: Timestamp, shutdown: &Shutdown) -> Option<Result<(), BookkeepingError>> {
         let restored = self.restored(now, shutdown).await?;
         let evaluation = self.evaluate(now).await?;
-        let taken = match restored {
-            Ok(()) => {
-                let book = &self.parts.book;
-                let taking = async { Ok::<_, BookkeepingError>(book.take(&evaluation, &self.server, now).await?) };
-                limited(shutdown, Box::pin(taking)).await?
+        if let Err(error) = restored {
+            tell_began(self.log.unwritten(&evaluation.firing));
+            return Some(Err(error));
+        }
+        let book = &self.parts.book;
+        let taking = async { Ok::<_, BookkeepingError>(book.take(&evaluation, &self.server, now).await?) };
+        let taken = limited(shutdown, Box::pin(taking)).await?;
+        match taken {
+            Ok(update) => {
+                tell_began(self.log.written(&update));
+                tell_ended(&update);
+                limited(shutdown, Box::pin(self.tell(&update.current, now))).await
             }
-            Err(error) => Err(error),
-        };
-        let update = match taken {
-            Ok(update) => update,
             Err(error) => {
                 tell_began(self.log.unwritten(&evaluation.firing));
-                return Some(Err(error));
+                if let Err(later) = limited(shutdown, Box::pin(self.tell_kept(now))).await? {
+                    debug!(error = %Causes::of(&later), "the alerts of the book cannot be told either");
+                }
+                Some(Err(error))
             }
-        };
-        tell_began(self.log.written(&update));
-        tell_ended(&update);
-        limited(shutdown, Box::pin(self.tell(&update, now))).await
+        }
     }
 
     /// Takes over the open alerts of the book, once.
@@ -177,13 +181,26 @@ impl AlertWatch {
         }
     }
 
-    /// Tells people of alerts, as the plan says.
-    async fn tell(&self, update: &BookUpdate, now: Timestamp) -> Result<(), BookkeepingError> {
+    /// Tells people of the alerts that the book holds after it could not take all: those that it
+    /// took before that, and those of other servers.
+    async fn tell_kept(&self, now: Timestamp) -> Result<(), BookkeepingError> {
+        if self.notifier.is_none() {
+            return Ok(());
+        }
+        let kept = self.parts.book.current(now).await?;
+        self.tell(&kept, now).await
+    }
+
+    /// Tells people of the current alerts, as the plan says.
+    async fn tell(&self, current: &[Alert], now: Timestamp) -> Result<(), BookkeepingError> {
         let Some(notifier) = &self.notifier else { return Ok(()) };
         let silences = self.parts.silences.list_active(now).await?;
-        let alerts: Vec<_> = update.current.iter().map(AlertView::from).collect();
-        let is_silenced =
-            |alert: &AlertView| silences.iter().any(|silence| silence.matches(alert)) || is_inhibited(alert, &alerts);
+        let alerts: Vec<_> = current.iter().map(AlertView::from).collect();
+        let explanations = Explanations::of(&alerts);
+        let is_silenced = |alert: &AlertView| {
+            silences.iter().any(|silence| silence.matches(&alert.key, |name| alert.label(name)))
+                || explanations.explains(alert)
+        };
         for telling in notifier.look(&alerts, &is_silenced, now).await? {
             let (kind, incident, alerts) = (telling.kind.as_str(), telling.incident_key.as_str(), telling.count);
             info!(kind, incident, alerts, receivers = telling.to.len(), "receivers are told of alerts");
@@ -191,13 +208,15 @@ impl AlertWatch {
         Ok(())
     }
 
-    /// Tells the log when alerts can no longer be written down or told, and when they can again.
+    /// Tells the log when alerts can no longer all be written down and told, and when they can
+    /// again.
     fn tell_outage(&self, error: Option<&BookkeepingError>, now: Instant) {
         match error {
             Some(error) if self.away.failed(now) => warn!(
                 error = %Causes::of(error),
-                "alerts are neither kept nor told to people now, because the database cannot be used; they are \
-                 evaluated all the same, and this log has a line for each that begins"
+                "alerts are not all kept now, because the database cannot be used or is too slow: people are told \
+                 only of those that it holds; rules are evaluated all the same, and this log has a line for each \
+                 alert that begins"
             ),
             Some(_) => {}
             None => {
@@ -275,8 +294,10 @@ mod tests {
     use fixtures::logged::LoggedLines;
     use sqal_alerts::catalogue::documented;
     use sqal_alerts::notify::read_plan;
+    use sqal_alerts::query::{Query, Selector};
     use sqal_alerts::state::{AlertBook, SilenceBook};
     use sqal_alerts::station::Stations;
+    use sqal_alerts::{Hold, Words};
     use sqal_core::Name;
     use sqal_resilience::ShutdownConfig;
     use sqal_storage::conformance::{Call, Interpose, Interposed, Turn};
@@ -296,6 +317,8 @@ mod tests {
         Here,
         Away,
         Silent,
+        /// After this number of writes, the next never ends; then the database is here.
+        SilentAfter(u32),
     }
 
     #[derive(Clone, Debug)]
@@ -303,13 +326,26 @@ mod tests {
 
     #[async_trait]
     impl Interpose for Way {
-        async fn turn(&self, _: Call) -> Turn {
-            let place = *self.0.lock().unwrap();
+        async fn turn(&self, call: Call) -> Turn {
+            let place = self.step(call);
             match place {
-                Place::Here => Turn::Done,
                 Place::Away => Turn::FailsBefore(StorageErrorKind::Unavailable),
                 Place::Silent => std::future::pending().await,
+                Place::SilentAfter(0) if call == Call::Write => std::future::pending().await,
+                Place::Here | Place::SilentAfter(_) => Turn::Done,
             }
+        }
+    }
+
+    impl Way {
+        /// Where the database is for a call, which may be the last write before it does not answer.
+        fn step(&self, call: Call) -> Place {
+            let mut place = self.0.lock().unwrap();
+            let found = *place;
+            if let (Place::SilentAfter(writes), Call::Write) = (found, call) {
+                *place = writes.checked_sub(1).map_or(Place::Here, Place::SilentAfter);
+            }
+            found
         }
     }
 
@@ -402,14 +438,10 @@ mod tests {
         let text = lines.text();
         let count = |part: &str| text.lines().filter(|line| line.contains(part)).count();
         assert_eq!((count("an alert begins"), count("ServerClockStepped")), (1, 1), "{text}");
-        assert_eq!(
-            (count("alerts are neither kept nor told"), count("alerts are kept and told again")),
-            (1, 1),
-            "{text}"
-        );
+        assert_eq!((count("alerts are not all kept"), count("alerts are kept and told again")), (1, 1), "{text}");
         assert!(text.contains("missed=3"), "{text}");
         let order =
-            ["an alert begins", "alerts are neither kept", "alerts are kept"].map(|part| text.find(part).unwrap());
+            ["an alert begins", "alerts are not all kept", "alerts are kept"].map(|part| text.find(part).unwrap());
         assert!(order.is_sorted(), "{text}");
     }
 
@@ -448,6 +480,30 @@ mod tests {
         let mut off = plant.server(Vec::new(), true);
         plant.look(&mut off, 60).await.unwrap();
         assert_eq!((plant.open(60).await, plant.notices().await), (0, 2));
+    }
+
+    fn rule(name: &str, severity: Severity, metric: &str) -> AlertRule {
+        let (query, words) = (Query::from(Selector::new(metric)).above(0.0), Words::new(name, name));
+        let (hold, page) = (Hold::default(), "station-silent");
+        AlertRule::new(name, severity, query, hold, words.clone(), words, page).unwrap()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_database_that_is_too_slow_for_all_alerts_takes_the_critical_ones_and_people_are_told_of_them() {
+        let plant = Plant::new();
+        let rules = vec![rule("Mild", Severity::Warning, "mild"), rule("Grave", Severity::Critical, "grave")];
+        let mut server = plant.server(rules, true);
+        plant.shows("mild 0\ngrave 0\n");
+        plant.look(&mut server, 0).await.unwrap();
+        plant.shows("mild 1\ngrave 1\n");
+        plant.database(Place::SilentAfter(1));
+        let late = plant.look(&mut server, 15).await;
+        assert!(matches!(late, Err(BookkeepingError::Late)), "{late:?}");
+        let kept = AlertBook::new(plant.store.clone(), plant.store.clone()).current(at(15)).await.unwrap();
+        assert_eq!(kept.iter().map(|alert| alert.rule.as_str()).collect::<Vec<_>>(), ["Grave"]);
+        assert_eq!(plant.notices().await, 1);
+        plant.look(&mut server, 30).await.unwrap();
+        assert_eq!(plant.open(30).await, 2);
     }
 
     #[tokio::test(start_paused = true)]

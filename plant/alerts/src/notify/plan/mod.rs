@@ -21,7 +21,7 @@ use sqal_work::outbox::notify::ChannelName;
 use super::keys;
 use super::view::AlertView;
 pub use mistake::{InvalidPlan, PlanMistake};
-pub use read::read_plan;
+pub use read::{is_plan, read_plan};
 pub use receiver::Receiver;
 pub use route::{EscalationStep, Route};
 pub use shift::Shift;

@@ -19,6 +19,7 @@ use super::shift::{DAYS, Shift, time_of_day};
 use super::spans;
 use super::{NotifyPlan, Waits};
 use crate::rule::{Severity, is_label_name};
+use crate::yaml_keys::first_key;
 
 /// The largest file, in bytes.
 const LARGEST: usize = 256 * 1024;
@@ -103,6 +104,18 @@ pub fn read_plan(text: &str) -> Result<NotifyPlan, InvalidPlan> {
     }
     plan.warnings = checks::warnings(&plan, shifts.keys());
     Ok(plan)
+}
+
+/// Whether a text is meant as a plan: it has one of the keys `receivers` and `routes`. A text that
+/// is not YAML is recognised too: [`read_plan`] says where it fails.
+///
+/// ```
+/// assert!(sqal_alerts::notify::is_plan("receivers: { quality: { mail: [quality@example.com] } }"));
+/// assert!(!sqal_alerts::notify::is_plan("objectives: []"));
+/// ```
+#[must_use]
+pub fn is_plan(text: &str) -> bool {
+    first_key(text, &["receivers", "routes"]).is_some()
 }
 
 fn required_url(file: &Members<'_>, mistakes: &mut Mistakes) -> String {
