@@ -61,7 +61,7 @@ pub(crate) fn routes() -> Vec<Endpoint> {
             .bad_call("GET", "/api/v1/stations/ESP32_SIM_1234/faults?limit=0", 400),
         post("/api/v1/stations/{device_id}/relearn", ENGINEER, Class::Create, relearn)
             .objective(Objective::LONG)
-            .queries(14)
+            .queries(7)
             .described("relearnStation", "Stations", "Let a station learn anew what is usual")
             .parameters(&[DEVICE_IN_PATH])
             .gives::<Station>()
