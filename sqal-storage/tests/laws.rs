@@ -15,9 +15,9 @@ use sqal_core::DeviceId;
 use sqal_resilience::{BreakerConfig, SystemClock};
 use sqal_storage::conformance::{Fault, StorePlace};
 use sqal_storage::{
-    GuardedStore, MemoryStore, MeteredStore, PostgresStore, Queue, Records, RetryingStore, SampleStore, SpooledStore,
-    SqliteStore, custody_conformance, fields_conformance, postgres::PostgresConfig, queue_conformance,
-    records_conformance, register_conformance, sample_store_conformance, sqlite::SqliteConfig,
+    Bugs, GuardedStore, MemoryStore, MeteredStore, PostgresStore, Queue, Records, RetryingStore, SampleStore,
+    SpooledStore, SqliteStore, bugs_conformance, custody_conformance, fields_conformance, postgres::PostgresConfig,
+    queue_conformance, records_conformance, register_conformance, sample_store_conformance, sqlite::SqliteConfig,
 };
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
@@ -111,6 +111,26 @@ impl StorePlace for PostgresPlace {
 /// A store with two writers, so that tasks meet in the database.
 async fn postgres_of_two() -> PostgresStore {
     PostgresPlace::new().open().await
+}
+
+mod bugs_of_memory {
+    use super::*;
+    bugs_conformance!(async { MemoryStore::new() });
+}
+
+mod bugs_behind_an_arc {
+    use super::*;
+    bugs_conformance!(async { Arc::new(MemoryStore::new()) as Arc<dyn Bugs> });
+}
+
+mod bugs_of_sqlite {
+    use super::*;
+    bugs_conformance!(sqlite());
+}
+
+mod bugs_of_postgres {
+    use super::*;
+    bugs_conformance!(postgres_of_two());
 }
 
 mod records_of_memory {

@@ -17,6 +17,7 @@
 
 mod assertions;
 pub mod blobs;
+pub mod bugs;
 #[cfg(feature = "cache")]
 pub mod cache;
 pub mod custody;

@@ -2,6 +2,7 @@
 //! process.
 
 mod blobs;
+mod bugs;
 mod queue;
 mod records;
 mod relay;
@@ -46,6 +47,7 @@ struct Kept {
     register: BTreeMap<(EntryKind, EntryName), Vec<Entry>>,
     jobs: queue::Jobs,
     records: records::Recorded,
+    bugs: bugs::Tracker,
 }
 
 impl Kept {

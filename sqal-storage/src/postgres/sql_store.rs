@@ -5,22 +5,27 @@ use std::time::Duration;
 use async_trait::async_trait;
 use sqlx::postgres::{PgArguments, PgConnection, PgRow, Postgres};
 use sqlx::query::Query;
-use sqlx::{Row as _, TypeInfo, ValueRef};
+use sqlx::{AssertSqlSafe, Row as _, SqlSafeStr, TypeInfo, ValueRef};
 use tokio::time::{Instant, timeout_at};
 
 use super::encoding::Micros;
 use super::error::{refused, storage_error};
 use super::line::Taken;
 use super::{PostgresStore, statements, within};
-use crate::sql::{Cell, Engine, Row, Sql, SqlRunner, SqlStore, SqlTransaction, Value};
+use crate::sql::{Assembled, Cell, Engine, Row, Sql, SqlRunner, SqlStore, SqlTransaction, Value};
 use crate::{StorageError, StorageErrorKind};
 
 fn query(statement: Sql, values: &[Value<'_>]) -> Query<'static, Postgres, PgArguments> {
-    values.iter().fold(sqlx::query(statement.text(Engine::Postgres)), |query, value| match *value {
+    bound(statement.text(Engine::Postgres), values)
+}
+
+fn bound(text: impl SqlSafeStr, values: &[Value<'_>]) -> Query<'static, Postgres, PgArguments> {
+    values.iter().fold(sqlx::query(text), |query, value| match *value {
         Value::Int(number) => query.bind(number),
         Value::Text(text) => query.bind(text.map(str::to_owned)),
         Value::Bytes(bytes) => query.bind(bytes.to_vec()),
         Value::Time(time) => query.bind(Micros(time.micros())),
+        Value::MaybeTime(time) => query.bind(time.map(|time| Micros(time.micros()))),
     })
 }
 
@@ -86,14 +91,25 @@ impl SqlTransaction for Writing<'_> {
     }
 }
 
+impl PostgresStore {
+    /// The rows of a query that reads, within the deadline.
+    async fn rows(&self, query: Query<'static, Postgres, PgArguments>) -> Result<Vec<Row>, StorageError> {
+        let asking = self.readers.with(async |connection| query.fetch_all(connection).await);
+        Ok(within(self.deadline, asking).await?.iter().map(to_row).collect())
+    }
+}
+
 #[async_trait]
 impl SqlStore for PostgresStore {
     const ENGINE: Engine = Engine::Postgres;
 
     async fn read(&self, statement: Sql, values: &[Value<'_>]) -> Result<Vec<Row>, StorageError> {
-        let query = query(statement, values);
-        let asking = self.readers.with(async |connection| query.fetch_all(connection).await);
-        Ok(within(self.deadline, asking).await?.iter().map(to_row).collect())
+        self.rows(query(statement, values)).await
+    }
+
+    async fn read_assembled(&self, statement: &Assembled, values: &[Value<'_>]) -> Result<Vec<Row>, StorageError> {
+        // Its pieces are texts of this program, and its values are bound.
+        self.rows(bound(AssertSqlSafe(statement.text().to_owned()), values)).await
     }
 
     async fn write(&self, statement: Sql, values: &[Value<'_>]) -> Result<Vec<Row>, StorageError> {

@@ -2,7 +2,9 @@
 
 use crate::record::written_columns;
 use crate::schema::{Schema, Step};
-use crate::sql::{LABELS_IN_POSTGRES, QUEUE_IN_POSTGRES, RECORDS_IN_POSTGRES, TRACED_JOBS_IN_POSTGRES};
+use crate::sql::{
+    BUGS_IN_POSTGRES, LABELS_IN_POSTGRES, QUEUE_IN_POSTGRES, RECORDS_IN_POSTGRES, TRACED_JOBS_IN_POSTGRES,
+};
 
 /// The version and the licence of the extension `TimescaleDB`; NULL without it.
 pub(super) const TIMESCALE: &str = "
@@ -189,6 +191,7 @@ pub(super) const PARTITIONED: Schema = Schema {
         RECORDS_IN_POSTGRES,
         LABELS_IN_POSTGRES,
         TRACED_JOBS_IN_POSTGRES,
+        BUGS_IN_POSTGRES,
     ],
 };
 
@@ -203,7 +206,7 @@ DO $$ DECLARE extension text := (SELECT extnamespace::regnamespace::text FROM pg
     EXECUTE format('SELECT %1$s.create_hypertable(''sample'', %1$s.by_range(''timestamp'', INTERVAL ''1 day''), create_default_indexes => false)', extension);
 END $$;"
     ),
-    steps: &[HOURS, AUDIT_LOGS, SEALED_FIELDS, REGISTER, REGISTER_LINES, GRADED_SAMPLES, QUEUE_IN_POSTGRES, RECORDS_IN_POSTGRES, LABELS_IN_POSTGRES, TRACED_JOBS_IN_POSTGRES],
+    steps: &[HOURS, AUDIT_LOGS, SEALED_FIELDS, REGISTER, REGISTER_LINES, GRADED_SAMPLES, QUEUE_IN_POSTGRES, RECORDS_IN_POSTGRES, LABELS_IN_POSTGRES, TRACED_JOBS_IN_POSTGRES, BUGS_IN_POSTGRES],
 };
 
 /// The sums over the samples of a device and hour, from any relation with their columns.

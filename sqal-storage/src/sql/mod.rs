@@ -2,6 +2,7 @@
 //! that is written once for both.
 
 mod audit;
+mod bugs;
 mod fields;
 mod queue;
 mod records;
@@ -14,17 +15,19 @@ mod tables;
 pub(crate) use audit::{audit_after, audit_head, audit_rows, log_action, write_down};
 pub(crate) use register::{count_decisions, decision_rows};
 pub(crate) use row::{Cell, Row, Value};
-pub(crate) use store::{Engine, Sql, SqlRunner, SqlStore, SqlTransaction};
+pub(crate) use store::{Assembled, Engine, Sql, SqlRunner, SqlStore, SqlTransaction};
 pub use tables::{TABLES, VIEWS};
 
 #[cfg(feature = "postgres")]
 pub(crate) use {
+    bugs::BUGS_IN_POSTGRES,
     queue::{QUEUE_IN_POSTGRES, TRACED_JOBS_IN_POSTGRES},
     records::RECORDS_IN_POSTGRES,
     register::LABELS_IN_POSTGRES,
 };
 #[cfg(feature = "sqlite")]
 pub(crate) use {
+    bugs::BUGS_IN_SQLITE,
     queue::{QUEUE_IN_SQLITE, TRACED_JOBS_IN_SQLITE},
     records::RECORDS_IN_SQLITE,
     register::LABELS_IN_SQLITE,

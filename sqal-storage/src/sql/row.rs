@@ -13,6 +13,8 @@ pub(crate) enum Value<'a> {
     Bytes(&'a [u8]),
     /// A time in a column of times: PostgreSQL has a type for them, SQLite has microseconds.
     Time(Timestamp),
+    /// A time as [`Value::Time`], or NULL.
+    MaybeTime(Option<Timestamp>),
 }
 
 impl From<i64> for Value<'_> {

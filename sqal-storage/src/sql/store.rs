@@ -69,6 +69,39 @@ impl Sql {
     }
 }
 
+/// A statement that is assembled from fixed texts and the places of values. No text of a caller
+/// gets into it: every piece is a text of this program, and every value is bound.
+#[derive(Clone, Debug)]
+pub(crate) struct Assembled(String);
+
+impl Assembled {
+    /// A statement that begins with a text.
+    pub(crate) fn of(text: &'static str) -> Self {
+        Self(text.to_owned())
+    }
+
+    /// Adds a text at the end.
+    pub(crate) fn add(&mut self, text: &'static str) {
+        self.0.push_str(text);
+    }
+
+    /// Adds the place of a value at the end: 1 is the first value.
+    pub(crate) fn place(&mut self, place: usize) {
+        self.0.push('$');
+        self.0.push_str(&place.to_string());
+    }
+
+    /// The statement after a text.
+    pub(crate) fn after(&self, text: &'static str) -> Self {
+        Self(format!("{text}{}", self.0))
+    }
+
+    /// The text of the statement, which both engines know.
+    pub(crate) fn text(&self) -> &str {
+        &self.0
+    }
+}
+
 /// A store over SQL. A port that is implemented for every `SqlStore` is written once for both
 /// engines.
 #[async_trait]
@@ -78,6 +111,9 @@ pub(crate) trait SqlStore: Debug + Send + Sync + 'static {
 
     /// Reads, within the deadline of the store.
     async fn read(&self, statement: Sql, values: &[Value<'_>]) -> Result<Vec<Row>, StorageError>;
+
+    /// Reads by an assembled statement, within the deadline of the store.
+    async fn read_assembled(&self, statement: &Assembled, values: &[Value<'_>]) -> Result<Vec<Row>, StorageError>;
 
     /// Runs one statement that writes, commits it, and returns its rows.
     async fn write(&self, statement: Sql, values: &[Value<'_>]) -> Result<Vec<Row>, StorageError>;

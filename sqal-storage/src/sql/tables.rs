@@ -3,7 +3,7 @@
 
 /// Every table that holds data of a SQL store, without the table of schema versions and
 /// the counters of SQLite.
-pub const TABLES: [&str; 9] = [
+pub const TABLES: [&str; 17] = [
     "sample",
     "sample_hour",
     "audit_logs",
@@ -13,6 +13,14 @@ pub const TABLES: [&str; 9] = [
     "sqal_job",
     "sqal_record",
     "sqal_record_label",
+    "bug_reports",
+    "bug_comments",
+    "bug_metrics",
+    "sqal_bug_history",
+    "sqal_bug_attachment",
+    "sqal_bug_tag",
+    "sqal_bug_word",
+    "sqal_bug_device",
 ];
 
 /// Every view of a SQL store, as the catalogue of the database has its name. A statement puts the

@@ -1,22 +1,28 @@
 //! [`SqlStore`] of the SQLite store.
 
 use async_trait::async_trait;
+use sqal_core::Timestamp;
 use sqlx::pool::PoolConnection;
 use sqlx::query::Query;
 use sqlx::sqlite::{Sqlite, SqliteArguments, SqliteConnection, SqliteRow};
-use sqlx::{Row as _, TypeInfo, ValueRef};
+use sqlx::{AssertSqlSafe, Row as _, SqlSafeStr, TypeInfo, ValueRef};
 
 use super::error::storage_error;
 use super::{SqliteStore, statements};
 use crate::StorageError;
-use crate::sql::{Cell, Engine, Row, Sql, SqlRunner, SqlStore, SqlTransaction, Value};
+use crate::sql::{Assembled, Cell, Engine, Row, Sql, SqlRunner, SqlStore, SqlTransaction, Value};
 
 fn query(statement: Sql, values: &[Value<'_>]) -> Query<'static, Sqlite, SqliteArguments> {
-    values.iter().fold(sqlx::query(statement.text(Engine::Sqlite)), |query, value| match *value {
+    bound(statement.text(Engine::Sqlite), values)
+}
+
+fn bound(text: impl SqlSafeStr, values: &[Value<'_>]) -> Query<'static, Sqlite, SqliteArguments> {
+    values.iter().fold(sqlx::query(text), |query, value| match *value {
         Value::Int(number) => query.bind(number),
         Value::Text(text) => query.bind(text.map(str::to_owned)),
         Value::Bytes(bytes) => query.bind(bytes.to_vec()),
         Value::Time(time) => query.bind(time.micros()),
+        Value::MaybeTime(time) => query.bind(time.map(Timestamp::micros)),
     })
 }
 
@@ -104,6 +110,12 @@ impl SqlStore for SqliteStore {
 
     async fn read(&self, statement: Sql, values: &[Value<'_>]) -> Result<Vec<Row>, StorageError> {
         Ok(self.all(query(statement, values)).await?.iter().map(to_row).collect())
+    }
+
+    async fn read_assembled(&self, statement: &Assembled, values: &[Value<'_>]) -> Result<Vec<Row>, StorageError> {
+        // Its pieces are texts of this program, and its values are bound.
+        let query = bound(AssertSqlSafe(statement.text().to_owned()), values);
+        Ok(self.all(query).await?.iter().map(to_row).collect())
     }
 
     async fn write(&self, statement: Sql, values: &[Value<'_>]) -> Result<Vec<Row>, StorageError> {

@@ -2,7 +2,7 @@
 
 use crate::record::written_columns;
 use crate::schema::{Schema, Step};
-use crate::sql::{LABELS_IN_SQLITE, QUEUE_IN_SQLITE, RECORDS_IN_SQLITE, TRACED_JOBS_IN_SQLITE};
+use crate::sql::{BUGS_IN_SQLITE, LABELS_IN_SQLITE, QUEUE_IN_SQLITE, RECORDS_IN_SQLITE, TRACED_JOBS_IN_SQLITE};
 
 /// Begins a transaction that holds the write lock.
 pub(super) const BEGIN: &str = "BEGIN IMMEDIATE";
@@ -173,6 +173,7 @@ CREATE INDEX sample_of_device ON sample (device_id, timestamp DESC, id DESC);
         RECORDS_IN_SQLITE,
         LABELS_IN_SQLITE,
         TRACED_JOBS_IN_SQLITE,
+        BUGS_IN_SQLITE,
     ],
 };
 
