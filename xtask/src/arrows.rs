@@ -2,7 +2,7 @@
 
 /// The arrows of the house: a crate, and the crates that it may name. The map in `ARCHITECTURE.md`
 /// is drawn from it.
-pub const ARROWS: [(&str, &[&str]); 16] = [
+pub const ARROWS: [(&str, &[&str]); 17] = [
     ("sqal-core", &[]),
     ("sqal-resilience", &[]),
     ("sqal-telemetry", &[]),
@@ -10,6 +10,7 @@ pub const ARROWS: [(&str, &[&str]); 16] = [
     ("sqal-fusion", &["sqal-core"]),
     ("sqal-storage", &["sqal-core", "sqal-resilience"]),
     ("sqal-alerts", &["sqal-client", "sqal-core", "sqal-fusion", "sqal-resilience", "sqal-storage", "sqal-work"]),
+    ("sqal-bugs", &["sqal-core", "sqal-resilience", "sqal-storage", "sqal-work"]),
     ("sqal-client", &["sqal-resilience", "sqal-telemetry"]),
     ("sqal-dashboard", &[]),
     ("sqal-grading", &["sqal-core", "sqal-fusion", "sqal-sensors", "sqal-storage"]),
@@ -24,6 +25,7 @@ pub const ARROWS: [(&str, &[&str]); 16] = [
         "sqal-http",
         &[
             "sqal-alerts",
+            "sqal-bugs",
             "sqal-core",
             "sqal-dashboard",
             "sqal-fusion",
