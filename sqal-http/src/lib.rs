@@ -29,6 +29,7 @@
 //! - `dashboard`: the live page at `/`.
 //! - `alerts`: alerts, silences and the state of the stations, with the trays that were judged
 //!   while an instrument was at fault.
+//! - `bugs`: the bug tracker, and the intake of faults that programs report as Sentry's clients do.
 //! - `openapi`: the description of every route at `/openapi/v1.json`, and `/docs` to read it and
 //!   try it; those of the second version at `/openapi/v2.json` and `/docs/v2`.
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -51,6 +52,8 @@ mod table;
 // its own on the same versions.
 #[cfg(feature = "alerts")]
 pub use sqal_alerts;
+#[cfg(feature = "bugs")]
+pub use sqal_bugs;
 pub use sqal_core;
 pub use sqal_grading;
 pub use sqal_intake;

@@ -1,5 +1,7 @@
 //! [`Services`]: the pieces that a composition root hands to the router, in groups.
 
+#[cfg(feature = "bugs")]
+mod bug_parts;
 mod metrics_text;
 
 use std::fmt;
@@ -43,6 +45,8 @@ use crate::line::own_health::own_health;
 use crate::line::station_feed::StationFeed;
 use crate::route::api_version::ApiVersion;
 
+#[cfg(feature = "bugs")]
+pub use bug_parts::{BugParts, BugProject, BugProjects};
 pub use metrics_text::MetricsText;
 
 /// The pieces that the router needs, in four groups. Public fields can be replaced, in any order,
@@ -173,6 +177,9 @@ pub struct PlantParts {
     /// silences and stations have no items.
     #[cfg(feature = "alerts")]
     pub alerts: Option<AlertParts>,
+    /// The bugs of the plant. Without them, lists of bugs have no items.
+    #[cfg(feature = "bugs")]
+    pub bugs: Option<BugParts>,
     /// Work that takes longer than a client waits.
     pub(crate) jobs: JobWorker,
     /// The decisions on profiles, and the profiles that this server was given.
@@ -276,6 +283,13 @@ impl Services {
         self.plant.alerts.as_ref().ok_or_else(|| Problem::not_found(missing))
     }
 
+    /// The bugs. Without them, a [`Problem`] 404.
+    #[cfg(feature = "bugs")]
+    pub(crate) fn bugs(&self) -> Result<&BugParts, Problem> {
+        let missing = "bugs are kept nowhere here: this service has no bug tracker";
+        self.plant.bugs.as_ref().ok_or_else(|| Problem::not_found(missing))
+    }
+
     /// The register that keeps decisions. Without one, a [`Problem`] 404.
     pub(crate) fn register(&self) -> Result<&dyn Register, Problem> {
         self.storage
@@ -347,6 +361,8 @@ impl PlantParts {
             schedules: None,
             #[cfg(feature = "alerts")]
             alerts: None,
+            #[cfg(feature = "bugs")]
+            bugs: None,
             jobs: JobWorker::default(),
             decisions: Decisions::new(given),
             versions: Vec::new(),

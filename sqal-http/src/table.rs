@@ -7,6 +7,8 @@ use axum::middleware::from_fn_with_state;
 
 use crate::door::{gate, layers};
 use crate::modules;
+#[cfg(feature = "bugs")]
+use crate::resources::bugs;
 #[cfg(feature = "ws")]
 use crate::resources::commands;
 #[cfg(feature = "dashboard")]
@@ -46,6 +48,8 @@ fn work() -> Vec<Endpoint> {
         stations::routes(),
         #[cfg(feature = "alerts")]
         doubtful::routes(),
+        #[cfg(feature = "bugs")]
+        bugs::routes(),
         capabilities::routes(),
         log_level::routes(),
         queries::routes(),

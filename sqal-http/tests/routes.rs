@@ -512,11 +512,18 @@ async fn sd_07_while_it_ends_a_process_is_alive_and_not_ready() {
     assert_eq!(headers["retry-after"], "5");
 }
 
+/// The page of bugs and its assets.
+#[cfg(feature = "bugs")]
+const OF_BUGS: [&str; 3] = ["/bugs", "/bugs.css", "/bugs.js"];
+/// A server without bugs has no page of bugs.
+#[cfg(not(feature = "bugs"))]
+const OF_BUGS: [&str; 0] = [];
+
 /// If a browser names the newest version of an asset, the asset is not sent again.
 #[tokio::test]
 async fn assets_are_sent_once() {
     let (app, ..) = app(0).await;
-    for path in ["/dashboard.css", "/dashboard.js"] {
+    for path in ["/dashboard.css", "/dashboard.js"].into_iter().chain(OF_BUGS.into_iter().skip(1)) {
         let (status, text, headers) = get(&app, path).await;
         assert!(status == StatusCode::OK && !text.as_str().unwrap().is_empty());
         let ask = |tag: &axum::http::HeaderValue| {
@@ -535,7 +542,7 @@ async fn assets_are_sent_once() {
 async fn metrics_are_text_and_the_page_needs_nothing_from_elsewhere() {
     let (app, ..) = app(0).await;
     assert_eq!(get(&app, "/metrics").await.1, "up 1\n");
-    for path in ["/", "/dashboard.css", "/dashboard.js"] {
+    for path in ["/", "/dashboard.css", "/dashboard.js"].into_iter().chain(OF_BUGS) {
         let (status, text, headers) = get(&app, path).await;
         assert_eq!(status, StatusCode::OK, "{path}");
         assert!(headers["content-security-policy"].to_str().unwrap().starts_with("default-src 'none'"));

@@ -1,24 +1,30 @@
-//! The live page of SQAL: its markup, its style sheet, its script and its words in English and
-//! French.
+//! The live page of SQAL and its page of bugs: their markup, their style sheets, their scripts and
+//! their words in English and French.
 //!
 //! The crate holds assets and names no other crate. A server puts [`page_at`], [`STYLE`] and
-//! [`SCRIPT`] under `/`, `/dashboard.css` and `/dashboard.js` of one place.
+//! [`SCRIPT`] under `/`, `/dashboard.css` and `/dashboard.js` of one place. If it follows bugs, it
+//! puts [`bugs_page_at`], [`BUGS_STYLE`] and [`BUGS_SCRIPT`] under `/bugs`, `/bugs.css` and
+//! `/bugs.js` of that place.
 //!
 //! ```
 //! use sqal_dashboard::{Parts, page_at};
 //!
-//! let page = page_at("/quality", "terrine", Parts { stations: true, description: false });
+//! let page = page_at("/quality", "terrine", Parts { stations: true, description: false, bugs: true });
 //! assert!(page.starts_with("<!doctype html>") && page.contains("terrine"));
 //! ```
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-/// The script: its files in the order of their use, joined to one module.
+/// The script of the live page: its files in the order of their use, joined to one module.
 pub const SCRIPT: &str = concat!(
     include_str!("script/open.js"),
+    include_str!("script/beside.js"),
     include_str!("script/words.js"),
+    include_str!("script/language.js"),
     include_str!("script/numbers.js"),
     include_str!("script/elements.js"),
     include_str!("script/signs.js"),
+    include_str!("script/ask.js"),
+    include_str!("script/refusals.js"),
     include_str!("script/limits.js"),
     include_str!("script/condition.js"),
     include_str!("script/verdict.js"),
@@ -30,16 +36,45 @@ pub const SCRIPT: &str = concat!(
     include_str!("script/stations.js"),
     include_str!("script/situation.js"),
     include_str!("script/server.js"),
-    include_str!("script/refusals.js"),
     include_str!("script/doubtful.js"),
     include_str!("script/alerts.js"),
     include_str!("script/deeds.js"),
+    include_str!("script/report.js"),
+    include_str!("script/sign_in.js"),
     include_str!("script/session.js"),
     include_str!("script/start.js"),
 );
 
-/// The style sheet of the page.
+/// The style sheet of every page.
 pub const STYLE: &str = include_str!("dashboard.css");
+
+/// The script of the page of bugs: files that the pages share and its own, joined to one module.
+pub const BUGS_SCRIPT: &str = concat!(
+    include_str!("bugs/script/open.js"),
+    include_str!("script/beside.js"),
+    include_str!("script/words.js"),
+    include_str!("bugs/script/words.js"),
+    include_str!("script/language.js"),
+    include_str!("script/numbers.js"),
+    include_str!("script/elements.js"),
+    include_str!("script/signs.js"),
+    include_str!("script/ask.js"),
+    include_str!("script/refusals.js"),
+    include_str!("bugs/script/rules.js"),
+    include_str!("bugs/script/interface.js"),
+    include_str!("bugs/script/difference.js"),
+    include_str!("bugs/script/page.js"),
+    include_str!("script/sign_in.js"),
+    include_str!("bugs/script/figures.js"),
+    include_str!("bugs/script/list.js"),
+    include_str!("bugs/script/fields.js"),
+    include_str!("bugs/script/one.js"),
+    include_str!("bugs/script/beside.js"),
+    include_str!("bugs/script/start.js"),
+);
+
+/// The style sheet of the page of bugs, beside [`STYLE`].
+pub const BUGS_STYLE: &str = include_str!("bugs/bugs.css");
 
 /// The parts of the server that the page may offer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +83,8 @@ pub struct Parts {
     pub stations: bool,
     /// Whether the interface is described under `docs`.
     pub description: bool,
+    /// Whether bugs are followed, with their page under `bugs`.
+    pub bugs: bool,
 }
 
 /// The attribute that hides an element whose feature this build does not have.
@@ -60,15 +97,28 @@ fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
-/// The page for a place under a path without a slash at its end, for example `/quality`; the empty
-/// path is the root. `product` says what is graded, in plain words.
+/// The live page for a place under a path without a slash at its end, for example `/quality`; the
+/// empty path is the root. `product` says what is graded, in plain words.
 #[must_use]
 pub fn page_at(path: &str, product: &str, parts: Parts) -> String {
     include_str!("index.html")
+        .replace("{sign-in}", include_str!("sign_in.html"))
         .replace("{ws-hidden}", hidden_unless(parts.stations))
         .replace("{docs-hidden}", hidden_unless(parts.description))
+        .replace("{bugs-hidden}", hidden_unless(parts.bugs))
         .replace("{here}", &path.replace('&', "&amp;"))
         .replace("{product}", &escaped(product))
+}
+
+/// The page of bugs for a place under a path, as [`page_at`] takes it.
+///
+/// ```
+/// let page = sqal_dashboard::bugs_page_at("/quality");
+/// assert!(page.contains("src=\"/quality/bugs.js\""));
+/// ```
+#[must_use]
+pub fn bugs_page_at(path: &str) -> String {
+    include_str!("bugs/bugs.html").replace("{sign-in}", include_str!("sign_in.html")).replace("{here}", &escaped(path))
 }
 
 #[cfg(test)]

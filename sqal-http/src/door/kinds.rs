@@ -149,13 +149,13 @@ pub(crate) const SCHEDULE_UNREADABLE: Kind = Kind::new(
      server.",
 );
 
-/// An alert or a silence that a newer program has written.
+/// An alert, a silence or a bug that a newer program has written.
 pub(crate) const RECORD_UNREADABLE: Kind = Kind::new(
     "record-unreadable",
     503,
-    "This server cannot read the alert or the silence",
-    "A newer program has written the alert or the silence, as it happens while servers are updated one after the \
-     other. It was not changed. Send the request again after the named time; if that does not help, update this \
+    "This server cannot read the alert, the silence or the bug",
+    "A newer program has written the alert, the silence or the bug, as it happens while servers are updated one after \
+     the other. It was not changed. Send the request again after the named time; if that does not help, update this \
      server.",
 );
 
@@ -217,8 +217,45 @@ pub(crate) const BROKEN_OFF: Kind = Kind::new(
     "The request broke off because of a fault in the server. The log names the fault; tell the operator.",
 );
 
+/// A body of more bytes than the limit.
+pub(crate) const BODY_TOO_LARGE: Kind = Kind::new(
+    "body-too-large",
+    413,
+    "The body is too large",
+    "The body has more bytes than the named limit, counted after it was unpacked. Nothing of it was stored.",
+)
+.about("the body");
+
+/// A body of a media type that the path does not read.
+pub(crate) const UNSUPPORTED_MEDIA: Kind = Kind::new(
+    "unsupported-media-type",
+    415,
+    "The media type of the body is not known",
+    "The Content-Type of the body is none that this path reads. The detail names those that it reads.",
+);
+
+/// A change that the state of the resource does not allow.
+pub(crate) const CHANGE_REFUSED: Kind = Kind::new(
+    "change-refused",
+    409,
+    "The change is not allowed now",
+    "The resource is in a state that does not allow the change. Each violation names the field, the value and what is \
+     allowed. Nothing was changed.",
+)
+.about("the change");
+
+/// A personal datum that cannot be kept, because the server has no key to seal it.
+pub(crate) const NO_KEY: Kind = Kind::new(
+    "no-key",
+    422,
+    "Names and mail addresses of people cannot be kept",
+    "This server has no key under which it seals names and mail addresses of people, and does not store them \
+     unsealed. Send the request without them, or have the operator give the server a key.",
+)
+.about("the body");
+
 /// All kinds, in the order of the description of the interface.
-pub(crate) const KINDS: [Kind; 34] = [
+pub(crate) const KINDS: [Kind; 38] = [
     INVALID_FRAME,
     FRAME_TOO_LARGE,
     CLOCK_DISAGREES,
@@ -251,6 +288,10 @@ pub(crate) const KINDS: [Kind; 34] = [
     KEY_REUSED,
     DEVICE_AWAY,
     DEVICE_SILENT,
+    BODY_TOO_LARGE,
+    UNSUPPORTED_MEDIA,
+    CHANGE_REFUSED,
+    NO_KEY,
     BROKEN_OFF,
     SHUTTING_DOWN,
 ];

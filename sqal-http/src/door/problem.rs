@@ -127,6 +127,12 @@ impl Problem {
         Self::of(&kinds::UNAUTHORIZED, "the token is missing, wrong or expired")
     }
 
+    /// The caller is not authenticated by what the detail says is missing.
+    #[must_use]
+    pub fn unknown_caller(detail: impl Into<String>) -> Self {
+        Self::of(&kinds::UNAUTHORIZED, detail)
+    }
+
     /// The caller is authenticated, but is not permitted to do this.
     #[must_use]
     pub fn not_allowed(what: impl Into<String>) -> Self {
@@ -170,6 +176,40 @@ impl Problem {
         Self::of(&kinds::UNSUPPORTED_CODING, format!("the Content-Encoding of the body is {found}: expected gzip"))
     }
 
+    /// A body of more bytes than the limit.
+    #[must_use]
+    pub fn body_too_large(limit: usize) -> Self {
+        Self::part_too_large("", format!("more than {limit} bytes"), limit)
+    }
+
+    /// A body of which a part has more bytes than the limit.
+    #[must_use]
+    pub fn part_too_large(pointer: impl Into<String>, found: impl fmt::Display, limit: usize) -> Self {
+        let french = format!("au plus {limit} octets");
+        let violation = Violation::new(pointer, found, format!("at most {limit} bytes"), french);
+        Self::refusing(&kinds::BODY_TOO_LARGE, vec![violation])
+    }
+
+    /// A body of a media type that the path does not read. `expected` names those that it reads.
+    #[must_use]
+    pub fn unsupported_media(found: &str, expected: &str) -> Self {
+        let found = cut(found.to_owned(), 120);
+        let detail = format!("the Content-Type of the body is {found}: expected {expected}");
+        Self::of(&kinds::UNSUPPORTED_MEDIA, detail)
+    }
+
+    /// A change that the state of the resource does not allow.
+    #[must_use]
+    pub fn change_refused(violations: Vec<Violation>) -> Self {
+        Self::refusing(&kinds::CHANGE_REFUSED, violations)
+    }
+
+    /// Personal data that cannot be kept, because the server has no key to seal them.
+    #[must_use]
+    pub fn no_key(violations: Vec<Violation>) -> Self {
+        Self::refusing(&kinds::NO_KEY, violations)
+    }
+
     /// A change that does not name the state that it changes.
     #[must_use]
     pub fn precondition_required() -> Self {
@@ -194,7 +234,7 @@ impl Problem {
         Self::of(&kinds::SCHEDULE_UNREADABLE, what).again_after(60)
     }
 
-    /// An alert or a silence that a newer program has written.
+    /// An alert, a silence or a bug that a newer program has written.
     #[must_use]
     pub fn record_unreadable(what: impl Into<String>) -> Self {
         Self::of(&kinds::RECORD_UNREADABLE, what).again_after(60)

@@ -106,7 +106,10 @@ async fn keep_writing(stations: &Stations, now: &WallClock, outage: &Outage) {
     loop {
         sleep(WRITING_EVERY).await;
         let written = stations.write(now()).await;
-        tell_outage(outage, &written);
+        // A store that was not asked may still be away.
+        if !matches!(written, Ok(false)) {
+            tell_outage(outage, &written);
+        }
         if written.is_err() {
             sleep(AFTER_FAILURE).await;
         }

@@ -79,7 +79,8 @@ fn operation(route: &Route, described: &Described) -> Value {
     if let Some((takes, what)) = described.body {
         operation["requestBody"] = request_body(takes, what);
     }
-    if route.who != Who::Everyone || described.fails.contains(&401) {
+    // A fault is reported with the public key of a DSN, which is none of these schemes.
+    if route.who != Who::Everyone || (described.fails.contains(&401) && described.tag != "Faults") {
         operation["security"] = json!([{ "token": [] }, { "cookie": [] }]);
     }
     if route.successor.is_some() {
@@ -94,7 +95,25 @@ fn reference(shape: Shape) -> Value {
 }
 
 fn request_body(takes: Takes, what: &str) -> Value {
+    #[cfg(feature = "bugs")]
+    let content = |content: Value| json!({ "required": true, "description": what, "content": content });
     let (required, media, schema) = match takes {
+        #[cfg(feature = "bugs")]
+        Takes::MergePatch(shape) => {
+            let schema = json!({ "schema": reference(shape) });
+            return content(json!({ "application/merge-patch+json": schema, "application/json": schema }));
+        }
+        #[cfg(feature = "bugs")]
+        Takes::File => {
+            let file = json!({ "type": "string", "contentMediaType": "application/octet-stream" });
+            let form = json!({ "type": "object", "required": ["file"], "properties": { "file": file } });
+            return content(json!({
+                "multipart/form-data": { "schema": form },
+                "application/octet-stream": { "schema": {} },
+            }));
+        }
+        #[cfg(feature = "bugs")]
+        Takes::Bytes(media) => return content(json!({ media: { "schema": {} } })),
         Takes::Json(shape) => (true, "application/json", reference(shape)),
         Takes::Object => (true, "application/json", json!({ "type": "object" })),
         Takes::Lines => (false, "application/x-ndjson", json!({})),
@@ -118,6 +137,11 @@ fn responses(route: &Route, described: &Described) -> Value {
             either["content"][media] = json!({ "schema": { "type": "string" } });
             ("200", either)
         }
+        #[cfg(feature = "bugs")]
+        Gives::File => {
+            let content = json!({ "*/*": { "schema": { "type": "string", "contentMediaType": "*/*" } } });
+            ("200", json!({ "description": described.summary, "content": content }))
+        }
         Gives::Empty => ("204", json!({ "description": described.summary })),
     };
     let mut answer = answer;
@@ -135,7 +159,7 @@ fn responses(route: &Route, described: &Described) -> Value {
     let can_be_gone = route.successor.is_some() && ApiVersion::of(route.path).is_none();
     let older: &[u16] = if can_be_gone { &[410] } else { &[] };
     let keyed: &[u16] = if route.repeatable { &[400, 408, 409, 422] } else { &[] };
-    let coded: &[u16] = if matches!(route.method, "POST" | "PUT") { &[415] } else { &[] };
+    let coded: &[u16] = if matches!(route.method, "POST" | "PUT" | "PATCH") { &[415] } else { &[] };
     let problems =
         described.fails.iter().chain(asks).chain(counts).chain(older).chain(keyed).chain(coded).chain(&[503]);
     for status in problems {
@@ -182,10 +206,10 @@ fn header_fields(route: &Route, described: &Described) -> Map<String, Value> {
             }),
         );
     }
-    if described.fails.contains(&304) {
+    if described.fails.contains(&304) || route.method == "PATCH" {
         fields.insert(
             "ETag".to_owned(),
-            json!({ "description": "The hash of the content, for If-Match", "schema": { "type": "string" } }),
+            json!({ "description": "The hash or the revision of the content, for If-Match", "schema": { "type": "string" } }),
         );
     }
     if matches!(described.answer, Gives::Begun(_)) {
@@ -209,12 +233,12 @@ fn problem(status: u16) -> Value {
             403 => "The token does not allow this",
             404 => "Not found",
             408 => "The body did not arrive in time",
-            409 => "The device is not connected, a request with this key is under way, a newer program made the last decision, or the alert or silence has ended",
+            409 => "The device is not connected, a request with this key is under way, a newer program made the last decision, the alert or silence has ended, or the state of the resource does not allow the change",
             410 => "The older path is switched off",
             412 => "The resource does not match If-Match or If-None-Match",
             413 => "The body is too large",
-            415 => "The Content-Encoding is not gzip",
-            422 => "The Idempotency-Key belongs to another request",
+            415 => "The Content-Encoding is not gzip, or the Content-Type is not one that the path reads",
+            422 => "The Idempotency-Key belongs to another request, or the server has no key to seal personal data",
             428 => "If-Match or If-None-Match is missing",
             429 => "The quota of the path is used up",
             504 => "The device did not answer in time",

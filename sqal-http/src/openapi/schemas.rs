@@ -21,14 +21,20 @@ pub(super) fn schemas(routes: &[Route]) -> BTreeMap<String, Value> {
     typed.add::<Heard>();
     typed.add::<Role>();
     for described in routes.iter().filter_map(|route| route.described) {
-        let body =
-            described.body.and_then(|(takes, _)| if let Takes::Json(shape) = takes { Some(shape) } else { None });
+        let body = described.body.and_then(|(takes, _)| match takes {
+            Takes::Json(shape) => Some(shape),
+            #[cfg(feature = "bugs")]
+            Takes::MergePatch(shape) => Some(shape),
+            _ => None,
+        });
         let answer = match described.answer {
             Gives::Json(shape)
             | Gives::ChangedOrMade(shape)
             | Gives::Made(shape)
             | Gives::Begun(shape)
             | Gives::JsonOrText(shape, _) => Some(shape),
+            #[cfg(feature = "bugs")]
+            Gives::File => None,
             Gives::Text(_) | Gives::Texts(_) | Gives::Empty => None,
         };
         for shape in body.into_iter().chain(answer) {

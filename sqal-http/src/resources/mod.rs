@@ -8,6 +8,8 @@ pub(crate) mod alerts;
 pub(crate) mod batch;
 #[cfg(feature = "alerts")]
 mod bilingual;
+#[cfg(feature = "bugs")]
+pub(crate) mod bugs;
 pub(crate) mod calibrations;
 pub(crate) mod capabilities;
 #[cfg(feature = "ws")]

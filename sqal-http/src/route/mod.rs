@@ -8,6 +8,8 @@ pub(crate) mod api_version;
 pub(crate) mod objective;
 mod parameter;
 mod shape;
+#[cfg(feature = "bugs")]
+pub(crate) mod spelling;
 
 use std::sync::Arc;
 
@@ -20,6 +22,8 @@ pub use objective::Objective;
 pub(crate) use parameter::IDEMPOTENCY_KEY;
 #[cfg(feature = "alerts")]
 pub(crate) use parameter::of_alerts;
+#[cfg(feature = "bugs")]
+pub(crate) use parameter::of_bugs;
 pub(crate) use parameter::{
     AFTER, BEFORE, DEVICE_IN_PATH, DEVICE_IN_QUERY, FROM, IF_MATCH, IF_NONE_MATCH, JOB, KNOWN, LAST_EVENT_ID, LIMIT,
     LIMIT_OF_LETTERS, PROBLEM, PROFILE, Parameter, SAMPLE, SCHEDULE, UNTIL,
@@ -27,6 +31,8 @@ pub(crate) use parameter::{
 #[cfg(feature = "openapi")]
 pub(crate) use shape::Schemas;
 pub(crate) use shape::{Shape, Shaped};
+#[cfg(feature = "bugs")]
+use spelling::Spelling;
 
 use crate::door::caller::{Role, Who};
 use crate::door::quota::Class;
@@ -47,7 +53,7 @@ pub(crate) const ADMINISTRATOR: Who = Who::Person(Role::Administrator);
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Route {
-    /// `GET`, `POST`, `PUT` or `DELETE`.
+    /// `GET`, `POST`, `PUT`, `PATCH` or `DELETE`.
     pub method: &'static str,
     /// Its path as a template.
     pub path: &'static str,
@@ -109,6 +115,15 @@ pub(crate) enum Takes {
     Object,
     /// JSON values, one a line.
     Lines,
+    /// A JSON merge patch (RFC 7396) of a type.
+    #[cfg(feature = "bugs")]
+    MergePatch(Shape),
+    /// A file: the one of `multipart/form-data`, or the whole body.
+    #[cfg(feature = "bugs")]
+    File,
+    /// Bytes of this media type.
+    #[cfg(feature = "bugs")]
+    Bytes(&'static str),
 }
 
 /// The answer of a route.
@@ -120,7 +135,10 @@ pub(crate) enum Gives {
     /// JSON of a type, of a resource that existed, was changed, or was made (201).
     ChangedOrMade(Shape),
     /// JSON of a type, of a resource that was made (201).
-    #[cfg_attr(not(feature = "alerts"), allow(dead_code, reason = "only a silence is made without a known name"))]
+    #[cfg_attr(
+        not(any(feature = "alerts", feature = "bugs")),
+        allow(dead_code, reason = "only silences and bugs are made without a known name")
+    )]
     Made(Shape),
     /// JSON of a type, of work that was begun (202).
     Begun(Shape),
@@ -130,6 +148,9 @@ pub(crate) enum Gives {
     Texts(&'static [&'static str]),
     /// JSON of a type, or a text of this media type, as the client prefers.
     JsonOrText(Shape, &'static str),
+    /// The bytes of a file, whose media type is that of its content.
+    #[cfg(feature = "bugs")]
+    File,
     /// No content (204).
     Empty,
 }
@@ -158,6 +179,8 @@ impl Route {
             Some(Gives::Empty) => &[204],
             // The upgrade to a WebSocket.
             None if self.path.starts_with("/ws/") => &[101],
+            #[cfg(feature = "bugs")]
+            Some(Gives::File) => &[200],
             Some(Gives::Json(_) | Gives::Text(_) | Gives::Texts(_) | Gives::JsonOrText(..)) | None => &[200],
         }
     }
@@ -195,6 +218,8 @@ macro_rules! entry {
 entry!(get, "GET");
 entry!(post, "POST");
 entry!(put, "PUT");
+#[cfg(feature = "bugs")]
+entry!(patch, "PATCH");
 entry!(delete, "DELETE");
 
 const fn undeclared(method: &'static str, path: &'static str, who: Who, class: Class) -> Route {
@@ -209,9 +234,15 @@ const fn undeclared(method: &'static str, path: &'static str, who: Who, class: C
         repeatable: false,
         line: "",
         age: "",
-        calls: Calls { good: (path, 200), bad: ("PATCH", path, 405) },
+        // Of the methods that a path does not have, most paths lack this one.
+        calls: Calls { good: (path, 200), bad: (if is_patch(method) { "PUT" } else { "PATCH" }, path, 405) },
         described: None,
     }
+}
+
+/// Whether a method is `PATCH`.
+const fn is_patch(method: &str) -> bool {
+    matches!(method.as_bytes(), b"PATCH")
 }
 
 impl Endpoint {
@@ -309,6 +340,31 @@ impl Endpoint {
         self.body(Takes::Lines, what)
     }
 
+    /// Sets the body that the route takes: JSON of a type, whose fields clients may spell in both
+    /// ways.
+    #[cfg(feature = "bugs")]
+    pub(crate) fn takes_spelled<T: Shaped, S: Spelling>(self, what: &'static str) -> Self {
+        self.body(Takes::Json(S::shape::<T>()), what)
+    }
+
+    /// Sets the body that the route takes: a JSON merge patch of a type.
+    #[cfg(feature = "bugs")]
+    pub(crate) fn takes_merge_patch<T: Shaped, S: Spelling>(self, what: &'static str) -> Self {
+        self.body(Takes::MergePatch(S::shape::<T>()), what)
+    }
+
+    /// Sets the body that the route takes: a file.
+    #[cfg(feature = "bugs")]
+    pub(crate) const fn takes_file(self, what: &'static str) -> Self {
+        self.body(Takes::File, what)
+    }
+
+    /// Sets the body that the route takes: bytes of a media type.
+    #[cfg(feature = "bugs")]
+    pub(crate) const fn takes_bytes(self, media: &'static str, what: &'static str) -> Self {
+        self.body(Takes::Bytes(media), what)
+    }
+
     const fn answer(self, answer: Gives) -> Self {
         let described = self.description();
         self.with(Described { answer, ..described })
@@ -333,6 +389,25 @@ impl Endpoint {
     #[cfg(feature = "alerts")]
     pub(crate) fn makes<T: Shaped>(self) -> Self {
         self.answer(Gives::Made(T::shape()))
+    }
+
+    /// Sets the answer: JSON of a type, with its fields in one spelling.
+    #[cfg(feature = "bugs")]
+    pub(crate) fn gives_spelled<T: Shaped, S: Spelling>(self) -> Self {
+        self.answer(Gives::Json(S::shape::<T>()))
+    }
+
+    /// Sets the answer: JSON of a type, with its fields in one spelling, of a resource that was
+    /// made (201).
+    #[cfg(feature = "bugs")]
+    pub(crate) fn makes_spelled<T: Shaped, S: Spelling>(self) -> Self {
+        self.answer(Gives::Made(S::shape::<T>()))
+    }
+
+    /// Sets the answer: the bytes of a file.
+    #[cfg(feature = "bugs")]
+    pub(crate) const fn gives_file(self) -> Self {
+        self.answer(Gives::File)
     }
 
     /// Sets the answer: JSON of a type, of work that was begun (202).

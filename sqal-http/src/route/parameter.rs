@@ -185,3 +185,177 @@ pub(crate) mod of_alerts {
         || json!({ "type": "string", "pattern": "^[0-9a-f]{48}$" }),
     );
 }
+
+/// The parameters of bugs.
+#[cfg(feature = "bugs")]
+pub(crate) mod of_bugs {
+    use serde_json::{Value, json};
+    use sqal_storage::bugs::{BugPriority, BugSeverity, BugStatus, MOST_SKIPPED};
+
+    use super::{Parameter, device, parameter, time};
+
+    fn uuid() -> Value {
+        json!({ "type": "string", "format": "uuid" })
+    }
+
+    fn at_most(bytes: u32) -> Value {
+        json!({ "type": "string", "minLength": 1, "maxLength": bytes, "pattern": super::PRINTABLE })
+    }
+
+    pub(crate) const BUG: Parameter = parameter("bug_id", "path", "The bug's id", uuid);
+
+    pub(crate) const ATTACHMENT: Parameter = parameter("attachment", "path", "The attachment's id", uuid);
+
+    pub(crate) const PROJECT: Parameter = parameter(
+        "project",
+        "path",
+        "The number of the project, as its DSN has it",
+        || json!({ "type": "integer", "minimum": 0, "maximum": u32::MAX }),
+    );
+
+    pub(crate) const SENTRY_KEY: Parameter = parameter(
+        "sentry_key",
+        "query",
+        "The public key of the DSN, unless X-Sentry-Auth or the header of the envelope has it",
+        || json!({ "type": "string", "minLength": 1, "maxLength": 128 }),
+    );
+
+    pub(crate) const SENTRY_AUTH: Parameter = parameter(
+        "X-Sentry-Auth",
+        "header",
+        "The public key of the DSN: `Sentry sentry_key=…`",
+        || json!({ "type": "string", "pattern": "^[Ss]entry .*sentry_key=.+" }),
+    );
+
+    pub(crate) const IF_MATCH_BUG: Parameter = parameter(
+        "If-Match",
+        "header",
+        "The ETag of the bug that was read: 412 if it has changed since",
+        || json!({ "type": "string", "pattern": "^(\\*|\"[0-9]+\")$" }),
+    );
+
+    pub(crate) const FILE_NAME: Parameter = parameter(
+        "name",
+        "query",
+        "The name of the file, if the body is the file itself",
+        || json!({ "type": "string", "minLength": 1, "maxLength": 200 }),
+    );
+
+    pub(crate) const DAYS: Parameter = parameter(
+        "days",
+        "query",
+        "How many days, of which the last is today",
+        || json!({ "type": "integer", "minimum": 1, "maximum": 366, "default": 30 }),
+    );
+
+    const SKIP: Parameter = parameter(
+        "skip",
+        "query",
+        "How many items, in the order, are passed over",
+        || json!({ "type": "integer", "minimum": 0, "maximum": MOST_SKIPPED, "default": 0 }),
+    );
+
+    const LIMIT: Parameter = parameter(
+        "limit",
+        "query",
+        "The largest number of items in the answer",
+        || json!({ "type": "integer", "minimum": 1, "maximum": 200, "default": 50 }),
+    );
+
+    const AFTER_REVISION: Parameter = parameter(
+        "after",
+        "query",
+        "Only entries with a larger revision",
+        || json!({ "type": "integer", "minimum": 0, "default": 0 }),
+    );
+
+    const STATUS: Parameter = parameter(
+        "status",
+        "query",
+        "Only bugs with this status",
+        || json!({ "enum": BugStatus::ALL.map(BugStatus::as_str) }),
+    );
+
+    const SEVERITY: Parameter = parameter(
+        "severity",
+        "query",
+        "Only bugs of this severity",
+        || json!({ "enum": BugSeverity::ALL.map(BugSeverity::as_str) }),
+    );
+
+    const PRIORITY: Parameter = parameter(
+        "priority",
+        "query",
+        "Only bugs of this priority",
+        || json!({ "enum": BugPriority::ALL.map(BugPriority::as_str) }),
+    );
+
+    const CATEGORY: Parameter = parameter("category", "query", "Only bugs of this category", || at_most(32));
+
+    const ASSIGNEE: Parameter = parameter("assignee", "query", "Only bugs on which this person works", || at_most(100));
+
+    const TAG: Parameter = parameter("tag", "query", "Only bugs with this tag", || at_most(64));
+
+    const WORDS: Parameter = parameter(
+        "q",
+        "query",
+        "Only bugs with all of these words in their title, description, steps or tags",
+        || json!({ "type": "string", "minLength": 1, "maxLength": 200 }),
+    );
+
+    const IN_DEVICE: &str = "Only bugs of this device";
+    const IN_FIRMWARE: &str = "Only bugs of this version of the firmware";
+    const IN_FROM: &str = "Only bugs that were reported at this time or later";
+    const IN_UNTIL: &str = "Only bugs that were reported before this time";
+    const IN_ORDER: &str = "The order; with `-` the latest, the worst or the soonest first";
+
+    /// The parameters of a list, in `snake_case`.
+    pub(crate) const LISTED: &[Parameter] = &[
+        STATUS,
+        SEVERITY,
+        CATEGORY,
+        PRIORITY,
+        parameter("device_id", "query", IN_DEVICE, device),
+        parameter("firmware_version", "query", IN_FIRMWARE, || at_most(32)),
+        ASSIGNEE,
+        TAG,
+        WORDS,
+        parameter("created_from", "query", IN_FROM, time),
+        parameter("created_until", "query", IN_UNTIL, time),
+        parameter("sort", "query", IN_ORDER, || {
+            let words = ["-created_at", "created_at", "-updated_at", "updated_at"];
+            let rest = ["-severity", "severity", "-priority", "priority"];
+            json!({ "enum": ([words, rest].concat()), "default": "-created_at" })
+        }),
+        SKIP,
+        LIMIT,
+    ];
+
+    /// The parameters of a list, in camelCase.
+    pub(crate) const CAMEL_LISTED: &[Parameter] = &[
+        STATUS,
+        SEVERITY,
+        CATEGORY,
+        PRIORITY,
+        parameter("deviceId", "query", IN_DEVICE, device),
+        parameter("firmwareVersion", "query", IN_FIRMWARE, || at_most(32)),
+        ASSIGNEE,
+        TAG,
+        WORDS,
+        parameter("createdFrom", "query", IN_FROM, time),
+        parameter("createdUntil", "query", IN_UNTIL, time),
+        parameter("sort", "query", IN_ORDER, || {
+            let words = ["-createdAt", "createdAt", "-updatedAt", "updatedAt"];
+            let rest = ["-severity", "severity", "-priority", "priority"];
+            json!({ "enum": ([words, rest].concat()), "default": "-createdAt" })
+        }),
+        SKIP,
+        LIMIT,
+    ];
+
+    /// The parameters of the comments of a bug.
+    pub(crate) const COMMENTS: &[Parameter] = &[BUG, SKIP, LIMIT];
+
+    /// The parameters of the history of a bug.
+    pub(crate) const HISTORY: &[Parameter] = &[BUG, AFTER_REVISION, LIMIT];
+}

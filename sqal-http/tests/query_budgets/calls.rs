@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use sqal_http::{Profile, Route};
 
 use crate::plant::{DEVICE, FOIE, Plant, at, tile};
+use crate::tracker::PUBLIC_KEY;
 
 /// A call, without its method.
 pub(crate) struct Call {
@@ -73,8 +74,40 @@ impl Call {
             (_, path) if path.starts_with("/api/v1/stations/{device_id}") => {
                 Self::to(path.replace("{device_id}", DEVICE))
             }
+            (_, path) if path.contains("/bugs") || path.contains("{project}") => Self::of_bugs(route, plant),
             ("PUT", "/api/v1/system/log") => with(json!({ "filter": "debug", "for_seconds": 60 })),
             _ => Self::to(route.calls.good.0),
+        }
+    }
+
+    /// The call of a route of bugs or faults.
+    fn of_bugs(route: &Route, plant: &Plant) -> Self {
+        let tracker = &plant.tracker;
+        let is_newer = route.path.contains("/v1/");
+        let attachment =
+            if route.method == "DELETE" { &tracker.removable[usize::from(is_newer)] } else { &tracker.attachment };
+        let path = route.path.replace("{bug_id}", &tracker.bug).replace("{attachment}", attachment);
+        let with = |body: Value| Self { body: body.to_string(), ..Self::to(path.clone()) };
+        let key = format!("?sentry_key={PUBLIC_KEY}");
+        match (route.method, route.path) {
+            ("POST", "/api/{project}/envelope/") => Self {
+                body: "{}\n{\"type\":\"event\"}\n{\"message\":\"valve stuck\"}".to_owned(),
+                ..Self::to(format!("/api/1/envelope/{key}"))
+            },
+            ("POST", "/api/{project}/store/") => Self {
+                body: json!({ "message": "valve stuck" }).to_string(),
+                ..Self::to(format!("/api/1/store/{key}"))
+            },
+            ("POST", at) if at.ends_with("/comments") => with(json!({ "comment": "It is the cable." })),
+            ("POST", at) if at.ends_with("/attachments") => {
+                Self { body: "a line".to_owned(), ..Self::to(format!("{path}?name=a.log")) }
+            }
+            ("POST", _) => with(json!({
+                "title": "The lamp flickers", "description": "Since the restart.",
+                "severity": "high", "priority": "urgent",
+            })),
+            ("PATCH", _) => with(json!({ "title": format!("changed by {}", route.path) })),
+            _ => Self::to(path),
         }
     }
 }

@@ -2,13 +2,14 @@
 //!
 //! Every route is called over SQLite, with what the test stores for it to read. Its queries are
 //! counted in the scope of the call, and compared with a plant that has ten times as many rows.
-#![cfg(all(feature = "alerts", feature = "dashboard", feature = "openapi", feature = "ws"))]
+#![cfg(all(feature = "alerts", feature = "bugs", feature = "dashboard", feature = "openapi", feature = "ws"))]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod alarms;
 mod calls;
 mod counted;
 mod plant;
+mod tracker;
 
 use std::sync::{Arc, Once};
 

@@ -26,6 +26,7 @@ use tempfile::TempDir;
 use crate::alarms::Alarms;
 use crate::calls::Call;
 use crate::counted::of_call;
+use crate::tracker::Tracker;
 
 /// 2024-10-26T23:00:10Z: ten seconds after the documented frame was measured.
 const NOW: i64 = 1_729_983_610_000_000;
@@ -44,6 +45,7 @@ pub(crate) struct Plant {
     /// The version of the profile in force.
     pub(crate) profile_version: u32,
     pub(crate) alarms: Alarms,
+    pub(crate) tracker: Tracker,
     services: Services,
     rows: u32,
     _folder: TempDir,
@@ -71,8 +73,8 @@ pub(crate) fn tile(reflectance: f64) -> Value {
 impl Plant {
     /// A plant with this many samples of one device. Of everything else there is a part of that
     /// number, which grows with it: jobs twice as many; devices, decisions, calibrations,
-    /// schedules, dead letters, open and ended alerts, silences, stations and their faults an
-    /// eighth.
+    /// schedules, dead letters, open and ended alerts, silences, stations and their faults, bugs
+    /// and their comments an eighth.
     pub(crate) async fn with_rows(rows: u32) -> Self {
         let folder = tempfile::tempdir().unwrap();
         // A connection that is made during a call would send queries of its own.
@@ -88,7 +90,9 @@ impl Plant {
         services.take_decisions().await.unwrap();
         calibrations(&services, &store, rows / 8).await;
         let alarms = Box::pin(Alarms::of(&store, &mut services, rows / 8)).await;
-        let plant = Self { store, sample_id, open_job, profile_version, alarms, services, rows, _folder: folder };
+        let tracker = Box::pin(Tracker::of(&store, &mut services, rows / 8)).await;
+        let plant =
+            Self { store, sample_id, open_job, profile_version, alarms, tracker, services, rows, _folder: folder };
         plant.keep_letters().await;
         plant
     }

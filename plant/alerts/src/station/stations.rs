@@ -225,13 +225,14 @@ impl Stations {
 
     /// Writes the stations that have changed since they were written: at once if a fault began or
     /// ended, otherwise every 30 seconds. Hands over stations that another server watches now.
+    /// Returns whether there was anything to ask the store for.
     ///
     /// # Errors
     ///
     /// [`StorageError`] if the store does not answer. What was not written is written later.
-    pub async fn write(&self, now: Timestamp) -> Result<(), StorageError> {
-        self.write_those(|held| held.is_due(now), now).await?;
-        self.hand_over(now).await
+    pub async fn write(&self, now: Timestamp) -> Result<bool, StorageError> {
+        let has_written = self.write_those(|held| held.is_due(now), now).await?;
+        Ok(self.hand_over(now).await? || has_written)
     }
 
     /// Writes everything that is not written yet: at the end of the process.
@@ -240,18 +241,19 @@ impl Stations {
     ///
     /// [`StorageError`] if the store does not answer.
     pub async fn write_all(&self, now: Timestamp) -> Result<(), StorageError> {
-        self.write_those(|held| held.edition != held.written, now).await
+        self.write_those(|held| held.edition != held.written, now).await.map(drop)
     }
 
-    async fn write_those(&self, is_due: impl Fn(&Held) -> bool, now: Timestamp) -> Result<(), StorageError> {
+    async fn write_those(&self, is_due: impl Fn(&Held) -> bool, now: Timestamp) -> Result<bool, StorageError> {
         let due: Vec<_> = {
             let known = self.known();
             known.held.iter().filter(|(_, held)| is_due(held)).map(|(device, held)| (*device, held.clone())).collect()
         };
+        let is_any = !due.is_empty();
         for (device, held) in due {
             self.write_one(device, &held, now).await?;
         }
-        Ok(())
+        Ok(is_any)
     }
 
     async fn write_one(&self, device: DeviceId, written: &Held, now: Timestamp) -> Result<(), StorageError> {
@@ -291,14 +293,15 @@ impl Stations {
         Ok(())
     }
 
-    /// Forgets stations without a tray for a minute of which another server knows more.
-    async fn hand_over(&self, now: Timestamp) -> Result<(), StorageError> {
+    /// Forgets stations without a tray for a minute of which another server knows more. Returns
+    /// whether the store was asked.
+    async fn hand_over(&self, now: Timestamp) -> Result<bool, StorageError> {
         let is_quiet = |held: &Held| between(held.station.received_at, now) > MAY_HAVE_MOVED;
         {
             let mut known = self.known();
             let was_asked = known.compared_at.is_some_and(|at| between(at, now) < WRITTEN_EVERY);
             if was_asked || !known.held.values().any(is_quiet) {
-                return Ok(());
+                return Ok(false);
             }
             known.compared_at = Some(now);
         }
@@ -317,7 +320,7 @@ impl Stations {
             known.held.remove(&device);
             known.left.insert(device);
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Every station that is stored and can be read.

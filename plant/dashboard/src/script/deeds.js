@@ -37,9 +37,6 @@ function openDeed(kind, alert) {
   deed.inputs[0].select();
 }
 
-// A key of the request, so that sending it again after a lost answer does nothing twice.
-const newKey = () => [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-
 // Sends what is in the form; the words of the refusal if there is one, else null.
 async function sendDeed() {
   const { kind, alert } = deed;

@@ -14,11 +14,28 @@ function label(tag, key, className) {
   return node;
 }
 
+// A text that stays is not written anew; null hides the node.
+function show(node, text) {
+  node.hidden = text === null;
+  if (text !== null && node.textContent !== text) node.textContent = text;
+}
+
 function svg(tag, attributes = {}, ...children) {
   const node = document.createElementNS("http://www.w3.org/2000/svg", tag);
   for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
   node.append(...children);
   return node;
+}
+
+// Makes these the children of a box. Children that stay are not moved, so that what is open, or in focus, remains so.
+function keepInPlace(box, children) {
+  const staying = new Set(children);
+  for (const child of [...box.children]) if (!staying.has(child)) child.remove();
+  let place = box.firstElementChild;
+  for (const child of children) {
+    if (child === place) place = place.nextElementSibling;
+    else box.insertBefore(child, place);
+  }
 }
 
 function panel(name, titleKey, ...children) {

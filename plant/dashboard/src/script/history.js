@@ -41,6 +41,8 @@ function trayItem(entry) {
   item.dataset.g = entry.calibration ? "" : entry.grade;
   if (!entry.calibration && doubtsOf(entry.device, entry.at).length) item.append(el("b", "", ` · ${t("doubtful")}`));
   if (entry.grade === "REJECT") item.append(el("span", "detail", ` · ${reasonsOf(entry).join(" · ")}`));
+  if (hasBugs && isRejected(entry)) item.append(" ", linkOfTray(entry));
+  item.dataset.tray = entry.id;
   return item;
 }
 
@@ -60,10 +62,26 @@ function buildHistory() {
   node.setAttribute("role", "group");
   node.dataset.i18nLabel = "historyTitle";
   let entries = [];
+  let marked = null;
 
-  // A closed list costs nothing.
+  // A closed list costs nothing. Items that say what they said stay, so that a link in focus remains so.
   function fillList() {
-    if (listing.open) trays.replaceChildren(...entries.map(trayItem));
+    if (!listing.open) return;
+    const before = new Map([...trays.children].map((item) => [item.dataset.tray, item]));
+    keepInPlace(trays, entries.map((entry) => {
+      const item = trayItem(entry);
+      item.classList.toggle("wanted", entry.sampleId === marked);
+      return before.get(entry.id)?.isEqualNode(item) ? before.get(entry.id) : item;
+    }));
+  }
+
+  // The tray that a link has named is marked, and in view once.
+  function showWantedTray(station) {
+    const tray = entries.find(({ sampleId }) => sampleId === station.wanted);
+    if (station.wanted === null || !tray) return;
+    [marked, station.wanted, listing.open] = [tray.sampleId, null, true];
+    fillList();
+    trays.querySelector(".wanted").scrollIntoView({ block: "center" });
   }
   listing.addEventListener("toggle", fillList);
 
@@ -84,6 +102,7 @@ function buildHistory() {
     tally.textContent = words;
     strip.setAttribute("aria-label", pair(title.textContent, words));
     fillList();
+    showWantedTray(station);
   }
   return { node, update, always: true };
 }

@@ -1,12 +1,9 @@
 // Live SQAL page: loads recent trays, follows the event stream and draws one card per station.
 // The files beside this one are joined to one script, in the order of their use.
 
-// Beside this script, under whatever prefix that is.
-const beside = (path) => new URL(path, import.meta.url);
 const KEEP = 60; // trays remembered per station
 const MOST_STATIONS = 1000; // names of devices are untrusted: a flood of them must not exhaust the browser
 const SATURATED = 0.98;
 const REOPEN_MS = 3000;
 const SIDE = 8;
 const GRADES = ["A+", "A", "B", "C", "REJECT"];
-const NONE = "–";

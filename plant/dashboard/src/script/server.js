@@ -1,32 +1,8 @@
 // What the page asks the server for: devices and health each ten seconds, recent trays, histories and limits as cards come into view.
 
 const POLL_MS = 10_000;
-const PATIENCE_MS = 8000;
 const PACE = 40; // background questions a minute, well below the server's quota for one path
 const AT_A_TIME = 2;
-
-// An answer as { status, body }; throws if the server cannot be reached.
-async function ask(path, options = {}) {
-  let answer;
-  try {
-    answer = await fetch(beside(path), { headers: { accept: "application/json" }, cache: "no-store", signal: AbortSignal.timeout(PATIENCE_MS), ...options });
-  } catch (error) {
-    serverSilent();
-    throw error;
-  }
-  // A proxy that answers in place of the server.
-  if (answer.status === 502 || answer.status === 504) {
-    serverSilent();
-    throw new Error(`answered ${answer.status} by a proxy`);
-  }
-  const served = Date.parse(answer.headers.get("date"));
-  if (served) serverAhead = served - Date.now();
-  serverAnswered();
-  if (answer.status === 401) signInNeeded();
-  let body = null;
-  try { body = await answer.json(); } catch { /* an answer without a body */ }
-  return { status: answer.status, ok: answer.ok, body, retryAfter: Number(answer.headers.get("retry-after")) || 0 };
-}
 
 /* ---------- Questions in the background ---------- */
 
@@ -90,6 +66,7 @@ function forgetAll() {
   triedAt.clear();
   [seen, leftOut, totalsDue] = [0, 0, true];
   forgetAlerts();
+  forgetBugs();
   schedule();
   drawSituation();
 }

@@ -25,11 +25,6 @@ function databaseIs(connected) {
   drawSituation();
 }
 
-function show(node, text) {
-  node.hidden = text === null;
-  if (text !== null && node.textContent !== text) node.textContent = text;
-}
-
 function attentionItem(station) {
   const link = el("a", "attend", el("bdi", "", station.id), " ", station.head.stateText());
   link.href = `#${station.node.id}`;

@@ -1,15 +1,12 @@
 // The controls of the page, and its beginning.
 
-function setLanguage(chosen) {
-  lang = chosen;
-  document.documentElement.lang = lang;
-  for (const button of document.querySelectorAll("[data-lang]")) button.setAttribute("aria-pressed", button.dataset.lang === lang);
-  translate(document);
+function drawAnew() {
   for (const station of inOrder) station.changed();
   drawWho(situation.signedOut ? {} : whoLooks);
   totalsDue = true;
   drawTotals();
   drawSituation();
+  drawBugs();
 }
 
 // Overview keeps only verdict and history, in larger type, for a screen read from across the line.
@@ -19,9 +16,6 @@ function setOverview(on) {
   for (const station of inOrder) station.changed();
 }
 
-for (const button of document.querySelectorAll("[data-lang]")) {
-  button.addEventListener("click", () => { remember("sqal-lang", button.dataset.lang); setLanguage(button.dataset.lang); });
-}
 page.overview.addEventListener("click", () => {
   const on = !document.body.classList.contains("overview");
   remember("sqal-overview", on ? "1" : "0");
@@ -44,7 +38,10 @@ setInterval(drawTotals, 500);
 setInterval(() => { drawAges(); drawSituation(); }, 1000);
 setInterval(poll, POLL_MS);
 setInterval(watchLine, WATCH_MS);
+setInterval(countBugs, BUGS_MS);
 document.addEventListener("visibilitychange", () => { if (!document.hidden) watchLine(); });
-follow();
+addEventListener("hashchange", readWanted);
+readWanted();
+follow().then(countBugs);
 
 export { NOT_MEASURABLE_U, TEXT, chance, desirability, limitText, outOfLimits, percent, scoreText, stations };

@@ -6,11 +6,10 @@ const known = new Set(); // ids of the samples in memory
 let seen = 0;
 let serial = 0;
 let leftOut = 0; // devices beyond MOST_STATIONS
-let serverAhead = 0; // server clock minus ours, in ms: a tablet's wrong clock must not make every station late
 
 const page = Object.fromEntries(["stations", "empty", "seen", "counts", "reject-rate", "reject-base", "connection", "overview", "announce", "state",
   "attention", "totals", "server-away", "database-away", "all-stopped", "sign-in-again", "who", "sign-out",
-  "alerts", "alerts-title", "alert-count", "alert-list"]
+  "alerts", "alerts-title", "alert-count", "alert-list", "bugs", "bugs-open"]
   .map((id) => [id, document.getElementById(id)]));
 
 const byName = new Intl.Collator("en", { numeric: true });
@@ -22,7 +21,7 @@ const CALIBRATION_NAME = /^CAL[_-]/;
 class Station {
   constructor(id) {
     Object.assign(this, { id, serial: (serial += 1), entries: [], mode: "height", dirty: true, headDirty: true, visible: false, built: false });
-    Object.assign(this, { device: null, presence: null, spans: [], historyAsked: false, calibrationsAsked: 0 });
+    Object.assign(this, { device: null, presence: null, spans: [], historyAsked: false, calibrationsAsked: 0, wanted: null });
     this.isCalibration = CALIBRATION_NAME.test(id);
     this.head = buildVerdict(this);
     this.panels = el("div", "panels");
@@ -116,6 +115,7 @@ function stationOf(id) {
   page.stations.insertBefore(station.slot, inOrder[low]?.slot ?? null);
   inOrder.splice(low, 0, station);
   watcher.observe(station.slot);
+  showWanted();
   return station;
 }
 
@@ -129,7 +129,7 @@ function entryOf(sample) {
     grade: fusion?.final_grade ?? "", score: fusion?.final_score, u: fusion?.final_score_u, confidence: fusion?.confidence,
     conformity: fusion?.conformity_probability, coverage: fusion?.coverage, quantities: quantitiesOf(sample),
     graveDefects: defects.filter(({ severity }) => severity !== "Minor").map(({ kind, severity }) => ({ kind, severity })),
-    profile: { name: meta?.config_profile, hash: meta?.profile_hash },
+    profile: { name: meta?.config_profile, hash: meta?.profile_hash }, firmware: meta?.firmware_version,
     ofReference: meta?.purpose === "calibration", calibration: false,
   };
 }
@@ -192,6 +192,7 @@ function drawStation(station) {
     node.classList.toggle("faulty", faultsOf(station.id).length > 0);
     if (latest) station.head.update(latest, doubts);
     station.head.updateState();
+    station.head.aim();
   }
   if (!station.dirty || !station.visible || !station.built || !latest) return;
   station.dirty = false;

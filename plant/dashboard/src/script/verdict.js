@@ -65,19 +65,25 @@ function buildDetails(station) {
   const doubtfulTrays = label("button", "doubtfulTrays", "button");
   doubtfulTrays.type = "button";
   doubtfulTrays.addEventListener("click", () => openDoubtful(station));
+  const report = reportLink();
   const node = el("div", "more",
     el("details", "details", label("summary", "details"), explanation, el("p", "tray-id", label("span", "trayId"), " ", sampleId, " ", copy)),
-    doubtfulTrays);
+    doubtfulTrays, report);
+  aimAtCard(report, station);
 
   function updateState() {
     doubtfulTrays.hidden = !conditions.has(station.id);
+  }
+
+  function aim() {
+    aimAtCard(report, station);
   }
 
   function update({ sample }) {
     explanation.textContent = unbroken(sample.fusion?.explanation?.[lang] ?? sample.fusion?.explanation?.en ?? NONE);
     sampleId.textContent = sample.sample_id ?? NONE;
   }
-  return { node, update, updateState };
+  return { node, update, updateState, aim };
 }
 
 function buildVerdict(station) {
@@ -144,5 +150,5 @@ function buildVerdict(station) {
     reasons.replaceChildren(...fewReasons(entry, doubts).map((text) => el("li", "reason", text)));
     if (entry.sample) details.update(entry);
   }
-  return { node, update, updateState, stateText };
+  return { node, update, updateState, aim: details.aim, stateText };
 }

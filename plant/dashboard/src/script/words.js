@@ -10,6 +10,7 @@ const TEXT = {
   seen: ["Trays seen here", "Barquettes vues ici"], rejectRate: ["Reject rate", "Taux de rejet"],
   ofShown: ["of {n} shown", "sur {n} affichées"], notCurrent: ["not current", "pas à jour"],
   connecting: ["connecting", "connexion"], live: ["live", "en direct"], lost: ["reconnecting", "reconnexion"], out: ["signed out", "déconnecté"],
+  bugs: ["Bugs", "Anomalies"], bugsOpen: ["({n} open)", "({n}\u00a0ouvertes)"],
   overview: ["Overview", "Vue d’ensemble"], waiting: ["Waiting for the first tray.", "En attente de la première barquette."],
   stationUrl: ["Stations send their readings to", "Les postes envoient leurs mesures à"],
   stationToken: ["Each station needs a token of its own, from the administrator of this server.", "Chaque poste a besoin d’un jeton à lui, donné par l’administrateur de ce serveur."],
@@ -45,6 +46,10 @@ const TEXT = {
   partUnseen: ["Only {n} of the evidence was there", "Seulement {n} des indices étaient là"],
   notCertain: ["Not certain enough for a better grade: see the details", "Pas assez certain pour un meilleur grade : voir les détails"],
   more: ["and {n} more", "et {n} de plus"],
+  // What a person reports from a card.
+  report: ["Report", "Signaler"], reportTray: ["Report tray {tray} of {station}", "Signaler la barquette {tray} de {station}"],
+  reportStation: ["Report a fault of {station}", "Signaler un défaut de {station}"],
+  rejectedTray: ["Tray rejected: {reasons}", "Barquette rejetée\u00a0: {reasons}"],
   // Whether the instruments of a station can be believed.
   condition: ["State of the station", "État du poste"], stationWell: ["Station well", "Poste sans défaut"],
   learning: ["Station learning", "Poste en apprentissage"],

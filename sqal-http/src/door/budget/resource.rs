@@ -86,7 +86,8 @@ impl Resource {
             Self::Connections => Share { device: 32, holder: 1024, address: 256, all: 10_000 },
             Self::WebSockets => Share { device: 16, holder: 4096, address: 4096, all: 10_000 },
             Self::MessageBytes => Share { device: 2 * MIB, holder: 4 * MIB, address: 4 * MIB, all: 12 * MIB },
-            Self::BodyBytes => Share { device: 9 * MIB, holder: 9 * MIB, address: 9 * MIB, all: 27 * MIB },
+            // A batch has 8 MiB; a file that a person attaches, or a client of a DSN, 10 MiB.
+            Self::BodyBytes => Share { device: 9 * MIB, holder: 12 * MIB, address: 12 * MIB, all: 27 * MIB },
             Self::Batches => Share { device: 1, holder: 1, address: 2, all: 4 },
             Self::Streams => Share { device: 16, holder: 16, address: 16, all: 1000 },
             Self::AnswerBytes => Share { device: 12 * MIB, holder: 12 * MIB, address: 12 * MIB, all: 32 * MIB },
